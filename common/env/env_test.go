@@ -1,0 +1,79 @@
+package env
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func getenv(vars map[string]string) func(string) string {
+	return func(name string) string { return vars[name] }
+}
+
+func TestParse(t *testing.T) {
+	c, err := Parse(getenv(map[string]string{
+		"REDIS_ADDRS": "a:6379,b:6380", "MACHINE_ID": "2/3", "REDIS_PASSWORD": "pwd", "REDIS_DB": "4", "REDIS_TLS": "1", "PORT": "80",
+		"STOCK_SERVICE_URL": "http://stock:5001/", "PAYMENT_SERVICE_URL": "http://p1:5001,http://p2:5002/", "WDM_DEBUG": "1", "BATCH_INIT": "0",
+	}), Stock, Payment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(c.Redis.Addrs, []string{"a:6379", "b:6380"}) || c.Machine != 2 || c.Machines != 3 || c.Redis.Password != "pwd" ||
+		c.Redis.DB != 4 || !c.Redis.TLS || c.Port != 80 || c.InternalPort != 5001 || !c.Debug || c.BatchInit ||
+		!slices.Equal(c.StockPeers, []string{"stock:5001"}) || !slices.Equal(c.PaymentPeers, []string{"p1:5001", "p2:5002"}) || c.OrderPeers != nil {
+		t.Errorf("got %+v", c)
+	}
+}
+
+func TestParseDefaults(t *testing.T) {
+	c, err := Parse(getenv(map[string]string{"REDIS_ADDRS": "a:1", "MACHINE_ID": "1/1"}))
+	if err != nil || c.Port != 5000 || c.InternalPort != 5001 || !c.BatchInit || c.Debug || c.Redis.DB != 0 {
+		t.Errorf("got %+v, %v", c, err)
+	}
+}
+
+func TestParseReportsEveryMistakeAtOnce(t *testing.T) {
+	_, err := Parse(getenv(map[string]string{"MACHINE_ID": "4/3", "REDIS_DB": "-1", "PORT": "x", "WDM_DEBUG": "yes", "ORDER_SERVICE_URL": "order:5001", "GIN_MODE": "fast"}), Order, Stock)
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, name := range []string{"REDIS_ADDRS", "MACHINE_ID", "REDIS_DB", "PORT", "WDM_DEBUG", "ORDER_SERVICE_URL", "STOCK_SERVICE_URL", "GIN_MODE"} {
+		if !strings.Contains("\n"+err.Error(), "\n"+name+": ") {
+			t.Errorf("%s is not named in:\n%v", name, err)
+		}
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	good := map[string]string{"REDIS_ADDRS": "a:1", "MACHINE_ID": "1/1", "ORDER_SERVICE_URL": "http://o:1/"}
+	for name, values := range map[string][]string{
+		"MACHINE_ID":        {"0/1", "1", "1/0", "/", "1/1/1", "a/b", "-1/2", "2/1"},
+		"REDIS_ADDRS":       {"a", "a:1,", ",a:1", "a:1, b:1", "a:0", "a:99999", "a:1,a:1", "http://a:1"},
+		"ORDER_SERVICE_URL": {"o:1", "https://o:1/", "http://o/", "http://o:1/x", "http://u:p@o:1/", "http://o:1/?q", "http://o:1,"},
+		"PORT":              {"-1", "65536", "5001"},
+		"BIND":              {"localhost", "x"},
+		"REDIS_TLS":         {"true"},
+	} {
+		for _, value := range values {
+			vars := map[string]string{name: value}
+			for k, v := range good {
+				if k != name {
+					vars[k] = v
+				}
+			}
+			if _, err := Parse(getenv(vars), Order); err == nil {
+				t.Errorf("%s=%q was accepted", name, value)
+			}
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add("1/1", "a:1", "http://a:1/")
+	f.Fuzz(func(t *testing.T, machine, addrs, url string) {
+		c, err := Parse(getenv(map[string]string{"MACHINE_ID": machine, "REDIS_ADDRS": addrs, "ORDER_SERVICE_URL": url}), Order)
+		if err == nil && (c.Machine < 1 || c.Machine > c.Machines || len(c.Redis.Addrs) == 0 || len(c.OrderPeers) == 0) {
+			t.Errorf("accepted %q %q %q as %+v", machine, addrs, url, c)
+		}
+	})
+}

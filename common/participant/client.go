@@ -1,0 +1,82 @@
+package participant
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+
+	"checkout/common/api"
+	"checkout/common/peer"
+	"checkout/common/shard"
+)
+
+// Client is a participant as the coordinator sees it. Concurrent calls travel together in one request, except that attempts on
+// different shards travel apart, so that one slow shard does not hold up the others.
+type Client struct {
+	peer                     *peer.Peer
+	reserve, release, refund *peer.Batcher[api.Attempt, api.Outcome]
+}
+
+// NewClient returns the client of a participant.
+func NewClient(p *peer.Peer) *Client {
+	c := &Client{peer: p}
+	c.reserve = peer.NewBatcher[api.Attempt, api.Outcome](p, reservePath, c.group)
+	c.release = peer.NewBatcher[api.Attempt, api.Outcome](p, releasePath, c.group)
+	c.refund = peer.NewBatcher[api.Attempt, api.Outcome](p, refundPath, c.group)
+	return c
+}
+
+// Reserve asks for what the attempt needs. Without an answer the outcome is api.Unknown: ask again.
+func (c *Client) Reserve(ctx context.Context, a api.Attempt) api.Outcome { return c.reserve.Do(ctx, a) }
+
+// Release gives back what the attempt may have taken, once and for all.
+func (c *Client) Release(ctx context.Context, a api.Attempt) api.Outcome { return c.release.Do(ctx, a) }
+
+// Refund gives back what the cancelled attempt had bought, once.
+func (c *Client) Refund(ctx context.Context, a api.Attempt) api.Outcome { return c.refund.Do(ctx, a) }
+
+// Confirm tells that the attempts are decided. It may be repeated.
+func (c *Client) Confirm(ctx context.Context, list []api.Confirmation) ([]api.Done, error) {
+	var done []api.Done
+	for part := range slices.Chunk(list, maxBatch) {
+		var answer []api.Done
+		if err := c.peer.Call(ctx, confirmPath, part, &answer); err != nil {
+			return nil, err
+		}
+		done = append(done, answer...)
+	}
+	return done, nil
+}
+
+// group names the shards that an attempt touches, as far as they can be told from here. A wrong guess costs time, nothing else.
+func (c *Client) group(a api.Attempt) string {
+	if len(a.Lines) == 1 {
+		return strconv.Itoa(c.shardOf(a.Lines[0].ID))
+	}
+	var shards []int
+	for _, line := range a.Lines {
+		if s := c.shardOf(line.ID); !slices.Contains(shards, s) {
+			shards = append(shards, s)
+		}
+	}
+	slices.Sort(shards)
+	var b strings.Builder
+	for _, s := range shards {
+		b.WriteString(strconv.Itoa(s))
+		b.WriteByte(',')
+	}
+	return b.String()
+}
+
+func (c *Client) shardOf(id string) int {
+	if s, ok := shard.Of(id); ok {
+		return s
+	}
+	if n, ok := shard.Number(id); ok {
+		if modulus := c.peer.Placement().Modulus; modulus > 0 {
+			return n % modulus
+		}
+	}
+	return 0
+}

@@ -1,0 +1,40 @@
+#!lua flags=allow-oom
+-- release: what an attempt took of the counters of this shard is given back, and it will never take any more.
+-- KEYS  1 the attempt's record; 2.. the hash of each counter that it may have taken from
+-- ARGV  1 the attempt's deadline, ms
+-- returns {code}
+--   3 RELEASED: given back now or before, or never taken   2 REFUSED: nothing was taken, and nothing ever will be
+--   0 the record names a counter that KEYS does not: nothing is done
+-- May be repeated. What is given back is what the record says. Without a record a tombstone is written, so that a reserve that
+-- comes later takes nothing. Allowed when memory is full: giving back must not be refused.
+local record = redis.call('HGETALL', KEYS[1])
+local taken, owed = {}, 0
+local code
+for i = 1, #record, 2 do
+  if record[i] == 'code' then
+    code = tonumber(record[i + 1])
+  else
+    taken[record[i]] = record[i + 1]
+    owed = owed + 1
+  end
+end
+if code and code ~= 1 then
+  return { code }
+end
+for i = 2, #KEYS do
+  if taken[KEYS[i]] then
+    owed = owed - 1
+  end
+end
+if owed ~= 0 then
+  return { 0 }
+end
+for i = 2, #KEYS do
+  if taken[KEYS[i]] then
+    redis.call('HINCRBY', KEYS[i], 'n', taken[KEYS[i]])
+  end
+end
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[1], 'code', 3)
+redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', ARGV[1] + 60000))
+return { 3 }

@@ -1,0 +1,56 @@
+package participant
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/gin-gonic/gin"
+
+	"checkout/common/api"
+	"checkout/common/web"
+)
+
+// The internal routes of a participant. Each takes a list and answers with a list of the same length.
+const (
+	reservePath = "/internal/reserve"
+	releasePath = "/internal/release"
+	refundPath  = "/internal/refund"
+	confirmPath = "/internal/confirm"
+)
+
+// maxBatch bounds the messages in one request.
+const maxBatch = 1024
+
+// Routes adds the participant's internal routes to a service's internal door.
+func (s *Store) Routes(r gin.IRouter) {
+	r.POST(reservePath, steps(s.Reserve))
+	r.POST(releasePath, steps(s.Release))
+	r.POST(refundPath, steps(s.Refund))
+	r.POST(confirmPath, web.JSON(func(c *gin.Context) ([]api.Done, error) {
+		list, err := web.Body[[]api.Confirmation](c)
+		if err != nil {
+			return nil, err
+		}
+		if len(list) > maxBatch {
+			return nil, fmt.Errorf("%d confirmations: %w", len(list), api.BadRequest)
+		}
+		return s.Confirm(context.WithoutCancel(c.Request.Context()), list), nil
+	}))
+}
+
+// steps serves one step of the protocol. A caller that leaves cancels nothing: other callers' attempts may be in its list.
+func steps(run func(context.Context, []api.Attempt) []api.Outcome) gin.HandlerFunc {
+	return web.JSON(func(c *gin.Context) ([]api.Outcome, error) {
+		attempts, err := web.Body[[]api.Attempt](c)
+		if err != nil {
+			return nil, err
+		}
+		if len(attempts) > maxBatch {
+			return nil, fmt.Errorf("%d attempts: %w", len(attempts), api.BadRequest)
+		}
+		if err := validate(attempts); err != nil {
+			return nil, err
+		}
+		return run(context.WithoutCancel(c.Request.Context()), attempts), nil
+	})
+}

@@ -1,0 +1,224 @@
+// Package participant is what stock and payment are to a checkout: counters from which an attempt reserves, to which it releases
+// or refunds, and whose records are confirmed. It holds the scripts, the server side and the client side.
+package participant
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"slices"
+
+	"checkout/common/api"
+	"checkout/common/redisdb"
+)
+
+//go:embed lua/*.lua
+var files embed.FS
+
+var (
+	reserveScript = redisdb.MustScript(files, "reserve")
+	releaseScript = redisdb.MustScript(files, "release")
+	confirmScript = redisdb.MustScript(files, "confirm")
+	refundScript  = redisdb.MustScript(files, "refund")
+)
+
+// Scripts are the scripts that a Store runs.
+var Scripts = []*redisdb.Script{reserveScript, releaseScript, confirmScript, refundScript}
+
+// refundSuffix makes the name of an attempt's refund record: its own, since the reservation's record is of another decision.
+const refundSuffix = ":refund"
+
+// Store runs a participant's steps on its shards. A counter of ID x is the field "n" of the hash prefix+x on x's shard.
+type Store struct {
+	db     *redisdb.DB
+	prefix string
+}
+
+// NewStore returns the store of a participant whose counters are hashes named prefix+ID.
+func NewStore(db *redisdb.DB, prefix string) *Store { return &Store{db, prefix} }
+
+// step is one step of the protocol, as the calls that it makes on each shard.
+type step struct {
+	script *redisdb.Script
+	suffix string // of the record's name
+	amount bool   // whether the script is told how much to take or give
+	// codes are what the script may answer, and Unknown: of an attempt's answers from several shards, the last here is its own.
+	codes []api.Code
+}
+
+var (
+	// A refusal by one shard is the attempt's, whatever the others say: releasing them is the coordinator's work.
+	reserve = step{reserveScript, "", true, []api.Code{api.Reserved, api.Released, api.Unknown, api.Expired, api.Refused}}
+	// An attempt is released when every shard has said so.
+	release = step{releaseScript, "", false, []api.Code{api.Refused, api.Released, api.Unknown}}
+	refund  = step{refundScript, refundSuffix, true, []api.Code{api.Refunded, api.Unknown, api.Expired}}
+)
+
+// Reserve takes what each attempt asks for, one call per attempt and shard.
+func (s *Store) Reserve(ctx context.Context, attempts []api.Attempt) []api.Outcome {
+	return s.run(ctx, reserve, attempts)
+}
+
+// Release gives back what each attempt has taken, and keeps it from taking any more.
+func (s *Store) Release(ctx context.Context, attempts []api.Attempt) []api.Outcome {
+	return s.run(ctx, release, attempts)
+}
+
+// Refund gives back what each cancelled attempt had bought, once, unless its not-after has passed.
+func (s *Store) Refund(ctx context.Context, attempts []api.Attempt) []api.Outcome {
+	return s.run(ctx, refund, attempts)
+}
+
+// part is one attempt's call on one shard.
+type part struct {
+	shard int
+	lines []api.Line
+	call  *redisdb.Call
+	err   error
+}
+
+// run starts everything, so that all of it shares round trips, and then waits for each.
+func (s *Store) run(ctx context.Context, do step, attempts []api.Attempt) []api.Outcome {
+	parts := make([][]part, len(attempts))
+	for i, a := range attempts {
+		parts[i] = s.split(a.Lines)
+		for j := range parts[i] {
+			p := &parts[i][j]
+			if p.err == nil {
+				p.call = s.start(ctx, do, a, p)
+			}
+		}
+	}
+	outcomes := make([]api.Outcome, len(attempts))
+	for i := range attempts {
+		outcomes[i] = join(ctx, do, parts[i])
+	}
+	return outcomes
+}
+
+// split groups lines by the shard that they live on. A counter that cannot exist anywhere is asked for on the first shard, so
+// that its absence is recorded like any other.
+func (s *Store) split(lines []api.Line) []part {
+	parts := make([]part, 0, 1)
+	for _, line := range lines {
+		at, err := s.db.LocateOrFirst(line.ID)
+		index := -1
+		if err == nil {
+			index = at.Index
+		}
+		i := slices.IndexFunc(parts, func(p part) bool { return p.shard == index })
+		if i < 0 {
+			i = len(parts)
+			parts = append(parts, part{shard: index, err: err})
+		}
+		parts[i].lines = append(parts[i].lines, line)
+	}
+	return parts
+}
+
+func (s *Store) start(ctx context.Context, do step, a api.Attempt, p *part) *redisdb.Call {
+	at, _ := s.db.Shard(p.shard)
+	keys := make([]string, 0, 1+len(p.lines))
+	args := make([]any, 0, 1+len(p.lines))
+	keys = append(keys, at.Key(recordPrefix+a.ID+do.suffix))
+	args = append(args, a.Until)
+	for _, line := range p.lines {
+		keys = append(keys, at.Key(s.prefix+line.ID))
+		if do.amount {
+			args = append(args, line.Quantity)
+		}
+	}
+	return at.Start(ctx, do.script, keys, args...)
+}
+
+// recordPrefix starts the name of every record.
+const recordPrefix = "r:"
+
+// join makes one outcome of an attempt's parts.
+func join(ctx context.Context, do step, parts []part) api.Outcome {
+	var joined api.Outcome
+	shards := make([]int, 0, len(parts))
+	for i := range parts {
+		outcome := parts[i].wait(ctx, do)
+		shards = append(shards, parts[i].shard)
+		if i == 0 || slices.Index(do.codes, outcome.Code) > slices.Index(do.codes, joined.Code) {
+			joined = outcome
+		}
+	}
+	joined.Shards = shards
+	return joined
+}
+
+func (p *part) wait(ctx context.Context, do step) api.Outcome {
+	if p.err != nil {
+		return api.Outcome{}
+	}
+	reply, err := p.call.Wait(ctx)
+	if err != nil {
+		return api.Outcome{}
+	}
+	outcome := api.Outcome{Code: api.Code(reply.Int(0))}
+	if outcome.Code == api.Refused && reply.Len() == 3 {
+		line := reply.Int(2)
+		if line >= 0 && line < int64(len(p.lines)) {
+			outcome.Reason, outcome.ID = api.Reason(reply.Int(1)), p.lines[line].ID
+		}
+	}
+	if reply.Err() != nil || !slices.Contains(do.codes, outcome.Code) {
+		return api.Outcome{}
+	}
+	return outcome
+}
+
+// Confirm lets the records of decided attempts end, hundreds in one call per shard.
+func (s *Store) Confirm(ctx context.Context, confirmations []api.Confirmation) []api.Done {
+	type batch struct {
+		keys []string
+		args []any
+		of   []int
+	}
+	batches := make([]batch, len(s.db.Shards()))
+	done := make([]api.Done, len(confirmations))
+	for i, c := range confirmations {
+		done[i].OK = true
+		for _, index := range c.Shards {
+			at, ok := s.db.Shard(index)
+			if !ok {
+				done[i].OK = false
+				continue
+			}
+			b := &batches[index]
+			b.keys = append(b.keys, at.Key(recordPrefix+c.Record))
+			b.args = append(b.args, c.Until)
+			b.of = append(b.of, i)
+		}
+	}
+	for index, b := range batches {
+		if len(b.keys) == 0 {
+			continue
+		}
+		if _, err := s.db.Shards()[index].Run(ctx, confirmScript, b.keys, b.args...); err != nil {
+			for _, i := range b.of {
+				done[i].OK = false
+			}
+		}
+	}
+	return done
+}
+
+// validate refuses what no coordinator sends, before anything is done.
+func validate(attempts []api.Attempt) error {
+	for _, a := range attempts {
+		if a.ID == "" || len(a.ID) > api.MaxIDLength || len(a.Lines) == 0 || len(a.Lines) > api.MaxItems {
+			return fmt.Errorf("attempt %q with %d lines: %w", a.ID, len(a.Lines), api.BadRequest)
+		}
+		seen := make(map[string]bool, len(a.Lines))
+		for _, line := range a.Lines {
+			if line.Quantity < 0 || line.Quantity > api.MaxBalance || seen[line.ID] {
+				return fmt.Errorf("attempt %q, line %q: %w", a.ID, line.ID, api.BadRequest)
+			}
+			seen[line.ID] = true
+		}
+	}
+	return nil
+}

@@ -1,0 +1,98 @@
+package peer
+
+import (
+	"context"
+	"sync"
+)
+
+const (
+	maxBatch    = 256 // messages in one request
+	maxInFlight = 2   // requests of one group under way; the others wait and travel together
+)
+
+// Batcher sends messages to a peer's route that takes lists. A message that finds fewer than maxInFlight requests of its group
+// under way is sent at once, so that one caller alone never waits; the others are sent together as soon as one returns. The
+// number of waiting messages is bounded by the requests that a machine admits.
+type Batcher[In, Out any] struct {
+	peer  *Peer
+	path  string
+	group func(In) string
+
+	mu     sync.Mutex
+	queues map[string]*queue[In, Out]
+}
+
+type queue[In, Out any] struct {
+	waiting  []*message[In, Out]
+	inFlight int
+}
+
+type message[In, Out any] struct {
+	in   In
+	out  Out // the zero value means that there was no answer
+	done chan struct{}
+}
+
+// NewBatcher returns a batcher for a route; messages of one group travel together.
+func NewBatcher[In, Out any](p *Peer, path string, group func(In) string) *Batcher[In, Out] {
+	return &Batcher[In, Out]{peer: p, path: path, group: group, queues: map[string]*queue[In, Out]{}}
+}
+
+// Do sends one message and returns its answer, or the zero value where there was none: then the outcome is unknown. A caller
+// that leaves because its ctx ends cancels nobody else's message, nor its own.
+func (b *Batcher[In, Out]) Do(ctx context.Context, in In) Out {
+	m := &message[In, Out]{in: in, done: make(chan struct{})}
+	group := b.group(in)
+	b.mu.Lock()
+	q := b.queues[group]
+	if q == nil {
+		q = &queue[In, Out]{}
+		b.queues[group] = q
+	}
+	q.waiting = append(q.waiting, m)
+	if q.inFlight < maxInFlight {
+		q.inFlight++
+		go b.send(group, q)
+	}
+	b.mu.Unlock()
+	select {
+	case <-m.done:
+		return m.out
+	case <-ctx.Done():
+		var none Out
+		return none
+	}
+}
+
+// send sends what waits until nothing does.
+func (b *Batcher[In, Out]) send(group string, q *queue[In, Out]) {
+	for batch := b.take(group, q); batch != nil; batch = b.take(group, q) {
+		in := make([]In, len(batch))
+		for i, m := range batch {
+			in[i] = m.in
+		}
+		var out []Out
+		err := b.peer.Call(context.Background(), b.path, in, &out)
+		for i, m := range batch {
+			if err == nil && len(out) == len(in) {
+				m.out = out[i]
+			}
+			close(m.done)
+		}
+	}
+}
+
+func (b *Batcher[In, Out]) take(group string, q *queue[In, Out]) []*message[In, Out] {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(q.waiting) == 0 {
+		if q.inFlight--; q.inFlight == 0 {
+			delete(b.queues, group)
+		}
+		return nil
+	}
+	n := min(len(q.waiting), maxBatch)
+	batch := q.waiting[:n:n]
+	q.waiting = q.waiting[n:]
+	return batch
+}

@@ -1,0 +1,94 @@
+// Package redisdb opens a service's shards: scripts embedded and loaded, commands pipelined, dead shards known. It is the only
+// package that opens Redis.
+package redisdb
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"sync"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"checkout/common/env"
+)
+
+// DB is all shards of a service.
+type DB struct {
+	shards []*Shard
+	place  placement
+	stop   context.CancelFunc
+	done   sync.WaitGroup
+}
+
+// Open returns the shards of a service ("order", "stock", "payment"), which are watched until Close. It does not wait for any of
+// them: until a shard has answered, what needs it is refused as unavailable. scripts are loaded into each shard as it appears.
+func Open(service string, c env.Redis, scripts []*Script) (*DB, error) {
+	ctx, stop := context.WithCancel(context.Background())
+	db := &DB{stop: stop}
+	for i, addr := range c.Addrs {
+		s, err := openShard(service, i, addr, c, scripts)
+		if err != nil {
+			stop()
+			return nil, err
+		}
+		db.shards = append(db.shards, s)
+		db.done.Go(func() { s.watch(ctx) })
+	}
+	db.done.Go(func() { db.watchPlacement(ctx) })
+	return db, nil
+}
+
+func openShard(service string, index int, addr string, c env.Redis, scripts []*Script) (*Shard, error) {
+	options := &redis.Options{
+		Addr:     addr,
+		Username: c.Username,
+		Password: c.Password,
+		DB:       c.DB,
+		// Reserve and commit must never be repeated by a library; what is safe to repeat, the coordinator repeats.
+		MaxRetries:               -1,
+		DialTimeout:              dialTimeout,
+		ReadTimeout:              replyTimeout,
+		WriteTimeout:             replyTimeout,
+		ContextTimeoutEnabled:    true,
+		DialerRetries:            1,
+		PoolSize:                 16,
+		PipelinePoolSize:         4,
+		DisableIdentity:          true,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	}
+	if c.TLS {
+		options.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	client := redis.NewClient(options)
+	pipe, err := client.AsyncAutoPipelineWithOptions(&redis.AutoPipelineOptions{MaxBatchSize: 300, MaxConcurrentBatches: 1, MaxQueuedCommands: maxQueued})
+	if err != nil {
+		client.Close()
+		return nil, fmt.Errorf("shard %d: %w", index, err)
+	}
+	s := &Shard{Index: index, tag: tag(service, index), client: client, pipe: pipe, scripts: scripts, suspect: make(chan struct{}, 1)}
+	s.down.Store(true)
+	return s, nil
+}
+
+// Close stops watching and closes every connection. No call may be under way.
+func (db *DB) Close() {
+	db.stop()
+	db.done.Wait()
+	for _, s := range db.shards {
+		s.pipe.Close()
+		s.client.Close()
+	}
+}
+
+// Shards returns every shard, in order.
+func (db *DB) Shards() []*Shard { return db.shards }
+
+// Shard returns shard i, which may come from a message of another service, so that it is checked.
+func (db *DB) Shard(i int) (*Shard, bool) {
+	if i < 0 || i >= len(db.shards) {
+		return nil, false
+	}
+	return db.shards[i], true
+}

@@ -1,0 +1,27 @@
+package redisdb
+
+import (
+	"crypto/sha1"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"strings"
+)
+
+// Script is a Lua script that runs atomically on one shard.
+type Script struct {
+	name, source, sha string
+}
+
+// MustScript returns the script lua/<name>.lua of an embedded folder; that it is there is known at build time.
+func MustScript(files embed.FS, name string) *Script {
+	source, err := files.ReadFile("lua/" + name + ".lua")
+	if err != nil {
+		panic(fmt.Sprintf("redisdb: script %s: %v", name, err))
+	}
+	sum := sha1.Sum(source)
+	return &Script{name: name, source: string(source), sha: hex.EncodeToString(sum[:])}
+}
+
+// isNoScript tells the one refusal that is known to have done nothing: the shard has lost the script, by a restart.
+func isNoScript(err error) bool { return err != nil && strings.HasPrefix(err.Error(), "NOSCRIPT") }

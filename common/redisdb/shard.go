@@ -1,0 +1,199 @@
+package redisdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"checkout/common/api"
+)
+
+// Timeouts of a shard. A write that was sent and not answered in time has an unknown outcome; its caller decides what to repeat.
+const (
+	dialTimeout  = 500 * time.Millisecond
+	replyTimeout = time.Second
+	probeTimeout = 500 * time.Millisecond
+	probeUp      = time.Second            // between probes of a shard that answers
+	probeDown    = 200 * time.Millisecond // and of one that does not
+	maxQueued    = 16384                  // commands waiting for one shard
+	maxSkew      = 30 * time.Second       // between clocks; the protocol's records outlive this much
+)
+
+// Shard is one Redis. Commands of concurrent callers travel together: they share round trips and fsyncs. Nothing is ever sent
+// twice by itself, but for a script that the shard had forgotten, which is known to have done nothing.
+type Shard struct {
+	Index   int
+	tag     string
+	client  *redis.Client // one command at a time: probes, script loading, bulk work
+	pipe    pipe
+	scripts []*Script
+	down    atomic.Bool
+	skew    atomic.Int64 // its clock minus ours, ns
+	suspect chan struct{}
+}
+
+// pipe is the part of go-redis' AutoPipeliner that is used here. It is experimental there: this interface and the pinned version
+// are the fence around it.
+type pipe interface {
+	EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd
+	HMGet(ctx context.Context, key string, fields ...string) *redis.SliceCmd
+	HGetAll(ctx context.Context, key string) *redis.MapStringStringCmd
+	Close() error
+}
+
+// Key returns the full name of a key: all keys of a shard share one hash tag, so that a script may touch any of them.
+func (s *Shard) Key(name string) string { return s.tag + name }
+
+// Up tells whether the shard answered its last probe.
+func (s *Shard) Up() bool { return !s.down.Load() }
+
+// Skew returns how far the shard's clock is ahead of this machine's.
+func (s *Shard) Skew() time.Duration { return time.Duration(s.skew.Load()) }
+
+// Call is a script under way.
+type Call struct {
+	shard  *Shard
+	script *Script
+	keys   []string
+	args   []any
+	cmd    *redis.Cmd
+	err    error
+}
+
+// Start sends a script on its way and returns at once, so that one caller can have many under way.
+func (s *Shard) Start(ctx context.Context, script *Script, keys []string, args ...any) *Call {
+	call := &Call{shard: s, script: script, keys: keys, args: args}
+	if s.down.Load() {
+		call.err = s.unavailable(nil)
+		return call
+	}
+	call.cmd = s.pipe.EvalSha(ctx, script.sha, keys, args...)
+	return call
+}
+
+// Wait returns the script's reply. An error is api.Overloaded if the script was not sent, and api.Unavailable if it may have run.
+func (c *Call) Wait(ctx context.Context) (Reply, error) {
+	if c.err != nil {
+		return Reply{}, c.err
+	}
+	v, err := c.cmd.Result()
+	if isNoScript(err) {
+		if err = c.shard.load(ctx, c.script); err == nil {
+			v, err = c.shard.pipe.EvalSha(ctx, c.script.sha, c.keys, c.args...).Result()
+		}
+	}
+	if err != nil {
+		return Reply{}, c.shard.failed(c.script.name, err)
+	}
+	return newReply(v), nil
+}
+
+// Run runs a script and waits for it.
+func (s *Shard) Run(ctx context.Context, script *Script, keys []string, args ...any) (Reply, error) {
+	return s.Start(ctx, script, keys, args...).Wait(ctx)
+}
+
+// Fields returns the named fields of a hash, in order.
+func (s *Shard) Fields(ctx context.Context, key string, fields ...string) (Reply, error) {
+	if s.down.Load() {
+		return Reply{}, s.unavailable(nil)
+	}
+	values, err := s.pipe.HMGet(ctx, key, fields...).Result()
+	if err != nil {
+		return Reply{}, s.failed("HMGET", err)
+	}
+	return Reply{values: values}, nil
+}
+
+// Hash returns all fields of a hash; of a missing one, none.
+func (s *Shard) Hash(ctx context.Context, key string) (map[string]string, error) {
+	if s.down.Load() {
+		return nil, s.unavailable(nil)
+	}
+	fields, err := s.pipe.HGetAll(ctx, key).Result()
+	if err != nil {
+		return nil, s.failed("HGETALL", err)
+	}
+	return fields, nil
+}
+
+// failed makes an error of a command's failure. Anything but an answer makes the shard suspect: it is probed at once.
+func (s *Shard) failed(what string, err error) error {
+	if errors.Is(err, redis.ErrAutoPipelineQueueFull) {
+		return fmt.Errorf("shard %d: %w", s.Index, api.Overloaded)
+	}
+	var answer redis.Error
+	if !errors.As(err, &answer) {
+		select {
+		case s.suspect <- struct{}{}:
+		default:
+		}
+	}
+	slog.Warn("shard failed", "shard", s.tag, "command", what, "error", err)
+	return s.unavailable(err)
+}
+
+// unavailable tells the caller which shard is meant, and never what the client library said.
+func (s *Shard) unavailable(error) error { return fmt.Errorf("shard %d: %w", s.Index, api.Unavailable) }
+
+// load gives the shard its scripts, over a plain connection.
+func (s *Shard) load(ctx context.Context, scripts ...*Script) error {
+	p := s.client.Pipeline()
+	for _, script := range scripts {
+		p.ScriptLoad(ctx, script.source)
+	}
+	_, err := p.Exec(ctx)
+	return err
+}
+
+// watch probes the shard until ctx ends: a dead shard must not hold its callers, and one that is back is used at once.
+func (s *Shard) watch(ctx context.Context) {
+	for {
+		s.probe(ctx)
+		pause := probeUp
+		if s.down.Load() {
+			pause = probeDown
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.suspect:
+		case <-time.After(pause):
+		}
+	}
+}
+
+// probe asks for the time, which tells at once whether the shard answers and how far its clock is off; one that is new is given
+// its scripts before anybody uses it.
+func (s *Shard) probe(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	sent := time.Now()
+	now, err := s.client.Time(ctx).Result()
+	if err == nil && s.down.Load() {
+		err = s.load(ctx, s.scripts...)
+	}
+	if up := err == nil; s.down.Swap(!up) == up {
+		if up {
+			slog.Info("shard is up", "shard", s.tag)
+		} else {
+			slog.Warn("shard is down", "shard", s.tag, "error", err)
+		}
+	}
+	if err != nil {
+		return
+	}
+	skew := now.Sub(sent.Add(time.Since(sent) / 2))
+	if s.skew.Store(int64(skew)); skew.Abs() > maxSkew {
+		slog.Error("shard's clock is off by more than the protocol's records outlive", "shard", s.tag, "skew", skew)
+	}
+}
+
+// tag is the hash tag of a shard of a service, as in "{o0}".
+func tag(service string, index int) string { return "{" + service[:1] + strconv.Itoa(index) + "}" }

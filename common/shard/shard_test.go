@@ -1,0 +1,102 @@
+package shard
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+)
+
+func TestMintedIDTellsItsShard(t *testing.T) {
+	for _, s := range []int{0, 1, 2, 9, 255, 256, Max - 1} {
+		for range 100 {
+			id := Mint(s)
+			if got, ok := Of(id); !ok || got != s {
+				t.Fatalf("Of(%s) = %d, %v, want %d", id, got, ok, s)
+			}
+			if u, err := uuid.Parse(id); err != nil || u.Version() != 7 || u.Variant() != uuid.RFC4122 {
+				t.Fatalf("%s is not a UUID of version 7: %v", id, err)
+			}
+		}
+	}
+}
+
+// Two processes with one MACHINE_ID, and one process at full speed, must never hand out one ID twice (mistake 10).
+func TestMintNeverRepeats(t *testing.T) {
+	seen := map[string]bool{}
+	for range 200_000 {
+		id := Mint(3)
+		if seen[id] {
+			t.Fatalf("%s was minted twice", id)
+		}
+		seen[id] = true
+	}
+}
+
+func TestMintFromIsAFunctionOfItsSeed(t *testing.T) {
+	a, b := MintFrom(5, [16]byte{1}), MintFrom(5, [16]byte{2})
+	if a == b || a != MintFrom(5, [16]byte{1}) {
+		t.Fatalf("got %s and %s", a, b)
+	}
+	if s, ok := Of(a); !ok || s != 5 {
+		t.Fatalf("Of(%s) = %d, %v", a, s, ok)
+	}
+}
+
+func TestOfRefusesEverythingElse(t *testing.T) {
+	id := Mint(1)
+	for _, bad := range []string{"", "0", "7", "abc", strings.ToUpper(Mint(10)), id + "0", id[:35], id[1:], strings.Replace(id, "-", "0", 1),
+		uuid.NewString(), "{" + id + "}", "urn:uuid:" + id, strings.Repeat("0", 36)} {
+		if s, ok := Of(bad); ok && bad != strings.ToLower(bad) || ok && len(bad) != 36 {
+			t.Errorf("Of(%q) = %d", bad, s)
+		}
+	}
+	if _, ok := Of(uuid.NewString()); ok {
+		t.Error("a UUID of version 4 was taken for a minted one")
+	}
+}
+
+func TestNumber(t *testing.T) {
+	for id, want := range map[string]int{"0": 0, "7": 7, "10": 10, "9999999": 9999999} {
+		if got, ok := Number(id); !ok || got != want {
+			t.Errorf("Number(%q) = %d, %v", id, got, ok)
+		}
+	}
+	for _, bad := range []string{"", "00", "07", "-1", "+1", "1.0", "1e3", " 1", "10000000", "99999999999999999999", "a", "１"} {
+		if n, ok := Number(bad); ok {
+			t.Errorf("Number(%q) = %d", bad, n)
+		}
+	}
+}
+
+func TestOwn(t *testing.T) {
+	for _, c := range []struct {
+		machine, machines, shards int
+		want                      []int
+	}{
+		{1, 1, 1, []int{0}}, {1, 1, 3, []int{0, 1, 2}}, {2, 2, 2, []int{1}}, {1, 2, 3, []int{0, 2}}, {2, 2, 3, []int{1}},
+		{1, 3, 2, []int{0, 1}}, {3, 3, 2, []int{0, 1}}, {3, 3, 3, []int{2}},
+	} {
+		if got := Own(c.machine, c.machines, c.shards); !slices.Equal(got, c.want) {
+			t.Errorf("Own(%d, %d, %d) = %v, want %v", c.machine, c.machines, c.shards, got, c.want)
+		}
+	}
+}
+
+func FuzzIDs(f *testing.F) {
+	f.Add(Mint(7))
+	f.Add("12")
+	f.Add("")
+	f.Fuzz(func(t *testing.T, id string) {
+		if s, ok := Of(id); ok {
+			u, err := uuid.Parse(id)
+			if err != nil || u.String() != id || u.Version() != 7 || s < 0 || s >= Max {
+				t.Errorf("Of(%q) = %d", id, s)
+			}
+		}
+		if n, ok := Number(id); ok && Decimal(n) != id {
+			t.Errorf("Number(%q) = %d", id, n)
+		}
+	})
+}

@@ -1,0 +1,162 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"checkout/common/api"
+)
+
+// maxInFlight bounds the public requests that one machine works on; the excess is shed before it begins.
+const maxInFlight = 8192
+
+// Doors are the two listeners of a service: the public one, to which the gateway routes, and the internal one, to which it does not.
+type Doors struct {
+	Public, Internal *gin.Engine
+	draining         atomic.Bool
+	inFlight         atomic.Int64
+}
+
+// NewDoors returns doors that answer unknown routes and wrong methods with problems. With debug each request is logged.
+func NewDoors(debug bool) *Doors {
+	d := &Doors{Public: engine(), Internal: engine()}
+	if debug {
+		d.Public.Use(logRequests)
+		d.Internal.Use(logRequests)
+	}
+	d.Public.Use(d.admit)
+	d.Internal.GET("/healthz", JSON(func(*gin.Context) (map[string]string, error) { return map[string]string{"status": "alive"}, nil }))
+	profiles(d.Internal.Group("/debug/pprof"))
+	return d
+}
+
+func engine() *gin.Engine {
+	e := gin.New()
+	e.HandleMethodNotAllowed = true
+	e.RemoveExtraSlash = true // gateways differ on the double slash after a stripped prefix
+	e.RedirectTrailingSlash = false
+	e.Use(gin.CustomRecoveryWithWriter(nil, func(c *gin.Context, what any) {
+		fail(c, fmt.Errorf("panic: %v", what))
+	}))
+	e.NoRoute(func(c *gin.Context) { fail(c, fmt.Errorf("%s: %w", c.Request.URL.Path, api.RouteNotFound)) })
+	e.NoMethod(func(c *gin.Context) { fail(c, fmt.Errorf("%s: %w", c.Request.Method, api.WrongMethod)) })
+	return e
+}
+
+// admit sheds what is more than the machine bears, refuses bodies that nothing needs, and, while draining, has callers reconnect.
+func (d *Doors) admit(c *gin.Context) {
+	defer d.inFlight.Add(-1)
+	switch {
+	case d.inFlight.Add(1) > maxInFlight:
+		fail(c, fmt.Errorf("%d requests: %w", int64(maxInFlight), api.Overloaded))
+		return
+	case c.Request.ContentLength > maxBody:
+		fail(c, fmt.Errorf("%d bytes: %w", c.Request.ContentLength, api.TooLarge))
+		return
+	case d.draining.Load():
+		c.Header("Connection", "close")
+	}
+	c.Next()
+}
+
+func logRequests(c *gin.Context) {
+	start := time.Now()
+	id := requestID(c)
+	c.Next()
+	slog.Debug("request", "method", c.Request.Method, "path", c.Request.URL.Path, "status", c.Writer.Status(), "bytes", c.Writer.Size(),
+		"took", time.Since(start), "request_id", id)
+}
+
+func profiles(g *gin.RouterGroup) {
+	g.GET("/", gin.WrapF(pprof.Index))
+	g.GET("/profile", gin.WrapF(pprof.Profile))
+	g.GET("/trace", gin.WrapF(pprof.Trace))
+	for _, name := range []string{"allocs", "block", "goroutine", "heap", "mutex", "threadcreate"} {
+		g.GET("/"+name, gin.WrapH(pprof.Handler(name)))
+	}
+}
+
+// Addresses of the two doors, host:port; port 0 picks a free one.
+type Addresses struct{ Public, Internal string }
+
+// Listen returns the addresses of both doors on one host ("" is every address).
+func Listen(bind string, public, internal int) Addresses {
+	return Addresses{net.JoinHostPort(bind, strconv.Itoa(public)), net.JoinHostPort(bind, strconv.Itoa(internal))}
+}
+
+const (
+	// drainAfter is how long requests are still answered, with "Connection: close", after the stop began, so that a gateway
+	// that keeps connections alive leaves by itself and no request meets a closing connection.
+	drainAfter = 500 * time.Millisecond
+	// stopWithin bounds the wait for requests in flight; a checkout takes at most 12 s.
+	stopWithin = 14 * time.Second
+)
+
+// Serve opens both doors and serves until ctx ends, then stops gracefully: new connections are refused, requests in flight finish.
+// The internal door closes last, so that requests in flight of the peers finish as well.
+func (d *Doors) Serve(ctx context.Context, at Addresses) error {
+	publicListener, err := net.Listen("tcp", at.Public)
+	if err != nil {
+		return fmt.Errorf("public door: %w", err)
+	}
+	internalListener, err := net.Listen("tcp", at.Internal)
+	if err != nil {
+		publicListener.Close()
+		return fmt.Errorf("internal door: %w", err)
+	}
+	public, internal := server(d.Public, maxBody), server(d.Internal, 0)
+	failed := make(chan error, 2)
+	serve := func(s *http.Server, l net.Listener) {
+		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) && !d.draining.Load() {
+			failed <- err
+		}
+	}
+	go serve(public, publicListener)
+	go serve(internal, internalListener)
+	slog.Info("serving", "public", publicListener.Addr().String(), "internal", internalListener.Addr().String())
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+	}
+	d.draining.Store(true)
+	publicListener.Close()
+	time.Sleep(drainAfter)
+	stopping, cancel := context.WithTimeout(context.Background(), stopWithin)
+	defer cancel()
+	return errors.Join(err, public.Shutdown(stopping), internal.Shutdown(stopping))
+}
+
+// server bounds what a slow or hostile caller can hold. Idle connections outlive nginx's (60 s), so that it never sends on a closing one.
+func server(e *gin.Engine, bodyLimit int64) *http.Server {
+	var handler http.Handler = e
+	if bodyLimit > 0 {
+		handler = http.MaxBytesHandler(e, bodyLimit)
+	}
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          log.New(quiet{}, "", 0),
+	}
+}
+
+// quiet takes what net/http says of callers that misbehave: worth a line when debugging only.
+type quiet struct{}
+
+func (quiet) Write(p []byte) (int, error) {
+	slog.Debug("http", "said", string(p))
+	return len(p), nil
+}

@@ -1,0 +1,107 @@
+// Package web adapts HTTP to the services: handlers return a value or an error, this package alone writes answers.
+package web
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strconv"
+
+	"github.com/gin-gonic/gin"
+
+	"checkout/common/api"
+)
+
+// maxBody bounds the body of a public request, in bytes; no public route needs one.
+const maxBody = 64 << 10
+
+// JSON makes a Gin handler of a function that returns what is to be answered.
+func JSON[T any](handle func(*gin.Context) (T, error)) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		value, err := handle(c)
+		if err != nil {
+			fail(c, err)
+			return
+		}
+		body, err := json.Marshal(value)
+		if err != nil {
+			fail(c, err)
+			return
+		}
+		c.Data(http.StatusOK, "application/json; charset=utf-8", body)
+	}
+}
+
+// fail answers with the problem that err is. An error of no kind is logged and answered without its text.
+func fail(c *gin.Context, err error) {
+	c.Abort()
+	kind, detail := api.Unavailable, ""
+	if errors.As(err, &kind) {
+		detail = err.Error()
+	} else {
+		slog.Error("unnamed error", "error", err, "method", c.Request.Method, "path", c.Request.URL.Path, "request_id", requestID(c))
+	}
+	if kind.Status == http.StatusTooManyRequests || kind.Status == http.StatusServiceUnavailable {
+		c.Header("Retry-After", "1")
+	}
+	body, _ := json.Marshal(api.Problem{Type: kind.Type(), Title: kind.Title, Status: kind.Status, Detail: detail, RequestID: requestID(c)})
+	c.Data(kind.Status, "application/problem+json", body)
+}
+
+// requestID returns the id that the gateway or the caller gave the request, or makes one.
+func requestID(c *gin.Context) string {
+	const header = "X-Request-Id"
+	id := c.Request.Header.Get(header)
+	if id == "" || len(id) > 128 || !printable(id) {
+		id = rand.Text()
+		c.Request.Header.Set(header, id)
+	}
+	return id
+}
+
+func printable(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] <= ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// Amount parses a path parameter that is a positive amount, in minor units or pieces.
+func Amount(c *gin.Context, name string) (int64, error) { return number(c, name, 1, api.MaxAmount) }
+
+// Price parses a path parameter that is a price in minor units; it may be 0.
+func Price(c *gin.Context, name string) (int64, error) { return number(c, name, 0, api.MaxAmount) }
+
+// Count parses a path parameter that is a number of things from low to high.
+func Count(c *gin.Context, name string, low, high int64) (int, error) {
+	n, err := number(c, name, low, high)
+	return int(n), err
+}
+
+func number(c *gin.Context, name string, low, high int64) (int64, error) {
+	s := c.Param(name)
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < low || n > high || s[0] == '+' {
+		return 0, &numberError{name, s, low, high}
+	}
+	return n, nil
+}
+
+type numberError struct {
+	name, value string
+	low, high   int64
+}
+
+func (e *numberError) Error() string {
+	value := e.value
+	if len(value) > 40 {
+		value = value[:40] + "…"
+	}
+	return e.name + " " + strconv.Quote(value) + ": not a whole number from " + strconv.FormatInt(e.low, 10) + " to " + strconv.FormatInt(e.high, 10)
+}
+
+func (e *numberError) Unwrap() error { return api.InvalidNumber }
