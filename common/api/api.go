@@ -137,3 +137,21 @@ const (
 	Paid
 	Cancelled
 )
+
+// Ping is the answer to a ping: which machine answers, and how its shards are.
+type Ping struct {
+	Service string       `json:"service"`
+	Machine string       `json:"machine"` // "i/N"
+	Shards  []ShardState `json:"shards"`
+}
+
+// ShardState is whether a shard answered when it was last asked.
+type ShardState struct {
+	Shard int  `json:"shard"`
+	Up    bool `json:"up"`
+}
+
+// Message is the answer where there is nothing to tell but that it is done.
+type Message struct {
+	Msg string `json:"msg"`
+}

@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
+	"checkout/common/api"
 	"checkout/common/env"
 )
 
@@ -91,4 +92,24 @@ func (db *DB) Shard(i int) (*Shard, bool) {
 		return nil, false
 	}
 	return db.shards[i], true
+}
+
+// States tells which shards answer.
+func (db *DB) States() []api.ShardState {
+	states := make([]api.ShardState, len(db.shards))
+	for i, s := range db.shards {
+		states[i] = api.ShardState{Shard: i, Up: s.Up()}
+	}
+	return states
+}
+
+// Missing names the shards that do not answer, for readiness.
+func (db *DB) Missing() []string {
+	var missing []string
+	for i, s := range db.shards {
+		if !s.Up() {
+			missing = append(missing, fmt.Sprintf("shard %d", i))
+		}
+	}
+	return missing
 }
