@@ -1,0 +1,165 @@
+package stack
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const probeTimeout = time.Second // one attempt to see whether a part answers
+
+// redis is the redis-server of one shard: what was acknowledged is on the disk, and nothing is ever evicted.
+func (s *Stack) redis(path, service string, shard, port int) *part {
+	name := redisName(service, shard)
+	memory := s.cfg.RedisMemory
+	if memory == "" {
+		memory = "1gb"
+	}
+	args := []string{
+		"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", filepath.Join(s.dir, name),
+		"--appendonly", "yes", "--appendfsync", "always", "--save", "",
+		"--maxmemory", memory, "--maxmemory-policy", "noeviction",
+	}
+	auth := ""
+	if s.cfg.RedisPassword != "" {
+		args = append(args, "--requirepass", s.cfg.RedisPassword)
+		auth = "AUTH " + s.cfg.RedisPassword + "\r\n"
+	}
+	return &part{
+		name: name, path: path, args: append(args, s.cfg.RedisArgs...), env: os.Environ(),
+		stop:  syscall.SIGTERM,
+		doors: []door{{port, fmt.Sprintf("shard %d of %s", shard, service)}},
+		up:    func(ctx context.Context, pid int) error { return pingRedis(ctx, loopback(port), auth, pid) },
+	}
+}
+
+// pingRedis asks who answers at addr: after a lost race for a port it would be somebody else's Redis. A server that is
+// still loading its data answers with an error.
+func pingRedis(ctx context.Context, addr, auth string, pid int) error {
+	conn, err := dial(ctx, addr)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if _, err := conn.Write([]byte(auth + "INFO server\r\nGET loaded\r\nQUIT\r\n")); err != nil {
+		return err
+	}
+	want, answers := fmt.Sprintf("process_id:%d", pid), bufio.NewScanner(conn)
+	found := false
+	for answers.Scan() {
+		line := answers.Text()
+		if strings.HasPrefix(line, "-") {
+			return fmt.Errorf("redis-server: %s", line[1:])
+		}
+		found = found || line == want
+	}
+	if !found {
+		return fmt.Errorf("another Redis listens on %s", addr)
+	}
+	return answers.Err()
+}
+
+func dial(ctx context.Context, addr string) (net.Conn, error) {
+	d := net.Dialer{Timeout: probeTimeout}
+	conn, err := d.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	return conn, conn.SetDeadline(time.Now().Add(probeTimeout))
+}
+
+// listens tells that something accepts connections at addr.
+func listens(ctx context.Context, addr string) error {
+	conn, err := dial(ctx, addr)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}
+
+// machine is one machine of a service. Its path is only the name of the binary until that has been built.
+func (s *Stack) machine(service string, machine, public, internal int) *part {
+	env := keep(os.Environ())
+	env = append(env,
+		"GIN_MODE=release", "BIND=127.0.0.1",
+		fmt.Sprintf("PORT=%d", public), fmt.Sprintf("INTERNAL_PORT=%d", internal),
+		fmt.Sprintf("MACHINE_ID=%d/%d", machine, s.cfg.size(service).Machines),
+		"REDIS_ADDRS="+strings.Join(s.RedisAddrs(service), ","),
+	)
+	for _, peer := range needs(service) {
+		env = append(env, strings.ToUpper(peer)+"_SERVICE_URL="+strings.Join(s.InternalURLs(peer), ","))
+	}
+	if s.cfg.RedisPassword != "" {
+		env = append(env, "REDIS_PASSWORD="+s.cfg.RedisPassword)
+	}
+	return &part{
+		name: machineName(service, machine), path: service,
+		env:   slices.Concat(env, s.cfg.Env[""], s.cfg.Env[service]),
+		stop:  syscall.SIGTERM,
+		doors: []door{{public, "public door"}, {internal, "internal door"}},
+		up: func(ctx context.Context, _ int) error {
+			if err := listens(ctx, loopback(internal)); err != nil {
+				return err
+			}
+			return listens(ctx, loopback(public))
+		},
+	}
+}
+
+// keep is what a service sees of the environment of this process: the variables of the Go runtime and of the system,
+// none of the services' own.
+func keep(env []string) []string {
+	return slices.DeleteFunc(env, func(kv string) bool {
+		key, _, _ := strings.Cut(kv, "=")
+		return !strings.HasPrefix(key, "GO") && !slices.Contains([]string{"PATH", "HOME", "TMPDIR", "USER"}, key)
+	})
+}
+
+// nginx is the gateway, in a folder of its own: the project's nginx.conf, and the two files that it includes.
+func (s *Stack) nginx(path, root string, port int) (*part, error) {
+	dir := filepath.Join(s.dir, gatewayName)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	conf, err := os.ReadFile(filepath.Join(root, "nginx.conf"))
+	if err != nil {
+		return nil, err
+	}
+	files := map[string]string{
+		"nginx.conf":     string(conf),
+		"listen.conf":    fmt.Sprintf("listen %s backlog=4096;\n", loopback(port)),
+		"upstreams.conf": s.upstreams(),
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			return nil, err
+		}
+	}
+	return &part{
+		name: gatewayName, path: path, env: os.Environ(),
+		args:  []string{"-e", "stderr", "-p", dir + "/", "-c", filepath.Join(dir, "nginx.conf")},
+		stop:  syscall.SIGQUIT,
+		doors: []door{{port, "the gateway"}},
+		up:    func(ctx context.Context, _ int) error { return listens(ctx, loopback(port)) },
+	}, nil
+}
+
+func (s *Stack) upstreams() string {
+	var b strings.Builder
+	for _, service := range Services() {
+		fmt.Fprintf(&b, "upstream %s {\n", service)
+		for _, addr := range s.public[service] {
+			fmt.Fprintf(&b, "    server %s max_fails=1 fail_timeout=1s;\n", addr)
+		}
+		b.WriteString("    keepalive 1024;\n    keepalive_requests 1000000;\n    keepalive_timeout 30s;\n}\n")
+	}
+	return b.String()
+}
