@@ -1,0 +1,116 @@
+"""What every case needs: fixtures, and how a failure must look."""
+import contextlib
+import unittest
+import uuid
+
+import utils as tu
+
+MAX_AMOUNT = 10 ** 12  # the largest single amount, price or quantity
+MAX_SUM = 2 ** 53 - 1  # the largest balance or total
+
+# A failure never shows what is behind the API. A word that the caller sent may be quoted back.
+INTERNALS = ("redis", "lua", "goroutine", "panic", "dial tcp", "127.0.0.1", ".go:", "wrongtype", "noscript",
+             "evalsha", "nginx", "strconv", "upstream", "context deadline", "runtime error")
+
+
+class Case(unittest.TestCase):
+    maxDiff = None
+
+    def new_user(self, credit: int = 0) -> str:
+        user_id = self.created(tu.post("/payment/create_user"), "user_id")
+        if credit:
+            self.assertEqual(tu.add_credit_to_user(user_id, credit), 200)
+        return user_id
+
+    def new_item(self, price: int = 1, stock: int = 0) -> str:
+        item_id = self.created(tu.post(f"/stock/item/create/{price}"), "item_id")
+        if stock:
+            self.assertEqual(tu.add_stock(item_id, stock), 200)
+        return item_id
+
+    def new_order(self, user_id: str, *lines) -> str:
+        """An open order of lines (item id, quantity)."""
+        order_id = self.created(tu.post(f"/orders/create/{user_id}"), "order_id")
+        for item_id, quantity in lines:
+            self.assertEqual(tu.add_item_to_order(order_id, item_id, quantity), 200)
+        return order_id
+
+    def paid_order(self, user_id: str, *lines) -> str:
+        order_id = self.new_order(user_id, *lines)
+        self.assertOK(tu.checkout_order(order_id))
+        return order_id
+
+    def batch_init(self, path: str):
+        """Runs one batch_init, or skips where the deployment has switched it off."""
+        response = tu.post(path)
+        if response.status_code == 403:
+            self.assertProblem(response, 403, "batch-init-disabled")
+            self.skipTest("batch_init is off here")
+        self.assertIsInstance(self.assertOK(response)["msg"], str)
+
+    def created(self, response, field: str) -> str:
+        """A new id: a UUID of version 7, as the API promises."""
+        value = self.assertOK(response)[field]
+        self.assertEqual(str(uuid.UUID(value)), value)
+        self.assertEqual(uuid.UUID(value).version, 7)
+        return value
+
+    def assertOK(self, response):
+        self.assertEqual(response.status_code, 200, f"{response.url}: {response.text[:300]}")
+        self.assertEqual(media_type(response), "application/json", response.url)
+        return response.json()
+
+    def assertProblem(self, response, status: int, name: str = None, mentions: str = None) -> dict:
+        """A failure as RFC 9457 has it: its status twice, its stable type, no word about the inside."""
+        where = f"{response.url[:200]}: {response.status_code} {response.text[:300]}"
+        self.assertEqual(response.status_code, status, where)
+        self.assertEqual(media_type(response), "application/problem+json", where)
+        problem = response.json()
+        self.assertLessEqual(set(problem), {"type", "title", "status", "detail", "request_id"}, where)
+        self.assertEqual(problem["status"], status, where)
+        if name:
+            self.assertEqual(problem["type"], f"/problems/{name}", where)
+        self.assertRegex(problem["type"], "^/problems/[a-z-]+$", where)
+        for field in ("title", "detail"):
+            self.assertIsInstance(problem[field], str, where)
+            self.assertNotEqual(problem[field].strip(), "", where)
+        if mentions:
+            self.assertIn(mentions, problem["detail"], where)
+        asked = response.url.removeprefix(tu.GATEWAY_URL).lower()
+        for word in INTERNALS:
+            if word not in asked:
+                self.assertNotIn(word, response.text.lower(), where)
+        return problem
+
+    @contextlib.contextmanager
+    def unchanged(self, users=(), items=(), orders=()):
+        """Everything named reads the same after the block as before it."""
+        def read():
+            return ({user: self.assertOK(tu.get(f"/payment/find_user/{user}")) for user in users},
+                    {item: self.assertOK(tu.get(f"/stock/find/{item}")) for item in items},
+                    {order: self.assertOK(tu.get(f"/orders/find/{order}")) for order in orders})
+
+        before = read()
+        yield
+        self.assertEqual(read(), before)
+
+    def assertCredit(self, user_id: str, credit: int):
+        self.assertEqual(tu.find_user(user_id), {"user_id": user_id, "credit": credit})
+
+    def assertStock(self, item_id: str, stock: int):
+        self.assertEqual(tu.find_item(item_id)["stock"], stock)
+
+    def assertOrder(self, order_id: str, status: str, total: int) -> dict:
+        """The order's state and sum, and that its three views of the cart agree."""
+        order = self.assertOK(tu.get(f"/orders/find/{order_id}"))
+        self.assertEqual(order["order_id"], order_id)
+        self.assertEqual((order["status"], order["total_cost"]), (status, total), order)
+        self.assertIs(order["paid"], status == "PAID")
+        self.assertEqual(order["total_cost"], sum(line["quantity"] * line["price"] for line in order["lines"]))
+        pieces = [line["item_id"] for line in order["lines"] for _ in range(line["quantity"])]
+        self.assertCountEqual(order["items"], pieces)
+        return order
+
+
+def media_type(response) -> str:
+    return (response.headers.get("Content-Type") or "").split(";")[0].strip().lower()

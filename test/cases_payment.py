@@ -1,0 +1,111 @@
+"""The payment service: users, funds, direct payments and their status."""
+import uuid
+
+import utils as tu
+from base import MAX_AMOUNT, MAX_SUM, Case
+
+__all__ = ["TestUsers", "TestDirectPayment"]
+
+
+class TestUsers(Case):
+
+    def test_user_starts_without_credit(self):
+        user_id = self.new_user()
+        self.assertEqual(self.assertOK(tu.get(f"/payment/find_user/{user_id}")), {"user_id": user_id, "credit": 0})
+
+    def test_add_funds(self):
+        user_id = self.new_user()
+        self.assertEqual(self.assertOK(tu.post(f"/payment/add_funds/{user_id}/15")), {"done": True})
+        self.assertEqual(self.assertOK(tu.post(f"/payment/add_funds/{user_id}/{MAX_AMOUNT}")), {"done": True})
+        self.assertCredit(user_id, MAX_AMOUNT + 15)
+
+    def test_credit_ends_at_the_largest_exact_number(self):
+        user_id = self.new_user()
+        full, rest = divmod(MAX_SUM, MAX_AMOUNT)
+        statuses = tu.post_all([f"/payment/add_funds/{user_id}/{MAX_AMOUNT}"] * full)
+        self.assertEqual(statuses, [200] * full)
+        with self.unchanged(users=[user_id]):
+            self.assertProblem(tu.post(f"/payment/add_funds/{user_id}/{rest + 1}"), 409, "balance-limit")
+        self.assertEqual(tu.add_credit_to_user(user_id, rest), 200)
+        self.assertCredit(user_id, MAX_SUM)
+        with self.unchanged(users=[user_id]):
+            self.assertProblem(tu.post(f"/payment/add_funds/{user_id}/1"), 409, "balance-limit")
+        self.assertEqual(tu.payment_pay(user_id, MAX_AMOUNT), 200)
+        self.assertCredit(user_id, MAX_SUM - MAX_AMOUNT)
+
+    def test_ids_never_collide(self):
+        create = lambda: [tu.create_user()["user_id"] for _ in range(10)]  # noqa: E731
+        ids = [user_id for share in tu.at_once([create] * 16) for user_id in share]
+        self.assertEqual(len(set(ids)), 160)
+
+
+class TestDirectPayment(Case):
+
+    def test_pay_without_an_order(self):
+        user_id = self.new_user(credit=15)
+        self.assertOK(tu.post(f"/payment/pay/{user_id}/10"))
+        self.assertCredit(user_id, 5)
+        self.assertOK(tu.post(f"/payment/pay/{user_id}/5"))
+        self.assertCredit(user_id, 0)
+        with self.unchanged(users=[user_id]):
+            self.assertProblem(tu.post(f"/payment/pay/{user_id}/1"), 402, "insufficient-credit", mentions=user_id)
+
+    def test_pay_for_an_order(self):
+        user_id = self.new_user(credit=15)
+        order_id = self.new_order(user_id)
+        self.assertEqual(tu.payment_status(user_id, order_id), {"paid": False})
+        with self.unchanged(users=[user_id], orders=[order_id]):
+            self.assertProblem(tu.post(f"/payment/pay/{user_id}/{order_id}/16"), 402, "insufficient-credit",
+                               mentions=user_id)
+            self.assertEqual(tu.payment_status(user_id, order_id), {"paid": False})
+        self.assertOK(tu.post(f"/payment/pay/{user_id}/{order_id}/10"))
+        self.assertCredit(user_id, 5)
+        self.assertEqual(tu.payment_status(user_id, order_id), {"paid": True})
+
+    def test_the_order_is_not_looked_up(self):
+        user_id = self.new_user(credit=10)
+        for order_id in (str(uuid.uuid4()), "4711", "any-order"):
+            with self.subTest(order_id=order_id):
+                self.assertOK(tu.post(f"/payment/pay/{user_id}/{order_id}/2"))
+                self.assertEqual(tu.payment_status(user_id, order_id), {"paid": True})
+        self.assertCredit(user_id, 4)
+
+    def test_repeated_it_is_charged_once(self):
+        user_id = self.new_user(credit=15)
+        order_id = self.new_order(user_id)
+        for _ in range(3):
+            self.assertOK(tu.post(f"/payment/pay/{user_id}/{order_id}/10"))
+            self.assertCredit(user_id, 5)
+
+    def test_repeated_with_another_amount(self):
+        user_id = self.new_user(credit=15)
+        order_id = self.new_order(user_id)
+        self.assertOK(tu.post(f"/payment/pay/{user_id}/{order_id}/10"))
+        with self.unchanged(users=[user_id]):
+            for amount in (1, 5, 11, MAX_AMOUNT):
+                self.assertProblem(tu.post(f"/payment/pay/{user_id}/{order_id}/{amount}"), 409, "payment-differs")
+
+    def test_two_users_pay_for_one_order(self):
+        payer, helper = self.new_user(credit=10), self.new_user(credit=10)
+        order_id = self.new_order(payer)
+        self.assertOK(tu.post(f"/payment/pay/{payer}/{order_id}/6"))
+        self.assertOK(tu.post(f"/payment/pay/{helper}/{order_id}/4"))
+        self.assertCredit(payer, 4)
+        self.assertCredit(helper, 6)
+        self.assertEqual(tu.payment_cancel(helper, order_id), 200)
+        self.assertCredit(payer, 4)
+        self.assertCredit(helper, 10)
+        self.assertEqual(tu.payment_status(payer, order_id), {"paid": True})
+
+    def test_status_by_get_and_post(self):
+        user_id = self.new_user(credit=10)
+        item_id = self.new_item(price=4, stock=2)
+        order_id = self.new_order(user_id, (item_id, 1))
+        for method in ("GET", "POST"):
+            answer = self.assertOK(tu.call(method, f"/payment/status/{user_id}/{order_id}"))
+            self.assertEqual(answer, {"paid": False})
+        self.assertOK(tu.checkout_order(order_id))
+        for method in ("GET", "POST"):
+            answer = self.assertOK(tu.call(method, f"/payment/status/{user_id}/{order_id}"))
+            self.assertEqual(answer, {"paid": True})
+        self.assertCredit(user_id, 6)

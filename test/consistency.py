@@ -1,0 +1,205 @@
+"""The consistency run: many users check out at the same moment, with less stock than orders.
+
+One item with --stock pieces, --users users with --credit each, --orders orders of one piece, each
+by a user chosen at random, all checked out at once over a connection each. Then:
+
+- every answer is 200, 402 (no credit) or 409 (no stock), and nothing else;
+- as many orders are paid as there is stock, or as there is credit where that is less. A user with
+  several orders pays as many as the credit allows: credit is taken before stock is asked, so a piece
+  is refused only when all are gone, and no piece that was taken comes back;
+- an order reads PAID if its answer was 200, and OPEN otherwise;
+- the stock that is left and the credit that each user has left say the same;
+- sending the paid checkouts again is answered 200 and changes nothing.
+
+Exit code 0 if all of it holds, 1 if not. Needs aiohttp.
+"""
+import argparse
+import asyncio
+import os
+import random
+import resource
+import sys
+import time
+from collections import Counter
+
+import aiohttp
+
+# Longer than the gateway itself waits for a service (15 s), so that no answer is given up on.
+TIMEOUT = aiohttp.ClientTimeout(total=30)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--gateway", default=os.environ.get("GATEWAY_URL", "http://localhost:8000"))
+    parser.add_argument("--stock", type=positive, default=100, help="pieces of the one item")
+    parser.add_argument("--price", type=positive, default=1)
+    parser.add_argument("--users", type=positive, default=1000)
+    parser.add_argument("--credit", type=positive, default=1, help="of each user")
+    parser.add_argument("--orders", type=positive, default=1000, help="checked out at once")
+    parser.add_argument("--seed", type=int, default=None, help="of the choice of users, to repeat a run")
+    return parser.parse_args()
+
+
+def positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be positive")
+    return value
+
+
+class Shop:
+    """The routes that the run needs. Preparing must succeed; a checkout answers its status."""
+
+    def __init__(self, session: aiohttp.ClientSession, gateway: str):
+        self.session = session
+        self.gateway = gateway.rstrip("/")
+
+    async def must(self, method: str, path: str) -> dict:
+        async with self.session.request(method, self.gateway + path) as response:
+            if response.status != 200:
+                raise SystemExit(f"{method} {path}: {response.status} {await response.text()}")
+            return await response.json()
+
+    async def new_item(self, price: int, stock: int) -> str:
+        item = (await self.must("POST", f"/stock/item/create/{price}"))["item_id"]
+        await self.must("POST", f"/stock/add/{item}/{stock}")
+        return item
+
+    async def new_user(self, credit: int) -> str:
+        user = (await self.must("POST", "/payment/create_user"))["user_id"]
+        await self.must("POST", f"/payment/add_funds/{user}/{credit}")
+        return user
+
+    async def new_order(self, user: str, item: str) -> str:
+        order = (await self.must("POST", f"/orders/create/{user}"))["order_id"]
+        await self.must("POST", f"/orders/addItem/{order}/{item}")
+        return order
+
+    async def checkout(self, order: str):
+        """The status, or the failure's name where no answer came, and how long it took in seconds."""
+        start = time.monotonic()
+        try:
+            async with self.session.post(f"{self.gateway}/orders/checkout/{order}") as response:
+                await response.read()
+                outcome = response.status
+        except (aiohttp.ClientError, asyncio.TimeoutError) as error:
+            outcome = type(error).__name__
+        return outcome, time.monotonic() - start
+
+
+async def gather(calls, at_a_time: int) -> list:
+    """The results of all calls, in order, never more than at_a_time of them under way."""
+    gate = asyncio.Semaphore(at_a_time)
+
+    async def one(call):
+        async with gate:
+            return await call
+
+    return await asyncio.gather(*(one(call) for call in calls))
+
+
+class State:
+    """Stock, credits and orders as the services tell them when nothing is under way."""
+
+    @classmethod
+    async def read(cls, shop: Shop, item: str, users: list, orders: list) -> "State":
+        self = cls()
+        self.stock = (await shop.must("GET", f"/stock/find/{item}"))["stock"]
+        found = await gather((shop.must("GET", f"/payment/find_user/{user}") for user in users), 50)
+        self.credits = {user["user_id"]: user["credit"] for user in found}
+        found = await gather((shop.must("GET", f"/orders/find/{order}") for order in orders), 50)
+        self.orders = {order["order_id"]: (order["status"], order["paid"]) for order in found}
+        return self
+
+    def __eq__(self, other):
+        return (self.stock, self.credits, self.orders) == (other.stock, other.credits, other.orders)
+
+
+async def run(options: argparse.Namespace) -> int:
+    seed = options.seed if options.seed is not None else random.SystemRandom().randrange(10 ** 6)
+    chance = random.Random(seed)
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(connector=connector, timeout=TIMEOUT, trust_env=False) as session:
+        shop = Shop(session, options.gateway)
+        item = await shop.new_item(options.price, options.stock)
+        users = await gather((shop.new_user(options.credit) for _ in range(options.users)), 50)
+        buyers = [chance.choice(users) for _ in range(options.orders)]
+        orders = await gather((shop.new_order(user, item) for user in buyers), 50)
+        print(f"prepared    {options.stock} pieces at {options.price}, {options.users} users with {options.credit} each, "
+              f"{options.orders} orders of {len(set(buyers))} users (seed {seed})")
+
+        start = time.monotonic()
+        answers = await gather((shop.checkout(order) for order in orders), options.orders)
+        elapsed = time.monotonic() - start
+        report_speed(answers, elapsed)
+        after = await State.read(shop, item, users, orders)
+        outcomes = [outcome for outcome, _ in answers]
+        violations = check(options, buyers, orders, outcomes, after)
+
+        paid = [order for order, outcome in zip(orders, outcomes) if outcome == 200]
+        repeated = Counter(outcome for outcome, _ in await gather((shop.checkout(order) for order in paid), 50))
+        if set(repeated) - {200}:
+            violations.append(f"paid checkouts sent again are answered {dict(repeated)}")
+        if await State.read(shop, item, users, orders) != after:
+            violations.append("paid checkouts sent again have changed something")
+
+    for violation in violations:
+        print(f"VIOLATION   {violation}")
+    print("inconsistent" if violations else "consistent")
+    return 1 if violations else 0
+
+
+def report_speed(answers: list, elapsed: float):
+    times = sorted(seconds for _, seconds in answers)
+    print(f"checked out {len(answers)} at once in {elapsed:.2f} s: median {times[len(times) // 2] * 1000:.0f} ms, "
+          f"slowest {times[-1] * 1000:.0f} ms")
+    counts = Counter(outcome for outcome, _ in answers)
+    print("answers     " + ", ".join(f"{outcome}: {count}" for outcome, count in sorted(counts.items(), key=str)))
+
+
+def check(options: argparse.Namespace, buyers: list, orders: list, outcomes: list, after: State) -> list:
+    """What does not hold after the checkouts, a sentence each."""
+    affordable = options.credit // options.price
+    expected = min(options.stock, sum(min(wanted, affordable) for wanted in Counter(buyers).values()))
+    paid_by = Counter(user for user, outcome in zip(buyers, outcomes) if outcome == 200)
+    paid = sum(paid_by.values())
+    stock = options.stock - expected
+    credit = options.users * options.credit - expected * options.price
+    print(f"paid        {paid} of {len(orders)}, expected {expected}")
+    print(f"stock       {after.stock}, expected {stock}")
+    print(f"credit      {sum(after.credits.values())}, expected {credit}")
+
+    violations = [f"{count} checkouts are answered {outcome}" for outcome, count in Counter(outcomes).items()
+                  if outcome not in (200, 402, 409)]
+    if paid != expected:
+        violations.append(f"{paid} orders are paid instead of {expected}")
+    if after.stock != stock:
+        violations.append(f"the stock is {after.stock} instead of {stock}")
+    if sum(after.credits.values()) != credit:
+        violations.append(f"the credits' sum is {sum(after.credits.values())} instead of {credit}")
+    wrong = [user for user, has in after.credits.items() if has != options.credit - paid_by[user] * options.price]
+    if wrong:
+        violations.append(f"{len(wrong)} users have not what their answers say, {wrong[0]} has {after.credits[wrong[0]]}")
+    wrong = [order for order, outcome in zip(orders, outcomes)
+             if after.orders[order] != (("PAID", True) if outcome == 200 else ("OPEN", False))]
+    if wrong:
+        violations.append(f"{len(wrong)} orders do not read as their answers say, {wrong[0]} is {after.orders[wrong[0]]}")
+    return violations
+
+
+def main() -> int:
+    options = arguments()
+    # A connection each, and those of the preparation beside them.
+    needed = options.orders + 200
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed if hard == resource.RLIM_INFINITY else min(needed, hard), hard))
+    try:
+        return asyncio.run(run(options))
+    except aiohttp.ClientConnectorError as error:
+        print(f"no gateway at {options.gateway}: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,217 @@
+"""The API as Python functions, in the tradition of the course's own utils.py.
+
+create_* and find_* answer the decoded JSON body, the other functions the HTTP status;
+checkout_order answers the whole response. `call` answers the whole response of any route, and
+`raw` sends a request line exactly as it is given, which an HTTP library refuses to do.
+
+The gateway's address comes from GATEWAY_URL, http://localhost:8000 unless told.
+"""
+import http.client
+import json
+import os
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
+
+import requests
+
+GATEWAY_URL = os.environ.get("GATEWAY_URL", "http://localhost:8000").rstrip("/")
+ORDER_URL = STOCK_URL = PAYMENT_URL = GATEWAY_URL
+
+# Longer than the gateway itself waits for a service (15 s): a test never gives up on an answer
+# that is still to come.
+TIMEOUT = 20
+
+_local = threading.local()
+
+
+def _session() -> requests.Session:
+    """One kept-alive session a thread; no proxy of the environment between us and the gateway."""
+    if not hasattr(_local, "session"):
+        _local.session = requests.Session()
+        _local.session.trust_env = False
+    return _local.session
+
+
+def call(method: str, path: str, **kwargs) -> requests.Response:
+    return _session().request(method, GATEWAY_URL + path, timeout=TIMEOUT, allow_redirects=False, **kwargs)
+
+
+def post(path: str, **kwargs) -> requests.Response:
+    return call("POST", path, **kwargs)
+
+
+def get(path: str) -> requests.Response:
+    return call("GET", path)
+
+
+def delete(path: str) -> requests.Response:
+    return call("DELETE", path)
+
+
+#
+# Stock
+#
+
+def create_item(price: int) -> dict:
+    return post(f"/stock/item/create/{price}").json()
+
+
+def find_item(item_id: str) -> dict:
+    return get(f"/stock/find/{item_id}").json()
+
+
+def add_stock(item_id: str, amount: int) -> int:
+    return post(f"/stock/add/{item_id}/{amount}").status_code
+
+
+def subtract_stock(item_id: str, amount: int) -> int:
+    return post(f"/stock/subtract/{item_id}/{amount}").status_code
+
+
+#
+# Payment
+#
+
+def create_user() -> dict:
+    return post("/payment/create_user").json()
+
+
+def find_user(user_id: str) -> dict:
+    return get(f"/payment/find_user/{user_id}").json()
+
+
+def add_credit_to_user(user_id: str, amount: int) -> int:
+    return post(f"/payment/add_funds/{user_id}/{amount}").status_code
+
+
+def payment_pay(user_id: str, *order_id_and_amount) -> int:
+    """pay(user, amount) of the newer API, pay(user, order, amount) of the older one."""
+    return post("/".join(["/payment/pay", user_id, *map(str, order_id_and_amount)])).status_code
+
+
+def payment_cancel(user_id: str, order_id: str) -> int:
+    return post(f"/payment/cancel/{user_id}/{order_id}").status_code
+
+
+def payment_status(user_id: str, order_id: str) -> dict:
+    return get(f"/payment/status/{user_id}/{order_id}").json()
+
+
+#
+# Orders
+#
+
+def create_order(user_id: str) -> dict:
+    return post(f"/orders/create/{user_id}").json()
+
+
+def add_item_to_order(order_id: str, item_id: str, quantity=None) -> int:
+    """With a quantity the newer API's route, without one the older API's."""
+    suffix = "" if quantity is None else f"/{quantity}"
+    return post(f"/orders/addItem/{order_id}/{item_id}{suffix}").status_code
+
+
+def remove_item_from_order(order_id: str, item_id: str, quantity=None) -> int:
+    suffix = "" if quantity is None else f"/{quantity}"
+    return delete(f"/orders/removeItem/{order_id}/{item_id}{suffix}").status_code
+
+
+def remove_order(order_id: str) -> int:
+    return delete(f"/orders/remove/{order_id}").status_code
+
+
+def find_order(order_id: str) -> dict:
+    return get(f"/orders/find/{order_id}").json()
+
+
+def checkout_order(order_id: str) -> requests.Response:
+    return post(f"/orders/checkout/{order_id}")
+
+
+#
+# Status checks
+#
+
+def status_code_is_success(status_code: int) -> bool:
+    return 200 <= status_code < 300
+
+
+def status_code_is_failure(status_code: int) -> bool:
+    return 400 <= status_code < 500
+
+
+#
+# Beyond the course's suite
+#
+
+class RawResponse:
+    """The part of requests.Response that the tests read, of an answer read from a bare socket."""
+
+    def __init__(self, answer: http.client.HTTPResponse, target: str):
+        self.status_code = answer.status
+        self.headers = answer.headers
+        self.text = answer.read().decode("utf-8", "replace")
+        self.url = target
+
+    def json(self):
+        return json.loads(self.text)
+
+
+def _connect() -> socket.socket:
+    address = urlsplit(GATEWAY_URL)
+    return socket.create_connection((address.hostname, address.port or 80), timeout=TIMEOUT)
+
+
+def raw(target: str, method: str = "GET", headers=(), body: bytes = b"", host: str = None) -> RawResponse:
+    """One request on a connection of its own; target is sent as it stands, and so is every header.
+
+    A body that the gateway stops reading, because it has refused it, is not an error.
+    """
+    lines = [f"{method} {target} HTTP/1.1", f"Host: {host or urlsplit(GATEWAY_URL).netloc}",
+             "Connection: close", *(f"{name}: {value}" for name, value in headers)]
+    return raw_bytes("\r\n".join(lines).encode() + b"\r\n\r\n" + body, target, method)
+
+
+def raw_bytes(data: bytes, target: str = "", method: str = "GET") -> RawResponse:
+    with _connect() as connection:
+        try:
+            connection.sendall(data)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        answer = http.client.HTTPResponse(connection, method=method)
+        answer.begin()
+        return RawResponse(answer, target)
+
+
+def at_once(functions: list) -> list:
+    """Calls all functions at the same moment, a thread each, and answers their results in order."""
+    start = threading.Barrier(len(functions))
+
+    def run(function):
+        start.wait()
+        return function()
+
+    with ThreadPoolExecutor(len(functions)) as pool:
+        return list(pool.map(run, functions))
+
+
+def post_all(paths: list, connections: int = 8) -> list:
+    """Posts thousands of requests, in no order, over a few connections; answers all statuses."""
+    address = urlsplit(GATEWAY_URL)
+
+    def run(share: list) -> list:
+        connection = http.client.HTTPConnection(address.hostname, address.port, timeout=TIMEOUT)
+        statuses = []
+        for path in share:
+            connection.request("POST", path)
+            answer = connection.getresponse()
+            answer.read()
+            statuses.append(answer.status)
+        connection.close()
+        return statuses
+
+    with ThreadPoolExecutor(connections) as pool:
+        shares = pool.map(run, (paths[i::connections] for i in range(connections)))
+        return [status for share in shares for status in share]
