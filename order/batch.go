@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/gin-gonic/gin"
+
+	"checkout/common/api"
+	"checkout/common/redisdb"
+	"checkout/common/shard"
+	"checkout/common/web"
+)
+
+// batchAtOnce is the number of orders that one call of the script writes.
+const batchAtOnce = 500
+
+func (s *server) batchInit(c *gin.Context) (api.Message, error) {
+	n, err1 := web.Count(c, "n", 1, shard.MaxDecimal)
+	items, err2 := web.Count(c, "n_items", 1, shard.MaxDecimal)
+	users, err3 := web.Count(c, "n_users", 1, shard.MaxDecimal)
+	price, err4 := web.Price(c, "item_price")
+	switch err := errors.Join(err1, err2, err3, err4); {
+	case err != nil:
+		return api.Message{}, err
+	case !s.allowBatch:
+		return api.Message{}, api.BatchDisabled
+	}
+	return api.Message{Msg: "Batch init for orders successful"}, s.store.batchInit(c.Request.Context(), n, items, users, price)
+}
+
+// batchInit overwrites the orders "0" to n-1 with new ones: a user and two items of quantity 1 each, chosen at random. It refuses
+// while one of them is undecided.
+func (s *store) batchInit(ctx context.Context, n, items, users int, price int64) error {
+	if err := s.refuseUndecided(ctx, n); err != nil {
+		return err
+	}
+	if err := s.db.Respread(ctx, orderPrefix, n); err != nil {
+		return err
+	}
+	modulus := s.db.Modulus()
+	if modulus == 0 {
+		return fmt.Errorf("placement: %w", api.Unavailable)
+	}
+	written := make(chan error, modulus)
+	for _, at := range s.db.Shards()[:modulus] {
+		go func() { written <- s.writeBatch(ctx, at, n, modulus, items, users, price) }()
+	}
+	var errs []error
+	for range modulus {
+		errs = append(errs, <-written)
+	}
+	return errors.Join(errs...)
+}
+
+// writeBatch writes the orders of one shard.
+func (s *store) writeBatch(ctx context.Context, at *redisdb.Shard, n, modulus, items, users int, price int64) error {
+	for first := at.Index; first < n; first += batchAtOnce * modulus {
+		var keys []string
+		args := []any{price}
+		for i := first; i < n && len(keys) < batchAtOnce; i += modulus {
+			one := rand.N(items)
+			other := one
+			if items > 1 {
+				other = (one + 1 + rand.N(items-1)) % items
+			}
+			keys = append(keys, at.Key(orderKey(shard.Decimal(i))))
+			args = append(args, rand.N(users), one, other)
+		}
+		reply, err := at.Run(ctx, batchInitScript, keys, args...)
+		if err != nil {
+			return err
+		}
+		switch code := reply.Int(0); code {
+		case 1:
+		case 0:
+			return fmt.Errorf("shard %d: %w", at.Index, api.BatchUndecided)
+		default:
+			return undocumented("batch_init", int(code))
+		}
+	}
+	return nil
+}
+
+// refuseUndecided looks for undecided orders among "0" to n-1, before anything is overwritten.
+func (s *store) refuseUndecided(ctx context.Context, n int) error {
+	for _, at := range s.db.Shards() {
+		ids, err := list(at.Run(ctx, undecidedScript, []string{at.Key(undecidedKey)}))
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if number, ok := shard.Number(id); ok && number < n {
+				return fmt.Errorf("order %s: %w", id, api.BatchUndecided)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/gin-gonic/gin"
+
+	"checkout/common/api"
+	"checkout/common/shard"
+	"checkout/common/web"
+)
+
+// minter hands out the shards on which this machine makes new orders, one after the other.
+type minter struct {
+	own  []int
+	next atomic.Uint32
+}
+
+func (m *minter) shard() int { return m.own[int(m.next.Add(1))%len(m.own)] }
+
+// created is the answer to a create.
+type created struct {
+	OrderID string `json:"order_id"`
+}
+
+func (s *server) create(c *gin.Context) (created, error) {
+	user := c.Param("user_id")
+	if len(user) > api.MaxIDLength {
+		return created{}, fmt.Errorf("a user id of %d bytes: %w", len(user), api.BadRequest)
+	}
+	id, err := s.newOrder(c.Request.Context(), user)
+	return created{OrderID: id}, err
+}
+
+// newOrder makes an order on one of this machine's shards; on one that answers, if there is one.
+func (s *server) newOrder(ctx context.Context, user string) (string, error) {
+	at := s.mint.shard()
+	for range s.mint.own {
+		if s.store.db.Shards()[at].Up() {
+			break
+		}
+		at = s.mint.shard()
+	}
+	for {
+		id := shard.Mint(at)
+		if err := s.store.create(ctx, id, user); !errors.Is(err, errTaken) {
+			return id, err
+		}
+	}
+}
+
+func (s *server) find(c *gin.Context) (api.Order, error) {
+	o, err := s.store.find(c.Request.Context(), c.Param("order_id"))
+	if err != nil {
+		return api.Order{}, err
+	}
+	answer := api.Order{OrderID: o.id, Paid: o.state == statePaid, Items: []string{}, UserID: o.user, TotalCost: o.total, Status: o.state, Lines: []api.OrderLine{}}
+	for _, line := range o.lines {
+		answer.Lines = append(answer.Lines, line)
+		for range line.Quantity {
+			answer.Items = append(answer.Items, line.ItemID)
+		}
+	}
+	return answer, nil
+}
+
+// addItem adds pieces of an item at its price of now. Whether the order is open is checked together with the change.
+func (s *server) addItem(c *gin.Context) (api.Message, error) {
+	quantity, err := quantity(c)
+	if err != nil {
+		return api.Message{}, err
+	}
+	ctx, id, item := c.Request.Context(), c.Param("order_id"), c.Param("item_id")
+	if _, _, err := s.store.locate(id); err != nil {
+		return api.Message{}, err
+	}
+	price, err := s.catalogue.price(ctx, item)
+	if err != nil {
+		return api.Message{}, err
+	}
+	return api.Message{Msg: "added"}, s.store.addItem(ctx, id, item, quantity, price)
+}
+
+func (s *server) removeItem(c *gin.Context) (api.Message, error) {
+	quantity, err := quantity(c)
+	if err != nil {
+		return api.Message{}, err
+	}
+	return api.Message{Msg: "removed"}, s.store.removeItem(c.Request.Context(), c.Param("order_id"), c.Param("item_id"), quantity)
+}
+
+// quantity is 1 in the routes that do not name it.
+func quantity(c *gin.Context) (int64, error) {
+	if _, named := c.Params.Get("quantity"); !named {
+		return 1, nil
+	}
+	return web.Amount(c, "quantity")
+}
+
+func (s *server) remove(c *gin.Context) (api.Message, error) {
+	return api.Message{Msg: "removed"}, s.store.remove(c.Request.Context(), c.Param("order_id"))
+}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/singleflight"
+
+	"checkout/common/api"
+)
+
+// Times of a checkout. The gateway waits 15 s for an answer.
+const (
+	lease       = 5 * time.Second  // how long nobody else need look at an attempt
+	deadline    = 30 * time.Second // after it nothing is reserved for an attempt any more
+	goForward   = 4 * time.Second  // how long the coordinator tries to reserve before it gives up
+	beginWithin = time.Second      // how long it tries to begin
+	answerIn    = 12 * time.Second // how long it tries to decide before it says that it does not know
+)
+
+// coordinator decides checkouts. Any number of coordinators may work on one order: the decision is one compare-and-set in Redis.
+type coordinator struct {
+	store          *store
+	stock, payment reserver
+	running        singleflight.Group // checkouts of this machine, by order
+}
+
+// checkout decides an order: nil means that it is paid, an error of status 4xx that nothing is taken and nothing will be, and
+// api.Unavailable that it is not known yet. Callers who ask for the same order share one saga; one who leaves ends nothing.
+func (co *coordinator) checkout(ctx context.Context, id string) error {
+	_, err, _ := co.running.Do(id, func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerIn)
+		defer cancel()
+		return nil, co.decide(ctx, id)
+	})
+	return err
+}
+
+// decide is the saga, forward; its ways back are in abort.go.
+func (co *coordinator) decide(ctx context.Context, id string) error {
+	forward, cancel := context.WithTimeout(ctx, goForward)
+	defer cancel()
+	a, err := co.begin(ctx, id)
+	if err != nil {
+		return err
+	}
+	switch a.code {
+	case codePaid:
+		return nil
+	case codeRefunding, codeCancelled:
+		return fmt.Errorf("order %s: %w", id, api.OrderCancelled)
+	case codeClosed:
+		return refusal(id, a.reason)
+	case codeAborting:
+		return co.release(ctx, id, a)
+	case codeStarted, codeResumed:
+	default:
+		return fmt.Errorf("order %s: %w", id, api.OrderNotFound)
+	}
+
+	credit := untilKnown(forward, func() api.Outcome { return co.payment.Reserve(forward, a.credit()) })
+	switch {
+	case credit.Code == api.Refused:
+		return co.refuse(ctx, id, a, creditReason(credit.Reason))
+	case credit.Code != api.Reserved:
+		return co.abort(ctx, id, a, reasonGivenUp)
+	}
+
+	stock := untilKnown(forward, func() api.Outcome { return co.stock.Reserve(forward, a.stock()) })
+	switch {
+	case stock.Code == api.Refused:
+		return co.abort(ctx, id, a, stockReason(stock))
+	case stock.Code != api.Reserved:
+		return co.abort(ctx, id, a, reasonGivenUp)
+	}
+
+	a.creditAt, a.stockAt = credit.Shards, stock.Shards
+	state, err := untilDone(ctx, func() (found, error) { return co.store.commit(ctx, id, a) })
+	if err != nil {
+		return err
+	}
+	return co.settle(ctx, id, a, state)
+}
+
+// begin starts an attempt, or joins the one that runs until it is decided. A reply that is lost is asked for again with the same
+// attempt; a newly minted one, after the order's current one, is used only where that is known to be closed.
+func (co *coordinator) begin(ctx context.Context, id string) (found, error) {
+	giveUp := time.Now().Add(beginWithin)
+	attempt, after, joined := uuid.NewString(), "", ""
+	for tries := range pausing(ctx) {
+		state, err := co.store.begin(ctx, id, attempt, after)
+		if err == nil && state.code == codeStale && joined == "" {
+			attempt, after = uuid.NewString(), state.attempt
+			state, err = co.store.begin(ctx, id, attempt, after)
+		}
+		switch {
+		case errors.Is(err, api.OrderNotFound):
+			return found{}, err
+		case errors.Is(err, api.Overloaded) && tries == 0:
+			return found{}, err // nothing began
+		case err != nil && joined == "" && time.Now().After(giveUp):
+			return found{}, fmt.Errorf("order %s: %w", id, api.Unavailable)
+		case err != nil:
+			continue
+		case state.code == codeBusy && (joined == "" || joined == state.attempt):
+			joined = state.attempt
+		case state.code == codeStale && joined == state.attempt:
+			state.code = codeClosed // the attempt that was joined
+			return state, nil
+		case state.code == codeBusy, state.code == codeStale && joined != "":
+			return found{}, fmt.Errorf("order %s: another attempt has followed: %w", id, api.Unavailable)
+		case state.code != codeStale:
+			return state, nil
+		}
+	}
+	return found{}, fmt.Errorf("order %s: another checkout of it runs: %w", id, api.Unavailable)
+}
+
+// settle answers by the state that a decision has found or made.
+func (co *coordinator) settle(ctx context.Context, id string, a, state found) error {
+	if state.attempt == a.attempt {
+		switch state.code {
+		case codePaid:
+			return nil
+		case codeAborting:
+			a.reason = state.reason
+			return co.release(ctx, id, a)
+		case codeClosed:
+			return refusal(id, state.reason)
+		}
+	}
+	return fmt.Errorf("order %s: the attempt was superseded: %w", id, api.Unavailable)
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+
+	"checkout/common/env"
+	"checkout/common/participant"
+	"checkout/common/peer"
+	"checkout/common/redisdb"
+	"checkout/common/shard"
+	"checkout/common/web"
+)
+
+// service is the name by which the peers know this one.
+const service = "order"
+
+func main() { web.Main(run) }
+
+// run serves until ctx ends; `order healthcheck` asks the running service whether it is ready.
+func run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
+	cfg, err := env.Parse(getenv, env.Stock, env.Payment)
+	if err != nil {
+		return fmt.Errorf("the environment of %s:\n%w", service, err)
+	}
+	if len(args) == 2 && args[1] == "healthcheck" {
+		return web.Healthcheck(ctx, cfg.Bind, cfg.InternalPort)
+	}
+	web.Log(stdout, cfg.Debug)
+
+	db, err := redisdb.Open(service, cfg.Redis, scripts)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	stock, payment := peer.New("stock", cfg.StockPeers), peer.New("payment", cfg.PaymentPeers)
+	defer stock.Close()
+	defer payment.Close()
+
+	co := &coordinator{store: &store{db}, stock: participant.NewClient(stock), payment: participant.NewClient(payment)}
+	s := &server{
+		machine:    fmt.Sprintf("%d/%d", cfg.Machine, cfg.Machines),
+		store:      co.store,
+		catalogue:  newCatalogue(stock),
+		co:         co,
+		canceller:  &canceller{coordinator: co},
+		mint:       minter{own: shard.Own(cfg.Machine, cfg.Machines, len(cfg.Redis.Addrs))},
+		allowBatch: cfg.BatchInit,
+	}
+	doors := web.NewDoors(cfg.Debug)
+	s.routes(doors.Public, doors.Internal)
+	doors.Ready(func() []string {
+		missing := db.Missing()
+		for _, p := range []*peer.Peer{stock, payment} {
+			if problem := p.Problem(); problem != "" {
+				missing = append(missing, problem)
+			}
+		}
+		return missing
+	})
+
+	recovering, stop := context.WithCancel(context.Background())
+	var recovered sync.WaitGroup
+	recovered.Go(func() { newRecovery(co).run(recovering) })
+	err = doors.Serve(ctx, web.Listen(cfg.Bind, cfg.Port, cfg.InternalPort))
+	stop()
+	recovered.Wait()
+	return err
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+	"time"
+
+	"checkout/common/api"
+)
+
+// Pauses between repetitions of a step, doubling, with jitter.
+const (
+	firstPause = 5 * time.Millisecond
+	lastPause  = 250 * time.Millisecond
+)
+
+// pausing counts 0, 1, 2, … with a pause before each but the first, until ctx ends.
+func pausing(ctx context.Context) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		pause := firstPause
+		for n := 0; ctx.Err() == nil && yield(n); n++ {
+			select {
+			case <-ctx.Done():
+			case <-time.After(pause/2 + rand.N(pause)):
+			}
+			pause = min(2*pause, lastPause)
+		}
+	}
+}
+
+// untilKnown repeats a step of a participant, which may be repeated, until its outcome is known or ctx ends.
+func untilKnown(ctx context.Context, step func() api.Outcome) api.Outcome {
+	for range pausing(ctx) {
+		if outcome := step(); outcome.Code != api.Unknown {
+			return outcome
+		}
+	}
+	return api.Outcome{}
+}
+
+// untilReleased repeats a release until it is recorded or ctx ends.
+func untilReleased(ctx context.Context, step func() api.Outcome) api.Outcome {
+	for range pausing(ctx) {
+		if outcome := step(); outcome.Code == api.Released || outcome.Code == api.Refused {
+			return outcome
+		}
+	}
+	return api.Outcome{}
+}
+
+// untilDone repeats a script of the order's shard, which may be repeated, until it is acknowledged or ctx ends.
+func untilDone(ctx context.Context, script func() (found, error)) (found, error) {
+	for range pausing(ctx) {
+		state, err := script()
+		if err == nil || errors.Is(err, api.OrderNotFound) {
+			return state, err
+		}
+	}
+	return found{}, fmt.Errorf("the order's shard: %w", api.Unavailable)
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"sync"
+
+	"github.com/gin-gonic/gin"
+
+	"checkout/common/api"
+	"checkout/common/peer"
+	"checkout/common/web"
+)
+
+// server is what the routes need.
+type server struct {
+	machine    string // "i/N"
+	store      *store
+	catalogue  *catalogue
+	co         *coordinator
+	canceller  *canceller
+	mint       minter
+	allowBatch bool
+}
+
+// routes are all routes of the service. The gateway strips the prefix /orders and knows the public door only.
+func (s *server) routes(public, internal gin.IRouter) {
+	public.GET("/", web.JSON(s.hello))
+	public.GET("/ping", web.JSON(s.ping))
+	public.POST("/create/:user_id", web.JSON(s.create))
+	public.DELETE("/remove/:order_id", web.JSON(s.remove))
+	public.GET("/find/:order_id", web.JSON(s.find))
+	public.POST("/addItem/:order_id/:item_id", web.JSON(s.addItem))
+	public.POST("/addItem/:order_id/:item_id/:quantity", web.JSON(s.addItem))
+	public.DELETE("/removeItem/:order_id/:item_id", web.JSON(s.removeItem))
+	public.DELETE("/removeItem/:order_id/:item_id/:quantity", web.JSON(s.removeItem))
+	public.POST("/checkout/:order_id", web.JSON(s.checkout))
+	public.POST("/batch_init/:n/:n_items/:n_users/:item_price", web.JSON(s.batchInit))
+
+	internal.GET(peer.PlacementPath, web.JSON(s.placement))
+	internal.POST("/internal/payments", web.JSON(s.payments))
+	internal.POST("/internal/cancel", web.JSON(s.cancel))
+}
+
+func (s *server) hello(*gin.Context) (api.Message, error) {
+	return api.Message{Msg: "order service"}, nil
+}
+
+func (s *server) ping(*gin.Context) (api.Ping, error) {
+	return api.Ping{Service: service, Machine: s.machine, Shards: s.store.db.States()}, nil
+}
+
+func (s *server) placement(*gin.Context) (api.Placement, error) {
+	return api.Placement{Service: service, Shards: len(s.store.db.Shards()), Modulus: s.store.db.Modulus()}, nil
+}
+
+func (s *server) checkout(c *gin.Context) (checkedOut, error) {
+	id := c.Param("order_id")
+	if err := s.co.checkout(c.Request.Context(), id); err != nil {
+		return checkedOut{}, err
+	}
+	return checkedOut{OrderID: id, Paid: true}, nil
+}
+
+// checkedOut is the answer to a checkout that is paid.
+type checkedOut struct {
+	OrderID string `json:"order_id"`
+	Paid    bool   `json:"paid"`
+}
+
+func (s *server) payments(c *gin.Context) ([]api.OrderPayment, error) {
+	return each(c, s.canceller.payment)
+}
+
+func (s *server) cancel(c *gin.Context) ([]api.OrderPayment, error) {
+	return each(c, s.canceller.cancel)
+}
+
+// each answers every question of an internal message at the same time; a caller that leaves cancels nothing.
+func each(c *gin.Context, answer func(context.Context, api.Cancel) api.OrderPayment) ([]api.OrderPayment, error) {
+	asked, err := web.Body[[]api.Cancel](c)
+	if err != nil {
+		return nil, err
+	}
+	ctx := context.WithoutCancel(c.Request.Context())
+	answers := make([]api.OrderPayment, len(asked))
+	var working sync.WaitGroup
+	for i, ask := range asked {
+		working.Go(func() { answers[i] = answer(ctx, ask) })
+	}
+	working.Wait()
+	return answers, nil
+}
