@@ -182,7 +182,7 @@ func (s *Stack) plan() error {
 	return nil
 }
 
-// startAll starts the parts of one kind together, one kind after the other.
+// startAll starts all parts at once: none needs another to be there first.
 func (s *Stack) startAll(ctx context.Context) error {
 	for _, service := range Services() {
 		for shard := range s.redises[service] {

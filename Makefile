@@ -1,0 +1,55 @@
+# `make` alone lists the targets.
+
+GO         ?= go
+PYTHON     ?= /usr/bin/python3
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
+export GOFLAGS += -buildvcs=false
+
+.PHONY: help up build deps check vuln test unit e2e python test-compose bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+up: ## run the whole system here; MACHINES=n, SHARDS=m, GATEWAY_PORT=8000, DATA=data
+	@$(GO) build -o bin/up ./test/up
+	@exec bin/up
+
+build: ## build the services into bin/
+	$(GO) build -o bin/ ./order ./stock ./payment
+
+deps: ## install what tests need and is missing (apt-get, with sudo if not root)
+	@$(GO) run ./test/up -deps
+
+check: ## gofmt, go vet, staticcheck, luacheck, govulncheck
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w $$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+	luacheck --quiet .
+	@$(MAKE) --no-print-directory vuln
+
+vuln: ## known vulnerabilities of what is used, where the database can be reached
+	@out=$$($(GO) run $(GOVULNCHECK) ./... 2>&1); code=$$?; \
+	case "$$out" in *vuln.go.dev*) if [ $$code -ne 0 ]; then echo "govulncheck: skipped, its database cannot be reached"; exit 0; fi;; esac; \
+	if [ $$code -ne 0 ]; then echo "$$out"; else echo "govulncheck: no known vulnerability"; fi; exit $$code
+
+test: deps check unit e2e python ## everything, from nothing
+
+unit: ## the packages of the services, with the race detector
+	$(GO) test -race -count=1 -timeout 10m ./common/... ./order/... ./stock/... ./payment/...
+
+e2e: ## the protocol's model, and the real system: end to end, killed and restarted
+	$(GO) test -count=1 -timeout 14m -p 1 ./test/...
+
+python: ## the Python suite and the consistency run, against a system of their own
+	$(GO) build -o bin/up ./test/up
+	bin/up -exec 'cd test && $(PYTHON) -m unittest test_microservices && $(PYTHON) consistency.py'
+
+test-compose: ## docker compose up for real, the Python suite against it, containers killed
+	sh test/compose/run
+
+bench: ## checkouts/s, CPU per checkout and empty requests/s at 1, 64 and 256 clients
+	$(GO) run ./test/load
+
+clean: ## remove what was built; never data/
+	rm -rf bin

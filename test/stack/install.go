@@ -1,0 +1,79 @@
+package stack
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+)
+
+//go:embed install.sh
+var installScript string
+
+// Need is a Debian package and the program by which it is recognised, wherever that came from. Without a program the
+// package itself is looked for.
+type Need struct{ Package, Program string }
+
+// NeedsOfSystem is what Start needs beyond Go.
+func NeedsOfSystem() []Need {
+	return []Need{{"redis-server", "redis-server"}, {"nginx", "nginx"}}
+}
+
+// NeedsOfTests is what the checks and tests need as well: a C compiler for the race detector, luacheck, and what the
+// Python suite and the examples call.
+func NeedsOfTests() []Need {
+	return append(NeedsOfSystem(),
+		Need{"gcc", "gcc"}, Need{"libc6-dev", ""}, Need{"lua-check", "luacheck"}, Need{"redis-tools", "redis-cli"},
+		Need{"curl", "curl"}, Need{"python3", ""}, Need{"python3-requests", ""}, Need{"python3-aiohttp", ""})
+}
+
+// Install installs what is missing by apt-get, with sudo unless this is root, after saying so to w.
+func Install(ctx context.Context, w io.Writer, needs []Need) error {
+	var missing []string
+	for _, need := range needs {
+		if !need.met(ctx) {
+			missing = append(missing, need.Package)
+		}
+	}
+	if missing == nil {
+		return nil
+	}
+	list := strings.Join(missing, " ")
+	if _, err := find("apt-get"); err != nil {
+		return fmt.Errorf("not installed, and no apt-get to install it with: %s", list)
+	}
+	args := append([]string{"/bin/sh", "-c", installScript, "install"}, missing...)
+	how := "apt-get"
+	if os.Geteuid() != 0 {
+		if _, err := find("sudo"); err != nil {
+			return fmt.Errorf("not installed: %s; run this once as root, or: apt-get install %s", list, list)
+		}
+		args, how = append([]string{"sudo"}, args...), "sudo apt-get"
+	}
+	fmt.Fprintf(w, "missing: %s; installing with %s (services of these packages stay stopped and disabled)\n", list, how)
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // so that it cleans up
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, w, w
+	if err := cmd.Run(); err != nil {
+		return errors.Join(fmt.Errorf("installing %s: %w", list, err), context.Cause(ctx))
+	}
+	for _, need := range needs {
+		if !need.met(ctx) {
+			return fmt.Errorf("%s was installed, and %s is still not found", need.Package, need.Program)
+		}
+	}
+	return nil
+}
+
+func (n Need) met(ctx context.Context) bool {
+	if n.Program != "" {
+		_, err := find(n.Program)
+		return err == nil
+	}
+	out, err := exec.CommandContext(ctx, "dpkg-query", "-W", "-f", "${Status}", n.Package).Output()
+	return err == nil && string(out) == "install ok installed"
+}

@@ -1,0 +1,122 @@
+// Command up runs the whole system on this machine: `make up`.
+//
+// It installs what is missing (redis-server, nginx), builds the services, starts them on fixed ports with their data in
+// one folder, says what to try, starts again what dies, and stops everything gracefully on Ctrl-C or SIGTERM. A second
+// Ctrl-C kills everything at once.
+//
+// From the environment: MACHINES of each service (1), SHARDS of each (as many as machines, or as there is data for),
+// GATEWAY_PORT (8000), DATA, the folder (data). WDM_DEBUG, GIN_MODE and BATCH_INIT are passed on to the services.
+//
+// With -exec it starts a system on free ports with a folder of its own instead, runs a shell command with GATEWAY_URL
+// set to its address, and ends as the command ended; LOGS is a folder to keep the logs in. With -deps it only installs
+// what the tests need.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strconv"
+	"syscall"
+	"time"
+
+	"checkout/test/stack"
+)
+
+const readyTimeout = 2 * time.Minute // a Redis may have much to read
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	context.AfterFunc(ctx, stop) // a second signal ends this process, and nothing outlives it
+	err := run(ctx, os.Args[1:], os.Getenv, os.Stdout)
+	var failed *exec.ExitError
+	switch {
+	case errors.As(err, &failed) && failed.ExitCode() > 0:
+		os.Exit(failed.ExitCode())
+	case err != nil:
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
+	flags := flag.NewFlagSet("up", flag.ContinueOnError)
+	command := flags.String("exec", "", "shell `command` to run against a system of its own, at GATEWAY_URL")
+	deps := flags.Bool("deps", false, "only install what the tests need")
+	race := flags.Bool("race", false, "build the services with the race detector")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if *deps {
+		return stack.Install(ctx, stdout, stack.NeedsOfTests())
+	}
+	cfg, err := config(getenv)
+	if err != nil {
+		return err
+	}
+	cfg.Race = *race
+	if err := stack.Install(ctx, stdout, stack.NeedsOfSystem()); err != nil {
+		return err
+	}
+	if *command != "" {
+		return execute(ctx, cfg, *command, stdout)
+	}
+	cfg.Progress = stdout
+	return serve(ctx, cfg, stdout)
+}
+
+// config reads the environment; all mistakes are reported together.
+func config(getenv func(string) string) (stack.Config, error) {
+	var errs []error
+	number := func(key string, otherwise, highest int) int {
+		text := getenv(key)
+		if text == "" {
+			return otherwise
+		}
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > highest {
+			errs = append(errs, fmt.Errorf("%s=%s: must be a number from 1 to %d", key, text, highest))
+		}
+		return n
+	}
+	cfg := stack.Config{
+		Machines:    number("MACHINES", 1, 99),
+		Shards:      number("SHARDS", 0, 99),
+		GatewayPort: number("GATEWAY_PORT", 0, 65535),
+		Dir:         getenv("DATA"),
+		Logs:        getenv("LOGS"),
+		Env:         map[string][]string{},
+	}
+	for _, key := range []string{"WDM_DEBUG", "GIN_MODE", "BATCH_INIT"} {
+		if value := getenv(key); value != "" {
+			cfg.Env[""] = append(cfg.Env[""], key+"="+value)
+		}
+	}
+	return cfg, errors.Join(errs...)
+}
+
+// execute runs a command against a system that is there for it alone.
+func execute(ctx context.Context, cfg stack.Config, command string, stdout io.Writer) (err error) {
+	cfg.Dir = "" // never somebody's data
+	s, err := stack.Start(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	ready, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	if err := s.WaitReady(ready); err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", command)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 5 * time.Second
+	cmd.Env = append(os.Environ(), "GATEWAY_URL="+s.Gateway())
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, stdout, os.Stderr
+	return cmd.Run()
+}
