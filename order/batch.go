@@ -14,9 +14,6 @@ import (
 	"checkout/common/web"
 )
 
-// batchAtOnce is the number of orders that one call of the script writes.
-const batchAtOnce = 500
-
 func (s *server) batchInit(c *gin.Context) (api.Message, error) {
 	n, err1 := web.Count(c, "n", 1, shard.MaxDecimal)
 	items, err2 := web.Count(c, "n_items", 1, shard.MaxDecimal)
@@ -40,48 +37,30 @@ func (s *store) batchInit(ctx context.Context, n, items, users int, price int64)
 	if err := s.db.Respread(ctx, orderPrefix, n); err != nil {
 		return err
 	}
-	modulus := s.db.Modulus()
-	if modulus == 0 {
-		return fmt.Errorf("placement: %w", api.Unavailable)
-	}
-	written := make(chan error, modulus)
-	for _, at := range s.db.Shards()[:modulus] {
-		go func() { written <- s.writeBatch(ctx, at, n, modulus, items, users, price) }()
-	}
-	var errs []error
-	for range modulus {
-		errs = append(errs, <-written)
-	}
-	return errors.Join(errs...)
-}
-
-// writeBatch writes the orders of one shard.
-func (s *store) writeBatch(ctx context.Context, at *redisdb.Shard, n, modulus, items, users int, price int64) error {
-	for first := at.Index; first < n; first += batchAtOnce * modulus {
-		var keys []string
-		args := []any{price}
-		for i := first; i < n && len(keys) < batchAtOnce; i += modulus {
+	write := func(at *redisdb.Shard, numbers []int) *redisdb.Call {
+		keys, args := make([]string, 0, len(numbers)), make([]any, 0, 1+3*len(numbers))
+		args = append(args, price)
+		for _, number := range numbers {
 			one := rand.N(items)
 			other := one
 			if items > 1 {
 				other = (one + 1 + rand.N(items-1)) % items
 			}
-			keys = append(keys, at.Key(orderKey(shard.Decimal(i))))
+			keys = append(keys, at.Key(orderKey(shard.Decimal(number))))
 			args = append(args, rand.N(users), one, other)
 		}
-		reply, err := at.Run(ctx, batchInitScript, keys, args...)
-		if err != nil {
-			return err
-		}
+		return at.Start(ctx, batchInitScript, keys, args...)
+	}
+	return s.db.EachDecimal(ctx, n, write, func(reply redisdb.Reply) error {
 		switch code := reply.Int(0); code {
 		case 1:
+			return nil
 		case 0:
-			return fmt.Errorf("shard %d: %w", at.Index, api.BatchUndecided)
+			return api.BatchUndecided
 		default:
 			return undocumented("batch_init", int(code))
 		}
-	}
-	return nil
+	})
 }
 
 // refuseUndecided looks for undecided orders among "0" to n-1, before anything is overwritten.

@@ -4,22 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
 
 	"github.com/gin-gonic/gin"
 
 	"checkout/common/api"
-	"checkout/common/shard"
 	"checkout/common/web"
 )
-
-// minter hands out the shards on which this machine makes new orders, one after the other.
-type minter struct {
-	own  []int
-	next atomic.Uint32
-}
-
-func (m *minter) shard() int { return m.own[int(m.next.Add(1))%len(m.own)] }
 
 // created is the answer to a create.
 type created struct {
@@ -35,17 +25,13 @@ func (s *server) create(c *gin.Context) (created, error) {
 	return created{OrderID: id}, err
 }
 
-// newOrder makes an order on one of this machine's shards; on one that answers, if there is one.
+// newOrder makes an order on one of this machine's shards.
 func (s *server) newOrder(ctx context.Context, user string) (string, error) {
-	at := s.mint.shard()
-	for range s.mint.own {
-		if s.store.db.Shards()[at].Up() {
-			break
-		}
-		at = s.mint.shard()
-	}
 	for {
-		id := shard.Mint(at)
+		id, _, err := s.mint.Mint()
+		if err != nil {
+			return "", err
+		}
 		if err := s.store.create(ctx, id, user); !errors.Is(err, errTaken) {
 			return id, err
 		}

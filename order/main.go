@@ -10,7 +10,6 @@ import (
 	"checkout/common/participant"
 	"checkout/common/peer"
 	"checkout/common/redisdb"
-	"checkout/common/shard"
 	"checkout/common/web"
 )
 
@@ -46,7 +45,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		catalogue:  newCatalogue(stock),
 		co:         co,
 		canceller:  &canceller{coordinator: co},
-		mint:       minter{own: shard.Own(cfg.Machine, cfg.Machines, len(cfg.Redis.Addrs))},
+		mint:       db.NewMinter(cfg.Machine, cfg.Machines),
 		allowBatch: cfg.BatchInit,
 	}
 	doors := web.NewDoors(cfg.Debug)

@@ -8,6 +8,7 @@ import (
 
 	"checkout/common/api"
 	"checkout/common/peer"
+	"checkout/common/redisdb"
 	"checkout/common/web"
 )
 
@@ -18,7 +19,7 @@ type server struct {
 	catalogue  *catalogue
 	co         *coordinator
 	canceller  *canceller
-	mint       minter
+	mint       *redisdb.Minter
 	allowBatch bool
 }
 
