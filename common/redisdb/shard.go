@@ -99,16 +99,36 @@ func (s *Shard) Run(ctx context.Context, script *Script, keys []string, args ...
 	return s.Start(ctx, script, keys, args...).Wait(ctx)
 }
 
-// Fields returns the named fields of a hash, in order.
-func (s *Shard) Fields(ctx context.Context, key string, fields ...string) (Reply, error) {
+// Read is a read under way.
+type Read struct {
+	shard *Shard
+	cmd   *redis.SliceCmd
+	err   error
+}
+
+// StartFields sends for the named fields of a hash and returns at once.
+func (s *Shard) StartFields(ctx context.Context, key string, fields ...string) *Read {
 	if s.down.Load() {
-		return Reply{}, s.unavailable(nil)
+		return &Read{err: s.unavailable(nil)}
 	}
-	values, err := s.pipe.HMGet(ctx, key, fields...).Result()
+	return &Read{shard: s, cmd: s.pipe.HMGet(ctx, key, fields...)}
+}
+
+// Wait returns the fields, in order; those that are missing are nothing.
+func (r *Read) Wait() (Reply, error) {
+	if r.err != nil {
+		return Reply{}, r.err
+	}
+	values, err := r.cmd.Result()
 	if err != nil {
-		return Reply{}, s.failed("HMGET", err)
+		return Reply{}, r.shard.failed("HMGET", err)
 	}
 	return Reply{values: values}, nil
+}
+
+// Fields returns the named fields of a hash, in order.
+func (s *Shard) Fields(ctx context.Context, key string, fields ...string) (Reply, error) {
+	return s.StartFields(ctx, key, fields...).Wait()
 }
 
 // Hash returns all fields of a hash; of a missing one, none.

@@ -5,7 +5,8 @@
 -- returns {code[, reason, line]}
 --   1 RESERVED   2 REFUSED: reason 1 too little, 2 no such counter; line is the index of the counter, from 0
 --   3 RELEASED   4 EXPIRED: past the deadline and no record; nothing is written
--- May be repeated: a record is returned as it is. It is looked up before the balance: the first call may have emptied the shelf.
+-- May be repeated: a record is returned as it is. It is looked up before the balance, because the first call may have
+-- emptied the shelf.
 -- RESERVED has no TTL until it is confirmed, every other record ends 60 s after the deadline.
 local record = redis.call('HMGET', KEYS[1], 'code', 'reason', 'line')
 if record[1] then

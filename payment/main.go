@@ -1,0 +1,45 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+
+	"checkout/common/env"
+	"checkout/common/participant"
+	"checkout/common/peer"
+	"checkout/common/redisdb"
+	"checkout/common/web"
+)
+
+func main() { web.Main(run) }
+
+// run serves until ctx ends; "healthcheck" as the first argument asks the machine that already runs here instead.
+func run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
+	cfg, err := env.Parse(getenv, env.Order)
+	if err != nil {
+		return err
+	}
+	if len(args) > 1 && args[1] == "healthcheck" {
+		return web.Healthcheck(ctx, cfg.Bind, cfg.InternalPort)
+	}
+	web.Log(stdout, cfg.Debug)
+	db, err := redisdb.Open(service, cfg.Redis, slices.Concat(scripts, participant.Scripts))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	order := peer.New("order", cfg.OrderPeers)
+	defer order.Close()
+	s := &server{
+		db:           db,
+		users:        &store{db: db, ids: db.NewMinter(cfg.Machine, cfg.Machines)},
+		orders:       newOrders(order),
+		machine:      fmt.Sprintf("%d/%d", cfg.Machine, cfg.Machines),
+		batchAllowed: cfg.BatchInit,
+	}
+	doors := web.NewDoors(cfg.Debug)
+	s.routes(doors)
+	return doors.Serve(ctx, web.Listen(cfg.Bind, cfg.Port, cfg.InternalPort))
+}

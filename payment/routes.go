@@ -1,0 +1,60 @@
+package main
+
+import (
+	"github.com/gin-gonic/gin"
+
+	"checkout/common/api"
+	"checkout/common/participant"
+	"checkout/common/peer"
+	"checkout/common/redisdb"
+	"checkout/common/web"
+)
+
+// service is the name of this service.
+const service = "payment"
+
+type server struct {
+	db           *redisdb.DB
+	users        *store
+	orders       *orders
+	machine      string // "i/N"
+	batchAllowed bool   // whether batch_init may overwrite data
+}
+
+func (s *server) routes(doors *web.Doors) {
+	r := doors.Public
+	r.GET("/", web.JSON(s.ping))
+	r.GET("/ping", web.JSON(s.ping))
+	r.POST("/create_user", web.JSON(s.create))
+	r.GET("/find_user/:user_id", web.JSON(s.find))
+	r.POST("/add_funds/:user_id/:amount", web.JSON(s.addFunds))
+	// One place of a path has one name in Gin: here it is an amount where it is the last, and an order id where it is not.
+	r.POST("/pay/:user_id/:amount_or_order_id", web.JSON(s.pay))
+	r.POST("/pay/:user_id/:amount_or_order_id/:amount", web.JSON(s.payOrder))
+	r.POST("/cancel/:user_id/:order_id", web.JSON(s.cancel))
+	r.GET("/status/:user_id/:order_id", web.JSON(s.status))
+	r.POST("/status/:user_id/:order_id", web.JSON(s.status))
+	r.POST("/batch_init/:n/:starting_money", web.JSON(s.batchInit))
+
+	r = doors.Internal
+	participant.NewStore(s.db, userPrefix).Routes(r)
+	r.GET(peer.PlacementPath, web.JSON(s.placement))
+	doors.Ready(s.missing)
+}
+
+func (s *server) ping(*gin.Context) (api.Ping, error) {
+	return api.Ping{Service: service, Machine: s.machine, Shards: s.db.States()}, nil
+}
+
+func (s *server) placement(*gin.Context) (api.Placement, error) {
+	return api.Placement{Service: service, Shards: len(s.db.Shards()), Modulus: s.db.Modulus()}, nil
+}
+
+// missing names what is not there for the service to be ready.
+func (s *server) missing() []string {
+	missing := s.db.Missing()
+	if problem := s.orders.peer.Problem(); problem != "" {
+		missing = append(missing, "order: "+problem)
+	}
+	return missing
+}

@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+
+	"checkout/common/api"
+	"checkout/common/redisdb"
+	"checkout/common/shard"
+)
+
+//go:embed lua/*.lua
+var files embed.FS
+
+var (
+	createScript        = redisdb.MustScript(files, "create")
+	addFundsScript      = redisdb.MustScript(files, "add_funds")
+	payScript           = redisdb.MustScript(files, "pay")
+	payOrderScript      = redisdb.MustScript(files, "pay_order")
+	cancelPaymentScript = redisdb.MustScript(files, "cancel_payment")
+	batchInitScript     = redisdb.MustScript(files, "batch_init")
+)
+
+// scripts are the service's own scripts.
+var scripts = []*redisdb.Script{createScript, addFundsScript, payScript, payOrderScript, cancelPaymentScript, batchInitScript}
+
+// store keeps the users on their shards.
+type store struct {
+	db  *redisdb.DB
+	ids *redisdb.Minter
+}
+
+// code is what a script answers, as its header documents it.
+type code int64
+
+const (
+	notFound code = iota
+	done
+	tooLittle
+	tooMuch
+	taken
+	differs
+	cancelled
+	nothing
+)
+
+// mintTries is how often create mints before it gives up: a second time means that something is very wrong.
+const mintTries = 3
+
+// create makes a user without credit. An id that is taken, as none ever should be, is not given out twice: another is minted.
+func (s *store) create(ctx context.Context) (string, error) {
+	for range mintTries {
+		id, at, err := s.ids.Mint()
+		if err != nil {
+			return "", err
+		}
+		reply, err := at.Run(ctx, createScript, []string{at.Key(userKey(id))})
+		if err != nil {
+			return "", fmt.Errorf("user %s: %w", id, err)
+		}
+		switch found, err := code(reply.Int(0)), reply.Err(); {
+		case err != nil:
+			return "", err
+		case found == done:
+			return id, nil
+		case found != taken:
+			return "", fmt.Errorf("create returned %d", found)
+		}
+	}
+	return "", fmt.Errorf("%d minted ids were all taken", mintTries)
+}
+
+// find returns a user.
+func (s *store) find(ctx context.Context, id string) (api.User, error) {
+	reply, err := s.fields(ctx, id, creditField)
+	if err != nil {
+		return api.User{}, err
+	}
+	user := api.User{UserID: id, Credit: reply.Int(0)}
+	return user, reply.Err()
+}
+
+// addFunds adds to a user's credit.
+func (s *store) addFunds(ctx context.Context, id string, amount int64) error {
+	found, err := s.run(ctx, addFundsScript, id, amount, int64(api.MaxBalance))
+	switch {
+	case err != nil:
+		return err
+	case found == done:
+		return nil
+	case found == notFound:
+		return missing(id)
+	case found == tooMuch:
+		return fmt.Errorf("user %s and %d more: %w", id, amount, api.BalanceLimit)
+	default:
+		return fmt.Errorf("add_funds returned %d", found)
+	}
+}
+
+// pay takes from a user's credit, for no order.
+func (s *store) pay(ctx context.Context, id string, amount int64) error {
+	found, err := s.run(ctx, payScript, id, amount)
+	switch {
+	case err != nil:
+		return err
+	case found == done:
+		return nil
+	case found == notFound:
+		return missing(id)
+	case found == tooLittle:
+		return fmt.Errorf("user %s has less than %d: %w", id, amount, api.InsufficientCredit)
+	default:
+		return fmt.Errorf("pay returned %d", found)
+	}
+}
+
+// payOrder takes from a user's credit for an order, once however often it is called.
+func (s *store) payOrder(ctx context.Context, id, order string, amount int64) error {
+	found, err := s.run(ctx, payOrderScript, id, paymentField(order), amount)
+	switch {
+	case err != nil:
+		return err
+	case found == done:
+		return nil
+	case found == notFound:
+		return missing(id)
+	case found == tooLittle:
+		return fmt.Errorf("user %s has less than %d: %w", id, amount, api.InsufficientCredit)
+	case found == differs:
+		return fmt.Errorf("user %s, order %s: %w", id, order, api.PaymentDiffers)
+	case found == cancelled:
+		return fmt.Errorf("user %s, order %s: %w", id, order, api.PaymentCancelled)
+	default:
+		return fmt.Errorf("pay_order returned %d", found)
+	}
+}
+
+// cancelPayment gives a direct payment for an order back, once; false if there was none.
+func (s *store) cancelPayment(ctx context.Context, id, order string) (bool, error) {
+	found, err := s.run(ctx, cancelPaymentScript, id, paymentField(order), int64(api.MaxBalance))
+	switch {
+	case err != nil:
+		return false, err
+	case found == done:
+		return true, nil
+	case found == nothing:
+		return false, nil
+	case found == notFound:
+		return false, missing(id)
+	case found == tooMuch:
+		return false, fmt.Errorf("user %s and what order %s gives back: %w", id, order, api.BalanceLimit)
+	default:
+		return false, fmt.Errorf("cancel_payment returned %d", found)
+	}
+}
+
+// payment returns what a user paid directly for an order: 0 if nothing, negative if it was given back.
+func (s *store) payment(ctx context.Context, id, order string) (int64, error) {
+	reply, err := s.fields(ctx, id, creditField, paymentField(order))
+	if err != nil || !reply.Has(1) {
+		return 0, err
+	}
+	amount := reply.Int(1)
+	return amount, reply.Err()
+}
+
+// batchInit overwrites the users "0" to n-1; what they paid for orders is forgotten.
+func (s *store) batchInit(ctx context.Context, n int, credit int64) error {
+	if err := s.db.Respread(ctx, userPrefix, n); err != nil {
+		return err
+	}
+	start := func(at *redisdb.Shard, numbers []int) *redisdb.Call {
+		keys := make([]string, len(numbers))
+		for i, number := range numbers {
+			keys[i] = at.Key(userKey(shard.Decimal(number)))
+		}
+		return at.Start(ctx, batchInitScript, keys, credit)
+	}
+	return s.db.EachDecimal(ctx, n, start, func(reply redisdb.Reply) error {
+		if found := code(reply.Int(0)); found != done {
+			return fmt.Errorf("batch_init returned %d", found)
+		}
+		return reply.Err()
+	})
+}
+
+// fields reads fields of a user's hash, of which the first is the credit: without it there is no user.
+func (s *store) fields(ctx context.Context, id string, fields ...string) (redisdb.Reply, error) {
+	at, err := s.locate(id)
+	if err != nil {
+		return redisdb.Reply{}, err
+	}
+	reply, err := at.Fields(ctx, at.Key(userKey(id)), fields...)
+	if err == nil && !reply.Has(0) {
+		err = missing(id)
+	}
+	return reply, err
+}
+
+// run runs a script on one user.
+func (s *store) run(ctx context.Context, script *redisdb.Script, id string, args ...any) (code, error) {
+	at, err := s.locate(id)
+	if err != nil {
+		return 0, err
+	}
+	reply, err := at.Run(ctx, script, []string{at.Key(userKey(id))}, args...)
+	if err != nil {
+		return 0, fmt.Errorf("user %s: %w", id, err)
+	}
+	found := code(reply.Int(0))
+	return found, reply.Err()
+}
+
+func (s *store) locate(id string) (*redisdb.Shard, error) {
+	at, err := s.db.Locate(id)
+	if errors.Is(err, redisdb.ErrNoSuchID) {
+		return nil, missing(id)
+	}
+	return at, err
+}
+
+func missing(id string) error { return fmt.Errorf("user %s: %w", id, api.UserNotFound) }
