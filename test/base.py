@@ -100,6 +100,14 @@ class Case(unittest.TestCase):
     def assertStock(self, item_id: str, stock: int):
         self.assertEqual(tu.find_item(item_id)["stock"], stock)
 
+    def assertNoCollision(self, create):
+        """create, called by many at once, answers a different id each time."""
+        def ten():
+            return [create() for _ in range(10)]
+
+        ids = [value for share in tu.at_once([ten] * 16) for value in share]
+        self.assertEqual(len(set(ids)), 160)
+
     def assertOrder(self, order_id: str, status: str, total: int) -> dict:
         """The order's state and sum, and that its three views of the cart agree."""
         order = self.assertOK(tu.get(f"/orders/find/{order_id}"))

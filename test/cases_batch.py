@@ -115,9 +115,13 @@ class TestBatchInit(Case):
             for path in ("/payment/find_user/", "/stock/find/", "/orders/find/"):
                 self.assertProblem(tu.get(path + spelling), 404)
 
-    def test_free_items_and_largest_numbers(self):
-        self.batch_init(f"/stock/batch_init/1/{MAX_AMOUNT}/0")
-        self.assertEqual(tu.find_item("0"), {"price": 0, "stock": MAX_AMOUNT})
+    def test_smallest_and_largest_numbers(self):
+        self.batch_init("/stock/batch_init/1/0/0")
+        self.assertEqual(tu.find_item("0"), {"price": 0, "stock": 0})
+        self.batch_init("/payment/batch_init/1/0")
+        self.assertCredit("0", 0)
+        self.batch_init(f"/stock/batch_init/1/{MAX_AMOUNT}/{MAX_AMOUNT}")
+        self.assertEqual(tu.find_item("0"), {"price": MAX_AMOUNT, "stock": MAX_AMOUNT})
         self.batch_init(f"/payment/batch_init/1/{MAX_AMOUNT}")
         self.assertCredit("0", MAX_AMOUNT)
         self.batch_init(f"/orders/batch_init/1/1/1/{MAX_AMOUNT}")

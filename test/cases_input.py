@@ -66,17 +66,17 @@ class TestBadNumbers(Case):
         self.batch_init("/payment/batch_init/2/8")
         self.batch_init("/stock/batch_init/2/9/4")
         self.batch_init("/orders/batch_init/2/2/2/4")
-        few = ("0", "-1", "1.5", "abc", "%20", str(MAX_AMOUNT + 1), str(10 ** 30))
+        few = ("-1", "1.5", "abc", "%20", str(MAX_AMOUNT + 1), str(10 ** 30))
         with self.unchanged(["0", "1"], ["0", "1"], ["0", "1"]):
-            self.refuse("POST", "/payment/batch_init", few, "/5")
+            self.refuse("POST", "/payment/batch_init", ("0", *few), "/5")
             self.refuse("POST", "/payment/batch_init/3", few)
-            self.refuse("POST", "/stock/batch_init", few, "/5/5")
+            self.refuse("POST", "/stock/batch_init", ("0", *few), "/5/5")
             self.refuse("POST", "/stock/batch_init/3", few, "/5")
-            self.refuse("POST", "/stock/batch_init/3/5", few[1:])
-            self.refuse("POST", "/orders/batch_init", few, "/3/3/5")
-            self.refuse("POST", "/orders/batch_init/3", few, "/3/5")
-            self.refuse("POST", "/orders/batch_init/3/3", few, "/5")
-            self.refuse("POST", "/orders/batch_init/3/3/3", few[1:])
+            self.refuse("POST", "/stock/batch_init/3/5", few)
+            self.refuse("POST", "/orders/batch_init", ("0", *few), "/3/3/5")
+            self.refuse("POST", "/orders/batch_init/3", ("0", *few), "/3/5")
+            self.refuse("POST", "/orders/batch_init/3/3", ("0", *few), "/5")
+            self.refuse("POST", "/orders/batch_init/3/3/3", few)
 
     def test_batch_init_of_more_than_a_machine_holds(self):
         """A count is bounded by what can be made, far below an amount: nobody fills the memory with one request."""
@@ -161,6 +161,16 @@ class TestUnknownIDs(Case):
             for other in (item_id.upper(), item_id.replace("-", ""), "urn:uuid:" + item_id, "{" + item_id + "}",
                           item_id + "%20", item_id + "%0a", item_id[:-1], item_id + "0"):
                 self.unknown("POST", f"/stock/add/{other}/1", "item-not-found", other)
+
+    def test_ids_too_long_to_be_stored(self):
+        """Where an id is stored without being looked up, it has an end."""
+        user_id = self.new_user(credit=5)
+        longest, too_long = "x" * 256, "x" * 257
+        self.assertEqual(tu.find_order(self.new_order(longest))["user_id"], longest)
+        self.assertProblem(tu.post(f"/orders/create/{too_long}"), 400, "bad-request")
+        self.assertEqual(tu.payment_pay(user_id, longest, 1), 200)
+        with self.unchanged(users=[user_id]):
+            self.assertProblem(tu.post(f"/payment/pay/{user_id}/{too_long}/1"), 400, "bad-request")
 
     def unknown(self, method: str, path: str, name: str, value: str):
         with self.subTest(method=method, path=path[:120]):

@@ -6,6 +6,7 @@ checkout_order answers the whole response. `call` answers the whole response of 
 
 The gateway's address comes from GATEWAY_URL, http://localhost:8000 unless told.
 """
+import atexit
 import http.client
 import json
 import os
@@ -32,6 +33,12 @@ def _session() -> requests.Session:
         _local.session = requests.Session()
         _local.session.trust_env = False
     return _local.session
+
+
+@atexit.register
+def _close_session():
+    if hasattr(_local, "session"):
+        _local.session.close()
 
 
 def call(method: str, path: str, **kwargs) -> requests.Response:
@@ -191,7 +198,10 @@ def at_once(functions: list) -> list:
 
     def run(function):
         start.wait()
-        return function()
+        try:
+            return function()
+        finally:
+            _close_session()
 
     with ThreadPoolExecutor(len(functions)) as pool:
         return list(pool.map(run, functions))
