@@ -50,7 +50,7 @@ type Line struct {
 // Attempt asks a participant to reserve, release or refund what one attempt takes.
 type Attempt struct {
 	ID    string `json:"id"`
-	Until int64  `json:"until,omitempty"` // reserve: the attempt's deadline; refund: its not-after; Unix ms by Redis TIME
+	Until int64  `json:"until,omitempty"` // reserve, release: the attempt's deadline; refund: its not-after; Unix ms by Redis TIME
 	Lines []Line `json:"lines"`
 }
 

@@ -34,6 +34,11 @@ func (s *Store) Routes(r gin.IRouter) {
 		if len(list) > maxBatch {
 			return nil, fmt.Errorf("%d confirmations: %w", len(list), api.BadRequest)
 		}
+		for _, c := range list {
+			if c.Record == "" || c.Until <= 0 {
+				return nil, fmt.Errorf("record %q until %d: %w", c.Record, c.Until, api.BadRequest)
+			}
+		}
 		return s.Confirm(context.WithoutCancel(c.Request.Context()), list), nil
 	}))
 }

@@ -209,8 +209,9 @@ func (s *Store) Confirm(ctx context.Context, confirmations []api.Confirmation) [
 // validate refuses what no coordinator sends, before anything is done.
 func validate(attempts []api.Attempt) error {
 	for _, a := range attempts {
-		if a.ID == "" || len(a.ID) > api.MaxIDLength || len(a.Lines) == 0 || len(a.Lines) > api.MaxItems {
-			return fmt.Errorf("attempt %q with %d lines: %w", a.ID, len(a.Lines), api.BadRequest)
+		// Without its time a record would end as soon as it is written, and with it the memory of what was done.
+		if a.ID == "" || len(a.ID) > api.MaxIDLength || a.Until <= 0 || len(a.Lines) == 0 || len(a.Lines) > api.MaxItems {
+			return fmt.Errorf("attempt %q until %d with %d lines: %w", a.ID, a.Until, len(a.Lines), api.BadRequest)
 		}
 		seen := make(map[string]bool, len(a.Lines))
 		for _, line := range a.Lines {

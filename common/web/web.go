@@ -85,7 +85,7 @@ func Count(c *gin.Context, name string, low, high int64) (int, error) {
 func number(c *gin.Context, name string, low, high int64) (int64, error) {
 	s := c.Param(name)
 	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || n < low || n > high || s[0] == '+' {
+	if err != nil || n < low || n > high || s[0] < '0' { // no sign: "+5" and "-0" are numbers to Go only
 		return 0, &numberError{name, s, low, high}
 	}
 	return n, nil
