@@ -36,10 +36,11 @@ type answer struct {
 // driver is a number of clients, each with a connection of its own that is kept alive, driven by one thread: a
 // goroutine for each client would cost more of the processors that are to be measured.
 type driver struct {
-	addr  string // host:port
-	epoll int
-	conns []*conn
-	now   int // conns that wait for an answer
+	addr     string        // host:port
+	patience time.Duration // how long to wait for an answer
+	epoll    int
+	conns    []*conn
+	now      int // conns that wait for an answer
 }
 
 // conn is the connection of one client.
@@ -54,7 +55,7 @@ type conn struct {
 }
 
 func newDriver(ctx context.Context, addr string, clients int) (_ *driver, err error) {
-	d := &driver{addr: addr, conns: make([]*conn, clients)}
+	d := &driver{addr: addr, patience: answerWithin, conns: make([]*conn, clients)}
 	if d.epoll, err = syscall.EpollCreate1(syscall.EPOLL_CLOEXEC); err != nil {
 		return nil, fmt.Errorf("epoll: %w", err)
 	}
@@ -238,8 +239,8 @@ func (d *driver) broken(ctx context.Context, i int, w work, why error) error {
 // expire gives up the requests whose answer takes too long.
 func (d *driver) expire(ctx context.Context, w work, now time.Time) error {
 	for i, c := range d.conns {
-		if !c.sent.IsZero() && now.Sub(c.sent) > answerWithin {
-			if err := d.broken(ctx, i, w, fmt.Errorf("no answer within %v", answerWithin)); err != nil {
+		if !c.sent.IsZero() && now.Sub(c.sent) > d.patience {
+			if err := d.broken(ctx, i, w, fmt.Errorf("no answer within %v", d.patience)); err != nil {
 				return err
 			}
 		}

@@ -20,7 +20,8 @@ type phase struct {
 	elapsed   time.Duration
 	servers   account
 	generator cpu
-	machine   machine
+	machine   machine       // while requests were under way
+	ours      time.Duration // of it: servers and generator
 }
 
 func newPhase(expected int) *phase { return &phase{tally: newTally(expected), servers: account{}} }
@@ -39,8 +40,7 @@ func (p *phase) shares() (busy, others float64) {
 	if all == 0 {
 		return 0, 0
 	}
-	ours := p.servers.total().total() + p.generator.total()
-	return float64(p.machine.busy) / all, max(float64(p.machine.busy-ours)/all, 0)
+	return float64(p.machine.busy) / all, max(float64(p.machine.busy-p.ours)/all, 0)
 }
 
 // point is what was measured with one number of clients.
@@ -149,16 +149,23 @@ func (b *bench) slice(ctx context.Context, d *driver, into *phase, w work, what 
 		return 0, err
 	}
 	into.elapsed = time.Since(start)
-	if backlog, err = b.sys.settle(ctx); err != nil {
-		return 0, err
-	}
-	after, err := b.read()
+	ended, err := b.read()
 	if err != nil {
 		return 0, err
 	}
-	into.servers.charge(before.servers, after.servers)
-	into.generator = after.generator.minus(before.generator)
-	into.machine = machine{after.machine.busy - before.machine.busy, after.machine.idle - before.machine.idle}
+	if backlog, err = b.sys.settle(ctx); err != nil {
+		return 0, err
+	}
+	settled, err := b.sys.account()
+	if err != nil {
+		return 0, err
+	}
+	meanwhile := account{}
+	meanwhile.charge(before.servers, ended.servers)
+	into.servers.charge(before.servers, settled)
+	into.generator = ended.generator.minus(before.generator)
+	into.machine = machine{ended.machine.busy - before.machine.busy, ended.machine.idle - before.machine.idle}
+	into.ours = meanwhile.total().total() + into.generator.total()
 	return backlog, nil
 }
 
@@ -187,6 +194,7 @@ func (p *phase) join(slice *phase) {
 	p.generator = p.generator.plus(slice.generator)
 	p.machine.busy += slice.machine.busy
 	p.machine.idle += slice.machine.idle
+	p.ours += slice.ours
 }
 
 // verify reads back what was checked out.

@@ -102,11 +102,14 @@ func (p *point) remarks(b *strings.Builder) {
 	if len(p.findings.named) == 0 {
 		b.WriteString("every order, user and item adds up.")
 	} else {
-		fmt.Fprintf(b, "**%d things do not add up.**", len(p.findings.named)+p.findings.more)
+		fmt.Fprintf(b, "**things that do not add up: %d.**", len(p.findings.named)+p.findings.more)
 	}
 	busy, others := p.work.shares()
-	fmt.Fprintf(b, " Unconfirmed at the end of a slice: at most %d. Processors busy: %.0f %%, of which", p.backlog, 100*busy)
-	fmt.Fprintf(b, " what is no part of this took %.0f %%.\n", 100*others)
+	fmt.Fprintf(b, " The processors were busy for %.0f %% of the time", 100*busy)
+	if p.work.servers.total().total() > 0 {
+		fmt.Fprintf(b, ", %.0f %% with what is no part of this; at most %d checkouts were unconfirmed at the end of a slice", 100*others, p.backlog)
+	}
+	b.WriteString(".\n")
 	for _, found := range p.findings.named {
 		fmt.Fprintf(b, "  - %s\n", found)
 	}
