@@ -16,7 +16,7 @@ func measureStub(t *testing.T, s *stub, args ...string) (report string, err erro
 	var out bytes.Buffer
 	file := filepath.Join(t.TempDir(), "report.md")
 	args = append([]string{"-gateway", "http://" + startStub(t, s), "-o", file,
-		"-clients", "1,8", "-n", "100", "-slices", "2", "-users", "5", "-stock", "7"}, args...)
+		"-clients", "8", "-n", "100", "-slices", "1", "-users", "5", "-stock", "7"}, args...)
 	err = run(t.Context(), args, &out, &live{w: io.Discard, terminal: true})
 	if err != nil && !errors.Is(err, errWrong) {
 		t.Fatal(err)
@@ -33,11 +33,11 @@ func measureStub(t *testing.T, s *stub, args ...string) (report string, err erro
 
 func TestEverythingAddsUp(t *testing.T) {
 	for name, args := range map[string][]string{
-		"one by one":        {"-ids", "uuid"},
-		"several items":     {"-ids", "uuid", "-items", "3"},
-		"users and items":   {"-ids", "batch"},
-		"orders in bulk":    {"-ids", "bulk", "-items", "2"},
-		"a number for each": {"-n", "50,60"},
+		"one by one":      {"-ids", "uuid"},
+		"several items":   {"-ids", "uuid", "-items", "3"},
+		"users and items": {"-ids", "batch"},
+		"orders in bulk":  {"-ids", "bulk", "-items", "2"},
+		"several points":  {"-clients", "1,8", "-n", "50,60", "-slices", "2"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -47,7 +47,7 @@ func TestEverythingAddsUp(t *testing.T) {
 			}
 			// 110 checkouts are 100 and a tenth to warm up.
 			for _, want := range []string{"| 200: 100 |", "110 checkouts, those to warm up included, 110 orders paid; every order, user and item adds up."} {
-				if name == "a number for each" {
+				if name == "several points" {
 					want = strings.NewReplacer("200: 100", "200: 60", "110", "68").Replace(want)
 				}
 				if !strings.Contains(report, want) {
