@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
+	"syscall"
 )
 
 // Root finds the module's folder: the nearest one upwards from here with a go.mod.
@@ -27,15 +30,15 @@ func Root() (string, error) {
 	}
 }
 
-// builds holds what this process has built: the tests of a package start many stacks of the same binaries.
+// builds holds what this process has built.
 var builds = struct {
 	sync.Mutex
 	dirs    map[bool]string // by race
 	reapers []*reaper       // kept, so that their pipes stay open as long as this process lives
 }{dirs: map[bool]string{}}
 
-// Build builds the three services, once in a process, and returns the folder with the binaries. It is a temporary
-// folder that goes when this process ends.
+// Build builds the three services and returns a folder with the binaries, which goes when this process ends. A process
+// builds once, so that everything it starts is the same code, whatever happens to the sources meanwhile.
 func Build(ctx context.Context, race bool) (string, error) {
 	builds.Lock()
 	defer builds.Unlock()
@@ -55,23 +58,63 @@ func Build(ctx context.Context, race bool) (string, error) {
 		return "", errors.Join(err, os.RemoveAll(dir))
 	}
 	builds.reapers = append(builds.reapers, r)
-	args := []string{"build", "-buildvcs=false", "-o", dir + "/"}
-	if race {
-		args = append(args, "-race")
+	if err := buildInto(ctx, dir, root, race); err != nil {
+		return "", err
 	}
+	builds.dirs[race] = dir
+	return dir, nil
+}
+
+// buildInto goes by the project's bin folder: what is current there is not linked again, which is what takes the time.
+func buildInto(ctx context.Context, dir, root string, race bool) error {
+	bin, flags, env := filepath.Join(root, "bin"), []string{"-buildvcs=false"}, os.Environ()
+	if race {
+		bin, flags, env = filepath.Join(bin, "race"), append(flags, "-race"), append(env, "CGO_ENABLED=1")
+	}
+	if err := os.MkdirAll(bin, 0o755); err != nil {
+		return err
+	}
+	lock, err := os.OpenFile(filepath.Join(bin, ".lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		return fmt.Errorf("locking %s: %w", lock.Name(), err)
+	}
+	args := slices.Concat([]string{"build", "-o", bin + "/"}, flags)
 	for _, service := range Services() {
 		args = append(args, "./"+service)
 	}
 	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Dir = root
-	if race {
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=1")
-	}
+	cmd.Dir, cmd.Env = root, env
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, out)
+		return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, out)
 	}
-	builds.dirs[race] = dir
-	return dir, nil
+	for _, service := range Services() {
+		if err := linkOrCopy(filepath.Join(bin, service), filepath.Join(dir, service)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// linkOrCopy makes to the same file as from, or a copy where they are on different file systems.
+func linkOrCopy(from, to string) error {
+	if os.Link(from, to) == nil {
+		return nil
+	}
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
 }
 
 // find looks for a program in PATH and where Debian puts what only root has in PATH.

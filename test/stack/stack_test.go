@@ -329,6 +329,7 @@ func TestNothingSurvivesItsParent(t *testing.T) {
 func TestWaitReadyNamesWhatIsMissing(t *testing.T) {
 	s := start(t, stack.Config{})
 	must(t, s.Kill("redis-payment-0"))
+	must(t, s.Restart(t.Context(), "payment-1")) // what it knew of its Redis from before is forgotten
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
 	if err := s.WaitReady(ctx); err == nil || !strings.Contains(err.Error(), "payment-1 is not ready") && !strings.Contains(err.Error(), "order-1 is not ready") {
