@@ -48,47 +48,54 @@ func (s *Server) Dump(t testing.TB) State {
 	if err != nil {
 		t.Fatal(err)
 	}
+	kinds, ends := make([]*redis.StatusCmd, len(keys)), make([]*redis.Cmd, len(keys))
+	s.together(t, func(p redis.Pipeliner) {
+		for i, key := range keys {
+			kinds[i], ends[i] = p.Type(ctx, key), p.Do(ctx, "PEXPIRETIME", key)
+		}
+	})
+	hashes, sets := map[string]*redis.MapStringStringCmd{}, map[string]*redis.ZSliceCmd{}
+	s.together(t, func(p redis.Pipeliner) {
+		for i, key := range keys {
+			switch kinds[i].Val() {
+			case "hash":
+				hashes[key] = p.HGetAll(ctx, key)
+			case "zset":
+				sets[key] = p.ZRangeWithScores(ctx, key, 0, -1)
+			}
+		}
+	})
 	state := State{}
-	for _, key := range keys {
-		text := s.text(t, key)
-		until, err := s.Client.Do(ctx, "PEXPIRETIME", key).Int64()
-		if err != nil {
+	for i, key := range keys {
+		var pairs []string
+		if hash := hashes[key]; hash != nil {
+			for field, value := range hash.Val() {
+				pairs = append(pairs, field+"="+value)
+			}
+		} else if set := sets[key]; set != nil {
+			for _, m := range set.Val() {
+				pairs = append(pairs, m.Member.(string)+"="+strconv.FormatFloat(m.Score, 'f', -1, 64))
+			}
+		} else {
+			pairs = []string{kinds[i].Val()}
+		}
+		slices.Sort(pairs)
+		state[key] = strings.Join(pairs, " ")
+		if end, err := ends[i].Int64(); err != nil {
 			t.Fatal(err)
+		} else if end >= 0 {
+			state[key] += "@" + strconv.FormatInt(end, 10)
 		}
-		if until >= 0 {
-			text += "@" + strconv.FormatInt(until, 10)
-		}
-		state[key] = text
 	}
 	return state
 }
 
-func (s *Server) text(t testing.TB, key string) string {
-	ctx := context.Background()
-	kind, err := s.Client.Type(ctx, key).Result()
-	if err != nil {
+func (s *Server) together(t testing.TB, queue func(redis.Pipeliner)) {
+	t.Helper()
+	if _, err := s.Client.Pipelined(context.Background(), func(p redis.Pipeliner) error {
+		queue(p)
+		return nil
+	}); err != nil {
 		t.Fatal(err)
 	}
-	var pairs []string
-	switch kind {
-	case "hash":
-		var fields map[string]string
-		fields, err = s.Client.HGetAll(ctx, key).Result()
-		for field, value := range fields {
-			pairs = append(pairs, field+"="+value)
-		}
-	case "zset":
-		var members []redis.Z
-		members, err = s.Client.ZRangeWithScores(ctx, key, 0, -1).Result()
-		for _, m := range members {
-			pairs = append(pairs, m.Member.(string)+"="+strconv.FormatFloat(m.Score, 'f', -1, 64))
-		}
-	default:
-		pairs = []string{kind}
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	slices.Sort(pairs)
-	return strings.Join(pairs, " ")
 }

@@ -1,0 +1,243 @@
+package participant
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"checkout/common/api"
+	"checkout/common/shard"
+	"checkout/common/testredis"
+)
+
+const (
+	shards   = 2
+	counters = 2  // on each shard
+	attempts = 40 // which want about twice what there is
+	pieces   = 25 // of each counter at the start
+)
+
+// decision is what the order's shard has decided about an attempt; it never changes back.
+type decision int32
+
+const (
+	open decision = iota
+	committed
+	aborted
+	cancelled // committed before
+)
+
+// walk is a random walk of the protocol: whatever coordinators may send, in any order, any number of times.
+type walk struct {
+	store    *Store
+	servers  []*testredis.Server
+	ids      []string
+	attempts []api.Attempt
+	decided  []atomic.Int32
+	reserved []atomic.Bool // RESERVED was answered once
+}
+
+func newWalk(t *testing.T, store *Store, servers []*testredis.Server, random *rand.Rand) *walk {
+	w := &walk{store: store, servers: servers, attempts: make([]api.Attempt, attempts),
+		decided: make([]atomic.Int32, attempts), reserved: make([]atomic.Bool, attempts)}
+	for i := range shards * counters {
+		w.ids = append(w.ids, put(t, servers, i%shards, pieces))
+	}
+	for i := range w.attempts {
+		w.attempts[i] = attempt(far)
+		for _, c := range random.Perm(len(w.ids))[:1+random.IntN(3)] {
+			w.attempts[i].Lines = append(w.attempts[i].Lines, api.Line{ID: w.ids[c], Quantity: int64(random.IntN(6))})
+		}
+	}
+	return w
+}
+
+func (w *walk) decision(i int) decision { return decision(w.decided[i].Load()) }
+
+func (w *walk) decide(i int, from, to decision) { w.decided[i].CompareAndSwap(int32(from), int32(to)) }
+
+// step sends one message about each of some attempts, or decides about them.
+func (w *walk) step(ctx context.Context, random *rand.Rand) error {
+	var reserves, releases, refunds []int
+	var confirms []api.Confirmation
+	for _, i := range random.Perm(attempts)[:1+random.IntN(5)] {
+		switch message, d := random.IntN(6), w.decision(i); {
+		case message == 0 && d == open && w.reserved[i].Load():
+			w.decide(i, open, committed)
+		case message == 1 && d == open:
+			w.decide(i, open, aborted)
+		case message == 1 && d == committed:
+			w.decide(i, committed, cancelled)
+		case message <= 3 && d == aborted:
+			releases = append(releases, i)
+		case message <= 3 && d == cancelled:
+			refunds = append(refunds, i)
+		case message == 4 && (d == committed || d == cancelled):
+			confirms = append(confirms, api.Confirmation{Record: w.attempts[i].ID, Until: far, Shards: []int{0, 1}})
+		default:
+			reserves = append(reserves, i)
+		}
+	}
+	for _, c := range w.store.Confirm(ctx, confirms) {
+		if !c.OK {
+			return fmt.Errorf("confirm: %v", c)
+		}
+	}
+	for n, outcome := range w.store.Reserve(ctx, w.those(reserves)) {
+		if err := w.reserveSays(reserves[n], outcome.Code); err != nil {
+			return err
+		}
+	}
+	for _, outcome := range w.store.Release(ctx, w.those(releases)) {
+		if outcome.Code != api.Released && outcome.Code != api.Refused {
+			return fmt.Errorf("release: %+v", outcome)
+		}
+	}
+	for _, outcome := range w.store.Refund(ctx, w.those(refunds)) {
+		if outcome.Code != api.Refunded {
+			return fmt.Errorf("refund: %+v", outcome)
+		}
+	}
+	return nil
+}
+
+func (w *walk) those(indexes []int) []api.Attempt {
+	list := make([]api.Attempt, len(indexes))
+	for n, i := range indexes {
+		list[n] = w.attempts[i]
+	}
+	return list
+}
+
+// reserveSays checks that what reserve answers is stable: taken stays taken until aborted, and what was given back stays back.
+func (w *walk) reserveSays(i int, code api.Code) error {
+	before := w.reserved[i].Load()
+	switch {
+	case code == api.Reserved:
+		w.reserved[i].Store(true)
+	case code != api.Refused && code != api.Released:
+		return fmt.Errorf("reserve: %v", code)
+	case before && w.decision(i) != aborted:
+		return fmt.Errorf("attempt %d was RESERVED, is not aborted, and reserve says %v", i, code)
+	case code == api.Released && w.decision(i) != aborted:
+		return fmt.Errorf("attempt %d is not aborted, and reserve says RELEASED", i)
+	}
+	return nil
+}
+
+// conserved checks every counter: free + held + sold is what it was at the start.
+func (w *walk) conserved(t *testing.T) {
+	t.Helper()
+	sums := map[string]int64{}
+	records := map[string]string{}
+	for _, server := range w.servers {
+		for key, text := range server.Dump(t) {
+			records[key] = text
+			text, _, _ = strings.Cut(text, "@")
+			for _, pair := range strings.Fields(text) {
+				name, value, _ := strings.Cut(pair, "=")
+				n, err := strconv.ParseInt(value, 10, 64)
+				if err != nil {
+					t.Fatal(err)
+				}
+				switch {
+				case name == "n" && n < 0:
+					t.Fatalf("%s: %d", key, n)
+				case name == "n":
+					sums[key] += n
+				case strings.HasPrefix(name, "{"):
+					sums[name] += n
+				}
+			}
+		}
+	}
+	for _, a := range w.attempts {
+		for _, line := range a.Lines {
+			at, _ := shard.Of(line.ID)
+			if _, ok := records[fmt.Sprintf("{s%d}r:%s:refund", at, a.ID)]; ok {
+				sums[counterKey(at, line.ID)] -= line.Quantity
+			}
+		}
+	}
+	for _, id := range w.ids {
+		at, _ := shard.Of(id)
+		if got := sums[counterKey(at, id)]; got != pieces {
+			t.Fatalf("%s: free + held + sold = %d, want %d", id, got, pieces)
+		}
+	}
+}
+
+// end sends what is still to be sent, and compares each counter with what the decisions alone say.
+func (w *walk) end(t *testing.T) {
+	t.Helper()
+	want := map[string]int64{}
+	for _, id := range w.ids {
+		want[id] = pieces
+	}
+	for i, a := range w.attempts {
+		w.decide(i, open, aborted)
+		switch w.decision(i) {
+		case aborted:
+			if got := one(t, w.store, release, a); got.Code != api.Released && got.Code != api.Refused {
+				t.Fatalf("release: %+v", got)
+			}
+		case cancelled:
+			if got := one(t, w.store, refund, a); got.Code != api.Refunded {
+				t.Fatalf("refund: %+v", got)
+			}
+		case committed:
+			for _, line := range a.Lines {
+				want[line.ID] -= line.Quantity
+			}
+		}
+	}
+	for id, n := range want {
+		if got := counter(t, w.servers, id); got != n {
+			t.Errorf("%s: %d are left, want %d", id, got, n)
+		}
+	}
+	w.conserved(t)
+}
+
+func TestRandomWalks(t *testing.T) {
+	db, servers := testredis.Open(t, "stock", shards, Scripts)
+	store := NewStore(db, "i:")
+	for seed := range uint64(4) {
+		random := rand.New(rand.NewPCG(seed, 0))
+		w := newWalk(t, store, servers, random)
+		for n := range 150 {
+			if err := w.step(t.Context(), random); err != nil {
+				t.Fatalf("seed %d, step %d: %v", seed, n, err)
+			}
+			if n%10 == 0 {
+				w.conserved(t)
+			}
+		}
+		w.end(t)
+	}
+}
+
+// The same by many at once: several coordinators work on one attempt, and their messages overtake each other.
+func TestRandomWalksAtOnce(t *testing.T) {
+	db, servers := testredis.Open(t, "stock", shards, Scripts)
+	w := newWalk(t, NewStore(db, "i:"), servers, rand.New(rand.NewPCG(1, 1)))
+	var walkers sync.WaitGroup
+	for seed := range uint64(8) {
+		walkers.Go(func() {
+			random := rand.New(rand.NewPCG(seed, 2))
+			for n := range 100 {
+				if err := w.step(t.Context(), random); err != nil {
+					t.Errorf("walker %d, step %d: %v", seed, n, err)
+					return
+				}
+			}
+		})
+	}
+	walkers.Wait()
+	w.end(t)
+}

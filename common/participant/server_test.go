@@ -1,0 +1,165 @@
+package participant
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"checkout/common/api"
+	"checkout/common/peer"
+	"checkout/common/redisdb"
+	"checkout/common/shard"
+	"checkout/common/testredis"
+	"checkout/common/web"
+)
+
+// serve serves the participant's routes over HTTP and returns its address.
+func serve(t *testing.T, db *redisdb.DB) string {
+	t.Helper()
+	gin.SetMode(gin.TestMode)
+	doors := web.NewDoors(false)
+	NewStore(db, "i:").Routes(doors.Internal)
+	doors.Internal.GET(peer.PlacementPath, web.JSON(func(*gin.Context) (api.Placement, error) {
+		return api.Placement{Service: "stock", Shards: len(db.Shards()), Modulus: db.Modulus()}, nil
+	}))
+	server := httptest.NewServer(doors.Internal)
+	t.Cleanup(server.Close)
+	return strings.TrimPrefix(server.URL, "http://")
+}
+
+// What no coordinator sends is refused as a whole, and nothing is done.
+func TestBadMessages(t *testing.T) {
+	db, servers := testredis.Open(t, "stock", 1, Scripts)
+	address := serve(t, db)
+	id := put(t, servers, 0, 5)
+	good := fmt.Sprintf(`{"id":"A","until":%d,"lines":[{"id":%q,"n":1}]}`, int64(far), id)
+	before := servers[0].Dump(t)
+	steps := []string{"", "{", "{}", `"x"`, "[1]", `[{"id":"A"}]`, `[{"until":1,"lines":[{"id":"x","n":1}]}]`,
+		fmt.Sprintf(`[%s,{"id":"B","until":%d,"lines":[]}]`, good, int64(far)),
+		fmt.Sprintf(`[{"id":"A","lines":[{"id":%q,"n":1}]}]`, id),                          // without its time
+		fmt.Sprintf(`[{"id":"A","until":-5,"lines":[{"id":%q,"n":1}]}]`, id),               // or with a wrong one
+		fmt.Sprintf(`[{"id":"A","until":1,"lines":[{"id":%q,"n":-1}]}]`, id),               // would give instead of take
+		fmt.Sprintf(`[{"id":"A","until":1,"lines":[{"id":%q,"n":9007199254740992}]}]`, id), // Lua cannot hold it
+		fmt.Sprintf(`[{"id":"A","until":1,"lines":[{"id":%q,"n":99999999999999999999}]}]`, id),
+		fmt.Sprintf(`[{"id":"A","until":1,"lines":[{"id":%q,"n":1.5}]}]`, id),
+		fmt.Sprintf(`[{"id":"A","until":%d,"lines":[{"id":%q,"n":1},{"id":%q,"n":1}]}]`, int64(far), id, id), // looked at once, taken twice
+		fmt.Sprintf(`[{"id":%q,"until":1,"lines":[{"id":%q,"n":1}]}]`, strings.Repeat("A", api.MaxIDLength+1), id),
+		"[" + strings.Repeat(good+",", maxBatch) + good + "]",
+		fmt.Sprintf(`[{"id":"A","until":1,"lines":[%s{"id":"x","n":1}]}]`, manyLines(api.MaxItems)),
+	}
+	confirms := []string{"", "{", "{}", `[{"record":"","until":1,"shards":[0]}]`, `[{"record":"A","shards":[0]}]`, `[{"record":"A","until":0,"shards":[0]}]`,
+		"[" + strings.Repeat(`{"record":"A","until":1},`, maxBatch) + `{"record":"A","until":1}]`}
+	for path, bodies := range map[string][]string{reservePath: steps, releasePath: steps, refundPath: steps, confirmPath: confirms} {
+		for _, body := range bodies {
+			response, err := http.Post("http://"+address+path, "application/json", strings.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var problem api.Problem
+			if err := json.NewDecoder(response.Body).Decode(&problem); err != nil {
+				t.Errorf("%s %.80s: %v", path, body, err)
+			}
+			response.Body.Close()
+			if response.StatusCode != http.StatusBadRequest || problem.Type != api.BadRequest.Type() {
+				t.Errorf("%s %.80s: status %d, %+v", path, body, response.StatusCode, problem)
+			}
+		}
+	}
+	if after := servers[0].Dump(t); !maps.Equal(before, after) {
+		t.Errorf("something was done: %v", after)
+	}
+}
+
+func manyLines(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `{"id":"%d","n":1},`, i)
+	}
+	return b.String()
+}
+
+// newClient returns a client of the participant at address, once it knows that it is there.
+func newClient(t *testing.T, address string) *Client {
+	t.Helper()
+	p := peer.New("stock", []string{address})
+	t.Cleanup(p.Close)
+	testredis.Eventually(t, "the participant is found", func() bool { return p.Problem() == "" })
+	return NewClient(p)
+}
+
+func TestClient(t *testing.T) {
+	db, servers := testredis.Open(t, "stock", 2, Scripts)
+	client := newClient(t, serve(t, db))
+	a, b := put(t, servers, 0, 5), put(t, servers, 1, 5)
+	paid := attempt(far, api.Line{ID: a, Quantity: 2}, api.Line{ID: b, Quantity: 3})
+	refused, aborted := attempt(far, api.Line{ID: a, Quantity: 9}), attempt(far, api.Line{ID: b, Quantity: 1})
+	for range 2 {
+		if got := client.Reserve(t.Context(), paid); got.Code != api.Reserved || !slices.Equal(got.Shards, []int{0, 1}) {
+			t.Errorf("reserve: %+v", got)
+		}
+		if got := client.Reserve(t.Context(), refused); got.Code != api.Refused || got.Reason != api.Insufficient || got.ID != a {
+			t.Errorf("reserve too much: %+v", got)
+		}
+		if got := client.Release(t.Context(), aborted); got.Code != api.Released {
+			t.Errorf("release: %+v", got)
+		}
+		if got := client.Reserve(t.Context(), attempt(1, api.Line{ID: a, Quantity: 1})); got.Code != api.Expired {
+			t.Errorf("reserve past the deadline: %+v", got)
+		}
+		done, err := client.Confirm(t.Context(), []api.Confirmation{{Record: paid.ID, Until: far, Shards: []int{0, 1}}, {Record: "x", Until: far, Shards: []int{5}}})
+		if err != nil || !slices.Equal(done, []api.Done{{OK: true}, {}}) {
+			t.Errorf("confirm: %v, %v", done, err)
+		}
+	}
+	if x, y := counter(t, servers, a), counter(t, servers, b); x != 3 || y != 2 {
+		t.Errorf("%d and %d are left, want 3 and 2", x, y)
+	}
+	if got := client.Refund(t.Context(), paid); got.Code != api.Refunded {
+		t.Errorf("refund: %+v", got)
+	}
+	many := make([]api.Confirmation, 2*maxBatch+1)
+	for i := range many {
+		many[i] = api.Confirmation{Record: shard.Mint(0), Until: far, Shards: []int{i % 2}}
+	}
+	if done, err := client.Confirm(t.Context(), many); err != nil || len(done) != len(many) || slices.Contains(done, api.Done{}) {
+		t.Errorf("confirm of many: %d, %v", len(done), err)
+	}
+}
+
+// A shard that hangs holds up nobody who does not need it.
+func TestOneShardHangs(t *testing.T) {
+	db, servers := testredis.Open(t, "stock", 2, Scripts)
+	client := newClient(t, serve(t, db))
+	good, hanging := put(t, servers, 0, 100), put(t, servers, 1, 100)
+	servers[1].Pause()
+	defer servers[1].Resume()
+	var held sync.WaitGroup
+	for range 20 {
+		held.Go(func() {
+			if got := client.Reserve(t.Context(), attempt(far, api.Line{ID: hanging, Quantity: 1})); got.Code != api.Unknown {
+				t.Errorf("reserve on the hanging shard: %+v", got)
+			}
+		})
+	}
+	var longest time.Duration
+	for range 50 {
+		start := time.Now()
+		if got := client.Reserve(t.Context(), attempt(far, api.Line{ID: good, Quantity: 1})); got.Code != api.Reserved {
+			t.Errorf("reserve on the good shard: %+v", got)
+		}
+		longest = max(longest, time.Since(start))
+	}
+	if longest > 500*time.Millisecond {
+		t.Errorf("an attempt on the good shard took %v", longest)
+	}
+	held.Wait()
+}
