@@ -7,7 +7,7 @@ import (
 
 const (
 	maxBatch    = 256 // messages in one request
-	maxInFlight = 2   // requests of one group under way; the others wait and travel together
+	maxInFlight = 1   // requests of one group under way; the others wait and travel together
 )
 
 // Batcher sends messages to a peer's route that takes lists. A message that finds fewer than maxInFlight requests of its group

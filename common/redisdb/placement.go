@@ -116,7 +116,7 @@ func (db *DB) readPlacement(ctx context.Context) error {
 
 func (s *Shard) spread(ctx context.Context) (spread, error) {
 	if s.down.Load() {
-		return spread{}, s.unavailable(nil)
+		return spread{}, s.unavailable()
 	}
 	values, err := s.client.HMGet(ctx, s.Key(placementKey), fieldModulus, fieldCount, fieldWrittenAt).Result()
 	if err != nil {

@@ -28,14 +28,15 @@ const (
 // Shard is one Redis. Commands of concurrent callers travel together: they share round trips and fsyncs. Nothing is ever sent
 // twice by itself, but for a script that the shard had forgotten, which is known to have done nothing.
 type Shard struct {
-	Index   int
-	tag     string
-	client  *redis.Client // one command at a time: probes, script loading, bulk work
-	pipe    pipe
-	scripts []*Script
-	down    atomic.Bool
-	skew    atomic.Int64 // its clock minus ours, ns
-	suspect chan struct{}
+	Index            int
+	tag              string
+	client           *redis.Client // one command at a time: probes, script loading, bulk work
+	pipe             pipe
+	scripts          []*Script
+	down             atomic.Bool
+	skew             atomic.Int64 // its clock minus ours, ns
+	logged, unlogged atomic.Int64 // second of the last line on a failure; failures since then
+	suspect          chan struct{}
 }
 
 // pipe is the part of go-redis' AutoPipeliner that is used here. It is experimental there: this interface and the pinned version
@@ -70,7 +71,7 @@ type Call struct {
 func (s *Shard) Start(ctx context.Context, script *Script, keys []string, args ...any) *Call {
 	call := &Call{shard: s, script: script, keys: keys, args: args}
 	if s.down.Load() {
-		call.err = s.unavailable(nil)
+		call.err = s.unavailable()
 		return call
 	}
 	call.cmd = s.pipe.EvalSha(ctx, script.sha, keys, args...)
@@ -109,7 +110,7 @@ type Read struct {
 // StartFields sends for the named fields of a hash and returns at once.
 func (s *Shard) StartFields(ctx context.Context, key string, fields ...string) *Read {
 	if s.down.Load() {
-		return &Read{err: s.unavailable(nil)}
+		return &Read{err: s.unavailable()}
 	}
 	return &Read{shard: s, cmd: s.pipe.HMGet(ctx, key, fields...)}
 }
@@ -134,7 +135,7 @@ func (s *Shard) Fields(ctx context.Context, key string, fields ...string) (Reply
 // Hash returns all fields of a hash; of a missing one, none.
 func (s *Shard) Hash(ctx context.Context, key string) (map[string]string, error) {
 	if s.down.Load() {
-		return nil, s.unavailable(nil)
+		return nil, s.unavailable()
 	}
 	fields, err := s.pipe.HGetAll(ctx, key).Result()
 	if err != nil {
@@ -155,12 +156,22 @@ func (s *Shard) failed(what string, err error) error {
 		default:
 		}
 	}
-	slog.Warn("shard failed", "shard", s.tag, "command", what, "error", err)
-	return s.unavailable(err)
+	s.logFailure(what, err)
+	return s.unavailable()
+}
+
+// logFailure writes at most one line a second: thousands of commands fail together when a shard dies.
+func (s *Shard) logFailure(what string, err error) {
+	now := time.Now().Unix()
+	if last := s.logged.Load(); last == now || !s.logged.CompareAndSwap(last, now) {
+		s.unlogged.Add(1)
+		return
+	}
+	slog.Warn("shard failed", "shard", s.tag, "command", what, "error", err, "like_it_before", s.unlogged.Swap(0))
 }
 
 // unavailable tells the caller which shard is meant, and never what the client library said.
-func (s *Shard) unavailable(error) error { return fmt.Errorf("shard %d: %w", s.Index, api.Unavailable) }
+func (s *Shard) unavailable() error { return fmt.Errorf("shard %d: %w", s.Index, api.Unavailable) }
 
 // load gives the shard its scripts, over a plain connection.
 func (s *Shard) load(ctx context.Context, scripts ...*Script) error {
