@@ -47,8 +47,12 @@ def positive(text: str) -> int:
     return value
 
 
+class Refused(Exception):
+    """The system does not answer 200 where it must."""
+
+
 class Shop:
-    """The routes that the run needs. Preparing must succeed; a checkout answers its status."""
+    """The routes that the run needs. All but a checkout must succeed; a checkout answers its status."""
 
     def __init__(self, session: aiohttp.ClientSession, gateway: str):
         self.session = session
@@ -57,7 +61,7 @@ class Shop:
     async def must(self, method: str, path: str) -> dict:
         async with self.session.request(method, self.gateway + path) as response:
             if response.status != 200:
-                raise SystemExit(f"{method} {path}: {response.status} {await response.text()}")
+                raise Refused(f"{method} {path}: {response.status} {await response.text()}")
             return await response.json()
 
     async def new_item(self, price: int, stock: int) -> str:
@@ -75,6 +79,15 @@ class Shop:
         await self.must("POST", f"/orders/addItem/{order}/{item}")
         return order
 
+    async def find_item(self, item: str) -> dict:
+        return await self.must("GET", f"/stock/find/{item}")
+
+    async def find_user(self, user: str) -> dict:
+        return await self.must("GET", f"/payment/find_user/{user}")
+
+    async def find_order(self, order: str) -> dict:
+        return await self.must("GET", f"/orders/find/{order}")
+
     async def checkout(self, order: str):
         """The status, or the failure's name where no answer came, and how long it took in seconds."""
         start = time.monotonic()
@@ -87,15 +100,21 @@ class Shop:
         return outcome, time.monotonic() - start
 
 
-async def gather(calls, at_a_time: int) -> list:
-    """The results of all calls, in order, never more than at_a_time of them under way."""
+async def gather(call, arguments, at_a_time: int) -> list:
+    """call(argument) for each argument, in order, never more than at_a_time of them under way."""
     gate = asyncio.Semaphore(at_a_time)
 
-    async def one(call):
+    async def one(argument):
         async with gate:
-            return await call
+            return await call(argument)
 
-    return await asyncio.gather(*(one(call) for call in calls))
+    tasks = [asyncio.ensure_future(one(argument)) for argument in arguments]
+    try:
+        return await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        raise
 
 
 class State:
@@ -104,10 +123,10 @@ class State:
     @classmethod
     async def read(cls, shop: Shop, item: str, users: list, orders: list) -> "State":
         self = cls()
-        self.stock = (await shop.must("GET", f"/stock/find/{item}"))["stock"]
-        found = await gather((shop.must("GET", f"/payment/find_user/{user}") for user in users), 50)
+        self.stock = (await shop.find_item(item))["stock"]
+        found = await gather(shop.find_user, users, 50)
         self.credits = {user["user_id"]: user["credit"] for user in found}
-        found = await gather((shop.must("GET", f"/orders/find/{order}") for order in orders), 50)
+        found = await gather(shop.find_order, orders, 50)
         self.orders = {order["order_id"]: (order["status"], order["paid"]) for order in found}
         return self
 
@@ -122,14 +141,14 @@ async def run(options: argparse.Namespace) -> int:
     async with aiohttp.ClientSession(connector=connector, timeout=TIMEOUT, trust_env=False) as session:
         shop = Shop(session, options.gateway)
         item = await shop.new_item(options.price, options.stock)
-        users = await gather((shop.new_user(options.credit) for _ in range(options.users)), 50)
+        users = await gather(shop.new_user, [options.credit] * options.users, 50)
         buyers = [chance.choice(users) for _ in range(options.orders)]
-        orders = await gather((shop.new_order(user, item) for user in buyers), 50)
+        orders = await gather(lambda user: shop.new_order(user, item), buyers, 50)
         print(f"prepared    {options.stock} pieces at {options.price}, {options.users} users with {options.credit} each, "
               f"{options.orders} orders of {len(set(buyers))} users (seed {seed})")
 
         start = time.monotonic()
-        answers = await gather((shop.checkout(order) for order in orders), options.orders)
+        answers = await gather(shop.checkout, orders, options.orders)
         elapsed = time.monotonic() - start
         report_speed(answers, elapsed)
         after = await State.read(shop, item, users, orders)
@@ -137,7 +156,7 @@ async def run(options: argparse.Namespace) -> int:
         violations = check(options, buyers, orders, outcomes, after)
 
         paid = [order for order, outcome in zip(orders, outcomes) if outcome == 200]
-        repeated = Counter(outcome for outcome, _ in await gather((shop.checkout(order) for order in paid), 50))
+        repeated = Counter(outcome for outcome, _ in await gather(shop.checkout, paid, 50))
         if set(repeated) - {200}:
             violations.append(f"paid checkouts sent again are answered {dict(repeated)}")
         if await State.read(shop, item, users, orders) != after:
@@ -196,8 +215,8 @@ def main() -> int:
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed if hard == resource.RLIM_INFINITY else min(needed, hard), hard))
     try:
         return asyncio.run(run(options))
-    except aiohttp.ClientConnectorError as error:
-        print(f"no gateway at {options.gateway}: {error}", file=sys.stderr)
+    except (Refused, aiohttp.ClientError, asyncio.TimeoutError) as error:
+        print(f"{options.gateway}: {error or type(error).__name__}", file=sys.stderr)
         return 1
 
 
