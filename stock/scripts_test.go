@@ -1,0 +1,55 @@
+package main
+
+import (
+	"testing"
+
+	"checkout/common/testredis"
+)
+
+// Keys in the tables.
+const (
+	one   = "{s0}i:1"
+	two   = "{s0}i:2"
+	three = "{s0}i:3"
+)
+
+type state = testredis.State
+
+func TestScripts(t *testing.T) {
+	only := []string{one}
+	testredis.Prove(t, service, scripts, []testredis.Row{
+		{Name: "create DONE", Script: createScript, Keys: only, Args: []any{5}, Want: "1", After: state{one: "n=0 p=5"}},
+		{Name: "create DONE free of charge", Script: createScript, Before: state{two: "n=4 p=3"}, Keys: only, Args: []any{0}, Want: "1",
+			After: state{one: "n=0 p=0", two: "n=4 p=3"}},
+		{Name: "create DONE at the largest price", Script: createScript, Keys: only, Args: []any{1000000000000}, Want: "1",
+			After: state{one: "n=0 p=1000000000000"}},
+		{Name: "create TAKEN", Script: createScript, Before: state{one: "n=4 p=3"}, Keys: only, Args: []any{5}, Want: "4", Again: testredis.Same},
+
+		{Name: "add DONE", Script: addScript, Before: state{one: "n=4 p=3", two: "n=1 p=1"}, Keys: only, Args: []any{6, 9007199254740991},
+			Want: "1", After: state{one: "n=10 p=3", two: "n=1 p=1"}},
+		{Name: "add DONE to the limit exactly", Script: addScript, Before: state{one: "n=9007199254740980 p=3"}, Keys: only,
+			Args: []any{11, 9007199254740991}, Want: "1", After: state{one: "n=9007199254740991 p=3"}},
+		{Name: "add TOO_MUCH by one", Script: addScript, Before: state{one: "n=9007199254740980 p=3"}, Keys: only,
+			Args: []any{12, 9007199254740991}, Want: "3", Again: testredis.Same},
+		{Name: "add TOO_MUCH to what was given back above the limit", Script: addScript, Before: state{one: "n=9007199254741001 p=3"}, Keys: only,
+			Args: []any{1, 9007199254740991}, Want: "3", Again: testredis.Same},
+		{Name: "add NOT_FOUND", Script: addScript, Keys: only, Args: []any{6, 9007199254740991}, Want: "0", Again: testredis.Same},
+
+		{Name: "subtract DONE", Script: subtractScript, Before: state{one: "n=4 p=3", two: "n=1 p=1"}, Keys: only, Args: []any{3}, Want: "1",
+			After: state{one: "n=1 p=3", two: "n=1 p=1"}},
+		{Name: "subtract DONE to the last piece", Script: subtractScript, Before: state{one: "n=4 p=3"}, Keys: only, Args: []any{4}, Want: "1",
+			After: state{one: "n=0 p=3"}},
+		{Name: "subtract DONE from the largest number exactly", Script: subtractScript, Before: state{one: "n=9007199254740991 p=3"}, Keys: only,
+			Args: []any{1}, Want: "1", After: state{one: "n=9007199254740990 p=3"}},
+		{Name: "subtract TOO_LITTLE by one", Script: subtractScript, Before: state{one: "n=4 p=3"}, Keys: only, Args: []any{5}, Want: "2", Again: testredis.Same},
+		{Name: "subtract TOO_LITTLE by one, of large numbers", Script: subtractScript, Before: state{one: "n=9007199254740990 p=3"}, Keys: only,
+			Args: []any{9007199254740991}, Want: "2", Again: testredis.Same},
+		{Name: "subtract NOT_FOUND", Script: subtractScript, Keys: only, Args: []any{1}, Want: "0", Again: testredis.Same},
+
+		{Name: "batch_init DONE", Script: batchInitScript, Before: state{one: "n=4 p=3 x=old", three: "n=1 p=1"}, Keys: []string{one, two},
+			Args: []any{1000000000000, 7}, Want: "1", Again: testredis.Same,
+			After: state{one: "n=1000000000000 p=7", two: "n=1000000000000 p=7", three: "n=1 p=1"}},
+		{Name: "batch_init DONE with nothing in stock, free of charge", Script: batchInitScript, Keys: []string{one}, Args: []any{0, 0}, Want: "1",
+			Again: testredis.Same, After: state{one: "n=0 p=0"}},
+	})
+}
