@@ -1,0 +1,167 @@
+package model
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Result is what an exploration found.
+type Result struct {
+	States    int
+	Violation string   // empty if there is none
+	Trace     []string // the steps to the violation, the shortest there are
+}
+
+func (r Result) String() string {
+	if r.Violation == "" {
+		return fmt.Sprintf("%d states, no violation", r.States)
+	}
+	return fmt.Sprintf("%d states, then: %s\n%s", r.States, r.Violation, strings.Join(r.Trace, "\n"))
+}
+
+// visited numbers the states in the order in which they were found: an open-addressed hash table over chunks that
+// never move. It is most of the explorer's time and memory.
+type visited struct {
+	chunks [][]key
+	parent []uint32
+	table  []uint32 // number + 1 of a state, 0 where free; its length is a power of two
+}
+
+const chunkBits = 16
+
+func newVisited() *visited { return &visited{table: make([]uint32, 1<<12)} }
+
+func (v *visited) len() int { return len(v.parent) }
+
+func (v *visited) key(n uint32) *key { return &v.chunks[n>>chunkBits][n&(1<<chunkBits-1)] }
+
+// add numbers a state, or finds its number.
+func (v *visited) add(k *key, parent uint32) (n uint32, isNew bool) {
+	slot := v.slot(k)
+	if v.table[slot] != 0 {
+		return v.table[slot] - 1, false
+	}
+	n = uint32(len(v.parent))
+	if n&(1<<chunkBits-1) == 0 {
+		v.chunks = append(v.chunks, make([]key, 0, 1<<chunkBits))
+	}
+	last := len(v.chunks) - 1
+	v.chunks[last] = append(v.chunks[last], *k)
+	v.parent = append(v.parent, parent)
+	v.table[slot] = n + 1
+	if len(v.parent)*5 > len(v.table)*3 {
+		v.grow()
+	}
+	return n, true
+}
+
+// slot is where the state is, or belongs.
+func (v *visited) slot(k *key) uint32 {
+	mask := uint32(len(v.table) - 1)
+	slot := k.hash() & mask
+	for v.table[slot] != 0 && *v.key(v.table[slot] - 1) != *k {
+		slot = (slot + 1) & mask
+	}
+	return slot
+}
+
+func (v *visited) grow() {
+	v.table = make([]uint32, 2*len(v.table))
+	for n := range uint32(len(v.parent)) {
+		v.table[v.slot(v.key(n))] = n + 1
+	}
+}
+
+func (k *key) hash() uint32 {
+	var h uint64
+	for _, w := range k {
+		h = (h ^ w) * 0x9e3779b97f4a7c15
+		h ^= h >> 29
+	}
+	return uint32(h >> 32)
+}
+
+// Explore visits every state that can be reached, breadth first, up to a violation.
+func (m *Model) Explore() Result {
+	v := newVisited()
+	bad := m.explore(v, nil)
+	if bad == nil {
+		return Result{States: v.len()}
+	}
+	return Result{States: v.len(), Violation: bad.text, Trace: m.trace(v, bad.number)}
+}
+
+// badState is a state with a violation.
+type badState struct {
+	number uint32
+	text   string
+}
+
+// explore fills v, and calls edge, if there is one, for every step between two different states.
+func (m *Model) explore(v *visited, edge func(from, to uint32, c call)) *badState {
+	first := m.initial()
+	k := m.key(&first)
+	v.add(&k, 0)
+	var calls []call
+	for n := uint32(0); int(n) < v.len(); n++ {
+		s := v.key(n).unpack()
+		calls = m.calls(&s, calls[:0])
+		for _, c := range calls {
+			t := s
+			if m.step(&t, c); t == s {
+				continue
+			}
+			k := m.key(&t)
+			to, isNew := v.add(&k, n)
+			if isNew {
+				if text := m.violation(&t); text != "" {
+					return &badState{to, text}
+				}
+			}
+			if edge != nil {
+				edge(n, to, c)
+			}
+		}
+	}
+	return nil
+}
+
+// key packs a state for the visited set.
+func (m *Model) key(s *state) key {
+	if m.StockShards == 1 {
+		return s.pack()
+	}
+	return s.canonical()
+}
+
+// trace finds the steps that led to a state. What is stored may have the stock shards' names exchanged; the trace keeps to one naming.
+func (m *Model) trace(v *visited, n uint32) []string {
+	var path []uint32
+	for ; n != 0; n = v.parent[n] {
+		path = append(path, n)
+	}
+	s := m.initial()
+	lines := []string{"        " + m.describe(&s)}
+	for i := len(path) - 1; i >= 0; i-- {
+		c, code := m.follow(&s, v.key(path[i]))
+		answer := ""
+		if code != Nothing {
+			answer = " -> " + string(code)
+		}
+		lines = append(lines, fmt.Sprintf("%3d. %s%s\n        %s", len(path)-i, c, answer, m.describe(&s)))
+	}
+	return lines
+}
+
+// follow takes a step that leads from s to the state with this key.
+func (m *Model) follow(s *state, to *key) (call, Code) {
+	for _, c := range m.calls(s, nil) {
+		t := *s
+		code := m.step(&t, c)
+		if m.key(&t) == *to {
+			*s = t
+			return c, code
+		}
+	}
+	panic("model: a stored state that no step leads to")
+}

@@ -1,0 +1,117 @@
+package model
+
+import (
+	"flag"
+	"math/rand/v2"
+	"testing"
+)
+
+var large = flag.Bool("model.large", false, "also explore the large configurations: some minutes, some GB")
+
+// everything but batch_init that can happen to an order.
+func everything(attempts, stockShards int) Config {
+	return Config{Attempts: attempts, StockShards: stockShards, Cancel: true, Edits: true, Remove: true, Rivals: true}
+}
+
+func withReset(c Config, r Reset) Config {
+	c.Reset = r
+	return c
+}
+
+func withForget(c Config) Config {
+	c.Forget = true
+	return c
+}
+
+// configurations are explored to their end; none may hold a violation. Their sizes are checked, so that a change which makes
+// the model see less is noticed.
+var configurations = []struct {
+	name   string
+	config Config
+	states int
+}{
+	{"one attempt, two stock shards", withReset(everything(1, 2), ResetFresh), 57_343},
+	{"two attempts, two stock shards", everything(2, 2), 1_312_687},
+	{"two attempts, batch_init", withReset(everything(2, 1), ResetFresh), 390_643},
+	{"two attempts, batch_init as a reset", withReset(everything(2, 1), ResetQuiet), 383_762},
+	{"three attempts", everything(3, 1), 955_218},
+	{"three attempts, two stock shards", Config{Attempts: 3, StockShards: 2}, 208_446},
+	{"three attempts, batch_init", Config{Attempts: 3, StockShards: 1, Cancel: true, Remove: true, Reset: ResetFresh}, 2_393_106},
+	{"three attempts, two stock shards, rivals", Config{Attempts: 3, StockShards: 2, Rivals: true}, 9_929_264},
+	{"two attempts, two stock shards, batch_init", Config{Attempts: 2, StockShards: 2, Cancel: true, Remove: true, Reset: ResetFresh}, 1_299_399},
+	{"two attempts, two stock shards, batch_init, rivals", Config{Attempts: 2, StockShards: 2, Cancel: true, Rivals: true, Reset: ResetFresh}, 6_206_003},
+	{"three attempts, batch_init as a reset, everything", withReset(everything(3, 1), ResetQuiet), 16_787_371},
+}
+
+// explored skips what is too large to be explored every time.
+func explored(t *testing.T, states int) {
+	t.Helper()
+	if states > most && !*large {
+		t.Skipf("%d states: -model.large", states)
+	}
+	t.Parallel()
+}
+
+func TestProtocol(t *testing.T) {
+	for _, c := range configurations {
+		t.Run(c.name, func(t *testing.T) {
+			explored(t, c.states)
+			m := Model{c.config}
+			r := m.Explore()
+			if r.Violation != "" {
+				t.Fatal(r)
+			}
+			t.Log(r)
+			if r.States != c.states {
+				t.Errorf("%d states, want %d", r.States, c.states)
+			}
+		})
+	}
+}
+
+// TestRecovery checks that from every state, with everybody dead and everything they knew forgotten, recovery settles the order.
+func TestRecovery(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		config Config
+		states int
+	}{
+		{"one attempt, two stock shards", withForget(withReset(everything(1, 2), ResetFresh)), 465_810},
+		{"two attempts", withForget(everything(2, 1)), 211_266},
+		{"two attempts, batch_init", withForget(Config{Attempts: 2, StockShards: 1, Cancel: true, Remove: true, Reset: ResetQuiet}), 1_116_710},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			explored(t, c.states)
+			m := Model{c.config}
+			r := m.Live()
+			if r.Violation != "" {
+				t.Fatal(r)
+			}
+			t.Log(r)
+			if r.States != c.states {
+				t.Errorf("%d states, want %d", r.States, c.states)
+			}
+		})
+	}
+}
+
+// TestPacking checks on random walks that a state survives its packing, and that both namings of the stock shards are one state.
+func TestPacking(t *testing.T) {
+	m := Model{withForget(withReset(everything(3, 2), ResetFresh))}
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 200 {
+		s := m.initial()
+		for range 60 {
+			calls := m.calls(&s, nil)
+			m.step(&s, calls[rng.IntN(len(calls))])
+			k := s.pack()
+			if got := k.unpack(); got != s {
+				t.Fatalf("packed %+v\nunpacked %+v", s, got)
+			}
+			mirror := s.mirror()
+			if s.canonical() != mirror.canonical() || mirror.mirror() != s {
+				t.Fatalf("%+v and its mirror differ", s)
+			}
+		}
+	}
+}

@@ -1,0 +1,206 @@
+package model
+
+// The order shard's scripts, each one atomic. What a Mutation changes in them stands where it changes it.
+
+// Code is a script's answer, in the protocol's words.
+type Code string
+
+const (
+	NotFound  Code = "NOT_FOUND"
+	Started   Code = "STARTED"
+	Stale     Code = "STALE"
+	Resumed   Code = "RESUMED"
+	Busy      Code = "BUSY"
+	Open      Code = "OPEN" // by another attempt, or by none
+	Running   Code = "RUNNING"
+	Aborting  Code = "ABORTING"
+	Closed    Code = "CLOSED"
+	Paid      Code = "PAID"
+	Refunding Code = "REFUNDING"
+	Cancelled Code = "CANCELLED"
+	Undecided Code = "UNDECIDED" // batch_init
+	Done      Code = "DONE"
+	Reserved  Code = "RESERVED"
+	Refused   Code = "REFUSED"
+	Released  Code = "RELEASED"
+	Expired   Code = "EXPIRED"
+	Given     Code = "GIVEN"
+	NotOpen   Code = "NOT_OPEN" // cart edits
+	Nothing   Code = ""         // claim: nothing to do; an event, which answers nobody
+)
+
+// found is what commit, refuse, abort and cancel answer when the order is not theirs to change.
+func (s *state) found(i uint8) Code {
+	switch s.order {
+	case gone:
+		return NotFound
+	case open:
+		if s.current == i {
+			return Closed
+		}
+		return Open
+	case running:
+		return Running
+	case aborting:
+		return Aborting
+	case paid:
+		return Paid
+	case refunding:
+		return Refunding
+	default:
+		return Cancelled
+	}
+}
+
+func (m *Model) begin(s *state, i, after uint8, leaseOut bool) Code {
+	switch s.order {
+	case open:
+		if s.current == i {
+			return Closed
+		}
+		if s.current != after && m.Mutation != BeginWithoutAfter {
+			return Stale
+		}
+	case running:
+		if s.current == i || leaseOut {
+			return Resumed
+		}
+		return Busy
+	default:
+		return s.found(i)
+	}
+	a := s.at(i)
+	for p := range a.records {
+		if a.records[p] == ended { // only a mistake starts an attempt twice: then it has a new deadline
+			a.records[p] = none
+		}
+	}
+	a.after, a.lines = after, s.cart
+	a.flags |= began
+	s.order, s.current = running, i
+	if s.cart == 0 {
+		m.pay(s)
+		return Paid
+	}
+	return Started
+}
+
+// pay makes the order PAID by its attempt.
+func (m *Model) pay(s *state) {
+	s.order = paid
+	s.purchases = min(s.purchases+1, 3)
+	a := s.at(s.current)
+	a.flags |= wasPaid
+	if a.lines != 0 {
+		a.flags |= unconfirmed
+	}
+}
+
+func (m *Model) commit(s *state, i uint8) Code {
+	if s.order == running && (s.current == i || m.Mutation == CommitIgnoresAttempt) {
+		m.pay(s)
+		return Paid
+	}
+	if s.current == i && (s.order == paid || s.order == refunding || s.order == cancelled) {
+		return Paid
+	}
+	return s.found(i)
+}
+
+func (m *Model) refuse(s *state, i uint8) Code {
+	if s.holds(running, i) {
+		s.order = open
+	}
+	return s.found(i)
+}
+
+func (m *Model) abort(s *state, i uint8) Code {
+	if s.holds(running, i) || m.Mutation == AbortFromPaid && s.holds(paid, i) {
+		s.order = aborting
+	}
+	return s.found(i)
+}
+
+func (m *Model) close(s *state, i uint8) Code {
+	if s.holds(aborting, i) {
+		s.order = open
+	}
+	return Closed
+}
+
+// claim answers a recovery worker; an undecided order whose lease has not run out is nobody's business.
+func (m *Model) claim(s *state, leaseOut bool) Code {
+	switch {
+	case s.order == running && leaseOut, s.order == aborting, s.order == refunding:
+		return s.found(s.current)
+	}
+	return Nothing
+}
+
+func (m *Model) cancel(s *state, i uint8) Code {
+	if s.holds(paid, i) {
+		s.order = refunding
+	}
+	return s.found(i)
+}
+
+func (m *Model) cancelled(s *state, i uint8) Code {
+	if s.holds(refunding, i) || m.Mutation == CancelledIgnoresAttempt && s.order == refunding {
+		s.order = cancelled
+		a := s.at(s.current)
+		a.flags |= wasCancelled
+		if a.lines != 0 {
+			a.flags |= refundUnconfirmed
+		}
+	}
+	return s.found(i)
+}
+
+// edit puts a line into the cart (adds) or takes it out.
+func (m *Model) edit(s *state, p int, adds bool) Code {
+	if s.order == gone {
+		return NotFound
+	}
+	if s.order != open && !(m.Mutation == EditWhileRunning && s.order == running) {
+		return NotOpen
+	}
+	stock := s.cart &^ 1 &^ (1 << p)
+	if adds {
+		stock |= 1 << p
+	}
+	if s.cart = stock; stock != 0 {
+		s.cart |= 1 << payment
+	}
+	return Done
+}
+
+func (m *Model) remove(s *state) Code {
+	if s.order == gone {
+		return NotFound
+	}
+	if s.order != open && !(m.Mutation == RemoveWhileRunning && s.order == running) {
+		return NotOpen
+	}
+	s.order, s.current, s.cart, s.purchases = gone, noAttempt, 0, 0
+	return Done
+}
+
+func (m *Model) batchInit(s *state) Code {
+	if s.undecided() && m.Mutation != ResetWhileUndecided {
+		return Undecided
+	}
+	s.order, s.current, s.cart, s.purchases, s.wasReset = open, noAttempt, m.cart(), 0, true
+	if m.Reset == ResetFresh && m.Mutation != ResetKeepsNoAttempt {
+		s.current = freshAttempt
+	}
+	for i := range s.attempts {
+		a := &s.attempts[i]
+		if m.Mutation == ResetClearsUnconfirmed {
+			a.flags &^= unconfirmed | refundUnconfirmed
+		}
+		if m.Reset == ResetQuiet && a.flags != 0 {
+			a.after = dead
+		}
+	}
+	return Done
+}

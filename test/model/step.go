@@ -1,0 +1,143 @@
+package model
+
+// world appends what happens around the protocol: customers, time, death, and what a store may lose.
+func (m *Model) world(s *state, to []call) []call {
+	for p := range 1 + m.StockShards {
+		if m.Edits && p != payment {
+			to = append(to, call{script: AddItem, shard: p}, call{script: RemoveItem, shard: p})
+		}
+		if m.Rivals {
+			to = append(to, call{script: RivalTakes, shard: p}, call{script: RivalGives, shard: p})
+		}
+	}
+	if m.Remove {
+		to = append(to, call{script: Remove})
+	}
+	if m.Reset != NoReset && !s.wasReset {
+		to = append(to, call{script: BatchInit})
+	}
+	if m.Forget {
+		to = append(to, call{script: AllDie})
+	}
+	for i := uint8(1); int(i) <= m.Attempts; i++ {
+		a := s.at(i)
+		if !a.is(began) {
+			continue
+		}
+		for p := range maxShards {
+			if !a.lines.has(p) {
+				continue
+			}
+			to = append(to, call{script: RecordEnds, attempt: i, shard: p}, call{script: RefundEnds, attempt: i, shard: p})
+			if m.Mutation == LostReserve {
+				to = append(to, call{script: LoseReserve, attempt: i, shard: p})
+			}
+		}
+		if m.Mutation == LostBegin {
+			to = append(to, call{script: LoseBegin, attempt: i})
+		}
+	}
+	return to
+}
+
+// step takes one step, and everybody hears the answer.
+func (m *Model) step(s *state, c call) Code {
+	i, p := c.attempt, c.shard
+	switch c.script {
+	case Begin:
+		code := m.begin(s, i, c.after, c.leaseOut)
+		m.hearBegin(s, c, code)
+		return code
+	case Claim:
+		code := m.claim(s, c.leaseOut)
+		m.hearOrder(s, s.current)
+		return code
+	case Commit:
+		code := m.commit(s, i)
+		if code == Paid && m.Mutation == CommitIgnoresAttempt {
+			s.at(i).flags |= told200
+		}
+		m.hearOrder(s, i)
+		return code
+	case Refuse:
+		return m.heardBy(s, i, m.refuse(s, i))
+	case Abort:
+		return m.heardBy(s, i, m.abort(s, i))
+	case Close:
+		s.at(i).flags |= told4xx
+		return m.close(s, i)
+	case Cancel:
+		return m.heardBy(s, i, m.cancel(s, i))
+	case MarkCancelled:
+		return m.cancelled(s, i)
+	case Reserve:
+		code := m.reserve(s, i, p)
+		m.hearReserve(s.at(i), p, code)
+		return code
+	case Release:
+		s.at(i).downHeard |= 1 << p
+		return m.release(s, i, p)
+	case Confirm:
+		return m.confirm(s, i, p)
+	case Refund:
+		code := m.refund(s, i, p)
+		if code == Given {
+			s.at(i).givenHeard |= 1 << p
+		}
+		return code
+	case ConfirmRefund:
+		return m.confirmRefund(s, i, p)
+	}
+	return m.stepWorld(s, c)
+}
+
+func (m *Model) stepWorld(s *state, c call) Code {
+	p := c.shard
+	switch c.script {
+	case AddItem, RemoveItem:
+		return m.edit(s, p, c.script == AddItem)
+	case Remove:
+		return m.remove(s)
+	case BatchInit:
+		return m.batchInit(s)
+	case Unconfirm:
+		s.at(c.attempt).flags &^= unconfirmed
+		return Done
+	case UnconfirmBack:
+		s.at(c.attempt).flags &^= refundUnconfirmed
+		return Done
+	case RecordEnds:
+		m.end(s, c.attempt, p)
+	case RefundEnds:
+		m.endRefund(s, c.attempt, p)
+	case RivalTakes:
+		if s.free[p] > 0 {
+			s.free[p]--
+			s.rivals[p]++
+		}
+	case RivalGives:
+		if s.rivals[p] > 0 {
+			s.rivals[p]--
+			s.free[p]++
+		}
+	case Mint:
+		s.at(c.attempt).after = c.after
+		s.at(c.attempt).flags |= minted
+	case AllDie:
+		for i := range s.attempts {
+			a := &s.attempts[i]
+			a.reservedHeard, a.downHeard, a.givenHeard = 0, 0, 0
+			a.flags &^= abortHeard | refundingHeard | creditRefused
+		}
+	case LoseBegin:
+		if s.holds(running, c.attempt) {
+			s.order, s.current = open, s.at(c.attempt).after
+		}
+	case LoseReserve:
+		if a := s.at(c.attempt); a.records[p] == reserved {
+			a.records[p] = none
+			s.free[p]++
+		}
+	}
+	return Nothing
+}
