@@ -41,8 +41,6 @@ func (co *coordinator) checkout(ctx context.Context, id string) error {
 
 // decide is the saga, forward; its ways back are in abort.go.
 func (co *coordinator) decide(ctx context.Context, id string) error {
-	forward, cancel := context.WithTimeout(ctx, goForward)
-	defer cancel()
 	a, err := co.begin(ctx, id)
 	if err != nil {
 		return err
@@ -61,6 +59,8 @@ func (co *coordinator) decide(ctx context.Context, id string) error {
 		return fmt.Errorf("order %s: %w", id, api.OrderNotFound)
 	}
 
+	forward, cancel := context.WithTimeout(ctx, goForward)
+	defer cancel()
 	credit := untilKnown(forward, func() api.Outcome { return co.payment.Reserve(forward, a.credit()) })
 	switch {
 	case credit.Code == api.Refused:
