@@ -38,8 +38,9 @@ var builds = struct {
 }{dirs: map[bool]string{}}
 
 // Build builds the three services and returns a folder with the binaries, which goes when this process ends. A process
-// builds once, so that everything it starts is the same code, whatever happens to the sources meanwhile.
-func Build(ctx context.Context, race bool) (string, error) {
+// builds once, so that everything it starts is the same code, whatever happens to the sources meanwhile. What the go
+// command says goes to progress, too.
+func Build(ctx context.Context, progress io.Writer, race bool) (string, error) {
 	builds.Lock()
 	defer builds.Unlock()
 	if dir := builds.dirs[race]; dir != "" {
@@ -58,7 +59,7 @@ func Build(ctx context.Context, race bool) (string, error) {
 		return "", errors.Join(err, os.RemoveAll(dir))
 	}
 	builds.reapers = append(builds.reapers, r)
-	if err := buildInto(ctx, dir, root, race); err != nil {
+	if err := buildInto(ctx, progress, dir, root, race); err != nil {
 		return "", err
 	}
 	builds.dirs[race] = dir
@@ -66,7 +67,7 @@ func Build(ctx context.Context, race bool) (string, error) {
 }
 
 // buildInto goes by the project's bin folder: what is current there is not linked again, which is what takes the time.
-func buildInto(ctx context.Context, dir, root string, race bool) error {
+func buildInto(ctx context.Context, progress io.Writer, dir, root string, race bool) error {
 	bin, flags, env := filepath.Join(root, "bin"), []string{"-buildvcs=false"}, os.Environ()
 	if race {
 		bin, flags, env = filepath.Join(bin, "race"), append(flags, "-race"), append(env, "CGO_ENABLED=1")
@@ -88,8 +89,11 @@ func buildInto(ctx context.Context, dir, root string, race bool) error {
 	}
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir, cmd.Env = root, env
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, out)
+	var said strings.Builder
+	cmd.Stdout = io.MultiWriter(&said, progress)
+	cmd.Stderr = cmd.Stdout
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, said.String())
 	}
 	for _, service := range Services() {
 		if err := linkOrCopy(filepath.Join(bin, service), filepath.Join(dir, service)); err != nil {

@@ -54,8 +54,8 @@ func start(ctx context.Context, cfg Config) (_ *Stack, err error) {
 	if err := checkFree(s.parts); err != nil {
 		return nil, err
 	}
-	s.say("building %s", strings.Join(Services(), ", "))
-	bin, err := Build(ctx, cfg.Race)
+	s.say("building %s (the first time takes minutes)", strings.Join(Services(), ", "))
+	bin, err := Build(ctx, cfg.Progress, cfg.Race)
 	if err != nil {
 		return nil, err
 	}

@@ -64,9 +64,10 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		return err
 	}
 	if *command != "" {
+		cfg.Progress = os.Stderr
 		return execute(ctx, cfg, *command, stdout)
 	}
-	cfg.Progress = stdout
+	cfg.FixedPorts = true
 	return serve(ctx, cfg, stdout)
 }
 

@@ -28,7 +28,7 @@ type exit struct {
 func serve(ctx context.Context, cfg stack.Config, stdout io.Writer) error {
 	out := &lines{w: stdout}
 	exits := make(chan exit)
-	cfg.Progress, cfg.FixedPorts = out, true
+	cfg.Progress = out
 	cfg.OnExit = func(name string, err error) {
 		select {
 		case exits <- exit{name, err}:
