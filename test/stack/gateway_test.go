@@ -1,0 +1,154 @@
+package stack_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"checkout/common/api"
+	"checkout/test/stack"
+)
+
+// send writes a request as it is and returns the answer with its body.
+func send(t *testing.T, s *stack.Stack, request string) (*http.Response, []byte) {
+	t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.Gateway(), "http://"))
+	must(t, err)
+	defer conn.Close()
+	must(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
+	method, _, _ := strings.Cut(request, " ")
+	_, err = io.WriteString(conn, request)
+	must(t, err)
+	resp, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
+	must(t, err)
+	body, err := io.ReadAll(resp.Body)
+	must(t, err)
+	return resp, body
+}
+
+func TestTheGatewayRefusesInTheFormOfTheServices(t *testing.T) {
+	s := start(t, stack.Config{})
+	must(t, s.Kill("payment-1"))
+	uriTooLong := &api.Kind{Name: "uri-too-long", Status: 414, Title: "the address is too long"}
+	headersTooLarge := &api.Kind{Name: "headers-too-large", Status: 431, Title: "the headers are too large"}
+	long := strings.Repeat("a", 9000)
+	const end = " HTTP/1.1\r\nHost: gateway\r\n\r\n"
+	for _, c := range []struct {
+		name, request string
+		want          *api.Kind
+	}{
+		{"nothing of ours", "GET /" + end, api.RouteNotFound},
+		{"a longer word", "GET /ordersx/" + end, api.RouteNotFound},
+		{"internal", "GET /internal/reserve" + end, api.RouteNotFound},
+		{"internal below a service", "POST /stock/internal/reserve" + end, api.RouteNotFound},
+		{"internal by dots", "POST /stock/../internal/reserve" + end, api.RouteNotFound},
+		{"internal by encoded dots", "POST /stock/%2e%2e/internal/reserve" + end, api.RouteNotFound},
+		{"internal by slashes", "POST //stock//internal//reserve" + end, api.RouteNotFound},
+		{"above the root", "GET /../../etc/passwd" + end, api.BadRequest},
+		{"readiness", "GET /orders/readyz" + end, api.RouteNotFound},
+		{"profiles", "GET /orders/debug/pprof/" + end, api.RouteNotFound},
+		{"the gateway's own pages", "GET /problems/unavailable" + end, api.RouteNotFound},
+		{"checkout without an order", "POST /orders/checkout" + end, api.RouteNotFound},
+		{"not HTTP", "knock knock\r\n\r\n", api.BadRequest},
+		{"no host", "GET /orders/ HTTP/1.1\r\n\r\n", api.BadRequest},
+		{"a zero byte", "GET /orders/find/%00" + end, api.BadRequest},
+		{"an unknown coding", "POST /orders/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: magic\r\n\r\n", api.BadRequest},
+		{"a later version", "GET /orders/ HTTP/3.0\r\nHost: x\r\n\r\n", api.BadRequest},
+		{"TRACE", "TRACE /orders/" + end, api.WrongMethod},
+		{"a long body", "POST /orders/create/u HTTP/1.1\r\nHost: x\r\nContent-Length: 65537\r\n\r\n", api.TooLarge},
+		{"a long path", "GET /orders/find/" + long + end, uriTooLong},
+		{"a long header", "GET /orders/ HTTP/1.1\r\nHost: x\r\nX-Long: " + long + "\r\n\r\n", headersTooLarge},
+		{"a service that is away", "POST /payment/create_user" + end, api.Unavailable},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			resp, body := send(t, s, c.request)
+			var p api.Problem
+			if err := json.Unmarshal(body, &p); err != nil {
+				t.Fatalf("%s: %q: %v", resp.Status, body, err)
+			}
+			if resp.StatusCode != c.want.Status || p.Status != c.want.Status || p.Type != c.want.Type() || p.Title != c.want.Title || p.Detail == "" {
+				t.Errorf("got %s %+v, want %+v", resp.Status, p, *c.want)
+			}
+			if got := resp.Header.Get("Content-Type"); got != "application/problem+json" {
+				t.Errorf("Content-Type %q", got)
+			}
+			if id := resp.Header.Values("X-Request-Id"); len(id) != 1 || id[0] != p.RequestID {
+				t.Errorf("X-Request-Id %q, in the body %q", id, p.RequestID)
+			}
+			if after := resp.Header.Get("Retry-After"); (after != "") != (c.want == api.Unavailable) {
+				t.Errorf("Retry-After %q", after)
+			}
+		})
+	}
+}
+
+func TestTheGatewayKeepsAHarmlessRequestID(t *testing.T) {
+	s := start(t, stack.Config{})
+	for id, kept := range map[string]bool{"a-1.b:2_C": true, `a"b`: false, "a b": false, strings.Repeat("x", 129): false} {
+		resp, _ := send(t, s, "GET /orders/ HTTP/1.1\r\nHost: x\r\nX-Request-Id: "+id+"\r\n\r\n")
+		if got := resp.Header.Get("X-Request-Id"); (got == id) != kept || got == "" {
+			t.Errorf("%q came back as %q", id, got)
+		}
+	}
+}
+
+// TestTheGatewayRepeatsOnlyWhatMayBe puts in the place of order-1 something that takes every request and answers none.
+func TestTheGatewayRepeatsOnlyWhatMayBe(t *testing.T) {
+	s := start(t, stack.Config{Machines: 2, Shards: 1})
+	must(t, s.Kill("order-1"))
+	for i := range 20 { // what was not sent is passed on, whatever it is
+		if resp, body := send(t, s, fmt.Sprintf("POST /orders/create/u%d HTTP/1.1\r\nHost: x\r\n\r\n", i)); resp.StatusCode != http.StatusOK {
+			t.Fatalf("with one of two machines dead: %s %s", resp.Status, body)
+		}
+	}
+	l, err := net.Listen("tcp", strings.TrimPrefix(s.PublicURLs("order")[0], "http://"))
+	must(t, err)
+	defer l.Close()
+	var taken atomic.Int64
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return // the end of the test
+			}
+			if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+				taken.Add(1)
+			}
+			conn.Close()
+		}
+	}()
+	for request, want := range map[string]int{
+		"POST /orders/create/u":         http.StatusServiceUnavailable,
+		"POST /orders/addItem/o/i/1":    http.StatusServiceUnavailable,
+		"DELETE /orders/removeItem/o/i": http.StatusServiceUnavailable,
+		"DELETE /orders/remove/o":       http.StatusServiceUnavailable,
+		"POST /orders/checkout/o":       http.StatusNotFound, // by order-2
+		"GET /orders/find/o":            http.StatusNotFound,
+	} {
+		t.Run(request, func(t *testing.T) {
+			before := taken.Load()
+			for until := time.Now().Add(deadline); time.Now().Before(until); {
+				resp, body := send(t, s, request+" HTTP/1.1\r\nHost: x\r\n\r\n")
+				switch taken.Load() - before {
+				case 0:
+					continue // the other machine's turn, or this one is left out for its second
+				case 1:
+					if resp.StatusCode != want {
+						t.Errorf("%s %s, want %d", resp.Status, body, want)
+					}
+					return
+				default:
+					t.Fatal("sent more than once to one machine")
+				}
+			}
+			t.Fatal("never came to the machine that fails")
+		})
+	}
+}
