@@ -1,0 +1,95 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"checkout/common/testredis"
+)
+
+// log is what a service writes, readable while it writes.
+type log struct {
+	sync.Mutex
+	bytes.Buffer
+}
+
+func (l *log) Write(p []byte) (int, error) {
+	l.Lock()
+	defer l.Unlock()
+	return l.Buffer.Write(p)
+}
+
+// after returns the word that follows a mark.
+func (l *log) after(mark string) string {
+	l.Lock()
+	defer l.Unlock()
+	_, rest, _ := strings.Cut(l.String(), mark)
+	if words := strings.Fields(rest); len(words) > 0 {
+		return words[0]
+	}
+	return ""
+}
+
+func TestRun(t *testing.T) {
+	gin.SetMode(gin.TestMode)
+	redis, order := testredis.Start(t), newFakeOrder(t)
+	vars := map[string]string{"ORDER_SERVICE_URL": "http://" + order.address + "/", "REDIS_ADDRS": redis.Addr, "MACHINE_ID": "2/3", "BIND": "127.0.0.1", "PORT": "0", "INTERNAL_PORT": "0"}
+	getenv := func(name string) string { return vars[name] }
+	ctx, stop := context.WithCancel(t.Context())
+	var out log
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx, []string{"payment"}, getenv, &out) }()
+	testredis.Eventually(t, "the service serves", func() bool { return out.after("internal=") != "" })
+	testredis.Eventually(t, "the service is ready", func() bool {
+		response, err := http.Get("http://" + out.after("internal=") + "/readyz")
+		if err != nil {
+			return false
+		}
+		response.Body.Close()
+		return response.StatusCode == 200
+	})
+	response, err := http.Get("http://" + out.after("public=") + "/ping")
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, _ := io.ReadAll(response.Body)
+	response.Body.Close()
+	if want := `{"service":"payment","machine":"2/3","shards":[{"shard":0,"up":true}]}`; string(body) != want {
+		t.Errorf("got %s, want %s", body, want)
+	}
+	_, vars["INTERNAL_PORT"], _ = net.SplitHostPort(out.after("internal="))
+	if err := run(t.Context(), []string{"payment", "healthcheck"}, getenv, &out); err != nil {
+		t.Errorf("healthcheck of a ready machine: %v", err)
+	}
+	stop()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Errorf("stopped with %v", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("the service does not stop")
+	}
+	if err := run(t.Context(), []string{"payment", "healthcheck"}, getenv, &out); err == nil {
+		t.Error("healthcheck of a machine that is gone says that it is ready")
+	}
+}
+
+func TestRunRefusesAWrongEnvironment(t *testing.T) {
+	for _, args := range [][]string{{"payment"}, {"payment", "healthcheck"}} {
+		err := run(t.Context(), args, func(string) string { return "" }, io.Discard)
+		if err == nil || !strings.Contains(err.Error(), "REDIS_ADDRS") || !strings.Contains(err.Error(), "MACHINE_ID") ||
+			!strings.Contains(err.Error(), "ORDER_SERVICE_URL") {
+			t.Errorf("%v: %v", args, err)
+		}
+	}
+}
