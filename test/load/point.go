@@ -116,7 +116,7 @@ func (b *bench) pair(ctx context.Context, d *driver, at *point, orders []order, 
 		return err
 	}
 	took := min(max(work.elapsed, floorAtLeast), floorAtMost)
-	nothing := &empties{d.addr, time.Now().Add(took), floor.tally}
+	nothing := &empties{host: d.addr, last: took, tally: floor.tally}
 	if _, err := b.slice(ctx, d, floor, nothing, what+", empty requests"); err != nil {
 		return err
 	}

@@ -102,15 +102,20 @@ func (c *checkouts) done(i int, a answer) {
 	c.add(a)
 }
 
-// empties is work that does nothing but pass through gateway and service, for some time.
+// empties is work that does nothing but pass through gateway and service, for some time from its first request on.
 type empties struct {
 	host  string
+	last  time.Duration
 	until time.Time
 	*tally
 }
 
 func (e *empties) next(buf []byte) ([]byte, int, bool) {
-	if !time.Now().Before(e.until) {
+	now := time.Now()
+	if e.until.IsZero() {
+		e.until = now.Add(e.last)
+	}
+	if !now.Before(e.until) {
 		return buf, 0, false
 	}
 	return appendRequest(buf, "GET", e.host, "/orders/"), 0, true
