@@ -3,49 +3,36 @@
 -- KEYS  1 order  2 undecided
 -- ARGV  1 a newly minted attempt  2 the order's attempt as the caller last read it, empty at first  3 the order's id
 --       4 lease, ms from now  5 deadline, ms from now
--- returns {code[, attempt, reason, user, total, deadline, 0, item, quantities@prices, ...]}
+-- returns {code, attempt, reason[, 0, all fields of the order]}; the fields come with 1, 3 and 5, where there is work to do
 --   0 NOT_FOUND   1 STARTED   2 STALE: begin again, after the attempt returned   3 RESUMED: same attempt, or the lease ran out
 --   4 BUSY: another attempt's lease holds   5 ABORTING   6 CLOSED: this very attempt was closed, with its reason
 --   7 PAID (an empty order at once)   8 REFUNDING   9 CANCELLED
 -- May be repeated: a late duplicate of a closed attempt finds itself or a successor, and starts nothing.
-local order = redis.call('HGETALL', KEYS[1])
-if #order == 0 then
-  return { 0 }
-end
-local f, lines = {}, {}
-for i = 1, #order, 2 do
-  if string.sub(order[i], 1, 2) == 'i:' then
-    lines[#lines + 1] = string.sub(order[i], 3)
-    lines[#lines + 1] = order[i + 1]
-  else
-    f[order[i]] = order[i + 1]
-  end
-end
+local f = redis.call('HMGET', KEYS[1], 's', 'a', 'r', 'lease', 'dl', 'k')
+local state, attempt, reason = f[1], f[2] or '', f[3] or ''
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local code = ({ ABORTING = 5, PAID = 7, REFUNDING = 8, CANCELLED = 9 })[f.s]
-if f.s == 'RUNNING' then
-  code = (f.a == ARGV[1] or now >= tonumber(f.lease)) and 3 or 4
-elseif f.s == 'OPEN' then
-  if f.a == ARGV[1] then
-    code = 6
-  elseif (f.a or '') ~= ARGV[2] then
-    code = 2
-  elseif #lines == 0 then
-    code = 7
+local deadline = f[5]
+if state == 'OPEN' then
+  if attempt == ARGV[1] then
+    return { 6, attempt, reason }
+  elseif attempt ~= ARGV[2] then
+    return { 2, attempt, reason }
+  elseif f[6] == '0' then
     redis.call('HSET', KEYS[1], 's', 'PAID', 'a', ARGV[1])
-  else
-    code = 1
-    f.a = ARGV[1]
-    f.dl = string.format('%.0f', now + ARGV[5])
+    return { 7, ARGV[1], '' }
   end
+  attempt, deadline = ARGV[1], string.format('%.0f', now + ARGV[5])
+elseif state == 'RUNNING' then
+  if attempt ~= ARGV[1] and now < tonumber(f[4]) then
+    return { 4, attempt, '' }
+  end
+elseif state == 'ABORTING' then
+  return { 5, attempt, reason, 0, redis.call('HGETALL', KEYS[1]) }
+else
+  return { ({ PAID = 7, REFUNDING = 8, CANCELLED = 9 })[state] or 0, attempt, reason }
 end
-if code == 1 or code == 3 then
-  local lease = string.format('%.0f', now + ARGV[4])
-  redis.call('HSET', KEYS[1], 's', 'RUNNING', 'a', f.a, 'dl', f.dl, 'lease', lease)
-  redis.call('ZADD', KEYS[2], lease, ARGV[3])
-end
-if code ~= 1 and code ~= 3 and code ~= 5 then
-  lines = {}
-end
-return { code, f.a or '', f.r or '', f.u, f.t, f.dl or '0', '0', unpack(lines) }
+local lease = string.format('%.0f', now + ARGV[4])
+redis.call('HSET', KEYS[1], 's', 'RUNNING', 'a', attempt, 'dl', deadline, 'lease', lease)
+redis.call('ZADD', KEYS[2], lease, ARGV[3])
+return { state == 'OPEN' and 1 or 3, attempt, '', 0, redis.call('HGETALL', KEYS[1]) }

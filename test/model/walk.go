@@ -1,0 +1,116 @@
+package model
+
+import (
+	"math/rand/v2"
+	"slices"
+)
+
+// Step is one step of a walk: what is called, what it must answer, and how everything must stand afterwards.
+type Step struct {
+	Script   Script
+	Attempt  int  // from 1; 0 where there is none
+	After    int  // begin: the attempt that is carried as `after`; 0: none
+	LeaseOut bool // begin and claim: the lease, if the order is RUNNING, has run out
+	Shard    int  // participant shard: 0 is payment, 1 and 2 are stock
+	Code     Code // Nothing for events
+	Then     Snapshot
+	text     string
+}
+
+func (s Step) String() string { return s.text }
+
+// Snapshot is how everything stands that is stored.
+type Snapshot struct {
+	Order     string // the order's state, "" where there is no order
+	Attempt   int    // the order's attempt; 0: none
+	Cart      []int  // the stock shards on which it has a line
+	Undecided bool   // whether the order is in the sorted set
+	Free      []int  // counters, by participant shard
+	Attempts  []AttemptSnapshot
+}
+
+// AttemptSnapshot is what is stored about one attempt.
+type AttemptSnapshot struct {
+	Unconfirmed       bool     // whether it is in the sorted set
+	RefundUnconfirmed bool     // whether its refund is in the sorted set
+	Records           []Record // by participant shard
+	Refunds           []Record // likewise
+}
+
+// Record is a reservation's or a refund's record.
+type Record struct {
+	Code Code // Reserved, Refused, Released, Given; Nothing: there is none
+	Ends bool // whether it has a TTL
+	Over bool // whether the deadline, or every not-after, has passed on this shard
+}
+
+// Walk takes n random steps, with and without effect. A wild walk calls any script about any attempt at any time, which a
+// coordinator never would: the scripts' answers are defined all the same.
+func (m *Model) Walk(rng *rand.Rand, n int, wild bool) []Step {
+	s := m.initial()
+	steps := make([]Step, n)
+	var calls []call
+	for i := range steps {
+		if calls = m.calls(&s, calls[:0]); wild {
+			calls = m.wild(&s, calls)
+		}
+		calls = slices.DeleteFunc(calls, func(c call) bool { return s.isIdleEdit(c) })
+		c := calls[rng.IntN(len(calls))]
+		if c.script == Begin || c.script == Claim {
+			c.leaseOut = rng.IntN(2) == 0
+		}
+		code := m.step(&s, c)
+		steps[i] = Step{Script: c.script, Attempt: int(c.attempt), After: int(c.after), LeaseOut: c.leaseOut, Shard: c.shard, Code: code,
+			Then: m.snapshot(&s), text: c.String()}
+	}
+	return steps
+}
+
+// wild appends every call about every attempt that was minted. Those that begin did not yet start have no lines: the shards
+// do not know.
+func (m *Model) wild(s *state, to []call) []call {
+	for i := uint8(1); int(i) <= m.Attempts && s.at(i).flags != 0; i++ {
+		for _, script := range []Script{Commit, Refuse, Abort, Close, Cancel, MarkCancelled} {
+			to = append(to, call{script: script, attempt: i})
+		}
+		for p := range 1 + m.StockShards {
+			for _, script := range []Script{Reserve, Release, Confirm, Refund, ConfirmRefund, RecordEnds, RefundEnds} {
+				to = append(to, call{script: script, attempt: i, shard: p})
+			}
+		}
+	}
+	return to
+}
+
+// isIdleEdit says whether a call adds what is in the cart or removes what is not: a cart of quantities would change, or refuse.
+func (s *state) isIdleEdit(c call) bool {
+	return s.order == open && (c.script == AddItem && s.cart.has(c.shard) || c.script == RemoveItem && !s.cart.has(c.shard))
+}
+
+func (m *Model) snapshot(s *state) Snapshot {
+	snap := Snapshot{Attempt: int(s.current), Undecided: s.undecided()}
+	if s.order != gone {
+		snap.Order = orderNames[s.order]
+	}
+	for p := range 1 + m.StockShards {
+		snap.Free = append(snap.Free, int(s.free[p]))
+		if p != payment && s.cart.has(p) {
+			snap.Cart = append(snap.Cart, p)
+		}
+	}
+	for i := range m.Attempts {
+		a := &s.attempts[i]
+		one := AttemptSnapshot{Unconfirmed: a.is(unconfirmed), RefundUnconfirmed: a.is(refundUnconfirmed)}
+		for p := range 1 + m.StockShards {
+			one.Records = append(one.Records, [...]Record{
+				none: {}, reserved: {Code: Reserved}, confirmed: {Code: Reserved, Ends: true}, refused: {Code: Refused, Ends: true},
+				released: {Code: Released, Ends: true}, ended: {Over: true},
+			}[a.records[p]])
+			one.Refunds = append(one.Refunds, [...]Record{
+				noRefund: {}, given: {Code: Given}, givenConfirmed: {Code: Given, Ends: true}, refundEnded: {Over: true},
+			}[a.refunds[p]])
+		}
+		snap.Attempts = append(snap.Attempts, one)
+	}
+	return snap
+}
