@@ -11,11 +11,12 @@ func orderKey(id string) string { return orderPrefix + id }
 
 // Fields of an order's hash. An item's field is itemField followed by its id.
 const (
-	stateField   = "s"
-	attemptField = "a"
-	userField    = "u"
-	totalField   = "t"
-	itemField    = "i:"
+	stateField    = "s"
+	attemptField  = "a"
+	userField     = "u"
+	totalField    = "t"
+	deadlineField = "dl"
+	itemField     = "i:"
 )
 
 // States of an order, as stored.

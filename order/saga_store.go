@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -79,29 +80,49 @@ func (s *store) saga(ctx context.Context, script *redisdb.Script, id string, set
 	return parseFound(reply)
 }
 
+// parseFound parses {code, attempt, reason[, not-after, all fields of the order]}.
 func parseFound(reply redisdb.Reply) (found, error) {
 	f := found{code: code(reply.Int(0))}
 	if reply.Len() >= 3 {
 		f.attempt, f.reason = reply.String(1), reply.String(2)
 	}
-	if reply.Len() >= 7 {
-		f.user, f.total, f.deadline, f.notAfter = reply.String(3), reply.Int(4), reply.Int(5), reply.Int(6)
-		for i := 7; i+1 < reply.Len(); i += 2 {
-			lines, err := parseLines(reply.String(i), reply.String(i+1))
-			if err != nil {
-				return found{}, err
-			}
-			line := api.Line{ID: lines[0].ItemID}
-			for _, l := range lines {
-				line.Quantity += l.Quantity
-			}
-			f.lines = append(f.lines, line)
-		}
-	}
 	if f.code < codeNotFound || f.code > codeRunning {
 		return found{}, fmt.Errorf("a script of the saga returned %d", f.code)
 	}
-	return f, reply.Err()
+	if reply.Len() < 5 {
+		return f, reply.Err()
+	}
+	f.notAfter = reply.Int(3)
+	fields := reply.List(4)
+	for i := 0; i+1 < fields.Len(); i += 2 {
+		switch field := fields.String(i); field {
+		case userField:
+			f.user = fields.String(i + 1)
+		case totalField:
+			f.total = fields.Int(i + 1)
+		case deadlineField:
+			f.deadline = fields.Int(i + 1)
+		default:
+			if item, ok := strings.CutPrefix(field, itemField); ok {
+				line, err := parseLine(item, fields.String(i+1))
+				if err != nil {
+					return found{}, err
+				}
+				f.lines = append(f.lines, line)
+			}
+		}
+	}
+	return f, errors.Join(reply.Err(), fields.Err())
+}
+
+// parseLine adds up the pieces of an item, whatever their prices.
+func parseLine(item, value string) (api.Line, error) {
+	line := api.Line{ID: item}
+	lines, err := parseLines(item, value)
+	for _, l := range lines {
+		line.Quantity += l.Quantity
+	}
+	return line, err
 }
 
 var (

@@ -196,16 +196,12 @@ func rows() []row {
 		return "o:O a=A dl=now+30 i:x=2@5 i:y=1@7,3@8 k=2 q=6 r=credit s=" + state + " t=41 u=U"
 	}
 	aborting, paid, refunding, cancelled, closed := in("ABORTING")+"\nundecided O at now-5", in("PAID"), in("REFUNDING")+"\nundecided O at now-5", in("CANCELLED"), in("OPEN")
-	state := func(c code) found {
-		f := found{code: c, attempt: "A", user: "U", total: 41, deadline: 30, reason: "credit"}
-		return f
-	}
+	state := func(c code) found { return found{code: c, attempt: "A", reason: "credit"} }
 	started := found{code: codeStarted, attempt: "A", user: "U", total: 41, deadline: 30, lines: work}
 	resumed := started
 	resumed.code = codeResumed
-	busy := found{code: codeBusy, attempt: "A", user: "U", total: 41, deadline: 30}
-	abortingWork := state(codeAborting)
-	abortingWork.lines = work
+	busy := found{code: codeBusy, attempt: "A"}
+	abortingWork := found{code: codeAborting, attempt: "A", reason: "credit", user: "U", total: 41, deadline: 30, lines: work}
 	claimed := func(c code, reason string) found {
 		return found{code: c, attempt: "A", reason: reason, user: "U", total: 41, deadline: 30, notAfter: 60, lines: work}
 	}
@@ -216,11 +212,11 @@ func rows() []row {
 		{name: "begin NOT_FOUND", call: begin("A", ""), want: found{code: codeNotFound}},
 		{name: "begin STARTED", before: openOrder, call: begin("A", ""), want: started, after: running, again: &resumed},
 		{name: "begin STARTED after a closed attempt", before: strings.Replace(closed, "a=A", "a=B", 1), call: begin("A", "B"),
-			want:  found{code: codeStarted, attempt: "A", reason: "credit", user: "U", total: 41, deadline: 30, lines: work},
+			want:  found{code: codeStarted, attempt: "A", user: "U", total: 41, deadline: 30, lines: work},
 			after: strings.Replace(running, " s=RUNNING", " r=credit s=RUNNING", 1),
-			again: &found{code: codeResumed, attempt: "A", reason: "credit", user: "U", total: 41, deadline: 30, lines: work}},
-		{name: "begin PAID at once: empty", before: empty, call: begin("A", ""), want: found{code: codePaid, attempt: "", user: "U"},
-			after: "o:O a=A k=0 q=0 s=PAID t=0 u=U", again: &found{code: codePaid, attempt: "A", user: "U"}},
+			again: &found{code: codeResumed, attempt: "A", user: "U", total: 41, deadline: 30, lines: work}},
+		{name: "begin PAID at once: empty", before: empty, call: begin("A", ""), want: found{code: codePaid, attempt: "A"},
+			after: "o:O a=A k=0 q=0 s=PAID t=0 u=U", again: &found{code: codePaid, attempt: "A"}},
 		{name: "begin STALE", before: closed, call: begin("B", ""), want: state(codeStale)},
 		{name: "begin STALE: a late duplicate", before: closed, call: begin("B", "C"), want: state(codeStale)},
 		{name: "begin RESUMED: same attempt", before: running, call: begin("A", ""), want: resumed},
@@ -283,11 +279,11 @@ func rows() []row {
 		{name: "cancel REFUNDING", before: paid, call: cancelIt("A"), want: claimed(codeRefunding, "credit"), after: in("REFUNDING") + "\nundecided O at now+5"},
 		{name: "cancel REFUNDING before", before: refunding, call: cancelIt("A"), want: claimed(codeRefunding, "credit")},
 		{name: "cancel NOT_FOUND", call: cancelIt("A"), want: found{}},
-		{name: "cancel ABORTING", before: aborting, call: cancelIt("A"), want: claimed(codeAborting, "credit")},
-		{name: "cancel OPEN", before: closed, call: cancelIt("A"), want: claimed(codeClosed, "credit")},
-		{name: "cancel of another: PAID", before: paid, call: cancelIt("B"), want: claimed(codePaid, "credit")},
-		{name: "cancel CANCELLED", before: cancelled, call: cancelIt("A"), want: claimed(codeCancelled, "credit")},
-		{name: "cancel RUNNING", before: running, call: cancelIt("A"), want: claimed(codeRunning, "")},
+		{name: "cancel ABORTING", before: aborting, call: cancelIt("A"), want: state(codeAborting)},
+		{name: "cancel OPEN", before: closed, call: cancelIt("A"), want: state(codeClosed)},
+		{name: "cancel of another: PAID", before: paid, call: cancelIt("B"), want: state(codePaid)},
+		{name: "cancel CANCELLED", before: cancelled, call: cancelIt("A"), want: state(codeCancelled)},
+		{name: "cancel RUNNING", before: running, call: cancelIt("A"), want: found{code: codeRunning, attempt: "A"}},
 
 		{name: "cancelled CANCELLED", before: refunding, call: cancelledIt("A", []int{0, 2}, []int{1}), want: found{code: codeCancelled},
 			after: cancelled + "\nunconfirmed A:refund now+120 0,2 1 at now", again: &found{code: codeCancelled}},

@@ -56,6 +56,17 @@ func (r *Reply) String(i int) string {
 	return ""
 }
 
+// List returns value i, which must be a list.
+func (r *Reply) List(i int) Reply {
+	if i < len(r.values) {
+		if list, ok := r.values[i].([]any); ok {
+			return Reply{values: list}
+		}
+	}
+	r.fail(i)
+	return Reply{}
+}
+
 // Has tells whether value i is there and not nothing.
 func (r *Reply) Has(i int) bool { return i < len(r.values) && r.values[i] != nil }
 

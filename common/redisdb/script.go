@@ -2,9 +2,9 @@ package redisdb
 
 import (
 	"crypto/sha1"
-	"embed"
 	"encoding/hex"
 	"fmt"
+	"io/fs"
 	"strings"
 )
 
@@ -14,8 +14,8 @@ type Script struct {
 }
 
 // MustScript returns the script lua/<name>.lua of an embedded folder; that it is there is known at build time.
-func MustScript(files embed.FS, name string) *Script {
-	source, err := files.ReadFile("lua/" + name + ".lua")
+func MustScript(files fs.FS, name string) *Script {
+	source, err := fs.ReadFile(files, "lua/"+name+".lua")
 	if err != nil {
 		panic(fmt.Sprintf("redisdb: script %s: %v", name, err))
 	}
