@@ -23,7 +23,7 @@ const (
 
 // door is one listening port of a part.
 type door struct {
-	port int
+	addr string // host:port
 	what string // what it is, for people
 }
 

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -17,14 +16,14 @@ import (
 const probeTimeout = time.Second // one attempt to see whether a part answers
 
 // redis is the redis-server of one shard: what was acknowledged is on the disk, and nothing is ever evicted.
-func (s *Stack) redis(path, service string, shard, port int) *part {
-	name := redisName(service, shard)
+func (s *Stack) redis(path, service string, shard int) *part {
+	name, addr := redisName(service, shard), s.redises[service][shard]
 	memory := s.cfg.RedisMemory
 	if memory == "" {
 		memory = "1gb"
 	}
 	args := []string{
-		"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", filepath.Join(s.dir, name),
+		"--port", portOf(addr), "--bind", "127.0.0.1", "--dir", filepath.Join(s.dir, name),
 		"--appendonly", "yes", "--appendfsync", "always", "--save", "",
 		"--maxmemory", memory, "--maxmemory-policy", "noeviction",
 	}
@@ -36,8 +35,8 @@ func (s *Stack) redis(path, service string, shard, port int) *part {
 	return &part{
 		name: name, path: path, args: append(args, s.cfg.RedisArgs...), env: os.Environ(),
 		stop:  syscall.SIGTERM,
-		doors: []door{{port, fmt.Sprintf("shard %d of %s", shard, service)}},
-		up:    func(ctx context.Context, pid int) error { return pingRedis(ctx, loopback(port), auth, pid) },
+		doors: []door{{addr, fmt.Sprintf("shard %d of %s", shard, service)}},
+		up:    func(ctx context.Context, pid int) error { return pingRedis(ctx, addr, auth, pid) },
 	}
 }
 
@@ -86,11 +85,12 @@ func listens(ctx context.Context, addr string) error {
 }
 
 // machine is one machine of a service. Its path is only the name of the binary until that has been built.
-func (s *Stack) machine(service string, machine, public, internal int) *part {
+func (s *Stack) machine(service string, machine int) *part {
+	public, internal := s.public[service][machine-1], s.internal[service][machine-1]
 	env := keep(os.Environ())
 	env = append(env,
 		"GIN_MODE=release", "BIND=127.0.0.1",
-		fmt.Sprintf("PORT=%d", public), fmt.Sprintf("INTERNAL_PORT=%d", internal),
+		"PORT="+portOf(public), "INTERNAL_PORT="+portOf(internal),
 		fmt.Sprintf("MACHINE_ID=%d/%d", machine, s.cfg.size(service).Machines),
 		"REDIS_ADDRS="+strings.Join(s.RedisAddrs(service), ","),
 	)
@@ -106,10 +106,10 @@ func (s *Stack) machine(service string, machine, public, internal int) *part {
 		stop:  syscall.SIGTERM,
 		doors: []door{{public, "public door"}, {internal, "internal door"}},
 		up: func(ctx context.Context, _ int) error {
-			if err := listens(ctx, loopback(internal)); err != nil {
+			if err := listens(ctx, internal); err != nil {
 				return err
 			}
-			return listens(ctx, loopback(public))
+			return listens(ctx, public)
 		},
 	}
 }
@@ -124,7 +124,11 @@ func keep(env []string) []string {
 }
 
 // nginx is the gateway, in a folder of its own: the project's nginx.conf, and the two files that it includes.
-func (s *Stack) nginx(path, root string, port int) (*part, error) {
+func (s *Stack) nginx(path string) (*part, error) {
+	root, err := Root()
+	if err != nil {
+		return nil, err
+	}
 	dir := filepath.Join(s.dir, gatewayName)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
@@ -135,7 +139,7 @@ func (s *Stack) nginx(path, root string, port int) (*part, error) {
 	}
 	files := map[string]string{
 		"nginx.conf":     string(conf),
-		"listen.conf":    fmt.Sprintf("listen %s backlog=4096;\n", loopback(port)),
+		"listen.conf":    fmt.Sprintf("listen %s backlog=4096;\n", s.gateway),
 		"upstreams.conf": s.upstreams(),
 	}
 	for name, text := range files {
@@ -147,8 +151,8 @@ func (s *Stack) nginx(path, root string, port int) (*part, error) {
 		name: gatewayName, path: path, env: os.Environ(),
 		args:  []string{"-e", "stderr", "-p", dir + "/", "-c", filepath.Join(dir, "nginx.conf")},
 		stop:  syscall.SIGQUIT,
-		doors: []door{{port, "the gateway"}},
-		up:    func(ctx context.Context, _ int) error { return listens(ctx, loopback(port)) },
+		doors: []door{{s.gateway, "the gateway"}},
+		up:    func(ctx context.Context, _ int) error { return listens(ctx, s.gateway) },
 	}, nil
 }
 

@@ -41,10 +41,10 @@ func (p *ports) take(fixed int) (int, error) {
 // free finds a port that nobody listens on, below the range from which the kernel takes the ports of outgoing
 // connections: there, a part that is down for a moment could lose its port to any of them.
 func (p *ports) free() (int, error) {
-	high := 32768
+	high := 32768 // Linux' own default
 	if b, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range"); err == nil {
-		if low, err := strconv.Atoi(strings.Fields(string(b) + " x")[0]); err == nil {
-			high = low
+		if _, err := fmt.Sscan(string(b), &high); err != nil {
+			return 0, fmt.Errorf("reading the range of outgoing ports: %w", err)
 		}
 	}
 	for range 1000 {
@@ -68,6 +68,9 @@ func (p *ports) free() (int, error) {
 
 func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
+// portOf is the port of an address that loopback made.
+func portOf(addr string) string { return addr[strings.LastIndexByte(addr, ':')+1:] }
+
 // TakenError says which of the ports that were wanted are taken, one line each.
 type TakenError struct{ Lines []string }
 
@@ -78,14 +81,15 @@ func checkFree(parts []*part) error {
 	var taken TakenError
 	for _, p := range parts {
 		for _, door := range p.doors {
-			l, err := net.Listen("tcp", loopback(door.port))
+			port := portOf(door.addr)
+			l, err := net.Listen("tcp", door.addr)
 			switch {
 			case err == nil:
 				l.Close()
 			case errors.Is(err, syscall.EADDRINUSE):
-				taken.Lines = append(taken.Lines, fmt.Sprintf("port %d (%s, %s) is taken%s", door.port, p.name, door.what, by(door.port)))
+				taken.Lines = append(taken.Lines, fmt.Sprintf("port %s (%s, %s) is taken%s", port, p.name, door.what, by(port)))
 			default:
-				taken.Lines = append(taken.Lines, fmt.Sprintf("port %d (%s, %s) cannot be used: %v", door.port, p.name, door.what, err))
+				taken.Lines = append(taken.Lines, fmt.Sprintf("port %s (%s, %s) cannot be used: %v", port, p.name, door.what, err))
 			}
 		}
 	}
@@ -96,7 +100,12 @@ func checkFree(parts []*part) error {
 }
 
 // by names the processes that listen on a port, as far as /proc shows them to this user: " by nginx (pid 12)".
-func by(port int) string {
+func by(port string) string {
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		return ""
+	}
+	listener := fmt.Sprintf(":%04X", number)
 	sockets := map[string]bool{}
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
 		b, err := os.ReadFile(table)
@@ -105,7 +114,7 @@ func by(port int) string {
 		}
 		for line := range strings.Lines(string(b)) {
 			f := strings.Fields(line) // sl local remote state ... inode is the tenth; state 0A is LISTEN
-			if len(f) > 9 && f[3] == "0A" && strings.HasSuffix(f[1], fmt.Sprintf(":%04X", port)) {
+			if len(f) > 9 && f[3] == "0A" && strings.HasSuffix(f[1], listener) {
 				sockets["socket:["+f[9]+"]"] = true
 			}
 		}

@@ -114,7 +114,7 @@ func (s *Stack) openDir() (err error) {
 	return err
 }
 
-// plan gives every part its ports and its command.
+// plan gives every part its ports and its command: all ports first, because the machines are told each other's.
 func (s *Stack) plan() error {
 	redisServer, err := find("redis-server")
 	if err != nil {
@@ -124,42 +124,33 @@ func (s *Stack) plan() error {
 	if err != nil {
 		return err
 	}
-	root, err := Root()
-	if err != nil {
-		return err
-	}
 	ports := &ports{fixed: s.cfg.FixedPorts}
-	var redises, machines []*part
-	// All addresses first: the machines of each service are told those of the others.
-	type doors struct{ public, internal int }
-	planned := map[string][]doors{}
 	for i, service := range Services() {
-		size, base := s.cfg.size(service), (i)*fixedStep
+		size, step := s.cfg.size(service), i*fixedStep
 		for shard := range size.Shards {
-			port, err := ports.take(fixedRedis + base + shard)
+			port, err := ports.take(fixedRedis + step + shard)
 			if err != nil {
 				return err
 			}
 			s.redises[service] = append(s.redises[service], loopback(port))
-			redises = append(redises, s.redis(redisServer, service, shard, port))
+			s.parts = append(s.parts, s.redis(redisServer, service, shard))
 		}
 		for machine := 1; machine <= size.Machines; machine++ {
-			public, err := ports.take(fixedPublic + base + machine)
+			public, err := ports.take(fixedPublic + step + machine)
 			if err != nil {
 				return err
 			}
-			internal, err := ports.take(fixedInternal + base + machine)
+			internal, err := ports.take(fixedInternal + step + machine)
 			if err != nil {
 				return err
 			}
 			s.public[service] = append(s.public[service], loopback(public))
 			s.internal[service] = append(s.internal[service], loopback(internal))
-			planned[service] = append(planned[service], doors{public, internal})
 		}
 	}
 	for _, service := range Services() {
-		for i, d := range planned[service] {
-			machines = append(machines, s.machine(service, i+1, d.public, d.internal))
+		for i := range s.public[service] {
+			s.parts = append(s.parts, s.machine(service, i+1))
 		}
 	}
 	port := s.cfg.GatewayPort
@@ -169,11 +160,11 @@ func (s *Stack) plan() error {
 		}
 	}
 	s.gateway = loopback(port)
-	gateway, err := s.nginx(nginx, root, port)
+	gateway, err := s.nginx(nginx)
 	if err != nil {
 		return err
 	}
-	s.parts = append(append(redises, machines...), gateway)
+	s.parts = append(s.parts, gateway)
 	for _, p := range s.parts {
 		p.log = filepath.Join(s.logs, p.name+".log")
 		p.spawner, p.reaper, p.onExit = s.spawner, s.reaper, s.cfg.OnExit
@@ -195,7 +186,7 @@ func (s *Stack) startAll(ctx context.Context) error {
 		if err := p.start(ctx); err != nil {
 			return err
 		}
-		s.say("started %s (pid %d) on %s", p.name, p.current().pid, loopback(p.doors[0].port))
+		s.say("started %s (pid %d) on %s", p.name, p.current().pid, p.doors[0].addr)
 		return nil
 	}), context.Cause(ctx))
 }

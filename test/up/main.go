@@ -31,7 +31,11 @@ import (
 const readyTimeout = 2 * time.Minute // a Redis may have much to read
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // nohup
+		signals = append(signals, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	context.AfterFunc(ctx, stop) // a second signal ends this process, and nothing outlives it
 	err := run(ctx, os.Args[1:], os.Getenv, os.Stdout)
 	var failed *exec.ExitError
