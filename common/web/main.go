@@ -7,11 +7,19 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 )
 
+// gcPercent lets the heap, a few megabytes live, grow fivefold before it is collected: the services' memory is small and their
+// processor time is not. GOGC, if set, holds instead.
+const gcPercent = 400
+
 // Main runs a service until SIGTERM or SIGINT, and ends the process: with status 1 and the error on stderr if run failed.
 func Main(run func(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	err := run(ctx, os.Args, os.Getenv, os.Stdout)
 	stop()
