@@ -33,15 +33,15 @@ vuln: ## known vulnerabilities of what is used, where the database can be reache
 	case "$$out" in *vuln.go.dev*) if [ $$code -ne 0 ]; then echo "govulncheck: skipped, its database cannot be reached"; exit 0; fi;; esac; \
 	if [ $$code -ne 0 ]; then echo "$$out"; else echo "govulncheck: no known vulnerability"; fi; exit $$code
 
-test: deps check unit e2e python ## everything, from nothing
+test: deps check unit e2e ## everything, from nothing
 
 unit: ## the packages of the services, with the race detector
 	$(GO) test -race -count=1 -timeout 10m ./common/... ./order/... ./stock/... ./payment/...
 
-e2e: ## the protocol's model, and the real system: end to end, killed and restarted
+e2e: ## the model of the protocol, and the real system: the Python suite, end to end, killed and restarted
 	$(GO) test -count=1 -timeout 14m -p 1 ./test/...
 
-python: ## the Python suite and the consistency run, against a system of their own
+python: ## only the Python suite and the consistency run, against a system of their own
 	$(GO) build -o bin/up ./test/up
 	bin/up -exec 'cd test && $(PYTHON) -m unittest test_microservices && $(PYTHON) consistency.py'
 
