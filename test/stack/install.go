@@ -14,13 +14,13 @@ import (
 //go:embed install.sh
 var installScript string
 
-// Need is a Debian package and the program by which it is recognised, wherever that came from. Without a program the
-// package itself is looked for.
-type Need struct{ Package, Program string }
+// Need is a Debian package and the program or the file by which it is recognised, wherever that came from. Without
+// either the package itself is looked for.
+type Need struct{ Package, Sign string }
 
-// NeedsOfSystem is what Start needs beyond Go.
+// NeedsOfSystem is what Start needs beyond Go: go itself fetches modules by TLS.
 func NeedsOfSystem() []Need {
-	return []Need{{"redis-server", "redis-server"}, {"nginx", "nginx"}}
+	return []Need{{"redis-server", "redis-server"}, {"nginx", "nginx"}, {"ca-certificates", "/etc/ssl/certs/ca-certificates.crt"}}
 }
 
 // NeedsOfTests is what the checks and tests need as well: a C compiler for the race detector, luacheck, and what the
@@ -63,15 +63,19 @@ func Install(ctx context.Context, w io.Writer, needs []Need) error {
 	}
 	for _, need := range needs {
 		if !need.met(ctx) {
-			return fmt.Errorf("%s was installed, and %s is still not found", need.Package, need.Program)
+			return fmt.Errorf("%s was installed, and %s is still not found", need.Package, need.Sign)
 		}
 	}
 	return nil
 }
 
 func (n Need) met(ctx context.Context) bool {
-	if n.Program != "" {
-		_, err := find(n.Program)
+	switch {
+	case strings.HasPrefix(n.Sign, "/"):
+		_, err := os.Stat(n.Sign)
+		return err == nil
+	case n.Sign != "":
+		_, err := find(n.Sign)
 		return err == nil
 	}
 	out, err := exec.CommandContext(ctx, "dpkg-query", "-W", "-f", "${Status}", n.Package).Output()
