@@ -17,7 +17,7 @@ import (
 // Timeouts of a shard. A write that was sent and not answered in time has an unknown outcome; its caller decides what to repeat.
 const (
 	dialTimeout  = 500 * time.Millisecond
-	replyTimeout = time.Second
+	replyTimeout = 750 * time.Millisecond // a caller whose shard hangs waits for three of them: a batch under way, two to connect anew
 	probeTimeout = 500 * time.Millisecond
 	probeUp      = time.Second            // between probes of a shard that answers
 	probeDown    = 200 * time.Millisecond // and of one that does not

@@ -1,43 +1,263 @@
 package redisdb_test
 
 import (
+	"errors"
 	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
 
+	"checkout/common/api"
 	"checkout/common/redisdb"
 	"checkout/common/testredis"
 )
 
-// count is a script that must not be repeated.
+// count is a script that must not be repeated: it returns how often it has run.
 var count = redisdb.MustScript(fstest.MapFS{"lua/count.lua": {Data: []byte("#!lua\nreturn redis.call('INCR', KEYS[1])\n")}}, "count")
 
-var scripts = []*redisdb.Script{count}
+var (
+	scripts = []*redisdb.Script{count}
+	counter = []string{"{o0}c"}
+)
 
-func TestHang(t *testing.T) {
-	for _, callers := range []int{100, 1000, 8000} {
-		db, servers := testredis.Open(t, "order", 1, scripts)
-		at := db.Shards()[0]
-		at.Run(t.Context(), count, []string{"{o0}c"})
-		servers[0].Pause()
-		var longest time.Duration
-		var mu sync.Mutex
-		var wg sync.WaitGroup
+// runs returns how often count has run.
+func runs(t *testing.T, s *testredis.Server) int64 {
+	t.Helper()
+	n, err := s.Client.IncrBy(t.Context(), counter[0], 0).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestRun(t *testing.T) {
+	t.Parallel()
+	db, servers := testredis.Open(t, "order", 2, scripts)
+	at, ok := db.Shard(0)
+	if !ok || at.Key("c") != counter[0] {
+		t.Fatalf("shard 0: %v, %q", ok, at.Key("c"))
+	}
+	for _, i := range []int{-1, 2} {
+		if _, ok := db.Shard(i); ok {
+			t.Errorf("there is a shard %d of 2", i)
+		}
+	}
+	for want := range int64(3) {
+		reply, err := at.Run(t.Context(), count, counter)
+		if err != nil || reply.Int(0) != want+1 || reply.Err() != nil {
+			t.Errorf("got %d, %v, want %d", reply.Int(0), err, want+1)
+		}
+	}
+	if skew := at.Skew().Abs(); skew > time.Second {
+		t.Errorf("the clock of a shard on this machine is off by %v", skew)
+	}
+	if n := runs(t, servers[1]); n != 0 {
+		t.Errorf("shard 1 has run what was for shard 0")
+	}
+}
+
+// A script that was forgotten is loaded and run, once for each caller.
+func TestForgottenScriptRunsOnce(t *testing.T) {
+	t.Parallel()
+	db, servers := testredis.Open(t, "order", 1, scripts)
+	const callers = 200
+	for round := range int64(3) {
+		if err := servers[0].Client.ScriptFlush(t.Context()).Err(); err != nil {
+			t.Fatal(err)
+		}
+		var callersDone sync.WaitGroup
 		for range callers {
-			wg.Go(func() {
-				start := time.Now()
-				_, err := at.Run(t.Context(), count, []string{"{o0}c"})
-				mu.Lock()
-				longest = max(longest, time.Since(start))
-				mu.Unlock()
-				if err == nil {
-					t.Error("no error")
+			callersDone.Go(func() {
+				if _, err := db.Shards()[0].Run(t.Context(), count, counter); err != nil {
+					t.Error(err)
 				}
 			})
 		}
-		wg.Wait()
-		servers[0].Resume()
-		t.Log(callers, longest)
+		callersDone.Wait()
+		if n := runs(t, servers[0]); n != (round+1)*callers {
+			t.Fatalf("round %d: run %d times for %d callers", round, n, (round+1)*callers)
+		}
+	}
+}
+
+// Mistake 8 of the predecessor: when a reply is lost the library must not run the script again.
+func TestLostReplyIsNotRepeated(t *testing.T) {
+	t.Parallel()
+	server := testredis.Start(t)
+	link := newLink(t, server.Addr)
+	db := testredis.Connect(t, "order", []*testredis.Server{{Addr: link.addr}}, scripts)
+	at := db.Shards()[0]
+	ran := int64(0)
+	for range 5 {
+		before := runs(t, server)
+		link.loseReplies(true)
+		if _, err := at.Run(t.Context(), count, counter); !errors.Is(err, api.Unavailable) {
+			t.Errorf("without a reply: %v", err)
+		}
+		link.loseReplies(false)
+		testredis.Eventually(t, "the shard is up again", func() bool {
+			_, err := at.Hash(t.Context(), "{o0}none")
+			return err == nil
+		})
+		n := runs(t, server) - before
+		if n > 1 {
+			t.Errorf("one call has run %d times", n)
+		}
+		ran += n // none, where a probe was lost first and the call was not sent
+	}
+	if ran == 0 {
+		t.Error("no reply was lost")
+	}
+}
+
+// A shard that has died costs its callers nothing, and is used at once when it is back.
+func TestDeadShard(t *testing.T) {
+	t.Parallel()
+	db, servers := testredis.Open(t, "order", 2, scripts)
+	at := db.Shards()[0]
+	for range 2 {
+		servers[0].Kill()
+		testredis.Eventually(t, "the shard is known to be down", func() bool {
+			at.Run(t.Context(), count, counter) // what fails makes it suspect
+			return !at.Up()
+		})
+		if states := db.States(); states[0].Up || !states[1].Up {
+			t.Errorf("states: %v", states)
+		}
+		start := time.Now()
+		for range 1000 {
+			if _, err := at.Run(t.Context(), count, counter); !errors.Is(err, api.Unavailable) {
+				t.Fatalf("run: %v", err)
+			}
+			if _, err := at.Fields(t.Context(), counter[0], "f"); !errors.Is(err, api.Unavailable) {
+				t.Fatalf("fields: %v", err)
+			}
+			if _, err := at.Hash(t.Context(), counter[0]); !errors.Is(err, api.Unavailable) {
+				t.Fatalf("hash: %v", err)
+			}
+		}
+		if took := time.Since(start); took > 500*time.Millisecond {
+			t.Errorf("3,000 calls to a dead shard took %v", took)
+		}
+		servers[0].Restart(t)
+		start = time.Now()
+		testredis.Eventually(t, "the shard is used again", func() bool {
+			_, err := at.Run(t.Context(), count, counter)
+			return err == nil
+		})
+		if took := time.Since(start); took > time.Second {
+			t.Errorf("the shard was used again after %v", took)
+		}
+	}
+}
+
+// A shard that hangs holds nobody for longer than a peer waits for an answer, however many callers there are.
+func TestHangingShard(t *testing.T) {
+	t.Parallel()
+	db, servers := testredis.Open(t, "order", 1, scripts)
+	at := db.Shards()[0]
+	if _, err := at.Run(t.Context(), count, counter); err != nil {
+		t.Fatal(err)
+	}
+	servers[0].Pause()
+	defer servers[0].Resume()
+	const callers = 2000
+	took := make([]time.Duration, callers)
+	var held sync.WaitGroup
+	for i := range callers {
+		held.Go(func() {
+			start := time.Now()
+			if _, err := at.Run(t.Context(), count, counter); !errors.Is(err, api.Unavailable) {
+				t.Errorf("run: %v", err)
+			}
+			took[i] = time.Since(start)
+		})
+	}
+	held.Wait()
+	for _, d := range took {
+		if d > 2500*time.Millisecond {
+			t.Fatalf("a caller was held for %v", d)
+		}
+	}
+}
+
+// What does not fit into the queue of a shard is refused before it is sent.
+func TestQueueIsFull(t *testing.T) {
+	t.Parallel()
+	db, servers := testredis.Open(t, "order", 1, scripts)
+	at := db.Shards()[0]
+	if _, err := at.Run(t.Context(), count, counter); err != nil {
+		t.Fatal(err)
+	}
+	servers[0].Pause()
+	calls := make([]*redisdb.Call, 20000)
+	for i := range calls {
+		calls[i] = at.Start(t.Context(), count, counter)
+	}
+	servers[0].Resume()
+	var ran, overloaded, unknown int64
+	for _, call := range calls {
+		switch _, err := call.Wait(t.Context()); {
+		case err == nil:
+			ran++
+		case errors.Is(err, api.Overloaded):
+			overloaded++
+		case errors.Is(err, api.Unavailable):
+			unknown++
+		default:
+			t.Fatal(err)
+		}
+	}
+	if overloaded == 0 || ran == 0 {
+		t.Errorf("%d ran, %d were refused, %d are unknown", ran, overloaded, unknown)
+	}
+	if n := runs(t, servers[0]); n < 1+ran || n > 1+ran+unknown {
+		t.Errorf("run %d times: %d were answered, %d are unknown, and of %d refused none may have run", n, 1+ran, unknown, overloaded)
+	}
+}
+
+// What a shard refuses has an unknown outcome and does not make it suspect.
+func TestRefusedCommand(t *testing.T) {
+	t.Parallel()
+	db, servers := testredis.Open(t, "order", 1, scripts)
+	at := db.Shards()[0]
+	if err := servers[0].Client.RPush(t.Context(), counter[0], "x").Err(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := at.Run(t.Context(), count, counter); !errors.Is(err, api.Unavailable) {
+		t.Errorf("run: %v", err)
+	}
+	if _, err := at.Fields(t.Context(), counter[0], "f"); !errors.Is(err, api.Unavailable) {
+		t.Errorf("fields: %v", err)
+	}
+	if _, err := at.Hash(t.Context(), counter[0]); !errors.Is(err, api.Unavailable) {
+		t.Errorf("hash: %v", err)
+	}
+	if !at.Up() {
+		t.Error("the shard is taken for dead")
+	}
+}
+
+func TestFieldsAndHash(t *testing.T) {
+	t.Parallel()
+	db, servers := testredis.Open(t, "order", 1, scripts)
+	at := db.Shards()[0]
+	servers[0].Load(t, testredis.State{"{o0}h": "a=1 b=text"})
+	reply, err := at.Fields(t.Context(), "{o0}h", "b", "none", "a")
+	if err != nil || reply.Len() != 3 || reply.String(0) != "text" || reply.Has(1) || reply.String(1) != "" || reply.Int(2) != 1 || reply.Err() != nil {
+		t.Errorf("fields: %v, %v", reply, err)
+	}
+	for _, misread := range []func(r *redisdb.Reply){func(r *redisdb.Reply) { r.Int(0) }, func(r *redisdb.Reply) { r.Int(1) }, func(r *redisdb.Reply) { r.Int(3) }, func(r *redisdb.Reply) { r.String(3) }} {
+		r := reply
+		misread(&r)
+		if r.Err() == nil {
+			t.Error("a mistake in reading a reply is not told")
+		}
+	}
+	if hash, err := at.Hash(t.Context(), "{o0}h"); err != nil || len(hash) != 2 || hash["a"] != "1" || hash["b"] != "text" {
+		t.Errorf("hash: %v, %v", hash, err)
+	}
+	if hash, err := at.Hash(t.Context(), "{o0}none"); err != nil || len(hash) != 0 {
+		t.Errorf("missing hash: %v, %v", hash, err)
 	}
 }
