@@ -29,6 +29,18 @@ class TestCancel(Case):
                 self.assertOK(tu.post(f"/payment/cancel/{user_id}/{order_id}"))
         self.assertCredit(user_id, 100)
 
+    def test_an_empty_and_a_free_order(self):
+        user_id, item_id = self.new_user(credit=5), self.new_item(price=0, stock=3)
+        for lines in ((), ((item_id, 2),)):
+            order_id = self.paid_order(user_id, *lines)
+            self.assertEqual(tu.payment_status(user_id, order_id), {"paid": True})
+            for _ in range(2):
+                self.assertOK(tu.post(f"/payment/cancel/{user_id}/{order_id}"))
+            self.assertOrder(order_id, "CANCELLED", 0)
+            self.assertEqual(tu.payment_status(user_id, order_id), {"paid": False})
+        self.assertCredit(user_id, 5)
+        self.assertStock(item_id, 3)
+
     def test_what_came_back_can_be_sold_again(self):
         user_id, item_id = self.new_user(credit=5), self.new_item(price=5, stock=1)
         for _ in range(3):

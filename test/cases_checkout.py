@@ -110,11 +110,12 @@ class TestRefusedCheckout(Case):
         self.refuse(order_id, 402, "insufficient-credit", users=[user_id], items=[item_id])
 
     def test_unknown_user(self):
-        item_id = self.new_item(price=5, stock=10)
-        for user_id in (str(uuid.uuid4()), "nobody", "4711000000", item_id):
-            with self.subTest(user_id=user_id):
-                order_id = self.new_order(user_id, (item_id, 1))
-                self.refuse(order_id, 404, "user-not-found", mentions=user_id, items=[item_id])
+        for price in (5, 0):
+            item_id = self.new_item(price=price, stock=10)
+            for user_id in (str(uuid.uuid4()), "nobody", "4711000000", item_id):
+                with self.subTest(price=price, user_id=user_id):
+                    order_id = self.new_order(user_id, (item_id, 1))
+                    self.refuse(order_id, 404, "user-not-found", mentions=user_id, items=[item_id])
 
     def test_a_refused_cart_can_be_edited(self):
         user_id = self.new_user(credit=5)

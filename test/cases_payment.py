@@ -1,5 +1,6 @@
 """The payment service: users, funds, direct payments and their status."""
 import uuid
+from collections import Counter
 
 import utils as tu
 from base import MAX_AMOUNT, MAX_SUM, Case
@@ -22,8 +23,8 @@ class TestUsers(Case):
     def test_credit_ends_at_the_largest_exact_number(self):
         user_id = self.new_user()
         full, rest = divmod(MAX_SUM, MAX_AMOUNT)
-        statuses = tu.post_all([f"/payment/add_funds/{user_id}/{MAX_AMOUNT}"] * full)
-        self.assertEqual(statuses, [200] * full)
+        statuses = Counter(tu.post_all([f"/payment/add_funds/{user_id}/{MAX_AMOUNT}"] * full))
+        self.assertEqual(statuses, {200: full})
         with self.unchanged(users=[user_id]):
             self.assertProblem(tu.post(f"/payment/add_funds/{user_id}/{rest + 1}"), 409, "balance-limit")
         self.assertEqual(tu.add_credit_to_user(user_id, rest), 200)
@@ -62,11 +63,11 @@ class TestDirectPayment(Case):
 
     def test_the_order_is_not_looked_up(self):
         user_id = self.new_user(credit=10)
-        for order_id in (str(uuid.uuid4()), "4711", "any-order"):
+        for order_id in (str(uuid.uuid4()), "4711", "any-order", "n"):
             with self.subTest(order_id=order_id):
                 self.assertOK(tu.post(f"/payment/pay/{user_id}/{order_id}/2"))
                 self.assertEqual(tu.payment_status(user_id, order_id), {"paid": True})
-        self.assertCredit(user_id, 4)
+        self.assertCredit(user_id, 2)
 
     def test_repeated_it_is_charged_once(self):
         user_id = self.new_user(credit=15)
