@@ -65,7 +65,7 @@ const (
 	warmUp        = 10 // one checkout for so many that count
 	floorAtLeast  = 500 * time.Millisecond
 	floorAtMost   = 5 * time.Second
-	profileFor    = 5 * time.Second
+	profileFor    = 10 * time.Second
 	profileMargin = 1.4 // more work than a profile needs
 )
 
