@@ -112,6 +112,9 @@ func (co *coordinator) begin(ctx context.Context, id string) (found, error) {
 			return state, nil
 		case state.code == codeBusy, state.code == codeStale && joined != "":
 			return found{}, fmt.Errorf("order %s: another attempt has followed: %w", id, api.Unavailable)
+		case state.attempt == attempt && (state.code == codeRefunding || state.code == codeCancelled):
+			state.code = codePaid // by this very attempt, which somebody else has resumed; cancelled since
+			return state, nil
 		case state.code != codeStale:
 			return state, nil
 		}
