@@ -1,0 +1,116 @@
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"checkout/test/stack"
+)
+
+// spellings are ways to ask the gateway for something behind it. {} is a path of the internal door, [] the prefix of a service, @ the
+// internal door's address.
+var spellings = []string{
+	"/{}", "//{}", "/./{}", "/%2f{}", "/{}/", "/{}?x=/orders/", "/{};x", "/%20{}", "{}",
+	"/[]/{}", "/[]/{}/", "/[]//{}", "//[]//{}", "///[]///{}", "/[]/./{}", "/./[]/{}", "/[]/%2e/{}", "/[]/{}/.", "/[]/{}?a=b", "/[]/{}#x",
+	"/[]/x/../{}", "/[]/x/%2e%2e/{}", "/[]/../{}", "/[]/%2e%2e/{}", "/[]/.%2E/{}", "/[]/..%2f{}", "/[]%2f..%2f{}", "/[]/../[]/{}",
+	"/[]/..;/{}", "/[]/..%5c{}", `/[]/..\{}`, `/[]\{}`, "/[]%5c{}", "/[]%2f{}", "/[]%2F%2F{}", "/[]/%2f{}", "/[]/%252f{}", "/[]/%252e%252e/{}",
+	"/[]/%2e%2e%2f%2e%2e%2f{}", "/[]/../../{}", "/../{}", "/[];/{}", "/[]/;/{}", "/[]/{};", "/[]/{}%00", "/[]/%00/{}", "/[]/{}%20",
+	"/[]/{}%0a", "/[]/%09{}", "/[]/{}%23", "/[]/{}%3f", "/[]/[]/{}", "/[]/[]/[]/{}", "/[][]/{}", "/[]/find/../{}", "/[]/find/%2e%2e/{}",
+	"/[]/find/..%2f{}", "/[]/find/x/../../{}", "/[]/checkout/../{}", "/[]/checkout/..%2f{}", "/[]/checkout/%2e%2e%2f{}", "/[]/remove/../{}",
+	"/[]/remove..%2f{}", "/[]/checkout/../../{}", "/[]/create/..%2f..%2f{}", "/%6frders/{}", "/ORDERS/{}", "/Stock/{}",
+	"http://@/{}", "http://@/[]/{}", "http://localhost/{}", "http://[]/{}", "https://@/{}", "HTTP://LOCALHOST/[]/{}", "//@/{}", "/[]/http://@/{}",
+	"/[]/@/{}", "@", "*",
+}
+
+// TestTheInternalDoorIsShut asks the gateway for what is internal in every spelling, with every method, over bare sockets: nothing is
+// ever answered 200, and nothing is done.
+func TestTheInternalDoorIsShut(t *testing.T) {
+	t.Parallel()
+	s, put := start(t, stack.Config{}), newGoods()
+	user, item := s.newUser(50), s.newItem(1, 50)
+	put.credit[user], put.stock[item] = 50, 50
+	steps := func(attempt string) string {
+		until := time.Now().Add(time.Hour).UnixMilli()
+		return fmt.Sprintf(`[{"id":"%s","until":%d,"lines":[{"id":"%s","n":1}]},{"id":"%s-u","until":%d,"lines":[{"id":"%s","n":1}]}]`,
+			attempt, until, item, attempt, until, user)
+	}
+	asked := 0
+	s.many(len(spellings), 8, func(i int) {
+		for _, service := range []struct{ prefix, name string }{{"orders", "order"}, {"stock", "stock"}, {"payment", "payment"}} {
+			internal := strings.TrimPrefix(s.InternalURLs(service.name)[0], "http://")
+			for _, path := range []string{
+				"internal/reserve", "INTERNAL/reserve", "Internal/Reserve", "%69nternal/reserve", "internal%2freserve", "internal//reserve",
+				"internal/./reserve", "internal/refund", "internal/release", "internal/placement", "readyz", "healthz", "debug/pprof/", "debug/pprof/heap",
+			} {
+				target := strings.NewReplacer("{}", path, "[]", service.prefix, "@", internal).Replace(spellings[i])
+				for _, method := range []string{"POST", "GET", "PUT", "OPTIONS", "post", "CONNECT"} {
+					for _, host := range []string{"localhost", internal} {
+						status, err := s.raw(method, target, host, steps("door"))
+						if err != nil || status == 200 {
+							t.Errorf("%s %q of host %s: %d, %v", method, target, host, status, err)
+						}
+					}
+				}
+			}
+		}
+	})
+	for _, line := range spellings {
+		asked += 3 * 14 * 6 * 2 * min(1, len(line))
+	}
+	t.Logf("%d requests", asked)
+	s.check(put)
+	for service, prefix := range map[string]string{"stock": "{s0}r:", "payment": "{p0}r:"} {
+		if keys := s.shards[service][0].Keys(context.Background(), prefix+"door*").Val(); len(keys) > 0 {
+			t.Errorf("the internal door of %s was reached: %v", service, keys)
+		}
+	}
+
+	// The same request is taken at the internal door itself, so that it would have been noticed.
+	for service, key := range map[string]string{"stock": "{s0}r:door", "payment": "{p0}r:door-u"} {
+		internal := strings.TrimPrefix(s.InternalURLs(service)[0], "http://")
+		if status, err := rawTo(internal, "POST", "/internal/reserve", internal, steps("door")); err != nil || status != 200 {
+			t.Errorf("%s, at its internal door: %d, %v", service, status, err)
+		}
+		if code := s.shards[service][0].HGet(context.Background(), key, "code").Val(); code != "1" {
+			t.Errorf("%s, at its internal door: %s has code %q", service, key, code)
+		}
+	}
+}
+
+// raw sends one request exactly as it is spelled to the gateway, and returns the status of the answer; 0 if the connection was ended.
+func (s *system) raw(method, target, host, body string) (int, error) {
+	return rawTo(strings.TrimPrefix(s.Gateway(), "http://"), method, target, host, body)
+}
+
+func rawTo(address, method, target, host, body string) (int, error) {
+	conn, err := net.DialTimeout("tcp", address, answerWithin)
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(answerWithin)); err != nil {
+		return 0, err
+	}
+	if method == "GET" || method == "CONNECT" {
+		body = ""
+	}
+	if _, err := fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+		method, target, host, len(body), body); err != nil {
+		return 0, nil // it was refused while it was being sent
+	}
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		if _, timeout := err.(net.Error); timeout {
+			return 0, err
+		}
+		return 0, nil
+	}
+	response.Body.Close()
+	return response.StatusCode, nil
+}

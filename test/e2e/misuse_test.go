@@ -1,0 +1,190 @@
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"checkout/test/stack"
+)
+
+// TestMistake10TwoProcessesOfOneMachineID: they handed out the same ids, and orders were paid that were never charged. Here two
+// machines of each service believe to be 1/1.
+func TestMistake10TwoProcessesOfOneMachineID(t *testing.T) {
+	t.Parallel()
+	s := start(t, stack.Config{Machines: 2, Shards: 1, Env: map[string][]string{"": {"MACHINE_ID=1/1"}}})
+	const each = 100
+	put := newGoods()
+	var mu sync.Mutex
+	owner := map[string]string{} // what each id was made for
+	create := func(service string, i int, path, name string) string {
+		a := s.call("POST", s.PublicURLs(service)[i%2]+path)
+		id := field(a, name)
+		mu.Lock()
+		defer mu.Unlock()
+		if other, taken := owner[id]; taken || id == "" {
+			t.Errorf("%s %d: %v, which is also %q", service, i, a, other)
+		}
+		owner[id] = fmt.Sprint(service, " ", i)
+		return id
+	}
+	tales := make([]*history, each)
+	s.many(each, 16, func(i int) {
+		item := create("stock", i, fmt.Sprintf("/item/create/%d", 1+i), "item_id")
+		user := create("payment", i, "/create_user", "user_id")
+		s.post("/stock/add/%s/1", item)
+		s.post("/payment/add_funds/%s/%d", user, 1+i)
+		order := create("order", i, "/create/"+user, "order_id")
+		s.post("/orders/addItem/%s/%s", order, item)
+		tales[i] = &history{order: order, user: user}
+		mu.Lock()
+		defer mu.Unlock()
+		put.stock[item], put.credit[user] = 1, int64(1+i)
+	})
+	s.many(each, 16, func(i int) {
+		if a := s.checkoutOf(tales[i]); !a.ok() {
+			t.Errorf("checkout: %v", a)
+		}
+	})
+	s.settle()
+	s.check(put, tales...)
+}
+
+// TestMistake11CartsAreFrozen: `remove` during a checkout still charged; `addItem` worked on paid and on missing orders, and answered
+// 200 with the database down.
+func TestMistake11CartsAreFrozen(t *testing.T) {
+	t.Parallel()
+	s, put := startTapped(t), newGoods()
+	c := s.prepare(put, sagaOf(t, "paid"), step{"payment", 0, "reserve"})
+	edits := func(order string) []string {
+		return []string{
+			"POST /orders/addItem/" + order + "/" + c.first, "POST /orders/addItem/" + order + "/" + c.first + "/2",
+			"DELETE /orders/removeItem/" + order + "/" + c.first, "DELETE /orders/removeItem/" + order + "/" + c.first + "/2",
+			"DELETE /orders/remove/" + order,
+		}
+	}
+	refused := func(order string, status int, name string) {
+		t.Helper()
+		for _, edit := range edits(order) {
+			method, path, _ := strings.Cut(edit, " ")
+			s.problem(status, name, method, path)
+		}
+	}
+	trap := s.taps["payment"][0].set("reserve", c.about, before)
+	s.send(c)
+	trap.wait()
+	refused(c.order, 409, "order-not-open")
+	trap.pass()
+	s.ends(put, c, "edited while it was checked out")
+	refused(c.order, 409, "order-not-open")
+	refused("01890000-0000-7000-8000-000000000000", 404, "order-not-found")
+	open := s.newOrder(c.user, c.first)
+	s.must(s.Kill("redis-order-0"))
+	refused(open, 503, "unavailable")
+	refused(c.order, 503, "unavailable")
+	s.begin("redis-order-0")
+	s.ready()
+	if total := s.total(open); total != 2 {
+		t.Errorf("an edit that was not done has changed the order's total to %d", total)
+	}
+}
+
+// TestMistake12StatusesAreMeant: a missing item was 500, a bad number 405.
+func TestMistake12StatusesAreMeant(t *testing.T) {
+	t.Parallel()
+	s := start(t, stack.Config{})
+	user, item := s.newUser(100), s.newItem(5, 10)
+	order := s.newOrder(user, item)
+	for _, missing := range []string{"01890000-0000-7000-8000-000000000000", "01890000-0000-7000-8000-000000000009", "12", "x", "0x1", "%20", "null"} {
+		s.problem(404, "item-not-found", "GET", "/stock/find/"+missing)
+		s.problem(404, "item-not-found", "POST", "/stock/add/"+missing+"/1")
+		s.problem(404, "item-not-found", "POST", "/stock/subtract/"+missing+"/1")
+		s.problem(404, "item-not-found", "POST", "/orders/addItem/"+order+"/"+missing)
+		s.problem(404, "item-not-in-order", "DELETE", "/orders/removeItem/"+order+"/"+missing)
+		s.problem(404, "order-not-found", "POST", "/orders/addItem/"+missing+"/"+item)
+		s.problem(404, "order-not-found", "POST", "/orders/checkout/"+missing)
+		s.problem(404, "order-not-found", "GET", "/orders/find/"+missing)
+		s.problem(404, "order-not-found", "POST", "/payment/cancel/"+user+"/"+missing)
+		s.problem(404, "user-not-found", "POST", "/payment/pay/"+missing+"/1")
+		s.problem(404, "user-not-found", "GET", "/payment/find_user/"+missing)
+		s.problem(404, "user-not-found", "POST", "/payment/cancel/"+missing+"/"+order)
+	}
+	for _, number := range []string{"x", "0", "-1", "+1", "1.5", "1e3", "%201", "0x10", "1000000000001", "9223372036854775808", "99999999999999999999"} {
+		s.problem(400, "invalid-number", "POST", "/stock/add/"+item+"/"+number)
+		s.problem(400, "invalid-number", "POST", "/stock/subtract/"+item+"/"+number)
+		s.problem(400, "invalid-number", "POST", "/payment/add_funds/"+user+"/"+number)
+		s.problem(400, "invalid-number", "POST", "/payment/pay/"+user+"/"+number)
+		s.problem(400, "invalid-number", "POST", "/orders/addItem/"+order+"/"+item+"/"+number)
+		s.problem(400, "invalid-number", "POST", "/orders/batch_init/"+number+"/1/1/1")
+	}
+	put := newGoods()
+	put.credit[user], put.stock[item] = 100, 10
+	s.check(put)
+}
+
+// TestMistake14NoBackDoors: `redis-exec` handed the password to anyone, `drop-database` emptied every shard, and the steps of the
+// transaction were public.
+func TestMistake14NoBackDoors(t *testing.T) {
+	t.Parallel()
+	s := start(t, stack.Config{})
+	user, item := s.newUser(100), s.newItem(5, 10)
+	before := s.snapshot()
+	for _, prefix := range []string{"/orders", "/stock", "/payment"} {
+		for _, path := range []string{
+			"/redis-exec", "/drop-database", "/exec", "/flushall", "/prepare/" + item, "/commit/" + item, "/abort/" + user, "/rollback/" + user,
+			"/prepare_checkout_tx/1", "/commit_checkout_tx/1", "/abort_checkout_tx/1", "/reserve", "/release", "/confirm", "/refund", "/internal/reserve",
+			"/metrics", "/debug/vars", "/debug/pprof/", "/env", "/config", "/readyz", "/healthz",
+		} {
+			for _, method := range []string{"GET", "POST", "PUT", "DELETE", "PATCH"} {
+				if a := s.call(method, prefix+path); a.status != 404 && a.status != 405 || a.flaw() != "" {
+					t.Errorf("%s %s%s: %v %s", method, prefix, path, a, a.flaw())
+				}
+			}
+		}
+	}
+	if after := s.snapshot(); fmt.Sprint(after.credit, after.stock, after.orders) != fmt.Sprint(before.credit, before.stock, before.orders) {
+		t.Errorf("the data has changed from %v to %v", before, after)
+	}
+}
+
+// TestMistake15NothingIsMadeOfNothing: a negative payment minted credit, a negative price paid the buyer, and cancel refunded an
+// unpaid order, each time it was called.
+func TestMistake15NothingIsMadeOfNothing(t *testing.T) {
+	t.Parallel()
+	s, put := start(t, stack.Config{}), newGoods()
+	user, item := s.newUser(100), s.newItem(5, 10)
+	put.credit[user], put.stock[item] = 100, 10
+	order := s.newOrder(user, item)
+	for _, n := range []string{"-1", "-100", "-9223372036854775808", "0"} {
+		for _, path := range []string{
+			"/payment/pay/" + user + "/" + n, "/payment/pay/" + user + "/" + order + "/" + n, "/payment/add_funds/" + user + "/" + n,
+			"/stock/add/" + item + "/" + n, "/stock/subtract/" + item + "/" + n, "/orders/addItem/" + order + "/" + item + "/" + n,
+		} {
+			s.problem(400, "invalid-number", "POST", path)
+		}
+		if n != "0" { // a price may be
+			s.problem(400, "invalid-number", "POST", "/stock/item/create/"+n)
+			s.problem(400, "invalid-number", "POST", "/stock/batch_init/1/1/"+n)
+			s.problem(400, "invalid-number", "POST", "/payment/batch_init/1/"+n)
+		}
+	}
+	for range 3 {
+		s.problem(409, "nothing-paid", "POST", "/payment/cancel/"+user+"/"+order)
+	}
+	if credit := s.credit(user); credit != 100 {
+		t.Errorf("the user has %d", credit)
+	}
+	h := &history{order: order, user: user}
+	s.checkoutOf(h)
+	other := s.newUser(1)
+	put.credit[other] = 1
+	s.problem(409, "nothing-paid", "POST", "/payment/cancel/"+other+"/"+order) // paid, and not by this user
+	for range 3 {
+		if a := s.cancelOf(h); !a.ok() {
+			t.Errorf("cancel: %v", a)
+		}
+	}
+	s.settle()
+	s.check(put, h)
+}
