@@ -47,11 +47,11 @@ type replay struct {
 }
 
 func TestReplay(t *testing.T) {
-	walks, steps := 150, 80
-	if testing.Short() {
-		walks = 20
-	}
+	const walks, steps = 250, 80
 	server := testredis.Start(t)
+	if err := server.Client.ConfigSet(t.Context(), "appendfsync", "no").Err(); err != nil { // nothing dies here
+		t.Fatal(err)
+	}
 	one := []*testredis.Server{server}
 	orders := testredis.Connect(t, service, one, scripts)
 	stock := testredis.Connect(t, "stock", []*testredis.Server{server, server}, participant.Scripts)
@@ -167,7 +167,7 @@ func (r *replay) call(step model.Step) (model.Code, error) {
 	case model.Remove:
 		return edited(r.store.remove(r.ctx, replayOrder))
 	case model.BatchInit:
-		return edited(r.store.batchInit(r.ctx, 1, 2, 1, replayPrice))
+		return r.batchInit()
 	case model.Unconfirm:
 		return model.Done, r.unconfirm(r.attempts[step.Attempt])
 	case model.UnconfirmBack:
@@ -184,10 +184,21 @@ func edited(err error) (model.Code, error) {
 		return model.NotFound, nil
 	case errors.Is(err, api.OrderNotOpen):
 		return model.NotOpen, nil
-	case errors.Is(err, api.BatchUndecided):
-		return model.Undecided, nil
 	}
 	return "", err
+}
+
+// batchInit runs the script itself: the store looks for undecided orders first.
+func (r *replay) batchInit() (model.Code, error) {
+	shard := r.store.db.Shards()[0]
+	reply, err := shard.Run(r.ctx, batchInitScript, []string{shard.Key(orderKey(replayOrder))}, replayPrice, replayUser, "0", "1")
+	if err != nil {
+		return "", err
+	}
+	if reply.Int(0) == 0 {
+		return model.Undecided, reply.Err()
+	}
+	return model.Done, reply.Err()
 }
 
 // event makes happen what no script does.

@@ -54,8 +54,9 @@ func (m *Model) Walk(rng *rand.Rand, n int, wild bool) []Step {
 		if calls = m.calls(&s, calls[:0]); wild {
 			calls = m.wild(&s, calls)
 		}
-		calls = slices.DeleteFunc(calls, func(c call) bool { return s.isIdleEdit(c) })
-		c := calls[rng.IntN(len(calls))]
+		early := i < n/2 // an order that is removed has seen everything
+		calls = slices.DeleteFunc(calls, func(c call) bool { return s.isIdleEdit(c) || early && c.script == Remove })
+		c := pick(rng, calls)
 		if c.script == Begin || c.script == Claim {
 			c.leaseOut = rng.IntN(2) == 0
 		}
@@ -64,6 +65,31 @@ func (m *Model) Walk(rng *rand.Rand, n int, wild bool) []Step {
 			Then: m.snapshot(&s), text: c.String()}
 	}
 	return steps
+}
+
+// weights are how often a script is picked, against 4 of each other one: walks that wander about end every attempt before it is
+// paid, in an order that is empty, of stock that others hold.
+var weights = map[Script]int{
+	Reserve: 12, Commit: 12, Refund: 8, AddItem: 3, RivalGives: 3, Mint: 2, Cancel: 2, Claim: 2,
+	Abort: 1, RemoveItem: 1, Remove: 1, BatchInit: 1, RivalTakes: 1, RecordEnds: 1, RefundEnds: 1,
+}
+
+// pick picks a script, and then one of its calls.
+func pick(rng *rand.Rand, calls []call) call {
+	var scripts []Script
+	for _, c := range calls {
+		if slices.Contains(scripts, c.script) {
+			continue
+		}
+		weight, ok := weights[c.script]
+		if !ok {
+			weight = 4
+		}
+		scripts = append(scripts, slices.Repeat([]Script{c.script}, weight)...)
+	}
+	script := scripts[rng.IntN(len(scripts))]
+	calls = slices.DeleteFunc(slices.Clone(calls), func(c call) bool { return c.script != script })
+	return calls[rng.IntN(len(calls))]
 }
 
 // wild appends every call about every attempt that was minted. Those that begin did not yet start have no lines: the shards
