@@ -11,15 +11,15 @@ import (
 // Reasons of a closed attempt, as stored with the order.
 const (
 	reasonCredit  = "credit"
-	reasonUser    = "user"
-	reasonStock   = "stock " // followed by the item's id
+	reasonUser    = "user "  // followed by the user's id
+	reasonStock   = "stock " // followed by the item's
 	reasonItem    = "item "  // likewise
 	reasonGivenUp = "given-up"
 )
 
-func creditReason(r api.Reason) string {
-	if r == api.NotFound {
-		return reasonUser
+func creditReason(o api.Outcome) string {
+	if o.Reason == api.NotFound {
+		return reasonUser + o.ID
 	}
 	return reasonCredit
 }
@@ -39,11 +39,11 @@ func refusal(id, reason string) error {
 	if item, ok := strings.CutPrefix(reason, reasonItem); ok {
 		return fmt.Errorf("order %s, item %s: %w", id, item, api.ItemNotFound)
 	}
-	switch reason {
-	case reasonCredit:
+	if user, ok := strings.CutPrefix(reason, reasonUser); ok {
+		return fmt.Errorf("order %s, user %s: %w", id, user, api.UserNotFound)
+	}
+	if reason == reasonCredit {
 		return fmt.Errorf("order %s: %w", id, api.InsufficientCredit)
-	case reasonUser:
-		return fmt.Errorf("order %s: %w", id, api.UserNotFound)
 	}
 	return fmt.Errorf("order %s: %w", id, api.AttemptClosed)
 }

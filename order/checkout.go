@@ -64,7 +64,7 @@ func (co *coordinator) decide(ctx context.Context, id string) error {
 	credit := untilKnown(forward, func() api.Outcome { return co.payment.Reserve(forward, a.credit()) })
 	switch {
 	case credit.Code == api.Refused:
-		return co.refuse(ctx, id, a, creditReason(credit.Reason))
+		return co.refuse(ctx, id, a, creditReason(credit))
 	case credit.Code != api.Reserved:
 		return co.abort(ctx, id, a, reasonGivenUp)
 	}
