@@ -149,7 +149,7 @@ func (d *driver) run(ctx context.Context, w work) error {
 // poll handles what can be read, after waiting for it for a while, and returns the time.
 func (d *driver) poll(ctx context.Context, w work, wait time.Duration) (time.Time, error) {
 	var events [eventsAtOnce]syscall.EpollEvent
-	n, err := syscall.EpollWait(d.epoll, events[:], int(wait.Milliseconds()))
+	n, err := epollWait(d.epoll, events[:], wait)
 	if err != nil && !errors.Is(err, syscall.EINTR) {
 		return time.Now(), fmt.Errorf("epoll: %w", err)
 	}
