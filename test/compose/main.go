@@ -1,0 +1,130 @@
+// Command compose proves that `docker compose up --build` gives the whole system: `make test-compose`.
+//
+// It builds the images, starts the system from nothing three times, runs the Python suite and the consistency run against it, looks
+// at how the containers run, kills each process with SIGKILL, alone and together, stops everything gracefully and starts
+// it again on the same data. It works under a project name, a port and addresses of its own, and removes all of it at the end,
+// after a failure too. PYTHON is the Python to use (python3), with requests and aiohttp.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+const (
+	firstUps      = 3
+	upWithin      = 2 * time.Minute  // from nothing, with images that are built
+	returnsWithin = 30 * time.Second // after a kill: the engine's own pause before a restart grows with each one
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	if err := test(ctx, os.Getenv, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "test-compose:", err)
+		os.Exit(1)
+	}
+}
+
+// run is one run of the test.
+type run struct {
+	project *project
+	shop    *shop
+	python  string
+	stdout  io.Writer
+	bought  []purchase // since the data was new
+}
+
+func (r *run) say(format string, args ...any) { fmt.Fprintf(r.stdout, format+"\n", args...) }
+
+func test(ctx context.Context, getenv func(string) string, stdout io.Writer) (err error) {
+	python := getenv("PYTHON")
+	if python == "" {
+		python = "python3"
+	}
+	if err := missing(ctx, python); err != nil {
+		return err
+	}
+	port, err := freePort()
+	if err != nil {
+		return err
+	}
+	r := &run{project: &project{"checkout-test", port, "10.213.48"}, shop: newShop(port), python: python, stdout: stdout}
+	defer func() {
+		if err != nil && ctx.Err() == nil {
+			logs, _ := r.project.compose(context.Background(), "logs", "--no-color", "--tail", "20")
+			r.say("%s", logs)
+		}
+		err = errors.Join(err, r.project.remove(context.Background()))
+	}()
+	return r.steps(ctx, []step{
+		{"docker-compose.yml is valid", r.config, true},
+		{"build the images", r.build, true},
+		{"start from nothing, three times", r.firstUps, true},
+		{"the Python suite", r.script("-m", "unittest", "-q", "test_microservices"), false},
+		{"the consistency run", r.script("consistency.py"), false},
+		{"how the containers run", r.checkContainers, false},
+		{"SIGKILL, and return", r.kills, false},
+		{"a service made anew", r.recreate, false},
+		{"stop gracefully, start again on the same data", r.restart, false},
+	})
+}
+
+// step is a part of the test; without one that is needed the others mean nothing.
+type step struct {
+	name   string
+	do     func(context.Context) error
+	needed bool
+}
+
+func (r *run) steps(ctx context.Context, steps []step) error {
+	var errs []error
+	start := time.Now()
+	for _, s := range steps {
+		begun := time.Now()
+		r.say("%s", s.name)
+		if err := s.do(ctx); err != nil {
+			r.say("  FAILED after %.1f s", time.Since(begun).Seconds())
+			errs = append(errs, fmt.Errorf("%s: %w", s.name, err))
+			if s.needed || ctx.Err() != nil {
+				break
+			}
+			continue
+		}
+		r.say("  ok, %.1f s", time.Since(begun).Seconds())
+	}
+	r.say("%d of %d steps failed, %.0f s", len(errs), len(steps), time.Since(start).Seconds())
+	return errors.Join(errs...)
+}
+
+// missing tells what this machine lacks, all of it together.
+func missing(ctx context.Context, python string) error {
+	var errs []error
+	for what, command := range map[string][]string{
+		"Docker Compose":                     {"docker", "compose", "version"},
+		"a Docker engine that runs":          {"docker", "version"},
+		"Python's modules requests, aiohttp": {python, "-c", "import requests, aiohttp"},
+	} {
+		if out, err := exec.CommandContext(ctx, command[0], command[1:]...).CombinedOutput(); err != nil {
+			errs = append(errs, fmt.Errorf("missing: %s: %s: %w: %s", what, command, err, last(string(out), 1)))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}
