@@ -172,4 +172,4 @@ func tooLong(line []byte) error {
 	return nil
 }
 
-func clip(b []byte) []byte { return b[:min(len(b), 80)] }
+func clip(b []byte) []byte { return b[:min(len(b), 300)] }
