@@ -142,13 +142,13 @@ Try%s:
 
   G=%s
   user=$(curl -sX POST $G/payment/create_user | cut -d'"' -f4)
-  curl -sX POST $G/payment/add_funds/$user/100
+  curl -sw '\n' -X POST $G/payment/add_funds/$user/100
   item=$(curl -sX POST $G/stock/item/create/5 | cut -d'"' -f4)
-  curl -sX POST $G/stock/add/$item/10
+  curl -sw '\n' -X POST $G/stock/add/$item/10
   order=$(curl -sX POST $G/orders/create/$user | cut -d'"' -f4)
-  curl -sX POST $G/orders/addItem/$order/$item/2
-  curl -sX POST $G/orders/checkout/$order
-  curl -s $G/orders/find/$order $G/payment/find_user/$user $G/stock/find/$item
+  curl -sw '\n' -X POST $G/orders/addItem/$order/$item/2
+  curl -sw '\n' -X POST $G/orders/checkout/$order
+  curl -sw '\n' $G/orders/find/$order $G/payment/find_user/$user $G/stock/find/$item
 
 `, curl, gateway)
 	if cfg.Machines == 1 {
