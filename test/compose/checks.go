@@ -138,7 +138,7 @@ func (r *run) checkRedis(ctx context.Context, redis string, memory int64) error 
 	return errors.Join(wrong...)
 }
 
-// curl's exit codes for an address that nobody can be reached at.
+// unreachable are the exit codes by which curl says that nobody was reached; a Redis that was would answer or hang up, which is another.
 var unreachable = []int{7, 28}
 
 // checkReach lets the gateway knock at public doors, which must open, and at every Redis, which must be out of its reach.
@@ -150,7 +150,7 @@ func (r *run) checkReach(ctx context.Context, all map[string]container) error {
 	}
 	for _, redis := range redises {
 		for name, network := range all[redis].NetworkSettings.Networks {
-			_, err := r.project.compose(ctx, "exec", "-T", gateway, "curl", "-s", "-m", "2", "telnet://"+network.IPAddress+":6379")
+			_, err := r.project.compose(ctx, "exec", "-T", gateway, "curl", "-s", "-m", "2", "http://"+network.IPAddress+":6379")
 			var exit *exec.ExitError
 			if !errors.As(err, &exit) || !slices.Contains(unreachable, exit.ExitCode()) {
 				return fmt.Errorf("the gateway reaches %s in %s: %w", redis, name, err)

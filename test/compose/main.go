@@ -3,7 +3,7 @@
 // It builds the images, starts the system from nothing three times, runs the Python suite and the consistency run against it, looks
 // at how the containers run, kills each process with SIGKILL, alone and together, stops everything gracefully and starts
 // it again on the same data. It works under a project name, a port and addresses of its own, and removes all of it at the end,
-// after a failure too. PYTHON is the Python to use (python3), with requests and aiohttp.
+// after a failure too. PYTHON is the Python to use (/usr/bin/python3), with requests and aiohttp.
 package main
 
 import (
@@ -48,7 +48,7 @@ func (r *run) say(format string, args ...any) { fmt.Fprintf(r.stdout, format+"\n
 func test(ctx context.Context, getenv func(string) string, stdout io.Writer) (err error) {
 	python := getenv("PYTHON")
 	if python == "" {
-		python = "python3"
+		python = "/usr/bin/python3" // as in the Makefile: where the system's packages of requests and aiohttp are
 	}
 	if err := missing(ctx, python); err != nil {
 		return err
