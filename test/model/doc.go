@@ -20,9 +20,9 @@
 // # Time
 //
 // Every clock is an event that may happen at any moment at which it is allowed, each shard's independently of the others'.
-// A deadline and the end of a record are one event, because nothing can tell between them: once the deadline of an attempt
-// has passed on a shard, a record there either goes on to be returned or has ended, and without a record the answer is EXPIRED, both
-// of which "ended" describes. (It needs a shard's clock not to be set back by more than the 60 s between deadline and end.)
+// The deadline of an attempt on a shard and the end of its record there are one event: as long as there is a record it is returned,
+// deadline or not, and from then on the answer is EXPIRED, because the end is later than the deadline. (It needs a shard's
+// clock not to be set back by more than the 60 s between the two.)
 // The not-after of refunds likewise: a refund beyond it is EXPIRED, which is a message lost, until the
 // record's own end, by which time all are beyond it. The lease is decided when somebody asks: it saves work, nothing else.
 //

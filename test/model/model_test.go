@@ -37,9 +37,9 @@ var configurations = []struct {
 	{"three attempts", everything(3, 1), 955_218},
 	{"three attempts, two stock shards", Config{Attempts: 3, StockShards: 2}, 208_446},
 	{"three attempts, batch_init", Config{Attempts: 3, StockShards: 1, Cancel: true, Remove: true, Reset: ResetFresh}, 2_393_106},
-	{"three attempts, two stock shards, rivals", Config{Attempts: 3, StockShards: 2, Rivals: true}, 9_929_264},
+	{"three attempts, two stock shards, rivals", Config{Attempts: 3, StockShards: 2, Rivals: true}, 6_206_003},
 	{"two attempts, two stock shards, batch_init", Config{Attempts: 2, StockShards: 2, Cancel: true, Remove: true, Reset: ResetFresh}, 1_299_399},
-	{"two attempts, two stock shards, batch_init, rivals", Config{Attempts: 2, StockShards: 2, Cancel: true, Rivals: true, Reset: ResetFresh}, 6_206_003},
+	{"two attempts, two stock shards, batch_init, rivals", Config{Attempts: 2, StockShards: 2, Cancel: true, Rivals: true, Reset: ResetFresh}, 9_929_264},
 	{"three attempts, batch_init as a reset, everything", withReset(everything(3, 1), ResetQuiet), 16_787_371},
 }
 
