@@ -193,11 +193,6 @@ func (s *system) stock(item string) int64 {
 	return int64(s.get("/stock/find/%s", item)["stock"].(float64))
 }
 
-func (s *system) status(order string) string {
-	s.t.Helper()
-	return s.get("/orders/find/%s", order)["status"].(string)
-}
-
 // many calls do with 0 to n-1, at most atATime at once, and ends the test if one of them has failed.
 func (s *system) many(n, atATime int, do func(i int)) {
 	s.t.Helper()

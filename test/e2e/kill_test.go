@@ -14,6 +14,7 @@ import (
 // until it has been caught in the midst of several sagas. Then conservation holds, every client was told the truth, and nothing is
 // undecided for longer than is promised.
 func TestKillOfOrderUnderLoad(t *testing.T) {
+	t.Parallel()
 	for _, machines := range []int{1, 2} {
 		t.Run(fmt.Sprintf("%dx%d", machines, machines), func(t *testing.T) {
 			t.Parallel()

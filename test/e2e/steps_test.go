@@ -66,6 +66,7 @@ type stepCase struct {
 //
 // The next coordinator is killed in turn while it recovers the orders of the last ones.
 func TestMistake01KilledBetweenSteps(t *testing.T) {
+	t.Parallel()
 	for _, when := range []string{"lost", "late", "done"} {
 		t.Run(when, func(t *testing.T) {
 			t.Parallel()

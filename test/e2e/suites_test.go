@@ -16,6 +16,7 @@ const python = "/usr/bin/python3"
 
 // TestPython runs the correctness suite and the consistency run, as their callers see the system.
 func TestPython(t *testing.T) {
+	t.Parallel()
 	for _, module := range []string{"requests", "aiohttp"} {
 		if out, err := exec.Command(python, "-c", "import "+module).CombinedOutput(); err != nil {
 			t.Fatalf("python3-%s is missing: `make deps` installs it (%v: %s)", module, err, out)

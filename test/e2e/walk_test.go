@@ -14,6 +14,7 @@ import (
 
 // TestWalk goes through every route of the public API, of both generations, on systems of several sizes.
 func TestWalk(t *testing.T) {
+	t.Parallel()
 	for _, size := range []stack.Size{{Machines: 1, Shards: 1}, {Machines: 2, Shards: 2}, {Machines: 3, Shards: 2}} {
 		t.Run(fmt.Sprintf("%dx%d", size.Machines, size.Shards), func(t *testing.T) {
 			t.Parallel()
