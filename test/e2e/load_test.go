@@ -22,6 +22,7 @@ type load struct {
 
 	mu    sync.Mutex
 	tales []*history
+	other []answer // to what is neither checkout nor cancel
 }
 
 // customers are as many as order carts at the same time.
@@ -58,11 +59,8 @@ func (s *system) open(cancels float64) *load {
 func (l *load) shop(dice *rand.Rand) {
 	for !l.stopped.Load() {
 		user := l.users[dice.IntN(len(l.users))]
-		a := l.call("POST", "/orders/create/"+user)
+		a := l.ask("/orders/create/" + user)
 		if !a.ok() {
-			if flaw := a.flaw(); flaw != "" {
-				l.t.Errorf("create: %s", flaw)
-			}
 			time.Sleep(20 * time.Millisecond) // a part is away
 			continue
 		}
@@ -71,12 +69,24 @@ func (l *load) shop(dice *rand.Rand) {
 		l.tales = append(l.tales, h)
 		l.mu.Unlock()
 		for range 1 + dice.IntN(6) {
-			l.call("POST", fmt.Sprintf("/orders/addItem/%s/%s/%d", h.order, l.items[dice.IntN(len(l.items))], 1+dice.IntN(3)))
+			l.ask(fmt.Sprintf("/orders/addItem/%s/%s/%d", h.order, l.items[dice.IntN(len(l.items))], 1+dice.IntN(3)))
 		}
 		if l.insist(dice, func() answer { return l.checkoutOf(h) }) && dice.Float64() < l.cancels {
 			l.insist(dice, func() answer { return l.cancelOf(h) })
 		}
 	}
+}
+
+// ask is a step on the way to a filled cart.
+func (l *load) ask(path string) answer {
+	a := l.call("POST", path)
+	if flaw := a.flaw(); flaw != "" {
+		l.t.Errorf("%s: %s", path, flaw)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.other = append(l.other, a)
+	return a
 }
 
 // insist asks until it is answered, or until the customer has enough of it; it tells whether the answer was 200.
@@ -121,8 +131,8 @@ func (l *load) closeAndCheck() *snapshot {
 	for _, o := range sn.orders {
 		states[o.state]++
 	}
-	l.t.Logf("orders %v; checkouts %s; cancels %s", states, tally(l.answers(func(h *history) []answer { return h.checkouts })),
-		tally(l.answers(func(h *history) []answer { return h.cancels })))
+	l.t.Logf("orders %v\ncheckouts %s\ncancels %s\nothers %s", states, tally(l.answers(func(h *history) []answer { return h.checkouts })),
+		tally(l.answers(func(h *history) []answer { return h.cancels })), tally(l.other))
 	return sn
 }
 
