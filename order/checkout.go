@@ -14,9 +14,9 @@ import (
 
 // Times of a checkout. The gateway waits 15 s for an answer.
 const (
-	lease       = 5 * time.Second  // how long nobody else need look at an attempt
+	lease       = 5 * time.Second  // how long nobody else need look at an attempt; renewed while the coordinator lives
 	deadline    = 30 * time.Second // after it nothing is reserved for an attempt any more
-	goForward   = 4 * time.Second  // how long the coordinator tries to reserve before it gives up
+	goForward   = 8 * time.Second  // how long the coordinator tries to reserve before it gives up
 	beginWithin = time.Second      // how long it tries to begin
 	answerIn    = 12 * time.Second // how long it tries to decide before it says that it does not know
 )
@@ -59,6 +59,7 @@ func (co *coordinator) decide(ctx context.Context, id string) error {
 		return fmt.Errorf("order %s: %w", id, api.OrderNotFound)
 	}
 
+	defer co.keepLease(ctx, id, a.attempt)()
 	forward, cancel := context.WithTimeout(ctx, goForward)
 	defer cancel()
 	credit := untilKnown(forward, func() api.Outcome { return co.payment.Reserve(forward, a.credit()) })
@@ -85,8 +86,28 @@ func (co *coordinator) decide(ctx context.Context, id string) error {
 	return co.settle(ctx, id, a, state)
 }
 
+// keepLease renews the lease of an attempt until the function that it returns is called. To renew is to begin the same attempt
+// once more, which changes nothing else, whatever has become of it. Most checkouts are decided long before the first time.
+func (co *coordinator) keepLease(ctx context.Context, id, attempt string) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var renew func()
+	renew = func() {
+		if ctx.Err() == nil {
+			co.store.begin(ctx, id, attempt, attempt)
+			time.AfterFunc(lease/2, renew)
+		}
+	}
+	first := time.AfterFunc(lease/2, renew)
+	return func() {
+		cancel()
+		first.Stop()
+	}
+}
+
 // begin starts an attempt, or joins the one that runs until it is decided. A reply that is lost is asked for again with the same
-// attempt; a newly minted one, after the order's current one, is used only where that is known to be closed.
+// attempt; a newly minted one, after the order's current one, is used only where that is known to be closed. Who has joined an
+// attempt never begins one: if that is closed, so is, with its reason, the joiner's checkout, and if another has followed, it is
+// joined in its place.
 func (co *coordinator) begin(ctx context.Context, id string) (found, error) {
 	giveUp := time.Now().Add(beginWithin)
 	attempt, after, joined := uuid.NewString(), "", ""
@@ -105,13 +126,11 @@ func (co *coordinator) begin(ctx context.Context, id string) (found, error) {
 			return found{}, fmt.Errorf("order %s: %w", id, api.Unavailable)
 		case err != nil:
 			continue
-		case state.code == codeBusy && (joined == "" || joined == state.attempt):
+		case state.code == codeBusy:
 			joined = state.attempt
-		case state.code == codeStale && joined == state.attempt:
-			state.code = codeClosed // the attempt that was joined
+		case state.code == codeStale && joined != "":
+			state.code = codeClosed
 			return state, nil
-		case state.code == codeBusy, state.code == codeStale && joined != "":
-			return found{}, fmt.Errorf("order %s: another attempt has followed: %w", id, api.Unavailable)
 		case state.attempt == attempt && (state.code == codeRefunding || state.code == codeCancelled):
 			state.code = codePaid // by this very attempt, which somebody else has resumed; cancelled since
 			return state, nil

@@ -24,7 +24,7 @@ import (
 const PlacementPath = "/internal/placement"
 
 const (
-	callTimeout  = 3 * time.Second // a call whose shard is dead is answered within 2.5 s
+	callTimeout  = 5 * time.Second // a call whose shard hangs is answered within 4.5 s
 	probeTimeout = time.Second
 	probeEvery   = 500 * time.Millisecond
 	maxIdle      = 256

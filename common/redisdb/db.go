@@ -56,6 +56,7 @@ func openShard(service string, index int, addr string, c env.Redis, scripts []*S
 		DialerRetries:            1,
 		PoolSize:                 16,
 		PipelinePoolSize:         4,
+		Protocol:                 2, // nothing of RESP3 is used, and looking for its push messages costs time
 		DisableIdentity:          true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
@@ -63,7 +64,14 @@ func openShard(service string, index int, addr string, c env.Redis, scripts []*S
 		options.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
 	client := redis.NewClient(options)
-	pipe, err := client.AsyncAutoPipelineWithOptions(&redis.AutoPipelineOptions{MaxBatchSize: 300, MaxConcurrentBatches: 1, MaxQueuedCommands: maxQueued})
+	pipe, err := client.AsyncAutoPipelineWithOptions(&redis.AutoPipelineOptions{
+		MaxBatchSize:         300,
+		MaxConcurrentBatches: 1,
+		MaxQueuedCommands:    maxQueued,
+		// No delay. With 0 go-redis waits up to 200 µs for callers whose last batch has returned to come again, but the steps of a
+		// saga go elsewhere first; commands share a batch because they wait for the one under way.
+		MaxFlushDelay: 1,
+	})
 	if err != nil {
 		client.Close()
 		return nil, fmt.Errorf("shard %d: %w", index, err)

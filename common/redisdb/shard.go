@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -17,8 +18,9 @@ import (
 // Timeouts of a shard. A write that was sent and not answered in time has an unknown outcome; its caller decides what to repeat.
 const (
 	dialTimeout  = 500 * time.Millisecond
-	replyTimeout = 750 * time.Millisecond // a caller whose shard hangs waits for three of them: a batch under way, two to connect anew
-	probeTimeout = 500 * time.Millisecond
+	replyTimeout = 1500 * time.Millisecond // a caller whose shard hangs waits for three of them: a batch under way, two to connect anew
+	probeTimeout = time.Second
+	probeMisses  = 2                      // probes not answered in time that make a shard dead: one that is only busy may miss one
 	probeUp      = time.Second            // between probes of a shard that answers
 	probeDown    = 200 * time.Millisecond // and of one that does not
 	maxQueued    = 16384                  // commands waiting for one shard
@@ -34,6 +36,7 @@ type Shard struct {
 	pipe             pipe
 	scripts          []*Script
 	down             atomic.Bool
+	missed           int          // probes in a row without an answer in time; watch's own
 	skew             atomic.Int64 // its clock minus ours, ns
 	logged, unlogged atomic.Int64 // second of the last line on a failure; failures since then
 	suspect          chan struct{}
@@ -209,6 +212,13 @@ func (s *Shard) probe(ctx context.Context) {
 	now, err := s.client.Time(ctx).Result()
 	if err == nil && s.down.Load() {
 		err = s.load(ctx, s.scripts...)
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) {
+		if s.missed++; s.missed < probeMisses && !s.down.Load() {
+			return
+		}
+	} else {
+		s.missed = 0
 	}
 	if up := err == nil; s.down.Swap(!up) == up {
 		if up {
