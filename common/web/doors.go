@@ -96,6 +96,8 @@ func Listen(bind string, public, internal int) Addresses {
 }
 
 const (
+	// arriveWithin is how long connections that have begun to arrive when the stop began may take: two ways through a network.
+	arriveWithin = 100 * time.Millisecond
 	// drainAfter is how long requests are still answered, with "Connection: close", after the stop began, so that a gateway
 	// that keeps connections alive leaves by itself and no request meets a closing connection.
 	drainAfter = 500 * time.Millisecond
@@ -106,11 +108,11 @@ const (
 // Serve opens both doors and serves until ctx ends, then stops gracefully: new connections are refused, requests in flight finish.
 // The internal door closes last, so that requests in flight of the peers finish as well.
 func (d *Doors) Serve(ctx context.Context, at Addresses) error {
-	publicListener, err := net.Listen("tcp", at.Public)
+	publicListener, err := listen(ctx, at.Public)
 	if err != nil {
 		return fmt.Errorf("public door: %w", err)
 	}
-	internalListener, err := net.Listen("tcp", at.Internal)
+	internalListener, err := listen(ctx, at.Internal)
 	if err != nil {
 		publicListener.Close()
 		return fmt.Errorf("internal door: %w", err)
@@ -118,7 +120,7 @@ func (d *Doors) Serve(ctx context.Context, at Addresses) error {
 	public, internal := server(d.Public, maxBody), server(d.Internal, 0)
 	failed := make(chan error, 2)
 	serve := func(s *http.Server, l net.Listener) {
-		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) && !d.draining.Load() {
+		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 			failed <- err
 		}
 	}
@@ -129,12 +131,24 @@ func (d *Doors) Serve(ctx context.Context, at Addresses) error {
 	case err = <-failed:
 	case <-ctx.Done():
 	}
-	d.draining.Store(true)
+	// The door is closed first, so that nobody who is told to leave comes back to meet the closing.
+	if ignored := ignoreNewConnections(publicListener); ignored != nil {
+		slog.Warn("connections that arrive now may be reset", "error", ignored)
+	}
+	time.Sleep(arriveWithin)
 	publicListener.Close()
+	d.draining.Store(true)
 	time.Sleep(drainAfter)
 	stopping, cancel := context.WithTimeout(context.Background(), stopWithin)
 	defer cancel()
 	return errors.Join(err, public.Shutdown(stopping), internal.Shutdown(stopping))
+}
+
+// listen listens for plain TCP: a listener of Multipath TCP, Go's own choice, cannot be told to ignore new connections.
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	var config net.ListenConfig
+	config.SetMultipathTCP(false)
+	return config.Listen(ctx, "tcp", address)
 }
 
 // server bounds what a slow or hostile caller can hold. Idle connections outlive nginx's (60 s), so that it never sends on a closing one.
