@@ -8,6 +8,6 @@
 //	main_test.go, system_test.go, client_test.go   a system, and its clients
 //	snapshot_test.go, checkers_test.go             what lies in Redis, and what must hold of it
 //	history_test.go, load_test.go                  what clients were told, and customers who are told much
-//	tap_test.go, resp_test.go                      faults of single commands
+//	tap_test.go, tapped_test.go, resp_test.go      faults of single commands
 //	mistakes_test.go                               the list of the predecessor's mistakes, and where each is tested
 package e2e
