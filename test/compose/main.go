@@ -59,10 +59,6 @@ func test(ctx context.Context, getenv func(string) string, stdout io.Writer) (er
 	}
 	r := &run{project: &project{"checkout-test", port, "10.213.48"}, shop: newShop(port), python: python, stdout: stdout}
 	defer func() {
-		if err != nil && ctx.Err() == nil {
-			logs, _ := r.project.compose(context.Background(), "logs", "--no-color", "--tail", "20")
-			r.say("%s", logs)
-		}
 		err = errors.Join(err, r.project.remove(context.Background()))
 	}()
 	return r.steps(ctx, []step{
@@ -92,7 +88,8 @@ func (r *run) steps(ctx context.Context, steps []step) error {
 		begun := time.Now()
 		r.say("%s", s.name)
 		if err := s.do(ctx); err != nil {
-			r.say("  FAILED after %.1f s", time.Since(begun).Seconds())
+			logs, _ := r.project.compose(context.WithoutCancel(ctx), "logs", "--no-color", "--tail", "50")
+			r.say("%s\n  FAILED after %.1f s", logs, time.Since(begun).Seconds())
 			errs = append(errs, fmt.Errorf("%s: %w", s.name, err))
 			if s.needed || ctx.Err() != nil {
 				break
