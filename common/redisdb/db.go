@@ -5,6 +5,7 @@ package redisdb
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -63,8 +64,12 @@ func openShard(service string, index int, addr string, c env.Redis, scripts []*S
 	if c.TLS {
 		options.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
-	client := redis.NewClient(options)
-	pipe, err := client.AsyncAutoPipelineWithOptions(&redis.AutoPipelineOptions{
+	s := &Shard{Index: index, tag: tag(service, index), client: redis.NewClient(options), scripts: scripts, suspect: make(chan struct{}, 1)}
+	s.down.Store(true)
+	piped := *options
+	piped.Limiter = breaker{s}
+	s.piped = redis.NewClient(&piped)
+	pipe, err := s.piped.AsyncAutoPipelineWithOptions(&redis.AutoPipelineOptions{
 		MaxBatchSize:         300,
 		MaxConcurrentBatches: 1,
 		MaxQueuedCommands:    maxQueued,
@@ -73,11 +78,9 @@ func openShard(service string, index int, addr string, c env.Redis, scripts []*S
 		MaxFlushDelay: 1,
 	})
 	if err != nil {
-		client.Close()
-		return nil, fmt.Errorf("shard %d: %w", index, err)
+		return nil, fmt.Errorf("shard %d: %w", index, errors.Join(err, s.client.Close(), s.piped.Close()))
 	}
-	s := &Shard{Index: index, tag: tag(service, index), client: client, pipe: pipe, scripts: scripts, suspect: make(chan struct{}, 1)}
-	s.down.Store(true)
+	s.pipe = pipe
 	return s, nil
 }
 
@@ -87,6 +90,7 @@ func (db *DB) Close() {
 	db.done.Wait()
 	for _, s := range db.shards {
 		s.pipe.Close()
+		s.piped.Close()
 		s.client.Close()
 	}
 }

@@ -33,6 +33,7 @@ type Shard struct {
 	Index            int
 	tag              string
 	client           *redis.Client // one command at a time: probes, script loading, bulk work
+	piped            *redis.Client // what pipe sends by
 	pipe             pipe
 	scripts          []*Script
 	down             atomic.Bool
@@ -50,6 +51,21 @@ type pipe interface {
 	HGetAll(ctx context.Context, key string) *redis.MapStringStringCmd
 	Close() error
 }
+
+// breaker keeps a dead shard's pipeline from being tried: what had been queued when the shard died fails at once, instead of one
+// batch after the other waiting for an answer.
+type breaker struct{ s *Shard }
+
+var errDown = errors.New("redisdb: shard is down")
+
+func (b breaker) Allow() error {
+	if b.s.down.Load() {
+		return errDown
+	}
+	return nil
+}
+
+func (b breaker) ReportResult(error) {}
 
 // Key returns the full name of a key: all keys of a shard share one hash tag, so that a script may touch any of them.
 func (s *Shard) Key(name string) string { return s.tag + name }
@@ -191,7 +207,7 @@ func (s *Shard) watch(ctx context.Context) {
 	for {
 		s.probe(ctx)
 		pause := probeUp
-		if s.down.Load() {
+		if s.down.Load() || s.missed > 0 {
 			pause = probeDown
 		}
 		select {
