@@ -36,7 +36,7 @@ ENTRYPOINT ["/payment"]
 
 # The gateway carries its configuration, so that it needs no file of the host: neither its permissions nor its path matter.
 FROM nginx:1.30-alpine AS gateway
-COPY --chmod=444 nginx.conf compose/upstreams.conf compose/listen.conf /etc/nginx/
+COPY --chmod=444 nginx.conf test/compose/upstreams.conf test/compose/listen.conf /etc/nginx/
 EXPOSE 8000
 USER nginx
 STOPSIGNAL SIGQUIT
