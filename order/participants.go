@@ -46,9 +46,13 @@ func newCatalogue(stock *peer.Peer) *catalogue {
 	return &catalogue{peer.NewBatcher[string, api.Price](stock, pricesPath, group)}
 }
 
-// price returns the price of an item, in minor units.
+// price returns the price of an item, in minor units. A question without an answer is asked once more, of another machine if
+// there is one: the first may just have stopped.
 func (c *catalogue) price(ctx context.Context, item string) (int64, error) {
 	answer := c.prices.Do(ctx, item)
+	if answer.Code == api.PriceUnknown {
+		answer = c.prices.Do(ctx, item)
+	}
 	switch answer.Code {
 	case api.PriceFound:
 		return answer.Price, nil
