@@ -7,7 +7,9 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -87,7 +89,9 @@ func listens(ctx context.Context, addr string) error {
 // machine is one machine of a service. Its path is only the name of the binary until that has been built.
 func (s *Stack) machine(service string, machine int) *part {
 	public, internal := s.public[service][machine-1], s.internal[service][machine-1]
-	env := keep(os.Environ())
+	// First what the environment may overrule. Gateway, services and Redises share the processors: a service that may use all of
+	// them spends a seventh of its time on waking idle threads (measured at 64 clients on two cores).
+	env := append([]string{"GOMAXPROCS=" + strconv.Itoa(max(1, runtime.NumCPU()/2))}, keep(os.Environ())...)
 	env = append(env,
 		"GIN_MODE=release", "BIND=127.0.0.1",
 		"PORT="+portOf(public), "INTERNAL_PORT="+portOf(internal),
