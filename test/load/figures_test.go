@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -128,6 +129,19 @@ func TestKindOf(t *testing.T) {
 	for name, want := range map[string]string{"nginx": "nginx", "order-1": "order", "redis-order-12": "redis-order", "redis-order": "redis-order"} {
 		if got := kindOf(name); got != want {
 			t.Errorf("%s: got %s, want %s", name, got, want)
+		}
+	}
+}
+
+func TestReportSaysWhatDisturbed(t *testing.T) {
+	for others, want := range map[time.Duration]bool{5: false, 15: true} {
+		var b strings.Builder
+		at := &point{work: newPhase(0), floor: newPhase(0)}
+		at.work.servers["order"] = cpu{user: 50}
+		at.work.machine, at.work.ours = machine{busy: 50 + others, idle: 50 - others}, 50
+		at.remarks(&b)
+		if got := strings.Contains(b.String(), "Disturbed"); got != want {
+			t.Errorf("others took %d %%: disturbed is %t, want %t: %s", others, got, want, &b)
 		}
 	}
 }

@@ -96,6 +96,9 @@ func (r *report) cpuTable(b *strings.Builder) {
 	}
 }
 
+// disturbed is the share of the processors that something else may take: beyond it the figures say little.
+const disturbed = 0.1
+
 // remarks says what was found afterwards, and what went wrong.
 func (p *point) remarks(b *strings.Builder) {
 	fmt.Fprintf(b, "- %d clients: %d checkouts, those to warm up included, %d orders paid; ", p.clients, p.sent, p.paid)
@@ -109,7 +112,11 @@ func (p *point) remarks(b *strings.Builder) {
 	if p.work.servers.total().total() > 0 {
 		fmt.Fprintf(b, ", %.0f %% with what is no part of this; at most %d checkouts were unconfirmed at the end of a slice", 100*others, p.backlog)
 	}
-	b.WriteString(".\n")
+	b.WriteString(".")
+	if p.work.servers.total().total() > 0 && others > disturbed {
+		b.WriteString(" **Disturbed: measure again when the machine does nothing else.**")
+	}
+	b.WriteByte('\n')
 	for _, found := range p.findings.named {
 		fmt.Fprintf(b, "  - %s\n", found)
 	}
