@@ -86,6 +86,7 @@ func (f *fakeOrder) asked() []string {
 
 // A payment for an order is charged once however often it is sent, and never again once it was given back.
 func TestDirectPayment(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t, 1)
 	m.order.says(api.OrderMissing)
 	id := m.create(t, 10)
@@ -114,6 +115,7 @@ func TestDirectPayment(t *testing.T) {
 
 // Many who send one payment and one cancel at once are charged once and get it back once (mistake 15).
 func TestDirectPaymentAtOnce(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t, 1)
 	m.order.says(api.NotPaid)
 	id := m.create(t, 10)
@@ -136,6 +138,7 @@ func TestDirectPaymentAtOnce(t *testing.T) {
 
 // What cancel and status answer follows from what was paid directly and from what the order service says.
 func TestCancelAndStatus(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t, 1)
 	const none, paid, returned = "none", "paid", "returned"
 	for _, row := range []struct {
@@ -193,7 +196,11 @@ func TestCancelAndStatus(t *testing.T) {
 				if w.Code != want || row.cancel != nil && !strings.Contains(w.Body.String(), row.cancel.Type()) {
 					t.Errorf("cancel: %d %s, want %d", w.Code, w.Body, want)
 				}
-				if asked := m.order.asked(); !slices.Equal(asked, []string{fmt.Sprintf("cancel %s A", id)}) {
+				sent := []string{fmt.Sprintf("cancel %s A", id)}
+				if row.checkout == api.PaymentUnknown {
+					sent = append(sent, sent[0]) // no answer: it is asked once more
+				}
+				if asked := m.order.asked(); !slices.Equal(asked, sent) {
 					t.Errorf("cancel has sent %v", asked)
 				}
 				m.credit(t, id, 10)
@@ -202,8 +209,27 @@ func TestCancelAndStatus(t *testing.T) {
 	}
 }
 
+// A machine of the order service that has just stopped costs its caller nothing: the other one is asked.
+func TestOrderMachineStops(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t, 1)
+	id := m.create(t, 10)
+	other := newFakeOrder(t)
+	both := peer.New("order", []string{m.order.address, other.address})
+	t.Cleanup(both.Close)
+	testredis.Eventually(t, "both machines are found", func() bool { return both.Problem() == "" })
+	m.orders = newOrders(both)
+	m.order.fail()
+	other.says(api.Cancelled)
+	for range 4 {
+		m.want(t, "POST", "/cancel/"+id+"/A", fmt.Sprintf(`{"msg":"what user %s paid for order A was given back"}`, id))
+		m.want(t, "GET", "/status/"+id+"/A", `{"paid":false}`)
+	}
+}
+
 // A cancel that was cut short is completed by the next one, and gives nothing back twice.
 func TestCancelIsRepeatedAfterA503(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t, 1)
 	id := m.create(t, 10)
 	m.want(t, "POST", "/pay/"+id+"/A/6", fmt.Sprintf(`{"msg":"user %s paid 6 for order A"}`, id))
@@ -220,4 +246,24 @@ func TestCancelIsRepeatedAfterA503(t *testing.T) {
 	m.order.says(api.Cancelled)
 	testredis.Eventually(t, "the cancel completes", func() bool { return m.call("POST", "/cancel/"+id+"/A").Code == 200 })
 	m.credit(t, id, 10)
+}
+
+// A full shard takes no payment, and gives back what was paid (mistake 16).
+func TestMemoryIsFull(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t, 1)
+	m.order.says(api.NotPaid)
+	id := m.create(t, 10)
+	m.want(t, "POST", "/pay/"+id+"/A/6", fmt.Sprintf(`{"msg":"user %s paid 6 for order A"}`, id))
+	if err := m.shards[0].Client.ConfigSet(t.Context(), "maxmemory", "1").Err(); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/pay/" + id + "/1", "/pay/" + id + "/B/1", "/add_funds/" + id + "/1", "/create_user", "/batch_init/1/1"} {
+		m.refuse(t, "POST", path, api.Unavailable)
+	}
+	m.credit(t, id, 4)
+	for range 2 {
+		m.want(t, "POST", "/cancel/"+id+"/A", fmt.Sprintf(`{"msg":"what user %s paid for order A was given back"}`, id))
+		m.credit(t, id, 10)
+	}
 }

@@ -102,6 +102,7 @@ func (m *machine) credit(t *testing.T, id string, want int64) {
 }
 
 func TestUsers(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t, 2)
 	seen := map[int]bool{}
 	for range 4 {
@@ -125,6 +126,7 @@ func TestUsers(t *testing.T) {
 }
 
 func TestBalanceLimit(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t, 1)
 	id := m.create(t, 10)
 	m.order.says(api.NotPaid)
@@ -152,6 +154,7 @@ var (
 )
 
 func TestBadInput(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t, 2)
 	m.order.says(api.Paid)
 	id := m.create(t, 10)
@@ -202,6 +205,7 @@ func TestBadInput(t *testing.T) {
 }
 
 func TestBatchInit(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t, 2)
 	m.order.says(api.OrderMissing)
 	m.want(t, "POST", "/batch_init/2503/7", `{"msg":"Batch init for users successful"}`)
@@ -227,6 +231,7 @@ func TestBatchInit(t *testing.T) {
 
 // What needs a shard that is away is unavailable, with a hint to come back; everything else goes on.
 func TestShardAway(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t, 2)
 	m.order.says(api.Paid)
 	m.want(t, "POST", "/batch_init/2/7", `{"msg":"Batch init for users successful"}`)
@@ -251,6 +256,7 @@ func TestShardAway(t *testing.T) {
 }
 
 func TestInternalDoor(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t, 1)
 	get := func(path string) (int, string) {
 		w := httptest.NewRecorder()

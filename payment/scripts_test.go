@@ -19,6 +19,7 @@ type state = testredis.State
 const most = 9007199254740991 // 2^53-1
 
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	only := []string{one}
 	testredis.Prove(t, service, scripts, []testredis.Row{
 		{Name: "create DONE", Script: createScript, Before: state{two: "n=4"}, Keys: only, Want: "1", After: state{one: "n=0", two: "n=4"}},
@@ -43,6 +44,8 @@ func TestScripts(t *testing.T) {
 		{Name: "pay TOO_LITTLE by one", Script: payScript, Before: state{one: "n=4"}, Keys: only, Args: []any{5}, Want: "2", Again: testredis.Same},
 		{Name: "pay TOO_LITTLE by one, of large numbers", Script: payScript, Before: state{one: "n=9007199254740990"}, Keys: only,
 			Args: []any{most}, Want: "2", Again: testredis.Same},
+		{Name: "pay TOO_LITTLE, told by number, not by letters", Script: payScript, Before: state{one: "n=9"}, Keys: only, Args: []any{10},
+			Want: "2", Again: testredis.Same},
 		{Name: "pay NOT_FOUND", Script: payScript, Keys: only, Args: []any{1}, Want: "0", Again: testredis.Same},
 
 		{Name: "pay_order DONE", Script: payOrderScript, Before: state{one: "n=4 o:B=7 o:C=-2"}, Keys: only, Args: []any{order, 3}, Want: "1",
@@ -55,6 +58,8 @@ func TestScripts(t *testing.T) {
 			Again: testredis.Same},
 		{Name: "pay_order TOO_LITTLE", Script: payOrderScript, Before: state{one: "n=4 o:B=7"}, Keys: only, Args: []any{order, 5}, Want: "2",
 			Again: testredis.Same},
+		{Name: "pay_order TOO_LITTLE, told by number, not by letters", Script: payOrderScript, Before: state{one: "n=9"}, Keys: only,
+			Args: []any{order, 10}, Want: "2", Again: testredis.Same},
 		{Name: "pay_order DIFFERS more", Script: payOrderScript, Before: state{one: "n=9 o:A=3"}, Keys: only, Args: []any{order, 4}, Want: "5",
 			Again: testredis.Same},
 		{Name: "pay_order DIFFERS less", Script: payOrderScript, Before: state{one: "n=9 o:A=3"}, Keys: only, Args: []any{order, 2}, Want: "5",

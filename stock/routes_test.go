@@ -85,6 +85,7 @@ func (m *machine) create(t *testing.T, price int64) string {
 }
 
 func TestItems(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t, 2)
 	seen := map[int]bool{}
 	for price := range int64(4) {
@@ -109,6 +110,7 @@ func TestItems(t *testing.T) {
 }
 
 func TestBalanceLimit(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t, 1)
 	id := m.create(t, 1)
 	if err := m.shards[0].Client.HSet(t.Context(), "{s0}i:"+id, "n", int64(api.MaxBalance-5)).Err(); err != nil {
@@ -130,6 +132,7 @@ var (
 )
 
 func TestBadInput(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t, 2)
 	id := m.create(t, 5)
 	m.want(t, "POST", "/add/"+id+"/10", fmt.Sprintf(`{"msg":"10 added to item %s"}`, id))
@@ -170,6 +173,7 @@ func TestBadInput(t *testing.T) {
 }
 
 func TestBatchInit(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t, 2)
 	m.want(t, "POST", "/batch_init/2503/7/2", `{"msg":"Batch init for stock successful"}`)
 	for _, id := range []string{"0", "1", "999", "1000", "2502"} {
@@ -193,6 +197,7 @@ func TestBatchInit(t *testing.T) {
 
 // What needs a shard that is away is unavailable, with a hint to come back; everything else goes on.
 func TestShardAway(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t, 2)
 	m.want(t, "POST", "/batch_init/2/7/2", `{"msg":"Batch init for stock successful"}`)
 	m.shards[1].Kill()
@@ -218,6 +223,7 @@ func TestShardAway(t *testing.T) {
 }
 
 func TestPrices(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t, 2)
 	ask := func(body string) *httptest.ResponseRecorder {
 		w := httptest.NewRecorder()
@@ -243,6 +249,7 @@ func TestPrices(t *testing.T) {
 }
 
 func TestInternalDoor(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t, 1)
 	get := func(path string) (int, string) {
 		w := httptest.NewRecorder()

@@ -16,6 +16,7 @@ const (
 type state = testredis.State
 
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	only := []string{one}
 	testredis.Prove(t, service, scripts, []testredis.Row{
 		{Name: "create DONE", Script: createScript, Keys: only, Args: []any{5}, Want: "1", After: state{one: "n=0 p=5"}},
@@ -44,6 +45,8 @@ func TestScripts(t *testing.T) {
 		{Name: "subtract TOO_LITTLE by one", Script: subtractScript, Before: state{one: "n=4 p=3"}, Keys: only, Args: []any{5}, Want: "2", Again: testredis.Same},
 		{Name: "subtract TOO_LITTLE by one, of large numbers", Script: subtractScript, Before: state{one: "n=9007199254740990 p=3"}, Keys: only,
 			Args: []any{9007199254740991}, Want: "2", Again: testredis.Same},
+		{Name: "subtract TOO_LITTLE, told by number, not by letters", Script: subtractScript, Before: state{one: "n=9 p=3"}, Keys: only,
+			Args: []any{10}, Want: "2", Again: testredis.Same},
 		{Name: "subtract NOT_FOUND", Script: subtractScript, Keys: only, Args: []any{1}, Want: "0", Again: testredis.Same},
 
 		{Name: "batch_init DONE", Script: batchInitScript, Before: state{one: "n=4 p=3 x=old", three: "n=1 p=1"}, Keys: []string{one, two},

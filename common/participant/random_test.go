@@ -205,6 +205,7 @@ func (w *walk) end(t *testing.T) {
 }
 
 func TestRandomWalks(t *testing.T) {
+	t.Parallel()
 	db, servers := testredis.Open(t, "stock", shards, Scripts)
 	store := NewStore(db, "i:")
 	for seed := range uint64(4) {
@@ -224,6 +225,7 @@ func TestRandomWalks(t *testing.T) {
 
 // The same by many at once: several coordinators work on one attempt, and their messages overtake each other.
 func TestRandomWalksAtOnce(t *testing.T) {
+	t.Parallel()
 	db, servers := testredis.Open(t, "stock", shards, Scripts)
 	w := newWalk(t, NewStore(db, "i:"), servers, rand.New(rand.NewPCG(1, 1)))
 	var walkers sync.WaitGroup

@@ -25,6 +25,7 @@ const (
 type state = testredis.State
 
 func TestReserveScript(t *testing.T) {
+	t.Parallel()
 	prove(t, reserveScript, []testredis.Row{
 		{Name: "RESERVED one counter", Before: state{shelfX: "n=5 p=7"}, Keys: []string{record, shelfX}, Args: []any{ahead, 2},
 			Want: "1", Again: "1 0 0", After: state{shelfX: "n=3 p=7", record: "code=1 " + shelfX + "=2"}},
@@ -72,6 +73,7 @@ func TestReserveScript(t *testing.T) {
 }
 
 func TestReleaseScript(t *testing.T) {
+	t.Parallel()
 	prove(t, releaseScript, []testredis.Row{
 		{Name: "RELEASED what the record says", Before: state{shelfX: "n=3", shelfY: "n=0", record: "code=1 " + shelfX + "=2 " + shelfY + "=1"},
 			Keys: []string{record, shelfX, shelfY}, Args: []any{ahead}, Want: "3",
@@ -100,6 +102,7 @@ func TestReleaseScript(t *testing.T) {
 }
 
 func TestRefundScript(t *testing.T) {
+	t.Parallel()
 	const refund = record + ":refund"
 	prove(t, refundScript, []testredis.Row{
 		{Name: "REFUNDED", Before: state{shelfX: "n=3 p=7", shelfY: "n=0"}, Keys: []string{refund, shelfX, shelfY}, Args: []any{ahead, 2, 1},
@@ -118,6 +121,7 @@ func TestRefundScript(t *testing.T) {
 }
 
 func TestConfirmScript(t *testing.T) {
+	t.Parallel()
 	const b, c, d, e = "{s0}r:B", "{s0}r:C", "{s0}r:D:refund", "{s0}r:E"
 	prove(t, confirmScript, []testredis.Row{
 		{Name: "taken and refunded ones end at the given time, all others stay as they are",

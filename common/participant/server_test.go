@@ -38,6 +38,7 @@ func serve(t *testing.T, db *redisdb.DB) string {
 
 // What no coordinator sends is refused as a whole, and nothing is done.
 func TestBadMessages(t *testing.T) {
+	t.Parallel()
 	db, servers := testredis.Open(t, "stock", 1, Scripts)
 	address := serve(t, db)
 	id := put(t, servers, 0, 5)
@@ -97,6 +98,7 @@ func newClient(t *testing.T, address string) *Client {
 }
 
 func TestClient(t *testing.T) {
+	t.Parallel()
 	db, servers := testredis.Open(t, "stock", 2, Scripts)
 	client := newClient(t, serve(t, db))
 	a, b := put(t, servers, 0, 5), put(t, servers, 1, 5)
@@ -137,6 +139,7 @@ func TestClient(t *testing.T) {
 
 // A shard that hangs holds up nobody who does not need it.
 func TestOneShardHangs(t *testing.T) {
+	t.Parallel()
 	db, servers := testredis.Open(t, "stock", 2, Scripts)
 	client := newClient(t, serve(t, db))
 	good, hanging := put(t, servers, 0, 100), put(t, servers, 1, 100)

@@ -50,6 +50,7 @@ func one(t *testing.T, s *Store, step step, a api.Attempt) api.Outcome {
 }
 
 func TestAttemptOverSeveralShards(t *testing.T) {
+	t.Parallel()
 	db, servers := testredis.Open(t, "stock", 3, Scripts)
 	s := NewStore(db, "i:")
 	a, b, c := put(t, servers, 0, 5), put(t, servers, 1, 5), put(t, servers, 2, 5)
@@ -91,6 +92,7 @@ func TestAttemptOverSeveralShards(t *testing.T) {
 
 // A counter that no shard can hold is refused, recorded, like any that does not exist.
 func TestReserveOfWhatCannotExist(t *testing.T) {
+	t.Parallel()
 	db, servers := testredis.Open(t, "stock", 2, Scripts)
 	s := NewStore(db, "i:")
 	for _, id := range []string{"nobody", "", "-1", "99", shard.Mint(0), shard.Mint(7), "{s0}i:x", "é"} {
@@ -114,6 +116,7 @@ func TestReserveOfWhatCannotExist(t *testing.T) {
 
 // What an attempt's parts on two shards say is joined into what the coordinator may rely on.
 func TestJoin(t *testing.T) {
+	t.Parallel()
 	db, servers := testredis.Open(t, "stock", 2, Scripts)
 	s := NewStore(db, "i:")
 	ids := []string{put(t, servers, 0, 5), put(t, servers, 1, 5)}
@@ -173,6 +176,7 @@ func TestJoin(t *testing.T) {
 
 // A shard that is away leaves an attempt unknown, not the others; when it is back the same message completes the step.
 func TestOneShardIsAway(t *testing.T) {
+	t.Parallel()
 	db, servers := testredis.Open(t, "stock", 2, Scripts)
 	s := NewStore(db, "i:")
 	here, away := put(t, servers, 0, 5), put(t, servers, 1, 5)
@@ -211,6 +215,7 @@ func TestOneShardIsAway(t *testing.T) {
 
 // Mistake 5 of the predecessor: a shard that was restarted has no scripts, and nothing may fail for that.
 func TestScriptsAreLost(t *testing.T) {
+	t.Parallel()
 	db, servers := testredis.Open(t, "stock", 1, Scripts)
 	s := NewStore(db, "i:")
 	id := put(t, servers, 0, 5)
@@ -254,6 +259,7 @@ func TestScriptsAreLost(t *testing.T) {
 
 // Mistake 16 of the predecessor: a full shard refuses to take, and never refuses to give back.
 func TestMemoryIsFull(t *testing.T) {
+	t.Parallel()
 	db, servers := testredis.Open(t, "stock", 1, Scripts)
 	s := NewStore(db, "i:")
 	id := put(t, servers, 0, 10)
@@ -309,6 +315,7 @@ func TestMemoryIsFull(t *testing.T) {
 
 // RESERVED outlives its deadline, since a decision may be on its way for as long as it takes; a reserve that comes later does not.
 func TestDeadline(t *testing.T) {
+	t.Parallel()
 	db, servers := testredis.Open(t, "stock", 1, Scripts)
 	s := NewStore(db, "i:")
 	id := put(t, servers, 0, 10)
