@@ -17,10 +17,12 @@
 //
 //	routes.go        every route
 //	cart.go          orders and what is in them
+//	batch.go         batch_init
 //	checkout.go      the saga, forward
 //	abort.go         and back
 //	cancel.go        the reverse saga of a paid order
 //	recovery.go      the workers that end what others have left
+//	repeat.go        how steps are repeated
 //	participants.go  stock and payment, as the coordinator sees them
 //	store.go, saga_store.go, keys.go, lua/   the state, and the scripts that change it
 package main

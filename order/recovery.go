@@ -129,6 +129,9 @@ func (r *recovery) forgetPast() {
 func (r *recovery) confirmDue(ctx context.Context, shard *redisdb.Shard) (more bool) {
 	ctx = context.WithoutCancel(ctx)
 	taken, err := r.co.store.takeUnconfirmed(ctx, shard, confirmAtOnce, confirmClaim)
+	if err != nil && !errors.Is(err, api.Unavailable) && !errors.Is(err, api.Overloaded) {
+		slog.Error("confirmations are stuck", "shard", shard.Index, "error", err)
+	}
 	if err != nil || len(taken) == 0 {
 		return false
 	}
