@@ -43,6 +43,7 @@ type Config struct {
 	FixedPorts  bool
 	GatewayPort int // 0: 8000 with FixedPorts, a free one without
 
+	Listen        string              // more directives for the gateway's listen.conf
 	Env           map[string][]string // "KEY=value" for the machines of a service, "" for those of all services
 	RedisMemory   string              // maxmemory of each redis-server; empty: 1gb
 	RedisPassword string              // of every redis-server; empty: none

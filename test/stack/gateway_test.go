@@ -108,22 +108,11 @@ func TestTheGatewayRepeatsOnlyWhatMayBe(t *testing.T) {
 			t.Fatalf("with one of two machines dead: %s %s", resp.Status, body)
 		}
 	}
-	l, err := net.Listen("tcp", strings.TrimPrefix(s.PublicURLs("order")[0], "http://"))
-	must(t, err)
-	defer l.Close()
 	var taken atomic.Int64
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return // the end of the test
-			}
-			if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
-				taken.Add(1)
-			}
-			conn.Close()
-		}
-	}()
+	impostor(t, s, "order", func(http.ResponseWriter, *http.Request) {
+		taken.Add(1)
+		panic(http.ErrAbortHandler)
+	})
 	for request, want := range map[string]int{
 		"POST /orders/create/u":         http.StatusServiceUnavailable,
 		"POST /orders/addItem/o/i/1":    http.StatusServiceUnavailable,
@@ -150,5 +139,40 @@ func TestTheGatewayRepeatsOnlyWhatMayBe(t *testing.T) {
 			}
 			t.Fatal("never came to the machine that fails")
 		})
+	}
+}
+
+// TestTheGatewaysWorkersShareWhatTheyKnow keeps callers on every worker while one machine takes requests and answers none. It may
+// have one request each time that it is tried again, not one of each worker.
+func TestTheGatewaysWorkersShareWhatTheyKnow(t *testing.T) {
+	s := start(t, stack.Config{Machines: 2, Shards: 1})
+	var taken atomic.Int64
+	impostor(t, s, "order", func(http.ResponseWriter, *http.Request) {
+		taken.Add(1)
+		panic(http.ErrAbortHandler)
+	})
+	var callers []net.Conn // opened together, so that every worker has some
+	for range 64 {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(s.Gateway(), "http://"))
+		must(t, err)
+		defer conn.Close()
+		callers = append(callers, conn)
+	}
+	begun := time.Now()
+	for time.Since(begun) < 5*time.Second {
+		for _, conn := range callers { // one after the other: of what is under way no worker knows
+			must(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
+			_, err := io.WriteString(conn, "POST /orders/create/u HTTP/1.1\r\nHost: x\r\n\r\n")
+			must(t, err)
+			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			must(t, err)
+			_, err = io.Copy(io.Discard, resp.Body)
+			must(t, err)
+		}
+	}
+	// nginx counts in whole seconds: more than one is two.
+	took := time.Since(begun)
+	if got, most := taken.Load(), 2+int64(took/(2*time.Second)); got < 2 || got > most {
+		t.Errorf("the machine that fails had %d requests in %v, want 2 to %d", got, took, most)
 	}
 }

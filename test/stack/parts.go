@@ -143,7 +143,7 @@ func (s *Stack) nginx(path string) (*part, error) {
 	}
 	files := map[string]string{
 		"nginx.conf":     string(conf),
-		"listen.conf":    fmt.Sprintf("listen %s backlog=4096;\n", s.gateway),
+		"listen.conf":    fmt.Sprintf("listen %s backlog=4096;\n%s", s.gateway, s.cfg.Listen),
 		"upstreams.conf": s.upstreams(),
 	}
 	for name, text := range files {
@@ -163,7 +163,7 @@ func (s *Stack) nginx(path string) (*part, error) {
 func (s *Stack) upstreams() string {
 	var b strings.Builder
 	for _, service := range Services() {
-		fmt.Fprintf(&b, "upstream %s {\n", service)
+		fmt.Fprintf(&b, "upstream %s {\n    zone %[1]s 256k;\n", service)
 		for _, addr := range s.public[service] {
 			fmt.Fprintf(&b, "    server %s max_fails=1 fail_timeout=1s;\n", addr)
 		}

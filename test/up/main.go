@@ -5,7 +5,8 @@
 // Ctrl-C kills everything at once.
 //
 // From the environment: MACHINES of each service (1), SHARDS of each (as many as machines, or as there is data for),
-// GATEWAY_PORT (8000), DATA, the folder (data). WDM_DEBUG, GIN_MODE and BATCH_INIT are passed on to the services.
+// GATEWAY_PORT (8000), DATA, the folder (data), ACCESS_LOG (0; 1: the gateway logs every request in logs/nginx.log).
+// WDM_DEBUG, GIN_MODE and BATCH_INIT are passed on to the services.
 //
 // With -exec it starts a system on free ports with a folder of its own instead, runs a shell command with GATEWAY_URL
 // set to its address, and ends as the command ended; LOGS is a folder to keep the logs in. With -deps it only installs
@@ -96,6 +97,13 @@ func config(getenv func(string) string) (stack.Config, error) {
 		Dir:         getenv("DATA"),
 		Logs:        getenv("LOGS"),
 		Env:         map[string][]string{},
+	}
+	switch text := getenv("ACCESS_LOG"); text {
+	case "", "0":
+	case "1":
+		cfg.Listen = "access_log /dev/stdout json buffer=64k flush=1s;\n"
+	default:
+		errs = append(errs, fmt.Errorf("ACCESS_LOG=%s: must be 0 or 1", text))
 	}
 	for _, key := range []string{"WDM_DEBUG", "GIN_MODE", "BATCH_INIT"} {
 		if value := getenv(key); value != "" {

@@ -1,0 +1,159 @@
+package stack_test
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"checkout/test/stack"
+)
+
+// What listen.conf may say of the place where the gateway stands: nginx.conf's header shows these lines.
+
+// TestTheGatewayLogsInJSON asks for the log, and for things that would break a careless one.
+func TestTheGatewayLogsInJSON(t *testing.T) {
+	logs := t.TempDir()
+	s := start(t, stack.Config{Logs: logs, Listen: "access_log /dev/stdout json buffer=64k flush=1s;\n"})
+	type line struct {
+		Time           time.Time `json:"time"`
+		RequestID      string    `json:"request_id"`
+		Client         string    `json:"client"`
+		Method         string    `json:"method"`
+		Path           string    `json:"path"`
+		Status         int       `json:"status"`
+		Bytes          int       `json:"bytes"`
+		Seconds        float64   `json:"seconds"`
+		Machine        string    `json:"machine"`
+		MachineStatus  string    `json:"machine_status"`
+		MachineSeconds string    `json:"machine_seconds"`
+	}
+	order := strings.TrimPrefix(s.PublicURLs("order")[0], "http://")
+	want := map[string]line{ // by request id
+		"found":   {Method: "GET", Path: "/orders/ping", Status: 200, Machine: order, MachineStatus: "200"},
+		"refused": {Method: "POST", Path: "/orders/checkout/nobody?a=1", Status: 404, Machine: order, MachineStatus: "404"},
+		"nginx":   {Method: "GET", Path: `/"},{"status":200`, Status: 404},
+		"bytes":   {Method: "GET", Path: "/\xff\x01", Status: 404},
+	}
+	for id, w := range want {
+		resp, _ := send(t, s, fmt.Sprintf("%s %s HTTP/1.1\r\nHost: x\r\nX-Request-Id: %s\r\n\r\n", w.Method, w.Path, id))
+		if w.Path == "/\xff\x01" && resp.StatusCode == http.StatusBadRequest { // an nginx that refuses control characters
+			delete(want, id)
+			continue
+		}
+		if resp.StatusCode != w.Status {
+			t.Fatalf("%s %q: %s", w.Method, w.Path, resp.Status)
+		}
+	}
+	must(t, s.Stop(t.Context(), "nginx")) // which empties its buffer
+	text, err := os.ReadFile(filepath.Join(logs, "nginx.log"))
+	must(t, err)
+	got := map[string]line{}
+	for text := range bytes.Lines(text) {
+		var l line
+		if text[0] != '{' {
+			continue // of the error log
+		}
+		if err := json.Unmarshal(text, &l); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+		got[l.RequestID] = l
+	}
+	for id, w := range want {
+		g := got[id]
+		if time.Since(g.Time).Abs() > time.Minute || g.Client != "127.0.0.1" || g.Bytes < 100 || g.Seconds < 0 || (g.MachineSeconds == "") != (w.Machine == "") {
+			t.Errorf("%s: %+v", id, g)
+		}
+		if path := strings.ToValidUTF8(w.Path, "\ufffd"); g.Method != w.Method || g.Path != path || g.Status != w.Status || g.Machine != w.Machine || g.MachineStatus != w.MachineStatus {
+			t.Errorf("%s:\n got %+v\nwant %+v", id, g, w)
+		}
+	}
+}
+
+// impostor takes the place of a machine, with a handler of the test's own.
+func impostor(t *testing.T, s *stack.Stack, service string, h http.HandlerFunc) {
+	t.Helper()
+	must(t, s.Kill(service+"-1"))
+	l, err := net.Listen("tcp", strings.TrimPrefix(s.PublicURLs(service)[0], "http://"))
+	must(t, err)
+	server := &http.Server{Handler: h}
+	go server.Serve(l)
+	t.Cleanup(func() { server.Close() })
+}
+
+// TestTheGatewaySaysWhoCalled claims to come from elsewhere. The gateway believes a load balancer that listen.conf names, and
+// nobody else.
+func TestTheGatewaySaysWhoCalled(t *testing.T) {
+	for _, c := range []struct{ name, listen, want string }{
+		{"a caller", "", "127.0.0.1"},
+		{"a load balancer", "set_real_ip_from 127.0.0.0/8; real_ip_header X-Forwarded-For;\n", "198.51.100.7"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := start(t, stack.Config{Listen: c.listen})
+			seen := make(chan http.Header, 1)
+			impostor(t, s, "stock", func(_ http.ResponseWriter, r *http.Request) { seen <- r.Header })
+			send(t, s, "GET /stock/ HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.9, 198.51.100.7\r\nX-Real-IP: 203.0.113.9\r\n"+
+				"Forwarded: for=203.0.113.9\r\nX-Forwarded-Proto: https\r\nTraceparent: 00-1-2-01\r\n\r\n")
+			got := <-seen
+			if from := got.Values("X-Forwarded-For"); len(from) != 1 || from[0] != c.want {
+				t.Errorf("X-Forwarded-For %q, want %q", from, c.want)
+			}
+			for _, name := range []string{"X-Real-IP", "Forwarded", "X-Forwarded-Proto"} {
+				if got.Get(name) != "" {
+					t.Errorf("%s: %s came through", name, got.Get(name))
+				}
+			}
+			if got.Get("Traceparent") == "" {
+				t.Error("the caller's trace ends at the gateway")
+			}
+		})
+	}
+}
+
+// TestTheGatewaySpeaksTLS gives it a certificate.
+func TestTheGatewaySpeaksTLS(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	must(t, err)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"shop.example"}, NotAfter: time.Now().Add(time.Hour)}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	must(t, err)
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	must(t, err)
+	dir := t.TempDir()
+	for name, block := range map[string]*pem.Block{"tls.crt": {Type: "CERTIFICATE", Bytes: cert}, "tls.key": {Type: "PRIVATE KEY", Bytes: der}} {
+		must(t, os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600))
+	}
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	address := free.Addr().String()
+	must(t, free.Close())
+	start(t, stack.Config{Listen: fmt.Sprintf("listen %s ssl backlog=4096; ssl_certificate %s/tls.crt; ssl_certificate_key %[2]s/tls.key;\n", address, dir)})
+
+	trusted := x509.NewCertPool()
+	parsed, err := x509.ParseCertificate(cert)
+	must(t, err)
+	trusted.AddCert(parsed)
+	conn, err := tls.Dial("tcp", address, &tls.Config{RootCAs: trusted, ServerName: "shop.example"})
+	must(t, err)
+	defer conn.Close()
+	fmt.Fprint(conn, "GET /payment/ping HTTP/1.1\r\nHost: shop.example\r\n\r\n")
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	must(t, err)
+	if resp.StatusCode != http.StatusOK {
+		t.Error(resp.Status)
+	}
+}
