@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"checkout/common/api"
+	"checkout/common/failpoint"
 )
 
 // Times of a checkout. The gateway waits 15 s for an answer.
@@ -92,7 +93,7 @@ func (co *coordinator) keepLease(ctx context.Context, id, attempt string) (stop 
 	ctx, cancel := context.WithCancel(ctx)
 	var renew func()
 	renew = func() {
-		if ctx.Err() == nil {
+		if failpoint.Hold(id); ctx.Err() == nil {
 			co.store.begin(ctx, id, attempt, attempt)
 			time.AfterFunc(lease/2, renew)
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"checkout/common/api"
+	"checkout/common/failpoint"
 	"checkout/common/redisdb"
 )
 
@@ -34,6 +35,7 @@ func newRecovery(co *coordinator) *recovery { return &recovery{co: co, past: map
 
 // run watches every shard until ctx ends, and returns when no work is under way any more.
 func (r *recovery) run(ctx context.Context) {
+	ctx = failpoint.As(ctx, "recovery")
 	var workers sync.WaitGroup
 	for _, shard := range r.co.store.db.Shards() {
 		workers.Go(func() { r.watch(ctx, shard, r.mendDue) })

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"checkout/common/api"
+	"checkout/common/failpoint"
 	"checkout/common/redisdb"
 )
 
@@ -77,7 +78,11 @@ func (s *store) saga(ctx context.Context, script *redisdb.Script, id string, set
 	if err != nil {
 		return found{}, err
 	}
-	return parseFound(reply)
+	f, err := parseFound(reply)
+	if err != nil || f.code == codeNotFound {
+		return f, err
+	}
+	return f, failpoint.Reached(ctx, id, script.Name(), "")
 }
 
 // parseFound parses {code, attempt, reason[, not-after, all fields of the order]}.
@@ -191,13 +196,18 @@ func (s *store) takeUnconfirmed(ctx context.Context, shard *redisdb.Shard, limit
 			return nil, err
 		}
 	}
-	return taken, nil
+	if len(taken) == 0 {
+		return nil, nil
+	}
+	return taken, failpoint.Reached(ctx, entries, "take_unconfirmed", "")
 }
 
 // confirmed drops entries of a shard's `unconfirmed`.
 func (s *store) confirmed(ctx context.Context, shard *redisdb.Shard, entries []any) error {
-	_, err := shard.Run(ctx, confirmedScript, []string{shard.Key(unconfirmedKey)}, entries...)
-	return err
+	if _, err := shard.Run(ctx, confirmedScript, []string{shard.Key(unconfirmedKey)}, entries...); err != nil {
+		return err
+	}
+	return failpoint.Reached(ctx, entries, "confirmed", "")
 }
 
 func list(reply redisdb.Reply, err error) ([]string, error) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"checkout/common/api"
+	"checkout/common/failpoint"
 	"checkout/common/peer"
 	"checkout/common/shard"
 )
@@ -28,13 +29,19 @@ func NewClient(p *peer.Peer) *Client {
 }
 
 // Reserve asks for what the attempt needs. Without an answer the outcome is api.Unknown: ask again.
-func (c *Client) Reserve(ctx context.Context, a api.Attempt) api.Outcome { return c.reserve.Do(ctx, a) }
+func (c *Client) Reserve(ctx context.Context, a api.Attempt) api.Outcome {
+	return failpoint.Reply(ctx, a, "reserve", c.peer.Service(), c.reserve.Do(ctx, a))
+}
 
 // Release gives back what the attempt may have taken, once and for all.
-func (c *Client) Release(ctx context.Context, a api.Attempt) api.Outcome { return c.release.Do(ctx, a) }
+func (c *Client) Release(ctx context.Context, a api.Attempt) api.Outcome {
+	return failpoint.Reply(ctx, a, "release", c.peer.Service(), c.release.Do(ctx, a))
+}
 
 // Refund gives back what the cancelled attempt had bought, once.
-func (c *Client) Refund(ctx context.Context, a api.Attempt) api.Outcome { return c.refund.Do(ctx, a) }
+func (c *Client) Refund(ctx context.Context, a api.Attempt) api.Outcome {
+	return failpoint.Reply(ctx, a, "refund", c.peer.Service(), c.refund.Do(ctx, a))
+}
 
 // Confirm tells that the attempts are decided. It may be repeated.
 func (c *Client) Confirm(ctx context.Context, list []api.Confirmation) ([]api.Done, error) {
@@ -46,7 +53,7 @@ func (c *Client) Confirm(ctx context.Context, list []api.Confirmation) ([]api.Do
 		}
 		done = append(done, answer...)
 	}
-	return done, nil
+	return done, failpoint.Reached(ctx, list, "confirm", c.peer.Service())
 }
 
 // group names the shards that an attempt touches, as far as they can be told from here. A wrong guess costs time, nothing else.

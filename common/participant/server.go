@@ -7,6 +7,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"checkout/common/api"
+	"checkout/common/failpoint"
 	"checkout/common/web"
 )
 
@@ -23,9 +24,9 @@ const maxBatch = 1024
 
 // Routes adds the participant's internal routes to a service's internal door.
 func (s *Store) Routes(r gin.IRouter) {
-	r.POST(reservePath, steps(s.Reserve))
-	r.POST(releasePath, steps(s.Release))
-	r.POST(refundPath, steps(s.Refund))
+	r.POST(reservePath, steps("reserve", s.Reserve))
+	r.POST(releasePath, steps("release", s.Release))
+	r.POST(refundPath, steps("refund", s.Refund))
 	r.POST(confirmPath, web.JSON(func(c *gin.Context) ([]api.Done, error) {
 		list, err := web.Body[[]api.Confirmation](c)
 		if err != nil {
@@ -39,12 +40,12 @@ func (s *Store) Routes(r gin.IRouter) {
 				return nil, fmt.Errorf("record %q until %d: %w", c.Record, c.Until, api.BadRequest)
 			}
 		}
-		return s.Confirm(context.WithoutCancel(c.Request.Context()), list), nil
+		return handle(c, "confirm", list, s.Confirm), nil
 	}))
 }
 
-// steps serves one step of the protocol. A caller that leaves cancels nothing: other callers' attempts may be in its list.
-func steps(run func(context.Context, []api.Attempt) []api.Outcome) gin.HandlerFunc {
+// steps serves one step of the protocol.
+func steps(name string, run func(context.Context, []api.Attempt) []api.Outcome) gin.HandlerFunc {
 	return web.JSON(func(c *gin.Context) ([]api.Outcome, error) {
 		attempts, err := web.Body[[]api.Attempt](c)
 		if err != nil {
@@ -56,6 +57,14 @@ func steps(run func(context.Context, []api.Attempt) []api.Outcome) gin.HandlerFu
 		if err := validate(attempts); err != nil {
 			return nil, err
 		}
-		return run(context.WithoutCancel(c.Request.Context()), attempts), nil
+		return handle(c, name, attempts, run), nil
 	})
+}
+
+// handle does what a request asks for. A caller that leaves cancels nothing: other callers' messages may be in its list.
+func handle[In, Out any](c *gin.Context, step string, list []In, run func(context.Context, []In) []Out) []Out {
+	failpoint.Handling(list, step, "received")
+	answers := run(context.WithoutCancel(c.Request.Context()), list)
+	failpoint.Handling(list, step, "done")
+	return answers
 }

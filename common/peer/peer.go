@@ -72,6 +72,9 @@ func (p *Peer) Close() {
 	p.client.CloseIdleConnections()
 }
 
+// Service returns the name of the peer's service.
+func (p *Peer) Service() string { return p.service }
+
 // Problem tells why the peer is not ready; empty if it is.
 func (p *Peer) Problem() string { return p.state.Load().problem }
 

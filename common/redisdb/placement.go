@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"checkout/common/api"
+	"checkout/common/clock"
 	"checkout/common/shard"
 )
 
@@ -144,7 +145,7 @@ func (db *DB) Respread(ctx context.Context, prefix string, n int) error {
 		}
 		old = &spread{}
 	}
-	if err := db.writePlacement(ctx, max(n, old.count), max(time.Now().UnixMilli(), old.at+1)); err != nil {
+	if err := db.writePlacement(ctx, max(n, old.count), max(time.Now().Add(clock.Offset()).UnixMilli(), old.at+1)); err != nil {
 		return err
 	}
 	if grown {

@@ -23,5 +23,8 @@ func MustScript(files fs.FS, name string) *Script {
 	return &Script{name: name, source: string(source), sha: hex.EncodeToString(sum[:])}
 }
 
+// Name returns the script's name.
+func (s *Script) Name() string { return s.name }
+
 // isNoScript tells the one refusal that is known to have done nothing: the shard has lost the script, by a restart.
 func isNoScript(err error) bool { return err != nil && strings.HasPrefix(err.Error(), "NOSCRIPT") }

@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"checkout/common/api"
+	"checkout/common/clock"
 )
 
 // Timeouts of a shard. A write that was sent and not answered in time has an unknown outcome; its caller decides what to repeat.
@@ -246,7 +247,7 @@ func (s *Shard) probe(ctx context.Context) {
 	if err != nil {
 		return
 	}
-	skew := now.Sub(sent.Add(time.Since(sent) / 2))
+	skew := now.Sub(sent.Add(time.Since(sent)/2 + clock.Offset()))
 	if s.skew.Store(int64(skew)); skew.Abs() > maxSkew {
 		slog.Error("shard's clock is off by more than the protocol's records outlive", "shard", s.tag, "skew", skew)
 	}

@@ -12,6 +12,8 @@ import (
 	"strconv"
 
 	"github.com/google/uuid"
+
+	"checkout/common/clock"
 )
 
 // Max is the largest number of shards that an ID can tell apart.
@@ -26,6 +28,7 @@ func Mint(s int) string {
 		panic(fmt.Sprintf("shard: index %d out of range", s))
 	}
 	id := uuid.Must(uuid.NewV7())
+	clock.Mislead(id[:6])
 	binary.BigEndian.PutUint16(id[14:], uint16(s))
 	return id.String()
 }

@@ -38,6 +38,7 @@ func NewDoors(debug bool) *Doors {
 	d.Public.Use(d.admit)
 	d.Internal.GET("/healthz", JSON(func(*gin.Context) (map[string]string, error) { return map[string]string{"status": "alive"}, nil }))
 	profiles(d.Internal.Group("/debug/pprof"))
+	faults(d.Internal)
 	return d
 }
 

@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 		*seed = rand.Uint64()
 	}
 	fmt.Printf("seed %d\n", *seed)
-	if _, err := stack.Build(context.Background(), io.Discard, true); err != nil { // so that no test waits for it, with its deadline running
+	if _, err := stack.Build(context.Background(), io.Discard, stack.Source{Race: true}); err != nil { // so that no test waits for it, with its deadline running
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

@@ -2,6 +2,7 @@ package stack
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -30,20 +31,36 @@ func Root() (string, error) {
 	}
 }
 
+// Source says what the services are built from. The zero value is the project's code as it is.
+type Source struct {
+	Race bool   // with the race detector
+	Tags string // build tags, comma-separated
+	Overlay
+}
+
+// Overlay replaces files for a build, and leaves the sources alone: for a service, the text of each file, named from the project's
+// root.
+type Overlay map[string]map[string]string
+
 // builds holds what this process has built.
 var builds = struct {
 	sync.Mutex
-	dirs    map[bool]string // by race
-	reapers []*reaper       // kept, so that their pipes stay open as long as this process lives
-}{dirs: map[bool]string{}}
+	dirs    map[string]string // by the whole of the Source
+	reapers []*reaper         // kept, so that their pipes stay open as long as this process lives
+}{dirs: map[string]string{}}
 
 // Build builds the three services and returns a folder with the binaries, which goes when this process ends. A process
-// builds once, so that everything it starts is the same code, whatever happens to the sources meanwhile. What the go
+// builds a source once, so that everything it starts is the same code, whatever happens to the sources meanwhile. What the go
 // command says goes to progress, too.
-func Build(ctx context.Context, progress io.Writer, race bool) (string, error) {
+func Build(ctx context.Context, progress io.Writer, source Source) (string, error) {
 	builds.Lock()
 	defer builds.Unlock()
-	if dir := builds.dirs[race]; dir != "" {
+	return build(ctx, progress, source)
+}
+
+func build(ctx context.Context, progress io.Writer, source Source) (string, error) {
+	key := fmt.Sprint(source)
+	if dir := builds.dirs[key]; dir != "" {
 		return dir, nil
 	}
 	root, err := Root()
@@ -59,18 +76,26 @@ func Build(ctx context.Context, progress io.Writer, race bool) (string, error) {
 		return "", errors.Join(err, os.RemoveAll(dir))
 	}
 	builds.reapers = append(builds.reapers, r)
-	if err := buildInto(ctx, progress, dir, root, race); err != nil {
+	if len(source.Overlay) == 0 {
+		err = buildInto(ctx, progress, dir, root, source)
+	} else {
+		err = buildOver(ctx, progress, dir, root, source)
+	}
+	if err != nil {
 		return "", err
 	}
-	builds.dirs[race] = dir
+	builds.dirs[key] = dir
 	return dir, nil
 }
 
 // buildInto goes by the project's bin folder: what is current there is not linked again, which is what takes the time.
-func buildInto(ctx context.Context, progress io.Writer, dir, root string, race bool) error {
-	bin, flags, env := filepath.Join(root, "bin"), []string{"-buildvcs=false"}, os.Environ()
-	if race {
-		bin, flags, env = filepath.Join(bin, "race"), append(flags, "-race"), append(env, "CGO_ENABLED=1")
+func buildInto(ctx context.Context, progress io.Writer, dir, root string, source Source) error {
+	bin := filepath.Join(root, "bin")
+	if source.Tags != "" {
+		bin = filepath.Join(bin, "tags-"+strings.ReplaceAll(source.Tags, ",", "-"))
+	}
+	if source.Race {
+		bin = filepath.Join(bin, "race")
 	}
 	if err := os.MkdirAll(bin, 0o755); err != nil {
 		return err
@@ -83,8 +108,73 @@ func buildInto(ctx context.Context, progress io.Writer, dir, root string, race b
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		return fmt.Errorf("locking %s: %w", lock.Name(), err)
 	}
-	args := slices.Concat([]string{"build", "-o", bin + "/"}, flags)
+	if err := goBuild(ctx, progress, root, bin, source, Services()); err != nil {
+		return err
+	}
 	for _, service := range Services() {
+		if err := linkOrCopy(filepath.Join(bin, service), filepath.Join(dir, service)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// buildOver builds the services that have an overlay, and takes the others from the build without one.
+func buildOver(ctx context.Context, progress io.Writer, dir, root string, source Source) error {
+	plain, err := build(ctx, progress, Source{Race: source.Race, Tags: source.Tags})
+	if err != nil {
+		return err
+	}
+	for _, service := range Services() {
+		files := source.Overlay[service]
+		if len(files) == 0 {
+			if err := linkOrCopy(filepath.Join(plain, service), filepath.Join(dir, service)); err != nil {
+				return err
+			}
+			continue
+		}
+		overlay, err := writeOverlay(filepath.Join(dir, "overlay-"+service), root, files)
+		if err != nil {
+			return err
+		}
+		if err := goBuild(ctx, progress, root, dir, source, []string{service}, "-overlay", overlay); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeOverlay writes the files of an overlay into a new folder, and the list of them that the go command reads.
+func writeOverlay(dir, root string, files map[string]string) (string, error) {
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return "", err
+	}
+	replace := map[string]string{}
+	for name, text := range files {
+		instead := filepath.Join(dir, strings.ReplaceAll(name, "/", "_"))
+		if err := os.WriteFile(instead, []byte(text), 0o644); err != nil {
+			return "", err
+		}
+		replace[filepath.Join(root, name)] = instead
+	}
+	list, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "overlay.json")
+	return path, os.WriteFile(path, list, 0o644)
+}
+
+// goBuild runs the go command, whose binaries go to the folder to.
+func goBuild(ctx context.Context, progress io.Writer, root, to string, source Source, services []string, flags ...string) error {
+	args, env := slices.Concat([]string{"build", "-o", to + "/", "-buildvcs=false"}, flags), os.Environ()
+	if source.Race {
+		args, env = append(args, "-race"), append(env, "CGO_ENABLED=1")
+	}
+	if source.Tags != "" {
+		args = append(args, "-tags", source.Tags)
+	}
+	for _, service := range services {
 		args = append(args, "./"+service)
 	}
 	cmd := exec.CommandContext(ctx, "go", args...)
@@ -94,11 +184,6 @@ func buildInto(ctx context.Context, progress io.Writer, dir, root string, race b
 	cmd.Stderr = cmd.Stdout
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, said.String())
-	}
-	for _, service := range Services() {
-		if err := linkOrCopy(filepath.Join(bin, service), filepath.Join(dir, service)); err != nil {
-			return err
-		}
 	}
 	return nil
 }

@@ -49,6 +49,8 @@ type Config struct {
 	RedisPassword string              // of every redis-server; empty: none
 	RedisArgs     []string            // more arguments for every redis-server
 	Race          bool                // build the services with the race detector; Close then reports the races found
+	Tags          string              // build tags of the services; with "faults" they have fail points
+	Overlay       Overlay             // files to build the services with instead of their own
 
 	Progress io.Writer                    // a line for each thing done; nil: none
 	OnExit   func(name string, err error) // called, if set, when a part ends that nobody asked to; err says how

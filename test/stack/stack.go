@@ -55,7 +55,7 @@ func start(ctx context.Context, cfg Config) (_ *Stack, err error) {
 		return nil, err
 	}
 	s.say("building %s (the first time takes minutes)", strings.Join(Services(), ", "))
-	bin, err := Build(ctx, cfg.Progress, cfg.Race)
+	bin, err := Build(ctx, cfg.Progress, Source{Race: cfg.Race, Tags: cfg.Tags, Overlay: cfg.Overlay})
 	if err != nil {
 		return nil, err
 	}
