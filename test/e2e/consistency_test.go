@@ -6,6 +6,7 @@ import (
 	"sync"
 	"testing"
 
+	"checkout/test/check"
 	"checkout/test/stack"
 )
 
@@ -13,18 +14,18 @@ import (
 // chosen at random. Exactly 100 are paid, nothing is lost, and no answer is anything but 200 or 4xx.
 func TestConsistency(t *testing.T) {
 	const users, orders, pieces = 1000, 1000, 100
-	s, put := start(t, stack.Config{Machines: 3, Shards: 2}), newGoods()
+	s, put := start(t, stack.Config{Machines: 3, Shards: 2}), check.NewGoods()
 	s.post("/payment/batch_init/%d/1", users)
 	item := s.newItem(1, pieces)
-	put.stock[item] = pieces
+	put.Stock[item] = pieces
 	for i := range users {
-		put.credit[strconv.Itoa(i)] = 1
+		put.Credit[strconv.Itoa(i)] = 1
 	}
-	tales, dice := make([]*history, orders), chance(t, 0)
+	tales, dice := make([]*check.History, orders), chance(t, 0)
 	for i := range tales {
-		tales[i] = &history{user: strconv.Itoa(dice.IntN(users))}
+		tales[i] = &check.History{User: strconv.Itoa(dice.IntN(users))}
 	}
-	s.many(orders, 16, func(i int) { tales[i].order = s.newOrder(tales[i].user, item) })
+	s.many(orders, 16, func(i int) { tales[i].Order = s.newOrder(tales[i].User, item) })
 
 	var ready, done sync.WaitGroup
 	gate := make(chan struct{})
@@ -33,25 +34,25 @@ func TestConsistency(t *testing.T) {
 		done.Go(func() {
 			ready.Done()
 			<-gate
-			s.checkoutOf(h)
+			h.Checkout(s.Client)
 		})
 	}
 	ready.Wait()
 	close(gate)
 	done.Wait()
 
-	var answers []answer
+	var answers []check.Answer
 	paid := 0
 	for _, h := range tales {
-		a := h.checkouts[0]
+		a := h.Checkouts[0]
 		answers = append(answers, a)
-		if a.ok() {
+		if a.OK() {
 			paid++
-		} else if a.status != http.StatusPaymentRequired && a.status != http.StatusConflict {
+		} else if a.Status != http.StatusPaymentRequired && a.Status != http.StatusConflict {
 			t.Errorf("a checkout was answered %v", a)
 		}
 	}
-	t.Log(tally(answers))
+	t.Log(check.Tally(answers))
 	if paid != pieces {
 		t.Errorf("%d orders are paid, want exactly %d", paid, pieces)
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"checkout/test/check"
 	"checkout/test/stack"
 )
 
@@ -33,9 +34,9 @@ var spellings = []string{
 // ever answered 200, and nothing is done.
 func TestTheInternalDoorIsShut(t *testing.T) {
 	t.Parallel()
-	s, put := start(t, stack.Config{}), newGoods()
+	s, put := start(t, stack.Config{}), check.NewGoods()
 	user, item := s.newUser(50), s.newItem(1, 50)
-	put.credit[user], put.stock[item] = 50, 50
+	put.Credit[user], put.Stock[item] = 50, 50
 	steps := func(attempt string) string {
 		until := time.Now().Add(time.Hour).UnixMilli()
 		return fmt.Sprintf(`[{"id":"%s","until":%d,"lines":[{"id":"%s","n":1}]},{"id":"%s-u","until":%d,"lines":[{"id":"%s","n":1}]}]`,
@@ -94,16 +95,16 @@ func TestTheInternalDoorIsShut(t *testing.T) {
 
 // raw sends one request exactly as it is spelled to the gateway, and returns the status of the answer; 0 if the connection was ended.
 func (s *system) raw(method, target, host, body string) (int, error) {
-	return rawTo(strings.TrimPrefix(s.Gateway(), "http://"), method, target, host, body)
+	return rawTo(strings.TrimPrefix(s.Stack.Gateway(), "http://"), method, target, host, body)
 }
 
 func rawTo(address, method, target, host, body string) (int, error) {
-	conn, err := net.DialTimeout("tcp", address, answerWithin)
+	conn, err := net.DialTimeout("tcp", address, check.AnswerWithin)
 	if err != nil {
 		return 0, err
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(answerWithin)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(check.AnswerWithin)); err != nil {
 		return 0, err
 	}
 	if method == "GET" || method == "HEAD" || method == "CONNECT" {

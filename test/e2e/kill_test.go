@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"checkout/test/check"
 	"checkout/test/stack"
 )
 
@@ -19,7 +20,7 @@ func TestKillOfOrderUnderLoad(t *testing.T) {
 		t.Run(fmt.Sprintf("%dx%d", machines, machines), func(t *testing.T) {
 			t.Parallel()
 			s := start(t, stack.Config{Machines: machines})
-			l, dice := s.open(0.5), chance(t, 1000)
+			l, dice := s.openShop(0.5), chance(t, 1000)
 			caught, kills := map[string]int{}, 0
 			for ; kills < 5 || machines == 1 && (caught["RUNNING"] < 5 || caught["REFUNDING"] < 1); kills++ {
 				if kills == 40 {
@@ -40,8 +41,8 @@ func TestKillOfOrderUnderLoad(t *testing.T) {
 			l.serve(20)
 			sn := l.closeAndCheck()
 			t.Logf("%d kills; caught %v", kills, caught)
-			if len(sn.orders) < 50 {
-				t.Errorf("only %d orders: that is no load", len(sn.orders))
+			if len(sn.Orders) < 50 {
+				t.Errorf("only %d orders: that is no load", len(sn.Orders))
 			}
 		})
 	}
@@ -51,8 +52,8 @@ func TestKillOfOrderUnderLoad(t *testing.T) {
 func (s *system) admitted(route string, machine, machines int) {
 	s.t.Helper()
 	want := fmt.Sprintf("%d/%d", machine, machines)
-	s.eventually(decidedWithin, "the gateway takes machine "+want+" back", func() error {
-		if a := s.call("GET", "/"+route+"/ping"); field(a, "machine") != want {
+	s.eventually(check.DecidedWithin, "the gateway takes machine "+want+" back", func() error {
+		if a := s.Call("GET", "/"+route+"/ping"); a.Field("machine") != want {
 			return fmt.Errorf("%v", a)
 		}
 		return nil
@@ -80,7 +81,7 @@ func (l *load) count(states map[string]int) {
 func TestEveryPartDies(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{Machines: 2})
-	l, dice := s.open(0.3), chance(t, 1000)
+	l, dice := s.openShop(0.3), chance(t, 1000)
 	var killed, paused []string
 	for _, name := range s.Names() {
 		if name != "nginx" && !strings.HasPrefix(name, "order-") {

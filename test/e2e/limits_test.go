@@ -8,17 +8,19 @@ import (
 	"testing"
 	"time"
 
+	"checkout/test/check"
 	"checkout/test/stack"
+	"checkout/test/tap"
 )
 
 // TestMistake13NothingLeaks: every refused checkout leaked a socket, and every paid one left five keys for ever.
 func TestMistake13NothingLeaks(t *testing.T) {
 	t.Parallel()
-	s, put := start(t, stack.Config{}), newGoods()
+	s, put := start(t, stack.Config{}), check.NewGoods()
 	item, poor, rich := s.newItem(5, 60), s.newUser(4), s.newUser(1_000_000)
-	put.stock[item], put.credit[poor], put.credit[rich] = 60, 4, 1_000_000
+	put.Stock[item], put.Credit[poor], put.Credit[rich] = 60, 4, 1_000_000
 	scarce := s.newItem(5, 1)
-	put.stock[scarce] = 1
+	put.Stock[scarce] = 1
 
 	refuse := func(n int) {
 		s.many(n, 8, func(i int) {
@@ -27,7 +29,7 @@ func TestMistake13NothingLeaks(t *testing.T) {
 			if i%2 == 1 {
 				order, want = s.newOrder(rich, scarce, scarce), "409 insufficient-stock"
 			}
-			if a := s.checkout(order); kind(a) != want {
+			if a := s.Checkout(order); kind(a) != want {
 				t.Errorf("a checkout was answered %v", a)
 			}
 		})
@@ -44,7 +46,7 @@ func TestMistake13NothingLeaks(t *testing.T) {
 	const paid = 50
 	before := s.keys()
 	s.many(paid, 8, func(int) {
-		if a := s.checkout(s.newOrder(rich, item)); !a.ok() {
+		if a := s.Checkout(s.newOrder(rich, item)); !a.OK() {
 			t.Errorf("a checkout was answered %v", a)
 		}
 	})
@@ -55,11 +57,11 @@ func TestMistake13NothingLeaks(t *testing.T) {
 			t.Errorf("%s had %d keys, and %d after %d paid orders", service, before[service], has, paid)
 		}
 	}
-	for key, r := range sn.records {
+	for key, r := range sn.Records {
 		service := map[string]string{"{s0}": "stock", "{p0}": "payment"}[key[:4]]
 		ends := s.shards[service][0].PExpireTime(context.Background(), key).Val()
 		// 30 s from begin to the deadline, and 60 s more.
-		if left := time.Until(time.UnixMilli(int64(ends / time.Millisecond))); r.forever || left > 90*time.Second {
+		if left := time.Until(time.UnixMilli(int64(ends / time.Millisecond))); r.Forever || left > 90*time.Second {
 			t.Errorf("%s ends in %v", key, left)
 		}
 	}
@@ -98,7 +100,7 @@ func (s *system) keys() map[string]int64 {
 // take and to begin, and never to commit, to abort, to release or to give back.
 func TestMistake16AFullRedisGivesBack(t *testing.T) {
 	t.Parallel()
-	s, put := startTapped(t), newGoods()
+	s, put := startTapped(t), check.NewGoods()
 	for _, at := range []step{
 		{"order", 0, "commit"}, {"order", 0, "refuse"}, {"order", 0, "abort"}, {"stock", 0, "release"}, {"stock", 1, "release"}, {"payment", 0, "release"},
 		{"order", 0, "close"}, {"stock", 0, "refund"}, {"stock", 1, "refund"}, {"payment", 0, "refund"}, {"order", 0, "cancelled"},
@@ -109,11 +111,11 @@ func TestMistake16AFullRedisGivesBack(t *testing.T) {
 					continue
 				}
 				c := s.prepare(put, sa, st)
-				trap := s.taps[st.service][st.shard].set(st.script, c.about, before)
+				trap := s.taps[st.service][st.shard].set(st.script, c.about, tap.Before)
 				s.send(c)
 				trap.wait()
 				s.fill("order", "stock", "payment")
-				trap.pass()
+				trap.Pass()
 				s.ends(put, c, "all full at "+st.String())
 				s.empty()
 			}
@@ -128,21 +130,21 @@ func TestMistake16AFullRedisGivesBack(t *testing.T) {
 		t.Errorf("with stock full: %v", a)
 	}
 	s.settle()
-	s.check(put, c.history)
+	s.check(put, c.History)
 
 	// With everything full none begins.
 	s.fill("order", "payment")
-	if a := s.checkoutOf(c.history); a.ok() || a.flaw() != "" {
-		t.Errorf("with all full: %v %s", a, a.flaw())
+	if a := c.History.Checkout(s.Client); a.OK() || a.Flaw() != "" {
+		t.Errorf("with all full: %v %s", a, a.Flaw())
 	}
 	s.settle()
-	s.check(put, c.history)
+	s.check(put, c.History)
 	s.empty()
-	if a := s.checkoutOf(c.history); !a.ok() {
+	if a := c.History.Checkout(s.Client); !a.OK() {
 		t.Errorf("with room again: %v", a)
 	}
 	s.settle()
-	s.check(put, c.history)
+	s.check(put, c.History)
 }
 
 // fill lets the Redises of services believe that their memory is full.

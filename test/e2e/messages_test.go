@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -9,6 +8,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"checkout/test/check"
+	"checkout/test/tap"
 )
 
 // TestMistake08NothingIsSentTwiceByTheLibrary: a client library's own retry took stock twice. Here the reply to each write that must
@@ -28,18 +30,18 @@ func TestMistake08NothingIsSentTwiceByTheLibrary(t *testing.T) {
 		{"payment", "pay", user, "/payment/pay/" + user + "/7", func() int64 { return s.credit(user) }, -7},
 		{"payment", "add_funds", user, "/payment/add_funds/" + user + "/7", func() int64 { return s.credit(user) }, 7},
 		{"order", "add_item", order, "/orders/addItem/" + order + "/" + item + "/2", func() int64 { return s.total(order) }, 10},
-		{"order", "create", "", "/orders/create/" + user, func() int64 { return int64(len(s.snapshot().orders)) }, 1},
+		{"order", "create", "", "/orders/create/" + user, func() int64 { return int64(len(s.snapshot().Orders)) }, 1},
 	} {
 		had := w.has()
-		trap := s.taps[w.service][0].setMany(9, w.script, w.about, after)
-		trap.dropOnce()
-		if a := s.call("POST", w.path); a.status != http.StatusServiceUnavailable || a.flaw() != "" {
-			t.Errorf("%s: %v %s", w.path, a, a.flaw())
+		trap := s.taps[w.service][0].setMany(9, w.script, w.about, tap.After)
+		trap.DropOnce()
+		if a := s.Call("POST", w.path); a.Status != http.StatusServiceUnavailable || a.Flaw() != "" {
+			t.Errorf("%s: %v %s", w.path, a, a.Flaw())
 		}
-		if n := trap.calls(); n != 1 {
+		if n := trap.Calls(); n != 1 {
 			t.Errorf("%s was sent %d times", w.script, n)
 		}
-		trap.never()
+		trap.Never()
 		s.ready()
 		if got := w.has() - had; got != w.change {
 			t.Errorf("%s: %+d, want %+d", w.path, got, w.change)
@@ -47,12 +49,12 @@ func TestMistake08NothingIsSentTwiceByTheLibrary(t *testing.T) {
 	}
 
 	// What is safe to repeat is repeated, by the coordinator, and takes once.
-	put := newGoods()
+	put := check.NewGoods()
 	c := s.prepare(put, sagaOf(t, "paid"), step{"stock", 0, "reserve"})
-	trap := s.taps["stock"][0].set("reserve", c.about, after)
-	trap.drop()
+	trap := s.taps["stock"][0].set("reserve", c.about, tap.After)
+	trap.Drop()
 	s.send(c)
-	if a := <-c.asked; !a.ok() || trap.calls() != 1 {
+	if a := <-c.asked; !a.OK() || trap.Calls() != 1 {
 		t.Errorf("the reply of a reserve was lost: %v", a)
 	}
 	if err := s.holds("stock", 0, c.first, 3); err != nil {
@@ -69,12 +71,12 @@ func (s *system) total(order string) int64 {
 // Redis twice, and one reserve reaches the internal door twenty times at the same moment.
 func TestMistake09DuplicatesAreAnsweredAtOnce(t *testing.T) {
 	t.Parallel()
-	s, put := startTapped(t), newGoods()
+	s, put := startTapped(t), check.NewGoods()
 	s.atEveryStep(put, "sent twice", func(trap *trap) {
-		if _, err := trap.replay(); err != nil {
+		if _, err := trap.Replay(); err != nil {
 			t.Error(err)
 		}
-		trap.pass()
+		trap.Pass()
 	})
 
 	user := s.newUser(10)
@@ -83,14 +85,14 @@ func TestMistake09DuplicatesAreAnsweredAtOnce(t *testing.T) {
 	for range 20 {
 		asking.Go(func() {
 			began := time.Now()
-			response, err := s.client.Post(s.InternalURLs("payment")[0]+"/internal/reserve", "application/json", strings.NewReader(message))
+			response, err := s.HTTP.Post(s.InternalURLs("payment")[0]+"/internal/reserve", "application/json", strings.NewReader(message))
 			if err != nil {
 				t.Error(err)
 				return
 			}
 			defer response.Body.Close()
 			var outcomes []struct{ Code int }
-			if err := json.NewDecoder(response.Body).Decode(&outcomes); err != nil || len(outcomes) != 1 || outcomes[0].Code != reserved {
+			if err := json.NewDecoder(response.Body).Decode(&outcomes); err != nil || len(outcomes) != 1 || outcomes[0].Code != check.Reserved {
 				t.Errorf("a duplicate was answered %v, %v", outcomes, err)
 			}
 			if took := time.Since(began); took > quickly {
@@ -101,27 +103,5 @@ func TestMistake09DuplicatesAreAnsweredAtOnce(t *testing.T) {
 	asking.Wait()
 	if err := s.holds("payment", 0, user, 7); err != nil {
 		t.Error(err)
-	}
-}
-
-// TestTheTapSeesWholeMessages feeds the reader of Redis' protocol every kind of value, in one piece after the other.
-func TestTheTapSeesWholeMessages(t *testing.T) {
-	for _, message := range []string{
-		"+OK\r\n", "-ERR no\r\n", ":12\r\n", "$-1\r\n", "$0\r\n\r\n", "$5\r\na\r\nbc\r\n", "*-1\r\n", "*0\r\n", "_\r\n", "#t\r\n", ",1.5\r\n", "(12\r\n",
-		"=7\r\ntxt:abc\r\n", "*2\r\n$1\r\na\r\n*1\r\n:1\r\n", "%1\r\n+k\r\n*2\r\n:1\r\n:2\r\n", "~1\r\n:1\r\n", ">2\r\n+a\r\n+b\r\n",
-	} {
-		r := newReader(message + "+next\r\n")
-		raw, _, err := readRESP(r)
-		if err != nil || !bytes.Equal(raw, []byte(message)) {
-			t.Errorf("%q: read %q, %v", message, raw, err)
-		}
-		if next, texts, err := readRESP(r); err != nil || string(next) != "+next\r\n" || texts[0] != "next" {
-			t.Errorf("after %q: %q, %v", message, next, err)
-		}
-	}
-	for _, message := range []string{"", "x\r\n", "$5\r\nabc", "*2\r\n:1\r\n", "$x\r\n"} {
-		if raw, _, err := readRESP(newReader(message)); err == nil {
-			t.Errorf("%q was read as %q", message, raw)
-		}
 	}
 }

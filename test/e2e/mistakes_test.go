@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"checkout/test/check"
+	"checkout/test/tap"
 )
 
 // The mistakes of the predecessor, as design and issue number them. Each was reproduced there; each has a test here that would have
@@ -43,9 +46,9 @@ func sagaOf(t testing.TB, name string) saga {
 func (s *tapped) send(c *stepCase) {
 	go func() {
 		if c.cancel {
-			c.asked <- s.cancelOf(c.history)
+			c.asked <- c.History.Cancel(s.Client)
 		} else {
-			c.asked <- s.checkoutOf(c.history)
+			c.asked <- c.History.Checkout(s.Client)
 		}
 	}()
 }
@@ -56,74 +59,74 @@ func (sa saga) undisturbed() string {
 }
 
 // ends checks the answer and the end of a saga that should not have been disturbed.
-func (s *tapped) ends(put goods, c *stepCase, where string) {
+func (s *tapped) ends(put check.Goods, c *stepCase, where string) {
 	s.t.Helper()
 	if a := <-c.asked; kind(a) != c.undisturbed() {
 		s.t.Errorf("%s, %s: %v, want %s", c.name, where, a, c.undisturbed())
 	}
 	s.settle()
-	if state := s.check(put, c.history).orders[c.order].state; state != c.after {
+	if state := s.check(put, c.History).Orders[c.Order].State; state != c.after {
 		s.t.Errorf("%s, %s: the order is %s, want %s", c.name, where, state, c.after)
 	}
 }
 
 // kind is an answer's status, and its problem if it is one.
-func kind(a answer) string { return strings.TrimSpace(fmt.Sprint(a.status, " ", a.problem())) }
+func kind(a check.Answer) string { return strings.TrimSpace(fmt.Sprint(a.Status, " ", a.Problem())) }
 
 // TestMistake02OrderDatabaseFailsAtTheDecision: that left a charged, unpaid, locked order. Here the order's Redis is killed when the
 // commit reaches it, and when it is done and its reply is on the way. Either way the commit is repeated, and the client learns that
 // the order is paid; and if Redis stays away for longer than a client waits, the order is decided once it is back, and not locked.
 func TestMistake02OrderDatabaseFailsAtTheDecision(t *testing.T) {
 	t.Parallel()
-	s, put := startTapped(t), newGoods()
-	for _, at := range []where{before, after} {
+	s, put := startTapped(t), check.NewGoods()
+	for _, at := range []tap.Where{tap.Before, tap.After} {
 		c := s.prepare(put, sagaOf(t, "paid"), step{"order", 0, "commit"})
 		trap := s.taps["order"][0].set("commit", c.about, at)
 		s.send(c)
 		trap.wait()
 		s.must(s.Kill("redis-order-0"))
-		trap.drop()
+		trap.Drop()
 		s.begin("redis-order-0")
 		s.ends(put, c, fmt.Sprintf("Redis killed at the commit (%d)", at))
 		s.ready()
 	}
 
 	c := s.prepare(put, sagaOf(t, "paid"), step{"order", 0, "commit"})
-	trap := s.taps["order"][0].set("commit", c.about, before)
+	trap := s.taps["order"][0].set("commit", c.about, tap.Before)
 	s.send(c)
 	trap.wait()
 	s.must(s.Kill("redis-order-0"))
-	trap.drop()
-	if a := <-c.asked; !a.unknown() || a.flaw() != "" {
-		t.Errorf("with the order's Redis away: %v %s", a, a.flaw())
+	trap.Drop()
+	if a := <-c.asked; !a.Unknown() || a.Flaw() != "" {
+		t.Errorf("with the order's Redis away: %v %s", a, a.Flaw())
 	}
 	s.begin("redis-order-0")
 	s.ready()
 	s.settle()
-	s.check(put, c.history)
-	if a := s.checkoutOf(c.history); !a.ok() {
+	s.check(put, c.History)
+	if a := c.History.Checkout(s.Client); !a.OK() {
 		t.Errorf("the order is locked: %v", a)
 	}
 	s.settle()
-	s.check(put, c.history)
+	s.check(put, c.History)
 }
 
 // TestMistake03StockDiesBetweenTwoItems: that kept what it had taken. Here stock, or the Redis of the second item, is killed when the
 // first item is taken and the second is not; the step is repeated, and each item is taken once, or none.
 func TestMistake03StockDiesBetweenTwoItems(t *testing.T) {
 	t.Parallel()
-	s, put := startTapped(t), newGoods()
+	s, put := startTapped(t), check.NewGoods()
 	for _, victim := range []string{"stock-1", "redis-stock-1"} {
 		for _, name := range []string{"paid", "no stock"} {
 			c := s.prepare(put, sagaOf(t, name), step{"stock", 1, "reserve"})
-			trap := s.taps["stock"][1].set("reserve", c.about, before)
+			trap := s.taps["stock"][1].set("reserve", c.about, tap.Before)
 			s.send(c)
 			trap.wait()
-			s.eventually(decidedWithin, "the first item is taken", func() error {
+			s.eventually(check.DecidedWithin, "the first item is taken", func() error {
 				return s.holds("stock", 0, c.first, 3)
 			})
 			s.must(s.Kill(victim))
-			trap.drop()
+			trap.Drop()
 			s.begin(victim)
 			s.ends(put, c, victim+" killed between two items")
 			s.ready()
@@ -145,22 +148,22 @@ func (s *system) holds(service string, shard int, id string, n int64) error {
 // participant, and the first three closes, are lost.
 func TestMistake04CompensationsAreRepeated(t *testing.T) {
 	t.Parallel()
-	s, put := startTapped(t), newGoods()
+	s, put := startTapped(t), check.NewGoods()
 	const lost = 3
-	for _, at := range []where{before, after} {
+	for _, at := range []tap.Where{tap.Before, tap.After} {
 		c := s.prepare(put, sagaOf(t, "no stock"), step{"order", 0, "abort"})
 		var traps []*trap
 		for _, st := range []step{{"stock", 0, "release"}, {"stock", 1, "release"}, {"payment", 0, "release"}, {"order", 0, "close"}} {
 			traps = append(traps, s.taps[st.service][st.shard].setMany(lost, st.script, c.abouts[fmt.Sprint(st.service, " ", st.shard)], at))
 		}
 		for _, trap := range traps {
-			trap.drop()
+			trap.Drop()
 		}
 		s.send(c)
 		s.ends(put, c, "compensations lost")
 		for _, trap := range traps {
-			if trap.calls() != lost {
-				t.Errorf("%s was lost %d times, and so not repeated", trap.script, trap.calls())
+			if trap.Calls() != lost {
+				t.Errorf("%s was lost %d times, and so not repeated", trap.Script, trap.Calls())
 			}
 		}
 	}
@@ -170,25 +173,25 @@ func TestMistake04CompensationsAreRepeated(t *testing.T) {
 // forget all scripts, at every step of every saga.
 func TestMistake05ScriptsAreLoadedAgain(t *testing.T) {
 	t.Parallel()
-	s, put := startTapped(t), newGoods()
+	s, put := startTapped(t), check.NewGoods()
 	s.atEveryStep(put, "without scripts", func(trap *trap) {
 		for _, shards := range s.shards {
 			for _, shard := range shards {
 				s.must(shard.ScriptFlush(context.Background()).Err())
 			}
 		}
-		trap.pass()
+		trap.Pass()
 	})
 }
 
 // atEveryStep catches the call of every step of every saga, before it is done, and has something happen then that the client should
 // not notice.
-func (s *tapped) atEveryStep(put goods, what string, happen func(*trap)) {
+func (s *tapped) atEveryStep(put check.Goods, what string, happen func(*trap)) {
 	s.t.Helper()
 	for _, sa := range sagas {
 		for _, st := range sa.steps {
 			c := s.prepare(put, sa, st)
-			trap := s.taps[st.service][st.shard].set(st.script, c.about, before)
+			trap := s.taps[st.service][st.shard].set(st.script, c.about, tap.Before)
 			s.send(c)
 			trap.wait()
 			happen(trap)
@@ -202,20 +205,20 @@ func (s *tapped) atEveryStep(put goods, what string, happen func(*trap)) {
 // released.
 func TestMistake06AbortingIsNotRolledBack(t *testing.T) {
 	t.Parallel()
-	s, put := startTapped(t), newGoods()
+	s, put := startTapped(t), check.NewGoods()
 	c := s.prepare(put, sagaOf(t, "no stock"), step{"stock", 0, "release"})
-	release := s.taps["stock"][0].setMany(100, "release", c.about, before)
+	release := s.taps["stock"][0].setMany(100, "release", c.about, tap.Before)
 	s.send(c)
 	release.wait()
 	s.must(s.Kill("order-1"))
 	s.begin("order-1")
-	if a := <-c.asked; !a.unknown() {
+	if a := <-c.asked; !a.Unknown() {
 		t.Errorf("the first client: %v", a)
 	}
 	s.ready()
 	s.send(c)
-	s.eventually(decidedWithin, "the second coordinator releases", func() error {
-		if n := release.calls(); n < 3 {
+	s.eventually(check.DecidedWithin, "the second coordinator releases", func() error {
+		if n := release.Calls(); n < 3 {
 			return fmt.Errorf("%d calls", n)
 		}
 		return nil
@@ -228,7 +231,7 @@ func TestMistake06AbortingIsNotRolledBack(t *testing.T) {
 	if err := s.holds("stock", 0, c.first, 3); err != nil {
 		t.Error(err)
 	}
-	release.never()
+	release.Never()
 	s.ends(put, c, "ABORTING")
 }
 
@@ -236,25 +239,25 @@ func TestMistake06AbortingIsNotRolledBack(t *testing.T) {
 // its way until the coordinator has given up and closed the attempt; when it arrives, it takes nothing.
 func TestMistake07ALateChargeMeetsItsTombstone(t *testing.T) {
 	t.Parallel()
-	s, put := startTapped(t), newGoods()
+	s, put := startTapped(t), check.NewGoods()
 	c := s.prepare(put, sagaOf(t, "paid"), step{"payment", 0, "reserve"})
-	reserve := s.taps["payment"][0].setMany(1000, "reserve", c.about, before)
+	reserve := s.taps["payment"][0].setMany(1000, "reserve", c.about, tap.Before)
 	s.send(c)
 	reserve.wait()
 	if a := <-c.asked; kind(a) != "409 attempt-closed" {
 		t.Errorf("the checkout: %v", a)
 	}
-	reply, err := reserve.replay()
+	reply, err := reserve.Replay()
 	s.must(err)
 	if reply[0] != "3" {
 		t.Errorf("the late charge was answered %v, want 3 (RELEASED)", reply)
 	}
-	reserve.never()
+	reserve.Never()
 	s.settle()
-	s.check(put, c.history)
-	if a := s.checkoutOf(c.history); !a.ok() {
+	s.check(put, c.History)
+	if a := c.History.Checkout(s.Client); !a.OK() {
 		t.Errorf("a new checkout: %v", a)
 	}
 	s.settle()
-	s.check(put, c.history)
+	s.check(put, c.History)
 }

@@ -6,7 +6,9 @@ import (
 	"sync"
 	"testing"
 
+	"checkout/test/check"
 	"checkout/test/stack"
+	"checkout/test/tap"
 )
 
 // TestMistake10TwoProcessesOfOneMachineID: they handed out the same ids, and orders were paid that were never charged. Here two
@@ -15,12 +17,12 @@ func TestMistake10TwoProcessesOfOneMachineID(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{Machines: 2, Shards: 1, Env: map[string][]string{"": {"MACHINE_ID=1/1"}}})
 	const each = 100
-	put := newGoods()
+	put := check.NewGoods()
 	var mu sync.Mutex
 	owner := map[string]string{} // what each id was made for
 	create := func(service string, i int, path, name string) string {
-		a := s.call("POST", s.PublicURLs(service)[i%2]+path)
-		id := field(a, name)
+		a := s.Call("POST", s.PublicURLs(service)[i%2]+path)
+		id := a.Field(name)
 		mu.Lock()
 		defer mu.Unlock()
 		if other, taken := owner[id]; taken || id == "" {
@@ -29,7 +31,7 @@ func TestMistake10TwoProcessesOfOneMachineID(t *testing.T) {
 		owner[id] = fmt.Sprint(service, " ", i)
 		return id
 	}
-	tales := make([]*history, each)
+	tales := make([]*check.History, each)
 	s.many(each, 16, func(i int) {
 		item := create("stock", i, fmt.Sprintf("/item/create/%d", 1+i), "item_id")
 		user := create("payment", i, "/create_user", "user_id")
@@ -37,13 +39,13 @@ func TestMistake10TwoProcessesOfOneMachineID(t *testing.T) {
 		s.post("/payment/add_funds/%s/%d", user, 1+i)
 		order := create("order", i, "/create/"+user, "order_id")
 		s.post("/orders/addItem/%s/%s", order, item)
-		tales[i] = &history{order: order, user: user}
+		tales[i] = &check.History{Order: order, User: user}
 		mu.Lock()
 		defer mu.Unlock()
-		put.stock[item], put.credit[user] = 1, int64(1+i)
+		put.Stock[item], put.Credit[user] = 1, int64(1+i)
 	})
 	s.many(each, 16, func(i int) {
-		if a := s.checkoutOf(tales[i]); !a.ok() {
+		if a := tales[i].Checkout(s.Client); !a.OK() {
 			t.Errorf("checkout: %v", a)
 		}
 	})
@@ -55,7 +57,7 @@ func TestMistake10TwoProcessesOfOneMachineID(t *testing.T) {
 // 200 with the database down.
 func TestMistake11CartsAreFrozen(t *testing.T) {
 	t.Parallel()
-	s, put := startTapped(t), newGoods()
+	s, put := startTapped(t), check.NewGoods()
 	c := s.prepare(put, sagaOf(t, "paid"), step{"payment", 0, "reserve"})
 	edits := func(order string) []string {
 		return []string{
@@ -71,18 +73,18 @@ func TestMistake11CartsAreFrozen(t *testing.T) {
 			s.problem(status, name, method, path)
 		}
 	}
-	trap := s.taps["payment"][0].set("reserve", c.about, before)
+	trap := s.taps["payment"][0].set("reserve", c.about, tap.Before)
 	s.send(c)
 	trap.wait()
-	refused(c.order, 409, "order-not-open")
-	trap.pass()
+	refused(c.Order, 409, "order-not-open")
+	trap.Pass()
 	s.ends(put, c, "edited while it was checked out")
-	refused(c.order, 409, "order-not-open")
+	refused(c.Order, 409, "order-not-open")
 	refused("01890000-0000-7000-8000-000000000000", 404, "order-not-found")
-	open := s.newOrder(c.user, c.first)
+	open := s.newOrder(c.User, c.first)
 	s.must(s.Kill("redis-order-0"))
 	refused(open, 503, "unavailable")
-	refused(c.order, 503, "unavailable")
+	refused(c.Order, 503, "unavailable")
 	s.begin("redis-order-0")
 	s.ready()
 	if total := s.total(open); total != 2 {
@@ -118,8 +120,8 @@ func TestMistake12StatusesAreMeant(t *testing.T) {
 		s.problem(400, "invalid-number", "POST", "/orders/addItem/"+order+"/"+item+"/"+number)
 		s.problem(400, "invalid-number", "POST", "/orders/batch_init/"+number+"/1/1/1")
 	}
-	put := newGoods()
-	put.credit[user], put.stock[item] = 100, 10
+	put := check.NewGoods()
+	put.Credit[user], put.Stock[item] = 100, 10
 	s.check(put)
 }
 
@@ -137,13 +139,13 @@ func TestMistake14NoBackDoors(t *testing.T) {
 			"/metrics", "/debug/vars", "/debug/pprof/", "/env", "/config", "/readyz", "/healthz",
 		} {
 			for _, method := range []string{"GET", "POST", "PUT", "DELETE", "PATCH"} {
-				if a := s.call(method, prefix+path); a.status != 404 && a.status != 405 || a.flaw() != "" {
-					t.Errorf("%s %s%s: %v %s", method, prefix, path, a, a.flaw())
+				if a := s.Call(method, prefix+path); a.Status != 404 && a.Status != 405 || a.Flaw() != "" {
+					t.Errorf("%s %s%s: %v %s", method, prefix, path, a, a.Flaw())
 				}
 			}
 		}
 	}
-	if after := s.snapshot(); fmt.Sprint(after.credit, after.stock, after.orders) != fmt.Sprint(before.credit, before.stock, before.orders) {
+	if after := s.snapshot(); fmt.Sprint(after.Credit, after.Stock, after.Orders) != fmt.Sprint(before.Credit, before.Stock, before.Orders) {
 		t.Errorf("the data has changed from %v to %v", before, after)
 	}
 }
@@ -152,9 +154,9 @@ func TestMistake14NoBackDoors(t *testing.T) {
 // unpaid order, each time it was called.
 func TestMistake15NothingIsMadeOfNothing(t *testing.T) {
 	t.Parallel()
-	s, put := start(t, stack.Config{}), newGoods()
+	s, put := start(t, stack.Config{}), check.NewGoods()
 	user, item := s.newUser(100), s.newItem(5, 10)
-	put.credit[user], put.stock[item] = 100, 10
+	put.Credit[user], put.Stock[item] = 100, 10
 	order := s.newOrder(user, item)
 	for _, n := range []string{"-1", "-100", "-9223372036854775808", "0"} {
 		for _, path := range []string{
@@ -175,13 +177,13 @@ func TestMistake15NothingIsMadeOfNothing(t *testing.T) {
 	if credit := s.credit(user); credit != 100 {
 		t.Errorf("the user has %d", credit)
 	}
-	h := &history{order: order, user: user}
-	s.checkoutOf(h)
+	h := &check.History{Order: order, User: user}
+	h.Checkout(s.Client)
 	other := s.newUser(1)
-	put.credit[other] = 1
+	put.Credit[other] = 1
 	s.problem(409, "nothing-paid", "POST", "/payment/cancel/"+other+"/"+order) // paid, and not by this user
 	for range 3 {
-		if a := s.cancelOf(h); !a.ok() {
+		if a := h.Cancel(s.Client); !a.OK() {
 			t.Errorf("cancel: %v", a)
 		}
 	}

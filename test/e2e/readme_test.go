@@ -32,7 +32,7 @@ func TestREADME(t *testing.T) {
 		t.Fatalf("%d of the %d curl lines of the section are in blocks to be run", lines, strings.Count(section, "curl "))
 	}
 	s := start(t, stack.Config{})
-	script = strings.ReplaceAll(script, "localhost:8000", strings.TrimPrefix(s.Gateway(), "http://"))
+	script = strings.ReplaceAll(script, "localhost:8000", strings.TrimPrefix(s.Stack.Gateway(), "http://"))
 	script = strings.ReplaceAll(script, "\ncurl ", "\necho; curl ")
 	cmd := exec.CommandContext(t.Context(), "bash", "-c", script)
 	out, err := cmd.CombinedOutput()

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"checkout/test/check"
 	"checkout/test/stack"
 )
 
@@ -32,14 +33,14 @@ func TestStartWithoutRedis(t *testing.T) {
 		s.begin(service + "-1")
 	}
 	for _, service := range stack.Services() {
-		s.eventually(decidedWithin, service+" says that its shard is missing", func() error {
+		s.eventually(check.DecidedWithin, service+" says that its shard is missing", func() error {
 			status, missing, err := s.readiness(service)
 			if err == nil && (status != http.StatusServiceUnavailable || !slices.Contains(missing, "shard 0")) {
 				err = fmt.Errorf("%d, missing %q", status, missing)
 			}
 			return err
 		})
-		if a := s.call("GET", s.InternalURLs(service)[0]+"/healthz"); !a.ok() {
+		if a := s.Call("GET", s.InternalURLs(service)[0]+"/healthz"); !a.OK() {
 			t.Errorf("%s is alive, and /healthz says %v", service, a)
 		}
 	}
@@ -51,13 +52,13 @@ func TestStartWithoutRedis(t *testing.T) {
 	}
 	for _, request := range requests {
 		method, path, _ := strings.Cut(request, " ")
-		a := s.call(method, path)
-		if flaw := a.flaw(); flaw != "" || a.status != http.StatusServiceUnavailable || a.ended.Sub(a.began) > quickly {
-			t.Errorf("%s: %v after %v: %s", request, a, a.ended.Sub(a.began), flaw)
+		a := s.Call(method, path)
+		if flaw := a.Flaw(); flaw != "" || a.Status != http.StatusServiceUnavailable || a.Ended.Sub(a.Began) > quickly {
+			t.Errorf("%s: %v after %v: %s", request, a, a.Ended.Sub(a.Began), flaw)
 		}
 	}
 	for _, path := range []string{"/orders/ping", "/stock/ping", "/payment/ping"} {
-		if a := s.call("GET", path); !a.ok() || !strings.Contains(a.body, `"up":false`) {
+		if a := s.Call("GET", path); !a.OK() || !strings.Contains(a.Body, `"up":false`) {
 			t.Errorf("%s: %v", path, a)
 		}
 	}
@@ -67,7 +68,7 @@ func TestStartWithoutRedis(t *testing.T) {
 	}
 	began := time.Now()
 	s.eventually(backAgain, "everything works", func() error {
-		if a := s.checkout(order); !a.ok() {
+		if a := s.Checkout(order); !a.OK() {
 			return fmt.Errorf("checkout: %v", a)
 		}
 		return nil
@@ -75,13 +76,13 @@ func TestStartWithoutRedis(t *testing.T) {
 	t.Logf("a checkout worked %v after Redis", time.Since(began).Round(time.Millisecond))
 	s.ready()
 	s.settle()
-	put := newGoods()
-	put.credit[user], put.stock[item] = 100, 10
+	put := check.NewGoods()
+	put.Credit[user], put.Stock[item] = 100, 10
 	s.check(put)
 }
 
 func (s *system) readiness(service string) (status int, missing []string, err error) {
-	response, err := s.client.Get(s.InternalURLs(service)[0] + "/readyz")
+	response, err := s.HTTP.Get(s.InternalURLs(service)[0] + "/readyz")
 	if err != nil {
 		return 0, nil, err
 	}
@@ -100,18 +101,18 @@ func TestAServiceIsAway(t *testing.T) {
 	s := start(t, stack.Config{})
 	user, item := s.newUser(100), s.newItem(5, 10)
 	order := s.newOrder(user, item)
-	put := newGoods()
-	put.credit[user], put.stock[item] = 100, 10
+	put := check.NewGoods()
+	put.Credit[user], put.Stock[item] = 100, 10
 	missed := map[string]string{"order": "payment", "stock": "order", "payment": "order"} // by whom
 	for _, test := range []struct{ service, method, path string }{
 		{"order", "POST", "/orders/create/" + user}, {"stock", "GET", "/stock/find/" + item}, {"payment", "POST", "/payment/create_user"},
 	} {
 		s.must(s.Kill(test.service + "-1"))
-		a := s.call(test.method, test.path)
-		if flaw := a.flaw(); flaw != "" || a.problem() != "unavailable" || a.ended.Sub(a.began) > quickly {
-			t.Errorf("without %s: %v after %v: %s", test.service, a, a.ended.Sub(a.began), flaw)
+		a := s.Call(test.method, test.path)
+		if flaw := a.Flaw(); flaw != "" || a.Problem() != "unavailable" || a.Ended.Sub(a.Began) > quickly {
+			t.Errorf("without %s: %v after %v: %s", test.service, a, a.Ended.Sub(a.Began), flaw)
 		}
-		s.eventually(decidedWithin, missed[test.service]+" misses "+test.service, func() error {
+		s.eventually(check.DecidedWithin, missed[test.service]+" misses "+test.service, func() error {
 			status, missing, err := s.readiness(missed[test.service])
 			if err == nil && (status != http.StatusServiceUnavailable || !strings.Contains(strings.Join(missing, " "), test.service)) {
 				err = fmt.Errorf("%d, missing %q", status, missing)
@@ -119,7 +120,7 @@ func TestAServiceIsAway(t *testing.T) {
 			return err
 		})
 		if test.service != "order" { // a participant is away for too long: nothing is taken, and the client is told so
-			if a := s.checkout(order); a.problem() != "attempt-closed" && !a.unknown() {
+			if a := s.Checkout(order); a.Problem() != "attempt-closed" && !a.Unknown() {
 				t.Errorf("a checkout without %s: %v", test.service, a)
 			}
 		}
@@ -128,7 +129,7 @@ func TestAServiceIsAway(t *testing.T) {
 	}
 	s.settle()
 	s.check(put)
-	if a := s.checkout(order); !a.ok() {
+	if a := s.Checkout(order); !a.OK() {
 		t.Errorf("with all services back: %v", a)
 	}
 }

@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"checkout/test/check"
+	"checkout/test/tap"
 )
 
 // step is one call of a script on one shard: between any two of them the coordinator may die.
@@ -47,14 +50,14 @@ var sagas = []saga{
 
 // stepCase is one order whose coordinator was killed at one step.
 type stepCase struct {
-	*history
+	*check.History
 	saga
 	step          step
 	first, second string            // the items, on shards 0 and 1
 	abouts        map[string]string // what tells the calls for this order from others, by service and shard
 	about         string            // of them, the step's
 	trap          *trap
-	asked         chan answer
+	asked         chan check.Answer
 }
 
 // TestMistake01KilledBetweenSteps: the predecessor's order service, killed between two steps, stranded stock and credit and locked
@@ -70,7 +73,7 @@ func TestMistake01KilledBetweenSteps(t *testing.T) {
 	for _, when := range []string{"lost", "late", "done"} {
 		t.Run(when, func(t *testing.T) {
 			t.Parallel()
-			s, put := startTapped(t), newGoods()
+			s, put := startTapped(t), check.NewGoods()
 			var cases []*stepCase
 			for _, sa := range sagas {
 				for _, st := range sa.steps {
@@ -82,7 +85,7 @@ func TestMistake01KilledBetweenSteps(t *testing.T) {
 				return
 			}
 			for _, c := range cases {
-				reply, err := c.trap.replay()
+				reply, err := c.trap.Replay()
 				s.must(err)
 				t.Logf("%s: %s, late: %v", c.name, c.step, reply)
 			}
@@ -92,25 +95,25 @@ func TestMistake01KilledBetweenSteps(t *testing.T) {
 }
 
 // killAt kills the order service when a saga is at a step.
-func (s *tapped) killAt(put goods, sa saga, st step, when string) *stepCase {
+func (s *tapped) killAt(put check.Goods, sa saga, st step, when string) *stepCase {
 	s.t.Helper()
 	c := s.prepare(put, sa, st)
-	catch := before
+	catch := tap.Before
 	if when == "done" {
-		catch = after
+		catch = tap.After
 	}
 	c.trap = s.taps[st.service][st.shard].set(st.script, c.about, catch)
 	s.send(c)
 	c.trap.wait()
 	s.must(s.Kill("order-1"))
-	c.trap.drop()
+	c.trap.Drop()
 	if when == "late" {
-		if _, err := c.trap.replay(); err != nil {
+		if _, err := c.trap.Replay(); err != nil {
 			s.t.Fatal(err)
 		}
 	}
 	s.begin("order-1")
-	if a := <-c.asked; !a.unknown() {
+	if a := <-c.asked; !a.Unknown() {
 		s.t.Errorf("%s: killed at %s: a client was told %v", sa.name, st, a)
 	}
 	s.ready()
@@ -118,16 +121,16 @@ func (s *tapped) killAt(put goods, sa saga, st step, when string) *stepCase {
 }
 
 // prepare makes a user, two items and an order for one case.
-func (s *tapped) prepare(put goods, sa saga, st step) *stepCase {
+func (s *tapped) prepare(put check.Goods, sa saga, st step) *stepCase {
 	s.t.Helper()
 	user, first, second := s.newUser(sa.credit), s.newItemOn(0, 2, 5), s.newItemOn(1, 1, sa.stock)
-	put.credit[user], put.stock[first], put.stock[second] = sa.credit, 5, sa.stock
-	c := &stepCase{saga: sa, step: st, first: first, second: second, asked: make(chan answer, 1)}
-	c.history = &history{order: s.newOrder(user, first, first, second, second, second), user: user}
-	c.abouts = map[string]string{"order 0": c.order, "payment 0": user, "stock 0": first, "stock 1": second}
+	put.Credit[user], put.Stock[first], put.Stock[second] = sa.credit, 5, sa.stock
+	c := &stepCase{saga: sa, step: st, first: first, second: second, asked: make(chan check.Answer, 1)}
+	c.History = &check.History{Order: s.newOrder(user, first, first, second, second, second), User: user}
+	c.abouts = map[string]string{"order 0": c.Order, "payment 0": user, "stock 0": first, "stock 1": second}
 	c.about = c.abouts[fmt.Sprint(st.service, " ", st.shard)]
 	if sa.cancel {
-		if a := s.checkoutOf(c.history); !a.ok() {
+		if a := c.History.Checkout(s.Client); !a.OK() {
 			s.t.Fatal(a)
 		}
 	}
@@ -135,12 +138,12 @@ func (s *tapped) prepare(put goods, sa saga, st step) *stepCase {
 }
 
 // checkSteps waits for recovery and checks each order's end; done tells whether the step at which it stopped was done.
-func (s *tapped) checkSteps(put goods, cases []*stepCase, done func(*stepCase) bool) {
+func (s *tapped) checkSteps(put check.Goods, cases []*stepCase, done func(*stepCase) bool) {
 	s.t.Helper()
 	s.settle()
-	var tales []*history
+	var tales []*check.History
 	for _, c := range cases {
-		tales = append(tales, c.history)
+		tales = append(tales, c.History)
 	}
 	sn := s.check(put, tales...)
 	for _, c := range cases {
@@ -153,8 +156,8 @@ func (s *tapped) checkSteps(put goods, cases []*stepCase, done func(*stepCase) b
 				break
 			}
 		}
-		if got := sn.orders[c.order].state; got != want {
-			s.t.Errorf("%s: killed at %s: the order is %s, want %s\n%s", c.name, c.step, got, want, c.tale())
+		if got := sn.Orders[c.Order].State; got != want {
+			s.t.Errorf("%s: killed at %s: the order is %s, want %s\n%s", c.name, c.step, got, want, c.Tale())
 		}
 	}
 }
@@ -163,38 +166,38 @@ func (s *tapped) checkSteps(put goods, cases []*stepCase, done func(*stepCase) b
 // learn what became of the order, and that must be true.
 func TestKilledBetweenStepsAndAskedAgain(t *testing.T) {
 	t.Parallel()
-	s, put := startTapped(t), newGoods()
+	s, put := startTapped(t), check.NewGoods()
 	var cases []*stepCase
 	for _, sa := range sagas {
 		for i, st := range sa.steps {
 			c := s.killAt(put, sa, st, []string{"late", "done"}[i%2])
 			cases = append(cases, c)
 			go func() {
-				ask := s.checkoutOf
+				ask := c.Checkout
 				if c.cancel {
-					ask = s.cancelOf
+					ask = c.Cancel
 				}
-				a := ask(c.history)
-				for until := time.Now().Add(decidedWithin); a.unknown() && time.Now().Before(until); a = ask(c.history) {
+				a := ask(s.Client)
+				for until := time.Now().Add(check.DecidedWithin); a.Unknown() && time.Now().Before(until); a = ask(s.Client) {
 					time.Sleep(20 * time.Millisecond) // while no machine is there, the gateway says so at once
 				}
 				c.asked <- a
 			}()
 		}
 	}
-	var answers []answer
+	var answers []check.Answer
 	for _, c := range cases {
 		a := <-c.asked
 		answers = append(answers, a)
-		if !slices.Contains(c.again, strings.TrimSpace(fmt.Sprint(a.status, " ", a.problem()))) {
-			t.Errorf("%s: killed at %s and asked again: %v\n%s", c.name, c.step, a, c.tale())
+		if !slices.Contains(c.again, strings.TrimSpace(fmt.Sprint(a.Status, " ", a.Problem()))) {
+			t.Errorf("%s: killed at %s and asked again: %v\n%s", c.name, c.step, a, c.Tale())
 		}
 	}
-	t.Logf("asked again: %s", tally(answers))
+	t.Logf("asked again: %s", check.Tally(answers))
 	s.settle()
-	var tales []*history
+	var tales []*check.History
 	for _, c := range cases {
-		tales = append(tales, c.history)
+		tales = append(tales, c.History)
 	}
 	s.check(put, tales...)
 }

@@ -6,7 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"checkout/test/check"
 	"checkout/test/stack"
+	"checkout/test/tap"
 )
 
 // TestStopLetsACheckoutFinish stops the only order machine while a checkout is on its way: the client gets the true answer, and the
@@ -16,27 +18,27 @@ func TestStopLetsACheckoutFinish(t *testing.T) {
 	for _, test := range []struct{ service, script string }{{"payment", "reserve"}, {"order", "commit"}} {
 		t.Run(test.service+" "+test.script, func(t *testing.T) {
 			t.Parallel()
-			s, put := startTapped(t), newGoods()
+			s, put := startTapped(t), check.NewGoods()
 			c := s.prepare(put, sagaOf(t, "paid"), step{test.service, 0, test.script})
-			trap := s.taps[test.service][0].set(test.script, c.about, before)
+			trap := s.taps[test.service][0].set(test.script, c.about, tap.Before)
 			s.send(c)
 			trap.wait()
 			s.must(s.Term("order-1"))
-			s.eventually(decidedWithin, "new connections are refused", func() error {
-				if a := s.call("POST", s.PublicURLs("order")[0]+"/create/x"); a.status != 0 {
+			s.eventually(check.DecidedWithin, "new connections are refused", func() error {
+				if a := s.Call("POST", s.PublicURLs("order")[0]+"/create/x"); a.Status != 0 {
 					return fmt.Errorf("%v", a)
 				}
 				return nil
 			})
-			trap.pass()
-			if a := <-c.asked; !a.ok() {
+			trap.Pass()
+			if a := <-c.asked; !a.OK() {
 				t.Errorf("the checkout in flight was answered %v", a)
 			}
 			s.exits("order-1")
 			s.begin("order-1")
 			s.ready()
 			s.settle()
-			s.check(put, c.history)
+			s.check(put, c.History)
 		})
 	}
 }
@@ -44,7 +46,7 @@ func TestStopLetsACheckoutFinish(t *testing.T) {
 // exits waits for the end of a machine that was asked to stop, which must be a good one.
 func (s *system) exits(name string) {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), decidedWithin)
+	ctx, cancel := context.WithTimeout(context.Background(), check.DecidedWithin)
 	defer cancel()
 	if err := s.Wait(ctx, name); err == nil || err.Error() != "exit status 0" {
 		s.t.Errorf("%s ended with: %v\n%s", name, err, s.Tail(name, 10))
@@ -56,7 +58,7 @@ func (s *system) exits(name string) {
 func TestStopUnderLoad(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{Machines: 2})
-	l := s.open(0.3)
+	l := s.openShop(0.3)
 	for _, part := range []struct{ name, route string }{{"order-1", "orders"}, {"stock-1", "stock"}, {"payment-1", "payment"}} {
 		l.serve(30)
 		began := time.Now()
@@ -69,10 +71,10 @@ func TestStopUnderLoad(t *testing.T) {
 	}
 	l.serve(30)
 	l.closeAndCheck()
-	for _, h := range l.tales {
-		for _, a := range h.checkouts {
-			if a.unknown() {
-				t.Errorf("a checkout has lost its answer: %v\n%s", a, h.tale())
+	for _, h := range l.Tales() {
+		for _, a := range h.Checkouts {
+			if a.Unknown() {
+				t.Errorf("a checkout has lost its answer: %v\n%s", a, h.Tale())
 			}
 		}
 	}

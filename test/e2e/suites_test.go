@@ -33,7 +33,7 @@ func TestPython(t *testing.T) {
 			for _, args := range [][]string{{"-m", "unittest", "test_microservices"}, {"consistency.py"}} {
 				cmd := exec.CommandContext(t.Context(), python, args...)
 				cmd.Dir = filepath.Join(root, "test")
-				cmd.Env = append(os.Environ(), "GATEWAY_URL="+s.Gateway(), "PYTHONDONTWRITEBYTECODE=1")
+				cmd.Env = append(os.Environ(), "GATEWAY_URL="+s.Stack.Gateway(), "PYTHONDONTWRITEBYTECODE=1")
 				out, err := cmd.CombinedOutput()
 				if err != nil {
 					t.Errorf("%s: %v\n%s", strings.Join(args, " "), err, out)

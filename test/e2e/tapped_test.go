@@ -1,34 +1,38 @@
 package e2e
 
 import (
-	"crypto/sha1"
-	"encoding/hex"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
+	"checkout/test/check"
 	"checkout/test/stack"
+	"checkout/test/tap"
 )
 
 // tapped is a system whose services reach their Redises through taps.
 type tapped struct {
 	*system
-	taps map[string][]*tap // by service, in shard order
+	taps map[string][]*tapOf // by service, in shard order
 }
 
 // startTapped starts a system of one machine of each service, order and payment with one shard, stock with two, with taps.
 func startTapped(t *testing.T) *tapped {
 	t.Helper()
 	cfg := stack.Config{Machines: 1, Sizes: map[string]stack.Size{"stock": {Machines: 1, Shards: 2}}, Env: map[string][]string{}}
-	scripts := scriptNames(t)
-	taps := map[string][]*tap{}
+	scripts, err := tap.ScriptNames()
+	if err != nil {
+		t.Fatal(err)
+	}
+	taps := map[string][]*tapOf{}
 	for service, shards := range map[string]int{"order": 1, "stock": 2, "payment": 1} {
 		var addrs []string
 		for range shards {
-			tp := newTap(t, scripts)
-			taps[service] = append(taps[service], tp)
-			addrs = append(addrs, tp.l.Addr().String())
+			tp, err := tap.New(scripts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			taps[service] = append(taps[service], &tapOf{tp, t})
+			addrs = append(addrs, tp.Addr())
 		}
 		cfg.Env[service] = []string{"REDIS_ADDRS=" + strings.Join(addrs, ",")}
 	}
@@ -36,39 +40,50 @@ func startTapped(t *testing.T) *tapped {
 	t.Cleanup(func() { // before the parts end, so that none waits for a reply
 		for _, taps := range taps {
 			for _, tp := range taps {
-				tp.close()
+				tp.Close()
 			}
 		}
 	})
 	for service, taps := range taps {
 		for i, tp := range taps {
-			tp.mu.Lock()
-			tp.target = s.RedisAddrs(service)[i]
-			tp.mu.Unlock()
+			tp.Lead(s.RedisAddrs(service)[i])
 		}
 	}
 	s.ready()
 	return s
 }
 
-// scriptNames maps the SHA-1 of every script to its name.
-func scriptNames(t testing.TB) map[string]string {
-	t.Helper()
-	root, err := stack.Root()
+// tapOf is a tap of one test.
+type tapOf struct {
+	*tap.Tap
+	t testing.TB
+}
+
+// trap is a trap of one test.
+type trap struct {
+	*tap.Trap
+	t testing.TB
+}
+
+// set sets a trap for the next call of a script one of whose arguments holds about.
+func (tp *tapOf) set(script, about string, at tap.Where) *trap {
+	tp.t.Helper()
+	return tp.setMany(1, script, about, at)
+}
+
+func (tp *tapOf) setMany(n int, script, about string, at tap.Where) *trap {
+	tp.t.Helper()
+	c, err := tp.Set(n, script, about, at)
 	if err != nil {
-		t.Fatal(err)
+		tp.t.Fatal(err)
 	}
-	names := map[string]string{}
-	for _, pattern := range []string{"*/lua/*.lua", "common/*/lua/*.lua"} {
-		files, _ := filepath.Glob(filepath.Join(root, pattern))
-		for _, file := range files {
-			source, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			sum := sha1.Sum(source)
-			names[hex.EncodeToString(sum[:])] = strings.TrimSuffix(filepath.Base(file), ".lua")
-		}
+	return &trap{c, tp.t}
+}
+
+// wait waits until a call is caught.
+func (c *trap) wait() {
+	c.t.Helper()
+	if err := c.Wait(check.DecidedWithin); err != nil {
+		c.t.Fatal(err)
 	}
-	return names
 }

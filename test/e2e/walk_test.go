@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"checkout/test/check"
 	"checkout/test/stack"
 )
 
@@ -18,7 +19,7 @@ func TestWalk(t *testing.T) {
 	for _, size := range []stack.Size{{Machines: 1, Shards: 1}, {Machines: 2, Shards: 2}, {Machines: 3, Shards: 2}} {
 		t.Run(fmt.Sprintf("%dx%d", size.Machines, size.Shards), func(t *testing.T) {
 			t.Parallel()
-			w := &walk{system: start(t, stack.Config{Machines: size.Machines, Shards: size.Shards}), put: newGoods(), taken: map[string]bool{}}
+			w := &walk{system: start(t, stack.Config{Machines: size.Machines, Shards: size.Shards}), put: check.NewGoods(), taken: map[string]bool{}}
 			w.many(6, 3, func(int) { // often enough to meet every machine and every shard
 				w.cart()
 				w.checkoutAndCancel()
@@ -37,7 +38,7 @@ func TestWalk(t *testing.T) {
 // walk remembers which routes were taken, with a 200.
 type walk struct {
 	*system
-	put   goods
+	put   check.Goods
 	mu    sync.Mutex
 	taken map[string]bool // "POST /orders/create/x"
 }
@@ -60,7 +61,7 @@ func (w *walk) user(credit int64) string {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.put.credit[id] = credit
+	w.put.Credit[id] = credit
 	return id
 }
 
@@ -72,7 +73,7 @@ func (w *walk) item(price, stock int64) string {
 	w.same(w.do("GET", "/stock/find/%s", id), map[string]any{"price": price, "stock": stock})
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.put.stock[id] = stock
+	w.put.Stock[id] = stock
 	return id
 }
 
@@ -153,7 +154,7 @@ func (w *walk) directPayments() {
 	order := w.order(user)
 	w.do("POST", "/payment/pay/%s/5", user)
 	w.mu.Lock()
-	w.put.credit[user] -= 5 // gone for nothing that is recorded
+	w.put.Credit[user] -= 5 // gone for nothing that is recorded
 	w.mu.Unlock()
 	for range 2 {
 		w.do("POST", "/payment/pay/%s/%s/10", user, order)

@@ -1,4 +1,4 @@
-package e2e
+package tap
 
 import (
 	"bufio"
@@ -6,12 +6,11 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 )
 
-// readRESP reads one value of Redis' protocol, version 2 or 3, as it came, and the texts in it where it is a flat list of them, as
+// ReadRESP reads one value of Redis' protocol, version 2 or 3, as it came, and the texts in it where it is a flat list of them, as
 // every command is.
-func readRESP(r *bufio.Reader) (raw []byte, texts []string, err error) {
+func ReadRESP(r *bufio.Reader) (raw []byte, texts []string, err error) {
 	var b bytes.Buffer
 	err = copyRESP(&b, r, &texts)
 	return b.Bytes(), texts, err
@@ -56,5 +55,3 @@ func copyRESP(to *bytes.Buffer, r *bufio.Reader, texts *[]string) error {
 	}
 	return err
 }
-
-func newReader(text string) *bufio.Reader { return bufio.NewReader(strings.NewReader(text)) }

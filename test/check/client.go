@@ -1,0 +1,63 @@
+package check
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// AnswerWithin is longer than any answer may take: the gateway waits 15 s for a first machine and as long for a second.
+const AnswerWithin = 35 * time.Second
+
+// Client sends requests to a gateway.
+type Client struct {
+	Gateway     string // http://host:port
+	HTTP        *http.Client
+	GatewayDies bool // then it is no flaw to get no answer at all
+}
+
+// NewClient returns a client of the gateway at this address.
+func NewClient(gateway string) *Client {
+	return &Client{Gateway: gateway, HTTP: &http.Client{
+		Timeout:       AnswerWithin,
+		Transport:     &http.Transport{MaxIdleConnsPerHost: 2048},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// Call sends one request to the gateway, or to any other address if path is a whole URL.
+func (c *Client) Call(method, path string) Answer {
+	if strings.HasPrefix(path, "/") {
+		path = c.Gateway + path
+	}
+	a := Answer{Began: time.Now(), excused: c.GatewayDies}
+	request, err := http.NewRequest(method, path, nil)
+	if err != nil {
+		a.Err = err
+		return a
+	}
+	response, err := c.HTTP.Do(request)
+	if err != nil {
+		a.Err, a.Ended = err, time.Now()
+		return a
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	a.Ended = time.Now()
+	if a.Err = err; err == nil {
+		a.Status, a.Header, a.Body = response.StatusCode, response.Header, string(body)
+	}
+	return a
+}
+
+// Checkout sends one checkout.
+func (c *Client) Checkout(order string) Answer { return c.Call("POST", "/orders/checkout/"+order) }
+
+// Cancel sends one cancel.
+func (c *Client) Cancel(user, order string) Answer {
+	return c.Call("POST", "/payment/cancel/"+user+"/"+order)
+}
+
+// Close drops the connections that are idle.
+func (c *Client) Close() { c.HTTP.CloseIdleConnections() }

@@ -1,0 +1,9 @@
+// Package check tells whether a system has kept its promises: what lies in its Redises, what must hold of that, and what its clients
+// were told. The Redises are read directly: a service that is wrong about its data must not be its own witness.
+//
+//	client.go, answer.go   requests, and what came back
+//	history.go             what the clients of one order were told, and what of it is a lie
+//	shards.go              eyes on the Redises; waiting until everything is decided
+//	snapshot.go            everything that lies in them
+//	checkers.go            what must hold of it
+package check

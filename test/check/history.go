@@ -1,0 +1,116 @@
+package check
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+)
+
+// History is what the clients of one order were told, in the order of their answers.
+type History struct {
+	Order, User string
+	mu          sync.Mutex
+	Checkouts   []Answer
+	Cancels     []Answer
+}
+
+// Checkout sends a checkout of the order and keeps its answer.
+func (h *History) Checkout(c *Client) Answer { return h.tell(&h.Checkouts, c.Checkout(h.Order)) }
+
+// Cancel sends a cancel of the order and keeps its answer.
+func (h *History) Cancel(c *Client) Answer { return h.tell(&h.Cancels, c.Cancel(h.User, h.Order)) }
+
+func (h *History) tell(list *[]Answer, a Answer) Answer {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	*list = append(*list, a)
+	return a
+}
+
+// Lies compares what clients were told with what is.
+//
+//   - 200 to a checkout: the order is PAID, unless somebody has cancelled it; and was so from then on.
+//   - 4xx: not paid by that attempt. So an order to which only refusals were given, or none but refusals after the last unknown
+//     answer, is not paid. Unless it was sent before the 200 came, a checkout of a paid order is not refused.
+//   - 200 to a cancel: the order is CANCELLED. A refusal of the cancel of an order that was told to be paid is a lie.
+//   - anything else: either, but decided, which the snapshot's own check tells.
+func (h *History) Lies(sn *Snapshot) []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var found []string
+	o, ok := sn.Orders[h.Order]
+	say := func(format string, args ...any) {
+		found = append(found, fmt.Sprintf("order %s, %q: %s\n%s", h.Order, o.State, fmt.Sprintf(format, args...), h.Tale()))
+	}
+	for _, list := range [][]Answer{h.Checkouts, h.Cancels} {
+		for _, a := range list {
+			if flaw := a.Flaw(); flaw != "" {
+				say("%s", flaw)
+			}
+		}
+	}
+	if !ok {
+		say("the order is lost")
+		return found
+	}
+	cancelled := anyOf(h.Cancels, Answer.OK)
+	tried := cancelled || anyOf(h.Cancels, Answer.Unknown)
+	paid := anyOf(h.Checkouts, Answer.OK)
+	switch {
+	case o.State == "CANCELLED" && !tried:
+		say("nobody has cancelled it")
+	case cancelled && o.State != "CANCELLED":
+		say("a cancel was answered 200")
+	case paid && o.State != "PAID" && !(tried && o.State == "CANCELLED"):
+		say("a checkout was answered 200")
+	case o.State != "OPEN" && !h.mayBePaid():
+		say("every checkout that could have paid it was refused")
+	}
+	for _, first := range h.Checkouts {
+		for _, a := range h.Checkouts {
+			if first.OK() && a.Refused() && a.Began.After(first.Ended) && len(h.Cancels) == 0 {
+				say("a checkout of the paid order was refused")
+			}
+		}
+		for _, a := range h.Cancels {
+			if first.OK() && a.Refused() && a.Began.After(first.Ended) {
+				say("a cancel of the paid order was refused")
+			}
+		}
+	}
+	return found
+}
+
+// mayBePaid tells whether an answer leaves open that the order is paid: a 200, or an unknown one after whose end no checkout was
+// begun and refused: that refusal says that the attempt before it is closed. Being shed (429) says nothing of others.
+func (h *History) mayBePaid() bool {
+	return anyOf(h.Checkouts, func(a Answer) bool {
+		return a.OK() || a.Unknown() && !anyOf(h.Checkouts, func(later Answer) bool {
+			return later.Refused() && later.Status != http.StatusTooManyRequests && later.Began.After(a.Ended)
+		})
+	})
+}
+
+// Tale tells the answers, for people.
+func (h *History) Tale() string {
+	var b strings.Builder
+	for _, kind := range []struct {
+		name    string
+		answers []Answer
+	}{{"checkout", h.Checkouts}, {"cancel", h.Cancels}} {
+		for _, a := range kind.answers {
+			fmt.Fprintf(&b, "    %s from %s to %s: %v\n", kind.name, a.Began.Format("05.000"), a.Ended.Format("05.000"), a)
+		}
+	}
+	return b.String()
+}
+
+func anyOf(answers []Answer, is func(Answer) bool) bool {
+	for _, a := range answers {
+		if is(a) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,166 @@
+package check
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Snapshot is everything that lies in all Redises, read one after the other: of use only at a quiet moment.
+type Snapshot struct {
+	Orders      map[string]Order
+	Credit      map[string]int64 // free credit, by user
+	Stock       map[string]int64 // free pieces, by item
+	Direct      map[string]int64 // what a user has paid by hand and not got back, by user
+	Records     map[string]Record
+	Undecided   []string
+	Unconfirmed []string
+	odd         []string // keys of no known kind, and values that cannot be read
+	now         time.Time
+}
+
+// Order is an order's hash.
+type Order struct {
+	State, Attempt, User string
+	Total, Pieces, Kinds int64
+	Lines                map[string]int64 // pieces, by item
+	Worth                int64            // sum of the lines at their prices
+	Deadline             time.Time        // of the attempt
+}
+
+// Record is what an attempt has left on one shard of a participant.
+type Record struct {
+	Attempt string
+	Refund  bool
+	Code    int
+	Taken   map[string]int64 // by user or item
+	Forever bool             // it has no end yet
+}
+
+// Codes of records, as common/participant/lua/reserve.lua documents them.
+const (
+	Reserved = 1
+	Refunded = 5
+)
+
+// Look reads everything.
+func (all Shards) Look(ctx context.Context) (*Snapshot, error) {
+	sn := &Snapshot{
+		Orders: map[string]Order{}, Credit: map[string]int64{}, Stock: map[string]int64{}, Direct: map[string]int64{},
+		Records: map[string]Record{}, now: time.Now(),
+	}
+	for service, shards := range all {
+		for i, shard := range shards {
+			if err := sn.read(ctx, shard, tag(service, i)); err != nil {
+				return nil, fmt.Errorf("shard %d of %s: %w", i, service, err)
+			}
+		}
+	}
+	return sn, nil
+}
+
+func (sn *Snapshot) read(ctx context.Context, shard *redis.Client, tag string) error {
+	var keys []string
+	all := shard.Scan(ctx, 0, "*", 5000).Iterator()
+	for all.Next(ctx) {
+		keys = append(keys, all.Val())
+	}
+	if err := all.Err(); err != nil {
+		return err
+	}
+	pipe := shard.Pipeline()
+	hashes, ends := map[string]*redis.MapStringStringCmd{}, map[string]*redis.DurationCmd{}
+	for _, key := range keys {
+		name, ok := strings.CutPrefix(key, tag)
+		switch {
+		case !ok:
+			sn.odd = append(sn.odd, key)
+		case name == "undecided" || name == "unconfirmed":
+			entries, err := shard.ZRange(ctx, key, 0, -1).Result()
+			if err != nil {
+				return err
+			}
+			if name == "undecided" {
+				sn.Undecided = append(sn.Undecided, entries...)
+			} else {
+				sn.Unconfirmed = append(sn.Unconfirmed, entries...)
+			}
+		case name == "batch":
+		default:
+			hashes[name], ends[name] = pipe.HGetAll(ctx, key), pipe.PTTL(ctx, key)
+		}
+	}
+	if _, err := pipe.Exec(ctx); err != nil && len(hashes) > 0 {
+		return err
+	}
+	for name, hash := range hashes {
+		if len(hash.Val()) > 0 { // else it has ended since
+			sn.add(tag, name, hash.Val(), ends[name].Val() < 0)
+		}
+	}
+	return nil
+}
+
+func (sn *Snapshot) add(tag, name string, fields map[string]string, forever bool) {
+	kind, id, _ := strings.Cut(name, ":")
+	switch kind {
+	case "o":
+		sn.Orders[id] = sn.order(fields)
+	case "u":
+		sn.Credit[id] = sn.number(fields["n"])
+		for field, value := range fields {
+			if strings.HasPrefix(field, "o:") {
+				sn.Direct[id] += max(0, sn.number(value)) // negative: given back
+			}
+		}
+	case "i":
+		sn.Stock[id] = sn.number(fields["n"])
+	case "r":
+		r := Record{Code: int(sn.number(fields["code"])), Taken: map[string]int64{}, Forever: forever}
+		r.Attempt, r.Refund = strings.CutSuffix(id, ":refund")
+		for field, value := range fields {
+			if counter, ok := strings.CutPrefix(field, tag); ok {
+				_, of, _ := strings.Cut(counter, ":")
+				r.Taken[of] = sn.number(value)
+			}
+		}
+		sn.Records[tag+name] = r
+	default:
+		sn.odd = append(sn.odd, tag+name)
+	}
+}
+
+func (sn *Snapshot) order(fields map[string]string) Order {
+	o := Order{
+		State: fields["s"], Attempt: fields["a"], User: fields["u"], Total: sn.number(fields["t"]), Pieces: sn.number(fields["q"]),
+		Kinds: sn.number(fields["k"]), Lines: map[string]int64{},
+	}
+	if fields["dl"] != "" {
+		o.Deadline = time.UnixMilli(sn.number(fields["dl"]))
+	}
+	for field, value := range fields {
+		item, ok := strings.CutPrefix(field, "i:")
+		if !ok {
+			continue
+		}
+		for part := range strings.SplitSeq(value, ",") {
+			quantity, price, _ := strings.Cut(part, "@")
+			q := sn.number(quantity)
+			o.Lines[item] += q
+			o.Worth += q * sn.number(price)
+		}
+	}
+	return o
+}
+
+func (sn *Snapshot) number(text string) int64 {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		sn.odd = append(sn.odd, fmt.Sprintf("number %q", text))
+	}
+	return n
+}
