@@ -1,0 +1,14 @@
+// Command faults breaks a running system in every way that it must bear, and checks that it has kept its promises: `make faults`, and
+// `make soak DURATION=2h` for hours.
+//
+// It starts the real system, real Redis and nginx included, on one or several sizes, and runs scenarios against each. A scenario
+// injects faults from a seed, which is printed: the same seed makes the same choices again. What must hold is told by package check;
+// what does not is a violation, is told at once, and makes the exit status 1. At the end comes a report in Markdown.
+//
+//	main.go, options.go    the program
+//	scenario.go            the scenarios: a file each, and a line in the list
+//	trial.go, system.go    one scenario on one size; the system that it breaks
+//	live.go, report.go     what happens now; what has happened
+//	machine.go             what ran where
+//	mix.go                 customers who do all that customers do, and every kind of fault, round after round
+package main
