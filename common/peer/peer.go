@@ -5,7 +5,6 @@ package peer
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -85,7 +84,7 @@ func (p *Peer) Placement() api.Placement { return *p.placement.Load() }
 func (p *Peer) Call(ctx context.Context, path string, in, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	body, err := json.Marshal(in)
+	body, err := api.Marshal(in)
 	if err != nil {
 		return err
 	}
@@ -117,11 +116,21 @@ func (p *Peer) exchange(request *http.Request, out any) error {
 		text, _ := io.ReadAll(io.LimitReader(answer, 500))
 		return fmt.Errorf("status %d: %s", response.StatusCode, text)
 	}
-	if err := json.NewDecoder(answer).Decode(out); err != nil {
+	body, err := readAll(answer, response.ContentLength)
+	if err != nil {
 		return err
 	}
-	_, err = io.Copy(io.Discard, answer) // to the end, so that the connection is used again
-	return err
+	return api.Unmarshal(body, out)
+}
+
+// readAll reads an answer to its end, so that the connection is used again.
+func readAll(answer io.Reader, length int64) ([]byte, error) {
+	if length < 0 || length > maxAnswer {
+		return io.ReadAll(answer)
+	}
+	body := make([]byte, length)
+	_, err := io.ReadFull(answer, body)
+	return body, err
 }
 
 // pick returns the next address of those that answer; where none does, the next of all: it may be back before it is probed.

@@ -1,8 +1,8 @@
 package web
 
 import (
-	"encoding/json"
 	"fmt"
+	"io"
 
 	"github.com/gin-gonic/gin"
 
@@ -18,7 +18,12 @@ func Body[T any](c *gin.Context) (T, error) {
 	if c.Request.ContentLength < 0 || c.Request.ContentLength > maxMessage {
 		return value, fmt.Errorf("a message of %d bytes: %w", c.Request.ContentLength, api.BadRequest)
 	}
-	if err := json.NewDecoder(c.Request.Body).Decode(&value); err != nil {
+	body := make([]byte, c.Request.ContentLength)
+	_, err := io.ReadFull(c.Request.Body, body)
+	if err == nil {
+		err = api.Unmarshal(body, &value)
+	}
+	if err != nil {
 		return value, fmt.Errorf("%s: %w", err.Error(), api.BadRequest)
 	}
 	return value, nil

@@ -25,7 +25,7 @@ func JSON[T any](handle func(*gin.Context) (T, error)) gin.HandlerFunc {
 			fail(c, err)
 			return
 		}
-		body, err := json.Marshal(value)
+		body, err := api.Marshal(value)
 		if err != nil {
 			fail(c, err)
 			return
