@@ -28,3 +28,6 @@ func (s *Script) Name() string { return s.name }
 
 // isNoScript tells the one refusal that is known to have done nothing: the shard has lost the script, by a restart.
 func isNoScript(err error) bool { return err != nil && strings.HasPrefix(err.Error(), "NOSCRIPT") }
+
+// SHA names the script to EVALSHA.
+func (s *Script) SHA() string { return s.sha }

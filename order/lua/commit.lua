@@ -12,7 +12,7 @@ if state == 'RUNNING' and attempt == ARGV[1] then
   local time = redis.call('TIME')
   redis.call('HSET', KEYS[1], 's', 'PAID')
   redis.call('ZREM', KEYS[2], ARGV[2])
-  redis.call('ZADD', KEYS[3], time[1] * 1000, string.format('%s %.0f %s %s', attempt, f[4] + 60000, ARGV[3], ARGV[4]))
+  redis.call('ZADD', KEYS[3], time[1] * 1000, attempt .. ' ' .. f[4] + 60000 .. ' ' .. ARGV[3] .. ' ' .. ARGV[4])
   return { 7, attempt, '' }
 end
 if attempt == ARGV[1] and (state == 'REFUNDING' or state == 'CANCELLED') then

@@ -8,9 +8,10 @@
 -- May be repeated: a record is returned as it is. It is looked up before the balance, because the first call may have
 -- emptied the shelf.
 -- RESERVED has no TTL until it is confirmed, every other record ends 60 s after the deadline.
-local record = redis.call('HMGET', KEYS[1], 'code', 'reason', 'line')
-if record[1] then
-  return { tonumber(record[1]), tonumber(record[2] or 0), tonumber(record[3] or 0) }
+local code = redis.call('HGET', KEYS[1], 'code')
+if code then
+  local why = redis.call('HMGET', KEYS[1], 'reason', 'line')
+  return { tonumber(code), tonumber(why[1] or 0), tonumber(why[2] or 0) }
 end
 local time = redis.call('TIME')
 if time[1] * 1000 + math.floor(time[2] / 1000) > tonumber(ARGV[1]) then
@@ -30,8 +31,7 @@ for i = 2, #KEYS do
   if ARGV[i] ~= '0' then -- Redis does not take "-0" for a number
     redis.call('HINCRBY', KEYS[i], 'n', '-' .. ARGV[i])
   end
-  taken[#taken + 1] = KEYS[i]
-  taken[#taken + 1] = ARGV[i]
+  taken[2 * i - 1], taken[2 * i] = KEYS[i], ARGV[i]
 end
 redis.call('HSET', KEYS[1], unpack(taken))
 return { 1 }
