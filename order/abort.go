@@ -51,7 +51,7 @@ func refusal(id, reason string) error {
 // refuse closes an attempt whose payment was refused. That refusal is recorded and stock was never asked, so nothing can be taken
 // by this attempt, whoever else has ended it meanwhile.
 func (co *coordinator) refuse(ctx context.Context, id string, a found, reason string) error {
-	state, err := untilDone(ctx, func() (found, error) { return co.store.refuse(ctx, id, a.attempt, reason) })
+	state, err := co.steps.refuse.untilDone(ctx, func() (found, error) { return co.store.refuse(ctx, id, a.attempt, reason) })
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func (co *coordinator) refuse(ctx context.Context, id string, a found, reason st
 
 // abort makes sure that the attempt cannot be paid, and only then gives back what it has taken.
 func (co *coordinator) abort(ctx context.Context, id string, a found, reason string) error {
-	state, err := untilDone(ctx, func() (found, error) { return co.store.abort(ctx, id, a.attempt, reason) })
+	state, err := co.steps.abort.untilDone(ctx, func() (found, error) { return co.store.abort(ctx, id, a.attempt, reason) })
 	if err != nil {
 		return err
 	}
@@ -74,15 +74,15 @@ func (co *coordinator) abort(ctx context.Context, id string, a found, reason str
 // release gives back what an attempt that is ABORTING has taken, stock first: stock is never held without credit. Then it opens
 // the order again and answers with the attempt's reason.
 func (co *coordinator) release(ctx context.Context, id string, a found) error {
-	stock := untilReleased(ctx, func() api.Outcome { return co.stock.Release(ctx, a.stock()) })
+	stock := co.steps.releaseStock.untilReleased(ctx, func() api.Outcome { return co.stock.Release(ctx, a.stock()) })
 	if stock.Code == api.Unknown {
 		return fmt.Errorf("order %s: stock: %w", id, api.Unavailable)
 	}
-	credit := untilReleased(ctx, func() api.Outcome { return co.payment.Release(ctx, a.credit()) })
+	credit := co.steps.releaseCredit.untilReleased(ctx, func() api.Outcome { return co.payment.Release(ctx, a.credit()) })
 	if credit.Code == api.Unknown {
 		return fmt.Errorf("order %s: payment: %w", id, api.Unavailable)
 	}
-	if _, err := untilDone(ctx, func() (found, error) { return co.store.close(ctx, id, a.attempt) }); err != nil {
+	if _, err := co.steps.closed.untilDone(ctx, func() (found, error) { return co.store.close(ctx, id, a.attempt) }); err != nil {
 		return err
 	}
 	return refusal(id, a.reason)

@@ -49,6 +49,7 @@ func (ca *canceller) cancel(ctx context.Context, ask api.Cancel) api.OrderPaymen
 		defer cancel()
 		return ca.undo(ctx, ask), nil
 	})
+	ca.counts.cancellation(answer.(api.OrderPayment))
 	return answer.(api.OrderPayment)
 }
 
@@ -84,17 +85,17 @@ func (co *coordinator) refund(ctx context.Context, id string, a found) error {
 	if len(a.lines) > 0 {
 		stock, credit := a.stock(), a.credit()
 		stock.Until, credit.Until = a.notAfter, a.notAfter
-		returned := untilKnown(ctx, func() api.Outcome { return co.stock.Refund(ctx, stock) })
+		returned := co.steps.refundStock.untilKnown(ctx, func() api.Outcome { return co.stock.Refund(ctx, stock) })
 		if returned.Code != api.Refunded {
 			return fmt.Errorf("order %s: refund of stock: %w", id, api.Unavailable)
 		}
-		repaid := untilKnown(ctx, func() api.Outcome { return co.payment.Refund(ctx, credit) })
+		repaid := co.steps.refundCredit.untilKnown(ctx, func() api.Outcome { return co.payment.Refund(ctx, credit) })
 		if repaid.Code != api.Refunded {
 			return fmt.Errorf("order %s: refund of credit: %w", id, api.Unavailable)
 		}
 		a.stockAt, a.creditAt = returned.Shards, repaid.Shards
 	}
-	state, err := untilDone(ctx, func() (found, error) { return co.store.cancelled(ctx, id, a) })
+	state, err := co.steps.cancelled.untilDone(ctx, func() (found, error) { return co.store.cancelled(ctx, id, a) })
 	if err == nil && state.code != codeCancelled {
 		return fmt.Errorf("order %s: %w", id, api.Unavailable)
 	}

@@ -27,6 +27,13 @@ type coordinator struct {
 	store          *store
 	stock, payment reserver
 	running        singleflight.Group // checkouts of this machine, by order
+	counts         *counts
+	steps          *steps // of counts
+}
+
+func newCoordinator(store *store, stock, payment reserver) *coordinator {
+	c := newCounts()
+	return &coordinator{store: store, stock: stock, payment: payment, counts: c, steps: &c.steps}
 }
 
 // checkout decides an order: nil means that it is paid, an error of status 4xx that nothing is taken and nothing will be, and
@@ -35,7 +42,10 @@ func (co *coordinator) checkout(ctx context.Context, id string) error {
 	_, err, _ := co.running.Do(id, func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerIn)
 		defer cancel()
-		return nil, co.decide(ctx, id)
+		start := time.Now()
+		err := co.decide(ctx, id)
+		co.counts.checkout(start, err)
+		return nil, err
 	})
 	return err
 }
@@ -63,7 +73,7 @@ func (co *coordinator) decide(ctx context.Context, id string) error {
 	defer co.keepLease(ctx, id, a.attempt)()
 	forward, cancel := context.WithTimeout(ctx, goForward)
 	defer cancel()
-	credit := untilKnown(forward, func() api.Outcome { return co.payment.Reserve(forward, a.credit()) })
+	credit := co.steps.reserveCredit.untilKnown(forward, func() api.Outcome { return co.payment.Reserve(forward, a.credit()) })
 	switch {
 	case credit.Code == api.Refused:
 		return co.refuse(ctx, id, a, creditReason(credit))
@@ -71,7 +81,7 @@ func (co *coordinator) decide(ctx context.Context, id string) error {
 		return co.abort(ctx, id, a, reasonGivenUp)
 	}
 
-	stock := untilKnown(forward, func() api.Outcome { return co.stock.Reserve(forward, a.stock()) })
+	stock := co.steps.reserveStock.untilKnown(forward, func() api.Outcome { return co.stock.Reserve(forward, a.stock()) })
 	switch {
 	case stock.Code == api.Refused:
 		return co.abort(ctx, id, a, stockReason(stock))
@@ -80,7 +90,7 @@ func (co *coordinator) decide(ctx context.Context, id string) error {
 	}
 
 	a.creditAt, a.stockAt = credit.Shards, stock.Shards
-	state, err := untilDone(ctx, func() (found, error) { return co.store.commit(ctx, id, a) })
+	state, err := co.steps.commit.untilDone(ctx, func() (found, error) { return co.store.commit(ctx, id, a) })
 	if err != nil {
 		return err
 	}
@@ -110,7 +120,8 @@ func (co *coordinator) keepLease(ctx context.Context, id, attempt string) (stop 
 // attempt never begins one: if that is closed, so is, with its reason, the joiner's checkout, and if another has followed, it is
 // joined in its place.
 func (co *coordinator) begin(ctx context.Context, id string) (found, error) {
-	giveUp := time.Now().Add(beginWithin)
+	start, lost := time.Now(), 0
+	defer func() { co.steps.begin.ended(start, lost) }()
 	attempt, after, joined := uuid.NewString(), "", ""
 	for tries := range pausing(ctx) {
 		state, err := co.store.begin(ctx, id, attempt, after)
@@ -123,10 +134,10 @@ func (co *coordinator) begin(ctx context.Context, id string) (found, error) {
 			return found{}, err
 		case errors.Is(err, api.Overloaded) && tries == 0:
 			return found{}, err // nothing began
-		case err != nil && joined == "" && time.Now().After(giveUp):
+		case err != nil && joined == "" && time.Since(start) > beginWithin:
 			return found{}, fmt.Errorf("order %s: %w", id, api.Unavailable)
 		case err != nil:
-			continue
+			lost++
 		case state.code == codeBusy:
 			joined = state.attempt
 		case state.code == codeStale && joined != "":

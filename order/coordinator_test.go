@@ -49,7 +49,7 @@ func openShop(t *testing.T) *shop {
 	s := &shop{t: t, client: server.Client, store: &store{open("order", scripts)}}
 	s.stock = &lossy{Store: participant.NewStore(open("stock", participant.Scripts), "i:")}
 	s.payment = &lossy{Store: participant.NewStore(open("payment", participant.Scripts), "u:")}
-	s.co = &coordinator{store: s.store, stock: s.stock, payment: s.payment}
+	s.co = newCoordinator(s.store, s.stock, s.payment)
 	return s
 }
 
@@ -286,7 +286,7 @@ func TestSagaUnderLoss(t *testing.T) {
 				working.Done()
 			}()
 			// Each caller is a machine of its own: nothing is shared but Redis.
-			co := &coordinator{store: s.store, stock: s.stock, payment: s.payment}
+			co := newCoordinator(s.store, s.stock, s.payment)
 			if i%10 == 9 {
 				o, _ := s.store.find(ctx, answer.id)
 				answer.cancelled = (&canceller{coordinator: co}).cancel(ctx, api.Cancel{OrderID: answer.id, UserID: o.user}) == api.Cancelled

@@ -24,5 +24,7 @@
 //	recovery.go      the workers that end what others have left
 //	repeat.go        how steps are repeated
 //	participants.go  stock and payment, as the coordinator sees them
+//	metrics.go       what is counted of all that
+//	backlog.go       and what is told, when asked, of what waits
 //	store.go, saga_store.go, keys.go, lua/   the state, and the scripts that change it
 package main

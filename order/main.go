@@ -38,7 +38,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	defer stock.Close()
 	defer payment.Close()
 
-	co := &coordinator{store: &store{db}, stock: participant.NewClient(stock), payment: participant.NewClient(payment)}
+	co := newCoordinator(&store{db}, participant.NewClient(stock), participant.NewClient(payment))
 	s := &server{
 		machine:    fmt.Sprintf("%d/%d", cfg.Machine, cfg.Machines),
 		store:      co.store,
@@ -59,6 +59,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		}
 		return missing
 	})
+	doors.Metrics(service, db, stock, payment, co.counts, newBacklog(co.store))
 
 	recovering, stop := context.WithCancel(context.Background())
 	var recovered sync.WaitGroup

@@ -91,15 +91,21 @@ func (r *recovery) mend(ctx context.Context, id string) {
 	if err != nil || a.code == codeNotFound {
 		return
 	}
+	state := ""
 	switch a.code {
 	case codeRunning:
+		state = stateRunning
 		err = r.co.abort(ctx, id, a, reasonGivenUp)
 	case codeAborting:
+		state = stateAborting
 		err = r.co.release(ctx, id, a)
 	case codeRefunding:
+		state = stateRefunding
 		err = r.co.refund(ctx, id, a)
 	}
-	if errors.Is(err, api.Unavailable) {
+	undecided := errors.Is(err, api.Unavailable)
+	r.co.counts.recovery(state, !undecided)
+	if undecided {
 		return // still undecided: the entry comes up again when the claim ends
 	}
 	slog.Info("recovered", "order", id, "attempt", a.attempt, "outcome", err)
@@ -159,5 +165,6 @@ func (r *recovery) confirmDue(ctx context.Context, shard *redisdb.Shard) (more b
 	if len(done) > 0 && r.co.store.confirmed(ctx, shard, done) != nil {
 		return false
 	}
+	r.co.counts.confirmed.Add(float64(len(done)))
 	return len(taken) == confirmAtOnce
 }

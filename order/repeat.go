@@ -32,28 +32,32 @@ func pausing(ctx context.Context) iter.Seq[int] {
 }
 
 // untilKnown repeats a step of a participant, which may be repeated, until its outcome is known or ctx ends.
-func untilKnown(ctx context.Context, step func() api.Outcome) api.Outcome {
-	for range pausing(ctx) {
-		if outcome := step(); outcome.Code != api.Unknown {
-			return outcome
-		}
-	}
-	return api.Outcome{}
+func (s *step) untilKnown(ctx context.Context, try func() api.Outcome) api.Outcome {
+	return s.until(ctx, try, func(c api.Code) bool { return c != api.Unknown })
 }
 
 // untilReleased repeats a release until it is recorded or ctx ends.
-func untilReleased(ctx context.Context, step func() api.Outcome) api.Outcome {
-	for range pausing(ctx) {
-		if outcome := step(); outcome.Code == api.Released || outcome.Code == api.Refused {
-			return outcome
+func (s *step) untilReleased(ctx context.Context, try func() api.Outcome) api.Outcome {
+	return s.until(ctx, try, func(c api.Code) bool { return c == api.Released || c == api.Refused })
+}
+
+func (s *step) until(ctx context.Context, try func() api.Outcome, ends func(api.Code) bool) (outcome api.Outcome) {
+	start, repeats := time.Now(), 0
+	for repeats = range pausing(ctx) {
+		if outcome = try(); ends(outcome.Code) {
+			break
 		}
+		outcome = api.Outcome{}
 	}
-	return api.Outcome{}
+	s.ended(start, repeats)
+	return outcome
 }
 
 // untilDone repeats a script of the order's shard, which may be repeated, until it is acknowledged or ctx ends.
-func untilDone(ctx context.Context, script func() (found, error)) (found, error) {
-	for range pausing(ctx) {
+func (s *step) untilDone(ctx context.Context, script func() (found, error)) (found, error) {
+	start, repeats := time.Now(), 0
+	defer func() { s.ended(start, repeats) }()
+	for repeats = range pausing(ctx) {
 		state, err := script()
 		if err == nil || errors.Is(err, api.OrderNotFound) {
 			return state, err

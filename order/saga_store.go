@@ -25,12 +25,13 @@ var (
 	dueScript             = redisdb.MustScript(files, "due")
 	takeUnconfirmedScript = redisdb.MustScript(files, "take_unconfirmed")
 	confirmedScript       = redisdb.MustScript(files, "confirmed")
+	backlogScript         = redisdb.MustScript(files, "backlog")
 )
 
 // scripts are all scripts of the service.
 var scripts = []*redisdb.Script{
 	createScript, addItemScript, removeItemScript, removeScript, batchInitScript, undecidedScript, beginScript, commitScript, refuseScript, abortScript,
-	closeScript, claimScript, cancelScript, cancelledScript, dueScript, takeUnconfirmedScript, confirmedScript,
+	closeScript, claimScript, cancelScript, cancelledScript, dueScript, takeUnconfirmedScript, confirmedScript, backlogScript,
 }
 
 // code is what a script of the saga found or did.

@@ -40,6 +40,7 @@ func (s *server) routes(doors *web.Doors) {
 	participant.NewStore(s.db, userPrefix).Routes(r)
 	r.GET(peer.PlacementPath, web.JSON(s.placement))
 	doors.Ready(s.missing)
+	doors.Metrics(service, s.db, s.orders.peer)
 }
 
 func (s *server) ping(*gin.Context) (api.Ping, error) {

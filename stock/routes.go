@@ -35,6 +35,7 @@ func (s *server) routes(doors *web.Doors) {
 	r.POST("/internal/prices", web.JSON(s.prices))
 	r.GET(peer.PlacementPath, web.JSON(s.placement))
 	doors.Ready(s.db.Missing)
+	doors.Metrics(service, s.db)
 }
 
 func (s *server) ping(*gin.Context) (api.Ping, error) {

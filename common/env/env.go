@@ -47,7 +47,7 @@ var Variables = []Variable{
 	{"REDIS_TLS", "1: speak TLS to every shard", "0"},
 	{"MACHINE_ID", "`i/N`: machine i of N, i from 1; N machines may serve any number of shards", "required"},
 	{"PORT", "the public door", "5000"},
-	{"INTERNAL_PORT", "the internal door: transaction steps, health, profiles; no gateway routes to it", "5001"},
+	{"INTERNAL_PORT", "the internal door: transaction steps, health, metrics, profiles; no gateway routes to it", "5001"},
 	{"BIND", "the address that both doors bind to", "every address"},
 	{"BATCH_INIT", "0: refuse batch_init, which overwrites data", "1"},
 	{"WDM_DEBUG", "1: log every request and answer", "0"},

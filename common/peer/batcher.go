@@ -3,6 +3,8 @@ package peer
 import (
 	"context"
 	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 const (
@@ -17,6 +19,7 @@ type Batcher[In, Out any] struct {
 	peer  *Peer
 	path  string
 	group func(In) string
+	size  prometheus.Observer
 
 	mu     sync.Mutex
 	queues map[string]*queue[In, Out]
@@ -35,7 +38,7 @@ type message[In, Out any] struct {
 
 // NewBatcher returns a batcher for a route; messages of one group travel together.
 func NewBatcher[In, Out any](p *Peer, path string, group func(In) string) *Batcher[In, Out] {
-	return &Batcher[In, Out]{peer: p, path: path, group: group, queues: map[string]*queue[In, Out]{}}
+	return &Batcher[In, Out]{peer: p, path: path, group: group, size: p.counts.size.WithLabelValues(path), queues: map[string]*queue[In, Out]{}}
 }
 
 // Do sends one message and returns its answer, or the zero value where there was none: then the outcome is unknown. A caller
@@ -67,6 +70,7 @@ func (b *Batcher[In, Out]) Do(ctx context.Context, in In) Out {
 // send sends what waits until nothing does.
 func (b *Batcher[In, Out]) send(group string, q *queue[In, Out]) {
 	for batch := b.take(group, q); batch != nil; batch = b.take(group, q) {
+		b.size.Observe(float64(len(batch)))
 		in := make([]In, len(batch))
 		for i, m := range batch {
 			in[i] = m.in

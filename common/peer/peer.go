@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"checkout/common/api"
+	"checkout/common/metrics"
 )
 
 // PlacementPath is the internal route by which a service tells who it is and how its IDs are spread.
@@ -40,6 +41,8 @@ type Peer struct {
 	state     atomic.Pointer[state]
 	stop      context.CancelFunc
 	done      sync.WaitGroup
+	counts    counts
+	metrics.Group
 }
 
 // state is what the last round of probes found.
@@ -58,6 +61,7 @@ func New(service string, hosts []string) *Peer {
 		IdleConnTimeout:     time.Minute, // less than the server's two
 		DisableCompression:  true,
 	}}}
+	p.count()
 	p.placement.Store(&api.Placement{})
 	p.state.Store(&state{problem: "not probed yet"})
 	p.done.Go(func() { p.watch(ctx) })
@@ -97,7 +101,11 @@ func (p *Peer) Call(ctx context.Context, path string, in, out any) error {
 		return err
 	}
 	request.Header.Set("Content-Type", "application/json")
-	if err := p.exchange(request, out); err != nil {
+	start := time.Now()
+	err = p.exchange(request, out)
+	p.counts.took.WithLabelValues(path).Observe(time.Since(start).Seconds())
+	if err != nil {
+		p.counts.failures.WithLabelValues(path).Inc()
 		p.leave(address)
 		slog.Warn("call failed", "peer", p.service, "address", address, "path", path, "error", err)
 		return fmt.Errorf("%s: %w", p.service, api.Unavailable)

@@ -14,6 +14,7 @@ import (
 
 	"checkout/common/api"
 	"checkout/common/env"
+	"checkout/common/metrics"
 )
 
 // DB is all shards of a service.
@@ -22,6 +23,7 @@ type DB struct {
 	place  placement
 	stop   context.CancelFunc
 	done   sync.WaitGroup
+	metrics.Group
 }
 
 // Open returns the shards of a service ("order", "stock", "payment"), which are watched until Close. It does not wait for any of
@@ -29,8 +31,10 @@ type DB struct {
 func Open(service string, c env.Redis, scripts []*Script) (*DB, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	db := &DB{stop: stop}
+	counts := newCounts()
+	db.Group = metrics.Group{counts, newStates(db)}
 	for i, addr := range c.Addrs {
-		s, err := openShard(service, i, addr, c, scripts)
+		s, err := openShard(service, i, addr, c, scripts, counts.of(i))
 		if err != nil {
 			stop()
 			return nil, err
@@ -42,7 +46,7 @@ func Open(service string, c env.Redis, scripts []*Script) (*DB, error) {
 	return db, nil
 }
 
-func openShard(service string, index int, addr string, c env.Redis, scripts []*Script) (*Shard, error) {
+func openShard(service string, index int, addr string, c env.Redis, scripts []*Script, counts *shardCounts) (*Shard, error) {
 	options := &redis.Options{
 		Addr:     addr,
 		Username: c.Username,
@@ -64,11 +68,12 @@ func openShard(service string, index int, addr string, c env.Redis, scripts []*S
 	if c.TLS {
 		options.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
-	s := &Shard{Index: index, tag: tag(service, index), client: redis.NewClient(options), scripts: scripts, suspect: make(chan struct{}, 1)}
+	s := &Shard{Index: index, tag: tag(service, index), client: redis.NewClient(options), scripts: scripts, suspect: make(chan struct{}, 1), counts: counts}
 	s.down.Store(true)
 	piped := *options
 	piped.Limiter = breaker{s}
 	s.piped = redis.NewClient(&piped)
+	s.piped.AddHook(counts)
 	pipe, err := s.piped.AsyncAutoPipelineWithOptions(&redis.AutoPipelineOptions{
 		MaxBatchSize:         300,
 		MaxConcurrentBatches: 1,

@@ -42,6 +42,7 @@ type Shard struct {
 	skew             atomic.Int64 // its clock minus ours, ns
 	logged, unlogged atomic.Int64 // second of the last line on a failure; failures since then
 	suspect          chan struct{}
+	counts           *shardCounts
 }
 
 // pipe is the part of go-redis' AutoPipeliner that is used here. It is experimental there: this interface and the pinned version
@@ -50,6 +51,7 @@ type pipe interface {
 	EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd
 	HMGet(ctx context.Context, key string, fields ...string) *redis.SliceCmd
 	HGetAll(ctx context.Context, key string) *redis.MapStringStringCmd
+	Len() int
 	Close() error
 }
 
@@ -105,6 +107,7 @@ func (c *Call) Wait(ctx context.Context) (Reply, error) {
 	}
 	v, err := c.cmd.Result()
 	if isNoScript(err) {
+		c.shard.counts.reloads.Inc()
 		if err = c.shard.load(ctx, c.script); err == nil {
 			v, err = c.shard.pipe.EvalSha(ctx, c.script.sha, c.keys, c.args...).Result()
 		}
@@ -166,6 +169,7 @@ func (s *Shard) Hash(ctx context.Context, key string) (map[string]string, error)
 
 // failed makes an error of a command's failure. Anything but an answer makes the shard suspect: it is probed at once.
 func (s *Shard) failed(what string, err error) error {
+	s.counts.failures.Inc()
 	if errors.Is(err, redis.ErrAutoPipelineQueueFull) {
 		return fmt.Errorf("shard %d: %w", s.Index, api.Overloaded)
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"checkout/common/api"
 )
@@ -26,11 +27,13 @@ type Doors struct {
 	Public, Internal *gin.Engine
 	draining         atomic.Bool
 	inFlight         atomic.Int64
+	took             *prometheus.HistogramVec
 }
 
 // NewDoors returns doors that answer unknown routes and wrong methods with problems. With debug each request is logged.
 func NewDoors(debug bool) *Doors {
-	d := &Doors{Public: engine(), Internal: engine()}
+	took := newRequestTimes()
+	d := &Doors{Public: engine("public", took), Internal: engine("internal", took), took: took}
 	if debug {
 		d.Public.Use(logRequests)
 		d.Internal.Use(logRequests)
@@ -42,8 +45,9 @@ func NewDoors(debug bool) *Doors {
 	return d
 }
 
-func engine() *gin.Engine {
+func engine(door string, took *prometheus.HistogramVec) *gin.Engine {
 	e := gin.New()
+	e.Use(countTraffic(door, e, took).count)
 	e.HandleMethodNotAllowed = true
 	e.RemoveExtraSlash = true // gateways differ on the double slash after a stripped prefix
 	e.RedirectTrailingSlash = false
