@@ -27,7 +27,8 @@ if state == 'OPEN' then
     redis.call('HSET', KEYS[1], 's', 'PAID', 'a', ARGV[1])
     return { 7, ARGV[1], '' }
   end
-  attempt, deadline = ARGV[1], now + ARGV[5]
+  -- As text: newer servers store a number with many zeros as 1.7e+12, and Go reads this one.
+  attempt, deadline = ARGV[1], string.format('%.0f', now + ARGV[5])
 elseif state == 'RUNNING' then
   if attempt ~= ARGV[1] and now < tonumber(f.lease) then
     return { 4, attempt, '' }
