@@ -7,3 +7,4 @@ std = {
     },
 }
 max_line_length = 130
+files["common/redisdb/lua/once.lua"].read_globals = { "work" }

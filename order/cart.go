@@ -8,6 +8,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"checkout/common/api"
+	"checkout/common/once"
 	"checkout/common/web"
 )
 
@@ -16,24 +17,24 @@ type created struct {
 	OrderID string `json:"order_id"`
 }
 
-func (s *server) create(c *gin.Context) (created, error) {
+func (s *server) create(c *gin.Context, key *once.Key) (created, error) {
 	user := c.Param("user_id")
 	if len(user) > api.MaxIDLength {
 		return created{}, fmt.Errorf("a user id of %d bytes: %w", len(user), api.BadRequest)
 	}
-	id, err := s.newOrder(c.Request.Context(), user)
+	id, err := s.newOrder(c.Request.Context(), key, user)
 	return created{OrderID: id}, err
 }
 
-// newOrder makes an order on one of this machine's shards.
-func (s *server) newOrder(ctx context.Context, user string) (string, error) {
+// newOrder makes an order on one of this machine's shards, or on the key's.
+func (s *server) newOrder(ctx context.Context, key *once.Key, user string) (string, error) {
 	for {
-		id, _, err := s.mint.Mint()
+		id, _, err := s.mint.MintFor(key)
 		if err != nil {
 			return "", err
 		}
-		if err := s.store.create(ctx, id, user); !errors.Is(err, errTaken) {
-			return id, err
+		if err := s.store.create(ctx, key, id, user); !errors.Is(err, errTaken) {
+			return key.Made(id), err
 		}
 	}
 }
@@ -54,7 +55,7 @@ func (s *server) find(c *gin.Context) (api.Order, error) {
 }
 
 // addItem adds pieces of an item at its price of now. Whether the order is open is checked together with the change.
-func (s *server) addItem(c *gin.Context) (api.Message, error) {
+func (s *server) addItem(c *gin.Context, key *once.Key) (api.Message, error) {
 	quantity, err := quantity(c)
 	if err != nil {
 		return api.Message{}, err
@@ -67,15 +68,15 @@ func (s *server) addItem(c *gin.Context) (api.Message, error) {
 	if err != nil {
 		return api.Message{}, err
 	}
-	return api.Message{Msg: "added"}, s.store.addItem(ctx, id, item, quantity, price)
+	return api.Message{Msg: "added"}, s.store.addItem(ctx, key, id, item, quantity, price)
 }
 
-func (s *server) removeItem(c *gin.Context) (api.Message, error) {
+func (s *server) removeItem(c *gin.Context, key *once.Key) (api.Message, error) {
 	quantity, err := quantity(c)
 	if err != nil {
 		return api.Message{}, err
 	}
-	return api.Message{Msg: "removed"}, s.store.removeItem(c.Request.Context(), c.Param("order_id"), c.Param("item_id"), quantity)
+	return api.Message{Msg: "removed"}, s.store.removeItem(c.Request.Context(), key, c.Param("order_id"), c.Param("item_id"), quantity)
 }
 
 // quantity is 1 in the routes that do not name it.
@@ -86,6 +87,6 @@ func quantity(c *gin.Context) (int64, error) {
 	return web.Amount(c, "quantity")
 }
 
-func (s *server) remove(c *gin.Context) (api.Message, error) {
-	return api.Message{Msg: "removed"}, s.store.remove(c.Request.Context(), c.Param("order_id"))
+func (s *server) remove(c *gin.Context, key *once.Key) (api.Message, error) {
+	return api.Message{Msg: "removed"}, s.store.remove(c.Request.Context(), key, c.Param("order_id"))
 }

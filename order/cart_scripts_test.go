@@ -15,13 +15,13 @@ import (
 func TestCartScripts(t *testing.T) {
 	s, client := openStore(t)
 	add := func(item string, quantity, price int64) func(context.Context) error {
-		return func(ctx context.Context) error { return s.addItem(ctx, id, item, quantity, price) }
+		return func(ctx context.Context) error { return s.addItem(ctx, nil, id, item, quantity, price) }
 	}
 	take := func(item string, quantity int64) func(context.Context) error {
-		return func(ctx context.Context) error { return s.removeItem(ctx, id, item, quantity) }
+		return func(ctx context.Context) error { return s.removeItem(ctx, nil, id, item, quantity) }
 	}
-	create := func(ctx context.Context) error { return s.create(ctx, id, "U") }
-	remove := func(ctx context.Context) error { return s.remove(ctx, id) }
+	create := func(ctx context.Context) error { return s.create(ctx, nil, id, "U") }
+	remove := func(ctx context.Context) error { return s.remove(ctx, nil, id) }
 	full := "o:O " + manyItems(api.MaxItems) + " k=1000 q=1000 s=OPEN t=0 u=U"
 	frozen := func(state string) string { return strings.Replace(openOrder, "OPEN", state, 1) }
 	for _, r := range []struct {

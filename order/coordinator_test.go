@@ -121,11 +121,11 @@ func (s *shop) get(key string) int64 {
 func (s *shop) order(user string, items map[string]int64) string {
 	s.t.Helper()
 	id := shard.Mint(0)
-	if err := s.store.create(context.Background(), id, user); err != nil {
+	if err := s.store.create(context.Background(), nil, id, user); err != nil {
 		s.t.Fatal(err)
 	}
 	for item, quantity := range items {
-		if err := s.store.addItem(context.Background(), id, item, quantity, 2); err != nil {
+		if err := s.store.addItem(context.Background(), nil, id, item, quantity, 2); err != nil {
 			s.t.Fatal(err)
 		}
 	}

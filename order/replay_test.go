@@ -115,9 +115,9 @@ func (r *replay) start(attempts int) {
 	for _, counter := range r.counters {
 		r.must(r.client.HSet(r.ctx, counter, "n", 1).Err())
 	}
-	r.must(r.store.create(r.ctx, replayOrder, replayUser))
+	r.must(r.store.create(r.ctx, nil, replayOrder, replayUser))
 	for _, item := range []string{"0", "1"} {
-		r.must(r.store.addItem(r.ctx, replayOrder, item, 1, replayPrice))
+		r.must(r.store.addItem(r.ctx, nil, replayOrder, item, 1, replayPrice))
 	}
 	later := time.Now().Add(time.Hour).UnixMilli()
 	r.attempts = []string{""}
@@ -161,11 +161,11 @@ func (r *replay) call(step model.Step) (model.Code, error) {
 	case model.Reserve, model.Release, model.Refund, model.Confirm, model.ConfirmRefund:
 		return r.callParticipant(step)
 	case model.AddItem:
-		return edited(r.store.addItem(r.ctx, replayOrder, strconv.Itoa(step.Shard-1), 1, replayPrice))
+		return edited(r.store.addItem(r.ctx, nil, replayOrder, strconv.Itoa(step.Shard-1), 1, replayPrice))
 	case model.RemoveItem:
-		return edited(r.store.removeItem(r.ctx, replayOrder, strconv.Itoa(step.Shard-1), 1))
+		return edited(r.store.removeItem(r.ctx, nil, replayOrder, strconv.Itoa(step.Shard-1), 1))
 	case model.Remove:
-		return edited(r.store.remove(r.ctx, replayOrder))
+		return edited(r.store.remove(r.ctx, nil, replayOrder))
 	case model.BatchInit:
 		return r.batchInit()
 	case model.Unconfirm:

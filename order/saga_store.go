@@ -32,6 +32,7 @@ var (
 var scripts = []*redisdb.Script{
 	createScript, addItemScript, removeItemScript, removeScript, batchInitScript, undecidedScript, beginScript, commitScript, refuseScript, abortScript,
 	closeScript, claimScript, cancelScript, cancelledScript, dueScript, takeUnconfirmedScript, confirmedScript, backlogScript,
+	createScript.Once(), addItemScript.Once(), removeItemScript.Once(), removeScript.Once(),
 }
 
 // code is what a script of the saga found or did.

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"checkout/common/api"
+	"checkout/common/once"
 	"checkout/common/redisdb"
 )
 
@@ -40,13 +41,13 @@ func (s *store) locate(id string) (*redisdb.Shard, string, error) {
 	return shard, shard.Key(orderKey(id)), nil
 }
 
-// run runs a script of one order and returns its code.
-func (s *store) run(ctx context.Context, script *redisdb.Script, id string, args ...any) (int, error) {
-	shard, key, err := s.locate(id)
+// run runs a script of one order, once for a key, and returns its code.
+func (s *store) run(ctx context.Context, key *once.Key, script *redisdb.Script, id string, args ...any) (int, error) {
+	shard, name, err := s.locate(id)
 	if err != nil {
 		return 0, err
 	}
-	reply, err := shard.Run(ctx, script, []string{key}, args...)
+	reply, err := s.db.RunOnce(ctx, key, shard, script, []string{name}, args...)
 	if err != nil {
 		return 0, err
 	}
@@ -57,8 +58,8 @@ func (s *store) run(ctx context.Context, script *redisdb.Script, id string, args
 // errTaken is the answer of create where the id is taken.
 var errTaken = errors.New("order exists")
 
-func (s *store) create(ctx context.Context, id, user string) error {
-	code, err := s.run(ctx, createScript, id, user)
+func (s *store) create(ctx context.Context, key *once.Key, id, user string) error {
+	code, err := s.run(ctx, key, createScript, id, user)
 	switch {
 	case err != nil:
 		return err
@@ -70,8 +71,8 @@ func (s *store) create(ctx context.Context, id, user string) error {
 	return undocumented("create", code)
 }
 
-func (s *store) addItem(ctx context.Context, id, item string, quantity, price int64) error {
-	code, err := s.run(ctx, addItemScript, id, item, quantity, price, api.MaxItems, api.MaxPieces, int64(api.MaxBalance))
+func (s *store) addItem(ctx context.Context, key *once.Key, id, item string, quantity, price int64) error {
+	code, err := s.run(ctx, key, addItemScript, id, item, quantity, price, api.MaxItems, api.MaxPieces, int64(api.MaxBalance))
 	if err != nil {
 		return err
 	}
@@ -90,8 +91,8 @@ func (s *store) addItem(ctx context.Context, id, item string, quantity, price in
 	return undocumented("add_item", code)
 }
 
-func (s *store) removeItem(ctx context.Context, id, item string, quantity int64) error {
-	code, err := s.run(ctx, removeItemScript, id, item, quantity)
+func (s *store) removeItem(ctx context.Context, key *once.Key, id, item string, quantity int64) error {
+	code, err := s.run(ctx, key, removeItemScript, id, item, quantity)
 	if err != nil {
 		return err
 	}
@@ -110,8 +111,8 @@ func (s *store) removeItem(ctx context.Context, id, item string, quantity int64)
 	return undocumented("remove_item", code)
 }
 
-func (s *store) remove(ctx context.Context, id string) error {
-	code, err := s.run(ctx, removeScript, id)
+func (s *store) remove(ctx context.Context, key *once.Key, id string) error {
+	code, err := s.run(ctx, key, removeScript, id)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"checkout/common/api"
+	"checkout/common/once"
 	"checkout/common/web"
 )
 
@@ -15,19 +16,19 @@ type paymentStatus struct {
 	Paid bool `json:"paid"`
 }
 
-func (s *server) pay(c *gin.Context) (api.Message, error) {
+func (s *server) pay(c *gin.Context, key *once.Key) (api.Message, error) {
 	amount, err := web.Amount(c, "amount_or_order_id")
 	if err != nil {
 		return api.Message{}, err
 	}
 	user := c.Param("user_id")
-	if err := s.users.pay(c.Request.Context(), user, amount); err != nil {
+	if err := s.users.pay(c.Request.Context(), key, user, amount); err != nil {
 		return api.Message{}, err
 	}
 	return api.Message{Msg: fmt.Sprintf("user %s paid %d", user, amount)}, nil
 }
 
-func (s *server) payOrder(c *gin.Context) (api.Message, error) {
+func (s *server) payOrder(c *gin.Context, key *once.Key) (api.Message, error) {
 	amount, err := web.Amount(c, "amount")
 	if err != nil {
 		return api.Message{}, err
@@ -36,7 +37,7 @@ func (s *server) payOrder(c *gin.Context) (api.Message, error) {
 	if len(order) > api.MaxIDLength {
 		return api.Message{}, fmt.Errorf("an order id of %d bytes: %w", len(order), api.BadRequest)
 	}
-	if err := s.users.payOrder(c.Request.Context(), user, order, amount); err != nil {
+	if err := s.users.payOrder(c.Request.Context(), key, user, order, amount); err != nil {
 		return api.Message{}, err
 	}
 	return api.Message{Msg: fmt.Sprintf("user %s paid %d for order %s", user, amount, order)}, nil

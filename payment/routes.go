@@ -25,12 +25,12 @@ func (s *server) routes(doors *web.Doors) {
 	r := doors.Public
 	r.GET("/", web.JSON(s.ping))
 	r.GET("/ping", web.JSON(s.ping))
-	r.POST("/create_user", web.JSON(s.create))
+	r.POST("/create_user", web.Once(s.create))
 	r.GET("/find_user/:user_id", web.JSON(s.find))
-	r.POST("/add_funds/:user_id/:amount", web.JSON(s.addFunds))
+	r.POST("/add_funds/:user_id/:amount", web.Once(s.addFunds))
 	// One place of a path has one name in Gin: here it is an amount where it is the last, and an order id where it is not.
-	r.POST("/pay/:user_id/:amount_or_order_id", web.JSON(s.pay))
-	r.POST("/pay/:user_id/:amount_or_order_id/:amount", web.JSON(s.payOrder))
+	r.POST("/pay/:user_id/:amount_or_order_id", web.Once(s.pay))
+	r.POST("/pay/:user_id/:amount_or_order_id/:amount", web.Once(s.payOrder))
 	r.POST("/cancel/:user_id/:order_id", web.JSON(s.cancel))
 	r.GET("/status/:user_id/:order_id", web.JSON(s.status))
 	r.POST("/status/:user_id/:order_id", web.JSON(s.status))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"checkout/common/api"
+	"checkout/common/once"
 	"checkout/common/redisdb"
 	"checkout/common/shard"
 )
@@ -24,7 +25,10 @@ var (
 )
 
 // scripts are the service's own scripts.
-var scripts = []*redisdb.Script{createScript, addFundsScript, payScript, payOrderScript, cancelPaymentScript, batchInitScript}
+var scripts = []*redisdb.Script{
+	createScript, addFundsScript, payScript, payOrderScript, cancelPaymentScript, batchInitScript,
+	createScript.Once(), addFundsScript.Once(), payScript.Once(), payOrderScript.Once(),
+}
 
 // store keeps the users on their shards.
 type store struct {
@@ -50,13 +54,13 @@ const (
 const mintTries = 3
 
 // create makes a user without credit. An id that is taken, as none ever should be, is not given out twice: another is minted.
-func (s *store) create(ctx context.Context) (string, error) {
+func (s *store) create(ctx context.Context, key *once.Key) (string, error) {
 	for range mintTries {
-		id, at, err := s.ids.Mint()
+		id, at, err := s.ids.MintFor(key)
 		if err != nil {
 			return "", err
 		}
-		reply, err := at.Run(ctx, createScript, []string{at.Key(userKey(id))})
+		reply, err := s.db.RunOnce(ctx, key, at, createScript, []string{at.Key(userKey(id))})
 		if err != nil {
 			return "", fmt.Errorf("user %s: %w", id, err)
 		}
@@ -64,7 +68,7 @@ func (s *store) create(ctx context.Context) (string, error) {
 		case err != nil:
 			return "", err
 		case found == done:
-			return id, nil
+			return key.Made(id), nil
 		case found != taken:
 			return "", fmt.Errorf("create returned %d", found)
 		}
@@ -83,8 +87,8 @@ func (s *store) find(ctx context.Context, id string) (api.User, error) {
 }
 
 // addFunds adds to a user's credit.
-func (s *store) addFunds(ctx context.Context, id string, amount int64) error {
-	found, err := s.run(ctx, addFundsScript, id, amount, int64(api.MaxBalance))
+func (s *store) addFunds(ctx context.Context, key *once.Key, id string, amount int64) error {
+	found, err := s.run(ctx, key, addFundsScript, id, amount, int64(api.MaxBalance))
 	switch {
 	case err != nil:
 		return err
@@ -100,8 +104,8 @@ func (s *store) addFunds(ctx context.Context, id string, amount int64) error {
 }
 
 // pay takes from a user's credit, for no order.
-func (s *store) pay(ctx context.Context, id string, amount int64) error {
-	found, err := s.run(ctx, payScript, id, amount)
+func (s *store) pay(ctx context.Context, key *once.Key, id string, amount int64) error {
+	found, err := s.run(ctx, key, payScript, id, amount)
 	switch {
 	case err != nil:
 		return err
@@ -117,8 +121,8 @@ func (s *store) pay(ctx context.Context, id string, amount int64) error {
 }
 
 // payOrder takes from a user's credit for an order, once however often it is called.
-func (s *store) payOrder(ctx context.Context, id, order string, amount int64) error {
-	found, err := s.run(ctx, payOrderScript, id, paymentField(order), amount)
+func (s *store) payOrder(ctx context.Context, key *once.Key, id, order string, amount int64) error {
+	found, err := s.run(ctx, key, payOrderScript, id, paymentField(order), amount)
 	switch {
 	case err != nil:
 		return err
@@ -139,7 +143,7 @@ func (s *store) payOrder(ctx context.Context, id, order string, amount int64) er
 
 // cancelPayment gives a direct payment for an order back, once; false if there was none.
 func (s *store) cancelPayment(ctx context.Context, id, order string) (bool, error) {
-	found, err := s.run(ctx, cancelPaymentScript, id, paymentField(order), int64(api.MaxBalance))
+	found, err := s.run(ctx, nil, cancelPaymentScript, id, paymentField(order), int64(api.MaxBalance))
 	switch {
 	case err != nil:
 		return false, err
@@ -199,13 +203,13 @@ func (s *store) fields(ctx context.Context, id string, fields ...string) (redisd
 	return reply, err
 }
 
-// run runs a script on one user.
-func (s *store) run(ctx context.Context, script *redisdb.Script, id string, args ...any) (code, error) {
+// run runs a script on one user, once for a key.
+func (s *store) run(ctx context.Context, key *once.Key, script *redisdb.Script, id string, args ...any) (code, error) {
 	at, err := s.locate(id)
 	if err != nil {
 		return 0, err
 	}
-	reply, err := at.Run(ctx, script, []string{at.Key(userKey(id))}, args...)
+	reply, err := s.db.RunOnce(ctx, key, at, script, []string{at.Key(userKey(id))}, args...)
 	if err != nil {
 		return 0, fmt.Errorf("user %s: %w", id, err)
 	}

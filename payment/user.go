@@ -4,6 +4,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"checkout/common/api"
+	"checkout/common/once"
 	"checkout/common/shard"
 	"checkout/common/web"
 )
@@ -18,8 +19,8 @@ type funded struct {
 	Done bool `json:"done"`
 }
 
-func (s *server) create(c *gin.Context) (created, error) {
-	id, err := s.users.create(c.Request.Context())
+func (s *server) create(c *gin.Context, key *once.Key) (created, error) {
+	id, err := s.users.create(c.Request.Context(), key)
 	return created{id}, err
 }
 
@@ -27,12 +28,12 @@ func (s *server) find(c *gin.Context) (api.User, error) {
 	return s.users.find(c.Request.Context(), c.Param("user_id"))
 }
 
-func (s *server) addFunds(c *gin.Context) (funded, error) {
+func (s *server) addFunds(c *gin.Context, key *once.Key) (funded, error) {
 	amount, err := web.Amount(c, "amount")
 	if err != nil {
 		return funded{}, err
 	}
-	if err := s.users.addFunds(c.Request.Context(), c.Param("user_id"), amount); err != nil {
+	if err := s.users.addFunds(c.Request.Context(), key, c.Param("user_id"), amount); err != nil {
 		return funded{}, err
 	}
 	return funded{true}, nil

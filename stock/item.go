@@ -7,6 +7,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"checkout/common/api"
+	"checkout/common/once"
 	"checkout/common/shard"
 	"checkout/common/web"
 )
@@ -19,12 +20,12 @@ type created struct {
 	ItemID string `json:"item_id"`
 }
 
-func (s *server) create(c *gin.Context) (created, error) {
+func (s *server) create(c *gin.Context, key *once.Key) (created, error) {
 	price, err := web.Price(c, "price")
 	if err != nil {
 		return created{}, err
 	}
-	id, err := s.items.create(c.Request.Context(), price)
+	id, err := s.items.create(c.Request.Context(), key, price)
 	return created{id}, err
 }
 
@@ -32,25 +33,25 @@ func (s *server) find(c *gin.Context) (api.Item, error) {
 	return s.items.find(c.Request.Context(), c.Param("item_id"))
 }
 
-func (s *server) add(c *gin.Context) (api.Message, error) {
+func (s *server) add(c *gin.Context, key *once.Key) (api.Message, error) {
 	amount, err := web.Amount(c, "amount")
 	if err != nil {
 		return api.Message{}, err
 	}
 	id := c.Param("item_id")
-	if err := s.items.add(c.Request.Context(), id, amount); err != nil {
+	if err := s.items.add(c.Request.Context(), key, id, amount); err != nil {
 		return api.Message{}, err
 	}
 	return api.Message{Msg: fmt.Sprintf("%d added to item %s", amount, id)}, nil
 }
 
-func (s *server) subtract(c *gin.Context) (api.Message, error) {
+func (s *server) subtract(c *gin.Context, key *once.Key) (api.Message, error) {
 	amount, err := web.Amount(c, "amount")
 	if err != nil {
 		return api.Message{}, err
 	}
 	id := c.Param("item_id")
-	if err := s.items.subtract(c.Request.Context(), id, amount); err != nil {
+	if err := s.items.subtract(c.Request.Context(), key, id, amount); err != nil {
 		return api.Message{}, err
 	}
 	return api.Message{Msg: fmt.Sprintf("%d subtracted from item %s", amount, id)}, nil

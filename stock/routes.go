@@ -24,10 +24,10 @@ func (s *server) routes(doors *web.Doors) {
 	r := doors.Public
 	r.GET("/", web.JSON(s.ping))
 	r.GET("/ping", web.JSON(s.ping))
-	r.POST("/item/create/:price", web.JSON(s.create))
+	r.POST("/item/create/:price", web.Once(s.create))
 	r.GET("/find/:item_id", web.JSON(s.find))
-	r.POST("/add/:item_id/:amount", web.JSON(s.add))
-	r.POST("/subtract/:item_id/:amount", web.JSON(s.subtract))
+	r.POST("/add/:item_id/:amount", web.Once(s.add))
+	r.POST("/subtract/:item_id/:amount", web.Once(s.subtract))
 	r.POST("/batch_init/:n/:starting_stock/:item_price", web.JSON(s.batchInit))
 
 	r = doors.Internal

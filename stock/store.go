@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"checkout/common/api"
+	"checkout/common/once"
 	"checkout/common/redisdb"
 	"checkout/common/shard"
 )
@@ -22,7 +23,10 @@ var (
 )
 
 // scripts are the service's own scripts.
-var scripts = []*redisdb.Script{createScript, addScript, subtractScript, batchInitScript}
+var scripts = []*redisdb.Script{
+	createScript, addScript, subtractScript, batchInitScript,
+	createScript.Once(), addScript.Once(), subtractScript.Once(),
+}
 
 // store keeps the items on their shards.
 type store struct {
@@ -45,13 +49,13 @@ const (
 const mintTries = 3
 
 // create makes an item without stock. An id that is taken, as none ever should be, is not given out twice: another is minted.
-func (s *store) create(ctx context.Context, price int64) (string, error) {
+func (s *store) create(ctx context.Context, key *once.Key, price int64) (string, error) {
 	for range mintTries {
-		id, at, err := s.ids.Mint()
+		id, at, err := s.ids.MintFor(key)
 		if err != nil {
 			return "", err
 		}
-		reply, err := at.Run(ctx, createScript, []string{at.Key(itemKey(id))}, price)
+		reply, err := s.db.RunOnce(ctx, key, at, createScript, []string{at.Key(itemKey(id))}, price)
 		if err != nil {
 			return "", fmt.Errorf("item %s: %w", id, err)
 		}
@@ -59,7 +63,7 @@ func (s *store) create(ctx context.Context, price int64) (string, error) {
 		case err != nil:
 			return "", err
 		case found == done:
-			return id, nil
+			return key.Made(id), nil
 		case found != taken:
 			return "", fmt.Errorf("create returned %d", found)
 		}
@@ -85,8 +89,8 @@ func (s *store) find(ctx context.Context, id string) (api.Item, error) {
 }
 
 // add puts pieces on the shelf.
-func (s *store) add(ctx context.Context, id string, amount int64) error {
-	found, err := s.run(ctx, addScript, id, amount, int64(api.MaxBalance))
+func (s *store) add(ctx context.Context, key *once.Key, id string, amount int64) error {
+	found, err := s.run(ctx, key, addScript, id, amount, int64(api.MaxBalance))
 	switch {
 	case err != nil:
 		return err
@@ -102,8 +106,8 @@ func (s *store) add(ctx context.Context, id string, amount int64) error {
 }
 
 // subtract takes pieces off the shelf.
-func (s *store) subtract(ctx context.Context, id string, amount int64) error {
-	found, err := s.run(ctx, subtractScript, id, amount)
+func (s *store) subtract(ctx context.Context, key *once.Key, id string, amount int64) error {
+	found, err := s.run(ctx, key, subtractScript, id, amount)
 	switch {
 	case err != nil:
 		return err
@@ -168,13 +172,13 @@ func (s *store) batchInit(ctx context.Context, n int, stock, price int64) error 
 	})
 }
 
-// run runs a script on one item.
-func (s *store) run(ctx context.Context, script *redisdb.Script, id string, args ...any) (code, error) {
+// run runs a script on one item, once for a key.
+func (s *store) run(ctx context.Context, key *once.Key, script *redisdb.Script, id string, args ...any) (code, error) {
 	at, err := s.locate(id)
 	if err != nil {
 		return 0, err
 	}
-	reply, err := at.Run(ctx, script, []string{at.Key(itemKey(id))}, args...)
+	reply, err := s.db.RunOnce(ctx, key, at, script, []string{at.Key(itemKey(id))}, args...)
 	if err != nil {
 		return 0, fmt.Errorf("item %s: %w", id, err)
 	}

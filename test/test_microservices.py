@@ -13,6 +13,7 @@ from cases_cart import *  # noqa: F401,F403
 from cases_checkout import *  # noqa: F401,F403
 from cases_gateway import *  # noqa: F401,F403
 from cases_input import *  # noqa: F401,F403
+from cases_once import *  # noqa: F401,F403
 from cases_payment import *  # noqa: F401,F403
 from cases_races import *  # noqa: F401,F403
 from cases_stock import *  # noqa: F401,F403

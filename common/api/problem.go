@@ -23,6 +23,8 @@ var (
 	TooLarge       = &Kind{"payload-too-large", 413, "the body is too large: no route needs one"}
 	Overloaded     = &Kind{"overloaded", 429, "too much work is in flight: nothing was begun, try again"}
 	Unavailable    = &Kind{"unavailable", 503, "a part of the system cannot be reached: the outcome is unknown"}
+	KeyMalformed   = &Kind{"idempotency-key-malformed", 400, "the idempotency key cannot be understood"}
+	KeyReused      = &Kind{"idempotency-key-reused", 422, "the idempotency key was sent with another request"}
 	BatchDisabled  = &Kind{"batch-init-disabled", 403, "batch_init is disabled here"}
 	BatchUndecided = &Kind{"undecided", 409, "an order that would be overwritten is undecided"}
 

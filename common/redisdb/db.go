@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/redis/go-redis/v9"
@@ -34,7 +35,7 @@ func Open(service string, c env.Redis, scripts []*Script) (*DB, error) {
 	counts := newCounts()
 	db.Group = metrics.Group{counts, newStates(db)}
 	for i, addr := range c.Addrs {
-		s, err := openShard(service, i, addr, c, scripts, counts.of(i))
+		s, err := openShard(service, i, addr, c, slices.Concat(scripts, []*Script{claimKeyScript.Once()}), counts.of(i))
 		if err != nil {
 			stop()
 			return nil, err

@@ -10,13 +10,14 @@ import (
 
 // Minter mints IDs on the shards of one machine, in turn.
 type Minter struct {
+	db   *DB
 	own  []*Shard
 	next atomic.Uint32
 }
 
 // NewMinter returns the minter of machine i of N, from 1.
 func (db *DB) NewMinter(machine, machines int) *Minter {
-	m := &Minter{}
+	m := &Minter{db: db}
 	for _, i := range shard.Own(machine, machines, len(db.shards)) {
 		m.own = append(m.own, db.shards[i])
 	}

@@ -6,11 +6,15 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"sync"
 )
 
 // Script is a Lua script that runs atomically on one shard.
 type Script struct {
 	name, source, sha string
+
+	makeOnce sync.Once
+	once     *Script // made when first needed
 }
 
 // MustScript returns the script lua/<name>.lua of an embedded folder; that it is there is known at build time.
@@ -19,8 +23,12 @@ func MustScript(files fs.FS, name string) *Script {
 	if err != nil {
 		panic(fmt.Sprintf("redisdb: script %s: %v", name, err))
 	}
-	sum := sha1.Sum(source)
-	return &Script{name: name, source: string(source), sha: hex.EncodeToString(sum[:])}
+	return newScript(name, string(source))
+}
+
+func newScript(name, source string) *Script {
+	sum := sha1.Sum([]byte(source))
+	return &Script{name: name, source: source, sha: hex.EncodeToString(sum[:])}
 }
 
 // Name returns the script's name.

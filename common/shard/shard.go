@@ -9,6 +9,7 @@ package shard
 import (
 	"encoding/binary"
 	"fmt"
+	"hash/fnv"
 	"strconv"
 
 	"github.com/google/uuid"
@@ -33,13 +34,18 @@ func Mint(s int) string {
 	return id.String()
 }
 
-// MintFrom returns an ID on shard s that is made of seed alone: the same seed gives the same ID.
-func MintFrom(s int, seed [16]byte) string {
-	id := uuid.UUID(seed)
-	id[6] = id[6]&0x0f | 0x70
-	id[8] = id[8]&0x3f | 0x80
-	binary.BigEndian.PutUint16(id[14:], uint16(s))
-	return id.String()
+// OfKey returns which of n shards a key of any text belongs to. When one more is appended, of n keys one moves, to the new
+// shard: the jump consistent hash of Lamping and Veach.
+func OfKey(key string, n int) int {
+	hash := fnv.New64a()
+	hash.Write([]byte(key))
+	state, at, next := hash.Sum64(), int64(-1), int64(0)
+	for next < int64(n) {
+		at = next
+		state = state*2862933555777941757 + 1
+		next = int64(float64(at+1) * (float64(1<<31) / float64(state>>33+1)))
+	}
+	return int(at)
 }
 
 // Of returns the shard that a minted ID names. It is false for every other string; upper case is another string.

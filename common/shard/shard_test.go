@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -34,13 +35,24 @@ func TestMintNeverRepeats(t *testing.T) {
 	}
 }
 
-func TestMintFromIsAFunctionOfItsSeed(t *testing.T) {
-	a, b := MintFrom(5, [16]byte{1}), MintFrom(5, [16]byte{2})
-	if a == b || a != MintFrom(5, [16]byte{1}) {
-		t.Fatalf("got %s and %s", a, b)
-	}
-	if s, ok := Of(a); !ok || s != 5 {
-		t.Fatalf("Of(%s) = %d, %v", a, s, ok)
+// Keys are spread evenly; of n+1 shards the new one takes its share from all others, and nothing else moves.
+func TestOfKey(t *testing.T) {
+	const keys = 30_000
+	for n := 1; n <= 5; n++ {
+		held := make([]int, n+1)
+		for i := range keys {
+			key := fmt.Sprintf("key-%d", i)
+			before, after := OfKey(key, n), OfKey(key, n+1)
+			if before != OfKey(key, n) || before < 0 || before >= n || after != before && after != n {
+				t.Fatalf("%s: shard %d of %d, %d of %d", key, before, n, after, n+1)
+			}
+			held[after]++
+		}
+		for at, got := range held {
+			if want := keys / (n + 1); got < want*9/10 || got > want*11/10 {
+				t.Errorf("shard %d of %d holds %d of %d keys", at, n+1, got, keys)
+			}
+		}
 	}
 }
 

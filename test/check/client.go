@@ -26,8 +26,8 @@ func NewClient(gateway string) *Client {
 	}}
 }
 
-// Call sends one request to the gateway, or to any other address if path is a whole URL.
-func (c *Client) Call(method, path string) Answer {
+// Call sends one request to the gateway, or to any other address if path is a whole URL, with headers: name, value, name, value.
+func (c *Client) Call(method, path string, headers ...string) Answer {
 	if strings.HasPrefix(path, "/") {
 		path = c.Gateway + path
 	}
@@ -36,6 +36,9 @@ func (c *Client) Call(method, path string) Answer {
 	if err != nil {
 		a.Err = err
 		return a
+	}
+	for i := 0; i < len(headers); i += 2 {
+		request.Header.Add(headers[i], headers[i+1])
 	}
 	response, err := c.HTTP.Do(request)
 	if err != nil {

@@ -129,6 +129,10 @@ func (sn *Snapshot) add(tag, name string, fields map[string]string, forever bool
 			}
 		}
 		sn.Records[tag+name] = r
+	case "k": // what came of a request with an idempotency key
+		if forever {
+			sn.odd = append(sn.odd, tag+name+" without an end")
+		}
 	default:
 		sn.odd = append(sn.odd, tag+name)
 	}

@@ -1,16 +1,15 @@
 package tap
 
 import (
-	"crypto/sha1"
-	"encoding/hex"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"checkout/common/redisdb"
 	"checkout/test/stack"
 )
 
-// ScriptNames maps the SHA-1 of every script to its name.
+// ScriptNames maps the SHA-1 of every script to its name; "<name> once" is a script as it runs for an idempotency key.
 func ScriptNames() (map[string]string, error) {
 	root, err := stack.Root()
 	if err != nil {
@@ -20,12 +19,9 @@ func ScriptNames() (map[string]string, error) {
 	for _, pattern := range []string{"*/lua/*.lua", "common/*/lua/*.lua"} {
 		files, _ := filepath.Glob(filepath.Join(root, pattern))
 		for _, file := range files {
-			source, err := os.ReadFile(file)
-			if err != nil {
-				return nil, err
-			}
-			sum := sha1.Sum(source)
-			names[hex.EncodeToString(sum[:])] = strings.TrimSuffix(filepath.Base(file), ".lua")
+			name := strings.TrimSuffix(filepath.Base(file), ".lua")
+			script := redisdb.MustScript(os.DirFS(filepath.Dir(filepath.Dir(file))), name)
+			names[script.SHA()], names[script.Once().SHA()] = name, name+" once"
 		}
 	}
 	return names, nil
