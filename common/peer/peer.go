@@ -102,33 +102,37 @@ func (p *Peer) Call(ctx context.Context, path string, in, out any) error {
 	}
 	request.Header.Set("Content-Type", "application/json")
 	start := time.Now()
-	err = p.exchange(request, out)
+	leaves, err := p.exchange(request, out)
 	p.counts.took.WithLabelValues(path).Observe(time.Since(start).Seconds())
+	if leaves || err != nil {
+		p.leave(address)
+	}
 	if err != nil {
 		p.counts.failures.WithLabelValues(path).Inc()
-		p.leave(address)
 		slog.Warn("call failed", "peer", p.service, "address", address, "path", path, "error", err)
 		return fmt.Errorf("%s: %w", p.service, api.Unavailable)
 	}
 	return nil
 }
 
-func (p *Peer) exchange(request *http.Request, out any) error {
+// exchange sends a request and parses the answer into out. It tells also whether the machine that answered is about to stop, and
+// would have its callers leave.
+func (p *Peer) exchange(request *http.Request, out any) (leaves bool, err error) {
 	response, err := p.client.Do(request)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer response.Body.Close()
 	answer := io.LimitReader(response.Body, maxAnswer)
 	if response.StatusCode != http.StatusOK {
 		text, _ := io.ReadAll(io.LimitReader(answer, 500))
-		return fmt.Errorf("status %d: %s", response.StatusCode, text)
+		return response.Close, fmt.Errorf("status %d: %s", response.StatusCode, text)
 	}
 	body, err := readAll(answer, response.ContentLength)
 	if err != nil {
-		return err
+		return response.Close, err
 	}
-	return api.Unmarshal(body, out)
+	return response.Close, api.Unmarshal(body, out)
 }
 
 // readAll reads an answer to its end, so that the connection is used again.
@@ -234,12 +238,16 @@ func (p *Peer) probe(ctx context.Context, address string) error {
 		return err
 	}
 	var placement api.Placement
-	if err := p.exchange(request, &placement); err != nil {
+	leaves, err := p.exchange(request, &placement)
+	if err != nil {
 		return fmt.Errorf("%s is not the internal door of %s: %w", address, p.service, err)
 	}
 	if placement.Service != p.service {
 		return fmt.Errorf("%s is the internal door of %q, not of %s", address, placement.Service, p.service)
 	}
 	p.placement.Store(&placement)
+	if leaves {
+		return fmt.Errorf("%s is stopping", address)
+	}
 	return nil
 }

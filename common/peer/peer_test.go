@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -134,6 +135,39 @@ func TestSeveralMachines(t *testing.T) {
 	if n := share(); n != 10 {
 		t.Errorf("the first of two machines got %d of 20 calls", n)
 	}
+}
+
+// A machine that is about to stop tells so with its answers, and is left before it is gone: no call fails.
+func TestMachineLeaves(t *testing.T) {
+	t.Parallel()
+	first := newDoor(t, "stock", false)
+	var stopping atomic.Bool
+	routes, probed := first.routes(), make(chan struct{}, 1024)
+	second := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if stopping.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		routes.ServeHTTP(w, r)
+		if r.URL.Path == PlacementPath && stopping.Load() {
+			probed <- struct{}{}
+		}
+	}))
+	defer second.Close()
+	p := open(t, first.addr, strings.TrimPrefix(second.URL, "http://"))
+	eventually(t, "both are known", func() bool { return len(p.state.Load().up) == 2 })
+	stopping.Store(true)
+	for range 4 {
+		if err := double(t, p); err != nil {
+			t.Errorf("a machine that is about to stop: %v", err)
+		}
+	}
+	<-probed
+	<-probed // the answer to the one before has been read
+	if up := p.state.Load().up; len(up) != 1 || up[0] != first.addr {
+		t.Errorf("known as machines that answer: %v", up)
+	}
+	stopping.Store(false)
+	eventually(t, "it is back", func() bool { return len(p.state.Load().up) == 2 })
 }
 
 // A call that is not answered ends.

@@ -28,6 +28,7 @@ type Doors struct {
 	draining         atomic.Bool
 	inFlight         atomic.Int64
 	took             *prometheus.HistogramVec
+	public, internal connections
 }
 
 // NewDoors returns doors that answer unknown routes and wrong methods with problems. With debug each request is logged.
@@ -39,6 +40,7 @@ func NewDoors(debug bool) *Doors {
 		d.Internal.Use(logRequests)
 	}
 	d.Public.Use(d.admit)
+	d.Internal.Use(d.dismiss)
 	d.Internal.GET("/healthz", JSON(func(*gin.Context) (map[string]string, error) { return map[string]string{"status": "alive"}, nil }))
 	profiles(d.Internal.Group("/debug/pprof"))
 	faults(d.Internal)
@@ -69,10 +71,16 @@ func (d *Doors) admit(c *gin.Context) {
 	case c.Request.ContentLength > maxBody:
 		fail(c, fmt.Errorf("%d bytes: %w", c.Request.ContentLength, api.TooLarge))
 		return
-	case d.draining.Load():
+	}
+	d.dismiss(c)
+	c.Next()
+}
+
+// dismiss has callers leave while the machine drains.
+func (d *Doors) dismiss(c *gin.Context) {
+	if d.draining.Load() {
 		c.Header("Connection", "close")
 	}
-	c.Next()
 }
 
 func logRequests(c *gin.Context) {
@@ -100,18 +108,7 @@ func Listen(bind string, public, internal int) Addresses {
 	return Addresses{net.JoinHostPort(bind, strconv.Itoa(public)), net.JoinHostPort(bind, strconv.Itoa(internal))}
 }
 
-const (
-	// arriveWithin is how long connections that have begun to arrive when the stop began may take: two ways through a network.
-	arriveWithin = 100 * time.Millisecond
-	// drainAfter is how long requests are still answered, with "Connection: close", after the stop began, so that a gateway
-	// that keeps connections alive leaves by itself and no request meets a closing connection.
-	drainAfter = 500 * time.Millisecond
-	// stopWithin bounds the wait for requests in flight; a checkout takes at most 12 s.
-	stopWithin = 14 * time.Second
-)
-
-// Serve opens both doors and serves until ctx ends, then stops gracefully: new connections are refused, requests in flight finish.
-// The internal door closes last, so that requests in flight of the peers finish as well.
+// Serve opens both doors and serves until ctx ends, then stops gracefully (stop.go).
 func (d *Doors) Serve(ctx context.Context, at Addresses) error {
 	publicListener, err := listen(ctx, at.Public)
 	if err != nil {
@@ -122,7 +119,7 @@ func (d *Doors) Serve(ctx context.Context, at Addresses) error {
 		publicListener.Close()
 		return fmt.Errorf("internal door: %w", err)
 	}
-	public, internal := server(d.Public, maxBody), server(d.Internal, 0)
+	public, internal := server(d.Public, maxBody, &d.public), server(d.Internal, 0, &d.internal)
 	failed := make(chan error, 2)
 	serve := func(s *http.Server, l net.Listener) {
 		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
@@ -136,17 +133,7 @@ func (d *Doors) Serve(ctx context.Context, at Addresses) error {
 	case err = <-failed:
 	case <-ctx.Done():
 	}
-	// The door is closed first, so that nobody who is told to leave comes back to meet the closing.
-	if ignored := ignoreNewConnections(publicListener); ignored != nil {
-		slog.Warn("connections that arrive now may be reset", "error", ignored)
-	}
-	time.Sleep(arriveWithin)
-	publicListener.Close()
-	d.draining.Store(true)
-	time.Sleep(drainAfter)
-	stopping, cancel := context.WithTimeout(context.Background(), stopWithin)
-	defer cancel()
-	return errors.Join(err, public.Shutdown(stopping), internal.Shutdown(stopping))
+	return errors.Join(err, d.stop(publicListener, public, internal))
 }
 
 // listen listens for plain TCP: a listener of Multipath TCP, Go's own choice, cannot be told to ignore new connections.
@@ -157,13 +144,14 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 }
 
 // server bounds what a slow or hostile caller can hold. Idle connections outlive nginx's (60 s), so that it never sends on a closing one.
-func server(e *gin.Engine, bodyLimit int64) *http.Server {
+func server(e *gin.Engine, bodyLimit int64, open *connections) *http.Server {
 	var handler http.Handler = e
 	if bodyLimit > 0 {
 		handler = http.MaxBytesHandler(e, bodyLimit)
 	}
 	return &http.Server{
 		Handler:           handler,
+		ConnState:         open.note,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		IdleTimeout:       2 * time.Minute,

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -129,7 +130,7 @@ func TestStopLosesNothing(t *testing.T) {
 	select {
 	case err := <-r.ended:
 		t.Fatalf("stopped with requests in flight: %v", err)
-	case <-time.After(2 * drainAfter):
+	case <-time.After(gatewayLeaves + time.Second):
 	}
 	close(leave)
 	inFlight.Wait()
@@ -139,6 +140,60 @@ func TestStopLosesNothing(t *testing.T) {
 			c.Close()
 			t.Errorf("%s is still open", address)
 		}
+	}
+}
+
+// A stop closes no connection that its caller may still use: a gateway keeps connections for a while, and a request that meets the
+// closing of one is lost.
+func TestStopLeavesClosingToTheCaller(t *testing.T) {
+	d := NewDoors(false)
+	answer := JSON(func(*gin.Context) (string, error) { return "", nil })
+	d.Public.POST("/", answer)
+	d.Internal.POST("/", answer)
+	r := start(t, d)
+	type caller struct {
+		net.Conn
+		keeps time.Duration // without a use
+	}
+	var callers []caller
+	for address, keeps := range map[string]time.Duration{r.at.Public: 2 * time.Second, r.at.Internal: time.Second} {
+		for range 8 {
+			conn, err := net.Dial("tcp", address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			callers = append(callers, caller{conn, keeps})
+		}
+	}
+	ask := func(c caller, leave bool) {
+		io.WriteString(c, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+		answer, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil {
+			t.Errorf("lost: %v", err)
+		} else if answer.Close != leave {
+			t.Errorf("told to leave: %v, want %v", answer.Close, leave)
+		}
+	}
+	for _, c := range callers {
+		ask(c, false)
+	}
+	began := time.Now()
+	r.stop()
+	var asking sync.WaitGroup
+	for i, c := range callers {
+		asking.Go(func() {
+			time.Sleep(arriveWithin + 50*time.Millisecond + c.keeps*time.Duration(i%8)/8)
+			ask(c, true)
+		})
+	}
+	asking.Wait()
+	for _, c := range callers {
+		c.Close()
+	}
+	r.wait(t)
+	if took := time.Since(began); took > gatewayLeaves {
+		t.Errorf("it took %v to stop, and everybody had left", took)
 	}
 }
 

@@ -167,7 +167,7 @@ func (s *Stack) upstreams() string {
 		for _, addr := range s.public[service] {
 			fmt.Fprintf(&b, "    server %s max_fails=1 fail_timeout=1s;\n", addr)
 		}
-		b.WriteString("    keepalive 1024;\n    keepalive_requests 1000000;\n    keepalive_timeout 30s;\n}\n")
+		b.WriteString("    keepalive 1024;\n    keepalive_requests 1000000;\n    keepalive_timeout 2s;\n}\n")
 	}
 	return b.String()
 }
