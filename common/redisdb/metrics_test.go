@@ -53,6 +53,7 @@ func TestShardsAreCounted(t *testing.T) {
 	for name, want := range map[string]int{
 		"redis_shard_up": 1, "redis_clock_skew_seconds": 1, "redis_queued_commands": 1, "redis_pool_connections": 4, "redis_pool_hits_total": 2,
 		"redis_pool_misses_total": 2, "redis_pool_waits_total": 2, "redis_pool_timeouts_total": 2, "redis_pool_stale_connections_total": 2,
+		"redis_memory_used_bytes": 1, "redis_memory_max_bytes": 1,
 	} {
 		if series[name] != want {
 			t.Errorf("%s has %d series, want %d", name, series[name], want)
@@ -60,6 +61,16 @@ func TestShardsAreCounted(t *testing.T) {
 	}
 	if first["redis_shard_up"].GetGauge().GetValue() != 1 || first["redis_failures_total"].GetCounter().GetValue() != 0 {
 		t.Errorf("a shard that answers: %v, %v", first["redis_shard_up"], first["redis_failures_total"])
+	}
+
+	if ok, used := first["redis_append_only_ok"].GetGauge().GetValue(), first["redis_memory_used_bytes"].GetGauge().GetValue(); ok != 1 || used < 1<<19 {
+		t.Errorf("file %v, %v bytes", ok, used)
+	}
+	if err := servers[0].Client.ConfigSet(t.Context(), "appendonly", "no").Err(); err != nil {
+		t.Fatal(err)
+	}
+	if first, _ := read(t, db); first["redis_append_only_ok"].GetGauge().GetValue() != 0 {
+		t.Errorf("without a file: %v", first["redis_append_only_ok"])
 	}
 
 	if err := servers[0].Client.ScriptFlush(t.Context()).Err(); err != nil {
