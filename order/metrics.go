@@ -53,6 +53,17 @@ func newCounts() *counts {
 	cancellations := counter("checkout_cancellations_total", "Cancellations of paid orders that were asked for, by outcome.", "outcome")
 	confirmed := prometheus.NewCounter(prometheus.CounterOpts{Name: "checkout_confirmed_total", Help: "Decided attempts whose records were confirmed."})
 
+	// What was never counted is told as 0: rates and alerts need a value before the first one.
+	checkouts.WithLabelValues("unknown", api.Unavailable.Name)
+	for _, state := range []string{stateRunning, stateAborting, stateRefunding} {
+		for _, decided := range []bool{false, true} {
+			recovered.WithLabelValues(recoveryLabels(state, decided)...)
+		}
+	}
+	for _, outcome := range []string{"cancelled", "refused", "unknown"} {
+		cancellations.WithLabelValues(outcome)
+	}
+
 	named := func(name string) *step { return &step{stepTook.WithLabelValues(name), repeats.WithLabelValues(name)} }
 	return &counts{
 		Group:         metrics.Group{checkouts, durations, stepTook, repeats, recovered, cancellations, confirmed},
@@ -92,7 +103,11 @@ func (c *counts) checkout(start time.Time, err error) {
 
 // recovery counts an undecided order that a worker has found in a state and taken upon itself.
 func (c *counts) recovery(state string, decided bool) {
-	c.recovered.WithLabelValues(strings.ToLower(state), strconv.FormatBool(decided)).Inc()
+	c.recovered.WithLabelValues(recoveryLabels(state, decided)...).Inc()
+}
+
+func recoveryLabels(state string, decided bool) []string {
+	return []string{strings.ToLower(state), strconv.FormatBool(decided)}
 }
 
 // cancellation counts an answer to one who asked to undo a checkout.

@@ -41,10 +41,12 @@ func TestCheckoutsAreCounted(t *testing.T) {
 		checkouts_total{outcome="refused",reason="item-not-found"} 1
 		checkouts_total{outcome="refused",reason="order-not-found"} 1
 		checkouts_total{outcome="refused",reason="user-not-found"} 1
+		checkouts_total{outcome="unknown",reason="unavailable"} 0
 		# HELP checkout_cancellations_total Cancellations of paid orders that were asked for, by outcome.
 		# TYPE checkout_cancellations_total counter
 		checkout_cancellations_total{outcome="cancelled"} 1
 		checkout_cancellations_total{outcome="refused"} 1
+		checkout_cancellations_total{outcome="unknown"} 0
 	`
 	if err := testutil.CollectAndCompare(s.co.counts, strings.NewReader(want), "checkouts_total", "checkout_cancellations_total"); err != nil {
 		t.Error(err)

@@ -38,6 +38,7 @@ type message[In, Out any] struct {
 
 // NewBatcher returns a batcher for a route; messages of one group travel together.
 func NewBatcher[In, Out any](p *Peer, path string, group func(In) string) *Batcher[In, Out] {
+	p.counts.failures.WithLabelValues(path) // told as 0 until there is one
 	return &Batcher[In, Out]{peer: p, path: path, group: group, size: p.counts.size.WithLabelValues(path), queues: map[string]*queue[In, Out]{}}
 }
 

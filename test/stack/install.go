@@ -23,11 +23,11 @@ func NeedsOfSystem() []Need {
 	return []Need{{"redis-server", "redis-server"}, {"nginx", "nginx"}, {"ca-certificates", "/etc/ssl/certs/ca-certificates.crt"}}
 }
 
-// NeedsOfTests is what the checks and tests need as well: a C compiler for the race detector, luacheck, and what the
+// NeedsOfTests is what the checks and tests need as well: a C compiler for the race detector, luacheck, Prometheus, and what the
 // Python suite and the examples call.
 func NeedsOfTests() []Need {
 	return append(NeedsOfSystem(),
-		Need{"gcc", "gcc"}, Need{"libc6-dev", ""}, Need{"lua-check", "luacheck"}, Need{"redis-tools", "redis-cli"},
+		Need{"gcc", "gcc"}, Need{"libc6-dev", ""}, Need{"lua-check", "luacheck"}, Need{"redis-tools", "redis-cli"}, Need{"prometheus", "promtool"},
 		Need{"curl", "curl"}, Need{"python3", ""}, Need{"python3-requests", ""}, Need{"python3-aiohttp", ""})
 }
 

@@ -1,4 +1,4 @@
-# Installs Debian packages without letting their services start or stay enabled: Redis and nginx are started here as
+# Installs Debian packages without letting their services start or stay enabled: Redis, nginx and Prometheus are started here as
 # processes of ours, and the machine is left otherwise as it was. Runs as root; the arguments are the packages.
 set -eu
 export DEBIAN_FRONTEND=noninteractive
@@ -14,7 +14,7 @@ apt-get $lock update -q || echo 'apt-get update failed; trying with the package 
 apt-get $lock install -y -q --no-install-recommends "$@"
 for package in "$@"; do
     case $package in
-    redis-server | nginx)
+    redis-server | nginx | prometheus)
         if command -v systemctl >/dev/null; then
             systemctl disable "$package"
         else
