@@ -18,25 +18,11 @@ type tapped struct {
 // startTapped starts a system of one machine of each service, order and payment with one shard, stock with two, with taps.
 func startTapped(t *testing.T) *tapped {
 	t.Helper()
-	cfg := stack.Config{Machines: 1, Sizes: map[string]stack.Size{"stock": {Machines: 1, Shards: 2}}, Env: map[string][]string{}}
 	scripts, err := tap.ScriptNames()
 	if err != nil {
 		t.Fatal(err)
 	}
 	taps := map[string][]*tapOf{}
-	for service, shards := range map[string]int{"order": 1, "stock": 2, "payment": 1} {
-		var addrs []string
-		for range shards {
-			tp, err := tap.New(scripts)
-			if err != nil {
-				t.Fatal(err)
-			}
-			taps[service] = append(taps[service], &tapOf{tp, t})
-			addrs = append(addrs, tp.Addr())
-		}
-		cfg.Env[service] = []string{"REDIS_ADDRS=" + strings.Join(addrs, ",")}
-	}
-	s := &tapped{launch(t, cfg), taps}
 	t.Cleanup(func() { // before the parts end, so that none waits for a reply
 		for _, taps := range taps {
 			for _, tp := range taps {
@@ -44,13 +30,24 @@ func startTapped(t *testing.T) *tapped {
 			}
 		}
 	})
-	for service, taps := range taps {
-		for i, tp := range taps {
-			tp.Lead(s.RedisAddrs(service)[i])
+	s := launch(t, stack.Config{Machines: 1, Sizes: map[string]stack.Size{"stock": {Machines: 1, Shards: 2}}, Via: func(from, to, addr string) (string, error) {
+		redis, ok := strings.CutPrefix(to, "redis-")
+		if !ok {
+			return addr, nil
 		}
-	}
+		service, shard, _ := strings.Cut(redis, "-")
+		tp, err := tap.ToRedis(addr, scripts)
+		if err != nil {
+			return "", err
+		}
+		if shard == "0" {
+			taps[service] = nil // of a start that was begun anew
+		}
+		taps[service] = append(taps[service], &tapOf{tp, t})
+		return tp.Addr(), nil
+	}})
 	s.ready()
-	return s
+	return &tapped{s, taps}
 }
 
 // tapOf is a tap of one test.
@@ -73,7 +70,7 @@ func (tp *tapOf) set(script, about string, at tap.Where) *trap {
 
 func (tp *tapOf) setMany(n int, script, about string, at tap.Where) *trap {
 	tp.t.Helper()
-	c, err := tp.Set(n, script, about, at)
+	c, err := tp.Trap(n, script, about, at)
 	if err != nil {
 		tp.t.Fatal(err)
 	}

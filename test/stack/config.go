@@ -44,7 +44,7 @@ type Config struct {
 	GatewayPort int // 0: 8000 with FixedPorts, a free one without
 
 	Listen        string              // more directives for the gateway's listen.conf
-	Env           map[string][]string // "KEY=value" for the machines of a service, "" for those of all services
+	Env           map[string][]string // "KEY=value" for the machines of a service, "" for those of all services, or for one part by its name
 	RedisMemory   string              // maxmemory of each redis-server; empty: 1gb
 	RedisPassword string              // of every redis-server; empty: none
 	RedisArgs     []string            // more arguments for every redis-server
@@ -54,6 +54,10 @@ type Config struct {
 
 	Progress io.Writer                    // a line for each thing done; nil: none
 	OnExit   func(name string, err error) // called, if set, when a part ends that nobody asked to; err says how
+
+	// Via is asked, if set, for each way from one part to another that listens on addr, before anything starts; what it returns is
+	// where the former looks for the latter.
+	Via func(from, to, addr string) (string, error)
 }
 
 func (c Config) size(service string) Size {

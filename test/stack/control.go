@@ -62,6 +62,18 @@ func (s *Stack) Kill(name string) error {
 // Term sends SIGTERM and does not wait.
 func (s *Stack) Term(name string) error { return s.signal(name, syscall.SIGTERM, false, true) }
 
+// SetEnv gives a part more of an environment, "KEY=value", from its next start on.
+func (s *Stack) SetEnv(name string, env ...string) error {
+	p, err := s.part(name)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.env = append(p.env[:len(p.env):len(p.env)], env...)
+	return nil
+}
+
 // Pause stops all processes of a part where they are (SIGSTOP), until Cont.
 func (s *Stack) Pause(name string) error { return s.signal(name, syscall.SIGSTOP, true, false) }
 

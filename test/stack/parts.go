@@ -35,7 +35,7 @@ func (s *Stack) redis(path, service string, shard int) *part {
 		auth = "AUTH " + s.cfg.RedisPassword + "\r\n"
 	}
 	return &part{
-		name: name, path: path, args: append(args, s.cfg.RedisArgs...), env: os.Environ(),
+		name: name, path: path, args: append(args, s.cfg.RedisArgs...), env: slices.Concat(os.Environ(), s.cfg.Env[name]),
 		stop:  syscall.SIGTERM,
 		doors: []door{{addr, fmt.Sprintf("shard %d of %s", shard, service)}},
 		up:    func(ctx context.Context, pid int) error { return pingRedis(ctx, addr, auth, pid) },
@@ -87,7 +87,12 @@ func listens(ctx context.Context, addr string) error {
 }
 
 // machine is one machine of a service. Its path is only the name of the binary until that has been built.
-func (s *Stack) machine(service string, machine int) *part {
+func (s *Stack) machine(service string, machine int) (*part, error) {
+	name := machineName(service, machine)
+	shards, err := s.ways(name, s.redises[service], func(i int) string { return redisName(service, i) })
+	if err != nil {
+		return nil, err
+	}
 	public, internal := s.public[service][machine-1], s.internal[service][machine-1]
 	// First what the environment may overrule. Gateway, services and Redises share the processors: a service that may use all of
 	// them spends time on waking idle threads (at 64 clients on two busy cores, three pairs of runs: 1, 5 and 14 % of all CPU).
@@ -96,17 +101,21 @@ func (s *Stack) machine(service string, machine int) *part {
 		"GIN_MODE=release", "BIND=127.0.0.1",
 		"PORT="+portOf(public), "INTERNAL_PORT="+portOf(internal),
 		fmt.Sprintf("MACHINE_ID=%d/%d", machine, s.cfg.size(service).Machines),
-		"REDIS_ADDRS="+strings.Join(s.RedisAddrs(service), ","),
+		"REDIS_ADDRS="+strings.Join(shards, ","),
 	)
 	for _, peer := range needs(service) {
-		env = append(env, strings.ToUpper(peer)+"_SERVICE_URL="+strings.Join(s.InternalURLs(peer), ","))
+		doors, err := s.ways(name, s.internal[peer], func(i int) string { return machineName(peer, i+1) })
+		if err != nil {
+			return nil, err
+		}
+		env = append(env, strings.ToUpper(peer)+"_SERVICE_URL="+strings.Join(urls(doors), ","))
 	}
 	if s.cfg.RedisPassword != "" {
 		env = append(env, "REDIS_PASSWORD="+s.cfg.RedisPassword)
 	}
 	return &part{
-		name: machineName(service, machine), path: service,
-		env:   slices.Concat(env, s.cfg.Env[""], s.cfg.Env[service]),
+		name: name, path: service,
+		env:   slices.Concat(env, s.cfg.Env[""], s.cfg.Env[service], s.cfg.Env[name]),
 		stop:  syscall.SIGTERM,
 		doors: []door{{public, "public door"}, {internal, "internal door"}},
 		up: func(ctx context.Context, _ int) error {
@@ -115,7 +124,23 @@ func (s *Stack) machine(service string, machine int) *part {
 			}
 			return listens(ctx, public)
 		},
+	}, nil
+}
+
+// ways are where part from looks for the parts that listen on addrs.
+func (s *Stack) ways(from string, addrs []string, name func(i int) string) ([]string, error) {
+	if s.cfg.Via == nil {
+		return addrs, nil
 	}
+	var all []string
+	for i, addr := range addrs {
+		way, err := s.cfg.Via(from, name(i), addr)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, way)
+	}
+	return all, nil
 }
 
 // keep is what a service sees of the environment of this process: the variables of the Go runtime and of the system,
@@ -141,10 +166,14 @@ func (s *Stack) nginx(path string) (*part, error) {
 	if err != nil {
 		return nil, err
 	}
+	upstreams, err := s.upstreams()
+	if err != nil {
+		return nil, err
+	}
 	files := map[string]string{
 		"nginx.conf":     string(conf),
 		"listen.conf":    fmt.Sprintf("listen %s backlog=4096;\n%s", s.gateway, s.cfg.Listen),
-		"upstreams.conf": s.upstreams(),
+		"upstreams.conf": upstreams,
 	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
@@ -160,14 +189,18 @@ func (s *Stack) nginx(path string) (*part, error) {
 	}, nil
 }
 
-func (s *Stack) upstreams() string {
+func (s *Stack) upstreams() (string, error) {
 	var b strings.Builder
 	for _, service := range Services() {
 		fmt.Fprintf(&b, "upstream %s {\n    zone %[1]s 256k;\n", service)
-		for _, addr := range s.public[service] {
+		doors, err := s.ways(gatewayName, s.public[service], func(i int) string { return machineName(service, i+1) })
+		if err != nil {
+			return "", err
+		}
+		for _, addr := range doors {
 			fmt.Fprintf(&b, "    server %s max_fails=1 fail_timeout=1s;\n", addr)
 		}
 		b.WriteString("    keepalive 1024;\n    keepalive_requests 1000000;\n    keepalive_timeout 2s;\n}\n")
 	}
-	return b.String()
+	return b.String(), nil
 }

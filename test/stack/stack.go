@@ -150,7 +150,11 @@ func (s *Stack) plan() error {
 	}
 	for _, service := range Services() {
 		for i := range s.public[service] {
-			s.parts = append(s.parts, s.machine(service, i+1))
+			machine, err := s.machine(service, i+1)
+			if err != nil {
+				return err
+			}
+			s.parts = append(s.parts, machine)
 		}
 	}
 	port := s.cfg.GatewayPort

@@ -1,6 +1,9 @@
-// Package tap stands between the processes of a system, sees what passes, and holds, loses, delays or repeats it.
+// Package tap stands between the parts of a system, sees what passes, and holds, loses, delays or repeats it.
 //
-//	tap.go, resp.go   the way between a service and one of its Redises
-//	trap.go           what catches single calls of scripts on it
-//	scripts.go        the names of scripts
+//	tap.go, way.go     the way from one part to another, and one connection on it
+//	weather.go         what becomes of what passes
+//	resp.go, http.go   what passes: to a Redis, and to a door
+//	record.go          what has passed may come again, much later
+//	trap.go            what catches single calls of scripts
+//	scripts.go         the names of scripts
 package tap

@@ -5,8 +5,38 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
+	"strings"
 )
+
+// resp is what services say to Redis.
+type resp struct{ scripts map[string]string }
+
+func (p resp) message(r *bufio.Reader) (message, error) {
+	raw, texts, err := ReadRESP(r)
+	m := message{raw: raw, texts: texts}
+	if len(texts) < 3 || !strings.EqualFold(texts[0], "EVALSHA") {
+		return m, err
+	}
+	keys, bad := strconv.Atoi(texts[2])
+	if bad != nil || keys < 0 || 3+keys > len(texts) {
+		return m, err
+	}
+	m.name, m.keys, m.args = p.scripts[texts[1]], texts[3:3+keys], texts[3+keys:]
+	m.repeatable = slices.Contains(repeatSafe, m.name)
+	return m, err
+}
+
+func (p resp) reply(r *bufio.Reader) (raw []byte, texts []string, failed bool, err error) {
+	raw, texts, err = ReadRESP(r)
+	return raw, texts, len(raw) > 0 && raw[0] == '-', err
+}
+
+// repeatSafe are the scripts of the protocol, which say of themselves that they may be repeated, and answer the same.
+var repeatSafe = []string{
+	"begin", "commit", "refuse", "abort", "close", "cancel", "cancelled", "confirmed", "reserve", "release", "refund", "confirm",
+}
 
 // ReadRESP reads one value of Redis' protocol, version 2 or 3, as it came, and the texts in it where it is a flat list of them, as
 // every command is.

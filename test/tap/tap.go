@@ -1,40 +1,43 @@
 package tap
 
 import (
-	"bufio"
 	"net"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 )
 
-// Tap is the way between a service and one of its Redises. It passes everything on, in order, but for what is caught by a trap.
+// Tap is the way from one part of a system to another. It passes everything on, in order, but for what its weather takes, and what
+// is caught by a trap.
 type Tap struct {
-	scripts map[string]string // names by SHA-1
-	l       net.Listener
+	speech speech
+	target string
+	l      net.Listener
 
-	mu     sync.Mutex
-	target string // of Redis; empty: it is not known yet
-	traps  []*Trap
-	ways   map[*way]bool
-	closed bool
+	mu      sync.Mutex
+	weather Weather
+	changed chan struct{} // closed when the weather changes
+	traps   []*Trap
+	ways    map[*way]bool
+	closed  bool
+	heard   func(Call)
+	record  *Recorder
+	late    sync.WaitGroup // copies that are under way
 }
 
-// way is one connection through a tap.
-type way struct {
-	*Tap
-	client, redis net.Conn
-	sent          chan *Trap // one for each command that was sent on: what its reply is to be caught by, or nil
+// ToRedis returns a tap before a Redis; scripts are their names by SHA-1.
+func ToRedis(target string, scripts map[string]string) (*Tap, error) {
+	return listen(target, resp{scripts})
 }
 
-// New returns a tap that listens on a free port. Scripts are their names by SHA-1. Until Lead is called nobody is let through.
-func New(scripts map[string]string) (*Tap, error) {
+// ToDoor returns a tap before a door of a service.
+func ToDoor(target string) (*Tap, error) { return listen(target, plainHTTP{}) }
+
+func listen(target string, speech speech) (*Tap, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	tp := &Tap{scripts: scripts, l: l, ways: map[*way]bool{}}
+	tp := &Tap{speech: speech, target: target, l: l, ways: map[*way]bool{}, changed: make(chan struct{})}
 	go tp.accept()
 	return tp, nil
 }
@@ -42,11 +45,21 @@ func New(scripts map[string]string) (*Tap, error) {
 // Addr is where the tap listens, host:port.
 func (tp *Tap) Addr() string { return tp.l.Addr().String() }
 
-// Lead says where the Redis behind the tap is, host:port.
-func (tp *Tap) Lead(target string) {
+// Target is where it leads to, host:port.
+func (tp *Tap) Target() string { return tp.target }
+
+// Listen has every call that has reached the target told to heard, when its reply has come, or its connection has ended.
+func (tp *Tap) Listen(heard func(Call)) {
 	tp.mu.Lock()
 	defer tp.mu.Unlock()
-	tp.target = target
+	tp.heard = heard
+}
+
+// Record keeps messages that may be repeated for later.
+func (tp *Tap) Record(r *Recorder) {
+	tp.mu.Lock()
+	defer tp.mu.Unlock()
+	tp.record = r
 }
 
 func (tp *Tap) accept() {
@@ -55,26 +68,39 @@ func (tp *Tap) accept() {
 		if err != nil {
 			return // closed
 		}
-		tp.mu.Lock()
-		target := tp.target
-		tp.mu.Unlock()
-		redis, err := net.DialTimeout("tcp", target, time.Second)
-		if err != nil {
-			client.Close() // as a Redis that is away
+		if tp.now().Cut {
+			reset(client)
 			continue
 		}
-		w := &way{Tap: tp, client: client, redis: redis, sent: make(chan *Trap, 1<<16)}
-		tp.mu.Lock()
-		closed := tp.closed
-		tp.ways[w] = true
-		tp.mu.Unlock()
-		if closed {
-			w.close()
-			continue
-		}
-		go w.up()
-		go w.down()
+		go tp.open(client)
 	}
+}
+
+func (tp *Tap) open(client net.Conn) {
+	target, err := net.DialTimeout("tcp", tp.target, time.Second)
+	if err != nil {
+		reset(client) // as a part that is away
+		return
+	}
+	w := &way{Tap: tp, client: client, target: target, sent: make(chan *passing, 1<<16)}
+	tp.mu.Lock()
+	closed := tp.closed || tp.weather.Cut
+	tp.ways[w] = true
+	tp.mu.Unlock()
+	if closed {
+		w.close()
+		return
+	}
+	go w.up()
+	go w.down()
+}
+
+// reset ends a connection as one that nobody listens for.
+func reset(conn net.Conn) {
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		tcp.SetLinger(0)
+	}
+	conn.Close()
 }
 
 // Close ends all ways, and lets go what is caught.
@@ -82,82 +108,23 @@ func (tp *Tap) Close() {
 	tp.l.Close()
 	tp.mu.Lock()
 	tp.closed = true
-	ways, traps := tp.ways, tp.traps
-	tp.ways = map[*way]bool{}
+	traps := tp.traps
 	tp.mu.Unlock()
+	tp.Set(Weather{})
 	for _, c := range traps {
 		c.Drop()
 	}
+	tp.cut()
+	tp.late.Wait()
+}
+
+// cut ends all connections.
+func (tp *Tap) cut() {
+	tp.mu.Lock()
+	ways := tp.ways
+	tp.ways = map[*way]bool{}
+	tp.mu.Unlock()
 	for w := range ways {
 		w.close()
 	}
-}
-
-func (w *way) close() {
-	w.client.Close()
-	w.redis.Close()
-}
-
-// up passes commands on.
-func (w *way) up() {
-	defer w.close()
-	defer close(w.sent)
-	r := bufio.NewReader(w.client)
-	for {
-		raw, texts, err := ReadRESP(r)
-		if err != nil {
-			return
-		}
-		c := w.trapFor(texts)
-		if c != nil && c.where == Before {
-			c.catch(raw, w.redis.RemoteAddr().String())
-			if !c.decide() {
-				return
-			}
-			c = nil
-		}
-		w.sent <- c
-		if _, err := w.redis.Write(raw); err != nil {
-			return
-		}
-	}
-}
-
-// down passes replies back. A reply that was caught is dropped together with its connection, as a reply is lost.
-func (w *way) down() {
-	defer w.close()
-	r := bufio.NewReader(w.redis)
-	for c := range w.sent {
-		raw, _, err := ReadRESP(r)
-		if err != nil {
-			return
-		}
-		if c != nil {
-			c.catch(nil, "")
-			if !c.decide() {
-				return
-			}
-		}
-		if _, err := w.client.Write(raw); err != nil {
-			return
-		}
-	}
-}
-
-// trapFor finds the trap that a command falls into.
-func (tp *Tap) trapFor(command []string) *Trap {
-	if len(command) < 2 || !strings.EqualFold(command[0], "EVALSHA") {
-		return nil
-	}
-	tp.mu.Lock()
-	defer tp.mu.Unlock()
-	script := tp.scripts[command[1]]
-	for _, c := range tp.traps {
-		if c.Script == script && c.left > 0 && slices.ContainsFunc(command[2:], func(arg string) bool { return strings.Contains(arg, c.About) }) {
-			c.left--
-			c.seen++
-			return c
-		}
-	}
-	return nil
 }

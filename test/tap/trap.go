@@ -1,12 +1,11 @@
 package tap
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -25,19 +24,18 @@ type Trap struct {
 	Script, About string
 	where         Where
 
-	left, seen int // Calls still to be caught, and caught; guarded by tap.mu
+	left, seen int // calls still to be caught, and caught; guarded by tap.mu
 
 	caught  chan struct{} // closed by the first call
 	once    sync.Once
-	command []byte // the first call that was caught before it was done, and where it was going to
-	target  string
+	command []byte    // the first call that was caught before it was done
 	goOn    chan bool // closed, or holding what to do with a call: true is to pass it
 	done    sync.Once
 }
 
-// Set sets a trap for the next n calls of a script one of whose arguments holds about.
-func (tp *Tap) Set(n int, script, about string, at Where) (*Trap, error) {
-	if !slices.Contains(slices.Collect(maps.Values(tp.scripts)), script) {
+// Trap sets a trap for the next n calls of a script one of whose arguments holds about.
+func (tp *Tap) Trap(n int, script, about string, at Where) (*Trap, error) {
+	if p, ok := tp.speech.(resp); !ok || !slices.Contains(slices.Collect(maps.Values(p.scripts)), script) {
 		return nil, fmt.Errorf("there is no script %s", script)
 	}
 	c := &Trap{tap: tp, Script: script, About: about, where: at, left: n, caught: make(chan struct{}), goOn: make(chan bool, n)}
@@ -47,9 +45,26 @@ func (tp *Tap) Set(n int, script, about string, at Where) (*Trap, error) {
 	return c, nil
 }
 
-func (c *Trap) catch(raw []byte, target string) {
+// trapFor finds the trap that a message falls into.
+func (tp *Tap) trapFor(m message) *Trap {
+	if m.name == "" {
+		return nil
+	}
+	tp.mu.Lock()
+	defer tp.mu.Unlock()
+	for _, c := range tp.traps {
+		if c.Script == m.name && c.left > 0 && slices.ContainsFunc(m.texts, func(text string) bool { return strings.Contains(text, c.About) }) {
+			c.left--
+			c.seen++
+			return c
+		}
+	}
+	return nil
+}
+
+func (c *Trap) catch(raw []byte) {
 	c.once.Do(func() {
-		c.command, c.target = raw, target
+		c.command = raw
 		close(c.caught)
 	})
 }
@@ -95,17 +110,5 @@ func (c *Trap) Replay() ([]string, error) {
 	if c.command == nil {
 		return nil, errors.New("nothing was caught before it was done")
 	}
-	conn, err := net.DialTimeout("tcp", c.target, time.Second)
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
-		return nil, err
-	}
-	if _, err := conn.Write(c.command); err != nil {
-		return nil, err
-	}
-	_, texts, err := ReadRESP(bufio.NewReader(conn))
-	return texts, err
+	return c.tap.send(message{raw: c.command})
 }
