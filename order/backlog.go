@@ -83,7 +83,7 @@ func (s *store) waiting(ctx context.Context, shard *redisdb.Shard, limit int) (w
 		reads[i] = shard.StartFields(ctx, shard.Key(orderKey(ids.String(i))), deadlineField)
 	}
 	for _, read := range reads {
-		order, err := read.Wait()
+		order, err := read.Wait(ctx)
 		if err != nil {
 			return waiting{}, err
 		}

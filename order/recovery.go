@@ -11,6 +11,7 @@ import (
 	"checkout/common/api"
 	"checkout/common/failpoint"
 	"checkout/common/redisdb"
+	"checkout/common/requestid"
 )
 
 // Paces of the recovery. Every order machine watches every shard; a claim keeps the others from doing the same work.
@@ -91,6 +92,7 @@ func (r *recovery) mend(ctx context.Context, id string) {
 	if err != nil || a.code == codeNotFound {
 		return
 	}
+	ctx = requestid.With(ctx, "recovery-of-"+a.attempt)
 	state := ""
 	switch a.code {
 	case codeRunning:
@@ -108,7 +110,7 @@ func (r *recovery) mend(ctx context.Context, id string) {
 	if undecided {
 		return // still undecided: the entry comes up again when the claim ends
 	}
-	slog.Info("recovered", "order", id, "attempt", a.attempt, "outcome", err)
+	slog.InfoContext(ctx, "recovered", "order", id, "attempt", a.attempt, "outcome", err)
 	r.mu.Lock()
 	delete(r.past, id)
 	r.mu.Unlock()
@@ -138,7 +140,7 @@ func (r *recovery) confirmDue(ctx context.Context, shard *redisdb.Shard) (more b
 	ctx = context.WithoutCancel(ctx)
 	taken, err := r.co.store.takeUnconfirmed(ctx, shard, confirmAtOnce, confirmClaim)
 	if err != nil && !errors.Is(err, api.Unavailable) && !errors.Is(err, api.Overloaded) {
-		slog.Error("confirmations are stuck", "shard", shard.Index, "error", err)
+		slog.ErrorContext(ctx, "confirmations are stuck", "shard", shard.Index, "error", err)
 	}
 	if err != nil || len(taken) == 0 {
 		return false

@@ -139,7 +139,7 @@ func (s *store) prices(ctx context.Context, ids []string) []api.Price {
 		if read == nil {
 			continue
 		}
-		reply, err := read.Wait()
+		reply, err := read.Wait(ctx)
 		if err != nil {
 			continue // PriceUnknown
 		}

@@ -5,6 +5,8 @@ import (
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"checkout/common/requestid"
 )
 
 const (
@@ -31,6 +33,7 @@ type queue[In, Out any] struct {
 }
 
 type message[In, Out any] struct {
+	id   string // of the request that it is sent for
 	in   In
 	out  Out // the zero value means that there was no answer
 	done chan struct{}
@@ -45,7 +48,7 @@ func NewBatcher[In, Out any](p *Peer, path string, group func(In) string) *Batch
 // Do sends one message and returns its answer, or the zero value where there was none: then the outcome is unknown. A caller
 // that leaves because its ctx ends cancels nobody else's message, nor its own.
 func (b *Batcher[In, Out]) Do(ctx context.Context, in In) Out {
-	m := &message[In, Out]{in: in, done: make(chan struct{})}
+	m := &message[In, Out]{id: requestid.Of(ctx), in: in, done: make(chan struct{})}
 	group := b.group(in)
 	b.mu.Lock()
 	q := b.queues[group]
@@ -72,12 +75,12 @@ func (b *Batcher[In, Out]) Do(ctx context.Context, in In) Out {
 func (b *Batcher[In, Out]) send(group string, q *queue[In, Out]) {
 	for batch := b.take(group, q); batch != nil; batch = b.take(group, q) {
 		b.size.Observe(float64(len(batch)))
-		in := make([]In, len(batch))
+		in, ids := make([]In, len(batch)), make([]string, len(batch))
 		for i, m := range batch {
-			in[i] = m.in
+			in[i], ids[i] = m.in, m.id
 		}
 		var out []Out
-		err := b.peer.Call(context.Background(), b.path, in, &out)
+		err := b.peer.Call(requestid.With(context.Background(), requestid.Join(ids)), b.path, in, &out)
 		for i, m := range batch {
 			if err == nil && len(out) == len(in) {
 				m.out = out[i]

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"checkout/common/requestid"
 )
 
 func newDoubler(p *Peer) *Batcher[int, int] {
@@ -48,6 +50,39 @@ func TestOneCallerAlone(t *testing.T) {
 		t.Errorf("200 calls took %v", took)
 	}
 	eventually(t, "no queue is left", b.idle)
+}
+
+// A message names the request that it is sent for, and one that is sent for many requests names each.
+func TestRequestsAreNamed(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t, "stock", true)
+	b := newDoubler(open(t, d.addr))
+	var callers sync.WaitGroup
+	call := func(id string) { callers.Go(func() { b.Do(requestid.With(t.Context(), id), 7) }) }
+	call("first")
+	d.receive(t)
+	for i, id := range []string{"a", "b", "c"} {
+		call(id)
+		eventually(t, "it waits", func() bool {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			return len(b.queues["0"].waiting) == i+1
+		})
+	}
+	d.release <- struct{}{}
+	d.receive(t)
+	d.release <- struct{}{}
+	callers.Wait()
+	if one, three := <-d.ids, <-d.ids; one != "first" || three != "a,b,c" {
+		t.Errorf("messages came for %q, then %q", one, three)
+	}
+	callers.Go(func() { b.Do(t.Context(), 7) })
+	d.receive(t)
+	d.release <- struct{}{}
+	callers.Wait()
+	if none := <-d.ids; none != "" {
+		t.Errorf("a message for no request came for %q", none)
+	}
 }
 
 // Messages that come while as many requests as may be are under way travel together, each with its own answer.

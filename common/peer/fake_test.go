@@ -12,13 +12,15 @@ import (
 	"time"
 
 	"checkout/common/api"
+	"checkout/common/requestid"
 )
 
 // door is the internal door of a service that doubles numbers. It can be told to hold requests.
 type door struct {
 	addr    string
 	service string
-	arrived chan []int // every list that has arrived
+	arrived chan []int  // every list that has arrived
+	ids     chan string // and the request ids that came with it
 	release chan struct{}
 
 	mu     sync.Mutex
@@ -28,7 +30,7 @@ type door struct {
 // newDoor opens a door; with hold, each request waits for a value from release.
 func newDoor(t *testing.T, service string, hold bool) *door {
 	t.Helper()
-	d := &door{service: service, arrived: make(chan []int, 4096)}
+	d := &door{service: service, arrived: make(chan []int, 4096), ids: make(chan string, 4096)}
 	if hold {
 		d.release = make(chan struct{})
 	}
@@ -48,6 +50,10 @@ func (d *door) routes() http.Handler {
 		if err := json.NewDecoder(r.Body).Decode(&list); err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
+		}
+		select {
+		case d.ids <- r.Header.Get(requestid.Header):
+		default: // nobody looks at them
 		}
 		d.arrived <- list
 		if d.release != nil {

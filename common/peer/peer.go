@@ -18,6 +18,7 @@ import (
 
 	"checkout/common/api"
 	"checkout/common/metrics"
+	"checkout/common/requestid"
 )
 
 // PlacementPath is the internal route by which a service tells who it is and how its IDs are spread.
@@ -84,7 +85,7 @@ func (p *Peer) Problem() string { return p.state.Load().problem }
 // Placement returns how the peer said that its IDs are spread; zero while it has not.
 func (p *Peer) Placement() api.Placement { return *p.placement.Load() }
 
-// Call posts in as JSON and parses the answer into out. Any error leaves the outcome unknown.
+// Call posts in as JSON, for the request of ctx, and parses the answer into out. Any error leaves the outcome unknown.
 func (p *Peer) Call(ctx context.Context, path string, in, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -101,6 +102,9 @@ func (p *Peer) Call(ctx context.Context, path string, in, out any) error {
 		return err
 	}
 	request.Header.Set("Content-Type", "application/json")
+	if id := requestid.Of(ctx); id != "" {
+		request.Header.Set(requestid.Header, id)
+	}
 	start := time.Now()
 	leaves, err := p.exchange(request, out)
 	p.counts.took.WithLabelValues(path).Observe(time.Since(start).Seconds())
@@ -109,7 +113,7 @@ func (p *Peer) Call(ctx context.Context, path string, in, out any) error {
 	}
 	if err != nil {
 		p.counts.failures.WithLabelValues(path).Inc()
-		slog.Warn("call failed", "peer", p.service, "address", address, "path", path, "error", err)
+		slog.WarnContext(ctx, "call failed", "peer", p.service, "address", address, "path", path, "error", err)
 		return fmt.Errorf("%s: %w", p.service, api.Unavailable)
 	}
 	return nil

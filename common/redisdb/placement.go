@@ -121,7 +121,7 @@ func (s *Shard) spread(ctx context.Context) (spread, error) {
 	}
 	values, err := s.client.HMGet(ctx, s.Key(placementKey), fieldModulus, fieldCount, fieldWrittenAt).Result()
 	if err != nil {
-		return spread{}, s.failed("HMGET", err)
+		return spread{}, s.failed(ctx, "HMGET", err)
 	}
 	if values[0] == nil {
 		return spread{}, nil
@@ -162,7 +162,7 @@ func (db *DB) writePlacement(ctx context.Context, count int, at int64) error {
 	for _, s := range db.shards {
 		err := s.client.HSet(ctx, s.Key(placementKey), fieldModulus, len(db.shards), fieldCount, count, fieldWrittenAt, at).Err()
 		if err != nil {
-			return s.failed("HSET", err)
+			return s.failed(ctx, "HSET", err)
 		}
 	}
 	return nil
@@ -177,7 +177,7 @@ func (db *DB) deleteDecimals(ctx context.Context, prefix string, old *spread) er
 	for i, s := range db.shards {
 		for chunk := range slices.Chunk(keys[i], deleteAtOnce) {
 			if err := s.client.Unlink(ctx, chunk...).Err(); err != nil {
-				return s.failed("UNLINK", err)
+				return s.failed(ctx, "UNLINK", err)
 			}
 		}
 	}

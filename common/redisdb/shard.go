@@ -113,7 +113,7 @@ func (c *Call) Wait(ctx context.Context) (Reply, error) {
 		}
 	}
 	if err != nil {
-		return Reply{}, c.shard.failed(c.script.name, err)
+		return Reply{}, c.shard.failed(ctx, c.script.name, err)
 	}
 	return newReply(v), nil
 }
@@ -139,20 +139,20 @@ func (s *Shard) StartFields(ctx context.Context, key string, fields ...string) *
 }
 
 // Wait returns the fields, in order; those that are missing are nothing.
-func (r *Read) Wait() (Reply, error) {
+func (r *Read) Wait(ctx context.Context) (Reply, error) {
 	if r.err != nil {
 		return Reply{}, r.err
 	}
 	values, err := r.cmd.Result()
 	if err != nil {
-		return Reply{}, r.shard.failed("HMGET", err)
+		return Reply{}, r.shard.failed(ctx, "HMGET", err)
 	}
 	return Reply{values: values}, nil
 }
 
 // Fields returns the named fields of a hash, in order.
 func (s *Shard) Fields(ctx context.Context, key string, fields ...string) (Reply, error) {
-	return s.StartFields(ctx, key, fields...).Wait()
+	return s.StartFields(ctx, key, fields...).Wait(ctx)
 }
 
 // Hash returns all fields of a hash; of a missing one, none.
@@ -162,13 +162,13 @@ func (s *Shard) Hash(ctx context.Context, key string) (map[string]string, error)
 	}
 	fields, err := s.pipe.HGetAll(ctx, key).Result()
 	if err != nil {
-		return nil, s.failed("HGETALL", err)
+		return nil, s.failed(ctx, "HGETALL", err)
 	}
 	return fields, nil
 }
 
 // failed makes an error of a command's failure. Anything but an answer makes the shard suspect: it is probed at once.
-func (s *Shard) failed(what string, err error) error {
+func (s *Shard) failed(ctx context.Context, what string, err error) error {
 	s.counts.failures.Inc()
 	if errors.Is(err, redis.ErrAutoPipelineQueueFull) {
 		return fmt.Errorf("shard %d: %w", s.Index, api.Overloaded)
@@ -180,18 +180,18 @@ func (s *Shard) failed(what string, err error) error {
 		default:
 		}
 	}
-	s.logFailure(what, err)
+	s.logFailure(ctx, what, err)
 	return s.unavailable()
 }
 
 // logFailure writes at most one line a second: thousands of commands fail together when a shard dies.
-func (s *Shard) logFailure(what string, err error) {
+func (s *Shard) logFailure(ctx context.Context, what string, err error) {
 	now := time.Now().Unix()
 	if last := s.logged.Load(); last == now || !s.logged.CompareAndSwap(last, now) {
 		s.unlogged.Add(1)
 		return
 	}
-	slog.Warn("shard failed", "shard", s.tag, "command", what, "error", err, "like_it_before", s.unlogged.Swap(0))
+	slog.WarnContext(ctx, "shard failed", "shard", s.tag, "command", what, "error", err, "like_it_before", s.unlogged.Swap(0))
 }
 
 // unavailable tells the caller which shard is meant, and never what the client library said.

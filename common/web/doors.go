@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"checkout/common/api"
+	"checkout/common/requestid"
 )
 
 // maxInFlight bounds the public requests that one machine works on; the excess is shed before it begins.
@@ -34,7 +35,7 @@ type Doors struct {
 // NewDoors returns doors that answer unknown routes and wrong methods with problems. With debug each request is logged.
 func NewDoors(debug bool) *Doors {
 	took := newRequestTimes()
-	d := &Doors{Public: engine("public", took), Internal: engine("internal", took), took: took}
+	d := &Doors{Public: engine("public", requestid.MaxLength, took), Internal: engine("internal", requestid.MaxTogether, took), took: took}
 	if debug {
 		d.Public.Use(logRequests)
 		d.Internal.Use(logRequests)
@@ -47,9 +48,9 @@ func NewDoors(debug bool) *Doors {
 	return d
 }
 
-func engine(door string, took *prometheus.HistogramVec) *gin.Engine {
+func engine(door string, maxID int, took *prometheus.HistogramVec) *gin.Engine {
 	e := gin.New()
-	e.Use(countTraffic(door, e, took).count)
+	e.Use(countTraffic(door, e, took).count, identify(maxID))
 	e.HandleMethodNotAllowed = true
 	e.RemoveExtraSlash = true // gateways differ on the double slash after a stripped prefix
 	e.RedirectTrailingSlash = false
@@ -85,10 +86,9 @@ func (d *Doors) dismiss(c *gin.Context) {
 
 func logRequests(c *gin.Context) {
 	start := time.Now()
-	id := requestID(c)
 	c.Next()
-	slog.Debug("request", "method", c.Request.Method, "path", c.Request.URL.Path, "status", c.Writer.Status(), "bytes", c.Writer.Size(),
-		"took", time.Since(start), "request_id", id)
+	slog.DebugContext(c.Request.Context(), "request", "method", c.Request.Method, "path", c.Request.URL.Path, "status", c.Writer.Status(), "bytes", c.Writer.Size(),
+		"took", time.Since(start))
 }
 
 func profiles(g *gin.RouterGroup) {

@@ -9,6 +9,8 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+
+	"checkout/common/requestid"
 )
 
 // gcPercent lets the heap, a few megabytes live, grow fivefold before it is collected: the services' memory is small and their
@@ -29,11 +31,11 @@ func Main(run func(ctx context.Context, args []string, getenv func(string) strin
 	}
 }
 
-// Log makes slog write to w: debug records as well, if asked for.
+// Log makes slog write to w: debug records as well, if asked for. What is logged with the context of a request names it.
 func Log(w io.Writer, debug bool) {
 	level := slog.LevelInfo
 	if debug {
 		level = slog.LevelDebug
 	}
-	slog.SetDefault(slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level})))
+	slog.SetDefault(slog.New(requestid.Handler(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))))
 }

@@ -2,7 +2,6 @@
 package web
 
 import (
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -12,6 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"checkout/common/api"
+	"checkout/common/requestid"
 )
 
 // maxBody bounds the body of a public request, in bytes; no public route needs one.
@@ -41,33 +41,21 @@ func fail(c *gin.Context, err error) {
 	if errors.As(err, &kind) {
 		detail = err.Error()
 	} else {
-		slog.Error("unnamed error", "error", err, "method", c.Request.Method, "path", c.Request.URL.Path, "request_id", requestID(c))
+		slog.ErrorContext(c.Request.Context(), "unnamed error", "error", err, "method", c.Request.Method, "path", c.Request.URL.Path)
 	}
 	if kind.Status == http.StatusTooManyRequests || kind.Status == http.StatusServiceUnavailable {
 		c.Header("Retry-After", "1")
 	}
-	body, _ := json.Marshal(api.Problem{Type: kind.Type(), Title: kind.Title, Status: kind.Status, Detail: detail, RequestID: requestID(c)})
+	body, _ := json.Marshal(api.Problem{Type: kind.Type(), Title: kind.Title, Status: kind.Status, Detail: detail, RequestID: requestid.Of(c.Request.Context())})
 	c.Data(kind.Status, "application/problem+json", body)
 }
 
-// requestID returns the id that the gateway or the caller gave the request, or makes one.
-func requestID(c *gin.Context) string {
-	const header = "X-Request-Id"
-	id := c.Request.Header.Get(header)
-	if id == "" || len(id) > 128 || !printable(id) {
-		id = rand.Text()
-		c.Request.Header.Set(header, id)
+// identify gives a request the id that the gateway or the caller has sent, or a new one: the handler's context carries it.
+func identify(maxLength int) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		id := requestid.Accept(c.Request.Header.Get(requestid.Header), maxLength)
+		c.Request = c.Request.WithContext(requestid.With(c.Request.Context(), id))
 	}
-	return id
-}
-
-func printable(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if s[i] <= ' ' || s[i] > '~' {
-			return false
-		}
-	}
-	return true
 }
 
 // Amount parses a path parameter that is a positive amount, in minor units or pieces.

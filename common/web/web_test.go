@@ -14,6 +14,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"checkout/common/api"
+	"checkout/common/requestid"
 )
 
 func TestMain(m *testing.M) {
@@ -60,7 +61,7 @@ func TestJSON(t *testing.T) {
 func TestFailures(t *testing.T) {
 	var log strings.Builder
 	old := slog.Default()
-	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+	slog.SetDefault(slog.New(requestid.Handler(slog.NewTextHandler(&log, nil))))
 	defer slog.SetDefault(old)
 	d := NewDoors(false)
 	routes := map[string]error{
