@@ -103,7 +103,7 @@ func (co *coordinator) keepLease(ctx context.Context, id, attempt string) (stop 
 	ctx, cancel := context.WithCancel(ctx)
 	var renew func()
 	renew = func() {
-		if failpoint.Hold(id); ctx.Err() == nil {
+		if failpoint.Hold(id, attempt); ctx.Err() == nil {
 			co.store.begin(ctx, id, attempt, attempt)
 			time.AfterFunc(lease/2, renew)
 		}

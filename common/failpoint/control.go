@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,6 +27,7 @@ const (
 // Armed is a fail point that waits for its step, or has met it.
 type Armed struct {
 	ID      int    `json:"id"`
+	Name    string `json:"name"` // what it is called on stderr when it fires: that outlives the process
 	Point   string `json:"point"`
 	About   string `json:"about"`              // only steps that have to do with this, an id for example; empty: any
 	Hit     int    `json:"hit"`                // which step it is, counted from 1, which 0 is as well
@@ -58,6 +60,7 @@ func (c *controls) pass(point string, about any) bool {
 	if a == nil {
 		return true
 	}
+	fmt.Fprintf(os.Stderr, "fail point fired: %s\n", a.Name)
 	switch a.Action {
 	case Kill:
 		syscall.Kill(syscall.Getpid(), syscall.SIGKILL)
@@ -93,11 +96,13 @@ func (c *controls) meet(point, about string) *Armed {
 	return nil
 }
 
-// hold waits until no pause is about a thing.
-func (c *controls) hold(about string) {
+// hold waits until no pause is about any of these.
+func (c *controls) hold(ids ...string) {
 	for {
 		c.mu.Lock()
-		i := slices.IndexFunc(c.armed, func(a *Armed) bool { return a.Paused && strings.Contains(a.about, about) })
+		i := slices.IndexFunc(c.armed, func(a *Armed) bool {
+			return a.Paused && slices.ContainsFunc(ids, func(id string) bool { return strings.Contains(a.about, id) })
+		})
 		if i < 0 {
 			c.mu.Unlock()
 			return

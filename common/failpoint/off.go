@@ -17,5 +17,5 @@ func Reply[T any](_ context.Context, _ any, _, _ string, reply T) T { return rep
 // Handling tells how far a participant is with a message: "received" or "done". It does not return if the reply is lost.
 func Handling(_ any, _, _ string) {}
 
-// Hold returns when nobody is paused about something: a process that is stopped renews no lease.
-func Hold(_ any) {}
+// Hold returns when nobody is paused about the order or the attempt: a process that is stopped renews no lease.
+func Hold(_, _ string) {}

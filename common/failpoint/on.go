@@ -52,5 +52,5 @@ func Handling(about any, step, far string) {
 	}
 }
 
-// Hold returns when nobody is paused about something: a process that is stopped renews no lease.
-func Hold(about any) { control.hold(fmt.Sprint(about)) }
+// Hold returns when nobody is paused about the order or the attempt: a process that is stopped renews no lease.
+func Hold(order, attempt string) { control.hold(order, attempt) }
