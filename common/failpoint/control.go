@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -41,8 +40,24 @@ type Armed struct {
 	resume chan struct{} // closed to end the pause
 }
 
-// control is what is armed in this process.
-var control controls
+// control is what is armed in this process: at first what lies in a file, so that a process that was killed by one fail point comes
+// back with the others. The file is FAIL_POINTS, "-", and the machine's number.
+var control = func() *controls {
+	c := &controls{}
+	machine, _, _ := strings.Cut(os.Getenv("MACHINE_ID"), "/")
+	text, err := os.ReadFile(os.Getenv("FAIL_POINTS") + "-" + machine)
+	if err != nil {
+		return c // there is none
+	}
+	var list []*Armed
+	if err := json.Unmarshal(text, &list); err != nil {
+		fmt.Fprintln(os.Stderr, "FAIL_POINTS:", err)
+	}
+	for _, a := range list {
+		c.arm(a)
+	}
+	return c
+}()
 
 type controls struct {
 	busy   atomic.Int64 // how many are armed: nothing is looked at while there are none
@@ -125,13 +140,12 @@ func (a *Armed) end() {
 }
 
 // Control serves what is armed in this process: POST arms an Armed and answers with its id, GET lists, DELETE disarms and resumes,
-// all or the one of ?id=.
+// all or those of a ?name=.
 func Control(w http.ResponseWriter, r *http.Request) {
-	id, _ := strconv.Atoi(r.URL.Query().Get("id"))
 	var answer any
 	switch r.Method {
 	case http.MethodPost:
-		a := &Armed{resume: make(chan struct{})}
+		a := &Armed{}
 		err := json.NewDecoder(r.Body).Decode(a)
 		if err == nil && (a.Point == "" || !slices.Contains([]string{Kill, Pause, Lose}, a.Action)) {
 			err = fmt.Errorf("point %q, action %q", a.Point, a.Action)
@@ -144,7 +158,7 @@ func Control(w http.ResponseWriter, r *http.Request) {
 	case http.MethodGet:
 		answer = control.list()
 	case http.MethodDelete:
-		control.disarm(id)
+		control.disarm(r.URL.Query().Get("name"))
 		answer = struct{}{}
 	default:
 		w.WriteHeader(http.StatusMethodNotAllowed)
@@ -154,11 +168,16 @@ func Control(w http.ResponseWriter, r *http.Request) {
 	json.NewEncoder(w).Encode(answer)
 }
 
+// arm arms one, in the place of the one of the same name if there is one and it has not fired.
 func (c *controls) arm(a *Armed) Armed {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.lastID++
-	a.ID, a.Hit, a.Seen, a.Fired, a.Paused = c.lastID, cmp.Or(a.Hit, 1), 0, false, false
+	a.ID, a.Hit, a.Seen, a.Fired, a.Paused, a.resume = c.lastID, cmp.Or(a.Hit, 1), 0, false, false, make(chan struct{})
+	if i := slices.IndexFunc(c.armed, func(b *Armed) bool { return b.Name == a.Name && a.Name != "" && !b.Fired }); i >= 0 {
+		c.armed[i] = a
+		return *a
+	}
 	c.armed = append(c.armed, a)
 	c.busy.Add(1)
 	return *a
@@ -174,12 +193,12 @@ func (c *controls) list() []Armed {
 	return all
 }
 
-// disarm forgets one, or all if id is 0.
-func (c *controls) disarm(id int) {
+// disarm forgets those of a name, or all if it is empty.
+func (c *controls) disarm(name string) {
 	var gone []*Armed
 	c.mu.Lock()
 	c.armed = slices.DeleteFunc(c.armed, func(a *Armed) bool {
-		if id != 0 && a.ID != id {
+		if name != "" && a.Name != name {
 			return false
 		}
 		gone = append(gone, a)

@@ -11,4 +11,6 @@
 //	live.go, report.go     what happens now; what has happened
 //	machine.go             what ran where
 //	mix.go                 customers who do all that customers do, and every kind of fault, round after round
+//	matrix.go, crossings.go every step, killed, paused and without a reply
+//	points.go, baskets.go   fail points of the services; orders that go by them
 package main

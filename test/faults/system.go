@@ -21,7 +21,7 @@ type system struct {
 	trial  *trial
 }
 
-// start starts a system of the trial's size, and waits until it is ready. A part that ends by itself is a violation.
+// start starts a system of the trial's size, and waits until it is ready.
 func (tr *trial) start(ctx context.Context, cfg stack.Config) (*system, error) {
 	s, err := tr.launch(ctx, cfg)
 	if err != nil {
@@ -33,10 +33,12 @@ func (tr *trial) start(ctx context.Context, cfg stack.Config) (*system, error) {
 	return s, nil
 }
 
-// launch starts a system and does not wait until it is ready.
+// launch starts a system and does not wait until it is ready. A part that ends by itself is a violation, unless cfg says what it is.
 func (tr *trial) launch(ctx context.Context, cfg stack.Config) (*system, error) {
 	cfg.Machines, cfg.Shards, cfg.Race = tr.size.Machines, tr.size.Shards, tr.options.race
-	cfg.OnExit = func(name string, err error) { tr.violate("%s ended by itself: %v", name, err) }
+	if cfg.OnExit == nil {
+		cfg.OnExit = func(name string, err error) { tr.violate("%s ended by itself: %v", name, err) }
+	}
 	started, err := stack.Start(ctx, cfg)
 	if err != nil {
 		return nil, err
