@@ -5,7 +5,6 @@ package redisdb
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -35,11 +34,7 @@ func Open(service string, c env.Redis, scripts []*Script) (*DB, error) {
 	counts := newCounts()
 	db.Group = metrics.Group{counts, newStates(db)}
 	for i, addr := range c.Addrs {
-		s, err := openShard(service, i, addr, c, slices.Concat(scripts, []*Script{claimKeyScript.Once()}), counts.of(i))
-		if err != nil {
-			stop()
-			return nil, err
-		}
+		s := openShard(service, i, addr, c, slices.Concat(scripts, []*Script{claimKeyScript.Once()}), counts.of(i))
 		db.shards = append(db.shards, s)
 		db.done.Go(func() { s.watch(ctx) })
 	}
@@ -47,7 +42,7 @@ func Open(service string, c env.Redis, scripts []*Script) (*DB, error) {
 	return db, nil
 }
 
-func openShard(service string, index int, addr string, c env.Redis, scripts []*Script, counts *shardCounts) (*Shard, error) {
+func openShard(service string, index int, addr string, c env.Redis, scripts []*Script, counts *shardCounts) *Shard {
 	options := &redis.Options{
 		Addr:     addr,
 		Username: c.Username,
@@ -61,7 +56,6 @@ func openShard(service string, index int, addr string, c env.Redis, scripts []*S
 		ContextTimeoutEnabled:    true,
 		DialerRetries:            1,
 		PoolSize:                 16,
-		PipelinePoolSize:         4,
 		Protocol:                 2, // nothing of RESP3 is used, and looking for its push messages costs time
 		DisableIdentity:          true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
@@ -71,23 +65,12 @@ func openShard(service string, index int, addr string, c env.Redis, scripts []*S
 	}
 	s := &Shard{Index: index, tag: tag(service, index), client: redis.NewClient(options), scripts: scripts, suspect: make(chan struct{}, 1), counts: counts}
 	s.down.Store(true)
-	piped := *options
-	piped.Limiter = breaker{s}
-	s.piped = redis.NewClient(&piped)
-	s.piped.AddHook(counts)
-	pipe, err := s.piped.AsyncAutoPipelineWithOptions(&redis.AutoPipelineOptions{
-		MaxBatchSize:         300,
-		MaxConcurrentBatches: 1,
-		MaxQueuedCommands:    maxQueued,
-		// No delay. With 0 go-redis waits up to 200 µs for callers whose last batch has returned to come again, but the steps of a
-		// saga go elsewhere first; commands share a batch because they wait for the one under way.
-		MaxFlushDelay: 1,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("shard %d: %w", index, errors.Join(err, s.client.Close(), s.piped.Close()))
+	s.pipe = &pipeline{
+		dial:    func(ctx context.Context) (*conn, error) { return connect(ctx, options) },
+		allow:   s.allow,
+		observe: counts.batch,
 	}
-	s.pipe = pipe
-	return s, nil
+	return s
 }
 
 // Close stops watching and closes every connection. No call may be under way.
@@ -95,8 +78,7 @@ func (db *DB) Close() {
 	db.stop()
 	db.done.Wait()
 	for _, s := range db.shards {
-		s.pipe.Close()
-		s.piped.Close()
+		s.pipe.close()
 		s.client.Close()
 	}
 }

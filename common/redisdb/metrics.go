@@ -1,12 +1,10 @@
 package redisdb
 
 import (
-	"context"
 	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/redis/go-redis/v9"
 
 	"checkout/common/metrics"
 )
@@ -39,7 +37,7 @@ func newCounts() *counts {
 	return c
 }
 
-// shardCounts is what is counted of one shard. As a hook of go-redis it sees every batch.
+// shardCounts is what is counted of one shard.
 type shardCounts struct {
 	took, size        prometheus.Observer
 	failures, reloads prometheus.Counter
@@ -48,29 +46,6 @@ type shardCounts struct {
 func (c *counts) of(shard int) *shardCounts {
 	label := strconv.Itoa(shard)
 	return &shardCounts{c.took.WithLabelValues(label), c.size.WithLabelValues(label), c.failures.WithLabelValues(label), c.reloads.WithLabelValues(label)}
-}
-
-// DialHook implements redis.Hook.
-func (c *shardCounts) DialHook(next redis.DialHook) redis.DialHook { return next }
-
-// ProcessHook implements redis.Hook. A command that finds nobody to travel with is a batch as well.
-func (c *shardCounts) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error {
-		start := time.Now()
-		err := next(ctx, cmd)
-		c.batch(start, 1)
-		return err
-	}
-}
-
-// ProcessPipelineHook implements redis.Hook.
-func (c *shardCounts) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return func(ctx context.Context, cmds []redis.Cmder) error {
-		start := time.Now()
-		err := next(ctx, cmds)
-		c.batch(start, len(cmds))
-		return err
-	}
 }
 
 func (c *shardCounts) batch(start time.Time, commands int) {

@@ -126,7 +126,11 @@ func (s *Shard) spread(ctx context.Context) (spread, error) {
 	if values[0] == nil {
 		return spread{}, nil
 	}
-	r := Reply{values: values}
+	r := Reply{}
+	for _, v := range values {
+		text, _ := v.(string)
+		r.values = append(r.values, value{kind: '$', text: text})
+	}
 	found := spread{modulus: int(r.Int(0)), count: int(r.Int(1)), at: r.Int(2)}
 	return found, r.Err()
 }

@@ -12,6 +12,7 @@ import (
 // Script is a Lua script that runs atomically on one shard.
 type Script struct {
 	name, source, sha string
+	call              []byte // how a command that runs it begins, after its length
 
 	makeOnce sync.Once
 	once     *Script // made when first needed
@@ -28,7 +29,9 @@ func MustScript(files fs.FS, name string) *Script {
 
 func newScript(name, source string) *Script {
 	sum := sha1.Sum([]byte(source))
-	return &Script{name: name, source: source, sha: hex.EncodeToString(sum[:])}
+	s := &Script{name: name, source: source, sha: hex.EncodeToString(sum[:])}
+	s.call = appendText(appendText(nil, "EVALSHA"), s.sha)
+	return s
 }
 
 // Name returns the script's name.

@@ -24,7 +24,6 @@ const (
 	probeMisses  = 2                      // probes not answered in time that make a shard dead: one that is only busy may miss one
 	probeUp      = time.Second            // between probes of a shard that answers
 	probeDown    = 200 * time.Millisecond // and of one that does not
-	maxQueued    = 16384                  // commands waiting for one shard
 	maxSkew      = 30 * time.Second       // between clocks; the protocol's records outlive this much
 )
 
@@ -34,8 +33,7 @@ type Shard struct {
 	Index            int
 	tag              string
 	client           *redis.Client // one command at a time: probes, script loading, bulk work
-	piped            *redis.Client // what pipe sends by
-	pipe             pipe
+	pipe             *pipeline     // all others
 	scripts          []*Script
 	down             atomic.Bool
 	missed           int          // probes in a row without an answer in time; watch's own
@@ -45,30 +43,13 @@ type Shard struct {
 	counts           *shardCounts
 }
 
-// pipe is the part of go-redis' AutoPipeliner that is used here. It is experimental there: this interface and the pinned version
-// are the fence around it.
-type pipe interface {
-	EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd
-	HMGet(ctx context.Context, key string, fields ...string) *redis.SliceCmd
-	HGetAll(ctx context.Context, key string) *redis.MapStringStringCmd
-	Len() int
-	Close() error
-}
-
-// breaker keeps a dead shard's pipeline from being tried: what had been queued when the shard died fails at once, instead of one
-// batch after the other waiting for an answer.
-type breaker struct{ s *Shard }
-
-var errDown = errors.New("redisdb: shard is down")
-
-func (b breaker) Allow() error {
-	if b.s.down.Load() {
+// allow refuses what is for a dead shard.
+func (s *Shard) allow() error {
+	if s.down.Load() {
 		return errDown
 	}
 	return nil
 }
-
-func (b breaker) ReportResult(error) {}
 
 // Key returns the full name of a key: all keys of a shard share one hash tag, so that a script may touch any of them.
 func (s *Shard) Key(name string) string { return s.tag + name }
@@ -81,41 +62,61 @@ func (s *Shard) Skew() time.Duration { return time.Duration(s.skew.Load()) }
 
 // Call is a script under way.
 type Call struct {
-	shard  *Shard
-	script *Script
-	keys   []string
-	args   []any
-	cmd    *redis.Cmd
-	err    error
+	shard   *Shard
+	script  *Script
+	keys    []string
+	args    []any
+	command *command
+	err     error
 }
 
-// Start sends a script on its way and returns at once, so that one caller can have many under way.
-func (s *Shard) Start(ctx context.Context, script *Script, keys []string, args ...any) *Call {
+// Start sends a script on its way and returns at once, so that one caller can have many under way. Args are texts and whole numbers.
+func (s *Shard) Start(_ context.Context, script *Script, keys []string, args ...any) *Call {
 	call := &Call{shard: s, script: script, keys: keys, args: args}
-	if s.down.Load() {
-		call.err = s.unavailable()
-		return call
-	}
-	call.cmd = s.pipe.EvalSha(ctx, script.sha, keys, args...)
+	call.send()
 	return call
 }
 
-// Wait returns the script's reply. An error is api.Overloaded if the script was not sent, and api.Unavailable if it may have run.
-func (c *Call) Wait(ctx context.Context) (Reply, error) {
-	if c.err != nil {
-		return Reply{}, c.err
+func (c *Call) send() {
+	c.command, c.err = c.shard.send(func(out []byte) []byte { return appendScript(out, c.script, c.keys, c.args) })
+}
+
+// send queues a command, unless the shard is known to be dead.
+func (s *Shard) send(write func([]byte) []byte) (*command, error) {
+	if err := s.allow(); err != nil {
+		return nil, err
 	}
-	v, err := c.cmd.Result()
+	return s.pipe.start(write)
+}
+
+// Wait returns the script's reply, once. An error is api.Overloaded if the script was not sent, and api.Unavailable if it may have
+// run.
+func (c *Call) Wait(ctx context.Context) (Reply, error) {
+	answer, err := c.answer()
 	if isNoScript(err) {
 		c.shard.counts.reloads.Inc()
 		if err = c.shard.load(ctx, c.script); err == nil {
-			v, err = c.shard.pipe.EvalSha(ctx, c.script.sha, c.keys, c.args...).Result()
+			c.send()
+			answer, err = c.answer()
 		}
 	}
 	if err != nil {
 		return Reply{}, c.shard.failed(ctx, c.script.name, err)
 	}
-	return newReply(v), nil
+	return newReply(answer), nil
+}
+
+// answer waits for what the shard says: an answer, or a refusal or another error.
+func (c *Call) answer() (value, error) {
+	if c.err != nil {
+		return value{}, c.err
+	}
+	answer, err := c.command.wait()
+	if err == nil {
+		err = answer.refusal()
+	}
+	c.command, c.err = nil, errHeard
+	return answer, err
 }
 
 // Run runs a script and waits for it.
@@ -125,29 +126,37 @@ func (s *Shard) Run(ctx context.Context, script *Script, keys []string, args ...
 
 // Read is a read under way.
 type Read struct {
-	shard *Shard
-	cmd   *redis.SliceCmd
-	err   error
+	shard   *Shard
+	name    string
+	command *command
+	err     error
+}
+
+func (s *Shard) startRead(name, key string, fields []string) *Read {
+	read := &Read{shard: s, name: name}
+	read.command, read.err = s.send(func(out []byte) []byte { return appendRead(out, name, key, fields) })
+	return read
 }
 
 // StartFields sends for the named fields of a hash and returns at once.
-func (s *Shard) StartFields(ctx context.Context, key string, fields ...string) *Read {
-	if s.down.Load() {
-		return &Read{err: s.unavailable()}
-	}
-	return &Read{shard: s, cmd: s.pipe.HMGet(ctx, key, fields...)}
+func (s *Shard) StartFields(_ context.Context, key string, fields ...string) *Read {
+	return s.startRead("HMGET", key, fields)
 }
 
-// Wait returns the fields, in order; those that are missing are nothing.
+// Wait returns the fields, once, in order; those that are missing are nothing.
 func (r *Read) Wait(ctx context.Context) (Reply, error) {
 	if r.err != nil {
-		return Reply{}, r.err
+		return Reply{}, r.shard.failed(ctx, r.name, r.err)
 	}
-	values, err := r.cmd.Result()
+	answer, err := r.command.wait()
+	if err == nil {
+		err = answer.refusal()
+	}
+	r.command, r.err = nil, errHeard
 	if err != nil {
-		return Reply{}, r.shard.failed(ctx, "HMGET", err)
+		return Reply{}, r.shard.failed(ctx, r.name, err)
 	}
-	return Reply{values: values}, nil
+	return newReply(answer), nil
 }
 
 // Fields returns the named fields of a hash, in order.
@@ -157,21 +166,25 @@ func (s *Shard) Fields(ctx context.Context, key string, fields ...string) (Reply
 
 // Hash returns all fields of a hash; of a missing one, none.
 func (s *Shard) Hash(ctx context.Context, key string) (map[string]string, error) {
-	if s.down.Load() {
-		return nil, s.unavailable()
-	}
-	fields, err := s.pipe.HGetAll(ctx, key).Result()
+	reply, err := s.startRead("HGETALL", key, nil).Wait(ctx)
 	if err != nil {
-		return nil, s.failed(ctx, "HGETALL", err)
+		return nil, err
 	}
-	return fields, nil
+	fields := make(map[string]string, reply.Len()/2)
+	for i := 0; i+1 < reply.Len(); i += 2 {
+		fields[reply.String(i)] = reply.String(i + 1)
+	}
+	return fields, reply.Err()
 }
 
 // failed makes an error of a command's failure. Anything but an answer makes the shard suspect: it is probed at once.
 func (s *Shard) failed(ctx context.Context, what string, err error) error {
 	s.counts.failures.Inc()
-	if errors.Is(err, redis.ErrAutoPipelineQueueFull) {
+	switch {
+	case errors.Is(err, errQueueFull):
 		return fmt.Errorf("shard %d: %w", s.Index, api.Overloaded)
+	case errors.Is(err, errDown):
+		return s.unavailable()
 	}
 	var answer redis.Error
 	if !errors.As(err, &answer) {

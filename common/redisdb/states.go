@@ -28,7 +28,7 @@ func newStates(db *DB) *states {
 		up:          desc("shard_up", "1: the shard answered its last probe."),
 		skew:        desc("clock_skew_seconds", "How far the shard's clock is ahead of this machine's. The protocol's records outlive 30 s of it."),
 		queued:      desc("queued_commands", "Commands that wait for a shard."),
-		connections: desc("pool_connections", "Connections to a shard, for batches or for single commands, by state.", "pool", "state"),
+		connections: desc("pool_connections", "Connections to a shard for single commands, by state; batches have one of their own.", "pool", "state"),
 		hits:        desc("pool_hits_total", "Times that a free connection was there.", "pool"),
 		misses:      desc("pool_misses_total", "Times that no connection was free.", "pool"),
 		waits:       desc("pool_waits_total", "Times that somebody waited for a connection.", "pool"),
@@ -56,7 +56,7 @@ func (s *states) Collect(ch chan<- prometheus.Metric) {
 		gauge := func(d *prometheus.Desc, v float64) {
 			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, label)
 		}
-		gauge(s.queued, float64(shard.pipe.Len()))
+		gauge(s.queued, float64(shard.pipe.len()))
 		if shard.Up() {
 			gauge(s.up, 1)
 			gauge(s.skew, shard.Skew().Seconds())
@@ -65,7 +65,6 @@ func (s *states) Collect(ch chan<- prometheus.Metric) {
 			gauge(s.up, 0)
 		}
 		s.pool(ch, label, "single", shard.client.PoolStats())
-		s.pool(ch, label, "batch", (*redis.PoolStats)(shard.piped.PoolStats().PipelineStats))
 	}
 }
 

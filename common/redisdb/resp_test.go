@@ -1,0 +1,70 @@
+package redisdb
+
+import (
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func TestAppend(t *testing.T) {
+	t.Parallel()
+	script := &Script{call: appendText(appendText(nil, "EVALSHA"), "abc")}
+	for got, want := range map[string]string{
+		string(appendCommand(nil, "AUTH", "é", 7, int64(-8), uint8(9))): "*5 $4 AUTH $2 é $1 7 $2 -8 $1 9 ",
+		string(appendScript(nil, script, []string{"k", ""}, nil)):       "*5 $7 EVALSHA $3 abc $1 2 $1 k $0  ",
+		string(appendScript(nil, script, nil, []any{"a", 10})):          "*5 $7 EVALSHA $3 abc $1 0 $1 a $2 10 ",
+		string(appendRead(nil, "HMGET", "k", []string{"f", "g"})):       "*4 $5 HMGET $1 k $1 f $1 g ",
+	} {
+		if want = strings.ReplaceAll(want, " ", "\r\n"); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	for answer, want := range map[string]value{
+		"+OK\r\n":                              {kind: '+', text: "OK"},
+		":-5\r\n":                              {kind: ':', text: "-5"},
+		"-NOSCRIPT no\r\n":                     {kind: '-', text: "NOSCRIPT no"},
+		"$-1\r\n":                              {},
+		"*-1\r\n":                              {},
+		"$0\r\n\r\n":                           {kind: '$'},
+		"$4\r\na\r\nb\r\n":                     {kind: '$', text: "a\r\nb"},
+		"*0\r\n":                               {kind: '*', list: []value{}},
+		"*3\r\n:1\r\n*1\r\n$1\r\nx\r\n$-1\r\n": {kind: '*', list: []value{{kind: ':', text: "1"}, {kind: '*', list: []value{{kind: '$', text: "x"}}}, {}}},
+	} {
+		for n := range len(answer) {
+			if got, err := measure([]byte(answer[:n])); got != 0 || err != nil {
+				t.Errorf("%q: %d, %v", answer[:n], got, err)
+			}
+		}
+		if n, err := measure([]byte(answer + "+more")); n != len(answer) || err != nil {
+			t.Errorf("%q: measured %d, %v", answer, n, err)
+		} else if got := parse(answer[:n]); !reflect.DeepEqual(got, want) {
+			t.Errorf("%q: got %+v, want %+v", answer, got, want)
+		}
+	}
+	for _, wrong := range []string{"x\r\n", "\r\n", "\n", "+OK\n", "$x\r\n", "$-2\r\n", "$\r\n", "$99999999999999999999\r\n", "$1\r\nabc\r\n", "*1\r\n?\r\n"} {
+		if _, err := measure([]byte(wrong)); !errors.Is(err, errReply) {
+			t.Errorf("%q: %v", wrong, err)
+		}
+	}
+}
+
+// Whatever arrives, what is measured can be parsed, and takes all that was measured.
+func FuzzParse(f *testing.F) {
+	for _, answer := range []string{"+OK\r\n", "*2\r\n:1\r\n$1\r\nx\r\n", "*-1\r\n", "$3\r\na", "*1\r\n*1\r\n*0\r\n"} {
+		f.Add([]byte(answer))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		n, err := measure(b)
+		if n == 0 || err != nil {
+			return
+		}
+		if _, rest := parseOne(string(b[:n])); rest != "" {
+			t.Errorf("%q: %q is left", b[:n], rest)
+		}
+	})
+}
