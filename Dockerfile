@@ -43,3 +43,4 @@ EXPOSE 8000
 USER nginx
 STOPSIGNAL SIGQUIT
 ENTRYPOINT ["nginx", "-e", "stderr", "-p", "/tmp/", "-c", "/etc/nginx/nginx.conf"]
+CMD ["-g", "worker_processes auto;"]
