@@ -6,7 +6,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 export GOFLAGS += -buildvcs=false
 
-.PHONY: help up build deps check vuln test unit e2e python test-compose bench clean
+.PHONY: help up build deps check vuln test unit chart e2e manifests python test-compose bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,10 +34,16 @@ vuln: ## known vulnerabilities of what is used, where the database can be reache
 	case "$$out" in *vuln.go.dev*) if [ $$code -ne 0 ]; then echo "govulncheck: skipped, its database cannot be reached"; exit 0; fi;; esac; \
 	if [ $$code -ne 0 ]; then echo "$$out"; else echo "govulncheck: no known vulnerability"; fi; exit $$code
 
-test: deps check unit e2e ## everything, from nothing
+test: deps check unit chart e2e ## everything, from nothing
 
 unit: ## the packages of the services, with the race detector
 	$(GO) test -race -count=1 -timeout 10m ./common/... ./order/... ./stock/... ./payment/...
+
+chart: ## the Helm chart against the types of Kubernetes, and the plain manifests against the chart
+	cd test/chart && $(GO) vet ./... && $(GO) test -count=1 ./...
+
+manifests: ## make k8s/kube and gke/kube of the chart
+	@cd test/chart && $(GO) run .
 
 e2e: ## the model of the protocol, and the real system: the Python suite, end to end, killed and restarted
 	$(GO) test -count=1 -timeout 14m -p 1 ./test/...

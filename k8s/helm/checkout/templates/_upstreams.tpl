@@ -1,0 +1,25 @@
+{{/* What nginx.conf includes: the machines, each by an address that outlives its pod, since nginx looks names up once; and where to
+listen. */}}
+{{- define "upstreams.conf" -}}
+{{- range $service := list "order" "stock" "payment" -}}
+upstream {{ $service }} {
+    zone {{ $service }} 256k;
+    {{- range $i := untilStep 1 (int (add1 (include "machines" (merge (dict "service" $service) $)))) 1 }}
+    server {{ $service }}-{{ $i }}:5000 max_fails=1 fail_timeout=1s;
+    {{- end }}
+    keepalive 512; keepalive_requests 1000000; keepalive_timeout 2s;
+}
+{{ end }}
+{{- end }}
+
+{{- define "listen.conf" -}}
+listen 8000 backlog=4096;
+{{- if .Values.gateway.accessLog }}
+access_log /dev/stdout json buffer=64k flush=1s;
+{{- end }}
+location = /gateway/healthz { # whether the gateway itself is well
+    access_log off;
+    default_type application/json;
+    return 200 '{"status":"alive"}\n';
+}
+{{- end }}
