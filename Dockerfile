@@ -27,20 +27,29 @@ USER 65532:65532
 FROM service AS order
 COPY --from=build /out/order /order
 ENTRYPOINT ["/order"]
+LABEL org.opencontainers.image.title="checkout order" \
+      org.opencontainers.image.description="carts, and the coordinator of the checkout"
 
 FROM service AS stock
 COPY --from=build /out/stock /stock
 ENTRYPOINT ["/stock"]
+LABEL org.opencontainers.image.title="checkout stock" \
+      org.opencontainers.image.description="items, their prices and how many there are"
 
 FROM service AS payment
 COPY --from=build /out/payment /payment
 ENTRYPOINT ["/payment"]
+LABEL org.opencontainers.image.title="checkout payment" \
+      org.opencontainers.image.description="users, their credit and their payments"
 
 # The gateway carries its configuration, so that it needs no file of the host: neither its permissions nor its path matter.
 FROM nginx:1.30-alpine AS gateway
-COPY --chmod=444 nginx.conf test/compose/upstreams.conf test/compose/listen.conf /etc/nginx/
+COPY --chmod=444 nginx.conf compose/upstreams.conf compose/listen.conf /etc/nginx/
+COPY --chmod=555 compose/gateway /usr/local/bin/gateway
 EXPOSE 8000
 USER nginx
 STOPSIGNAL SIGQUIT
-ENTRYPOINT ["nginx", "-e", "stderr", "-p", "/tmp/", "-c", "/etc/nginx/nginx.conf"]
+ENTRYPOINT ["gateway"]
 CMD ["-g", "worker_processes auto;"]
+LABEL org.opencontainers.image.title="checkout gateway" \
+      org.opencontainers.image.description="nginx before the services order, stock and payment"

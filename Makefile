@@ -4,9 +4,10 @@ GO         ?= go
 PYTHON     ?= /usr/bin/python3
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
+ACTIONLINT  = github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 export GOFLAGS += -buildvcs=false
 
-.PHONY: help up build deps check vuln test unit chart e2e manifests python test-compose bench clean
+.PHONY: help up build deps check vuln test unit chart e2e manifests python compose test-compose images publish bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,12 +22,13 @@ build: ## build the services into bin/
 deps: ## install what tests need and is missing (apt-get, with sudo if not root)
 	@$(GO) run ./test/up -deps
 
-check: ## gofmt, go vet, staticcheck, luacheck, govulncheck
+check: ## gofmt, go vet, staticcheck, luacheck, actionlint, govulncheck
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w $$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) vet -tags faults ./...
 	$(GO) run $(STATICCHECK) ./...
 	luacheck --quiet .
+	$(GO) run $(ACTIONLINT)
 	@$(MAKE) --no-print-directory vuln
 
 vuln: ## known vulnerabilities of what is used, where the database can be reached
@@ -52,8 +54,20 @@ python: ## only the Python suite and the consistency run, against a system of th
 	$(GO) build -o bin/up ./test/up
 	bin/up -exec 'cd test && $(PYTHON) -m unittest test_microservices && $(PYTHON) consistency.py'
 
-test-compose: ## docker compose up for real, the Python suite against it, containers killed
+compose: ## docker compose up --build with MACHINES=n and SHARDS=m of each service
+	compose/scale $(or $(MACHINES),1) $(SHARDS)
+	docker compose up --build
+
+test-compose: ## docker compose up for real, the Python suite against it, containers killed; MACHINES=n, SHARDS=m
 	sh test/compose/run
+
+images: ## build the images: IMAGE_PREFIX, as registry.example/shop/, IMAGE_TAG; BAKE: more for docker buildx bake
+	docker buildx bake -f docker-compose.yml $(BAKE)
+
+publish: ## build them for amd64 and arm64 and push them, with SBOM and provenance; bin/images.json tells the digests
+	@mkdir -p bin
+	docker buildx bake -f docker-compose.yml --set '*.platform=linux/amd64,linux/arm64' --sbom true --provenance mode=max \
+		--push --metadata-file bin/images.json $(BAKE)
 
 bench: ## checkouts/s, CPU per checkout and empty requests/s at 1, 64 and 256 clients
 	$(GO) run ./test/load

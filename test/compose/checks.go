@@ -13,18 +13,20 @@ import (
 
 var (
 	services = []string{"order", "stock", "payment"}
-	redises  = []string{"order-redis", "stock-redis", "payment-redis"}
 	gateway  = "gateway"
-	everyone = slices.Concat(services, redises, []string{gateway})
+	images   = slices.Concat(services, []string{gateway})
 )
 
-// maxImage is the size in bytes that no service's image may reach: a static binary and certificates.
-const maxImage = 40 << 20
+// The size in bytes that no service's image may reach: a static binary and certificates.
+const (
+	maxImage     = 20e6
+	certificates = 500e3 // more than they take
+)
 
 // checkImages prints the images' sizes and refuses one that holds more than it should.
 func (r *run) checkImages(ctx context.Context) error {
-	for _, service := range append(slices.Clone(services), gateway) {
-		text, err := docker(ctx, "image", "inspect", "-f", "{{.Size}}", r.project.name+"-"+service)
+	for _, service := range images {
+		text, err := docker(ctx, "image", "inspect", "-f", "{{.Size}}", r.project.image(service))
 		if err != nil {
 			return err
 		}
@@ -46,11 +48,11 @@ func (r *run) checkContainers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if found := slices.Sorted(maps.Keys(all)); !slices.Equal(found, slices.Sorted(slices.Values(everyone))) {
+	if found := slices.Sorted(maps.Keys(all)); !slices.Equal(found, slices.Sorted(slices.Values(r.project.everyone()))) {
 		return fmt.Errorf("containers: %v", found)
 	}
 	var wrong []error
-	for _, service := range everyone {
+	for _, service := range r.project.everyone() {
 		c := all[service]
 		users, err := docker(ctx, "top", c.ID, "-eo", "pid,uid")
 		if err != nil {
@@ -75,7 +77,7 @@ func (r *run) checkContainers(ctx context.Context) error {
 			}
 		}
 	}
-	for _, redis := range redises {
+	for _, redis := range r.project.allShards() {
 		wrong = append(wrong, r.checkRedis(ctx, redis, all[redis].HostConfig.Memory))
 	}
 	return errors.Join(append(wrong, r.checkReach(ctx, all))...)
@@ -110,8 +112,8 @@ func (c container) volumes() string {
 }
 
 func volumes(project, service string) string {
-	if owner, found := strings.CutSuffix(service, "-redis"); found {
-		return "volume " + project + "_" + owner + "-data at /data"
+	if owner, number, found := strings.Cut(service, "-redis"); found {
+		return "volume " + project + "_" + owner + "-data" + number + " at /data"
 	}
 	return ""
 }
@@ -143,12 +145,13 @@ var unreachable = []int{7, 28}
 
 // checkReach lets the gateway knock at public doors, which must open, and at every Redis, which must be out of its reach.
 func (r *run) checkReach(ctx context.Context, all map[string]container) error {
-	for _, service := range services {
-		if _, err := r.project.compose(ctx, "exec", "-T", gateway, "curl", "-sf", "-m", "5", "http://"+service+":5000/ping"); err != nil {
+	for _, machine := range r.project.allMachines() {
+		address := all[machine].NetworkSettings.Networks[r.project.name+"_front"].IPAddress
+		if _, err := r.project.compose(ctx, "exec", "-T", gateway, "curl", "-sf", "-m", "5", "http://"+address+":5000/ping"); err != nil {
 			return err
 		}
 	}
-	for _, redis := range redises {
+	for _, redis := range r.project.allShards() {
 		for name, network := range all[redis].NetworkSettings.Networks {
 			_, err := r.project.compose(ctx, "exec", "-T", gateway, "curl", "-s", "-m", "2", "http://"+network.IPAddress+":6379")
 			var exit *exec.ExitError

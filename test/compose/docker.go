@@ -18,9 +18,40 @@ import (
 // project is the system of docker-compose.yml under a name, port and addresses of its own, so that one that already runs here
 // is not touched.
 type project struct {
-	name    string
-	port    int    // of the gateway
-	network string // first three numbers of every address
+	name     string
+	port     int      // of the gateway
+	network  string   // first three numbers of every address
+	machines int      // of each service
+	shards   int      // of each service
+	files    []string // compose files
+}
+
+// machinesOf names the containers of one service.
+func (p *project) machinesOf(service string) []string { return nth(service, p.machines) }
+
+// shardsOf names the containers of one service's Redis, in shard order.
+func (p *project) shardsOf(service string) []string { return nth(service+"-redis", p.shards) }
+
+func (p *project) allMachines() []string { return flatMap(services, p.machinesOf) }
+func (p *project) allShards() []string   { return flatMap(services, p.shardsOf) }
+func (p *project) everyone() []string {
+	return slices.Concat(p.allMachines(), p.allShards(), []string{gateway})
+}
+
+// nth returns name, name-2, name-3 and so on.
+func nth(name string, n int) []string {
+	names := []string{name}
+	for i := 2; i <= n; i++ {
+		names = append(names, fmt.Sprintf("%s-%d", name, i))
+	}
+	return names
+}
+
+func flatMap(names []string, f func(string) []string) (all []string) {
+	for _, name := range names {
+		all = append(all, f(name)...)
+	}
+	return all
 }
 
 // compose runs docker compose and returns what it printed.
@@ -30,9 +61,13 @@ func (p *project) compose(ctx context.Context, args ...string) (string, error) {
 
 // composeWith is compose with a password for every Redis.
 func (p *project) composeWith(ctx context.Context, password string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "docker", append([]string{"compose", "-p", p.name, "-f", "docker-compose.yml", "--env-file", os.DevNull, "--ansi", "never"}, args...)...)
+	line := []string{"compose", "-p", p.name, "--env-file", os.DevNull, "--ansi", "never"}
+	for _, file := range p.files {
+		line = append(line, "-f", file)
+	}
+	cmd := exec.CommandContext(ctx, "docker", append(line, args...)...)
 	cmd.Env = append(os.Environ(), "GATEWAY_BIND=127.0.0.1", fmt.Sprintf("GATEWAY_PORT=%d", p.port), "NETWORK="+p.network,
-		"REDIS_PASSWORD="+password, "BATCH_INIT=1", "WDM_DEBUG=0")
+		"REDIS_PASSWORD="+password, "BATCH_INIT=1", "WDM_DEBUG=0", "ACCESS_LOG=1", "IMAGE_PREFIX="+p.name+"-", "IMAGE_TAG=test")
 	return output(cmd)
 }
 
@@ -96,6 +131,9 @@ type container struct {
 		Networks map[string]struct{ IPAddress string }
 	}
 }
+
+// image is the name of an image that is built for this project.
+func (p *project) image(name string) string { return p.name + "-" + name + ":test" }
 
 func (c container) service() string { return c.Config.Labels["com.docker.compose.service"] }
 
@@ -187,8 +225,11 @@ func poll(ctx context.Context, within time.Duration, try func() error) error {
 
 // remove takes away everything of the project: containers, data, networks and the images that were built for it.
 func (p *project) remove(ctx context.Context) error {
-	if _, err := p.compose(ctx, "down", "--volumes", "--remove-orphans", "--rmi", "local"); err != nil {
+	if _, err := p.compose(ctx, "down", "--volumes", "--remove-orphans"); err != nil {
 		return err
+	}
+	for _, image := range images {
+		_, _ = docker(ctx, "image", "rm", p.image(image)) // what is left is found below
 	}
 	label := "label=com.docker.compose.project=" + p.name
 	if _, err := docker(ctx, "image", "prune", "--force", "--filter", label); err != nil { // those that a later build replaced

@@ -1,9 +1,11 @@
 // Command compose proves that `docker compose up --build` gives the whole system: `make test-compose`.
 //
 // It builds the images, starts the system from nothing three times, runs the Python suite and the consistency run against it, looks
-// at how the containers run, kills each process with SIGKILL, alone and together, stops everything gracefully and starts
-// it again on the same data. It works under a project name, a port and addresses of its own, and removes all of it at the end,
-// after a failure too. PYTHON is the Python to use (/usr/bin/python3), with requests and aiohttp.
+// at how the containers run, kills each process with SIGKILL, alone, together and while callers buy, stops everything gracefully
+// and starts it again on the same data. It works under a project name, a port and addresses of its own, and removes all of it at
+// the end, after a failure too. PYTHON is the Python to use (/usr/bin/python3), with requests and aiohttp.
+//
+// With MACHINES=n, and SHARDS=m if that is another number, it then grows the system, in use, by compose/scale, and does the same.
 package main
 
 import (
@@ -15,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"strconv"
 	"syscall"
 	"time"
 )
@@ -39,6 +42,7 @@ type run struct {
 	project *project
 	shop    *shop
 	python  string
+	dir     string // for files of the run
 	stdout  io.Writer
 	bought  []purchase // since the data was new
 }
@@ -57,21 +61,58 @@ func test(ctx context.Context, getenv func(string) string, stdout io.Writer) (er
 	if err != nil {
 		return err
 	}
-	r := &run{project: &project{"checkout-test", port, "10.213.48"}, shop: newShop(port), python: python, stdout: stdout}
+	machines, shards, err := size(getenv)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "test-compose-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	r := &run{
+		project: &project{name: "checkout-test", port: port, network: "10.213.48", machines: 1, shards: 1, files: []string{"docker-compose.yml"}},
+		shop:    newShop(port), python: python, dir: dir, stdout: stdout,
+	}
 	defer func() {
 		err = errors.Join(err, r.project.remove(context.Background()))
 	}()
-	return r.steps(ctx, []step{
+	first := []step{
 		{"docker-compose.yml is valid", r.config, true},
 		{"build the images", r.build, true},
 		{"start from nothing, three times", r.firstUps, true},
+	}
+	if machines > 1 || shards > 1 {
+		grown := fmt.Sprintf("grow to %d machines and %d Redis of each service", machines, shards)
+		first = append(first, step{grown, r.grow(machines, shards), true})
+	}
+	return r.steps(ctx, append(first, []step{
 		{"the Python suite", r.script("-m", "unittest", "-q", "test_microservices"), false},
 		{"the consistency run", r.script("consistency.py"), false},
 		{"how the containers run", r.checkContainers, false},
+		{"every part works", r.everyPartWorks, false},
 		{"SIGKILL, and return", r.kills, false},
+		{"SIGKILL while callers buy", r.killsUnderLoad, false},
 		{"a service made anew", r.recreate, false},
 		{"stop gracefully, start again on the same data", r.restart, false},
-	})
+	}...))
+}
+
+// size reads how many machines and Redis of each service there are to be.
+func size(getenv func(string) string) (machines, shards int, err error) {
+	number := func(key string, otherwise int) (n int) {
+		n = otherwise
+		if text := getenv(key); text != "" {
+			var wrong error
+			if n, wrong = strconv.Atoi(text); wrong != nil || n < 1 || n > 9 {
+				err = errors.Join(err, fmt.Errorf("%s=%s: must be a number from 1 to 9", key, text))
+			}
+		}
+		return n
+	}
+	machines = number("MACHINES", 1)
+	shards = number("SHARDS", machines)
+	return machines, shards, err
 }
 
 // step is a part of the test; without one that is needed the others mean nothing.

@@ -20,6 +20,11 @@ func newShop(port int) *shop {
 	return &shop{fmt.Sprintf("http://127.0.0.1:%d", port), &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}}
 }
 
+// crowd is the same shop for many callers, who keep their connections.
+func (s *shop) crowd(callers int) *shop {
+	return &shop{s.gateway, &http.Client{Timeout: s.client.Timeout, Transport: &http.Transport{MaxIdleConnsPerHost: callers}}}
+}
+
 // answer is the union of the answers' fields that are looked at here.
 type answer struct {
 	ItemID  string `json:"item_id"`
@@ -28,38 +33,50 @@ type answer struct {
 	Stock   int
 	Credit  int
 	Paid    bool
+	Machine string
 	Type    string
 }
 
 // call makes a request. What may be answered while a part of the system is away is an error that passes: no connection, 503, 429,
 // and a checkout that was given up. Any other failure is final: above all a 404, which would be another service's answer.
 func (s *shop) call(ctx context.Context, method, path string) (answer, error) {
+	a, _, err := s.ask(ctx, method, path)
+	return a, err
+}
+
+// checkout also returns the status; 0 if there was no answer.
+func (s *shop) checkout(ctx context.Context, order string) (int, error) {
+	_, status, err := s.ask(ctx, "POST", "/orders/checkout/"+order)
+	return status, err
+}
+
+func (s *shop) ask(ctx context.Context, method, path string) (answer, int, error) {
 	request, err := http.NewRequestWithContext(ctx, method, s.gateway+path, nil)
 	if err != nil {
-		return answer{}, final{err}
+		return answer{}, 0, final{err}
 	}
 	response, err := s.client.Do(request)
 	if err != nil {
-		return answer{}, err
+		return answer{}, 0, err
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
-		return answer{}, err
+		return answer{}, 0, err
 	}
+	status := response.StatusCode
 	var a answer
 	if err := json.Unmarshal(body, &a); err != nil {
-		return answer{}, final{fmt.Errorf("%s %s: %s: %w", method, path, response.Status, err)}
+		return answer{}, status, final{fmt.Errorf("%s %s: %s: %w", method, path, response.Status, err)}
 	}
-	if response.StatusCode == http.StatusOK {
-		return a, nil
+	if status == http.StatusOK {
+		return a, status, nil
 	}
 	err = fmt.Errorf("%s %s: %s: %s", method, path, response.Status, body)
-	switch {
-	case response.StatusCode == http.StatusServiceUnavailable, response.StatusCode == http.StatusTooManyRequests, a.Type == "/problems/attempt-closed":
-		return answer{}, err
+	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests || a.Type == "/problems/attempt-closed" {
+		return answer{}, status, err
 	}
-	return answer{}, final{err}
+	return answer{}, status, final{err}
 }
 
 // purchase is a paid order of one of five pieces at 3, by a user who had 10.
@@ -67,6 +84,18 @@ type purchase struct{ order, user, item string }
 
 // buy goes through every service once: create, fill, check out, read.
 func (s *shop) buy(ctx context.Context) (purchase, error) {
+	bought, err := s.fill(ctx)
+	if err != nil {
+		return purchase{}, err
+	}
+	if _, err := s.checkout(ctx, bought.order); err != nil {
+		return purchase{}, err
+	}
+	return bought, s.holds(ctx, bought)
+}
+
+// fill makes what there is to buy, and who can: everything but the checkout.
+func (s *shop) fill(ctx context.Context) (purchase, error) {
 	user, err := s.call(ctx, "POST", "/payment/create_user")
 	if err != nil {
 		return purchase{}, err
@@ -84,17 +113,21 @@ func (s *shop) buy(ctx context.Context) (purchase, error) {
 		"/payment/add_funds/" + bought.user + "/10",
 		"/stock/add/" + bought.item + "/5",
 		"/orders/addItem/" + bought.order + "/" + bought.item + "/1",
-		"/orders/checkout/" + bought.order,
 	} {
 		if _, err := s.call(ctx, "POST", path); err != nil {
 			return purchase{}, err
 		}
 	}
-	return bought, s.holds(ctx, bought)
+	return bought, nil
 }
 
 // holds tells whether a purchase still reads as it was made.
-func (s *shop) holds(ctx context.Context, p purchase) error {
+func (s *shop) holds(ctx context.Context, p purchase) error { return s.reads(ctx, p, true, 7, 4) }
+
+// untouched tells whether nothing was bought, paid or taken.
+func (s *shop) untouched(ctx context.Context, p purchase) error { return s.reads(ctx, p, false, 10, 5) }
+
+func (s *shop) reads(ctx context.Context, p purchase, paid bool, credit, stock int) error {
 	order, err := s.call(ctx, "GET", "/orders/find/"+p.order)
 	if err != nil {
 		return err
@@ -107,8 +140,8 @@ func (s *shop) holds(ctx context.Context, p purchase) error {
 	if err != nil {
 		return err
 	}
-	if !order.Paid || user.Credit != 7 || item.Stock != 4 {
-		return final{fmt.Errorf("order %s: paid %v, credit %d, stock %d; want true, 7, 4", p.order, order.Paid, user.Credit, item.Stock)}
+	if order.Paid != paid || user.Credit != credit || item.Stock != stock {
+		return final{fmt.Errorf("order %s: paid %v, credit %d, stock %d; want %v, %d, %d", p.order, order.Paid, user.Credit, item.Stock, paid, credit, stock)}
 	}
 	return nil
 }

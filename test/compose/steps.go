@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -54,13 +56,32 @@ func (r *run) firstUps(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for _, service := range everyone {
+		for _, service := range r.project.everyone() {
 			if n := all[service].RestartCount; n != 0 {
 				return fmt.Errorf("%s was started again %d times", service, n)
 			}
 		}
 	}
 	return nil
+}
+
+// grow gives a system that is in use more machines and more Redis, as a person would. What it held it still holds.
+func (r *run) grow(machines, shards int) func(context.Context) error {
+	return func(ctx context.Context) error {
+		file := filepath.Join(r.dir, "scaled.yml")
+		if _, err := output(exec.CommandContext(ctx, "compose/scale", strconv.Itoa(machines), strconv.Itoa(shards), file)); err != nil {
+			return err
+		}
+		r.project.machines, r.project.shards, r.project.files = machines, shards, append(r.project.files, file)
+		err := r.underLoad(ctx, "growth", func() error {
+			_, err := r.project.compose(ctx, "up", "--build", "--detach")
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		return r.keeps(ctx)
+	}
 }
 
 // buy buys as soon as the system lets it.
@@ -100,8 +121,8 @@ func (r *run) script(arguments ...string) func(context.Context) error {
 // kills ends processes with SIGKILL: each alone, all services, every Redis, and all there is. They must come back by themselves, with
 // everything that was told to a caller, and the gateway must find them without being started again.
 func (r *run) kills(ctx context.Context) error {
-	victims := [][]string{services, redises, everyone}
-	for _, one := range everyone {
+	victims := [][]string{r.project.allMachines(), r.project.allShards(), r.project.everyone()}
+	for _, one := range r.project.everyone() {
 		victims = append(victims, []string{one})
 	}
 	for _, group := range victims {
@@ -124,7 +145,7 @@ func (r *run) kills(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for _, service := range everyone {
+		for _, service := range r.project.everyone() {
 			restarted := after[service].State.StartedAt != before[service].State.StartedAt
 			if killed := slices.Contains(group, service); killed != restarted || after[service].ID != before[service].ID {
 				return fmt.Errorf("after SIGKILL of %v: %s: started again: %v, container %s", group, service, restarted, after[service].ID)
@@ -137,8 +158,8 @@ func (r *run) kills(ctx context.Context) error {
 
 // recreate replaces a service's container, as an update does, under the eyes of a gateway that stays.
 func (r *run) recreate(ctx context.Context) error {
-	for _, service := range services {
-		if _, err := r.project.compose(ctx, "up", "--detach", "--no-deps", "--force-recreate", service); err != nil {
+	for _, machine := range r.project.allMachines() {
+		if _, err := r.project.compose(ctx, "up", "--detach", "--no-deps", "--force-recreate", machine); err != nil {
 			return err
 		}
 		if err := r.keeps(ctx); err != nil {
@@ -158,7 +179,7 @@ func (r *run) restart(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, service := range everyone {
+	for _, service := range r.project.everyone() {
 		if state := all[service].State; state.Running || state.ExitCode != 0 {
 			return fmt.Errorf("%s was stopped with exit code %d (137: killed, after its time was over)", service, state.ExitCode)
 		}
