@@ -1,0 +1,111 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"debug/elf"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+
+	"checkout/test/stack"
+)
+
+// buildLine is how the Dockerfile builds the services.
+var buildLine = regexp.MustCompile(`CGO_ENABLED=0 GOOS=\$TARGETOS GOARCH=\$TARGETARCH \\\n\s+go build (.*) -o /out/ (.*)\n`)
+
+// TestTheServicesAreBuiltForAnotherPlatform builds as the Dockerfile does, for the platform that this machine is not, from two
+// places on it. What comes out must need nothing but a kernel, be small, and be the same.
+func TestTheServicesAreBuiltForAnotherPlatform(t *testing.T) {
+	root, err := stack.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dockerfile, err := os.ReadFile(filepath.Join(root, "Dockerfile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := buildLine.FindSubmatch(dockerfile)
+	if found == nil {
+		t.Fatal("the Dockerfile does not build as this test expects")
+	}
+	flags, packages := string(found[1]), string(found[2])
+	elsewhere := filepath.Join(t.TempDir(), "elsewhere")
+	for _, name := range append(strings.Fields(packages), "common", "go.mod", "go.sum") {
+		if err := os.MkdirAll(elsewhere, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := exec.Command("cp", "-r", filepath.Join(root, name), elsewhere).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	arch, machine := "arm64", elf.EM_AARCH64
+	if runtime.GOARCH == arch {
+		arch, machine = "amd64", elf.EM_X86_64
+	}
+	first, second := build(t, root, arch, flags, packages), build(t, elsewhere, arch, flags, packages)
+	for _, service := range services {
+		check(t, filepath.Join(first, service), machine)
+		if !bytes.Equal(digest(t, filepath.Join(first, service)), digest(t, filepath.Join(second, service))) {
+			t.Errorf("%s built in two places is not the same", service)
+		}
+	}
+}
+
+func build(t *testing.T, source, arch, flags, packages string) string {
+	t.Helper()
+	into := t.TempDir()
+	cmd := exec.Command("sh", "-c", "go build "+flags+" -o "+into+"/ "+packages)
+	cmd.Dir = source
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return into
+}
+
+func check(t *testing.T, path string, machine elf.Machine) {
+	t.Helper()
+	binary, err := elf.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer binary.Close()
+	if binary.Machine != machine {
+		t.Errorf("%s is for %v", path, binary.Machine)
+	}
+	for _, p := range binary.Progs {
+		if p.Type == elf.PT_INTERP || p.Type == elf.PT_DYNAMIC {
+			t.Errorf("%s is linked dynamically", path)
+		}
+	}
+	if binary.Section(".symtab") != nil || binary.Section(".debug_info") != nil {
+		t.Errorf("%s carries symbols", path)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Size() > maxImage-certificates {
+		t.Errorf("%s has %d bytes", path, info.Size())
+	}
+}
+
+func digest(t *testing.T, path string) []byte {
+	t.Helper()
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, file); err != nil {
+		t.Fatal(err)
+	}
+	return h.Sum(nil)
+}
