@@ -20,14 +20,11 @@ import (
 	"checkout/common/requestid"
 )
 
-// maxInFlight bounds the public requests that one machine works on; the excess is shed before it begins.
-const maxInFlight = 8192
-
 // Doors are the two listeners of a service: the public one, to which the gateway routes, and the internal one, to which it does not.
 type Doors struct {
 	Public, Internal *gin.Engine
 	draining         atomic.Bool
-	inFlight         atomic.Int64
+	admission        admission
 	took             *prometheus.HistogramVec
 	public, internal connections
 }
@@ -64,12 +61,12 @@ func engine(door string, maxID int, took *prometheus.HistogramVec) *gin.Engine {
 
 // admit sheds what is more than the machine bears, refuses bodies that nothing needs, and, while draining, has callers reconnect.
 func (d *Doors) admit(c *gin.Context) {
-	defer d.inFlight.Add(-1)
-	switch {
-	case d.inFlight.Add(1) > maxInFlight:
-		fail(c, fmt.Errorf("%d requests: %w", int64(maxInFlight), api.Overloaded))
+	if !d.admission.enter() {
+		fail(c, api.Overloaded)
 		return
-	case c.Request.ContentLength > maxBody:
+	}
+	defer func() { d.admission.leave(time.Now()) }()
+	if c.Request.ContentLength > maxBody {
 		fail(c, fmt.Errorf("%d bytes: %w", c.Request.ContentLength, api.TooLarge))
 		return
 	}

@@ -17,7 +17,7 @@ import (
 func (d *Doors) Metrics(service string, parts ...prometheus.Collector) {
 	parts = append(parts, d.took, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "http_requests_in_flight", Help: "Public requests that this machine works on.",
-	}, func() float64 { return float64(d.inFlight.Load()) }))
+	}, func() float64 { return float64(d.admission.inFlight.Load()) }))
 	d.Internal.GET("/metrics", gin.WrapH(metrics.Handler(service, parts...)))
 }
 

@@ -165,21 +165,21 @@ func TestLargeBody(t *testing.T) {
 // More than a machine bears is shed before it begins.
 func TestOverload(t *testing.T) {
 	d := NewDoors(false)
-	entered, leave := make(chan struct{}, maxInFlight), make(chan struct{})
+	entered, leave := make(chan struct{}, leastInFlight), make(chan struct{})
 	d.Public.POST("/", JSON(func(*gin.Context) (string, error) {
 		entered <- struct{}{}
 		<-leave
 		return "", nil
 	}))
 	var requests sync.WaitGroup
-	for range maxInFlight {
+	for range leastInFlight {
 		requests.Go(func() {
 			if w := send(d.Public, "POST", "/", ""); w.Code != 200 {
 				t.Errorf("admitted, then %d", w.Code)
 			}
 		})
 	}
-	for range maxInFlight {
+	for range leastInFlight {
 		<-entered
 	}
 	for range 3 {

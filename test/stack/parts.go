@@ -189,9 +189,14 @@ func (s *Stack) nginx(path string) (*part, error) {
 	}, nil
 }
 
+// machineBears is how many requests at a time one machine is trusted with.
+const machineBears = 2048
+
 func (s *Stack) upstreams() (string, error) {
 	var b strings.Builder
+	machines := 0
 	for _, service := range Services() {
+		machines = max(machines, len(s.public[service]))
 		fmt.Fprintf(&b, "upstream %s {\n    zone %[1]s 256k;\n", service)
 		doors, err := s.ways(gatewayName, s.public[service], func(i int) string { return machineName(service, i+1) })
 		if err != nil {
@@ -202,5 +207,6 @@ func (s *Stack) upstreams() (string, error) {
 		}
 		b.WriteString("    keepalive 1024;\n    keepalive_requests 1000000;\n    keepalive_timeout 2s;\n}\n")
 	}
+	fmt.Fprintf(&b, "limit_conn calls %d;\n", machineBears*machines)
 	return b.String(), nil
 }
