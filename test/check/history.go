@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -13,6 +14,7 @@ type History struct {
 	mu          sync.Mutex
 	Checkouts   []Answer
 	Cancels     []Answer
+	Others      []Told
 }
 
 // Checkout sends a checkout of the order and keeps its answer.
@@ -43,15 +45,15 @@ func (h *History) Lies(sn *Snapshot) []string {
 	say := func(format string, args ...any) {
 		found = append(found, fmt.Sprintf("order %s, %q: %s\n%s", h.Order, o.State, fmt.Sprintf(format, args...), h.Tale()))
 	}
-	for _, list := range [][]Answer{h.Checkouts, h.Cancels} {
-		for _, a := range list {
-			if flaw := a.Flaw(); flaw != "" {
-				say("%s", flaw)
-			}
+	for _, t := range h.told() {
+		if flaw := t.Flaw(); flaw != "" {
+			say("%s", flaw)
 		}
 	}
 	if !ok {
-		say("the order is lost")
+		if !slices.ContainsFunc(h.Others, func(t Told) bool { return t.Kind == Remove && !t.Refused() }) {
+			say("the order is lost")
+		}
 		return found
 	}
 	cancelled := anyOf(h.Cancels, Answer.OK)
@@ -92,16 +94,24 @@ func (h *History) mayBePaid() bool {
 	})
 }
 
+// told is all that was asked and answered, by the time of asking.
+func (h *History) told() []Told {
+	all := slices.Clone(h.Others)
+	for _, a := range h.Checkouts {
+		all = append(all, Told{Kind: checkout, Answer: a})
+	}
+	for _, a := range h.Cancels {
+		all = append(all, Told{Kind: cancel, Answer: a})
+	}
+	slices.SortStableFunc(all, func(a, b Told) int { return a.Began.Compare(b.Began) })
+	return all
+}
+
 // Tale tells the answers, for people.
 func (h *History) Tale() string {
 	var b strings.Builder
-	for _, kind := range []struct {
-		name    string
-		answers []Answer
-	}{{"checkout", h.Checkouts}, {"cancel", h.Cancels}} {
-		for _, a := range kind.answers {
-			fmt.Fprintf(&b, "    %s from %s to %s: %v\n", kind.name, a.Began.Format("05.000"), a.Ended.Format("05.000"), a)
-		}
+	for _, t := range h.told() {
+		fmt.Fprintf(&b, "    %v from %s to %s: %v\n", t, t.Began.Format("05.000"), t.Ended.Format("05.000"), t.Answer)
 	}
 	return b.String()
 }

@@ -16,6 +16,7 @@ type Snapshot struct {
 	Credit      map[string]int64 // free credit, by user
 	Stock       map[string]int64 // free pieces, by item
 	Direct      map[string]int64 // what a user has paid by hand and not got back, by user
+	Payments    map[string]int64 // what a user has paid by hand, by "user thing"; negative: given back
 	Records     map[string]Record
 	Undecided   []string
 	Unconfirmed []string
@@ -51,7 +52,7 @@ const (
 func (all Shards) Look(ctx context.Context) (*Snapshot, error) {
 	sn := &Snapshot{
 		Orders: map[string]Order{}, Credit: map[string]int64{}, Stock: map[string]int64{}, Direct: map[string]int64{},
-		Records: map[string]Record{}, now: time.Now(),
+		Payments: map[string]int64{}, Records: map[string]Record{}, now: time.Now(),
 	}
 	for service, shards := range all {
 		for i, shard := range shards {
@@ -113,8 +114,10 @@ func (sn *Snapshot) add(tag, name string, fields map[string]string, forever bool
 	case "u":
 		sn.Credit[id] = sn.number(fields["n"])
 		for field, value := range fields {
-			if strings.HasPrefix(field, "o:") {
-				sn.Direct[id] += max(0, sn.number(value)) // negative: given back
+			if thing, ok := strings.CutPrefix(field, "o:"); ok {
+				amount := sn.number(value)
+				sn.Payments[id+" "+thing] = amount
+				sn.Direct[id] += max(0, amount)
 			}
 		}
 	case "i":

@@ -3,10 +3,13 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
+	"checkout/test/check"
 	"checkout/test/shop"
 	"checkout/test/stack"
 )
@@ -18,33 +21,45 @@ var mix = scenario{
 }
 
 // injectors are the kinds of faults of the mix.
-func injectors() []*injector { return []*injector{killing, pausing} }
+func injectors() []*injector {
+	return append([]*injector{killing, pausing, filling}, edgeFaults...)
+}
 
 // mixing is a mix that runs.
 type mixing struct {
 	*system
 	trial *trial
 	shop  *shop.Shop
+	edges *edges
 }
 
 const (
 	roundLength = 10 * time.Second // in which faults are injected
 	atOnce      = 3                // faults at the same time
+	replays     = 200              // internal requests that are sent again after each round
 )
 
 // runMix runs rounds until the time is over: at least one.
 func runMix(ctx context.Context, tr *trial) (err error) {
-	s, err := tr.start(ctx, stack.Config{})
+	ways, err := newEdges()
+	if err != nil {
+		return err
+	}
+	defer ways.close()
+	s, err := tr.start(ctx, stack.Config{Via: ways.via})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
 	s.GatewayDies = true
-	sh, err := shop.Fill(s.Client, shop.Habits{Customers: tr.options.customers, Cancels: 0.3})
+	sh, err := shop.Fill(s.Client, shop.Habits{
+		Customers: tr.options.customers, Cancels: 0.3, Lively: true, Rate: tr.options.rate, Doors: s.PublicURLs("order"),
+		Told: func(a check.Answer) { tr.told(told(a)) },
+	})
 	if err != nil {
 		return err
 	}
-	m := &mixing{s, tr, sh}
+	m := &mixing{s, tr, sh, ways}
 	ends := time.Now().Add(tr.options.duration)
 	for round := uint64(1); ctx.Err() == nil && (round == 1 || time.Now().Before(ends)); round++ {
 		if err := m.round(ctx, round); err != nil {
@@ -66,15 +81,35 @@ func (m *mixing) round(ctx context.Context, n uint64) error {
 		return err
 	}
 	m.settle(ctx)
+	if replayed := m.edges.recorder.Replay(replays, m.trial.dice("replay", n)); replayed > 0 {
+		m.trial.count("internal requests sent again when all was quiet", replayed)
+		m.settle(ctx)
+	}
+	return m.check(ctx, n)
+}
+
+// check checks what must hold when all is quiet.
+func (m *mixing) check(ctx context.Context, n uint64) error {
 	sn, err := m.shards.Look(ctx)
 	if err != nil {
 		return err
 	}
-	for _, found := range append(sn.Violations(m.shop.Put), m.shop.Lies(sn)...) {
-		m.trial.violate("round %d: %s", n, found)
+	found := append(sn.Violations(m.shop.Put), m.shop.Lies(sn)...)
+	for _, h := range m.shop.Tales() {
+		linear, known := h.Linear(sn)
+		if !known {
+			m.trial.count("histories of orders too long to check", 1)
+		}
+		if !linear {
+			found = append(found, fmt.Sprintf("what clients were told of order %s can be told of no order:\n%s", h.Order, h.Tale()))
+		}
+	}
+	for _, what := range found {
+		m.trial.violate("round %d: %s", n, what)
 	}
 	m.trial.count("rounds", 1)
-	m.trial.count("histories checked", len(m.shop.Tales()))
+	m.trial.count("histories of orders checked", len(m.shop.Tales()))
+	m.shop.Forget(sn)
 	return nil
 }
 
@@ -100,6 +135,14 @@ func (m *mixing) injectAll(ctx context.Context, planned []injection) error {
 	}
 	working.Wait()
 	return errors.Join(errs...)
+}
+
+// told names an answer to a checkout.
+func told(a check.Answer) string {
+	if a.Status == 0 {
+		return "no answer"
+	}
+	return strings.TrimSpace(fmt.Sprint(a.Status, " ", a.Problem()))
 }
 
 // sleep is false if ctx ended first.

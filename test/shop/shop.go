@@ -1,10 +1,14 @@
 // Package shop is customers of a system, who keep it busy and remember what they were told.
+//
+//	shop.go       what is in the shop; opening and closing it
+//	visit.go      what a customer does
+//	account.go    adding to stock and credit, and paying by hand
+//	truth.go      what the customers were told, against what is
 package shop
 
 import (
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,6 +20,13 @@ import (
 type Habits struct {
 	Customers int     // how many are in the shop: as many carts are filled at the same time
 	Cancels   float64 // how likely a paid order is cancelled
+	Lively    bool    // they also change their minds, look, ask two machines at once, pay by hand, and shelves are filled again
+	Rate      float64 // requests a second of all of them together; 0: as fast as they are answered
+
+	// Doors are public doors of order machines: a lively customer may ask one of them, and another at the same time.
+	Doors []string
+	// Told, if set, is called with each answer to a checkout.
+	Told func(check.Answer)
 }
 
 // Shop is users with credit, items in stock, and customers who fill carts, check out, sometimes cancel, and sometimes leave without
@@ -29,10 +40,12 @@ type Shop struct {
 	closed   atomic.Bool
 	shopping sync.WaitGroup
 	decided  atomic.Int64
+	next     atomic.Int64 // when the next request may be sent, Unix ns, where there is a rate
 
-	mu    sync.Mutex
-	tales []*check.History
-	other []check.Answer // to what is neither checkout nor cancel
+	mu       sync.Mutex // guards Put while the shop is open, and
+	tales    []*check.History
+	payments []*check.Payment
+	other    []check.Answer // to what is about no order
 }
 
 // Fill fills a shop.
@@ -64,9 +77,22 @@ func Fill(c *check.Client, habits Habits) (*Shop, error) {
 func (s *Shop) Open(dice func(who uint64) *rand.Rand) {
 	s.closed.Store(false)
 	for i := range s.habits.Customers {
-		s.shopping.Go(func() { s.visit(dice(uint64(i))) })
+		s.shopping.Go(func() {
+			for dice := dice(uint64(i)); !s.closed.Load(); {
+				s.visit(dice)
+			}
+		})
 	}
 }
+
+// Close lets the customers finish what they do. The shop may be opened again.
+func (s *Shop) Close() {
+	s.closed.Store(true)
+	s.shopping.Wait()
+}
+
+// Decided is how many checkouts and cancels were answered 200 or 4xx.
+func (s *Shop) Decided() int64 { return s.decided.Load() }
 
 // make makes a user or an item and gives it credit or stock.
 func (s *Shop) make(create, name, add string, amount int64) (id string, err error) {
@@ -82,81 +108,18 @@ func (s *Shop) make(create, name, add string, amount int64) (id string, err erro
 	return id, nil
 }
 
-// visit is what one customer does until the shop closes.
-func (s *Shop) visit(dice *rand.Rand) {
-	for !s.closed.Load() {
-		user := s.Users[dice.IntN(len(s.Users))]
-		a := s.ask("/orders/create/" + user)
-		if !a.OK() {
-			time.Sleep(20 * time.Millisecond) // a part is away
-			continue
-		}
-		h := &check.History{Order: a.Field("order_id"), User: user}
-		s.mu.Lock()
-		s.tales = append(s.tales, h)
-		s.mu.Unlock()
-		for range 1 + dice.IntN(6) {
-			s.ask(fmt.Sprintf("/orders/addItem/%s/%s/%d", h.Order, s.Items[dice.IntN(len(s.Items))], 1+dice.IntN(3)))
-		}
-		if s.insist(dice, func() check.Answer { return h.Checkout(s.Client) }) && dice.Float64() < s.habits.Cancels {
-			s.insist(dice, func() check.Answer { return h.Cancel(s.Client) })
+// pace waits until one more request may be sent.
+func (s *Shop) pace() {
+	if s.habits.Rate <= 0 {
+		return
+	}
+	every := int64(float64(time.Second) / s.habits.Rate)
+	for {
+		now, next := time.Now().UnixNano(), s.next.Load()
+		at := max(now, next)
+		if s.next.CompareAndSwap(next, at+every) {
+			time.Sleep(time.Duration(at - now))
+			return
 		}
 	}
-}
-
-// ask is a step on the way to a filled cart.
-func (s *Shop) ask(path string) check.Answer {
-	a := s.Client.Call("POST", path)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.other = append(s.other, a)
-	return a
-}
-
-// insist asks until it is answered, or until the customer has enough of it; it tells whether the answer was 200.
-func (s *Shop) insist(dice *rand.Rand, ask func() check.Answer) bool {
-	for range 1 + dice.IntN(4) {
-		a := ask()
-		if !a.Unknown() {
-			s.decided.Add(1)
-			return a.OK()
-		}
-		time.Sleep(time.Duration(dice.IntN(100)) * time.Millisecond)
-	}
-	return false
-}
-
-// Decided is how many checkouts and cancels were answered 200 or 4xx.
-func (s *Shop) Decided() int64 { return s.decided.Load() }
-
-// Tales are what the customers of a closed shop were told of each order.
-func (s *Shop) Tales() []*check.History { return s.tales }
-
-// Close lets the customers finish what they do. It may be opened again.
-func (s *Shop) Close() {
-	s.closed.Store(true)
-	s.shopping.Wait()
-}
-
-// Lies is what the customers of a closed shop were told and is not true of a quiet system, and what broke the form of an answer.
-func (s *Shop) Lies(sn *check.Snapshot) []string {
-	var found []string
-	for _, h := range s.tales {
-		found = append(found, h.Lies(sn)...)
-	}
-	for _, a := range s.other {
-		if flaw := a.Flaw(); flaw != "" {
-			found = append(found, flaw)
-		}
-	}
-	return found
-}
-
-// Answers tells how often the customers of a closed shop were told what.
-func (s *Shop) Answers() string {
-	var checkouts, cancels []check.Answer
-	for _, h := range s.tales {
-		checkouts, cancels = slices.Concat(checkouts, h.Checkouts), slices.Concat(cancels, h.Cancels)
-	}
-	return fmt.Sprintf("checkouts %s\ncancels %s\nothers %s", check.Tally(checkouts), check.Tally(cancels), check.Tally(s.other))
 }

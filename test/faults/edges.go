@@ -1,0 +1,69 @@
+package main
+
+import (
+	"strings"
+	"sync"
+
+	"checkout/test/tap"
+)
+
+// edges are the ways between the parts of a system, a tap on each, by "from > to".
+type edges struct {
+	scripts  map[string]string
+	recorder *tap.Recorder
+
+	mu   sync.Mutex
+	taps map[string]*tap.Tap
+}
+
+// recorded is how many internal requests are kept to be sent again, minutes later.
+const recorded = 5000
+
+func newEdges() (*edges, error) {
+	scripts, err := tap.ScriptNames()
+	return &edges{scripts: scripts, recorder: &tap.Recorder{Most: recorded}, taps: map[string]*tap.Tap{}}, err
+}
+
+// via puts a tap on the way from one part to another: for stack.Config.
+func (e *edges) via(from, to, addr string) (string, error) {
+	var tp *tap.Tap
+	var err error
+	if strings.HasPrefix(to, "redis-") {
+		tp, err = tap.ToRedis(addr, e.scripts)
+	} else {
+		tp, err = tap.ToDoor(addr)
+	}
+	if err != nil {
+		return "", err
+	}
+	if from != "nginx" && !strings.HasPrefix(to, "redis-") {
+		tp.Record(e.recorder)
+		tp.Set(fine)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	name := from + " > " + to
+	if old := e.taps[name]; old != nil { // of a start that was begun anew
+		old.Close()
+	}
+	e.taps[name] = tp
+	return tp.Addr(), nil
+}
+
+// fine is the weather without faults: some of what passes is kept.
+var fine = tap.Weather{Recorded: 0.2}
+
+// of returns the tap of an edge.
+func (e *edges) of(name string) *tap.Tap {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.taps[name]
+}
+
+func (e *edges) close() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, tp := range e.taps {
+		tp.Close()
+	}
+}

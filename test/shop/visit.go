@@ -1,0 +1,142 @@
+package shop
+
+import (
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"checkout/test/check"
+)
+
+// visit is one visit of one customer: mostly an order.
+func (s *Shop) visit(dice *rand.Rand) {
+	if s.habits.Lively && dice.IntN(5) == 0 {
+		s.account(dice)
+		return
+	}
+	user := s.Users[dice.IntN(len(s.Users))]
+	s.pace()
+	a := s.Client.Call("POST", "/orders/create/"+user)
+	s.hear(a)
+	if !a.OK() {
+		time.Sleep(20 * time.Millisecond) // a part is away
+		return
+	}
+	h := &check.History{Order: a.Field("order_id"), User: user}
+	s.mu.Lock()
+	s.tales = append(s.tales, h)
+	s.mu.Unlock()
+	s.fill(h, dice)
+	if !s.habits.Lively {
+		if s.insist(dice, func() check.Answer { return s.checkout(h, s.Client) }) && dice.Float64() < s.habits.Cancels {
+			s.insist(dice, func() check.Answer { return h.Cancel(s.Client) })
+		}
+		return
+	}
+	s.buy(h, dice)
+}
+
+// fill puts items into the cart: of a lively customer sometimes many, and often those that everybody wants.
+func (s *Shop) fill(h *check.History, dice *rand.Rand) {
+	items := 1 + dice.IntN(6)
+	if s.habits.Lively && dice.IntN(12) == 0 {
+		items = len(s.Items)
+	}
+	for range items {
+		item := s.Items[dice.IntN(len(s.Items))]
+		if s.habits.Lively && dice.IntN(3) == 0 {
+			item = s.Items[len(s.Items)-1-dice.IntN(2)] // one of them is scarce
+		}
+		s.pace()
+		h.AddItem(s.Client, item, 1+dice.Int64N(3))
+		if s.habits.Lively && dice.IntN(8) == 0 {
+			s.pace()
+			h.RemoveItem(s.Client, item, 1+dice.Int64N(2))
+		}
+	}
+	if s.habits.Lively && dice.IntN(6) == 0 {
+		s.pace()
+		h.Find(s.Client)
+	}
+}
+
+// buy is what a lively customer does with a filled cart: several things at the same time.
+func (s *Shop) buy(h *check.History, dice *rand.Rand) {
+	if dice.IntN(25) == 0 {
+		s.pace()
+		h.Remove(s.Client)
+		if dice.IntN(2) == 0 {
+			return // else it is checked out all the same
+		}
+	}
+	var meanwhile sync.WaitGroup
+	also := func(oneIn int, do func(*rand.Rand)) {
+		chosen, own := dice.IntN(oneIn) == 0, rand.New(rand.NewPCG(dice.Uint64(), 0))
+		if !chosen {
+			return
+		}
+		meanwhile.Go(func() {
+			time.Sleep(time.Duration(own.IntN(15)) * time.Millisecond)
+			s.pace()
+			do(own)
+		})
+	}
+	item := s.Items[dice.IntN(len(s.Items))]
+	also(4, func(*rand.Rand) { s.checkout(h, s.door(0)) })
+	also(8, func(*rand.Rand) { s.checkout(h, s.door(1)) })
+	also(8, func(*rand.Rand) { h.AddItem(s.Client, item, 1) })
+	also(8, func(*rand.Rand) { h.RemoveItem(s.Client, item, 1) })
+	also(12, func(*rand.Rand) { h.Find(s.Client) })
+	also(12, func(*rand.Rand) { h.Cancel(s.Client) })
+	also(40, func(*rand.Rand) { h.Remove(s.Client) })
+	paid := s.insist(dice, func() check.Answer { return s.checkout(h, s.Client) })
+	meanwhile.Wait()
+	also(4, func(*rand.Rand) { h.Status(s.Client) })
+	also(6, func(*rand.Rand) { s.checkout(h, s.door(dice.IntN(2))) })
+	if paid && dice.Float64() < s.habits.Cancels {
+		also(3, func(*rand.Rand) { h.Cancel(s.Client) })
+		s.insist(dice, func() check.Answer { return h.Cancel(s.Client) })
+	}
+	meanwhile.Wait()
+	if dice.IntN(4) == 0 {
+		s.pace()
+		h.Find(s.Client)
+	}
+}
+
+// door is a client of one machine's own door, or of the gateway where none is known.
+func (s *Shop) door(i int) *check.Client {
+	if len(s.habits.Doors) == 0 {
+		return s.Client
+	}
+	return s.Client.Of(s.habits.Doors[i%len(s.habits.Doors)])
+}
+
+func (s *Shop) checkout(h *check.History, c *check.Client) check.Answer {
+	a := h.Checkout(c)
+	if s.habits.Told != nil {
+		s.habits.Told(a)
+	}
+	return a
+}
+
+// hear keeps an answer that is about no order.
+func (s *Shop) hear(a check.Answer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.other = append(s.other, a)
+}
+
+// insist asks until it is answered, or until the customer has enough of it; it tells whether the answer was 200.
+func (s *Shop) insist(dice *rand.Rand, ask func() check.Answer) bool {
+	for range 1 + dice.IntN(4) {
+		s.pace()
+		a := ask()
+		if !a.Unknown() {
+			s.decided.Add(1)
+			return a.OK()
+		}
+		time.Sleep(time.Duration(dice.IntN(100)) * time.Millisecond)
+	}
+	return false
+}
