@@ -24,27 +24,26 @@ type canceller struct {
 	running singleflight.Group
 }
 
-// payment tells whether a checkout of a user holds an order paid.
-func (ca *canceller) payment(ctx context.Context, ask api.Cancel) api.OrderPayment {
+// payment tells whether a checkout of a user holds an order paid, and which attempt did.
+func (ca *canceller) payment(ctx context.Context, ask api.Cancel) api.Purchase {
 	o, err := ca.store.summary(ctx, ask.OrderID)
 	switch {
 	case errors.Is(err, api.OrderNotFound):
-		return api.OrderMissing
+		return api.Purchase{Payment: api.OrderMissing}
 	case err != nil:
-		return api.PaymentUnknown
+		return api.Purchase{}
 	case o.user != ask.UserID:
-		return api.NotPaid
 	case o.state == statePaid:
-		return api.Paid
+		return api.Purchase{Payment: api.Paid, Attempt: o.attempt}
 	case o.state == stateRefunding || o.state == stateCancelled:
-		return api.Cancelled
+		return api.Purchase{Payment: api.Cancelled, Attempt: o.attempt}
 	}
-	return api.NotPaid
+	return api.Purchase{Payment: api.NotPaid}
 }
 
 // cancel undoes the checkout by which a user paid an order. The answer is Cancelled once stock and credit are back, now or before.
 func (ca *canceller) cancel(ctx context.Context, ask api.Cancel) api.OrderPayment {
-	answer, _, _ := ca.running.Do(ask.OrderID+" "+ask.UserID, func() (any, error) {
+	answer, _, _ := ca.running.Do(fmt.Sprint(ask), func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelIn)
 		defer cancel()
 		return ca.undo(ctx, ask), nil
@@ -53,22 +52,23 @@ func (ca *canceller) cancel(ctx context.Context, ask api.Cancel) api.OrderPaymen
 	return answer.(api.OrderPayment)
 }
 
+// undo undoes the attempt that it is asked to, and no other: a message that was held up may find the order paid by one that its
+// sender knew nothing of.
 func (ca *canceller) undo(ctx context.Context, ask api.Cancel) api.OrderPayment {
 	for range pausing(ctx) {
-		o, err := ca.store.summary(ctx, ask.OrderID)
+		found := ca.payment(ctx, ask)
 		switch {
-		case errors.Is(err, api.OrderNotFound):
-			return api.OrderMissing
-		case err != nil:
+		case found.Payment == api.PaymentUnknown:
 			continue
-		case o.user != ask.UserID:
-			return api.NotPaid
-		case o.state == stateCancelled:
-			return api.Cancelled
-		case o.state != statePaid && o.state != stateRefunding:
+		case found.Payment != api.Paid && found.Payment != api.Cancelled:
+			return found.Payment
+		case found.Attempt != ask.Attempt:
 			return api.NotPaid
 		}
-		a, err := ca.store.cancel(ctx, ask.OrderID, o.attempt)
+		a, err := ca.store.cancel(ctx, ask.OrderID, ask.Attempt)
+		if err == nil && a.code == codeCancelled {
+			return api.Cancelled
+		}
 		if err != nil || a.code != codeRefunding {
 			continue // unknown, or changed meanwhile: look again
 		}

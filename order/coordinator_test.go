@@ -189,11 +189,33 @@ func TestCheckoutOfAnEmptyOrder(t *testing.T) {
 		t.Errorf("got %v, %s", err, s.state(id))
 	}
 	ca := &canceller{coordinator: s.co}
-	if got := ca.cancel(context.Background(), api.Cancel{OrderID: id, UserID: "nobody"}); got != api.Cancelled || s.state(id) != stateCancelled {
+	if got := s.cancel(ca, id, "nobody"); got != api.Cancelled || s.state(id) != stateCancelled {
 		t.Errorf("cancelled: %v, %s", got, s.state(id))
 	}
 	if err := s.co.checkout(context.Background(), id); !errors.Is(err, api.OrderCancelled) {
 		t.Errorf("checkout of a cancelled order: %v", err)
+	}
+}
+
+// cancel undoes what has paid an order, if a checkout of the user has.
+func (s *shop) cancel(ca *canceller, id, user string) api.OrderPayment {
+	ask := api.Cancel{OrderID: id, UserID: user}
+	ask.Attempt = ca.payment(context.Background(), ask).Attempt
+	return ca.cancel(context.Background(), ask)
+}
+
+// A cancel that was held up, sent when the order was not paid, or paid by another attempt, cancels nothing.
+func TestALateCancelUndoesNoOtherAttempt(t *testing.T) {
+	s := openShop(t)
+	ca := &canceller{coordinator: s.co}
+	id := s.order("nobody", nil)
+	if err := s.co.checkout(context.Background(), id); err != nil {
+		t.Fatal(err)
+	}
+	for _, attempt := range []string{"", "another"} {
+		if got := ca.cancel(context.Background(), api.Cancel{OrderID: id, UserID: "nobody", Attempt: attempt}); got != api.NotPaid || s.state(id) != statePaid {
+			t.Errorf("cancel of attempt %q: %v, %s", attempt, got, s.state(id))
+		}
 	}
 }
 
@@ -289,7 +311,7 @@ func TestSagaUnderLoss(t *testing.T) {
 			co := newCoordinator(s.store, s.stock, s.payment)
 			if i%10 == 9 {
 				o, _ := s.store.find(ctx, answer.id)
-				answer.cancelled = (&canceller{coordinator: co}).cancel(ctx, api.Cancel{OrderID: answer.id, UserID: o.user}) == api.Cancelled
+				answer.cancelled = s.cancel(&canceller{coordinator: co}, answer.id, o.user) == api.Cancelled
 				return
 			}
 			answer.err = co.checkout(ctx, answer.id)

@@ -10,7 +10,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	dto "github.com/prometheus/client_model/go"
 
-	"checkout/common/api"
 	"checkout/common/shard"
 )
 
@@ -30,8 +29,8 @@ func TestCheckoutsAreCounted(t *testing.T) {
 		s.co.checkout(ctx, id)
 	}
 	ca := &canceller{coordinator: s.co}
-	ca.cancel(ctx, api.Cancel{OrderID: paid, UserID: poor})
-	ca.cancel(ctx, api.Cancel{OrderID: paid, UserID: rich})
+	s.cancel(ca, paid, poor)
+	s.cancel(ca, paid, rich)
 	want := `
 		# HELP checkouts_total Checkouts: paid; refused, for a reason; or unknown when their time had run out. Callers of the same order at the same time share one.
 		# TYPE checkouts_total counter

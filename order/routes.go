@@ -68,7 +68,7 @@ type checkedOut struct {
 	Paid    bool   `json:"paid"`
 }
 
-func (s *server) payments(c *gin.Context) ([]api.OrderPayment, error) {
+func (s *server) payments(c *gin.Context) ([]api.Purchase, error) {
 	return each(c, s.canceller.payment)
 }
 
@@ -77,13 +77,13 @@ func (s *server) cancel(c *gin.Context) ([]api.OrderPayment, error) {
 }
 
 // each answers every question of an internal message at the same time; a caller that leaves cancels nothing.
-func each(c *gin.Context, answer func(context.Context, api.Cancel) api.OrderPayment) ([]api.OrderPayment, error) {
+func each[Answer any](c *gin.Context, answer func(context.Context, api.Cancel) Answer) ([]Answer, error) {
 	asked, err := web.Body[[]api.Cancel](c)
 	if err != nil {
 		return nil, err
 	}
 	ctx := context.WithoutCancel(c.Request.Context())
-	answers := make([]api.OrderPayment, len(asked))
+	answers := make([]Answer, len(asked))
 	var working sync.WaitGroup
 	for i, ask := range asked {
 		working.Go(func() { answers[i] = answer(ctx, ask) })

@@ -53,10 +53,17 @@ func (f *fakeOrder) serve(what string) http.HandlerFunc {
 			http.Error(w, "down", http.StatusInternalServerError)
 			return
 		}
-		answers := make([]api.OrderPayment, len(list))
+		answers := make([]any, len(list))
 		for i, c := range list {
 			answers[i] = f.answer
-			f.log = append(f.log, fmt.Sprintf("%s %s %s", what, c.UserID, c.OrderID))
+			if what == "asked" {
+				purchase := api.Purchase{Payment: f.answer}
+				if f.answer == api.Paid || f.answer == api.Cancelled {
+					purchase.Attempt = "the attempt"
+				}
+				answers[i] = purchase
+			}
+			f.log = append(f.log, strings.TrimSpace(fmt.Sprintf("%s %s %s %s", what, c.UserID, c.OrderID, c.Attempt)))
 		}
 		json.NewEncoder(w).Encode(answers)
 	}
@@ -196,9 +203,12 @@ func TestCancelAndStatus(t *testing.T) {
 				if w.Code != want || row.cancel != nil && !strings.Contains(w.Body.String(), row.cancel.Type()) {
 					t.Errorf("cancel: %d %s, want %d", w.Code, w.Body, want)
 				}
-				sent := []string{fmt.Sprintf("cancel %s A", id)}
-				if row.checkout == api.PaymentUnknown {
+				sent := []string{fmt.Sprintf("asked %s A", id)}
+				switch row.checkout {
+				case api.PaymentUnknown:
 					sent = append(sent, sent[0]) // no answer: it is asked once more
+				case api.Paid, api.Cancelled:
+					sent = append(sent, fmt.Sprintf("cancel %s A the attempt", id))
 				}
 				if asked := m.order.asked(); !slices.Equal(asked, sent) {
 					t.Errorf("cancel has sent %v", asked)

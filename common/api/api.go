@@ -120,10 +120,18 @@ type Placement struct {
 	Modulus int    `json:"modulus"` // of decimal IDs; 0: not known at the moment
 }
 
-// Cancel asks the order service to undo the order's checkout, if this user paid it.
+// Cancel asks the order service whether a checkout of this user paid the order; with the attempt that did, as the answer has named it,
+// it asks to undo that. A message that comes late, or again, undoes no other.
 type Cancel struct {
 	OrderID string `json:"order_id"`
 	UserID  string `json:"user_id"`
+	Attempt string `json:"attempt,omitempty"`
+}
+
+// Purchase is how an order was paid.
+type Purchase struct {
+	Payment OrderPayment `json:"payment"`
+	Attempt string       `json:"attempt,omitempty"` // with Paid and Cancelled: by which it was
 }
 
 // OrderPayment is the order service's answer to the question whether a checkout of this user paid the order, and to Cancel.
