@@ -13,7 +13,7 @@ import (
 )
 
 // linearWithin bounds the search for an order of events that explains a history.
-const linearWithin = 5 * time.Second
+const linearWithin = 2 * time.Second
 
 // stand is how an order stands: the state of the model. RUNNING and ABORTING are OPEN to it, REFUNDING is CANCELLED.
 type stand struct {
@@ -36,24 +36,85 @@ func (h *History) Linear(sn *Snapshot) (linear, known bool) {
 	h.mu.Lock()
 	told := h.told()
 	h.mu.Unlock()
+	last := event{Told: Told{Kind: observe}, state: "GONE"}
+	o, there := sn.Orders[h.Order]
+	if there {
+		last.state, last.lines = o.State, o.Lines
+	}
+	done := func(Told) fate { return perhaps }
+	if there {
+		done = fates(told, o.Lines)
+	}
 	events := make([]porcupine.Operation, 0, len(told)+1)
 	for i, t := range told {
 		if t.Status == http.StatusTooManyRequests || t.Unknown() && (t.Kind == Find || t.Kind == Status) {
 			continue // it says nothing
 		}
-		ended := int64(math.MaxInt64)
-		if !t.Unknown() {
-			ended = t.Ended.UnixNano()
+		ended := t.Ended.UnixNano()
+		if t.Unknown() {
+			switch done(t) {
+			case never:
+				continue
+			case surely:
+				ended = sn.now.UnixNano() - 1
+			case perhaps:
+				ended = math.MaxInt64
+			}
 		}
 		events = append(events, porcupine.Operation{ClientId: i, Input: event{Told: t, frozen: frozen(t, told)}, Call: t.Began.UnixNano(), Return: ended})
-	}
-	last := event{Told: Told{Kind: observe}, state: "GONE"}
-	if o, ok := sn.Orders[h.Order]; ok {
-		last.state, last.lines = o.State, o.Lines
 	}
 	events = append(events, porcupine.Operation{ClientId: len(told), Input: last, Call: sn.now.UnixNano(), Return: sn.now.UnixNano() + 1})
 	result := porcupine.CheckOperationsTimeout(orderModel, events, linearWithin)
 	return result != porcupine.Illegal, result != porcupine.Unknown
+}
+
+// fate is what became of a request whose answer is missing.
+type fate int
+
+const (
+	perhaps fate = iota
+	never
+	surely
+)
+
+// fates tells of unanswered edits of an order what its lines at the end tell: where all of one item's add up, all were done; where
+// none are needed, none was. It spares the search, which doubles with each edit that it knows nothing of.
+func fates(told []Told, lines map[string]int64) func(Told) fate {
+	type sums struct{ known, added, taken int64 }
+	items := map[string]*sums{}
+	for _, t := range told {
+		if t.Kind != Add && t.Kind != Take || t.Refused() {
+			continue
+		}
+		s := items[t.Item]
+		if s == nil {
+			s = &sums{}
+			items[t.Item] = s
+		}
+		switch {
+		case t.OK() && t.Kind == Add:
+			s.known += t.Quantity
+		case t.OK():
+			s.known -= t.Quantity
+		case t.Kind == Add:
+			s.added += t.Quantity
+		default:
+			s.taken += t.Quantity
+		}
+	}
+	return func(t Told) fate {
+		s := items[t.Item]
+		if t.Kind != Add && t.Kind != Take || s.added > 0 && s.taken > 0 {
+			return perhaps
+		}
+		switch lines[t.Item] {
+		case s.known:
+			return never
+		case s.known + s.added - s.taken:
+			return surely
+		}
+		return perhaps
+	}
 }
 
 // frozen tells whether an attempt may have been running at some moment of a request: one that was asked for before the request was

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -73,19 +74,27 @@ func runMix(ctx context.Context, tr *trial) (err error) {
 func (m *mixing) round(ctx context.Context, n uint64) error {
 	m.shop.Open(func(who uint64) *rand.Rand { return m.trial.dice("customer", n<<32|who) })
 	err := m.injectAll(ctx, plan(m.trial.dice("plan", n), injectors(), m.trial.size, roundLength, atOnce))
-	m.shop.Close()
+	m.showing("customers leave", m.shop.Close)
 	if err != nil {
 		return err
 	}
-	if err := m.ready(ctx); err != nil {
+	m.showing("all parts come back", func() { err = m.ready(ctx) })
+	if err != nil {
 		return err
 	}
-	m.settle(ctx)
+	m.showing("all is decided", func() { m.settle(ctx) })
 	if replayed := m.edges.recorder.Replay(replays, m.trial.dice("replay", n)); replayed > 0 {
 		m.trial.count("internal requests sent again when all was quiet", replayed)
 		m.settle(ctx)
 	}
-	return m.check(ctx, n)
+	m.showing("checking", func() { err = m.check(ctx, n) })
+	return err
+}
+
+// showing does something and shows what.
+func (m *mixing) showing(what string, do func()) {
+	defer m.trial.show(what)()
+	do()
 }
 
 // check checks what must hold when all is quiet.
@@ -95,15 +104,7 @@ func (m *mixing) check(ctx context.Context, n uint64) error {
 		return err
 	}
 	found := append(sn.Violations(m.shop.Put), m.shop.Lies(sn)...)
-	for _, h := range m.shop.Tales() {
-		linear, known := h.Linear(sn)
-		if !known {
-			m.trial.count("histories of orders too long to check", 1)
-		}
-		if !linear {
-			found = append(found, fmt.Sprintf("what clients were told of order %s can be told of no order:\n%s", h.Order, h.Tale()))
-		}
-	}
+	found = append(found, m.linear(sn)...)
 	for _, what := range found {
 		m.trial.violate("round %d: %s", n, what)
 	}
@@ -111,6 +112,34 @@ func (m *mixing) check(ctx context.Context, n uint64) error {
 	m.trial.count("histories of orders checked", len(m.shop.Tales()))
 	m.shop.Forget(sn)
 	return nil
+}
+
+// linear checks what clients were told of each order, several at a time.
+func (m *mixing) linear(sn *check.Snapshot) (found []string) {
+	var mu sync.Mutex
+	var checking sync.WaitGroup
+	tales := make(chan *check.History)
+	for range runtime.NumCPU() {
+		checking.Go(func() {
+			for h := range tales {
+				linear, known := h.Linear(sn)
+				if !known {
+					m.trial.count("histories of orders too long to check", 1)
+				}
+				if !linear {
+					mu.Lock()
+					found = append(found, fmt.Sprintf("what clients were told of order %s can be told of no order:\n%s", h.Order, h.Tale()))
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	for _, h := range m.shop.Tales() {
+		tales <- h
+	}
+	close(tales)
+	checking.Wait()
+	return found
 }
 
 // injectAll injects what was planned, each at its time, and returns when all is healed.

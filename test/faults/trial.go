@@ -58,9 +58,15 @@ func (tr *trial) dice(who string, n uint64) *rand.Rand {
 // inject counts a fault of a kind and shows it, as what it does to what, until the function that it returns is called.
 func (tr *trial) inject(kind, what string) (over func()) {
 	tr.mu.Lock()
-	defer tr.mu.Unlock()
 	tr.faults[kind]++
-	shown := kind + " " + what
+	tr.mu.Unlock()
+	return tr.show(kind + " " + what)
+}
+
+// show shows what is done now, until the function that it returns is called.
+func (tr *trial) show(shown string) (over func()) {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
 	tr.now = append(tr.now, shown)
 	return sync.OnceFunc(func() {
 		tr.mu.Lock()
