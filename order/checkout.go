@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -29,19 +30,23 @@ type coordinator struct {
 	running        singleflight.Group // checkouts of this machine, by order
 	counts         *counts
 	steps          *steps // of counts
+
+	answerIn, goForward deadlines
 }
 
 func newCoordinator(store *store, stock, payment reserver) *coordinator {
 	c := newCounts()
-	return &coordinator{store: store, stock: stock, payment: payment, counts: c, steps: &c.steps}
+	return &coordinator{
+		store: store, stock: stock, payment: payment, counts: c, steps: &c.steps,
+		answerIn: deadlines{after: answerIn}, goForward: deadlines{after: goForward},
+	}
 }
 
 // checkout decides an order: nil means that it is paid, an error of status 4xx that nothing is taken and nothing will be, and
 // api.Unavailable that it is not known yet. Callers who ask for the same order share one saga; one who leaves ends nothing.
 func (co *coordinator) checkout(ctx context.Context, id string) error {
 	_, err, _ := co.running.Do(id, func() (any, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerIn)
-		defer cancel()
+		ctx := co.answerIn.from(ctx)
 		start := time.Now()
 		err := co.decide(ctx, id)
 		co.counts.checkout(start, err)
@@ -71,8 +76,7 @@ func (co *coordinator) decide(ctx context.Context, id string) error {
 	}
 
 	defer co.keepLease(ctx, id, a.attempt)()
-	forward, cancel := context.WithTimeout(ctx, goForward)
-	defer cancel()
+	forward := co.goForward.from(ctx)
 	credit := co.steps.reserveCredit.untilKnown(forward, func() api.Outcome { return co.payment.Reserve(forward, a.credit()) })
 	switch {
 	case credit.Code == api.Refused:
@@ -100,17 +104,17 @@ func (co *coordinator) decide(ctx context.Context, id string) error {
 // keepLease renews the lease of an attempt until the function that it returns is called. To renew is to begin the same attempt
 // once more, which changes nothing else, whatever has become of it. Most checkouts are decided long before the first time.
 func (co *coordinator) keepLease(ctx context.Context, id, attempt string) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
+	var over atomic.Bool
 	var renew func()
 	renew = func() {
-		if failpoint.Hold(id, attempt); ctx.Err() == nil {
+		if failpoint.Hold(id, attempt); !over.Load() && ctx.Err() == nil {
 			co.store.begin(ctx, id, attempt, attempt)
 			time.AfterFunc(lease/2, renew)
 		}
 	}
 	first := time.AfterFunc(lease/2, renew)
 	return func() {
-		cancel()
+		over.Store(true)
 		first.Stop()
 	}
 }

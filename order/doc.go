@@ -23,6 +23,7 @@
 //	cancel.go        the reverse saga of a paid order
 //	recovery.go      the workers that end what others have left
 //	repeat.go        how steps are repeated
+//	deadline.go      and for how long
 //	participants.go  stock and payment, as the coordinator sees them
 //	metrics.go       what is counted of all that
 //	backlog.go       and what is told, when asked, of what waits

@@ -125,11 +125,15 @@ func parseFound(reply redisdb.Reply) (found, error) {
 // parseLine adds up the pieces of an item, whatever their prices.
 func parseLine(item, value string) (api.Line, error) {
 	line := api.Line{ID: item}
-	lines, err := parseLines(item, value)
-	for _, l := range lines {
-		line.Quantity += l.Quantity
+	for part := range strings.SplitSeq(value, ",") {
+		quantity, _, _ := strings.Cut(part, "@")
+		n, err := strconv.ParseInt(quantity, 10, 64)
+		if err != nil {
+			return line, fmt.Errorf("item %s: %q: %w", item, value, err)
+		}
+		line.Quantity += n
 	}
-	return line, err
+	return line, nil
 }
 
 var (

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"context"
+	"runtime"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -25,6 +26,7 @@ type Batcher[In, Out any] struct {
 
 	mu     sync.Mutex
 	queues map[string]*queue[In, Out]
+	used   sync.Pool // of messages whose answer was heard
 }
 
 type queue[In, Out any] struct {
@@ -35,8 +37,8 @@ type queue[In, Out any] struct {
 type message[In, Out any] struct {
 	id   string // of the request that it is sent for
 	in   In
-	out  Out // the zero value means that there was no answer
-	done chan struct{}
+	out  Out           // the zero value means that there was no answer
+	done chan struct{} // of one: told once
 }
 
 // NewBatcher returns a batcher for a route; messages of one group travel together.
@@ -48,7 +50,11 @@ func NewBatcher[In, Out any](p *Peer, path string, group func(In) string) *Batch
 // Do sends one message and returns its answer, or the zero value where there was none: then the outcome is unknown. A caller
 // that leaves because its ctx ends cancels nobody else's message, nor its own.
 func (b *Batcher[In, Out]) Do(ctx context.Context, in In) Out {
-	m := &message[In, Out]{id: requestid.Of(ctx), in: in, done: make(chan struct{})}
+	m, ok := b.used.Get().(*message[In, Out])
+	if !ok {
+		m = &message[In, Out]{done: make(chan struct{}, 1)}
+	}
+	m.id, m.in = requestid.Of(ctx), in
 	group := b.group(in)
 	b.mu.Lock()
 	q := b.queues[group]
@@ -64,7 +70,10 @@ func (b *Batcher[In, Out]) Do(ctx context.Context, in In) Out {
 	b.mu.Unlock()
 	select {
 	case <-m.done:
-		return m.out
+		out := m.out
+		*m = message[In, Out]{done: m.done}
+		b.used.Put(m)
+		return out
 	case <-ctx.Done():
 		var none Out
 		return none
@@ -73,6 +82,7 @@ func (b *Batcher[In, Out]) Do(ctx context.Context, in In) Out {
 
 // send sends what waits until nothing does.
 func (b *Batcher[In, Out]) send(group string, q *queue[In, Out]) {
+	runtime.Gosched() // callers who are about to send something, too, go first, and travel in the same request
 	for batch := b.take(group, q); batch != nil; batch = b.take(group, q) {
 		b.size.Observe(float64(len(batch)))
 		in, ids := make([]In, len(batch)), make([]string, len(batch))
@@ -85,7 +95,7 @@ func (b *Batcher[In, Out]) send(group string, q *queue[In, Out]) {
 			if err == nil && len(out) == len(in) {
 				m.out = out[i]
 			}
-			close(m.done)
+			m.done <- struct{}{}
 		}
 	}
 }
