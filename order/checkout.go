@@ -12,6 +12,7 @@ import (
 
 	"checkout/common/api"
 	"checkout/common/failpoint"
+	"checkout/common/trace"
 )
 
 // Times of a checkout. The gateway waits 15 s for an answer.
@@ -75,6 +76,7 @@ func (co *coordinator) decide(ctx context.Context, id string) error {
 		return fmt.Errorf("order %s: %w", id, api.OrderNotFound)
 	}
 
+	trace.Of(ctx).Set("checkout.attempt", a.attempt)
 	defer co.keepLease(ctx, id, a.attempt)()
 	forward := co.goForward.from(ctx)
 	credit := co.steps.reserveCredit.untilKnown(forward, func() api.Outcome { return co.payment.Reserve(forward, a.credit()) })

@@ -16,6 +16,7 @@ const (
 	userField     = "u"
 	totalField    = "t"
 	deadlineField = "dl"
+	traceField    = "tp" // only while traces are on
 	itemField     = "i:"
 )
 

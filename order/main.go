@@ -10,6 +10,7 @@ import (
 	"checkout/common/participant"
 	"checkout/common/peer"
 	"checkout/common/redisdb"
+	"checkout/common/trace"
 	"checkout/common/web"
 )
 
@@ -27,7 +28,12 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	if len(args) == 2 && args[1] == "healthcheck" {
 		return web.Healthcheck(ctx, cfg.Bind, cfg.InternalPort)
 	}
-	web.Log(stdout, cfg.Debug)
+	web.Log(stdout, cfg.Debug, cfg.LogJSON)
+	sendTraces, err := trace.Start(ctx, service, fmt.Sprint(cfg.Machine), trace.Collector(cfg.Traces))
+	if err != nil {
+		return err
+	}
+	defer sendTraces()
 
 	db, err := redisdb.Open(service, cfg.Redis, scripts)
 	if err != nil {

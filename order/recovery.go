@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"checkout/common/failpoint"
 	"checkout/common/redisdb"
 	"checkout/common/requestid"
+	"checkout/common/trace"
 )
 
 // Paces of the recovery. Every order machine watches every shard; a claim keeps the others from doing the same work.
@@ -93,6 +95,14 @@ func (r *recovery) mend(ctx context.Context, id string) {
 		return
 	}
 	ctx = requestid.With(ctx, "recovery-of-"+a.attempt)
+	attempt, parent, _ := strings.Cut(a.trace, " ")
+	if attempt != a.attempt {
+		parent = "" // of an earlier one
+	}
+	ctx, span := trace.Mend(ctx, "recover", parent)
+	defer func() { span.End(err) }()
+	span.Set("checkout.order", id)
+	span.Set("checkout.attempt", a.attempt)
 	state := ""
 	switch a.code {
 	case codeRunning:

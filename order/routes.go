@@ -9,6 +9,7 @@ import (
 	"checkout/common/api"
 	"checkout/common/peer"
 	"checkout/common/redisdb"
+	"checkout/common/trace"
 	"checkout/common/web"
 )
 
@@ -86,7 +87,11 @@ func each[Answer any](c *gin.Context, answer func(context.Context, api.Cancel) A
 	answers := make([]Answer, len(asked))
 	var working sync.WaitGroup
 	for i, ask := range asked {
-		working.Go(func() { answers[i] = answer(ctx, ask) })
+		working.Go(func() {
+			within, span := trace.Message(ctx, i, c.FullPath())
+			answers[i] = answer(within, ask)
+			span.End(nil)
+		})
 	}
 	working.Wait()
 	return answers, nil

@@ -11,6 +11,7 @@ import (
 	"checkout/common/api"
 	"checkout/common/failpoint"
 	"checkout/common/redisdb"
+	"checkout/common/trace"
 )
 
 var (
@@ -62,6 +63,7 @@ type found struct {
 	deadline          int64      // of the attempt, Unix ms by Redis TIME
 	notAfter          int64      // of refunds, likewise
 	lines             []api.Line // pieces of each item
+	trace             string     // in which the attempt began: "<attempt> <traceparent>"
 	stockAt, creditAt []int      // shards that hold the attempt's records, as far as known
 }
 
@@ -109,6 +111,8 @@ func parseFound(reply redisdb.Reply) (found, error) {
 			f.total = fields.Int(i + 1)
 		case deadlineField:
 			f.deadline = fields.Int(i + 1)
+		case traceField:
+			f.trace = fields.String(i + 1)
 		default:
 			if item, ok := strings.CutPrefix(field, itemField); ok {
 				line, err := parseLine(item, fields.String(i+1))
@@ -146,7 +150,11 @@ var (
 func milliseconds(d time.Duration) int64 { return d.Milliseconds() }
 
 func (s *store) begin(ctx context.Context, id, attempt, after string) (found, error) {
-	return s.saga(ctx, beginScript, id, undecided, attempt, after, id, attemptLease, attemptTime)
+	args := []any{attempt, after, id, attemptLease, attemptTime}
+	if parent := trace.Of(ctx).Parent(); parent != "" {
+		args = append(args, parent)
+	}
+	return s.saga(ctx, beginScript, id, undecided, args...)
 }
 
 func (s *store) commit(ctx context.Context, id string, a found) (found, error) {

@@ -9,6 +9,7 @@ import (
 	"checkout/common/env"
 	"checkout/common/participant"
 	"checkout/common/redisdb"
+	"checkout/common/trace"
 	"checkout/common/web"
 )
 
@@ -23,7 +24,12 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	if len(args) > 1 && args[1] == "healthcheck" {
 		return web.Healthcheck(ctx, cfg.Bind, cfg.InternalPort)
 	}
-	web.Log(stdout, cfg.Debug)
+	web.Log(stdout, cfg.Debug, cfg.LogJSON)
+	sendTraces, err := trace.Start(ctx, service, fmt.Sprint(cfg.Machine), trace.Collector(cfg.Traces))
+	if err != nil {
+		return err
+	}
+	defer sendTraces()
 	db, err := redisdb.Open(service, cfg.Redis, slices.Concat(scripts, participant.Scripts))
 	if err != nil {
 		return err

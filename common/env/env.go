@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,11 +17,13 @@ import (
 type Config struct {
 	Machine, Machines int // MACHINE_ID "i/N": Machine is i, from 1; Machines is N
 	Redis             Redis
-	Bind              string   // address that both doors bind to; empty: every address
-	Port              int      // the public door
-	InternalPort      int      // the internal door
-	Debug             bool     // log every request and answer
-	BatchInit         bool     // whether batch_init may overwrite data
+	Bind              string // address that both doors bind to; empty: every address
+	Port              int    // the public door
+	InternalPort      int    // the internal door
+	Debug             bool   // log every request and answer
+	BatchInit         bool   // whether batch_init may overwrite data
+	LogJSON           bool   // log in JSON
+	Traces            Traces
 	OrderPeers        []string // host:port of the peers' internal doors
 	StockPeers        []string
 	PaymentPeers      []string
@@ -32,6 +35,12 @@ type Redis struct {
 	Username, Password string
 	DB                 int
 	TLS                bool
+}
+
+// Traces says where traces are sent; the zero value: nowhere.
+type Traces struct {
+	URL     string            // of an OTLP collector, all of it
+	Headers map[string]string // of each request to it
 }
 
 // Variable documents one variable of the environment.
@@ -51,6 +60,11 @@ var Variables = []Variable{
 	{"BIND", "the address that both doors bind to", "every address"},
 	{"BATCH_INIT", "0: refuse batch_init, which overwrites data", "1"},
 	{"WDM_DEBUG", "1: log every request and answer", "0"},
+	{"LOG_FORMAT", "`text` or `json`", "text"},
+	{"OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "the collector to which traces are sent as OTLP over HTTP, as in `http://jaeger:4318`; to the former `/v1/traces` is added", "empty: no traces"},
+	{"OTEL_EXPORTER_OTLP_HEADERS", "headers for the collector, `name=value,…`", "empty"},
+	{"OTEL_EXPORTER_OTLP_PROTOCOL", "`http/protobuf`, the only one that is spoken", "http/protobuf"},
+	{"OTEL_SDK_DISABLED", "`true`: no traces", "false"},
 	{"GIN_MODE", "`debug` or `release`", "release in every shipped manifest"},
 }
 
@@ -81,6 +95,8 @@ func Parse(getenv func(string) string, needs ...Peer) (Config, error) {
 		InternalPort: p.number("INTERNAL_PORT", 5001, 0, 65535),
 		Debug:        p.flag("WDM_DEBUG", false),
 		BatchInit:    p.flag("BATCH_INIT", true),
+		LogJSON:      p.choice("LOG_FORMAT", "text", "json") == "json",
+		Traces:       p.traces(),
 	}
 	c.Machine, c.Machines = p.machine("MACHINE_ID")
 	for _, peer := range needs {
@@ -100,11 +116,7 @@ func Parse(getenv func(string) string, needs ...Peer) (Config, error) {
 	if c.Port == c.InternalPort && c.Port != 0 {
 		p.mistake("INTERNAL_PORT", "%d is PORT as well: the internal door needs a port of its own", c.Port)
 	}
-	switch mode := getenv("GIN_MODE"); mode {
-	case "", "debug", "release", "test":
-	default:
-		p.mistake("GIN_MODE", "%q is neither debug nor release", mode)
-	}
+	p.choice("GIN_MODE", "debug", "release", "test")
 	return c, errors.Join(p.mistakes...)
 }
 
@@ -142,6 +154,18 @@ func (p *parser) flag(name string, otherwise bool) bool {
 		p.mistake(name, "%q is neither 0 nor 1", s)
 		return otherwise
 	}
+}
+
+// choice returns one of the words that a variable may be, the first if it is empty.
+func (p *parser) choice(name string, words ...string) string {
+	s := p.getenv(name)
+	if s == "" {
+		return words[0]
+	}
+	if !slices.Contains(words, s) {
+		p.mistake(name, "%q is none of %s", s, strings.Join(words, ", "))
+	}
+	return s
 }
 
 func (p *parser) machine(name string) (machine, machines int) {

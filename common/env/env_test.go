@@ -14,12 +14,14 @@ func TestParse(t *testing.T) {
 	c, err := Parse(getenv(map[string]string{
 		"REDIS_ADDRS": "a:6379,b:6380", "MACHINE_ID": "2/3", "REDIS_PASSWORD": "pwd", "REDIS_DB": "4", "REDIS_TLS": "1", "PORT": "80",
 		"STOCK_SERVICE_URL": "http://stock:5001/", "PAYMENT_SERVICE_URL": "http://p1:5001,http://p2:5002/", "WDM_DEBUG": "1", "BATCH_INIT": "0",
+		"LOG_FORMAT": "json", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://jaeger:4318/", "OTEL_EXPORTER_OTLP_HEADERS": "a=b%20c, d=e=f",
 	}), Stock, Payment)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(c.Redis.Addrs, []string{"a:6379", "b:6380"}) || c.Machine != 2 || c.Machines != 3 || c.Redis.Password != "pwd" ||
 		c.Redis.DB != 4 || !c.Redis.TLS || c.Port != 80 || c.InternalPort != 5001 || !c.Debug || c.BatchInit ||
+		!c.LogJSON || c.Traces.URL != "http://jaeger:4318/v1/traces" || c.Traces.Headers["a"] != "b c" || c.Traces.Headers["d"] != "e=f" ||
 		!slices.Equal(c.StockPeers, []string{"stock:5001"}) || !slices.Equal(c.PaymentPeers, []string{"p1:5001", "p2:5002"}) || c.OrderPeers != nil {
 		t.Errorf("got %+v", c)
 	}
@@ -27,7 +29,7 @@ func TestParse(t *testing.T) {
 
 func TestParseDefaults(t *testing.T) {
 	c, err := Parse(getenv(map[string]string{"REDIS_ADDRS": "a:1", "MACHINE_ID": "1/1"}))
-	if err != nil || c.Port != 5000 || c.InternalPort != 5001 || !c.BatchInit || c.Debug || c.Redis.DB != 0 {
+	if err != nil || c.Port != 5000 || c.InternalPort != 5001 || !c.BatchInit || c.Debug || c.Redis.DB != 0 || c.LogJSON || c.Traces.URL != "" {
 		t.Errorf("got %+v, %v", c, err)
 	}
 }
@@ -53,6 +55,13 @@ func TestParseRefuses(t *testing.T) {
 		"PORT":              {"-1", "65536", "5001"},
 		"BIND":              {"localhost", "x"},
 		"REDIS_TLS":         {"true"},
+		"LOG_FORMAT":        {"JSON", "xml"},
+
+		"OTEL_EXPORTER_OTLP_ENDPOINT":        {"jaeger:4318", "ftp://j", "http://", "http://u:p@j:1"},
+		"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": {"jaeger"},
+		"OTEL_EXPORTER_OTLP_HEADERS":         {"a", "=b", "a=b,c", "a b=c", "a=%zz", "a=%0d%0ab"},
+		"OTEL_EXPORTER_OTLP_PROTOCOL":        {"grpc", "http/json"},
+		"OTEL_SDK_DISABLED":                  {"1"},
 	} {
 		for _, value := range values {
 			vars := map[string]string{name: value}
@@ -76,4 +85,27 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("accepted %q %q %q as %+v", machine, addrs, url, c)
 		}
 	})
+}
+
+func TestTraces(t *testing.T) {
+	for _, c := range []struct {
+		base, exact, disabled, want string
+	}{
+		{"", "", "", ""},
+		{"http://j:4318", "", "", "http://j:4318/v1/traces"},
+		{"https://j:4318/x/", "", "", "https://j:4318/x/v1/traces"},
+		{"", "http://j:4318/t", "", "http://j:4318/t"},
+		{"http://a", "http://j:4318/t", "false", "http://j:4318/t"},
+		{"http://a", "http://j:4318/t", "true", ""},
+	} {
+		got, err := Parse(getenv(map[string]string{"REDIS_ADDRS": "a:1", "MACHINE_ID": "1/1", "OTEL_EXPORTER_OTLP_ENDPOINT": c.base,
+			"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": c.exact, "OTEL_SDK_DISABLED": c.disabled}))
+		if err != nil || got.Traces.URL != c.want {
+			t.Errorf("%+v: %q, %v", c, got.Traces.URL, err)
+		}
+	}
+	secret := "token=hush%zz"
+	if _, err := Parse(getenv(map[string]string{"OTEL_EXPORTER_OTLP_HEADERS": secret})); err == nil || strings.Contains(err.Error(), "hush") {
+		t.Errorf("a mistake tells a secret: %v", err)
+	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"checkout/common/api"
 	"checkout/common/redisdb"
+	"checkout/common/trace"
 )
 
 //go:embed lua/*.lua
@@ -80,18 +81,22 @@ type part struct {
 // run starts everything, so that all of it shares round trips, and then waits for each.
 func (s *Store) run(ctx context.Context, do step, attempts []api.Attempt) []api.Outcome {
 	parts := make([][]part, len(attempts))
+	spans := make([]trace.Span, len(attempts))
 	for i, a := range attempts {
-		parts[i] = s.split(a.Lines)
+		within, span := trace.Message(ctx, i, do.script.Name())
+		span.Set("checkout.attempt", a.ID)
+		parts[i], spans[i] = s.split(a.Lines), span
 		for j := range parts[i] {
 			p := &parts[i][j]
 			if p.err == nil {
-				p.call = s.start(ctx, do, a, p)
+				p.call = s.start(within, do, a, p)
 			}
 		}
 	}
 	outcomes := make([]api.Outcome, len(attempts))
 	for i := range attempts {
 		outcomes[i] = join(ctx, do, parts[i])
+		spans[i].End(nil)
 	}
 	return outcomes
 }

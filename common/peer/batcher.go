@@ -3,11 +3,13 @@ package peer
 import (
 	"context"
 	"runtime"
+	"strings"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"checkout/common/requestid"
+	"checkout/common/trace"
 )
 
 const (
@@ -21,6 +23,7 @@ const (
 type Batcher[In, Out any] struct {
 	peer  *Peer
 	path  string
+	name  string // of a message's span
 	group func(In) string
 	size  prometheus.Observer
 
@@ -37,6 +40,7 @@ type queue[In, Out any] struct {
 type message[In, Out any] struct {
 	id   string // of the request that it is sent for
 	in   In
+	span trace.Span
 	out  Out           // the zero value means that there was no answer
 	done chan struct{} // of one: told once
 }
@@ -44,17 +48,19 @@ type message[In, Out any] struct {
 // NewBatcher returns a batcher for a route; messages of one group travel together.
 func NewBatcher[In, Out any](p *Peer, path string, group func(In) string) *Batcher[In, Out] {
 	p.counts.failures.WithLabelValues(path) // told as 0 until there is one
-	return &Batcher[In, Out]{peer: p, path: path, group: group, size: p.counts.size.WithLabelValues(path), queues: map[string]*queue[In, Out]{}}
+	return &Batcher[In, Out]{peer: p, path: path, name: p.service + " " + strings.TrimPrefix(path, "/internal/"), group: group, size: p.counts.size.WithLabelValues(path), queues: map[string]*queue[In, Out]{}}
 }
 
 // Do sends one message and returns its answer, or the zero value where there was none: then the outcome is unknown. A caller
 // that leaves because its ctx ends cancels nobody else's message, nor its own.
 func (b *Batcher[In, Out]) Do(ctx context.Context, in In) Out {
+	_, span := trace.Call(ctx, b.name)
+	defer span.End(nil)
 	m, ok := b.used.Get().(*message[In, Out])
 	if !ok {
 		m = &message[In, Out]{done: make(chan struct{}, 1)}
 	}
-	m.id, m.in = requestid.Of(ctx), in
+	m.id, m.in, m.span = requestid.Of(ctx), in, span
 	group := b.group(in)
 	b.mu.Lock()
 	q := b.queues[group]
@@ -90,7 +96,7 @@ func (b *Batcher[In, Out]) send(group string, q *queue[In, Out]) {
 			in[i], ids[i] = m.in, m.id
 		}
 		var out []Out
-		err := b.peer.Call(requestid.With(context.Background(), requestid.Join(ids)), b.path, in, &out)
+		err := b.peer.Call(follow(requestid.With(context.Background(), requestid.Join(ids)), batch), b.path, in, &out)
 		for i, m := range batch {
 			if err == nil && len(out) == len(in) {
 				m.out = out[i]
@@ -98,6 +104,18 @@ func (b *Batcher[In, Out]) send(group string, q *queue[In, Out]) {
 			m.done <- struct{}{}
 		}
 	}
+}
+
+// follow has a request name the traces that its messages are parts of.
+func follow[In, Out any](ctx context.Context, batch []*message[In, Out]) context.Context {
+	if !trace.On() {
+		return ctx
+	}
+	spans := make([]trace.Span, len(batch))
+	for i, m := range batch {
+		spans[i] = m.span
+	}
+	return trace.Send(ctx, spans)
 }
 
 func (b *Batcher[In, Out]) take(group string, q *queue[In, Out]) []*message[In, Out] {

@@ -19,6 +19,7 @@ import (
 	"checkout/common/api"
 	"checkout/common/metrics"
 	"checkout/common/requestid"
+	"checkout/common/trace"
 )
 
 // PlacementPath is the internal route by which a service tells who it is and how its IDs are spread.
@@ -105,6 +106,7 @@ func (p *Peer) Call(ctx context.Context, path string, in, out any) error {
 	if id := requestid.Of(ctx); id != "" {
 		request.Header.Set(requestid.Header, id)
 	}
+	trace.Inject(ctx, request.Header)
 	start := time.Now()
 	leaves, err := p.exchange(request, out)
 	p.counts.took.WithLabelValues(path).Observe(time.Since(start).Seconds())

@@ -13,6 +13,7 @@ import (
 type Script struct {
 	name, source, sha string
 	call              []byte // how a command that runs it begins, after its length
+	spanName          string
 
 	makeOnce sync.Once
 	once     *Script // made when first needed
@@ -29,7 +30,7 @@ func MustScript(files fs.FS, name string) *Script {
 
 func newScript(name, source string) *Script {
 	sum := sha1.Sum([]byte(source))
-	s := &Script{name: name, source: source, sha: hex.EncodeToString(sum[:])}
+	s := &Script{name: name, spanName: "redis " + name, source: source, sha: hex.EncodeToString(sum[:])}
 	s.call = appendText(appendText(nil, "EVALSHA"), s.sha)
 	return s
 }

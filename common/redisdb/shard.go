@@ -14,6 +14,7 @@ import (
 
 	"checkout/common/api"
 	"checkout/common/clock"
+	"checkout/common/trace"
 )
 
 // Timeouts of a shard. A write that was sent and not answered in time has an unknown outcome; its caller decides what to repeat.
@@ -68,11 +69,16 @@ type Call struct {
 	args    []any
 	command *command
 	err     error
+	span    trace.Span
 }
 
 // Start sends a script on its way and returns at once, so that one caller can have many under way. Args are texts and whole numbers.
-func (s *Shard) Start(_ context.Context, script *Script, keys []string, args ...any) *Call {
+func (s *Shard) Start(ctx context.Context, script *Script, keys []string, args ...any) *Call {
 	call := &Call{shard: s, script: script, keys: keys, args: args}
+	if _, call.span = trace.Call(ctx, script.spanName); trace.On() {
+		call.span.Set("db.system.name", "redis")
+		call.span.Set("db.namespace", s.tag)
+	}
 	call.send()
 	return call
 }
@@ -91,7 +97,8 @@ func (s *Shard) send(write func([]byte) []byte) (*command, error) {
 
 // Wait returns the script's reply, once. An error is api.Overloaded if the script was not sent, and api.Unavailable if it may have
 // run.
-func (c *Call) Wait(ctx context.Context) (Reply, error) {
+func (c *Call) Wait(ctx context.Context) (reply Reply, err error) {
+	defer func() { c.span.End(err) }()
 	answer, err := c.answer()
 	if isNoScript(err) {
 		c.shard.counts.reloads.Inc()

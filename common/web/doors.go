@@ -15,9 +15,11 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/contrib/instrumentation/github.com/gin-gonic/gin/otelgin"
 
 	"checkout/common/api"
 	"checkout/common/requestid"
+	"checkout/common/trace"
 )
 
 // Doors are the two listeners of a service: the public one, to which the gateway routes, and the internal one, to which it does not.
@@ -36,6 +38,10 @@ func NewDoors(debug bool) *Doors {
 	if debug {
 		d.Public.Use(logRequests)
 		d.Internal.Use(logRequests)
+	}
+	if trace.On() {
+		d.Public.Use(otelgin.Middleware(""))
+		d.Internal.Use(receive)
 	}
 	d.Public.Use(d.admit)
 	d.Internal.Use(d.dismiss)
@@ -79,6 +85,11 @@ func (d *Doors) dismiss(c *gin.Context) {
 	if d.draining.Load() {
 		c.Header("Connection", "close")
 	}
+}
+
+// receive takes from a request what its messages are parts of.
+func receive(c *gin.Context) {
+	c.Request = c.Request.WithContext(trace.Receive(c.Request.Context(), c.Request.Header))
 }
 
 func logRequests(c *gin.Context) {

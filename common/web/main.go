@@ -31,11 +31,16 @@ func Main(run func(ctx context.Context, args []string, getenv func(string) strin
 	}
 }
 
-// Log makes slog write to w: debug records as well, if asked for. What is logged with the context of a request names it.
-func Log(w io.Writer, debug bool) {
-	level := slog.LevelInfo
+// Log makes slog write to w: debug records as well, if asked for, and all of them in JSON. What is logged with the context of a
+// request names it.
+func Log(w io.Writer, debug, json bool) {
+	options := &slog.HandlerOptions{Level: slog.LevelInfo}
 	if debug {
-		level = slog.LevelDebug
+		options.Level = slog.LevelDebug
 	}
-	slog.SetDefault(slog.New(requestid.Handler(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))))
+	var handler slog.Handler = slog.NewTextHandler(w, options)
+	if json {
+		handler = slog.NewJSONHandler(w, options)
+	}
+	slog.SetDefault(slog.New(requestid.Handler(handler)))
 }

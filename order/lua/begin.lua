@@ -2,7 +2,7 @@
 -- begin: an attempt to check the order out starts, joins the attempt that runs, or learns how the order stands.
 -- KEYS  1 order  2 undecided
 -- ARGV  1 a newly minted attempt  2 the order's attempt as the caller last read it, empty at first  3 the order's id
---       4 lease, ms from now  5 deadline, ms from now
+--       4 lease, ms from now  5 deadline, ms from now  6 the trace of the caller, if there is one: recovery refers to it
 -- returns {code, attempt, reason[, 0, all fields of the order]}; the fields come with 1, 3 and 5, where there is work to do, as
 -- they were before, and the deadline at the end as it is now
 --   0 NOT_FOUND   1 STARTED   2 STALE: begin again, after the attempt returned   3 RESUMED: same attempt, or the lease ran out
@@ -40,6 +40,9 @@ else
 end
 local lease = now + ARGV[4]
 redis.call('HSET', KEYS[1], 's', 'RUNNING', 'a', attempt, 'dl', deadline, 'lease', lease)
+if ARGV[6] then
+  redis.call('HSET', KEYS[1], 'tp', attempt .. ' ' .. ARGV[6])
+end
 redis.call('ZADD', KEYS[2], lease, ARGV[3])
 fields[#fields + 1] = 'dl'
 fields[#fields + 1] = deadline

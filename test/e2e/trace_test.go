@@ -1,0 +1,215 @@
+package e2e
+
+import (
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	otlp "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/protobuf/proto"
+
+	"checkout/test/stack"
+)
+
+// collector receives spans by OTLP, as any collector does.
+type collector struct {
+	t   *testing.T
+	url string
+
+	mu    sync.Mutex
+	spans []span
+}
+
+// span is a span, and the service that it is of.
+type span struct {
+	service             string
+	trace, id, parent   string
+	name                string
+	kind                otlp.Span_SpanKind
+	attributes          map[string]string
+	links               []string // traces
+	startNano, stopNano uint64
+}
+
+func newCollector(t *testing.T) *collector {
+	c := &collector{t: t}
+	server := httptest.NewServer(http.HandlerFunc(c.receive))
+	t.Cleanup(server.Close)
+	c.url = server.URL
+	return c
+}
+
+func (c *collector) receive(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	var data otlp.TracesData // on the wire the same as ExportTraceServiceRequest
+	if err == nil {
+		err = proto.Unmarshal(body, &data)
+	}
+	if err != nil || r.URL.Path != "/v1/traces" || r.Header.Get("Content-Type") != "application/x-protobuf" || r.Header.Get("X-Key") != "let me in" {
+		c.t.Errorf("%s %v: %v", r.URL, r.Header, err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, resource := range data.ResourceSpans {
+		about := map[string]string{}
+		for _, kv := range resource.Resource.Attributes {
+			about[kv.Key] = kv.Value.GetStringValue()
+		}
+		for _, scope := range resource.ScopeSpans {
+			for _, s := range scope.Spans {
+				found := span{
+					service: about["service.name"], trace: hex.EncodeToString(s.TraceId), id: hex.EncodeToString(s.SpanId), parent: hex.EncodeToString(s.ParentSpanId),
+					name: s.Name, kind: s.Kind, attributes: map[string]string{}, startNano: s.StartTimeUnixNano, stopNano: s.EndTimeUnixNano,
+				}
+				for _, kv := range s.Attributes {
+					found.attributes[kv.Key] = kv.Value.GetStringValue()
+				}
+				for _, link := range s.Links {
+					found.links = append(found.links, hex.EncodeToString(link.TraceId))
+				}
+				c.spans = append(c.spans, found)
+			}
+		}
+	}
+}
+
+// of returns the spans of a trace, the first first.
+func (c *collector) of(trace string) []span {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var found []span
+	for _, s := range c.spans {
+		if s.trace == trace {
+			found = append(found, s)
+		}
+	}
+	slices.SortFunc(found, func(a, b span) int { return int(int64(a.startNano) - int64(b.startNano)) })
+	return found
+}
+
+// traced starts a system that sends its traces to the collector.
+func (c *collector) traced(machines int) *system {
+	return start(c.t, stack.Config{Machines: machines, Env: map[string][]string{"": {
+		"OTEL_EXPORTER_OTLP_ENDPOINT=" + c.url, "OTEL_EXPORTER_OTLP_HEADERS=X-Key=let%20me%20in", "OTEL_BSP_SCHEDULE_DELAY=100",
+	}}})
+}
+
+// checkout checks an order out as part of a trace and returns the status of the answer.
+func (s *system) checkout(order, trace string) int {
+	request, err := http.NewRequest("POST", s.Stack.Gateway()+"/orders/checkout/"+order, nil)
+	s.must(err)
+	request.Header.Set("traceparent", fmt.Sprintf("00-%s-00f067aa0ba902b7-01", trace))
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0
+	}
+	response.Body.Close()
+	return response.StatusCode
+}
+
+// traceID is one that no other order of a test has.
+func traceID(i int) string { return fmt.Sprintf("4bf92f3577b34da6%016x", i+1) }
+
+// TestOneCheckoutIsOneTrace checks many orders out at the same time, so that their messages and commands travel together: each is a
+// trace of its own all the same, through order, payment, stock and their Redises, and every span in it has its parent there.
+func TestOneCheckoutIsOneTrace(t *testing.T) {
+	t.Parallel()
+	c := newCollector(t)
+	s := c.traced(2)
+	user := s.newUser(1_000_000)
+	items := []string{s.newItemOn(0, 1, 1000), s.newItemOn(1, 1, 1000)}
+	const orders = 60
+	ids := make([]string, orders)
+	for i := range ids {
+		ids[i] = s.newOrder(user, items...)
+	}
+	s.many(orders, orders, func(i int) {
+		if status := s.checkout(ids[i], traceID(i)); status != 200 {
+			t.Errorf("order %d: %d", i, status)
+		}
+	})
+	want := []string{ // each as often as it is there
+		"order POST /checkout/:order_id", "order redis begin", "order payment reserve", "payment reserve", "payment redis reserve",
+		"order stock reserve", "stock reserve", "stock redis reserve", "stock redis reserve", "order redis commit",
+	}
+	slices.Sort(want)
+	for i, id := range ids {
+		var spans []span
+		s.eventually(10*time.Second, "the trace of a checkout is there", func() error {
+			spans = c.of(traceID(i))
+			var got []string
+			for _, s := range spans {
+				got = append(got, s.service+" "+s.name)
+			}
+			if slices.Sort(got); !slices.Equal(got, want) {
+				return fmt.Errorf("trace %d is\n%s\nwant\n%s", i, strings.Join(got, "\n"), strings.Join(want, "\n"))
+			}
+			return nil
+		})
+		byID := map[string]span{}
+		for _, s := range spans {
+			byID[s.id] = s
+		}
+		attempts := map[string]bool{}
+		for _, s := range spans {
+			parent, ok := byID[s.parent]
+			if root := s.name == "POST /checkout/:order_id"; root != (s.parent == "00f067aa0ba902b7") || !root && !ok {
+				t.Errorf("order %s: %s %s has the parent %q", id, s.service, s.name, s.parent)
+			}
+			if ok && (s.startNano < parent.startNano || s.stopNano < s.startNano) {
+				t.Errorf("order %s: %s %s from %d to %d, and %s began at %d", id, s.service, s.name, s.startNano, s.stopNano, parent.name, parent.startNano)
+			}
+			if kind := map[bool]otlp.Span_SpanKind{true: otlp.Span_SPAN_KIND_SERVER, false: otlp.Span_SPAN_KIND_CLIENT}[s.name == "reserve" || strings.HasPrefix(s.name, "POST")]; s.kind != kind {
+				t.Errorf("%s %s is a %v", s.service, s.name, s.kind)
+			}
+			if a := s.attributes["checkout.attempt"]; a != "" {
+				attempts[a] = true
+			}
+		}
+		if len(attempts) != 1 {
+			t.Errorf("order %s: attempts %v in one trace", id, attempts)
+		}
+	}
+}
+
+// TestRecoveryIsLinkedToItsAttempt kills the coordinator in the midst of a checkout: the trace of the recovery is linked to that of
+// the checkout that it ends, and names the attempt.
+func TestRecoveryIsLinkedToItsAttempt(t *testing.T) {
+	t.Parallel()
+	c := newCollector(t)
+	s := c.traced(1)
+	order := s.newOrder(s.newUser(10), s.newItem(1, 10))
+	s.must(s.Pause("payment-1"))
+	answered := make(chan struct{})
+	go func() { defer close(answered); s.checkout(order, traceID(0)) }()
+	shard := s.shards["order"][0]
+	s.eventually(10*time.Second, "the checkout runs", func() error {
+		if state := shard.HGet(t.Context(), "{o0}o:"+order, "s").Val(); state != "RUNNING" {
+			return fmt.Errorf("the order is %s", state)
+		}
+		return nil
+	})
+	attempt := shard.HGet(t.Context(), "{o0}o:"+order, "a").Val()
+	s.must(s.Kill("order-1"))
+	s.must(s.Cont("payment-1"))
+	s.begin("order-1")
+	<-answered
+	s.settle()
+	s.eventually(10*time.Second, "the recovery's trace is linked to the checkout's", func() error {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		for _, s := range c.spans {
+			if s.name == "recover" && s.attributes["checkout.attempt"] == attempt && slices.Contains(s.links, traceID(0)) && s.trace != traceID(0) {
+				return nil
+			}
+		}
+		return fmt.Errorf("%d spans, and none is", len(c.spans))
+	})
+}
