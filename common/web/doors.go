@@ -154,8 +154,10 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 // server bounds what a slow or hostile caller can hold. Idle connections outlive nginx's (60 s), so that it never sends on a closing one.
 func server(e *gin.Engine, bodyLimit int64, open *connections) *http.Server {
 	var handler http.Handler = e
+	headerLimit := 64 << 10 // a request of a peer names what each of its messages is a part of
 	if bodyLimit > 0 {
 		handler = http.MaxBytesHandler(e, bodyLimit)
+		headerLimit = 16 << 10
 	}
 	return &http.Server{
 		Handler:           handler,
@@ -163,7 +165,7 @@ func server(e *gin.Engine, bodyLimit int64, open *connections) *http.Server {
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    16 << 10,
+		MaxHeaderBytes:    headerLimit,
 		ErrorLog:          log.New(quiet{}, "", 0),
 	}
 }
