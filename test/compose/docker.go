@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -61,14 +62,24 @@ func (p *project) compose(ctx context.Context, args ...string) (string, error) {
 
 // composeWith is compose with a password for every Redis.
 func (p *project) composeWith(ctx context.Context, password string, args ...string) (string, error) {
-	line := []string{"compose", "-p", p.name, "--env-file", os.DevNull, "--ansi", "never"}
-	for _, file := range p.files {
-		line = append(line, "-f", file)
-	}
-	cmd := exec.CommandContext(ctx, "docker", append(line, args...)...)
-	cmd.Env = append(os.Environ(), "GATEWAY_BIND=127.0.0.1", fmt.Sprintf("GATEWAY_PORT=%d", p.port), "NETWORK="+p.network,
-		"REDIS_PASSWORD="+password, "BATCH_INIT=1", "WDM_DEBUG=0", "ACCESS_LOG=1", "IMAGE_PREFIX="+p.name+"-", "IMAGE_TAG=test")
+	cmd := exec.CommandContext(ctx, "docker", append([]string{"compose"}, args...)...)
+	cmd.Env = append(p.env(), "REDIS_PASSWORD="+password)
 	return output(cmd)
+}
+
+// env is the environment in which docker compose, called by whomever, means this project.
+func (p *project) env() []string {
+	return append(os.Environ(), "COMPOSE_PROJECT_NAME="+p.name, "COMPOSE_FILE="+strings.Join(p.files, ":"), "COMPOSE_ENV_FILES="+os.DevNull,
+		"COMPOSE_ANSI=never", "COMPOSE_PROFILES=", "GATEWAY_BIND=127.0.0.1", fmt.Sprintf("GATEWAY_PORT=%d", p.port), "NETWORK="+p.network,
+		"REDIS_PASSWORD=", "BATCH_INIT=1", "WDM_DEBUG=0", "ACCESS_LOG=1", "IMAGE_PREFIX="+p.name+"-", "IMAGE_TAG=test")
+}
+
+// script runs one of the scripts in compose/ for this project.
+func (p *project) script(ctx context.Context, name string, args ...string) error {
+	cmd := exec.CommandContext(ctx, filepath.Join("compose", name), args...)
+	cmd.Env = p.env()
+	_, err := output(cmd)
+	return err
 }
 
 // docker runs docker and returns what it printed.

@@ -1,9 +1,10 @@
 // Command compose proves that `docker compose up --build` gives the whole system: `make test-compose`.
 //
 // It builds the images, starts the system from nothing three times, runs the Python suite and the consistency run against it, looks
-// at how the containers run, kills each process with SIGKILL, alone, together and while callers buy, stops everything gracefully
-// and starts it again on the same data. It works under a project name, a port and addresses of its own, and removes all of it at
-// the end, after a failure too. PYTHON is the Python to use (/usr/bin/python3), with requests and aiohttp.
+// at how the containers run, kills each process with SIGKILL, alone, together and while callers buy, loses all data and restores a
+// backup, stops everything gracefully and starts it again on the same data. It works under a project name, a port and addresses of
+// its own, and removes all of it at the end, after a failure too. PYTHON is the Python to use (/usr/bin/python3), with requests
+// and aiohttp.
 //
 // With MACHINES=n, and SHARDS=m if that is another number, it then grows the system, in use, by compose/scale, and does the same.
 package main
@@ -94,6 +95,7 @@ func test(ctx context.Context, getenv func(string) string, stdout io.Writer) (er
 		{"SIGKILL, and return", r.kills, false},
 		{"SIGKILL while callers buy", r.killsUnderLoad, false},
 		{"a service made anew", r.recreate, false},
+		{"back up, lose everything, restore", r.backup, false},
 		{"stop gracefully, start again on the same data", r.restart, false},
 	}...))
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -69,7 +70,7 @@ func (r *run) firstUps(ctx context.Context) error {
 func (r *run) grow(machines, shards int) func(context.Context) error {
 	return func(ctx context.Context) error {
 		file := filepath.Join(r.dir, "scaled.yml")
-		if _, err := output(exec.CommandContext(ctx, "compose/scale", strconv.Itoa(machines), strconv.Itoa(shards), file)); err != nil {
+		if err := r.project.script(ctx, "scale", strconv.Itoa(machines), strconv.Itoa(shards), file); err != nil {
 			return err
 		}
 		r.project.machines, r.project.shards, r.project.files = machines, shards, append(r.project.files, file)
@@ -167,6 +168,35 @@ func (r *run) recreate(ctx context.Context) error {
 		}
 	}
 	return r.project.waitHealthy(ctx)
+}
+
+// backup copies all data while callers buy, loses it, and puts it back: what was bought before is there, what was bought afterwards
+// is not, and can be bought.
+func (r *run) backup(ctx context.Context) error {
+	if err := r.keeps(ctx); err != nil {
+		return err
+	}
+	dir := filepath.Join(r.dir, "backup")
+	if err := r.underLoad(ctx, "backup", func() error { return r.project.script(ctx, "backup", dir) }); err != nil {
+		return err
+	}
+	later, err := r.shop.fill(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := r.project.compose(ctx, "down", "--volumes"); err != nil {
+		return err
+	}
+	if err := r.project.script(ctx, "restore", dir); err != nil {
+		return err
+	}
+	if err := r.keeps(ctx); err != nil {
+		return err
+	}
+	if status, err := r.shop.checkout(ctx, later.order); status != http.StatusNotFound {
+		return fmt.Errorf("an order of after the backup: %d, %v", status, err)
+	}
+	return nil
 }
 
 // restart stops the system: every process must end by itself, in time and without an error. It then removes the containers and starts
