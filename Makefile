@@ -7,7 +7,7 @@ GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 ACTIONLINT  = github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 export GOFLAGS += -buildvcs=false
 
-.PHONY: help up build deps check vuln test unit chart e2e manifests python compose test-compose images publish bench clean
+.PHONY: help up build deps check vuln test unit chart e2e manifests python compose test-compose images publish test-k8s bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,7 @@ check: ## gofmt, go vet, staticcheck, luacheck, actionlint, govulncheck
 	$(GO) vet -tags faults ./...
 	$(GO) run $(STATICCHECK) ./...
 	luacheck --quiet .
+	shellcheck -x gke-scale/*.sh
 	$(GO) run $(ACTIONLINT)
 	@$(MAKE) --no-print-directory vuln
 
@@ -68,6 +69,10 @@ publish: ## build them for amd64 and arm64 and push them, with SBOM and provenan
 	@mkdir -p bin
 	docker buildx bake -f docker-compose.yml --set '*.platform=linux/amd64,linux/arm64' --sbom true --provenance mode=max \
 		--push --metadata-file bin/images.json $(BAKE)
+
+test-k8s: ## the chart on a real cluster, under load: test/k8s/main.go says how
+	@$(GO) build -o bin/test-k8s ./test/k8s
+	@exec bin/test-k8s
 
 bench: ## checkouts/s, CPU per checkout and empty requests/s at 1, 64 and 256 clients
 	$(GO) run ./test/load

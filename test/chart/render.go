@@ -67,7 +67,7 @@ func files(gateway string) map[string][]string {
 var all = []manifests{
 	{"k8s/kube", "k8s/minikube.yaml", withSecret(map[string]any{}), files("gateway.yaml")},
 	{"gke/kube", "gke/values.yaml", withSecret(map[string]any{"entrance": map[string]any{
-		"kind": "ingress", "class": "", "gkeHealthCheck": false, "annotations": map[string]any{"kubernetes.io/ingress.class": "gce"},
+		"kind": "ingress", "class": "", "gkeHealthCheck": false, // without a class it is GKE's own
 	}}), files("ingress-service.yaml")},
 }
 

@@ -1,22 +1,23 @@
 {{/* What nginx.conf includes: the machines, each by an address that outlives its pod, since nginx looks names up once; and where to
 listen. */}}
 {{- define "upstreams.conf" -}}
+{{- $most := 0 }}
 {{- range $service := list "order" "stock" "payment" -}}
 upstream {{ $service }} {
     zone {{ $service }} 256k;
     {{- range $i := untilStep 1 (int (add1 (include "machines" (merge (dict "service" $service) $)))) 1 }}
     server {{ $service }}-{{ $i }}:5000 max_fails=1 fail_timeout=1s;
     {{- end }}
-    keepalive 512; keepalive_requests 1000000; keepalive_timeout 2s;
+    keepalive 1024; keepalive_requests 1000000; keepalive_timeout 2s;
 }
-{{ end }}
+{{ $most = max $most (include "machines" (merge (dict "service" $service) $)) }}
+{{- end -}}
+limit_conn calls {{ mul 2048 $most }}; # what each machine bears; {{ .Values.gateway.replicas }} gateways
 {{- end }}
 
 {{- define "listen.conf" -}}
 listen 8000 backlog=4096;
-{{- if .Values.gateway.accessLog }}
-access_log /dev/stdout json buffer=64k flush=1s;
-{{- end }}
+include /tmp/access_log*.conf; # by ACCESS_LOG
 location = /gateway/healthz { # whether the gateway itself is well
     access_log off;
     default_type application/json;
