@@ -76,11 +76,11 @@ func (co *coordinator) abort(ctx context.Context, id string, a found, reason str
 func (co *coordinator) release(ctx context.Context, id string, a found) error {
 	stock := co.steps.releaseStock.untilReleased(ctx, func() api.Outcome { return co.stock.Release(ctx, a.stock()) })
 	if stock.Code == api.Unknown {
-		return fmt.Errorf("order %s: stock: %w", id, api.Unavailable)
+		return fmt.Errorf("order %s: stock: %w", id, unknown(stock))
 	}
 	credit := co.steps.releaseCredit.untilReleased(ctx, func() api.Outcome { return co.payment.Release(ctx, a.credit()) })
 	if credit.Code == api.Unknown {
-		return fmt.Errorf("order %s: payment: %w", id, api.Unavailable)
+		return fmt.Errorf("order %s: payment: %w", id, unknown(credit))
 	}
 	if _, err := co.steps.closed.untilDone(ctx, func() (found, error) { return co.store.close(ctx, id, a.attempt) }); err != nil {
 		return err

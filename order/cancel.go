@@ -55,9 +55,12 @@ func (ca *canceller) cancel(ctx context.Context, ask api.Cancel) api.OrderPaymen
 // undo undoes the attempt that it is asked to, and no other: a message that was held up may find the order paid by one that its
 // sender knew nothing of.
 func (ca *canceller) undo(ctx context.Context, ask api.Cancel) api.OrderPayment {
+	heard := time.Now()
 	for range pausing(ctx) {
 		found := ca.payment(ctx, ask)
 		switch {
+		case found.Payment == api.PaymentUnknown && time.Since(heard) > beginWithin:
+			return api.PaymentUnknown
 		case found.Payment == api.PaymentUnknown:
 			continue
 		case found.Payment != api.Paid && found.Payment != api.Cancelled:
@@ -72,8 +75,12 @@ func (ca *canceller) undo(ctx context.Context, ask api.Cancel) api.OrderPayment 
 		if err != nil || a.code != codeRefunding {
 			continue // unknown, or changed meanwhile: look again
 		}
-		if ca.refund(ctx, ask.OrderID, a) == nil {
+		heard = time.Now()
+		switch err := ca.refund(ctx, ask.OrderID, a); {
+		case err == nil:
 			return api.Cancelled
+		case errors.Is(err, errShardDown):
+			return api.PaymentUnknown
 		}
 	}
 	return api.PaymentUnknown
@@ -87,11 +94,11 @@ func (co *coordinator) refund(ctx context.Context, id string, a found) error {
 		stock.Until, credit.Until = a.notAfter, a.notAfter
 		returned := co.steps.refundStock.untilKnown(ctx, func() api.Outcome { return co.stock.Refund(ctx, stock) })
 		if returned.Code != api.Refunded {
-			return fmt.Errorf("order %s: refund of stock: %w", id, api.Unavailable)
+			return fmt.Errorf("order %s: refund of stock: %w", id, unknown(returned))
 		}
 		repaid := co.steps.refundCredit.untilKnown(ctx, func() api.Outcome { return co.payment.Refund(ctx, credit) })
 		if repaid.Code != api.Refunded {
-			return fmt.Errorf("order %s: refund of credit: %w", id, api.Unavailable)
+			return fmt.Errorf("order %s: refund of credit: %w", id, unknown(repaid))
 		}
 		a.stockAt, a.creditAt = returned.Shards, repaid.Shards
 	}
@@ -100,4 +107,15 @@ func (co *coordinator) refund(ctx context.Context, id string, a found) error {
 		return fmt.Errorf("order %s: %w", id, api.Unavailable)
 	}
 	return err
+}
+
+// errShardDown is an outcome that is not known because a shard is dead.
+var errShardDown = fmt.Errorf("its shard is down: %w", api.Unavailable)
+
+// unknown is the error of an outcome that is not known.
+func unknown(o api.Outcome) error {
+	if o.Reason == api.ShardDown {
+		return errShardDown
+	}
+	return api.Unavailable
 }

@@ -17,11 +17,11 @@ import (
 
 // Times of a checkout. The gateway waits 15 s for an answer.
 const (
-	lease       = 5 * time.Second  // how long nobody else need look at an attempt; renewed while the coordinator lives
-	deadline    = 30 * time.Second // after it nothing is reserved for an attempt any more
-	goForward   = 8 * time.Second  // how long the coordinator tries to reserve before it gives up
-	beginWithin = time.Second      // how long it tries to begin
-	answerIn    = 12 * time.Second // how long it tries to decide before it says that it does not know
+	lease       = 5 * time.Second        // how long nobody else need look at an attempt; renewed while the coordinator lives
+	deadline    = 30 * time.Second       // after it nothing is reserved for an attempt any more
+	goForward   = 8 * time.Second        // how long the coordinator tries to reserve before it gives up
+	beginWithin = 600 * time.Millisecond // how long it tries to begin while the order's shard does not answer: nothing has begun
+	answerIn    = 12 * time.Second       // how long it tries to decide before it says that it does not know
 )
 
 // coordinator decides checkouts. Any number of coordinators may work on one order: the decision is one compare-and-set in Redis.
@@ -128,6 +128,7 @@ func (co *coordinator) keepLease(ctx context.Context, id, attempt string) (stop 
 func (co *coordinator) begin(ctx context.Context, id string) (found, error) {
 	start, lost := time.Now(), 0
 	defer func() { co.steps.begin.ended(start, lost) }()
+	heard := start
 	attempt, after, joined := uuid.NewString(), "", ""
 	for tries := range pausing(ctx) {
 		state, err := co.store.begin(ctx, id, attempt, after)
@@ -135,12 +136,15 @@ func (co *coordinator) begin(ctx context.Context, id string) (found, error) {
 			attempt, after = uuid.NewString(), state.attempt
 			state, err = co.store.begin(ctx, id, attempt, after)
 		}
+		if err == nil {
+			heard = time.Now()
+		}
 		switch {
 		case errors.Is(err, api.OrderNotFound):
 			return found{}, err
 		case errors.Is(err, api.Overloaded) && tries == 0:
 			return found{}, err // nothing began
-		case err != nil && joined == "" && time.Since(start) > beginWithin:
+		case err != nil && time.Since(heard) > beginWithin:
 			return found{}, fmt.Errorf("order %s: %w", id, api.Unavailable)
 		case err != nil:
 			lost++

@@ -17,6 +17,10 @@ const (
 	lastPause  = 250 * time.Millisecond
 )
 
+// downWithin is how long a step is repeated although its shard is known to be dead. It may be back at once; but callers for whom
+// nothing can be done are not to wait, nor to fill the machine: they are told within a second, and recovery ends what was begun.
+const downWithin = 250 * time.Millisecond
+
 // pausing counts 0, 1, 2, … with a pause before each but the first, until ctx ends.
 func pausing(ctx context.Context) iter.Seq[int] {
 	return func(yield func(int) bool) {
@@ -31,23 +35,27 @@ func pausing(ctx context.Context) iter.Seq[int] {
 	}
 }
 
-// untilKnown repeats a step of a participant, which may be repeated, until its outcome is known or ctx ends.
+// untilKnown repeats a step of a participant, which may be repeated, until its outcome is known, its shard is dead or ctx ends.
 func (s *step) untilKnown(ctx context.Context, try func() api.Outcome) api.Outcome {
-	return s.until(ctx, try, func(c api.Code) bool { return c != api.Unknown })
+	return s.until(ctx, downWithin, try, func(c api.Code) bool { return c != api.Unknown })
 }
 
-// untilReleased repeats a release until it is recorded or ctx ends.
+// untilReleased repeats a release until it is recorded, its shard is dead or ctx ends.
 func (s *step) untilReleased(ctx context.Context, try func() api.Outcome) api.Outcome {
-	return s.until(ctx, try, func(c api.Code) bool { return c == api.Released || c == api.Refused })
+	return s.until(ctx, 0, try, func(c api.Code) bool { return c == api.Released || c == api.Refused })
 }
 
-func (s *step) until(ctx context.Context, try func() api.Outcome, ends func(api.Code) bool) (outcome api.Outcome) {
+func (s *step) until(ctx context.Context, down time.Duration, try func() api.Outcome, ends func(api.Code) bool) (outcome api.Outcome) {
 	start, repeats := time.Now(), 0
 	for repeats = range pausing(ctx) {
 		if outcome = try(); ends(outcome.Code) {
 			break
 		}
-		outcome = api.Outcome{}
+		dead := outcome.Reason == api.ShardDown && time.Since(start) >= down
+		if outcome = (api.Outcome{}); dead {
+			outcome.Reason = api.ShardDown
+			break
+		}
 	}
 	s.ended(start, repeats)
 	return outcome

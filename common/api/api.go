@@ -57,7 +57,7 @@ type Attempt struct {
 // Outcome is a participant's answer for one attempt.
 type Outcome struct {
 	Code   Code   `json:"code"`
-	Reason Reason `json:"reason,omitempty"` // with Refused
+	Reason Reason `json:"reason,omitempty"` // with Refused, and ShardDown with Unknown
 	ID     string `json:"id,omitempty"`     // with Refused: the line that could not be taken
 	Shards []int  `json:"shards,omitempty"` // where the records are
 }
@@ -75,14 +75,15 @@ const (
 	Refunded      // recorded: given back, once
 )
 
-// Reason is why an attempt was refused.
+// Reason is why an attempt was refused, or why nothing is known of it.
 type Reason int
 
-// The reasons of a refusal.
+// The reasons of an Outcome.
 const (
 	NoReason     Reason = iota
 	Insufficient        // a counter holds too little
 	NotFound            // a counter does not exist
+	ShardDown           // with Unknown: a shard is known to be dead, so that to ask again is of no use before it is back
 )
 
 // Confirmation tells a participant that a record's attempt is decided, so that the record may end.

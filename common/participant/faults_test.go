@@ -34,6 +34,10 @@ func TestOneShardIsAway(t *testing.T) {
 	if got := one(t, s, release, both); got.Code != api.Unknown {
 		t.Errorf("release with a shard away: %+v", got)
 	}
+	testredis.Eventually(t, "callers are told that the shard is dead", func() bool {
+		got := s.Reserve(t.Context(), []api.Attempt{other, onlyHere})
+		return got[0].Code == api.Unknown && got[0].Reason == api.ShardDown && got[1].Reason == api.NoReason
+	})
 	if done := s.Confirm(t.Context(), []api.Confirmation{{Record: onlyHere.ID, Until: far, Shards: []int{0}}, {Record: both.ID, Until: far, Shards: []int{0, 1}},
 		{Record: both.ID, Until: far, Shards: []int{7}}, {Record: both.ID, Until: far, Shards: []int{-1}}}); !slices.Equal(done, []api.Done{{OK: true}, {}, {}, {}}) {
 		t.Errorf("confirm with a shard away: %v", done)

@@ -73,6 +73,7 @@ func (s *Store) Refund(ctx context.Context, attempts []api.Attempt) []api.Outcom
 // part is one attempt's call on one shard.
 type part struct {
 	shard int
+	at    *redisdb.Shard
 	lines []api.Line
 	call  *redisdb.Call
 	err   error
@@ -114,7 +115,7 @@ func (s *Store) split(lines []api.Line) []part {
 		i := slices.IndexFunc(parts, func(p part) bool { return p.shard == index })
 		if i < 0 {
 			i = len(parts)
-			parts = append(parts, part{shard: index, err: err})
+			parts = append(parts, part{shard: index, at: at, err: err})
 		}
 		parts[i].lines = append(parts[i].lines, line)
 	}
@@ -122,7 +123,7 @@ func (s *Store) split(lines []api.Line) []part {
 }
 
 func (s *Store) start(ctx context.Context, do step, a api.Attempt, p *part) *redisdb.Call {
-	at, _ := s.db.Shard(p.shard)
+	at := p.at
 	keys := make([]string, 0, 1+len(p.lines))
 	args := make([]any, 0, 1+len(p.lines))
 	keys = append(keys, at.Key(recordPrefix+a.ID+do.suffix))
@@ -160,6 +161,9 @@ func (p *part) wait(ctx context.Context, do step) api.Outcome {
 	}
 	reply, err := p.call.Wait(ctx)
 	if err != nil {
+		if !p.at.Up() {
+			return api.Outcome{Reason: api.ShardDown}
+		}
 		return api.Outcome{}
 	}
 	outcome := api.Outcome{Code: api.Code(reply.Int(0))}

@@ -24,13 +24,16 @@ func (db *DB) NewMinter(machine, machines int) *Minter {
 	return m
 }
 
-// Mint returns a new ID and the shard that it lives on, passing over shards that are down. The error is api.Unavailable if all are.
+// Mint returns a new ID and the shard that it lives on, passing over shards that are down: where all of this machine's own are, it
+// takes any other, since nothing that is new need wait for them. The error is api.Unavailable if all are down.
 func (m *Minter) Mint() (string, *Shard, error) {
 	first := int(m.next.Add(1))
-	for i := range m.own {
-		if at := m.own[(first+i)%len(m.own)]; at.Up() {
-			return shard.Mint(at.Index), at, nil
+	for _, from := range [][]*Shard{m.own, m.db.shards} {
+		for i := range from {
+			if at := from[(first+i)%len(from)]; at.Up() {
+				return shard.Mint(at.Index), at, nil
+			}
 		}
 	}
-	return "", nil, fmt.Errorf("no shard of this machine answers: %w", api.Unavailable)
+	return "", nil, fmt.Errorf("no shard answers: %w", api.Unavailable)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -94,9 +95,14 @@ func (db *DB) readPlacement(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	newest, silent := spread{modulus: len(db.shards), read: time.Now()}, 0
-	for _, s := range db.shards {
-		found, err := s.spread(ctx)
-		if err != nil {
+	said, errs := make([]spread, len(db.shards)), make([]error, len(db.shards))
+	var asked sync.WaitGroup
+	for i, s := range db.shards { // all at once: one that hangs must not keep the others from being heard
+		asked.Go(func() { said[i], errs[i] = s.spread(ctx) })
+	}
+	asked.Wait()
+	for i, found := range said {
+		if errs[i] != nil {
 			silent++
 		} else if found.at > newest.at {
 			newest.modulus, newest.count, newest.at = found.modulus, found.count, found.at

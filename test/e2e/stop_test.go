@@ -3,6 +3,10 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -53,29 +57,77 @@ func (s *system) exits(name string) {
 	}
 }
 
-// TestStopUnderLoad stops one of two machines of each service in turn, gracefully, while customers check out: each machine ends
-// well, and no checkout loses its answer. What other requests get is measured.
-func TestStopUnderLoad(t *testing.T) {
+// TestRollingRestart stops every machine in turn, gracefully, and starts it again, while customers and others do all that can be
+// done: each machine ends well, and no request of any kind is without an answer.
+func TestRollingRestart(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{Machines: 2})
 	l := s.openShop(0.3)
-	for _, part := range []struct{ name, route string }{{"order-1", "orders"}, {"stock-1", "stock"}, {"payment-1", "payment"}} {
-		l.serve(30)
-		began := time.Now()
-		s.must(s.Term(part.name))
-		s.exits(part.name)
-		t.Logf("%s stopped in %v", part.name, time.Since(began).Round(time.Millisecond))
-		l.serve(10)
-		s.begin(part.name)
-		s.admitted(part.route, 1, 2)
-	}
-	l.serve(30)
-	l.closeAndCheck()
-	for _, h := range l.Tales() {
-		for _, a := range h.Checkouts {
-			if a.Unknown() {
-				t.Errorf("a checkout has lost its answer: %v\n%s", a, h.Tale())
-			}
+	ended := s.passersBy(l.Put)
+	for _, name := range s.Names() {
+		service, machine, _ := strings.Cut(name, "-")
+		number, err := strconv.Atoi(machine)
+		if err != nil {
+			continue // a Redis, or nginx
 		}
+		l.serve(20)
+		began := time.Now()
+		s.must(s.Term(name))
+		s.exits(name)
+		t.Logf("%s stopped in %v", name, time.Since(began).Round(time.Millisecond))
+		l.serve(10)
+		s.begin(name)
+		s.admitted(map[string]string{"order": "orders", "stock": "stock", "payment": "payment"}[service], number, 2)
+	}
+	l.serve(20)
+	ended()
+	l.closeAndCheck()
+	for _, a := range l.All() {
+		if a.Unknown() {
+			t.Errorf("a customer was not answered: %v", a)
+		}
+	}
+}
+
+// passersBy do what the customers of a shop do not: read, create, put back and give up. Everything must be answered, until the
+// function that it returns is called.
+func (s *system) passersBy(put check.Goods) (ended func()) {
+	s.t.Helper()
+	user, item := s.newUser(10), s.newItem(1, 10)
+	put.Credit[user], put.Stock[item] = 10, 10
+	var over atomic.Bool
+	var passing sync.WaitGroup
+	var done atomic.Int64
+	ask := func(want int, method, path string) check.Answer {
+		a := s.Call(method, path)
+		if a.Status != want || a.Flaw() != "" {
+			s.t.Errorf("%s %s: %v %s", method, path, a, a.Flaw())
+		}
+		done.Add(1)
+		return a
+	}
+	for range 4 {
+		passing.Go(func() {
+			for !over.Load() {
+				order := ask(200, "POST", "/orders/create/"+user).Field("order_id")
+				ask(200, "POST", "/orders/addItem/"+order+"/"+item+"/3")
+				ask(200, "DELETE", "/orders/removeItem/"+order+"/"+item+"/1") // once: there are two more
+				ask(200, "DELETE", "/orders/removeItem/"+order+"/"+item+"/2")
+				ask(404, "DELETE", "/orders/removeItem/"+order+"/"+item)
+				ask(200, "GET", "/orders/find/"+order)
+				ask(200, "POST", "/payment/status/"+user+"/"+order)
+				ask(200, "DELETE", "/orders/remove/"+order)
+				ask(404, "GET", "/orders/find/"+order)
+				ask(200, "GET", "/stock/find/"+item)
+				ask(200, "POST", "/stock/item/create/1")
+				ask(200, "GET", "/payment/find_user/"+user)
+				ask(200, "POST", "/payment/create_user")
+			}
+		})
+	}
+	return func() {
+		over.Store(true)
+		passing.Wait()
+		s.t.Logf("%d requests beside the customers'", done.Load())
 	}
 }

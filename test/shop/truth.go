@@ -45,3 +45,15 @@ func (s *Shop) Answers() string {
 	}
 	return fmt.Sprintf("checkouts %s\ncancels %s\nothers %s", check.Tally(checkouts), check.Tally(cancels), check.Tally(other))
 }
+
+// All is every answer that the customers of a closed shop got.
+func (s *Shop) All() []check.Answer {
+	all := slices.Clone(s.other)
+	for _, h := range s.tales {
+		all = slices.Concat(all, h.Checkouts, h.Cancels)
+		for _, t := range h.Others {
+			all = append(all, t.Answer)
+		}
+	}
+	return all
+}

@@ -116,8 +116,8 @@ func TestTheGatewayRepeatsOnlyWhatMayBe(t *testing.T) {
 	for request, want := range map[string]int{
 		"POST /orders/create/u":         http.StatusServiceUnavailable,
 		"POST /orders/addItem/o/i/1":    http.StatusServiceUnavailable,
-		"DELETE /orders/removeItem/o/i": http.StatusServiceUnavailable,
-		"DELETE /orders/remove/o":       http.StatusServiceUnavailable,
+		"DELETE /orders/removeItem/o/i": http.StatusNotFound, // done once, by its key
+		"DELETE /orders/remove/o":       http.StatusNotFound,
 		"POST /orders/checkout/o":       http.StatusNotFound, // by order-2
 		"GET /orders/find/o":            http.StatusNotFound,
 	} {
