@@ -3,7 +3,6 @@ package check
 import (
 	"fmt"
 	"strings"
-	"time"
 )
 
 // Violations tells what does not hold of a quiet system into which these goods were put, one sentence each.
@@ -129,8 +128,7 @@ func (sn *Snapshot) checkRecords(say func(string, ...any)) {
 		}
 	}
 	for id, o := range sn.Orders {
-		// Confirmed records end 60 s after the attempt's deadline; not so long after, clocks and reading may blur that.
-		if o.State != "PAID" || len(o.Lines) == 0 || sn.now.After(o.Deadline.Add(50*time.Second)) {
+		if o.State != "PAID" || len(o.Lines) == 0 || sn.now.After(o.Deadline.Add(sn.Kept)) {
 			continue
 		}
 		want := map[string]int64{o.User: o.Total}

@@ -20,7 +20,8 @@ type Snapshot struct {
 	Records     map[string]Record
 	Undecided   []string
 	Unconfirmed []string
-	odd         []string // keys of no known kind, and values that cannot be read
+	Kept        time.Duration // how long after an attempt's deadline its records are there for sure
+	odd         []string      // keys of no known kind, and values that cannot be read
 	now         time.Time
 }
 
@@ -48,11 +49,14 @@ const (
 	Refunded = 5
 )
 
+// recordsKept is less than the 60 s for which confirmed records are kept: clocks and reading may blur that.
+const recordsKept = 50 * time.Second
+
 // Look reads everything.
 func (all Shards) Look(ctx context.Context) (*Snapshot, error) {
 	sn := &Snapshot{
 		Orders: map[string]Order{}, Credit: map[string]int64{}, Stock: map[string]int64{}, Direct: map[string]int64{},
-		Payments: map[string]int64{}, Records: map[string]Record{}, now: time.Now(),
+		Payments: map[string]int64{}, Records: map[string]Record{}, now: time.Now(), Kept: recordsKept,
 	}
 	for service, shards := range all {
 		for i, shard := range shards {

@@ -131,10 +131,13 @@ func status(a check.Answer) string {
 }
 
 // found is everything that does not hold of the baskets at a quiet moment.
-func (bs *baskets) found(ctx context.Context) ([]string, error) {
+func (bs *baskets) found(ctx context.Context, adjust ...func(*check.Snapshot)) ([]string, error) {
 	sn, err := bs.shards.Look(ctx)
 	if err != nil {
 		return nil, err
+	}
+	for _, a := range adjust {
+		a(sn)
 	}
 	bs.mu.Lock()
 	defer bs.mu.Unlock()

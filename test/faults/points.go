@@ -26,6 +26,7 @@ type arming struct {
 	Point   string `json:"point"`
 	About   string `json:"about"`
 	Action  string `json:"action"`
+	Hit     int    `json:"hit"` // at which of the steps it fires, from 1; 0 is 1, too
 	PauseMS int64  `json:"pause_ms"`
 }
 

@@ -45,23 +45,32 @@ type Overlay map[string]map[string]string
 // builds holds what this process has built.
 var builds = struct {
 	sync.Mutex
-	dirs    map[string]string // by the whole of the Source
-	reapers []*reaper         // kept, so that their pipes stay open as long as this process lives
-}{dirs: map[string]string{}}
+	done map[string]*built // by the whole of the Source
+}{done: map[string]*built{}}
+
+// built is one build: nobody else makes it at the same time.
+type built struct {
+	sync.Mutex
+	dir    string  // empty: not yet
+	reaper *reaper // kept, so that its pipe stays open as long as this process lives
+}
 
 // Build builds the three services and returns a folder with the binaries, which goes when this process ends. A process
 // builds a source once, so that everything it starts is the same code, whatever happens to the sources meanwhile. What the go
 // command says goes to progress, too.
 func Build(ctx context.Context, progress io.Writer, source Source) (string, error) {
-	builds.Lock()
-	defer builds.Unlock()
-	return build(ctx, progress, source)
-}
-
-func build(ctx context.Context, progress io.Writer, source Source) (string, error) {
 	key := fmt.Sprint(source)
-	if dir := builds.dirs[key]; dir != "" {
-		return dir, nil
+	builds.Lock()
+	b := builds.done[key]
+	if b == nil {
+		b = &built{}
+		builds.done[key] = b
+	}
+	builds.Unlock()
+	b.Lock()
+	defer b.Unlock()
+	if b.dir != "" {
+		return b.dir, nil
 	}
 	root, err := Root()
 	if err != nil {
@@ -75,7 +84,7 @@ func build(ctx context.Context, progress io.Writer, source Source) (string, erro
 	if err != nil {
 		return "", errors.Join(err, os.RemoveAll(dir))
 	}
-	builds.reapers = append(builds.reapers, r)
+	b.reaper = r
 	if len(source.Overlay) == 0 {
 		err = buildInto(ctx, progress, dir, root, source)
 	} else {
@@ -84,7 +93,7 @@ func build(ctx context.Context, progress io.Writer, source Source) (string, erro
 	if err != nil {
 		return "", err
 	}
-	builds.dirs[key] = dir
+	b.dir = dir
 	return dir, nil
 }
 
@@ -121,7 +130,7 @@ func buildInto(ctx context.Context, progress io.Writer, dir, root string, source
 
 // buildOver builds the services that have an overlay, and takes the others from the build without one.
 func buildOver(ctx context.Context, progress io.Writer, dir, root string, source Source) error {
-	plain, err := build(ctx, progress, Source{Race: source.Race, Tags: source.Tags})
+	plain, err := Build(ctx, progress, Source{Race: source.Race, Tags: source.Tags})
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,111 @@
+package main
+
+// mutant is the product with one deliberate mistake, and the drill by which it is caught.
+type mutant struct {
+	name      string // as in the protocol
+	edits     []edit // made after quickTimes
+	redisArgs []string
+	drill     *drill
+	want      string // part of what the checkers must say of it
+}
+
+// Files that mutants change.
+const (
+	reserveLua = "common/participant/lua/reserve.lua"
+	releaseLua = "common/participant/lua/release.lua"
+	refundLua  = "common/participant/lua/refund.lua"
+	stepsGo    = "common/participant/store.go"
+	checkoutGo = "order/checkout.go"
+	abortGo    = "order/abort.go"
+)
+
+// What checkers say of mutants.
+const (
+	heldForever  = "is owned by no paid order"
+	notConserved = " is wrong"
+	holdsNothing = "its attempt has reserved"
+)
+
+// mutants are every mistake that the protocol names.
+var mutants = []mutant{
+	{name: "no tombstone", drill: lateReserve, want: heldForever, edits: []edit{
+		{releaseLua, `redis.call('HSET', KEYS[1], 'code', 3)
+`, `if not code then
+  return { 3 }
+end
+redis.call('HSET', KEYS[1], 'code', 3)
+`}}},
+	{name: "a refusal that does not stick", drill: refusedTwice, want: heldForever, edits: []edit{
+		{reserveLua, `    redis.call('HSET', KEYS[1], 'code', 2, 'reason', reason, 'line', i - 2)
+    redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', ARGV[1] + 2000))
+`, ``}}},
+	{name: "release before abort", drill: overtaken, want: holdsNothing, edits: []edit{
+		{abortGo, `	state, err := co.steps.abort.untilDone(`, `	co.stock.Release(ctx, a.stock())
+	co.payment.Release(ctx, a.credit())
+	state, err := co.steps.abort.untilDone(`}}},
+	{name: "an end to RESERVED before confirm", drill: orphaned, want: notConserved, edits: []edit{
+		{reserveLua, `redis.call('HSET', KEYS[1], unpack(taken))
+`, `redis.call('HSET', KEYS[1], unpack(taken))
+redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', ARGV[1] - 2000))
+`}}},
+	{name: "4xx before close", drill: slowRelease, want: "409 was answered, and", edits: []edit{
+		{checkoutGo, `			a.reason = state.reason
+			return co.release(ctx, id, a)
+`, `			a.reason = state.reason
+			go co.release(context.WithoutCancel(ctx), id, a)
+			return refusal(id, a.reason)
+`}}},
+	{name: "early garbage collection", drill: lateReserve, want: heldForever, edits: []edit{
+		{releaseLua, "ARGV[1] + 2000", "ARGV[1] - 2500"}}},
+	{name: "no deadline check", drill: veryLateReserve, want: heldForever, edits: []edit{
+		{reserveLua, "math.floor(time[2] / 1000) > tonumber(ARGV[1])", "math.floor(time[2] / 1000) < 0"}}},
+	{name: "a commit that ignores the attempt", drill: superseded, want: holdsNothing, edits: []edit{
+		{"order/lua/commit.lua", "if state == 'RUNNING' and attempt == ARGV[1] then", "if state == 'RUNNING' then"}}},
+	{name: "a lost begin", drill: sold, want: heldForever, edits: []edit{
+		{"order/lua/begin.lua", `redis.call('HSET', KEYS[1], 's', 'RUNNING', 'a', attempt, 'dl', deadline, 'lease', lease)
+redis.call('ZADD', KEYS[2], lease, ARGV[3])
+`, ``}}},
+	{name: "a lost begin, by a store that keeps nothing", drill: storeDies, want: "the order is lost", redisArgs: []string{"--appendonly", "no"}},
+	{name: "a lost reserve", drill: sold, want: holdsNothing, edits: []edit{
+		{reserveLua, `local taken = { 'code', 1 }
+`, `do
+  return { 1 }
+end
+local taken = { 'code', 1 }
+`}}},
+	{name: "refuse after stock was asked", drill: refusedByStock, want: "409 was answered, and the attempt holds", edits: []edit{
+		{checkoutGo, "return co.abort(ctx, id, a, stockReason(stock))", "return co.refuse(ctx, id, a, stockReason(stock))"}}},
+	{name: "payment released before stock", drill: betweenReleases, want: "holds stock without credit", edits: []edit{
+		{abortGo, "co.stock.Release(ctx, a.stock())", "co.payment.Release(ctx, a.credit()) /* stock */"},
+		{abortGo, "return co.payment.Release(ctx, a.credit()) })", "return co.stock.Release(ctx, a.stock()) })"},
+	}},
+	{name: "a begin without after", drill: lateBegin, want: "nobody has asked since, and the order is RUNNING", edits: []edit{
+		{"order/lua/begin.lua", "elseif attempt ~= ARGV[2] then", "elseif attempt == 'never' then"}}},
+	{name: "a refund without not-after", drill: lateRefund, want: notConserved, edits: []edit{
+		{refundLua, "math.floor(time[2] / 1000) > tonumber(ARGV[1])", "math.floor(time[2] / 1000) < 0"}}},
+	{name: "a refund record that ends before CANCELLED", drill: lateRefund, want: notConserved, edits: []edit{
+		{refundLua, `redis.call('HSET', KEYS[1], 'code', 5)
+`, `redis.call('HSET', KEYS[1], 'code', 5)
+redis.call('PEXPIRE', KEYS[1], 1)
+`}}},
+	{name: "a refund record that ends before the last not-after", drill: lateRefund, want: notConserved, edits: []edit{
+		{"order/lua/cancelled.lua", "1000 + 1000 + 2000 + 3000", "1000 + 1"}}},
+	{name: "cancelled that ignores the attempt", drill: lateCancelled, want: notConserved, edits: []edit{
+		{"order/lua/cancelled.lua", "f[1] == 'REFUNDING' and f[2] == ARGV[1]", "f[1] == 'REFUNDING'"}}},
+	{name: "cancel that reuses the reservation's record", drill: calledOff, want: notConserved, edits: []edit{
+		{stepsGo, `refundSuffix = ":refund"`, `refundSuffix = ""`}}},
+	{name: "abort from PAID", drill: overtaking, want: "a checkout was answered 200", edits: []edit{
+		{"order/lua/abort.lua", "if f[1] == 'RUNNING' and", "if (f[1] == 'RUNNING' or f[1] == 'PAID') and"}}},
+	{name: "confirm before commit", drill: orphaned, want: notConserved, edits: []edit{
+		{checkoutGo, `	stock := co.steps.reserveStock.untilKnown(`, `	co.payment.Confirm(ctx, []api.Confirmation{{Record: a.attempt, Until: a.deadline - 2000, Shards: credit.Shards}})
+	stock := co.steps.reserveStock.untilKnown(`}}},
+	{name: "balance looked at before the record", drill: replyLost, want: notConserved, edits: []edit{
+		{reserveLua, `local code = redis.call('HGET', KEYS[1], 'code')
+`, `local code = redis.call('HGET', KEYS[1], 'code')
+for i = 2, #KEYS do
+  if tonumber(redis.call('HGET', KEYS[i], 'n') or 0) < tonumber(ARGV[i]) then
+    code = nil
+  end
+end
+`}}},
+}
