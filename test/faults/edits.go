@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"checkout/test/stack"
@@ -98,6 +99,11 @@ var readScripts = []edit{
 `, `	"io/fs"
 	"os"
 `},
+}
+
+// productInShort is the product with quick times.
+func productInShort() (sources, error) {
+	return sources{}.edited(slices.Concat(readScripts, quickTimes))
 }
 
 // quickTimes shortens what has to be waited for, in proportion: leases, deadlines, and how long records outlive them.

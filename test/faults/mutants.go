@@ -63,7 +63,8 @@ redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', ARGV[1] - 2000))
 		{"order/lua/commit.lua", "if state == 'RUNNING' and attempt == ARGV[1] then", "if state == 'RUNNING' then"}}},
 	{name: "a lost begin", drill: sold, want: heldForever, edits: []edit{
 		{"order/lua/begin.lua", `redis.call('HSET', KEYS[1], 's', 'RUNNING', 'a', attempt, 'dl', deadline, 'lease', lease)
-redis.call('ZADD', KEYS[2], lease, ARGV[3])
+`, ``},
+		{"order/lua/begin.lua", `redis.call('ZADD', KEYS[2], lease, ARGV[3])
 `, ``}}},
 	{name: "a lost begin, by a store that keeps nothing", drill: storeDies, want: "the order is lost", redisArgs: []string{"--appendonly", "no"}},
 	{name: "a lost reserve", drill: sold, want: holdsNothing, edits: []edit{

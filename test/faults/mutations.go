@@ -33,7 +33,7 @@ type outcome struct {
 
 // runMutations plays every drill on the product, and on its mutants.
 func runMutations(ctx context.Context, tr *trial) error {
-	product, err := sources{}.edited(append(append([]edit{}, readScripts...), quickTimes...))
+	product, err := productInShort()
 	if err != nil {
 		return err
 	}
