@@ -7,7 +7,7 @@ GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 ACTIONLINT  = github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 export GOFLAGS += -buildvcs=false
 
-.PHONY: help up build deps check vuln test unit chart e2e manifests python compose test-compose images publish test-k8s bench clean
+.PHONY: help up build deps check vuln test unit chart e2e manifests python compose test-compose images publish test-k8s bench stress clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,6 +76,10 @@ test-k8s: ## the chart on a real cluster, under load: test/k8s/main.go says how
 
 bench: ## checkouts/s, CPU per checkout and empty requests/s at 1, 64 and 256 clients
 	$(GO) run ./test/load
+
+stress: deps ## users by Locust: the course's stress test, then a shop; USERS=n, DURATION=30s; GATEWAY_URL: of a running system
+	@$(GO) build -o bin/up ./test/up
+	@if [ -n "$$GATEWAY_URL" ]; then test/stress/run; else bin/up -exec test/stress/run; fi
 
 clean: ## remove what was built; never data/
 	rm -rf bin

@@ -27,7 +27,8 @@ func NeedsOfSystem() []Need {
 // Python suite and the examples call.
 func NeedsOfTests() []Need {
 	return append(NeedsOfSystem(),
-		Need{"gcc", "gcc"}, Need{"libc6-dev", ""}, Need{"lua-check", "luacheck"}, Need{"shellcheck", "shellcheck"}, Need{"redis-tools", "redis-cli"}, Need{"prometheus", "promtool"},
+		Need{"gcc", "gcc"}, Need{"libc6-dev", ""}, Need{"lua-check", "luacheck"}, Need{"shellcheck", "shellcheck"}, Need{"redis-tools", "redis-cli"},
+		Need{"prometheus", "promtool"}, Need{"python3-locust", "locust"},
 		Need{"curl", "curl"}, Need{"python3", ""}, Need{"python3-requests", ""}, Need{"python3-aiohttp", ""})
 }
 

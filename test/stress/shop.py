@@ -1,0 +1,92 @@
+"""What a shop would see: customers who look around, fill a cart, change their mind, check out, look again, and sometimes cancel.
+
+    GATEWAY_URL=http://localhost:8000 locust -f shop.py --headless -u 100 -r 20 -t 1m
+
+Without --headless, http://localhost:8089 shows it alive. ITEMS is how many there are in the shop; some sell out.
+"""
+
+import os
+import random
+
+import requests
+from locust import between, events, task
+
+from common import GATEWAY_URL, Customer
+
+ITEMS = int(os.environ.get("ITEMS", "200"))
+THINK = float(os.environ.get("THINK", "1"))  # seconds between two clicks, on average
+CREDIT = int(os.environ.get("CREDIT", "500"))  # added to an account at a time: not enough for every cart
+shelf = []
+
+
+@events.test_start.add_listener
+def stock_the_shelves(environment, **_):
+    """Makes the items: one in ten is scarce."""
+    session = requests.Session()
+
+    def post(path):
+        answer = session.post(GATEWAY_URL + path, timeout=30)
+        answer.raise_for_status()
+        return answer.json()
+
+    try:
+        for i in range(ITEMS):
+            item = post(f"/stock/item/create/{random.randint(1, 50)}")["item_id"]
+            post(f"/stock/add/{item}/{20 if i % 10 == 0 else 100_000}")
+            shelf.append(item)
+    except requests.RequestException as error:
+        print(f"the shop cannot be opened: {error}")
+        environment.process_exit_code = 1
+        environment.runner.quit()
+        return
+    print(f"{ITEMS} items are on the shelves")
+
+
+class Visitor(Customer):
+    """A customer with an account, who comes again and again."""
+
+    wait_time = between(0.5 * THINK, 1.5 * THINK)
+
+    def on_start(self):
+        account = self.call("POST", "/payment/create_user", "POST /payment/create_user")
+        self.user = account["user_id"] if account else "nobody"
+        self.top_up()
+
+    def top_up(self):
+        self.call("POST", f"/payment/add_funds/{self.user}/{CREDIT}", "POST /payment/add_funds")
+
+    def browse(self):
+        """Looks at some items and returns the last."""
+        item = None
+        for item in random.sample(shelf, min(random.randint(1, 4), len(shelf))):
+            self.call("GET", f"/stock/find/{item}", "GET /stock/find")
+            self.wait()
+        return item
+
+    @task(3)
+    def look_around(self):
+        self.browse()
+
+    @task(5)
+    def buy(self):
+        order = self.call("POST", f"/orders/create/{self.user}", "POST /orders/create")
+        if not order:
+            return
+        order = order["order_id"]
+        for _ in range(random.randint(1, 4)):
+            item = self.browse()
+            self.call("POST", f"/orders/addItem/{order}/{item}/{random.randint(1, 3)}", "POST /orders/addItem")
+        if random.random() < 0.2:
+            self.call("DELETE", f"/orders/removeItem/{order}/{item}", "DELETE /orders/removeItem")
+        self.call("GET", f"/orders/find/{order}", "GET /orders/find")
+        self.wait()
+        if random.random() < 0.1:
+            self.call("DELETE", f"/orders/remove/{order}", "DELETE /orders/remove")
+            return
+        if self.call("POST", f"/orders/checkout/{order}", "POST /orders/checkout") is None:
+            self.top_up()
+            return
+        self.call("GET", f"/payment/find_user/{self.user}", "GET /payment/find_user")
+        if random.random() < 0.1:
+            self.wait()
+            self.call("POST", f"/payment/cancel/{self.user}/{order}", "POST /payment/cancel")

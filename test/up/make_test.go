@@ -1,0 +1,43 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// `make help` lists every target, and nothing that is none.
+func TestMakeHelp(t *testing.T) {
+	makefile, err := os.ReadFile("../../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("make", "--no-print-directory", "-C", "../..", "help").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := map[string]bool{}
+	for line := range strings.Lines(string(out)) {
+		words := strings.Fields(line)
+		if len(words) < 3 || words[0] != "make" {
+			t.Errorf("help says %q: every target has a description", line)
+			continue
+		}
+		listed[words[1]] = true
+	}
+	targets := regexp.MustCompile(`(?m)^([A-Za-z0-9_-]+):`).FindAllStringSubmatch(string(makefile), -1)
+	if len(targets) < 10 {
+		t.Fatalf("%d targets were found", len(targets))
+	}
+	for _, target := range targets {
+		if !listed[target[1]] {
+			t.Errorf("help does not list %s", target[1])
+		}
+		delete(listed, target[1])
+	}
+	for name := range listed {
+		t.Errorf("help lists %s, which is no target", name)
+	}
+}
