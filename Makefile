@@ -7,7 +7,7 @@ GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 ACTIONLINT  = github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 export GOFLAGS += -buildvcs=false
 
-.PHONY: help up build deps check vuln test unit chart e2e manifests python compose test-compose images publish test-k8s bench stress clean
+.PHONY: help up build deps check vuln test unit chart e2e manifests python compose test-compose images publish test-k8s bench bench-check stress clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,8 +74,11 @@ test-k8s: ## the chart on a real cluster, under load: test/k8s/main.go says how
 	@$(GO) build -o bin/test-k8s ./test/k8s
 	@exec bin/test-k8s
 
-bench: ## checkouts/s, CPU per checkout and empty requests/s at 1, 64 and 256 clients
-	$(GO) run ./test/load
+bench: ## measure everything on this machine, into test/bench: REPORT.md, plots, figures (7 minutes)
+	$(GO) run ./test/bench -suite -slices 3 -o test/bench -readme README.md
+
+bench-check: ## measure again, and fail if a ratio is worse than the kept one by more than 15 %
+	$(GO) run ./test/bench -suite -slices 3 -check test/bench/figures.json
 
 stress: deps ## users by Locust: the course's stress test, then a shop; USERS=n, DURATION=30s; GATEWAY_URL: of a running system
 	@$(GO) build -o bin/up ./test/up

@@ -23,11 +23,15 @@ type options struct {
 	gateway, dir     string
 	profileDir       string
 	report           string
+	suite            bool
+	quick            bool
+	against          string
+	readme           string
 }
 
 func parseOptions(args []string, usage io.Writer) (options, error) {
 	o := options{args: args}
-	flags := flag.NewFlagSet("load", flag.ContinueOnError)
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(usage)
 	clients := flags.String("clients", "1,64,256", "numbers of clients, one `point` each")
 	counts := flags.String("n", "", "checkouts that count, one number or one for each point (default 300 a client, 2000 to 40000)")
@@ -42,6 +46,10 @@ func parseOptions(args []string, usage io.Writer) (options, error) {
 	flags.StringVar(&o.dir, "dir", "", "`folder` for the data, on the disk to be measured (default a temporary one)")
 	flags.StringVar(&o.profileDir, "pprof", "", "`folder` for CPU profiles of the services")
 	flags.StringVar(&o.report, "o", "", "`file` for the report, in Markdown")
+	flags.BoolVar(&o.suite, "suite", false, "measure everything, with -o into a folder: clients, open loop, items, shards, reads, writes, refusals, batch_init")
+	flags.BoolVar(&o.quick, "quick", false, "a twentieth of the suite, to see that it works; its figures say little")
+	flags.StringVar(&o.readme, "readme", "", "`file` whose headline table is written anew after the suite")
+	flags.StringVar(&o.against, "check", "", "after the suite, fail if a ratio is worse than in this `file` by more than 15 %")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -93,6 +101,8 @@ func (o options) check(extra int) error {
 	refuse(!slices.Contains([]string{idsUUID, idsBatch, idsBulk}, o.ids), "-ids: %q is none of uuid, batch, bulk", o.ids)
 	refuse(o.ids == idsBulk && o.lines != 2, "-ids bulk: these orders have two items each, say -items 2")
 	refuse(o.gateway != "" && o.profileDir != "", "-pprof: the internal doors behind -gateway are not known")
+	refuse(o.suite && (o.gateway != "" || o.profileDir != ""), "-suite starts systems of its own, and saves no profiles")
+	refuse(!o.suite && (o.quick || o.against != "" || o.readme != ""), "-quick, -check and -readme are of -suite")
 	for i, n := range o.counts {
 		refuse(n < o.slices, "-n: %d checkouts at point %d are less than the slices", n, i+1)
 	}
@@ -101,5 +111,5 @@ func (o options) check(extra int) error {
 
 // command is how to measure the same again.
 func (o options) command() string {
-	return strings.Join(append([]string{"go run ./test/load"}, o.args...), " ")
+	return strings.Join(append([]string{"go run ./test/bench"}, o.args...), " ")
 }

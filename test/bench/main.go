@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 )
@@ -36,6 +37,9 @@ func run(ctx context.Context, args []string, stdout io.Writer, live *live) (err 
 			return err
 		}
 	}
+	if o.suite {
+		return runSuite(ctx, o, stdout, live)
+	}
 	var sys *system
 	if o.gateway != "" {
 		sys, err = findSystem(o.gateway)
@@ -59,6 +63,34 @@ func run(ctx context.Context, args []string, stdout io.Writer, live *live) (err 
 	}
 	if !r.ok() {
 		return errWrong
+	}
+	return nil
+}
+
+// runSuite measures everything, writes the report, and compares if it is asked to.
+func runSuite(ctx context.Context, o options, stdout io.Writer, live *live) error {
+	s, err := measureSuite(ctx, o, live)
+	if err != nil {
+		return err
+	}
+	text := s.markdown()
+	fmt.Fprint(stdout, text)
+	if o.report != "" {
+		err := errors.Join(os.MkdirAll(o.report, 0o755), os.WriteFile(filepath.Join(o.report, "REPORT.md"), []byte(text), 0o644), s.write(o.report))
+		if err != nil {
+			return err
+		}
+	}
+	if !s.ok() {
+		return errWrong
+	}
+	if o.readme != "" {
+		if err := s.headline(o.readme); err != nil {
+			return err
+		}
+	}
+	if o.against != "" {
+		return s.figures().check(o.against, live)
 	}
 	return nil
 }

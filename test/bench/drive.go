@@ -29,7 +29,7 @@ type work interface {
 // answer is what became of a request.
 type answer struct {
 	response
-	took time.Duration // from before it was sent until the answer had been read
+	took time.Duration // from before it was sent, or in an open loop was to be sent, until the answer had been read
 	err  error         // no answer came: the connection broke, or it took too long
 }
 
@@ -40,7 +40,8 @@ type driver struct {
 	patience time.Duration // how long to wait for an answer
 	epoll    int
 	conns    []*conn
-	now      int // conns that wait for an answer
+	now      int   // conns that wait for an answer
+	pace     *pace // of an open loop; nil: each client sends its next request when it has its answer
 }
 
 // conn is the connection of one client.
@@ -123,12 +124,17 @@ func (d *driver) run(ctx context.Context, w work) error {
 			return err
 		}
 	}
+	d.pace.begin()
 	for i := range d.conns {
 		d.send(i, w)
 	}
 	looked := time.Now()
-	for d.now > 0 {
-		now, err := d.poll(ctx, w, lookEvery)
+	for d.now > 0 || d.pace.left() {
+		wait := lookEvery
+		if d.pace != nil {
+			wait = min(wait, d.sendDue(w))
+		}
+		now, err := d.poll(ctx, w, wait)
 		if err != nil {
 			return err
 		}
@@ -163,12 +169,19 @@ func (d *driver) poll(ctx context.Context, w work, wait time.Duration) (time.Tim
 
 // send has client i send its next request, if there is one.
 func (d *driver) send(i int, w work) {
-	c := d.conns[i]
+	c, start := d.conns[i], time.Now()
+	if d.pace != nil {
+		var due bool
+		if start, due = d.pace.take(start); !due {
+			d.pace.idle = append(d.pace.idle, i)
+			return
+		}
+	}
 	request, tag, ok := w.next(c.out[:0])
 	if !ok {
 		return
 	}
-	c.out, c.tag, c.sent = request, tag, time.Now()
+	c.out, c.tag, c.sent = request, tag, start
 	d.now++
 	n, err := syscall.Write(c.fd, request)
 	if err == nil && n == len(request) {
