@@ -27,5 +27,7 @@
 //	participants.go  stock and payment, as the coordinator sees them
 //	metrics.go       what is counted of all that
 //	backlog.go       and what is told, when asked, of what waits
+//	overview.go      how the machine stands, for people
+//	site.go, site/   the pages that people look at, and the description of the whole API
 //	store.go, saga_store.go, keys.go, lua/   the state, and the scripts that change it
 package main

@@ -53,8 +53,10 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		canceller:  &canceller{coordinator: co},
 		mint:       db.NewMinter(cfg.Machine, cfg.Machines),
 		allowBatch: cfg.BatchInit,
+		editable:   cfg.Console,
 	}
 	doors := web.NewDoors(cfg.Debug)
+	s.answered = doors.Answered
 	s.routes(doors.Public, doors.Internal)
 	doors.Ready(func() []string {
 		missing := db.Missing()

@@ -17,6 +17,7 @@ import (
 type counts struct {
 	metrics.Group
 	checkouts                *prometheus.CounterVec
+	durations                *prometheus.HistogramVec
 	paid                     prometheus.Counter
 	tookPaid, tookRefused    prometheus.Observer
 	tookUnknown              prometheus.Observer
@@ -68,6 +69,7 @@ func newCounts() *counts {
 	return &counts{
 		Group:         metrics.Group{checkouts, durations, stepTook, repeats, recovered, cancellations, confirmed},
 		checkouts:     checkouts,
+		durations:     durations,
 		paid:          checkouts.WithLabelValues("paid", ""),
 		tookPaid:      durations.WithLabelValues("paid"),
 		tookRefused:   durations.WithLabelValues("refused"),

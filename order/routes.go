@@ -22,12 +22,15 @@ type server struct {
 	canceller  *canceller
 	mint       *redisdb.Minter
 	allowBatch bool
+	editable   bool                    // whether the console offers to change anything
+	answered   func() map[string]int64 // public requests, by status
 }
 
 // routes are all routes of the service. The gateway strips the prefix /orders and knows the public door only.
 func (s *server) routes(public, internal gin.IRouter) {
 	public.GET("/", web.JSON(s.hello))
 	public.GET("/ping", web.JSON(s.ping))
+	public.GET("/overview", web.JSON(s.overview))
 	public.POST("/create/:user_id", web.Once(s.create))
 	public.DELETE("/remove/:order_id", web.Once(s.remove))
 	public.GET("/find/:order_id", web.JSON(s.find))
@@ -37,6 +40,7 @@ func (s *server) routes(public, internal gin.IRouter) {
 	public.DELETE("/removeItem/:order_id/:item_id/:quantity", web.Once(s.removeItem))
 	public.POST("/checkout/:order_id", web.JSON(s.checkout))
 	public.POST("/batch_init/:n/:n_items/:n_users/:item_price", web.JSON(s.batchInit))
+	siteRoutes(public)
 
 	internal.GET(peer.PlacementPath, web.JSON(s.placement))
 	internal.POST("/internal/payments", web.JSON(s.payments))

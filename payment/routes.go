@@ -25,6 +25,7 @@ func (s *server) routes(doors *web.Doors) {
 	r := doors.Public
 	r.GET("/", web.JSON(s.ping))
 	r.GET("/ping", web.JSON(s.ping))
+	r.GET("/overview", web.JSON(s.overview(doors)))
 	r.POST("/create_user", web.Once(s.create))
 	r.GET("/find_user/:user_id", web.JSON(s.find))
 	r.POST("/add_funds/:user_id/:amount", web.Once(s.addFunds))
@@ -45,6 +46,13 @@ func (s *server) routes(doors *web.Doors) {
 
 func (s *server) ping(*gin.Context) (api.Ping, error) {
 	return api.Ping{Service: service, Machine: s.machine, Shards: s.db.States()}, nil
+}
+
+// overview tells people how this machine stands.
+func (s *server) overview(doors *web.Doors) func(*gin.Context) (api.Overview, error) {
+	return func(*gin.Context) (api.Overview, error) {
+		return api.Overview{Service: service, Machine: s.machine, Shards: s.db.States(), Modulus: s.db.Modulus(), Requests: doors.Answered()}, nil
+	}
 }
 
 func (s *server) placement(*gin.Context) (api.Placement, error) {

@@ -17,6 +17,7 @@ import (
 	"checkout/common/shard"
 	"checkout/common/testredis"
 	"checkout/common/web"
+	"checkout/test/contract"
 )
 
 // machine is one machine of the service under test, with its shards and an order service that answers as it is told.
@@ -99,6 +100,11 @@ func (m *machine) create(t *testing.T, credit int64) string {
 func (m *machine) credit(t *testing.T, id string, want int64) {
 	t.Helper()
 	m.want(t, "GET", "/find_user/"+id, fmt.Sprintf(`{"user_id":%q,"credit":%d}`, id, want))
+}
+
+func TestRoutesAreDocumented(t *testing.T) {
+	t.Parallel()
+	contract.CheckRoutes(t, service, newMachine(t, 1).doors.Public.Routes())
 }
 
 func TestUsers(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"checkout/common/shard"
 	"checkout/common/testredis"
 	"checkout/common/web"
+	"checkout/test/contract"
 )
 
 // machine is one machine of the service under test, with its shards.
@@ -246,6 +247,11 @@ func TestPrices(t *testing.T) {
 	if w := ask(`["0","1","x"]`); w.Body.String() != `[{"code":1,"price":2},{"code":0,"price":0},{"code":2,"price":0}]` {
 		t.Errorf("with a shard away: %d %s", w.Code, w.Body)
 	}
+}
+
+func TestRoutesAreDocumented(t *testing.T) {
+	t.Parallel()
+	contract.CheckRoutes(t, service, newMachine(t, 1).doors.Public.Routes())
 }
 
 func TestInternalDoor(t *testing.T) {

@@ -236,7 +236,7 @@ class TestUnknownRoutes(Case):
                             self.assertProblem(response, 404, "route-not-found")
 
     def test_paths_outside_the_services(self):
-        for path in ("/", "/nothing", "/order/find/1", "/orderss/find/1", "/stocks/", "/payments/", "/users/create",
+        for path in ("/nothing", "/order/find/1", "/orderss/find/1", "/stocks/", "/payments/", "/users/create",
                      "/healthz", "/readyz", "/metrics", "/debug/pprof/", "/internal/reserve", "/nginx_status",
                      "/problems/bad-request", "/favicon.ico", "/.env", "/index.html"):
             for method in ("GET", "POST"):

@@ -22,6 +22,7 @@ type Config struct {
 	InternalPort      int    // the internal door
 	Debug             bool   // log every request and answer
 	BatchInit         bool   // whether batch_init may overwrite data
+	Console           bool   // whether the console offers to change anything
 	LogJSON           bool   // log in JSON
 	Traces            Traces
 	OrderPeers        []string // host:port of the peers' internal doors
@@ -59,6 +60,7 @@ var Variables = []Variable{
 	{"INTERNAL_PORT", "the internal door: transaction steps, health, metrics, profiles; no gateway routes to it", "5001"},
 	{"BIND", "the address that both doors bind to", "every address"},
 	{"BATCH_INIT", "0: refuse batch_init, which overwrites data", "1"},
+	{"CONSOLE", "0: the console shows how the system stands and offers to change nothing", "1"},
 	{"WDM_DEBUG", "1: log every request and answer", "0"},
 	{"LOG_FORMAT", "`text` or `json`", "text"},
 	{"OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "the collector to which traces are sent as OTLP over HTTP, as in `http://jaeger:4318`; to the former `/v1/traces` is added", "empty: no traces"},
@@ -97,6 +99,7 @@ func Parse(getenv func(string) string, needs ...Peer) (Config, error) {
 		BatchInit:    p.flag("BATCH_INIT", true),
 		LogJSON:      p.choice("LOG_FORMAT", "text", "json") == "json",
 		Traces:       p.traces(),
+		Console:      p.flag("CONSOLE", true),
 	}
 	c.Machine, c.Machines = p.machine("MACHINE_ID")
 	for _, peer := range needs {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 
 	"checkout/common/metrics"
 )
@@ -77,4 +78,15 @@ func (a *answers) observer(t *traffic, status int) prometheus.Observer {
 	made := t.took.WithLabelValues(t.door, a.route.method, a.route.path, strconv.Itoa(status))
 	a.byStatus[status].Store(&made)
 	return made
+}
+
+// Answered tells how many public requests were answered, by status.
+func (d *Doors) Answered() map[string]int64 {
+	answered := map[string]int64{}
+	metrics.Each(d.took, func(labels map[string]string, m *dto.Metric) {
+		if labels["door"] == "public" {
+			answered[labels["code"]] += int64(m.GetHistogram().GetSampleCount())
+		}
+	})
+	return answered
 }

@@ -16,6 +16,7 @@ type Client struct {
 	HTTP        *http.Client
 	GatewayDies bool // then it is no flaw to get no answer at all
 	direct      bool // it is a machine's own door, whose paths have no prefix
+	OnAnswer    func(method, path string, a Answer)
 }
 
 // NewClient returns a client of the gateway at this address.
@@ -38,11 +39,12 @@ func (c *Client) Call(method, path string, headers ...string) Answer {
 		_, path, _ = strings.Cut(path[1:], "/")
 		path = "/" + path
 	}
+	address := path
 	if strings.HasPrefix(path, "/") {
-		path = c.Gateway + path
+		address = c.Gateway + path
 	}
 	a := Answer{Began: time.Now(), excused: c.GatewayDies}
-	request, err := http.NewRequest(method, path, nil)
+	request, err := http.NewRequest(method, address, nil)
 	if err != nil {
 		a.Err = err
 		return a
@@ -60,6 +62,9 @@ func (c *Client) Call(method, path string, headers ...string) Answer {
 	a.Ended = time.Now()
 	if a.Err = err; err == nil {
 		a.Status, a.Header, a.Body = response.StatusCode, response.Header, string(body)
+		if c.OnAnswer != nil {
+			c.OnAnswer(method, path, a)
+		}
 	}
 	return a
 }

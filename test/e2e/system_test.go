@@ -3,10 +3,12 @@ package e2e
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"checkout/test/check"
+	"checkout/test/contract/answers"
 	"checkout/test/stack"
 )
 
@@ -29,6 +31,15 @@ func start(t *testing.T, cfg stack.Config) *system {
 	return s
 }
 
+// asSaid compares answers with what the description of the API says of them.
+var asSaid = sync.OnceValue(func() *answers.Answers {
+	said, err := answers.New()
+	if err != nil {
+		panic(err)
+	}
+	return said
+})
+
 // launch starts a system and does not wait until it is ready.
 func launch(t *testing.T, cfg stack.Config) *system {
 	t.Helper()
@@ -39,6 +50,13 @@ func launch(t *testing.T, cfg stack.Config) *system {
 		t.Fatal(err)
 	}
 	s := &system{started, check.NewClient(started.Gateway()), t, check.OpenShards(started)}
+	s.Client.OnAnswer = func(method, path string, a check.Answer) {
+		if strings.HasPrefix(path, "/") { // else it is not the gateway that was asked
+			if flaw := asSaid().Flaw(method, path, a.Status, a.Header, a.Body); flaw != "" {
+				t.Errorf("%s %s is not as openapi.json says: %s", method, path, flaw)
+			}
+		}
+	}
 	t.Cleanup(s.end)
 	return s
 }

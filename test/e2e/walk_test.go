@@ -222,6 +222,9 @@ func (w *walk) pings(size stack.Size) {
 		}
 		ping := w.do("GET", "/%s/ping", service.route)
 		w.same(ping["service"], service.name)
+		overview := w.do("GET", "/%s/overview", service.route)
+		w.same(overview["shards"], ping["shards"])
+		w.same(overview["modulus"], size.Shards)
 		shards := ping["shards"].([]any)
 		w.same(len(shards), size.Shards)
 		for i, shard := range shards {
