@@ -29,6 +29,7 @@ type DB struct {
 // Open returns the shards of a service ("order", "stock", "payment"), which are watched until Close. It does not wait for any of
 // them: until a shard has answered, what needs it is refused as unavailable. scripts are loaded into each shard as it appears.
 func Open(service string, c env.Redis, scripts []*Script) (*DB, error) {
+	redis.SetLogger(quiet{})
 	ctx, stop := context.WithCancel(context.Background())
 	db := &DB{stop: stop}
 	counts := newCounts()
