@@ -14,5 +14,5 @@
 //	matrix.go, crossings.go every step, killed, paused and without a reply
 //	points.go, baskets.go   fail points of the services; orders that go by them
 //	mutations.go, mutants.go, edits.go   the product broken on purpose, and caught
-//	stage.go, drills.go, drills_late.go  by short runs that bring about what a rule is there for
+//	stage.go, drills.go, drills_*.go  by short runs that bring about what a rule is there for
 package main

@@ -73,14 +73,10 @@ func playLateRefund(ctx context.Context, s *stage) error {
 }
 
 func playLateCancelled(ctx context.Context, s *stage) error {
-	for _, path := range []string{"/stock/batch_init/1/100/1", "/payment/batch_init/1/100", "/orders/batch_init/1/1/1/1"} {
-		if a := s.Call("POST", path); !a.OK() {
-			return fmt.Errorf("%s: %v", path, a)
-		}
+	b, err := s.layDecimal()
+	if err != nil {
+		return err
 	}
-	s.baskets.put.Stock["0"], s.baskets.put.Credit["0"] = 100, 100
-	b := &basket{kind: cancels}
-	b.Order, b.User = "0", "0"
 	if !b.pay(s.Client) {
 		return fmt.Errorf("not paid: %s", b.Tale())
 	}

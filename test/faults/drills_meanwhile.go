@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+var (
+	// changedMeanwhile: somebody removes an order, or adds to its cart, while it is checked out.
+	changedMeanwhile = &drill{"an order that is changed and removed while it is checked out", func(ctx context.Context, s *stage) error {
+		b, err := s.baskets.lay(ctx, sells)
+		if err != nil {
+			return err
+		}
+		sleeps, err := s.arm(ctx, pauseAt, "order", "coordinator reserve stock", b.items[0])
+		if err != nil {
+			return err
+		}
+		s.ask(ctx, b)
+		if _, err := s.meet(ctx, sleeps); err != nil {
+			return err
+		}
+		s.Call("DELETE", "/orders/remove/"+b.Order)
+		s.Call("POST", "/orders/addItem/"+b.Order+"/"+b.items[0]+"/1")
+		return s.goOn(ctx, sleeps)
+	}}
+
+	// diesAborting and diesRefunding: all order machines die when they have just begun to give back.
+	diesAborting  = &drill{"a death after the abort", func(ctx context.Context, s *stage) error { return s.dieAt(ctx, noStock, "coordinator abort") }}
+	diesRefunding = &drill{"a death after the cancel", func(ctx context.Context, s *stage) error { return s.dieAt(ctx, cancels, "coordinator cancel") }}
+)
+
+// layDecimal makes the item, the user and the order that batch_init calls "0". What its clients are told is not kept: such an order may
+// be made anew.
+func (s *stage) layDecimal() (*basket, error) {
+	for _, path := range []string{"/stock/batch_init/1/100/1", "/payment/batch_init/1/100", "/orders/batch_init/1/1/1/1"} {
+		if a := s.Call("POST", path); !a.OK() {
+			return nil, fmt.Errorf("%s: %v", path, a)
+		}
+	}
+	s.baskets.put.Stock["0"], s.baskets.put.Credit["0"] = 100, 100
+	b := &basket{kind: cancels}
+	b.Order, b.User = "0", "0"
+	return b, nil
+}
+
+// dieAt kills all order machines when a basket's order is at a step of its own shard, and starts them again.
+func (s *stage) dieAt(ctx context.Context, k kind, point string) error {
+	b, err := s.baskets.lay(ctx, k)
+	if err != nil {
+		return err
+	}
+	if k == cancels && !b.pay(s.Client) {
+		return fmt.Errorf("order %s was not paid: %s", b.Order, b.Tale())
+	}
+	dies, err := s.arm(ctx, pauseAt, "order", point, b.Order)
+	if err != nil {
+		return err
+	}
+	s.ask(ctx, b)
+	if _, err := s.meet(ctx, dies); err != nil {
+		return err
+	}
+	return errors.Join(s.kill("order-1", "order-2"), s.start(ctx, "order-1", "order-2"))
+}
