@@ -29,6 +29,9 @@ spec:
     - ports: [{port: 6379}]
       to:
         - {{ include "peer" (merge (dict "name" $redis) .) }}
+    {{- with .Values.observability.traces }}
+    - ports: [{port: {{ regexFind "[0-9]+/?$" . | trimSuffix "/" }}}] # of the collector, wherever it is
+    {{- end }}
     {{- with .peers }}
     - ports: [{port: 5001}]
       to:

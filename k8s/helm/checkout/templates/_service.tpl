@@ -58,6 +58,10 @@ spec:
             {{- end }}
             - {name: BATCH_INIT, value: {{ ternary "1" "0" .Values.batchInit | quote }}}
             - {name: WDM_DEBUG, value: {{ ternary "1" "0" .Values.debug | quote }}}
+            - {name: LOG_FORMAT, value: {{ .Values.observability.logFormat }}}
+            {{- with .Values.observability.traces }}
+            - {name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ . | quote }}}
+            {{- end }}
             - {name: GIN_MODE, value: release}
             - {name: GOMEMLIMIT, value: {{ div (mul 4 (int .Values.machine.memoryMi)) 5 }}MiB}
           {{- include "resources" .Values.machine | nindent 10 }}
