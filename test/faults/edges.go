@@ -14,6 +14,9 @@ type edges struct {
 
 	mu   sync.Mutex
 	taps map[string]*tap.Tap
+
+	hearing sync.Mutex
+	calls   []tap.Call // of scripts of stock and payment, since they were last asked for
 }
 
 // recorded is how many internal requests are kept to be sent again, minutes later.
@@ -40,6 +43,9 @@ func (e *edges) via(from, to, addr string) (string, error) {
 		tp.Record(e.recorder)
 		tp.Set(fine)
 	}
+	if strings.HasPrefix(to, "redis-stock-") || strings.HasPrefix(to, "redis-payment-") {
+		tp.Listen(e.hear)
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	name := from + " > " + to
@@ -48,6 +54,24 @@ func (e *edges) via(from, to, addr string) (string, error) {
 	}
 	e.taps[name] = tp
 	return tp.Addr(), nil
+}
+
+func (e *edges) hear(c tap.Call) {
+	if c.Name == "" {
+		return // a probe, a read
+	}
+	e.hearing.Lock()
+	defer e.hearing.Unlock()
+	e.calls = append(e.calls, c)
+}
+
+// heard is what was heard since it was last asked for.
+func (e *edges) heard() []tap.Call {
+	e.hearing.Lock()
+	defer e.hearing.Unlock()
+	calls := e.calls
+	e.calls = nil
+	return calls
 }
 
 // fine is the weather without faults: some of what passes is kept.

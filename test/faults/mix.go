@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -23,7 +24,7 @@ var mix = scenario{
 
 // injectors are the kinds of faults of the mix.
 func injectors() []*injector {
-	return append([]*injector{killing, pausing, filling}, edgeFaults...)
+	return append([]*injector{killing, pausing, filling, rolling, twins, jumping, drifting, misleading}, edgeFaults...)
 }
 
 // mixing is a mix that runs.
@@ -32,6 +33,9 @@ type mixing struct {
 	trial *trial
 	shop  *shop.Shop
 	edges *edges
+
+	clocks string          // folder of the Redises' clocks
+	before *check.Snapshot // the last quiet moment
 }
 
 const (
@@ -47,7 +51,16 @@ func runMix(ctx context.Context, tr *trial) (err error) {
 		return err
 	}
 	defer ways.close()
-	s, err := tr.start(ctx, stack.Config{Via: ways.via})
+	clocks, err := os.MkdirTemp("", "checkout-clocks-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(clocks)
+	env, err := fakeClocks(ctx, tr.size, clocks)
+	if err != nil {
+		return err
+	}
+	s, err := tr.start(ctx, stack.Config{Via: ways.via, Env: env, Tags: "faults"})
 	if err != nil {
 		return err
 	}
@@ -60,7 +73,11 @@ func runMix(ctx context.Context, tr *trial) (err error) {
 	if err != nil {
 		return err
 	}
-	m := &mixing{s, tr, sh, ways}
+	m := &mixing{system: s, trial: tr, shop: sh, edges: ways, clocks: clocks}
+	ways.heard() // what the filling of the shop has said
+	if m.before, err = s.shards.Look(ctx); err != nil {
+		return err
+	}
 	ends := time.Now().Add(tr.options.duration)
 	for round := uint64(1); ctx.Err() == nil && (round == 1 || time.Now().Before(ends)); round++ {
 		if err := m.round(ctx, round); err != nil {
@@ -105,6 +122,11 @@ func (m *mixing) check(ctx context.Context, n uint64) error {
 	}
 	found := append(sn.Violations(m.shop.Put), m.shop.Lies(sn)...)
 	found = append(found, m.linear(sn)...)
+	wrong, checked, tooLong := check.Counters(m.before, sn, m.edges.heard())
+	found = append(found, wrong...)
+	m.before = sn
+	m.trial.count("histories of counters checked", checked)
+	m.trial.count("histories of counters too long to check", tooLong)
 	for _, what := range found {
 		m.trial.violate("round %d: %s", n, what)
 	}

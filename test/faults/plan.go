@@ -40,11 +40,12 @@ func plan(dice *rand.Rand, from []*injector, size stack.Size, length time.Durati
 		for _, other := range chosen {
 			if at < other.at+other.lasts && other.at < ends {
 				together++
-				same = same || other.target == target
+				same = same || other.target == target || partsOf(target) && partsOf(other.target) && (target == everyMachine || other.target == everyMachine)
 			}
 		}
 		return same || together >= atOnce
 	}
+	from = slices.DeleteFunc(slices.Clone(from), func(kind *injector) bool { return len(kind.targets(size)) == 0 })
 	total := 0
 	for _, kind := range from {
 		total += kind.weight
@@ -67,6 +68,11 @@ func plan(dice *rand.Rand, from []*injector, size stack.Size, length time.Durati
 	}
 	slices.SortStableFunc(chosen, func(a, b injection) int { return int(a.at - b.at) })
 	return chosen
+}
+
+// partsOf tells a target that is one or more parts from an edge and a clock.
+func partsOf(target string) bool {
+	return !strings.Contains(target, " > ") && !strings.HasPrefix(target, "clock of ")
 }
 
 // parts are the names of the parts of a system whose names start with one of these.
