@@ -37,7 +37,7 @@ vuln: ## known vulnerabilities of what is used, where the database can be reache
 	case "$$out" in *vuln.go.dev*) if [ $$code -ne 0 ]; then echo "govulncheck: skipped, its database cannot be reached"; exit 0; fi;; esac; \
 	if [ $$code -ne 0 ]; then echo "$$out"; else echo "govulncheck: no known vulnerability"; fi; exit $$code
 
-test: deps check unit chart e2e ## everything, from nothing
+test: deps check unit chart e2e faults ## everything, from nothing
 
 unit: ## the packages of the services, with the race detector
 	$(GO) test -race -count=1 -timeout 10m ./common/... ./order/... ./stock/... ./payment/...
@@ -50,6 +50,15 @@ manifests: ## make k8s/kube and gke/kube of the chart
 
 e2e: ## the model of the protocol, and the real system: the Python suite, end to end, killed and restarted
 	$(GO) test -count=1 -timeout 14m -p 1 ./test/...
+
+# A seed of its own for each run, which is printed: so that a thousand runs try a thousand schedules. SEED=n makes the same choices again.
+.PHONY: faults soak
+faults: ## break the running system in every way that it must bear, for some minutes; SEED=n
+	$(GO) run ./test/faults $(if $(SEED),-seed $(SEED))
+
+soak: ## the same for DURATION=2h, at most RATE=n requests a second, so that others may use the machine; REPORT=bin/soak.md
+	@mkdir -p bin
+	$(GO) run ./test/faults -scenario mix -duration $(or $(DURATION),2h) $(if $(RATE),-rate $(RATE)) $(if $(SEED),-seed $(SEED)) -o $(or $(REPORT),bin/soak.md)
 
 python: ## only the Python suite and the consistency run, against a system of their own
 	$(GO) build -o bin/up ./test/up
