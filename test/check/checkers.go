@@ -96,6 +96,9 @@ func (sn *Snapshot) checkRecords(say func(string, ...any)) {
 		}
 	}
 	for key, r := range sn.Records {
+		if r.Left > longestKept {
+			say("%s: a record that is kept for another %v", key, r.Left)
+		}
 		switch {
 		case r.Refund:
 			if o := sn.Orders[owners[r.Attempt]]; o.State != "CANCELLED" {

@@ -41,6 +41,7 @@ type Record struct {
 	Code    int
 	Taken   map[string]int64 // by user or item
 	Forever bool             // it has no end yet
+	Left    time.Duration    // else: until it ends
 }
 
 // Codes of records, as common/participant/lua/reserve.lua documents them.
@@ -49,8 +50,12 @@ const (
 	Refunded = 5
 )
 
-// recordsKept is less than the 60 s for which confirmed records are kept: clocks and reading may blur that.
-const recordsKept = 50 * time.Second
+const (
+	// recordsKept is less than the 60 s for which confirmed records are kept: clocks may differ by 30 s.
+	recordsKept = 30 * time.Second
+	// longestKept is for how long a record may still be kept at most: a refund's ends 121 s after it, and clocks may differ.
+	longestKept = 151 * time.Second
+)
 
 // Look reads everything.
 func (all Shards) Look(ctx context.Context) (*Snapshot, error) {
@@ -104,13 +109,13 @@ func (sn *Snapshot) read(ctx context.Context, shard *redis.Client, tag string) e
 	}
 	for name, hash := range hashes {
 		if len(hash.Val()) > 0 { // else it has ended since
-			sn.add(tag, name, hash.Val(), ends[name].Val() < 0)
+			sn.add(tag, name, hash.Val(), ends[name].Val())
 		}
 	}
 	return nil
 }
 
-func (sn *Snapshot) add(tag, name string, fields map[string]string, forever bool) {
+func (sn *Snapshot) add(tag, name string, fields map[string]string, ends time.Duration) {
 	kind, id, _ := strings.Cut(name, ":")
 	switch kind {
 	case "o":
@@ -127,7 +132,7 @@ func (sn *Snapshot) add(tag, name string, fields map[string]string, forever bool
 	case "i":
 		sn.Stock[id] = sn.number(fields["n"])
 	case "r":
-		r := Record{Code: int(sn.number(fields["code"])), Taken: map[string]int64{}, Forever: forever}
+		r := Record{Code: int(sn.number(fields["code"])), Taken: map[string]int64{}, Forever: ends < 0, Left: max(0, ends)}
 		r.Attempt, r.Refund = strings.CutSuffix(id, ":refund")
 		for field, value := range fields {
 			if counter, ok := strings.CutPrefix(field, tag); ok {
@@ -137,7 +142,7 @@ func (sn *Snapshot) add(tag, name string, fields map[string]string, forever bool
 		}
 		sn.Records[tag+name] = r
 	case "k": // what came of a request with an idempotency key
-		if forever {
+		if ends < 0 {
 			sn.odd = append(sn.odd, tag+name+" without an end")
 		}
 	default:

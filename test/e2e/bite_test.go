@@ -96,6 +96,11 @@ func TestTheCheckersBite(t *testing.T) {
 		{"a paid order holds something else", set(items, "{s0}r:"+attempt, "{s0}i:"+item, 1), "its attempt has reserved"},
 		{"a refund of a paid order", set(users, "{p0}r:"+attempt+":refund", "code", 5), "a refund of order"},
 		{"a key that never ends", set(users, "{p0}r:x", "code", 3), "never ends"},
+		{"a key that ends late", func() func() {
+			undo := set(users, "{p0}r:x", "code", 3)()
+			users.PExpire(ctx, "{p0}r:x", 200*time.Second)
+			return undo
+		}, "kept for another"},
 		{"a key of no kind", set(users, "{p0}lock:x", "by", 1), "nothing that should lie in Redis"},
 		{"paid is a lie", answered(&refused.Checkouts, ok), "a checkout was answered 200"},
 		{"refused is a lie", set(orders, hash(refused.Order), "s", "PAID"), "every checkout that could have paid it was refused"},

@@ -127,10 +127,17 @@ func (m *mixing) check(ctx context.Context, n uint64) error {
 	m.before = sn
 	m.trial.count("histories of counters checked", checked)
 	m.trial.count("histories of counters too long to check", tooLong)
+	leaks, err := m.leaks(ctx)
+	if err != nil {
+		return err
+	}
+	found = append(found, leaks...)
 	for _, what := range found {
 		m.trial.violate("round %d: %s", n, what)
 	}
 	m.trial.count("rounds", 1)
+	m.trial.most("orders", len(sn.Orders))
+	m.trial.most("records of attempts", len(sn.Records))
 	m.trial.count("histories of orders checked", len(m.shop.Tales()))
 	m.shop.Forget(sn)
 	return nil

@@ -57,7 +57,7 @@ func (r *report) checkouts() int {
 func (r *report) violations() int {
 	total := 0
 	for _, tr := range r.trials {
-		total += len(tr.violations)
+		total += tr.violated
 	}
 	return total
 }
@@ -78,7 +78,7 @@ func (r *report) markdown() string {
 	b.WriteString(row("---", "---", "---:", "---:", "---:", "---", "---:"))
 	for _, tr := range r.trials {
 		b.WriteString(row(tr.scenario.name, fmt.Sprintf("%dx%d", tr.size.Machines, tr.size.Shards), tr.took.Round(time.Second).String(),
-			fmt.Sprint(sum(tr.faults)), fmt.Sprint(tr.counts["checkouts"]), listed(tr.outcomes), fmt.Sprint(len(tr.violations))))
+			fmt.Sprint(sum(tr.faults)), fmt.Sprint(tr.counts["checkouts"]), listed(tr.outcomes), fmt.Sprint(tr.violated)))
 	}
 	r.kinds(&b)
 	for _, tr := range r.trials {
@@ -122,6 +122,9 @@ func (tr *trial) markdown(b *strings.Builder) {
 		b.WriteString("\nViolations:\n\n")
 		for _, found := range tr.violations {
 			fmt.Fprintf(b, "- %s\n", strings.ReplaceAll(found, "\n", "\n  "))
+		}
+		if more := tr.violated - len(tr.violations); more > 0 {
+			fmt.Fprintf(b, "- and %d more\n", more)
 		}
 	}
 }

@@ -26,7 +26,8 @@ type trial struct {
 	outcomes   map[string]int // answers to checkouts, by status
 	now        []string       // injected at this moment
 	undecided  int
-	violations []string
+	violated   int
+	violations []string // the first of them
 	notes      []string // further paragraphs of the report: tables, findings
 }
 
@@ -95,13 +96,16 @@ func (tr *trial) told(outcome string) {
 	tr.counts["checkouts"]++
 }
 
+// keptViolations is how many the report tells in full: more say nothing new.
+const keptViolations = 100
+
 // violate tells of a promise that was broken.
 func (tr *trial) violate(format string, args ...any) {
 	found := fmt.Sprintf(format, args...)
 	tr.mu.Lock()
-	const kept = 100
-	if tr.violations = append(tr.violations, found); len(tr.violations) > kept {
-		tr.violations[kept-1], tr.violations = fmt.Sprintf("%s, and more before it", found), tr.violations[:kept]
+	tr.violated++
+	if len(tr.violations) < keptViolations {
+		tr.violations = append(tr.violations, found)
 	}
 	tr.mu.Unlock()
 	tr.live.say("VIOLATION in %s: %s", tr.name(), found)

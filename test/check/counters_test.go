@@ -1,0 +1,100 @@
+package check
+
+import (
+	"strings"
+	"testing"
+
+	"checkout/test/tap"
+)
+
+// script is a call of a script on item i of shard 0 of stock, or on user u of shard 0 of payment; reply "" is none.
+func script(from, to int, name, keys, args, reply string) tap.Call {
+	c := tap.Call{Name: name, Keys: strings.Fields(keys), Args: strings.Fields(args), Began: moment(from)}
+	if reply != "" {
+		c.Ended, c.Reply = moment(to), strings.Fields(reply)
+	}
+	return c
+}
+
+// TestCounters shows which histories of a counter can be explained, and that each wrong reply, and each wrong end, makes one that cannot.
+func TestCounters(t *testing.T) {
+	const item, user, far = "{s0}i:i", "{p0}u:u", "1700000099000 "
+	reserve := func(from, to int, attempt, n, reply string) tap.Call {
+		return script(from, to, "reserve", "{s0}r:"+attempt+" "+item, far+n, reply)
+	}
+	release := func(from, to int, attempt, reply string) tap.Call {
+		return script(from, to, "release", "{s0}r:"+attempt+" "+item, far, reply)
+	}
+	refund := func(from, to int, attempt, n, reply string) tap.Call {
+		return script(from, to, "refund", "{s0}r:"+attempt+":refund "+item, far+n, reply)
+	}
+	pay := func(from, to int, n, reply string) tap.Call {
+		return script(from, to, "pay_order", user, "o:ticket "+n, reply)
+	}
+	back := func(from, to int, reply string) tap.Call {
+		return script(from, to, "cancel_payment", user, "o:ticket 999", reply)
+	}
+	for _, c := range []struct {
+		name  string
+		heard []tap.Call
+		end   int64 // of the counter, which began at 10
+		want  bool
+	}{
+		{"taken", []tap.Call{reserve(0, 1, "a", "4", "1")}, 6, true},
+		{"taken twice", []tap.Call{reserve(0, 1, "a", "4", "1"), reserve(2, 3, "a", "4", "1")}, 2, false},
+		{"asked twice, taken once", []tap.Call{reserve(0, 1, "a", "4", "1"), reserve(2, 3, "a", "4", "1")}, 6, true},
+		{"more is taken than there is", []tap.Call{reserve(0, 1, "a", "11", "1")}, -1, false},
+		{"too little, and it says so", []tap.Call{reserve(0, 1, "a", "11", "2 1 0")}, 10, true},
+		{"too little, where there is enough", []tap.Call{reserve(0, 1, "a", "10", "2 1 0")}, 10, false},
+		{"too little of another counter", []tap.Call{reserve(0, 1, "a", "10", "2 1 1")}, 10, true},
+		{"a refusal does not stick", []tap.Call{reserve(0, 1, "a", "11", "2 1 0"), script(2, 3, "add", item, "5", "1"), reserve(4, 5, "a", "11", "1")}, 4, false},
+		{"a refusal sticks", []tap.Call{reserve(0, 1, "a", "11", "2 1 0"), script(2, 3, "add", item, "5", "1"), reserve(4, 5, "a", "11", "2 1 0")}, 15, true},
+		{"given back", []tap.Call{reserve(0, 1, "a", "4", "1"), release(2, 3, "a", "3"), release(4, 5, "a", "3")}, 10, true},
+		{"given back twice", []tap.Call{reserve(0, 1, "a", "4", "1"), release(2, 3, "a", "3"), release(4, 5, "a", "3")}, 14, false},
+		{"never given back", []tap.Call{reserve(0, 1, "a", "4", "1"), release(2, 3, "a", "3")}, 6, false},
+		{"no tombstone", []tap.Call{release(0, 1, "a", "3"), reserve(2, 3, "a", "4", "1")}, 6, false},
+		{"a tombstone", []tap.Call{release(0, 1, "a", "3"), reserve(2, 3, "a", "4", "3")}, 10, true},
+		{"unanswered, and done", []tap.Call{reserve(0, 1, "a", "4", "")}, 6, true},
+		{"unanswered, and not done", []tap.Call{reserve(0, 1, "a", "4", "")}, 10, true},
+		{"unanswered, and half done", []tap.Call{reserve(0, 1, "a", "4", "")}, 8, false},
+		{"at the same time", []tap.Call{reserve(0, 9, "a", "8", "1"), reserve(1, 8, "b", "8", "2 1 0"), release(2, 7, "c", "3")}, 2, true},
+		{"the last piece is sold twice", []tap.Call{reserve(0, 9, "a", "8", "1"), reserve(1, 8, "b", "8", "1")}, 2, false},
+		{"refunded once", []tap.Call{refund(0, 1, "a", "4", "5"), refund(2, 3, "a", "4", "5")}, 14, true},
+		{"refunded twice", []tap.Call{refund(0, 1, "a", "4", "5"), refund(2, 3, "a", "4", "5")}, 18, false},
+		{"refunded, and too late", []tap.Call{refund(0, 1, "a", "4", "5"), refund(2, 3, "a", "4", "4")}, 14, false},
+		{"subtracted", []tap.Call{script(0, 1, "subtract", item, "4", "1"), script(2, 3, "subtract", item, "7", "2")}, 6, true},
+		{"subtracted from nothing", []tap.Call{script(0, 1, "subtract", item, "14", "1")}, -4, false},
+		{"an addition is lost", []tap.Call{script(0, 1, "add", item, "4", "1")}, 10, false},
+		{"an error changes nothing", []tap.Call{{Name: "add", Keys: []string{item}, Args: []string{"4"}, Error: true}, script(2, 3, "add", item, "1", "1")}, 11, true},
+		{"paid once", []tap.Call{pay(0, 1, "4", "1"), pay(2, 3, "4", "1")}, 6, true},
+		{"paid twice", []tap.Call{pay(0, 1, "4", "1"), pay(2, 3, "4", "1")}, 2, false},
+		{"paid and given back", []tap.Call{pay(0, 1, "4", "1"), back(2, 3, "1"), back(4, 5, "1"), pay(6, 7, "4", "6")}, 10, true},
+		{"given back twice by hand", []tap.Call{pay(0, 1, "4", "1"), back(2, 3, "1"), back(4, 5, "1")}, 14, false},
+		{"nothing was paid", []tap.Call{back(0, 1, "7"), pay(2, 3, "4", "1")}, 6, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			before := &Snapshot{Stock: map[string]int64{"i": 10}, Credit: map[string]int64{"u": 10}, now: moment(-1)}
+			after := &Snapshot{Stock: map[string]int64{"i": c.end}, Credit: map[string]int64{"u": c.end}, now: moment(90)}
+			wrong, checked, tooLong := Counters(before, after, c.heard)
+			if (len(wrong) == 0) != c.want || checked != 1 || tooLong != 0 {
+				t.Errorf("wrong: %v; %d checked, %d too long", wrong, checked, tooLong)
+			}
+		})
+	}
+}
+
+// TestCountersRemember shows that what lay in Redis before is remembered: an attempt that had reserved does not do so again.
+func TestCountersRemember(t *testing.T) {
+	before := &Snapshot{Stock: map[string]int64{"i": 6}, now: moment(-1), Records: map[string]Record{
+		"{s0}r:a": {Attempt: "a", Code: Reserved, Taken: map[string]int64{"i": 4}},
+		"{p0}r:a": {Attempt: "a", Code: 2},
+	}}
+	again := script(0, 1, "reserve", "{s0}r:a {s0}i:i", "1700000099000 4", "1")
+	back := script(2, 3, "release", "{s0}r:a {s0}i:i", "1700000099000", "3")
+	for end, want := range map[int64]bool{10: true, 6: false, 2: false} {
+		after := &Snapshot{Stock: map[string]int64{"i": end}, now: moment(90)}
+		if wrong, _, _ := Counters(before, after, []tap.Call{again, back}); (len(wrong) == 0) != want {
+			t.Errorf("ended at %d: %v", end, wrong)
+		}
+	}
+}

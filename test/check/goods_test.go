@@ -1,0 +1,64 @@
+package check
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestWhatIsNotKnown shows that what may have been put in explains what is there, each once, and that nothing else does.
+func TestWhatIsNotKnown(t *testing.T) {
+	put := NewGoods()
+	put.Credit["u"], put.MaybeCredit["u"] = 10, []int64{5, -3}
+	for has, want := range map[int64]bool{10: true, 15: true, 7: true, 12: true, 13: false, 4: false, 20: false} {
+		sn := &Snapshot{Credit: map[string]int64{"u": has}}
+		if found := sn.Violations(put); (len(found) == 0) != want {
+			t.Errorf("%d: %v", has, found)
+		}
+	}
+	sn := &Snapshot{Credit: map[string]int64{"u": 12}, Orders: map[string]Order{}}
+	put.Settle(sn)
+	sn.Credit["u"] = 7
+	if found := sn.Violations(put); len(found) != 1 || !strings.Contains(found[0], "-5 is wrong") {
+		t.Errorf("what is known now may still be either: %v", found)
+	}
+}
+
+// TestPaymentsLie shows each lie about a payment by hand.
+func TestPaymentsLie(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		pays, cancels string // what each was answered, comma-separated
+		is            int64  // in Redis; 0: nothing
+		want          bool
+	}{
+		{"paid", "200", "", 5, true},
+		{"paid and not there", "200", "", 0, false},
+		{"of another amount", "200", "", 4, false},
+		{"refused", "402", "", 0, true},
+		{"refused and there", "402", "", 5, false},
+		{"unknown", "503", "", 5, true},
+		{"unknown, and not there", "503", "", 0, true},
+		{"cancelled", "200", "200", -5, true},
+		{"cancelled and there", "200", "200", 5, false},
+		{"cancelled by nobody", "200", "", -5, false},
+		{"perhaps cancelled", "200", "503", -5, true},
+	} {
+		p := &Payment{User: "u", For: "x", Amount: 5}
+		list := func(text string) (all []Answer) {
+			for what := range strings.SplitSeq(text, ",") {
+				if what != "" {
+					all = append(all, said(0, 1, what))
+				}
+			}
+			return all
+		}
+		p.pays, p.cancels = list(c.pays), list(c.cancels)
+		sn := &Snapshot{Payments: map[string]int64{}}
+		if c.is != 0 {
+			sn.Payments["u x"] = c.is
+		}
+		if lies := p.Lies(sn); (len(lies) == 0) != c.want {
+			t.Errorf("%s: %v", c.name, lies)
+		}
+	}
+}
