@@ -34,8 +34,9 @@ type mixing struct {
 	shop  *shop.Shop
 	edges *edges
 
-	clocks string          // folder of the Redises' clocks
-	before *check.Snapshot // the last quiet moment
+	clocks string                 // folder of the Redises' clocks
+	before *check.Snapshot        // the last quiet moment
+	busy   map[string]*sync.Mutex // by target: on a slow machine what was planned one after the other may come together
 }
 
 const (
@@ -73,7 +74,12 @@ func runMix(ctx context.Context, tr *trial) (err error) {
 	if err != nil {
 		return err
 	}
-	m := &mixing{system: s, trial: tr, shop: sh, edges: ways, clocks: clocks}
+	m := &mixing{system: s, trial: tr, shop: sh, edges: ways, clocks: clocks, busy: map[string]*sync.Mutex{}}
+	for _, kind := range injectors() {
+		for _, target := range kind.targets(tr.size) {
+			m.busy[target] = new(sync.Mutex)
+		}
+	}
 	ways.heard() // what the filling of the shop has said
 	if m.before, err = s.shards.Look(ctx); err != nil {
 		return err
@@ -181,6 +187,7 @@ func (m *mixing) injectAll(ctx context.Context, planned []injection) error {
 			if !sleep(ctx, time.Until(began.Add(one.at))) {
 				return
 			}
+			defer m.take(one.target)()
 			defer m.trial.inject(one.kind, one.target)()
 			heal, err := one.inject(m, one)
 			if err != nil {
@@ -193,6 +200,22 @@ func (m *mixing) injectAll(ctx context.Context, planned []injection) error {
 	}
 	working.Wait()
 	return errors.Join(errs...)
+}
+
+// take waits until nothing else is done to a target, and keeps it until the function that it returns is called.
+func (m *mixing) take(target string) (giveBack func()) {
+	targets := []string{target}
+	if target == everyMachine {
+		targets = parts("order", "stock", "payment")(m.trial.size)
+	}
+	for _, name := range targets {
+		m.busy[name].Lock()
+	}
+	return func() {
+		for _, name := range targets {
+			m.busy[name].Unlock()
+		}
+	}
 }
 
 // told names an answer to a checkout.
