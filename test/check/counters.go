@@ -20,7 +20,7 @@ import (
 
 const (
 	countersWithin = 5 * time.Second  // the search for an order of calls that explains one history
-	mayHaveEnded   = 30 * time.Second // after the deadline of an attempt: its record ends 60 s after it, and clocks may differ by 30 s
+	mayHaveEnded   = 30 * time.Second // after the deadline of an attempt or refund: its record ends 60 s after it, and clocks may differ by 30 s
 )
 
 // Codes of what a counter remembers of an attempt, of its refund, or of a payment by hand: one byte each of counted.records.
@@ -184,7 +184,8 @@ func (h *counter) add(c tap.Call, line int) {
 	default:
 		one.amount = arg(0)
 	}
-	if c.Name == "reserve" || c.Name == "release" {
+	switch c.Name {
+	case "reserve", "release", "refund": // ARGV 1 is the deadline of the attempt, the not-after of the refund
 		ended := c.Ended
 		if ended.IsZero() {
 			ended = c.Began.Add(time.Minute)

@@ -62,6 +62,7 @@ func TestCounters(t *testing.T) {
 		{"refunded once", []tap.Call{refund(0, 1, "a", "4", "5"), refund(2, 3, "a", "4", "5")}, 14, true},
 		{"refunded twice", []tap.Call{refund(0, 1, "a", "4", "5"), refund(2, 3, "a", "4", "5")}, 18, false},
 		{"refunded, and too late", []tap.Call{refund(0, 1, "a", "4", "5"), refund(2, 3, "a", "4", "4")}, 14, false},
+		{"refunded, and asked again when the record has ended", []tap.Call{refund(0, 1, "a", "4", "5"), script(45, 46, "refund", "{s0}r:a:refund "+item, "1700000010000 4", "4")}, 14, true},
 		{"subtracted", []tap.Call{script(0, 1, "subtract", item, "4", "1"), script(2, 3, "subtract", item, "7", "2")}, 6, true},
 		{"subtracted from nothing", []tap.Call{script(0, 1, "subtract", item, "14", "1")}, -4, false},
 		{"an addition is lost", []tap.Call{script(0, 1, "add", item, "4", "1")}, 10, false},
