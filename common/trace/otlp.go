@@ -144,7 +144,7 @@ func keyValue(kv attribute.KeyValue) []byte {
 	case attribute.INT64:
 		value = number(nil, 3, uint64(kv.Value.AsInt64()))
 	default:
-		value = text(nil, 1, kv.Value.Emit())
+		value = text(nil, 1, kv.Value.String())
 	}
 	return message(text(nil, 1, string(kv.Key)), 2, value)
 }
