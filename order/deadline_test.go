@@ -17,7 +17,7 @@ func TestDeadlines(t *testing.T) {
 		first := d.from(caller)
 		time.Sleep(coarse - 1)
 		second := d.from(t.Context())
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		third := d.from(t.Context())
 		if first.Done() != second.Done() || second.Done() == third.Done() {
 			t.Error("the wrong ones share a timer")
@@ -29,7 +29,7 @@ func TestDeadlines(t *testing.T) {
 		if first.Err() != nil || second.Err() != nil {
 			t.Error("ended early")
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		if first.Err() != context.DeadlineExceeded || second.Err() != context.DeadlineExceeded || third.Err() != nil {
 			t.Errorf("not ended when they should: %v, %v, %v", first.Err(), second.Err(), third.Err())
