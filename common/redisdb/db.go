@@ -21,6 +21,7 @@ import (
 type DB struct {
 	shards []*Shard
 	place  placement
+	growth growth
 	stop   context.CancelFunc
 	done   sync.WaitGroup
 	metrics.Group
@@ -35,11 +36,12 @@ func Open(service string, c env.Redis, scripts []*Script) (*DB, error) {
 	counts := newCounts()
 	db.Group = metrics.Group{counts, newStates(db)}
 	for i, addr := range c.Addrs {
-		s := openShard(service, i, addr, c, slices.Concat(scripts, []*Script{claimKeyScript.Once()}), counts.of(i))
+		s := openShard(service, i, addr, c, slices.Concat(scripts, []*Script{claimKeyScript.Once(), growScript}), counts.of(i))
 		db.shards = append(db.shards, s)
 		db.done.Go(func() { s.watch(ctx) })
 	}
 	db.done.Go(func() { db.watchPlacement(ctx) })
+	db.done.Go(func() { db.watchGrowth(ctx) })
 	return db, nil
 }
 
@@ -111,6 +113,9 @@ func (db *DB) Missing() []string {
 		if !s.Up() {
 			missing = append(missing, fmt.Sprintf("shard %d", i))
 		}
+	}
+	if len(missing) == 0 && db.growth.open.Load() == 0 {
+		missing = append(missing, "the number of shards")
 	}
 	return missing
 }

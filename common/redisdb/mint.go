@@ -24,13 +24,13 @@ func (db *DB) NewMinter(machine, machines int) *Minter {
 	return m
 }
 
-// Mint returns a new ID and the shard that it lives on, passing over shards that are down: where all of this machine's own are, it
-// takes any other, since nothing that is new need wait for them. The error is api.Unavailable if all are down.
+// Mint returns a new ID and the shard that it lives on, passing over shards that are down or not open yet: where all of this
+// machine's own are, it takes any other, since nothing that is new need wait for them. The error is api.Unavailable if all are down.
 func (m *Minter) Mint() (string, *Shard, error) {
 	first := int(m.next.Add(1))
 	for _, from := range [][]*Shard{m.own, m.db.shards} {
 		for i := range from {
-			if at := from[(first+i)%len(from)]; at.Up() {
+			if at := from[(first+i)%len(from)]; at.Up() && m.db.isOpen(at) {
 				return shard.Mint(at.Index), at, nil
 			}
 		}

@@ -54,7 +54,11 @@ func (db *DB) RunOnce(ctx context.Context, key *once.Key, at *Shard, script *Scr
 	if key == nil {
 		return at.Run(ctx, script, keys, args...)
 	}
-	if home := db.home(key); home != at {
+	home, err := db.home(key)
+	if err != nil {
+		return Reply{}, err
+	}
+	if home != at {
 		if _, err := home.runOnce(ctx, &once.Key{Name: key.Name, Fingerprint: key.Fingerprint}, claimKeyScript, nil); err != nil {
 			return Reply{}, err
 		}
@@ -83,14 +87,23 @@ func (s *Shard) runOnce(ctx context.Context, key *once.Key, script *Script, keys
 }
 
 // home is the shard of a key: the same for every machine, and for most keys after the shards have grown as well.
-func (db *DB) home(key *once.Key) *Shard { return db.shards[shard.OfKey(key.Name, len(db.shards))] }
+func (db *DB) home(key *once.Key) (*Shard, error) {
+	i := shard.OfKey(key.Name, int(db.growth.open.Load()))
+	if i < 0 || i >= len(db.shards) {
+		return nil, fmt.Errorf("the shard of a key is not known to this machine: %w", api.Unavailable)
+	}
+	return db.shards[i], nil
+}
 
 // MintFor is Mint for a request: with a key, on the key's shard, so that a request that is sent again finds what it has made.
 func (m *Minter) MintFor(key *once.Key) (string, *Shard, error) {
 	if key == nil {
 		return m.Mint()
 	}
-	at := m.db.home(key)
+	at, err := m.db.home(key)
+	if err != nil {
+		return "", nil, err
+	}
 	key.Created = shard.Mint(at.Index)
 	return key.Created, at, nil
 }

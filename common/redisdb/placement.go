@@ -44,8 +44,11 @@ type spread struct {
 
 // Locate returns the shard that an ID lives on: ErrNoSuchID if none can hold it, api.Unavailable while that is not known.
 func (db *DB) Locate(id string) (*Shard, error) {
-	if i, ok := shard.Of(id); ok && i < len(db.shards) {
-		return db.shards[i], nil
+	if i, ok := shard.Of(id); ok {
+		if i < len(db.shards) {
+			return db.shards[i], nil
+		}
+		return nil, db.foreign(i)
 	}
 	n, ok := shard.Number(id)
 	if !ok {

@@ -125,7 +125,7 @@ func TestGrowth(t *testing.T) {
 		}
 		total += len(keys)
 	}
-	if want := 1000 + 1 + 3; total != want { // the minted one, and the placement on each shard
+	if want := 1000 + 1 + 3 + 3; total != want { // the minted one, and the placement and the number of shards on each shard
 		t.Errorf("%d keys, want %d", total, want)
 	}
 	// A machine that was not told of the third shard must not guess.
