@@ -99,7 +99,7 @@ func (sn *Snapshot) read(ctx context.Context, shard *redis.Client, tag string) e
 			} else {
 				sn.Unconfirmed = append(sn.Unconfirmed, entries...)
 			}
-		case name == "batch":
+		case name == "batch", name == "growth":
 		default:
 			hashes[name], ends[name] = pipe.HGetAll(ctx, key), pipe.PTTL(ctx, key)
 		}
