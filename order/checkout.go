@@ -28,6 +28,7 @@ const (
 type coordinator struct {
 	store          *store
 	stock, payment reserver
+	queue          queue
 	running        singleflight.Group // checkouts of this machine, by order
 	counts         *counts
 	steps          *steps // of counts
@@ -38,18 +39,22 @@ type coordinator struct {
 func newCoordinator(store *store, stock, payment reserver) *coordinator {
 	c := newCounts()
 	return &coordinator{
-		store: store, stock: stock, payment: payment, counts: c, steps: &c.steps,
+		queue: newQueue(), store: store, stock: stock, payment: payment, counts: c, steps: &c.steps,
 		answerIn: deadlines{after: answerIn}, goForward: deadlines{after: goForward},
 	}
 }
 
 // checkout decides an order: nil means that it is paid, an error of status 4xx that nothing is taken and nothing will be, and
-// api.Unavailable that it is not known yet. Callers who ask for the same order share one saga; one who leaves ends nothing.
+// api.Unavailable that it is not known yet. api.Overloaded is its answer before anything began. Callers who ask for the same order share one saga; one who leaves ends nothing.
 func (co *coordinator) checkout(ctx context.Context, id string) error {
 	_, err, _ := co.running.Do(id, func() (any, error) {
 		ctx := co.answerIn.from(ctx)
 		start := time.Now()
-		err := co.decide(ctx, id)
+		err := co.queue.enter(ctx)
+		if err == nil {
+			defer co.queue.leave()
+			err = co.decide(ctx, id)
+		}
 		co.counts.checkout(start, err)
 		return nil, err
 	})

@@ -20,6 +20,7 @@
 //	batch.go         batch_init
 //	checkout.go      the saga, forward
 //	abort.go         and back
+//	queue.go         how many at a time
 //	cancel.go        the reverse saga of a paid order
 //	recovery.go      the workers that end what others have left
 //	repeat.go        how steps are repeated

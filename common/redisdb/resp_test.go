@@ -3,6 +3,8 @@ package redisdb
 import (
 	"errors"
 	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -65,6 +67,35 @@ func FuzzParse(f *testing.F) {
 		}
 		if _, rest := parseOne(string(b[:n])); rest != "" {
 			t.Errorf("%q: %q is left", b[:n], rest)
+		}
+	})
+}
+
+// Whatever callers have Redis told, it is the texts of one command: none of them ends it, or begins another.
+func FuzzCommand(f *testing.F) {
+	f.Add("{o0}o:1", "a\r\n*1\r\n$8\r\nFLUSHALL\r\n", int64(7))
+	f.Add("", "\x00", int64(-1))
+	script := &Script{call: appendText(appendText(nil, "EVALSHA"), "sha")}
+	f.Fuzz(func(t *testing.T, key, arg string, n int64) {
+		for _, c := range []struct {
+			out  []byte
+			want []string
+		}{
+			{appendScript(nil, script, []string{key, arg}, []any{arg, n, key}), []string{"EVALSHA", "sha", "2", key, arg, arg, strconv.FormatInt(n, 10), key}},
+			{appendRead(nil, "HMGET", key, []string{arg}), []string{"HMGET", key, arg}},
+			{appendCommand(nil, "AUTH", key, arg), []string{"AUTH", key, arg}},
+		} {
+			length, err := measure(c.out)
+			if err != nil || length != len(c.out) {
+				t.Fatalf("%q is %d bytes of one command, %v", c.out, length, err)
+			}
+			var got []string
+			for _, text := range parse(string(c.out)).list {
+				got = append(got, text.text)
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("%q, want %q", got, c.want)
+			}
 		}
 	})
 }

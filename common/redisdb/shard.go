@@ -37,7 +37,8 @@ type Shard struct {
 	pipe             *pipeline     // all others
 	scripts          []*Script
 	down             atomic.Bool
-	missed           int          // probes in a row without an answer in time; watch's own
+	missed           int          // probes in a row without an answer in time; watch's own, as is
+	probed           bool         // that one has ended
 	skew             atomic.Int64 // its clock minus ours, ns
 	logged, unlogged atomic.Int64 // second of the last line on a failure; failures since then
 	suspect          chan struct{}
@@ -261,13 +262,15 @@ func (s *Shard) probe(ctx context.Context) {
 	} else {
 		s.missed = 0
 	}
-	if up := err == nil; s.down.Swap(!up) == up {
+	up := err == nil
+	if changed := s.down.Swap(!up) == up; changed || !s.probed { // a wrong password shows at the first probe, and never changes
 		if up {
 			slog.Info("shard is up", "shard", s.tag)
 		} else {
 			slog.Warn("shard is down", "shard", s.tag, "error", err)
 		}
 	}
+	s.probed = true
 	if err != nil {
 		return
 	}

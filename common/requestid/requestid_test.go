@@ -94,3 +94,16 @@ func TestHandler(t *testing.T) {
 		t.Errorf("got %s", out.String())
 	}
 }
+
+// Whatever a caller calls its request, what is written into logs, headers and answers is one short printable word.
+func FuzzAccept(f *testing.F) {
+	for _, given := range []string{"", "a-1", "a b", "a\r\nSet-Cookie: x", "é", "\x00", strings.Repeat("x", MaxLength+1)} {
+		f.Add(given)
+	}
+	f.Fuzz(func(t *testing.T, given string) {
+		id := Accept(given, MaxLength)
+		if id == "" || len(id) > MaxLength || strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			t.Errorf("%q is called %q", given, id)
+		}
+	})
+}

@@ -1,0 +1,52 @@
+package participant
+
+import (
+	"context"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/gin-gonic/gin"
+
+	"checkout/common/api"
+)
+
+// Whatever arrives at a participant's internal routes, a step is done only for attempts that a coordinator can have sent.
+func FuzzSteps(f *testing.F) {
+	for _, body := range []string{
+		`[{"id":"a","until":1790000000000,"lines":[{"id":"x","n":1}]}]`, `[{"id":"a","until":1,"lines":[{"id":"x","n":-1}]}]`, `[]`, `null`,
+		`[{"id":"a","until":1,"lines":[{"id":"x","n":1},{"id":"x","n":1}]}]`, `[{"id":"","until":1,"lines":[]}]`,
+		`[{"id":"}\r\n*1\r\n","until":9223372036854775807,"lines":[{"id":"\u0000{s1}","n":9007199254740991}]}]`, `[{"until":1e3}]`, `{`,
+	} {
+		f.Add(body)
+	}
+	gin.SetMode(gin.TestMode)
+	f.Fuzz(func(t *testing.T, body string) {
+		ran := 0
+		engine := gin.New()
+		engine.POST("/", steps("reserve", func(_ context.Context, attempts []api.Attempt) []api.Outcome {
+			ran++
+			if len(attempts) > maxBatch {
+				t.Errorf("%d attempts", len(attempts))
+			}
+			for _, a := range attempts {
+				if a.ID == "" || len(a.ID) > api.MaxIDLength || a.Until <= 0 || len(a.Lines) == 0 || len(a.Lines) > api.MaxItems {
+					t.Errorf("%+v", a)
+				}
+				seen := map[string]bool{}
+				for _, line := range a.Lines {
+					if line.Quantity < 0 || line.Quantity > api.MaxBalance || seen[line.ID] {
+						t.Errorf("%+v", a)
+					}
+					seen[line.ID] = true
+				}
+			}
+			return make([]api.Outcome, len(attempts))
+		}))
+		w := httptest.NewRecorder()
+		engine.ServeHTTP(w, httptest.NewRequest("POST", "/", strings.NewReader(body)))
+		if w.Code != 200 && w.Code != 400 || (w.Code == 200) != (ran == 1) {
+			t.Errorf("%q: %d, run %d times", body, w.Code, ran)
+		}
+	})
+}
