@@ -43,13 +43,14 @@ func (sn *Snapshot) checkConservation(put Goods, say func(string, ...any)) {
 	spent, gone := sn.sold()
 	for user, has := range sn.Credit {
 		if want := put.Credit[user] - spent[user] - sn.Direct[user]; !put.explains(put.MaybeCredit[user], has-want) {
-			say("user %s has %d of %d and perhaps %v, paid orders are worth %d, direct payments %d: %+d is wrong",
-				user, has, put.Credit[user], put.MaybeCredit[user], spent[user], sn.Direct[user], has-want)
+			say("user %s has %d of %d, paid orders are worth %d, direct payments %d: %+d is wrong, and not explained by %v",
+				user, has, put.Credit[user], spent[user], sn.Direct[user], has-want, put.MaybeCredit[user])
 		}
 	}
 	for item, has := range sn.Stock {
 		if want := put.Stock[item] - gone[item]; !put.explains(put.MaybeStock[item], has-want) {
-			say("item %s has %d of %d and perhaps %v, paid orders hold %d: %+d is wrong", item, has, put.Stock[item], put.MaybeStock[item], gone[item], has-want)
+			say("item %s has %d of %d, paid orders hold %d: %+d is wrong, and not explained by %v",
+				item, has, put.Stock[item], gone[item], has-want, put.MaybeStock[item])
 		}
 	}
 	for user := range put.Credit {

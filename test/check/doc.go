@@ -2,8 +2,11 @@
 // were told. The Redises are read directly: a service that is wrong about its data must not be its own witness.
 //
 //	client.go, answer.go   requests, and what came back
-//	history.go             what the clients of one order were told, and what of it is a lie
+//	history.go, told.go    what the clients of one order were told, and what of it is a lie
+//	linear.go              whether it can be told of one order at all
+//	payment.go             likewise of a payment by hand
 //	shards.go              eyes on the Redises; waiting until everything is decided
 //	snapshot.go            everything that lies in them
-//	checkers.go            what must hold of it
+//	checkers.go, goods.go  what must hold of it, and of what was put in
+//	counters.go, counter_steps.go   whether what a Redis has said of a counter can be said of one
 package check

@@ -11,6 +11,10 @@
 //	live.go, report.go     what happens now; what has happened
 //	machine.go             what ran where
 //	mix.go                 customers who do all that customers do, and every kind of fault, round after round
+//	plan.go                which fault comes when, to what: from the seed alone
+//	inject_*.go            the kinds of faults: to processes, machines, Redises, clocks, and edges
+//	edges.go               a tap on every way from part to part
+//	leaks.go               what machines hold when all is quiet
 //	matrix.go, crossings.go every step, killed, paused and without a reply
 //	points.go, baskets.go   fail points of the services; orders that go by them
 //	mutations.go, mutants.go, edits.go   the product broken on purpose, and caught
