@@ -37,7 +37,7 @@ func TestDocuments(t *testing.T) {
 		if entry.IsDir() && (strings.HasPrefix(entry.Name(), ".") || entry.Name() == "bin" || entry.Name() == "data" || entry.Name() == "node_modules") {
 			return filepath.SkipDir
 		}
-		if filepath.Ext(path) == ".md" {
+		if filepath.Ext(path) == ".md" && entry.Name() != "REPORT.md" && entry.Name() != "RESULT.md" { // those are of their day
 			documents = append(documents, path)
 		}
 		return err
