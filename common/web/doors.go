@@ -29,6 +29,7 @@ type Doors struct {
 	admission        admission
 	took             *prometheus.HistogramVec
 	public, internal connections
+	missing          func() []string // what readiness lacks; nil where nothing is asked for
 }
 
 // NewDoors returns doors that answer unknown routes and wrong methods with problems. With debug each request is logged.
@@ -134,8 +135,9 @@ func (d *Doors) Serve(ctx context.Context, at Addresses) error {
 			failed <- err
 		}
 	}
-	go serve(public, publicListener)
 	go serve(internal, internalListener)
+	d.awaitReady(ctx)
+	go serve(public, publicListener)
 	slog.Info("serving", "public", publicListener.Addr().String(), "internal", internalListener.Addr().String())
 	select {
 	case err = <-failed:

@@ -66,6 +66,38 @@ func (r *running) wait(t *testing.T) {
 	}
 }
 
+// Who calls while a machine starts is answered when nothing is missing any more, and soon in any case.
+func TestOpensWhenReady(t *testing.T) {
+	for name, readyAfter := range map[string]time.Duration{"soon": 200 * time.Millisecond, "never": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d, began := NewDoors(false), time.Now()
+			d.Ready(func() []string {
+				if time.Since(began) < readyAfter {
+					return []string{"shard 0"}
+				}
+				return nil
+			})
+			d.Public.GET("/", JSON(func(*gin.Context) (time.Duration, error) { return time.Since(began), nil }))
+			r := start(t, d)
+			answer, err := http.Get("http://" + r.at.Public + "/")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer answer.Body.Close()
+			var at time.Duration
+			if err := json.NewDecoder(answer.Body).Decode(&at); err != nil {
+				t.Fatal(err)
+			}
+			if earliest := min(readyAfter, openWithin); at < earliest || at > earliest+time.Second {
+				t.Errorf("answered after %v, ready after %v", at, readyAfter)
+			}
+			r.stop()
+			r.wait(t)
+		})
+	}
+}
+
 // A stop waits for what is in flight, at both doors, and loses no request that is on its way.
 func TestStopLosesNothing(t *testing.T) {
 	d := NewDoors(false)

@@ -20,6 +20,7 @@ type Readiness struct {
 // Ready adds /readyz to the internal door: 200 when missing returns nothing, else 503 with what it returns. A machine that
 // drains is not ready.
 func (d *Doors) Ready(missing func() []string) {
+	d.missing = missing
 	d.Internal.GET("/readyz", func(c *gin.Context) {
 		found := missing()
 		if d.draining.Load() {
@@ -31,6 +32,18 @@ func (d *Doors) Ready(missing func() []string) {
 		}
 		c.JSON(status, Readiness{Ready: len(found) == 0, Missing: found})
 	})
+}
+
+// openWithin is how long callers who come while a machine starts may wait for an answer.
+const openWithin = time.Second
+
+// awaitReady returns when nothing is missing: the first moment of a machine is no reason to answer 503. What is still missing after
+// openWithin is away, and callers are told so.
+func (d *Doors) awaitReady(ctx context.Context) {
+	until := time.Now().Add(openWithin)
+	for d.missing != nil && len(d.missing()) > 0 && time.Now().Before(until) && ctx.Err() == nil {
+		time.Sleep(5 * time.Millisecond)
+	}
 }
 
 // Healthcheck asks this machine's own internal door whether it is ready; containers that have no shell run it as a command.
