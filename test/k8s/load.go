@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"checkout/common/shard"
 	"checkout/test/check"
 	"checkout/test/shop"
 )
@@ -27,6 +29,7 @@ type watch struct {
 	mu       sync.Mutex
 	all      int
 	failures []string
+	lies     []string // "there is no such thing" of what was made
 }
 
 func (w *watch) RoundTrip(request *http.Request) (*http.Response, error) {
@@ -38,7 +41,9 @@ func (w *watch) RoundTrip(request *http.Request) (*http.Response, error) {
 	switch {
 	case err != nil:
 		w.failures = append(w.failures, what+err.Error())
-	case !slices.Contains([]int{200, 402, 404, 409}, response.StatusCode):
+	case response.StatusCode == http.StatusNotFound:
+		w.lies = append(w.lies, what+response.Status)
+	case !slices.Contains([]int{200, 402, 409}, response.StatusCode):
 		w.failures = append(w.failures, what+response.Status)
 	}
 	return response, err
@@ -95,6 +100,9 @@ func (c *crowd) close(ctx context.Context, failures int) error {
 	if len(found) > failures {
 		errs = append(errs, fmt.Errorf("%d of %d requests failed, %d may:\n%s", len(found), c.watch.all, failures, strings.Join(found[:min(len(found), 20)], "\n")))
 	}
+	if lies := c.watch.lies; len(lies) > 0 {
+		errs = append(errs, fmt.Errorf("%d times something that was made was said not to exist:\n%s", len(lies), strings.Join(lies[:min(len(lies), 20)], "\n")))
+	}
 	return errors.Join(append(errs, c.audit(ctx, c.shop))...)
 }
 
@@ -116,12 +124,44 @@ func (r *run) audit(ctx context.Context, s *shop.Shop) error {
 	if err != nil {
 		return err
 	}
-	wrong := append(s.Lies(sn), sn.Violations(s.Put)...)
+	maps.DeleteFunc(sn.Records, func(_ string, r check.Record) bool { return ofBatch(r) })
+	wrong := append(s.Lies(sn), sn.Violations(withOthers(s.Put, sn))...)
 	r.say("everything decided %.1f s later; %d orders, %d violations", decided.Seconds(), len(sn.Orders), len(wrong))
 	if len(wrong) > 0 {
 		return fmt.Errorf("%d violations:\n%s", len(wrong), strings.Join(wrong[:min(len(wrong), 20)], "\n"))
 	}
 	return nil
+}
+
+// withOthers adds the users and items of helm test, the Python suite and earlier customers, as they stand: here they are not looked into.
+func withOthers(put check.Goods, sn *check.Snapshot) check.Goods {
+	all := check.NewGoods()
+	for user, credit := range sn.Credit {
+		all.Credit[user] = credit + sn.Direct[user]
+	}
+	maps.Copy(all.Stock, sn.Stock)
+	for _, o := range sn.Orders {
+		if o.State != "PAID" {
+			continue
+		}
+		all.Credit[o.User] += o.Total
+		for item, quantity := range o.Lines {
+			all.Stock[item] += quantity
+		}
+	}
+	maps.Copy(all.Credit, put.Credit)
+	maps.Copy(all.Stock, put.Stock)
+	return all
+}
+
+// ofBatch tells a record that an order of batch_init has left: another batch_init overwrites the order, and the record stays a while.
+func ofBatch(r check.Record) bool {
+	for id := range r.Taken {
+		if _, isDecimal := shard.Number(id); isDecimal {
+			return true
+		}
+	}
+	return false
 }
 
 // shards opens every Redis, each by a port forwarded to its pod.
@@ -165,8 +205,8 @@ func (r *run) shards(ctx context.Context) (check.Shards, func(), error) {
 	err = check.Poll(ctx, 20*time.Second, func(ctx context.Context) error {
 		var errs []error
 		for _, shards := range all {
-			for _, shard := range shards {
-				errs = append(errs, shard.Ping(ctx).Err())
+			for _, one := range shards {
+				errs = append(errs, one.Ping(ctx).Err())
 			}
 		}
 		return errors.Join(errs...)

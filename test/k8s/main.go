@@ -14,6 +14,7 @@
 //	VALUES          --set of every installation, for a small cluster: machine.cpu=50m,redis.cpu=50m,gateway.cpu=50m
 //	PYTHON          Python with requests and aiohttp (/usr/bin/python3)
 //	FROM            part of the name of the first step to run, on what an earlier run has left
+//	SKIP            part of the names of steps to leave out
 //	KEEP            1: leave the system there
 package main
 
@@ -49,6 +50,7 @@ type run struct {
 	prefix  string
 	values  string
 	from    string
+	skip    string
 	stdout  io.Writer
 }
 
@@ -64,7 +66,7 @@ func test(ctx context.Context, getenv func(string) string, stdout io.Writer) (er
 	r := &run{
 		cluster: &cluster{kubectl: words("KUBECTL", "kubectl"), helm: words("HELM", "helm"), namespace: "checkout-test"},
 		python:  words("PYTHON", "/usr/bin/python3"), inside: words("INSIDE", ""), url: getenv("GATEWAY_URL"), load: words("LOAD", ""),
-		conform: words("CONFORM", ""), prefix: strings.Join(words("IMAGE_PREFIX", "checkout-"), ""), values: getenv("VALUES"), from: getenv("FROM"), stdout: stdout,
+		conform: words("CONFORM", ""), prefix: strings.Join(words("IMAGE_PREFIX", "checkout-"), ""), values: getenv("VALUES"), from: getenv("FROM"), skip: getenv("SKIP"), stdout: stdout,
 	}
 	version, err := r.kube(ctx, "version", "-o", "json")
 	if err != nil {
@@ -108,7 +110,7 @@ func (r *run) steps(ctx context.Context, steps []step) error {
 	var errs []error
 	start, done := time.Now(), 0
 	for _, s := range steps {
-		if done == 0 && !strings.Contains(s.name, r.from) {
+		if done == 0 && !strings.Contains(s.name, r.from) || r.skip != "" && strings.Contains(s.name, r.skip) {
 			continue
 		}
 		begun := time.Now()

@@ -168,9 +168,10 @@ func (r *run) drain(ctx context.Context) error {
 
 var onShard = regexp.MustCompile(`(....)$`)
 
-// grow adds a shard and a machine to each service. No request fails, what was there is found, and what is new lands on every shard.
+// grow adds a shard and a machine to each service. What was there is found, and what is new lands on every shard. A machine that does
+// not know the new shard yet answers 503 for what lives there, never 404.
 func (r *run) grow(ctx context.Context) error {
-	return r.trouble(ctx, 0, func(c *crowd) error {
+	return r.trouble(ctx, anyNumber, func(c *crowd) error {
 		begun := time.Now()
 		if err := r.set(ctx, more); err != nil {
 			return err

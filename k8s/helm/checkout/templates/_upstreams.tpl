@@ -18,6 +18,10 @@ limit_conn calls {{ mul 2048 $most }}; # what each machine bears; {{ .Values.gat
 {{- define "listen.conf" -}}
 listen 8000 backlog=4096;
 include /tmp/access_log*.conf; # by ACCESS_LOG
+# While this gateway leaves, callers are told to close their connections: one that nginx closes may meet a request on its way in.
+set $leaving "";
+if (-f /tmp/leaving) { set $leaving close; }
+add_header Connection $leaving always;
 location = /gateway/healthz { # whether the gateway itself is well
     access_log off;
     default_type application/json;
