@@ -26,6 +26,24 @@ var (
 		return s.goOn(ctx, sleeps)
 	}}
 
+	// resetMeanwhile: somebody resets the orders while one of them is checked out.
+	resetMeanwhile = &drill{"a batch_init while its order is checked out", func(ctx context.Context, s *stage) error {
+		b, err := s.layDecimal()
+		if err != nil {
+			return err
+		}
+		sleeps, err := s.arm(ctx, pauseAt, "order", "coordinator reserve stock", "")
+		if err != nil {
+			return err
+		}
+		s.ask(ctx, b)
+		if _, err := s.meet(ctx, sleeps); err != nil {
+			return err
+		}
+		s.Call("POST", "/orders/batch_init/1/1/1/1")
+		return s.goOn(ctx, sleeps)
+	}}
+
 	// diesAborting and diesRefunding: all order machines die when they have just begun to give back.
 	diesAborting  = &drill{"a death after the abort", func(ctx context.Context, s *stage) error { return s.dieAt(ctx, noStock, "coordinator abort") }}
 	diesRefunding = &drill{"a death after the cancel", func(ctx context.Context, s *stage) error { return s.dieAt(ctx, cancels, "coordinator cancel") }}

@@ -26,8 +26,9 @@ const (
 	holdsNothing = "its attempt has reserved"
 )
 
-// mutants are every mistake that the protocol names, and those that only the model of it (test/model) does, but for those
-// of batch_init: what outlives a reset is no promise of the product's (a superseded attempt answered 4xx is a lie only then).
+// mutants are every mistake that the protocol names, and those that only the model of it (test/model) does, but for three of
+// batch_init that concern what outlives a reset, which is no promise of the product's: a superseded attempt answered 4xx,
+// `unconfirmed` cleared, an attempt that is not kept.
 var mutants = []mutant{
 	{name: "no tombstone", drill: lateReserve, want: heldForever, edits: []edit{
 		{releaseLua, `redis.call('HSET', KEYS[1], 'code', 3)
@@ -126,4 +127,10 @@ end
 		{"order/lua/abort.lua", "redis.call('ZADD', KEYS[2], string.format('%.0f', time[1] * 1000 + ARGV[4]), ARGV[2])", "redis.call('ZREM', KEYS[2], ARGV[2])"}}},
 	{name: "nobody looks after REFUNDING", drill: diesRefunding, want: `is "REFUNDING", which is no state to stay in`, edits: []edit{
 		{"order/lua/cancel.lua", "  redis.call('ZADD', KEYS[2], string.format('%.0f', now + ARGV[3]), ARGV[2])\n", ""}}},
+	{name: "a batch_init of an undecided order", drill: resetMeanwhile, want: heldForever, edits: []edit{
+		{"order/batch.go", `	if err := s.refuseUndecided(ctx, n); err != nil {
+		return err
+	}
+`, ``},
+		{"order/lua/batch_init.lua", "if state == 'RUNNING' or state == 'ABORTING' or state == 'REFUNDING' then", "if state == 'none' then"}}},
 }
