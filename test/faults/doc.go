@@ -10,6 +10,8 @@
 //	trial.go, system.go    one scenario on one size; the system that it breaks
 //	live.go, report.go     what happens now; what has happened
 //	machine.go             what ran where
+//	availability.go        one Redis or machine away, the others not disturbed
+//	overload.go            more than can be borne, in an open loop: openloop.go, pin.go, meter.go
 //	mix.go                 customers who do all that customers do, and every kind of fault, round after round
 //	plan.go                which fault comes when, to what: from the seed alone
 //	inject_*.go            the kinds of faults: to processes, machines, Redises, clocks, and edges
