@@ -44,7 +44,7 @@ func TestTheGatewayRefusesInTheFormOfTheServices(t *testing.T) {
 		name, request string
 		want          *api.Kind
 	}{
-		{"nothing of ours", "GET /" + end, api.RouteNotFound},
+		{"nothing of ours", "GET /nothing" + end, api.RouteNotFound},
 		{"a longer word", "GET /ordersx/" + end, api.RouteNotFound},
 		{"internal", "GET /internal/reserve" + end, api.RouteNotFound},
 		{"internal below a service", "POST /stock/internal/reserve" + end, api.RouteNotFound},
