@@ -84,10 +84,10 @@ func (c *crowd) call(errands chan errand) {
 			conn.Close()
 			conn = nil
 		}
-		e.done(h)
 		c.mu.Lock()
 		c.idle = append(c.idle, errands)
 		c.mu.Unlock()
+		e.done(h) // last: it may send a caller on the next errand
 	}
 	if conn != nil {
 		conn.Close()
@@ -173,8 +173,10 @@ func (c *crowd) closed(ctx context.Context, callers int, lasts time.Duration, ne
 		}
 		e := next()
 		done := e.done
-		e.done = func(h heard) { done(h); go again() }
-		c.send(t.watch(e))
+		e.done = func(h heard) { done(h); again() }
+		if !c.send(t.watch(e)) { // it has room for more callers than these
+			t.under.Done()
+		}
 	}
 	for range callers {
 		again()

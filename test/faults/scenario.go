@@ -19,7 +19,7 @@ type scenario struct {
 
 // scenarios are all scenarios, in the order in which they run. Each has a file of its own.
 func scenarios() []scenario {
-	return []scenario{mix, matrix, mutations, availability, overload}
+	return []scenario{mix, matrix, mutations, availability, overload, flood}
 }
 
 func describeScenarios() string {
