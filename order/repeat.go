@@ -19,7 +19,7 @@ const (
 
 // downWithin is how long a step is repeated although its shard is known to be dead. It may be back at once; but callers for whom
 // nothing can be done are not to wait, nor to fill the machine: they are told within a second, and recovery ends what was begun.
-const downWithin = 250 * time.Millisecond
+const downWithin = 500 * time.Millisecond
 
 // pausing counts 0, 1, 2, … with a pause before each but the first, until ctx ends.
 func pausing(ctx context.Context) iter.Seq[int] {
