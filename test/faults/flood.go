@@ -22,7 +22,7 @@ var flood = scenario{
 }
 
 const (
-	floodLasts   = 3 * time.Second
+	floodLasts   = 2 * time.Second
 	floodCallers = 8
 	floodDials   = 64 // at the same time
 )
@@ -145,8 +145,9 @@ func (n nuisance) come(ctx context.Context, addr string) (held int, over func(),
 	ctx, leave := context.WithCancel(ctx)
 	var plaguing sync.WaitGroup
 	var here atomic.Int64
-	dials, failed := make(chan struct{}, floodDials), make(chan error, n.number)
-	for range n.number {
+	number := min(n.number, roomForConnections())
+	dials, failed := make(chan struct{}, floodDials), make(chan error, number)
+	for range number {
 		plaguing.Go(func() {
 			for first := true; ctx.Err() == nil; first = false {
 				dials <- struct{}{}
@@ -168,7 +169,7 @@ func (n nuisance) come(ctx context.Context, addr string) (held int, over func(),
 		})
 	}
 	over = func() { leave(); plaguing.Wait() }
-	for here.Load() < int64(n.number) {
+	for here.Load() < int64(number) {
 		select {
 		case err := <-failed:
 			over()

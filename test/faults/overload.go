@@ -24,8 +24,7 @@ const (
 	overloadOrders  = 100_000 // told 429 they come up again; enough for everything that can be paid
 	overloadMoney   = 1_000_000_000
 	overloadClients = 256 // whose closed loop is what the system can bear
-	overloadMost    = 14_000
-	overloadLasts   = 6 * time.Second
+	overloadLasts   = 4 * time.Second
 	warmUp          = time.Second
 )
 
@@ -48,7 +47,7 @@ func runOverload(ctx context.Context, tr *trial) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	o := &overloaded{system: s, trial: tr, crowd: newCrowd(strings.TrimPrefix(s.Stack.Gateway(), "http://"), overloadMost),
+	o := &overloaded{system: s, trial: tr, crowd: newCrowd(strings.TrimPrefix(s.Stack.Gateway(), "http://"), roomForConnections()),
 		paid: map[int]bool{}, shed: map[int]bool{}, doubts: map[int]bool{}}
 	defer o.crowd.leave()
 	if err := o.fill(); err != nil {

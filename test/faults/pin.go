@@ -57,3 +57,13 @@ func pin(pid int, cores *unix.CPUSet) error {
 	}
 	return nil
 }
+
+// roomForConnections is how many connections this program may open: as many as will do, or as the limit of open files leaves.
+func roomForConnections() int {
+	const enough, others = 14_000, 1000
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return others
+	}
+	return int(min(enough, max(limit.Cur, 2*others)-others))
+}
