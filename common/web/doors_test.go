@@ -229,6 +229,22 @@ func TestStopLeavesClosingToTheCaller(t *testing.T) {
 	}
 }
 
+// A stop that comes at the first moment, when a server may not have begun to listen, is as graceful as any other.
+func TestStopAtTheFirstMoment(t *testing.T) {
+	t.Parallel()
+	var stopping sync.WaitGroup
+	for range 200 {
+		stopping.Go(func() {
+			ctx, stop := context.WithCancel(t.Context())
+			stop()
+			if err := NewDoors(false).Serve(ctx, Listen("127.0.0.1", 0, 0)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	stopping.Wait()
+}
+
 // Each door fails alone and tells which, and leaves none open behind.
 func TestPortIsTaken(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")

@@ -39,7 +39,11 @@ func (d *Doors) stop(publicListener net.Listener, public, internal *http.Server)
 	d.internal.gone(began.Add(peersLeave))
 	stopping, cancel := context.WithTimeout(context.Background(), stopWithin)
 	defer cancel()
-	return errors.Join(public.Shutdown(stopping), internal.Shutdown(stopping))
+	err := public.Shutdown(stopping)
+	if errors.Is(err, net.ErrClosed) {
+		err = nil // the listener, by the line above; whether the server knows it yet is chance
+	}
+	return errors.Join(err, internal.Shutdown(stopping))
 }
 
 // connections counts the open connections of a door.
