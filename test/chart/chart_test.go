@@ -81,6 +81,7 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		"image: {tag: a b}":                       "tag",
 		"image: {pullPolicy: Sometimes}":          "pullPolicy",
 		"batchInit: 1":                            "batchInit",
+		"console: 1":                              "console",
 		"gateway: {replicas: 0}":                  "replicas",
 	} {
 		_, err := render(root, parse(t, values))

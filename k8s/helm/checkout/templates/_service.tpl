@@ -57,6 +57,7 @@ spec:
             - {name: {{ upper . }}_SERVICE_URL, value: {{ include "urls" (merge (dict "service" .) $) | quote }}}
             {{- end }}
             - {name: BATCH_INIT, value: {{ ternary "1" "0" .Values.batchInit | quote }}}
+            - {name: CONSOLE, value: {{ ternary "1" "0" .Values.console | quote }}}
             - {name: WDM_DEBUG, value: {{ ternary "1" "0" .Values.debug | quote }}}
             - {name: LOG_FORMAT, value: {{ .Values.observability.logFormat }}}
             {{- with .Values.observability.traces }}
