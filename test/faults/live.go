@@ -115,7 +115,7 @@ func (r *report) status(rate float64) []string {
 	return []string{
 		fmt.Sprintf("%s, %v, %d faults so far, now: %s", tr.name(), time.Since(tr.began).Round(time.Second), sum(tr.faults), now),
 		fmt.Sprintf("%.0f checkouts/s, answered %s", rate, listed(tr.outcomes)),
-		fmt.Sprintf("%d undecided, %d violations", tr.undecided, tr.violated),
+		fmt.Sprintf("%d violations", tr.violated),
 	}
 }
 

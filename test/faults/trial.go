@@ -25,7 +25,6 @@ type trial struct {
 	counts     map[string]int // of anything else that the report is to say: "checkouts", "histories checked" …
 	outcomes   map[string]int // answers to checkouts, by status
 	now        []string       // injected at this moment
-	undecided  int
 	violated   int
 	violations []string // the first of them
 	notes      []string // further paragraphs of the report: tables, findings
