@@ -74,9 +74,11 @@ func (co *coordinator) abort(ctx context.Context, id string, a found, reason str
 // release gives back what an attempt that is ABORTING has taken, stock first: stock is never held without credit. Then it opens
 // the order again and answers with the attempt's reason.
 func (co *coordinator) release(ctx context.Context, id string, a found) error {
-	stock := co.steps.releaseStock.untilReleased(ctx, func() api.Outcome { return co.stock.Release(ctx, a.stock()) })
-	if stock.Code == api.Unknown {
-		return fmt.Errorf("order %s: stock: %w", id, unknown(stock))
+	if !a.stockFree {
+		stock := co.steps.releaseStock.untilReleased(ctx, func() api.Outcome { return co.stock.Release(ctx, a.stock()) })
+		if stock.Code == api.Unknown {
+			return fmt.Errorf("order %s: stock: %w", id, unknown(stock))
+		}
 	}
 	credit := co.steps.releaseCredit.untilReleased(ctx, func() api.Outcome { return co.payment.Release(ctx, a.credit()) })
 	if credit.Code == api.Unknown {

@@ -95,6 +95,7 @@ func (co *coordinator) decide(ctx context.Context, id string) error {
 	stock := co.steps.reserveStock.untilKnown(forward, func() api.Outcome { return co.stock.Reserve(forward, a.stock()) })
 	switch {
 	case stock.Code == api.Refused:
+		a.stockFree = len(stock.Shards) == 1
 		return co.abort(ctx, id, a, stockReason(stock))
 	case stock.Code != api.Reserved:
 		return co.abort(ctx, id, a, reasonGivenUp)

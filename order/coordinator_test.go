@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,23 +34,30 @@ type shop struct {
 
 func openShop(t *testing.T) *shop {
 	t.Helper()
+	return openShopOf(t, 1)
+}
+
+// openShopOf opens a shop with so many shards of stock, and one of order and payment, all of them in one Redis.
+func openShopOf(t *testing.T, stockShards int) *shop {
+	t.Helper()
 	server := testredis.Start(t)
-	open := func(name string, scripts []*redisdb.Script) *redisdb.DB {
-		db, err := redisdb.Open(name, env.Redis{Addrs: []string{server.Addr}}, scripts)
+	open := func(name string, shards int, scripts []*redisdb.Script) *redisdb.DB {
+		db, err := redisdb.Open(name, env.Redis{Addrs: slices.Repeat([]string{server.Addr}, shards)}, scripts)
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(db.Close)
-		for start := time.Now(); !db.Shards()[0].Up() || db.Modulus() == 0; time.Sleep(time.Millisecond) {
+		down := func(s *redisdb.Shard) bool { return !s.Up() }
+		for start := time.Now(); slices.ContainsFunc(db.Shards(), down) || db.Modulus() == 0; time.Sleep(time.Millisecond) {
 			if time.Since(start) > 10*time.Second {
 				t.Fatal("the shard does not come up")
 			}
 		}
 		return db
 	}
-	s := &shop{t: t, client: server.Client, store: &store{open("order", scripts)}}
-	s.stock = &lossy{Store: participant.NewStore(open("stock", participant.Scripts), "i:")}
-	s.payment = &lossy{Store: participant.NewStore(open("payment", participant.Scripts), "u:")}
+	s := &shop{t: t, client: server.Client, store: &store{open("order", 1, scripts)}}
+	s.stock = &lossy{Store: participant.NewStore(open("stock", stockShards, participant.Scripts), "i:")}
+	s.payment = &lossy{Store: participant.NewStore(open("payment", 1, participant.Scripts), "u:")}
 	s.co = newCoordinator(s.store, s.stock, s.payment)
 	return s
 }
@@ -60,6 +69,7 @@ type lossy struct {
 	lose, kill float64 // probabilities
 	away       bool    // answers nothing, does nothing
 	asked      int
+	released   atomic.Int32 // releases that arrived
 }
 
 func (l *lossy) call(step func() api.Outcome) api.Outcome {
@@ -94,7 +104,7 @@ func (l *lossy) Reserve(ctx context.Context, a api.Attempt) api.Outcome {
 }
 
 func (l *lossy) Release(ctx context.Context, a api.Attempt) api.Outcome {
-	return l.call(func() api.Outcome { return l.Store.Release(ctx, []api.Attempt{a})[0] })
+	return l.call(func() api.Outcome { l.released.Add(1); return l.Store.Release(ctx, []api.Attempt{a})[0] })
 }
 
 func (l *lossy) Refund(ctx context.Context, a api.Attempt) api.Outcome {
@@ -179,6 +189,39 @@ func TestCheckoutAnswers(t *testing.T) {
 	}
 	if n := s.client.ZCard(ctx, "{o0}undecided").Val(); n != 0 {
 		t.Errorf("%d orders are undecided", n)
+	}
+}
+
+// A refusal that stock's only shard has recorded needs no release; where there are several, the others may have taken something.
+func TestWhatStockRefused(t *testing.T) {
+	s := openShopOf(t, 2)
+	ctx := context.Background()
+	plenty, lacking, user := shard.Mint(0), shard.Mint(1), shard.Mint(0)
+	for _, c := range []struct {
+		name     string
+		items    map[string]int64
+		released int32
+	}{
+		{"one shard", map[string]int64{lacking: 2}, 0},
+		{"two shards", map[string]int64{plenty: 1, lacking: 2}, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s.set("{s0}i:"+plenty, 1)
+			s.set("{s1}i:"+lacking, 1)
+			s.set("{p0}u:"+user, 10)
+			s.stock.released.Store(0)
+			s.payment.released.Store(0)
+			id := s.order(user, c.items)
+			if err := s.co.checkout(ctx, id); !errors.Is(err, api.InsufficientStock) || s.state(id) != stateOpen {
+				t.Errorf("%v, %s", err, s.state(id))
+			}
+			if stock, payment := s.stock.released.Load(), s.payment.released.Load(); stock != c.released || payment != 1 {
+				t.Errorf("stock was asked to release %d times, payment %d; want %d, 1", stock, payment, c.released)
+			}
+			if left, other, money := s.get("{s0}i:"+plenty), s.get("{s1}i:"+lacking), s.get("{p0}u:"+user); left != 1 || other != 1 || money != 10 {
+				t.Errorf("left: %d, %d pieces, credit %d", left, other, money)
+			}
+		})
 	}
 }
 

@@ -10,7 +10,7 @@
 // and, where stock refuses or somebody is away for too long,
 //
 //	abort    order    RUNNING -> ABORTING: from here on this attempt cannot be paid
-//	release  stock, then payment
+//	release  stock, unless its only shard has recorded that it refuses; then payment
 //	close    order    ABORTING -> OPEN
 //
 // Whoever dies on the way, a recovery worker of any machine finds the order in `undecided` and ends what was begun.

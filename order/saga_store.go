@@ -65,6 +65,7 @@ type found struct {
 	lines             []api.Line // pieces of each item
 	trace             string     // in which the attempt began: "<attempt> <traceparent>"
 	stockAt, creditAt []int      // shards that hold the attempt's records, as far as known
+	stockFree         bool       // stock's only shard has recorded REFUSED: it holds nothing for the attempt, and never will
 }
 
 // saga runs a script that gets the order and sorted sets beside it, and parses what every script of the saga returns.

@@ -78,6 +78,8 @@ local taken = { 'code', 1 }
 `}}},
 	{name: "refuse after stock was asked", drill: refusedByStock, want: "409 was answered, and the attempt holds", edits: []edit{
 		{checkoutGo, "return co.abort(ctx, id, a, stockReason(stock))", "return co.refuse(ctx, id, a, stockReason(stock))"}}},
+	{name: "nothing released where one of several shards refused", drill: refusedByStock, want: "409 was answered, and the attempt holds", edits: []edit{
+		{checkoutGo, "a.stockFree = len(stock.Shards) == 1", "a.stockFree = true"}}},
 	{name: "payment released before stock", drill: betweenReleases, want: "holds stock without credit", edits: []edit{
 		{abortGo, "co.stock.Release(ctx, a.stock())", "co.payment.Release(ctx, a.credit()) /* stock */"},
 		{abortGo, "return co.payment.Release(ctx, a.credit()) })", "return co.stock.Release(ctx, a.stock()) })"},
