@@ -14,8 +14,9 @@ const AnswerWithin = 35 * time.Second
 type Client struct {
 	Gateway     string // http://host:port
 	HTTP        *http.Client
-	GatewayDies bool // then it is no flaw to get no answer at all
-	direct      bool // it is a machine's own door, whose paths have no prefix
+	GatewayDies bool  // then it is no flaw to get no answer at all
+	direct      bool  // it is a machine's own door, whose paths have no prefix
+	once        *Once // how its requests are sent, if with an idempotency key
 	OnAnswer    func(method, path string, a Answer)
 }
 
@@ -35,6 +36,9 @@ func (c *Client) Of(door string) *Client {
 
 // Call sends one request to the gateway, or to any other address if path is a whole URL, with headers: name, value, name, value.
 func (c *Client) Call(method, path string, headers ...string) Answer {
+	if c.once != nil {
+		return c.once.call(c, method, path)
+	}
 	if c.direct {
 		_, path, _ = strings.Cut(path[1:], "/")
 		path = "/" + path

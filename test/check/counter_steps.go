@@ -127,6 +127,53 @@ func (c call) cancelPayment(at counted, amount int64) []counted {
 	return nil
 }
 
+// plain is a change by hand of which no record is kept.
+func (c call) plain(at counted) []counted {
+	done := c.changed(at)
+	code, answered := c.reply(0)
+	switch {
+	case !answered && done.n < 0:
+		return []counted{at}
+	case !answered:
+		return []counted{at, done}
+	case code == 1 && done.n >= 0:
+		return []counted{done}
+	case code == 2 && done.n < 0:
+		return []counted{at}
+	}
+	return nil
+}
+
+// changed is the state after a change by hand.
+func (c call) changed(at counted) counted {
+	if c.Name == "subtract" || c.Name == "pay" {
+		return counted{at.n - c.amount, at.records}
+	}
+	return counted{at.n + c.amount, at.records}
+}
+
+// keyed is a change by hand whose outcome is kept with its idempotency key: done (taken) or refused.
+func (c call) keyed(at counted) []counted {
+	record, done := at.records[c.record], c.changed(at).with(c.record, taken, 0)
+	if done.n < 0 {
+		done = at.with(c.record, refused, 0)
+	}
+	how, answered := c.reply(0)
+	code, _ := c.reply(1)
+	outcome := byte('0' + code) // 1 and 2 are taken and refused
+	switch {
+	case !answered && record != nothing:
+		return []counted{at}
+	case !answered:
+		return []counted{at, done}
+	case how == 1 && record == nothing:
+		return only(done, done.records[c.record] == outcome)
+	case how == 2:
+		return only(at, record == outcome)
+	}
+	return nil
+}
+
 // only is a state if it holds that it may be.
 func only(s counted, holds bool) []counted {
 	if holds {

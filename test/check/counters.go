@@ -44,6 +44,7 @@ type call struct {
 	amount int64 // to take or to give
 	line   int   // of the counter in the call
 	old    bool  // the record may have ended before
+	once   bool  // it came with an idempotency key, and record is the key's
 }
 
 // Counters tells of each counter whose history cannot be explained, and how many histories were checked, and how many of them were
@@ -83,9 +84,10 @@ func Counters(before, after *Snapshot, heard []tap.Call) (wrong []string, checke
 	return wrong, checked, tooLong
 }
 
-// touches tells whether the key of a call is that of a counter that it may change.
+// touches tells whether the key of a call is that of a counter that it may change. (A payment by hand for something is sent without
+// an idempotency key by those who are listened to: it is its own.)
 func touches(c tap.Call, key int) bool {
-	switch c.Name {
+	switch name, _ := keyed(c); name {
 	case "reserve", "release", "refund":
 		return key > 0 && !c.Error
 	case "add", "subtract", "add_funds", "pay", "pay_order", "cancel_payment":
@@ -93,6 +95,9 @@ func touches(c tap.Call, key int) bool {
 	}
 	return false
 }
+
+// keyed is the name of the script that a call has run, and whether that was for an idempotency key.
+func keyed(c tap.Call) (name string, once bool) { return strings.CutSuffix(c.Name, " once") }
 
 // counter finds what a counter holds, by the start of its key ("{s0}i").
 func (sn *Snapshot) counter(tag, id string) (n int64, known bool) {
@@ -107,13 +112,14 @@ func (sn *Snapshot) counter(tag, id string) (n int64, known bool) {
 // counter is the history of one counter.
 type counter struct {
 	start   counted
+	keys    map[string]int // of before
 	numbers map[string]int // of records, by name
 	amounts []int64        // of records: what was taken
 	calls   []call
 }
 
 func newCounter(tag, id string, n int64, at *Snapshot) *counter {
-	h := &counter{start: counted{n: n}, numbers: map[string]int{}}
+	h := &counter{start: counted{n: n}, numbers: map[string]int{}, keys: at.Keys}
 	shard, _, _ := strings.Cut(tag, "}")
 	for key, r := range at.Records {
 		amount, of := r.Taken[id]
@@ -157,6 +163,17 @@ func (h *counter) remember(name string, code byte, amount int64) int {
 	return i
 }
 
+// rememberKey adds the record of an idempotency key, as it lay in Redis before, and returns its number.
+func (h *counter) rememberKey(key string) int {
+	switch code, known := h.keys[key]; {
+	case !known:
+		return h.remember(key, nothing, 0)
+	case code == 1:
+		return h.remember(key, taken, 0)
+	}
+	return h.remember(key, refused, 0)
+}
+
 // add adds a call, in which the counter is key number line.
 func (h *counter) add(c tap.Call, line int) {
 	one := call{Call: c, line: line - 1, record: -1}
@@ -166,6 +183,12 @@ func (h *counter) add(c tap.Call, line int) {
 		}
 		n, _ := strconv.ParseInt(c.Args[i], 10, 64)
 		return n
+	}
+	if name, once := keyed(c); once {
+		one.Name, one.once, one.amount = name, true, arg(0)
+		one.record = h.rememberKey(c.Keys[len(c.Keys)-1])
+		h.calls = append(h.calls, one)
+		return
 	}
 	switch c.Name {
 	case "reserve":
@@ -233,7 +256,10 @@ func (h *counter) check(left int64, end time.Time) porcupine.CheckResult {
 
 // step is what a counter may have become by a call that was answered so; nothing if it cannot be answered so.
 func (c call) step(at counted, amounts []int64) []counted {
-	if c.record < 0 {
+	switch {
+	case c.once:
+		return c.keyed(at)
+	case c.record < 0:
 		return c.plain(at)
 	}
 	states := []counted{at}
@@ -259,25 +285,4 @@ func (c call) reply(i int) (int, bool) {
 	}
 	n, err := strconv.Atoi(c.Reply[i])
 	return n, err == nil
-}
-
-// plain is a change by hand of which no record is kept.
-func (c call) plain(at counted) []counted {
-	by := c.amount
-	if c.Name == "subtract" || c.Name == "pay" {
-		by = -by
-	}
-	done := counted{at.n + by, at.records}
-	code, answered := c.reply(0)
-	switch {
-	case !answered && done.n < 0:
-		return []counted{at}
-	case !answered:
-		return []counted{at, done}
-	case code == 1 && done.n >= 0:
-		return []counted{done}
-	case code == 2 && done.n < 0:
-		return []counted{at}
-	}
-	return nil
 }

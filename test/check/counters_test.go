@@ -34,6 +34,12 @@ func TestCounters(t *testing.T) {
 	back := func(from, to int, reply string) tap.Call {
 		return script(from, to, "cancel_payment", user, "o:ticket 999", reply)
 	}
+	add := func(from, to int, n, reply string) tap.Call {
+		return script(from, to, "add once", item+" {s0}k:K", n+" f - 86400", reply)
+	}
+	subtract := func(from, to int, n, reply string) tap.Call {
+		return script(from, to, "subtract once", item+" {s0}k:K", n+" f - 86400", reply)
+	}
 	for _, c := range []struct {
 		name  string
 		heard []tap.Call
@@ -67,6 +73,15 @@ func TestCounters(t *testing.T) {
 		{"subtracted from nothing", []tap.Call{script(0, 1, "subtract", item, "14", "1")}, -4, false},
 		{"an addition is lost", []tap.Call{script(0, 1, "add", item, "4", "1")}, 10, false},
 		{"an error changes nothing", []tap.Call{{Name: "add", Keys: []string{item}, Args: []string{"4"}, Error: true}, script(2, 3, "add", item, "1", "1")}, 11, true},
+		{"added for a key, and sent again", []tap.Call{add(0, 1, "4", "1 1"), add(2, 3, "4", "2 1")}, 14, true},
+		{"added for a key, twice", []tap.Call{add(0, 1, "4", "1 1"), add(2, 3, "4", "1 1")}, 18, false},
+		{"added for a key, twice, and told as once", []tap.Call{add(0, 1, "4", "1 1"), add(2, 3, "4", "2 1")}, 18, false},
+		{"told to be done before, and never done", []tap.Call{add(0, 1, "4", "2 1")}, 14, false},
+		{"added for a key without an answer, and sent again", []tap.Call{add(0, 1, "4", ""), add(2, 3, "4", "2 1")}, 14, true},
+		{"added for a key without an answer, or not", []tap.Call{add(0, 1, "4", "")}, 10, true},
+		{"refused for a key, and still refused when there is enough", []tap.Call{subtract(0, 1, "11", "1 2"), script(2, 3, "add", item, "5", "1"), subtract(4, 5, "11", "2 2")}, 15, true},
+		{"refused for a key, and done when there is enough", []tap.Call{subtract(0, 1, "11", "1 2"), script(2, 3, "add", item, "5", "1"), subtract(4, 5, "11", "1 1")}, 4, false},
+		{"refused for a key, where there is enough", []tap.Call{subtract(0, 1, "10", "1 2")}, 10, false},
 		{"paid once", []tap.Call{pay(0, 1, "4", "1"), pay(2, 3, "4", "1")}, 6, true},
 		{"paid twice", []tap.Call{pay(0, 1, "4", "1"), pay(2, 3, "4", "1")}, 2, false},
 		{"paid and given back", []tap.Call{pay(0, 1, "4", "1"), back(2, 3, "1"), back(4, 5, "1"), pay(6, 7, "4", "6")}, 10, true},
@@ -81,6 +96,18 @@ func TestCounters(t *testing.T) {
 				t.Errorf("wrong: %v; %d checked, %d too long", wrong, checked, tooLong)
 			}
 		})
+	}
+}
+
+// TestCountersRememberKeys shows that a key that lay in Redis before is remembered.
+func TestCountersRememberKeys(t *testing.T) {
+	before := &Snapshot{Stock: map[string]int64{"i": 6}, now: moment(-1), Keys: map[string]int{"{s0}k:K": 1}}
+	again := script(0, 1, "add once", "{s0}i:i {s0}k:K", "4 f - 86400", "2 1")
+	for end, want := range map[int64]bool{6: true, 10: false} {
+		after := &Snapshot{Stock: map[string]int64{"i": end}, now: moment(90)}
+		if wrong, _, _ := Counters(before, after, []tap.Call{again}); (len(wrong) == 0) != want {
+			t.Errorf("ended at %d: %v", end, wrong)
+		}
 	}
 }
 

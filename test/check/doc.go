@@ -2,6 +2,7 @@
 // were told. The Redises are read directly: a service that is wrong about its data must not be its own witness.
 //
 //	client.go, answer.go   requests, and what came back
+//	once.go                what was sent with an idempotency key, as one request
 //	history.go, told.go    what the clients of one order were told, and what of it is a lie
 //	linear.go              whether it can be told of one order at all
 //	payment.go             likewise of a payment by hand

@@ -18,6 +18,7 @@ type Snapshot struct {
 	Direct      map[string]int64 // what a user has paid by hand and not got back, by user
 	Payments    map[string]int64 // what a user has paid by hand, by "user thing"; negative: given back
 	Records     map[string]Record
+	Keys        map[string]int // what came of requests with an idempotency key: the script's code, by key in Redis
 	Undecided   []string
 	Unconfirmed []string
 	Kept        time.Duration // how long after an attempt's deadline its records are there for sure
@@ -61,7 +62,7 @@ const (
 func (all Shards) Look(ctx context.Context) (*Snapshot, error) {
 	sn := &Snapshot{
 		Orders: map[string]Order{}, Credit: map[string]int64{}, Stock: map[string]int64{}, Direct: map[string]int64{},
-		Payments: map[string]int64{}, Records: map[string]Record{}, now: time.Now(), Kept: recordsKept,
+		Payments: map[string]int64{}, Records: map[string]Record{}, Keys: map[string]int{}, now: time.Now(), Kept: recordsKept,
 	}
 	for service, shards := range all {
 		for i, shard := range shards {
@@ -141,7 +142,8 @@ func (sn *Snapshot) add(tag, name string, fields map[string]string, ends time.Du
 			}
 		}
 		sn.Records[tag+name] = r
-	case "k": // what came of a request with an idempotency key
+	case "k":
+		sn.Keys[tag+name] = int(sn.number(fields["code"]))
 		if ends < 0 {
 			sn.odd = append(sn.odd, tag+name+" without an end")
 		}

@@ -17,7 +17,8 @@
 //	plan.go                which fault comes when, to what: from the seed alone
 //	inject_*.go            the kinds of faults: to processes, machines, Redises, clocks, and edges
 //	edges.go               a tap on every way from part to part
-//	leaks.go               what machines hold when all is quiet
+//	undecided.go           what is undecided at the moment
+//	leaks.go               what machines hold when all is quiet, and may hold
 //	matrix.go, crossings.go every step, killed, paused and without a reply
 //	points.go, baskets.go   fail points of the services; orders that go by them
 //	mutations.go, mutants.go, edits.go   the product broken on purpose, and caught

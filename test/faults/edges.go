@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math/rand/v2"
 	"strings"
 	"sync"
 
@@ -11,6 +12,7 @@ import (
 type edges struct {
 	scripts  map[string]string
 	recorder *tap.Recorder
+	dice     func(who string, n uint64) *rand.Rand
 
 	mu   sync.Mutex
 	taps map[string]*tap.Tap
@@ -22,9 +24,10 @@ type edges struct {
 // recorded is how many internal requests are kept to be sent again, minutes later.
 const recorded = 5000
 
-func newEdges() (*edges, error) {
+// newEdges returns the edges of a system that is not yet; their choices are dice's.
+func newEdges(dice func(who string, n uint64) *rand.Rand) (*edges, error) {
 	scripts, err := tap.ScriptNames()
-	return &edges{scripts: scripts, recorder: &tap.Recorder{Most: recorded}, taps: map[string]*tap.Tap{}}, err
+	return &edges{scripts: scripts, dice: dice, recorder: &tap.Recorder{Most: recorded, Dice: dice("recorder", 0)}, taps: map[string]*tap.Tap{}}, err
 }
 
 // via puts a tap on the way from one part to another: for stack.Config.
@@ -54,6 +57,15 @@ func (e *edges) via(from, to, addr string) (string, error) {
 	}
 	e.taps[name] = tp
 	return tp.Addr(), nil
+}
+
+// begin begins the choices of each edge anew, for a round.
+func (e *edges) begin(round uint64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for name, tp := range e.taps {
+		tp.Seed(e.dice("edge "+name, round).Uint64())
+	}
 }
 
 func (e *edges) hear(c tap.Call) {

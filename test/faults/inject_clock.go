@@ -122,15 +122,3 @@ var misleading = &injector{
 		return func() error { return set(0) }, set(wrong(i.dose, time.Hour))
 	},
 }
-
-// internal is the internal door of a machine.
-func (m *mixing) internal(name string) string {
-	for _, service := range stack.Services() {
-		for i, url := range m.InternalURLs(service) {
-			if name == fmt.Sprintf("%s-%d", service, i+1) {
-				return url
-			}
-		}
-	}
-	panic("no machine is called " + name)
-}

@@ -112,10 +112,14 @@ func (r *report) status(rate float64) []string {
 	if len(tr.now) > 0 {
 		now = strings.Join(tr.now, ", ")
 	}
+	found := fmt.Sprintf("%d violations", tr.violated)
+	if tr.stands != nil {
+		found += "; " + tr.stands()
+	}
 	return []string{
 		fmt.Sprintf("%s, %v, %d faults so far, now: %s", tr.name(), time.Since(tr.began).Round(time.Second), sum(tr.faults), now),
 		fmt.Sprintf("%.0f checkouts/s, answered %s", rate, listed(tr.outcomes)),
-		fmt.Sprintf("%d violations", tr.violated),
+		found,
 	}
 }
 

@@ -47,7 +47,7 @@ const (
 
 // runMix runs rounds until the time is over: at least one.
 func runMix(ctx context.Context, tr *trial) (err error) {
-	ways, err := newEdges()
+	ways, err := newEdges(tr.dice)
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func runMix(ctx context.Context, tr *trial) (err error) {
 	defer func() { err = errors.Join(err, s.close()) }()
 	s.GatewayDies = true
 	sh, err := shop.Fill(s.Client, shop.Habits{
-		Customers: tr.options.customers, Cancels: 0.3, Lively: true, Rate: tr.options.rate, Doors: s.PublicURLs("order"),
+		Customers: tr.options.customers, Cancels: 0.3, Lively: true, Keys: 0.3, Rate: tr.options.rate, Doors: s.PublicURLs("order"),
 		Told: func(a check.Answer) { tr.told(told(a)) },
 	})
 	if err != nil {
@@ -84,6 +84,7 @@ func runMix(ctx context.Context, tr *trial) (err error) {
 	if m.before, err = s.shards.Look(ctx); err != nil {
 		return err
 	}
+	defer m.watchUndecided(ctx)()
 	ends := time.Now().Add(tr.options.duration)
 	for round := uint64(1); ctx.Err() == nil && (round == 1 || time.Now().Before(ends)); round++ {
 		if err := m.round(ctx, round); err != nil {
@@ -95,6 +96,7 @@ func runMix(ctx context.Context, tr *trial) (err error) {
 
 // round lets customers in, injects the round's faults, and checks what must hold when all is quiet again.
 func (m *mixing) round(ctx context.Context, n uint64) error {
+	m.edges.begin(n)
 	m.shop.Open(func(who uint64) *rand.Rand { return m.trial.dice("customer", n<<32|who) })
 	err := m.injectAll(ctx, plan(m.trial.dice("plan", n), injectors(), m.trial.size, roundLength, atOnce))
 	m.showing("customers leave", m.shop.Close)
@@ -128,12 +130,15 @@ func (m *mixing) check(ctx context.Context, n uint64) error {
 	}
 	found := append(sn.Violations(m.shop.Put), m.shop.Lies(sn)...)
 	found = append(found, m.linear(sn)...)
+	if before, made := len(m.before.Orders), m.shop.Made(); len(sn.Orders) > before+made {
+		found = append(found, fmt.Sprintf("there are %d orders: there were %d, and at most %d were made", len(sn.Orders), before, made))
+	}
 	wrong, checked, tooLong := check.Counters(m.before, sn, m.edges.heard())
 	found = append(found, wrong...)
 	m.before = sn
 	m.trial.count("histories of counters checked", checked)
 	m.trial.count("histories of counters too long to check", tooLong)
-	leaks, err := m.leaks(ctx)
+	leaks, err := m.leaks(ctx, m.mayHold(m.trial.options.customers), m.trial.hold)
 	if err != nil {
 		return err
 	}
@@ -145,6 +150,9 @@ func (m *mixing) check(ctx context.Context, n uint64) error {
 	m.trial.most("orders", len(sn.Orders))
 	m.trial.most("records of attempts", len(sn.Records))
 	m.trial.count("histories of orders checked", len(m.shop.Tales()))
+	sent, replays := m.shop.Onces()
+	m.trial.count("writes sent with an idempotency key", sent)
+	m.trial.count("answers to them that said that it had been done before", replays)
 	m.shop.Forget(sn)
 	return nil
 }

@@ -17,6 +17,9 @@ const (
 	stepsGo    = "common/participant/store.go"
 	checkoutGo = "order/checkout.go"
 	abortGo    = "order/abort.go"
+	recoveryGo = "order/recovery.go"
+	onceLua    = "common/redisdb/lua/once.lua"
+	confirmLua = "common/participant/lua/confirm.lua"
 )
 
 // What checkers say of mutants.
@@ -24,6 +27,7 @@ const (
 	heldForever  = "is owned by no paid order"
 	notConserved = " is wrong"
 	holdsNothing = "its attempt has reserved"
+	neverEnds    = "never ends"
 )
 
 // mutants are every mistake that the protocol names, and those that only the model of it (test/model) does, but for three of
@@ -135,4 +139,51 @@ end
 	}
 `, ``},
 		{"order/lua/batch_init.lua", "if state == 'RUNNING' or state == 'ABORTING' or state == 'REFUNDING' then", "if state == 'none' then"}}},
+
+	// What leaves something behind. The rest is told apart by what each leaves.
+	{name: "a goroutine left behind by each checkout", drill: busy, want: "goroutines when all is quiet", edits: []edit{
+		{checkoutGo, `	trace.Of(ctx).Set("checkout.attempt", a.attempt)
+`, `	trace.Of(ctx).Set("checkout.attempt", a.attempt)
+	go func() { <-context.WithoutCancel(ctx).Done() }()
+`}}},
+	{name: "a file left open by each checkout", drill: busy, want: "open files when all is quiet", edits: []edit{
+		{checkoutGo, `	trace.Of(ctx).Set("checkout.attempt", a.attempt)
+`, `	trace.Of(ctx).Set("checkout.attempt", a.attempt)
+	syscall.Open("/dev/null", syscall.O_RDONLY, 0)
+`},
+		{checkoutGo, `	"sync/atomic"
+`, `	"sync/atomic"
+	"syscall"
+`}}},
+	{name: "a connection left open by each call of a peer", drill: busy, want: "open files when all is quiet", edits: []edit{
+		{"common/peer/peer.go", "response, err := p.client.Do(request)", `client := *p.client
+	client.Transport = client.Transport.(*http.Transport).Clone()
+	response, err := client.Do(request)`}}},
+	{name: "memory kept for each checkout", drill: busy, want: "KiB of live heap when all is quiet", edits: []edit{
+		{checkoutGo, `	trace.Of(ctx).Set("checkout.attempt", a.attempt)
+`, `	trace.Of(ctx).Set("checkout.attempt", a.attempt)
+	attempts.Store(a.attempt, strings.Repeat(a.attempt, 1000))
+`},
+		{checkoutGo, `	"sync/atomic"
+`, `	"strings"
+	"sync"
+	"sync/atomic"
+`},
+		{checkoutGo, `// decide is the saga`, `var attempts sync.Map
+
+// decide is the saga`}}},
+	{name: "nobody confirms", drill: sold, want: "not everything is confirmed", edits: []edit{
+		{recoveryGo, `		workers.Go(func() { r.watch(ctx, shard, r.confirmDue) })
+`, ``}}},
+	{name: "a confirm after which no record ends", drill: sold, want: neverEnds, edits: []edit{
+		{confirmLua, "redis.call('PEXPIREAT', KEYS[i], ARGV[i])", "1"}}},
+	{name: "a confirm after which records end a day later", drill: sold, want: "a record that is kept for another", edits: []edit{
+		{confirmLua, "ARGV[i])", "string.format('%.0f', ARGV[i] + 86400000))"}}},
+	{name: "a tombstone that never ends", drill: refusedByStock, want: neverEnds, edits: []edit{
+		{releaseLua, "redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', ARGV[1] + 2000))", ""}}},
+	{name: "an idempotency key that never ends", drill: sentAgain, want: "without an end", edits: []edit{
+		{onceLua, "redis.call('EXPIRE', record, seconds)", ""}}},
+
+	{name: "an idempotency key that nobody looks up", drill: sentAgain, want: notConserved, edits: []edit{
+		{onceLua, "if found[1] then", "if found[1] == 'never' then"}}},
 }

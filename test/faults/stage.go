@@ -83,7 +83,11 @@ func (s *stage) end(ctx context.Context) ([]string, error) {
 		s.say("not everything is confirmed: %v", err)
 	}
 	found, err := s.baskets.found(ctx, func(sn *check.Snapshot) { sn.Kept = quickRecordsKept * time.Millisecond })
-	return append(s.broken, found...), err
+	if err != nil {
+		return nil, err
+	}
+	leaks, err := s.leaks(ctx, s.mayHold(buyers), func(holding) {})
+	return slices.Concat(s.broken, found, leaks), err
 }
 
 // say tells of a promise that is seen to be broken.

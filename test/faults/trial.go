@@ -25,6 +25,7 @@ type trial struct {
 	counts     map[string]int // of anything else that the report is to say: "checkouts", "histories checked" …
 	outcomes   map[string]int // answers to checkouts, by status
 	now        []string       // injected at this moment
+	stands     func() string  // how else it stands at this moment; nil: there is nothing to tell
 	violated   int
 	violations []string // the first of them
 	notes      []string // further paragraphs of the report: tables, findings
@@ -78,6 +79,17 @@ func (tr *trial) show(shown string) (over func()) {
 			}
 		}
 	})
+}
+
+// standing has the live view tell how else it stands, until the function that it returns is called.
+func (tr *trial) standing(how func() string) (over func()) {
+	set := func(how func() string) {
+		tr.mu.Lock()
+		defer tr.mu.Unlock()
+		tr.stands = how
+	}
+	set(how)
+	return func() { set(nil) }
 }
 
 // count adds to a figure of the report.

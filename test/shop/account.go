@@ -13,22 +13,22 @@ func (s *Shop) account(dice *rand.Rand) {
 	amount := 1 + dice.Int64N(40)
 	switch dice.IntN(5) {
 	case 0:
-		s.change(s.Put.Stock, s.Put.MaybeStock, item, amount, "/stock/add/%s/%d")
+		s.change(dice, s.Put.Stock, s.Put.MaybeStock, item, amount, "/stock/add/%s/%d")
 	case 1:
-		s.change(s.Put.Stock, s.Put.MaybeStock, item, -(1 + amount/10), "/stock/subtract/%s/%d")
+		s.change(dice, s.Put.Stock, s.Put.MaybeStock, item, -(1 + amount/10), "/stock/subtract/%s/%d")
 	case 2:
-		s.change(s.Put.Credit, s.Put.MaybeCredit, user, 3*amount, "/payment/add_funds/%s/%d")
+		s.change(dice, s.Put.Credit, s.Put.MaybeCredit, user, 3*amount, "/payment/add_funds/%s/%d")
 	case 3:
-		s.change(s.Put.Credit, s.Put.MaybeCredit, user, -amount, "/payment/pay/%s/%d")
+		s.change(dice, s.Put.Credit, s.Put.MaybeCredit, user, -amount, "/payment/pay/%s/%d")
 	case 4:
 		s.pay(dice, user, amount)
 	}
 }
 
 // change adds to a counter, or takes from it, and books it as done, as not done, or as perhaps.
-func (s *Shop) change(put map[string]int64, maybe map[string][]int64, id string, by int64, path string) {
+func (s *Shop) change(dice *rand.Rand, put map[string]int64, maybe map[string][]int64, id string, by int64, path string) {
 	s.pace()
-	a := s.Client.Call("POST", fmt.Sprintf(path, id, max(by, -by)))
+	a := s.keyed(dice).Call("POST", fmt.Sprintf(path, id, max(by, -by)))
 	s.hear(a)
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -2,6 +2,7 @@
 //
 //	shop.go       what is in the shop; opening and closing it
 //	visit.go      what a customer does
+//	keys.go       sending a write again with its idempotency key
 //	account.go    adding to stock and credit, and paying by hand
 //	truth.go      what the customers were told, against what is
 package shop
@@ -22,6 +23,7 @@ type Habits struct {
 	Cancels   float64 // how likely a paid order is cancelled
 	Lively    bool    // they also change their minds, look, ask two machines at once, pay by hand, and shelves are filled again
 	Rate      float64 // requests a second of all of them together; 0: as fast as they are answered
+	Keys      float64 // how likely a write is sent with an idempotency key, and again when its outcome is unknown, or for no reason
 
 	// Doors are public doors of order machines: a lively customer may ask one of them, and another at the same time.
 	Doors []string
@@ -45,6 +47,8 @@ type Shop struct {
 	mu       sync.Mutex // guards Put while the shop is open, and
 	tales    []*check.History
 	payments []*check.Payment
+	onces    []*check.Once
+	made     int            // orders, those of which nobody was told included
 	other    []check.Answer // to what is about no order
 }
 

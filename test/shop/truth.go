@@ -19,6 +19,9 @@ func (s *Shop) Lies(sn *check.Snapshot) []string {
 	for _, p := range s.payments {
 		found = append(found, p.Lies(sn)...)
 	}
+	for _, o := range s.onces {
+		found = append(found, o.Lies()...)
+	}
 	for _, a := range s.other {
 		if flaw := a.Flaw(); flaw != "" {
 			found = append(found, flaw)
@@ -30,7 +33,7 @@ func (s *Shop) Lies(sn *check.Snapshot) []string {
 // Forget forgets what was told so far, all of it checked: what was not known of stock and credit is taken from a quiet system.
 func (s *Shop) Forget(sn *check.Snapshot) {
 	s.Put.Settle(sn)
-	s.tales, s.payments, s.other = nil, nil, nil
+	s.tales, s.payments, s.onces, s.other, s.made = nil, nil, nil, nil, 0
 }
 
 // Answers tells how often the customers of a closed shop were told what.

@@ -16,8 +16,13 @@ func (s *Shop) visit(dice *rand.Rand) {
 	}
 	user := s.Users[dice.IntN(len(s.Users))]
 	s.pace()
-	a := s.Client.Call("POST", "/orders/create/"+user)
+	a := s.keyed(dice).Call("POST", "/orders/create/"+user)
 	s.hear(a)
+	if !a.Refused() {
+		s.mu.Lock()
+		s.made++
+		s.mu.Unlock()
+	}
 	if !a.OK() {
 		time.Sleep(20 * time.Millisecond) // a part is away
 		return
@@ -48,10 +53,10 @@ func (s *Shop) fill(h *check.History, dice *rand.Rand) {
 			item = s.Items[len(s.Items)-1-dice.IntN(2)] // one of them is scarce
 		}
 		s.pace()
-		h.AddItem(s.Client, item, 1+dice.Int64N(3))
+		h.AddItem(s.keyed(dice), item, 1+dice.Int64N(3))
 		if s.habits.Lively && dice.IntN(8) == 0 {
 			s.pace()
-			h.RemoveItem(s.Client, item, 1+dice.Int64N(2))
+			h.RemoveItem(s.keyed(dice), item, 1+dice.Int64N(2))
 		}
 	}
 	if s.habits.Lively && dice.IntN(6) == 0 {
@@ -64,7 +69,7 @@ func (s *Shop) fill(h *check.History, dice *rand.Rand) {
 func (s *Shop) buy(h *check.History, dice *rand.Rand) {
 	if dice.IntN(25) == 0 {
 		s.pace()
-		h.Remove(s.Client)
+		h.Remove(s.keyed(dice))
 		if dice.IntN(2) == 0 {
 			return // else it is checked out all the same
 		}
@@ -84,11 +89,11 @@ func (s *Shop) buy(h *check.History, dice *rand.Rand) {
 	item := s.Items[dice.IntN(len(s.Items))]
 	also(4, func(*rand.Rand) { s.checkout(h, s.door(0)) })
 	also(8, func(*rand.Rand) { s.checkout(h, s.door(1)) })
-	also(8, func(*rand.Rand) { h.AddItem(s.Client, item, 1) })
-	also(8, func(*rand.Rand) { h.RemoveItem(s.Client, item, 1) })
+	also(8, func(own *rand.Rand) { h.AddItem(s.keyed(own), item, 1) })
+	also(8, func(own *rand.Rand) { h.RemoveItem(s.keyed(own), item, 1) })
 	also(12, func(*rand.Rand) { h.Find(s.Client) })
 	also(12, func(*rand.Rand) { h.Cancel(s.Client) })
-	also(40, func(*rand.Rand) { h.Remove(s.Client) })
+	also(40, func(own *rand.Rand) { h.Remove(s.keyed(own)) })
 	paid := s.insist(dice, func() check.Answer { return s.checkout(h, s.Client) })
 	meanwhile.Wait()
 	also(4, func(*rand.Rand) { h.Status(s.Client) })

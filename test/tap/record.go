@@ -7,7 +7,8 @@ import (
 
 // Recorder keeps messages, to send them again when nobody expects them any more.
 type Recorder struct {
-	Most int // messages; of more, some are forgotten
+	Most int        // messages; of more, some are forgotten:
+	Dice *rand.Rand // these
 
 	mu   sync.Mutex
 	kept []kept
@@ -24,7 +25,7 @@ func (r *Recorder) keep(to *Tap, m message) {
 	if len(r.kept) < r.Most {
 		r.kept = append(r.kept, kept{to, m})
 	} else {
-		r.kept[rand.IntN(len(r.kept))] = kept{to, m}
+		r.kept[r.Dice.IntN(len(r.kept))] = kept{to, m}
 	}
 }
 

@@ -12,6 +12,7 @@ type Tap struct {
 	speech speech
 	target string
 	l      net.Listener
+	dice   dice
 
 	mu      sync.Mutex
 	weather Weather
@@ -38,6 +39,7 @@ func listen(target string, speech speech) (*Tap, error) {
 		return nil, err
 	}
 	tp := &Tap{speech: speech, target: target, l: l, ways: map[*way]bool{}, changed: make(chan struct{})}
+	tp.Seed(0)
 	go tp.accept()
 	return tp, nil
 }

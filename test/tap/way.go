@@ -2,7 +2,6 @@ package tap
 
 import (
 	"bufio"
-	"math/rand/v2"
 	"net"
 	"time"
 )
@@ -64,9 +63,9 @@ func (w *way) up() {
 		if w.lost(silent) {
 			return
 		}
-		weather := w.now()
-		weather.hold()
-		w.copy(m, weather)
+		weather, fate := w.now(), w.dice.next()
+		time.Sleep(part(fate.hold, weather.Delay))
+		w.copy(m, weather, fate)
 		c := w.trapFor(m)
 		if c != nil && c.where == Before {
 			c.catch(m.raw)
@@ -120,7 +119,7 @@ func (w *way) back(p *passing, raw []byte) bool {
 	if w.lost(mute) {
 		return false
 	}
-	w.now().hold()
+	time.Sleep(part(w.dice.nextReply(), w.now().Delay))
 	_, err := w.client.Write(raw)
 	return err == nil
 }
@@ -135,20 +134,20 @@ func (tp *Tap) tell(c Call) {
 }
 
 // copy sends copies of a message that may be repeated, at once and late, each on a connection of its own, and keeps one.
-func (tp *Tap) copy(m message, w Weather) {
+func (tp *Tap) copy(m message, w Weather, f fate) {
 	if !m.repeatable {
 		return
 	}
-	if w.Double > 0 && rand.Float64() < w.Double {
-		tp.sendLater(m, rand.N(20*time.Millisecond))
+	if f.double < w.Double {
+		tp.sendLater(m, part(f.doubleAfter, 20*time.Millisecond))
 	}
-	if w.Late > 0 && rand.Float64() < w.Late {
-		tp.sendLater(m, rand.N(w.LateFor))
+	if f.late < w.Late {
+		tp.sendLater(m, part(f.lateAfter, w.LateFor))
 	}
 	tp.mu.Lock()
 	record := tp.record
 	tp.mu.Unlock()
-	if record != nil && w.Recorded > 0 && rand.Float64() < w.Recorded {
+	if record != nil && f.keep < w.Recorded {
 		record.keep(tp, m)
 	}
 }

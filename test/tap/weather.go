@@ -1,9 +1,6 @@
 package tap
 
-import (
-	"math/rand/v2"
-	"time"
-)
+import "time"
 
 // Weather is what becomes of what passes. The zero value is fine weather.
 type Weather struct {
@@ -52,11 +49,8 @@ func (tp *Tap) lost(is func(Weather) bool) bool {
 	}
 }
 
-func (w Weather) hold() {
-	if w.Delay > 0 {
-		time.Sleep(rand.N(w.Delay))
-	}
-}
+// part is a part, from 0 to 1, of a time.
+func part(of float64, whole time.Duration) time.Duration { return time.Duration(of * float64(whole)) }
 
 func silent(w Weather) bool { return w.Silent }
 func mute(w Weather) bool   { return w.Silent || w.Mute }
