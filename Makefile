@@ -49,7 +49,8 @@ manifests: ## make k8s/kube and gke/kube of the chart
 	@cd test/chart && $(GO) run .
 
 e2e: ## the model of the protocol, and the real system: the Python suite, end to end, killed and restarted
-	$(GO) test -count=1 -timeout 14m -p 1 ./test/...
+	$(GO) test -count=1 -timeout 14m -p 1 $$($(GO) list ./test/... | grep -v test/console)
+	$(GO) test -race -count=1 -timeout 5m ./test/console
 
 # A seed of its own for each run, which is printed: so that a thousand runs try a thousand schedules. SEED=n makes the same choices again.
 .PHONY: faults soak

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
@@ -143,47 +142,6 @@ func (b *browser) picture(name string) {
 	}
 }
 
-// fits checks that a page is no wider than its window, and that everything that can be used has a name and can be reached by keys.
-func (b *browser) fits() {
-	b.t.Helper()
-	flaws := value[[]string](b, `(() => {
-		const flaws = [];
-		if (document.documentElement.scrollWidth > innerWidth) flaws.push("wider than the window");
-		if (!document.documentElement.lang || !document.title) flaws.push("no language or no title");
-		for (const e of document.querySelectorAll("input, button, a")) {
-			const name = e.getAttribute("aria-label") || e.textContent.trim() || (e.labels && [...e.labels].map((l) => l.textContent.trim()).join(""));
-			if (!name) flaws.push(e.outerHTML + " has no name");
-			if (e.tabIndex < 0) flaws.push(e.outerHTML + " is out of reach");
-		}
-		for (const t of document.querySelectorAll("table")) if (!t.caption || !t.querySelector("th[scope]")) flaws.push("a table without caption or heads");
-		return flaws;
-	})()`)
-	for _, flaw := range flaws {
-		b.t.Error(flaw)
-	}
-}
-
-// contrast checks the colours of every text against what is behind it: 4.5 to 1 (WCAG 2.2, 1.4.3).
-func (b *browser) contrast() {
-	b.t.Helper()
-	flaws := value[[]string](b, `(() => {
-		const parse = (c) => c.match(/[\d.]+/g).map(Number);
-		const light = ([r, g, b]) => [r, g, b].map((v) => (v /= 255) <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4).reduce((s, v, i) => s + v * [.2126, .7152, .0722][i], 0);
-		const behind = (e) => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor); if (c.length < 4 || c[3] > 0) return c; } return [255, 255, 255]; };
-		const flaws = [];
-		for (const e of document.querySelectorAll("body *")) {
-			if (![...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim()) || !e.offsetParent || e.disabled) continue;
-			const [a, b] = [light(parse(getComputedStyle(e).color)), light(behind(e))].sort((x, y) => y - x);
-			const ratio = (a + .05) / (b + .05);
-			if (ratio < 4.5) flaws.push(e.tagName + " " + e.textContent.trim().slice(0, 30) + ": " + ratio.toFixed(2));
-		}
-		return flaws;
-	})()`)
-	for _, flaw := range flaws {
-		b.t.Error("too little contrast: ", flaw)
-	}
-}
-
 // end fails for what went wrong in the page.
 func (b *browser) end() {
 	b.t.Helper()
@@ -192,14 +150,4 @@ func (b *browser) end() {
 	for _, trouble := range b.troubles {
 		b.t.Error("the page: ", trouble)
 	}
-}
-
-// dark has the page drawn as for people who have chosen dark colours, or light ones.
-func (b *browser) dark(on bool) {
-	b.t.Helper()
-	scheme := "light"
-	if on {
-		scheme = "dark"
-	}
-	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
 }

@@ -5,12 +5,12 @@ import (
 	"compress/gzip"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
+	"checkout/test/npm"
 	"checkout/test/stack"
 )
 
@@ -18,20 +18,6 @@ const (
 	oapiCodegen       = "github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2"
 	openAPITypescript = "openapi-typescript@7.13.0"
 )
-
-// run runs a program in a folder, and returns what it writes to its output.
-func run(t *testing.T, folder, name string, args ...string) string {
-	t.Helper()
-	cmd := exec.Command(name, args...)
-	cmd.Dir = folder
-	var said bytes.Buffer
-	cmd.Stderr = &said
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%s %s: %v\n%s%s", name, strings.Join(args, " "), err, out, said.String())
-	}
-	return string(out)
-}
 
 // A typed client for Go can be generated, and it has a method for each route.
 func TestGoClient(t *testing.T) {
@@ -41,7 +27,7 @@ func TestGoClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	root, _ := stack.Root()
-	code := run(t, root, "go", "run", oapiCodegen, "-generate", "types,client", "-package", "client", "order/site/openapi.json")
+	code := npm.Run(t, root, "go", "run", oapiCodegen, "-generate", "types,client", "-package", "client", "order/site/openapi.json")
 	methods := regexp.MustCompile(`(?m)^func \(c \*Client\) ([A-Z]\w*)\(ctx context.Context`).FindAllString(code, -1)
 	if want := len(d.Routes()); len(methods) != want {
 		t.Errorf("the client has %d methods for %d routes", len(methods), want)
@@ -62,7 +48,7 @@ func TestTypeScriptTypes(t *testing.T) {
 	}
 	root, _ := stack.Root()
 	to := filepath.Join(t.TempDir(), "api.d.ts")
-	run(t, t.TempDir(), "npx", "--yes", openAPITypescript, filepath.Join(root, "order/site/openapi.json"), "-o", to)
+	npm.Run(t, t.TempDir(), "npx", "--yes", openAPITypescript, filepath.Join(root, "order/site/openapi.json"), "-o", to)
 	code, err := os.ReadFile(to)
 	if err != nil {
 		t.Fatal(err)
@@ -81,7 +67,7 @@ func TestVendored(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	folder, to := filepath.Join(root, "order/site/vendor"), t.TempDir()
+	folder := filepath.Join(root, "order/site/vendor")
 	readme, err := os.ReadFile(filepath.Join(folder, "README.md"))
 	if err != nil {
 		t.Fatal(err)
@@ -90,8 +76,7 @@ func TestVendored(t *testing.T) {
 	if named == nil {
 		t.Fatalf("no package is named in %s", readme)
 	}
-	tarball := strings.TrimSpace(run(t, to, "npm", "pack", "--silent", named[1]+"@"+named[2]))
-	run(t, to, "tar", "xzf", tarball)
+	published := npm.Unpack(t, named[1]+"@"+named[2])
 	kept, err := filepath.Glob(folder + "/*.gz")
 	if err != nil || len(kept) != 2 {
 		t.Fatal(kept, err)
@@ -110,7 +95,7 @@ func TestVendored(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want, err := os.ReadFile(filepath.Join(to, "package", strings.TrimSuffix(filepath.Base(file), ".gz")))
+		want, err := os.ReadFile(filepath.Join(published, strings.TrimSuffix(filepath.Base(file), ".gz")))
 		if err != nil || !bytes.Equal(got, want) {
 			t.Errorf("%s is not what is published, %v", file, err)
 		}

@@ -149,12 +149,12 @@ function drawUndecided(saga) {
 async function retry(u) {
   sending = u.order_id;
   const path = u.status === "REFUNDING" ? `/payment/cancel/${encodeURIComponent(u.user_id)}/` : "/orders/checkout/";
-  at("state").textContent = "Sending order " + u.order_id + " again…";
+  at("sent").textContent = "Sending order " + u.order_id + " again…";
   try {
     const answer = await ask("POST", path + encodeURIComponent(u.order_id));
-    at("state").textContent = `Order ${u.order_id}: ${answer.status} ${answer.body.title || "done"}.`;
+    at("sent").textContent = `Order ${u.order_id}: ${answer.status} ${answer.body.title || "done"}.`;
   } catch (error) {
-    at("state").textContent = `Order ${u.order_id}: no answer. It may be sent again.`;
+    at("sent").textContent = `Order ${u.order_id}: no answer. It may be sent again.`;
   }
   sending = "";
 }
