@@ -7,12 +7,12 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/google/uuid"
 	"golang.org/x/sync/singleflight"
 
 	"checkout/common/api"
 	"checkout/common/failpoint"
 	"checkout/common/trace"
+	"checkout/common/web"
 )
 
 // Times of a checkout. The gateway waits 15 s for an answer.
@@ -45,25 +45,31 @@ func newCoordinator(store *store, stock, payment reserver) *coordinator {
 }
 
 // checkout decides an order: nil means that it is paid, an error of status 4xx that nothing is taken and nothing will be, and
-// api.Unavailable that it is not known yet. api.Overloaded is its answer before anything began. Callers who ask for the same order share one saga; one who leaves ends nothing.
-func (co *coordinator) checkout(ctx context.Context, id string) error {
-	_, err, _ := co.running.Do(id, func() (any, error) {
-		ctx := co.answerIn.from(ctx)
-		start := time.Now()
-		err := co.queue.enter(ctx)
-		if err == nil {
-			defer co.queue.leave()
-			err = co.decide(ctx, id)
+// api.Unavailable that it is not known yet. api.Overloaded is its answer before anything began. request is the gateway's name for
+// what the client has asked (attempt.go). Callers who ask for the same order share one saga, in the name of the first: one who
+// leaves ends nothing that has begun, and what has not begun, because it was the first who has left, another one begins.
+func (co *coordinator) checkout(ctx context.Context, id, request string) error {
+	for {
+		_, err, _ := co.running.Do(id, func() (any, error) {
+			ctx := co.answerIn.from(ctx)
+			start := time.Now()
+			err := co.queue.enter(ctx)
+			if err == nil {
+				defer co.queue.leave()
+				err = co.decide(ctx, id, request)
+			}
+			co.counts.checkout(start, err)
+			return nil, err
+		})
+		if !errors.Is(err, errLeft) || !web.Waits(ctx) {
+			return err
 		}
-		co.counts.checkout(start, err)
-		return nil, err
-	})
-	return err
+	}
 }
 
 // decide is the saga, forward; its ways back are in abort.go.
-func (co *coordinator) decide(ctx context.Context, id string) error {
-	a, err := co.begin(ctx, id)
+func (co *coordinator) decide(ctx context.Context, id, request string) error {
+	a, err := co.begin(ctx, id, request)
 	if err != nil {
 		return err
 	}
@@ -128,18 +134,28 @@ func (co *coordinator) keepLease(ctx context.Context, id, attempt string) (stop 
 }
 
 // begin starts an attempt, or joins the one that runs until it is decided. A reply that is lost is asked for again with the same
-// attempt; a newly minted one, after the order's current one, is used only where that is known to be closed. Who has joined an
-// attempt never begins one: if that is closed, so is, with its reason, the joiner's checkout, and if another has followed, it is
-// joined in its place.
-func (co *coordinator) begin(ctx context.Context, id string) (found, error) {
+// attempt; a newly minted one, after the order's current one, is used only where that is known to be closed, and was not this very
+// request's (attempt.go). Who has joined an attempt never begins one: if that is closed, so is, with its reason, the joiner's
+// checkout, and if another has followed, it is joined in its place.
+func (co *coordinator) begin(ctx context.Context, id, request string) (found, error) {
 	start, lost := time.Now(), 0
 	defer func() { co.steps.begin.ended(start, lost) }()
 	heard := start
-	attempt, after, joined := uuid.NewString(), "", ""
+	attempt, after, joined := mintAttempt(request), "", ""
 	for tries := range pausing(ctx) {
+		if joined == "" && !web.Waits(ctx) {
+			return found{}, fmt.Errorf("order %s: %w", id, errLeft)
+		}
 		state, err := co.store.begin(ctx, id, attempt, after)
 		if err == nil && state.code == codeStale && joined == "" {
-			attempt, after = uuid.NewString(), state.attempt
+			switch {
+			case ofOneRequest(attempt, state.attempt):
+				state.code = codeClosed
+				return state, nil
+			case !web.Waits(ctx):
+				return found{}, fmt.Errorf("order %s: %w", id, errLeft)
+			}
+			attempt, after = mintAttempt(request), state.attempt
 			state, err = co.store.begin(ctx, id, attempt, after)
 		}
 		if err == nil {

@@ -178,7 +178,7 @@ func TestCheckoutAnswers(t *testing.T) {
 			s.set(userKey, c.credit)
 			id := s.order(c.user, map[string]int64{c.item: c.quantity})
 			for i := range 2 { // the second checkout is a new attempt, or finds the order paid
-				if err := s.co.checkout(ctx, id); !errors.Is(err, c.want) {
+				if err := s.co.checkout(ctx, id, ""); !errors.Is(err, c.want) {
 					t.Errorf("checkout %d: got %v, want %v", i+1, err, c.want)
 				}
 				if left, money := s.get(itemKey), s.get(userKey); s.state(id) != c.state || left != c.left || money != c.money {
@@ -228,14 +228,14 @@ func TestWhatStockRefused(t *testing.T) {
 func TestCheckoutOfAnEmptyOrder(t *testing.T) {
 	s := openShop(t)
 	id := s.order("nobody", nil)
-	if err := s.co.checkout(context.Background(), id); err != nil || s.state(id) != statePaid {
+	if err := s.co.checkout(context.Background(), id, ""); err != nil || s.state(id) != statePaid {
 		t.Errorf("got %v, %s", err, s.state(id))
 	}
 	ca := &canceller{coordinator: s.co}
 	if got := s.cancel(ca, id, "nobody"); got != api.Cancelled || s.state(id) != stateCancelled {
 		t.Errorf("cancelled: %v, %s", got, s.state(id))
 	}
-	if err := s.co.checkout(context.Background(), id); !errors.Is(err, api.OrderCancelled) {
+	if err := s.co.checkout(context.Background(), id, ""); !errors.Is(err, api.OrderCancelled) {
 		t.Errorf("checkout of a cancelled order: %v", err)
 	}
 }
@@ -252,7 +252,7 @@ func TestALateCancelUndoesNoOtherAttempt(t *testing.T) {
 	s := openShop(t)
 	ca := &canceller{coordinator: s.co}
 	id := s.order("nobody", nil)
-	if err := s.co.checkout(context.Background(), id); err != nil {
+	if err := s.co.checkout(context.Background(), id, ""); err != nil {
 		t.Fatal(err)
 	}
 	for _, attempt := range []string{"", "another"} {
@@ -273,7 +273,7 @@ func TestCheckoutWithStockAway(t *testing.T) {
 	s.stock.set(0, 0, true)
 	id := s.order(user, map[string]int64{item: 1})
 	answered := make(chan error)
-	go func() { answered <- s.co.checkout(context.Background(), id) }()
+	go func() { answered <- s.co.checkout(context.Background(), id, "") }()
 	deadline := time.Now().Add(10 * time.Second)
 	for s.state(id) != stateAborting {
 		if time.Now().After(deadline) {
@@ -291,7 +291,7 @@ func TestCheckoutWithStockAway(t *testing.T) {
 	if left, money := s.get("{s0}i:"+item), s.get("{p0}u:"+user); left != 5 || money != 10 || s.state(id) != stateOpen {
 		t.Errorf("%s, stock %d, credit %d", s.state(id), left, money)
 	}
-	if err := s.co.checkout(context.Background(), id); err != nil {
+	if err := s.co.checkout(context.Background(), id, ""); err != nil {
 		t.Errorf("once more: %v", err)
 	}
 }
@@ -357,7 +357,7 @@ func TestSagaUnderLoss(t *testing.T) {
 				answer.cancelled = s.cancel(&canceller{coordinator: co}, answer.id, o.user) == api.Cancelled
 				return
 			}
-			answer.err = co.checkout(ctx, answer.id)
+			answer.err = co.checkout(ctx, answer.id, "")
 			answer.answered = true
 		}()
 	}

@@ -19,6 +19,7 @@
 //	cart.go          orders and what is in them
 //	batch.go         batch_init
 //	checkout.go      the saga, forward
+//	attempt.go       what an attempt is called, and who it may be begun for
 //	abort.go         and back
 //	queue.go         how many at a time
 //	cancel.go        the reverse saga of a paid order

@@ -27,7 +27,7 @@ func TestCheckoutsAreCounted(t *testing.T) {
 		paid, s.order(poor, map[string]int64{item: 1}), s.order(rich, map[string]int64{item: 1, elsewhere: 1}), s.order(shard.Mint(0), map[string]int64{item: 1}),
 		s.order(rich, map[string]int64{shard.Mint(0): 1}), shard.Mint(0),
 	} {
-		s.co.checkout(ctx, id)
+		s.co.checkout(ctx, id, "")
 	}
 	ca := &canceller{coordinator: s.co}
 	s.cancel(ca, paid, poor)
@@ -65,7 +65,7 @@ func TestCheckoutsAreCounted(t *testing.T) {
 	s.payment.set(0, 0, true)
 	time.AfterFunc(100*time.Millisecond, func() { s.payment.set(0, 0, false) })
 	s.set("{s0}i:"+item, 1)
-	if err := s.co.checkout(ctx, s.order(rich, map[string]int64{item: 1})); err != nil {
+	if err := s.co.checkout(ctx, s.order(rich, map[string]int64{item: 1}), ""); err != nil {
 		t.Fatal(err)
 	}
 	if n := testutil.ToFloat64(s.co.steps.reserveCredit.repeats); n < 1 {

@@ -21,7 +21,7 @@ func TestCheckoutsWaitForTheirTurn(t *testing.T) {
 	if err := s.co.queue.enter(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.co.checkout(t.Context(), id); !errors.Is(err, api.Overloaded) || s.state(id) != stateOpen {
+	if err := s.co.checkout(t.Context(), id, ""); !errors.Is(err, api.Overloaded) || s.state(id) != stateOpen {
 		t.Errorf("without a place: %v, %s", err, s.state(id))
 	}
 	left, leave := context.WithCancel(t.Context())
@@ -31,7 +31,7 @@ func TestCheckoutsWaitForTheirTurn(t *testing.T) {
 	}
 	s.co.queue.within = time.Minute
 	answered := make(chan error)
-	go func() { answered <- s.co.checkout(context.Background(), id) }()
+	go func() { answered <- s.co.checkout(context.Background(), id, "") }()
 	select {
 	case err := <-answered:
 		t.Fatalf("it did not wait: %v", err)

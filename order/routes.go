@@ -61,7 +61,7 @@ func (s *server) placement(*gin.Context) (api.Placement, error) {
 
 func (s *server) checkout(c *gin.Context) (checkedOut, error) {
 	id := c.Param("order_id")
-	if err := s.co.checkout(c.Request.Context(), id); err != nil {
+	if err := s.co.checkout(c.Request.Context(), id, c.GetHeader(requestHeader)); err != nil {
 		return checkedOut{}, err
 	}
 	return checkedOut{OrderID: id, Paid: true}, nil

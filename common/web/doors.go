@@ -163,6 +163,7 @@ func server(e *gin.Engine, bodyLimit int64, open *connections) *http.Server {
 	}
 	return &http.Server{
 		Handler:           handler,
+		ConnContext:       WithCaller,
 		ConnState:         open.note,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,

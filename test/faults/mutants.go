@@ -28,6 +28,7 @@ const (
 	notConserved = " is wrong"
 	holdsNothing = "its attempt has reserved"
 	neverEnds    = "never ends"
+	wasRefused   = "every checkout that could have paid it was refused"
 )
 
 // mutants are every mistake that the protocol names, and those that only the model of it (test/model) does, but for three of
@@ -186,4 +187,11 @@ end
 
 	{name: "an idempotency key that nobody looks up", drill: sentAgain, want: notConserved, edits: []edit{
 		{onceLua, "if found[1] then", "if found[1] == 'never' then"}}},
+
+	// What the gateway passes on.
+	{name: "a request that is begun anew after it was refused", drill: wakesUnaware, want: wasRefused, edits: []edit{
+		{"order/attempt.go", "a[:named] == b[:named]", "a == b"}}},
+	{name: "a checkout that is begun for a caller who has left", drill: wakesLate, want: wasRefused, edits: []edit{
+		{checkoutGo, `if joined == "" && !web.Waits(ctx) {`, `if false {`},
+		{checkoutGo, `case !web.Waits(ctx):`, `case false:`}}},
 }

@@ -84,11 +84,17 @@ func TestTheGatewayLogsInJSON(t *testing.T) {
 	}
 }
 
-// impostor takes the place of a machine, with a handler of the test's own.
+// impostor takes the place of a service's first machine, with a handler of the test's own.
 func impostor(t *testing.T, s *stack.Stack, service string, h http.HandlerFunc) {
 	t.Helper()
-	must(t, s.Kill(service+"-1"))
-	l, err := net.Listen("tcp", strings.TrimPrefix(s.PublicURLs(service)[0], "http://"))
+	impostorOf(t, s, service, 0, h)
+}
+
+// impostorOf takes the place of a machine, counted from 0.
+func impostorOf(t *testing.T, s *stack.Stack, service string, machine int, h http.HandlerFunc) {
+	t.Helper()
+	must(t, s.Kill(fmt.Sprintf("%s-%d", service, machine+1)))
+	l, err := net.Listen("tcp", strings.TrimPrefix(s.PublicURLs(service)[machine], "http://"))
 	must(t, err)
 	server := &http.Server{Handler: h}
 	go server.Serve(l)

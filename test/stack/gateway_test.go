@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -139,6 +140,46 @@ func TestTheGatewayRepeatsOnlyWhatMayBe(t *testing.T) {
 			}
 			t.Fatal("never came to the machine that fails")
 		})
+	}
+}
+
+// TestTheGatewayNamesACheckout: by a name of its own, whatever the caller says, which is the same for each machine that it is passed on
+// to, and another one for the next; and nothing else has one.
+func TestTheGatewayNamesACheckout(t *testing.T) {
+	s := start(t, stack.Config{Machines: 2, Shards: 1})
+	seen := make(chan []string, 10)
+	taken := func(w http.ResponseWriter, r *http.Request) {
+		seen <- r.Header.Values("X-Checkout-Id")
+		panic(http.ErrAbortHandler)
+	}
+	for machine := range 2 {
+		impostorOf(t, s, "order", machine, taken)
+	}
+	names := map[string]int{}
+	const checkouts = 3
+	for range checkouts {
+		send(t, s, "POST /orders/checkout/o HTTP/1.1\r\nHost: x\r\nX-Checkout-Id: 00000000000000000000000000000000\r\n\r\n")
+		for range 2 {
+			got := <-seen
+			if len(got) != 1 || !regexp.MustCompile("^[0-9a-f]{32}$").MatchString(got[0]) || strings.Trim(got[0], "0") == "" {
+				t.Fatalf("a checkout is called %q", got)
+			}
+			names[got[0]]++
+		}
+		time.Sleep(2100 * time.Millisecond) // both machines are taken for dead, and asked again after a second
+	}
+	if len(names) != checkouts {
+		t.Errorf("%d checkouts, each on two machines, were called %v", checkouts, names)
+	}
+	for _, request := range []string{"POST /orders/create/u", "DELETE /orders/remove/o", "GET /orders/find/o"} {
+		time.Sleep(2100 * time.Millisecond)
+		send(t, s, request+" HTTP/1.1\r\nHost: x\r\nX-Checkout-Id: 00000000000000000000000000000000\r\n\r\n")
+		if got := <-seen; len(got) != 0 {
+			t.Errorf("%s is called %q", request, got)
+		}
+		for len(seen) > 0 {
+			<-seen
+		}
 	}
 }
 

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"checkout/common/api"
+	"checkout/common/shard"
+	"checkout/common/web"
+)
+
+// name is a request's name as the gateway gives it.
+const name = "0123456789abcdeffedcba9876543210"
+
+func TestAttemptsHaveTheirRequestsName(t *testing.T) {
+	for _, c := range []struct {
+		what, request string
+		named         bool
+	}{
+		{"the gateway's", name, true},
+		{"in capitals", strings.ToUpper(name), true},
+		{"no more than it takes", name[:16], true},
+		{"none", "", false},
+		{"too short", name[:15], false},
+		{"no number", "0123456789abcdex" + name[16:], false},
+		{"with dashes", "01234567-89ab-4def-8edc-ba9876543210", false},
+		{"something else", strings.Repeat("ä", 16), false},
+	} {
+		a, b := mintAttempt(c.request), mintAttempt(c.request)
+		if a == b {
+			t.Errorf("%s: %s twice", c.what, a)
+		}
+		for _, attempt := range []string{a, b} {
+			id, err := uuid.Parse(attempt)
+			if err != nil || id.Version() != 4 || id.Variant() != uuid.RFC4122 || id.String() != attempt {
+				t.Errorf("%s: %s is no random UUID: %v", c.what, attempt, err)
+			}
+		}
+		if got := strings.HasPrefix(a, "01234567-89ab-4def-"); got != c.named || ofOneRequest(a, b) != c.named {
+			t.Errorf("%s: %s and %s are of one request: %v, want %v", c.what, a, b, ofOneRequest(a, b), c.named)
+		}
+	}
+	if ofOneRequest("", "") || ofOneRequest(mintAttempt(name), "") || ofOneRequest("short", "short") {
+		t.Error("what has no name is of one request")
+	}
+}
+
+// TestARequestThatIsPassedOnIsBegunOnce: one machine refuses a checkout; then there is credit; then another machine has the same
+// request. The client was told that nothing is taken any more.
+func TestARequestThatIsPassedOnIsBegunOnce(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	for _, c := range []struct {
+		what, first, then string
+		left              bool // the caller of the second
+		want              error
+	}{
+		{"the same request", name, name, false, api.InsufficientCredit},
+		{"the client's next", name, strings.Repeat("1", 32), false, nil},
+		{"two without a name", "", "", false, nil},
+		{"two with a name that is none", "none", "none", false, nil},
+		{"another's, in whose name it was answered, and its caller has left", name, strings.Repeat("1", 32), true, api.Unavailable},
+		{"one without a name, and its caller has left", "", "", true, api.Unavailable},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			s := openShop(t)
+			item, user := shard.Mint(0), shard.Mint(0)
+			s.set("{s0}i:"+item, 5)
+			s.set("{p0}u:"+user, 1)
+			id := s.order(user, map[string]int64{item: 1})
+			if err := s.co.checkout(ctx, id, c.first); !errors.Is(err, api.InsufficientCredit) {
+				t.Fatalf("the first: %v", err)
+			}
+			s.set("{p0}u:"+user, 10)
+			ctx, state, money := ctx, stateOpen, int64(10)
+			if c.left {
+				var leave func()
+				ctx, leave = s.caller()
+				leave()
+			}
+			if c.want == nil {
+				state, money = statePaid, 8
+			}
+			second := newCoordinator(s.store, s.stock, s.payment)
+			for range 2 { // and once more
+				if err := second.checkout(ctx, id, c.then); !errors.Is(err, c.want) || s.state(id) != state || s.get("{p0}u:"+user) != money {
+					t.Errorf("got %v, %s, credit %d; want %v, %s, %d", err, s.state(id), s.get("{p0}u:"+user), c.want, state, money)
+				}
+			}
+			if err := second.checkout(context.Background(), id, strings.Repeat("2", 32)); err != nil {
+				t.Errorf("the client's last: %v", err)
+			}
+		})
+	}
+}
+
+// caller is the context of the requests of somebody who waits until leave is called.
+func (s *shop) caller() (ctx context.Context, leave func()) {
+	s.t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer listener.Close()
+	theirs, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	ours, err := listener.Accept()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { theirs.Close(); ours.Close() })
+	return web.WithCaller(context.Background(), ours), func() { theirs.Close() }
+}
+
+// TestNothingIsBegunForWhoHasLeft: what was shed elsewhere has left no attempt to be found, and who had joined is not forgotten.
+func TestNothingIsBegunForWhoHasLeft(t *testing.T) {
+	s := openShop(t)
+	item, user := shard.Mint(0), shard.Mint(0)
+	s.set("{s0}i:"+item, 5)
+	s.set("{p0}u:"+user, 10)
+	id := s.order(user, map[string]int64{item: 1})
+	s.co.queue = queue{make(chan struct{}, 1), queueWithin}
+	s.co.queue.places <- struct{}{} // all are taken: checkouts wait
+	first, leave := s.caller()
+	second, stay := s.caller()
+	defer stay()
+	answers := [2]chan error{make(chan error, 1), make(chan error, 1)}
+	go func() { answers[0] <- s.co.checkout(first, id, name) }()
+	leave()
+	s.co.queue.leave()
+	if err := <-answers[0]; !errors.Is(err, api.Unavailable) || s.state(id) != stateOpen || s.get("{p0}u:"+user) != 10 {
+		t.Fatalf("who has left: %v, %s", err, s.state(id))
+	}
+
+	s.co.queue.places <- struct{}{}
+	first, leave = s.caller()
+	go func() { answers[0] <- s.co.checkout(first, id, name) }()
+	time.Sleep(20 * time.Millisecond)
+	go func() { answers[1] <- s.co.checkout(second, id, strings.Repeat("1", 32)) }()
+	time.Sleep(20 * time.Millisecond) // by now it has joined
+	leave()
+	s.co.queue.leave()
+	if err := <-answers[0]; err != nil && !errors.Is(err, api.Unavailable) {
+		t.Errorf("who has left: %v", err)
+	}
+	if err := <-answers[1]; err != nil || s.state(id) != statePaid || s.get("{p0}u:"+user) != 8 {
+		t.Errorf("who has joined: %v, %s", err, s.state(id))
+	}
+}
