@@ -212,7 +212,7 @@ func TestWhatStockRefused(t *testing.T) {
 			s.stock.released.Store(0)
 			s.payment.released.Store(0)
 			id := s.order(user, c.items)
-			if err := s.co.checkout(ctx, id); !errors.Is(err, api.InsufficientStock) || s.state(id) != stateOpen {
+			if err := s.co.checkout(ctx, id, ""); !errors.Is(err, api.InsufficientStock) || s.state(id) != stateOpen {
 				t.Errorf("%v, %s", err, s.state(id))
 			}
 			if stock, payment := s.stock.released.Load(), s.payment.released.Load(); stock != c.released || payment != 1 {

@@ -26,7 +26,7 @@ import (
 const PlacementPath = "/internal/placement"
 
 const (
-	callTimeout  = 5 * time.Second // a call whose shard hangs is answered within 4.5 s
+	callTimeout  = 5 * time.Second // a call whose shard hangs is answered within a second
 	probeTimeout = time.Second
 	probeEvery   = 500 * time.Millisecond
 	maxIdle      = 256

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"syscall"
 	"time"
 
@@ -122,6 +123,9 @@ func (c *conn) more() error {
 	}
 	kept := copy(c.buffer[:cap(c.buffer)], c.unread)
 	n, err := c.Read(c.buffer[kept:cap(c.buffer)])
+	if n == 0 && errors.Is(err, os.ErrDeadlineExceeded) && c.SetReadDeadline(time.Now().Add(lateBy)) == nil {
+		n, err = c.Read(c.buffer[kept:cap(c.buffer)])
+	}
 	c.unread = c.buffer[:kept+n]
 	if n > 0 {
 		return nil

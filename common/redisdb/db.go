@@ -54,8 +54,8 @@ func openShard(service string, index int, addr string, c env.Redis, scripts []*S
 		// Reserve and commit must never be repeated by a library; what is safe to repeat, the coordinator repeats.
 		MaxRetries:               -1,
 		DialTimeout:              dialTimeout,
-		ReadTimeout:              replyTimeout,
-		WriteTimeout:             replyTimeout,
+		ReadTimeout:              probeTimeout,
+		WriteTimeout:             probeTimeout,
 		ContextTimeoutEnabled:    true,
 		DialerRetries:            1,
 		PoolSize:                 16,
@@ -71,6 +71,7 @@ func openShard(service string, index int, addr string, c env.Redis, scripts []*S
 	s.pipe = &pipeline{
 		dial:    func(ctx context.Context) (*conn, error) { return connect(ctx, options) },
 		allow:   s.allow,
+		hangs:   s.hangs,
 		observe: counts.batch,
 	}
 	return s

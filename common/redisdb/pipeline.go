@@ -26,6 +26,7 @@ var (
 type pipeline struct {
 	dial    func(context.Context) (*conn, error)
 	allow   func() error // asked before a batch is sent, so that what had been queued when a shard died fails at once
+	hangs   func(error)  // told when a batch was not answered in time, before its callers are
 	observe func(start time.Time, commands int)
 
 	mu      sync.Mutex
@@ -99,6 +100,9 @@ func (p *pipeline) send() {
 		p.observe(start, len(b.commands))
 		if err != nil {
 			p.hangUp()
+		}
+		if timedOut(err) {
+			p.hangs(err)
 		}
 		for _, c := range b.commands[answered:] {
 			c.err = err

@@ -20,7 +20,8 @@ import (
 // Timeouts of a shard. A write that was sent and not answered in time has an unknown outcome; its caller decides what to repeat.
 const (
 	dialTimeout  = 500 * time.Millisecond
-	replyTimeout = 1500 * time.Millisecond // a caller whose shard hangs waits for three of them: a batch under way, two to connect anew
+	replyTimeout = 700 * time.Millisecond // a batch that is not answered in time makes the shard dead: whose shard hangs is told within a second
+	lateBy       = 20 * time.Millisecond  // what has arrived by now is read all the same: it may be us who hang
 	probeTimeout = time.Second
 	probeMisses  = 2                      // probes not answered in time that make a shard dead: one that is only busy may miss one
 	probeUp      = time.Second            // between probes of a shard that answers
@@ -43,6 +44,23 @@ type Shard struct {
 	logged, unlogged atomic.Int64 // second of the last line on a failure; failures since then
 	suspect          chan struct{}
 	counts           *shardCounts
+}
+
+// hangs makes a shard dead whose answers do not come, so that what waits for it is told at once, and is not sent. It is back as soon
+// as it answers a probe, which is under way then: where it was only busy, a moment later.
+func (s *Shard) hangs(err error) {
+	if !s.down.Swap(true) {
+		slog.Warn("shard is down", "shard", s.tag, "error", err)
+	}
+	s.look()
+}
+
+// look has the shard probed at once.
+func (s *Shard) look() {
+	select {
+	case s.suspect <- struct{}{}:
+	default:
+	}
 }
 
 // allow refuses what is for a dead shard.
@@ -196,10 +214,7 @@ func (s *Shard) failed(ctx context.Context, what string, err error) error {
 	}
 	var answer redis.Error
 	if !errors.As(err, &answer) {
-		select {
-		case s.suspect <- struct{}{}:
-		default:
-		}
+		s.look()
 	}
 	s.logFailure(ctx, what, err)
 	return s.unavailable()
@@ -255,7 +270,7 @@ func (s *Shard) probe(ctx context.Context) {
 	if err == nil && s.down.Load() {
 		err = s.load(ctx, s.scripts...)
 	}
-	if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) {
+	if timedOut(err) {
 		if s.missed++; s.missed < probeMisses && !s.down.Load() {
 			return
 		}
@@ -278,6 +293,10 @@ func (s *Shard) probe(ctx context.Context) {
 	if s.skew.Store(int64(skew)); skew.Abs() > maxSkew {
 		slog.Error("shard's clock is off by more than the protocol's records outlive", "shard", s.tag, "skew", skew)
 	}
+}
+
+func timedOut(err error) bool {
+	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // tag is the hash tag of a shard of a service, as in "{o0}".

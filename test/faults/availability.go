@@ -17,7 +17,7 @@ import (
 
 // availability is the scenario of one part that is away.
 var availability = scenario{
-	name: "availability", about: "one Redis is dead: what needs it is told so, the rest does not notice; one machine is killed, or stopped for a new one: nobody notices",
+	name: "availability", about: "one Redis is dead, or hangs: what needs it is told so within a second, the rest does not notice; one machine is killed, or stopped for a new one: nobody notices",
 	run: runAvailability, sizes: []stack.Size{{Machines: 2, Shards: 2}},
 }
 
@@ -26,6 +26,7 @@ const (
 	preparedCarts    = 100
 	beforeFault      = time.Second
 	whileFault       = 2 * time.Second
+	toldWithin       = time.Second // who asks for what is on a Redis that is away
 )
 
 // asked is one request and how it was answered.
@@ -63,14 +64,16 @@ func runAvailability(ctx context.Context, tr *trial) (err error) {
 	if err := p.fill(); err != nil {
 		return err
 	}
-	lines := row("dead", "others, p99 before", "while", "ratio", "told 503 after, p50 / p99 / longest", "back after", "answers to who needs it") +
-		row("---", "---:", "---:", "---:", "---:", "---:", "---")
+	lines := row("Redis", "how", "others, p99 before", "while", "ratio", "told 503 after, p50 / p99 / longest", "back after", "answers to who needs it") +
+		row("---", "---", "---:", "---:", "---:", "---:", "---:", "---")
 	for _, service := range stack.Services() {
-		line, err := p.withoutShard(ctx, service)
-		if err != nil {
-			return err
+		for _, how := range []string{"SIGKILL", "SIGSTOP"} {
+			line, err := p.withoutShard(ctx, service, how)
+			if err != nil {
+				return err
+			}
+			lines += line
 		}
-		lines += line
 	}
 	tr.note("Two machines and two shards of each service, %d callers.\n\n%s", availableCallers, lines)
 	lines = row("machine", "how", "p99 before", "while", "ratio", "requests", "answers") + row("---", "---", "---:", "---:", "---:", "---:", "---")
@@ -181,21 +184,25 @@ func (p *passers) prepare() error {
 	return nil
 }
 
-// withoutShard kills shard 0 of a service for a while.
-func (p *passers) withoutShard(ctx context.Context, service string) (string, error) {
+// withoutShard kills shard 0 of a service for a while, or stops it where it is, so that it hangs.
+func (p *passers) withoutShard(ctx context.Context, service, how string) (string, error) {
 	name := "redis-" + service + "-0"
 	others := func(a asked) bool { return !a.needs(service, 0) && (a.what != "create" || a.OK()) }
 	before := p.pass(ctx, beforeFault)
 	if err := p.prepare(); err != nil {
 		return "", err
 	}
-	over := p.trial.inject("SIGKILL", name)
-	if err := p.Kill(name); err != nil {
+	end, bring := p.Kill, func(name string) error { return p.Start(ctx, name) }
+	if how == "SIGSTOP" {
+		end, bring = p.Pause, p.Cont
+	}
+	over := p.trial.inject(how, name)
+	if err := end(name); err != nil {
 		return "", err
 	}
 	died := time.Now()
 	during := p.pass(ctx, whileFault)
-	if err := p.Start(ctx, name); err != nil {
+	if err := bring(name); err != nil {
 		return "", err
 	}
 	over()
@@ -210,13 +217,16 @@ func (p *passers) withoutShard(ctx context.Context, service string) (string, err
 		switch {
 		case a.needs(service, 0):
 			answers[fmt.Sprint(a.Status)]++
+			if a.Began.After(died) && a.took() > toldWithin {
+				p.trial.violate("%s, %s: %s, which needs it, took %v: %v", name, how, a.what, a.took(), a.Answer)
+			}
 			if told = append(told, a.took()); a.Status != http.StatusServiceUnavailable && !a.Refused() && a.Began.After(died) || a.Flaw() != "" {
-				p.trial.violate("%s is dead: %s, which needs it: %v %s", name, a.what, a.Answer, a.Flaw())
+				p.trial.violate("%s, %s: %s, which needs it: %v %s", name, how, a.what, a.Answer, a.Flaw())
 			}
 		case a.what == "create" && service == "order" && a.Status == http.StatusServiceUnavailable && a.Began.Sub(died) < time.Second:
-			// on the way to the shard before anybody knew that it was dead
+			// on the way to the shard before anybody knew that it was away
 		case !a.OK():
-			p.trial.violate("%s is dead: %s, which does not need it: %v", name, a.what, a.Answer)
+			p.trial.violate("%s, %s: %s, which does not need it: %v", name, how, a.what, a.Answer)
 		}
 	}
 	a, b := p99(before, others), p99(during, others)
@@ -224,7 +234,7 @@ func (p *passers) withoutShard(ctx context.Context, service string) (string, err
 	if len(told) == 0 {
 		return "", fmt.Errorf("nobody has needed %s", name)
 	}
-	return row(name, ms(a), ms(b), fmt.Sprintf("%.1f", float64(b)/float64(a)),
+	return row(name, how, ms(a), ms(b), fmt.Sprintf("%.1f", float64(b)/float64(a)),
 		fmt.Sprintf("%s / %s / %s", ms(told[len(told)/2]), ms(told[len(told)*99/100]), ms(told[len(told)-1])), ms(back.Sub(began)), listed(answers)), nil
 }
 

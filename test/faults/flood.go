@@ -117,6 +117,9 @@ func runFlood(ctx context.Context, tr *trial) (err error) {
 		if ctx.Err() != nil {
 			break
 		}
+		if !strings.Contains(n.name, tr.options.only) {
+			continue
+		}
 		before := ordinary.closed(ctx, floodCallers, floodLasts/2, checkout)
 		held, over, err := n.come(ctx, addr)
 		if err != nil {

@@ -25,7 +25,7 @@ type options struct {
 	rate      float64 // steps a second of all customers together; 0: as fast as they are answered
 	race      bool
 	report    string
-	only      string // mutations
+	only      string // mutations, floods
 }
 
 func parseOptions(args []string, usage io.Writer) (options, error) {
@@ -40,7 +40,7 @@ func parseOptions(args []string, usage io.Writer) (options, error) {
 	flags.Float64Var(&o.rate, "rate", 0, "requests a second of all customers together, so that others may use the machine; 0: as fast as they are answered")
 	flags.BoolVar(&o.race, "race", false, "build the services with the race detector: what it finds is a violation")
 	flags.StringVar(&o.report, "o", "", "`file` for the report, in Markdown")
-	flags.StringVar(&o.only, "only", "", "of the mutations and their runs, those whose name holds this `text`")
+	flags.StringVar(&o.only, "only", "", "of the mutations, and of the floods, those whose name or run holds this `text`")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
