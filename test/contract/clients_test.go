@@ -3,12 +3,14 @@ package contract
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"io"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"checkout/test/npm"
 	"checkout/test/stack"
@@ -16,10 +18,45 @@ import (
 
 const (
 	oapiCodegen       = "github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2"
+	oapiRuntime       = "github.com/oapi-codegen/runtime@v1.8.0" // which the client calls
 	openAPITypescript = "openapi-typescript@7.13.0"
+	openAPIFetch      = "openapi-fetch@0.17.0"
+	typescript        = "typescript@5.9.3"
+	nodeTypes         = "@types/node@20.19.43"
 )
 
-// A typed client for Go can be generated, and it has a method for each route.
+// bought is what a client says that has bought two pieces at 5 of a credit of 100, and then wanted more of the same order.
+const bought = "true PAID 10 90 /problems/order-not-open"
+
+// gateway starts a system and returns its address.
+func gateway(t *testing.T) string {
+	t.Helper()
+	s, err := stack.Start(context.Background(), stack.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := s.WaitReady(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return s.Gateway()
+}
+
+// shop copies a file of testdata/client into a folder.
+func shop(t *testing.T, name, folder string) {
+	t.Helper()
+	text, err := os.ReadFile("testdata/client/" + name)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(folder, name), text, 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A typed client for Go can be generated, it has a method for each route, and it buys something of the running system.
 func TestGoClient(t *testing.T) {
 	t.Parallel()
 	d, err := Load()
@@ -37,9 +74,23 @@ func TestGoClient(t *testing.T) {
 			t.Errorf("the client has no %q", part)
 		}
 	}
+	module := t.TempDir()
+	shop(t, "main.go", module)
+	if err := os.Mkdir(filepath.Join(module, "client"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(module, "client/client.go"), []byte(code), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	npm.Run(t, module, "go", "mod", "init", "example")
+	npm.Run(t, module, "go", "get", oapiRuntime)
+	npm.Run(t, module, "go", "vet", "./...")
+	if said := npm.Run(t, module, "go", "run", ".", gateway(t)); strings.TrimSpace(said) != bought {
+		t.Errorf("the client says %q, want %q", said, bought)
+	}
 }
 
-// Types for TypeScript can be generated, and they know every path.
+// Types for TypeScript can be generated, they know every path, and a program that keeps to them buys something of the running system.
 func TestTypeScriptTypes(t *testing.T) {
 	t.Parallel()
 	d, err := Load()
@@ -47,8 +98,10 @@ func TestTypeScriptTypes(t *testing.T) {
 		t.Fatal(err)
 	}
 	root, _ := stack.Root()
-	to := filepath.Join(t.TempDir(), "api.d.ts")
-	npm.Run(t, t.TempDir(), "npx", "--yes", openAPITypescript, filepath.Join(root, "order/site/openapi.json"), "-o", to)
+	project := t.TempDir()
+	to := filepath.Join(project, "api.d.ts")
+	npm.Run(t, project, "npm", "install", "--silent", "--no-audit", "--no-fund", "--prefer-offline", openAPITypescript, openAPIFetch, typescript, nodeTypes)
+	npm.Run(t, project, "npx", "openapi-typescript", filepath.Join(root, "order/site/openapi.json"), "-o", to)
 	code, err := os.ReadFile(to)
 	if err != nil {
 		t.Fatal(err)
@@ -57,6 +110,12 @@ func TestTypeScriptTypes(t *testing.T) {
 		if !bytes.Contains(code, []byte(`"`+p.template+`": {`)) {
 			t.Errorf("the types do not know %s", p.template)
 		}
+	}
+	shop(t, "shop.ts", project)
+	npm.Run(t, project, "npm", "pkg", "set", "type=module")
+	npm.Run(t, project, "npx", "tsc", "--strict", "--target", "es2022", "--module", "esnext", "--moduleResolution", "bundler", "--types", "node", "shop.ts")
+	if said := npm.Run(t, project, "node", "shop.js", gateway(t)); strings.TrimSpace(said) != bought {
+		t.Errorf("the program says %q, want %q", said, bought)
 	}
 }
 
