@@ -16,7 +16,7 @@ import (
 
 // options are what the caller chose.
 type options struct {
-	args      []string
+	command   string // how to run the same again
 	scenarios []scenario
 	sizes     []stack.Size
 	duration  time.Duration // of all trials of scenarios that can go on for ever, together
@@ -29,7 +29,7 @@ type options struct {
 }
 
 func parseOptions(args []string, usage io.Writer) (options, error) {
-	o := options{args: args}
+	var o options
 	flags := flag.NewFlagSet("faults", flag.ContinueOnError)
 	flags.SetOutput(usage)
 	names := flags.String("scenario", "all", "which `scenarios`, comma-separated:\n"+describeScenarios())
@@ -53,6 +53,7 @@ func parseOptions(args []string, usage io.Writer) (options, error) {
 	for o.seed == 0 {
 		o.seed = rand.Uint64()
 	}
+	o.command = o.commandOf(flags)
 	return o, nil
 }
 
@@ -124,11 +125,19 @@ func (o options) trials(live *live) []*trial {
 	return all
 }
 
-// command is how to run the same again.
-func (o options) command() string {
-	args := slices.Clone(o.args)
-	if !slices.ContainsFunc(args, func(arg string) bool { return strings.HasPrefix(strings.TrimLeft(arg, "-"), "seed") }) {
-		args = append(args, "-seed", strconv.FormatUint(o.seed, 10))
-	}
-	return strings.Join(append([]string{"go run ./test/faults"}, args...), " ")
+// commandOf is how to run the same again: what was chosen, with the seed that was drawn. Where the report goes is no part of it: it
+// may be kept elsewhere.
+func (o options) commandOf(flags *flag.FlagSet) string {
+	command := "go run ./test/faults"
+	flags.Visit(func(f *flag.Flag) {
+		if value := f.Value.String(); f.Name == "race" {
+			command += " -race=" + value
+		} else if f.Name != "seed" && f.Name != "o" {
+			if strings.ContainsAny(value, " *'\"$") {
+				value = "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
+			}
+			command += fmt.Sprintf(" -%s %s", f.Name, value)
+		}
+	})
+	return fmt.Sprintf("%s -seed %d", command, o.seed)
 }

@@ -23,7 +23,7 @@ type report struct {
 }
 
 func newReport(ctx context.Context, o options) *report {
-	return &report{command: o.command(), seed: o.seed, date: time.Now(), machine: describe(ctx)}
+	return &report{command: o.command, seed: o.seed, date: time.Now(), machine: describe(ctx)}
 }
 
 func (r *report) add(tr *trial) {
