@@ -1,23 +1,20 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
 	"runtime"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
+
+	"checkout/test/host"
 )
 
 // describe says what machine this is and what runs on it, one line each.
 func describe(ctx context.Context, sys *system) []string {
-	lines := []string{fmt.Sprintf("%s, %d processors for everything, the generator included", cpuModel(), runtime.NumCPU())}
-	if kernel, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
-		lines = append(lines, "Linux "+strings.TrimSpace(string(kernel)))
-	}
+	lines := []string{host.Processors("the generator"), host.Kernel()}
 	if sys.stack == nil {
 		return append(lines, "a system that was running at "+sys.gateway)
 	}
@@ -41,10 +38,7 @@ func describe(ctx context.Context, sys *system) []string {
 		}
 		break
 	}
-	if out, err := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty").Output(); err == nil {
-		lines = append(lines, "commit "+strings.TrimSpace(string(out)))
-	}
-	return lines
+	return append(lines, host.Commit(ctx))
 }
 
 // after is what follows the mark on its line.
@@ -52,17 +46,4 @@ func after(text, mark string) string {
 	_, rest, _ := strings.Cut(text, mark)
 	line, _, _ := strings.Cut(rest, "\n")
 	return strings.TrimSpace(line)
-}
-
-func cpuModel() string {
-	info, err := os.ReadFile("/proc/cpuinfo")
-	if err != nil {
-		return runtime.GOARCH
-	}
-	for line := range bytes.Lines(info) {
-		if name, value, ok := strings.Cut(string(line), ":"); ok && strings.TrimSpace(name) == "model name" {
-			return strings.TrimSpace(value)
-		}
-	}
-	return runtime.GOARCH
 }

@@ -78,3 +78,15 @@ func aboutOf(step string) func(*basket) string {
 	}
 	return byOrder
 }
+
+// aboutAt is likewise for a point of any service.
+func aboutAt(service, point string) func(*basket) string {
+	switch _, step, _ := strings.Cut(point, " "); service {
+	case "payment":
+		return byUser
+	case "stock":
+		return byItem
+	default:
+		return aboutOf(step)
+	}
+}

@@ -36,16 +36,10 @@ var (
 
 	// replyLost: the reply of a reserve that has left too little for another is lost.
 	replyLost = &drill{"a reserve whose reply is lost", func(ctx context.Context, s *stage) error {
-		b, err := s.baskets.lay(ctx, sells)
-		if err != nil {
-			return err
+		c, err := s.catch(ctx, sells, loseAt, "payment: participant reserve done")
+		if err == nil {
+			<-c.answered
 		}
-		lost, err := s.arm(ctx, loseAt, "payment", "participant reserve done", b.User)
-		if err != nil {
-			return err
-		}
-		<-s.ask(ctx, b)
-		_, err = s.meet(ctx, lost)
 		return err
 	}}
 
@@ -65,17 +59,12 @@ var (
 
 	// slowRelease: the release of the credit takes a while.
 	slowRelease = &drill{"a checkout that stock refuses, and whose credit is released late", func(ctx context.Context, s *stage) error {
-		b, err := s.baskets.lay(ctx, noStock)
+		c, err := s.catch(ctx, noStock, pauseAt, "payment: participant release received")
 		if err != nil {
 			return err
 		}
-		slow, err := s.arm(ctx, pauseAt, "payment", "participant release received", b.User)
-		if err != nil {
-			return err
-		}
-		<-s.ask(ctx, b)
-		_, err = s.meet(ctx, slow)
-		return errors.Join(err, s.goOn(ctx, slow))
+		<-c.answered
+		return s.goOn(ctx, c.points[0])
 	}}
 
 	// betweenReleases: somebody looks between the releases of stock and of credit.
@@ -97,40 +86,28 @@ var (
 
 // whole goes the whole way of a basket, undisturbed.
 func (s *stage) whole(ctx context.Context, k kind) error {
-	b, err := s.baskets.lay(ctx, k)
-	if err != nil {
-		return err
+	b, err := s.lay(ctx, k)
+	if err == nil {
+		<-s.ask(ctx, b)
 	}
-	if k == cancels && !b.pay(s.Client) {
-		return fmt.Errorf("order %s was not paid: %s", b.Order, b.Tale())
-	}
-	<-s.ask(ctx, b)
-	return nil
+	return err
 }
 
 func (s *stage) lateReserve(ctx context.Context, wait func(*basket) error) error {
-	b, err := s.baskets.lay(ctx, sells)
+	c, err := s.catch(ctx, sells, pauseAt, "payment: participant reserve received")
 	if err != nil {
 		return err
 	}
-	late, err := s.arm(ctx, pauseAt, "payment", "participant reserve received", b.User)
-	if err != nil {
+	if err := s.revive(ctx, "order-1", "order-2"); err != nil {
 		return err
 	}
-	s.ask(ctx, b)
-	if _, err := s.meet(ctx, late); err != nil {
+	if err := s.until(ctx, c.basket, "OPEN"); err != nil {
 		return err
 	}
-	if err := errors.Join(s.kill("order-1", "order-2"), s.start(ctx, "order-1", "order-2")); err != nil {
+	if err := wait(c.basket); err != nil {
 		return err
 	}
-	if err := s.until(ctx, b, "OPEN"); err != nil {
-		return err
-	}
-	if err := wait(b); err != nil {
-		return err
-	}
-	return s.goOn(ctx, late)
+	return s.goOn(ctx, c.points[0])
 }
 
 // recordGone waits until payment has no record of the order's attempt any more; suffix is that of the record's name.
@@ -149,35 +126,22 @@ func (s *stage) recordGone(ctx context.Context, b *basket, suffix string) error 
 }
 
 func playRefusedTwice(ctx context.Context, s *stage) error {
-	b, err := s.baskets.lay(ctx, noCredit)
+	c, err := s.catch(ctx, noCredit, pauseAt, "payment: participant reserve received")
 	if err != nil {
 		return err
 	}
-	late, err := s.arm(ctx, pauseAt, "payment", "participant reserve received", b.User)
-	if err != nil {
-		return err
-	}
-	if a := <-s.ask(ctx, b); a.Status != http.StatusPaymentRequired {
+	if a := <-c.answered; a.Status != http.StatusPaymentRequired {
 		return fmt.Errorf("not refused: %v", a)
 	}
-	if a := s.Call("POST", "/payment/add_funds/"+b.User+"/100"); !a.OK() {
+	if a := s.Call("POST", "/payment/add_funds/"+c.User+"/100"); !a.OK() {
 		return fmt.Errorf("adding funds: %v", a)
 	}
-	s.baskets.put.Credit[b.User] += 100
-	return s.goOn(ctx, late)
+	s.baskets.put.Credit[c.User] += 100
+	return s.goOn(ctx, c.points[0])
 }
 
 func playOrphaned(ctx context.Context, s *stage) error {
-	b, err := s.baskets.lay(ctx, sells)
-	if err != nil {
-		return err
-	}
-	dying, err := s.arm(ctx, pauseAt, "order", "coordinator reserve stock", b.items[0])
-	if err != nil {
-		return err
-	}
-	s.ask(ctx, b)
-	if _, err := s.meet(ctx, dying); err != nil {
+	if _, err := s.catch(ctx, sells, pauseAt, "order: coordinator reserve stock"); err != nil {
 		return err
 	}
 	if err := s.kill("order-1", "order-2"); err != nil {
@@ -188,94 +152,57 @@ func playOrphaned(ctx context.Context, s *stage) error {
 }
 
 func playOvertaken(ctx context.Context, s *stage) error {
-	b, err := s.baskets.lay(ctx, sells)
+	c, err := s.catch(ctx, sells, pauseAt, "order: coordinator reserve stock", "order: recovery release payment")
 	if err != nil {
 		return err
 	}
-	sleeps, err := s.arm(ctx, pauseAt, "order", "coordinator reserve stock", b.items[0])
-	if err != nil {
+	if err := s.goOn(ctx, c.points[0]); err != nil {
 		return err
 	}
-	releases, err := s.arm(ctx, pauseAt, "order", "recovery release payment", b.User)
-	if err != nil {
-		return err
-	}
-	answered := s.ask(ctx, b)
-	for _, name := range []string{sleeps, releases} {
-		if _, err := s.meet(ctx, name); err != nil {
-			return err
-		}
-	}
-	if err := s.goOn(ctx, sleeps); err != nil {
-		return err
-	}
-	<-answered
-	return s.goOn(ctx, releases)
+	<-c.answered
+	return s.goOn(ctx, c.points[1])
 }
 
 func playOvertaking(ctx context.Context, s *stage) error {
-	b, err := s.baskets.lay(ctx, sells)
+	c, err := s.catch(ctx, sells, pauseAt, "order: coordinator reserve stock", "order: recovery claim")
 	if err != nil {
 		return err
 	}
-	sleeps, err := s.arm(ctx, pauseAt, "order", "coordinator reserve stock", b.items[0])
-	if err != nil {
+	if err := s.goOn(ctx, c.points[0]); err != nil {
 		return err
 	}
-	claims, err := s.arm(ctx, pauseAt, "order", "recovery claim", b.Order)
-	if err != nil {
-		return err
-	}
-	answered := s.ask(ctx, b)
-	for _, name := range []string{sleeps, claims} {
-		if _, err := s.meet(ctx, name); err != nil {
-			return err
-		}
-	}
-	if err := s.goOn(ctx, sleeps); err != nil {
-		return err
-	}
-	if a := <-answered; !a.OK() {
+	if a := <-c.answered; !a.OK() {
 		return fmt.Errorf("it did not commit: %v", a)
 	}
-	return s.goOn(ctx, claims)
+	return s.goOn(ctx, c.points[1])
 }
 
 func playSuperseded(ctx context.Context, s *stage) error {
-	b, err := s.baskets.lay(ctx, sells)
+	c, err := s.catch(ctx, sells, pauseAt, "order: coordinator reserve stock")
 	if err != nil {
 		return err
 	}
-	sleeps, err := s.arm(ctx, pauseAt, "order", "coordinator reserve stock", b.items[0])
+	if err := s.until(ctx, c.basket, "OPEN"); err != nil {
+		return err
+	}
+	begins, err := s.armAt(ctx, 2, pauseAt, "order", "coordinator begin", c.Order) // the first learns of the attempt before
 	if err != nil {
 		return err
 	}
-	answered := s.ask(ctx, b)
-	first, err := s.meet(ctx, sleeps)
-	if err != nil {
-		return err
-	}
-	if err := s.until(ctx, b, "OPEN"); err != nil {
-		return err
-	}
-	begins, err := s.armAt(ctx, 2, pauseAt, "order", "coordinator begin", b.Order) // the first learns of the attempt before
-	if err != nil {
-		return err
-	}
-	second := map[string]int{"order-1": 1, "order-2": 0}[first]                                // the other one
-	s.asking.Go(func() { s.Call("POST", s.PublicURLs("order")[second]+"/checkout/"+b.Order) }) // it dies before it answers
-	if err := s.until(ctx, b, "RUNNING"); err != nil {
+	second := map[string]int{"order-1": 1, "order-2": 0}[c.first]                              // the other one
+	s.asking.Go(func() { s.Call("POST", s.PublicURLs("order")[second]+"/checkout/"+c.Order) }) // it dies before it answers
+	if err := s.until(ctx, c.basket, "RUNNING"); err != nil {
 		return err
 	}
 	at, err := s.meet(ctx, begins)
 	if err != nil {
 		return err
 	}
-	if err := s.goOn(ctx, sleeps); err != nil {
+	if err := s.goOn(ctx, c.points[0]); err != nil {
 		return err
 	}
-	<-answered
-	return errors.Join(s.kill(at), s.start(ctx, at))
+	<-c.answered
+	return s.revive(ctx, at)
 }
 
 func playBetweenReleases(ctx context.Context, s *stage) error {
@@ -309,20 +236,12 @@ func playBetweenReleases(ctx context.Context, s *stage) error {
 }
 
 func playStoreDies(ctx context.Context, s *stage) error {
-	b, err := s.baskets.lay(ctx, sells)
+	c, err := s.catch(ctx, sells, pauseAt, "order: coordinator reserve payment")
 	if err != nil {
-		return err
-	}
-	sleeps, err := s.arm(ctx, pauseAt, "order", "coordinator reserve payment", b.User)
-	if err != nil {
-		return err
-	}
-	s.ask(ctx, b)
-	if _, err := s.meet(ctx, sleeps); err != nil {
 		return err
 	}
 	if err := errors.Join(s.Kill("redis-order-0"), s.Start(ctx, "redis-order-0"), s.ready(ctx)); err != nil {
 		return err
 	}
-	return s.goOn(ctx, sleeps)
+	return s.goOn(ctx, c.points[0])
 }

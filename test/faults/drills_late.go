@@ -47,29 +47,18 @@ func playLateBegin(ctx context.Context, s *stage) error {
 }
 
 func playLateRefund(ctx context.Context, s *stage) error {
-	b, err := s.baskets.lay(ctx, cancels)
+	c, err := s.catch(ctx, cancels, pauseAt, "payment: participant refund received")
 	if err != nil {
 		return err
 	}
-	if !b.pay(s.Client) {
-		return fmt.Errorf("order %s was not paid: %s", b.Order, b.Tale())
-	}
-	late, err := s.arm(ctx, pauseAt, "payment", "participant refund received", b.User)
-	if err != nil {
+	if err := s.until(ctx, c.basket, "CANCELLED"); err != nil {
 		return err
 	}
-	answered := s.ask(ctx, b)
-	if _, err := s.meet(ctx, late); err != nil {
+	<-c.answered
+	if err := s.recordGone(ctx, c.basket, ":refund"); err != nil {
 		return err
 	}
-	if err := s.until(ctx, b, "CANCELLED"); err != nil {
-		return err
-	}
-	<-answered
-	if err := s.recordGone(ctx, b, ":refund"); err != nil {
-		return err
-	}
-	return s.goOn(ctx, late)
+	return s.goOn(ctx, c.points[0])
 }
 
 func playLateCancelled(ctx context.Context, s *stage) error {
@@ -113,7 +102,7 @@ func playLateCancelled(ctx context.Context, s *stage) error {
 		return err
 	}
 	sleep(ctx, 200*time.Millisecond) // for its message to arrive
-	if err := errors.Join(s.kill(second), s.start(ctx, second)); err != nil {
+	if err := s.revive(ctx, second); err != nil {
 		return err
 	}
 	if err := s.until(ctx, b, "CANCELLED"); err != nil {

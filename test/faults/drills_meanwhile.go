@@ -2,28 +2,19 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 )
 
 var (
 	// changedMeanwhile: somebody removes an order, or adds to its cart, while it is checked out.
 	changedMeanwhile = &drill{"an order that is changed and removed while it is checked out", func(ctx context.Context, s *stage) error {
-		b, err := s.baskets.lay(ctx, sells)
+		c, err := s.catch(ctx, sells, pauseAt, "order: coordinator reserve stock")
 		if err != nil {
 			return err
 		}
-		sleeps, err := s.arm(ctx, pauseAt, "order", "coordinator reserve stock", b.items[0])
-		if err != nil {
-			return err
-		}
-		s.ask(ctx, b)
-		if _, err := s.meet(ctx, sleeps); err != nil {
-			return err
-		}
-		s.Call("DELETE", "/orders/remove/"+b.Order)
-		s.Call("POST", "/orders/addItem/"+b.Order+"/"+b.items[0]+"/1")
-		return s.goOn(ctx, sleeps)
+		s.Call("DELETE", "/orders/remove/"+c.Order)
+		s.Call("POST", "/orders/addItem/"+c.Order+"/"+c.items[0]+"/1")
+		return s.goOn(ctx, c.points[0])
 	}}
 
 	// resetMeanwhile: somebody resets the orders while one of them is checked out.
@@ -65,20 +56,8 @@ func (s *stage) layDecimal() (*basket, error) {
 
 // dieAt kills all order machines when a basket's order is at a step of its own shard, and starts them again.
 func (s *stage) dieAt(ctx context.Context, k kind, point string) error {
-	b, err := s.baskets.lay(ctx, k)
-	if err != nil {
+	if _, err := s.catch(ctx, k, pauseAt, "order: "+point); err != nil {
 		return err
 	}
-	if k == cancels && !b.pay(s.Client) {
-		return fmt.Errorf("order %s was not paid: %s", b.Order, b.Tale())
-	}
-	dies, err := s.arm(ctx, pauseAt, "order", point, b.Order)
-	if err != nil {
-		return err
-	}
-	s.ask(ctx, b)
-	if _, err := s.meet(ctx, dies); err != nil {
-		return err
-	}
-	return errors.Join(s.kill("order-1", "order-2"), s.start(ctx, "order-1", "order-2"))
+	return s.revive(ctx, "order-1", "order-2")
 }

@@ -138,6 +138,52 @@ func (s *stage) look(ctx context.Context, b *basket) (check.Order, map[string][]
 	return o, holds, nil
 }
 
+// lay lays out a basket; one that is to be cancelled is paid.
+func (s *stage) lay(ctx context.Context, k kind) (*basket, error) {
+	b, err := s.baskets.lay(ctx, k)
+	if err == nil && k == cancels && !b.pay(s.Client) {
+		err = fmt.Errorf("order %s was not paid: %s", b.Order, b.Tale())
+	}
+	return b, err
+}
+
+// caught is a basket whose way was begun, and has come to the points at which it was to be caught.
+type caught struct {
+	*basket
+	points   []string // by the names that arm has given them
+	first    string   // the machine at the first of them
+	answered chan check.Answer
+}
+
+// catch lays out a basket, arms points for it, begins its way, and waits until it has come to all of them. A point is named with its
+// service, as in "payment: participant reserve received".
+func (s *stage) catch(ctx context.Context, k kind, action string, points ...string) (*caught, error) {
+	b, err := s.lay(ctx, k)
+	if err != nil {
+		return nil, err
+	}
+	c := &caught{basket: b}
+	for _, point := range points {
+		service, point, _ := strings.Cut(point, ": ")
+		name, err := s.arm(ctx, action, service, point, aboutAt(service, point)(b))
+		if err != nil {
+			return nil, err
+		}
+		c.points = append(c.points, name)
+	}
+	c.answered = s.ask(ctx, b)
+	for i, name := range c.points {
+		machine, err := s.meet(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		if i == 0 {
+			c.first = machine
+		}
+	}
+	return c, nil
+}
+
 // arm arms a point on all machines of its service and returns a name for it.
 func (s *stage) arm(ctx context.Context, action, service, point, about string) (string, error) {
 	return s.armAt(ctx, 1, action, service, point, about)
@@ -177,6 +223,11 @@ func (s *stage) until(ctx context.Context, b *basket, states ...string) error {
 		}
 		return err
 	})
+}
+
+// revive kills machines and starts them again.
+func (s *stage) revive(ctx context.Context, machines ...string) error {
+	return errors.Join(s.kill(machines...), s.start(ctx, machines...))
 }
 
 // kill kills machines, and start starts them again.
