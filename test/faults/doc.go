@@ -12,7 +12,7 @@
 //	machine.go             what ran where
 //	availability.go        one Redis or machine away, the others not disturbed
 //	overload.go            more than can be borne, in an open loop: openloop.go, pin.go, meter.go
-//	flood.go               connections by thousands that want nothing
+//	flood.go, nuisance.go  connections by thousands that want nothing
 //	mix.go                 customers who do all that customers do, and every kind of fault, round after round
 //	plan.go                which fault comes when, to what: from the seed alone
 //	inject_*.go            the kinds of faults: to processes, machines, Redises, clocks, and edges

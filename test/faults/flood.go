@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -24,66 +21,9 @@ var flood = scenario{
 const (
 	floodLasts   = 2 * time.Second
 	floodCallers = 8
-	floodDials   = 64 // at the same time
+	floodHarm    = 4 // times as long as without: what would be harm
+	floodTries   = 3
 )
-
-// nuisance is one kind of clients who do no good.
-type nuisance struct {
-	name   string
-	number int
-	// plague is what one of them does with its connection, until ctx ends or it is thrown out.
-	plague func(ctx context.Context, conn net.Conn) error
-}
-
-func nuisances() []nuisance {
-	const head = "POST /orders/create/x HTTP/1.1\r\nHost: x\r\n"
-	return []nuisance{
-		{"idle", 10_000, func(ctx context.Context, _ net.Conn) error { <-ctx.Done(); return nil }},
-		{"idle after a request", 1000, func(ctx context.Context, conn net.Conn) error {
-			if _, err := io.WriteString(conn, "GET /orders/ HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
-				return err
-			}
-			<-ctx.Done()
-			return nil
-		}},
-		{"half closed", 1000, func(ctx context.Context, conn net.Conn) error {
-			if _, err := io.WriteString(conn, head); err != nil {
-				return err
-			}
-			err := conn.(*net.TCPConn).CloseWrite()
-			<-ctx.Done()
-			return err
-		}},
-		{"slow headers", 3000, drip(head, "X-Slow: x\r\n")},
-		{"slow bodies", 3000, drip(head+"Content-Length: 60000\r\n\r\n", "x")},
-		{"slow chunks", 1000, drip(head+"Transfer-Encoding: chunked\r\n\r\n", "1\r\nx\r\n")},
-		{"huge headers", 16, pour(head, "X-Huge: "+strings.Repeat("x", 4000)+"\r\n")},
-		{"one endless header", 16, pour(head+"X-Endless: ", strings.Repeat("x", 4000))},
-		{"endless bodies", 16, pour(head+"Transfer-Encoding: chunked\r\n\r\n", "1000\r\n"+strings.Repeat("x", 0x1000)+"\r\n")},
-	}
-}
-
-// drip says something, and then a little more each second.
-func drip(first, more string) func(context.Context, net.Conn) error {
-	return func(ctx context.Context, conn net.Conn) error {
-		_, err := io.WriteString(conn, first)
-		for err == nil && sleep(ctx, time.Second) {
-			_, err = io.WriteString(conn, more)
-		}
-		return err
-	}
-}
-
-// pour says something, and then as much as is taken.
-func pour(first, more string) func(context.Context, net.Conn) error {
-	return func(ctx context.Context, conn net.Conn) error {
-		_, err := io.WriteString(conn, first)
-		for err == nil && ctx.Err() == nil {
-			_, err = io.WriteString(conn, more)
-		}
-		return err
-	}
-}
 
 func runFlood(ctx context.Context, tr *trial) (err error) {
 	s, err := tr.start(ctx, stack.Config{})
@@ -112,7 +52,7 @@ func runFlood(ctx context.Context, tr *trial) (err error) {
 	defer func() { err = errors.Join(err, unite()) }()
 	watched, stop := s.watchMemory()
 	ordinary.closed(ctx, floodCallers, warmUp, checkout)
-	lines := row("beside", "connections", "p50", "p99", "p99 without", "ratio", "answers") + row("---", "---:", "---:", "---:", "---:", "---:", "---")
+	lines := row("beside", "connections", "MiB/s", "p50", "p99", "p99 without", "ratio", "answers") + row("---", "---:", "---:", "---:", "---:", "---:", "---:", "---")
 	for _, n := range nuisances() {
 		if ctx.Err() != nil {
 			break
@@ -120,22 +60,11 @@ func runFlood(ctx context.Context, tr *trial) (err error) {
 		if !strings.Contains(n.name, tr.options.only) {
 			continue
 		}
-		before := ordinary.closed(ctx, floodCallers, floodLasts/2, checkout)
-		held, over, err := n.come(ctx, addr)
+		line, err := tr.floodBy(ctx, n, addr, ordinary, checkout)
 		if err != nil {
 			return err
 		}
-		done := tr.inject("flood", n.name)
-		t := ordinary.closed(ctx, floodCallers, floodLasts, checkout)
-		done()
-		over()
-		for _, h := range t.heard {
-			if h.status != http.StatusOK {
-				tr.violate("beside %d connections, %s, a checkout was answered %d, %v", held, n.name, h.status, h.err)
-			}
-		}
-		alone, beside := before.percentile(200, 99), t.percentile(200, 99)
-		lines += row(n.name, fmt.Sprint(held), ms(t.percentile(200, 50)), ms(beside), ms(alone), fmt.Sprintf("%.1f", float64(beside)/float64(alone)), listed(t.answers()))
+		lines += line
 	}
 	stop()
 	tr.note("%s. %d callers check out beside them.\n\n%s\nMost memory of each part, MiB: %s.", how, floodCallers, lines, listed(watched.most()))
@@ -143,42 +72,33 @@ func runFlood(ctx context.Context, tr *trial) (err error) {
 	return nil
 }
 
-// come opens the connections, and keeps them until over is called; one that is thrown out comes again.
-func (n nuisance) come(ctx context.Context, addr string) (held int, over func(), err error) {
-	ctx, leave := context.WithCancel(ctx)
-	var plaguing sync.WaitGroup
-	var here atomic.Int64
-	number := min(n.number, roomForConnections())
-	dials, failed := make(chan struct{}, floodDials), make(chan error, number)
-	for range number {
-		plaguing.Go(func() {
-			for first := true; ctx.Err() == nil; first = false {
-				dials <- struct{}{}
-				conn, err := net.DialTimeout("tcp", addr, 10*time.Second)
-				<-dials
-				if err != nil {
-					failed <- err
-					return
-				}
-				if first {
-					here.Add(1)
-				}
-				stop := context.AfterFunc(ctx, func() { conn.Close() })
-				_ = n.plague(ctx, conn) // to be thrown out is what is to be expected
-				stop()
-				conn.Close()
-				sleep(ctx, 50*time.Millisecond)
+// floodBy measures how those who buy something are answered without a nuisance, and beside it. Only what is slower each time is
+// the nuisance's doing, and no hiccup of the machine's.
+func (tr *trial) floodBy(ctx context.Context, n nuisance, addr string, ordinary *crowd, checkout func() errand) (line string, err error) {
+	for try := range floodTries {
+		before := ordinary.closed(ctx, floodCallers, floodLasts/2, checkout)
+		held, over, err := n.send(ctx, addr)
+		if err != nil {
+			return "", err
+		}
+		done := tr.inject("flood", n.name)
+		t := ordinary.closed(ctx, floodCallers, floodLasts, checkout)
+		done()
+		said := float64(over()) / floodLasts.Seconds() / (1 << 20)
+		for _, h := range t.heard {
+			if h.status != http.StatusOK {
+				tr.violate("beside %d connections, %s, a checkout was answered %d, %v", held, n.name, h.status, h.err)
 			}
-		})
-	}
-	over = func() { leave(); plaguing.Wait() }
-	for here.Load() < int64(number) {
-		select {
-		case err := <-failed:
-			over()
-			return 0, nil, fmt.Errorf("%s: connection %d: %w", n.name, here.Load()+1, err)
-		case <-time.After(10 * time.Millisecond):
+		}
+		alone, beside := before.percentile(200, 99), t.percentile(200, 99)
+		harm := float64(beside) / float64(alone)
+		line = row(n.name, fmt.Sprint(held), fmt.Sprintf("%.0f", said), ms(t.percentile(200, 50)), ms(beside), ms(alone), fmt.Sprintf("%.1f", harm), listed(t.answers()))
+		if harm <= floodHarm || ctx.Err() != nil {
+			return line, nil
+		}
+		if try == floodTries-1 {
+			tr.violate("beside %d connections, %s, those who buy something wait %.1f times as long: p99 %s, and %s without", held, n.name, harm, ms(beside), ms(alone))
 		}
 	}
-	return int(here.Load()), over, nil
+	return line, nil
 }

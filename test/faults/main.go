@@ -12,6 +12,13 @@ import (
 )
 
 func main() {
+	if len(os.Args) == 4 && os.Args[1] == nuisanceCommand {
+		if err := beNuisance(os.Args[2], os.Args[3], os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:], os.Stdout, newLive(os.Stderr))
 	stop()

@@ -90,6 +90,24 @@ func TestTheGatewayRefusesInTheFormOfTheServices(t *testing.T) {
 	}
 }
 
+// TestTheGatewayTellsWhoSendsTooMuch: who sends a body that is too large is told so, although he sends it to the end.
+func TestTheGatewayTellsWhoSendsTooMuch(t *testing.T) {
+	s := start(t, stack.Config{})
+	for range 20 {
+		for _, size := range []int{65 << 10, 1 << 20} {
+			resp, err := http.Post(s.Gateway()+"/orders/create/u", "text/plain", strings.NewReader(strings.Repeat("x", size)))
+			if err != nil {
+				t.Errorf("%d bytes: %v", size, err)
+				continue
+			}
+			resp.Body.Close()
+			if resp.StatusCode != http.StatusRequestEntityTooLarge {
+				t.Errorf("%d bytes: %s", size, resp.Status)
+			}
+		}
+	}
+}
+
 func TestTheGatewayKeepsAHarmlessRequestID(t *testing.T) {
 	s := start(t, stack.Config{})
 	for id, kept := range map[string]bool{"a-1.b:2_C": true, `a"b`: false, "a b": false, strings.Repeat("x", 129): false} {
