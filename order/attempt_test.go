@@ -155,3 +155,37 @@ func TestNothingIsBegunForWhoHasLeft(t *testing.T) {
 		t.Errorf("who has joined: %v, %s", err, s.state(id))
 	}
 }
+
+// TestARequestThatIsSentAgainHasPaid: a machine pays an order, and its answer is lost; the user cancels; the gateway sends the request
+// again. Its client is told that the order was paid, as it was, by this request; any other one finds it cancelled.
+func TestARequestThatIsSentAgainHasPaid(t *testing.T) {
+	ctx := context.Background()
+	for _, items := range []map[string]int64{{}, {shard.Mint(0): 1}} {
+		s := openShop(t)
+		user := shard.Mint(0)
+		s.set("{p0}u:"+user, 10)
+		for item := range items {
+			s.set("{s0}i:"+item, 5)
+		}
+		id := s.order(user, items)
+		if err := s.co.checkout(ctx, id, name); err != nil {
+			t.Fatalf("the first: %v", err)
+		}
+		if got := s.cancel(&canceller{coordinator: s.co}, id, user); got != api.Cancelled {
+			t.Fatalf("cancel: %v", got)
+		}
+		for range 2 {
+			if err := s.co.checkout(ctx, id, name); err != nil {
+				t.Errorf("%d items, the same request: %v", len(items), err)
+			}
+			for _, other := range []string{strings.Repeat("1", 32), ""} {
+				if err := s.co.checkout(ctx, id, other); !errors.Is(err, api.OrderCancelled) {
+					t.Errorf("%d items, request %q: %v", len(items), other, err)
+				}
+			}
+		}
+		if s.state(id) != stateCancelled || s.get("{p0}u:"+user) != 10 {
+			t.Errorf("%d items: %s, credit %d", len(items), s.state(id), s.get("{p0}u:"+user))
+		}
+	}
+}

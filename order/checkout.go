@@ -175,8 +175,8 @@ func (co *coordinator) begin(ctx context.Context, id, request string) (found, er
 		case state.code == codeStale && joined != "":
 			state.code = codeClosed
 			return state, nil
-		case state.attempt == attempt && (state.code == codeRefunding || state.code == codeCancelled):
-			state.code = codePaid // by this very attempt, which somebody else has resumed; cancelled since
+		case (state.attempt == attempt || ofOneRequest(state.attempt, attempt)) && (state.code == codeRefunding || state.code == codeCancelled):
+			state.code = codePaid // by this very request, here or on another machine; cancelled since
 			return state, nil
 		case state.code != codeStale:
 			return state, nil
