@@ -3,10 +3,13 @@ package redisdb
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/google/uuid"
 
 	"checkout/common/api"
 )
@@ -14,15 +17,19 @@ import (
 // Machines learn of a new shard one after the other. One that was not told yet must not take an ID that lives there for one that
 // does not exist: it would answer 404 for what was bought, and say of a reservation that it is released. So the number of shards
 // stands on every shard, and every machine reads it again each second. Who was started with more announces them first, and nothing is
-// made on them before everybody must have read it, or knows that he has not; only then are they open. Of a system that is new shard 0
-// knows no number, and there is nobody to wait for.
+// made on them before everybody must have read it, or knows that he has not. Nor is it as long as some machine says, on shard 0, that it
+// knows fewer: it could only answer 503 for what lives there, until it is started with them, too. Only then are they open. Of a system
+// that is new shard 0 knows no number, and there is nobody to wait for.
 const (
 	growthKey      = "growth" // hash
 	fieldAnnounced = "announced"
 	fieldOpen      = "open"
 )
 
-var growScript = MustScript(files, "grow")
+var (
+	growScript    = MustScript(files, "grow")
+	presentScript = MustScript(files, "present")
+)
 
 // growth is what is known of the number of shards.
 type growth struct {
@@ -47,9 +54,10 @@ func (db *DB) foreign(shard int) error {
 func (db *DB) isOpen(s *Shard) bool { return s.Index < int(db.growth.open.Load()) }
 
 func (db *DB) watchGrowth(ctx context.Context) {
+	machine, all := uuid.NewString(), len(db.shards)
 	for ctx.Err() == nil {
 		announced, open := db.readGrowth(ctx)
-		all := len(db.shards)
+		db.present(ctx, machine)
 		switch {
 		case announced == 0 && open == all: // new; it is written down for those who come later
 			if db.raise(ctx, fieldAnnounced) == nil && db.raise(ctx, fieldOpen) == nil {
@@ -60,13 +68,35 @@ func (db *DB) watchGrowth(ctx context.Context) {
 			rest(ctx, readAgain)
 			continue
 		case announced > 0 && db.raise(ctx, fieldAnnounced) == nil:
-			rest(ctx, changeWaits)
-			if db.raise(ctx, fieldOpen) == nil {
+			var fewest int
+			var err error
+			for waited := time.Duration(0); waited < changeWaits; waited += readAgain {
+				rest(ctx, readAgain)
+				fewest, err = db.present(ctx, machine)
+			}
+			if err == nil && fewest < all {
+				slog.InfoContext(ctx, "new shards wait for machines that do not know them", "shards", all, "known", fewest)
+			} else if err == nil && db.raise(ctx, fieldOpen) == nil {
 				continue
 			}
 		}
 		rest(ctx, probeDown)
 	}
+}
+
+// present says on shard 0 how many shards this machine knows, and returns the fewest that any machine knows which is there.
+func (db *DB) present(ctx context.Context, machine string) (fewest int, err error) {
+	s := db.shards[0]
+	if !s.Up() {
+		return 0, s.unavailable()
+	}
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	fewest, err = s.client.Eval(ctx, presentScript.source, []string{s.Key(growthKey)}, machine, len(db.shards), staleAfter.Milliseconds()).Int()
+	if err != nil {
+		return 0, s.failed(ctx, presentScript.name, err)
+	}
+	return fewest, nil
 }
 
 // readGrowth asks every shard for both numbers and returns what is known now.

@@ -2,6 +2,7 @@ package redisdb_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -11,8 +12,8 @@ import (
 	"checkout/common/testredis"
 )
 
-// While some machines know of a new shard and others do not, nobody takes what is made there for something that does not exist.
-// The old shards are full: that is why there is a new one.
+// Where a new shard is open although a machine does not know it, as one that was stopped while the others were started anew, that one
+// does not take what is made there for something that does not exist. The old shards are full: that is why there is a new one.
 func TestAMachineThatWasNotToldOfAShardDoesNotDenyIt(t *testing.T) {
 	t.Parallel()
 	old, servers := testredis.Open(t, "stock", 2, nil)
@@ -20,11 +21,16 @@ func TestAMachineThatWasNotToldOfAShardDoesNotDenyIt(t *testing.T) {
 	if s, err := old.Locate(unknown); !errors.Is(err, redisdb.ErrNoSuchID) {
 		t.Fatalf("before growth %s is on %v, %v", unknown, s, err)
 	}
-	for _, s := range servers {
-		if err := s.Client.ConfigSet(t.Context(), "maxmemory", "1").Err(); err != nil {
+	for i, s := range servers {
+		err := s.Client.HSet(t.Context(), fmt.Sprintf("{s%d}growth", i), "announced", 3, "open", 3).Err()
+		if err := errors.Join(err, s.Client.ConfigSet(t.Context(), "maxmemory", "1").Err()); err != nil {
 			t.Fatal(err)
 		}
 	}
+	testredis.Eventually(t, "it has read that there are more", func() bool {
+		_, err := old.Locate(unknown)
+		return errors.Is(err, api.Unavailable)
+	})
 	servers = append(servers, testredis.Start(t))
 	grown := testredis.Connect(t, "stock", servers, nil)
 	minter, begun := grown.NewMinter(1, 1), time.Now()
@@ -47,6 +53,31 @@ func TestAMachineThatWasNotToldOfAShardDoesNotDenyIt(t *testing.T) {
 	if s, err := old.Locate(shard.Mint(3)); !errors.Is(err, redisdb.ErrNoSuchID) {
 		t.Errorf("a shard that nobody has is %v, %v", s, err)
 	}
+}
+
+// A new shard is open when every machine knows it: until then some could only answer 503 for what is made there. The old shard is
+// full.
+func TestANewShardWaitsForEveryMachine(t *testing.T) {
+	t.Parallel()
+	old, servers := testredis.Open(t, "order", 1, nil)
+	testredis.Eventually(t, "it is written down", func() bool {
+		return servers[0].Client.HGet(t.Context(), "{o0}growth", "open").Val() == "1"
+	})
+	if err := servers[0].Client.ConfigSet(t.Context(), "maxmemory", "1").Err(); err != nil {
+		t.Fatal(err)
+	}
+	servers = append(servers, testredis.Start(t))
+	minter := testredis.Connect(t, "order", servers, nil).NewMinter(1, 1)
+	for begun := time.Now(); time.Since(begun) < 8*time.Second; time.Sleep(100 * time.Millisecond) {
+		if _, s, err := minter.Mint(); err != nil || s.Index != 0 {
+			t.Fatalf("after %v something is made on %v, %v, where a machine does not look", time.Since(begun), s, err)
+		}
+	}
+	old.Close()
+	testredis.Eventually(t, "the new shard is open", func() bool {
+		_, s, err := minter.Mint()
+		return err == nil && s.Index == 1
+	})
 }
 
 // Who waits is only the one that grows: a machine that comes back, or one more, makes things on every shard at once.
@@ -88,6 +119,7 @@ func TestAnAnnouncementAloneOpensNothing(t *testing.T) {
 			t.Errorf("announced, and not open: made on %v, %v", s, err)
 		}
 	}
+	old.Close()
 	testredis.Eventually(t, "the new shard is open", func() bool {
 		_, s, err := minter.Mint()
 		return err == nil && s.Index == 1
