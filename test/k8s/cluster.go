@@ -111,9 +111,10 @@ func (c *cluster) state(ctx context.Context) string {
 	return pods + "\n" + last(events, 15) + "\n" + last(logs, 60)
 }
 
-// restarts tells how often the containers of the system have been started again, by pod.
+// restarts tells how often the containers of the system have been started again, by pod; of those that are leaving it tells nothing.
 func (c *cluster) restarts(ctx context.Context) (map[string]string, error) {
-	text, err := c.kube(ctx, "get", "pods", "-l", ours, "-o", `jsonpath={range .items[*]}{.metadata.name}={.metadata.uid}/{.status.containerStatuses[0].restartCount}{"\n"}{end}`)
+	text, err := c.kube(ctx, "get", "pods", "-l", ours, "-o", `go-template={{range .items}}{{if not .metadata.deletionTimestamp}}{{.metadata.name}}={{.metadata.uid}}/`+
+		`{{with .status.containerStatuses}}{{(index . 0).restartCount}}{{end}}{{"\n"}}{{end}}{{end}}`)
 	found := map[string]string{}
 	for line := range strings.Lines(text) {
 		name, count, _ := strings.Cut(strings.TrimSpace(line), "=")
