@@ -233,8 +233,8 @@ func (s *tapped) atEveryStep(put check.Goods, what string, happen func(*trap)) {
 }
 
 // TestMistake06AbortingIsNotRolledBack: ABORTED was written before the rollback, and later taken for rolled back. Here the
-// coordinator is killed when the order is ABORTING and nothing is released yet; the next checkout gets no answer until all is
-// released.
+// coordinator is killed when the order is ABORTING and nothing is released yet; until all is released, the next checkout gets no
+// answer but that it is not known, which it is told soon, since stock's Redis seems to hang.
 func TestMistake06AbortingIsNotRolledBack(t *testing.T) {
 	t.Parallel()
 	s, put := startTapped(t), check.NewGoods()
@@ -255,15 +255,21 @@ func TestMistake06AbortingIsNotRolledBack(t *testing.T) {
 		}
 		return nil
 	})
+	answered := false
 	select {
 	case a := <-c.asked:
-		t.Errorf("answered while stock was held: %v", a)
+		if answered = true; !a.Unknown() {
+			t.Errorf("answered while stock was held: %v", a)
+		}
 	default:
 	}
 	if err := s.holds("stock", 0, c.first, 3); err != nil {
 		t.Error(err)
 	}
 	release.Never()
+	if answered {
+		s.send(c)
+	}
 	s.ends(put, c, "ABORTING")
 }
 
