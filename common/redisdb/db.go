@@ -36,7 +36,7 @@ func Open(service string, c env.Redis, scripts []*Script) (*DB, error) {
 	counts := newCounts()
 	db.Group = metrics.Group{counts, newStates(db)}
 	for i, addr := range c.Addrs {
-		s := openShard(service, i, addr, c, slices.Concat(scripts, []*Script{claimKeyScript.Once(), growScript}), counts.of(i))
+		s := openShard(service, i, addr, c, slices.Concat(scripts, []*Script{claimKeyScript.Once(), growScript, presentScript}), counts.of(i))
 		db.shards = append(db.shards, s)
 		db.done.Go(func() { s.watch(ctx) })
 	}

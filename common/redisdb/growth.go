@@ -92,7 +92,14 @@ func (db *DB) present(ctx context.Context, machine string) (fewest int, err erro
 	}
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	fewest, err = s.client.Eval(ctx, presentScript.source, []string{s.Key(growthKey)}, machine, len(db.shards), staleAfter.Milliseconds()).Int()
+	say := func() (int, error) {
+		return s.client.EvalSha(ctx, presentScript.sha, []string{s.Key(growthKey)}, machine, len(db.shards), staleAfter.Milliseconds()).Int()
+	}
+	if fewest, err = say(); isNoScript(err) {
+		if err = s.load(ctx, presentScript); err == nil {
+			fewest, err = say()
+		}
+	}
 	if err != nil {
 		return 0, s.failed(ctx, presentScript.name, err)
 	}
