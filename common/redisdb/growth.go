@@ -57,7 +57,7 @@ func (db *DB) watchGrowth(ctx context.Context) {
 	machine, all := uuid.NewString(), len(db.shards)
 	for ctx.Err() == nil {
 		announced, open := db.readGrowth(ctx)
-		db.present(ctx, machine)
+		db.present(ctx, machine) // where it fails, which is logged, it is said again in a moment
 		switch {
 		case announced == 0 && open == all: // new; it is written down for those who come later
 			if db.raise(ctx, fieldAnnounced) == nil && db.raise(ctx, fieldOpen) == nil {
