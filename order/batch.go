@@ -34,7 +34,7 @@ func (s *store) batchInit(ctx context.Context, n, items, users int, price int64)
 	if err := s.refuseUndecided(ctx, n); err != nil {
 		return err
 	}
-	if err := s.db.Respread(ctx, orderPrefix, n); err != nil {
+	if err := s.db.Respread(ctx, n, orderPrefix); err != nil {
 		return err
 	}
 	write := func(at *redisdb.Shard, numbers []int) *redisdb.Call {

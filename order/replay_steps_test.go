@@ -191,10 +191,10 @@ func (r *replay) compare(want model.Snapshot) error {
 	var codes []*redis.StringCmd
 	var ends []*redis.DurationCmd
 	for at, counter := range r.counters {
-		free[at] = p.HGet(r.ctx, counter, "n")
+		free[at] = p.Get(r.ctx, counter)
 		for _, name := range r.attempts[1:] {
 			for _, key := range []string{r.records[at] + name, r.records[at] + name + ":refund"} {
-				codes = append(codes, p.HGet(r.ctx, key, "code"))
+				codes = append(codes, p.GetRange(r.ctx, key, 0, 0))
 				ends = append(ends, p.PTTL(r.ctx, key))
 			}
 		}

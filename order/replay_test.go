@@ -113,7 +113,7 @@ var replayed = []string{
 func (r *replay) start(attempts int) {
 	r.must(r.client.FlushAll(r.ctx).Err())
 	for _, counter := range r.counters {
-		r.must(r.client.HSet(r.ctx, counter, "n", 1).Err())
+		r.must(r.client.Set(r.ctx, counter, 1, 0).Err())
 	}
 	r.must(r.store.create(r.ctx, nil, replayOrder, replayUser))
 	for _, item := range []string{"0", "1"} {
@@ -207,11 +207,11 @@ func (r *replay) event(step model.Step) error {
 	case model.Mint:
 		return nil
 	case model.RivalTakes, model.RivalGives:
-		free, err := r.client.HGet(r.ctx, r.counters[step.Shard], "n").Int()
+		free, err := r.client.Get(r.ctx, r.counters[step.Shard]).Int()
 		if err != nil {
 			return err
 		}
-		return r.client.HIncrBy(r.ctx, r.counters[step.Shard], "n", int64(step.Then.Free[step.Shard]-free)).Err()
+		return r.client.IncrBy(r.ctx, r.counters[step.Shard], int64(step.Then.Free[step.Shard]-free)).Err()
 	case model.RecordEnds:
 		return r.end(r.records[step.Shard]+r.attempts[step.Attempt], step.Then.Attempts[step.Attempt-1].Records[step.Shard].Over)
 	case model.RefundEnds:

@@ -113,11 +113,11 @@ func (l *lossy) Confirm(ctx context.Context, list []api.Confirmation) ([]api.Don
 }
 
 func (s *shop) set(key string, amount int64) {
-	s.client.HSet(context.Background(), key, "n", amount)
+	s.client.Set(context.Background(), key, amount, 0)
 }
 
 func (s *shop) get(key string) int64 {
-	n, err := s.client.HGet(context.Background(), key, "n").Int64()
+	n, err := s.client.Get(context.Background(), key).Int64()
 	if err != nil {
 		s.t.Fatal(err)
 	}

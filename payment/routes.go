@@ -38,7 +38,7 @@ func (s *server) routes(doors *web.Doors) {
 	r.POST("/batch_init/:n/:starting_money", web.JSON(s.batchInit))
 
 	r = doors.Internal
-	participant.NewStore(s.db, userPrefix).Routes(r)
+	participant.NewStore(s.db, creditPrefix).Routes(r)
 	r.GET(peer.PlacementPath, web.JSON(s.placement))
 	doors.Ready(s.missing)
 	doors.Metrics(service, s.db, s.orders.peer)

@@ -137,7 +137,7 @@ func TestBalanceLimit(t *testing.T) {
 	id := m.create(t, 10)
 	m.order.says(api.NotPaid)
 	m.want(t, "POST", "/pay/"+id+"/A/10", fmt.Sprintf(`{"msg":"user %s paid 10 for order A"}`, id))
-	if err := m.shards[0].Client.HSet(t.Context(), "{p0}u:"+id, "n", int64(api.MaxBalance-5)).Err(); err != nil {
+	if err := m.shards[0].Client.Set(t.Context(), "{p0}u:"+id, int64(api.MaxBalance-5), 0).Err(); err != nil {
 		t.Fatal(err)
 	}
 	m.refuse(t, "POST", "/add_funds/"+id+"/6", api.BalanceLimit)

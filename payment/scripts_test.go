@@ -6,12 +6,13 @@ import (
 	"checkout/common/testredis"
 )
 
-// Keys in the tables, and the field of a direct payment.
+// Keys in the tables, and the order of a direct payment.
 const (
 	one   = "{p0}u:1"
+	paid  = "{p0}d:1" // directly, by one
 	two   = "{p0}u:2"
 	three = "{p0}u:3"
-	order = "o:A"
+	order = "A"
 )
 
 type state = testredis.State
@@ -20,72 +21,72 @@ const most = 9007199254740991 // 2^53-1
 
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	only := []string{one}
+	only, both := []string{one}, []string{one, paid}
 	testredis.Prove(t, service, scripts, []testredis.Row{
-		{Name: "create DONE", Script: createScript, Before: state{two: "n=4"}, Keys: only, Want: "1", After: state{one: "n=0", two: "n=4"}},
-		{Name: "create TAKEN", Script: createScript, Before: state{one: "n=4"}, Keys: only, Want: "4", Again: testredis.Same},
+		{Name: "create DONE", Script: createScript, Before: state{two: "4"}, Keys: only, Want: "1", After: state{one: "0", two: "4"}},
+		{Name: "create TAKEN", Script: createScript, Before: state{one: "4"}, Keys: only, Want: "4", Again: testredis.Same},
 
-		{Name: "add_funds DONE", Script: addFundsScript, Before: state{one: "n=4 o:A=3", two: "n=1"}, Keys: only, Args: []any{6, most},
-			Want: "1", After: state{one: "n=10 o:A=3", two: "n=1"}},
-		{Name: "add_funds DONE to the limit exactly", Script: addFundsScript, Before: state{one: "n=9007199254740980"}, Keys: only,
-			Args: []any{11, most}, Want: "1", After: state{one: "n=9007199254740991"}},
-		{Name: "add_funds TOO_MUCH by one", Script: addFundsScript, Before: state{one: "n=9007199254740980"}, Keys: only,
+		{Name: "add_funds DONE", Script: addFundsScript, Before: state{one: "4", paid: "A=3", two: "1"}, Keys: only, Args: []any{6, most},
+			Want: "1", After: state{one: "10", paid: "A=3", two: "1"}},
+		{Name: "add_funds DONE to the limit exactly", Script: addFundsScript, Before: state{one: "9007199254740980"}, Keys: only,
+			Args: []any{11, most}, Want: "1", After: state{one: "9007199254740991"}},
+		{Name: "add_funds TOO_MUCH by one", Script: addFundsScript, Before: state{one: "9007199254740980"}, Keys: only,
 			Args: []any{12, most}, Want: "3", Again: testredis.Same},
-		{Name: "add_funds TOO_MUCH to what was given back above the limit", Script: addFundsScript, Before: state{one: "n=9007199254741001"},
+		{Name: "add_funds TOO_MUCH to what was given back above the limit", Script: addFundsScript, Before: state{one: "9007199254741001"},
 			Keys: only, Args: []any{1, most}, Want: "3", Again: testredis.Same},
 		{Name: "add_funds NOT_FOUND", Script: addFundsScript, Keys: only, Args: []any{6, most}, Want: "0", Again: testredis.Same},
 
-		{Name: "pay DONE", Script: payScript, Before: state{one: "n=4 o:A=3", two: "n=9"}, Keys: only, Args: []any{3}, Want: "1",
-			After: state{one: "n=1 o:A=3", two: "n=9"}},
-		{Name: "pay DONE with all there is", Script: payScript, Before: state{one: "n=4"}, Keys: only, Args: []any{4}, Want: "1",
-			After: state{one: "n=0"}},
-		{Name: "pay DONE from the largest number exactly", Script: payScript, Before: state{one: "n=9007199254740991"}, Keys: only,
-			Args: []any{1}, Want: "1", After: state{one: "n=9007199254740990"}},
-		{Name: "pay TOO_LITTLE by one", Script: payScript, Before: state{one: "n=4"}, Keys: only, Args: []any{5}, Want: "2", Again: testredis.Same},
-		{Name: "pay TOO_LITTLE by one, of large numbers", Script: payScript, Before: state{one: "n=9007199254740990"}, Keys: only,
+		{Name: "pay DONE", Script: payScript, Before: state{one: "4", paid: "A=3", two: "9"}, Keys: only, Args: []any{3}, Want: "1",
+			After: state{one: "1", paid: "A=3", two: "9"}},
+		{Name: "pay DONE with all there is", Script: payScript, Before: state{one: "4"}, Keys: only, Args: []any{4}, Want: "1",
+			After: state{one: "0"}},
+		{Name: "pay DONE from the largest number exactly", Script: payScript, Before: state{one: "9007199254740991"}, Keys: only,
+			Args: []any{1}, Want: "1", After: state{one: "9007199254740990"}},
+		{Name: "pay TOO_LITTLE by one", Script: payScript, Before: state{one: "4"}, Keys: only, Args: []any{5}, Want: "2", Again: testredis.Same},
+		{Name: "pay TOO_LITTLE by one, of large numbers", Script: payScript, Before: state{one: "9007199254740990"}, Keys: only,
 			Args: []any{most}, Want: "2", Again: testredis.Same},
-		{Name: "pay TOO_LITTLE, told by number, not by letters", Script: payScript, Before: state{one: "n=9"}, Keys: only, Args: []any{10},
+		{Name: "pay TOO_LITTLE, told by number, not by letters", Script: payScript, Before: state{one: "9"}, Keys: only, Args: []any{10},
 			Want: "2", Again: testredis.Same},
 		{Name: "pay NOT_FOUND", Script: payScript, Keys: only, Args: []any{1}, Want: "0", Again: testredis.Same},
 
-		{Name: "pay_order DONE", Script: payOrderScript, Before: state{one: "n=4 o:B=7 o:C=-2"}, Keys: only, Args: []any{order, 3}, Want: "1",
-			Again: testredis.Same, After: state{one: "n=1 o:A=3 o:B=7 o:C=-2"}},
+		{Name: "pay_order DONE", Script: payOrderScript, Before: state{one: "4", paid: "B=7 C=-2"}, Keys: both, Args: []any{order, 3}, Want: "1",
+			Again: testredis.Same, After: state{one: "1", paid: "A=3 B=7 C=-2"}},
 		{Name: "pay_order DONE with all there is: the repeat finds the payment before it looks at the credit", Script: payOrderScript,
-			Before: state{one: "n=4"}, Keys: only, Args: []any{order, 4}, Want: "1", Again: testredis.Same, After: state{one: "n=0 o:A=4"}},
-		{Name: "pay_order DONE from the largest number exactly", Script: payOrderScript, Before: state{one: "n=9007199254740991"}, Keys: only,
-			Args: []any{order, 1000000000000}, Want: "1", Again: testredis.Same, After: state{one: "n=9006199254740991 o:A=1000000000000"}},
-		{Name: "pay_order DONE before", Script: payOrderScript, Before: state{one: "n=0 o:A=3"}, Keys: only, Args: []any{order, 3}, Want: "1",
+			Before: state{one: "4"}, Keys: both, Args: []any{order, 4}, Want: "1", Again: testredis.Same, After: state{one: "0", paid: "A=4"}},
+		{Name: "pay_order DONE from the largest number exactly", Script: payOrderScript, Before: state{one: "9007199254740991"}, Keys: both,
+			Args: []any{order, 1000000000000}, Want: "1", Again: testredis.Same, After: state{one: "9006199254740991", paid: "A=1000000000000"}},
+		{Name: "pay_order DONE before", Script: payOrderScript, Before: state{one: "0", paid: "A=3"}, Keys: both, Args: []any{order, 3}, Want: "1",
 			Again: testredis.Same},
-		{Name: "pay_order TOO_LITTLE", Script: payOrderScript, Before: state{one: "n=4 o:B=7"}, Keys: only, Args: []any{order, 5}, Want: "2",
+		{Name: "pay_order TOO_LITTLE", Script: payOrderScript, Before: state{one: "4", paid: "B=7"}, Keys: both, Args: []any{order, 5}, Want: "2",
 			Again: testredis.Same},
-		{Name: "pay_order TOO_LITTLE, told by number, not by letters", Script: payOrderScript, Before: state{one: "n=9"}, Keys: only,
+		{Name: "pay_order TOO_LITTLE, told by number, not by letters", Script: payOrderScript, Before: state{one: "9"}, Keys: both,
 			Args: []any{order, 10}, Want: "2", Again: testredis.Same},
-		{Name: "pay_order DIFFERS more", Script: payOrderScript, Before: state{one: "n=9 o:A=3"}, Keys: only, Args: []any{order, 4}, Want: "5",
+		{Name: "pay_order DIFFERS more", Script: payOrderScript, Before: state{one: "9", paid: "A=3"}, Keys: both, Args: []any{order, 4}, Want: "5",
 			Again: testredis.Same},
-		{Name: "pay_order DIFFERS less", Script: payOrderScript, Before: state{one: "n=9 o:A=3"}, Keys: only, Args: []any{order, 2}, Want: "5",
+		{Name: "pay_order DIFFERS less", Script: payOrderScript, Before: state{one: "9", paid: "A=3"}, Keys: both, Args: []any{order, 2}, Want: "5",
 			Again: testredis.Same},
-		{Name: "pay_order CANCELLED, the same amount", Script: payOrderScript, Before: state{one: "n=9 o:A=-3"}, Keys: only, Args: []any{order, 3},
+		{Name: "pay_order CANCELLED, the same amount", Script: payOrderScript, Before: state{one: "9", paid: "A=-3"}, Keys: both, Args: []any{order, 3},
 			Want: "6", Again: testredis.Same},
-		{Name: "pay_order CANCELLED, another amount", Script: payOrderScript, Before: state{one: "n=9 o:A=-3"}, Keys: only, Args: []any{order, 1},
+		{Name: "pay_order CANCELLED, another amount", Script: payOrderScript, Before: state{one: "9", paid: "A=-3"}, Keys: both, Args: []any{order, 1},
 			Want: "6", Again: testredis.Same},
-		{Name: "pay_order NOT_FOUND", Script: payOrderScript, Keys: only, Args: []any{order, 3}, Want: "0", Again: testredis.Same},
+		{Name: "pay_order NOT_FOUND", Script: payOrderScript, Keys: both, Args: []any{order, 3}, Want: "0", Again: testredis.Same},
 
-		{Name: "cancel_payment DONE", Script: cancelPaymentScript, Before: state{one: "n=4 o:A=3 o:B=7"}, Keys: only, Args: []any{order, most},
-			Want: "1", Again: testredis.Same, After: state{one: "n=7 o:A=-3 o:B=7"}},
-		{Name: "cancel_payment DONE to the limit exactly", Script: cancelPaymentScript, Before: state{one: "n=9007199254740988 o:A=3"}, Keys: only,
-			Args: []any{order, most}, Want: "1", Again: testredis.Same, After: state{one: "n=9007199254740991 o:A=-3"}},
-		{Name: "cancel_payment DONE before", Script: cancelPaymentScript, Before: state{one: "n=4 o:A=-3"}, Keys: only, Args: []any{order, most},
+		{Name: "cancel_payment DONE", Script: cancelPaymentScript, Before: state{one: "4", paid: "A=3 B=7"}, Keys: both, Args: []any{order, most},
+			Want: "1", Again: testredis.Same, After: state{one: "7", paid: "A=-3 B=7"}},
+		{Name: "cancel_payment DONE to the limit exactly", Script: cancelPaymentScript, Before: state{one: "9007199254740988", paid: "A=3"}, Keys: both,
+			Args: []any{order, most}, Want: "1", Again: testredis.Same, After: state{one: "9007199254740991", paid: "A=-3"}},
+		{Name: "cancel_payment DONE before", Script: cancelPaymentScript, Before: state{one: "4", paid: "A=-3"}, Keys: both, Args: []any{order, most},
 			Want: "1", Again: testredis.Same},
-		{Name: "cancel_payment TOO_MUCH by one", Script: cancelPaymentScript, Before: state{one: "n=9007199254740989 o:A=3"}, Keys: only,
+		{Name: "cancel_payment TOO_MUCH by one", Script: cancelPaymentScript, Before: state{one: "9007199254740989", paid: "A=3"}, Keys: both,
 			Args: []any{order, most}, Want: "3", Again: testredis.Same},
-		{Name: "cancel_payment NOTHING", Script: cancelPaymentScript, Before: state{one: "n=4 o:B=3"}, Keys: only, Args: []any{order, most},
+		{Name: "cancel_payment NOTHING", Script: cancelPaymentScript, Before: state{one: "4", paid: "B=3"}, Keys: both, Args: []any{order, most},
 			Want: "7", Again: testredis.Same},
-		{Name: "cancel_payment NOT_FOUND", Script: cancelPaymentScript, Keys: only, Args: []any{order, most}, Want: "0", Again: testredis.Same},
+		{Name: "cancel_payment NOT_FOUND", Script: cancelPaymentScript, Keys: both, Args: []any{order, most}, Want: "0", Again: testredis.Same},
 
-		{Name: "batch_init DONE: credit and payments are overwritten", Script: batchInitScript, Before: state{one: "n=4 o:A=3 o:B=-3", three: "n=1"},
-			Keys: []string{one, two}, Args: []any{1000000000000}, Want: "1", Again: testredis.Same,
-			After: state{one: "n=1000000000000", two: "n=1000000000000", three: "n=1"}},
-		{Name: "batch_init DONE without credit", Script: batchInitScript, Keys: only, Args: []any{0}, Want: "1", Again: testredis.Same,
-			After: state{one: "n=0"}},
+		{Name: "batch_init DONE: credit and payments are overwritten", Script: batchInitScript, Before: state{one: "4", paid: "A=3 B=-3", three: "1"},
+			Keys: []string{one, paid, two, "{p0}d:2"}, Args: []any{1000000000000}, Want: "1", Again: testredis.Same,
+			After: state{one: "1000000000000", two: "1000000000000", three: "1"}},
+		{Name: "batch_init DONE without credit", Script: batchInitScript, Keys: both, Args: []any{0}, Want: "1", Again: testredis.Same,
+			After: state{one: "0"}},
 	})
 }

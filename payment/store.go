@@ -60,7 +60,7 @@ func (s *store) create(ctx context.Context, key *once.Key) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		reply, err := s.db.RunOnce(ctx, key, at, createScript, []string{at.Key(userKey(id))})
+		reply, err := s.db.RunOnce(ctx, key, at, createScript, []string{at.Key(creditKey(id))})
 		if err != nil {
 			return "", fmt.Errorf("user %s: %w", id, err)
 		}
@@ -78,7 +78,11 @@ func (s *store) create(ctx context.Context, key *once.Key) (string, error) {
 
 // find returns a user.
 func (s *store) find(ctx context.Context, id string) (api.User, error) {
-	reply, err := s.fields(ctx, id, creditField)
+	at, err := s.locate(id)
+	if err != nil {
+		return api.User{}, err
+	}
+	reply, err := creditOf(ctx, id, at.StartValues(ctx, at.Key(creditKey(id))))
 	if err != nil {
 		return api.User{}, err
 	}
@@ -88,7 +92,7 @@ func (s *store) find(ctx context.Context, id string) (api.User, error) {
 
 // addFunds adds to a user's credit.
 func (s *store) addFunds(ctx context.Context, key *once.Key, id string, amount int64) error {
-	found, err := s.run(ctx, key, addFundsScript, id, amount, int64(api.MaxBalance))
+	found, err := s.run(ctx, key, addFundsScript, id, nil, amount, int64(api.MaxBalance))
 	switch {
 	case err != nil:
 		return err
@@ -105,7 +109,7 @@ func (s *store) addFunds(ctx context.Context, key *once.Key, id string, amount i
 
 // pay takes from a user's credit, for no order.
 func (s *store) pay(ctx context.Context, key *once.Key, id string, amount int64) error {
-	found, err := s.run(ctx, key, payScript, id, amount)
+	found, err := s.run(ctx, key, payScript, id, nil, amount)
 	switch {
 	case err != nil:
 		return err
@@ -122,7 +126,7 @@ func (s *store) pay(ctx context.Context, key *once.Key, id string, amount int64)
 
 // payOrder takes from a user's credit for an order, once however often it is called.
 func (s *store) payOrder(ctx context.Context, key *once.Key, id, order string, amount int64) error {
-	found, err := s.run(ctx, key, payOrderScript, id, paymentField(order), amount)
+	found, err := s.run(ctx, key, payOrderScript, id, []string{paymentsKey(id)}, order, amount)
 	switch {
 	case err != nil:
 		return err
@@ -143,7 +147,7 @@ func (s *store) payOrder(ctx context.Context, key *once.Key, id, order string, a
 
 // cancelPayment gives a direct payment for an order back, once; false if there was none.
 func (s *store) cancelPayment(ctx context.Context, id, order string) (bool, error) {
-	found, err := s.run(ctx, nil, cancelPaymentScript, id, paymentField(order), int64(api.MaxBalance))
+	found, err := s.run(ctx, nil, cancelPaymentScript, id, []string{paymentsKey(id)}, order, int64(api.MaxBalance))
 	switch {
 	case err != nil:
 		return false, err
@@ -162,23 +166,32 @@ func (s *store) cancelPayment(ctx context.Context, id, order string) (bool, erro
 
 // payment returns what a user paid directly for an order: 0 if nothing, negative if it was given back.
 func (s *store) payment(ctx context.Context, id, order string) (int64, error) {
-	reply, err := s.fields(ctx, id, creditField, paymentField(order))
-	if err != nil || !reply.Has(1) {
+	at, err := s.locate(id)
+	if err != nil {
 		return 0, err
 	}
-	amount := reply.Int(1)
+	user, payment := at.StartValues(ctx, at.Key(creditKey(id))), at.StartFields(ctx, at.Key(paymentsKey(id)), order)
+	if _, err := creditOf(ctx, id, user); err != nil {
+		return 0, err
+	}
+	reply, err := payment.Wait(ctx)
+	if err != nil || !reply.Has(0) {
+		return 0, err
+	}
+	amount := reply.Int(0)
 	return amount, reply.Err()
 }
 
 // batchInit overwrites the users "0" to n-1; what they paid for orders is forgotten.
 func (s *store) batchInit(ctx context.Context, n int, credit int64) error {
-	if err := s.db.Respread(ctx, userPrefix, n); err != nil {
+	if err := s.db.Respread(ctx, n, creditPrefix, paymentsPrefix); err != nil {
 		return err
 	}
 	start := func(at *redisdb.Shard, numbers []int) *redisdb.Call {
-		keys := make([]string, len(numbers))
-		for i, number := range numbers {
-			keys[i] = at.Key(userKey(shard.Decimal(number)))
+		keys := make([]string, 0, 2*len(numbers))
+		for _, number := range numbers {
+			id := shard.Decimal(number)
+			keys = append(keys, at.Key(creditKey(id)), at.Key(paymentsKey(id)))
 		}
 		return at.Start(ctx, batchInitScript, keys, credit)
 	}
@@ -190,26 +203,26 @@ func (s *store) batchInit(ctx context.Context, n int, credit int64) error {
 	})
 }
 
-// fields reads fields of a user's hash, of which the first is the credit: without it there is no user.
-func (s *store) fields(ctx context.Context, id string, fields ...string) (redisdb.Reply, error) {
-	at, err := s.locate(id)
-	if err != nil {
-		return redisdb.Reply{}, err
-	}
-	reply, err := at.Fields(ctx, at.Key(userKey(id)), fields...)
+// creditOf waits for a user's credit: without it there is no user.
+func creditOf(ctx context.Context, id string, read *redisdb.Read) (redisdb.Reply, error) {
+	reply, err := read.Wait(ctx)
 	if err == nil && !reply.Has(0) {
 		err = missing(id)
 	}
 	return reply, err
 }
 
-// run runs a script on one user, once for a key.
-func (s *store) run(ctx context.Context, key *once.Key, script *redisdb.Script, id string, args ...any) (code, error) {
+// run runs a script on a user's credit, and on what lies beside it, once for a key.
+func (s *store) run(ctx context.Context, key *once.Key, script *redisdb.Script, id string, beside []string, args ...any) (code, error) {
 	at, err := s.locate(id)
 	if err != nil {
 		return 0, err
 	}
-	reply, err := s.db.RunOnce(ctx, key, at, script, []string{at.Key(userKey(id))}, args...)
+	keys := []string{at.Key(creditKey(id))}
+	for _, name := range beside {
+		keys = append(keys, at.Key(name))
+	}
+	reply, err := s.db.RunOnce(ctx, key, at, script, keys, args...)
 	if err != nil {
 		return 0, fmt.Errorf("user %s: %w", id, err)
 	}

@@ -1,12 +1,11 @@
 package main
 
-// itemPrefix starts the name of an item's hash, without the shard's hash tag.
-const itemPrefix = "i:"
-
-func itemKey(id string) string { return itemPrefix + id }
-
-// Fields of an item's hash.
+// What starts the names of an item's keys, without the shard's hash tag. The pieces that nobody has reserved are a counter that
+// common/participant takes from; the price, in minor units, lies beside it, since it does not change with it.
 const (
-	stockField = "n" // pieces that nobody has reserved; the name that common/participant takes from
-	priceField = "p" // minor units
+	piecesPrefix = "i:"
+	pricePrefix  = "p:"
 )
+
+func piecesKey(id string) string { return piecesPrefix + id }
+func priceKey(id string) string  { return pricePrefix + id }

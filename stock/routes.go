@@ -32,7 +32,7 @@ func (s *server) routes(doors *web.Doors) {
 	r.POST("/batch_init/:n/:starting_stock/:item_price", web.JSON(s.batchInit))
 
 	r = doors.Internal
-	participant.NewStore(s.db, itemPrefix).Routes(r)
+	participant.NewStore(s.db, piecesPrefix).Routes(r)
 	r.POST("/internal/prices", web.JSON(s.prices))
 	r.GET(peer.PlacementPath, web.JSON(s.placement))
 	doors.Ready(s.db.Missing)

@@ -114,7 +114,7 @@ func TestBalanceLimit(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t, 1)
 	id := m.create(t, 1)
-	if err := m.shards[0].Client.HSet(t.Context(), "{s0}i:"+id, "n", int64(api.MaxBalance-5)).Err(); err != nil {
+	if err := m.shards[0].Client.Set(t.Context(), "{s0}i:"+id, int64(api.MaxBalance-5), 0).Err(); err != nil {
 		t.Fatal(err)
 	}
 	m.refuse(t, "POST", "/add/"+id+"/6", api.BalanceLimit)

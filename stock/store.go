@@ -55,7 +55,7 @@ func (s *store) create(ctx context.Context, key *once.Key, price int64) (string,
 		if err != nil {
 			return "", err
 		}
-		reply, err := s.db.RunOnce(ctx, key, at, createScript, []string{at.Key(itemKey(id))}, price)
+		reply, err := s.db.RunOnce(ctx, key, at, createScript, []string{at.Key(piecesKey(id)), at.Key(priceKey(id))}, price)
 		if err != nil {
 			return "", fmt.Errorf("item %s: %w", id, err)
 		}
@@ -77,7 +77,7 @@ func (s *store) find(ctx context.Context, id string) (api.Item, error) {
 	if err != nil {
 		return api.Item{}, err
 	}
-	reply, err := at.Fields(ctx, at.Key(itemKey(id)), stockField, priceField)
+	reply, err := at.StartValues(ctx, at.Key(piecesKey(id)), at.Key(priceKey(id))).Wait(ctx)
 	if err != nil {
 		return api.Item{}, err
 	}
@@ -130,7 +130,7 @@ func (s *store) prices(ctx context.Context, ids []string) []api.Price {
 		at, err := s.db.Locate(id)
 		switch {
 		case err == nil:
-			reads[i] = at.StartFields(ctx, at.Key(itemKey(id)), priceField)
+			reads[i] = at.StartValues(ctx, at.Key(priceKey(id)))
 		case errors.Is(err, redisdb.ErrNoSuchID):
 			prices[i].Code = api.PriceNotFound
 		}
@@ -154,13 +154,14 @@ func (s *store) prices(ctx context.Context, ids []string) []api.Price {
 
 // batchInit overwrites the items "0" to n-1.
 func (s *store) batchInit(ctx context.Context, n int, stock, price int64) error {
-	if err := s.db.Respread(ctx, itemPrefix, n); err != nil {
+	if err := s.db.Respread(ctx, n, piecesPrefix, pricePrefix); err != nil {
 		return err
 	}
 	start := func(at *redisdb.Shard, numbers []int) *redisdb.Call {
-		keys := make([]string, len(numbers))
-		for i, number := range numbers {
-			keys[i] = at.Key(itemKey(shard.Decimal(number)))
+		keys := make([]string, 0, 2*len(numbers))
+		for _, number := range numbers {
+			id := shard.Decimal(number)
+			keys = append(keys, at.Key(piecesKey(id)), at.Key(priceKey(id)))
 		}
 		return at.Start(ctx, batchInitScript, keys, stock, price)
 	}
@@ -178,7 +179,7 @@ func (s *store) run(ctx context.Context, key *once.Key, script *redisdb.Script, 
 	if err != nil {
 		return 0, err
 	}
-	reply, err := s.db.RunOnce(ctx, key, at, script, []string{at.Key(itemKey(id))}, args...)
+	reply, err := s.db.RunOnce(ctx, key, at, script, []string{at.Key(piecesKey(id))}, args...)
 	if err != nil {
 		return 0, fmt.Errorf("item %s: %w", id, err)
 	}

@@ -20,7 +20,7 @@ func BenchmarkScripts(b *testing.B) {
 			client, shard := servers[0].Client, db.Shards()[0]
 			const shelves = 1000
 			for i := range shelves {
-				client.HSet(b.Context(), shard.Key("i:"+benchItem(i)), "n", 1_000_000_000, "p", 10)
+				client.Set(b.Context(), shard.Key("i:"+benchItem(i)), 1_000_000_000, 0)
 			}
 			n := max(b.N, 64)
 			records := make([]string, n)

@@ -69,7 +69,7 @@ func TestScriptsAreLost(t *testing.T) {
 		servers[0].Kill()
 		servers[0].Restart(t)
 		testredis.Eventually(t, "the shard is up", func() bool {
-			reply, err := db.Shards()[0].Fields(t.Context(), counterKey(0, id), "n")
+			reply, err := db.Shards()[0].StartValues(t.Context(), counterKey(0, id)).Wait(t.Context())
 			return err == nil && reply.Has(0)
 		})
 	}
@@ -179,10 +179,10 @@ func TestDeadline(t *testing.T) {
 	}
 	state := servers[0].Dump(t)
 	ends := "@" + strconv.FormatInt(until+60000, 10)
-	if got := state["{s0}r:"+held.ID]; got != "code=1 "+counterKey(0, id)+"=1" {
+	if got := state["{s0}r:"+held.ID]; got != "1 "+counterKey(0, id)+" 1" {
 		t.Errorf("RESERVED is %q, want no end", got)
 	}
-	if got := state["{s0}r:"+refused.ID]; got != "code=2 line=0 reason=1"+ends {
+	if got := state["{s0}r:"+refused.ID]; got != "2 1 0"+ends {
 		t.Errorf("REFUSED is %q, want to end at %s", got, ends)
 	}
 	if _, ok := state["{s0}r:"+late.ID]; ok {
@@ -191,7 +191,7 @@ func TestDeadline(t *testing.T) {
 	if got := one(t, s, release, held); got.Code != api.Released {
 		t.Errorf("release: %+v", got)
 	}
-	if got := servers[0].Dump(t)["{s0}r:"+held.ID]; got != "code=3"+ends {
+	if got := servers[0].Dump(t)["{s0}r:"+held.ID]; got != "3"+ends {
 		t.Errorf("RELEASED is %q, want to end at %s", got, ends)
 	}
 	if got := counter(t, servers, id); got != 10 {

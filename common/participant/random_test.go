@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -139,19 +140,13 @@ func (w *walk) conserved(t *testing.T) {
 		for key, text := range server.Dump(t) {
 			records[key] = text
 			text, _, _ = strings.Cut(text, "@")
-			for _, pair := range strings.Fields(text) {
-				name, value, _ := strings.Cut(pair, "=")
-				n, err := strconv.ParseInt(value, 10, 64)
-				if err != nil {
-					t.Fatal(err)
-				}
-				switch {
-				case name == "n" && n < 0:
-					t.Fatalf("%s: %d", key, n)
-				case name == "n":
-					sums[key] += n
-				case strings.HasPrefix(name, "{"):
-					sums[name] += n
+			held, reserved := strings.CutPrefix(text, "1 ")
+			switch {
+			case strings.Contains(key, "}i:"):
+				sums[key] += amount(t, key, text)
+			case reserved:
+				for pair := range slices.Chunk(strings.Fields(held), 2) {
+					sums[pair[0]] += amount(t, key, pair[1])
 				}
 			}
 		}
@@ -170,6 +165,16 @@ func (w *walk) conserved(t *testing.T) {
 			t.Fatalf("%s: free + held + sold = %d, want %d", id, got, pieces)
 		}
 	}
+}
+
+// amount is a number of pieces, as the counter or record of this key has it.
+func amount(t *testing.T, key, text string) int64 {
+	t.Helper()
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 0 {
+		t.Fatalf("%s: %q, %v", key, text, err)
+	}
+	return n
 }
 
 // end sends what is still to be sent, and compares each counter with what the decisions alone say.

@@ -29,13 +29,13 @@ var Scripts = []*redisdb.Script{reserveScript, releaseScript, confirmScript, ref
 // refundSuffix makes the name of an attempt's refund record: its own, since the reservation's record is of another decision.
 const refundSuffix = ":refund"
 
-// Store runs a participant's steps on its shards. A counter of ID x is the field "n" of the hash prefix+x on x's shard.
+// Store runs a participant's steps on its shards. A counter of ID x is the number prefix+x on x's shard.
 type Store struct {
 	db     *redisdb.DB
 	prefix string
 }
 
-// NewStore returns the store of a participant whose counters are hashes named prefix+ID.
+// NewStore returns the store of a participant whose counters are named prefix+ID.
 func NewStore(db *redisdb.DB, prefix string) *Store { return &Store{db, prefix} }
 
 // step is one step of the protocol, as the calls that it makes on each shard.

@@ -144,16 +144,17 @@ func (s *Shard) spread(ctx context.Context) (spread, error) {
 	return found, r.Err()
 }
 
-// Respread prepares for n new decimal IDs, "0" to n-1, to be written over all shards, each under prefix+ID. If the shards have
-// grown since the last time, it deletes what is in the old places and waits until every machine knows. Every shard must answer.
-func (db *DB) Respread(ctx context.Context, prefix string, n int) error {
+// Respread prepares for n new decimal IDs, "0" to n-1, to be written over all shards, each under prefix+ID for every prefix. If
+// the shards have grown since the last time, it deletes what is in the old places and waits until every machine knows. Every shard
+// must answer.
+func (db *DB) Respread(ctx context.Context, n int, prefixes ...string) error {
 	if err := db.readPlacement(ctx); err != nil {
 		return err
 	}
 	old := db.place.known.Load()
 	grown := old.at != 0 && old.modulus != len(db.shards)
 	if grown {
-		if err := db.deleteDecimals(ctx, prefix, old); err != nil {
+		if err := db.deleteDecimals(ctx, prefixes, old); err != nil {
 			return err
 		}
 		old = &spread{}
@@ -181,11 +182,13 @@ func (db *DB) writePlacement(ctx context.Context, count int, at int64) error {
 	return nil
 }
 
-func (db *DB) deleteDecimals(ctx context.Context, prefix string, old *spread) error {
+func (db *DB) deleteDecimals(ctx context.Context, prefixes []string, old *spread) error {
 	keys := make([][]string, len(db.shards))
 	for n := range old.count {
 		i := n % old.modulus
-		keys[i] = append(keys[i], db.shards[i].Key(prefix+strconv.Itoa(n)))
+		for _, prefix := range prefixes {
+			keys[i] = append(keys[i], db.shards[i].Key(prefix+strconv.Itoa(n)))
+		}
 	}
 	for i, s := range db.shards {
 		for chunk := range slices.Chunk(keys[i], deleteAtOnce) {

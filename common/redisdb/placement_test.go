@@ -22,7 +22,7 @@ var touch = redisdb.MustScript(fstest.MapFS{"lua/touch.lua": {Data: []byte(
 
 // fill writes the decimal IDs 0 to n-1, each under "d:".
 func fill(t *testing.T, db *redisdb.DB, n int) error {
-	if err := db.Respread(t.Context(), "d:", n); err != nil {
+	if err := db.Respread(t.Context(), n, "d:"); err != nil {
 		return err
 	}
 	return db.EachDecimal(t.Context(), n, func(at *redisdb.Shard, numbers []int) *redisdb.Call {

@@ -164,12 +164,17 @@ func (s *Shard) startRead(name, key string, fields []string) *Read {
 	return read
 }
 
+// StartValues sends for the values of keys and returns at once.
+func (s *Shard) StartValues(_ context.Context, key string, more ...string) *Read {
+	return s.startRead("MGET", key, more)
+}
+
 // StartFields sends for the named fields of a hash and returns at once.
 func (s *Shard) StartFields(_ context.Context, key string, fields ...string) *Read {
 	return s.startRead("HMGET", key, fields)
 }
 
-// Wait returns the fields, once, in order; those that are missing are nothing.
+// Wait returns the values or fields, once, in order; those that are missing are nothing.
 func (r *Read) Wait(ctx context.Context) (Reply, error) {
 	if r.err != nil {
 		return Reply{}, r.shard.failed(ctx, r.name, r.err)

@@ -12,10 +12,10 @@ import (
 )
 
 // State is all that a server holds, by key, in a form that is easy to write and to compare: a hash or a sorted set is
-// "field=value field=value", sorted; "@ms" at the end is when the key ends (Unix ms), where it does.
+// "field=value field=value", sorted, a string is itself; "@ms" at the end is when the key ends (Unix ms), where it does.
 type State map[string]string
 
-// Load makes a state of hashes the server's, in place of all that it holds.
+// Load makes a state of hashes and strings the server's, in place of all that it holds.
 func (s *Server) Load(t testing.TB, state State) {
 	t.Helper()
 	ctx := context.Background()
@@ -23,6 +23,10 @@ func (s *Server) Load(t testing.TB, state State) {
 	p.FlushAll(ctx)
 	for key, text := range state {
 		text, until, ends := strings.Cut(text, "@")
+		if !strings.Contains(text, "=") {
+			p.Set(ctx, key, text, 0)
+			text = ""
+		}
 		for _, pair := range strings.Fields(text) {
 			i := strings.LastIndexByte(pair, '=')
 			p.HSet(ctx, key, pair[:i], pair[i+1:])
@@ -55,7 +59,7 @@ func (s *Server) Dump(t testing.TB) State {
 			kinds[i], ends[i] = p.Type(ctx, key), p.Do(ctx, "PEXPIRETIME", key)
 		}
 	})
-	hashes, sets := map[string]*redis.MapStringStringCmd{}, map[string]*redis.ZSliceCmd{}
+	hashes, sets, texts := map[string]*redis.MapStringStringCmd{}, map[string]*redis.ZSliceCmd{}, map[string]*redis.StringCmd{}
 	s.together(t, func(p redis.Pipeliner) {
 		for i, key := range keys {
 			switch kinds[i].Val() {
@@ -63,6 +67,8 @@ func (s *Server) Dump(t testing.TB) State {
 				hashes[key] = p.HGetAll(ctx, key)
 			case "zset":
 				sets[key] = p.ZRangeWithScores(ctx, key, 0, -1)
+			case "string":
+				texts[key] = p.Get(ctx, key)
 			}
 		}
 	})
@@ -77,6 +83,8 @@ func (s *Server) Dump(t testing.TB) State {
 			for _, m := range set.Val() {
 				pairs = append(pairs, m.Member.(string)+"="+strconv.FormatFloat(m.Score, 'f', -1, 64))
 			}
+		} else if text := texts[key]; text != nil {
+			pairs = []string{text.Val()}
 		} else {
 			pairs = []string{kinds[i].Val()}
 		}

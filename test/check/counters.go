@@ -142,7 +142,7 @@ func newCounter(tag, id string, n int64, at *Snapshot) *counter {
 			if amount < 0 {
 				code = givenBack
 			}
-			h.remember("o:"+thing, code, max(amount, -amount))
+			h.remember(thing, code, max(amount, -amount))
 		}
 	}
 	return h

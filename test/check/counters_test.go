@@ -29,10 +29,10 @@ func TestCounters(t *testing.T) {
 		return script(from, to, "refund", "{s0}r:"+attempt+":refund "+item, far+n, reply)
 	}
 	pay := func(from, to int, n, reply string) tap.Call {
-		return script(from, to, "pay_order", user, "o:ticket "+n, reply)
+		return script(from, to, "pay_order", user, "ticket "+n, reply)
 	}
 	back := func(from, to int, reply string) tap.Call {
-		return script(from, to, "cancel_payment", user, "o:ticket 999", reply)
+		return script(from, to, "cancel_payment", user, "ticket 999", reply)
 	}
 	add := func(from, to int, n, reply string) tap.Call {
 		return script(from, to, "add once", item+" {s0}k:K", n+" f - 86400", reply)

@@ -2,7 +2,9 @@ package check
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,8 +23,9 @@ type Snapshot struct {
 	Keys        map[string]int // what came of requests with an idempotency key: the script's code, by key in Redis
 	Undecided   []string
 	Unconfirmed []string
-	Kept        time.Duration // how long after an attempt's deadline its records are there for sure
-	odd         []string      // keys of no known kind, and values that cannot be read
+	Kept        time.Duration   // how long after an attempt's deadline its records are there for sure
+	prices      map[string]bool // items that have one
+	odd         []string        // keys of no known kind, and values that cannot be read
 	now         time.Time
 }
 
@@ -62,13 +65,23 @@ const (
 func (all Shards) Look(ctx context.Context) (*Snapshot, error) {
 	sn := &Snapshot{
 		Orders: map[string]Order{}, Credit: map[string]int64{}, Stock: map[string]int64{}, Direct: map[string]int64{},
-		Payments: map[string]int64{}, Records: map[string]Record{}, Keys: map[string]int{}, now: time.Now(), Kept: recordsKept,
+		Payments: map[string]int64{}, Records: map[string]Record{}, prices: map[string]bool{}, Keys: map[string]int{}, now: time.Now(), Kept: recordsKept,
 	}
 	for service, shards := range all {
 		for i, shard := range shards {
 			if err := sn.read(ctx, shard, tag(service, i)); err != nil {
 				return nil, fmt.Errorf("shard %d of %s: %w", i, service, err)
 			}
+		}
+	}
+	for item := range sn.Stock {
+		if !sn.prices[item] {
+			sn.odd = append(sn.odd, "item "+item+" without a price")
+		}
+	}
+	for item := range sn.prices {
+		if _, known := sn.Stock[item]; !known {
+			sn.odd = append(sn.odd, "the price of no item, "+item)
 		}
 	}
 	return sn, nil
@@ -84,7 +97,7 @@ func (sn *Snapshot) read(ctx context.Context, shard *redis.Client, tag string) e
 		return err
 	}
 	pipe := shard.Pipeline()
-	hashes, ends := map[string]*redis.MapStringStringCmd{}, map[string]*redis.DurationCmd{}
+	hashes, texts, ends := map[string]*redis.MapStringStringCmd{}, map[string]*redis.StringCmd{}, map[string]*redis.DurationCmd{}
 	for _, key := range keys {
 		name, ok := strings.CutPrefix(key, tag)
 		switch {
@@ -101,47 +114,68 @@ func (sn *Snapshot) read(ctx context.Context, shard *redis.Client, tag string) e
 				sn.Unconfirmed = append(sn.Unconfirmed, entries...)
 			}
 		case name == "batch", name == "growth":
+		case isText(name):
+			texts[name], ends[name] = pipe.Get(ctx, key), pipe.PTTL(ctx, key)
 		default:
 			hashes[name], ends[name] = pipe.HGetAll(ctx, key), pipe.PTTL(ctx, key)
 		}
 	}
-	if _, err := pipe.Exec(ctx); err != nil && len(hashes) > 0 {
+	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) && len(ends) > 0 {
 		return err
 	}
+	for name, text := range texts {
+		if text.Err() == nil { // else it has ended since
+			sn.addText(tag, name, text.Val(), ends[name].Val())
+		}
+	}
 	for name, hash := range hashes {
-		if len(hash.Val()) > 0 { // else it has ended since
-			sn.add(tag, name, hash.Val(), ends[name].Val())
+		if len(hash.Val()) > 0 {
+			sn.addHash(tag, name, hash.Val(), ends[name].Val())
 		}
 	}
 	return nil
 }
 
-func (sn *Snapshot) add(tag, name string, fields map[string]string, ends time.Duration) {
+// isText tells, by its name, whether a key's value is a text: counters, prices, and records of attempts.
+func isText(name string) bool {
+	kind, _, _ := strings.Cut(name, ":")
+	return kind == "u" || kind == "i" || kind == "p" || kind == "r"
+}
+
+func (sn *Snapshot) addText(tag, name, text string, ends time.Duration) {
+	kind, id, _ := strings.Cut(name, ":")
+	switch kind {
+	case "u":
+		sn.Credit[id] = sn.number(text)
+	case "i":
+		sn.Stock[id] = sn.number(text)
+	case "p":
+		sn.prices[id] = sn.number(text) >= 0
+	case "r":
+		code, rest, _ := strings.Cut(text, " ")
+		r := Record{Code: int(sn.number(code)), Taken: map[string]int64{}, Forever: ends < 0, Left: max(0, ends)}
+		r.Attempt, r.Refund = strings.CutSuffix(id, ":refund")
+		if r.Code == Reserved {
+			for pair := range slices.Chunk(strings.Fields(rest), 2) {
+				_, of, _ := strings.Cut(pair[0], ":")
+				r.Taken[of] = sn.number(pair[len(pair)-1])
+			}
+		}
+		sn.Records[tag+name] = r
+	}
+}
+
+func (sn *Snapshot) addHash(tag, name string, fields map[string]string, ends time.Duration) {
 	kind, id, _ := strings.Cut(name, ":")
 	switch kind {
 	case "o":
 		sn.Orders[id] = sn.order(fields)
-	case "u":
-		sn.Credit[id] = sn.number(fields["n"])
-		for field, value := range fields {
-			if thing, ok := strings.CutPrefix(field, "o:"); ok {
-				amount := sn.number(value)
-				sn.Payments[id+" "+thing] = amount
-				sn.Direct[id] += max(0, amount)
-			}
+	case "d":
+		for thing, value := range fields {
+			amount := sn.number(value)
+			sn.Payments[id+" "+thing] = amount
+			sn.Direct[id] += max(0, amount)
 		}
-	case "i":
-		sn.Stock[id] = sn.number(fields["n"])
-	case "r":
-		r := Record{Code: int(sn.number(fields["code"])), Taken: map[string]int64{}, Forever: ends < 0, Left: max(0, ends)}
-		r.Attempt, r.Refund = strings.CutSuffix(id, ":refund")
-		for field, value := range fields {
-			if counter, ok := strings.CutPrefix(field, tag); ok {
-				_, of, _ := strings.Cut(counter, ":")
-				r.Taken[of] = sn.number(value)
-			}
-		}
-		sn.Records[tag+name] = r
 	case "k":
 		sn.Keys[tag+name] = int(sn.number(fields["code"]))
 		if ends < 0 {

@@ -50,6 +50,19 @@ func TestTheCheckersBite(t *testing.T) {
 				if len(before) > 0 {
 					at.HSet(ctx, key, before)
 				}
+			}
+		}
+	}
+	text := func(at *redis.Client, key string, value any) func() (undo func()) {
+		return func() func() {
+			before, err := at.Get(ctx, key).Result()
+			at.Set(ctx, key, value, 0)
+			return func() {
+				if err != nil {
+					at.Del(ctx, key)
+					return
+				}
+				at.Set(ctx, key, before, 0)
 				if strings.Contains(key, "}r:") {
 					at.PExpire(ctx, key, time.Minute)
 				}
@@ -82,22 +95,24 @@ func TestTheCheckersBite(t *testing.T) {
 		spoil func() (undo func())
 		want  string
 	}{
-		{"credit is lost", set(users, "{p0}u:"+user, "n", 89), "user " + user + " has 89"},
-		{"credit is won", set(users, "{p0}u:"+user, "n", 91), ": +1 is wrong"},
-		{"stock is lost", set(items, "{s0}i:"+item, "n", 7), "item " + item + " has 7"},
+		{"credit is lost", text(users, "{p0}u:"+user, 89), "user " + user + " has 89"},
+		{"credit is won", text(users, "{p0}u:"+user, 91), ": +1 is wrong"},
+		{"stock is lost", text(items, "{s0}i:"+item, 7), "item " + item + " has 7"},
+		{"a price is lost", gone(items, "{s0}p:"+item), "item " + item + " without a price"},
+		{"a price of nothing", text(items, "{s0}p:x", 1), "the price of no item, x"},
 		{"a user is lost", gone(users, "{p0}u:"+poor), "user " + poor + " is lost"},
 		{"a paid order was never charged", set(orders, hash(refused.Order), "s", "PAID"), "has 1 of 1, paid orders are worth 10"},
 		{"an order is stuck", set(orders, hash(refused.Order), "s", "RUNNING"), "no state to stay in"},
 		{"an order is undecided", member(orders, "{o0}undecided", refused.Order), "is undecided"},
 		{"an order's total is wrong", set(orders, hash(refused.Order), "t", 9), "says 9 for 2 pieces"},
-		{"stock is held for nobody", set(items, "{s0}r:nobody", "code", 1, "{s0}i:"+item, 2), "owned by no paid order"},
+		{"stock is held for nobody", text(items, "{s0}r:nobody", "1 {s0}i:"+item+" 2"), "owned by no paid order"},
 		{"a reservation outlives its attempt", set(orders, hash(paid.Order), "a", "another"), "owned by no paid order"},
 		{"a paid order holds nothing", gone(items, "{s0}r:"+attempt), "its attempt has reserved"},
-		{"a paid order holds something else", set(items, "{s0}r:"+attempt, "{s0}i:"+item, 1), "its attempt has reserved"},
-		{"a refund of a paid order", set(users, "{p0}r:"+attempt+":refund", "code", 5), "a refund of order"},
-		{"a key that never ends", set(users, "{p0}r:x", "code", 3), "never ends"},
+		{"a paid order holds something else", text(items, "{s0}r:"+attempt, "1 {s0}i:"+item+" 1"), "its attempt has reserved"},
+		{"a refund of a paid order", text(users, "{p0}r:"+attempt+":refund", 5), "a refund of order"},
+		{"a key that never ends", text(users, "{p0}r:x", 3), "never ends"},
 		{"a key that ends late", func() func() {
-			undo := set(users, "{p0}r:x", "code", 3)()
+			undo := text(users, "{p0}r:x", 3)()
 			users.PExpire(ctx, "{p0}r:x", 200*time.Second)
 			return undo
 		}, "kept for another"},

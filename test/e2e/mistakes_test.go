@@ -169,7 +169,7 @@ func (s *tapped) endsAsked(put check.Goods, c *stepCase, where string) {
 // holds tells whether a counter stands at n, in Redis itself.
 func (s *system) holds(service string, shard int, id string, n int64) error {
 	key := fmt.Sprintf("{%s%d}%s:%s", service[:1], shard, map[string]string{"stock": "i", "payment": "u"}[service], id)
-	has, err := s.shards[service][shard].HGet(context.Background(), key, "n").Int64()
+	has, err := s.shards[service][shard].Get(context.Background(), key).Int64()
 	if err == nil && has != n {
 		err = fmt.Errorf("%s holds %d, not %d", key, has, n)
 	}

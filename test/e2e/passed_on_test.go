@@ -9,8 +9,9 @@ import (
 )
 
 // TestACheckoutThatIsPassedOnIsBegunOnce stops one of two order machines with checkouts that it has not begun. The gateway passes them
-// on after its 15 s, the other machine refuses them: the users lack credit. They are given some, and the first machine wakes up and
-// finds the requests. All clients were told that nothing can be taken any more.
+// on after its 15 s, the other machine refuses them: the users lack credit, or a Redis that was kept waiting for a processor has not
+// answered in time. They are given some, and the first machine wakes up and finds the requests. All clients were told that nothing
+// can be taken any more.
 func TestACheckoutThatIsPassedOnIsBegunOnce(t *testing.T) {
 	t.Parallel()
 	const gatewayWaits = 15 * time.Second
@@ -26,7 +27,7 @@ func TestACheckoutThatIsPassedOnIsBegunOnce(t *testing.T) {
 	s.must(s.Pause("order-1"))
 	s.many(len(tales), len(tales), func(i int) {
 		a := tales[i].Checkout(s.Client)
-		if a.Status != 402 {
+		if a.Status != 402 && a.Status != 409 {
 			t.Errorf("without credit: %v", a)
 		}
 		passedOn[i] = a.Ended.Sub(a.Began) >= gatewayWaits

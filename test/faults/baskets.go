@@ -61,7 +61,7 @@ func (bs *baskets) lay(ctx context.Context, k kind) (*basket, error) {
 		if k == noStock && i == len(bs.shards["stock"])-1 {
 			stock = 1
 		}
-		if err := bs.write(ctx, "stock", i, "i:"+item, "n", stock, "p", price); err != nil {
+		if err := bs.write(ctx, "stock", i, map[string]any{"i:" + item: stock, "p:" + item: price}); err != nil {
 			return nil, err
 		}
 		b.items = append(b.items, item)
@@ -74,22 +74,27 @@ func (bs *baskets) lay(ctx context.Context, k kind) (*basket, error) {
 		credit = total - 1
 	}
 	b.User = shard.Mint(at)
-	if err := bs.write(ctx, "payment", at, "u:"+b.User, "n", credit); err != nil {
+	if err := bs.write(ctx, "payment", at, map[string]any{"u:" + b.User: credit}); err != nil {
 		return nil, err
 	}
 	bs.put.Credit[b.User] = credit
 	at = bs.dice.IntN(len(bs.shards["order"]))
 	b.Order = shard.Mint(at)
 	fields = append(fields, "s", "OPEN", "u", b.User, "t", total, "q", pieces, "k", len(b.items))
-	if err := bs.write(ctx, "order", at, "o:"+b.Order, fields...); err != nil {
+	if err := bs.shards["order"][at].HSet(ctx, fmt.Sprintf("{o%d}o:%s", at, b.Order), fields...).Err(); err != nil {
 		return nil, err
 	}
 	bs.all = append(bs.all, b)
 	return b, nil
 }
 
-func (bs *baskets) write(ctx context.Context, service string, at int, key string, fields ...any) error {
-	return bs.shards[service][at].HSet(ctx, fmt.Sprintf("{%s%d}%s", service[:1], at, key), fields...).Err()
+// write writes values by key, all at once.
+func (bs *baskets) write(ctx context.Context, service string, at int, values map[string]any) error {
+	var pairs []any
+	for key, value := range values {
+		pairs = append(pairs, fmt.Sprintf("{%s%d}%s", service[:1], at, key), value)
+	}
+	return bs.shards[service][at].MSet(ctx, pairs...).Err()
 }
 
 // ask sends what the basket's way begins with.

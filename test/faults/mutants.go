@@ -36,23 +36,20 @@ const (
 // `unconfirmed` cleared, an attempt that is not kept.
 var mutants = []mutant{
 	{name: "no tombstone", drill: lateReserve, want: heldForever, edits: []edit{
-		{releaseLua, `redis.call('HSET', KEYS[1], 'code', 3)
-`, `if not code then
+		{releaseLua, `redis.call('SET', KEYS[1], '3',`, `if not code then
   return { 3 }
 end
-redis.call('HSET', KEYS[1], 'code', 3)
-`}}},
+redis.call('SET', KEYS[1], '3',`}}},
 	{name: "a refusal that does not stick", drill: refusedTwice, want: heldForever, edits: []edit{
-		{reserveLua, `    redis.call('HSET', KEYS[1], 'code', 2, 'reason', reason, 'line', i - 2)
-    redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', ARGV[1] + 2000))
+		{reserveLua, `    redis.call('SET', KEYS[1], '2 ' .. reason .. ' ' .. i - 2, 'PXAT', string.format('%.0f', ARGV[1] + 2000))
 `, ``}}},
 	{name: "release before abort", drill: overtaken, want: holdsNothing, edits: []edit{
 		{abortGo, `	state, err := co.steps.abort.untilDone(`, `	co.stock.Release(ctx, a.stock())
 	co.payment.Release(ctx, a.credit())
 	state, err := co.steps.abort.untilDone(`}}},
 	{name: "an end to RESERVED before confirm", drill: orphaned, want: notConserved, edits: []edit{
-		{reserveLua, `redis.call('HSET', KEYS[1], unpack(taken))
-`, `redis.call('HSET', KEYS[1], unpack(taken))
+		{reserveLua, `redis.call('MSET', unpack(left))
+`, `redis.call('MSET', unpack(left))
 redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', ARGV[1] - 2000))
 `}}},
 	{name: "4xx before close", drill: slowRelease, want: "409 was answered, and", edits: []edit{
@@ -75,12 +72,8 @@ redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', ARGV[1] - 2000))
 `, ``}}},
 	{name: "a lost begin, by a store that keeps nothing", drill: storeDies, want: "the order is lost", redisArgs: []string{"--appendonly", "no"}},
 	{name: "a lost reserve", drill: sold, want: holdsNothing, edits: []edit{
-		{reserveLua, `local taken = { 'code', 1 }
-`, `do
-  return { 1 }
-end
-local taken = { 'code', 1 }
-`}}},
+		{reserveLua, `redis.call('MSET', unpack(left))
+`, ``}}},
 	{name: "refuse after stock was asked", drill: refusedByStock, want: "409 was answered, and the attempt holds", edits: []edit{
 		{checkoutGo, "return co.abort(ctx, id, a, stockReason(stock))", "return co.refuse(ctx, id, a, stockReason(stock))"}}},
 	{name: "nothing released where one of several shards refused", drill: refusedByStock, want: "409 was answered, and the attempt holds", edits: []edit{
@@ -94,9 +87,8 @@ local taken = { 'code', 1 }
 	{name: "a refund without not-after", drill: lateRefund, want: notConserved, edits: []edit{
 		{refundLua, "math.floor(time[2] / 1000) > tonumber(ARGV[1])", "math.floor(time[2] / 1000) < 0"}}},
 	{name: "a refund record that ends before CANCELLED", drill: lateRefund, want: notConserved, edits: []edit{
-		{refundLua, `redis.call('HSET', KEYS[1], 'code', 5)
-`, `redis.call('HSET', KEYS[1], 'code', 5)
-redis.call('PEXPIRE', KEYS[1], 1)
+		{refundLua, `redis.call('SET', KEYS[1], '5')
+`, `redis.call('SET', KEYS[1], '5', 'PX', 1)
 `}}},
 	{name: "a refund record that ends before the last not-after", drill: lateRefund, want: notConserved, edits: []edit{
 		{"order/lua/cancelled.lua", "1000 + 1000 + 2000 + 3000", "1000 + 1"}}},
@@ -110,11 +102,11 @@ redis.call('PEXPIRE', KEYS[1], 1)
 		{checkoutGo, `	stock := co.steps.reserveStock.untilKnown(`, `	co.payment.Confirm(ctx, []api.Confirmation{{Record: a.attempt, Until: a.deadline - 2000, Shards: credit.Shards}})
 	stock := co.steps.reserveStock.untilKnown(`}}},
 	{name: "balance looked at before the record", drill: replyLost, want: notConserved, edits: []edit{
-		{reserveLua, `local code = redis.call('HGET', KEYS[1], 'code')
-`, `local code = redis.call('HGET', KEYS[1], 'code')
+		{reserveLua, `local record = redis.call('GET', KEYS[1])
+`, `local record = redis.call('GET', KEYS[1])
 for i = 2, #KEYS do
-  if tonumber(redis.call('HGET', KEYS[i], 'n') or 0) < tonumber(ARGV[i]) then
-    code = nil
+  if tonumber(redis.call('GET', KEYS[i]) or 0) < tonumber(ARGV[i]) then
+    record = nil
   end
 end
 `}}},
@@ -177,11 +169,11 @@ end
 		{recoveryGo, `		workers.Go(func() { r.watch(ctx, shard, r.confirmDue) })
 `, ``}}},
 	{name: "a confirm after which no record ends", drill: sold, want: neverEnds, edits: []edit{
-		{confirmLua, "redis.call('PEXPIREAT', KEYS[i], ARGV[i])", "1"}}},
+		{confirmLua, "redis.call('PEXPIREAT', KEYS[i], ARGV[i], 'NX')", "1"}}},
 	{name: "a confirm after which records end a day later", drill: sold, want: "a record that is kept for another", edits: []edit{
-		{confirmLua, "ARGV[i])", "string.format('%.0f', ARGV[i] + 86400000))"}}},
+		{confirmLua, "ARGV[i], 'NX')", "string.format('%.0f', ARGV[i] + 86400000), 'NX')"}}},
 	{name: "a tombstone that never ends", drill: refusedByStock, want: neverEnds, edits: []edit{
-		{releaseLua, "redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', ARGV[1] + 2000))", ""}}},
+		{releaseLua, "'3', 'PXAT', string.format('%.0f', ARGV[1] + 2000))", "'3')"}}},
 	{name: "an idempotency key that never ends", drill: sentAgain, want: "without an end", edits: []edit{
 		{onceLua, "redis.call('EXPIRE', record, seconds)", ""}}},
 

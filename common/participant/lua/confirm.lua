@@ -3,12 +3,9 @@
 -- KEYS  1.. the records of taken or refunded attempts
 -- ARGV  1.. when each of them ends, ms
 -- returns {number of records that will end by this call}
--- May be repeated. Records of any other kind, and missing ones, are left alone.
+-- May be repeated. Records that end anyway, as those of any other kind do, and missing ones, are left alone.
 local ending = 0
 for i = 1, #KEYS do
-  local code = redis.call('HGET', KEYS[i], 'code')
-  if code == '1' or code == '5' then
-    ending = ending + redis.call('PEXPIREAT', KEYS[i], ARGV[i])
-  end
+  ending = ending + redis.call('PEXPIREAT', KEYS[i], ARGV[i], 'NX')
 end
 return { ending }

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- refund: what a paid and now cancelled attempt took of the counters of this shard is given back, once.
--- KEYS  1 the refund's own record; 2.. the hash of each counter
+-- KEYS  1 the refund's own record; 2.. the counters
 -- ARGV  1 the not-after that the order's shard gave, ms; 2.. how much to give back to each
 -- returns {code}
 --   5 REFUNDED: now or before   4 EXPIRED: past the not-after and no record; nothing is written
@@ -13,7 +13,7 @@ if time[1] * 1000 + math.floor(time[2] / 1000) > tonumber(ARGV[1]) then
   return { 4 }
 end
 for i = 2, #KEYS do
-  redis.call('HINCRBY', KEYS[i], 'n', ARGV[i])
+  redis.call('INCRBY', KEYS[i], ARGV[i])
 end
-redis.call('HSET', KEYS[1], 'code', 5)
+redis.call('SET', KEYS[1], '5')
 return { 5 }

@@ -1,25 +1,21 @@
 #!lua flags=allow-oom
 -- release: what an attempt took of the counters of this shard is given back, and it will never take any more.
--- KEYS  1 the attempt's record; 2.. the hash of each counter that it may have taken from
+-- KEYS  1 the attempt's record; 2.. each counter that it may have taken from
 -- ARGV  1 the attempt's deadline, ms
 -- returns {code}
 --   3 RELEASED: given back now or before, or never taken   2 REFUSED: nothing was taken, and nothing ever will be
 --   0 the record names a counter that KEYS does not: nothing is done
--- May be repeated. What is given back is what the record says. Without a record a tombstone is written, so that a reserve that
--- comes later takes nothing. Allowed when memory is full: giving back must not be refused.
-local record = redis.call('HGETALL', KEYS[1])
-local taken, owed = {}, 0
-local code
-for i = 1, #record, 2 do
-  if record[i] == 'code' then
-    code = tonumber(record[i + 1])
-  else
-    taken[record[i]] = record[i + 1]
-    owed = owed + 1
-  end
+-- May be repeated. What is given back is what the record says (reserve.lua). Without a record a tombstone is written, so that a
+-- reserve that comes later takes nothing. Allowed when memory is full: giving back must not be refused.
+local record = redis.call('GET', KEYS[1])
+local code = record and string.sub(record, 1, 1)
+if code and code ~= '1' then
+  return { tonumber(code) }
 end
-if code and code ~= 1 then
-  return { code }
+local taken, owed = {}, 0
+for counter, amount in string.gmatch(record or '', ' (%S+) (%d+)') do
+  taken[counter] = amount
+  owed = owed + 1
 end
 for i = 2, #KEYS do
   if taken[KEYS[i]] then
@@ -31,10 +27,8 @@ if owed ~= 0 then
 end
 for i = 2, #KEYS do
   if taken[KEYS[i]] then
-    redis.call('HINCRBY', KEYS[i], 'n', taken[KEYS[i]])
+    redis.call('INCRBY', KEYS[i], taken[KEYS[i]])
   end
 end
-redis.call('DEL', KEYS[1])
-redis.call('HSET', KEYS[1], 'code', 3)
-redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', ARGV[1] + 60000))
+redis.call('SET', KEYS[1], '3', 'PXAT', string.format('%.0f', ARGV[1] + 60000))
 return { 3 }
