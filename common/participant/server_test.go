@@ -43,6 +43,10 @@ func TestBadMessages(t *testing.T) {
 	address := serve(t, db)
 	id := put(t, servers, 0, 5)
 	good := fmt.Sprintf(`{"id":"A","until":%d,"lines":[{"id":%q,"n":1}]}`, int64(far), id)
+	many := ""
+	for i := range smallCart {
+		many += fmt.Sprintf(`{"id":"%d","n":1},`, i)
+	}
 	before := servers[0].Dump(t)
 	steps := []string{"", "{", "{}", `"x"`, "[1]", `[{"id":"A"}]`, `[{"until":1,"lines":[{"id":"x","n":1}]}]`,
 		fmt.Sprintf(`[%s,{"id":"B","until":%d,"lines":[]}]`, good, int64(far)),
@@ -53,6 +57,7 @@ func TestBadMessages(t *testing.T) {
 		fmt.Sprintf(`[{"id":"A","until":1,"lines":[{"id":%q,"n":99999999999999999999}]}]`, id),
 		fmt.Sprintf(`[{"id":"A","until":1,"lines":[{"id":%q,"n":1.5}]}]`, id),
 		fmt.Sprintf(`[{"id":"A","until":%d,"lines":[{"id":%q,"n":1},{"id":%q,"n":1}]}]`, int64(far), id, id), // looked at once, taken twice
+		fmt.Sprintf(`[{"id":"A","until":%d,"lines":[%s{"id":"7","n":1}]}]`, int64(far), many),                // likewise, in a large cart
 		fmt.Sprintf(`[{"id":%q,"until":1,"lines":[{"id":%q,"n":1}]}]`, strings.Repeat("A", api.MaxIDLength+1), id),
 		"[" + strings.Repeat(good+",", maxBatch) + good + "]",
 		fmt.Sprintf(`[{"id":"A","until":1,"lines":[%s{"id":"x","n":1}]}]`, manyLines(api.MaxItems)),

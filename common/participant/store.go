@@ -222,13 +222,34 @@ func validate(attempts []api.Attempt) error {
 		if a.ID == "" || len(a.ID) > api.MaxIDLength || a.Until <= 0 || len(a.Lines) == 0 || len(a.Lines) > api.MaxItems {
 			return fmt.Errorf("attempt %q until %d with %d lines: %w", a.ID, a.Until, len(a.Lines), api.BadRequest)
 		}
-		seen := make(map[string]bool, len(a.Lines))
 		for _, line := range a.Lines {
-			if line.Quantity < 0 || line.Quantity > api.MaxBalance || seen[line.ID] {
+			if line.Quantity < 0 || line.Quantity > api.MaxBalance {
 				return fmt.Errorf("attempt %q, line %q: %w", a.ID, line.ID, api.BadRequest)
 			}
-			seen[line.ID] = true
+		}
+		if repeats(a.Lines) {
+			return fmt.Errorf("attempt %q asks twice for one counter: %w", a.ID, api.BadRequest)
 		}
 	}
 	return nil
+}
+
+// smallCart is up to how many lines to compare each with all others costs less than to make a set of them.
+const smallCart = 32
+
+// repeats tells whether two lines ask for one counter.
+func repeats(lines []api.Line) bool {
+	if len(lines) > smallCart {
+		seen := make(map[string]struct{}, len(lines))
+		for _, line := range lines {
+			seen[line.ID] = struct{}{}
+		}
+		return len(seen) < len(lines)
+	}
+	for i, line := range lines {
+		if slices.ContainsFunc(lines[:i], func(other api.Line) bool { return other.ID == line.ID }) {
+			return true
+		}
+	}
+	return false
 }

@@ -56,31 +56,29 @@ func Of(id string) (int, bool) {
 	if v := id[19]; v != '8' && v != '9' && v != 'a' && v != 'b' {
 		return 0, false
 	}
-	s := 0
-	for i := 0; i < len(id); i++ {
-		if i == 8 || i == 13 || i == 18 || i == 23 {
-			continue
-		}
-		d, ok := hexDigit(id[i])
-		if !ok {
-			return 0, false
-		}
-		if i >= 32 {
-			s = s<<4 | d
+	wrong := byte(0)
+	for _, part := range [...]string{id[:8], id[9:13], id[14:18], id[19:23], id[24:]} {
+		for i := range len(part) {
+			wrong |= hexDigit[part[i]]
 		}
 	}
-	return s, true
+	s := 0
+	for i := 32; i < 36; i++ {
+		s = s<<4 | int(hexDigit[id[i]])
+	}
+	return s, wrong < 16
 }
 
-func hexDigit(c byte) (int, bool) {
-	switch {
-	case '0' <= c && c <= '9':
-		return int(c - '0'), true
-	case 'a' <= c && c <= 'f':
-		return int(c-'a') + 10, true
+// hexDigit is the value of each digit, and 16 or more for all other bytes: each checkout looks at the digits of many IDs.
+var hexDigit = func() (values [256]byte) {
+	for c := range values {
+		values[c] = 0xff
 	}
-	return 0, false
-}
+	for value, c := range "0123456789abcdef" {
+		values[c] = byte(value)
+	}
+	return values
+}()
 
 // Number returns the number of a decimal ID in its one canonical form ("7", not "07" or "+7").
 func Number(id string) (int, bool) {

@@ -62,6 +62,7 @@ func TestAShardThatIsAway(t *testing.T) {
 func awayAndBack(t *testing.T, leave, comeBack func(s *system, name string)) {
 	s, put := start(t, stack.Config{Machines: 2}), check.NewGoods()
 	items := s.onShard("an item", func() string { return s.newItem(1, 0) })
+	unasked := s.onShard("an item", func() string { return s.newItem(1, 0) }) // whose prices no order machine remembers
 	users := s.onShard("a user", func() string { return s.newUser(0) })
 	for i := range 2 {
 		s.post("/stock/add/%s/1000", items[i])
@@ -96,7 +97,7 @@ func awayAndBack(t *testing.T, leave, comeBack func(s *system, name string)) {
 		leave(s, "redis-"+service+"-0")
 		needs := map[string][]string{
 			"order":   {"GET /orders/find/" + affected[0].Order, "POST /orders/addItem/" + affected[0].Order + "/" + items[1], "DELETE /orders/remove/" + affected[0].Order},
-			"stock":   {"GET /stock/find/" + items[0], "POST /stock/add/" + items[0] + "/1", "POST /orders/addItem/" + spared[0].Order + "/" + items[0]},
+			"stock":   {"GET /stock/find/" + items[0], "POST /stock/add/" + items[0] + "/1", "POST /orders/addItem/" + spared[0].Order + "/" + unasked[0]},
 			"payment": {"GET /payment/find_user/" + users[0], "POST /payment/pay/" + users[0] + "/1"},
 		}[service]
 		s.toldSoon(service, needs[0])
