@@ -59,7 +59,7 @@ func (s *server) status(c *gin.Context) (paymentStatus, error) {
 // undo gives back what the user paid for the order, by a direct payment, by a checkout, or by both.
 //
 // The direct payment comes first. It is the one step that can be refused (no such user, balance limit), and what can be refused
-// must be so while nothing has been done. Its record stays in the user's hash, as given back, so that a repeat finds it and
+// must be so while nothing has been done. Its record stays in the user's direct payments, as given back, so that a repeat finds it and
 // gives nothing twice. The order service comes second: its outcome can be unknown, but it cannot refuse, and it remembers as
 // well. So after a 503 a repeat completes whatever is left, and then says 200.
 func (s *server) undo(ctx context.Context, user, order string) error {
