@@ -23,7 +23,8 @@ type suite struct {
 	memory        map[string]int64
 }
 
-// shardPoint is a point on a system with so many shards of each service.
+// shardPoint is a point on a system with so many shards of each service. They are measured under two loads: as many clients in all,
+// which leaves each shard less to do at once, and as many for each, which is what shards are added for.
 type shardPoint struct {
 	shards int
 	*point
@@ -93,12 +94,28 @@ func onSystem(ctx context.Context, o options, shards int, live *live, measure fu
 
 func (s *suite) measureShards(ctx context.Context, b *bench, shards int, scale func(int) int) error {
 	b.live.say("%d shards of each service", shards)
-	at, err := b.measure(ctx, plan{busyClients, scale(shardsCount), 2, ""})
-	if err != nil {
-		return err
+	for _, clients := range slices.Compact([]int{busyClients, busyClients * shards}) {
+		at, err := b.measure(ctx, plan{clients, scale(shardsCount), 2, ""})
+		if err != nil {
+			return err
+		}
+		s.shards = append(s.shards, shardPoint{shards, at})
 	}
-	s.shards = append(s.shards, shardPoint{shards, at})
 	return nil
+}
+
+// sharded are the points of all numbers of shards under one load: so many clients in all, or so many for each shard.
+func (s *suite) sharded(each bool) (points []shardPoint) {
+	for _, p := range s.shards {
+		clients := busyClients
+		if each {
+			clients *= p.shards
+		}
+		if p.clients == clients {
+			points = append(points, p)
+		}
+	}
+	return points
 }
 
 // measureFirst measures all that needs one shard of each service.

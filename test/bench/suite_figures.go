@@ -33,7 +33,7 @@ func (s *suite) figures() *figures {
 	}
 	f.Absolute["CPU µs of each further item"] = s.perItem()
 	for _, p := range s.shards[1:] {
-		f.Ratios[fmt.Sprintf("%d shards: processor time in checkouts with one", p.shards)] = p.work.cpuCost() / s.shards[0].work.cpuCost()
+		f.Ratios[fmt.Sprintf("%d shards, %d clients: processor time in checkouts with one", p.shards, p.clients)] = p.work.cpuCost() / s.shards[0].work.cpuCost()
 	}
 	for _, p := range s.simples {
 		f.Ratios[p.name+": in empty requests"] = p.cost()
@@ -64,10 +64,18 @@ func (s *suite) charts() map[string]chart {
 		at[i] = math.Log2(at[i])
 	}
 	items, itemsAt := labels(s.items, func(p *point) int { return p.lines })
-	var shards []string
-	var oneShard []float64
-	for _, p := range s.shards {
-		shards, oneShard = append(shards, fmt.Sprint(p.shards)), append(oneShard, p.work.cpuCost())
+	sharded := chart{title: "Processor time of a checkout by shards", x: "shards of each service, on one machine", y: "µs of all servers"}
+	for _, each := range []bool{false, true} {
+		costs := series{name: fmt.Sprintf("%d clients", busyClients)}
+		if each {
+			costs.name += " a shard"
+		}
+		sharded.labels, sharded.at = nil, nil
+		for _, p := range s.sharded(each) {
+			sharded.labels, sharded.at = append(sharded.labels, fmt.Sprint(p.shards)), append(sharded.at, float64(p.shards))
+			costs.values = append(costs.values, p.work.cpuCost())
+		}
+		sharded.series = append(sharded.series, costs)
 	}
 	milliseconds := func(q float64) func(*point) float64 {
 		return func(p *point) float64 { return float64(p.work.percentile(q)) / float64(time.Millisecond) }
@@ -87,7 +95,6 @@ func (s *suite) charts() map[string]chart {
 		"cpu": cpu,
 		"items": {title: "Processor time of a checkout by items in the cart", x: "different items", y: "µs of all servers", labels: items, at: itemsAt,
 			series: []series{{"64 clients", values(s.items, func(p *point) float64 { return p.work.cpuCost() })}}},
-		"shards": {title: "Processor time of a checkout by shards", x: "shards of each service, on one machine", y: "µs of all servers", labels: shards, stacked: true,
-			series: []series{{fmt.Sprintf("%d clients", busyClients), oneShard}}},
+		"shards": sharded,
 	}
 }

@@ -98,7 +98,7 @@ func TestSuite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"256 clients: a checkout in empty requests", "20 items: processor time in checkouts of one", "2 shards: processor time in checkouts with one",
+	for _, name := range []string{"256 clients: a checkout in empty requests", "20 items: processor time in checkouts of one", "2 shards, 256 clients: processor time in checkouts with one", "2 shards, 512 clients: processor time in checkouts with one",
 		"find an order: in empty requests", "a refusal in checkouts"} {
 		if v := f.Ratios[name]; !(v > 0) || math.IsInf(v, 0) {
 			t.Errorf("%s: %v", name, v)
