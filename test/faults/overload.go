@@ -88,9 +88,10 @@ type measured struct {
 
 // measure has a load work until it is all answered.
 func (o *overloaded) measure(load func() *tally) measured {
-	before := o.spent()
+	processes := o.Processes()
+	before := spent(processes)
 	t := load()
-	return measured{t, o.spent() - before}
+	return measured{t, spent(processes) - before}
 }
 
 // perCPU is how many were paid for each second of processor time.
