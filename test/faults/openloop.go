@@ -241,15 +241,15 @@ func (t *tally) with(status int) int {
 	return n
 }
 
-// rate is how many a second were answered with a status while the errands were sent, the first part of that time left out.
-func (t *tally) rate(status int, leaveOut time.Duration) float64 {
+// between is how many heard a status in that time.
+func (t *tally) between(from, to time.Time, status int) int {
 	n := 0
 	for _, h := range t.heard {
-		if at := h.began.Add(h.took).Sub(t.began); h.status == status && at >= leaveOut && at < t.lasts {
+		if at := h.began.Add(h.took); h.status == status && !at.Before(from) && at.Before(to) {
 			n++
 		}
 	}
-	return float64(n) / (t.lasts - leaveOut).Seconds()
+	return n
 }
 
 // percentile of the time to an answer with a status.

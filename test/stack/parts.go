@@ -205,7 +205,7 @@ func (s *Stack) upstreams() (string, error) {
 		for _, addr := range doors {
 			fmt.Fprintf(&b, "    server %s max_fails=1 fail_timeout=1s;\n", addr)
 		}
-		b.WriteString("    keepalive 1024;\n    keepalive_requests 1000000;\n    keepalive_timeout 2s;\n}\n")
+		fmt.Fprintf(&b, "    keepalive %d;\n    keepalive_requests 1000000;\n    keepalive_timeout 2s;\n}\n", machineBears*len(doors))
 	}
 	fmt.Fprintf(&b, "limit_conn calls %d;\n", machineBears*machines)
 	return b.String(), nil

@@ -1,16 +1,18 @@
 {{/* What nginx.conf includes: the machines, each by an address that outlives its pod, since nginx looks names up once; and where to
-listen. */}}
+listen. Of connections to the machines (keepalive) a worker keeps no more than half of those that it may have: the room for them takes
+memory before it is used. */}}
 {{- define "upstreams.conf" -}}
 {{- $most := 0 }}
 {{- range $service := list "order" "stock" "payment" -}}
+{{- $machines := include "machines" (merge (dict "service" $service) $) | int -}}
 upstream {{ $service }} {
     zone {{ $service }} 256k;
-    {{- range $i := untilStep 1 (int (add1 (include "machines" (merge (dict "service" $service) $)))) 1 }}
+    {{- range $i := untilStep 1 (int (add1 $machines)) 1 }}
     server {{ $service }}-{{ $i }}:5000 max_fails=1 fail_timeout=1s;
     {{- end }}
-    keepalive 1024; keepalive_requests 1000000; keepalive_timeout 2s;
+    keepalive {{ min 16384 (mul 2048 $machines) }}; keepalive_requests 1000000; keepalive_timeout 2s;
 }
-{{ $most = max $most (include "machines" (merge (dict "service" $service) $)) }}
+{{ $most = max $most $machines }}
 {{- end -}}
 limit_conn calls {{ mul 2048 $most }}; # what each machine bears; {{ .Values.gateway.replicas }} gateways
 {{- end }}
