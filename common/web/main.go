@@ -19,7 +19,6 @@ const gcPercent = 400
 
 // Main runs a service until SIGTERM or SIGINT, and ends the process: with status 1 and the error on stderr if run failed.
 func Main(run func(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error) {
-	slacken()
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
