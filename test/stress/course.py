@@ -7,6 +7,7 @@ COUNT is how many of each there are. batch_init overwrites what has decimal ids.
 
 import os
 import random
+import sys
 
 import requests
 from locust import constant, events, task
@@ -17,9 +18,9 @@ COUNT = int(os.environ.get("COUNT", "100000"))
 PRICE, STOCK, CREDIT = 1, 1_000_000, 1_000_000
 
 
-@events.test_start.add_listener
-def fill(environment, **_):
-    """Makes the users, items and orders, before the first checkout."""
+@events.init.add_listener
+def fill(**_):
+    """Makes the users, items and orders, before the time of the run begins."""
     for path in (
         f"/stock/batch_init/{COUNT}/{STOCK}/{PRICE}",
         f"/payment/batch_init/{COUNT}/{CREDIT}",
@@ -28,10 +29,7 @@ def fill(environment, **_):
         answer = requests.post(GATEWAY_URL + path, timeout=120)
         print(f"{path}: {answer.status_code} in {answer.elapsed.total_seconds():.1f} s")
         if answer.status_code != 200:
-            print(answer.text)
-            environment.process_exit_code = 1
-            environment.runner.quit()
-            return
+            sys.exit(answer.text)
 
 
 class Checkout(Customer):

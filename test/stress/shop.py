@@ -7,6 +7,7 @@ Without --headless, http://localhost:8089 shows it alive. ITEMS is how many ther
 
 import os
 import random
+import sys
 
 import requests
 from locust import between, events, task
@@ -19,9 +20,9 @@ CREDIT = int(os.environ.get("CREDIT", "500"))  # added to an account at a time: 
 shelf = []
 
 
-@events.test_start.add_listener
-def stock_the_shelves(environment, **_):
-    """Makes the items: one in ten is scarce."""
+@events.init.add_listener
+def stock_the_shelves(**_):
+    """Makes the items, before the time of the run begins: one in ten is scarce."""
     session = requests.Session()
 
     def post(path):
@@ -35,10 +36,7 @@ def stock_the_shelves(environment, **_):
             post(f"/stock/add/{item}/{20 if i % 10 == 0 else 100_000}")
             shelf.append(item)
     except requests.RequestException as error:
-        print(f"the shop cannot be opened: {error}")
-        environment.process_exit_code = 1
-        environment.runner.quit()
-        return
+        sys.exit(f"the shop cannot be opened: {error}")
     print(f"{ITEMS} items are on the shelves")
 
 
