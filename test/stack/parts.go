@@ -86,6 +86,21 @@ func listens(ctx context.Context, addr string) error {
 	return conn.Close()
 }
 
+// answers tells that a gateway answers at addr, if only that there is nothing. nginx listens before it heeds signals: until then
+// SIGTERM does not end it, but kills it.
+func answers(ctx context.Context, addr string) error {
+	conn, err := dial(ctx, addr)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if _, err := conn.Write([]byte("GET /nowhere HTTP/1.0\r\n\r\n")); err != nil {
+		return err
+	}
+	_, err = conn.Read(make([]byte, 1))
+	return err
+}
+
 // machine is one machine of a service. Its path is only the name of the binary until that has been built.
 func (s *Stack) machine(service string, machine int) (*part, error) {
 	name := machineName(service, machine)
@@ -185,7 +200,7 @@ func (s *Stack) nginx(path string) (*part, error) {
 		args:  []string{"-e", "stderr", "-p", dir + "/", "-c", filepath.Join(dir, "nginx.conf"), "-g", "worker_processes auto;"},
 		stop:  syscall.SIGQUIT,
 		doors: []door{{s.gateway, "the gateway"}},
-		up:    func(ctx context.Context, _ int) error { return listens(ctx, s.gateway) },
+		up:    func(ctx context.Context, _ int) error { return answers(ctx, s.gateway) },
 	}, nil
 }
 
