@@ -58,7 +58,7 @@ func TestMistake10TwoProcessesOfOneMachineID(t *testing.T) {
 func TestMistake11CartsAreFrozen(t *testing.T) {
 	t.Parallel()
 	s, put := startTapped(t), check.NewGoods()
-	c := s.prepare(put, sagaOf(t, "paid"), step{"payment", 0, "reserve"})
+	c := s.prepare(put, sagaOf(t, "paid"), step{"order", 0, "begin"})
 	edits := func(order string) []string {
 		return []string{
 			"POST /orders/addItem/" + order + "/" + c.first, "POST /orders/addItem/" + order + "/" + c.first + "/2",
@@ -73,11 +73,13 @@ func TestMistake11CartsAreFrozen(t *testing.T) {
 			s.problem(status, name, method, path)
 		}
 	}
-	trap := s.taps["payment"][0].set("reserve", c.about, tap.Before)
+	begun := s.taps["order"][0].set("begin", c.about, tap.After)
+	s.must(s.Pause("payment-1")) // not its Redis: one that is held for as long as all these edits may take is a dead one
 	s.send(c)
-	trap.wait()
+	begun.wait()
+	begun.Pass()
 	refused(c.Order, 409, "order-not-open")
-	trap.Pass()
+	s.must(s.Cont("payment-1"))
 	s.ends(put, c, "edited while it was checked out")
 	refused(c.Order, 409, "order-not-open")
 	refused("01890000-0000-7000-8000-000000000000", 404, "order-not-found")
