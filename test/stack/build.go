@@ -128,25 +128,30 @@ func buildInto(ctx context.Context, progress io.Writer, dir, root string, source
 	return nil
 }
 
-// buildOver builds the services that have an overlay, and takes the others from the build without one.
+// buildOver builds the services that have an overlay, each once for all sources that have the same one for it, and takes the others from
+// the build without one.
 func buildOver(ctx context.Context, progress io.Writer, dir, root string, source Source) error {
-	plain, err := Build(ctx, progress, Source{Race: source.Race, Tags: source.Tags})
-	if err != nil {
-		return err
-	}
 	for _, service := range Services() {
 		files := source.Overlay[service]
-		if len(files) == 0 {
-			if err := linkOrCopy(filepath.Join(plain, service), filepath.Join(dir, service)); err != nil {
+		if len(files) > 0 && len(source.Overlay) == 1 {
+			overlay, err := writeOverlay(filepath.Join(dir, "overlay-"+service), root, files)
+			if err != nil {
+				return err
+			}
+			if err := goBuild(ctx, progress, root, dir, source, []string{service}, "-overlay", overlay); err != nil {
 				return err
 			}
 			continue
 		}
-		overlay, err := writeOverlay(filepath.Join(dir, "overlay-"+service), root, files)
+		of := Source{Race: source.Race, Tags: source.Tags}
+		if len(files) > 0 {
+			of.Overlay = Overlay{service: files}
+		}
+		from, err := Build(ctx, progress, of)
 		if err != nil {
 			return err
 		}
-		if err := goBuild(ctx, progress, root, dir, source, []string{service}, "-overlay", overlay); err != nil {
+		if err := linkOrCopy(filepath.Join(from, service), filepath.Join(dir, service)); err != nil {
 			return err
 		}
 	}
