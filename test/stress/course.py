@@ -26,7 +26,10 @@ def fill(**_):
         f"/payment/batch_init/{COUNT}/{CREDIT}",
         f"/orders/batch_init/{COUNT}/{COUNT}/{COUNT}/{PRICE}",
     ):
-        answer = requests.post(GATEWAY_URL + path, timeout=120)
+        try:
+            answer = requests.post(GATEWAY_URL + path, timeout=120)
+        except requests.RequestException as error:
+            sys.exit(f"nothing can be made: {error}")
         print(f"{path}: {answer.status_code} in {answer.elapsed.total_seconds():.1f} s")
         if answer.status_code != 200:
             sys.exit(answer.text)
