@@ -2,12 +2,8 @@ package stack_test
 
 import (
 	"bufio"
-	"encoding/binary"
-	"fmt"
 	"io"
 	"net"
-	"net/netip"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -54,13 +50,8 @@ func TestTheGatewayLetsAllInBeforeItWorks(t *testing.T) {
 func waiting(t *testing.T, addr string) int64 {
 	t.Helper()
 	const listens = "0A"
-	door := netip.MustParseAddrPort(addr)
-	ip := door.Addr().As4()
-	local := fmt.Sprintf("%08X:%04X", binary.NativeEndian.Uint32(ip[:]), door.Port())
-	table, err := os.ReadFile("/proc/net/tcp")
-	must(t, err)
-	for line := range strings.Lines(string(table)) {
-		if f := strings.Fields(line); len(f) > 4 && f[1] == local && f[3] == listens {
+	for _, f := range tcpTable(t) {
+		if f[1] == inTable(addr) && f[3] == listens {
 			_, queue, _ := strings.Cut(f[4], ":")
 			n, err := strconv.ParseInt(queue, 16, 64)
 			must(t, err)

@@ -3,6 +3,7 @@ package stack_test
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -115,6 +116,21 @@ func TestTheGatewayKeepsAHarmlessRequestID(t *testing.T) {
 		if got := resp.Header.Get("X-Request-Id"); (got == id) != kept || got == "" {
 			t.Errorf("%q came back as %q", id, got)
 		}
+	}
+	given := map[string]bool{}
+	for range 2 { // connections, two requests each
+		client := &http.Client{Transport: &http.Transport{}}
+		for range 2 {
+			resp, err := client.Get(s.Gateway() + "/orders/")
+			must(t, err)
+			_, err = io.Copy(io.Discard, resp.Body)
+			must(t, errors.Join(err, resp.Body.Close()))
+			given[resp.Header.Get("X-Request-Id")] = true
+		}
+		client.CloseIdleConnections()
+	}
+	if delete(given, ""); len(given) != 4 {
+		t.Errorf("four requests without an id were given %v", given)
 	}
 }
 
