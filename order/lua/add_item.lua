@@ -20,13 +20,14 @@ if items > tonumber(ARGV[4]) or f[3] + quantity > tonumber(ARGV[5]) then
 elseif f[2] + quantity * price > tonumber(ARGV[6]) then
   return { 4 }
 end
-local found = 0
-local parts = string.gsub(f[5] or '', '(%d+)@' .. ARGV[3] .. '%f[^%d]', function(have)
-  found = 1
-  return string.format('%.0f@%s', have + quantity, ARGV[3])
-end)
+local parts, found = f[5], 0
+if parts then
+  parts, found = string.gsub(parts, '(%d+)@' .. ARGV[3] .. '%f[^%d]', function(have)
+    return string.format('%.0f@%s', have + quantity, ARGV[3])
+  end)
+end
 if found == 0 then
-  parts = (f[5] and f[5] .. ',' or '') .. ARGV[2] .. '@' .. ARGV[3]
+  parts = (parts and parts .. ',' or '') .. ARGV[2] .. '@' .. ARGV[3]
 end
 redis.call('HSET', KEYS[1], field, parts, 't', string.format('%.0f', f[2] + quantity * price),
   'q', string.format('%.0f', f[3] + quantity), 'k', items)

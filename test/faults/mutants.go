@@ -102,10 +102,10 @@ redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', ARGV[1] - 2000))
 		{checkoutGo, `	stock := co.steps.reserveStock.untilKnown(`, `	co.payment.Confirm(ctx, []api.Confirmation{{Record: a.attempt, Until: a.deadline - 2000, Shards: credit.Shards}})
 	stock := co.steps.reserveStock.untilKnown(`}}},
 	{name: "balance looked at before the record", drill: replyLost, want: notConserved, edits: []edit{
-		{reserveLua, `local record = redis.call('GET', KEYS[1])
-`, `local record = redis.call('GET', KEYS[1])
+		{reserveLua, `local record = have[1]
+`, `local record = have[1]
 for i = 2, #KEYS do
-  if tonumber(redis.call('GET', KEYS[i]) or 0) < tonumber(ARGV[i]) then
+  if tonumber(have[i] or 0) < tonumber(ARGV[i]) then
     record = nil
   end
 end

@@ -9,7 +9,8 @@
 -- emptied the shelf.
 -- A record is a text that begins with its code: "1 counter amount counter amount", "2 reason line", "3", or a refund's "5".
 -- RESERVED has no TTL until it is confirmed, every other record ends 60 s after the deadline.
-local record = redis.call('GET', KEYS[1])
+local have = redis.call('MGET', unpack(KEYS))
+local record = have[1]
 if record then
   local code, reason, line = string.match(record, '^(%d) ?(%d*) ?(%d*)')
   if code ~= '2' then
@@ -22,11 +23,10 @@ if time[1] * 1000 + math.floor(time[2] / 1000) > tonumber(ARGV[1]) then
   return { 4 }
 end
 local n = #KEYS
-local have = redis.call('MGET', unpack(KEYS, 2))
 -- What is left and the record are written by one command: it costs half of what one for each counter does.
 local left, taken = {}, { '1' }
 for i = 2, n do
-  local has, want = have[i - 1], ARGV[i]
+  local has, want = have[i], ARGV[i]
   if not has or has - want < 0 then
     local reason = has and 1 or 2
     redis.call('SET', KEYS[1], '2 ' .. reason .. ' ' .. i - 2, 'PXAT', string.format('%.0f', ARGV[1] + 60000))
