@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"syscall"
 
@@ -14,14 +15,25 @@ import (
 )
 
 // gcPercent lets the heap, a few megabytes live, grow fivefold before it is collected: the services' memory is small and their
-// processor time is not. GOGC, if set, holds instead.
+// processor time is not.
 const gcPercent = 400
 
-// Main runs a service until SIGTERM or SIGINT, and ends the process: with status 1 and the error on stderr if run failed.
-func Main(run func(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error) {
+// tune tells the Go runtime how to run a service, where GOGC and GOMAXPROCS do not. The gateway, the services and their Redises share
+// the processors: a service that may use all of them spends time on waking idle threads (8 % of all processor time at 256 clients on
+// two busy cores, 15 % at 64). Fewer processors than there are is a container's limit, which is its own. What only the environment
+// can say, the Dockerfile does: GODEBUG.
+func tune() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
+	if all := runtime.NumCPU(); os.Getenv("GOMAXPROCS") == "" && runtime.GOMAXPROCS(0) == all {
+		runtime.GOMAXPROCS(max(1, all/2))
+	}
+}
+
+// Main runs a service until SIGTERM or SIGINT, and ends the process: with status 1 and the error on stderr if run failed.
+func Main(run func(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error) {
+	tune()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	err := run(ctx, os.Args, os.Getenv, os.Stdout)
 	stop()

@@ -7,9 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -109,9 +107,8 @@ func (s *Stack) machine(service string, machine int) (*part, error) {
 		return nil, err
 	}
 	public, internal := s.public[service][machine-1], s.internal[service][machine-1]
-	// First what the environment may overrule. Gateway, services and Redises share the processors: a service that may use all of
-	// them spends time on waking idle threads (at 64 clients on two busy cores, three pairs of runs: 1, 5 and 14 % of all CPU).
-	env := append([]string{"GOMAXPROCS=" + strconv.Itoa(max(1, runtime.NumCPU()/2))}, keep(os.Environ())...)
+	// First what the environment may overrule.
+	env := append([]string{"GODEBUG=schedtrace=2147483647"}, keep(os.Environ())...) // as in the Dockerfile, which says why
 	env = append(env,
 		"GIN_MODE=release", "BIND=127.0.0.1",
 		"PORT="+portOf(public), "INTERNAL_PORT="+portOf(internal),
