@@ -20,11 +20,10 @@ RUN --mount=type=cache,target=/root/.cache/go-build \
 # Nothing but a static binary, and the certificates by which REDIS_TLS=1 knows its server.
 FROM scratch AS service
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
-ENV GIN_MODE=release
 # The Go runtime has a thread that looks after the others. It sleeps when a process has nothing to do, and the next system call wakes
 # it: with 64 clients that was a quarter of all the time of stock, which waits a little, works a little. It never sleeps, and looks a
 # hundred times a second, where it has a line to print every so many ms (runtime/proc.go, sysmon). These are 24 days.
-ENV GODEBUG=schedtrace=2147483647
+ENV GIN_MODE=release GODEBUG=schedtrace=2147483647
 EXPOSE 5000 5001
 USER 65532:65532
 

@@ -7,10 +7,9 @@
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local entries = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now), 'LIMIT', 0, ARGV[1])
-local pushed = {}
-for _, entry in ipairs(entries) do
-  pushed[#pushed + 1] = string.format('%.0f', now + ARGV[2])
-  pushed[#pushed + 1] = entry
+local pushed, later = {}, string.format('%d', now + ARGV[2])
+for i, entry in ipairs(entries) do
+  pushed[2 * i - 1], pushed[2 * i] = later, entry
 end
 if #pushed > 0 then
   redis.call('ZADD', KEYS[1], unpack(pushed))

@@ -114,7 +114,7 @@ func TestTheDockerfileTakesNoSecret(t *testing.T) {
 	}
 	allowed := map[string][]string{
 		"ARG": {"TARGETOS TARGETARCH", "VERSION=devel"},
-		"ENV": {"GIN_MODE=release", "GODEBUG=schedtrace=2147483647"},
+		"ENV": {"GIN_MODE=release GODEBUG=schedtrace=2147483647"},
 		"COPY": {
 			"go.mod go.sum ./", "common common", "order order", "stock stock", "payment payment",
 			"--from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/", "--from=build /out/order /order", "--from=build /out/stock /stock",
