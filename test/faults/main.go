@@ -29,7 +29,7 @@ func main() {
 }
 
 // errViolations says that everything ran, and that the system has not kept its promises.
-var errViolations = errors.New("the system has broken its promises: see the report")
+var errViolations = errors.New("the system has broken its promises")
 
 // run runs the trials that args ask for, one after the other, and writes the report to stdout. What was found until an interrupt is
 // reported too.
@@ -59,10 +59,7 @@ func run(ctx context.Context, args []string, stdout io.Writer, live *live) error
 	if o.report != "" {
 		failed = errors.Join(failed, os.WriteFile(o.report, []byte(text), 0o644))
 	}
-	if r.violations() > 0 {
-		failed = errors.Join(failed, errViolations)
-	}
-	return failed
+	return errors.Join(failed, r.broken())
 }
 
 // keepDataInMemory has the data of the systems lie in memory where there is room for it, unless TMPDIR says where. Their Redises wait

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -130,8 +131,14 @@ func TestReport(t *testing.T) {
 	tr.told("200")
 	tr.count("histories of orders checked", 12)
 	tr.note("A note.")
+	if err := r.broken(); err != nil {
+		t.Error(err)
+	}
 	for range 150 {
 		tr.violate("order 1 is lost")
+	}
+	if err := r.broken(); !errors.Is(err, errViolations) || !strings.HasSuffix(err.Error(), "\nmix 1x1: order 1 is lost\nmix 1x1: and 50 more") {
+		t.Errorf("the error does not tell what was found: %v", err)
 	}
 	if !strings.Contains(told.String(), "VIOLATION in mix 1x1: order 1 is lost") {
 		t.Error("nobody was told of the violation")

@@ -62,6 +62,23 @@ func (r *report) violations() int {
 	return total
 }
 
+// broken is errViolations with what was found, or nil. It is the last that is printed: of a long output often only the end is kept.
+func (r *report) broken() error {
+	if r.violations() == 0 {
+		return nil
+	}
+	var found []string
+	for _, tr := range r.trials {
+		for _, what := range tr.violations {
+			found = append(found, tr.name()+": "+what)
+		}
+		if more := tr.violated - len(tr.violations); more > 0 {
+			found = append(found, fmt.Sprintf("%s: and %d more", tr.name(), more))
+		}
+	}
+	return fmt.Errorf("%w:\n%s", errViolations, strings.Join(found, "\n"))
+}
+
 func (r *report) markdown() string {
 	var b strings.Builder
 	took := time.Since(r.date)
