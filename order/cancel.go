@@ -56,10 +56,10 @@ func (ca *canceller) cancel(ctx context.Context, ask api.Cancel) api.OrderPaymen
 // sender knew nothing of.
 func (ca *canceller) undo(ctx context.Context, ask api.Cancel) api.OrderPayment {
 	heard := time.Now()
-	for range pausing(ctx) {
+	for range pausing(ctx, heard.Add(beginWithin)) {
 		found := ca.payment(ctx, ask)
 		switch {
-		case found.Payment == api.PaymentUnknown && time.Since(heard) > beginWithin:
+		case found.Payment == api.PaymentUnknown && time.Since(heard) >= beginWithin:
 			return api.PaymentUnknown
 		case found.Payment == api.PaymentUnknown:
 			continue

@@ -142,7 +142,7 @@ func (co *coordinator) begin(ctx context.Context, id, request string) (found, er
 	defer func() { co.steps.begin.ended(start, lost) }()
 	heard := start
 	attempt, after, joined := mintAttempt(request), "", ""
-	for tries := range pausing(ctx) {
+	for tries := range pausing(ctx, start.Add(beginWithin)) {
 		if joined == "" && !web.Waits(ctx) {
 			return found{}, fmt.Errorf("order %s: %w", id, errLeft)
 		}
@@ -166,7 +166,7 @@ func (co *coordinator) begin(ctx context.Context, id, request string) (found, er
 			return found{}, err
 		case errors.Is(err, api.Overloaded) && tries == 0:
 			return found{}, err // nothing began
-		case err != nil && time.Since(heard) > beginWithin:
+		case err != nil && time.Since(heard) >= beginWithin:
 			return found{}, fmt.Errorf("order %s: %w", id, api.Unavailable)
 		case err != nil:
 			lost++

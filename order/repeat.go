@@ -21,14 +21,19 @@ const (
 // nothing can be done are not to wait, nor to fill the machine: they are told within a second, and recovery ends what was begun.
 const downWithin = 500 * time.Millisecond
 
-// pausing counts 0, 1, 2, … with a pause before each but the first, until ctx ends.
-func pausing(ctx context.Context) iter.Seq[int] {
+// pausing counts 0, 1, 2, … with a pause before each but the first, until ctx ends. One of the pauses ends at a time that is given:
+// then a caller looks whether it is to go on, and must not find out only a pause later.
+func pausing(ctx context.Context, at time.Time) iter.Seq[int] {
 	return func(yield func(int) bool) {
 		pause := firstPause
 		for n := 0; ctx.Err() == nil && yield(n); n++ {
+			long := pause/2 + rand.N(pause)
+			if left := time.Until(at); left > 0 {
+				long = min(long, left)
+			}
 			select {
 			case <-ctx.Done():
-			case <-time.After(pause/2 + rand.N(pause)):
+			case <-time.After(long):
 			}
 			pause = min(2*pause, lastPause)
 		}
@@ -47,7 +52,7 @@ func (s *step) untilReleased(ctx context.Context, try func() api.Outcome) api.Ou
 
 func (s *step) until(ctx context.Context, down time.Duration, try func() api.Outcome, ends func(api.Code) bool) (outcome api.Outcome) {
 	start, repeats := time.Now(), 0
-	for repeats = range pausing(ctx) {
+	for repeats = range pausing(ctx, start.Add(down)) {
 		if outcome = try(); ends(outcome.Code) {
 			break
 		}
@@ -65,7 +70,7 @@ func (s *step) until(ctx context.Context, down time.Duration, try func() api.Out
 func (s *step) untilDone(ctx context.Context, script func() (found, error)) (found, error) {
 	start, repeats := time.Now(), 0
 	defer func() { s.ended(start, repeats) }()
-	for repeats = range pausing(ctx) {
+	for repeats = range pausing(ctx, time.Time{}) {
 		state, err := script()
 		if err == nil || errors.Is(err, api.OrderNotFound) {
 			return state, err
