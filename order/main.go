@@ -66,7 +66,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 			}
 		}
 		return missing
-	})
+	}, func() bool { return db.Heard() && stock.Heard() && payment.Heard() })
 	doors.Metrics(service, db, stock, payment, co.counts, newBacklog(co.store))
 
 	recovering, stop := context.WithCancel(context.Background())

@@ -40,7 +40,7 @@ func (s *server) routes(doors *web.Doors) {
 	r = doors.Internal
 	participant.NewStore(s.db, creditPrefix).Routes(r)
 	r.GET(peer.PlacementPath, web.JSON(s.placement))
-	doors.Ready(s.missing)
+	doors.Ready(s.missing, func() bool { return s.db.Heard() && s.orders.peer.Heard() })
 	doors.Metrics(service, s.db, s.orders.peer)
 }
 

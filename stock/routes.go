@@ -35,7 +35,7 @@ func (s *server) routes(doors *web.Doors) {
 	participant.NewStore(s.db, piecesPrefix).Routes(r)
 	r.POST("/internal/prices", web.JSON(s.prices))
 	r.GET(peer.PlacementPath, web.JSON(s.placement))
-	doors.Ready(s.db.Missing)
+	doors.Ready(s.db.Missing, s.db.Heard)
 	doors.Metrics(service, s.db)
 }
 

@@ -53,6 +53,9 @@ type state struct {
 	problem string   // why the peer is not ready; empty if it is
 }
 
+// unprobed is the state before the first round.
+var unprobed = state{problem: "not probed yet"}
+
 // New returns the peer that serves service ("order", "stock" or "payment") at hosts (host:port). It is probed until Close; New
 // does not wait for it.
 func New(service string, hosts []string) *Peer {
@@ -65,7 +68,7 @@ func New(service string, hosts []string) *Peer {
 	}}}
 	p.count()
 	p.placement.Store(&api.Placement{})
-	p.state.Store(&state{problem: "not probed yet"})
+	p.state.Store(&unprobed)
 	p.done.Go(func() { p.watch(ctx) })
 	return p
 }
@@ -79,6 +82,9 @@ func (p *Peer) Close() {
 
 // Service returns the name of the peer's service.
 func (p *Peer) Service() string { return p.service }
+
+// Heard tells whether every address was asked once, and has answered or failed to: before that nobody knows who is there.
+func (p *Peer) Heard() bool { return p.state.Load() != &unprobed }
 
 // Problem tells why the peer is not ready; empty if it is.
 func (p *Peer) Problem() string { return p.state.Load().problem }

@@ -183,3 +183,27 @@ func TestCallEnds(t *testing.T) {
 		t.Errorf("ended after %v", took)
 	}
 }
+
+// Before every address was asked once, nobody knows who is there.
+func TestHeard(t *testing.T) {
+	t.Parallel()
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	there := newDoor(t, "stock", false).addr
+	p := New("stock", []string{there, silent.Addr().String()})
+	defer p.Close()
+	if p.Heard() {
+		t.Error("an address that says nothing was heard at once")
+	}
+	for deadline := time.Now().Add(10 * time.Second); !p.Heard(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("never heard from everybody")
+		}
+	}
+	if problem := p.Problem(); problem != "" || p.pick() != there {
+		t.Errorf("problem %q, up %v", problem, p.state.Load().up)
+	}
+}

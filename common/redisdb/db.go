@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
@@ -22,6 +23,7 @@ type DB struct {
 	shards []*Shard
 	place  placement
 	growth growth
+	heard  atomic.Bool
 	stop   context.CancelFunc
 	done   sync.WaitGroup
 	metrics.Group
@@ -35,15 +37,31 @@ func Open(service string, c env.Redis, scripts []*Script) (*DB, error) {
 	db := &DB{stop: stop}
 	counts := newCounts()
 	db.Group = metrics.Group{counts, newStates(db)}
+	var probed sync.WaitGroup
 	for i, addr := range c.Addrs {
 		s := openShard(service, i, addr, c, slices.Concat(scripts, []*Script{claimKeyScript.Once(), growScript, presentScript}), counts.of(i))
 		db.shards = append(db.shards, s)
-		db.done.Go(func() { s.watch(ctx) })
+		probed.Add(1)
+		db.done.Go(func() { s.watch(ctx, probed.Done) })
 	}
-	db.done.Go(func() { db.watchPlacement(ctx) })
-	db.done.Go(func() { db.watchGrowth(ctx) })
+	db.done.Go(func() {
+		probed.Wait()
+		db.hear(ctx)
+		db.done.Go(func() { db.watchPlacement(ctx) })
+		db.watchGrowth(ctx)
+	})
 	return db, nil
 }
+
+// hear reads for the first time what the shards say of all of them.
+func (db *DB) hear(ctx context.Context) {
+	db.readGrowth(ctx)
+	_ = db.readPlacement(ctx) // watchPlacement reads it again
+	db.heard.Store(true)
+}
+
+// Heard tells whether every shard was asked once, and has answered or failed to: before that nobody knows what is missing.
+func (db *DB) Heard() bool { return db.heard.Load() }
 
 func openShard(service string, index int, addr string, c env.Redis, scripts []*Script, counts *shardCounts) *Shard {
 	options := &redis.Options{

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -248,10 +249,13 @@ func (s *Shard) load(ctx context.Context, scripts ...*Script) error {
 	return err
 }
 
-// watch probes the shard until ctx ends: a dead shard must not hold its callers, and one that is back is used at once.
-func (s *Shard) watch(ctx context.Context) {
+// watch probes the shard until ctx ends: a dead shard must not hold its callers, and one that is back is used at once. probed is called
+// when the first probe has ended.
+func (s *Shard) watch(ctx context.Context, probed func()) {
+	probed = sync.OnceFunc(probed)
 	for {
 		s.probe(ctx)
+		probed()
 		pause := probeUp
 		if s.down.Load() || s.missed > 0 {
 			pause = probeDown

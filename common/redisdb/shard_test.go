@@ -2,6 +2,7 @@ package redisdb_test
 
 import (
 	"errors"
+	"net"
 	"slices"
 	"sync"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"checkout/common/api"
+	"checkout/common/env"
 	"checkout/common/redisdb"
 	"checkout/common/testredis"
 )
@@ -312,5 +314,41 @@ func TestFieldsAndHash(t *testing.T) {
 	}
 	if hash, err := at.Hash(t.Context(), "{o0}none"); err != nil || len(hash) != 0 {
 		t.Errorf("missing hash: %v, %v", hash, err)
+	}
+}
+
+// Who has heard from every shard knows at once what is missing and where decimal IDs lie, and who has not says so.
+func TestHeard(t *testing.T) {
+	t.Parallel()
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	for name, c := range map[string]struct {
+		other   string
+		missing []string
+	}{
+		"both answer":   {testredis.Start(t).Addr, nil},
+		"one is away":   {"127.0.0.1:1", []string{"shard 1"}},
+		"one is silent": {silent.Addr().String(), []string{"shard 1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db, err := redisdb.Open("order", env.Redis{Addrs: []string{testredis.Start(t).Addr, c.other}}, scripts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			if name == "one is silent" && db.Heard() {
+				t.Error("a shard that says nothing was heard at once")
+			}
+			testredis.Eventually(t, "it has heard from everybody", db.Heard)
+			if missing := db.Missing(); !slices.Equal(missing, c.missing) {
+				t.Errorf("missing: %q, want %q", missing, c.missing)
+			}
+			if known := db.Modulus() > 0; known != (c.missing == nil) {
+				t.Errorf("the places of decimal ids are known: %v", known)
+			}
+		})
 	}
 }

@@ -30,6 +30,7 @@ type Doors struct {
 	took             *prometheus.HistogramVec
 	public, internal connections
 	missing          func() []string // what readiness lacks; nil where nothing is asked for
+	heard            func() bool     // whether missing knows yet
 }
 
 // NewDoors returns doors that answer unknown routes and wrong methods with problems. With debug each request is logged.

@@ -66,18 +66,24 @@ func (r *running) wait(t *testing.T) {
 	}
 }
 
-// Who calls while a machine starts is answered when nothing is missing any more, and soon in any case.
+// Who calls while a machine starts is answered when nothing is missing any more, and soon in any case; but not by a machine that has
+// not asked yet who is there.
 func TestOpensWhenReady(t *testing.T) {
-	for name, readyAfter := range map[string]time.Duration{"soon": 200 * time.Millisecond, "never": time.Hour} {
+	for name, after := range map[string]struct{ heard, ready, opens time.Duration }{
+		"soon":          {0, 200 * time.Millisecond, 200 * time.Millisecond},
+		"never":         {0, time.Hour, openWithin},
+		"ready unheard": {300 * time.Millisecond, 0, 300 * time.Millisecond},
+		"late":          {openWithin + time.Second/2, time.Hour, openWithin + time.Second/2},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d, began := NewDoors(false), time.Now()
 			d.Ready(func() []string {
-				if time.Since(began) < readyAfter {
+				if time.Since(began) < after.ready {
 					return []string{"shard 0"}
 				}
 				return nil
-			})
+			}, func() bool { return time.Since(began) >= after.heard })
 			d.Public.GET("/", JSON(func(*gin.Context) (time.Duration, error) { return time.Since(began), nil }))
 			r := start(t, d)
 			answer, err := http.Get("http://" + r.at.Public + "/")
@@ -89,8 +95,8 @@ func TestOpensWhenReady(t *testing.T) {
 			if err := json.NewDecoder(answer.Body).Decode(&at); err != nil {
 				t.Fatal(err)
 			}
-			if earliest := min(readyAfter, openWithin); at < earliest || at > earliest+time.Second {
-				t.Errorf("answered after %v, ready after %v", at, readyAfter)
+			if at < after.opens || at > after.opens+time.Second {
+				t.Errorf("answered after %v, and not %v", at, after.opens)
 			}
 			r.stop()
 			r.wait(t)
@@ -271,7 +277,7 @@ func TestReadiness(t *testing.T) {
 	d := NewDoors(true)
 	var missing atomic.Pointer[[]string]
 	missing.Store(&[]string{"shard 1"})
-	d.Ready(func() []string { return *missing.Load() })
+	d.Ready(func() []string { return *missing.Load() }, func() bool { return true })
 	leave := make(chan struct{})
 	entered := make(chan struct{})
 	d.Public.GET("/slow", JSON(func(*gin.Context) (string, error) { close(entered); <-leave; return "", nil }))
