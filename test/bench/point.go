@@ -85,6 +85,17 @@ func (b *bench) lasting(d time.Duration) time.Duration {
 	return d
 }
 
+// join adds what was measured at another time with as many clients.
+func (p *point) join(other *point) {
+	p.work.join(other.work)
+	p.floor.join(other.floor)
+	p.ratios = append(p.ratios, other.ratios...)
+	p.backlog = max(p.backlog, other.backlog)
+	p.paid += other.paid
+	p.sent += other.sent
+	p.findings.join(other.findings)
+}
+
 // measure measures one point: slices of checkouts and slices of empty requests in turn.
 func (b *bench) measure(ctx context.Context, p plan) (_ *point, err error) {
 	warm := max(p.n/warmUp, p.clients)

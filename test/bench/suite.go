@@ -24,7 +24,8 @@ type suite struct {
 }
 
 // shardPoint is a point on a system with so many shards of each service. They are measured under two loads: as many clients in all,
-// which leaves each shard less to do at once, and as many for each, which is what shards are added for.
+// which leaves each shard less to do at once, and as many for each, which is what shards are added for. All systems are up and measured
+// in turn: what the host does meanwhile happens to each of them.
 type shardPoint struct {
 	shards int
 	*point
@@ -43,7 +44,8 @@ var (
 const (
 	busyClients   = 256
 	openCount     = 12000
-	shardsCount   = 10000
+	shardRounds   = 3
+	shardsCount   = 5000 // in each round
 	refusalsCount = 6000
 	bulkCount     = 100_000
 	quickly       = 20 // times less, with -quick
@@ -62,44 +64,51 @@ func measureSuite(ctx context.Context, o options, live *live) (*suite, error) {
 	if o.quick {
 		counts = shardCounts[:2]
 	}
-	for _, shards := range counts {
-		err := onSystem(ctx, o, shards, live, func(b *bench) error {
-			if shards > 1 {
-				return s.measureShards(ctx, b, shards, scale)
-			}
-			return s.measureFirst(ctx, b, o, scale)
-		})
-		if err != nil {
-			return nil, err
-		}
+	err := onSystems(ctx, o, []int{1}, live, func(b []*bench) error { return s.measureFirst(ctx, b[0], o, scale) })
+	if err != nil {
+		return nil, err
 	}
-	return s, nil
+	err = onSystems(ctx, o, counts, live, func(b []*bench) error { return s.measureShards(ctx, b, counts, scale) })
+	return s, err
 }
 
-// onSystem measures on a system with so many shards of each service.
-func onSystem(ctx context.Context, o options, shards int, live *live, measure func(*bench) error) (err error) {
-	sys, err := startSystem(ctx, o.machines, shards, o.dir, live)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, sys.close()) }()
-	fix, err := newFixture(ctx, sys.gateway, idsUUID, o.users, o.stock, 1)
-	if err != nil {
-		return err
-	}
-	b := &bench{sys: sys, fix: fix, live: live, quick: o.quick}
-	defer func() { err = errors.Join(err, b.fix.close()) }()
-	return measure(b)
-}
-
-func (s *suite) measureShards(ctx context.Context, b *bench, shards int, scale func(int) int) error {
-	b.live.say("%d shards of each service", shards)
-	for _, clients := range slices.Compact([]int{busyClients, busyClients * shards}) {
-		at, err := b.measure(ctx, plan{clients, scale(shardsCount), 2, ""})
+// onSystems measures on systems with so many shards of each service.
+func onSystems(ctx context.Context, o options, shards []int, live *live, measure func([]*bench) error) (err error) {
+	var all []*bench
+	for _, n := range shards {
+		sys, err := startSystem(ctx, o.machines, n, o.dir, live)
 		if err != nil {
 			return err
 		}
-		s.shards = append(s.shards, shardPoint{shards, at})
+		defer func() { err = errors.Join(err, sys.close()) }()
+		fix, err := newFixture(ctx, sys.gateway, idsUUID, o.users, o.stock, 1)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, fix.close()) }()
+		all = append(all, &bench{sys: sys, fix: fix, live: live, quick: o.quick})
+	}
+	return measure(all)
+}
+
+func (s *suite) measureShards(ctx context.Context, systems []*bench, shards []int, scale func(int) int) error {
+	for round := range shardRounds {
+		next := 0
+		for i, b := range systems {
+			b.live.say("%d shards of each service, round %d of %d", shards[i], round+1, shardRounds)
+			for _, clients := range slices.Compact([]int{busyClients, busyClients * shards[i]}) {
+				at, err := b.measure(ctx, plan{clients, scale(shardsCount), 1, ""})
+				if err != nil {
+					return err
+				}
+				if round == 0 {
+					s.shards = append(s.shards, shardPoint{shards[i], at})
+				} else {
+					s.shards[next].join(at)
+				}
+				next++
+			}
+		}
 	}
 	return nil
 }
@@ -151,9 +160,6 @@ func (s *suite) measureFirst(ctx context.Context, b *bench, o options, scale fun
 		s.items = append(s.items, at)
 	}
 	b.fix.lines = 1
-	if err := s.measureShards(ctx, b, 1, scale); err != nil {
-		return err
-	}
 	// From here on not everything is read back: the stock that is added by hand, the orders that are made anew.
 	if s.refused, s.paid, err = b.refusals(ctx, 64, scale(refusalsCount), 3); err != nil {
 		return fmt.Errorf("refusals: %w", err)
