@@ -10,7 +10,6 @@ import (
 
 	"checkout/test/check"
 	"checkout/test/stack"
-	"checkout/test/tap"
 )
 
 // TestMistake13NothingLeaks: every refused checkout leaked a socket, and every paid one left five keys for ever.
@@ -110,13 +109,10 @@ func TestMistake16AFullRedisGivesBack(t *testing.T) {
 				if st != at {
 					continue
 				}
-				c := s.prepare(put, sa, st)
-				trap := s.taps[st.service][st.shard].set(st.script, c.about, tap.Before)
-				s.send(c)
-				trap.wait()
-				s.fill("order", "stock", "payment")
-				trap.Pass()
-				s.ends(put, c, "all full at "+st.String())
+				s.at(put, sa, st, "all full", func(trap *trap) {
+					s.fill("order", "stock", "payment")
+					trap.Pass()
+				})
 				s.empty()
 			}
 		}
