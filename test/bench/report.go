@@ -44,6 +44,10 @@ func (r *report) markdown() string {
 	b.WriteByte('\n')
 	for _, p := range r.points {
 		p.remarks(&b)
+		if p.clients == 1 && r.floors != nil {
+			fmt.Fprintf(&b, "- One client: a checkout of one item is %d scripts, each on disk before the next, and %d requests, one after the other. With nothing else to do\n"+
+				"  these are %s ms; it took %s.\n", scriptsInTurn, requestsInTurn, ms(r.floors.alone(p)), ms(p.work.percentile(50)))
+		}
 	}
 	return b.String()
 }
@@ -60,6 +64,19 @@ func (f *floors) markdown(b *strings.Builder) {
 		fmt.Fprintf(b, " %.0f in round trips of %d", e.second, e.batch)
 	}
 	b.WriteByte('\n')
+}
+
+// What a checkout does one after the other (protocol: begin, reserve credit, reserve stock, commit; the client's request, payment's and stock's).
+const (
+	scriptsInTurn  = 4
+	requestsInTurn = 3
+)
+
+// alone is how long the parts of a checkout take that is the only one, each measured by itself. An empty request goes through the gateway,
+// which two of its three do not; so it is a little too long.
+func (f *floors) alone(p *point) time.Duration {
+	script := time.Duration(float64(time.Second) / f.evals[0].second)
+	return scriptsInTurn*script + requestsInTurn*p.floor.percentile(50)
 }
 
 func (p *point) row() string {
