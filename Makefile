@@ -84,7 +84,7 @@ test-k8s: ## the chart on a real cluster, under load: test/k8s/main.go says how
 	@$(GO) build -o bin/test-k8s ./test/k8s
 	@exec bin/test-k8s
 
-bench: ## measure everything on this machine, into test/bench: REPORT.md, plots, figures (7 minutes)
+bench: ## measure everything on this machine, into test/bench: REPORT.md, plots, figures (4 to 7 minutes)
 	$(GO) run ./test/bench -suite -slices 3 -o test/bench -readme README.md
 
 bench-check: ## measure again, and fail if a ratio is worse than the kept one by more than 15 %

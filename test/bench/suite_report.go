@@ -53,7 +53,6 @@ func (s *suite) itemsTable(b *strings.Builder) {
 
 func (s *suite) shardsTable(b *strings.Builder) {
 	fmt.Fprintf(b, "\n## Shards\n\nOne item an order, all shards on this one machine: %d clients in all, and %[1]d for each shard. All systems are up and measured in turn.\n\n", busyClients)
-	kinds := slices.Sorted(maps.Keys(s.shards[0].work.servers))
 	b.WriteString(row(append([]string{"shards", "clients", "checkouts/s", "p50 ms", "a checkout costs", "CPU µs", "against one", "CPU µs of an empty request"}, kinds...)...))
 	b.WriteString(row(slices.Repeat([]string{"---:"}, 8+len(kinds))...))
 	for _, p := range s.shards {
