@@ -11,8 +11,8 @@
 //
 // With -suite, as `make bench` calls it, it measures everything: the closed loop with 1 to 512 clients, an open loop at several
 // rates (pace.go: the time of an answer counts from when its request was due, so that coordinated omission hides nothing), carts
-// of 1 to 50 items, systems of 1 to 4 shards in turn, reads and simple writes, refusals, batch_init. It writes REPORT.md, SVG plots and figures.json
-// into a folder; with -check it compares its ratios with kept ones and fails where one is worse by more than 15 %.
+// of 1 to 50 items, systems of 1 to 4 shards in turn, reads and simple writes, refusals, batch_init. It writes REPORT.md, SVG plots
+// and figures.json into a folder; with -check it compares its ratios with kept ones and fails where one is worse by more than 15 %.
 //
 // It fails, with status 1, if a checkout was answered by anything but 200 or if something does not add up.
 package main

@@ -75,17 +75,18 @@ func measureSuite(ctx context.Context, o options, live *live) (*suite, error) {
 // onSystems measures on systems with so many shards of each service.
 func onSystems(ctx context.Context, o options, shards []int, live *live, measure func([]*bench) error) (err error) {
 	var all []*bench
+	closing := func(what interface{ close() error }) { err = errors.Join(err, what.close()) }
 	for _, n := range shards {
-		sys, err := startSystem(ctx, o.machines, n, o.dir, live)
-		if err != nil {
-			return err
+		sys, failed := startSystem(ctx, o.machines, n, o.dir, live)
+		if failed != nil {
+			return failed
 		}
-		defer func() { err = errors.Join(err, sys.close()) }()
-		fix, err := newFixture(ctx, sys.gateway, idsUUID, o.users, o.stock, 1)
-		if err != nil {
-			return err
+		defer closing(sys)
+		fix, failed := newFixture(ctx, sys.gateway, idsUUID, o.users, o.stock, 1)
+		if failed != nil {
+			return failed
 		}
-		defer func() { err = errors.Join(err, fix.close()) }()
+		defer closing(fix)
 		all = append(all, &bench{sys: sys, fix: fix, live: live, quick: o.quick})
 	}
 	return measure(all)
