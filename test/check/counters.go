@@ -11,7 +11,7 @@ import (
 
 	"github.com/anishathalye/porcupine"
 
-	"checkout/test/tap"
+	"checkout/test/faultproxy"
 )
 
 // A counter is an item's stock or a user's credit. Its history is the calls of scripts that touch it, as they went to its Redis and
@@ -39,7 +39,7 @@ type counted struct {
 
 // call is one call as one counter sees it.
 type call struct {
-	tap.Call
+	faultproxy.Call
 	record int   // of counted.records
 	amount int64 // to take or to give
 	line   int   // of the counter in the call
@@ -49,7 +49,7 @@ type call struct {
 
 // Counters tells of each counter whose history cannot be explained, and how many histories were checked, and how many of them were
 // too long to tell. before and after are the quiet moments between which the calls were heard.
-func Counters(before, after *Snapshot, heard []tap.Call) (wrong []string, checked, tooLong int) {
+func Counters(before, after *Snapshot, heard []faultproxy.Call) (wrong []string, checked, tooLong int) {
 	histories := map[string]*counter{}
 	for _, c := range heard {
 		for line, key := range c.Keys {
@@ -86,7 +86,7 @@ func Counters(before, after *Snapshot, heard []tap.Call) (wrong []string, checke
 
 // touches tells whether the key of a call is that of a counter that it may change. (A payment by hand for something is sent without
 // an idempotency key by those who are listened to: it is its own.)
-func touches(c tap.Call, key int) bool {
+func touches(c faultproxy.Call, key int) bool {
 	switch name, _ := keyed(c); name {
 	case "reserve", "release", "refund":
 		return key > 0 && !c.Error
@@ -97,7 +97,7 @@ func touches(c tap.Call, key int) bool {
 }
 
 // keyed is the name of the script that a call has run, and whether that was for an idempotency key.
-func keyed(c tap.Call) (name string, once bool) { return strings.CutSuffix(c.Name, " once") }
+func keyed(c faultproxy.Call) (name string, once bool) { return strings.CutSuffix(c.Name, " once") }
 
 // counter finds what a counter holds, by the start of its key ("{s0}i").
 func (sn *Snapshot) counter(tag, id string) (n int64, known bool) {
@@ -175,7 +175,7 @@ func (h *counter) rememberKey(key string) int {
 }
 
 // add adds a call, in which the counter is key number line.
-func (h *counter) add(c tap.Call, line int) {
+func (h *counter) add(c faultproxy.Call, line int) {
 	one := call{Call: c, line: line - 1, record: -1}
 	arg := func(i int) int64 {
 		if i >= len(c.Args) {
@@ -219,7 +219,7 @@ func (h *counter) add(c tap.Call, line int) {
 }
 
 // record is the name of the attempt, or of its refund, that a call is about.
-func (h *counter) record(c tap.Call) string {
+func (h *counter) record(c faultproxy.Call) string {
 	_, name, _ := strings.Cut(c.Keys[0], ":")
 	return name
 }

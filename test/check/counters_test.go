@@ -4,12 +4,12 @@ import (
 	"strings"
 	"testing"
 
-	"checkout/test/tap"
+	"checkout/test/faultproxy"
 )
 
 // script is a call of a script on item i of shard 0 of stock, or on user u of shard 0 of payment; reply "" is none.
-func script(from, to int, name, keys, args, reply string) tap.Call {
-	c := tap.Call{Name: name, Keys: strings.Fields(keys), Args: strings.Fields(args), Began: moment(from)}
+func script(from, to int, name, keys, args, reply string) faultproxy.Call {
+	c := faultproxy.Call{Name: name, Keys: strings.Fields(keys), Args: strings.Fields(args), Began: moment(from)}
 	if reply != "" {
 		c.Ended, c.Reply = moment(to), strings.Fields(reply)
 	}
@@ -19,74 +19,74 @@ func script(from, to int, name, keys, args, reply string) tap.Call {
 // TestCounters shows which histories of a counter can be explained, and that each wrong reply, and each wrong end, makes one that cannot.
 func TestCounters(t *testing.T) {
 	const item, user, far = "{s0}i:i", "{p0}u:u", "1700000099000 "
-	reserve := func(from, to int, attempt, n, reply string) tap.Call {
+	reserve := func(from, to int, attempt, n, reply string) faultproxy.Call {
 		return script(from, to, "reserve", "{s0}r:"+attempt+" "+item, far+n, reply)
 	}
-	release := func(from, to int, attempt, reply string) tap.Call {
+	release := func(from, to int, attempt, reply string) faultproxy.Call {
 		return script(from, to, "release", "{s0}r:"+attempt+" "+item, far, reply)
 	}
-	refund := func(from, to int, attempt, n, reply string) tap.Call {
+	refund := func(from, to int, attempt, n, reply string) faultproxy.Call {
 		return script(from, to, "refund", "{s0}r:"+attempt+":refund "+item, far+n, reply)
 	}
-	pay := func(from, to int, n, reply string) tap.Call {
+	pay := func(from, to int, n, reply string) faultproxy.Call {
 		return script(from, to, "pay_order", user, "ticket "+n, reply)
 	}
-	back := func(from, to int, reply string) tap.Call {
+	back := func(from, to int, reply string) faultproxy.Call {
 		return script(from, to, "cancel_payment", user, "ticket 999", reply)
 	}
-	add := func(from, to int, n, reply string) tap.Call {
+	add := func(from, to int, n, reply string) faultproxy.Call {
 		return script(from, to, "add once", item+" {s0}k:K", n+" f - 86400", reply)
 	}
-	subtract := func(from, to int, n, reply string) tap.Call {
+	subtract := func(from, to int, n, reply string) faultproxy.Call {
 		return script(from, to, "subtract once", item+" {s0}k:K", n+" f - 86400", reply)
 	}
 	for _, c := range []struct {
 		name  string
-		heard []tap.Call
+		heard []faultproxy.Call
 		end   int64 // of the counter, which began at 10
 		want  bool
 	}{
-		{"taken", []tap.Call{reserve(0, 1, "a", "4", "1")}, 6, true},
-		{"taken twice", []tap.Call{reserve(0, 1, "a", "4", "1"), reserve(2, 3, "a", "4", "1")}, 2, false},
-		{"asked twice, taken once", []tap.Call{reserve(0, 1, "a", "4", "1"), reserve(2, 3, "a", "4", "1")}, 6, true},
-		{"more is taken than there is", []tap.Call{reserve(0, 1, "a", "11", "1")}, -1, false},
-		{"too little, and it says so", []tap.Call{reserve(0, 1, "a", "11", "2 1 0")}, 10, true},
-		{"too little, where there is enough", []tap.Call{reserve(0, 1, "a", "10", "2 1 0")}, 10, false},
-		{"too little of another counter", []tap.Call{reserve(0, 1, "a", "10", "2 1 1")}, 10, true},
-		{"a refusal does not stick", []tap.Call{reserve(0, 1, "a", "11", "2 1 0"), script(2, 3, "add", item, "5", "1"), reserve(4, 5, "a", "11", "1")}, 4, false},
-		{"a refusal sticks", []tap.Call{reserve(0, 1, "a", "11", "2 1 0"), script(2, 3, "add", item, "5", "1"), reserve(4, 5, "a", "11", "2 1 0")}, 15, true},
-		{"given back", []tap.Call{reserve(0, 1, "a", "4", "1"), release(2, 3, "a", "3"), release(4, 5, "a", "3")}, 10, true},
-		{"given back twice", []tap.Call{reserve(0, 1, "a", "4", "1"), release(2, 3, "a", "3"), release(4, 5, "a", "3")}, 14, false},
-		{"never given back", []tap.Call{reserve(0, 1, "a", "4", "1"), release(2, 3, "a", "3")}, 6, false},
-		{"no tombstone", []tap.Call{release(0, 1, "a", "3"), reserve(2, 3, "a", "4", "1")}, 6, false},
-		{"a tombstone", []tap.Call{release(0, 1, "a", "3"), reserve(2, 3, "a", "4", "3")}, 10, true},
-		{"unanswered, and done", []tap.Call{reserve(0, 1, "a", "4", "")}, 6, true},
-		{"unanswered, and not done", []tap.Call{reserve(0, 1, "a", "4", "")}, 10, true},
-		{"unanswered, and half done", []tap.Call{reserve(0, 1, "a", "4", "")}, 8, false},
-		{"at the same time", []tap.Call{reserve(0, 9, "a", "8", "1"), reserve(1, 8, "b", "8", "2 1 0"), release(2, 7, "c", "3")}, 2, true},
-		{"the last piece is sold twice", []tap.Call{reserve(0, 9, "a", "8", "1"), reserve(1, 8, "b", "8", "1")}, 2, false},
-		{"refunded once", []tap.Call{refund(0, 1, "a", "4", "5"), refund(2, 3, "a", "4", "5")}, 14, true},
-		{"refunded twice", []tap.Call{refund(0, 1, "a", "4", "5"), refund(2, 3, "a", "4", "5")}, 18, false},
-		{"refunded, and too late", []tap.Call{refund(0, 1, "a", "4", "5"), refund(2, 3, "a", "4", "4")}, 14, false},
-		{"refunded, and asked again when the record has ended", []tap.Call{refund(0, 1, "a", "4", "5"), script(45, 46, "refund", "{s0}r:a:refund "+item, "1700000010000 4", "4")}, 14, true},
-		{"subtracted", []tap.Call{script(0, 1, "subtract", item, "4", "1"), script(2, 3, "subtract", item, "7", "2")}, 6, true},
-		{"subtracted from nothing", []tap.Call{script(0, 1, "subtract", item, "14", "1")}, -4, false},
-		{"an addition is lost", []tap.Call{script(0, 1, "add", item, "4", "1")}, 10, false},
-		{"an error changes nothing", []tap.Call{{Name: "add", Keys: []string{item}, Args: []string{"4"}, Error: true}, script(2, 3, "add", item, "1", "1")}, 11, true},
-		{"added for a key, and sent again", []tap.Call{add(0, 1, "4", "1 1"), add(2, 3, "4", "2 1")}, 14, true},
-		{"added for a key, twice", []tap.Call{add(0, 1, "4", "1 1"), add(2, 3, "4", "1 1")}, 18, false},
-		{"added for a key, twice, and told as once", []tap.Call{add(0, 1, "4", "1 1"), add(2, 3, "4", "2 1")}, 18, false},
-		{"told to be done before, and never done", []tap.Call{add(0, 1, "4", "2 1")}, 14, false},
-		{"added for a key without an answer, and sent again", []tap.Call{add(0, 1, "4", ""), add(2, 3, "4", "2 1")}, 14, true},
-		{"added for a key without an answer, or not", []tap.Call{add(0, 1, "4", "")}, 10, true},
-		{"refused for a key, and still refused when there is enough", []tap.Call{subtract(0, 1, "11", "1 2"), script(2, 3, "add", item, "5", "1"), subtract(4, 5, "11", "2 2")}, 15, true},
-		{"refused for a key, and done when there is enough", []tap.Call{subtract(0, 1, "11", "1 2"), script(2, 3, "add", item, "5", "1"), subtract(4, 5, "11", "1 1")}, 4, false},
-		{"refused for a key, where there is enough", []tap.Call{subtract(0, 1, "10", "1 2")}, 10, false},
-		{"paid once", []tap.Call{pay(0, 1, "4", "1"), pay(2, 3, "4", "1")}, 6, true},
-		{"paid twice", []tap.Call{pay(0, 1, "4", "1"), pay(2, 3, "4", "1")}, 2, false},
-		{"paid and given back", []tap.Call{pay(0, 1, "4", "1"), back(2, 3, "1"), back(4, 5, "1"), pay(6, 7, "4", "6")}, 10, true},
-		{"given back twice by hand", []tap.Call{pay(0, 1, "4", "1"), back(2, 3, "1"), back(4, 5, "1")}, 14, false},
-		{"nothing was paid", []tap.Call{back(0, 1, "7"), pay(2, 3, "4", "1")}, 6, true},
+		{"taken", []faultproxy.Call{reserve(0, 1, "a", "4", "1")}, 6, true},
+		{"taken twice", []faultproxy.Call{reserve(0, 1, "a", "4", "1"), reserve(2, 3, "a", "4", "1")}, 2, false},
+		{"asked twice, taken once", []faultproxy.Call{reserve(0, 1, "a", "4", "1"), reserve(2, 3, "a", "4", "1")}, 6, true},
+		{"more is taken than there is", []faultproxy.Call{reserve(0, 1, "a", "11", "1")}, -1, false},
+		{"too little, and it says so", []faultproxy.Call{reserve(0, 1, "a", "11", "2 1 0")}, 10, true},
+		{"too little, where there is enough", []faultproxy.Call{reserve(0, 1, "a", "10", "2 1 0")}, 10, false},
+		{"too little of another counter", []faultproxy.Call{reserve(0, 1, "a", "10", "2 1 1")}, 10, true},
+		{"a refusal does not stick", []faultproxy.Call{reserve(0, 1, "a", "11", "2 1 0"), script(2, 3, "add", item, "5", "1"), reserve(4, 5, "a", "11", "1")}, 4, false},
+		{"a refusal sticks", []faultproxy.Call{reserve(0, 1, "a", "11", "2 1 0"), script(2, 3, "add", item, "5", "1"), reserve(4, 5, "a", "11", "2 1 0")}, 15, true},
+		{"given back", []faultproxy.Call{reserve(0, 1, "a", "4", "1"), release(2, 3, "a", "3"), release(4, 5, "a", "3")}, 10, true},
+		{"given back twice", []faultproxy.Call{reserve(0, 1, "a", "4", "1"), release(2, 3, "a", "3"), release(4, 5, "a", "3")}, 14, false},
+		{"never given back", []faultproxy.Call{reserve(0, 1, "a", "4", "1"), release(2, 3, "a", "3")}, 6, false},
+		{"no tombstone", []faultproxy.Call{release(0, 1, "a", "3"), reserve(2, 3, "a", "4", "1")}, 6, false},
+		{"a tombstone", []faultproxy.Call{release(0, 1, "a", "3"), reserve(2, 3, "a", "4", "3")}, 10, true},
+		{"unanswered, and done", []faultproxy.Call{reserve(0, 1, "a", "4", "")}, 6, true},
+		{"unanswered, and not done", []faultproxy.Call{reserve(0, 1, "a", "4", "")}, 10, true},
+		{"unanswered, and half done", []faultproxy.Call{reserve(0, 1, "a", "4", "")}, 8, false},
+		{"at the same time", []faultproxy.Call{reserve(0, 9, "a", "8", "1"), reserve(1, 8, "b", "8", "2 1 0"), release(2, 7, "c", "3")}, 2, true},
+		{"the last piece is sold twice", []faultproxy.Call{reserve(0, 9, "a", "8", "1"), reserve(1, 8, "b", "8", "1")}, 2, false},
+		{"refunded once", []faultproxy.Call{refund(0, 1, "a", "4", "5"), refund(2, 3, "a", "4", "5")}, 14, true},
+		{"refunded twice", []faultproxy.Call{refund(0, 1, "a", "4", "5"), refund(2, 3, "a", "4", "5")}, 18, false},
+		{"refunded, and too late", []faultproxy.Call{refund(0, 1, "a", "4", "5"), refund(2, 3, "a", "4", "4")}, 14, false},
+		{"refunded, and asked again when the record has ended", []faultproxy.Call{refund(0, 1, "a", "4", "5"), script(45, 46, "refund", "{s0}r:a:refund "+item, "1700000010000 4", "4")}, 14, true},
+		{"subtracted", []faultproxy.Call{script(0, 1, "subtract", item, "4", "1"), script(2, 3, "subtract", item, "7", "2")}, 6, true},
+		{"subtracted from nothing", []faultproxy.Call{script(0, 1, "subtract", item, "14", "1")}, -4, false},
+		{"an addition is lost", []faultproxy.Call{script(0, 1, "add", item, "4", "1")}, 10, false},
+		{"an error changes nothing", []faultproxy.Call{{Name: "add", Keys: []string{item}, Args: []string{"4"}, Error: true}, script(2, 3, "add", item, "1", "1")}, 11, true},
+		{"added for a key, and sent again", []faultproxy.Call{add(0, 1, "4", "1 1"), add(2, 3, "4", "2 1")}, 14, true},
+		{"added for a key, twice", []faultproxy.Call{add(0, 1, "4", "1 1"), add(2, 3, "4", "1 1")}, 18, false},
+		{"added for a key, twice, and told as once", []faultproxy.Call{add(0, 1, "4", "1 1"), add(2, 3, "4", "2 1")}, 18, false},
+		{"told to be done before, and never done", []faultproxy.Call{add(0, 1, "4", "2 1")}, 14, false},
+		{"added for a key without an answer, and sent again", []faultproxy.Call{add(0, 1, "4", ""), add(2, 3, "4", "2 1")}, 14, true},
+		{"added for a key without an answer, or not", []faultproxy.Call{add(0, 1, "4", "")}, 10, true},
+		{"refused for a key, and still refused when there is enough", []faultproxy.Call{subtract(0, 1, "11", "1 2"), script(2, 3, "add", item, "5", "1"), subtract(4, 5, "11", "2 2")}, 15, true},
+		{"refused for a key, and done when there is enough", []faultproxy.Call{subtract(0, 1, "11", "1 2"), script(2, 3, "add", item, "5", "1"), subtract(4, 5, "11", "1 1")}, 4, false},
+		{"refused for a key, where there is enough", []faultproxy.Call{subtract(0, 1, "10", "1 2")}, 10, false},
+		{"paid once", []faultproxy.Call{pay(0, 1, "4", "1"), pay(2, 3, "4", "1")}, 6, true},
+		{"paid twice", []faultproxy.Call{pay(0, 1, "4", "1"), pay(2, 3, "4", "1")}, 2, false},
+		{"paid and given back", []faultproxy.Call{pay(0, 1, "4", "1"), back(2, 3, "1"), back(4, 5, "1"), pay(6, 7, "4", "6")}, 10, true},
+		{"given back twice by hand", []faultproxy.Call{pay(0, 1, "4", "1"), back(2, 3, "1"), back(4, 5, "1")}, 14, false},
+		{"nothing was paid", []faultproxy.Call{back(0, 1, "7"), pay(2, 3, "4", "1")}, 6, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			before := &Snapshot{Stock: map[string]int64{"i": 10}, Credit: map[string]int64{"u": 10}, now: moment(-1)}
@@ -105,7 +105,7 @@ func TestCountersRememberKeys(t *testing.T) {
 	again := script(0, 1, "add once", "{s0}i:i {s0}k:K", "4 f - 86400", "2 1")
 	for end, want := range map[int64]bool{6: true, 10: false} {
 		after := &Snapshot{Stock: map[string]int64{"i": end}, now: moment(90)}
-		if wrong, _, _ := Counters(before, after, []tap.Call{again}); (len(wrong) == 0) != want {
+		if wrong, _, _ := Counters(before, after, []faultproxy.Call{again}); (len(wrong) == 0) != want {
 			t.Errorf("ended at %d: %v", end, wrong)
 		}
 	}
@@ -121,7 +121,7 @@ func TestCountersRemember(t *testing.T) {
 	back := script(2, 3, "release", "{s0}r:a {s0}i:i", "1700000099000", "3")
 	for end, want := range map[int64]bool{10: true, 6: false, 2: false} {
 		after := &Snapshot{Stock: map[string]int64{"i": end}, now: moment(90)}
-		if wrong, _, _ := Counters(before, after, []tap.Call{again, back}); (len(wrong) == 0) != want {
+		if wrong, _, _ := Counters(before, after, []faultproxy.Call{again, back}); (len(wrong) == 0) != want {
 			t.Errorf("ended at %d: %v", end, wrong)
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"checkout/test/check"
-	"checkout/test/tap"
+	"checkout/test/faultproxy"
 )
 
 // TestMistake08NothingIsSentTwiceByTheLibrary: a client library's own retry took stock twice. Here the reply to each write that must
@@ -33,7 +33,7 @@ func TestMistake08NothingIsSentTwiceByTheLibrary(t *testing.T) {
 		{"order", "create", "", "/orders/create/" + user, func() int64 { return int64(len(s.snapshot().Orders)) }, 1},
 	} {
 		had := w.has()
-		trap := s.taps[w.service][0].setMany(9, w.script, w.about, tap.After)
+		trap := s.taps[w.service][0].setMany(9, w.script, w.about, faultproxy.After)
 		trap.DropOnce()
 		if a := s.Call("POST", w.path); a.Status != http.StatusServiceUnavailable || a.Flaw() != "" {
 			t.Errorf("%s: %v %s", w.path, a, a.Flaw())
@@ -51,7 +51,7 @@ func TestMistake08NothingIsSentTwiceByTheLibrary(t *testing.T) {
 	// What is safe to repeat is repeated, by the coordinator, and takes once.
 	put := check.NewGoods()
 	c := s.prepare(put, sagaOf(t, "paid"), step{"stock", 0, "reserve"})
-	trap := s.taps["stock"][0].set("reserve", c.about, tap.After)
+	trap := s.taps["stock"][0].set("reserve", c.about, faultproxy.After)
 	trap.Drop()
 	s.send(c)
 	if a := <-c.asked; !a.OK() || trap.Calls() != 1 {

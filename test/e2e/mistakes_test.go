@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"checkout/test/check"
-	"checkout/test/tap"
+	"checkout/test/faultproxy"
 )
 
 // The mistakes of the predecessor, as design and issue number them. Each was reproduced there; each has a test here that would have
@@ -80,7 +80,7 @@ func kind(a check.Answer) string { return strings.TrimSpace(fmt.Sprint(a.Status,
 func TestMistake02OrderDatabaseFailsAtTheDecision(t *testing.T) {
 	t.Parallel()
 	s, put := startTapped(t), check.NewGoods()
-	for _, at := range []tap.Where{tap.Before, tap.After} {
+	for _, at := range []faultproxy.Where{faultproxy.Before, faultproxy.After} {
 		c := s.prepare(put, sagaOf(t, "paid"), step{"order", 0, "commit"})
 		trap := s.taps["order"][0].set("commit", c.about, at)
 		s.send(c)
@@ -93,7 +93,7 @@ func TestMistake02OrderDatabaseFailsAtTheDecision(t *testing.T) {
 	}
 
 	c := s.prepare(put, sagaOf(t, "paid"), step{"order", 0, "commit"})
-	trap := s.taps["order"][0].set("commit", c.about, tap.Before)
+	trap := s.taps["order"][0].set("commit", c.about, faultproxy.Before)
 	s.send(c)
 	trap.wait()
 	s.must(s.Kill("redis-order-0"))
@@ -120,7 +120,7 @@ func TestMistake03StockDiesBetweenTwoItems(t *testing.T) {
 	for _, victim := range []string{"stock-1", "redis-stock-1"} {
 		for _, name := range []string{"paid", "no stock"} {
 			c := s.prepare(put, sagaOf(t, name), step{"stock", 1, "reserve"})
-			trap := s.taps["stock"][1].set("reserve", c.about, tap.Before)
+			trap := s.taps["stock"][1].set("reserve", c.about, faultproxy.Before)
 			s.send(c)
 			trap.wait()
 			s.eventually(check.DecidedWithin, "the first item is taken", func() error {
@@ -168,7 +168,7 @@ func TestMistake04CompensationsAreRepeated(t *testing.T) {
 	t.Parallel()
 	s, put := startTapped(t), check.NewGoods()
 	const lost = 3
-	for _, at := range []tap.Where{tap.Before, tap.After} {
+	for _, at := range []faultproxy.Where{faultproxy.Before, faultproxy.After} {
 		c := s.prepare(put, sagaOf(t, "no stock"), step{"order", 0, "abort"})
 		var traps []*trap
 		for _, st := range []step{{"stock", 0, "release"}, {"stock", 1, "release"}, {"payment", 0, "release"}, {"order", 0, "close"}} {
@@ -223,7 +223,7 @@ func (s *tapped) at(put check.Goods, sa saga, st step, what string, happen func(
 	const tries = 10
 	for range tries {
 		c := s.prepare(put, sa, st)
-		trap := s.taps[st.service][st.shard].set(st.script, c.about, tap.Before)
+		trap := s.taps[st.service][st.shard].set(st.script, c.about, faultproxy.Before)
 		sent := time.Now()
 		s.send(c)
 		trap.wait()
@@ -248,7 +248,7 @@ func TestMistake06AbortingIsNotRolledBack(t *testing.T) {
 	t.Parallel()
 	s, put := startTapped(t), check.NewGoods()
 	c := s.prepare(put, sagaOf(t, "no stock"), step{"stock", 0, "release"})
-	release := s.taps["stock"][0].setMany(100, "release", c.about, tap.Before)
+	release := s.taps["stock"][0].setMany(100, "release", c.about, faultproxy.Before)
 	s.send(c)
 	release.wait()
 	s.must(s.Kill("order-1"))
@@ -288,7 +288,7 @@ func TestMistake07ALateChargeMeetsItsTombstone(t *testing.T) {
 	t.Parallel()
 	s, put := startTapped(t), check.NewGoods()
 	c := s.prepare(put, sagaOf(t, "paid"), step{"payment", 0, "reserve"})
-	reserve := s.taps["payment"][0].setMany(1000, "reserve", c.about, tap.Before)
+	reserve := s.taps["payment"][0].setMany(1000, "reserve", c.about, faultproxy.Before)
 	s.send(c)
 	reserve.wait()
 	if a := <-c.asked; a.Unknown() {

@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	"checkout/test/check"
+	"checkout/test/faultproxy"
 	"checkout/test/stack"
-	"checkout/test/tap"
 )
 
 // TestMistake10TwoProcessesOfOneMachineID: they handed out the same ids, and orders were paid that were never charged. Here two
@@ -73,7 +73,7 @@ func TestMistake11CartsAreFrozen(t *testing.T) {
 			s.problem(status, name, method, path)
 		}
 	}
-	begun := s.taps["order"][0].set("begin", c.about, tap.After)
+	begun := s.taps["order"][0].set("begin", c.about, faultproxy.After)
 	s.must(s.Pause("payment-1")) // not its Redis: one that is held for as long as all these edits may take is a dead one
 	s.send(c)
 	begun.wait()

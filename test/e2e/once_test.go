@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"checkout/test/tap"
+	"checkout/test/faultproxy"
 )
 
 // TestLostReplyIsReplayed: the reply to each public write is lost on its way from Redis. Its caller is told that the outcome is not
@@ -41,8 +41,8 @@ func TestLostReplyIsReplayed(t *testing.T) {
 		{"order", "remove", "DELETE", "/orders/remove/" + gone, things, -1},
 		{"order", "create", "POST", "/orders/create/" + user, things, 1},
 	} {
-		for _, lost := range []tap.Where{tap.Before, tap.After} {
-			if lost == tap.Before && w.script == "remove" { // there is one to be removed
+		for _, lost := range []faultproxy.Where{faultproxy.Before, faultproxy.After} {
+			if lost == faultproxy.Before && w.script == "remove" { // there is one to be removed
 				continue
 			}
 			key := fmt.Sprintf("lost-%d-%d", i, lost)
@@ -60,7 +60,7 @@ func TestLostReplyIsReplayed(t *testing.T) {
 			}
 			s.ready()
 			first := s.Call(w.method, path, "Idempotency-Key", key)
-			if replayed := first.Header.Get("Idempotent-Replayed"); !first.OK() || replayed != map[tap.Where]string{tap.Before: "", tap.After: "true"}[lost] {
+			if replayed := first.Header.Get("Idempotent-Replayed"); !first.OK() || replayed != map[faultproxy.Where]string{faultproxy.Before: "", faultproxy.After: "true"}[lost] {
 				t.Errorf("%s, sent again (%d): %v, replayed %q", path, lost, first, replayed)
 			}
 			again := s.Call(w.method, path, "Idempotency-Key", `"`+key+`"`)

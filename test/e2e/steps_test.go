@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"checkout/test/check"
-	"checkout/test/tap"
+	"checkout/test/faultproxy"
 )
 
 // step is one call of a script on one shard: between any two of them the coordinator may die.
@@ -98,9 +98,9 @@ func TestMistake01KilledBetweenSteps(t *testing.T) {
 func (s *tapped) killAt(put check.Goods, sa saga, st step, when string) *stepCase {
 	s.t.Helper()
 	c := s.prepare(put, sa, st)
-	catch := tap.Before
+	catch := faultproxy.Before
 	if when == "done" {
-		catch = tap.After
+		catch = faultproxy.After
 	}
 	c.trap = s.taps[st.service][st.shard].set(st.script, c.about, catch)
 	s.send(c)

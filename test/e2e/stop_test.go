@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"checkout/test/check"
+	"checkout/test/faultproxy"
 	"checkout/test/stack"
-	"checkout/test/tap"
 )
 
 // TestStopLetsACheckoutFinish stops the only order machine while a checkout is on its way: the client gets the true answer, and the
@@ -21,7 +21,7 @@ func TestStopLetsACheckoutFinish(t *testing.T) {
 	t.Parallel()
 	for waitsFor, hold := range map[string]func(*tapped, *stepCase) (goOn func()){
 		"payment": func(s *tapped, c *stepCase) func() { // not its Redis: one that is held for as long as a busy machine may take is a dead one
-			begun := s.taps["order"][0].set("begin", c.about, tap.After)
+			begun := s.taps["order"][0].set("begin", c.about, faultproxy.After)
 			s.must(s.Pause("payment-1"))
 			s.send(c)
 			begun.wait()
@@ -29,7 +29,7 @@ func TestStopLetsACheckoutFinish(t *testing.T) {
 			return func() { s.must(s.Cont("payment-1")) }
 		},
 		"its commit": func(s *tapped, c *stepCase) func() {
-			commit := s.taps["order"][0].set("commit", c.about, tap.Before)
+			commit := s.taps["order"][0].set("commit", c.about, faultproxy.Before)
 			s.send(c)
 			commit.wait()
 			return commit.Pass

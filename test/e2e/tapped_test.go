@@ -5,8 +5,8 @@ import (
 	"testing"
 
 	"checkout/test/check"
+	"checkout/test/faultproxy"
 	"checkout/test/stack"
-	"checkout/test/tap"
 )
 
 // tapped is a system whose services reach their Redises through taps.
@@ -18,7 +18,7 @@ type tapped struct {
 // startTapped starts a system of one machine of each service, order and payment with one shard, stock with two, with taps.
 func startTapped(t *testing.T) *tapped {
 	t.Helper()
-	scripts, err := tap.ScriptNames()
+	scripts, err := faultproxy.ScriptNames()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +36,7 @@ func startTapped(t *testing.T) *tapped {
 			return addr, nil
 		}
 		service, shard, _ := strings.Cut(redis, "-")
-		tp, err := tap.ToRedis(addr, scripts)
+		tp, err := faultproxy.ToRedis(addr, scripts)
 		if err != nil {
 			return "", err
 		}
@@ -52,23 +52,23 @@ func startTapped(t *testing.T) *tapped {
 
 // tapOf is a tap of one test.
 type tapOf struct {
-	*tap.Tap
+	*faultproxy.Tap
 	t testing.TB
 }
 
 // trap is a trap of one test.
 type trap struct {
-	*tap.Trap
+	*faultproxy.Trap
 	t testing.TB
 }
 
 // set sets a trap for the next call of a script one of whose arguments holds about.
-func (tp *tapOf) set(script, about string, at tap.Where) *trap {
+func (tp *tapOf) set(script, about string, at faultproxy.Where) *trap {
 	tp.t.Helper()
 	return tp.setMany(1, script, about, at)
 }
 
-func (tp *tapOf) setMany(n int, script, about string, at tap.Where) *trap {
+func (tp *tapOf) setMany(n int, script, about string, at faultproxy.Where) *trap {
 	tp.t.Helper()
 	c, err := tp.Trap(n, script, about, at)
 	if err != nil {

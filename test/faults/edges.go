@@ -5,20 +5,20 @@ import (
 	"strings"
 	"sync"
 
-	"checkout/test/tap"
+	"checkout/test/faultproxy"
 )
 
 // edges are the ways between the parts of a system, a tap on each, by "from > to".
 type edges struct {
 	scripts  map[string]string
-	recorder *tap.Recorder
+	recorder *faultproxy.Recorder
 	dice     func(who string, n uint64) *rand.Rand
 
 	mu   sync.Mutex
-	taps map[string]*tap.Tap
+	taps map[string]*faultproxy.Tap
 
 	hearing sync.Mutex
-	calls   []tap.Call // of scripts of stock and payment, since they were last asked for
+	calls   []faultproxy.Call // of scripts of stock and payment, since they were last asked for
 }
 
 // recorded is how many internal requests are kept to be sent again, minutes later.
@@ -26,18 +26,18 @@ const recorded = 5000
 
 // newEdges returns the edges of a system that is not yet; their choices are dice's.
 func newEdges(dice func(who string, n uint64) *rand.Rand) (*edges, error) {
-	scripts, err := tap.ScriptNames()
-	return &edges{scripts: scripts, dice: dice, recorder: &tap.Recorder{Most: recorded, Dice: dice("recorder", 0)}, taps: map[string]*tap.Tap{}}, err
+	scripts, err := faultproxy.ScriptNames()
+	return &edges{scripts: scripts, dice: dice, recorder: &faultproxy.Recorder{Most: recorded, Dice: dice("recorder", 0)}, taps: map[string]*faultproxy.Tap{}}, err
 }
 
 // via puts a tap on the way from one part to another: for stack.Config.
 func (e *edges) via(from, to, addr string) (string, error) {
-	var tp *tap.Tap
+	var tp *faultproxy.Tap
 	var err error
 	if strings.HasPrefix(to, "redis-") {
-		tp, err = tap.ToRedis(addr, e.scripts)
+		tp, err = faultproxy.ToRedis(addr, e.scripts)
 	} else {
-		tp, err = tap.ToDoor(addr)
+		tp, err = faultproxy.ToDoor(addr)
 	}
 	if err != nil {
 		return "", err
@@ -68,7 +68,7 @@ func (e *edges) begin(round uint64) {
 	}
 }
 
-func (e *edges) hear(c tap.Call) {
+func (e *edges) hear(c faultproxy.Call) {
 	if c.Name == "" {
 		return // a probe, a read
 	}
@@ -78,7 +78,7 @@ func (e *edges) hear(c tap.Call) {
 }
 
 // heard is what was heard since it was last asked for.
-func (e *edges) heard() []tap.Call {
+func (e *edges) heard() []faultproxy.Call {
 	e.hearing.Lock()
 	defer e.hearing.Unlock()
 	calls := e.calls
@@ -87,10 +87,10 @@ func (e *edges) heard() []tap.Call {
 }
 
 // fine is the weather without faults: some of what passes is kept.
-var fine = tap.Weather{Recorded: 0.2}
+var fine = faultproxy.Weather{Recorded: 0.2}
 
 // of returns the tap of an edge.
-func (e *edges) of(name string) *tap.Tap {
+func (e *edges) of(name string) *faultproxy.Tap {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.taps[name]

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	"checkout/test/faultproxy"
 	"checkout/test/stack"
-	"checkout/test/tap"
 )
 
 // ways are the edges of a system, by "from > to".
@@ -52,7 +52,7 @@ func behind(size stack.Size) []string {
 }
 
 // weather is a kind of fault on an edge.
-func weather(kind string, targets func(stack.Size) []string, shortest, until time.Duration, weight int, of func(dose float64) tap.Weather) *injector {
+func weather(kind string, targets func(stack.Size) []string, shortest, until time.Duration, weight int, of func(dose float64) faultproxy.Weather) *injector {
 	return &injector{kind: kind, targets: targets, shortest: shortest, until: until, weight: weight, inject: func(m *mixing, i injection) (func() error, error) {
 		tp := m.edges.of(i.target)
 		bad := of(i.dose)
@@ -68,12 +68,14 @@ func upTo(longest time.Duration, dose float64) time.Duration {
 
 // The kinds of faults on edges.
 var edgeFaults = []*injector{
-	weather("cut", ways, 0, 3*time.Second, 4, func(float64) tap.Weather { return tap.Weather{Cut: true} }),
-	weather("all lost", ways, 200*time.Millisecond, 7*time.Second, 3, func(float64) tap.Weather { return tap.Weather{Silent: true} }),
-	weather("replies lost", ways, 50*time.Millisecond, 4*time.Second, 4, func(float64) tap.Weather { return tap.Weather{Mute: true} }),
-	weather("delayed", ways, time.Second, 6*time.Second, 4, func(dose float64) tap.Weather { return tap.Weather{Delay: upTo(2*time.Second, dose*dose)} }),
-	weather("duplicated", behind, time.Second, 8*time.Second, 4, func(dose float64) tap.Weather { return tap.Weather{Double: 0.2 + 0.8*dose} }),
-	weather("reordered", behind, time.Second, 8*time.Second, 4, func(dose float64) tap.Weather {
-		return tap.Weather{Delay: 50 * time.Millisecond, Late: 0.3, LateFor: upTo(5*time.Second, dose)}
+	weather("cut", ways, 0, 3*time.Second, 4, func(float64) faultproxy.Weather { return faultproxy.Weather{Cut: true} }),
+	weather("all lost", ways, 200*time.Millisecond, 7*time.Second, 3, func(float64) faultproxy.Weather { return faultproxy.Weather{Silent: true} }),
+	weather("replies lost", ways, 50*time.Millisecond, 4*time.Second, 4, func(float64) faultproxy.Weather { return faultproxy.Weather{Mute: true} }),
+	weather("delayed", ways, time.Second, 6*time.Second, 4, func(dose float64) faultproxy.Weather {
+		return faultproxy.Weather{Delay: upTo(2*time.Second, dose*dose)}
+	}),
+	weather("duplicated", behind, time.Second, 8*time.Second, 4, func(dose float64) faultproxy.Weather { return faultproxy.Weather{Double: 0.2 + 0.8*dose} }),
+	weather("reordered", behind, time.Second, 8*time.Second, 4, func(dose float64) faultproxy.Weather {
+		return faultproxy.Weather{Delay: 50 * time.Millisecond, Late: 0.3, LateFor: upTo(5*time.Second, dose)}
 	}),
 }
