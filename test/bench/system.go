@@ -24,7 +24,7 @@ const readyWithin = 2 * time.Minute
 
 // startSystem starts the system, with appendfsync always, and waits until it is ready.
 func startSystem(ctx context.Context, machines, shards int, dir string, progress io.Writer) (*system, error) {
-	s, err := stack.Start(ctx, stack.Config{Machines: machines, Shards: shards, Dir: dir, Progress: progress})
+	s, err := stack.Start(ctx, stack.Config{Instances: machines, Shards: shards, Dir: dir, Progress: progress})
 	if err != nil {
 		return nil, err
 	}

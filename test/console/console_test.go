@@ -35,7 +35,7 @@ func start(t *testing.T, cfg stack.Config) *stack.Stack {
 
 // TestConsole is a visit: the system is seen alive, an order is bought by keyboard, found again, and a shard is seen to die.
 func TestConsole(t *testing.T) {
-	s := start(t, stack.Config{Machines: 2, Shards: 2})
+	s := start(t, stack.Config{Instances: 2, Shards: 2})
 	b := open(t, s.Gateway())
 	b.do(chromedp.EmulateViewport(1100, 900), chromedp.Navigate(s.Gateway()+"/"))
 	b.shows("#state", "Everything answers.")
@@ -81,7 +81,7 @@ func TestConsole(t *testing.T) {
 // TestRetry: an order that needs a part which is away stays undecided, and is shown with its state and age; when the part is back,
 // its button sends it again.
 func TestRetry(t *testing.T) {
-	s := start(t, stack.Config{Machines: 1, Shards: 1})
+	s := start(t, stack.Config{Instances: 1, Shards: 1})
 	b := open(t, s.Gateway())
 	b.do(chromedp.EmulateViewport(1100, 900), chromedp.Navigate(s.Gateway()+"/"))
 	b.shows("#state", "Everything answers.")
@@ -134,7 +134,7 @@ func TestRetry(t *testing.T) {
 
 // TestReadOnly: where the console is not to change anything, it offers nothing of the kind.
 func TestReadOnly(t *testing.T) {
-	s := start(t, stack.Config{Machines: 1, Shards: 1, Env: map[string][]string{"order": {"CONSOLE=0"}}})
+	s := start(t, stack.Config{Instances: 1, Shards: 1, Env: map[string][]string{"order": {"CONSOLE=0"}}})
 	b := open(t, s.Gateway())
 	b.do(chromedp.Navigate(s.Gateway() + "/"))
 	b.shows("#waiting", "0")
@@ -146,7 +146,7 @@ func TestReadOnly(t *testing.T) {
 
 // TestDocs: the description can be read and a request tried by mouse and keys, in light and in the dark, on a phone as well.
 func TestDocs(t *testing.T) {
-	s := start(t, stack.Config{Machines: 1, Shards: 1})
+	s := start(t, stack.Config{Instances: 1, Shards: 1})
 	b := open(t, s.Gateway())
 	b.do(chromedp.EmulateViewport(1100, 900), chromedp.Navigate(s.Gateway()+"/docs"))
 	b.shows("#api", "Make an order")

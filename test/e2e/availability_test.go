@@ -55,12 +55,12 @@ func TestAShardThatIsAway(t *testing.T) {
 	})
 	t.Run("hangs", func(t *testing.T) {
 		t.Parallel()
-		awayAndBack(t, func(s *system, name string) { s.must(s.Pause(name)) }, func(s *system, name string) { s.must(s.Cont(name)) })
+		awayAndBack(t, func(s *system, name string) { s.must(s.Pause(name)) }, func(s *system, name string) { s.must(s.Resume(name)) })
 	})
 }
 
 func awayAndBack(t *testing.T, leave, comeBack func(s *system, name string)) {
-	s, put := start(t, stack.Config{Machines: 2}), check.NewGoods()
+	s, put := start(t, stack.Config{Instances: 2}), check.NewGoods()
 	items := s.onShard("an item", func() string { return s.newItem(1, 0) })
 	unasked := s.onShard("an item", func() string { return s.newItem(1, 0) }) // whose prices no order machine remembers
 	users := s.onShard("a user", func() string { return s.newUser(0) })

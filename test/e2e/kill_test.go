@@ -19,7 +19,7 @@ func TestKillOfOrderUnderLoad(t *testing.T) {
 	for _, machines := range []int{1, 2} {
 		t.Run(fmt.Sprintf("%dx%d", machines, machines), func(t *testing.T) {
 			t.Parallel()
-			s := start(t, stack.Config{Machines: machines})
+			s := start(t, stack.Config{Instances: machines})
 			l, dice := s.openShop(0.5), chance(t, 1000)
 			caught, kills := map[string]int{}, 0
 			for ; kills < 5 || machines == 1 && (caught["RUNNING"] < 5 || caught["REFUNDING"] < 1); kills++ {
@@ -80,7 +80,7 @@ func (l *load) count(states map[string]int) {
 // two seconds.
 func TestEveryPartDies(t *testing.T) {
 	t.Parallel()
-	s := start(t, stack.Config{Machines: 2})
+	s := start(t, stack.Config{Instances: 2})
 	l, dice := s.openShop(0.3), chance(t, 1000)
 	var killed, paused []string
 	for _, name := range s.Names() {
@@ -103,7 +103,7 @@ func TestEveryPartDies(t *testing.T) {
 		l.serve(5 + dice.Int64N(20))
 		s.must(s.Pause(name))
 		time.Sleep(2 * time.Second)
-		s.must(s.Cont(name))
+		s.must(s.Resume(name))
 		l.serve(5)
 	}
 	l.serve(20)

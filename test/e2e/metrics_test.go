@@ -23,7 +23,7 @@ import (
 // machine is read, every rule can be evaluated, no alert fires, and every metric that a rule or the dashboard names is there.
 func TestPrometheusReadsTheSystem(t *testing.T) {
 	t.Parallel()
-	s := start(t, stack.Config{Machines: 2})
+	s := start(t, stack.Config{Instances: 2})
 	p := s.prometheus()
 
 	item := s.newItem(5, 100)

@@ -15,7 +15,7 @@ import (
 // machines of each service believe to be 1/1.
 func TestMistake10TwoProcessesOfOneMachineID(t *testing.T) {
 	t.Parallel()
-	s := start(t, stack.Config{Machines: 2, Shards: 1, Env: map[string][]string{"": {"MACHINE_ID=1/1"}}})
+	s := start(t, stack.Config{Instances: 2, Shards: 1, Env: map[string][]string{"": {"MACHINE_ID=1/1"}}})
 	const each = 100
 	put := check.NewGoods()
 	var mu sync.Mutex
@@ -79,7 +79,7 @@ func TestMistake11CartsAreFrozen(t *testing.T) {
 	begun.wait()
 	begun.Pass()
 	refused(c.Order, 409, "order-not-open")
-	s.must(s.Cont("payment-1"))
+	s.must(s.Resume("payment-1"))
 	s.ends(put, c, "edited while it was checked out")
 	refused(c.Order, 409, "order-not-open")
 	refused("01890000-0000-7000-8000-000000000000", 404, "order-not-found")

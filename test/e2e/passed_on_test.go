@@ -15,7 +15,7 @@ import (
 func TestACheckoutThatIsPassedOnIsBegunOnce(t *testing.T) {
 	t.Parallel()
 	const gatewayWaits = 15 * time.Second
-	s, put := start(t, stack.Config{Machines: 2}), check.NewGoods()
+	s, put := start(t, stack.Config{Instances: 2}), check.NewGoods()
 	item := s.newItem(1, 100)
 	put.Stock[item] = 100
 	tales, passedOn := make([]*check.History, 12), make([]bool, 12)
@@ -44,7 +44,7 @@ func TestACheckoutThatIsPassedOnIsBegunOnce(t *testing.T) {
 	for _, h := range tales {
 		s.post("/payment/add_funds/%s/10", h.User)
 	}
-	s.must(s.Cont("order-1"))
+	s.must(s.Resume("order-1"))
 	s.ready()
 	time.Sleep(2 * time.Second) // for what it may begin, which nobody waits for
 	s.settle()

@@ -14,7 +14,7 @@ import (
 func TestRequestIDs(t *testing.T) {
 	t.Parallel()
 	debug := []string{"WDM_DEBUG=1"}
-	s := start(t, stack.Config{Machines: 1, Env: map[string][]string{"order": debug, "stock": debug, "payment": debug}})
+	s := start(t, stack.Config{Instances: 1, Env: map[string][]string{"order": debug, "stock": debug, "payment": debug}})
 	user, item := s.newUser(1000), s.newItem(5, 100)
 	const orders = 40
 	ids, paid := make([]string, orders), make([]string, orders)

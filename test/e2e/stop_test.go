@@ -26,7 +26,7 @@ func TestStopLetsACheckoutFinish(t *testing.T) {
 			s.send(c)
 			begun.wait()
 			begun.Pass()
-			return func() { s.must(s.Cont("payment-1")) }
+			return func() { s.must(s.Resume("payment-1")) }
 		},
 		"its commit": func(s *tapped, c *stepCase) func() {
 			commit := s.taps["order"][0].set("commit", c.about, faultproxy.Before)
@@ -40,7 +40,7 @@ func TestStopLetsACheckoutFinish(t *testing.T) {
 			s, put := startTapped(t), check.NewGoods()
 			c := s.prepare(put, sagaOf(t, "paid"), step{"order", 0, "begin"})
 			goOn := hold(s, c)
-			s.must(s.Term("order-1"))
+			s.must(s.Terminate("order-1"))
 			s.eventually(check.DecidedWithin, "new connections are refused", func() error {
 				if a := s.Call("POST", s.PublicURLs("order")[0]+"/create/x"); a.Status != 0 {
 					return fmt.Errorf("%v", a)
@@ -74,7 +74,7 @@ func (s *system) exits(name string) {
 // done: each machine ends well, and no request of any kind is without an answer.
 func TestRollingRestart(t *testing.T) {
 	t.Parallel()
-	s := start(t, stack.Config{Machines: 2})
+	s := start(t, stack.Config{Instances: 2})
 	l := s.openShop(0.3)
 	ended := s.passersBy(l.Put)
 	for _, name := range s.Names() {
@@ -85,7 +85,7 @@ func TestRollingRestart(t *testing.T) {
 		}
 		l.serve(20)
 		began := time.Now()
-		s.must(s.Term(name))
+		s.must(s.Terminate(name))
 		s.exits(name)
 		t.Logf("%s stopped in %v", name, time.Since(began).Round(time.Millisecond))
 		l.serve(10)

@@ -29,7 +29,7 @@ func TestPython(t *testing.T) {
 	for _, machines := range []int{1, 2} {
 		t.Run(fmt.Sprintf("%dx%d", machines, machines), func(t *testing.T) {
 			t.Parallel()
-			s := start(t, stack.Config{Machines: machines})
+			s := start(t, stack.Config{Instances: machines})
 			for _, args := range [][]string{{"-m", "unittest", "test_microservices"}, {"consistency.py"}} {
 				cmd := exec.CommandContext(t.Context(), python, args...)
 				cmd.Dir = filepath.Join(root, "test")

@@ -30,7 +30,7 @@ func startTapped(t *testing.T) *tapped {
 			}
 		}
 	})
-	s := launch(t, stack.Config{Machines: 1, Sizes: map[string]stack.Size{"stock": {Machines: 1, Shards: 2}}, Via: func(from, to, addr string) (string, error) {
+	s := launch(t, stack.Config{Instances: 1, Sizes: map[string]stack.Size{"stock": {Instances: 1, Shards: 2}}, Proxy: func(from, to, addr string) (string, error) {
 		redis, ok := strings.CutPrefix(to, "redis-")
 		if !ok {
 			return addr, nil

@@ -96,7 +96,7 @@ func (c *collector) of(trace string) []span {
 
 // traced starts a system that sends its traces to the collector.
 func (c *collector) traced(machines int) *system {
-	return start(c.t, stack.Config{Machines: machines, Env: map[string][]string{"": {
+	return start(c.t, stack.Config{Instances: machines, Env: map[string][]string{"": {
 		"OTEL_EXPORTER_OTLP_ENDPOINT=" + c.url, "OTEL_EXPORTER_OTLP_HEADERS=X-Key=let%20me%20in", "OTEL_BSP_SCHEDULE_DELAY=100",
 	}}})
 }
@@ -198,7 +198,7 @@ func TestRecoveryIsLinkedToItsAttempt(t *testing.T) {
 	})
 	attempt := shard.HGet(t.Context(), "{o0}o:"+order, "a").Val()
 	s.must(s.Kill("order-1"))
-	s.must(s.Cont("payment-1"))
+	s.must(s.Resume("payment-1"))
 	s.begin("order-1")
 	<-answered
 	s.settle()

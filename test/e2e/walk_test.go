@@ -16,10 +16,10 @@ import (
 // TestWalk goes through every route of the public API, of both generations, on systems of several sizes.
 func TestWalk(t *testing.T) {
 	t.Parallel()
-	for _, size := range []stack.Size{{Machines: 1, Shards: 1}, {Machines: 2, Shards: 2}, {Machines: 3, Shards: 2}} {
-		t.Run(fmt.Sprintf("%dx%d", size.Machines, size.Shards), func(t *testing.T) {
+	for _, size := range []stack.Size{{Instances: 1, Shards: 1}, {Instances: 2, Shards: 2}, {Instances: 3, Shards: 2}} {
+		t.Run(fmt.Sprintf("%dx%d", size.Instances, size.Shards), func(t *testing.T) {
 			t.Parallel()
-			w := &walk{system: start(t, stack.Config{Machines: size.Machines, Shards: size.Shards}), put: check.NewGoods(), taken: map[string]bool{}}
+			w := &walk{system: start(t, stack.Config{Instances: size.Instances, Shards: size.Shards}), put: check.NewGoods(), taken: map[string]bool{}}
 			w.many(6, 3, func(int) { // often enough to meet every machine and every shard
 				w.cart()
 				w.checkoutAndCancel()
@@ -217,8 +217,8 @@ func (w *walk) pings(size stack.Size) {
 	w.t.Helper()
 	for _, service := range []struct{ route, name string }{{"orders", "order"}, {"stock", "stock"}, {"payment", "payment"}} {
 		w.do("GET", "/%s/", service.route)
-		for machine := 1; machine <= size.Machines; machine++ {
-			w.admitted(service.route, machine, size.Machines)
+		for machine := 1; machine <= size.Instances; machine++ {
+			w.admitted(service.route, machine, size.Instances)
 		}
 		ping := w.do("GET", "/%s/ping", service.route)
 		w.same(ping["service"], service.name)

@@ -18,7 +18,7 @@ import (
 // availability is the scenario of one part that is away.
 var availability = scenario{
 	name: "availability", about: "one Redis is dead, or hangs: what needs it is told so within a second, the rest does not notice; one machine is killed, or stopped for a new one: nobody notices",
-	run: runAvailability, sizes: []stack.Size{{Machines: 2, Shards: 2}},
+	run: runAvailability, sizes: []stack.Size{{Instances: 2, Shards: 2}},
 }
 
 const (
@@ -208,7 +208,7 @@ func (p *passers) withoutShard(ctx context.Context, service, how string) (string
 	}
 	end, bring := p.Kill, func(name string) error { return p.Start(ctx, name) }
 	if how == "SIGSTOP" {
-		end, bring = p.Pause, p.Cont
+		end, bring = p.Pause, p.Resume
 	}
 	over := p.trial.inject(how, name)
 	if err := end(name); err != nil {

@@ -38,11 +38,11 @@ func (s *stage) wake(ctx context.Context, left bool, first rune, others ...rune)
 	}
 	sleeping, err := net.Dial("tcp", strings.TrimPrefix(doors[0], "http://"))
 	if err != nil {
-		return errors.Join(err, s.Cont("order-1"))
+		return errors.Join(err, s.Resume("order-1"))
 	}
 	defer sleeping.Close()
 	if _, err := fmt.Fprintf(sleeping, "POST /checkout/%s HTTP/1.1\r\nHost: x\r\n%s: %s\r\nContent-Length: 0\r\n\r\n", b.Order, header, name(first)); err != nil {
-		return errors.Join(err, s.Cont("order-1"))
+		return errors.Join(err, s.Resume("order-1"))
 	}
 	if left {
 		sleeping.Close()
@@ -50,15 +50,15 @@ func (s *stage) wake(ctx context.Context, left bool, first rune, others ...rune)
 	for _, letter := range others {
 		a := s.Call("POST", doors[1]+"/checkout/"+b.Order, header, name(letter))
 		if a.Status != http.StatusPaymentRequired {
-			return errors.Join(fmt.Errorf("not refused: %v", a), s.Cont("order-1"))
+			return errors.Join(fmt.Errorf("not refused: %v", a), s.Resume("order-1"))
 		}
 		b.Checkouts = append(b.Checkouts, a)
 	}
 	if a := s.Call("POST", "/payment/add_funds/"+b.User+"/100"); !a.OK() {
-		return errors.Join(fmt.Errorf("adding funds: %v", a), s.Cont("order-1"))
+		return errors.Join(fmt.Errorf("adding funds: %v", a), s.Resume("order-1"))
 	}
 	s.baskets.put.Credit[b.User] += 100
-	if err := s.Cont("order-1"); err != nil {
+	if err := s.Resume("order-1"); err != nil {
 		return err
 	}
 	if left {

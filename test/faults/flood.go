@@ -15,7 +15,7 @@ import (
 // flood is the scenario of clients who keep connections busy and want nothing.
 var flood = scenario{
 	name: "flood", about: "idle, slow and half-open connections by thousands, huge headers and endless bodies: whoever buys something does not notice",
-	run: runFlood, sizes: []stack.Size{{Machines: 1, Shards: 1}},
+	run: runFlood, sizes: []stack.Size{{Instances: 1, Shards: 1}},
 }
 
 const (

@@ -12,7 +12,7 @@ import (
 func ways(size stack.Size) []string {
 	var all []string
 	each := func(service string, do func(machine string)) {
-		for i := range size.Machines {
+		for i := range size.Instances {
 			do(fmt.Sprintf("%s-%d", service, i+1))
 		}
 	}
@@ -31,8 +31,8 @@ func ways(size stack.Size) []string {
 func inner(size stack.Size) []string {
 	var all []string
 	for _, pair := range [][2]string{{"order", "stock"}, {"order", "payment"}, {"payment", "order"}} {
-		for i := range size.Machines {
-			for j := range size.Machines {
+		for i := range size.Instances {
+			for j := range size.Instances {
 				all = append(all, fmt.Sprintf("%s-%d > %s-%d", pair[0], i+1, pair[1], j+1))
 			}
 		}

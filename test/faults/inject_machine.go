@@ -42,7 +42,7 @@ var twins = &injector{
 func seconds(size stack.Size) []string {
 	var all []string
 	for _, service := range stack.Services() {
-		for i := 2; i <= size.Machines; i++ {
+		for i := 2; i <= size.Instances; i++ {
 			all = append(all, fmt.Sprintf("%s-%d", service, i))
 		}
 	}
@@ -54,7 +54,7 @@ func (m *mixing) become(name, i string) error {
 	if err := m.Kill(name); err != nil {
 		return err
 	}
-	if err := m.SetEnv(name, fmt.Sprintf("MACHINE_ID=%s/%d", i, m.trial.size.Machines)); err != nil {
+	if err := m.SetEnv(name, fmt.Sprintf("MACHINE_ID=%s/%d", i, m.trial.size.Instances)); err != nil {
 		return err
 	}
 	return m.Start(context.Background(), name)

@@ -18,6 +18,6 @@ var killing = &injector{
 var pausing = &injector{
 	kind: "SIGSTOP", targets: parts("order", "stock", "payment", "redis", "nginx"), shortest: 100 * time.Millisecond, until: 8 * time.Second, weight: 4,
 	inject: func(m *mixing, i injection) (func() error, error) {
-		return func() error { return m.Cont(i.target) }, m.Pause(i.target)
+		return func() error { return m.Resume(i.target) }, m.Pause(i.target)
 	},
 }

@@ -22,7 +22,7 @@ type holding struct {
 // mayHold is what a machine may hold when all is quiet and so many customers have used it at the same time. Their connections, those
 // between the parts and the workers of each shard stay; what a request leaves behind would be there hundreds of times.
 func (s *system) mayHold(customers int) holding {
-	kept := 80 + 6*customers + 20*s.trial.size.Machines*s.trial.size.Shards
+	kept := 80 + 6*customers + 20*s.trial.size.Instances*s.trial.size.Shards
 	return holding{goroutines: kept, files: kept, resident: 200, heap: 8 << 10}
 }
 

@@ -18,7 +18,7 @@ import (
 var matrix = scenario{
 	name: "matrix", about: "every step of coordinator, participant and recovery is visited with each of: the process is killed there, whoever does it " +
 		"is paused for longer than the lease, its reply is lost",
-	run: runMatrix, sizes: []stack.Size{{Machines: 2, Shards: 2}},
+	run: runMatrix, sizes: []stack.Size{{Instances: 2, Shards: 2}},
 }
 
 const (
@@ -46,7 +46,7 @@ type visits struct {
 // kills, one after the other on each service.
 func runMatrix(ctx context.Context, tr *trial) (err error) {
 	v := &visits{trial: tr, counts: map[string]int{}}
-	one := stack.Size{Machines: 1, Shards: tr.size.Shards}
+	one := stack.Size{Instances: 1, Shards: tr.size.Shards}
 	cfg := stack.Config{OnExit: v.revive, Sizes: map[string]stack.Size{"stock": one, "payment": one}}
 	folder, err := withPoints(&cfg)
 	if err != nil {

@@ -61,7 +61,7 @@ func runMix(ctx context.Context, tr *trial) (err error) {
 	if err != nil {
 		return err
 	}
-	s, err := tr.start(ctx, stack.Config{Via: ways.via, Env: env, Tags: "faults"})
+	s, err := tr.start(ctx, stack.Config{Proxy: ways.via, Env: env, Tags: "faults"})
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ import (
 var mutations = scenario{
 	name: "mutations", about: "each mistake that the protocol names is made on purpose, and caught by a short run in which fail points bring about " +
 		"what the rule is there for; the same run finds nothing wrong with the product as it is. Both have shorter times: a lease of 1 s, a deadline of 3 s",
-	run: runMutations, sizes: []stack.Size{{Machines: 2, Shards: 2}},
+	run: runMutations, sizes: []stack.Size{{Instances: 2, Shards: 2}},
 }
 
 const (

@@ -81,7 +81,7 @@ func parseSizes(list string) ([]stack.Size, error) {
 		if err1 != nil || err2 != nil || m < 1 || s < 1 {
 			return nil, fmt.Errorf("-sizes: %q in %q is no size such as 2x2", text, list)
 		}
-		sizes = append(sizes, stack.Size{Machines: m, Shards: s})
+		sizes = append(sizes, stack.Size{Instances: m, Shards: s})
 	}
 	return sizes, nil
 }

@@ -17,7 +17,7 @@ import (
 // overload is the scenario of more work than can be done.
 var overload = scenario{
 	name: "overload", about: "4 and 16 times the checkouts that the system can bear, in an open loop: the excess is told so before anything begins",
-	run: runOverload, sizes: []stack.Size{{Machines: 1, Shards: 1}},
+	run: runOverload, sizes: []stack.Size{{Instances: 1, Shards: 1}},
 }
 
 const (

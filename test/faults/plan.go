@@ -80,7 +80,7 @@ func parts(prefixes ...string) func(stack.Size) []string {
 	return func(size stack.Size) []string {
 		var all []string
 		for _, service := range stack.Services() {
-			for i := range size.Machines {
+			for i := range size.Instances {
 				all = append(all, fmt.Sprintf("%s-%d", service, i+1))
 			}
 			for i := range size.Shards {

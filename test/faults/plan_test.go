@@ -21,7 +21,7 @@ func TestThePlanComesFromTheSeed(t *testing.T) {
 		}
 		return strings.Join(all, "\n")
 	}
-	one, two := stack.Size{Machines: 1, Shards: 1}, stack.Size{Machines: 2, Shards: 2}
+	one, two := stack.Size{Instances: 1, Shards: 1}, stack.Size{Instances: 2, Shards: 2}
 	first := planned(1, two)
 	if again := planned(1, two); again != first {
 		t.Error("one seed, two plans")
@@ -38,7 +38,7 @@ func TestThePlanComesFromTheSeed(t *testing.T) {
 // TestPlansAreSane: in many plans each fault is over in time, not too many come at once, no target is chosen twice at the same time, and
 // every kind of fault comes.
 func TestPlansAreSane(t *testing.T) {
-	size := stack.Size{Machines: 2, Shards: 2}
+	size := stack.Size{Instances: 2, Shards: 2}
 	seen := map[string]int{}
 	for seed := range uint64(300) {
 		planned := plan(rand.New(rand.NewPCG(seed, 0)), injectors(), size, roundLength, atOnce)
@@ -71,7 +71,7 @@ func TestPlansAreSane(t *testing.T) {
 
 // TestTargets: every edge and every part of a system is a target.
 func TestTargets(t *testing.T) {
-	size := stack.Size{Machines: 2, Shards: 3}
+	size := stack.Size{Instances: 2, Shards: 3}
 	for _, c := range []struct {
 		name    string
 		targets []string

@@ -94,7 +94,7 @@ func (r *report) markdown() string {
 	b.WriteString(row("scenario", "size", "took", "faults", "checkouts", "answered", "violations"))
 	b.WriteString(row("---", "---", "---:", "---:", "---:", "---", "---:"))
 	for _, tr := range r.trials {
-		b.WriteString(row(tr.scenario.name, fmt.Sprintf("%dx%d", tr.size.Machines, tr.size.Shards), tr.took.Round(time.Second).String(),
+		b.WriteString(row(tr.scenario.name, fmt.Sprintf("%dx%d", tr.size.Instances, tr.size.Shards), tr.took.Round(time.Second).String(),
 			fmt.Sprint(sum(tr.faults)), fmt.Sprint(tr.counts["checkouts"]), listed(tr.outcomes), fmt.Sprint(tr.violated)))
 	}
 	r.kinds(&b)

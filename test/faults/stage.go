@@ -44,7 +44,7 @@ const (
 func (tr *trial) perform(ctx context.Context, d *drill, source sources, redisArgs ...string) (broken []string, err error) {
 	s := &stage{source: source}
 	cfg := stack.Config{RedisArgs: redisArgs, Sizes: map[string]stack.Size{
-		"order": {Machines: 2, Shards: 1}, "stock": {Machines: 1, Shards: 2}, "payment": {Machines: 1, Shards: 1},
+		"order": {Instances: 2, Shards: 1}, "stock": {Instances: 1, Shards: 2}, "payment": {Instances: 1, Shards: 1},
 	}}
 	cfg.OnExit = func(name string, how error) { s.say("%s ended by itself: %v", name, how) }
 	folder, err := withPoints(&cfg)

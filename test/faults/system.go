@@ -35,7 +35,7 @@ func (tr *trial) start(ctx context.Context, cfg stack.Config) (*system, error) {
 
 // launch starts a system and does not wait until it is ready. A part that ends by itself is a violation, unless cfg says what it is.
 func (tr *trial) launch(ctx context.Context, cfg stack.Config) (*system, error) {
-	cfg.Machines, cfg.Shards, cfg.Race = tr.size.Machines, tr.size.Shards, tr.options.race
+	cfg.Instances, cfg.Shards, cfg.Race = tr.size.Instances, tr.size.Shards, tr.options.race
 	if cfg.OnExit == nil {
 		cfg.OnExit = func(name string, err error) { tr.violate("%s ended by itself: %v", name, err) }
 	}

@@ -33,7 +33,7 @@ type trial struct {
 
 // name tells trials apart.
 func (tr *trial) name() string {
-	return fmt.Sprintf("%s %dx%d", tr.scenario.name, tr.size.Machines, tr.size.Shards)
+	return fmt.Sprintf("%s %dx%d", tr.scenario.name, tr.size.Instances, tr.size.Shards)
 }
 
 // run runs the scenario.

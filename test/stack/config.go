@@ -26,14 +26,14 @@ func needs(service string) []string {
 }
 
 // Size is how many machines and shards one service has.
-type Size struct{ Machines, Shards int }
+type Size struct{ Instances, Shards int }
 
 // Config says what to start. The zero value is one machine and one shard of each service, on free ports, with its
 // data in a temporary folder that Close removes.
 type Config struct {
-	Machines int             // of each service; 0 is 1
-	Shards   int             // of each service; 0 is as many as machines
-	Sizes    map[string]Size // other sizes for single services
+	Instances int             // of each service; 0 is 1
+	Shards    int             // of each service; 0 is as many as machines
+	Sizes     map[string]Size // other sizes for single services
 
 	Dir  string // data, logs and nginx's files; kept. Empty: a temporary folder, removed by Close
 	Logs string // one log file for each part; empty: Dir/logs
@@ -55,19 +55,19 @@ type Config struct {
 	Progress io.Writer                    // a line for each thing done; nil: none
 	OnExit   func(name string, err error) // called, if set, when a part ends that nobody asked to; err says how
 
-	// Via is asked, if set, for each way from one part to another that listens on addr, before anything starts; what it returns is
+	// Proxy is asked, if set, for each way from one part to another that listens on addr, before anything starts; what it returns is
 	// where the former looks for the latter.
-	Via func(from, to, addr string) (string, error)
+	Proxy func(from, to, addr string) (string, error)
 }
 
 func (c Config) size(service string) Size {
-	size := Size{c.Machines, c.Shards}
+	size := Size{c.Instances, c.Shards}
 	if s, ok := c.Sizes[service]; ok {
 		size = s
 	}
-	size.Machines = max(size.Machines, 1)
+	size.Instances = max(size.Instances, 1)
 	if size.Shards == 0 {
-		size.Shards = size.Machines
+		size.Shards = size.Instances
 	}
 	return size
 }
@@ -75,9 +75,9 @@ func (c Config) size(service string) Size {
 func (c Config) check() error {
 	for _, service := range Services() {
 		size := c.size(service)
-		if size.Machines > maxPerService || size.Shards < 1 || size.Shards > maxPerService {
+		if size.Instances > maxPerService || size.Shards < 1 || size.Shards > maxPerService {
 			return fmt.Errorf("%s: %d machines over %d shards: each must be from 1 to %d",
-				service, size.Machines, size.Shards, maxPerService)
+				service, size.Instances, size.Shards, maxPerService)
 		}
 		if have := ShardsIn(c.Dir, service); have > size.Shards {
 			return fmt.Errorf("%s holds %d shards of %s, and was to be started with %d: the data of the others would be missing",

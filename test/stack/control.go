@@ -59,8 +59,8 @@ func (s *Stack) Kill(name string) error {
 	return p.kill()
 }
 
-// Term sends SIGTERM and does not wait.
-func (s *Stack) Term(name string) error { return s.signal(name, syscall.SIGTERM, false, true) }
+// Terminate sends SIGTERM and does not wait.
+func (s *Stack) Terminate(name string) error { return s.signal(name, syscall.SIGTERM, false, true) }
 
 // SetEnv gives a part more of an environment, "KEY=value", from its next start on.
 func (s *Stack) SetEnv(name string, env ...string) error {
@@ -74,11 +74,11 @@ func (s *Stack) SetEnv(name string, env ...string) error {
 	return nil
 }
 
-// Pause stops all processes of a part where they are (SIGSTOP), until Cont.
+// Pause stops all processes of a part where they are (SIGSTOP), until Resume.
 func (s *Stack) Pause(name string) error { return s.signal(name, syscall.SIGSTOP, true, false) }
 
-// Cont lets a paused part go on (SIGCONT).
-func (s *Stack) Cont(name string) error { return s.signal(name, syscall.SIGCONT, true, false) }
+// Resume lets a paused part go on (SIGCONT).
+func (s *Stack) Resume(name string) error { return s.signal(name, syscall.SIGCONT, true, false) }
 
 func (s *Stack) signal(name string, sig syscall.Signal, group, ends bool) error {
 	p, err := s.part(name)

@@ -36,7 +36,7 @@ func TestTheGatewayLetsAllInBeforeItWorks(t *testing.T) {
 			t.Fatalf("%d wait at the door, of %d", waiting(t, addr), come)
 		}
 	}
-	must(t, s.Cont("nginx"))
+	must(t, s.Resume("nginx"))
 	must(t, <-answered)
 	if left := waiting(t, addr); left > 0 {
 		t.Errorf("one is answered while %d still wait at the door", left)

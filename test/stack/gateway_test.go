@@ -136,7 +136,7 @@ func TestTheGatewayKeepsAHarmlessRequestID(t *testing.T) {
 
 // TestTheGatewayRepeatsOnlyWhatMayBe puts in the place of order-1 something that takes every request and answers none.
 func TestTheGatewayRepeatsOnlyWhatMayBe(t *testing.T) {
-	s := start(t, stack.Config{Machines: 2, Shards: 1})
+	s := start(t, stack.Config{Instances: 2, Shards: 1})
 	must(t, s.Kill("order-1"))
 	for i := range 20 { // what was not sent is passed on, whatever it is
 		if resp, body := send(t, s, fmt.Sprintf("POST /orders/create/u%d HTTP/1.1\r\nHost: x\r\n\r\n", i)); resp.StatusCode != http.StatusOK {
@@ -180,7 +180,7 @@ func TestTheGatewayRepeatsOnlyWhatMayBe(t *testing.T) {
 // TestTheGatewayNamesACheckout: by a name of its own, whatever the caller says, which is the same for each machine that it is passed on
 // to, and another one for the next; and nothing else has one.
 func TestTheGatewayNamesACheckout(t *testing.T) {
-	s := start(t, stack.Config{Machines: 2, Shards: 1})
+	s := start(t, stack.Config{Instances: 2, Shards: 1})
 	seen := make(chan []string, 10)
 	taken := func(w http.ResponseWriter, r *http.Request) {
 		seen <- r.Header.Values("X-Checkout-Id")
@@ -220,7 +220,7 @@ func TestTheGatewayNamesACheckout(t *testing.T) {
 // TestTheGatewaysWorkersShareWhatTheyKnow keeps callers on every worker while one machine takes requests and answers none. It may
 // have one request each time that it is tried again, not one of each worker.
 func TestTheGatewaysWorkersShareWhatTheyKnow(t *testing.T) {
-	s := start(t, stack.Config{Machines: 2, Shards: 1})
+	s := start(t, stack.Config{Instances: 2, Shards: 1})
 	var taken atomic.Int64
 	impostor(t, s, "order", func(http.ResponseWriter, *http.Request) {
 		taken.Add(1)

@@ -18,15 +18,15 @@ var installScript string
 // either the package itself is looked for.
 type Need struct{ Package, Sign string }
 
-// NeedsOfSystem is what Start needs beyond Go: go itself fetches modules by TLS.
-func NeedsOfSystem() []Need {
+// SystemPackages is what Start needs beyond Go: go itself fetches modules by TLS.
+func SystemPackages() []Need {
 	return []Need{{"redis-server", "redis-server"}, {"nginx", "nginx"}, {"ca-certificates", "/etc/ssl/certs/ca-certificates.crt"}}
 }
 
-// NeedsOfTests is what the checks and tests need as well: a C compiler for the race detector, luacheck, Prometheus, Chromium, npm,
+// TestPackages is what the checks and tests need as well: a C compiler for the race detector, luacheck, Prometheus, Chromium, npm,
 // and what the Python suite and the examples call.
-func NeedsOfTests() []Need {
-	return append(NeedsOfSystem(),
+func TestPackages() []Need {
+	return append(SystemPackages(),
 		Need{"gcc", "gcc"}, Need{"libc6-dev", ""}, Need{"lua-check", "luacheck"}, Need{"shellcheck", "shellcheck"}, Need{"redis-tools", "redis-cli"},
 		Need{"prometheus", "promtool"}, Need{"chromium", "chromium"}, Need{"npm", "npm"}, Need{"python3-locust", "locust"},
 		Need{"curl", "curl"}, Need{"python3", ""}, Need{"python3-requests", ""}, Need{"python3-aiohttp", ""})

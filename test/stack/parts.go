@@ -112,7 +112,7 @@ func (s *Stack) machine(service string, machine int) (*part, error) {
 	env = append(env,
 		"GIN_MODE=release", "BIND=127.0.0.1",
 		"PORT="+portOf(public), "INTERNAL_PORT="+portOf(internal),
-		fmt.Sprintf("MACHINE_ID=%d/%d", machine, s.cfg.size(service).Machines),
+		fmt.Sprintf("MACHINE_ID=%d/%d", machine, s.cfg.size(service).Instances),
 		"REDIS_ADDRS="+strings.Join(shards, ","),
 	)
 	for _, peer := range needs(service) {
@@ -141,12 +141,12 @@ func (s *Stack) machine(service string, machine int) (*part, error) {
 
 // ways are where part from looks for the parts that listen on addrs.
 func (s *Stack) ways(from string, addrs []string, name func(i int) string) ([]string, error) {
-	if s.cfg.Via == nil {
+	if s.cfg.Proxy == nil {
 		return addrs, nil
 	}
 	var all []string
 	for i, addr := range addrs {
-		way, err := s.cfg.Via(from, name(i), addr)
+		way, err := s.cfg.Proxy(from, name(i), addr)
 		if err != nil {
 			return nil, err
 		}

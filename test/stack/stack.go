@@ -135,7 +135,7 @@ func (s *Stack) plan() error {
 			s.redises[service] = append(s.redises[service], loopback(port))
 			s.parts = append(s.parts, s.redis(redisServer, service, shard))
 		}
-		for machine := 1; machine <= size.Machines; machine++ {
+		for machine := 1; machine <= size.Instances; machine++ {
 			public, err := ports.take(fixedPublic + step + machine)
 			if err != nil {
 				return err

@@ -66,7 +66,7 @@ func redis(t *testing.T, addr, command string) string {
 }
 
 func TestEveryPartIsReachableUnderItsName(t *testing.T) {
-	s := start(t, stack.Config{Machines: 2, Shards: 1, Sizes: map[string]stack.Size{"stock": {Machines: 1, Shards: 2}}})
+	s := start(t, stack.Config{Instances: 2, Shards: 1, Sizes: map[string]stack.Size{"stock": {Instances: 1, Shards: 2}}})
 	want := "redis-order-0 redis-stock-0 redis-stock-1 redis-payment-0 order-1 order-2 stock-1 payment-1 payment-2 nginx"
 	if got := strings.Join(s.Names(), " "); got != want {
 		t.Errorf("parts:\n got %s\nwant %s", got, want)
@@ -111,7 +111,7 @@ func TestAPartIsKilledStoppedPausedAndStartedAgain(t *testing.T) {
 				t.Error("started twice")
 			}
 			must(t, s.Restart(ctx, name))
-			must(t, s.Term(name))
+			must(t, s.Terminate(name))
 			if err := s.Wait(ctx, name); err == nil || err.Error() != "exit status 0" {
 				t.Errorf("after SIGTERM: %v\n%s", err, s.Tail(name, 10))
 			}
@@ -138,10 +138,10 @@ func TestAPartIsKilledStoppedPausedAndStartedAgain(t *testing.T) {
 	if _, err := conn.Read(answer); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("a paused Redis: %v", err)
 	}
-	must(t, s.Cont("redis-stock-0"))
+	must(t, s.Resume("redis-stock-0"))
 	must(t, conn.SetReadDeadline(time.Now().Add(10*time.Second)))
 	if _, err := conn.Read(answer); err != nil || string(answer) != "+PONG\r\n" {
-		t.Errorf("after Cont: %q, %v", answer, err)
+		t.Errorf("after Resume: %q, %v", answer, err)
 	}
 }
 
@@ -156,7 +156,7 @@ func TestDataIsKeptAndGrowsWithTheShards(t *testing.T) {
 	}
 	must(t, s.Shutdown(t.Context()))
 
-	s = start(t, stack.Config{Dir: dir, Machines: 2})
+	s = start(t, stack.Config{Dir: dir, Instances: 2})
 	if got := redis(t, s.RedisAddrs("order")[0], "EXISTS kept"); got != ":1" {
 		t.Errorf("after a restart: EXISTS kept = %s", got)
 	}

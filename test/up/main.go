@@ -58,14 +58,14 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		return err
 	}
 	if *deps {
-		return stack.Install(ctx, stdout, stack.NeedsOfTests())
+		return stack.Install(ctx, stdout, stack.TestPackages())
 	}
 	cfg, err := config(getenv)
 	if err != nil {
 		return err
 	}
 	cfg.Race = *race
-	if err := stack.Install(ctx, stdout, stack.NeedsOfSystem()); err != nil {
+	if err := stack.Install(ctx, stdout, stack.SystemPackages()); err != nil {
 		return err
 	}
 	if *command != "" {
@@ -91,7 +91,7 @@ func config(getenv func(string) string) (stack.Config, error) {
 		return n
 	}
 	cfg := stack.Config{
-		Machines:    number("MACHINES", 1, 99),
+		Instances:   number("MACHINES", 1, 99),
 		Shards:      number("SHARDS", 0, 99),
 		GatewayPort: number("GATEWAY_PORT", 0, 65535),
 		Dir:         getenv("DATA"),

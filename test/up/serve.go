@@ -39,7 +39,7 @@ func serve(ctx context.Context, cfg stack.Config, stdout io.Writer) error {
 		cfg.Dir = "data"
 	}
 	if cfg.Shards == 0 {
-		cfg.Shards = cfg.Machines
+		cfg.Shards = cfg.Instances
 		for _, service := range stack.Services() {
 			cfg.Shards = max(cfg.Shards, stack.ShardsIn(cfg.Dir, service))
 		}
@@ -151,7 +151,7 @@ Try%s:
   curl -sw '\n' $G/orders/find/$order $G/payment/find_user/$user $G/stock/find/$item
 
 `, curl, gateway)
-	if cfg.Machines == 1 {
+	if cfg.Instances == 1 {
 		b.WriteString("More of it, on the same data: MACHINES=2 make up. ")
 	}
 	b.WriteString("Ctrl-C stops everything.")

@@ -57,7 +57,7 @@ func TestServeSaysWhatToTryAndRevivesWhatDiesAndStops(t *testing.T) {
 	dir := t.TempDir()
 	var out output
 	done := make(chan error, 1)
-	go func() { done <- serve(ctx, stack.Config{Machines: 2, Dir: dir}, &out) }()
+	go func() { done <- serve(ctx, stack.Config{Instances: 2, Dir: dir}, &out) }()
 
 	welcome := out.await(t, `(?s)The system answers at .*Try[^\n]*:\n\n(.*?)\n\n.*Ctrl-C stops everything`)
 	answers, err := exec.Command("/bin/sh", "-c", welcome[1]).CombinedOutput()
