@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// The rules are well-formed, fire when they must, and only then: rules_test.yml, by Prometheus' own tool.
+// TestRules runs promtool on the rules and on their tests in rules_test.yml.
 func TestRules(t *testing.T) {
 	for _, args := range [][]string{{"check", "rules", "rules.yml"}, {"test", "rules", "rules_test.yml"}} {
 		if out, err := exec.Command("promtool", args...).CombinedOutput(); err != nil {
@@ -17,25 +17,29 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// Each alert has its section in the runbook, which its annotation names, and each section its alert.
+// TestRunbook checks that each alert links to its section of the runbook in docs/operations.md, and each section has an alert.
 func TestRunbook(t *testing.T) {
 	rules, err := os.ReadFile("rules.yml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	runbook, err := os.ReadFile("../../RUNBOOK.md")
+	page, err := os.ReadFile("../../docs/operations.md")
 	if err != nil {
 		t.Fatal(err)
 	}
+	_, runbook, found := strings.Cut(string(page), "\n## Runbook\n")
+	if !found {
+		t.Fatal("docs/operations.md has no section Runbook")
+	}
+	runbook, _, _ = strings.Cut(runbook, "\n## ")
 	sections := map[string]string{}
-	for section := range strings.SplitSeq(string(runbook), "\n## ") {
+	for _, section := range strings.Split(runbook, "\n### ")[1:] {
 		title, text, _ := strings.Cut(section, "\n")
 		sections[title] = strings.TrimSpace(text)
 	}
-	delete(sections, "# Runbook")
 	alerts := regexp.MustCompile(`(?m)^      - alert: (\w+)$`).FindAllStringSubmatchIndex(string(rules), -1)
 	if len(alerts) < 10 {
-		t.Fatalf("%d alerts were found", len(alerts))
+		t.Fatalf("found only %d alerts", len(alerts))
 	}
 	for i, at := range alerts {
 		end := len(rules)
@@ -44,14 +48,14 @@ func TestRunbook(t *testing.T) {
 		}
 		name, rule := string(rules[at[2]:at[3]]), string(rules[at[0]:end])
 		if sections[name] == "" {
-			t.Errorf("%s has no section in the runbook", name)
+			t.Errorf("alert %s has no section in docs/operations.md", name)
 		}
 		delete(sections, name)
-		if link := "runbook: RUNBOOK.md#" + strings.ToLower(name) + "\n"; !strings.Contains(rule, link) {
-			t.Errorf("%s does not say %q", name, link)
+		if link := "runbook: docs/operations.md#" + strings.ToLower(name) + "\n"; !strings.Contains(rule, link) {
+			t.Errorf("alert %s lacks the annotation %q", name, link)
 		}
 	}
 	for title := range sections {
-		t.Errorf("section %q is of no alert", title)
+		t.Errorf("the runbook's section %q has no alert", title)
 	}
 }
