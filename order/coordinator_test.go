@@ -12,6 +12,7 @@ import (
 
 	"checkout/common/api"
 	"checkout/common/shard"
+	"checkout/common/web"
 )
 
 func TestCheckoutAnswers(t *testing.T) {
@@ -268,7 +269,7 @@ func TestSagaUnderLoss(t *testing.T) {
 				t.Errorf("order %s was said to be paid and is %s", a.id, state)
 			}
 		case a.answered:
-			outcomes[strconv.Itoa(kindOf(a.err).Status)]++
+			outcomes[strconv.Itoa(web.Status(a.err))]++
 		case a.cancelled:
 			outcomes["cancelled"]++
 			if state != stateCancelled {
@@ -282,10 +283,4 @@ func TestSagaUnderLoss(t *testing.T) {
 	if outcomes["200"] == 0 || outcomes["killed"] == 0 || outcomes["409"] == 0 {
 		t.Errorf("too little happened: %v", outcomes)
 	}
-}
-
-func kindOf(err error) *api.Kind {
-	kind := &api.Kind{}
-	errors.As(err, &kind)
-	return kind
 }

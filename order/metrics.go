@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -93,13 +92,13 @@ func (c *counts) checkout(start time.Time, err error) {
 		c.tookPaid.Observe(seconds)
 		return
 	}
-	kind := api.Unavailable
-	if errors.As(err, &kind); kind.Status == http.StatusServiceUnavailable {
-		c.checkouts.WithLabelValues("unknown", kind.Name).Inc()
+	failure, ok := errors.AsType[*api.Error](err)
+	if !ok || failure == api.Unavailable {
+		c.checkouts.WithLabelValues("unknown", api.Unavailable.Name).Inc()
 		c.tookUnknown.Observe(seconds)
 		return
 	}
-	c.checkouts.WithLabelValues("refused", kind.Name).Inc()
+	c.checkouts.WithLabelValues("refused", failure.Name).Inc()
 	c.tookRefused.Observe(seconds)
 }
 

@@ -13,6 +13,7 @@ import (
 	"checkout/common/api"
 	"checkout/common/peer"
 	"checkout/common/testredis"
+	"checkout/common/web"
 )
 
 // fakeOrder is an order service that answers every question in one way, and remembers it.
@@ -151,7 +152,7 @@ func TestCancelAndStatus(t *testing.T) {
 	for _, row := range []struct {
 		direct         string
 		checkout       api.OrderPayment
-		cancel, status *api.Kind // nil: 200
+		cancel, status *api.Error // nil: 200
 		isPaid         bool
 	}{
 		{none, api.PaymentUnknown, api.Unavailable, api.Unavailable, false},
@@ -197,7 +198,7 @@ func TestCancelAndStatus(t *testing.T) {
 			for range 2 {
 				want := 200
 				if row.cancel != nil {
-					want = row.cancel.Status
+					want = web.Status(row.cancel)
 				}
 				w := m.call("POST", "/cancel/"+id+"/A")
 				if w.Code != want || row.cancel != nil && !strings.Contains(w.Body.String(), row.cancel.Type()) {

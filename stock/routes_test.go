@@ -49,8 +49,8 @@ func (m *machine) want(t *testing.T, method, path, body string) {
 	}
 }
 
-// refuse checks that a request is refused as kind, and that it has changed nothing.
-func (m *machine) refuse(t *testing.T, method, path string, kind *api.Kind) {
+// refuse checks that a request fails with want and changes nothing.
+func (m *machine) refuse(t *testing.T, method, path string, want *api.Error) {
 	t.Helper()
 	before := m.dump(t)
 	w := m.call(method, path)
@@ -58,8 +58,8 @@ func (m *machine) refuse(t *testing.T, method, path string, kind *api.Kind) {
 	if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || w.Header().Get("Content-Type") != "application/problem+json" {
 		t.Errorf("%s %.80s: %d %s: %v", method, path, w.Code, w.Body, err)
 	}
-	if w.Code != kind.Status || p.Status != kind.Status || p.Type != kind.Type() || p.Title != kind.Title || p.RequestID == "" {
-		t.Errorf("%s %.80s: %d %+v, want %s", method, path, w.Code, p, kind.Name)
+	if w.Code != web.Status(want) || p.Status != w.Code || p.Type != want.Type() || p.Title != want.Title || p.RequestID == "" {
+		t.Errorf("%s %.80s: %d %+v, want %s", method, path, w.Code, p, want.Name)
 	}
 	if after := m.dump(t); !maps.Equal(before, after) {
 		t.Errorf("%s %.80s has changed\n%v to\n%v", method, path, before, after)

@@ -2,9 +2,6 @@
 package web
 
 import (
-	"encoding/json"
-	"errors"
-	"log/slog"
 	"net/http"
 	"strconv"
 
@@ -32,22 +29,6 @@ func JSON[T any](handle func(*gin.Context) (T, error)) gin.HandlerFunc {
 		}
 		c.Data(http.StatusOK, "application/json; charset=utf-8", body)
 	}
-}
-
-// fail answers with the problem that err is. An error of no kind is logged and answered without its text.
-func fail(c *gin.Context, err error) {
-	c.Abort()
-	kind, detail := api.Unavailable, ""
-	if errors.As(err, &kind) {
-		detail = err.Error()
-	} else {
-		slog.ErrorContext(c.Request.Context(), "unnamed error", "error", err, "method", c.Request.Method, "path", c.Request.URL.Path)
-	}
-	if kind.Status == http.StatusTooManyRequests || kind.Status == http.StatusServiceUnavailable {
-		c.Header("Retry-After", "1")
-	}
-	body, _ := json.Marshal(api.Problem{Type: kind.Type(), Title: kind.Title, Status: kind.Status, Detail: detail, RequestID: requestid.Of(c.Request.Context())})
-	c.Data(kind.Status, "application/problem+json", body)
 }
 
 // identify gives a request the id that the gateway or the caller has sent, or a new one: the handler's context carries it.

@@ -78,7 +78,7 @@ func TestFailures(t *testing.T) {
 	d.Public.GET("/panic", JSON(func(*gin.Context) (string, error) { panic("password is secret") }))
 	d.Public.GET("/unencodable", JSON(func(*gin.Context) (func(), error) { return func() {}, nil }))
 	for path, want := range map[string]struct {
-		kind   *api.Kind
+		kind   *api.Error
 		detail string
 		retry  string
 	}{
@@ -94,7 +94,7 @@ func TestFailures(t *testing.T) {
 		log.Reset()
 		w := send(d.Public, "GET", path, "", "X-Request-Id", "my-id-1")
 		p := problem(t, w)
-		if w.Code != want.kind.Status || p.Type != want.kind.Type() || p.Title != want.kind.Title || p.Detail != want.detail || p.RequestID != "my-id-1" {
+		if w.Code != Status(want.kind) || p.Type != want.kind.Type() || p.Title != want.kind.Title || p.Detail != want.detail || p.RequestID != "my-id-1" {
 			t.Errorf("%s: %d %+v", path, w.Code, p)
 		}
 		if got := w.Header().Get("Retry-After"); got != want.retry {
@@ -132,7 +132,7 @@ func TestUnknownRoutes(t *testing.T) {
 	d.Public.GET("/find/:id", JSON(func(c *gin.Context) (string, error) { return c.Param("id"), nil }))
 	for _, c := range []struct {
 		method, path string
-		kind         *api.Kind
+		kind         *api.Error
 	}{
 		{"GET", "/", api.RouteNotFound}, {"GET", "/find", api.RouteNotFound}, {"GET", "/find/", api.RouteNotFound}, {"GET", "/find/1/", api.RouteNotFound},
 		{"GET", "/find/1/2", api.RouteNotFound}, {"GET", "/find/1%2F2", api.RouteNotFound}, {"GET", "/healthz", api.RouteNotFound},
@@ -140,7 +140,7 @@ func TestUnknownRoutes(t *testing.T) {
 		{"OPTIONS", "/find/1", api.WrongMethod},
 	} {
 		w := send(d.Public, c.method, c.path, "")
-		if p := problem(t, w); w.Code != c.kind.Status || p.Type != c.kind.Type() {
+		if p := problem(t, w); w.Code != Status(c.kind) || p.Type != c.kind.Type() {
 			t.Errorf("%s %s: %d %+v, want %s", c.method, c.path, w.Code, p, c.kind.Name)
 		}
 		if c.kind == api.WrongMethod && w.Header().Get("Allow") != "GET" {

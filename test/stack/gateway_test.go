@@ -2,6 +2,7 @@ package stack_test
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"checkout/common/api"
+	"checkout/common/web"
 	"checkout/test/stack"
 )
 
@@ -38,13 +40,14 @@ func send(t *testing.T, s *stack.Stack, request string) (*http.Response, []byte)
 func TestTheGatewayRefusesInTheFormOfTheServices(t *testing.T) {
 	s := start(t, stack.Config{})
 	must(t, s.Kill("payment-1"))
-	uriTooLong := &api.Kind{Name: "uri-too-long", Status: 414, Title: "the address is too long"}
-	headersTooLarge := &api.Kind{Name: "headers-too-large", Status: 431, Title: "the headers are too large"}
+	uriTooLong := &api.Error{Name: "uri-too-long", Title: "the address is too long"}
+	headersTooLarge := &api.Error{Name: "headers-too-large", Title: "the headers are too large"}
+	statuses := map[*api.Error]int{uriTooLong: http.StatusRequestURITooLong, headersTooLarge: http.StatusRequestHeaderFieldsTooLarge}
 	long := strings.Repeat("a", 9000)
 	const end = " HTTP/1.1\r\nHost: gateway\r\n\r\n"
 	for _, c := range []struct {
 		name, request string
-		want          *api.Kind
+		want          *api.Error
 	}{
 		{"nothing of ours", "GET /nothing" + end, api.RouteNotFound},
 		{"a longer word", "GET /ordersx/" + end, api.RouteNotFound},
@@ -75,7 +78,8 @@ func TestTheGatewayRefusesInTheFormOfTheServices(t *testing.T) {
 			if err := json.Unmarshal(body, &p); err != nil {
 				t.Fatalf("%s: %q: %v", resp.Status, body, err)
 			}
-			if resp.StatusCode != c.want.Status || p.Status != c.want.Status || p.Type != c.want.Type() || p.Title != c.want.Title || p.Detail == "" {
+			status := cmp.Or(statuses[c.want], web.Status(c.want))
+			if resp.StatusCode != status || p.Status != status || p.Type != c.want.Type() || p.Title != c.want.Title || p.Detail == "" {
 				t.Errorf("got %s %+v, want %+v", resp.Status, p, *c.want)
 			}
 			if got := resp.Header.Get("Content-Type"); got != "application/problem+json" {
