@@ -6,10 +6,10 @@ import (
 )
 
 // Violations tells what does not hold of a quiet system into which these goods were put, one sentence each.
-func (sn *Snapshot) Violations(put Goods) []string {
+func (sn *Snapshot) Violations(put Deposits) []string {
 	var found []string
 	say := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
-	for _, odd := range sn.odd {
+	for _, odd := range sn.unexpected {
 		say("%s is nothing that should lie in Redis", odd)
 	}
 	for _, id := range sn.Undecided {
@@ -27,8 +27,8 @@ func (sn *Snapshot) checkOrders(say func(string, ...any)) {
 		for _, quantity := range o.Lines {
 			pieces += quantity
 		}
-		if o.Total != o.Worth || o.Pieces != pieces || o.Kinds != int64(len(o.Lines)) {
-			say("order %s says %d for %d pieces of %d items, its lines say %d for %d of %d", id, o.Total, o.Pieces, o.Kinds, o.Worth, pieces, len(o.Lines))
+		if o.Total != o.LinesTotal || o.Pieces != pieces || o.Kinds != int64(len(o.Lines)) {
+			say("order %s says %d for %d pieces of %d items, its lines say %d for %d of %d", id, o.Total, o.Pieces, o.Kinds, o.LinesTotal, pieces, len(o.Lines))
 		}
 		switch o.State {
 		case "OPEN", "PAID", "CANCELLED":
@@ -39,18 +39,18 @@ func (sn *Snapshot) checkOrders(say func(string, ...any)) {
 }
 
 // checkConservation compares, for each user and each item, what is left with what was put in and what is paid.
-func (sn *Snapshot) checkConservation(put Goods, say func(string, ...any)) {
-	spent, gone := sn.sold()
+func (sn *Snapshot) checkConservation(put Deposits, say func(string, ...any)) {
+	spent, gone := sn.paidTotals()
 	for user, has := range sn.Credit {
-		if want := put.Credit[user] - spent[user] - sn.Direct[user]; !put.explains(put.MaybeCredit[user], has-want) {
+		if want := put.Credit[user] - spent[user] - sn.DirectPayments[user]; !put.explains(put.UncertainCredit[user], has-want) {
 			say("user %s has %d of %d, paid orders are worth %d, direct payments %d: %+d is wrong, and not explained by %v",
-				user, has, put.Credit[user], spent[user], sn.Direct[user], has-want, put.MaybeCredit[user])
+				user, has, put.Credit[user], spent[user], sn.DirectPayments[user], has-want, put.UncertainCredit[user])
 		}
 	}
 	for item, has := range sn.Stock {
-		if want := put.Stock[item] - gone[item]; !put.explains(put.MaybeStock[item], has-want) {
+		if want := put.Stock[item] - gone[item]; !put.explains(put.UncertainStock[item], has-want) {
 			say("item %s has %d of %d, paid orders hold %d: %+d is wrong, and not explained by %v",
-				item, has, put.Stock[item], gone[item], has-want, put.MaybeStock[item])
+				item, has, put.Stock[item], gone[item], has-want, put.UncertainStock[item])
 		}
 	}
 	for user := range put.Credit {
@@ -66,7 +66,7 @@ func (sn *Snapshot) checkConservation(put Goods, say func(string, ...any)) {
 }
 
 // sold is what paid orders are worth, by user, and what they hold, by item.
-func (sn *Snapshot) sold() (spent, gone map[string]int64) {
+func (sn *Snapshot) paidTotals() (spent, gone map[string]int64) {
 	spent, gone = map[string]int64{}, map[string]int64{}
 	for _, o := range sn.Orders {
 		if o.State != "PAID" {
@@ -97,20 +97,20 @@ func (sn *Snapshot) checkRecords(say func(string, ...any)) {
 		}
 	}
 	for key, r := range sn.Records {
-		if r.Left > longestKept {
-			say("%s: a record that is kept for another %v", key, r.Left)
+		if r.TTL > maxRecordTTL {
+			say("%s: a record that is kept for another %v", key, r.TTL)
 		}
 		switch {
 		case r.Refund:
 			if o := sn.Orders[owners[r.Attempt]]; o.State != "CANCELLED" {
 				say("%s: a refund of order %q, which is %q", key, owners[r.Attempt], o.State)
 			}
-			if r.Forever && !sn.awaitsConfirmation(r.Attempt+":refund") {
+			if r.Persistent && !sn.awaitsConfirmation(r.Attempt+":refund") {
 				say("%s: a refund that never ends, and nobody will confirm it", key)
 			}
 			continue
 		case r.Code != Reserved:
-			if r.Forever {
+			if r.Persistent {
 				say("%s: a record of code %d that never ends", key, r.Code)
 			}
 			continue
@@ -118,21 +118,21 @@ func (sn *Snapshot) checkRecords(say func(string, ...any)) {
 		id, ok := owners[r.Attempt]
 		o := sn.Orders[id]
 		if !ok || o.State != "PAID" && !(o.State == "CANCELLED" && back[r.Attempt]) {
-			say("%s: RESERVED %v is owned by no paid order (%q is %q)", key, r.Taken, id, o.State)
+			say("%s: RESERVED %v is owned by no paid order (%q is %q)", key, r.Amounts, id, o.State)
 			continue
 		}
-		if r.Forever && !sn.awaitsConfirmation(r.Attempt) {
+		if r.Persistent && !sn.awaitsConfirmation(r.Attempt) {
 			say("%s: RESERVED by order %s never ends, and nobody will confirm it", key, id)
 		}
 		if held[r.Attempt] == nil {
 			held[r.Attempt] = map[string]int64{}
 		}
-		for counter, amount := range r.Taken {
+		for counter, amount := range r.Amounts {
 			held[r.Attempt][counter] += amount
 		}
 	}
 	for id, o := range sn.Orders {
-		if o.State != "PAID" || len(o.Lines) == 0 || sn.now.After(o.Deadline.Add(sn.Kept)) {
+		if o.State != "PAID" || len(o.Lines) == 0 || sn.taken.After(o.Deadline.Add(sn.RecordRetention)) {
 			continue
 		}
 		want := map[string]int64{o.User: o.Total}
@@ -155,10 +155,10 @@ func (sn *Snapshot) awaitsConfirmation(record string) bool {
 }
 
 // All is every violation and every lie.
-func (sn *Snapshot) All(put Goods, told []*History) []string {
+func (sn *Snapshot) AllViolations(put Deposits, told []*History) []string {
 	found := sn.Violations(put)
 	for _, h := range told {
-		found = append(found, h.Lies(sn)...)
+		found = append(found, h.Violations(sn)...)
 	}
 	return found
 }

@@ -1,7 +1,7 @@
 package check
 
 // remembered is a call whose record tells what it does. amount is what the record's attempt takes.
-func (c call) remembered(at counted, amount int64) []counted {
+func (c counterCall) stepRecord(at counterState, amount int64) []counterState {
 	switch c.Name {
 	case "reserve":
 		return c.reserve(at)
@@ -16,168 +16,168 @@ func (c call) remembered(at counted, amount int64) []counted {
 	}
 }
 
-func (c call) reserve(at counted) []counted {
+func (c counterCall) reserve(at counterState) []counterState {
 	record := at.records[c.record]
-	took, none := at.with(c.record, taken, -c.amount), at.with(c.record, refused, 0)
+	took, none := at.withRecord(c.record, recordTaken, -c.amount), at.withRecord(c.record, recordRefused, 0)
 	code, answered := c.reply(0)
 	if !answered {
 		switch {
-		case record != nothing:
-			return []counted{at}
-		case took.n < 0:
-			return []counted{at, none}
+		case record != recordNone:
+			return []counterState{at}
+		case took.amount < 0:
+			return []counterState{at, none}
 		}
-		return []counted{at, none, took} // another counter of the call may hold too little
+		return []counterState{at, none, took} // another counter of the call may hold too little
 	}
 	switch code {
 	case 1:
-		if record == nothing && took.n >= 0 {
-			return []counted{took}
+		if record == recordNone && took.amount >= 0 {
+			return []counterState{took}
 		}
-		return only(at, record == taken)
+		return validIf(at, record == recordTaken)
 	case 2:
 		line, _ := c.reply(2)
-		if record == nothing && (line != c.line || took.n < 0) {
-			return []counted{none}
+		if record == recordNone && (line != c.line || took.amount < 0) {
+			return []counterState{none}
 		}
-		return only(at, record == refused)
+		return validIf(at, record == recordRefused)
 	case 3:
-		return only(at, record == givenBack)
+		return validIf(at, record == recordReturned)
 	case 4:
-		return only(at, record == nothing)
+		return validIf(at, record == recordNone)
 	}
 	return nil
 }
 
-func (c call) release(at counted, amount int64) []counted {
+func (c counterCall) release(at counterState, amount int64) []counterState {
 	record := at.records[c.record]
-	released := at.with(c.record, givenBack, 0)
+	released := at.withRecord(c.record, recordReturned, 0)
 	switch record {
-	case taken:
-		released = at.with(c.record, givenBack, amount)
-	case refused:
+	case recordTaken:
+		released = at.withRecord(c.record, recordReturned, amount)
+	case recordRefused:
 		released = at
 	}
 	code, answered := c.reply(0)
 	switch {
 	case !answered:
-		return []counted{at, released}
+		return []counterState{at, released}
 	case code == 2:
-		return only(at, record == refused)
+		return validIf(at, record == recordRefused)
 	case code == 3:
-		return only(released, record != refused)
+		return validIf(released, record != recordRefused)
 	}
 	return nil
 }
 
-func (c call) refund(at counted) []counted {
+func (c counterCall) refund(at counterState) []counterState {
 	record := at.records[c.record]
 	refunded := at
-	if record == nothing {
-		refunded = at.with(c.record, givenBack, c.amount)
+	if record == recordNone {
+		refunded = at.withRecord(c.record, recordReturned, c.amount)
 	}
 	code, answered := c.reply(0)
 	switch {
 	case !answered:
-		return []counted{at, refunded}
+		return []counterState{at, refunded}
 	case code == 5:
-		return []counted{refunded}
+		return []counterState{refunded}
 	case code == 4:
-		return only(at, record == nothing)
+		return validIf(at, record == recordNone)
 	}
 	return nil
 }
 
-func (c call) payOrder(at counted) []counted {
+func (c counterCall) payOrder(at counterState) []counterState {
 	record := at.records[c.record]
-	paid := at.with(c.record, taken, -c.amount)
+	paid := at.withRecord(c.record, recordTaken, -c.amount)
 	code, answered := c.reply(0)
 	switch {
-	case !answered && (record != nothing || paid.n < 0):
-		return []counted{at}
+	case !answered && (record != recordNone || paid.amount < 0):
+		return []counterState{at}
 	case !answered:
-		return []counted{at, paid}
-	case code == 1 && record == nothing && paid.n >= 0:
-		return []counted{paid}
+		return []counterState{at, paid}
+	case code == 1 && record == recordNone && paid.amount >= 0:
+		return []counterState{paid}
 	case code == 1:
-		return only(at, record == taken)
+		return validIf(at, record == recordTaken)
 	case code == 2:
-		return only(at, record == nothing && paid.n < 0)
+		return validIf(at, record == recordNone && paid.amount < 0)
 	case code == 6:
-		return only(at, record == givenBack)
+		return validIf(at, record == recordReturned)
 	}
 	return nil
 }
 
-func (c call) cancelPayment(at counted, amount int64) []counted {
+func (c counterCall) cancelPayment(at counterState, amount int64) []counterState {
 	record := at.records[c.record]
 	back := at
-	if record == taken {
-		back = at.with(c.record, givenBack, amount)
+	if record == recordTaken {
+		back = at.withRecord(c.record, recordReturned, amount)
 	}
 	code, answered := c.reply(0)
 	switch {
 	case !answered:
-		return []counted{at, back}
+		return []counterState{at, back}
 	case code == 1:
-		return only(back, record != nothing)
+		return validIf(back, record != recordNone)
 	case code == 7:
-		return only(at, record == nothing)
+		return validIf(at, record == recordNone)
 	}
 	return nil
 }
 
 // plain is a change by hand of which no record is kept.
-func (c call) plain(at counted) []counted {
-	done := c.changed(at)
+func (c counterCall) stepPlain(at counterState) []counterState {
+	done := c.apply(at)
 	code, answered := c.reply(0)
 	switch {
-	case !answered && done.n < 0:
-		return []counted{at}
+	case !answered && done.amount < 0:
+		return []counterState{at}
 	case !answered:
-		return []counted{at, done}
-	case code == 1 && done.n >= 0:
-		return []counted{done}
-	case code == 2 && done.n < 0:
-		return []counted{at}
+		return []counterState{at, done}
+	case code == 1 && done.amount >= 0:
+		return []counterState{done}
+	case code == 2 && done.amount < 0:
+		return []counterState{at}
 	}
 	return nil
 }
 
 // changed is the state after a change by hand.
-func (c call) changed(at counted) counted {
+func (c counterCall) apply(at counterState) counterState {
 	if c.Name == "subtract" || c.Name == "pay" {
-		return counted{at.n - c.amount, at.records}
+		return counterState{at.amount - c.amount, at.records}
 	}
-	return counted{at.n + c.amount, at.records}
+	return counterState{at.amount + c.amount, at.records}
 }
 
 // keyed is a change by hand whose outcome is kept with its idempotency key: done (taken) or refused.
-func (c call) keyed(at counted) []counted {
-	record, done := at.records[c.record], c.changed(at).with(c.record, taken, 0)
-	if done.n < 0 {
-		done = at.with(c.record, refused, 0)
+func (c counterCall) stepKeyed(at counterState) []counterState {
+	record, done := at.records[c.record], c.apply(at).withRecord(c.record, recordTaken, 0)
+	if done.amount < 0 {
+		done = at.withRecord(c.record, recordRefused, 0)
 	}
 	how, answered := c.reply(0)
 	code, _ := c.reply(1)
 	outcome := byte('0' + code) // 1 and 2 are taken and refused
 	switch {
-	case !answered && record != nothing:
-		return []counted{at}
+	case !answered && record != recordNone:
+		return []counterState{at}
 	case !answered:
-		return []counted{at, done}
-	case how == 1 && record == nothing:
-		return only(done, done.records[c.record] == outcome)
+		return []counterState{at, done}
+	case how == 1 && record == recordNone:
+		return validIf(done, done.records[c.record] == outcome)
 	case how == 2:
-		return only(at, record == outcome)
+		return validIf(at, record == outcome)
 	}
 	return nil
 }
 
 // only is a state if it holds that it may be.
-func only(s counted, holds bool) []counted {
+func validIf(s counterState, holds bool) []counterState {
 	if holds {
-		return []counted{s}
+		return []counterState{s}
 	}
 	return nil
 }

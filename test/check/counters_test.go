@@ -8,7 +8,7 @@ import (
 )
 
 // script is a call of a script on item i of shard 0 of stock, or on user u of shard 0 of payment; reply "" is none.
-func script(from, to int, name, keys, args, reply string) faultproxy.Call {
+func scriptCall(from, to int, name, keys, args, reply string) faultproxy.Call {
 	c := faultproxy.Call{Name: name, Keys: strings.Fields(keys), Args: strings.Fields(args), Began: moment(from)}
 	if reply != "" {
 		c.Ended, c.Reply = moment(to), strings.Fields(reply)
@@ -20,25 +20,25 @@ func script(from, to int, name, keys, args, reply string) faultproxy.Call {
 func TestCounters(t *testing.T) {
 	const item, user, far = "{s0}i:i", "{p0}u:u", "1700000099000 "
 	reserve := func(from, to int, attempt, n, reply string) faultproxy.Call {
-		return script(from, to, "reserve", "{s0}r:"+attempt+" "+item, far+n, reply)
+		return scriptCall(from, to, "reserve", "{s0}r:"+attempt+" "+item, far+n, reply)
 	}
 	release := func(from, to int, attempt, reply string) faultproxy.Call {
-		return script(from, to, "release", "{s0}r:"+attempt+" "+item, far, reply)
+		return scriptCall(from, to, "release", "{s0}r:"+attempt+" "+item, far, reply)
 	}
 	refund := func(from, to int, attempt, n, reply string) faultproxy.Call {
-		return script(from, to, "refund", "{s0}r:"+attempt+":refund "+item, far+n, reply)
+		return scriptCall(from, to, "refund", "{s0}r:"+attempt+":refund "+item, far+n, reply)
 	}
 	pay := func(from, to int, n, reply string) faultproxy.Call {
-		return script(from, to, "pay_order", user, "ticket "+n, reply)
+		return scriptCall(from, to, "pay_order", user, "ticket "+n, reply)
 	}
 	back := func(from, to int, reply string) faultproxy.Call {
-		return script(from, to, "cancel_payment", user, "ticket 999", reply)
+		return scriptCall(from, to, "cancel_payment", user, "ticket 999", reply)
 	}
 	add := func(from, to int, n, reply string) faultproxy.Call {
-		return script(from, to, "add once", item+" {s0}k:K", n+" f - 86400", reply)
+		return scriptCall(from, to, "add once", item+" {s0}k:K", n+" f - 86400", reply)
 	}
 	subtract := func(from, to int, n, reply string) faultproxy.Call {
-		return script(from, to, "subtract once", item+" {s0}k:K", n+" f - 86400", reply)
+		return scriptCall(from, to, "subtract once", item+" {s0}k:K", n+" f - 86400", reply)
 	}
 	for _, c := range []struct {
 		name  string
@@ -53,8 +53,8 @@ func TestCounters(t *testing.T) {
 		{"too little, and it says so", []faultproxy.Call{reserve(0, 1, "a", "11", "2 1 0")}, 10, true},
 		{"too little, where there is enough", []faultproxy.Call{reserve(0, 1, "a", "10", "2 1 0")}, 10, false},
 		{"too little of another counter", []faultproxy.Call{reserve(0, 1, "a", "10", "2 1 1")}, 10, true},
-		{"a refusal does not stick", []faultproxy.Call{reserve(0, 1, "a", "11", "2 1 0"), script(2, 3, "add", item, "5", "1"), reserve(4, 5, "a", "11", "1")}, 4, false},
-		{"a refusal sticks", []faultproxy.Call{reserve(0, 1, "a", "11", "2 1 0"), script(2, 3, "add", item, "5", "1"), reserve(4, 5, "a", "11", "2 1 0")}, 15, true},
+		{"a refusal does not stick", []faultproxy.Call{reserve(0, 1, "a", "11", "2 1 0"), scriptCall(2, 3, "add", item, "5", "1"), reserve(4, 5, "a", "11", "1")}, 4, false},
+		{"a refusal sticks", []faultproxy.Call{reserve(0, 1, "a", "11", "2 1 0"), scriptCall(2, 3, "add", item, "5", "1"), reserve(4, 5, "a", "11", "2 1 0")}, 15, true},
 		{"given back", []faultproxy.Call{reserve(0, 1, "a", "4", "1"), release(2, 3, "a", "3"), release(4, 5, "a", "3")}, 10, true},
 		{"given back twice", []faultproxy.Call{reserve(0, 1, "a", "4", "1"), release(2, 3, "a", "3"), release(4, 5, "a", "3")}, 14, false},
 		{"never given back", []faultproxy.Call{reserve(0, 1, "a", "4", "1"), release(2, 3, "a", "3")}, 6, false},
@@ -68,19 +68,19 @@ func TestCounters(t *testing.T) {
 		{"refunded once", []faultproxy.Call{refund(0, 1, "a", "4", "5"), refund(2, 3, "a", "4", "5")}, 14, true},
 		{"refunded twice", []faultproxy.Call{refund(0, 1, "a", "4", "5"), refund(2, 3, "a", "4", "5")}, 18, false},
 		{"refunded, and too late", []faultproxy.Call{refund(0, 1, "a", "4", "5"), refund(2, 3, "a", "4", "4")}, 14, false},
-		{"refunded, and asked again when the record has ended", []faultproxy.Call{refund(0, 1, "a", "4", "5"), script(45, 46, "refund", "{s0}r:a:refund "+item, "1700000010000 4", "4")}, 14, true},
-		{"subtracted", []faultproxy.Call{script(0, 1, "subtract", item, "4", "1"), script(2, 3, "subtract", item, "7", "2")}, 6, true},
-		{"subtracted from nothing", []faultproxy.Call{script(0, 1, "subtract", item, "14", "1")}, -4, false},
-		{"an addition is lost", []faultproxy.Call{script(0, 1, "add", item, "4", "1")}, 10, false},
-		{"an error changes nothing", []faultproxy.Call{{Name: "add", Keys: []string{item}, Args: []string{"4"}, Error: true}, script(2, 3, "add", item, "1", "1")}, 11, true},
+		{"refunded, and asked again when the record has ended", []faultproxy.Call{refund(0, 1, "a", "4", "5"), scriptCall(45, 46, "refund", "{s0}r:a:refund "+item, "1700000010000 4", "4")}, 14, true},
+		{"subtracted", []faultproxy.Call{scriptCall(0, 1, "subtract", item, "4", "1"), scriptCall(2, 3, "subtract", item, "7", "2")}, 6, true},
+		{"subtracted from nothing", []faultproxy.Call{scriptCall(0, 1, "subtract", item, "14", "1")}, -4, false},
+		{"an addition is lost", []faultproxy.Call{scriptCall(0, 1, "add", item, "4", "1")}, 10, false},
+		{"an error changes nothing", []faultproxy.Call{{Name: "add", Keys: []string{item}, Args: []string{"4"}, Error: true}, scriptCall(2, 3, "add", item, "1", "1")}, 11, true},
 		{"added for a key, and sent again", []faultproxy.Call{add(0, 1, "4", "1 1"), add(2, 3, "4", "2 1")}, 14, true},
 		{"added for a key, twice", []faultproxy.Call{add(0, 1, "4", "1 1"), add(2, 3, "4", "1 1")}, 18, false},
 		{"added for a key, twice, and told as once", []faultproxy.Call{add(0, 1, "4", "1 1"), add(2, 3, "4", "2 1")}, 18, false},
 		{"told to be done before, and never done", []faultproxy.Call{add(0, 1, "4", "2 1")}, 14, false},
 		{"added for a key without an answer, and sent again", []faultproxy.Call{add(0, 1, "4", ""), add(2, 3, "4", "2 1")}, 14, true},
 		{"added for a key without an answer, or not", []faultproxy.Call{add(0, 1, "4", "")}, 10, true},
-		{"refused for a key, and still refused when there is enough", []faultproxy.Call{subtract(0, 1, "11", "1 2"), script(2, 3, "add", item, "5", "1"), subtract(4, 5, "11", "2 2")}, 15, true},
-		{"refused for a key, and done when there is enough", []faultproxy.Call{subtract(0, 1, "11", "1 2"), script(2, 3, "add", item, "5", "1"), subtract(4, 5, "11", "1 1")}, 4, false},
+		{"refused for a key, and still refused when there is enough", []faultproxy.Call{subtract(0, 1, "11", "1 2"), scriptCall(2, 3, "add", item, "5", "1"), subtract(4, 5, "11", "2 2")}, 15, true},
+		{"refused for a key, and done when there is enough", []faultproxy.Call{subtract(0, 1, "11", "1 2"), scriptCall(2, 3, "add", item, "5", "1"), subtract(4, 5, "11", "1 1")}, 4, false},
 		{"refused for a key, where there is enough", []faultproxy.Call{subtract(0, 1, "10", "1 2")}, 10, false},
 		{"paid once", []faultproxy.Call{pay(0, 1, "4", "1"), pay(2, 3, "4", "1")}, 6, true},
 		{"paid twice", []faultproxy.Call{pay(0, 1, "4", "1"), pay(2, 3, "4", "1")}, 2, false},
@@ -89,8 +89,8 @@ func TestCounters(t *testing.T) {
 		{"nothing was paid", []faultproxy.Call{back(0, 1, "7"), pay(2, 3, "4", "1")}, 6, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			before := &Snapshot{Stock: map[string]int64{"i": 10}, Credit: map[string]int64{"u": 10}, now: moment(-1)}
-			after := &Snapshot{Stock: map[string]int64{"i": c.end}, Credit: map[string]int64{"u": c.end}, now: moment(90)}
+			before := &Snapshot{Stock: map[string]int64{"i": 10}, Credit: map[string]int64{"u": 10}, taken: moment(-1)}
+			after := &Snapshot{Stock: map[string]int64{"i": c.end}, Credit: map[string]int64{"u": c.end}, taken: moment(90)}
 			wrong, checked, tooLong := Counters(before, after, c.heard)
 			if (len(wrong) == 0) != c.want || checked != 1 || tooLong != 0 {
 				t.Errorf("wrong: %v; %d checked, %d too long", wrong, checked, tooLong)
@@ -100,11 +100,11 @@ func TestCounters(t *testing.T) {
 }
 
 // TestCountersRememberKeys shows that a key that lay in Redis before is remembered.
-func TestCountersRememberKeys(t *testing.T) {
-	before := &Snapshot{Stock: map[string]int64{"i": 6}, now: moment(-1), Keys: map[string]int{"{s0}k:K": 1}}
-	again := script(0, 1, "add once", "{s0}i:i {s0}k:K", "4 f - 86400", "2 1")
+func TestCountersStartWithStoredKeys(t *testing.T) {
+	before := &Snapshot{Stock: map[string]int64{"i": 6}, taken: moment(-1), Keys: map[string]int{"{s0}k:K": 1}}
+	again := scriptCall(0, 1, "add once", "{s0}i:i {s0}k:K", "4 f - 86400", "2 1")
 	for end, want := range map[int64]bool{6: true, 10: false} {
-		after := &Snapshot{Stock: map[string]int64{"i": end}, now: moment(90)}
+		after := &Snapshot{Stock: map[string]int64{"i": end}, taken: moment(90)}
 		if wrong, _, _ := Counters(before, after, []faultproxy.Call{again}); (len(wrong) == 0) != want {
 			t.Errorf("ended at %d: %v", end, wrong)
 		}
@@ -112,15 +112,15 @@ func TestCountersRememberKeys(t *testing.T) {
 }
 
 // TestCountersRemember shows that what lay in Redis before is remembered: an attempt that had reserved does not do so again.
-func TestCountersRemember(t *testing.T) {
-	before := &Snapshot{Stock: map[string]int64{"i": 6}, now: moment(-1), Records: map[string]Record{
-		"{s0}r:a": {Attempt: "a", Code: Reserved, Taken: map[string]int64{"i": 4}},
+func TestCountersStartWithStoredRecords(t *testing.T) {
+	before := &Snapshot{Stock: map[string]int64{"i": 6}, taken: moment(-1), Records: map[string]Record{
+		"{s0}r:a": {Attempt: "a", Code: Reserved, Amounts: map[string]int64{"i": 4}},
 		"{p0}r:a": {Attempt: "a", Code: 2},
 	}}
-	again := script(0, 1, "reserve", "{s0}r:a {s0}i:i", "1700000099000 4", "1")
-	back := script(2, 3, "release", "{s0}r:a {s0}i:i", "1700000099000", "3")
+	again := scriptCall(0, 1, "reserve", "{s0}r:a {s0}i:i", "1700000099000 4", "1")
+	back := scriptCall(2, 3, "release", "{s0}r:a {s0}i:i", "1700000099000", "3")
 	for end, want := range map[int64]bool{10: true, 6: false, 2: false} {
-		after := &Snapshot{Stock: map[string]int64{"i": end}, now: moment(90)}
+		after := &Snapshot{Stock: map[string]int64{"i": end}, taken: moment(90)}
 		if wrong, _, _ := Counters(before, after, []faultproxy.Call{again, back}); (len(wrong) == 0) != want {
 			t.Errorf("ended at %d: %v", end, wrong)
 		}

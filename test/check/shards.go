@@ -14,7 +14,7 @@ import (
 )
 
 // DecidedWithin is the promise: nothing is undecided this long after the parts are back.
-const DecidedWithin = 30 * time.Second
+const DecisionTimeout = 30 * time.Second
 
 // Shards are eyes on every Redis, by service, in shard order.
 type Shards map[string][]*redis.Client
@@ -59,7 +59,7 @@ func (all Shards) Undecided(ctx context.Context) ([]string, error) {
 }
 
 // Decided tells, by no error, that nothing is undecided.
-func (all Shards) Decided(ctx context.Context) error {
+func (all Shards) CheckDecided(ctx context.Context) error {
 	ids, err := all.Undecided(ctx)
 	if err == nil && len(ids) > 0 {
 		err = fmt.Errorf("%d are undecided: %s", len(ids), strings.Join(ids[:min(len(ids), 20)], " "))
@@ -68,7 +68,7 @@ func (all Shards) Decided(ctx context.Context) error {
 }
 
 // Confirmed tells, by no error, that every record that may end will do so.
-func (all Shards) Confirmed(ctx context.Context) error {
+func (all Shards) CheckConfirmed(ctx context.Context) error {
 	for i, shard := range all["order"] {
 		n, err := shard.ZCard(ctx, tag("order", i)+"unconfirmed").Result()
 		if err != nil {
@@ -85,11 +85,11 @@ func (all Shards) Confirmed(ctx context.Context) error {
 // decided is how long the former took. Nothing may be under way, and every part must be there.
 func (all Shards) Settle(ctx context.Context) (decided time.Duration, err error) {
 	began := time.Now()
-	if err := Poll(ctx, DecidedWithin, all.Decided); err != nil {
+	if err := Poll(ctx, DecisionTimeout, all.CheckDecided); err != nil {
 		return 0, fmt.Errorf("not everything is decided: %w", err)
 	}
 	decided = time.Since(began)
-	if err := Poll(ctx, DecidedWithin, all.Confirmed); err != nil {
+	if err := Poll(ctx, DecisionTimeout, all.CheckConfirmed); err != nil {
 		return decided, fmt.Errorf("not everything is confirmed: %w", err)
 	}
 	return decided, nil

@@ -14,19 +14,19 @@ import (
 
 // Snapshot is everything that lies in all Redises, read one after the other: of use only at a quiet moment.
 type Snapshot struct {
-	Orders      map[string]Order
-	Credit      map[string]int64 // free credit, by user
-	Stock       map[string]int64 // free pieces, by item
-	Direct      map[string]int64 // what a user has paid by hand and not got back, by user
-	Payments    map[string]int64 // what a user has paid by hand, by "user thing"; negative: given back
-	Records     map[string]Record
-	Keys        map[string]int // what came of requests with an idempotency key: the script's code, by key in Redis
-	Undecided   []string
-	Unconfirmed []string
-	Kept        time.Duration   // how long after an attempt's deadline its records are there for sure
-	prices      map[string]bool // items that have one
-	odd         []string        // keys of no known kind, and values that cannot be read
-	now         time.Time
+	Orders          map[string]Order
+	Credit          map[string]int64 // free credit, by user
+	Stock           map[string]int64 // free pieces, by item
+	DirectPayments  map[string]int64 // what a user has paid by hand and not got back, by user
+	Payments        map[string]int64 // what a user has paid by hand, by "user thing"; negative: given back
+	Records         map[string]Record
+	Keys            map[string]int // what came of requests with an idempotency key: the script's code, by key in Redis
+	Undecided       []string
+	Unconfirmed     []string
+	RecordRetention time.Duration   // how long after an attempt's deadline its records are there for sure
+	prices          map[string]bool // items that have one
+	unexpected      []string        // keys of no known kind, and values that cannot be read
+	taken           time.Time
 }
 
 // Order is an order's hash.
@@ -34,18 +34,18 @@ type Order struct {
 	State, Attempt, User string
 	Total, Pieces, Kinds int64
 	Lines                map[string]int64 // pieces, by item
-	Worth                int64            // sum of the lines at their prices
+	LinesTotal           int64            // sum of the lines at their prices
 	Deadline             time.Time        // of the attempt
 }
 
 // Record is what an attempt has left on one shard of a participant.
 type Record struct {
-	Attempt string
-	Refund  bool
-	Code    int
-	Taken   map[string]int64 // by user or item
-	Forever bool             // it has no end yet
-	Left    time.Duration    // else: until it ends
+	Attempt    string
+	Refund     bool
+	Code       int
+	Amounts    map[string]int64 // by user or item
+	Persistent bool             // it has no end yet
+	TTL        time.Duration    // else: until it ends
 }
 
 // Codes of records, as common/participant/lua/reserve.lua documents them.
@@ -56,16 +56,16 @@ const (
 
 const (
 	// recordsKept is less than the 60 s for which confirmed records are kept: clocks may differ by 30 s.
-	recordsKept = 30 * time.Second
+	minRecordRetention = 30 * time.Second
 	// longestKept is for how long a record may still be kept at most: a refund's ends 121 s after it, and clocks may differ.
-	longestKept = 151 * time.Second
+	maxRecordTTL = 151 * time.Second
 )
 
 // Look reads everything.
-func (all Shards) Look(ctx context.Context) (*Snapshot, error) {
+func (all Shards) Snapshot(ctx context.Context) (*Snapshot, error) {
 	sn := &Snapshot{
-		Orders: map[string]Order{}, Credit: map[string]int64{}, Stock: map[string]int64{}, Direct: map[string]int64{},
-		Payments: map[string]int64{}, Records: map[string]Record{}, prices: map[string]bool{}, Keys: map[string]int{}, now: time.Now(), Kept: recordsKept,
+		Orders: map[string]Order{}, Credit: map[string]int64{}, Stock: map[string]int64{}, DirectPayments: map[string]int64{},
+		Payments: map[string]int64{}, Records: map[string]Record{}, prices: map[string]bool{}, Keys: map[string]int{}, taken: time.Now(), RecordRetention: minRecordRetention,
 	}
 	for service, shards := range all {
 		for i, shard := range shards {
@@ -76,12 +76,12 @@ func (all Shards) Look(ctx context.Context) (*Snapshot, error) {
 	}
 	for item := range sn.Stock {
 		if !sn.prices[item] {
-			sn.odd = append(sn.odd, "item "+item+" without a price")
+			sn.unexpected = append(sn.unexpected, "item "+item+" without a price")
 		}
 	}
 	for item := range sn.prices {
 		if _, known := sn.Stock[item]; !known {
-			sn.odd = append(sn.odd, "the price of no item, "+item)
+			sn.unexpected = append(sn.unexpected, "the price of no item, "+item)
 		}
 	}
 	return sn, nil
@@ -102,7 +102,7 @@ func (sn *Snapshot) read(ctx context.Context, shard *redis.Client, tag string) e
 		name, ok := strings.CutPrefix(key, tag)
 		switch {
 		case !ok:
-			sn.odd = append(sn.odd, key)
+			sn.unexpected = append(sn.unexpected, key)
 		case name == "undecided" || name == "unconfirmed":
 			entries, err := shard.ZRange(ctx, key, 0, -1).Result()
 			if err != nil {
@@ -153,12 +153,12 @@ func (sn *Snapshot) addText(tag, name, text string, ends time.Duration) {
 		sn.prices[id] = sn.number(text) >= 0
 	case "r":
 		code, rest, _ := strings.Cut(text, " ")
-		r := Record{Code: int(sn.number(code)), Taken: map[string]int64{}, Forever: ends < 0, Left: max(0, ends)}
+		r := Record{Code: int(sn.number(code)), Amounts: map[string]int64{}, Persistent: ends < 0, TTL: max(0, ends)}
 		r.Attempt, r.Refund = strings.CutSuffix(id, ":refund")
 		if r.Code == Reserved {
 			for pair := range slices.Chunk(strings.Fields(rest), 2) {
 				_, of, _ := strings.Cut(pair[0], ":")
-				r.Taken[of] = sn.number(pair[len(pair)-1])
+				r.Amounts[of] = sn.number(pair[len(pair)-1])
 			}
 		}
 		sn.Records[tag+name] = r
@@ -174,15 +174,15 @@ func (sn *Snapshot) addHash(tag, name string, fields map[string]string, ends tim
 		for thing, value := range fields {
 			amount := sn.number(value)
 			sn.Payments[id+" "+thing] = amount
-			sn.Direct[id] += max(0, amount)
+			sn.DirectPayments[id] += max(0, amount)
 		}
 	case "k":
 		sn.Keys[tag+name] = int(sn.number(fields["code"]))
 		if ends < 0 {
-			sn.odd = append(sn.odd, tag+name+" without an end")
+			sn.unexpected = append(sn.unexpected, tag+name+" without an end")
 		}
 	default:
-		sn.odd = append(sn.odd, tag+name)
+		sn.unexpected = append(sn.unexpected, tag+name)
 	}
 }
 
@@ -203,7 +203,7 @@ func (sn *Snapshot) order(fields map[string]string) Order {
 			quantity, price, _ := strings.Cut(part, "@")
 			q := sn.number(quantity)
 			o.Lines[item] += q
-			o.Worth += q * sn.number(price)
+			o.LinesTotal += q * sn.number(price)
 		}
 	}
 	return o
@@ -212,7 +212,7 @@ func (sn *Snapshot) order(fields map[string]string) Order {
 func (sn *Snapshot) number(text string) int64 {
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		sn.odd = append(sn.odd, fmt.Sprintf("number %q", text))
+		sn.unexpected = append(sn.unexpected, fmt.Sprintf("number %q", text))
 	}
 	return n
 }

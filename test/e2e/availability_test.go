@@ -30,7 +30,7 @@ func (s *system) toldSoon(service, request string) {
 	s.t.Helper()
 	const within = 2 * time.Second // one, and room for a machine that does other things; the fault runs measure
 	method, path, _ := strings.Cut(request, " ")
-	s.eventually(check.DecidedWithin, "every machine knows that the shard is away", func() error {
+	s.eventually(check.DecisionTimeout, "every machine knows that the shard is away", func() error {
 		began := time.Now()
 		s.problem(503, "unavailable", method, path)
 		if took := time.Since(began); took > within {
@@ -60,7 +60,7 @@ func TestAShardThatIsAway(t *testing.T) {
 }
 
 func awayAndBack(t *testing.T, leave, comeBack func(s *system, name string)) {
-	s, put := start(t, stack.Config{Instances: 2}), check.NewGoods()
+	s, put := start(t, stack.Config{Instances: 2}), check.NewDeposits()
 	items := s.onShard("an item", func() string { return s.newItem(1, 0) })
 	unasked := s.onShard("an item", func() string { return s.newItem(1, 0) }) // whose prices no order machine remembers
 	users := s.onShard("a user", func() string { return s.newUser(0) })
@@ -103,11 +103,11 @@ func awayAndBack(t *testing.T, leave, comeBack func(s *system, name string)) {
 		s.toldSoon(service, needs[0])
 		for round := range 3 {
 			began := time.Now()
-			if a := affected[round].Checkout(s.Client); a.Status != 503 || a.Flaw() != "" {
-				t.Errorf("%s 0 is away: a checkout that needs it: %v %s", service, a, a.Flaw())
+			if a := affected[round].Checkout(s.Client); a.Status != 503 || a.FormatViolation() != "" {
+				t.Errorf("%s 0 is away: a checkout that needs it: %v %s", service, a, a.FormatViolation())
 			}
-			if a := paid.Cancel(s.Client); a.Status != 503 || a.Flaw() != "" {
-				t.Errorf("%s 0 is away: a cancel that needs it: %v %s", service, a, a.Flaw())
+			if a := paid.Cancel(s.Client); a.Status != 503 || a.FormatViolation() != "" {
+				t.Errorf("%s 0 is away: a cancel that needs it: %v %s", service, a, a.FormatViolation())
 			}
 			for _, request := range needs {
 				method, path, _ := strings.Cut(request, " ")
@@ -128,7 +128,7 @@ func awayAndBack(t *testing.T, leave, comeBack func(s *system, name string)) {
 		}
 		comeBack(s, "redis-"+service+"-0")
 		began := time.Now()
-		s.eventually(check.DecidedWithin, "checkouts are decided again", func() error {
+		s.eventually(check.DecisionTimeout, "checkouts are decided again", func() error {
 			for _, h := range affected {
 				if a := h.Checkout(s.Client); !a.OK() {
 					return fmt.Errorf("%v", a)
@@ -137,7 +137,7 @@ func awayAndBack(t *testing.T, leave, comeBack func(s *system, name string)) {
 			return nil
 		})
 		t.Logf("%s 0 is back: paid after %v", service, time.Since(began).Round(time.Millisecond))
-		s.eventually(check.DecidedWithin, "the cancel is done", func() error {
+		s.eventually(check.DecisionTimeout, "the cancel is done", func() error {
 			if a := paid.Cancel(s.Client); !a.OK() {
 				return fmt.Errorf("%v", a)
 			}

@@ -16,7 +16,7 @@ import (
 func TestTheCheckersBite(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{})
-	put := check.NewGoods()
+	put := check.NewDeposits()
 	item, user, poor := s.newItem(5, 10), s.newUser(100), s.newUser(1)
 	put.Stock[item], put.Credit[user], put.Credit[poor] = 10, 100, 1
 	tell := func(user string) *check.History {
@@ -81,7 +81,7 @@ func TestTheCheckersBite(t *testing.T) {
 			return func() { at.Rename(ctx, "hidden", key) }
 		}
 	}
-	answered := func(list *[]check.Answer, a check.Answer) func() func() {
+	answered := func(list *[]check.Response, a check.Response) func() func() {
 		return func() func() {
 			before := *list
 			a.Began, a.Ended = time.Now(), time.Now()
@@ -89,7 +89,7 @@ func TestTheCheckersBite(t *testing.T) {
 			return func() { *list = before }
 		}
 	}
-	ok, teapot := check.Answer{Status: 200, Body: "{}"}, check.Answer{Status: 402}
+	ok, teapot := check.Response{Status: 200, Body: "{}"}, check.Response{Status: 402}
 	for _, bite := range []struct {
 		name  string
 		spoil func() (undo func())
@@ -123,15 +123,15 @@ func TestTheCheckersBite(t *testing.T) {
 		{"cancelled is a lie", answered(&paid.Cancels, ok), "a cancel was answered 200"},
 		{"cancelled by nobody", set(orders, hash(paid.Order), "s", "CANCELLED"), "nobody has cancelled it"},
 		{"no problem+json", answered(&refused.Checkouts, teapot), `402 as ""`},
-		{"no answer", answered(&refused.Checkouts, check.Answer{Err: context.Canceled}), "no answer: context canceled"},
+		{"no answer", answered(&refused.Checkouts, check.Response{Err: context.Canceled}), "no answer: context canceled"},
 	} {
 		undo := bite.spoil()
-		found := s.snapshot().All(put, tales)
+		found := s.snapshot().AllViolations(put, tales)
 		undo()
 		if !strings.Contains(strings.Join(found, "\n"), bite.want) {
 			t.Errorf("%s: not found:\n%s", bite.name, strings.Join(found, "\n"))
 		}
-		if left := s.snapshot().All(put, tales); len(left) > 0 {
+		if left := s.snapshot().AllViolations(put, tales); len(left) > 0 {
 			t.Fatalf("%s: what was undone is still found:\n%s", bite.name, strings.Join(left, "\n"))
 		}
 	}

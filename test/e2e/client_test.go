@@ -12,7 +12,7 @@ import (
 func (s *system) want(status int, method, path string) map[string]any {
 	s.t.Helper()
 	a := s.Call(method, path)
-	if flaw := a.Flaw(); flaw != "" {
+	if flaw := a.FormatViolation(); flaw != "" {
 		s.t.Fatalf("%s %s: %s", method, path, flaw)
 	}
 	if a.Status != status {
@@ -29,7 +29,7 @@ func (s *system) want(status int, method, path string) map[string]any {
 func (s *system) problem(status int, name, method, path string) {
 	s.t.Helper()
 	a := s.Call(method, path)
-	if flaw := a.Flaw(); flaw != "" {
+	if flaw := a.FormatViolation(); flaw != "" {
 		s.t.Errorf("%s %s: %s", method, path, flaw)
 	} else if a.Status != status || a.Problem() != name {
 		s.t.Errorf("%s %s: %v, want %d %s", method, path, a, status, name)

@@ -14,7 +14,7 @@ import (
 // chosen at random. Exactly 100 are paid, nothing is lost, and no answer is anything but 200 or 4xx.
 func TestConsistency(t *testing.T) {
 	const users, orders, pieces = 1000, 1000, 100
-	s, put := start(t, stack.Config{Instances: 3, Shards: 2}), check.NewGoods()
+	s, put := start(t, stack.Config{Instances: 3, Shards: 2}), check.NewDeposits()
 	s.post("/payment/batch_init/%d/1", users)
 	item := s.newItem(1, pieces)
 	put.Stock[item] = pieces
@@ -41,7 +41,7 @@ func TestConsistency(t *testing.T) {
 	close(gate)
 	done.Wait()
 
-	var answers []check.Answer
+	var answers []check.Response
 	paid := 0
 	for _, h := range tales {
 		a := h.Checkouts[0]

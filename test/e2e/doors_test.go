@@ -34,7 +34,7 @@ var spellings = []string{
 // ever answered 200, and nothing is done.
 func TestTheInternalDoorIsShut(t *testing.T) {
 	t.Parallel()
-	s, put := start(t, stack.Config{}), check.NewGoods()
+	s, put := start(t, stack.Config{}), check.NewDeposits()
 	user, item := s.newUser(50), s.newItem(1, 50)
 	put.Credit[user], put.Stock[item] = 50, 50
 	steps := func(attempt string) string {
@@ -99,12 +99,12 @@ func (s *system) raw(method, target, host, body string) (int, error) {
 }
 
 func rawTo(address, method, target, host, body string) (int, error) {
-	conn, err := net.DialTimeout("tcp", address, check.AnswerWithin)
+	conn, err := net.DialTimeout("tcp", address, check.ResponseTimeout)
 	if err != nil {
 		return 0, err
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(check.AnswerWithin)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(check.ResponseTimeout)); err != nil {
 		return 0, err
 	}
 	if method == "GET" || method == "HEAD" || method == "CONNECT" {

@@ -58,7 +58,7 @@ var smuggled = map[string]string{
 // another caller's answer mixed up.
 func TestNothingIsSmuggled(t *testing.T) {
 	t.Parallel()
-	s, put := start(t, stack.Config{}), check.NewGoods()
+	s, put := start(t, stack.Config{}), check.NewDeposits()
 	user, item := s.newUser(50), s.newItem(3, 50)
 	put.Credit[user], put.Stock[item] = 50, 50
 	internal := strings.TrimPrefix(s.InternalURLs("stock")[0], "http://")
@@ -121,7 +121,7 @@ var hostile = []string{
 // TestHostileIDs asks every route for ids that would mean something to Redis. None of them reaches it as a key or a command.
 func TestHostileIDs(t *testing.T) {
 	t.Parallel()
-	s, put := start(t, stack.Config{Env: map[string][]string{"": {"BATCH_INIT=0"}}}), check.NewGoods()
+	s, put := start(t, stack.Config{Env: map[string][]string{"": {"BATCH_INIT=0"}}}), check.NewDeposits()
 	user, item := s.newUser(50), s.newItem(3, 50)
 	put.Credit[user], put.Stock[item] = 50, 50
 	order := s.newOrder(user, item)

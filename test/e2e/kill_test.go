@@ -52,7 +52,7 @@ func TestKillOfOrderUnderLoad(t *testing.T) {
 func (s *system) admitted(route string, machine, machines int) {
 	s.t.Helper()
 	want := fmt.Sprintf("%d/%d", machine, machines)
-	s.eventually(check.DecidedWithin, "the gateway takes machine "+want+" back", func() error {
+	s.eventually(check.DecisionTimeout, "the gateway takes machine "+want+" back", func() error {
 		if a := s.Call("GET", "/"+route+"/ping"); a.Field("machine") != want {
 			return fmt.Errorf("%v", a)
 		}

@@ -15,7 +15,7 @@ import (
 // TestMistake13NothingLeaks: every refused checkout leaked a socket, and every paid one left five keys for ever.
 func TestMistake13NothingLeaks(t *testing.T) {
 	t.Parallel()
-	s, put := start(t, stack.Config{}), check.NewGoods()
+	s, put := start(t, stack.Config{}), check.NewDeposits()
 	item, poor, rich := s.newItem(5, 60), s.newUser(4), s.newUser(1_000_000)
 	put.Stock[item], put.Credit[poor], put.Credit[rich] = 60, 4, 1_000_000
 	scarce := s.newItem(5, 1)
@@ -60,7 +60,7 @@ func TestMistake13NothingLeaks(t *testing.T) {
 		service := map[string]string{"{s0}": "stock", "{p0}": "payment"}[key[:4]]
 		ends := s.shards[service][0].PExpireTime(context.Background(), key).Val()
 		// 30 s from begin to the deadline, and 60 s more.
-		if left := time.Until(time.UnixMilli(int64(ends / time.Millisecond))); r.Forever || left > 90*time.Second {
+		if left := time.Until(time.UnixMilli(int64(ends / time.Millisecond))); r.Persistent || left > 90*time.Second {
 			t.Errorf("%s ends in %v", key, left)
 		}
 	}
@@ -99,7 +99,7 @@ func (s *system) keys() map[string]int64 {
 // take and to begin, and never to commit, to abort, to release or to give back.
 func TestMistake16AFullRedisGivesBack(t *testing.T) {
 	t.Parallel()
-	s, put := startTapped(t), check.NewGoods()
+	s, put := startTapped(t), check.NewDeposits()
 	for _, at := range []step{
 		{"order", 0, "commit"}, {"order", 0, "refuse"}, {"order", 0, "abort"}, {"stock", 0, "release"}, {"stock", 1, "release"}, {"payment", 0, "release"},
 		{"order", 0, "close"}, {"stock", 0, "refund"}, {"stock", 1, "refund"}, {"payment", 0, "refund"}, {"order", 0, "cancelled"},
@@ -130,8 +130,8 @@ func TestMistake16AFullRedisGivesBack(t *testing.T) {
 
 	// With everything full none begins.
 	s.fill("order", "payment")
-	if a := c.History.Checkout(s.Client); a.OK() || a.Flaw() != "" {
-		t.Errorf("with all full: %v %s", a, a.Flaw())
+	if a := c.History.Checkout(s.Client); a.OK() || a.FormatViolation() != "" {
+		t.Errorf("with all full: %v %s", a, a.FormatViolation())
 	}
 	s.settle()
 	s.check(put, c.History)

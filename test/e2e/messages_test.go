@@ -35,8 +35,8 @@ func TestMistake08NothingIsSentTwiceByTheLibrary(t *testing.T) {
 		had := w.has()
 		trap := s.taps[w.service][0].setMany(9, w.script, w.about, faultproxy.After)
 		trap.DropOnce()
-		if a := s.Call("POST", w.path); a.Status != http.StatusServiceUnavailable || a.Flaw() != "" {
-			t.Errorf("%s: %v %s", w.path, a, a.Flaw())
+		if a := s.Call("POST", w.path); a.Status != http.StatusServiceUnavailable || a.FormatViolation() != "" {
+			t.Errorf("%s: %v %s", w.path, a, a.FormatViolation())
 		}
 		if n := trap.Calls(); n != 1 {
 			t.Errorf("%s was sent %d times", w.script, n)
@@ -49,7 +49,7 @@ func TestMistake08NothingIsSentTwiceByTheLibrary(t *testing.T) {
 	}
 
 	// What is safe to repeat is repeated, by the coordinator, and takes once.
-	put := check.NewGoods()
+	put := check.NewDeposits()
 	c := s.prepare(put, sagaOf(t, "paid"), step{"stock", 0, "reserve"})
 	trap := s.taps["stock"][0].set("reserve", c.about, faultproxy.After)
 	trap.Drop()
@@ -71,7 +71,7 @@ func (s *system) total(order string) int64 {
 // Redis twice, and one reserve reaches the internal door twenty times at the same moment.
 func TestMistake09DuplicatesAreAnsweredAtOnce(t *testing.T) {
 	t.Parallel()
-	s, put := startTapped(t), check.NewGoods()
+	s, put := startTapped(t), check.NewDeposits()
 	s.atEveryStep(put, "sent twice", func(trap *trap) {
 		if _, err := trap.Replay(); err != nil {
 			t.Error(err)

@@ -60,7 +60,7 @@ func (sa saga) undisturbed() string {
 }
 
 // ends checks the answer and the end of a saga that should not have been disturbed.
-func (s *tapped) ends(put check.Goods, c *stepCase, where string) {
+func (s *tapped) ends(put check.Deposits, c *stepCase, where string) {
 	s.t.Helper()
 	if a := <-c.asked; kind(a) != c.undisturbed() {
 		s.t.Errorf("%s, %s: %v, want %s", c.name, where, a, c.undisturbed())
@@ -72,14 +72,14 @@ func (s *tapped) ends(put check.Goods, c *stepCase, where string) {
 }
 
 // kind is an answer's status, and its problem if it is one.
-func kind(a check.Answer) string { return strings.TrimSpace(fmt.Sprint(a.Status, " ", a.Problem())) }
+func kind(a check.Response) string { return strings.TrimSpace(fmt.Sprint(a.Status, " ", a.Problem())) }
 
 // TestMistake02OrderDatabaseFailsAtTheDecision: that left a charged, unpaid, locked order. Here the order's Redis is killed when the
 // commit reaches it, and when it is done and its reply is on the way. Either way the commit is repeated, and the client learns that
 // the order is paid; and if Redis stays away for longer than a client waits, the order is decided once it is back, and not locked.
 func TestMistake02OrderDatabaseFailsAtTheDecision(t *testing.T) {
 	t.Parallel()
-	s, put := startTapped(t), check.NewGoods()
+	s, put := startTapped(t), check.NewDeposits()
 	for _, at := range []faultproxy.Where{faultproxy.Before, faultproxy.After} {
 		c := s.prepare(put, sagaOf(t, "paid"), step{"order", 0, "commit"})
 		trap := s.taps["order"][0].set("commit", c.about, at)
@@ -98,8 +98,8 @@ func TestMistake02OrderDatabaseFailsAtTheDecision(t *testing.T) {
 	trap.wait()
 	s.must(s.Kill("redis-order-0"))
 	trap.Drop()
-	if a := <-c.asked; !a.Unknown() || a.Flaw() != "" {
-		t.Errorf("with the order's Redis away: %v %s", a, a.Flaw())
+	if a := <-c.asked; !a.Unknown() || a.FormatViolation() != "" {
+		t.Errorf("with the order's Redis away: %v %s", a, a.FormatViolation())
 	}
 	s.begin("redis-order-0")
 	s.ready()
@@ -116,14 +116,14 @@ func TestMistake02OrderDatabaseFailsAtTheDecision(t *testing.T) {
 // first item is taken and the second is not; the step is repeated, and each item is taken once, or none.
 func TestMistake03StockDiesBetweenTwoItems(t *testing.T) {
 	t.Parallel()
-	s, put := startTapped(t), check.NewGoods()
+	s, put := startTapped(t), check.NewDeposits()
 	for _, victim := range []string{"stock-1", "redis-stock-1"} {
 		for _, name := range []string{"paid", "no stock"} {
 			c := s.prepare(put, sagaOf(t, name), step{"stock", 1, "reserve"})
 			trap := s.taps["stock"][1].set("reserve", c.about, faultproxy.Before)
 			s.send(c)
 			trap.wait()
-			s.eventually(check.DecidedWithin, "the first item is taken", func() error {
+			s.eventually(check.DecisionTimeout, "the first item is taken", func() error {
 				return s.holds("stock", 0, c.first, 3)
 			})
 			s.must(s.Kill(victim))
@@ -137,10 +137,10 @@ func TestMistake03StockDiesBetweenTwoItems(t *testing.T) {
 
 // endsAsked is ends for a client who asks until there is more to tell than that the outcome is not known, or that the checkout was
 // given up: a Redis whose answer was held up for most of a second is taken for dead.
-func (s *tapped) endsAsked(put check.Goods, c *stepCase, where string) {
+func (s *tapped) endsAsked(put check.Deposits, c *stepCase, where string) {
 	s.t.Helper()
 	a := <-c.asked
-	s.eventually(check.DecidedWithin, "the client learns the outcome", func() error {
+	s.eventually(check.DecisionTimeout, "the client learns the outcome", func() error {
 		if !a.Unknown() && kind(a) != "409 attempt-closed" {
 			return nil
 		}
@@ -166,7 +166,7 @@ func (s *system) holds(service string, shard int, id string, n int64) error {
 // participant, and the first three closes, are lost.
 func TestMistake04CompensationsAreRepeated(t *testing.T) {
 	t.Parallel()
-	s, put := startTapped(t), check.NewGoods()
+	s, put := startTapped(t), check.NewDeposits()
 	const lost = 3
 	for _, at := range []faultproxy.Where{faultproxy.Before, faultproxy.After} {
 		c := s.prepare(put, sagaOf(t, "no stock"), step{"order", 0, "abort"})
@@ -191,7 +191,7 @@ func TestMistake04CompensationsAreRepeated(t *testing.T) {
 // forget all scripts, at every step of every saga.
 func TestMistake05ScriptsAreLoadedAgain(t *testing.T) {
 	t.Parallel()
-	s, put := startTapped(t), check.NewGoods()
+	s, put := startTapped(t), check.NewDeposits()
 	s.atEveryStep(put, "without scripts", func(trap *trap) {
 		for _, shards := range s.shards {
 			for _, shard := range shards {
@@ -204,7 +204,7 @@ func TestMistake05ScriptsAreLoadedAgain(t *testing.T) {
 
 // atEveryStep catches the call of every step of every saga, before it is done, and has something happen then that the client should
 // not notice.
-func (s *tapped) atEveryStep(put check.Goods, what string, happen func(*trap)) {
+func (s *tapped) atEveryStep(put check.Deposits, what string, happen func(*trap)) {
 	s.t.Helper()
 	for _, sa := range sagas {
 		for _, st := range sa.steps {
@@ -218,7 +218,7 @@ const heldWithin = 500 * time.Millisecond
 
 // at catches the call of one step of one saga. A call that was held for too long, which happens on a busy machine, is that of a dead
 // Redis and says nothing of what was to happen: then it is done again.
-func (s *tapped) at(put check.Goods, sa saga, st step, what string, happen func(*trap)) {
+func (s *tapped) at(put check.Deposits, sa saga, st step, what string, happen func(*trap)) {
 	s.t.Helper()
 	const tries = 10
 	for range tries {
@@ -246,7 +246,7 @@ func (s *tapped) at(put check.Goods, sa saga, st step, what string, happen func(
 // answer but that it is not known, which it is told soon, since stock's Redis seems to hang.
 func TestMistake06AbortingIsNotRolledBack(t *testing.T) {
 	t.Parallel()
-	s, put := startTapped(t), check.NewGoods()
+	s, put := startTapped(t), check.NewDeposits()
 	c := s.prepare(put, sagaOf(t, "no stock"), step{"stock", 0, "release"})
 	release := s.taps["stock"][0].setMany(100, "release", c.about, faultproxy.Before)
 	s.send(c)
@@ -258,7 +258,7 @@ func TestMistake06AbortingIsNotRolledBack(t *testing.T) {
 	}
 	s.ready()
 	s.send(c)
-	s.eventually(check.DecidedWithin, "the second coordinator releases", func() error {
+	s.eventually(check.DecisionTimeout, "the second coordinator releases", func() error {
 		if n := release.Calls(); n < 3 {
 			return fmt.Errorf("%d calls", n)
 		}
@@ -286,7 +286,7 @@ func TestMistake06AbortingIsNotRolledBack(t *testing.T) {
 // its way until the coordinator has given up and closed the attempt; when it arrives, it takes nothing.
 func TestMistake07ALateChargeMeetsItsTombstone(t *testing.T) {
 	t.Parallel()
-	s, put := startTapped(t), check.NewGoods()
+	s, put := startTapped(t), check.NewDeposits()
 	c := s.prepare(put, sagaOf(t, "paid"), step{"payment", 0, "reserve"})
 	reserve := s.taps["payment"][0].setMany(1000, "reserve", c.about, faultproxy.Before)
 	s.send(c)

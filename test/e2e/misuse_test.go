@@ -17,7 +17,7 @@ func TestMistake10TwoProcessesOfOneMachineID(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{Instances: 2, Shards: 1, Env: map[string][]string{"": {"MACHINE_ID=1/1"}}})
 	const each = 100
-	put := check.NewGoods()
+	put := check.NewDeposits()
 	var mu sync.Mutex
 	owner := map[string]string{} // what each id was made for
 	create := func(service string, i int, path, name string) string {
@@ -57,7 +57,7 @@ func TestMistake10TwoProcessesOfOneMachineID(t *testing.T) {
 // 200 with the database down.
 func TestMistake11CartsAreFrozen(t *testing.T) {
 	t.Parallel()
-	s, put := startTapped(t), check.NewGoods()
+	s, put := startTapped(t), check.NewDeposits()
 	c := s.prepare(put, sagaOf(t, "paid"), step{"order", 0, "begin"})
 	edits := func(order string) []string {
 		return []string{
@@ -122,7 +122,7 @@ func TestMistake12StatusesAreMeant(t *testing.T) {
 		s.problem(400, "invalid-number", "POST", "/orders/addItem/"+order+"/"+item+"/"+number)
 		s.problem(400, "invalid-number", "POST", "/orders/batch_init/"+number+"/1/1/1")
 	}
-	put := check.NewGoods()
+	put := check.NewDeposits()
 	put.Credit[user], put.Stock[item] = 100, 10
 	s.check(put)
 }
@@ -141,8 +141,8 @@ func TestMistake14NoBackDoors(t *testing.T) {
 			"/metrics", "/debug/vars", "/debug/pprof/", "/env", "/config", "/readyz", "/healthz",
 		} {
 			for _, method := range []string{"GET", "POST", "PUT", "DELETE", "PATCH"} {
-				if a := s.Call(method, prefix+path); a.Status != 404 && a.Status != 405 || a.Flaw() != "" {
-					t.Errorf("%s %s%s: %v %s", method, prefix, path, a, a.Flaw())
+				if a := s.Call(method, prefix+path); a.Status != 404 && a.Status != 405 || a.FormatViolation() != "" {
+					t.Errorf("%s %s%s: %v %s", method, prefix, path, a, a.FormatViolation())
 				}
 			}
 		}
@@ -156,7 +156,7 @@ func TestMistake14NoBackDoors(t *testing.T) {
 // unpaid order, each time it was called.
 func TestMistake15NothingIsMadeOfNothing(t *testing.T) {
 	t.Parallel()
-	s, put := start(t, stack.Config{}), check.NewGoods()
+	s, put := start(t, stack.Config{}), check.NewDeposits()
 	user, item := s.newUser(100), s.newItem(5, 10)
 	put.Credit[user], put.Stock[item] = 100, 10
 	order := s.newOrder(user, item)

@@ -52,8 +52,8 @@ func TestLostReplyIsReplayed(t *testing.T) {
 				traps = append(traps, tp.set(w.script+" once", key, lost))
 				traps[len(traps)-1].DropOnce()
 			}
-			if a := s.Call(w.method, path, "Idempotency-Key", key); a.Status != http.StatusServiceUnavailable || a.Flaw() != "" {
-				t.Errorf("%s, its reply lost: %v %s", path, a, a.Flaw())
+			if a := s.Call(w.method, path, "Idempotency-Key", key); a.Status != http.StatusServiceUnavailable || a.FormatViolation() != "" {
+				t.Errorf("%s, its reply lost: %v %s", path, a, a.FormatViolation())
 			}
 			for _, trap := range traps {
 				trap.Never()
@@ -71,8 +71,8 @@ func TestLostReplyIsReplayed(t *testing.T) {
 				t.Errorf("%s, lost %d: %+d, want %+d", path, lost, got, w.change)
 			}
 			other := map[string]string{"stock": "/stock/item/create/1", "payment": "/payment/add_funds/" + user + "/1", "order": "/orders/create/other"}[w.service]
-			if a := s.Call("POST", other, "Idempotency-Key", key); a.Status != 422 || a.Problem() != "idempotency-key-reused" || a.Flaw() != "" {
-				t.Errorf("%s with the key of %s: %v %s", other, path, a, a.Flaw())
+			if a := s.Call("POST", other, "Idempotency-Key", key); a.Status != 422 || a.Problem() != "idempotency-key-reused" || a.FormatViolation() != "" {
+				t.Errorf("%s with the key of %s: %v %s", other, path, a, a.FormatViolation())
 			}
 			if got := w.has() - had; got != w.change {
 				t.Errorf("what was refused has changed something: %+d, want %+d", got, w.change)

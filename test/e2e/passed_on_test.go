@@ -15,7 +15,7 @@ import (
 func TestACheckoutThatIsPassedOnIsBegunOnce(t *testing.T) {
 	t.Parallel()
 	const gatewayWaits = 15 * time.Second
-	s, put := start(t, stack.Config{Instances: 2}), check.NewGoods()
+	s, put := start(t, stack.Config{Instances: 2}), check.NewDeposits()
 	item := s.newItem(1, 100)
 	put.Stock[item] = 100
 	tales, passedOn := make([]*check.History, 12), make([]bool, 12)

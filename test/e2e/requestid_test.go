@@ -34,7 +34,7 @@ func TestRequestIDs(t *testing.T) {
 	for service, paths := range map[string][]string{
 		"order-1": {"/checkout/"}, "payment-1": {"/internal/reserve"}, "stock-1": {"/internal/reserve"},
 	} {
-		s.eventually(check.DecidedWithin, service+" has logged every request", func() error {
+		s.eventually(check.DecisionTimeout, service+" has logged every request", func() error {
 			told := s.Tail(service, 100_000)
 			for _, path := range paths {
 				for _, id := range ids {

@@ -17,9 +17,9 @@ type load struct {
 // openShop lets customers in, who cancel what they have bought with this likelihood.
 func (s *system) openShop(cancels float64) *load {
 	s.t.Helper()
-	sh, err := shop.Fill(s.Client, shop.Habits{Customers: 16, Cancels: cancels})
+	sh, err := shop.Fill(s.Client, shop.Behavior{Clients: 16, CancelRate: cancels})
 	s.must(err)
-	sh.Open(func(who uint64) *rand.Rand { return chance(s.t, who) })
+	sh.Start(func(who uint64) *rand.Rand { return chance(s.t, who) })
 	return &load{s, sh}
 }
 
@@ -27,7 +27,7 @@ func (s *system) openShop(cancels float64) *load {
 func (l *load) serve(n int64) {
 	l.t.Helper()
 	until := l.Decided() + n
-	l.eventually(check.DecidedWithin, fmt.Sprintf("%d more answers", n), func() error {
+	l.eventually(check.DecisionTimeout, fmt.Sprintf("%d more answers", n), func() error {
 		if left := until - l.Decided(); left > 0 {
 			return fmt.Errorf("%d are missing", left)
 		}
@@ -38,15 +38,15 @@ func (l *load) serve(n int64) {
 // closeAndCheck ends the load, waits until everything is decided, and checks all that must hold.
 func (l *load) closeAndCheck() *check.Snapshot {
 	l.t.Helper()
-	l.Shop.Close()
+	l.Shop.Stop()
 	l.ready()
 	l.settle()
-	sn := l.check(l.Put)
-	l.report(l.Lies(sn))
+	sn := l.check(l.Deposits)
+	l.report(l.Violations(sn))
 	states := map[string]int{}
 	for _, o := range sn.Orders {
 		states[o.State]++
 	}
-	l.t.Logf("orders %v\n%s", states, l.Answers())
+	l.t.Logf("orders %v\n%s", states, l.Summary())
 	return sn
 }

@@ -33,7 +33,7 @@ func TestStartWithoutRedis(t *testing.T) {
 		s.begin(service + "-1")
 	}
 	for _, service := range stack.Services() {
-		s.eventually(check.DecidedWithin, service+" says that its shard is missing", func() error {
+		s.eventually(check.DecisionTimeout, service+" says that its shard is missing", func() error {
 			status, missing, err := s.readiness(service)
 			if err == nil && (status != http.StatusServiceUnavailable || !slices.Contains(missing, "shard 0")) {
 				err = fmt.Errorf("%d, missing %q", status, missing)
@@ -53,7 +53,7 @@ func TestStartWithoutRedis(t *testing.T) {
 	for _, request := range requests {
 		method, path, _ := strings.Cut(request, " ")
 		a := s.Call(method, path)
-		if flaw := a.Flaw(); flaw != "" || a.Status != http.StatusServiceUnavailable || a.Ended.Sub(a.Began) > quickly {
+		if flaw := a.FormatViolation(); flaw != "" || a.Status != http.StatusServiceUnavailable || a.Ended.Sub(a.Began) > quickly {
 			t.Errorf("%s: %v after %v: %s", request, a, a.Ended.Sub(a.Began), flaw)
 		}
 	}
@@ -76,7 +76,7 @@ func TestStartWithoutRedis(t *testing.T) {
 	t.Logf("a checkout worked %v after Redis", time.Since(began).Round(time.Millisecond))
 	s.ready()
 	s.settle()
-	put := check.NewGoods()
+	put := check.NewDeposits()
 	put.Credit[user], put.Stock[item] = 100, 10
 	s.check(put)
 }
@@ -101,7 +101,7 @@ func TestAServiceIsAway(t *testing.T) {
 	s := start(t, stack.Config{})
 	user, item := s.newUser(100), s.newItem(5, 10)
 	order := s.newOrder(user, item)
-	put := check.NewGoods()
+	put := check.NewDeposits()
 	put.Credit[user], put.Stock[item] = 100, 10
 	missed := map[string]string{"order": "payment", "stock": "order", "payment": "order"} // by whom
 	for _, test := range []struct{ service, method, path string }{
@@ -109,10 +109,10 @@ func TestAServiceIsAway(t *testing.T) {
 	} {
 		s.must(s.Kill(test.service + "-1"))
 		a := s.Call(test.method, test.path)
-		if flaw := a.Flaw(); flaw != "" || a.Problem() != "unavailable" || a.Ended.Sub(a.Began) > quickly {
+		if flaw := a.FormatViolation(); flaw != "" || a.Problem() != "unavailable" || a.Ended.Sub(a.Began) > quickly {
 			t.Errorf("without %s: %v after %v: %s", test.service, a, a.Ended.Sub(a.Began), flaw)
 		}
-		s.eventually(check.DecidedWithin, missed[test.service]+" misses "+test.service, func() error {
+		s.eventually(check.DecisionTimeout, missed[test.service]+" misses "+test.service, func() error {
 			status, missing, err := s.readiness(missed[test.service])
 			if err == nil && (status != http.StatusServiceUnavailable || !strings.Contains(strings.Join(missing, " "), test.service)) {
 				err = fmt.Errorf("%d, missing %q", status, missing)

@@ -57,7 +57,7 @@ type stepCase struct {
 	abouts        map[string]string // what tells the calls for this order from others, by service and shard
 	about         string            // of them, the step's
 	trap          *trap
-	asked         chan check.Answer
+	asked         chan check.Response
 }
 
 // TestMistake01KilledBetweenSteps: the predecessor's order service, killed between two steps, stranded stock and credit and locked
@@ -73,7 +73,7 @@ func TestMistake01KilledBetweenSteps(t *testing.T) {
 	for _, when := range []string{"lost", "late", "done"} {
 		t.Run(when, func(t *testing.T) {
 			t.Parallel()
-			s, put := startTapped(t), check.NewGoods()
+			s, put := startTapped(t), check.NewDeposits()
 			var cases []*stepCase
 			for _, sa := range sagas {
 				for _, st := range sa.steps {
@@ -95,7 +95,7 @@ func TestMistake01KilledBetweenSteps(t *testing.T) {
 }
 
 // killAt kills the order service when a saga is at a step.
-func (s *tapped) killAt(put check.Goods, sa saga, st step, when string) *stepCase {
+func (s *tapped) killAt(put check.Deposits, sa saga, st step, when string) *stepCase {
 	s.t.Helper()
 	c := s.prepare(put, sa, st)
 	catch := faultproxy.Before
@@ -121,11 +121,11 @@ func (s *tapped) killAt(put check.Goods, sa saga, st step, when string) *stepCas
 }
 
 // prepare makes a user, two items and an order for one case.
-func (s *tapped) prepare(put check.Goods, sa saga, st step) *stepCase {
+func (s *tapped) prepare(put check.Deposits, sa saga, st step) *stepCase {
 	s.t.Helper()
 	user, first, second := s.newUser(sa.credit), s.newItemOn(0, 2, 5), s.newItemOn(1, 1, sa.stock)
 	put.Credit[user], put.Stock[first], put.Stock[second] = sa.credit, 5, sa.stock
-	c := &stepCase{saga: sa, step: st, first: first, second: second, asked: make(chan check.Answer, 1)}
+	c := &stepCase{saga: sa, step: st, first: first, second: second, asked: make(chan check.Response, 1)}
 	c.History = &check.History{Order: s.newOrder(user, first, first, second, second, second), User: user}
 	c.abouts = map[string]string{"order 0": c.Order, "payment 0": user, "stock 0": first, "stock 1": second}
 	c.about = c.abouts[fmt.Sprint(st.service, " ", st.shard)]
@@ -138,7 +138,7 @@ func (s *tapped) prepare(put check.Goods, sa saga, st step) *stepCase {
 }
 
 // checkSteps waits for recovery and checks each order's end; done tells whether the step at which it stopped was done.
-func (s *tapped) checkSteps(put check.Goods, cases []*stepCase, done func(*stepCase) bool) {
+func (s *tapped) checkSteps(put check.Deposits, cases []*stepCase, done func(*stepCase) bool) {
 	s.t.Helper()
 	s.settle()
 	var tales []*check.History
@@ -157,7 +157,7 @@ func (s *tapped) checkSteps(put check.Goods, cases []*stepCase, done func(*stepC
 			}
 		}
 		if got := sn.Orders[c.Order].State; got != want {
-			s.t.Errorf("%s: killed at %s: the order is %s, want %s\n%s", c.name, c.step, got, want, c.Tale())
+			s.t.Errorf("%s: killed at %s: the order is %s, want %s\n%s", c.name, c.step, got, want, c.String())
 		}
 	}
 }
@@ -166,7 +166,7 @@ func (s *tapped) checkSteps(put check.Goods, cases []*stepCase, done func(*stepC
 // learn what became of the order, and that must be true.
 func TestKilledBetweenStepsAndAskedAgain(t *testing.T) {
 	t.Parallel()
-	s, put := startTapped(t), check.NewGoods()
+	s, put := startTapped(t), check.NewDeposits()
 	var cases []*stepCase
 	for _, sa := range sagas {
 		for i, st := range sa.steps {
@@ -178,19 +178,19 @@ func TestKilledBetweenStepsAndAskedAgain(t *testing.T) {
 					ask = c.Cancel
 				}
 				a := ask(s.Client)
-				for until := time.Now().Add(check.DecidedWithin); a.Unknown() && time.Now().Before(until); a = ask(s.Client) {
+				for until := time.Now().Add(check.DecisionTimeout); a.Unknown() && time.Now().Before(until); a = ask(s.Client) {
 					time.Sleep(20 * time.Millisecond) // while no machine is there, the gateway says so at once
 				}
 				c.asked <- a
 			}()
 		}
 	}
-	var answers []check.Answer
+	var answers []check.Response
 	for _, c := range cases {
 		a := <-c.asked
 		answers = append(answers, a)
 		if !slices.Contains(c.again, strings.TrimSpace(fmt.Sprint(a.Status, " ", a.Problem()))) {
-			t.Errorf("%s: killed at %s and asked again: %v\n%s", c.name, c.step, a, c.Tale())
+			t.Errorf("%s: killed at %s and asked again: %v\n%s", c.name, c.step, a, c.String())
 		}
 	}
 	t.Logf("asked again: %s", check.Tally(answers))

@@ -37,11 +37,11 @@ func TestStopLetsACheckoutFinish(t *testing.T) {
 	} {
 		t.Run(waitsFor, func(t *testing.T) {
 			t.Parallel()
-			s, put := startTapped(t), check.NewGoods()
+			s, put := startTapped(t), check.NewDeposits()
 			c := s.prepare(put, sagaOf(t, "paid"), step{"order", 0, "begin"})
 			goOn := hold(s, c)
 			s.must(s.Terminate("order-1"))
-			s.eventually(check.DecidedWithin, "new connections are refused", func() error {
+			s.eventually(check.DecisionTimeout, "new connections are refused", func() error {
 				if a := s.Call("POST", s.PublicURLs("order")[0]+"/create/x"); a.Status != 0 {
 					return fmt.Errorf("%v", a)
 				}
@@ -63,7 +63,7 @@ func TestStopLetsACheckoutFinish(t *testing.T) {
 // exits waits for the end of a machine that was asked to stop, which must be a good one.
 func (s *system) exits(name string) {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), check.DecidedWithin)
+	ctx, cancel := context.WithTimeout(context.Background(), check.DecisionTimeout)
 	defer cancel()
 	if err := s.Wait(ctx, name); err == nil || err.Error() != "exit status 0" {
 		s.t.Errorf("%s ended with: %v\n%s", name, err, s.Tail(name, 10))
@@ -76,7 +76,7 @@ func TestRollingRestart(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{Instances: 2})
 	l := s.openShop(0.3)
-	ended := s.passersBy(l.Put)
+	ended := s.passersBy(l.Deposits)
 	for _, name := range s.Names() {
 		service, machine, _ := strings.Cut(name, "-")
 		number, err := strconv.Atoi(machine)
@@ -95,7 +95,7 @@ func TestRollingRestart(t *testing.T) {
 	l.serve(20)
 	ended()
 	l.closeAndCheck()
-	for _, a := range l.All() {
+	for _, a := range l.Responses() {
 		if a.Unknown() {
 			t.Errorf("a customer was not answered: %v", a)
 		}
@@ -104,17 +104,17 @@ func TestRollingRestart(t *testing.T) {
 
 // passersBy do what the customers of a shop do not: read, create, put back and give up. Everything must be answered, until the
 // function that it returns is called.
-func (s *system) passersBy(put check.Goods) (ended func()) {
+func (s *system) passersBy(put check.Deposits) (ended func()) {
 	s.t.Helper()
 	user, item := s.newUser(10), s.newItem(1, 10)
 	put.Credit[user], put.Stock[item] = 10, 10
 	var over atomic.Bool
 	var passing sync.WaitGroup
 	var done atomic.Int64
-	ask := func(want int, method, path string) check.Answer {
+	ask := func(want int, method, path string) check.Response {
 		a := s.Call(method, path)
-		if a.Status != want || a.Flaw() != "" {
-			s.t.Errorf("%s %s: %v %s", method, path, a, a.Flaw())
+		if a.Status != want || a.FormatViolation() != "" {
+			s.t.Errorf("%s %s: %v %s", method, path, a, a.FormatViolation())
 		}
 		done.Add(1)
 		return a

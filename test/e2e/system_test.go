@@ -50,7 +50,7 @@ func launch(t *testing.T, cfg stack.Config) *system {
 		t.Fatal(err)
 	}
 	s := &system{started, check.NewClient(started.Gateway()), t, check.OpenShards(started)}
-	s.Client.OnAnswer = func(method, path string, a check.Answer) {
+	s.Client.OnResponse = func(method, path string, a check.Response) {
 		if strings.HasPrefix(path, "/") { // else it is not the gateway that was asked
 			if flaw := asSaid().Flaw(method, path, a.Status, a.Header, a.Body); flaw != "" {
 				t.Errorf("%s %s is not as openapi.json says: %s", method, path, flaw)
@@ -121,16 +121,16 @@ func (s *system) settle() {
 // snapshot reads everything.
 func (s *system) snapshot() *check.Snapshot {
 	s.t.Helper()
-	sn, err := s.shards.Look(context.Background())
+	sn, err := s.shards.Snapshot(context.Background())
 	s.must(err)
 	return sn
 }
 
 // check reports every violation at this quiet moment, and every lie.
-func (s *system) check(put check.Goods, told ...*check.History) *check.Snapshot {
+func (s *system) check(put check.Deposits, told ...*check.History) *check.Snapshot {
 	s.t.Helper()
 	sn := s.snapshot()
-	s.report(sn.All(put, told))
+	s.report(sn.AllViolations(put, told))
 	return sn
 }
 

@@ -80,7 +80,7 @@ func (tp *tapOf) setMany(n int, script, about string, at faultproxy.Where) *trap
 // wait waits until a call is caught.
 func (c *trap) wait() {
 	c.t.Helper()
-	if err := c.Wait(check.DecidedWithin); err != nil {
+	if err := c.Wait(check.DecisionTimeout); err != nil {
 		c.t.Fatal(err)
 	}
 }

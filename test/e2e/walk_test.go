@@ -19,7 +19,7 @@ func TestWalk(t *testing.T) {
 	for _, size := range []stack.Size{{Instances: 1, Shards: 1}, {Instances: 2, Shards: 2}, {Instances: 3, Shards: 2}} {
 		t.Run(fmt.Sprintf("%dx%d", size.Instances, size.Shards), func(t *testing.T) {
 			t.Parallel()
-			w := &walk{system: start(t, stack.Config{Instances: size.Instances, Shards: size.Shards}), put: check.NewGoods(), taken: map[string]bool{}}
+			w := &walk{system: start(t, stack.Config{Instances: size.Instances, Shards: size.Shards}), put: check.NewDeposits(), taken: map[string]bool{}}
 			w.many(6, 3, func(int) { // often enough to meet every machine and every shard
 				w.cart()
 				w.checkoutAndCancel()
@@ -38,7 +38,7 @@ func TestWalk(t *testing.T) {
 // walk remembers which routes were taken, with a 200.
 type walk struct {
 	*system
-	put   check.Goods
+	put   check.Deposits
 	mu    sync.Mutex
 	taken map[string]bool // "POST /orders/create/x"
 }

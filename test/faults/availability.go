@@ -33,7 +33,7 @@ const (
 type asked struct {
 	what   string
 	shards map[string]int // that it needs, by service
-	check.Answer
+	check.Response
 }
 
 func (a asked) took() time.Duration { return a.Ended.Sub(a.Began) }
@@ -135,7 +135,7 @@ func (p *passers) pass(ctx context.Context, lasts time.Duration) []asked {
 	return p.said
 }
 
-func (p *passers) ask(what, method, path string, shards map[string]int) check.Answer {
+func (p *passers) ask(what, method, path string, shards map[string]int) check.Response {
 	a := p.Call(method, path)
 	p.note(asked{what, shards, a})
 	return a
@@ -232,15 +232,15 @@ func (p *passers) withoutShard(ctx context.Context, service, how string) (string
 		case a.needs(service, 0):
 			answers[fmt.Sprint(a.Status)]++
 			if a.Began.After(died) && a.took() > toldWithin {
-				p.trial.violate("%s, %s: %s, which needs it, took %v: %v", name, how, a.what, a.took(), a.Answer)
+				p.trial.violate("%s, %s: %s, which needs it, took %v: %v", name, how, a.what, a.took(), a.Response)
 			}
-			if told = append(told, a.took()); a.Status != http.StatusServiceUnavailable && !a.Refused() && a.Began.After(died) || a.Flaw() != "" {
-				p.trial.violate("%s, %s: %s, which needs it: %v %s", name, how, a.what, a.Answer, a.Flaw())
+			if told = append(told, a.took()); a.Status != http.StatusServiceUnavailable && !a.Refused() && a.Began.After(died) || a.FormatViolation() != "" {
+				p.trial.violate("%s, %s: %s, which needs it: %v %s", name, how, a.what, a.Response, a.FormatViolation())
 			}
 		case a.what == "create" && service == "order" && a.Status == http.StatusServiceUnavailable && a.Began.Sub(died) < time.Second:
 			// on the way to the shard before anybody knew that it was away
 		case !a.OK():
-			p.trial.violate("%s, %s: %s, which does not need it: %v", name, how, a.what, a.Answer)
+			p.trial.violate("%s, %s: %s, which does not need it: %v", name, how, a.what, a.Response)
 		}
 	}
 	a, b := p99(before, others), p99(during, others)
@@ -254,12 +254,12 @@ func (p *passers) withoutShard(ctx context.Context, service, how string) (string
 
 // back waits until what needs a shard is done again, a checkout included.
 func (p *passers) back(ctx context.Context, service string) (time.Time, error) {
-	err := check.Poll(ctx, check.DecidedWithin, func(context.Context) error {
+	err := check.Poll(ctx, check.DecisionTimeout, func(context.Context) error {
 		p.said = nil
 		p.visit(0)
 		for _, a := range p.said {
 			if !a.OK() {
-				return fmt.Errorf("%s: %v", a.what, a.Answer)
+				return fmt.Errorf("%s: %v", a.what, a.Response)
 			}
 		}
 		return nil
@@ -294,8 +294,8 @@ func (p *passers) withoutMachine(ctx context.Context, name, how string) (string,
 		answers[fmt.Sprint(a.Status)]++
 		// The attempt of a coordinator that was killed may have been given up by another: that is an answer, and a true one.
 		givenUp := how == "SIGKILL" && a.Problem() == "attempt-closed"
-		if !a.OK() && !givenUp && (how == "restart" || a.what == "checkout") || a.Flaw() != "" {
-			p.trial.violate("%s of %s: %s: %v %s", how, name, a.what, a.Answer, a.Flaw())
+		if !a.OK() && !givenUp && (how == "restart" || a.what == "checkout") || a.FormatViolation() != "" {
+			p.trial.violate("%s of %s: %s: %v %s", how, name, a.what, a.Response, a.FormatViolation())
 		}
 	}
 	all := func(asked) bool { return true }

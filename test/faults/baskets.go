@@ -39,12 +39,12 @@ type baskets struct {
 
 	mu   sync.Mutex
 	dice *rand.Rand
-	put  check.Goods
+	put  check.Deposits
 	all  []*basket
 }
 
 func newBaskets(shards check.Shards, dice *rand.Rand) *baskets {
-	return &baskets{shards: shards, dice: dice, put: check.NewGoods()}
+	return &baskets{shards: shards, dice: dice, put: check.NewDeposits()}
 }
 
 // lay lays out a basket: two pieces at 2 of the first item, three at 1 of each other.
@@ -98,7 +98,7 @@ func (bs *baskets) write(ctx context.Context, service string, at int, values map
 }
 
 // ask sends what the basket's way begins with.
-func (b *basket) ask(c *check.Client) check.Answer {
+func (b *basket) ask(c *check.Client) check.Response {
 	if b.paid {
 		return b.Cancel(c)
 	}
@@ -112,8 +112,8 @@ func (b *basket) pay(c *check.Client) bool {
 }
 
 // insist asks until the answer is known, as long as everything must be decided.
-func (b *basket) insist(c *check.Client) check.Answer {
-	for until := time.Now().Add(check.DecidedWithin); ; time.Sleep(50 * time.Millisecond) {
+func (b *basket) insist(c *check.Client) check.Response {
+	for until := time.Now().Add(check.DecisionTimeout); ; time.Sleep(50 * time.Millisecond) {
 		if a := b.ask(c); !a.Unknown() && a.Status != http.StatusTooManyRequests || time.Now().After(until) {
 			return a
 		}
@@ -128,7 +128,7 @@ func (bs *baskets) decided(ctx context.Context, b *basket) bool {
 }
 
 // status is an answer's, for a count of them.
-func status(a check.Answer) string {
+func status(a check.Response) string {
 	if a.Status == 0 {
 		return "none"
 	}
@@ -137,7 +137,7 @@ func status(a check.Answer) string {
 
 // found is everything that does not hold of the baskets at a quiet moment.
 func (bs *baskets) found(ctx context.Context, adjust ...func(*check.Snapshot)) ([]string, error) {
-	sn, err := bs.shards.Look(ctx)
+	sn, err := bs.shards.Snapshot(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -150,5 +150,5 @@ func (bs *baskets) found(ctx context.Context, adjust ...func(*check.Snapshot)) (
 	for i, b := range bs.all {
 		tales[i] = &b.History
 	}
-	return sn.All(bs.put, tales), nil
+	return sn.AllViolations(bs.put, tales), nil
 }

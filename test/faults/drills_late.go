@@ -67,7 +67,7 @@ func playLateCancelled(ctx context.Context, s *stage) error {
 		return err
 	}
 	if !b.pay(s.Client) {
-		return fmt.Errorf("not paid: %s", b.Tale())
+		return fmt.Errorf("not paid: %s", b.String())
 	}
 	sleeps, err := s.arm(ctx, pauseAt, "order", "coordinator refund payment", "")
 	if err != nil {
@@ -85,7 +85,7 @@ func playLateCancelled(ctx context.Context, s *stage) error {
 	}
 	b.paid = false
 	if !b.pay(s.Client) {
-		return fmt.Errorf("not paid again: %s", b.Tale())
+		return fmt.Errorf("not paid again: %s", b.String())
 	}
 	begins, err := s.arm(ctx, pauseAt, "order", "coordinator cancel", "")
 	if err != nil {
@@ -109,7 +109,7 @@ func playLateCancelled(ctx context.Context, s *stage) error {
 		return err
 	}
 	return check.Poll(ctx, drillWithin, func(ctx context.Context) error { // the first purchase's records belong to no order any more
-		sn, err := s.shards.Look(ctx)
+		sn, err := s.shards.Snapshot(ctx)
 		if err == nil && len(sn.Records) > 0 {
 			err = fmt.Errorf("%d records are left", len(sn.Records))
 		}

@@ -18,11 +18,11 @@ var sentAgain = &drill{"writes that are sent again with their keys", func(ctx co
 	s.baskets.put.Stock[other]--
 	s.baskets.put.Credit[b.User] += 50 - 1 // added, and paid
 	for i, path := range []string{"/stock/add/" + item + "/5", "/stock/subtract/" + other + "/1", "/payment/add_funds/" + b.User + "/50", "/payment/pay/" + b.User + "/1"} {
-		o := &check.Once{Key: fmt.Sprintf("key-%d", i), Together: 2, Again: func(_ check.Answer, sent int) bool { return sent < 3 }}
-		if a := s.Client.Once(o).Call("POST", path); !a.OK() {
+		o := &check.KeyedRequest{Key: fmt.Sprintf("key-%d", i), Parallel: 2, Retry: func(_ check.Response, sent int) bool { return sent < 3 }}
+		if a := s.Client.WithKey(o).Call("POST", path); !a.OK() {
 			return fmt.Errorf("%s: %v", path, a)
 		}
-		for _, lie := range o.Lies() {
+		for _, lie := range o.Violations() {
 			s.say("%s", lie)
 		}
 	}

@@ -66,10 +66,10 @@ func runMix(ctx context.Context, tr *trial) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	s.GatewayDies = true
-	sh, err := shop.Fill(s.Client, shop.Habits{
-		Customers: tr.options.customers, Cancels: 0.3, Lively: true, Keys: 0.3, Rate: tr.options.rate, Doors: s.PublicURLs("order"),
-		Told: func(a check.Answer) { tr.told(told(a)) },
+	s.GatewayMayFail = true
+	sh, err := shop.Fill(s.Client, shop.Behavior{
+		Clients: tr.options.customers, CancelRate: 0.3, AllRoutes: true, KeyRate: 0.3, Rate: tr.options.rate, InstanceURLs: s.PublicURLs("order"),
+		OnCheckout: func(a check.Response) { tr.told(told(a)) },
 	})
 	if err != nil {
 		return err
@@ -81,7 +81,7 @@ func runMix(ctx context.Context, tr *trial) (err error) {
 		}
 	}
 	ways.heard() // what the filling of the shop has said
-	if m.before, err = s.shards.Look(ctx); err != nil {
+	if m.before, err = s.shards.Snapshot(ctx); err != nil {
 		return err
 	}
 	defer m.watchUndecided(ctx)()
@@ -97,9 +97,9 @@ func runMix(ctx context.Context, tr *trial) (err error) {
 // round lets customers in, injects the round's faults, and checks what must hold when all is quiet again.
 func (m *mixing) round(ctx context.Context, n uint64) error {
 	m.edges.begin(n)
-	m.shop.Open(func(who uint64) *rand.Rand { return m.trial.dice("customer", n<<32|who) })
+	m.shop.Start(func(who uint64) *rand.Rand { return m.trial.dice("customer", n<<32|who) })
 	err := m.injectAll(ctx, plan(m.trial.dice("plan", n), injectors(), m.trial.size, roundLength, atOnce))
-	m.showing("customers leave", m.shop.Close)
+	m.showing("customers leave", m.shop.Stop)
 	if err != nil {
 		return err
 	}
@@ -124,13 +124,13 @@ func (m *mixing) showing(what string, do func()) {
 
 // check checks what must hold when all is quiet.
 func (m *mixing) check(ctx context.Context, n uint64) error {
-	sn, err := m.shards.Look(ctx)
+	sn, err := m.shards.Snapshot(ctx)
 	if err != nil {
 		return err
 	}
-	found := append(sn.Violations(m.shop.Put), m.shop.Lies(sn)...)
+	found := append(sn.Violations(m.shop.Deposits), m.shop.Violations(sn)...)
 	found = append(found, m.linear(sn)...)
-	if before, made := len(m.before.Orders), m.shop.Made(); len(sn.Orders) > before+made {
+	if before, made := len(m.before.Orders), m.shop.MaxOrders(); len(sn.Orders) > before+made {
 		found = append(found, fmt.Sprintf("there are %d orders: there were %d, and at most %d were made", len(sn.Orders), before, made))
 	}
 	wrong, checked, tooLong := check.Counters(m.before, sn, m.edges.heard())
@@ -149,8 +149,8 @@ func (m *mixing) check(ctx context.Context, n uint64) error {
 	m.trial.count("rounds", 1)
 	m.trial.most("orders", len(sn.Orders))
 	m.trial.most("records of attempts", len(sn.Records))
-	m.trial.count("histories of orders checked", len(m.shop.Tales()))
-	sent, replays := m.shop.Onces()
+	m.trial.count("histories of orders checked", len(m.shop.Histories()))
+	sent, replays := m.shop.KeyedRequests()
 	m.trial.count("writes sent with an idempotency key", sent)
 	m.trial.count("answers to them that said that it had been done before", replays)
 	m.shop.Forget(sn)
@@ -165,19 +165,19 @@ func (m *mixing) linear(sn *check.Snapshot) (found []string) {
 	for range runtime.NumCPU() {
 		checking.Go(func() {
 			for h := range tales {
-				linear, known := h.Linear(sn)
+				linear, known := h.Linearizable(sn)
 				if !known {
 					m.trial.count("histories of orders too long to check", 1)
 				}
 				if !linear {
 					mu.Lock()
-					found = append(found, fmt.Sprintf("what clients were told of order %s can be told of no order:\n%s", h.Order, h.Tale()))
+					found = append(found, fmt.Sprintf("what clients were told of order %s can be told of no order:\n%s", h.Order, h.String()))
 					mu.Unlock()
 				}
 			}
 		})
 	}
-	for _, h := range m.shop.Tales() {
+	for _, h := range m.shop.Histories() {
 		tales <- h
 	}
 	close(tales)
@@ -227,7 +227,7 @@ func (m *mixing) take(target string) (giveBack func()) {
 }
 
 // told names an answer to a checkout.
-func told(a check.Answer) string {
+func told(a check.Response) string {
 	if a.Status == 0 {
 		return "no answer"
 	}

@@ -72,7 +72,7 @@ func (c *crowd) call(errands chan errand) {
 	for e := range errands {
 		h := heard{began: time.Now()}
 		if conn == nil {
-			if conn, h.err = net.DialTimeout("tcp", c.addr, check.AnswerWithin); h.err == nil {
+			if conn, h.err = net.DialTimeout("tcp", c.addr, check.ResponseTimeout); h.err == nil {
 				in = bufio.NewReaderSize(conn, 2<<10)
 			}
 		}
@@ -95,7 +95,7 @@ func (c *crowd) call(errands chan errand) {
 }
 
 func (h *heard) exchange(conn net.Conn, in *bufio.Reader, request []byte) error {
-	if err := conn.SetDeadline(time.Now().Add(check.AnswerWithin)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(check.ResponseTimeout)); err != nil {
 		return err
 	}
 	if _, err := conn.Write(request); err != nil {

@@ -208,11 +208,11 @@ func (o *overloaded) recover(ctx context.Context, peak measured) string {
 // truth compares what was told with what lies in Redis.
 func (o *overloaded) truth(ctx context.Context) error {
 	o.settle(ctx)
-	sn, err := o.shards.Look(ctx)
+	sn, err := o.shards.Snapshot(ctx)
 	if err != nil {
 		return err
 	}
-	put := check.NewGoods()
+	put := check.NewDeposits()
 	for i := range 1000 {
 		put.Credit[strconv.Itoa(i)], put.Stock[strconv.Itoa(i)] = overloadMoney, overloadMoney
 	}

@@ -77,12 +77,12 @@ func (s *stage) end(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	s.asking.Wait()
-	if err := check.Poll(ctx, settleWithin, s.shards.Decided); err != nil {
+	if err := check.Poll(ctx, settleWithin, s.shards.CheckDecided); err != nil {
 		s.say("not everything is decided: %v", err)
-	} else if err := check.Poll(ctx, settleWithin, s.shards.Confirmed); err != nil {
+	} else if err := check.Poll(ctx, settleWithin, s.shards.CheckConfirmed); err != nil {
 		s.say("not everything is confirmed: %v", err)
 	}
-	found, err := s.baskets.found(ctx, func(sn *check.Snapshot) { sn.Kept = quickRecordsKept * time.Millisecond })
+	found, err := s.baskets.found(ctx, func(sn *check.Snapshot) { sn.RecordRetention = quickRecordsKept * time.Millisecond })
 	if err != nil {
 		return nil, err
 	}
@@ -98,8 +98,8 @@ func (s *stage) say(format string, args ...any) {
 }
 
 // ask sends what a basket begins with, and judges the answer at the moment at which it comes.
-func (s *stage) ask(ctx context.Context, b *basket) (answered chan check.Answer) {
-	answered = make(chan check.Answer, 1)
+func (s *stage) ask(ctx context.Context, b *basket) (answered chan check.Response) {
+	answered = make(chan check.Response, 1)
 	s.asking.Go(func() {
 		a := b.ask(s.Client)
 		s.judge(ctx, b, a)
@@ -109,7 +109,7 @@ func (s *stage) ask(ctx context.Context, b *basket) (answered chan check.Answer)
 }
 
 // judge looks whether an answer to a checkout is true now: 200 says that the order is paid, 4xx that its attempt holds nothing.
-func (s *stage) judge(ctx context.Context, b *basket, a check.Answer) {
+func (s *stage) judge(ctx context.Context, b *basket, a check.Response) {
 	o, records, err := s.look(ctx, b)
 	switch {
 	case err != nil || b.paid || a.Unknown():
@@ -124,7 +124,7 @@ func (s *stage) judge(ctx context.Context, b *basket, a check.Answer) {
 
 // look reads how a basket's order stands, and what its attempt holds, by service.
 func (s *stage) look(ctx context.Context, b *basket) (check.Order, map[string][]string, error) {
-	sn, err := s.shards.Look(ctx)
+	sn, err := s.shards.Snapshot(ctx)
 	if err != nil {
 		return check.Order{}, nil, err
 	}
@@ -142,7 +142,7 @@ func (s *stage) look(ctx context.Context, b *basket) (check.Order, map[string][]
 func (s *stage) lay(ctx context.Context, k kind) (*basket, error) {
 	b, err := s.baskets.lay(ctx, k)
 	if err == nil && k == cancels && !b.pay(s.Client) {
-		err = fmt.Errorf("order %s was not paid: %s", b.Order, b.Tale())
+		err = fmt.Errorf("order %s was not paid: %s", b.Order, b.String())
 	}
 	return b, err
 }
@@ -152,7 +152,7 @@ type caught struct {
 	*basket
 	points   []string // by the names that arm has given them
 	first    string   // the machine at the first of them
-	answered chan check.Answer
+	answered chan check.Response
 }
 
 // catch lays out a basket, arms points for it, begins its way, and waits until it has come to all of them. A point is named with its

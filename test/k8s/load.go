@@ -65,14 +65,14 @@ func (r *run) open(ctx context.Context) (*crowd, error) {
 	client := check.NewClient(url)
 	w := &watch{way: client.HTTP.Transport}
 	client.HTTP.Transport = w
-	s, err := shop.Fill(client, shop.Habits{Customers: customers, Cancels: 0.2})
+	s, err := shop.Fill(client, shop.Behavior{Clients: customers, CancelRate: 0.2})
 	if err != nil {
 		return nil, err
 	}
-	s.Open(func(who uint64) *rand.Rand { return rand.New(rand.NewPCG(who, uint64(time.Now().UnixNano()))) })
+	s.Start(func(who uint64) *rand.Rand { return rand.New(rand.NewPCG(who, uint64(time.Now().UnixNano()))) })
 	c := &crowd{r, s, w}
 	if err := c.buys(ctx, 30); err != nil {
-		s.Close()
+		s.Stop()
 		return nil, err
 	}
 	return c, nil
@@ -92,10 +92,10 @@ func (c *crowd) buys(ctx context.Context, n int64) error {
 // close sends the customers home and holds everything that they were told against what lies in every Redis. At most that many of
 // their requests may have failed.
 func (c *crowd) close(ctx context.Context, failures int) error {
-	c.shop.Close()
+	c.shop.Stop()
 	c.shop.Client.Close()
 	found := c.watch.failures
-	c.say("%d requests, %d failed: %s", c.watch.all, len(found), strings.ReplaceAll(c.shop.Answers(), "\n", "; "))
+	c.say("%d requests, %d failed: %s", c.watch.all, len(found), strings.ReplaceAll(c.shop.Summary(), "\n", "; "))
 	var errs []error
 	if len(found) > failures {
 		errs = append(errs, fmt.Errorf("%d of %d requests failed, %d may:\n%s", len(found), c.watch.all, failures, strings.Join(found[:min(len(found), 20)], "\n")))
@@ -120,12 +120,12 @@ func (r *run) audit(ctx context.Context, s *shop.Shop) error {
 	if err != nil {
 		return err
 	}
-	sn, err := shards.Look(ctx)
+	sn, err := shards.Snapshot(ctx)
 	if err != nil {
 		return err
 	}
 	maps.DeleteFunc(sn.Records, func(_ string, r check.Record) bool { return ofBatch(r) })
-	wrong := append(s.Lies(sn), sn.Violations(withOthers(s.Put, sn))...)
+	wrong := append(s.Violations(sn), sn.Violations(withOthers(s.Deposits, sn))...)
 	r.say("everything decided %.1f s later; %d orders, %d violations", decided.Seconds(), len(sn.Orders), len(wrong))
 	if len(wrong) > 0 {
 		return fmt.Errorf("%d violations:\n%s", len(wrong), strings.Join(wrong[:min(len(wrong), 20)], "\n"))
@@ -134,10 +134,10 @@ func (r *run) audit(ctx context.Context, s *shop.Shop) error {
 }
 
 // withOthers adds the users and items of helm test, the Python suite and earlier customers, as they stand: here they are not looked into.
-func withOthers(put check.Goods, sn *check.Snapshot) check.Goods {
-	all := check.NewGoods()
+func withOthers(put check.Deposits, sn *check.Snapshot) check.Deposits {
+	all := check.NewDeposits()
 	for user, credit := range sn.Credit {
-		all.Credit[user] = credit + sn.Direct[user]
+		all.Credit[user] = credit + sn.DirectPayments[user]
 	}
 	maps.Copy(all.Stock, sn.Stock)
 	for _, o := range sn.Orders {
@@ -156,7 +156,7 @@ func withOthers(put check.Goods, sn *check.Snapshot) check.Goods {
 
 // ofBatch tells a record that an order of batch_init has left: another batch_init overwrites the order, and the record stays a while.
 func ofBatch(r check.Record) bool {
-	for id := range r.Taken {
+	for id := range r.Amounts {
 		if _, isDecimal := shard.Number(id); isDecimal {
 			return true
 		}

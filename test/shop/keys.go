@@ -10,13 +10,13 @@ import (
 
 // keyed is the client for one write: sometimes one that sends it with an idempotency key, and again: until it is answered, as far as
 // the customer has the patience, and now and then when it has been, or twice at the same moment.
-func (s *Shop) keyed(dice *rand.Rand) *check.Client {
-	if s.habits.Keys == 0 || dice.Float64() >= s.habits.Keys {
+func (s *Shop) writeClient(dice *rand.Rand) *check.Client {
+	if s.behavior.KeyRate == 0 || dice.Float64() >= s.behavior.KeyRate {
 		return s.Client
 	}
 	own := rand.New(rand.NewPCG(dice.Uint64(), dice.Uint64()))
-	o := &check.Once{Key: fmt.Sprintf("%016x%016x", own.Uint64(), own.Uint64()), Together: 1 + own.IntN(8)/7}
-	o.Again = func(a check.Answer, sent int) bool {
+	o := &check.KeyedRequest{Key: fmt.Sprintf("%016x%016x", own.Uint64(), own.Uint64()), Parallel: 1 + own.IntN(8)/7}
+	o.Retry = func(a check.Response, sent int) bool {
 		if again := own.IntN(5) == 0; !again && !a.Unknown() || sent == 6 {
 			return false
 		}
@@ -26,18 +26,18 @@ func (s *Shop) keyed(dice *rand.Rand) *check.Client {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.onces = append(s.onces, o)
-	return s.Client.Once(o)
+	s.keyedRequests = append(s.keyedRequests, o)
+	return s.Client.WithKey(o)
 }
 
 // Onces is how many writes of a closed shop were sent with a key since it was last told to Forget, and how many answers said that
 // theirs had been done before.
-func (s *Shop) Onces() (sent, replays int) {
-	for _, o := range s.onces {
+func (s *Shop) KeyedRequests() (sent, replays int) {
+	for _, o := range s.keyedRequests {
 		replays += o.Replays()
 	}
-	return len(s.onces), replays
+	return len(s.keyedRequests), replays
 }
 
 // Made is how many orders there may be of the customers of a closed shop since it was last told to Forget.
-func (s *Shop) Made() int { return s.made }
+func (s *Shop) MaxOrders() int { return s.maxOrders }

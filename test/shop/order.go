@@ -9,18 +9,18 @@ import (
 )
 
 // visit is one visit of one customer: mostly an order.
-func (s *Shop) visit(dice *rand.Rand) {
-	if s.habits.Lively && dice.IntN(5) == 0 {
-		s.account(dice)
+func (s *Shop) placeOrder(dice *rand.Rand) {
+	if s.behavior.AllRoutes && dice.IntN(5) == 0 {
+		s.changeBalance(dice)
 		return
 	}
 	user := s.Users[dice.IntN(len(s.Users))]
 	s.pace()
-	a := s.keyed(dice).Call("POST", "/orders/create/"+user)
-	s.hear(a)
+	a := s.writeClient(dice).Call("POST", "/orders/create/"+user)
+	s.record(a)
 	if !a.Refused() {
 		s.mu.Lock()
-		s.made++
+		s.maxOrders++
 		s.mu.Unlock()
 	}
 	if !a.OK() {
@@ -29,47 +29,47 @@ func (s *Shop) visit(dice *rand.Rand) {
 	}
 	h := &check.History{Order: a.Field("order_id"), User: user}
 	s.mu.Lock()
-	s.tales = append(s.tales, h)
+	s.histories = append(s.histories, h)
 	s.mu.Unlock()
 	s.fill(h, dice)
-	if !s.habits.Lively {
-		if s.insist(dice, func() check.Answer { return s.checkout(h, s.Client) }) && dice.Float64() < s.habits.Cancels {
-			s.insist(dice, func() check.Answer { return h.Cancel(s.Client) })
+	if !s.behavior.AllRoutes {
+		if s.retry(dice, func() check.Response { return s.checkout(h, s.Client) }) && dice.Float64() < s.behavior.CancelRate {
+			s.retry(dice, func() check.Response { return h.Cancel(s.Client) })
 		}
 		return
 	}
-	s.buy(h, dice)
+	s.checkoutConcurrently(h, dice)
 }
 
 // fill puts items into the cart: of a lively customer sometimes many, and often those that everybody wants.
 func (s *Shop) fill(h *check.History, dice *rand.Rand) {
 	items := 1 + dice.IntN(6)
-	if s.habits.Lively && dice.IntN(12) == 0 {
+	if s.behavior.AllRoutes && dice.IntN(12) == 0 {
 		items = len(s.Items)
 	}
 	for range items {
 		item := s.Items[dice.IntN(len(s.Items))]
-		if s.habits.Lively && dice.IntN(3) == 0 {
+		if s.behavior.AllRoutes && dice.IntN(3) == 0 {
 			item = s.Items[len(s.Items)-1-dice.IntN(2)] // one of them is scarce
 		}
 		s.pace()
-		h.AddItem(s.keyed(dice), item, 1+dice.Int64N(3))
-		if s.habits.Lively && dice.IntN(8) == 0 {
+		h.AddItem(s.writeClient(dice), item, 1+dice.Int64N(3))
+		if s.behavior.AllRoutes && dice.IntN(8) == 0 {
 			s.pace()
-			h.RemoveItem(s.keyed(dice), item, 1+dice.Int64N(2))
+			h.RemoveItem(s.writeClient(dice), item, 1+dice.Int64N(2))
 		}
 	}
-	if s.habits.Lively && dice.IntN(6) == 0 {
+	if s.behavior.AllRoutes && dice.IntN(6) == 0 {
 		s.pace()
 		h.Find(s.Client)
 	}
 }
 
 // buy is what a lively customer does with a filled cart: several things at the same time.
-func (s *Shop) buy(h *check.History, dice *rand.Rand) {
+func (s *Shop) checkoutConcurrently(h *check.History, dice *rand.Rand) {
 	if dice.IntN(25) == 0 {
 		s.pace()
-		h.Remove(s.keyed(dice))
+		h.Remove(s.writeClient(dice))
 		if dice.IntN(2) == 0 {
 			return // else it is checked out all the same
 		}
@@ -87,20 +87,20 @@ func (s *Shop) buy(h *check.History, dice *rand.Rand) {
 		})
 	}
 	item := s.Items[dice.IntN(len(s.Items))]
-	also(4, func(*rand.Rand) { s.checkout(h, s.door(0)) })
-	also(8, func(*rand.Rand) { s.checkout(h, s.door(1)) })
-	also(8, func(own *rand.Rand) { h.AddItem(s.keyed(own), item, 1) })
-	also(8, func(own *rand.Rand) { h.RemoveItem(s.keyed(own), item, 1) })
+	also(4, func(*rand.Rand) { s.checkout(h, s.instance(0)) })
+	also(8, func(*rand.Rand) { s.checkout(h, s.instance(1)) })
+	also(8, func(own *rand.Rand) { h.AddItem(s.writeClient(own), item, 1) })
+	also(8, func(own *rand.Rand) { h.RemoveItem(s.writeClient(own), item, 1) })
 	also(12, func(*rand.Rand) { h.Find(s.Client) })
 	also(12, func(*rand.Rand) { h.Cancel(s.Client) })
-	also(40, func(own *rand.Rand) { h.Remove(s.keyed(own)) })
-	paid := s.insist(dice, func() check.Answer { return s.checkout(h, s.Client) })
+	also(40, func(own *rand.Rand) { h.Remove(s.writeClient(own)) })
+	paid := s.retry(dice, func() check.Response { return s.checkout(h, s.Client) })
 	meanwhile.Wait()
 	also(4, func(*rand.Rand) { h.Status(s.Client) })
-	also(6, func(*rand.Rand) { s.checkout(h, s.door(dice.IntN(2))) })
-	if paid && dice.Float64() < s.habits.Cancels {
+	also(6, func(*rand.Rand) { s.checkout(h, s.instance(dice.IntN(2))) })
+	if paid && dice.Float64() < s.behavior.CancelRate {
 		also(3, func(*rand.Rand) { h.Cancel(s.Client) })
-		s.insist(dice, func() check.Answer { return h.Cancel(s.Client) })
+		s.retry(dice, func() check.Response { return h.Cancel(s.Client) })
 	}
 	meanwhile.Wait()
 	if dice.IntN(4) == 0 {
@@ -110,30 +110,30 @@ func (s *Shop) buy(h *check.History, dice *rand.Rand) {
 }
 
 // door is a client of one machine's own door, or of the gateway where none is known.
-func (s *Shop) door(i int) *check.Client {
-	if len(s.habits.Doors) == 0 {
+func (s *Shop) instance(i int) *check.Client {
+	if len(s.behavior.InstanceURLs) == 0 {
 		return s.Client
 	}
-	return s.Client.Of(s.habits.Doors[i%len(s.habits.Doors)])
+	return s.Client.Instance(s.behavior.InstanceURLs[i%len(s.behavior.InstanceURLs)])
 }
 
-func (s *Shop) checkout(h *check.History, c *check.Client) check.Answer {
+func (s *Shop) checkout(h *check.History, c *check.Client) check.Response {
 	a := h.Checkout(c)
-	if s.habits.Told != nil {
-		s.habits.Told(a)
+	if s.behavior.OnCheckout != nil {
+		s.behavior.OnCheckout(a)
 	}
 	return a
 }
 
 // hear keeps an answer that is about no order.
-func (s *Shop) hear(a check.Answer) {
+func (s *Shop) record(a check.Response) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.other = append(s.other, a)
+	s.responses = append(s.responses, a)
 }
 
 // insist asks until it is answered, or until the customer has enough of it; it tells whether the answer was 200.
-func (s *Shop) insist(dice *rand.Rand, ask func() check.Answer) bool {
+func (s *Shop) retry(dice *rand.Rand, ask func() check.Response) bool {
 	for range 1 + dice.IntN(4) {
 		s.pace()
 		a := ask()

@@ -11,16 +11,16 @@ import (
 )
 
 // Answer is what a client got for one request.
-type Answer struct {
+type Response struct {
 	Status       int // 0: nothing that is HTTP
 	Header       http.Header
 	Body         string
 	Err          error
 	Began, Ended time.Time
-	excused      bool // none was to be expected
+	mayFail      bool // none was to be expected
 }
 
-func (a Answer) String() string {
+func (a Response) String() string {
 	if a.Status == 0 {
 		return fmt.Sprintf("no answer: %v", a.Err)
 	}
@@ -28,16 +28,16 @@ func (a Answer) String() string {
 }
 
 // OK tells a 200.
-func (a Answer) OK() bool { return a.Status == http.StatusOK }
+func (a Response) OK() bool { return a.Status == http.StatusOK }
 
 // Refused tells a 4xx.
-func (a Answer) Refused() bool { return a.Status >= 400 && a.Status < 500 }
+func (a Response) Refused() bool { return a.Status >= 400 && a.Status < 500 }
 
 // Unknown tells what is neither.
-func (a Answer) Unknown() bool { return !a.OK() && !a.Refused() }
+func (a Response) Unknown() bool { return !a.OK() && !a.Refused() }
 
 // Problem is the last part of the type of a problem, and empty for anything else.
-func (a Answer) Problem() string {
+func (a Response) Problem() string {
 	var p struct{ Type string }
 	if json.Unmarshal([]byte(a.Body), &p) != nil {
 		return ""
@@ -46,9 +46,9 @@ func (a Answer) Problem() string {
 }
 
 // Flaw tells how an answer breaks the form that every answer has, whatever it says.
-func (a Answer) Flaw() string {
+func (a Response) FormatViolation() string {
 	if a.Status == 0 {
-		if a.excused {
+		if a.mayFail {
 			return ""
 		}
 		return a.String()
@@ -80,7 +80,7 @@ func (a Answer) Flaw() string {
 var idPattern = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 
 // Tally counts answers by status and problem, for a log.
-func Tally(answers []Answer) string {
+func Tally(answers []Response) string {
 	counts := map[string]int{}
 	for _, a := range answers {
 		kind := strconv.Itoa(a.Status) + " " + a.Problem()
@@ -93,7 +93,7 @@ func Tally(answers []Answer) string {
 }
 
 // Field is a text in the body of an answer.
-func (a Answer) Field(name string) string {
+func (a Response) Field(name string) string {
 	var fields map[string]any
 	if json.Unmarshal([]byte(a.Body), &fields) != nil {
 		return ""

@@ -6,9 +6,9 @@ import (
 )
 
 // TestWhatIsNotKnown shows that what may have been put in explains what is there, each once, and that nothing else does.
-func TestWhatIsNotKnown(t *testing.T) {
-	put := NewGoods()
-	put.Credit["u"], put.MaybeCredit["u"] = 10, []int64{5, -3}
+func TestUncertainDepositsExplainDifferences(t *testing.T) {
+	put := NewDeposits()
+	put.Credit["u"], put.UncertainCredit["u"] = 10, []int64{5, -3}
 	for has, want := range map[int64]bool{10: true, 15: true, 7: true, 12: true, 13: false, 4: false, 20: false} {
 		sn := &Snapshot{Credit: map[string]int64{"u": has}}
 		if found := sn.Violations(put); (len(found) == 0) != want {
@@ -16,7 +16,7 @@ func TestWhatIsNotKnown(t *testing.T) {
 		}
 	}
 	sn := &Snapshot{Credit: map[string]int64{"u": 12}, Orders: map[string]Order{}}
-	put.Settle(sn)
+	put.Resolve(sn)
 	sn.Credit["u"] = 7
 	if found := sn.Violations(put); len(found) != 1 || !strings.Contains(found[0], "-5 is wrong") {
 		t.Errorf("what is known now may still be either: %v", found)
@@ -24,7 +24,7 @@ func TestWhatIsNotKnown(t *testing.T) {
 }
 
 // TestPaymentsLie shows each lie about a payment by hand.
-func TestPaymentsLie(t *testing.T) {
+func TestPaymentViolations(t *testing.T) {
 	for _, c := range []struct {
 		name          string
 		pays, cancels string // what each was answered, comma-separated
@@ -43,11 +43,11 @@ func TestPaymentsLie(t *testing.T) {
 		{"cancelled by nobody", "200", "", -5, false},
 		{"perhaps cancelled", "200", "503", -5, true},
 	} {
-		p := &Payment{User: "u", For: "x", Amount: 5}
-		list := func(text string) (all []Answer) {
+		p := &Payment{User: "u", Purpose: "x", Amount: 5}
+		list := func(text string) (all []Response) {
 			for what := range strings.SplitSeq(text, ",") {
 				if what != "" {
-					all = append(all, said(0, 1, what))
+					all = append(all, response(0, 1, what))
 				}
 			}
 			return all
@@ -57,7 +57,7 @@ func TestPaymentsLie(t *testing.T) {
 		if c.is != 0 {
 			sn.Payments["u x"] = c.is
 		}
-		if lies := p.Lies(sn); (len(lies) == 0) != c.want {
+		if lies := p.Violations(sn); (len(lies) == 0) != c.want {
 			t.Errorf("%s: %v", c.name, lies)
 		}
 	}

@@ -12,68 +12,68 @@ import (
 )
 
 // Once is a request with an idempotency key, and all that it was answered, however often it was sent.
-type Once struct {
+type KeyedRequest struct {
 	Key      string
-	Together int                           // how many of it are sent at the same time, each time that it is sent; 0 is 1
-	Again    func(a Answer, sent int) bool // whether it is sent again, when it was sent so often and is answered so; nil: never
+	Parallel int                             // how many of it are sent at the same time, each time that it is sent; 0 is 1
+	Retry    func(a Response, sent int) bool // whether it is sent again, when it was sent so often and is answered so; nil: never
 
-	asked   string
-	mu      sync.Mutex
-	answers []Answer
+	request   string
+	mu        sync.Mutex
+	responses []Response
 }
 
 // Once returns a client whose next Call is a whole row of them, all with one key. Its answer is Outcome's.
-func (c *Client) Once(o *Once) *Client {
+func (c *Client) WithKey(o *KeyedRequest) *Client {
 	keyed := *c
-	keyed.once = o
+	keyed.keyed = o
 	return &keyed
 }
 
 // call sends the request, and again.
-func (o *Once) call(c *Client, method, path string) Answer {
+func (o *KeyedRequest) send(c *Client, method, path string) Response {
 	one := *c
-	one.once = nil
-	o.asked = method + " " + path
+	one.keyed = nil
+	o.request = method + " " + path
 	for sent := 1; ; sent++ {
 		var sending sync.WaitGroup
-		for range max(1, o.Together) {
+		for range max(1, o.Parallel) {
 			sending.Go(func() {
 				a := one.Call(method, path, once.Header, o.Key)
 				o.mu.Lock()
 				defer o.mu.Unlock()
-				o.answers = append(o.answers, a)
+				o.responses = append(o.responses, a)
 			})
 		}
 		sending.Wait()
-		if o.Again == nil || !o.Again(o.Outcome(), sent) {
+		if o.Retry == nil || !o.Retry(o.Outcome(), sent) {
 			return o.Outcome()
 		}
 	}
 }
 
 // settles tells an answer that is kept with the key: what it says holds for every other.
-func settles(a Answer) bool {
+func isFinal(a Response) bool {
 	return !a.Unknown() && a.Status != http.StatusTooManyRequests && a.Status != http.StatusBadRequest
 }
 
 // Outcome is what its sender knows of the request, as one answer from the first question on: the first that settles it, if there is
 // one; else one that leaves it unknown; else that nothing was begun.
-func (o *Once) Outcome() Answer {
+func (o *KeyedRequest) Outcome() Response {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if len(o.answers) == 0 {
-		return Answer{}
+	if len(o.responses) == 0 {
+		return Response{}
 	}
-	rank := func(a Answer) int {
+	rank := func(a Response) int {
 		switch {
-		case settles(a):
+		case isFinal(a):
 			return 0
 		case a.Unknown():
 			return 1
 		}
 		return 2
 	}
-	best := slices.MinFunc(o.answers, func(a, b Answer) int {
+	best := slices.MinFunc(o.responses, func(a, b Response) int {
 		if by := rank(a) - rank(b); by != 0 {
 			return by
 		}
@@ -82,29 +82,29 @@ func (o *Once) Outcome() Answer {
 		}
 		return a.Ended.Compare(b.Ended)
 	})
-	best.Began = slices.MinFunc(o.answers, func(a, b Answer) int { return a.Began.Compare(b.Began) }).Began
+	best.Began = slices.MinFunc(o.responses, func(a, b Response) int { return a.Began.Compare(b.Began) }).Began
 	return best
 }
 
 // Lies tells what of the answers breaks the promise of the key: that all are the first one's, and that all but the one who has done it
 // say that it had been done before.
-func (o *Once) Lies() []string {
+func (o *KeyedRequest) Violations() []string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	var settled []Answer
+	var settled []Response
 	var found []string
 	say := func(format string, args ...any) {
-		found = append(found, fmt.Sprintf("%s with the key %s: %s\n%s", o.asked, o.Key, fmt.Sprintf(format, args...), o.tale()))
+		found = append(found, fmt.Sprintf("%s with the key %s: %s\n%s", o.request, o.Key, fmt.Sprintf(format, args...), o.format()))
 	}
-	for _, a := range o.answers {
-		if flaw := a.Flaw(); flaw != "" {
+	for _, a := range o.responses {
+		if flaw := a.FormatViolation(); flaw != "" {
 			say("%s", flaw)
 		}
-		if settles(a) {
+		if isFinal(a) {
 			settled = append(settled, a)
 		}
 	}
-	slices.SortFunc(settled, func(a, b Answer) int { return a.Ended.Compare(b.Ended) })
+	slices.SortFunc(settled, func(a, b Response) int { return a.Ended.Compare(b.Ended) })
 	done := 0
 	for i, a := range settled {
 		first := settled[0]
@@ -115,7 +115,7 @@ func (o *Once) Lies() []string {
 		switch {
 		case a.Status == http.StatusUnprocessableEntity:
 			say("the key was never sent with another request")
-		case a.Status != first.Status || content(a) != content(first):
+		case a.Status != first.Status || bodyWithoutRequestID(a) != bodyWithoutRequestID(first):
 			say("the answers differ")
 		case i > 0 && !replayed && a.Began.After(first.Ended):
 			say("it had been answered, and was done again")
@@ -128,7 +128,7 @@ func (o *Once) Lies() []string {
 }
 
 // content is what an answer says, without the id of its request.
-func content(a Answer) string {
+func bodyWithoutRequestID(a Response) string {
 	var fields map[string]any
 	if json.Unmarshal([]byte(a.Body), &fields) != nil {
 		return a.Body
@@ -137,20 +137,20 @@ func content(a Answer) string {
 	return fmt.Sprint(fields)
 }
 
-func (o *Once) tale() string {
+func (o *KeyedRequest) format() string {
 	var b strings.Builder
-	for _, a := range o.answers {
+	for _, a := range o.responses {
 		fmt.Fprintf(&b, "    from %s to %s: %v, replayed: %q\n", a.Began.Format("05.000"), a.Ended.Format("05.000"), a, a.Header.Get(once.ReplayedHeader))
 	}
 	return b.String()
 }
 
 // Replays is how many of the answers said that it had been done before.
-func (o *Once) Replays() int {
+func (o *KeyedRequest) Replays() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	n := 0
-	for _, a := range o.answers {
+	for _, a := range o.responses {
 		if a.Header.Get(once.ReplayedHeader) == "true" {
 			n++
 		}

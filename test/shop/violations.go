@@ -8,22 +8,22 @@ import (
 )
 
 // Tales are what the customers of a closed shop were told of each order, since the shop was last told to Forget.
-func (s *Shop) Tales() []*check.History { return s.tales }
+func (s *Shop) Histories() []*check.History { return s.histories }
 
 // Lies is what the customers of a closed shop were told and is not true of a quiet system, and what broke the form of an answer.
-func (s *Shop) Lies(sn *check.Snapshot) []string {
+func (s *Shop) Violations(sn *check.Snapshot) []string {
 	var found []string
-	for _, h := range s.tales {
-		found = append(found, h.Lies(sn)...)
+	for _, h := range s.histories {
+		found = append(found, h.Violations(sn)...)
 	}
 	for _, p := range s.payments {
-		found = append(found, p.Lies(sn)...)
+		found = append(found, p.Violations(sn)...)
 	}
-	for _, o := range s.onces {
-		found = append(found, o.Lies()...)
+	for _, o := range s.keyedRequests {
+		found = append(found, o.Violations()...)
 	}
-	for _, a := range s.other {
-		if flaw := a.Flaw(); flaw != "" {
+	for _, a := range s.responses {
+		if flaw := a.FormatViolation(); flaw != "" {
 			found = append(found, flaw)
 		}
 	}
@@ -32,30 +32,30 @@ func (s *Shop) Lies(sn *check.Snapshot) []string {
 
 // Forget forgets what was told so far, all of it checked: what was not known of stock and credit is taken from a quiet system.
 func (s *Shop) Forget(sn *check.Snapshot) {
-	s.Put.Settle(sn)
-	s.tales, s.payments, s.onces, s.other, s.made = nil, nil, nil, nil, 0
+	s.Deposits.Resolve(sn)
+	s.histories, s.payments, s.keyedRequests, s.responses, s.maxOrders = nil, nil, nil, nil, 0
 }
 
 // Answers tells how often the customers of a closed shop were told what.
-func (s *Shop) Answers() string {
-	var checkouts, cancels []check.Answer
-	other := s.other
-	for _, h := range s.tales {
+func (s *Shop) Summary() string {
+	var checkouts, cancels []check.Response
+	other := s.responses
+	for _, h := range s.histories {
 		checkouts, cancels = slices.Concat(checkouts, h.Checkouts), slices.Concat(cancels, h.Cancels)
-		for _, t := range h.Others {
-			other = append(other, t.Answer)
+		for _, t := range h.Requests {
+			other = append(other, t.Response)
 		}
 	}
 	return fmt.Sprintf("checkouts %s\ncancels %s\nothers %s", check.Tally(checkouts), check.Tally(cancels), check.Tally(other))
 }
 
 // All is every answer that the customers of a closed shop got.
-func (s *Shop) All() []check.Answer {
-	all := slices.Clone(s.other)
-	for _, h := range s.tales {
+func (s *Shop) Responses() []check.Response {
+	all := slices.Clone(s.responses)
+	for _, h := range s.histories {
 		all = slices.Concat(all, h.Checkouts, h.Cancels)
-		for _, t := range h.Others {
-			all = append(all, t.Answer)
+		for _, t := range h.Requests {
+			all = append(all, t.Response)
 		}
 	}
 	return all

@@ -1,0 +1,57 @@
+package shop
+
+import (
+	"fmt"
+	"math/rand/v2"
+
+	"checkout/test/check"
+)
+
+// account changes what is on the shelves and in the accounts, other than by orders.
+func (s *Shop) changeBalance(dice *rand.Rand) {
+	user, item := s.Users[dice.IntN(len(s.Users))], s.Items[dice.IntN(len(s.Items))]
+	amount := 1 + dice.Int64N(40)
+	switch dice.IntN(5) {
+	case 0:
+		s.addAmount(dice, s.Deposits.Stock, s.Deposits.UncertainStock, item, amount, "/stock/add/%s/%d")
+	case 1:
+		s.addAmount(dice, s.Deposits.Stock, s.Deposits.UncertainStock, item, -(1 + amount/10), "/stock/subtract/%s/%d")
+	case 2:
+		s.addAmount(dice, s.Deposits.Credit, s.Deposits.UncertainCredit, user, 3*amount, "/payment/add_funds/%s/%d")
+	case 3:
+		s.addAmount(dice, s.Deposits.Credit, s.Deposits.UncertainCredit, user, -amount, "/payment/pay/%s/%d")
+	case 4:
+		s.payDirectly(dice, user, amount)
+	}
+}
+
+// change adds to a counter, or takes from it, and books it as done, as not done, or as perhaps.
+func (s *Shop) addAmount(dice *rand.Rand, put map[string]int64, maybe map[string][]int64, id string, by int64, path string) {
+	s.pace()
+	a := s.writeClient(dice).Call("POST", fmt.Sprintf(path, id, max(by, -by)))
+	s.record(a)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case a.OK():
+		put[id] += by
+	case a.Unknown():
+		maybe[id] = append(maybe[id], by)
+	}
+}
+
+// pay pays by hand for something that is no order of this shop, and may have it cancelled.
+func (s *Shop) payDirectly(dice *rand.Rand, user string, amount int64) {
+	p := &check.Payment{User: user, Purpose: fmt.Sprintf("ticket-%016x", dice.Uint64()), Amount: amount}
+	s.mu.Lock()
+	s.payments = append(s.payments, p)
+	s.mu.Unlock()
+	for range 1 + dice.IntN(2) { // once or twice: it is charged once
+		s.pace()
+		s.record(p.Pay(s.Client))
+	}
+	if dice.IntN(2) == 0 {
+		s.pace()
+		s.record(p.Cancel(s.Client))
+	}
+}
