@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// README's table of variables is Variables, line by line.
-func TestReadmeListsEveryVariable(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
+// TestDocsListEveryVariable checks the table in docs/deploy.md against Variables, line by line.
+func TestDocsListEveryVariable(t *testing.T) {
+	page, err := os.ReadFile("../../docs/deploy.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -18,12 +18,12 @@ func TestReadmeListsEveryVariable(t *testing.T) {
 	for _, v := range Variables {
 		fmt.Fprintf(&want, "| %s | %s | %s |\n", v.Name, v.Meaning, v.Default)
 	}
-	if !strings.Contains(string(readme), want.String()+"\n") {
-		t.Errorf("README's table is not\n%s", want.String())
+	if !strings.Contains(string(page), want.String()+"\n") {
+		t.Errorf("docs/deploy.md lacks the table\n%s", want.String())
 	}
 }
 
-// What Parse asks for is in Variables, and the other way round.
+// TestVariablesAreThoseThatParseReads checks that Variables lists exactly what Parse reads.
 func TestVariablesAreThoseThatParseReads(t *testing.T) {
 	read := map[string]bool{}
 	Parse(func(name string) string { read[name] = true; return "" }, Order, Stock, Payment)
