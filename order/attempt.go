@@ -16,7 +16,7 @@ import (
 //
 //   - The attempts of a request have its name in them. So a machine that finds the order closed by an attempt of the request that it
 //     has answers with that attempt's reason; and one that finds it paid by such an attempt, and cancelled since, that it was paid.
-//   - Nothing is begun for a caller who has left (web.Waits), as the gateway has before it passes a request on. That is asked after the
+//   - Nothing is begun for a caller who has left (web.ClientConnected), as the gateway has before it passes a request on. That is asked after the
 //     order's last attempt was read, and begin starts nothing once another has followed, so that it does not matter how long
 //     the message to Redis takes. It holds, too, where the request was answered in another's name, which it had joined; where
 //     others have followed it; and where it was shed.

@@ -117,7 +117,7 @@ func (s *shop) caller() (ctx context.Context, leave func()) {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() { theirs.Close(); ours.Close() })
-	return web.WithCaller(context.Background(), ours), func() { theirs.Close() }
+	return web.WithClientConn(context.Background(), ours), func() { theirs.Close() }
 }
 
 // TestNothingIsBegunForWhoHasLeft: what was shed elsewhere has left no attempt to be found, and who had joined is not forgotten.

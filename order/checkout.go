@@ -61,7 +61,7 @@ func (co *coordinator) checkout(ctx context.Context, id, request string) error {
 			co.counts.checkout(start, err)
 			return nil, err
 		})
-		if !errors.Is(err, errLeft) || !web.Waits(ctx) {
+		if !errors.Is(err, errLeft) || !web.ClientConnected(ctx) {
 			return err
 		}
 	}
@@ -143,7 +143,7 @@ func (co *coordinator) begin(ctx context.Context, id, request string) (found, er
 	heard := start
 	attempt, after, joined := mintAttempt(request), "", ""
 	for tries := range pausing(ctx, start.Add(beginWithin)) {
-		if joined == "" && !web.Waits(ctx) {
+		if joined == "" && !web.ClientConnected(ctx) {
 			return found{}, fmt.Errorf("order %s: %w", id, errLeft)
 		}
 		state, err := co.store.begin(ctx, id, attempt, after)
@@ -152,7 +152,7 @@ func (co *coordinator) begin(ctx context.Context, id, request string) (found, er
 			case ofOneRequest(attempt, state.attempt):
 				state.code = codeClosed
 				return state, nil
-			case !web.Waits(ctx):
+			case !web.ClientConnected(ctx):
 				return found{}, fmt.Errorf("order %s: %w", id, errLeft)
 			}
 			attempt, after = mintAttempt(request), state.attempt

@@ -55,24 +55,24 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		allowBatch: cfg.BatchInit,
 		editable:   cfg.Console,
 	}
-	doors := web.NewDoors(cfg.Debug)
-	s.answered = doors.Answered
-	s.routes(doors.Public, doors.Internal)
-	doors.Ready(func() []string {
+	srv := web.NewServer(cfg.Debug)
+	s.answered = srv.Responses
+	s.routes(srv.Public, srv.Internal)
+	srv.HandleReadiness(func() []string {
 		missing := db.Missing()
 		for _, p := range []*peer.Peer{stock, payment} {
-			if problem := p.Problem(); problem != "" {
+			if problem := p.Unavailable(); problem != "" {
 				missing = append(missing, problem)
 			}
 		}
 		return missing
-	}, func() bool { return db.Heard() && stock.Heard() && payment.Heard() })
-	doors.Metrics(service, db, stock, payment, co.counts, newBacklog(co.store))
+	}, func() bool { return db.Heard() && stock.Probed() && payment.Probed() })
+	srv.HandleMetrics(service, db, stock, payment, co.counts, newBacklog(co.store))
 
 	recovering, stop := context.WithCancel(context.Background())
 	var recovered sync.WaitGroup
 	recovered.Go(func() { newRecovery(co).run(recovering) })
-	err = doors.Serve(ctx, web.Listen(cfg.Bind, cfg.Port, cfg.InternalPort))
+	err = srv.Serve(ctx, web.JoinHostPorts(cfg.Bind, cfg.Port, cfg.InternalPort))
 	stop()
 	recovered.Wait()
 	return err

@@ -31,18 +31,18 @@ func (s *server) routes(public, internal gin.IRouter) {
 	public.GET("/", web.JSON(s.hello))
 	public.GET("/ping", web.JSON(s.ping))
 	public.GET("/overview", web.JSON(s.overview))
-	public.POST("/create/:user_id", web.Once(s.create))
-	public.DELETE("/remove/:order_id", web.Once(s.remove))
+	public.POST("/create/:user_id", web.Idempotent(s.create))
+	public.DELETE("/remove/:order_id", web.Idempotent(s.remove))
 	public.GET("/find/:order_id", web.JSON(s.find))
-	public.POST("/addItem/:order_id/:item_id", web.Once(s.addItem))
-	public.POST("/addItem/:order_id/:item_id/:quantity", web.Once(s.addItem))
-	public.DELETE("/removeItem/:order_id/:item_id", web.Once(s.removeItem))
-	public.DELETE("/removeItem/:order_id/:item_id/:quantity", web.Once(s.removeItem))
+	public.POST("/addItem/:order_id/:item_id", web.Idempotent(s.addItem))
+	public.POST("/addItem/:order_id/:item_id/:quantity", web.Idempotent(s.addItem))
+	public.DELETE("/removeItem/:order_id/:item_id", web.Idempotent(s.removeItem))
+	public.DELETE("/removeItem/:order_id/:item_id/:quantity", web.Idempotent(s.removeItem))
 	public.POST("/checkout/:order_id", web.JSON(s.checkout))
 	public.POST("/batch_init/:n/:n_items/:n_users/:item_price", web.JSON(s.batchInit))
 	siteRoutes(public)
 
-	internal.GET(peer.PlacementPath, web.JSON(s.placement))
+	internal.GET(peer.ShardMapPath, web.JSON(s.placement))
 	internal.POST("/internal/payments", web.JSON(s.payments))
 	internal.POST("/internal/cancel", web.JSON(s.cancel))
 }
@@ -55,8 +55,8 @@ func (s *server) ping(*gin.Context) (api.Ping, error) {
 	return api.Ping{Service: service, Machine: s.machine, Shards: s.store.db.States()}, nil
 }
 
-func (s *server) placement(*gin.Context) (api.Placement, error) {
-	return api.Placement{Service: service, Shards: len(s.store.db.Shards()), Modulus: s.store.db.Modulus()}, nil
+func (s *server) placement(*gin.Context) (api.ShardMap, error) {
+	return api.ShardMap{Service: service, Shards: len(s.store.db.Shards()), Modulus: s.store.db.Modulus()}, nil
 }
 
 func (s *server) checkout(c *gin.Context) (checkedOut, error) {

@@ -18,9 +18,9 @@ import (
 
 func TestRoutesAreDocumented(t *testing.T) {
 	gin.SetMode(gin.TestMode)
-	doors := web.NewDoors(false)
-	(&server{}).routes(doors.Public, doors.Internal)
-	contract.CheckRoutes(t, service, doors.Public.Routes())
+	srv := web.NewServer(false)
+	(&server{}).routes(srv.Public, srv.Internal)
+	contract.CheckRoutes(t, service, srv.Public.Routes())
 }
 
 // Each file of the site is sent as it is, compressed to who can read that, and not at all to who has it.

@@ -1,7 +1,7 @@
 // Payment keeps the users: a credit each, and what each paid directly for an order. It is a participant of the checkout:
 // attempts reserve credit here.
 //
-//	routes.go    every route of both doors
+//	routes.go    every route of both listeners
 //	user.go      users: made, found, given funds
 //	payment.go   direct payments, their status, and cancel, which undoes a checkout as well
 //	orders.go    the order service, as payment sees it

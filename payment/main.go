@@ -45,7 +45,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		machine:      fmt.Sprintf("%d/%d", cfg.Machine, cfg.Machines),
 		batchAllowed: cfg.BatchInit,
 	}
-	doors := web.NewDoors(cfg.Debug)
-	s.routes(doors)
-	return doors.Serve(ctx, web.Listen(cfg.Bind, cfg.Port, cfg.InternalPort))
+	srv := web.NewServer(cfg.Debug)
+	s.routes(srv)
+	return srv.Serve(ctx, web.JoinHostPorts(cfg.Bind, cfg.Port, cfg.InternalPort))
 }

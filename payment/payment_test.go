@@ -30,8 +30,8 @@ type fakeOrder struct {
 func newFakeOrder(t *testing.T) *fakeOrder {
 	f := &fakeOrder{}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+peer.PlacementPath, func(w http.ResponseWriter, _ *http.Request) {
-		json.NewEncoder(w).Encode(api.Placement{Service: "order", Shards: 1, Modulus: 1})
+	mux.HandleFunc("GET "+peer.ShardMapPath, func(w http.ResponseWriter, _ *http.Request) {
+		json.NewEncoder(w).Encode(api.ShardMap{Service: "order", Shards: 1, Modulus: 1})
 	})
 	mux.HandleFunc("POST /internal/payments", f.serve("asked"))
 	mux.HandleFunc("POST /internal/cancel", f.serve("cancel"))
@@ -228,7 +228,7 @@ func TestOrderMachineStops(t *testing.T) {
 	other := newFakeOrder(t)
 	both := peer.New("order", []string{m.order.address, other.address})
 	t.Cleanup(both.Close)
-	testredis.Eventually(t, "both machines are found", func() bool { return both.Problem() == "" })
+	testredis.Eventually(t, "both machines are found", func() bool { return both.Unavailable() == "" })
 	m.orders = newOrders(both)
 	m.order.fail()
 	other.says(api.Cancelled)

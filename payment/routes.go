@@ -21,27 +21,27 @@ type server struct {
 	batchAllowed bool   // whether batch_init may overwrite data
 }
 
-func (s *server) routes(doors *web.Doors) {
-	r := doors.Public
+func (s *server) routes(srv *web.Server) {
+	r := srv.Public
 	r.GET("/", web.JSON(s.ping))
 	r.GET("/ping", web.JSON(s.ping))
-	r.GET("/overview", web.JSON(s.overview(doors)))
-	r.POST("/create_user", web.Once(s.create))
+	r.GET("/overview", web.JSON(s.overview(srv)))
+	r.POST("/create_user", web.Idempotent(s.create))
 	r.GET("/find_user/:user_id", web.JSON(s.find))
-	r.POST("/add_funds/:user_id/:amount", web.Once(s.addFunds))
+	r.POST("/add_funds/:user_id/:amount", web.Idempotent(s.addFunds))
 	// One place of a path has one name in Gin: here it is an amount where it is the last, and an order id where it is not.
-	r.POST("/pay/:user_id/:amount_or_order_id", web.Once(s.pay))
-	r.POST("/pay/:user_id/:amount_or_order_id/:amount", web.Once(s.payOrder))
+	r.POST("/pay/:user_id/:amount_or_order_id", web.Idempotent(s.pay))
+	r.POST("/pay/:user_id/:amount_or_order_id/:amount", web.Idempotent(s.payOrder))
 	r.POST("/cancel/:user_id/:order_id", web.JSON(s.cancel))
 	r.GET("/status/:user_id/:order_id", web.JSON(s.status))
 	r.POST("/status/:user_id/:order_id", web.JSON(s.status))
 	r.POST("/batch_init/:n/:starting_money", web.JSON(s.batchInit))
 
-	r = doors.Internal
+	r = srv.Internal
 	participant.NewStore(s.db, creditPrefix).Routes(r)
-	r.GET(peer.PlacementPath, web.JSON(s.placement))
-	doors.Ready(s.missing, func() bool { return s.db.Heard() && s.orders.peer.Heard() })
-	doors.Metrics(service, s.db, s.orders.peer)
+	r.GET(peer.ShardMapPath, web.JSON(s.placement))
+	srv.HandleReadiness(s.missing, func() bool { return s.db.Heard() && s.orders.peer.Probed() })
+	srv.HandleMetrics(service, s.db, s.orders.peer)
 }
 
 func (s *server) ping(*gin.Context) (api.Ping, error) {
@@ -49,20 +49,20 @@ func (s *server) ping(*gin.Context) (api.Ping, error) {
 }
 
 // overview tells people how this machine stands.
-func (s *server) overview(doors *web.Doors) func(*gin.Context) (api.Overview, error) {
+func (s *server) overview(srv *web.Server) func(*gin.Context) (api.Overview, error) {
 	return func(*gin.Context) (api.Overview, error) {
-		return api.Overview{Service: service, Machine: s.machine, Shards: s.db.States(), Modulus: s.db.Modulus(), Requests: doors.Answered()}, nil
+		return api.Overview{Service: service, Machine: s.machine, Shards: s.db.States(), Modulus: s.db.Modulus(), Requests: srv.Responses()}, nil
 	}
 }
 
-func (s *server) placement(*gin.Context) (api.Placement, error) {
-	return api.Placement{Service: service, Shards: len(s.db.Shards()), Modulus: s.db.Modulus()}, nil
+func (s *server) placement(*gin.Context) (api.ShardMap, error) {
+	return api.ShardMap{Service: service, Shards: len(s.db.Shards()), Modulus: s.db.Modulus()}, nil
 }
 
 // missing names what is not there for the service to be ready.
 func (s *server) missing() []string {
 	missing := s.db.Missing()
-	if problem := s.orders.peer.Problem(); problem != "" {
+	if problem := s.orders.peer.Unavailable(); problem != "" {
 		missing = append(missing, "order: "+problem)
 	}
 	return missing

@@ -23,7 +23,7 @@ import (
 // machine is one machine of the service under test, with its shards and an order service that answers as it is told.
 type machine struct {
 	*server
-	doors  *web.Doors
+	srv    *web.Server
 	shards []*testredis.Server
 	order  *fakeOrder
 }
@@ -35,17 +35,17 @@ func newMachine(t *testing.T, shards int) *machine {
 	fake := newFakeOrder(t)
 	order := peer.New("order", []string{fake.address})
 	t.Cleanup(order.Close)
-	testredis.Eventually(t, "the order service is found", func() bool { return order.Problem() == "" })
+	testredis.Eventually(t, "the order service is found", func() bool { return order.Unavailable() == "" })
 	m := &machine{&server{db: db, users: &store{db: db, ids: db.NewMinter(1, 1)}, orders: newOrders(order), machine: "1/1", batchAllowed: true},
-		web.NewDoors(false), servers, fake}
-	m.routes(m.doors)
+		web.NewServer(false), servers, fake}
+	m.routes(m.srv)
 	return m
 }
 
 // call sends a request to the public door.
 func (m *machine) call(method, path string) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
-	m.doors.Public.ServeHTTP(w, httptest.NewRequest(method, path, nil))
+	m.srv.Public.ServeHTTP(w, httptest.NewRequest(method, path, nil))
 	return w
 }
 
@@ -104,7 +104,7 @@ func (m *machine) credit(t *testing.T, id string, want int64) {
 
 func TestRoutesAreDocumented(t *testing.T) {
 	t.Parallel()
-	contract.CheckRoutes(t, service, newMachine(t, 1).doors.Public.Routes())
+	contract.CheckRoutes(t, service, newMachine(t, 1).srv.Public.Routes())
 }
 
 func TestUsers(t *testing.T) {
@@ -266,7 +266,7 @@ func TestInternalDoor(t *testing.T) {
 	m := newMachine(t, 1)
 	get := func(path string) (int, string) {
 		w := httptest.NewRecorder()
-		m.doors.Internal.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		m.srv.Internal.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
 		return w.Code, w.Body.String()
 	}
 	if code, body := get("/internal/placement"); code != 200 || body != `{"service":"payment","shards":1,"modulus":1}` {

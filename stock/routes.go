@@ -20,23 +20,23 @@ type server struct {
 	batchAllowed bool   // whether batch_init may overwrite data
 }
 
-func (s *server) routes(doors *web.Doors) {
-	r := doors.Public
+func (s *server) routes(srv *web.Server) {
+	r := srv.Public
 	r.GET("/", web.JSON(s.ping))
 	r.GET("/ping", web.JSON(s.ping))
-	r.GET("/overview", web.JSON(s.overview(doors)))
-	r.POST("/item/create/:price", web.Once(s.create))
+	r.GET("/overview", web.JSON(s.overview(srv)))
+	r.POST("/item/create/:price", web.Idempotent(s.create))
 	r.GET("/find/:item_id", web.JSON(s.find))
-	r.POST("/add/:item_id/:amount", web.Once(s.add))
-	r.POST("/subtract/:item_id/:amount", web.Once(s.subtract))
+	r.POST("/add/:item_id/:amount", web.Idempotent(s.add))
+	r.POST("/subtract/:item_id/:amount", web.Idempotent(s.subtract))
 	r.POST("/batch_init/:n/:starting_stock/:item_price", web.JSON(s.batchInit))
 
-	r = doors.Internal
+	r = srv.Internal
 	participant.NewStore(s.db, piecesPrefix).Routes(r)
 	r.POST("/internal/prices", web.JSON(s.prices))
-	r.GET(peer.PlacementPath, web.JSON(s.placement))
-	doors.Ready(s.db.Missing, s.db.Heard)
-	doors.Metrics(service, s.db)
+	r.GET(peer.ShardMapPath, web.JSON(s.placement))
+	srv.HandleReadiness(s.db.Missing, s.db.Heard)
+	srv.HandleMetrics(service, s.db)
 }
 
 func (s *server) ping(*gin.Context) (api.Ping, error) {
@@ -44,12 +44,12 @@ func (s *server) ping(*gin.Context) (api.Ping, error) {
 }
 
 // overview tells people how this machine stands.
-func (s *server) overview(doors *web.Doors) func(*gin.Context) (api.Overview, error) {
+func (s *server) overview(srv *web.Server) func(*gin.Context) (api.Overview, error) {
 	return func(*gin.Context) (api.Overview, error) {
-		return api.Overview{Service: service, Machine: s.machine, Shards: s.db.States(), Modulus: s.db.Modulus(), Requests: doors.Answered()}, nil
+		return api.Overview{Service: service, Machine: s.machine, Shards: s.db.States(), Modulus: s.db.Modulus(), Requests: srv.Responses()}, nil
 	}
 }
 
-func (s *server) placement(*gin.Context) (api.Placement, error) {
-	return api.Placement{Service: service, Shards: len(s.db.Shards()), Modulus: s.db.Modulus()}, nil
+func (s *server) placement(*gin.Context) (api.ShardMap, error) {
+	return api.ShardMap{Service: service, Shards: len(s.db.Shards()), Modulus: s.db.Modulus()}, nil
 }

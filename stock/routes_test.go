@@ -21,7 +21,7 @@ import (
 // machine is one machine of the service under test, with its shards.
 type machine struct {
 	*server
-	doors  *web.Doors
+	srv    *web.Server
 	shards []*testredis.Server
 }
 
@@ -29,15 +29,15 @@ func newMachine(t *testing.T, shards int) *machine {
 	t.Helper()
 	gin.SetMode(gin.TestMode)
 	db, servers := testredis.Open(t, service, shards, append(scripts, participant.Scripts...))
-	m := &machine{&server{db: db, items: &store{db: db, ids: db.NewMinter(1, 1)}, machine: "1/1", batchAllowed: true}, web.NewDoors(false), servers}
-	m.routes(m.doors)
+	m := &machine{&server{db: db, items: &store{db: db, ids: db.NewMinter(1, 1)}, machine: "1/1", batchAllowed: true}, web.NewServer(false), servers}
+	m.routes(m.srv)
 	return m
 }
 
 // call sends a request to the public door.
 func (m *machine) call(method, path string) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
-	m.doors.Public.ServeHTTP(w, httptest.NewRequest(method, path, nil))
+	m.srv.Public.ServeHTTP(w, httptest.NewRequest(method, path, nil))
 	return w
 }
 
@@ -228,7 +228,7 @@ func TestPrices(t *testing.T) {
 	m := newMachine(t, 2)
 	ask := func(body string) *httptest.ResponseRecorder {
 		w := httptest.NewRecorder()
-		m.doors.Internal.ServeHTTP(w, httptest.NewRequest("POST", "/internal/prices", strings.NewReader(body)))
+		m.srv.Internal.ServeHTTP(w, httptest.NewRequest("POST", "/internal/prices", strings.NewReader(body)))
 		return w
 	}
 	m.want(t, "POST", "/batch_init/2/7/2", `{"msg":"Batch init for stock successful"}`)
@@ -251,7 +251,7 @@ func TestPrices(t *testing.T) {
 
 func TestRoutesAreDocumented(t *testing.T) {
 	t.Parallel()
-	contract.CheckRoutes(t, service, newMachine(t, 1).doors.Public.Routes())
+	contract.CheckRoutes(t, service, newMachine(t, 1).srv.Public.Routes())
 }
 
 func TestInternalDoor(t *testing.T) {
@@ -259,7 +259,7 @@ func TestInternalDoor(t *testing.T) {
 	m := newMachine(t, 1)
 	get := func(path string) (int, string) {
 		w := httptest.NewRecorder()
-		m.doors.Internal.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		m.srv.Internal.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
 		return w.Code, w.Body.String()
 	}
 	if code, body := get("/internal/placement"); code != 200 || body != `{"service":"stock","shards":1,"modulus":1}` {

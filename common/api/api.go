@@ -115,7 +115,7 @@ const (
 )
 
 // Placement tells how a service's IDs are spread over its shards.
-type Placement struct {
+type ShardMap struct {
 	Service string `json:"service"`
 	Shards  int    `json:"shards"`
 	Modulus int    `json:"modulus"` // of decimal IDs; 0: not known at the moment

@@ -81,7 +81,7 @@ func (c *Client) shardOf(id string) int {
 		return s
 	}
 	if n, ok := shard.Number(id); ok {
-		if modulus := c.peer.Placement().Modulus; modulus > 0 {
+		if modulus := c.peer.ShardMap().Modulus; modulus > 0 {
 			return n % modulus
 		}
 	}

@@ -26,12 +26,12 @@ import (
 func serve(t *testing.T, db *redisdb.DB) string {
 	t.Helper()
 	gin.SetMode(gin.TestMode)
-	doors := web.NewDoors(false)
-	NewStore(db, "i:").Routes(doors.Internal)
-	doors.Internal.GET(peer.PlacementPath, web.JSON(func(*gin.Context) (api.Placement, error) {
-		return api.Placement{Service: "stock", Shards: len(db.Shards()), Modulus: db.Modulus()}, nil
+	srv := web.NewServer(false)
+	NewStore(db, "i:").Routes(srv.Internal)
+	srv.Internal.GET(peer.ShardMapPath, web.JSON(func(*gin.Context) (api.ShardMap, error) {
+		return api.ShardMap{Service: "stock", Shards: len(db.Shards()), Modulus: db.Modulus()}, nil
 	}))
-	server := httptest.NewServer(doors.Internal)
+	server := httptest.NewServer(srv.Internal)
 	t.Cleanup(server.Close)
 	return strings.TrimPrefix(server.URL, "http://")
 }
@@ -98,7 +98,7 @@ func newClient(t *testing.T, address string) *Client {
 	t.Helper()
 	p := peer.New("stock", []string{address})
 	t.Cleanup(p.Close)
-	testredis.Eventually(t, "the participant is found", func() bool { return p.Problem() == "" })
+	testredis.Eventually(t, "the participant is found", func() bool { return p.Unavailable() == "" })
 	return NewClient(p)
 }
 

@@ -42,8 +42,8 @@ func newDoor(t *testing.T, service string, hold bool) *door {
 
 func (d *door) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+PlacementPath, func(w http.ResponseWriter, _ *http.Request) {
-		json.NewEncoder(w).Encode(api.Placement{Service: d.service, Shards: 3, Modulus: 2})
+	mux.HandleFunc("GET "+ShardMapPath, func(w http.ResponseWriter, _ *http.Request) {
+		json.NewEncoder(w).Encode(api.ShardMap{Service: d.service, Shards: 3, Modulus: 2})
 	})
 	mux.HandleFunc("POST /double", func(w http.ResponseWriter, r *http.Request) {
 		var list []int
@@ -85,7 +85,7 @@ func open(t *testing.T, addresses ...string) *Peer {
 	t.Helper()
 	p := New("stock", addresses)
 	t.Cleanup(p.Close)
-	eventually(t, "the peer is ready", func() bool { return p.Problem() == "" })
+	eventually(t, "the peer is ready", func() bool { return p.Unavailable() == "" })
 	return p
 }
 

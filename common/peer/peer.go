@@ -22,8 +22,8 @@ import (
 	"checkout/common/trace"
 )
 
-// PlacementPath is the internal route by which a service tells who it is and how its IDs are spread.
-const PlacementPath = "/internal/placement"
+// ShardMapPath is the internal route by which a service tells who it is and how its IDs are spread.
+const ShardMapPath = "/internal/placement"
 
 const (
 	callTimeout  = 5 * time.Second // a call whose shard hangs is answered within a second
@@ -39,7 +39,7 @@ type Peer struct {
 	hosts     []string // host:port as given; a name may stand for several addresses
 	client    *http.Client
 	next      atomic.Uint32
-	placement atomic.Pointer[api.Placement]
+	placement atomic.Pointer[api.ShardMap]
 	state     atomic.Pointer[state]
 	stop      context.CancelFunc
 	done      sync.WaitGroup
@@ -67,7 +67,7 @@ func New(service string, hosts []string) *Peer {
 		DisableCompression:  true,
 	}}}
 	p.count()
-	p.placement.Store(&api.Placement{})
+	p.placement.Store(&api.ShardMap{})
 	p.state.Store(&unprobed)
 	p.done.Go(func() { p.watch(ctx) })
 	return p
@@ -84,13 +84,13 @@ func (p *Peer) Close() {
 func (p *Peer) Service() string { return p.service }
 
 // Heard tells whether every address was asked once, and has answered or failed to: before that nobody knows who is there.
-func (p *Peer) Heard() bool { return p.state.Load() != &unprobed }
+func (p *Peer) Probed() bool { return p.state.Load() != &unprobed }
 
 // Problem tells why the peer is not ready; empty if it is.
-func (p *Peer) Problem() string { return p.state.Load().problem }
+func (p *Peer) Unavailable() string { return p.state.Load().problem }
 
 // Placement returns how the peer said that its IDs are spread; zero while it has not.
-func (p *Peer) Placement() api.Placement { return *p.placement.Load() }
+func (p *Peer) ShardMap() api.ShardMap { return *p.placement.Load() }
 
 // Call posts in as JSON, for the request of ctx, and parses the answer into out. Any error leaves the outcome unknown.
 func (p *Peer) Call(ctx context.Context, path string, in, out any) error {
@@ -102,7 +102,7 @@ func (p *Peer) Call(ctx context.Context, path string, in, out any) error {
 	}
 	address := p.pick()
 	if address == "" {
-		return fmt.Errorf("%s: %s: %w", p.service, p.Problem(), api.Unavailable)
+		return fmt.Errorf("%s: %s: %w", p.service, p.Unavailable(), api.Unavailable)
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+address+path, bytes.NewReader(body))
 	if err != nil {
@@ -245,11 +245,11 @@ func resolve(ctx context.Context, host string) ([]string, error) {
 
 // probe asks an address how its IDs are spread. Something that is not the internal door of this service cannot tell.
 func (p *Peer) probe(ctx context.Context, address string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+PlacementPath, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+ShardMapPath, nil)
 	if err != nil {
 		return err
 	}
-	var placement api.Placement
+	var placement api.ShardMap
 	leaves, err := p.exchange(request, &placement)
 	if err != nil {
 		return fmt.Errorf("%s is not the internal door of %s: %w", address, p.service, err)

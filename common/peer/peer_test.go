@@ -31,7 +31,7 @@ func TestCall(t *testing.T) {
 	if err := double(t, p); err != nil {
 		t.Error(err)
 	}
-	if got := p.Placement(); got != (api.Placement{Service: "stock", Shards: 3, Modulus: 2}) {
+	if got := p.ShardMap(); got != (api.ShardMap{Service: "stock", Shards: 3, Modulus: 2}) {
 		t.Errorf("placement %+v", got)
 	}
 	var out []int
@@ -59,7 +59,7 @@ func TestProblem(t *testing.T) {
 		"no-such-host.invalid:5001": "no-such-host.invalid",
 	} {
 		p := New("stock", []string{addr})
-		eventually(t, "the problem is told", func() bool { return strings.Contains(p.Problem(), want) })
+		eventually(t, "the problem is told", func() bool { return strings.Contains(p.Unavailable(), want) })
 		p.Close()
 	}
 }
@@ -76,7 +76,7 @@ func TestPeerAppears(t *testing.T) {
 	serveAt(t, addr)
 	start := time.Now()
 	eventually(t, "the peer is called", func() bool { return double(t, p) == nil })
-	eventually(t, "the peer is ready", func() bool { return p.Problem() == "" })
+	eventually(t, "the peer is ready", func() bool { return p.Unavailable() == "" })
 	if took := time.Since(start); took > 2*time.Second {
 		t.Errorf("found after %v", took)
 	}
@@ -127,8 +127,8 @@ func TestSeveralMachines(t *testing.T) {
 	if failed > 2 { // it is known again as one that answers if the probe was faster than its end
 		t.Errorf("%d of 20 calls failed for one dead machine", failed)
 	}
-	if p.Problem() != "" {
-		t.Errorf("one machine is enough: %s", p.Problem())
+	if p.Unavailable() != "" {
+		t.Errorf("one machine is enough: %s", p.Unavailable())
 	}
 	serveAt(t, second)
 	eventually(t, "it is back", func() bool { return len(p.state.Load().up) == 2 })
@@ -148,7 +148,7 @@ func TestMachineLeaves(t *testing.T) {
 			w.Header().Set("Connection", "close")
 		}
 		routes.ServeHTTP(w, r)
-		if r.URL.Path == PlacementPath && stopping.Load() {
+		if r.URL.Path == ShardMapPath && stopping.Load() {
 			probed <- struct{}{}
 		}
 	}))
@@ -195,15 +195,15 @@ func TestHeard(t *testing.T) {
 	there := newDoor(t, "stock", false).addr
 	p := New("stock", []string{there, silent.Addr().String()})
 	defer p.Close()
-	if p.Heard() {
+	if p.Probed() {
 		t.Error("an address that says nothing was heard at once")
 	}
-	for deadline := time.Now().Add(10 * time.Second); !p.Heard(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(10 * time.Second); !p.Probed(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("never heard from everybody")
 		}
 	}
-	if problem := p.Problem(); problem != "" || p.pick() != there {
+	if problem := p.Unavailable(); problem != "" || p.pick() != there {
 		t.Errorf("problem %q, up %v", problem, p.state.Load().up)
 	}
 }

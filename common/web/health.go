@@ -19,11 +19,11 @@ type Readiness struct {
 
 // Ready adds /readyz to the internal door: 200 when missing returns nothing, else 503 with what it returns. A machine that
 // drains is not ready. The public door opens when nothing is missing, or it is known to be away: not before heard returns true.
-func (d *Doors) Ready(missing func() []string, heard func() bool) {
-	d.missing, d.heard = missing, heard
-	d.Internal.GET("/readyz", func(c *gin.Context) {
+func (s *Server) HandleReadiness(missing func() []string, heard func() bool) {
+	s.missing, s.heard = missing, heard
+	s.Internal.GET("/readyz", func(c *gin.Context) {
 		found := missing()
-		if d.draining.Load() {
+		if s.draining.Load() {
 			found = append(found, "the machine is stopping")
 		}
 		status := http.StatusOK
@@ -39,12 +39,12 @@ const openWithin = time.Second
 
 // awaitReady returns when nothing is missing: the first moment of a machine is no reason to answer 503. What is still missing after
 // openWithin is away, and callers are told so; but never by a machine that has asked nobody yet, however long a busy host lets it wait.
-func (d *Doors) awaitReady(ctx context.Context) {
-	if d.missing == nil {
+func (s *Server) awaitReady(ctx context.Context) {
+	if s.missing == nil {
 		return
 	}
 	until := time.Now().Add(openWithin)
-	for ctx.Err() == nil && (!d.heard() || len(d.missing()) > 0 && time.Now().Before(until)) {
+	for ctx.Err() == nil && (!s.heard() || len(s.missing()) > 0 && time.Now().Before(until)) {
 		time.Sleep(5 * time.Millisecond)
 	}
 }

@@ -20,7 +20,7 @@ func TestLog(t *testing.T) {
 	ask := func(debug, inJSON bool) []string {
 		said.Reset()
 		Log(&said, debug, inJSON)
-		d := NewDoors(debug)
+		d := NewServer(debug)
 		d.Public.POST("/pay/:user_id", JSON(func(*gin.Context) (string, error) { return "", api.InsufficientCredit }))
 		send(d.Public, "POST", "/pay/7?card=hush", "hush", "X-Request-Id", "my-id", "Authorization", "hush", "Idempotency-Key", "hush")
 		if strings.Contains(said.String(), "hush") {

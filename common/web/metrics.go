@@ -15,19 +15,19 @@ import (
 )
 
 // Metrics adds /metrics to the internal door: what the doors count, and the other parts of the service.
-func (d *Doors) Metrics(service string, parts ...prometheus.Collector) {
-	parts = append(parts, d.took, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+func (s *Server) HandleMetrics(service string, parts ...prometheus.Collector) {
+	parts = append(parts, s.took, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "http_requests_in_flight", Help: "Public requests that this machine works on.",
-	}, func() float64 { return float64(d.admission.inFlight.Load()) }))
-	d.Internal.GET("/metrics", gin.WrapH(metrics.Handler(service, parts...)))
+	}, func() float64 { return float64(s.admission.inFlight.Load()) }))
+	s.Internal.GET("/metrics", gin.WrapH(metrics.Handler(service, parts...)))
 }
 
 func newRequestTimes() *prometheus.HistogramVec {
 	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "http_request_duration_seconds",
-		Help:    "Time to answer a request, by door, method, route and status code. 429 is work shed before it began.",
+		Help:    "Time to answer a request, by listener, method, route and status code. 429 is work shed before it began.",
 		Buckets: metrics.Seconds(),
-	}, []string{"door", "method", "route", "code"})
+	}, []string{"listener", "method", "route", "code"})
 }
 
 // traffic counts the requests of one door.
@@ -81,10 +81,10 @@ func (a *answers) observer(t *traffic, status int) prometheus.Observer {
 }
 
 // Answered tells how many public requests were answered, by status.
-func (d *Doors) Answered() map[string]int64 {
+func (s *Server) Responses() map[string]int64 {
 	answered := map[string]int64{}
-	metrics.Each(d.took, func(labels map[string]string, m *dto.Metric) {
-		if labels["door"] == "public" {
+	metrics.Each(s.took, func(labels map[string]string, m *dto.Metric) {
+		if labels["listener"] == "public" {
 			answered[labels["code"]] += int64(m.GetHistogram().GetSampleCount())
 		}
 	})

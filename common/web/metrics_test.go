@@ -13,7 +13,7 @@ import (
 )
 
 // scrape returns the lines of /metrics.
-func scrape(t *testing.T, d *Doors) map[string]string {
+func scrape(t *testing.T, d *Server) map[string]string {
 	t.Helper()
 	w := send(d.Internal, "GET", "/metrics", "")
 	if w.Code != 200 {
@@ -31,7 +31,7 @@ func scrape(t *testing.T, d *Doors) map[string]string {
 // Every answer is counted by its door, its route's pattern and its status, those of middleware included; what the caller made up,
 // paths and methods, makes no series.
 func TestRequestsAreCounted(t *testing.T) {
-	d := NewDoors(false)
+	d := NewServer(false)
 	d.Public.GET("/find/:id", JSON(func(c *gin.Context) (string, error) {
 		if c.Param("id") == "none" {
 			return "", api.ItemNotFound
@@ -40,7 +40,7 @@ func TestRequestsAreCounted(t *testing.T) {
 	}))
 	d.Public.POST("/panic", JSON(func(*gin.Context) (string, error) { panic("here") }))
 	d.Internal.GET("/find/:id", JSON(func(*gin.Context) (string, error) { return "inside", nil }))
-	d.Metrics("shop")
+	d.HandleMetrics("shop")
 	for _, r := range []struct{ method, path string }{
 		{"GET", "/find/1"}, {"GET", "/find/2"}, {"GET", "/find/none"}, {"POST", "/panic"}, {"POST", "/find/1"}, {"GET", "/x/" + strings.Repeat("y", 20)},
 		{"GET", "/x/z"}, {"BREW", "/find/1"}, {"POST", "/metrics"},
@@ -65,7 +65,7 @@ func TestRequestsAreCounted(t *testing.T) {
 		matched := false
 		for key, count := range want {
 			part := strings.SplitN(key, ",", 4)
-			matched = matched || n == count && line == fmt.Sprintf(`http_request_duration_seconds_count{code="%s",door="%s",%s,%s,service="shop"}`, part[3], part[0], part[1], part[2])
+			matched = matched || n == count && line == fmt.Sprintf(`http_request_duration_seconds_count{code="%s",listener="%s",%s,%s,service="shop"}`, part[3], part[0], part[1], part[2])
 		}
 		if !matched {
 			t.Errorf("%s is %s", line, n)
@@ -86,9 +86,9 @@ func TestRequestsAreCounted(t *testing.T) {
 
 // Two requests at once for a status that was never counted make one series.
 func TestRequestsAreCountedOnce(t *testing.T) {
-	d := NewDoors(false)
+	d := NewServer(false)
 	d.Public.GET("/", JSON(func(*gin.Context) (string, error) { return "", nil }))
-	d.Metrics("shop")
+	d.HandleMetrics("shop")
 	const callers, each = 8, 100
 	done := make(chan struct{})
 	for range callers {
@@ -102,7 +102,7 @@ func TestRequestsAreCountedOnce(t *testing.T) {
 	for range callers {
 		<-done
 	}
-	if got := scrape(t, d)[`http_request_duration_seconds_count{code="200",door="public",method="GET",route="/",service="shop"}`]; got != fmt.Sprint(callers*each) {
+	if got := scrape(t, d)[`http_request_duration_seconds_count{code="200",listener="public",method="GET",route="/",service="shop"}`]; got != fmt.Sprint(callers*each) {
 		t.Errorf("%s of %d requests were counted", got, callers*each)
 	}
 }

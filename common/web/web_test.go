@@ -47,7 +47,7 @@ func problem(t *testing.T, w *httptest.ResponseRecorder) api.Problem {
 }
 
 func TestJSON(t *testing.T) {
-	d := NewDoors(false)
+	d := NewServer(false)
 	d.Public.GET("/value", JSON(func(*gin.Context) (api.Item, error) { return api.Item{Price: 1<<53 - 1, Stock: 2}, nil }))
 	for _, path := range []string{"/value", "//value"} {
 		w := send(d.Public, "GET", path, "")
@@ -63,7 +63,7 @@ func TestFailures(t *testing.T) {
 	old := slog.Default()
 	slog.SetDefault(slog.New(requestid.Handler(slog.NewTextHandler(&log, nil))))
 	defer slog.SetDefault(old)
-	d := NewDoors(false)
+	d := NewServer(false)
 	routes := map[string]error{
 		"/kind":       api.OrderNotFound,
 		"/wrapped":    fmt.Errorf("order 7: %w", api.OrderNotFound),
@@ -111,7 +111,7 @@ func TestFailures(t *testing.T) {
 
 // A request's id is the caller's, if it is one that can be written into a log, and one of our own otherwise.
 func TestRequestID(t *testing.T) {
-	d := NewDoors(false)
+	d := NewServer(false)
 	for _, id := range []string{"a", "0f3c-9", strings.Repeat("x", 128)} {
 		if p := problem(t, send(d.Public, "GET", "/none", "", "X-Request-Id", id)); p.RequestID != id {
 			t.Errorf("%q became %q", id, p.RequestID)
@@ -128,7 +128,7 @@ func TestRequestID(t *testing.T) {
 }
 
 func TestUnknownRoutes(t *testing.T) {
-	d := NewDoors(false)
+	d := NewServer(false)
 	d.Public.GET("/find/:id", JSON(func(c *gin.Context) (string, error) { return c.Param("id"), nil }))
 	for _, c := range []struct {
 		method, path string
@@ -150,7 +150,7 @@ func TestUnknownRoutes(t *testing.T) {
 }
 
 func TestLargeBody(t *testing.T) {
-	d := NewDoors(false)
+	d := NewServer(false)
 	ran := 0
 	d.Public.POST("/", JSON(func(*gin.Context) (string, error) { ran++; return "", nil }))
 	if w := send(d.Public, "POST", "/", strings.Repeat("x", maxBody)); w.Code != 200 || ran != 1 {
@@ -164,7 +164,7 @@ func TestLargeBody(t *testing.T) {
 
 // More than a machine bears is shed before it begins.
 func TestOverload(t *testing.T) {
-	d := NewDoors(false)
+	d := NewServer(false)
 	entered, leave := make(chan struct{}, leastInFlight), make(chan struct{})
 	d.Public.POST("/", JSON(func(*gin.Context) (string, error) {
 		entered <- struct{}{}
@@ -196,7 +196,7 @@ func TestOverload(t *testing.T) {
 }
 
 func TestBody(t *testing.T) {
-	d := NewDoors(false)
+	d := NewServer(false)
 	d.Internal.POST("/", JSON(Body[[]int]))
 	if w := send(d.Internal, "POST", "/", "[1,2]"); w.Code != 200 || w.Body.String() != "[1,2]" {
 		t.Errorf("%d %s", w.Code, w.Body)

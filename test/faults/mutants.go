@@ -184,6 +184,6 @@ end
 	{name: "a request that is begun anew after it was refused", drill: wakesUnaware, want: wasRefused, edits: []edit{
 		{"order/attempt.go", "a[:named] == b[:named]", "a == b"}}},
 	{name: "a checkout that is begun for a caller who has left", drill: wakesLate, want: wasRefused, edits: []edit{
-		{checkoutGo, `if joined == "" && !web.Waits(ctx) {`, `if false {`},
-		{checkoutGo, `case !web.Waits(ctx):`, `case false:`}}},
+		{checkoutGo, `if joined == "" && !web.ClientConnected(ctx) {`, `if false {`},
+		{checkoutGo, `case !web.ClientConnected(ctx):`, `case false:`}}},
 }

@@ -23,7 +23,7 @@ import (
 )
 
 // Doors are the two listeners of a service: the public one, to which the gateway routes, and the internal one, to which it does not.
-type Doors struct {
+type Server struct {
 	Public, Internal *gin.Engine
 	draining         atomic.Bool
 	admission        admission
@@ -33,24 +33,24 @@ type Doors struct {
 	heard            func() bool     // whether missing knows yet
 }
 
-// NewDoors returns doors that answer unknown routes and wrong methods with problems. With debug each request is logged.
-func NewDoors(debug bool) *Doors {
+// NewServer returns doors that answer unknown routes and wrong methods with problems. With debug each request is logged.
+func NewServer(debug bool) *Server {
 	took := newRequestTimes()
-	d := &Doors{Public: engine("public", requestid.MaxLength, took), Internal: engine("internal", requestid.MaxTogether, took), took: took}
+	s := &Server{Public: engine("public", requestid.MaxLength, took), Internal: engine("internal", requestid.MaxTogether, took), took: took}
 	if debug {
-		d.Public.Use(logRequests)
-		d.Internal.Use(logRequests)
+		s.Public.Use(logRequests)
+		s.Internal.Use(logRequests)
 	}
 	if trace.On() {
-		d.Public.Use(otelgin.Middleware(""))
-		d.Internal.Use(receive)
+		s.Public.Use(otelgin.Middleware(""))
+		s.Internal.Use(receive)
 	}
-	d.Public.Use(d.admit)
-	d.Internal.Use(d.dismiss)
-	d.Internal.GET("/healthz", JSON(func(*gin.Context) (map[string]string, error) { return map[string]string{"status": "alive"}, nil }))
-	profiles(d.Internal.Group("/debug/pprof"))
-	faults(d.Internal)
-	return d
+	s.Public.Use(s.admit)
+	s.Internal.Use(s.dismiss)
+	s.Internal.GET("/healthz", JSON(func(*gin.Context) (map[string]string, error) { return map[string]string{"status": "alive"}, nil }))
+	profiles(s.Internal.Group("/debug/pprof"))
+	faults(s.Internal)
+	return s
 }
 
 func engine(door string, maxID int, took *prometheus.HistogramVec) *gin.Engine {
@@ -68,23 +68,23 @@ func engine(door string, maxID int, took *prometheus.HistogramVec) *gin.Engine {
 }
 
 // admit sheds what is more than the machine bears, refuses bodies that nothing needs, and, while draining, has callers reconnect.
-func (d *Doors) admit(c *gin.Context) {
-	if !d.admission.enter() {
+func (s *Server) admit(c *gin.Context) {
+	if !s.admission.enter() {
 		fail(c, api.Overloaded)
 		return
 	}
-	defer func() { d.admission.leave(time.Now()) }()
+	defer func() { s.admission.leave(time.Now()) }()
 	if c.Request.ContentLength > maxBody {
 		fail(c, fmt.Errorf("%d bytes: %w", c.Request.ContentLength, api.TooLarge))
 		return
 	}
-	d.dismiss(c)
+	s.dismiss(c)
 	c.Next()
 }
 
 // dismiss has callers leave while the machine drains.
-func (d *Doors) dismiss(c *gin.Context) {
-	if d.draining.Load() {
+func (s *Server) dismiss(c *gin.Context) {
+	if s.draining.Load() {
 		c.Header("Connection", "close")
 	}
 }
@@ -114,12 +114,12 @@ func profiles(g *gin.RouterGroup) {
 type Addresses struct{ Public, Internal string }
 
 // Listen returns the addresses of both doors on one host ("" is every address).
-func Listen(bind string, public, internal int) Addresses {
+func JoinHostPorts(bind string, public, internal int) Addresses {
 	return Addresses{net.JoinHostPort(bind, strconv.Itoa(public)), net.JoinHostPort(bind, strconv.Itoa(internal))}
 }
 
 // Serve opens both doors and serves until ctx ends, then stops gracefully (stop.go).
-func (d *Doors) Serve(ctx context.Context, at Addresses) error {
+func (s *Server) Serve(ctx context.Context, at Addresses) error {
 	publicListener, err := listen(ctx, at.Public)
 	if err != nil {
 		return fmt.Errorf("public door: %w", err)
@@ -129,7 +129,7 @@ func (d *Doors) Serve(ctx context.Context, at Addresses) error {
 		publicListener.Close()
 		return fmt.Errorf("internal door: %w", err)
 	}
-	public, internal := server(d.Public, maxBody, &d.public), server(d.Internal, 0, &d.internal)
+	public, internal := server(s.Public, maxBody, &s.public), server(s.Internal, 0, &s.internal)
 	failed := make(chan error, 2)
 	serve := func(s *http.Server, l net.Listener) {
 		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
@@ -137,14 +137,14 @@ func (d *Doors) Serve(ctx context.Context, at Addresses) error {
 		}
 	}
 	go serve(internal, internalListener)
-	d.awaitReady(ctx)
+	s.awaitReady(ctx)
 	go serve(public, publicListener)
 	slog.Info("serving", "public", publicListener.Addr().String(), "internal", internalListener.Addr().String())
 	select {
 	case err = <-failed:
 	case <-ctx.Done():
 	}
-	return errors.Join(err, d.stop(publicListener, public, internal))
+	return errors.Join(err, s.stop(publicListener, public, internal))
 }
 
 // listen listens for plain TCP: a listener of Multipath TCP, Go's own choice, cannot be told to ignore new connections.
@@ -164,7 +164,7 @@ func server(e *gin.Engine, bodyLimit int64, open *connections) *http.Server {
 	}
 	return &http.Server{
 		Handler:           handler,
-		ConnContext:       WithCaller,
+		ConnContext:       WithClientConn,
 		ConnState:         open.note,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,

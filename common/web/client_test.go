@@ -35,7 +35,7 @@ func TestWaits(t *testing.T) {
 			e.GET("/", func(c *gin.Context) {
 				asked <- struct{}{}
 				<-goOn
-				waits <- Waits(c.Request.Context())
+				waits <- ClientConnected(c.Request.Context())
 			})
 			listener, err := net.Listen("tcp", "127.0.0.1:0")
 			if err != nil {
@@ -64,20 +64,20 @@ func TestWaits(t *testing.T) {
 			}
 		})
 	}
-	if !Waits(context.Background()) {
+	if !ClientConnected(context.Background()) {
 		t.Error("a caller whose connection is not known has left")
 	}
-	if !Waits(WithCaller(context.Background(), struct{ net.Conn }{})) {
+	if !ClientConnected(WithClientConn(context.Background(), struct{ net.Conn }{})) {
 		t.Error("a caller by what is no connection of the kernel's has left")
 	}
 }
 
 // BenchmarkWaits: it is asked once in every checkout.
 func BenchmarkWaits(b *testing.B) {
-	s, url := http.Server{ConnContext: WithCaller}, make(chan string)
+	s, url := http.Server{ConnContext: WithClientConn}, make(chan string)
 	s.Handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		for b.Loop() {
-			if !Waits(r.Context()) {
+			if !ClientConnected(r.Context()) {
 				b.Error("the caller has left")
 			}
 		}

@@ -11,7 +11,7 @@ import (
 
 // Once makes a Gin handler of a write that takes an Idempotency-Key: key is nil for a request without one. An answer that was
 // given before says so.
-func Once[T any](handle func(c *gin.Context, key *once.Key) (T, error)) gin.HandlerFunc {
+func Idempotent[T any](handle func(c *gin.Context, key *once.Key) (T, error)) gin.HandlerFunc {
 	return JSON(func(c *gin.Context) (T, error) {
 		key, err := keyOf(c)
 		if err != nil {

@@ -21,7 +21,7 @@ import (
 
 // running is doors that serve, at addresses that were free.
 type running struct {
-	*Doors
+	*Server
 	at    Addresses
 	stop  context.CancelFunc
 	ended chan error
@@ -37,7 +37,7 @@ func freeAddr(t *testing.T) string {
 	return l.Addr().String()
 }
 
-func start(t *testing.T, d *Doors) *running {
+func start(t *testing.T, d *Server) *running {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	r := &running{d, Addresses{freeAddr(t), freeAddr(t)}, stop, make(chan error, 1)}
@@ -77,8 +77,8 @@ func TestOpensWhenReady(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d, began := NewDoors(false), time.Now()
-			d.Ready(func() []string {
+			d, began := NewServer(false), time.Now()
+			d.HandleReadiness(func() []string {
 				if time.Since(began) < after.ready {
 					return []string{"shard 0"}
 				}
@@ -106,7 +106,7 @@ func TestOpensWhenReady(t *testing.T) {
 
 // A stop waits for what is in flight, at both doors, and loses no request that is on its way.
 func TestStopLosesNothing(t *testing.T) {
-	d := NewDoors(false)
+	d := NewServer(false)
 	entered, leave := make(chan struct{}, 2), make(chan struct{})
 	slow := JSON(func(*gin.Context) (string, error) {
 		entered <- struct{}{}
@@ -184,7 +184,7 @@ func TestStopLosesNothing(t *testing.T) {
 // A stop closes no connection that its caller may still use: a gateway keeps connections for a while, and a request that meets the
 // closing of one is lost.
 func TestStopLeavesClosingToTheCaller(t *testing.T) {
-	d := NewDoors(false)
+	d := NewServer(false)
 	answer := JSON(func(*gin.Context) (string, error) { return "", nil })
 	d.Public.POST("/", answer)
 	d.Internal.POST("/", answer)
@@ -243,7 +243,7 @@ func TestStopAtTheFirstMoment(t *testing.T) {
 		stopping.Go(func() {
 			ctx, stop := context.WithCancel(t.Context())
 			stop()
-			if err := NewDoors(false).Serve(ctx, Listen("127.0.0.1", 0, 0)); err != nil {
+			if err := NewServer(false).Serve(ctx, JoinHostPorts("127.0.0.1", 0, 0)); err != nil {
 				t.Error(err)
 			}
 		})
@@ -260,7 +260,7 @@ func TestPortIsTaken(t *testing.T) {
 	defer taken.Close()
 	free := freeAddr(t)
 	for which, at := range map[string]Addresses{"public door": {taken.Addr().String(), free}, "internal door": {free, taken.Addr().String()}} {
-		if err := NewDoors(false).Serve(t.Context(), at); !errors.Is(err, syscall.EADDRINUSE) || !strings.HasPrefix(err.Error(), which) {
+		if err := NewServer(false).Serve(t.Context(), at); !errors.Is(err, syscall.EADDRINUSE) || !strings.HasPrefix(err.Error(), which) {
 			t.Errorf("%s: %v", which, err)
 		}
 		if c, err := net.Dial("tcp", free); err == nil {
@@ -268,16 +268,16 @@ func TestPortIsTaken(t *testing.T) {
 			t.Errorf("%s failed, and the other door stayed open", which)
 		}
 	}
-	if got := Listen("::1", 80, 81); got != (Addresses{"[::1]:80", "[::1]:81"}) {
+	if got := JoinHostPorts("::1", 80, 81); got != (Addresses{"[::1]:80", "[::1]:81"}) {
 		t.Errorf("addresses %v", got)
 	}
 }
 
 func TestReadiness(t *testing.T) {
-	d := NewDoors(true)
+	d := NewServer(true)
 	var missing atomic.Pointer[[]string]
 	missing.Store(&[]string{"shard 1"})
-	d.Ready(func() []string { return *missing.Load() }, func() bool { return true })
+	d.HandleReadiness(func() []string { return *missing.Load() }, func() bool { return true })
 	leave := make(chan struct{})
 	entered := make(chan struct{})
 	d.Public.GET("/slow", JSON(func(*gin.Context) (string, error) { close(entered); <-leave; return "", nil }))

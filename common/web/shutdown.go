@@ -26,17 +26,17 @@ const (
 // idle, while a request is on its way in: its caller cannot know whether it was done. So it is the callers who close: whoever asks
 // is answered and told to leave, and the gateway closes what it does not use. Only what is left then is closed from here.
 // The internal door closes last, so that requests in flight of the peers finish as well.
-func (d *Doors) stop(publicListener net.Listener, public, internal *http.Server) error {
+func (s *Server) stop(publicListener net.Listener, public, internal *http.Server) error {
 	// The door is closed first, so that nobody who is told to leave comes back to meet the closing.
 	if ignored := ignoreNewConnections(publicListener); ignored != nil {
 		slog.Warn("connections that arrive now may be reset", "error", ignored)
 	}
 	time.Sleep(arriveWithin)
 	publicListener.Close()
-	d.draining.Store(true)
+	s.draining.Store(true)
 	began := time.Now()
-	d.public.gone(began.Add(gatewayLeaves))
-	d.internal.gone(began.Add(peersLeave))
+	s.public.gone(began.Add(gatewayLeaves))
+	s.internal.gone(began.Add(peersLeave))
 	stopping, cancel := context.WithTimeout(context.Background(), stopWithin)
 	defer cancel()
 	err := public.Shutdown(stopping)

@@ -14,9 +14,9 @@ import (
 
 // A handler is given the key, with what tells its request from others; a header that is no key is refused before anything begins.
 func TestOnce(t *testing.T) {
-	d := NewDoors(false)
+	d := NewServer(false)
 	var got []*once.Key
-	handle := Once(func(c *gin.Context, key *once.Key) (string, error) {
+	handle := Idempotent(func(c *gin.Context, key *once.Key) (string, error) {
 		got = append(got, key)
 		if key == nil {
 			return "", nil

@@ -16,8 +16,8 @@ type caller struct {
 
 type callerKey struct{}
 
-// WithCaller keeps a connection in the context of the requests that come by it, for Waits.
-func WithCaller(ctx context.Context, conn net.Conn) context.Context {
+// WithClientConn keeps a connection in the context of the requests that come by it, for Waits.
+func WithClientConn(ctx context.Context, conn net.Conn) context.Context {
 	open, ok := conn.(syscall.Conn)
 	if !ok {
 		return ctx
@@ -38,7 +38,7 @@ func WithCaller(ctx context.Context, conn net.Conn) context.Context {
 // Waits tells whether whoever has sent a request still waits for its answer, as far as this machine's kernel has heard: one whose
 // connection is not known does. It is for the request's own handler. The request's context ends when its caller leaves, too, but a
 // little later: a process that was stopped, and wakes up, would have begun what nobody waits for any more.
-func Waits(ctx context.Context) bool {
+func ClientConnected(ctx context.Context) bool {
 	c, ok := ctx.Value(callerKey{}).(*caller)
 	return !ok || c.conn.Control(c.look) == nil && !c.left
 }
