@@ -1,5 +1,7 @@
 package api
 
+import "slices"
+
 // Error is a failure that clients and peers can distinguish. Wrap it with the ID or value at fault:
 // fmt.Errorf("item %s: %w", id, api.ItemNotFound). Package web maps an Error to an HTTP status.
 type Error struct {
@@ -13,46 +15,58 @@ func (e *Error) Error() string { return e.Title }
 // Type returns the problem type, a stable URI reference.
 func (e *Error) Type() string { return "/problems/" + e.Name }
 
+// declared holds every error of this package in the order of declaration.
+var declared []*Error
+
+func declare(name, title string) *Error {
+	e := &Error{name, title}
+	declared = append(declared, e)
+	return e
+}
+
+// Errors returns every error of this package, for tests and documents that cover all of them.
+func Errors() []*Error { return slices.Clone(declared) }
+
 // Errors of every service.
 var (
-	InvalidNumber  = &Error{"invalid-number", "not a whole number in range"}
-	BadRequest     = &Error{"bad-request", "the request cannot be understood"}
-	RouteNotFound  = &Error{"route-not-found", "there is no such route"}
-	WrongMethod    = &Error{"method-not-allowed", "the route does not take this method"}
-	TooLarge       = &Error{"payload-too-large", "the body is too large: no route needs one"}
-	Overloaded     = &Error{"overloaded", "too much work is in flight: nothing was begun, try again"}
-	Unavailable    = &Error{"unavailable", "a part of the system cannot be reached: the outcome is unknown"}
-	KeyMalformed   = &Error{"idempotency-key-malformed", "the idempotency key cannot be understood"}
-	KeyReused      = &Error{"idempotency-key-reused", "the idempotency key was sent with another request"}
-	BatchDisabled  = &Error{"batch-init-disabled", "batch_init is disabled here"}
-	BatchUndecided = &Error{"undecided", "an order that would be overwritten is undecided"}
+	InvalidNumber  = declare("invalid-number", "not a whole number in range")
+	BadRequest     = declare("bad-request", "the request cannot be understood")
+	RouteNotFound  = declare("route-not-found", "there is no such route")
+	WrongMethod    = declare("method-not-allowed", "the route does not take this method")
+	TooLarge       = declare("payload-too-large", "the body is too large: no route needs one")
+	Overloaded     = declare("overloaded", "too much work is in flight: nothing was begun, try again")
+	Unavailable    = declare("unavailable", "a part of the system cannot be reached: the outcome is unknown")
+	KeyMalformed   = declare("idempotency-key-malformed", "the idempotency key cannot be understood")
+	KeyReused      = declare("idempotency-key-reused", "the idempotency key was sent with another request")
+	BatchDisabled  = declare("batch-init-disabled", "batch_init is disabled here")
+	BatchUndecided = declare("undecided", "an order that would be overwritten is undecided")
 )
 
 // Errors of the order service.
 var (
-	OrderNotFound  = &Error{"order-not-found", "the order does not exist"}
-	OrderNotOpen   = &Error{"order-not-open", "the order is not open"}
-	OrderCancelled = &Error{"order-cancelled", "the order was cancelled"}
-	AttemptClosed  = &Error{"attempt-closed", "the checkout was given up: nothing was taken, try again"}
-	ItemNotInOrder = &Error{"item-not-in-order", "the item is not in the order"}
-	TooFewInOrder  = &Error{"too-few-in-order", "the order holds fewer pieces of the item"}
-	CartFull       = &Error{"cart-full", "the order cannot hold more"}
+	OrderNotFound  = declare("order-not-found", "the order does not exist")
+	OrderNotOpen   = declare("order-not-open", "the order is not open")
+	OrderCancelled = declare("order-cancelled", "the order was cancelled")
+	AttemptClosed  = declare("attempt-closed", "the checkout was given up: nothing was taken, try again")
+	ItemNotInOrder = declare("item-not-in-order", "the item is not in the order")
+	TooFewInOrder  = declare("too-few-in-order", "the order holds fewer pieces of the item")
+	CartFull       = declare("cart-full", "the order cannot hold more")
 )
 
 // Errors of the stock service. BalanceLimit is shared with the payment service.
 var (
-	ItemNotFound      = &Error{"item-not-found", "the item does not exist"}
-	InsufficientStock = &Error{"insufficient-stock", "there is not enough stock"}
-	BalanceLimit      = &Error{"balance-limit", "the sum would be larger than 2^53-1"}
+	ItemNotFound      = declare("item-not-found", "the item does not exist")
+	InsufficientStock = declare("insufficient-stock", "there is not enough stock")
+	BalanceLimit      = declare("balance-limit", "the sum would be larger than 2^53-1")
 )
 
 // Errors of the payment service.
 var (
-	UserNotFound       = &Error{"user-not-found", "the user does not exist"}
-	InsufficientCredit = &Error{"insufficient-credit", "there is not enough credit"}
-	PaymentDiffers     = &Error{"payment-differs", "another amount was paid for the order"}
-	PaymentCancelled   = &Error{"payment-cancelled", "the payment for the order was cancelled"}
-	NothingPaid        = &Error{"nothing-paid", "nothing was paid for the order"}
+	UserNotFound       = declare("user-not-found", "the user does not exist")
+	InsufficientCredit = declare("insufficient-credit", "there is not enough credit")
+	PaymentDiffers     = declare("payment-differs", "another amount was paid for the order")
+	PaymentCancelled   = declare("payment-cancelled", "the payment for the order was cancelled")
+	NothingPaid        = declare("nothing-paid", "nothing was paid for the order")
 )
 
 // Problem is the body of an error response, application/problem+json (RFC 9457).

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"checkout/common/api"
+	"checkout/common/web"
 	"checkout/test/contract"
 	"checkout/test/stack"
 )
@@ -123,27 +125,24 @@ func TestProblemTypes(t *testing.T) {
 		t.Fatal(err)
 	}
 	kinds := map[string]string{} // "status title", by name
-	for file, pattern := range map[string]string{
-		"common/api/problem.go": `&Kind\{"([a-z-]+)", (\d+), "([^"]+)"\}`, "nginx.conf": `"type":"/problems/([a-z-]+)","title":"([^"]+)","status":(\d+)`,
-	} {
-		source, err := os.ReadFile(filepath.Join(root, file))
-		if err != nil {
-			t.Fatal(err)
+	for _, e := range api.Errors() {
+		kinds[e.Name] = fmt.Sprint(web.Status(e), " ", e.Title)
+	}
+	source, err := os.ReadFile(filepath.Join(root, "nginx.conf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pattern := regexp.MustCompile(`"type":"/problems/([a-z-]+)","title":"([^"]+)","status":(\d+)`)
+	found := pattern.FindAllStringSubmatch(string(source), -1)
+	if len(found) < 7 {
+		t.Fatalf("found only %d problems in nginx.conf", len(found))
+	}
+	for _, problem := range found {
+		name, is := problem[1], problem[3]+" "+problem[2]
+		if other, ok := kinds[name]; ok && other != is && name != "unavailable" && name != "overloaded" {
+			t.Errorf("%s is %q in package api and %q in nginx.conf", name, other, is)
 		}
-		found := regexp.MustCompile(pattern).FindAllStringSubmatch(string(source), -1)
-		if len(found) < 7 {
-			t.Fatalf("only %d kinds were found in %s", len(found), file)
-		}
-		for _, k := range found {
-			status, title := k[2], k[3]
-			if file == "nginx.conf" {
-				status, title = k[3], k[2]
-			}
-			if other, ok := kinds[k[1]]; ok && other != status+" "+title && k[1] != "unavailable" && k[1] != "overloaded" {
-				t.Errorf("%s is %q and, in %s, %q", k[1], other, file, status+" "+title)
-			}
-			kinds[k[1]] = status + " " + title
-		}
+		kinds[name] = is
 	}
 	d, err := contract.Load()
 	if err != nil {
