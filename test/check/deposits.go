@@ -6,6 +6,8 @@ type Deposits struct {
 
 	// What may have been put in, or taken out, besides: nobody was told whether it was.
 	UncertainCredit, UncertainStock map[string][]int64
+
+	Partial bool // the system also holds users and items that others made; they are not checked
 }
 
 // NewGoods returns no goods.

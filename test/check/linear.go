@@ -5,8 +5,10 @@ import (
 	"maps"
 	"math"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/anishathalye/porcupine"
@@ -66,6 +68,34 @@ func (h *History) Linearizable(sn *Snapshot) (linear, known bool) {
 	events = append(events, porcupine.Operation{ClientId: len(told), Input: last, Call: sn.taken.UnixNano(), Return: sn.taken.UnixNano() + 1})
 	result := porcupine.CheckOperationsTimeout(orderModel, events, linearizeTimeout)
 	return result != porcupine.Illegal, result != porcupine.Unknown
+}
+
+// Linearizable checks histories, several at a time. It returns a violation for each that no order can have, and how many took too long.
+func Linearizable(histories []*History, sn *Snapshot) (violations []string, unchecked int) {
+	var mu sync.Mutex
+	var checking sync.WaitGroup
+	queue := make(chan *History)
+	for range runtime.NumCPU() {
+		checking.Go(func() {
+			for h := range queue {
+				ok, known := h.Linearizable(sn)
+				mu.Lock()
+				if !known {
+					unchecked++
+				}
+				if !ok {
+					violations = append(violations, fmt.Sprintf("order %s: no order can have this history:\n%s", h.Order, h))
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	for _, h := range histories {
+		queue <- h
+	}
+	close(queue)
+	checking.Wait()
+	return violations, unchecked
 }
 
 // fate is what became of a request whose answer is missing.

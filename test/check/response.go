@@ -92,6 +92,16 @@ func Tally(answers []Response) string {
 	return strings.TrimPrefix(fmt.Sprint(counts), "map")
 }
 
+// Number returns a number in the body.
+func (a Response) Number(name string) (n int64, ok bool) {
+	var fields map[string]any
+	if json.Unmarshal([]byte(a.Body), &fields) != nil {
+		return 0, false
+	}
+	number, ok := fields[name].(float64)
+	return int64(number), ok
+}
+
 // Field is a text in the body of an answer.
 func (a Response) Field(name string) string {
 	var fields map[string]any

@@ -24,13 +24,55 @@ func OpenShards(s *stack.Stack) Shards {
 	all := Shards{}
 	for _, service := range stack.Services() {
 		for _, addr := range s.RedisAddrs(service) {
-			all[service] = append(all[service], redis.NewClient(&redis.Options{
-				Addr:                     addr,
-				MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
-			}))
+			all.Add(service, addr, "")
 		}
 	}
 	return all
+}
+
+// Add connects to the next shard of a service. The password may be empty.
+func (all Shards) Add(service, addr, password string) {
+	all[service] = append(all[service], redis.NewClient(&redis.Options{
+		Addr: addr, Password: password,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	}))
+}
+
+// Ping returns an error if a shard does not respond.
+func (all Shards) Ping(ctx context.Context) error {
+	var errs []error
+	for service, shards := range all {
+		for i, shard := range shards {
+			if err := shard.Ping(ctx).Err(); err != nil {
+				errs = append(errs, fmt.Errorf("shard %d of %s: %w", i, service, err))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Empty waits until everything is decided and deletes every key, except those by which instances agree on the active shards.
+func (all Shards) Empty(ctx context.Context) error {
+	if _, err := all.Settle(ctx); err != nil {
+		return err
+	}
+	for _, shards := range all {
+		for _, shard := range shards {
+			keys := shard.Scan(ctx, 0, "*", 5000).Iterator()
+			for keys.Next(ctx) {
+				if strings.HasSuffix(keys.Val(), "}growth") {
+					continue
+				}
+				if err := shard.Unlink(ctx, keys.Val()).Err(); err != nil {
+					return err
+				}
+			}
+			if err := keys.Err(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // Close closes every connection.

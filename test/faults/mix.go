@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -129,7 +128,9 @@ func (m *mixing) check(ctx context.Context, n uint64) error {
 		return err
 	}
 	found := append(sn.Violations(m.shop.Deposits), m.shop.Violations(sn)...)
-	found = append(found, m.linear(sn)...)
+	wrong, tooLong := check.Linearizable(m.shop.Histories(), sn)
+	found = append(found, wrong...)
+	m.trial.count("histories of orders too long to check", tooLong)
 	if before, made := len(m.before.Orders), m.shop.MaxOrders(); len(sn.Orders) > before+made {
 		found = append(found, fmt.Sprintf("there are %d orders: there were %d, and at most %d were made", len(sn.Orders), before, made))
 	}
@@ -155,34 +156,6 @@ func (m *mixing) check(ctx context.Context, n uint64) error {
 	m.trial.count("answers to them that said that it had been done before", replays)
 	m.shop.Forget(sn)
 	return nil
-}
-
-// linear checks what clients were told of each order, several at a time.
-func (m *mixing) linear(sn *check.Snapshot) (found []string) {
-	var mu sync.Mutex
-	var checking sync.WaitGroup
-	tales := make(chan *check.History)
-	for range runtime.NumCPU() {
-		checking.Go(func() {
-			for h := range tales {
-				linear, known := h.Linearizable(sn)
-				if !known {
-					m.trial.count("histories of orders too long to check", 1)
-				}
-				if !linear {
-					mu.Lock()
-					found = append(found, fmt.Sprintf("what clients were told of order %s can be told of no order:\n%s", h.Order, h.String()))
-					mu.Unlock()
-				}
-			}
-		})
-	}
-	for _, h := range m.shop.Histories() {
-		tales <- h
-	}
-	close(tales)
-	checking.Wait()
-	return found
 }
 
 // injectAll injects what was planned, each at its time, and returns when all is healed.

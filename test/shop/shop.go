@@ -48,6 +48,7 @@ type Shop struct {
 	histories     []*check.History
 	payments      []*check.Payment
 	keyedRequests []*check.KeyedRequest
+	kept          []*check.History // of Buy
 	maxOrders     int              // orders, those of which nobody was told included
 	responses     []check.Response // to what is about no order
 }

@@ -33,7 +33,8 @@ func (s *Shop) Violations(sn *check.Snapshot) []string {
 // Forget forgets what was told so far, all of it checked: what was not known of stock and credit is taken from a quiet system.
 func (s *Shop) Forget(sn *check.Snapshot) {
 	s.Deposits.Resolve(sn)
-	s.histories, s.payments, s.keyedRequests, s.responses, s.maxOrders = nil, nil, nil, nil, 0
+	s.histories = slices.Clone(s.kept)
+	s.payments, s.keyedRequests, s.responses, s.maxOrders = nil, nil, nil, 0
 }
 
 // Answers tells how often the customers of a closed shop were told what.
