@@ -1,10 +1,12 @@
--- The scripts run inside Redis: Lua 5.1 with these globals and no others.
+-- The scripts run inside Redis: Lua 5.1 with these globals and no others. The last rows are what a prelude defines: see common/protocol.
 std = {
     read_globals = {
         "KEYS", "ARGV", "redis", "cjson", "cmsgpack", "bit", "struct",
         "string", "table", "math", "tonumber", "tostring", "ipairs", "pairs", "next", "type", "unpack",
         "select", "error", "assert", "pcall",
+        "DEADLINE_MS", "REFUND_WINDOW_MS", "RETENTION_MS", "now_ms", "ms",
+        "DIFFERS", "DONE", "REPLAYED", -- common/idempotency
     },
 }
 max_line_length = 130
-files["common/redisdb/lua/once.lua"].read_globals = { "work" }
+files["common/idempotency/lua/once.lua"].read_globals = { "work" }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"checkout/common/redisdb"
+	"checkout/common/redis"
 )
 
 const (
@@ -70,7 +70,7 @@ type waiting struct {
 }
 
 // waiting asks a shard for its backlog, and up to limit undecided orders for when they began.
-func (s *store) waiting(ctx context.Context, shard *redisdb.Shard, limit int) (waiting, error) {
+func (s *store) waiting(ctx context.Context, shard *redis.Shard, limit int) (waiting, error) {
 	reply, err := shard.Run(ctx, backlogScript, []string{shard.Key(undecidedKey), shard.Key(unconfirmedKey)}, limit)
 	if err != nil {
 		return waiting{}, err
@@ -78,9 +78,9 @@ func (s *store) waiting(ctx context.Context, shard *redisdb.Shard, limit int) (w
 	now := reply.Int(0)
 	w := waiting{undecided: reply.Int(1), unconfirmed: reply.Int(2)}
 	ids := reply.List(3)
-	reads := make([]*redisdb.Read, ids.Len())
+	reads := make([]*redis.Read, ids.Len())
 	for i := range reads {
-		reads[i] = shard.StartFields(ctx, shard.Key(orderKey(ids.String(i))), deadlineField)
+		reads[i] = shard.StartFields(shard.Key(orderKey(ids.String(i))), deadlineField)
 	}
 	for _, read := range reads {
 		order, err := read.Wait(ctx)

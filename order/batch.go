@@ -9,7 +9,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"checkout/common/api"
-	"checkout/common/redisdb"
+	"checkout/common/redis"
 	"checkout/common/shard"
 	"checkout/common/web"
 )
@@ -37,7 +37,7 @@ func (s *store) batchInit(ctx context.Context, n, items, users int, price int64)
 	if err := s.db.Respread(ctx, n, orderPrefix); err != nil {
 		return err
 	}
-	write := func(at *redisdb.Shard, numbers []int) *redisdb.Call {
+	write := func(at *redis.Shard, numbers []int) *redis.Call {
 		keys, args := make([]string, 0, len(numbers)), make([]any, 0, 1+3*len(numbers))
 		args = append(args, price)
 		for _, number := range numbers {
@@ -51,7 +51,7 @@ func (s *store) batchInit(ctx context.Context, n, items, users int, price int64)
 		}
 		return at.Start(ctx, batchInitScript, keys, args...)
 	}
-	return s.db.EachDecimal(ctx, n, write, func(reply redisdb.Reply) error {
+	return s.db.EachDecimal(ctx, n, write, func(reply redis.Reply) error {
 		switch code := reply.Int(0); code {
 		case 1:
 			return nil

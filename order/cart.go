@@ -8,7 +8,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"checkout/common/api"
-	"checkout/common/once"
+	"checkout/common/idempotency"
 	"checkout/common/web"
 )
 
@@ -17,7 +17,7 @@ type created struct {
 	OrderID string `json:"order_id"`
 }
 
-func (s *server) create(c *gin.Context, key *once.Key) (created, error) {
+func (s *server) create(c *gin.Context, key *idempotency.Key) (created, error) {
 	user := c.Param("user_id")
 	if len(user) > api.MaxIDLength {
 		return created{}, fmt.Errorf("a user id of %d bytes: %w", len(user), api.BadRequest)
@@ -27,14 +27,14 @@ func (s *server) create(c *gin.Context, key *once.Key) (created, error) {
 }
 
 // newOrder makes an order on one of this machine's shards, or on the key's.
-func (s *server) newOrder(ctx context.Context, key *once.Key, user string) (string, error) {
+func (s *server) newOrder(ctx context.Context, key *idempotency.Key, user string) (string, error) {
 	for {
-		id, _, err := s.mint.MintFor(key)
+		id, _, err := idempotency.Mint(s.store.db, s.mint, key)
 		if err != nil {
 			return "", err
 		}
 		if err := s.store.create(ctx, key, id, user); !errors.Is(err, errTaken) {
-			return key.Made(id), err
+			return key.CreatedOr(id), err
 		}
 	}
 }
@@ -55,7 +55,7 @@ func (s *server) find(c *gin.Context) (api.Order, error) {
 }
 
 // addItem adds pieces of an item at its price of now. Whether the order is open is checked together with the change.
-func (s *server) addItem(c *gin.Context, key *once.Key) (api.Message, error) {
+func (s *server) addItem(c *gin.Context, key *idempotency.Key) (api.Message, error) {
 	quantity, err := quantity(c)
 	if err != nil {
 		return api.Message{}, err
@@ -71,7 +71,7 @@ func (s *server) addItem(c *gin.Context, key *once.Key) (api.Message, error) {
 	return api.Message{Msg: "added"}, s.store.addItem(ctx, key, id, item, quantity, price)
 }
 
-func (s *server) removeItem(c *gin.Context, key *once.Key) (api.Message, error) {
+func (s *server) removeItem(c *gin.Context, key *idempotency.Key) (api.Message, error) {
 	quantity, err := quantity(c)
 	if err != nil {
 		return api.Message{}, err
@@ -87,6 +87,6 @@ func quantity(c *gin.Context) (int64, error) {
 	return web.Amount(c, "quantity")
 }
 
-func (s *server) remove(c *gin.Context, key *once.Key) (api.Message, error) {
+func (s *server) remove(c *gin.Context, key *idempotency.Key) (api.Message, error) {
 	return api.Message{Msg: "removed"}, s.store.remove(c.Request.Context(), key, c.Param("order_id"))
 }

@@ -6,10 +6,10 @@ import (
 	"io"
 	"sync"
 
+	"checkout/common/cluster"
 	"checkout/common/env"
 	"checkout/common/participant"
 	"checkout/common/peer"
-	"checkout/common/redisdb"
 	"checkout/common/trace"
 	"checkout/common/web"
 )
@@ -35,10 +35,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	}
 	defer sendTraces()
 
-	db, err := redisdb.Open(service, cfg.Redis, scripts)
-	if err != nil {
-		return err
-	}
+	db := cluster.Open(service, cfg.Redis, scripts)
 	defer db.Close()
 	stock, payment := peer.New("stock", cfg.StockPeers), peer.New("payment", cfg.PaymentPeers)
 	defer stock.Close()
@@ -59,14 +56,14 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	s.answered = srv.Responses
 	s.routes(srv.Public, srv.Internal)
 	srv.HandleReadiness(func() []string {
-		missing := db.Missing()
+		missing := db.Unavailable()
 		for _, p := range []*peer.Peer{stock, payment} {
 			if problem := p.Unavailable(); problem != "" {
 				missing = append(missing, problem)
 			}
 		}
 		return missing
-	}, func() bool { return db.Heard() && stock.Probed() && payment.Probed() })
+	}, func() bool { return db.Probed() && stock.Probed() && payment.Probed() })
 	srv.HandleMetrics(service, db, stock, payment, co.counts, newBacklog(co.store))
 
 	recovering, stop := context.WithCancel(context.Background())

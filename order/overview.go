@@ -12,7 +12,7 @@ import (
 
 	"checkout/common/api"
 	"checkout/common/metrics"
-	"checkout/common/redisdb"
+	"checkout/common/redis"
 )
 
 // Bounds of what an overview tells.
@@ -52,15 +52,15 @@ func (s *server) sagas(ctx context.Context) *api.Sagas {
 }
 
 // undecidedOf returns how many orders of a shard are undecided, and how up to limit of them stand.
-func (s *store) undecidedOf(ctx context.Context, shard *redisdb.Shard, limit int) (int64, []api.Undecided, error) {
+func (s *store) undecidedOf(ctx context.Context, shard *redis.Shard, limit int) (int64, []api.Undecided, error) {
 	reply, err := shard.Run(ctx, backlogScript, []string{shard.Key(undecidedKey), shard.Key(unconfirmedKey)}, limit)
 	if err != nil {
 		return 0, nil, err
 	}
 	now, waiting, ids := reply.Int(0), reply.Int(1), reply.List(3)
-	reads := make([]*redisdb.Read, ids.Len())
+	reads := make([]*redis.Read, ids.Len())
 	for i := range reads {
-		reads[i] = shard.StartFields(ctx, shard.Key(orderKey(ids.String(i))), stateField, userField, deadlineField)
+		reads[i] = shard.StartFields(shard.Key(orderKey(ids.String(i))), stateField, userField, deadlineField)
 	}
 	var found []api.Undecided
 	var errs []error

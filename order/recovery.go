@@ -11,7 +11,7 @@ import (
 
 	"checkout/common/api"
 	"checkout/common/failpoint"
-	"checkout/common/redisdb"
+	"checkout/common/redis"
 	"checkout/common/requestid"
 	"checkout/common/trace"
 )
@@ -49,11 +49,11 @@ func (r *recovery) run(ctx context.Context) {
 
 // watch calls work on a shard, again at once where there is more, else after a pause. While the shard is away it waits; when it is
 // back, what was put off is looked at anew.
-func (r *recovery) watch(ctx context.Context, shard *redisdb.Shard, work func(context.Context, *redisdb.Shard) (more bool)) {
+func (r *recovery) watch(ctx context.Context, shard *redis.Shard, work func(context.Context, *redis.Shard) (more bool)) {
 	away := false
 	for ctx.Err() == nil {
 		more := false
-		if !shard.Up() {
+		if !shard.Healthy() {
 			away = true
 		} else {
 			if away {
@@ -72,7 +72,7 @@ func (r *recovery) watch(ctx context.Context, shard *redisdb.Shard, work func(co
 }
 
 // mendDue works on the undecided orders of a shard that are due.
-func (r *recovery) mendDue(ctx context.Context, shard *redisdb.Shard) (more bool) {
+func (r *recovery) mendDue(ctx context.Context, shard *redis.Shard) (more bool) {
 	ids, err := r.co.store.due(ctx, shard, mendAtOnce)
 	if err != nil {
 		return false
@@ -146,7 +146,7 @@ func (r *recovery) forgetPast() {
 }
 
 // confirmDue confirms decided attempts of a shard: their records may end.
-func (r *recovery) confirmDue(ctx context.Context, shard *redisdb.Shard) (more bool) {
+func (r *recovery) confirmDue(ctx context.Context, shard *redis.Shard) (more bool) {
 	ctx = context.WithoutCancel(ctx)
 	taken, err := r.co.store.takeUnconfirmed(ctx, shard, confirmAtOnce, confirmClaim)
 	if err != nil && !errors.Is(err, api.Unavailable) && !errors.Is(err, api.Overloaded) {

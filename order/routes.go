@@ -7,8 +7,8 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"checkout/common/api"
+	"checkout/common/cluster"
 	"checkout/common/peer"
-	"checkout/common/redisdb"
 	"checkout/common/trace"
 	"checkout/common/web"
 )
@@ -20,7 +20,7 @@ type server struct {
 	catalogue  *catalogue
 	co         *coordinator
 	canceller  *canceller
-	mint       *redisdb.Minter
+	mint       *cluster.Minter
 	allowBatch bool
 	editable   bool                    // whether the console offers to change anything
 	answered   func() map[string]int64 // public requests, by status

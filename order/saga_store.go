@@ -10,30 +10,31 @@ import (
 
 	"checkout/common/api"
 	"checkout/common/failpoint"
-	"checkout/common/redisdb"
+	"checkout/common/idempotency"
+	"checkout/common/redis"
 	"checkout/common/trace"
 )
 
 var (
-	beginScript           = redisdb.MustScript(files, "begin")
-	commitScript          = redisdb.MustScript(files, "commit")
-	refuseScript          = redisdb.MustScript(files, "refuse")
-	abortScript           = redisdb.MustScript(files, "abort")
-	closeScript           = redisdb.MustScript(files, "close")
-	claimScript           = redisdb.MustScript(files, "claim")
-	cancelScript          = redisdb.MustScript(files, "cancel")
-	cancelledScript       = redisdb.MustScript(files, "cancelled")
-	dueScript             = redisdb.MustScript(files, "due")
-	takeUnconfirmedScript = redisdb.MustScript(files, "take_unconfirmed")
-	confirmedScript       = redisdb.MustScript(files, "confirmed")
-	backlogScript         = redisdb.MustScript(files, "backlog")
+	beginScript           = redis.MustScript(files, "begin", prelude)
+	commitScript          = redis.MustScript(files, "commit", prelude)
+	refuseScript          = redis.MustScript(files, "refuse", prelude)
+	abortScript           = redis.MustScript(files, "abort", prelude)
+	closeScript           = redis.MustScript(files, "close", prelude)
+	claimScript           = redis.MustScript(files, "claim", prelude)
+	cancelScript          = redis.MustScript(files, "cancel", prelude)
+	cancelledScript       = redis.MustScript(files, "cancelled", prelude)
+	dueScript             = redis.MustScript(files, "due", prelude)
+	takeUnconfirmedScript = redis.MustScript(files, "take_unconfirmed", prelude)
+	confirmedScript       = redis.MustScript(files, "confirmed", prelude)
+	backlogScript         = redis.MustScript(files, "backlog", prelude)
 )
 
 // scripts are all scripts of the service.
-var scripts = []*redisdb.Script{
+var scripts = []*redis.Script{
 	createScript, addItemScript, removeItemScript, removeScript, batchInitScript, undecidedScript, beginScript, commitScript, refuseScript, abortScript,
 	closeScript, claimScript, cancelScript, cancelledScript, dueScript, takeUnconfirmedScript, confirmedScript, backlogScript,
-	createScript.Once(), addItemScript.Once(), removeItemScript.Once(), removeScript.Once(),
+	idempotency.Script(createScript), idempotency.Script(addItemScript), idempotency.Script(removeItemScript), idempotency.Script(removeScript),
 }
 
 // code is what a script of the saga found or did.
@@ -69,7 +70,7 @@ type found struct {
 }
 
 // saga runs a script that gets the order and sorted sets beside it, and parses what every script of the saga returns.
-func (s *store) saga(ctx context.Context, script *redisdb.Script, id string, sets []string, args ...any) (found, error) {
+func (s *store) saga(ctx context.Context, script *redis.Script, id string, sets []string, args ...any) (found, error) {
 	shard, key, err := s.locate(id)
 	if err != nil {
 		return found{}, err
@@ -91,7 +92,7 @@ func (s *store) saga(ctx context.Context, script *redisdb.Script, id string, set
 }
 
 // parseFound parses {code, attempt, reason[, not-after, all fields of the order]}.
-func parseFound(reply redisdb.Reply) (found, error) {
+func parseFound(reply redis.Reply) (found, error) {
 	f := found{code: code(reply.Int(0))}
 	if reply.Len() >= 3 {
 		f.attempt, f.reason = reply.String(1), reply.String(2)
@@ -187,7 +188,7 @@ func (s *store) cancelled(ctx context.Context, id string, a found) (found, error
 }
 
 // due returns up to limit orders of a shard that somebody must look at now.
-func (s *store) due(ctx context.Context, shard *redisdb.Shard, limit int) ([]string, error) {
+func (s *store) due(ctx context.Context, shard *redis.Shard, limit int) ([]string, error) {
 	return list(shard.Run(ctx, dueScript, []string{shard.Key(undecidedKey)}, limit))
 }
 
@@ -200,7 +201,7 @@ type unconfirmed struct {
 }
 
 // takeUnconfirmed returns up to limit decided attempts of a shard and keeps them from other workers for a while.
-func (s *store) takeUnconfirmed(ctx context.Context, shard *redisdb.Shard, limit int, forward time.Duration) ([]unconfirmed, error) {
+func (s *store) takeUnconfirmed(ctx context.Context, shard *redis.Shard, limit int, forward time.Duration) ([]unconfirmed, error) {
 	entries, err := list(shard.Run(ctx, takeUnconfirmedScript, []string{shard.Key(unconfirmedKey)}, limit, milliseconds(forward)))
 	if err != nil {
 		return nil, err
@@ -218,14 +219,14 @@ func (s *store) takeUnconfirmed(ctx context.Context, shard *redisdb.Shard, limit
 }
 
 // confirmed drops entries of a shard's `unconfirmed`.
-func (s *store) confirmed(ctx context.Context, shard *redisdb.Shard, entries []any) error {
+func (s *store) confirmed(ctx context.Context, shard *redis.Shard, entries []any) error {
 	if _, err := shard.Run(ctx, confirmedScript, []string{shard.Key(unconfirmedKey)}, entries...); err != nil {
 		return err
 	}
 	return failpoint.Reached(ctx, entries, "confirmed", "")
 }
 
-func list(reply redisdb.Reply, err error) ([]string, error) {
+func list(reply redis.Reply, err error) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}

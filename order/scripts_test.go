@@ -14,8 +14,8 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"checkout/common/api"
+	"checkout/common/cluster"
 	"checkout/common/env"
-	"checkout/common/redisdb"
 	"checkout/common/testredis"
 )
 
@@ -30,12 +30,9 @@ const id = "01a20ac5-5153-749e-8e14-d4476ca60000"
 func openStore(t testing.TB) (*store, *redis.Client) {
 	t.Helper()
 	server := testredis.Start(t)
-	db, err := redisdb.Open(service, env.Redis{Addrs: []string{server.Addr}}, scripts)
-	if err != nil {
-		t.Fatal(err)
-	}
+	db := cluster.Open(service, env.Redis{Addrs: []string{server.Addr}}, scripts)
 	t.Cleanup(db.Close)
-	for start := time.Now(); !db.Shards()[0].Up() || db.Modulus() == 0; time.Sleep(time.Millisecond) {
+	for start := time.Now(); !db.Shards()[0].Healthy() || db.Modulus() == 0; time.Sleep(time.Millisecond) {
 		if time.Since(start) > 10*time.Second {
 			t.Fatal("the shard does not come up")
 		}
@@ -51,7 +48,7 @@ func snapshot(t testing.TB, c *redis.Client, now time.Time) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys = slices.DeleteFunc(keys, func(key string) bool { return key == "{o0}growth" }) // redisdb's own, written at any time
+	keys = slices.DeleteFunc(keys, func(key string) bool { return key == "{o0}growth" }) // the cluster's own, written at any time
 	slices.Sort(keys)
 	var lines []string
 	for _, key := range keys {

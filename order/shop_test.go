@@ -10,12 +10,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
+	goredis "github.com/redis/go-redis/v9"
 
 	"checkout/common/api"
+	"checkout/common/cluster"
 	"checkout/common/env"
 	"checkout/common/participant"
-	"checkout/common/redisdb"
+	"checkout/common/redis"
 	"checkout/common/shard"
 	"checkout/common/testredis"
 )
@@ -23,7 +24,7 @@ import (
 // shop is a coordinator with real stores on one real Redis: order, stock and payment.
 type shop struct {
 	t              *testing.T
-	client         *redis.Client
+	client         *goredis.Client
 	store          *store
 	stock, payment *lossy
 	co             *coordinator
@@ -38,13 +39,10 @@ func openShop(t *testing.T) *shop {
 func openShopOf(t *testing.T, stockShards int) *shop {
 	t.Helper()
 	server := testredis.Start(t)
-	open := func(name string, shards int, scripts []*redisdb.Script) *redisdb.DB {
-		db, err := redisdb.Open(name, env.Redis{Addrs: slices.Repeat([]string{server.Addr}, shards)}, scripts)
-		if err != nil {
-			t.Fatal(err)
-		}
+	open := func(name string, shards int, scripts []*redis.Script) *cluster.Cluster {
+		db := cluster.Open(name, env.Redis{Addrs: slices.Repeat([]string{server.Addr}, shards)}, scripts)
 		t.Cleanup(db.Close)
-		down := func(s *redisdb.Shard) bool { return !s.Up() }
+		down := func(s *redis.Shard) bool { return !s.Healthy() }
 		for start := time.Now(); slices.ContainsFunc(db.Shards(), down) || db.Modulus() == 0; time.Sleep(time.Millisecond) {
 			if time.Since(start) > 10*time.Second {
 				t.Fatal("the shard does not come up")

@@ -10,29 +10,33 @@ import (
 	"strings"
 
 	"checkout/common/api"
-	"checkout/common/once"
-	"checkout/common/redisdb"
+	"checkout/common/cluster"
+	"checkout/common/idempotency"
+	"checkout/common/protocol"
+	"checkout/common/redis"
 )
 
 //go:embed lua/*.lua
 var files embed.FS
 
+var prelude = protocol.Prelude()
+
 var (
-	createScript     = redisdb.MustScript(files, "create")
-	addItemScript    = redisdb.MustScript(files, "add_item")
-	removeItemScript = redisdb.MustScript(files, "remove_item")
-	removeScript     = redisdb.MustScript(files, "remove")
-	batchInitScript  = redisdb.MustScript(files, "batch_init")
-	undecidedScript  = redisdb.MustScript(files, "undecided")
+	createScript     = redis.MustScript(files, "create", prelude)
+	addItemScript    = redis.MustScript(files, "add_item", prelude)
+	removeItemScript = redis.MustScript(files, "remove_item", prelude)
+	removeScript     = redis.MustScript(files, "remove", prelude)
+	batchInitScript  = redis.MustScript(files, "batch_init", prelude)
+	undecidedScript  = redis.MustScript(files, "undecided", prelude)
 )
 
 // store keeps orders. Its methods are named as the scripts that they run.
-type store struct{ db *redisdb.DB }
+type store struct{ db *cluster.Cluster }
 
 // locate returns the shard of an order and its key there.
-func (s *store) locate(id string) (*redisdb.Shard, string, error) {
+func (s *store) locate(id string) (*redis.Shard, string, error) {
 	shard, err := s.db.Locate(id)
-	if errors.Is(err, redisdb.ErrNoSuchID) {
+	if errors.Is(err, cluster.ErrNoSuchID) {
 		return nil, "", fmt.Errorf("order %s: %w", id, api.OrderNotFound)
 	}
 	if err != nil {
@@ -42,12 +46,12 @@ func (s *store) locate(id string) (*redisdb.Shard, string, error) {
 }
 
 // run runs a script of one order, once for a key, and returns its code.
-func (s *store) run(ctx context.Context, key *once.Key, script *redisdb.Script, id string, args ...any) (int, error) {
+func (s *store) run(ctx context.Context, key *idempotency.Key, script *redis.Script, id string, args ...any) (int, error) {
 	shard, name, err := s.locate(id)
 	if err != nil {
 		return 0, err
 	}
-	reply, err := s.db.RunOnce(ctx, key, shard, script, []string{name}, args...)
+	reply, err := idempotency.Run(ctx, s.db, key, shard, script, []string{name}, args...)
 	if err != nil {
 		return 0, err
 	}
@@ -58,7 +62,7 @@ func (s *store) run(ctx context.Context, key *once.Key, script *redisdb.Script, 
 // errTaken is the answer of create where the id is taken.
 var errTaken = errors.New("order exists")
 
-func (s *store) create(ctx context.Context, key *once.Key, id, user string) error {
+func (s *store) create(ctx context.Context, key *idempotency.Key, id, user string) error {
 	code, err := s.run(ctx, key, createScript, id, user)
 	switch {
 	case err != nil:
@@ -71,7 +75,7 @@ func (s *store) create(ctx context.Context, key *once.Key, id, user string) erro
 	return undocumented("create", code)
 }
 
-func (s *store) addItem(ctx context.Context, key *once.Key, id, item string, quantity, price int64) error {
+func (s *store) addItem(ctx context.Context, key *idempotency.Key, id, item string, quantity, price int64) error {
 	code, err := s.run(ctx, key, addItemScript, id, item, quantity, price, api.MaxItems, api.MaxPieces, int64(api.MaxBalance))
 	if err != nil {
 		return err
@@ -91,7 +95,7 @@ func (s *store) addItem(ctx context.Context, key *once.Key, id, item string, qua
 	return undocumented("add_item", code)
 }
 
-func (s *store) removeItem(ctx context.Context, key *once.Key, id, item string, quantity int64) error {
+func (s *store) removeItem(ctx context.Context, key *idempotency.Key, id, item string, quantity int64) error {
 	code, err := s.run(ctx, key, removeItemScript, id, item, quantity)
 	if err != nil {
 		return err
@@ -111,7 +115,7 @@ func (s *store) removeItem(ctx context.Context, key *once.Key, id, item string, 
 	return undocumented("remove_item", code)
 }
 
-func (s *store) remove(ctx context.Context, key *once.Key, id string) error {
+func (s *store) remove(ctx context.Context, key *idempotency.Key, id string) error {
 	code, err := s.run(ctx, key, removeScript, id)
 	if err != nil {
 		return err

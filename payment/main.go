@@ -6,10 +6,10 @@ import (
 	"io"
 	"slices"
 
+	"checkout/common/cluster"
 	"checkout/common/env"
 	"checkout/common/participant"
 	"checkout/common/peer"
-	"checkout/common/redisdb"
 	"checkout/common/trace"
 	"checkout/common/web"
 )
@@ -31,10 +31,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		return err
 	}
 	defer sendTraces()
-	db, err := redisdb.Open(service, cfg.Redis, slices.Concat(scripts, participant.Scripts))
-	if err != nil {
-		return err
-	}
+	db := cluster.Open(service, cfg.Redis, slices.Concat(scripts, participant.Scripts))
 	defer db.Close()
 	order := peer.New("order", cfg.OrderPeers)
 	defer order.Close()

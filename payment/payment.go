@@ -7,7 +7,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"checkout/common/api"
-	"checkout/common/once"
+	"checkout/common/idempotency"
 	"checkout/common/web"
 )
 
@@ -16,7 +16,7 @@ type paymentStatus struct {
 	Paid bool `json:"paid"`
 }
 
-func (s *server) pay(c *gin.Context, key *once.Key) (api.Message, error) {
+func (s *server) pay(c *gin.Context, key *idempotency.Key) (api.Message, error) {
 	amount, err := web.Amount(c, "amount_or_order_id")
 	if err != nil {
 		return api.Message{}, err
@@ -28,7 +28,7 @@ func (s *server) pay(c *gin.Context, key *once.Key) (api.Message, error) {
 	return api.Message{Msg: fmt.Sprintf("user %s paid %d", user, amount)}, nil
 }
 
-func (s *server) payOrder(c *gin.Context, key *once.Key) (api.Message, error) {
+func (s *server) payOrder(c *gin.Context, key *idempotency.Key) (api.Message, error) {
 	amount, err := web.Amount(c, "amount")
 	if err != nil {
 		return api.Message{}, err

@@ -4,9 +4,9 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"checkout/common/api"
+	"checkout/common/cluster"
 	"checkout/common/participant"
 	"checkout/common/peer"
-	"checkout/common/redisdb"
 	"checkout/common/web"
 )
 
@@ -14,7 +14,7 @@ import (
 const service = "payment"
 
 type server struct {
-	db           *redisdb.DB
+	db           *cluster.Cluster
 	users        *store
 	orders       *orders
 	machine      string // "i/N"
@@ -40,7 +40,7 @@ func (s *server) routes(srv *web.Server) {
 	r = srv.Internal
 	participant.NewStore(s.db, creditPrefix).Routes(r)
 	r.GET(peer.ShardMapPath, web.JSON(s.placement))
-	srv.HandleReadiness(s.missing, func() bool { return s.db.Heard() && s.orders.peer.Probed() })
+	srv.HandleReadiness(s.missing, func() bool { return s.db.Probed() && s.orders.peer.Probed() })
 	srv.HandleMetrics(service, s.db, s.orders.peer)
 }
 
@@ -61,7 +61,7 @@ func (s *server) placement(*gin.Context) (api.ShardMap, error) {
 
 // missing names what is not there for the service to be ready.
 func (s *server) missing() []string {
-	missing := s.db.Missing()
+	missing := s.db.Unavailable()
 	if problem := s.orders.peer.Unavailable(); problem != "" {
 		missing = append(missing, "order: "+problem)
 	}

@@ -242,7 +242,7 @@ func TestShardAway(t *testing.T) {
 	m.order.says(api.Paid)
 	m.want(t, "POST", "/batch_init/2/7", `{"msg":"Batch init for users successful"}`)
 	m.shards[1].Kill()
-	testredis.Eventually(t, "the shard is known to be down", func() bool { return len(m.db.Missing()) == 1 })
+	testredis.Eventually(t, "the shard is known to be down", func() bool { return len(m.db.Unavailable()) == 1 })
 	for path, method := range map[string]string{"/find_user/1": "GET", "/add_funds/1/1": "POST", "/pay/1/1": "POST", "/pay/1/A/1": "POST",
 		"/cancel/1/A": "POST", "/status/1/A": "GET", "/batch_init/2/7": "POST"} {
 		w := m.call(method, path)

@@ -7,33 +7,37 @@ import (
 	"fmt"
 
 	"checkout/common/api"
-	"checkout/common/once"
-	"checkout/common/redisdb"
+	"checkout/common/cluster"
+	"checkout/common/idempotency"
+	"checkout/common/protocol"
+	"checkout/common/redis"
 	"checkout/common/shard"
 )
 
 //go:embed lua/*.lua
 var files embed.FS
 
+var prelude = protocol.Prelude()
+
 var (
-	createScript        = redisdb.MustScript(files, "create")
-	addFundsScript      = redisdb.MustScript(files, "add_funds")
-	payScript           = redisdb.MustScript(files, "pay")
-	payOrderScript      = redisdb.MustScript(files, "pay_order")
-	cancelPaymentScript = redisdb.MustScript(files, "cancel_payment")
-	batchInitScript     = redisdb.MustScript(files, "batch_init")
+	createScript        = redis.MustScript(files, "create", prelude)
+	addFundsScript      = redis.MustScript(files, "add_funds", prelude)
+	payScript           = redis.MustScript(files, "pay", prelude)
+	payOrderScript      = redis.MustScript(files, "pay_order", prelude)
+	cancelPaymentScript = redis.MustScript(files, "cancel_payment", prelude)
+	batchInitScript     = redis.MustScript(files, "batch_init", prelude)
 )
 
 // scripts are the service's own scripts.
-var scripts = []*redisdb.Script{
+var scripts = []*redis.Script{
 	createScript, addFundsScript, payScript, payOrderScript, cancelPaymentScript, batchInitScript,
-	createScript.Once(), addFundsScript.Once(), payScript.Once(), payOrderScript.Once(),
+	idempotency.Script(createScript), idempotency.Script(addFundsScript), idempotency.Script(payScript), idempotency.Script(payOrderScript),
 }
 
 // store keeps the users on their shards.
 type store struct {
-	db  *redisdb.DB
-	ids *redisdb.Minter
+	db  *cluster.Cluster
+	ids *cluster.Minter
 }
 
 // code is what a script answers, as its header documents it.
@@ -54,13 +58,13 @@ const (
 const mintTries = 3
 
 // create makes a user without credit. An id that is taken, as none ever should be, is not given out twice: another is minted.
-func (s *store) create(ctx context.Context, key *once.Key) (string, error) {
+func (s *store) create(ctx context.Context, key *idempotency.Key) (string, error) {
 	for range mintTries {
-		id, at, err := s.ids.MintFor(key)
+		id, at, err := idempotency.Mint(s.db, s.ids, key)
 		if err != nil {
 			return "", err
 		}
-		reply, err := s.db.RunOnce(ctx, key, at, createScript, []string{at.Key(creditKey(id))})
+		reply, err := idempotency.Run(ctx, s.db, key, at, createScript, []string{at.Key(creditKey(id))})
 		if err != nil {
 			return "", fmt.Errorf("user %s: %w", id, err)
 		}
@@ -68,7 +72,7 @@ func (s *store) create(ctx context.Context, key *once.Key) (string, error) {
 		case err != nil:
 			return "", err
 		case found == done:
-			return key.Made(id), nil
+			return key.CreatedOr(id), nil
 		case found != taken:
 			return "", fmt.Errorf("create returned %d", found)
 		}
@@ -82,7 +86,7 @@ func (s *store) find(ctx context.Context, id string) (api.User, error) {
 	if err != nil {
 		return api.User{}, err
 	}
-	reply, err := creditOf(ctx, id, at.StartValues(ctx, at.Key(creditKey(id))))
+	reply, err := creditOf(ctx, id, at.StartValues(at.Key(creditKey(id))))
 	if err != nil {
 		return api.User{}, err
 	}
@@ -91,7 +95,7 @@ func (s *store) find(ctx context.Context, id string) (api.User, error) {
 }
 
 // addFunds adds to a user's credit.
-func (s *store) addFunds(ctx context.Context, key *once.Key, id string, amount int64) error {
+func (s *store) addFunds(ctx context.Context, key *idempotency.Key, id string, amount int64) error {
 	found, err := s.run(ctx, key, addFundsScript, id, nil, amount, int64(api.MaxBalance))
 	switch {
 	case err != nil:
@@ -108,7 +112,7 @@ func (s *store) addFunds(ctx context.Context, key *once.Key, id string, amount i
 }
 
 // pay takes from a user's credit, for no order.
-func (s *store) pay(ctx context.Context, key *once.Key, id string, amount int64) error {
+func (s *store) pay(ctx context.Context, key *idempotency.Key, id string, amount int64) error {
 	found, err := s.run(ctx, key, payScript, id, nil, amount)
 	switch {
 	case err != nil:
@@ -125,7 +129,7 @@ func (s *store) pay(ctx context.Context, key *once.Key, id string, amount int64)
 }
 
 // payOrder takes from a user's credit for an order, once however often it is called.
-func (s *store) payOrder(ctx context.Context, key *once.Key, id, order string, amount int64) error {
+func (s *store) payOrder(ctx context.Context, key *idempotency.Key, id, order string, amount int64) error {
 	found, err := s.run(ctx, key, payOrderScript, id, []string{paymentsKey(id)}, order, amount)
 	switch {
 	case err != nil:
@@ -170,7 +174,7 @@ func (s *store) payment(ctx context.Context, id, order string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	user, payment := at.StartValues(ctx, at.Key(creditKey(id))), at.StartFields(ctx, at.Key(paymentsKey(id)), order)
+	user, payment := at.StartValues(at.Key(creditKey(id))), at.StartFields(at.Key(paymentsKey(id)), order)
 	if _, err := creditOf(ctx, id, user); err != nil {
 		return 0, err
 	}
@@ -187,7 +191,7 @@ func (s *store) batchInit(ctx context.Context, n int, credit int64) error {
 	if err := s.db.Respread(ctx, n, creditPrefix, paymentsPrefix); err != nil {
 		return err
 	}
-	start := func(at *redisdb.Shard, numbers []int) *redisdb.Call {
+	start := func(at *redis.Shard, numbers []int) *redis.Call {
 		keys := make([]string, 0, 2*len(numbers))
 		for _, number := range numbers {
 			id := shard.Decimal(number)
@@ -195,7 +199,7 @@ func (s *store) batchInit(ctx context.Context, n int, credit int64) error {
 		}
 		return at.Start(ctx, batchInitScript, keys, credit)
 	}
-	return s.db.EachDecimal(ctx, n, start, func(reply redisdb.Reply) error {
+	return s.db.EachDecimal(ctx, n, start, func(reply redis.Reply) error {
 		if found := code(reply.Int(0)); found != done {
 			return fmt.Errorf("batch_init returned %d", found)
 		}
@@ -204,7 +208,7 @@ func (s *store) batchInit(ctx context.Context, n int, credit int64) error {
 }
 
 // creditOf waits for a user's credit: without it there is no user.
-func creditOf(ctx context.Context, id string, read *redisdb.Read) (redisdb.Reply, error) {
+func creditOf(ctx context.Context, id string, read *redis.Read) (redis.Reply, error) {
 	reply, err := read.Wait(ctx)
 	if err == nil && !reply.Has(0) {
 		err = missing(id)
@@ -213,7 +217,7 @@ func creditOf(ctx context.Context, id string, read *redisdb.Read) (redisdb.Reply
 }
 
 // run runs a script on a user's credit, and on what lies beside it, once for a key.
-func (s *store) run(ctx context.Context, key *once.Key, script *redisdb.Script, id string, beside []string, args ...any) (code, error) {
+func (s *store) run(ctx context.Context, key *idempotency.Key, script *redis.Script, id string, beside []string, args ...any) (code, error) {
 	at, err := s.locate(id)
 	if err != nil {
 		return 0, err
@@ -222,7 +226,7 @@ func (s *store) run(ctx context.Context, key *once.Key, script *redisdb.Script, 
 	for _, name := range beside {
 		keys = append(keys, at.Key(name))
 	}
-	reply, err := s.db.RunOnce(ctx, key, at, script, keys, args...)
+	reply, err := idempotency.Run(ctx, s.db, key, at, script, keys, args...)
 	if err != nil {
 		return 0, fmt.Errorf("user %s: %w", id, err)
 	}
@@ -230,9 +234,9 @@ func (s *store) run(ctx context.Context, key *once.Key, script *redisdb.Script, 
 	return found, reply.Err()
 }
 
-func (s *store) locate(id string) (*redisdb.Shard, error) {
+func (s *store) locate(id string) (*redis.Shard, error) {
 	at, err := s.db.Locate(id)
-	if errors.Is(err, redisdb.ErrNoSuchID) {
+	if errors.Is(err, cluster.ErrNoSuchID) {
 		return nil, missing(id)
 	}
 	return at, err

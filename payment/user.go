@@ -4,7 +4,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"checkout/common/api"
-	"checkout/common/once"
+	"checkout/common/idempotency"
 	"checkout/common/shard"
 	"checkout/common/web"
 )
@@ -19,7 +19,7 @@ type funded struct {
 	Done bool `json:"done"`
 }
 
-func (s *server) create(c *gin.Context, key *once.Key) (created, error) {
+func (s *server) create(c *gin.Context, key *idempotency.Key) (created, error) {
 	id, err := s.users.create(c.Request.Context(), key)
 	return created{id}, err
 }
@@ -28,7 +28,7 @@ func (s *server) find(c *gin.Context) (api.User, error) {
 	return s.users.find(c.Request.Context(), c.Param("user_id"))
 }
 
-func (s *server) addFunds(c *gin.Context, key *once.Key) (funded, error) {
+func (s *server) addFunds(c *gin.Context, key *idempotency.Key) (funded, error) {
 	amount, err := web.Amount(c, "amount")
 	if err != nil {
 		return funded{}, err

@@ -7,7 +7,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"checkout/common/api"
-	"checkout/common/once"
+	"checkout/common/idempotency"
 	"checkout/common/shard"
 	"checkout/common/web"
 )
@@ -20,7 +20,7 @@ type created struct {
 	ItemID string `json:"item_id"`
 }
 
-func (s *server) create(c *gin.Context, key *once.Key) (created, error) {
+func (s *server) create(c *gin.Context, key *idempotency.Key) (created, error) {
 	price, err := web.Price(c, "price")
 	if err != nil {
 		return created{}, err
@@ -33,7 +33,7 @@ func (s *server) find(c *gin.Context) (api.Item, error) {
 	return s.items.find(c.Request.Context(), c.Param("item_id"))
 }
 
-func (s *server) add(c *gin.Context, key *once.Key) (api.Message, error) {
+func (s *server) add(c *gin.Context, key *idempotency.Key) (api.Message, error) {
 	amount, err := web.Amount(c, "amount")
 	if err != nil {
 		return api.Message{}, err
@@ -45,7 +45,7 @@ func (s *server) add(c *gin.Context, key *once.Key) (api.Message, error) {
 	return api.Message{Msg: fmt.Sprintf("%d added to item %s", amount, id)}, nil
 }
 
-func (s *server) subtract(c *gin.Context, key *once.Key) (api.Message, error) {
+func (s *server) subtract(c *gin.Context, key *idempotency.Key) (api.Message, error) {
 	amount, err := web.Amount(c, "amount")
 	if err != nil {
 		return api.Message{}, err

@@ -6,9 +6,9 @@ import (
 	"io"
 	"slices"
 
+	"checkout/common/cluster"
 	"checkout/common/env"
 	"checkout/common/participant"
-	"checkout/common/redisdb"
 	"checkout/common/trace"
 	"checkout/common/web"
 )
@@ -30,10 +30,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		return err
 	}
 	defer sendTraces()
-	db, err := redisdb.Open(service, cfg.Redis, slices.Concat(scripts, participant.Scripts))
-	if err != nil {
-		return err
-	}
+	db := cluster.Open(service, cfg.Redis, slices.Concat(scripts, participant.Scripts))
 	defer db.Close()
 	s := &server{
 		db:           db,

@@ -4,9 +4,9 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"checkout/common/api"
+	"checkout/common/cluster"
 	"checkout/common/participant"
 	"checkout/common/peer"
-	"checkout/common/redisdb"
 	"checkout/common/web"
 )
 
@@ -14,7 +14,7 @@ import (
 const service = "stock"
 
 type server struct {
-	db           *redisdb.DB
+	db           *cluster.Cluster
 	items        *store
 	machine      string // "i/N"
 	batchAllowed bool   // whether batch_init may overwrite data
@@ -35,7 +35,7 @@ func (s *server) routes(srv *web.Server) {
 	participant.NewStore(s.db, piecesPrefix).Routes(r)
 	r.POST("/internal/prices", web.JSON(s.prices))
 	r.GET(peer.ShardMapPath, web.JSON(s.placement))
-	srv.HandleReadiness(s.db.Missing, s.db.Heard)
+	srv.HandleReadiness(s.db.Unavailable, s.db.Probed)
 	srv.HandleMetrics(service, s.db)
 }
 

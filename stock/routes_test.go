@@ -202,7 +202,7 @@ func TestShardAway(t *testing.T) {
 	m := newMachine(t, 2)
 	m.want(t, "POST", "/batch_init/2/7/2", `{"msg":"Batch init for stock successful"}`)
 	m.shards[1].Kill()
-	testredis.Eventually(t, "the shard is known to be down", func() bool { return len(m.db.Missing()) == 1 })
+	testredis.Eventually(t, "the shard is known to be down", func() bool { return len(m.db.Unavailable()) == 1 })
 	for path, method := range map[string]string{"/find/1": "GET", "/add/1/1": "POST", "/subtract/1/1": "POST", "/batch_init/2/7/2": "POST"} {
 		w := m.call(method, path)
 		if w.Code != 503 || w.Header().Get("Retry-After") != "1" || !strings.Contains(w.Body.String(), api.Unavailable.Type()) {
@@ -217,7 +217,7 @@ func TestShardAway(t *testing.T) {
 		}
 	}
 	m.shards[0].Kill()
-	testredis.Eventually(t, "both shards are known to be down", func() bool { return len(m.db.Missing()) == 2 })
+	testredis.Eventually(t, "both shards are known to be down", func() bool { return len(m.db.Unavailable()) == 2 })
 	if w := m.call("POST", "/item/create/5"); w.Code != 503 {
 		t.Errorf("create without any shard: %d %s", w.Code, w.Body)
 	}
@@ -269,7 +269,7 @@ func TestInternalDoor(t *testing.T) {
 		t.Errorf("ready: %d %s", code, body)
 	}
 	m.shards[0].Kill()
-	testredis.Eventually(t, "the shard is known to be down", func() bool { return len(m.db.Missing()) == 1 })
+	testredis.Eventually(t, "the shard is known to be down", func() bool { return len(m.db.Unavailable()) == 1 })
 	if code, body := get("/readyz"); code != 503 || body != `{"ready":false,"missing":["shard 0"]}` {
 		t.Errorf("not ready: %d %s", code, body)
 	}

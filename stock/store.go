@@ -7,31 +7,35 @@ import (
 	"fmt"
 
 	"checkout/common/api"
-	"checkout/common/once"
-	"checkout/common/redisdb"
+	"checkout/common/cluster"
+	"checkout/common/idempotency"
+	"checkout/common/protocol"
+	"checkout/common/redis"
 	"checkout/common/shard"
 )
 
 //go:embed lua/*.lua
 var files embed.FS
 
+var prelude = protocol.Prelude()
+
 var (
-	createScript    = redisdb.MustScript(files, "create")
-	addScript       = redisdb.MustScript(files, "add")
-	subtractScript  = redisdb.MustScript(files, "subtract")
-	batchInitScript = redisdb.MustScript(files, "batch_init")
+	createScript    = redis.MustScript(files, "create", prelude)
+	addScript       = redis.MustScript(files, "add", prelude)
+	subtractScript  = redis.MustScript(files, "subtract", prelude)
+	batchInitScript = redis.MustScript(files, "batch_init", prelude)
 )
 
 // scripts are the service's own scripts.
-var scripts = []*redisdb.Script{
+var scripts = []*redis.Script{
 	createScript, addScript, subtractScript, batchInitScript,
-	createScript.Once(), addScript.Once(), subtractScript.Once(),
+	idempotency.Script(createScript), idempotency.Script(addScript), idempotency.Script(subtractScript),
 }
 
 // store keeps the items on their shards.
 type store struct {
-	db  *redisdb.DB
-	ids *redisdb.Minter
+	db  *cluster.Cluster
+	ids *cluster.Minter
 }
 
 // code is what a script answers, as its header documents it.
@@ -49,13 +53,13 @@ const (
 const mintTries = 3
 
 // create makes an item without stock. An id that is taken, as none ever should be, is not given out twice: another is minted.
-func (s *store) create(ctx context.Context, key *once.Key, price int64) (string, error) {
+func (s *store) create(ctx context.Context, key *idempotency.Key, price int64) (string, error) {
 	for range mintTries {
-		id, at, err := s.ids.MintFor(key)
+		id, at, err := idempotency.Mint(s.db, s.ids, key)
 		if err != nil {
 			return "", err
 		}
-		reply, err := s.db.RunOnce(ctx, key, at, createScript, []string{at.Key(piecesKey(id)), at.Key(priceKey(id))}, price)
+		reply, err := idempotency.Run(ctx, s.db, key, at, createScript, []string{at.Key(piecesKey(id)), at.Key(priceKey(id))}, price)
 		if err != nil {
 			return "", fmt.Errorf("item %s: %w", id, err)
 		}
@@ -63,7 +67,7 @@ func (s *store) create(ctx context.Context, key *once.Key, price int64) (string,
 		case err != nil:
 			return "", err
 		case found == done:
-			return key.Made(id), nil
+			return key.CreatedOr(id), nil
 		case found != taken:
 			return "", fmt.Errorf("create returned %d", found)
 		}
@@ -77,7 +81,7 @@ func (s *store) find(ctx context.Context, id string) (api.Item, error) {
 	if err != nil {
 		return api.Item{}, err
 	}
-	reply, err := at.StartValues(ctx, at.Key(piecesKey(id)), at.Key(priceKey(id))).Wait(ctx)
+	reply, err := at.StartValues(at.Key(piecesKey(id)), at.Key(priceKey(id))).Wait(ctx)
 	if err != nil {
 		return api.Item{}, err
 	}
@@ -89,7 +93,7 @@ func (s *store) find(ctx context.Context, id string) (api.Item, error) {
 }
 
 // add puts pieces on the shelf.
-func (s *store) add(ctx context.Context, key *once.Key, id string, amount int64) error {
+func (s *store) add(ctx context.Context, key *idempotency.Key, id string, amount int64) error {
 	found, err := s.run(ctx, key, addScript, id, amount, int64(api.MaxBalance))
 	switch {
 	case err != nil:
@@ -106,7 +110,7 @@ func (s *store) add(ctx context.Context, key *once.Key, id string, amount int64)
 }
 
 // subtract takes pieces off the shelf.
-func (s *store) subtract(ctx context.Context, key *once.Key, id string, amount int64) error {
+func (s *store) subtract(ctx context.Context, key *idempotency.Key, id string, amount int64) error {
 	found, err := s.run(ctx, key, subtractScript, id, amount)
 	switch {
 	case err != nil:
@@ -124,14 +128,14 @@ func (s *store) subtract(ctx context.Context, key *once.Key, id string, amount i
 
 // prices looks many items up at once; each has its own answer.
 func (s *store) prices(ctx context.Context, ids []string) []api.Price {
-	reads := make([]*redisdb.Read, len(ids))
+	reads := make([]*redis.Read, len(ids))
 	prices := make([]api.Price, len(ids))
 	for i, id := range ids {
 		at, err := s.db.Locate(id)
 		switch {
 		case err == nil:
-			reads[i] = at.StartValues(ctx, at.Key(priceKey(id)))
-		case errors.Is(err, redisdb.ErrNoSuchID):
+			reads[i] = at.StartValues(at.Key(priceKey(id)))
+		case errors.Is(err, cluster.ErrNoSuchID):
 			prices[i].Code = api.PriceNotFound
 		}
 	}
@@ -157,7 +161,7 @@ func (s *store) batchInit(ctx context.Context, n int, stock, price int64) error 
 	if err := s.db.Respread(ctx, n, piecesPrefix, pricePrefix); err != nil {
 		return err
 	}
-	start := func(at *redisdb.Shard, numbers []int) *redisdb.Call {
+	start := func(at *redis.Shard, numbers []int) *redis.Call {
 		keys := make([]string, 0, 2*len(numbers))
 		for _, number := range numbers {
 			id := shard.Decimal(number)
@@ -165,7 +169,7 @@ func (s *store) batchInit(ctx context.Context, n int, stock, price int64) error 
 		}
 		return at.Start(ctx, batchInitScript, keys, stock, price)
 	}
-	return s.db.EachDecimal(ctx, n, start, func(reply redisdb.Reply) error {
+	return s.db.EachDecimal(ctx, n, start, func(reply redis.Reply) error {
 		if found := code(reply.Int(0)); found != done {
 			return fmt.Errorf("batch_init returned %d", found)
 		}
@@ -174,12 +178,12 @@ func (s *store) batchInit(ctx context.Context, n int, stock, price int64) error 
 }
 
 // run runs a script on one item, once for a key.
-func (s *store) run(ctx context.Context, key *once.Key, script *redisdb.Script, id string, args ...any) (code, error) {
+func (s *store) run(ctx context.Context, key *idempotency.Key, script *redis.Script, id string, args ...any) (code, error) {
 	at, err := s.locate(id)
 	if err != nil {
 		return 0, err
 	}
-	reply, err := s.db.RunOnce(ctx, key, at, script, []string{at.Key(piecesKey(id))}, args...)
+	reply, err := idempotency.Run(ctx, s.db, key, at, script, []string{at.Key(piecesKey(id))}, args...)
 	if err != nil {
 		return 0, fmt.Errorf("item %s: %w", id, err)
 	}
@@ -187,9 +191,9 @@ func (s *store) run(ctx context.Context, key *once.Key, script *redisdb.Script, 
 	return found, reply.Err()
 }
 
-func (s *store) locate(id string) (*redisdb.Shard, error) {
+func (s *store) locate(id string) (*redis.Shard, error) {
 	at, err := s.db.Locate(id)
-	if errors.Is(err, redisdb.ErrNoSuchID) {
+	if errors.Is(err, cluster.ErrNoSuchID) {
 		return nil, missing(id)
 	}
 	return at, err

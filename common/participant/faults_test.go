@@ -69,7 +69,7 @@ func TestScriptsAreLost(t *testing.T) {
 		servers[0].Kill()
 		servers[0].Restart(t)
 		testredis.Eventually(t, "the shard is up", func() bool {
-			reply, err := db.Shards()[0].StartValues(t.Context(), counterKey(0, id)).Wait(t.Context())
+			reply, err := db.Shards()[0].StartValues(counterKey(0, id)).Wait(t.Context())
 			return err == nil && reply.Has(0)
 		})
 	}

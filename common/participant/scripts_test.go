@@ -3,7 +3,7 @@ package participant
 import (
 	"testing"
 
-	"checkout/common/redisdb"
+	"checkout/common/redis"
 	"checkout/common/testredis"
 )
 
@@ -136,7 +136,7 @@ func TestConfirmScript(t *testing.T) {
 }
 
 // prove proves rows of one script, each run twice: every script of a participant may be repeated, and says the same unless told.
-func prove(t *testing.T, script *redisdb.Script, rows []testredis.Row) {
+func prove(t *testing.T, script *redis.Script, rows []testredis.Row) {
 	for i := range rows {
 		rows[i].Script = script
 		if rows[i].Again == "" {

@@ -15,15 +15,15 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"checkout/common/api"
+	"checkout/common/cluster"
 	"checkout/common/peer"
-	"checkout/common/redisdb"
 	"checkout/common/shard"
 	"checkout/common/testredis"
 	"checkout/common/web"
 )
 
 // serve serves the participant's routes over HTTP and returns its address.
-func serve(t *testing.T, db *redisdb.DB) string {
+func serve(t *testing.T, db *cluster.Cluster) string {
 	t.Helper()
 	gin.SetMode(gin.TestMode)
 	srv := web.NewServer(false)

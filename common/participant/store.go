@@ -9,38 +9,42 @@ import (
 	"slices"
 
 	"checkout/common/api"
-	"checkout/common/redisdb"
+	"checkout/common/cluster"
+	"checkout/common/protocol"
+	"checkout/common/redis"
 	"checkout/common/trace"
 )
 
 //go:embed lua/*.lua
 var files embed.FS
 
+var prelude = protocol.Prelude()
+
 var (
-	reserveScript = redisdb.MustScript(files, "reserve")
-	releaseScript = redisdb.MustScript(files, "release")
-	confirmScript = redisdb.MustScript(files, "confirm")
-	refundScript  = redisdb.MustScript(files, "refund")
+	reserveScript = redis.MustScript(files, "reserve", prelude)
+	releaseScript = redis.MustScript(files, "release", prelude)
+	confirmScript = redis.MustScript(files, "confirm", prelude)
+	refundScript  = redis.MustScript(files, "refund", prelude)
 )
 
 // Scripts are the scripts that a Store runs.
-var Scripts = []*redisdb.Script{reserveScript, releaseScript, confirmScript, refundScript}
+var Scripts = []*redis.Script{reserveScript, releaseScript, confirmScript, refundScript}
 
 // refundSuffix makes the name of an attempt's refund record: its own, since the reservation's record is of another decision.
 const refundSuffix = ":refund"
 
 // Store runs a participant's steps on its shards. A counter of ID x is the number prefix+x on x's shard.
 type Store struct {
-	db     *redisdb.DB
+	db     *cluster.Cluster
 	prefix string
 }
 
 // NewStore returns the store of a participant whose counters are named prefix+ID.
-func NewStore(db *redisdb.DB, prefix string) *Store { return &Store{db, prefix} }
+func NewStore(db *cluster.Cluster, prefix string) *Store { return &Store{db, prefix} }
 
 // step is one step of the protocol, as the calls that it makes on each shard.
 type step struct {
-	script *redisdb.Script
+	script *redis.Script
 	suffix string // of the record's name
 	amount bool   // whether the script is told how much to take or give
 	// codes are what the script may answer, and Unknown: of an attempt's answers from several shards, the last here is its own.
@@ -73,9 +77,9 @@ func (s *Store) Refund(ctx context.Context, attempts []api.Attempt) []api.Outcom
 // part is one attempt's call on one shard.
 type part struct {
 	shard int
-	at    *redisdb.Shard
+	at    *redis.Shard
 	lines []api.Line
-	call  *redisdb.Call
+	call  *redis.Call
 	err   error
 }
 
@@ -122,7 +126,7 @@ func (s *Store) split(lines []api.Line) []part {
 	return parts
 }
 
-func (s *Store) start(ctx context.Context, do step, a api.Attempt, p *part) *redisdb.Call {
+func (s *Store) start(ctx context.Context, do step, a api.Attempt, p *part) *redis.Call {
 	at := p.at
 	keys := make([]string, 0, 1+len(p.lines))
 	args := make([]any, 0, 1+len(p.lines))
@@ -161,7 +165,7 @@ func (p *part) wait(ctx context.Context, do step) api.Outcome {
 	}
 	reply, err := p.call.Wait(ctx)
 	if err != nil {
-		if !p.at.Up() {
+		if !p.at.Healthy() {
 			return api.Outcome{Reason: api.ShardDown}
 		}
 		return api.Outcome{}

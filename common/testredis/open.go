@@ -4,12 +4,13 @@ import (
 	"testing"
 	"time"
 
+	"checkout/common/cluster"
 	"checkout/common/env"
-	"checkout/common/redisdb"
+	"checkout/common/redis"
 )
 
 // Open starts n servers and opens them as the shards of a service. All of them answer when it returns.
-func Open(t testing.TB, service string, n int, scripts []*redisdb.Script) (*redisdb.DB, []*Server) {
+func Open(t testing.TB, service string, n int, scripts []*redis.Script) (*cluster.Cluster, []*Server) {
 	t.Helper()
 	servers := make([]*Server, n)
 	for i := range servers {
@@ -19,18 +20,15 @@ func Open(t testing.TB, service string, n int, scripts []*redisdb.Script) (*redi
 }
 
 // Connect opens servers as the shards of a service, as one more machine would. All of them answer when it returns.
-func Connect(t testing.TB, service string, servers []*Server, scripts []*redisdb.Script) *redisdb.DB {
+func Connect(t testing.TB, service string, servers []*Server, scripts []*redis.Script) *cluster.Cluster {
 	t.Helper()
 	var c env.Redis
 	for _, s := range servers {
 		c.Addrs = append(c.Addrs, s.Addr)
 	}
-	db, err := redisdb.Open(service, c, scripts)
-	if err != nil {
-		t.Fatal(err)
-	}
+	db := cluster.Open(service, c, scripts)
 	t.Cleanup(db.Close)
-	Eventually(t, "every shard answers", func() bool { return len(db.Missing()) == 0 && db.Modulus() > 0 })
+	Eventually(t, "every shard answers", func() bool { return len(db.Unavailable()) == 0 && db.Modulus() > 0 })
 	return db
 }
 

@@ -6,13 +6,13 @@ import (
 	"strings"
 	"testing"
 
-	"checkout/common/redisdb"
+	"checkout/common/redis"
 )
 
 // Row is one documented answer of a script: the whole state before, the call, what it returns, and the whole state after.
 type Row struct {
 	Name   string
-	Script *redisdb.Script
+	Script *redis.Script
 	Before State
 	Keys   []string
 	Args   []any
@@ -25,7 +25,7 @@ type Row struct {
 const Same = "the same"
 
 // Prove runs each row on the first shard of a service.
-func Prove(t *testing.T, service string, scripts []*redisdb.Script, rows []Row) {
+func Prove(t *testing.T, service string, scripts []*redis.Script, rows []Row) {
 	db, servers := Open(t, service, 1, scripts)
 	for _, row := range rows {
 		t.Run(row.Name, func(t *testing.T) {
@@ -57,7 +57,7 @@ func Prove(t *testing.T, service string, scripts []*redisdb.Script, rows []Row) 
 	}
 }
 
-func values(reply redisdb.Reply) string {
+func values(reply redis.Reply) string {
 	list := make([]string, reply.Len())
 	for i := range list {
 		asNumber := reply

@@ -52,7 +52,7 @@ func (s *Server) Dump(t testing.TB) State {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys = slices.DeleteFunc(keys, func(key string) bool { return strings.HasSuffix(key, "}growth") }) // redisdb's own, written at any time
+	keys = slices.DeleteFunc(keys, func(key string) bool { return strings.HasSuffix(key, "}growth") }) // the cluster's own, written at any time
 	kinds, ends := make([]*redis.StatusCmd, len(keys)), make([]*redis.Cmd, len(keys))
 	s.together(t, func(p redis.Pipeliner) {
 		for i, key := range keys {

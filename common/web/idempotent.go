@@ -6,12 +6,12 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"checkout/common/api"
-	"checkout/common/once"
+	"checkout/common/idempotency"
 )
 
 // Once makes a Gin handler of a write that takes an Idempotency-Key: key is nil for a request without one. An answer that was
 // given before says so.
-func Idempotent[T any](handle func(c *gin.Context, key *once.Key) (T, error)) gin.HandlerFunc {
+func Idempotent[T any](handle func(c *gin.Context, key *idempotency.Key) (T, error)) gin.HandlerFunc {
 	return JSON(func(c *gin.Context) (T, error) {
 		key, err := keyOf(c)
 		if err != nil {
@@ -20,14 +20,14 @@ func Idempotent[T any](handle func(c *gin.Context, key *once.Key) (T, error)) gi
 		}
 		value, err := handle(c, key)
 		if key != nil && key.Replayed {
-			c.Header(once.ReplayedHeader, "true")
+			c.Header(idempotency.ReplayedHeader, "true")
 		}
 		return value, err
 	})
 }
 
-func keyOf(c *gin.Context) (*once.Key, error) {
-	headers := c.Request.Header[once.Header]
+func keyOf(c *gin.Context) (*idempotency.Key, error) {
+	headers := c.Request.Header[idempotency.Header]
 	if len(headers) == 0 {
 		return nil, nil
 	}
@@ -38,9 +38,9 @@ func keyOf(c *gin.Context) (*once.Key, error) {
 	for _, param := range c.Params {
 		request = append(request, param.Value)
 	}
-	key, err := once.New(headers[0], request...)
+	key, err := idempotency.New(headers[0], request...)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w: %w", once.Header, err, api.KeyMalformed)
+		return nil, fmt.Errorf("%s: %w: %w", idempotency.Header, err, api.KeyMalformed)
 	}
 	return key, nil
 }

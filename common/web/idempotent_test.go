@@ -9,14 +9,14 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"checkout/common/api"
-	"checkout/common/once"
+	"checkout/common/idempotency"
 )
 
 // A handler is given the key, with what tells its request from others; a header that is no key is refused before anything begins.
 func TestOnce(t *testing.T) {
 	d := NewServer(false)
-	var got []*once.Key
-	handle := Idempotent(func(c *gin.Context, key *once.Key) (string, error) {
+	var got []*idempotency.Key
+	handle := Idempotent(func(c *gin.Context, key *idempotency.Key) (string, error) {
 		got = append(got, key)
 		if key == nil {
 			return "", nil

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"sync"
 
-	"checkout/common/once"
+	"checkout/common/idempotency"
 )
 
 // Once is a request with an idempotency key, and all that it was answered, however often it was sent.
@@ -38,7 +38,7 @@ func (o *KeyedRequest) send(c *Client, method, path string) Response {
 		var sending sync.WaitGroup
 		for range max(1, o.Parallel) {
 			sending.Go(func() {
-				a := one.Call(method, path, once.Header, o.Key)
+				a := one.Call(method, path, idempotency.Header, o.Key)
 				o.mu.Lock()
 				defer o.mu.Unlock()
 				o.responses = append(o.responses, a)
@@ -108,7 +108,7 @@ func (o *KeyedRequest) Violations() []string {
 	done := 0
 	for i, a := range settled {
 		first := settled[0]
-		replayed := a.Header.Get(once.ReplayedHeader) == "true"
+		replayed := a.Header.Get(idempotency.ReplayedHeader) == "true"
 		if !replayed {
 			done++
 		}
@@ -140,7 +140,7 @@ func bodyWithoutRequestID(a Response) string {
 func (o *KeyedRequest) format() string {
 	var b strings.Builder
 	for _, a := range o.responses {
-		fmt.Fprintf(&b, "    from %s to %s: %v, replayed: %q\n", a.Began.Format("05.000"), a.Ended.Format("05.000"), a, a.Header.Get(once.ReplayedHeader))
+		fmt.Fprintf(&b, "    from %s to %s: %v, replayed: %q\n", a.Began.Format("05.000"), a.Ended.Format("05.000"), a, a.Header.Get(idempotency.ReplayedHeader))
 	}
 	return b.String()
 }
@@ -151,7 +151,7 @@ func (o *KeyedRequest) Replays() int {
 	defer o.mu.Unlock()
 	n := 0
 	for _, a := range o.responses {
-		if a.Header.Get(once.ReplayedHeader) == "true" {
+		if a.Header.Get(idempotency.ReplayedHeader) == "true" {
 			n++
 		}
 	}

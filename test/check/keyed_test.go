@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"checkout/common/once"
+	"checkout/common/idempotency"
 )
 
 // reply is an answer to a request with an idempotency key.
@@ -14,7 +14,7 @@ func keyedResponse(from, to, status int, replayed bool, body string) Response {
 	a.Header.Set("Content-Type", map[bool]string{true: "application/json", false: "application/problem+json"}[status == 200])
 	a.Header.Set("Retry-After", "1")
 	if replayed {
-		a.Header.Set(once.ReplayedHeader, "true")
+		a.Header.Set(idempotency.ReplayedHeader, "true")
 	}
 	return a
 }

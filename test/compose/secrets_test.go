@@ -71,7 +71,7 @@ func TestNoSecretComesToDocker(t *testing.T) {
 	}
 	context := filepath.Join(t.TempDir(), "context")
 	given := copyContext(t, plant(t, root), context)
-	for _, name := range []string{"go.mod", "common/redisdb/lua/once.lua", "order/checkout.go", "nginx.conf", "compose/upstreams.conf", "compose/listen.conf", "compose/gateway"} {
+	for _, name := range []string{"go.mod", "common/idempotency/lua/once.lua", "order/checkout.go", "nginx.conf", "compose/upstreams.conf", "compose/listen.conf", "compose/gateway"} {
 		if !slices.Contains(given, name) {
 			t.Errorf("%s does not come to Docker", name)
 		}

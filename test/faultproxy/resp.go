@@ -11,11 +11,14 @@ import (
 )
 
 // resp is what services say to Redis.
-type resp struct{ scripts map[string]string }
+type resp struct{ scripts *Scripts }
 
 func (p resp) message(r *bufio.Reader) (message, error) {
 	raw, texts, err := ReadRESP(r)
 	m := message{raw: raw, texts: texts}
+	if len(texts) == 3 && strings.EqualFold(texts[0], "SCRIPT") && strings.EqualFold(texts[1], "LOAD") {
+		p.scripts.learn(texts[2])
+	}
 	if len(texts) < 3 || !strings.EqualFold(texts[0], "EVALSHA") {
 		return m, err
 	}
@@ -23,7 +26,7 @@ func (p resp) message(r *bufio.Reader) (message, error) {
 	if bad != nil || keys < 0 || 3+keys > len(texts) {
 		return m, err
 	}
-	m.name, m.keys, m.args = p.scripts[texts[1]], texts[3:3+keys], texts[3+keys:]
+	m.name, m.keys, m.args = p.scripts.name(texts[1]), texts[3:3+keys], texts[3+keys:]
 	m.repeatable = slices.Contains(repeatSafe, m.name)
 	return m, err
 }

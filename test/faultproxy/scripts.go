@@ -1,28 +1,46 @@
 package faultproxy
 
 import (
-	"os"
-	"path/filepath"
+	"crypto/sha1"
+	"encoding/hex"
+	"regexp"
 	"strings"
-
-	"checkout/common/redisdb"
-	"checkout/test/stack"
+	"sync"
 )
 
-// ScriptNames maps the SHA-1 of every script to its name; "<name> once" is a script as it runs for an idempotency key.
-func ScriptNames() (map[string]string, error) {
-	root, err := stack.Root()
-	if err != nil {
-		return nil, err
+// Scripts names the scripts that services load into Redis. A proxy learns them from SCRIPT LOAD: every instance loads all of its
+// scripts when it connects.
+type Scripts struct{ names sync.Map } // by SHA-1
+
+// scriptName finds the name in a script's header: its first comment is "-- name: …".
+var scriptName = regexp.MustCompile(`(?m)^-- (\w+): `)
+
+// learn stores the name of a loaded script. "<name> once" is a script as it runs for an idempotency key.
+func (s *Scripts) learn(source string) {
+	found := scriptName.FindStringSubmatch(source)
+	if found == nil {
+		return
 	}
-	names := map[string]string{}
-	for _, pattern := range []string{"*/lua/*.lua", "common/*/lua/*.lua"} {
-		files, _ := filepath.Glob(filepath.Join(root, pattern))
-		for _, file := range files {
-			name := strings.TrimSuffix(filepath.Base(file), ".lua")
-			script := redisdb.MustScript(os.DirFS(filepath.Dir(filepath.Dir(file))), name)
-			names[script.SHA()], names[script.Once().SHA()] = name, name+" once"
-		}
+	name := found[1]
+	if strings.Contains(source, "\nlocal function work()\n") {
+		name += " once"
 	}
-	return names, nil
+	sum := sha1.Sum([]byte(source))
+	s.names.Store(hex.EncodeToString(sum[:]), name)
+}
+
+// name returns the name of a script, or "" if no instance has loaded it.
+func (s *Scripts) name(sha string) string {
+	name, _ := s.names.Load(sha)
+	text, _ := name.(string)
+	return text
+}
+
+// has reports whether a script of that name was loaded.
+func (s *Scripts) has(name string) (found bool) {
+	s.names.Range(func(_, loaded any) bool {
+		found = found || loaded == name
+		return !found
+	})
+	return found
 }

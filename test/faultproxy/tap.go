@@ -25,8 +25,8 @@ type Tap struct {
 	late    sync.WaitGroup // copies that are under way
 }
 
-// ToRedis returns a tap before a Redis; scripts are their names by SHA-1.
-func ToRedis(target string, scripts map[string]string) (*Tap, error) {
+// ToRedis returns a tap before a Redis. It adds the scripts that services load to scripts.
+func ToRedis(target string, scripts *Scripts) (*Tap, error) {
 	return listen(target, resp{scripts})
 }
 

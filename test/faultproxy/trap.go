@@ -3,7 +3,6 @@ package faultproxy
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -35,7 +34,7 @@ type Trap struct {
 
 // Trap sets a trap for the next n calls of a script one of whose arguments holds about.
 func (tp *Tap) Trap(n int, script, about string, at Where) (*Trap, error) {
-	if p, ok := tp.speech.(resp); !ok || !slices.Contains(slices.Collect(maps.Values(p.scripts)), script) {
+	if p, ok := tp.speech.(resp); !ok || !p.scripts.has(script) {
 		return nil, fmt.Errorf("there is no script %s", script)
 	}
 	c := &Trap{tap: tp, Script: script, About: about, where: at, left: n, caught: make(chan struct{}), goOn: make(chan bool, n)}

@@ -89,13 +89,13 @@ func (s sources) put(cfg *stack.Config, folder string) error {
 
 // readScripts has the services take a script from a folder, if it is there.
 var readScripts = []edit{
-	{"common/redisdb/script.go", `	source, err := fs.ReadFile(files, "lua/"+name+".lua")
+	{"common/redis/script.go", `	source, err := fs.ReadFile(files, "lua/"+name+".lua")
 `, `	source, err := os.ReadFile(os.Getenv("SCRIPTS") + "/" + name + ".lua")
 	if err != nil {
 		source, err = fs.ReadFile(files, "lua/"+name+".lua")
 	}
 `},
-	{"common/redisdb/script.go", `	"io/fs"
+	{"common/redis/script.go", `	"io/fs"
 `, `	"io/fs"
 	"os"
 `},

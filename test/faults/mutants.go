@@ -18,7 +18,7 @@ const (
 	checkoutGo = "order/checkout.go"
 	abortGo    = "order/abort.go"
 	recoveryGo = "order/recovery.go"
-	onceLua    = "common/redisdb/lua/once.lua"
+	onceLua    = "common/idempotency/lua/once.lua"
 	confirmLua = "common/participant/lua/confirm.lua"
 )
 

@@ -1,0 +1,40 @@
+package cluster
+
+import (
+	"fmt"
+	"sync/atomic"
+
+	"checkout/common/api"
+	"checkout/common/redis"
+	"checkout/common/shard"
+)
+
+// Minter mints IDs on the shards of one instance, in turn.
+type Minter struct {
+	cluster *Cluster
+	own     []*redis.Shard
+	next    atomic.Uint32
+}
+
+// NewMinter returns the minter of instance i of n, from 1.
+func (c *Cluster) NewMinter(i, n int) *Minter {
+	m := &Minter{cluster: c}
+	for _, index := range shard.Own(i, n, len(c.shards)) {
+		m.own = append(m.own, c.shards[index])
+	}
+	return m
+}
+
+// Mint returns a new ID and its shard. It skips shards that are unhealthy or not active; if all of the instance's own shards are, it takes
+// another one. The error is api.Unavailable if no shard is left.
+func (m *Minter) Mint() (string, *redis.Shard, error) {
+	first := int(m.next.Add(1))
+	for _, from := range [][]*redis.Shard{m.own, m.cluster.shards} {
+		for i := range from {
+			if at := from[(first+i)%len(from)]; at.Healthy() && m.cluster.Active(at) {
+				return shard.Mint(at.Index), at, nil
+			}
+		}
+	}
+	return "", nil, fmt.Errorf("no shard is available: %w", api.Unavailable)
+}

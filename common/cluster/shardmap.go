@@ -1,0 +1,166 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"checkout/common/api"
+	"checkout/common/clock"
+	"checkout/common/redis"
+)
+
+// The shard map says how decimal IDs are spread: ID n is on shard n modulo the number of shards at the time of the last batch_init.
+// Every shard stores it, and every instance reads it each second. What an instance has read is a lease: after staleAfter it knows
+// nothing. The instance that changes the map waits longer than that before it writes to the new places. So no instance looks in
+// an old place once a new one exists. See docs/adr/0011-shard-in-id.md.
+const (
+	shardMapKey    = "batch" // hash
+	modulusField   = "m"     // number of shards that the decimal IDs are spread over
+	countField     = "n"     // decimal IDs "0" to n-1 may exist
+	writtenAtField = "at"    // Unix ms; the newest map is valid
+
+	readEvery  = time.Second
+	staleAfter = 3 * time.Second
+	changeWait = staleAfter + time.Second
+
+	unlinkBatch = 1000 // keys in one command
+)
+
+// shardMap is how the decimal IDs are spread.
+type shardMap struct {
+	modulus, count int
+	writtenAt      int64 // Unix ms
+	read           time.Time
+}
+
+// Modulus returns the number of shards that the decimal IDs are spread over, or 0 while it is unknown.
+func (c *Cluster) Modulus() int {
+	m := c.shardMap.Load()
+	if m == nil || time.Since(m.read) > staleAfter {
+		return 0
+	}
+	return m.modulus
+}
+
+func (c *Cluster) watchShardMap(ctx context.Context) {
+	for ctx.Err() == nil {
+		pause := readEvery
+		if c.readShardMap(ctx) != nil {
+			pause = redis.CheckUnhealthyEvery
+		}
+		sleep(ctx, pause)
+	}
+}
+
+// readShardMap asks every shard, and keeps the newest map. If no shard has one, decimal IDs do not exist yet and will be spread over all
+// shards; that is certain only if every shard has replied.
+func (c *Cluster) readShardMap(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readEvery)
+	defer cancel()
+	newest, failed := shardMap{modulus: len(c.shards), read: time.Now()}, 0
+	maps, errs := make([]shardMap, len(c.shards)), make([]error, len(c.shards))
+	var reads sync.WaitGroup
+	for i, s := range c.shards { // at the same time: a shard that hangs must not delay the others
+		reads.Go(func() { maps[i], errs[i] = readShardMapOf(ctx, s) })
+	}
+	reads.Wait()
+	for i, m := range maps {
+		if errs[i] != nil {
+			failed++
+		} else if m.writtenAt > newest.writtenAt {
+			newest.modulus, newest.count, newest.writtenAt = m.modulus, m.count, m.writtenAt
+		}
+	}
+	if failed > 0 && newest.writtenAt == 0 {
+		return fmt.Errorf("read the shard map: %w", api.Unavailable)
+	}
+	if newest.modulus > len(c.shards) {
+		return fmt.Errorf("decimal ids are spread over %d shards, REDIS_ADDRS has %d", newest.modulus, len(c.shards))
+	}
+	c.shardMap.Store(&newest)
+	if failed > 0 {
+		return fmt.Errorf("read the shard map of %d shards: %w", failed, api.Unavailable)
+	}
+	return nil
+}
+
+func readShardMapOf(ctx context.Context, s *redis.Shard) (shardMap, error) {
+	if !s.Healthy() {
+		return shardMap{}, s.Unavailable()
+	}
+	reply, err := s.Do(ctx, "HMGET", s.Key(shardMapKey), modulusField, countField, writtenAtField)
+	if err != nil {
+		return shardMap{}, s.Failed(ctx, "HMGET", err)
+	}
+	if !reply.Has(0) {
+		return shardMap{}, nil
+	}
+	m := shardMap{modulus: int(reply.Int(0)), count: int(reply.Int(1)), writtenAt: reply.Int(2)}
+	return m, reply.Err()
+}
+
+// Respread prepares all shards for n decimal IDs, "0" to n-1, each stored under prefix+ID for every prefix. If shards were added since the
+// last time, it deletes the IDs in their old places and waits until every instance knows. Every shard must be healthy.
+func (c *Cluster) Respread(ctx context.Context, n int, prefixes ...string) error {
+	if err := c.readShardMap(ctx); err != nil {
+		return err
+	}
+	old := c.shardMap.Load()
+	grown := old.writtenAt != 0 && old.modulus != len(c.shards)
+	if grown {
+		if err := c.deleteDecimals(ctx, prefixes, old); err != nil {
+			return err
+		}
+		old = &shardMap{}
+	}
+	now := time.Now().Add(clock.Offset()).UnixMilli()
+	if err := c.writeShardMap(ctx, max(n, old.count), max(now, old.writtenAt+1)); err != nil {
+		return err
+	}
+	if grown {
+		if sleep(ctx, changeWait); ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	return c.readShardMap(ctx)
+}
+
+func (c *Cluster) writeShardMap(ctx context.Context, count int, at int64) error {
+	for _, s := range c.shards {
+		_, err := s.Do(ctx, "HSET", s.Key(shardMapKey), modulusField, len(c.shards), countField, count, writtenAtField, at)
+		if err != nil {
+			return s.Failed(ctx, "HSET", err)
+		}
+	}
+	return nil
+}
+
+func (c *Cluster) deleteDecimals(ctx context.Context, prefixes []string, old *shardMap) error {
+	keys := make([][]any, len(c.shards))
+	for n := range old.count {
+		i := n % old.modulus
+		for _, prefix := range prefixes {
+			keys[i] = append(keys[i], c.shards[i].Key(prefix+strconv.Itoa(n)))
+		}
+	}
+	for i, s := range c.shards {
+		for chunk := range slices.Chunk(keys[i], unlinkBatch) {
+			if _, err := s.Do(ctx, append([]any{"UNLINK"}, chunk...)...); err != nil {
+				return s.Failed(ctx, "UNLINK", err)
+			}
+		}
+	}
+	return nil
+}
+
+// sleep returns after a time, or when ctx ends.
+func sleep(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}

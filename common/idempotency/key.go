@@ -1,0 +1,93 @@
+package idempotency
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"strings"
+)
+
+const (
+	// Header is the request header that carries a key: draft-ietf-httpapi-idempotency-key-header, a string in double quotes (RFC 8941). Many
+	// clients omit the quotes; the key is the same.
+	Header = "Idempotency-Key"
+	// ReplayedHeader is the response header of a replay; its value is "true".
+	ReplayedHeader = "Idempotent-Replayed"
+	// MaxLength bounds a key, in bytes.
+	MaxLength = 255
+)
+
+// ErrMalformed is the error for a header that holds no key.
+var ErrMalformed = errors.New("not 1 to 255 printable characters, alone or in double quotes")
+
+// Key is an idempotency key and the request that came with it. A nil key means a request without one.
+type Key struct {
+	Name        string
+	Fingerprint string // a digest of the request
+
+	Created  string // of a create: the ID to use; after Run, the ID that was created
+	Replayed bool   // set by Run: the reply is a replay
+}
+
+// New returns the key in a header. request is what distinguishes the request from others: method, route and every parameter.
+func New(header string, request ...string) (*Key, error) {
+	name, err := parse(header)
+	if err != nil {
+		return nil, err
+	}
+	hash := sha256.New()
+	for _, part := range request {
+		hash.Write([]byte(part))
+		hash.Write([]byte{0})
+	}
+	return &Key{Name: name, Fingerprint: hex.EncodeToString(hash.Sum(nil)[:16])}, nil
+}
+
+// CreatedOr returns the ID that a request has created: in a replay the ID of the first request, without a key id itself.
+func (k *Key) CreatedOr(id string) string {
+	if k == nil {
+		return id
+	}
+	return k.Created
+}
+
+// parse returns the key in a header's value.
+func parse(value string) (string, error) {
+	if strings.HasPrefix(value, `"`) {
+		var ok bool
+		if value, ok = unquote(value); !ok {
+			return "", ErrMalformed
+		}
+	} else if strings.ContainsAny(value, `" `) {
+		return "", ErrMalformed
+	}
+	if value == "" || len(value) > MaxLength {
+		return "", ErrMalformed
+	}
+	for i := range len(value) {
+		if value[i] < ' ' || value[i] > '~' {
+			return "", ErrMalformed
+		}
+	}
+	return value, nil
+}
+
+// unquote parses a quoted string as in RFC 8941 4.2.5: a backslash may precede only a quote or a backslash.
+func unquote(quoted string) (string, bool) {
+	var text strings.Builder
+	for i := 1; i < len(quoted); i++ {
+		switch c := quoted[i]; c {
+		case '"':
+			return text.String(), i == len(quoted)-1
+		case '\\':
+			i++
+			if i == len(quoted) || quoted[i] != '"' && quoted[i] != '\\' {
+				return "", false
+			}
+			text.WriteByte(quoted[i])
+		default:
+			text.WriteByte(c)
+		}
+	}
+	return "", false
+}

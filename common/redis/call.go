@@ -1,0 +1,147 @@
+package redis
+
+import (
+	"context"
+
+	"checkout/common/trace"
+)
+
+// Call is a script in flight.
+type Call struct {
+	shard   *Shard
+	script  *Script
+	keys    []string
+	args    []any
+	command *command
+	err     error
+	span    trace.Span
+}
+
+// Start queues a script and returns at once, so that one caller may have many in flight. Args are strings and integers.
+func (s *Shard) Start(ctx context.Context, script *Script, keys []string, args ...any) *Call {
+	call := &Call{shard: s, script: script, keys: keys, args: args}
+	if _, call.span = trace.Call(ctx, script.spanName); trace.On() {
+		call.span.Set("db.system.name", "redis")
+		call.span.Set("db.namespace", s.tag)
+	}
+	call.send()
+	return call
+}
+
+func (c *Call) send() {
+	c.command, c.err = c.shard.send(func(out []byte) []byte { return appendScript(out, c.script, c.keys, c.args) })
+}
+
+// Wait returns the script's reply. It may be called once. The error is api.Overloaded if the script was not sent, and api.Unavailable if
+// it may have run.
+func (c *Call) Wait(ctx context.Context) (reply Reply, err error) {
+	defer func() { c.span.End(err) }()
+	v, err := c.receive()
+	if isNoScript(err) {
+		c.shard.metrics.reloads.Inc()
+		if err = c.shard.load(ctx, c.script); err == nil {
+			c.send()
+			v, err = c.receive()
+		}
+	}
+	if err != nil {
+		return Reply{}, c.shard.Failed(ctx, c.script.name, err)
+	}
+	return newReply(v), nil
+}
+
+// receive waits for the reply; an error reply is an error.
+func (c *Call) receive() (value, error) {
+	if c.err != nil {
+		return value{}, c.err
+	}
+	reply, err := c.command.wait()
+	if err == nil {
+		err = reply.err()
+	}
+	c.command, c.err = nil, errWaited
+	return reply, err
+}
+
+// Run runs a script and waits for its reply.
+func (s *Shard) Run(ctx context.Context, script *Script, keys []string, args ...any) (Reply, error) {
+	return s.Start(ctx, script, keys, args...).Wait(ctx)
+}
+
+// load loads scripts over the second connection.
+func (s *Shard) load(ctx context.Context, scripts ...*Script) error {
+	loading := make([]*command, 0, len(scripts))
+	for _, script := range scripts {
+		c, err := s.control.start(func(out []byte) []byte { return appendCommand(out, "SCRIPT", "LOAD", script.source) })
+		if err != nil {
+			return err
+		}
+		loading = append(loading, c)
+	}
+	for _, c := range loading {
+		reply, err := c.waitContext(ctx)
+		if err == nil {
+			err = reply.err()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Read is a read in flight.
+type Read struct {
+	shard   *Shard
+	name    string
+	command *command
+	err     error
+}
+
+func (s *Shard) startRead(name, key string, fields []string) *Read {
+	read := &Read{shard: s, name: name}
+	read.command, read.err = s.send(func(out []byte) []byte { return appendRead(out, name, key, fields) })
+	return read
+}
+
+// StartValues requests the values of keys and returns at once.
+func (s *Shard) StartValues(key string, more ...string) *Read { return s.startRead("MGET", key, more) }
+
+// StartFields requests the named fields of a hash and returns at once.
+func (s *Shard) StartFields(key string, fields ...string) *Read {
+	return s.startRead("HMGET", key, fields)
+}
+
+// Wait returns the values or fields in order; a missing one is nil. It may be called once.
+func (r *Read) Wait(ctx context.Context) (Reply, error) {
+	if r.err != nil {
+		return Reply{}, r.shard.Failed(ctx, r.name, r.err)
+	}
+	reply, err := r.command.wait()
+	if err == nil {
+		err = reply.err()
+	}
+	r.command, r.err = nil, errWaited
+	if err != nil {
+		return Reply{}, r.shard.Failed(ctx, r.name, err)
+	}
+	return newReply(reply), nil
+}
+
+// Fields returns the named fields of a hash in order.
+func (s *Shard) Fields(ctx context.Context, key string, fields ...string) (Reply, error) {
+	return s.StartFields(key, fields...).Wait(ctx)
+}
+
+// Hash returns all fields of a hash; a missing hash has none.
+func (s *Shard) Hash(ctx context.Context, key string) (map[string]string, error) {
+	reply, err := s.startRead("HGETALL", key, nil).Wait(ctx)
+	if err != nil {
+		return nil, err
+	}
+	fields := make(map[string]string, reply.Len()/2)
+	for i := 0; i+1 < reply.Len(); i += 2 {
+		fields[reply.String(i)] = reply.String(i + 1)
+	}
+	return fields, reply.Err()
+}

@@ -1,0 +1,142 @@
+package redis
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"checkout/common/env"
+)
+
+// conn is a connection to a shard.
+type conn struct {
+	net.Conn
+	buffer []byte
+	unread []byte // the part of buffer that has arrived and is not parsed yet
+	used   time.Time
+}
+
+const (
+	readSize   = 32 << 10 // bytes requested from the network at a time
+	maxReply   = 64 << 20 // bytes
+	keptBuffer = 1 << 20  // bytes of a buffer that is kept for the next reply
+	// graceAfterDeadline allows reading what has arrived already: this process may have been stopped, not the shard.
+	graceAfterDeadline = 20 * time.Millisecond
+)
+
+func newConn(socket net.Conn) *conn { return &conn{Conn: socket, used: time.Now()} }
+
+// authenticate sends the credentials and selects the database.
+func (c *conn) authenticate(config env.Redis) error {
+	var commands [][]any
+	switch {
+	case config.Username != "":
+		commands = append(commands, []any{"AUTH", config.Username, config.Password})
+	case config.Password != "":
+		commands = append(commands, []any{"AUTH", config.Password})
+	}
+	if config.DB != 0 {
+		commands = append(commands, []any{"SELECT", config.DB})
+	}
+	for _, args := range commands {
+		if err := c.write(appendCommand(nil, args...), time.Now().Add(replyTimeout)); err != nil {
+			return err
+		}
+		reply, err := c.read()
+		if err != nil {
+			return err
+		}
+		if err := reply.err(); err != nil {
+			return fmt.Errorf("%s: %w", args[0], err)
+		}
+	}
+	return nil
+}
+
+// write sends everything. All replies must arrive before the deadline.
+func (c *conn) write(out []byte, deadline time.Time) error {
+	if err := c.SetDeadline(deadline); err != nil {
+		return err
+	}
+	_, err := c.Write(out)
+	return err
+}
+
+// read returns the next reply.
+func (c *conn) read() (value, error) {
+	for {
+		n, err := measure(c.unread)
+		if err != nil {
+			return value{}, err
+		}
+		if n > 0 {
+			reply := parse(string(c.unread[:n]))
+			if c.unread = c.unread[n:]; len(c.unread) == 0 {
+				c.used = time.Now()
+			}
+			return reply, nil
+		}
+		if err := c.fill(); err != nil {
+			return value{}, err
+		}
+	}
+}
+
+// fill waits for more bytes.
+func (c *conn) fill() error {
+	if len(c.unread) > maxReply {
+		return fmt.Errorf("a reply of more than %d bytes: %w", maxReply, errReply)
+	}
+	if len(c.unread) == 0 && cap(c.buffer) > keptBuffer {
+		c.buffer = nil
+	}
+	if need := len(c.unread) + readSize; cap(c.buffer) < need {
+		c.buffer = make([]byte, 2*need)
+	}
+	kept := copy(c.buffer[:cap(c.buffer)], c.unread)
+	n, err := c.Read(c.buffer[kept:cap(c.buffer)])
+	if n == 0 && errors.Is(err, os.ErrDeadlineExceeded) && c.SetReadDeadline(time.Now().Add(graceAfterDeadline)) == nil {
+		n, err = c.Read(c.buffer[kept:cap(c.buffer)])
+	}
+	c.unread = c.buffer[:kept+n]
+	if n > 0 {
+		return nil
+	}
+	if err == nil {
+		err = io.ErrNoProgress
+	}
+	return err
+}
+
+// stale reports whether the connection must not carry another batch: it holds bytes that nobody requested or, after it was idle for
+// at least idle, the server has closed it. A write to a closed connection would be lost, and its caller could not know that.
+func (c *conn) stale(idle time.Duration) bool {
+	if len(c.unread) > 0 {
+		return true
+	}
+	if time.Since(c.used) < idle {
+		return false
+	}
+	socket := c.Conn
+	if secured, ok := socket.(*tls.Conn); ok {
+		socket = secured.NetConn()
+	}
+	raw, err := socket.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return true
+	}
+	stale := false
+	err = raw.Read(func(fd uintptr) bool {
+		var peeked [1]byte
+		n, _, err := syscall.Recvfrom(int(fd), peeked[:], syscall.MSG_PEEK)
+		closed := n == 0 && err == nil || err != nil && !errors.Is(err, syscall.EAGAIN)
+		stale = closed || n > 0 && c.Conn == socket // TLS may send records of its own
+		return true
+	})
+	return err != nil || stale
+}

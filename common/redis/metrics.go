@@ -1,0 +1,58 @@
+package redis
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"checkout/common/metrics"
+)
+
+// Metrics counts the batches and failures of every shard of a service.
+type Metrics struct {
+	took, size        *prometheus.HistogramVec
+	failures, reloads *prometheus.CounterVec
+	metrics.Group
+}
+
+// NewMetrics returns metrics without any shard.
+func NewMetrics() *Metrics {
+	label := []string{"shard"}
+	counter := func(name, help string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, label)
+	}
+	m := &Metrics{
+		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "redis_batch_duration_seconds",
+			Help:    "Time from sending a batch of commands to its last reply: a round trip, the scripts and an fsync.",
+			Buckets: metrics.Seconds(),
+		}, label),
+		size: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "redis_batch_commands", Help: "Commands of concurrent callers in one batch.", Buckets: metrics.Sizes(),
+		}, label),
+		failures: counter("redis_failures_total", "Commands without a usable reply: not sent, or with an unknown outcome."),
+		reloads:  counter("redis_script_reloads_total", "Scripts that were loaded again after the shard had lost them in a restart."),
+	}
+	m.Group = metrics.Group{m.took, m.size, m.failures, m.reloads}
+	return m
+}
+
+// shardMetrics is the metrics of one shard.
+type shardMetrics struct {
+	took, size        prometheus.Observer
+	failures, reloads prometheus.Counter
+}
+
+func (m *Metrics) of(shard int) *shardMetrics {
+	label := strconv.Itoa(shard)
+	return &shardMetrics{
+		took: m.took.WithLabelValues(label), size: m.size.WithLabelValues(label),
+		failures: m.failures.WithLabelValues(label), reloads: m.reloads.WithLabelValues(label),
+	}
+}
+
+func (m *shardMetrics) batch(start time.Time, commands int) {
+	m.took.Observe(time.Since(start).Seconds())
+	m.size.Observe(float64(commands))
+}

@@ -1,0 +1,55 @@
+// Package redis talks to one Redis server, a shard: it batches the commands of concurrent callers, runs scripts and checks the
+// server's health.
+//
+// Scripts and reads of concurrent callers share round trips and fsyncs (pipeline.go). Health checks and other rare commands use a
+// second connection, so that they never wait behind a full batch. The package speaks RESP itself and takes go-redis for what a client
+// library is for: dialing and TLS. See docs/adr/0001-own-redis-pipeline.md.
+package redis
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"os"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"checkout/common/env"
+)
+
+// Timeouts of a shard. A write without a reply in time has an unknown outcome; the caller decides whether to retry it.
+const (
+	dialTimeout = 500 * time.Millisecond
+	// replyTimeout bounds one batch. A shard that exceeds it becomes unhealthy, so that its callers get an error within a second.
+	replyTimeout = 700 * time.Millisecond
+	// checkTimeout bounds one command on the second connection.
+	checkTimeout = time.Second
+)
+
+// dialer returns a function that opens a connection to addr, authenticated and with the configured database selected.
+func dialer(addr string, c env.Redis) func(context.Context) (*conn, error) {
+	options := &goredis.Options{Addr: addr, DialTimeout: dialTimeout}
+	if c.TLS {
+		options.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	dial := goredis.NewDialer(options)
+	return func(ctx context.Context) (*conn, error) {
+		socket, err := dial(ctx, "tcp", addr)
+		if err != nil {
+			return nil, err
+		}
+		conn := newConn(socket)
+		if err := conn.authenticate(c); err != nil {
+			return nil, errors.Join(err, socket.Close())
+		}
+		return conn, nil
+	}
+}
+
+// timedOut reports whether an error means that no reply came in time.
+func timedOut(err error) bool {
+	var timeout net.Error
+	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
+}

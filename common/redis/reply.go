@@ -1,0 +1,76 @@
+package redis
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+)
+
+// errReply is a reply whose form differs from what its script documents.
+var errReply = errors.New("redis: unexpected reply")
+
+// Reply is what a script or a command returned: one value, or a list of values. Err returns the first mistake made in reading it, so that
+// a caller reads all values first and checks once.
+type Reply struct {
+	values []value
+	err    error
+}
+
+func newReply(v value) Reply {
+	if v.kind == '*' {
+		return Reply{values: v.list}
+	}
+	return Reply{values: []value{v}}
+}
+
+// Len returns the number of values.
+func (r *Reply) Len() int { return len(r.values) }
+
+// Int returns value i, which must be an integer or a decimal string.
+func (r *Reply) Int(i int) int64 {
+	if i < len(r.values) && r.values[i].scalar() {
+		if n, err := strconv.ParseInt(r.values[i].text, 10, 64); err == nil {
+			return n
+		}
+	}
+	r.fail(i)
+	return 0
+}
+
+// String returns value i, which must be a string; nil is the empty string.
+func (r *Reply) String(i int) string {
+	if i < len(r.values) {
+		switch v := r.values[i]; v.kind {
+		case '$', '+':
+			return v.text
+		case 0:
+			return ""
+		}
+	}
+	r.fail(i)
+	return ""
+}
+
+// List returns value i, which must be a list.
+func (r *Reply) List(i int) Reply {
+	if i < len(r.values) && r.values[i].kind == '*' {
+		return Reply{values: r.values[i].list}
+	}
+	r.fail(i)
+	return Reply{}
+}
+
+// Has reports whether value i exists and is not nil.
+func (r *Reply) Has(i int) bool { return i < len(r.values) && r.values[i].kind != 0 }
+
+// From returns the values from i on.
+func (r *Reply) From(i int) Reply { return Reply{values: r.values[min(i, len(r.values)):], err: r.err} }
+
+// Err returns the first mistake made in reading the reply.
+func (r *Reply) Err() error { return r.err }
+
+func (r *Reply) fail(i int) {
+	if r.err == nil {
+		r.err = fmt.Errorf("%w: value %d of %v", errReply, i, r.values)
+	}
+}

@@ -1,0 +1,101 @@
+package redis
+
+import (
+	"errors"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+func TestAppend(t *testing.T) {
+	t.Parallel()
+	script := &Script{call: appendString(appendString(nil, "EVALSHA"), "abc")}
+	for got, want := range map[string]string{
+		string(appendCommand(nil, "AUTH", "é", 7, int64(-8), uint8(9))): "*5 $4 AUTH $2 é $1 7 $2 -8 $1 9 ",
+		string(appendScript(nil, script, []string{"k", ""}, nil)):       "*5 $7 EVALSHA $3 abc $1 2 $1 k $0  ",
+		string(appendScript(nil, script, nil, []any{"a", 10})):          "*5 $7 EVALSHA $3 abc $1 0 $1 a $2 10 ",
+		string(appendRead(nil, "HMGET", "k", []string{"f", "g"})):       "*4 $5 HMGET $1 k $1 f $1 g ",
+	} {
+		if want = strings.ReplaceAll(want, " ", "\r\n"); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	for answer, want := range map[string]value{
+		"+OK\r\n":                              {kind: '+', text: "OK"},
+		":-5\r\n":                              {kind: ':', text: "-5"},
+		"-NOSCRIPT no\r\n":                     {kind: '-', text: "NOSCRIPT no"},
+		"$-1\r\n":                              {},
+		"*-1\r\n":                              {},
+		"$0\r\n\r\n":                           {kind: '$'},
+		"$4\r\na\r\nb\r\n":                     {kind: '$', text: "a\r\nb"},
+		"*0\r\n":                               {kind: '*', list: []value{}},
+		"*3\r\n:1\r\n*1\r\n$1\r\nx\r\n$-1\r\n": {kind: '*', list: []value{{kind: ':', text: "1"}, {kind: '*', list: []value{{kind: '$', text: "x"}}}, {}}},
+	} {
+		for n := range len(answer) {
+			if got, err := measure([]byte(answer[:n])); got != 0 || err != nil {
+				t.Errorf("%q: %d, %v", answer[:n], got, err)
+			}
+		}
+		if n, err := measure([]byte(answer + "+more")); n != len(answer) || err != nil {
+			t.Errorf("%q: measured %d, %v", answer, n, err)
+		} else if got := parse(answer[:n]); !reflect.DeepEqual(got, want) {
+			t.Errorf("%q: got %+v, want %+v", answer, got, want)
+		}
+	}
+	for _, wrong := range []string{"x\r\n", "\r\n", "\n", "+OK\n", "$x\r\n", "$-2\r\n", "$\r\n", "$99999999999999999999\r\n", "$1\r\nabc\r\n", "*1\r\n?\r\n"} {
+		if _, err := measure([]byte(wrong)); !errors.Is(err, errReply) {
+			t.Errorf("%q: %v", wrong, err)
+		}
+	}
+}
+
+// Whatever arrives, what is measured can be parsed, and takes all that was measured.
+func FuzzParse(f *testing.F) {
+	for _, answer := range []string{"+OK\r\n", "*2\r\n:1\r\n$1\r\nx\r\n", "*-1\r\n", "$3\r\na", "*1\r\n*1\r\n*0\r\n"} {
+		f.Add([]byte(answer))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		n, err := measure(b)
+		if n == 0 || err != nil {
+			return
+		}
+		if _, rest := parseOne(string(b[:n])); rest != "" {
+			t.Errorf("%q: %q is left", b[:n], rest)
+		}
+	})
+}
+
+// Whatever callers have Redis told, it is the texts of one command: none of them ends it, or begins another.
+func FuzzCommand(f *testing.F) {
+	f.Add("{o0}o:1", "a\r\n*1\r\n$8\r\nFLUSHALL\r\n", int64(7))
+	f.Add("", "\x00", int64(-1))
+	script := &Script{call: appendString(appendString(nil, "EVALSHA"), "sha")}
+	f.Fuzz(func(t *testing.T, key, arg string, n int64) {
+		for _, c := range []struct {
+			out  []byte
+			want []string
+		}{
+			{appendScript(nil, script, []string{key, arg}, []any{arg, n, key}), []string{"EVALSHA", "sha", "2", key, arg, arg, strconv.FormatInt(n, 10), key}},
+			{appendRead(nil, "HMGET", key, []string{arg}), []string{"HMGET", key, arg}},
+			{appendCommand(nil, "AUTH", key, arg), []string{"AUTH", key, arg}},
+		} {
+			length, err := measure(c.out)
+			if err != nil || length != len(c.out) {
+				t.Fatalf("%q is %d bytes of one command, %v", c.out, length, err)
+			}
+			var got []string
+			for _, text := range parse(string(c.out)).list {
+				got = append(got, text.text)
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		}
+	})
+}

@@ -1,0 +1,120 @@
+package redis_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"checkout/common/api"
+	"checkout/common/cluster"
+	"checkout/common/env"
+	"checkout/common/testredis"
+)
+
+// A shard behind TLS, a user of its own, a password and a database number is used as any other; with a wrong one of them, or without
+// a certificate that is known, it is a shard that cannot be reached. Not parallel: certificates are trusted for the whole process.
+func TestSecuredShard(t *testing.T) {
+	server := testredis.Start(t)
+	port := secure(t, server)
+	right := env.Redis{Addrs: []string{net.JoinHostPort("localhost", port)}, Username: "shop", Password: "s3cret", DB: 3, TLS: true}
+	for _, row := range []struct {
+		name  string
+		spoil func(*env.Redis)
+		up    bool
+	}{
+		{"all right", func(*env.Redis) {}, true},
+		{"wrong password", func(c *env.Redis) { c.Password = "guess" }, false},
+		{"wrong user", func(c *env.Redis) { c.Username = "nobody" }, false},
+		{"no user and no password", func(c *env.Redis) { c.Username, c.Password = "", "" }, false},
+		{"no TLS", func(c *env.Redis) { c.TLS = false }, false},
+		{"another name than the certificate's", func(c *env.Redis) { c.Addrs = []string{net.JoinHostPort("127.0.0.1", port)} }, false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			c := right
+			row.spoil(&c)
+			db := cluster.Open("order", c, scripts)
+			defer db.Close()
+			at := db.Shards()[0]
+			if !row.up {
+				if _, err := at.Run(t.Context(), count, counter); !errors.Is(err, api.Unavailable) {
+					t.Errorf("got %v, want %v", err, api.Unavailable)
+				}
+				return
+			}
+			testredis.Eventually(t, "the shard answers", func() bool { return len(db.Unavailable()) == 0 })
+			for want := range int64(3) {
+				reply, err := at.Run(t.Context(), count, counter)
+				if err != nil || reply.Int(0) != want+1 {
+					t.Errorf("got %d, %v, want %d", reply.Int(0), err, want+1)
+				}
+			}
+		})
+	}
+	if n, err := server.Client.Do(t.Context(), "EXISTS", counter[0]).Int(); n != 0 || err != nil {
+		t.Errorf("it was written to database 0: %d, %v", n, err)
+	}
+	keyspace, err := server.Client.InfoMap(t.Context(), "keyspace").Result()
+	if _, there := keyspace["Keyspace"]["db3"]; err != nil || !there || len(keyspace["Keyspace"]) != 1 {
+		t.Errorf("what was written lies in %v, %v, and should in db3 alone", keyspace, err)
+	}
+}
+
+// secure has a server listen by TLS, too, with a certificate for "localhost" that this process trusts, for one user.
+func secure(t *testing.T, server *testredis.Server) (port string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, DNSNames: []string{"localhost"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
+	}
+	signed, err := x509.CreateCertificate(rand.Reader, certificate, certificate, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	write := func(name, kind string, bytes []byte) string {
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: bytes}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	certificateFile, keyFile := write("crt", "CERTIFICATE", signed), write("key", "PRIVATE KEY", private)
+	t.Setenv("SSL_CERT_FILE", certificateFile)
+
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port = strconv.Itoa(free.Addr().(*net.TCPAddr).Port)
+	free.Close()
+	ctx := t.Context()
+	for _, command := range [][]any{
+		{"CONFIG", "SET", "tls-port", port, "tls-cert-file", certificateFile, "tls-key-file", keyFile, "tls-ca-cert-file", certificateFile, "tls-auth-clients", "no"},
+		{"ACL", "SETUSER", "shop", "on", ">s3cret", "~*", "+@all"},
+		{"CONFIG", "SET", "requirepass", "another"},
+	} {
+		if err := server.Client.Do(ctx, command...).Err(); err != nil {
+			t.Fatalf("%v: %v", command[:2], err)
+		}
+	}
+	return port
+}
