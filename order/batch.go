@@ -46,7 +46,7 @@ func (s *store) batchInit(ctx context.Context, n, items, users int, price int64)
 			if items > 1 {
 				other = (one + 1 + rand.N(items-1)) % items
 			}
-			keys = append(keys, at.Key(orderKey(shard.Decimal(number))))
+			keys = append(keys, at.Key(orderKey(shard.FormatDecimal(number))))
 			args = append(args, rand.N(users), one, other)
 		}
 		return at.Start(ctx, batchInitScript, keys, args...)
@@ -71,7 +71,7 @@ func (s *store) refuseUndecided(ctx context.Context, n int) error {
 			return err
 		}
 		for _, id := range ids {
-			if number, ok := shard.Number(id); ok && number < n {
+			if number, ok := shard.ParseDecimal(id); ok && number < n {
 				return fmt.Errorf("order %s: %w", id, api.BatchUndecided)
 			}
 		}

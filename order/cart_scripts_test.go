@@ -90,7 +90,7 @@ func TestBatchInitOverwritesAndRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, number := range []int{0, 1, 499, 500, 1199} {
-		o, err := s.find(ctx, shard.Decimal(number))
+		o, err := s.find(ctx, shard.FormatDecimal(number))
 		if err != nil || o.state != stateOpen || o.total != 6 || len(o.lines) != 2 || o.lines[0].ItemID == o.lines[1].ItemID || o.lines[0].Price != 3 {
 			t.Errorf("order %d: %+v, %v", number, o, err)
 		}

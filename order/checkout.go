@@ -87,7 +87,7 @@ func (co *coordinator) decide(ctx context.Context, id, request string) error {
 		return fmt.Errorf("order %s: %w", id, api.OrderNotFound)
 	}
 
-	trace.Of(ctx).Set("checkout.attempt", a.attempt)
+	trace.FromContext(ctx).Set("checkout.attempt", a.attempt)
 	defer co.keepLease(ctx, id, a.attempt)()
 	forward := co.goForward.from(ctx)
 	credit := co.steps.reserveCredit.untilKnown(forward, func() api.Outcome { return co.payment.Reserve(forward, a.credit()) })
@@ -121,7 +121,7 @@ func (co *coordinator) keepLease(ctx context.Context, id, attempt string) (stop 
 	var over atomic.Bool
 	var renew func()
 	renew = func() {
-		if failpoint.Hold(id, attempt); !over.Load() && ctx.Err() == nil {
+		if failpoint.WaitWhilePaused(id, attempt); !over.Load() && ctx.Err() == nil {
 			co.store.begin(ctx, id, attempt, attempt)
 			time.AfterFunc(lease/2, renew)
 		}

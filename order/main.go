@@ -29,7 +29,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		return web.Healthcheck(ctx, cfg.Bind, cfg.InternalPort)
 	}
 	web.Log(stdout, cfg.Debug, cfg.LogJSON)
-	sendTraces, err := trace.Start(ctx, service, fmt.Sprint(cfg.Machine), trace.Collector(cfg.Traces))
+	sendTraces, err := trace.Start(ctx, service, fmt.Sprint(cfg.Instance), trace.Collector(cfg.Traces))
 	if err != nil {
 		return err
 	}
@@ -43,12 +43,12 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 
 	co := newCoordinator(&store{db}, participant.NewClient(stock), participant.NewClient(payment))
 	s := &server{
-		machine:    fmt.Sprintf("%d/%d", cfg.Machine, cfg.Machines),
+		machine:    fmt.Sprintf("%d/%d", cfg.Instance, cfg.Instances),
 		store:      co.store,
 		catalogue:  newCatalogue(stock),
 		co:         co,
 		canceller:  &canceller{coordinator: co},
-		mint:       db.NewMinter(cfg.Machine, cfg.Machines),
+		mint:       db.NewMinter(cfg.Instance, cfg.Instances),
 		allowBatch: cfg.BatchInit,
 		editable:   cfg.Console,
 	}

@@ -43,7 +43,7 @@ func newCounts() *counts {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 	}
 	took := func(name, help, label string) *prometheus.HistogramVec {
-		return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: metrics.Seconds()}, []string{label})
+		return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: metrics.LatencyBuckets()}, []string{label})
 	}
 	checkouts := counter("checkouts_total", "Checkouts: paid; refused, for a reason; or unknown when their time had run out. Callers of the same order at the same time share one.", "outcome", "reason")
 	durations := took("checkout_duration_seconds", "Time to decide a checkout, or to give up.", "outcome")

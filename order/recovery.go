@@ -38,7 +38,7 @@ func newRecovery(co *coordinator) *recovery { return &recovery{co: co, past: map
 
 // run watches every shard until ctx ends, and returns when no work is under way any more.
 func (r *recovery) run(ctx context.Context) {
-	ctx = failpoint.As(ctx, "recovery")
+	ctx = failpoint.WithRole(ctx, "recovery")
 	var workers sync.WaitGroup
 	for _, shard := range r.co.store.db.Shards() {
 		workers.Go(func() { r.watch(ctx, shard, r.mendDue) })
@@ -94,12 +94,12 @@ func (r *recovery) mend(ctx context.Context, id string) {
 	if err != nil || a.code == codeNotFound {
 		return
 	}
-	ctx = requestid.With(ctx, "recovery-of-"+a.attempt)
+	ctx = requestid.NewContext(ctx, "recovery-of-"+a.attempt)
 	attempt, parent, _ := strings.Cut(a.trace, " ")
 	if attempt != a.attempt {
 		parent = "" // of an earlier one
 	}
-	ctx, span := trace.Mend(ctx, "recover", parent)
+	ctx, span := trace.BeginLinked(ctx, "recover", parent)
 	defer func() { span.End(err) }()
 	span.Set("checkout.order", id)
 	span.Set("checkout.attempt", a.attempt)

@@ -92,7 +92,7 @@ func each[Answer any](c *gin.Context, answer func(context.Context, api.Cancel) A
 	var working sync.WaitGroup
 	for i, ask := range asked {
 		working.Go(func() {
-			within, span := trace.Message(ctx, i, c.FullPath())
+			within, span := trace.BeginMessage(ctx, i, c.FullPath())
 			answers[i] = answer(within, ask)
 			span.End(nil)
 		})

@@ -153,7 +153,7 @@ func milliseconds(d time.Duration) int64 { return d.Milliseconds() }
 
 func (s *store) begin(ctx context.Context, id, attempt, after string) (found, error) {
 	args := []any{attempt, after, id, attemptLease, attemptTime}
-	if parent := trace.Of(ctx).Parent(); parent != "" {
+	if parent := trace.FromContext(ctx).Traceparent(); parent != "" {
 		args = append(args, parent)
 	}
 	return s.saga(ctx, beginScript, id, undecided, args...)

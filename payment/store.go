@@ -194,7 +194,7 @@ func (s *store) batchInit(ctx context.Context, n int, credit int64) error {
 	start := func(at *redis.Shard, numbers []int) *redis.Call {
 		keys := make([]string, 0, 2*len(numbers))
 		for _, number := range numbers {
-			id := shard.Decimal(number)
+			id := shard.FormatDecimal(number)
 			keys = append(keys, at.Key(creditKey(id)), at.Key(paymentsKey(id)))
 		}
 		return at.Start(ctx, batchInitScript, keys, credit)

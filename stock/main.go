@@ -25,7 +25,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		return web.Healthcheck(ctx, cfg.Bind, cfg.InternalPort)
 	}
 	web.Log(stdout, cfg.Debug, cfg.LogJSON)
-	sendTraces, err := trace.Start(ctx, service, fmt.Sprint(cfg.Machine), trace.Collector(cfg.Traces))
+	sendTraces, err := trace.Start(ctx, service, fmt.Sprint(cfg.Instance), trace.Collector(cfg.Traces))
 	if err != nil {
 		return err
 	}
@@ -34,8 +34,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	defer db.Close()
 	s := &server{
 		db:           db,
-		items:        &store{db: db, ids: db.NewMinter(cfg.Machine, cfg.Machines)},
-		machine:      fmt.Sprintf("%d/%d", cfg.Machine, cfg.Machines),
+		items:        &store{db: db, ids: db.NewMinter(cfg.Instance, cfg.Instances)},
+		machine:      fmt.Sprintf("%d/%d", cfg.Instance, cfg.Instances),
 		batchAllowed: cfg.BatchInit,
 	}
 	srv := web.NewServer(cfg.Debug)

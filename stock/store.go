@@ -164,7 +164,7 @@ func (s *store) batchInit(ctx context.Context, n int, stock, price int64) error 
 	start := func(at *redis.Shard, numbers []int) *redis.Call {
 		keys := make([]string, 0, 2*len(numbers))
 		for _, number := range numbers {
-			id := shard.Decimal(number)
+			id := shard.FormatDecimal(number)
 			keys = append(keys, at.Key(piecesKey(id)), at.Key(priceKey(id)))
 		}
 		return at.Start(ctx, batchInitScript, keys, stock, price)

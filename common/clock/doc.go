@@ -1,2 +1,2 @@
-// Package clock tells the time of day. Only a build with the tag "faults" can be told to be wrong about it.
+// Package clock skews the clock of this process, in builds with the tag "faults" only.
 package clock

@@ -4,8 +4,8 @@ package clock
 
 import "time"
 
-// Offset is how far this machine's clock is wrong.
+// Offset returns how far the clock of this process is ahead of the real time.
 func Offset() time.Duration { return 0 }
 
-// Mislead adds the offset to a UUID's time, 48 bits of milliseconds.
-func Mislead([]byte) {}
+// ShiftUUID adds Offset to the timestamp of a version 7 UUID: its first 6 bytes, in milliseconds.
+func ShiftUUID([]byte) {}

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// offset is in nanoseconds; at first it is what CLOCK_OFFSET says ("-45s").
+// offset is in nanoseconds. The variable CLOCK_OFFSET ("-45s") sets its initial value.
 var offset = func() *atomic.Int64 {
 	d, _ := time.ParseDuration(os.Getenv("CLOCK_OFFSET"))
 	n := new(atomic.Int64)
@@ -19,18 +19,18 @@ var offset = func() *atomic.Int64 {
 	return n
 }()
 
-// Offset is how far this machine's clock is wrong.
+// Offset returns how far the clock of this process is ahead of the real time.
 func Offset() time.Duration { return time.Duration(offset.Load()) }
 
-// Mislead adds the offset to a UUID's time, 48 bits of milliseconds.
-func Mislead(stamp []byte) {
+// ShiftUUID adds Offset to the timestamp of a version 7 UUID: its first 6 bytes, in milliseconds.
+func ShiftUUID(timestamp []byte) {
 	var wide [8]byte
-	copy(wide[2:], stamp)
+	copy(wide[2:], timestamp)
 	binary.BigEndian.PutUint64(wide[:], binary.BigEndian.Uint64(wide[:])+uint64(Offset().Milliseconds()))
-	copy(stamp, wide[2:])
+	copy(timestamp, wide[2:])
 }
 
-// Control sets the offset to ?offset=, if it is given, and tells it.
+// Control serves the offset as text. The query parameter offset ("-45s") sets it first.
 func Control(w http.ResponseWriter, r *http.Request) {
 	if text := r.URL.Query().Get("offset"); text != "" {
 		d, err := time.ParseDuration(text)

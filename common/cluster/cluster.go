@@ -90,7 +90,7 @@ func (c *Cluster) Locate(id string) (*redis.Shard, error) {
 		}
 		return nil, c.unknownShard(i)
 	}
-	n, ok := shard.Number(id)
+	n, ok := shard.ParseDecimal(id)
 	if !ok {
 		return nil, ErrNoSuchID
 	}

@@ -19,7 +19,7 @@ type Minter struct {
 // NewMinter returns the minter of instance i of n, from 1.
 func (c *Cluster) NewMinter(i, n int) *Minter {
 	m := &Minter{cluster: c}
-	for _, index := range shard.Own(i, n, len(c.shards)) {
+	for _, index := range shard.Owned(i, n, len(c.shards)) {
 		m.own = append(m.own, c.shards[index])
 	}
 	return m

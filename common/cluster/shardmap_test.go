@@ -28,7 +28,7 @@ func fill(t *testing.T, db *cluster.Cluster, n int) error {
 	return db.EachDecimal(t.Context(), n, func(at *redis.Shard, numbers []int) *redis.Call {
 		keys := make([]string, len(numbers))
 		for i, number := range numbers {
-			keys[i] = at.Key("d:" + shard.Decimal(number))
+			keys[i] = at.Key("d:" + shard.FormatDecimal(number))
 		}
 		return at.Start(t.Context(), touch, keys)
 	}, func(redis.Reply) error { return nil })

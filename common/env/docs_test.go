@@ -30,12 +30,12 @@ func TestVariablesAreThoseThatParseReads(t *testing.T) {
 	for _, v := range Variables {
 		for name := range strings.SplitSeq(v.Name, ", ") {
 			if !read[name] {
-				t.Errorf("%s is documented and never read", name)
+				t.Errorf("Variables documents %s, which Parse does not read", name)
 			}
 			delete(read, name)
 		}
 	}
 	for name := range read {
-		t.Errorf("%s is read and not documented", name)
+		t.Errorf("Parse reads %s, which Variables does not document", name)
 	}
 }

@@ -1,4 +1,4 @@
-// Package env parses the environment of a service, once, and reports all mistakes together.
+// Package env parses and validates the environment variables of a service.
 package env
 
 import (
@@ -13,38 +13,38 @@ import (
 	"checkout/common/shard"
 )
 
-// Config is the configuration of a service. A test checks the table in docs/deploy.md against Variables.
+// Config is the configuration of a service. Variables documents each variable.
 type Config struct {
-	Machine, Machines int // MACHINE_ID "i/N": Machine is i, from 1; Machines is N
-	Redis             Redis
-	Bind              string // address that both doors bind to; empty: every address
-	Port              int    // the public door
-	InternalPort      int    // the internal door
-	Debug             bool   // log every request and answer
-	BatchInit         bool   // whether batch_init may overwrite data
-	Console           bool   // whether the console offers to change anything
-	LogJSON           bool   // log in JSON
-	Traces            Traces
-	OrderPeers        []string // host:port of the peers' internal doors
-	StockPeers        []string
-	PaymentPeers      []string
+	Instance, Instances int // of MACHINE_ID "i/N": i, which counts from 1, and N
+	Redis               Redis
+	Bind                string // the address of both listeners; empty for every address
+	Port                int    // the public port
+	InternalPort        int
+	Debug               bool // log every request and response
+	BatchInit           bool // allow batch_init, which overwrites data
+	Console             bool // let the console change data
+	LogJSON             bool
+	Traces              Traces
+	OrderPeers          []string // host:port of the internal ports of order's instances
+	StockPeers          []string
+	PaymentPeers        []string
 }
 
-// Redis says where the shards are; all of them share everything but the address.
+// Redis configures the connections to the shards. All shards share every setting but the address.
 type Redis struct {
-	Addrs              []string // host:port of each shard, in shard order
+	Addrs              []string // host:port by shard index
 	Username, Password string
 	DB                 int
 	TLS                bool
 }
 
-// Traces says where traces are sent; the zero value: nowhere.
+// Traces configures the export of spans. The zero value disables it.
 type Traces struct {
-	URL     string            // of an OTLP collector, all of it
-	Headers map[string]string // of each request to it
+	URL     string            // the complete URL of an OTLP collector
+	Headers map[string]string // sent with each request
 }
 
-// Variable documents one variable of the environment.
+// Variable documents one environment variable, or several with one meaning.
 type Variable struct{ Name, Meaning, Default string }
 
 // Variables lists every variable that Parse reads, in the order of the table in docs/deploy.md.
@@ -52,9 +52,9 @@ var Variables = []Variable{
 	{"ORDER_SERVICE_URL, STOCK_SERVICE_URL, PAYMENT_SERVICE_URL", "`http://host:port/` of the peer's internal port, or several, comma-separated; the service uses every address that a name resolves to, balances the load and fails over", "required where used"},
 	{"REDIS_ADDRS", "`host:port[,host:port…]`, one per shard, in shard order", "required"},
 	{"REDIS_PASSWORD", "the password of every shard", "empty"},
-	{"REDIS_USERNAME", "the user name for every shard", "empty"},
+	{"REDIS_USERNAME", "the user name of every shard", "empty"},
 	{"REDIS_DB", "the database number of every shard", "0"},
-	{"REDIS_TLS", "1: speak TLS to every shard", "0"},
+	{"REDIS_TLS", "1: use TLS for every shard", "0"},
 	{"MACHINE_ID", "`i/N`: instance i of N, i from 1; N instances can serve any number of shards", "required"},
 	{"PORT", "the public port", "5000"},
 	{"INTERNAL_PORT", "the internal port: transaction steps, health, metrics, profiles; the gateway does not route to it", "5001"},
@@ -70,19 +70,19 @@ var Variables = []Variable{
 	{"GIN_MODE", "`debug` or `release`", "release in every shipped manifest"},
 }
 
-// Peer names a service whose internal door another one calls.
+// Peer is a service that another one calls.
 type Peer string
 
-// The peers, by the prefix of their variable.
+// The peers. Each value is the prefix of a variable: ORDER_SERVICE_URL.
 const (
 	Order   Peer = "ORDER"
 	Stock   Peer = "STOCK"
 	Payment Peer = "PAYMENT"
 )
 
-// Parse reads the environment by getenv. The URLs of the peers in needs are required; those of the others are ignored. The error,
-// if any, names every mistake, one a line.
-func Parse(getenv func(string) string, needs ...Peer) (Config, error) {
+// Parse reads and validates the variables with getenv, which is usually os.Getenv. It requires the URLs of the given
+// peers and ignores those of others. The error joins one error per invalid variable.
+func Parse(getenv func(string) string, peers ...Peer) (Config, error) {
 	p := parser{getenv: getenv}
 	c := Config{
 		Redis: Redis{
@@ -101,8 +101,8 @@ func Parse(getenv func(string) string, needs ...Peer) (Config, error) {
 		Traces:       p.traces(),
 		Console:      p.flag("CONSOLE", true),
 	}
-	c.Machine, c.Machines = p.machine("MACHINE_ID")
-	for _, peer := range needs {
+	c.Instance, c.Instances = p.instance("MACHINE_ID")
+	for _, peer := range peers {
 		urls := p.urls(string(peer) + "_SERVICE_URL")
 		switch peer {
 		case Order:
@@ -114,95 +114,96 @@ func Parse(getenv func(string) string, needs ...Peer) (Config, error) {
 		}
 	}
 	if c.Bind != "" && net.ParseIP(c.Bind) == nil {
-		p.mistake("BIND", "%q is not an IP address", c.Bind)
+		p.reject("BIND", "%q is not an IP address", c.Bind)
 	}
 	if c.Port == c.InternalPort && c.Port != 0 {
-		p.mistake("INTERNAL_PORT", "%d is PORT as well: the internal door needs a port of its own", c.Port)
+		p.reject("INTERNAL_PORT", "%d is also PORT: the two ports must differ", c.Port)
 	}
 	p.choice("GIN_MODE", "debug", "release", "test")
-	return c, errors.Join(p.mistakes...)
+	return c, errors.Join(p.errs...)
 }
 
 type parser struct {
-	getenv   func(string) string
-	mistakes []error
+	getenv func(string) string
+	errs   []error
 }
 
-func (p *parser) mistake(name, format string, args ...any) {
-	p.mistakes = append(p.mistakes, fmt.Errorf("%s: %s", name, fmt.Sprintf(format, args...)))
+// reject records that the value of a variable is invalid.
+func (p *parser) reject(name, format string, args ...any) {
+	p.errs = append(p.errs, fmt.Errorf("%s: %s", name, fmt.Sprintf(format, args...)))
 }
 
-func (p *parser) number(name string, otherwise, low, high int) int {
+func (p *parser) number(name string, fallback, low, high int) int {
 	s := p.getenv(name)
 	if s == "" {
-		return otherwise
+		return fallback
 	}
 	n, err := strconv.Atoi(s)
 	if err != nil || n < low || n > high {
-		p.mistake(name, "%q is not a number from %d to %d", s, low, high)
-		return otherwise
+		p.reject(name, "%q is not an integer from %d to %d", s, low, high)
+		return fallback
 	}
 	return n
 }
 
-func (p *parser) flag(name string, otherwise bool) bool {
+func (p *parser) flag(name string, fallback bool) bool {
 	switch s := p.getenv(name); s {
 	case "":
-		return otherwise
+		return fallback
 	case "0":
 		return false
 	case "1":
 		return true
 	default:
-		p.mistake(name, "%q is neither 0 nor 1", s)
-		return otherwise
+		p.reject(name, "%q is neither 0 nor 1", s)
+		return fallback
 	}
 }
 
-// choice returns one of the words that a variable may be, the first if it is empty.
+// choice returns the value of a variable, which must be one of the words. The first word is the default.
 func (p *parser) choice(name string, words ...string) string {
 	s := p.getenv(name)
 	if s == "" {
 		return words[0]
 	}
 	if !slices.Contains(words, s) {
-		p.mistake(name, "%q is none of %s", s, strings.Join(words, ", "))
+		p.reject(name, "%q is not one of %s", s, strings.Join(words, ", "))
 	}
 	return s
 }
 
-func (p *parser) machine(name string) (machine, machines int) {
+func (p *parser) instance(name string) (instance, instances int) {
 	s := p.getenv(name)
 	if s == "" {
-		p.mistake(name, "is missing; it is the number of this machine and of all, as in 1/3")
+		p.reject(name, "is missing: set i/N, the number of this instance and of all, such as 1/3")
 		return 0, 0
 	}
 	left, right, _ := strings.Cut(s, "/")
-	machine, err1 := strconv.Atoi(left)
-	machines, err2 := strconv.Atoi(right)
-	if err1 != nil || err2 != nil || machine < 1 || machine > machines || machines > shard.Max {
-		p.mistake(name, "%q is not of the form i/N with i from 1 to N", s)
+	instance, err1 := strconv.Atoi(left)
+	instances, err2 := strconv.Atoi(right)
+	if err1 != nil || err2 != nil || instance < 1 || instance > instances || instances > shard.Max {
+		p.reject(name, "%q is not of the form i/N, with i from 1 to N", s)
 		return 0, 0
 	}
-	return machine, machines
+	return instance, instances
 }
 
 func (p *parser) addrs(name string) []string {
 	s := p.getenv(name)
 	if s == "" {
-		p.mistake(name, "is missing; it lists host:port of every shard, in shard order")
+		p.reject(name, "is missing: list host:port of every shard, in shard order")
 		return nil
 	}
 	addrs := strings.Split(s, ",")
 	if len(addrs) > shard.Max {
-		p.mistake(name, "%d shards are more than %d", len(addrs), shard.Max)
+		p.reject(name, "%d shards exceed the limit of %d", len(addrs), shard.Max)
 	}
 	seen := map[string]bool{}
 	for _, a := range addrs {
 		if !isHostPort(a) {
-			p.mistake(name, "%q is not host:port", a)
+			p.reject(name, "%q is not host:port", a)
 		} else if seen[a] {
-			p.mistake(name, "%q is listed twice: each shard needs a Redis of its own", a)
+			p.reject(name, "%q is listed twice: each shard needs its own Redis", a)
 		}
 		seen[a] = true
 	}
@@ -212,14 +213,15 @@ func (p *parser) addrs(name string) []string {
 func (p *parser) urls(name string) []string {
 	s := p.getenv(name)
 	if s == "" {
-		p.mistake(name, "is missing; it is http://host:port/ of the peer's internal door")
+		p.reject(name, "is missing: set http://host:port/ of the service's internal port")
 		return nil
 	}
 	var urls []string
 	for raw := range strings.SplitSeq(s, ",") {
 		u, err := url.Parse(raw)
-		if err != nil || u.Scheme != "http" || !isHostPort(u.Host) || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.User != nil || u.Fragment != "" {
-			p.mistake(name, "%q is not of the form http://host:port/", raw)
+		if err != nil || u.Scheme != "http" || !isHostPort(u.Host) || u.Path != "" && u.Path != "/" ||
+			u.RawQuery != "" || u.User != nil || u.Fragment != "" {
+			p.reject(name, "%q is not of the form http://host:port/", raw)
 			continue
 		}
 		urls = append(urls, u.Host)

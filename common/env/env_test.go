@@ -10,7 +10,7 @@ func getenv(vars map[string]string) func(string) string {
 	return func(name string) string { return vars[name] }
 }
 
-func TestParse(t *testing.T) {
+func TestParseReadsEveryVariable(t *testing.T) {
 	c, err := Parse(getenv(map[string]string{
 		"REDIS_ADDRS": "a:6379,b:6380", "MACHINE_ID": "2/3", "REDIS_PASSWORD": "pwd", "REDIS_DB": "4", "REDIS_TLS": "1", "PORT": "80",
 		"STOCK_SERVICE_URL": "http://stock:5001/", "PAYMENT_SERVICE_URL": "http://p1:5001,http://p2:5002/", "WDM_DEBUG": "1", "BATCH_INIT": "0",
@@ -19,7 +19,7 @@ func TestParse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(c.Redis.Addrs, []string{"a:6379", "b:6380"}) || c.Machine != 2 || c.Machines != 3 || c.Redis.Password != "pwd" ||
+	if !slices.Equal(c.Redis.Addrs, []string{"a:6379", "b:6380"}) || c.Instance != 2 || c.Instances != 3 || c.Redis.Password != "pwd" ||
 		c.Redis.DB != 4 || !c.Redis.TLS || c.Port != 80 || c.InternalPort != 5001 || !c.Debug || c.BatchInit ||
 		!c.LogJSON || c.Traces.URL != "http://jaeger:4318/v1/traces" || c.Traces.Headers["a"] != "b c" || c.Traces.Headers["d"] != "e=f" ||
 		!slices.Equal(c.StockPeers, []string{"stock:5001"}) || !slices.Equal(c.PaymentPeers, []string{"p1:5001", "p2:5002"}) || c.OrderPeers != nil {
@@ -27,27 +27,32 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestParseDefaults(t *testing.T) {
+func TestParseUsesDefaults(t *testing.T) {
 	c, err := Parse(getenv(map[string]string{"REDIS_ADDRS": "a:1", "MACHINE_ID": "1/1"}))
-	if err != nil || c.Port != 5000 || c.InternalPort != 5001 || !c.BatchInit || c.Debug || c.Redis.DB != 0 || c.LogJSON || c.Traces.URL != "" {
+	if err != nil || c.Port != 5000 || c.InternalPort != 5001 || !c.BatchInit || c.Debug || c.Redis.DB != 0 || c.LogJSON ||
+		c.Traces.URL != "" {
 		t.Errorf("got %+v, %v", c, err)
 	}
 }
 
-func TestParseReportsEveryMistakeAtOnce(t *testing.T) {
-	_, err := Parse(getenv(map[string]string{"MACHINE_ID": "4/3", "REDIS_DB": "-1", "PORT": "x", "WDM_DEBUG": "yes", "ORDER_SERVICE_URL": "order:5001", "GIN_MODE": "fast"}), Order, Stock)
+func TestParseReportsAllErrorsTogether(t *testing.T) {
+	_, err := Parse(getenv(map[string]string{
+		"MACHINE_ID": "4/3", "REDIS_DB": "-1", "PORT": "x", "WDM_DEBUG": "yes", "ORDER_SERVICE_URL": "order:5001", "GIN_MODE": "fast",
+	}), Order, Stock)
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, name := range []string{"REDIS_ADDRS", "MACHINE_ID", "REDIS_DB", "PORT", "WDM_DEBUG", "ORDER_SERVICE_URL", "STOCK_SERVICE_URL", "GIN_MODE"} {
+	for _, name := range []string{
+		"REDIS_ADDRS", "MACHINE_ID", "REDIS_DB", "PORT", "WDM_DEBUG", "ORDER_SERVICE_URL", "STOCK_SERVICE_URL", "GIN_MODE",
+	} {
 		if !strings.Contains("\n"+err.Error(), "\n"+name+": ") {
-			t.Errorf("%s is not named in:\n%v", name, err)
+			t.Errorf("the error does not name %s:\n%v", name, err)
 		}
 	}
 }
 
-func TestParseRefuses(t *testing.T) {
-	good := map[string]string{"REDIS_ADDRS": "a:1", "MACHINE_ID": "1/1", "ORDER_SERVICE_URL": "http://o:1/"}
+func TestParseRejectsInvalidValues(t *testing.T) {
+	valid := map[string]string{"REDIS_ADDRS": "a:1", "MACHINE_ID": "1/1", "ORDER_SERVICE_URL": "http://o:1/"}
 	for name, values := range map[string][]string{
 		"MACHINE_ID":        {"0/1", "1", "1/0", "/", "1/1/1", "a/b", "-1/2", "2/1"},
 		"REDIS_ADDRS":       {"a", "a:1,", ",a:1", "a:1, b:1", "a:0", "a:99999", "a:1,a:1", "http://a:1"},
@@ -65,7 +70,7 @@ func TestParseRefuses(t *testing.T) {
 	} {
 		for _, value := range values {
 			vars := map[string]string{name: value}
-			for k, v := range good {
+			for k, v := range valid {
 				if k != name {
 					vars[k] = v
 				}
@@ -79,15 +84,15 @@ func TestParseRefuses(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add("1/1", "a:1", "http://a:1/")
-	f.Fuzz(func(t *testing.T, machine, addrs, url string) {
-		c, err := Parse(getenv(map[string]string{"MACHINE_ID": machine, "REDIS_ADDRS": addrs, "ORDER_SERVICE_URL": url}), Order)
-		if err == nil && (c.Machine < 1 || c.Machine > c.Machines || len(c.Redis.Addrs) == 0 || len(c.OrderPeers) == 0) {
-			t.Errorf("accepted %q %q %q as %+v", machine, addrs, url, c)
+	f.Fuzz(func(t *testing.T, instance, addrs, url string) {
+		c, err := Parse(getenv(map[string]string{"MACHINE_ID": instance, "REDIS_ADDRS": addrs, "ORDER_SERVICE_URL": url}), Order)
+		if err == nil && (c.Instance < 1 || c.Instance > c.Instances || len(c.Redis.Addrs) == 0 || len(c.OrderPeers) == 0) {
+			t.Errorf("accepted %q %q %q as %+v", instance, addrs, url, c)
 		}
 	})
 }
 
-func TestTraces(t *testing.T) {
+func TestCollectorURL(t *testing.T) {
 	for _, c := range []struct {
 		base, exact, disabled, want string
 	}{
@@ -104,8 +109,11 @@ func TestTraces(t *testing.T) {
 			t.Errorf("%+v: %q, %v", c, got.Traces.URL, err)
 		}
 	}
-	secret := "token=hush%zz"
-	if _, err := Parse(getenv(map[string]string{"OTEL_EXPORTER_OTLP_HEADERS": secret})); err == nil || strings.Contains(err.Error(), "hush") {
-		t.Errorf("a mistake tells a secret: %v", err)
+}
+
+func TestErrorsDoNotContainHeaderValues(t *testing.T) {
+	_, err := Parse(getenv(map[string]string{"OTEL_EXPORTER_OTLP_HEADERS": "token=hush%zz"}))
+	if err == nil || strings.Contains(err.Error(), "hush") {
+		t.Errorf("got %v", err)
 	}
 }

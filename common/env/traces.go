@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// traces reads the variables by which OpenTelemetry is told where to send traces. Those of sampling and of naming are read by
-// OpenTelemetry itself.
+// traces reads the variables of the OpenTelemetry exporter. The OpenTelemetry SDK itself reads those for sampling and
+// naming.
 func (p *parser) traces() Traces {
 	base, exact := p.getenv("OTEL_EXPORTER_OTLP_ENDPOINT"), p.getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 	p.choice("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
@@ -29,13 +29,14 @@ func (p *parser) collector(name, value string) string {
 	}
 	u, err := url.Parse(value)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil {
-		p.mistake(name, "it is not of the form http://host:port")
+		p.reject(name, "the value is not of the form http://host:port")
 		return ""
 	}
 	return value
 }
 
-// headers reads "name=value,name=value"; values are encoded as in URLs. They are secrets, and never repeated in a mistake.
+// headers parses "name=value,name=value", with values in URL encoding. Errors must not contain values, which may be
+// secret.
 func (p *parser) headers(name string) map[string]string {
 	s := p.getenv(name)
 	if s == "" {
@@ -45,8 +46,9 @@ func (p *parser) headers(name string) map[string]string {
 	for i, pair := range strings.Split(s, ",") {
 		key, value, ok := strings.Cut(pair, "=")
 		value, err := url.QueryUnescape(strings.TrimSpace(value))
-		if key = strings.TrimSpace(key); !ok || err != nil || key == "" || strings.ContainsAny(key, " \t\r\n:") || strings.ContainsAny(value, "\r\n") {
-			p.mistake(name, "part %d is not of the form name=value", i+1)
+		key = strings.TrimSpace(key)
+		if !ok || err != nil || key == "" || strings.ContainsAny(key, " \t\r\n:") || strings.ContainsAny(value, "\r\n") {
+			p.reject(name, "header %d is not of the form name=value", i+1)
 			continue
 		}
 		all[key] = value

@@ -16,42 +16,42 @@ import (
 	"time"
 )
 
-// Actions of a fail point.
+// The actions of a fail point.
 const (
-	Kill  = "kill"  // the process kills itself, by SIGKILL
-	Pause = "pause" // whoever does the step stops for a while, or until it is resumed; the process goes on
-	Lose  = "lose"  // the reply of the step is lost
+	Kill  = "kill"  // kills the process with SIGKILL
+	Pause = "pause" // stops the goroutine for a while, or until it is resumed
+	Lose  = "lose"  // loses the reply of the step
 )
 
-// Armed is a fail point that waits for its step, or has met it.
+// Armed is a fail point that waits for a step, or has fired.
 type Armed struct {
 	ID      int    `json:"id"`
-	Name    string `json:"name"` // what it is called on stderr when it fires: that outlives the process
+	Name    string `json:"name"` // printed on stderr when the point fires
 	Point   string `json:"point"`
-	About   string `json:"about"`              // only steps that have to do with this, an id for example; empty: any
-	Hit     int    `json:"hit"`                // which step it is, counted from 1, which 0 is as well
+	About   string `json:"about"`              // matches steps whose subject contains this text, such as an ID
+	Hit     int    `json:"hit"`                // fires at this matching step; 0 means 1
 	Action  string `json:"action"`             // Kill, Pause or Lose
-	PauseMS int64  `json:"pause_ms,omitempty"` // how long a pause is, if nobody resumes it
-	Seen    int    `json:"seen"`               // steps so far
+	PauseMS int64  `json:"pause_ms,omitempty"` // the longest pause
+	Seen    int    `json:"seen"`               // matching steps so far
 	Fired   bool   `json:"fired"`
-	Paused  bool   `json:"paused"` // somebody is paused now
+	Paused  bool   `json:"paused"` // a goroutine is paused now
 
-	about  string        // all that the step which is paused has to do with
-	resume chan struct{} // closed to end the pause
+	pausedStep string        // the subject of the paused step
+	resume     chan struct{} // closed to end the pause
 }
 
-// control is what is armed in this process: at first what lies in a file, so that a process that was killed by one fail point comes
-// back with the others. The file is FAIL_POINTS, "-", and the machine's number.
+// control holds the fail points of this process. It starts with those in the file $FAIL_POINTS-<instance>, so that a
+// process killed by one fail point restarts with the others.
 var control = func() *controls {
 	c := &controls{}
-	machine, _, _ := strings.Cut(os.Getenv("MACHINE_ID"), "/")
-	text, err := os.ReadFile(os.Getenv("FAIL_POINTS") + "-" + machine)
+	instance, _, _ := strings.Cut(os.Getenv("MACHINE_ID"), "/")
+	text, err := os.ReadFile(os.Getenv("FAIL_POINTS") + "-" + instance)
 	if err != nil {
-		return c // there is none
+		return c // no file
 	}
 	var list []*Armed
 	if err := json.Unmarshal(text, &list); err != nil {
-		fmt.Fprintln(os.Stderr, "FAIL_POINTS:", err)
+		fmt.Fprintln(os.Stderr, "parse the file of FAIL_POINTS:", err)
 	}
 	for _, a := range list {
 		c.arm(a)
@@ -60,18 +60,18 @@ var control = func() *controls {
 }()
 
 type controls struct {
-	busy   atomic.Int64 // how many are armed: nothing is looked at while there are none
+	count  atomic.Int64 // len(armed), readable without the lock
 	mu     sync.Mutex
 	armed  []*Armed
 	lastID int
 }
 
-// pass does what is armed for a point; false means that the reply is lost.
+// pass runs the action that is armed for a point. It returns false if the reply is lost.
 func (c *controls) pass(point string, about any) bool {
-	if c.busy.Load() == 0 {
+	if c.count.Load() == 0 {
 		return true
 	}
-	a := c.meet(point, fmt.Sprint(about))
+	a := c.match(point, fmt.Sprint(about))
 	if a == nil {
 		return true
 	}
@@ -88,14 +88,14 @@ func (c *controls) pass(point string, about any) bool {
 		c.mu.Lock()
 		a.Paused = false
 		c.mu.Unlock()
-		a.end()
+		a.endPause()
 		return true
 	}
 	return false
 }
 
-// meet counts a step, and returns what it is to fire.
-func (c *controls) meet(point, about string) *Armed {
+// match counts a step and returns the fail point that fires at it, or nil.
+func (c *controls) match(point, about string) *Armed {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, a := range c.armed {
@@ -104,19 +104,19 @@ func (c *controls) meet(point, about string) *Armed {
 		}
 		a.Seen++
 		if a.Seen >= a.Hit {
-			a.Fired, a.Paused, a.about = true, a.Action == Pause, about
+			a.Fired, a.Paused, a.pausedStep = true, a.Action == Pause, about
 			return a
 		}
 	}
 	return nil
 }
 
-// hold waits until no pause is about any of these.
-func (c *controls) hold(ids ...string) {
+// waitWhilePaused waits until no paused step concerns any of the IDs.
+func (c *controls) waitWhilePaused(ids ...string) {
 	for {
 		c.mu.Lock()
 		i := slices.IndexFunc(c.armed, func(a *Armed) bool {
-			return a.Paused && slices.ContainsFunc(ids, func(id string) bool { return strings.Contains(a.about, id) })
+			return a.Paused && slices.ContainsFunc(ids, func(id string) bool { return strings.Contains(a.pausedStep, id) })
 		})
 		if i < 0 {
 			c.mu.Unlock()
@@ -128,8 +128,8 @@ func (c *controls) hold(ids ...string) {
 	}
 }
 
-// end tells those who wait that the pause is over. It may be called more than once.
-func (a *Armed) end() {
+// endPause ends a pause. It may be called more than once.
+func (a *Armed) endPause() {
 	control.mu.Lock()
 	defer control.mu.Unlock()
 	select {
@@ -139,36 +139,36 @@ func (a *Armed) end() {
 	}
 }
 
-// Control serves what is armed in this process: POST arms an Armed and answers with its id, GET lists, DELETE disarms and resumes,
-// all or those of a ?name=.
+// Control serves the fail points of this process. POST arms an Armed and returns it, GET lists all, DELETE disarms
+// and resumes those with the query parameter name, or all.
 func Control(w http.ResponseWriter, r *http.Request) {
-	var answer any
+	var response any
 	switch r.Method {
 	case http.MethodPost:
 		a := &Armed{}
 		err := json.NewDecoder(r.Body).Decode(a)
 		if err == nil && (a.Point == "" || !slices.Contains([]string{Kill, Pause, Lose}, a.Action)) {
-			err = fmt.Errorf("point %q, action %q", a.Point, a.Action)
+			err = fmt.Errorf("invalid fail point: point %q, action %q", a.Point, a.Action)
 		}
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		answer = control.arm(a)
+		response = control.arm(a)
 	case http.MethodGet:
-		answer = control.list()
+		response = control.list()
 	case http.MethodDelete:
 		control.disarm(r.URL.Query().Get("name"))
-		answer = struct{}{}
+		response = struct{}{}
 	default:
 		w.WriteHeader(http.StatusMethodNotAllowed)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	json.NewEncoder(w).Encode(answer)
+	json.NewEncoder(w).Encode(response)
 }
 
-// arm arms one, in the place of the one of the same name if there is one and it has not fired.
+// arm adds a fail point. It replaces an unfired one with the same name.
 func (c *controls) arm(a *Armed) Armed {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -179,7 +179,7 @@ func (c *controls) arm(a *Armed) Armed {
 		return *a
 	}
 	c.armed = append(c.armed, a)
-	c.busy.Add(1)
+	c.count.Add(1)
 	return *a
 }
 
@@ -193,20 +193,20 @@ func (c *controls) list() []Armed {
 	return all
 }
 
-// disarm forgets those of a name, or all if it is empty.
+// disarm removes the fail points with a name, or all if the name is empty.
 func (c *controls) disarm(name string) {
-	var gone []*Armed
+	var removed []*Armed
 	c.mu.Lock()
 	c.armed = slices.DeleteFunc(c.armed, func(a *Armed) bool {
 		if name != "" && a.Name != name {
 			return false
 		}
-		gone = append(gone, a)
+		removed = append(removed, a)
 		return true
 	})
-	c.busy.Add(-int64(len(gone)))
+	c.count.Add(-int64(len(removed)))
 	c.mu.Unlock()
-	for _, a := range gone {
-		a.end()
+	for _, a := range removed {
+		a.endPause()
 	}
 }

@@ -11,21 +11,21 @@ import (
 
 type roleKey struct{}
 
-// As tells who does the steps that are done with the context it returns.
-func As(ctx context.Context, role string) context.Context {
+// WithRole returns a context whose steps belong to a role, such as "recovery". Without one, the role is "coordinator".
+func WithRole(ctx context.Context, role string) context.Context {
 	return context.WithValue(ctx, roleKey{}, role)
 }
 
-// Reached tells that a step about something is done. An error says that its reply is lost: whoever waits for it knows nothing.
-// of names the participant whose step it was; empty, the order's own shard.
-func Reached(ctx context.Context, about any, step, of string) error {
+// Reached marks the end of a step that concerns an order or an attempt. A non-nil error means that the reply of the
+// step is lost. The participant is empty for a step on the order's own shard.
+func Reached(ctx context.Context, about any, step, participant string) error {
 	role, ok := ctx.Value(roleKey{}).(string)
 	if !ok {
 		role = "coordinator"
 	}
 	point := role + " " + step
-	if of != "" {
-		point += " " + of
+	if participant != "" {
+		point += " " + participant
 	}
 	if !control.pass(point, about) {
 		return fmt.Errorf("fail point %s: %w", point, api.Unavailable)
@@ -33,24 +33,24 @@ func Reached(ctx context.Context, about any, step, of string) error {
 	return nil
 }
 
-// Reply is Reached for a step that has a reply, of which the zero value means that there was none.
-func Reply[T any](ctx context.Context, about any, step, of string, reply T) T {
-	if Reached(ctx, about, step, of) != nil {
+// Reply is like Reached for a step with a reply. It returns the zero value if the reply is lost.
+func Reply[T any](ctx context.Context, about any, step, participant string, reply T) T {
+	if Reached(ctx, about, step, participant) != nil {
 		var none T
 		return none
 	}
 	return reply
 }
 
-// LostReply is what Handling panics with when the reply is lost; package web then cuts the connection.
+// LostReply is the panic value of ParticipantReached. Package web closes the connection when it recovers this value.
 type LostReply struct{}
 
-// Handling tells how far a participant is with a message: "received" or "done". It does not return if the reply is lost.
-func Handling(about any, step, far string) {
-	if !control.pass("participant "+step+" "+far, about) {
+// ParticipantReached marks a stage of a step in a participant: "received" or "done". It panics if the reply is lost.
+func ParticipantReached(about any, step, stage string) {
+	if !control.pass("participant "+step+" "+stage, about) {
 		panic(LostReply{})
 	}
 }
 
-// Hold returns when nobody is paused about the order or the attempt: a process that is stopped renews no lease.
-func Hold(order, attempt string) { control.hold(order, attempt) }
+// WaitWhilePaused waits until no step of the order or the attempt is paused. A stopped process renews no lease either.
+func WaitWhilePaused(order, attempt string) { control.waitWhilePaused(order, attempt) }

@@ -5,14 +5,14 @@ import (
 	dto "github.com/prometheus/client_model/go"
 )
 
-// Each calls visit with every metric of a collector that can be read, and its labels.
+// Each calls visit with every metric of a collector and its labels. It skips metrics that report an error.
 func Each(c prometheus.Collector, visit func(labels map[string]string, m *dto.Metric)) {
-	found := make(chan prometheus.Metric, 64)
+	all := make(chan prometheus.Metric, 64)
 	go func() {
-		defer close(found)
-		c.Collect(found)
+		defer close(all)
+		c.Collect(all)
 	}()
-	for metric := range found {
+	for metric := range all {
 		var m dto.Metric
 		if metric.Write(&m) != nil {
 			continue

@@ -1,7 +1,8 @@
-// Package metrics gathers what the parts of a service count, for Prometheus. Each part is the collector of its own metrics.
+// Package metrics serves the metrics of a service to Prometheus.
 package metrics
 
 import (
+	"fmt"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -12,23 +13,23 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// version of the program, set by the linker in images: -X checkout/common/metrics.version=1.2.3
+// version is set by the linker: -X checkout/common/metrics.version=1.2.3.
 var version = "devel"
 
 const (
-	answerWithin = 5 * time.Second // to a scrape
-	maxScrapes   = 4               // at the same time
+	scrapeTimeout        = 5 * time.Second
+	maxConcurrentScrapes = 4
 )
 
-// Seconds are the buckets of every latency: from an empty request to what a checkout may take at most.
-func Seconds() []float64 {
+// LatencyBuckets returns the histogram buckets of latencies, in seconds: from an empty request to the longest checkout.
+func LatencyBuckets() []float64 {
 	return []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 15}
 }
 
-// Sizes are the buckets of how many messages or commands travel together.
-func Sizes() []float64 { return []float64{1, 2, 4, 8, 16, 32, 64, 128, 256, 512} }
+// BatchSizeBuckets returns the histogram buckets of batch sizes.
+func BatchSizeBuckets() []float64 { return []float64{1, 2, 4, 8, 16, 32, 64, 128, 256, 512} }
 
-// Group is several collectors as one.
+// Group combines several collectors into one.
 type Group []prometheus.Collector
 
 // Describe implements prometheus.Collector.
@@ -45,22 +46,26 @@ func (g Group) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// Handler answers with what the parts of a service count, and what Go and the process do; all of it carries the service's name.
+// Handler serves the metrics of the parts of a service, the Go runtime and the process. Each metric gets the label
+// service.
 func Handler(service string, parts ...prometheus.Collector) http.Handler {
 	registry := prometheus.NewRegistry()
-	named := prometheus.WrapRegistererWith(prometheus.Labels{"service": service}, registry)
-	named.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), build())
-	named.MustRegister(parts...)
+	labeled := prometheus.WrapRegistererWith(prometheus.Labels{"service": service}, registry)
+	labeled.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		buildInfo())
+	labeled.MustRegister(parts...)
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{
 		ErrorLog:            logger{},
-		ErrorHandling:       promhttp.ContinueOnError, // what can be told is told
-		MaxRequestsInFlight: maxScrapes,
-		Timeout:             answerWithin,
+		ErrorHandling:       promhttp.ContinueOnError, // serve the metrics that work
+		MaxRequestsInFlight: maxConcurrentScrapes,
+		Timeout:             scrapeTimeout,
 	})
 }
 
-// build tells what runs here.
-func build() prometheus.Collector {
+// buildInfo returns a metric whose labels identify the build.
+func buildInfo() prometheus.Collector {
 	labels := prometheus.Labels{"version": version, "go": "", "revision": ""}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		labels["go"] = info.GoVersion
@@ -71,11 +76,11 @@ func build() prometheus.Collector {
 		}
 	}
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "checkout_build_info", Help: "What runs here; always 1.", ConstLabels: labels,
+		Name: "checkout_build_info", Help: "Version of the program, in labels; always 1.", ConstLabels: labels,
 	}, func() float64 { return 1 })
 }
 
 type logger struct{}
 
 // Println implements promhttp.Logger.
-func (logger) Println(v ...any) { slog.Warn("metrics", "said", v) }
+func (logger) Println(v ...any) { slog.Warn("serve metrics", "error", fmt.Sprint(v...)) }

@@ -80,7 +80,7 @@ func (c *Client) shardOf(id string) int {
 	if s, ok := shard.Of(id); ok {
 		return s
 	}
-	if n, ok := shard.Number(id); ok {
+	if n, ok := shard.ParseDecimal(id); ok {
 		if modulus := c.peer.ShardMap().Modulus; modulus > 0 {
 			return n % modulus
 		}

@@ -26,21 +26,21 @@ type state = testredis.State
 
 func TestReserveScript(t *testing.T) {
 	t.Parallel()
-	prove(t, reserveScript, []testredis.Row{
+	prove(t, reserveScript, []testredis.Case{
 		{Name: "RESERVED one counter", Before: state{shelfX: "5"}, Keys: []string{record, shelfX}, Args: []any{ahead, 2},
-			Want: "1", Again: "1 0 0", After: state{shelfX: "3", record: "1 " + shelfX + " 2"}},
+			Want: "1", OnRetry: "1 0 0", After: state{shelfX: "3", record: "1 " + shelfX + " 2"}},
 		{Name: "RESERVED to the last piece", Before: state{shelfX: "2"}, Keys: []string{record, shelfX}, Args: []any{ahead, 2},
-			Want: "1", Again: "1 0 0", After: state{shelfX: "0", record: "1 " + shelfX + " 2"}},
+			Want: "1", OnRetry: "1 0 0", After: state{shelfX: "0", record: "1 " + shelfX + " 2"}},
 		{Name: "RESERVED several counters", Before: state{shelfX: "5", shelfY: "1", shelfZ: "9"}, Keys: []string{record, shelfX, shelfY},
-			Args: []any{ahead, 2, 1}, Want: "1", Again: "1 0 0",
+			Args: []any{ahead, 2, 1}, Want: "1", OnRetry: "1 0 0",
 			After: state{shelfX: "3", shelfY: "0", shelfZ: "9", record: "1 " + shelfX + " 2 " + shelfY + " 1"}},
 		{Name: "RESERVED nothing of a counter that exists", Before: state{shelfX: "0"}, Keys: []string{record, shelfX}, Args: []any{ahead, 0},
-			Want: "1", Again: "1 0 0", After: state{shelfX: "0", record: "1 " + shelfX + " 0"}},
+			Want: "1", OnRetry: "1 0 0", After: state{shelfX: "0", record: "1 " + shelfX + " 0"}},
 		{Name: "RESERVED the largest number exactly", Before: state{shelfX: "9007199254740991"}, Keys: []string{record, shelfX},
-			Args: []any{ahead, 9007199254740990}, Want: "1", Again: "1 0 0",
+			Args: []any{ahead, 9007199254740990}, Want: "1", OnRetry: "1 0 0",
 			After: state{shelfX: "1", record: "1 " + shelfX + " 9007199254740990"}},
 		{Name: "RESERVED of the largest number exactly", Before: state{shelfX: "9007199254740991"}, Keys: []string{record, shelfX},
-			Args: []any{ahead, 1}, Want: "1", Again: "1 0 0",
+			Args: []any{ahead, 1}, Want: "1", OnRetry: "1 0 0",
 			After: state{shelfX: "9007199254740990", record: "1 " + shelfX + " 1"}},
 		{Name: "RESERVED before, though the shelf is empty now", Before: state{shelfX: "0", record: "1 " + shelfX + " 2"},
 			Keys: []string{record, shelfX}, Args: []any{ahead, 2}, Want: "1 0 0"},
@@ -74,7 +74,7 @@ func TestReserveScript(t *testing.T) {
 
 func TestReleaseScript(t *testing.T) {
 	t.Parallel()
-	prove(t, releaseScript, []testredis.Row{
+	prove(t, releaseScript, []testredis.Case{
 		{Name: "RELEASED what the record says", Before: state{shelfX: "3", shelfY: "0", record: "1 " + shelfX + " 2 " + shelfY + " 1"},
 			Keys: []string{record, shelfX, shelfY}, Args: []any{ahead}, Want: "3",
 			After: state{shelfX: "5", shelfY: "1", record: "3" + aheadEnd}},
@@ -104,7 +104,7 @@ func TestReleaseScript(t *testing.T) {
 func TestRefundScript(t *testing.T) {
 	t.Parallel()
 	const refund = record + ":refund"
-	prove(t, refundScript, []testredis.Row{
+	prove(t, refundScript, []testredis.Case{
 		{Name: "REFUNDED", Before: state{shelfX: "3", shelfY: "0"}, Keys: []string{refund, shelfX, shelfY}, Args: []any{ahead, 2, 1},
 			Want: "5", After: state{shelfX: "5", shelfY: "1", refund: "5"}},
 		{Name: "REFUNDED while the reservation's record is still there: it is left alone", Before: state{shelfX: "3", record: "1 " + shelfX + " 2" + aheadEnd},
@@ -123,25 +123,25 @@ func TestRefundScript(t *testing.T) {
 func TestConfirmScript(t *testing.T) {
 	t.Parallel()
 	const b, c, d, e = "{s0}r:B", "{s0}r:C", "{s0}r:D:refund", "{s0}r:E"
-	prove(t, confirmScript, []testredis.Row{
+	prove(t, confirmScript, []testredis.Case{
 		{Name: "taken and refunded ones end at the given time, all others stay as they are",
 			Before: state{record: "1 " + shelfX + " 2", b: "2 1 0" + aheadEnd, c: "3" + aheadEnd, d: "5", shelfX: "1"},
-			Keys:   []string{record, b, c, d, e}, Args: []any{"4102444800001", ahead, ahead, "4102444800004", ahead}, Want: "2", Again: "0",
+			Keys:   []string{record, b, c, d, e}, Args: []any{"4102444800001", ahead, ahead, "4102444800004", ahead}, Want: "2", OnRetry: "0",
 			After: state{record: "1 " + shelfX + " 2@4102444800001", b: "2 1 0" + aheadEnd, c: "3" + aheadEnd,
 				d: "5@4102444800004", shelfX: "1"}},
 		{Name: "none", Before: state{shelfX: "1"}, Keys: []string{record}, Args: []any{ahead}, Want: "0"},
 		{Name: "one whose end has passed is gone", Before: state{record: "1 " + shelfX + " 2", shelfX: "1"}, Keys: []string{record},
-			Args: []any{ago}, Want: "1", Again: "0", After: state{shelfX: "1"}},
+			Args: []any{ago}, Want: "1", OnRetry: "0", After: state{shelfX: "1"}},
 	})
 }
 
 // prove proves rows of one script, each run twice: every script of a participant may be repeated, and says the same unless told.
-func prove(t *testing.T, script *redis.Script, rows []testredis.Row) {
+func prove(t *testing.T, script *redis.Script, rows []testredis.Case) {
 	for i := range rows {
 		rows[i].Script = script
-		if rows[i].Again == "" {
-			rows[i].Again = testredis.Same
+		if rows[i].OnRetry == "" {
+			rows[i].OnRetry = testredis.SameReply
 		}
 	}
-	testredis.Prove(t, "stock", Scripts, rows)
+	testredis.RunCases(t, "stock", Scripts, rows)
 }

@@ -63,8 +63,8 @@ func steps(name string, run func(context.Context, []api.Attempt) []api.Outcome) 
 
 // handle does what a request asks for. A caller that leaves cancels nothing: other callers' messages may be in its list.
 func handle[In, Out any](c *gin.Context, step string, list []In, run func(context.Context, []In) []Out) []Out {
-	failpoint.Handling(list, step, "received")
+	failpoint.ParticipantReached(list, step, "received")
 	answers := run(context.WithoutCancel(c.Request.Context()), list)
-	failpoint.Handling(list, step, "done")
+	failpoint.ParticipantReached(list, step, "done")
 	return answers
 }

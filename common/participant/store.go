@@ -88,7 +88,7 @@ func (s *Store) run(ctx context.Context, do step, attempts []api.Attempt) []api.
 	parts := make([][]part, len(attempts))
 	spans := make([]trace.Span, len(attempts))
 	for i, a := range attempts {
-		within, span := trace.Message(ctx, i, do.script.Name())
+		within, span := trace.BeginMessage(ctx, i, do.script.Name())
 		span.Set("checkout.attempt", a.ID)
 		parts[i], spans[i] = s.split(a.Lines), span
 		for j := range parts[i] {

@@ -54,13 +54,13 @@ func NewBatcher[In, Out any](p *Peer, path string, group func(In) string) *Batch
 // Do sends one message and returns its answer, or the zero value where there was none: then the outcome is unknown. A caller
 // that leaves because its ctx ends cancels nobody else's message, nor its own.
 func (b *Batcher[In, Out]) Do(ctx context.Context, in In) Out {
-	_, span := trace.Call(ctx, b.name)
+	_, span := trace.BeginClient(ctx, b.name)
 	defer span.End(nil)
 	m, ok := b.used.Get().(*message[In, Out])
 	if !ok {
 		m = &message[In, Out]{done: make(chan struct{}, 1)}
 	}
-	m.id, m.in, m.span = requestid.Of(ctx), in, span
+	m.id, m.in, m.span = requestid.FromContext(ctx), in, span
 	group := b.group(in)
 	b.mu.Lock()
 	q := b.queues[group]
@@ -96,7 +96,7 @@ func (b *Batcher[In, Out]) send(group string, q *queue[In, Out]) {
 			in[i], ids[i] = m.in, m.id
 		}
 		var out []Out
-		err := b.peer.Call(follow(requestid.With(context.Background(), requestid.Join(ids)), batch), b.path, in, &out)
+		err := b.peer.Call(follow(requestid.NewContext(context.Background(), requestid.Join(ids)), batch), b.path, in, &out)
 		for i, m := range batch {
 			if err == nil && len(out) == len(in) {
 				m.out = out[i]
@@ -108,14 +108,14 @@ func (b *Batcher[In, Out]) send(group string, q *queue[In, Out]) {
 
 // follow has a request name the traces that its messages are parts of.
 func follow[In, Out any](ctx context.Context, batch []*message[In, Out]) context.Context {
-	if !trace.On() {
+	if !trace.Enabled() {
 		return ctx
 	}
 	spans := make([]trace.Span, len(batch))
 	for i, m := range batch {
 		spans[i] = m.span
 	}
-	return trace.Send(ctx, spans)
+	return trace.WithSpans(ctx, spans)
 }
 
 func (b *Batcher[In, Out]) take(group string, q *queue[In, Out]) []*message[In, Out] {

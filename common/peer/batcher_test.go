@@ -58,7 +58,7 @@ func TestRequestsAreNamed(t *testing.T) {
 	d := newDoor(t, "stock", true)
 	b := newDoubler(open(t, d.addr))
 	var callers sync.WaitGroup
-	call := func(id string) { callers.Go(func() { b.Do(requestid.With(t.Context(), id), 7) }) }
+	call := func(id string) { callers.Go(func() { b.Do(requestid.NewContext(t.Context(), id), 7) }) }
 	call("first")
 	d.receive(t)
 	for i, id := range []string{"a", "b", "c"} {

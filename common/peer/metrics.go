@@ -17,10 +17,10 @@ func (p *Peer) count() {
 	label := prometheus.Labels{"peer": p.service}
 	p.counts = counts{
 		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "peer_request_duration_seconds", Help: "Time to an answer of a peer, or to none.", ConstLabels: label, Buckets: metrics.Seconds(),
+			Name: "peer_request_duration_seconds", Help: "Time to an answer of a peer, or to none.", ConstLabels: label, Buckets: metrics.LatencyBuckets(),
 		}, []string{"path"}),
 		size: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "peer_batch_messages", Help: "Messages that travelled together in one request.", ConstLabels: label, Buckets: metrics.Sizes(),
+			Name: "peer_batch_messages", Help: "Messages that travelled together in one request.", ConstLabels: label, Buckets: metrics.BatchSizeBuckets(),
 		}, []string{"path"}),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "peer_failures_total", Help: "Requests without an answer that could be used: what they asked for has an unknown outcome.", ConstLabels: label,

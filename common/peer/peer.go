@@ -109,7 +109,7 @@ func (p *Peer) Call(ctx context.Context, path string, in, out any) error {
 		return err
 	}
 	request.Header.Set("Content-Type", "application/json")
-	if id := requestid.Of(ctx); id != "" {
+	if id := requestid.FromContext(ctx); id != "" {
 		request.Header.Set(requestid.Header, id)
 	}
 	trace.Inject(ctx, request.Header)

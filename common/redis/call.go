@@ -20,7 +20,7 @@ type Call struct {
 // Start queues a script and returns at once, so that one caller may have many in flight. Args are strings and integers.
 func (s *Shard) Start(ctx context.Context, script *Script, keys []string, args ...any) *Call {
 	call := &Call{shard: s, script: script, keys: keys, args: args}
-	if _, call.span = trace.Call(ctx, script.spanName); trace.On() {
+	if _, call.span = trace.BeginClient(ctx, script.spanName); trace.Enabled() {
 		call.span.Set("db.system.name", "redis")
 		call.span.Set("db.namespace", s.tag)
 	}

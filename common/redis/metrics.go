@@ -26,10 +26,10 @@ func NewMetrics() *Metrics {
 		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "redis_batch_duration_seconds",
 			Help:    "Time from sending a batch of commands to its last reply: a round trip, the scripts and an fsync.",
-			Buckets: metrics.Seconds(),
+			Buckets: metrics.LatencyBuckets(),
 		}, label),
 		size: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "redis_batch_commands", Help: "Commands of concurrent callers in one batch.", Buckets: metrics.Sizes(),
+			Name: "redis_batch_commands", Help: "Commands of concurrent callers in one batch.", Buckets: metrics.BatchSizeBuckets(),
 		}, label),
 		failures: counter("redis_failures_total", "Commands without a usable reply: not sent, or with an unknown outcome."),
 		reloads:  counter("redis_script_reloads_total", "Scripts that were loaded again after the shard had lost them in a restart."),

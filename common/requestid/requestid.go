@@ -1,5 +1,5 @@
-// Package requestid carries the id of the request that something is done for, so that every log line and every message to
-// another service can name it.
+// Package requestid carries the ID of a request in its context, so that log records and calls to other services can
+// name it.
 package requestid
 
 import (
@@ -11,15 +11,15 @@ import (
 )
 
 const (
-	// Header is the header of requests and answers.
+	// Header is the HTTP header of requests and responses.
 	Header = "X-Request-Id"
-	// MaxLength bounds the id of one request, in bytes; a longer one is replaced.
+	// MaxLength is the longest ID of one request, in bytes.
 	MaxLength = 128
-	// MaxTogether bounds the ids of a message that is sent for many requests, in bytes: those of a hundred from the gateway. The
-	// others are left out, and their number is said.
-	MaxTogether = 4 << 10
+	// MaxJoinedLength is the longest result of Join, in bytes. It holds the IDs of about a hundred requests.
+	MaxJoinedLength = 4 << 10
 )
 
+// carrier is a context with an ID. Creating it takes one allocation; context.WithValue takes two.
 type carrier struct {
 	context.Context
 	id string
@@ -34,22 +34,22 @@ func (c *carrier) Value(k any) any {
 	return c.Context.Value(k)
 }
 
-// With returns a context of work for a request.
-func With(ctx context.Context, id string) context.Context { return &carrier{ctx, id} }
+// NewContext returns a copy of ctx that carries the ID of a request.
+func NewContext(ctx context.Context, id string) context.Context { return &carrier{ctx, id} }
 
-// Of returns the id of the request that ctx is of; empty if it is of none.
-func Of(ctx context.Context) string {
+// FromContext returns the ID that ctx carries, or "" if it carries none.
+func FromContext(ctx context.Context) string {
 	id, _ := ctx.Value(key{}).(string)
 	return id
 }
 
-// Accept returns the id that a caller gave, if it is one that can be written into a log and is no longer than most, and a new
-// one otherwise.
-func Accept(given string, most int) string {
-	if given == "" || len(given) > most || !printable(given) {
+// Accept returns the ID that a caller sent, if it is printable ASCII without spaces and has at most maxLength bytes.
+// Otherwise it returns a new random ID.
+func Accept(id string, maxLength int) string {
+	if id == "" || len(id) > maxLength || !printable(id) {
 		return rand.Text()
 	}
-	return given
+	return id
 }
 
 func printable(s string) bool {
@@ -61,7 +61,8 @@ func printable(s string) bool {
 	return true
 }
 
-// Join returns the id of what is sent for many requests together: theirs, with commas between them.
+// Join returns one ID for a message that serves many requests: their IDs, separated by commas. If they exceed
+// MaxJoinedLength, it ends with the number of IDs left out, such as ",+12-more".
 func Join(ids []string) string {
 	if len(ids) == 1 {
 		return ids[0]
@@ -71,7 +72,7 @@ func Join(ids []string) string {
 		if id == "" {
 			continue
 		}
-		if all.Len()+len(id) > MaxTogether-len(",+999-more") {
+		if all.Len()+len(id) > MaxJoinedLength-len(",+999-more") {
 			all.WriteString(",+" + strconv.Itoa(len(ids)-i) + "-more")
 			break
 		}
@@ -83,13 +84,13 @@ func Join(ids []string) string {
 	return all.String()
 }
 
-// Handler returns a handler of log records that adds the id of the request to those that are written with its context.
-func Handler(next slog.Handler) slog.Handler { return handler{next} }
+// LogHandler returns a handler that adds the attribute request_id to each record whose context carries an ID.
+func LogHandler(next slog.Handler) slog.Handler { return handler{next} }
 
 type handler struct{ slog.Handler }
 
 func (h handler) Handle(ctx context.Context, r slog.Record) error {
-	if id := Of(ctx); id != "" {
+	if id := FromContext(ctx); id != "" {
 		r.AddAttrs(slog.String("request_id", id))
 	}
 	return h.Handler.Handle(ctx, r)

@@ -1,9 +1,11 @@
-// Package shard mints IDs that carry the shard they live on, and finds the shard of an ID.
+// Package shard mints IDs that contain the index of their shard.
 //
-// A minted ID is a UUID of version 7 (RFC 9562) whose last 16 bits are the shard's index, so that any machine, gateway rule or
-// person can tell where a thing lives: …0002 lives on shard 2. The 46 random bits that are left, beside the clock, keep two
-// processes with the same MACHINE_ID apart. The decimal IDs "0", "1", … that batch_init makes are spread over the shards by
-// number, modulo the number of shards at the time when they were made.
+// A minted ID is a UUID of version 7 (RFC 9562) whose last 16 bits are the shard's index: an ID that ends in 0002
+// lives on shard 2. Its timestamp and 46 random bits keep IDs unique, even between two processes with the same
+// MACHINE_ID.
+//
+// The decimal IDs "0", "1", ... of batch_init do not contain their shard. Package cluster locates them. See
+// docs/adr/0011-shard-in-id.md.
 package shard
 
 import (
@@ -17,7 +19,7 @@ import (
 	"checkout/common/clock"
 )
 
-// Max is the largest number of shards that an ID can tell apart.
+// Max is the largest number of shards.
 const Max = 1 << 16
 
 // MaxDecimal is the number of decimal IDs: "0" to "9999999".
@@ -26,16 +28,16 @@ const MaxDecimal = 10_000_000
 // Mint returns a new ID on shard s.
 func Mint(s int) string {
 	if s < 0 || s >= Max {
-		panic(fmt.Sprintf("shard: index %d out of range", s))
+		panic(fmt.Sprintf("mint an ID: shard %d is out of range", s))
 	}
 	id := uuid.Must(uuid.NewV7())
-	clock.Mislead(id[:6])
+	clock.ShiftUUID(id[:6])
 	binary.BigEndian.PutUint16(id[14:], uint16(s))
 	return id.String()
 }
 
-// OfKey returns which of n shards a key of any text belongs to. When one more is appended, of n keys one moves, to the new
-// shard: the jump consistent hash of Lamping and Veach.
+// OfKey returns the shard, of n, that an arbitrary key belongs to. When a shard is added, about one key in n+1 moves,
+// always to the new shard. It is the jump consistent hash of Lamping and Veach.
 func OfKey(key string, n int) int {
 	hash := fnv.New64a()
 	hash.Write([]byte(key))
@@ -48,7 +50,7 @@ func OfKey(key string, n int) int {
 	return int(at)
 }
 
-// Of returns the shard that a minted ID names. It is false for every other string; upper case is another string.
+// Of returns the shard of a minted ID, and false for every other string. Minted IDs are in lower case.
 func Of(id string) (int, bool) {
 	if len(id) != 36 || id[8] != '-' || id[13] != '-' || id[14] != '7' || id[18] != '-' || id[23] != '-' {
 		return 0, false
@@ -56,20 +58,21 @@ func Of(id string) (int, bool) {
 	if v := id[19]; v != '8' && v != '9' && v != 'a' && v != 'b' {
 		return 0, false
 	}
-	wrong := byte(0)
+	digits := byte(0) // 16 or more if any byte is not a digit
 	for _, part := range [...]string{id[:8], id[9:13], id[14:18], id[19:23], id[24:]} {
 		for i := range len(part) {
-			wrong |= hexDigit[part[i]]
+			digits |= hexDigit[part[i]]
 		}
 	}
 	s := 0
 	for i := 32; i < 36; i++ {
 		s = s<<4 | int(hexDigit[id[i]])
 	}
-	return s, wrong < 16
+	return s, digits < 16
 }
 
-// hexDigit is the value of each digit, and 16 or more for all other bytes: each checkout looks at the digits of many IDs.
+// hexDigit is the value of each hexadecimal digit, and 255 for other bytes. A table is fast: a checkout parses many
+// IDs.
 var hexDigit = func() (values [256]byte) {
 	for c := range values {
 		values[c] = 0xff
@@ -80,8 +83,8 @@ var hexDigit = func() (values [256]byte) {
 	return values
 }()
 
-// Number returns the number of a decimal ID in its one canonical form ("7", not "07" or "+7").
-func Number(id string) (int, bool) {
+// ParseDecimal returns the number of a decimal ID, and false unless it is in canonical form ("7", not "07" or "+7").
+func ParseDecimal(id string) (int, bool) {
 	if len(id) == 0 || len(id) > 7 || id[0] == '0' && len(id) > 1 {
 		return 0, false
 	}
@@ -95,17 +98,17 @@ func Number(id string) (int, bool) {
 	return n, true
 }
 
-// Decimal returns the decimal ID of a number.
-func Decimal(n int) string { return strconv.Itoa(n) }
+// FormatDecimal returns the decimal ID of a number.
+func FormatDecimal(n int) string { return strconv.Itoa(n) }
 
-// Own returns the shards on which a machine mints: those that are its own modulo the number of machines, and all of them
-// where there are fewer shards than machines. machine counts from 1, as MACHINE_ID does.
-func Own(machine, machines, shards int) []int {
-	var own []int
+// Owned returns the shards on which an instance mints. Instances take turns; with fewer shards than instances, each
+// instance mints on every shard. instance counts from 1, as MACHINE_ID does.
+func Owned(instance, instances, shards int) []int {
+	var owned []int
 	for s := range shards {
-		if machines > shards || s%machines == machine-1 {
-			own = append(own, s)
+		if instances > shards || s%instances == instance-1 {
+			owned = append(owned, s)
 		}
 	}
-	return own
+	return owned
 }

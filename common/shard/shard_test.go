@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 )
 
-func TestMintedIDTellsItsShard(t *testing.T) {
+func TestMintedIDContainsItsShard(t *testing.T) {
 	for _, s := range []int{0, 1, 2, 9, 255, 256, Max - 1} {
 		for range 100 {
 			id := Mint(s)
@@ -23,7 +23,7 @@ func TestMintedIDTellsItsShard(t *testing.T) {
 	}
 }
 
-// Two processes with one MACHINE_ID, and one process at full speed, must never hand out one ID twice (mistake 10).
+// IDs must not repeat within a process, or between processes with the same MACHINE_ID.
 func TestMintNeverRepeats(t *testing.T) {
 	seen := map[string]bool{}
 	for range 200_000 {
@@ -35,28 +35,28 @@ func TestMintNeverRepeats(t *testing.T) {
 	}
 }
 
-// Keys are spread evenly; of n+1 shards the new one takes its share from all others, and nothing else moves.
-func TestOfKey(t *testing.T) {
+// Keys spread evenly. A new shard takes its share from the others, and no other key moves.
+func TestAddingAShardMovesOnlyItsShareOfKeys(t *testing.T) {
 	const keys = 30_000
 	for n := 1; n <= 5; n++ {
-		held := make([]int, n+1)
+		counts := make([]int, n+1)
 		for i := range keys {
 			key := fmt.Sprintf("key-%d", i)
 			before, after := OfKey(key, n), OfKey(key, n+1)
 			if before != OfKey(key, n) || before < 0 || before >= n || after != before && after != n {
 				t.Fatalf("%s: shard %d of %d, %d of %d", key, before, n, after, n+1)
 			}
-			held[after]++
+			counts[after]++
 		}
-		for at, got := range held {
+		for s, got := range counts {
 			if want := keys / (n + 1); got < want*9/10 || got > want*11/10 {
-				t.Errorf("shard %d of %d holds %d of %d keys", at, n+1, got, keys)
+				t.Errorf("shard %d of %d has %d of %d keys", s, n+1, got, keys)
 			}
 		}
 	}
 }
 
-func TestOfRefusesEverythingElse(t *testing.T) {
+func TestOfRejectsOtherStrings(t *testing.T) {
 	id := Mint(1)
 	for _, bad := range []string{"", "0", "7", "abc", strings.ToUpper(Mint(10)), id + "0", id[:35], id[1:], strings.Replace(id, "-", "0", 1),
 		uuid.NewString(), "{" + id + "}", "urn:uuid:" + id, strings.Repeat("0", 36)} {
@@ -65,33 +65,33 @@ func TestOfRefusesEverythingElse(t *testing.T) {
 		}
 	}
 	if _, ok := Of(uuid.NewString()); ok {
-		t.Error("a UUID of version 4 was taken for a minted one")
+		t.Error("a UUID of version 4 passes for a minted ID")
 	}
 }
 
-func TestNumber(t *testing.T) {
+func TestParseDecimalRequiresCanonicalForm(t *testing.T) {
 	for id, want := range map[string]int{"0": 0, "7": 7, "10": 10, "9999999": 9999999} {
-		if got, ok := Number(id); !ok || got != want {
-			t.Errorf("Number(%q) = %d, %v", id, got, ok)
+		if got, ok := ParseDecimal(id); !ok || got != want {
+			t.Errorf("ParseDecimal(%q) = %d, %v", id, got, ok)
 		}
 	}
 	for _, bad := range []string{"", "00", "07", "-1", "+1", "1.0", "1e3", " 1", "10000000", "99999999999999999999", "a", "１"} {
-		if n, ok := Number(bad); ok {
-			t.Errorf("Number(%q) = %d", bad, n)
+		if n, ok := ParseDecimal(bad); ok {
+			t.Errorf("ParseDecimal(%q) = %d", bad, n)
 		}
 	}
 }
 
-func TestOwn(t *testing.T) {
+func TestOwned(t *testing.T) {
 	for _, c := range []struct {
-		machine, machines, shards int
-		want                      []int
+		instance, instances, shards int
+		want                        []int
 	}{
 		{1, 1, 1, []int{0}}, {1, 1, 3, []int{0, 1, 2}}, {2, 2, 2, []int{1}}, {1, 2, 3, []int{0, 2}}, {2, 2, 3, []int{1}},
 		{1, 3, 2, []int{0, 1}}, {3, 3, 2, []int{0, 1}}, {3, 3, 3, []int{2}},
 	} {
-		if got := Own(c.machine, c.machines, c.shards); !slices.Equal(got, c.want) {
-			t.Errorf("Own(%d, %d, %d) = %v, want %v", c.machine, c.machines, c.shards, got, c.want)
+		if got := Owned(c.instance, c.instances, c.shards); !slices.Equal(got, c.want) {
+			t.Errorf("Owned(%d, %d, %d) = %v, want %v", c.instance, c.instances, c.shards, got, c.want)
 		}
 	}
 }
@@ -107,8 +107,8 @@ func FuzzIDs(f *testing.F) {
 				t.Errorf("Of(%q) = %d", id, s)
 			}
 		}
-		if n, ok := Number(id); ok && Decimal(n) != id {
-			t.Errorf("Number(%q) = %d", id, n)
+		if n, ok := ParseDecimal(id); ok && FormatDecimal(n) != id {
+			t.Errorf("ParseDecimal(%q) = %d", id, n)
 		}
 	})
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// CPU is the processor time that a server has used so far, for benchmarks: time on a clock depends on what else runs.
+// CPU returns the processor time that a server has used. Unlike elapsed time, it does not depend on the load of the
+// host.
 func CPU(t testing.TB, client *redis.Client) time.Duration {
 	t.Helper()
 	info, err := client.Info(t.Context(), "cpu").Result()

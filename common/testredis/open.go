@@ -9,7 +9,7 @@ import (
 	"checkout/common/redis"
 )
 
-// Open starts n servers and opens them as the shards of a service. All of them answer when it returns.
+// Open starts n servers and opens them as the shards of a service. All shards are available when it returns.
 func Open(t testing.TB, service string, n int, scripts []*redis.Script) (*cluster.Cluster, []*Server) {
 	t.Helper()
 	servers := make([]*Server, n)
@@ -19,7 +19,8 @@ func Open(t testing.TB, service string, n int, scripts []*redis.Script) (*cluste
 	return Connect(t, service, servers, scripts), servers
 }
 
-// Connect opens servers as the shards of a service, as one more machine would. All of them answer when it returns.
+// Connect opens running servers as the shards of a service, like another instance does. All shards are available when
+// it returns.
 func Connect(t testing.TB, service string, servers []*Server, scripts []*redis.Script) *cluster.Cluster {
 	t.Helper()
 	var c env.Redis
@@ -28,16 +29,16 @@ func Connect(t testing.TB, service string, servers []*Server, scripts []*redis.S
 	}
 	db := cluster.Open(service, c, scripts)
 	t.Cleanup(db.Close)
-	Eventually(t, "every shard answers", func() bool { return len(db.Unavailable()) == 0 && db.Modulus() > 0 })
+	Eventually(t, "every shard is available", func() bool { return len(db.Unavailable()) == 0 && db.Modulus() > 0 })
 	return db
 }
 
-// Eventually waits until a condition holds, and fails the test if it does not within ten seconds.
-func Eventually(t testing.TB, what string, holds func() bool) {
+// Eventually waits until a condition holds. It fails the test after ten seconds.
+func Eventually(t testing.TB, condition string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("never: %s", what)
+			t.Fatalf("timeout: %s", condition)
 		}
 	}
 }

@@ -11,18 +11,19 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// State is all that a server holds, by key, in a form that is easy to write and to compare: a hash or a sorted set is
-// "field=value field=value", sorted, a string is itself; "@ms" at the end is when the key ends (Unix ms), where it does.
+// State is the whole content of a server, by key, in a form that is easy to write and compare. A string is written as
+// it is; a hash or sorted set as "field=value field=value", sorted. The suffix "@ms" is the key's expiry time, in Unix
+// milliseconds.
 type State map[string]string
 
-// Load makes a state of hashes and strings the server's, in place of all that it holds.
+// Load replaces the content of the server. It supports strings and hashes.
 func (s *Server) Load(t testing.TB, state State) {
 	t.Helper()
 	ctx := context.Background()
 	p := s.Client.Pipeline()
 	p.FlushAll(ctx)
 	for key, text := range state {
-		text, until, ends := strings.Cut(text, "@")
+		text, expiry, expires := strings.Cut(text, "@")
 		if !strings.Contains(text, "=") {
 			p.Set(ctx, key, text, 0)
 			text = ""
@@ -31,8 +32,8 @@ func (s *Server) Load(t testing.TB, state State) {
 			i := strings.LastIndexByte(pair, '=')
 			p.HSet(ctx, key, pair[:i], pair[i+1:])
 		}
-		if ends {
-			ms, err := strconv.ParseInt(until, 10, 64)
+		if expires {
+			ms, err := strconv.ParseInt(expiry, 10, 64)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -44,7 +45,7 @@ func (s *Server) Load(t testing.TB, state State) {
 	}
 }
 
-// Dump returns all that the server holds.
+// Dump returns the content of the server.
 func (s *Server) Dump(t testing.TB) State {
 	t.Helper()
 	ctx := context.Background()
@@ -52,17 +53,20 @@ func (s *Server) Dump(t testing.TB) State {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys = slices.DeleteFunc(keys, func(key string) bool { return strings.HasSuffix(key, "}growth") }) // the cluster's own, written at any time
-	kinds, ends := make([]*redis.StatusCmd, len(keys)), make([]*redis.Cmd, len(keys))
-	s.together(t, func(p redis.Pipeliner) {
+	// Shard activation writes its key at any time.
+	keys = slices.DeleteFunc(keys, func(key string) bool { return strings.HasSuffix(key, "}growth") })
+	types, expiries := make([]*redis.StatusCmd, len(keys)), make([]*redis.Cmd, len(keys))
+	s.pipeline(t, func(p redis.Pipeliner) {
 		for i, key := range keys {
-			kinds[i], ends[i] = p.Type(ctx, key), p.Do(ctx, "PEXPIRETIME", key)
+			types[i], expiries[i] = p.Type(ctx, key), p.Do(ctx, "PEXPIRETIME", key)
 		}
 	})
-	hashes, sets, texts := map[string]*redis.MapStringStringCmd{}, map[string]*redis.ZSliceCmd{}, map[string]*redis.StringCmd{}
-	s.together(t, func(p redis.Pipeliner) {
+	hashes := map[string]*redis.MapStringStringCmd{}
+	sets := map[string]*redis.ZSliceCmd{}
+	texts := map[string]*redis.StringCmd{}
+	s.pipeline(t, func(p redis.Pipeliner) {
 		for i, key := range keys {
-			switch kinds[i].Val() {
+			switch types[i].Val() {
 			case "hash":
 				hashes[key] = p.HGetAll(ctx, key)
 			case "zset":
@@ -86,20 +90,20 @@ func (s *Server) Dump(t testing.TB) State {
 		} else if text := texts[key]; text != nil {
 			pairs = []string{text.Val()}
 		} else {
-			pairs = []string{kinds[i].Val()}
+			pairs = []string{types[i].Val()}
 		}
 		slices.Sort(pairs)
 		state[key] = strings.Join(pairs, " ")
-		if end, err := ends[i].Int64(); err != nil {
+		if expiry, err := expiries[i].Int64(); err != nil {
 			t.Fatal(err)
-		} else if end >= 0 {
-			state[key] += "@" + strconv.FormatInt(end, 10)
+		} else if expiry >= 0 {
+			state[key] += "@" + strconv.FormatInt(expiry, 10)
 		}
 	}
 	return state
 }
 
-func (s *Server) together(t testing.TB, queue func(redis.Pipeliner)) {
+func (s *Server) pipeline(t testing.TB, queue func(redis.Pipeliner)) {
 	t.Helper()
 	if _, err := s.Client.Pipelined(context.Background(), func(p redis.Pipeliner) error {
 		queue(p)

@@ -1,4 +1,5 @@
-// Package testredis starts a real redis-server of its own for a test, configured as in production: fsync always, no eviction.
+// Package testredis starts redis-server processes for tests, configured as in production: every write is synced to
+// disk, and no key is evicted.
 package testredis
 
 import (
@@ -8,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -18,19 +20,19 @@ import (
 // Server is a running redis-server.
 type Server struct {
 	Addr   string
-	Client *redis.Client // for the test's own looks and lies
+	Client *redis.Client // for direct access from tests
 	dir    string
 	cmd    *exec.Cmd
 }
 
-// Start starts a redis-server that ends with the test.
+// Start starts a redis-server and stops it when the test ends.
 func Start(t testing.TB) *Server {
 	t.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
-		t.Fatal("redis-server is missing: make deps installs it")
+		t.Fatal("redis-server is not installed: run make deps")
 	}
 	s := &Server{dir: t.TempDir()}
-	// The port is free when it is picked and may be taken when it is bound: then another one is tried.
+	// Another process may take a free port before the server binds it.
 	var err error
 	for range 10 {
 		s.Addr = freeAddr(t)
@@ -39,7 +41,7 @@ func Start(t testing.TB) *Server {
 		}
 	}
 	if err != nil {
-		t.Fatalf("redis-server: %v", err)
+		t.Fatalf("start redis-server: %v", err)
 	}
 	s.Client = redis.NewClient(&redis.Options{Addr: s.Addr, MaxRetries: -1})
 	t.Cleanup(func() {
@@ -60,7 +62,8 @@ func freeAddr(t testing.TB) string {
 
 func (s *Server) run() error {
 	_, port, _ := net.SplitHostPort(s.Addr)
-	s.cmd = exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--dir", s.dir, "--logfile", filepath.Join(s.dir, "log"),
+	s.cmd = exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1",
+		"--dir", s.dir, "--logfile", filepath.Join(s.dir, "log"),
 		"--appendonly", "yes", "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction")
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := s.cmd.Start(); err != nil {
@@ -70,51 +73,51 @@ func (s *Server) run() error {
 	defer client.Close()
 	deadline := time.Now().Add(20 * time.Second)
 	for {
-		// Another server on the port would answer as well: it must be this one.
+		// Check the process ID, since another server may have taken the port.
 		info, err := client.Info(context.Background(), "server").Result()
-		if err == nil && contains(info, "process_id:"+strconv.Itoa(s.cmd.Process.Pid)) {
+		if err == nil && hasLine(info, "process_id:"+strconv.Itoa(s.cmd.Process.Pid)) {
 			return nil
 		}
-		if time.Now().After(deadline) || s.ended() {
+		if time.Now().After(deadline) || s.exited() {
 			s.Kill()
-			return fmt.Errorf("no answer at %s: %v", s.Addr, err)
+			return fmt.Errorf("server at %s does not respond: %v", s.Addr, err)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
 }
 
-func contains(info, line string) bool {
-	for i := 0; i+len(line) <= len(info); i++ {
-		if info[i:i+len(line)] == line && (i+len(line) == len(info) || info[i+len(line)] == '\r') {
+func hasLine(info, want string) bool {
+	for line := range strings.Lines(info) {
+		if strings.TrimSpace(line) == want {
 			return true
 		}
 	}
 	return false
 }
 
-// ended tells whether the process is gone, without waiting for it.
-func (s *Server) ended() bool {
+// exited reports whether the process has exited, without waiting for it.
+func (s *Server) exited() bool {
 	var status syscall.WaitStatus
 	pid, _ := syscall.Wait4(s.cmd.Process.Pid, &status, syscall.WNOHANG, nil)
 	return pid == s.cmd.Process.Pid
 }
 
-// Kill ends the server as a crash does (SIGKILL) and waits until it is gone.
+// Kill crashes the server with SIGKILL and waits for it to exit.
 func (s *Server) Kill() {
 	s.cmd.Process.Kill()
 	s.cmd.Wait()
 }
 
-// Restart starts a killed server again, on its address and data.
+// Restart starts a killed server again, with the same address and data.
 func (s *Server) Restart(t testing.TB) {
 	t.Helper()
 	if err := s.run(); err != nil {
-		t.Fatalf("redis-server, again: %v", err)
+		t.Fatalf("restart redis-server: %v", err)
 	}
 }
 
-// Pause stops the server's clockwork (SIGSTOP) until Resume.
+// Pause stops the server with SIGSTOP until Resume.
 func (s *Server) Pause() { s.cmd.Process.Signal(syscall.SIGSTOP) }
 
-// Resume lets a paused server go on.
+// Resume continues a paused server.
 func (s *Server) Resume() { s.cmd.Process.Signal(syscall.SIGCONT) }

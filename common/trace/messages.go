@@ -8,58 +8,60 @@ import (
 	otrace "go.opentelemetry.io/otel/trace"
 )
 
-// Messages of many callers travel in one request, each as a part of its own trace. The request names their spans in one header: a
-// traceparent for each message, in order, with commas between them; nothing for one that is not followed.
+// messagesHeader carries one traceparent per message of a batched request, in order and separated by commas. An entry
+// is empty if its message is not traced.
 const messagesHeader = "Traceparents"
 
-type together struct{}
+type messagesKey struct{}
 
-// Send returns the context of a request in which messages of these spans travel.
-func Send(ctx context.Context, spans []Span) context.Context {
-	return context.WithValue(ctx, together{}, spans)
+// WithSpans returns a context for sending one request that carries a message of each span.
+func WithSpans(ctx context.Context, spans []Span) context.Context {
+	return context.WithValue(ctx, messagesKey{}, spans)
 }
 
-// Inject writes into the header of a request what its messages are parts of.
+// Inject writes the spans of WithSpans into the header of an outgoing request.
 func Inject(ctx context.Context, header http.Header) {
-	spans, _ := ctx.Value(together{}).([]Span)
+	spans, _ := ctx.Value(messagesKey{}).([]Span)
 	var all strings.Builder
-	followed := false
+	traced := false
 	for i, span := range spans {
 		if i > 0 {
 			all.WriteByte(',')
 		}
-		parent := span.Parent()
-		followed = followed || parent != ""
-		all.WriteString(parent)
+		traceparent := span.Traceparent()
+		traced = traced || traceparent != ""
+		all.WriteString(traceparent)
 	}
-	if followed {
+	if traced {
 		header.Set(messagesHeader, all.String())
 	}
 }
 
-// Receive returns the context of a request that has arrived, from which Message takes what its messages are parts of.
-func Receive(ctx context.Context, header http.Header) context.Context {
-	named := header.Get(messagesHeader)
-	if named == "" {
+// Extract returns a context that carries the spans in the header of an incoming request, for BeginMessage.
+func Extract(ctx context.Context, header http.Header) context.Context {
+	traceparents := header.Get(messagesHeader)
+	if traceparents == "" {
 		return ctx
 	}
-	return context.WithValue(ctx, together{}, strings.Split(named, ","))
+	return context.WithValue(ctx, messagesKey{}, strings.Split(traceparents, ","))
 }
 
-// Message begins a part of the trace of message i of a request.
-func Message(ctx context.Context, i int, name string) (context.Context, Span) {
+// BeginMessage begins a span for message i of an incoming request, in the trace of the message's sender. It returns
+// the zero Span if the message is not traced.
+func BeginMessage(ctx context.Context, i int, name string) (context.Context, Span) {
 	t := tracer.Load()
 	if t == nil {
 		return ctx, Span{}
 	}
-	parents, _ := ctx.Value(together{}).([]string)
-	if i >= len(parents) {
+	traceparents, _ := ctx.Value(messagesKey{}).([]string)
+	if i >= len(traceparents) {
 		return ctx, Span{}
 	}
-	parent := parse(parents[i])
+	parent := parseTraceparent(traceparents[i])
 	if !parent.IsValid() {
 		return ctx, Span{}
 	}
-	ctx, span := (*t).Start(otrace.ContextWithRemoteSpanContext(ctx, parent), name, otrace.WithSpanKind(otrace.SpanKindServer))
+	ctx = otrace.ContextWithRemoteSpanContext(ctx, parent)
+	ctx, span := (*t).Start(ctx, name, otrace.WithSpanKind(otrace.SpanKindServer))
 	return ctx, Span{span}
 }

@@ -1,5 +1,6 @@
-// Package trace follows requests through the services, for OpenTelemetry. It is off, and costs a comparison a span, unless it is
-// started.
+// Package trace records OpenTelemetry spans of requests that cross services.
+//
+// Tracing is off until Start is called with a collector. While it is off, no function of this package allocates.
 package trace
 
 import (
@@ -17,33 +18,36 @@ import (
 	otrace "go.opentelemetry.io/otel/trace"
 )
 
-// tracer makes every span; nil while traces are off. It is one for the process, as OpenTelemetry's own provider is: a span costs
-// nothing where there is none only if that can be told without a look into a context.
+// tracer starts every span. It is nil while tracing is off, so that a disabled span costs one load and no context
+// lookup.
 var tracer atomic.Pointer[otrace.Tracer]
 
-const scope = "checkout"
+const scopeName = "checkout"
 
-// Start sends the spans of a machine to a collector until stop is called, which sends the last of them; to none if there is no
-// collector. What OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER and OTEL_BSP_… say holds.
-func Start(ctx context.Context, service, machine string, to Collector) (stop func(), err error) {
+// Start sends the spans of an instance to a collector. It does nothing if the collector has no URL. The returned
+// function flushes the remaining spans and turns tracing off. Start honors OTEL_SERVICE_NAME,
+// OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER and OTEL_BSP_*.
+func Start(ctx context.Context, service, instance string, to Collector) (stop func(), err error) {
 	if to.URL == "" {
 		return func() {}, nil
 	}
-	about, err := resource.New(ctx,
-		resource.WithAttributes(attribute.String("service.name", service), attribute.String("service.instance.id", service+"-"+machine)),
-		resource.WithFromEnv()) // the last one wins
+	attributes, err := resource.New(ctx,
+		resource.WithAttributes(
+			attribute.String("service.name", service),
+			attribute.String("service.instance.id", service+"-"+instance)),
+		resource.WithFromEnv()) // the environment overrides the attributes above
 	if err != nil {
-		return nil, fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES: %w", err)
+		return nil, fmt.Errorf("parse OTEL_RESOURCE_ATTRIBUTES: %w", err)
 	}
-	provider := sdk.NewTracerProvider(sdk.WithResource(about), sdk.WithBatcher(newExporter(to)))
+	provider := sdk.NewTracerProvider(sdk.WithResource(attributes), sdk.WithBatcher(newExporter(to)))
 	otel.SetTracerProvider(provider)
 	otel.SetTextMapPropagator(propagation.TraceContext{})
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { slog.Warn("traces are lost", "error", err) }))
-	t := provider.Tracer(scope)
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { slog.Warn("spans are lost", "error", err) }))
+	t := provider.Tracer(scopeName)
 	tracer.Store(&t)
 	return func() {
 		tracer.Store(nil)
-		ctx, cancel := context.WithTimeout(context.Background(), sendWithin)
+		ctx, cancel := context.WithTimeout(context.Background(), exportTimeout)
 		defer cancel()
 		if err := provider.Shutdown(ctx); err != nil {
 			otel.Handle(err)
@@ -51,19 +55,19 @@ func Start(ctx context.Context, service, machine string, to Collector) (stop fun
 	}, nil
 }
 
-// On tells whether traces are made.
-func On() bool { return tracer.Load() != nil }
+// Enabled reports whether tracing is on.
+func Enabled() bool { return tracer.Load() != nil }
 
-// Span is a part of a trace: the zero value is none, and takes everything without effect.
+// Span is one operation of a trace. The methods of its zero value do nothing.
 type Span struct{ span otrace.Span }
 
-// Begin begins a part of the trace that ctx is of; where it is of none there is nothing to follow, and no span.
+// Begin begins a child of the span in ctx. It returns the zero Span if ctx carries none.
 func Begin(ctx context.Context, name string) (context.Context, Span) {
 	return begin(ctx, name, otrace.SpanKindInternal)
 }
 
-// Call begins a part of a trace in which another process is called.
-func Call(ctx context.Context, name string) (context.Context, Span) {
+// BeginClient is like Begin, for a call to another process.
+func BeginClient(ctx context.Context, name string) (context.Context, Span) {
 	return begin(ctx, name, otrace.SpanKindClient)
 }
 
@@ -76,37 +80,37 @@ func begin(ctx context.Context, name string, kind otrace.SpanKind) (context.Cont
 	return ctx, Span{span}
 }
 
-// Mend begins a trace of its own, of work that ends what another trace has left, to which it is linked; parent is what Parent
-// returned there, and may be empty.
-func Mend(ctx context.Context, name, parent string) (context.Context, Span) {
+// BeginLinked begins a new trace that links to an earlier one. traceparent comes from Span.Traceparent and may be
+// empty.
+func BeginLinked(ctx context.Context, name, traceparent string) (context.Context, Span) {
 	t := tracer.Load()
 	if t == nil {
 		return ctx, Span{}
 	}
 	options := []otrace.SpanStartOption{otrace.WithNewRoot()}
-	if left := parse(parent); left.IsValid() {
-		options = append(options, otrace.WithLinks(otrace.Link{SpanContext: left}))
+	if earlier := parseTraceparent(traceparent); earlier.IsValid() {
+		options = append(options, otrace.WithLinks(otrace.Link{SpanContext: earlier}))
 	}
 	ctx, span := (*t).Start(ctx, name, options...)
 	return ctx, Span{span}
 }
 
-// Of returns the span that ctx is in.
-func Of(ctx context.Context) Span {
+// FromContext returns the span in ctx.
+func FromContext(ctx context.Context) Span {
 	if tracer.Load() == nil {
 		return Span{}
 	}
 	return Span{otrace.SpanFromContext(ctx)}
 }
 
-// Set says something of a span.
+// Set sets an attribute of the span.
 func (s Span) Set(key, value string) {
 	if s.span != nil {
 		s.span.SetAttributes(attribute.String(key, value))
 	}
 }
 
-// End ends a span, with an error unless it is nil.
+// End ends the span. A non-nil err marks it as failed.
 func (s Span) End(err error) {
 	if s.span == nil {
 		return
@@ -117,20 +121,20 @@ func (s Span) End(err error) {
 	s.span.End()
 }
 
-// Parent names a span so that another process, or a later one, can refer to it: a traceparent by the W3C, or nothing where the
-// span is not kept.
-func (s Span) Parent() string {
+// Traceparent returns the span's identity in the W3C traceparent format, or "" if the span is not sampled. Another
+// process, or a later run of this one, can refer to the span by it.
+func (s Span) Traceparent() string {
 	if s.span == nil || !s.span.SpanContext().IsSampled() {
 		return ""
 	}
 	carrier := propagation.MapCarrier{}
 	propagation.TraceContext{}.Inject(otrace.ContextWithSpan(context.Background(), s.span), carrier)
-	return carrier[parentHeader]
+	return carrier[traceparentKey]
 }
 
-const parentHeader = "traceparent"
+const traceparentKey = "traceparent"
 
-func parse(parent string) otrace.SpanContext {
-	ctx := propagation.TraceContext{}.Extract(context.Background(), propagation.MapCarrier{parentHeader: parent})
-	return otrace.SpanContextFromContext(ctx)
+func parseTraceparent(traceparent string) otrace.SpanContext {
+	carrier := propagation.MapCarrier{traceparentKey: traceparent}
+	return otrace.SpanContextFromContext(propagation.TraceContext{}.Extract(context.Background(), carrier))
 }

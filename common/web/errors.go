@@ -85,7 +85,7 @@ func fail(c *gin.Context, err error) {
 		c.Header("Retry-After", retryAfter)
 	}
 	body, _ := json.Marshal(api.Problem{
-		Type: failure.Type(), Title: failure.Title, Status: status, Detail: detail, RequestID: requestid.Of(ctx),
+		Type: failure.Type(), Title: failure.Title, Status: status, Detail: detail, RequestID: requestid.FromContext(ctx),
 	})
 	c.Data(status, "application/problem+json", body)
 }

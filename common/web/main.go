@@ -54,5 +54,5 @@ func Log(w io.Writer, debug, json bool) {
 	if json {
 		handler = slog.NewJSONHandler(w, options)
 	}
-	slog.SetDefault(slog.New(requestid.Handler(handler)))
+	slog.SetDefault(slog.New(requestid.LogHandler(handler)))
 }

@@ -26,7 +26,7 @@ func newRequestTimes() *prometheus.HistogramVec {
 	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "http_request_duration_seconds",
 		Help:    "Time to answer a request, by listener, method, route and status code. 429 is work shed before it began.",
-		Buckets: metrics.Seconds(),
+		Buckets: metrics.LatencyBuckets(),
 	}, []string{"listener", "method", "route", "code"})
 }
 

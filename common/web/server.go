@@ -36,12 +36,12 @@ type Server struct {
 // NewServer returns doors that answer unknown routes and wrong methods with problems. With debug each request is logged.
 func NewServer(debug bool) *Server {
 	took := newRequestTimes()
-	s := &Server{Public: engine("public", requestid.MaxLength, took), Internal: engine("internal", requestid.MaxTogether, took), took: took}
+	s := &Server{Public: engine("public", requestid.MaxLength, took), Internal: engine("internal", requestid.MaxJoinedLength, took), took: took}
 	if debug {
 		s.Public.Use(logRequests)
 		s.Internal.Use(logRequests)
 	}
-	if trace.On() {
+	if trace.Enabled() {
 		s.Public.Use(otelgin.Middleware(""))
 		s.Internal.Use(receive)
 	}
@@ -91,7 +91,7 @@ func (s *Server) dismiss(c *gin.Context) {
 
 // receive takes from a request what its messages are parts of.
 func receive(c *gin.Context) {
-	c.Request = c.Request.WithContext(trace.Receive(c.Request.Context(), c.Request.Header))
+	c.Request = c.Request.WithContext(trace.Extract(c.Request.Context(), c.Request.Header))
 }
 
 func logRequests(c *gin.Context) {

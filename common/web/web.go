@@ -35,7 +35,7 @@ func JSON[T any](handle func(*gin.Context) (T, error)) gin.HandlerFunc {
 func identify(maxLength int) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		id := requestid.Accept(c.Request.Header.Get(requestid.Header), maxLength)
-		c.Request = c.Request.WithContext(requestid.With(c.Request.Context(), id))
+		c.Request = c.Request.WithContext(requestid.NewContext(c.Request.Context(), id))
 	}
 }
 

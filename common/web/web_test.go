@@ -61,7 +61,7 @@ func TestJSON(t *testing.T) {
 func TestFailures(t *testing.T) {
 	var log strings.Builder
 	old := slog.Default()
-	slog.SetDefault(slog.New(requestid.Handler(slog.NewTextHandler(&log, nil))))
+	slog.SetDefault(slog.New(requestid.LogHandler(slog.NewTextHandler(&log, nil))))
 	defer slog.SetDefault(old)
 	d := NewServer(false)
 	routes := map[string]error{

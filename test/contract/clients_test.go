@@ -25,7 +25,8 @@ const (
 	nodeTypes         = "@types/node@20.19.43"
 )
 
-// bought is what a client says that has bought two pieces at 5 of a credit of 100, and then wanted more of the same order.
+// bought is what a client says that has bought two pieces at 5 of a credit of 100, and then wanted more of the same
+// order.
 const bought = "true PAID 10 90 /problems/order-not-open"
 
 // gateway starts a system and returns its address.
@@ -90,7 +91,8 @@ func TestGoClient(t *testing.T) {
 	}
 }
 
-// Types for TypeScript can be generated, they know every path, and a program that keeps to them buys something of the running system.
+// Types for TypeScript can be generated, they know every path, and a program that keeps to them buys something of the
+// running system.
 func TestTypeScriptTypes(t *testing.T) {
 	t.Parallel()
 	d, err := Load()

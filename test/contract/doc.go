@@ -1,6 +1,6 @@
-// Package contract holds the system to what it says of itself: order/site/openapi.json describes every route and every answer of
-// the gateway, and nothing else. The services' own tests compare their routes with it, the end-to-end tests every answer that
-// they get, and the tests here make clients of it.
+// Package contract holds the system to what it says of itself: order/site/openapi.json describes every route and
+// every answer of the gateway, and nothing else. The services' own tests compare their routes with it, the end-to-end
+// tests every answer that they get, and the tests here make clients of it.
 package contract
 
 import (
@@ -94,7 +94,8 @@ func (d *Document) Resolve(node any) map[string]any {
 	return at
 }
 
-// Response returns what is said of an answer with this status; told is false if that is said only of what can befall any route.
+// Response returns what is said of an answer with this status; told is false if that is said only of what can befall
+// any route.
 func (d *Document) Response(operation map[string]any, status int) (said map[string]any, told bool) {
 	responses := operation["responses"].(map[string]any)
 	if r, ok := responses[fmt.Sprint(status)]; ok {

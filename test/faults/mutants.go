@@ -135,13 +135,13 @@ end
 
 	// What leaves something behind. The rest is told apart by what each leaves.
 	{name: "a goroutine left behind by each checkout", drill: busy, want: "goroutines when all is quiet", edits: []edit{
-		{checkoutGo, `	trace.Of(ctx).Set("checkout.attempt", a.attempt)
-`, `	trace.Of(ctx).Set("checkout.attempt", a.attempt)
+		{checkoutGo, `	trace.FromContext(ctx).Set("checkout.attempt", a.attempt)
+`, `	trace.FromContext(ctx).Set("checkout.attempt", a.attempt)
 	go func() { <-context.WithoutCancel(ctx).Done() }()
 `}}},
 	{name: "a file left open by each checkout", drill: busy, want: "open files when all is quiet", edits: []edit{
-		{checkoutGo, `	trace.Of(ctx).Set("checkout.attempt", a.attempt)
-`, `	trace.Of(ctx).Set("checkout.attempt", a.attempt)
+		{checkoutGo, `	trace.FromContext(ctx).Set("checkout.attempt", a.attempt)
+`, `	trace.FromContext(ctx).Set("checkout.attempt", a.attempt)
 	syscall.Open("/dev/null", syscall.O_RDONLY, 0)
 `},
 		{checkoutGo, `	"sync/atomic"
@@ -153,8 +153,8 @@ end
 	client.Transport = client.Transport.(*http.Transport).Clone()
 	response, err := client.Do(request)`}}},
 	{name: "memory kept for each checkout", drill: busy, want: "KiB of live heap when all is quiet", edits: []edit{
-		{checkoutGo, `	trace.Of(ctx).Set("checkout.attempt", a.attempt)
-`, `	trace.Of(ctx).Set("checkout.attempt", a.attempt)
+		{checkoutGo, `	trace.FromContext(ctx).Set("checkout.attempt", a.attempt)
+`, `	trace.FromContext(ctx).Set("checkout.attempt", a.attempt)
 	attempts.Store(a.attempt, strings.Repeat(a.attempt, 1000))
 `},
 		{checkoutGo, `	"sync/atomic"

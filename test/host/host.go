@@ -37,8 +37,8 @@ func Kernel() string {
 	return "Linux " + strings.TrimSpace(string(release))
 }
 
-// Commit is what the sources are, "commit …", and "-dirty" with what was changed since; of sources that are no checkout, that this
-// cannot be told.
+// Commit is what the sources are, "commit …", and "-dirty" with what was changed since; of sources that are no
+// checkout, that this cannot be told.
 func Commit(ctx context.Context) string {
 	out, err := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty").Output()
 	if err != nil {

@@ -157,7 +157,7 @@ func withOthers(put check.Deposits, sn *check.Snapshot) check.Deposits {
 // ofBatch tells a record that an order of batch_init has left: another batch_init overwrites the order, and the record stays a while.
 func ofBatch(r check.Record) bool {
 	for id := range r.Amounts {
-		if _, isDecimal := shard.Number(id); isDecimal {
+		if _, isDecimal := shard.ParseDecimal(id); isDecimal {
 			return true
 		}
 	}

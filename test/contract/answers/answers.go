@@ -1,5 +1,6 @@
-// Package answers compares answers of the running system with the description of the API. What a schema of OpenAPI 3.1 says is
-// JSON Schema, and is checked by a library for that; what the description says around it is looked up here.
+// Package answers compares answers of the running system with the description of the API. What a schema of OpenAPI
+// 3.1 says is JSON Schema, and is checked by a library for that; what the description says around it is looked up
+// here.
 package answers
 
 import (
@@ -27,7 +28,8 @@ type Answers struct {
 	seen    map[string]int                // answers of a kind
 }
 
-// ofAKind is how many answers of one route, status and problem are looked at: tests under load get thousands that are alike.
+// ofAKind is how many answers of one route, status and problem are looked at: tests under load get thousands that are
+// alike.
 const ofAKind = 25
 
 const location = "openapi.json"

@@ -1,5 +1,5 @@
-// Command go is a client in Go: it makes a user and an item, checks an order out, safely however often it is sent, and looks at the
-// result.
+// Command go is a client in Go: it makes a user and an item, checks an order out, safely however often it is sent,
+// and looks at the result.
 //
 //	GATEWAY_URL=http://localhost:8000 go run ./test/examples/go
 package main
@@ -23,7 +23,8 @@ type shop struct {
 	err    error
 }
 
-// call sends a request until its outcome is known. The key makes that safe: with it, a write is done once. A checkout needs none.
+// call sends a request until its outcome is known. The key makes that safe: with it, a write is done once. A checkout
+// needs none.
 func (s *shop) call(method, format string, args ...any) map[string]any {
 	path, key := fmt.Sprintf(format, args...), uuid.NewString()
 	for try := time.Duration(1); s.err == nil; try++ {

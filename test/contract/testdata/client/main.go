@@ -1,4 +1,5 @@
-// A shop of one customer, by the client that is generated of the description. The test that runs it puts that beside it.
+// A shop of one customer, by the client that is generated of the description. The test that runs it puts that beside
+// it.
 package main
 
 import (

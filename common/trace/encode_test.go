@@ -1,0 +1,74 @@
+package trace
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"go.opentelemetry.io/otel/attribute"
+	otlp "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/protobuf/proto"
+)
+
+// A collector can decode every field that the exporter sends, also if a client put invalid UTF-8 into an attribute.
+func TestExportedSpansDecode(t *testing.T) {
+	bodies := make(chan []byte, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		bodies <- body
+	}))
+	defer server.Close()
+	stop, err := Start(t.Context(), "order", "2", Collector{URL: server.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, earlier := BeginLinked(t.Context(), "earlier", "")
+	ctx, root := BeginLinked(ctx, "root", earlier.Traceparent())
+	_, child := BeginClient(ctx, "child")
+	child.span.SetAttributes(attribute.Int64("count", -7), attribute.Bool("traced", true))
+	child.Set("url.path", "/stock/\xff")
+	child.span.AddEvent("retry")
+	child.End(errors.New("no reply"))
+	root.End(nil)
+	stop()
+
+	var data otlp.TracesData
+	if err := proto.Unmarshal(<-bodies, &data); err != nil {
+		t.Fatal(err)
+	}
+	resource := map[string]string{}
+	for _, kv := range data.ResourceSpans[0].Resource.Attributes {
+		resource[kv.Key] = kv.Value.GetStringValue()
+	}
+	if resource["service.name"] != "order" || resource["service.instance.id"] != "order-2" {
+		t.Errorf("resource is %v", resource)
+	}
+	scope := data.ResourceSpans[0].ScopeSpans[0]
+	if scope.Scope.Name != scopeName || len(scope.Spans) != 2 {
+		t.Fatalf("scope %q has %d spans", scope.Scope.Name, len(scope.Spans))
+	}
+	gotChild, gotRoot := scope.Spans[0], scope.Spans[1]
+	if string(gotChild.ParentSpanId) != string(gotRoot.SpanId) || string(gotChild.TraceId) != string(gotRoot.TraceId) {
+		t.Errorf("child %v does not name its parent %v", gotChild, gotRoot)
+	}
+	traceID := earlier.span.SpanContext().TraceID()
+	if gotRoot.ParentSpanId != nil || len(gotRoot.Links) != 1 || string(gotRoot.Links[0].TraceId) != string(traceID[:]) {
+		t.Errorf("root is %v, want a root that links to trace %v", gotRoot, traceID)
+	}
+	if gotRoot.Kind != otlp.Span_SPAN_KIND_INTERNAL || gotChild.Kind != otlp.Span_SPAN_KIND_CLIENT {
+		t.Errorf("kinds are %v and %v", gotRoot.Kind, gotChild.Kind)
+	}
+	if gotRoot.Status != nil || gotChild.Status.Code != otlp.Status_STATUS_CODE_ERROR || gotChild.Status.Message != "no reply" {
+		t.Errorf("statuses are %v and %v", gotRoot.Status, gotChild.Status)
+	}
+	if len(gotChild.Events) != 1 || gotChild.Events[0].Name != "retry" || gotChild.EndTimeUnixNano < gotChild.StartTimeUnixNano {
+		t.Errorf("child is %v", gotChild)
+	}
+	attributes := gotChild.Attributes
+	if len(attributes) != 3 || attributes[0].Value.GetIntValue() != -7 || !attributes[1].Value.GetBoolValue() ||
+		attributes[2].Value.GetStringValue() != "/stock/\uFFFD" {
+		t.Errorf("attributes are %v", attributes)
+	}
+}
