@@ -35,7 +35,7 @@ type steps struct {
 // step counts how long a step takes with all its repetitions, and these.
 type step struct {
 	took    prometheus.Observer
-	repeats prometheus.Counter
+	retries prometheus.Counter
 }
 
 func newCounts() *counts {
@@ -48,7 +48,7 @@ func newCounts() *counts {
 	checkouts := counter("checkouts_total", "Checkouts: paid; refused, for a reason; or unknown when their time had run out. Callers of the same order at the same time share one.", "outcome", "reason")
 	durations := took("checkout_duration_seconds", "Time to decide a checkout, or to give up.", "outcome")
 	stepTook := took("checkout_step_duration_seconds", "Time of one step of a saga, repetitions included.", "step")
-	repeats := counter("checkout_step_repeats_total", "Repetitions of a step of a saga, after an answer that was lost or not known.", "step")
+	retries := counter("checkout_step_retries_total", "Retries of a step of a saga, after a lost reply or an unknown outcome.", "step")
 	recovered := counter("checkout_recoveries_total", "Undecided orders that a recovery worker took upon itself, by the state it found, and whether it decided them.", "state", "decided")
 	cancellations := counter("checkout_cancellations_total", "Cancellations of paid orders that were asked for, by outcome.", "outcome")
 	confirmed := prometheus.NewCounter(prometheus.CounterOpts{Name: "checkout_confirmed_total", Help: "Decided attempts whose records were confirmed."})
@@ -64,9 +64,9 @@ func newCounts() *counts {
 		cancellations.WithLabelValues(outcome)
 	}
 
-	named := func(name string) *step { return &step{stepTook.WithLabelValues(name), repeats.WithLabelValues(name)} }
+	named := func(name string) *step { return &step{stepTook.WithLabelValues(name), retries.WithLabelValues(name)} }
 	return &counts{
-		Group:         metrics.Group{checkouts, durations, stepTook, repeats, recovered, cancellations, confirmed},
+		Group:         metrics.Group{checkouts, durations, stepTook, retries, recovered, cancellations, confirmed},
 		checkouts:     checkouts,
 		durations:     durations,
 		paid:          checkouts.WithLabelValues("paid", ""),
@@ -124,9 +124,9 @@ func (c *counts) cancellation(answer api.OrderPayment) {
 }
 
 // ended counts a step that began at start and was tried once, and so many times more.
-func (s *step) ended(start time.Time, repeats int) {
+func (s *step) ended(start time.Time, retries int) {
 	s.took.Observe(time.Since(start).Seconds())
-	if repeats > 0 {
-		s.repeats.Add(float64(repeats))
+	if retries > 0 {
+		s.retries.Add(float64(retries))
 	}
 }

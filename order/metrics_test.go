@@ -68,7 +68,7 @@ func TestCheckoutsAreCounted(t *testing.T) {
 	if err := s.co.checkout(ctx, s.order(rich, map[string]int64{item: 1}), ""); err != nil {
 		t.Fatal(err)
 	}
-	if n := testutil.ToFloat64(s.co.steps.reserveCredit.repeats); n < 1 {
+	if n := testutil.ToFloat64(s.co.steps.reserveCredit.retries); n < 1 {
 		t.Errorf("payment was away, and %v repetitions were counted", n)
 	}
 	if n := stepCounts(t, s.co.counts)["reserve credit"]; n != 6 {
