@@ -26,12 +26,12 @@ func (s *server) overview(c *gin.Context) (api.Overview, error) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), overviewWithin)
 	defer cancel()
 	return api.Overview{
-		Service: service, Machine: s.machine, Shards: s.store.db.States(), Modulus: s.store.db.Modulus(), Requests: s.answered(), Saga: s.sagas(ctx),
+		Service: service, Instance: s.machine, Shards: s.store.db.States(), Modulus: s.store.db.Modulus(), Requests: s.answered(), Saga: s.sagas(ctx),
 	}, nil
 }
 
-func (s *server) sagas(ctx context.Context) *api.Sagas {
-	told := &api.Sagas{Checkouts: s.co.counts.outcomes(), Took: s.co.counts.latency(), Undecided: []api.Undecided{}, Editable: s.editable}
+func (s *server) sagas(ctx context.Context) *api.SagaOverview {
+	told := &api.SagaOverview{Checkouts: s.co.counts.outcomes(), Latency: s.co.counts.latency(), Undecided: []api.Undecided{}, Editable: s.editable}
 	var mu sync.Mutex
 	var asked sync.WaitGroup
 	for _, shard := range s.store.db.Shards() {
@@ -42,7 +42,7 @@ func (s *server) sagas(ctx context.Context) *api.Sagas {
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			told.Waiting += waiting
+			told.Pending += waiting
 			told.Undecided = append(told.Undecided, found...)
 		})
 	}
@@ -77,23 +77,23 @@ func (s *store) undecidedOf(ctx context.Context, shard *redis.Shard, limit int) 
 }
 
 // outcomes tells how many checkouts came to what.
-func (c *counts) outcomes() []api.Checkouts {
-	found := []api.Checkouts{}
+func (c *counts) outcomes() []api.CheckoutCount {
+	found := []api.CheckoutCount{}
 	metrics.Each(c.checkouts, func(labels map[string]string, m *dto.Metric) {
-		found = append(found, api.Checkouts{Outcome: labels["outcome"], Reason: labels["reason"], Count: int64(m.GetCounter().GetValue())})
+		found = append(found, api.CheckoutCount{Outcome: labels["outcome"], Reason: labels["reason"], Count: int64(m.GetCounter().GetValue())})
 	})
 	return found
 }
 
 // latency tells how many paid checkouts took at most how long.
-func (c *counts) latency() []api.Took {
-	found := []api.Took{}
+func (c *counts) latency() []api.LatencyBucket {
+	found := []api.LatencyBucket{}
 	metrics.Each(c.durations, func(labels map[string]string, m *dto.Metric) {
 		if labels["outcome"] != "paid" {
 			return
 		}
 		for _, bucket := range m.GetHistogram().Bucket {
-			found = append(found, api.Took{Seconds: bucket.GetUpperBound(), Count: int64(bucket.GetCumulativeCount())})
+			found = append(found, api.LatencyBucket{Seconds: bucket.GetUpperBound(), Count: int64(bucket.GetCumulativeCount())})
 		}
 	})
 	return found

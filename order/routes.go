@@ -52,7 +52,7 @@ func (s *server) hello(*gin.Context) (api.Message, error) {
 }
 
 func (s *server) ping(*gin.Context) (api.Ping, error) {
-	return api.Ping{Service: service, Machine: s.machine, Shards: s.store.db.States()}, nil
+	return api.Ping{Service: service, Instance: s.machine, Shards: s.store.db.States()}, nil
 }
 
 func (s *server) placement(*gin.Context) (api.ShardMap, error) {

@@ -45,13 +45,13 @@ func (s *server) routes(srv *web.Server) {
 }
 
 func (s *server) ping(*gin.Context) (api.Ping, error) {
-	return api.Ping{Service: service, Machine: s.machine, Shards: s.db.States()}, nil
+	return api.Ping{Service: service, Instance: s.machine, Shards: s.db.States()}, nil
 }
 
 // overview tells people how this machine stands.
 func (s *server) overview(srv *web.Server) func(*gin.Context) (api.Overview, error) {
 	return func(*gin.Context) (api.Overview, error) {
-		return api.Overview{Service: service, Machine: s.machine, Shards: s.db.States(), Modulus: s.db.Modulus(), Requests: srv.Responses()}, nil
+		return api.Overview{Service: service, Instance: s.machine, Shards: s.db.States(), Modulus: s.db.Modulus(), Requests: srv.Responses()}, nil
 	}
 }
 

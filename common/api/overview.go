@@ -1,42 +1,55 @@
 package api
 
-// Overview is how one machine of a service stands, for people who look at it. What is counted is counted since it started.
+// Ping is the reply to a ping: the instance and the state of its shards.
+type Ping struct {
+	Service  string       `json:"service"`
+	Instance string       `json:"machine"` // "i/N"
+	Shards   []ShardState `json:"shards"`
+}
+
+// ShardState is the result of the last health check of a shard.
+type ShardState struct {
+	Shard   int  `json:"shard"`
+	Healthy bool `json:"up"`
+}
+
+// Overview is the state of one instance, for the console. Counters start at 0 when the instance starts.
 type Overview struct {
 	Service  string           `json:"service"`
-	Machine  string           `json:"machine"` // "i/N"
+	Instance string           `json:"machine"` // "i/N"
 	Shards   []ShardState     `json:"shards"`
-	Modulus  int              `json:"modulus"`        // of decimal IDs; 0: not known at the moment
-	Requests map[string]int64 `json:"requests"`       // answers of the public door, by status
-	Saga     *Sagas           `json:"saga,omitempty"` // of the order service
+	Modulus  int              `json:"modulus"`        // of decimal IDs; 0 if unknown
+	Requests map[string]int64 `json:"requests"`       // responses on the public port, by status
+	Saga     *SagaOverview    `json:"saga,omitempty"` // only of the order service
 }
 
-// Sagas is how the checkouts of an order machine went, and what is not decided on any shard that it reaches.
-type Sagas struct {
-	Checkouts []Checkouts `json:"checkouts"`
-	Took      []Took      `json:"took"`      // paid checkouts, by how long they took
-	Undecided []Undecided `json:"undecided"` // some of them, the longest due first
-	Waiting   int64       `json:"waiting"`   // how many there are; those under way are among them
-	Editable  bool        `json:"editable"`  // whether the console offers to change anything
+// SagaOverview counts the checkouts of one order instance and lists undecided orders of all its shards.
+type SagaOverview struct {
+	Checkouts []CheckoutCount `json:"checkouts"`
+	Latency   []LatencyBucket `json:"took"`      // of paid checkouts
+	Undecided []Undecided     `json:"undecided"` // the oldest first; not necessarily all
+	Pending   int64           `json:"waiting"`   // number of undecided orders, with those in flight
+	Editable  bool            `json:"editable"`  // whether the console may change data
 }
 
-// Checkouts counts those of one outcome: "paid", "refused" or "unknown", for a reason that is the name of a problem.
-type Checkouts struct {
-	Outcome string `json:"outcome"`
-	Reason  string `json:"reason"`
+// CheckoutCount is the number of checkouts with one outcome and reason.
+type CheckoutCount struct {
+	Outcome string `json:"outcome"` // "paid", "refused" or "unknown"
+	Reason  string `json:"reason"`  // name of an Error
 	Count   int64  `json:"count"`
 }
 
-// Took counts what took at most so long.
-type Took struct {
+// LatencyBucket is the number of checkouts that took at most Seconds.
+type LatencyBucket struct {
 	Seconds float64 `json:"seconds"`
 	Count   int64   `json:"count"`
 }
 
-// Undecided is an order that is being checked out or cancelled, or was left so.
+// Undecided is an order whose checkout or cancellation is not decided.
 type Undecided struct {
 	OrderID string `json:"order_id"`
 	UserID  string `json:"user_id"`
 	Shard   int    `json:"shard"`
 	Status  string `json:"status"`
-	AgeMS   int64  `json:"age_ms"` // since its attempt or cancellation began, by Redis TIME
+	AgeMS   int64  `json:"age_ms"` // since the checkout or cancellation began, by the Redis clock
 }

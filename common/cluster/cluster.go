@@ -116,7 +116,7 @@ func (c *Cluster) Probed() bool { return c.probed.Load() }
 func (c *Cluster) States() []api.ShardState {
 	states := make([]api.ShardState, len(c.shards))
 	for i, s := range c.shards {
-		states[i] = api.ShardState{Shard: i, Up: s.Healthy()}
+		states[i] = api.ShardState{Shard: i, Healthy: s.Healthy()}
 	}
 	return states
 }

@@ -124,7 +124,7 @@ func TestDeadShard(t *testing.T) {
 			at.Run(t.Context(), count, counter) // what fails makes it suspect
 			return !at.Healthy()
 		})
-		if states := db.States(); states[0].Up || !states[1].Up {
+		if states := db.States(); states[0].Healthy || !states[1].Healthy {
 			t.Errorf("states: %v", states)
 		}
 		start := time.Now()

@@ -1,0 +1,166 @@
+package api
+
+import "strings"
+
+// maxDigits is the largest number of digits that the decoder reads; encoding/json handles longer numbers and overflow.
+const maxDigits = 18
+
+// decoder parses exactly the form that Marshal writes and fails at the first difference.
+type decoder struct {
+	rest   string // decoded strings share its memory, so one message costs one allocation
+	failed bool
+}
+
+// decodeList parses a list into v with decodeOne. It leaves v unchanged and returns false if the form differs.
+func decodeList[T any](data []byte, v *[]T, decodeOne func(*decoder) T) bool {
+	d := &decoder{rest: string(data)}
+	list := []T{}
+	if d.literal("["); !d.next("]") {
+		list = make([]T, 0, strings.Count(d.rest, "},{")+1)
+		for more := !d.failed; more; more = d.next(",") {
+			list = append(list, decodeOne(d))
+		}
+		d.literal("]")
+	}
+	if d.failed || d.rest != "" {
+		return false
+	}
+	*v = list
+	return true
+}
+
+func decodeAttempts(data []byte, v *[]Attempt) bool {
+	var lines []Line // of all attempts, in one array
+	return decodeList(data, v, func(d *decoder) (a Attempt) {
+		d.literal(`{"id":`)
+		a.ID = d.string()
+		if d.next(`,"until":`) {
+			a.Until = d.int()
+		}
+		d.literal(`,"lines":[`)
+		first := len(lines)
+		for more := !d.failed; more; more = d.next(",") {
+			d.literal(`{"id":`)
+			line := Line{ID: d.string()}
+			d.literal(`,"n":`)
+			line.Quantity = d.int()
+			d.literal("}")
+			lines = append(lines, line)
+		}
+		d.literal("]}")
+		a.Lines = lines[first:len(lines):len(lines)]
+		return a
+	})
+}
+
+func decodeOutcomes(data []byte, v *[]Outcome) bool {
+	var shards []int // of all outcomes, in one array
+	return decodeList(data, v, func(d *decoder) (o Outcome) {
+		d.literal(`{"code":`)
+		o.Code = Code(d.int())
+		if d.next(`,"reason":`) {
+			o.Reason = Reason(d.int())
+		}
+		if d.next(`,"id":`) {
+			o.ID = d.string()
+		}
+		if d.next(`,"shards":`) {
+			o.Shards = d.ints(&shards)
+		}
+		d.literal("}")
+		return o
+	})
+}
+
+func (d *decoder) confirmation() (c Confirmation) {
+	d.literal(`{"record":`)
+	c.Record = d.string()
+	d.literal(`,"until":`)
+	c.Until = d.int()
+	d.literal(`,"shards":`)
+	var shards []int
+	c.Shards = d.ints(&shards)
+	d.literal("}")
+	return c
+}
+
+func (d *decoder) done() (reply Done) {
+	d.literal(`{"ok":`)
+	if reply.OK = d.next("true"); !reply.OK {
+		d.literal("false")
+	}
+	d.literal("}")
+	return reply
+}
+
+func (d *decoder) price() (p Price) {
+	d.literal(`{"code":`)
+	p.Code = PriceCode(d.int())
+	d.literal(`,"price":`)
+	p.Price = d.int()
+	d.literal("}")
+	return p
+}
+
+// ints appends a list of one or more integers to all and returns the new part.
+func (d *decoder) ints(all *[]int) []int {
+	first := len(*all)
+	d.literal("[")
+	for more := !d.failed; more; more = d.next(",") {
+		*all = append(*all, int(d.int()))
+	}
+	d.literal("]")
+	return (*all)[first:len(*all):len(*all)]
+}
+
+// next skips text and returns true if text comes next.
+func (d *decoder) next(text string) bool {
+	if d.failed || !strings.HasPrefix(d.rest, text) {
+		return false
+	}
+	d.rest = d.rest[len(text):]
+	return true
+}
+
+// literal skips text, or fails if something else comes next.
+func (d *decoder) literal(text string) {
+	if !d.next(text) {
+		d.failed = true
+	}
+}
+
+// string reads a string without escapes.
+func (d *decoder) string() string {
+	d.literal(`"`)
+	i := 0
+	for i < len(d.rest) && plain[d.rest[i]] {
+		i++
+	}
+	s := d.rest[:i]
+	d.rest = d.rest[i:]
+	d.literal(`"`)
+	return s
+}
+
+// int reads an integer of at most maxDigits digits.
+func (d *decoder) int() int64 {
+	negative := d.next("-")
+	var n int64
+	i := 0
+	for i < len(d.rest) && d.rest[i] >= '0' && d.rest[i] <= '9' {
+		n = 10*n + int64(d.rest[i]-'0')
+		if i++; i > maxDigits {
+			d.failed = true
+			return 0
+		}
+	}
+	if i == 0 || i > 1 && d.rest[0] == '0' {
+		d.failed = true
+		return 0
+	}
+	d.rest = d.rest[i:]
+	if negative {
+		return -n
+	}
+	return n
+}
