@@ -1,4 +1,4 @@
--- The scripts run inside Redis: Lua 5.1 with these globals and no others. The last rows are what a prelude defines: see common/protocol.
+-- Redis runs the scripts: Lua 5.1 with only these globals. common/protocol defines the last two rows.
 std = {
     read_globals = {
         "KEYS", "ARGV", "redis", "cjson", "cmsgpack", "bit", "struct",

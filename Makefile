@@ -12,14 +12,14 @@ export GOFLAGS += -buildvcs=false
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-up: ## run the whole system here; MACHINES=n, SHARDS=m, GATEWAY_PORT=8000, DATA=data
+up: ## run the whole system; MACHINES=n, SHARDS=m, GATEWAY_PORT=8000, DATA=data
 	@$(GO) build -o bin/up ./test/up
 	@exec bin/up
 
 build: ## build the services into bin/
 	$(GO) build -o bin/ ./order ./stock ./payment
 
-deps: ## install what tests need and is missing (apt-get, with sudo if not root)
+deps: ## install missing Debian packages for the tests (apt-get; with sudo unless root)
 	@$(GO) run ./test/up -deps
 
 check: ## gofmt, go vet, staticcheck, luacheck, actionlint, govulncheck
@@ -32,23 +32,23 @@ check: ## gofmt, go vet, staticcheck, luacheck, actionlint, govulncheck
 	$(GO) run $(ACTIONLINT)
 	@$(MAKE) --no-print-directory vuln
 
-vuln: ## known vulnerabilities of what is used, where the database can be reached
+vuln: ## govulncheck; skipped if its database is unreachable
 	@out=$$($(GO) run $(GOVULNCHECK) ./... 2>&1); code=$$?; \
-	case "$$out" in *vuln.go.dev*) if [ $$code -ne 0 ]; then echo "govulncheck: skipped, its database cannot be reached"; exit 0; fi;; esac; \
-	if [ $$code -ne 0 ]; then echo "$$out"; else echo "govulncheck: no known vulnerability"; fi; exit $$code
+	case "$$out" in *vuln.go.dev*) if [ $$code -ne 0 ]; then echo "govulncheck: skipped, because its database is unreachable"; exit 0; fi;; esac; \
+	if [ $$code -ne 0 ]; then echo "$$out"; else echo "govulncheck: no known vulnerabilities"; fi; exit $$code
 
-test: deps check unit chart e2e faults ## everything, from nothing
+test: deps check unit chart e2e faults ## all checks and tests
 
-unit: ## the packages of the services, with the race detector
+unit: ## unit tests of the services, with the race detector
 	$(GO) test -race -count=1 -timeout 10m ./common/... ./order/... ./stock/... ./payment/...
 
-chart: ## the Helm chart against the types of Kubernetes, and the plain manifests against the chart
+chart: ## validate the Helm chart against the Kubernetes API types, and the plain manifests against the chart
 	cd test/chart && $(GO) vet ./... && $(GO) test -count=1 ./...
 
-manifests: ## make k8s/kube and gke/kube of the chart
+manifests: ## generate k8s/kube and gke/kube from the chart
 	@cd test/chart && $(GO) run .
 
-e2e: ## the model of the protocol, and the real system: the Python suite, end to end, killed and restarted
+e2e: ## the protocol model, the Python suite and the end-to-end tests, with crashes and restarts
 	$(GO) test -count=1 -timeout 14m -p 1 $$($(GO) list ./test/... | grep -v test/console)
 	$(GO) test -race -count=1 -timeout 5m ./test/console
 
@@ -61,26 +61,26 @@ soak: ## the same for DURATION=2h, at most RATE=n requests a second, so that oth
 	@mkdir -p bin
 	$(GO) run ./test/faults -scenario mix -duration $(or $(DURATION),2h) $(if $(RATE),-rate $(RATE)) $(if $(SEED),-seed $(SEED)) -o $(or $(REPORT),bin/soak.md)
 
-python: ## only the Python suite and the consistency run, against a system of their own
+python: ## only the Python suite and the consistency test, against a temporary system
 	$(GO) build -o bin/up ./test/up
 	bin/up -exec 'cd test && $(PYTHON) -m unittest test_microservices && $(PYTHON) consistency.py'
 
-compose: ## docker compose up --build with MACHINES=n and SHARDS=m of each service
+compose: ## docker compose up --build, with MACHINES=n instances and SHARDS=m of each service
 	compose/scale $(or $(MACHINES),1) $(SHARDS)
 	docker compose up --build
 
-test-compose: ## docker compose up for real, the Python suite against it, containers killed; MACHINES=n, SHARDS=m
+test-compose: ## test the system in docker compose, with killed containers; MACHINES=n, SHARDS=m
 	sh test/compose/run
 
-images: ## build the images: IMAGE_PREFIX, as registry.example/shop/, IMAGE_TAG; BAKE: more for docker buildx bake
+images: ## build the images; IMAGE_PREFIX=registry.example/shop/, IMAGE_TAG=latest, BAKE="more arguments of docker buildx bake"
 	docker buildx bake -f docker-compose.yml $(BAKE)
 
-publish: ## build them for amd64 and arm64 and push them, with SBOM and provenance; bin/images.json tells the digests
+publish: ## build images for amd64 and arm64, with SBOM and provenance, and push them; bin/images.json lists the digests
 	@mkdir -p bin
 	docker buildx bake -f docker-compose.yml --set '*.platform=linux/amd64,linux/arm64' --sbom true --provenance mode=max \
 		--push --metadata-file bin/images.json $(BAKE)
 
-test-k8s: ## the chart on a real cluster, under load: test/k8s/main.go says how
+test-k8s: ## test the chart on a real cluster under load; see test/k8s/main.go
 	@$(GO) build -o bin/test-k8s ./test/k8s
 	@exec bin/test-k8s
 
@@ -94,5 +94,5 @@ stress: deps ## users by Locust: the course's stress test, then a shop; USERS=n,
 	@$(GO) build -o bin/up ./test/up
 	@if [ -n "$$GATEWAY_URL" ]; then test/stress/run; else bin/up -exec test/stress/run; fi
 
-clean: ## remove what was built; never data/
+clean: ## remove build output, but never data/
 	rm -rf bin

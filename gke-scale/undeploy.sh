@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# undeploy.sh [--data] [--cluster]: takes away what deploy.sh has made. REGION, CLUSTER, NETWORK, NAMESPACE and DRY_RUN as there.
+# undeploy.sh [--data] [--cluster]: delete what deploy.sh created. REGION, CLUSTER, NETWORK, NAMESPACE and DRY_RUN: see deploy.sh.
 #
-#   (nothing)   the system; its volumes stay, and deploy.sh finds them again
-#   --data      the volumes too: everything that was ever bought
-#   --cluster   the cluster, its way out and its firewall rule too; only together with --data, since the volumes would go with it
+#   (no option)   delete the system; keep the volumes, so that deploy.sh can use them again
+#   --data        also delete the volumes, with all orders, items and users
+#   --cluster     also delete the cluster, Cloud NAT and the firewall rule; requires --data, because the volumes go with the cluster
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source-path=SCRIPTDIR source=cloud.sh
@@ -14,11 +14,11 @@ for option; do
     case $option in
     --data) data=1 ;;
     --cluster) cluster=1 ;;
-    *) die "$option is neither --data nor --cluster" ;;
+    *) die "unknown option $option: want --data or --cluster" ;;
     esac
 done
-[ $cluster = 0 ] || [ $data = 1 ] || die "--cluster takes the volumes away: say --data as well"
-needs gcloud kubectl helm
+[ $cluster = 0 ] || [ $data = 1 ] || die "--cluster deletes the volumes too: add --data to confirm"
+require gcloud kubectl helm
 
 run gcloud container clusters get-credentials "$CLUSTER" --region "$REGION"
 run helm uninstall "$RELEASE" --namespace "$NAMESPACE" --ignore-not-found --wait
