@@ -1,4 +1,4 @@
-{{/* What selects a component's pods. Never more than this is in a pod's template, so that an upgrade restarts only what it changes. */}}
+{{/* Labels that select the pods of a component. Pod templates have only these, so that an upgrade restarts only what it changes. */}}
 {{- define "selector" -}}
 app.kubernetes.io/name: {{ .name }}
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -11,7 +11,7 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 
-{{/* .as: where an object's name is not its component's */}}
+{{/* .as: the object's name, if it differs from its component's */}}
 {{- define "metadata" -}}
 name: {{ .as | default .name }}
 labels: {{- include "labels" . | nindent 2 }}
@@ -22,7 +22,7 @@ image: {{ .Values.image.prefix }}{{ .name }}:{{ .Values.image.tag }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 {{- end }}
 
-{{/* How many machines, or shards, a service has. */}}
+{{/* The number of instances and of shards of a service. */}}
 {{- define "machines" -}}
 {{ (index .Values .service).machines | default .Values.machines }}
 {{- end }}
@@ -34,7 +34,7 @@ imagePullPolicy: {{ .Values.image.pullPolicy }}
 {{ .Values.redis.existingSecret | default "redis-password" }}
 {{- end }}
 
-{{/* The internal doors of another service, one URL a machine: each has an address of its own, which outlives its pod. */}}
+{{/* URLs of the internal ports of a service, one per instance. Each host name is a Service that outlives the pod. */}}
 {{- define "urls" -}}
 {{- $name := .service -}}
 {{- $urls := list -}}

@@ -1,4 +1,4 @@
-{{/* What every pod has, in the terms of the restricted Pod Security Standard. */}}
+{{/* Settings of every pod. Together with the security contexts below they meet the restricted Pod Security Standard. */}}
 {{- define "pod" -}}
 automountServiceAccountToken: false
 enableServiceLinks: false
@@ -17,7 +17,7 @@ tolerations: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
 
-{{/* Apart from each other as far as there are nodes and zones. */}}
+{{/* Spread the pods over nodes and zones if possible. */}}
 {{- define "spread" -}}
 topologySpreadConstraints:
 {{- range list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
@@ -54,8 +54,8 @@ resources:
   limits: {memory: {{ .memoryMi }}Mi}
 {{- end }}
 
-{{/* A Service for one pod of a StatefulSet: an address that stays when the pod is made anew elsewhere. It leads there from the pod's
-first moment to its last: whether the process answers, its callers see sooner than a probe does. */}}
+{{/* A Service for one pod of a StatefulSet: its address stays when the pod moves. It also serves pods that are not ready, because
+clients detect a failure sooner than a probe does. */}}
 {{- define "address" }}
 ---
 apiVersion: v1

@@ -1,9 +1,9 @@
-{{/* Who may reach what. Names stand for the components of this release. */}}
+{{/* Network policies between the components of this release. */}}
 {{- define "peer" -}}
 podSelector: {matchLabels: {app.kubernetes.io/name: {{ .name }}, app.kubernetes.io/instance: {{ .Release.Name }}}}
 {{- end }}
 
-{{/* .service, .peers (called by it), .callers (that call it) */}}
+{{/* .service, .peers (services that it calls), .callers (services that call it) */}}
 {{- define "service.policies" }}
 {{- $redis := printf "%s-redis" .service }}
 ---
@@ -30,7 +30,7 @@ spec:
       to:
         - {{ include "peer" (merge (dict "name" $redis) .) }}
     {{- with .Values.observability.traces }}
-    - ports: [{port: {{ regexFind "[0-9]+/?$" . | trimSuffix "/" }}}] # of the collector, wherever it is
+    - ports: [{port: {{ regexFind "[0-9]+/?$" . | trimSuffix "/" }}}] # the OTLP collector, on any host
     {{- end }}
     {{- with .peers }}
     - ports: [{port: 5001}]
@@ -46,7 +46,7 @@ metadata: {{- include "metadata" (merge (dict "name" $redis) .) | nindent 2 }}
 spec:
   podSelector:
     matchLabels: {{- include "selector" (merge (dict "name" $redis) .) | nindent 6 }}
-  policyTypes: [Ingress, Egress] # it has nobody to call
+  policyTypes: [Ingress, Egress] # no egress: Redis opens no connections
   ingress:
     - ports: [{port: 6379}]
       from:

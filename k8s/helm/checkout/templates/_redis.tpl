@@ -1,9 +1,9 @@
-{{/* The Redis shards of a service: .service, .name. What is acknowledged is on the disk; nothing is ever evicted. */}}
+{{/* The Redis shards of a service (.service, .name). Acknowledged writes are durable; nothing is evicted. */}}
 {{- define "redis.set" }}
 {{- $shards := int (include "shards" .) }}
 {{- $old := lookup "apps/v1" "StatefulSet" .Release.Namespace .name }}
 {{- if and $old (gt (int $old.spec.replicas) $shards) }}
-{{- fail (printf "%s has %d shards, and %d are wanted: a shard holds data that is nowhere else, so that their number may only grow" .service (int $old.spec.replicas) $shards) }}
+{{- fail (printf "%s has %d shards: cannot reduce them to %d, because the data of a shard exists nowhere else" .service (int $old.spec.replicas) $shards) }}
 {{- end }}
 {{- $ports := list (dict "name" "redis" "port" 6379) }}
 {{- $redis := .Values.redis }}
@@ -27,7 +27,7 @@ metadata: {{- include "metadata" . | nindent 2 }}
 spec:
   serviceName: {{ .name }}
   replicas: {{ $shards }}
-  podManagementPolicy: Parallel # at the start; an update still goes one by one
+  podManagementPolicy: Parallel # applies to scaling; an update still replaces one pod at a time
   minReadySeconds: 3
   persistentVolumeClaimRetentionPolicy: {whenDeleted: Retain, whenScaled: Retain}
   selector:
@@ -44,22 +44,22 @@ spec:
         - name: redis
           image: {{ $redis.image | default $image }}
           imagePullPolicy: {{ .Values.image.pullPolicy }}
-          # Not the image's own entrypoint, which would load modules that nobody uses.
+          # The image's own entrypoint would load unused modules.
           command: [{{ $redis.flavour }}-server]
           args: [--dir, /data, --appendonly, "yes", --appendfsync, always, --save, "", --maxmemory, {{ $redis.maxmemoryMi }}mb,
                  --maxmemory-policy, noeviction, --requirepass, $(REDISCLI_AUTH)]
           ports:
             - {name: redis, containerPort: 6379}
           env:
-            - name: REDISCLI_AUTH # the name under which {{ $redis.flavour }}-cli looks for it
+            - name: REDISCLI_AUTH # {{ $redis.flavour }}-cli reads it
               valueFrom: {secretKeyRef: {name: {{ include "secretName" . }}, key: password}}
           {{- include "resources" (dict "cpu" $redis.cpu "memoryMi" (div (mul 5 (int $redis.maxmemoryMi)) 2)) | nindent 10 }}
           {{- include "containerSecurity" . | nindent 10 }}
-          readinessProbe: # while it still reads its data it answers LOADING, which redis-cli takes for success
+          readinessProbe: # check the reply: redis-cli also exits with 0 when Redis replies LOADING
             exec: {command: [sh, -c, "{{ $redis.flavour }}-cli ping | grep -qx PONG"]}
             periodSeconds: 5
             timeoutSeconds: 3
-          livenessProbe: # any answer will do, LOADING too
+          livenessProbe: # any reply will do, even LOADING
             exec: {command: [{{ $redis.flavour }}-cli, ping]}
             initialDelaySeconds: 10
             periodSeconds: 20
@@ -82,7 +82,7 @@ apiVersion: policy/v1
 kind: PodDisruptionBudget
 metadata: {{- include "metadata" . | nindent 2 }}
 spec:
-  maxUnavailable: 1 # a shard that moves is away for seconds; never two of a service at once
+  maxUnavailable: 1 # a moving shard is unavailable for seconds: never move two shards of a service at once
   selector:
     matchLabels: {{- include "selector" . | nindent 6 }}
 {{- end }}

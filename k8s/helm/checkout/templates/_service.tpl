@@ -1,11 +1,11 @@
-{{/* One of the three services: its machines, its Redis shards, and who may reach them. */}}
+{{/* One of the three services: its instances, its Redis shards and their network policies. */}}
 {{- define "service" -}}
 {{- include "machines.set" (merge (dict "name" .service) .) }}
 {{- include "redis.set" (merge (dict "name" (printf "%s-redis" .service)) .) }}
 {{- if .Values.networkPolicy.enabled }}{{ include "service.policies" . }}{{ end }}
 {{- end }}
 
-{{/* machines.set: .service, .name, .peers (the services whose internal doors it calls) */}}
+{{/* The instances of a service: .service, .name, .peers (the services whose internal ports it calls) */}}
 {{- define "machines.set" }}
 {{- $machines := int (include "machines" .) }}
 {{- $ports := list (dict "name" "public" "port" 5000 "appProtocol" "http") (dict "name" "internal" "port" 5001 "appProtocol" "http") }}
@@ -14,7 +14,7 @@ kind: Service
 metadata: {{- include "metadata" . | nindent 2 }}
 spec:
   clusterIP: None
-  publishNotReadyAddresses: true # a machine is ready only when its peers are, in a circle
+  publishNotReadyAddresses: true # services wait for each other to become ready, so they must resolve before that
   selector: {{- include "selector" . | nindent 4 }}
   ports: {{- toYaml $ports | nindent 4 }}
 {{- range $i := untilStep 1 (int (add1 $machines)) 1 }}
@@ -27,9 +27,9 @@ metadata: {{- include "metadata" . | nindent 2 }}
 spec:
   serviceName: {{ .name }}
   replicas: {{ $machines }}
-  ordinals: {start: 1} # machine i of N, from 1
-  podManagementPolicy: Parallel # at the start; an update still goes one by one
-  minReadySeconds: 3 # by then the gateway and the peers, who leave out for a second what has failed, ask it again
+  ordinals: {start: 1} # MACHINE_ID counts from 1
+  podManagementPolicy: Parallel # applies to scaling; an update still replaces one pod at a time
+  minReadySeconds: 3 # the gateway and the peers skip a failed instance for 1 s; by then they use it again
   selector:
     matchLabels: {{- include "selector" . | nindent 6 }}
   template:
@@ -39,7 +39,7 @@ spec:
       {{- include "pod" . | nindent 6 }}
       {{- include "spread" . | nindent 6 }}
       {{- include "podSecurity" (dict "user" 65532) | nindent 6 }}
-      terminationGracePeriodSeconds: 30 # a request is answered within 15 s
+      terminationGracePeriodSeconds: 30 # longer than any request takes (15 s)
       containers:
         - name: {{ .service }}
           {{- include "image" . | nindent 10 }}
@@ -71,11 +71,11 @@ spec:
             httpGet: {path: /healthz, port: internal}
             periodSeconds: 1
             failureThreshold: 60
-          readinessProbe: # shards and peers answer: what an update and a disruption budget wait for
+          readinessProbe: # shards and peers are healthy; updates and disruption budgets wait for it
             httpGet: {path: /readyz, port: internal}
             periodSeconds: 2
             timeoutSeconds: 3
-          livenessProbe: # the process alone: to start it again brings no Redis back
+          livenessProbe: # the process only: restarting it does not repair a Redis
             httpGet: {path: /healthz, port: internal}
             periodSeconds: 10
             timeoutSeconds: 5

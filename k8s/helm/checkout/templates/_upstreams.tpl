@@ -1,6 +1,5 @@
-{{/* What nginx.conf includes: the machines, each by an address that outlives its pod, since nginx looks names up once; and where to
-listen. Of connections to the machines (keepalive) a worker keeps no more than half of those that it may have: the room for them takes
-memory before it is used. */}}
+{{/* The files that nginx.conf includes. nginx resolves names only at its start, so each instance has a Service with a stable address.
+keepalive is at most half of worker_connections, because nginx allocates the pool in advance. */}}
 {{- define "upstreams.conf" -}}
 {{- $most := 0 }}
 {{- range $service := list "order" "stock" "payment" -}}
@@ -14,17 +13,17 @@ upstream {{ $service }} {
 }
 {{ $most = max $most $machines }}
 {{- end -}}
-limit_conn calls {{ mul 2048 $most }}; # what each machine bears; {{ .Values.gateway.replicas }} gateways
+limit_conn calls {{ mul 2048 $most }}; # the limit of one instance x the largest number of instances; for each of {{ .Values.gateway.replicas }} gateways
 {{- end }}
 
 {{- define "listen.conf" -}}
 listen 8000 backlog=4096;
-include /tmp/access_log*.conf; # by ACCESS_LOG
-# While this gateway leaves, callers are told to close their connections: one that nginx closes may meet a request on its way in.
+include /tmp/access_log*.conf; # exists if ACCESS_LOG=1
+# While this gateway shuts down, ask clients to close their connections. If nginx closed one, it could cut off a request.
 set $leaving "";
 if (-f /tmp/leaving) { set $leaving close; }
 add_header Connection $leaving always;
-location = /gateway/healthz { # whether the gateway itself is well
+location = /gateway/healthz { # health of the gateway itself
     access_log off;
     default_type application/json;
     return 200 '{"status":"alive"}\n';
