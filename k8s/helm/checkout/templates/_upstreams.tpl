@@ -13,7 +13,7 @@ upstream {{ $service }} {
 }
 {{ $most = max $most $machines }}
 {{- end -}}
-limit_conn calls {{ mul 2048 $most }}; # the limit of one instance x the largest number of instances; for each of {{ .Values.gateway.replicas }} gateways
+limit_conn calls {{ mul 2048 $most }}; # in flight per service, in each gateway: 2048 x the largest number of instances
 {{- end }}
 
 {{- define "listen.conf" -}}
