@@ -49,7 +49,12 @@ type Variable struct{ Name, Meaning, Default string }
 
 // Variables lists every variable that Parse reads, in the order of the table in docs/deploy.md.
 var Variables = []Variable{
-	{"ORDER_SERVICE_URL, STOCK_SERVICE_URL, PAYMENT_SERVICE_URL", "`http://host:port/` of the peer's internal port, or several, comma-separated; the service uses every address that a name resolves to, balances the load and fails over", "required where used"},
+	{
+		"ORDER_SERVICE_URL, STOCK_SERVICE_URL, PAYMENT_SERVICE_URL",
+		"`http://host:port/` of the peer's internal port, or several, comma-separated; the service uses every " +
+			"address that a name resolves to, balances the load and fails over",
+		"required where used",
+	},
 	{"REDIS_ADDRS", "`host:port[,host:port…]`, one per shard, in shard order", "required"},
 	{"REDIS_PASSWORD", "the password of every shard", "empty"},
 	{"REDIS_USERNAME", "the user name of every shard", "empty"},
@@ -57,13 +62,22 @@ var Variables = []Variable{
 	{"REDIS_TLS", "1: use TLS for every shard", "0"},
 	{"MACHINE_ID", "`i/N`: instance i of N, i from 1; N instances can serve any number of shards", "required"},
 	{"PORT", "the public port", "5000"},
-	{"INTERNAL_PORT", "the internal port: transaction steps, health, metrics, profiles; the gateway does not route to it", "5001"},
+	{
+		"INTERNAL_PORT",
+		"the internal port: transaction steps, health, metrics, profiles; the gateway does not route to it",
+		"5001",
+	},
 	{"BIND", "the IP address that both ports bind to", "every address"},
 	{"BATCH_INIT", "0: reject batch_init, which overwrites data", "1"},
 	{"CONSOLE", "0: the console is read-only", "1"},
 	{"WDM_DEBUG", "1: log every request and response", "0"},
 	{"LOG_FORMAT", "`text` or `json`", "text"},
-	{"OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "the collector that receives traces as OTLP over HTTP, for example `http://jaeger:4318`; the service appends `/v1/traces` to the first", "empty: no traces"},
+	{
+		"OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+		"the collector that receives traces as OTLP over HTTP, for example `http://jaeger:4318`; the service " +
+			"appends `/v1/traces` to the first",
+		"empty: no traces",
+	},
 	{"OTEL_EXPORTER_OTLP_HEADERS", "headers of each request to the collector, `name=value,…`", "empty"},
 	{"OTEL_EXPORTER_OTLP_PROTOCOL", "`http/protobuf`, the only supported protocol", "http/protobuf"},
 	{"OTEL_SDK_DISABLED", "`true`: no traces", "false"},

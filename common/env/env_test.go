@@ -1,7 +1,7 @@
 package env
 
 import (
-	"slices"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -12,18 +12,30 @@ func getenv(vars map[string]string) func(string) string {
 
 func TestParseReadsEveryVariable(t *testing.T) {
 	c, err := Parse(getenv(map[string]string{
-		"REDIS_ADDRS": "a:6379,b:6380", "MACHINE_ID": "2/3", "REDIS_PASSWORD": "pwd", "REDIS_DB": "4", "REDIS_TLS": "1", "PORT": "80",
-		"STOCK_SERVICE_URL": "http://stock:5001/", "PAYMENT_SERVICE_URL": "http://p1:5001,http://p2:5002/", "WDM_DEBUG": "1", "BATCH_INIT": "0",
-		"LOG_FORMAT": "json", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://jaeger:4318/", "OTEL_EXPORTER_OTLP_HEADERS": "a=b%20c, d=e=f",
+		"REDIS_ADDRS": "a:6379,b:6380", "REDIS_PASSWORD": "pwd", "REDIS_DB": "4", "REDIS_TLS": "1",
+		"MACHINE_ID": "2/3", "PORT": "80", "WDM_DEBUG": "1", "BATCH_INIT": "0", "LOG_FORMAT": "json",
+		"STOCK_SERVICE_URL":           "http://stock:5001/",
+		"PAYMENT_SERVICE_URL":         "http://p1:5001,http://p2:5002/",
+		"OTEL_EXPORTER_OTLP_ENDPOINT": "http://jaeger:4318/",
+		"OTEL_EXPORTER_OTLP_HEADERS":  "a=b%20c, d=e=f",
 	}), Stock, Payment)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(c.Redis.Addrs, []string{"a:6379", "b:6380"}) || c.Instance != 2 || c.Instances != 3 || c.Redis.Password != "pwd" ||
-		c.Redis.DB != 4 || !c.Redis.TLS || c.Port != 80 || c.InternalPort != 5001 || !c.Debug || c.BatchInit ||
-		!c.LogJSON || c.Traces.URL != "http://jaeger:4318/v1/traces" || c.Traces.Headers["a"] != "b c" || c.Traces.Headers["d"] != "e=f" ||
-		!slices.Equal(c.StockPeers, []string{"stock:5001"}) || !slices.Equal(c.PaymentPeers, []string{"p1:5001", "p2:5002"}) || c.OrderPeers != nil {
-		t.Errorf("got %+v", c)
+	want := Config{
+		Instance: 2, Instances: 3,
+		Redis: Redis{Addrs: []string{"a:6379", "b:6380"}, Password: "pwd", DB: 4, TLS: true},
+		Port:  80, InternalPort: 5001,
+		Debug: true, Console: true, LogJSON: true,
+		Traces: Traces{
+			URL:     "http://jaeger:4318/v1/traces",
+			Headers: map[string]string{"a": "b c", "d": "e=f"},
+		},
+		StockPeers:   []string{"stock:5001"},
+		PaymentPeers: []string{"p1:5001", "p2:5002"},
+	}
+	if !reflect.DeepEqual(c, want) {
+		t.Errorf("got %+v, want %+v", c, want)
 	}
 }
 
@@ -37,7 +49,8 @@ func TestParseUsesDefaults(t *testing.T) {
 
 func TestParseReportsAllErrorsTogether(t *testing.T) {
 	_, err := Parse(getenv(map[string]string{
-		"MACHINE_ID": "4/3", "REDIS_DB": "-1", "PORT": "x", "WDM_DEBUG": "yes", "ORDER_SERVICE_URL": "order:5001", "GIN_MODE": "fast",
+		"MACHINE_ID": "4/3", "REDIS_DB": "-1", "PORT": "x", "WDM_DEBUG": "yes", "GIN_MODE": "fast",
+		"ORDER_SERVICE_URL": "order:5001",
 	}), Order, Stock)
 	if err == nil {
 		t.Fatal("no error")
@@ -54,13 +67,15 @@ func TestParseReportsAllErrorsTogether(t *testing.T) {
 func TestParseRejectsInvalidValues(t *testing.T) {
 	valid := map[string]string{"REDIS_ADDRS": "a:1", "MACHINE_ID": "1/1", "ORDER_SERVICE_URL": "http://o:1/"}
 	for name, values := range map[string][]string{
-		"MACHINE_ID":        {"0/1", "1", "1/0", "/", "1/1/1", "a/b", "-1/2", "2/1"},
-		"REDIS_ADDRS":       {"a", "a:1,", ",a:1", "a:1, b:1", "a:0", "a:99999", "a:1,a:1", "http://a:1"},
-		"ORDER_SERVICE_URL": {"o:1", "https://o:1/", "http://o/", "http://o:1/x", "http://u:p@o:1/", "http://o:1/?q", "http://o:1,"},
-		"PORT":              {"-1", "65536", "5001"},
-		"BIND":              {"localhost", "x"},
-		"REDIS_TLS":         {"true"},
-		"LOG_FORMAT":        {"JSON", "xml"},
+		"MACHINE_ID":  {"0/1", "1", "1/0", "/", "1/1/1", "a/b", "-1/2", "2/1"},
+		"REDIS_ADDRS": {"a", "a:1,", ",a:1", "a:1, b:1", "a:0", "a:99999", "a:1,a:1", "http://a:1"},
+		"ORDER_SERVICE_URL": {
+			"o:1", "https://o:1/", "http://o/", "http://o:1/x", "http://u:p@o:1/", "http://o:1/?q", "http://o:1,",
+		},
+		"PORT":       {"-1", "65536", "5001"},
+		"BIND":       {"localhost", "x"},
+		"REDIS_TLS":  {"true"},
+		"LOG_FORMAT": {"JSON", "xml"},
 
 		"OTEL_EXPORTER_OTLP_ENDPOINT":        {"jaeger:4318", "ftp://j", "http://", "http://u:p@j:1"},
 		"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": {"jaeger"},
@@ -85,7 +100,8 @@ func TestParseRejectsInvalidValues(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add("1/1", "a:1", "http://a:1/")
 	f.Fuzz(func(t *testing.T, instance, addrs, url string) {
-		c, err := Parse(getenv(map[string]string{"MACHINE_ID": instance, "REDIS_ADDRS": addrs, "ORDER_SERVICE_URL": url}), Order)
+		vars := map[string]string{"MACHINE_ID": instance, "REDIS_ADDRS": addrs, "ORDER_SERVICE_URL": url}
+		c, err := Parse(getenv(vars), Order)
 		if err == nil && (c.Instance < 1 || c.Instance > c.Instances || len(c.Redis.Addrs) == 0 || len(c.OrderPeers) == 0) {
 			t.Errorf("accepted %q %q %q as %+v", instance, addrs, url, c)
 		}
@@ -103,8 +119,12 @@ func TestCollectorURL(t *testing.T) {
 		{"http://a", "http://j:4318/t", "false", "http://j:4318/t"},
 		{"http://a", "http://j:4318/t", "true", ""},
 	} {
-		got, err := Parse(getenv(map[string]string{"REDIS_ADDRS": "a:1", "MACHINE_ID": "1/1", "OTEL_EXPORTER_OTLP_ENDPOINT": c.base,
-			"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": c.exact, "OTEL_SDK_DISABLED": c.disabled}))
+		got, err := Parse(getenv(map[string]string{
+			"REDIS_ADDRS": "a:1", "MACHINE_ID": "1/1",
+			"OTEL_EXPORTER_OTLP_ENDPOINT":        c.base,
+			"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": c.exact,
+			"OTEL_SDK_DISABLED":                  c.disabled,
+		}))
 		if err != nil || got.Traces.URL != c.want {
 			t.Errorf("%+v: %q, %v", c, got.Traces.URL, err)
 		}

@@ -174,7 +174,8 @@ func (c *controls) arm(a *Armed) Armed {
 	defer c.mu.Unlock()
 	c.lastID++
 	a.ID, a.Hit, a.Seen, a.Fired, a.Paused, a.resume = c.lastID, cmp.Or(a.Hit, 1), 0, false, false, make(chan struct{})
-	if i := slices.IndexFunc(c.armed, func(b *Armed) bool { return b.Name == a.Name && a.Name != "" && !b.Fired }); i >= 0 {
+	sameName := func(b *Armed) bool { return b.Name == a.Name && a.Name != "" && !b.Fired }
+	if i := slices.IndexFunc(c.armed, sameName); i >= 0 {
 		c.armed[i] = a
 		return *a
 	}

@@ -89,12 +89,13 @@ func TestJoinCountsTheIDsLeftOut(t *testing.T) {
 func TestLogHandlerAddsTheRequestID(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder
-	log := slog.New(LogHandler(slog.NewTextHandler(&out, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+	removeTimeAndLevel := func(_ []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey || a.Key == slog.LevelKey {
 			return slog.Attr{}
 		}
 		return a
-	}})))
+	}
+	log := slog.New(LogHandler(slog.NewTextHandler(&out, &slog.HandlerOptions{ReplaceAttr: removeTimeAndLevel})))
 	log.Info("without")
 	log.InfoContext(NewContext(t.Context(), "id-1"), "with")
 	log.With("more", 1).InfoContext(NewContext(t.Context(), "id-2"), "with")

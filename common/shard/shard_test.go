@@ -58,8 +58,10 @@ func TestAddingAShardMovesOnlyItsShareOfKeys(t *testing.T) {
 
 func TestOfRejectsOtherStrings(t *testing.T) {
 	id := Mint(1)
-	for _, bad := range []string{"", "0", "7", "abc", strings.ToUpper(Mint(10)), id + "0", id[:35], id[1:], strings.Replace(id, "-", "0", 1),
-		uuid.NewString(), "{" + id + "}", "urn:uuid:" + id, strings.Repeat("0", 36)} {
+	for _, bad := range []string{
+		"", "0", "7", "abc", strings.ToUpper(Mint(10)), id + "0", id[:35], id[1:], strings.Replace(id, "-", "0", 1),
+		uuid.NewString(), "{" + id + "}", "urn:uuid:" + id, strings.Repeat("0", 36),
+	} {
 		if s, ok := Of(bad); ok && bad != strings.ToLower(bad) || ok && len(bad) != 36 {
 			t.Errorf("Of(%q) = %d", bad, s)
 		}
@@ -75,7 +77,9 @@ func TestParseDecimalRequiresCanonicalForm(t *testing.T) {
 			t.Errorf("ParseDecimal(%q) = %d, %v", id, got, ok)
 		}
 	}
-	for _, bad := range []string{"", "00", "07", "-1", "+1", "1.0", "1e3", " 1", "10000000", "99999999999999999999", "a", "１"} {
+	for _, bad := range []string{
+		"", "00", "07", "-1", "+1", "1.0", "1e3", " 1", "10000000", "99999999999999999999", "a", "１",
+	} {
 		if n, ok := ParseDecimal(bad); ok {
 			t.Errorf("ParseDecimal(%q) = %d", bad, n)
 		}

@@ -60,10 +60,12 @@ func TestExportedSpansDecode(t *testing.T) {
 	if gotRoot.Kind != otlp.Span_SPAN_KIND_INTERNAL || gotChild.Kind != otlp.Span_SPAN_KIND_CLIENT {
 		t.Errorf("kinds are %v and %v", gotRoot.Kind, gotChild.Kind)
 	}
-	if gotRoot.Status != nil || gotChild.Status.Code != otlp.Status_STATUS_CODE_ERROR || gotChild.Status.Message != "no reply" {
-		t.Errorf("statuses are %v and %v", gotRoot.Status, gotChild.Status)
+	status := gotChild.Status
+	if gotRoot.Status != nil || status.Code != otlp.Status_STATUS_CODE_ERROR || status.Message != "no reply" {
+		t.Errorf("statuses are %v and %v", gotRoot.Status, status)
 	}
-	if len(gotChild.Events) != 1 || gotChild.Events[0].Name != "retry" || gotChild.EndTimeUnixNano < gotChild.StartTimeUnixNano {
+	if len(gotChild.Events) != 1 || gotChild.Events[0].Name != "retry" ||
+		gotChild.EndTimeUnixNano < gotChild.StartTimeUnixNano {
 		t.Errorf("child is %v", gotChild)
 	}
 	attributes := gotChild.Attributes

@@ -18,19 +18,19 @@ import (
 
 const (
 	oapiCodegen       = "github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2"
-	oapiRuntime       = "github.com/oapi-codegen/runtime@v1.8.0" // which the client calls
+	oapiRuntime       = "github.com/oapi-codegen/runtime@v1.8.0" // imported by the generated client
 	openAPITypescript = "openapi-typescript@7.13.0"
 	openAPIFetch      = "openapi-fetch@0.17.0"
 	typescript        = "typescript@5.9.3"
 	nodeTypes         = "@types/node@20.19.43"
 )
 
-// bought is what a client says that has bought two pieces at 5 of a credit of 100, and then wanted more of the same
-// order.
-const bought = "true PAID 10 90 /problems/order-not-open"
+// wantOutput is the output of the clients in testdata/client. Each buys two pieces at 5 with a credit of 100, and then
+// cannot add an item to the paid order.
+const wantOutput = "true PAID 10 90 /problems/order-not-open"
 
-// gateway starts a system and returns its address.
-func gateway(t *testing.T) string {
+// startSystem starts a system and returns the address of its gateway.
+func startSystem(t *testing.T) string {
 	t.Helper()
 	s, err := stack.Start(context.Background(), stack.Config{})
 	if err != nil {
@@ -45,8 +45,8 @@ func gateway(t *testing.T) string {
 	return s.Gateway()
 }
 
-// shop copies a file of testdata/client into a folder.
-func shop(t *testing.T, name, folder string) {
+// copyClient copies a file of testdata/client into a folder.
+func copyClient(t *testing.T, name, folder string) {
 	t.Helper()
 	text, err := os.ReadFile("testdata/client/" + name)
 	if err == nil {
@@ -57,7 +57,7 @@ func shop(t *testing.T, name, folder string) {
 	}
 }
 
-// A typed client for Go can be generated, it has a method for each route, and it buys something of the running system.
+// oapi-codegen generates a client with one method for each route. The client can buy from a running system.
 func TestGoClient(t *testing.T) {
 	t.Parallel()
 	d, err := Load()
@@ -65,18 +65,21 @@ func TestGoClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	root, _ := stack.Root()
-	code := npm.Run(t, root, "go", "run", oapiCodegen, "-generate", "types,client", "-package", "client", "order/site/openapi.json")
+	code := npm.Run(t, root, "go", "run", oapiCodegen, "-generate", "types,client", "-package", "client",
+		"order/site/openapi.json")
 	methods := regexp.MustCompile(`(?m)^func \(c \*Client\) ([A-Z]\w*)\(ctx context.Context`).FindAllString(code, -1)
 	if want := len(d.Routes()); len(methods) != want {
-		t.Errorf("the client has %d methods for %d routes", len(methods), want)
+		t.Errorf("the client has %d methods, want one for each of %d routes", len(methods), want)
 	}
-	for _, part := range []string{"type Order struct", "TotalCost int64", "type Problem struct", "IdempotencyKey *IdempotencyKey"} {
+	for _, part := range []string{
+		"type Order struct", "TotalCost int64", "type Problem struct", "IdempotencyKey *IdempotencyKey",
+	} {
 		if !regexp.MustCompile(strings.ReplaceAll(regexp.QuoteMeta(part), " ", `\s+`)).MatchString(code) {
-			t.Errorf("the client has no %q", part)
+			t.Errorf("the client lacks %q", part)
 		}
 	}
 	module := t.TempDir()
-	shop(t, "main.go", module)
+	copyClient(t, "main.go", module)
 	if err := os.Mkdir(filepath.Join(module, "client"), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -86,14 +89,14 @@ func TestGoClient(t *testing.T) {
 	npm.Run(t, module, "go", "mod", "init", "example")
 	npm.Run(t, module, "go", "get", oapiRuntime)
 	npm.Run(t, module, "go", "vet", "./...")
-	if said := npm.Run(t, module, "go", "run", ".", gateway(t)); strings.TrimSpace(said) != bought {
-		t.Errorf("the client says %q, want %q", said, bought)
+	if output := npm.Run(t, module, "go", "run", ".", startSystem(t)); strings.TrimSpace(output) != wantOutput {
+		t.Errorf("the client prints %q, want %q", output, wantOutput)
 	}
 }
 
-// Types for TypeScript can be generated, they know every path, and a program that keeps to them buys something of the
+// openapi-typescript generates types that list every path. A program that uses them compiles, and can buy from a
 // running system.
-func TestTypeScriptTypes(t *testing.T) {
+func TestTypeScriptClient(t *testing.T) {
 	t.Parallel()
 	d, err := Load()
 	if err != nil {
@@ -102,7 +105,8 @@ func TestTypeScriptTypes(t *testing.T) {
 	root, _ := stack.Root()
 	project := t.TempDir()
 	to := filepath.Join(project, "api.d.ts")
-	npm.Run(t, project, "npm", "install", "--silent", "--no-audit", "--no-fund", "--prefer-offline", openAPITypescript, openAPIFetch, typescript, nodeTypes)
+	npm.Run(t, project, "npm", "install", "--silent", "--no-audit", "--no-fund", "--prefer-offline",
+		openAPITypescript, openAPIFetch, typescript, nodeTypes)
 	npm.Run(t, project, "npx", "openapi-typescript", filepath.Join(root, "order/site/openapi.json"), "-o", to)
 	code, err := os.ReadFile(to)
 	if err != nil {
@@ -110,19 +114,19 @@ func TestTypeScriptTypes(t *testing.T) {
 	}
 	for _, p := range d.paths {
 		if !bytes.Contains(code, []byte(`"`+p.template+`": {`)) {
-			t.Errorf("the types do not know %s", p.template)
+			t.Errorf("the types lack the path %s", p.template)
 		}
 	}
-	shop(t, "shop.ts", project)
+	copyClient(t, "shop.ts", project)
 	npm.Run(t, project, "npm", "pkg", "set", "type=module")
-	npm.Run(t, project, "npx", "tsc", "--strict", "--target", "es2022", "--module", "esnext", "--moduleResolution", "bundler", "--types", "node", "shop.ts")
-	if said := npm.Run(t, project, "node", "shop.js", gateway(t)); strings.TrimSpace(said) != bought {
-		t.Errorf("the program says %q, want %q", said, bought)
+	npm.Run(t, project, "npx", "tsc", "--strict", "--target", "es2022", "--module", "esnext",
+		"--moduleResolution", "bundler", "--types", "node", "shop.ts")
+	if output := npm.Run(t, project, "node", "shop.js", startSystem(t)); strings.TrimSpace(output) != wantOutput {
+		t.Errorf("the client prints %q, want %q", output, wantOutput)
 	}
 }
 
-// What is kept of an npm package is what is published in the version that its README names.
-func TestVendored(t *testing.T) {
+func TestVendoredFilesMatchThePublishedPackage(t *testing.T) {
 	t.Parallel()
 	root, err := stack.Root()
 	if err != nil {
@@ -133,16 +137,16 @@ func TestVendored(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	named := regexp.MustCompile("`([a-z-]+)` ([0-9.]+[0-9])").FindStringSubmatch(string(readme))
-	if named == nil {
-		t.Fatalf("no package is named in %s", readme)
+	pinned := regexp.MustCompile("`([a-z-]+)` ([0-9.]+[0-9])").FindStringSubmatch(string(readme))
+	if pinned == nil {
+		t.Fatalf("the README names no package and version: %s", readme)
 	}
-	published := npm.Unpack(t, named[1]+"@"+named[2])
-	kept, err := filepath.Glob(folder + "/*.gz")
-	if err != nil || len(kept) != 2 {
-		t.Fatal(kept, err)
+	published := npm.Unpack(t, pinned[1]+"@"+pinned[2])
+	files, err := filepath.Glob(folder + "/*.gz")
+	if err != nil || len(files) != 2 {
+		t.Fatalf("found the files %q, want 2; error %v", files, err)
 	}
-	for _, file := range kept {
+	for _, file := range files {
 		zipped, err := os.Open(file)
 		if err != nil {
 			t.Fatal(err)
@@ -158,7 +162,7 @@ func TestVendored(t *testing.T) {
 		}
 		want, err := os.ReadFile(filepath.Join(published, strings.TrimSuffix(filepath.Base(file), ".gz")))
 		if err != nil || !bytes.Equal(got, want) {
-			t.Errorf("%s is not what is published, %v", file, err)
+			t.Errorf("%s differs from the published file, error %v", file, err)
 		}
 	}
 }

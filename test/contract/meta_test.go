@@ -12,11 +12,11 @@ import (
 )
 
 const (
-	hyperjump = "@hyperjump/json-schema@1.18.0" // carries what the OpenAPI initiative publishes, as scripts
+	hyperjump = "@hyperjump/json-schema@1.18.0" // contains the published OpenAPI schemas, as JavaScript
 	metaBase  = "https://spec.openapis.org/oas/3.1/"
 )
 
-// metaSchema is the schema of documents of OpenAPI 3.1, and of the schemas in them.
+// metaSchema returns the JSON Schema of OpenAPI 3.1 documents.
 func metaSchema(t *testing.T) *jsonschema.Schema {
 	t.Helper()
 	folder := filepath.Join(npm.Unpack(t, hyperjump), "openapi-3-1")
@@ -39,8 +39,7 @@ func metaSchema(t *testing.T) *jsonschema.Schema {
 	return schema
 }
 
-// The document is one of OpenAPI 3.1, and what is not is told from it.
-func TestDocumentIsOpenAPI(t *testing.T) {
+func TestDocumentIsValidOpenAPI(t *testing.T) {
 	t.Parallel()
 	d, err := Load()
 	if err != nil {
@@ -49,24 +48,36 @@ func TestDocumentIsOpenAPI(t *testing.T) {
 	schema := metaSchema(t)
 	type node = map[string]any
 	for _, tt := range []struct {
-		name     string
-		spoil    func(document, operation, parameter, item node)
-		violates string // part of what is said; nothing where all is well
+		name      string
+		edit      func(document, operation, parameter, item node)
+		wantError string // part of the error; empty for none
 	}{
-		{"as it is", func(_, _, _, _ node) {}, ""},
-		{"another version", func(document, _, _, _ node) { document["openapi"] = "3.0.3" }, "at '/openapi'"},
-		{"no title", func(document, _, _, _ node) { delete(document["info"].(node), "title") }, "at '/info': missing property 'title'"},
-		{"a path without its slash", func(document, _, _, _ node) { document["paths"].(node)["orders"] = node{} }, "at '/paths/orders'"},
-		{"a method that does not exist", func(document, _, _, _ node) {
+		{"unchanged", func(_, _, _, _ node) {}, ""},
+		{"unsupported version", func(document, _, _, _ node) { document["openapi"] = "3.0.3" }, "at '/openapi'"},
+		{"no title", func(document, _, _, _ node) {
+			delete(document["info"].(node), "title")
+		}, "at '/info': missing property 'title'"},
+		{"path without a slash", func(document, _, _, _ node) {
+			document["paths"].(node)["orders"] = node{}
+		}, "at '/paths/orders'"},
+		{"unknown method", func(document, _, _, _ node) {
 			document["paths"].(node)["/stock/find/{item_id}"].(node)["fetch"] = node{}
 		}, "{item_id}/fetch'"},
-		{"a field that does not exist", func(_, operation, _, _ node) { operation["sumary"] = "Look" }, "/get/sumary'"},
-		{"a response that says nothing", func(_, operation, _, _ node) { operation["responses"].(node)["200"] = node{} }, "/responses/200'"},
-		{"a status that is none", func(_, operation, _, _ node) { operation["responses"].(node)["20"] = node{"description": "done"} }, "/responses/20'"},
-		{"a parameter without a place", func(_, _, parameter, _ node) { delete(parameter, "in") }, "at '/components/parameters/Item"},
-		{"a parameter of a path that may be missing", func(_, _, parameter, _ node) { parameter["required"] = false }, "at '/components/parameters/Item"},
-		{"a schema of no type", func(_, _, _, item node) { item["type"] = "objekt" }, "at '/components/schemas/Item/type'"},
-		{"a schema whose bound is no number", func(_, _, _, item node) {
+		{"unknown field", func(_, operation, _, _ node) { operation["sumary"] = "Look" }, "/get/sumary'"},
+		{"empty response", func(_, operation, _, _ node) {
+			operation["responses"].(node)["200"] = node{}
+		}, "/responses/200'"},
+		{"invalid status", func(_, operation, _, _ node) {
+			operation["responses"].(node)["20"] = node{"description": "done"}
+		}, "/responses/20'"},
+		{"parameter without a location", func(_, _, parameter, _ node) {
+			delete(parameter, "in")
+		}, "at '/components/parameters/Item"},
+		{"optional path parameter", func(_, _, parameter, _ node) {
+			parameter["required"] = false
+		}, "at '/components/parameters/Item"},
+		{"unknown schema type", func(_, _, _, item node) { item["type"] = "objekt" }, "at '/components/schemas/Item/type'"},
+		{"bound that is not a number", func(_, _, _, item node) {
 			item["properties"].(node)["stock"] = node{"type": "integer", "minimum": "0"}
 		}, "at '/components/schemas/Item/properties/stock/minimum'"},
 	} {
@@ -82,13 +93,14 @@ func TestDocumentIsOpenAPI(t *testing.T) {
 				}
 				return found
 			}
-			tt.spoil(document, at("paths", "/stock/find/{item_id}", "get"), at("components", "parameters", "ItemId"), at("components", "schemas", "Item"))
+			tt.edit(document, at("paths", "/stock/find/{item_id}", "get"),
+				at("components", "parameters", "ItemId"), at("components", "schemas", "Item"))
 			err := schema.Validate(any(document))
 			switch {
-			case tt.violates == "" && err != nil:
+			case tt.wantError == "" && err != nil:
 				t.Error(err)
-			case tt.violates != "" && (err == nil || !strings.Contains(err.Error(), tt.violates)):
-				t.Errorf("is found to be %v, want what is wrong %s", err, tt.violates)
+			case tt.wantError != "" && (err == nil || !strings.Contains(err.Error(), tt.wantError)):
+				t.Errorf("got error %v, want %q", err, tt.wantError)
 			}
 		})
 	}

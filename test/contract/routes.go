@@ -9,7 +9,7 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// prefixes are where the gateway puts the services.
+// prefixes are the public path prefixes of the services.
 var prefixes = map[string]string{"order": "/orders", "stock": "/stock", "payment": "/payment"}
 
 var (
@@ -17,44 +17,44 @@ var (
 	asset        = regexp.MustCompile(`^/assets/[^/]+$`)
 )
 
-// CheckRoutes compares the routes of a service's public door with what the document says of it.
+// CheckRoutes fails the test unless the document lists exactly the public routes of a service.
 func CheckRoutes(t *testing.T, service string, routes gin.RoutesInfo) {
 	t.Helper()
 	d, err := Load()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var has []string
+	var registered []string
 	for _, r := range routes {
-		address := prefixes[service] + ginParameter.ReplaceAllString(r.Path, "{}")
-		if page, ok := strings.CutPrefix(r.Path, "/site"); ok { // nginx.conf maps them
-			address = asset.ReplaceAllString(page, "/assets/{}")
+		path := prefixes[service] + ginParameter.ReplaceAllString(r.Path, "{}")
+		if page, ok := strings.CutPrefix(r.Path, "/site"); ok { // the gateway maps these
+			path = asset.ReplaceAllString(page, "/assets/{}")
 		}
-		has = append(has, r.Method+" "+address)
+		registered = append(registered, r.Method+" "+path)
 	}
-	slices.Sort(has)
-	has = slices.Compact(has)
-	var says []string
+	slices.Sort(registered)
+	registered = slices.Compact(registered)
+	var documented []string
 	for _, route := range d.Routes() {
-		_, address, _ := strings.Cut(route, " ")
-		of := "order" // which carries the pages
+		_, path, _ := strings.Cut(route, " ")
+		owner := "order" // which also serves the site
 		for other, prefix := range prefixes {
-			if strings.HasPrefix(address, prefix+"/") {
-				of = other
+			if strings.HasPrefix(path, prefix+"/") {
+				owner = other
 			}
 		}
-		if of == service {
-			says = append(says, route)
+		if owner == service {
+			documented = append(documented, route)
 		}
 	}
-	for _, route := range has {
-		if !slices.Contains(says, route) {
-			t.Errorf("the document does not say %s", route)
+	for _, route := range registered {
+		if !slices.Contains(documented, route) {
+			t.Errorf("openapi.json lacks the route %s", route)
 		}
 	}
-	for _, route := range says {
-		if !slices.Contains(has, route) {
-			t.Errorf("there is no %s, as the document says", route)
+	for _, route := range documented {
+		if !slices.Contains(registered, route) {
+			t.Errorf("%s lacks the documented route %s", service, route)
 		}
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"checkout/test/check"
-	"checkout/test/contract/answers"
+	"checkout/test/contract/validator"
 	"checkout/test/stack"
 )
 
@@ -31,13 +31,13 @@ func start(t *testing.T, cfg stack.Config) *system {
 	return s
 }
 
-// asSaid compares answers with what the description of the API says of them.
-var asSaid = sync.OnceValue(func() *answers.Answers {
-	said, err := answers.New()
+// openAPI compares responses with order/site/openapi.json.
+var openAPI = sync.OnceValue(func() *validator.Validator {
+	v, err := validator.New()
 	if err != nil {
 		panic(err)
 	}
-	return said
+	return v
 })
 
 // launch starts a system and does not wait until it is ready.
@@ -52,8 +52,8 @@ func launch(t *testing.T, cfg stack.Config) *system {
 	s := &system{started, check.NewClient(started.Gateway()), t, check.OpenShards(started)}
 	s.Client.OnResponse = func(method, path string, a check.Response) {
 		if strings.HasPrefix(path, "/") { // else it is not the gateway that was asked
-			if flaw := asSaid().Flaw(method, path, a.Status, a.Header, a.Body); flaw != "" {
-				t.Errorf("%s %s is not as openapi.json says: %s", method, path, flaw)
+			if violation := openAPI().Violation(method, path, a.Status, a.Header, a.Body); violation != "" {
+				t.Errorf("%s %s violates openapi.json: %s", method, path, violation)
 			}
 		}
 	}

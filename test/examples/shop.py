@@ -1,4 +1,6 @@
-"""A client in Python: makes a user and an item, checks an order out, safely however often it is sent, and looks at the result.
+"""An example client: creates a user, an item and an order, checks the order out, and prints the result.
+
+It retries each request safely.
 
     GATEWAY_URL=http://localhost:8000 python shop.py
 """
@@ -12,8 +14,8 @@ import requests
 SHOP = os.environ.get("GATEWAY_URL", "http://localhost:8000").rstrip("/")
 
 
-class Refused(Exception):
-    """The shop said no (4xx): nothing was done. `kind` is stable, as in "insufficient-stock"."""
+class Rejected(Exception):
+    """A response with status 4xx: the request changed nothing. `kind` is stable, for example "insufficient-stock"."""
 
     def __init__(self, problem):
         super().__init__(problem.get("detail") or problem["title"])
@@ -21,20 +23,20 @@ class Refused(Exception):
 
 
 def call(method, path):
-    """Sends a request until its outcome is known. The key makes that safe: with it, a write is done once."""
+    """Retries a request until its outcome is known. The idempotency key makes retries of writes safe."""
     headers = {"Idempotency-Key": str(uuid.uuid4())} if method == "POST" and not path.startswith("/orders/checkout/") else {}
-    for pause in (1, 2, 4, 8, None):
+    for backoff in (1, 2, 4, 8, None):
         try:
-            answer = requests.request(method, SHOP + path, headers=headers, timeout=30)
-            if answer.status_code == 200:
-                return answer.json()
-            if answer.status_code not in (429, 503):
-                raise Refused(answer.json())
+            response = requests.request(method, SHOP + path, headers=headers, timeout=30)
+            if response.status_code == 200:
+                return response.json()
+            if response.status_code not in (429, 503):
+                raise Rejected(response.json())
         except requests.ConnectionError:
             pass
-        if pause is None:
-            raise TimeoutError(f"{method} {path}: the outcome is not known")
-        time.sleep(pause)
+        if backoff is None:
+            raise TimeoutError(f"{method} {path}: the outcome is unknown")
+        time.sleep(backoff)
 
 
 user = call("POST", "/payment/create_user")["user_id"]

@@ -1,26 +1,27 @@
 #!/bin/sh
-# A client in curl: makes a user and an item, checks an order out, safely however often it is sent, and looks at the result.
+# An example client: creates a user, an item and an order, checks the order out, and prints the result. It retries each request
+# safely.
 #   GATEWAY_URL=http://localhost:8000 sh shop.sh
 set -eu
 shop=${GATEWAY_URL:-http://localhost:8000}
 
-# call METHOD PATH [curl options]: the answer, or the problem on stderr. What is unknown (503) or shed (429) is sent again; a key
-# makes that safe for writes that are not safe by themselves.
+# call METHOD PATH [curl options] prints the response, or an error response on stderr. It retries requests that were shed (429) or
+# whose outcome is unknown (503). The idempotency key makes retries of writes safe.
 call() {
     method=$1 path=$2
     shift 2
     for try in 1 2 3 4 5; do
-        answer=$(curl -sS -w '\n%{http_code}' -X "$method" "$shop$path" "$@")
-        case ${answer##*
+        response=$(curl -sS -w '\n%{http_code}' -X "$method" "$shop$path" "$@")
+        case ${response##*
 } in
-        200) echo "${answer%
+        200) echo "${response%
 *}" && return ;;
         429 | 503) sleep "$try" ;;
-        *) echo "${answer%
+        *) echo "${response%
 *}" >&2 && return 1 ;;
         esac
     done
-    echo "no answer to $method $path" >&2
+    echo "$method $path: the outcome is unknown" >&2
     return 1
 }
 key() { printf 'Idempotency-Key: %s' "$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')"; }
@@ -32,7 +33,7 @@ item=$(call POST /stock/item/create/5 -H "$(key)" | field item_id)
 call POST "/stock/add/$item/10" -H "$(key)" >/dev/null
 order=$(call POST "/orders/create/$user" -H "$(key)" | field order_id)
 call POST "/orders/addItem/$order/$item/2" -H "$(key)" >/dev/null
-call POST "/orders/checkout/$order" >/dev/null # may always be repeated
+call POST "/orders/checkout/$order" >/dev/null # needs no key
 echo "paid: $(call GET "/orders/find/$order" | field paid)"
 echo "credit: $(call GET "/payment/find_user/$user" | field credit)"
 echo "stock: $(call GET "/stock/find/$item" | field stock)"

@@ -1,4 +1,4 @@
-// Package host says on what something was measured or tried, for a report.
+// Package host describes the machine and the source tree of a test run, for reports.
 package host
 
 import (
@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// Processors are the machine's, which the system had to share with somebody on it.
+// Processors describes the processors. It names the load generator that shares them with the system.
 func Processors(sharedWith string) string {
 	return fmt.Sprintf("%s, %d processors for everything, %s included", model(), runtime.NumCPU(), sharedWith)
 }
@@ -28,7 +28,7 @@ func model() string {
 	return runtime.GOARCH
 }
 
-// Kernel is the operating system and its release.
+// Kernel returns the operating system and its release.
 func Kernel() string {
 	release, err := os.ReadFile("/proc/sys/kernel/osrelease")
 	if err != nil {
@@ -37,12 +37,11 @@ func Kernel() string {
 	return "Linux " + strings.TrimSpace(string(release))
 }
 
-// Commit is what the sources are, "commit …", and "-dirty" with what was changed since; of sources that are no
-// checkout, that this cannot be told.
+// Commit returns "commit" and the abbreviated hash of the source tree, with the suffix "-dirty" if it has changes.
 func Commit(ctx context.Context) string {
 	out, err := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty").Output()
 	if err != nil {
-		return "of no known commit"
+		return "unknown commit"
 	}
 	return "commit " + strings.TrimSpace(string(out))
 }

@@ -1,4 +1,4 @@
-// Package npm fetches packages of the npm registry for tests.
+// Package npm downloads packages from the npm registry for tests.
 package npm
 
 import (
@@ -9,25 +9,25 @@ import (
 	"testing"
 )
 
-// Unpack returns a folder of the test's own with what is published in a package, "axe-core@4.14.1".
+// Unpack downloads a package, such as "axe-core@4.14.1", and returns the temporary folder of its files.
 func Unpack(t testing.TB, name string) string {
 	t.Helper()
-	to := t.TempDir()
-	tarball := strings.TrimSpace(Run(t, to, "npm", "pack", "--silent", "--prefer-offline", name))
-	Run(t, to, "tar", "xzf", tarball)
-	return filepath.Join(to, "package")
+	folder := t.TempDir()
+	tarball := strings.TrimSpace(Run(t, folder, "npm", "pack", "--silent", "--prefer-offline", name))
+	Run(t, folder, "tar", "xzf", tarball)
+	return filepath.Join(folder, "package")
 }
 
-// Run runs a program in a folder, and returns what it writes to its output.
+// Run runs a program in a folder and returns its standard output.
 func Run(t testing.TB, folder, name string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command(name, args...)
 	cmd.Dir = folder
-	var said bytes.Buffer
-	cmd.Stderr = &said
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("%s %s: %v\n%s%s", name, strings.Join(args, " "), err, out, said.String())
+		t.Fatalf("%s %s: %v\n%s%s", name, strings.Join(args, " "), err, out, stderr.String())
 	}
 	return string(out)
 }

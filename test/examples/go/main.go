@@ -1,5 +1,5 @@
-// Command go is a client in Go: it makes a user and an item, checks an order out, safely however often it is sent,
-// and looks at the result.
+// Command go is an example client: it creates a user, an item and an order, checks the order out, and prints the result.
+// It retries each request safely.
 //
 //	GATEWAY_URL=http://localhost:8000 go run ./test/examples/go
 package main
@@ -16,15 +16,15 @@ import (
 	"github.com/google/uuid"
 )
 
-// shop calls the gateway. The first failure sticks, so that the caller reads as its steps.
+// shop is a client of the gateway. After the first error, further calls do nothing.
 type shop struct {
 	url    string
 	client *http.Client
 	err    error
 }
 
-// call sends a request until its outcome is known. The key makes that safe: with it, a write is done once. A checkout
-// needs none.
+// call retries a request until its outcome is known. The idempotency key makes retries of writes safe. A checkout needs
+// no key.
 func (s *shop) call(method, format string, args ...any) map[string]any {
 	path, key := fmt.Sprintf(format, args...), uuid.NewString()
 	for try := time.Duration(1); s.err == nil; try++ {
@@ -41,9 +41,9 @@ func (s *shop) call(method, format string, args ...any) map[string]any {
 		case err == nil && status == http.StatusOK:
 			return fields
 		case err == nil && status != http.StatusTooManyRequests && status != http.StatusServiceUnavailable:
-			s.err = fmt.Errorf("%s %s is refused: %v: %v", method, path, fields["type"], fields["detail"])
+			s.err = fmt.Errorf("%s %s is rejected: %v: %v", method, path, fields["type"], fields["detail"])
 		case try == 5:
-			s.err = fmt.Errorf("%s %s: the outcome is not known (status %d, error %v)", method, path, status, err)
+			s.err = fmt.Errorf("%s %s: the outcome is unknown (status %d, error %v)", method, path, status, err)
 		default:
 			time.Sleep(try * time.Second)
 		}
@@ -62,7 +62,10 @@ func (s *shop) send(request *http.Request) (status int, fields map[string]any, e
 }
 
 func main() {
-	s := &shop{url: cmp.Or(os.Getenv("GATEWAY_URL"), "http://localhost:8000"), client: &http.Client{Timeout: 30 * time.Second}}
+	s := &shop{
+		url:    cmp.Or(os.Getenv("GATEWAY_URL"), "http://localhost:8000"),
+		client: &http.Client{Timeout: 30 * time.Second},
+	}
 	user := s.call("POST", "/payment/create_user")["user_id"]
 	s.call("POST", "/payment/add_funds/%v/100", user)
 	item := s.call("POST", "/stock/item/create/5")["item_id"]

@@ -1,5 +1,5 @@
-// A shop of one customer, by the client that is generated of the description. The test that runs it puts that beside
-// it.
+// Command main buys from the system with the client that oapi-codegen generates from openapi.json. The test generates
+// package client.
 package main
 
 import (
@@ -12,15 +12,15 @@ import (
 	"example/client"
 )
 
-// done takes an answer of success.
-func done[A interface{ Status() string }](answer A, err error) A {
+// must returns a successful response. It exits on any other.
+func must[R interface{ Status() string }](response R, err error) R {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if !strings.HasPrefix(answer.Status(), "200") {
-		log.Fatalf("%T: %s", answer, answer.Status())
+	if !strings.HasPrefix(response.Status(), "200") {
+		log.Fatalf("%T: %s", response, response.Status())
 	}
-	return answer
+	return response
 }
 
 func main() {
@@ -29,21 +29,21 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	user := done(c.CreateUserWithResponse(ctx, nil)).JSON200.UserId
+	user := must(c.CreateUserWithResponse(ctx, nil)).JSON200.UserId
 	key := client.IdempotencyKey("once")
 	for range 2 {
-		done(c.AddFundsWithResponse(ctx, user, 100, &client.AddFundsParams{IdempotencyKey: &key}))
+		must(c.AddFundsWithResponse(ctx, user, 100, &client.AddFundsParams{IdempotencyKey: &key}))
 	}
-	item := done(c.CreateItemWithResponse(ctx, 5, nil)).JSON200.ItemId
-	done(c.AddStockWithResponse(ctx, item, 10, nil))
-	order := done(c.CreateOrderWithResponse(ctx, user, nil)).JSON200.OrderId
-	done(c.AddItemsWithResponse(ctx, order, item, 2, nil))
-	paid := done(c.CheckoutWithResponse(ctx, order, nil)).JSON200.Paid
-	found := done(c.FindOrderWithResponse(ctx, order, nil)).JSON200
-	credit := done(c.FindUserWithResponse(ctx, user, nil)).JSON200.Credit
+	item := must(c.CreateItemWithResponse(ctx, 5, nil)).JSON200.ItemId
+	must(c.AddStockWithResponse(ctx, item, 10, nil))
+	order := must(c.CreateOrderWithResponse(ctx, user, nil)).JSON200.OrderId
+	must(c.AddItemsWithResponse(ctx, order, item, 2, nil))
+	paid := must(c.CheckoutWithResponse(ctx, order, nil)).JSON200.Paid
+	found := must(c.FindOrderWithResponse(ctx, order, nil)).JSON200
+	credit := must(c.FindUserWithResponse(ctx, user, nil)).JSON200.Credit
 	refused, err := c.AddItemWithResponse(ctx, order, item, nil)
 	if err != nil || refused.ApplicationproblemJSON409 == nil {
-		log.Fatalf("an item added to a paid order: %v, %s", err, refused.Body)
+		log.Fatalf("add an item to a paid order: error %v, response %s", err, refused.Body)
 	}
 	fmt.Println(paid, found.Status, found.TotalCost, credit, refused.ApplicationproblemJSON409.Type)
 }
