@@ -8,4 +8,4 @@ import "time"
 func Offset() time.Duration { return 0 }
 
 // ShiftUUID adds Offset to the timestamp of a version 7 UUID: its first 6 bytes, in milliseconds.
-func ShiftUUID([]byte) {}
+func ShiftUUID(timestamp []byte) {}

@@ -67,11 +67,11 @@ type controls struct {
 }
 
 // pass runs the action that is armed for a point. It returns false if the reply is lost.
-func (c *controls) pass(point string, about any) bool {
+func (c *controls) pass(point string, subject any) bool {
 	if c.count.Load() == 0 {
 		return true
 	}
-	a := c.match(point, fmt.Sprint(about))
+	a := c.match(point, fmt.Sprint(subject))
 	if a == nil {
 		return true
 	}
@@ -95,16 +95,16 @@ func (c *controls) pass(point string, about any) bool {
 }
 
 // match counts a step and returns the fail point that fires at it, or nil.
-func (c *controls) match(point, about string) *Armed {
+func (c *controls) match(point, subject string) *Armed {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, a := range c.armed {
-		if a.Point != point || a.Fired || !strings.Contains(about, a.About) {
+		if a.Point != point || a.Fired || !strings.Contains(subject, a.About) {
 			continue
 		}
 		a.Seen++
 		if a.Seen >= a.Hit {
-			a.Fired, a.Paused, a.pausedStep = true, a.Action == Pause, about
+			a.Fired, a.Paused, a.pausedStep = true, a.Action == Pause, subject
 			return a
 		}
 	}

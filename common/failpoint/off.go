@@ -5,17 +5,20 @@ package failpoint
 import "context"
 
 // WithRole returns a context whose steps belong to a role, such as "recovery". Without one, the role is "coordinator".
-func WithRole(ctx context.Context, _ string) context.Context { return ctx }
+func WithRole(ctx context.Context, role string) context.Context { return ctx }
 
-// Reached marks the end of a step that concerns an order or an attempt. A non-nil error means that the reply of the
-// step is lost. The participant is empty for a step on the order's own shard.
-func Reached(_ context.Context, _ any, _, _ string) error { return nil }
+// Reached marks the end of a step that concerns a subject: an order or an attempt. A non-nil error means that the reply
+// of the step is lost. participant is empty for a step on the order's own shard.
+func Reached(ctx context.Context, subject any, step, participant string) error { return nil }
 
 // Reply is like Reached for a step with a reply. It returns the zero value if the reply is lost.
-func Reply[T any](_ context.Context, _ any, _, _ string, reply T) T { return reply }
+func Reply[T any](ctx context.Context, subject any, step, participant string, reply T) T {
+	return reply
+}
 
 // ParticipantReached marks a stage of a step in a participant: "received" or "done". It panics if the reply is lost.
-func ParticipantReached(_ any, _, _ string) {}
+func ParticipantReached(subject any, step, stage string) {}
 
-// WaitWhilePaused waits until no step of the order or the attempt is paused. A stopped process renews no lease either.
-func WaitWhilePaused(_, _ string) {}
+// WaitWhilePaused waits until no step of the order or the attempt is paused. The lease renewer calls it, because a
+// paused process would not renew its leases.
+func WaitWhilePaused(order, attempt string) {}

@@ -16,9 +16,9 @@ func WithRole(ctx context.Context, role string) context.Context {
 	return context.WithValue(ctx, roleKey{}, role)
 }
 
-// Reached marks the end of a step that concerns an order or an attempt. A non-nil error means that the reply of the
-// step is lost. The participant is empty for a step on the order's own shard.
-func Reached(ctx context.Context, about any, step, participant string) error {
+// Reached marks the end of a step that concerns a subject: an order or an attempt. A non-nil error means that the reply
+// of the step is lost. participant is empty for a step on the order's own shard.
+func Reached(ctx context.Context, subject any, step, participant string) error {
 	role, ok := ctx.Value(roleKey{}).(string)
 	if !ok {
 		role = "coordinator"
@@ -27,15 +27,15 @@ func Reached(ctx context.Context, about any, step, participant string) error {
 	if participant != "" {
 		point += " " + participant
 	}
-	if !control.pass(point, about) {
+	if !control.pass(point, subject) {
 		return fmt.Errorf("fail point %s: %w", point, api.Unavailable)
 	}
 	return nil
 }
 
 // Reply is like Reached for a step with a reply. It returns the zero value if the reply is lost.
-func Reply[T any](ctx context.Context, about any, step, participant string, reply T) T {
-	if Reached(ctx, about, step, participant) != nil {
+func Reply[T any](ctx context.Context, subject any, step, participant string, reply T) T {
+	if Reached(ctx, subject, step, participant) != nil {
 		var none T
 		return none
 	}
@@ -46,11 +46,12 @@ func Reply[T any](ctx context.Context, about any, step, participant string, repl
 type LostReply struct{}
 
 // ParticipantReached marks a stage of a step in a participant: "received" or "done". It panics if the reply is lost.
-func ParticipantReached(about any, step, stage string) {
-	if !control.pass("participant "+step+" "+stage, about) {
+func ParticipantReached(subject any, step, stage string) {
+	if !control.pass("participant "+step+" "+stage, subject) {
 		panic(LostReply{})
 	}
 }
 
-// WaitWhilePaused waits until no step of the order or the attempt is paused. A stopped process renews no lease either.
+// WaitWhilePaused waits until no step of the order or the attempt is paused. The lease renewer calls it, because a
+// paused process would not renew its leases.
 func WaitWhilePaused(order, attempt string) { control.waitWhilePaused(order, attempt) }

@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os/exec"
+	"strings"
 	"testing"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -72,5 +74,16 @@ func TestExportedSpansDecode(t *testing.T) {
 	if len(attributes) != 3 || attributes[0].Value.GetIntValue() != -7 || !attributes[1].Value.GetBoolValue() ||
 		attributes[2].Value.GetStringValue() != "/stock/\uFFFD" {
 		t.Errorf("attributes are %v", attributes)
+	}
+}
+
+// See docs/adr/0015-small-otlp-exporter.md.
+func TestPackageDoesNotLinkGRPC(t *testing.T) {
+	deps, err := exec.Command("go", "list", "-deps", ".").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(deps), "google.golang.org/grpc") {
+		t.Error("package trace imports gRPC")
 	}
 }

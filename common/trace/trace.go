@@ -1,6 +1,7 @@
 // Package trace records OpenTelemetry spans of requests that cross services.
 //
-// Tracing is off until Start is called with a collector. While it is off, no function of this package allocates.
+// Tracing is off until Start is called with a collector. While it is off, beginning a span costs one comparison and
+// allocates nothing.
 package trace
 
 import (
