@@ -25,7 +25,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	if len(args) > 1 && args[1] == "healthcheck" {
 		return web.Healthcheck(ctx, cfg.Bind, cfg.InternalPort)
 	}
-	web.Log(stdout, cfg.Debug, cfg.LogJSON)
+	web.SetLogger(stdout, cfg.Debug, cfg.LogJSON)
 	sendTraces, err := trace.Start(ctx, service, fmt.Sprint(cfg.Instance), trace.Collector(cfg.Traces))
 	if err != nil {
 		return err

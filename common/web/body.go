@@ -9,14 +9,14 @@ import (
 	"checkout/common/api"
 )
 
-// maxMessage bounds the body of an internal message, in bytes: 1,024 attempts of 1,000 lines would be more, and are never sent.
-const maxMessage = 32 << 20
+// maxInternalBody is the largest body of an internal request, in bytes. Peers never come close to it.
+const maxInternalBody = 32 << 20
 
-// Body parses the JSON body of an internal message.
+// Body decodes the JSON body of an internal request.
 func Body[T any](c *gin.Context) (T, error) {
 	var value T
-	if c.Request.ContentLength < 0 || c.Request.ContentLength > maxMessage {
-		return value, fmt.Errorf("a message of %d bytes: %w", c.Request.ContentLength, api.BadRequest)
+	if c.Request.ContentLength < 0 || c.Request.ContentLength > maxInternalBody {
+		return value, fmt.Errorf("body of %d bytes: %w", c.Request.ContentLength, api.BadRequest)
 	}
 	body := make([]byte, c.Request.ContentLength)
 	_, err := io.ReadFull(c.Request.Body, body)

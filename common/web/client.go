@@ -7,38 +7,42 @@ import (
 	"syscall"
 )
 
-// caller is the connection by which requests come, one after the other.
-type caller struct {
-	conn syscall.RawConn
-	look func(fd uintptr) // made once: Waits is on the hot path
-	left bool             // what look has seen
+// clientConn is the connection that carries the requests of a client, one at a time.
+type clientConn struct {
+	raw    syscall.RawConn
+	peek   func(fd uintptr) // sets closed; stored because ClientConnected is on the hot path
+	closed bool
 }
 
-type callerKey struct{}
+type clientConnKey struct{}
 
-// WithClientConn keeps a connection in the context of the requests that come by it, for Waits.
+// WithClientConn returns a context that carries conn for ClientConnected. Use it as the ConnContext of an http.Server.
 func WithClientConn(ctx context.Context, conn net.Conn) context.Context {
-	open, ok := conn.(syscall.Conn)
+	socket, ok := conn.(syscall.Conn)
 	if !ok {
 		return ctx
 	}
-	raw, err := open.SyscallConn()
+	raw, err := socket.SyscallConn()
 	if err != nil {
 		return ctx
 	}
-	c := &caller{conn: raw}
-	c.look = func(fd uintptr) {
-		var peeked [1]byte
-		n, _, err := syscall.Recvfrom(int(fd), peeked[:], syscall.MSG_PEEK)
-		c.left = n == 0 && err == nil || err != nil && !errors.Is(err, syscall.EAGAIN) && !errors.Is(err, syscall.EINTR)
+	c := &clientConn{raw: raw}
+	c.peek = func(fd uintptr) {
+		var buffer [1]byte
+		n, _, err := syscall.Recvfrom(int(fd), buffer[:], syscall.MSG_PEEK)
+		endOfStream := n == 0 && err == nil
+		failed := err != nil && !errors.Is(err, syscall.EAGAIN) && !errors.Is(err, syscall.EINTR)
+		c.closed = endOfStream || failed
 	}
-	return context.WithValue(ctx, callerKey{}, c)
+	return context.WithValue(ctx, clientConnKey{}, c)
 }
 
-// Waits tells whether whoever has sent a request still waits for its answer, as far as this machine's kernel has heard: one whose
-// connection is not known does. It is for the request's own handler. The request's context ends when its caller leaves, too, but a
-// little later: a process that was stopped, and wakes up, would have begun what nobody waits for any more.
+// ClientConnected reports whether the client of a request still holds its connection open. Without a known connection
+// it returns true. Call it only in the handler of the request.
+//
+// The context of a request also ends when the client disconnects, but a little later. A process that resumes after a
+// stop would start work that no client waits for.
 func ClientConnected(ctx context.Context) bool {
-	c, ok := ctx.Value(callerKey{}).(*caller)
-	return !ok || c.conn.Control(c.look) == nil && !c.left
+	c, ok := ctx.Value(clientConnKey{}).(*clientConn)
+	return !ok || c.raw.Control(c.peek) == nil && !c.closed
 }

@@ -11,40 +11,49 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// TestWaits asks, in a handler, whether its caller waits: as long as it does, whatever it says, and no longer.
-func TestWaits(t *testing.T) {
+// deliveryTime is enough for the loopback interface to deliver data or the end of a connection.
+const deliveryTime = 10 * time.Millisecond
+
+func TestClientConnected(t *testing.T) {
 	const request = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 	for _, c := range []struct {
 		name string
-		do   func(*net.TCPConn) error
+		act  func(*net.TCPConn) error
 		want bool
 	}{
-		{"it waits", func(*net.TCPConn) error { return nil }, true},
-		{"it has sent its next request", func(conn *net.TCPConn) error { _, err := io.WriteString(conn, request); return err }, true},
-		{"it has left", func(conn *net.TCPConn) error { return conn.Close() }, false},
-		{"it has reset the connection", func(conn *net.TCPConn) error { conn.SetLinger(0); return conn.Close() }, false},
-		{"it has sent its next request and left", func(conn *net.TCPConn) error {
+		{"waits", func(*net.TCPConn) error { return nil }, true},
+		{"sent its next request", func(conn *net.TCPConn) error {
+			_, err := io.WriteString(conn, request)
+			return err
+		}, true},
+		{"closed the connection", func(conn *net.TCPConn) error { return conn.Close() }, false},
+		{"reset the connection", func(conn *net.TCPConn) error {
+			conn.SetLinger(0)
+			return conn.Close()
+		}, false},
+		// The unread request hides the end of the stream. The gateway never sends a second request before the response.
+		{"sent its next request and closed the connection", func(conn *net.TCPConn) error {
 			_, err := io.WriteString(conn, request)
 			conn.Close()
 			return err
-		}, true}, // what is to be read hides the end; the gateway sends nothing before it has an answer
+		}, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			asked, goOn, waits := make(chan struct{}, 2), make(chan struct{}), make(chan bool, 2)
+			entered, proceed, connected := make(chan struct{}, 2), make(chan struct{}), make(chan bool, 2)
 			e := gin.New()
 			e.GET("/", func(c *gin.Context) {
-				asked <- struct{}{}
-				<-goOn
-				waits <- ClientConnected(c.Request.Context())
+				entered <- struct{}{}
+				<-proceed
+				connected <- ClientConnected(c.Request.Context())
 			})
 			listener, err := net.Listen("tcp", "127.0.0.1:0")
 			if err != nil {
 				t.Fatal(err)
 			}
-			s := server(e, maxBody, &connections{})
-			ended := make(chan struct{})
-			go func() { defer close(ended); s.Serve(listener) }()
-			defer func() { s.Close(); <-ended }()
+			s := newHTTPServer(e, maxPublicHeaders, &connections{})
+			stopped := make(chan struct{})
+			go func() { defer close(stopped); s.Serve(listener) }()
+			defer func() { s.Close(); <-stopped }()
 			conn, err := net.Dial("tcp", listener.Addr().String())
 			if err != nil {
 				t.Fatal(err)
@@ -53,32 +62,35 @@ func TestWaits(t *testing.T) {
 			if _, err := io.WriteString(conn, request); err != nil {
 				t.Fatal(err)
 			}
-			<-asked
-			if err := c.do(conn.(*net.TCPConn)); err != nil {
+			<-entered
+			if err := c.act(conn.(*net.TCPConn)); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(10 * time.Millisecond) // for the kernel to take it there
-			close(goOn)
-			if got := <-waits; got != c.want {
-				t.Errorf("waits: %v, want %v", got, c.want)
+			time.Sleep(deliveryTime)
+			close(proceed)
+			if got := <-connected; got != c.want {
+				t.Errorf("connected: %v, want %v", got, c.want)
 			}
 		})
 	}
+}
+
+func TestClientOfUnknownConnectionCountsAsConnected(t *testing.T) {
 	if !ClientConnected(context.Background()) {
-		t.Error("a caller whose connection is not known has left")
+		t.Error("a context without a connection reports a disconnected client")
 	}
 	if !ClientConnected(WithClientConn(context.Background(), struct{ net.Conn }{})) {
-		t.Error("a caller by what is no connection of the kernel's has left")
+		t.Error("a connection without a file descriptor reports a disconnected client")
 	}
 }
 
-// BenchmarkWaits: it is asked once in every checkout.
-func BenchmarkWaits(b *testing.B) {
+// BenchmarkClientConnected measures what every checkout does once.
+func BenchmarkClientConnected(b *testing.B) {
 	s, url := http.Server{ConnContext: WithClientConn}, make(chan string)
 	s.Handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		for b.Loop() {
 			if !ClientConnected(r.Context()) {
-				b.Error("the caller has left")
+				b.Error("the client is disconnected")
 			}
 		}
 	})

@@ -9,17 +9,17 @@ import (
 	"checkout/common/failpoint"
 )
 
-// faults lets fault runs arm fail points and set the clock, by the internal door.
-func faults(e *gin.Engine) {
-	e.Use(cutLost)
+// handleFaults adds the internal routes by which tests arm fail points and shift the clock.
+func handleFaults(e *gin.Engine) {
+	e.Use(dropLostReply)
 	e.Any("/internal/failpoints", gin.WrapF(failpoint.Control))
 	e.Any("/internal/clock", gin.WrapF(clock.Control))
 }
 
-// cutLost cuts the connection of a request whose reply is lost.
-func cutLost(c *gin.Context) {
+// dropLostReply closes the connection instead of responding if a fail point loses the reply.
+func dropLostReply(c *gin.Context) {
 	defer func() {
-		switch what := recover().(type) {
+		switch panicked := recover().(type) {
 		case nil:
 		case failpoint.LostReply:
 			c.Abort()
@@ -27,7 +27,7 @@ func cutLost(c *gin.Context) {
 				conn.Close()
 			}
 		default:
-			panic(what)
+			panic(panicked)
 		}
 	}()
 	c.Next()

@@ -11,52 +11,71 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
+const (
+	// startupTimeout is how long the public port stays closed at most because a dependency is unavailable.
+	startupTimeout      = time.Second
+	startupPollInterval = 5 * time.Millisecond
+	healthcheckTimeout  = 2 * time.Second
+	loopback            = "127.0.0.1"
+	stopping            = "the instance is stopping"
+)
+
 // Readiness is the body of /readyz.
 type Readiness struct {
-	Ready   bool     `json:"ready"`
-	Missing []string `json:"missing,omitempty"`
+	Ready       bool     `json:"ready"`
+	Unavailable []string `json:"missing,omitempty"`
 }
 
-// Ready adds /readyz to the internal door: 200 when missing returns nothing, else 503 with what it returns. A machine that
-// drains is not ready. The public door opens when nothing is missing, or it is known to be away: not before heard returns true.
-func (s *Server) HandleReadiness(missing func() []string, heard func() bool) {
-	s.missing, s.heard = missing, heard
+func alive(*gin.Context) (map[string]string, error) { return map[string]string{"status": "alive"}, nil }
+
+// HandleReadiness adds /readyz to the internal port. It responds with 200 if unavailable returns nothing, and with 503
+// and the list otherwise, or while the instance stops.
+//
+// Serve opens the public port when the instance is ready, or after a short wait once probed returns true: from then on,
+// unavailable returns results of a first check.
+func (s *Server) HandleReadiness(unavailable func() []string, probed func() bool) {
+	s.unavailable, s.probed = unavailable, probed
 	s.Internal.GET("/readyz", func(c *gin.Context) {
-		found := missing()
+		problems := unavailable()
 		if s.draining.Load() {
-			found = append(found, "the machine is stopping")
+			problems = append(problems, stopping)
 		}
 		status := http.StatusOK
-		if len(found) > 0 {
+		if len(problems) > 0 {
 			status = http.StatusServiceUnavailable
 		}
-		c.JSON(status, Readiness{Ready: len(found) == 0, Missing: found})
+		c.JSON(status, Readiness{Ready: len(problems) == 0, Unavailable: problems})
 	})
 }
 
-// openWithin is how long callers who come while a machine starts may wait for what is away to come.
-const openWithin = time.Second
-
-// awaitReady returns when nothing is missing: the first moment of a machine is no reason to answer 503. What is still missing after
-// openWithin is away, and callers are told so; but never by a machine that has asked nobody yet, however long a busy host lets it wait.
+// awaitReady waits until the instance is ready, so that it does not respond with 503 only because it has just started.
+// After startupTimeout it stops waiting for unavailable dependencies, but never before the first check has a result.
 func (s *Server) awaitReady(ctx context.Context) {
-	if s.missing == nil {
+	if s.unavailable == nil {
 		return
 	}
-	until := time.Now().Add(openWithin)
-	for ctx.Err() == nil && (!s.heard() || len(s.missing()) > 0 && time.Now().Before(until)) {
-		time.Sleep(5 * time.Millisecond)
+	deadline := time.Now().Add(startupTimeout)
+	poll := time.NewTicker(startupPollInterval)
+	defer poll.Stop()
+	for !s.probed() || len(s.unavailable()) > 0 && time.Now().Before(deadline) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-poll.C:
+		}
 	}
 }
 
-// Healthcheck asks this machine's own internal door whether it is ready; containers that have no shell run it as a command.
-func Healthcheck(ctx context.Context, bind string, internalPort int) error {
-	if bind == "" {
-		bind = "127.0.0.1"
+// Healthcheck requests /readyz of an instance on this host. Containers without a shell run it as their health check. An
+// empty host means loopback.
+func Healthcheck(ctx context.Context, host string, internalPort int) error {
+	if host == "" {
+		host = loopback
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, healthcheckTimeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(bind, strconv.Itoa(internalPort))+"/readyz", nil)
+	url := "http://" + net.JoinHostPort(host, strconv.Itoa(internalPort)) + "/readyz"
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err
 	}

@@ -9,14 +9,14 @@ import (
 	"checkout/common/idempotency"
 )
 
-// Once makes a Gin handler of a write that takes an Idempotency-Key: key is nil for a request without one. An answer that was
-// given before says so.
+// Idempotent is like JSON for a write that accepts an Idempotency-Key. The key is nil for a request without one. The
+// response says in a header whether it is a replay.
 func Idempotent[T any](handle func(c *gin.Context, key *idempotency.Key) (T, error)) gin.HandlerFunc {
 	return JSON(func(c *gin.Context) (T, error) {
-		key, err := keyOf(c)
+		key, err := idempotencyKey(c)
 		if err != nil {
-			var none T
-			return none, err
+			var zero T
+			return zero, err
 		}
 		value, err := handle(c, key)
 		if key != nil && key.Replayed {
@@ -26,13 +26,14 @@ func Idempotent[T any](handle func(c *gin.Context, key *idempotency.Key) (T, err
 	})
 }
 
-func keyOf(c *gin.Context) (*idempotency.Key, error) {
+// idempotencyKey parses the key of a request. Its fingerprint covers the method, the route and the parameters.
+func idempotencyKey(c *gin.Context) (*idempotency.Key, error) {
 	headers := c.Request.Header[idempotency.Header]
 	if len(headers) == 0 {
 		return nil, nil
 	}
 	if len(headers) > 1 {
-		return nil, fmt.Errorf("%d headers: %w", len(headers), api.KeyMalformed)
+		return nil, fmt.Errorf("%d %s headers: %w", len(headers), idempotency.Header, api.KeyMalformed)
 	}
 	request := []string{c.Request.Method, c.FullPath()}
 	for _, param := range c.Params {

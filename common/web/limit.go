@@ -5,34 +5,36 @@ import (
 	"time"
 )
 
-// Bounds of the public requests that one machine works on at a time. What is more is shed before it begins.
+// Bounds of the limit. See docs/adr/0017-load-shedding.md.
 const (
-	leastInFlight = 2048
-	mostInFlight  = 8192
-	// A machine bears as many as it finishes in this time: by Little's law, nobody who is admitted waits much longer than that.
-	waitInFlight = time.Second
+	minLimit = 2048
+	maxLimit = 8192
+	// limitWindow is the time over which the completion rate is measured. The limit is what completes in one window, so
+	// by Little's law an admitted request spends about this long in the instance.
+	limitWindow = time.Second
 )
 
-// admission bounds the requests in flight by the pace at which the machine finishes them.
-type admission struct {
-	inFlight, finished, since, bound atomic.Int64
+// limiter bounds the requests in flight by the rate at which they complete. Further requests are shed with 429.
+type limiter struct {
+	inFlight, completed, windowStart, limit atomic.Int64 // windowStart in Unix ns
 }
 
-// enter tells whether one more may begin; leave must follow if it did.
-func (a *admission) enter() bool {
-	if a.inFlight.Add(1) <= max(leastInFlight, a.bound.Load()) {
+// acquire admits a request, or returns false if the limit is reached. Call release after an admitted request.
+func (l *limiter) acquire() bool {
+	if l.inFlight.Add(1) <= max(minLimit, l.limit.Load()) {
 		return true
 	}
-	a.inFlight.Add(-1)
+	l.inFlight.Add(-1)
 	return false
 }
 
-// leave tells that a request has ended.
-func (a *admission) leave(now time.Time) {
-	a.inFlight.Add(-1)
-	finished, since := a.finished.Add(1), a.since.Load()
-	if took := now.UnixNano() - since; took >= int64(waitInFlight) && a.since.CompareAndSwap(since, now.UnixNano()) {
-		a.finished.Add(-finished)
-		a.bound.Store(min(mostInFlight, finished*int64(waitInFlight)/took))
+// release ends a request and, at the end of a window, adjusts the limit.
+func (l *limiter) release(now time.Time) {
+	l.inFlight.Add(-1)
+	completed, start := l.completed.Add(1), l.windowStart.Load()
+	elapsed := now.UnixNano() - start
+	if elapsed >= int64(limitWindow) && l.windowStart.CompareAndSwap(start, now.UnixNano()) {
+		l.completed.Add(-completed)
+		l.limit.Store(min(maxLimit, completed*int64(limitWindow)/elapsed))
 	}
 }

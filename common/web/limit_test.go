@@ -1,43 +1,79 @@
 package web
 
 import (
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"checkout/common/api"
 )
 
-// A machine bears as many at a time as it finishes in a second, and never less than its least.
-func TestAdmissionFollowsThePace(t *testing.T) {
-	var a admission
+func TestLimitFollowsCompletionRate(t *testing.T) {
+	var l limiter
 	now := time.Now()
-	fill := func(want int) {
+	expectLimit := func(want int) {
 		t.Helper()
-		n := 0
-		for a.enter() {
-			n++
+		admitted := 0
+		for l.acquire() {
+			admitted++
 		}
-		if n != want {
-			t.Errorf("%d were admitted, want %d", n, want)
+		if admitted != want {
+			t.Errorf("admitted %d requests, want %d", admitted, want)
 		}
-		a.inFlight.Store(0)
+		l.inFlight.Store(0)
 	}
-	work := func(each time.Duration, requests int) {
+	complete := func(requests int, interval time.Duration) {
 		for range requests {
-			a.enter()
-			now = now.Add(each)
-			a.leave(now)
+			l.acquire()
+			now = now.Add(interval)
+			l.release(now)
 		}
 	}
-	fill(leastInFlight) // before anything is known
-	work(time.Millisecond, 3000)
-	fill(leastInFlight) // 1,000 a second
-	work(250*time.Microsecond, 12000)
-	fill(4000)
-	work(10*time.Microsecond, 300000)
-	fill(mostInFlight)
-	now = now.Add(time.Minute) // nothing is asked
-	work(time.Millisecond, 3000)
-	fill(leastInFlight)
-	if left := a.inFlight.Load(); left != 0 {
-		t.Errorf("%d are in flight", left)
+	expectLimit(minLimit) // before the first window ends
+	complete(3000, time.Millisecond)
+	expectLimit(minLimit) // 1,000 a second
+	complete(12000, 250*time.Microsecond)
+	expectLimit(4000)
+	complete(300000, 10*time.Microsecond)
+	expectLimit(maxLimit)
+	now = now.Add(time.Minute) // idle
+	complete(3000, time.Millisecond)
+	expectLimit(minLimit)
+	if n := l.inFlight.Load(); n != 0 {
+		t.Errorf("%d requests are in flight", n)
+	}
+}
+
+func TestRequestsOverTheLimitAreShed(t *testing.T) {
+	s := NewServer(false)
+	entered, release := make(chan struct{}, minLimit), make(chan struct{})
+	s.Public.POST("/", JSON(func(*gin.Context) (string, error) {
+		entered <- struct{}{}
+		<-release
+		return "", nil
+	}))
+	var requests sync.WaitGroup
+	for range minLimit {
+		requests.Go(func() {
+			if w := send(s.Public, "POST", "/", ""); w.Code != 200 {
+				t.Errorf("an admitted request got %d", w.Code)
+			}
+		})
+	}
+	for range minLimit {
+		<-entered
+	}
+	for range 3 {
+		w := send(s.Public, "POST", "/", "")
+		if p := problem(t, w); w.Code != 429 || p.Type != api.Overloaded.Type() || w.Header().Get("Retry-After") == "" {
+			t.Errorf("over the limit: %d %+v", w.Code, p)
+		}
+	}
+	close(release)
+	requests.Wait()
+	if w := send(s.Public, "POST", "/", ""); w.Code != 200 {
+		t.Errorf("below the limit: %d", w.Code)
 	}
 }

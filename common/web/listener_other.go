@@ -4,5 +4,5 @@ package web
 
 import "net"
 
-// ignoreNewConnections does nothing where the kernel has no filter for it: there, closing resets what is about to arrive.
-func ignoreNewConnections(net.Listener) error { return nil }
+// dropNewConnections does nothing: without a socket filter, closing the listener resets connections in progress.
+func dropNewConnections(net.Listener) error { return nil }

@@ -14,79 +14,80 @@ import (
 	"checkout/common/metrics"
 )
 
-// Metrics adds /metrics to the internal door: what the doors count, and the other parts of the service.
-func (s *Server) HandleMetrics(service string, parts ...prometheus.Collector) {
-	parts = append(parts, s.took, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "http_requests_in_flight", Help: "Public requests that this machine works on.",
-	}, func() float64 { return float64(s.admission.inFlight.Load()) }))
-	s.Internal.GET("/metrics", gin.WrapH(metrics.Handler(service, parts...)))
+// HandleMetrics adds /metrics to the internal port: the metrics of the server and of the given collectors.
+func (s *Server) HandleMetrics(service string, collectors ...prometheus.Collector) {
+	collectors = append(collectors, s.durations, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "http_requests_in_flight", Help: "Public requests in flight on this instance.",
+	}, func() float64 { return float64(s.limiter.inFlight.Load()) }))
+	s.Internal.GET("/metrics", gin.WrapH(metrics.Handler(service, collectors...)))
 }
 
-func newRequestTimes() *prometheus.HistogramVec {
+func newRequestDurations() *prometheus.HistogramVec {
 	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "http_request_duration_seconds",
-		Help:    "Time to answer a request, by listener, method, route and status code. 429 is work shed before it began.",
+		Help:    "Duration of requests, by listener, method, route and status code. Code 429 counts requests that were shed.",
 		Buckets: metrics.LatencyBuckets(),
 	}, []string{"listener", "method", "route", "code"})
 }
 
-// traffic counts the requests of one door.
-type traffic struct {
-	door  string
-	took  *prometheus.HistogramVec
-	known func() map[route]*answers // asked for first when a request comes: then every route is there
-	other *answers                  // to requests of no route, whatever their path and method
+// requestMetrics observes the requests of one listener.
+type requestMetrics struct {
+	listener  string
+	durations *prometheus.HistogramVec
+	routes    func() map[route]*routeMetrics // built by the first request, when all routes are registered
+	unmatched *routeMetrics                  // of requests without a route, whatever their path and method
 }
 
 type route struct{ method, path string }
 
-func countTraffic(door string, engine *gin.Engine, took *prometheus.HistogramVec) *traffic {
-	return &traffic{door: door, took: took, other: &answers{}, known: sync.OnceValue(func() map[route]*answers {
-		known := map[route]*answers{}
+func newRequestMetrics(listener string, engine *gin.Engine, durations *prometheus.HistogramVec) *requestMetrics {
+	routes := sync.OnceValue(func() map[route]*routeMetrics {
+		routes := map[route]*routeMetrics{}
 		for _, r := range engine.Routes() {
-			at := route{r.Method, r.Path}
-			known[at] = &answers{route: at}
+			key := route{r.Method, r.Path}
+			routes[key] = &routeMetrics{route: key}
 		}
-		return known
-	})}
+		return routes
+	})
+	return &requestMetrics{listener: listener, durations: durations, routes: routes, unmatched: &routeMetrics{}}
 }
 
-// count is the first of a door's middleware, so that what the others refuse is counted too.
-func (t *traffic) count(c *gin.Context) {
+// observe is the first middleware of a listener, so that it also counts what later middleware rejects.
+func (m *requestMetrics) observe(c *gin.Context) {
 	start := time.Now()
 	c.Next()
-	a := t.known()[route{c.Request.Method, c.FullPath()}]
-	if a == nil {
-		a = t.other
+	r := m.routes()[route{c.Request.Method, c.FullPath()}]
+	if r == nil {
+		r = m.unmatched
 	}
-	a.observer(t, c.Writer.Status()).Observe(time.Since(start).Seconds())
+	r.observer(m, c.Writer.Status()).Observe(time.Since(start).Seconds())
 }
 
-// answers are the histograms of one route by status, each made when it is first needed: most statuses never are.
-type answers struct {
+// routeMetrics holds the histograms of one route by status. Each is created when it is first needed; most never are.
+type routeMetrics struct {
 	route    route
 	byStatus [http.StatusNetworkAuthenticationRequired + 1]atomic.Pointer[prometheus.Observer]
 }
 
-func (a *answers) observer(t *traffic, status int) prometheus.Observer {
-	if status < 0 || status >= len(a.byStatus) {
+func (r *routeMetrics) observer(m *requestMetrics, status int) prometheus.Observer {
+	if status < 0 || status >= len(r.byStatus) {
 		status = 0
 	}
-	if known := a.byStatus[status].Load(); known != nil {
-		return *known
+	if observer := r.byStatus[status].Load(); observer != nil {
+		return *observer
 	}
-	made := t.took.WithLabelValues(t.door, a.route.method, a.route.path, strconv.Itoa(status))
-	a.byStatus[status].Store(&made)
-	return made
+	observer := m.durations.WithLabelValues(m.listener, r.route.method, r.route.path, strconv.Itoa(status))
+	r.byStatus[status].Store(&observer)
+	return observer
 }
 
-// Answered tells how many public requests were answered, by status.
+// Responses returns the number of responses on the public port, by status.
 func (s *Server) Responses() map[string]int64 {
-	answered := map[string]int64{}
-	metrics.Each(s.took, func(labels map[string]string, m *dto.Metric) {
+	responses := map[string]int64{}
+	metrics.Each(s.durations, func(labels map[string]string, m *dto.Metric) {
 		if labels["listener"] == "public" {
-			answered[labels["code"]] += int64(m.GetHistogram().GetSampleCount())
+			responses[labels["code"]] += int64(m.GetHistogram().GetSampleCount())
 		}
 	})
-	return answered
+	return responses
 }

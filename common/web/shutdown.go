@@ -10,47 +10,50 @@ import (
 	"time"
 )
 
+// Timeouts of a shutdown. See docs/adr/0016-gateway-timeouts-and-shutdown.md.
 const (
-	// arriveWithin is how long connections that have begun to arrive when the stop began may take: two ways through a network.
-	arriveWithin = 100 * time.Millisecond
-	// gatewayLeaves is how long the gateway may take to leave: it closes a connection that it has kept for two seconds without a
-	// use (keepalive_timeout in upstreams.conf), and one that it uses when it is told to.
-	gatewayLeaves = 3 * time.Second
-	// peersLeave is how long peers may take: they probe twice a second, and the answer tells them to leave.
-	peersLeave = 1500 * time.Millisecond
-	// stopWithin bounds the wait for requests in flight; a checkout takes at most 12 s.
-	stopWithin = 14 * time.Second
+	// handshakeTimeout is the time for connections in progress to complete: two round trips.
+	handshakeTimeout = 100 * time.Millisecond
+	// gatewayCloseTimeout exceeds the 2 s after which the gateway closes an idle connection (keepalive_timeout in
+	// upstreams.conf).
+	gatewayCloseTimeout = 3 * time.Second
+	// peerCloseTimeout exceeds the interval between two health checks by a peer, whose response asks it to close.
+	peerCloseTimeout = 1500 * time.Millisecond
+	// inFlightTimeout exceeds the 12 s that a checkout takes at most.
+	inFlightTimeout = 14 * time.Second
+
+	connectionPollInterval = 10 * time.Millisecond
 )
 
-// stop closes both doors so that no request is lost. A request is lost where a server closes a connection that it believes to be
-// idle, while a request is on its way in: its caller cannot know whether it was done. So it is the callers who close: whoever asks
-// is answered and told to leave, and the gateway closes what it does not use. Only what is left then is closed from here.
-// The internal door closes last, so that requests in flight of the peers finish as well.
-func (s *Server) stop(publicListener net.Listener, public, internal *http.Server) error {
-	// The door is closed first, so that nobody who is told to leave comes back to meet the closing.
-	if ignored := ignoreNewConnections(publicListener); ignored != nil {
-		slog.Warn("connections that arrive now may be reset", "error", ignored)
+// shutdown stops both listeners without losing a request. A server that closes an idle connection may lose a request
+// that is already on its way, and its client cannot know whether it was executed. So the clients close: each response
+// carries "Connection: close", and the gateway closes idle connections itself. Only then are the remaining
+// connections closed. The internal port closes last, so that requests in flight on other instances can finish.
+func (s *Server) shutdown(publicListener net.Listener, public, internal *http.Server) error {
+	// Close the listener first, so that no client that was asked to close comes back.
+	if err := dropNewConnections(publicListener); err != nil {
+		slog.Warn("shutdown: drop new connections: connections in progress may be reset", "error", err)
 	}
-	time.Sleep(arriveWithin)
+	time.Sleep(handshakeTimeout)
 	publicListener.Close()
 	s.draining.Store(true)
-	began := time.Now()
-	s.public.gone(began.Add(gatewayLeaves))
-	s.internal.gone(began.Add(peersLeave))
-	stopping, cancel := context.WithTimeout(context.Background(), stopWithin)
+	start := time.Now()
+	s.publicConns.awaitClosed(start.Add(gatewayCloseTimeout))
+	s.internalConns.awaitClosed(start.Add(peerCloseTimeout))
+	ctx, cancel := context.WithTimeout(context.Background(), inFlightTimeout)
 	defer cancel()
-	err := public.Shutdown(stopping)
+	err := public.Shutdown(ctx)
 	if errors.Is(err, net.ErrClosed) {
-		err = nil // the listener, by the line above; whether the server knows it yet is chance
+		err = nil // the listener was closed above
 	}
-	return errors.Join(err, internal.Shutdown(stopping))
+	return errors.Join(err, internal.Shutdown(ctx))
 }
 
-// connections counts the open connections of a door.
+// connections counts the open connections of a listener.
 type connections struct{ open atomic.Int64 }
 
-// note is told of every change of a connection's state.
-func (c *connections) note(_ net.Conn, state http.ConnState) {
+// track is the ConnState hook of an http.Server.
+func (c *connections) track(_ net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
 		c.open.Add(1)
@@ -59,9 +62,9 @@ func (c *connections) note(_ net.Conn, state http.ConnState) {
 	}
 }
 
-// gone waits until no connection is open, or until a time.
-func (c *connections) gone(until time.Time) {
-	for c.open.Load() > 0 && time.Now().Before(until) {
-		time.Sleep(10 * time.Millisecond)
+// awaitClosed waits until no connection is open, or until the deadline.
+func (c *connections) awaitClosed(deadline time.Time) {
+	for c.open.Load() > 0 && time.Now().Before(deadline) {
+		time.Sleep(connectionPollInterval)
 	}
 }

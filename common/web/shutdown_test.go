@@ -1,0 +1,152 @@
+package web
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+)
+
+// A shutdown waits for requests in flight on both ports and loses no request that clients send meanwhile.
+func TestShutdownLosesNoRequest(t *testing.T) {
+	s := NewServer(false)
+	entered, release := make(chan struct{}, 2), make(chan struct{})
+	slow := JSON(func(*gin.Context) (string, error) {
+		entered <- struct{}{}
+		<-release
+		return "done", nil
+	})
+	s.Public.POST("/slow", slow)
+	s.Internal.POST("/slow", slow)
+	var executed atomic.Int64
+	s.Public.POST("/quick", JSON(func(*gin.Context) (string, error) { executed.Add(1); return "", nil }))
+	r := start(t, s)
+
+	var inFlight sync.WaitGroup
+	for _, address := range []string{r.at.Public, r.at.Internal} {
+		inFlight.Go(func() {
+			response, err := http.Post("http://"+address+"/slow", "", nil)
+			if err != nil {
+				t.Errorf("request in flight: %v", err)
+				return
+			}
+			defer response.Body.Close()
+			body, err := io.ReadAll(response.Body)
+			if response.StatusCode != 200 || string(body) != `"done"` || err != nil {
+				t.Errorf("request in flight: %d %s %v", response.StatusCode, body, err)
+			}
+		})
+		<-entered
+	}
+	// Half of the clients keep their connections, as a gateway does. A failed dial is no loss: the client has sent nothing
+	// and can try another instance.
+	var clients sync.WaitGroup
+	var responses atomic.Int64
+	for i := range 16 {
+		clients.Go(func() {
+			client := &http.Client{Transport: &http.Transport{DisableKeepAlives: i%2 == 0}}
+			defer client.CloseIdleConnections()
+			for {
+				response, err := client.Post("http://"+r.at.Public+"/quick", "", nil)
+				var dial *net.OpError
+				if errors.As(err, &dial) && dial.Op == "dial" {
+					return
+				}
+				if err != nil {
+					t.Errorf("lost a request: %v", err)
+					return
+				}
+				io.Copy(io.Discard, response.Body)
+				response.Body.Close()
+				responses.Add(1)
+			}
+		})
+	}
+	for responses.Load() < 500 {
+		time.Sleep(time.Millisecond)
+	}
+	r.stop()
+	clients.Wait()
+	if executed.Load() != responses.Load() {
+		t.Errorf("executed %d requests, and clients received %d responses", executed.Load(), responses.Load())
+	}
+	select {
+	case err := <-r.served:
+		t.Fatalf("stopped with requests in flight: %v", err)
+	case <-time.After(gatewayCloseTimeout + time.Second):
+	}
+	close(release)
+	inFlight.Wait()
+	r.wait(t)
+	for _, address := range []string{r.at.Public, r.at.Internal} {
+		if conn, err := net.Dial("tcp", address); err == nil {
+			conn.Close()
+			t.Errorf("%s is still open", address)
+		}
+	}
+}
+
+// idleClient keeps one connection and sends a request by it from time to time.
+type idleClient struct {
+	net.Conn
+	keepAlive time.Duration // the longest pause between two requests
+}
+
+// request sends a request and checks whether the response asks the client to close its connection.
+func (c idleClient) request(t *testing.T, wantClose bool) {
+	io.WriteString(c, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+	response, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Errorf("lost a request: %v", err)
+	} else if response.Close != wantClose {
+		t.Errorf("Connection: close is %v, want %v", response.Close, wantClose)
+	}
+}
+
+// A shutdown closes no connection that a client may still use; the response asks the client to close it.
+func TestShutdownLetsClientsCloseConnections(t *testing.T) {
+	s := NewServer(false)
+	empty := JSON(func(*gin.Context) (string, error) { return "", nil })
+	s.Public.POST("/", empty)
+	s.Internal.POST("/", empty)
+	r := start(t, s)
+	const perListener = 8
+	var clients []idleClient
+	for address, keepAlive := range map[string]time.Duration{r.at.Public: 2 * time.Second, r.at.Internal: time.Second} {
+		for range perListener {
+			conn, err := net.Dial("tcp", address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			clients = append(clients, idleClient{conn, keepAlive})
+		}
+	}
+	for _, c := range clients {
+		c.request(t, false)
+	}
+	stopped := time.Now()
+	r.stop()
+	var requests sync.WaitGroup
+	for i, c := range clients {
+		requests.Go(func() {
+			time.Sleep(handshakeTimeout + 50*time.Millisecond + c.keepAlive*time.Duration(i%perListener)/perListener)
+			c.request(t, true)
+		})
+	}
+	requests.Wait()
+	for _, c := range clients {
+		c.Close()
+	}
+	r.wait(t)
+	if took := time.Since(stopped); took > gatewayCloseTimeout {
+		t.Errorf("the shutdown took %v after all clients had closed their connections", took)
+	}
+}
