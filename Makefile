@@ -52,13 +52,12 @@ e2e: ## the protocol model, the Python suite and the end-to-end tests, with cras
 	$(GO) test -count=1 -timeout 14m -p 1 $$($(GO) list ./test/... | grep -v test/console)
 	$(GO) test -race -count=1 -timeout 5m ./test/console
 
-# A seed of its own for each run, which is printed: so that a thousand runs try a thousand schedules. SEED=n makes the same choices again.
+# Each run draws and prints a new seed, so that many runs try many schedules. SEED=n repeats the choices of a run.
 .PHONY: faults soak
-faults: ## break the running system in every way that it must bear, for some minutes; SEED=n
+faults: ## inject faults into the running system for about 8 minutes, report to bin/faults.md; SEED=n
 	$(GO) run ./test/faults $(if $(SEED),-seed $(SEED))
 
-soak: ## the same for DURATION=2h, at most RATE=n requests a second, so that others may use the machine; REPORT=bin/soak.md
-	@mkdir -p bin
+soak: ## inject random faults for DURATION=2h, at most RATE=n requests per second; REPORT=bin/soak.md
 	$(GO) run ./test/faults -scenario mix -duration $(or $(DURATION),2h) $(if $(RATE),-rate $(RATE)) $(if $(SEED),-seed $(SEED)) -o $(or $(REPORT),bin/soak.md)
 
 python: ## only the Python suite and the consistency test, against a temporary system

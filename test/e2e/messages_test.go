@@ -41,7 +41,7 @@ func TestMistake08NothingIsSentTwiceByTheLibrary(t *testing.T) {
 		if n := trap.Calls(); n != 1 {
 			t.Errorf("%s was sent %d times", w.script, n)
 		}
-		trap.Never()
+		trap.Remove()
 		s.ready()
 		if got := w.has() - had; got != w.change {
 			t.Errorf("%s: %+d, want %+d", w.path, got, w.change)

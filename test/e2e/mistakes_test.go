@@ -80,7 +80,7 @@ func kind(a check.Response) string { return strings.TrimSpace(fmt.Sprint(a.Statu
 func TestMistake02OrderDatabaseFailsAtTheDecision(t *testing.T) {
 	t.Parallel()
 	s, put := startTapped(t), check.NewDeposits()
-	for _, at := range []faultproxy.Where{faultproxy.Before, faultproxy.After} {
+	for _, at := range []faultproxy.Phase{faultproxy.Before, faultproxy.After} {
 		c := s.prepare(put, sagaOf(t, "paid"), step{"order", 0, "commit"})
 		trap := s.taps["order"][0].set("commit", c.about, at)
 		s.send(c)
@@ -168,7 +168,7 @@ func TestMistake04CompensationsAreRepeated(t *testing.T) {
 	t.Parallel()
 	s, put := startTapped(t), check.NewDeposits()
 	const lost = 3
-	for _, at := range []faultproxy.Where{faultproxy.Before, faultproxy.After} {
+	for _, at := range []faultproxy.Phase{faultproxy.Before, faultproxy.After} {
 		c := s.prepare(put, sagaOf(t, "no stock"), step{"order", 0, "abort"})
 		var traps []*trap
 		for _, st := range []step{{"stock", 0, "release"}, {"stock", 1, "release"}, {"payment", 0, "release"}, {"order", 0, "close"}} {
@@ -275,7 +275,7 @@ func TestMistake06AbortingIsNotRolledBack(t *testing.T) {
 	if err := s.holds("stock", 0, c.first, 3); err != nil {
 		t.Error(err)
 	}
-	release.Never()
+	release.Remove()
 	if answered {
 		s.send(c)
 	}
@@ -301,7 +301,7 @@ func TestMistake07ALateChargeMeetsItsTombstone(t *testing.T) {
 	if reply[0] != "3" {
 		t.Errorf("the late charge was answered %v, want 3 (RELEASED)", reply)
 	}
-	reserve.Never()
+	reserve.Remove()
 	s.settle()
 	s.check(put, c.History)
 	if a := c.History.Checkout(s.Client); !a.OK() {

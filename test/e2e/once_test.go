@@ -41,7 +41,7 @@ func TestLostReplyIsReplayed(t *testing.T) {
 		{"order", "remove", "DELETE", "/orders/remove/" + gone, things, -1},
 		{"order", "create", "POST", "/orders/create/" + user, things, 1},
 	} {
-		for _, lost := range []faultproxy.Where{faultproxy.Before, faultproxy.After} {
+		for _, lost := range []faultproxy.Phase{faultproxy.Before, faultproxy.After} {
 			if lost == faultproxy.Before && w.script == "remove" { // there is one to be removed
 				continue
 			}
@@ -56,11 +56,11 @@ func TestLostReplyIsReplayed(t *testing.T) {
 				t.Errorf("%s, its reply lost: %v %s", path, a, a.FormatViolation())
 			}
 			for _, trap := range traps {
-				trap.Never()
+				trap.Remove()
 			}
 			s.ready()
 			first := s.Call(w.method, path, "Idempotency-Key", key)
-			if replayed := first.Header.Get("Idempotent-Replayed"); !first.OK() || replayed != map[faultproxy.Where]string{faultproxy.Before: "", faultproxy.After: "true"}[lost] {
+			if replayed := first.Header.Get("Idempotent-Replayed"); !first.OK() || replayed != map[faultproxy.Phase]string{faultproxy.Before: "", faultproxy.After: "true"}[lost] {
 				t.Errorf("%s, sent again (%d): %v, replayed %q", path, lost, first, replayed)
 			}
 			again := s.Call(w.method, path, "Idempotency-Key", `"`+key+`"`)

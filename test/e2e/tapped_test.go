@@ -33,7 +33,7 @@ func startTapped(t *testing.T) *tapped {
 			return addr, nil
 		}
 		service, shard, _ := strings.Cut(redis, "-")
-		tp, err := faultproxy.ToRedis(addr, scripts)
+		tp, err := faultproxy.ForRedis(addr, scripts)
 		if err != nil {
 			return "", err
 		}
@@ -49,7 +49,7 @@ func startTapped(t *testing.T) *tapped {
 
 // tapOf is a tap of one test.
 type tapOf struct {
-	*faultproxy.Tap
+	*faultproxy.Proxy
 	t testing.TB
 }
 
@@ -60,12 +60,12 @@ type trap struct {
 }
 
 // set sets a trap for the next call of a script one of whose arguments holds about.
-func (tp *tapOf) set(script, about string, at faultproxy.Where) *trap {
+func (tp *tapOf) set(script, about string, at faultproxy.Phase) *trap {
 	tp.t.Helper()
 	return tp.setMany(1, script, about, at)
 }
 
-func (tp *tapOf) setMany(n int, script, about string, at faultproxy.Where) *trap {
+func (tp *tapOf) setMany(n int, script, about string, at faultproxy.Phase) *trap {
 	tp.t.Helper()
 	c, err := tp.Trap(n, script, about, at)
 	if err != nil {

@@ -1,9 +1,10 @@
-// Package faultproxy stands between the parts of a system, sees what passes, and holds, loses, delays or repeats it.
+// Package faultproxy forwards connections between the processes of a system and injects network faults. It can cut,
+// delay, drop and duplicate messages. It understands two protocols: Redis commands, and HTTP/1.1 requests.
 //
-//	tap.go, way.go     the way from one part to another, and one connection on it
-//	weather.go, fate.go    what becomes of what passes, and what of that is chance
-//	resp.go, http.go   what passes: to a Redis, and to a door
-//	record.go          what has passed may come again, much later
-//	trap.go            what catches single calls of scripts
-//	scripts.go         the names of scripts
+//	proxy.go, link.go     one listener and its target; one connection through it
+//	faults.go, random.go  which faults apply, and the seeded random numbers that decide about each message
+//	resp.go, http.go      the two protocols
+//	recorder.go           keeps messages and sends them again much later
+//	trap.go               stops single script calls
+//	scripts.go            the names of the scripts
 package faultproxy

@@ -9,28 +9,28 @@ import (
 	"strings"
 )
 
-// plainHTTP is HTTP/1.1 between the parts: one request after the other on each connection.
-type plainHTTP struct{}
+// httpProtocol is HTTP/1.1 without pipelining.
+type httpProtocol struct{}
 
-func (plainHTTP) message(r *bufio.Reader) (message, error) {
+func (httpProtocol) message(r *bufio.Reader) (message, error) {
 	raw, first, err := readHTTP(r, false)
 	method, rest, _ := strings.Cut(first, " ")
 	path, _, _ := strings.Cut(rest, " ")
-	return message{raw: raw, name: path, repeatable: repeatable(method, path)}, err
+	return message{raw: raw, name: path, idempotent: idempotent(method, path)}, err
 }
 
-func (plainHTTP) reply(r *bufio.Reader) (raw []byte, texts []string, failed bool, err error) {
+func (httpProtocol) reply(r *bufio.Reader) (raw []byte, texts []string, failed bool, err error) {
 	raw, first, err := readHTTP(r, true)
 	return raw, []string{first}, false, err
 }
 
-// repeatable tells what may be repeated by the API's and the protocol's promises: every internal message, what reads, checkouts and
-// cancels.
-func repeatable(method, path string) bool {
-	return method == "GET" || strings.HasPrefix(path, "/internal/") || strings.HasPrefix(path, "/checkout/") || strings.HasPrefix(path, "/cancel/")
+// idempotent reports whether a request may be repeated: reads, internal messages, checkouts and cancels.
+func idempotent(method, path string) bool {
+	return method == "GET" || strings.HasPrefix(path, "/internal/") ||
+		strings.HasPrefix(path, "/checkout/") || strings.HasPrefix(path, "/cancel/")
 }
 
-// readHTTP reads one request or response as it comes.
+// readHTTP reads one request or response, and returns its raw bytes and its first line.
 func readHTTP(r *bufio.Reader, response bool) (raw []byte, first string, err error) {
 	var b bytes.Buffer
 	length, chunked := 0, false
@@ -52,13 +52,14 @@ func readHTTP(r *bufio.Reader, response bool) (raw []byte, first string, err err
 		switch value = strings.TrimSpace(value); strings.ToLower(name) {
 		case "content-length":
 			if length, err = strconv.Atoi(value); err != nil || length < 0 {
-				return nil, "", fmt.Errorf("a length of %q", value)
+				return nil, "", fmt.Errorf("read HTTP: bad Content-Length: %q", value)
 			}
 		case "transfer-encoding":
 			chunked = strings.EqualFold(value, "chunked")
 		}
 	}
-	if _, status, _ := strings.Cut(first, " "); response && (strings.HasPrefix(status, "204") || strings.HasPrefix(status, "304")) {
+	_, status, _ := strings.Cut(first, " ")
+	if response && (strings.HasPrefix(status, "204") || strings.HasPrefix(status, "304")) { // they have no body
 		return b.Bytes(), first, nil
 	}
 	if chunked {
@@ -88,7 +89,7 @@ func copyChunks(to *bytes.Buffer, r *bufio.Reader) error {
 			return err
 		}
 	}
-	for { // what trails
+	for { // trailers
 		line, err := r.ReadString('\n')
 		to.WriteString(line)
 		if err != nil || strings.TrimRight(line, "\r\n") == "" {

@@ -10,11 +10,11 @@ import (
 	"strings"
 )
 
-// resp is what services say to Redis.
-type resp struct{ scripts *Scripts }
+// respProtocol is the Redis protocol.
+type respProtocol struct{ scripts *Scripts }
 
-func (p resp) message(r *bufio.Reader) (message, error) {
-	raw, texts, err := ReadRESP(r)
+func (p respProtocol) message(r *bufio.Reader) (message, error) {
+	raw, texts, err := readRESP(r)
 	m := message{raw: raw, texts: texts}
 	if len(texts) == 3 && strings.EqualFold(texts[0], "SCRIPT") && strings.EqualFold(texts[1], "LOAD") {
 		p.scripts.learn(texts[2])
@@ -27,23 +27,24 @@ func (p resp) message(r *bufio.Reader) (message, error) {
 		return m, err
 	}
 	m.name, m.keys, m.args = p.scripts.name(texts[1]), texts[3:3+keys], texts[3+keys:]
-	m.repeatable = slices.Contains(repeatSafe, m.name)
+	m.idempotent = slices.Contains(idempotentScripts, m.name)
 	return m, err
 }
 
-func (p resp) reply(r *bufio.Reader) (raw []byte, texts []string, failed bool, err error) {
-	raw, texts, err = ReadRESP(r)
+func (p respProtocol) reply(r *bufio.Reader) (raw []byte, texts []string, failed bool, err error) {
+	raw, texts, err = readRESP(r)
 	return raw, texts, len(raw) > 0 && raw[0] == '-', err
 }
 
-// repeatSafe are the scripts of the protocol, which say of themselves that they may be repeated, and answer the same.
-var repeatSafe = []string{
-	"begin", "commit", "refuse", "abort", "close", "cancel", "cancelled", "confirmed", "reserve", "release", "refund", "confirm",
+// idempotentScripts lists the protocol's scripts: repeating a call has no effect and returns the same reply.
+var idempotentScripts = []string{
+	"begin", "commit", "refuse", "abort", "close", "cancel", "cancelled", "confirmed",
+	"reserve", "release", "refund", "confirm",
 }
 
-// ReadRESP reads one value of Redis' protocol, version 2 or 3, as it came, and the texts in it where it is a flat list of them, as
-// every command is.
-func ReadRESP(r *bufio.Reader) (raw []byte, texts []string, err error) {
+// readRESP reads one value of the Redis protocol, version 2 or 3. It returns the raw bytes and the texts in it, in
+// order.
+func readRESP(r *bufio.Reader) (raw []byte, texts []string, err error) {
 	var b bytes.Buffer
 	err = copyRESP(&b, r, &texts)
 	return b.Bytes(), texts, err
@@ -64,7 +65,7 @@ func copyRESP(to *bytes.Buffer, r *bufio.Reader, texts *[]string) error {
 	case '$', '=', '!':
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 0 {
-			return err // -1: nothing
+			return err // -1 is nil
 		}
 		data := make([]byte, n+2)
 		if _, err := io.ReadFull(r, data); err != nil {
@@ -79,7 +80,7 @@ func copyRESP(to *bytes.Buffer, r *bufio.Reader, texts *[]string) error {
 		values, err = strconv.Atoi(text)
 		values *= 2
 	default:
-		return fmt.Errorf("%q is no value of Redis' protocol", line)
+		return fmt.Errorf("read RESP: unknown type: %q", line)
 	}
 	for range max(0, values) {
 		if err == nil {

@@ -8,14 +8,14 @@ import (
 	"sync"
 )
 
-// Scripts names the scripts that services load into Redis. A proxy learns them from SCRIPT LOAD: every instance loads all of its
+// Scripts maps the SHA-1 of scripts to their names. Proxies fill it from SCRIPT LOAD: every instance loads all of its
 // scripts when it connects.
 type Scripts struct{ names sync.Map } // by SHA-1
 
 // scriptName finds the name in a script's header: its first comment is "-- name: …".
 var scriptName = regexp.MustCompile(`(?m)^-- (\w+): `)
 
-// learn stores the name of a loaded script. "<name> once" is a script as it runs for an idempotency key.
+// learn stores the name of a loaded script. "<name> once" is the variant for requests with an idempotency key.
 func (s *Scripts) learn(source string) {
 	found := scriptName.FindStringSubmatch(source)
 	if found == nil {

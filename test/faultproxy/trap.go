@@ -9,105 +9,109 @@ import (
 	"time"
 )
 
-// Where a trap catches.
-type Where int
+// Phase says where a trap stops a call.
+type Phase int
 
 const (
-	Before Where = iota // the command, which has not reached Redis
-	After               // the reply: the command is done
+	Before Phase = iota // stops the command: Redis does not receive it
+	After               // stops the reply: the command ran
 )
 
-// Trap catches calls of one script about one thing.
+// Trap stops calls of one script.
 type Trap struct {
-	tap           *Tap
-	Script, About string
-	where         Where
+	proxy         *Proxy
+	Script, About string // the script, and a text that one of its arguments contains
+	phase         Phase
 
-	left, seen int // calls still to be caught, and caught; guarded by tap.mu
+	left, calls int // calls still to stop, and calls stopped; guarded by proxy.mu
 
-	caught  chan struct{} // closed by the first call
+	stopped chan struct{} // closed by the first call
 	once    sync.Once
-	command []byte    // the first call that was caught before it was done
-	goOn    chan bool // closed, or holding what to do with a call: true is to pass it
-	done    sync.Once
+	command []byte    // the first call that was stopped Before
+	resume  chan bool // true forwards a call, false drops it; closed: drops all
+	closing sync.Once
 }
 
-// Trap sets a trap for the next n calls of a script one of whose arguments holds about.
-func (tp *Tap) Trap(n int, script, about string, at Where) (*Trap, error) {
-	if p, ok := tp.speech.(resp); !ok || !p.scripts.has(script) {
-		return nil, fmt.Errorf("there is no script %s", script)
+// Trap sets a trap for the next n calls of a script that have an argument containing about.
+func (p *Proxy) Trap(n int, script, about string, phase Phase) (*Trap, error) {
+	if r, ok := p.protocol.(respProtocol); !ok || !r.scripts.has(script) {
+		return nil, fmt.Errorf("set a trap: no script is named %q", script)
 	}
-	c := &Trap{tap: tp, Script: script, About: about, where: at, left: n, caught: make(chan struct{}), goOn: make(chan bool, n)}
-	tp.mu.Lock()
-	defer tp.mu.Unlock()
-	tp.traps = append(tp.traps, c)
-	return c, nil
+	t := &Trap{
+		proxy: p, Script: script, About: about, phase: phase, left: n,
+		stopped: make(chan struct{}), resume: make(chan bool, n),
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.traps = append(p.traps, t)
+	return t, nil
 }
 
-// trapFor finds the trap that a message falls into.
-func (tp *Tap) trapFor(m message) *Trap {
+// trapFor returns the trap that a message triggers, or nil.
+func (p *Proxy) trapFor(m message) *Trap {
 	if m.name == "" {
 		return nil
 	}
-	tp.mu.Lock()
-	defer tp.mu.Unlock()
-	for _, c := range tp.traps {
-		if c.Script == m.name && c.left > 0 && slices.ContainsFunc(m.texts, func(text string) bool { return strings.Contains(text, c.About) }) {
-			c.left--
-			c.seen++
-			return c
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, t := range p.traps {
+		contains := func(text string) bool { return strings.Contains(text, t.About) }
+		if t.Script == m.name && t.left > 0 && slices.ContainsFunc(m.texts, contains) {
+			t.left--
+			t.calls++
+			return t
 		}
 	}
 	return nil
 }
 
-func (c *Trap) catch(raw []byte) {
-	c.once.Do(func() {
-		c.command = raw
-		close(c.caught)
+func (t *Trap) stop(raw []byte) {
+	t.once.Do(func() {
+		t.command = raw
+		close(t.stopped)
 	})
 }
 
-func (c *Trap) decide() bool { return <-c.goOn }
+func (t *Trap) decide() bool { return <-t.resume }
 
-// Wait waits until a call is caught.
-func (c *Trap) Wait(within time.Duration) error {
+// Wait waits for the first call.
+func (t *Trap) Wait(timeout time.Duration) error {
 	select {
-	case <-c.caught:
+	case <-t.stopped:
 		return nil
-	case <-time.After(within):
-		return fmt.Errorf("%s about %s was not called within %v", c.Script, c.About, within)
+	case <-time.After(timeout):
+		return fmt.Errorf("wait for a call of %s about %s: none within %v", t.Script, t.About, timeout)
 	}
 }
 
-// Pass lets a caught call go on as if nothing had happened.
-func (c *Trap) Pass() { c.goOn <- true }
+// Pass forwards one stopped call.
+func (t *Trap) Pass() { t.resume <- true }
 
-// Drop lets no call go on: neither those that are caught nor those still to be: their connections end.
-func (c *Trap) Drop() { c.done.Do(func() { close(c.goOn) }) }
+// Drop drops all calls, those stopped now and those still to come, and closes their connections.
+func (t *Trap) Drop() { t.closing.Do(func() { close(t.resume) }) }
 
-// DropOnce lets the first call that is caught not go on.
-func (c *Trap) DropOnce() { c.goOn <- false }
+// DropOnce drops one stopped call.
+func (t *Trap) DropOnce() { t.resume <- false }
 
-// Never takes the trap away, and lets no call go on that it has caught.
-func (c *Trap) Never() {
-	c.tap.mu.Lock()
-	c.left = 0
-	c.tap.mu.Unlock()
-	c.Drop()
+// Remove removes the trap and drops the calls that it holds. Later calls pass.
+func (t *Trap) Remove() {
+	t.proxy.mu.Lock()
+	t.left = 0
+	t.proxy.mu.Unlock()
+	t.Drop()
 }
 
-// Calls is how many calls were caught.
-func (c *Trap) Calls() int {
-	c.tap.mu.Lock()
-	defer c.tap.mu.Unlock()
-	return c.seen
+// Calls returns how many calls were stopped.
+func (t *Trap) Calls() int {
+	t.proxy.mu.Lock()
+	defer t.proxy.mu.Unlock()
+	return t.calls
 }
 
-// Replay sends the command that was caught, on a connection of its own, and returns the texts of Redis' reply.
-func (c *Trap) Replay() ([]string, error) {
-	if c.command == nil {
-		return nil, errors.New("nothing was caught before it was done")
+// Replay sends the first stopped command on a new connection and returns the texts of the reply.
+func (t *Trap) Replay() ([]string, error) {
+	if t.command == nil {
+		return nil, errors.New("replay a command: none was stopped before Redis")
 	}
-	return c.tap.send(message{raw: c.command})
+	return t.proxy.send(message{raw: t.command})
 }

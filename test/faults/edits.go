@@ -7,17 +7,18 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"checkout/test/stack"
 )
 
-// edit replaces a piece of a source file, which must be there exactly once: an edit that no longer fits the source says nothing.
+// edit replaces a text that occurs exactly once in a source file.
 type edit struct{ file, old, new string }
 
-// sources are the texts of files that differ from the project's, by their names from its root.
+// sources holds the texts of changed files, by path from the project's root.
 type sources map[string]string
 
-// edited returns the sources with edits made one after the other.
+// edited returns the sources with the edits applied in order.
 func (s sources) edited(edits []edit) (sources, error) {
 	all := sources{}
 	maps.Copy(all, s)
@@ -27,14 +28,14 @@ func (s sources) edited(edits []edit) (sources, error) {
 			return nil, err
 		}
 		if n := strings.Count(text, e.old); n != 1 {
-			return nil, fmt.Errorf("%s holds %d times what is to be replaced there:\n%s", e.file, n, e.old)
+			return nil, fmt.Errorf("edit %s: found %d occurrences, want 1, of:\n%s", e.file, n, e.old)
 		}
 		all[e.file] = strings.Replace(text, e.old, e.new, 1)
 	}
 	return all, nil
 }
 
-// text is a file's text.
+// text returns a file's text.
 func (s sources) text(file string) (string, error) {
 	if text, ok := s[file]; ok {
 		return text, nil
@@ -47,8 +48,8 @@ func (s sources) text(file string) (string, error) {
 	return string(text), err
 }
 
-// users are the services that a file is a part of.
-func users(file string) []string {
+// servicesOf returns the services that contain a file.
+func servicesOf(file string) []string {
 	first, _, _ := strings.Cut(file, "/")
 	switch {
 	case first != "common":
@@ -61,9 +62,9 @@ func users(file string) []string {
 	return stack.Services()
 }
 
-// put has a system built and run from the sources: Go files by an overlay for the go command; scripts by files in a folder, one for
-// each service, which the services read because of readScripts, so that they need no build of their own.
-func (s sources) put(cfg *stack.Config, folder string) error {
+// configure makes a system use the sources. Go files become a build overlay. Scripts become files in a folder per
+// service, which the services read at run time because of readScripts; so a changed script needs no build.
+func (s sources) configure(cfg *stack.Config, folder string) error {
 	cfg.Overlay = stack.Overlay{}
 	for _, service := range stack.Services() {
 		cfg.Overlay[service] = map[string]string{}
@@ -74,12 +75,13 @@ func (s sources) put(cfg *stack.Config, folder string) error {
 		cfg.Env[service] = append(cfg.Env[service], "SCRIPTS="+scripts)
 	}
 	for file, text := range s {
-		for _, service := range users(file) {
+		for _, service := range servicesOf(file) {
 			if !strings.HasSuffix(file, ".lua") {
 				cfg.Overlay[service][file] = text
 				continue
 			}
-			if err := os.WriteFile(filepath.Join(folder, "lua", service, filepath.Base(file)), []byte(text), 0o644); err != nil {
+			script := filepath.Join(folder, "lua", service, filepath.Base(file))
+			if err := os.WriteFile(script, []byte(text), 0o644); err != nil {
 				return err
 			}
 		}
@@ -87,7 +89,7 @@ func (s sources) put(cfg *stack.Config, folder string) error {
 	return nil
 }
 
-// readScripts has the services take a script from a folder, if it is there.
+// readScripts makes the services prefer a script from the folder in the variable SCRIPTS.
 var readScripts = []edit{
 	{"common/redis/script.go", `	source, err := fs.ReadFile(files, "lua/"+name+".lua")
 `, `	source, err := os.ReadFile(os.Getenv("SCRIPTS") + "/" + name + ".lua")
@@ -101,13 +103,13 @@ var readScripts = []edit{
 `},
 }
 
-// productInShort is the product with quick times.
-func productInShort() (sources, error) {
-	return sources{}.edited(slices.Concat(readScripts, quickTimes))
+// productWithShortTimes returns the unbroken product with shortTimes.
+func productWithShortTimes() (sources, error) {
+	return sources{}.edited(slices.Concat(readScripts, shortTimes))
 }
 
-// quickTimes shortens what has to be waited for, in proportion: leases, deadlines, and how long records outlive them.
-var quickTimes = []edit{
+// shortTimes shortens, in proportion, the lease, the deadline, the timeouts and the retention of records.
+var shortTimes = []edit{
 	{"order/checkout.go", "lease       = 5 * time.Second", "lease       = 1 * time.Second"},
 	{"order/checkout.go", "deadline    = 30 * time.Second", "deadline    = 3 * time.Second"},
 	{"order/checkout.go", "goForward   = 8 * time.Second", "goForward   = 2500 * time.Millisecond"},
@@ -121,5 +123,5 @@ var quickTimes = []edit{
 	{"order/lua/cancelled.lua", "1000 + 1000 + 60000 + 60000", "1000 + 1000 + 2000 + 3000"},
 }
 
-// quickRecordsKept is how long after a deadline records are there for sure, with quickTimes.
-const quickRecordsKept = 1000 // ms
+// shortRecordRetention is the least retention of a record after its deadline, with shortTimes.
+const shortRecordRetention = time.Second

@@ -10,83 +10,92 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"checkout/test/stack"
 )
 
-// farthest is how far a Redis' clock is put wrong: two of them differ by less than the protocol's 30 s.
-const farthest = 12 * time.Second
+// maxRedisOffset limits the offset of a Redis clock, so that two clocks differ by less than the 30 s that the
+// protocol allows.
+const maxRedisOffset = 12 * time.Second
 
-// wrongClock is the source of a library that puts a clock wrong. (A C file beside Go files would have to be built by cgo.)
+// offsetSource is the source of a library that offsets a process's clock. It has its own folder because cgo would
+// compile a C file beside Go files.
 //
-//go:embed clock/wrong.c
-var wrongClock []byte
+//go:embed clock/offset.c
+var offsetSource []byte
 
-// fakeClocks gives every Redis a clock of its own: a file in dir says how far it is off.
-func fakeClocks(ctx context.Context, size stack.Size, dir string) (map[string][]string, error) {
-	source, library := filepath.Join(dir, "wrong.c"), filepath.Join(dir, "wrong.so")
-	if err := os.WriteFile(source, wrongClock, 0o644); err != nil {
+// offsetClocks gives every Redis its own clock. A file per Redis in folder holds the offset.
+func offsetClocks(ctx context.Context, size stack.Size, folder string) (map[string][]string, error) {
+	source, library := filepath.Join(folder, "offset.c"), filepath.Join(folder, "offset.so")
+	if err := os.WriteFile(source, offsetSource, 0o644); err != nil {
 		return nil, err
 	}
-	if out, err := exec.CommandContext(ctx, "gcc", "-shared", "-fPIC", "-O2", "-Wall", "-o", library, source).CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("gcc: %w\n%s", err, out)
+	gcc := exec.CommandContext(ctx, "gcc", "-shared", "-fPIC", "-O2", "-Wall", "-o", library, source)
+	if out, err := gcc.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("compile %s: %w\n%s", source, err, out)
 	}
 	env := map[string][]string{}
-	for _, name := range parts("redis")(size) {
-		file := filepath.Join(dir, name)
-		if err := setClock(file, 0); err != nil {
+	for _, name := range processes("redis")(size) {
+		file := filepath.Join(folder, name)
+		if err := setOffset(file, 0); err != nil {
 			return nil, err
 		}
-		env[name] = []string{"LD_PRELOAD=" + library, "WRONG_CLOCK=" + file}
+		env[name] = []string{"LD_PRELOAD=" + library, "CLOCK_OFFSET_FILE=" + file}
 	}
 	return env, nil
 }
 
-// setClock says how far a clock is off. The file stays the same one: it is mapped, and 8 bytes are read at once.
-func setClock(name string, by time.Duration) error {
+// setOffset writes a clock's offset. It overwrites the file in place because Redis has mapped it.
+func setOffset(name string, offset time.Duration) error {
 	file, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
-	_, err = file.Write(binary.NativeEndian.AppendUint64(nil, uint64(by)))
+	_, err = file.Write(binary.NativeEndian.AppendUint64(nil, uint64(offset)))
 	return errors.Join(err, file.Close())
 }
 
-// wrong is how far a dose puts a clock wrong.
-func wrong(dose float64, most time.Duration) time.Duration {
-	return time.Duration((2*dose - 1) * float64(most))
+// offsetOf returns the offset, from -most to most, of an intensity.
+func offsetOf(intensity float64, most time.Duration) time.Duration {
+	return time.Duration((2*intensity - 1) * float64(most))
 }
 
 func clocks(prefixes ...string) func(stack.Size) []string {
 	return func(size stack.Size) []string {
 		var all []string
-		for _, name := range parts(prefixes...)(size) {
-			all = append(all, "clock of "+name)
+		for _, name := range processes(prefixes...)(size) {
+			all = append(all, clockPrefix+name)
 		}
 		return all
 	}
 }
 
-// jumping puts a Redis' clock forward or back at once, and back again.
-var jumping = &injector{
-	kind: "Redis clock jumps", targets: clocks("redis"), shortest: time.Second, until: 8 * time.Second, weight: 2,
-	inject: func(m *mixing, i injection) (func() error, error) {
-		file := filepath.Join(m.clocks, i.target[len("clock of "):])
-		return func() error { return setClock(file, 0) }, setClock(file, wrong(i.dose, farthest))
+func (m *mixRun) clockFile(target string) string {
+	return filepath.Join(m.clocks, strings.TrimPrefix(target, clockPrefix))
+}
+
+// redisClockJump sets a Redis clock forward or back, and corrects it later.
+var redisClockJump = &injector{
+	kind: "Redis clock jumps", targets: clocks("redis"), shortest: time.Second, longest: 8 * time.Second, weight: 2,
+	inject: func(m *mixRun, i injection) (func() error, error) {
+		file := m.clockFile(i.target)
+		return func() error { return setOffset(file, 0) }, setOffset(file, offsetOf(i.intensity, maxRedisOffset))
 	},
 }
 
-// drifting has a Redis' clock go too fast or too slow, until it is put right.
-var drifting = &injector{
-	kind: "Redis clock drifts", targets: clocks("redis"), shortest: 3 * time.Second, until: 9 * time.Second, weight: 1,
-	inject: func(m *mixing, i injection) (func() error, error) {
-		file := filepath.Join(m.clocks, i.target[len("clock of "):])
+// redisClockDrift makes a Redis clock too fast or too slow, and corrects it later.
+var redisClockDrift = &injector{
+	kind: "Redis clock drifts", targets: clocks("redis"), shortest: 3 * time.Second, longest: 9 * time.Second, weight: 1,
+	inject: func(m *mixRun, i injection) (func() error, error) {
+		file := m.clockFile(i.target)
 		stop, stopped := make(chan struct{}), make(chan error, 1)
 		go func() {
 			const steps = 20
 			for step := 1; step <= steps; step++ {
-				if err := setClock(file, wrong(i.dose, farthest)*time.Duration(step)/steps); err != nil {
+				offset := offsetOf(i.intensity, maxRedisOffset) * time.Duration(step) / steps
+				if err := setOffset(file, offset); err != nil {
 					stopped <- err
 					return
 				}
@@ -102,23 +111,25 @@ var drifting = &injector{
 		}()
 		return func() error {
 			close(stop)
-			return errors.Join(<-stopped, setClock(file, 0))
+			return errors.Join(<-stopped, setOffset(file, 0))
 		}, nil
 	},
 }
 
-// misleading puts the clock of a machine wrong, by up to an hour: it mints IDs by it, and measures others' clocks.
-var misleading = &injector{
-	kind: "machine clock jumps", targets: clocks("order", "stock", "payment"), shortest: time.Second, until: 8 * time.Second, weight: 1,
-	inject: func(m *mixing, i injection) (func() error, error) {
-		door := m.internal(i.target[len("clock of "):])
-		set := func(by time.Duration) error {
-			response, err := http.Post(door+"/internal/clock?offset="+by.String(), "", nil)
+// instanceClockJump offsets an instance's clock by up to an hour. The instance uses it to mint IDs and to measure
+// clock skew.
+var instanceClockJump = &injector{
+	kind: "instance clock jumps", targets: clocks("order", "stock", "payment"),
+	shortest: time.Second, longest: 8 * time.Second, weight: 1,
+	inject: func(m *mixRun, i injection) (func() error, error) {
+		url := internalURL(m.Stack, strings.TrimPrefix(i.target, clockPrefix)) + "/internal/clock?offset="
+		set := func(offset time.Duration) error {
+			response, err := http.Post(url+offset.String(), "", nil)
 			if err != nil {
-				return nil // it is away, and starts with a right clock
+				return nil // it is down, and starts with the right clock
 			}
 			return response.Body.Close()
 		}
-		return func() error { return set(0) }, set(wrong(i.dose, time.Hour))
+		return func() error { return set(0) }, set(offsetOf(i.intensity, time.Hour))
 	},
 }

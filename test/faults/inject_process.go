@@ -2,22 +2,44 @@ package main
 
 import (
 	"context"
+	"strconv"
+	"strings"
 	"time"
 )
 
-// killing is SIGKILL: the part starts again, a Redis from its append-only file.
-var killing = &injector{
-	kind: "SIGKILL", targets: parts("order", "stock", "payment", "redis", "nginx"), shortest: 0, until: 2500 * time.Millisecond, weight: 6,
-	inject: func(m *mixing, i injection) (func() error, error) {
+// kill sends SIGKILL and starts the process again. A Redis loads its append-only file.
+var kill = &injector{
+	kind: "SIGKILL", targets: processes("order", "stock", "payment", "redis", "nginx"),
+	longest: 2500 * time.Millisecond, weight: 6,
+	inject: func(m *mixRun, i injection) (func() error, error) {
 		return func() error { return m.Start(context.Background(), i.target) }, m.Kill(i.target)
 	},
 }
 
-// pausing is SIGSTOP: the part stands still in the midst of what it does, for longer than a lease at times, and goes on as if nothing
-// had happened.
-var pausing = &injector{
-	kind: "SIGSTOP", targets: parts("order", "stock", "payment", "redis", "nginx"), shortest: 100 * time.Millisecond, until: 8 * time.Second, weight: 4,
-	inject: func(m *mixing, i injection) (func() error, error) {
+// pause sends SIGSTOP, and SIGCONT later: sometimes after a lease has expired.
+var pause = &injector{
+	kind: "SIGSTOP", targets: processes("order", "stock", "payment", "redis", "nginx"),
+	shortest: 100 * time.Millisecond, longest: 8 * time.Second, weight: 4,
+	inject: func(m *mixRun, i injection) (func() error, error) {
 		return func() error { return m.Resume(i.target) }, m.Pause(i.target)
+	},
+}
+
+// redisFull makes a Redis believe that its memory is full, so that it rejects scripts that may allocate.
+// Compensations must still run.
+var redisFull = &injector{
+	kind: "Redis full", targets: processes("redis"),
+	shortest: 500 * time.Millisecond, longest: 5 * time.Second, weight: 2,
+	inject: func(m *mixRun, i injection) (func() error, error) {
+		service, index, _ := strings.Cut(strings.TrimPrefix(i.target, "redis-"), "-")
+		n, err := strconv.Atoi(index)
+		if err != nil {
+			return nil, err
+		}
+		shard := m.shards[service][n]
+		set := func(memory string) error {
+			return shard.ConfigSet(context.Background(), "maxmemory", memory).Err()
+		}
+		return func() error { return set("1gb") }, set("1")
 	},
 }

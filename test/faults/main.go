@@ -8,19 +8,20 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 )
 
 func main() {
-	if len(os.Args) == 4 && os.Args[1] == nuisanceCommand {
-		if err := beNuisance(os.Args[2], os.Args[3], os.Stdin, os.Stdout); err != nil {
+	if len(os.Args) == 4 && os.Args[1] == abuseCommand {
+		if err := runAbuse(os.Args[2], os.Args[3], os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
 		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdout, newLive(os.Stderr))
+	err := run(ctx, os.Args[1:], os.Stdout, newProgress(os.Stderr))
 	stop()
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, err)
@@ -28,22 +29,22 @@ func main() {
 	}
 }
 
-// errViolations says that everything ran, and that the system has not kept its promises.
-var errViolations = errors.New("the system has broken its promises")
+// errViolations reports that the scenarios ran and found violations.
+var errViolations = errors.New("the system violated its invariants")
 
-// run runs the trials that args ask for, one after the other, and writes the report to stdout. What was found until an interrupt is
-// reported too.
-func run(ctx context.Context, args []string, stdout io.Writer, live *live) error {
-	o, err := parseOptions(args, live)
+// run runs the trials that args select, one after the other, and writes the report. After an interrupt it reports
+// what it has.
+func run(ctx context.Context, args []string, stdout io.Writer, progress *progress) error {
+	o, err := parseOptions(args, progress)
 	if err != nil {
 		return err
 	}
-	keepDataInMemory()
-	live.say("seed %d", o.seed)
+	useMemoryForData()
+	progress.logf("seed %d", o.seed)
 	r := newReport(ctx, o)
-	defer live.watch(r)()
+	defer progress.watch(r)()
 	var failed error
-	for _, tr := range o.trials(live) {
+	for _, tr := range o.trials(progress) {
 		r.add(tr)
 		if failed = tr.run(ctx); failed != nil {
 			failed = fmt.Errorf("%s: %w", tr.name(), failed)
@@ -51,24 +52,28 @@ func run(ctx context.Context, args []string, stdout io.Writer, live *live) error
 		}
 	}
 	if ctx.Err() != nil {
-		failed = nil // what it was interrupted in says nothing
+		failed = nil // the error is a consequence of the interrupt
 		r.interrupted = true
 	}
 	text := r.markdown()
 	fmt.Fprint(stdout, text)
-	if o.report != "" {
-		failed = errors.Join(failed, os.WriteFile(o.report, []byte(text), 0o644))
-	}
-	return errors.Join(failed, r.broken())
+	return errors.Join(failed, writeReport(o.report, text), r.err())
 }
 
-// keepDataInMemory has the data of the systems lie in memory where there is room for it, unless TMPDIR says where. Their Redises wait
-// for the disk at each write; that a shared disk makes them wait for seconds is not what is tested. What a killed process has written
-// is kept by the kernel either way.
-func keepDataInMemory() {
+func writeReport(file, text string) error {
+	if file == "" {
+		return nil
+	}
+	return errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(text), 0o644))
+}
+
+// useMemoryForData stores the data of the systems in memory if there is room and TMPDIR is not set. Their Redis syncs
+// each write, and a shared disk may block a sync for seconds. The kernel keeps what a killed process has written in
+// either case.
+func useMemoryForData() {
 	const shm, room = "/dev/shm", 2 << 30
-	var found syscall.Statfs_t
-	if os.Getenv("TMPDIR") == "" && syscall.Statfs(shm, &found) == nil && found.Bavail*uint64(found.Bsize) >= room {
+	var fs syscall.Statfs_t
+	if os.Getenv("TMPDIR") == "" && syscall.Statfs(shm, &fs) == nil && fs.Bavail*uint64(fs.Bsize) >= room {
 		os.Setenv("TMPDIR", shm)
 	}
 }

@@ -14,234 +14,227 @@ import (
 	"checkout/test/stack"
 )
 
-// matrix is the scenario of every step.
-var matrix = scenario{
-	name: "matrix", about: "every step of coordinator, participant and recovery is visited with each of: the process is killed there, whoever does it " +
-		"is paused for longer than the lease, its reply is lost",
-	run: runMatrix, sizes: []stack.Size{{Instances: 2, Shards: 2}},
+// matrixScenario combines every step of the protocol with every action of a fail point.
+var matrixScenario = scenario{
+	name: "matrix", run: runMatrix, sizes: []stack.Size{{Instances: 2, Shards: 2}},
+	about: "At every step of coordinator, participant and recovery, the process is killed, paused for longer than the " +
+		"lease, or loses its reply",
 }
 
 const (
-	forGood    = 13 * time.Second // longer than a coordinator works: what it had begun is for others
-	visitIn    = time.Minute      // a step may be taken by the machine that is not armed; a kill elsewhere may come between
-	againAfter = 100 * time.Millisecond
-	comesBy    = 20 * time.Second // a lease, claims that were lost by kills elsewhere, and some
+	pauseForGood = 13 * time.Second // longer than a coordinator works: recovery takes over
+	cellTimeout  = time.Minute      // the other instance may take the step, or a kill elsewhere may interfere
+	retryPause   = 100 * time.Millisecond
+	pointTimeout = 20 * time.Second // for an order to reach the point, recovery included
 )
 
-// visits is a matrix that is being filled.
-type visits struct {
+// matrixRun fills the matrix.
+type matrixRun struct {
 	*system
-	points  *points
-	baskets *baskets
+	points  *failPoints
+	orders  *testOrders
 	trial   *trial
-	asking  sync.WaitGroup // clients who wait for an answer
-	starts  sync.WaitGroup // machines that are being started again
+	sending sync.WaitGroup // requests in flight
+	starts  sync.WaitGroup // instances that are starting again
 
 	mu     sync.Mutex
-	counts map[string]int // by crossing and action
-	failed error          // of the harness
+	counts map[string]int // by point and action
+	failed error          // of the test itself
 }
 
-// runMatrix visits every cell: pauses and lost replies of the order service at the same time, then those of the participants, then
-// kills, one after the other on each service.
+// runMatrix visits every cell. Pauses and lost replies run concurrently; kills run one after the other on each service.
 func runMatrix(ctx context.Context, tr *trial) (err error) {
-	v := &visits{trial: tr, counts: map[string]int{}}
+	m := &matrixRun{trial: tr, counts: map[string]int{}}
 	one := stack.Size{Instances: 1, Shards: tr.size.Shards}
-	cfg := stack.Config{OnExit: v.revive, Sizes: map[string]stack.Size{"stock": one, "payment": one}}
-	folder, err := withPoints(&cfg)
+	cfg := stack.Config{OnExit: m.restart, Sizes: map[string]stack.Size{"stock": one, "payment": one}}
+	folder, err := withFailPoints(&cfg)
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(folder)
-	if v.system, err = tr.launch(ctx, cfg); err != nil {
+	if m.system, err = tr.launch(ctx, cfg); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, v.close()) }()
-	if err := v.ready(ctx); err != nil {
+	defer func() { err = errors.Join(err, m.close()) }()
+	if err := m.ready(ctx); err != nil {
 		return err
 	}
-	v.points, v.baskets = newPoints(v.Stack, folder), newBaskets(v.shards, tr.dice("baskets", 0))
+	m.points, m.orders = newFailPoints(m.Stack, folder), newTestOrders(m.shards, tr.random("orders", 0))
 
-	of := func(services ...string) (list []crossing) {
-		for _, c := range crossings() {
-			for _, service := range services {
-				if c.service == service {
-					list = append(list, c)
-				}
-			}
-		}
-		return list
+	where := func(matches func(matrixPoint) bool) []matrixPoint {
+		return slices.DeleteFunc(matrixPoints(), func(p matrixPoint) bool { return !matches(p) })
 	}
-	v.atOnce(ctx, crossings(), pauseAt, loseAt)
+	m.visitTogether(ctx, matrixPoints(), actionPause, actionLose)
 	var killing sync.WaitGroup
-	killing.Go(func() { v.inTurn(ctx, of("stock"), killAt) })
-	killing.Go(func() { v.inTurn(ctx, of("payment"), killAt) })
-	var self, left []crossing
-	for _, c := range of("order") {
-		if c.after == "" {
-			self = append(self, c)
-		} else {
-			left = append(left, c)
-		}
+	for _, service := range []string{"stock", "payment", "order"} {
+		points := where(func(p matrixPoint) bool { return p.service == service && p.after == "" })
+		killing.Go(func() {
+			for _, p := range points {
+				m.visit(ctx, p, actionKill)
+			}
+		})
 	}
-	killing.Go(func() { v.atOnce(ctx, left, killAt) })
-	killing.Go(func() { v.inTurn(ctx, self, killAt) })
+	killing.Go(func() { m.visitTogether(ctx, where(func(p matrixPoint) bool { return p.after != "" }), actionKill) })
 	killing.Wait()
 
-	v.asking.Wait()
-	if err := errors.Join(ctx.Err(), v.failed, check.Poll(ctx, readyWithin, v.ready)); err != nil { // the last kill may be a moment old
+	m.sending.Wait()
+	ready := check.Poll(ctx, readyWithin, m.ready) // the last kill may be a moment ago
+	if err := errors.Join(ctx.Err(), m.failed, ready); err != nil {
 		return err
 	}
-	v.settle(ctx)
-	found, err := v.baskets.found(ctx)
+	m.settle(ctx)
+	found, err := m.orders.violations(ctx)
 	for _, violation := range found {
 		tr.violate("%s", violation)
 	}
-	tr.count("histories checked", len(v.baskets.all))
-	v.report()
+	tr.count("order histories checked", len(m.orders.all))
+	m.report()
 	return err
 }
 
-// atOnce visits all crossings with all actions at the same time.
-func (v *visits) atOnce(ctx context.Context, list []crossing, actions ...string) {
+// visitTogether visits all points with all actions concurrently.
+func (m *matrixRun) visitTogether(ctx context.Context, points []matrixPoint, actions ...string) {
 	var visiting sync.WaitGroup
-	for _, c := range list {
+	for _, p := range points {
 		for _, action := range actions {
-			visiting.Go(func() { v.visit(ctx, c, action) })
+			visiting.Go(func() { m.visit(ctx, p, action) })
 		}
 	}
 	visiting.Wait()
 }
 
-// inTurn visits crossings one after the other.
-func (v *visits) inTurn(ctx context.Context, list []crossing, action string) {
-	for _, c := range list {
-		v.visit(ctx, c, action)
-	}
-}
-
-// visit comes by a fail point, with one basket after the other, until it fires.
-func (v *visits) visit(ctx context.Context, c crossing, action string) {
-	for try, until := 1, time.Now().Add(visitIn); time.Now().Before(until) && ctx.Err() == nil; try++ {
-		name := fmt.Sprintf("%s, %s, try %d", c.name, action, try)
-		fired, err := v.try(ctx, c, action, name)
+// visit sends orders to a fail point until it fires.
+func (m *matrixRun) visit(ctx context.Context, p matrixPoint, action string) {
+	for try, until := 1, time.Now().Add(cellTimeout); time.Now().Before(until) && ctx.Err() == nil; try++ {
+		name := fmt.Sprintf("%s, %s, try %d", p.name, action, try)
+		fired, err := m.try(ctx, p, action, name)
 		if err != nil {
-			v.mu.Lock()
-			v.failed = errors.Join(v.failed, fmt.Errorf("%s: %w", name, err))
-			v.mu.Unlock()
+			m.fail(fmt.Errorf("%s: %w", name, err))
 			return
 		}
 		if fired {
-			v.mu.Lock()
-			v.counts[c.name+" "+action]++
-			v.mu.Unlock()
+			m.mu.Lock()
+			m.counts[p.name+" "+action]++
+			m.mu.Unlock()
 			return
 		}
-		sleep(ctx, againAfter)
+		sleep(ctx, retryPause)
 	}
 }
 
-// try sends one basket by a fail point and tells whether it has fired. Half of the clients ask again until they know; for the others
-// it is left to recovery.
-func (v *visits) try(ctx context.Context, c crossing, action, name string) (fired bool, err error) {
-	b, err := v.baskets.lay(ctx, c.kind)
+// try sends one order to a fail point and reports whether it fired. Half of the clients repeat the request until they
+// know the outcome; the other orders are left to recovery.
+func (m *matrixRun) try(ctx context.Context, p matrixPoint, action, name string) (fired bool, err error) {
+	o, err := m.orders.create(ctx, p.kind)
 	if err != nil {
 		return false, err
 	}
-	if c.kind == cancels && !b.pay(v.Client) {
-		return false, nil // a fault elsewhere had its attempt given up
+	if p.kind == kindCancelled && !o.pay(m.Client) {
+		return false, nil // a fault elsewhere closed its attempt
 	}
-	machines, stop := v.points.machines(c.service), name+", stopped for good"
-	if c.after != "" {
-		stopping := arming{Name: stop, Point: c.after, About: aboutOf(strings.TrimPrefix(c.after, "coordinator "))(b), Action: pauseAt, PauseMS: forGood.Milliseconds()}
-		if err := v.points.arm(ctx, stopping, v.points.machines("order")...); err != nil {
+	instances, paused := m.points.instances(p.service), name+", paused for good"
+	if p.after != "" {
+		coordinator := armedPoint{
+			Name: paused, Point: p.after, About: aboutOf("order", p.after)(o),
+			Action: actionPause, PauseMS: pauseForGood.Milliseconds(),
+		}
+		if err := m.points.arm(ctx, coordinator, m.points.instances("order")...); err != nil {
 			return false, err
 		}
-		defer v.points.disarm(ctx, stop, v.points.machines("order")...)
-	} else if action == killAt {
-		machines = machines[v.pick(len(machines)):][:1] // the gateway passes the checkout on to the other
+		defer m.points.disarm(ctx, paused, m.points.instances("order")...)
+	} else if action == actionKill {
+		instances = instances[m.pick(len(instances)):][:1] // the gateway retries the checkout on the other
 	}
-	if err := v.points.arm(ctx, arming{Name: name, Point: c.point, About: c.about(b), Action: action, PauseMS: c.pause().Milliseconds()}, machines...); err != nil {
+	point := armedPoint{
+		Name: name, Point: p.point, About: p.about(o), Action: action, PauseMS: p.pause().Milliseconds(),
+	}
+	if err := m.points.arm(ctx, point, instances...); err != nil {
 		return false, err
 	}
 	answered := make(chan struct{})
-	v.asking.Go(func() {
+	m.sending.Go(func() {
 		defer close(answered)
-		v.trial.told(status(b.ask(v.Client)))
+		m.trial.countCheckout(status(o.send(m.Client)))
 	})
-	over := func() bool {
+	missed := func() bool { // the order passed the point, and it cannot fire any more
 		select {
 		case <-answered:
-			return c.after == "" && c.about(b) != ""
+			return p.after == "" && p.about(o) != ""
 		default:
 		}
-		return c.after != "" && v.points.firedAt(stop) != "" && v.baskets.decided(ctx, b)
+		return p.after != "" && m.points.firedAt(paused) != "" && m.orders.decided(ctx, o)
 	}
-	at, err := v.points.wait(ctx, name, comesBy, over)
+	at, err := m.points.wait(ctx, name, pointTimeout, missed)
 	if err != nil {
-		return false, v.points.disarm(ctx, name, machines...)
+		return false, m.points.disarm(ctx, name, instances...)
 	}
-	others := slices.DeleteFunc(slices.Clone(machines), func(machine string) bool { return machine == at })
-	if err := v.points.disarm(ctx, name, others...); err != nil {
+	others := slices.DeleteFunc(slices.Clone(instances), func(instance string) bool { return instance == at })
+	if err := m.points.disarm(ctx, name, others...); err != nil {
 		return true, err
 	}
-	defer v.trial.inject(map[string]string{killAt: "killed at a step", pauseAt: "paused at a step", loseAt: "reply of a step lost"}[action], c.name)()
-	if action == pauseAt {
-		sleep(ctx, c.pause())
+	fault := map[string]string{
+		actionKill: "killed at a step", actionPause: "paused at a step", actionLose: "reply of a step lost",
+	}[action]
+	defer m.trial.inject(fault, p.name)()
+	if action == actionPause {
+		sleep(ctx, p.pause())
 	}
-	if v.pick(2) == 0 {
-		v.asking.Go(func() {
+	if m.pick(2) == 0 {
+		m.sending.Go(func() {
 			<-answered
-			v.trial.told(status(b.insist(v.Client)))
+			m.trial.countCheckout(status(o.sendUntilKnown(m.Client)))
 		})
 	}
 	return true, nil
 }
 
-// pick is a number from 0 to n-1.
-func (v *visits) pick(n int) int {
-	v.baskets.mu.Lock()
-	defer v.baskets.mu.Unlock()
-	return v.baskets.dice.IntN(n)
+// pick returns a random number from 0 to n-1.
+func (m *matrixRun) pick(n int) int {
+	m.orders.mu.Lock()
+	defer m.orders.mu.Unlock()
+	return m.orders.random.IntN(n)
 }
 
-// revive starts a machine again that has killed itself; what else was armed there still is.
-func (v *visits) revive(machine string, how error) {
+func (m *matrixRun) fail(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.failed = errors.Join(m.failed, err)
+}
+
+// restart starts an instance that a fail point killed. Its other fail points stay armed.
+func (m *matrixRun) restart(instance string, how error) {
 	if how.Error() != "signal: killed" {
-		v.trial.violate("%s ended by itself: %v", machine, how)
+		m.trial.violate("%s exited: %v", instance, how)
 	}
-	v.starts.Go(func() {
+	m.starts.Go(func() {
 		ctx := context.Background()
 		err := errors.New("not started yet")
-		for try := 0; err != nil && try < 10; try++ { // it may kill itself again before it is known to have started
-			time.Sleep(time.Duration(v.pick(200)) * time.Millisecond) // it is away for a moment
-			if err = v.points.stand(machine, "", nil); err == nil {
-				err = v.Start(ctx, machine)
+		for try := 0; err != nil && try < 10; try++ { // another fail point may kill it during the start
+			time.Sleep(time.Duration(m.pick(200)) * time.Millisecond)
+			if err = m.points.persist(instance, "", nil); err == nil {
+				err = m.Start(ctx, instance)
 			}
 		}
 		if err != nil {
-			v.mu.Lock()
-			v.failed = errors.Join(v.failed, err)
-			v.mu.Unlock()
+			m.fail(err)
 		}
 	})
 }
 
-// report tells how often each cell was visited; one that was not is a violation.
-func (v *visits) report() {
+// report adds the matrix to the report. A cell without a visit is a violation.
+func (m *matrixRun) report() {
 	var b strings.Builder
-	actions := []string{killAt, pauseAt, loseAt}
 	b.WriteString(row("fail point", "killed", "paused", "reply lost") + row("---", "---:", "---:", "---:"))
-	for _, c := range crossings() {
-		cells := []string{c.name}
-		for _, action := range actions {
-			n := v.counts[c.name+" "+action]
+	for _, p := range matrixPoints() {
+		cells := []string{p.name}
+		for _, action := range []string{actionKill, actionPause, actionLose} {
+			n := m.counts[p.name+" "+action]
 			if n == 0 {
-				v.trial.violate("no visit to: %s, %s", c.name, action)
+				m.trial.violate("the matrix has no visit of %s with action %s", p.name, action)
 			}
 			cells = append(cells, fmt.Sprint(n))
 		}
 		b.WriteString(row(cells...))
 	}
-	v.trial.note("%s", strings.TrimSuffix(b.String(), "\n"))
+	m.trial.note("%s", strings.TrimSuffix(b.String(), "\n"))
 }

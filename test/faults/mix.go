@@ -15,71 +15,68 @@ import (
 	"checkout/test/stack"
 )
 
-// mix is the scenario of many faults.
-var mix = scenario{
-	name: "mix", about: "customers who do all that customers do, and every kind of fault, round after round on the same system",
-	run: runMix, endless: true,
+// mixScenario injects random faults of all kinds.
+var mixScenario = scenario{
+	name: "mix", run: runMix, timed: true,
+	about: "Clients send requests of all kinds while faults of all kinds are injected, in rounds on one system",
 }
 
-// injectors are the kinds of faults of the mix.
+// injectors returns the kinds of faults.
 func injectors() []*injector {
-	return append([]*injector{killing, pausing, filling, rolling, twins, jumping, drifting, misleading}, edgeFaults...)
+	return append([]*injector{
+		kill, pause, redisFull, rollingRestart, duplicateID, redisClockJump, redisClockDrift, instanceClockJump,
+	}, linkFaults...)
 }
 
-// mixing is a mix that runs.
-type mixing struct {
+// mixRun is the state of the scenario.
+type mixRun struct {
 	*system
-	trial *trial
-	shop  *shop.Shop
-	edges *edges
-
-	clocks string                 // folder of the Redises' clocks
-	before *check.Snapshot        // the last quiet moment
-	busy   map[string]*sync.Mutex // by target: on a slow machine what was planned one after the other may come together
+	shop    *shop.Shop
+	proxies *proxies
+	clocks  string                 // folder with the offsets of the Redis clocks
+	before  *check.Snapshot        // the last idle state
+	busy    map[string]*sync.Mutex // by target: on a slow computer, faults may last longer than planned
 }
 
 const (
-	roundLength = 10 * time.Second // in which faults are injected
-	atOnce      = 3                // faults at the same time
-	replays     = 200              // internal requests that are sent again after each round
+	roundLength      = 10 * time.Second
+	concurrentFaults = 3
+	replayedMessages = 200 // internal requests that are replayed after each round
 )
 
-// runMix runs rounds until the time is over: at least one.
+// runMix runs rounds until the time is over, but at least one.
 func runMix(ctx context.Context, tr *trial) (err error) {
-	ways, err := newEdges(tr.dice)
-	if err != nil {
-		return err
-	}
-	defer ways.close()
+	proxies := newProxies(tr.random)
+	defer proxies.close()
 	clocks, err := os.MkdirTemp("", "checkout-clocks-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(clocks)
-	env, err := fakeClocks(ctx, tr.size, clocks)
+	env, err := offsetClocks(ctx, tr.size, clocks)
 	if err != nil {
 		return err
 	}
-	s, err := tr.start(ctx, stack.Config{Proxy: ways.via, Env: env, Tags: "faults"})
+	s, err := tr.start(ctx, stack.Config{Proxy: proxies.insert, Env: env, Tags: "faults"})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
 	s.GatewayMayFail = true
 	sh, err := shop.Fill(s.Client, shop.Behavior{
-		Clients: tr.options.customers, CancelRate: 0.3, AllRoutes: true, KeyRate: 0.3, Rate: tr.options.rate, InstanceURLs: s.PublicURLs("order"),
-		OnCheckout: func(a check.Response) { tr.told(told(a)) },
+		Clients: tr.options.clients, CancelRate: 0.3, AllRoutes: true, KeyRate: 0.3, Rate: tr.options.rate,
+		InstanceURLs: s.PublicURLs("order"), OnCheckout: func(a check.Response) { tr.countCheckout(describeResponse(a)) },
 	})
 	if err != nil {
 		return err
 	}
-	m := &mixing{system: s, trial: tr, shop: sh, edges: ways, clocks: clocks, busy: map[string]*sync.Mutex{}}
-	for _, kind := range injectors() {
-		for _, target := range kind.targets(tr.size) {
+	m := &mixRun{system: s, shop: sh, proxies: proxies, clocks: clocks, busy: map[string]*sync.Mutex{}}
+	for _, in := range injectors() {
+		for _, target := range in.targets(tr.size) {
 			m.busy[target] = new(sync.Mutex)
 		}
 	}
-	ways.heard() // what the filling of the shop has said
+	proxies.takeCalls() // drop those that filled the shop
 	if m.before, err = s.shards.Snapshot(ctx); err != nil {
 		return err
 	}
@@ -93,36 +90,37 @@ func runMix(ctx context.Context, tr *trial) (err error) {
 	return nil
 }
 
-// round lets customers in, injects the round's faults, and checks what must hold when all is quiet again.
-func (m *mixing) round(ctx context.Context, n uint64) error {
-	m.edges.begin(n)
-	m.shop.Start(func(who uint64) *rand.Rand { return m.trial.dice("customer", n<<32|who) })
-	err := m.injectAll(ctx, plan(m.trial.dice("plan", n), injectors(), m.trial.size, roundLength, atOnce))
-	m.showing("customers leave", m.shop.Stop)
+// round injects the faults of one round while clients use the system, and checks the invariants when the system is
+// idle again.
+func (m *mixRun) round(ctx context.Context, n uint64) error {
+	m.proxies.seed(n)
+	m.shop.Start(func(client uint64) *rand.Rand { return m.trial.random("client", n<<32|client) })
+	err := m.injectAll(ctx, plan(m.trial.random("plan", n), injectors(), m.trial.size, roundLength, concurrentFaults))
+	m.show("stopping the clients", m.shop.Stop)
 	if err != nil {
 		return err
 	}
-	m.showing("all parts come back", func() { err = m.ready(ctx) })
+	m.show("waiting until the system is ready", func() { err = m.ready(ctx) })
 	if err != nil {
 		return err
 	}
-	m.showing("all is decided", func() { m.settle(ctx) })
-	if replayed := m.edges.recorder.Replay(replays, m.trial.dice("replay", n)); replayed > 0 {
-		m.trial.count("internal requests sent again when all was quiet", replayed)
+	m.show("waiting until all orders are decided", func() { m.settle(ctx) })
+	if replayed := m.proxies.recorder.Replay(replayedMessages, m.trial.random("replay", n)); replayed > 0 {
+		m.trial.count("internal requests replayed when idle", replayed)
 		m.settle(ctx)
 	}
-	m.showing("checking", func() { err = m.check(ctx, n) })
+	m.show("checking", func() { err = m.check(ctx, n) })
 	return err
 }
 
-// showing does something and shows what.
-func (m *mixing) showing(what string, do func()) {
-	defer m.trial.show(what)()
+// show shows what the scenario does.
+func (m *mixRun) show(text string, do func()) {
+	defer m.trial.show(text)()
 	do()
 }
 
-// check checks what must hold when all is quiet.
-func (m *mixing) check(ctx context.Context, n uint64) error {
+// check checks the invariants of an idle system.
+func (m *mixRun) check(ctx context.Context, n uint64) error {
 	sn, err := m.shards.Snapshot(ctx)
 	if err != nil {
 		return err
@@ -130,36 +128,36 @@ func (m *mixing) check(ctx context.Context, n uint64) error {
 	found := append(sn.Violations(m.shop.Deposits), m.shop.Violations(sn)...)
 	wrong, tooLong := check.Linearizable(m.shop.Histories(), sn)
 	found = append(found, wrong...)
-	m.trial.count("histories of orders too long to check", tooLong)
-	if before, made := len(m.before.Orders), m.shop.MaxOrders(); len(sn.Orders) > before+made {
-		found = append(found, fmt.Sprintf("there are %d orders: there were %d, and at most %d were made", len(sn.Orders), before, made))
+	m.trial.count("order histories too long to check", tooLong)
+	if before, created := len(m.before.Orders), m.shop.MaxOrders(); len(sn.Orders) > before+created {
+		found = append(found, fmt.Sprintf("%d orders exist; %d existed before, and at most %d were created since",
+			len(sn.Orders), before, created))
 	}
-	wrong, checked, tooLong := check.Counters(m.before, sn, m.edges.heard())
+	wrong, checked, tooLong := check.Counters(m.before, sn, m.proxies.takeCalls())
 	found = append(found, wrong...)
 	m.before = sn
-	m.trial.count("histories of counters checked", checked)
-	m.trial.count("histories of counters too long to check", tooLong)
-	leaks, err := m.leaks(ctx, m.mayHold(m.trial.options.customers), m.trial.hold)
+	m.trial.count("counter histories checked", checked)
+	m.trial.count("counter histories too long to check", tooLong)
+	leaks, err := m.leaks(ctx, m.usageLimit(m.trial.options.clients), m.trial.recordUsage)
 	if err != nil {
 		return err
 	}
-	found = append(found, leaks...)
-	for _, what := range found {
-		m.trial.violate("round %d: %s", n, what)
+	for _, violation := range append(found, leaks...) {
+		m.trial.violate("round %d: %s", n, violation)
 	}
 	m.trial.count("rounds", 1)
-	m.trial.most("orders", len(sn.Orders))
-	m.trial.most("records of attempts", len(sn.Records))
-	m.trial.count("histories of orders checked", len(m.shop.Histories()))
+	m.trial.recordMax("orders", len(sn.Orders))
+	m.trial.recordMax("attempt records", len(sn.Records))
+	m.trial.count("order histories checked", len(m.shop.Histories()))
 	sent, replays := m.shop.KeyedRequests()
 	m.trial.count("writes sent with an idempotency key", sent)
-	m.trial.count("answers to them that said that it had been done before", replays)
+	m.trial.count("idempotent replays", replays)
 	m.shop.Forget(sn)
 	return nil
 }
 
-// injectAll injects what was planned, each at its time, and returns when all is healed.
-func (m *mixing) injectAll(ctx context.Context, planned []injection) error {
+// injectAll injects the planned faults and returns when all are healed.
+func (m *mixRun) injectAll(ctx context.Context, planned []injection) error {
 	began := time.Now()
 	var working sync.WaitGroup
 	errs := make([]error, len(planned))
@@ -168,7 +166,7 @@ func (m *mixing) injectAll(ctx context.Context, planned []injection) error {
 			if !sleep(ctx, time.Until(began.Add(one.at))) {
 				return
 			}
-			defer m.take(one.target)()
+			defer m.lock(one.target)()
 			defer m.trial.inject(one.kind, one.target)()
 			heal, err := one.inject(m, one)
 			if err != nil {
@@ -183,11 +181,11 @@ func (m *mixing) injectAll(ctx context.Context, planned []injection) error {
 	return errors.Join(errs...)
 }
 
-// take waits until nothing else is done to a target, and keeps it until the function that it returns is called.
-func (m *mixing) take(target string) (giveBack func()) {
+// lock waits until no other fault affects a target, and keeps others away until unlock is called.
+func (m *mixRun) lock(target string) (unlock func()) {
 	targets := []string{target}
-	if target == everyMachine {
-		targets = parts("order", "stock", "payment")(m.trial.size)
+	if target == everyInstance {
+		targets = processes("order", "stock", "payment")(m.trial.size)
 	}
 	for _, name := range targets {
 		m.busy[name].Lock()
@@ -199,15 +197,15 @@ func (m *mixing) take(target string) (giveBack func()) {
 	}
 }
 
-// told names an answer to a checkout.
-func told(a check.Response) string {
+// describeResponse returns the status and the problem of a response to a checkout.
+func describeResponse(a check.Response) string {
 	if a.Status == 0 {
-		return "no answer"
+		return "no response"
 	}
 	return strings.TrimSpace(fmt.Sprint(a.Status, " ", a.Problem()))
 }
 
-// sleep is false if ctx ended first.
+// sleep sleeps, and returns false if ctx ended first.
 func sleep(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-ctx.Done():

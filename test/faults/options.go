@@ -14,33 +14,33 @@ import (
 	"checkout/test/stack"
 )
 
-// options are what the caller chose.
+// options are the flags.
 type options struct {
-	command   string // how to run the same again
+	command   string // repeats the run
 	scenarios []scenario
 	sizes     []stack.Size
-	duration  time.Duration // of all trials of scenarios that can go on for ever, together
+	duration  time.Duration // of all timed trials together
 	seed      uint64
-	customers int
-	rate      float64 // steps a second of all customers together; 0: as fast as they are answered
+	clients   int
+	rate      float64 // requests per second of all clients together; 0: unlimited
 	race      bool
 	report    string
-	only      string // mutations, floods
+	only      string // selects mutations and floods
 }
 
 func parseOptions(args []string, usage io.Writer) (options, error) {
 	var o options
 	flags := flag.NewFlagSet("faults", flag.ContinueOnError)
 	flags.SetOutput(usage)
-	names := flags.String("scenario", "all", "which `scenarios`, comma-separated:\n"+describeScenarios())
-	sizes := flags.String("sizes", "1x1,2x2", "systems, each `machines x shards` of each service")
-	flags.DurationVar(&o.duration, "duration", time.Minute, "of what can go on for ever, over all sizes")
-	flags.Uint64Var(&o.seed, "seed", 0, "of all choices; 0 draws one")
-	flags.IntVar(&o.customers, "customers", 12, "who use the system at the same time")
-	flags.Float64Var(&o.rate, "rate", 0, "requests a second of all customers together, so that others may use the machine; 0: as fast as they are answered")
-	flags.BoolVar(&o.race, "race", false, "build the services with the race detector: what it finds is a violation")
-	flags.StringVar(&o.report, "o", "", "`file` for the report, in Markdown")
-	flags.StringVar(&o.only, "only", "", "of the mutations, and of the floods, those whose name or run holds this `text`")
+	names := flags.String("scenario", "all", "comma-separated `scenarios`:\n"+describeScenarios())
+	sizes := flags.String("sizes", "1x1,2x2", "sizes of the system, as `instances x shards` of each service")
+	flags.DurationVar(&o.duration, "duration", time.Minute, "of the scenarios that run for a time, over all sizes")
+	flags.Uint64Var(&o.seed, "seed", 0, "of all random choices; 0 draws one")
+	flags.IntVar(&o.clients, "clients", 12, "concurrent clients of scenario mix")
+	flags.Float64Var(&o.rate, "rate", 0, "requests per second of all clients of mix together; 0: unlimited")
+	flags.BoolVar(&o.race, "race", false, "build the services with the race detector; a race is a violation")
+	flags.StringVar(&o.report, "o", "bin/faults.md", "`file` for the report in Markdown")
+	flags.StringVar(&o.only, "only", "", "run only the mutations and floods whose name contains this `text`")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -59,34 +59,34 @@ func parseOptions(args []string, usage io.Writer) (options, error) {
 
 func (o options) check(extra int) error {
 	var errs []error
-	refuse := func(wrong bool, format string, args ...any) {
-		if wrong {
+	reject := func(invalid bool, format string, args ...any) {
+		if invalid {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	refuse(extra > 0, "there are no arguments but flags")
-	refuse(o.duration <= 0, "-duration: %v is no time", o.duration)
-	refuse(o.customers < 1, "-customers must be positive")
-	refuse(o.rate < 0, "-rate must not be negative")
+	reject(extra > 0, "unexpected arguments")
+	reject(o.duration <= 0, "-duration: %v is not positive", o.duration)
+	reject(o.clients < 1, "-clients: %d is not positive", o.clients)
+	reject(o.rate < 0, "-rate: %v is negative", o.rate)
 	return errors.Join(errs...)
 }
 
-// parseSizes reads "1x1,2x2".
+// parseSizes parses a list such as "1x1,2x2".
 func parseSizes(list string) ([]stack.Size, error) {
 	var sizes []stack.Size
 	for text := range strings.SplitSeq(list, ",") {
-		machines, shards, _ := strings.Cut(text, "x")
-		m, err1 := strconv.Atoi(machines)
+		instances, shards, _ := strings.Cut(text, "x")
+		m, err1 := strconv.Atoi(instances)
 		s, err2 := strconv.Atoi(shards)
 		if err1 != nil || err2 != nil || m < 1 || s < 1 {
-			return nil, fmt.Errorf("-sizes: %q in %q is no size such as 2x2", text, list)
+			return nil, fmt.Errorf("-sizes: %q in %q is not a size such as 2x2", text, list)
 		}
 		sizes = append(sizes, stack.Size{Instances: m, Shards: s})
 	}
 	return sizes, nil
 }
 
-// chooseScenarios reads "mix,other", or "all".
+// chooseScenarios parses a list such as "mix,matrix", or "all".
 func chooseScenarios(list string) ([]scenario, error) {
 	if list == "all" {
 		return scenarios(), nil
@@ -95,38 +95,38 @@ func chooseScenarios(list string) ([]scenario, error) {
 	for name := range strings.SplitSeq(list, ",") {
 		i := slices.IndexFunc(scenarios(), func(s scenario) bool { return s.name == name })
 		if i < 0 {
-			return nil, fmt.Errorf("-scenario: there is no %q, but\n%s", name, describeScenarios())
+			return nil, fmt.Errorf("-scenario: unknown %q; the scenarios are\n%s", name, describeScenarios())
 		}
 		chosen = append(chosen, scenarios()[i])
 	}
 	return chosen, nil
 }
 
-// trials are every scenario on every size.
-func (o options) trials(live *live) []*trial {
+// trials returns each scenario on each size.
+func (o options) trials(live *progress) []*trial {
 	var all []*trial
-	endless := 0
+	timed := 0
 	for _, s := range o.scenarios {
 		for _, size := range o.sizes {
 			if len(s.sizes) > 0 && !slices.Contains(s.sizes, size) {
 				continue
 			}
-			if s.endless {
-				endless++
+			if s.timed {
+				timed++
 			}
-			all = append(all, &trial{scenario: s, size: size, options: o, live: live})
+			all = append(all, &trial{scenario: s, size: size, options: o, progress: live})
 		}
 	}
 	for _, tr := range all {
-		if tr.scenario.endless {
-			tr.options.duration = o.duration / time.Duration(endless)
+		if tr.scenario.timed {
+			tr.options.duration = o.duration / time.Duration(timed)
 		}
 	}
 	return all
 }
 
-// commandOf is how to run the same again: what was chosen, with the seed that was drawn. Where the report goes is no part of it: it
-// may be kept elsewhere.
+// commandOf returns the command that repeats the run: the flags, with the seed that was drawn, without the file of
+// the report.
 func (o options) commandOf(flags *flag.FlagSet) string {
 	command := "go run ./test/faults"
 	flags.Visit(func(f *flag.Flag) {

@@ -5,16 +5,17 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 )
 
-// TestTheReportTellsItsCommand: what is told runs the same again, and is told by that again.
-func TestTheReportTellsItsCommand(t *testing.T) {
+// TestCommandRepeatsRun checks that the command in the report parses to the same options.
+func TestCommandRepeatsRun(t *testing.T) {
 	for args, want := range map[string]string{
 		"-seed 7":                             "-seed 7",
 		"":                                    "-seed %d",
 		"-seed 0 -race -o /tmp/x -rate 1e2":   "-race=true -rate 100 -seed %d",
 		"-scenario=mix --duration 60s -o=y":   "-duration 1m0s -scenario mix -seed %d",
-		"-sizes 2x2 -only who's -seed 3 -o z": `-only 'who'\''s' -sizes 2x2 -seed 3`,
+		"-sizes 2x2 -only one's -seed 3 -o z": `-only 'one'\''s' -sizes 2x2 -seed 3`,
 	} {
 		o, err := parseOptions(strings.Fields(args), io.Discard)
 		if err != nil {
@@ -23,12 +24,35 @@ func TestTheReportTellsItsCommand(t *testing.T) {
 		if strings.Contains(want, "%d") {
 			want = fmt.Sprintf(want, o.seed)
 		}
-		if o.command != "go run ./test/faults "+want {
-			t.Errorf("%q is told as %s", args, o.command)
+		command, ok := strings.CutPrefix(o.command, "go run ./test/faults ")
+		if !ok || command != want {
+			t.Errorf("%q: command %q, want %q", args, o.command, want)
 		}
-		again, err := parseOptions(strings.Fields(strings.ReplaceAll(strings.TrimPrefix(o.command, "go run ./test/faults"), `'who'\''s'`, "who's")), io.Discard)
+		again, err := parseOptions(strings.Fields(strings.ReplaceAll(command, `'one'\''s'`, "one's")), io.Discard)
 		if err != nil || again.command != o.command {
-			t.Errorf("%s is told as %s, %v", o.command, again.command, err)
+			t.Errorf("%q: command %q, repeated %q, %v", args, o.command, again.command, err)
 		}
+	}
+}
+
+func TestOptionsRejectInvalidFlags(t *testing.T) {
+	for _, args := range []string{
+		"-scenario nothing", "-sizes 2", "-sizes 0x1", "-sizes 1x", "-duration 0s", "-clients 0", "-rate -1", "more",
+	} {
+		if _, err := parseOptions(strings.Fields(args), io.Discard); err == nil {
+			t.Errorf("%s: no error", args)
+		}
+	}
+}
+
+// TestSizesShareDuration checks that timed scenarios divide the duration by the number of sizes.
+func TestSizesShareDuration(t *testing.T) {
+	o, err := parseOptions(strings.Fields("-scenario mix -sizes 1x1,3x2 -duration 2h -rate 50"), io.Discard)
+	if err != nil || o.seed == 0 {
+		t.Fatal(o, err)
+	}
+	trials := o.trials(nil)
+	if len(trials) != 2 || trials[1].name() != "mix 3x2" || trials[0].options.duration != time.Hour {
+		t.Errorf("%d trials of %v, want 2 of 1h", len(trials), trials[0].options.duration)
 	}
 }

@@ -14,31 +14,31 @@ import (
 	"checkout/test/stack"
 )
 
-// overload is the scenario of more work than can be done.
-var overload = scenario{
-	name: "overload", about: "4 and 16 times the checkouts that the system can bear, in an open loop: the excess is told so before anything begins",
-	run: runOverload, sizes: []stack.Size{{Instances: 1, Shards: 1}},
+// overloadScenario sends more checkouts than the system can handle.
+var overloadScenario = scenario{
+	name: "overload", run: runOverload, sizes: []stack.Size{{Instances: 1, Shards: 1}},
+	about: "An open loop sends 4 and 16 times the checkouts that the system can handle: " +
+		"it must shed the excess before it begins",
 }
 
 const (
-	overloadOrders  = 150_000 // told 429 they come up again; enough for everything that can be paid
+	overloadOrders  = 150_000 // more than can be paid; an order answered 429 is sent again
 	overloadMoney   = 1_000_000_000
-	overloadClients = 256             // whose closed loop is what the system can bear
-	overloadLasts   = 5 * time.Second // as far as it is measured
-	warmUp          = time.Second     // before that: callers come, and the system is not at work on all of it yet
+	overloadClients = 256             // of the closed loop that measures the peak
+	overloadLasts   = 5 * time.Second // of the measurement
+	warmUp          = time.Second     // before the measurement: connections open and queues fill
 )
 
-// overloaded is an overload that runs.
-type overloaded struct {
+// overloadRun is the state of the scenario.
+type overloadRun struct {
 	*system
-	trial *trial
-	crowd *crowd
+	pool *pool
 
-	mu     sync.Mutex
-	next   []int // orders that nobody is on the way with
-	paid   map[int]bool
-	shed   map[int]bool // told 429, and nothing else
-	doubts map[int]bool // not known
+	mu      sync.Mutex
+	next    []int // orders without a request in flight, not known to be paid
+	paid    map[int]bool
+	shed    map[int]bool // answered 429 only
+	unknown map[int]bool // the outcome of a request is unknown
 }
 
 func runOverload(ctx context.Context, tr *trial) (err error) {
@@ -47,194 +47,207 @@ func runOverload(ctx context.Context, tr *trial) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	o := &overloaded{system: s, trial: tr, crowd: newCrowd(strings.TrimPrefix(s.Stack.Gateway(), "http://"), roomForConnections()),
-		paid: map[int]bool{}, shed: map[int]bool{}, doubts: map[int]bool{}}
-	defer o.crowd.leave()
-	if err := o.fill(); err != nil {
+	o := &overloadRun{
+		system: s, pool: newPool(strings.TrimPrefix(s.Stack.Gateway(), "http://"), maxConnections()),
+		paid: map[int]bool{}, shed: map[int]bool{}, unknown: map[int]bool{},
+	}
+	defer o.pool.close()
+	if err := s.fill(1000, overloadMoney, overloadOrders); err != nil {
 		return err
-	}
-	how, unite, err := s.split()
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, unite()) }()
-	watched, stop := s.watchMemory()
-	lines := row("load", "offered /s", "paid /s", "of the peak", "paid per CPU second", "of the peak", "429 /s", "paid after, p50 / p99", "429 after, p50 / p99", "answers") +
-		row("---", "---:", "---:", "---:", "---:", "---:", "---:", "---:", "---:", "---")
-	for _, factor := range []float64{4, 16} {
-		peak := o.measure(ctx, overloadLasts/2, func(lasts time.Duration) *tally {
-			return o.crowd.closed(ctx, overloadClients, lasts, o.checkout)
-		})
-		if peak.rate(http.StatusOK) == 0 {
-			return fmt.Errorf("no checkout was paid: %v", peak.answers())
-		}
-		over := tr.inject("overload", fmt.Sprintf("%.0fx", factor))
-		t := o.offer(ctx, factor*peak.rate(200))
-		over()
-		lines += peak.row(fmt.Sprintf("%d callers, closed loop: the peak", overloadClients), peak) + t.row(fmt.Sprintf("%.0f times that, open loop", factor), peak)
-		o.judge(t.tally)
-		lines += o.recover(ctx, peak)
-	}
-	stop()
-	tr.note("%s. Checkouts of two items, through the gateway. What was paid and told 429 is counted while the load lasts, after its first %v: "+
-		"not while callers come, nor when nothing is offered any more. Times and answers are of all that was offered. A system whose processors are "+
-		"taken by others does less, so what it does is also told by the processor time that it has spent meanwhile.\n\n%s\n"+
-		"Most memory of each part, MiB: %s.", how, warmUp, lines, listed(watched.most()))
-	return o.truth(ctx)
-}
-
-// measured is a tally, and the time in which goodput is counted: while the load lasts, after its warm-up.
-type measured struct {
-	*tally
-	from, to time.Time
-	spent    time.Duration // of the system's processors, meanwhile
-}
-
-// measure has a load work for its warm-up and for a time that is measured. It returns when all of it is answered.
-func (o *overloaded) measure(ctx context.Context, lasts time.Duration, load func(lasts time.Duration) *tally) (m measured) {
-	processes := o.Processes()
-	var metering sync.WaitGroup
-	metering.Go(func() {
-		sleep(ctx, warmUp)
-		before := spent(processes)
-		m.from = time.Now()
-		sleep(ctx, lasts)
-		m.spent = spent(processes) - before
-		m.to = time.Now()
-	})
-	m.tally = load(warmUp + lasts)
-	metering.Wait()
-	return m
-}
-
-// offer offers so many checkouts a second, whatever becomes of them.
-func (o *overloaded) offer(ctx context.Context, rate float64) measured {
-	return o.measure(ctx, overloadLasts, func(lasts time.Duration) *tally { return o.crowd.open(ctx, rate, lasts, o.checkout) })
-}
-
-// rate is how many a second were answered with a status.
-func (m measured) rate(status int) float64 {
-	return float64(m.between(m.from, m.to, status)) / m.to.Sub(m.from).Seconds()
-}
-
-// perCPU is how many were paid for each second of processor time.
-func (m measured) perCPU() float64 { return float64(m.between(m.from, m.to, 200)) / m.spent.Seconds() }
-
-func (m measured) row(name string, peak measured) string {
-	return row(name, fmt.Sprintf("%.0f", float64(len(m.heard))/m.lasts.Seconds()),
-		fmt.Sprintf("%.0f", m.rate(200)), fmt.Sprintf("%.0f %%", 100*m.rate(200)/peak.rate(200)),
-		fmt.Sprintf("%.0f", m.perCPU()), fmt.Sprintf("%.0f %%", 100*m.perCPU()/peak.perCPU()),
-		fmt.Sprintf("%.0f", m.rate(429)), times(m.tally, 200), times(m.tally, 429), listed(m.answers()))
-}
-
-// fill makes users with much money, items with much stock, and orders.
-func (o *overloaded) fill() error {
-	for _, path := range []string{
-		fmt.Sprintf("/payment/batch_init/1000/%d", overloadMoney), fmt.Sprintf("/stock/batch_init/1000/%d/1", overloadMoney),
-		fmt.Sprintf("/orders/batch_init/%d/1000/1000/1", overloadOrders),
-	} {
-		if a := o.Call("POST", path); !a.OK() {
-			return fmt.Errorf("%s: %v", path, a)
-		}
 	}
 	for i := range overloadOrders {
 		o.next = append(o.next, i)
 	}
+	processors, restore, err := s.pinProcessors()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, restore()) }()
+	memory, stop := s.watchMemory()
+	lines := row("load", "offered /s", "paid /s", "of the peak", "paid per CPU second", "of the peak", "429 /s",
+		"latency of 200, p50 / p99", "latency of 429, p50 / p99", "responses") +
+		row("---", "---:", "---:", "---:", "---:", "---:", "---:", "---:", "---:", "---")
+	for _, factor := range []float64{4, 16} {
+		peak := o.measure(ctx, overloadLasts/2, func(lasts time.Duration) *results {
+			return o.pool.closed(ctx, overloadClients, lasts, o.checkout)
+		})
+		if peak.rate(http.StatusOK) == 0 {
+			return fmt.Errorf("measure the peak: no checkout was paid: %v", peak.outcomes())
+		}
+		done := tr.inject("overload", fmt.Sprintf("%.0fx", factor))
+		m := o.offer(ctx, factor*peak.rate(200))
+		done()
+		lines += peak.row(fmt.Sprintf("%d clients, closed loop: the peak", overloadClients), peak)
+		lines += m.row(fmt.Sprintf("%.0f times the peak, open loop", factor), peak)
+		o.checkResults(m.results)
+		lines += o.measureRecovery(ctx, peak)
+	}
+	stop()
+	tr.note("%s. Checkouts of two items, through the gateway. Rates of 200 and 429 are measured while the load "+
+		"lasts, after its first %v. Latencies and responses are of the whole load. Payments per CPU second "+
+		"do not depend on what else uses the computer.\n\n%s\nMost memory of each process, MiB: %v.",
+		processors, warmUp, lines, memory)
+	return o.compareWithRedis(ctx)
+}
+
+// fill creates users and items with plenty of credit and stock, and orders "0", "1", … by batch_init.
+func (s *system) fill(each, money, orders int) error {
+	for _, path := range []string{
+		fmt.Sprintf("/payment/batch_init/%d/%d", each, money), fmt.Sprintf("/stock/batch_init/%d/%d/1", each, money),
+		fmt.Sprintf("/orders/batch_init/%d/%d/%d/1", orders, each, each),
+	} {
+		if a := s.Call("POST", path); !a.OK() {
+			return fmt.Errorf("POST %s: %v", path, a)
+		}
+	}
 	return nil
 }
 
-// checkout is the errand to check out an order that is not paid.
-func (o *overloaded) checkout() errand {
+// checkoutRequest is the request to check out an order that fill created.
+func checkoutRequest(order int) []byte {
+	return fmt.Appendf(nil, "POST /orders/checkout/%d HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", order)
+}
+
+// measurement is the results of a load, and the time span in which rates are measured.
+type measurement struct {
+	*results
+	from, to time.Time
+	cpu      time.Duration // that the system used in the span
+}
+
+// measure runs a load for its warm-up and for a time that is measured. It returns after the last response.
+func (o *overloadRun) measure(ctx context.Context, lasts time.Duration, load func(time.Duration) *results) measurement {
+	var m measurement
+	processes := o.Processes()
+	var metering sync.WaitGroup
+	metering.Go(func() {
+		sleep(ctx, warmUp)
+		before := cpuTime(processes)
+		m.from = time.Now()
+		sleep(ctx, lasts)
+		m.cpu = cpuTime(processes) - before
+		m.to = time.Now()
+	})
+	m.results = load(warmUp + lasts)
+	metering.Wait()
+	return m
+}
+
+// offer sends checkouts at a rate, in an open loop.
+func (o *overloadRun) offer(ctx context.Context, rate float64) measurement {
+	return o.measure(ctx, overloadLasts, func(lasts time.Duration) *results {
+		return o.pool.open(ctx, rate, lasts, o.checkout)
+	})
+}
+
+// rate returns the responses with a status per second.
+func (m measurement) rate(status int) float64 {
+	return float64(m.between(m.from, m.to, status)) / m.to.Sub(m.from).Seconds()
+}
+
+// perCPU returns the paid checkouts per second of CPU time.
+func (m measurement) perCPU() float64 { return float64(m.between(m.from, m.to, 200)) / m.cpu.Seconds() }
+
+func (m measurement) row(name string, peak measurement) string {
+	latency := func(status int) string {
+		if m.percentile(status, 99) == 0 {
+			return ""
+		}
+		round := func(p int) time.Duration { return m.percentile(status, p).Round(time.Millisecond) }
+		return fmt.Sprintf("%v / %v", round(50), round(99))
+	}
+	return row(name, fmt.Sprintf("%.0f", float64(len(m.all))/m.lasts.Seconds()),
+		fmt.Sprintf("%.0f", m.rate(200)), fmt.Sprintf("%.0f %%", 100*m.rate(200)/peak.rate(200)),
+		fmt.Sprintf("%.0f", m.perCPU()), fmt.Sprintf("%.0f %%", 100*m.perCPU()/peak.perCPU()),
+		fmt.Sprintf("%.0f", m.rate(429)), latency(200), latency(429), formatCounts(m.outcomes()))
+}
+
+// checkout returns the job to check out an order that is not paid.
+func (o *overloadRun) checkout() job {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if len(o.next) == 0 {
-		return errand{request: []byte("GET /orders/ HTTP/1.1\r\nHost: x\r\n\r\n"), done: func(heard) { o.trial.count("requests for want of orders", 1) }}
+		return job{
+			request: []byte("GET /orders/ HTTP/1.1\r\nHost: x\r\n\r\n"),
+			done:    func(result) { o.trial.count("requests for lack of orders", 1) },
+		}
 	}
 	order := o.next[0]
 	o.next = o.next[1:]
-	return errand{
-		request: fmt.Appendf(nil, "POST /orders/checkout/%d HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", order),
-		done:    func(h heard) { o.told(order, h) },
-	}
+	return job{checkoutRequest(order), func(r result) { o.record(order, r) }}
 }
 
-func (o *overloaded) told(order int, h heard) {
+// record records the result of a checkout.
+func (o *overloadRun) record(order int, r result) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch {
-	case h.status == http.StatusOK:
+	case r.status == http.StatusOK:
 		o.paid[order] = true
 		delete(o.shed, order)
-		o.trial.told("200")
+		o.trial.countCheckout("200")
 		return
-	case h.status == http.StatusTooManyRequests:
-		o.trial.told("429")
-		if !o.doubts[order] {
+	case r.status == http.StatusTooManyRequests:
+		o.trial.countCheckout("429")
+		if !o.unknown[order] {
 			o.shed[order] = true
 		}
-		if !h.retryAfter {
-			o.trial.violate("429 without Retry-After")
+		if !r.retryAfter {
+			o.trial.violate("a response 429 has no Retry-After")
 		}
-	case errors.Is(h.err, errNobodyLeft):
+	case errors.Is(r.err, errNoConnection):
 	default:
-		o.trial.told(strconv.Itoa(h.status))
-		o.doubts[order] = true
+		o.trial.countCheckout(strconv.Itoa(r.status))
+		o.unknown[order] = true
 		delete(o.shed, order)
 	}
 	o.next = append(o.next, order)
 }
 
-// judge tells what must not happen, however many ask.
-func (o *overloaded) judge(t *tally) {
-	for _, h := range t.heard {
-		if h.status != 200 && h.status != 429 && h.status != 503 && !errors.Is(h.err, errNobodyLeft) {
-			o.trial.violate("a checkout under overload was answered %d, %v", h.status, h.err)
+// checkResults checks that overload leads to no other responses than 200, 429 and 503.
+func (o *overloadRun) checkResults(rs *results) {
+	for _, r := range rs.all {
+		if r.status != 200 && r.status != 429 && r.status != 503 && !errors.Is(r.err, errNoConnection) {
+			o.trial.violate("a checkout under overload was answered %d, %v", r.status, r.err)
 		}
 	}
 }
 
-// recover offers half of what can be borne, and tells when all of it is done as ever.
-func (o *overloaded) recover(ctx context.Context, peak measured) string {
-	t := o.offer(ctx, peak.rate(200)/2)
+// measureRecovery offers half of the peak, and reports after what time all checkouts were paid again.
+func (o *overloadRun) measureRecovery(ctx context.Context, peak measurement) string {
+	m := o.offer(ctx, peak.rate(200)/2)
 	var last time.Duration
-	for _, h := range t.heard {
-		if h.status != http.StatusOK {
-			last = max(last, h.began.Sub(t.began))
+	for _, r := range m.all {
+		if r.status != http.StatusOK {
+			last = max(last, r.began.Sub(m.began))
 		}
 	}
-	return t.row(fmt.Sprintf("half of the peak, after it: all paid after %v", last.Round(time.Millisecond)), peak)
+	return m.row(fmt.Sprintf("then half of the peak: all paid after %v", last.Round(time.Millisecond)), peak)
 }
 
-// truth compares what was told with what lies in Redis.
-func (o *overloaded) truth(ctx context.Context) error {
+// compareWithRedis compares the responses with the orders in Redis.
+func (o *overloadRun) compareWithRedis(ctx context.Context) error {
 	o.settle(ctx)
 	sn, err := o.shards.Snapshot(ctx)
 	if err != nil {
 		return err
 	}
-	put := check.NewDeposits()
+	initial := check.NewDeposits()
 	for i := range 1000 {
-		put.Credit[strconv.Itoa(i)], put.Stock[strconv.Itoa(i)] = overloadMoney, overloadMoney
+		initial.Credit[strconv.Itoa(i)], initial.Stock[strconv.Itoa(i)] = overloadMoney, overloadMoney
 	}
-	for _, found := range sn.Violations(put) {
-		o.trial.violate("%s", found)
+	for _, violation := range sn.Violations(initial) {
+		o.trial.violate("%s", violation)
 	}
 	for order := range overloadOrders {
 		state := sn.Orders[strconv.Itoa(order)].State
 		switch paid := state == "PAID"; {
 		case o.paid[order] && !paid:
-			o.trial.violate("order %d was told to be paid, and is %s", order, state)
+			o.trial.violate("order %d was answered 200, but is %s", order, state)
 		case o.shed[order] && paid:
-			o.trial.violate("order %d was told 429 only, and is paid", order)
+			o.trial.violate("order %d was only answered 429, but is paid", order)
 		}
 	}
-	o.trial.count("orders compared with what was told", overloadOrders)
+	o.trial.count("orders compared with the responses", overloadOrders)
 	return nil
-}
-
-func times(t *tally, status int) string {
-	if t.with(status) == 0 {
-		return ""
-	}
-	return fmt.Sprintf("%v / %v", t.percentile(status, 50).Round(time.Millisecond), t.percentile(status, 99).Round(time.Millisecond))
 }

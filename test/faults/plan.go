@@ -10,59 +10,72 @@ import (
 	"checkout/test/stack"
 )
 
-// injector is one kind of fault. Nothing that it needs to choose is chosen while it works: plan has done so before.
+// injector injects one kind of fault. It makes no random choices: plan has made them.
 type injector struct {
-	kind            string
-	targets         func(stack.Size) []string // what it can be done to: parts, or ways "from > to"
-	shortest, until time.Duration             // how long it lasts
-	weight          int                       // how often it is chosen, among the others
-	inject          func(*mixing, injection) (heal func() error, err error)
+	kind              string
+	targets           func(stack.Size) []string // processes, clocks, or links
+	shortest, longest time.Duration             // how long it lasts
+	weight            int                       // how often it is chosen, relative to others
+	inject            func(*mixRun, injection) (heal func() error, err error)
 }
 
-// injection is one fault at one time.
+// injection is one planned fault.
 type injection struct {
 	*injector
 	at, lasts time.Duration // since the round began
 	target    string
-	dose      float64 // 0 to 1: how much of it, where there is a more and a less
+	intensity float64 // 0 to 1
 }
 
 func (i injection) String() string {
-	return fmt.Sprintf("%v +%v %s %s %.2f", i.at.Round(time.Millisecond), i.lasts.Round(time.Millisecond), i.kind, i.target, i.dose)
+	return fmt.Sprintf("%v +%v %s %s %.2f",
+		i.at.Round(time.Millisecond), i.lasts.Round(time.Millisecond), i.kind, i.target, i.intensity)
 }
 
-// plan chooses the faults of one round: at most atOnce at the same time, no two of them on the same target, each over before the
-// round is.
-func plan(dice *rand.Rand, from []*injector, size stack.Size, length time.Duration, atOnce int) []injection {
+// overlaps reports whether two injections overlap in time, and conflicts whether their targets exclude each other.
+func (i injection) overlaps(other injection) bool {
+	return i.at < other.at+other.lasts && other.at < i.at+i.lasts
+}
+
+func (i injection) conflicts(other injection) bool {
+	everything := i.target == everyInstance || other.target == everyInstance
+	return i.target == other.target || everything && isProcess(i.target) && isProcess(other.target)
+}
+
+// plan chooses the faults of one round. At most concurrent of them overlap, no two overlap on one target, and all end
+// before the round does.
+func plan(random *rand.Rand, injectors []*injector, size stack.Size, length time.Duration, concurrent int) []injection {
 	var chosen []injection
-	busy := func(target string, at, ends time.Duration) bool {
-		same, together := false, 0
+	fits := func(one injection) bool {
+		overlapping := 0
 		for _, other := range chosen {
-			if at < other.at+other.lasts && other.at < ends {
-				together++
-				same = same || other.target == target || partsOf(target) && partsOf(other.target) && (target == everyMachine || other.target == everyMachine)
+			if one.overlaps(other) {
+				overlapping++
+				if one.conflicts(other) {
+					return false
+				}
 			}
 		}
-		return same || together >= atOnce
+		return one.at+one.lasts <= length && overlapping < concurrent
 	}
-	from = slices.DeleteFunc(slices.Clone(from), func(kind *injector) bool { return len(kind.targets(size)) == 0 })
+	injectors = slices.DeleteFunc(slices.Clone(injectors), func(in *injector) bool { return len(in.targets(size)) == 0 })
 	total := 0
-	for _, kind := range from {
-		total += kind.weight
+	for _, in := range injectors {
+		total += in.weight
 	}
 	const tries = 60
 	for range tries {
-		kind, pick := (*injector)(nil), dice.IntN(total)
-		for _, kind = range from {
-			if pick -= kind.weight; pick < 0 {
+		in, pick := (*injector)(nil), random.IntN(total)
+		for _, in = range injectors {
+			if pick -= in.weight; pick < 0 {
 				break
 			}
 		}
-		lasts := kind.shortest + time.Duration(dice.Int64N(int64(kind.until-kind.shortest)+1))
-		at := time.Duration(dice.Int64N(int64(length)))
-		targets := kind.targets(size)
-		one := injection{kind, at, lasts, targets[dice.IntN(len(targets))], dice.Float64()}
-		if at+lasts <= length && !busy(one.target, at, at+lasts) {
+		lasts := in.shortest + time.Duration(random.Int64N(int64(in.longest-in.shortest)+1))
+		at := time.Duration(random.Int64N(int64(length)))
+		targets := in.targets(size)
+		one := injection{in, at, lasts, targets[random.IntN(len(targets))], random.Float64()}
+		if fits(one) {
 			chosen = append(chosen, one)
 		}
 	}
@@ -70,13 +83,16 @@ func plan(dice *rand.Rand, from []*injector, size stack.Size, length time.Durati
 	return chosen
 }
 
-// partsOf tells a target that is one or more parts from an edge and a clock.
-func partsOf(target string) bool {
-	return !strings.Contains(target, " > ") && !strings.HasPrefix(target, "clock of ")
+// clockPrefix begins the names of targets that are clocks.
+const clockPrefix = "clock of "
+
+// isProcess reports whether a target is one or several processes, not a link or a clock.
+func isProcess(target string) bool {
+	return !strings.Contains(target, " > ") && !strings.HasPrefix(target, clockPrefix)
 }
 
-// parts are the names of the parts of a system whose names start with one of these.
-func parts(prefixes ...string) func(stack.Size) []string {
+// processes returns the names of a system's processes that start with one of the prefixes.
+func processes(prefixes ...string) func(stack.Size) []string {
 	return func(size stack.Size) []string {
 		var all []string
 		for _, service := range stack.Services() {

@@ -4,18 +4,22 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"os/exec"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"checkout/test/host"
 )
 
-// report is everything that was done and found.
+// report holds the results of a run.
 type report struct {
 	command     string
 	seed        uint64
 	date        time.Time
-	machine     []string
+	environment []string
 	interrupted bool
 
 	mu     sync.Mutex
@@ -23,7 +27,20 @@ type report struct {
 }
 
 func newReport(ctx context.Context, o options) *report {
-	return &report{command: o.command, seed: o.seed, date: time.Now(), machine: describe(ctx)}
+	return &report{command: o.command, seed: o.seed, date: time.Now(), environment: describeEnvironment(ctx)}
+}
+
+// describeEnvironment returns lines about this computer and the versions of the software.
+func describeEnvironment(ctx context.Context) []string {
+	versions := []string{runtime.Version()}
+	for _, command := range [][]string{{"redis-server", "--version"}, {"nginx", "-v"}} {
+		if out, err := exec.CommandContext(ctx, command[0], command[1:]...).CombinedOutput(); err == nil {
+			versions = append(versions, strings.TrimSpace(string(out)))
+		}
+	}
+	return []string{
+		host.Processors("the clients") + ", " + host.Kernel(), strings.Join(versions, "; "), host.Commit(ctx),
+	}
 }
 
 func (r *report) add(tr *trial) {
@@ -41,7 +58,7 @@ func (r *report) current() *trial {
 	return r.trials[len(r.trials)-1]
 }
 
-// checkouts is how many were answered so far.
+// checkouts returns how many checkouts have a response.
 func (r *report) checkouts() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -62,50 +79,57 @@ func (r *report) violations() int {
 	return total
 }
 
-// broken is errViolations with what was found, or nil. It is the last that is printed: of a long output often only the end is kept.
-func (r *report) broken() error {
+// err returns errViolations with all violations, or nil. It is printed last, because logs are often cut to their end.
+func (r *report) err() error {
 	if r.violations() == 0 {
 		return nil
 	}
 	var found []string
 	for _, tr := range r.trials {
-		for _, what := range tr.violations {
-			found = append(found, tr.name()+": "+what)
-		}
-		if more := tr.violated - len(tr.violations); more > 0 {
-			found = append(found, fmt.Sprintf("%s: and %d more", tr.name(), more))
+		for _, violation := range tr.quoted() {
+			found = append(found, tr.name()+": "+violation)
 		}
 	}
 	return fmt.Errorf("%w:\n%s", errViolations, strings.Join(found, "\n"))
 }
 
+// quoted returns the violations that are quoted, and the number of the others.
+func (tr *trial) quoted() []string {
+	found := slices.Clone(tr.violations)
+	if more := tr.violated - len(found); more > 0 {
+		found = append(found, fmt.Sprintf("and %d more", more))
+	}
+	return found
+}
+
 func (r *report) markdown() string {
 	var b strings.Builder
-	took := time.Since(r.date)
-	fmt.Fprintf(&b, "# Faults, injected and borne\n\n%s, %v, by `%s`\n\n", r.date.UTC().Format("2006-01-02 15:04 MST"), took.Round(time.Second), r.command)
-	for _, line := range r.machine {
+	date, took := r.date.UTC().Format("2006-01-02 15:04 MST"), time.Since(r.date).Round(time.Second)
+	fmt.Fprintf(&b, "# Fault injection\n\n%s, %v, by `%s`\n\n", date, took, r.command)
+	for _, line := range r.environment {
 		fmt.Fprintf(&b, "- %s\n", line)
 	}
 	fmt.Fprintf(&b, "- seed %d\n", r.seed)
 	if r.interrupted {
-		b.WriteString("\n**Interrupted: the last scenario did not run to its end.**\n")
+		b.WriteString("\n**Interrupted: the last scenario is incomplete.**\n")
 	}
 	fmt.Fprintf(&b, "\n**Violations: %d.**\n\n", r.violations())
-	b.WriteString(row("scenario", "size", "took", "faults", "checkouts", "answered", "violations"))
+	b.WriteString(row("scenario", "size", "took", "faults", "checkouts", "responses", "violations"))
 	b.WriteString(row("---", "---", "---:", "---:", "---:", "---", "---:"))
 	for _, tr := range r.trials {
-		b.WriteString(row(tr.scenario.name, fmt.Sprintf("%dx%d", tr.size.Instances, tr.size.Shards), tr.took.Round(time.Second).String(),
-			fmt.Sprint(sum(tr.faults)), fmt.Sprint(tr.counts["checkouts"]), listed(tr.outcomes), fmt.Sprint(tr.violated)))
+		size := fmt.Sprintf("%dx%d", tr.size.Instances, tr.size.Shards)
+		b.WriteString(row(tr.scenario.name, size, tr.took.Round(time.Second).String(), fmt.Sprint(sum(tr.faults)),
+			fmt.Sprint(tr.counts["checkouts"]), formatCounts(tr.outcomes), fmt.Sprint(tr.violated)))
 	}
-	r.kinds(&b)
+	r.writeFaults(&b)
 	for _, tr := range r.trials {
-		tr.markdown(&b)
+		tr.write(&b)
 	}
 	return b.String()
 }
 
-// kinds is how often each kind of fault was injected, by trial.
-func (r *report) kinds(b *strings.Builder) {
+// writeFaults writes a table of the injected faults: kinds by trials.
+func (r *report) writeFaults(b *strings.Builder) {
 	all := map[string]bool{}
 	head, rule := []string{"fault"}, []string{"---"}
 	for _, tr := range r.trials {
@@ -127,21 +151,18 @@ func (r *report) kinds(b *strings.Builder) {
 	}
 }
 
-func (tr *trial) markdown(b *strings.Builder) {
+func (tr *trial) write(b *strings.Builder) {
 	fmt.Fprintf(b, "\n## %s\n\n%s.\n\n", tr.name(), tr.scenario.about)
-	for _, what := range slices.Sorted(maps.Keys(tr.counts)) {
-		fmt.Fprintf(b, "- %s: %d\n", what, tr.counts[what])
+	for _, name := range slices.Sorted(maps.Keys(tr.counts)) {
+		fmt.Fprintf(b, "- %s: %d\n", name, tr.counts[name])
 	}
 	for _, note := range tr.notes {
 		fmt.Fprintf(b, "\n%s\n", note)
 	}
 	if len(tr.violations) > 0 {
 		b.WriteString("\nViolations:\n\n")
-		for _, found := range tr.violations {
+		for _, found := range tr.quoted() {
 			fmt.Fprintf(b, "- %s\n", strings.ReplaceAll(found, "\n", "\n  "))
-		}
-		if more := tr.violated - len(tr.violations); more > 0 {
-			fmt.Fprintf(b, "- and %d more\n", more)
 		}
 	}
 }

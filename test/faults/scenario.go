@@ -8,18 +8,20 @@ import (
 	"checkout/test/stack"
 )
 
-// scenario is one way to break a system. What the system gets wrong is told by trial.violate; an error of run says that the scenario
-// itself could not go on.
+// scenario is one way to inject faults. It reports what the system gets wrong by trial.violate. Its run returns an
+// error if the scenario itself could not continue.
 type scenario struct {
 	name, about string
 	run         func(context.Context, *trial) error
 	sizes       []stack.Size // that it is meant for; empty: any
-	endless     bool         // it goes on until its duration is over
+	timed       bool         // it runs for options.duration
 }
 
-// scenarios are all scenarios, in the order in which they run. Each has a file of its own.
+// scenarios returns all scenarios in the order in which they run.
 func scenarios() []scenario {
-	return []scenario{mix, matrix, mutations, availability, overload, flood}
+	return []scenario{
+		mixScenario, matrixScenario, mutationScenario, availabilityScenario, overloadScenario, floodScenario,
+	}
 }
 
 func describeScenarios() string {

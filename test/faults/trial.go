@@ -5,43 +5,43 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
 	"checkout/test/stack"
 )
 
-// trial is one scenario on one size of system, and what was seen of it. It may be told of things from anywhere, at any time.
+// trial is one scenario on one size of system, with its results. It is safe for concurrent use.
 type trial struct {
 	scenario scenario
 	size     stack.Size
 	options  options
-	live     *live
+	progress *progress
 
 	mu         sync.Mutex
 	began      time.Time
 	took       time.Duration
 	faults     map[string]int // injected, by kind
-	counts     map[string]int // of anything else that the report is to say: "checkouts", "histories checked" …
-	outcomes   map[string]int // answers to checkouts, by status
-	now        []string       // injected at this moment
-	stands     func() string  // how else it stands at this moment; nil: there is nothing to tell
+	counts     map[string]int // other figures of the report
+	outcomes   map[string]int // responses to checkouts, by status
+	now        []string       // what happens at this moment
+	status     func() string  // more for the progress display; nil: nothing
 	violated   int
-	violations []string // the first of them
-	notes      []string // further paragraphs of the report: tables, findings
+	violations []string // the first maxViolations
+	notes      []string // further paragraphs of the report
 }
 
-// name tells trials apart.
+// name identifies the trial in the report.
 func (tr *trial) name() string {
 	return fmt.Sprintf("%s %dx%d", tr.scenario.name, tr.size.Instances, tr.size.Shards)
 }
 
-// run runs the scenario.
 func (tr *trial) run(ctx context.Context) error {
 	tr.mu.Lock()
 	tr.began, tr.faults, tr.counts, tr.outcomes = time.Now(), map[string]int{}, map[string]int{}, map[string]int{}
 	tr.mu.Unlock()
-	tr.live.say("%s: %s", tr.name(), tr.scenario.about)
+	tr.progress.logf("%s: %s", tr.name(), tr.scenario.about)
 	err := tr.scenario.run(ctx, tr)
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
@@ -49,77 +49,90 @@ func (tr *trial) run(ctx context.Context) error {
 	return err
 }
 
-// dice are the choices of one chooser. They depend on the seed, the trial and the chooser's name alone, never on time.
-func (tr *trial) dice(who string, n uint64) *rand.Rand {
+// random returns random numbers that depend only on the seed, the trial, and the arguments.
+func (tr *trial) random(name string, n uint64) *rand.Rand {
 	h := fnv.New64a()
-	fmt.Fprint(h, tr.name(), " ", who)
+	fmt.Fprint(h, tr.name(), " ", name)
 	return rand.New(rand.NewPCG(tr.options.seed^h.Sum64(), n))
 }
 
-// inject counts a fault of a kind and shows it, as what it does to what, until the function that it returns is called.
-func (tr *trial) inject(kind, what string) (over func()) {
+// inject counts a fault and shows it until done is called.
+func (tr *trial) inject(kind, target string) (done func()) {
 	tr.mu.Lock()
 	tr.faults[kind]++
 	tr.mu.Unlock()
-	return tr.show(kind + " " + what)
+	return tr.show(kind + " " + target)
 }
 
-// show shows what is done now, until the function that it returns is called.
-func (tr *trial) show(shown string) (over func()) {
+// show shows a text in the progress display until done is called.
+func (tr *trial) show(text string) (done func()) {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
-	tr.now = append(tr.now, shown)
+	tr.now = append(tr.now, text)
 	return sync.OnceFunc(func() {
 		tr.mu.Lock()
 		defer tr.mu.Unlock()
-		for i, other := range tr.now {
-			if other == shown {
-				tr.now = append(tr.now[:i:i], tr.now[i+1:]...)
-				return
-			}
+		if i := slices.Index(tr.now, text); i >= 0 {
+			tr.now = append(tr.now[:i:i], tr.now[i+1:]...)
 		}
 	})
 }
 
-// standing has the live view tell how else it stands, until the function that it returns is called.
-func (tr *trial) standing(how func() string) (over func()) {
-	set := func(how func() string) {
+// setStatus adds a status to the progress display until done is called.
+func (tr *trial) setStatus(status func() string) (done func()) {
+	set := func(status func() string) {
 		tr.mu.Lock()
 		defer tr.mu.Unlock()
-		tr.stands = how
+		tr.status = status
 	}
-	set(how)
+	set(status)
 	return func() { set(nil) }
 }
 
 // count adds to a figure of the report.
-func (tr *trial) count(what string, n int) {
+func (tr *trial) count(name string, n int) {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
-	tr.counts[what] += n
+	tr.counts[name] += n
 }
 
-// told counts an answer to a checkout.
-func (tr *trial) told(outcome string) {
+// recordMax keeps the largest value of a figure.
+func (tr *trial) recordMax(name string, n int) {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	name = "most " + name
+	tr.counts[name] = max(tr.counts[name], n)
+}
+
+// recordLongest keeps the longest time of a kind.
+func (tr *trial) recordLongest(name string, took time.Duration) {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	name = fmt.Sprintf("longest time %s, ms", name)
+	tr.counts[name] = max(tr.counts[name], int(took.Milliseconds()))
+}
+
+// countCheckout counts a response to a checkout.
+func (tr *trial) countCheckout(outcome string) {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
 	tr.outcomes[outcome]++
 	tr.counts["checkouts"]++
 }
 
-// keptViolations is how many the report tells in full: more say nothing new.
-const keptViolations = 100
+// maxViolations limits how many violations the report quotes.
+const maxViolations = 100
 
-// violate tells of a promise that was broken.
+// violate records and prints a violation.
 func (tr *trial) violate(format string, args ...any) {
 	found := fmt.Sprintf(format, args...)
 	tr.mu.Lock()
 	tr.violated++
-	if len(tr.violations) < keptViolations {
+	if len(tr.violations) < maxViolations {
 		tr.violations = append(tr.violations, found)
 	}
 	tr.mu.Unlock()
-	tr.live.say("VIOLATION in %s: %s", tr.name(), found)
+	tr.progress.logf("VIOLATION in %s: %s", tr.name(), found)
 }
 
 // note adds a paragraph to the report.

@@ -11,43 +11,43 @@ import (
 )
 
 const (
-	lookEvery = 250 * time.Millisecond
-	staleFrom = time.Second // what a shard has said before is no news any more
+	pollInterval = 250 * time.Millisecond
+	staleAfter   = time.Second // a shard without a poll for this long is unavailable
 )
 
-// undecided is what somebody must still look at, by shard of order, as the Redises themselves say it.
+// undecided polls the undecided orders of each shard of order.
 type undecided struct {
 	trial  *trial
 	mu     sync.Mutex
-	shards []seen
+	shards []undecidedShard
 }
 
-// seen is what a shard has said last.
-type seen struct {
-	at    time.Time            // when it did
-	since map[string]time.Time // when each order was first seen to be undecided
+// undecidedShard is the last poll of a shard.
+type undecidedShard struct {
+	at    time.Time
+	since map[string]time.Time // by order: when a poll first found it undecided
 }
 
-// watchUndecided looks at what is undecided, for the live view and the report, until stop is called.
+// watchUndecided polls for the progress display and the report until stop is called.
 func (s *system) watchUndecided(ctx context.Context) (stop func()) {
-	u := &undecided{trial: s.trial, shards: make([]seen, len(s.shards["order"]))}
+	u := &undecided{trial: s.trial, shards: make([]undecidedShard, len(s.shards["order"]))}
 	ctx, cancel := context.WithCancel(ctx)
-	var looking sync.WaitGroup
+	var polling sync.WaitGroup
 	for i, shard := range s.shards["order"] {
-		looking.Go(func() { // each for itself: one that hangs keeps no other waiting
-			for sleep(ctx, lookEvery) {
-				u.look(ctx, i, shard)
+		polling.Go(func() { // one goroutine per shard: an unavailable one does not delay the others
+			for sleep(ctx, pollInterval) {
+				u.poll(ctx, i, shard)
 			}
 		})
 	}
-	hide := s.trial.standing(u.String)
-	return func() { hide(); cancel(); looking.Wait() }
+	hide := s.trial.setStatus(u.String)
+	return func() { hide(); cancel(); polling.Wait() }
 }
 
-func (u *undecided) look(ctx context.Context, i int, shard *redis.Client) {
+func (u *undecided) poll(ctx context.Context, i int, shard *redis.Client) {
 	ids, err := shard.ZRange(ctx, fmt.Sprintf("{o%d}undecided", i), 0, -1).Result()
 	if err != nil {
-		return // it is away
+		return // unavailable
 	}
 	now, since := time.Now(), map[string]time.Time{}
 	u.mu.Lock()
@@ -57,18 +57,19 @@ func (u *undecided) look(ctx context.Context, i int, shard *redis.Client) {
 			since[id] = before
 		}
 	}
-	u.shards[i] = seen{now, since}
+	u.shards[i] = undecidedShard{now, since}
 	n, oldest, _ := u.sum()
 	u.mu.Unlock()
-	u.trial.most("undecided at the same time", n)
-	u.trial.longest("undecided", oldest)
+	u.trial.recordMax("undecided orders at once", n)
+	u.trial.recordLongest("that an order was undecided", oldest)
 }
 
-// sum is how many are undecided, for how long the oldest has been, and how many shards have not told for a while; u.mu is held.
-func (u *undecided) sum() (n int, oldest time.Duration, silent int) {
+// sum returns the number of undecided orders, the age of the oldest, and the number of unavailable shards. u.mu is
+// held.
+func (u *undecided) sum() (n int, oldest time.Duration, unavailable int) {
 	for _, s := range u.shards {
-		if time.Since(s.at) > staleFrom {
-			silent++
+		if time.Since(s.at) > staleAfter {
+			unavailable++
 			continue
 		}
 		n += len(s.since)
@@ -76,21 +77,21 @@ func (u *undecided) sum() (n int, oldest time.Duration, silent int) {
 			oldest = max(oldest, time.Since(since))
 		}
 	}
-	return n, oldest, silent
+	return n, oldest, unavailable
 }
 
-// String is how it stands now.
+// String returns a text for the progress display.
 func (u *undecided) String() string {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	n, oldest, silent := u.sum()
+	n, oldest, unavailable := u.sum()
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d undecided", n)
 	if n > 0 {
 		fmt.Fprintf(&b, ", the oldest for %v", oldest.Round(100*time.Millisecond))
 	}
-	if silent > 0 {
-		fmt.Fprintf(&b, ", and those of %d shards that do not answer", silent)
+	if unavailable > 0 {
+		fmt.Fprintf(&b, ", %d shards unavailable", unavailable)
 	}
 	return b.String()
 }

@@ -1,0 +1,58 @@
+package faultproxy
+
+import "time"
+
+// Faults are the network faults that a proxy injects. The zero value injects none.
+type Faults struct {
+	Cut          bool          // close all connections and reset new ones
+	Blackhole    bool          // keep connections open, but drop messages and replies
+	DropReplies  bool          // forward messages, but drop replies
+	Delay        time.Duration // hold each message and each reply for up to this long; connections overtake each other
+	Duplicate    float64       // probability that an idempotent message is sent twice
+	Repeat       float64       // probability that it is sent again much later,
+	RepeatWithin time.Duration // at most this much later
+	Record       float64       // probability that it is kept for Recorder.Replay
+}
+
+// Set replaces the faults. Messages that were dropped stay lost: Set closes their connections when dropping ends.
+func (p *Proxy) Set(f Faults) {
+	p.mu.Lock()
+	before := p.faults
+	p.faults = f
+	close(p.changed)
+	p.changed = make(chan struct{})
+	p.mu.Unlock()
+	if f.Cut || before.Blackhole && !f.Blackhole || before.DropReplies && !f.DropReplies {
+		p.closeLinks()
+	}
+}
+
+// current returns the faults that apply now.
+func (p *Proxy) current() Faults {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.faults
+}
+
+// dropped blocks while drops reports true, and reports whether it ever did.
+func (p *Proxy) dropped(drops func(Faults) bool) bool {
+	lost := false
+	for {
+		p.mu.Lock()
+		f, changed := p.faults, p.changed
+		p.mu.Unlock()
+		if !drops(f) {
+			return lost
+		}
+		lost = true
+		<-changed
+	}
+}
+
+func dropsMessages(f Faults) bool { return f.Blackhole }
+func dropsReplies(f Faults) bool  { return f.Blackhole || f.DropReplies }
+
+// scale returns a fraction, from 0 to 1, of a duration.
+func scale(fraction float64, whole time.Duration) time.Duration {
+	return time.Duration(fraction * float64(whole))
+}

@@ -1,0 +1,193 @@
+package faultproxy
+
+import (
+	"bufio"
+	"net"
+	"time"
+)
+
+// link is one connection through a proxy.
+type link struct {
+	*Proxy
+	client, target net.Conn
+	sent           chan *inFlight // the messages that await their replies, in order
+}
+
+// inFlight is a message that was forwarded and awaits its reply.
+type inFlight struct {
+	Call
+	trap *Trap // stops the reply; nil: nothing does
+}
+
+// Call is a message that reached the target.
+type Call struct {
+	Name  string   // of the script, or the path
+	Keys  []string // of the script
+	Args  []string // of the script
+	Began time.Time
+	Ended time.Time // zero: no reply arrived
+	Reply []string
+	Error bool // the reply is a Redis error: the script did not run
+}
+
+// protocol splits a connection into messages and replies.
+type protocol interface {
+	message(r *bufio.Reader) (message, error)
+	reply(r *bufio.Reader) (raw []byte, texts []string, failed bool, err error)
+}
+
+// message is one parsed message.
+type message struct {
+	raw        []byte
+	name       string
+	keys, args []string
+	idempotent bool // repeating it has no effect and returns the same reply
+	texts      []string
+}
+
+func (l *link) close() {
+	reset(l.client)
+	reset(l.target)
+}
+
+// forward sends the client's messages to the target.
+func (l *link) forward() {
+	defer l.close()
+	defer close(l.sent)
+	r := bufio.NewReader(l.client)
+	for {
+		m, err := l.protocol.message(r)
+		if err != nil {
+			return
+		}
+		if l.dropped(dropsMessages) {
+			return
+		}
+		faults, draw := l.current(), l.random.message()
+		time.Sleep(scale(draw.delay, faults.Delay))
+		l.copy(m, faults, draw)
+		t := l.trapFor(m)
+		if t != nil && t.phase == Before {
+			t.stop(m.raw)
+			if !t.decide() {
+				return
+			}
+			t = nil
+		}
+		l.sent <- &inFlight{Call{Name: m.name, Keys: m.keys, Args: m.args, Began: time.Now()}, t}
+		if _, err := l.target.Write(m.raw); err != nil {
+			return
+		}
+	}
+}
+
+// backward sends replies to the client. A dropped reply ends the connection.
+func (l *link) backward() {
+	defer func() {
+		l.close()
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		delete(l.links, l)
+	}()
+	r := bufio.NewReader(l.target)
+	ended := false
+	for f := range l.sent {
+		if ended { // the target may or may not have processed this message
+			l.report(f.Call)
+			continue
+		}
+		raw, texts, failed, err := l.protocol.reply(r)
+		if err == nil {
+			f.Ended, f.Reply, f.Error = time.Now(), texts, failed
+		}
+		l.report(f.Call)
+		if err != nil || !l.deliver(f, raw) {
+			ended = true
+			l.close()
+		}
+	}
+}
+
+// deliver sends one reply to the client and reports whether it did.
+func (l *link) deliver(f *inFlight, raw []byte) bool {
+	if f.trap != nil {
+		f.trap.stop(nil)
+		if !f.trap.decide() {
+			return false
+		}
+	}
+	if l.dropped(dropsReplies) {
+		return false
+	}
+	time.Sleep(scale(l.random.reply(), l.current().Delay))
+	_, err := l.client.Write(raw)
+	return err == nil
+}
+
+func (p *Proxy) report(c Call) {
+	p.mu.Lock()
+	onCall := p.onCall
+	p.mu.Unlock()
+	if onCall != nil {
+		onCall(c)
+	}
+}
+
+// copy sends and records copies of an idempotent message, as the faults demand. Each copy has its own connection.
+func (p *Proxy) copy(m message, f Faults, d draw) {
+	if !m.idempotent {
+		return
+	}
+	if d.duplicate < f.Duplicate {
+		p.sendLater(m, scale(d.duplicateAfter, 20*time.Millisecond))
+	}
+	if d.repeat < f.Repeat {
+		p.sendLater(m, scale(d.repeatAfter, f.RepeatWithin))
+	}
+	p.mu.Lock()
+	recorder := p.recorder
+	p.mu.Unlock()
+	if recorder != nil && d.record < f.Record {
+		recorder.add(p, m)
+	}
+}
+
+func (p *Proxy) sendLater(m message, after time.Duration) {
+	p.mu.Lock()
+	closed := p.closed
+	if !closed {
+		p.copies.Add(1)
+	}
+	p.mu.Unlock()
+	if closed {
+		return
+	}
+	go func() {
+		defer p.copies.Done()
+		time.Sleep(after)
+		p.send(m) // nothing awaits the reply of a copy
+	}()
+}
+
+// send sends a message on a new connection and returns the reply.
+func (p *Proxy) send(m message) (reply []string, err error) {
+	conn, err := net.DialTimeout("tcp", p.target, time.Second)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		return nil, err
+	}
+	call := Call{Name: m.name, Keys: m.keys, Args: m.args, Began: time.Now()}
+	defer func() { p.report(call) }()
+	if _, err := conn.Write(m.raw); err != nil {
+		return nil, err
+	}
+	_, texts, failed, err := p.protocol.reply(bufio.NewReader(conn))
+	if err != nil {
+		return nil, err
+	}
+	call.Ended, call.Reply, call.Error = time.Now(), texts, failed
+	return texts, nil
+}

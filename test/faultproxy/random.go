@@ -1,0 +1,40 @@
+package faultproxy
+
+import (
+	"math/rand/v2"
+	"sync"
+)
+
+// random draws the numbers that decide about messages. The numbers for message n depend on the seed alone, not on the
+// time or on the faults that were set before.
+type random struct {
+	mu                sync.Mutex
+	messages, replies *rand.Rand
+}
+
+// draw holds the random numbers, from 0 to 1, for one message.
+type draw struct{ delay, duplicate, duplicateAfter, repeat, repeatAfter, record float64 }
+
+// Seed restarts the proxy's random numbers. A new proxy has seed 0.
+func (p *Proxy) Seed(seed uint64) {
+	p.random.mu.Lock()
+	defer p.random.mu.Unlock()
+	p.random.messages, p.random.replies = rand.New(rand.NewPCG(seed, 0)), rand.New(rand.NewPCG(seed, 1))
+}
+
+// message draws the numbers for the next message.
+func (r *random) message() draw {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	next := r.messages.Float64
+	return draw{
+		delay: next(), duplicate: next(), duplicateAfter: next(), repeat: next(), repeatAfter: next(), record: next(),
+	}
+}
+
+// reply draws the fraction of Faults.Delay for the next reply.
+func (r *random) reply() float64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.replies.Float64()
+}

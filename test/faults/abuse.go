@@ -1,0 +1,193 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// abuse is one kind of abusive clients.
+type abuse struct {
+	name        string
+	connections int
+	// run abuses one connection until ctx ends or the server closes it.
+	run func(ctx context.Context, conn countedConn) error
+}
+
+func abuses() []abuse {
+	const head = "POST /orders/create/x HTTP/1.1\r\nHost: x\r\n"
+	return []abuse{
+		{"idle", 10_000, func(ctx context.Context, _ countedConn) error { <-ctx.Done(); return nil }},
+		{"idle after a request", 1000, func(ctx context.Context, conn countedConn) error {
+			if _, err := io.WriteString(conn, "GET /orders/ HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+				return err
+			}
+			<-ctx.Done()
+			return nil
+		}},
+		{"half closed", 1000, func(ctx context.Context, conn countedConn) error {
+			if _, err := io.WriteString(conn, head); err != nil {
+				return err
+			}
+			err := conn.CloseWrite()
+			<-ctx.Done()
+			return err
+		}},
+		{"slow headers", 3000, repeat(time.Second, head, "X-Slow: x\r\n")},
+		{"slow bodies", 3000, repeat(time.Second, head+"Content-Length: 60000\r\n\r\n", "x")},
+		{"slow chunks", 1000, repeat(time.Second, head+"Transfer-Encoding: chunked\r\n\r\n", "1\r\nx\r\n")},
+		{"huge headers", 16, repeat(0, head, "X-Huge: "+strings.Repeat("x", 4000)+"\r\n")},
+		{"one endless header", 16, repeat(0, head+"X-Endless: ", strings.Repeat("x", 4000))},
+		{"endless bodies", 16, repeat(0, head+"Transfer-Encoding: chunked\r\n\r\n",
+			"1000\r\n"+strings.Repeat("x", 0x1000)+"\r\n")},
+	}
+}
+
+// repeat sends a text, and then another one again and again with pauses.
+func repeat(pause time.Duration, first, more string) func(context.Context, countedConn) error {
+	return func(ctx context.Context, conn countedConn) error {
+		_, err := io.WriteString(conn, first)
+		for err == nil && ctx.Err() == nil && (pause == 0 || sleep(ctx, pause)) {
+			_, err = io.WriteString(conn, more)
+		}
+		return err
+	}
+}
+
+const (
+	abuseCommand    = "abuse" // the first argument of this program as a process of abusive clients
+	concurrentDials = 64
+	reconnectPause  = 50 * time.Millisecond
+	// maxUnsent limits the bytes in the sender's kernel buffer: more would only burden the load's own processor.
+	maxUnsent = 64 << 10
+	// abuseNice is the niceness of the process. It shares a processor with the ordinary clients and must not delay
+	// their requests.
+	abuseNice = "10"
+)
+
+// start starts a process with the abusive clients, and returns when all connections are open. stop ends it and
+// returns how many bytes it sent. A separate process keeps the clients from delaying the ordinary clients in the Go
+// scheduler.
+func (a abuse) start(ctx context.Context, addr string) (connections int64, stop func() (sent int64), err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return 0, nil, err
+	}
+	cmd := exec.CommandContext(ctx, "nice", "-n", abuseNice, self, abuseCommand, a.name, addr)
+	cmd.Stderr = os.Stderr
+	stdin, err := cmd.StdinPipe() // the process stops when its stdin closes
+	if err != nil {
+		return 0, nil, err
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return 0, nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return 0, nil, err
+	}
+	lines := bufio.NewScanner(stdout)
+	next := func() (n int64, err error) {
+		lines.Scan()
+		return strconv.ParseInt(lines.Text(), 10, 64)
+	}
+	stop = func() (sent int64) {
+		stdin.Close()
+		sent, _ = next()
+		cmd.Wait()
+		return sent
+	}
+	if connections, err = next(); err != nil {
+		stop()
+		return 0, nil, fmt.Errorf("start abuse %q: %w", a.name, err)
+	}
+	return connections, stop, nil
+}
+
+// runAbuse is the process of abusive clients. It prints the number of connections when all are open, keeps them until
+// stdin ends, and then prints how many bytes it sent.
+func runAbuse(name, addr string, stdin io.Reader, stdout io.Writer) error {
+	kinds := abuses()
+	i := slices.IndexFunc(kinds, func(a abuse) bool { return a.name == name })
+	if i < 0 {
+		return fmt.Errorf("run abuse: unknown kind %q", name)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	connections, stop, err := kinds[i].connect(ctx, addr)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(stdout, connections)
+	_, err = io.Copy(io.Discard, stdin)
+	fmt.Fprintln(stdout, stop())
+	return err
+}
+
+// countedConn adds the bytes that it sends to a counter.
+type countedConn struct {
+	*net.TCPConn
+	sent *atomic.Int64
+}
+
+func (c countedConn) Write(b []byte) (int, error) {
+	n, err := c.TCPConn.Write(b)
+	c.sent.Add(int64(n))
+	return n, err
+}
+
+// connect opens the connections and abuses them until stop is called. It reopens those that the server closes.
+func (a abuse) connect(ctx context.Context, addr string) (connections int64, stop func() (sent int64), err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	var opened, sent atomic.Int64
+	number := min(a.connections, maxConnections())
+	dials, failed := make(chan struct{}, concurrentDials), make(chan error, number)
+	for range number {
+		running.Go(func() {
+			for first := true; ctx.Err() == nil; first = false {
+				dials <- struct{}{}
+				conn, err := net.DialTimeout("tcp", addr, 10*time.Second)
+				<-dials
+				if err != nil {
+					failed <- err
+					return
+				}
+				if first {
+					opened.Add(1)
+				}
+				counted := countedConn{conn.(*net.TCPConn), &sent}
+				counted.SetWriteBuffer(maxUnsent)
+				unregister := context.AfterFunc(ctx, func() { conn.Close() })
+				_ = a.run(ctx, counted) // the server is expected to close the connection
+				unregister()
+				conn.Close()
+				sleep(ctx, reconnectPause)
+			}
+		})
+	}
+	stop = func() int64 {
+		cancel()
+		running.Wait()
+		return sent.Load()
+	}
+	for opened.Load() < int64(number) {
+		select {
+		case err := <-failed:
+			stop()
+			return 0, nil, fmt.Errorf("%s: open connection %d: %w", a.name, opened.Load()+1, err)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	return opened.Load(), stop, nil
+}

@@ -1,0 +1,270 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"checkout/test/check"
+)
+
+// The interleavings of one checkout. Each comment says what happens; the checkers say what must not result.
+var (
+	// Nothing goes wrong.
+	plainCheckout = &interleaving{"a checkout without faults", runKind(kindPaid)}
+
+	// One shard of stock has reserved when the other refuses.
+	stockRefuses = &interleaving{"stock refuses a checkout", runKind(kindNoStock)}
+
+	// A paid order is cancelled.
+	plainCancel = &interleaving{"a cancel without faults", runKind(kindCancelled)}
+
+	// A reserve is in flight when its coordinator dies. It arrives after recovery has closed the attempt.
+	reserveAfterClose = &interleaving{"a reserve arrives after the close", func(ctx context.Context, s *rig) error {
+		return s.delayReserve(ctx, func(*testOrder) error { return nil })
+	}}
+
+	// As before, but the reserve arrives after the tombstone has expired as well.
+	reserveAfterTombstone = &interleaving{"a reserve arrives after the tombstone expired",
+		func(ctx context.Context, s *rig) error {
+			return s.delayReserve(ctx, func(o *testOrder) error { return s.waitRecordGone(ctx, o, "") })
+		}}
+
+	// A reserve is refused. Its duplicate arrives when the user has the credit.
+	refusedReserveRepeated = &interleaving{"a refused reserve is repeated when there is credit", runRefusedReserveRepeated}
+
+	// The reply of a reserve is lost, and too little is left for a second reserve.
+	reserveReplyLost = &interleaving{"the reply of a reserve is lost", func(ctx context.Context, s *rig) error {
+		h, err := s.holdAt(ctx, kindPaid, actionLose, "payment: participant reserve done")
+		if err == nil {
+			<-h.response
+		}
+		return err
+	}}
+
+	// The coordinator dies after all reserves, and all instances of order stay down for a while.
+	coordinatorDiesBeforeCommit = &interleaving{"the coordinator dies before the commit, and restarts late",
+		runCoordinatorDiesBeforeCommit}
+
+	// A coordinator is paused before its commit. Recovery aborts its attempt. The coordinator resumes when recovery
+	// is about to release the credit.
+	coordinatorWakesDuringRelease = &interleaving{"the coordinator resumes while recovery releases",
+		runCoordinatorWakesDuringRelease}
+
+	// Recovery claims an attempt and is paused. The attempt's coordinator resumes and commits.
+	commitAfterClaim = &interleaving{"the coordinator commits after recovery claimed its attempt", runCommitAfterClaim}
+
+	// A coordinator is paused before its commit. Its attempt is closed and another one begins. The first coordinator
+	// resumes, and the second one dies.
+	commitAfterNextBegin = &interleaving{"a coordinator commits after another attempt began", runCommitAfterNextBegin}
+
+	// The release of the credit is slow.
+	slowRelease = &interleaving{"stock refuses, and the credit is released late", func(ctx context.Context, s *rig) error {
+		h, err := s.holdAt(ctx, kindNoStock, actionPause, "payment: participant release received")
+		if err != nil {
+			return err
+		}
+		<-h.response
+		return s.resume(ctx, h.points[0])
+	}}
+
+	// The attempt is inspected between the releases of stock and of credit.
+	betweenReleases = &interleaving{"an inspection between the releases", runBetweenReleases}
+
+	// The order's Redis is killed while an attempt runs, and restarts with what it persisted.
+	orderRedisDies = &interleaving{"the order's Redis dies while an attempt runs", runOrderRedisDies}
+
+	// All instances of order die when they have just begun to compensate.
+	coordinatorDiesAfterAbort = &interleaving{"the coordinator dies after the abort",
+		killOrdersAt(kindNoStock, "coordinator abort")}
+	coordinatorDiesAfterCancel = &interleaving{"the coordinator dies after the cancel",
+		killOrdersAt(kindCancelled, "coordinator cancel")}
+)
+
+// runKind sends the request of one order, without faults.
+func runKind(k kind) func(context.Context, *rig) error {
+	return func(ctx context.Context, s *rig) error {
+		o, err := s.create(ctx, k)
+		if err == nil {
+			<-s.send(ctx, o)
+		}
+		return err
+	}
+}
+
+// killOrdersAt kills all instances of order at a step of an order, and starts them again.
+func killOrdersAt(k kind, point string) func(context.Context, *rig) error {
+	return func(ctx context.Context, s *rig) error {
+		if _, err := s.holdAt(ctx, k, actionPause, "order: "+point); err != nil {
+			return err
+		}
+		return s.restart(ctx, "order-1", "order-2")
+	}
+}
+
+// delayReserve holds a reserve until its attempt is closed and wait returns.
+func (s *rig) delayReserve(ctx context.Context, wait func(*testOrder) error) error {
+	h, err := s.holdAt(ctx, kindPaid, actionPause, "payment: participant reserve received")
+	if err != nil {
+		return err
+	}
+	if err := s.restart(ctx, "order-1", "order-2"); err != nil {
+		return err
+	}
+	if err := s.waitState(ctx, h.testOrder, "OPEN"); err != nil {
+		return err
+	}
+	if err := wait(h.testOrder); err != nil {
+		return err
+	}
+	return s.resume(ctx, h.points[0])
+}
+
+// waitRecordGone waits until payment has no record of the order's attempt. The suffix is that of the record's key.
+func (s *rig) waitRecordGone(ctx context.Context, o *testOrder, suffix string) error {
+	stored, _, err := s.inspect(ctx, o)
+	if err != nil {
+		return err
+	}
+	return check.Poll(ctx, eventTimeout, func(ctx context.Context) error {
+		n, err := s.shards["payment"][0].Exists(ctx, "{p0}r:"+stored.Attempt+suffix).Result()
+		if err == nil && n > 0 {
+			err = fmt.Errorf("the record %s%s still exists", stored.Attempt, suffix)
+		}
+		return err
+	})
+}
+
+func runRefusedReserveRepeated(ctx context.Context, s *rig) error {
+	h, err := s.holdAt(ctx, kindNoCredit, actionPause, "payment: participant reserve received")
+	if err != nil {
+		return err
+	}
+	if a := <-h.response; a.Status != http.StatusPaymentRequired {
+		return fmt.Errorf("checkout without credit: %v, want 402", a)
+	}
+	if err := s.addFunds(h.testOrder); err != nil {
+		return err
+	}
+	return s.resume(ctx, h.points[0])
+}
+
+// addFunds gives an order's user enough credit.
+func (s *rig) addFunds(o *testOrder) error {
+	if a := s.Call("POST", "/payment/add_funds/"+o.User+"/100"); !a.OK() {
+		return fmt.Errorf("add funds: %v", a)
+	}
+	s.orders.initial.Credit[o.User] += 100
+	return nil
+}
+
+func runCoordinatorDiesBeforeCommit(ctx context.Context, s *rig) error {
+	if _, err := s.holdAt(ctx, kindPaid, actionPause, "order: coordinator reserve stock"); err != nil {
+		return err
+	}
+	if err := s.kill("order-1", "order-2"); err != nil {
+		return err
+	}
+	sleep(ctx, 1500*time.Millisecond)
+	return s.start(ctx, "order-1", "order-2")
+}
+
+func runCoordinatorWakesDuringRelease(ctx context.Context, s *rig) error {
+	h, err := s.holdAt(ctx, kindPaid, actionPause, "order: coordinator reserve stock", "order: recovery release payment")
+	if err != nil {
+		return err
+	}
+	if err := s.resume(ctx, h.points[0]); err != nil {
+		return err
+	}
+	<-h.response
+	return s.resume(ctx, h.points[1])
+}
+
+func runCommitAfterClaim(ctx context.Context, s *rig) error {
+	h, err := s.holdAt(ctx, kindPaid, actionPause, "order: coordinator reserve stock", "order: recovery claim")
+	if err != nil {
+		return err
+	}
+	if err := s.resume(ctx, h.points[0]); err != nil {
+		return err
+	}
+	if a := <-h.response; !a.OK() {
+		return fmt.Errorf("commit after the claim: %v, want 200", a)
+	}
+	return s.resume(ctx, h.points[1])
+}
+
+func runCommitAfterNextBegin(ctx context.Context, s *rig) error {
+	h, err := s.holdAt(ctx, kindPaid, actionPause, "order: coordinator reserve stock")
+	if err != nil {
+		return err
+	}
+	if err := s.waitState(ctx, h.testOrder, "OPEN"); err != nil {
+		return err
+	}
+	// The first begin returns the attempt that its next one must name.
+	begin, err := s.armAt(ctx, 2, actionPause, "order", "coordinator begin", h.Order)
+	if err != nil {
+		return err
+	}
+	other := map[string]int{"order-1": 1, "order-2": 0}[h.first]
+	s.sending.Go(func() { // the instance dies before it responds
+		s.Call("POST", s.PublicURLs("order")[other]+"/checkout/"+h.Order)
+	})
+	if err := s.waitState(ctx, h.testOrder, "RUNNING"); err != nil {
+		return err
+	}
+	second, err := s.waitFired(ctx, begin)
+	if err != nil {
+		return err
+	}
+	if err := s.resume(ctx, h.points[0]); err != nil {
+		return err
+	}
+	<-h.response
+	return s.restart(ctx, second)
+}
+
+func runBetweenReleases(ctx context.Context, s *rig) error {
+	o, err := s.create(ctx, kindNoStock)
+	if err != nil {
+		return err
+	}
+	stock, err := s.arm(ctx, actionPause, "order", "coordinator release stock", o.items[0])
+	if err != nil {
+		return err
+	}
+	credit, err := s.arm(ctx, actionPause, "order", "coordinator release payment", o.User)
+	if err != nil {
+		return err
+	}
+	s.send(ctx, o)
+	err = check.Poll(ctx, eventTimeout, func(context.Context) error {
+		if s.points.firedAt(stock) == "" && s.points.firedAt(credit) == "" {
+			return errors.New("nothing was released")
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	_, holds, err := s.inspect(ctx, o)
+	if len(holds["stock"]) > 0 && len(holds["payment"]) == 0 {
+		s.violate("an attempt holds stock without credit: %v", holds)
+	}
+	return errors.Join(err, s.resume(ctx, credit), s.resume(ctx, stock))
+}
+
+func runOrderRedisDies(ctx context.Context, s *rig) error {
+	h, err := s.holdAt(ctx, kindPaid, actionPause, "order: coordinator reserve payment")
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(s.Kill("redis-order-0"), s.Start(ctx, "redis-order-0"), s.ready(ctx)); err != nil {
+		return err
+	}
+	return s.resume(ctx, h.points[0])
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+
+	"checkout/test/check"
+)
+
+// How many orders manyCheckouts sends. Each instance of order handles half of them, and must exceed usageLimit if
+// each leaks.
+const (
+	clients       = 8   // at the same time
+	leakingOrders = 480 // of all kinds
+)
+
+// Interleavings of several requests.
+var (
+	// Hundreds of orders of all kinds, without faults: leaks add up.
+	manyCheckouts = &interleaving{"hundreds of checkouts and cancels", runManyCheckouts}
+
+	// An order is removed, and its cart changed, during its checkout.
+	cartChangesDuringCheckout = &interleaving{"an order is changed and removed during its checkout",
+		func(ctx context.Context, s *rig) error {
+			h, err := s.holdAt(ctx, kindPaid, actionPause, "order: coordinator reserve stock")
+			if err != nil {
+				return err
+			}
+			s.Call("DELETE", "/orders/remove/"+h.Order)
+			s.Call("POST", "/orders/addItem/"+h.Order+"/"+h.items[0]+"/1")
+			return s.resume(ctx, h.points[0])
+		}}
+
+	// The orders are reset during the checkout of one of them.
+	batchInitDuringCheckout = &interleaving{"a batch_init during the checkout of its order",
+		func(ctx context.Context, s *rig) error {
+			o, err := s.createDecimal()
+			if err != nil {
+				return err
+			}
+			paused, err := s.arm(ctx, actionPause, "order", "coordinator reserve stock", "")
+			if err != nil {
+				return err
+			}
+			s.send(ctx, o)
+			if _, err := s.waitFired(ctx, paused); err != nil {
+				return err
+			}
+			s.Call("POST", "/orders/batch_init/1/1/1/1")
+			return s.resume(ctx, paused)
+		}}
+
+	// Writes are repeated with their idempotency keys, two at a time, after they have completed.
+	writesRepeatedWithKeys = &interleaving{"writes are repeated with their idempotency keys", runWritesRepeatedWithKeys}
+)
+
+func runManyCheckouts(ctx context.Context, s *rig) error {
+	kinds := []kind{kindPaid, kindNoCredit, kindNoStock, kindCancelled}
+	var sending errgroup.Group
+	sending.SetLimit(clients)
+	for i := range leakingOrders {
+		sending.Go(func() error {
+			o, err := s.create(ctx, kinds[i%len(kinds)])
+			if err == nil {
+				o.send(s.Client) // finish checks the response: to inspect Redis after each takes too long
+			}
+			return err
+		})
+	}
+	return sending.Wait()
+}
+
+func runWritesRepeatedWithKeys(ctx context.Context, s *rig) error {
+	o, err := s.create(ctx, kindPaid)
+	if err != nil {
+		return err
+	}
+	first, second := o.items[0], o.items[1]
+	s.orders.initial.Stock[first] += 5
+	s.orders.initial.Stock[second]--
+	s.orders.initial.Credit[o.User] += 50 - 1
+	for i, path := range []string{
+		"/stock/add/" + first + "/5", "/stock/subtract/" + second + "/1",
+		"/payment/add_funds/" + o.User + "/50", "/payment/pay/" + o.User + "/1",
+	} {
+		keyed := &check.KeyedRequest{
+			Key: fmt.Sprintf("key-%d", i), Parallel: 2,
+			Retry: func(_ check.Response, sent int) bool { return sent < 3 },
+		}
+		if a := s.Client.WithKey(keyed).Call("POST", path); !a.OK() {
+			return fmt.Errorf("POST %s: %v", path, a)
+		}
+		for _, violation := range keyed.Violations() {
+			s.violate("%s", violation)
+		}
+	}
+	return nil
+}

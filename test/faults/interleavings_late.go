@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"checkout/test/check"
+)
+
+// Messages that arrive after the next attempt or the next cancellation.
+var (
+	// A begin arrives again when its attempt and the next one are closed.
+	beginAfterNextClose = &interleaving{"a begin is repeated after the next attempt closed", runBeginAfterNextClose}
+
+	// A slow refund is retried. The first message arrives when the record has expired.
+	refundAfterRecordExpired = &interleaving{"a refund arrives after its record expired", runRefundAfterRecordExpired}
+
+	// A worker is paused before it ends a cancellation; another worker ends it. The order is created again, paid, and
+	// cancelled again. The first worker resumes, and the worker of the second cancellation dies.
+	cancelledAfterNextCancel = &interleaving{"the end of a cancellation arrives during the next one",
+		runCancelledAfterNextCancel}
+)
+
+func runBeginAfterNextClose(ctx context.Context, s *rig) error {
+	o, err := s.create(ctx, kindNoCredit)
+	if err != nil {
+		return err
+	}
+	var attempts []string
+	for range 2 {
+		if a := <-s.send(ctx, o); a.Status != http.StatusPaymentRequired {
+			return fmt.Errorf("checkout without credit: %v, want 402", a)
+		}
+		stored, _, err := s.inspect(ctx, o)
+		if err != nil {
+			return err
+		}
+		attempts = append(attempts, stored.Attempt)
+	}
+	if attempts[0] == attempts[1] {
+		return fmt.Errorf("two checkouts used the same attempt %s", attempts[0])
+	}
+	text, err := s.source.text("order/lua/begin.lua")
+	if err != nil {
+		return err
+	}
+	// Repeat the first attempt's begin, which names no previous attempt.
+	keys := []string{"{o0}o:" + o.Order, "{o0}undecided"}
+	if err := s.shards["order"][0].Eval(ctx, text, keys, attempts[0], "", o.Order, 1000, 3000).Err(); err != nil {
+		return err
+	}
+	stored, _, err := s.inspect(ctx, o)
+	if stored.State != "OPEN" {
+		s.violate("every checkout was answered 402; without a new request, the order is %s", stored.State)
+	}
+	return err
+}
+
+func runRefundAfterRecordExpired(ctx context.Context, s *rig) error {
+	h, err := s.holdAt(ctx, kindCancelled, actionPause, "payment: participant refund received")
+	if err != nil {
+		return err
+	}
+	if err := s.waitState(ctx, h.testOrder, "CANCELLED"); err != nil {
+		return err
+	}
+	<-h.response
+	if err := s.waitRecordGone(ctx, h.testOrder, ":refund"); err != nil {
+		return err
+	}
+	return s.resume(ctx, h.points[0])
+}
+
+func runCancelledAfterNextCancel(ctx context.Context, s *rig) error {
+	o, err := s.createDecimal()
+	if err != nil {
+		return err
+	}
+	if !o.pay(s.Client) {
+		return fmt.Errorf("pay the order: %s", o.String())
+	}
+	refund, err := s.arm(ctx, actionPause, "order", "coordinator refund payment", "")
+	if err != nil {
+		return err
+	}
+	first, err := s.cancelOn(ctx, o, 0, refund)
+	if err != nil {
+		return err
+	}
+	if err := s.waitState(ctx, o, "CANCELLED"); err != nil { // by recovery
+		return err
+	}
+	if a := s.Call("POST", "/orders/batch_init/1/1/1/1"); !a.OK() {
+		return fmt.Errorf("create the order again: %v", a)
+	}
+	o.paid = false
+	if !o.pay(s.Client) {
+		return fmt.Errorf("pay the order again: %s", o.String())
+	}
+	cancel, err := s.arm(ctx, actionPause, "order", "coordinator cancel", "")
+	if err != nil {
+		return err
+	}
+	second, err := s.cancelOn(ctx, o, 1, cancel)
+	if err != nil {
+		return err
+	}
+	if first == second {
+		return errors.New("one instance handled both cancellations")
+	}
+	if err := s.resume(ctx, refund); err != nil {
+		return err
+	}
+	sleep(ctx, 200*time.Millisecond) // for its message to arrive
+	if err := s.restart(ctx, second); err != nil {
+		return err
+	}
+	if err := s.waitState(ctx, o, "CANCELLED"); err != nil {
+		return err
+	}
+	return check.Poll(ctx, eventTimeout, func(ctx context.Context) error { // no order names the first purchase's records
+		sn, err := s.shards.Snapshot(ctx)
+		if err == nil && len(sn.Records) > 0 {
+			err = fmt.Errorf("%d records still exist", len(sn.Records))
+		}
+		return err
+	})
+}
+
+// createDecimal creates item, user and order "0" by batch_init. The order's history is not checked: it may be created
+// again.
+func (s *rig) createDecimal() (*testOrder, error) {
+	for _, path := range []string{"/stock/batch_init/1/100/1", "/payment/batch_init/1/100", "/orders/batch_init/1/1/1/1"} {
+		if a := s.Call("POST", path); !a.OK() {
+			return nil, fmt.Errorf("POST %s: %v", path, a)
+		}
+	}
+	s.orders.initial.Stock["0"], s.orders.initial.Credit["0"] = 100, 100
+	o := &testOrder{kind: kindCancelled}
+	o.Order, o.User = "0", "0"
+	return o, nil
+}
+
+// cancelOn makes an instance of order (from 0) cancel an order, and waits until the fail point fires.
+func (s *rig) cancelOn(ctx context.Context, o *testOrder, instance int, point string) (string, error) {
+	stored, _, err := s.inspect(ctx, o)
+	if err != nil {
+		return "", err
+	}
+	body := fmt.Sprintf(`[{"order_id":%q,"user_id":%q,"attempt":%q}]`, o.Order, o.User, stored.Attempt)
+	address := s.InternalURLs("order")[instance] + "/internal/cancel"
+	s.sending.Go(func() {
+		response, err := http.Post(address, "application/json", strings.NewReader(body))
+		if err == nil {
+			response.Body.Close()
+		}
+	})
+	return s.waitFired(ctx, point)
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// matrixPoint is a fail point and the way to reach it.
+type matrixPoint struct {
+	name    string // in the report
+	point   string
+	service string                  // whose instances have it
+	kind    kind                    // of the order that reaches it
+	about   func(*testOrder) string // text in the message of the order
+	after   string                  // the point at which the order's coordinator is paused for good; empty: it is not
+}
+
+// pause returns how long to pause at the point: longer than the lease or claim that keeps others from the same work.
+// A coordinator must have time left to continue.
+func (p matrixPoint) pause() time.Duration {
+	switch {
+	case p.after != "":
+		return 4 * time.Second // a recovery claim lasts up to 2.5 s
+	case p.service == "order" && strings.HasPrefix(p.name, "recovery "):
+		return 11 * time.Second // a claim to confirm lasts 10 s
+	}
+	return 7 * time.Second // a lease lasts 5 s, and a coordinator works for up to 12 s
+}
+
+func aboutOrder(o *testOrder) string { return o.Order }
+func aboutUser(o *testOrder) string  { return o.User }
+func aboutItem(o *testOrder) string  { return o.items[0] }
+
+// aboutAny matches every message: confirmations are batched, and their attempts are not known beforehand.
+func aboutAny(*testOrder) string { return "" }
+
+// matrixPoints returns all fail points: each step of coordinator, recovery and participant.
+func matrixPoints() []matrixPoint {
+	var all []matrixPoint
+	order := func(role, after string, k kind, steps ...string) {
+		for _, step := range steps {
+			name := role + " " + step
+			all = append(all, matrixPoint{
+				name: name, point: name, service: "order", kind: k, about: aboutOf("order", name), after: after,
+			})
+		}
+	}
+	order("coordinator", "", kindPaid, "begin", "reserve payment", "reserve stock", "commit")
+	order("coordinator", "", kindNoCredit, "refuse")
+	order("coordinator", "", kindNoStock, "abort", "release stock", "release payment", "close")
+	order("coordinator", "", kindCancelled, "cancel", "refund stock", "refund payment", "cancelled")
+	for _, service := range []string{"stock", "payment"} {
+		about := aboutOf(service, "")
+		for _, step := range []struct {
+			name  string
+			kind  kind
+			about func(*testOrder) string
+		}{
+			{"reserve", kindPaid, about}, {"release", kindNoStock, about},
+			{"refund", kindCancelled, about}, {"confirm", kindPaid, aboutAny},
+		} {
+			for _, when := range []string{"received", "done"} {
+				all = append(all, matrixPoint{
+					name: service + " " + step.name + " " + when, point: "participant " + step.name + " " + when,
+					service: service, kind: step.kind, about: step.about,
+				})
+			}
+		}
+	}
+	order("recovery", "coordinator reserve stock", kindPaid, "claim", "abort", "release stock", "release payment", "close")
+	order("recovery", "coordinator cancel", kindCancelled, "refund stock", "refund payment", "cancelled")
+	order("recovery", "", kindPaid, "take_unconfirmed", "confirm stock", "confirm payment", "confirmed")
+	return all
+}
+
+// aboutOf returns the text that identifies an order's message at a fail point. Order's own scripts name the order;
+// messages to a participant name the user or the item.
+func aboutOf(service, point string) func(*testOrder) string {
+	_, step, _ := strings.Cut(point, " ")
+	switch {
+	case service == "payment":
+		return aboutUser
+	case service == "stock":
+		return aboutItem
+	case slices.Contains([]string{"take_unconfirmed", "confirm stock", "confirm payment", "confirmed"}, step):
+		return aboutAny
+	case strings.HasSuffix(step, " payment"):
+		return aboutUser
+	case strings.HasSuffix(step, " stock"):
+		return aboutItem
+	}
+	return aboutOrder
+}

@@ -1,0 +1,217 @@
+package main
+
+// mutation breaks the product on purpose. Its interleaving must then lead to the violation want.
+type mutation struct {
+	name         string // says what is broken
+	edits        []edit // applied after shortTimes
+	redisArgs    []string
+	interleaving *interleaving
+	want         string // a part of the violation
+}
+
+// The files that most mutations edit.
+const (
+	reserveLua = "common/participant/lua/reserve.lua"
+	releaseLua = "common/participant/lua/release.lua"
+	refundLua  = "common/participant/lua/refund.lua"
+	stepsGo    = "common/participant/store.go"
+	checkoutGo = "order/checkout.go"
+	abortGo    = "order/abort.go"
+	recoveryGo = "order/recovery.go"
+	onceLua    = "common/idempotency/lua/once.lua"
+	confirmLua = "common/participant/lua/confirm.lua"
+)
+
+// eachCheckout is the statement after which mutations insert code that each checkout runs.
+const eachCheckout = `	trace.FromContext(ctx).Set("checkout.attempt", a.attempt)
+`
+
+// What the checkers report.
+const (
+	heldForever  = "is owned by no paid order"
+	notConserved = " is wrong"
+	holdsNothing = "its attempt has reserved"
+	neverEnds    = "never ends"
+	wasRefused   = "every checkout that could have paid it was refused"
+)
+
+// mutations cover every rule of the protocol and all mutations of its model (test/model), except three of batch_init.
+// Those concern what outlives a reset, which the product does not promise: a superseded attempt answered 4xx, a
+// cleared `unconfirmed`, and an attempt that is not stored.
+var mutations = []mutation{
+	{name: "release leaves no tombstone", interleaving: reserveAfterClose, want: heldForever, edits: []edit{
+		{releaseLua, `redis.call('SET', KEYS[1], '3',`, `if not code then
+  return { 3 }
+end
+redis.call('SET', KEYS[1], '3',`}}},
+	{name: "a refusal is not recorded", interleaving: refusedReserveRepeated, want: heldForever, edits: []edit{
+		{reserveLua, `    redis.call('SET', KEYS[1], '2 ' .. reason .. ' ' .. i - 2, ` +
+			"'PXAT', string.format('%.0f', ARGV[1] + 2000))\n", ``}}},
+	{name: "releases before the abort is durable", interleaving: coordinatorWakesDuringRelease,
+		want: holdsNothing, edits: []edit{
+			{abortGo, `	state, err := co.steps.abort.untilDone(`, `	co.stock.Release(ctx, a.stock())
+	co.payment.Release(ctx, a.credit())
+	state, err := co.steps.abort.untilDone(`}}},
+	{name: "a reservation expires before confirm", interleaving: coordinatorDiesBeforeCommit,
+		want: notConserved, edits: []edit{
+			{reserveLua, `redis.call('MSET', unpack(left))
+`, `redis.call('MSET', unpack(left))
+redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', ARGV[1] - 2000))
+`}}},
+	{name: "answers 4xx before close", interleaving: slowRelease, want: "answered 409, but", edits: []edit{
+		{checkoutGo, `			a.reason = state.reason
+			return co.release(ctx, id, a)
+`, `			a.reason = state.reason
+			go co.release(context.WithoutCancel(ctx), id, a)
+			return refusal(id, a.reason)
+`}}},
+	{name: "a tombstone expires before the deadline", interleaving: reserveAfterClose,
+		want: heldForever, edits: []edit{
+			{releaseLua, "ARGV[1] + 2000", "ARGV[1] - 2500"}}},
+	{name: "reserve ignores the deadline", interleaving: reserveAfterTombstone, want: heldForever, edits: []edit{
+		{reserveLua, "math.floor(time[2] / 1000) > tonumber(ARGV[1])", "math.floor(time[2] / 1000) < 0"}}},
+	{name: "commit ignores the attempt", interleaving: commitAfterNextBegin, want: holdsNothing, edits: []edit{
+		{"order/lua/commit.lua", "if state == 'RUNNING' and attempt == ARGV[1] then", "if state == 'RUNNING' then"}}},
+	{name: "begin is not stored", interleaving: plainCheckout, want: heldForever, edits: []edit{
+		{"order/lua/begin.lua", `redis.call('HSET', KEYS[1], 's', 'RUNNING', 'a', attempt, 'dl', deadline, 'lease', lease)
+`, ``},
+		{"order/lua/begin.lua", `redis.call('ZADD', KEYS[2], lease, ARGV[3])
+`, ``}}},
+	{name: "the order's Redis does not persist", interleaving: orderRedisDies,
+		want: "the order is lost", redisArgs: []string{"--appendonly", "no"}},
+	{name: "reserve is not stored", interleaving: plainCheckout, want: holdsNothing, edits: []edit{
+		{reserveLua, `redis.call('MSET', unpack(left))
+`, ``}}},
+	{name: "refuses without abort after stock was reserved", interleaving: stockRefuses,
+		want: "answered 409, but the attempt holds", edits: []edit{
+			{checkoutGo, "co.abort(ctx, id, a, stockReason(stock))", "co.refuse(ctx, id, a, stockReason(stock))"}}},
+	{name: "skips the release when one of several stock shards refuses", interleaving: stockRefuses,
+		want: "answered 409, but the attempt holds", edits: []edit{
+			{checkoutGo, "a.stockFree = len(stock.Shards) == 1", "a.stockFree = true"}}},
+	{name: "releases payment before stock", interleaving: betweenReleases,
+		want: "holds stock without credit", edits: []edit{
+			{abortGo, "co.stock.Release(ctx, a.stock())", "co.payment.Release(ctx, a.credit()) /* stock */"},
+			{abortGo, "return co.payment.Release(ctx, a.credit()) })", "return co.stock.Release(ctx, a.stock()) })"},
+		}},
+	{name: "begin ignores the previous attempt", interleaving: beginAfterNextClose,
+		want: "without a new request, the order is RUNNING", edits: []edit{
+			{"order/lua/begin.lua", "elseif attempt ~= ARGV[2] then", "elseif attempt == 'never' then"}}},
+	{name: "refund ignores its not-after time", interleaving: refundAfterRecordExpired,
+		want: notConserved, edits: []edit{
+			{refundLua, "math.floor(time[2] / 1000) > tonumber(ARGV[1])", "math.floor(time[2] / 1000) < 0"}}},
+	{name: "a refund record expires before CANCELLED", interleaving: refundAfterRecordExpired,
+		want: notConserved, edits: []edit{
+			{refundLua, `redis.call('SET', KEYS[1], '5')
+`, `redis.call('SET', KEYS[1], '5', 'PX', 1)
+`}}},
+	{name: "a refund record expires before the last not-after", interleaving: refundAfterRecordExpired,
+		want: notConserved, edits: []edit{
+			{"order/lua/cancelled.lua", "1000 + 1000 + 2000 + 3000", "1000 + 1"}}},
+	{name: "cancelled ignores the attempt", interleaving: cancelledAfterNextCancel, want: notConserved, edits: []edit{
+		{"order/lua/cancelled.lua", "f[1] == 'REFUNDING' and f[2] == ARGV[1]", "f[1] == 'REFUNDING'"}}},
+	{name: "refund reuses the reservation's record", interleaving: plainCancel, want: notConserved, edits: []edit{
+		{stepsGo, `refundSuffix = ":refund"`, `refundSuffix = ""`}}},
+	{name: "abort changes a PAID order", interleaving: commitAfterClaim,
+		want: "a checkout was answered 200", edits: []edit{
+			{"order/lua/abort.lua", "if f[1] == 'RUNNING' and", "if (f[1] == 'RUNNING' or f[1] == 'PAID') and"}}},
+	{name: "confirms before commit", interleaving: coordinatorDiesBeforeCommit, want: notConserved, edits: []edit{
+		{checkoutGo, `	stock := co.steps.reserveStock.untilKnown(`,
+			`	c := api.Confirmation{Record: a.attempt, Until: a.deadline - 2000, Shards: credit.Shards}
+	co.payment.Confirm(ctx, []api.Confirmation{c})
+	stock := co.steps.reserveStock.untilKnown(`}}},
+	{name: "reserve checks the balance before its record", interleaving: reserveReplyLost,
+		want: notConserved, edits: []edit{
+			{reserveLua, `local record = have[1]
+`, `local record = have[1]
+for i = 2, #KEYS do
+  if tonumber(have[i] or 0) < tonumber(ARGV[i]) then
+    record = nil
+  end
+end
+`}}},
+	{name: "answers 200 before commit", interleaving: plainCheckout,
+		want: "answered 200, but the order is RUNNING", edits: []edit{
+			{checkoutGo, `	a.creditAt, a.stockAt = credit.Shards, stock.Shards
+`, `	a.creditAt, a.stockAt = credit.Shards, stock.Shards
+	if ctx := context.WithoutCancel(ctx); true {
+		time.AfterFunc(time.Second, func() { co.store.commit(ctx, id, a) })
+		return nil
+	}
+`}}},
+	{name: "the cart changes during checkout", interleaving: cartChangesDuringCheckout,
+		want: holdsNothing, edits: []edit{
+			{"order/lua/add_item.lua", "elseif f[1] ~= 'OPEN' then", "elseif f[1] == 'never' then"}}},
+	{name: "remove deletes an undecided order", interleaving: cartChangesDuringCheckout,
+		want: heldForever, edits: []edit{
+			{"order/lua/remove.lua", "elseif state ~= 'OPEN' then", "elseif state == 'never' then"}}},
+	{name: "recovery ignores ABORTING", interleaving: coordinatorDiesAfterAbort,
+		want: `is "ABORTING", which is no state to stay in`, edits: []edit{
+			{"order/lua/abort.lua", "redis.call('ZADD', KEYS[2], string.format('%.0f', time[1] * 1000 + ARGV[4]), ARGV[2])",
+				"redis.call('ZREM', KEYS[2], ARGV[2])"}}},
+	{name: "recovery ignores REFUNDING", interleaving: coordinatorDiesAfterCancel,
+		want: `is "REFUNDING", which is no state to stay in`, edits: []edit{
+			{"order/lua/cancel.lua", "  redis.call('ZADD', KEYS[2], string.format('%.0f', now + ARGV[3]), ARGV[2])\n", ""}}},
+	{name: "batch_init resets an undecided order", interleaving: batchInitDuringCheckout,
+		want: heldForever, edits: []edit{
+			{"order/batch.go", `	if err := s.refuseUndecided(ctx, n); err != nil {
+		return err
+	}
+`, ``},
+			{"order/lua/batch_init.lua", "if state == 'RUNNING' or state == 'ABORTING' or state == 'REFUNDING' then",
+				"if state == 'none' then"}}},
+
+	// Leaks.
+	{name: "each checkout leaks a goroutine", interleaving: manyCheckouts, want: "goroutines when idle", edits: []edit{
+		{checkoutGo, eachCheckout, eachCheckout + `	go func() { <-context.WithoutCancel(ctx).Done() }()
+`}}},
+	{name: "each checkout leaks an open file", interleaving: manyCheckouts,
+		want: "open files when idle", edits: []edit{
+			{checkoutGo, eachCheckout, eachCheckout + `	syscall.Open("/dev/null", syscall.O_RDONLY, 0)
+`},
+			{checkoutGo, `	"sync/atomic"
+`, `	"sync/atomic"
+	"syscall"
+`}}},
+	{name: "each call of a peer leaks a connection", interleaving: manyCheckouts,
+		want: "open files when idle", edits: []edit{
+			{"common/peer/peer.go", "response, err := p.client.Do(request)", `client := *p.client
+	client.Transport = client.Transport.(*http.Transport).Clone()
+	response, err := client.Do(request)`}}},
+	{name: "each checkout leaks memory", interleaving: manyCheckouts,
+		want: "KiB of live heap when idle", edits: []edit{
+			{checkoutGo, eachCheckout, eachCheckout + `	attempts.Store(a.attempt, strings.Repeat(a.attempt, 1000))
+`},
+			{checkoutGo, `	"sync/atomic"
+`, `	"strings"
+	"sync"
+	"sync/atomic"
+`},
+			{checkoutGo, `// decide is the saga`, `var attempts sync.Map
+
+// decide is the saga`}}},
+	{name: "recovery never confirms", interleaving: plainCheckout, want: "not everything is confirmed", edits: []edit{
+		{recoveryGo, `		workers.Go(func() { r.watch(ctx, shard, r.confirmDue) })
+`, ``}}},
+	{name: "confirm sets no expiry", interleaving: plainCheckout, want: neverEnds, edits: []edit{
+		{confirmLua, "redis.call('PEXPIREAT', KEYS[i], ARGV[i], 'NX')", "1"}}},
+	{name: "confirm sets the expiry a day too late", interleaving: plainCheckout,
+		want: "a record that is kept for another", edits: []edit{
+			{confirmLua, "ARGV[i], 'NX')", "string.format('%.0f', ARGV[i] + 86400000), 'NX')"}}},
+	{name: "a tombstone never expires", interleaving: stockRefuses, want: neverEnds, edits: []edit{
+		{releaseLua, "'3', 'PXAT', string.format('%.0f', ARGV[1] + 2000))", "'3')"}}},
+	{name: "an idempotency record never expires", interleaving: writesRepeatedWithKeys,
+		want: "without an end", edits: []edit{
+			{onceLua, "redis.call('EXPIRE', record, seconds)", ""}}},
+
+	{name: "idempotency records are not looked up", interleaving: writesRepeatedWithKeys,
+		want: notConserved, edits: []edit{
+			{onceLua, "if found[1] then", "if found[1] == 'never' then"}}},
+
+	// Requests that the gateway retries on another instance.
+	{name: "a refused request begins again", interleaving: instanceWakesAfterRefusal, want: wasRefused, edits: []edit{
+		{"order/attempt.go", "a[:named] == b[:named]", "a == b"}}},
+	{name: "a checkout begins after its client disconnected", interleaving: instanceWakesAfterTwoRefusals,
+		want: wasRefused, edits: []edit{
+			{checkoutGo, `if joined == "" && !web.ClientConnected(ctx) {`, `if false {`},
+			{checkoutGo, `case !web.ClientConnected(ctx):`, `case false:`}}},
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"checkout/test/stack"
+)
+
+// mutationScenario breaks the product on purpose and expects the checkers to notice.
+var mutationScenario = scenario{
+	name: "mutations", run: runMutations, sizes: []stack.Size{{Instances: 2, Shards: 2}},
+	about: "Each rule of the protocol is broken on purpose. A short run forces the interleaving that the rule is " +
+		"for, and the checkers must report a violation. On the unbroken product the same run must report none. " +
+		"Both use a lease of 1 s and a deadline of 3 s",
+}
+
+const (
+	parallelRigs = 4 // rigs mostly wait
+	maxTries     = 3 // runs of an interleaving that did not happen, or of a mutation that is not caught
+)
+
+// outcome is the result of an interleaving.
+type outcome struct {
+	violations []string
+	err        error
+	took       time.Duration
+}
+
+// runMutations runs every interleaving on the unbroken product, and every mutation.
+func runMutations(ctx context.Context, tr *trial) error {
+	product, err := productWithShortTimes()
+	if err != nil {
+		return err
+	}
+	unbroken := map[*interleaving]*outcome{}
+	broken := make([]*outcome, len(mutations))
+	var running sync.WaitGroup
+	slots := make(chan struct{}, parallelRigs)
+	start := func(o *outcome, run func() outcome) {
+		running.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			began := time.Now()
+			*o = run()
+			o.took = time.Since(began)
+		})
+	}
+	for i, m := range mutations {
+		if !strings.Contains(m.name+" "+m.interleaving.name, tr.options.only) {
+			continue
+		}
+		source, err := product.edited(m.edits)
+		if err != nil {
+			return fmt.Errorf("mutation %q: %w", m.name, err)
+		}
+		if unbroken[m.interleaving] == nil {
+			unbroken[m.interleaving] = &outcome{}
+			start(unbroken[m.interleaving], func() outcome { return tr.runUnbroken(ctx, m.interleaving, product) })
+		}
+		broken[i] = &outcome{}
+		start(broken[i], func() outcome { return tr.runMutation(ctx, m, source) })
+	}
+	running.Wait()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return tr.reportMutations(unbroken, broken)
+}
+
+// runUnbroken runs an interleaving on the unbroken product.
+func (tr *trial) runUnbroken(ctx context.Context, il *interleaving, product sources) (o outcome) {
+	defer tr.inject("interleavings", il.name)()
+	for range maxTries {
+		if o.violations, o.err = tr.runInterleaving(ctx, il, product); o.err == nil || ctx.Err() != nil {
+			break
+		}
+	}
+	return o
+}
+
+// runMutation runs a mutation until it is caught: what it leads to may depend on timing.
+func (tr *trial) runMutation(ctx context.Context, m mutation, source sources) (o outcome) {
+	defer tr.inject("mutations", m.name)()
+	for range maxTries {
+		o.violations, o.err = tr.runInterleaving(ctx, m.interleaving, source, m.redisArgs...)
+		if o.err == nil && strings.Contains(strings.Join(o.violations, "\n"), m.want) || ctx.Err() != nil {
+			break
+		}
+	}
+	return o
+}
+
+// reportMutations reports what caught each mutation. A mutation that was not caught is a violation, and so is one of
+// the unbroken product.
+func (tr *trial) reportMutations(unbroken map[*interleaving]*outcome, broken []*outcome) error {
+	var errs []error
+	for il, o := range unbroken {
+		if o.err != nil {
+			errs = append(errs, fmt.Errorf("run %q on the unbroken product: %w", il.name, o.err))
+		}
+		for _, violation := range o.violations {
+			tr.violate("%s, on the unbroken product: %s", il.name, violation)
+		}
+	}
+	var b strings.Builder
+	b.WriteString(row("mutation", "interleaving", "caught by", "took") + row("---", "---", "---", "---:"))
+	for i, m := range mutations {
+		if broken[i] == nil {
+			continue
+		}
+		o, by := broken[i], "**not caught**"
+		found := strings.Join(o.violations, "\n")
+		switch at := strings.Index(found, m.want); {
+		case o.err != nil:
+			errs = append(errs, fmt.Errorf("run mutation %q: %w", m.name, o.err))
+		case at < 0:
+			tr.violate("mutation %q was not caught by %q, which reported: %s", m.name, m.interleaving.name, found)
+		default:
+			by = lineAt(found, at)
+			tr.count("mutations caught", 1)
+		}
+		b.WriteString(row(m.name, m.interleaving.name, by, o.took.Round(100*time.Millisecond).String()))
+	}
+	tr.count("interleavings run on the unbroken product", len(unbroken))
+	tr.note("%s", strings.TrimSuffix(b.String(), "\n"))
+	return errors.Join(errs...)
+}
+
+var idPattern = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
+
+// lineAt returns the line of a text at an index, fit for a table: without IDs and bars.
+func lineAt(text string, at int) string {
+	line := text[strings.LastIndexByte(text[:at], '\n')+1:]
+	line, _, _ = strings.Cut(line, "\n")
+	return strings.ReplaceAll(idPattern.ReplaceAllString(line, "…"), "|", " ")
+}

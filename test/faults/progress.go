@@ -1,0 +1,142 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// progress prints events, one per line. On a terminal it shows the current status below them; elsewhere it prints the
+// status every few seconds.
+type progress struct {
+	w        io.Writer
+	terminal bool
+
+	mu    sync.Mutex
+	drawn int // lines of status
+}
+
+func newProgress(f *os.File) *progress {
+	info, err := f.Stat()
+	return &progress{w: f, terminal: err == nil && info.Mode()&os.ModeCharDevice != 0}
+}
+
+// Write writes lines above the status.
+func (p *progress) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.erase()
+	return p.w.Write(b)
+}
+
+func (p *progress) logf(format string, args ...any) {
+	fmt.Fprintf(p, time.Now().Format("15:04:05 ")+format+"\n", args...)
+}
+
+func (p *progress) erase() {
+	if p.drawn > 0 {
+		fmt.Fprintf(p.w, "\x1b[%dA\x1b[J", p.drawn)
+		p.drawn = 0
+	}
+}
+
+// watch shows the status until stop is called.
+func (p *progress) watch(r *report) (stop func()) {
+	every := 5 * time.Second
+	if p.terminal {
+		every = 250 * time.Millisecond
+	}
+	ended, gone := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(gone)
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		last, at := 0, time.Now()
+		rate := 0.0
+		for {
+			select {
+			case <-ended:
+				return
+			case <-tick.C:
+			}
+			done := r.checkouts()
+			if since := time.Since(at); since > time.Second {
+				rate = float64(done-last) / since.Seconds()
+				last, at = done, time.Now()
+			}
+			p.draw(r.status(rate))
+		}
+	}()
+	return func() { close(ended); <-gone }
+}
+
+func (p *progress) draw(lines []string) {
+	if len(lines) == 0 {
+		return
+	}
+	if !p.terminal {
+		p.logf("%s", strings.Join(lines, "; "))
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.erase()
+	for _, line := range lines {
+		fmt.Fprintf(p.w, "  \x1b[2K%s\n", clip(line, 150))
+	}
+	p.drawn = len(lines)
+}
+
+// clip shortens a line to the width of a terminal.
+func clip(line string, width int) string {
+	if runes := []rune(line); len(runes) > width {
+		return string(runes[:width-1]) + "…"
+	}
+	return line
+}
+
+// status returns the status lines of the current trial.
+func (r *report) status(rate float64) []string {
+	tr := r.current()
+	if tr == nil {
+		return nil
+	}
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	now := "nothing"
+	if len(tr.now) > 0 {
+		now = strings.Join(tr.now, ", ")
+	}
+	found := fmt.Sprintf("%d violations", tr.violated)
+	if tr.status != nil {
+		found += "; " + tr.status()
+	}
+	return []string{
+		fmt.Sprintf("%s, %v, %d faults so far, now: %s",
+			tr.name(), time.Since(tr.began).Round(time.Second), sum(tr.faults), now),
+		fmt.Sprintf("%.0f checkouts/s, responses %s", rate, formatCounts(tr.outcomes)),
+		found,
+	}
+}
+
+func sum(counts map[string]int) int {
+	total := 0
+	for _, n := range counts {
+		total += n
+	}
+	return total
+}
+
+// formatCounts lists counts, sorted by name.
+func formatCounts(counts map[string]int) string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		parts = append(parts, fmt.Sprintf("%s: %d", name, counts[name]))
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,32 @@
+package main
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"checkout/test/stack"
+)
+
+// TestCPUTime compares the CPU time of this process with getrusage.
+func TestCPUTime(t *testing.T) {
+	self := []stack.Process{{PID: os.Getpid()}}
+	usageBefore, before := rusage(t), cpuTime(self)
+	for until := time.Now().Add(50 * time.Millisecond); time.Now().Before(until); {
+	}
+	took, most := cpuTime(self)-before, rusage(t)-usageBefore
+	if took <= 0 || took > most+10*time.Millisecond {
+		t.Errorf("cpuTime measures %v, getrusage %v", took, most)
+	}
+}
+
+func rusage(t *testing.T) time.Duration {
+	t.Helper()
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}

@@ -1,0 +1,254 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"checkout/test/check"
+	"checkout/test/stack"
+)
+
+// interleaving is a short run on a rig in which fail points force one order of events.
+type interleaving struct {
+	name string
+	run  func(ctx context.Context, s *rig) error // an error says that the events did not happen
+}
+
+// rig is the small system of an interleaving. It has two instances of order, for two coordinators, and two shards of
+// stock, for a cart of which one shard reserves and the other refuses.
+type rig struct {
+	*system
+	orders *testOrders
+	points *failPoints
+	source sources
+
+	mu         sync.Mutex
+	violations []string
+	armed      int // fail points so far
+	sending    sync.WaitGroup
+}
+
+const (
+	eventTimeout  = 20 * time.Second // for one event of an interleaving
+	settleTimeout = 15 * time.Second // for all orders to be decided at the end, with short times
+)
+
+// runInterleaving runs an interleaving on a system that is built from the sources, and returns the violations.
+func (tr *trial) runInterleaving(ctx context.Context, il *interleaving, source sources, redisArgs ...string) (
+	violations []string, err error) {
+	s := &rig{source: source}
+	cfg := stack.Config{RedisArgs: redisArgs, Sizes: map[string]stack.Size{
+		"order": {Instances: 2, Shards: 1}, "stock": {Instances: 1, Shards: 2}, "payment": {Instances: 1, Shards: 1},
+	}}
+	cfg.OnExit = func(name string, how error) { s.violate("%s exited: %v", name, how) }
+	folder, err := withFailPoints(&cfg)
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(folder)
+	if err := source.configure(&cfg, folder); err != nil {
+		return nil, err
+	}
+	if s.system, err = tr.start(ctx, cfg); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	s.points, s.orders = newFailPoints(s.Stack, folder), newTestOrders(s.shards, tr.random(il.name, 0))
+	if err := errors.Join(il.run(ctx, s), ctx.Err()); err != nil {
+		return nil, err
+	}
+	return s.finish(ctx)
+}
+
+// finish resumes everything that is paused, waits until all orders are settled, and returns the violations.
+func (s *rig) finish(ctx context.Context) ([]string, error) {
+	for _, service := range stack.Services() {
+		for _, instance := range s.points.instances(service) {
+			s.points.call(ctx, "DELETE", instance, "", nil)
+		}
+	}
+	if err := s.ready(ctx); err != nil {
+		return nil, err
+	}
+	s.sending.Wait()
+	if err := check.Poll(ctx, settleTimeout, s.shards.CheckDecided); err != nil {
+		s.violate("not everything is decided: %v", err)
+	} else if err := check.Poll(ctx, settleTimeout, s.shards.CheckConfirmed); err != nil {
+		s.violate("not everything is confirmed: %v", err)
+	}
+	found, err := s.orders.violations(ctx, func(sn *check.Snapshot) {
+		sn.RecordRetention = shortRecordRetention
+	})
+	if err != nil {
+		return nil, err
+	}
+	leaks, err := s.leaks(ctx, s.usageLimit(clients), func(usage) {})
+	return slices.Concat(s.violations, found, leaks), err
+}
+
+// violate records a violation.
+func (s *rig) violate(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.violations = append(s.violations, fmt.Sprintf(format, args...))
+}
+
+// send sends an order's request in the background and checks the response when it arrives.
+func (s *rig) send(ctx context.Context, o *testOrder) (response chan check.Response) {
+	response = make(chan check.Response, 1)
+	s.sending.Go(func() {
+		a := o.send(s.Client)
+		s.checkResponse(ctx, o, a)
+		response <- a
+	})
+	return response
+}
+
+// checkResponse checks a checkout's response against Redis: 200 needs a PAID order, and 4xx an attempt that holds
+// nothing.
+func (s *rig) checkResponse(ctx context.Context, o *testOrder, a check.Response) {
+	stored, holds, err := s.inspect(ctx, o)
+	switch {
+	case err != nil || o.paid || a.Unknown():
+	case a.OK() && stored.State != "PAID":
+		s.violate("answered 200, but the order is %s", stored.State)
+	case a.Refused() && (stored.State == "RUNNING" || stored.State == "ABORTING"):
+		s.violate("answered %d, but the order is %s", a.Status, stored.State)
+	case a.Refused() && stored.State == "OPEN" && len(holds["payment"])+len(holds["stock"]) > 0:
+		s.violate("answered %d, but the attempt holds %v", a.Status, holds)
+	}
+}
+
+// inspect reads an order from Redis, and the keys of what its attempt holds, by service.
+func (s *rig) inspect(ctx context.Context, o *testOrder) (stored check.Order, holds map[string][]string, err error) {
+	sn, err := s.shards.Snapshot(ctx)
+	if err != nil {
+		return check.Order{}, nil, err
+	}
+	stored, holds = sn.Orders[o.Order], map[string][]string{}
+	for key, r := range sn.Records {
+		if r.Attempt == stored.Attempt && !r.Refund && r.Code == check.Reserved {
+			service := map[string]string{"{p": "payment", "{s": "stock"}[key[:2]]
+			holds[service] = append(holds[service], key)
+		}
+	}
+	return stored, holds, nil
+}
+
+// create creates an order, and pays it if it is to be cancelled.
+func (s *rig) create(ctx context.Context, k kind) (*testOrder, error) {
+	o, err := s.orders.create(ctx, k)
+	if err == nil && k == kindCancelled && !o.pay(s.Client) {
+		err = fmt.Errorf("pay order %s: %s", o.Order, o.String())
+	}
+	return o, err
+}
+
+// heldOrder is an order whose request has reached fail points.
+type heldOrder struct {
+	*testOrder
+	points   []string // names of the fail points
+	first    string   // the instance at the first of them
+	response chan check.Response
+}
+
+// holdAt creates an order, arms fail points, sends the order's request, and waits until all of the points fired. A
+// point is given with its service, as in "payment: participant reserve received".
+func (s *rig) holdAt(ctx context.Context, k kind, action string, points ...string) (*heldOrder, error) {
+	o, err := s.create(ctx, k)
+	if err != nil {
+		return nil, err
+	}
+	h := &heldOrder{testOrder: o}
+	for _, point := range points {
+		service, point, _ := strings.Cut(point, ": ")
+		name, err := s.arm(ctx, action, service, point, aboutOf(service, point)(o))
+		if err != nil {
+			return nil, err
+		}
+		h.points = append(h.points, name)
+	}
+	h.response = s.send(ctx, o)
+	for i, name := range h.points {
+		instance, err := s.waitFired(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		if i == 0 {
+			h.first = instance
+		}
+	}
+	return h, nil
+}
+
+// arm arms a fail point on all instances of its service and returns its name.
+func (s *rig) arm(ctx context.Context, action, service, point, about string) (string, error) {
+	return s.armAt(ctx, 1, action, service, point, about)
+}
+
+// armAt arms a fail point that fires at the hit-th visit.
+func (s *rig) armAt(ctx context.Context, hit int, action, service, point, about string) (string, error) {
+	s.mu.Lock()
+	s.armed++
+	name := fmt.Sprintf("%d: %s %s %s", s.armed, service, action, point)
+	s.mu.Unlock()
+	p := armedPoint{
+		Name: name, Point: point, About: about, Action: action, Hit: hit, PauseMS: time.Minute.Milliseconds(),
+	}
+	return name, s.points.arm(ctx, p, s.points.instances(service)...)
+}
+
+// waitFired waits until a fail point fires and returns the instance.
+func (s *rig) waitFired(ctx context.Context, name string) (string, error) {
+	return s.points.wait(ctx, name, eventTimeout, func() bool { return false })
+}
+
+// resume disarms a fail point and resumes what it paused.
+func (s *rig) resume(ctx context.Context, name string) error {
+	for _, service := range stack.Services() {
+		if strings.Contains(name, ": "+service+" ") {
+			return s.points.disarm(ctx, name, s.points.instances(service)...)
+		}
+	}
+	return fmt.Errorf("resume %q: the name has no service", name)
+}
+
+// waitState waits until an order is in one of the states.
+func (s *rig) waitState(ctx context.Context, o *testOrder, states ...string) error {
+	return check.Poll(ctx, eventTimeout, func(ctx context.Context) error {
+		state, err := s.orders.state(ctx, o)
+		if err == nil && !slices.Contains(states, state) {
+			err = fmt.Errorf("order %s is %s", o.Order, state)
+		}
+		return err
+	})
+}
+
+// restart kills instances and starts them again.
+func (s *rig) restart(ctx context.Context, instances ...string) error {
+	return errors.Join(s.kill(instances...), s.start(ctx, instances...))
+}
+
+func (s *rig) kill(instances ...string) error { return s.each(instances, s.Kill) }
+
+func (s *rig) start(ctx context.Context, instances ...string) error {
+	return s.each(instances, func(instance string) error {
+		return errors.Join(s.points.persist(instance, "", nil), s.Start(ctx, instance))
+	})
+}
+
+func (s *rig) each(instances []string, do func(string) error) error {
+	errs := make([]error, len(instances))
+	var doing sync.WaitGroup
+	for i, instance := range instances {
+		doing.Go(func() { errs[i] = do(instance) })
+	}
+	doing.Wait()
+	return errors.Join(errs...)
+}
