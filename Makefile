@@ -83,13 +83,13 @@ test-k8s: ## test the chart on a real cluster under load; see test/k8s/main.go
 	@$(GO) build -o bin/test-k8s ./test/k8s
 	@exec bin/test-k8s
 
-bench: ## measure everything on this machine, into test/bench: REPORT.md, plots, figures (4 to 7 minutes)
-	$(GO) run ./test/bench -suite -slices 3 -o test/bench -readme README.md
+bench: ## measure speed for 4 to 7 minutes; the report goes to bin/bench, with KEEP=1 to docs/results/bench
+	$(GO) run ./test/bench -o $(if $(KEEP),docs/results/bench,bin/bench)
 
-bench-check: ## measure again, and fail if a ratio is worse than the kept one by more than 15 %
-	$(GO) run ./test/bench -suite -slices 3 -check test/bench/figures.json
+bench-check: ## measure speed and fail if a ratio is over 15 % worse than in docs/results/bench/figures.json
+	$(GO) run ./test/bench -o bin/bench -check docs/results/bench/figures.json
 
-stress: deps ## users by Locust: the course's stress test, then a shop; USERS=n, DURATION=30s; GATEWAY_URL: of a running system
+stress: deps ## simulate users with Locust; USERS=n, DURATION=30s, GATEWAY_URL of a running system
 	@$(GO) build -o bin/up ./test/up
 	@if [ -n "$$GATEWAY_URL" ]; then test/stress/run; else bin/up -exec test/stress/run; fi
 

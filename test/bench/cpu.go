@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,10 +10,12 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/prometheus/procfs"
+
 	"checkout/test/stack"
 )
 
-// tick is the unit of the times in /proc/<pid>/stat: USER_HZ, 100 on every Linux that Go runs on (proc(5), times(2)).
+// tick is the unit of CPU times in /proc/<pid>/stat: USER_HZ, 100 on every Linux that Go supports (see proc(5)).
 const tick = time.Second / 100
 
 // cpu is processor time.
@@ -22,68 +23,82 @@ type cpu struct{ user, system time.Duration }
 
 func (c cpu) total() time.Duration { return c.user + c.system }
 func (c cpu) plus(o cpu) cpu       { return cpu{c.user + o.user, c.system + o.system} }
-func (c cpu) minus(o cpu) cpu      { return cpu{c.user - o.user, c.system - o.system} }
 
-// account is processor time by kind of process: "nginx", "order", "redis-order" …
-type account map[string]cpu
+// usage is processor time by kind of process: nginx, order, redis-order, …, and generator, which is this process.
+type usage map[string]cpu
 
-// charge adds what was used between two readings.
-func (a account) charge(before, after account) {
-	for kind, used := range after {
-		a[kind] = a[kind].plus(used.minus(before[kind]))
+const generator = "generator"
+
+// processKinds are the kinds of server processes in the order of the report.
+var processKinds = []string{"nginx", "order", "stock", "payment", "redis-order", "redis-stock", "redis-payment"}
+
+// add adds the difference of two readings.
+func (u usage) add(before, after usage) {
+	for kind, c := range after {
+		b := before[kind]
+		u[kind] = u[kind].plus(cpu{c.user - b.user, c.system - b.system})
 	}
 }
 
-func (a account) total() cpu {
-	var sum cpu
-	for _, used := range a {
-		sum = sum.plus(used)
+// servers is the processor time of all kinds except the generator. It is 0 if the processes are unknown.
+func (u usage) servers() (sum cpu) {
+	for kind, c := range u {
+		if kind != generator {
+			sum = sum.plus(c)
+		}
 	}
 	return sum
 }
 
-// readAccount reads what processes have used since they began, with all their threads, and with the children that they
-// have waited for. A process that has just ended is in its parent's time.
-func readAccount(processes []stack.Process) (account, error) {
-	a := account{}
-	for _, p := range processes {
-		b, err := os.ReadFile("/proc/" + strconv.Itoa(p.PID) + "/stat")
+// readUsage reads the processor time of processes since their start. It includes their threads and the children that
+// they have waited for. The time of a process that has exited is part of its parent's.
+func readUsage(processes []stack.Process) (usage, error) {
+	u := usage{}
+	for _, p := range append(processes, stack.Process{Name: generator, PID: os.Getpid()}) {
+		stat, err := stat(p.PID)
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("read processor time of %s: %w", p.Name, err)
 		}
-		used, err := parseStat(b)
-		if err != nil {
-			return nil, fmt.Errorf("process %d: %w", p.PID, err)
-		}
-		a[kindOf(p.Name)] = a[kindOf(p.Name)].plus(used)
+		kind := processKind(p.Name)
+		u[kind] = u[kind].plus(cpu{
+			user:   time.Duration(int(stat.UTime)+stat.CUTime) * tick,
+			system: time.Duration(int(stat.STime)+stat.CSTime) * tick,
+		})
 	}
-	return a, nil
+	return u, nil
 }
 
-// parseStat reads utime, stime, cutime and cstime, fields 14 to 17, of /proc/<pid>/stat.
-func parseStat(b []byte) (cpu, error) {
-	// The second field is the program's name in parentheses, and may hold anything; the third begins after it.
-	fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
-	const first, last = 14 - 3, 17 - 3
-	if len(fields) <= last {
-		return cpu{}, fmt.Errorf("stat has %d fields after the name", len(fields))
+func stat(pid int) (procfs.ProcStat, error) {
+	p, err := procfs.NewProc(pid)
+	if err != nil {
+		return procfs.ProcStat{}, err
 	}
-	var ticks [4]time.Duration
-	for i := range ticks {
-		n, err := strconv.ParseInt(fields[first+i], 10, 64)
-		if err != nil {
-			return cpu{}, fmt.Errorf("field %d of stat: %w", 14+i, err)
-		}
-		ticks[i] = time.Duration(n) * tick
-	}
-	return cpu{user: ticks[0] + ticks[2], system: ticks[1] + ticks[3]}, nil
+	return p.Stat()
 }
 
-// kindOf is a part's name without its number: "redis-order" of "redis-order-0".
-func kindOf(name string) string {
+// peakMemory returns the largest resident size so far of any process of each kind, in bytes.
+func peakMemory(processes []stack.Process) (map[string]uint64, error) {
+	peak := map[string]uint64{}
+	for _, p := range processes {
+		process, err := procfs.NewProc(p.PID)
+		if err != nil {
+			continue // it has exited
+		}
+		status, err := process.NewStatus()
+		if err != nil {
+			return nil, fmt.Errorf("read memory of %s: %w", p.Name, err)
+		}
+		kind := processKind(p.Name)
+		peak[kind] = max(peak[kind], status.VmHWM)
+	}
+	return peak, nil
+}
+
+// processKind is a process name without its number: "redis-order" for "redis-order-0".
+func processKind(name string) string {
 	if i := strings.LastIndexByte(name, '-'); i >= 0 {
 		if _, err := strconv.Atoi(name[i+1:]); err == nil {
 			return name[:i]
@@ -92,45 +107,23 @@ func kindOf(name string) string {
 	return name
 }
 
-// own is what this process has used.
-func own() (cpu, error) {
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		return cpu{}, fmt.Errorf("getrusage: %w", err)
-	}
-	return cpu{user: time.Duration(usage.Utime.Nano()), system: time.Duration(usage.Stime.Nano())}, nil
-}
+// hostCPU is the time of all processors of this machine since its start.
+type hostCPU struct{ busy, idle time.Duration }
 
-// machine is what all processors together did since the start.
-type machine struct{ busy, idle time.Duration }
-
-func readMachine() (machine, error) {
-	b, err := os.ReadFile("/proc/stat")
+// readHostCPU reads /proc/stat. Time that the hypervisor gave to other guests ("steal") counts as busy.
+func readHostCPU() (hostCPU, error) {
+	root, err := procfs.NewDefaultFS()
 	if err != nil {
-		return machine{}, err
+		return hostCPU{}, err
 	}
-	return parseMachine(b)
-}
-
-// parseMachine reads the first line of /proc/stat: user, nice, system, idle, iowait, irq, softirq, steal. What the
-// hypervisor has stolen counts as busy: it was not there to be used.
-func parseMachine(b []byte) (machine, error) {
-	line, _, _ := strings.Cut(string(b), "\n")
-	fields := strings.Fields(line)
-	if len(fields) < 9 || fields[0] != "cpu" {
-		return machine{}, fmt.Errorf("the first line of stat is %q", line)
+	stat, err := root.Stat()
+	if err != nil {
+		return hostCPU{}, fmt.Errorf("read processor time of the host: %w", err)
 	}
-	var m machine
-	for i, field := range fields[1:9] {
-		n, err := strconv.ParseInt(field, 10, 64)
-		if err != nil {
-			return machine{}, fmt.Errorf("field %d of the first line of stat: %w", i+1, err)
-		}
-		if i == 3 || i == 4 {
-			m.idle += time.Duration(n) * tick
-		} else {
-			m.busy += time.Duration(n) * tick
-		}
-	}
-	return m, nil
+	t := stat.CPUTotal
+	seconds := func(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+	return hostCPU{
+		busy: seconds(t.User + t.Nice + t.System + t.IRQ + t.SoftIRQ + t.Steal),
+		idle: seconds(t.Idle + t.Iowait),
+	}, nil
 }

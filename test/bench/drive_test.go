@@ -8,13 +8,14 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 )
 
-// serve answers each connection by a function, which is told its number, from 1, and returns its host:port.
-func serve(t *testing.T, answer func(c net.Conn, number int)) string {
+// serve passes each connection and its number, from 1, to a function. It returns its host:port.
+func serve(t *testing.T, respond func(c net.Conn, number int)) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -28,28 +29,28 @@ func serve(t *testing.T, answer func(c net.Conn, number int)) string {
 			}
 			go func() {
 				defer c.Close()
-				answer(c, number)
+				respond(c, number)
 			}()
 		}
 	}()
 	return l.Addr().String()
 }
 
-// requests reads requests, and says the path of each until it returns false.
-func requests(c net.Conn, path func(string) bool) {
+// requests reads requests and passes the path of each to handle, until handle returns false.
+func requests(c net.Conn, handle func(path string) bool) {
 	in := bufio.NewReader(c)
 	for {
 		r, err := http.ReadRequest(in)
-		if err != nil || !path(r.URL.Path) {
+		if err != nil || !handle(r.URL.Path) {
 			return
 		}
 	}
 }
 
-// numbered is work that asks for /0, /1 … and keeps what was answered.
+// numbered is work that requests /0, /1, … and stores the results.
 type numbered struct {
 	n, sent int
-	answers []string // status and body, or the error
+	results []string // status and body, or the error
 }
 
 func (w *numbered) next(buf []byte) ([]byte, int, bool) {
@@ -57,15 +58,15 @@ func (w *numbered) next(buf []byte) ([]byte, int, bool) {
 		return buf, 0, false
 	}
 	w.sent++
-	return appendRequest(buf, "POST", "test", "/", fmt.Sprint(w.sent-1)), w.sent - 1, true
+	return appendRequest(buf, "POST", "test", fmt.Sprint("/", w.sent-1)), w.sent - 1, true
 }
 
-func (w *numbered) done(tag int, a answer) {
-	for len(w.answers) <= tag {
-		w.answers = append(w.answers, "")
+func (w *numbered) done(tag int, r result) {
+	for len(w.results) <= tag {
+		w.results = append(w.results, "")
 	}
-	if w.answers[tag] = fmt.Sprintf("%d %s", a.status, a.body); a.err != nil {
-		w.answers[tag] = a.err.Error()
+	if w.results[tag] = fmt.Sprintf("%d %s", r.status, r.body); r.err != nil {
+		w.results[tag] = r.err.Error()
 	}
 }
 
@@ -83,7 +84,7 @@ func drive(t *testing.T, addr string, clients int) *driver {
 	return d
 }
 
-func TestDriveKeepsConnections(t *testing.T) {
+func TestDriverKeepsConnectionsAlive(t *testing.T) {
 	var connections atomic.Int64
 	addr := serve(t, func(c net.Conn, _ int) {
 		connections.Add(1)
@@ -98,13 +99,13 @@ func TestDriveKeepsConnections(t *testing.T) {
 		if err := d.run(t.Context(), w); err != nil {
 			t.Fatal(err)
 		}
-		for i, got := range w.answers {
+		for i, got := range w.results {
 			if want := fmt.Sprintf("200 /%d", i); got != want {
 				t.Fatalf("request %d: got %q, want %q", i, got, want)
 			}
 		}
-		if len(w.answers) != w.n {
-			t.Errorf("got %d answers, want %d", len(w.answers), w.n)
+		if len(w.results) != w.n {
+			t.Errorf("got %d results, want %d", len(w.results), w.n)
 		}
 	}
 	if got := connections.Load(); got != 10 {
@@ -112,7 +113,7 @@ func TestDriveKeepsConnections(t *testing.T) {
 	}
 }
 
-func TestDriveReadsAnswersInPieces(t *testing.T) {
+func TestDriverReadsPartialResponses(t *testing.T) {
 	body := strings.Repeat("long", bufferSize)
 	addr := serve(t, func(c net.Conn, _ int) {
 		requests(c, func(string) bool {
@@ -121,7 +122,7 @@ func TestDriveReadsAnswersInPieces(t *testing.T) {
 				if _, err := c.Write([]byte(piece)); err != nil {
 					return false
 				}
-				time.Sleep(time.Millisecond) // so that it travels by itself
+				time.Sleep(time.Millisecond) // send it in its own packet
 			}
 			return true
 		})
@@ -130,24 +131,24 @@ func TestDriveReadsAnswersInPieces(t *testing.T) {
 	if err := drive(t, addr, 1).run(t.Context(), w); err != nil {
 		t.Fatal(err)
 	}
-	for i, got := range w.answers {
+	for i, got := range w.results {
 		if got != "200 "+body {
-			t.Errorf("answer %d: %d bytes, want %d", i, len(got), len(body)+4)
+			t.Errorf("response %d: %d bytes, want %d", i, len(got), len(body)+4)
 		}
 	}
 }
 
-func TestDriveReplacesConnections(t *testing.T) {
-	const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
+func TestDriverReplacesBrokenConnections(t *testing.T) {
+	const okHead = ok + "Content-Length: 2\r\n"
 	for name, test := range map[string]struct {
-		second string // what the first connection says to its second request, before it closes
+		second string // response of the first connection to its second request, before it closes
 		want   string
 	}{
-		"closed":              {"", "the connection was closed"},
-		"closed in between":   {ok + "\r\n", "the connection was closed"},
-		"announced":           {ok + "Connection: close\r\n\r\nok", "200 ok"},
-		"not HTTP":            {"+OK\r\n\r\n", "not a status line"},
-		"more than an answer": {ok + "\r\nokHTTP/1.1", "more than an answer"},
+		"closed":               {"", "connection closed"},
+		"closed in the body":   {okHead + "\r\n", "connection closed"},
+		"announced":            {okHead + "Connection: close\r\n\r\nok", "200 ok"},
+		"not HTTP":             {"+OK\r\n\r\n", "malformed status line"},
+		"more than a response": {okHead + "\r\nokHTTP/1.1", "more bytes than one response"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			addr := serve(t, func(c net.Conn, number int) {
@@ -156,7 +157,7 @@ func TestDriveReplacesConnections(t *testing.T) {
 						fmt.Fprint(c, test.second)
 						return false
 					}
-					_, err := fmt.Fprint(c, ok+"\r\nok")
+					_, err := fmt.Fprint(c, okHead+"\r\nok")
 					return err == nil
 				})
 			})
@@ -164,14 +165,15 @@ func TestDriveReplacesConnections(t *testing.T) {
 			if err := drive(t, addr, 1).run(t.Context(), w); err != nil {
 				t.Fatal(err)
 			}
-			if len(w.answers) != 3 || w.answers[0] != "200 ok" || w.answers[2] != "200 ok" || !strings.Contains(w.answers[1], test.want) {
-				t.Errorf("got %q, want the second to be %q", w.answers, test.want)
+			got := w.results
+			if len(got) != 3 || got[0] != "200 ok" || got[2] != "200 ok" || !strings.Contains(got[1], test.want) {
+				t.Errorf("got %q, want the second to be %q", got, test.want)
 			}
 		})
 	}
 }
 
-func TestDriveReplacesIdleConnections(t *testing.T) {
+func TestDriverReplacesIdleConnections(t *testing.T) {
 	hangUp, hungUp := make(chan struct{}), make(chan struct{})
 	addr := serve(t, func(c net.Conn, number int) {
 		if number == 1 {
@@ -188,8 +190,8 @@ func TestDriveReplacesIdleConnections(t *testing.T) {
 		if err := d.run(t.Context(), w); err != nil {
 			t.Fatal(err)
 		}
-		if w.answers[0] != "200 ok" {
-			t.Errorf("round %d: got %q", round, w.answers)
+		if w.results[0] != "200 ok" {
+			t.Errorf("round %d: got %q", round, w.results)
 		}
 		if round == 0 {
 			close(hangUp)
@@ -198,23 +200,23 @@ func TestDriveReplacesIdleConnections(t *testing.T) {
 	}
 }
 
-func TestDriveGivesUp(t *testing.T) {
+func TestDriverTimesOut(t *testing.T) {
 	silent := serve(t, func(c net.Conn, _ int) { requests(c, func(string) bool { return true }) })
 
-	t.Run("a request that takes too long", func(t *testing.T) {
+	t.Run("a slow request", func(t *testing.T) {
 		d := drive(t, silent, 2)
-		d.patience = 50 * time.Millisecond
+		d.timeout = 50 * time.Millisecond
 		w := &numbered{n: 3}
 		if err := d.run(t.Context(), w); err != nil {
 			t.Fatal(err)
 		}
-		for i, got := range w.answers {
-			if want := "no answer within 50ms"; got != want {
+		for i, got := range w.results {
+			if want := "no response within 50ms"; got != want {
 				t.Errorf("request %d: got %q, want %q", i, got, want)
 			}
 		}
 	})
-	t.Run("when told to", func(t *testing.T) {
+	t.Run("a cancelled context", func(t *testing.T) {
 		stop := errors.New("stop")
 		ctx, cancel := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, stop)
 		defer cancel()
@@ -222,15 +224,49 @@ func TestDriveGivesUp(t *testing.T) {
 			t.Errorf("got %v, want %v", err, stop)
 		}
 	})
-	t.Run("when nobody is there any more", func(t *testing.T) {
+	t.Run("a stopped server", func(t *testing.T) {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
 		d := drive(t, l.Addr().String(), 1)
-		l.Close() // the connection was never accepted: it is reset
+		l.Close() // resets the connection, which was never accepted
 		if err := d.run(t.Context(), &numbered{n: 1}); err == nil || !strings.Contains(err.Error(), "refused") {
 			t.Errorf("got %v, want a refused connection", err)
 		}
 	})
+}
+
+// TestOpenLoopCountsTheWaitOfDueRequests uses a server that stalls once. All requests that are due during the stall
+// show it in their latency, not only the few that are in flight.
+func TestOpenLoopCountsTheWaitOfDueRequests(t *testing.T) {
+	t.Parallel()
+	const stall, interval, total, clients = 500 * time.Millisecond, 2 * time.Millisecond, 500, 4
+	stallEnd := sync.OnceValue(func() time.Time { return time.Now().Add(stall) })
+	addr := serve(t, func(c net.Conn, _ int) {
+		requests(c, func(string) bool {
+			time.Sleep(time.Until(stallEnd()))
+			_, err := fmt.Fprint(c, ok+"Content-Length: 0\r\n\r\n")
+			return err == nil
+		})
+	})
+	d := drive(t, addr, clients)
+	d.pace = &pace{interval: interval, total: total}
+	w := &timed{kind: empty, host: addr, duration: time.Hour, tally: newTally()}
+	start := time.Now()
+	if err := d.run(t.Context(), w); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(start); took < (total-1)*interval {
+		t.Errorf("%d requests, one every %v, took %v", total, interval, took)
+	}
+	waited := 0
+	for _, took := range w.latencies {
+		if took > stall/10 {
+			waited++
+		}
+	}
+	if due := int(stall / interval); waited < due*8/10 || len(w.latencies) != total {
+		t.Errorf("%d of %d latencies include the stall, but %d requests were due during it", waited, len(w.latencies), due)
+	}
 }

@@ -10,48 +10,47 @@ import (
 	"strings"
 )
 
-// figures are what was measured, by name ("256 clients: empty requests"). Those that a comparison looks at are ratios, of which
-// less is better: absolute figures drift with the machine.
+// figures are the results by name. A comparison uses only the ratios, because absolute figures drift with the machine.
+// A lower ratio is better.
 type figures struct {
 	Ratios   map[string]float64 `json:"ratios"`
 	Absolute map[string]float64 `json:"absolute"`
 }
 
-func newFigures() *figures {
-	return &figures{Ratios: map[string]float64{}, Absolute: map[string]float64{}}
-}
-
-// worseBy is by how much a ratio may be above the kept one.
-const worseBy = 0.15
-
-// compare says of each ratio how it was and how it is, and returns those that have become worse by more than worseBy. A figure
-// that only one side has is told, and is no failure: sections may be left out.
-func (f *figures) compare(kept *figures, out io.Writer) (worse []string) {
-	for _, name := range slices.Sorted(maps.Keys(f.Ratios)) {
-		now, before := f.Ratios[name], kept.Ratios[name]
-		switch {
-		case before == 0:
-			fmt.Fprintf(out, "%-60s %8.2f  (not measured before)\n", name, now)
-		case now > before*(1+worseBy):
-			worse = append(worse, name)
-			fmt.Fprintf(out, "%-60s %8.2f  was %.2f: WORSE by %.0f %%\n", name, now, before, 100*(now/before-1))
-		default:
-			fmt.Fprintf(out, "%-60s %8.2f  was %.2f\n", name, now, before)
+func (r *report) figures() *figures {
+	f := &figures{Ratios: map[string]float64{}, Absolute: map[string]float64{}}
+	for _, p := range r.closed {
+		name := fmt.Sprintf("%d clients: ", p.clients)
+		f.Ratios[name+"empty requests per checkout"] = p.ratio()
+		if cost := p.work.cost(); cost > 0 {
+			f.Ratios[name+"CPU of a checkout / of an empty request"] = cost / p.baseline.cost()
+			f.Absolute[name+"CPU µs"] = cost
+		}
+		f.Absolute[name+"checkouts/s"] = p.work.rate()
+		f.Absolute[name+"empty requests/s"] = p.baseline.rate()
+	}
+	for i, p := range r.carts {
+		if i > 0 {
+			f.Ratios[fmt.Sprintf("%d items: CPU / with 1 item", p.items)] = p.work.cost() / r.carts[0].work.cost()
 		}
 	}
-	return worse
-}
-
-func readFigures(file string) (*figures, error) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
+	for i, p := range r.sharded {
+		if i > 0 {
+			name := fmt.Sprintf("%d shards, %d clients: CPU / with 1 shard", p.shards, p.clients)
+			f.Ratios[name] = p.work.cost() / r.sharded[0].work.cost()
+		}
 	}
-	f := newFigures()
-	if err := json.Unmarshal(text, f); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+	for _, p := range r.simple {
+		f.Ratios[p.name+": empty requests per request"] = p.ratio()
 	}
-	return f, nil
+	if r.plan.high > 0 {
+		f.Ratios["accepted checkouts per rejected checkout"] = r.accepted.rate() / r.rejected.rate()
+		f.Absolute["CPU µs of each further item"] = r.perItem()
+	}
+	for _, b := range r.batches {
+		f.Absolute[fmt.Sprintf("batch_init of %d %s, s", r.plan.batch, b.name)] = b.time.Seconds()
+	}
+	return f
 }
 
 func (f *figures) write(file string) error {
@@ -62,14 +61,37 @@ func (f *figures) write(file string) error {
 	return os.WriteFile(file, append(text, '\n'), 0o644)
 }
 
-// check compares with the figures that are kept in file.
+// tolerance is by how much a ratio may exceed the kept one.
+const tolerance = 0.15
+
+// check compares the ratios with those in file, prints each, and returns an error if one is worse. It ignores a ratio
+// that only one side has.
 func (f *figures) check(file string, out io.Writer) error {
-	kept, err := readFigures(file)
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return err
 	}
-	if worse := f.compare(kept, out); len(worse) > 0 {
-		return fmt.Errorf("worse than what is kept in %s by more than %.0f %%: %s", file, 100*worseBy, strings.Join(worse, "; "))
+	var kept figures
+	if err := json.Unmarshal(text, &kept); err != nil {
+		return fmt.Errorf("decode %s: %w", file, err)
+	}
+	var worse []string
+	for _, name := range slices.Sorted(maps.Keys(f.Ratios)) {
+		now, before := f.Ratios[name], kept.Ratios[name]
+		remark := ""
+		switch {
+		case before == 0:
+			remark = "no kept figure"
+		case now > before*(1+tolerance):
+			worse = append(worse, name)
+			remark = fmt.Sprintf("kept %.2f: WORSE by %.0f %%", before, 100*(now/before-1))
+		default:
+			remark = fmt.Sprintf("kept %.2f", before)
+		}
+		fmt.Fprintf(out, "%-60s %8.2f  %s\n", name, now, remark)
+	}
+	if len(worse) > 0 {
+		return fmt.Errorf("worse than in %s by more than %.0f %%: %s", file, 100*tolerance, strings.Join(worse, "; "))
 	}
 	return nil
 }

@@ -1,3 +1,21 @@
+// Command bench measures the whole system on one machine. `make bench` and `make bench-check` run it.
+//
+// It starts the system with package stack and prepares users, items and orders through the public API. Then it checks
+// out each order once through the gateway, in a closed loop: each client sends its next request when it has a response.
+// Slices of checkouts alternate with slices of empty requests (GET /orders/) from the same clients. The ratio of both
+// rates, the cost of a checkout in empty requests, drifts less with the machine than either rate.
+// Afterwards bench reads back every order, user and item, and checks that they add up.
+//
+// The load generator shares the processors with the system. It therefore runs on one thread with epoll (drive.go) and
+// has its own HTTP/1.1 parser (response.go).
+//
+// Without flags, bench measures a closed loop with 1 to 512 clients, an open loop at several rates (pace.go), carts of
+// 1 to 50 items, 1 to 4 shards, reads and simple writes, refused checkouts, and batch_init. With -clients it measures
+// only the closed loop; with -gateway as well, that of a system that runs already. To profile that system meanwhile,
+// run go tool pprof on /debug/pprof/profile of an internal port.
+//
+// bench exits with status 1 if a response was not the expected one, if something does not add up, or, with -check, if a
+// ratio is worse than the kept one by more than 15 %.
 package main
 
 import (
@@ -6,16 +24,19 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdout, newLive(os.Stderr))
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, err)
@@ -23,102 +44,85 @@ func main() {
 	}
 }
 
-// errWrong says that the measurement ended, and that what it measured is wrong.
-var errWrong = errors.New("not every request was answered with 200, or something does not add up: see the report")
+// errViolations reports that the measurement is complete and that the report names failures.
+var errViolations = errors.New("a request failed, or orders, users and items do not add up: see the report")
 
-// run measures what args ask for, and writes the report to stdout.
-func run(ctx context.Context, args []string, stdout io.Writer, live *live) (err error) {
-	o, err := parseOptions(args, live)
-	if err != nil {
-		return err
+// options are the command-line flags.
+type options struct {
+	args    []string
+	clients []int  // empty: measure everything
+	slices  int    // of each measurement
+	shards  int    // of each service, for the closed loop
+	gateway string // URL of a running system
+	out     string // directory for the report and the figures
+	check   string // file with the figures to compare with
+}
+
+func parseOptions(args []string, usage io.Writer) (options, error) {
+	o := options{args: args}
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.SetOutput(usage)
+	clients := flags.String("clients", "", "measure only the closed loop, with these `numbers` of clients, like 64,256")
+	flags.IntVar(&o.slices, "slices", 3, "slices of each measurement")
+	flags.IntVar(&o.shards, "shards", 1, "with -clients: shards of each service")
+	flags.StringVar(&o.gateway, "gateway", "", "with -clients: `URL` of a running system; its processor time is unknown")
+	flags.StringVar(&o.out, "o", "", "`directory` for report.md and figures.json")
+	flags.StringVar(&o.check, "check", "", "fail if a ratio is worse than in this figures.json by more than 15 %")
+	if err := flags.Parse(args); err != nil {
+		return o, err
 	}
-	if o.profileDir != "" {
-		if err := os.MkdirAll(o.profileDir, 0o755); err != nil {
-			return err
+	for text := range strings.SplitSeq(*clients, ",") {
+		if *clients == "" {
+			break
 		}
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			return o, fmt.Errorf("-clients: %q in %q is not a positive number", text, *clients)
+		}
+		o.clients = append(o.clients, n)
 	}
-	if o.suite {
-		return runSuite(ctx, o, stdout, live)
+	switch {
+	case flags.NArg() > 0:
+		return o, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	case o.slices < 1 || o.shards < 1:
+		return o, errors.New("-slices and -shards must be positive")
+	case len(o.clients) == 0 && (o.gateway != "" || o.shards != 1):
+		return o, errors.New("-gateway and -shards need -clients")
 	}
-	var sys *system
-	if o.gateway != "" {
-		sys, err = findSystem(o.gateway)
-	} else {
-		sys, err = startSystem(ctx, o.machines, o.shards, o.dir, live)
-	}
+	return o, nil
+}
+
+// run measures what args ask for and writes the report to stdout.
+func run(ctx context.Context, args []string, stdout, progress io.Writer) error {
+	o, err := parseOptions(args, progress)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, sys.close()) }()
-	r, err := measureAll(ctx, sys, o, live)
-	if err != nil {
+	r := &report{command: strings.Join(append([]string{"go run ./test/bench"}, args...), " "), date: time.Now()}
+	if err := r.measure(ctx, o, newPlan(o), log.New(progress, "", 0)); err != nil {
 		return err
 	}
+	return r.finish(o, stdout, progress)
+}
+
+// finish writes the report, and returns an error if it shows a failure.
+func (r *report) finish(o options, stdout, progress io.Writer) error {
 	text := r.markdown()
 	fmt.Fprint(stdout, text)
-	if o.report != "" {
-		if err := os.WriteFile(o.report, []byte(text), 0o644); err != nil {
+	if o.out != "" {
+		err := errors.Join(
+			os.MkdirAll(o.out, 0o755),
+			os.WriteFile(filepath.Join(o.out, "report.md"), []byte(text), 0o644),
+			r.figures().write(filepath.Join(o.out, "figures.json")))
+		if err != nil {
 			return err
 		}
 	}
 	if !r.ok() {
-		return errWrong
+		return errViolations
+	}
+	if o.check != "" {
+		return r.figures().check(o.check, progress)
 	}
 	return nil
-}
-
-// runSuite measures everything, writes the report, and compares if it is asked to.
-func runSuite(ctx context.Context, o options, stdout io.Writer, live *live) error {
-	s, err := measureSuite(ctx, o, live)
-	if err != nil {
-		return err
-	}
-	text := s.markdown()
-	fmt.Fprint(stdout, text)
-	if o.report != "" {
-		err := errors.Join(os.MkdirAll(o.report, 0o755), os.WriteFile(filepath.Join(o.report, "REPORT.md"), []byte(text), 0o644), s.write(o.report))
-		if err != nil {
-			return err
-		}
-	}
-	if !s.ok() {
-		return errWrong
-	}
-	if o.readme != "" {
-		if err := s.headline(o.readme); err != nil {
-			return err
-		}
-	}
-	if o.against != "" {
-		return s.figures().check(o.against, live)
-	}
-	return nil
-}
-
-// measureAll measures the floors, and then every point.
-func measureAll(ctx context.Context, sys *system, o options, live *live) (*report, error) {
-	r := &report{command: o.command(), date: time.Now(), fixed: describe(ctx, sys)}
-	if sys.stack != nil {
-		live.say("measuring fsync and scripts")
-		f, err := measureFloors(ctx, sys.stack.Dir(), sys.stack.RedisAddrs("order")[0])
-		if err != nil {
-			return nil, err
-		}
-		r.floors = &f
-	}
-	live.say("preparing %d users and %d items", o.users, o.stock)
-	fix, err := newFixture(ctx, sys.gateway, o.ids, o.users, o.stock, o.lines)
-	if err != nil {
-		return nil, err
-	}
-	defer fix.close()
-	b := &bench{sys: sys, fix: fix, live: live}
-	for i, clients := range o.clients {
-		at, err := b.measure(ctx, plan{clients, o.counts[i], o.slices, o.profileDir})
-		if err != nil {
-			return nil, fmt.Errorf("%d clients: %w", clients, err)
-		}
-		r.points = append(r.points, at)
-	}
-	return r, nil
 }

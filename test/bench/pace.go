@@ -2,15 +2,15 @@ package main
 
 import "time"
 
-// pace makes an open loop of the driver: a request is due every so often, however long the answers take, as from customers who
-// know nothing of each other. The time of an answer counts from when its request was due. So one that had to wait, because the
-// answers to others were late, has waited (a closed loop leaves just these out: "coordinated omission").
+// pace turns a driver into an open loop: requests are due at a fixed interval, however long the responses take.
+// Latency counts from the time at which a request was due, so it includes the wait for late responses to earlier
+// requests. A closed loop leaves that wait out ("coordinated omission").
 type pace struct {
-	every time.Duration
-	total int // requests
+	interval time.Duration
+	total    int // requests
 
 	start time.Time
-	taken int   // of them
+	taken int   // requests
 	idle  []int // clients without a request
 }
 
@@ -20,24 +20,27 @@ func (p *pace) begin() {
 	}
 }
 
-// left tells whether there are requests that have not been sent.
+// left reports whether requests are left to send.
 func (p *pace) left() bool { return p != nil && p.taken < p.total }
 
-// take returns when the next request was due, if it is.
+// due is the time of the next request.
+func (p *pace) due() time.Time { return p.start.Add(time.Duration(p.taken) * p.interval) }
+
+// take takes the next request if it is due, and returns when it was due.
 func (p *pace) take(now time.Time) (time.Time, bool) {
-	due := p.start.Add(time.Duration(p.taken) * p.every)
-	if p.taken == p.total || due.After(now) {
+	due := p.due()
+	if !p.left() || due.After(now) {
 		return now, false
 	}
 	p.taken++
 	return due, true
 }
 
-// sendDue has idle clients send what is due, and returns how long nothing more will be.
+// sendDue sends the requests that are due from idle clients, and returns how long to wait for the next.
 func (d *driver) sendDue(w work) time.Duration {
 	p := d.pace
 	for len(p.idle) > 0 && p.left() {
-		if wait := time.Until(p.start.Add(time.Duration(p.taken) * p.every)); wait > 0 {
+		if wait := time.Until(p.due()); wait > 0 {
 			return wait
 		}
 		last := len(p.idle) - 1
@@ -45,5 +48,5 @@ func (d *driver) sendDue(w work) time.Duration {
 		p.idle = p.idle[:last]
 		d.send(i, w)
 	}
-	return lookEvery
+	return checkEvery
 }

@@ -12,140 +12,222 @@ import (
 type report struct {
 	command string
 	date    time.Time
-	fixed   []string // machine and versions
-	floors  *floors  // nil: not measured
-	points  []*point
+	plan    plan
+	system  []string // machine and versions
+	limits  *limits  // nil: not measured
+
+	closed, carts, sharded []*point
+	open                   []*openPoint
+	simple                 []*requestPoint
+	accepted, rejected     *phase
+	batches                []batchInit
+	memory                 map[string]uint64 // in bytes, by kind of process
 }
 
+// ok reports whether every point of the closed loop is right. The other parts end the run at a failure.
 func (r *report) ok() bool {
-	return !slices.ContainsFunc(r.points, func(p *point) bool { return !p.ok() })
+	return !slices.ContainsFunc(r.closedPoints(), func(p *point) bool { return !p.ok() })
+}
+
+// closedPoints returns all points that were measured in a closed loop, and those of the open loop.
+func (r *report) closedPoints() []*point {
+	all := slices.Concat(r.closed, r.carts, r.sharded)
+	for _, p := range r.open {
+		all = append(all, p.point)
+	}
+	return all
 }
 
 func (r *report) markdown() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "# Checkouts, measured\n\n%s, by `%s`\n\n", r.date.UTC().Format("2006-01-02 15:04 MST"), r.command)
-	for _, line := range r.fixed {
-		fmt.Fprintf(&b, "- %s\n", line)
+	w := &strings.Builder{}
+	fmt.Fprintf(w, "# Benchmark\n\nMeasured on %s by `%s`.\n\n", r.date.UTC().Format("2006-01-02 15:04 MST"), r.command)
+	for _, line := range r.system {
+		fmt.Fprintf(w, "- %s\n", line)
 	}
-	if r.floors != nil {
-		r.floors.markdown(&b)
-	}
-	b.WriteString("\nEvery figure is of a closed loop through the gateway. A checkout costs as many empty requests as that many clients" +
-		"\ngot answered in the time of one checkout, in the same run; in brackets the lowest and the highest of the slices.\n\n")
-	b.WriteString(row("clients", "items", "checkouts/s", "p50 ms", "p99 ms", "max ms", "empty requests/s", "p50 ms", "a checkout costs", "CPU µs", "answers"))
-	b.WriteString(row("---:", "---:", "---:", "---:", "---:", "---:", "---:", "---:", "---:", "---:", "---"))
-	for _, p := range r.points {
-		b.WriteString(p.row())
-	}
-	if r.floors != nil {
-		b.WriteString("\nProcessor time of a checkout in µs (user + system), until it is confirmed:\n\n")
-		r.cpuTable(&b)
-	}
-	b.WriteByte('\n')
-	for _, p := range r.points {
-		p.remarks(&b)
-		if p.clients == 1 && r.floors != nil {
-			fmt.Fprintf(&b, "- One client: a checkout of one item is %d scripts, each on disk before the next, and %d requests, one after the other. With nothing else to do\n"+
-				"  these are %s ms; it took %s.\n", scriptsInTurn, requestsInTurn, ms(r.floors.alone(p)), ms(p.work.percentile(50)))
+	if r.limits != nil {
+		fmt.Fprintf(w, "- fsync of one record: p50 %s ms, p99 %s ms\n", ms(r.limits.fsyncP50), ms(r.limits.fsyncP99))
+		for _, s := range r.limits.scripts {
+			fmt.Fprintf(w, "- durable scripts on one redis-server, %d in each round trip: %.0f/s\n", s.batch, s.second)
 		}
 	}
-	return b.String()
+	r.closedSection(w)
+	if r.plan.high > 0 {
+		r.openSection(w)
+		r.cartSection(w)
+		r.shardSection(w)
+		r.simpleSection(w)
+		r.otherSections(w)
+	}
+	return w.String()
 }
 
-func row(cells ...string) string { return "| " + strings.Join(cells, " | ") + " |\n" }
-
-func (f *floors) markdown(b *strings.Builder) {
-	fmt.Fprintf(b, "- fsync of one record: p50 %s ms, p99 %s ms\n- scripts a second on one redis-server, each synced before its answer:",
-		ms(f.fsyncP50), ms(f.fsyncP99))
-	for i, e := range f.evals {
-		if i > 0 {
-			b.WriteByte(',')
+func (r *report) closedSection(w *strings.Builder) {
+	fmt.Fprint(w, "\n## Checkouts in a closed loop\n\n"+
+		"Each client sends its next checkout when it has a response, through the gateway. Slices of checkouts alternate\n"+
+		"with slices of empty requests (`GET /orders/`). The cost of a checkout is the ratio of the two rates; brackets\n"+
+		"show the lowest and the highest ratio of the slices. CPU is the processor time of all servers until the checkout\n"+
+		"is confirmed.\n\n")
+	table(w, "clients | checkouts/s | p50 ms | p99 ms | max ms | empty requests/s | p50 ms | "+
+		"cost in empty requests | CPU µs | responses")
+	for _, p := range r.closed {
+		cells(w, p.clients, p.work.rate(), p.work.percentile(50), p.work.percentile(99), p.work.percentile(100),
+			p.baseline.rate(), p.baseline.percentile(50),
+			fmt.Sprintf("%.1f (%.1f–%.1f)", p.ratio(), slices.Min(p.ratios), slices.Max(p.ratios)),
+			p.work.cost(), p.work.tally)
+	}
+	chart(w, "Durable checkouts a second", "clients", "checkouts/s", r.closed, func(p *point) int { return p.clients },
+		func(p *point) float64 { return p.work.rate() })
+	chart(w, "Latency: p50 and p99", "clients", "ms", r.closed, func(p *point) int { return p.clients },
+		func(p *point) float64 { return milliseconds(p.work.percentile(50)) },
+		func(p *point) float64 { return milliseconds(p.work.percentile(99)) })
+	if r.limits != nil {
+		fmt.Fprint(w, "\n### Processor time\n\nµs for each checkout (user + system), and for each empty request:\n\n")
+		table(w, "clients | all servers | "+strings.Join(processKinds, " | ")+" | generator | empty request")
+		for _, p := range r.closed {
+			row := []any{p.clients, split(p.work, p.work.cpu.servers())}
+			for _, kind := range append(slices.Clone(processKinds), generator) {
+				row = append(row, split(p.work, p.work.cpu[kind]))
+			}
+			cells(w, append(row, p.baseline.cost())...)
 		}
-		fmt.Fprintf(b, " %.0f in round trips of %d", e.second, e.batch)
 	}
-	b.WriteByte('\n')
+	fmt.Fprint(w, "\n### Checks\n\n")
+	for _, p := range r.closed {
+		p.checks(w)
+	}
+	r.soleClient(w)
 }
 
-// What a checkout does one after the other (protocol: begin, reserve credit, reserve stock, commit; the client's request, payment's and stock's).
-const (
-	scriptsInTurn  = 4
-	requestsInTurn = 3
-)
-
-// alone is how long the parts of a checkout take that is the only one, each measured by itself. An empty request goes through the gateway,
-// which two of its three do not; so it is a little too long.
-func (f *floors) alone(p *point) time.Duration {
-	script := time.Duration(float64(time.Second) / f.evals[0].second)
-	return scriptsInTurn*script + requestsInTurn*p.floor.percentile(50)
+// split formats the processor time of a request.
+func split(p *phase, c cpu) string {
+	return fmt.Sprintf("%.0f (%.0f + %.0f)", p.each(c.total()), p.each(c.user), p.each(c.system))
 }
 
-func (p *point) row() string {
-	work, floor := slices.Sorted(slices.Values(p.work.took)), slices.Sorted(slices.Values(p.floor.took))
-	ratios := "-"
-	if p.work.rate() > 0 {
-		ratios = fmt.Sprintf("%.1f (%.1f–%.1f)", p.floor.rate()/p.work.rate(), slices.Min(p.ratios), slices.Max(p.ratios))
-	}
-	used := "-"
-	if total := p.work.servers.total().total(); total > 0 {
-		used = us(p.work.each(total))
-	}
-	return row(fmt.Sprint(p.clients), fmt.Sprint(p.lines),
-		fmt.Sprintf("%.0f", p.work.rate()), ms(percentile(work, 50)), ms(percentile(work, 99)), ms(percentile(work, 100)),
-		fmt.Sprintf("%.0f", p.floor.rate()), ms(percentile(floor, 50)), ratios, used, p.work.String())
-}
+// These run one after the other in a checkout. The scripts are begin, reserve credit, reserve stock and commit; the
+// requests are the client's and those to payment and stock.
+const scriptsInSequence, requestsInSequence = 4, 3
 
-// kinds is the order in which kinds of processes are listed.
-var kinds = []string{"nginx", "order", "stock", "payment", "redis-order", "redis-stock", "redis-payment"}
-
-func (r *report) cpuTable(b *strings.Builder) {
-	head := append(append([]string{"clients", "all"}, kinds...), "generator", "an empty request")
-	b.WriteString(row(head...))
-	b.WriteString(row(slices.Repeat([]string{"---:"}, len(head))...))
-	for _, p := range r.points {
-		split := func(c cpu) string {
-			return fmt.Sprintf("%s (%s + %s)", us(p.work.each(c.total())), us(p.work.each(c.user)), us(p.work.each(c.system)))
+// soleClient compares the latency with one client with the sum of its parts. The sum is a little too high: an empty
+// request passes through the gateway, and two of the three requests do not.
+func (r *report) soleClient(w *strings.Builder) {
+	for _, p := range r.closed {
+		if p.clients != 1 || r.limits == nil {
+			continue
 		}
-		cells := []string{fmt.Sprint(p.clients), split(p.work.servers.total())}
-		for _, kind := range kinds {
-			cells = append(cells, split(p.work.servers[kind]))
-		}
-		b.WriteString(row(append(cells, split(p.work.generator), us(p.floor.each(p.floor.servers.total().total())))...))
+		script := time.Duration(float64(time.Second) / r.limits.scripts[0].second)
+		sum := scriptsInSequence*script + requestsInSequence*p.baseline.percentile(50)
+		fmt.Fprintf(w, "- With 1 client, a checkout runs %d durable scripts and %d requests in sequence. Measured\n"+
+			"  alone, these take %s ms; the checkout took %s ms.\n",
+			scriptsInSequence, requestsInSequence, ms(sum), ms(p.work.percentile(50)))
 	}
 }
 
-// disturbed is the share of the processors that something else may take: beyond it the figures say little.
+// disturbed is the share of the processors that other programs may use before the report warns.
 const disturbed = 0.1
 
-// remarks says what was found afterwards, and what went wrong.
-func (p *point) remarks(b *strings.Builder) {
-	fmt.Fprintf(b, "- %d clients: %d checkouts, those to warm up included, %d orders paid; ", p.clients, p.sent, p.paid)
-	if len(p.findings.named) == 0 {
-		b.WriteString("every order, user and item adds up.")
+// checks writes what verify found and how busy the machine was.
+func (p *point) checks(w *strings.Builder) {
+	fmt.Fprintf(w, "- %s: %d checkouts with the warm-up, %d orders paid; ", clients(p.clients), p.sent, p.paid)
+	if len(p.named) == 0 {
+		fmt.Fprint(w, "all orders, users and items add up.")
 	} else {
-		fmt.Fprintf(b, "**things that do not add up: %d.**", len(p.findings.named)+p.findings.more)
+		fmt.Fprintf(w, "**%d violations.**", len(p.named)+p.more)
 	}
-	busy, others := p.work.shares()
-	fmt.Fprintf(b, " The processors were busy for %.0f %% of the time", 100*busy)
-	if p.work.servers.total().total() > 0 {
-		fmt.Fprintf(b, ", %.0f %% with what is no part of this; at most %d checkouts were unconfirmed at the end of a slice", 100*others, p.backlog)
+	busy, others := p.work.share.shares()
+	fmt.Fprintf(w, " Processors busy: %.0f %%", 100*busy)
+	if p.work.cost() > 0 {
+		fmt.Fprintf(w, ", by other programs: %.0f %%. Unconfirmed at the end of a slice: at most %d", 100*others, p.backlog)
 	}
-	b.WriteString(".")
-	if p.work.servers.total().total() > 0 && others > disturbed {
-		b.WriteString(" **Disturbed: measure again when the machine does nothing else.**")
+	fmt.Fprint(w, ".")
+	if p.work.cost() > 0 && others > disturbed {
+		fmt.Fprint(w, " **Disturbed: measure again on an idle machine.**")
 	}
-	b.WriteByte('\n')
-	for _, found := range p.findings.named {
-		fmt.Fprintf(b, "  - %s\n", found)
+	fmt.Fprintln(w)
+	for _, violation := range p.named {
+		fmt.Fprintf(w, "  - %s\n", violation)
 	}
-	p.work.remarks(b, "checkouts")
-	p.floor.remarks(b, "empty requests")
+	for _, phase := range []struct {
+		name string
+		*phase
+	}{{"checkouts", p.work}, {"empty requests", p.baseline}} {
+		for _, status := range slices.Sorted(maps.Keys(phase.samples)) {
+			fmt.Fprintf(w, "  - %d %s returned %s, the first with `%s`\n",
+				phase.statuses[status], phase.name, statusName(status), phase.samples[status])
+		}
+	}
 }
 
-func (t *tally) remarks(b *strings.Builder, what string) {
-	for _, status := range slices.Sorted(maps.Keys(t.samples)) {
-		fmt.Fprintf(b, "  - %d %s were answered with %s, the first with `%s`\n", t.statuses[status], what, statusName(status), t.samples[status])
+func (r *report) openSection(w *strings.Builder) {
+	fmt.Fprintf(w, "\n## Checkouts in an open loop\n\n"+
+		"Checkouts come at a fixed rate, a share of the rate that %d clients reach in the closed loop, over at most\n"+
+		"%d connections. Latency counts from the time at which a request was due.\n\n",
+		r.plan.high, 2*r.plan.high)
+	table(w, "share | offered/s | completed/s | p50 ms | p99 ms | max ms | responses")
+	for _, p := range r.open {
+		cells(w, fmt.Sprintf("%.0f %%", 100*p.share), p.offered, p.work.rate(), p.work.percentile(50),
+			p.work.percentile(99), p.work.percentile(100), p.work.tally)
 	}
 }
 
-func ms(d time.Duration) string { return fmt.Sprintf("%.2f", float64(d)/float64(time.Millisecond)) }
-func us(d time.Duration) string { return fmt.Sprintf("%.0f", float64(d)/float64(time.Microsecond)) }
+// perItem is the processor time of each further item in a cart, in µs: the slope from the smallest cart to the largest.
+func (r *report) perItem() float64 {
+	first, last := r.carts[0], r.carts[len(r.carts)-1]
+	return (last.work.cost() - first.work.cost()) / float64(last.items-first.items)
+}
+
+func (r *report) cartSection(w *strings.Builder) {
+	fmt.Fprintf(w, "\n## Items in the cart\n\n%d clients. Each further item costs %.1f µs of processor time.\n\n",
+		r.plan.medium, r.perItem())
+	table(w, "items | checkouts/s | p50 ms | CPU µs | order | stock | redis-order | redis-stock")
+	for _, p := range r.carts {
+		cells(w, p.items, p.work.rate(), p.work.percentile(50), p.work.cost(), p.work.of("order"), p.work.of("stock"),
+			p.work.of("redis-order"), p.work.of("redis-stock"))
+	}
+	chart(w, "Processor time by items in the cart", "items", "µs of all servers", r.carts,
+		func(p *point) int { return p.items },
+		func(p *point) float64 { return p.work.cost() })
+}
+
+func (r *report) shardSection(w *strings.Builder) {
+	fmt.Fprintf(w, "\n## Shards\n\n"+
+		"All shards of each service run on this one machine, under two loads: %d clients in total, and %[1]d for each\n"+
+		"shard. All systems run at once and are measured in turn.\n\n", r.plan.high)
+	table(w, "shards | clients | checkouts/s | p50 ms | cost in empty requests | CPU µs | against one shard | "+
+		"CPU µs of an empty request | "+strings.Join(processKinds, " | "))
+	for _, p := range r.sharded {
+		increase := 100 * (p.work.cost()/r.sharded[0].work.cost() - 1)
+		row := []any{p.shards, p.clients, p.work.rate(), p.work.percentile(50), fmt.Sprintf("%.1f", p.ratio()),
+			p.work.cost(), fmt.Sprintf("%+.0f %%", increase), p.baseline.cost()}
+		for _, kind := range processKinds {
+			row = append(row, p.work.of(kind))
+		}
+		cells(w, row...)
+	}
+}
+
+func (r *report) simpleSection(w *strings.Builder) {
+	fmt.Fprintf(w, "\n## Reads and simple writes\n\n%d clients. A write is durable before its response.\n\n", r.plan.high)
+	table(w, "request | requests/s | p50 ms | p99 ms | cost in empty requests | CPU µs | responses")
+	for _, p := range r.simple {
+		cells(w, p.name, p.work.rate(), p.work.percentile(50), p.work.percentile(99), fmt.Sprintf("%.2f", p.ratio()),
+			p.work.cost(), p.work.tally)
+	}
+}
+
+func (r *report) otherSections(w *strings.Builder) {
+	fmt.Fprintf(w, "\n## Rejected checkouts\n\n"+
+		"Checkouts of a sold-out item alternate with accepted ones, %d clients. A rejected checkout costs %.2f accepted\n"+
+		"ones: %.0f µs of processor time, against %.0f µs.\n",
+		r.plan.medium, r.accepted.rate()/r.rejected.rate(), r.rejected.cost(), r.accepted.cost())
+	fmt.Fprint(w, "\n## batch_init\n\n")
+	for _, b := range r.batches {
+		fmt.Fprintf(w, "- %d %s: %.2f s\n", r.plan.batch, b.name, b.time.Seconds())
+	}
+	fmt.Fprint(w, "\n## Memory\n\nPeak resident size of any process of a kind, in MB, without batch_init:\n\n")
+	table(w, strings.Join(processKinds, " | "))
+	var row []any
+	for _, kind := range processKinds {
+		row = append(row, float64(r.memory[kind])/1e6)
+	}
+	cells(w, row...)
+}

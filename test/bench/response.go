@@ -7,26 +7,26 @@ import (
 	"strconv"
 )
 
-// Bounds of an answer, in bytes: what is beyond them is no answer of this system.
+// Limits of a response in bytes. This system sends no larger ones.
 const (
 	maxHead = 16 << 10
 	maxBody = 4 << 20
 )
 
-// response is one HTTP/1.1 answer.
+// response is one HTTP/1.1 response.
 type response struct {
 	status int
-	body   []byte // valid until the buffer that was parsed is reused
-	closes bool   // the server closes the connection after it
+	body   []byte // valid until the parsed buffer is reused
+	closes bool   // the server closes the connection after this response
 }
 
-// parseResponse reads the first answer in b and says how many bytes it takes: 0, without an error, if more must arrive.
-// It knows answers to requests other than HEAD and CONNECT that allow neither interim answers nor an upgrade.
+// parseResponse parses the first response in b and returns its length: 0, without an error, if it is incomplete.
+// It does not handle responses to HEAD and CONNECT, interim responses (1xx) or upgrades.
 func parseResponse(b []byte) (response, int, error) {
 	end := bytes.Index(b, []byte("\r\n\r\n"))
 	if end < 0 {
 		if len(b) > maxHead {
-			return response{}, 0, fmt.Errorf("a head of more than %d bytes", maxHead)
+			return response{}, 0, fmt.Errorf("response header longer than %d bytes", maxHead)
 		}
 		return response{}, 0, nil
 	}
@@ -50,71 +50,71 @@ func parseResponse(b []byte) (response, int, error) {
 	return r, start + length, nil
 }
 
-// Lengths of a body that are no numbers of bytes.
+// Special values of a body length.
 const (
-	unstated = -1
-	chunked  = -2
+	unknown = -1
+	chunked = -2
 )
 
-// parseHead reads a status line and header lines, each with its CRLF, and returns the length of the body.
+// parseHead parses the status line and the header lines, each with its CRLF. It returns the length of the body.
 func parseHead(head []byte) (r response, length int, err error) {
 	line, rest, _ := bytes.Cut(head, []byte("\r\n"))
 	if r.status, err = parseStatus(line); err != nil {
 		return r, 0, err
 	}
-	length = unstated
+	length = unknown
 	for len(rest) > 0 {
 		line, rest, _ = bytes.Cut(rest, []byte("\r\n"))
 		name, value, ok := bytes.Cut(line, []byte(":"))
 		if !ok {
-			return r, 0, fmt.Errorf("a header line without a colon: %q", clip(line))
+			return r, 0, fmt.Errorf("header line without a colon: %q", clip(line))
 		}
-		stated := unstated
+		bodyLength := unknown
 		switch value = bytes.TrimSpace(value); {
 		case is(name, "Content-Length"):
-			if stated, err = parseLength(value); err != nil {
+			if bodyLength, err = parseLength(value); err != nil {
 				return r, 0, err
 			}
 		case is(name, "Transfer-Encoding"):
 			if !is(value, "chunked") {
-				return r, 0, fmt.Errorf("transfer encoding %q", clip(value))
+				return r, 0, fmt.Errorf("unknown transfer encoding %q", clip(value))
 			}
-			stated = chunked
+			bodyLength = chunked
 		case is(name, "Connection"):
 			r.closes = is(value, "close")
 		}
-		if stated != unstated {
-			if length != unstated {
-				return r, 0, errors.New("the length of the body is stated twice")
+		if bodyLength != unknown {
+			if length != unknown {
+				return r, 0, errors.New("response states the length of its body twice")
 			}
-			length = stated
+			length = bodyLength
 		}
 	}
 	switch {
 	case r.status == 204 || r.status == 304:
 		return r, 0, nil
-	case length == unstated:
-		return r, 0, errors.New("an answer without the length of its body")
+	case length == unknown:
+		return r, 0, errors.New("response does not state the length of its body")
 	}
 	return r, length, nil
 }
 
 func is(b []byte, text string) bool { return len(b) == len(text) && bytes.EqualFold(b, []byte(text)) }
 
-// parseStatus reads "HTTP/1.1 200 OK".
+// parseStatus parses a line such as "HTTP/1.1 200 OK".
 func parseStatus(line []byte) (int, error) {
 	if len(line) < 12 || !bytes.HasPrefix(line, []byte("HTTP/1.1 ")) || len(line) > 12 && line[12] != ' ' {
-		return 0, fmt.Errorf("not a status line: %q", clip(line))
+		return 0, fmt.Errorf("malformed status line %q", clip(line))
 	}
 	status := 0
 	for _, digit := range line[9:12] {
 		if digit < '0' || digit > '9' {
-			return 0, fmt.Errorf("not a status line: %q", clip(line))
+			return 0, fmt.Errorf("malformed status line %q", clip(line))
 		}
 		status = 10*status + int(digit-'0')
 	}
 	if status < 200 || status > 599 {
-		return 0, fmt.Errorf("status %d", status)
+		return 0, fmt.Errorf("unexpected status %d", status)
 	}
 	return status, nil
 }
@@ -122,12 +122,12 @@ func parseStatus(line []byte) (int, error) {
 func parseLength(value []byte) (int, error) {
 	n, err := strconv.ParseUint(string(value), 10, 31)
 	if err != nil || n > maxBody {
-		return 0, fmt.Errorf("content length %q", clip(value))
+		return 0, fmt.Errorf("invalid content length %q", clip(value))
 	}
 	return int(n), nil
 }
 
-// parseChunks reads a chunked body with its trailers; 0 bytes, without an error, if more must arrive.
+// parseChunks parses a chunked body with its trailers. It returns the length 0, without an error, if b is incomplete.
 func parseChunks(b []byte) (body []byte, n int, err error) {
 	body = []byte{}
 	for {
@@ -138,7 +138,7 @@ func parseChunks(b []byte) (body []byte, n int, err error) {
 		digits, _, _ := bytes.Cut(line, []byte(";"))
 		size, err := strconv.ParseUint(string(digits), 16, 31)
 		if err != nil || int(size)+len(body) > maxBody {
-			return nil, 0, fmt.Errorf("chunk of size %q", clip(line))
+			return nil, 0, fmt.Errorf("invalid chunk size %q", clip(line))
 		}
 		n += len(line) + 2
 		if size == 0 {
@@ -149,7 +149,7 @@ func parseChunks(b []byte) (body []byte, n int, err error) {
 		}
 		body = append(body, b[n:n+int(size)]...)
 		if n += int(size); b[n] != '\r' || b[n+1] != '\n' {
-			return nil, 0, errors.New("a chunk longer than its size")
+			return nil, 0, errors.New("chunk longer than its size")
 		}
 		n += 2
 	}
@@ -164,12 +164,13 @@ func parseChunks(b []byte) (body []byte, n int, err error) {
 	}
 }
 
-// tooLong is the error of a line that should have ended by now.
+// tooLong returns an error if an incomplete line is longer than any valid one.
 func tooLong(line []byte) error {
 	if len(line) > maxHead {
-		return fmt.Errorf("a line of more than %d bytes", maxHead)
+		return fmt.Errorf("line longer than %d bytes", maxHead)
 	}
 	return nil
 }
 
+// clip shortens b for an error message.
 func clip(b []byte) []byte { return b[:min(len(b), 300)] }

@@ -9,26 +9,32 @@ import (
 	"testing"
 )
 
+const (
+	ok     = "HTTP/1.1 200 OK\r\n"
+	chunks = ok + "Transfer-Encoding: chunked\r\n\r\n"
+)
+
 func TestParseResponse(t *testing.T) {
-	const ok = "HTTP/1.1 200 OK\r\n"
 	tests := map[string]struct {
 		in     string
 		status int
 		body   string
 		closes bool
-		rest   string // what follows the answer
+		rest   string // bytes after the response
 	}{
-		"with a length":       {in: ok + "Content-Length: 3\r\n\r\nabc", status: 200, body: "abc"},
-		"lower case":          {in: ok + "content-length:3\r\n\r\nabc", status: 200, body: "abc"},
-		"more follows":        {in: ok + "Content-Length: 3\r\n\r\nabcHTTP", status: 200, body: "abc", rest: "HTTP"},
-		"empty body":          {in: ok + "Server: nginx\r\nContent-Length: 0\r\n\r\n", status: 200},
-		"no reason":           {in: "HTTP/1.1 409\r\nContent-Length: 0\r\n\r\n", status: 409},
-		"no content":          {in: "HTTP/1.1 204 No Content\r\n\r\n", status: 204},
-		"not modified":        {in: "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", status: 304},
-		"closes":              {in: ok + "Connection: close\r\nContent-Length: 1\r\n\r\na", status: 200, body: "a", closes: true},
-		"keeps":               {in: ok + "Connection: keep-alive\r\nContent-Length: 1\r\n\r\na", status: 200, body: "a"},
-		"chunks":              {in: ok + "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nA;x=y\r\n0123456789\r\n0\r\n\r\n", status: 200, body: "abc0123456789"},
-		"chunks and trailers": {in: ok + "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX: y\r\n\r\nZ", status: 200, body: "a", rest: "Z"},
+		"with a length": {in: ok + "Content-Length: 3\r\n\r\nabc", status: 200, body: "abc"},
+		"lower case":    {in: ok + "content-length:3\r\n\r\nabc", status: 200, body: "abc"},
+		"more follows":  {in: ok + "Content-Length: 3\r\n\r\nabcHTTP", status: 200, body: "abc", rest: "HTTP"},
+		"empty body":    {in: ok + "Server: nginx\r\nContent-Length: 0\r\n\r\n", status: 200},
+		"no reason":     {in: "HTTP/1.1 409\r\nContent-Length: 0\r\n\r\n", status: 409},
+		"no content":    {in: "HTTP/1.1 204 No Content\r\n\r\n", status: 204},
+		"not modified":  {in: "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", status: 304},
+		"closes": {in: ok + "Connection: close\r\nContent-Length: 1\r\n\r\na", status: 200, body: "a",
+			closes: true},
+		"keeps": {in: ok + "Connection: keep-alive\r\nContent-Length: 1\r\n\r\na", status: 200, body: "a"},
+		"chunks": {in: chunks + "3\r\nabc\r\nA;x=y\r\n0123456789\r\n0\r\n\r\n", status: 200,
+			body: "abc0123456789"},
+		"chunks and trailers": {in: chunks + "1\r\na\r\n0\r\nX: y\r\n\r\nZ", status: 200, body: "a", rest: "Z"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -50,30 +56,30 @@ func TestParseResponse(t *testing.T) {
 	}
 }
 
-func TestParseResponseRefuses(t *testing.T) {
-	const ok = "HTTP/1.1 200 OK\r\n"
+func TestParseResponseRejectsInvalidResponses(t *testing.T) {
+	const chunks = chunks + ""
 	for name, in := range map[string]string{
-		"another protocol":         "SSH-2.0-OpenSSH_9.2\r\n\r\n",
-		"an older protocol":        "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n",
-		"a request":                "GET / HTTP/1.1\r\n\r\n",
-		"a word for a status":      "HTTP/1.1 two OK\r\nContent-Length: 0\r\n\r\n",
-		"a status of four digits":  "HTTP/1.1 2000 OK\r\nContent-Length: 0\r\n\r\n",
-		"an interim answer":        "HTTP/1.1 100 Continue\r\nContent-Length: 0\r\n\r\n",
-		"no length":                ok + "Connection: close\r\n\r\nabc",
-		"two lengths":              ok + "Content-Length: 1\r\nContent-Length: 1\r\n\r\na",
-		"a length and chunks":      ok + "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-		"a negative length":        ok + "Content-Length: -1\r\n\r\n",
-		"a length of text":         ok + "Content-Length: x\r\n\r\n",
-		"no value of a length":     ok + "Content-Length:\r\n\r\n",
-		"a huge length":            ok + "Content-Length: 99999999999999999999\r\n\r\n",
-		"more than is read":        ok + "Content-Length: 4194305\r\n\r\n",
-		"another encoding":         ok + "Transfer-Encoding: gzip\r\n\r\n",
-		"a header without a colon": ok + "Content-Length\r\n\r\n",
-		"a chunk of no size":       ok + "Transfer-Encoding: chunked\r\n\r\n\r\n",
-		"a chunk of a wrong size":  ok + "Transfer-Encoding: chunked\r\n\r\n2\r\nabc\r\n0\r\n\r\n",
-		"a huge chunk":             ok + "Transfer-Encoding: chunked\r\n\r\n7fffffff\r\n",
-		"an endless head":          ok + strings.Repeat("A: b\r\n", maxHead/6+1),
-		"an endless chunk size":    ok + "Transfer-Encoding: chunked\r\n\r\n" + strings.Repeat("0", maxHead+1),
+		"another protocol":          "SSH-2.0-OpenSSH_9.2\r\n\r\n",
+		"an older protocol":         "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n",
+		"a request":                 "GET / HTTP/1.1\r\n\r\n",
+		"a word as the status":      "HTTP/1.1 two OK\r\nContent-Length: 0\r\n\r\n",
+		"a status of four digits":   "HTTP/1.1 2000 OK\r\nContent-Length: 0\r\n\r\n",
+		"an interim response":       "HTTP/1.1 100 Continue\r\nContent-Length: 0\r\n\r\n",
+		"no length":                 ok + "Connection: close\r\n\r\nabc",
+		"two lengths":               ok + "Content-Length: 1\r\nContent-Length: 1\r\n\r\na",
+		"a length and chunks":       ok + "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		"a negative length":         ok + "Content-Length: -1\r\n\r\n",
+		"a length of text":          ok + "Content-Length: x\r\n\r\n",
+		"an empty length":           ok + "Content-Length:\r\n\r\n",
+		"a huge length":             ok + "Content-Length: 99999999999999999999\r\n\r\n",
+		"a body above the limit":    ok + "Content-Length: 4194305\r\n\r\n",
+		"another encoding":          ok + "Transfer-Encoding: gzip\r\n\r\n",
+		"a header without a colon":  ok + "Content-Length\r\n\r\n",
+		"a chunk without a size":    chunks + "\r\n",
+		"a chunk with a wrong size": chunks + "2\r\nabc\r\n0\r\n\r\n",
+		"a huge chunk":              chunks + "7fffffff\r\n",
+		"an endless head":           ok + strings.Repeat("A: b\r\n", maxHead/6+1),
+		"an endless chunk size":     chunks + strings.Repeat("0", maxHead+1),
 	} {
 		if got, n, err := parseResponse([]byte(in)); err == nil {
 			t.Errorf("%s: got %d bytes, %+v, want an error", name, n, got)
@@ -81,11 +87,11 @@ func TestParseResponseRefuses(t *testing.T) {
 	}
 }
 
-// FuzzParseResponse compares with net/http: whatever is read here must be read there, and be the same.
+// FuzzParseResponse compares parseResponse with net/http: both must read the same status and body.
 func FuzzParseResponse(f *testing.F) {
-	f.Add([]byte("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"))
+	f.Add([]byte(ok + "Content-Length: 3\r\n\r\nabc"))
 	f.Add([]byte("HTTP/1.1 204 No Content\r\n\r\n"))
-	f.Add([]byte("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;a\r\nabc\r\n0\r\nX: y\r\n\r\n"))
+	f.Add([]byte(chunks + "3;a\r\nabc\r\n0\r\nX: y\r\n\r\n"))
 	f.Add([]byte("HTTP/1.0 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		got, n, err := parseResponse(in)
@@ -97,7 +103,7 @@ func FuzzParseResponse(f *testing.F) {
 		}
 		want, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(in[:n])), nil)
 		if err != nil {
-			return // net/http is the stricter one, about header names for example
+			return // net/http is stricter, for example about header names
 		}
 		body, err := io.ReadAll(want.Body)
 		if err != nil {

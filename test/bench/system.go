@@ -6,49 +6,48 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"os/exec"
+	"runtime"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"checkout/test/host"
 	"checkout/test/stack"
 )
 
-// system is what is measured.
+// system is the system that bench measures.
 type system struct {
 	gateway string       // host:port
-	stack   *stack.Stack // nil if somebody else started it: then only the gateway is known
+	stack   *stack.Stack // nil with -gateway
 }
 
-// readyWithin bounds the start, with the building of the services.
-const readyWithin = 2 * time.Minute
+// readyTimeout limits the start, which includes building the services.
+const readyTimeout = 2 * time.Minute
 
-// startSystem starts the system, with appendfsync always, and waits until it is ready.
-func startSystem(ctx context.Context, machines, shards int, dir string, progress io.Writer) (*system, error) {
-	s, err := stack.Start(ctx, stack.Config{Instances: machines, Shards: shards, Dir: dir, Progress: progress})
+// startSystem starts a system, with appendfsync always, and waits until it is ready.
+func startSystem(ctx context.Context, shards int, progress io.Writer) (*system, error) {
+	s, err := stack.Start(ctx, stack.Config{Shards: shards, Progress: progress})
 	if err != nil {
 		return nil, err
 	}
-	ready, cancel := context.WithTimeout(ctx, readyWithin)
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
-	if err := s.WaitReady(ready); err != nil {
+	if err := s.WaitReady(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	found, err := findSystem(s.Gateway())
-	if err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	found.stack = s
-	return found, nil
+	return &system{strings.TrimPrefix(s.Gateway(), "http://"), s}, nil
 }
 
-// findSystem is the system behind the gateway with this URL.
-func findSystem(gateway string) (*system, error) {
+// runningSystem returns the system with this gateway URL.
+func runningSystem(gateway string) (*system, error) {
 	u, err := url.Parse(gateway)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("-gateway: %w", err)
 	}
 	if u.Scheme != "http" || u.Hostname() == "" || u.Path != "" && u.Path != "/" {
-		return nil, fmt.Errorf("gateway %q: want http://host:port", gateway)
+		return nil, fmt.Errorf("-gateway: %q is not of the form http://host:port", gateway)
 	}
 	if u.Port() == "" {
 		u.Host += ":80"
@@ -63,32 +62,27 @@ func (s *system) close() error {
 	return s.stack.Close()
 }
 
-// account reads the processor time of all server processes; empty if they are not known.
-func (s *system) account() (account, error) {
+// processes returns the server processes; none if they are unknown.
+func (s *system) processes() []stack.Process {
 	if s.stack == nil {
-		return account{}, nil
+		return nil
 	}
-	return readAccount(s.stack.Processes())
+	return s.stack.Processes()
 }
 
-// What the order service keeps for its worker, on each shard (protocol: State).
 const (
-	undecidedKey   = "{o%d}undecided"
-	unconfirmedKey = "{o%d}unconfirmed"
+	settleTimeout = 30 * time.Second // the protocol's own limit
+	settlePoll    = 20 * time.Millisecond
 )
 
-const (
-	settleWithin = 30 * time.Second // what the protocol allows
-	settleEvery  = 20 * time.Millisecond
-)
-
-// settle waits until no checkout is undecided or unconfirmed, so that the work of every checkout is done and paid for,
-// and says how many there were at first. Where the shards are not known it does nothing.
+// settle waits until no checkout is undecided or unconfirmed, and returns how many were at first. After it, the
+// processor time of the servers includes all work of the checkouts. With -gateway it does nothing.
 func (s *system) settle(ctx context.Context) (backlog int64, err error) {
 	if s.stack == nil {
 		return 0, nil
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, settleWithin, fmt.Errorf("not every checkout was decided and confirmed within %v", settleWithin))
+	cause := fmt.Errorf("checkouts are pending after %v", settleTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, settleTimeout, cause)
 	defer cancel()
 	var shards []*redis.Client
 	for _, addr := range s.stack.RedisAddrs("order") {
@@ -96,38 +90,62 @@ func (s *system) settle(ctx context.Context) (backlog int64, err error) {
 		defer shard.Close()
 		shards = append(shards, shard)
 	}
-	poll := time.NewTicker(settleEvery)
-	defer poll.Stop()
-	for first := true; ; first = false {
-		left, err := pending(ctx, shards)
-		if err != nil {
+	if backlog, err = pending(ctx, shards); err != nil {
+		return 0, err
+	}
+	for left := backlog; left > 0; {
+		select {
+		case <-time.After(settlePoll):
+		case <-ctx.Done():
+			return 0, fmt.Errorf("%w: %d", context.Cause(ctx), left)
+		}
+		if left, err = pending(ctx, shards); err != nil {
 			return 0, err
 		}
-		if first {
-			backlog = left
-		}
-		if left == 0 {
-			return backlog, nil
-		}
-		select {
-		case <-poll.C:
-		case <-ctx.Done():
-			return 0, fmt.Errorf("%w: %d are left", context.Cause(ctx), left)
-		}
 	}
+	return backlog, nil
 }
 
-// pending counts the entries of the worker's sets on all shards.
-func pending(ctx context.Context, shards []*redis.Client) (int64, error) {
-	var left int64
+// pending counts the undecided and unconfirmed checkouts on all shards of the order service.
+func pending(ctx context.Context, shards []*redis.Client) (sum int64, err error) {
 	for i, shard := range shards {
-		for _, key := range []string{undecidedKey, unconfirmedKey} {
-			n, err := shard.ZCard(ctx, fmt.Sprintf(key, i)).Result()
+		for _, set := range []string{"undecided", "unconfirmed"} {
+			n, err := shard.ZCard(ctx, fmt.Sprintf("{o%d}%s", i, set)).Result()
 			if err != nil {
-				return 0, fmt.Errorf("order shard %d: %w", i, err)
+				return 0, fmt.Errorf("count %s checkouts on order shard %d: %w", set, i, err)
 			}
-			left += n
+			sum += n
 		}
 	}
-	return left, nil
+	return sum, nil
+}
+
+// describe returns lines on the machine and the versions of the programs.
+func (s *system) describe(ctx context.Context) []string {
+	lines := []string{host.Processors("the generator"), host.Kernel()}
+	if s.stack == nil {
+		return append(lines, "a running system at "+s.gateway)
+	}
+	lines = append(lines, runtime.Version())
+	client := redis.NewClient(&redis.Options{Addr: s.stack.RedisAddrs("order")[0]})
+	defer client.Close()
+	info, _ := client.Info(ctx, "server").Result()
+	config, _ := client.ConfigGet(ctx, "append*").Result()
+	lines = append(lines, fmt.Sprintf("Redis %s, appendonly %s, appendfsync %s",
+		after(info, "redis_version:"), config["appendonly"], config["appendfsync"]))
+	for _, p := range s.processes() {
+		if p.Name == "nginx" { // the first of several processes
+			version, _ := exec.CommandContext(ctx, fmt.Sprintf("/proc/%d/exe", p.PID), "-v").CombinedOutput()
+			lines = append(lines, "nginx "+after(string(version), "nginx/"))
+			break
+		}
+	}
+	return append(lines, host.Commit(ctx))
+}
+
+// after returns the rest of the line that follows a mark.
+func after(text, mark string) string {
+	_, rest, _ := strings.Cut(text, mark)
+	line, _, _ := strings.Cut(rest, "\n")
+	return strings.TrimSpace(line)
 }

@@ -1,0 +1,230 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log"
+	"time"
+)
+
+// phase is all slices of one kind of work.
+type phase struct {
+	*tally
+	elapsed time.Duration // until the last response
+	cpu     usage         // until all checkouts are confirmed
+	share   cpuShare      // until the last response
+}
+
+// cpuShare is how the processors of this machine were used.
+type cpuShare struct {
+	all, busy time.Duration
+	own       time.Duration // of busy: servers and generator
+}
+
+func newPhase() *phase { return &phase{tally: newTally(), cpu: usage{}} }
+
+func (p *phase) join(slice *phase) {
+	p.merge(slice.tally)
+	p.elapsed += slice.elapsed
+	p.cpu.add(nil, slice.cpu)
+	p.share.all += slice.share.all
+	p.share.busy += slice.share.busy
+	p.share.own += slice.share.own
+}
+
+// rate is requests a second.
+func (p *phase) rate() float64 { return float64(p.count()) / p.elapsed.Seconds() }
+
+// each divides a processor time by the number of requests. The result is in µs.
+func (p *phase) each(used time.Duration) float64 {
+	return float64(used) / float64(time.Microsecond) / float64(p.count())
+}
+
+// cost is the processor time of all servers for one request, in µs.
+func (p *phase) cost() float64 { return p.each(p.cpu.servers().total()) }
+
+// of is the processor time of one kind of process for one request, in µs.
+func (p *phase) of(kind string) float64 { return p.each(p.cpu[kind].total()) }
+
+// shares returns how busy the processors were, and how busy with other programs, from 0 to 1.
+func (c cpuShare) shares() (busy, others float64) {
+	if c.all == 0 {
+		return 0, 0
+	}
+	return float64(c.busy) / float64(c.all), max(float64(c.busy-c.own)/float64(c.all), 0)
+}
+
+// point is the measurement of checkouts with one number of clients.
+type point struct {
+	clients  int
+	items    int // of each order
+	shards   int // of each service
+	work     *phase
+	baseline *phase    // empty requests
+	ratios   []float64 // empty requests per checkout, of each pair of slices
+	backlog  int64     // the most unconfirmed checkouts after a slice
+	sent     int       // checkouts, including the warm-up
+	paid     int
+	violations
+}
+
+// ok reports whether every checkout succeeded and everything adds up.
+func (p *point) ok() bool {
+	return p.work.allOK() && p.baseline.allOK() && p.paid == p.sent && len(p.named) == 0
+}
+
+// ratio is the cost of a checkout in empty requests.
+func (p *point) ratio() float64 { return p.baseline.rate() / p.work.rate() }
+
+// join adds another measurement with the same parameters.
+func (p *point) join(other *point) {
+	p.work.join(other.work)
+	p.baseline.join(other.baseline)
+	p.ratios = append(p.ratios, other.ratios...)
+	p.backlog = max(p.backlog, other.backlog)
+	p.sent += other.sent
+	p.paid += other.paid
+	p.violations.join(other.violations)
+}
+
+// bench measures one system.
+type bench struct {
+	sys    *system
+	fix    *fixture
+	plan   plan
+	log    *log.Logger
+	shards int // of each service
+}
+
+// newBench starts a system, or finds the one behind -gateway, and prepares users and items.
+func newBench(ctx context.Context, o options, p plan, shards int, log *log.Logger) (*bench, error) {
+	b := &bench{plan: p, log: log, shards: shards}
+	var err error
+	if o.gateway != "" {
+		b.sys, err = runningSystem(o.gateway)
+	} else {
+		b.sys, err = startSystem(ctx, shards, log.Writer())
+	}
+	if err != nil {
+		return nil, err
+	}
+	b.log.Printf("preparing %d users and %d items", p.users, p.items)
+	if b.fix, err = newFixture(ctx, b.sys.gateway, p.users, p.items); err != nil {
+		return nil, errors.Join(err, b.sys.close())
+	}
+	return b, nil
+}
+
+func (b *bench) close() error { return errors.Join(b.fix.close(), b.sys.close()) }
+
+const (
+	warmUp         = 10 // one checkout to warm up for so many that count
+	baselineAtMost = 5 * time.Second
+)
+
+// closed measures n checkouts in slices, each followed by a slice of empty requests that takes as long.
+func (b *bench) closed(ctx context.Context, clients, n, slices int) (*point, error) {
+	warm := max(n/warmUp, clients)
+	b.log.Printf("%d clients: preparing %d orders", clients, warm+n)
+	all, err := b.fix.orders(ctx, warm+n)
+	if err != nil {
+		return nil, err
+	}
+	d, err := newDriver(ctx, b.sys.gateway, clients)
+	if err != nil {
+		return nil, err
+	}
+	defer d.close()
+	p := &point{clients: clients, items: b.fix.lines, shards: b.shards, work: newPhase(), baseline: newPhase()}
+	if _, err := b.checkOut(ctx, d, all[:warm], p); err != nil {
+		return nil, err
+	}
+	orders := all[warm:]
+	for i := range slices {
+		work, err := b.checkOut(ctx, d, orders[i*n/slices:(i+1)*n/slices], p)
+		if err != nil {
+			return nil, err
+		}
+		baseline, err := b.timed(ctx, d, empty, min(max(work.elapsed, b.plan.slice), baselineAtMost))
+		if err != nil {
+			return nil, err
+		}
+		ratio := baseline.rate() / work.rate()
+		b.log.Printf("%d clients, slice %d of %d: %.0f checkouts/s, %.0f empty requests/s, ratio %.1f",
+			clients, i+1, slices, work.rate(), baseline.rate(), ratio)
+		p.ratios = append(p.ratios, ratio)
+		p.work.join(work)
+		p.baseline.join(baseline)
+	}
+	return p, b.verify(ctx, p, all)
+}
+
+// verify reads back what was checked out.
+func (b *bench) verify(ctx context.Context, p *point, orders []order) error {
+	paid, violations, err := b.fix.verify(ctx, orders)
+	p.sent += len(orders)
+	p.paid += paid
+	p.violations.join(violations)
+	return err
+}
+
+// checkOut checks out orders. It stores the backlog in p.
+func (b *bench) checkOut(ctx context.Context, d *driver, orders []order, p *point) (*phase, error) {
+	into := newPhase()
+	backlog, err := b.slice(ctx, d, into, &checkouts{host: d.addr, orders: orders, tally: into.tally})
+	p.backlog = max(p.backlog, backlog)
+	return into, err
+}
+
+// timed sends requests of one kind for a duration.
+func (b *bench) timed(ctx context.Context, d *driver, k kind, duration time.Duration) (*phase, error) {
+	into := newPhase()
+	_, err := b.slice(ctx, d, into, &timed{kind: k, host: d.addr, duration: duration, tally: into.tally})
+	return into, err
+}
+
+// slice runs one slice of work. Its time ends with the last response; its processor time ends when all checkouts are
+// confirmed, so that no work is left out. It returns the number of unconfirmed checkouts at the last response.
+func (b *bench) slice(ctx context.Context, d *driver, into *phase, w work) (backlog int64, err error) {
+	before, err := b.read()
+	if err != nil {
+		return 0, err
+	}
+	start := time.Now()
+	if err := d.run(ctx, w); err != nil {
+		return 0, err
+	}
+	into.elapsed = time.Since(start)
+	after, err := b.read()
+	if err != nil {
+		return 0, err
+	}
+	if backlog, err = b.sys.settle(ctx); err != nil {
+		return 0, err
+	}
+	settled, err := readUsage(b.sys.processes())
+	if err != nil {
+		return 0, err
+	}
+	during := usage{}
+	during.add(before.usage, after.usage)
+	into.cpu.add(before.usage, settled)
+	into.cpu[generator] = during[generator]
+	busy, idle := after.host.busy-before.host.busy, after.host.idle-before.host.idle
+	into.share = cpuShare{all: busy + idle, busy: busy, own: during.servers().plus(during[generator]).total()}
+	return backlog, nil
+}
+
+// reading is all processor times at one moment.
+type reading struct {
+	usage usage
+	host  hostCPU
+}
+
+func (b *bench) read() (r reading, err error) {
+	if r.usage, err = readUsage(b.sys.processes()); err != nil {
+		return r, err
+	}
+	r.host, err = readHostCPU()
+	return r, err
+}

@@ -1,0 +1,212 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"slices"
+	"time"
+)
+
+// measureOpen sends checkouts at several rates.
+func (r *report) measureOpen(ctx context.Context, b *bench) error {
+	for _, share := range r.plan.openShares {
+		n := int(share * float64(r.plan.openCount))
+		orders, err := b.fix.orders(ctx, n)
+		if err != nil {
+			return err
+		}
+		d, err := newDriver(ctx, b.sys.gateway, 2*r.plan.high)
+		if err != nil {
+			return err
+		}
+		defer d.close()
+		offered := share * r.highPoint().work.rate()
+		d.pace = &pace{interval: time.Duration(float64(time.Second) / offered), total: n}
+		p := &openPoint{share, offered, &point{clients: 2 * r.plan.high, baseline: newPhase()}}
+		if p.work, err = b.checkOut(ctx, d, orders, p.point); err != nil {
+			return err
+		}
+		if err := b.verify(ctx, p.point, orders); err != nil {
+			return err
+		}
+		b.log.Printf("open loop, %.0f checkouts/s offered: %.0f/s", offered, p.work.rate())
+		r.open = append(r.open, p)
+	}
+	return nil
+}
+
+// highPoint is the point of the closed loop with the high number of clients.
+func (r *report) highPoint() *point {
+	for _, p := range r.closed {
+		if p.clients == r.plan.high {
+			return p
+		}
+	}
+	return nil
+}
+
+func (r *report) measureCarts(ctx context.Context, b *bench) error {
+	defer func() { b.fix.lines = 1 }()
+	for _, c := range r.plan.carts {
+		b.fix.lines = c.items
+		p, err := b.closed(ctx, r.plan.medium, c.checkouts, r.plan.slices)
+		if err != nil {
+			return fmt.Errorf("%d items: %w", c.items, err)
+		}
+		r.carts = append(r.carts, p)
+	}
+	return nil
+}
+
+// measureRejected alternates checkouts that are rejected, because the item is sold out, with accepted ones.
+func (r *report) measureRejected(ctx context.Context, b *bench) error {
+	soldOut := &fixture{d: b.fix.d, users: b.fix.users, lines: 1}
+	items, err := fetchAll[created](ctx, b.fix.d, 1, func(int) (string, string) {
+		return "POST", fmt.Sprintf("/stock/item/create/%d", price)
+	})
+	if err != nil {
+		return err
+	}
+	soldOut.items = []counter{{id: items[0].ItemID}}
+	d, err := newDriver(ctx, b.sys.gateway, r.plan.medium)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	r.accepted, r.rejected = newPhase(), newPhase()
+	for range r.plan.slices {
+		for _, kind := range []struct {
+			fix    *fixture
+			into   *phase
+			status int
+		}{{b.fix, r.accepted, 200}, {soldOut, r.rejected, 409}} {
+			orders, err := kind.fix.orders(ctx, r.plan.rejectedCount/r.plan.slices)
+			if err != nil {
+				return err
+			}
+			slice, err := b.checkOut(ctx, d, orders, &point{})
+			if err != nil {
+				return err
+			}
+			if slice.statuses[kind.status] != slice.count() {
+				return fmt.Errorf("checkouts returned %s, want only %d", slice.tally, kind.status)
+			}
+			kind.into.join(slice)
+		}
+	}
+	return nil
+}
+
+const orderEvery = 140 * time.Microsecond // of simple requests: orders to choose from
+
+// measureSimple alternates each kind of simple request with empty requests.
+func (r *report) measureSimple(ctx context.Context, b *bench) error {
+	orders, err := b.fix.orders(ctx, int(r.plan.slice/orderEvery))
+	if err != nil {
+		return err
+	}
+	d, err := newDriver(ctx, b.sys.gateway, r.plan.high)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	for _, kind := range simpleKinds(b.fix, orders) {
+		p := &requestPoint{kind.name, newPhase(), newPhase()}
+		for range r.plan.slices {
+			work, err := b.timed(ctx, d, kind, r.plan.slice)
+			if err != nil {
+				return err
+			}
+			baseline, err := b.timed(ctx, d, empty, r.plan.slice)
+			if err != nil {
+				return err
+			}
+			p.work.join(work)
+			p.baseline.join(baseline)
+		}
+		b.log.Printf("%s: %.0f/s, ratio %.2f", p.name, p.work.rate(), p.ratio())
+		r.simple = append(r.simple, p)
+	}
+	return nil
+}
+
+func simpleKinds(f *fixture, orders []order) []kind {
+	orderID := func(i int) string { return orders[i%len(orders)].id }
+	userID := func(i int) string { return f.users[i%len(f.users)].id }
+	itemID := func(i int) string { return f.items[i%len(f.items)].id }
+	return []kind{
+		{"find an order", "GET", func(i int) string { return "/orders/find/" + orderID(i) }},
+		{"find an item", "GET", func(i int) string { return "/stock/find/" + itemID(i) }},
+		{"find a user", "GET", func(i int) string { return "/payment/find_user/" + userID(i) }},
+		{"create an order", "POST", func(i int) string { return "/orders/create/" + userID(i) }},
+		{"add an item to an order", "POST", func(i int) string {
+			return "/orders/addItem/" + orderID(i) + "/" + itemID(i) + "/1"
+		}},
+		{"create an item", "POST", func(int) string { return fmt.Sprintf("/stock/item/create/%d", price) }},
+		{"create a user", "POST", func(int) string { return "/payment/create_user" }},
+		{"add and subtract stock", "POST", func(i int) string {
+			return "/stock/" + [2]string{"add", "subtract"}[i%2] + "/" + itemID(i/2) + "/1"
+		}},
+	}
+}
+
+// measureBatchInit reads the peak memory and then times batch_init, which would add to it.
+func (r *report) measureBatchInit(ctx context.Context, b *bench) (err error) {
+	if r.memory, err = peakMemory(b.sys.processes()); err != nil {
+		return err
+	}
+	n := r.plan.batch
+	for _, step := range []struct{ name, path string }{
+		{"users", fmt.Sprintf("/payment/batch_init/%d/%d", n, startCredit)},
+		{"items", fmt.Sprintf("/stock/batch_init/%d/%d/%d", n, startStock, price)},
+		{"orders", fmt.Sprintf("/orders/batch_init/%d/%d/%d/%d", n, n, n, price)},
+	} {
+		start := time.Now()
+		if err := call(ctx, b.fix.d, "POST", step.path); err != nil {
+			return err
+		}
+		r.batches = append(r.batches, batchInit{step.name, time.Since(start)})
+	}
+	return nil
+}
+
+// measureShards measures systems with different numbers of shards under two loads: with the same number of clients in
+// total, and with the same number for each shard. All systems run at once and are measured in turn, so that other work
+// of the host affects all of them.
+func (r *report) measureShards(ctx context.Context, o options, log *log.Logger) (failed error) {
+	var all []*bench
+	for _, shards := range r.plan.shards {
+		b, err := newBench(ctx, o, r.plan, shards, log)
+		if err != nil {
+			return err
+		}
+		defer func() { failed = errors.Join(failed, b.close()) }()
+		all = append(all, b)
+	}
+	for range r.plan.slices {
+		for _, b := range all {
+			log.Printf("measuring %d shards", b.shards)
+			for _, clients := range slices.Compact([]int{r.plan.high, r.plan.high * b.shards}) {
+				p, err := b.closed(ctx, clients, r.plan.shardCount, 1)
+				if err != nil {
+					return fmt.Errorf("%d shards, %d clients: %w", b.shards, clients, err)
+				}
+				r.addSharded(p)
+			}
+		}
+	}
+	return nil
+}
+
+// addSharded joins a point with the earlier rounds of the same system and load.
+func (r *report) addSharded(p *point) {
+	for _, earlier := range r.sharded {
+		if earlier.shards == p.shards && earlier.clients == p.clients {
+			earlier.join(p)
+			return
+		}
+	}
+	r.sharded = append(r.sharded, p)
+}
