@@ -14,83 +14,113 @@ import (
 var (
 	link     = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	code     = regexp.MustCompile("(?ms)^```.*?^```|^    [^\n]*|`[^`\n]+`")
+	fence    = regexp.MustCompile("(?ms)^```.*?^```")
 	target   = regexp.MustCompile(`\bmake ([a-z][a-z0-9-]*)`)
-	ownPath  = regexp.MustCompile(`(?:^|[\s"'=` + "`" + `(])((?:k8s|gke|gke-scale|compose|test|common)/[\w./-]+\w)`)
+	ownPath  = regexp.MustCompile(`(?:^|[\s"'=` + "`" + `(])((?:k8s|gke|gke-scale|compose|test|common|docs)/[\w./-]+\w)`)
 	heading  = regexp.MustCompile(`(?m)^#+ (.+)$`)
 	noLetter = regexp.MustCompile(`[^\w -]`)
 )
 
-// TestDocuments holds every document against the repository: links lead somewhere, paths in commands exist, and so do make's
-// targets.
+// document is a Markdown file of the repository.
+type document struct{ name, text string }
+
+// documents returns every Markdown file but the reports, which describe the repository of their day.
+func documents(t *testing.T, root string) []document {
+	t.Helper()
+	var all []document
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		skipped := entry.Name() == "bin" || entry.Name() == "data" || entry.Name() == "node_modules"
+		if entry.IsDir() && path != root && (strings.HasPrefix(entry.Name(), ".") || skipped) {
+			return filepath.SkipDir
+		}
+		if filepath.Ext(path) != ".md" || entry.Name() == "REPORT.md" || entry.Name() == "RESULT.md" {
+			return nil
+		}
+		name, err := filepath.Rel(root, path)
+		if err != nil {
+			return err
+		}
+		all = append(all, document{name, readDocument(t, root, name)})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func readDocument(t *testing.T, root, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TestDocuments checks that links and their anchors resolve, and that the paths and make targets in commands exist.
 func TestDocuments(t *testing.T) {
 	t.Parallel()
 	root, err := stack.Root()
 	if err != nil {
 		t.Fatal(err)
 	}
-	makefile, err := os.ReadFile(filepath.Join(root, "Makefile"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var documents []string
-	err = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-		if entry.IsDir() && (strings.HasPrefix(entry.Name(), ".") || entry.Name() == "bin" || entry.Name() == "data" || entry.Name() == "node_modules") {
-			return filepath.SkipDir
-		}
-		if filepath.Ext(path) == ".md" && entry.Name() != "REPORT.md" && entry.Name() != "RESULT.md" { // those are of their day
-			documents = append(documents, path)
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	makefile := readDocument(t, root, "Makefile")
 	links, paths, targets := 0, 0, 0
-	for _, document := range documents {
-		bytes, err := os.ReadFile(document)
-		if err != nil {
-			t.Fatal(err)
-		}
-		name, text := strings.TrimPrefix(document, root+"/"), string(bytes)
-		exists := func(path string) bool {
-			_, besides := os.Stat(filepath.Join(filepath.Dir(document), path))
-			_, below := os.Stat(filepath.Join(root, path))
-			return besides == nil || below == nil
-		}
-		for _, found := range link.FindAllStringSubmatch(text, -1) {
-			path, anchor, _ := strings.Cut(found[1], "#")
-			if strings.Contains(path, "://") {
+	for _, d := range documents(t, root) {
+		for _, found := range link.FindAllStringSubmatch(fence.ReplaceAllString(d.text, ""), -1) {
+			if strings.Contains(found[1], "://") {
 				continue
 			}
 			links++
-			if path != "" && !exists(path) {
-				t.Errorf("%s links to %s, which does not exist", name, path)
-			}
-			if path == "" && !hasHeading(text, anchor) {
-				t.Errorf("%s links to its section %s, which does not exist", name, anchor)
-			}
+			checkLink(t, root, d, found[1])
 		}
-		for _, span := range code.FindAllString(text, -1) {
+		for _, span := range code.FindAllString(d.text, -1) {
 			for _, found := range ownPath.FindAllStringSubmatch(span, -1) {
 				paths++
-				if !exists(found[1]) {
-					t.Errorf("%s names %s, which does not exist", name, found[1])
+				if !exists(root, found[1]) && !exists(filepath.Join(root, filepath.Dir(d.name)), found[1]) {
+					t.Errorf("%s names %s, which does not exist", d.name, found[1])
 				}
 			}
 			for _, found := range target.FindAllStringSubmatch(span, -1) {
 				targets++
-				if !strings.Contains(string(makefile), "\n"+found[1]+":") {
-					t.Errorf("%s says make %s, and there is no such target", name, found[1])
+				if !strings.Contains(makefile, "\n"+found[1]+":") {
+					t.Errorf("%s names the target make %s, which does not exist", d.name, found[1])
 				}
 			}
 		}
 	}
-	if links < 10 || paths < 20 || targets < 10 {
-		t.Errorf("only %d links, %d paths and %d targets were found in %v", links, paths, targets, documents)
+	if links < 100 || paths < 30 || targets < 30 {
+		t.Errorf("found only %d links, %d paths and %d make targets", links, paths, targets)
 	}
 }
 
-// hasHeading tells whether a section's name makes this anchor.
+// checkLink checks a link of a document as GitHub resolves it: relative to the document.
+func checkLink(t *testing.T, root string, d document, to string) {
+	t.Helper()
+	path, anchor, _ := strings.Cut(to, "#")
+	at := d.name
+	if path != "" {
+		at = filepath.Join(filepath.Dir(d.name), path)
+	}
+	if !exists(root, at) {
+		t.Errorf("%s links to %s, which does not exist", d.name, to)
+		return
+	}
+	if anchor != "" && !hasHeading(readDocument(t, root, at), anchor) {
+		t.Errorf("%s links to %s, which has no such section", d.name, to)
+	}
+}
+
+func exists(folder, path string) bool {
+	_, err := os.Stat(filepath.Join(folder, path))
+	return err == nil
+}
+
+// hasHeading reports whether a heading of the text has the anchor that GitHub gives it.
 func hasHeading(text, anchor string) bool {
 	for _, found := range heading.FindAllStringSubmatch(text, -1) {
 		if strings.ReplaceAll(noLetter.ReplaceAllString(strings.ToLower(found[1]), ""), " ", "-") == anchor {

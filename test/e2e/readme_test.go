@@ -1,9 +1,7 @@
 package e2e
 
 import (
-	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -11,37 +9,70 @@ import (
 	"checkout/test/stack"
 )
 
-// TestREADME runs what README says to try: every block marked sh of the section, in one shell.
-func TestREADME(t *testing.T) {
+// TestTours runs the commands that README.md and docs/api.md tell a reader to try.
+func TestTours(t *testing.T) {
 	t.Parallel()
 	root, err := stack.Root()
 	if err != nil {
 		t.Fatal(err)
 	}
-	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, section, _ := strings.Cut(string(readme), "\n## Try it\n")
-	section, _, _ = strings.Cut(section, "\n## ")
-	script := "set -euo pipefail\n"
-	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(section, -1) {
-		script += block[1]
-	}
-	if lines := strings.Count(script, "curl "); lines < 20 || lines != strings.Count(section, "curl ") {
-		t.Fatalf("%d of the %d curl lines of the section are in blocks to be run", lines, strings.Count(section, "curl "))
-	}
 	s := start(t, stack.Config{})
+	for _, tour := range []struct {
+		page, section string
+		commands      int
+		want          []string
+	}{
+		{"README.md", "Try it", 10, []string{`"paid":true`, `"status":"PAID"`, `"credit":90`, `"stock":8`}},
+		{"docs/api.md", "A tour", 20, []string{
+			`"paid":true`, `"status":"PAID"`, `"credit":90`, `"stock":8`, `"credit":100`, `"machine":"1/1"`,
+		}},
+	} {
+		page := readDocument(t, root, tour.page)
+		section := sectionOf(t, page, tour.section)
+		commands := strings.Count(strings.Join(shellBlocks(section), ""), "curl ")
+		if commands < tour.commands || commands != strings.Count(section, "curl ") {
+			t.Errorf("%s: %d of %d curl commands are in blocks marked sh", tour.page, commands, strings.Count(section, "curl "))
+		}
+		out := runTour(t, s, page, tour.section)
+		for _, response := range tour.want {
+			if !strings.Contains(out, response) {
+				t.Errorf("%s: no response contains %s:\n%s", tour.page, response, out)
+			}
+		}
+		for line := range strings.Lines(out) {
+			if strings.Contains(line, "}{") {
+				t.Errorf("%s: two responses share the line %q", tour.page, line)
+			}
+		}
+	}
+}
+
+// runTour runs all blocks marked sh of a section, in one shell, against a system. It returns the output.
+func runTour(t *testing.T, s *system, page, section string) string {
+	t.Helper()
+	script := "set -euo pipefail\n" + strings.Join(shellBlocks(sectionOf(t, page, section)), "")
 	script = strings.ReplaceAll(script, "localhost:8000", strings.TrimPrefix(s.Stack.Gateway(), "http://"))
-	script = strings.ReplaceAll(script, "\ncurl ", "\necho; curl ")
-	cmd := exec.CommandContext(t.Context(), "bash", "-c", script)
-	out, err := cmd.CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), "bash", "-c", script).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v, after:\n%s", err, out)
 	}
-	for _, answer := range []string{`"paid":true`, `"status":"PAID"`, `"credit":90`, `"stock":8`, `"credit":100`, `"machine":"1/1"`} {
-		if !strings.Contains(string(out), answer) {
-			t.Errorf("nothing has answered %s:\n%s", answer, out)
-		}
+	return string(out)
+}
+
+func sectionOf(t *testing.T, page, title string) string {
+	t.Helper()
+	_, section, found := strings.Cut(page, "\n## "+title+"\n")
+	if !found {
+		t.Fatalf("there is no section %q", title)
 	}
+	section, _, _ = strings.Cut(section, "\n## ")
+	return section
+}
+
+func shellBlocks(text string) []string {
+	var blocks []string
+	for _, found := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(text, -1) {
+		blocks = append(blocks, found[1])
+	}
+	return blocks
 }
