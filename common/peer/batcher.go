@@ -14,53 +14,61 @@ import (
 
 const (
 	maxBatch    = 256 // messages in one request
-	maxInFlight = 1   // requests of one group under way; the others wait and travel together
+	maxInFlight = 1   // requests of one group; further messages wait and share the next request
 )
 
-// Batcher sends messages to a peer's route that takes lists. A message that finds fewer than maxInFlight requests of its group
-// under way is sent at once, so that one caller alone never waits; the others are sent together as soon as one returns. The
-// number of waiting messages is bounded by the requests that a machine admits.
+// Batcher sends messages to a route of a peer that accepts lists. A message is sent at once if no request of its
+// group is in flight. Otherwise it waits and shares the next request. The limit on requests in flight bounds the
+// number of waiting messages. See docs/adr/0007-http-batching.md.
 type Batcher[In, Out any] struct {
-	peer  *Peer
-	path  string
-	name  string // of a message's span
-	group func(In) string
-	size  prometheus.Observer
+	peer      *Peer
+	path      string
+	spanName  string
+	group     func(In) string
+	batchSize prometheus.Observer
 
 	mu     sync.Mutex
-	queues map[string]*queue[In, Out]
-	used   sync.Pool // of messages whose answer was heard
+	queues map[string]*queue[In, Out] // by group; only those with a request in flight
+	free   sync.Pool                  // of messages whose caller has received its reply
 }
 
+// queue holds the messages of one group.
 type queue[In, Out any] struct {
 	waiting  []*message[In, Out]
-	inFlight int
+	inFlight int // requests
 }
 
 type message[In, Out any] struct {
-	id   string // of the request that it is sent for
-	in   In
-	span trace.Span
-	out  Out           // the zero value means that there was no answer
-	done chan struct{} // of one: told once
+	requestID string
+	in        In
+	span      trace.Span
+	out       Out           // the zero value if there was no reply
+	done      chan struct{} // buffered; receives one value when out is set
 }
 
-// NewBatcher returns a batcher for a route; messages of one group travel together.
+// NewBatcher returns a batcher for a route of p. Only messages of the same group share a request.
 func NewBatcher[In, Out any](p *Peer, path string, group func(In) string) *Batcher[In, Out] {
-	p.counts.failures.WithLabelValues(path) // told as 0 until there is one
-	return &Batcher[In, Out]{peer: p, path: path, name: p.service + " " + strings.TrimPrefix(path, "/internal/"), group: group, size: p.counts.size.WithLabelValues(path), queues: map[string]*queue[In, Out]{}}
+	p.metrics.failures.WithLabelValues(path) // exports 0 before the first failure
+	return &Batcher[In, Out]{
+		peer:      p,
+		path:      path,
+		spanName:  p.service + " " + strings.TrimPrefix(path, "/internal/"),
+		group:     group,
+		batchSize: p.metrics.batchSizes.WithLabelValues(path),
+		queues:    map[string]*queue[In, Out]{},
+	}
 }
 
-// Do sends one message and returns its answer, or the zero value where there was none: then the outcome is unknown. A caller
-// that leaves because its ctx ends cancels nobody else's message, nor its own.
+// Do sends a message and returns its reply, or the zero value if there was none: then the outcome is unknown. If ctx
+// ends, Do returns at once, and the message is sent nevertheless.
 func (b *Batcher[In, Out]) Do(ctx context.Context, in In) Out {
-	_, span := trace.BeginClient(ctx, b.name)
+	_, span := trace.BeginClient(ctx, b.spanName)
 	defer span.End(nil)
-	m, ok := b.used.Get().(*message[In, Out])
+	m, ok := b.free.Get().(*message[In, Out])
 	if !ok {
 		m = &message[In, Out]{done: make(chan struct{}, 1)}
 	}
-	m.id, m.in, m.span = requestid.FromContext(ctx), in, span
+	m.requestID, m.in, m.span = requestid.FromContext(ctx), in, span
 	group := b.group(in)
 	b.mu.Lock()
 	q := b.queues[group]
@@ -78,25 +86,26 @@ func (b *Batcher[In, Out]) Do(ctx context.Context, in In) Out {
 	case <-m.done:
 		out := m.out
 		*m = message[In, Out]{done: m.done}
-		b.used.Put(m)
+		b.free.Put(m)
 		return out
 	case <-ctx.Done():
-		var none Out
-		return none
+		var zero Out
+		return zero
 	}
 }
 
-// send sends what waits until nothing does.
+// send sends batches until no message waits.
 func (b *Batcher[In, Out]) send(group string, q *queue[In, Out]) {
-	runtime.Gosched() // callers who are about to send something, too, go first, and travel in the same request
+	runtime.Gosched() // lets concurrent callers add their messages to this request
 	for batch := b.take(group, q); batch != nil; batch = b.take(group, q) {
-		b.size.Observe(float64(len(batch)))
+		b.batchSize.Observe(float64(len(batch)))
 		in, ids := make([]In, len(batch)), make([]string, len(batch))
 		for i, m := range batch {
-			in[i], ids[i] = m.in, m.id
+			in[i], ids[i] = m.in, m.requestID
 		}
 		var out []Out
-		err := b.peer.Call(follow(requestid.NewContext(context.Background(), requestid.Join(ids)), batch), b.path, in, &out)
+		ctx := withSpans(requestid.NewContext(context.Background(), requestid.Join(ids)), batch)
+		err := b.peer.Call(ctx, b.path, in, &out)
 		for i, m := range batch {
 			if err == nil && len(out) == len(in) {
 				m.out = out[i]
@@ -106,8 +115,8 @@ func (b *Batcher[In, Out]) send(group string, q *queue[In, Out]) {
 	}
 }
 
-// follow has a request name the traces that its messages are parts of.
-func follow[In, Out any](ctx context.Context, batch []*message[In, Out]) context.Context {
+// withSpans returns a context that carries the spans of a batch.
+func withSpans[In, Out any](ctx context.Context, batch []*message[In, Out]) context.Context {
 	if !trace.Enabled() {
 		return ctx
 	}
@@ -118,6 +127,7 @@ func follow[In, Out any](ctx context.Context, batch []*message[In, Out]) context
 	return trace.WithSpans(ctx, spans)
 }
 
+// take removes the next batch from a queue. If the queue is empty it ends the request in flight and returns nil.
 func (b *Batcher[In, Out]) take(group string, q *queue[In, Out]) []*message[In, Out] {
 	b.mu.Lock()
 	defer b.mu.Unlock()

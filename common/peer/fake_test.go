@@ -15,77 +15,110 @@ import (
 	"checkout/common/requestid"
 )
 
-// door is the internal door of a service that doubles numbers. It can be told to hold requests.
-type door struct {
-	addr    string
-	service string
-	arrived chan []int  // every list that has arrived
-	ids     chan string // and the request ids that came with it
-	release chan struct{}
+// manyRequests is the capacity of the fake's channels: more than a test sends.
+const manyRequests = 4096
 
-	mu     sync.Mutex
-	answer func([]int) any // instead of doubling
+// fake is the internal port of a service that doubles numbers.
+type fake struct {
+	address    string
+	service    string
+	received   chan []int  // the lists
+	requestIDs chan string // that came with the lists
+	release    chan struct{}
+
+	mu    sync.Mutex
+	reply func([]int) any // instead of the doubled numbers
 }
 
-// newDoor opens a door; with hold, each request waits for a value from release.
-func newDoor(t *testing.T, service string, hold bool) *door {
+// newFake serves a fake. With hold, each request waits for a value from release.
+func newFake(t *testing.T, service string, hold bool) *fake {
 	t.Helper()
-	d := &door{service: service, arrived: make(chan []int, 4096), ids: make(chan string, 4096)}
+	f := &fake{service: service, received: make(chan []int, manyRequests), requestIDs: make(chan string, manyRequests)}
 	if hold {
-		d.release = make(chan struct{})
+		f.release = make(chan struct{})
 	}
-	server := httptest.NewServer(d.routes())
+	server := httptest.NewServer(f.routes())
 	t.Cleanup(server.Close)
-	d.addr = strings.TrimPrefix(server.URL, "http://")
-	return d
+	f.address = strings.TrimPrefix(server.URL, "http://")
+	return f
 }
 
-func (d *door) routes() http.Handler {
+func (f *fake) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+ShardMapPath, func(w http.ResponseWriter, _ *http.Request) {
-		json.NewEncoder(w).Encode(api.ShardMap{Service: d.service, Shards: 3, Modulus: 2})
+		json.NewEncoder(w).Encode(api.ShardMap{Service: f.service, Shards: 3, Modulus: 2})
 	})
-	mux.HandleFunc("POST /double", func(w http.ResponseWriter, r *http.Request) {
-		var list []int
-		if err := json.NewDecoder(r.Body).Decode(&list); err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
-		}
-		select {
-		case d.ids <- r.Header.Get(requestid.Header):
-		default: // nobody looks at them
-		}
-		d.arrived <- list
-		if d.release != nil {
-			<-d.release
-		}
-		d.mu.Lock()
-		answer := d.answer
-		d.mu.Unlock()
-		if answer != nil {
-			json.NewEncoder(w).Encode(answer(list))
-			return
-		}
-		doubled := make([]int, len(list))
-		for i, n := range list {
-			doubled[i] = 2 * n
-		}
-		json.NewEncoder(w).Encode(doubled)
-	})
+	mux.HandleFunc("POST /double", f.double)
 	mux.HandleFunc("POST /hang", func(_ http.ResponseWriter, r *http.Request) {
-		io.Copy(io.Discard, r.Body) // only then is it noticed that the caller has left
+		io.Copy(io.Discard, r.Body) // only then does the server notice that the client disconnects
 		<-r.Context().Done()
 	})
-	mux.HandleFunc("POST /fail", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "secret", http.StatusInternalServerError) })
+	mux.HandleFunc("POST /fail", func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "secret", http.StatusInternalServerError)
+	})
 	return mux
 }
 
-// open returns the peer at addresses once it is ready.
+func (f *fake) double(w http.ResponseWriter, r *http.Request) {
+	var list []int
+	if err := json.NewDecoder(r.Body).Decode(&list); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	select {
+	case f.requestIDs <- r.Header.Get(requestid.Header):
+	default: // this test does not read them
+	}
+	f.received <- list
+	if f.release != nil {
+		<-f.release
+	}
+	f.mu.Lock()
+	reply := f.reply
+	f.mu.Unlock()
+	if reply != nil {
+		json.NewEncoder(w).Encode(reply(list))
+		return
+	}
+	doubled := make([]int, len(list))
+	for i, n := range list {
+		doubled[i] = 2 * n
+	}
+	json.NewEncoder(w).Encode(doubled)
+}
+
+// serveAt serves a fake at an address and returns a function that stops it.
+func serveAt(t *testing.T, address string) (stop func()) {
+	t.Helper()
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fake{service: "stock", received: make(chan []int, manyRequests)}
+	s := &http.Server{Handler: f.routes()}
+	go s.Serve(l)
+	t.Cleanup(func() { s.Close() })
+	return func() { s.Close() }
+}
+
+// next returns the next list that the fake receives.
+func (f *fake) next(t *testing.T) []int {
+	t.Helper()
+	select {
+	case list := <-f.received:
+		return list
+	case <-time.After(5 * time.Second):
+		t.Fatal("no request arrives")
+		return nil
+	}
+}
+
+// open returns the peer at addresses when it is available.
 func open(t *testing.T, addresses ...string) *Peer {
 	t.Helper()
 	p := New("stock", addresses)
 	t.Cleanup(p.Close)
-	eventually(t, "the peer is ready", func() bool { return p.Unavailable() == "" })
+	eventually(t, "the peer is available", func() bool { return p.Unavailable() == "" })
 	return p
 }
 
@@ -98,8 +131,8 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// freeAddr returns an address at which nobody listens.
-func freeAddr(t *testing.T) string {
+// freeAddress returns an address without a listener.
+func freeAddress(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

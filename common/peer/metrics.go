@@ -6,35 +6,38 @@ import (
 	"checkout/common/metrics"
 )
 
-// counts is what is counted of the calls to one peer.
-type counts struct {
-	took, size *prometheus.HistogramVec
-	failures   *prometheus.CounterVec
+// callMetrics are the metrics of the calls to one peer.
+type callMetrics struct {
+	durations, batchSizes *prometheus.HistogramVec
+	failures              *prometheus.CounterVec
 }
 
-// count makes the peer the collector of what is counted of it.
-func (p *Peer) count() {
-	label := prometheus.Labels{"peer": p.service}
-	p.counts = counts{
-		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "peer_request_duration_seconds", Help: "Time to an answer of a peer, or to none.", ConstLabels: label, Buckets: metrics.LatencyBuckets(),
-		}, []string{"path"}),
-		size: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "peer_batch_messages", Help: "Messages that travelled together in one request.", ConstLabels: label, Buckets: metrics.BatchSizeBuckets(),
-		}, []string{"path"}),
+// initMetrics creates the metrics and makes the peer their collector.
+func (p *Peer) initMetrics() {
+	peerLabel, pathLabel := prometheus.Labels{"peer": p.service}, []string{"path"}
+	p.metrics = callMetrics{
+		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "peer_request_duration_seconds", Help: "Duration of requests to a peer, with failed ones.",
+			ConstLabels: peerLabel, Buckets: metrics.LatencyBuckets(),
+		}, pathLabel),
+		batchSizes: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "peer_batch_messages", Help: "Messages in one request to a peer.",
+			ConstLabels: peerLabel, Buckets: metrics.BatchSizeBuckets(),
+		}, pathLabel),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "peer_failures_total", Help: "Requests without an answer that could be used: what they asked for has an unknown outcome.", ConstLabels: label,
-		}, []string{"path"}),
+			Name: "peer_failures_total", Help: "Requests to a peer that failed. The outcome of their messages is unknown.",
+			ConstLabels: peerLabel,
+		}, pathLabel),
 	}
-	addresses := func(which string, of func(*state) int) prometheus.Collector {
+	addresses := func(state string, count func(*health) int) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "peer_addresses", Help: "Addresses of a peer that are known, and those of them that answer.",
-			ConstLabels: prometheus.Labels{"peer": p.service, "state": which},
-		}, func() float64 { return float64(of(p.state.Load())) })
+			Name: "peer_addresses", Help: "Addresses of a peer, and how many of them are healthy (state up).",
+			ConstLabels: prometheus.Labels{"peer": p.service, "state": state},
+		}, func() float64 { return float64(count(p.health.Load())) })
 	}
 	p.Group = metrics.Group{
-		p.counts.took, p.counts.size, p.counts.failures,
-		addresses("known", func(s *state) int { return len(s.all) }),
-		addresses("up", func(s *state) int { return len(s.up) }),
+		p.metrics.durations, p.metrics.batchSizes, p.metrics.failures,
+		addresses("known", func(h *health) int { return len(h.all) }),
+		addresses("up", func(h *health) int { return len(h.healthy) }),
 	}
 }

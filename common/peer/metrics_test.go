@@ -6,11 +6,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
-// Requests are counted by path, with the messages that travel in them; addresses by whether they answer.
-func TestCallsAreCounted(t *testing.T) {
+func TestMetricsCountCallsBatchesAndAddresses(t *testing.T) {
 	t.Parallel()
-	d := newDoor(t, "stock", false)
-	p := open(t, d.addr, freeAddr(t))
+	f := newFake(t, "stock", false)
+	p := open(t, f.address, freeAddress(t))
 	b := newDoubler(p)
 	for n := range 3 {
 		b.Do(t.Context(), n)
@@ -18,16 +17,18 @@ func TestCallsAreCounted(t *testing.T) {
 	var out []int
 	p.Call(t.Context(), "/fail", []int{1}, &out)
 	for path, want := range map[string]float64{"/fail": 1, "/double": 0} {
-		if got := testutil.ToFloat64(p.counts.failures.WithLabelValues(path)); got != want {
+		if got := testutil.ToFloat64(p.metrics.failures.WithLabelValues(path)); got != want {
 			t.Errorf("%s: %v failures, want %v", path, got, want)
 		}
 	}
-	for name, want := range map[string]int{"peer_request_duration_seconds": 2, "peer_batch_messages": 1, "peer_failures_total": 2, "peer_addresses": 2} {
+	for name, want := range map[string]int{
+		"peer_request_duration_seconds": 2, "peer_batch_messages": 1, "peer_failures_total": 2, "peer_addresses": 2,
+	} {
 		if got := testutil.CollectAndCount(p, name); got != want {
 			t.Errorf("%s has %d series, want %d", name, got, want)
 		}
 	}
 	if problems, err := testutil.CollectAndLint(p); err != nil || len(problems) > 0 {
-		t.Errorf("names: %v, %v", problems, err)
+		t.Errorf("metric names: %v, %v", problems, err)
 	}
 }

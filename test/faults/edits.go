@@ -113,7 +113,7 @@ var shortTimes = []edit{
 	{"order/checkout.go", "lease       = 5 * time.Second", "lease       = 1 * time.Second"},
 	{"order/checkout.go", "deadline    = 30 * time.Second", "deadline    = 3 * time.Second"},
 	{"order/checkout.go", "goForward   = 8 * time.Second", "goForward   = 2500 * time.Millisecond"},
-	{"common/peer/peer.go", "callTimeout  = 5 * time.Second", "callTimeout  = 600 * time.Millisecond"},
+	{"common/peer/peer.go", "callTimeout = 5 * time.Second", "callTimeout = 600 * time.Millisecond"},
 	{"order/recovery.go", "confirmClaim  = 10 * time.Second", "confirmClaim  = time.Second"},
 	{"common/participant/lua/reserve.lua", "ARGV[1] + 60000", "ARGV[1] + 2000"},
 	{"common/participant/lua/release.lua", "ARGV[1] + 60000", "ARGV[1] + 2000"},
