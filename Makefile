@@ -68,8 +68,9 @@ compose: ## docker compose up --build, with MACHINES=n instances and SHARDS=m of
 	compose/scale $(or $(MACHINES),1) $(SHARDS)
 	docker compose up --build
 
-test-compose: ## test the system in docker compose, with killed containers; MACHINES=n, SHARDS=m
-	sh test/compose/run
+test-compose: ## test the system in docker compose, with killed containers; MACHINES=n, SHARDS=m, REPORT=file
+	@$(GO) build -o bin/test-compose ./test/compose
+	@exec bin/test-compose $(if $(REPORT),-o $(REPORT))
 
 images: ## build the images; IMAGE_PREFIX=registry.example/shop/, IMAGE_TAG=latest, BAKE="more arguments of docker buildx bake"
 	docker buildx bake -f docker-compose.yml $(BAKE)
@@ -81,7 +82,7 @@ publish: ## build images for amd64 and arm64, with SBOM and provenance, and push
 
 test-k8s: ## test the chart on a real cluster under load; see test/k8s/main.go
 	@$(GO) build -o bin/test-k8s ./test/k8s
-	@exec bin/test-k8s
+	@exec bin/test-k8s $(if $(REPORT),-o $(REPORT))
 
 bench: ## measure speed for 4 to 7 minutes; the report goes to bin/bench, with KEEP=1 to docs/results/bench
 	$(GO) run ./test/bench -o $(if $(KEEP),docs/results/bench,bin/bench)

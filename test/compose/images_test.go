@@ -18,9 +18,9 @@ import (
 // buildLine is how the Dockerfile builds the services.
 var buildLine = regexp.MustCompile(`CGO_ENABLED=0 GOOS=\$TARGETOS GOARCH=\$TARGETARCH \\\n\s+go build (.*) -o /out/ (.*)\n`)
 
-// TestTheServicesAreBuiltForAnotherPlatform builds as the Dockerfile does, for the platform that this machine is not, from two
-// places on it: the second time from just what Docker is given, with a secret in the environment and beside the sources. What comes out must need
-// nothing but a kernel, be small, be the same, and not hold the secret.
+// TestTheServicesAreBuiltForAnotherPlatform builds as the Dockerfile does, for the platform that this machine is not,
+// from two places on it: the second time from just what Docker is given, with a secret in the environment and beside
+// the sources. What comes out must need nothing but a kernel, be small, be the same, and not hold the secret.
 func TestTheServicesAreBuiltForAnotherPlatform(t *testing.T) {
 	root, err := stack.Root()
 	if err != nil {
@@ -43,7 +43,7 @@ func TestTheServicesAreBuiltForAnotherPlatform(t *testing.T) {
 	}
 	first, second := build(t, root, arch, flags, packages), build(t, elsewhere, arch, flags, packages, "REDIS_PASSWORD="+planted)
 	for _, service := range services {
-		check(t, filepath.Join(first, service), machine)
+		checkBinary(t, filepath.Join(first, service), machine)
 		if !bytes.Equal(digest(t, filepath.Join(first, service)), digest(t, filepath.Join(second, service))) {
 			t.Errorf("%s built in two places is not the same", service)
 		}
@@ -64,7 +64,7 @@ func build(t *testing.T, source, arch, flags, packages string, env ...string) st
 	return into
 }
 
-func check(t *testing.T, path string, machine elf.Machine) {
+func checkBinary(t *testing.T, path string, machine elf.Machine) {
 	t.Helper()
 	binary, err := elf.Open(path)
 	if err != nil {

@@ -13,18 +13,20 @@ import (
 	"strings"
 )
 
-// checkSecret looks for a password in all that an image is made of: its layers, how they were made, and what it is configured with.
-// The images were built, and run, with it in the environment.
+// checkSecret searches every image for a password: its layers, its history and its configuration. The images were
+// built, and run, with the password in the environment.
 func (r *run) checkSecret(ctx context.Context, password string) error {
 	for _, name := range images {
 		image := r.project.image(name)
-		for _, what := range [][]string{{"image", "inspect", image}, {"history", "--no-trunc", "--format", "{{json .}}", image}} {
+		for _, what := range [][]string{
+			{"image", "inspect", image}, {"history", "--no-trunc", "--format", "{{json .}}", image},
+		} {
 			text, err := docker(ctx, what...)
 			if err != nil {
 				return err
 			}
 			if strings.Contains(text, password) {
-				return fmt.Errorf("docker %s tells the password", strings.Join(what, " "))
+				return fmt.Errorf("docker %s prints the password", strings.Join(what, " "))
 			}
 		}
 		cmd := exec.CommandContext(ctx, "docker", "save", image)
@@ -41,17 +43,17 @@ func (r *run) checkSecret(ctx context.Context, password string) error {
 			return fmt.Errorf("docker save %s: %w", image, err)
 		}
 		if where != "" {
-			return fmt.Errorf("the image of %s holds the password, in %s", name, where)
+			return fmt.Errorf("the image of %s contains the password, in %s", name, where)
 		}
 		if searched < 1<<20 {
-			return fmt.Errorf("the image of %s was not searched: only %d bytes of it", name, searched)
+			return fmt.Errorf("search the image of %s: it has only %d bytes", name, searched)
 		}
 	}
 	return nil
 }
 
-// searchImage looks for a word in what docker save has written: in every file of it, unpacked if it is packed. It tells where the
-// word is first, if it is anywhere, and how many bytes it has looked at.
+// searchImage searches the output of `docker save` for a word, in compressed layers too. It returns the number of bytes
+// that it searched and the name of the first file with the word, or "".
 func searchImage(saved io.Reader, word string) (searched int64, where string, err error) {
 	for files := tar.NewReader(saved); ; {
 		file, err := files.Next()
@@ -61,7 +63,7 @@ func searchImage(saved io.Reader, word string) (searched int64, where string, er
 		if err != nil {
 			return searched, "", err
 		}
-		content, err := unpacked(bufio.NewReader(files))
+		content, err := decompress(bufio.NewReader(files))
 		if err != nil {
 			return searched, "", fmt.Errorf("%s: %w", file.Name, err)
 		}
@@ -76,18 +78,18 @@ func searchImage(saved io.Reader, word string) (searched int64, where string, er
 	}
 }
 
-// unpacked is what a layer holds, however it is kept.
-func unpacked(layer *bufio.Reader) (io.Reader, error) {
+// decompress returns the content of a layer.
+func decompress(layer *bufio.Reader) (io.Reader, error) {
 	switch start, _ := layer.Peek(4); {
 	case bytes.HasPrefix(start, []byte{0x1f, 0x8b}):
 		return gzip.NewReader(layer)
 	case bytes.Equal(start, []byte{0x28, 0xb5, 0x2f, 0xfd}):
-		return nil, errors.New("packed by zstd, in which this cannot search")
+		return nil, errors.New("zstd compression is not supported")
 	}
 	return layer, nil
 }
 
-// search reads to the end, or until it has found a word.
+// search reads until it finds a word, or to the end.
 func search(r io.Reader, word []byte) (searched int64, found bool, err error) {
 	block := make([]byte, 1<<16+len(word))
 	kept := 0
@@ -104,7 +106,7 @@ func search(r io.Reader, word []byte) (searched int64, found bool, err error) {
 			return searched, false, err
 		}
 		end := kept + n
-		kept = min(len(word)-1, end) // it may lie across two blocks
+		kept = min(len(word)-1, end) // the word may span two blocks
 		copy(block, block[end-kept:end])
 	}
 }

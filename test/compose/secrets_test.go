@@ -16,8 +16,8 @@ import (
 	"checkout/test/stack"
 )
 
-// planted is a secret where it must not come into an image from: the environment of the build, and files that people keep beside the
-// sources.
+// planted is a secret where it must not come into an image from: the environment of the build, and files that people
+// keep beside the sources.
 const planted = "s3cr3t-that-stays-here"
 
 // hiding is where people keep secrets, and what else lies about.
@@ -27,7 +27,8 @@ var hiding = []string{
 	"order/testdata/session", "order/my_test.go", "test/compose/password",
 }
 
-// plant lays a copy of what the images are made of into a new folder, with a secret in every hiding place, and returns the folder.
+// plant lays a copy of what the images are made of into a new folder, with a secret in every hiding place, and returns
+// the folder.
 func plant(t *testing.T, root string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -62,8 +63,8 @@ func plant(t *testing.T, root string) string {
 	return dir
 }
 
-// TestNoSecretComesToDocker: Docker is given what the images are made of, and none of the hiding places; nothing that it is given
-// holds the secret.
+// TestNoSecretComesToDocker: Docker is given what the images are made of, and none of the hiding places; nothing that
+// it is given holds the secret.
 func TestNoSecretComesToDocker(t *testing.T) {
 	root, err := stack.Root()
 	if err != nil {
@@ -101,8 +102,8 @@ var (
 	buildArgs   = regexp.MustCompile(`build: .*`)
 )
 
-// TestTheDockerfileTakesNoSecret: whatever an ARG or ENV holds can be read from the image, or from how it was made. So there are none but
-// these; nor is anything copied but what is named.
+// TestTheDockerfileTakesNoSecret: whatever an ARG or ENV holds can be read from the image, or from how it was made. So
+// there are none but these; nor is anything copied but what is named.
 func TestTheDockerfileTakesNoSecret(t *testing.T) {
 	root, err := stack.Root()
 	if err != nil {
@@ -149,8 +150,8 @@ func TestTheDockerfileTakesNoSecret(t *testing.T) {
 	}
 }
 
-// TestSearchImage shows that a word is found in what docker save writes: in a layer, packed or not, across the search's own blocks, and
-// in the image's configuration.
+// TestSearchImage shows that a word is found in what docker save writes: in a layer, packed or not, across the search's
+// own blocks, and in the image's configuration.
 func TestSearchImage(t *testing.T) {
 	const word = "not a secret 0123456789abcdef"
 	pack := func(text string) string {

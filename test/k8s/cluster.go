@@ -1,34 +1,34 @@
 package main
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"slices"
 	"strings"
 	"time"
 
 	"checkout/test/check"
+	"checkout/test/steps"
 )
 
 const (
-	release      = "checkout"
-	ours         = "app.kubernetes.io/instance=" + release
-	readyWithin  = 4 * time.Minute
-	returnsAfter = time.Minute
+	release         = "checkout"
+	ours            = "app.kubernetes.io/instance=" + release // label selector
+	readyTimeout    = 4 * time.Minute
+	recoveryTimeout = time.Minute
 )
 
 var services = []string{"order", "stock", "payment"}
 
-// cluster is a Kubernetes and the namespace of the system in it.
+// cluster is a Kubernetes cluster and the namespace of the system in it.
 type cluster struct {
 	kubectl, helm []string
 	namespace     string
 }
 
-// kube runs kubectl in the namespace and returns what it printed.
+// kube runs kubectl in the namespace and returns its output.
 func (c *cluster) kube(ctx context.Context, args ...string) (string, error) {
 	return c.kubeInput(ctx, "", args...)
 }
@@ -42,54 +42,44 @@ func (c *cluster) chart(ctx context.Context, args ...string) (string, error) {
 	return output(ctx, "", slices.Concat(c.helm, []string{"-n", c.namespace}, args))
 }
 
-// output runs a command that is asked to stop, not killed, when its context ends.
+// output runs a command with this standard input.
 func output(ctx context.Context, input string, command []string) (string, error) {
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
-	var stdout, stderr bytes.Buffer
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(input), &stdout, &stderr
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = 20 * time.Second
-	if err := cmd.Run(); err != nil {
-		return stdout.String(), fmt.Errorf("%s: %w\n%s", strings.Join(command, " "), err, last(stdout.String()+stderr.String(), 30))
-	}
-	return strings.TrimSpace(stdout.String()), nil
+	cmd.Stdin = strings.NewReader(input)
+	return steps.Output(cmd)
 }
 
-// last returns the last n lines of text.
-func last(text string, n int) string {
-	lines := strings.Split(strings.TrimSpace(text), "\n")
-	return strings.Join(lines[max(0, len(lines)-n):], "\n")
-}
-
-// fresh makes the namespace anew, with nothing in it that was there before. It takes only pods that the restricted standard allows.
-func (c *cluster) fresh(ctx context.Context) error {
-	if err := c.clean(ctx); err != nil {
+// newNamespace replaces the namespace by an empty one. It allows only pods that meet the restricted Pod Security
+// Standard.
+func (c *cluster) newNamespace(ctx context.Context) error {
+	if err := c.deleteNamespaces(ctx); err != nil {
 		return err
 	}
 	if _, err := c.kube(ctx, "create", "namespace", c.namespace); err != nil {
 		return err
 	}
-	_, err := c.kube(ctx, "label", "namespace", c.namespace, "pod-security.kubernetes.io/enforce=restricted", "pod-security.kubernetes.io/warn=restricted")
+	_, err := c.kube(ctx, "label", "namespace", c.namespace,
+		"pod-security.kubernetes.io/enforce=restricted", "pod-security.kubernetes.io/warn=restricted")
 	return err
 }
 
-func (c *cluster) clean(ctx context.Context) error {
-	_, err := c.kube(ctx, "delete", "namespace", c.namespace, c.nodes(), "--ignore-not-found", "--timeout=3m")
+func (c *cluster) deleteNamespaces(ctx context.Context) error {
+	_, err := c.kube(ctx, "delete", "namespace", c.namespace, c.nodeNamespace(), "--ignore-not-found", "--timeout=3m")
 	return err
 }
 
-// ready waits until every pod of the system is what the last change wants.
+// ready waits until every pod of the system is up to date and ready.
 func (c *cluster) ready(ctx context.Context) error {
 	sets, err := c.kube(ctx, "get", "statefulset,deployment", "-l", ours, "-o", "name")
 	if err != nil {
 		return err
 	}
 	for _, set := range strings.Fields(sets) {
-		if _, err := c.kube(ctx, "rollout", "status", set, "--timeout="+readyWithin.String()); err != nil {
+		if _, err := c.kube(ctx, "rollout", "status", set, "--timeout="+readyTimeout.String()); err != nil {
 			return err
 		}
 	}
-	return check.Poll(ctx, returnsAfter, func(ctx context.Context) error {
+	return check.Poll(ctx, recoveryTimeout, func(ctx context.Context) error {
 		pods, err := c.kube(ctx, "get", "pods", "-l", ours, "--no-headers")
 		if err != nil {
 			return err
@@ -103,18 +93,19 @@ func (c *cluster) ready(ctx context.Context) error {
 	})
 }
 
-// state is what a person would look at first.
+// state returns the pods, events and logs, for a failed step.
 func (c *cluster) state(ctx context.Context) string {
 	pods, _ := c.kube(ctx, "get", "pods", "-o", "wide")
 	events, _ := c.kube(ctx, "get", "events", "--sort-by=.lastTimestamp")
 	logs, _ := c.kube(ctx, "logs", "-l", ours, "--prefix", "--tail=8", "--max-log-requests=50")
-	return pods + "\n" + last(events, 15) + "\n" + last(logs, 60)
+	return pods + "\n" + steps.Last(events, 15) + "\n" + steps.Last(logs, 60)
 }
 
-// restarts tells how often the containers of the system have been started again, by pod; of those that are leaving it tells nothing.
+// restarts returns each pod's UID and restart count. It leaves out pods that are terminating.
 func (c *cluster) restarts(ctx context.Context) (map[string]string, error) {
-	text, err := c.kube(ctx, "get", "pods", "-l", ours, "-o", `go-template={{range .items}}{{if not .metadata.deletionTimestamp}}{{.metadata.name}}={{.metadata.uid}}/`+
-		`{{with .status.containerStatuses}}{{(index . 0).restartCount}}{{end}}{{"\n"}}{{end}}{{end}}`)
+	text, err := c.kube(ctx, "get", "pods", "-l", ours, "-o", "go-template={{range .items}}{{if not .metadata.deletionTimestamp}}"+
+		"{{.metadata.name}}={{.metadata.uid}}/{{with .status.containerStatuses}}{{(index . 0).restartCount}}{{end}}"+
+		`{{"\n"}}{{end}}{{end}}`)
 	found := map[string]string{}
 	for line := range strings.Lines(text) {
 		name, count, _ := strings.Cut(strings.TrimSpace(line), "=")
@@ -123,10 +114,10 @@ func (c *cluster) restarts(ctx context.Context) (map[string]string, error) {
 	return found, err
 }
 
-// nodes is the name of a second namespace, which takes privileged pods.
-func (c *cluster) nodes() string { return c.namespace + "-node" }
+// nodes names a second namespace, which allows privileged pods.
+func (c *cluster) nodeNamespace() string { return c.namespace + "-node" }
 
-// killer is a pod that sees the processes of its node, since no one inside a container can kill its first process.
+// killer is a pod that can kill a process of another pod on its node. A container cannot kill its own first process.
 const killer = `
 apiVersion: v1
 kind: Pod
@@ -139,11 +130,19 @@ spec:
   containers:
     - name: killer
       image: %s
-      command: [sh, -c, "for p in /proc/[0-9]*; do if [ \"$(cat $p/comm 2>/dev/null)\" = %s ] && tr _ - <$p/cgroup | grep -q pod%s; then kill -9 ${p#/proc/} && echo killed; fi; done"]
+      command:
+        - sh
+        - -c
+        - |
+          for p in /proc/[0-9]*; do
+            if [ "$(cat $p/comm 2>/dev/null)" = %s ] && tr _ - <$p/cgroup | grep -q pod%s; then
+              kill -9 ${p#/proc/} && echo killed
+            fi
+          done
       securityContext: {privileged: true}
 `
 
-// kill ends the process of a pod, whose name is process, with SIGKILL.
+// kill kills the process with this name in a pod with SIGKILL.
 func (c *cluster) kill(ctx context.Context, pod, process string) error {
 	where, err := c.kube(ctx, "get", "pod", pod, "-o", "jsonpath={.spec.nodeName} {.metadata.uid}")
 	if err != nil {
@@ -154,23 +153,20 @@ func (c *cluster) kill(ctx context.Context, pod, process string) error {
 	if err != nil {
 		return err
 	}
-	there := &cluster{c.kubectl, c.helm, c.nodes()}
-	if _, err := there.kube(ctx, "get", "namespace", there.namespace); err != nil {
-		if _, err := there.kube(ctx, "create", "namespace", there.namespace); err != nil {
+	privileged := &cluster{c.kubectl, c.helm, c.nodeNamespace()}
+	if _, err := privileged.kube(ctx, "get", "namespace", privileged.namespace); err != nil {
+		if _, err := privileged.kube(ctx, "create", "namespace", privileged.namespace); err != nil {
 			return err
 		}
 	}
-	if _, err := there.kubeInput(ctx, fmt.Sprintf(killer, node, image, process, uid), "create", "-f", "-"); err != nil {
+	if _, err := privileged.kubeInput(ctx, fmt.Sprintf(killer, node, image, process, uid), "create", "-f", "-"); err != nil {
 		return err
 	}
-	_, err = there.kube(ctx, "wait", "pod/killer", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=60s")
-	said, _ := there.kube(ctx, "logs", "killer")
-	if err == nil && said != "killed" {
-		err = fmt.Errorf("%s: nothing to kill: %q", pod, said)
+	_, err = privileged.kube(ctx, "wait", "pod/killer", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=60s")
+	out, _ := privileged.kube(ctx, "logs", "killer")
+	if err == nil && out != "killed" {
+		err = fmt.Errorf("kill %s in pod %s: no such process: %q", process, pod, out)
 	}
-	_, gone := there.kube(ctx, "delete", "pod", "killer", "--now")
-	if err == nil {
-		err = gone
-	}
-	return err
+	_, deleteErr := privileged.kube(ctx, "delete", "pod", "killer", "--now")
+	return errors.Join(err, deleteErr)
 }

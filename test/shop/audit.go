@@ -25,8 +25,8 @@ type Audit struct {
 	Unchecked  int // histories that were too long to check
 }
 
-// Audit waits until every order is decided. It then reads everything back, through the API and from Redis, and compares it with the
-// responses that the clients received. Users and items that others made are not checked.
+// Audit waits until every order is decided. It then reads everything back, through the API and from Redis, and compares
+// it with the responses that the clients received. Users and items that others made are not checked.
 func (s *Shop) Audit(ctx context.Context, shards check.Shards) (a Audit, err error) {
 	if a.Decided, err = shards.Settle(ctx); err != nil {
 		return a, err
@@ -102,8 +102,8 @@ func (s *Shop) readBalances(ctx context.Context, sn *check.Snapshot) (found []st
 	return found
 }
 
-// unexpected lists the responses that no client of this shop may receive, whatever fails: a status other than 200, 402, 409, 429 and
-// 503. A 404, for example, denies something that was created.
+// unexpected lists the responses that no client of this shop may receive, whatever fails: a status other than 200, 402,
+// 409, 429 and 503. A 404, for example, denies something that was created.
 func (s *Shop) unexpected() (found []string) {
 	for _, r := range s.Responses() {
 		if !slices.Contains([]int{0, 200, 402, 409, 429, 503}, r.Status) {
@@ -138,7 +138,8 @@ func (s *Shop) AwaitDecided(ctx context.Context, n int64, within time.Duration) 
 	})
 }
 
-// Buy places an order of one item and pays it. It starts again with a new order until one is paid. Forget keeps the paid order.
+// Buy places an order of one item and pays it. It starts again with a new order until one is paid. Forget keeps the
+// paid order.
 func (s *Shop) Buy(ctx context.Context, within time.Duration) error {
 	return check.Poll(ctx, within, func(context.Context) error {
 		r := s.Client.Call("POST", "/orders/create/"+s.Users[0])

@@ -8,8 +8,8 @@ import (
 	"checkout/test/check"
 )
 
-// keyed is the client for one write: sometimes one that sends it with an idempotency key, and again: until it is answered, as far as
-// the customer has the patience, and now and then when it has been, or twice at the same moment.
+// keyed is the client for one write: sometimes one that sends it with an idempotency key, and again: until it is
+// answered, as far as the customer has the patience, and now and then when it has been, or twice at the same moment.
 func (s *Shop) writeClient(dice *rand.Rand) *check.Client {
 	if s.behavior.KeyRate == 0 || dice.Float64() >= s.behavior.KeyRate {
 		return s.Client
@@ -30,8 +30,8 @@ func (s *Shop) writeClient(dice *rand.Rand) *check.Client {
 	return s.Client.WithKey(o)
 }
 
-// Onces is how many writes of a closed shop were sent with a key since it was last told to Forget, and how many answers said that
-// theirs had been done before.
+// Onces is how many writes of a closed shop were sent with a key since it was last told to Forget, and how many answers
+// said that theirs had been done before.
 func (s *Shop) KeyedRequests() (sent, replays int) {
 	for _, o := range s.keyedRequests {
 		replays += o.Replays()

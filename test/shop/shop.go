@@ -31,8 +31,9 @@ type Behavior struct {
 	OnCheckout func(check.Response)
 }
 
-// Shop is users with credit, items in stock, and customers who fill carts, check out, sometimes cancel, and sometimes leave without
-// an answer. A third of the users can pay for everything, a third for a few orders, a third for nothing; every fourth item is scarce.
+// Shop is users with credit, items in stock, and customers who fill carts, check out, sometimes cancel, and sometimes
+// leave without an answer. A third of the users can pay for everything, a third for a few orders, a third for nothing;
+// every fourth item is scarce.
 type Shop struct {
 	Client       *check.Client
 	Deposits     check.Deposits

@@ -10,7 +10,8 @@ import (
 // Tales are what the customers of a closed shop were told of each order, since the shop was last told to Forget.
 func (s *Shop) Histories() []*check.History { return s.histories }
 
-// Lies is what the customers of a closed shop were told and is not true of a quiet system, and what broke the form of an answer.
+// Lies is what the customers of a closed shop were told and is not true of a quiet system, and what broke the form of
+// an answer.
 func (s *Shop) Violations(sn *check.Snapshot) []string {
 	var found []string
 	for _, h := range s.histories {
@@ -30,7 +31,8 @@ func (s *Shop) Violations(sn *check.Snapshot) []string {
 	return found
 }
 
-// Forget forgets what was told so far, all of it checked: what was not known of stock and credit is taken from a quiet system.
+// Forget forgets what was told so far, all of it checked: what was not known of stock and credit is taken from a quiet
+// system.
 func (s *Shop) Forget(sn *check.Snapshot) {
 	s.Deposits.Resolve(sn)
 	s.histories = slices.Clone(s.kept)

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// Output runs a command and returns what it wrote to its standard output. If the command's context ends, the command gets an
-// interrupt, and is killed after another 20 s.
+// Output runs a command and returns what it wrote to its standard output. If the command's context ends, the command
+// gets an interrupt, and is killed after another 20 s.
 func Output(cmd *exec.Cmd) (string, error) {
 	var stdout, both bytes.Buffer
 	cmd.Stdout, cmd.Stderr = io.MultiWriter(&stdout, &both), &both

@@ -17,13 +17,13 @@ var (
 	images   = slices.Concat(services, []string{gateway})
 )
 
-// The size in bytes that no service's image may reach: a static binary and certificates.
+// Limits in bytes.
 const (
-	maxImage     = 20e6
-	certificates = 500e3 // more than they take
+	maxImage     = 20e6  // of a service's image: a static binary and certificates
+	certificates = 500e3 // of them
 )
 
-// checkImages prints the images' sizes and refuses one that holds more than it should.
+// checkImages prints the images' sizes and returns an error if one is too large.
 func (r *run) checkImages(ctx context.Context) error {
 	for _, service := range images {
 		text, err := docker(ctx, "image", "inspect", "-f", "{{.Size}}", r.project.image(service))
@@ -34,25 +34,25 @@ func (r *run) checkImages(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		r.say("  image of %-8s %6.1f MB", service, float64(size)/1e6)
+		r.Logf("image of %-8s %6.1f MB", service, float64(size)/1e6)
 		if service != gateway && size >= maxImage {
-			return fmt.Errorf("the image of %s has %d bytes", service, size)
+			return fmt.Errorf("the image of %s has %d bytes, want less than %.0f", service, size, maxImage)
 		}
 	}
 	return nil
 }
 
-// checkContainers holds every container against what docker-compose.yml is to give it.
+// checkContainers checks the restrictions, restart policy, ports and volumes of every container.
 func (r *run) checkContainers(ctx context.Context) error {
-	all, err := r.project.containers(ctx)
+	all, err := r.project.inspect(ctx)
 	if err != nil {
 		return err
 	}
-	if found := slices.Sorted(maps.Keys(all)); !slices.Equal(found, slices.Sorted(slices.Values(r.project.everyone()))) {
-		return fmt.Errorf("containers: %v", found)
+	if found := slices.Sorted(maps.Keys(all)); !slices.Equal(found, slices.Sorted(slices.Values(r.project.all()))) {
+		return fmt.Errorf("containers: %v, want %v", found, r.project.all())
 	}
 	var wrong []error
-	for _, service := range r.project.everyone() {
+	for _, service := range r.project.all() {
 		c := all[service]
 		users, err := docker(ctx, "top", c.ID, "-eo", "pid,uid")
 		if err != nil {
@@ -60,20 +60,21 @@ func (r *run) checkContainers(ctx context.Context) error {
 		}
 		h := c.HostConfig
 		for what, holds := range map[string]bool{
-			"no process of root":         !slices.ContainsFunc(strings.Split(users, "\n")[1:], func(line string) bool { return strings.Fields(line)[1] == "0" }),
-			"a user of its own":          c.Config.User != "" && c.Config.User != "root" && c.Config.User != "0",
-			"a read-only file system":    h.ReadonlyRootfs,
-			"no capability":              slices.Equal(h.CapDrop, []string{"ALL"}) && len(h.CapAdd) == 0 && !h.Privileged,
-			"no new privileges":          slices.Contains(h.SecurityOpt, "no-new-privileges:true"),
-			"a limit of memory":          h.Memory > 0,
-			"a limit of processes":       h.PidsLimit > 0,
-			"restarted unless stopped":   h.RestartPolicy.Name == "unless-stopped",
-			"healthy":                    c.healthy(),
-			"published as it should be":  c.published() == r.published(service),
-			"its data in a named volume": c.volumes() == volumes(r.project.name, service),
+			"no process of root":        !slices.ContainsFunc(strings.Split(users, "\n")[1:], isRoot),
+			"a user of its own":         c.Config.User != "" && c.Config.User != "root" && c.Config.User != "0",
+			"a read-only file system":   h.ReadonlyRootfs,
+			"no capability":             slices.Equal(h.CapDrop, []string{"ALL"}) && len(h.CapAdd) == 0,
+			"no privileges":             !h.Privileged,
+			"no new privileges":         slices.Contains(h.SecurityOpt, "no-new-privileges:true"),
+			"a memory limit":            h.Memory > 0,
+			"a process limit":           h.PidsLimit > 0,
+			"restart unless stopped":    h.RestartPolicy.Name == "unless-stopped",
+			"a good health check":       c.healthy(),
+			"the right published ports": c.published() == r.published(service),
+			"the right volume":          c.volumes() == volumes(r.project.name, service),
 		} {
 			if !holds {
-				wrong = append(wrong, fmt.Errorf("%s: not: %s", service, what))
+				wrong = append(wrong, fmt.Errorf("%s lacks %s", service, what))
 			}
 		}
 	}
@@ -82,6 +83,9 @@ func (r *run) checkContainers(ctx context.Context) error {
 	}
 	return errors.Join(append(wrong, r.checkReach(ctx, all))...)
 }
+
+// isRoot reports whether a line of `docker top -eo pid,uid` is a process of root.
+func isRoot(line string) bool { return strings.Fields(line)[1] == "0" }
 
 // published lists the host's addresses that lead to the container.
 func (c container) published() string {
@@ -118,7 +122,7 @@ func volumes(project, service string) string {
 	return ""
 }
 
-// checkRedis asks a Redis how it keeps its data.
+// checkRedis checks the settings of a Redis that keep its data.
 func (r *run) checkRedis(ctx context.Context, redis string, memory int64) error {
 	text, err := r.project.compose(ctx, "exec", "-T", redis, "redis-cli", "config", "get", "[am]*")
 	if err != nil {
@@ -129,31 +133,36 @@ func (r *run) checkRedis(ctx context.Context, redis string, memory int64) error 
 		settings[lines[i]] = lines[i+1]
 	}
 	var wrong []error
-	for name, want := range map[string]string{"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"} {
+	for name, want := range map[string]string{
+		"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction",
+	} {
 		if settings[name] != want {
 			wrong = append(wrong, fmt.Errorf("%s: %s is %q, want %q", redis, name, settings[name], want))
 		}
 	}
 	if most, err := strconv.ParseInt(settings["maxmemory"], 10, 64); err != nil || most <= 0 || 2*most > memory {
-		wrong = append(wrong, fmt.Errorf("%s: maxmemory is %q: not half of the container's %d bytes", redis, settings["maxmemory"], memory))
+		wrong = append(wrong, fmt.Errorf("%s: maxmemory is %q, want at most half of the container's %d bytes",
+			redis, settings["maxmemory"], memory))
 	}
 	return errors.Join(wrong...)
 }
 
-// unreachable are the exit codes by which curl says that nobody was reached; a Redis that was would answer or hang up, which is another.
+// unreachable are curl's exit codes for "could not connect" and "timeout". A Redis that curl reaches gives another one.
 var unreachable = []int{7, 28}
 
-// checkReach lets the gateway knock at public doors, which must open, and at every Redis, which must be out of its reach.
+// checkReach checks that the gateway reaches every instance's public port and no Redis.
 func (r *run) checkReach(ctx context.Context, all map[string]container) error {
-	for _, machine := range r.project.allMachines() {
-		address := all[machine].NetworkSettings.Networks[r.project.name+"_front"].IPAddress
-		if _, err := r.project.compose(ctx, "exec", "-T", gateway, "curl", "-sf", "-m", "5", "http://"+address+":5000/ping"); err != nil {
+	for _, name := range r.project.allInstances() {
+		address := all[name].NetworkSettings.Networks[r.project.name+"_front"].IPAddress
+		ping := "http://" + address + ":5000/ping"
+		if _, err := r.project.compose(ctx, "exec", "-T", gateway, "curl", "-sf", "-m", "5", ping); err != nil {
 			return err
 		}
 	}
 	for _, redis := range r.project.allShards() {
 		for name, network := range all[redis].NetworkSettings.Networks {
-			_, err := r.project.compose(ctx, "exec", "-T", gateway, "curl", "-s", "-m", "2", "http://"+network.IPAddress+":6379")
+			url := "http://" + network.IPAddress + ":6379"
+			_, err := r.project.compose(ctx, "exec", "-T", gateway, "curl", "-s", "-m", "2", url)
 			var exit *exec.ExitError
 			if !errors.As(err, &exit) || !slices.Contains(unreachable, exit.ExitCode()) {
 				return fmt.Errorf("the gateway reaches %s in %s: %w", redis, name, err)

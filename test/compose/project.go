@@ -1,0 +1,255 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"checkout/test/check"
+	"checkout/test/steps"
+)
+
+// project is the system of docker-compose.yml under a name, port and addresses of its own. It can run beside another
+// one.
+type project struct {
+	name      string
+	port      int      // of the gateway
+	network   string   // first three numbers of every address
+	instances int      // of each service
+	shards    int      // of each service
+	files     []string // compose files
+}
+
+func (p *project) gatewayURL() string { return fmt.Sprintf("http://127.0.0.1:%d", p.port) }
+
+// allInstances names the services' containers.
+func (p *project) allInstances() (names []string) {
+	for _, service := range services {
+		names = append(names, p.containersOf(service, p.instances)...)
+	}
+	return names
+}
+
+// allShards names the Redis containers.
+func (p *project) allShards() (names []string) {
+	for _, service := range services {
+		names = append(names, p.containersOf(service+"-redis", p.shards)...)
+	}
+	return names
+}
+
+// all names every container.
+func (p *project) all() []string {
+	return slices.Concat(p.allInstances(), p.allShards(), []string{gateway})
+}
+
+// containersOf names n containers of one kind.
+func (p *project) containersOf(kind string, n int) (names []string) {
+	for i := range n {
+		names = append(names, nth(kind, i+1))
+	}
+	return names
+}
+
+// nth names container i of a kind: order, order-2, order-3 and so on.
+func nth(kind string, i int) string {
+	if i == 1 {
+		return kind
+	}
+	return fmt.Sprintf("%s-%d", kind, i)
+}
+
+// openShards connects to every Redis at its container's address.
+func (p *project) openShards(ctx context.Context) (check.Shards, error) {
+	all, err := p.inspect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	shards := check.Shards{}
+	for _, service := range services {
+		for _, name := range p.containersOf(service+"-redis", p.shards) {
+			shards.Add(service, all[name].NetworkSettings.Networks[p.name+"_back"].IPAddress+":6379", "")
+		}
+	}
+	if err := check.Poll(ctx, recoveryTimeout, shards.Ping); err != nil {
+		shards.Close()
+		return nil, fmt.Errorf("connect to Redis at the containers' addresses: %w", err)
+	}
+	return shards, nil
+}
+
+// compose runs docker compose and returns what it printed.
+func (p *project) compose(ctx context.Context, args ...string) (string, error) {
+	return p.composeWith(ctx, "", args...)
+}
+
+// composeWith is compose with a password for every Redis.
+func (p *project) composeWith(ctx context.Context, password string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "docker", append([]string{"compose"}, args...)...)
+	cmd.Env = append(p.env(), "REDIS_PASSWORD="+password)
+	return steps.Output(cmd)
+}
+
+// env is the environment in which every call of docker compose means this project.
+func (p *project) env() []string {
+	return append(os.Environ(),
+		"COMPOSE_PROJECT_NAME="+p.name, "COMPOSE_FILE="+strings.Join(p.files, ":"), "COMPOSE_ENV_FILES="+os.DevNull,
+		"COMPOSE_ANSI=never", "COMPOSE_PROFILES=",
+		"GATEWAY_BIND=127.0.0.1", fmt.Sprintf("GATEWAY_PORT=%d", p.port), "NETWORK="+p.network,
+		"REDIS_PASSWORD=", "BATCH_INIT=1", "WDM_DEBUG=0", "ACCESS_LOG=1", "IMAGE_PREFIX="+p.name+"-", "IMAGE_TAG=test")
+}
+
+// script runs one of the scripts in compose/ for this project.
+func (p *project) script(ctx context.Context, name string, args ...string) error {
+	cmd := exec.CommandContext(ctx, filepath.Join("compose", name), args...)
+	cmd.Env = p.env()
+	_, err := steps.Output(cmd)
+	return err
+}
+
+// docker runs docker and returns what it printed.
+func docker(ctx context.Context, args ...string) (string, error) {
+	return steps.Output(exec.CommandContext(ctx, "docker", args...))
+}
+
+// container is the part of `docker inspect` that the test reads.
+type container struct {
+	ID           string
+	Image        string
+	RestartCount int
+	State        struct {
+		Running   bool
+		Pid       int
+		ExitCode  int
+		StartedAt string
+		Health    *struct{ Status string }
+	}
+	Config struct {
+		User   string
+		Labels map[string]string
+		Image  string
+	}
+	HostConfig struct {
+		ReadonlyRootfs, Privileged   bool
+		CapDrop, CapAdd, SecurityOpt []string
+		Memory                       int64 // bytes
+		PidsLimit                    int64
+		RestartPolicy                struct{ Name string }
+	}
+	Mounts          []struct{ Type, Name, Destination string }
+	NetworkSettings struct {
+		Ports    map[string][]struct{ HostIP, HostPort string }
+		Networks map[string]struct{ IPAddress string }
+	}
+}
+
+// image is the name of an image that is built for this project.
+func (p *project) image(name string) string { return p.name + "-" + name + ":test" }
+
+func (c container) service() string { return c.Config.Labels["com.docker.compose.service"] }
+
+func (c container) healthy() bool {
+	return c.State.Running && c.State.Health != nil && c.State.Health.Status == "healthy"
+}
+
+// inspect returns the project's containers, stopped ones too, by the name of their service.
+func (p *project) inspect(ctx context.Context) (map[string]container, error) {
+	ids, err := p.compose(ctx, "ps", "-a", "-q")
+	if err != nil || ids == "" {
+		return nil, err
+	}
+	text, err := docker(ctx, append([]string{"inspect"}, strings.Fields(ids)...)...)
+	if err != nil {
+		return nil, err
+	}
+	var list []container
+	if err := json.Unmarshal([]byte(text), &list); err != nil {
+		return nil, fmt.Errorf("docker inspect: %w", err)
+	}
+	found := map[string]container{}
+	for _, c := range list {
+		found[c.service()] = c
+	}
+	return found, nil
+}
+
+// kill kills the first process of each named service with SIGKILL, all at the same moment. `docker kill` does not work
+// here: Docker does not restart a container that a user killed. The signal comes from a container in the host's process
+// namespace, which needs no root on the host.
+func (p *project) kill(ctx context.Context, services ...string) error {
+	all, err := p.inspect(ctx)
+	if err != nil {
+		return err
+	}
+	command := "kill -9"
+	for _, service := range services {
+		pid := all[service].State.Pid
+		if pid <= 1 {
+			return fmt.Errorf("%s has no process to kill", service)
+		}
+		command += " " + strconv.Itoa(pid)
+	}
+	_, err = docker(ctx, "run", "--rm", "--pid", "host", "--userns", "host", "--network", "none", "--user", "0",
+		"--cap-drop", "ALL", "--cap-add", "KILL", "--entrypoint", "sh", all["order-redis"].Config.Image, "-c", command)
+	return err
+}
+
+// waitHealthy waits until every container is healthy.
+func (p *project) waitHealthy(ctx context.Context) error {
+	return check.Poll(ctx, recoveryTimeout, func(ctx context.Context) error {
+		all, err := p.inspect(ctx)
+		if err != nil {
+			return err
+		}
+		for _, service := range slices.Sorted(maps.Keys(all)) {
+			if !all[service].healthy() {
+				return fmt.Errorf("%s is not healthy", service)
+			}
+		}
+		return nil
+	})
+}
+
+// version names the engine and Compose.
+func (p *project) version(ctx context.Context) string {
+	engine, _ := docker(ctx, "version", "-f", "Docker {{.Server.Version}}, {{.Server.Os}} {{.Server.Arch}}")
+	compose, _ := docker(ctx, "compose", "version", "--short")
+	return engine + ", Compose " + compose
+}
+
+// logs returns the last lines of every container's log.
+func (p *project) logs(ctx context.Context) string {
+	logs, _ := p.compose(ctx, "logs", "--no-color", "--tail", "50")
+	return logs
+}
+
+// remove removes everything of the project: containers, data, networks and images.
+func (p *project) remove(ctx context.Context) error {
+	if _, err := p.compose(ctx, "down", "--volumes", "--remove-orphans"); err != nil {
+		return err
+	}
+	for _, image := range images {
+		_, _ = docker(ctx, "image", "rm", p.image(image)) // the loop below reports images that are left
+	}
+	label := "label=com.docker.compose.project=" + p.name
+	if _, err := docker(ctx, "image", "prune", "--force", "--filter", label); err != nil { // images that a later build replaced
+		return err
+	}
+	for _, list := range [][]string{{"ps", "-aq"}, {"volume", "ls", "-q"}, {"network", "ls", "-q"}, {"image", "ls", "-q"}} {
+		left, err := docker(ctx, append(list, "--filter", label)...)
+		if err == nil && left != "" {
+			err = fmt.Errorf("docker %s: not removed: %s", strings.Join(list, " "), strings.Fields(left))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

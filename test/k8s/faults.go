@@ -1,0 +1,211 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"checkout/common/shard"
+	"checkout/test/check"
+	"checkout/test/shop"
+)
+
+// killAndWait kills a pod's process and waits until Kubernetes has restarted it and everything is ready.
+func (r *run) killAndWait(ctx context.Context, pod, process string) error {
+	before, err := r.restarts(ctx)
+	if err != nil {
+		return err
+	}
+	if err := r.kill(ctx, pod, process); err != nil {
+		return err
+	}
+	began := time.Now()
+	if err := check.Poll(ctx, recoveryTimeout, func(ctx context.Context) error {
+		now, err := r.restarts(ctx)
+		if err == nil && now[pod] == before[pod] {
+			err = fmt.Errorf("%s did not restart: %s", pod, now[pod])
+		}
+		return err
+	}); err != nil {
+		return err
+	}
+	if err := r.ready(ctx); err != nil {
+		return err
+	}
+	r.Logf("%s killed, everything ready after %.1f s", pod, time.Since(began).Seconds())
+	return nil
+}
+
+// killInstances may fail the requests that are in flight at the killed instance, at most one of each client.
+func (r *run) killInstances(ctx context.Context) error {
+	return r.underLoad(ctx, clients*len(services), func(s *shop.Shop) error {
+		for _, service := range services {
+			if err := r.killAndWait(ctx, service+"-1", service); err != nil {
+				return err
+			}
+			if err := s.AwaitDecided(ctx, buys, recoveryTimeout); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// anyNumber of requests may fail while a shard is unavailable.
+const anyNumber = math.MaxInt
+
+func (r *run) killRedis(ctx context.Context) error {
+	return r.underLoad(ctx, anyNumber, func(*shop.Shop) error { return r.killAndWait(ctx, "order-redis-1", "redis-server") })
+}
+
+// deleteRedis deletes pods, one by force. Their successors get other addresses and the same volumes.
+func (r *run) deleteRedis(ctx context.Context) error {
+	return r.underLoad(ctx, anyNumber, func(s *shop.Shop) error {
+		for pod, options := range map[string][]string{"payment-redis-0": {"--grace-period=0", "--force"}, "stock-redis-1": nil} {
+			began := time.Now()
+			if _, err := r.kube(ctx, append([]string{"delete", "pod", pod, "--wait=false"}, options...)...); err != nil {
+				return err
+			}
+			if err := r.ready(ctx); err != nil {
+				return err
+			}
+			r.Logf("%s deleted %v, everything ready after %.1f s", pod, options, time.Since(began).Seconds())
+			if err := s.AwaitDecided(ctx, buys, recoveryTimeout); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// update gives every instance and the gateway another image. No request may fail, and no Redis may restart.
+func (r *run) update(ctx context.Context) error {
+	before, err := r.restarts(ctx)
+	if err != nil {
+		return err
+	}
+	return r.underLoad(ctx, 0, func(*shop.Shop) error {
+		began := time.Now()
+		if err := r.upgrade(ctx, updated); err != nil {
+			return err
+		}
+		if err := r.ready(ctx); err != nil {
+			return err
+		}
+		r.Logf("updated in %.1f s", time.Since(began).Seconds())
+		now, err := r.restarts(ctx)
+		if err != nil {
+			return err
+		}
+		for pod := range now {
+			if isRedis, same := strings.Contains(pod, "-redis-"), now[pod] == before[pod]; isRedis != same {
+				return fmt.Errorf("%s was %s and is %s", pod, before[pod], now[pod])
+			}
+		}
+		return nil
+	})
+}
+
+// drain drains every node of instances and gateways. No other node can take the evicted pods, so the budgets must keep
+// one pod of each. No request may fail.
+func (r *run) drain(ctx context.Context) error {
+	names, err := r.kube(ctx, "get", "nodes", "-o", "jsonpath={.items[*].metadata.name}")
+	if err != nil {
+		return err
+	}
+	nodes := strings.Fields(names)
+	uncordon := append([]string{"uncordon"}, nodes...)
+	return r.underLoad(ctx, 0, func(s *shop.Shop) error {
+		defer r.kube(context.WithoutCancel(ctx), uncordon...)
+		if err := r.drainNodes(ctx, nodes); err != nil {
+			return err
+		}
+		if err := s.AwaitDecided(ctx, buys, recoveryTimeout); err != nil {
+			return err
+		}
+		began := time.Now()
+		if _, err := r.kube(ctx, uncordon...); err != nil {
+			return err
+		}
+		if err := r.ready(ctx); err != nil {
+			return err
+		}
+		r.Logf("uncordoned: everything ready after %.1f s", time.Since(began).Seconds())
+		return nil
+	})
+}
+
+// drainNodes drains until a disruption budget stops it, and checks that one pod of each is left.
+func (r *run) drainNodes(ctx context.Context, nodes []string) error {
+	args := append(append([]string{"drain"}, nodes...),
+		"--pod-selector", ours+",app.kubernetes.io/name in (order,stock,payment,gateway)",
+		"--ignore-daemonsets", "--delete-emptydir-data", "--timeout=45s")
+	out, err := r.kube(ctx, args...)
+	if err == nil || !strings.Contains(out+err.Error(), "disruption budget") {
+		return errors.Join(fmt.Errorf("no disruption budget stopped the drain:\n%s", out), err)
+	}
+	pods, err := r.kube(ctx, "get", "pods", "-l", ours, "--field-selector=status.phase=Running",
+		"-o", `jsonpath={range .items[*]}{.metadata.labels.app\.kubernetes\.io/name}{"\n"}{end}`)
+	if err != nil {
+		return err
+	}
+	running := map[string]int{}
+	for pod := range strings.FieldsSeq(pods) {
+		running[pod]++
+	}
+	r.Logf("stopped by the budgets; still running: %v", running)
+	for _, name := range append([]string{"gateway"}, services...) {
+		if running[name] != 1 {
+			return fmt.Errorf("%d pods of %s are running, want 1", running[name], name)
+		}
+	}
+	return nil
+}
+
+// grow adds a shard and an instance to each service. Old data must still be found, and new data must reach every shard.
+// An instance that does not know the new shard yet responds 503, never 404, to requests about it.
+func (r *run) grow(ctx context.Context) error {
+	return r.underLoad(ctx, anyNumber, func(s *shop.Shop) error {
+		began := time.Now()
+		if err := r.upgrade(ctx, grown); err != nil {
+			return err
+		}
+		if err := r.ready(ctx); err != nil {
+			return err
+		}
+		r.Logf("grown in %.1f s", time.Since(began).Seconds())
+		for service, create := range map[string][2]string{
+			"order": {"/orders/create/" + s.Users[0], "order_id"},
+			"stock": {"/stock/item/create/1", "item_id"}, "payment": {"/payment/create_user", "user_id"},
+		} {
+			shards := map[int]int{}
+			if err := check.Poll(ctx, recoveryTimeout, func(context.Context) error {
+				response := s.Client.Call("POST", create[0])
+				index, ok := shard.Of(response.Field(create[1]))
+				if !ok {
+					return fmt.Errorf("POST %s: %v", create[0], response)
+				}
+				if shards[index]++; len(shards) < 3 {
+					return fmt.Errorf("new IDs of %s by shard: %v, want 3 shards", service, shards)
+				}
+				return nil
+			}); err != nil {
+				return err
+			}
+			r.Logf("new IDs of %s by shard: %v", service, shards)
+		}
+		return nil
+	})
+}
+
+// shrink checks that Helm refuses to remove a shard.
+func (r *run) shrink(ctx context.Context) error {
+	err := r.upgrade(ctx, updated)
+	if err == nil || !strings.Contains(err.Error(), "may only grow") {
+		return errors.Join(errors.New("Helm did not refuse fewer shards"), err)
+	}
+	return nil
+}

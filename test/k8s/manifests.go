@@ -1,0 +1,133 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+)
+
+const chartDir = "k8s/helm/checkout"
+
+var valuesFiles = []string{"k8s/minikube.yaml", "gke/values.yaml", "gke-scale/values.yaml"}
+
+// images builds the images, gives them a second tag for the update, and loads them into the cluster.
+func (r *run) images(ctx context.Context) error {
+	if r.load == nil {
+		r.Logf("LOAD is not set: the cluster must have %sorder:latest, :next and so on", r.prefix)
+		return nil
+	}
+	names := []string{"redis:8.10-alpine"}
+	for _, image := range append(slices.Clone(services), "gateway") {
+		name := r.prefix + image
+		build := []string{"docker", "build", "-q", "--target", image, "-t", name + ":latest", "."}
+		if _, err := output(ctx, "", build); err != nil {
+			return err
+		}
+		if _, err := output(ctx, "", []string{"docker", "tag", name + ":latest", name + ":next"}); err != nil {
+			return err
+		}
+		names = append(names, name+":latest", name+":next")
+	}
+	_, err := output(ctx, "", slices.Concat(r.load, names))
+	return err
+}
+
+// manifests checks everything that can be applied by a server-side dry run. Warnings are errors.
+func (r *run) manifests(ctx context.Context) error {
+	if err := r.newNamespace(ctx); err != nil {
+		return err
+	}
+	if _, err := r.chart(ctx, "lint", "--strict", chartDir); err != nil {
+		return err
+	}
+	check := func(what, text string) error {
+		if r.conform != nil {
+			if _, err := output(ctx, text, r.conform); err != nil {
+				return fmt.Errorf("%s: %w", what, err)
+			}
+		}
+		objects, err := r.kubeInput(ctx, text, "apply", "--dry-run=server", "--warnings-as-errors", "-f", "-")
+		if err != nil {
+			return fmt.Errorf("%s: %w", what, err)
+		}
+		r.Logf("%s: %d objects", what, strings.Count(objects, "\n")+1)
+		return nil
+	}
+	for _, values := range append([]string{""}, valuesFiles...) {
+		for _, kind := range []string{"", "loadBalancer", "ingress", "gateway", "none"} {
+			// Only Google's clusters know the health check's kind.
+			args := []string{"template", release, chartDir, "--set", "entrance.gkeHealthCheck=false"}
+			if values != "" {
+				args = append(args, "-f", values)
+			}
+			if kind != "" {
+				args = append(args, "--set", "entrance.kind="+kind+",entrance.class=some")
+			}
+			text, err := r.chart(ctx, args...)
+			if err != nil {
+				return err
+			}
+			what := cmp.Or(values, "the chart's values") + ", entrance " + cmp.Or(kind, "unchanged")
+			if err := check(what, text); err != nil {
+				return err
+			}
+		}
+	}
+	for _, dir := range []string{"k8s/kube", "gke/kube"} {
+		files, err := os.ReadDir(dir)
+		if err != nil {
+			return err
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(dir + "/" + file.Name())
+			if err != nil {
+				return err
+			}
+			if err := check(dir+"/"+file.Name(), string(text)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// wrongValues checks that Helm names a wrong value.
+func (r *run) wrongValues(ctx context.Context) error {
+	for value, name := range map[string]string{
+		"shards=0": "shards", "shrads=2": "shrads", "entrance.kind=nodePort": "entrance",
+	} {
+		out, err := r.chart(ctx, "install", release, chartDir, "--set", value)
+		if err == nil || !strings.Contains(err.Error(), name) {
+			return errors.Join(fmt.Errorf("Helm did not refuse %s by name: %s", value, out), err)
+		}
+	}
+	return nil
+}
+
+// plain applies the plain manifests, buys, and deletes them. Only volumes and the given Secret may remain.
+func (r *run) plain(ctx context.Context) error {
+	if err := r.newNamespace(ctx); err != nil {
+		return err
+	}
+	secret := []string{"create", "secret", "generic", "redis-password", "--from-literal=password=not a secret"}
+	if _, err := r.kube(ctx, secret...); err != nil {
+		return err
+	}
+	if _, err := r.kube(ctx, "apply", "-f", "k8s/kube/."); err != nil {
+		return err
+	}
+	if err := r.ready(ctx); err != nil {
+		return err
+	}
+	if err := r.buy(ctx); err != nil {
+		return err
+	}
+	if _, err := r.kube(ctx, "delete", "-f", "k8s/kube/.", "--timeout=2m"); err != nil {
+		return err
+	}
+	return r.onlyVolumes(ctx, 3, "secret/redis-password")
+}
