@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	readers  = 8                // concurrent reads of an audit
-	readWait = 10 * time.Second // for one read to succeed
+	readers     = 8                // concurrent reads of an audit
+	readTimeout = 10 * time.Second // for one read to succeed
 )
 
 // Audit is the verdict on a system whose clients have stopped.
@@ -39,7 +39,7 @@ func (s *Shop) Audit(ctx context.Context, shards check.Shards) (a Audit, err err
 	deposits.Partial = true
 	wrong, unchecked := check.Linearizable(s.Histories(), a.Snapshot)
 	a.Unchecked = unchecked
-	a.Violations = slices.Concat(s.readBalances(ctx, a.Snapshot), s.Violations(a.Snapshot),
+	a.Violations = slices.Concat(s.readBalances(a.Snapshot), s.Violations(a.Snapshot),
 		a.Snapshot.Violations(deposits), wrong, s.unexpected())
 	return a, nil
 }
@@ -59,6 +59,15 @@ func list(what string, all []string) error {
 	return fmt.Errorf("%d %s:\n%s", len(all), what, strings.Join(all[:min(len(all), 20)], "\n"))
 }
 
+// retryRead reads until the outcome is known, at most for readTimeout.
+func retryRead(read func() check.Response) check.Response {
+	for start := time.Now(); ; time.Sleep(100 * time.Millisecond) {
+		if r := read(); !r.Unknown() || time.Since(start) > readTimeout {
+			return r
+		}
+	}
+}
+
 // readOrders reads every order through the API. The responses become part of the histories.
 func (s *Shop) readOrders() {
 	queue := make(chan *check.History)
@@ -66,9 +75,7 @@ func (s *Shop) readOrders() {
 	for range readers {
 		reading.Go(func() {
 			for h := range queue {
-				for start := time.Now(); h.Find(s.Client).Unknown() && time.Since(start) < readWait; {
-					time.Sleep(100 * time.Millisecond)
-				}
+				retryRead(func() check.Response { return h.Find(s.Client) })
 			}
 		})
 	}
@@ -80,17 +87,11 @@ func (s *Shop) readOrders() {
 }
 
 // readBalances compares what the API returns for every user and item with the snapshot.
-func (s *Shop) readBalances(ctx context.Context, sn *check.Snapshot) (found []string) {
+func (s *Shop) readBalances(sn *check.Snapshot) (found []string) {
 	compare := func(path, field string, want int64) {
-		err := check.Poll(ctx, readWait, func(context.Context) error {
-			r := s.Client.Call("GET", path)
-			if got, ok := r.Number(field); !r.OK() || !ok || got != want {
-				return fmt.Errorf("GET %s: %v; Redis holds %d", path, r, want)
-			}
-			return nil
-		})
-		if err != nil {
-			found = append(found, err.Error())
+		r := retryRead(func() check.Response { return s.Client.Call("GET", path) })
+		if got, ok := r.Number(field); !r.OK() || !ok || got != want {
+			found = append(found, fmt.Sprintf("GET %s: %v; Redis holds %d", path, r, want))
 		}
 	}
 	for _, user := range s.Users {
