@@ -32,11 +32,11 @@ func documents(t *testing.T, root string) []document {
 		if err != nil {
 			return err
 		}
-		skipped := entry.Name() == "bin" || entry.Name() == "data" || entry.Name() == "node_modules"
+		skipped := entry.Name() == "bin" || entry.Name() == "data" || entry.Name() == "node_modules" || entry.Name() == "results"
 		if entry.IsDir() && path != root && (strings.HasPrefix(entry.Name(), ".") || skipped) {
 			return filepath.SkipDir
 		}
-		if filepath.Ext(path) != ".md" || entry.Name() == "REPORT.md" || entry.Name() == "RESULT.md" {
+		if filepath.Ext(path) != ".md" || entry.Name() == "RESULT.md" {
 			return nil
 		}
 		name, err := filepath.Rel(root, path)
