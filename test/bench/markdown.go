@@ -31,7 +31,7 @@ func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Mi
 
 func ms(d time.Duration) string { return fmt.Sprintf("%.2f", milliseconds(d)) }
 
-func clients(n int) string {
+func clientCount(n int) string {
 	if n == 1 {
 		return "1 client"
 	}

@@ -56,6 +56,7 @@ func (c cpuShare) shares() (busy, others float64) {
 
 // point is the measurement of checkouts with one number of clients.
 type point struct {
+	name     string
 	clients  int
 	items    int // of each order
 	shards   int // of each service
@@ -135,7 +136,8 @@ func (b *bench) closed(ctx context.Context, clients, n, slices int) (*point, err
 		return nil, err
 	}
 	defer d.close()
-	p := &point{clients: clients, items: b.fix.lines, shards: b.shards, work: newPhase(), baseline: newPhase()}
+	p := &point{name: clientCount(clients), clients: clients, items: b.fix.lines, shards: b.shards,
+		work: newPhase(), baseline: newPhase()}
 	if _, err := b.checkOut(ctx, d, all[:warm], p); err != nil {
 		return nil, err
 	}

@@ -122,8 +122,8 @@ func TestReportWarnsOfOtherPrograms(t *testing.T) {
 		p.work.add(result{response: response{status: 200}})
 		p.work.cpu["order"] = cpu{user: 50}
 		p.work.share = cpuShare{all: 100, busy: 50 + others, own: 50}
-		p.checks(&w)
-		if got := strings.Contains(w.String(), "Disturbed"); got != want {
+		p.failures(&w)
+		if got := strings.Contains(w.String(), "disturbed"); got != want {
 			t.Errorf("other programs took %d %%: warning is %t, want %t: %s", others, got, want, &w)
 		}
 	}

@@ -24,13 +24,13 @@ type report struct {
 	memory                 map[string]uint64 // in bytes, by kind of process
 }
 
-// ok reports whether every point of the closed loop is right. The other parts end the run at a failure.
+// ok reports whether every checkout succeeded and everything adds up.
 func (r *report) ok() bool {
-	return !slices.ContainsFunc(r.closedPoints(), func(p *point) bool { return !p.ok() })
+	return !slices.ContainsFunc(r.points(), func(p *point) bool { return !p.ok() })
 }
 
-// closedPoints returns all points that were measured in a closed loop, and those of the open loop.
-func (r *report) closedPoints() []*point {
+// points returns all measurements of checkouts that were read back.
+func (r *report) points() []*point {
 	all := slices.Concat(r.closed, r.carts, r.sharded)
 	for _, p := range r.open {
 		all = append(all, p.point)
@@ -58,6 +58,7 @@ func (r *report) markdown() string {
 		r.simpleSection(w)
 		r.otherSections(w)
 	}
+	r.checkSection(w)
 	return w.String()
 }
 
@@ -91,10 +92,6 @@ func (r *report) closedSection(w *strings.Builder) {
 			cells(w, append(row, p.baseline.cost())...)
 		}
 	}
-	fmt.Fprint(w, "\n### Checks\n\n")
-	for _, p := range r.closed {
-		p.checks(w)
-	}
 	r.soleClient(w)
 }
 
@@ -116,44 +113,9 @@ func (r *report) soleClient(w *strings.Builder) {
 		}
 		script := time.Duration(float64(time.Second) / r.limits.scripts[0].second)
 		sum := scriptsInSequence*script + requestsInSequence*p.baseline.percentile(50)
-		fmt.Fprintf(w, "- With 1 client, a checkout runs %d durable scripts and %d requests in sequence. Measured\n"+
-			"  alone, these take %s ms; the checkout took %s ms.\n",
+		fmt.Fprintf(w, "\nWith 1 client, a checkout runs %d durable scripts and %d requests in sequence. Measured\n"+
+			"alone, these take %s ms; the checkout took %s ms.\n",
 			scriptsInSequence, requestsInSequence, ms(sum), ms(p.work.percentile(50)))
-	}
-}
-
-// disturbed is the share of the processors that other programs may use before the report warns.
-const disturbed = 0.1
-
-// checks writes what verify found and how busy the machine was.
-func (p *point) checks(w *strings.Builder) {
-	fmt.Fprintf(w, "- %s: %d checkouts with the warm-up, %d orders paid; ", clients(p.clients), p.sent, p.paid)
-	if len(p.named) == 0 {
-		fmt.Fprint(w, "all orders, users and items add up.")
-	} else {
-		fmt.Fprintf(w, "**%d violations.**", len(p.named)+p.more)
-	}
-	busy, others := p.work.share.shares()
-	fmt.Fprintf(w, " Processors busy: %.0f %%", 100*busy)
-	if p.work.cost() > 0 {
-		fmt.Fprintf(w, ", by other programs: %.0f %%. Unconfirmed at the end of a slice: at most %d", 100*others, p.backlog)
-	}
-	fmt.Fprint(w, ".")
-	if p.work.cost() > 0 && others > disturbed {
-		fmt.Fprint(w, " **Disturbed: measure again on an idle machine.**")
-	}
-	fmt.Fprintln(w)
-	for _, violation := range p.named {
-		fmt.Fprintf(w, "  - %s\n", violation)
-	}
-	for _, phase := range []struct {
-		name string
-		*phase
-	}{{"checkouts", p.work}, {"empty requests", p.baseline}} {
-		for _, status := range slices.Sorted(maps.Keys(phase.samples)) {
-			fmt.Fprintf(w, "  - %d %s returned %s, the first with `%s`\n",
-				phase.statuses[status], phase.name, statusName(status), phase.samples[status])
-		}
 	}
 }
 
@@ -230,4 +192,43 @@ func (r *report) otherSections(w *strings.Builder) {
 		row = append(row, float64(r.memory[kind])/1e6)
 	}
 	cells(w, row...)
+}
+
+// disturbed is the share of the processors that other programs may use before the report warns.
+const disturbed = 0.1
+
+// checkSection writes what verify found and how busy the machine was.
+func (r *report) checkSection(w *strings.Builder) {
+	fmt.Fprint(w, "\n## Checks\n\n"+
+		"Bench reads back every order after its checkout, and all users and items. A violation is one that does not\n"+
+		"add up. Checkouts include the warm-up. The last column is the largest number of unconfirmed checkouts after a slice.\n\n")
+	table(w, "measurement | checkouts | orders paid | violations | processors busy | by other programs | unconfirmed")
+	for _, p := range r.points() {
+		busy, others := p.work.share.shares()
+		cells(w, p.name, p.sent, p.paid, len(p.named)+p.more, fmt.Sprintf("%.0f %%", 100*busy),
+			fmt.Sprintf("%.0f %%", 100*others), p.backlog)
+	}
+	fmt.Fprintln(w)
+	for _, p := range r.points() {
+		p.failures(w)
+	}
+}
+
+// failures lists what is wrong with a measurement.
+func (p *point) failures(w *strings.Builder) {
+	if _, others := p.work.share.shares(); others > disturbed && p.work.cost() > 0 {
+		fmt.Fprintf(w, "- %s: **disturbed by other programs; measure again on an idle machine.**\n", p.name)
+	}
+	for _, violation := range p.named {
+		fmt.Fprintf(w, "- %s: %s\n", p.name, violation)
+	}
+	for _, phase := range []struct {
+		name string
+		*phase
+	}{{"checkouts", p.work}, {"empty requests", p.baseline}} {
+		for _, status := range slices.Sorted(maps.Keys(phase.samples)) {
+			fmt.Fprintf(w, "- %s: %d %s returned %s, the first with `%s`\n",
+				p.name, phase.statuses[status], phase.name, statusName(status), phase.samples[status])
+		}
+	}
 }

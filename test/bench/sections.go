@@ -24,7 +24,7 @@ func (r *report) measureOpen(ctx context.Context, b *bench) error {
 		defer d.close()
 		offered := share * r.highPoint().work.rate()
 		d.pace = &pace{interval: time.Duration(float64(time.Second) / offered), total: n}
-		p := &openPoint{share, offered, &point{clients: 2 * r.plan.high, baseline: newPhase()}}
+		p := &openPoint{share, offered, &point{name: fmt.Sprintf("open loop, %.0f %%", 100*share), baseline: newPhase()}}
 		if p.work, err = b.checkOut(ctx, d, orders, p.point); err != nil {
 			return err
 		}
@@ -55,6 +55,7 @@ func (r *report) measureCarts(ctx context.Context, b *bench) error {
 		if err != nil {
 			return fmt.Errorf("%d items: %w", c.items, err)
 		}
+		p.name += fmt.Sprintf(", %d items", c.items)
 		r.carts = append(r.carts, p)
 	}
 	return nil
@@ -193,6 +194,7 @@ func (r *report) measureShards(ctx context.Context, o options, log *log.Logger) 
 				if err != nil {
 					return fmt.Errorf("%d shards, %d clients: %w", b.shards, clients, err)
 				}
+				p.name += fmt.Sprintf(", %d shards", b.shards)
 				r.addSharded(p)
 			}
 		}

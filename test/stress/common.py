@@ -1,6 +1,6 @@
-"""What both kinds of users share: how an answer is judged.
+"""Code that both kinds of users share: it decides which responses are failures.
 
-A refusal (4xx) is an answer as good as any: it is counted under a name of its own. A 503 or none at all is a failure.
+A 4xx response is an expected outcome and has its own row in the tables. Any other status but 200, or no response, is a failure.
 """
 
 import os
@@ -10,22 +10,22 @@ from locust import FastHttpUser
 GATEWAY_URL = os.environ.get("GATEWAY_URL", "http://localhost:8000").rstrip("/")
 
 
-class Customer(FastHttpUser):
-    """A caller of the gateway."""
+class GatewayUser(FastHttpUser):
+    """A user that sends requests to the gateway."""
 
     abstract = True
     host = GATEWAY_URL
-    network_timeout = connection_timeout = 30.0  # the gateway answers within 16 s
+    network_timeout = connection_timeout = 30.0  # the gateway responds within 16 s
 
     def call(self, method, path, name):
-        """Sends a request, counted by name; returns the fields of the answer, or None where it was refused or failed."""
-        with self.client.request(method, path, name=name, catch_response=True) as answer:
-            if answer.status_code == 200:
-                answer.success()
-                return answer.json()
-            if 400 <= answer.status_code < 500:
-                answer.request_meta["name"] = f"{name}: refused, {answer.status_code}"
-                answer.success()
+        """Sends a request and counts it under name. Returns the JSON of a 200 response, otherwise None."""
+        with self.client.request(method, path, name=name, catch_response=True) as response:
+            if response.status_code == 200:
+                response.success()
+                return response.json()
+            if 400 <= response.status_code < 500:
+                response.request_meta["name"] = f"{name}: refused, {response.status_code}"
+                response.success()
                 return None
-            answer.failure(f"status {answer.status_code}")
+            response.failure(f"status {response.status_code}")
             return None

@@ -1,8 +1,8 @@
-"""What a shop would see: customers who look around, fill a cart, change their mind, check out, look again, and sometimes cancel.
+"""Users of a shop: they browse, fill a cart, remove items, check out, read their orders, and sometimes cancel a payment.
 
     GATEWAY_URL=http://localhost:8000 locust -f shop.py --headless -u 100 -r 20 -t 1m
 
-Without --headless, http://localhost:8089 shows it alive. ITEMS is how many there are in the shop; some sell out.
+Without --headless, http://localhost:8089 shows the progress. ITEMS is the number of items in the shop; some sell out.
 """
 
 import os
@@ -12,51 +12,51 @@ import sys
 import requests
 from locust import between, events, task
 
-from common import GATEWAY_URL, Customer
+from common import GATEWAY_URL, GatewayUser
 
 ITEMS = int(os.environ.get("ITEMS", "200"))
-THINK = float(os.environ.get("THINK", "1"))  # seconds between two clicks, on average
-CREDIT = int(os.environ.get("CREDIT", "500"))  # added to an account at a time: not enough for every cart
-shelf = []
+THINK = float(os.environ.get("THINK", "1"))  # average seconds between two requests
+CREDIT = int(os.environ.get("CREDIT", "500"))  # of one deposit; too little for some carts
+items = []
 
 
 @events.init.add_listener
-def stock_the_shelves(**_):
-    """Makes the items, before the time of the run begins: one in ten is scarce."""
+def create_items(**_):
+    """Creates the items before the test starts. One in ten has little stock."""
     session = requests.Session()
 
     def post(path):
-        answer = session.post(GATEWAY_URL + path, timeout=30)
-        answer.raise_for_status()
-        return answer.json()
+        response = session.post(GATEWAY_URL + path, timeout=30)
+        response.raise_for_status()
+        return response.json()
 
     try:
         for i in range(ITEMS):
             item = post(f"/stock/item/create/{random.randint(1, 50)}")["item_id"]
             post(f"/stock/add/{item}/{20 if i % 10 == 0 else 100_000}")
-            shelf.append(item)
+            items.append(item)
     except requests.RequestException as error:
-        sys.exit(f"the shop cannot be opened: {error}")
-    print(f"{ITEMS} items are on the shelves")
+        sys.exit(f"cannot create items: {error}")
+    print(f"created {ITEMS} items")
 
 
-class Visitor(Customer):
-    """A customer with an account, who comes again and again."""
+class ShopUser(GatewayUser):
+    """A user with an account."""
 
     wait_time = between(0.5 * THINK, 1.5 * THINK)
 
     def on_start(self):
         account = self.call("POST", "/payment/create_user", "POST /payment/create_user")
-        self.user = account["user_id"] if account else "nobody"
-        self.top_up()
+        self.user = account["user_id"] if account else "unknown"
+        self.deposit()
 
-    def top_up(self):
+    def deposit(self):
         self.call("POST", f"/payment/add_funds/{self.user}/{CREDIT}", "POST /payment/add_funds")
 
     def browse(self):
-        """Looks at some items and returns the last."""
+        """Reads some items and returns the last."""
         item = None
-        for item in random.sample(shelf, min(random.randint(1, 4), len(shelf))):
+        for item in random.sample(items, min(random.randint(1, 4), len(items))):
             self.call("GET", f"/stock/find/{item}", "GET /stock/find")
             self.wait()
         return item
@@ -82,7 +82,7 @@ class Visitor(Customer):
             self.call("DELETE", f"/orders/remove/{order}", "DELETE /orders/remove")
             return
         if self.call("POST", f"/orders/checkout/{order}", "POST /orders/checkout") is None:
-            self.top_up()
+            self.deposit()
             return
         self.call("GET", f"/payment/find_user/{self.user}", "GET /payment/find_user")
         if random.random() < 0.1:
