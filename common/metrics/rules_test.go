@@ -17,7 +17,7 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// TestRunbook checks that each alert links to its section of the runbook in docs/operations.md, and each section has an alert.
+// TestRunbook checks that each alert links to its section of the runbook, and that each section has an alert.
 func TestRunbook(t *testing.T) {
 	rules, err := os.ReadFile("rules.yml")
 	if err != nil {
