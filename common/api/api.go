@@ -4,7 +4,7 @@ package api
 // Limits of the public API.
 const (
 	MaxAmount   = 1_000_000_000_000 // largest amount, price or quantity in a request, in minor units or pieces
-	MaxBalance  = 1<<53 - 1         // largest balance, stock or total: the largest integer that is exact in a float64
+	MaxBalance  = 1<<53 - 1         // largest balance, stock or total: JSON numbers are exact up to here
 	MaxItems    = 1_000             // distinct items in a cart
 	MaxPieces   = 10_000            // pieces in a cart
 	MaxIDLength = 256               // bytes of an ID that is stored without a lookup

@@ -47,7 +47,7 @@ var (
 	OrderNotFound  = declare("order-not-found", "the order does not exist")
 	OrderNotOpen   = declare("order-not-open", "the order is not open")
 	OrderCancelled = declare("order-cancelled", "the order was cancelled")
-	AttemptClosed  = declare("attempt-closed", "the checkout was given up: nothing was taken, try again")
+	AttemptClosed  = declare("attempt-closed", "the checkout was aborted: nothing was taken, try again")
 	ItemNotInOrder = declare("item-not-in-order", "the item is not in the order")
 	TooFewInOrder  = declare("too-few-in-order", "the order holds fewer pieces of the item")
 	CartFull       = declare("cart-full", "the order cannot hold more")
