@@ -13,12 +13,14 @@ func table(w *strings.Builder, header string) {
 	fmt.Fprintf(w, "| %s |\n| --- %s|\n", header, strings.Repeat("| ---: ", strings.Count(header, "|")))
 }
 
-// cells writes a row: numbers without decimals, durations in ms.
+// cells writes a row: numbers without decimals, durations in ms. A number of 0 is unknown.
 func cells(w *strings.Builder, row ...any) {
 	for _, cell := range row {
 		switch v := cell.(type) {
 		case float64:
-			cell = fmt.Sprintf("%.0f", v)
+			if cell = "-"; v != 0 {
+				cell = fmt.Sprintf("%.0f", v)
+			}
 		case time.Duration:
 			cell = ms(v)
 		}
@@ -41,6 +43,9 @@ func clientCount(n int) string {
 // chart writes a Mermaid chart, which GitHub draws: one line for each function y.
 func chart(w *strings.Builder, title, xTitle, yTitle string, points []*point,
 	x func(*point) int, y ...func(*point) float64) {
+	if len(points) < 2 {
+		return
+	}
 	var labels []string
 	for _, p := range points {
 		labels = append(labels, strconv.Quote(strconv.Itoa(x(p))))

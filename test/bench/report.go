@@ -202,11 +202,13 @@ func (r *report) checkSection(w *strings.Builder) {
 	fmt.Fprint(w, "\n## Checks\n\n"+
 		"Bench reads back every order after its checkout, and all users and items. A violation is one that does not\n"+
 		"add up. Checkouts include the warm-up. The last column is the largest number of unconfirmed checkouts after a slice.\n\n")
-	table(w, "measurement | checkouts | orders paid | violations | processors busy | by other programs | unconfirmed")
+	table(w, "measurement | checkouts | orders paid | violations | processors busy, % | by other programs, % | unconfirmed")
 	for _, p := range r.points() {
 		busy, others := p.work.share.shares()
-		cells(w, p.name, p.sent, p.paid, len(p.named)+p.more, fmt.Sprintf("%.0f %%", 100*busy),
-			fmt.Sprintf("%.0f %%", 100*others), p.backlog)
+		if p.work.cost() == 0 { // the servers are unknown
+			others = 0
+		}
+		cells(w, p.name, p.sent, p.paid, len(p.named)+p.more, 100*busy, 100*others, p.backlog)
 	}
 	fmt.Fprintln(w)
 	for _, p := range r.points() {
