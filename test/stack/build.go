@@ -15,7 +15,7 @@ import (
 	"syscall"
 )
 
-// Root finds the module's folder: the nearest one upwards from here with a go.mod.
+// Root returns the directory of the module: the current directory or its nearest parent with a go.mod.
 func Root() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -26,44 +26,44 @@ func Root() (string, error) {
 			return dir, nil
 		}
 		if dir == filepath.Dir(dir) {
-			return "", errors.New("no go.mod here or above: start this inside the project's folder")
+			return "", errors.New("no go.mod in this directory or its parents: run this inside the project")
 		}
 	}
 }
 
-// Source says what the services are built from. The zero value is the project's code as it is.
+// Source selects a build of the services. The zero value is the project's code, unchanged.
 type Source struct {
 	Race bool   // with the race detector
 	Tags string // build tags, comma-separated
 	Overlay
 }
 
-// Overlay replaces files for a build, and leaves the sources alone: for a service, the text of each file, named from the project's
-// root.
+// Overlay replaces source files during a build only. It maps a service to the contents of each file, by its path
+// relative to the project's root.
 type Overlay map[string]map[string]string
 
-// builds holds what this process has built.
+// builds caches the builds of this process.
 var builds = struct {
 	sync.Mutex
-	done map[string]*built // by the whole of the Source
-}{done: map[string]*built{}}
+	done map[string]*build // by fmt.Sprint(Source)
+}{done: map[string]*build{}}
 
-// built is one build: nobody else makes it at the same time.
-type built struct {
+// build is one build. Its mutex is held while it is made.
+type build struct {
 	sync.Mutex
-	dir    string  // empty: not yet
-	reaper *reaper // kept, so that its pipe stays open as long as this process lives
+	dir    string  // empty until the build succeeds
+	reaper *reaper // referenced here, so that its pipe stays open until this process ends
 }
 
-// Build builds the three services and returns a folder with the binaries, which goes when this process ends. A process
-// builds a source once, so that everything it starts is the same code, whatever happens to the sources meanwhile. What the go
-// command says goes to progress, too.
+// Build builds the three services and returns the directory with their binaries. The directory is removed when this
+// process ends. A process builds each source only once, so that later changes of the files have no effect on it. The
+// output of the go command goes to progress.
 func Build(ctx context.Context, progress io.Writer, source Source) (string, error) {
 	key := fmt.Sprint(source)
 	builds.Lock()
 	b := builds.done[key]
 	if b == nil {
-		b = &built{}
+		b = &build{}
 		builds.done[key] = b
 	}
 	builds.Unlock()
@@ -86,9 +86,9 @@ func Build(ctx context.Context, progress io.Writer, source Source) (string, erro
 	}
 	b.reaper = r
 	if len(source.Overlay) == 0 {
-		err = buildInto(ctx, progress, dir, root, source)
+		err = buildAll(ctx, progress, dir, root, source)
 	} else {
-		err = buildOver(ctx, progress, dir, root, source)
+		err = buildOverlay(ctx, progress, dir, root, source)
 	}
 	if err != nil {
 		return "", err
@@ -97,8 +97,8 @@ func Build(ctx context.Context, progress io.Writer, source Source) (string, erro
 	return dir, nil
 }
 
-// buildInto goes by the project's bin folder: what is current there is not linked again, which is what takes the time.
-func buildInto(ctx context.Context, progress io.Writer, dir, root string, source Source) error {
+// buildAll builds in the project's bin directory, because go build does not link binaries that are up to date there.
+func buildAll(ctx context.Context, progress io.Writer, dir, root string, source Source) error {
 	bin := filepath.Join(root, "bin")
 	if source.Tags != "" {
 		bin = filepath.Join(bin, "tags-"+strings.ReplaceAll(source.Tags, ",", "-"))
@@ -115,7 +115,7 @@ func buildInto(ctx context.Context, progress io.Writer, dir, root string, source
 	}
 	defer lock.Close()
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
-		return fmt.Errorf("locking %s: %w", lock.Name(), err)
+		return fmt.Errorf("lock %s: %w", lock.Name(), err)
 	}
 	if err := goBuild(ctx, progress, root, bin, source, Services()); err != nil {
 		return err
@@ -128,9 +128,9 @@ func buildInto(ctx context.Context, progress io.Writer, dir, root string, source
 	return nil
 }
 
-// buildOver builds the services that have an overlay, each once for all sources that have the same one for it, and takes the others from
-// the build without one.
-func buildOver(ctx context.Context, progress io.Writer, dir, root string, source Source) error {
+// buildOverlay combines binaries of other builds: a service with an overlay comes from the build with only that
+// overlay, any other service from the build without overlays. So each combination is built once.
+func buildOverlay(ctx context.Context, progress io.Writer, dir, root string, source Source) error {
 	for _, service := range Services() {
 		files := source.Overlay[service]
 		if len(files) > 0 && len(source.Overlay) == 1 {
@@ -143,11 +143,11 @@ func buildOver(ctx context.Context, progress io.Writer, dir, root string, source
 			}
 			continue
 		}
-		of := Source{Race: source.Race, Tags: source.Tags}
+		single := Source{Race: source.Race, Tags: source.Tags}
 		if len(files) > 0 {
-			of.Overlay = Overlay{service: files}
+			single.Overlay = Overlay{service: files}
 		}
-		from, err := Build(ctx, progress, of)
+		from, err := Build(ctx, progress, single)
 		if err != nil {
 			return err
 		}
@@ -158,18 +158,19 @@ func buildOver(ctx context.Context, progress io.Writer, dir, root string, source
 	return nil
 }
 
-// writeOverlay writes the files of an overlay into a new folder, and the list of them that the go command reads.
+// writeOverlay writes the files of an overlay to a new directory. It returns the path of the JSON file for go build
+// -overlay.
 func writeOverlay(dir, root string, files map[string]string) (string, error) {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return "", err
 	}
 	replace := map[string]string{}
 	for name, text := range files {
-		instead := filepath.Join(dir, strings.ReplaceAll(name, "/", "_"))
-		if err := os.WriteFile(instead, []byte(text), 0o644); err != nil {
+		copied := filepath.Join(dir, strings.ReplaceAll(name, "/", "_"))
+		if err := os.WriteFile(copied, []byte(text), 0o644); err != nil {
 			return "", err
 		}
-		replace[filepath.Join(root, name)] = instead
+		replace[filepath.Join(root, name)] = copied
 	}
 	list, err := json.Marshal(map[string]any{"Replace": replace})
 	if err != nil {
@@ -179,8 +180,10 @@ func writeOverlay(dir, root string, files map[string]string) (string, error) {
 	return path, os.WriteFile(path, list, 0o644)
 }
 
-// goBuild runs the go command, whose binaries go to the folder to.
-func goBuild(ctx context.Context, progress io.Writer, root, to string, source Source, services []string, flags ...string) error {
+// goBuild builds services into the directory to.
+func goBuild(
+	ctx context.Context, progress io.Writer, root, to string, source Source, services []string, flags ...string,
+) error {
 	args, env := slices.Concat([]string{"build", "-o", to + "/", "-buildvcs=false"}, flags), os.Environ()
 	if source.Race {
 		args, env = append(args, "-race"), append(env, "CGO_ENABLED=1")
@@ -193,16 +196,16 @@ func goBuild(ctx context.Context, progress io.Writer, root, to string, source So
 	}
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir, cmd.Env = root, env
-	var said strings.Builder
-	cmd.Stdout = io.MultiWriter(&said, progress)
+	var output strings.Builder
+	cmd.Stdout = io.MultiWriter(&output, progress)
 	cmd.Stderr = cmd.Stdout
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, said.String())
+		return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, output.String())
 	}
 	return nil
 }
 
-// linkOrCopy makes to the same file as from, or a copy where they are on different file systems.
+// linkOrCopy links from to the name to, or copies it if they are on different file systems.
 func linkOrCopy(from, to string) error {
 	if os.Link(from, to) == nil {
 		return nil
@@ -220,7 +223,7 @@ func linkOrCopy(from, to string) error {
 	return errors.Join(err, out.Close())
 }
 
-// find looks for a program in PATH and where Debian puts what only root has in PATH.
+// find returns the path of a program. It also searches the directories that Debian puts only into root's PATH.
 func find(program string) (string, error) {
 	if path, err := exec.LookPath(program); err == nil {
 		return path, nil
@@ -230,5 +233,5 @@ func find(program string) (string, error) {
 			return path, nil
 		}
 	}
-	return "", fmt.Errorf("%s is not installed: `make deps` installs what is missing", program)
+	return "", fmt.Errorf("%s is not installed: run `make deps`", program)
 }

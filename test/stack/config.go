@@ -10,11 +10,11 @@ import (
 	"strings"
 )
 
-// Services are the names of the three services, in the order in which the gateway's routes are usually told.
+// Services returns the names of the three services.
 func Services() []string { return []string{"order", "stock", "payment"} }
 
-// needs says which services' internal doors a service calls.
-func needs(service string) []string {
+// peersOf returns the services whose internal ports a service calls.
+func peersOf(service string) []string {
 	switch service {
 	case "order":
 		return []string{"stock", "payment"}
@@ -25,38 +25,42 @@ func needs(service string) []string {
 	}
 }
 
-// Size is how many machines and shards one service has.
+// Size is the number of instances and shards of one service.
 type Size struct{ Instances, Shards int }
 
-// Config says what to start. The zero value is one machine and one shard of each service, on free ports, with its
-// data in a temporary folder that Close removes.
+// Config describes the system to start. The zero value is one instance and one shard of each service, on free ports,
+// with its data in a temporary directory that Close removes.
 type Config struct {
-	Instances int             // of each service; 0 is 1
-	Shards    int             // of each service; 0 is as many as machines
-	Sizes     map[string]Size // other sizes for single services
+	Instances int             // of each service; 0 means 1
+	Shards    int             // of each service; 0 means as many as instances
+	Sizes     map[string]Size // overrides for single services
 
-	Dir  string // data, logs and nginx's files; kept. Empty: a temporary folder, removed by Close
-	Logs string // one log file for each part; empty: Dir/logs
+	Dir  string // data, logs and nginx's files. Empty: a temporary directory, removed by Close
+	Logs string // directory with a log file per component; empty: Dir/logs
 
-	// FixedPorts takes the ports of the plan in ports.go instead of free ones, so that addresses stay the same over
-	// restarts. Start then fails, before it has started anything, with a TakenError if one of them is taken.
+	// FixedPorts selects the ports listed in ports.go instead of free ones, so that addresses survive restarts. If one
+	// of them is in use, Start returns a TakenError before it starts anything.
 	FixedPorts  bool
-	GatewayPort int // 0: 8000 with FixedPorts, a free one without
+	GatewayPort int // 0: 8000 with FixedPorts, otherwise a free port
 
-	Listen        string              // more directives for the gateway's listen.conf
-	Env           map[string][]string // "KEY=value" for the machines of a service, "" for those of all services, or for one part by its name
-	RedisMemory   string              // maxmemory of each redis-server; empty: 1gb
-	RedisPassword string              // of every redis-server; empty: none
-	RedisArgs     []string            // more arguments for every redis-server
-	Race          bool                // build the services with the race detector; Close then reports the races found
-	Tags          string              // build tags of the services; with "faults" they have fail points
-	Overlay       Overlay             // files to build the services with instead of their own
+	Listen        string   // more directives for the gateway's listen.conf
+	RedisMemory   string   // maxmemory of each redis-server; empty: 1gb
+	RedisPassword string   // of every redis-server; empty: none
+	RedisArgs     []string // more arguments for every redis-server
 
-	Progress io.Writer                    // a line for each thing done; nil: none
-	OnExit   func(name string, err error) // called, if set, when a part ends that nobody asked to; err says how
+	// Env adds "KEY=value" to the environment of a component (by its name), of all instances of a service (by the
+	// service's name) or of all instances (by "").
+	Env map[string][]string
 
-	// Proxy is asked, if set, for each way from one part to another that listens on addr, before anything starts; what it returns is
-	// where the former looks for the latter.
+	Race    bool    // build the services with the race detector; Close then reports the races found
+	Tags    string  // build tags of the services; "faults" enables fail points
+	Overlay Overlay // source files to replace in the build
+
+	Progress io.Writer                    // receives one line per step; nil: discard
+	OnExit   func(name string, err error) // called when a component exits unexpectedly; err is its exit status
+
+	// Proxy, if set, is called before the start for each connection from a component to another one that listens on
+	// addr. It returns the address that the first component connects to instead.
 	Proxy func(from, to, addr string) (string, error)
 }
 
@@ -76,18 +80,18 @@ func (c Config) check() error {
 	for _, service := range Services() {
 		size := c.size(service)
 		if size.Instances > maxPerService || size.Shards < 1 || size.Shards > maxPerService {
-			return fmt.Errorf("%s: %d machines over %d shards: each must be from 1 to %d",
+			return fmt.Errorf("%s: %d instances and %d shards: each must be from 1 to %d",
 				service, size.Instances, size.Shards, maxPerService)
 		}
 		if have := ShardsIn(c.Dir, service); have > size.Shards {
-			return fmt.Errorf("%s holds %d shards of %s, and was to be started with %d: the data of the others would be missing",
+			return fmt.Errorf("%s holds %d shards of %s: cannot start with only %d",
 				c.Dir, have, service, size.Shards)
 		}
 	}
 	return nil
 }
 
-// ShardsIn tells how many shards of a service have data in dir.
+// ShardsIn returns the number of shards of a service that have data in dir.
 func ShardsIn(dir, service string) int {
 	if dir == "" {
 		return 0
@@ -100,14 +104,16 @@ func ShardsIn(dir, service string) int {
 	}
 }
 
-func redisName(service string, shard int) string     { return fmt.Sprintf("redis-%s-%d", service, shard) }
-func machineName(service string, machine int) string { return fmt.Sprintf("%s-%d", service, machine) }
+func redisName(service string, shard int) string { return fmt.Sprintf("redis-%s-%d", service, shard) }
+func instanceName(service string, instance int) string {
+	return fmt.Sprintf("%s-%d", service, instance)
+}
 
 const gatewayName = "nginx"
 
-// Start builds the services and starts every part. It returns when every redis-server answers and every other part
-// listens; the services may still be on their way: see WaitReady. If ctx ends, before or after Start has returned,
-// everything is killed at once.
+// Start builds the services and starts every component. It returns when every redis-server responds and every other
+// component listens. The services may not be ready yet: see WaitReady. If ctx ends, even after Start has returned, all
+// processes are killed.
 func Start(ctx context.Context, cfg Config) (*Stack, error) {
 	if cfg.Progress == nil {
 		cfg.Progress = io.Discard
@@ -115,7 +121,7 @@ func Start(ctx context.Context, cfg Config) (*Stack, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	// A free port can be taken by somebody else between the moment it was found and the moment it is bound.
+	// Another process can bind a free port between the check and the start.
 	const tries = 5
 	for try := 1; ; try++ {
 		s, err := start(ctx, cfg)

@@ -6,43 +6,37 @@ import (
 	"syscall"
 )
 
-func (s *Stack) part(name string) (*part, error) {
-	if p := s.byName[name]; p != nil {
-		return p, nil
+// with calls do with the named component.
+func (s *Stack) with(name string, do func(*component) error) error {
+	c := s.byName[name]
+	if c == nil {
+		return fmt.Errorf("no component %q", name)
 	}
-	return nil, fmt.Errorf("no part is called %q", name)
+	return do(c)
 }
 
-// Names lists the parts in the order of starting.
+// Names returns the names of the components in start order.
 func (s *Stack) Names() []string {
 	var names []string
-	for _, p := range s.parts {
-		names = append(names, p.name)
+	for _, c := range s.components {
+		names = append(names, c.name)
 	}
 	return names
 }
 
-// Start starts a part that is not running, on the same ports and data, and waits until it answers (a machine: until
-// it listens; it may not be ready yet).
+// Start starts a stopped component on the same ports and data, and waits until it responds. An instance may not be
+// ready yet.
 func (s *Stack) Start(ctx context.Context, name string) error {
-	p, err := s.part(name)
-	if err != nil {
-		return err
-	}
-	return p.start(ctx)
+	return s.with(name, func(c *component) error { return c.start(ctx) })
 }
 
-// Stop ends a part gracefully (SIGTERM; nginx: SIGQUIT) and waits for its end. One that does not stop in time is
-// killed, and that is an error.
+// Stop stops a component gracefully (SIGTERM; nginx: SIGQUIT) and waits for its exit. After a timeout it kills the
+// component and returns an error.
 func (s *Stack) Stop(ctx context.Context, name string) error {
-	p, err := s.part(name)
-	if err != nil {
-		return err
-	}
-	return p.end(ctx)
+	return s.with(name, func(c *component) error { return c.shutdown(ctx) })
 }
 
-// Restart stops a part gracefully, if it is running, and starts it again.
+// Restart stops a component gracefully, if it is running, and starts it again.
 func (s *Stack) Restart(ctx context.Context, name string) error {
 	if err := s.Stop(ctx, name); err != nil {
 		return err
@@ -50,95 +44,83 @@ func (s *Stack) Restart(ctx context.Context, name string) error {
 	return s.Start(ctx, name)
 }
 
-// Kill ends a part, with all its processes, by SIGKILL, and waits until it is gone.
-func (s *Stack) Kill(name string) error {
-	p, err := s.part(name)
-	if err != nil {
-		return err
-	}
-	return p.kill()
-}
+// Kill sends SIGKILL to all processes of a component and waits for their exit.
+func (s *Stack) Kill(name string) error { return s.with(name, (*component).kill) }
 
 // Terminate sends SIGTERM and does not wait.
 func (s *Stack) Terminate(name string) error { return s.signal(name, syscall.SIGTERM, false, true) }
 
-// SetEnv gives a part more of an environment, "KEY=value", from its next start on.
-func (s *Stack) SetEnv(name string, env ...string) error {
-	p, err := s.part(name)
-	if err != nil {
-		return err
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.env = append(p.env[:len(p.env):len(p.env)], env...)
-	return nil
-}
-
-// Pause stops all processes of a part where they are (SIGSTOP), until Resume.
+// Pause stops all processes of a component with SIGSTOP, until Resume.
 func (s *Stack) Pause(name string) error { return s.signal(name, syscall.SIGSTOP, true, false) }
 
-// Resume lets a paused part go on (SIGCONT).
+// Resume continues a paused component with SIGCONT.
 func (s *Stack) Resume(name string) error { return s.signal(name, syscall.SIGCONT, true, false) }
 
-func (s *Stack) signal(name string, sig syscall.Signal, group, ends bool) error {
-	p, err := s.part(name)
-	if err != nil {
+func (s *Stack) signal(name string, sig syscall.Signal, group, stops bool) error {
+	return s.with(name, func(c *component) error {
+		_, err := c.signal(sig, group, stops)
 		return err
-	}
-	_, err = p.signal(sig, group, ends)
-	return err
+	})
 }
 
-// Wait waits until a part has ended, and says how: "exit status 0", "signal: killed". It returns nil if it never ran,
-// and the context's error if that ends first.
-func (s *Stack) Wait(ctx context.Context, name string) error {
-	p, err := s.part(name)
-	if err != nil {
-		return err
-	}
-	now := p.current()
-	if now == nil {
+// SetEnv adds "KEY=value" to the environment of a component, from its next start on.
+func (s *Stack) SetEnv(name string, env ...string) error {
+	return s.with(name, func(c *component) error {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.env = append(c.env[:len(c.env):len(c.env)], env...)
 		return nil
-	}
-	select {
-	case <-now.done:
-		return now.err
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	})
 }
 
-// Process is one process of a part.
+// Wait waits until a component has exited and returns its status: "exit status 0", "signal: killed". It returns nil if
+// the component never ran, and the context's error if that ends first.
+func (s *Stack) Wait(ctx context.Context, name string) error {
+	return s.with(name, func(c *component) error {
+		p := c.process()
+		if p == nil {
+			return nil
+		}
+		select {
+		case <-p.done:
+			return p.err
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	})
+}
+
+// Process is one process of a component.
 type Process struct {
-	Name string // of the part
+	Name string // of the component
 	PID  int
 }
 
-// Processes lists what runs now; nginx has several processes, its workers included.
+// Processes returns all running processes, including nginx's workers.
 func (s *Stack) Processes() []Process {
 	var all []Process
-	for _, p := range s.parts {
-		now := p.current()
-		if !now.running() {
+	for _, c := range s.components {
+		p := c.process()
+		if !p.running() {
 			continue
 		}
-		for _, pid := range groupOf(now.pid) {
-			all = append(all, Process{p.name, pid})
+		for _, pid := range groupMembers(p.pid) {
+			all = append(all, Process{c.name, pid})
 		}
 	}
 	return all
 }
 
-// Gateway is the public address of the system, without an ending slash.
+// Gateway returns the public URL of the system, without a trailing slash.
 func (s *Stack) Gateway() string { return "http://" + s.gateway }
 
-// PublicURLs are the machines' own public doors, behind the gateway.
+// PublicURLs returns the URLs of the instances' public ports, which bypass the gateway. Instance i is at index i-1.
 func (s *Stack) PublicURLs(service string) []string { return urls(s.public[service]) }
 
-// InternalURLs are the machines' internal doors; machine i is at i-1.
+// InternalURLs returns the URLs of the instances' internal ports. Instance i is at index i-1.
 func (s *Stack) InternalURLs(service string) []string { return urls(s.internal[service]) }
 
-// RedisAddrs are the host:port of a service's shards, in shard order.
+// RedisAddrs returns the host:port of each shard of a service.
 func (s *Stack) RedisAddrs(service string) []string { return s.redises[service] }
 
 func urls(addrs []string) []string {
@@ -149,14 +131,14 @@ func urls(addrs []string) []string {
 	return all
 }
 
-// Dir is the folder with data, logs and nginx's files.
+// Dir returns the directory with the data, the logs and nginx's files.
 func (s *Stack) Dir() string { return s.dir }
 
-// Tail gives the last lines of a part's log.
+// Tail returns the last lines of a component's log.
 func (s *Stack) Tail(name string, lines int) string {
-	p, err := s.part(name)
-	if err != nil {
+	var tail string
+	if err := s.with(name, func(c *component) error { tail = c.tail(lines); return nil }); err != nil {
 		return err.Error()
 	}
-	return p.tail(lines)
+	return tail
 }

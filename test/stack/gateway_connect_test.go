@@ -11,42 +11,40 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"checkout/test/stack"
 )
 
-// TestTheGatewayKnocksTwice loses the first SYN that the gateway sends to a machine: the kernel repeats it after a second, and the gateway must
-// wait for that, where there is no other machine. It must wait as long where it is late itself to see that it is connected.
-func TestTheGatewayKnocksTwice(t *testing.T) {
+// TestGatewayWaitsForASYNRetry loses the first SYN that the gateway sends to the only instance. The kernel retries it
+// after a second, and the gateway must wait for that.
+func TestGatewayWaitsForASYNRetry(t *testing.T) {
 	s := start(t, stack.Config{})
 	must(t, s.Kill("stock-1"))
-	addr := strings.TrimPrefix(s.PublicURLs("stock")[0], "http://")
-	door := listenForOne(t, addr)
-	first, err := net.DialTimeout("tcp", addr, deadline) // takes the only place in the queue, so that the kernel drops the SYN of the next
+	addr := hostPort(s.PublicURLs("stock")[0])
+	listener := listenBacklogOne(t, addr)
+	// The first connection fills the backlog, so that the kernel drops the SYN of the next one.
+	first, err := net.DialTimeout("tcp", addr, testTimeout)
 	must(t, err)
 	t.Cleanup(func() { first.Close() })
-	answered := make(chan *http.Response, 1)
+	received := make(chan *http.Response, 1)
 	go func() {
-		defer close(answered)
+		defer close(received)
 		resp, _ := send(t, s, "GET /stock/ HTTP/1.1\r\nHost: x\r\n\r\n")
-		answered <- resp
+		received <- resp
 	}()
-	for begun := time.Now(); !knocking(t, addr); time.Sleep(time.Millisecond) {
-		if time.Since(begun) > deadline {
-			t.Fatal("the gateway does not try to connect")
-		}
-	}
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "{}") })}
-	go server.Serve(door)
+	eventually(t, "the gateway tries to connect", func() bool { return connecting(t, addr) })
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, "{}")
+	})}
+	go server.Serve(listener)
 	t.Cleanup(func() { server.Close() })
-	if resp := <-answered; resp == nil || resp.StatusCode != http.StatusOK {
-		t.Errorf("after a SYN that was lost: %v", resp)
+	if resp := <-received; resp == nil || resp.StatusCode != http.StatusOK {
+		t.Errorf("after a lost SYN: %v", resp)
 	}
 }
 
-// listenForOne listens where one connection may wait to be accepted, not two.
-func listenForOne(t *testing.T, addr string) net.Listener {
+// listenBacklogOne listens with room for one connection that is not yet accepted.
+func listenBacklogOne(t *testing.T, addr string) net.Listener {
 	t.Helper()
 	at := netip.MustParseAddrPort(addr)
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
@@ -62,19 +60,19 @@ func listenForOne(t *testing.T, addr string) net.Listener {
 	return l
 }
 
-// knocking tells whether a SYN to addr has been sent that is not answered.
-func knocking(t *testing.T, addr string) bool {
+// connecting reports whether a SYN to addr is pending.
+func connecting(t *testing.T, addr string) bool {
 	t.Helper()
 	const synSent = "02"
 	for _, f := range tcpTable(t) {
-		if f[2] == inTable(addr) && f[3] == synSent {
+		if f[2] == hexAddr(addr) && f[3] == synSent {
 			return true
 		}
 	}
 	return false
 }
 
-// tcpTable is the kernel's table of TCP connections: https://docs.kernel.org/networking/proc_net_tcp.html
+// tcpTable returns the kernel's table of TCP connections: https://docs.kernel.org/networking/proc_net_tcp.html
 func tcpTable(t *testing.T) (lines [][]string) {
 	t.Helper()
 	table, err := os.ReadFile("/proc/net/tcp")
@@ -87,8 +85,8 @@ func tcpTable(t *testing.T) (lines [][]string) {
 	return lines
 }
 
-// inTable is an address as the table writes it.
-func inTable(addr string) string {
+// hexAddr returns an address in the format of tcpTable.
+func hexAddr(addr string) string {
 	at := netip.MustParseAddrPort(addr)
 	ip := at.Addr().As4()
 	return fmt.Sprintf("%08X:%04X", binary.NativeEndian.Uint32(ip[:]), at.Port())

@@ -14,30 +14,34 @@ import (
 //go:embed install.sh
 var installScript string
 
-// Need is a Debian package and the program or the file by which it is recognised, wherever that came from. Without
-// either the package itself is looked for.
-type Need struct{ Package, Sign string }
+// Package is a Debian package. It counts as installed if Sign, a program or an absolute path, exists. With an empty
+// Sign, dpkg is asked.
+type Package struct{ Name, Sign string }
 
-// SystemPackages is what Start needs beyond Go: go itself fetches modules by TLS.
-func SystemPackages() []Need {
-	return []Need{{"redis-server", "redis-server"}, {"nginx", "nginx"}, {"ca-certificates", "/etc/ssl/certs/ca-certificates.crt"}}
+// SystemPackages returns the packages that Start needs in addition to Go.
+func SystemPackages() []Package {
+	return []Package{
+		{"redis-server", "redis-server"},
+		{"nginx", "nginx"},
+		{"ca-certificates", "/etc/ssl/certs/ca-certificates.crt"}, // go downloads modules over TLS
+	}
 }
 
-// TestPackages is what the checks and tests need as well: a C compiler for the race detector, luacheck, Prometheus, Chromium, npm,
-// and what the Python suite and the examples call.
-func TestPackages() []Need {
-	return append(SystemPackages(),
-		Need{"gcc", "gcc"}, Need{"libc6-dev", ""}, Need{"lua-check", "luacheck"}, Need{"shellcheck", "shellcheck"}, Need{"redis-tools", "redis-cli"},
-		Need{"prometheus", "promtool"}, Need{"chromium", "chromium"}, Need{"npm", "npm"}, Need{"python3-locust", "locust"},
-		Need{"curl", "curl"}, Need{"python3", ""}, Need{"python3-requests", ""}, Need{"python3-aiohttp", ""})
+// TestPackages returns the packages that the checks and tests need. The race detector needs the C compiler.
+func TestPackages() []Package {
+	return append(SystemPackages(), []Package{
+		{"gcc", "gcc"}, {"libc6-dev", ""}, {"lua-check", "luacheck"}, {"shellcheck", "shellcheck"},
+		{"redis-tools", "redis-cli"}, {"prometheus", "promtool"}, {"chromium", "chromium"}, {"npm", "npm"}, {"curl", "curl"},
+		{"python3", ""}, {"python3-requests", ""}, {"python3-aiohttp", ""}, {"python3-locust", "locust"},
+	}...)
 }
 
-// Install installs what is missing by apt-get, with sudo unless this is root, after saying so to w.
-func Install(ctx context.Context, w io.Writer, needs []Need) error {
+// Install installs the missing packages with apt-get, with sudo unless run by root. It reports to w what it installs.
+func Install(ctx context.Context, w io.Writer, packages []Package) error {
 	var missing []string
-	for _, need := range needs {
-		if !need.met(ctx) {
-			missing = append(missing, need.Package)
+	for _, p := range packages {
+		if !p.installed(ctx) {
+			missing = append(missing, p.Name)
 		}
 	}
 	if missing == nil {
@@ -45,40 +49,40 @@ func Install(ctx context.Context, w io.Writer, needs []Need) error {
 	}
 	list := strings.Join(missing, " ")
 	if _, err := find("apt-get"); err != nil {
-		return fmt.Errorf("not installed, and no apt-get to install it with: %s", list)
+		return fmt.Errorf("not installed: %s; there is no apt-get to install them", list)
 	}
 	args := append([]string{"/bin/sh", "-c", installScript, "install"}, missing...)
 	how := "apt-get"
 	if os.Geteuid() != 0 {
 		if _, err := find("sudo"); err != nil {
-			return fmt.Errorf("not installed: %s; run this once as root, or: apt-get install %s", list, list)
+			return fmt.Errorf("not installed: %s; run this as root, or run apt-get install %s", list, list)
 		}
 		args, how = append([]string{"sudo"}, args...), "sudo apt-get"
 	}
-	fmt.Fprintf(w, "missing: %s; installing with %s (services of these packages stay stopped and disabled)\n", list, how)
+	fmt.Fprintf(w, "installing %s with %s; their system services stay disabled\n", list, how)
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // so that it cleans up
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // lets the script clean up
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, w, w
 	if err := cmd.Run(); err != nil {
-		return errors.Join(fmt.Errorf("installing %s: %w", list, err), context.Cause(ctx))
+		return errors.Join(fmt.Errorf("install %s: %w", list, err), context.Cause(ctx))
 	}
-	for _, need := range needs {
-		if !need.met(ctx) {
-			return fmt.Errorf("%s was installed, and %s is still not found", need.Package, need.Sign)
+	for _, p := range packages {
+		if !p.installed(ctx) {
+			return fmt.Errorf("installed %s, but %q is still missing", p.Name, p.Sign)
 		}
 	}
 	return nil
 }
 
-func (n Need) met(ctx context.Context) bool {
+func (p Package) installed(ctx context.Context) bool {
 	switch {
-	case strings.HasPrefix(n.Sign, "/"):
-		_, err := os.Stat(n.Sign)
+	case strings.HasPrefix(p.Sign, "/"):
+		_, err := os.Stat(p.Sign)
 		return err == nil
-	case n.Sign != "":
-		_, err := find(n.Sign)
+	case p.Sign != "":
+		_, err := find(p.Sign)
 		return err == nil
 	}
-	out, err := exec.CommandContext(ctx, "dpkg-query", "-W", "-f", "${Status}", n.Package).Output()
+	out, err := exec.CommandContext(ctx, "dpkg-query", "-W", "-f", "${Status}", p.Name).Output()
 	return err == nil && string(out) == "install ok installed"
 }

@@ -1,16 +1,16 @@
-# Installs Debian packages without letting their services start or stay enabled: Redis, nginx and Prometheus are started here as
-# processes of ours, and the machine is left otherwise as it was. Runs as root; the arguments are the packages.
+# Installs the Debian packages in the arguments, as root. It keeps their system services stopped and disabled, because the tests start
+# their own Redis, nginx and Prometheus processes.
 set -eu
 export DEBIAN_FRONTEND=noninteractive
-policy=/usr/sbin/policy-rc.d # what maintainer scripts ask before they start a service; 101 is "no"
+policy=/usr/sbin/policy-rc.d # maintainer scripts run it before they start a service; exit status 101 forbids that
 if [ ! -e "$policy" ]; then
     trap 'rm -f "$policy"' EXIT
     trap 'exit 1' HUP INT TERM
-    printf '#!/bin/sh\n# Only while packages are being installed.\nexit 101\n' >"$policy"
+    printf '#!/bin/sh\n# Temporary, while packages are installed.\nexit 101\n' >"$policy"
     chmod 755 "$policy"
 fi
 lock='-o DPkg::Lock::Timeout=300'
-apt-get $lock update -q || echo 'apt-get update failed; trying with the package lists that are here'
+apt-get $lock update -q || echo 'apt-get update failed; continuing with the existing package lists'
 apt-get $lock install -y -q --no-install-recommends "$@"
 for package in "$@"; do
     case $package in

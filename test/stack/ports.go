@@ -13,8 +13,8 @@ import (
 	"syscall"
 )
 
-// The fixed ports: 5snn is the public door, 6snn the internal door of machine nn, 7snn the Redis of shard nn; s is 1 for
-// order, 2 for stock, 3 for payment. 8000 is the gateway. The original's ports (5000, 5001, 6379) are left alone.
+// The fixed ports: 5snn is the public port and 6snn the internal port of instance nn, 7snn the Redis of shard nn. s is
+// 1 for order, 2 for stock, 3 for payment. The gateway has 8000. Nothing uses the common ports 5000, 5001 and 6379.
 const (
 	fixedPublic    = 5100
 	fixedInternal  = 6100
@@ -25,30 +25,39 @@ const (
 	lowestFreePort = 10000
 )
 
-// ports gives each part its ports, fixed or free.
+// ports assigns fixed or free ports to listeners. After the first failure it sets err and returns "".
 type ports struct {
-	fixed bool
-	given []int
+	fixed    bool
+	assigned []int
+	err      error
 }
 
-func (p *ports) take(fixed int) (int, error) {
+// addr returns the host:port for a listener whose fixed port is given.
+func (p *ports) addr(fixed int) string {
 	if p.fixed {
-		return fixed, nil
+		return loopback(fixed)
 	}
-	return p.free()
+	if p.err != nil {
+		return ""
+	}
+	var port int
+	if port, p.err = p.free(); p.err != nil {
+		return ""
+	}
+	return loopback(port)
 }
 
-// free finds a port that nobody listens on, below the range from which the kernel takes the ports of outgoing
-// connections: there, a part that is down for a moment could lose its port to any of them.
+// free returns an unused port below the kernel's range for outgoing connections. Otherwise a stopped component could
+// lose its port to an outgoing connection.
 func (p *ports) free() (int, error) {
-	high := 32768 // Linux' own default
+	high := 32768 // the default of Linux
 	if b, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range"); err == nil {
 		if _, err := fmt.Sscan(string(b), &high); err != nil {
-			return 0, fmt.Errorf("reading the range of outgoing ports: %w", err)
+			return 0, fmt.Errorf("parse ip_local_port_range: %w", err)
 		}
 	}
 	for range 1000 {
-		port := 0 // the kernel's choice, where it left no room below its range
+		port := 0 // let the kernel choose if there is too little room below its range
 		if high > lowestFreePort+2000 {
 			port = lowestFreePort + rand.IntN(high-lowestFreePort)
 		}
@@ -58,39 +67,40 @@ func (p *ports) free() (int, error) {
 		}
 		port = l.Addr().(*net.TCPAddr).Port
 		l.Close()
-		if !slices.Contains(p.given, port) {
-			p.given = append(p.given, port)
+		if !slices.Contains(p.assigned, port) {
+			p.assigned = append(p.assigned, port)
 			return port, nil
 		}
 	}
-	return 0, errors.New("no free port found on 127.0.0.1")
+	return 0, errors.New("no free port on 127.0.0.1")
 }
 
 func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
-// portOf is the port of an address that loopback made.
+// portOf returns the port of an address that loopback returned.
 func portOf(addr string) string { return addr[strings.LastIndexByte(addr, ':')+1:] }
 
-// TakenError says which of the ports that were wanted are taken, one line each.
+// TakenError lists the ports that are in use, one per line.
 type TakenError struct{ Lines []string }
 
 func (e *TakenError) Error() string { return strings.Join(e.Lines, "\n") }
 
-// checkFree tries every port before anything is started.
-func checkFree(parts []*part) error {
+// checkFree returns a TakenError unless all ports are free.
+func checkFree(components []*component) error {
 	var taken TakenError
-	for _, p := range parts {
-		for _, door := range p.doors {
-			port := portOf(door.addr)
-			l, err := net.Listen("tcp", door.addr)
-			switch {
-			case err == nil:
+	for _, c := range components {
+		for _, listener := range c.listeners {
+			port := portOf(listener.addr)
+			l, err := net.Listen("tcp", listener.addr)
+			if err == nil {
 				l.Close()
-			case errors.Is(err, syscall.EADDRINUSE):
-				taken.Lines = append(taken.Lines, fmt.Sprintf("port %s (%s, %s) is taken%s", port, p.name, door.what, by(port)))
-			default:
-				taken.Lines = append(taken.Lines, fmt.Sprintf("port %s (%s, %s) cannot be used: %v", port, p.name, door.what, err))
+				continue
 			}
+			reason := "cannot be used: " + err.Error()
+			if errors.Is(err, syscall.EADDRINUSE) {
+				reason = "is in use" + byProcess(port)
+			}
+			taken.Lines = append(taken.Lines, fmt.Sprintf("port %s (%s, %s) %s", port, c.name, listener.purpose, reason))
 		}
 	}
 	if taken.Lines != nil {
@@ -99,13 +109,13 @@ func checkFree(parts []*part) error {
 	return nil
 }
 
-// by names the processes that listen on a port, as far as /proc shows them to this user: " by nginx (pid 12)".
-func by(port string) string {
+// byProcess returns the process that listens on a port, e.g. " by nginx (pid 12)", or "" if /proc does not show it.
+func byProcess(port string) string {
 	number, err := strconv.Atoi(port)
 	if err != nil {
 		return ""
 	}
-	listener := fmt.Sprintf(":%04X", number)
+	local := fmt.Sprintf(":%04X", number)
 	sockets := map[string]bool{}
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
 		b, err := os.ReadFile(table)
@@ -113,8 +123,8 @@ func by(port string) string {
 			continue
 		}
 		for line := range strings.Lines(string(b)) {
-			f := strings.Fields(line) // sl local remote state ... inode is the tenth; state 0A is LISTEN
-			if len(f) > 9 && f[3] == "0A" && strings.HasSuffix(f[1], listener) {
+			f := strings.Fields(line) // sl local remote state ... The tenth is the inode; state 0A is LISTEN.
+			if len(f) > 9 && f[3] == "0A" && strings.HasSuffix(f[1], local) {
 				sockets["socket:["+f[9]+"]"] = true
 			}
 		}

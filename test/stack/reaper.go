@@ -13,19 +13,19 @@ import (
 	"syscall"
 )
 
-// Nothing that was started outlives this process, whether it returns, panics, calls os.Exit or is killed with SIGKILL:
+// No child process outlives this process, whether it returns, panics, calls os.Exit or is killed with SIGKILL:
 //
-//   - each child has Pdeathsig SIGKILL, which the kernel sends when the thread that started it ends; therefore one
-//     thread starts them all and lives as long as the stack (spawner);
-//   - a child's children (nginx's workers) do not inherit that: a shell holds the other end of a pipe from this process,
-//     and kills the process groups that it was last told of when the pipe closes (reaper). It removes temporary
-//     folders, too.
+//   - Each child has Pdeathsig SIGKILL, which the kernel sends when the thread that started the child ends. So one
+//     thread starts all children and lives as long as the stack (spawner).
+//   - Pdeathsig does not apply to a child's children, such as nginx's workers. So a shell holds the other end of a pipe
+//     from this process. When the pipe closes, the shell kills all process groups and removes temporary directories
+//     (reaper).
 
-// spawner runs functions on one operating system thread.
+// spawner starts processes on one operating system thread.
 type spawner struct {
-	calls   chan func()
-	stop    chan struct{}
-	refused atomic.Bool
+	calls  chan func()
+	stop   chan struct{}
+	closed atomic.Bool
 }
 
 func newSpawner() *spawner {
@@ -50,7 +50,7 @@ func (s *spawner) start(cmd *exec.Cmd) error {
 	result := make(chan error, 1)
 	select {
 	case s.calls <- func() {
-		if s.refused.Load() {
+		if s.closed.Load() {
 			result <- errClosed
 			return
 		}
@@ -62,11 +62,14 @@ func (s *spawner) start(cmd *exec.Cmd) error {
 	}
 }
 
-// refuse lets nothing more be started; close then ends the thread, and with it what is still running.
-func (s *spawner) refuse() { s.refused.Store(true) }
-func (s *spawner) close()  { close(s.stop) }
+// reject makes every later start fail.
+func (s *spawner) reject() { s.closed.Store(true) }
 
-// reaperScript reads lists of process groups, kills those of the last list when its input ends, and removes $1.
+// close ends the thread, and with it all running children.
+func (s *spawner) close() { close(s.stop) }
+
+// reaperScript reads lists of process groups, one per line. When its input ends, it kills the groups of the last list
+// and removes $1.
 const reaperScript = `while read -r line; do groups=$line; done
 [ -z "$groups" ] || kill -s KILL -- $groups 2>/dev/null
 [ -z "$1" ] || rm -rf -- "$1"`
@@ -78,16 +81,16 @@ type reaper struct {
 	groups []int
 }
 
-// newReaper starts the shell, which will remove the folder dir, if not empty, at the end.
+// newReaper starts the shell. If dir is not "", the shell removes that directory at the end.
 func newReaper(dir string) (*reaper, error) {
 	cmd := exec.Command("/bin/sh", "-c", reaperScript, "sh", dir)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // Ctrl-C is not for it
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // Ctrl-C must not stop it
 	pipe, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
 	}
 	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("starting the shell that cleans up: %w", err)
+		return nil, fmt.Errorf("start the cleanup shell: %w", err)
 	}
 	return &reaper{cmd: cmd, pipe: pipe}, nil
 }
@@ -96,18 +99,18 @@ func (r *reaper) add(group int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.groups = append(r.groups, group)
-	r.tell()
+	r.write()
 }
 
 func (r *reaper) remove(group int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.groups = slices.DeleteFunc(r.groups, func(g int) bool { return g == group })
-	r.tell()
+	r.write()
 }
 
-// tell writes the whole list; a failure means that the shell is gone, and Pdeathsig is what remains.
-func (r *reaper) tell() {
+// write sends the whole list. If it fails, the shell has ended and only Pdeathsig remains.
+func (r *reaper) write() {
 	var line strings.Builder
 	for _, g := range r.groups {
 		fmt.Fprintf(&line, "-%d ", g)
@@ -115,13 +118,13 @@ func (r *reaper) tell() {
 	fmt.Fprintln(r.pipe, line.String())
 }
 
-// close lets the shell do its work and waits for it.
+// close lets the shell clean up, and waits for it.
 func (r *reaper) close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.pipe.Close()
 	if err := r.cmd.Wait(); err != nil {
-		return fmt.Errorf("cleaning up: %w", err)
+		return fmt.Errorf("clean up: %w", err)
 	}
 	return nil
 }

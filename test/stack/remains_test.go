@@ -11,7 +11,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"checkout/test/stack"
 )
@@ -21,51 +20,46 @@ func alive(pid int) bool {
 	return err == nil && !strings.Contains(string(b), ") Z ")
 }
 
-// gone waits for processes to end.
-func gone(t *testing.T, pids []int) {
+// waitGone waits for processes to end.
+func waitGone(t *testing.T, pids []int) {
 	t.Helper()
-	until := time.Now().Add(10 * time.Second)
 	for _, pid := range pids {
-		for alive(pid) {
-			if time.Now().After(until) {
-				cmdline, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-				t.Fatalf("process %d (%q) is still there", pid, cmdline)
-			}
-			time.Sleep(10 * time.Millisecond)
-		}
+		cmdline, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		eventually(t, fmt.Sprintf("process %d (%q) ends", pid, cmdline), func() bool { return !alive(pid) })
 	}
 }
 
-func TestCloseLeavesNothing(t *testing.T) {
-	s := start(t, stack.Config{})
-	var pids []int
+func pidsOf(s *stack.Stack) (pids []int) {
 	for _, p := range s.Processes() {
 		pids = append(pids, p.PID)
 	}
-	must(t, s.Pause("order-1")) // even what does not listen to signals
+	return pids
+}
+
+func TestCloseKillsProcessesAndRemovesFiles(t *testing.T) {
+	s := start(t, stack.Config{})
+	pids := pidsOf(s)
+	must(t, s.Pause("order-1")) // a paused process does not handle signals
 	must(t, s.Close())
-	gone(t, pids)
+	waitGone(t, pids)
 	if _, err := os.Stat(s.Dir()); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the temporary folder %s is still there: %v", s.Dir(), err)
+		t.Errorf("the temporary directory %s still exists: %v", s.Dir(), err)
 	}
 	if err := s.Start(t.Context(), "nginx"); err == nil {
-		t.Error("a closed stack starts parts")
+		t.Error("a closed stack starts components")
 	}
 }
 
-func TestTheEndOfTheContextEndsEverything(t *testing.T) {
+func TestCancelledContextKillsEverything(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	s, err := stack.Start(ctx, stack.Config{})
 	must(t, err)
-	var pids []int
-	for _, p := range s.Processes() {
-		pids = append(pids, p.PID)
-	}
+	pids := pidsOf(s)
 	cancel()
-	gone(t, pids)
+	waitGone(t, pids)
 	must(t, s.Close())
 
-	// An end in the middle of a start: whatever had been started then, nothing is left.
+	// Cancel in the middle of a start.
 	ctx, cancel = context.WithCancel(t.Context())
 	dir := t.TempDir()
 	_, err = stack.Start(ctx, stack.Config{Dir: dir, Progress: onFirstStart(cancel)})
@@ -77,7 +71,7 @@ func TestTheEndOfTheContextEndsEverything(t *testing.T) {
 	}
 }
 
-// onFirstStart calls its function when the first part has been started.
+// onFirstStart calls its function when the first component has started.
 type onFirstStart func()
 
 func (f onFirstStart) Write(p []byte) (int, error) {
@@ -87,7 +81,7 @@ func (f onFirstStart) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// processesIn finds the processes that name dir in their command line.
+// processesIn returns the processes whose command line contains dir.
 func processesIn(dir string) []string {
 	var all []string
 	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
@@ -99,11 +93,11 @@ func processesIn(dir string) []string {
 	return all
 }
 
-// childDir, in the environment, makes this test binary a process that starts a system, tells its processes and waits.
-const childDir = "STACK_TEST_CHILD"
+// childKey is an environment variable. With it, this test binary starts a system, prints its processes and waits.
+const childKey = "STACK_TEST_CHILD"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(childDir) == "" {
+	if os.Getenv(childKey) == "" {
 		os.Exit(m.Run())
 	}
 	s, err := stack.Start(context.Background(), stack.Config{})
@@ -119,9 +113,9 @@ func TestMain(m *testing.M) {
 	select {}
 }
 
-func TestNothingSurvivesItsParent(t *testing.T) {
+func TestNoProcessSurvivesItsParent(t *testing.T) {
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childDir+"=1")
+	cmd.Env = append(os.Environ(), childKey+"=1")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	must(t, err)
@@ -138,16 +132,13 @@ func TestNothingSurvivesItsParent(t *testing.T) {
 		pids = append(pids, pid)
 	}
 	must(t, cmd.Process.Signal(syscall.SIGKILL))
-	_ = cmd.Wait() // killed, as it should be
+	_ = cmd.Wait() // the error is the kill
 	if len(pids) < 8 {
-		t.Fatalf("the child told %d processes", len(pids))
+		t.Fatalf("the child printed only %d processes", len(pids))
 	}
-	gone(t, pids)
-	until := time.Now().Add(10 * time.Second)
-	for _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist); _, err = os.Stat(dir) {
-		if time.Now().After(until) {
-			t.Fatalf("the temporary folder %s is still there", dir)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	waitGone(t, pids)
+	eventually(t, "the temporary directory is removed", func() bool {
+		_, err := os.Stat(dir)
+		return errors.Is(err, os.ErrNotExist)
+	})
 }

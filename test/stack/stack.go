@@ -14,29 +14,29 @@ import (
 
 // Stack is a running system.
 type Stack struct {
-	cfg     Config
-	dir     string
-	logs    string
-	lock    *os.File
-	spawner *spawner
-	reaper  *reaper
-	parts   []*part // in the order of starting: Redis, machines, gateway
-	byName  map[string]*part
+	cfg        Config
+	dir        string
+	logs       string
+	lock       *os.File
+	spawner    *spawner
+	reaper     *reaper
+	components []*component // in start order: Redis, instances, gateway
+	byName     map[string]*component
 
 	gateway  string              // host:port
-	public   map[string][]string // host:port of each machine's public door, by service
-	internal map[string][]string
-	redises  map[string][]string // host:port of each shard, by service
+	public   map[string][]string // service -> host:port of each instance's public port
+	internal map[string][]string // service -> host:port of each instance's internal port
+	redises  map[string][]string // service -> host:port of each shard
 
 	closing  sync.Once
 	closed   chan struct{}
 	closeErr error
 }
 
-// start makes one attempt; after an error nothing of it is left.
+// start tries once to start the system. If it fails, it stops what it has started.
 func start(ctx context.Context, cfg Config) (_ *Stack, err error) {
 	s := &Stack{
-		cfg: cfg, byName: map[string]*part{}, spawner: newSpawner(),
+		cfg: cfg, byName: map[string]*component{}, spawner: newSpawner(),
 		public: map[string][]string{}, internal: map[string][]string{}, redises: map[string][]string{},
 		closed: make(chan struct{}),
 	}
@@ -51,32 +51,32 @@ func start(ctx context.Context, cfg Config) (_ *Stack, err error) {
 	if err := s.plan(); err != nil {
 		return nil, err
 	}
-	if err := checkFree(s.parts); err != nil {
+	if err := checkFree(s.components); err != nil {
 		return nil, err
 	}
-	s.say("building %s (the first time takes minutes)", strings.Join(Services(), ", "))
+	s.logf("building %s (the first build takes minutes)", strings.Join(Services(), ", "))
 	bin, err := Build(ctx, cfg.Progress, Source{Race: cfg.Race, Tags: cfg.Tags, Overlay: cfg.Overlay})
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range s.parts {
-		if !filepath.IsAbs(p.path) {
-			p.path = filepath.Join(bin, p.path)
+	for _, c := range s.components {
+		if !filepath.IsAbs(c.path) {
+			c.path = filepath.Join(bin, c.path)
 		}
 	}
 	go func() {
 		select {
 		case <-ctx.Done():
-			_ = s.Close() // kept for the caller's own Close
+			_ = s.Close() // the caller's Close returns the same error
 		case <-s.closed:
 		}
 	}()
 	return s, s.startAll(ctx)
 }
 
-func (s *Stack) say(format string, args ...any) { fmt.Fprintf(s.cfg.Progress, format+"\n", args...) }
+func (s *Stack) logf(format string, args ...any) { fmt.Fprintf(s.cfg.Progress, format+"\n", args...) }
 
-// openDir makes the data folder and takes it for this stack alone.
+// openDir creates the data directory and locks it.
 func (s *Stack) openDir() (err error) {
 	temporary := ""
 	if s.dir = s.cfg.Dir; s.dir == "" {
@@ -105,7 +105,7 @@ func (s *Stack) openDir() (err error) {
 	}
 	if err := syscall.Flock(int(s.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		holder, _ := os.ReadFile(name)
-		return fmt.Errorf("the data folder %s is in use by another system (pid %s)", s.dir, strings.TrimSpace(string(holder)))
+		return fmt.Errorf("data directory %s is in use by another system (pid %s)", s.dir, strings.TrimSpace(string(holder)))
 	}
 	if err := s.lock.Truncate(0); err != nil {
 		return err
@@ -114,7 +114,26 @@ func (s *Stack) openDir() (err error) {
 	return err
 }
 
-// plan gives every part its ports and its command: all ports first, because the machines are told each other's.
+// assignPorts assigns the ports of all components.
+func (s *Stack) assignPorts() error {
+	ports := &ports{fixed: s.cfg.FixedPorts}
+	for i, service := range Services() {
+		size, step := s.cfg.size(service), i*fixedStep
+		for shard := range size.Shards {
+			s.redises[service] = append(s.redises[service], ports.addr(fixedRedis+step+shard))
+		}
+		for number := 1; number <= size.Instances; number++ {
+			s.public[service] = append(s.public[service], ports.addr(fixedPublic+step+number))
+			s.internal[service] = append(s.internal[service], ports.addr(fixedInternal+step+number))
+		}
+	}
+	if s.gateway = loopback(s.cfg.GatewayPort); s.cfg.GatewayPort == 0 {
+		s.gateway = ports.addr(fixedGateway)
+	}
+	return ports.err
+}
+
+// plan creates all components without starting them.
 func (s *Stack) plan() error {
 	redisServer, err := find("redis-server")
 	if err != nil {
@@ -124,60 +143,37 @@ func (s *Stack) plan() error {
 	if err != nil {
 		return err
 	}
-	ports := &ports{fixed: s.cfg.FixedPorts}
-	for i, service := range Services() {
-		size, step := s.cfg.size(service), i*fixedStep
-		for shard := range size.Shards {
-			port, err := ports.take(fixedRedis + step + shard)
-			if err != nil {
-				return err
-			}
-			s.redises[service] = append(s.redises[service], loopback(port))
-			s.parts = append(s.parts, s.redis(redisServer, service, shard))
-		}
-		for machine := 1; machine <= size.Instances; machine++ {
-			public, err := ports.take(fixedPublic + step + machine)
-			if err != nil {
-				return err
-			}
-			internal, err := ports.take(fixedInternal + step + machine)
-			if err != nil {
-				return err
-			}
-			s.public[service] = append(s.public[service], loopback(public))
-			s.internal[service] = append(s.internal[service], loopback(internal))
+	if err := s.assignPorts(); err != nil {
+		return err
+	}
+	for _, service := range Services() {
+		for shard := range s.redises[service] {
+			s.components = append(s.components, s.redis(redisServer, service, shard))
 		}
 	}
 	for _, service := range Services() {
 		for i := range s.public[service] {
-			machine, err := s.machine(service, i+1)
+			instance, err := s.instance(service, i+1)
 			if err != nil {
 				return err
 			}
-			s.parts = append(s.parts, machine)
+			s.components = append(s.components, instance)
 		}
 	}
-	port := s.cfg.GatewayPort
-	if port == 0 {
-		if port, err = ports.take(fixedGateway); err != nil {
-			return err
-		}
-	}
-	s.gateway = loopback(port)
 	gateway, err := s.nginx(nginx)
 	if err != nil {
 		return err
 	}
-	s.parts = append(s.parts, gateway)
-	for _, p := range s.parts {
-		p.log = filepath.Join(s.logs, p.name+".log")
-		p.spawner, p.reaper, p.onExit = s.spawner, s.reaper, s.cfg.OnExit
-		s.byName[p.name] = p
+	s.components = append(s.components, gateway)
+	for _, c := range s.components {
+		c.log = filepath.Join(s.logs, c.name+".log")
+		c.spawner, c.reaper, c.onExit = s.spawner, s.reaper, s.cfg.OnExit
+		s.byName[c.name] = c
 	}
 	return nil
 }
 
-// startAll starts all parts at once: none needs another to be there first.
+// startAll starts all components at once. None of them requires another one to run first.
 func (s *Stack) startAll(ctx context.Context) error {
 	for _, service := range Services() {
 		for shard := range s.redises[service] {
@@ -186,63 +182,63 @@ func (s *Stack) startAll(ctx context.Context) error {
 			}
 		}
 	}
-	return errors.Join(together(s.parts, func(p *part) error {
-		if err := p.start(ctx); err != nil {
+	return errors.Join(parallel(s.components, func(c *component) error {
+		if err := c.start(ctx); err != nil {
 			return err
 		}
-		s.say("started %s (pid %d) on %s", p.name, p.current().pid, p.doors[0].addr)
+		s.logf("started %s (pid %d) on %s", c.name, c.process().pid, c.listeners[0].addr)
 		return nil
 	}), context.Cause(ctx))
 }
 
-// together runs do for all parts at once and returns all errors.
-func together(parts []*part, do func(*part) error) error {
-	errs := make([]error, len(parts))
+// parallel calls do for all components concurrently and joins the errors.
+func parallel(components []*component, do func(*component) error) error {
+	errs := make([]error, len(components))
 	var wg sync.WaitGroup
-	for i, p := range parts {
-		wg.Go(func() { errs[i] = do(p) })
+	for i, c := range components {
+		wg.Go(func() { errs[i] = do(c) })
 	}
 	wg.Wait()
 	return errors.Join(errs...)
 }
 
-// Shutdown stops everything gracefully, so that no request in flight is lost and every Redis closes its file: the
-// machines, the callers of the others first; then the gateway; then Redis. What does not stop in time is killed and
-// reported. It closes the stack.
+// Shutdown stops the system gracefully: requests in flight finish, and every Redis closes its file. It stops order,
+// then its peers, then the gateway, then Redis. After a timeout it kills a component and reports an error. Finally it
+// closes the stack.
 func (s *Stack) Shutdown(ctx context.Context) error {
-	kinds := [][]*part{nil, nil, nil, nil}
-	for _, p := range s.parts {
+	groups := make([][]*component, 4)
+	for _, c := range s.components {
+		group := 1 // stock and payment
 		switch {
-		case strings.HasPrefix(p.name, "order-"):
-			kinds[0] = append(kinds[0], p)
-		case p.name == gatewayName:
-			kinds[2] = append(kinds[2], p)
-		case strings.HasPrefix(p.name, "redis-"):
-			kinds[3] = append(kinds[3], p)
-		default:
-			kinds[1] = append(kinds[1], p)
+		case strings.HasPrefix(c.name, "order-"):
+			group = 0
+		case c.name == gatewayName:
+			group = 2
+		case strings.HasPrefix(c.name, "redis-"):
+			group = 3
 		}
+		groups[group] = append(groups[group], c)
 	}
 	var errs []error
-	for _, parts := range kinds {
-		errs = append(errs, together(parts, func(p *part) error {
-			if !p.current().running() {
+	for _, group := range groups {
+		errs = append(errs, parallel(group, func(c *component) error {
+			if !c.process().running() {
 				return nil
 			}
-			s.say("stopping %s", p.name)
-			return p.end(ctx)
+			s.logf("stopping %s", c.name)
+			return c.shutdown(ctx)
 		}))
 	}
 	return errors.Join(errors.Join(errs...), s.Close())
 }
 
-// Close kills everything that is still running with SIGKILL and removes the temporary folder. It may be called more
-// than once. With Race it reports the data races that the machines logged.
+// Close kills all running processes and removes the temporary directory. With Race it returns the data races that the
+// services logged. Later calls return the same error.
 func (s *Stack) Close() error {
 	s.closing.Do(func() {
 		close(s.closed)
-		s.spawner.refuse()
-		errs := []error{together(s.parts, (*part).kill)}
+		s.spawner.reject()
+		errs := []error{parallel(s.components, (*component).kill)}
 		s.spawner.close()
 		if s.cfg.Race {
 			errs = append(errs, s.races())
@@ -258,16 +254,16 @@ func (s *Stack) Close() error {
 	return s.closeErr
 }
 
-// races finds the reports of the race detector in the logs.
+// races returns an error for each log with a report of the race detector.
 func (s *Stack) races() error {
 	var errs []error
-	for _, p := range s.parts {
-		b, err := os.ReadFile(p.log)
+	for _, c := range s.components {
+		b, err := os.ReadFile(c.log)
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			errs = append(errs, err)
 		}
 		if _, report, found := strings.Cut(string(b), "WARNING: DATA RACE"); found {
-			errs = append(errs, fmt.Errorf("%s: data race:%s", p.name, report[:min(len(report), 4000)]))
+			errs = append(errs, fmt.Errorf("%s: data race:%s", c.name, report[:min(len(report), 4000)]))
 		}
 	}
 	return errors.Join(errs...)

@@ -1,16 +1,22 @@
-// Command up runs the whole system on this machine: `make up`.
+// Command up runs the whole system on this host: `make up`.
 //
-// It installs what is missing (redis-server, nginx), builds the services, starts them on fixed ports with their data in
-// one folder, says what to try, starts again what dies, and stops everything gracefully on Ctrl-C or SIGTERM. A second
-// Ctrl-C kills everything at once.
+// It installs redis-server and nginx if they are missing, builds the services, and starts everything on fixed ports. It
+// prints example requests, restarts components that crash, and stops gracefully on Ctrl-C or SIGTERM. A second Ctrl-C
+// kills everything at once.
 //
-// From the environment: MACHINES of each service (1), SHARDS of each (as many as machines, or as there is data for),
-// GATEWAY_PORT (8000), DATA, the folder (data), ACCESS_LOG (0; 1: the gateway logs every request in logs/nginx.log).
-// WDM_DEBUG, GIN_MODE and BATCH_INIT are passed on to the services.
+// Environment variables, with their defaults:
 //
-// With -exec it starts a system on free ports with a folder of its own instead, runs a shell command with GATEWAY_URL
-// set to its address, and ends as the command ended; LOGS is a folder to keep the logs in. With -deps it only installs
-// what the tests need.
+//	MACHINES      1      instances of each service
+//	SHARDS               shards of each service; default: MACHINES, or more if DATA contains more
+//	GATEWAY_PORT  8000
+//	DATA          data   directory of the data and the logs
+//	ACCESS_LOG    0      1: the gateway logs every request to logs/nginx.log
+//
+// It passes WDM_DEBUG, GIN_MODE and BATCH_INIT to the services.
+//
+// With -exec it starts a system on free ports with temporary data, and runs a shell command with GATEWAY_URL set. It
+// exits with the command's status. LOGS is the directory for the logs in this mode. With -deps it only installs the
+// packages that the tests need.
 package main
 
 import (
@@ -29,15 +35,15 @@ import (
 	"checkout/test/stack"
 )
 
-const readyTimeout = 2 * time.Minute // a Redis may have much to read
+const readyTimeout = 2 * time.Minute // loading the data into Redis can take long
 
 func main() {
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
-	if !signal.Ignored(syscall.SIGHUP) { // nohup
+	if !signal.Ignored(syscall.SIGHUP) { // ignored under nohup
 		signals = append(signals, syscall.SIGHUP)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), signals...)
-	context.AfterFunc(ctx, stop) // a second signal ends this process, and nothing outlives it
+	context.AfterFunc(ctx, stop) // a second signal kills this process, and so its children
 	err := run(ctx, os.Args[1:], os.Getenv, os.Stdout)
 	var failed *exec.ExitError
 	switch {
@@ -51,8 +57,8 @@ func main() {
 
 func run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("up", flag.ContinueOnError)
-	command := flags.String("exec", "", "shell `command` to run against a system of its own, at GATEWAY_URL")
-	deps := flags.Bool("deps", false, "only install what the tests need")
+	command := flags.String("exec", "", "run this shell `command` against a temporary system at GATEWAY_URL")
+	deps := flags.Bool("deps", false, "only install the packages that the tests need")
 	race := flags.Bool("race", false, "build the services with the race detector")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -76,13 +82,13 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	return serve(ctx, cfg, stdout)
 }
 
-// config reads the environment; all mistakes are reported together.
+// config reads the environment. It reports all invalid variables together.
 func config(getenv func(string) string) (stack.Config, error) {
 	var errs []error
-	number := func(key string, otherwise, highest int) int {
+	number := func(key string, fallback, highest int) int {
 		text := getenv(key)
 		if text == "" {
-			return otherwise
+			return fallback
 		}
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 || n > highest {
@@ -113,9 +119,9 @@ func config(getenv func(string) string) (stack.Config, error) {
 	return cfg, errors.Join(errs...)
 }
 
-// execute runs a command against a system that is there for it alone.
+// execute runs a command against a temporary system.
 func execute(ctx context.Context, cfg stack.Config, command string, stdout io.Writer) (err error) {
-	cfg.Dir = "" // never somebody's data
+	cfg.Dir = "" // never use existing data
 	s, err := stack.Start(ctx, cfg)
 	if err != nil {
 		return err

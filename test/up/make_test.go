@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// `make help` lists every target, and nothing that is none.
-func TestMakeHelp(t *testing.T) {
+// TestMakeHelpListsEveryTarget also checks that help lists nothing else.
+func TestMakeHelpListsEveryTarget(t *testing.T) {
 	makefile, err := os.ReadFile("../../Makefile")
 	if err != nil {
 		t.Fatal(err)
@@ -22,22 +22,22 @@ func TestMakeHelp(t *testing.T) {
 	for line := range strings.Lines(string(out)) {
 		words := strings.Fields(line)
 		if len(words) < 3 || words[0] != "make" {
-			t.Errorf("help says %q: every target has a description", line)
+			t.Errorf("line %q of help: want a target and its description", line)
 			continue
 		}
 		listed[words[1]] = true
 	}
 	targets := regexp.MustCompile(`(?m)^([A-Za-z0-9_-]+):`).FindAllStringSubmatch(string(makefile), -1)
 	if len(targets) < 10 {
-		t.Fatalf("%d targets were found", len(targets))
+		t.Fatalf("found only %d targets", len(targets))
 	}
 	for _, target := range targets {
 		if !listed[target[1]] {
-			t.Errorf("help does not list %s", target[1])
+			t.Errorf("help does not list target %s", target[1])
 		}
 		delete(listed, target[1])
 	}
 	for name := range listed {
-		t.Errorf("help lists %s, which is no target", name)
+		t.Errorf("help lists %s, but there is no such target", name)
 	}
 }

@@ -14,11 +14,11 @@ import (
 )
 
 const (
-	firstPause = time.Second // before a part that died is started again; doubled after each failure
-	longPause  = 30 * time.Second
+	minBackoff = time.Second // before a restart; doubled after each failure
+	maxBackoff = 30 * time.Second
 )
 
-// exit is a part that ended by itself.
+// exit is an unexpected exit of a component.
 type exit struct {
 	name string
 	err  error
@@ -45,43 +45,43 @@ func serve(ctx context.Context, cfg stack.Config, stdout io.Writer) error {
 		}
 	}
 
-	// While it starts, a signal kills what is there; later it stops gracefully.
+	// During the start a signal kills everything; later it stops the system gracefully.
 	starting, kill := context.WithCancel(context.Background())
 	defer kill()
-	leave := context.AfterFunc(ctx, kill)
+	detach := context.AfterFunc(ctx, kill)
 	s, err := stack.Start(starting, cfg)
 	if ctx.Err() != nil {
-		out.say("stopped while starting")
+		out.printf("stopped while starting")
 		return nil
 	}
 	if err != nil {
 		return explain(err)
 	}
-	leave()
+	detach()
 
-	var revivals sync.WaitGroup
-	revivals.Go(func() {
+	var restarts sync.WaitGroup
+	restarts.Go(func() {
 		for {
 			select {
 			case e := <-exits:
-				out.say("%s died: %v; its log ends with:\n%s", e.name, e.err, indent(s.Tail(e.name, 5)))
-				revivals.Go(func() { revive(ctx, s, e.name, out) })
+				out.printf("%s exited: %v; its log ends with:\n%s", e.name, e.err, indent(s.Tail(e.name, 5)))
+				restarts.Go(func() { restart(ctx, s, e.name, out) })
 			case <-ctx.Done():
 				return
 			}
 		}
 	})
 	stop := func() error {
-		revivals.Wait()
-		out.say("stopping; Ctrl-C again kills")
+		restarts.Wait()
+		out.printf("stopping; press Ctrl-C again to kill everything")
 		err := s.Shutdown(context.Background())
 		if err == nil {
-			out.say("stopped; the data is in %s", s.Dir())
+			out.printf("stopped; the data is in %s", s.Dir())
 		}
 		return err
 	}
 
-	out.say("waiting until the system answers")
+	out.printf("waiting until the system is ready")
 	ready, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	if err := s.WaitReady(ready); err != nil && ctx.Err() == nil {
@@ -89,37 +89,37 @@ func serve(ctx context.Context, cfg stack.Config, stdout io.Writer) error {
 		return errors.Join(err, s.Close())
 	}
 	if ctx.Err() == nil {
-		out.say("%s", welcome(s, cfg))
+		out.printf("%s", welcome(s, cfg))
 	}
 	<-ctx.Done()
 	return stop()
 }
 
-// revive starts a part that died, again and again until it answers.
-func revive(ctx context.Context, s *stack.Stack, name string, out *lines) {
-	for pause := firstPause; ; pause = min(2*pause, longPause) {
+// restart restarts a component, with exponential backoff, until it responds.
+func restart(ctx context.Context, s *stack.Stack, name string, out *lines) {
+	for backoff := minBackoff; ; backoff = min(2*backoff, maxBackoff) {
 		select {
-		case <-time.After(pause):
+		case <-time.After(backoff):
 		case <-ctx.Done():
 			return
 		}
 		err := s.Start(ctx, name)
 		if err == nil {
-			out.say("%s runs again", name)
+			out.printf("restarted %s", name)
 			return
 		}
 		if ctx.Err() != nil {
 			return
 		}
-		out.say("%s does not start again: %v", name, err)
+		out.printf("restarting %s failed: %v", name, err)
 	}
 }
 
-// explain adds to an error what a person can do about it.
+// explain adds advice to an error.
 func explain(err error) error {
 	var taken *stack.TakenError
 	if errors.As(err, &taken) {
-		return fmt.Errorf("%w\nNothing was started. Stop what is in the way; for the gateway, GATEWAY_PORT=8001 takes another port", err)
+		return fmt.Errorf("%w\nNothing was started. Stop those processes, or set GATEWAY_PORT to use another port", err)
 	}
 	return err
 }
@@ -127,9 +127,9 @@ func explain(err error) error {
 func welcome(s *stack.Stack, cfg stack.Config) string {
 	gateway := strings.Replace(s.Gateway(), "127.0.0.1", "localhost", 1)
 	var b strings.Builder
-	fmt.Fprintf(&b, "\nThe system answers at %s/orders/, /stock/ and /payment/.\n\n", gateway)
+	fmt.Fprintf(&b, "\nThe system is ready at %s/orders/, /stock/ and /payment/.\n\n", gateway)
 	for _, service := range stack.Services() {
-		fmt.Fprintf(&b, "  %-8s internal doors %s  Redis %s\n", service,
+		fmt.Fprintf(&b, "  %-8s internal ports %s  Redis %s\n", service,
 			strings.Join(s.InternalURLs(service), " "), strings.Join(s.RedisAddrs(service), " "))
 	}
 	fmt.Fprintf(&b, "  %-8s %s, logs in %s/logs\n", "data", s.Dir(), s.Dir())
@@ -152,15 +152,15 @@ Try%s:
 
 `, curl, gateway)
 	if cfg.Instances == 1 {
-		b.WriteString("More of it, on the same data: MACHINES=2 make up. ")
+		b.WriteString("To scale up on the same data, run MACHINES=2 make up. ")
 	}
-	b.WriteString("Ctrl-C stops everything.")
+	b.WriteString("Press Ctrl-C to stop.")
 	return b.String()
 }
 
 func indent(text string) string { return "    " + strings.ReplaceAll(text, "\n", "\n    ") }
 
-// lines writes whole lines, from several goroutines.
+// lines serialises writes from several goroutines.
 type lines struct {
 	mu sync.Mutex
 	w  io.Writer
@@ -172,4 +172,4 @@ func (l *lines) Write(p []byte) (int, error) {
 	return l.w.Write(p)
 }
 
-func (l *lines) say(format string, args ...any) { fmt.Fprintf(l, format+"\n", args...) }
+func (l *lines) printf(format string, args ...any) { fmt.Fprintf(l, format+"\n", args...) }

@@ -1,0 +1,229 @@
+package stack
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const dialTimeout = time.Second
+
+// redis returns the redis-server of one shard. Acknowledged writes are durable; nothing is evicted.
+func (s *Stack) redis(path, service string, shard int) *component {
+	name, addr := redisName(service, shard), s.redises[service][shard]
+	memory := s.cfg.RedisMemory
+	if memory == "" {
+		memory = "1gb"
+	}
+	args := []string{
+		"--port", portOf(addr), "--bind", "127.0.0.1", "--dir", filepath.Join(s.dir, name),
+		"--appendonly", "yes", "--appendfsync", "always", "--save", "",
+		"--maxmemory", memory, "--maxmemory-policy", "noeviction",
+	}
+	auth := ""
+	if s.cfg.RedisPassword != "" {
+		args = append(args, "--requirepass", s.cfg.RedisPassword)
+		auth = "AUTH " + s.cfg.RedisPassword + "\r\n"
+	}
+	return &component{
+		name: name, path: path, args: append(args, s.cfg.RedisArgs...), env: slices.Concat(os.Environ(), s.cfg.Env[name]),
+		stop:      syscall.SIGTERM,
+		listeners: []listener{{addr, fmt.Sprintf("shard %d of %s", shard, service)}},
+		check:     func(ctx context.Context, pid int) error { return pingRedis(ctx, addr, auth, pid) },
+	}
+}
+
+// pingRedis checks that the Redis with this PID responds at addr: another process may have taken the port. A server
+// that is still loading its data replies with an error.
+func pingRedis(ctx context.Context, addr, auth string, pid int) error {
+	conn, err := dial(ctx, addr)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if _, err := conn.Write([]byte(auth + "INFO server\r\nGET loaded\r\nQUIT\r\n")); err != nil {
+		return err
+	}
+	want, replies := fmt.Sprintf("process_id:%d", pid), bufio.NewScanner(conn)
+	found := false
+	for replies.Scan() {
+		line := replies.Text()
+		if strings.HasPrefix(line, "-") {
+			return fmt.Errorf("redis-server: %s", line[1:])
+		}
+		found = found || line == want
+	}
+	if !found {
+		return fmt.Errorf("another Redis listens on %s", addr)
+	}
+	return replies.Err()
+}
+
+func dial(ctx context.Context, addr string) (net.Conn, error) {
+	d := net.Dialer{Timeout: dialTimeout}
+	conn, err := d.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	return conn, conn.SetDeadline(time.Now().Add(dialTimeout))
+}
+
+// checkListens checks that a process accepts connections at each address.
+func checkListens(ctx context.Context, addrs ...string) error {
+	for _, addr := range addrs {
+		conn, err := dial(ctx, addr)
+		if err != nil {
+			return err
+		}
+		if err := conn.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkGateway checks that nginx responds, with any status. It is not enough that nginx listens: it does so before it
+// handles signals, and until then SIGTERM kills it.
+func checkGateway(ctx context.Context, addr string) error {
+	conn, err := dial(ctx, addr)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if _, err := conn.Write([]byte("GET /nowhere HTTP/1.0\r\n\r\n")); err != nil {
+		return err
+	}
+	_, err = conn.Read(make([]byte, 1))
+	return err
+}
+
+// instance returns one instance of a service. Its path is the name of the binary until that has been built.
+func (s *Stack) instance(service string, number int) (*component, error) {
+	name := instanceName(service, number)
+	shards, err := s.proxied(name, s.redises[service], func(i int) string { return redisName(service, i) })
+	if err != nil {
+		return nil, err
+	}
+	public, internal := s.public[service][number-1], s.internal[service][number-1]
+	// GODEBUG as in the Dockerfile; see docs/adr/0009-godebug-schedtrace.md. The environment may override it.
+	env := append([]string{"GODEBUG=schedtrace=2147483647"}, inherited(os.Environ())...)
+	env = append(env,
+		"GIN_MODE=release", "BIND=127.0.0.1",
+		"PORT="+portOf(public), "INTERNAL_PORT="+portOf(internal),
+		fmt.Sprintf("MACHINE_ID=%d/%d", number, s.cfg.size(service).Instances),
+		"REDIS_ADDRS="+strings.Join(shards, ","),
+	)
+	for _, peer := range peersOf(service) {
+		addrs, err := s.proxied(name, s.internal[peer], func(i int) string { return instanceName(peer, i+1) })
+		if err != nil {
+			return nil, err
+		}
+		env = append(env, strings.ToUpper(peer)+"_SERVICE_URL="+strings.Join(urls(addrs), ","))
+	}
+	if s.cfg.RedisPassword != "" {
+		env = append(env, "REDIS_PASSWORD="+s.cfg.RedisPassword)
+	}
+	return &component{
+		name: name, path: service,
+		env:       slices.Concat(env, s.cfg.Env[""], s.cfg.Env[service], s.cfg.Env[name]),
+		stop:      syscall.SIGTERM,
+		listeners: []listener{{public, "public port"}, {internal, "internal port"}},
+		ready:     "http://" + internal + "/readyz",
+		check:     func(ctx context.Context, _ int) error { return checkListens(ctx, internal, public) },
+	}, nil
+}
+
+// proxied returns the addresses that a component connects to in place of addrs; name returns the component at each.
+func (s *Stack) proxied(from string, addrs []string, name func(i int) string) ([]string, error) {
+	if s.cfg.Proxy == nil {
+		return addrs, nil
+	}
+	var all []string
+	for i, addr := range addrs {
+		proxy, err := s.cfg.Proxy(from, name(i), addr)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, proxy)
+	}
+	return all, nil
+}
+
+// inherited returns the variables that a service inherits from this process: those of the Go runtime and of the system,
+// but none that configure a service.
+func inherited(env []string) []string {
+	return slices.DeleteFunc(env, func(kv string) bool {
+		key, _, _ := strings.Cut(kv, "=")
+		return !strings.HasPrefix(key, "GO") && !slices.Contains([]string{"PATH", "HOME", "TMPDIR", "USER"}, key)
+	})
+}
+
+// nginx returns the gateway. It writes nginx.conf and the two files that it includes to the gateway's directory.
+func (s *Stack) nginx(path string) (*component, error) {
+	root, err := Root()
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(s.dir, gatewayName)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	conf, err := os.ReadFile(filepath.Join(root, "nginx.conf"))
+	if err != nil {
+		return nil, err
+	}
+	upstreams, err := s.upstreams()
+	if err != nil {
+		return nil, err
+	}
+	files := map[string]string{
+		"nginx.conf":     string(conf),
+		"listen.conf":    fmt.Sprintf("listen %s backlog=4096;\n%s", s.gateway, s.cfg.Listen),
+		"upstreams.conf": upstreams,
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			return nil, err
+		}
+	}
+	return &component{
+		name: gatewayName, path: path, env: os.Environ(),
+		args: []string{
+			"-e", "stderr", "-p", dir + "/", "-c", filepath.Join(dir, "nginx.conf"), "-g", "worker_processes auto;",
+		},
+		stop:      syscall.SIGQUIT,
+		listeners: []listener{{s.gateway, "the gateway"}},
+		check:     func(ctx context.Context, _ int) error { return checkGateway(ctx, s.gateway) },
+	}, nil
+}
+
+// instanceLimit is the number of requests in flight that the gateway allows for each instance.
+const instanceLimit = 2048
+
+// upstreams returns the contents of upstreams.conf.
+func (s *Stack) upstreams() (string, error) {
+	var b strings.Builder
+	instances := 0
+	for _, service := range Services() {
+		instances = max(instances, len(s.public[service]))
+		fmt.Fprintf(&b, "upstream %s {\n    zone %[1]s 256k;\n", service)
+		addrs, err := s.proxied(gatewayName, s.public[service], func(i int) string { return instanceName(service, i+1) })
+		if err != nil {
+			return "", err
+		}
+		for _, addr := range addrs {
+			fmt.Fprintf(&b, "    server %s max_fails=1 fail_timeout=1s;\n", addr)
+		}
+		fmt.Fprintf(&b, "    keepalive %d;\n    keepalive_requests 1000000;\n    keepalive_timeout 2s;\n}\n",
+			instanceLimit*len(addrs))
+	}
+	fmt.Fprintf(&b, "limit_conn calls %d;\n", instanceLimit*instances)
+	return b.String(), nil
+}
