@@ -15,15 +15,15 @@ import (
 
 const axeCore = "axe-core@4.14.1"
 
-// phone is a screen as narrow as phones still have.
-const phone = 360
+// phoneWidth is the width of a narrow phone, in CSS pixels.
+const phoneWidth = 360
 
 var (
 	axeOnce sync.Once
 	axeText string
 )
 
-// axe is the program that judges pages by WCAG 2.2: names, roles, labels, headings, landmarks, contrast.
+// axe returns the script of axe-core. It checks a page against WCAG 2.2: names, roles, labels, headings, landmarks and contrast.
 func axe(t *testing.T) string {
 	t.Helper()
 	axeOnce.Do(func() {
@@ -34,82 +34,86 @@ func axe(t *testing.T) string {
 		axeText = string(text)
 	})
 	if axeText == "" {
-		t.Fatal(axeCore + " could not be fetched")
+		t.Fatal("fetching " + axeCore + " failed")
 	}
 	return axeText
 }
 
-// accessible has axe judge the page as it is shown now. What axe cannot decide is a flaw too: nobody else looks at it.
-func (b *browser) accessible() {
+// checkAccessibility runs axe on the current page. A check that axe cannot decide counts as a failure.
+func (b *browser) checkAccessibility() {
 	b.t.Helper()
 	if !value[bool](b, `"axe" in window`) {
 		value[bool](b, axe(b.t)+"; true")
 	}
 	b.report(`(async () => {
 		const found = await axe.run(document, { resultTypes: ["violations", "incomplete"] });
+		const messages = (node) => [...node.any, ...node.all, ...node.none].map((check) => check.message).join("; ");
 		return [...found.violations, ...found.incomplete].flatMap((rule) => rule.nodes.map((node) =>
-			rule.id + ": " + node.html.slice(0, 200) + ": " + [...node.any, ...node.all, ...node.none].map((check) => check.message).join("; ")));
+			rule.id + ": " + node.html.slice(0, 200) + ": " + messages(node)));
 	})()`)
 }
 
-// fits checks that a page needs no scrolling sideways on a screen of this width. A phone would show it smaller instead, so that it is
-// not the width of the window that counts.
-func (b *browser) fits(width int) {
+// checkWidth checks that the page needs no horizontal scrolling on a screen of this width. It takes the width as an
+// argument, because a phone enlarges its window instead of scrolling.
+func (b *browser) checkWidth(width int) {
 	b.t.Helper()
 	if got := value[int](b, `document.documentElement.scrollWidth`); got > width {
-		b.t.Errorf("the page is %d px wide on a screen of %d", got, width)
+		b.t.Errorf("the page is %d px wide, on a screen of %d px", got, width)
 	}
 }
 
-// keys goes through the page with the tab key: everything that can be used is reached, and it is seen where one is. What is not told
-// to those who hear the page need not be reached.
-func (b *browser) keys() {
+// checkKeyboard walks through the page with the Tab key. It checks that every control is reachable and shows the focus,
+// except controls that are hidden from screen readers.
+func (b *browser) checkKeyboard() {
 	b.t.Helper()
 	stops := value[int](b, `(() => {
-		window.unreached = new Set([...document.querySelectorAll("a[href], button, input, select, textarea, [tabindex='0']")]
+		const controls = "a[href], button, input, select, textarea, [tabindex='0']";
+		window.unreached = new Set([...document.querySelectorAll(controls)]
 			.filter((e) => e.checkVisibility() && !e.disabled && !e.closest("[aria-hidden=true]")));
-		window.unseen = [];
+		window.unmarked = [];
 		addEventListener("focusin", ({ target }) => {
 			unreached.delete(target);
 			const { outlineStyle, outlineWidth } = getComputedStyle(target);
-			if (outlineStyle === "none" || parseFloat(outlineWidth) < 2) unseen.push(target);
+			if (outlineStyle === "none" || parseFloat(outlineWidth) < 2) unmarked.push(target);
 		});
 		document.activeElement.blur();
 		return unreached.size;
 	})()`)
-	const around = 5 // the way from where the focus was, past the end of the page
+	const extra = 5 // from the current focus, past the end of the page
 	for range 2 {
-		b.do(chromedp.KeyEvent(strings.Repeat("\t", stops+around)))
+		b.do(chromedp.KeyEvent(strings.Repeat("\t", stops+extra)))
 	}
-	b.report(`[...unreached].map((e) => "not reached by keys: " + e.outerHTML.slice(0, 200)).concat(
-		[...new Set(unseen)].map((e) => "not seen when reached: " + e.outerHTML.slice(0, 200)))`)
+	b.report(`[...unreached].map((e) => "not reachable by keyboard: " + e.outerHTML.slice(0, 200)).concat(
+		[...new Set(unmarked)].map((e) => "focus not visible: " + e.outerHTML.slice(0, 200)))`)
 }
 
-// captions checks that each table says what it is of.
-func (b *browser) captions() {
+// checkCaptions checks that each table has a caption and column headers.
+func (b *browser) checkCaptions() {
 	b.t.Helper()
-	b.report(`[...document.querySelectorAll("table")].filter((t) => !t.caption || !t.querySelector("th[scope]")).map((t) => "a table without caption or heads: " + t.outerHTML.slice(0, 200))`)
+	b.report(`[...document.querySelectorAll("table")].filter((t) => !t.caption || !t.querySelector("th[scope]"))
+		.map((t) => "table without caption or headers: " + t.outerHTML.slice(0, 200))`)
 }
 
-// report takes an expression for a list of flaws.
+// report evaluates an expression that returns a list of failures.
 func (b *browser) report(expression string) {
 	b.t.Helper()
-	for _, flaw := range value[[]string](b, expression) {
-		b.t.Error(flaw)
+	for _, failure := range value[[]string](b, expression) {
+		b.t.Error(failure)
 	}
 }
 
-// dark has the page drawn as for people who have chosen dark colours, or light ones, and want nothing to move; and sees that it is.
-func (b *browser) dark(on bool) {
+// setDark selects dark or light colours and reduced motion, and checks that the page follows.
+func (b *browser) setDark(dark bool) {
 	b.t.Helper()
 	scheme := "light"
-	if on {
+	if dark {
 		scheme = "dark"
 	}
 	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
 		{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}}})
-	brightness := value[int](b, `new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(() => drawn(Number(getComputedStyle(document.body).backgroundColor.match(/\d+/)[0])))))`)
-	if brightness < 128 != on {
-		b.t.Errorf("with %s colours the page's own is of brightness %d of 255", scheme, brightness)
+	brightness := value[int](b, `new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() =>
+		resolve(Number(getComputedStyle(document.body).backgroundColor.match(/\d+/)[0])))))`)
+	if brightness < 128 != dark {
+		b.t.Errorf("with %s colours the background has brightness %d of 255", scheme, brightness)
 	}
 }

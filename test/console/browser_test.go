@@ -1,4 +1,4 @@
-// Package console tests the pages that people look at, in a real Chromium, against a real system.
+// Package console tests the web pages in a real Chromium against a real system.
 package console
 
 import (
@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -19,17 +20,17 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// within bounds each test; it only ends one that hangs.
-const within = 2 * time.Minute
+// testTimeout is far above what a test takes; it only ends a test that hangs.
+const testTimeout = 2 * time.Minute
 
-// browser is a page in a Chromium of its own, and what went wrong in it.
+// browser is a page in its own Chromium process.
 type browser struct {
 	context.Context
 	t       *testing.T
 	gateway string
 
 	mu       sync.Mutex
-	troubles []string // errors, and requests to anybody but the gateway
+	problems []string // script errors, security violations, and requests to other hosts
 }
 
 func open(t *testing.T, gateway string) *browser {
@@ -38,28 +39,34 @@ func open(t *testing.T, gateway string) *browser {
 	if err != nil {
 		t.Fatal("chromium is missing: `make deps` installs it")
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(found), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
-		chromedp.Flag("disable-quic", true), chromedp.Flag("no-first-run", true), chromedp.Flag("disable-background-networking", true),
-		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true))
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(found), chromedp.NoSandbox,
+		chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()))
+	for _, flag := range []string{
+		"disable-quic", "no-first-run", "disable-background-networking", "disable-component-update", "disable-sync",
+	} {
+		options = append(options, chromedp.Flag(flag, true))
+	}
 	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(stop)
 	ctx, end := chromedp.NewContext(allocator)
 	t.Cleanup(end)
-	ctx, cancel := context.WithTimeout(ctx, within)
+	ctx, cancel := context.WithTimeout(ctx, testTimeout)
 	t.Cleanup(cancel)
 	b := &browser{Context: ctx, t: t, gateway: gateway}
 	b.do(chromedp.Navigate("about:blank"))
 	err = chromedp.Listen(ctx, func(event any) {
 		switch event := event.(type) {
 		case *runtime.EventExceptionThrown:
-			b.trouble(fmt.Sprintf("%+v", event.ExceptionDetails))
+			b.addProblem(fmt.Sprintf("%+v", event.ExceptionDetails))
 		case *log.EventEntryAdded:
 			if event.Entry.Source == log.EntrySourceSecurity || event.Entry.Source == log.EntrySourceViolation {
-				b.trouble(event.Entry.Text)
+				b.addProblem(event.Entry.Text)
 			}
 		case *network.EventRequestWillBeSent:
-			if url := event.Request.URL; !strings.HasPrefix(url, gateway) && !strings.HasPrefix(url, "data:") && !strings.HasPrefix(url, "blob:") {
-				b.trouble("asks " + url)
+			url := event.Request.URL
+			own := func(prefix string) bool { return strings.HasPrefix(url, prefix) }
+			if !slices.ContainsFunc([]string{gateway, "data:", "blob:"}, own) {
+				b.addProblem("request to " + url)
 			}
 		}
 	})
@@ -71,13 +78,13 @@ func open(t *testing.T, gateway string) *browser {
 	return b
 }
 
-func (b *browser) trouble(text string) {
+func (b *browser) addProblem(text string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.troubles = append(b.troubles, text)
+	b.problems = append(b.problems, text)
 }
 
-// call sends a command of the browser's protocol that has no action.
+// call sends a DevTools command for which chromedp has no action.
 func call[P, R any](b *browser, command cdp.Command[P, R], params P) {
 	b.t.Helper()
 	if _, err := chromedp.Call(b.Context, command, params); err != nil {
@@ -85,10 +92,11 @@ func call[P, R any](b *browser, command cdp.Command[P, R], params P) {
 	}
 }
 
-// value evaluates an expression in the page, and waits for what it promises.
+// value evaluates an expression in the page. If the result is a promise, value waits for it.
 func value[T any](b *browser, expression string) T {
 	b.t.Helper()
-	got, err := chromedp.Run(b.Context, chromedp.Evaluate[T](expression, func(p *runtime.EvaluateParams) { p.AwaitPromise = new(true) }))
+	await := func(p *runtime.EvaluateParams) { p.AwaitPromise = new(true) }
+	got, err := chromedp.Run(b.Context, chromedp.Evaluate[T](expression, await))
 	if err != nil {
 		b.t.Fatalf("%s: %v", expression, err)
 	}
@@ -97,7 +105,7 @@ func value[T any](b *browser, expression string) T {
 
 type action = chromedp.Action[chromedp.Void]
 
-// css is a selector of one element.
+// css selects one element.
 type css = chromedp.CSS
 
 func (b *browser) do(actions ...action) {
@@ -107,7 +115,7 @@ func (b *browser) do(actions ...action) {
 	}
 }
 
-// text returns what an element shows; nothing if there is none.
+// text returns the visible text of an element, or "" if there is no such element.
 func (b *browser) text(selector string) string {
 	b.t.Helper()
 	return value[string](b, fmt.Sprintf(`document.querySelector(%q)?.innerText ?? ""`, selector))
@@ -125,7 +133,7 @@ func (b *browser) shows(selector, want string) {
 	b.t.Fatalf("%s shows %q, want %q", selector, got, want)
 }
 
-// picture keeps a screenshot in the folder that SCREENSHOTS names, for people to look at.
+// picture takes a screenshot and stores it in the directory SCREENSHOTS, if set.
 func (b *browser) picture(name string) {
 	b.t.Helper()
 	png, err := chromedp.Run(b.Context, chromedp.FullScreenshot(100))
@@ -133,21 +141,21 @@ func (b *browser) picture(name string) {
 		b.t.Fatal(err)
 	}
 	if len(png) < 5000 {
-		b.t.Errorf("%s is a picture of %d bytes", name, len(png))
+		b.t.Errorf("screenshot %s has only %d bytes", name, len(png))
 	}
-	if folder := os.Getenv("SCREENSHOTS"); folder != "" {
-		if err := os.WriteFile(filepath.Join(folder, name+".png"), png, 0o644); err != nil {
+	if dir := os.Getenv("SCREENSHOTS"); dir != "" {
+		if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644); err != nil {
 			b.t.Fatal(err)
 		}
 	}
 }
 
-// end fails for what went wrong in the page.
-func (b *browser) end() {
+// checkProblems reports the problems that the page had.
+func (b *browser) checkProblems() {
 	b.t.Helper()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, trouble := range b.troubles {
-		b.t.Error("the page: ", trouble)
+	for _, problem := range b.problems {
+		b.t.Error("page: ", problem)
 	}
 }
