@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// Violations tells what does not hold of a quiet system into which these goods were put, one sentence each.
+// Violations lists the broken invariants of a system without requests in flight, given what clients deposited.
 func (sn *Snapshot) Violations(put Deposits) []string {
 	var found []string
 	say := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
-	for _, odd := range sn.unexpected {
-		say("%s is nothing that should lie in Redis", odd)
+	for _, what := range sn.unexpected {
+		say("Redis contains %s, which is unexpected", what)
 	}
 	for _, id := range sn.Undecided {
 		say("order %s is undecided", id)
@@ -28,25 +28,27 @@ func (sn *Snapshot) checkOrders(say func(string, ...any)) {
 			pieces += quantity
 		}
 		if o.Total != o.LinesTotal || o.Pieces != pieces || o.Kinds != int64(len(o.Lines)) {
-			say("order %s says %d for %d pieces of %d items, its lines say %d for %d of %d", id, o.Total, o.Pieces, o.Kinds, o.LinesTotal, pieces, len(o.Lines))
+			say("order %s has total %d, %d pieces, %d items; its lines add up to %d, %d, %d",
+				id, o.Total, o.Pieces, o.Kinds, o.LinesTotal, pieces, len(o.Lines))
 		}
 		switch o.State {
 		case "OPEN", "PAID", "CANCELLED":
 		default:
-			say("order %s is %q, which is no state to stay in", id, o.State)
+			say("order %s is %q, which is not a final state", id, o.State)
 		}
 	}
 }
 
-// checkConservation compares, for each user and each item, what is left with what was put in and what is paid.
+// checkConservation compares what each user and item has left with the deposits and the paid orders.
 func (sn *Snapshot) checkConservation(put Deposits, say func(string, ...any)) {
 	spent, gone := sn.paidTotals()
 	for user, has := range sn.Credit {
 		if _, ours := put.Credit[user]; !ours && put.Partial {
 			continue
 		}
-		if want := put.Credit[user] - spent[user] - sn.DirectPayments[user]; !put.explains(put.UncertainCredit[user], has-want) {
-			say("user %s has %d of %d, paid orders are worth %d, direct payments %d: %+d is wrong, and not explained by %v",
+		if want := put.Credit[user] - spent[user] - sn.DirectPayments[user]; !put.explains(put.UncertainCredit[user],
+			has-want) {
+			say("user %s has %d of %d; paid orders cost %d, direct payments %d: off by %+d, uncertain amounts %v",
 				user, has, put.Credit[user], spent[user], sn.DirectPayments[user], has-want, put.UncertainCredit[user])
 		}
 	}
@@ -55,7 +57,7 @@ func (sn *Snapshot) checkConservation(put Deposits, say func(string, ...any)) {
 			continue
 		}
 		if want := put.Stock[item] - gone[item]; !put.explains(put.UncertainStock[item], has-want) {
-			say("item %s has %d of %d, paid orders hold %d: %+d is wrong, and not explained by %v",
+			say("item %s has %d of %d; paid orders contain %d: off by %+d, uncertain amounts %v",
 				item, has, put.Stock[item], gone[item], has-want, put.UncertainStock[item])
 		}
 	}
@@ -71,7 +73,7 @@ func (sn *Snapshot) checkConservation(put Deposits, say func(string, ...any)) {
 	}
 }
 
-// sold is what paid orders are worth, by user, and what they hold, by item.
+// paidTotals returns what paid orders cost, by user, and how many pieces they contain, by item.
 func (sn *Snapshot) paidTotals() (spent, gone map[string]int64) {
 	spent, gone = map[string]int64{}, map[string]int64{}
 	for _, o := range sn.Orders {
@@ -86,8 +88,8 @@ func (sn *Snapshot) paidTotals() (spent, gone map[string]int64) {
 	return spent, gone
 }
 
-// checkRecords looks for the owner of each RESERVED record: an order that is PAID by just this attempt, whose lines say the same,
-// or a CANCELLED one that has its refund's record as well. The other way round, a paid order has its records as long as they live.
+// checkRecords looks for the order of each RESERVED record: an order that this attempt PAID, or a CANCELLED order whose
+// refund has a record too. Conversely, a PAID order must have its records, with the same amounts, until they expire.
 func (sn *Snapshot) checkRecords(say func(string, ...any)) {
 	owners := map[string]string{}
 	for id, o := range sn.Orders {
@@ -95,40 +97,40 @@ func (sn *Snapshot) checkRecords(say func(string, ...any)) {
 			owners[o.Attempt] = id
 		}
 	}
-	held := map[string]map[string]int64{} // by attempt, by counter
-	back := map[string]bool{}             // attempts with a refund's record
+	held := map[string]map[string]int64{} // by attempt, by user or item
+	refunds := map[string]bool{}          // attempts that were refunded
 	for _, r := range sn.Records {
 		if r.Refund && r.Code == Refunded {
-			back[r.Attempt] = true
+			refunds[r.Attempt] = true
 		}
 	}
 	for key, r := range sn.Records {
 		if r.TTL > maxRecordTTL {
-			say("%s: a record that is kept for another %v", key, r.TTL)
+			say("%s: the record expires in %v, at most %v expected", key, r.TTL, maxRecordTTL)
 		}
 		switch {
 		case r.Refund:
 			if o := sn.Orders[owners[r.Attempt]]; o.State != "CANCELLED" {
-				say("%s: a refund of order %q, which is %q", key, owners[r.Attempt], o.State)
+				say("%s: refund of order %q, which is %q", key, owners[r.Attempt], o.State)
 			}
 			if r.Persistent && !sn.awaitsConfirmation(r.Attempt+":refund") {
-				say("%s: a refund that never ends, and nobody will confirm it", key)
+				say("%s: refund without expiry, and no confirmation is pending", key)
 			}
 			continue
 		case r.Code != Reserved:
 			if r.Persistent {
-				say("%s: a record of code %d that never ends", key, r.Code)
+				say("%s: record with code %d without expiry", key, r.Code)
 			}
 			continue
 		}
 		id, ok := owners[r.Attempt]
 		o := sn.Orders[id]
-		if !ok || o.State != "PAID" && !(o.State == "CANCELLED" && back[r.Attempt]) {
-			say("%s: RESERVED %v is owned by no paid order (%q is %q)", key, r.Amounts, id, o.State)
+		if !ok || o.State != "PAID" && !(o.State == "CANCELLED" && refunds[r.Attempt]) {
+			say("%s: RESERVED %v belongs to no paid order (order %q is %q)", key, r.Amounts, id, o.State)
 			continue
 		}
 		if r.Persistent && !sn.awaitsConfirmation(r.Attempt) {
-			say("%s: RESERVED by order %s never ends, and nobody will confirm it", key, id)
+			say("%s: RESERVED by order %s without expiry, and no confirmation is pending", key, id)
 		}
 		if held[r.Attempt] == nil {
 			held[r.Attempt] = map[string]int64{}
@@ -146,7 +148,7 @@ func (sn *Snapshot) checkRecords(say func(string, ...any)) {
 			want[item] += quantity
 		}
 		if got := held[o.Attempt]; fmt.Sprint(got) != fmt.Sprint(want) {
-			say("order %s is PAID for %v, and its attempt has reserved %v", id, want, got)
+			say("order %s is PAID for %v, but its attempt reserved %v", id, want, got)
 		}
 	}
 }
@@ -160,10 +162,10 @@ func (sn *Snapshot) awaitsConfirmation(record string) bool {
 	return false
 }
 
-// All is every violation and every lie.
-func (sn *Snapshot) AllViolations(put Deposits, told []*History) []string {
+// AllViolations returns the violations of the snapshot and of the histories.
+func (sn *Snapshot) AllViolations(put Deposits, histories []*History) []string {
 	found := sn.Violations(put)
-	for _, h := range told {
+	for _, h := range histories {
 		found = append(found, h.Violations(sn)...)
 	}
 	return found

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// AnswerWithin is longer than any answer may take: the gateway waits 15 s for a first machine and as long for a second.
+// ResponseTimeout is longer than any response may take. The gateway waits 15 s for one instance and 15 s for another.
 const ResponseTimeout = 35 * time.Second
 
 // Client sends requests to a gateway.
@@ -15,12 +15,12 @@ type Client struct {
 	Gateway        string // http://host:port
 	HTTP           *http.Client
 	GatewayMayFail bool          // then it is no flaw to get no answer at all
-	direct         bool          // it is a machine's own door, whose paths have no prefix
-	keyed          *KeyedRequest // how its requests are sent, if with an idempotency key
+	direct         bool          // the URL is an instance's public port, whose paths have no prefix
+	keyed          *KeyedRequest // set: send requests with its idempotency key
 	OnResponse     func(method, path string, a Response)
 }
 
-// NewClient returns a client of the gateway at this address.
+// NewClient returns a client of the gateway at this URL.
 func NewClient(gateway string) *Client {
 	return &Client{Gateway: gateway, HTTP: &http.Client{
 		Timeout:       ResponseTimeout,
@@ -29,12 +29,13 @@ func NewClient(gateway string) *Client {
 	}}
 }
 
-// Of returns a client of one machine's own door that shares the connections.
-func (c *Client) Instance(door string) *Client {
-	return &Client{Gateway: door, HTTP: c.HTTP, GatewayMayFail: true, direct: true}
+// Instance returns a client of one instance's public port. It shares the connections.
+func (c *Client) Instance(url string) *Client {
+	return &Client{Gateway: url, HTTP: c.HTTP, GatewayMayFail: true, direct: true}
 }
 
-// Call sends one request to the gateway, or to any other address if path is a whole URL, with headers: name, value, name, value.
+// Call sends one request to the gateway, or to another address if path is a whole URL. headers are names and values in
+// turn.
 func (c *Client) Call(method, path string, headers ...string) Response {
 	if c.keyed != nil {
 		return c.keyed.send(c, method, path)
@@ -81,5 +82,5 @@ func (c *Client) Cancel(user, order string) Response {
 	return c.Call("POST", "/payment/cancel/"+user+"/"+order)
 }
 
-// Close drops the connections that are idle.
+// Close closes idle connections.
 func (c *Client) Close() { c.HTTP.CloseIdleConnections() }

@@ -14,16 +14,19 @@ import (
 	"checkout/test/faultproxy"
 )
 
-// A counter is an item's stock or a user's credit. Its history is the calls of scripts that touch it, as they went to its Redis and
-// came back. Each must look as if it were done at once, at some moment between call and reply, on a counter that also remembers the
-// record of each attempt.
+// A counter is an item's stock or a user's credit. Its history is the calls of scripts that touch it, as they went to
+// its Redis and came back. Each must look as if it were done at once, at some moment between call and reply, on a
+// counter that also remembers the record of each attempt.
 
 const (
-	counterTimeout  = 5 * time.Second  // the search for an order of calls that explains one history
-	recordMayExpire = 30 * time.Second // after the deadline of an attempt or refund: its record ends 60 s after it, and clocks may differ by 30 s
+	counterTimeout = 5 * time.Second // for the search in one history
+	// recordMayExpire is how long after the deadline of an attempt or refund its record may be gone: records expire 60 s
+	// after the deadline, and clocks may differ by 30 s.
+	recordMayExpire = 30 * time.Second
 )
 
-// Codes of what a counter remembers of an attempt, of its refund, or of a payment by hand: one byte each of counted.records.
+// Codes of what a counter remembers of an attempt, of its refund, or of a payment by hand: one byte each of
+// counted.records.
 const (
 	recordNone     = '0'
 	recordTaken    = '1' // RESERVED, or paid by hand
@@ -47,8 +50,8 @@ type counterCall struct {
 	keyed           bool  // it came with an idempotency key, and record is the key's
 }
 
-// Counters tells of each counter whose history cannot be explained, and how many histories were checked, and how many of them were
-// too long to tell. before and after are the quiet moments between which the calls were heard.
+// Counters tells of each counter whose history cannot be explained, and how many histories were checked, and how many
+// of them were too long to tell. before and after are the quiet moments between which the calls were heard.
 func Counters(before, after *Snapshot, heard []faultproxy.Call) (wrong []string, checked, tooLong int) {
 	histories := map[string]*counterHistory{}
 	for _, c := range heard {
@@ -76,7 +79,9 @@ func Counters(before, after *Snapshot, heard []faultproxy.Call) (wrong []string,
 		checked++
 		switch h.check(left, after.taken) {
 		case porcupine.Illegal:
-			wrong = append(wrong, fmt.Sprintf("%s: what its Redis has said in %d calls can be said of no counter that began at %d and ended at %d", key, len(h.calls), h.start.amount, left))
+			wrong = append(wrong,
+				fmt.Sprintf("%s: what its Redis has said in %d calls can be said of no counter that began at %d and ended at %d",
+					key, len(h.calls), h.start.amount, left))
 		case porcupine.Unknown:
 			tooLong++
 		}
@@ -84,8 +89,8 @@ func Counters(before, after *Snapshot, heard []faultproxy.Call) (wrong []string,
 	return wrong, checked, tooLong
 }
 
-// touches tells whether the key of a call is that of a counter that it may change. (A payment by hand for something is sent without
-// an idempotency key by those who are listened to: it is its own.)
+// touches tells whether the key of a call is that of a counter that it may change. (A payment by hand for something is
+// sent without an idempotency key by those who are listened to: it is its own.)
 func changesCounter(c faultproxy.Call, key int) bool {
 	switch name, _ := scriptName(c); name {
 	case "reserve", "release", "refund":
@@ -236,7 +241,8 @@ func (h *counterHistory) check(left int64, end time.Time) porcupine.CheckResult 
 		}
 		all = append(all, porcupine.Operation{ClientId: i, Input: c, Call: c.Began.UnixNano(), Return: ended})
 	}
-	all = append(all, porcupine.Operation{ClientId: len(h.calls), Input: left, Call: end.UnixNano(), Return: end.UnixNano() + 1})
+	all = append(all, porcupine.Operation{ClientId: len(h.calls), Input: left, Call: end.UnixNano(),
+		Return: end.UnixNano() + 1})
 	model := porcupine.NondeterministicModel{
 		Init: func() []any { return []any{h.start} },
 		Step: func(state, input, _ any) (next []any) {

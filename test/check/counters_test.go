@@ -16,7 +16,8 @@ func scriptCall(from, to int, name, keys, args, reply string) faultproxy.Call {
 	return c
 }
 
-// TestCounters shows which histories of a counter can be explained, and that each wrong reply, and each wrong end, makes one that cannot.
+// TestCounters shows which histories of a counter can be explained, and that each wrong reply, and each wrong end,
+// makes one that cannot.
 func TestCounters(t *testing.T) {
 	const item, user, far = "{s0}i:i", "{p0}u:u", "1700000099000 "
 	reserve := func(from, to int, attempt, n, reply string) faultproxy.Call {
@@ -53,38 +54,57 @@ func TestCounters(t *testing.T) {
 		{"too little, and it says so", []faultproxy.Call{reserve(0, 1, "a", "11", "2 1 0")}, 10, true},
 		{"too little, where there is enough", []faultproxy.Call{reserve(0, 1, "a", "10", "2 1 0")}, 10, false},
 		{"too little of another counter", []faultproxy.Call{reserve(0, 1, "a", "10", "2 1 1")}, 10, true},
-		{"a refusal does not stick", []faultproxy.Call{reserve(0, 1, "a", "11", "2 1 0"), scriptCall(2, 3, "add", item, "5", "1"), reserve(4, 5, "a", "11", "1")}, 4, false},
-		{"a refusal sticks", []faultproxy.Call{reserve(0, 1, "a", "11", "2 1 0"), scriptCall(2, 3, "add", item, "5", "1"), reserve(4, 5, "a", "11", "2 1 0")}, 15, true},
-		{"given back", []faultproxy.Call{reserve(0, 1, "a", "4", "1"), release(2, 3, "a", "3"), release(4, 5, "a", "3")}, 10, true},
-		{"given back twice", []faultproxy.Call{reserve(0, 1, "a", "4", "1"), release(2, 3, "a", "3"), release(4, 5, "a", "3")}, 14, false},
+		{"a refusal does not stick",
+			[]faultproxy.Call{reserve(0, 1, "a", "11", "2 1 0"), scriptCall(2, 3, "add", item, "5", "1"),
+				reserve(4, 5, "a", "11", "1")}, 4, false},
+		{"a refusal sticks", []faultproxy.Call{reserve(0, 1, "a", "11", "2 1 0"), scriptCall(2, 3, "add", item, "5", "1"),
+			reserve(4, 5, "a", "11", "2 1 0")}, 15, true},
+		{"given back", []faultproxy.Call{reserve(0, 1, "a", "4", "1"), release(2, 3, "a", "3"), release(4, 5, "a", "3")},
+			10, true},
+		{"given back twice", []faultproxy.Call{reserve(0, 1, "a", "4", "1"), release(2, 3, "a", "3"),
+			release(4, 5, "a", "3")}, 14, false},
 		{"never given back", []faultproxy.Call{reserve(0, 1, "a", "4", "1"), release(2, 3, "a", "3")}, 6, false},
 		{"no tombstone", []faultproxy.Call{release(0, 1, "a", "3"), reserve(2, 3, "a", "4", "1")}, 6, false},
 		{"a tombstone", []faultproxy.Call{release(0, 1, "a", "3"), reserve(2, 3, "a", "4", "3")}, 10, true},
 		{"unanswered, and done", []faultproxy.Call{reserve(0, 1, "a", "4", "")}, 6, true},
 		{"unanswered, and not done", []faultproxy.Call{reserve(0, 1, "a", "4", "")}, 10, true},
 		{"unanswered, and half done", []faultproxy.Call{reserve(0, 1, "a", "4", "")}, 8, false},
-		{"at the same time", []faultproxy.Call{reserve(0, 9, "a", "8", "1"), reserve(1, 8, "b", "8", "2 1 0"), release(2, 7, "c", "3")}, 2, true},
-		{"the last piece is sold twice", []faultproxy.Call{reserve(0, 9, "a", "8", "1"), reserve(1, 8, "b", "8", "1")}, 2, false},
+		{"at the same time", []faultproxy.Call{reserve(0, 9, "a", "8", "1"), reserve(1, 8, "b", "8", "2 1 0"),
+			release(2, 7, "c", "3")}, 2, true},
+		{"the last piece is sold twice", []faultproxy.Call{reserve(0, 9, "a", "8", "1"), reserve(1, 8, "b", "8", "1")}, 2,
+			false},
 		{"refunded once", []faultproxy.Call{refund(0, 1, "a", "4", "5"), refund(2, 3, "a", "4", "5")}, 14, true},
 		{"refunded twice", []faultproxy.Call{refund(0, 1, "a", "4", "5"), refund(2, 3, "a", "4", "5")}, 18, false},
 		{"refunded, and too late", []faultproxy.Call{refund(0, 1, "a", "4", "5"), refund(2, 3, "a", "4", "4")}, 14, false},
-		{"refunded, and asked again when the record has ended", []faultproxy.Call{refund(0, 1, "a", "4", "5"), scriptCall(45, 46, "refund", "{s0}r:a:refund "+item, "1700000010000 4", "4")}, 14, true},
-		{"subtracted", []faultproxy.Call{scriptCall(0, 1, "subtract", item, "4", "1"), scriptCall(2, 3, "subtract", item, "7", "2")}, 6, true},
+		{"refunded, and asked again when the record has ended",
+			[]faultproxy.Call{refund(0, 1, "a", "4", "5"),
+				scriptCall(45, 46, "refund", "{s0}r:a:refund "+item, "1700000010000 4", "4")}, 14, true},
+		{"subtracted", []faultproxy.Call{scriptCall(0, 1, "subtract", item, "4", "1"),
+			scriptCall(2, 3, "subtract", item, "7", "2")}, 6, true},
 		{"subtracted from nothing", []faultproxy.Call{scriptCall(0, 1, "subtract", item, "14", "1")}, -4, false},
 		{"an addition is lost", []faultproxy.Call{scriptCall(0, 1, "add", item, "4", "1")}, 10, false},
-		{"an error changes nothing", []faultproxy.Call{{Name: "add", Keys: []string{item}, Args: []string{"4"}, Error: true}, scriptCall(2, 3, "add", item, "1", "1")}, 11, true},
+		{"an error changes nothing",
+			[]faultproxy.Call{{Name: "add", Keys: []string{item}, Args: []string{"4"}, Error: true},
+				scriptCall(2, 3, "add", item, "1", "1")}, 11, true},
 		{"added for a key, and sent again", []faultproxy.Call{add(0, 1, "4", "1 1"), add(2, 3, "4", "2 1")}, 14, true},
 		{"added for a key, twice", []faultproxy.Call{add(0, 1, "4", "1 1"), add(2, 3, "4", "1 1")}, 18, false},
-		{"added for a key, twice, and told as once", []faultproxy.Call{add(0, 1, "4", "1 1"), add(2, 3, "4", "2 1")}, 18, false},
+		{"added for a key, twice, and told as once", []faultproxy.Call{add(0, 1, "4", "1 1"), add(2, 3, "4", "2 1")}, 18,
+			false},
 		{"told to be done before, and never done", []faultproxy.Call{add(0, 1, "4", "2 1")}, 14, false},
-		{"added for a key without an answer, and sent again", []faultproxy.Call{add(0, 1, "4", ""), add(2, 3, "4", "2 1")}, 14, true},
+		{"added for a key without an answer, and sent again", []faultproxy.Call{add(0, 1, "4", ""), add(2, 3, "4", "2 1")},
+			14, true},
 		{"added for a key without an answer, or not", []faultproxy.Call{add(0, 1, "4", "")}, 10, true},
-		{"refused for a key, and still refused when there is enough", []faultproxy.Call{subtract(0, 1, "11", "1 2"), scriptCall(2, 3, "add", item, "5", "1"), subtract(4, 5, "11", "2 2")}, 15, true},
-		{"refused for a key, and done when there is enough", []faultproxy.Call{subtract(0, 1, "11", "1 2"), scriptCall(2, 3, "add", item, "5", "1"), subtract(4, 5, "11", "1 1")}, 4, false},
+		{"refused for a key, and still refused when there is enough",
+			[]faultproxy.Call{subtract(0, 1, "11", "1 2"), scriptCall(2, 3, "add", item, "5", "1"),
+				subtract(4, 5, "11", "2 2")}, 15, true},
+		{"refused for a key, and done when there is enough",
+			[]faultproxy.Call{subtract(0, 1, "11", "1 2"), scriptCall(2, 3, "add", item, "5", "1"),
+				subtract(4, 5, "11", "1 1")}, 4, false},
 		{"refused for a key, where there is enough", []faultproxy.Call{subtract(0, 1, "10", "1 2")}, 10, false},
 		{"paid once", []faultproxy.Call{pay(0, 1, "4", "1"), pay(2, 3, "4", "1")}, 6, true},
 		{"paid twice", []faultproxy.Call{pay(0, 1, "4", "1"), pay(2, 3, "4", "1")}, 2, false},
-		{"paid and given back", []faultproxy.Call{pay(0, 1, "4", "1"), back(2, 3, "1"), back(4, 5, "1"), pay(6, 7, "4", "6")}, 10, true},
+		{"paid and given back",
+			[]faultproxy.Call{pay(0, 1, "4", "1"), back(2, 3, "1"), back(4, 5, "1"), pay(6, 7, "4", "6")}, 10, true},
 		{"given back twice by hand", []faultproxy.Call{pay(0, 1, "4", "1"), back(2, 3, "1"), back(4, 5, "1")}, 14, false},
 		{"nothing was paid", []faultproxy.Call{back(0, 1, "7"), pay(2, 3, "4", "1")}, 6, true},
 	} {
@@ -111,7 +131,8 @@ func TestCountersStartWithStoredKeys(t *testing.T) {
 	}
 }
 
-// TestCountersRemember shows that what lay in Redis before is remembered: an attempt that had reserved does not do so again.
+// TestCountersRemember shows that what lay in Redis before is remembered: an attempt that had reserved does not do so
+// again.
 func TestCountersStartWithStoredRecords(t *testing.T) {
 	before := &Snapshot{Stock: map[string]int64{"i": 6}, taken: moment(-1), Records: map[string]Record{
 		"{s0}r:a": {Attempt: "a", Code: Reserved, Amounts: map[string]int64{"i": 4}},

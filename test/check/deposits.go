@@ -1,21 +1,23 @@
 package check
 
-// Goods is what was put into the system by hand: credit by user, stock by item. What is not named started with nothing.
+// Deposits is what clients put into the system: credit by user, stock by item. Users and items without an entry started
+// with nothing.
 type Deposits struct {
 	Credit, Stock map[string]int64
 
-	// What may have been put in, or taken out, besides: nobody was told whether it was.
+	// Amounts that may have been added or subtracted too: the outcome of these requests is unknown.
 	UncertainCredit, UncertainStock map[string][]int64
 
 	Partial bool // the system also holds users and items that others made; they are not checked
 }
 
-// NewGoods returns no goods.
+// NewDeposits returns empty deposits.
 func NewDeposits() Deposits {
-	return Deposits{Credit: map[string]int64{}, Stock: map[string]int64{}, UncertainCredit: map[string][]int64{}, UncertainStock: map[string][]int64{}}
+	return Deposits{Credit: map[string]int64{}, Stock: map[string]int64{}, UncertainCredit: map[string][]int64{},
+		UncertainStock: map[string][]int64{}}
 }
 
-// explains tells whether some of what may have happened, each once, adds up to a difference.
+// explains reports whether some of the uncertain amounts, each used at most once, add up to the difference.
 func (Deposits) explains(maybe []int64, difference int64) bool {
 	sums := map[int64]bool{0: true}
 	for _, amount := range maybe {
@@ -28,7 +30,7 @@ func (Deposits) explains(maybe []int64, difference int64) bool {
 	return sums[difference]
 }
 
-// Settle takes what a quiet system, in which nothing is wrong, holds for what was put in: what had not been known is known now.
+// Resolve replaces the uncertain amounts by what the snapshot of a correct system contains.
 func (g Deposits) Resolve(sn *Snapshot) {
 	spent, gone := sn.paidTotals()
 	for user := range g.UncertainCredit {

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestWhatIsNotKnown shows that what may have been put in explains what is there, each once, and that nothing else does.
+// TestUncertainDepositsExplainDifferences checks that uncertain amounts, each used at most once, explain a difference,
+// and nothing else does.
 func TestUncertainDepositsExplainDifferences(t *testing.T) {
 	put := NewDeposits()
 	put.Credit["u"], put.UncertainCredit["u"] = 10, []int64{5, -3}
@@ -18,29 +19,29 @@ func TestUncertainDepositsExplainDifferences(t *testing.T) {
 	sn := &Snapshot{Credit: map[string]int64{"u": 12}, Orders: map[string]Order{}}
 	put.Resolve(sn)
 	sn.Credit["u"] = 7
-	if found := sn.Violations(put); len(found) != 1 || !strings.Contains(found[0], "-5 is wrong") {
-		t.Errorf("what is known now may still be either: %v", found)
+	if found := sn.Violations(put); len(found) != 1 || !strings.Contains(found[0], "off by -5") {
+		t.Errorf("after Resolve: %v, want a difference of -5", found)
 	}
 }
 
-// TestPaymentsLie shows each lie about a payment by hand.
+// TestPaymentViolations checks every contradiction between a direct payment and its responses.
 func TestPaymentViolations(t *testing.T) {
 	for _, c := range []struct {
 		name          string
-		pays, cancels string // what each was answered, comma-separated
-		is            int64  // in Redis; 0: nothing
+		pays, cancels string // responses, comma-separated
+		is            int64  // amount in Redis; 0: none
 		want          bool
 	}{
 		{"paid", "200", "", 5, true},
-		{"paid and not there", "200", "", 0, false},
-		{"of another amount", "200", "", 4, false},
+		{"paid and missing", "200", "", 0, false},
+		{"wrong amount", "200", "", 4, false},
 		{"refused", "402", "", 0, true},
-		{"refused and there", "402", "", 5, false},
+		{"refused and stored", "402", "", 5, false},
 		{"unknown", "503", "", 5, true},
-		{"unknown, and not there", "503", "", 0, true},
+		{"unknown and missing", "503", "", 0, true},
 		{"cancelled", "200", "200", -5, true},
-		{"cancelled and there", "200", "200", 5, false},
-		{"cancelled by nobody", "200", "", -5, false},
+		{"cancelled and not refunded", "200", "200", 5, false},
+		{"refunded without a cancel", "200", "", -5, false},
 		{"perhaps cancelled", "200", "503", -5, true},
 	} {
 		p := &Payment{User: "u", Purpose: "x", Amount: 5}
@@ -57,8 +58,8 @@ func TestPaymentViolations(t *testing.T) {
 		if c.is != 0 {
 			sn.Payments["u x"] = c.is
 		}
-		if lies := p.Violations(sn); (len(lies) == 0) != c.want {
-			t.Errorf("%s: %v", c.name, lies)
+		if found := p.Violations(sn); (len(found) == 0) != c.want {
+			t.Errorf("%s: %v", c.name, found)
 		}
 	}
 }

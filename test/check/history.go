@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// History is what the clients of one order were told, in the order of their answers.
+// History is the requests about one order, in the order of their responses.
 type History struct {
 	Order, User string
 	mu          sync.Mutex
@@ -17,10 +17,10 @@ type History struct {
 	Requests    []Request
 }
 
-// Checkout sends a checkout of the order and keeps its answer.
+// Checkout sends a checkout of the order and records the response.
 func (h *History) Checkout(c *Client) Response { return h.record(&h.Checkouts, c.Checkout(h.Order)) }
 
-// Cancel sends a cancel of the order and keeps its answer.
+// Cancel sends a cancel of the order and records the response.
 func (h *History) Cancel(c *Client) Response { return h.record(&h.Cancels, c.Cancel(h.User, h.Order)) }
 
 func (h *History) record(list *[]Response, a Response) Response {
@@ -30,13 +30,13 @@ func (h *History) record(list *[]Response, a Response) Response {
 	return a
 }
 
-// Lies compares what clients were told with what is.
+// Violations compares the responses with the snapshot.
 //
-//   - 200 to a checkout: the order is PAID, unless somebody has cancelled it; and was so from then on.
-//   - 4xx: not paid by that attempt. So an order to which only refusals were given, or none but refusals after the last unknown
-//     answer, is not paid. Unless it was sent before the 200 came, a checkout of a paid order is not refused.
-//   - 200 to a cancel: the order is CANCELLED. A refusal of the cancel of an order that was told to be paid is a lie.
-//   - anything else: either, but decided, which the snapshot's own check tells.
+//   - 200 to a checkout: the order is PAID from then on, unless a client cancelled it. A later checkout is not refused.
+//   - 4xx to a checkout: this attempt did not pay. The order is not PAID if every checkout was refused, or every
+//     checkout after the last unknown response.
+//   - 200 to a cancel: the order is CANCELLED. A cancel that is sent after the 200 to a checkout is not refused.
+//   - anything else: paid or not, but decided. Snapshot.Violations checks that.
 func (h *History) Violations(sn *Snapshot) []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -61,13 +61,13 @@ func (h *History) Violations(sn *Snapshot) []string {
 	paid := anyOf(h.Checkouts, Response.OK)
 	switch {
 	case o.State == "CANCELLED" && !tried:
-		say("nobody has cancelled it")
+		say("no cancel was sent or all were refused")
 	case cancelled && o.State != "CANCELLED":
-		say("a cancel was answered 200")
+		say("a cancel got 200")
 	case paid && o.State != "PAID" && !(tried && o.State == "CANCELLED"):
-		say("a checkout was answered 200")
+		say("a checkout got 200")
 	case o.State != "OPEN" && !h.mayBePaid():
-		say("every checkout that could have paid it was refused")
+		say("every checkout that could have paid the order was refused")
 	}
 	for _, first := range h.Checkouts {
 		for _, a := range h.Checkouts {
@@ -84,8 +84,8 @@ func (h *History) Violations(sn *Snapshot) []string {
 	return found
 }
 
-// mayBePaid tells whether an answer leaves open that the order is paid: a 200, or an unknown one after whose end no checkout was
-// begun and refused: that refusal says that the attempt before it is closed. Being shed (429) says nothing of others.
+// mayBePaid reports whether the order may be paid: after a 200, or after an unknown response that no refused checkout
+// follows. A refusal means that earlier attempts are closed; a 429 does not.
 func (h *History) mayBePaid() bool {
 	return anyOf(h.Checkouts, func(a Response) bool {
 		return a.OK() || a.Unknown() && !anyOf(h.Checkouts, func(later Response) bool {
@@ -94,7 +94,7 @@ func (h *History) mayBePaid() bool {
 	})
 }
 
-// told is all that was asked and answered, by the time of asking.
+// requests returns all requests in the order in which they were sent.
 func (h *History) requests() []Request {
 	all := slices.Clone(h.Requests)
 	for _, a := range h.Checkouts {
@@ -107,7 +107,7 @@ func (h *History) requests() []Request {
 	return all
 }
 
-// Tale tells the answers, for people.
+// String lists the requests and their responses.
 func (h *History) String() string {
 	var b strings.Builder
 	for _, t := range h.requests() {

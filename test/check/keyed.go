@@ -11,25 +11,26 @@ import (
 	"checkout/common/idempotency"
 )
 
-// Once is a request with an idempotency key, and all that it was answered, however often it was sent.
+// KeyedRequest is a request with an idempotency key, and all its responses. It may be sent many times.
 type KeyedRequest struct {
 	Key      string
-	Parallel int                             // how many of it are sent at the same time, each time that it is sent; 0 is 1
-	Retry    func(a Response, sent int) bool // whether it is sent again, when it was sent so often and is answered so; nil: never
+	Parallel int                             // how many copies to send at the same time; 0 is 1
+	Retry    func(a Response, sent int) bool // reports whether to send again; nil: never
 
 	request   string
 	mu        sync.Mutex
 	responses []Response
 }
 
-// Once returns a client whose next Call is a whole row of them, all with one key. Its answer is Outcome's.
+// WithKey returns a client whose next Call sends the request with a key, as often as o wants. The call returns
+// o.Outcome.
 func (c *Client) WithKey(o *KeyedRequest) *Client {
 	keyed := *c
 	keyed.keyed = o
 	return &keyed
 }
 
-// call sends the request, and again.
+// send sends the request until Retry declines.
 func (o *KeyedRequest) send(c *Client, method, path string) Response {
 	one := *c
 	one.keyed = nil
@@ -51,13 +52,13 @@ func (o *KeyedRequest) send(c *Client, method, path string) Response {
 	}
 }
 
-// settles tells an answer that is kept with the key: what it says holds for every other.
+// isFinal reports whether the service stores the response with the key, so that every later response must repeat it.
 func isFinal(a Response) bool {
 	return !a.Unknown() && a.Status != http.StatusTooManyRequests && a.Status != http.StatusBadRequest
 }
 
-// Outcome is what its sender knows of the request, as one answer from the first question on: the first that settles it, if there is
-// one; else one that leaves it unknown; else that nothing was begun.
+// Outcome combines the responses into one that begins with the first request: the first final response, or else the
+// last unknown one, or else one that says that the request was not processed.
 func (o *KeyedRequest) Outcome() Response {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -78,7 +79,7 @@ func (o *KeyedRequest) Outcome() Response {
 			return by
 		}
 		if rank(a) > 0 {
-			a, b = b, a // it is unknown until the last
+			a, b = b, a // the outcome stays unknown until the last response
 		}
 		return a.Ended.Compare(b.Ended)
 	})
@@ -86,15 +87,16 @@ func (o *KeyedRequest) Outcome() Response {
 	return best
 }
 
-// Lies tells what of the answers breaks the promise of the key: that all are the first one's, and that all but the one who has done it
-// say that it had been done before.
+// Violations lists responses that break the promise of the key: all final responses are the same, and all but one are
+// replays.
 func (o *KeyedRequest) Violations() []string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var settled []Response
 	var found []string
 	say := func(format string, args ...any) {
-		found = append(found, fmt.Sprintf("%s with the key %s: %s\n%s", o.request, o.Key, fmt.Sprintf(format, args...), o.format()))
+		found = append(found,
+			fmt.Sprintf("%s with the key %s: %s\n%s", o.request, o.Key, fmt.Sprintf(format, args...), o.format()))
 	}
 	for _, a := range o.responses {
 		if flaw := a.FormatViolation(); flaw != "" {
@@ -105,29 +107,29 @@ func (o *KeyedRequest) Violations() []string {
 		}
 	}
 	slices.SortFunc(settled, func(a, b Response) int { return a.Ended.Compare(b.Ended) })
-	done := 0
+	executed := 0
 	for i, a := range settled {
 		first := settled[0]
 		replayed := a.Header.Get(idempotency.ReplayedHeader) == "true"
 		if !replayed {
-			done++
+			executed++
 		}
 		switch {
 		case a.Status == http.StatusUnprocessableEntity:
-			say("the key was never sent with another request")
+			say("422, but the key was used for one request only")
 		case a.Status != first.Status || bodyWithoutRequestID(a) != bodyWithoutRequestID(first):
-			say("the answers differ")
+			say("the responses differ")
 		case i > 0 && !replayed && a.Began.After(first.Ended):
-			say("it had been answered, and was done again")
+			say("it had a response and was executed again")
 		}
 	}
-	if done > 1 {
-		say("it was done %d times", done)
+	if executed > 1 {
+		say("it was executed %d times", executed)
 	}
 	return found
 }
 
-// content is what an answer says, without the id of its request.
+// bodyWithoutRequestID formats the body of a response without the request ID.
 func bodyWithoutRequestID(a Response) string {
 	var fields map[string]any
 	if json.Unmarshal([]byte(a.Body), &fields) != nil {
@@ -140,12 +142,13 @@ func bodyWithoutRequestID(a Response) string {
 func (o *KeyedRequest) format() string {
 	var b strings.Builder
 	for _, a := range o.responses {
-		fmt.Fprintf(&b, "    from %s to %s: %v, replayed: %q\n", a.Began.Format("05.000"), a.Ended.Format("05.000"), a, a.Header.Get(idempotency.ReplayedHeader))
+		fmt.Fprintf(&b, "    from %s to %s: %v, replayed: %q\n", a.Began.Format("05.000"), a.Ended.Format("05.000"), a,
+			a.Header.Get(idempotency.ReplayedHeader))
 	}
 	return b.String()
 }
 
-// Replays is how many of the answers said that it had been done before.
+// Replays returns the number of responses that were replays.
 func (o *KeyedRequest) Replays() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -31,9 +31,10 @@ type operation struct {
 	lines          map[string]int64 // likewise
 }
 
-// Linear tells whether what the clients of an order were told can be told of an order that changes at once, at some moment between
-// question and answer: for each answer that is missing, or says that it does not know, at some moment from the question on, or
-// never. What lies in Redis at the end is the last answer. known is false if that could not be told in time.
+// Linear tells whether what the clients of an order were told can be told of an order that changes at once, at some
+// moment between question and answer: for each answer that is missing, or says that it does not know, at some moment
+// from the question on, or never. What lies in Redis at the end is the last answer. known is false if that could not be
+// told in time.
 func (h *History) Linearizable(sn *Snapshot) (linear, known bool) {
 	h.mu.Lock()
 	told := h.requests()
@@ -63,14 +64,18 @@ func (h *History) Linearizable(sn *Snapshot) (linear, known bool) {
 				ended = math.MaxInt64
 			}
 		}
-		events = append(events, porcupine.Operation{ClientId: i, Input: operation{Request: t, duringCheckout: duringCheckout(t, told)}, Call: t.Began.UnixNano(), Return: ended})
+		events = append(events,
+			porcupine.Operation{ClientId: i, Input: operation{Request: t, duringCheckout: duringCheckout(t, told)},
+				Call: t.Began.UnixNano(), Return: ended})
 	}
-	events = append(events, porcupine.Operation{ClientId: len(told), Input: last, Call: sn.taken.UnixNano(), Return: sn.taken.UnixNano() + 1})
+	events = append(events,
+		porcupine.Operation{ClientId: len(told), Input: last, Call: sn.taken.UnixNano(), Return: sn.taken.UnixNano() + 1})
 	result := porcupine.CheckOperationsTimeout(orderModel, events, linearizeTimeout)
 	return result != porcupine.Illegal, result != porcupine.Unknown
 }
 
-// Linearizable checks histories, several at a time. It returns a violation for each that no order can have, and how many took too long.
+// Linearizable checks histories, several at a time. It returns a violation for each that no order can have, and how
+// many took too long.
 func Linearizable(histories []*History, sn *Snapshot) (violations []string, unchecked int) {
 	var mu sync.Mutex
 	var checking sync.WaitGroup
@@ -107,8 +112,8 @@ const (
 	applied
 )
 
-// fates tells of unanswered edits of an order what its lines at the end tell: where all of one item's add up, all were done; where
-// none are needed, none was. It spares the search, which doubles with each edit that it knows nothing of.
+// fates tells of unanswered edits of an order what its lines at the end tell: where all of one item's add up, all were
+// done; where none are needed, none was. It spares the search, which doubles with each edit that it knows nothing of.
 func effects(told []Request, lines map[string]int64) func(Request) effect {
 	type sums struct{ known, added, taken int64 }
 	items := map[string]*sums{}
@@ -147,8 +152,8 @@ func effects(told []Request, lines map[string]int64) func(Request) effect {
 	}
 }
 
-// frozen tells whether an attempt may have been running at some moment of a request: one that was asked for before the request was
-// answered, and was not answered, in words that mean something, before the request was sent.
+// frozen tells whether an attempt may have been running at some moment of a request: one that was asked for before the
+// request was answered, and was not answered, in words that mean something, before the request was sent.
 func duringCheckout(t Request, told []Request) bool {
 	return slices.ContainsFunc(told, func(other Request) bool {
 		return other.Kind == checkout && other.Began.Before(t.Ended) && (other.Unknown() || other.Ended.After(t.Began))
@@ -161,15 +166,20 @@ var orderModel = porcupine.Model{
 		after, ok := input.(operation).step(before.(orderState))
 		return ok, after
 	},
-	DescribeOperation: func(input, _ any) string { e := input.(operation); return fmt.Sprint(e.Request, ": ", e.Response) },
-	DescribeState:     func(state any) string { return fmt.Sprintf("%+v", state) },
+	DescribeOperation: func(input,
+		_ any) string {
+		e := input.(operation)
+		return fmt.Sprint(e.Request, ": ", e.Response)
+	},
+	DescribeState: func(state any) string { return fmt.Sprintf("%+v", state) },
 }
 
 // step is what an event does to an order that stands so, and whether it may be answered so.
 func (e operation) step(at orderState) (orderState, bool) {
 	switch {
 	case e.Kind == finalState:
-		return at, orderState{at.state, ""} == orderState{visibleState(e.state), ""} && (at.state == "GONE" || at.lines == joinLines(e.lines))
+		return at, orderState{at.state, ""} == orderState{visibleState(e.state), ""} &&
+			(at.state == "GONE" || at.lines == joinLines(e.lines))
 	case e.Unknown():
 		return e.apply(at), true
 	case e.Response.Status == http.StatusNotFound && e.Problem() == "order-not-found":
@@ -249,7 +259,8 @@ func (f findBody) matches(at orderState, frozen bool) bool {
 		total += line.Quantity * line.Price
 	}
 	moving := f.Status == "RUNNING" || f.Status == "ABORTING"
-	return visibleState(f.Status) == at.state && (frozen || !moving) && f.Paid == (f.Status == "PAID") && f.Total == total && joinLines(lines) == at.lines
+	return visibleState(f.Status) == at.state && (frozen || !moving) && f.Paid == (f.Status == "PAID") &&
+		f.Total == total && joinLines(lines) == at.lines
 }
 
 // settled is the model's name for a state.

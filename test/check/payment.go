@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// Payment is what a client paid by hand for something, and what he was told.
+// Payment is a direct payment, for something other than an order, and the responses to it.
 type Payment struct {
 	User, Purpose string
 	Amount        int64
@@ -14,7 +14,7 @@ type Payment struct {
 	pays, cancels []Response
 }
 
-// Pay sends the payment and keeps its answer.
+// Pay sends the payment and records the response.
 func (p *Payment) Pay(c *Client) Response {
 	a := c.Call("POST", fmt.Sprintf("/payment/pay/%s/%s/%d", p.User, p.Purpose, p.Amount))
 	p.mu.Lock()
@@ -23,7 +23,7 @@ func (p *Payment) Pay(c *Client) Response {
 	return a
 }
 
-// Cancel asks for it back and keeps the answer.
+// Cancel cancels the payment and records the response.
 func (p *Payment) Cancel(c *Client) Response {
 	a := c.Cancel(p.User, p.Purpose)
 	p.mu.Lock()
@@ -32,24 +32,25 @@ func (p *Payment) Cancel(c *Client) Response {
 	return a
 }
 
-// Lies compares what the client was told with what is: 200 to the payment: it is there, unless it may have been cancelled; 200 to its
-// cancel: it was given back; nothing but refusals: it is not there.
+// Violations compares the responses with the snapshot. After a 200 the payment must exist, unless a cancel may have
+// refunded it. After a 200 to a cancel it must be refunded. If every attempt was refused, it must not exist.
 func (p *Payment) Violations(sn *Snapshot) []string {
 	amount, there := sn.Payments[p.User+" "+p.Purpose]
-	var lie string
+	var wrong string
 	switch {
 	case there && max(amount, -amount) != p.Amount:
-		lie = "it is of another amount"
+		wrong = "the amount is wrong"
 	case there && !anyOf(p.pays, func(a Response) bool { return !a.Refused() }):
-		lie = "every attempt to pay was refused"
+		wrong = "every attempt to pay was refused"
 	case !there && anyOf(p.pays, Response.OK):
-		lie = "it was answered 200"
+		wrong = "a payment got 200"
 	case there && amount < 0 && !anyOf(p.cancels, func(a Response) bool { return !a.Refused() }):
-		lie = "nobody has cancelled it"
+		wrong = "no cancel was sent or all were refused"
 	case amount >= 0 && anyOf(p.cancels, Response.OK):
-		lie = "its cancel was answered 200"
+		wrong = "a cancel got 200"
 	default:
 		return nil
 	}
-	return []string{fmt.Sprintf("the payment of %d by user %s for %s is %d: %s\n    %v\n    %v", p.Amount, p.User, p.Purpose, amount, lie, p.pays, p.cancels)}
+	return []string{fmt.Sprintf("payment of %d by user %s for %s: Redis has %d: %s\n    %v\n    %v", p.Amount, p.User,
+		p.Purpose, amount, wrong, p.pays, p.cancels)}
 }

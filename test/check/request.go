@@ -5,10 +5,10 @@ import (
 	"fmt"
 )
 
-// Kind is what a client asked of an order.
+// Kind is what a request does with an order.
 type Kind int
 
-// What a client may ask of an order, besides to check it out and to cancel it.
+// Kinds of requests.
 const (
 	addItem Kind = iota
 	removeItem
@@ -17,10 +17,10 @@ const (
 	paymentStatus
 	checkout
 	cancel
-	finalState // not asked by anybody: how the order lies in Redis when all is quiet
+	finalState // no request: the order in the snapshot
 )
 
-// Told is one request about an order, and what came back.
+// Request is one request about an order, and its response.
 type Request struct {
 	Kind     Kind
 	Item     string
@@ -29,7 +29,7 @@ type Request struct {
 }
 
 func (t Request) String() string {
-	name := []string{"addItem", "removeItem", "remove", "find", "status", "checkout", "cancel", "at the end"}[t.Kind]
+	name := []string{"addItem", "removeItem", "remove", "find", "status", "checkout", "cancel", "snapshot"}[t.Kind]
 	if t.Item != "" {
 		name += fmt.Sprintf(" %d of %s", t.Quantity, t.Item)
 	}
@@ -38,12 +38,14 @@ func (t Request) String() string {
 
 // AddItem adds pieces of an item.
 func (h *History) AddItem(c *Client, item string, quantity int64) Response {
-	return h.send(c, Request{Kind: addItem, Item: item, Quantity: quantity}, "POST", fmt.Sprintf("/orders/addItem/%s/%s/%d", h.Order, item, quantity))
+	return h.send(c, Request{Kind: addItem, Item: item, Quantity: quantity}, "POST",
+		fmt.Sprintf("/orders/addItem/%s/%s/%d", h.Order, item, quantity))
 }
 
-// RemoveItem takes pieces of an item out again.
+// RemoveItem removes pieces of an item.
 func (h *History) RemoveItem(c *Client, item string, quantity int64) Response {
-	return h.send(c, Request{Kind: removeItem, Item: item, Quantity: quantity}, "DELETE", fmt.Sprintf("/orders/removeItem/%s/%s/%d", h.Order, item, quantity))
+	return h.send(c, Request{Kind: removeItem, Item: item, Quantity: quantity}, "DELETE",
+		fmt.Sprintf("/orders/removeItem/%s/%s/%d", h.Order, item, quantity))
 }
 
 // Remove removes the order.
@@ -51,12 +53,12 @@ func (h *History) Remove(c *Client) Response {
 	return h.send(c, Request{Kind: removeOrder}, "DELETE", "/orders/remove/"+h.Order)
 }
 
-// Find looks at the order.
+// Find reads the order.
 func (h *History) Find(c *Client) Response {
 	return h.send(c, Request{Kind: findOrder}, "GET", "/orders/find/"+h.Order)
 }
 
-// Status asks whether it is paid.
+// Status asks payment whether the order is paid.
 func (h *History) Status(c *Client) Response {
 	return h.send(c, Request{Kind: paymentStatus}, "GET", "/payment/status/"+h.User+"/"+h.Order)
 }
@@ -69,7 +71,7 @@ func (h *History) send(c *Client, t Request, method, path string) Response {
 	return t.Response
 }
 
-// found is what the answer to Find says.
+// findBody is the body of a response to Find.
 type findBody struct {
 	Status string
 	Paid   bool

@@ -12,31 +12,31 @@ import (
 
 // Answer is what a client got for one request.
 type Response struct {
-	Status       int // 0: nothing that is HTTP
+	Status       int // 0: no HTTP response
 	Header       http.Header
 	Body         string
 	Err          error
 	Began, Ended time.Time
-	mayFail      bool // none was to be expected
+	mayFail      bool // no response is no violation
 }
 
 func (a Response) String() string {
 	if a.Status == 0 {
-		return fmt.Sprintf("no answer: %v", a.Err)
+		return fmt.Sprintf("no response: %v", a.Err)
 	}
 	return fmt.Sprintf("%d %s", a.Status, strings.TrimSpace(a.Body))
 }
 
-// OK tells a 200.
+// OK reports whether the status is 200.
 func (a Response) OK() bool { return a.Status == http.StatusOK }
 
-// Refused tells a 4xx.
+// Refused reports whether the status is 4xx.
 func (a Response) Refused() bool { return a.Status >= 400 && a.Status < 500 }
 
-// Unknown tells what is neither.
+// Unknown reports whether the response leaves the outcome open: it is neither OK nor refused.
 func (a Response) Unknown() bool { return !a.OK() && !a.Refused() }
 
-// Problem is the last part of the type of a problem, and empty for anything else.
+// Problem returns the last part of a problem's type, or "".
 func (a Response) Problem() string {
 	var p struct{ Type string }
 	if json.Unmarshal([]byte(a.Body), &p) != nil {
@@ -45,7 +45,7 @@ func (a Response) Problem() string {
 	return strings.TrimPrefix(p.Type, "/problems/")
 }
 
-// Flaw tells how an answer breaks the form that every answer has, whatever it says.
+// FormatViolation describes how the response breaks the format of all responses, or returns "".
 func (a Response) FormatViolation() string {
 	if a.Status == 0 {
 		if a.mayFail {
@@ -70,19 +70,23 @@ func (a Response) FormatViolation() string {
 	case media != "application/problem+json" || json.Unmarshal([]byte(a.Body), &p) != nil:
 		return fmt.Sprintf("%d as %q: %s", a.Status, media, a.Body)
 	case p.Status != a.Status || !strings.HasPrefix(p.Type, "/problems/") || p.Title == "":
-		return fmt.Sprintf("%d says of itself: %s", a.Status, a.Body)
-	case (a.Status == http.StatusServiceUnavailable || a.Status == http.StatusTooManyRequests) && a.Header.Get("Retry-After") == "":
+		return fmt.Sprintf("%d with a wrong status, type or title in the body: %s", a.Status, a.Body)
+	case retryLater(a.Status) && a.Header.Get("Retry-After") == "":
 		return fmt.Sprintf("%d without Retry-After", a.Status)
 	}
 	return ""
 }
 
+func retryLater(status int) bool {
+	return status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests
+}
+
 var idPattern = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 
-// Tally counts answers by status and problem, for a log.
-func Tally(answers []Response) string {
+// Tally counts responses by status and problem, for a log.
+func Tally(responses []Response) string {
 	counts := map[string]int{}
-	for _, a := range answers {
+	for _, a := range responses {
 		kind := strconv.Itoa(a.Status) + " " + a.Problem()
 		if a.Unknown() {
 			kind += " (" + idPattern.ReplaceAllString(a.Field("detail"), "…") + ")"
@@ -102,7 +106,7 @@ func (a Response) Number(name string) (n int64, ok bool) {
 	return int64(number), ok
 }
 
-// Field is a text in the body of an answer.
+// Field returns a string in the body, or "".
 func (a Response) Field(name string) string {
 	var fields map[string]any
 	if json.Unmarshal([]byte(a.Body), &fields) != nil {

@@ -13,13 +13,13 @@ import (
 	"checkout/test/stack"
 )
 
-// DecidedWithin is the promise: nothing is undecided this long after the parts are back.
+// DecisionTimeout is how long an order may stay undecided after every part is available again.
 const DecisionTimeout = 30 * time.Second
 
-// Shards are eyes on every Redis, by service, in shard order.
+// Shards are connections to every Redis, by service, in shard order.
 type Shards map[string][]*redis.Client
 
-// OpenShards opens the Redises of a system, themselves: no tap is between.
+// OpenShards connects to every Redis of a system directly, without a fault proxy.
 func OpenShards(s *stack.Stack) Shards {
 	all := Shards{}
 	for _, service := range stack.Services() {
@@ -51,7 +51,8 @@ func (all Shards) Ping(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Empty waits until everything is decided and deletes every key, except those by which instances agree on the active shards.
+// Empty waits until everything is decided and deletes every key, except those by which instances agree on the active
+// shards.
 func (all Shards) Empty(ctx context.Context) error {
 	if _, err := all.Settle(ctx); err != nil {
 		return err
@@ -84,10 +85,10 @@ func (all Shards) Close() {
 	}
 }
 
-// tag is what the keys of a shard start with.
+// tag returns the prefix of a shard's keys.
 func tag(service string, shard int) string { return fmt.Sprintf("{%s%d}", service[:1], shard) }
 
-// Undecided lists what somebody must still look at.
+// Undecided returns the IDs of all undecided orders.
 func (all Shards) Undecided(ctx context.Context) ([]string, error) {
 	var found []string
 	for i, shard := range all["order"] {
@@ -100,16 +101,16 @@ func (all Shards) Undecided(ctx context.Context) ([]string, error) {
 	return found, nil
 }
 
-// Decided tells, by no error, that nothing is undecided.
+// CheckDecided returns an error if an order is undecided.
 func (all Shards) CheckDecided(ctx context.Context) error {
 	ids, err := all.Undecided(ctx)
 	if err == nil && len(ids) > 0 {
-		err = fmt.Errorf("%d are undecided: %s", len(ids), strings.Join(ids[:min(len(ids), 20)], " "))
+		err = fmt.Errorf("%d orders are undecided: %s", len(ids), strings.Join(ids[:min(len(ids), 20)], " "))
 	}
 	return err
 }
 
-// Confirmed tells, by no error, that every record that may end will do so.
+// CheckConfirmed returns an error if an attempt is unconfirmed, so that its records do not expire.
 func (all Shards) CheckConfirmed(ctx context.Context) error {
 	for i, shard := range all["order"] {
 		n, err := shard.ZCard(ctx, tag("order", i)+"unconfirmed").Result()
@@ -123,21 +124,21 @@ func (all Shards) CheckConfirmed(ctx context.Context) error {
 	return nil
 }
 
-// Settle waits until nothing is undecided, as long as is promised, and then as long again until every record has been confirmed;
-// decided is how long the former took. Nothing may be under way, and every part must be there.
+// Settle waits until no order is undecided and then until no attempt is unconfirmed, at most DecisionTimeout each. It
+// returns how long the first took. No request may be in flight, and every part must be available.
 func (all Shards) Settle(ctx context.Context) (decided time.Duration, err error) {
 	began := time.Now()
 	if err := Poll(ctx, DecisionTimeout, all.CheckDecided); err != nil {
-		return 0, fmt.Errorf("not everything is decided: %w", err)
+		return 0, fmt.Errorf("wait until every order is decided: %w", err)
 	}
 	decided = time.Since(began)
 	if err := Poll(ctx, DecisionTimeout, all.CheckConfirmed); err != nil {
-		return decided, fmt.Errorf("not everything is confirmed: %w", err)
+		return decided, fmt.Errorf("wait until every attempt is confirmed: %w", err)
 	}
 	return decided, nil
 }
 
-// Poll waits until what is asked for holds; else the error is the last reason why it did not.
+// Poll calls holds until it returns nil. After the timeout it returns the last error.
 func Poll(ctx context.Context, within time.Duration, holds func(context.Context) error) error {
 	for until := time.Now().Add(within); ; time.Sleep(10 * time.Millisecond) {
 		err := holds(ctx)

@@ -12,20 +12,20 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Snapshot is everything that lies in all Redises, read one after the other: of use only at a quiet moment.
+// Snapshot is the content of every Redis, read one after the other. No request may be in flight meanwhile.
 type Snapshot struct {
 	Orders          map[string]Order
 	Credit          map[string]int64 // free credit, by user
 	Stock           map[string]int64 // free pieces, by item
-	DirectPayments  map[string]int64 // what a user has paid by hand and not got back, by user
-	Payments        map[string]int64 // what a user has paid by hand, by "user thing"; negative: given back
+	DirectPayments  map[string]int64 // direct payments that were not refunded, by user
+	Payments        map[string]int64 // direct payments, by "user purpose"; negative: refunded
 	Records         map[string]Record
-	Keys            map[string]int // what came of requests with an idempotency key: the script's code, by key in Redis
+	Keys            map[string]int // outcomes stored with idempotency keys: the script's code, by Redis key
 	Undecided       []string
 	Unconfirmed     []string
-	RecordRetention time.Duration   // how long after an attempt's deadline its records are there for sure
-	prices          map[string]bool // items that have one
-	unexpected      []string        // keys of no known kind, and values that cannot be read
+	RecordRetention time.Duration   // for at least how long after an attempt's deadline its records exist
+	prices          map[string]bool // items that have a price
+	unexpected      []string        // unknown keys and unreadable values
 	taken           time.Time
 }
 
@@ -38,14 +38,14 @@ type Order struct {
 	Deadline             time.Time        // of the attempt
 }
 
-// Record is what an attempt has left on one shard of a participant.
+// Record is the record of an attempt, or of its refund, on one shard of a participant.
 type Record struct {
 	Attempt    string
 	Refund     bool
 	Code       int
 	Amounts    map[string]int64 // by user or item
-	Persistent bool             // it has no end yet
-	TTL        time.Duration    // else: until it ends
+	Persistent bool             // it does not expire
+	TTL        time.Duration    // if it expires
 }
 
 // Codes of records, as common/participant/lua/reserve.lua documents them.
@@ -55,17 +55,18 @@ const (
 )
 
 const (
-	// recordsKept is less than the 60 s for which confirmed records are kept: clocks may differ by 30 s.
+	// minRecordRetention is 60 s, for which confirmed records are kept, less 30 s, by which clocks may differ.
 	minRecordRetention = 30 * time.Second
-	// longestKept is for how long a record may still be kept at most: a refund's ends 121 s after it, and clocks may differ.
+	// maxRecordTTL is 121 s, the longest time to live (of a refund's record), plus 30 s, by which clocks may differ.
 	maxRecordTTL = 151 * time.Second
 )
 
-// Look reads everything.
+// Snapshot reads every key of every shard.
 func (all Shards) Snapshot(ctx context.Context) (*Snapshot, error) {
 	sn := &Snapshot{
 		Orders: map[string]Order{}, Credit: map[string]int64{}, Stock: map[string]int64{}, DirectPayments: map[string]int64{},
-		Payments: map[string]int64{}, Records: map[string]Record{}, prices: map[string]bool{}, Keys: map[string]int{}, taken: time.Now(), RecordRetention: minRecordRetention,
+		Payments: map[string]int64{}, Records: map[string]Record{}, prices: map[string]bool{}, Keys: map[string]int{},
+		taken: time.Now(), RecordRetention: minRecordRetention,
 	}
 	for service, shards := range all {
 		for i, shard := range shards {
@@ -81,7 +82,7 @@ func (all Shards) Snapshot(ctx context.Context) (*Snapshot, error) {
 	}
 	for item := range sn.prices {
 		if _, known := sn.Stock[item]; !known {
-			sn.unexpected = append(sn.unexpected, "the price of no item, "+item)
+			sn.unexpected = append(sn.unexpected, "a price without an item, "+item)
 		}
 	}
 	return sn, nil
@@ -97,7 +98,8 @@ func (sn *Snapshot) read(ctx context.Context, shard *redis.Client, tag string) e
 		return err
 	}
 	pipe := shard.Pipeline()
-	hashes, texts, ends := map[string]*redis.MapStringStringCmd{}, map[string]*redis.StringCmd{}, map[string]*redis.DurationCmd{}
+	hashes, texts := map[string]*redis.MapStringStringCmd{}, map[string]*redis.StringCmd{}
+	ttls := map[string]*redis.DurationCmd{}
 	for _, key := range keys {
 		name, ok := strings.CutPrefix(key, tag)
 		switch {
@@ -115,34 +117,34 @@ func (sn *Snapshot) read(ctx context.Context, shard *redis.Client, tag string) e
 			}
 		case name == "batch", name == "growth":
 		case isText(name):
-			texts[name], ends[name] = pipe.Get(ctx, key), pipe.PTTL(ctx, key)
+			texts[name], ttls[name] = pipe.Get(ctx, key), pipe.PTTL(ctx, key)
 		default:
-			hashes[name], ends[name] = pipe.HGetAll(ctx, key), pipe.PTTL(ctx, key)
+			hashes[name], ttls[name] = pipe.HGetAll(ctx, key), pipe.PTTL(ctx, key)
 		}
 	}
-	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) && len(ends) > 0 {
+	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) && len(ttls) > 0 {
 		return err
 	}
 	for name, text := range texts {
-		if text.Err() == nil { // else it has ended since
-			sn.addText(tag, name, text.Val(), ends[name].Val())
+		if text.Err() == nil { // else it expired meanwhile
+			sn.addText(tag, name, text.Val(), ttls[name].Val())
 		}
 	}
 	for name, hash := range hashes {
 		if len(hash.Val()) > 0 {
-			sn.addHash(tag, name, hash.Val(), ends[name].Val())
+			sn.addHash(tag, name, hash.Val(), ttls[name].Val())
 		}
 	}
 	return nil
 }
 
-// isText tells, by its name, whether a key's value is a text: counters, prices, and records of attempts.
+// isText reports whether a key's value is a string: counters, prices, and records of attempts.
 func isText(name string) bool {
 	kind, _, _ := strings.Cut(name, ":")
 	return kind == "u" || kind == "i" || kind == "p" || kind == "r"
 }
 
-func (sn *Snapshot) addText(tag, name, text string, ends time.Duration) {
+func (sn *Snapshot) addText(tag, name, text string, ttl time.Duration) {
 	kind, id, _ := strings.Cut(name, ":")
 	switch kind {
 	case "u":
@@ -153,7 +155,7 @@ func (sn *Snapshot) addText(tag, name, text string, ends time.Duration) {
 		sn.prices[id] = sn.number(text) >= 0
 	case "r":
 		code, rest, _ := strings.Cut(text, " ")
-		r := Record{Code: int(sn.number(code)), Amounts: map[string]int64{}, Persistent: ends < 0, TTL: max(0, ends)}
+		r := Record{Code: int(sn.number(code)), Amounts: map[string]int64{}, Persistent: ttl < 0, TTL: max(0, ttl)}
 		r.Attempt, r.Refund = strings.CutSuffix(id, ":refund")
 		if r.Code == Reserved {
 			for pair := range slices.Chunk(strings.Fields(rest), 2) {
@@ -165,7 +167,7 @@ func (sn *Snapshot) addText(tag, name, text string, ends time.Duration) {
 	}
 }
 
-func (sn *Snapshot) addHash(tag, name string, fields map[string]string, ends time.Duration) {
+func (sn *Snapshot) addHash(tag, name string, fields map[string]string, ttl time.Duration) {
 	kind, id, _ := strings.Cut(name, ":")
 	switch kind {
 	case "o":
@@ -178,8 +180,8 @@ func (sn *Snapshot) addHash(tag, name string, fields map[string]string, ends tim
 		}
 	case "k":
 		sn.Keys[tag+name] = int(sn.number(fields["code"]))
-		if ends < 0 {
-			sn.unexpected = append(sn.unexpected, tag+name+" without an end")
+		if ttl < 0 {
+			sn.unexpected = append(sn.unexpected, tag+name+" without expiry")
 		}
 	default:
 		sn.unexpected = append(sn.unexpected, tag+name)
@@ -188,8 +190,8 @@ func (sn *Snapshot) addHash(tag, name string, fields map[string]string, ends tim
 
 func (sn *Snapshot) order(fields map[string]string) Order {
 	o := Order{
-		State: fields["s"], Attempt: fields["a"], User: fields["u"], Total: sn.number(fields["t"]), Pieces: sn.number(fields["q"]),
-		Kinds: sn.number(fields["k"]), Lines: map[string]int64{},
+		State: fields["s"], Attempt: fields["a"], User: fields["u"], Total: sn.number(fields["t"]),
+		Pieces: sn.number(fields["q"]), Kinds: sn.number(fields["k"]), Lines: map[string]int64{},
 	}
 	if fields["dl"] != "" {
 		o.Deadline = time.UnixMilli(sn.number(fields["dl"]))

@@ -11,13 +11,13 @@ import (
 	"testing"
 )
 
-// ignore is one line of a .dockerignore.
+// ignore is one line of a .dockerignore file.
 type ignore struct {
 	matches *regexp.Regexp
-	but     bool // it takes back what lines before it ignore
+	but     bool // the line is an exception to earlier lines
 }
 
-// ignores reads a .dockerignore.
+// ignores reads a .dockerignore file.
 func ignores(t *testing.T, file string) (lines []ignore) {
 	t.Helper()
 	text, err := os.ReadFile(file)
@@ -32,12 +32,13 @@ func ignores(t *testing.T, file string) (lines []ignore) {
 		pattern, but := strings.CutPrefix(line, "!")
 		pattern = regexp.QuoteMeta(path.Clean(strings.TrimPrefix(pattern, "/")))
 		pattern = strings.NewReplacer(`\*\*/`, `(.*/)?`, `\*\*`, `.*`, `\*`, `[^/]*`, `\?`, `[^/]`).Replace(pattern)
-		lines = append(lines, ignore{regexp.MustCompile("^" + pattern + "(/.*)?$"), but}) // what is in a folder that matches does as well
+		// A pattern that matches a folder matches everything in it.
+		lines = append(lines, ignore{regexp.MustCompile("^" + pattern + "(/.*)?$"), but})
 	}
 	return lines
 }
 
-// inContext tells whether Docker is given a file: what the last line that matches says.
+// inContext reports whether a file is part of the build context. The last matching line decides.
 func inContext(lines []ignore, name string) bool {
 	in := true
 	for _, line := range lines {
@@ -48,7 +49,7 @@ func inContext(lines []ignore, name string) bool {
 	return in
 }
 
-// copyContext copies what Docker would be given of a folder into another.
+// copyContext copies the build context of a folder into another folder.
 func copyContext(t *testing.T, from, into string) (names []string) {
 	t.Helper()
 	lines := ignores(t, filepath.Join(from, ".dockerignore"))
@@ -77,17 +78,18 @@ func copyContext(t *testing.T, from, into string) (names []string) {
 	return names
 }
 
-// TestTheContext shows how the lines of a .dockerignore are read, as Docker documents it.
-func TestTheContext(t *testing.T) {
+// TestDockerignore checks that this package reads .dockerignore files as Docker documents them.
+func TestDockerignore(t *testing.T) {
 	dir := t.TempDir()
-	text := "# what is sent\n*\n!order\n!compose/*.conf\n**/.*\norder/testdata\n**/*_test.go\n"
+	text := "# comment\n*\n!order\n!compose/*.conf\n**/.*\norder/testdata\n**/*_test.go\n"
 	if err := os.WriteFile(filepath.Join(dir, ".dockerignore"), []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	lines := ignores(t, filepath.Join(dir, ".dockerignore"))
 	for name, want := range map[string]bool{
 		"order/main.go": true, "order/lua/begin.lua": true, "compose/listen.conf": true,
-		"data/x": false, ".env": false, "order/.env": false, "order/.aws/credentials": false, "order/testdata/a/b": false, "order/main_test.go": false,
+		"data/x": false, ".env": false, "order/.env": false, "order/.aws/credentials": false,
+		"order/testdata/a/b": false, "order/main_test.go": false,
 		"compose/a/b.conf": false, "compose/gateway": false, "orders": false,
 	} {
 		if got := inContext(lines, name); got != want {

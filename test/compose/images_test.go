@@ -16,12 +16,13 @@ import (
 )
 
 // buildLine is how the Dockerfile builds the services.
-var buildLine = regexp.MustCompile(`CGO_ENABLED=0 GOOS=\$TARGETOS GOARCH=\$TARGETARCH \\\n\s+go build (.*) -o /out/ (.*)\n`)
+var buildLine = regexp.MustCompile(
+	`CGO_ENABLED=0 GOOS=\$TARGETOS GOARCH=\$TARGETARCH \\\n\s+go build (.*) -o /out/ (.*)\n`)
 
-// TestTheServicesAreBuiltForAnotherPlatform builds as the Dockerfile does, for the platform that this machine is not,
-// from two places on it: the second time from just what Docker is given, with a secret in the environment and beside
-// the sources. What comes out must need nothing but a kernel, be small, be the same, and not hold the secret.
-func TestTheServicesAreBuiltForAnotherPlatform(t *testing.T) {
+// TestBuildForAnotherPlatform builds with the Dockerfile's command for another platform, in the repository and in a
+// copy of the build context. The second build has a secret in its environment and beside its sources. The binaries must
+// be static, small and equal, and must not contain the secret.
+func TestBuildForAnotherPlatform(t *testing.T) {
 	root, err := stack.Root()
 	if err != nil {
 		t.Fatal(err)
@@ -32,7 +33,7 @@ func TestTheServicesAreBuiltForAnotherPlatform(t *testing.T) {
 	}
 	found := buildLine.FindSubmatch(dockerfile)
 	if found == nil {
-		t.Fatal("the Dockerfile does not build as this test expects")
+		t.Fatal("the Dockerfile has no build command that this test recognizes")
 	}
 	flags, packages := string(found[1]), string(found[2])
 	elsewhere := filepath.Join(t.TempDir(), "elsewhere")
@@ -41,11 +42,12 @@ func TestTheServicesAreBuiltForAnotherPlatform(t *testing.T) {
 	if runtime.GOARCH == arch {
 		arch, machine = "amd64", elf.EM_X86_64
 	}
-	first, second := build(t, root, arch, flags, packages), build(t, elsewhere, arch, flags, packages, "REDIS_PASSWORD="+planted)
+	first, second := build(t, root, arch, flags, packages), build(t, elsewhere, arch, flags, packages,
+		"REDIS_PASSWORD="+planted)
 	for _, service := range services {
 		checkBinary(t, filepath.Join(first, service), machine)
 		if !bytes.Equal(digest(t, filepath.Join(first, service)), digest(t, filepath.Join(second, service))) {
-			t.Errorf("%s built in two places is not the same", service)
+			t.Errorf("%s differs between two builds in different folders", service)
 		}
 		holdsNoSecret(t, filepath.Join(second, service))
 	}
@@ -72,22 +74,22 @@ func checkBinary(t *testing.T, path string, machine elf.Machine) {
 	}
 	defer binary.Close()
 	if binary.Machine != machine {
-		t.Errorf("%s is for %v", path, binary.Machine)
+		t.Errorf("%s: machine %v, want %v", path, binary.Machine, machine)
 	}
 	for _, p := range binary.Progs {
 		if p.Type == elf.PT_INTERP || p.Type == elf.PT_DYNAMIC {
-			t.Errorf("%s is linked dynamically", path)
+			t.Errorf("%s is dynamically linked", path)
 		}
 	}
 	if binary.Section(".symtab") != nil || binary.Section(".debug_info") != nil {
-		t.Errorf("%s carries symbols", path)
+		t.Errorf("%s contains symbols", path)
 	}
 	info, err := os.Stat(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if info.Size() > maxImage-certificates {
-		t.Errorf("%s has %d bytes", path, info.Size())
+		t.Errorf("%s has %d bytes, want at most %.0f", path, info.Size(), maxImage-certificates)
 	}
 }
 

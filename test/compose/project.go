@@ -239,10 +239,12 @@ func (p *project) remove(ctx context.Context) error {
 		_, _ = docker(ctx, "image", "rm", p.image(image)) // the loop below reports images that are left
 	}
 	label := "label=com.docker.compose.project=" + p.name
-	if _, err := docker(ctx, "image", "prune", "--force", "--filter", label); err != nil { // images that a later build replaced
+	// Remove images that a later build replaced.
+	if _, err := docker(ctx, "image", "prune", "--force", "--filter", label); err != nil {
 		return err
 	}
-	for _, list := range [][]string{{"ps", "-aq"}, {"volume", "ls", "-q"}, {"network", "ls", "-q"}, {"image", "ls", "-q"}} {
+	for _, list := range [][]string{{"ps", "-aq"}, {"volume", "ls", "-q"}, {"network", "ls", "-q"},
+		{"image", "ls", "-q"}} {
 		left, err := docker(ctx, append(list, "--filter", label)...)
 		if err == nil && left != "" {
 			err = fmt.Errorf("docker %s: not removed: %s", strings.Join(list, " "), strings.Fields(left))

@@ -96,34 +96,34 @@ func TestTheCheckersBite(t *testing.T) {
 		want  string
 	}{
 		{"credit is lost", text(users, "{p0}u:"+user, 89), "user " + user + " has 89"},
-		{"credit is won", text(users, "{p0}u:"+user, 91), ": +1 is wrong"},
+		{"credit is won", text(users, "{p0}u:"+user, 91), ": off by +1"},
 		{"stock is lost", text(items, "{s0}i:"+item, 7), "item " + item + " has 7"},
 		{"a price is lost", gone(items, "{s0}p:"+item), "item " + item + " without a price"},
-		{"a price of nothing", text(items, "{s0}p:x", 1), "the price of no item, x"},
+		{"a price of nothing", text(items, "{s0}p:x", 1), "a price without an item, x"},
 		{"a user is lost", gone(users, "{p0}u:"+poor), "user " + poor + " is lost"},
-		{"a paid order was never charged", set(orders, hash(refused.Order), "s", "PAID"), "has 1 of 1, paid orders are worth 10"},
-		{"an order is stuck", set(orders, hash(refused.Order), "s", "RUNNING"), "no state to stay in"},
+		{"a paid order was never charged", set(orders, hash(refused.Order), "s", "PAID"), "has 1 of 1; paid orders cost 10"},
+		{"an order is stuck", set(orders, hash(refused.Order), "s", "RUNNING"), "not a final state"},
 		{"an order is undecided", member(orders, "{o0}undecided", refused.Order), "is undecided"},
-		{"an order's total is wrong", set(orders, hash(refused.Order), "t", 9), "says 9 for 2 pieces"},
-		{"stock is held for nobody", text(items, "{s0}r:nobody", "1 {s0}i:"+item+" 2"), "owned by no paid order"},
-		{"a reservation outlives its attempt", set(orders, hash(paid.Order), "a", "another"), "owned by no paid order"},
-		{"a paid order holds nothing", gone(items, "{s0}r:"+attempt), "its attempt has reserved"},
-		{"a paid order holds something else", text(items, "{s0}r:"+attempt, "1 {s0}i:"+item+" 1"), "its attempt has reserved"},
-		{"a refund of a paid order", text(users, "{p0}r:"+attempt+":refund", 5), "a refund of order"},
-		{"a key that never ends", text(users, "{p0}r:x", 3), "never ends"},
+		{"an order's total is wrong", set(orders, hash(refused.Order), "t", 9), "has total 9, 2 pieces"},
+		{"stock is held for nobody", text(items, "{s0}r:nobody", "1 {s0}i:"+item+" 2"), "belongs to no paid order"},
+		{"a reservation outlives its attempt", set(orders, hash(paid.Order), "a", "another"), "belongs to no paid order"},
+		{"a paid order holds nothing", gone(items, "{s0}r:"+attempt), "its attempt reserved"},
+		{"a paid order holds something else", text(items, "{s0}r:"+attempt, "1 {s0}i:"+item+" 1"), "its attempt reserved"},
+		{"a refund of a paid order", text(users, "{p0}r:"+attempt+":refund", 5), "refund of order"},
+		{"a key that never ends", text(users, "{p0}r:x", 3), "without expiry"},
 		{"a key that ends late", func() func() {
 			undo := text(users, "{p0}r:x", 3)()
 			users.PExpire(ctx, "{p0}r:x", 200*time.Second)
 			return undo
-		}, "kept for another"},
-		{"a key of no kind", set(users, "{p0}lock:x", "by", 1), "nothing that should lie in Redis"},
-		{"paid is a lie", answered(&refused.Checkouts, ok), "a checkout was answered 200"},
-		{"refused is a lie", set(orders, hash(refused.Order), "s", "PAID"), "every checkout that could have paid it was refused"},
+		}, "the record expires in"},
+		{"a key of no kind", set(users, "{p0}lock:x", "by", 1), "which is unexpected"},
+		{"paid is a lie", answered(&refused.Checkouts, ok), "a checkout got 200"},
+		{"refused is a lie", set(orders, hash(refused.Order), "s", "PAID"), "every checkout that could have paid the order was refused"},
 		{"refused after paid", answered(&paid.Checkouts, teapot), "a checkout of the paid order was refused"},
-		{"cancelled is a lie", answered(&paid.Cancels, ok), "a cancel was answered 200"},
-		{"cancelled by nobody", set(orders, hash(paid.Order), "s", "CANCELLED"), "nobody has cancelled it"},
+		{"cancelled is a lie", answered(&paid.Cancels, ok), "a cancel got 200"},
+		{"cancelled by nobody", set(orders, hash(paid.Order), "s", "CANCELLED"), "no cancel was sent"},
 		{"no problem+json", answered(&refused.Checkouts, teapot), `402 as ""`},
-		{"no answer", answered(&refused.Checkouts, check.Response{Err: context.Canceled}), "no answer: context canceled"},
+		{"no answer", answered(&refused.Checkouts, check.Response{Err: context.Canceled}), "no response: context canceled"},
 	} {
 		undo := bite.spoil()
 		found := s.snapshot().AllViolations(put, tales)

@@ -103,9 +103,10 @@ func (c *cluster) state(ctx context.Context) string {
 
 // restarts returns each pod's UID and restart count. It leaves out pods that are terminating.
 func (c *cluster) restarts(ctx context.Context) (map[string]string, error) {
-	text, err := c.kube(ctx, "get", "pods", "-l", ours, "-o", "go-template={{range .items}}{{if not .metadata.deletionTimestamp}}"+
-		"{{.metadata.name}}={{.metadata.uid}}/{{with .status.containerStatuses}}{{(index . 0).restartCount}}{{end}}"+
-		`{{"\n"}}{{end}}{{end}}`)
+	text, err := c.kube(ctx, "get", "pods", "-l", ours, "-o",
+		"go-template={{range .items}}{{if not .metadata.deletionTimestamp}}"+
+			"{{.metadata.name}}={{.metadata.uid}}/{{with .status.containerStatuses}}{{(index . 0).restartCount}}{{end}}"+
+			`{{"\n"}}{{end}}{{end}}`)
 	found := map[string]string{}
 	for line := range strings.Lines(text) {
 		name, count, _ := strings.Cut(strings.TrimSpace(line), "=")
@@ -149,7 +150,8 @@ func (c *cluster) kill(ctx context.Context, pod, process string) error {
 		return err
 	}
 	node, uid, _ := strings.Cut(where, " ")
-	image, err := c.kube(ctx, "get", "statefulset", "order-redis", "-o", "jsonpath={.spec.template.spec.containers[0].image}")
+	image, err := c.kube(ctx, "get", "statefulset", "order-redis", "-o",
+		"jsonpath={.spec.template.spec.containers[0].image}")
 	if err != nil {
 		return err
 	}
@@ -159,7 +161,8 @@ func (c *cluster) kill(ctx context.Context, pod, process string) error {
 			return err
 		}
 	}
-	if _, err := privileged.kubeInput(ctx, fmt.Sprintf(killer, node, image, process, uid), "create", "-f", "-"); err != nil {
+	if _, err := privileged.kubeInput(ctx, fmt.Sprintf(killer, node, image, process, uid), "create", "-f",
+		"-"); err != nil {
 		return err
 	}
 	_, err = privileged.kube(ctx, "wait", "pod/killer", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=60s")

@@ -58,13 +58,15 @@ func (r *run) killInstances(ctx context.Context) error {
 const anyNumber = math.MaxInt
 
 func (r *run) killRedis(ctx context.Context) error {
-	return r.underLoad(ctx, anyNumber, func(*shop.Shop) error { return r.killAndWait(ctx, "order-redis-1", "redis-server") })
+	return r.underLoad(ctx, anyNumber,
+		func(*shop.Shop) error { return r.killAndWait(ctx, "order-redis-1", "redis-server") })
 }
 
 // deleteRedis deletes pods, one by force. Their successors get other addresses and the same volumes.
 func (r *run) deleteRedis(ctx context.Context) error {
 	return r.underLoad(ctx, anyNumber, func(s *shop.Shop) error {
-		for pod, options := range map[string][]string{"payment-redis-0": {"--grace-period=0", "--force"}, "stock-redis-1": nil} {
+		for pod, options := range map[string][]string{"payment-redis-0": {"--grace-period=0", "--force"},
+			"stock-redis-1": nil} {
 			began := time.Now()
 			if _, err := r.kube(ctx, append([]string{"delete", "pod", pod, "--wait=false"}, options...)...); err != nil {
 				return err

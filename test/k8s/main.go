@@ -9,7 +9,7 @@
 //	KUBECTL, HELM   commands (kubectl, helm)
 //	LOAD            command that loads local images into the cluster, called with all their names: minikube image load
 //	IMAGE_PREFIX    of the images' names (checkout-)
-//	INSIDE          command that runs another one inside the cluster's network, for Python; without it Python uses GATEWAY_URL
+//	INSIDE          command that runs Python inside the cluster's network; without it Python uses GATEWAY_URL
 //	GATEWAY_URL     the gateway as this machine reaches it (the first node's address and the Service's port)
 //	CONFORM         command that checks manifests on its standard input: kubeconform -strict -
 //	VALUES          --set of every installation, for a small cluster: machine.cpu=50m,redis.cpu=50m,gateway.cpu=50m

@@ -7,7 +7,7 @@ import (
 	"checkout/test/check"
 )
 
-// account changes what is on the shelves and in the accounts, other than by orders.
+// changeBalance changes stock or credit other than by an order.
 func (s *Shop) changeBalance(dice *rand.Rand) {
 	user, item := s.Users[dice.IntN(len(s.Users))], s.Items[dice.IntN(len(s.Items))]
 	amount := 1 + dice.Int64N(40)
@@ -25,8 +25,9 @@ func (s *Shop) changeBalance(dice *rand.Rand) {
 	}
 }
 
-// change adds to a counter, or takes from it, and books it as done, as not done, or as perhaps.
-func (s *Shop) addAmount(dice *rand.Rand, put map[string]int64, maybe map[string][]int64, id string, by int64, path string) {
+// addAmount adds to a counter, or subtracts from it, and records the deposit as certain or uncertain.
+func (s *Shop) addAmount(dice *rand.Rand, put map[string]int64, maybe map[string][]int64, id string, by int64,
+	path string) {
 	s.pace()
 	a := s.writeClient(dice).Call("POST", fmt.Sprintf(path, id, max(by, -by)))
 	s.record(a)
@@ -40,13 +41,13 @@ func (s *Shop) addAmount(dice *rand.Rand, put map[string]int64, maybe map[string
 	}
 }
 
-// pay pays by hand for something that is no order of this shop, and may have it cancelled.
+// payDirectly pays for something that is not an order, and sometimes cancels the payment.
 func (s *Shop) payDirectly(dice *rand.Rand, user string, amount int64) {
 	p := &check.Payment{User: user, Purpose: fmt.Sprintf("ticket-%016x", dice.Uint64()), Amount: amount}
 	s.mu.Lock()
 	s.payments = append(s.payments, p)
 	s.mu.Unlock()
-	for range 1 + dice.IntN(2) { // once or twice: it is charged once
+	for range 1 + dice.IntN(2) { // the second request must not charge again
 		s.pace()
 		s.record(p.Pay(s.Client))
 	}

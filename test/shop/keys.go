@@ -39,5 +39,5 @@ func (s *Shop) KeyedRequests() (sent, replays int) {
 	return len(s.keyedRequests), replays
 }
 
-// Made is how many orders there may be of the customers of a closed shop since it was last told to Forget.
+// MaxOrders returns how many orders the clients may have created since the last Forget.
 func (s *Shop) MaxOrders() int { return s.maxOrders }

@@ -8,7 +8,7 @@ import (
 	"checkout/test/check"
 )
 
-// visit is one visit of one customer: mostly an order.
+// placeOrder creates, fills and checks out one order. With AllRoutes it sometimes changes a balance instead.
 func (s *Shop) placeOrder(dice *rand.Rand) {
 	if s.behavior.AllRoutes && dice.IntN(5) == 0 {
 		s.changeBalance(dice)
@@ -24,7 +24,7 @@ func (s *Shop) placeOrder(dice *rand.Rand) {
 		s.mu.Unlock()
 	}
 	if !a.OK() {
-		time.Sleep(20 * time.Millisecond) // a part is away
+		time.Sleep(20 * time.Millisecond) // a part is unavailable
 		return
 	}
 	h := &check.History{Order: a.Field("order_id"), User: user}
@@ -41,7 +41,7 @@ func (s *Shop) placeOrder(dice *rand.Rand) {
 	s.checkoutConcurrently(h, dice)
 }
 
-// fill puts items into the cart: of a lively customer sometimes many, and often those that everybody wants.
+// fill adds items to the order. With AllRoutes it prefers scarce items, and sometimes adds many.
 func (s *Shop) fill(h *check.History, dice *rand.Rand) {
 	items := 1 + dice.IntN(6)
 	if s.behavior.AllRoutes && dice.IntN(12) == 0 {
@@ -50,7 +50,7 @@ func (s *Shop) fill(h *check.History, dice *rand.Rand) {
 	for range items {
 		item := s.Items[dice.IntN(len(s.Items))]
 		if s.behavior.AllRoutes && dice.IntN(3) == 0 {
-			item = s.Items[len(s.Items)-1-dice.IntN(2)] // one of them is scarce
+			item = s.Items[len(s.Items)-1-dice.IntN(2)] // the last item is scarce
 		}
 		s.pace()
 		h.AddItem(s.writeClient(dice), item, 1+dice.Int64N(3))
@@ -65,13 +65,13 @@ func (s *Shop) fill(h *check.History, dice *rand.Rand) {
 	}
 }
 
-// buy is what a lively customer does with a filled cart: several things at the same time.
+// checkoutConcurrently checks out a filled order and sends other requests about it at the same time.
 func (s *Shop) checkoutConcurrently(h *check.History, dice *rand.Rand) {
 	if dice.IntN(25) == 0 {
 		s.pace()
 		h.Remove(s.writeClient(dice))
 		if dice.IntN(2) == 0 {
-			return // else it is checked out all the same
+			return // otherwise check out the removed order
 		}
 	}
 	var meanwhile sync.WaitGroup
@@ -109,7 +109,7 @@ func (s *Shop) checkoutConcurrently(h *check.History, dice *rand.Rand) {
 	}
 }
 
-// door is a client of one machine's own door, or of the gateway where none is known.
+// instance returns a client of one order instance, or of the gateway if no instance is known.
 func (s *Shop) instance(i int) *check.Client {
 	if len(s.behavior.InstanceURLs) == 0 {
 		return s.Client
@@ -125,14 +125,14 @@ func (s *Shop) checkout(h *check.History, c *check.Client) check.Response {
 	return a
 }
 
-// hear keeps an answer that is about no order.
+// record records a response to a request that is not about an order.
 func (s *Shop) record(a check.Response) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.responses = append(s.responses, a)
 }
 
-// insist asks until it is answered, or until the customer has enough of it; it tells whether the answer was 200.
+// retry sends a request until its outcome is known, at most four times. It reports whether the status is 200.
 func (s *Shop) retry(dice *rand.Rand, ask func() check.Response) bool {
 	for range 1 + dice.IntN(4) {
 		s.pace()

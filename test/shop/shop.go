@@ -1,10 +1,11 @@
-// Package shop is customers of a system, who keep it busy and remember what they were told.
+// Package shop is a load generator whose clients record every response that they receive.
 //
-//	shop.go       what is in the shop; opening and closing it
-//	visit.go      what a customer does
-//	keys.go       sending a write again with its idempotency key
-//	account.go    adding to stock and credit, and paying by hand
-//	truth.go      what the customers were told, against what is
+//	shop.go        users, items, and clients that start and stop
+//	order.go       what a client does with an order
+//	keys.go        writes with an idempotency key
+//	balances.go    changes of stock and credit, and direct payments
+//	violations.go  the recorded responses, compared with a snapshot of Redis
+//	audit.go       the verdict on a deployed system
 package shop
 
 import (
@@ -17,17 +18,17 @@ import (
 	"checkout/test/check"
 )
 
-// Habits are what the customers of a shop do.
+// Behavior is what the clients of a shop do.
 type Behavior struct {
-	Clients    int     // how many are in the shop: as many carts are filled at the same time
-	CancelRate float64 // how likely a paid order is cancelled
-	AllRoutes  bool    // they also change their minds, look, ask two machines at once, pay by hand, and shelves are filled again
-	Rate       float64 // requests a second of all of them together; 0: as fast as they are answered
-	KeyRate    float64 // how likely a write is sent with an idempotency key, and again when its outcome is unknown, or for no reason
+	Clients    int     // concurrent clients
+	CancelRate float64 // probability that a client cancels a paid order
+	AllRoutes  bool    // use every route, and two instances at once
+	Rate       float64 // requests per second of all clients; 0: no limit
+	KeyRate    float64 // probability that a write has an idempotency key and is retried
 
-	// Doors are public doors of order machines: a lively customer may ask one of them, and another at the same time.
+	// InstanceURLs are the public ports of order instances. With AllRoutes, clients also use them directly.
 	InstanceURLs []string
-	// Told, if set, is called with each answer to a checkout.
+	// OnCheckout, if set, is called with each response to a checkout.
 	OnCheckout func(check.Response)
 }
 
@@ -43,20 +44,20 @@ type Shop struct {
 	stopped atomic.Bool
 	running sync.WaitGroup
 	decided atomic.Int64
-	next    atomic.Int64 // when the next request may be sent, Unix ns, where there is a rate
+	next    atomic.Int64 // Unix time in ns of the next request, if there is a rate
 
-	mu            sync.Mutex // guards Put while the shop is open, and
+	mu            sync.Mutex // guards the fields below, and Deposits while clients run
 	histories     []*check.History
 	payments      []*check.Payment
 	keyedRequests []*check.KeyedRequest
 	kept          []*check.History // of Buy
-	maxOrders     int              // orders, those of which nobody was told included
-	responses     []check.Response // to what is about no order
+	maxOrders     int              // upper bound of the orders created
+	responses     []check.Response // to requests that are not about an order
 }
 
-// Fill fills a shop.
-func Fill(c *check.Client, habits Behavior) (*Shop, error) {
-	s := &Shop{Client: c, Deposits: check.NewDeposits(), behavior: habits}
+// Fill creates users and items.
+func Fill(c *check.Client, behavior Behavior) (*Shop, error) {
+	s := &Shop{Client: c, Deposits: check.NewDeposits(), behavior: behavior}
 	for i := range 30 {
 		credit := []int64{1_000_000, 150, 0}[i%3]
 		id, err := s.create("/payment/create_user", "user_id", "/payment/add_funds/%s/%d", credit)
@@ -79,28 +80,28 @@ func Fill(c *check.Client, habits Behavior) (*Shop, error) {
 	return s, nil
 }
 
-// Open lets the customers in; dice is what customer who throws.
-func (s *Shop) Start(dice func(who uint64) *rand.Rand) {
+// Start starts the clients. random returns a client's source of random numbers.
+func (s *Shop) Start(random func(client uint64) *rand.Rand) {
 	s.stopped.Store(false)
 	for i := range s.behavior.Clients {
 		s.running.Go(func() {
-			for dice := dice(uint64(i)); !s.stopped.Load(); {
+			for dice := random(uint64(i)); !s.stopped.Load(); {
 				s.placeOrder(dice)
 			}
 		})
 	}
 }
 
-// Close lets the customers finish what they do. The shop may be opened again.
+// Stop stops the clients after their current order. They can start again.
 func (s *Shop) Stop() {
 	s.stopped.Store(true)
 	s.running.Wait()
 }
 
-// Decided is how many checkouts and cancels were answered 200 or 4xx.
+// Decided returns how many checkouts and cancels got 200 or 4xx.
 func (s *Shop) Decided() int64 { return s.decided.Load() }
 
-// make makes a user or an item and gives it credit or stock.
+// create creates a user or an item and adds credit or stock.
 func (s *Shop) create(create, name, add string, amount int64) (id string, err error) {
 	a := s.Client.Call("POST", create)
 	if id = a.Field(name); id == "" {
@@ -114,7 +115,7 @@ func (s *Shop) create(create, name, add string, amount int64) (id string, err er
 	return id, nil
 }
 
-// pace waits until one more request may be sent.
+// pace waits until the rate allows another request.
 func (s *Shop) pace() {
 	if s.behavior.Rate <= 0 {
 		return

@@ -7,7 +7,7 @@ import (
 	"checkout/test/check"
 )
 
-// Tales are what the customers of a closed shop were told of each order, since the shop was last told to Forget.
+// Histories returns the histories of all orders since the last Forget.
 func (s *Shop) Histories() []*check.History { return s.histories }
 
 // Lies is what the customers of a closed shop were told and is not true of a quiet system, and what broke the form of
@@ -24,8 +24,8 @@ func (s *Shop) Violations(sn *check.Snapshot) []string {
 		found = append(found, o.Violations()...)
 	}
 	for _, a := range s.responses {
-		if flaw := a.FormatViolation(); flaw != "" {
-			found = append(found, flaw)
+		if violation := a.FormatViolation(); violation != "" {
+			found = append(found, violation)
 		}
 	}
 	return found
@@ -39,7 +39,7 @@ func (s *Shop) Forget(sn *check.Snapshot) {
 	s.payments, s.keyedRequests, s.responses, s.maxOrders = nil, nil, nil, 0
 }
 
-// Answers tells how often the customers of a closed shop were told what.
+// Summary counts the responses by status and problem.
 func (s *Shop) Summary() string {
 	var checkouts, cancels []check.Response
 	other := s.responses
@@ -49,10 +49,11 @@ func (s *Shop) Summary() string {
 			other = append(other, t.Response)
 		}
 	}
-	return fmt.Sprintf("checkouts %s\ncancels %s\nothers %s", check.Tally(checkouts), check.Tally(cancels), check.Tally(other))
+	return fmt.Sprintf("checkouts %s\ncancels %s\nothers %s", check.Tally(checkouts), check.Tally(cancels),
+		check.Tally(other))
 }
 
-// All is every answer that the customers of a closed shop got.
+// Responses returns every response since the last Forget.
 func (s *Shop) Responses() []check.Response {
 	all := slices.Clone(s.responses)
 	for _, h := range s.histories {

@@ -51,7 +51,8 @@ func (r *Runner) Run(ctx context.Context, steps []Step) error {
 			r.Logf("ok, %.1f s", time.Since(began).Seconds())
 			continue
 		}
-		fmt.Fprintf(r.Out, "%s\n  FAILED after %.1f s: %v\n", r.State(context.WithoutCancel(ctx)), time.Since(began).Seconds(), err)
+		fmt.Fprintf(r.Out, "%s\n  FAILED after %.1f s: %v\n", r.State(context.WithoutCancel(ctx)),
+			time.Since(began).Seconds(), err)
 		errs = append(errs, fmt.Errorf("%s: %w", s.Name, err))
 		if s.Required || ctx.Err() != nil {
 			break
