@@ -1,4 +1,4 @@
-// Command test-k8s proves on a cluster what k8s/README.md says: `make test-k8s`.
+// Command test-k8s tests on a cluster what docs/deploy.md describes: `make test-k8s`.
 //
 // It checks every manifest, installs the system with one and with two shards, and runs the Python suite and the
 // consistency run. Then, under load, it kills an instance of each service and a Redis with SIGKILL, deletes Redis pods,
