@@ -1,6 +1,6 @@
 package check
 
-// remembered is a call whose record tells what it does. amount is what the record's attempt takes.
+// stepRecord is step for a call whose effect depends on its record. amount is what the record's attempt subtracts.
 func (c counterCall) stepRecord(at counterState, amount int64) []counterState {
 	switch c.Name {
 	case "reserve":
@@ -19,15 +19,15 @@ func (c counterCall) stepRecord(at counterState, amount int64) []counterState {
 func (c counterCall) reserve(at counterState) []counterState {
 	record := at.records[c.record]
 	took, none := at.withRecord(c.record, recordTaken, -c.amount), at.withRecord(c.record, recordRefused, 0)
-	code, answered := c.reply(0)
-	if !answered {
+	code, replied := c.reply(0)
+	if !replied {
 		switch {
 		case record != recordNone:
 			return []counterState{at}
 		case took.amount < 0:
 			return []counterState{at, none}
 		}
-		return []counterState{at, none, took} // another counter of the call may hold too little
+		return []counterState{at, none, took} // another counter of the call may be too low
 	}
 	switch code {
 	case 1:
@@ -58,9 +58,9 @@ func (c counterCall) release(at counterState, amount int64) []counterState {
 	case recordRefused:
 		released = at
 	}
-	code, answered := c.reply(0)
+	code, replied := c.reply(0)
 	switch {
-	case !answered:
+	case !replied:
 		return []counterState{at, released}
 	case code == 2:
 		return validIf(at, record == recordRefused)
@@ -76,9 +76,9 @@ func (c counterCall) refund(at counterState) []counterState {
 	if record == recordNone {
 		refunded = at.withRecord(c.record, recordReturned, c.amount)
 	}
-	code, answered := c.reply(0)
+	code, replied := c.reply(0)
 	switch {
-	case !answered:
+	case !replied:
 		return []counterState{at, refunded}
 	case code == 5:
 		return []counterState{refunded}
@@ -91,11 +91,11 @@ func (c counterCall) refund(at counterState) []counterState {
 func (c counterCall) payOrder(at counterState) []counterState {
 	record := at.records[c.record]
 	paid := at.withRecord(c.record, recordTaken, -c.amount)
-	code, answered := c.reply(0)
+	code, replied := c.reply(0)
 	switch {
-	case !answered && (record != recordNone || paid.amount < 0):
+	case !replied && (record != recordNone || paid.amount < 0):
 		return []counterState{at}
-	case !answered:
+	case !replied:
 		return []counterState{at, paid}
 	case code == 1 && record == recordNone && paid.amount >= 0:
 		return []counterState{paid}
@@ -115,9 +115,9 @@ func (c counterCall) cancelPayment(at counterState, amount int64) []counterState
 	if record == recordTaken {
 		back = at.withRecord(c.record, recordReturned, amount)
 	}
-	code, answered := c.reply(0)
+	code, replied := c.reply(0)
 	switch {
-	case !answered:
+	case !replied:
 		return []counterState{at, back}
 	case code == 1:
 		return validIf(back, record != recordNone)
@@ -127,14 +127,14 @@ func (c counterCall) cancelPayment(at counterState, amount int64) []counterState
 	return nil
 }
 
-// plain is a change by hand of which no record is kept.
+// stepPlain is step for a direct change without a record.
 func (c counterCall) stepPlain(at counterState) []counterState {
 	done := c.apply(at)
-	code, answered := c.reply(0)
+	code, replied := c.reply(0)
 	switch {
-	case !answered && done.amount < 0:
+	case !replied && done.amount < 0:
 		return []counterState{at}
-	case !answered:
+	case !replied:
 		return []counterState{at, done}
 	case code == 1 && done.amount >= 0:
 		return []counterState{done}
@@ -144,7 +144,7 @@ func (c counterCall) stepPlain(at counterState) []counterState {
 	return nil
 }
 
-// changed is the state after a change by hand.
+// apply returns the state after a direct change.
 func (c counterCall) apply(at counterState) counterState {
 	if c.Name == "subtract" || c.Name == "pay" {
 		return counterState{at.amount - c.amount, at.records}
@@ -152,19 +152,19 @@ func (c counterCall) apply(at counterState) counterState {
 	return counterState{at.amount + c.amount, at.records}
 }
 
-// keyed is a change by hand whose outcome is kept with its idempotency key: done (taken) or refused.
+// stepKeyed is step for a direct change whose outcome is stored with its idempotency key, as taken or refused.
 func (c counterCall) stepKeyed(at counterState) []counterState {
 	record, done := at.records[c.record], c.apply(at).withRecord(c.record, recordTaken, 0)
 	if done.amount < 0 {
 		done = at.withRecord(c.record, recordRefused, 0)
 	}
-	how, answered := c.reply(0)
+	how, replied := c.reply(0)
 	code, _ := c.reply(1)
 	outcome := byte('0' + code) // 1 and 2 are taken and refused
 	switch {
-	case !answered && record != recordNone:
+	case !replied && record != recordNone:
 		return []counterState{at}
-	case !answered:
+	case !replied:
 		return []counterState{at, done}
 	case how == 1 && record == recordNone:
 		return validIf(done, done.records[c.record] == outcome)
@@ -174,7 +174,7 @@ func (c counterCall) stepKeyed(at counterState) []counterState {
 	return nil
 }
 
-// only is a state if it holds that it may be.
+// validIf returns the state if the condition holds, or none.
 func validIf(s counterState, holds bool) []counterState {
 	if holds {
 		return []counterState{s}

@@ -14,9 +14,9 @@ import (
 	"checkout/test/faultproxy"
 )
 
-// A counter is an item's stock or a user's credit. Its history is the calls of scripts that touch it, as they went to
-// its Redis and came back. Each must look as if it were done at once, at some moment between call and reply, on a
-// counter that also remembers the record of each attempt.
+// A counter is an item's stock or a user's credit. Its history is the script calls that change it, as a fault proxy
+// recorded them. Each call must take effect at once, at some moment between call and reply, on a counter that also
+// stores the records of attempts.
 
 const (
 	counterTimeout = 5 * time.Second // for the search in one history
@@ -25,36 +25,35 @@ const (
 	recordMayExpire = 30 * time.Second
 )
 
-// Codes of what a counter remembers of an attempt, of its refund, or of a payment by hand: one byte each of
-// counted.records.
+// Codes of the record of an attempt, of its refund, or of a direct payment: one byte of counterState.records each.
 const (
 	recordNone     = '0'
-	recordTaken    = '1' // RESERVED, or paid by hand
+	recordTaken    = '1' // RESERVED, or a direct payment
 	recordRefused  = '2'
-	recordReturned = '3' // RELEASED, REFUNDED, or a payment that was given back
+	recordReturned = '3' // RELEASED, REFUNDED, or a refunded direct payment
 )
 
-// counted is the state of the model: how much there is, and what is remembered, by number.
+// counterState is the state of the model: the amount, and one record code for each record number.
 type counterState struct {
 	amount  int64
 	records string
 }
 
-// call is one call as one counter sees it.
+// counterCall is one script call as one counter sees it.
 type counterCall struct {
 	faultproxy.Call
-	record          int   // of counted.records
-	amount          int64 // to take or to give
-	line            int   // of the counter in the call
-	recordMayBeGone bool  // the record may have ended before
-	keyed           bool  // it came with an idempotency key, and record is the key's
+	record          int   // index in counterState.records
+	amount          int64 // to subtract or to add
+	line            int   // index of the counter in the call
+	recordMayBeGone bool  // the record may have expired
+	keyed           bool  // with an idempotency key, whose record this is
 }
 
-// Counters tells of each counter whose history cannot be explained, and how many histories were checked, and how many
-// of them were too long to tell. before and after are the quiet moments between which the calls were heard.
-func Counters(before, after *Snapshot, heard []faultproxy.Call) (wrong []string, checked, tooLong int) {
+// Counters lists the counters whose history no counter can have. It also returns how many histories it checked, and how
+// many searches took too long. The calls must lie between the two snapshots.
+func Counters(before, after *Snapshot, calls []faultproxy.Call) (wrong []string, checked, tooLong int) {
 	histories := map[string]*counterHistory{}
-	for _, c := range heard {
+	for _, c := range calls {
 		for line, key := range c.Keys {
 			if !changesCounter(c, line) {
 				continue
@@ -62,7 +61,7 @@ func Counters(before, after *Snapshot, heard []faultproxy.Call) (wrong []string,
 			tag, id, _ := strings.Cut(key, ":")
 			have, known := before.counter(tag, id)
 			if !known {
-				continue // made since
+				continue // created later
 			}
 			h := histories[key]
 			if h == nil {
@@ -80,7 +79,7 @@ func Counters(before, after *Snapshot, heard []faultproxy.Call) (wrong []string,
 		switch h.check(left, after.taken) {
 		case porcupine.Illegal:
 			wrong = append(wrong,
-				fmt.Sprintf("%s: what its Redis has said in %d calls can be said of no counter that began at %d and ended at %d",
+				fmt.Sprintf("%s: no counter that starts at %[3]d and ends at %[4]d can have these %[2]d replies",
 					key, len(h.calls), h.start.amount, left))
 		case porcupine.Unknown:
 			tooLong++
@@ -89,8 +88,8 @@ func Counters(before, after *Snapshot, heard []faultproxy.Call) (wrong []string,
 	return wrong, checked, tooLong
 }
 
-// touches tells whether the key of a call is that of a counter that it may change. (A payment by hand for something is
-// sent without an idempotency key by those who are listened to: it is its own.)
+// changesCounter reports whether a key of a call is a counter that the call may change. The recorded clients send
+// direct payments for a purpose without an idempotency key, because the purpose identifies them.
 func changesCounter(c faultproxy.Call, key int) bool {
 	switch name, _ := scriptName(c); name {
 	case "reserve", "release", "refund":
@@ -101,12 +100,12 @@ func changesCounter(c faultproxy.Call, key int) bool {
 	return false
 }
 
-// keyed is the name of the script that a call has run, and whether that was for an idempotency key.
+// scriptName returns the name of the script, and whether the call had an idempotency key.
 func scriptName(c faultproxy.Call) (name string, once bool) {
 	return strings.CutSuffix(c.Name, " once")
 }
 
-// counter finds what a counter holds, by the start of its key ("{s0}i").
+// counter returns the amount of a counter by the prefix of its key, for example "{s0}i".
 func (sn *Snapshot) counter(tag, id string) (n int64, known bool) {
 	if strings.HasSuffix(tag, "}u") {
 		n, known = sn.Credit[id]
@@ -116,12 +115,12 @@ func (sn *Snapshot) counter(tag, id string) (n int64, known bool) {
 	return n, known
 }
 
-// counter is the history of one counter.
+// counterHistory is the history of one counter.
 type counterHistory struct {
 	start   counterState
-	keys    map[string]int // of before
-	numbers map[string]int // of records, by name
-	amounts []int64        // of records: what was taken
+	keys    map[string]int // idempotency keys of the first snapshot
+	numbers map[string]int // record numbers, by name
+	amounts []int64        // subtracted amounts, by record number
 	calls   []counterCall
 }
 
@@ -155,7 +154,7 @@ func newCounter(tag, id string, n int64, at *Snapshot) *counterHistory {
 	return h
 }
 
-// remember adds a record, and returns its number.
+// addRecord adds a record and returns its number.
 func (h *counterHistory) addRecord(name string, code byte, amount int64) int {
 	i, known := h.numbers[name]
 	if !known {
@@ -170,7 +169,7 @@ func (h *counterHistory) addRecord(name string, code byte, amount int64) int {
 	return i
 }
 
-// rememberKey adds the record of an idempotency key, as it lay in Redis before, and returns its number.
+// addKey adds the record of an idempotency key, as the first snapshot contains it, and returns its number.
 func (h *counterHistory) addKey(key string) int {
 	switch code, known := h.keys[key]; {
 	case !known:
@@ -181,7 +180,7 @@ func (h *counterHistory) addKey(key string) int {
 	return h.addRecord(key, recordRefused, 0)
 }
 
-// add adds a call, in which the counter is key number line.
+// add adds a call. line is the index of the counter among the call's keys.
 func (h *counterHistory) add(c faultproxy.Call, line int) {
 	one := counterCall{Call: c, line: line - 1, record: -1}
 	arg := func(i int) int64 {
@@ -225,13 +224,13 @@ func (h *counterHistory) add(c faultproxy.Call, line int) {
 	h.calls = append(h.calls, one)
 }
 
-// record is the name of the attempt, or of its refund, that a call is about.
+// recordName returns the name of the record, of an attempt or its refund, that a call uses.
 func (h *counterHistory) recordName(c faultproxy.Call) string {
 	_, name, _ := strings.Cut(c.Keys[0], ":")
 	return name
 }
 
-// check looks for an order of the calls that explains the replies, and what is left at the end.
+// check searches for an order of the calls that explains the replies and the final amount.
 func (h *counterHistory) check(left int64, end time.Time) porcupine.CheckResult {
 	all := make([]porcupine.Operation, 0, len(h.calls)+1)
 	for i, c := range h.calls {
@@ -262,7 +261,7 @@ func (h *counterHistory) check(left int64, end time.Time) porcupine.CheckResult 
 	return porcupine.CheckOperationsTimeout(model.ToModel(), all, counterTimeout)
 }
 
-// step is what a counter may have become by a call that was answered so; nothing if it cannot be answered so.
+// step returns the possible states after a call, or none if the reply is impossible.
 func (c counterCall) step(at counterState, amounts []int64) []counterState {
 	switch {
 	case c.keyed:
@@ -281,12 +280,12 @@ func (c counterCall) step(at counterState, amounts []int64) []counterState {
 	return next
 }
 
-// with is the state with a record changed and an amount added.
+// withRecord returns the state with a changed record and an added amount.
 func (s counterState) withRecord(record int, code byte, add int64) counterState {
 	return counterState{s.amount + add, s.records[:record] + string(code) + s.records[record+1:]}
 }
 
-// reply is the code of the answer; false if there is none.
+// reply returns number i of the reply, or false if there is none.
 func (c counterCall) reply(i int) (int, bool) {
 	if c.Ended.IsZero() || i >= len(c.Reply) {
 		return 0, false

@@ -7,7 +7,7 @@ import (
 	"checkout/test/faultproxy"
 )
 
-// script is a call of a script on item i of shard 0 of stock, or on user u of shard 0 of payment; reply "" is none.
+// scriptCall is a call on item i of shard 0 of stock or user u of shard 0 of payment. An empty reply is none.
 func scriptCall(from, to int, name, keys, args, reply string) faultproxy.Call {
 	c := faultproxy.Call{Name: name, Keys: strings.Fields(keys), Args: strings.Fields(args), Began: moment(from)}
 	if reply != "" {
@@ -16,8 +16,7 @@ func scriptCall(from, to int, name, keys, args, reply string) faultproxy.Call {
 	return c
 }
 
-// TestCounters shows which histories of a counter can be explained, and that each wrong reply, and each wrong end,
-// makes one that cannot.
+// TestCounters checks that the model accepts possible histories and rejects each wrong reply and wrong final amount.
 func TestCounters(t *testing.T) {
 	const item, user, far = "{s0}i:i", "{p0}u:u", "1700000099000 "
 	reserve := func(from, to int, attempt, n, reply string) faultproxy.Call {
@@ -43,75 +42,79 @@ func TestCounters(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name  string
-		heard []faultproxy.Call
-		end   int64 // of the counter, which began at 10
+		calls []faultproxy.Call
+		end   int64 // final amount; the counter starts at 10
 		want  bool
 	}{
 		{"taken", []faultproxy.Call{reserve(0, 1, "a", "4", "1")}, 6, true},
 		{"taken twice", []faultproxy.Call{reserve(0, 1, "a", "4", "1"), reserve(2, 3, "a", "4", "1")}, 2, false},
-		{"asked twice, taken once", []faultproxy.Call{reserve(0, 1, "a", "4", "1"), reserve(2, 3, "a", "4", "1")}, 6, true},
+		{"requested twice, taken once", []faultproxy.Call{reserve(0, 1, "a", "4", "1"), reserve(2, 3, "a", "4", "1")}, 6,
+			true},
 		{"more is taken than there is", []faultproxy.Call{reserve(0, 1, "a", "11", "1")}, -1, false},
-		{"too little, and it says so", []faultproxy.Call{reserve(0, 1, "a", "11", "2 1 0")}, 10, true},
-		{"too little, where there is enough", []faultproxy.Call{reserve(0, 1, "a", "10", "2 1 0")}, 10, false},
-		{"too little of another counter", []faultproxy.Call{reserve(0, 1, "a", "10", "2 1 1")}, 10, true},
-		{"a refusal does not stick",
+		{"too little, refused", []faultproxy.Call{reserve(0, 1, "a", "11", "2 1 0")}, 10, true},
+		{"enough, refused", []faultproxy.Call{reserve(0, 1, "a", "10", "2 1 0")}, 10, false},
+		{"too little of another counter, refused", []faultproxy.Call{reserve(0, 1, "a", "10", "2 1 1")}, 10, true},
+		{"a refused attempt reserves later",
 			[]faultproxy.Call{reserve(0, 1, "a", "11", "2 1 0"), scriptCall(2, 3, "add", item, "5", "1"),
 				reserve(4, 5, "a", "11", "1")}, 4, false},
-		{"a refusal sticks", []faultproxy.Call{reserve(0, 1, "a", "11", "2 1 0"), scriptCall(2, 3, "add", item, "5", "1"),
-			reserve(4, 5, "a", "11", "2 1 0")}, 15, true},
-		{"given back", []faultproxy.Call{reserve(0, 1, "a", "4", "1"), release(2, 3, "a", "3"), release(4, 5, "a", "3")},
+		{"a refused attempt stays refused",
+			[]faultproxy.Call{reserve(0, 1, "a", "11", "2 1 0"), scriptCall(2, 3, "add", item, "5", "1"),
+				reserve(4, 5, "a", "11", "2 1 0")}, 15, true},
+		{"released", []faultproxy.Call{reserve(0, 1, "a", "4", "1"), release(2, 3, "a", "3"), release(4, 5, "a", "3")},
 			10, true},
-		{"given back twice", []faultproxy.Call{reserve(0, 1, "a", "4", "1"), release(2, 3, "a", "3"),
+		{"released twice", []faultproxy.Call{reserve(0, 1, "a", "4", "1"), release(2, 3, "a", "3"),
 			release(4, 5, "a", "3")}, 14, false},
-		{"never given back", []faultproxy.Call{reserve(0, 1, "a", "4", "1"), release(2, 3, "a", "3")}, 6, false},
+		{"released without effect", []faultproxy.Call{reserve(0, 1, "a", "4", "1"), release(2, 3, "a", "3")}, 6, false},
 		{"no tombstone", []faultproxy.Call{release(0, 1, "a", "3"), reserve(2, 3, "a", "4", "1")}, 6, false},
 		{"a tombstone", []faultproxy.Call{release(0, 1, "a", "3"), reserve(2, 3, "a", "4", "3")}, 10, true},
-		{"unanswered, and done", []faultproxy.Call{reserve(0, 1, "a", "4", "")}, 6, true},
-		{"unanswered, and not done", []faultproxy.Call{reserve(0, 1, "a", "4", "")}, 10, true},
-		{"unanswered, and half done", []faultproxy.Call{reserve(0, 1, "a", "4", "")}, 8, false},
+		{"no reply, took effect", []faultproxy.Call{reserve(0, 1, "a", "4", "")}, 6, true},
+		{"no reply, no effect", []faultproxy.Call{reserve(0, 1, "a", "4", "")}, 10, true},
+		{"no reply, half an effect", []faultproxy.Call{reserve(0, 1, "a", "4", "")}, 8, false},
 		{"at the same time", []faultproxy.Call{reserve(0, 9, "a", "8", "1"), reserve(1, 8, "b", "8", "2 1 0"),
 			release(2, 7, "c", "3")}, 2, true},
 		{"the last piece is sold twice", []faultproxy.Call{reserve(0, 9, "a", "8", "1"), reserve(1, 8, "b", "8", "1")}, 2,
 			false},
 		{"refunded once", []faultproxy.Call{refund(0, 1, "a", "4", "5"), refund(2, 3, "a", "4", "5")}, 14, true},
 		{"refunded twice", []faultproxy.Call{refund(0, 1, "a", "4", "5"), refund(2, 3, "a", "4", "5")}, 18, false},
-		{"refunded, and too late", []faultproxy.Call{refund(0, 1, "a", "4", "5"), refund(2, 3, "a", "4", "4")}, 14, false},
-		{"refunded, and asked again when the record has ended",
+		{"refunded, then refused as too late", []faultproxy.Call{refund(0, 1, "a", "4", "5"), refund(2, 3, "a", "4", "4")},
+			14, false},
+		{"refunded, and requested again after the record expired",
 			[]faultproxy.Call{refund(0, 1, "a", "4", "5"),
 				scriptCall(45, 46, "refund", "{s0}r:a:refund "+item, "1700000010000 4", "4")}, 14, true},
 		{"subtracted", []faultproxy.Call{scriptCall(0, 1, "subtract", item, "4", "1"),
 			scriptCall(2, 3, "subtract", item, "7", "2")}, 6, true},
 		{"subtracted from nothing", []faultproxy.Call{scriptCall(0, 1, "subtract", item, "14", "1")}, -4, false},
-		{"an addition is lost", []faultproxy.Call{scriptCall(0, 1, "add", item, "4", "1")}, 10, false},
+		{"added without effect", []faultproxy.Call{scriptCall(0, 1, "add", item, "4", "1")}, 10, false},
 		{"an error changes nothing",
 			[]faultproxy.Call{{Name: "add", Keys: []string{item}, Args: []string{"4"}, Error: true},
 				scriptCall(2, 3, "add", item, "1", "1")}, 11, true},
-		{"added for a key, and sent again", []faultproxy.Call{add(0, 1, "4", "1 1"), add(2, 3, "4", "2 1")}, 14, true},
-		{"added for a key, twice", []faultproxy.Call{add(0, 1, "4", "1 1"), add(2, 3, "4", "1 1")}, 18, false},
-		{"added for a key, twice, and told as once", []faultproxy.Call{add(0, 1, "4", "1 1"), add(2, 3, "4", "2 1")}, 18,
+		{"added with a key, then replayed", []faultproxy.Call{add(0, 1, "4", "1 1"), add(2, 3, "4", "2 1")}, 14, true},
+		{"added with a key, twice", []faultproxy.Call{add(0, 1, "4", "1 1"), add(2, 3, "4", "1 1")}, 18, false},
+		{"added with a key, twice, with a replay as reply", []faultproxy.Call{add(0, 1, "4", "1 1"), add(2, 3, "4", "2 1")},
+			18,
 			false},
-		{"told to be done before, and never done", []faultproxy.Call{add(0, 1, "4", "2 1")}, 14, false},
-		{"added for a key without an answer, and sent again", []faultproxy.Call{add(0, 1, "4", ""), add(2, 3, "4", "2 1")},
+		{"replayed without effect", []faultproxy.Call{add(0, 1, "4", "2 1")}, 14, false},
+		{"added with a key without a reply, then replayed", []faultproxy.Call{add(0, 1, "4", ""), add(2, 3, "4", "2 1")},
 			14, true},
-		{"added for a key without an answer, or not", []faultproxy.Call{add(0, 1, "4", "")}, 10, true},
-		{"refused for a key, and still refused when there is enough",
+		{"added with a key, no reply, no effect", []faultproxy.Call{add(0, 1, "4", "")}, 10, true},
+		{"refused with a key, replayed when there is enough",
 			[]faultproxy.Call{subtract(0, 1, "11", "1 2"), scriptCall(2, 3, "add", item, "5", "1"),
 				subtract(4, 5, "11", "2 2")}, 15, true},
-		{"refused for a key, and done when there is enough",
+		{"refused with a key, executed when there is enough",
 			[]faultproxy.Call{subtract(0, 1, "11", "1 2"), scriptCall(2, 3, "add", item, "5", "1"),
 				subtract(4, 5, "11", "1 1")}, 4, false},
-		{"refused for a key, where there is enough", []faultproxy.Call{subtract(0, 1, "10", "1 2")}, 10, false},
+		{"refused with a key, though there is enough", []faultproxy.Call{subtract(0, 1, "10", "1 2")}, 10, false},
 		{"paid once", []faultproxy.Call{pay(0, 1, "4", "1"), pay(2, 3, "4", "1")}, 6, true},
 		{"paid twice", []faultproxy.Call{pay(0, 1, "4", "1"), pay(2, 3, "4", "1")}, 2, false},
-		{"paid and given back",
+		{"paid and cancelled",
 			[]faultproxy.Call{pay(0, 1, "4", "1"), back(2, 3, "1"), back(4, 5, "1"), pay(6, 7, "4", "6")}, 10, true},
-		{"given back twice by hand", []faultproxy.Call{pay(0, 1, "4", "1"), back(2, 3, "1"), back(4, 5, "1")}, 14, false},
-		{"nothing was paid", []faultproxy.Call{back(0, 1, "7"), pay(2, 3, "4", "1")}, 6, true},
+		{"cancelled twice", []faultproxy.Call{pay(0, 1, "4", "1"), back(2, 3, "1"), back(4, 5, "1")}, 14, false},
+		{"cancelled before the payment", []faultproxy.Call{back(0, 1, "7"), pay(2, 3, "4", "1")}, 6, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			before := &Snapshot{Stock: map[string]int64{"i": 10}, Credit: map[string]int64{"u": 10}, taken: moment(-1)}
 			after := &Snapshot{Stock: map[string]int64{"i": c.end}, Credit: map[string]int64{"u": c.end}, taken: moment(90)}
-			wrong, checked, tooLong := Counters(before, after, c.heard)
+			wrong, checked, tooLong := Counters(before, after, c.calls)
 			if (len(wrong) == 0) != c.want || checked != 1 || tooLong != 0 {
 				t.Errorf("wrong: %v; %d checked, %d too long", wrong, checked, tooLong)
 			}
@@ -119,7 +122,7 @@ func TestCounters(t *testing.T) {
 	}
 }
 
-// TestCountersRememberKeys shows that a key that lay in Redis before is remembered.
+// TestCountersStartWithStoredKeys checks that the model starts with the idempotency keys of the first snapshot.
 func TestCountersStartWithStoredKeys(t *testing.T) {
 	before := &Snapshot{Stock: map[string]int64{"i": 6}, taken: moment(-1), Keys: map[string]int{"{s0}k:K": 1}}
 	again := scriptCall(0, 1, "add once", "{s0}i:i {s0}k:K", "4 f - 86400", "2 1")
@@ -131,8 +134,8 @@ func TestCountersStartWithStoredKeys(t *testing.T) {
 	}
 }
 
-// TestCountersRemember shows that what lay in Redis before is remembered: an attempt that had reserved does not do so
-// again.
+// TestCountersStartWithStoredRecords checks that the model starts with the records of the first snapshot: an attempt
+// that has reserved does not reserve again.
 func TestCountersStartWithStoredRecords(t *testing.T) {
 	before := &Snapshot{Stock: map[string]int64{"i": 6}, taken: moment(-1), Records: map[string]Record{
 		"{s0}r:a": {Attempt: "a", Code: Reserved, Amounts: map[string]int64{"i": 4}},

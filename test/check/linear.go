@@ -14,30 +14,29 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// linearWithin bounds the search for an order of events that explains a history.
+// linearizeTimeout limits the search in one history.
 const linearizeTimeout = 2 * time.Second
 
-// stand is how an order stands: the state of the model. RUNNING and ABORTING are OPEN to it, REFUNDING is CANCELLED.
+// orderState is the state of the model of an order. RUNNING and ABORTING count as OPEN, REFUNDING as CANCELLED.
 type orderState struct {
 	state string // OPEN, PAID, CANCELLED, or GONE
-	lines string // pieces by item, as lines returns them
+	lines string // pieces by item, as joinLines returns them
 }
 
-// event is one request as the model sees it.
+// operation is one request as the model sees it.
 type operation struct {
 	Request
-	duringCheckout bool             // an attempt may have been running while it was answered
-	state          string           // of observe
-	lines          map[string]int64 // likewise
+	duringCheckout bool             // an attempt may have been running during the request
+	state          string           // of finalState
+	lines          map[string]int64 // of finalState
 }
 
-// Linear tells whether what the clients of an order were told can be told of an order that changes at once, at some
-// moment between question and answer: for each answer that is missing, or says that it does not know, at some moment
-// from the question on, or never. What lies in Redis at the end is the last answer. known is false if that could not be
-// told in time.
+// Linearizable reports whether an order can have this history if every request takes effect at once, at some moment
+// between request and response. A request with an unknown outcome takes effect at any later moment or never. The order
+// in the snapshot counts as the last response. known is false if the search took too long.
 func (h *History) Linearizable(sn *Snapshot) (linear, known bool) {
 	h.mu.Lock()
-	told := h.requests()
+	requests := h.requests()
 	h.mu.Unlock()
 	last := operation{Request: Request{Kind: finalState}, state: "GONE"}
 	o, there := sn.Orders[h.Order]
@@ -46,12 +45,12 @@ func (h *History) Linearizable(sn *Snapshot) (linear, known bool) {
 	}
 	done := func(Request) effect { return maybeApplied }
 	if there {
-		done = effects(told, o.Lines)
+		done = effects(requests, o.Lines)
 	}
-	events := make([]porcupine.Operation, 0, len(told)+1)
-	for i, t := range told {
+	events := make([]porcupine.Operation, 0, len(requests)+1)
+	for i, t := range requests {
 		if t.Status == http.StatusTooManyRequests || t.Unknown() && (t.Kind == findOrder || t.Kind == paymentStatus) {
-			continue // it says nothing
+			continue // no information
 		}
 		ended := t.Ended.UnixNano()
 		if t.Unknown() {
@@ -65,17 +64,17 @@ func (h *History) Linearizable(sn *Snapshot) (linear, known bool) {
 			}
 		}
 		events = append(events,
-			porcupine.Operation{ClientId: i, Input: operation{Request: t, duringCheckout: duringCheckout(t, told)},
+			porcupine.Operation{ClientId: i, Input: operation{Request: t, duringCheckout: duringCheckout(t, requests)},
 				Call: t.Began.UnixNano(), Return: ended})
 	}
 	events = append(events,
-		porcupine.Operation{ClientId: len(told), Input: last, Call: sn.taken.UnixNano(), Return: sn.taken.UnixNano() + 1})
+		porcupine.Operation{ClientId: len(requests), Input: last, Call: sn.taken.UnixNano(), Return: sn.taken.UnixNano() + 1})
 	result := porcupine.CheckOperationsTimeout(orderModel, events, linearizeTimeout)
 	return result != porcupine.Illegal, result != porcupine.Unknown
 }
 
-// Linearizable checks histories, several at a time. It returns a violation for each that no order can have, and how
-// many took too long.
+// Linearizable checks histories concurrently. It returns a violation for each that no order can have, and how many
+// searches took too long.
 func Linearizable(histories []*History, sn *Snapshot) (violations []string, unchecked int) {
 	var mu sync.Mutex
 	var checking sync.WaitGroup
@@ -103,7 +102,7 @@ func Linearizable(histories []*History, sn *Snapshot) (violations []string, unch
 	return violations, unchecked
 }
 
-// fate is what became of a request whose answer is missing.
+// effect is whether a request with an unknown outcome took effect.
 type effect int
 
 const (
@@ -112,12 +111,13 @@ const (
 	applied
 )
 
-// fates tells of unanswered edits of an order what its lines at the end tell: where all of one item's add up, all were
-// done; where none are needed, none was. It spares the search, which doubles with each edit that it knows nothing of.
-func effects(told []Request, lines map[string]int64) func(Request) effect {
+// effects derives from the final lines of an order whether edits with unknown outcomes took effect: all edits of an
+// item did if their sum matches, none did if none is needed. This saves time: the search doubles with each undetermined
+// edit.
+func effects(requests []Request, lines map[string]int64) func(Request) effect {
 	type sums struct{ known, added, taken int64 }
 	items := map[string]*sums{}
-	for _, t := range told {
+	for _, t := range requests {
 		if t.Kind != addItem && t.Kind != removeItem || t.Refused() {
 			continue
 		}
@@ -152,10 +152,10 @@ func effects(told []Request, lines map[string]int64) func(Request) effect {
 	}
 }
 
-// frozen tells whether an attempt may have been running at some moment of a request: one that was asked for before the
-// request was answered, and was not answered, in words that mean something, before the request was sent.
-func duringCheckout(t Request, told []Request) bool {
-	return slices.ContainsFunc(told, func(other Request) bool {
+// duringCheckout reports whether an attempt may have been running during a request: a checkout was sent before the
+// response to the request, and had no known outcome before the request was sent.
+func duringCheckout(t Request, requests []Request) bool {
+	return slices.ContainsFunc(requests, func(other Request) bool {
 		return other.Kind == checkout && other.Began.Before(t.Ended) && (other.Unknown() || other.Ended.After(t.Began))
 	})
 }
@@ -174,7 +174,7 @@ var orderModel = porcupine.Model{
 	DescribeState: func(state any) string { return fmt.Sprintf("%+v", state) },
 }
 
-// step is what an event does to an order that stands so, and whether it may be answered so.
+// step returns the state after an operation, and whether the order can send this response in the state before.
 func (e operation) step(at orderState) (orderState, bool) {
 	switch {
 	case e.Kind == finalState:
@@ -211,7 +211,7 @@ func (e operation) step(at orderState) (orderState, bool) {
 	}
 }
 
-// edit is an edit that was answered.
+// edit is step for an edit with a known outcome.
 func (e operation) edit(at orderState) (orderState, bool) {
 	lines := splitLines(at.lines)
 	have := lines[e.Item]
@@ -228,7 +228,7 @@ func (e operation) edit(at orderState) (orderState, bool) {
 	return at, false
 }
 
-// perhaps is what an event does if it is done. Where it cannot be done it does nothing.
+// apply returns the state if the operation takes effect. It returns the same state if the operation is impossible.
 func (e operation) apply(at orderState) orderState {
 	lines := splitLines(at.lines)
 	switch {
@@ -251,7 +251,7 @@ func (e operation) apply(at orderState) orderState {
 	return at
 }
 
-// agrees tells whether an order may be found so where the model has it stand so.
+// matches reports whether an order in this state can send this response to Find.
 func (f findBody) matches(at orderState, frozen bool) bool {
 	lines, total := map[string]int64{}, int64(0)
 	for _, line := range f.Lines {
@@ -263,7 +263,7 @@ func (f findBody) matches(at orderState, frozen bool) bool {
 		f.Total == total && joinLines(lines) == at.lines
 }
 
-// settled is the model's name for a state.
+// visibleState returns the model's name of a state.
 func visibleState(state string) string {
 	switch state {
 	case "RUNNING", "ABORTING":

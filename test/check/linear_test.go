@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// moments are a clock of seconds for hand-made histories.
+// moment returns a time, in seconds, for histories in tests.
 func moment(s int) time.Time { return time.Unix(1_700_000_000+int64(s), 0) }
 
-// said is an answer from second to second: "200", "503", or "409 problem", and a body after a third word.
+// response returns a response between two moments: "200", "503", or "409 problem"; a third word is the body.
 func response(from, to int, what string) Response {
 	status, rest, _ := strings.Cut(what, " ")
 	a := Response{Began: moment(from), Ended: moment(to), Body: rest}
@@ -40,7 +40,7 @@ func findRequest(from, to int, status string, quantity int64) Request {
 				lines))}
 }
 
-// TestLinear shows which histories of an order can be explained, and that each lie makes one that cannot.
+// TestLinearizable checks that the model accepts possible histories and rejects each kind of contradiction.
 func TestLinearizable(t *testing.T) {
 	checkouts := func(list ...Response) []Response { return list }
 	for _, c := range []struct {
@@ -55,48 +55,51 @@ func TestLinearizable(t *testing.T) {
 		{"filled and paid", []Request{addRequest(0, 1, 2, "200"), findRequest(2, 3, "OPEN", 2),
 			findRequest(6, 7, "PAID", 2)}, checkouts(response(4, 5, "200")), nil, "PAID", 2, true},
 		{"an edit is lost", []Request{addRequest(0, 1, 2, "200"), addRequest(2, 3, 1, "200")}, nil, nil, "OPEN", 2, false},
-		{"an edit is done twice", []Request{addRequest(0, 1, 2, "200")}, nil, nil, "OPEN", 4, false},
-		{"an unanswered edit is done", []Request{addRequest(0, 1, 2, "503")}, nil, nil, "OPEN", 2, true},
-		{"or is not", []Request{addRequest(0, 1, 2, "503")}, nil, nil, "OPEN", 0, true},
-		{"or is done late", []Request{addRequest(0, 1, 2, "503"), findRequest(2, 3, "OPEN", 0)}, nil, nil, "OPEN", 2, true},
-		{"but not undone", []Request{addRequest(0, 1, 2, "503"), findRequest(2, 3, "OPEN", 2),
+		{"an edit takes effect twice", []Request{addRequest(0, 1, 2, "200")}, nil, nil, "OPEN", 4, false},
+		{"an edit with an unknown outcome takes effect", []Request{addRequest(0, 1, 2, "503")}, nil, nil, "OPEN", 2, true},
+		{"or does not", []Request{addRequest(0, 1, 2, "503")}, nil, nil, "OPEN", 0, true},
+		{"or takes effect late", []Request{addRequest(0, 1, 2, "503"), findRequest(2, 3, "OPEN", 0)}, nil, nil, "OPEN", 2,
+			true},
+		{"but is not undone", []Request{addRequest(0, 1, 2, "503"), findRequest(2, 3, "OPEN", 2),
 			findRequest(4, 5, "OPEN", 0)}, nil, nil, "OPEN", 2, false},
-		{"nor before it was asked", []Request{findRequest(0, 1, "OPEN", 2), addRequest(2, 3, 2, "503")}, nil, nil, "OPEN",
+		{"and not before its request", []Request{findRequest(0, 1, "OPEN", 2), addRequest(2, 3, 2, "503")}, nil, nil, "OPEN",
 			2, false},
-		{"unanswered both ways",
+		{"unknown edits in both directions",
 			[]Request{addRequest(0, 1, 2, "200"), addRequest(2, 3, 1, "503"), removeRequest(4, 5, 1, "503"),
 				findRequest(6, 7, "OPEN", 2)}, nil, nil, "OPEN", 2, true},
-		{"more is taken than there is", []Request{addRequest(0, 1, 2, "200"), removeRequest(2, 3, 3, "200")}, nil, nil,
+		{"more is removed than there is", []Request{addRequest(0, 1, 2, "200"), removeRequest(2, 3, 3, "200")}, nil, nil,
 			"OPEN", 0, false},
-		{"too few, and it says so", []Request{addRequest(0, 1, 2, "200"), removeRequest(2, 3, 3, "409 too-few-in-order")},
+		{"too few to remove, refused", []Request{addRequest(0, 1, 2, "200"), removeRequest(2, 3, 3, "409 too-few-in-order")},
 			nil, nil, "OPEN", 2, true},
-		{"too few, and there are enough",
+		{"enough to remove, refused",
 			[]Request{addRequest(0, 1, 3, "200"), removeRequest(2, 3, 3, "409 too-few-in-order")}, nil, nil, "OPEN", 3, false},
 		{"an edit of a paid order", []Request{addRequest(0, 1, 2, "200"), addRequest(4, 5, 1, "200")},
 			checkouts(response(2, 3, "200")), nil, "PAID", 3, false},
-		{"is refused", []Request{addRequest(0, 1, 2, "200"), addRequest(4, 5, 1, "409 order-not-open")},
+		{"a refused edit of a paid order", []Request{addRequest(0, 1, 2, "200"), addRequest(4, 5, 1, "409 order-not-open")},
 			checkouts(response(2, 3, "200")), nil, "PAID", 2, true},
-		{"an open order is frozen", []Request{addRequest(0, 1, 2, "409 order-not-open")}, nil, nil, "OPEN", 0, false},
-		{"while it is checked out", []Request{addRequest(2, 3, 2, "409 order-not-open")},
+		{"an edit of an open order is refused", []Request{addRequest(0, 1, 2, "409 order-not-open")}, nil, nil, "OPEN", 0,
+			false},
+		{"an edit is refused during a checkout", []Request{addRequest(2, 3, 2, "409 order-not-open")},
 			checkouts(response(1, 4, "402 insufficient-credit")), nil, "OPEN", 0, true},
-		{"or may be", []Request{addRequest(5, 6, 2, "409 order-not-open")}, checkouts(response(1, 4, "503")), nil, "OPEN",
+		{"an edit is refused after an unknown checkout", []Request{addRequest(5, 6, 2, "409 order-not-open")},
+			checkouts(response(1, 4, "503")), nil, "OPEN",
 			0, true},
-		{"not after", []Request{addRequest(5, 6, 2, "409 order-not-open")},
+		{"an edit is refused after a refused checkout", []Request{addRequest(5, 6, 2, "409 order-not-open")},
 			checkouts(response(1, 4, "402 insufficient-credit")), nil, "OPEN", 0, false},
 		{"refused, and paid", nil, checkouts(response(0, 1, "402 insufficient-credit")), nil, "PAID", 0, false},
 		{"unknown, refused, and paid", nil, checkouts(response(0, 1, "503"), response(2, 3, "402 insufficient-credit")),
 			nil, "PAID", 0, true},
 		{"paid, and refused", nil, checkouts(response(0, 1, "200"), response(2, 3, "409 insufficient-stock")), nil, "PAID",
 			0, false},
-		{"paid, and it is not", nil, checkouts(response(0, 1, "200")), nil, "OPEN", 0, false},
+		{"200, and not paid", nil, checkouts(response(0, 1, "200")), nil, "OPEN", 0, false},
 		{"paid, and found open", []Request{findRequest(2, 3, "OPEN", 0)}, checkouts(response(0, 1, "200")), nil, "PAID", 0,
 			false},
-		{"running while nobody checks it out", []Request{findRequest(0, 1, "RUNNING", 0)}, nil, nil, "OPEN", 0, false},
+		{"running without a checkout", []Request{findRequest(0, 1, "RUNNING", 0)}, nil, nil, "OPEN", 0, false},
 		{"cancelled", []Request{findRequest(4, 5, "CANCELLED", 0)}, checkouts(response(0, 1, "200")),
 			checkouts(response(2, 3, "200")), "CANCELLED", 0, true},
-		{"on the way back", []Request{findRequest(4, 5, "REFUNDING", 0)}, checkouts(response(0, 1, "200")),
+		{"refunding during a cancel", []Request{findRequest(4, 5, "REFUNDING", 0)}, checkouts(response(0, 1, "200")),
 			checkouts(response(2, 6, "200")), "CANCELLED", 0, true},
-		{"a refused cancel is done later", nil, checkouts(response(4, 5, "200")),
+		{"a refused cancel takes effect later", nil, checkouts(response(4, 5, "200")),
 			checkouts(response(0, 3, "409 nothing-paid")), "CANCELLED", 0, false},
 		{"a cancel of nothing", nil, nil, checkouts(response(0, 1, "200")), "OPEN", 0, false},
 		{"paid again after its cancel", nil, checkouts(response(0, 1, "200"), response(4, 5, "200")),
@@ -107,8 +110,9 @@ func TestLinearizable(t *testing.T) {
 			checkouts(response(0, 1, "200")), nil, "PAID", 0, false},
 		{"removed", []Request{{Kind: removeOrder, Response: response(0, 1, "200")},
 			addRequest(2, 3, 1, "404 order-not-found")}, nil, nil, "", 0, true},
-		{"removed, and there", []Request{{Kind: removeOrder, Response: response(0, 1, "200")}}, nil, nil, "OPEN", 0, false},
-		{"removed by nobody", nil, nil, nil, "", 0, false},
+		{"removed and still stored", []Request{{Kind: removeOrder, Response: response(0, 1, "200")}}, nil, nil, "OPEN", 0,
+			false},
+		{"removed without a request", nil, nil, nil, "", 0, false},
 		{"shed", []Request{addRequest(0, 1, 1, "429 overloaded")}, checkouts(response(0, 1, "429 overloaded")), nil, "OPEN",
 			0, true},
 	} {

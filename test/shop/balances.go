@@ -8,28 +8,28 @@ import (
 )
 
 // changeBalance changes stock or credit other than by an order.
-func (s *Shop) changeBalance(dice *rand.Rand) {
-	user, item := s.Users[dice.IntN(len(s.Users))], s.Items[dice.IntN(len(s.Items))]
-	amount := 1 + dice.Int64N(40)
-	switch dice.IntN(5) {
+func (s *Shop) changeBalance(random *rand.Rand) {
+	user, item := s.Users[random.IntN(len(s.Users))], s.Items[random.IntN(len(s.Items))]
+	amount := 1 + random.Int64N(40)
+	switch random.IntN(5) {
 	case 0:
-		s.addAmount(dice, s.Deposits.Stock, s.Deposits.UncertainStock, item, amount, "/stock/add/%s/%d")
+		s.addAmount(random, s.Deposits.Stock, s.Deposits.UncertainStock, item, amount, "/stock/add/%s/%d")
 	case 1:
-		s.addAmount(dice, s.Deposits.Stock, s.Deposits.UncertainStock, item, -(1 + amount/10), "/stock/subtract/%s/%d")
+		s.addAmount(random, s.Deposits.Stock, s.Deposits.UncertainStock, item, -(1 + amount/10), "/stock/subtract/%s/%d")
 	case 2:
-		s.addAmount(dice, s.Deposits.Credit, s.Deposits.UncertainCredit, user, 3*amount, "/payment/add_funds/%s/%d")
+		s.addAmount(random, s.Deposits.Credit, s.Deposits.UncertainCredit, user, 3*amount, "/payment/add_funds/%s/%d")
 	case 3:
-		s.addAmount(dice, s.Deposits.Credit, s.Deposits.UncertainCredit, user, -amount, "/payment/pay/%s/%d")
+		s.addAmount(random, s.Deposits.Credit, s.Deposits.UncertainCredit, user, -amount, "/payment/pay/%s/%d")
 	case 4:
-		s.payDirectly(dice, user, amount)
+		s.payDirectly(random, user, amount)
 	}
 }
 
 // addAmount adds to a counter, or subtracts from it, and records the deposit as certain or uncertain.
-func (s *Shop) addAmount(dice *rand.Rand, put map[string]int64, maybe map[string][]int64, id string, by int64,
+func (s *Shop) addAmount(random *rand.Rand, put map[string]int64, maybe map[string][]int64, id string, by int64,
 	path string) {
 	s.pace()
-	a := s.writeClient(dice).Call("POST", fmt.Sprintf(path, id, max(by, -by)))
+	a := s.writeClient(random).Call("POST", fmt.Sprintf(path, id, max(by, -by)))
 	s.record(a)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -42,16 +42,16 @@ func (s *Shop) addAmount(dice *rand.Rand, put map[string]int64, maybe map[string
 }
 
 // payDirectly pays for something that is not an order, and sometimes cancels the payment.
-func (s *Shop) payDirectly(dice *rand.Rand, user string, amount int64) {
-	p := &check.Payment{User: user, Purpose: fmt.Sprintf("ticket-%016x", dice.Uint64()), Amount: amount}
+func (s *Shop) payDirectly(random *rand.Rand, user string, amount int64) {
+	p := &check.Payment{User: user, Purpose: fmt.Sprintf("ticket-%016x", random.Uint64()), Amount: amount}
 	s.mu.Lock()
 	s.payments = append(s.payments, p)
 	s.mu.Unlock()
-	for range 1 + dice.IntN(2) { // the second request must not charge again
+	for range 1 + random.IntN(2) { // the second request must not charge again
 		s.pace()
 		s.record(p.Pay(s.Client))
 	}
-	if dice.IntN(2) == 0 {
+	if random.IntN(2) == 0 {
 		s.pace()
 		s.record(p.Cancel(s.Client))
 	}

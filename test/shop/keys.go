@@ -8,13 +8,14 @@ import (
 	"checkout/test/check"
 )
 
-// keyed is the client for one write: sometimes one that sends it with an idempotency key, and again: until it is
-// answered, as far as the customer has the patience, and now and then when it has been, or twice at the same moment.
-func (s *Shop) writeClient(dice *rand.Rand) *check.Client {
-	if s.behavior.KeyRate == 0 || dice.Float64() >= s.behavior.KeyRate {
+// writeClient returns a client for one write. With probability KeyRate it sends the write with an idempotency key. It
+// then retries while the outcome is unknown, sometimes after a known outcome too, and sometimes sends two copies at
+// once.
+func (s *Shop) writeClient(random *rand.Rand) *check.Client {
+	if s.behavior.KeyRate == 0 || random.Float64() >= s.behavior.KeyRate {
 		return s.Client
 	}
-	own := rand.New(rand.NewPCG(dice.Uint64(), dice.Uint64()))
+	own := rand.New(rand.NewPCG(random.Uint64(), random.Uint64()))
 	o := &check.KeyedRequest{Key: fmt.Sprintf("%016x%016x", own.Uint64(), own.Uint64()), Parallel: 1 + own.IntN(8)/7}
 	o.Retry = func(a check.Response, sent int) bool {
 		if again := own.IntN(5) == 0; !again && !a.Unknown() || sent == 6 {
@@ -30,8 +31,8 @@ func (s *Shop) writeClient(dice *rand.Rand) *check.Client {
 	return s.Client.WithKey(o)
 }
 
-// Onces is how many writes of a closed shop were sent with a key since it was last told to Forget, and how many answers
-// said that theirs had been done before.
+// KeyedRequests returns how many writes had an idempotency key since the last Forget, and how many responses were
+// replays.
 func (s *Shop) KeyedRequests() (sent, replays int) {
 	for _, o := range s.keyedRequests {
 		replays += o.Replays()

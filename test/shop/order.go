@@ -9,14 +9,14 @@ import (
 )
 
 // placeOrder creates, fills and checks out one order. With AllRoutes it sometimes changes a balance instead.
-func (s *Shop) placeOrder(dice *rand.Rand) {
-	if s.behavior.AllRoutes && dice.IntN(5) == 0 {
-		s.changeBalance(dice)
+func (s *Shop) placeOrder(random *rand.Rand) {
+	if s.behavior.AllRoutes && random.IntN(5) == 0 {
+		s.changeBalance(random)
 		return
 	}
-	user := s.Users[dice.IntN(len(s.Users))]
+	user := s.Users[random.IntN(len(s.Users))]
 	s.pace()
-	a := s.writeClient(dice).Call("POST", "/orders/create/"+user)
+	a := s.writeClient(random).Call("POST", "/orders/create/"+user)
 	s.record(a)
 	if !a.Refused() {
 		s.mu.Lock()
@@ -31,52 +31,53 @@ func (s *Shop) placeOrder(dice *rand.Rand) {
 	s.mu.Lock()
 	s.histories = append(s.histories, h)
 	s.mu.Unlock()
-	s.fill(h, dice)
+	s.fill(h, random)
 	if !s.behavior.AllRoutes {
-		if s.retry(dice, func() check.Response { return s.checkout(h, s.Client) }) && dice.Float64() < s.behavior.CancelRate {
-			s.retry(dice, func() check.Response { return h.Cancel(s.Client) })
+		paid := s.retry(random, func() check.Response { return s.checkout(h, s.Client) })
+		if paid && random.Float64() < s.behavior.CancelRate {
+			s.retry(random, func() check.Response { return h.Cancel(s.Client) })
 		}
 		return
 	}
-	s.checkoutConcurrently(h, dice)
+	s.checkoutConcurrently(h, random)
 }
 
 // fill adds items to the order. With AllRoutes it prefers scarce items, and sometimes adds many.
-func (s *Shop) fill(h *check.History, dice *rand.Rand) {
-	items := 1 + dice.IntN(6)
-	if s.behavior.AllRoutes && dice.IntN(12) == 0 {
+func (s *Shop) fill(h *check.History, random *rand.Rand) {
+	items := 1 + random.IntN(6)
+	if s.behavior.AllRoutes && random.IntN(12) == 0 {
 		items = len(s.Items)
 	}
 	for range items {
-		item := s.Items[dice.IntN(len(s.Items))]
-		if s.behavior.AllRoutes && dice.IntN(3) == 0 {
-			item = s.Items[len(s.Items)-1-dice.IntN(2)] // the last item is scarce
+		item := s.Items[random.IntN(len(s.Items))]
+		if s.behavior.AllRoutes && random.IntN(3) == 0 {
+			item = s.Items[len(s.Items)-1-random.IntN(2)] // the last item is scarce
 		}
 		s.pace()
-		h.AddItem(s.writeClient(dice), item, 1+dice.Int64N(3))
-		if s.behavior.AllRoutes && dice.IntN(8) == 0 {
+		h.AddItem(s.writeClient(random), item, 1+random.Int64N(3))
+		if s.behavior.AllRoutes && random.IntN(8) == 0 {
 			s.pace()
-			h.RemoveItem(s.writeClient(dice), item, 1+dice.Int64N(2))
+			h.RemoveItem(s.writeClient(random), item, 1+random.Int64N(2))
 		}
 	}
-	if s.behavior.AllRoutes && dice.IntN(6) == 0 {
+	if s.behavior.AllRoutes && random.IntN(6) == 0 {
 		s.pace()
 		h.Find(s.Client)
 	}
 }
 
 // checkoutConcurrently checks out a filled order and sends other requests about it at the same time.
-func (s *Shop) checkoutConcurrently(h *check.History, dice *rand.Rand) {
-	if dice.IntN(25) == 0 {
+func (s *Shop) checkoutConcurrently(h *check.History, random *rand.Rand) {
+	if random.IntN(25) == 0 {
 		s.pace()
-		h.Remove(s.writeClient(dice))
-		if dice.IntN(2) == 0 {
+		h.Remove(s.writeClient(random))
+		if random.IntN(2) == 0 {
 			return // otherwise check out the removed order
 		}
 	}
 	var meanwhile sync.WaitGroup
 	also := func(oneIn int, do func(*rand.Rand)) {
-		chosen, own := dice.IntN(oneIn) == 0, rand.New(rand.NewPCG(dice.Uint64(), 0))
+		chosen, own := random.IntN(oneIn) == 0, rand.New(rand.NewPCG(random.Uint64(), 0))
 		if !chosen {
 			return
 		}
@@ -86,7 +87,7 @@ func (s *Shop) checkoutConcurrently(h *check.History, dice *rand.Rand) {
 			do(own)
 		})
 	}
-	item := s.Items[dice.IntN(len(s.Items))]
+	item := s.Items[random.IntN(len(s.Items))]
 	also(4, func(*rand.Rand) { s.checkout(h, s.instance(0)) })
 	also(8, func(*rand.Rand) { s.checkout(h, s.instance(1)) })
 	also(8, func(own *rand.Rand) { h.AddItem(s.writeClient(own), item, 1) })
@@ -94,16 +95,16 @@ func (s *Shop) checkoutConcurrently(h *check.History, dice *rand.Rand) {
 	also(12, func(*rand.Rand) { h.Find(s.Client) })
 	also(12, func(*rand.Rand) { h.Cancel(s.Client) })
 	also(40, func(own *rand.Rand) { h.Remove(s.writeClient(own)) })
-	paid := s.retry(dice, func() check.Response { return s.checkout(h, s.Client) })
+	paid := s.retry(random, func() check.Response { return s.checkout(h, s.Client) })
 	meanwhile.Wait()
 	also(4, func(*rand.Rand) { h.Status(s.Client) })
-	also(6, func(*rand.Rand) { s.checkout(h, s.instance(dice.IntN(2))) })
-	if paid && dice.Float64() < s.behavior.CancelRate {
+	also(6, func(*rand.Rand) { s.checkout(h, s.instance(random.IntN(2))) })
+	if paid && random.Float64() < s.behavior.CancelRate {
 		also(3, func(*rand.Rand) { h.Cancel(s.Client) })
-		s.retry(dice, func() check.Response { return h.Cancel(s.Client) })
+		s.retry(random, func() check.Response { return h.Cancel(s.Client) })
 	}
 	meanwhile.Wait()
-	if dice.IntN(4) == 0 {
+	if random.IntN(4) == 0 {
 		s.pace()
 		h.Find(s.Client)
 	}
@@ -133,15 +134,15 @@ func (s *Shop) record(a check.Response) {
 }
 
 // retry sends a request until its outcome is known, at most four times. It reports whether the status is 200.
-func (s *Shop) retry(dice *rand.Rand, ask func() check.Response) bool {
-	for range 1 + dice.IntN(4) {
+func (s *Shop) retry(random *rand.Rand, ask func() check.Response) bool {
+	for range 1 + random.IntN(4) {
 		s.pace()
 		a := ask()
 		if !a.Unknown() {
 			s.decided.Add(1)
 			return a.OK()
 		}
-		time.Sleep(time.Duration(dice.IntN(100)) * time.Millisecond)
+		time.Sleep(time.Duration(random.IntN(100)) * time.Millisecond)
 	}
 	return false
 }

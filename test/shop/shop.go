@@ -32,9 +32,8 @@ type Behavior struct {
 	OnCheckout func(check.Response)
 }
 
-// Shop is users with credit, items in stock, and customers who fill carts, check out, sometimes cancel, and sometimes
-// leave without an answer. A third of the users can pay for everything, a third for a few orders, a third for nothing;
-// every fourth item is scarce.
+// Shop is users, items, and clients that fill orders, check out and sometimes cancel. One third of the users can pay
+// everything, one third a few orders, one third nothing. Every fourth item is scarce.
 type Shop struct {
 	Client       *check.Client
 	Deposits     check.Deposits
@@ -80,13 +79,13 @@ func Fill(c *check.Client, behavior Behavior) (*Shop, error) {
 	return s, nil
 }
 
-// Start starts the clients. random returns a client's source of random numbers.
-func (s *Shop) Start(random func(client uint64) *rand.Rand) {
+// Start starts the clients. source returns a client's source of random numbers.
+func (s *Shop) Start(source func(client uint64) *rand.Rand) {
 	s.stopped.Store(false)
 	for i := range s.behavior.Clients {
 		s.running.Go(func() {
-			for dice := random(uint64(i)); !s.stopped.Load(); {
-				s.placeOrder(dice)
+			for random := source(uint64(i)); !s.stopped.Load(); {
+				s.placeOrder(random)
 			}
 		})
 	}

@@ -10,8 +10,7 @@ import (
 // Histories returns the histories of all orders since the last Forget.
 func (s *Shop) Histories() []*check.History { return s.histories }
 
-// Lies is what the customers of a closed shop were told and is not true of a quiet system, and what broke the form of
-// an answer.
+// Violations compares all recorded responses with a snapshot. The clients must be stopped.
 func (s *Shop) Violations(sn *check.Snapshot) []string {
 	var found []string
 	for _, h := range s.histories {
@@ -31,8 +30,8 @@ func (s *Shop) Violations(sn *check.Snapshot) []string {
 	return found
 }
 
-// Forget forgets what was told so far, all of it checked: what was not known of stock and credit is taken from a quiet
-// system.
+// Forget drops the recorded responses after a check, and takes uncertain deposits from the snapshot. It keeps the
+// orders of Buy.
 func (s *Shop) Forget(sn *check.Snapshot) {
 	s.Deposits.Resolve(sn)
 	s.histories = slices.Clone(s.kept)
