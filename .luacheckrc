@@ -6,6 +6,8 @@ std = {
         "select", "error", "assert", "pcall",
         "DEADLINE_MS", "REFUND_WINDOW_MS", "RETENTION_MS", "now_ms", "ms",
         "DIFFERS", "DONE", "REPLAYED", -- common/idempotency
+        "NOT_FOUND", "STARTED", "STALE", "RESUMED", "BUSY", "ABORTING", "CLOSED", "PAID", "REFUNDING", "CANCELLED", "RUNNING", "code_of",
+        "TAKEN", "NOT_OPEN", "FULL", "LIMIT", "NOT_IN_ORDER", "TOO_FEW", "UNDECIDED", -- order/store
     },
 }
 max_line_length = 130

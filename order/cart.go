@@ -9,84 +9,104 @@ import (
 
 	"checkout/common/api"
 	"checkout/common/idempotency"
+	"checkout/common/shard"
 	"checkout/common/web"
+	"checkout/order/store"
 )
 
-// created is the answer to a create.
+// created is the response to a create.
 type created struct {
 	OrderID string `json:"order_id"`
 }
 
-func (s *server) create(c *gin.Context, key *idempotency.Key) (created, error) {
+func (h *handlers) create(c *gin.Context, key *idempotency.Key) (created, error) {
 	user := c.Param("user_id")
 	if len(user) > api.MaxIDLength {
-		return created{}, fmt.Errorf("a user id of %d bytes: %w", len(user), api.BadRequest)
+		return created{}, fmt.Errorf("a user id of %d bytes, at most %d: %w", len(user), api.MaxIDLength, api.BadRequest)
 	}
-	id, err := s.newOrder(c.Request.Context(), key, user)
+	id, err := h.newOrder(c.Request.Context(), key, user)
 	return created{OrderID: id}, err
 }
 
-// newOrder makes an order on one of this machine's shards, or on the key's.
-func (s *server) newOrder(ctx context.Context, key *idempotency.Key, user string) (string, error) {
+// newOrder creates an order on one of this instance's shards, or on the key's.
+func (h *handlers) newOrder(ctx context.Context, key *idempotency.Key, user string) (string, error) {
 	for {
-		id, _, err := idempotency.Mint(s.store.db, s.mint, key)
+		id, _, err := idempotency.Mint(h.Cluster, h.Minter, key)
 		if err != nil {
 			return "", err
 		}
-		if err := s.store.create(ctx, key, id, user); !errors.Is(err, errTaken) {
+		if err := h.orders.Create(ctx, key, id, user); !errors.Is(err, store.ErrTaken) {
 			return key.CreatedOr(id), err
 		}
 	}
 }
 
-func (s *server) find(c *gin.Context) (api.Order, error) {
-	o, err := s.store.find(c.Request.Context(), c.Param("order_id"))
+func (h *handlers) find(c *gin.Context) (api.Order, error) {
+	o, err := h.orders.Find(c.Request.Context(), c.Param("order_id"))
 	if err != nil {
 		return api.Order{}, err
 	}
-	answer := api.Order{OrderID: o.id, Paid: o.state == statePaid, Items: []string{}, UserID: o.user, TotalCost: o.total, Status: o.state, Lines: []api.OrderLine{}}
-	for _, line := range o.lines {
-		answer.Lines = append(answer.Lines, line)
+	order := api.Order{
+		OrderID: o.ID, Paid: o.State == store.StatePaid, Items: []string{}, UserID: o.User, TotalCost: o.Total, Status: o.State,
+		Lines: []api.OrderLine{},
+	}
+	for _, line := range o.Lines {
+		order.Lines = append(order.Lines, line)
 		for range line.Quantity {
-			answer.Items = append(answer.Items, line.ItemID)
+			order.Items = append(order.Items, line.ItemID)
 		}
 	}
-	return answer, nil
+	return order, nil
 }
 
-// addItem adds pieces of an item at its price of now. Whether the order is open is checked together with the change.
-func (s *server) addItem(c *gin.Context, key *idempotency.Key) (api.Message, error) {
+// addItem adds pieces of an item at its current price. The script checks that the order is open.
+func (h *handlers) addItem(c *gin.Context, key *idempotency.Key) (api.Message, error) {
 	quantity, err := quantity(c)
 	if err != nil {
 		return api.Message{}, err
 	}
 	ctx, id, item := c.Request.Context(), c.Param("order_id"), c.Param("item_id")
-	if _, _, err := s.store.locate(id); err != nil {
+	if err := h.orders.Check(id); err != nil {
 		return api.Message{}, err
 	}
-	price, err := s.catalogue.price(ctx, item)
+	price, err := h.prices.price(ctx, item)
 	if err != nil {
 		return api.Message{}, err
 	}
-	return api.Message{Msg: "added"}, s.store.addItem(ctx, key, id, item, quantity, price)
+	return api.Message{Msg: "added"}, h.orders.AddItem(ctx, key, id, item, quantity, price)
 }
 
-func (s *server) removeItem(c *gin.Context, key *idempotency.Key) (api.Message, error) {
+func (h *handlers) removeItem(c *gin.Context, key *idempotency.Key) (api.Message, error) {
 	quantity, err := quantity(c)
 	if err != nil {
 		return api.Message{}, err
 	}
-	return api.Message{Msg: "removed"}, s.store.removeItem(c.Request.Context(), key, c.Param("order_id"), c.Param("item_id"), quantity)
+	err = h.orders.RemoveItem(c.Request.Context(), key, c.Param("order_id"), c.Param("item_id"), quantity)
+	return api.Message{Msg: "removed"}, err
 }
 
-// quantity is 1 in the routes that do not name it.
+// quantity returns the quantity in the path, or 1 for a route without one.
 func quantity(c *gin.Context) (int64, error) {
-	if _, named := c.Params.Get("quantity"); !named {
+	if _, found := c.Params.Get("quantity"); !found {
 		return 1, nil
 	}
 	return web.Amount(c, "quantity")
 }
 
-func (s *server) remove(c *gin.Context, key *idempotency.Key) (api.Message, error) {
-	return api.Message{Msg: "removed"}, s.store.remove(c.Request.Context(), key, c.Param("order_id"))
+func (h *handlers) remove(c *gin.Context, key *idempotency.Key) (api.Message, error) {
+	return api.Message{Msg: "removed"}, h.orders.Remove(c.Request.Context(), key, c.Param("order_id"))
+}
+
+func (h *handlers) initBatch(c *gin.Context) (api.Message, error) {
+	n, err1 := web.Count(c, "n", 1, shard.MaxDecimal)
+	items, err2 := web.Count(c, "n_items", 1, shard.MaxDecimal)
+	users, err3 := web.Count(c, "n_users", 1, shard.MaxDecimal)
+	price, err4 := web.Price(c, "item_price")
+	switch err := errors.Join(err1, err2, err3, err4); {
+	case err != nil:
+		return api.Message{}, err
+	case !h.batchInit:
+		return api.Message{}, api.BatchDisabled
+	}
+	return api.Message{Msg: "Batch init for orders successful"}, h.orders.BatchInit(c.Request.Context(), n, items, users, price)
 }

@@ -22,8 +22,11 @@ import (
 var files embed.FS
 
 var (
-	onceScript     = redis.MustScript(files, "once", protocol.Prelude(codes...))
-	claimKeyScript = redis.MustScript(files, "claim_key", protocol.Prelude(codes...))
+	prelude = protocol.Prelude(
+		protocol.Number("DIFFERS", differs), protocol.Number("DONE", done), protocol.Number("REPLAYED", replayed),
+	)
+	onceScript     = redis.MustScript(files, "once", prelude)
+	claimKeyScript = redis.MustScript(files, "claim_key", prelude)
 )
 
 // recordPrefix starts the name of a key's record.
@@ -38,8 +41,6 @@ const (
 	done
 	replayed
 )
-
-var codes = []protocol.Constant{{Name: "DIFFERS", Value: differs}, {Name: "DONE", Value: done}, {Name: "REPLAYED", Value: replayed}}
 
 // scripts holds the idempotent version of every script, by script.
 var scripts sync.Map

@@ -12,7 +12,7 @@ import (
 func TestScriptsAreDocumented(t *testing.T) {
 	t.Parallel()
 	var files []string
-	for _, pattern := range []string{"../../*/lua/*.lua", "../*/lua/*.lua"} {
+	for _, pattern := range []string{"../../*/lua/*.lua", "../../*/*/lua/*.lua"} {
 		found, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io/fs"
+	"regexp"
 	"strings"
 )
 
@@ -15,30 +16,52 @@ type Script struct {
 	spanName          string
 }
 
-// MustScript returns the script lua/<name>.lua of an embedded folder. prelude is Lua that runs before it, on one line: it defines the
-// constants that Go and Lua share. MustScript panics if there is no such file.
-func MustScript(files fs.FS, name, prelude string) *Script {
+// Definition is a constant or a function that Go and the scripts share.
+type Definition struct {
+	Name string
+	Lua  string // a statement that defines Name as a local
+}
+
+// MustScript returns the script lua/<name>.lua of an embedded folder. It panics if there is no such file.
+func MustScript(files fs.FS, name string, prelude []Definition) *Script {
 	source, err := fs.ReadFile(files, "lua/"+name+".lua")
 	if err != nil {
 		panic(fmt.Sprintf("redis: script %s: %v", name, err))
 	}
-	shebang, body, _ := strings.Cut(string(source), "\n")
-	return NewScript(name, shebang+"\n"+prelude+"\n"+body)
+	return NewScript(name, string(source), prelude...)
 }
 
-// NewScript returns a script of a name and its source, which starts with a shebang line.
-func NewScript(name, source string) *Script {
+// NewScript returns a script of a name and its source, which starts with a shebang line. The definitions that the script uses run before
+// it, on one line.
+func NewScript(name, source string, prelude ...Definition) *Script {
+	shebang, body, _ := strings.Cut(source, "\n")
+	code := comment.ReplaceAllString(body, "")
+	var used []string
+	for _, d := range prelude {
+		if regexp.MustCompile(`\b` + d.Name + `\b`).MatchString(code) {
+			used = append(used, d.Lua)
+		}
+	}
+	if len(used) > 0 {
+		source = shebang + "\n" + strings.Join(used, "; ") + "\n" + body
+	}
 	sum := sha1.Sum([]byte(source))
 	s := &Script{name: name, spanName: "redis " + name, source: source, sha: hex.EncodeToString(sum[:])}
 	s.call = appendString(appendString(nil, "EVALSHA"), s.sha)
 	return s
 }
 
+// comment matches a comment of Lua.
+var comment = regexp.MustCompile(`--[^\n]*`)
+
 // Name returns the script's name.
 func (s *Script) Name() string { return s.name }
 
 // SHA returns the digest by which EVALSHA finds the script.
 func (s *Script) SHA() string { return s.sha }
+
+// Source returns the source, with the definitions that the script uses.
+func (s *Script) Source() string { return s.source }
 
 // Body returns the source without its first line, the shebang.
 func (s *Script) Body() string {

@@ -87,7 +87,7 @@ func TestDockerignore(t *testing.T) {
 	}
 	lines := ignores(t, filepath.Join(dir, ".dockerignore"))
 	for name, want := range map[string]bool{
-		"order/main.go": true, "order/lua/begin.lua": true, "compose/listen.conf": true,
+		"order/main.go": true, "order/store/lua/begin.lua": true, "compose/listen.conf": true,
 		"data/x": false, ".env": false, "order/.env": false, "order/.aws/credentials": false,
 		"order/testdata/a/b": false, "order/main_test.go": false,
 		"compose/a/b.conf": false, "compose/gateway": false, "orders": false,

@@ -71,7 +71,7 @@ func TestBuildContextHasNoSecret(t *testing.T) {
 	}
 	context := filepath.Join(t.TempDir(), "context")
 	given := copyContext(t, plant(t, root), context)
-	for _, name := range []string{"go.mod", "common/idempotency/lua/once.lua", "order/checkout.go", "nginx.conf",
+	for _, name := range []string{"go.mod", "common/idempotency/lua/once.lua", "order/saga/coordinator.go", "nginx.conf",
 		"compose/upstreams.conf", "compose/listen.conf", "compose/gateway"} {
 		if !slices.Contains(given, name) {
 			t.Errorf("%s is missing in the build context", name)

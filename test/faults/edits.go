@@ -110,17 +110,15 @@ func productWithShortTimes() (sources, error) {
 
 // shortTimes shortens, in proportion, the lease, the deadline, the timeouts and the retention of records.
 var shortTimes = []edit{
-	{"order/checkout.go", "lease       = 5 * time.Second", "lease       = 1 * time.Second"},
-	{"order/checkout.go", "deadline    = 30 * time.Second", "deadline    = 3 * time.Second"},
-	{"order/checkout.go", "goForward   = 8 * time.Second", "goForward   = 2500 * time.Millisecond"},
+	{"common/protocol/protocol.go", "Lease = 5 * time.Second", "Lease = time.Second"},
+	{"common/protocol/protocol.go", "Deadline = 30 * time.Second", "Deadline = 3 * time.Second"},
+	{"common/protocol/protocol.go", "RefundWindow = 60 * time.Second", "RefundWindow = 2 * time.Second"},
+	{"common/protocol/protocol.go", "Retention = 60 * time.Second", "Retention = 3 * time.Second"},
+	{"order/saga/coordinator.go", "forwardBudget = 8 * time.Second", "forwardBudget = 2500 * time.Millisecond"},
 	{"common/peer/peer.go", "callTimeout = 5 * time.Second", "callTimeout = 600 * time.Millisecond"},
-	{"order/recovery.go", "confirmClaim  = 10 * time.Second", "confirmClaim  = time.Second"},
+	{"order/saga/recovery.go", "confirmClaim  = 10 * time.Second", "confirmClaim  = time.Second"},
 	{"common/participant/lua/reserve.lua", "ARGV[1] + 60000", "ARGV[1] + 2000"},
 	{"common/participant/lua/release.lua", "ARGV[1] + 60000", "ARGV[1] + 2000"},
-	{"order/lua/commit.lua", "f[4] + 60000", "f[4] + 2000"},
-	{"order/lua/cancel.lua", "now + 60000", "now + 2000"},
-	{"order/lua/claim.lua", "now + 60000", "now + 2000"},
-	{"order/lua/cancelled.lua", "1000 + 1000 + 60000 + 60000", "1000 + 1000 + 2000 + 3000"},
 }
 
 // shortRecordRetention is the least retention of a record after its deadline, with shortTimes.

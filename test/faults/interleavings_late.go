@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"checkout/common/redis"
+	"checkout/order/store"
 	"checkout/test/check"
 )
 
@@ -44,13 +46,14 @@ func runBeginAfterNextClose(ctx context.Context, s *rig) error {
 	if attempts[0] == attempts[1] {
 		return fmt.Errorf("two checkouts used the same attempt %s", attempts[0])
 	}
-	text, err := s.source.text("order/lua/begin.lua")
+	text, err := s.source.text("order/store/lua/begin.lua")
 	if err != nil {
 		return err
 	}
 	// Repeat the first attempt's begin, which names no previous attempt.
 	keys := []string{"{o0}o:" + o.Order, "{o0}undecided"}
-	if err := s.shards["order"][0].Eval(ctx, text, keys, attempts[0], "", o.Order, 1000, 3000).Err(); err != nil {
+	begin := redis.NewScript("begin", text, store.Prelude...).Source()
+	if err := s.shards["order"][0].Eval(ctx, begin, keys, attempts[0], "", o.Order, 1000).Err(); err != nil {
 		return err
 	}
 	stored, _, err := s.inspect(ctx, o)

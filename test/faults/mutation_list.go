@@ -15,15 +15,15 @@ const (
 	releaseLua = "common/participant/lua/release.lua"
 	refundLua  = "common/participant/lua/refund.lua"
 	stepsGo    = "common/participant/store.go"
-	checkoutGo = "order/checkout.go"
-	abortGo    = "order/abort.go"
-	recoveryGo = "order/recovery.go"
+	checkoutGo = "order/saga/coordinator.go"
+	abortGo    = "order/saga/compensate.go"
+	recoveryGo = "order/saga/recovery.go"
 	onceLua    = "common/idempotency/lua/once.lua"
 	confirmLua = "common/participant/lua/confirm.lua"
 )
 
 // eachCheckout is the statement after which mutations insert code that each checkout runs.
-const eachCheckout = `	trace.FromContext(ctx).Set("checkout.attempt", a.attempt)
+const eachCheckout = `	trace.FromContext(ctx).Set("checkout.attempt", a.id)
 `
 
 // What the checkers report.
@@ -49,9 +49,9 @@ redis.call('SET', KEYS[1], '3',`}}},
 			"'PXAT', string.format('%.0f', ARGV[1] + 2000))\n", ``}}},
 	{name: "releases before the abort is durable", interleaving: coordinatorWakesDuringRelease,
 		want: holdsNothing, edits: []edit{
-			{abortGo, `	state, err := co.steps.abort.untilDone(`, `	co.stock.Release(ctx, a.stock())
+			{abortGo, `	found, err := retryUntilDone(ctx, co.steps.abort`, `	co.stock.Release(ctx, a.stock())
 	co.payment.Release(ctx, a.credit())
-	state, err := co.steps.abort.untilDone(`}}},
+	found, err := retryUntilDone(ctx, co.steps.abort`}}},
 	{name: "a reservation expires before confirm", interleaving: coordinatorDiesBeforeCommit,
 		want: notConserved, edits: []edit{
 			{reserveLua, `redis.call('MSET', unpack(left))
@@ -59,11 +59,11 @@ redis.call('SET', KEYS[1], '3',`}}},
 redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', ARGV[1] - 2000))
 `}}},
 	{name: "answers 4xx before close", interleaving: slowRelease, want: "answered 409, but", edits: []edit{
-		{checkoutGo, `			a.reason = state.reason
-			return co.release(ctx, id, a)
-`, `			a.reason = state.reason
-			go co.release(context.WithoutCancel(ctx), id, a)
-			return refusal(id, a.reason)
+		{checkoutGo, `		case store.CodeAborting:
+			return co.release(ctx, a)
+`, `		case store.CodeAborting:
+			go co.release(context.WithoutCancel(ctx), a)
+			return a.refusal()
 `}}},
 	{name: "a tombstone expires before the deadline", interleaving: reserveAfterClose,
 		want: heldForever, edits: []edit{
@@ -71,11 +71,11 @@ redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', ARGV[1] - 2000))
 	{name: "reserve ignores the deadline", interleaving: reserveAfterTombstone, want: heldForever, edits: []edit{
 		{reserveLua, "math.floor(time[2] / 1000) > tonumber(ARGV[1])", "math.floor(time[2] / 1000) < 0"}}},
 	{name: "commit ignores the attempt", interleaving: commitAfterNextBegin, want: holdsNothing, edits: []edit{
-		{"order/lua/commit.lua", "if state == 'RUNNING' and attempt == ARGV[1] then", "if state == 'RUNNING' then"}}},
+		{"order/store/lua/commit.lua", "if state == 'RUNNING' and attempt == ARGV[1] then", "if state == 'RUNNING' then"}}},
 	{name: "begin is not stored", interleaving: plainCheckout, want: heldForever, edits: []edit{
-		{"order/lua/begin.lua", `redis.call('HSET', KEYS[1], 's', 'RUNNING', 'a', attempt, 'dl', deadline, 'lease', lease)
+		{"order/store/lua/begin.lua", `redis.call('HSET', KEYS[1], 's', 'RUNNING', 'a', attempt, 'dl', deadline, 'lease', lease)
 `, ``},
-		{"order/lua/begin.lua", `redis.call('ZADD', KEYS[2], lease, ARGV[3])
+		{"order/store/lua/begin.lua", `redis.call('ZADD', KEYS[2], lease, ARGV[3])
 `, ``}}},
 	{name: "the order's Redis does not persist", interleaving: orderRedisDies,
 		want: "the order is lost", redisArgs: []string{"--appendonly", "no"}},
@@ -84,10 +84,10 @@ redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', ARGV[1] - 2000))
 `, ``}}},
 	{name: "refuses without abort after stock was reserved", interleaving: stockRefuses,
 		want: "answered 409, but the attempt holds", edits: []edit{
-			{checkoutGo, "co.abort(ctx, id, a, stockReason(stock))", "co.refuse(ctx, id, a, stockReason(stock))"}}},
+			{checkoutGo, "co.abort(ctx, a, stockReason(stock))", "co.refuse(ctx, a, stockReason(stock))"}}},
 	{name: "skips the release when one of several stock shards refuses", interleaving: stockRefuses,
 		want: "answered 409, but the attempt holds", edits: []edit{
-			{checkoutGo, "a.stockFree = len(stock.Shards) == 1", "a.stockFree = true"}}},
+			{checkoutGo, "a.stockHoldsNothing = len(stock.Shards) == 1", "a.stockHoldsNothing = true"}}},
 	{name: "releases payment before stock", interleaving: betweenReleases,
 		want: "holds stock without credit", edits: []edit{
 			{abortGo, "co.stock.Release(ctx, a.stock())", "co.payment.Release(ctx, a.credit()) /* stock */"},
@@ -95,7 +95,7 @@ redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', ARGV[1] - 2000))
 		}},
 	{name: "begin ignores the previous attempt", interleaving: beginAfterNextClose,
 		want: "without a new request, the order is RUNNING", edits: []edit{
-			{"order/lua/begin.lua", "elseif attempt ~= ARGV[2] then", "elseif attempt == 'never' then"}}},
+			{"order/store/lua/begin.lua", "elseif attempt ~= ARGV[2] then", "elseif attempt == 'never' then"}}},
 	{name: "refund ignores its not-after time", interleaving: refundAfterRecordExpired,
 		want: notConserved, edits: []edit{
 			{refundLua, "math.floor(time[2] / 1000) > tonumber(ARGV[1])", "math.floor(time[2] / 1000) < 0"}}},
@@ -106,19 +106,19 @@ redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', ARGV[1] - 2000))
 `}}},
 	{name: "a refund record expires before the last not-after", interleaving: refundAfterRecordExpired,
 		want: notConserved, edits: []edit{
-			{"order/lua/cancelled.lua", "1000 + 1000 + 2000 + 3000", "1000 + 1"}}},
+			{"order/store/lua/cancelled.lua", "ms(now + REFUND_WINDOW_MS + RETENTION_MS)", "ms(now + 1)"}}},
 	{name: "cancelled ignores the attempt", interleaving: cancelledAfterNextCancel, want: notConserved, edits: []edit{
-		{"order/lua/cancelled.lua", "f[1] == 'REFUNDING' and f[2] == ARGV[1]", "f[1] == 'REFUNDING'"}}},
+		{"order/store/lua/cancelled.lua", "f[1] == 'REFUNDING' and f[2] == ARGV[1]", "f[1] == 'REFUNDING'"}}},
 	{name: "refund reuses the reservation's record", interleaving: plainCancel, want: notConserved, edits: []edit{
 		{stepsGo, `refundSuffix = ":refund"`, `refundSuffix = ""`}}},
 	{name: "abort changes a PAID order", interleaving: commitAfterClaim,
 		want: "a checkout was answered 200", edits: []edit{
-			{"order/lua/abort.lua", "if f[1] == 'RUNNING' and", "if (f[1] == 'RUNNING' or f[1] == 'PAID') and"}}},
+			{"order/store/lua/abort.lua", "if f[1] == 'RUNNING' and", "if (f[1] == 'RUNNING' or f[1] == 'PAID') and"}}},
 	{name: "confirms before commit", interleaving: coordinatorDiesBeforeCommit, want: notConserved, edits: []edit{
-		{checkoutGo, `	stock := co.steps.reserveStock.untilKnown(`,
-			`	c := api.Confirmation{Record: a.attempt, Until: a.deadline - 2000, Shards: credit.Shards}
+		{checkoutGo, `	stock := retryUntilKnown(`,
+			`	c := api.Confirmation{Record: a.id, Until: a.deadline - 2000, Shards: credit.Shards}
 	co.payment.Confirm(ctx, []api.Confirmation{c})
-	stock := co.steps.reserveStock.untilKnown(`}}},
+	stock := retryUntilKnown(`}}},
 	{name: "reserve checks the balance before its record", interleaving: reserveReplyLost,
 		want: notConserved, edits: []edit{
 			{reserveLua, `local record = have[1]
@@ -131,33 +131,31 @@ end
 `}}},
 	{name: "answers 200 before commit", interleaving: plainCheckout,
 		want: "answered 200, but the order is RUNNING", edits: []edit{
-			{checkoutGo, `	a.creditAt, a.stockAt = credit.Shards, stock.Shards
-`, `	a.creditAt, a.stockAt = credit.Shards, stock.Shards
-	if ctx := context.WithoutCancel(ctx); true {
-		time.AfterFunc(time.Second, func() { co.store.commit(ctx, id, a) })
+			{checkoutGo, `	found, err := retryUntilDone(ctx, co.steps.commit`, `	if ctx := context.WithoutCancel(ctx); true {
+		time.AfterFunc(time.Second, func() { co.store.Commit(ctx, a.orderID, a.id, stock.Shards, credit.Shards) })
 		return nil
 	}
-`}}},
+	found, err := retryUntilDone(ctx, co.steps.commit`}}},
 	{name: "the cart changes during checkout", interleaving: cartChangesDuringCheckout,
 		want: holdsNothing, edits: []edit{
-			{"order/lua/add_item.lua", "elseif f[1] ~= 'OPEN' then", "elseif f[1] == 'never' then"}}},
+			{"order/store/lua/add_item.lua", "elseif f[1] ~= 'OPEN' then", "elseif f[1] == 'never' then"}}},
 	{name: "remove deletes an undecided order", interleaving: cartChangesDuringCheckout,
 		want: heldForever, edits: []edit{
-			{"order/lua/remove.lua", "elseif state ~= 'OPEN' then", "elseif state == 'never' then"}}},
+			{"order/store/lua/remove.lua", "elseif state ~= 'OPEN' then", "elseif state == 'never' then"}}},
 	{name: "recovery ignores ABORTING", interleaving: coordinatorDiesAfterAbort,
 		want: `is "ABORTING", which is no state to stay in`, edits: []edit{
-			{"order/lua/abort.lua", "redis.call('ZADD', KEYS[2], string.format('%.0f', time[1] * 1000 + ARGV[4]), ARGV[2])",
+			{"order/store/lua/abort.lua", "redis.call('ZADD', KEYS[2], ms(now_ms() + ARGV[4]), ARGV[2])",
 				"redis.call('ZREM', KEYS[2], ARGV[2])"}}},
 	{name: "recovery ignores REFUNDING", interleaving: coordinatorDiesAfterCancel,
 		want: `is "REFUNDING", which is no state to stay in`, edits: []edit{
-			{"order/lua/cancel.lua", "  redis.call('ZADD', KEYS[2], string.format('%.0f', now + ARGV[3]), ARGV[2])\n", ""}}},
+			{"order/store/lua/cancel.lua", "  redis.call('ZADD', KEYS[2], ms(now + ARGV[3]), ARGV[2])\n", ""}}},
 	{name: "batch_init resets an undecided order", interleaving: batchInitDuringCheckout,
 		want: heldForever, edits: []edit{
-			{"order/batch.go", `	if err := s.refuseUndecided(ctx, n); err != nil {
+			{"order/store/batch.go", `	if err := s.refuseUndecided(ctx, n); err != nil {
 		return err
 	}
 `, ``},
-			{"order/lua/batch_init.lua", "if state == 'RUNNING' or state == 'ABORTING' or state == 'REFUNDING' then",
+			{"order/store/lua/batch_init.lua", "if state == 'RUNNING' or state == 'ABORTING' or state == 'REFUNDING' then",
 				"if state == 'none' then"}}},
 
 	// Leaks.
@@ -179,16 +177,16 @@ end
 	response, err := client.Do(request)`}}},
 	{name: "each checkout leaks memory", interleaving: manyCheckouts,
 		want: "KiB of live heap when idle", edits: []edit{
-			{checkoutGo, eachCheckout, eachCheckout + `	attempts.Store(a.attempt, strings.Repeat(a.attempt, 1000))
+			{checkoutGo, eachCheckout, eachCheckout + `	attempts.Store(a.id, strings.Repeat(a.id, 1000))
 `},
 			{checkoutGo, `	"sync/atomic"
 `, `	"strings"
 	"sync"
 	"sync/atomic"
 `},
-			{checkoutGo, `// decide is the saga`, `var attempts sync.Map
+			{checkoutGo, `// decide runs the saga`, `var attempts sync.Map
 
-// decide is the saga`}}},
+// decide runs the saga`}}},
 	{name: "recovery never confirms", interleaving: plainCheckout, want: "not everything is confirmed", edits: []edit{
 		{recoveryGo, `		workers.Go(func() { r.watch(ctx, shard, r.confirmDue) })
 `, ``}}},
@@ -209,9 +207,9 @@ end
 
 	// Requests that the gateway retries on another instance.
 	{name: "a refused request begins again", interleaving: instanceWakesAfterRefusal, want: wasRefused, edits: []edit{
-		{"order/attempt.go", "a[:named] == b[:named]", "a == b"}}},
+		{"order/saga/attempt.go", "a[:named] == b[:named]", "a == b"}}},
 	{name: "a checkout begins after its client disconnected", interleaving: instanceWakesAfterTwoRefusals,
 		want: wasRefused, edits: []edit{
-			{checkoutGo, `if joined == "" && !web.ClientConnected(ctx) {`, `if false {`},
-			{checkoutGo, `case !web.ClientConnected(ctx):`, `case false:`}}},
+			{checkoutGo, `if !joined && !r.connected() {`, `if false {`},
+			{checkoutGo, `case !r.connected():`, `case false:`}}},
 }

@@ -1,0 +1,161 @@
+// Package service is the frame of a service: it starts and stops an instance and serves what all three services have in common.
+package service
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"checkout/common/api"
+	"checkout/common/cluster"
+	"checkout/common/env"
+	"checkout/common/peer"
+	"checkout/common/redis"
+	"checkout/common/trace"
+	"checkout/common/web"
+)
+
+// Definition is what distinguishes a service from the others.
+type Definition struct {
+	Name    string     // "order", "stock" or "payment"
+	Peers   []env.Peer // the services that it calls
+	Scripts []*redis.Script
+	Setup   func(*Service) // adds routes, collectors and background work
+}
+
+// Service is one instance of a service.
+type Service struct {
+	Name         string
+	Config       env.Config
+	Cluster      *cluster.Cluster
+	Minter       *cluster.Minter
+	*web.Server                                          // its listeners
+	SagaOverview func(context.Context) *api.SagaOverview // of the order service; nil for the others
+	peers        []*peer.Peer
+	collectors   []prometheus.Collector
+	background   []func(context.Context)
+}
+
+// Run serves until ctx ends. With "healthcheck" as the first argument it asks the running instance whether it is ready instead.
+func (d Definition) Run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
+	config, err := env.Parse(getenv, d.Peers...)
+	if err != nil {
+		return fmt.Errorf("parse the environment of %s:\n%w", d.Name, err)
+	}
+	if len(args) > 1 && args[1] == "healthcheck" {
+		return web.Healthcheck(ctx, config.Bind, config.InternalPort)
+	}
+	web.SetLogger(stdout, config.Debug, config.LogJSON)
+	stopTraces, err := trace.Start(ctx, d.Name, fmt.Sprint(config.Instance), trace.Collector(config.Traces))
+	if err != nil {
+		return err
+	}
+	defer stopTraces()
+	c := cluster.Open(d.Name, config.Redis, d.Scripts)
+	defer c.Close()
+	s := &Service{
+		Name: d.Name, Config: config, Cluster: c, Minter: c.NewMinter(config.Instance, config.Instances), Server: web.NewServer(config.Debug),
+	}
+	defer s.closePeers()
+	s.AddRoutes()
+	d.Setup(s)
+	s.HandleReadiness(s.unavailable, s.probed)
+	s.HandleMetrics(d.Name, s.allCollectors()...)
+	return s.serve(ctx)
+}
+
+// serve serves until ctx ends, then stops the background work.
+func (s *Service) serve(ctx context.Context) error {
+	working, stop := context.WithCancel(context.Background())
+	var workers sync.WaitGroup
+	for _, work := range s.background {
+		workers.Go(func() { work(working) })
+	}
+	err := s.Serve(ctx, web.JoinHostPorts(s.Config.Bind, s.Config.Port, s.Config.InternalPort))
+	stop()
+	workers.Wait()
+	return err
+}
+
+// Peer returns a service that this one calls, at the addresses of its configuration. It is closed with the service.
+func (s *Service) Peer(name string, hosts []string) *peer.Peer {
+	p := peer.New(name, hosts)
+	s.peers = append(s.peers, p)
+	return p
+}
+
+// Collect adds metrics of the service.
+func (s *Service) Collect(c ...prometheus.Collector) { s.collectors = append(s.collectors, c...) }
+
+// Background adds work that runs while the service serves. It must return soon after its context ends.
+func (s *Service) Background(work func(context.Context)) { s.background = append(s.background, work) }
+
+func (s *Service) closePeers() {
+	for _, p := range s.peers {
+		p.Close()
+	}
+}
+
+func (s *Service) allCollectors() []prometheus.Collector {
+	all := append([]prometheus.Collector{s.Cluster}, s.collectors...)
+	for _, p := range s.peers {
+		all = append(all, p)
+	}
+	return all
+}
+
+// unavailable names what keeps the service from being ready.
+func (s *Service) unavailable() []string {
+	unavailable := s.Cluster.Unavailable()
+	for _, p := range s.peers {
+		if problem := p.Unavailable(); problem != "" {
+			unavailable = append(unavailable, p.Service()+": "+problem)
+		}
+	}
+	return unavailable
+}
+
+// probed reports whether every shard and every peer was asked once.
+func (s *Service) probed() bool {
+	for _, p := range s.peers {
+		if !p.Probed() {
+			return false
+		}
+	}
+	return s.Cluster.Probed()
+}
+
+// AddRoutes adds the routes that all services share. Run calls it.
+func (s *Service) AddRoutes() {
+	s.Public.GET("/ping", web.JSON(s.Ping))
+	s.Public.GET("/overview", web.JSON(s.overview))
+	s.Internal.GET(peer.ShardMapPath, web.JSON(s.shardMap))
+}
+
+// Instance returns "i/N", as in MACHINE_ID.
+func (s *Service) Instance() string {
+	return fmt.Sprintf("%d/%d", s.Config.Instance, s.Config.Instances)
+}
+
+// Ping names the instance and the health of its shards.
+func (s *Service) Ping(*gin.Context) (api.Ping, error) {
+	return api.Ping{Service: s.Name, Instance: s.Instance(), Shards: s.Cluster.States()}, nil
+}
+
+func (s *Service) overview(c *gin.Context) (api.Overview, error) {
+	o := api.Overview{
+		Service: s.Name, Instance: s.Instance(), Shards: s.Cluster.States(), Modulus: s.Cluster.Modulus(), Requests: s.Responses(),
+	}
+	if s.SagaOverview != nil {
+		o.Saga = s.SagaOverview(c.Request.Context())
+	}
+	return o, nil
+}
+
+func (s *Service) shardMap(*gin.Context) (api.ShardMap, error) {
+	return api.ShardMap{Service: s.Name, Shards: len(s.Cluster.Shards()), Modulus: s.Cluster.Modulus()}, nil
+}

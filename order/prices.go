@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"checkout/common/api"
+	"checkout/common/peer"
+	"checkout/common/shard"
+)
+
+const (
+	// cachePricesFor bounds how long an order may hold an item that a restored backup does not have. Its checkout is refused.
+	cachePricesFor  = 10 * time.Second
+	maxCachedPrices = 1 << 16
+)
+
+// pricesPath is stock's internal route for prices.
+const pricesPath = "/internal/prices"
+
+// priceCache asks stock for prices. Concurrent requests travel together. It caches the price of a minted item, which never changes;
+// batch_init changes the price of a decimal ID.
+type priceCache struct {
+	batcher *peer.Batcher[string, api.Price]
+
+	mu      sync.Mutex
+	prices  map[string]int64
+	expires time.Time // of all prices
+}
+
+func newPriceCache(stock *peer.Peer) *priceCache {
+	group := func(item string) string {
+		if s, ok := shard.Of(item); ok {
+			return strconv.Itoa(s)
+		}
+		return ""
+	}
+	return &priceCache{batcher: peer.NewBatcher[string, api.Price](stock, pricesPath, group), prices: map[string]int64{}}
+}
+
+// price returns the price of an item, in minor units. Without a reply it asks once more: another instance of stock may reply.
+func (c *priceCache) price(ctx context.Context, item string) (int64, error) {
+	if price, ok := c.get(item); ok {
+		return price, nil
+	}
+	reply := c.batcher.Do(ctx, item)
+	if reply.Code == api.PriceUnknown {
+		reply = c.batcher.Do(ctx, item)
+	}
+	switch reply.Code {
+	case api.PriceFound:
+		c.put(item, reply.Price)
+		return reply.Price, nil
+	case api.PriceNotFound:
+		return 0, fmt.Errorf("item %s: %w", item, api.ItemNotFound)
+	}
+	return 0, fmt.Errorf("price of item %s: %w", item, api.Unavailable)
+}
+
+// get returns the cached price of an item.
+func (c *priceCache) get(item string) (price int64, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now := time.Now(); len(c.prices) >= maxCachedPrices || now.After(c.expires) {
+		clear(c.prices)
+		c.expires = now.Add(cachePricesFor)
+	}
+	price, ok = c.prices[item]
+	return price, ok
+}
+
+// put caches the price of a minted item.
+func (c *priceCache) put(item string, price int64) {
+	if _, minted := shard.Of(item); !minted {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.prices[item] = price
+}

@@ -1,0 +1,158 @@
+package saga
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+
+	"checkout/common/api"
+	"checkout/common/metrics"
+	"checkout/order/store"
+)
+
+// Metrics counts sagas. Its series exist before the first saga: rates and alerts need a value before the first event.
+type Metrics struct {
+	metrics.Group
+	checkouts                                      *prometheus.CounterVec
+	durations                                      *prometheus.HistogramVec
+	paid                                           prometheus.Counter
+	paidDuration, refusedDuration, unknownDuration prometheus.Observer
+	cancellations, recovered                       *prometheus.CounterVec
+	confirmed                                      prometheus.Counter
+	steps                                          steps
+}
+
+// steps are the steps of a saga: forward, backward and in reverse.
+type steps struct {
+	begin, reserveCredit, reserveStock, commit         stepMetrics
+	refuse, abort, releaseStock, releaseCredit, closed stepMetrics
+	refundStock, refundCredit, cancelled               stepMetrics
+}
+
+// stepMetrics counts one step of a saga.
+type stepMetrics struct {
+	duration prometheus.Observer
+	retries  prometheus.Counter
+}
+
+// done counts a step that began at start and was retried so often.
+func (m stepMetrics) done(start time.Time, retries int) {
+	m.duration.Observe(time.Since(start).Seconds())
+	if retries > 0 {
+		m.retries.Add(float64(retries))
+	}
+}
+
+func newMetrics() *Metrics {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+	}
+	histogram := func(name, help, label string) *prometheus.HistogramVec {
+		return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: metrics.LatencyBuckets()}, []string{label})
+	}
+	m := &Metrics{
+		checkouts: counter("checkouts_total",
+			"Checkouts by outcome: paid, refused or unknown. Concurrent callers of one order count once.", "outcome", "reason"),
+		durations: histogram("checkout_duration_seconds", "Time to decide a checkout, or until its budget ended.", "outcome"),
+		recovered: counter("checkout_recoveries_total",
+			"Undecided orders that a recovery worker claimed, by the state it found, and whether it decided them.", "state", "decided"),
+		cancellations: counter("checkout_cancellations_total", "Cancellations of paid orders, by outcome.", "outcome"),
+		confirmed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "checkout_confirmed_total", Help: "Decided attempts whose records were confirmed."}),
+	}
+	stepDurations := histogram("checkout_step_duration_seconds", "Time of one step of a saga, retries included.", "step")
+	stepRetries := counter("checkout_step_retries_total", "Retries of a step of a saga, after a lost reply or an unknown outcome.", "step")
+	m.Group = metrics.Group{m.checkouts, m.durations, stepDurations, stepRetries, m.recovered, m.cancellations, m.confirmed}
+
+	m.paid = m.checkouts.WithLabelValues("paid", "")
+	m.checkouts.WithLabelValues("unknown", api.Unavailable.Name)
+	m.paidDuration = m.durations.WithLabelValues("paid")
+	m.refusedDuration = m.durations.WithLabelValues("refused")
+	m.unknownDuration = m.durations.WithLabelValues("unknown")
+	for _, state := range []string{store.StateRunning, store.StateAborting, store.StateRefunding} {
+		for _, decided := range []bool{false, true} {
+			m.recovered.WithLabelValues(recoveryLabels(state, decided)...)
+		}
+	}
+	for _, outcome := range []string{"cancelled", "refused", "unknown"} {
+		m.cancellations.WithLabelValues(outcome)
+	}
+
+	step := func(name string) stepMetrics {
+		return stepMetrics{stepDurations.WithLabelValues(name), stepRetries.WithLabelValues(name)}
+	}
+	m.steps = steps{
+		begin: step("begin"), reserveCredit: step("reserve credit"), reserveStock: step("reserve stock"), commit: step("commit"),
+		refuse: step("refuse"), abort: step("abort"), releaseStock: step("release stock"), releaseCredit: step("release credit"),
+		closed: step("close"), refundStock: step("refund stock"), refundCredit: step("refund credit"), cancelled: step("cancelled"),
+	}
+	return m
+}
+
+// countCheckout counts a checkout that began at start and ended with err.
+func (m *Metrics) countCheckout(start time.Time, err error) {
+	seconds := time.Since(start).Seconds()
+	if err == nil {
+		m.paid.Inc()
+		m.paidDuration.Observe(seconds)
+		return
+	}
+	failure, ok := errors.AsType[*api.Error](err)
+	if !ok || failure == api.Unavailable {
+		m.checkouts.WithLabelValues("unknown", api.Unavailable.Name).Inc()
+		m.unknownDuration.Observe(seconds)
+		return
+	}
+	m.checkouts.WithLabelValues("refused", failure.Name).Inc()
+	m.refusedDuration.Observe(seconds)
+}
+
+// countRecovery counts an undecided order that a worker has claimed in a state.
+func (m *Metrics) countRecovery(state string, decided bool) {
+	m.recovered.WithLabelValues(recoveryLabels(state, decided)...).Inc()
+}
+
+func recoveryLabels(state string, decided bool) []string {
+	return []string{strings.ToLower(state), strconv.FormatBool(decided)}
+}
+
+// countCancellation counts the result of a cancellation.
+func (m *Metrics) countCancellation(result api.OrderPayment) {
+	outcome := "refused"
+	switch result {
+	case api.Cancelled:
+		outcome = "cancelled"
+	case api.PaymentUnknown:
+		outcome = "unknown"
+	}
+	m.cancellations.WithLabelValues(outcome).Inc()
+}
+
+// Outcomes returns the number of checkouts by outcome.
+func (m *Metrics) Outcomes() []api.CheckoutCount {
+	outcomes := []api.CheckoutCount{}
+	metrics.Each(m.checkouts, func(labels map[string]string, m *dto.Metric) {
+		outcomes = append(outcomes, api.CheckoutCount{
+			Outcome: labels["outcome"], Reason: labels["reason"], Count: int64(m.GetCounter().GetValue()),
+		})
+	})
+	return outcomes
+}
+
+// Latency returns how many paid checkouts took at most how long.
+func (m *Metrics) Latency() []api.LatencyBucket {
+	buckets := []api.LatencyBucket{}
+	metrics.Each(m.durations, func(labels map[string]string, m *dto.Metric) {
+		if labels["outcome"] != "paid" {
+			return
+		}
+		for _, bucket := range m.GetHistogram().Bucket {
+			buckets = append(buckets, api.LatencyBucket{Seconds: bucket.GetUpperBound(), Count: int64(bucket.GetCumulativeCount())})
+		}
+	})
+	return buckets
+}

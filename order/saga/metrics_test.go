@@ -1,0 +1,153 @@
+package saga
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	dto "github.com/prometheus/client_model/go"
+
+	"checkout/common/api"
+	"checkout/common/shard"
+)
+
+// Each checkout is counted once, by what its caller was told, and each step as often as it was taken and repeated.
+func TestCheckoutsAreCounted(t *testing.T) {
+	s := openShopOf(t, 2)
+	ctx := context.Background()
+	item, elsewhere, rich, poor := shard.Mint(0), shard.Mint(1), shard.Mint(0), shard.Mint(0)
+	s.set("{s0}i:"+item, 2)
+	s.set("{s1}i:"+elsewhere, 1)
+	s.set("{p0}u:"+rich, 100)
+	s.set("{p0}u:"+poor, 1)
+	paid := s.order(rich, map[string]int64{item: 2})
+	for _, id := range []string{
+		paid, s.order(poor, map[string]int64{item: 1}), s.order(rich, map[string]int64{item: 1, elsewhere: 1}), s.order(shard.Mint(0), map[string]int64{item: 1}),
+		s.order(rich, map[string]int64{shard.Mint(0): 1}), shard.Mint(0),
+	} {
+		s.co.Checkout(ctx, id, Request{})
+	}
+	ca := s.co
+	s.cancel(ca, paid, poor)
+	s.cancel(ca, paid, rich)
+	want := `
+		# HELP checkouts_total Checkouts by outcome: paid, refused or unknown. Concurrent callers of one order count once.
+		# TYPE checkouts_total counter
+		checkouts_total{outcome="paid",reason=""} 1
+		checkouts_total{outcome="refused",reason="insufficient-credit"} 1
+		checkouts_total{outcome="refused",reason="insufficient-stock"} 1
+		checkouts_total{outcome="refused",reason="item-not-found"} 1
+		checkouts_total{outcome="refused",reason="order-not-found"} 1
+		checkouts_total{outcome="refused",reason="user-not-found"} 1
+		checkouts_total{outcome="unknown",reason="unavailable"} 0
+		# HELP checkout_cancellations_total Cancellations of paid orders, by outcome.
+		# TYPE checkout_cancellations_total counter
+		checkout_cancellations_total{outcome="cancelled"} 1
+		checkout_cancellations_total{outcome="refused"} 1
+		checkout_cancellations_total{outcome="unknown"} 0
+	`
+	if err := testutil.CollectAndCompare(s.co.Metrics, strings.NewReader(want), "checkouts_total", "checkout_cancellations_total"); err != nil {
+		t.Error(err)
+	}
+
+	steps := stepCounts(t, s.co.Metrics)
+	for name, n := range map[string]uint64{
+		"begin": 6, "reserve credit": 5, "reserve stock": 3, "commit": 1, "refuse": 2, "abort": 2, "release stock": 1, "release credit": 2, "close": 2,
+		"refund stock": 1, "refund credit": 1, "cancelled": 1,
+	} {
+		if steps[name] != n {
+			t.Errorf("%s: %d steps were counted, want %d", name, steps[name], n)
+		}
+	}
+
+	s.payment.set(0, 0, true)
+	time.AfterFunc(100*time.Millisecond, func() { s.payment.set(0, 0, false) })
+	s.set("{s0}i:"+item, 1)
+	if err := s.co.Checkout(ctx, s.order(rich, map[string]int64{item: 1}), Request{}); err != nil {
+		t.Fatal(err)
+	}
+	if n := testutil.ToFloat64(s.co.steps.reserveCredit.retries); n < 1 {
+		t.Errorf("payment was away, and %v repetitions were counted", n)
+	}
+	if n := stepCounts(t, s.co.Metrics)["reserve credit"]; n != 6 {
+		t.Errorf("%d steps were counted: a step that is repeated is one", n)
+	}
+}
+
+// stepCounts returns how often each step was counted.
+func stepCounts(t *testing.T, c *Metrics) map[string]uint64 {
+	t.Helper()
+	families, err := gather(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps := map[string]uint64{}
+	for _, m := range families["checkout_step_duration_seconds"].GetMetric() {
+		steps[m.GetLabel()[0].GetValue()] = m.GetHistogram().GetSampleCount()
+	}
+	return steps
+}
+
+// The collector reports the backlog of each shard, and the age of its oldest order.
+func TestBacklogIsCollected(t *testing.T) {
+	s := openShop(t)
+	ctx := context.Background()
+	id := s.order("U", map[string]int64{"0": 1})
+	if _, err := s.store.Begin(ctx, id, "A", ""); err != nil {
+		t.Fatal(err)
+	}
+	s.client.HIncrBy(ctx, "{o0}o:"+id, "dl", -40_000)
+	families, err := gather(NewBacklog(s.store))
+	if err != nil {
+		t.Fatal(err)
+	}
+	value := func(name string) float64 {
+		m := families[name].GetMetric()
+		if len(m) != 1 || m[0].GetLabel()[0].GetValue() != "0" {
+			t.Fatalf("%s: %v", name, m)
+		}
+		return m[0].GetGauge().GetValue()
+	}
+	if n, age := value("checkout_undecided"), value("checkout_undecided_age_seconds"); n != 1 || age < 40 || age > 50 {
+		t.Errorf("%v undecided, the oldest for %v s; want 1, 40 s", n, age)
+	}
+	if n := value("checkout_unconfirmed"); n != 0 {
+		t.Errorf("%v unconfirmed, want 0", n)
+	}
+}
+
+// Checkouts are counted by outcome, and paid ones by latency.
+func TestOutcomesAndLatency(t *testing.T) {
+	m, now := newMetrics(), time.Now()
+	m.countCheckout(now, nil)
+	m.countCheckout(now, nil)
+	m.countCheckout(now, fmt.Errorf("item 1: %w", api.InsufficientStock))
+	m.countCheckout(now, errors.New("no reply"))
+	got := map[string]int64{}
+	for _, outcome := range m.Outcomes() {
+		got[outcome.Outcome+" "+outcome.Reason] = outcome.Count
+	}
+	if want := "map[paid :2 refused insufficient-stock:1 unknown unavailable:1]"; fmt.Sprint(got) != want {
+		t.Errorf("got %v, want %s", got, want)
+	}
+	latency := m.Latency()
+	if last := latency[len(latency)-1]; len(latency) < 10 || last.Count != 2 || last.Seconds != 15 {
+		t.Errorf("latency %+v", latency)
+	}
+}
+
+func gather(c prometheus.Collector) (map[string]*dto.MetricFamily, error) {
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(c)
+	found, err := registry.Gather()
+	families := map[string]*dto.MetricFamily{}
+	for _, f := range found {
+		families[f.GetName()] = f
+	}
+	return families, err
+}

@@ -1,0 +1,192 @@
+package saga
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"time"
+
+	"checkout/common/api"
+	"checkout/common/failpoint"
+	"checkout/common/redis"
+	"checkout/common/requestid"
+	"checkout/common/trace"
+	"checkout/order/store"
+)
+
+// Every instance of the order service watches every shard. A claim keeps the others from doing the same work.
+const (
+	pollEvery     = 250 * time.Millisecond
+	recoverBatch  = 64                      // orders of one shard that one instance recovers at a time
+	recoverBudget = 2 * time.Second         // for one order and claim
+	firstClaim    = 2500 * time.Millisecond // longer than recoverBudget; doubled after each claim that did not suffice
+	lastClaim     = 10 * time.Second
+	confirmBatch  = 500
+	confirmClaim  = 10 * time.Second
+
+	maxClaimCounts = 100_000 // orders whose claims are counted
+)
+
+// Recovery completes the sagas of dead coordinators and confirms decided attempts.
+type Recovery struct {
+	co     *Coordinator
+	mu     sync.Mutex
+	claims map[string]int // number of claims of orders that are still undecided
+}
+
+// NewRecovery returns the recovery of an instance.
+func NewRecovery(co *Coordinator) *Recovery { return &Recovery{co: co, claims: map[string]int{}} }
+
+// Run watches every shard until ctx ends, and returns when no work is in flight.
+func (r *Recovery) Run(ctx context.Context) {
+	ctx = failpoint.WithRole(ctx, "recovery")
+	var workers sync.WaitGroup
+	for _, shard := range r.co.store.Shards() {
+		workers.Go(func() { r.watch(ctx, shard, r.recoverDue) })
+		workers.Go(func() { r.watch(ctx, shard, r.confirmDue) })
+	}
+	workers.Wait()
+}
+
+// watch calls work on a healthy shard, at once if there is more work, else after a pause. When the shard returns, claims are short
+// again.
+func (r *Recovery) watch(ctx context.Context, shard *redis.Shard, work func(context.Context, *redis.Shard) (more bool)) {
+	wasUnhealthy := false
+	for ctx.Err() == nil {
+		more := false
+		if !shard.Healthy() {
+			wasUnhealthy = true
+		} else {
+			if wasUnhealthy {
+				r.resetClaims()
+				wasUnhealthy = false
+			}
+			more = work(ctx, shard)
+		}
+		if !more {
+			select {
+			case <-ctx.Done():
+			case <-time.After(pollEvery/2 + rand.N(pollEvery)):
+			}
+		}
+	}
+}
+
+// recoverDue recovers the undecided orders of a shard that are due.
+func (r *Recovery) recoverDue(ctx context.Context, shard *redis.Shard) (more bool) {
+	ids, err := r.co.store.Due(ctx, shard, recoverBatch)
+	if err != nil {
+		return false
+	}
+	var working sync.WaitGroup
+	for _, id := range ids {
+		working.Go(func() { r.recover(ctx, id) })
+	}
+	working.Wait()
+	return len(ids) == recoverBatch
+}
+
+// recover claims an undecided order and completes its saga: an attempt whose lease has expired is aborted, an ABORTING one is released and
+// closed, a cancellation is refunded.
+func (r *Recovery) recover(ctx context.Context, orderID string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recoverBudget)
+	defer cancel()
+	claimed, err := r.co.store.Claim(ctx, orderID, r.claimFor(orderID))
+	if err != nil || claimed.Code == store.CodeNotFound {
+		return
+	}
+	a := newAttempt(orderID, claimed)
+	ctx = requestid.NewContext(ctx, "recovery-of-"+a.id)
+	ctx, span := trace.BeginLinked(ctx, "recover", traceOf(claimed))
+	defer func() { span.End(err) }()
+	span.Set("checkout.order", orderID)
+	span.Set("checkout.attempt", a.id)
+	state := ""
+	switch claimed.Code {
+	case store.CodeRunning:
+		state = store.StateRunning
+		err = r.co.abort(ctx, a, reasonTimeout)
+	case store.CodeAborting:
+		state = store.StateAborting
+		err = r.co.release(ctx, a)
+	case store.CodeRefunding:
+		state = store.StateRefunding
+		err = r.co.refund(ctx, a)
+	}
+	undecided := errors.Is(err, api.Unavailable)
+	r.co.countRecovery(state, !undecided)
+	if undecided {
+		return // the entry is due again when the claim ends
+	}
+	slog.InfoContext(ctx, "recovered", "order", orderID, "attempt", a.id, "outcome", err)
+	r.mu.Lock()
+	delete(r.claims, orderID)
+	r.mu.Unlock()
+}
+
+// traceOf returns the trace in which the claimed attempt began, or "" if the order stores the trace of an earlier attempt.
+func traceOf(claimed store.Result) string {
+	attempt, parent, _ := strings.Cut(claimed.Trace, " ")
+	if attempt != claimed.Attempt {
+		return ""
+	}
+	return parent
+}
+
+// claimFor returns how long to claim an order: exponential backoff with jitter, so that an unavailable part is not asked all the time
+// and instances do not ask in step.
+func (r *Recovery) claimFor(orderID string) time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.claims) > maxClaimCounts {
+		clear(r.claims) // orders that other instances have recovered are still counted here
+	}
+	n := min(r.claims[orderID], 2)
+	r.claims[orderID] = n + 1
+	return min(firstClaim<<n, lastClaim) * time.Duration(80+rand.N(20)) / 100
+}
+
+func (r *Recovery) resetClaims() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	clear(r.claims)
+}
+
+// confirmDue confirms decided attempts of a shard: their records may expire.
+func (r *Recovery) confirmDue(ctx context.Context, shard *redis.Shard) (more bool) {
+	ctx = context.WithoutCancel(ctx)
+	taken, err := r.co.store.TakeUnconfirmed(ctx, shard, confirmBatch, confirmClaim)
+	if err != nil && !errors.Is(err, api.Unavailable) && !errors.Is(err, api.Overloaded) {
+		slog.ErrorContext(ctx, "read unconfirmed attempts", "shard", shard.Index, "error", err)
+	}
+	if err != nil || len(taken) == 0 {
+		return false
+	}
+	stock, credit := make([]api.Confirmation, 0, len(taken)), make([]api.Confirmation, 0, len(taken))
+	for _, u := range taken {
+		stock = append(stock, api.Confirmation{Record: u.Record, Until: u.Until, Shards: u.Stock})
+		credit = append(credit, api.Confirmation{Record: u.Record, Until: u.Until, Shards: u.Credit})
+	}
+	stockDone, err := r.co.stock.Confirm(ctx, stock)
+	if err != nil || len(stockDone) != len(taken) {
+		return false
+	}
+	creditDone, err := r.co.payment.Confirm(ctx, credit)
+	if err != nil || len(creditDone) != len(taken) {
+		return false
+	}
+	var done []store.Unconfirmed
+	for i, u := range taken {
+		if stockDone[i].OK && creditDone[i].OK {
+			done = append(done, u)
+		}
+	}
+	if len(done) > 0 && r.co.store.Confirmed(ctx, shard, done) != nil {
+		return false
+	}
+	r.co.confirmed.Add(float64(len(done)))
+	return len(taken) == confirmBatch
+}

@@ -1,0 +1,82 @@
+package store
+
+import (
+	"fmt"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/redis/go-redis/v9"
+
+	"checkout/common/testredis"
+)
+
+// BenchmarkSagaScripts measures what the order's Redis spends on a checkout: begin and commit, and at last its part in
+// taking and dropping the entries of `unconfirmed`. Calls come in round trips of 64, as from a busy machine; redis-µs is the
+// server's processor time for each.
+func BenchmarkSagaScripts(b *testing.B) {
+	for _, items := range []int{1, 20} {
+		b.Run(fmt.Sprintf("items=%d", items), func(b *testing.B) {
+			store, client := openStore(b)
+			shard := store.Shards()[0]
+			n := max(b.N, 64)
+			attempts := make([]string, n)
+			for at := 0; at < n; at += 64 {
+				p := client.Pipeline()
+				for i := at; i < min(at+64, n); i++ {
+					attempts[i] = uuid.NewString()
+					cart := []any{"s", "OPEN", "u", uuid.NewString() + "0000", "t", 10 * items, "q", items, "k", items}
+					for range items {
+						cart = append(cart, "i:"+uuid.NewString()+"0000", "1@10")
+					}
+					p.HSet(b.Context(), shard.Key(orderKey(benchOrder(i))), cart...)
+				}
+				if _, err := p.Exec(b.Context()); err != nil {
+					b.Fatal(err)
+				}
+			}
+			each := func(what string, size int, call func(p redis.Pipeliner, i int)) {
+				before := testredis.CPU(b, client)
+				for at := 0; at < n; at += size {
+					p := client.Pipeline()
+					for i := at; i < min(at+size, n); i++ {
+						call(p, i)
+					}
+					if _, err := p.Exec(b.Context()); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(float64((testredis.CPU(b, client)-before).Nanoseconds())/1000/float64(n), what+"-redis-µs")
+			}
+			b.ResetTimer()
+			each("begin", 64, func(p redis.Pipeliner, i int) {
+				p.EvalSha(b.Context(), beginScript.SHA(), []string{shard.Key(orderKey(benchOrder(i))), shard.Key(undecidedKey)},
+					attempts[i], "", benchOrder(i), lease)
+			})
+			each("commit", 64, func(p redis.Pipeliner, i int) {
+				p.EvalSha(b.Context(), commitScript.SHA(), []string{shard.Key(orderKey(benchOrder(i))), shard.Key(undecidedKey), shard.Key(unconfirmedKey)},
+					attempts[i], benchOrder(i), "0", "0")
+			})
+			before := testredis.CPU(b, client)
+			for left := n; left > 0; {
+				taken, err := store.TakeUnconfirmed(b.Context(), shard, 500, 10*time.Second)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if len(taken) == 0 {
+					b.Fatalf("%d entries are missing", left)
+				}
+				if err := store.Confirmed(b.Context(), shard, taken); err != nil {
+					b.Fatal(err)
+				}
+				left -= len(taken)
+			}
+			b.ReportMetric(float64((testredis.CPU(b, client)-before).Nanoseconds())/1000/float64(n), "confirm-redis-µs")
+		})
+	}
+}
+
+func benchOrder(i int) string {
+	return "01a20ac5-5153-749e-8e14-" + strconv.Itoa(100_000_000_000+i) + "0000"
+}

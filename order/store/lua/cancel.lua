@@ -1,0 +1,20 @@
+#!lua
+-- cancel: starts the reverse saga of a paid order, or continues it.
+-- KEYS  1 order  2 undecided
+-- ARGV  1 the attempt that paid the order  2 order ID  3 lease, ms: recovery ignores the order for that long
+-- returns {code, attempt, reason[, time after which refunds are too late, all fields of the order]}; the latter two with 8
+--   0 NOT_FOUND   5 ABORTING   6 OPEN   7 PAID by another attempt   8 REFUNDING, now or before   9 CANCELLED   10 RUNNING
+-- The order's deadline becomes that of the cancellation, as if an attempt began now: it shows the cancellation's age.
+-- May be repeated.
+local f = redis.call('HMGET', KEYS[1], 's', 'a', 'r')
+local state, attempt, reason = f[1], f[2] or '', f[3] or ''
+local now = now_ms()
+if state == 'PAID' and attempt == ARGV[1] then
+  redis.call('HSET', KEYS[1], 's', 'REFUNDING', 'dl', ms(now + DEADLINE_MS))
+  redis.call('ZADD', KEYS[2], ms(now + ARGV[3]), ARGV[2])
+  state = 'REFUNDING'
+end
+if state == 'REFUNDING' then
+  return { REFUNDING, attempt, reason, ms(now + REFUND_WINDOW_MS), redis.call('HGETALL', KEYS[1]) }
+end
+return { code_of(state), attempt, reason }

@@ -1,0 +1,13 @@
+#!lua flags=allow-oom
+-- close: reopens the order after every participant has released this attempt.
+-- KEYS  1 order  2 undecided
+-- ARGV  1 attempt  2 order ID
+-- returns {code}
+--   6 CLOSED: now, before, superseded, or the order is gone
+-- May be repeated. Allowed when memory is full.
+local f = redis.call('HMGET', KEYS[1], 's', 'a')
+if f[1] == 'ABORTING' and f[2] == ARGV[1] then
+  redis.call('HSET', KEYS[1], 's', 'OPEN')
+  redis.call('ZREM', KEYS[2], ARGV[2])
+end
+return { CLOSED }

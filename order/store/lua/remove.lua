@@ -1,0 +1,14 @@
+#!lua flags=allow-oom
+-- remove: deletes an open order.
+-- KEYS  1 order
+-- returns {code}
+--   0 NOT_FOUND   1 DONE   2 NOT_OPEN
+-- Must not be repeated: the second call finds no order.
+local state = redis.call('HGET', KEYS[1], 's')
+if not state then
+  return { NOT_FOUND }
+elseif state ~= 'OPEN' then
+  return { NOT_OPEN }
+end
+redis.call('DEL', KEYS[1])
+return { DONE }

@@ -1,0 +1,16 @@
+#!lua flags=allow-oom
+-- take_unconfirmed: reserves decided attempts for one worker for some time, to confirm them.
+-- KEYS  1 unconfirmed
+-- ARGV  1 maximum number of entries  2 duration of the claim, ms
+-- returns the entries by due time: "<record> <its end, ms> <stock's shards> <payment's shards>"
+-- May be repeated: a lost reply delays its entries. Allowed when memory is full: confirmed records expire and free memory.
+local now = now_ms()
+local entries = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ms(now), 'LIMIT', 0, ARGV[1])
+local later, claimed = ms(now + ARGV[2]), {}
+for i, entry in ipairs(entries) do
+  claimed[2 * i - 1], claimed[2 * i] = later, entry
+end
+if #claimed > 0 then
+  redis.call('ZADD', KEYS[1], unpack(claimed))
+end
+return entries

@@ -1,0 +1,244 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"checkout/common/api"
+	"checkout/test/model"
+)
+
+// past is a deadline, a lease or a not-after that is over on every clock.
+const past = 1
+
+// callOrder runs a script of the saga.
+func (r *replay) callOrder(step model.Step) (model.Code, error) {
+	if err := r.setLease(step); err != nil {
+		return "", err
+	}
+	attempt := r.attempts[step.Attempt]
+	var stock, credit []int
+	if len(r.before.Cart) > 0 {
+		credit = []int{0}
+	}
+	for _, shard := range r.before.Cart {
+		stock = append(stock, shard-1)
+	}
+	var got Result
+	var err error
+	switch step.Script {
+	case model.Begin:
+		got, err = r.store.Begin(r.ctx, replayOrder, attempt, r.attempts[step.After])
+	case model.Claim:
+		got, err = r.store.Claim(r.ctx, replayOrder, 2500*time.Millisecond)
+	case model.Commit:
+		got, err = r.store.Commit(r.ctx, replayOrder, attempt, stock, credit)
+	case model.Refuse:
+		got, err = r.store.Refuse(r.ctx, replayOrder, attempt, "refused")
+	case model.Abort:
+		got, err = r.store.Abort(r.ctx, replayOrder, attempt, "aborted")
+	case model.Close:
+		got, err = r.store.Close(r.ctx, replayOrder, attempt)
+	case model.Cancel:
+		got, err = r.store.Cancel(r.ctx, replayOrder, attempt)
+	case model.MarkCancelled:
+		got, err = r.store.Cancelled(r.ctx, replayOrder, attempt, stock, credit)
+	}
+	if err != nil {
+		return "", err
+	}
+	if err := r.heard(step, got); err != nil {
+		return "", err
+	}
+	return orderCode(step, got), nil
+}
+
+// setLease makes a lease run out, or not, and what is undecided due.
+func (r *replay) setLease(step model.Step) error {
+	if !r.before.Undecided || step.Script != model.Begin && step.Script != model.Claim {
+		return nil
+	}
+	shard := r.store.Shards()[0]
+	lease := time.Now().Add(time.Hour).UnixMilli()
+	if step.LeaseOut {
+		lease = past
+	}
+	p := r.client.Pipeline()
+	p.HSet(r.ctx, shard.Key(orderKey(replayOrder)), "lease", lease)
+	p.ZAdd(r.ctx, shard.Key(undecidedKey), redis.Z{Score: past, Member: replayOrder})
+	_, err := p.Exec(r.ctx)
+	return err
+}
+
+// orderCodes are the model's words for the scripts' codes. OPEN is CLOSED to the attempt that it is of.
+var orderCodes = map[Code]model.Code{
+	CodeNotFound: model.NotFound, CodeStarted: model.Started, CodeStale: model.Stale, CodeResumed: model.Resumed, CodeBusy: model.Busy,
+	CodeAborting: model.Aborting, CodeClosed: model.Closed, CodePaid: model.Paid, CodeRefunding: model.Refunding, CodeCancelled: model.Cancelled,
+	CodeRunning: model.Running,
+}
+
+func orderCode(step model.Step, got Result) model.Code {
+	switch {
+	case step.Script == model.Claim && got.Code == CodeNotFound:
+		return model.Nothing
+	case got.Code == CodeClosed && step.Script != model.Close && step.Then.Attempt != step.Attempt:
+		return model.Open
+	}
+	return orderCodes[got.Code]
+}
+
+// heard checks what else an answer says, and keeps the deadline and the not-after for the messages that carry them.
+func (r *replay) heard(step model.Step, got Result) error {
+	if got.Attempt != "" && got.Attempt != r.attempts[step.Then.Attempt] {
+		return fmt.Errorf("it names attempt %q, want %d of %q", got.Attempt, step.Then.Attempt, r.attempts)
+	}
+	if tellsLines(step.Script, got.Code) {
+		var cart []int
+		for _, line := range got.Lines {
+			item, _ := strconv.Atoi(line.ID)
+			cart = append(cart, item+1)
+		}
+		slices.Sort(cart)
+		if want := step.Then.Cart; !slices.Equal(cart, want) || got.User != replayUser || got.Total != int64(len(want)*replayPrice) {
+			return fmt.Errorf("it says %+v, want a cart of %v", got, want)
+		}
+		if step.Then.Order == StateRefunding {
+			r.notAfters[step.Then.Attempt] = got.NotAfter
+		} else {
+			r.deadlines[step.Then.Attempt] = got.Deadline
+		}
+	}
+	if step.Script == model.Refuse && got.Code == CodeClosed && r.before.Order == StateRunning {
+		r.reasons[step.Attempt] = []string{"refused"}
+	}
+	if step.Script == model.Abort && r.before.Order == StateRunning && step.Then.Order == StateAborting {
+		r.reasons[step.Attempt] = []string{"aborted"}
+	}
+	if got.Code == CodeClosed && got.Attempt != "" && !slices.Contains(r.reasons[step.Then.Attempt], got.Reason) {
+		return fmt.Errorf("it says that attempt %d was closed for %q, want one of %q", step.Then.Attempt, got.Reason, r.reasons[step.Then.Attempt])
+	}
+	return nil
+}
+
+// tellsLines says whether an answer has all that a coordinator needs to carry on.
+func tellsLines(script model.Script, c Code) bool {
+	switch script {
+	case model.Begin:
+		return c == CodeStarted || c == CodeResumed || c == CodeAborting
+	case model.Claim:
+		return c != CodeNotFound
+	case model.Cancel:
+		return c == CodeRefunding
+	}
+	return false
+}
+
+// callParticipant sends a message about one attempt to one shard. What is over on that shard is over by the time in the message.
+func (r *replay) callParticipant(step model.Step) (model.Code, error) {
+	store, line, at := r.payment, api.Line{ID: replayUser, Quantity: 1}, 0
+	if step.Shard > 0 {
+		store, line, at = r.stock, api.Line{ID: strconv.Itoa(step.Shard - 1), Quantity: 1}, step.Shard-1
+	}
+	before := r.before.Attempts[step.Attempt-1]
+	deadline, notAfter := r.deadlines[step.Attempt], r.notAfters[step.Attempt]
+	if before.Records[step.Shard].Over {
+		deadline = past
+	}
+	if before.Refunds[step.Shard].Over {
+		notAfter = past
+	}
+	attempt := api.Attempt{ID: r.attempts[step.Attempt], Until: deadline, Lines: []api.Line{line}}
+	var outcomes []api.Outcome
+	switch step.Script {
+	case model.Reserve:
+		outcomes = store.Reserve(r.ctx, []api.Attempt{attempt})
+	case model.Release:
+		outcomes = store.Release(r.ctx, []api.Attempt{attempt})
+	case model.Refund:
+		attempt.Until = notAfter
+		outcomes = store.Refund(r.ctx, []api.Attempt{attempt})
+	case model.Confirm, model.ConfirmRefund:
+		confirmation := api.Confirmation{Record: attempt.ID, Until: r.deadlines[step.Attempt], Shards: []int{at}}
+		if step.Script == model.ConfirmRefund {
+			confirmation.Record, confirmation.Until = attempt.ID+":refund", r.notAfters[step.Attempt]
+		}
+		if done := store.Confirm(r.ctx, []api.Confirmation{confirmation}); !done[0].OK {
+			return "", fmt.Errorf("confirm was not done")
+		}
+		return model.Done, nil
+	}
+	return participantCodes[outcomes[0].Code], nil
+}
+
+var participantCodes = map[api.Code]model.Code{
+	api.Reserved: model.Reserved, api.Refused: model.Refused, api.Released: model.Released, api.Expired: model.Expired, api.Refunded: model.Given,
+}
+
+// compare compares all that is stored, read in one round trip, with what the model says.
+func (r *replay) compare(want model.Snapshot) error {
+	shard, p := r.store.Shards()[0], r.client.Pipeline()
+	order := p.HGetAll(r.ctx, shard.Key(orderKey(replayOrder)))
+	undecided := p.ZScore(r.ctx, shard.Key(undecidedKey), replayOrder)
+	unconfirmed := p.ZRange(r.ctx, shard.Key(unconfirmedKey), 0, -1)
+	free := make([]*redis.StringCmd, len(r.counters))
+	var codes []*redis.StringCmd
+	var ends []*redis.DurationCmd
+	for at, counter := range r.counters {
+		free[at] = p.Get(r.ctx, counter)
+		for _, name := range r.attempts[1:] {
+			for _, key := range []string{r.records[at] + name, r.records[at] + name + ":refund"} {
+				codes = append(codes, p.GetRange(r.ctx, key, 0, 0))
+				ends = append(ends, p.PTTL(r.ctx, key))
+			}
+		}
+	}
+	if _, err := p.Exec(r.ctx); err != nil && !errors.Is(err, redis.Nil) {
+		return err
+	}
+
+	got := model.Snapshot{Order: order.Val()[stateField], Attempt: slices.Index(r.attempts, order.Val()[attemptField]), Undecided: undecided.Err() == nil}
+	for item, at := range []int{1, 2} {
+		if order.Val()[itemField+strconv.Itoa(item)] == "1@1" {
+			got.Cart = append(got.Cart, at)
+		}
+	}
+	got.Attempts = make([]model.AttemptSnapshot, len(r.attempts)-1)
+	for i, name := range r.attempts[1:] {
+		has := func(record string) bool {
+			return slices.ContainsFunc(unconfirmed.Val(), func(entry string) bool { return strings.HasPrefix(entry, record+" ") })
+		}
+		got.Attempts[i].Unconfirmed, got.Attempts[i].RefundUnconfirmed = has(name), has(name+":refund")
+	}
+	for at := range r.counters {
+		n, err := free[at].Int()
+		if err != nil {
+			return err
+		}
+		got.Free = append(got.Free, n)
+		for i := range got.Attempts {
+			a, next := &got.Attempts[i], 2*(at*len(got.Attempts)+i)
+			a.Records = append(a.Records, record(codes[next], ends[next], want.Attempts[i].Records[at]))
+			a.Refunds = append(a.Refunds, record(codes[next+1], ends[next+1], want.Attempts[i].Refunds[at]))
+		}
+	}
+	if !reflect.DeepEqual(got, want) {
+		return fmt.Errorf("stored: %+v\n  want: %+v", got, want)
+	}
+	return nil
+}
+
+// record is what a record says. Whether its time is over is not stored, and taken from what is wanted.
+func record(code *redis.StringCmd, ends *redis.DurationCmd, want model.Record) model.Record {
+	n, err := code.Int()
+	if err != nil {
+		return model.Record{Over: want.Over}
+	}
+	return model.Record{Code: participantCodes[api.Code(n)], Ends: ends.Val() > 0}
+}

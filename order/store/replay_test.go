@@ -1,0 +1,244 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/redis/go-redis/v9"
+
+	"checkout/common/api"
+	"checkout/common/participant"
+	"checkout/common/testredis"
+	"checkout/test/model"
+)
+
+// Proof 2, its second half: random walks of the model, in which the protocol was explored exhaustively, are replayed on the real
+// scripts. After every step the answer and everything stored must be what the model says, so that what was proven of the
+// model holds for these scripts.
+
+// In a replay everything has a decimal id, so that batch_init can write it again.
+const (
+	replayOrder = "0"
+	replayUser  = "0"
+	replayPrice = 1
+)
+
+// replay is one walk under way on a real Redis, which is every shard of all three services.
+type replay struct {
+	t              *testing.T
+	ctx            context.Context
+	client         *redis.Client
+	store          *Store
+	stock, payment *participant.Store
+	counters       []string   // keys, by participant shard of the model
+	records        []string   // key prefixes, likewise
+	attempts       []string   // names of the model's attempts, from 1; "" is none
+	deadlines      []int64    // of each attempt, Unix ms
+	notAfters      []int64    // likewise
+	reasons        [][]string // which an attempt may have been closed for
+	before         model.Snapshot
+}
+
+func TestReplay(t *testing.T) {
+	const walks, steps = 250, 80
+	server := testredis.Start(t)
+	if err := server.Client.ConfigSet(t.Context(), "appendfsync", "no").Err(); err != nil { // nothing dies here
+		t.Fatal(err)
+	}
+	one := []*testredis.Server{server}
+	orders := testredis.Connect(t, "order", one, Scripts)
+	stock := testredis.Connect(t, "stock", []*testredis.Server{server, server}, participant.Scripts)
+	payment := testredis.Connect(t, "payment", one, participant.Scripts)
+	m := model.Model{Config: model.Config{Attempts: 3, StockShards: 2, Cancel: true, Edits: true, Remove: true, Rivals: true, Reset: model.ResetQuiet}}
+	seen := map[string]bool{}
+	for _, wild := range []bool{false, true} {
+		for walk := range walks {
+			r := &replay{t: t, ctx: t.Context(), client: server.Client, store: New(orders),
+				stock: participant.NewStore(stock, "i:"), payment: participant.NewStore(payment, "u:"),
+				counters: []string{payment.Shards()[0].Key("u:0"), stock.Shards()[0].Key("i:0"), stock.Shards()[1].Key("i:1")},
+				records:  []string{payment.Shards()[0].Key("r:"), stock.Shards()[0].Key("r:"), stock.Shards()[1].Key("r:")},
+			}
+			r.start(m.Attempts)
+			var done []string
+			for _, step := range m.Walk(rand.New(rand.NewPCG(20261123, uint64(walk))), steps, wild) {
+				done = append(done, fmt.Sprintf("%s -> %s", step, step.Code))
+				seen[fmt.Sprintf("%s %s", step.Script, step.Code)] = true
+				if err := r.take(step); err != nil {
+					t.Fatalf("walk %d (wild: %v): %v\n%s", walk, wild, err, strings.Join(done, "\n"))
+				}
+			}
+		}
+	}
+	for _, want := range replayed {
+		script, codes, _ := strings.Cut(want, ": ")
+		for code := range strings.SplitSeq(codes, " ") {
+			if !seen[script+" "+code] {
+				t.Errorf("no walk has seen %s answer %s", script, code)
+			}
+		}
+	}
+}
+
+// replayed is what all walks together must have seen: every documented answer of every script of the protocol.
+var replayed = []string{
+	"begin: NOT_FOUND STARTED STALE RESUMED BUSY ABORTING CLOSED PAID REFUNDING CANCELLED",
+	"claim: RUNNING ABORTING REFUNDING",
+	"commit: PAID NOT_FOUND ABORTING CLOSED OPEN REFUNDING CANCELLED RUNNING",
+	"refuse: CLOSED NOT_FOUND ABORTING OPEN PAID REFUNDING CANCELLED RUNNING",
+	"abort: ABORTING NOT_FOUND CLOSED OPEN PAID REFUNDING CANCELLED RUNNING",
+	"close: CLOSED",
+	"cancel: REFUNDING NOT_FOUND ABORTING CLOSED OPEN PAID CANCELLED RUNNING",
+	"cancelled: CANCELLED NOT_FOUND ABORTING CLOSED OPEN PAID REFUNDING RUNNING",
+	"addItem: DONE NOT_FOUND NOT_OPEN",
+	"removeItem: DONE NOT_FOUND NOT_OPEN",
+	"remove: DONE NOT_FOUND NOT_OPEN",
+	"batch_init: DONE UNDECIDED",
+	"reserve: RESERVED REFUSED RELEASED EXPIRED",
+	"release: RELEASED REFUSED",
+	"refund: GIVEN EXPIRED",
+	"confirm: DONE",
+	"confirm refund: DONE",
+	"unconfirm: DONE",
+	"unconfirm refund: DONE",
+}
+
+// start makes everything as the model's walks find it: one of everything, and an open order for it.
+func (r *replay) start(attempts int) {
+	r.must(r.client.FlushAll(r.ctx).Err())
+	for _, counter := range r.counters {
+		r.must(r.client.Set(r.ctx, counter, 1, 0).Err())
+	}
+	r.must(r.store.Create(r.ctx, nil, replayOrder, replayUser))
+	for _, item := range []string{"0", "1"} {
+		r.must(r.store.AddItem(r.ctx, nil, replayOrder, item, 1, replayPrice))
+	}
+	later := time.Now().Add(time.Hour).UnixMilli()
+	r.attempts = []string{""}
+	for range attempts {
+		r.attempts = append(r.attempts, uuid.NewString())
+	}
+	r.deadlines, r.notAfters, r.reasons = make([]int64, attempts+1), make([]int64, attempts+1), make([][]string, attempts+1)
+	for i := range r.deadlines {
+		r.deadlines[i], r.notAfters[i] = later, later
+	}
+	for range attempts {
+		r.before.Attempts = append(r.before.Attempts, model.AttemptSnapshot{Records: make([]model.Record, 3), Refunds: make([]model.Record, 3)})
+	}
+	r.before.Order, r.before.Cart = StateOpen, []int{1, 2}
+}
+
+func (r *replay) must(err error) {
+	r.t.Helper()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// take takes one step and compares.
+func (r *replay) take(step model.Step) error {
+	code, err := r.call(step)
+	if err != nil {
+		return err
+	}
+	if code != step.Code {
+		return fmt.Errorf("answered %q, want %q", code, step.Code)
+	}
+	r.before = step.Then
+	return r.compare(step.Then)
+}
+
+func (r *replay) call(step model.Step) (model.Code, error) {
+	switch step.Script {
+	case model.Begin, model.Claim, model.Commit, model.Refuse, model.Abort, model.Close, model.Cancel, model.MarkCancelled:
+		return r.callOrder(step)
+	case model.Reserve, model.Release, model.Refund, model.Confirm, model.ConfirmRefund:
+		return r.callParticipant(step)
+	case model.AddItem:
+		return edited(r.store.AddItem(r.ctx, nil, replayOrder, strconv.Itoa(step.Shard-1), 1, replayPrice))
+	case model.RemoveItem:
+		return edited(r.store.RemoveItem(r.ctx, nil, replayOrder, strconv.Itoa(step.Shard-1), 1))
+	case model.Remove:
+		return edited(r.store.Remove(r.ctx, nil, replayOrder))
+	case model.BatchInit:
+		return r.batchInit()
+	case model.Unconfirm:
+		return model.Done, r.unconfirm(r.attempts[step.Attempt])
+	case model.UnconfirmBack:
+		return model.Done, r.unconfirm(r.attempts[step.Attempt] + ":refund")
+	}
+	return model.Nothing, r.event(step)
+}
+
+func edited(err error) (model.Code, error) {
+	switch {
+	case err == nil:
+		return model.Done, nil
+	case errors.Is(err, api.OrderNotFound):
+		return model.NotFound, nil
+	case errors.Is(err, api.OrderNotOpen):
+		return model.NotOpen, nil
+	}
+	return "", err
+}
+
+// batchInit runs the script itself: the store looks for undecided orders first.
+func (r *replay) batchInit() (model.Code, error) {
+	shard := r.store.Shards()[0]
+	reply, err := shard.Run(r.ctx, batchInitScript, []string{shard.Key(orderKey(replayOrder))}, replayPrice, replayUser, "0", "1")
+	if err != nil {
+		return "", err
+	}
+	if reply.Int(0) == 0 {
+		return model.Undecided, reply.Err()
+	}
+	return model.Done, reply.Err()
+}
+
+// event makes happen what no script does.
+func (r *replay) event(step model.Step) error {
+	switch step.Script {
+	case model.Mint:
+		return nil
+	case model.RivalTakes, model.RivalGives:
+		free, err := r.client.Get(r.ctx, r.counters[step.Shard]).Int()
+		if err != nil {
+			return err
+		}
+		return r.client.IncrBy(r.ctx, r.counters[step.Shard], int64(step.Then.Free[step.Shard]-free)).Err()
+	case model.RecordEnds:
+		return r.end(r.records[step.Shard]+r.attempts[step.Attempt], step.Then.Attempts[step.Attempt-1].Records[step.Shard].Over)
+	case model.RefundEnds:
+		return r.end(r.records[step.Shard]+r.attempts[step.Attempt]+":refund", step.Then.Attempts[step.Attempt-1].Refunds[step.Shard].Over)
+	}
+	return fmt.Errorf("a step that cannot be replayed: %s", step)
+}
+
+// end ends a record, if the model says that it does. That it has a TTL was seen after the step before.
+func (r *replay) end(key string, ends bool) error {
+	if !ends {
+		return nil
+	}
+	return r.client.Del(r.ctx, key).Err()
+}
+
+// unconfirm drops an entry as the worker does.
+func (r *replay) unconfirm(record string) error {
+	shard := r.store.Shards()[0]
+	entries, err := r.client.ZRange(r.ctx, shard.Key(unconfirmedKey), 0, -1).Result()
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if strings.HasPrefix(entry, record+" ") {
+			return r.store.Confirmed(r.ctx, shard, []Unconfirmed{{Entry: entry}})
+		}
+	}
+	return fmt.Errorf("no entry of %s", record)
+}

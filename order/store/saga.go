@@ -1,0 +1,178 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"checkout/common/api"
+	"checkout/common/failpoint"
+	"checkout/common/protocol"
+	"checkout/common/redis"
+	"checkout/common/trace"
+)
+
+// Result is what a script of the saga returned: how the order stands and, if there is work to do, all that the work needs.
+type Result struct {
+	Code            Code
+	Attempt, Reason string
+
+	User     string
+	Total    int64      // in minor units
+	Lines    []api.Line // pieces of each item
+	Deadline int64      // of the attempt, Unix ms by Redis TIME
+	NotAfter int64      // time after which refunds are too late, Unix ms by Redis TIME
+	Trace    string     // in which an attempt began: "<attempt> <traceparent>"
+}
+
+var (
+	undecidedSet  = []string{undecidedKey}
+	undecidedSets = []string{undecidedKey, unconfirmedKey}
+	lease         = milliseconds(protocol.Lease)
+)
+
+// Begin starts an attempt, or joins the running one. after is the order's attempt as the caller last read it.
+func (s *Store) Begin(ctx context.Context, id, attempt, after string) (Result, error) {
+	args := []any{attempt, after, id, lease}
+	if parent := trace.FromContext(ctx).Traceparent(); parent != "" {
+		args = append(args, parent)
+	}
+	return s.saga(ctx, beginScript, id, undecidedSet, args...)
+}
+
+// Commit decides that an attempt is paid. stock and credit are the shards that hold its reservations.
+func (s *Store) Commit(ctx context.Context, id, attempt string, stock, credit []int) (Result, error) {
+	return s.saga(ctx, commitScript, id, undecidedSets, attempt, id, joinShards(stock), joinShards(credit))
+}
+
+// Refuse closes an attempt that payment has refused.
+func (s *Store) Refuse(ctx context.Context, id, attempt, reason string) (Result, error) {
+	return s.saga(ctx, refuseScript, id, undecidedSet, attempt, id, reason)
+}
+
+// Abort decides that an attempt will not be paid.
+func (s *Store) Abort(ctx context.Context, id, attempt, reason string) (Result, error) {
+	return s.saga(ctx, abortScript, id, undecidedSet, attempt, id, reason, lease)
+}
+
+// Close reopens the order after every participant has released an attempt.
+func (s *Store) Close(ctx context.Context, id, attempt string) (Result, error) {
+	return s.saga(ctx, closeScript, id, undecidedSet, attempt, id)
+}
+
+// Claim reserves an undecided order for one recovery worker.
+func (s *Store) Claim(ctx context.Context, id string, forward time.Duration) (Result, error) {
+	return s.saga(ctx, claimScript, id, undecidedSet, id, milliseconds(forward))
+}
+
+// Cancel starts the reverse saga of an order that attempt has paid, or continues it.
+func (s *Store) Cancel(ctx context.Context, id, attempt string) (Result, error) {
+	return s.saga(ctx, cancelScript, id, undecidedSet, attempt, id, lease)
+}
+
+// Cancelled records that stock and payment have refunded an attempt. stock and credit are the shards that hold the refunds' records.
+func (s *Store) Cancelled(ctx context.Context, id, attempt string, stock, credit []int) (Result, error) {
+	return s.saga(ctx, cancelledScript, id, undecidedSets, attempt, id, joinShards(stock), joinShards(credit))
+}
+
+// saga runs a script on an order and sorted sets of its shard.
+func (s *Store) saga(ctx context.Context, script *redis.Script, id string, sets []string, args ...any) (Result, error) {
+	shard, key, err := s.locate(id)
+	if err != nil {
+		return Result{}, err
+	}
+	keys := make([]string, 1, 1+len(sets))
+	keys[0] = key
+	for _, set := range sets {
+		keys = append(keys, shard.Key(set))
+	}
+	reply, err := shard.Run(ctx, script, keys, args...)
+	if err != nil {
+		return Result{}, err
+	}
+	result, err := parseResult(script, reply)
+	if err != nil || result.Code == CodeNotFound {
+		return result, err
+	}
+	return result, failpoint.Reached(ctx, id, script.Name(), "")
+}
+
+// parseResult parses {code, attempt, reason[, not-after, all fields of the order]}.
+func parseResult(script *redis.Script, reply redis.Reply) (Result, error) {
+	r := Result{Code: Code(reply.Int(0))}
+	if reply.Len() >= 3 {
+		r.Attempt, r.Reason = reply.String(1), reply.String(2)
+	}
+	if r.Code < CodeNotFound || r.Code > CodeRunning {
+		return Result{}, undocumented(script, int(r.Code))
+	}
+	if reply.Len() < 5 {
+		return r, reply.Err()
+	}
+	r.NotAfter = reply.Int(3)
+	fields := reply.List(4)
+	for i := 0; i+1 < fields.Len(); i += 2 {
+		switch field := fields.String(i); field {
+		case userField:
+			r.User = fields.String(i + 1)
+		case totalField:
+			r.Total = fields.Int(i + 1)
+		case deadlineField:
+			r.Deadline = fields.Int(i + 1)
+		case traceField:
+			r.Trace = fields.String(i + 1)
+		default:
+			if item, ok := strings.CutPrefix(field, itemField); ok {
+				line, err := parsePieces(item, fields.String(i+1))
+				if err != nil {
+					return Result{}, err
+				}
+				r.Lines = append(r.Lines, line)
+			}
+		}
+	}
+	return r, errors.Join(reply.Err(), fields.Err())
+}
+
+// parsePieces adds up the pieces of an item, whatever their prices.
+func parsePieces(item, value string) (api.Line, error) {
+	line := api.Line{ID: item}
+	for part := range strings.SplitSeq(value, ",") {
+		quantity, _, _ := strings.Cut(part, "@")
+		n, err := strconv.ParseInt(quantity, 10, 64)
+		if err != nil {
+			return line, fmt.Errorf("item %s: %q: %w", item, value, err)
+		}
+		line.Quantity += n
+	}
+	return line, nil
+}
+
+func joinShards(shards []int) string {
+	if len(shards) == 1 {
+		return strconv.Itoa(shards[0])
+	}
+	texts := make([]string, len(shards))
+	for i, s := range shards {
+		texts[i] = strconv.Itoa(s)
+	}
+	return strings.Join(texts, ",")
+}
+
+func splitShards(text string) ([]int, error) {
+	if text == "" {
+		return nil, nil
+	}
+	var shards []int
+	for part := range strings.SplitSeq(text, ",") {
+		n, err := strconv.Atoi(part)
+		if err != nil {
+			return nil, err
+		}
+		shards = append(shards, n)
+	}
+	return shards, nil
+}

@@ -1,0 +1,107 @@
+package store
+
+import (
+	"embed"
+	"fmt"
+	"slices"
+
+	"checkout/common/idempotency"
+	"checkout/common/protocol"
+	"checkout/common/redis"
+)
+
+// Code is what a script of the saga found or did. The headers of the scripts document which codes each returns.
+type Code int
+
+// The codes of the saga's scripts.
+const (
+	CodeNotFound Code = iota
+	CodeStarted
+	CodeStale
+	CodeResumed
+	CodeBusy
+	CodeAborting
+	CodeClosed // from begin: this very attempt is closed; from the others: the order is open
+	CodePaid
+	CodeRefunding
+	CodeCancelled
+	CodeRunning
+)
+
+// Codes of the cart's scripts. A script uses those that its header documents.
+const (
+	cartNotFound = iota
+	cartDone
+	cartNotOpen
+	cartFull
+	cartLimit
+
+	cartTaken     = cartNotFound
+	cartUndecided = cartNotFound
+	cartNotInCart = cartFull
+	cartTooFew    = cartLimit
+)
+
+// codeOf maps a stored state to its code.
+var codeOf = redis.Definition{Name: "code_of", Lua: fmt.Sprintf(
+	"local function code_of(state) "+
+		"return ({ OPEN = %d, RUNNING = %d, ABORTING = %d, PAID = %d, REFUNDING = %d, CANCELLED = %d })[state] or %d end",
+	CodeClosed, CodeRunning, CodeAborting, CodePaid, CodeRefunding, CodeCancelled, CodeNotFound)}
+
+// Prelude is what the scripts may use.
+var Prelude = protocol.Prelude(codeOf,
+	protocol.Number("NOT_FOUND", CodeNotFound),
+	protocol.Number("STARTED", CodeStarted),
+	protocol.Number("STALE", CodeStale),
+	protocol.Number("RESUMED", CodeResumed),
+	protocol.Number("BUSY", CodeBusy),
+	protocol.Number("ABORTING", CodeAborting),
+	protocol.Number("CLOSED", CodeClosed),
+	protocol.Number("PAID", CodePaid),
+	protocol.Number("REFUNDING", CodeRefunding),
+	protocol.Number("CANCELLED", CodeCancelled),
+	protocol.Number("RUNNING", CodeRunning),
+
+	protocol.Number("DONE", cartDone),
+	protocol.Number("NOT_OPEN", cartNotOpen),
+	protocol.Number("FULL", cartFull),
+	protocol.Number("LIMIT", cartLimit),
+	protocol.Number("TAKEN", cartTaken),
+	protocol.Number("UNDECIDED", cartUndecided),
+	protocol.Number("NOT_IN_ORDER", cartNotInCart),
+	protocol.Number("TOO_FEW", cartTooFew),
+)
+
+//go:embed lua/*.lua
+var files embed.FS
+
+func script(name string) *redis.Script { return redis.MustScript(files, name, Prelude) }
+
+var (
+	createScript     = script("create")
+	addItemScript    = script("add_item")
+	removeItemScript = script("remove_item")
+	removeScript     = script("remove")
+	batchInitScript  = script("batch_init")
+	undecidedScript  = script("undecided")
+
+	beginScript           = script("begin")
+	commitScript          = script("commit")
+	refuseScript          = script("refuse")
+	abortScript           = script("abort")
+	closeScript           = script("close")
+	claimScript           = script("claim")
+	cancelScript          = script("cancel")
+	cancelledScript       = script("cancelled")
+	dueScript             = script("due")
+	takeUnconfirmedScript = script("take_unconfirmed")
+	confirmedScript       = script("confirmed")
+	backlogScript         = script("backlog")
+)
+
+// Scripts are all scripts that a Store runs.
+var Scripts = slices.Concat([]*redis.Script{
+	createScript, addItemScript, removeItemScript, removeScript, batchInitScript, undecidedScript, beginScript, commitScript,
+	refuseScript, abortScript, closeScript, claimScript, cancelScript, cancelledScript, dueScript, takeUnconfirmedScript,
+	confirmedScript, backlogScript,
+}, idempotency.Scripts(createScript, addItemScript, removeItemScript, removeScript))

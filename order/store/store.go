@@ -1,0 +1,118 @@
+// Package store keeps orders: their Redis schema, the scripts that change it, and the Go side of each script.
+//
+// keys.go is the schema, scripts.go the codes, lua/ the scripts. A method of Store is named as the script that it runs.
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"checkout/common/api"
+	"checkout/common/cluster"
+	"checkout/common/redis"
+)
+
+// Store keeps orders on the shards of the order service.
+type Store struct{ cluster *cluster.Cluster }
+
+// New returns the store on the shards of the order service.
+func New(c *cluster.Cluster) *Store { return &Store{c} }
+
+// Shards returns every shard, in order.
+func (s *Store) Shards() []*redis.Shard { return s.cluster.Shards() }
+
+// locate returns the shard of an order and its key there.
+func (s *Store) locate(id string) (*redis.Shard, string, error) {
+	shard, err := s.cluster.Locate(id)
+	if errors.Is(err, cluster.ErrNoSuchID) {
+		return nil, "", fmt.Errorf("order %s: %w", id, api.OrderNotFound)
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	return shard, shard.Key(orderKey(id)), nil
+}
+
+// Check returns api.OrderNotFound if no shard can hold the order, and api.Unavailable while that is not known.
+func (s *Store) Check(id string) error {
+	_, _, err := s.locate(id)
+	return err
+}
+
+func undocumented(script *redis.Script, code int) error {
+	return fmt.Errorf("script %s returned %d, which it does not document", script.Name(), code)
+}
+
+// Order is an order as it is stored.
+type Order struct {
+	ID, User, State string
+	Attempt         string // the last one; empty before the first
+	Total           int64  // in minor units
+	Lines           []api.OrderLine
+}
+
+// Find returns an order with its lines, sorted by item.
+func (s *Store) Find(ctx context.Context, id string) (Order, error) {
+	shard, key, err := s.locate(id)
+	if err != nil {
+		return Order{}, err
+	}
+	fields, err := shard.Hash(ctx, key)
+	if err != nil {
+		return Order{}, err
+	}
+	if len(fields) == 0 {
+		return Order{}, fmt.Errorf("order %s: %w", id, api.OrderNotFound)
+	}
+	o := Order{ID: id, User: fields[userField], State: fields[stateField], Attempt: fields[attemptField]}
+	if o.Total, err = strconv.ParseInt(fields[totalField], 10, 64); err != nil {
+		return Order{}, fmt.Errorf("order %s: total: %w", id, err)
+	}
+	for field, value := range fields {
+		if item, ok := strings.CutPrefix(field, itemField); ok {
+			lines, err := parseLines(item, value)
+			if err != nil {
+				return Order{}, fmt.Errorf("order %s: %w", id, err)
+			}
+			o.Lines = append(o.Lines, lines...)
+		}
+	}
+	slices.SortStableFunc(o.Lines, func(a, b api.OrderLine) int { return strings.Compare(a.ItemID, b.ItemID) })
+	return o, nil
+}
+
+// Summary returns an order without total and lines.
+func (s *Store) Summary(ctx context.Context, id string) (Order, error) {
+	shard, key, err := s.locate(id)
+	if err != nil {
+		return Order{}, err
+	}
+	reply, err := shard.Fields(ctx, key, stateField, attemptField, userField)
+	if err != nil {
+		return Order{}, err
+	}
+	if !reply.Has(0) {
+		return Order{}, fmt.Errorf("order %s: %w", id, api.OrderNotFound)
+	}
+	o := Order{ID: id, State: reply.String(0), Attempt: reply.String(1), User: reply.String(2)}
+	return o, reply.Err()
+}
+
+// parseLines parses the value of an item's field: "quantity@price", one for each price at which the item was added.
+func parseLines(item, value string) ([]api.OrderLine, error) {
+	lines := make([]api.OrderLine, 0, 1)
+	for part := range strings.SplitSeq(value, ",") {
+		quantity, price, _ := strings.Cut(part, "@")
+		q, err1 := strconv.ParseInt(quantity, 10, 64)
+		p, err2 := strconv.ParseInt(price, 10, 64)
+		if err := errors.Join(err1, err2); err != nil {
+			return nil, fmt.Errorf("item %s: %q: %w", item, value, err)
+		}
+		lines = append(lines, api.OrderLine{ItemID: item, Quantity: q, Price: p})
+	}
+	return lines, nil
+}
