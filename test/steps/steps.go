@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -92,6 +93,9 @@ func writeReport(file, name, log string) error {
 		name, time.Now().Format(time.DateOnly), file, log)
 	if found {
 		text += notes + kept
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
 	}
 	return os.WriteFile(file, []byte(text), 0o644)
 }
