@@ -1,28 +1,28 @@
 package model
 
-// Reset says what a configuration knows about batch_init.
+// Reset says how a configuration explores batch_init.
 type Reset uint8
 
 const (
 	NoReset    Reset = iota
-	ResetFresh       // once; orders carry a fresh random attempt, begins from before it may arrive after it
-	ResetQuiet       // once; orders carry no attempt, and no begin from before it arrives after it
+	ResetFresh       // once; orders get a fresh attempt, and an earlier begin may arrive after it
+	ResetQuiet       // once; orders get no attempt, and no earlier begin arrives after it
 )
 
-// Config is how much of the world is explored.
+// Config says what an exploration includes.
 type Config struct {
-	Attempts    int   // 1..3 attempts to check the one order out
+	Attempts    int   // 1..3 attempts to check out the order
 	StockShards int   // 1 or 2 stock shards in the cart, besides the payment shard
 	Cancel      bool  // paid orders may be cancelled
-	Edits       bool  // the cart may change, and be empty, while the order is OPEN
+	Edits       bool  // the cart may change, and become empty, while the order is OPEN
 	Remove      bool  // the order may be removed
-	Rivals      bool  // other customers take stock and credit and give it back
+	Rivals      bool  // other clients take stock and credit, and return it
 	Reset       Reset // batch_init, once
-	Forget      bool  // everybody may die at once, and with them all knowledge (only Live can tell)
+	Forget      bool  // all processes may die at once and lose their knowledge; only Live detects what that breaks
 	Mutation    Mutation
 }
 
-// Mutation is a deliberate mistake in the protocol; the explorer must find what is wrong with it.
+// Mutation breaks one rule of the protocol. The explorer must find a violation.
 type Mutation uint8
 
 const (
@@ -59,39 +59,39 @@ const (
 	RefundingForgotten
 )
 
-// mutationNames are what tests and traces call them, in the protocol's words.
+// mutationNames say what each mutation breaks.
 var mutationNames = [...]string{
 	Correct:                        "correct",
-	NoTombstone:                    "no tombstone",
-	RefusalDoesNotStick:            "a refusal that does not stick",
-	ReleaseBeforeAbort:             "release before abort",
-	ReservedEnds:                   "an end to RESERVED before confirm",
-	AnswerBeforeClose:              "4xx before close",
-	EarlyCollection:                "early garbage collection",
-	NoDeadlineCheck:                "no deadline check",
-	CommitIgnoresAttempt:           "a commit that ignores the attempt",
-	LostBegin:                      "a lost begin",
-	LostReserve:                    "a lost reserve",
-	RefuseAfterStockAsked:          "refuse after stock was asked",
-	PaymentReleasedFirst:           "payment released before stock",
-	BeginWithoutAfter:              "a begin without after",
-	RefundWithoutNotAfter:          "a refund without not-after",
-	RefundRecordEndsBeforeConfirm:  "a refund record that ends before CANCELLED",
-	RefundRecordEndsBeforeNotAfter: "a refund record that ends before the last not-after",
-	CancelledIgnoresAttempt:        "cancelled that ignores the attempt",
-	CancelReusesRecord:             "cancel that reuses the reservation's record",
-	AbortFromPaid:                  "abort from PAID",
-	ConfirmBeforeCommit:            "confirm before commit",
-	BalanceBeforeRecord:            "balance looked at before the record",
-	SupersededIsRefusal:            "a superseded attempt answered 4xx",
-	ResetClearsUnconfirmed:         "batch_init that clears unconfirmed",
-	ResetWhileUndecided:            "batch_init of an undecided order",
-	ResetKeepsNoAttempt:            "batch_init without a fresh attempt, outlived by a begin",
-	PaidBeforeCommit:               "200 before commit",
-	EditWhileRunning:               "a cart that changes while it is checked out",
-	RemoveWhileRunning:             "remove of an undecided order",
-	AbortingForgotten:              "nobody looks after ABORTING",
-	RefundingForgotten:             "nobody looks after REFUNDING",
+	NoTombstone:                    "release leaves no tombstone",
+	RefusalDoesNotStick:            "a refusal is not recorded",
+	ReleaseBeforeAbort:             "releases before the abort is durable",
+	ReservedEnds:                   "a reservation expires before confirm",
+	AnswerBeforeClose:              "answers 4xx before close",
+	EarlyCollection:                "a tombstone expires before the deadline",
+	NoDeadlineCheck:                "reserve ignores the deadline",
+	CommitIgnoresAttempt:           "commit ignores the attempt",
+	LostBegin:                      "begin is not stored",
+	LostReserve:                    "reserve is not stored",
+	RefuseAfterStockAsked:          "refuses without abort after a reserve of stock",
+	PaymentReleasedFirst:           "releases payment before stock",
+	BeginWithoutAfter:              "begin ignores the previous attempt",
+	RefundWithoutNotAfter:          "refund ignores its not-after time",
+	RefundRecordEndsBeforeConfirm:  "a refund record expires before CANCELLED",
+	RefundRecordEndsBeforeNotAfter: "a refund record expires before the last not-after",
+	CancelledIgnoresAttempt:        "cancelled ignores the attempt",
+	CancelReusesRecord:             "refund reuses the reservation's record",
+	AbortFromPaid:                  "abort changes a PAID order",
+	ConfirmBeforeCommit:            "confirms before commit",
+	BalanceBeforeRecord:            "reserve checks the balance before its record",
+	SupersededIsRefusal:            "answers 4xx for a superseded attempt",
+	ResetClearsUnconfirmed:         "batch_init clears unconfirmed",
+	ResetWhileUndecided:            "batch_init resets an undecided order",
+	ResetKeepsNoAttempt:            "batch_init stores no fresh attempt",
+	PaidBeforeCommit:               "answers 200 before commit",
+	EditWhileRunning:               "the cart changes during checkout",
+	RemoveWhileRunning:             "remove deletes an undecided order",
+	AbortingForgotten:              "recovery ignores ABORTING",
+	RefundingForgotten:             "recovery ignores REFUNDING",
 }
 
 func (m Mutation) String() string { return mutationNames[m] }

@@ -7,8 +7,8 @@ import (
 
 var (
 	orderNames  = [...]string{"no order", "OPEN", "RUNNING", "ABORTING", "PAID", "REFUNDING", "CANCELLED"}
-	recordNames = [...]string{"untouched", "RESERVED", "RESERVED with an end", "REFUSED", "RELEASED", "ended"}
-	refundNames = [...]string{"", "+refunded", "+refunded with an end", "+refund ended"}
+	recordNames = [...]string{"no record", "RESERVED", "RESERVED with expiry", "REFUSED", "RELEASED", "expired"}
+	refundNames = [...]string{"", "+refunded", "+refunded with expiry", "+refund expired"}
 	shardNames  = [...]string{"payment", "stock 1", "stock 2"}
 )
 
@@ -24,7 +24,7 @@ func attemptName(i uint8) string {
 	return fmt.Sprint(i)
 }
 
-// describe prints a state on one line.
+// describe returns a state as one line.
 func (m *Model) describe(s *state) string {
 	parts := []string{orderNames[s.order]}
 	if s.order != gone {
@@ -44,7 +44,7 @@ func (m *Model) describe(s *state) string {
 }
 
 func (a *attempt) String() string {
-	if !a.is(began) && !a.is(told4xx) {
+	if !a.is(began) && !a.is(answered4xx) {
 		return "minted"
 	}
 	var parts []string
@@ -56,7 +56,10 @@ func (a *attempt) String() string {
 	for _, f := range []struct {
 		flag flags
 		name string
-	}{{unconfirmed, "unconfirmed"}, {refundUnconfirmed, "refund unconfirmed"}, {told200, "200 answered"}, {told4xx, "4xx answered"}} {
+	}{
+		{unconfirmed, "unconfirmed"}, {refundUnconfirmed, "refund unconfirmed"},
+		{answered200, "answered 200"}, {answered4xx, "answered 4xx"},
+	} {
 		if a.is(f.flag) {
 			parts = append(parts, f.name)
 		}

@@ -1,50 +1,58 @@
-// Package model explores the checkout protocol exhaustively: every order of every script, under every loss, delay,
-// duplication and death, in configurations small enough to be finished. It proves the protocol, not the code; what ties
-// the two together is Walk, whose steps are replayed on the real scripts, where codes and states must agree.
+// Package model explores the checkout protocol exhaustively: every order of script calls, with any loss, delay,
+// duplication and crash, in configurations that are small enough to finish. It proves the protocol, not the code.
+// Walk connects the two: a test replays its steps on the real scripts, which must return the same codes and reach the
+// same states.
 //
-// # What a state holds
+// # States
 //
-// The order shard's record, each participant shard's counters and records, and what is known: a reply, once given, is
-// known to every coordinator, for ever, and each of them may act on it at any later time, or never. That one
-// idea covers all of these at once:
+// A state holds the order's record, the counters and records of each participant shard, and knowledge. When a script
+// returns a reply, all coordinators know it forever. Each of them may act on it at any later time, or never. This
+// single rule covers:
 //
-//   - any number of coordinators, recovery workers and clients' retries: what one of them may do, one that knows more may do;
-//   - lost, delayed, duplicated and replayed messages: a message whose condition held once may arrive at any time, any number of times;
-//   - a process stopped between any two instructions: nothing that is allowed ever has to happen.
+//   - any number of coordinators, recovery workers and retries of clients: what one may do, another with more
+//     knowledge may do;
+//   - lost, delayed, duplicated and replayed messages: once a message may be sent, it may arrive at any time, any
+//     number of times;
+//   - a process that stops between two instructions: no allowed step has to happen.
 //
-// It is sound because every condition in the protocol is positive (a step needs a reply, never the absence of one), so that
-// more knowledge only allows more. What clients were told about an attempt is part of the state; they are told it at the
-// first moment at which the protocol allows it, which is the strictest moment to be held to it. (Liveness is the other way round: there
-// everybody may die, and recovery starts from no knowledge.)
+// The rule is sound because each step of the protocol needs a reply, and never the absence of one: more knowledge
+// only allows more steps. The state also holds what clients were answered. They are answered as soon as the protocol
+// allows it, which is the strictest case for the invariants. Liveness is the opposite: there all processes may die,
+// and recovery starts without knowledge.
 //
 // # Time
 //
-// Every clock is an event that may happen at any moment at which it is allowed, each shard's independently of the others'.
-// The deadline of an attempt on a shard and the end of its record there are one event: as long as there is a record it is returned,
-// deadline or not, and from then on the answer is EXPIRED, because the end is later than the deadline. (It needs a shard's
-// clock not to be set back by more than the 60 s between the two.)
-// The not-after of refunds likewise: a refund beyond it is EXPIRED, which is a message lost, until the
-// record's own end, by which time all are beyond it. The lease is decided when somebody asks: it saves work, nothing else.
+// The passing of a time limit is an event that may happen whenever the protocol allows it, on each shard
+// independently. An attempt's deadline on a shard and the expiry of its record there are one event. While the record
+// exists, scripts return it whatever the deadline. Afterwards they return EXPIRED, because the expiry is later than
+// the deadline. This holds unless a shard's clock is set back by more than the 60 s between the two. The not-after
+// times of refunds are treated the same way: a refund beyond its own is EXPIRED, which equals a lost message, until
+// the record expires, by which time all refunds are beyond theirs. Whether a lease has expired is decided when a
+// script asks: the lease saves work and has no other effect.
 //
-// # What is simplified
+// # Simplifications
 //
-// There is one order: orders share nothing but counters, and other customers (rivals) take from those and give back at any time.
-// A cart costs one unit of credit and one unit of stock on each stock shard that it touches. The two stock shards are
-// interchangeable, so that of two states which differ in their names only one is explored. Attempts are numbered as they are minted.
+// There is one order. Orders share nothing but counters, and other clients (rivals) take from those and return it at
+// any time. A cart costs one unit of credit, and one unit of stock on each stock shard that it uses. The two stock
+// shards are interchangeable: of two states that differ only in their names, one is explored. Attempts are numbered
+// in the order in which they are minted.
 //
 // # Cases that the protocol's text leaves open
 //
-//   - A commit, abort or refuse that finds OPEN with its own attempt has found it closed: that attempt's reason, a 4xx.
-//   - A begin that answers NOT_FOUND, or REFUNDING or CANCELLED of another attempt, is a 4xx. If it may itself have begun earlier
-//     (its first reply was lost), that holds as long as no batch_init came between, which may have wiped a PAID; with one it is a 503.
-//   - A begin that answers REFUNDING or CANCELLED of its own attempt is a 200: it was paid.
-//   - A joined request that is told the reason of the attempt it joined is told it about that attempt. Its own begin, if it read
-//     that very attempt as `after` before it was closed and arrives late, may still start: nobody carries such an attempt on
-//     but a client that asks again, and the recovery worker closes it otherwise.
+//   - A commit, abort or refuse that finds OPEN with its own attempt found it closed: the response is that attempt's
+//     reason, a 4xx.
+//   - A begin that returns NOT_FOUND, or REFUNDING or CANCELLED of another attempt, leads to a 4xx. If an earlier,
+//     lost reply may have begun the attempt, this holds unless a batch_init came between, which may have wiped a
+//     PAID; then the response is 503.
+//   - A begin that returns REFUNDING or CANCELLED of its own attempt leads to a 200: the order was paid.
+//   - A request that joined an attempt gets that attempt's reason. Its own begin may arrive late and still start an
+//     attempt, if it named the joined attempt as `after` before that was closed. Only a client's retry continues
+//     such an attempt; otherwise recovery closes it.
 //   - An entry leaves `unconfirmed` when every shard has answered its confirm.
-//   - A release of an attempt whose deadline and record are long gone answers RELEASED and leaves nothing behind.
-//   - The reverse saga gives back on all shards in any order.
-//   - batch_init of the orders is explored in both readings: with a fresh attempt in each order against begins from before it
-//     (ResetFresh), and as built, as a reset that no begin outlives (ResetQuiet); every other message outlives both.
-//     batch_init of items and users overwrites the counters themselves; conservation has no meaning across it, so it is not here.
+//   - A release of an attempt whose deadline and record are long past returns RELEASED and stores nothing.
+//   - A cancellation refunds on all shards in any order.
+//   - batch_init of orders is explored in two variants: with a fresh attempt in each order and earlier begins that
+//     arrive after it (ResetFresh), and as implemented, as a reset that no begin outlives (ResetQuiet). Every other
+//     message outlives both. batch_init of items and users overwrites the counters, so that conservation has no
+//     meaning across it; it is not explored.
 package model

@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// Result is what an exploration found.
+// Result is the result of an exploration.
 type Result struct {
 	States    int
-	Violation string   // empty if there is none
-	Trace     []string // the steps to the violation, the shortest there are
+	Violation string   // empty: none
+	Trace     []string // the shortest steps to the violation
 }
 
 func (r Result) String() string {
@@ -19,12 +19,12 @@ func (r Result) String() string {
 	return fmt.Sprintf("%d states, then: %s\n%s", r.States, r.Violation, strings.Join(r.Trace, "\n"))
 }
 
-// visited numbers the states in the order in which they were found: an open-addressed hash table over chunks that
-// never move. It is most of the explorer's time and memory.
+// visited numbers states in the order of their discovery. It is an open-addressed hash table over chunks that never
+// move. The explorer spends most of its time and memory here.
 type visited struct {
 	chunks [][]key
 	parent []uint32
-	table  []uint32 // number + 1 of a state, 0 where free; its length is a power of two
+	table  []uint32 // a state's number + 1, or 0 for a free slot; the length is a power of two
 }
 
 const chunkBits = 16
@@ -35,7 +35,7 @@ func (v *visited) len() int { return len(v.parent) }
 
 func (v *visited) key(n uint32) *key { return &v.chunks[n>>chunkBits][n&(1<<chunkBits-1)] }
 
-// add numbers a state, or finds its number.
+// add adds a state, or returns the number that it has.
 func (v *visited) add(k *key, parent uint32) (n uint32, isNew bool) {
 	slot := v.slot(k)
 	if v.table[slot] != 0 {
@@ -55,7 +55,7 @@ func (v *visited) add(k *key, parent uint32) (n uint32, isNew bool) {
 	return n, true
 }
 
-// slot is where the state is, or belongs.
+// slot returns the slot of a state, or the free slot for it.
 func (v *visited) slot(k *key) uint32 {
 	mask := uint32(len(v.table) - 1)
 	slot := k.hash() & mask
@@ -81,7 +81,7 @@ func (k *key) hash() uint32 {
 	return uint32(h >> 32)
 }
 
-// Explore visits every state that can be reached, breadth first, up to a violation.
+// Explore visits every reachable state, breadth first, until it finds a violation.
 func (m *Model) Explore() Result {
 	v := newVisited()
 	bad := m.explore(v, nil)
@@ -97,7 +97,7 @@ type badState struct {
 	text   string
 }
 
-// explore fills v, and calls edge, if there is one, for every step between two different states.
+// explore fills v. It calls edge, unless nil, for every step between two different states.
 func (m *Model) explore(v *visited, edge func(from, to uint32, c call)) *badState {
 	first := m.initial()
 	k := m.key(&first)
@@ -134,7 +134,8 @@ func (m *Model) key(s *state) key {
 	return s.canonical()
 }
 
-// trace finds the steps that led to a state. What is stored may have the stock shards' names exchanged; the trace keeps to one naming.
+// trace returns the steps to a state. Stored states may have the names of the stock shards exchanged; the trace uses
+// one naming.
 func (m *Model) trace(v *visited, n uint32) []string {
 	var path []uint32
 	for ; n != 0; n = v.parent[n] {
@@ -144,16 +145,16 @@ func (m *Model) trace(v *visited, n uint32) []string {
 	lines := []string{"        " + m.describe(&s)}
 	for i := len(path) - 1; i >= 0; i-- {
 		c, code := m.follow(&s, v.key(path[i]))
-		answer := ""
+		reply := ""
 		if code != Nothing {
-			answer = " -> " + string(code)
+			reply = " -> " + string(code)
 		}
-		lines = append(lines, fmt.Sprintf("%3d. %s%s\n        %s", len(path)-i, c, answer, m.describe(&s)))
+		lines = append(lines, fmt.Sprintf("%3d. %s%s\n        %s", len(path)-i, c, reply, m.describe(&s)))
 	}
 	return lines
 }
 
-// follow takes a step that leads from s to the state with this key.
+// follow takes a step from s to the state with this key.
 func (m *Model) follow(s *state, to *key) (call, Code) {
 	for _, c := range m.calls(s, nil) {
 		t := *s
@@ -163,5 +164,5 @@ func (m *Model) follow(s *state, to *key) (call, Code) {
 			return c, code
 		}
 	}
-	panic("model: a stored state that no step leads to")
+	panic("model: no step leads to a stored state")
 }

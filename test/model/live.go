@@ -1,8 +1,8 @@
 package model
 
-// Live explores everything and then checks that from every state the recovery worker alone, coming with no knowledge but
-// what it is told, reaches a settled one: what a checkout promises when its caller, coordinator or participant died.
-// It searches backwards from all settled states, along the worker's steps only.
+// Live explores all states, and checks that the recovery worker alone can settle each of them, whatever client,
+// coordinator or participant died. The worker knows only the replies that it receives. Live searches backwards from
+// the settled states, along the worker's steps.
 func (m *Model) Live() Result {
 	v := newVisited()
 	var from, to []uint32
@@ -17,13 +17,13 @@ func (m *Model) Live() Result {
 	settles := backwards(v, from, to)
 	for n := range settles {
 		if !settles[n] {
-			return Result{States: v.len(), Violation: "recovery can never settle this", Trace: m.trace(v, uint32(n))}
+			return Result{States: v.len(), Violation: "recovery can never settle this state", Trace: m.trace(v, uint32(n))}
 		}
 	}
 	return Result{States: v.len()}
 }
 
-// recovers says whether the recovery worker takes such a step.
+// recovers reports whether the recovery worker calls the script.
 func (s Script) recovers() bool {
 	switch s {
 	case Claim, Abort, Release, Close, Refund, MarkCancelled, Confirm, Unconfirm, ConfirmRefund, UnconfirmBack:
@@ -32,9 +32,9 @@ func (s Script) recovers() bool {
 	return false
 }
 
-// backwards tells of every state whether steps lead from it to a settled one.
+// backwards reports for every state whether steps lead from it to a settled one.
 func backwards(v *visited, from, to []uint32) []bool {
-	// The steps, sorted by where they lead: those to n are at into[start[n]:start[n+1]].
+	// The steps to state n come from the states into[start[n]:start[n+1]].
 	start := make([]uint32, v.len()+1)
 	for _, n := range to {
 		start[n+1]++

@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-var large = flag.Bool("model.large", false, "also explore the large configurations: some minutes, some GB")
+var large = flag.Bool("model.large", false, "also explore configurations that take minutes and gigabytes")
 
-// everything but batch_init that can happen to an order.
+// everything returns a configuration with all events except batch_init.
 func everything(attempts, stockShards int) Config {
 	return Config{Attempts: attempts, StockShards: stockShards, Cancel: true, Edits: true, Remove: true, Rivals: true}
 }
@@ -23,8 +23,8 @@ func withForget(c Config) Config {
 	return c
 }
 
-// configurations are explored to their end; none may hold a violation. Their sizes are checked, so that a change which makes
-// the model see less is noticed.
+// configurations must have no violation. The test checks their sizes, to notice a change that makes the model explore
+// less.
 var configurations = []struct {
 	name   string
 	config Config
@@ -36,26 +36,38 @@ var configurations = []struct {
 	{"two attempts, batch_init as a reset", withReset(everything(2, 1), ResetQuiet), 383_762},
 	{"three attempts", everything(3, 1), 955_218},
 	{"three attempts, two stock shards", Config{Attempts: 3, StockShards: 2}, 208_446},
-	{"three attempts, batch_init", Config{Attempts: 3, StockShards: 1, Cancel: true, Remove: true, Reset: ResetFresh}, 2_393_106},
+	{
+		"three attempts, batch_init", Config{Attempts: 3, StockShards: 1, Cancel: true, Remove: true, Reset: ResetFresh},
+		2_393_106,
+	},
 	{"three attempts, two stock shards, rivals", Config{Attempts: 3, StockShards: 2, Rivals: true}, 6_206_003},
-	{"two attempts, two stock shards, batch_init", Config{Attempts: 2, StockShards: 2, Cancel: true, Remove: true, Reset: ResetFresh}, 1_299_399},
-	{"two attempts, two stock shards, batch_init, rivals", Config{Attempts: 2, StockShards: 2, Cancel: true, Rivals: true, Reset: ResetFresh}, 9_929_264},
+	{
+		"two attempts, two stock shards, batch_init",
+		Config{Attempts: 2, StockShards: 2, Cancel: true, Remove: true, Reset: ResetFresh},
+		1_299_399,
+	},
+	{
+		"two attempts, two stock shards, batch_init, rivals",
+		Config{Attempts: 2, StockShards: 2, Cancel: true, Rivals: true, Reset: ResetFresh},
+		9_929_264,
+	},
 	{"three attempts, batch_init as a reset, everything", withReset(everything(3, 1), ResetQuiet), 16_787_371},
 }
 
-// explored skips what is too large to be explored every time.
-func explored(t *testing.T, states int) {
+// skipLarge skips configurations that are too large to explore in every run.
+func skipLarge(t *testing.T, states int) {
 	t.Helper()
-	if states > most && !*large {
-		t.Skipf("%d states: -model.large", states)
+	if states > largest && !*large {
+		t.Skipf("%d states: use -model.large", states)
 	}
 	t.Parallel()
 }
 
+// TestProtocol checks that no configuration reaches a violation.
 func TestProtocol(t *testing.T) {
 	for _, c := range configurations {
 		t.Run(c.name, func(t *testing.T) {
-			explored(t, c.states)
+			skipLarge(t, c.states)
 			m := Model{c.config}
 			r := m.Explore()
 			if r.Violation != "" {
@@ -69,7 +81,7 @@ func TestProtocol(t *testing.T) {
 	}
 }
 
-// TestRecovery checks that from every state, with everybody dead and everything they knew forgotten, recovery settles the order.
+// TestRecovery checks that recovery settles the order from every state after all processes died.
 func TestRecovery(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -78,10 +90,14 @@ func TestRecovery(t *testing.T) {
 	}{
 		{"one attempt, two stock shards", withForget(withReset(everything(1, 2), ResetFresh)), 465_810},
 		{"two attempts", withForget(everything(2, 1)), 211_266},
-		{"two attempts, batch_init", withForget(Config{Attempts: 2, StockShards: 1, Cancel: true, Remove: true, Reset: ResetQuiet}), 1_116_710},
+		{
+			"two attempts, batch_init",
+			withForget(Config{Attempts: 2, StockShards: 1, Cancel: true, Remove: true, Reset: ResetQuiet}),
+			1_116_710,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			explored(t, c.states)
+			skipLarge(t, c.states)
 			m := Model{c.config}
 			r := m.Live()
 			if r.Violation != "" {
@@ -95,7 +111,8 @@ func TestRecovery(t *testing.T) {
 	}
 }
 
-// TestPacking checks on random walks that a state survives its packing, and that both namings of the stock shards are one state.
+// TestPacking checks on random walks that packing loses nothing, and that both namings of the stock shards give one
+// key.
 func TestPacking(t *testing.T) {
 	m := Model{withForget(withReset(everything(3, 2), ResetFresh))}
 	rng := rand.New(rand.NewPCG(1, 2))

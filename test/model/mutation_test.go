@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestMutations makes one deliberate mistake at a time. A mistake that is not found would mean that the model does not
-// look where it hurts. With -v the steps to each violation are printed.
+// TestMutations checks that the explorer finds a violation for each mutation. With -v it prints the steps to the
+// violation.
 func TestMutations(t *testing.T) {
 	two := Config{Attempts: 2, StockShards: 1, Rivals: true}
 	wide := Config{Attempts: 1, StockShards: 2, Rivals: true}
@@ -17,11 +17,11 @@ func TestMutations(t *testing.T) {
 	quietly := Config{Attempts: 1, StockShards: 1, Reset: ResetQuiet}
 	dies := Config{Attempts: 1, StockShards: 1, Cancel: true, Forget: true}
 	const (
-		takenAfter4xx = "4xx was answered, and it holds something"
-		heldForever   = "it is over, and holds something for ever"
+		takenAfter4xx = "answered 4xx, but it holds a reservation"
+		heldForever   = "it is closed, but holds a reservation forever"
 		notConserved  = "is not conserved"
-		notPaid       = "200 was answered, and the order was not PAID by it"
-		stuck         = "recovery can never settle this"
+		notPaid       = "answered 200, but the order was not PAID by it"
+		stuck         = "recovery can never settle this state"
 	)
 	for _, c := range []struct {
 		mutation Mutation
@@ -49,12 +49,12 @@ func TestMutations(t *testing.T) {
 		{AbortFromPaid, two, notConserved},
 		{ConfirmBeforeCommit, two, notConserved},
 		{BalanceBeforeRecord, two, takenAfter4xx},
-		{SupersededIsRefusal, resets, "4xx was answered, and the order was PAID by it"},
-		{ResetClearsUnconfirmed, quietly, "nobody will ever confirm it"},
+		{SupersededIsRefusal, resets, "answered 4xx, but the order was PAID by it"},
+		{ResetClearsUnconfirmed, quietly, "it is paid, but never confirmed"},
 		{ResetWhileUndecided, quietly, heldForever},
 		{ResetKeepsNoAttempt, resets, notConserved},
 		{PaidBeforeCommit, two, notPaid},
-		{EditWhileRunning, edits, "the attempt takes something else than the order says"},
+		{EditWhileRunning, edits, "the attempt reserves something else than the cart"},
 		{RemoveWhileRunning, removes, heldForever},
 		{AbortingForgotten, dies, stuck},
 		{RefundingForgotten, dies, stuck},
@@ -68,7 +68,7 @@ func TestMutations(t *testing.T) {
 				explore = (*Model).Live
 			}
 			if r := explore(&right); r.Violation != "" {
-				t.Fatalf("without the mistake: %v", r)
+				t.Fatalf("without the mutation: %v", r)
 			}
 			r := explore(&wrong)
 			if !strings.Contains(r.Violation, c.want) {

@@ -2,5 +2,5 @@
 
 package model
 
-// most is the size of the largest configuration that is explored.
-const most = 3_000_000
+// largest is the size of the largest configuration to explore.
+const largest = 3_000_000

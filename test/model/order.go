@@ -1,8 +1,8 @@
 package model
 
-// The order shard's scripts, each one atomic. What a Mutation changes in them stands where it changes it.
+// The scripts of the order shard. Each is atomic. They contain the mutations.
 
-// Code is a script's answer, in the protocol's words.
+// Code is the reply of a script, in the protocol's words.
 type Code string
 
 const (
@@ -11,7 +11,7 @@ const (
 	Stale     Code = "STALE"
 	Resumed   Code = "RESUMED"
 	Busy      Code = "BUSY"
-	Open      Code = "OPEN" // by another attempt, or by none
+	Open      Code = "OPEN" // with another attempt, or none
 	Running   Code = "RUNNING"
 	Aborting  Code = "ABORTING"
 	Closed    Code = "CLOSED"
@@ -26,10 +26,10 @@ const (
 	Expired   Code = "EXPIRED"
 	Given     Code = "GIVEN"
 	NotOpen   Code = "NOT_OPEN" // cart edits
-	Nothing   Code = ""         // claim: nothing to do; an event, which answers nobody
+	Nothing   Code = ""         // claim: nothing to do; events: no reply
 )
 
-// found is what commit, refuse, abort and cancel answer when the order is not theirs to change.
+// found returns the reply of commit, refuse, abort and cancel if they do not change the order.
 func (s *state) found(i uint8) Code {
 	switch s.order {
 	case gone:
@@ -71,7 +71,7 @@ func (m *Model) begin(s *state, i, after uint8, leaseOut bool) Code {
 	}
 	a := s.at(i)
 	for p := range a.records {
-		if a.records[p] == ended { // only a mistake starts an attempt twice: then it has a new deadline
+		if a.records[p] == ended { // only a mutation begins an attempt twice; it then has a new deadline
 			a.records[p] = none
 		}
 	}
@@ -128,7 +128,7 @@ func (m *Model) close(s *state, i uint8) Code {
 	return Closed
 }
 
-// claim answers a recovery worker; an undecided order whose lease has not run out is nobody's business.
+// claim claims an undecided order for the recovery worker, unless its coordinator has the lease.
 func (m *Model) claim(s *state, leaseOut bool) Code {
 	switch {
 	case s.order == running && leaseOut, s.order == aborting, s.order == refunding:
@@ -156,7 +156,7 @@ func (m *Model) cancelled(s *state, i uint8) Code {
 	return s.found(i)
 }
 
-// edit puts a line into the cart (adds) or takes it out.
+// edit adds a line to the cart or removes it.
 func (m *Model) edit(s *state, p int, adds bool) Code {
 	if s.order == gone {
 		return NotFound
@@ -199,7 +199,7 @@ func (m *Model) batchInit(s *state) Code {
 			a.flags &^= unconfirmed | refundUnconfirmed
 		}
 		if m.Reset == ResetQuiet && a.flags != 0 {
-			a.after = dead
+			a.after = neverBegins
 		}
 	}
 	return Done

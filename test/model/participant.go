@@ -1,6 +1,6 @@
 package model
 
-// The participant shards' scripts, each one atomic; stock and payment are the same code.
+// The scripts of the participant shards. Each is atomic. Stock and payment use the same code.
 
 func (m *Model) reserve(s *state, i uint8, p int) Code {
 	a := s.at(i)
@@ -57,7 +57,7 @@ func (m *Model) refund(s *state, i uint8, p int) Code {
 	a := s.at(i)
 	if m.Mutation == CancelReusesRecord {
 		if a.records[p] == reserved || a.records[p] == confirmed {
-			a.refunds[p] = given // for the ledger
+			a.refunds[p] = given // for the invariants
 		}
 		m.release(s, i, p)
 		return Given
@@ -79,7 +79,7 @@ func (m *Model) confirmRefund(s *state, i uint8, p int) Code {
 	return Done
 }
 
-// end is a record's end and its deadline in one: see the package's text on time. It answers whether that may happen.
+// end lets a deadline pass and a record expire; see the package comment on time. It reports whether that may happen.
 func (m *Model) end(s *state, i uint8, p int) bool {
 	a := s.at(i)
 	switch a.records[p] {
@@ -101,7 +101,7 @@ func (m *Model) end(s *state, i uint8, p int) bool {
 	return true
 }
 
-// endRefund is the end of a refund's record, which is later than every not-after.
+// endRefund lets a refund record expire, which happens after every not-after time.
 func (m *Model) endRefund(s *state, i uint8, p int) bool {
 	a := s.at(i)
 	switch a.refunds[p] {
@@ -109,7 +109,7 @@ func (m *Model) endRefund(s *state, i uint8, p int) bool {
 		if m.Mutation != RefundRecordEndsBeforeConfirm {
 			return false
 		}
-		a.refunds[p] = noRefund // a claim may give a later not-after
+		a.refunds[p] = noRefund // a later claim sets a later not-after
 	case givenConfirmed:
 		a.refunds[p] = refundEnded
 		if m.Mutation == RefundRecordEndsBeforeNotAfter {

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Script names what happens in one step: a script's call, or an event.
+// Script names a step: a script that is called, or an event.
 type Script string
 
 const (
@@ -28,12 +28,12 @@ const (
 	Confirm       Script = "confirm"
 	Refund        Script = "refund"
 	ConfirmRefund Script = "confirm refund"
-	RecordEnds    Script = "deadline passes, record ends"
-	RefundEnds    Script = "not-afters pass, refund record ends"
+	RecordEnds    Script = "deadline passes, record expires"
+	RefundEnds    Script = "not-after times pass, refund record expires"
 	RivalTakes    Script = "rival takes"
-	RivalGives    Script = "rival gives back"
+	RivalGives    Script = "rival returns"
 	Mint          Script = "mint"
-	AllDie        Script = "everybody dies"
+	AllDie        Script = "all processes die"
 	LoseBegin     Script = "begin is lost"
 	LoseReserve   Script = "reserve is lost"
 )
@@ -44,7 +44,7 @@ type call struct {
 	attempt  uint8
 	shard    int
 	after    uint8 // begin
-	leaseOut bool  // begin and claim: the lease has run out
+	leaseOut bool  // begin and claim: the lease has expired
 }
 
 func (c call) String() string {
@@ -52,7 +52,7 @@ func (c call) String() string {
 	case Begin:
 		text := fmt.Sprintf("begin(%d after %s)", c.attempt, attemptName(c.after))
 		if c.leaseOut {
-			text += ", lease out"
+			text += ", lease expired"
 		}
 		return text
 	case Mint:
@@ -67,13 +67,13 @@ func (c call) String() string {
 	return string(c.script)
 }
 
-// Model is a configuration, ready to be explored or walked.
+// Model explores and walks a configuration.
 type Model struct{ Config }
 
-// cart is the order's cart at first: a line on every stock shard.
+// cart returns the initial cart: a line on every stock shard.
 func (m *Model) cart() shards { return 1<<(1+m.StockShards) - 1 }
 
-// initial is the state in which an order has been filled and nothing has happened yet.
+// initial returns the state of a filled order before anything happens.
 func (m *Model) initial() state {
 	s := state{order: open, cart: m.cart()}
 	for p := range 1 + m.StockShards {
@@ -82,7 +82,7 @@ func (m *Model) initial() state {
 	return s
 }
 
-// calls appends every step that may happen now. It lists steps without effect as well.
+// calls appends every step that may happen now, including steps without effect.
 func (m *Model) calls(s *state, to []call) []call {
 	to = m.begins(s, to)
 	for i := uint8(1); int(i) <= m.Attempts; i++ {
@@ -95,14 +95,16 @@ func (m *Model) calls(s *state, to []call) []call {
 	return m.world(s, to)
 }
 
-// begins are the claims of the recovery worker, the begins of minted attempts, and the minting of another one, by a caller that has
-// read the order, or has not.
+// begins appends claims of the recovery worker, begins of minted attempts, and the minting of another attempt by a
+// caller that has or has not read the order.
 func (m *Model) begins(s *state, to []call) []call {
 	to = append(to, call{script: Claim, leaseOut: true})
 	i := uint8(1)
 	for ; int(i) <= m.Attempts && s.at(i).flags != 0; i++ {
-		if after := s.at(i).after; after != dead {
-			to = append(to, call{script: Begin, attempt: i, after: after}, call{script: Begin, attempt: i, after: after, leaseOut: true})
+		if after := s.at(i).after; after != neverBegins {
+			for _, leaseOut := range []bool{false, true} {
+				to = append(to, call{script: Begin, attempt: i, after: after, leaseOut: leaseOut})
+			}
 		}
 	}
 	if int(i) <= m.Attempts {
@@ -114,52 +116,52 @@ func (m *Model) begins(s *state, to []call) []call {
 	return to
 }
 
-// forward is a coordinator on its way to commit.
+// forward appends the steps of a coordinator towards commit.
 func (m *Model) forward(s *state, i uint8, to []call) []call {
 	a := s.at(i)
 	for p := range maxShards {
-		if a.lines.has(p) && (p == payment || a.reservedHeard.has(payment) || m.Mutation == RefuseAfterStockAsked) {
+		if a.lines.has(p) && (p == payment || a.knownReserved.has(payment) || m.Mutation == RefuseAfterStockAsked) {
 			to = append(to, call{script: Reserve, attempt: i, shard: p})
 		}
 	}
-	if a.reservedHeard == a.lines {
+	if a.knownReserved == a.lines {
 		to = append(to, call{script: Commit, attempt: i})
 	}
-	if a.is(creditRefused) {
+	if a.is(knownRefused) {
 		to = append(to, call{script: Refuse, attempt: i})
 	}
 	return to
 }
 
-// backward is a coordinator or the recovery worker giving an attempt up; both may at any time.
+// backward appends the steps that abort an attempt. Coordinator and recovery worker may take them at any time.
 func (m *Model) backward(s *state, i uint8, to []call) []call {
 	a := s.at(i)
 	to = append(to, call{script: Abort, attempt: i})
-	if !a.is(abortHeard) && m.Mutation != ReleaseBeforeAbort || m.Mutation == AbortingForgotten {
+	if !a.is(knownAborting) && m.Mutation != ReleaseBeforeAbort || m.Mutation == AbortingForgotten {
 		return to
 	}
 	for p := range maxShards {
-		if a.lines.has(p) && (p != payment || a.stockIsDown() || m.Mutation == PaymentReleasedFirst) {
+		if a.lines.has(p) && (p != payment || a.stockIsReleased() || m.Mutation == PaymentReleasedFirst) {
 			to = append(to, call{script: Release, attempt: i, shard: p})
 		}
 	}
-	if a.isDown() {
+	if a.isReleased() {
 		to = append(to, call{script: Close, attempt: i})
 	}
 	return to
 }
 
-// stockIsDown says whether every stock shard is known to hold nothing for the attempt, now and later.
-func (a *attempt) stockIsDown() bool { return a.lines&^a.downHeard&^(1<<payment) == 0 }
+// stockIsReleased reports whether every stock shard is known to hold nothing for the attempt, now and later.
+func (a *attempt) stockIsReleased() bool { return a.lines&^a.knownReleased&^(1<<payment) == 0 }
 
-// isDown is the condition for close.
-func (a *attempt) isDown() bool { return a.is(abortHeard) && a.lines&^a.downHeard == 0 }
+// isReleased reports whether the attempt may be closed.
+func (a *attempt) isReleased() bool { return a.is(knownAborting) && a.lines&^a.knownReleased == 0 }
 
-// reverse is what comes after PAID: confirmations, and the reverse saga of a cancelled order.
+// reverse appends the steps after PAID: confirmations, and the cancellation.
 func (m *Model) reverse(s *state, i uint8, to []call) []call {
 	a := s.at(i)
 	for p := range maxShards {
-		if a.lines.has(p) && (a.is(wasPaid) || m.Mutation == ConfirmBeforeCommit && a.reservedHeard == a.lines) {
+		if a.lines.has(p) && (a.is(wasPaid) || m.Mutation == ConfirmBeforeCommit && a.knownReserved == a.lines) {
 			to = append(to, call{script: Confirm, attempt: i, shard: p})
 		}
 	}
@@ -170,14 +172,14 @@ func (m *Model) reverse(s *state, i uint8, to []call) []call {
 		to = append(to, call{script: Cancel, attempt: i})
 	}
 	for p := range maxShards {
-		if a.lines.has(p) && a.is(refundingHeard) && m.Mutation != RefundingForgotten {
+		if a.lines.has(p) && a.is(knownRefunding) && m.Mutation != RefundingForgotten {
 			to = append(to, call{script: Refund, attempt: i, shard: p})
 		}
 		if a.lines.has(p) && a.is(wasCancelled) {
 			to = append(to, call{script: ConfirmRefund, attempt: i, shard: p})
 		}
 	}
-	if a.is(refundingHeard) && a.givenHeard == a.lines {
+	if a.is(knownRefunding) && a.knownRefunded == a.lines {
 		to = append(to, call{script: MarkCancelled, attempt: i})
 	}
 	if a.is(refundUnconfirmed) && !slices.Contains(a.refunds[:], given) {

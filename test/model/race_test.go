@@ -2,6 +2,6 @@
 
 package model
 
-// The explorer is one goroutine, in which nothing can race, and the detector makes it twenty times slower: with it only the small
-// configurations are explored.
-const most = 100_000
+// largest is small with the race detector, which slows the explorer down by 20 times. The explorer is a single
+// goroutine.
+const largest = 100_000

@@ -1,17 +1,17 @@
 package model
 
-// The sizes that a packed state has room for.
+// Limits of a packed state.
 const (
 	maxAttempts = 3
 	maxShards   = 3 // participant shards
 	payment     = 0 // the payment shard; 1 and 2 are stock shards
 )
 
-// What the order's attempt may be besides the number of an attempt.
+// Values of an attempt's number with a special meaning.
 const (
 	noAttempt    = 0
 	freshAttempt = 7 // minted by batch_init
-	dead         = 6 // as an attempt's `after`: its begin was before a batch_init that it cannot outlive
+	neverBegins  = 6 // as an attempt's `after`: a batch_init came since, and its begin does not outlive that
 )
 
 type orderState uint8
@@ -26,43 +26,44 @@ const (
 	cancelled
 )
 
-// record is an attempt's reservation on one participant shard.
+// record is the state of an attempt's reservation on one participant shard.
 type record uint8
 
 const (
-	none      record = iota // and the deadline has not passed
-	reserved                // no end
-	confirmed               // RESERVED with an end
+	none      record = iota // no record, and the deadline has not passed
+	reserved                // without expiry
+	confirmed               // RESERVED with an expiry
 	refused
 	released
 	ended // no record, and the deadline has passed
 )
 
-// refund is an attempt's refund record on one participant shard.
+// refund is the state of an attempt's refund on one participant shard.
 type refund uint8
 
 const (
 	noRefund refund = iota
-	given           // no end
+	given           // without expiry
 	givenConfirmed
-	refundEnded // no record, and every not-after has passed
+	refundEnded // no record, and every not-after time has passed
 )
 
-// flags of an attempt: on the order shard, of the ledger (what is durable, kept for the invariants only), known, and told.
+// flags of an attempt: stored on the order shard, past events (the ledger, for the invariants only), knowledge, and
+// responses.
 type flags uint16
 
 const (
 	unconfirmed       flags = 1 << iota // an entry in the sorted set
 	refundUnconfirmed                   // an entry in the sorted set
-	began                               // ledger: begin answered STARTED; lines and deadline are known
+	began                               // ledger: begin returned STARTED; lines and deadline are known
 	wasPaid                             // ledger: the order was PAID by it
-	wasCancelled                        // ledger: and CANCELLED later
-	abortHeard                          // ABORTING of this attempt was answered
-	refundingHeard                      // REFUNDING of this attempt was answered
-	creditRefused                       // the payment shard answered a recorded REFUSED
-	told200
-	told4xx
-	minted // by a caller, who has read the order's attempt
+	wasCancelled                        // ledger: the order was CANCELLED later
+	knownAborting                       // a script returned ABORTING of this attempt
+	knownRefunding                      // a script returned REFUNDING of this attempt
+	knownRefused                        // the payment shard returned a recorded REFUSED
+	answered200
+	answered4xx
+	minted // by a caller that may have read the order's attempt
 )
 
 // shards is a set of participant shards, by bit.
@@ -70,39 +71,39 @@ type shards uint8
 
 func (s shards) has(p int) bool { return s&(1<<p) != 0 }
 
-// attempt is everything about one attempt, wherever it is kept.
+// attempt is everything about one attempt.
 type attempt struct {
-	after         uint8             // what its begin carries
-	lines         shards            // where it takes one unit each; the payment shard is always among them, unless the cart is empty
+	after         uint8             // the attempt that its begin names
+	lines         shards            // where it reserves one unit each: always the payment shard, unless the cart is empty
 	records       [maxShards]record // one per participant shard
 	refunds       [maxShards]refund // one per participant shard
-	reservedHeard shards            // reserve answered RESERVED
-	downHeard     shards            // RELEASED or REFUSED was answered
-	givenHeard    shards            // refund answered that it was given
+	knownReserved shards            // reserve returned RESERVED
+	knownReleased shards            // a script returned RELEASED or REFUSED
+	knownRefunded shards            // refund returned GIVEN
 	flags         flags
 }
 
 func (a *attempt) is(f flags) bool { return a.flags&f != 0 }
 
-// state is one moment of the whole system.
+// state is a state of the whole system.
 type state struct {
 	order     orderState
 	current   uint8            // the order's attempt
-	cart      shards           // as attempt.lines
+	cart      shards           // the shards with a line, as in attempt.lines
 	wasReset  bool             // batch_init has happened
-	purchases uint8            // ledger: times that the order became PAID since it was created or reset
+	purchases uint8            // ledger: how often the order became PAID since it was created or reset
 	free      [maxShards]uint8 // counters
-	rivals    [maxShards]uint8 // what other customers hold
+	rivals    [maxShards]uint8 // what other clients hold
 	attempts  [maxAttempts]attempt
 }
 
 // at returns the attempt with this number, from 1.
 func (s *state) at(i uint8) *attempt { return &s.attempts[i-1] }
 
-// holds says whether the order is in this state by this attempt.
+// holds reports whether the order is in this state with this attempt.
 func (s *state) holds(o orderState, i uint8) bool { return s.order == o && s.current == i }
 
-// undecided says whether the order is in the sorted set of that name: the scripts that change the state write both.
+// undecided reports whether the order is in the sorted set `undecided`. The scripts write it together with the state.
 func (s *state) undecided() bool {
 	return s.order == running || s.order == aborting || s.order == refunding
 }
@@ -121,7 +122,8 @@ func (s *state) pack() key {
 	}
 	for i := range s.attempts {
 		a := &s.attempts[i]
-		w := uint64(a.after) | uint64(a.lines)<<3 | uint64(a.reservedHeard)<<6 | uint64(a.downHeard)<<9 | uint64(a.givenHeard)<<12 | uint64(a.flags)<<15
+		w := uint64(a.after) | uint64(a.lines)<<3 | uint64(a.knownReserved)<<6 | uint64(a.knownReleased)<<9 |
+			uint64(a.knownRefunded)<<12 | uint64(a.flags)<<15
 		for p := range maxShards {
 			w |= uint64(a.records[p])<<(32+3*p) | uint64(a.refunds[p])<<(41+2*p)
 		}
@@ -141,7 +143,7 @@ func (k *key) unpack() state {
 	for i := range s.attempts {
 		a, w := &s.attempts[i], k[1+i]
 		a.after, a.lines = uint8(w&7), shards(w>>3&7)
-		a.reservedHeard, a.downHeard, a.givenHeard = shards(w>>6&7), shards(w>>9&7), shards(w>>12&7)
+		a.knownReserved, a.knownReleased, a.knownRefunded = shards(w>>6&7), shards(w>>9&7), shards(w>>12&7)
 		a.flags = flags(w >> 15 & 0xffff)
 		for p := range maxShards {
 			a.records[p], a.refunds[p] = record(w>>(32+3*p)&7), refund(w>>(41+2*p)&3)
@@ -150,7 +152,7 @@ func (k *key) unpack() state {
 	return s
 }
 
-// mirror is the state with the two stock shards' names exchanged.
+// mirror returns the state with the names of the two stock shards exchanged.
 func (s *state) mirror() state {
 	m := *s
 	swap := func(x shards) shards { return x&1 | x>>1&2 | x<<1&4 }
@@ -159,14 +161,16 @@ func (s *state) mirror() state {
 	m.rivals[1], m.rivals[2] = m.rivals[2], m.rivals[1]
 	for i := range m.attempts {
 		a := &m.attempts[i]
-		a.lines, a.reservedHeard, a.downHeard, a.givenHeard = swap(a.lines), swap(a.reservedHeard), swap(a.downHeard), swap(a.givenHeard)
+		for _, set := range []*shards{&a.lines, &a.knownReserved, &a.knownReleased, &a.knownRefunded} {
+			*set = swap(*set)
+		}
 		a.records[1], a.records[2] = a.records[2], a.records[1]
 		a.refunds[1], a.refunds[2] = a.refunds[2], a.refunds[1]
 	}
 	return m
 }
 
-// canonical packs the state, the same for both namings of the stock shards.
+// canonical packs the state; both namings of the stock shards give the same key.
 func (s *state) canonical() key {
 	k, m := s.pack(), s.mirror()
 	l := m.pack()

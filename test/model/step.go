@@ -1,6 +1,6 @@
 package model
 
-// world appends what happens around the protocol: customers, time, death, and what a store may lose.
+// world appends the events around the protocol: other requests, time, crashes, and lost writes.
 func (m *Model) world(s *state, to []call) []call {
 	for p := range 1 + m.StockShards {
 		if m.Edits && p != payment {
@@ -40,49 +40,49 @@ func (m *Model) world(s *state, to []call) []call {
 	return to
 }
 
-// step takes one step, and everybody hears the answer.
+// step takes one step. Its reply becomes known to all processes.
 func (m *Model) step(s *state, c call) Code {
 	i, p := c.attempt, c.shard
 	switch c.script {
 	case Begin:
 		code := m.begin(s, i, c.after, c.leaseOut)
-		m.hearBegin(s, c, code)
+		m.learnBegin(s, c, code)
 		return code
 	case Claim:
 		code := m.claim(s, c.leaseOut)
-		m.hearOrder(s, s.current)
+		m.learnOrder(s, s.current)
 		return code
 	case Commit:
 		code := m.commit(s, i)
 		if code == Paid && m.Mutation == CommitIgnoresAttempt {
-			s.at(i).flags |= told200
+			s.at(i).flags |= answered200
 		}
-		m.hearOrder(s, i)
+		m.learnOrder(s, i)
 		return code
 	case Refuse:
-		return m.heardBy(s, i, m.refuse(s, i))
+		return m.learnCode(s, i, m.refuse(s, i))
 	case Abort:
-		return m.heardBy(s, i, m.abort(s, i))
+		return m.learnCode(s, i, m.abort(s, i))
 	case Close:
-		s.at(i).flags |= told4xx
+		s.at(i).flags |= answered4xx
 		return m.close(s, i)
 	case Cancel:
-		return m.heardBy(s, i, m.cancel(s, i))
+		return m.learnCode(s, i, m.cancel(s, i))
 	case MarkCancelled:
 		return m.cancelled(s, i)
 	case Reserve:
 		code := m.reserve(s, i, p)
-		m.hearReserve(s.at(i), p, code)
+		m.learnReserve(s.at(i), p, code)
 		return code
 	case Release:
-		s.at(i).downHeard |= 1 << p
+		s.at(i).knownReleased |= 1 << p
 		return m.release(s, i, p)
 	case Confirm:
 		return m.confirm(s, i, p)
 	case Refund:
 		code := m.refund(s, i, p)
 		if code == Given {
-			s.at(i).givenHeard |= 1 << p
+			s.at(i).knownRefunded |= 1 << p
 		}
 		return code
 	case ConfirmRefund:
@@ -126,8 +126,8 @@ func (m *Model) stepWorld(s *state, c call) Code {
 	case AllDie:
 		for i := range s.attempts {
 			a := &s.attempts[i]
-			a.reservedHeard, a.downHeard, a.givenHeard = 0, 0, 0
-			a.flags &^= abortHeard | refundingHeard | creditRefused
+			a.knownReserved, a.knownReleased, a.knownRefunded = 0, 0, 0
+			a.flags &^= knownAborting | knownRefunding | knownRefused
 		}
 	case LoseBegin:
 		if s.holds(running, c.attempt) {

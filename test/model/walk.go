@@ -5,12 +5,12 @@ import (
 	"slices"
 )
 
-// Step is one step of a walk: what is called, what it must answer, and how everything must stand afterwards.
+// Step is one step of a walk: the call, the code that it must return, and the state that must follow.
 type Step struct {
 	Script   Script
-	Attempt  int  // from 1; 0 where there is none
-	After    int  // begin: the attempt that is carried as `after`; 0: none
-	LeaseOut bool // begin and claim: the lease, if the order is RUNNING, has run out
+	Attempt  int  // from 1; 0: none
+	After    int  // begin: the attempt that it names as `after`; 0: none
+	LeaseOut bool // begin and claim: the lease of a RUNNING order has expired
 	Shard    int  // participant shard: 0 is payment, 1 and 2 are stock
 	Code     Code // Nothing for events
 	Then     Snapshot
@@ -19,33 +19,33 @@ type Step struct {
 
 func (s Step) String() string { return s.text }
 
-// Snapshot is how everything stands that is stored.
+// Snapshot is everything that is stored.
 type Snapshot struct {
-	Order     string // the order's state, "" where there is no order
+	Order     string // the order's state; "": no order
 	Attempt   int    // the order's attempt; 0: none
-	Cart      []int  // the stock shards on which it has a line
-	Undecided bool   // whether the order is in the sorted set
+	Cart      []int  // the stock shards with a line
+	Undecided bool   // the order is in the sorted set
 	Free      []int  // counters, by participant shard
 	Attempts  []AttemptSnapshot
 }
 
 // AttemptSnapshot is what is stored about one attempt.
 type AttemptSnapshot struct {
-	Unconfirmed       bool     // whether it is in the sorted set
-	RefundUnconfirmed bool     // whether its refund is in the sorted set
+	Unconfirmed       bool     // it is in the sorted set
+	RefundUnconfirmed bool     // its refund is in the sorted set
 	Records           []Record // by participant shard
-	Refunds           []Record // likewise
+	Refunds           []Record // by participant shard
 }
 
-// Record is a reservation's or a refund's record.
+// Record is the record of a reservation or a refund.
 type Record struct {
-	Code Code // Reserved, Refused, Released, Given; Nothing: there is none
-	Ends bool // whether it has a TTL
-	Over bool // whether the deadline, or every not-after, has passed on this shard
+	Code Code // Reserved, Refused, Released, Given; Nothing: no record
+	Ends bool // it has a TTL
+	Over bool // the deadline, or every not-after time, has passed on this shard
 }
 
-// Walk takes n random steps, with and without effect. A wild walk calls any script about any attempt at any time, which a
-// coordinator never would: the scripts' answers are defined all the same.
+// Walk takes n random steps, with and without effect. A wild walk calls any script about any attempt at any time. No
+// coordinator does that, but the replies of the scripts are defined.
 func (m *Model) Walk(rng *rand.Rand, n int, wild bool) []Step {
 	s := m.initial()
 	steps := make([]Step, n)
@@ -54,27 +54,29 @@ func (m *Model) Walk(rng *rand.Rand, n int, wild bool) []Step {
 		if calls = m.calls(&s, calls[:0]); wild {
 			calls = m.wild(&s, calls)
 		}
-		early := i < n/2 // an order that is removed has seen everything
+		early := i < n/2 // nothing more can happen to a removed order
 		calls = slices.DeleteFunc(calls, func(c call) bool { return s.isIdleEdit(c) || early && c.script == Remove })
 		c := pick(rng, calls)
 		if c.script == Begin || c.script == Claim {
 			c.leaseOut = rng.IntN(2) == 0
 		}
 		code := m.step(&s, c)
-		steps[i] = Step{Script: c.script, Attempt: int(c.attempt), After: int(c.after), LeaseOut: c.leaseOut, Shard: c.shard, Code: code,
-			Then: m.snapshot(&s), text: c.String()}
+		steps[i] = Step{
+			Script: c.script, Attempt: int(c.attempt), After: int(c.after), LeaseOut: c.leaseOut, Shard: c.shard,
+			Code: code, Then: m.snapshot(&s), text: c.String(),
+		}
 	}
 	return steps
 }
 
-// weights are how often a script is picked, against 4 of each other one: walks that wander about end every attempt before it is
-// paid, in an order that is empty, of stock that others hold.
+// weights say how often a script is picked; other scripts have weight 4. With equal weights, walks would rarely pay:
+// most would abort attempts, empty the cart, or leave the stock to rivals.
 var weights = map[Script]int{
 	Reserve: 12, Commit: 12, Refund: 8, AddItem: 3, RivalGives: 3, Mint: 2, Cancel: 2, Claim: 2,
 	Abort: 1, RemoveItem: 1, Remove: 1, BatchInit: 1, RivalTakes: 1, RecordEnds: 1, RefundEnds: 1,
 }
 
-// pick picks a script, and then one of its calls.
+// pick picks a script and then one of its calls.
 func pick(rng *rand.Rand, calls []call) call {
 	var scripts []Script
 	for _, c := range calls {
@@ -92,8 +94,7 @@ func pick(rng *rand.Rand, calls []call) call {
 	return calls[rng.IntN(len(calls))]
 }
 
-// wild appends every call about every attempt that was minted. Those that begin did not yet start have no lines: the shards
-// do not know.
+// wild appends every call about every minted attempt, also if it did not begin and has no lines.
 func (m *Model) wild(s *state, to []call) []call {
 	for i := uint8(1); int(i) <= m.Attempts && s.at(i).flags != 0; i++ {
 		for _, script := range []Script{Commit, Refuse, Abort, Close, Cancel, MarkCancelled} {
@@ -108,9 +109,11 @@ func (m *Model) wild(s *state, to []call) []call {
 	return to
 }
 
-// isIdleEdit says whether a call adds what is in the cart or removes what is not: a cart of quantities would change, or refuse.
+// isIdleEdit reports whether a call adds what is in the cart or removes what is not. The model has no quantities; the
+// product has.
 func (s *state) isIdleEdit(c call) bool {
-	return s.order == open && (c.script == AddItem && s.cart.has(c.shard) || c.script == RemoveItem && !s.cart.has(c.shard))
+	idle := c.script == AddItem && s.cart.has(c.shard) || c.script == RemoveItem && !s.cart.has(c.shard)
+	return s.order == open && idle
 }
 
 func (m *Model) snapshot(s *state) Snapshot {
