@@ -33,11 +33,11 @@ func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Mi
 
 func ms(d time.Duration) string { return fmt.Sprintf("%.2f", milliseconds(d)) }
 
-func clientCount(n int) string {
+func plural(n int, noun string) string {
 	if n == 1 {
-		return "1 client"
+		return "1 " + noun
 	}
-	return fmt.Sprintf("%d clients", n)
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // chart writes a Mermaid chart, which GitHub draws: one line for each function y.

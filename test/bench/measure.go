@@ -126,7 +126,7 @@ const (
 // closed measures n checkouts in slices, each followed by a slice of empty requests that takes as long.
 func (b *bench) closed(ctx context.Context, clients, n, slices int) (*point, error) {
 	warm := max(n/warmUp, clients)
-	b.log.Printf("%d clients: preparing %d orders", clients, warm+n)
+	b.log.Printf("%s: preparing %d orders", plural(clients, "client"), warm+n)
 	all, err := b.fix.orders(ctx, warm+n)
 	if err != nil {
 		return nil, err
@@ -136,7 +136,7 @@ func (b *bench) closed(ctx context.Context, clients, n, slices int) (*point, err
 		return nil, err
 	}
 	defer d.close()
-	p := &point{name: clientCount(clients), clients: clients, items: b.fix.lines, shards: b.shards,
+	p := &point{name: plural(clients, "client"), clients: clients, items: b.fix.lines, shards: b.shards,
 		work: newPhase(), baseline: newPhase()}
 	if _, err := b.checkOut(ctx, d, all[:warm], p); err != nil {
 		return nil, err
@@ -152,8 +152,8 @@ func (b *bench) closed(ctx context.Context, clients, n, slices int) (*point, err
 			return nil, err
 		}
 		ratio := baseline.rate() / work.rate()
-		b.log.Printf("%d clients, slice %d of %d: %.0f checkouts/s, %.0f empty requests/s, ratio %.1f",
-			clients, i+1, slices, work.rate(), baseline.rate(), ratio)
+		b.log.Printf("%s, slice %d of %d: %.0f checkouts/s, %.0f empty requests/s, ratio %.1f",
+			p.name, i+1, slices, work.rate(), baseline.rate(), ratio)
 		p.ratios = append(p.ratios, ratio)
 		p.work.join(work)
 		p.baseline.join(baseline)

@@ -9,32 +9,38 @@ import (
 	"time"
 )
 
-// measureOpen sends checkouts at several rates.
+// measureOpen measures the open loop at several rates.
 func (r *report) measureOpen(ctx context.Context, b *bench) error {
 	for _, share := range r.plan.openShares {
-		n := int(share * float64(r.plan.openCount))
-		orders, err := b.fix.orders(ctx, n)
-		if err != nil {
-			return err
-		}
-		d, err := newDriver(ctx, b.sys.gateway, 2*r.plan.high)
-		if err != nil {
-			return err
-		}
-		defer d.close()
 		offered := share * r.highPoint().work.rate()
-		d.pace = &pace{interval: time.Duration(float64(time.Second) / offered), total: n}
-		p := &openPoint{share, offered, &point{name: fmt.Sprintf("open loop, %.0f %%", 100*share), baseline: newPhase()}}
-		if p.work, err = b.checkOut(ctx, d, orders, p.point); err != nil {
+		p, err := b.open(ctx, 2*r.plan.high, int(share*float64(r.plan.openCount)), offered)
+		if err != nil {
 			return err
 		}
-		if err := b.verify(ctx, p.point, orders); err != nil {
-			return err
-		}
-		b.log.Printf("open loop, %.0f checkouts/s offered: %.0f/s", offered, p.work.rate())
-		r.open = append(r.open, p)
+		p.name = fmt.Sprintf("open loop, %.0f %%", 100*share)
+		b.log.Printf("%s: %.0f checkouts/s offered, %.0f/s completed", p.name, offered, p.work.rate())
+		r.open = append(r.open, &openPoint{share, offered, p})
 	}
 	return nil
+}
+
+// open checks out n orders at a fixed rate.
+func (b *bench) open(ctx context.Context, clients, n int, rate float64) (*point, error) {
+	orders, err := b.fix.orders(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	d, err := newDriver(ctx, b.sys.gateway, clients)
+	if err != nil {
+		return nil, err
+	}
+	defer d.close()
+	d.pace = &pace{interval: time.Duration(float64(time.Second) / rate), total: n}
+	p := &point{baseline: newPhase()}
+	if p.work, err = b.checkOut(ctx, d, orders, p); err != nil {
+		return nil, err
+	}
+	return p, b.verify(ctx, p, orders)
 }
 
 // highPoint is the point of the closed loop with the high number of clients.
@@ -55,7 +61,7 @@ func (r *report) measureCarts(ctx context.Context, b *bench) error {
 		if err != nil {
 			return fmt.Errorf("%d items: %w", c.items, err)
 		}
-		p.name += fmt.Sprintf(", %d items", c.items)
+		p.name += ", " + plural(c.items, "item")
 		r.carts = append(r.carts, p)
 	}
 	return nil
@@ -188,13 +194,13 @@ func (r *report) measureShards(ctx context.Context, o options, log *log.Logger) 
 	}
 	for range r.plan.slices {
 		for _, b := range all {
-			log.Printf("measuring %d shards", b.shards)
+			log.Printf("measuring %s", plural(b.shards, "shard"))
 			for _, clients := range slices.Compact([]int{r.plan.high, r.plan.high * b.shards}) {
 				p, err := b.closed(ctx, clients, r.plan.shardCount, 1)
 				if err != nil {
 					return fmt.Errorf("%d shards, %d clients: %w", b.shards, clients, err)
 				}
-				p.name += fmt.Sprintf(", %d shards", b.shards)
+				p.name += ", " + plural(b.shards, "shard")
 				r.addSharded(p)
 			}
 		}
