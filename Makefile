@@ -1,4 +1,4 @@
-# `make` alone lists the targets.
+# `make` without a target lists the targets.
 
 GO         ?= go
 PYTHON     ?= /usr/bin/python3
@@ -22,7 +22,7 @@ build: ## build the services into bin/
 deps: ## install missing Debian packages for the tests (apt-get; with sudo unless root)
 	@$(GO) run ./test/up -deps
 
-check: ## gofmt, go vet, staticcheck, luacheck, actionlint, govulncheck
+check: ## gofmt, go vet, staticcheck, luacheck, shellcheck, actionlint, govulncheck
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w $$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) vet -tags faults ./...

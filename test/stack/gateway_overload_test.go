@@ -14,7 +14,7 @@ import (
 
 // TestGatewayShedsExcessLoad replaces order-1 by a server that holds every request. The gateway must reject excess
 // requests at once and never pass them on. Other services have limits of their own. Requests with a body do not count,
-// so a slow upload excludes nobody.
+// so slow uploads do not block other clients.
 func TestGatewayShedsExcessLoad(t *testing.T) {
 	const limit = 2048
 	const request = "POST /orders/create/u HTTP/1.1\r\nHost: x\r\nX-Mark: plain\r\n\r\n"
