@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,7 +17,8 @@ var (
 	code     = regexp.MustCompile("(?ms)^```.*?^```|^    [^\n]*|`[^`\n]+`")
 	fence    = regexp.MustCompile("(?ms)^```.*?^```")
 	target   = regexp.MustCompile(`\bmake ([a-z][a-z0-9-]*)`)
-	ownPath  = regexp.MustCompile(`(?:^|[\s"'=` + "`" + `(])((?:k8s|gke|gke-scale|compose|test|common|docs)/[\w./-]+\w)`)
+	folders  = "k8s|gke|gke-scale|compose|test|common|docs|order|stock|payment"
+	ownPath  = regexp.MustCompile(`(?:^|[\s"'=` + "`" + `(])((?:` + folders + `)/[\w./-]+\w)`)
 	heading  = regexp.MustCompile(`(?m)^#+ (.+)$`)
 	noLetter = regexp.MustCompile(`[^\w -]`)
 )
@@ -32,7 +34,7 @@ func documents(t *testing.T, root string) []document {
 		if err != nil {
 			return err
 		}
-		skipped := entry.Name() == "bin" || entry.Name() == "data" || entry.Name() == "node_modules" || entry.Name() == "results"
+		skipped := slices.Contains([]string{"bin", "data", "node_modules", "results"}, entry.Name())
 		if entry.IsDir() && path != root && (strings.HasPrefix(entry.Name(), ".") || skipped) {
 			return filepath.SkipDir
 		}
