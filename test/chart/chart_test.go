@@ -14,10 +14,10 @@ import (
 
 const root = "../.."
 
-// valuesFiles are those that the ways to deploy use; "" is the chart's own.
+// valuesFiles are the values files of each way to deploy; "" is the chart's own.
 var valuesFiles = []string{"", "k8s/minikube.yaml", "gke/values.yaml", "gke-scale/values.yaml"}
 
-// read returns the values of a file.
+// read returns the values in a file.
 func read(t *testing.T, file string) map[string]any {
 	t.Helper()
 	if file == "" {
@@ -30,7 +30,7 @@ func read(t *testing.T, file string) map[string]any {
 	return values
 }
 
-// parse returns values that are written as YAML.
+// parse returns values from YAML.
 func parse(t *testing.T, text string) map[string]any {
 	t.Helper()
 	values, err := chartutil.ReadValues([]byte(text))
@@ -40,27 +40,28 @@ func parse(t *testing.T, text string) map[string]any {
 	return values
 }
 
-func TestPlainManifestsAreCurrent(t *testing.T) {
-	for _, m := range all {
+// TestPlainManifestsAreUpToDate compares the committed manifests with the chart's output.
+func TestPlainManifestsAreUpToDate(t *testing.T) {
+	for _, m := range plainManifests {
 		texts, err := m.render(root)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for path, want := range texts {
 			if got, err := os.ReadFile(filepath.Join(root, path)); err != nil || !bytes.Equal(got, want) {
-				t.Errorf("%s is not what the chart gives (%v): run `make manifests`", path, err)
+				t.Errorf("%s differs from the chart's output (%v): run `make manifests`", path, err)
 			}
 		}
 		found, err := filepath.Glob(filepath.Join(root, m.dir, "*"))
 		if err != nil || len(found) != len(texts) {
-			t.Errorf("%s holds %d files, %d are made: %v", m.dir, len(found), len(texts), err)
+			t.Errorf("%s has %d files, want %d: %v", m.dir, len(found), len(texts), err)
 		}
 	}
 }
 
-// TestWrongValuesAreRefused: what is wrong is named, and no manifest made.
+// TestWrongValuesAreRefused checks that the chart refuses wrong values and names them.
 func TestWrongValuesAreRefused(t *testing.T) {
-	for values, named := range map[string]string{
+	for values, name := range map[string]string{
 		"machines: 0":                             "machines",
 		"shards: 257":                             "shards",
 		"shards: two":                             "shards",
@@ -87,19 +88,20 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		_, err := render(root, parse(t, values))
 		if err == nil {
 			t.Errorf("%s: not refused", values)
-		} else if !strings.Contains(err.Error(), named) {
-			t.Errorf("%s: refused without %q: %v", values, named, err)
+		} else if !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: refused without naming %q: %v", values, name, err)
 		}
 	}
 }
 
-// TestRightValuesAreTaken: every value that there is, other than its default, gives manifests that hold together.
-func TestRightValuesAreTaken(t *testing.T) {
+// TestValuesAreAccepted sets every value to something other than its default and checks the manifests.
+func TestValuesAreAccepted(t *testing.T) {
 	for _, values := range []string{
 		"{machines: 5, shards: 3, order: {machines: 2, shards: 4}, payment: {machines: 1}}",
 		"{redis: {flavour: valkey, password: secret}, debug: true, batchInit: true}",
 		"{redis: {image: 'registry.local:5000/redis:7', storage: {class: fast}}}",
-		"{machine: {cpu: 2}, gateway: {accessLog: true, replicas: 5}, priorityClass: high, nodeSelector: {disk: ssd}, tolerations: [{key: a, operator: Exists}]}",
+		"{machine: {cpu: 2}, gateway: {accessLog: true, replicas: 5}, priorityClass: high}",
+		"{nodeSelector: {disk: ssd}, tolerations: [{key: a, operator: Exists}]}",
 		"{entrance: {kind: ingress, class: traefik, host: shop.example, tlsSecret: tls, annotations: {a: b}}}",
 		"{entrance: {kind: gateway, class: c, host: shop.example, tlsSecret: tls, annotations: {a: b}}}",
 		"{entrance: {kind: gateway, parent: others}}",
@@ -111,17 +113,18 @@ func TestRightValuesAreTaken(t *testing.T) {
 	}
 }
 
-// TestValuesFiles: the values of every way to deploy give manifests that hold together.
+// TestValuesFiles checks the manifests of every values file.
 func TestValuesFiles(t *testing.T) {
 	for _, file := range valuesFiles {
 		t.Run(file, func(t *testing.T) { load(t, read(t, file)).check(t) })
 	}
 }
 
-// TestCloudRefusesBatchInit: what faces the world does not let it overwrite data.
-func TestCloudRefusesBatchInit(t *testing.T) {
-	for file, want := range map[string]string{"": "0", "k8s/minikube.yaml": "1", "gke/values.yaml": "0", "gke-scale/values.yaml": "0"} {
-		for name, set := range load(t, read(t, file)).machines() {
+// TestBatchInitIsOffOutsideMinikube checks that only minikube allows batch_init, which overwrites data.
+func TestBatchInitIsOffOutsideMinikube(t *testing.T) {
+	for file, want := range map[string]string{"": "0", "k8s/minikube.yaml": "1", "gke/values.yaml": "0",
+		"gke-scale/values.yaml": "0"} {
+		for name, set := range load(t, read(t, file)).instances() {
 			if got := environment(set)["BATCH_INIT"]; got != want {
 				t.Errorf("%s: %s has BATCH_INIT=%s", file, name, got)
 			}
@@ -129,9 +132,9 @@ func TestCloudRefusesBatchInit(t *testing.T) {
 	}
 }
 
-// TestAnUpgradeRestartsOnlyWhatItChanges: other images restart no Redis, and no gateway whose machines stay; more machines or shards
-// change what must know them.
-func TestAnUpgradeRestartsOnlyWhatItChanges(t *testing.T) {
+// TestUpgradeRestartsOnlyWhatItChanges checks which pods an upgrade restarts. New images restart no Redis. More
+// instances or shards restart the pods that must know them.
+func TestUpgradeRestartsOnlyWhatItChanges(t *testing.T) {
 	before := load(t, parse(t, "{machines: 2, shards: 2}")).templates(t)
 	for values, want := range map[string][]string{
 		"{machines: 2, shards: 2}":                            nil,
@@ -154,24 +157,24 @@ func TestAnUpgradeRestartsOnlyWhatItChanges(t *testing.T) {
 	}
 }
 
-// TestThePasswordIsGenerated: another one for each installation, and the given one where it is given.
-func TestThePasswordIsGenerated(t *testing.T) {
+// TestPasswordIsGeneratedUnlessGiven checks that each installation gets its own password or the given one.
+func TestPasswordIsGeneratedUnlessGiven(t *testing.T) {
 	passwords := map[string]bool{}
 	for range 3 {
 		passwords[string(load(t, nil).secret(t).Data["password"])] = true
 	}
 	for p := range maps.Keys(passwords) {
 		if len(p) != 40 {
-			t.Errorf("generated: %q", p)
+			t.Errorf("generated password %q, want 40 characters", p)
 		}
 	}
 	if len(passwords) != 3 {
-		t.Errorf("three installations have the passwords %v", passwords)
+		t.Errorf("three installations have the passwords %v, want three different ones", passwords)
 	}
 	if got := string(load(t, parse(t, "redis: {password: given}")).secret(t).Data["password"]); got != "given" {
-		t.Errorf("given: %q", got)
+		t.Errorf("given password: got %q", got)
 	}
 	if s := load(t, parse(t, "redis: {existingSecret: mine}")); s.objects["Secret"] != nil {
-		t.Errorf("a Secret is made beside the one that exists")
+		t.Errorf("the chart makes a Secret although one exists")
 	}
 }

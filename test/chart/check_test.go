@@ -15,7 +15,7 @@ import (
 	policy "k8s.io/api/policy/v1"
 )
 
-// check holds a system against itself: every address that is named leads to one pod, every pod is restricted, bounded and probed.
+// check checks that every address leads to one pod, and that every pod is restricted, limited and probed.
 func (s *system) check(t *testing.T) {
 	t.Helper()
 	s.checkAddresses(t)
@@ -33,7 +33,7 @@ func (s *system) check(t *testing.T) {
 	}
 }
 
-// checkAddresses follows every address: of the shards in REDIS_ADDRS, of the peers' internal doors, and of the machines in the
+// checkAddresses follows every address: the shards in REDIS_ADDRS, the peers' internal ports, and the instances in the
 // gateway's configuration.
 func (s *system) checkAddresses(t *testing.T) {
 	t.Helper()
@@ -45,7 +45,7 @@ func (s *system) checkAddresses(t *testing.T) {
 		}
 		service := of[*core.Service](s, "Service")[host]
 		if service == nil {
-			t.Errorf("%s: there is no Service %s", where, host)
+			t.Errorf("%s: no Service %s", where, host)
 			return
 		}
 		templates, numbers := s.pods()
@@ -54,28 +54,33 @@ func (s *system) checkAddresses(t *testing.T) {
 			first = int(of[*apps.StatefulSet](s, "StatefulSet")[component].Spec.Ordinals.Start)
 		}
 		selector := maps.Clone(service.Spec.Selector)
-		if got := selector["apps.kubernetes.io/pod-index"]; got != strconv.Itoa(index) || index < first || index >= first+numbers[component] {
-			t.Errorf("%s: Service %s leads to pod %s of %d from %d", where, host, got, numbers[component], first)
+		if got := selector["apps.kubernetes.io/pod-index"]; got != strconv.Itoa(index) || index < first ||
+			index >= first+numbers[component] {
+			t.Errorf("%s: Service %s selects pod index %s; there are %d pods from index %d", where, host, got,
+				numbers[component], first)
 		}
-		if delete(selector, "apps.kubernetes.io/pod-index"); !maps.Equal(selector, template.Labels) || service.Spec.ClusterIP == "None" {
-			t.Errorf("%s: Service %s selects %v, the pods of %s have %v", where, host, selector, component, template.Labels)
+		if delete(selector, "apps.kubernetes.io/pod-index"); !maps.Equal(selector, template.Labels) ||
+			service.Spec.ClusterIP == "None" {
+			t.Errorf("%s: Service %s selects %v, but the pods of %s have %v", where, host, selector, component, template.Labels)
 		}
-		serves := slices.ContainsFunc(service.Spec.Ports, func(p core.ServicePort) bool { return strconv.Itoa(int(p.Port)) == port })
-		listens := slices.ContainsFunc(template.Spec.Containers[0].Ports, func(p core.ContainerPort) bool { return strconv.Itoa(int(p.ContainerPort)) == port })
+		serves := slices.ContainsFunc(service.Spec.Ports,
+			func(p core.ServicePort) bool { return strconv.Itoa(int(p.Port)) == port })
+		listens := slices.ContainsFunc(template.Spec.Containers[0].Ports,
+			func(p core.ContainerPort) bool { return strconv.Itoa(int(p.ContainerPort)) == port })
 		if !serves || !listens {
-			t.Errorf("%s: port %s: the Service has it: %v, the container: %v", where, port, serves, listens)
+			t.Errorf("%s: port %s: in the Service: %v, in the container: %v", where, port, serves, listens)
 		}
 	}
 	_, numbers := s.pods()
 	config := of[*core.ConfigMap](s, "ConfigMap")["gateway"].Data
-	for name, set := range s.machines() {
+	for name, set := range s.instances() {
 		env := environment(set)
 		addrs := strings.Split(env["REDIS_ADDRS"], ",")
 		for i, address := range addrs {
 			leads(name+": REDIS_ADDRS", address, name+"-redis", i)
 		}
 		if len(addrs) != numbers[name+"-redis"] {
-			t.Errorf("%s knows %d shards of %d", name, len(addrs), numbers[name+"-redis"])
+			t.Errorf("%s has %d shards in REDIS_ADDRS, want %d", name, len(addrs), numbers[name+"-redis"])
 		}
 		if want := fmt.Sprintf("$(POD_INDEX)/%d", numbers[name]); env["MACHINE_ID"] != want {
 			t.Errorf("%s has MACHINE_ID=%s, want %s", name, env["MACHINE_ID"], want)
@@ -88,12 +93,12 @@ func (s *system) checkAddresses(t *testing.T) {
 			for i, raw := range urls {
 				u, err := url.Parse(raw)
 				if err != nil || u.Scheme != "http" || u.Path != "/" {
-					t.Fatalf("%s: %q is no URL of a door", name, raw)
+					t.Fatalf("%s: %q is not the URL of an internal port", name, raw)
 				}
 				leads(name+": "+peer, u.Host, peer, i+1)
 			}
 			if len(urls) != numbers[peer] {
-				t.Errorf("%s knows %d machines of %s, of %d", name, len(urls), peer, numbers[peer])
+				t.Errorf("%s has %d URLs of %s, want %d", name, len(urls), peer, numbers[peer])
 			}
 		}
 		_, upstream, _ := strings.Cut(config["upstreams.conf"], "upstream "+name+" {")
@@ -103,58 +108,62 @@ func (s *system) checkAddresses(t *testing.T) {
 			leads("the gateway: upstream "+name, server[1], name, i+1)
 		}
 		if len(found) != numbers[name] {
-			t.Errorf("the gateway knows %d machines of %s, of %d", len(found), name, numbers[name])
+			t.Errorf("the gateway has %d servers of %s, want %d", len(found), name, numbers[name])
 		}
 	}
 }
 
-// checkRestricted holds a pod against the restricted Pod Security Standard, and against what it may need of its node.
+// checkRestricted checks the restricted Pod Security Standard and the pod's resources.
 func checkRestricted(t *testing.T, name string, pod core.PodSpec) {
 	t.Helper()
 	s := pod.SecurityContext
 	for what, holds := range map[string]bool{
-		"no root":                    s != nil && s.RunAsNonRoot != nil && *s.RunAsNonRoot && s.RunAsUser != nil && *s.RunAsUser > 0,
-		"seccomp":                    s != nil && s.SeccompProfile != nil && s.SeccompProfile.Type == core.SeccompProfileTypeRuntimeDefault,
-		"no token":                   pod.AutomountServiceAccountToken != nil && !*pod.AutomountServiceAccountToken,
-		"no variables of Services":   pod.EnableServiceLinks != nil && !*pod.EnableServiceLinks,
-		"nothing of the host":        !pod.HostNetwork && !pod.HostPID && !pod.HostIPC,
-		"one container, none before": len(pod.Containers) == 1 && len(pod.InitContainers) == 0,
+		"no root": s != nil && s.RunAsNonRoot != nil && *s.RunAsNonRoot && s.RunAsUser != nil &&
+			*s.RunAsUser > 0,
+		"seccomp": s != nil && s.SeccompProfile != nil &&
+			s.SeccompProfile.Type == core.SeccompProfileTypeRuntimeDefault,
+		"no token":              pod.AutomountServiceAccountToken != nil && !*pod.AutomountServiceAccountToken,
+		"no Service variables":  pod.EnableServiceLinks != nil && !*pod.EnableServiceLinks,
+		"no host namespaces":    !pod.HostNetwork && !pod.HostPID && !pod.HostIPC,
+		"exactly one container": len(pod.Containers) == 1 && len(pod.InitContainers) == 0,
 	} {
 		if !holds {
-			t.Errorf("%s: not: %s", name, what)
+			t.Errorf("%s lacks %s", name, what)
 		}
 	}
 	for _, c := range pod.Containers {
 		s, r := c.SecurityContext, c.Resources
 		for what, holds := range map[string]bool{
-			"no escalation":           s != nil && s.AllowPrivilegeEscalation != nil && !*s.AllowPrivilegeEscalation,
+			"no privilege escalation": s != nil && s.AllowPrivilegeEscalation != nil && !*s.AllowPrivilegeEscalation,
 			"a read-only file system": s != nil && s.ReadOnlyRootFilesystem != nil && *s.ReadOnlyRootFilesystem,
-			"no capability":           s != nil && s.Capabilities != nil && slices.Equal(s.Capabilities.Drop, []core.Capability{"ALL"}) && len(s.Capabilities.Add) == 0,
-			"processor requested":     !r.Requests.Cpu().IsZero(),
-			"memory bounded":          !r.Limits.Memory().IsZero() && r.Limits.Memory().Cmp(*r.Requests.Memory()) == 0,
-			"a tag":                   regexp.MustCompile(`:[A-Za-z0-9_.-]+$`).MatchString(c.Image),
+			"no capability": s != nil && s.Capabilities != nil &&
+				slices.Equal(s.Capabilities.Drop, []core.Capability{"ALL"}) && len(s.Capabilities.Add) == 0,
+			"a CPU request":  !r.Requests.Cpu().IsZero(),
+			"a memory limit": !r.Limits.Memory().IsZero() && r.Limits.Memory().Cmp(*r.Requests.Memory()) == 0,
+			"an image tag":   regexp.MustCompile(`:[A-Za-z0-9_.-]+$`).MatchString(c.Image),
 		} {
 			if !holds {
-				t.Errorf("%s: not: %s", name, what)
+				t.Errorf("%s lacks %s", name, what)
 			}
 		}
 	}
 	for _, v := range pod.Volumes {
 		if v.HostPath != nil {
-			t.Errorf("%s: mounts %s of the host", name, v.HostPath.Path)
+			t.Errorf("%s mounts host path %s", name, v.HostPath.Path)
 		}
 	}
 }
 
-// checkProbed: everything is probed, and no machine's life depends on Redis or peers.
+// checkProbed checks that every pod has probes, and that no service's liveness depends on Redis or peers.
 func checkProbed(t *testing.T, name string, pod core.PodSpec) {
 	t.Helper()
 	c := pod.Containers[0]
 	if c.ReadinessProbe == nil || c.LivenessProbe == nil {
-		t.Fatalf("%s is not probed", name)
+		t.Fatalf("%s lacks a probe", name)
 	}
 	if slices.Contains(services, name) {
-		if live, ready := c.LivenessProbe.HTTPGet, c.ReadinessProbe.HTTPGet; live == nil || live.Path != "/healthz" || ready == nil || ready.Path != "/readyz" ||
+		if live, ready := c.LivenessProbe.HTTPGet, c.ReadinessProbe.HTTPGet; live == nil || live.Path != "/healthz" ||
+			ready == nil || ready.Path != "/readyz" ||
 			live.Port.String() != "internal" || ready.Port.String() != "internal" {
 			t.Errorf("%s: probes %+v, %+v", name, c.LivenessProbe, c.ReadinessProbe)
 		}
@@ -164,30 +173,33 @@ func checkProbed(t *testing.T, name string, pod core.PodSpec) {
 func (s *system) checkBudget(t *testing.T, name string, template core.PodTemplateSpec, number int) {
 	t.Helper()
 	budget := of[*policy.PodDisruptionBudget](s, "PodDisruptionBudget")[name]
-	if budget == nil || !maps.Equal(budget.Spec.Selector.MatchLabels, template.Labels) || budget.Spec.MaxUnavailable.IntValue() != 1 {
-		t.Errorf("%s: budget %+v", name, budget)
+	if budget == nil || !maps.Equal(budget.Spec.Selector.MatchLabels, template.Labels) ||
+		budget.Spec.MaxUnavailable.IntValue() != 1 {
+		t.Errorf("%s: disruption budget %+v", name, budget)
 	}
 	if len(template.Spec.TopologySpreadConstraints) != 2 {
-		t.Errorf("%s is not spread", name)
+		t.Errorf("%s lacks topology spread constraints", name)
 	}
 	for _, c := range template.Spec.TopologySpreadConstraints {
 		if !maps.Equal(c.LabelSelector.MatchLabels, template.Labels) {
-			t.Errorf("%s: spread by %v", name, c.LabelSelector)
+			t.Errorf("%s: spread by the labels %v", name, c.LabelSelector)
 		}
 	}
 }
 
-// checkRedis: what is acknowledged is on the disk, nothing is evicted, and there is room to rewrite the file.
+// checkRedis checks that Redis makes every acknowledged write durable, evicts nothing, and has memory to rewrite its
+// file.
 func (s *system) checkRedis(t *testing.T) {
 	t.Helper()
-	for service, machines := range s.machines() {
+	for service, instances := range s.instances() {
 		set := of[*apps.StatefulSet](s, "StatefulSet")[service+"-redis"]
 		c, settings := set.Spec.Template.Spec.Containers[0], map[string]string{}
 		for i := 0; i+1 < len(c.Args); i += 2 {
 			settings[c.Args[i]] = c.Args[i+1]
 		}
 		for name, want := range map[string]string{
-			"--dir": "/data", "--appendonly": "yes", "--appendfsync": "always", "--save": "", "--maxmemory-policy": "noeviction", "--requirepass": "$(REDISCLI_AUTH)",
+			"--dir": "/data", "--appendonly": "yes", "--appendfsync": "always", "--save": "",
+			"--maxmemory-policy": "noeviction", "--requirepass": "$(REDISCLI_AUTH)",
 		} {
 			if got, found := settings[name]; !found || got != want {
 				t.Errorf("%s-redis: %s is %q, want %q", service, name, got, want)
@@ -195,16 +207,20 @@ func (s *system) checkRedis(t *testing.T) {
 		}
 		most, err := strconv.ParseInt(strings.TrimSuffix(settings["--maxmemory"], "mb"), 10, 64)
 		if limit := c.Resources.Limits.Memory().Value(); err != nil || most<<20*2 > limit {
-			t.Errorf("%s-redis: maxmemory %s of %d bytes: %v", service, settings["--maxmemory"], limit, err)
+			t.Errorf("%s-redis: maxmemory %s, want at most half of %d bytes: %v", service, settings["--maxmemory"], limit, err)
 		}
-		if env := environment(set); env["REDISCLI_AUTH"] == "" || env["REDISCLI_AUTH"] != environment(machines)["REDIS_PASSWORD"] {
-			t.Errorf("%s-redis has the password %q, its machines %q", service, env["REDISCLI_AUTH"], environment(machines)["REDIS_PASSWORD"])
+		if env := environment(set); env["REDISCLI_AUTH"] == "" ||
+			env["REDISCLI_AUTH"] != environment(instances)["REDIS_PASSWORD"] {
+			t.Errorf("%s-redis has the password %q, its instances %q", service, env["REDISCLI_AUTH"],
+				environment(instances)["REDIS_PASSWORD"])
 		}
-		if len(set.Spec.VolumeClaimTemplates) != 1 || c.VolumeMounts[0].MountPath != "/data" || c.VolumeMounts[0].Name != set.Spec.VolumeClaimTemplates[0].Name {
-			t.Errorf("%s-redis: its data is in no volume", service)
+		if len(set.Spec.VolumeClaimTemplates) != 1 || c.VolumeMounts[0].MountPath != "/data" ||
+			c.VolumeMounts[0].Name != set.Spec.VolumeClaimTemplates[0].Name {
+			t.Errorf("%s-redis: /data is not a volume", service)
 		}
-		if keep := set.Spec.PersistentVolumeClaimRetentionPolicy; keep.WhenDeleted != apps.RetainPersistentVolumeClaimRetentionPolicyType || keep.WhenScaled != keep.WhenDeleted {
-			t.Errorf("%s-redis: its volume is not kept: %+v", service, keep)
+		const retain = apps.RetainPersistentVolumeClaimRetentionPolicyType
+		if keep := set.Spec.PersistentVolumeClaimRetentionPolicy; keep.WhenDeleted != retain || keep.WhenScaled != retain {
+			t.Errorf("%s-redis: the volume is not retained: %+v", service, keep)
 		}
 	}
 }

@@ -1,5 +1,6 @@
-// Command chart renders the Helm chart into the plain manifests of k8s/kube and gke/kube: `make manifests`. Its tests hold the chart
-// against the types of Kubernetes and the Gateway API. It is a module of its own, so that the services depend on none of this.
+// Command chart renders the Helm chart into the plain manifests in k8s/kube and gke/kube: `make manifests`. Its tests
+// check the chart against the types of Kubernetes and the Gateway API. It is a separate module, so the services do not
+// depend on these.
 package main
 
 import (

@@ -9,10 +9,10 @@ import (
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// world is whoever is no pod of this system.
+// world is any client that is not a pod of this system.
 const world = "world"
 
-// allowed are all ways that the policies may open: from, to, port.
+// allowed are the ports that the policies must open, by source and destination.
 var allowed = map[[2]string][]int{
 	{world, "gateway"}:           {8000},
 	{"checkout-test", "gateway"}: {8000},
@@ -21,28 +21,30 @@ var allowed = map[[2]string][]int{
 	{"order", "order-redis"}: {6379}, {"stock", "stock-redis"}: {6379}, {"payment", "payment-redis"}: {6379},
 }
 
-// checkReach goes from everything to everything: as a cluster that enforces policies would decide, exactly what is allowed is open.
+// checkReach checks every source, destination and port: a cluster that enforces the policies allows exactly what
+// allowed lists.
 func (s *system) checkReach(t *testing.T) {
 	t.Helper()
-	for _, wrong := range s.wrongWays() {
+	for _, wrong := range s.violations() {
 		t.Error(wrong)
 	}
 }
 
-func (s *system) wrongWays() (found []string) {
+func (s *system) violations() (found []string) {
 	templates, _ := s.pods()
 	labels := map[string]map[string]string{world: nil}
 	for name, template := range templates {
 		labels[name] = template.Labels
 	}
-	delete(templates, "checkout-test") // listens nowhere
+	delete(templates, "checkout-test") // it does not listen
 	for from := range labels {
 		for to := range templates {
 			for _, port := range []int{5000, 5001, 6379, 8000} {
 				want := slices.Contains(allowed[[2]string{from, to}], port)
-				got := (from == world || s.leaves(labels[from], labels[to], port)) && s.enters(labels[from], labels[to], port)
+				got := (from == world || s.allowsEgress(labels[from], labels[to], port)) &&
+					s.allowsIngress(labels[from], labels[to], port)
 				if from != to && got != want {
-					found = append(found, fmt.Sprintf("from %s to port %d of %s: open: %v, want %v", from, port, to, got, want))
+					found = append(found, fmt.Sprintf("from %s to port %d of %s: allowed: %v, want %v", from, port, to, got, want))
 				}
 			}
 		}
@@ -60,11 +62,11 @@ func (s *system) policies(labels map[string]string, direction networking.PolicyT
 	return found
 }
 
-func (s *system) enters(from, to map[string]string, port int) bool {
+func (s *system) allowsIngress(from, to map[string]string, port int) bool {
 	policies := s.policies(to, networking.PolicyTypeIngress)
 	for _, p := range policies {
 		for _, rule := range p.Spec.Ingress {
-			if opens(rule.Ports, port) && reaches(rule.From, from) {
+			if allowsPort(rule.Ports, port) && matchesPeer(rule.From, from) {
 				return true
 			}
 		}
@@ -72,11 +74,11 @@ func (s *system) enters(from, to map[string]string, port int) bool {
 	return len(policies) == 0
 }
 
-func (s *system) leaves(from, to map[string]string, port int) bool {
+func (s *system) allowsEgress(from, to map[string]string, port int) bool {
 	policies := s.policies(from, networking.PolicyTypeEgress)
 	for _, p := range policies {
 		for _, rule := range p.Spec.Egress {
-			if opens(rule.Ports, port) && reaches(rule.To, to) {
+			if allowsPort(rule.Ports, port) && matchesPeer(rule.To, to) {
 				return true
 			}
 		}
@@ -84,11 +86,12 @@ func (s *system) leaves(from, to map[string]string, port int) bool {
 	return len(policies) == 0
 }
 
-func opens(ports []networking.NetworkPolicyPort, port int) bool {
-	return len(ports) == 0 || slices.ContainsFunc(ports, func(p networking.NetworkPolicyPort) bool { return p.Port.IntValue() == port })
+func allowsPort(ports []networking.NetworkPolicyPort, port int) bool {
+	return len(ports) == 0 ||
+		slices.ContainsFunc(ports, func(p networking.NetworkPolicyPort) bool { return p.Port.IntValue() == port })
 }
 
-func reaches(peers []networking.NetworkPolicyPeer, labels map[string]string) bool {
+func matchesPeer(peers []networking.NetworkPolicyPeer, labels map[string]string) bool {
 	return len(peers) == 0 || labels != nil && slices.ContainsFunc(peers, func(p networking.NetworkPolicyPeer) bool {
 		return p.PodSelector != nil && p.NamespaceSelector == nil && matches(*p.PodSelector, labels)
 	})
@@ -103,23 +106,26 @@ func matches(selector meta.LabelSelector, labels map[string]string) bool {
 	return labels != nil
 }
 
-// TestPoliciesCanFail: a policy that is missing, or opens too much, is noticed.
-func TestPoliciesCanFail(t *testing.T) {
-	for name, spoil := range map[string]func(map[string]*networking.NetworkPolicy){
+// TestWrongPoliciesAreDetected checks that checkReach detects a missing policy and policies that allow too much or too
+// little.
+func TestWrongPoliciesAreDetected(t *testing.T) {
+	for name, breakPolicy := range map[string]func(map[string]*networking.NetworkPolicy){
 		"a Redis without a policy": func(p map[string]*networking.NetworkPolicy) {
 			p["stock-redis"].Spec.PodSelector.MatchLabels = map[string]string{"none": "none"}
 		},
-		"an internal door for everybody": func(p map[string]*networking.NetworkPolicy) { p["stock"].Spec.Ingress[1].From = nil },
-		"a gateway that may go everywhere": func(p map[string]*networking.NetworkPolicy) {
+		"an internal port open to all": func(p map[string]*networking.NetworkPolicy) {
+			p["stock"].Spec.Ingress[1].From = nil
+		},
+		"a gateway that reaches every port": func(p map[string]*networking.NetworkPolicy) {
 			p["gateway"].Spec.Egress[1].Ports = nil
 			p["order"].Spec.Ingress[0].Ports = nil
 		},
-		"a Redis shut": func(p map[string]*networking.NetworkPolicy) { p["stock-redis"].Spec.Ingress = nil },
+		"a closed Redis": func(p map[string]*networking.NetworkPolicy) { p["stock-redis"].Spec.Ingress = nil },
 	} {
 		s := load(t, nil)
-		spoil(of[*networking.NetworkPolicy](s, "NetworkPolicy"))
-		if len(s.wrongWays()) == 0 {
-			t.Errorf("%s: not noticed", name)
+		breakPolicy(of[*networking.NetworkPolicy](s, "NetworkPolicy"))
+		if len(s.violations()) == 0 {
+			t.Errorf("%s: not detected", name)
 		}
 	}
 }

@@ -19,17 +19,19 @@ const (
 	release  = "checkout"
 )
 
-// render returns what the chart makes of values, by template ("order.yaml"), as `helm template` would. root is the repository's.
+// render renders the chart, as `helm template` does, and returns the text by template name ("order.yaml"). root is the
+// repository.
 func render(root string, values map[string]any) (map[string]string, error) {
 	chart, err := loader.Load(filepath.Join(root, chartDir))
 	if err != nil {
 		return nil, err
 	}
-	given, err := chartutil.ToRenderValues(chart, values, chartutil.ReleaseOptions{Name: release, Namespace: "default"}, chartutil.DefaultCapabilities)
+	given, err := chartutil.ToRenderValues(chart, values, chartutil.ReleaseOptions{Name: release, Namespace: "default"},
+		chartutil.DefaultCapabilities)
 	if err != nil {
 		return nil, err
 	}
-	given["Release"].(map[string]any)["Service"] = "kubectl" // who manages what is applied without Helm
+	given["Release"].(map[string]any)["Service"] = "kubectl" // the manager label of objects that are applied without Helm
 	rendered, err := engine.Render(chart, given)
 	if err != nil {
 		return nil, err
@@ -44,15 +46,15 @@ func render(root string, values map[string]any) (map[string]string, error) {
 	return found, nil
 }
 
-// manifests are plain manifests in one folder, for `kubectl apply -f`.
+// manifests is one folder of plain manifests, for `kubectl apply -f`.
 type manifests struct {
 	dir    string
-	values string              // the file with the chart's values
-	set    map[string]any      // values that differ
-	files  map[string][]string // each file, and the templates it holds
+	values string              // values file
+	set    map[string]any      // values that differ from it
+	files  map[string][]string // the templates of each file
 }
 
-// known to kubectl's users alone: they make the Secret themselves, since a password cannot be committed.
+// withSecret makes the chart use an existing Secret, because a generated password cannot be committed.
 func withSecret(set map[string]any) map[string]any {
 	set["redis"] = map[string]any{"existingSecret": "redis-password"}
 	return set
@@ -60,14 +62,15 @@ func withSecret(set map[string]any) map[string]any {
 
 func files(gateway string) map[string][]string {
 	return map[string][]string{
-		"order-app.yaml": {"order.yaml"}, "stock-app.yaml": {"stock.yaml"}, "payment-app.yaml": {"payment.yaml"}, gateway: {"gateway.yaml", "entrance.yaml"},
+		"order-app.yaml": {"order.yaml"}, "stock-app.yaml": {"stock.yaml"}, "payment-app.yaml": {"payment.yaml"},
+		gateway: {"gateway.yaml", "entrance.yaml"},
 	}
 }
 
-var all = []manifests{
+var plainManifests = []manifests{
 	{"k8s/kube", "k8s/minikube.yaml", withSecret(map[string]any{}), files("gateway.yaml")},
 	{"gke/kube", "gke/values.yaml", withSecret(map[string]any{"entrance": map[string]any{
-		"kind": "ingress", "class": "", "gkeHealthCheck": false, // without a class it is GKE's own
+		"kind": "ingress", "class": "", "gkeHealthCheck": false, // without a class, GKE uses its own
 	}}), files("ingress-service.yaml")},
 }
 
@@ -84,7 +87,8 @@ func (m manifests) render(root string) (map[string][]byte, error) {
 	texts := map[string][]byte{}
 	for file, templates := range m.files {
 		var text bytes.Buffer
-		fmt.Fprintf(&text, "# Made of %s with %s by `make manifests`: change those. Needs the Secret redis-password.\n", chartDir, m.values)
+		fmt.Fprintf(&text, "# Made of %s with %s by `make manifests`: change those. Needs the Secret redis-password.\n",
+			chartDir, m.values)
 		for _, name := range templates {
 			text.WriteString("---\n" + tidy(rendered[name]))
 		}
@@ -93,7 +97,7 @@ func (m manifests) render(root string) (map[string][]byte, error) {
 	return texts, nil
 }
 
-// tidy leaves out blank lines, and the separators that would be doubled.
+// tidy removes blank lines and repeated separators.
 func tidy(text string) string {
 	var lines []string
 	for line := range strings.Lines(text) {
@@ -105,9 +109,9 @@ func tidy(text string) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// write brings every plain manifest up to date.
+// write updates every plain manifest.
 func write(root string) error {
-	for _, m := range all {
+	for _, m := range plainManifests {
 		texts, err := m.render(root)
 		if err != nil {
 			return err

@@ -9,19 +9,20 @@ import (
 	"testing"
 )
 
-// script runs a script of gke-scale with stand-ins for the programs that it calls, each of which notes how it was called. there are
-// the things that gcloud finds, by a word of the command that describes them.
-func script(t *testing.T, name string, args, environ []string, there ...string) (calls []string, said string, err error) {
+// script runs a script of gke-scale with stand-ins for the programs that it calls, and returns their command lines and
+// its output. existing lists the resources that gcloud finds, by a word of the command that describes them.
+func script(t *testing.T, name string, args, environ []string, existing ...string) (calls []string, output string,
+	err error) {
 	t.Helper()
 	dir := t.TempDir()
-	note := filepath.Join(dir, "calls")
+	log := filepath.Join(dir, "calls")
 	gcloud := "case \"$*\" in\n"
-	for _, word := range there {
+	for _, word := range existing {
 		gcloud += "*" + word + "*describe*--format*) echo 198.51.100.7/32,198.51.100.8/32 ;;\n*" + word + "*describe*) ;;\n"
 	}
 	gcloud += "*describe*--format*) ;;\n*describe*) exit 1 ;;\nesac\n"
 	for program, does := range map[string]string{"gcloud": gcloud, "helm": "", "kubectl": "", "dig": "echo 192.0.2.1\n"} {
-		text := "#!/bin/sh\nprintf '%s\\n' \"" + program + " $*\" >>" + note + "\n" + does
+		text := "#!/bin/sh\nprintf '%s\\n' \"" + program + " $*\" >>" + log + "\n" + does
 		if err := os.WriteFile(filepath.Join(dir, program), []byte(text), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -29,21 +30,21 @@ func script(t *testing.T, name string, args, environ []string, there ...string) 
 	cmd := exec.Command(filepath.Join(root, "gke-scale", name), args...)
 	cmd.Env = append(append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH")), environ...)
 	out, err := cmd.CombinedOutput()
-	text, readErr := os.ReadFile(note)
+	text, readErr := os.ReadFile(log)
 	if readErr != nil && !os.IsNotExist(readErr) {
 		t.Fatal(readErr)
 	}
 	return strings.Split(strings.TrimSpace(string(text)), "\n"), string(out), err
 }
 
-// changes leaves out the calls that only look.
+// changes leaves out the calls that change nothing.
 func changes(calls []string) []string {
 	return slices.DeleteFunc(slices.Clone(calls), func(call string) bool {
 		return call == "" || strings.Contains(call, " describe ") || strings.HasPrefix(call, "dig ")
 	})
 }
 
-// inOrder tells which of the words is not found in the calls, each in one of its own, in this order and no other beside.
+// inOrder checks that there are as many calls as words, and that each call contains its word. "…" stands for any text.
 func inOrder(t *testing.T, calls []string, words ...string) {
 	t.Helper()
 	if len(calls) != len(words) {
@@ -53,7 +54,7 @@ func inOrder(t *testing.T, calls []string, words ...string) {
 	for i, word := range words {
 		for part := range strings.SplitSeq(word, "…") {
 			if !strings.Contains(calls[i], part) {
-				t.Errorf("command %d has no %q: %s", i+1, part, calls[i])
+				t.Errorf("command %d lacks %q: %s", i+1, part, calls[i])
 			}
 		}
 	}
@@ -63,51 +64,61 @@ var fromNothing = []string{
 	"gcloud container clusters create-auto checkout --region europe-west4…--enable-private-nodes",
 	"gcloud compute addresses create europe-west4-nat-ip --region europe-west4",
 	"gcloud compute routers create rtr-europe-west4 --network default --region europe-west4",
-	"gcloud compute routers nats create nat-gw-europe-west4 --router rtr-europe-west4 --router-region europe-west4 --nat-external-ip-pool europe-west4-nat-ip --nat-all-subnet-ip-ranges",
-	"gcloud compute firewall-rules create all-pods-and-master-ipv4-cidrs --network default…--source-ranges 10.0.0.0/8,172.16.2.0/28",
-	"gcloud container clusters update checkout --region europe-west4 --enable-master-authorized-networks --master-authorized-networks 192.0.2.1/32",
+	"gcloud compute routers nats create nat-gw-europe-west4 --router rtr-europe-west4 --router-region europe-west4 " +
+		"--nat-external-ip-pool europe-west4-nat-ip --nat-all-subnet-ip-ranges",
+	"gcloud compute firewall-rules create all-pods-and-master-ipv4-cidrs --network default…" +
+		"--source-ranges 10.0.0.0/8,172.16.2.0/28",
+	"gcloud container clusters update checkout --region europe-west4 " +
+		"--enable-master-authorized-networks --master-authorized-networks 192.0.2.1/32",
 	"gcloud container clusters get-credentials checkout --region europe-west4",
-	"helm upgrade --install checkout…values.yaml --set machines=3,shards=3 --set-string machine.cpu=2,redis.cpu=2 --set image.prefix=r.example/checkout-",
+	"helm upgrade --install checkout…values.yaml --set machines=3,shards=3 " +
+		"--set-string machine.cpu=2,redis.cpu=2 --set image.prefix=r.example/checkout-",
 	"helm test checkout --namespace default",
 	"kubectl --namespace default wait gateway/checkout",
 	"kubectl --namespace default get gateway checkout",
 }
 
 func TestDeployFromNothing(t *testing.T) {
-	calls, said, err := script(t, "deploy.sh", []string{"3"}, []string{"REGION=europe-west4", "CPU=2", "IMAGE_PREFIX=r.example/checkout-"})
+	calls, output, err := script(t, "deploy.sh", []string{"3"},
+		[]string{"REGION=europe-west4", "CPU=2", "IMAGE_PREFIX=r.example/checkout-"})
 	if err != nil {
-		t.Fatalf("%v\n%s", err, said)
+		t.Fatalf("%v\n%s", err, output)
 	}
 	inOrder(t, changes(calls), fromNothing...)
 }
 
-// TestDeployAgain: what is there is left alone, and the networks that are let in already stay so.
+// TestDeployAgain checks that deploy.sh keeps existing resources and authorized networks.
 func TestDeployAgain(t *testing.T) {
-	calls, said, err := script(t, "deploy.sh", []string{"4"}, nil, "clusters", "addresses", "routers", "firewall-rules")
+	calls, output, err := script(t, "deploy.sh", []string{"4"}, nil, "clusters", "addresses", "routers", "firewall-rules")
 	if err != nil {
-		t.Fatalf("%v\n%s", err, said)
+		t.Fatalf("%v\n%s", err, output)
 	}
-	inOrder(t, changes(calls), "--master-authorized-networks 198.51.100.7/32,198.51.100.8/32,192.0.2.1/32", "get-credentials", "machines=4,shards=4", "helm test", "wait gateway", "get gateway")
+	inOrder(t, changes(calls), "--master-authorized-networks 198.51.100.7/32,198.51.100.8/32,192.0.2.1/32",
+		"get-credentials", "machines=4,shards=4", "helm test", "wait gateway", "get gateway")
 }
 
-func TestDeployRehearsed(t *testing.T) {
-	calls, said, err := script(t, "deploy.sh", []string{"3"}, []string{"REGION=europe-west4", "CPU=2", "IMAGE_PREFIX=r.example/checkout-", "DRY_RUN=1"})
+func TestDeployDryRun(t *testing.T) {
+	calls, output, err := script(t, "deploy.sh", []string{"3"},
+		[]string{"REGION=europe-west4", "CPU=2", "IMAGE_PREFIX=r.example/checkout-", "DRY_RUN=1"})
 	if err != nil || len(changes(calls)) > 0 || calls[0] != "" {
-		t.Errorf("a rehearsal ran %q: %v", calls, err)
+		t.Errorf("DRY_RUN ran %q: %v", calls, err)
 	}
-	if lines := strings.Split(strings.TrimSpace(said), "\n"); len(lines) != len(fromNothing) {
-		t.Errorf("a rehearsal says %d commands, not %d:\n%s", len(lines), len(fromNothing), said)
+	if lines := strings.Split(strings.TrimSpace(output), "\n"); len(lines) != len(fromNothing) {
+		t.Errorf("DRY_RUN printed %d commands, want %d:\n%s", len(lines), len(fromNothing), output)
 	}
 }
 
 func TestDeployRefusesWrongNumbers(t *testing.T) {
-	for _, args := range [][]string{nil, {""}, {"0"}, {"-1"}, {"65"}, {"2.5"}, {"two"}, {"2", "3"}, {"02"}, {"1e1"}, {"$(id)"}} {
-		if calls, said, err := script(t, "deploy.sh", args, nil); err == nil || calls[0] != "" || !strings.Contains(said, "deploy.sh: ") {
-			t.Errorf("%q: %v, %q, and it ran %q", args, err, said, calls)
+	for _, args := range [][]string{nil, {""}, {"0"}, {"-1"}, {"65"}, {"2.5"}, {"two"}, {"2", "3"}, {"02"}, {"1e1"},
+		{"$(id)"}} {
+		if calls, output, err := script(t, "deploy.sh", args, nil); err == nil || calls[0] != "" ||
+			!strings.Contains(output, "deploy.sh: ") {
+			t.Errorf("%q: %v, output %q, ran %q", args, err, output, calls)
 		}
 	}
-	if calls, said, err := script(t, "deploy.sh", []string{"2"}, []string{"CPU=many"}); err == nil || calls[0] != "" || !strings.Contains(said, "CPU") {
-		t.Errorf("CPU=many: %v, %q, and it ran %q", err, said, calls)
+	if calls, output, err := script(t, "deploy.sh", []string{"2"}, []string{"CPU=many"}); err == nil || calls[0] != "" ||
+		!strings.Contains(output, "CPU") {
+		t.Errorf("CPU=many: %v, output %q, ran %q", err, output, calls)
 	}
 }
 
@@ -117,20 +128,22 @@ func TestUndeploy(t *testing.T) {
 		want []string
 	}{
 		{nil, []string{"get-credentials", "helm uninstall checkout"}},
-		{[]string{"--data"}, []string{"get-credentials", "helm uninstall checkout", "delete persistentvolumeclaim -l app.kubernetes.io/instance=checkout"}},
+		{[]string{"--data"}, []string{"get-credentials", "helm uninstall checkout",
+			"delete persistentvolumeclaim -l app.kubernetes.io/instance=checkout"}},
 		{[]string{"--cluster", "--data"}, []string{
-			"get-credentials", "helm uninstall checkout", "delete persistentvolumeclaim", "clusters delete checkout", "firewall-rules delete", "nats delete", "routers delete", "addresses delete",
+			"get-credentials", "helm uninstall checkout", "delete persistentvolumeclaim", "clusters delete checkout",
+			"firewall-rules delete", "nats delete", "routers delete", "addresses delete",
 		}},
 	} {
-		calls, said, err := script(t, "undeploy.sh", c.args, nil)
+		calls, output, err := script(t, "undeploy.sh", c.args, nil)
 		if err != nil {
-			t.Errorf("%v: %v\n%s", c.args, err, said)
+			t.Errorf("%v: %v\n%s", c.args, err, output)
 		}
 		inOrder(t, changes(calls), c.want...)
 	}
 	for _, args := range [][]string{{"--cluster"}, {"--all"}, {"3"}} {
-		if calls, said, err := script(t, "undeploy.sh", args, nil); err == nil || calls[0] != "" {
-			t.Errorf("%v: not refused: %s; it ran %q", args, said, calls)
+		if calls, output, err := script(t, "undeploy.sh", args, nil); err == nil || calls[0] != "" {
+			t.Errorf("%v: not refused: %s; ran %q", args, output, calls)
 		}
 	}
 }

@@ -16,7 +16,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// object makes an empty one of a kind, for strict parsing: a field that the kind does not have is an error.
+// object returns an empty object of a kind, for strict parsing: a field that the kind lacks is an error.
 var object = map[string]func() any{
 	"v1 Secret":                              func() any { return &core.Secret{} },
 	"v1 ConfigMap":                           func() any { return &core.ConfigMap{} },
@@ -32,7 +32,7 @@ var object = map[string]func() any{
 	"networking.gke.io/v1 HealthCheckPolicy": func() any { return &healthCheckPolicy{} },
 }
 
-// healthCheckPolicy is the part that is used of a kind of Google's: https://googlecloudplatform.github.io/gke-gateway-api
+// healthCheckPolicy is the used part of a kind of GKE: https://googlecloudplatform.github.io/gke-gateway-api
 type healthCheckPolicy struct {
 	APIVersion, Kind string
 	Metadata         struct {
@@ -53,7 +53,7 @@ type healthCheckPolicy struct {
 	}
 }
 
-// system is what the chart makes of some values, by kind and name.
+// system is the chart's output, by kind and name.
 type system struct{ objects map[string]map[string]any }
 
 func load(t *testing.T, values map[string]any) *system {
@@ -84,7 +84,7 @@ func (s *system) add(t *testing.T, file, text string) {
 	}
 	empty := object[head.APIVersion+" "+head.Kind]
 	if empty == nil {
-		t.Fatalf("%s: %s %s is not known here\n%s", file, head.APIVersion, head.Kind, text)
+		t.Fatalf("%s: unknown kind %s %s\n%s", file, head.APIVersion, head.Kind, text)
 	}
 	o := empty()
 	if err := yaml.UnmarshalStrict([]byte(text), o); err != nil {
@@ -94,7 +94,7 @@ func (s *system) add(t *testing.T, file, text string) {
 		s.objects[head.Kind] = map[string]any{}
 	}
 	if s.objects[head.Kind][head.Metadata.Name] != nil {
-		t.Errorf("%s %s is there twice", head.Kind, head.Metadata.Name)
+		t.Errorf("duplicate %s %s", head.Kind, head.Metadata.Name)
 	}
 	s.objects[head.Kind][head.Metadata.Name] = o
 }
@@ -110,14 +110,14 @@ func of[T any](s *system, kind string) map[string]T {
 
 var services = []string{"order", "payment", "stock"}
 
-// machines returns the sets of machines, by service.
-func (s *system) machines() map[string]*apps.StatefulSet {
+// instances returns the StatefulSets of the services, by service.
+func (s *system) instances() map[string]*apps.StatefulSet {
 	found := of[*apps.StatefulSet](s, "StatefulSet")
 	maps.DeleteFunc(found, func(name string, _ *apps.StatefulSet) bool { return !slices.Contains(services, name) })
 	return found
 }
 
-// pods returns what every pod of the system is made of, by the name of what makes it, with how many there are.
+// pods returns the pod template and the number of pods of every workload, by its name.
 func (s *system) pods() (map[string]core.PodTemplateSpec, map[string]int) {
 	templates, numbers := map[string]core.PodTemplateSpec{}, map[string]int{}
 	for name, set := range of[*apps.StatefulSet](s, "StatefulSet") {
@@ -132,7 +132,7 @@ func (s *system) pods() (map[string]core.PodTemplateSpec, map[string]int) {
 	return templates, numbers
 }
 
-// templates returns the pods' templates as text.
+// templates returns the pod templates as text.
 func (s *system) templates(t *testing.T) map[string]string {
 	t.Helper()
 	found := map[string]string{}
