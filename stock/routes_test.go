@@ -34,7 +34,7 @@ func newMachine(t *testing.T, shards int) *machine {
 	return m
 }
 
-// call sends a request to the public door.
+// call sends a request to the public port.
 func (m *machine) call(method, path string) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	m.srv.Public.ServeHTTP(w, httptest.NewRequest(method, path, nil))

@@ -22,7 +22,7 @@ const (
 // maxBatch bounds the messages in one request.
 const maxBatch = 1024
 
-// Routes adds the participant's internal routes to a service's internal door.
+// Routes adds the participant's internal routes to the internal port.
 func (s *Store) Routes(r gin.IRouter) {
 	r.POST(reservePath, steps("reserve", s.Reserve))
 	r.POST(releasePath, steps("release", s.Release))
