@@ -26,13 +26,17 @@ const (
 const eachCheckout = `	trace.FromContext(ctx).Set("checkout.attempt", a.id)
 `
 
-// What the checkers report.
+// What the checkers of package check report. TestCheckersReportViolations compares the texts with its source.
 const (
-	heldForever  = "is owned by no paid order"
-	notConserved = " is wrong"
-	holdsNothing = "its attempt has reserved"
-	neverEnds    = "never ends"
-	wasRefused   = "every checkout that could have paid it was refused"
+	heldForever  = "belongs to no paid order"
+	notConserved = ": off by "
+	holdsNothing = "but its attempt reserved"
+	neverExpires = "without expiry"
+	wasRefused   = "every checkout that could have paid the order was refused"
+	wrongState   = "which is not a final state"
+	wasPaid      = "a checkout got 200"
+	expiresLate  = ": the record expires in "
+	isLost       = "the order is lost"
 )
 
 // mutations cover every rule of the protocol and all mutations of its model (test/model), except three of batch_init.
@@ -78,7 +82,7 @@ redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', ARGV[1] - 2000))
 		{"order/store/lua/begin.lua", `redis.call('ZADD', KEYS[2], lease, ARGV[3])
 `, ``}}},
 	{name: "the order's Redis does not persist", interleaving: orderRedisDies,
-		want: "the order is lost", redisArgs: []string{"--appendonly", "no"}},
+		want: isLost, redisArgs: []string{"--appendonly", "no"}},
 	{name: "reserve is not stored", interleaving: plainCheckout, want: holdsNothing, edits: []edit{
 		{reserveLua, `redis.call('MSET', unpack(left))
 `, ``}}},
@@ -112,7 +116,7 @@ redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', ARGV[1] - 2000))
 	{name: "refund reuses the reservation's record", interleaving: plainCancel, want: notConserved, edits: []edit{
 		{stepsGo, `refundSuffix = ":refund"`, `refundSuffix = ""`}}},
 	{name: "abort changes a PAID order", interleaving: commitAfterClaim,
-		want: "a checkout was answered 200", edits: []edit{
+		want: wasPaid, edits: []edit{
 			{"order/store/lua/abort.lua", "if f[1] == 'RUNNING' and", "if (f[1] == 'RUNNING' or f[1] == 'PAID') and"}}},
 	{name: "confirms before commit", interleaving: coordinatorDiesBeforeCommit, want: notConserved, edits: []edit{
 		{checkoutGo, `	stock := retryUntilKnown(`,
@@ -143,11 +147,11 @@ end
 		want: heldForever, edits: []edit{
 			{"order/store/lua/remove.lua", "elseif state ~= 'OPEN' then", "elseif state == 'never' then"}}},
 	{name: "recovery ignores ABORTING", interleaving: coordinatorDiesAfterAbort,
-		want: `is "ABORTING", which is no state to stay in`, edits: []edit{
+		want: `is "ABORTING", ` + wrongState, edits: []edit{
 			{"order/store/lua/abort.lua", "redis.call('ZADD', KEYS[2], ms(now_ms() + ARGV[4]), ARGV[2])",
 				"redis.call('ZREM', KEYS[2], ARGV[2])"}}},
 	{name: "recovery ignores REFUNDING", interleaving: coordinatorDiesAfterCancel,
-		want: `is "REFUNDING", which is no state to stay in`, edits: []edit{
+		want: `is "REFUNDING", ` + wrongState, edits: []edit{
 			{"order/store/lua/cancel.lua", "  redis.call('ZADD', KEYS[2], ms(now + ARGV[3]), ARGV[2])\n", ""}}},
 	{name: "batch_init resets an undecided order", interleaving: batchInitDuringCheckout,
 		want: heldForever, edits: []edit{
@@ -190,15 +194,15 @@ end
 	{name: "recovery never confirms", interleaving: plainCheckout, want: "not everything is confirmed", edits: []edit{
 		{recoveryGo, `		workers.Go(func() { r.watch(ctx, shard, r.confirmDue) })
 `, ``}}},
-	{name: "confirm sets no expiry", interleaving: plainCheckout, want: neverEnds, edits: []edit{
+	{name: "confirm sets no expiry", interleaving: plainCheckout, want: neverExpires, edits: []edit{
 		{confirmLua, "redis.call('PEXPIREAT', KEYS[i], ARGV[i], 'NX')", "1"}}},
 	{name: "confirm sets the expiry a day too late", interleaving: plainCheckout,
-		want: "a record that is kept for another", edits: []edit{
+		want: expiresLate, edits: []edit{
 			{confirmLua, "ARGV[i], 'NX')", "string.format('%.0f', ARGV[i] + 86400000), 'NX')"}}},
-	{name: "a tombstone never expires", interleaving: stockRefuses, want: neverEnds, edits: []edit{
+	{name: "a tombstone never expires", interleaving: stockRefuses, want: neverExpires, edits: []edit{
 		{releaseLua, "'3', 'PXAT', string.format('%.0f', ARGV[1] + 2000))", "'3')"}}},
 	{name: "an idempotency record never expires", interleaving: writesRepeatedWithKeys,
-		want: "without an end", edits: []edit{
+		want: neverExpires, edits: []edit{
 			{onceLua, "redis.call('EXPIRE', record, seconds)", ""}}},
 
 	{name: "idempotency records are not looked up", interleaving: writesRepeatedWithKeys,

@@ -1,6 +1,11 @@
 package main
 
-import "testing"
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
 
 // TestMutationsApply checks that the edits of every mutation still fit the source.
 func TestMutationsApply(t *testing.T) {
@@ -14,6 +19,29 @@ func TestMutationsApply(t *testing.T) {
 		}
 		if len(m.edits)+len(m.redisArgs) == 0 || m.want == "" {
 			t.Errorf("%s: it changes nothing or expects no violation", m.name)
+		}
+	}
+}
+
+// TestCheckersReportViolations checks that package check still uses the texts that mutations expect.
+func TestCheckersReportViolations(t *testing.T) {
+	files, err := filepath.Glob("../check/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var source strings.Builder
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		source.Write(text)
+	}
+	for _, text := range []string{
+		heldForever, notConserved, holdsNothing, neverExpires, wasRefused, wrongState, wasPaid, expiresLate, isLost,
+	} {
+		if !strings.Contains(source.String(), text) {
+			t.Errorf("no checker reports %q", text)
 		}
 	}
 }
