@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -54,7 +55,7 @@ func (u usage) servers() (sum cpu) {
 // they have waited for. The time of a process that has exited is part of its parent's.
 func readUsage(processes []stack.Process) (usage, error) {
 	u := usage{}
-	for _, p := range append(processes, stack.Process{Name: generator, PID: os.Getpid()}) {
+	for _, p := range append(slices.Clip(processes), stack.Process{Name: generator, PID: os.Getpid()}) {
 		stat, err := stat(p.PID)
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
 			continue

@@ -204,7 +204,7 @@ func (b *bench) slice(ctx context.Context, d *driver, into *phase, w work) (back
 	if backlog, err = b.sys.settle(ctx); err != nil {
 		return 0, err
 	}
-	settled, err := readUsage(b.sys.processes())
+	settled, err := readUsage(b.sys.processes)
 	if err != nil {
 		return 0, err
 	}
@@ -224,7 +224,7 @@ type reading struct {
 }
 
 func (b *bench) read() (r reading, err error) {
-	if r.usage, err = readUsage(b.sys.processes()); err != nil {
+	if r.usage, err = readUsage(b.sys.processes); err != nil {
 		return r, err
 	}
 	r.host, err = readHostCPU()

@@ -161,7 +161,7 @@ func simpleKinds(f *fixture, orders []order) []kind {
 
 // measureBatchInit reads the peak memory and then times batch_init, which would add to it.
 func (r *report) measureBatchInit(ctx context.Context, b *bench) (err error) {
-	if r.memory, err = peakMemory(b.sys.processes()); err != nil {
+	if r.memory, err = peakMemory(b.sys.processes); err != nil {
 		return err
 	}
 	n := r.plan.batch

@@ -19,8 +19,9 @@ import (
 
 // system is the system that bench measures.
 type system struct {
-	gateway string       // host:port
-	stack   *stack.Stack // nil with -gateway
+	gateway   string       // host:port
+	stack     *stack.Stack // nil with -gateway
+	processes []stack.Process
 }
 
 // readyTimeout limits the start, which includes building the services.
@@ -37,7 +38,7 @@ func startSystem(ctx context.Context, shards int, progress io.Writer) (*system, 
 	if err := s.WaitReady(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	return &system{strings.TrimPrefix(s.Gateway(), "http://"), s}, nil
+	return &system{strings.TrimPrefix(s.Gateway(), "http://"), s, s.Processes()}, nil
 }
 
 // runningSystem returns the system with this gateway URL.
@@ -60,14 +61,6 @@ func (s *system) close() error {
 		return nil
 	}
 	return s.stack.Close()
-}
-
-// processes returns the server processes; none if they are unknown.
-func (s *system) processes() []stack.Process {
-	if s.stack == nil {
-		return nil
-	}
-	return s.stack.Processes()
 }
 
 const (
@@ -133,7 +126,7 @@ func (s *system) describe(ctx context.Context) []string {
 	config, _ := client.ConfigGet(ctx, "append*").Result()
 	lines = append(lines, fmt.Sprintf("Redis %s, appendonly %s, appendfsync %s",
 		after(info, "redis_version:"), config["appendonly"], config["appendfsync"]))
-	for _, p := range s.processes() {
+	for _, p := range s.processes {
 		if p.Name == "nginx" { // the first of several processes
 			version, _ := exec.CommandContext(ctx, fmt.Sprintf("/proc/%d/exe", p.PID), "-v").CombinedOutput()
 			lines = append(lines, "nginx "+after(string(version), "nginx/"))
