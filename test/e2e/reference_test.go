@@ -41,8 +41,8 @@ func TestDataModelNamesEveryScript(t *testing.T) {
 	}
 }
 
-// TestDataModelNamesEveryKey uses every kind of object, and checks that docs/data-model.md has the form of each key that is
-// then in Redis.
+// TestDataModelNamesEveryKey uses every kind of object, and checks that docs/data-model.md has the form of each key
+// that is then in Redis.
 func TestDataModelNamesEveryKey(t *testing.T) {
 	t.Parallel()
 	root, err := stack.Root()
