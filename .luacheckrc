@@ -8,6 +8,8 @@ std = {
         "DIFFERS", "DONE", "REPLAYED", -- common/idempotency
         "NOT_FOUND", "STARTED", "STALE", "RESUMED", "BUSY", "ABORTING", "CLOSED", "PAID", "REFUNDING", "CANCELLED", "RUNNING", "code_of",
         "TAKEN", "NOT_OPEN", "FULL", "LIMIT", "NOT_IN_ORDER", "TOO_FEW", "UNDECIDED", -- order/store
+        "INSUFFICIENT", "UNKNOWN", "RESERVED", "REFUSED", "RELEASED", "EXPIRED", "REFUNDED", "TOO_LITTLE", "NO_COUNTER", -- participant
+        "PAID_DIFFERENTLY", "RETURNED", "NOTHING_PAID", -- payment
     },
 }
 max_line_length = 130

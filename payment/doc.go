@@ -1,11 +1,11 @@
-// Payment keeps the users: a credit each, and what each paid directly for an order. It is a participant of the checkout:
-// attempts reserve credit here.
+// Payment keeps users: a credit each, and what each paid directly for an order. It is a participant of the checkout: attempts reserve
+// credit here.
 //
-//	routes.go    every route of both listeners
-//	user.go      users: made, found, given funds
-//	payment.go   direct payments, their status, and cancel, which undoes a checkout as well
-//	orders.go    the order service, as payment sees it
-//	store.go, keys.go, lua/   the state, and the scripts that change it
+//	routes.go    every route
+//	handlers.go  HTTP handlers
+//	users.go     Redis schema of a user
+//	direct.go    direct payments
+//	orders.go    calls of the order service
 //
-// What a checkout asks of it (reserve, release, refund, confirm) is in common/participant, shared with stock.
+// Counters and the steps of the protocol are in common/participant, shared with stock. What all services share is in common/service.
 package main

@@ -7,45 +7,43 @@ import (
 	"checkout/common/peer"
 )
 
-// orders is the order service, which knows what was paid by a checkout. Concurrent questions travel together.
+// orders asks the order service about payments by checkout. Concurrent requests travel together.
 type orders struct {
-	peer    *peer.Peer
-	payment *peer.Batcher[api.Cancel, api.Purchase]
-	undoing *peer.Batcher[api.Cancel, api.OrderPayment]
+	payments *peer.Batcher[api.Cancel, api.Purchase]
+	cancels  *peer.Batcher[api.Cancel, api.OrderPayment]
 }
 
 func newOrders(p *peer.Peer) *orders {
-	together := func(api.Cancel) string { return "" }
+	oneGroup := func(api.Cancel) string { return "" }
 	return &orders{
-		peer:    p,
-		payment: peer.NewBatcher[api.Cancel, api.Purchase](p, "/internal/payments", together),
-		undoing: peer.NewBatcher[api.Cancel, api.OrderPayment](p, "/internal/cancel", together),
+		payments: peer.NewBatcher[api.Cancel, api.Purchase](p, "/internal/payments", oneGroup),
+		cancels:  peer.NewBatcher[api.Cancel, api.OrderPayment](p, "/internal/cancel", oneGroup),
 	}
 }
 
-// paid tells whether a checkout of this user holds this order paid; api.PaymentUnknown if there was no answer.
-func (o *orders) paid(ctx context.Context, user, order string) api.OrderPayment {
-	return ask(ctx, o.payment, api.Cancel{OrderID: order, UserID: user}).Payment
+// payment reports whether a checkout of this user has paid this order; api.PaymentUnknown without a reply.
+func (o *orders) payment(ctx context.Context, user, order string) api.OrderPayment {
+	return askTwice(ctx, o.payments, api.Cancel{OrderID: order, UserID: user}).Payment
 }
 
-// undo runs the reverse saga if a checkout of this user has paid this order: the attempt that has, which is asked for first, so that
-// no message that comes late undoes another one. It may be repeated.
+// undo runs the reverse saga if a checkout of this user has paid this order. It names the attempt that has paid, so that a delayed
+// message undoes no other one. It may be repeated.
 func (o *orders) undo(ctx context.Context, user, order string) api.OrderPayment {
-	question := api.Cancel{OrderID: order, UserID: user}
-	purchase := ask(ctx, o.payment, question)
+	cancel := api.Cancel{OrderID: order, UserID: user}
+	purchase := askTwice(ctx, o.payments, cancel)
 	if purchase.Payment != api.Paid && purchase.Payment != api.Cancelled {
 		return purchase.Payment
 	}
-	question.Attempt = purchase.Attempt
-	return ask(ctx, o.undoing, question)
+	cancel.Attempt = purchase.Attempt
+	return askTwice(ctx, o.cancels, cancel)
 }
 
-// ask asks once more where there was no answer, of another machine if there is one: the first may just have stopped.
-func ask[Answer comparable](ctx context.Context, b *peer.Batcher[api.Cancel, Answer], question api.Cancel) Answer {
-	var none Answer
-	answer := b.Do(ctx, question)
-	if answer == none {
-		answer = b.Do(ctx, question)
+// askTwice asks once more if there is no reply: another instance may reply.
+func askTwice[Reply comparable](ctx context.Context, b *peer.Batcher[api.Cancel, Reply], cancel api.Cancel) Reply {
+	var none Reply
+	reply := b.Do(ctx, cancel)
+	if reply == none {
+		reply = b.Do(ctx, cancel)
 	}
-	return answer
+	return reply
 }

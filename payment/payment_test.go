@@ -95,43 +95,43 @@ func (f *fakeOrder) asked() []string {
 // A payment for an order is charged once however often it is sent, and never again once it was given back.
 func TestDirectPayment(t *testing.T) {
 	t.Parallel()
-	m := newMachine(t, 1)
+	m := newInstance(t, 1)
 	m.order.says(api.OrderMissing)
 	id := m.create(t, 10)
 	paid := fmt.Sprintf(`{"msg":"user %s paid 6 for order A"}`, id)
 	back := fmt.Sprintf(`{"msg":"what user %s paid for order A was given back"}`, id)
-	m.refuse(t, "POST", "/pay/"+id+"/A/11", api.InsufficientCredit)
-	m.refuse(t, "POST", "/cancel/"+id+"/A", api.OrderNotFound)
+	m.Refuse(t, "POST", "/pay/"+id+"/A/11", api.InsufficientCredit)
+	m.Refuse(t, "POST", "/cancel/"+id+"/A", api.OrderNotFound)
 	for range 3 {
-		m.want(t, "POST", "/pay/"+id+"/A/6", paid)
+		m.Want(t, "POST", "/pay/"+id+"/A/6", paid)
 		m.credit(t, id, 4)
 	}
-	m.refuse(t, "POST", "/pay/"+id+"/A/5", api.PaymentDiffers)
-	m.want(t, "POST", "/status/"+id+"/A", `{"paid":true}`)
+	m.Refuse(t, "POST", "/pay/"+id+"/A/5", api.PaymentDiffers)
+	m.Want(t, "POST", "/status/"+id+"/A", `{"paid":true}`)
 	other := m.create(t, 10)
-	m.refuse(t, "POST", "/cancel/"+other+"/A", api.OrderNotFound)
+	m.Refuse(t, "POST", "/cancel/"+other+"/A", api.OrderNotFound)
 	for range 3 {
-		m.want(t, "POST", "/cancel/"+id+"/A", back)
+		m.Want(t, "POST", "/cancel/"+id+"/A", back)
 		m.credit(t, id, 10)
 	}
-	m.want(t, "GET", "/status/"+id+"/A", `{"paid":false}`)
-	m.refuse(t, "POST", "/pay/"+id+"/A/6", api.PaymentCancelled)
-	m.refuse(t, "POST", "/pay/"+id+"/A/5", api.PaymentCancelled)
-	m.want(t, "POST", "/pay/"+other+"/A/6", fmt.Sprintf(`{"msg":"user %s paid 6 for order A"}`, other))
+	m.Want(t, "GET", "/status/"+id+"/A", `{"paid":false}`)
+	m.Refuse(t, "POST", "/pay/"+id+"/A/6", api.PaymentCancelled)
+	m.Refuse(t, "POST", "/pay/"+id+"/A/5", api.PaymentCancelled)
+	m.Want(t, "POST", "/pay/"+other+"/A/6", fmt.Sprintf(`{"msg":"user %s paid 6 for order A"}`, other))
 	m.credit(t, other, 4)
 }
 
 // Many who send one payment and one cancel at once are charged once and get it back once (mistake 15).
 func TestDirectPaymentAtOnce(t *testing.T) {
 	t.Parallel()
-	m := newMachine(t, 1)
+	m := newInstance(t, 1)
 	m.order.says(api.NotPaid)
 	id := m.create(t, 10)
 	atOnce := func(path string) {
 		var senders sync.WaitGroup
 		for range 50 {
 			senders.Go(func() {
-				if w := m.call("POST", path); w.Code != 200 {
+				if w := m.Call("POST", path); w.Code != 200 {
 					t.Errorf("%s: %d %s", path, w.Code, w.Body)
 				}
 			})
@@ -147,7 +147,7 @@ func TestDirectPaymentAtOnce(t *testing.T) {
 // What cancel and status answer follows from what was paid directly and from what the order service says.
 func TestCancelAndStatus(t *testing.T) {
 	t.Parallel()
-	m := newMachine(t, 1)
+	m := newInstance(t, 1)
 	const none, paid, returned = "none", "paid", "returned"
 	for _, row := range []struct {
 		direct         string
@@ -175,19 +175,19 @@ func TestCancelAndStatus(t *testing.T) {
 		t.Run(fmt.Sprintf("%s %d", row.direct, row.checkout), func(t *testing.T) {
 			id := m.create(t, 10)
 			if row.direct != none {
-				m.want(t, "POST", "/pay/"+id+"/A/6", fmt.Sprintf(`{"msg":"user %s paid 6 for order A"}`, id))
+				m.Want(t, "POST", "/pay/"+id+"/A/6", fmt.Sprintf(`{"msg":"user %s paid 6 for order A"}`, id))
 			}
 			if row.direct == returned {
 				m.order.says(api.NotPaid)
-				m.want(t, "POST", "/cancel/"+id+"/A", fmt.Sprintf(`{"msg":"what user %s paid for order A was given back"}`, id))
+				m.Want(t, "POST", "/cancel/"+id+"/A", fmt.Sprintf(`{"msg":"what user %s paid for order A was given back"}`, id))
 			}
 			m.order.says(row.checkout)
 			m.order.asked()
 			for _, method := range []string{"GET", "POST"} {
 				if row.status != nil {
-					m.refuse(t, method, "/status/"+id+"/A", row.status)
+					m.Refuse(t, method, "/status/"+id+"/A", row.status)
 				} else {
-					m.want(t, method, "/status/"+id+"/A", fmt.Sprintf(`{"paid":%v}`, row.isPaid))
+					m.Want(t, method, "/status/"+id+"/A", fmt.Sprintf(`{"paid":%v}`, row.isPaid))
 				}
 			}
 			for _, question := range m.order.asked() {
@@ -200,7 +200,7 @@ func TestCancelAndStatus(t *testing.T) {
 				if row.cancel != nil {
 					want = web.Status(row.cancel)
 				}
-				w := m.call("POST", "/cancel/"+id+"/A")
+				w := m.Call("POST", "/cancel/"+id+"/A")
 				if w.Code != want || row.cancel != nil && !strings.Contains(w.Body.String(), row.cancel.Type()) {
 					t.Errorf("cancel: %d %s, want %d", w.Code, w.Body, want)
 				}
@@ -223,58 +223,54 @@ func TestCancelAndStatus(t *testing.T) {
 // A machine of the order service that has just stopped costs its caller nothing: the other one is asked.
 func TestOrderMachineStops(t *testing.T) {
 	t.Parallel()
-	m := newMachine(t, 1)
-	id := m.create(t, 10)
 	other := newFakeOrder(t)
-	both := peer.New("order", []string{m.order.address, other.address})
-	t.Cleanup(both.Close)
-	testredis.Eventually(t, "both machines are found", func() bool { return both.Unavailable() == "" })
-	m.orders = newOrders(both)
+	m := newInstance(t, 1, other.address)
+	id := m.create(t, 10)
 	m.order.fail()
 	other.says(api.Cancelled)
 	for range 4 {
-		m.want(t, "POST", "/cancel/"+id+"/A", fmt.Sprintf(`{"msg":"what user %s paid for order A was given back"}`, id))
-		m.want(t, "GET", "/status/"+id+"/A", `{"paid":false}`)
+		m.Want(t, "POST", "/cancel/"+id+"/A", fmt.Sprintf(`{"msg":"what user %s paid for order A was given back"}`, id))
+		m.Want(t, "GET", "/status/"+id+"/A", `{"paid":false}`)
 	}
 }
 
 // A cancel that was cut short is completed by the next one, and gives nothing back twice.
 func TestCancelIsRepeatedAfterA503(t *testing.T) {
 	t.Parallel()
-	m := newMachine(t, 1)
+	m := newInstance(t, 1)
 	id := m.create(t, 10)
-	m.want(t, "POST", "/pay/"+id+"/A/6", fmt.Sprintf(`{"msg":"user %s paid 6 for order A"}`, id))
+	m.Want(t, "POST", "/pay/"+id+"/A/6", fmt.Sprintf(`{"msg":"user %s paid 6 for order A"}`, id))
 	m.order.fail()
 	for range 2 {
-		if w := m.call("POST", "/cancel/"+id+"/A"); w.Code != 503 || w.Header().Get("Retry-After") == "" {
+		if w := m.Call("POST", "/cancel/"+id+"/A"); w.Code != 503 || w.Header().Get("Retry-After") == "" {
 			t.Errorf("without the order service: %d %s", w.Code, w.Body)
 		}
 		m.credit(t, id, 10)
 	}
-	if w := m.call("GET", "/status/"+id+"/A"); w.Code != 503 {
+	if w := m.Call("GET", "/status/"+id+"/A"); w.Code != 503 {
 		t.Errorf("status without the order service: %d %s", w.Code, w.Body)
 	}
 	m.order.says(api.Cancelled)
-	testredis.Eventually(t, "the cancel completes", func() bool { return m.call("POST", "/cancel/"+id+"/A").Code == 200 })
+	testredis.Eventually(t, "the cancel completes", func() bool { return m.Call("POST", "/cancel/"+id+"/A").Code == 200 })
 	m.credit(t, id, 10)
 }
 
 // A full shard takes no payment, and gives back what was paid (mistake 16).
 func TestMemoryIsFull(t *testing.T) {
 	t.Parallel()
-	m := newMachine(t, 1)
+	m := newInstance(t, 1)
 	m.order.says(api.NotPaid)
 	id := m.create(t, 10)
-	m.want(t, "POST", "/pay/"+id+"/A/6", fmt.Sprintf(`{"msg":"user %s paid 6 for order A"}`, id))
-	if err := m.shards[0].Client.ConfigSet(t.Context(), "maxmemory", "1").Err(); err != nil {
+	m.Want(t, "POST", "/pay/"+id+"/A/6", fmt.Sprintf(`{"msg":"user %s paid 6 for order A"}`, id))
+	if err := m.Shards[0].Client.ConfigSet(t.Context(), "maxmemory", "1").Err(); err != nil {
 		t.Fatal(err)
 	}
 	for _, path := range []string{"/pay/" + id + "/1", "/pay/" + id + "/B/1", "/add_funds/" + id + "/1", "/create_user", "/batch_init/1/1"} {
-		m.refuse(t, "POST", path, api.Unavailable)
+		m.Refuse(t, "POST", path, api.Unavailable)
 	}
 	m.credit(t, id, 4)
 	for range 2 {
-		m.want(t, "POST", "/cancel/"+id+"/A", fmt.Sprintf(`{"msg":"what user %s paid for order A was given back"}`, id))
+		m.Want(t, "POST", "/cancel/"+id+"/A", fmt.Sprintf(`{"msg":"what user %s paid for order A was given back"}`, id))
 		m.credit(t, id, 10)
 	}
 }

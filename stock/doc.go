@@ -1,8 +1,8 @@
-// Stock keeps the items: a price and a number of pieces each. It is a participant of the checkout: attempts reserve pieces here.
+// Stock keeps items: a price and a number of pieces each. It is a participant of the checkout: attempts reserve pieces here.
 //
-//	routes.go   every route of both listeners
-//	item.go     items: made, found, added to, subtracted from
-//	store.go, keys.go, lua/   the state, and the scripts that change it
+//	routes.go    every route
+//	handlers.go  HTTP handlers
+//	items.go     Redis schema of an item
 //
-// What a checkout asks of it (reserve, release, refund, confirm) is in common/participant, shared with payment.
+// Counters and the steps of the protocol are in common/participant, shared with payment. What all services share is in common/service.
 package main

@@ -3,53 +3,27 @@ package main
 import (
 	"github.com/gin-gonic/gin"
 
-	"checkout/common/api"
-	"checkout/common/cluster"
 	"checkout/common/participant"
-	"checkout/common/peer"
+	"checkout/common/service"
 	"checkout/common/web"
 )
 
-// service is the name of this service.
-const service = "stock"
-
-type server struct {
-	db           *cluster.Cluster
-	items        *store
-	machine      string // "i/N"
-	batchAllowed bool   // whether batch_init may overwrite data
+// handlers are the HTTP handlers of the stock service.
+type handlers struct {
+	*service.Service
+	items     *items
+	batchInit bool // whether batch_init may overwrite data
 }
 
-func (s *server) routes(srv *web.Server) {
-	r := srv.Public
-	r.GET("/", web.JSON(s.ping))
-	r.GET("/ping", web.JSON(s.ping))
-	r.GET("/overview", web.JSON(s.overview(srv)))
-	r.POST("/item/create/:price", web.Idempotent(s.create))
-	r.GET("/find/:item_id", web.JSON(s.find))
-	r.POST("/add/:item_id/:amount", web.Idempotent(s.add))
-	r.POST("/subtract/:item_id/:amount", web.Idempotent(s.subtract))
-	r.POST("/batch_init/:n/:starting_stock/:item_price", web.JSON(s.batchInit))
+// routes adds every route that only the stock service has. The gateway strips the prefix /stock and routes to the public port only.
+func (h *handlers) routes(public, internal gin.IRouter) {
+	public.GET("/", web.JSON(h.Ping))
+	public.POST("/item/create/:price", web.Idempotent(h.create))
+	public.GET("/find/:item_id", web.JSON(h.find))
+	public.POST("/add/:item_id/:amount", web.Idempotent(h.add))
+	public.POST("/subtract/:item_id/:amount", web.Idempotent(h.subtract))
+	public.POST("/batch_init/:n/:starting_stock/:item_price", web.JSON(h.initBatch))
 
-	r = srv.Internal
-	participant.NewStore(s.db, piecesPrefix).Routes(r)
-	r.POST("/internal/prices", web.JSON(s.prices))
-	r.GET(peer.ShardMapPath, web.JSON(s.placement))
-	srv.HandleReadiness(s.db.Unavailable, s.db.Probed)
-	srv.HandleMetrics(service, s.db)
-}
-
-func (s *server) ping(*gin.Context) (api.Ping, error) {
-	return api.Ping{Service: service, Instance: s.machine, Shards: s.db.States()}, nil
-}
-
-// overview tells people how this machine stands.
-func (s *server) overview(srv *web.Server) func(*gin.Context) (api.Overview, error) {
-	return func(*gin.Context) (api.Overview, error) {
-		return api.Overview{Service: service, Instance: s.machine, Shards: s.db.States(), Modulus: s.db.Modulus(), Requests: srv.Responses()}, nil
-	}
-}
-
-func (s *server) placement(*gin.Context) (api.ShardMap, error) {
-	return api.ShardMap{Service: service, Shards: len(s.db.Shards()), Modulus: s.db.Modulus()}, nil
+	participant.NewReservations(h.Cluster, stockPrefix).Routes(internal)
+	internal.POST("/internal/prices", web.JSON(h.prices))
 }

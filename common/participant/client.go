@@ -12,8 +12,8 @@ import (
 	"checkout/common/shard"
 )
 
-// Client is a participant as the coordinator sees it. Concurrent calls travel together in one request, except that attempts on
-// different shards travel apart, so that one slow shard does not hold up the others.
+// Client calls a participant for the coordinator. Concurrent calls travel together in one request. Attempts on different shards travel
+// apart, so that a slow shard does not delay the others.
 type Client struct {
 	peer                     *peer.Peer
 	reserve, release, refund *peer.Batcher[api.Attempt, api.Outcome]
@@ -28,35 +28,35 @@ func NewClient(p *peer.Peer) *Client {
 	return c
 }
 
-// Reserve asks for what the attempt needs. Without an answer the outcome is api.Unknown: ask again.
+// Reserve reserves what the attempt needs. Without a reply the outcome is api.Unknown, and the caller may retry.
 func (c *Client) Reserve(ctx context.Context, a api.Attempt) api.Outcome {
 	return failpoint.Reply(ctx, a, "reserve", c.peer.Service(), c.reserve.Do(ctx, a))
 }
 
-// Release gives back what the attempt may have taken, once and for all.
+// Release releases what the attempt may have reserved, and keeps it from reserving again.
 func (c *Client) Release(ctx context.Context, a api.Attempt) api.Outcome {
 	return failpoint.Reply(ctx, a, "release", c.peer.Service(), c.release.Do(ctx, a))
 }
 
-// Refund gives back what the cancelled attempt had bought, once.
+// Refund returns what the cancelled attempt had bought, once.
 func (c *Client) Refund(ctx context.Context, a api.Attempt) api.Outcome {
 	return failpoint.Reply(ctx, a, "refund", c.peer.Service(), c.refund.Do(ctx, a))
 }
 
-// Confirm tells that the attempts are decided. It may be repeated.
+// Confirm sets an expiry for the records of decided attempts. It may be repeated.
 func (c *Client) Confirm(ctx context.Context, list []api.Confirmation) ([]api.Done, error) {
 	var done []api.Done
 	for part := range slices.Chunk(list, maxBatch) {
-		var answer []api.Done
-		if err := c.peer.Call(ctx, confirmPath, part, &answer); err != nil {
+		var partDone []api.Done
+		if err := c.peer.Call(ctx, confirmPath, part, &partDone); err != nil {
 			return nil, err
 		}
-		done = append(done, answer...)
+		done = append(done, partDone...)
 	}
 	return done, failpoint.Reached(ctx, list, "confirm", c.peer.Service())
 }
 
-// group names the shards that an attempt touches, as far as they can be told from here. A wrong guess costs time, nothing else.
+// group names the shards that an attempt touches, as far as this instance knows. A wrong guess costs time, nothing else.
 func (c *Client) group(a api.Attempt) string {
 	if len(a.Lines) == 1 {
 		return strconv.Itoa(c.shardOf(a.Lines[0].ID))

@@ -15,7 +15,7 @@ import (
 func TestOneShardIsAway(t *testing.T) {
 	t.Parallel()
 	db, servers := testredis.Open(t, "stock", 2, Scripts)
-	s := NewStore(db, "i:")
+	s := NewReservations(db, "i:")
 	here, away := put(t, servers, 0, 5), put(t, servers, 1, 5)
 	both := attempt(far, api.Line{ID: here, Quantity: 1}, api.Line{ID: away, Quantity: 1})
 	if got := one(t, s, reserve, both); got.Code != api.Reserved {
@@ -58,7 +58,7 @@ func TestOneShardIsAway(t *testing.T) {
 func TestScriptsAreLost(t *testing.T) {
 	t.Parallel()
 	db, servers := testredis.Open(t, "stock", 1, Scripts)
-	s := NewStore(db, "i:")
+	s := NewReservations(db, "i:")
 	id := put(t, servers, 0, 5)
 	flush := func() {
 		if err := servers[0].Client.ScriptFlush(t.Context()).Err(); err != nil {
@@ -102,7 +102,7 @@ func TestScriptsAreLost(t *testing.T) {
 func TestMemoryIsFull(t *testing.T) {
 	t.Parallel()
 	db, servers := testredis.Open(t, "stock", 1, Scripts)
-	s := NewStore(db, "i:")
+	s := NewReservations(db, "i:")
 	id := put(t, servers, 0, 10)
 	line := api.Line{ID: id, Quantity: 1}
 	paid, aborted, late, never := attempt(far, line), attempt(far, line), attempt(far, line), attempt(far, line)
@@ -158,7 +158,7 @@ func TestMemoryIsFull(t *testing.T) {
 func TestDeadline(t *testing.T) {
 	t.Parallel()
 	db, servers := testredis.Open(t, "stock", 1, Scripts)
-	s := NewStore(db, "i:")
+	s := NewReservations(db, "i:")
 	id := put(t, servers, 0, 10)
 	now, err := servers[0].Client.Time(t.Context()).Result()
 	if err != nil {

@@ -35,7 +35,7 @@ const (
 
 // walk is a random walk of the protocol: whatever coordinators may send, in any order, any number of times.
 type walk struct {
-	store    *Store
+	store    *Reservations
 	servers  []*testredis.Server
 	ids      []string
 	attempts []api.Attempt
@@ -43,7 +43,7 @@ type walk struct {
 	reserved []atomic.Bool // RESERVED was answered once
 }
 
-func newWalk(t *testing.T, store *Store, servers []*testredis.Server, random *rand.Rand) *walk {
+func newWalk(t *testing.T, store *Reservations, servers []*testredis.Server, random *rand.Rand) *walk {
 	w := &walk{store: store, servers: servers, attempts: make([]api.Attempt, attempts),
 		decided: make([]atomic.Int32, attempts), reserved: make([]atomic.Bool, attempts)}
 	for i := range shards * counters {
@@ -212,7 +212,7 @@ func (w *walk) end(t *testing.T) {
 func TestRandomWalks(t *testing.T) {
 	t.Parallel()
 	db, servers := testredis.Open(t, "stock", shards, Scripts)
-	store := NewStore(db, "i:")
+	store := NewReservations(db, "i:")
 	for seed := range uint64(4) {
 		random := rand.New(rand.NewPCG(seed, 0))
 		w := newWalk(t, store, servers, random)
@@ -232,7 +232,7 @@ func TestRandomWalks(t *testing.T) {
 func TestRandomWalksAtOnce(t *testing.T) {
 	t.Parallel()
 	db, servers := testredis.Open(t, "stock", shards, Scripts)
-	w := newWalk(t, NewStore(db, "i:"), servers, rand.New(rand.NewPCG(1, 1)))
+	w := newWalk(t, NewReservations(db, "i:"), servers, rand.New(rand.NewPCG(1, 1)))
 	var walkers sync.WaitGroup
 	for seed := range uint64(8) {
 		walkers.Go(func() {

@@ -11,7 +11,7 @@ import (
 	"checkout/common/web"
 )
 
-// The internal routes of a participant. Each takes a list and answers with a list of the same length.
+// The internal routes of a participant. Each takes a list and returns a list of the same length.
 const (
 	reservePath = "/internal/reserve"
 	releasePath = "/internal/release"
@@ -22,25 +22,25 @@ const (
 // maxBatch bounds the messages in one request.
 const maxBatch = 1024
 
-// Routes adds the participant's internal routes to the internal port.
-func (s *Store) Routes(r gin.IRouter) {
-	r.POST(reservePath, steps("reserve", s.Reserve))
-	r.POST(releasePath, steps("release", s.Release))
-	r.POST(refundPath, steps("refund", s.Refund))
+// Routes adds the participant's routes to the internal port.
+func (res *Reservations) Routes(r gin.IRouter) {
+	r.POST(reservePath, steps("reserve", res.Reserve))
+	r.POST(releasePath, steps("release", res.Release))
+	r.POST(refundPath, steps("refund", res.Refund))
 	r.POST(confirmPath, web.JSON(func(c *gin.Context) ([]api.Done, error) {
 		list, err := web.Body[[]api.Confirmation](c)
 		if err != nil {
 			return nil, err
 		}
 		if len(list) > maxBatch {
-			return nil, fmt.Errorf("%d confirmations: %w", len(list), api.BadRequest)
+			return nil, fmt.Errorf("%d confirmations, at most %d: %w", len(list), maxBatch, api.BadRequest)
 		}
 		for _, c := range list {
 			if c.Record == "" || c.Until <= 0 {
 				return nil, fmt.Errorf("record %q until %d: %w", c.Record, c.Until, api.BadRequest)
 			}
 		}
-		return handle(c, "confirm", list, s.Confirm), nil
+		return handle(c, "confirm", list, res.Confirm), nil
 	}))
 }
 
@@ -52,7 +52,7 @@ func steps(name string, run func(context.Context, []api.Attempt) []api.Outcome) 
 			return nil, err
 		}
 		if len(attempts) > maxBatch {
-			return nil, fmt.Errorf("%d attempts: %w", len(attempts), api.BadRequest)
+			return nil, fmt.Errorf("%d attempts, at most %d: %w", len(attempts), maxBatch, api.BadRequest)
 		}
 		if err := validate(attempts); err != nil {
 			return nil, err
@@ -61,10 +61,10 @@ func steps(name string, run func(context.Context, []api.Attempt) []api.Outcome) 
 	})
 }
 
-// handle does what a request asks for. A caller that leaves cancels nothing: other callers' messages may be in its list.
+// handle runs a step for all entries of a request. A caller that leaves cancels nothing: the entries belong to several requests.
 func handle[In, Out any](c *gin.Context, step string, list []In, run func(context.Context, []In) []Out) []Out {
 	failpoint.ParticipantReached(list, step, "received")
-	answers := run(context.WithoutCancel(c.Request.Context()), list)
+	results := run(context.WithoutCancel(c.Request.Context()), list)
 	failpoint.ParticipantReached(list, step, "done")
-	return answers
+	return results
 }

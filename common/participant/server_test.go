@@ -27,7 +27,7 @@ func serve(t *testing.T, db *cluster.Cluster) string {
 	t.Helper()
 	gin.SetMode(gin.TestMode)
 	srv := web.NewServer(false)
-	NewStore(db, "i:").Routes(srv.Internal)
+	NewReservations(db, "i:").Routes(srv.Internal)
 	srv.Internal.GET(peer.ShardMapPath, web.JSON(func(*gin.Context) (api.ShardMap, error) {
 		return api.ShardMap{Service: "stock", Shards: len(db.Shards()), Modulus: db.Modulus()}, nil
 	}))

@@ -57,15 +57,23 @@ func (d Definition) Run(ctx context.Context, args []string, getenv func(string) 
 	defer stopTraces()
 	c := cluster.Open(d.Name, config.Redis, d.Scripts)
 	defer c.Close()
+	s := New(d, config, c)
+	defer s.Close()
+	return s.serve(ctx)
+}
+
+// New returns an instance of a service on its shards, which does not serve yet.
+func New(d Definition, config env.Config, c *cluster.Cluster) *Service {
 	s := &Service{
 		Name: d.Name, Config: config, Cluster: c, Minter: c.NewMinter(config.Instance, config.Instances), Server: web.NewServer(config.Debug),
 	}
-	defer s.closePeers()
-	s.AddRoutes()
+	s.Public.GET("/ping", web.JSON(s.Ping))
+	s.Public.GET("/overview", web.JSON(s.overview))
+	s.Internal.GET(peer.ShardMapPath, web.JSON(s.shardMap))
 	d.Setup(s)
-	s.HandleReadiness(s.unavailable, s.probed)
+	s.HandleReadiness(s.Unavailable, s.probed)
 	s.HandleMetrics(d.Name, s.allCollectors()...)
-	return s.serve(ctx)
+	return s
 }
 
 // serve serves until ctx ends, then stops the background work.
@@ -81,7 +89,7 @@ func (s *Service) serve(ctx context.Context) error {
 	return err
 }
 
-// Peer returns a service that this one calls, at the addresses of its configuration. It is closed with the service.
+// Peer returns a service that this one calls, at hosts (host:port). Close closes it.
 func (s *Service) Peer(name string, hosts []string) *peer.Peer {
 	p := peer.New(name, hosts)
 	s.peers = append(s.peers, p)
@@ -94,7 +102,8 @@ func (s *Service) Collect(c ...prometheus.Collector) { s.collectors = append(s.c
 // Background adds work that runs while the service serves. It must return soon after its context ends.
 func (s *Service) Background(work func(context.Context)) { s.background = append(s.background, work) }
 
-func (s *Service) closePeers() {
+// Close closes the service's peers.
+func (s *Service) Close() {
 	for _, p := range s.peers {
 		p.Close()
 	}
@@ -108,8 +117,8 @@ func (s *Service) allCollectors() []prometheus.Collector {
 	return all
 }
 
-// unavailable names what keeps the service from being ready.
-func (s *Service) unavailable() []string {
+// Unavailable names what keeps the service from being ready.
+func (s *Service) Unavailable() []string {
 	unavailable := s.Cluster.Unavailable()
 	for _, p := range s.peers {
 		if problem := p.Unavailable(); problem != "" {
@@ -127,13 +136,6 @@ func (s *Service) probed() bool {
 		}
 	}
 	return s.Cluster.Probed()
-}
-
-// AddRoutes adds the routes that all services share. Run calls it.
-func (s *Service) AddRoutes() {
-	s.Public.GET("/ping", web.JSON(s.Ping))
-	s.Public.GET("/overview", web.JSON(s.overview))
-	s.Internal.GET(peer.ShardMapPath, web.JSON(s.shardMap))
 }
 
 // Instance returns "i/N", as in MACHINE_ID.

@@ -52,15 +52,15 @@ func openShopOf(t *testing.T, stockShards int) *shop {
 		return db
 	}
 	s := &shop{t: t, client: server.Client, store: store.New(open("order", 1, store.Scripts))}
-	s.stock = &lossy{Store: participant.NewStore(open("stock", stockShards, participant.Scripts), "i:")}
-	s.payment = &lossy{Store: participant.NewStore(open("payment", 1, participant.Scripts), "u:")}
+	s.stock = &lossy{Reservations: participant.NewReservations(open("stock", stockShards, participant.Scripts), "i:")}
+	s.payment = &lossy{Reservations: participant.NewReservations(open("payment", 1, participant.Scripts), "u:")}
 	s.co = New(s.store, s.stock, s.payment)
 	return s
 }
 
 // lossy is a participant that, now and then, does not get a message, loses its answer, or kills the coordinator that calls it.
 type lossy struct {
-	*participant.Store
+	*participant.Reservations
 	mu         sync.Mutex
 	lose, kill float64 // probabilities
 	away       bool    // answers nothing, does nothing
@@ -96,19 +96,19 @@ func (l *lossy) set(lose, kill float64, away bool) {
 }
 
 func (l *lossy) Reserve(ctx context.Context, a api.Attempt) api.Outcome {
-	return l.call(func() api.Outcome { return l.Store.Reserve(ctx, []api.Attempt{a})[0] })
+	return l.call(func() api.Outcome { return l.Reservations.Reserve(ctx, []api.Attempt{a})[0] })
 }
 
 func (l *lossy) Release(ctx context.Context, a api.Attempt) api.Outcome {
-	return l.call(func() api.Outcome { l.released.Add(1); return l.Store.Release(ctx, []api.Attempt{a})[0] })
+	return l.call(func() api.Outcome { l.released.Add(1); return l.Reservations.Release(ctx, []api.Attempt{a})[0] })
 }
 
 func (l *lossy) Refund(ctx context.Context, a api.Attempt) api.Outcome {
-	return l.call(func() api.Outcome { return l.Store.Refund(ctx, []api.Attempt{a})[0] })
+	return l.call(func() api.Outcome { return l.Reservations.Refund(ctx, []api.Attempt{a})[0] })
 }
 
 func (l *lossy) Confirm(ctx context.Context, list []api.Confirmation) ([]api.Done, error) {
-	return l.Store.Confirm(ctx, list), nil
+	return l.Reservations.Confirm(ctx, list), nil
 }
 
 func (s *shop) set(key string, amount int64) {

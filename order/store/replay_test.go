@@ -36,7 +36,7 @@ type replay struct {
 	ctx            context.Context
 	client         *redis.Client
 	store          *Store
-	stock, payment *participant.Store
+	stock, payment *participant.Reservations
 	counters       []string   // keys, by participant shard of the model
 	records        []string   // key prefixes, likewise
 	attempts       []string   // names of the model's attempts, from 1; "" is none
@@ -61,7 +61,7 @@ func TestReplay(t *testing.T) {
 	for _, wild := range []bool{false, true} {
 		for walk := range walks {
 			r := &replay{t: t, ctx: t.Context(), client: server.Client, store: New(orders),
-				stock: participant.NewStore(stock, "i:"), payment: participant.NewStore(payment, "u:"),
+				stock: participant.NewReservations(stock, "i:"), payment: participant.NewReservations(payment, "u:"),
 				counters: []string{payment.Shards()[0].Key("u:0"), stock.Shards()[0].Key("i:0"), stock.Shards()[1].Key("i:1")},
 				records:  []string{payment.Shards()[0].Key("r:"), stock.Shards()[0].Key("r:"), stock.Shards()[1].Key("r:")},
 			}

@@ -164,11 +164,15 @@ func commit(attempt string) func(context.Context, *Store) (Result, error) {
 }
 
 func refuse(attempt string) func(context.Context, *Store) (Result, error) {
-	return func(ctx context.Context, s *Store) (Result, error) { return s.Refuse(ctx, id, attempt, "credit") }
+	return func(ctx context.Context, s *Store) (Result, error) {
+		return s.Refuse(ctx, id, attempt, "credit")
+	}
 }
 
 func abort(attempt string) func(context.Context, *Store) (Result, error) {
-	return func(ctx context.Context, s *Store) (Result, error) { return s.Abort(ctx, id, attempt, "given-up") }
+	return func(ctx context.Context, s *Store) (Result, error) {
+		return s.Abort(ctx, id, attempt, "given-up")
+	}
 }
 
 func closeIt(attempt string) func(context.Context, *Store) (Result, error) {
@@ -185,7 +189,9 @@ func cancelledIt(attempt string, stockAt, creditAt []int) func(context.Context, 
 	}
 }
 
-func claim(ctx context.Context, s *Store) (Result, error) { return s.Claim(ctx, id, 10*time.Second) }
+func claim(ctx context.Context, s *Store) (Result, error) {
+	return s.Claim(ctx, id, 10*time.Second)
+}
 
 func rows() []row {
 	running := "o:O a=A dl=now+30 i:x=2@5 i:y=1@7,3@8 k=2 lease=now+5 q=6 s=RUNNING t=41 u=U\nundecided O at now+5"

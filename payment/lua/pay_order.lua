@@ -1,24 +1,24 @@
 #!lua
--- pay_order: credit is spent for an order, by hand, not by a checkout.
--- KEYS  1 the user's credit; 2 the user's payments by hand: the amount, by order; negative once it was given back
--- ARGV  1 the order; 2 how much, at least 1
+-- pay_order: pays for an order from a user's credit, outside of a checkout.
+-- KEYS  1 credit  2 direct payments: the amount by order; negative after its return
+-- ARGV  1 order ID  2 amount, at least 1
 -- returns {code}
---   1 DONE: now or before   0 NOT_FOUND: no such user   2 TOO_LITTLE
---   5 DIFFERS: another amount was paid for it   6 CANCELLED: a payment for it was given back
--- May be repeated. The payment is looked up before the credit: the first call may have spent it all.
+--   0 NOT_FOUND: no such user   1 DONE: now or before   2 INSUFFICIENT
+--   5 PAID_DIFFERENTLY: another amount was paid for the order   6 RETURNED: a payment for the order was returned
+-- May be repeated. The payment is read before the credit: the first call may have spent all of it.
 local have = redis.call('GET', KEYS[1])
 if not have then
-  return { 0 }
+  return { NOT_FOUND }
 end
 local paid = redis.call('HGET', KEYS[2], ARGV[1])
 if paid == ARGV[2] then
-  return { 1 }
+  return { DONE }
 elseif paid then
-  return { string.sub(paid, 1, 1) == '-' and 6 or 5 }
+  return { string.sub(paid, 1, 1) == '-' and RETURNED or PAID_DIFFERENTLY }
 end
 if tonumber(have) < tonumber(ARGV[2]) then
-  return { 2 }
+  return { INSUFFICIENT }
 end
 redis.call('DECRBY', KEYS[1], ARGV[2])
 redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
-return { 1 }
+return { DONE }

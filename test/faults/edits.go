@@ -117,8 +117,6 @@ var shortTimes = []edit{
 	{"order/saga/coordinator.go", "forwardBudget = 8 * time.Second", "forwardBudget = 2500 * time.Millisecond"},
 	{"common/peer/peer.go", "callTimeout = 5 * time.Second", "callTimeout = 600 * time.Millisecond"},
 	{"order/saga/recovery.go", "confirmClaim  = 10 * time.Second", "confirmClaim  = time.Second"},
-	{"common/participant/lua/reserve.lua", "ARGV[1] + 60000", "ARGV[1] + 2000"},
-	{"common/participant/lua/release.lua", "ARGV[1] + 60000", "ARGV[1] + 2000"},
 }
 
 // shortRecordRetention is the least retention of a record after its deadline, with shortTimes.

@@ -14,7 +14,7 @@ const (
 	reserveLua = "common/participant/lua/reserve.lua"
 	releaseLua = "common/participant/lua/release.lua"
 	refundLua  = "common/participant/lua/refund.lua"
-	stepsGo    = "common/participant/store.go"
+	stepsGo    = "common/participant/participant.go"
 	checkoutGo = "order/saga/coordinator.go"
 	abortGo    = "order/saga/compensate.go"
 	recoveryGo = "order/saga/recovery.go"
@@ -44,13 +44,13 @@ const (
 // cleared `unconfirmed`, and an attempt that is not stored.
 var mutations = []mutation{
 	{name: "release leaves no tombstone", interleaving: reserveAfterClose, want: heldForever, edits: []edit{
-		{releaseLua, `redis.call('SET', KEYS[1], '3',`, `if not code then
-  return { 3 }
+		{releaseLua, `redis.call('SET', KEYS[1], RELEASED,`, `if not code then
+  return { RELEASED }
 end
-redis.call('SET', KEYS[1], '3',`}}},
+redis.call('SET', KEYS[1], RELEASED,`}}},
 	{name: "a refusal is not recorded", interleaving: refusedReserveRepeated, want: heldForever, edits: []edit{
-		{reserveLua, `    redis.call('SET', KEYS[1], '2 ' .. reason .. ' ' .. i - 2, ` +
-			"'PXAT', string.format('%.0f', ARGV[1] + 2000))\n", ``}}},
+		{reserveLua, `    redis.call('SET', KEYS[1], REFUSED .. ' ' .. reason .. ' ' .. i - 2, ` +
+			"'PXAT', ms(ARGV[1] + RETENTION_MS))\n", ``}}},
 	{name: "releases before the abort is durable", interleaving: coordinatorWakesDuringRelease,
 		want: holdsNothing, edits: []edit{
 			{abortGo, `	found, err := retryUntilDone(ctx, co.steps.abort`, `	co.stock.Release(ctx, a.stock())
@@ -71,9 +71,9 @@ redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', ARGV[1] - 2000))
 `}}},
 	{name: "a tombstone expires before the deadline", interleaving: reserveAfterClose,
 		want: heldForever, edits: []edit{
-			{releaseLua, "ARGV[1] + 2000", "ARGV[1] - 2500"}}},
+			{releaseLua, "ms(ARGV[1] + RETENTION_MS)", "ms(ARGV[1] - 2500)"}}},
 	{name: "reserve ignores the deadline", interleaving: reserveAfterTombstone, want: heldForever, edits: []edit{
-		{reserveLua, "math.floor(time[2] / 1000) > tonumber(ARGV[1])", "math.floor(time[2] / 1000) < 0"}}},
+		{reserveLua, "now_ms() > tonumber(ARGV[1])", "now_ms() < 0"}}},
 	{name: "commit ignores the attempt", interleaving: commitAfterNextBegin, want: holdsNothing, edits: []edit{
 		{"order/store/lua/commit.lua", "if state == 'RUNNING' and attempt == ARGV[1] then", "if state == 'RUNNING' then"}}},
 	{name: "begin is not stored", interleaving: plainCheckout, want: heldForever, edits: []edit{
@@ -102,11 +102,11 @@ redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', ARGV[1] - 2000))
 			{"order/store/lua/begin.lua", "elseif attempt ~= ARGV[2] then", "elseif attempt == 'never' then"}}},
 	{name: "refund ignores its not-after time", interleaving: refundAfterRecordExpired,
 		want: notConserved, edits: []edit{
-			{refundLua, "math.floor(time[2] / 1000) > tonumber(ARGV[1])", "math.floor(time[2] / 1000) < 0"}}},
+			{refundLua, "now_ms() > tonumber(ARGV[1])", "now_ms() < 0"}}},
 	{name: "a refund record expires before CANCELLED", interleaving: refundAfterRecordExpired,
 		want: notConserved, edits: []edit{
-			{refundLua, `redis.call('SET', KEYS[1], '5')
-`, `redis.call('SET', KEYS[1], '5', 'PX', 1)
+			{refundLua, `redis.call('SET', KEYS[1], REFUNDED)
+`, `redis.call('SET', KEYS[1], REFUNDED, 'PX', 1)
 `}}},
 	{name: "a refund record expires before the last not-after", interleaving: refundAfterRecordExpired,
 		want: notConserved, edits: []edit{
@@ -200,7 +200,7 @@ end
 		want: expiresLate, edits: []edit{
 			{confirmLua, "ARGV[i], 'NX')", "string.format('%.0f', ARGV[i] + 86400000), 'NX')"}}},
 	{name: "a tombstone never expires", interleaving: stockRefuses, want: neverExpires, edits: []edit{
-		{releaseLua, "'3', 'PXAT', string.format('%.0f', ARGV[1] + 2000))", "'3')"}}},
+		{releaseLua, "RELEASED, 'PXAT', ms(ARGV[1] + RETENTION_MS))", "RELEASED)"}}},
 	{name: "an idempotency record never expires", interleaving: writesRepeatedWithKeys,
 		want: neverExpires, edits: []edit{
 			{onceLua, "redis.call('EXPIRE', record, seconds)", ""}}},

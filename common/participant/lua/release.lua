@@ -1,34 +1,34 @@
 #!lua flags=allow-oom
--- release: what an attempt took of the counters of this shard is given back, and it will never take any more.
--- KEYS  1 the attempt's record; 2.. each counter that it may have taken from
--- ARGV  1 the attempt's deadline, ms
+-- release: returns to the counters what an attempt has reserved, and keeps it from reserving again.
+-- KEYS  1 record of the attempt; 2.. every counter that it may have reserved from
+-- ARGV  1 deadline of the attempt, Unix ms
 -- returns {code}
---   3 RELEASED: given back now or before, or never taken   2 REFUSED: nothing was taken, and nothing ever will be
---   0 the record names a counter that KEYS does not: nothing is done
--- May be repeated. What is given back is what the record says (reserve.lua). Without a record a tombstone is written, so that a
--- reserve that comes later takes nothing. Allowed when memory is full: giving back must not be refused.
+--   3 RELEASED: now or before, or nothing was reserved   2 REFUSED: nothing was reserved, and nothing ever will be
+--   0 UNKNOWN: the record names a counter that KEYS does not; nothing is done
+-- May be repeated. The record says how much is returned (reserve.lua). Without a record, a tombstone is written, so that a late
+-- reserve takes nothing. Allowed when memory is full: a release must not be refused.
 local record = redis.call('GET', KEYS[1])
-local code = record and string.sub(record, 1, 1)
-if code and code ~= '1' then
-  return { tonumber(code) }
+local code = record and tonumber(string.sub(record, 1, 1))
+if code and code ~= RESERVED then
+  return { code }
 end
-local taken, owed = {}, 0
+local reserved, missing = {}, 0
 for counter, amount in string.gmatch(record or '', ' (%S+) (%d+)') do
-  taken[counter] = amount
-  owed = owed + 1
+  reserved[counter] = amount
+  missing = missing + 1
 end
 for i = 2, #KEYS do
-  if taken[KEYS[i]] then
-    owed = owed - 1
+  if reserved[KEYS[i]] then
+    missing = missing - 1
   end
 end
-if owed ~= 0 then
-  return { 0 }
+if missing ~= 0 then
+  return { UNKNOWN }
 end
 for i = 2, #KEYS do
-  if taken[KEYS[i]] then
-    redis.call('INCRBY', KEYS[i], taken[KEYS[i]])
+  if reserved[KEYS[i]] then
+    redis.call('INCRBY', KEYS[i], reserved[KEYS[i]])
   end
 end
-redis.call('SET', KEYS[1], '3', 'PXAT', string.format('%.0f', ARGV[1] + 60000))
-return { 3 }
+redis.call('SET', KEYS[1], RELEASED, 'PXAT', ms(ARGV[1] + RETENTION_MS))
+return { RELEASED }

@@ -1,4 +1,4 @@
-package main
+package service_test
 
 import (
 	"bytes"
@@ -13,10 +13,11 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"checkout/common/service"
 	"checkout/common/testredis"
 )
 
-// log is what a service writes, readable while it writes.
+// log holds the output of a service. A test may read it meanwhile.
 type log struct {
 	sync.Mutex
 	bytes.Buffer
@@ -28,7 +29,7 @@ func (l *log) Write(p []byte) (int, error) {
 	return l.Buffer.Write(p)
 }
 
-// after returns the word that follows a mark.
+// after returns the word after a mark.
 func (l *log) after(mark string) string {
 	l.Lock()
 	defer l.Unlock()
@@ -39,15 +40,18 @@ func (l *log) after(mark string) string {
 	return ""
 }
 
+// definition is a service without routes of its own.
+var definition = service.Definition{Name: "stock", Setup: func(*service.Service) {}}
+
 func TestRun(t *testing.T) {
 	gin.SetMode(gin.TestMode)
-	redis, order := testredis.Start(t), newFakeOrder(t)
-	vars := map[string]string{"ORDER_SERVICE_URL": "http://" + order.address + "/", "REDIS_ADDRS": redis.Addr, "MACHINE_ID": "2/3", "BIND": "127.0.0.1", "PORT": "0", "INTERNAL_PORT": "0"}
+	redis := testredis.Start(t)
+	vars := map[string]string{"REDIS_ADDRS": redis.Addr, "MACHINE_ID": "2/3", "BIND": "127.0.0.1", "PORT": "0", "INTERNAL_PORT": "0"}
 	getenv := func(name string) string { return vars[name] }
 	ctx, stop := context.WithCancel(t.Context())
 	var out log
 	ended := make(chan error, 1)
-	go func() { ended <- run(ctx, []string{"payment"}, getenv, &out) }()
+	go func() { ended <- definition.Run(ctx, []string{"stock"}, getenv, &out) }()
 	testredis.Eventually(t, "the service serves", func() bool { return out.after("internal=") != "" })
 	testredis.Eventually(t, "the service is ready", func() bool {
 		response, err := http.Get("http://" + out.after("internal=") + "/readyz")
@@ -63,12 +67,12 @@ func TestRun(t *testing.T) {
 	}
 	body, _ := io.ReadAll(response.Body)
 	response.Body.Close()
-	if want := `{"service":"payment","machine":"2/3","shards":[{"shard":0,"up":true}]}`; string(body) != want {
+	if want := `{"service":"stock","machine":"2/3","shards":[{"shard":0,"up":true}]}`; string(body) != want {
 		t.Errorf("got %s, want %s", body, want)
 	}
 	_, vars["INTERNAL_PORT"], _ = net.SplitHostPort(out.after("internal="))
-	if err := run(t.Context(), []string{"payment", "healthcheck"}, getenv, &out); err != nil {
-		t.Errorf("healthcheck of a ready machine: %v", err)
+	if err := definition.Run(t.Context(), []string{"stock", "healthcheck"}, getenv, &out); err != nil {
+		t.Errorf("healthcheck of a ready instance: %v", err)
 	}
 	stop()
 	select {
@@ -79,16 +83,15 @@ func TestRun(t *testing.T) {
 	case <-time.After(10 * time.Second):
 		t.Fatal("the service does not stop")
 	}
-	if err := run(t.Context(), []string{"payment", "healthcheck"}, getenv, &out); err == nil {
-		t.Error("healthcheck of a machine that is gone says that it is ready")
+	if err := definition.Run(t.Context(), []string{"stock", "healthcheck"}, getenv, &out); err == nil {
+		t.Error("healthcheck of a stopped instance succeeds")
 	}
 }
 
 func TestRunRefusesAWrongEnvironment(t *testing.T) {
-	for _, args := range [][]string{{"payment"}, {"payment", "healthcheck"}} {
-		err := run(t.Context(), args, func(string) string { return "" }, io.Discard)
-		if err == nil || !strings.Contains(err.Error(), "REDIS_ADDRS") || !strings.Contains(err.Error(), "MACHINE_ID") ||
-			!strings.Contains(err.Error(), "ORDER_SERVICE_URL") {
+	for _, args := range [][]string{{"stock"}, {"stock", "healthcheck"}} {
+		err := definition.Run(t.Context(), args, func(string) string { return "" }, io.Discard)
+		if err == nil || !strings.Contains(err.Error(), "REDIS_ADDRS") || !strings.Contains(err.Error(), "MACHINE_ID") {
 			t.Errorf("%v: %v", args, err)
 		}
 	}

@@ -41,7 +41,7 @@ func attempt(until int64, lines ...api.Line) api.Attempt {
 }
 
 // one runs a step for one attempt.
-func one(t *testing.T, s *Store, step step, a api.Attempt) api.Outcome {
+func one(t *testing.T, s *Reservations, step step, a api.Attempt) api.Outcome {
 	t.Helper()
 	return s.run(t.Context(), step, []api.Attempt{a})[0]
 }
@@ -49,7 +49,7 @@ func one(t *testing.T, s *Store, step step, a api.Attempt) api.Outcome {
 func TestAttemptOverSeveralShards(t *testing.T) {
 	t.Parallel()
 	db, servers := testredis.Open(t, "stock", 3, Scripts)
-	s := NewStore(db, "i:")
+	s := NewReservations(db, "i:")
 	a, b, c := put(t, servers, 0, 5), put(t, servers, 1, 5), put(t, servers, 2, 5)
 	a2 := put(t, servers, 0, 5)
 	take := attempt(far, api.Line{ID: a, Quantity: 1}, api.Line{ID: b, Quantity: 2}, api.Line{ID: a2, Quantity: 3}, api.Line{ID: c, Quantity: 4})
@@ -91,7 +91,7 @@ func TestAttemptOverSeveralShards(t *testing.T) {
 func TestReserveOfWhatCannotExist(t *testing.T) {
 	t.Parallel()
 	db, servers := testredis.Open(t, "stock", 2, Scripts)
-	s := NewStore(db, "i:")
+	s := NewReservations(db, "i:")
 	for _, id := range []string{"nobody", "", "-1", "99", shard.Mint(0), shard.Mint(7), "{s0}i:x", "é"} {
 		a := attempt(far, api.Line{ID: id, Quantity: 1})
 		for range 2 {
@@ -115,7 +115,7 @@ func TestReserveOfWhatCannotExist(t *testing.T) {
 func TestJoin(t *testing.T) {
 	t.Parallel()
 	db, servers := testredis.Open(t, "stock", 2, Scripts)
-	s := NewStore(db, "i:")
+	s := NewReservations(db, "i:")
 	ids := []string{put(t, servers, 0, 5), put(t, servers, 1, 5)}
 	// Each part is made to say what the table asks for, by the record that it finds; the deadline has passed, so that without a
 	// record it says Expired. Who may not run scripts gets no answer.

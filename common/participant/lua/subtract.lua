@@ -1,0 +1,16 @@
+#!lua
+-- subtract: subtracts from a counter, outside of a checkout.
+-- KEYS  1 counter
+-- ARGV  1 amount, at least 1
+-- returns {code}
+--   0 NOT_FOUND   1 DONE   2 INSUFFICIENT
+-- Must not be repeated: each call subtracts. Changes nothing unless DONE.
+local have = redis.call('GET', KEYS[1])
+if not have then
+  return { NOT_FOUND }
+end
+if tonumber(have) < tonumber(ARGV[1]) then
+  return { INSUFFICIENT }
+end
+redis.call('DECRBY', KEYS[1], ARGV[1])
+return { DONE }

@@ -1,0 +1,79 @@
+// Package servicetest runs an instance of a service on real shards for tests of its HTTP API.
+package servicetest
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/gin-gonic/gin"
+
+	"checkout/common/api"
+	"checkout/common/env"
+	"checkout/common/service"
+	"checkout/common/testredis"
+	"checkout/common/web"
+)
+
+// Instance is instance 1 of 1 of a service, with its shards.
+type Instance struct {
+	*service.Service
+	Shards []*testredis.Server
+}
+
+// New returns an instance of a service with some shards. Its batch_init is allowed. configure, if any, changes its configuration.
+func New(t *testing.T, d service.Definition, shards int, configure ...func(*env.Config)) *Instance {
+	t.Helper()
+	gin.SetMode(gin.TestMode)
+	c, servers := testredis.Open(t, d.Name, shards, d.Scripts)
+	config := env.Config{Instance: 1, Instances: 1, BatchInit: true}
+	for _, change := range configure {
+		change(&config)
+	}
+	s := service.New(d, config, c)
+	t.Cleanup(s.Close)
+	return &Instance{s, servers}
+}
+
+// Call sends a request to the public port.
+func (i *Instance) Call(method, path string) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	i.Public.ServeHTTP(w, httptest.NewRequest(method, path, nil))
+	return w
+}
+
+// Want checks that a request succeeds with a body.
+func (i *Instance) Want(t *testing.T, method, path, body string) {
+	t.Helper()
+	if w := i.Call(method, path); w.Code != 200 || w.Body.String() != body {
+		t.Errorf("%s %s: %d %s, want 200 %s", method, path, w.Code, w.Body, body)
+	}
+}
+
+// Refuse checks that a request fails with want and changes nothing.
+func (i *Instance) Refuse(t *testing.T, method, path string, want *api.Error) {
+	t.Helper()
+	before := i.Dump(t)
+	w := i.Call(method, path)
+	var p api.Problem
+	if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || w.Header().Get("Content-Type") != "application/problem+json" {
+		t.Errorf("%s %.80s: %d %s: %v", method, path, w.Code, w.Body, err)
+	}
+	if w.Code != web.Status(want) || p.Status != w.Code || p.Type != want.Type() || p.Title != want.Title || p.RequestID == "" {
+		t.Errorf("%s %.80s: %d %+v, want %s", method, path, w.Code, p, want.Name)
+	}
+	if after := i.Dump(t); !maps.Equal(before, after) {
+		t.Errorf("%s %.80s has changed\n%v to\n%v", method, path, before, after)
+	}
+}
+
+// Dump returns everything that is stored on the shards.
+func (i *Instance) Dump(t *testing.T) testredis.State {
+	t.Helper()
+	all := testredis.State{}
+	for _, s := range i.Shards {
+		maps.Copy(all, s.Dump(t))
+	}
+	return all
+}

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/gin-gonic/gin"
+
+	"checkout/common/api"
+	"checkout/common/idempotency"
+	"checkout/common/shard"
+	"checkout/common/web"
+)
+
+// created is the response to create_user.
+type created struct {
+	UserID string `json:"user_id"`
+}
+
+// funded is the response to add_funds.
+type funded struct {
+	Done bool `json:"done"`
+}
+
+// paymentStatus is the response to status.
+type paymentStatus struct {
+	Paid bool `json:"paid"`
+}
+
+func (h *handlers) create(c *gin.Context, key *idempotency.Key) (created, error) {
+	id, err := h.users.Create(c.Request.Context(), key)
+	return created{id}, err
+}
+
+func (h *handlers) find(c *gin.Context) (api.User, error) {
+	return h.users.find(c.Request.Context(), c.Param("user_id"))
+}
+
+func (h *handlers) addFunds(c *gin.Context, key *idempotency.Key) (funded, error) {
+	amount, err := web.Amount(c, "amount")
+	if err != nil {
+		return funded{}, err
+	}
+	if err := h.users.Add(c.Request.Context(), key, c.Param("user_id"), amount); err != nil {
+		return funded{}, err
+	}
+	return funded{true}, nil
+}
+
+func (h *handlers) pay(c *gin.Context, key *idempotency.Key) (api.Message, error) {
+	amount, err := web.Amount(c, "amount_or_order_id")
+	if err != nil {
+		return api.Message{}, err
+	}
+	user := c.Param("user_id")
+	if err := h.users.Subtract(c.Request.Context(), key, user, amount); err != nil {
+		return api.Message{}, err
+	}
+	return api.Message{Msg: fmt.Sprintf("user %s paid %d", user, amount)}, nil
+}
+
+func (h *handlers) payOrder(c *gin.Context, key *idempotency.Key) (api.Message, error) {
+	amount, err := web.Amount(c, "amount")
+	if err != nil {
+		return api.Message{}, err
+	}
+	user, order := c.Param("user_id"), c.Param("amount_or_order_id")
+	if len(order) > api.MaxIDLength {
+		return api.Message{}, fmt.Errorf("an order id of %d bytes, at most %d: %w", len(order), api.MaxIDLength, api.BadRequest)
+	}
+	if err := h.users.payOrder(c.Request.Context(), key, user, order, amount); err != nil {
+		return api.Message{}, err
+	}
+	return api.Message{Msg: fmt.Sprintf("user %s paid %d for order %s", user, amount, order)}, nil
+}
+
+func (h *handlers) cancel(c *gin.Context) (api.Message, error) {
+	user, order := c.Param("user_id"), c.Param("order_id")
+	if err := h.undo(c.Request.Context(), user, order); err != nil {
+		return api.Message{}, err
+	}
+	return api.Message{Msg: fmt.Sprintf("what user %s paid for order %s was given back", user, order)}, nil
+}
+
+func (h *handlers) status(c *gin.Context) (paymentStatus, error) {
+	paid, err := h.isPaid(c.Request.Context(), c.Param("user_id"), c.Param("order_id"))
+	return paymentStatus{paid}, err
+}
+
+func (h *handlers) initBatch(c *gin.Context) (api.Message, error) {
+	if !h.batchInit {
+		return api.Message{}, api.BatchDisabled
+	}
+	n, err := web.Count(c, "n", 1, shard.MaxDecimal)
+	if err != nil {
+		return api.Message{}, err
+	}
+	credit, err := web.Price(c, "starting_money") // may be 0, as a price may
+	if err != nil {
+		return api.Message{}, err
+	}
+	if err := h.users.BatchInit(c.Request.Context(), n, credit, nil, directPrefix); err != nil {
+		return api.Message{}, err
+	}
+	return api.Message{Msg: "Batch init for users successful"}, nil
+}
+
+// undo returns what the user paid for the order, by a direct payment, by a checkout, or by both.
+//
+// The direct payment comes first. It is the only step that can be refused (no such user, balance limit), and a refusal must come before
+// anything is done. Its record remains, as returned, so that a repeat returns nothing twice. The order service comes second: its
+// outcome can be unknown, but it cannot refuse, and it keeps a record as well. So after a 503 a repeat completes the rest.
+func (h *handlers) undo(ctx context.Context, user, order string) error {
+	direct, err := h.users.returnPayment(ctx, user, order)
+	if err != nil {
+		return err
+	}
+	switch checkout := h.orders.undo(ctx, user, order); {
+	case checkout == api.Cancelled:
+		return nil
+	case checkout != api.NotPaid && checkout != api.OrderMissing:
+		return fmt.Errorf("order %s: %w", order, api.Unavailable)
+	case direct:
+		return nil
+	case checkout == api.OrderMissing:
+		return fmt.Errorf("order %s: %w", order, api.OrderNotFound)
+	default:
+		return fmt.Errorf("order %s, user %s: %w", order, user, api.NothingPaid)
+	}
+}
+
+// isPaid reports whether the order is paid by a checkout of the user, or by a direct payment that was not returned.
+func (h *handlers) isPaid(ctx context.Context, user, order string) (bool, error) {
+	direct, err := h.users.directPayment(ctx, user, order)
+	if err != nil || direct > 0 {
+		return direct > 0, err
+	}
+	switch checkout := h.orders.payment(ctx, user, order); {
+	case checkout == api.Paid:
+		return true, nil
+	case checkout == api.NotPaid || checkout == api.Cancelled:
+		return false, nil
+	case checkout != api.OrderMissing:
+		return false, fmt.Errorf("order %s: %w", order, api.Unavailable)
+	case direct < 0:
+		return false, nil
+	default:
+		return false, fmt.Errorf("order %s: %w", order, api.OrderNotFound)
+	}
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/gin-gonic/gin"
+
+	"checkout/common/api"
+	"checkout/common/idempotency"
+	"checkout/common/participant"
+	"checkout/common/shard"
+	"checkout/common/web"
+)
+
+// maxPrices bounds the items in one request for prices.
+const maxPrices = 1024
+
+// created is the response to item/create.
+type created struct {
+	ItemID string `json:"item_id"`
+}
+
+func (h *handlers) create(c *gin.Context, key *idempotency.Key) (created, error) {
+	price, err := web.Price(c, "price")
+	if err != nil {
+		return created{}, err
+	}
+	id, err := h.items.Create(c.Request.Context(), key, participant.Attribute{Prefix: pricePrefix, Value: price})
+	return created{id}, err
+}
+
+func (h *handlers) find(c *gin.Context) (api.Item, error) {
+	return h.items.find(c.Request.Context(), c.Param("item_id"))
+}
+
+func (h *handlers) add(c *gin.Context, key *idempotency.Key) (api.Message, error) {
+	amount, err := web.Amount(c, "amount")
+	if err != nil {
+		return api.Message{}, err
+	}
+	id := c.Param("item_id")
+	if err := h.items.Add(c.Request.Context(), key, id, amount); err != nil {
+		return api.Message{}, err
+	}
+	return api.Message{Msg: fmt.Sprintf("%d added to item %s", amount, id)}, nil
+}
+
+func (h *handlers) subtract(c *gin.Context, key *idempotency.Key) (api.Message, error) {
+	amount, err := web.Amount(c, "amount")
+	if err != nil {
+		return api.Message{}, err
+	}
+	id := c.Param("item_id")
+	if err := h.items.Subtract(c.Request.Context(), key, id, amount); err != nil {
+		return api.Message{}, err
+	}
+	return api.Message{Msg: fmt.Sprintf("%d subtracted from item %s", amount, id)}, nil
+}
+
+func (h *handlers) initBatch(c *gin.Context) (api.Message, error) {
+	if !h.batchInit {
+		return api.Message{}, api.BatchDisabled
+	}
+	n, err := web.Count(c, "n", 1, shard.MaxDecimal)
+	if err != nil {
+		return api.Message{}, err
+	}
+	stock, err := web.Price(c, "starting_stock") // may be 0, as a price may
+	if err != nil {
+		return api.Message{}, err
+	}
+	price, err := web.Price(c, "item_price")
+	if err != nil {
+		return api.Message{}, err
+	}
+	prices := []participant.Attribute{{Prefix: pricePrefix, Value: price}}
+	if err := h.items.BatchInit(c.Request.Context(), n, stock, prices); err != nil {
+		return api.Message{}, err
+	}
+	return api.Message{Msg: "Batch init for stock successful"}, nil
+}
+
+// prices serves the order service. A caller that leaves cancels nothing: the items belong to several requests.
+func (h *handlers) prices(c *gin.Context) ([]api.Price, error) {
+	ids, err := web.Body[[]string](c)
+	if err != nil {
+		return nil, err
+	}
+	if len(ids) > maxPrices {
+		return nil, fmt.Errorf("%d items, at most %d: %w", len(ids), maxPrices, api.BadRequest)
+	}
+	return h.items.prices(context.WithoutCancel(c.Request.Context()), ids), nil
+}

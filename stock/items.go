@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"checkout/common/api"
+	"checkout/common/participant"
+	"checkout/common/redis"
+	"checkout/common/service"
+)
+
+// Key prefixes of an item, without the shard's hash tag. The item's ID follows.
+const (
+	stockPrefix = "i:" // string: pieces that no attempt has reserved
+	pricePrefix = "p:" // string: price in minor units
+)
+
+// items are the items of all shards: counters of pieces, and a price beside each.
+type items struct{ *participant.Counters }
+
+func newItems(s *service.Service) *items {
+	return &items{participant.NewCounters(s.Cluster, s.Minter, participant.Kind{
+		Noun: "item", Prefix: stockPrefix, NotFound: api.ItemNotFound, Insufficient: api.InsufficientStock,
+	})}
+}
+
+func (i *items) find(ctx context.Context, id string) (api.Item, error) {
+	reply, err := i.Find(ctx, id, pricePrefix)
+	if err != nil {
+		return api.Item{}, err
+	}
+	item := api.Item{Stock: reply.Int(0), Price: reply.Int(1)}
+	return item, reply.Err()
+}
+
+// prices returns the price of each item, or why there is none.
+func (i *items) prices(ctx context.Context, ids []string) []api.Price {
+	reads := make([]*redis.Read, len(ids))
+	prices := make([]api.Price, len(ids))
+	for n, id := range ids {
+		at, err := i.Locate(id)
+		switch {
+		case err == nil:
+			reads[n] = at.StartValues(at.Key(pricePrefix + id))
+		case errors.Is(err, api.ItemNotFound):
+			prices[n].Code = api.PriceNotFound
+		}
+	}
+	for n, read := range reads {
+		if read == nil {
+			continue
+		}
+		reply, err := read.Wait(ctx)
+		if err != nil {
+			continue // PriceUnknown
+		}
+		if !reply.Has(0) {
+			prices[n].Code = api.PriceNotFound
+		} else if price := reply.Int(0); reply.Err() == nil {
+			prices[n] = api.Price{Code: api.PriceFound, Price: price}
+		}
+	}
+	return prices
+}
