@@ -8,39 +8,39 @@ import (
 // Violations lists the broken invariants of a system without requests in flight, given what clients deposited.
 func (sn *Snapshot) Violations(put Deposits) []string {
 	var found []string
-	say := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
+	report := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
 	for _, what := range sn.unexpected {
-		say("Redis contains %s, which is unexpected", what)
+		report("Redis contains %s, which is unexpected", what)
 	}
 	for _, id := range sn.Undecided {
-		say("order %s is undecided", id)
+		report("order %s is undecided", id)
 	}
-	sn.checkOrders(say)
-	sn.checkConservation(put, say)
-	sn.checkRecords(say)
+	sn.checkOrders(report)
+	sn.checkConservation(put, report)
+	sn.checkRecords(report)
 	return found
 }
 
-func (sn *Snapshot) checkOrders(say func(string, ...any)) {
+func (sn *Snapshot) checkOrders(report func(string, ...any)) {
 	for id, o := range sn.Orders {
 		var pieces int64
 		for _, quantity := range o.Lines {
 			pieces += quantity
 		}
 		if o.Total != o.LinesTotal || o.Pieces != pieces || o.Kinds != int64(len(o.Lines)) {
-			say("order %s has total %d, %d pieces, %d items; its lines add up to %d, %d, %d",
+			report("order %s has total %d, %d pieces, %d items; its lines add up to %d, %d, %d",
 				id, o.Total, o.Pieces, o.Kinds, o.LinesTotal, pieces, len(o.Lines))
 		}
 		switch o.State {
 		case "OPEN", "PAID", "CANCELLED":
 		default:
-			say("order %s is %q, which is not a final state", id, o.State)
+			report("order %s is %q, which is not a final state", id, o.State)
 		}
 	}
 }
 
 // checkConservation compares what each user and item has left with the deposits and the paid orders.
-func (sn *Snapshot) checkConservation(put Deposits, say func(string, ...any)) {
+func (sn *Snapshot) checkConservation(put Deposits, report func(string, ...any)) {
 	spent, gone := sn.paidTotals()
 	for user, has := range sn.Credit {
 		if _, ours := put.Credit[user]; !ours && put.Partial {
@@ -48,7 +48,7 @@ func (sn *Snapshot) checkConservation(put Deposits, say func(string, ...any)) {
 		}
 		if want := put.Credit[user] - spent[user] - sn.DirectPayments[user]; !put.explains(put.UncertainCredit[user],
 			has-want) {
-			say("user %s has %d of %d; paid orders cost %d, direct payments %d: off by %+d, uncertain amounts %v",
+			report("user %s has %d of %d; paid orders cost %d, direct payments %d: off by %+d, uncertain amounts %v",
 				user, has, put.Credit[user], spent[user], sn.DirectPayments[user], has-want, put.UncertainCredit[user])
 		}
 	}
@@ -57,18 +57,18 @@ func (sn *Snapshot) checkConservation(put Deposits, say func(string, ...any)) {
 			continue
 		}
 		if want := put.Stock[item] - gone[item]; !put.explains(put.UncertainStock[item], has-want) {
-			say("item %s has %d of %d; paid orders contain %d: off by %+d, uncertain amounts %v",
+			report("item %s has %d of %d; paid orders contain %d: off by %+d, uncertain amounts %v",
 				item, has, put.Stock[item], gone[item], has-want, put.UncertainStock[item])
 		}
 	}
 	for user := range put.Credit {
 		if _, ok := sn.Credit[user]; !ok {
-			say("user %s is lost", user)
+			report("user %s is lost", user)
 		}
 	}
 	for item := range put.Stock {
 		if _, ok := sn.Stock[item]; !ok {
-			say("item %s is lost", item)
+			report("item %s is lost", item)
 		}
 	}
 }
@@ -90,7 +90,7 @@ func (sn *Snapshot) paidTotals() (spent, gone map[string]int64) {
 
 // checkRecords looks for the order of each RESERVED record: an order that this attempt PAID, or a CANCELLED order whose
 // refund has a record too. Conversely, a PAID order must have its records, with the same amounts, until they expire.
-func (sn *Snapshot) checkRecords(say func(string, ...any)) {
+func (sn *Snapshot) checkRecords(report func(string, ...any)) {
 	owners := map[string]string{}
 	for id, o := range sn.Orders {
 		if o.Attempt != "" {
@@ -106,31 +106,31 @@ func (sn *Snapshot) checkRecords(say func(string, ...any)) {
 	}
 	for key, r := range sn.Records {
 		if r.TTL > maxRecordTTL {
-			say("%s: the record expires in %v, at most %v expected", key, r.TTL, maxRecordTTL)
+			report("%s: the record expires in %v, at most %v expected", key, r.TTL, maxRecordTTL)
 		}
 		switch {
 		case r.Refund:
 			if o := sn.Orders[owners[r.Attempt]]; o.State != "CANCELLED" {
-				say("%s: refund of order %q, which is %q", key, owners[r.Attempt], o.State)
+				report("%s: refund of order %q, which is %q", key, owners[r.Attempt], o.State)
 			}
 			if r.Persistent && !sn.awaitsConfirmation(r.Attempt+":refund") {
-				say("%s: refund without expiry, and no confirmation is pending", key)
+				report("%s: refund without expiry, and no confirmation is pending", key)
 			}
 			continue
 		case r.Code != Reserved:
 			if r.Persistent {
-				say("%s: record with code %d without expiry", key, r.Code)
+				report("%s: record with code %d without expiry", key, r.Code)
 			}
 			continue
 		}
 		id, ok := owners[r.Attempt]
 		o := sn.Orders[id]
 		if !ok || o.State != "PAID" && !(o.State == "CANCELLED" && refunds[r.Attempt]) {
-			say("%s: RESERVED %v belongs to no paid order (order %q is %q)", key, r.Amounts, id, o.State)
+			report("%s: RESERVED %v belongs to no paid order (order %q is %q)", key, r.Amounts, id, o.State)
 			continue
 		}
 		if r.Persistent && !sn.awaitsConfirmation(r.Attempt) {
-			say("%s: RESERVED by order %s without expiry, and no confirmation is pending", key, id)
+			report("%s: RESERVED by order %s without expiry, and no confirmation is pending", key, id)
 		}
 		if held[r.Attempt] == nil {
 			held[r.Attempt] = map[string]int64{}
@@ -148,7 +148,7 @@ func (sn *Snapshot) checkRecords(say func(string, ...any)) {
 			want[item] += quantity
 		}
 		if got := held[o.Attempt]; fmt.Sprint(got) != fmt.Sprint(want) {
-			say("order %s is PAID for %v, but its attempt reserved %v", id, want, got)
+			report("order %s is PAID for %v, but its attempt reserved %v", id, want, got)
 		}
 	}
 }

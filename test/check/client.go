@@ -14,10 +14,10 @@ const ResponseTimeout = 35 * time.Second
 type Client struct {
 	Gateway        string // http://host:port
 	HTTP           *http.Client
-	GatewayMayFail bool          // then it is no flaw to get no answer at all
+	GatewayMayFail bool          // no response is no violation
 	direct         bool          // the URL is an instance's public port, whose paths have no prefix
 	keyed          *KeyedRequest // set: send requests with its idempotency key
-	OnResponse     func(method, path string, a Response)
+	OnResponse     func(method, path string, r Response)
 }
 
 // NewClient returns a client of the gateway at this URL.
@@ -48,30 +48,30 @@ func (c *Client) Call(method, path string, headers ...string) Response {
 	if strings.HasPrefix(path, "/") {
 		address = c.Gateway + path
 	}
-	a := Response{Began: time.Now(), mayFail: c.GatewayMayFail}
+	r := Response{Began: time.Now(), mayFail: c.GatewayMayFail}
 	request, err := http.NewRequest(method, address, nil)
 	if err != nil {
-		a.Err = err
-		return a
+		r.Err = err
+		return r
 	}
 	for i := 0; i < len(headers); i += 2 {
 		request.Header.Add(headers[i], headers[i+1])
 	}
 	response, err := c.HTTP.Do(request)
 	if err != nil {
-		a.Err, a.Ended = err, time.Now()
-		return a
+		r.Err, r.Ended = err, time.Now()
+		return r
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
-	a.Ended = time.Now()
-	if a.Err = err; err == nil {
-		a.Status, a.Header, a.Body = response.StatusCode, response.Header, string(body)
+	r.Ended = time.Now()
+	if r.Err = err; err == nil {
+		r.Status, r.Header, r.Body = response.StatusCode, response.Header, string(body)
 		if c.OnResponse != nil {
-			c.OnResponse(method, path, a)
+			c.OnResponse(method, path, r)
 		}
 	}
-	return a
+	return r
 }
 
 // Checkout sends one checkout.

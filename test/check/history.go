@@ -42,17 +42,17 @@ func (h *History) Violations(sn *Snapshot) []string {
 	defer h.mu.Unlock()
 	var found []string
 	o, ok := sn.Orders[h.Order]
-	say := func(format string, args ...any) {
+	report := func(format string, args ...any) {
 		found = append(found, fmt.Sprintf("order %s, %q: %s\n%s", h.Order, o.State, fmt.Sprintf(format, args...), h.String()))
 	}
 	for _, t := range h.requests() {
-		if flaw := t.FormatViolation(); flaw != "" {
-			say("%s", flaw)
+		if violation := t.FormatViolation(); violation != "" {
+			report("%s", violation)
 		}
 	}
 	if !ok {
 		if !slices.ContainsFunc(h.Requests, func(t Request) bool { return t.Kind == removeOrder && !t.Refused() }) {
-			say("the order is lost")
+			report("the order is lost")
 		}
 		return found
 	}
@@ -61,23 +61,23 @@ func (h *History) Violations(sn *Snapshot) []string {
 	paid := anyOf(h.Checkouts, Response.OK)
 	switch {
 	case o.State == "CANCELLED" && !tried:
-		say("no cancel was sent or all were refused")
+		report("no cancel was sent or all were refused")
 	case cancelled && o.State != "CANCELLED":
-		say("a cancel got 200")
+		report("a cancel got 200")
 	case paid && o.State != "PAID" && !(tried && o.State == "CANCELLED"):
-		say("a checkout got 200")
+		report("a checkout got 200")
 	case o.State != "OPEN" && !h.mayBePaid():
-		say("every checkout that could have paid the order was refused")
+		report("every checkout that could have paid the order was refused")
 	}
 	for _, first := range h.Checkouts {
 		for _, a := range h.Checkouts {
 			if first.OK() && a.Refused() && a.Began.After(first.Ended) && len(h.Cancels) == 0 {
-				say("a checkout of the paid order was refused")
+				report("a checkout of the paid order was refused")
 			}
 		}
 		for _, a := range h.Cancels {
 			if first.OK() && a.Refused() && a.Began.After(first.Ended) {
-				say("a cancel of the paid order was refused")
+				report("a cancel of the paid order was refused")
 			}
 		}
 	}
@@ -116,8 +116,8 @@ func (h *History) String() string {
 	return b.String()
 }
 
-func anyOf(answers []Response, is func(Response) bool) bool {
-	for _, a := range answers {
+func anyOf(responses []Response, is func(Response) bool) bool {
+	for _, a := range responses {
 		if is(a) {
 			return true
 		}

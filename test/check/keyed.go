@@ -94,13 +94,13 @@ func (o *KeyedRequest) Violations() []string {
 	defer o.mu.Unlock()
 	var settled []Response
 	var found []string
-	say := func(format string, args ...any) {
+	report := func(format string, args ...any) {
 		found = append(found,
 			fmt.Sprintf("%s with the key %s: %s\n%s", o.request, o.Key, fmt.Sprintf(format, args...), o.format()))
 	}
 	for _, a := range o.responses {
-		if flaw := a.FormatViolation(); flaw != "" {
-			say("%s", flaw)
+		if violation := a.FormatViolation(); violation != "" {
+			report("%s", violation)
 		}
 		if isFinal(a) {
 			settled = append(settled, a)
@@ -116,15 +116,15 @@ func (o *KeyedRequest) Violations() []string {
 		}
 		switch {
 		case a.Status == http.StatusUnprocessableEntity:
-			say("422, but the key was used for one request only")
+			report("422, but the key was used for one request only")
 		case a.Status != first.Status || bodyWithoutRequestID(a) != bodyWithoutRequestID(first):
-			say("the responses differ")
+			report("the responses differ")
 		case i > 0 && !replayed && a.Began.After(first.Ended):
-			say("it had a response and was executed again")
+			report("it had a response and was executed again")
 		}
 	}
 	if executed > 1 {
-		say("it was executed %d times", executed)
+		report("it was executed %d times", executed)
 	}
 	return found
 }

@@ -30,7 +30,7 @@ func TestKeyedRequest(t *testing.T) {
 	busy := `{"type":"/problems/overloaded","title":"busy","status":429}`
 	for _, c := range []struct {
 		name      string
-		answers   []Response
+		responses []Response
 		outcome   int    // status
 		began     int    // of the outcome
 		violation string // "": none
@@ -68,7 +68,7 @@ func TestKeyedRequest(t *testing.T) {
 		{"a malformed response", []Response{keyedResponse(0, 1, 200, false, "done")}, 200, 0, "200 as"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			o := &KeyedRequest{responses: c.answers}
+			o := &KeyedRequest{responses: c.responses}
 			if got := o.Outcome(); got.Status != c.outcome || !got.Began.Equal(moment(c.began)) {
 				t.Errorf("outcome %d from %v", got.Status, got.Began)
 			}

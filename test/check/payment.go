@@ -16,20 +16,20 @@ type Payment struct {
 
 // Pay sends the payment and records the response.
 func (p *Payment) Pay(c *Client) Response {
-	a := c.Call("POST", fmt.Sprintf("/payment/pay/%s/%s/%d", p.User, p.Purpose, p.Amount))
+	r := c.Call("POST", fmt.Sprintf("/payment/pay/%s/%s/%d", p.User, p.Purpose, p.Amount))
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.pays = append(p.pays, a)
-	return a
+	p.pays = append(p.pays, r)
+	return r
 }
 
 // Cancel cancels the payment and records the response.
 func (p *Payment) Cancel(c *Client) Response {
-	a := c.Cancel(p.User, p.Purpose)
+	r := c.Cancel(p.User, p.Purpose)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.cancels = append(p.cancels, a)
-	return a
+	p.cancels = append(p.cancels, r)
+	return r
 }
 
 // Violations compares the responses with the snapshot. After a 200 the payment must exist, unless a cancel may have
@@ -40,11 +40,11 @@ func (p *Payment) Violations(sn *Snapshot) []string {
 	switch {
 	case there && max(amount, -amount) != p.Amount:
 		wrong = "the amount is wrong"
-	case there && !anyOf(p.pays, func(a Response) bool { return !a.Refused() }):
+	case there && !anyOf(p.pays, func(r Response) bool { return !r.Refused() }):
 		wrong = "every attempt to pay was refused"
 	case !there && anyOf(p.pays, Response.OK):
 		wrong = "a payment got 200"
-	case there && amount < 0 && !anyOf(p.cancels, func(a Response) bool { return !a.Refused() }):
+	case there && amount < 0 && !anyOf(p.cancels, func(r Response) bool { return !r.Refused() }):
 		wrong = "no cancel was sent or all were refused"
 	case amount >= 0 && anyOf(p.cancels, Response.OK):
 		wrong = "a cancel got 200"

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Answer is what a client got for one request.
+// Response is the result of one request.
 type Response struct {
 	Status       int // 0: no HTTP response
 	Header       http.Header
@@ -20,43 +20,43 @@ type Response struct {
 	mayFail      bool // no response is no violation
 }
 
-func (a Response) String() string {
-	if a.Status == 0 {
-		return fmt.Sprintf("no response: %v", a.Err)
+func (r Response) String() string {
+	if r.Status == 0 {
+		return fmt.Sprintf("no response: %v", r.Err)
 	}
-	return fmt.Sprintf("%d %s", a.Status, strings.TrimSpace(a.Body))
+	return fmt.Sprintf("%d %s", r.Status, strings.TrimSpace(r.Body))
 }
 
 // OK reports whether the status is 200.
-func (a Response) OK() bool { return a.Status == http.StatusOK }
+func (r Response) OK() bool { return r.Status == http.StatusOK }
 
 // Refused reports whether the status is 4xx.
-func (a Response) Refused() bool { return a.Status >= 400 && a.Status < 500 }
+func (r Response) Refused() bool { return r.Status >= 400 && r.Status < 500 }
 
 // Unknown reports whether the response leaves the outcome open: it is neither OK nor refused.
-func (a Response) Unknown() bool { return !a.OK() && !a.Refused() }
+func (r Response) Unknown() bool { return !r.OK() && !r.Refused() }
 
 // Problem returns the last part of a problem's type, or "".
-func (a Response) Problem() string {
+func (r Response) Problem() string {
 	var p struct{ Type string }
-	if json.Unmarshal([]byte(a.Body), &p) != nil {
+	if json.Unmarshal([]byte(r.Body), &p) != nil {
 		return ""
 	}
 	return strings.TrimPrefix(p.Type, "/problems/")
 }
 
 // FormatViolation describes how the response breaks the format of all responses, or returns "".
-func (a Response) FormatViolation() string {
-	if a.Status == 0 {
-		if a.mayFail {
+func (r Response) FormatViolation() string {
+	if r.Status == 0 {
+		if r.mayFail {
 			return ""
 		}
-		return a.String()
+		return r.String()
 	}
-	media, _, _ := strings.Cut(a.Header.Get("Content-Type"), ";")
-	if a.OK() {
-		if media != "application/json" || !json.Valid([]byte(a.Body)) {
-			return fmt.Sprintf("200 as %q: %s", media, a.Body)
+	media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	if r.OK() {
+		if media != "application/json" || !json.Valid([]byte(r.Body)) {
+			return fmt.Sprintf("200 as %q: %s", media, r.Body)
 		}
 		return ""
 	}
@@ -65,14 +65,14 @@ func (a Response) FormatViolation() string {
 		Status      int
 	}
 	switch {
-	case !a.Refused() && a.Status != http.StatusServiceUnavailable:
-		return fmt.Sprintf("neither 200 nor 4xx nor 503: %v", a)
-	case media != "application/problem+json" || json.Unmarshal([]byte(a.Body), &p) != nil:
-		return fmt.Sprintf("%d as %q: %s", a.Status, media, a.Body)
-	case p.Status != a.Status || !strings.HasPrefix(p.Type, "/problems/") || p.Title == "":
-		return fmt.Sprintf("%d with a wrong status, type or title in the body: %s", a.Status, a.Body)
-	case retryLater(a.Status) && a.Header.Get("Retry-After") == "":
-		return fmt.Sprintf("%d without Retry-After", a.Status)
+	case !r.Refused() && r.Status != http.StatusServiceUnavailable:
+		return fmt.Sprintf("neither 200 nor 4xx nor 503: %v", r)
+	case media != "application/problem+json" || json.Unmarshal([]byte(r.Body), &p) != nil:
+		return fmt.Sprintf("%d as %q: %s", r.Status, media, r.Body)
+	case p.Status != r.Status || !strings.HasPrefix(p.Type, "/problems/") || p.Title == "":
+		return fmt.Sprintf("%d with a wrong status, type or title in the body: %s", r.Status, r.Body)
+	case retryLater(r.Status) && r.Header.Get("Retry-After") == "":
+		return fmt.Sprintf("%d without Retry-After", r.Status)
 	}
 	return ""
 }
@@ -86,10 +86,10 @@ var idPattern = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 // Tally counts responses by status and problem, for a log.
 func Tally(responses []Response) string {
 	counts := map[string]int{}
-	for _, a := range responses {
-		kind := strconv.Itoa(a.Status) + " " + a.Problem()
-		if a.Unknown() {
-			kind += " (" + idPattern.ReplaceAllString(a.Field("detail"), "…") + ")"
+	for _, r := range responses {
+		kind := strconv.Itoa(r.Status) + " " + r.Problem()
+		if r.Unknown() {
+			kind += " (" + idPattern.ReplaceAllString(r.Field("detail"), "…") + ")"
 		}
 		counts[kind]++
 	}
@@ -97,9 +97,9 @@ func Tally(responses []Response) string {
 }
 
 // Number returns a number in the body.
-func (a Response) Number(name string) (n int64, ok bool) {
+func (r Response) Number(name string) (n int64, ok bool) {
 	var fields map[string]any
-	if json.Unmarshal([]byte(a.Body), &fields) != nil {
+	if json.Unmarshal([]byte(r.Body), &fields) != nil {
 		return 0, false
 	}
 	number, ok := fields[name].(float64)
@@ -107,9 +107,9 @@ func (a Response) Number(name string) (n int64, ok bool) {
 }
 
 // Field returns a string in the body, or "".
-func (a Response) Field(name string) string {
+func (r Response) Field(name string) string {
 	var fields map[string]any
-	if json.Unmarshal([]byte(a.Body), &fields) != nil {
+	if json.Unmarshal([]byte(r.Body), &fields) != nil {
 		return ""
 	}
 	text, _ := fields[name].(string)

@@ -166,7 +166,7 @@ func (s *Shop) Buy(ctx context.Context, within time.Duration) error {
 	})
 }
 
-// PaidTimes returns when each successful checkout since the last Forget was answered, in order.
+// PaidTimes returns when each successful checkout since the last Forget got its response, in order.
 func (s *Shop) PaidTimes() (times []time.Time) {
 	for _, h := range s.histories {
 		for _, r := range h.Checkouts {

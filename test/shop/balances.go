@@ -29,14 +29,14 @@ func (s *Shop) changeBalance(random *rand.Rand) {
 func (s *Shop) addAmount(random *rand.Rand, put map[string]int64, maybe map[string][]int64, id string, by int64,
 	path string) {
 	s.pace()
-	a := s.writeClient(random).Call("POST", fmt.Sprintf(path, id, max(by, -by)))
-	s.record(a)
+	r := s.writeClient(random).Call("POST", fmt.Sprintf(path, id, max(by, -by)))
+	s.record(r)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case a.OK():
+	case r.OK():
 		put[id] += by
-	case a.Unknown():
+	case r.Unknown():
 		maybe[id] = append(maybe[id], by)
 	}
 }

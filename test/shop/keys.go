@@ -16,9 +16,9 @@ func (s *Shop) writeClient(random *rand.Rand) *check.Client {
 		return s.Client
 	}
 	own := rand.New(rand.NewPCG(random.Uint64(), random.Uint64()))
-	o := &check.KeyedRequest{Key: fmt.Sprintf("%016x%016x", own.Uint64(), own.Uint64()), Parallel: 1 + own.IntN(8)/7}
-	o.Retry = func(a check.Response, sent int) bool {
-		if again := own.IntN(5) == 0; !again && !a.Unknown() || sent == 6 {
+	keyed := &check.KeyedRequest{Key: fmt.Sprintf("%016x%016x", own.Uint64(), own.Uint64()), Parallel: 1 + own.IntN(8)/7}
+	keyed.Retry = func(r check.Response, sent int) bool {
+		if again := own.IntN(5) == 0; !again && !r.Unknown() || sent == 6 {
 			return false
 		}
 		time.Sleep(time.Duration(own.IntN(100*sent)) * time.Millisecond)
@@ -27,15 +27,15 @@ func (s *Shop) writeClient(random *rand.Rand) *check.Client {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.keyedRequests = append(s.keyedRequests, o)
-	return s.Client.WithKey(o)
+	s.keyedRequests = append(s.keyedRequests, keyed)
+	return s.Client.WithKey(keyed)
 }
 
 // KeyedRequests returns how many writes had an idempotency key since the last Forget, and how many responses were
 // replays.
 func (s *Shop) KeyedRequests() (sent, replays int) {
-	for _, o := range s.keyedRequests {
-		replays += o.Replays()
+	for _, keyed := range s.keyedRequests {
+		replays += keyed.Replays()
 	}
 	return len(s.keyedRequests), replays
 }

@@ -16,18 +16,18 @@ func (s *Shop) placeOrder(random *rand.Rand) {
 	}
 	user := s.Users[random.IntN(len(s.Users))]
 	s.pace()
-	a := s.writeClient(random).Call("POST", "/orders/create/"+user)
-	s.record(a)
-	if !a.Refused() {
+	r := s.writeClient(random).Call("POST", "/orders/create/"+user)
+	s.record(r)
+	if !r.Refused() {
 		s.mu.Lock()
 		s.maxOrders++
 		s.mu.Unlock()
 	}
-	if !a.OK() {
+	if !r.OK() {
 		time.Sleep(20 * time.Millisecond) // a part is unavailable
 		return
 	}
-	h := &check.History{Order: a.Field("order_id"), User: user}
+	h := &check.History{Order: r.Field("order_id"), User: user}
 	s.mu.Lock()
 	s.histories = append(s.histories, h)
 	s.mu.Unlock()
@@ -119,28 +119,28 @@ func (s *Shop) instance(i int) *check.Client {
 }
 
 func (s *Shop) checkout(h *check.History, c *check.Client) check.Response {
-	a := h.Checkout(c)
+	r := h.Checkout(c)
 	if s.behavior.OnCheckout != nil {
-		s.behavior.OnCheckout(a)
+		s.behavior.OnCheckout(r)
 	}
-	return a
+	return r
 }
 
 // record records a response to a request that is not about an order.
-func (s *Shop) record(a check.Response) {
+func (s *Shop) record(r check.Response) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.responses = append(s.responses, a)
+	s.responses = append(s.responses, r)
 }
 
 // retry sends a request until its outcome is known, at most four times. It reports whether the status is 200.
 func (s *Shop) retry(random *rand.Rand, ask func() check.Response) bool {
 	for range 1 + random.IntN(4) {
 		s.pace()
-		a := ask()
-		if !a.Unknown() {
+		r := ask()
+		if !r.Unknown() {
 			s.decided.Add(1)
-			return a.OK()
+			return r.OK()
 		}
 		time.Sleep(time.Duration(random.IntN(100)) * time.Millisecond)
 	}

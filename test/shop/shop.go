@@ -102,13 +102,13 @@ func (s *Shop) Decided() int64 { return s.decided.Load() }
 
 // create creates a user or an item and adds credit or stock.
 func (s *Shop) create(create, name, add string, amount int64) (id string, err error) {
-	a := s.Client.Call("POST", create)
-	if id = a.Field(name); id == "" {
-		return "", fmt.Errorf("%s: %v", create, a)
+	r := s.Client.Call("POST", create)
+	if id = r.Field(name); id == "" {
+		return "", fmt.Errorf("%s: %v", create, r)
 	}
 	if amount > 0 {
-		if a := s.Client.Call("POST", fmt.Sprintf(add, id, amount)); !a.OK() {
-			return "", fmt.Errorf(add+": %v", id, amount, a)
+		if r := s.Client.Call("POST", fmt.Sprintf(add, id, amount)); !r.OK() {
+			return "", fmt.Errorf(add+": %v", id, amount, r)
 		}
 	}
 	return id, nil

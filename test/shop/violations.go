@@ -22,8 +22,8 @@ func (s *Shop) Violations(sn *check.Snapshot) []string {
 	for _, o := range s.keyedRequests {
 		found = append(found, o.Violations()...)
 	}
-	for _, a := range s.responses {
-		if violation := a.FormatViolation(); violation != "" {
+	for _, r := range s.responses {
+		if violation := r.FormatViolation(); violation != "" {
 			found = append(found, violation)
 		}
 	}
