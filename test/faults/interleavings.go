@@ -22,18 +22,26 @@ var (
 	plainCancel = &interleaving{"a cancel without faults", runKind(kindCancelled)}
 
 	// A reserve is in flight when its coordinator dies. It arrives after recovery has closed the attempt.
-	reserveAfterClose = &interleaving{"a reserve arrives after the close", func(ctx context.Context, s *rig) error {
-		return s.delayReserve(ctx, func(*testOrder) error { return nil })
-	}}
+	reserveAfterClose = &interleaving{"a reserve arrives after the close",
+		holdWhile(kindPaid, restartUntilClosed, "payment: participant reserve received")}
 
 	// As before, but the reserve arrives after the tombstone has expired as well.
 	reserveAfterTombstone = &interleaving{"a reserve arrives after the tombstone expired",
-		func(ctx context.Context, s *rig) error {
-			return s.delayReserve(ctx, func(o *testOrder) error { return s.waitRecordGone(ctx, o, "") })
-		}}
+		holdWhile(kindPaid, func(ctx context.Context, s *rig, h *heldOrder) error {
+			if err := restartUntilClosed(ctx, s, h); err != nil {
+				return err
+			}
+			return s.waitRecordGone(ctx, h.testOrder, "")
+		}, "payment: participant reserve received")}
 
 	// A reserve is refused. Its duplicate arrives when the user has the credit.
-	refusedReserveRepeated = &interleaving{"a refused reserve is repeated when there is credit", runRefusedReserveRepeated}
+	refusedReserveRepeated = &interleaving{"a refused reserve is repeated when there is credit",
+		holdWhile(kindNoCredit, func(ctx context.Context, s *rig, h *heldOrder) error {
+			if a := <-h.response; a.Status != http.StatusPaymentRequired {
+				return fmt.Errorf("checkout without credit: %v, want 402", a)
+			}
+			return s.addFunds(h.testOrder)
+		}, "payment: participant reserve received")}
 
 	// The reply of a reserve is lost, and too little is left for a second reserve.
 	reserveReplyLost = &interleaving{"the reply of a reserve is lost", func(ctx context.Context, s *rig) error {
@@ -46,45 +54,55 @@ var (
 
 	// The coordinator dies after all reserves, and all instances of order stay down for a while.
 	coordinatorDiesBeforeCommit = &interleaving{"the coordinator dies before the commit, and restarts late",
-		runCoordinatorDiesBeforeCommit}
+		killOrdersAt(kindPaid, "coordinator reserve stock", 1500*time.Millisecond)}
 
-	// A coordinator is paused before its commit. Recovery aborts its attempt. The coordinator resumes when recovery
-	// is about to release the credit.
+	// A coordinator is paused before its commit. Recovery aborts its attempt. The coordinator resumes when recovery is
+	// about to release the credit.
 	coordinatorWakesDuringRelease = &interleaving{"the coordinator resumes while recovery releases",
-		runCoordinatorWakesDuringRelease}
+		holdWhile(kindPaid, func(ctx context.Context, s *rig, h *heldOrder) error {
+			_, err := s.resumeFirst(ctx, h)
+			return err
+		}, "order: coordinator reserve stock", "order: recovery release payment")}
 
 	// Recovery claims an attempt and is paused. The attempt's coordinator resumes and commits.
-	commitAfterClaim = &interleaving{"the coordinator commits after recovery claimed its attempt", runCommitAfterClaim}
+	commitAfterClaim = &interleaving{"the coordinator commits after recovery claimed its attempt",
+		holdWhile(kindPaid, func(ctx context.Context, s *rig, h *heldOrder) error {
+			a, err := s.resumeFirst(ctx, h)
+			if err == nil && !a.OK() {
+				err = fmt.Errorf("commit after the claim: %v, want 200", a)
+			}
+			return err
+		}, "order: coordinator reserve stock", "order: recovery claim")}
 
 	// A coordinator is paused before its commit. Its attempt is closed and another one begins. The first coordinator
 	// resumes, and the second one dies.
 	commitAfterNextBegin = &interleaving{"a coordinator commits after another attempt began", runCommitAfterNextBegin}
 
 	// The release of the credit is slow.
-	slowRelease = &interleaving{"stock refuses, and the credit is released late", func(ctx context.Context, s *rig) error {
-		h, err := s.holdAt(ctx, kindNoStock, actionPause, "payment: participant release received")
-		if err != nil {
-			return err
-		}
-		<-h.response
-		return s.resume(ctx, h.points[0])
-	}}
+	slowRelease = &interleaving{"stock refuses, and the credit is released late",
+		holdWhile(kindNoStock, func(_ context.Context, _ *rig, h *heldOrder) error {
+			<-h.response
+			return nil
+		}, "payment: participant release received")}
 
 	// The attempt is inspected between the releases of stock and of credit.
 	betweenReleases = &interleaving{"an inspection between the releases", runBetweenReleases}
 
 	// The order's Redis is killed while an attempt runs, and restarts with what it persisted.
-	orderRedisDies = &interleaving{"the order's Redis dies while an attempt runs", runOrderRedisDies}
+	orderRedisDies = &interleaving{"the order's Redis dies while an attempt runs",
+		holdWhile(kindPaid, func(ctx context.Context, s *rig, _ *heldOrder) error {
+			return errors.Join(s.Kill("redis-order-0"), s.Start(ctx, "redis-order-0"), s.ready(ctx))
+		}, "order: coordinator reserve payment")}
 
 	// All instances of order die when they have just begun to compensate.
 	coordinatorDiesAfterAbort = &interleaving{"the coordinator dies after the abort",
-		killOrdersAt(kindNoStock, "coordinator abort")}
+		killOrdersAt(kindNoStock, "coordinator abort", 0)}
 	coordinatorDiesAfterCancel = &interleaving{"the coordinator dies after the cancel",
-		killOrdersAt(kindCancelled, "coordinator cancel")}
+		killOrdersAt(kindCancelled, "coordinator cancel", 0)}
 )
 
 // runKind sends the request of one order, without faults.
-func runKind(k kind) func(context.Context, *rig) error {
+func runKind(k kind) runFunc {
 	return func(ctx context.Context, s *rig) error {
 		o, err := s.create(ctx, k)
 		if err == nil {
@@ -94,32 +112,48 @@ func runKind(k kind) func(context.Context, *rig) error {
 	}
 }
 
-// killOrdersAt kills all instances of order at a step of an order, and starts them again.
-func killOrdersAt(k kind, point string) func(context.Context, *rig) error {
+// killOrdersAt kills all instances of order at a step of an order, and starts them again after a while.
+func killOrdersAt(k kind, point string, down time.Duration) runFunc {
 	return func(ctx context.Context, s *rig) error {
 		if _, err := s.holdAt(ctx, k, actionPause, "order: "+point); err != nil {
 			return err
 		}
-		return s.restart(ctx, "order-1", "order-2")
+		if err := s.kill("order-1", "order-2"); err != nil {
+			return err
+		}
+		sleep(ctx, down)
+		return s.start(ctx, "order-1", "order-2")
 	}
 }
 
-// delayReserve holds a reserve until its attempt is closed and wait returns.
-func (s *rig) delayReserve(ctx context.Context, wait func(*testOrder) error) error {
-	h, err := s.holdAt(ctx, kindPaid, actionPause, "payment: participant reserve received")
-	if err != nil {
-		return err
+// holdWhile pauses an order's request at fail points while do runs. Then it resumes the last of them.
+func holdWhile(k kind, do func(context.Context, *rig, *heldOrder) error, points ...string) runFunc {
+	return func(ctx context.Context, s *rig) error {
+		h, err := s.holdAt(ctx, k, actionPause, points...)
+		if err != nil {
+			return err
+		}
+		if err := do(ctx, s, h); err != nil {
+			return err
+		}
+		return s.resume(ctx, h.points[len(points)-1])
 	}
+}
+
+// resumeFirst resumes the first fail point of an order and returns the response to its request.
+func (s *rig) resumeFirst(ctx context.Context, h *heldOrder) (check.Response, error) {
+	if err := s.resume(ctx, h.points[0]); err != nil {
+		return check.Response{}, err
+	}
+	return <-h.response, nil
+}
+
+// restartUntilClosed restarts all instances of order and waits until recovery has closed the attempt.
+func restartUntilClosed(ctx context.Context, s *rig, h *heldOrder) error {
 	if err := s.restart(ctx, "order-1", "order-2"); err != nil {
 		return err
 	}
-	if err := s.waitState(ctx, h.testOrder, "OPEN"); err != nil {
-		return err
-	}
-	if err := wait(h.testOrder); err != nil {
-		return err
-	}
-	return s.resume(ctx, h.points[0])
+	return s.waitState(ctx, h.testOrder, "OPEN")
 }
 
 // waitRecordGone waits until payment has no record of the order's attempt. The suffix is that of the record's key.
@@ -137,20 +171,6 @@ func (s *rig) waitRecordGone(ctx context.Context, o *testOrder, suffix string) e
 	})
 }
 
-func runRefusedReserveRepeated(ctx context.Context, s *rig) error {
-	h, err := s.holdAt(ctx, kindNoCredit, actionPause, "payment: participant reserve received")
-	if err != nil {
-		return err
-	}
-	if a := <-h.response; a.Status != http.StatusPaymentRequired {
-		return fmt.Errorf("checkout without credit: %v, want 402", a)
-	}
-	if err := s.addFunds(h.testOrder); err != nil {
-		return err
-	}
-	return s.resume(ctx, h.points[0])
-}
-
 // addFunds gives an order's user enough credit.
 func (s *rig) addFunds(o *testOrder) error {
 	if a := s.Call("POST", "/payment/add_funds/"+o.User+"/100"); !a.OK() {
@@ -158,43 +178,6 @@ func (s *rig) addFunds(o *testOrder) error {
 	}
 	s.orders.initial.Credit[o.User] += 100
 	return nil
-}
-
-func runCoordinatorDiesBeforeCommit(ctx context.Context, s *rig) error {
-	if _, err := s.holdAt(ctx, kindPaid, actionPause, "order: coordinator reserve stock"); err != nil {
-		return err
-	}
-	if err := s.kill("order-1", "order-2"); err != nil {
-		return err
-	}
-	sleep(ctx, 1500*time.Millisecond)
-	return s.start(ctx, "order-1", "order-2")
-}
-
-func runCoordinatorWakesDuringRelease(ctx context.Context, s *rig) error {
-	h, err := s.holdAt(ctx, kindPaid, actionPause, "order: coordinator reserve stock", "order: recovery release payment")
-	if err != nil {
-		return err
-	}
-	if err := s.resume(ctx, h.points[0]); err != nil {
-		return err
-	}
-	<-h.response
-	return s.resume(ctx, h.points[1])
-}
-
-func runCommitAfterClaim(ctx context.Context, s *rig) error {
-	h, err := s.holdAt(ctx, kindPaid, actionPause, "order: coordinator reserve stock", "order: recovery claim")
-	if err != nil {
-		return err
-	}
-	if err := s.resume(ctx, h.points[0]); err != nil {
-		return err
-	}
-	if a := <-h.response; !a.OK() {
-		return fmt.Errorf("commit after the claim: %v, want 200", a)
-	}
-	return s.resume(ctx, h.points[1])
 }
 
 func runCommitAfterNextBegin(ctx context.Context, s *rig) error {
@@ -221,10 +204,9 @@ func runCommitAfterNextBegin(ctx context.Context, s *rig) error {
 	if err != nil {
 		return err
 	}
-	if err := s.resume(ctx, h.points[0]); err != nil {
+	if _, err := s.resumeFirst(ctx, h); err != nil {
 		return err
 	}
-	<-h.response
 	return s.restart(ctx, second)
 }
 
@@ -256,15 +238,4 @@ func runBetweenReleases(ctx context.Context, s *rig) error {
 		s.violate("an attempt holds stock without credit: %v", holds)
 	}
 	return errors.Join(err, s.resume(ctx, credit), s.resume(ctx, stock))
-}
-
-func runOrderRedisDies(ctx context.Context, s *rig) error {
-	h, err := s.holdAt(ctx, kindPaid, actionPause, "order: coordinator reserve payment")
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(s.Kill("redis-order-0"), s.Start(ctx, "redis-order-0"), s.ready(ctx)); err != nil {
-		return err
-	}
-	return s.resume(ctx, h.points[0])
 }

@@ -23,15 +23,11 @@ var (
 
 	// An order is removed, and its cart changed, during its checkout.
 	cartChangesDuringCheckout = &interleaving{"an order is changed and removed during its checkout",
-		func(ctx context.Context, s *rig) error {
-			h, err := s.holdAt(ctx, kindPaid, actionPause, "order: coordinator reserve stock")
-			if err != nil {
-				return err
-			}
+		holdWhile(kindPaid, func(_ context.Context, s *rig, h *heldOrder) error {
 			s.Call("DELETE", "/orders/remove/"+h.Order)
 			s.Call("POST", "/orders/addItem/"+h.Order+"/"+h.items[0]+"/1")
-			return s.resume(ctx, h.points[0])
-		}}
+			return nil
+		}, "order: coordinator reserve stock")}
 
 	// The orders are reset during the checkout of one of them.
 	batchInitDuringCheckout = &interleaving{"a batch_init during the checkout of its order",

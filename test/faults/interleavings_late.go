@@ -19,7 +19,14 @@ var (
 	beginAfterNextClose = &interleaving{"a begin is repeated after the next attempt closed", runBeginAfterNextClose}
 
 	// A slow refund is retried. The first message arrives when the record has expired.
-	refundAfterRecordExpired = &interleaving{"a refund arrives after its record expired", runRefundAfterRecordExpired}
+	refundAfterRecordExpired = &interleaving{"a refund arrives after its record expired",
+		holdWhile(kindCancelled, func(ctx context.Context, s *rig, h *heldOrder) error {
+			if err := s.waitState(ctx, h.testOrder, "CANCELLED"); err != nil {
+				return err
+			}
+			<-h.response
+			return s.waitRecordGone(ctx, h.testOrder, ":refund")
+		}, "payment: participant refund received")}
 
 	// A worker is paused before it ends a cancellation; another worker ends it. The order is created again, paid, and
 	// cancelled again. The first worker resumes, and the worker of the second cancellation dies.
@@ -61,21 +68,6 @@ func runBeginAfterNextClose(ctx context.Context, s *rig) error {
 		s.violate("every checkout was answered 402; without a new request, the order is %s", stored.State)
 	}
 	return err
-}
-
-func runRefundAfterRecordExpired(ctx context.Context, s *rig) error {
-	h, err := s.holdAt(ctx, kindCancelled, actionPause, "payment: participant refund received")
-	if err != nil {
-		return err
-	}
-	if err := s.waitState(ctx, h.testOrder, "CANCELLED"); err != nil {
-		return err
-	}
-	<-h.response
-	if err := s.waitRecordGone(ctx, h.testOrder, ":refund"); err != nil {
-		return err
-	}
-	return s.resume(ctx, h.points[0])
 }
 
 func runCancelledAfterNextCancel(ctx context.Context, s *rig) error {

@@ -77,7 +77,8 @@ redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', ARGV[1] - 2000))
 	{name: "commit ignores the attempt", interleaving: commitAfterNextBegin, want: holdsNothing, edits: []edit{
 		{"order/store/lua/commit.lua", "if state == 'RUNNING' and attempt == ARGV[1] then", "if state == 'RUNNING' then"}}},
 	{name: "begin is not stored", interleaving: plainCheckout, want: heldForever, edits: []edit{
-		{"order/store/lua/begin.lua", `redis.call('HSET', KEYS[1], 's', 'RUNNING', 'a', attempt, 'dl', deadline, 'lease', lease)
+		{"order/store/lua/begin.lua",
+			`redis.call('HSET', KEYS[1], 's', 'RUNNING', 'a', attempt, 'dl', deadline, 'lease', lease)
 `, ``},
 		{"order/store/lua/begin.lua", `redis.call('ZADD', KEYS[2], lease, ARGV[3])
 `, ``}}},

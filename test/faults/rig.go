@@ -17,8 +17,11 @@ import (
 // interleaving is a short run on a rig in which fail points force one order of events.
 type interleaving struct {
 	name string
-	run  func(ctx context.Context, s *rig) error // an error says that the events did not happen
+	run  runFunc
 }
+
+// runFunc brings about the events of an interleaving. An error says that they did not happen.
+type runFunc func(ctx context.Context, s *rig) error
 
 // rig is the small system of an interleaving. It has two instances of order, for two coordinators, and two shards of
 // stock, for a cart of which one shard reserves and the other refuses.
