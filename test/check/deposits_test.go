@@ -48,7 +48,7 @@ func TestPaymentViolations(t *testing.T) {
 		list := func(text string) (all []Response) {
 			for what := range strings.SplitSeq(text, ",") {
 				if what != "" {
-					all = append(all, response(0, 1, what))
+					all = append(all, resp(0, 1, what))
 				}
 			}
 			return all

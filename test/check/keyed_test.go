@@ -8,8 +8,10 @@ import (
 	"checkout/common/idempotency"
 )
 
-// keyedResponse is a response to a request with an idempotency key.
-func keyedResponse(from, to, status int, replayed bool, body string) Response {
+type resps = []Response
+
+// keyedResp is a response to a request with an idempotency key.
+func keyedResp(from, to, status int, replayed bool, body string) Response {
 	a := Response{Status: status, Body: body, Began: moment(from), Ended: moment(to), Header: http.Header{}, mayFail: true}
 	a.Header.Set("Content-Type",
 		map[bool]string{true: "application/json", false: "application/problem+json"}[status == 200])
@@ -35,37 +37,36 @@ func TestKeyedRequest(t *testing.T) {
 		began     int    // of the outcome
 		violation string // "": none
 	}{
-		{"one response", []Response{keyedResponse(0, 1, 200, false, done)}, 200, 0, ""},
-		{"retried by the gateway", []Response{keyedResponse(0, 1, 200, true, done)}, 200, 0, ""},
-		{"sent again", []Response{keyedResponse(0, 1, 200, false, done), keyedResponse(2, 3, 200, true, done)}, 200, 0, ""},
-		{"executed again", []Response{keyedResponse(0, 1, 200, false, done), keyedResponse(2, 3, 200, false, done)}, 200, 0,
-			"was executed again"},
-		{"executed twice at the same moment",
-			[]Response{keyedResponse(0, 3, 200, false, done),
-				keyedResponse(1, 4, 200, false, done)}, 200, 0, "executed 2 times"},
-		{"replayed, then executed", []Response{keyedResponse(0, 1, 200, true, done), keyedResponse(2, 3, 200, false, done)},
+		{"one response", resps{keyedResp(0, 1, 200, false, done)}, 200, 0, ""},
+		{"retried by the gateway", resps{keyedResp(0, 1, 200, true, done)}, 200, 0, ""},
+		{"sent again", resps{keyedResp(0, 1, 200, false, done), keyedResp(2, 3, 200, true, done)}, 200, 0, ""},
+		{"executed again",
+			resps{keyedResp(0, 1, 200, false, done), keyedResp(2, 3, 200, false, done)}, 200, 0, "was executed again"},
+		{"executed twice at the same moment", resps{keyedResp(0, 3, 200, false, done), keyedResp(1, 4, 200, false, done)},
+			200, 0, "executed 2 times"},
+		{"replayed, then executed", resps{keyedResp(0, 1, 200, true, done), keyedResp(2, 3, 200, false, done)},
 			200, 0, "was executed again"},
-		{"at the same moment", []Response{keyedResponse(0, 4, 200, false, done), keyedResponse(1, 3, 200, true, done)}, 200,
-			0, ""},
+		{"at the same moment", resps{keyedResp(0, 4, 200, false, done), keyedResp(1, 3, 200, true, done)}, 200, 0, ""},
 		{"different responses",
-			[]Response{keyedResponse(0, 1, 200, false, `{"order_id":"a"}`),
-				keyedResponse(2, 3, 200, true, `{"order_id":"b"}`)}, 200, 0, "differ"},
-		{"refused, then refused",
-			[]Response{keyedResponse(0, 1, 409, false, little("a")), keyedResponse(2, 3, 409, true, little("b"))}, 409, 0, ""},
+			resps{keyedResp(0, 1, 200, false, `{"order_id":"a"}`),
+				keyedResp(2, 3, 200, true, `{"order_id":"b"}`)}, 200, 0, "differ"},
+		{"refused, then refused", resps{keyedResp(0, 1, 409, false, little("a")), keyedResp(2, 3, 409, true, little("b"))},
+			409, 0, ""},
 		{"refused, then executed",
-			[]Response{keyedResponse(0, 1, 409, false, little("a")), keyedResponse(2, 3, 200, false, done)}, 409, 0, "differ"},
-		{"unknown, then known", []Response{keyedResponse(0, 1, 503, false, away), keyedResponse(2, 3, 200, false, done)},
+			resps{keyedResp(0, 1, 409, false, little("a")), keyedResp(2, 3, 200, false, done)}, 409, 0, "differ"},
+		{"unknown, then known", resps{keyedResp(0, 1, 503, false, away), keyedResp(2, 3, 200, false, done)},
 			200, 0, ""},
-		{"unknown, then replayed", []Response{keyedResponse(0, 1, 503, false, away), keyedResponse(2, 3, 200, true, done)},
+		{"unknown, then replayed", resps{keyedResp(0, 1, 503, false, away), keyedResp(2, 3, 200, true, done)},
 			200, 0, ""},
-		{"known, then unknown", []Response{keyedResponse(0, 1, 200, false, done), keyedResponse(2, 3, 503, false, away)},
+		{"known, then unknown", resps{keyedResp(0, 1, 200, false, done), keyedResp(2, 3, 503, false, away)},
 			200, 0, ""},
 		{"no response, then shed",
-			[]Response{{Began: moment(1), Ended: moment(2), mayFail: true}, keyedResponse(3, 4, 429, false, busy)}, 0, 1, ""},
-		{"shed", []Response{keyedResponse(0, 1, 429, false, busy)}, 429, 0, ""},
-		{"a reused key", []Response{keyedResponse(0, 1, 422, false,
-			`{"type":"/problems/idempotency-key-reused","title":"reused","status":422}`)}, 422, 0, "one request only"},
-		{"a malformed response", []Response{keyedResponse(0, 1, 200, false, "done")}, 200, 0, "200 as"},
+			resps{{Began: moment(1), Ended: moment(2), mayFail: true}, keyedResp(3, 4, 429, false, busy)}, 0, 1, ""},
+		{"shed", resps{keyedResp(0, 1, 429, false, busy)}, 429, 0, ""},
+		{"a reused key",
+			resps{keyedResp(0, 1, 422, false,
+				`{"type":"/problems/idempotency-key-reused","title":"reused","status":422}`)}, 422, 0, "one request only"},
+		{"a malformed response", resps{keyedResp(0, 1, 200, false, "done")}, 200, 0, "200 as"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := &KeyedRequest{responses: c.responses}

@@ -67,12 +67,12 @@ func searchImage(saved io.Reader, word string) (searched int64, where string, er
 		if err != nil {
 			return searched, "", fmt.Errorf("%s: %w", file.Name, err)
 		}
-		n, found, err := search(content, []byte(word))
-		searched += n
+		text, err := io.ReadAll(content)
 		if err != nil {
 			return searched, "", fmt.Errorf("%s: %w", file.Name, err)
 		}
-		if found {
+		searched += int64(len(text))
+		if bytes.Contains(text, []byte(word)) {
 			return searched, file.Name, nil
 		}
 	}
@@ -87,26 +87,4 @@ func decompress(layer *bufio.Reader) (io.Reader, error) {
 		return nil, errors.New("zstd compression is not supported")
 	}
 	return layer, nil
-}
-
-// search reads until it finds a word, or to the end.
-func search(r io.Reader, word []byte) (searched int64, found bool, err error) {
-	block := make([]byte, 1<<16+len(word))
-	kept := 0
-	for {
-		n, err := r.Read(block[kept:])
-		searched += int64(n)
-		if bytes.Contains(block[:kept+n], word) {
-			return searched, true, nil
-		}
-		if err == io.EOF {
-			return searched, false, nil
-		}
-		if err != nil {
-			return searched, false, err
-		}
-		end := kept + n
-		kept = min(len(word)-1, end) // the word may span two blocks
-		copy(block, block[end-kept:end])
-	}
 }

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
-	"time"
 
-	"checkout/common/shard"
 	"checkout/test/check"
 	"checkout/test/shop"
 )
@@ -22,21 +20,15 @@ func (r *run) killAndWait(ctx context.Context, pod, process string) error {
 	if err := r.kill(ctx, pod, process); err != nil {
 		return err
 	}
-	began := time.Now()
-	if err := check.Poll(ctx, recoveryTimeout, func(ctx context.Context) error {
-		now, err := r.restarts(ctx)
-		if err == nil && now[pod] == before[pod] {
-			err = fmt.Errorf("%s did not restart: %s", pod, now[pod])
-		}
-		return err
-	}); err != nil {
-		return err
-	}
-	if err := r.ready(ctx); err != nil {
-		return err
-	}
-	r.Logf("%s killed, everything ready after %.1f s", pod, time.Since(began).Seconds())
-	return nil
+	return r.change(ctx, pod+" killed", func() error {
+		return check.Poll(ctx, recoveryTimeout, func(ctx context.Context) error {
+			now, err := r.restarts(ctx)
+			if err == nil && now[pod] == before[pod] {
+				err = fmt.Errorf("%s did not restart: %s", pod, now[pod])
+			}
+			return err
+		})
+	})
 }
 
 // killInstances may fail the requests that are in flight at the killed instance, at most one of each client.
@@ -67,14 +59,13 @@ func (r *run) deleteRedis(ctx context.Context) error {
 	return r.underLoad(ctx, anyNumber, func(s *shop.Shop) error {
 		for pod, options := range map[string][]string{"payment-redis-0": {"--grace-period=0", "--force"},
 			"stock-redis-1": nil} {
-			began := time.Now()
-			if _, err := r.kube(ctx, append([]string{"delete", "pod", pod, "--wait=false"}, options...)...); err != nil {
+			err := r.change(ctx, fmt.Sprint(pod, " deleted ", options), func() error {
+				_, err := r.kube(ctx, append([]string{"delete", "pod", pod, "--wait=false"}, options...)...)
+				return err
+			})
+			if err != nil {
 				return err
 			}
-			if err := r.ready(ctx); err != nil {
-				return err
-			}
-			r.Logf("%s deleted %v, everything ready after %.1f s", pod, options, time.Since(began).Seconds())
 			if err := s.AwaitDecided(ctx, buys, recoveryTimeout); err != nil {
 				return err
 			}
@@ -90,14 +81,9 @@ func (r *run) update(ctx context.Context) error {
 		return err
 	}
 	return r.underLoad(ctx, 0, func(*shop.Shop) error {
-		began := time.Now()
-		if err := r.upgrade(ctx, updated); err != nil {
+		if err := r.change(ctx, "updated", func() error { return r.upgrade(ctx, updated) }); err != nil {
 			return err
 		}
-		if err := r.ready(ctx); err != nil {
-			return err
-		}
-		r.Logf("updated in %.1f s", time.Since(began).Seconds())
 		now, err := r.restarts(ctx)
 		if err != nil {
 			return err
@@ -128,15 +114,10 @@ func (r *run) drain(ctx context.Context) error {
 		if err := s.AwaitDecided(ctx, buys, recoveryTimeout); err != nil {
 			return err
 		}
-		began := time.Now()
-		if _, err := r.kube(ctx, uncordon...); err != nil {
+		return r.change(ctx, "uncordoned", func() error {
+			_, err := r.kube(ctx, uncordon...)
 			return err
-		}
-		if err := r.ready(ctx); err != nil {
-			return err
-		}
-		r.Logf("uncordoned: everything ready after %.1f s", time.Since(began).Seconds())
-		return nil
+		})
 	})
 }
 
@@ -171,35 +152,10 @@ func (r *run) drainNodes(ctx context.Context, nodes []string) error {
 // An instance that does not know the new shard yet responds 503, never 404, to requests about it.
 func (r *run) grow(ctx context.Context) error {
 	return r.underLoad(ctx, anyNumber, func(s *shop.Shop) error {
-		began := time.Now()
-		if err := r.upgrade(ctx, grown); err != nil {
+		if err := r.change(ctx, "grown", func() error { return r.upgrade(ctx, grown) }); err != nil {
 			return err
 		}
-		if err := r.ready(ctx); err != nil {
-			return err
-		}
-		r.Logf("grown in %.1f s", time.Since(began).Seconds())
-		for service, create := range map[string][2]string{
-			"order": {"/orders/create/" + s.Users[0], "order_id"},
-			"stock": {"/stock/item/create/1", "item_id"}, "payment": {"/payment/create_user", "user_id"},
-		} {
-			shards := map[int]int{}
-			if err := check.Poll(ctx, recoveryTimeout, func(context.Context) error {
-				response := s.Client.Call("POST", create[0])
-				index, ok := shard.Of(response.Field(create[1]))
-				if !ok {
-					return fmt.Errorf("POST %s: %v", create[0], response)
-				}
-				if shards[index]++; len(shards) < 3 {
-					return fmt.Errorf("new IDs of %s by shard: %v, want 3 shards", service, shards)
-				}
-				return nil
-			}); err != nil {
-				return err
-			}
-			r.Logf("new IDs of %s by shard: %v", service, shards)
-		}
-		return nil
+		return s.AwaitShards(ctx, 3, recoveryTimeout)
 	})
 }
 

@@ -29,6 +29,19 @@ const (
 	grown     = "machines=3,shards=3,gateway.replicas=2,image.tag=next"
 )
 
+// change calls do, waits until everything is ready, and prints how long both took.
+func (r *run) change(ctx context.Context, what string, do func() error) error {
+	began := time.Now()
+	if err := do(); err != nil {
+		return err
+	}
+	if err := r.ready(ctx); err != nil {
+		return err
+	}
+	r.Logf("%s, everything ready after %.1f s", what, time.Since(began).Seconds())
+	return nil
+}
+
 func (r *run) installOne(ctx context.Context) error { return r.install(ctx, oneShard) }
 func (r *run) installTwo(ctx context.Context) error { return r.install(ctx, twoShards) }
 
@@ -36,14 +49,9 @@ func (r *run) install(ctx context.Context, values string) error {
 	if err := r.newNamespace(ctx); err != nil {
 		return err
 	}
-	began := time.Now()
-	if err := r.upgrade(ctx, values); err != nil {
+	if err := r.change(ctx, "installed", func() error { return r.upgrade(ctx, values) }); err != nil {
 		return err
 	}
-	if err := r.ready(ctx); err != nil {
-		return err
-	}
-	r.Logf("ready after %.1f s", time.Since(began).Seconds())
 	restarts, err := r.restarts(ctx)
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"checkout/common/shard"
 	"checkout/test/check"
 )
 
@@ -164,6 +165,30 @@ func (s *Shop) Buy(ctx context.Context, within time.Duration) error {
 		s.kept = append(s.kept, h)
 		return nil
 	})
+}
+
+// AwaitShards creates orders, items and users until each service has used n shards for new IDs.
+func (s *Shop) AwaitShards(ctx context.Context, n int, within time.Duration) error {
+	for path, field := range map[string]string{
+		"/orders/create/" + s.Users[0]: "order_id", "/stock/item/create/1": "item_id", "/payment/create_user": "user_id",
+	} {
+		used := map[int]int{}
+		err := check.Poll(ctx, within, func(context.Context) error {
+			r := s.Client.Call("POST", path)
+			index, ok := shard.Of(r.Field(field))
+			if !ok {
+				return fmt.Errorf("POST %s: no ID that names a shard: %v", path, r)
+			}
+			if used[index]++; len(used) < n {
+				return fmt.Errorf("POST %s: new IDs by shard %v, want %d shards", path, used, n)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // PaidTimes returns when each successful checkout since the last Forget got its response, in order.
