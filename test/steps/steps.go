@@ -37,7 +37,10 @@ func (r *Runner) Logf(format string, args ...any) { fmt.Fprintf(r.Out, "  "+form
 
 // Run runs the steps in order and returns the errors of all that failed.
 func (r *Runner) Run(ctx context.Context, steps []Step) error {
-	first := max(0, slices.IndexFunc(steps, func(s Step) bool { return strings.Contains(s.Name, r.First) }))
+	first := slices.IndexFunc(steps, func(s Step) bool { return strings.Contains(s.Name, r.First) })
+	if first < 0 {
+		return fmt.Errorf("find the first step: no name contains %q", r.First)
+	}
 	var errs []error
 	start, done := time.Now(), 0
 	for _, s := range steps[first:] {
@@ -89,7 +92,7 @@ func writeReport(file, name, log string) error {
 		return err
 	}
 	_, kept, found := strings.Cut(string(old), notes)
-	text := fmt.Sprintf("# Result of `make %s`\n\n%s, written with `bin/%[1]s -o %s`.\n\n```text\n%s```\n",
+	text := fmt.Sprintf("# Result of `make %s`\n\n%s, written with `bin/%[1]s -o %[3]s`.\n\n```text\n%[4]s```\n",
 		name, time.Now().Format(time.DateOnly), file, log)
 	if found {
 		text += notes + kept
