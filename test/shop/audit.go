@@ -32,7 +32,7 @@ func (s *Shop) Audit(ctx context.Context, shards check.Shards) (a Audit, err err
 	if a.Decided, err = shards.Settle(ctx); err != nil {
 		return a, err
 	}
-	s.readOrders()
+	unread := s.readOrders()
 	if a.Snapshot, err = shards.Snapshot(ctx); err != nil {
 		return a, err
 	}
@@ -40,7 +40,7 @@ func (s *Shop) Audit(ctx context.Context, shards check.Shards) (a Audit, err err
 	deposits.Partial = true
 	wrong, unchecked := check.Linearizable(s.Histories(), a.Snapshot)
 	a.Unchecked = unchecked
-	a.Violations = slices.Concat(s.readBalances(a.Snapshot), s.Violations(a.Snapshot),
+	a.Violations = slices.Concat(unread, s.readBalances(a.Snapshot), s.Violations(a.Snapshot),
 		a.Snapshot.Violations(deposits), wrong, s.unexpected())
 	return a, nil
 }
@@ -63,20 +63,26 @@ func list(what string, all []string) error {
 // retryRead reads until the outcome is known, at most for readTimeout.
 func retryRead(read func() check.Response) check.Response {
 	for start := time.Now(); ; time.Sleep(100 * time.Millisecond) {
-		if r := read(); !r.Unknown() || time.Since(start) > readTimeout {
+		if r := read(); !r.Unknown() && r.Status != http.StatusTooManyRequests || time.Since(start) > readTimeout {
 			return r
 		}
 	}
 }
 
-// readOrders reads every order through the API. The responses become part of the histories.
-func (s *Shop) readOrders() {
+// readOrders reads every order through the API. The responses become part of the histories. It lists the orders that it
+// could not read.
+func (s *Shop) readOrders() (failed []string) {
+	var mu sync.Mutex
 	queue := make(chan *check.History)
 	var reading sync.WaitGroup
 	for range readers {
 		reading.Go(func() {
 			for h := range queue {
-				retryRead(func() check.Response { return h.Find(s.Client) })
+				if r := retryRead(func() check.Response { return h.Find(s.Client) }); !r.OK() {
+					mu.Lock()
+					failed = append(failed, fmt.Sprintf("read order %s: %v", h.Order, r))
+					mu.Unlock()
+				}
 			}
 		})
 	}
@@ -85,6 +91,7 @@ func (s *Shop) readOrders() {
 	}
 	close(queue)
 	reading.Wait()
+	return failed
 }
 
 // readBalances compares what the API returns for every user and item with the snapshot.
