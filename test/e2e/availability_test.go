@@ -10,34 +10,35 @@ import (
 	"checkout/test/stack"
 )
 
-// onShard makes things until it has one on each of two shards.
-func (s *system) onShard(what string, create func() string) [2]string {
+// oneOnEachShard calls create until it has created an object on each of two shards.
+func (s *system) oneOnEachShard(what string, create func() string) [2]string {
 	s.t.Helper()
-	var made [2]string
+	var created [2]string
 	for range 100 {
 		id := create()
-		made[int(id[len(id)-1]-'0')] = id
-		if made[0] != "" && made[1] != "" {
-			return made
+		created[int(id[len(id)-1]-'0')] = id
+		if created[0] != "" && created[1] != "" {
+			return created
 		}
 	}
-	s.t.Fatalf("100 times %s, and nothing on one of the shards", what)
-	return made
+	s.t.Fatalf("no %s on one of the shards after 100 tries", what)
+	return created
 }
 
-// toldSoon asks for what is on a shard that is away, until every machine of its service knows that.
-func (s *system) toldSoon(service, request string) {
+// waitUntilUnhealthy sends a request that needs a failed shard until every instance of its service reports it
+// unhealthy.
+func (s *system) waitUntilUnhealthy(service, request string) {
 	s.t.Helper()
-	const within = 2 * time.Second // one, and room for a machine that does other things; the fault runs measure
+	const timeout = 2 * time.Second // 1 s, and the same again for a busy machine; the fault runs measure it
 	method, path, _ := strings.Cut(request, " ")
-	s.eventually(check.DecisionTimeout, "every machine knows that the shard is away", func() error {
+	s.eventually(check.DecisionTimeout, "every instance reports the shard unhealthy", func() error {
 		began := time.Now()
 		s.problem(503, "unavailable", method, path)
-		if took := time.Since(began); took > within {
-			s.t.Errorf("%s 0 is away: %s was answered after %v", service, request, took)
+		if took := time.Since(began); took > timeout {
+			s.t.Errorf("without %s 0: %s took %v, want at most %v", service, request, took, timeout)
 		}
-		for _, door := range s.PublicURLs(service) {
-			if a := s.Call("GET", door+"/ping"); !strings.Contains(a.Body, `{"shard":0,"up":false}`) {
+		for _, url := range s.PublicURLs(service) {
+			if a := s.Call("GET", url+"/ping"); !strings.Contains(a.Body, `{"shard":0,"up":false}`) {
 				return fmt.Errorf("%v", a)
 			}
 		}
@@ -45,90 +46,101 @@ func (s *system) toldSoon(service, request string) {
 	})
 }
 
-// TestAShardThatIsAway kills one shard of each service in turn, or stops it where it is. What needs it is answered 503, and for a
-// checkout that is the truth until the shard is back; what does not need it is done as ever, and new things are made elsewhere.
-func TestAShardThatIsAway(t *testing.T) {
+// TestUnavailableShardFailsOnlyItsOwnRequests kills or pauses one shard of each service in turn. A request that
+// needs the shard gets 503, and an order in that state is decided once the shard is back. All other requests
+// succeed, and new objects are created on the other shard.
+func TestUnavailableShardFailsOnlyItsOwnRequests(t *testing.T) {
 	t.Parallel()
-	t.Run("dead", func(t *testing.T) {
+	t.Run("killed", func(t *testing.T) {
 		t.Parallel()
-		awayAndBack(t, func(s *system, name string) { s.must(s.Kill(name)) }, (*system).begin)
+		kill := func(s *system, name string) { s.must(s.Kill(name)) }
+		testUnavailableShard(t, kill, (*system).startAgain)
 	})
-	t.Run("hangs", func(t *testing.T) {
+	t.Run("paused", func(t *testing.T) {
 		t.Parallel()
-		awayAndBack(t, func(s *system, name string) { s.must(s.Pause(name)) }, func(s *system, name string) { s.must(s.Resume(name)) })
+		pause := func(s *system, name string) { s.must(s.Pause(name)) }
+		resume := func(s *system, name string) { s.must(s.Resume(name)) }
+		testUnavailableShard(t, pause, resume)
 	})
 }
 
-func awayAndBack(t *testing.T, leave, comeBack func(s *system, name string)) {
-	s, put := start(t, stack.Config{Instances: 2}), check.NewDeposits()
-	items := s.onShard("an item", func() string { return s.newItem(1, 0) })
-	unasked := s.onShard("an item", func() string { return s.newItem(1, 0) }) // whose prices no order machine remembers
-	users := s.onShard("a user", func() string { return s.newUser(0) })
+func testUnavailableShard(t *testing.T, fail, restore func(s *system, name string)) {
+	s, deposits := start(t, stack.Config{Instances: 2}), check.NewDeposits()
+	items := s.oneOnEachShard("item", func() string { return s.newItem(1, 0) })
+	uncached := s.oneOnEachShard("item", func() string { return s.newItem(1, 0) }) // order has not cached their prices
+	users := s.oneOnEachShard("user", func() string { return s.newUser(0) })
 	for i := range 2 {
 		s.post("/stock/add/%s/1000", items[i])
 		s.post("/payment/add_funds/%s/1000", users[i])
-		put.Stock[items[i]], put.Credit[users[i]] = 1000, 1000
+		deposits.Stock[items[i]], deposits.Credit[users[i]] = 1000, 1000
 	}
-	var tales []*check.History
-	buy := func(user, item string, on int) *check.History {
-		orders := s.onShard("an order", func() string { return s.newOrder(user) })
+	var histories []*check.History
+	newOrder := func(user, item string, on int) *check.History {
+		orders := s.oneOnEachShard("order", func() string { return s.newOrder(user) })
 		s.post("/orders/addItem/%s/%s", orders[on], item)
 		h := &check.History{Order: orders[on], User: user}
-		tales = append(tales, h)
+		histories = append(histories, h)
 		return h
 	}
 	for _, service := range stack.Services() {
-		var affected, spared []*check.History
+		var affected, unaffected []*check.History
 		for range 3 {
 			switch service {
 			case "order":
-				affected = append(affected, buy(users[1], items[1], 0))
+				affected = append(affected, newOrder(users[1], items[1], 0))
 			case "stock":
-				affected = append(affected, buy(users[1], items[0], 1))
+				affected = append(affected, newOrder(users[1], items[0], 1))
 			case "payment":
-				affected = append(affected, buy(users[0], items[1], 1))
+				affected = append(affected, newOrder(users[0], items[1], 1))
 			}
-			spared = append(spared, buy(users[1], items[1], 1))
+			unaffected = append(unaffected, newOrder(users[1], items[1], 1))
 		}
-		paid := buy(users[0], items[0], 0)
+		paid := newOrder(users[0], items[0], 0)
 		if a := paid.Checkout(s.Client); !a.OK() {
 			t.Fatalf("checkout: %v", a)
 		}
-		leave(s, "redis-"+service+"-0")
+		fail(s, "redis-"+service+"-0")
 		needs := map[string][]string{
-			"order":   {"GET /orders/find/" + affected[0].Order, "POST /orders/addItem/" + affected[0].Order + "/" + items[1], "DELETE /orders/remove/" + affected[0].Order},
-			"stock":   {"GET /stock/find/" + items[0], "POST /stock/add/" + items[0] + "/1", "POST /orders/addItem/" + spared[0].Order + "/" + unasked[0]},
+			"order": {
+				"GET /orders/find/" + affected[0].Order, "POST /orders/addItem/" + affected[0].Order + "/" + items[1],
+				"DELETE /orders/remove/" + affected[0].Order,
+			},
+			"stock": {
+				"GET /stock/find/" + items[0], "POST /stock/add/" + items[0] + "/1",
+				"POST /orders/addItem/" + unaffected[0].Order + "/" + uncached[0],
+			},
 			"payment": {"GET /payment/find_user/" + users[0], "POST /payment/pay/" + users[0] + "/1"},
 		}[service]
-		s.toldSoon(service, needs[0])
+		s.waitUntilUnhealthy(service, needs[0])
 		for round := range 3 {
 			began := time.Now()
 			if a := affected[round].Checkout(s.Client); a.Status != 503 || a.FormatViolation() != "" {
-				t.Errorf("%s 0 is away: a checkout that needs it: %v %s", service, a, a.FormatViolation())
+				t.Errorf("without %s 0: a checkout that needs it: %v %s", service, a, a.FormatViolation())
 			}
 			if a := paid.Cancel(s.Client); a.Status != 503 || a.FormatViolation() != "" {
-				t.Errorf("%s 0 is away: a cancel that needs it: %v %s", service, a, a.FormatViolation())
+				t.Errorf("without %s 0: a cancel that needs it: %v %s", service, a, a.FormatViolation())
 			}
 			for _, request := range needs {
 				method, path, _ := strings.Cut(request, " ")
 				s.problem(503, "unavailable", method, path)
 			}
-			t.Logf("%s 0 is away: %d requests that need it took %v", service, 2+len(needs), time.Since(began).Round(time.Millisecond))
-			if a := spared[round].Checkout(s.Client); !a.OK() {
-				t.Errorf("%s 0 is away: a checkout that does not need it: %v", service, a)
+			took := time.Since(began).Round(time.Millisecond)
+			t.Logf("without %s 0: %d requests that need it took %v", service, 2+len(needs), took)
+			if a := unaffected[round].Checkout(s.Client); !a.OK() {
+				t.Errorf("without %s 0: a checkout that does not need it: %v", service, a)
 			}
-			for range 4 { // by both machines
+			for range 4 { // through both instances
 				s.post("/orders/create/%s", users[1])
 				s.post("/stock/item/create/1")
 				s.post("/payment/create_user")
-				s.get("/orders/find/%s", spared[round].Order)
+				s.get("/orders/find/%s", unaffected[round].Order)
 				s.get("/stock/find/%s", items[1])
 				s.get("/payment/find_user/%s", users[1])
 			}
 		}
-		comeBack(s, "redis-"+service+"-0")
+		restore(s, "redis-"+service+"-0")
 		began := time.Now()
-		s.eventually(check.DecisionTimeout, "checkouts are decided again", func() error {
+		s.eventually(check.DecisionTimeout, "checkouts succeed", func() error {
 			for _, h := range affected {
 				if a := h.Checkout(s.Client); !a.OK() {
 					return fmt.Errorf("%v", a)
@@ -136,8 +148,8 @@ func awayAndBack(t *testing.T, leave, comeBack func(s *system, name string)) {
 			}
 			return nil
 		})
-		t.Logf("%s 0 is back: paid after %v", service, time.Since(began).Round(time.Millisecond))
-		s.eventually(check.DecisionTimeout, "the cancel is done", func() error {
+		t.Logf("%s 0 is back: checkouts succeed after %v", service, time.Since(began).Round(time.Millisecond))
+		s.eventually(check.DecisionTimeout, "the cancel succeeds", func() error {
 			if a := paid.Cancel(s.Client); !a.OK() {
 				return fmt.Errorf("%v", a)
 			}
@@ -145,5 +157,5 @@ func awayAndBack(t *testing.T, leave, comeBack func(s *system, name string)) {
 		})
 	}
 	s.settle()
-	s.check(put, tales...)
+	s.check(deposits, histories...)
 }

@@ -8,12 +8,12 @@ import (
 	"sync/atomic"
 )
 
-// want sends a request whose answer must have this status, and returns its fields.
+// want sends a request that must get this status, and returns the fields of the response.
 func (s *system) want(status int, method, path string) map[string]any {
 	s.t.Helper()
 	a := s.Call(method, path)
-	if flaw := a.FormatViolation(); flaw != "" {
-		s.t.Fatalf("%s %s: %s", method, path, flaw)
+	if violation := a.FormatViolation(); violation != "" {
+		s.t.Fatalf("%s %s: %s", method, path, violation)
 	}
 	if a.Status != status {
 		s.t.Fatalf("%s %s: %v, want %d", method, path, a, status)
@@ -25,12 +25,12 @@ func (s *system) want(status int, method, path string) map[string]any {
 	return fields
 }
 
-// problem sends a request that must be refused with this status and problem.
+// problem sends a request that must get this status and problem.
 func (s *system) problem(status int, name, method, path string) {
 	s.t.Helper()
 	a := s.Call(method, path)
-	if flaw := a.FormatViolation(); flaw != "" {
-		s.t.Errorf("%s %s: %s", method, path, flaw)
+	if violation := a.FormatViolation(); violation != "" {
+		s.t.Errorf("%s %s: %s", method, path, violation)
 	} else if a.Status != status || a.Problem() != name {
 		s.t.Errorf("%s %s: %v, want %d %s", method, path, a, status, name)
 	}
@@ -64,7 +64,7 @@ func (s *system) newItem(price, stock int64) string {
 	return id
 }
 
-// newItemOn makes an item on one shard: machines mint on their shards in turn.
+// newItemOn creates an item on one shard. Instances create items on all shards in turn, so it may take several tries.
 func (s *system) newItemOn(shard int, price, stock int64) string {
 	s.t.Helper()
 	for range 100 {
@@ -75,11 +75,11 @@ func (s *system) newItemOn(shard int, price, stock int64) string {
 			return id
 		}
 	}
-	s.t.Fatalf("no item on shard %d in 100 tries", shard)
+	s.t.Fatalf("no item on shard %d after 100 tries", shard)
 	return ""
 }
 
-// newOrder makes an order of one piece of each item; an item that is named twice is added twice.
+// newOrder creates an order with one piece of each item. An item that is named twice is added twice.
 func (s *system) newOrder(user string, items ...string) string {
 	s.t.Helper()
 	id := s.post("/orders/create/%s", user)["order_id"].(string)
@@ -99,19 +99,19 @@ func (s *system) stock(item string) int64 {
 	return int64(s.get("/stock/find/%s", item)["stock"].(float64))
 }
 
-// many calls do with 0 to n-1, at most atATime at once, and ends the test if one of them has failed.
-func (s *system) many(n, atATime int, do func(i int)) {
+// concurrently calls do with 0 to n-1, at most workers at once. It ends the test if one of them failed.
+func (s *system) concurrently(n, workers int, do func(i int)) {
 	s.t.Helper()
-	var workers sync.WaitGroup
+	var running sync.WaitGroup
 	var next atomic.Int64
-	for range min(n, atATime) {
-		workers.Go(func() {
+	for range min(n, workers) {
+		running.Go(func() {
 			for i := int(next.Add(1)); i <= n; i = int(next.Add(1)) {
 				do(i - 1)
 			}
 		})
 	}
-	workers.Wait()
+	running.Wait()
 	if s.t.Failed() {
 		s.t.FailNow()
 	}

@@ -10,26 +10,26 @@ import (
 	"checkout/test/stack"
 )
 
-// TestConsistency: one item with 100 pieces, 1,000 users with a credit of 1, and 1,000 checkouts at the same moment, each for a user
-// chosen at random. Exactly 100 are paid, nothing is lost, and no answer is anything but 200 or 4xx.
-func TestConsistency(t *testing.T) {
+// TestThousandCheckoutsForHundredPieces sells 100 pieces of one item. It sends 1,000 checkouts at once, each for one
+// of 1,000 users with a credit of 1, chosen at random. Exactly 100 orders are paid, and all others get 402 or 409.
+func TestThousandCheckoutsForHundredPieces(t *testing.T) {
 	const users, orders, pieces = 1000, 1000, 100
-	s, put := start(t, stack.Config{Instances: 3, Shards: 2}), check.NewDeposits()
+	s, deposits := start(t, stack.Config{Instances: 3, Shards: 2}), check.NewDeposits()
 	s.post("/payment/batch_init/%d/1", users)
 	item := s.newItem(1, pieces)
-	put.Stock[item] = pieces
+	deposits.Stock[item] = pieces
 	for i := range users {
-		put.Credit[strconv.Itoa(i)] = 1
+		deposits.Credit[strconv.Itoa(i)] = 1
 	}
-	tales, dice := make([]*check.History, orders), chance(t, 0)
-	for i := range tales {
-		tales[i] = &check.History{User: strconv.Itoa(dice.IntN(users))}
+	histories, random := make([]*check.History, orders), newRandom(t, 0)
+	for i := range histories {
+		histories[i] = &check.History{User: strconv.Itoa(random.IntN(users))}
 	}
-	s.many(orders, 16, func(i int) { tales[i].Order = s.newOrder(tales[i].User, item) })
+	s.concurrently(orders, 16, func(i int) { histories[i].Order = s.newOrder(histories[i].User, item) })
 
 	var ready, done sync.WaitGroup
 	gate := make(chan struct{})
-	for _, h := range tales {
+	for _, h := range histories {
 		ready.Add(1)
 		done.Go(func() {
 			ready.Done()
@@ -41,24 +41,24 @@ func TestConsistency(t *testing.T) {
 	close(gate)
 	done.Wait()
 
-	var answers []check.Response
+	var responses []check.Response
 	paid := 0
-	for _, h := range tales {
+	for _, h := range histories {
 		a := h.Checkouts[0]
-		answers = append(answers, a)
+		responses = append(responses, a)
 		if a.OK() {
 			paid++
 		} else if a.Status != http.StatusPaymentRequired && a.Status != http.StatusConflict {
-			t.Errorf("a checkout was answered %v", a)
+			t.Errorf("a checkout received %v, want 200, 402 or 409", a)
 		}
 	}
-	t.Log(check.Tally(answers))
+	t.Log(check.Tally(responses))
 	if paid != pieces {
-		t.Errorf("%d orders are paid, want exactly %d", paid, pieces)
+		t.Errorf("%d orders are paid, want %d", paid, pieces)
 	}
 	s.settle()
-	s.check(put, tales...)
+	s.check(deposits, histories...)
 	if left := s.stock(item); left != 0 {
-		t.Errorf("%d pieces are left", left)
+		t.Errorf("%d pieces are left, want 0", left)
 	}
 }

@@ -1,12 +1,25 @@
-// Package e2e tests the whole system from outside: the real binaries, built with the race detector, real Redis and real nginx,
-// each test on a system of its own that package stack starts.
+// Package e2e tests the whole system from outside: the real binaries, built with the race detector, real Redis and real
+// nginx. Package stack starts a system for each test.
 //
-// Package check tells whether what lies in Redis and what clients were told agree; that its checkers find hand-made violations is
-// shown here. Faults come as signals to the parts, or by taps: proxies between a service and its Redis that hold, lose or delay
-// exactly one command. Customers that keep a system busy come from package shop.
+// After a test, package check compares Redis with what clients received. Faults are signals to processes, or fault
+// proxies between a service and its Redis that hold, drop or delay one command. Package shop simulates clients.
 //
-//	main_test.go, system_test.go, client_test.go   a system, and its clients
-//	shop_test.go, tapped_test.go                   one with customers; one with taps
-//	bite_test.go                                   the checkers find what is wrong
-//	mistakes_test.go                               the list of the predecessor's mistakes, and where each is tested
+// The predecessor had 16 mistakes. Each has a test that would have found it:
+//
+//	killed between two steps               TestCoordinatorDiesBetweenSteps, TestOrderIsKilledUnderLoad
+//	order Redis fails at the commit        TestOrderRedisDiesAtCommit
+//	stock dies between two items           TestStockDiesBetweenTwoItems
+//	a compensation is tried once           TestLostCompensationsAreRetried
+//	a restarted Redis has no scripts       TestFlushedScriptsAreReloaded
+//	ABORTED is taken for rolled back       TestAbortingOrderHasNoOutcomeBeforeRelease
+//	a late charge goes through             TestTombstoneRejectsLateReserve
+//	a client library resends a write       TestLostReplyIsNotResent
+//	a duplicated message waits for itself  TestDuplicateStepsAreHarmless
+//	two instances have one MACHINE_ID      TestInstancesWithEqualMachineIDs
+//	carts change during a checkout         TestCartIsFrozenDuringAndAfterCheckout
+//	wrong statuses                         TestMissingIDsAndBadNumbersGetExactStatuses
+//	connections and keys leak              TestNoLeakedFilesOrKeys
+//	administrative routes                  TestNoAdministrativeRoutes, TestGatewayNeverReachesInternalPort
+//	negative amounts, unpaid refunds       TestNegativeAmountsAndUnpaidCancelsCreateNothing
+//	a full Redis refuses to compensate     TestFullRedisStillCompensates
 package e2e

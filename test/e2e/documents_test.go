@@ -26,8 +26,8 @@ var (
 // document is a Markdown file of the repository.
 type document struct{ name, text string }
 
-// documents returns every Markdown file but the reports, which describe the repository of their day.
-func documents(t *testing.T, root string) []document {
+// readDocuments returns every Markdown file except kept results, which describe the repository of their day.
+func readDocuments(t *testing.T, root string) []document {
 	t.Helper()
 	var all []document
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
@@ -63,8 +63,8 @@ func readDocument(t *testing.T, root, name string) string {
 	return string(text)
 }
 
-// TestDocuments checks that links and their anchors resolve, and that the paths and make targets in commands exist.
-func TestDocuments(t *testing.T) {
+// TestDocumentsNameOnlyWhatExists checks links, their anchors, and the paths and make targets in commands.
+func TestDocumentsNameOnlyWhatExists(t *testing.T) {
 	t.Parallel()
 	root, err := stack.Root()
 	if err != nil {
@@ -72,7 +72,7 @@ func TestDocuments(t *testing.T) {
 	}
 	makefile := readDocument(t, root, "Makefile")
 	links, paths, targets := 0, 0, 0
-	for _, d := range documents(t, root) {
+	for _, d := range readDocuments(t, root) {
 		for _, found := range link.FindAllStringSubmatch(fence.ReplaceAllString(d.text, ""), -1) {
 			if strings.Contains(found[1], "://") {
 				continue
@@ -100,7 +100,7 @@ func TestDocuments(t *testing.T) {
 	}
 }
 
-// checkLink checks a link of a document as GitHub resolves it: relative to the document.
+// checkLink resolves a link relative to its document, as GitHub does.
 func checkLink(t *testing.T, root string, d document, to string) {
 	t.Helper()
 	path, anchor, _ := strings.Cut(to, "#")
@@ -122,7 +122,7 @@ func exists(folder, path string) bool {
 	return err == nil
 }
 
-// hasHeading reports whether a heading of the text has the anchor that GitHub gives it.
+// hasHeading reports whether a heading of the text has this anchor. GitHub derives anchors from headings.
 func hasHeading(text, anchor string) bool {
 	for _, found := range heading.FindAllStringSubmatch(text, -1) {
 		if strings.ReplaceAll(noLetter.ReplaceAllString(strings.ToLower(found[1]), ""), " ", "-") == anchor {

@@ -10,8 +10,8 @@ import (
 	"checkout/test/stack"
 )
 
-// TestExamples runs the clients that are shown as examples: each buys two of ten pieces at 5.
-func TestExamples(t *testing.T) {
+// TestExampleClients runs the example clients. Each buys two of ten pieces at a price of 5.
+func TestExampleClients(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{})
 	root, err := stack.Root()
@@ -30,16 +30,18 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// TestStressUsers has Locust's users at work for some seconds: none of their requests fails, and refusals are told apart.
-func TestStressUsers(t *testing.T) {
+// TestLocustUsersGetNoFailures runs the Locust users for some seconds. No request fails, and refusals are counted
+// separately.
+func TestLocustUsersGetNoFailures(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{})
 	root, err := stack.Root()
 	s.must(err)
 	results := t.TempDir()
 	cmd := exec.Command("test/stress/run")
-	cmd.Dir, cmd.Env = root, append(os.Environ(), "GATEWAY_URL="+s.Stack.Gateway(), "USERS=8", "DURATION=6s", "COUNT=1000", "ITEMS=20", "THINK=0.05", "CREDIT=150",
-		"RESULTS="+results, "PYTHONDONTWRITEBYTECODE=1")
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "GATEWAY_URL="+s.Stack.Gateway(), "USERS=8", "DURATION=6s", "COUNT=1000", "ITEMS=20",
+		"THINK=0.05", "CREDIT=150", "RESULTS="+results, "PYTHONDONTWRITEBYTECODE=1")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -51,7 +53,7 @@ func TestStressUsers(t *testing.T) {
 		s.must(err)
 		for _, name := range names {
 			if !strings.Contains(string(table), name) {
-				t.Errorf("%s: no %q in\n%s", kind, name, table)
+				t.Errorf("%s: the table lacks %q:\n%s", kind, name, table)
 			}
 		}
 	}

@@ -12,56 +12,58 @@ import (
 	"checkout/test/stack"
 )
 
-// TestMistake13NothingLeaks: every refused checkout leaked a socket, and every paid one left five keys for ever.
-func TestMistake13NothingLeaks(t *testing.T) {
+// TestNoLeakedFilesOrKeys checks that refused checkouts leave no open files, and that paid ones leave only keys that
+// expire.
+func TestNoLeakedFilesOrKeys(t *testing.T) {
 	t.Parallel()
-	s, put := start(t, stack.Config{}), check.NewDeposits()
+	s, deposits := start(t, stack.Config{}), check.NewDeposits()
 	item, poor, rich := s.newItem(5, 60), s.newUser(4), s.newUser(1_000_000)
-	put.Stock[item], put.Credit[poor], put.Credit[rich] = 60, 4, 1_000_000
+	deposits.Stock[item], deposits.Credit[poor], deposits.Credit[rich] = 60, 4, 1_000_000
 	scarce := s.newItem(5, 1)
-	put.Stock[scarce] = 1
+	deposits.Stock[scarce] = 1
 
 	refuse := func(n int) {
-		s.many(n, 8, func(i int) {
+		s.concurrently(n, 8, func(i int) {
 			order := s.newOrder(poor, item)
 			want := "402 insufficient-credit"
 			if i%2 == 1 {
 				order, want = s.newOrder(rich, scarce, scarce), "409 insufficient-stock"
 			}
-			if a := s.Checkout(order); kind(a) != want {
-				t.Errorf("a checkout was answered %v", a)
+			if a := s.Checkout(order); outcome(a) != want {
+				t.Errorf("a checkout received %v, want %s", a, want)
 			}
 		})
 	}
-	refuse(50) // pools fill
+	refuse(50) // fills the connection pools
 	had := s.files()
 	refuse(200)
 	for name, has := range s.files() {
-		if has > had[name]+20 { // pools breathe; the leak would be 200
-			t.Errorf("%s had %d files open, and %d after 200 refused checkouts", name, had[name], has)
+		if has > had[name]+20 { // pools vary a little; a leak would be 200
+			t.Errorf("%s had %d open files, and %d after 200 refused checkouts", name, had[name], has)
 		}
 	}
 
 	const paid = 50
 	before := s.keys()
-	s.many(paid, 8, func(int) {
+	s.concurrently(paid, 8, func(int) {
 		if a := s.Checkout(s.newOrder(rich, item)); !a.OK() {
-			t.Errorf("a checkout was answered %v", a)
+			t.Errorf("a checkout received %v, want 200", a)
 		}
 	})
 	s.settle()
-	sn := s.check(put)
+	sn := s.check(deposits)
 	for service, has := range s.keys() {
-		if has > before[service]+paid { // an order, a record, a record
+		if has > before[service]+paid { // one key per order and service
 			t.Errorf("%s had %d keys, and %d after %d paid orders", service, before[service], has, paid)
 		}
 	}
 	for key, r := range sn.Records {
 		service := map[string]string{"{s0}": "stock", "{p0}": "payment"}[key[:4]]
-		ends := s.shards[service][0].PExpireTime(context.Background(), key).Val()
-		// 30 s from begin to the deadline, and 60 s more.
-		if left := time.Until(time.UnixMilli(int64(ends / time.Millisecond))); r.Persistent || left > 90*time.Second {
-			t.Errorf("%s ends in %v", key, left)
+		expires := s.shards[service][0].PExpireTime(context.Background(), key).Val()
+		// A record expires 60 s after the deadline, which is 30 s after begin.
+		left := time.Until(time.UnixMilli(int64(expires / time.Millisecond)))
+		if r.Persistent || left > 90*time.Second {
+			t.Errorf("%s expires in %v, want at most 90s", key, left)
 		}
 	}
 }
@@ -95,21 +97,22 @@ func (s *system) keys() map[string]int64 {
 	return count
 }
 
-// TestMistake16AFullRedisGivesBack: Redis at maxmemory refused the compensation, and the stock was lost. Here a full Redis refuses to
-// take and to begin, and never to commit, to abort, to release or to give back.
-func TestMistake16AFullRedisGivesBack(t *testing.T) {
+// TestFullRedisStillCompensates sets every Redis to its memory limit. A full Redis refuses to begin and reserve, but
+// still commits, aborts, releases and refunds.
+func TestFullRedisStillCompensates(t *testing.T) {
 	t.Parallel()
-	s, put := startTapped(t), check.NewDeposits()
+	s, deposits := startProxied(t), check.NewDeposits()
 	for _, at := range []step{
-		{"order", 0, "commit"}, {"order", 0, "refuse"}, {"order", 0, "abort"}, {"stock", 0, "release"}, {"stock", 1, "release"}, {"payment", 0, "release"},
-		{"order", 0, "close"}, {"stock", 0, "refund"}, {"stock", 1, "refund"}, {"payment", 0, "refund"}, {"order", 0, "cancelled"},
+		{"order", 0, "commit"}, {"order", 0, "refuse"}, {"order", 0, "abort"},
+		{"stock", 0, "release"}, {"stock", 1, "release"}, {"payment", 0, "release"}, {"order", 0, "close"},
+		{"stock", 0, "refund"}, {"stock", 1, "refund"}, {"payment", 0, "refund"}, {"order", 0, "cancelled"},
 	} {
 		for _, sa := range sagas {
 			for _, st := range sa.steps {
 				if st != at {
 					continue
 				}
-				s.at(put, sa, st, "all full", func(trap *trap) {
+				s.disturb(deposits, sa, st, "every Redis is full", func(trap *trap) {
 					s.fill("order", "stock", "payment")
 					trap.Pass()
 				})
@@ -118,32 +121,32 @@ func TestMistake16AFullRedisGivesBack(t *testing.T) {
 		}
 	}
 
-	// With stock full a checkout that is on its way is given up, and nothing is taken.
-	c := s.prepare(put, sagaOf(t, "paid"), step{"stock", 0, "reserve"})
+	// If stock is full, the checkout is aborted and takes nothing.
+	c := s.prepare(deposits, sagaNamed(t, "paid"), step{"stock", 0, "reserve"})
 	s.fill("stock")
 	s.send(c)
-	if a := <-c.asked; kind(a) != "409 attempt-closed" {
-		t.Errorf("with stock full: %v", a)
+	if a := <-c.response; outcome(a) != "409 attempt-closed" {
+		t.Errorf("checkout with stock full: %v, want 409 attempt-closed", a)
 	}
 	s.settle()
-	s.check(put, c.History)
+	s.check(deposits, c.History)
 
-	// With everything full none begins.
+	// If every Redis is full, no checkout begins.
 	s.fill("order", "payment")
 	if a := c.History.Checkout(s.Client); a.OK() || a.FormatViolation() != "" {
-		t.Errorf("with all full: %v %s", a, a.FormatViolation())
+		t.Errorf("checkout with every Redis full: %v %s", a, a.FormatViolation())
 	}
 	s.settle()
-	s.check(put, c.History)
+	s.check(deposits, c.History)
 	s.empty()
 	if a := c.History.Checkout(s.Client); !a.OK() {
-		t.Errorf("with room again: %v", a)
+		t.Errorf("checkout with memory again: %v, want 200", a)
 	}
 	s.settle()
-	s.check(put, c.History)
+	s.check(deposits, c.History)
 }
 
-// fill lets the Redises of services believe that their memory is full.
+// fill sets the memory limit of the services' Redis servers so low that they are full.
 func (s *system) fill(services ...string) {
 	s.t.Helper()
 	for _, service := range services {
@@ -153,7 +156,7 @@ func (s *system) fill(services ...string) {
 	}
 }
 
-// empty takes that back.
+// empty removes the memory limit of all Redis servers.
 func (s *system) empty() {
 	s.t.Helper()
 	for _, shards := range s.shards {

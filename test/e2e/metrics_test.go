@@ -1,14 +1,9 @@
 package e2e
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"net"
-	"net/http"
-	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -19,32 +14,33 @@ import (
 	"checkout/test/stack"
 )
 
-// TestPrometheusReadsTheSystem has a real Prometheus scrape a running system by the configuration that compose ships: every
-// machine is read, every rule can be evaluated, no alert fires, and every metric that a rule or the dashboard names is there.
-func TestPrometheusReadsTheSystem(t *testing.T) {
+// TestPrometheusEvaluatesEveryRuleAndPanel lets a real Prometheus scrape a system with the configuration that
+// compose ships. It scrapes every instance, evaluates every rule, and knows every metric that a rule or the
+// dashboard uses. No alert fires.
+func TestPrometheusEvaluatesEveryRuleAndPanel(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{Instances: 2})
-	p := s.prometheus()
+	p := s.startPrometheus()
 
 	item := s.newItem(5, 100)
 	paid := s.newOrder(s.newUser(100), item)
 	s.post("/orders/checkout/%s", paid)
 	s.post("/payment/cancel/%s/%s", s.get("/orders/find/%s", paid)["user_id"], paid)
-	for range 4 { // on both machines, so that both have counted a refusal
+	for range 4 { // enough to make both instances count a refusal
 		s.problem(402, "insufficient-credit", "POST", "/orders/checkout/"+s.newOrder(s.newUser(1), item))
 	}
 
 	targets := p.targets()
 	if len(targets) != 6 {
-		t.Errorf("%d machines of 6 are scraped: %v", len(targets), targets)
+		t.Errorf("Prometheus scrapes %d instances, want 6: %v", len(targets), targets)
 	}
 	for target, health := range targets {
 		if health != "up" {
-			t.Errorf("%s is %s", target, health)
+			t.Errorf("%s is %s, want up", target, health)
 		}
 	}
 	rules := p.rules()
-	s.eventually(time.Minute, "every rule was evaluated", func() error {
+	s.eventually(time.Minute, "every rule is evaluated", func() error {
 		for _, r := range p.rules() {
 			if r.Health != "ok" {
 				return fmt.Errorf("%s is %s: %s", r.Name, r.Health, r.LastError)
@@ -52,31 +48,31 @@ func TestPrometheusReadsTheSystem(t *testing.T) {
 		}
 		return nil
 	})
-	asked := map[string]string{} // expression -> who asks
+	users := map[string]string{} // rule or panel by expression
 	for _, r := range rules {
-		asked[r.Query] = "rule " + r.Name
+		users[r.Query] = "rule " + r.Name
 	}
 	for title, queries := range dashboard(t) {
 		for _, q := range queries {
-			asked[q] = "panel " + title
+			users[q] = "panel " + title
 		}
 	}
-	if len(rules) < 20 || len(asked) < 60 {
-		t.Errorf("%d rules and %d expressions were found", len(rules), len(asked))
+	if len(rules) < 20 || len(users) < 60 {
+		t.Errorf("found only %d rules and %d expressions", len(rules), len(users))
 	}
-	s.eventually(time.Minute, "all that is asked for is there", func() error {
+	s.eventually(time.Minute, "every expression has its metrics", func() error {
 		known := p.names()
-		for expr, who := range asked {
+		for expr, user := range users {
 			if err := p.query(expr); err != nil {
-				return fmt.Errorf("%s: %s: %w", who, expr, err)
+				return fmt.Errorf("%s: %s: %w", user, expr, err)
 			}
 			named := metricsIn(expr)
 			if len(named) == 0 {
-				return fmt.Errorf("%s: no metric in %s", who, expr)
+				return fmt.Errorf("%s: found no metric in %s", user, expr)
 			}
 			for _, name := range named {
 				if !slices.Contains(known, name) {
-					return fmt.Errorf("%s asks for %s, which nobody tells", who, name)
+					return fmt.Errorf("%s uses %s, which no instance exports", user, name)
 				}
 			}
 		}
@@ -84,16 +80,16 @@ func TestPrometheusReadsTheSystem(t *testing.T) {
 	})
 	for _, r := range p.rules() {
 		if r.State == "firing" {
-			t.Errorf("%s fires in a system that is well", r.Name)
+			t.Errorf("%s fires in a healthy system", r.Name)
 		}
 	}
 }
 
-// TestAlertsFireForADeadShard kills a Redis: Prometheus says so, by the shipped rules.
-func TestAlertsFireForADeadShard(t *testing.T) {
+// TestShardDownFires kills a Redis and waits for the shipped alert.
+func TestShardDownFires(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{})
-	p := s.prometheus()
+	p := s.startPrometheus()
 	s.must(s.Kill("redis-stock-0"))
 	s.eventually(90*time.Second, "ShardDown fires", func() error {
 		for _, r := range p.rules() {
@@ -105,153 +101,7 @@ func TestAlertsFireForADeadShard(t *testing.T) {
 	})
 }
 
-// prometheus is a real one, that scrapes a system.
-type prometheus struct {
-	t   *testing.T
-	url string
-}
-
-// discovery is a job's way to its machines in the configuration that compose ships: by a name that a stack does not have.
-var discovery = regexp.MustCompile(`dns_sd_configs: \[\{names: \[(\w+)\][^\]]*\]`)
-
-// prometheus starts one by compose's own configuration, except that it is told the machines' addresses, and waits for a scrape of
-// each.
-func (s *system) prometheus() *prometheus {
-	s.t.Helper()
-	root, err := stack.Root()
-	s.must(err)
-	shipped, err := os.ReadFile(filepath.Join(root, "compose/observability/prometheus.yml"))
-	s.must(err)
-	found := 0
-	config := discovery.ReplaceAllStringFunc(string(shipped), func(match string) string {
-		found++
-		var addresses []string
-		for _, u := range s.InternalURLs(discovery.FindStringSubmatch(match)[1]) {
-			addresses = append(addresses, strings.TrimPrefix(u, "http://"))
-		}
-		return fmt.Sprintf("static_configs: [{targets: [%q]}]", strings.Join(addresses, `","`))
-	})
-	config = strings.ReplaceAll(strings.ReplaceAll(config, `\"`, `"`), "/etc/prometheus/rules.yml", filepath.Join(root, "common/metrics/rules.yml"))
-	if found != 3 {
-		s.t.Fatalf("%d jobs in\n%s", found, shipped)
-	}
-	dir := s.t.TempDir()
-	s.must(os.WriteFile(filepath.Join(dir, "prometheus.yml"), []byte(config), 0o644))
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	s.must(err)
-	address := l.Addr().String()
-	l.Close()
-	cmd := exec.Command("prometheus", "--config.file", filepath.Join(dir, "prometheus.yml"), "--storage.tsdb.path", filepath.Join(dir, "data"),
-		"--web.listen-address", address, "--log.level", "warn")
-	var said strings.Builder
-	cmd.Stderr = &said
-	s.must(cmd.Start())
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	s.t.Cleanup(func() { cmd.Process.Kill(); <-ended })
-	p := &prometheus{s.t, "http://" + address}
-	s.eventually(time.Minute, "Prometheus scrapes", func() error {
-		select {
-		case err := <-ended:
-			ended <- err
-			s.t.Fatalf("Prometheus has ended: %v\n%s\n%s", err, said.String(), config)
-		default:
-		}
-		var answer struct{ ActiveTargets []struct{ Health string } }
-		if err := p.get("/api/v1/targets?state=active", &answer); err != nil {
-			return err
-		}
-		for _, target := range answer.ActiveTargets {
-			if target.Health == "unknown" {
-				return fmt.Errorf("%+v", answer)
-			}
-		}
-		if len(answer.ActiveTargets) == 0 {
-			return fmt.Errorf("no targets")
-		}
-		return nil
-	})
-	return p
-}
-
-// get asks Prometheus' API and parses the data of its answer.
-func (p *prometheus) get(path string, data any) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, "GET", p.url+path, nil)
-	if err != nil {
-		return err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	var answer struct {
-		Status, Error string
-		Data          json.RawMessage
-	}
-	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
-		return err
-	}
-	if answer.Status != "success" {
-		return fmt.Errorf("%s: %s", answer.Status, answer.Error)
-	}
-	return json.Unmarshal(answer.Data, data)
-}
-
-func (p *prometheus) must(path string, data any) {
-	p.t.Helper()
-	if err := p.get(path, data); err != nil {
-		p.t.Fatalf("%s: %v", path, err)
-	}
-}
-
-// targets returns the health of each machine.
-func (p *prometheus) targets() map[string]string {
-	p.t.Helper()
-	var answer struct {
-		ActiveTargets []struct {
-			Labels            map[string]string
-			Health, LastError string
-		}
-	}
-	p.must("/api/v1/targets?state=active", &answer)
-	health := map[string]string{}
-	for _, t := range answer.ActiveTargets {
-		health[t.Labels["job"]+" "+t.Labels["instance"]] = strings.TrimSpace(t.Health + " " + t.LastError)
-	}
-	return health
-}
-
-// rule is a rule as Prometheus has loaded it.
-type rule struct{ Name, Query, State, Health, LastError string }
-
-func (p *prometheus) rules() []rule {
-	p.t.Helper()
-	var answer struct{ Groups []struct{ Rules []rule } }
-	p.must("/api/v1/rules", &answer)
-	var all []rule
-	for _, g := range answer.Groups {
-		all = append(all, g.Rules...)
-	}
-	return all
-}
-
-// names returns every metric's name.
-func (p *prometheus) names() []string {
-	p.t.Helper()
-	var names []string
-	p.must("/api/v1/label/__name__/values", &names)
-	return names
-}
-
-// query evaluates an expression.
-func (p *prometheus) query(expr string) error {
-	return p.get("/api/v1/query?query="+url.QueryEscape(expr), new(any))
-}
-
-// dashboard returns the expressions of each panel, with Grafana's variables as they are at first.
+// dashboard returns the expressions of each panel, with the initial values of Grafana's variables.
 func dashboard(t *testing.T) map[string][]string {
 	t.Helper()
 	root, err := stack.Root()
@@ -278,14 +128,14 @@ func dashboard(t *testing.T) map[string][]string {
 	ids := map[int]bool{}
 	for _, p := range d.Panels {
 		if ids[p.ID] || p.Title == "" || p.GridPos.X+p.GridPos.W > 24 {
-			t.Errorf("panel %d %q at %+v: its number or place is taken, or it has no title", p.ID, p.Title, p.GridPos)
+			t.Errorf("panel %d %q at %+v: duplicate number, no title, or too wide", p.ID, p.Title, p.GridPos)
 		}
 		ids[p.ID] = true
 		for _, target := range p.Targets {
 			exprs[p.Title] = append(exprs[p.Title], variables.Replace(target.Expr))
 		}
 		if p.Type != "row" && len(p.Targets) == 0 {
-			t.Errorf("panel %q asks for nothing", p.Title)
+			t.Errorf("panel %q has no expression", p.Title)
 		}
 	}
 	return exprs
@@ -298,13 +148,15 @@ var (
 	identifier = regexp.MustCompile(`\b[a-zA-Z_:][a-zA-Z0-9_:]*\s*\(?`)
 )
 
-// metricsIn returns the metrics that an expression of PromQL names.
+// metricsIn returns the metrics in a PromQL expression.
 func metricsIn(expr string) []string {
 	expr = groupings.ReplaceAllString(selectors.ReplaceAllString(texts.ReplaceAllString(expr, ""), ""), "")
 	var names []string
 	for _, word := range identifier.FindAllString(expr, -1) {
 		function := strings.HasSuffix(word, "(")
-		if name := strings.TrimSpace(word); !function && !slices.Contains([]string{"and", "or", "unless", "bool", "offset", "by"}, name) {
+		name := strings.TrimSpace(word)
+		keyword := slices.Contains([]string{"and", "or", "unless", "bool", "offset", "by"}, name)
+		if !function && !keyword {
 			names = append(names, name)
 		}
 	}

@@ -11,54 +11,54 @@ import (
 	"checkout/test/stack"
 )
 
-// TestMistake10TwoProcessesOfOneMachineID: they handed out the same ids, and orders were paid that were never charged. Here two
-// machines of each service believe to be 1/1.
-func TestMistake10TwoProcessesOfOneMachineID(t *testing.T) {
+// TestInstancesWithEqualMachineIDs starts two instances of each service with MACHINE_ID=1/1. They must not create
+// equal IDs.
+func TestInstancesWithEqualMachineIDs(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{Instances: 2, Shards: 1, Env: map[string][]string{"": {"MACHINE_ID=1/1"}}})
 	const each = 100
-	put := check.NewDeposits()
+	deposits := check.NewDeposits()
 	var mu sync.Mutex
-	owner := map[string]string{} // what each id was made for
+	owner := map[string]string{} // the instance that created each ID
 	create := func(service string, i int, path, name string) string {
 		a := s.Call("POST", s.PublicURLs(service)[i%2]+path)
 		id := a.Field(name)
 		mu.Lock()
 		defer mu.Unlock()
 		if other, taken := owner[id]; taken || id == "" {
-			t.Errorf("%s %d: %v, which is also %q", service, i, a, other)
+			t.Errorf("%s %d: %v, an ID that %q created too", service, i, a, other)
 		}
 		owner[id] = fmt.Sprint(service, " ", i)
 		return id
 	}
-	tales := make([]*check.History, each)
-	s.many(each, 16, func(i int) {
+	histories := make([]*check.History, each)
+	s.concurrently(each, 16, func(i int) {
 		item := create("stock", i, fmt.Sprintf("/item/create/%d", 1+i), "item_id")
 		user := create("payment", i, "/create_user", "user_id")
 		s.post("/stock/add/%s/1", item)
 		s.post("/payment/add_funds/%s/%d", user, 1+i)
 		order := create("order", i, "/create/"+user, "order_id")
 		s.post("/orders/addItem/%s/%s", order, item)
-		tales[i] = &check.History{Order: order, User: user}
+		histories[i] = &check.History{Order: order, User: user}
 		mu.Lock()
 		defer mu.Unlock()
-		put.Stock[item], put.Credit[user] = 1, int64(1+i)
+		deposits.Stock[item], deposits.Credit[user] = 1, int64(1+i)
 	})
-	s.many(each, 16, func(i int) {
-		if a := tales[i].Checkout(s.Client); !a.OK() {
-			t.Errorf("checkout: %v", a)
+	s.concurrently(each, 16, func(i int) {
+		if a := histories[i].Checkout(s.Client); !a.OK() {
+			t.Errorf("checkout: %v, want 200", a)
 		}
 	})
 	s.settle()
-	s.check(put, tales...)
+	s.check(deposits, histories...)
 }
 
-// TestMistake11CartsAreFrozen: `remove` during a checkout still charged; `addItem` worked on paid and on missing orders, and answered
-// 200 with the database down.
-func TestMistake11CartsAreFrozen(t *testing.T) {
+// TestCartIsFrozenDuringAndAfterCheckout edits carts during a checkout, after it, of a missing order, and without
+// Redis. Each edit is refused and changes nothing.
+func TestCartIsFrozenDuringAndAfterCheckout(t *testing.T) {
 	t.Parallel()
-	s, put := startTapped(t), check.NewDeposits()
-	c := s.prepare(put, sagaOf(t, "paid"), step{"order", 0, "begin"})
+	s, deposits := startProxied(t), check.NewDeposits()
+	c := s.prepare(deposits, sagaNamed(t, "paid"), step{"order", 0, "begin"})
 	edits := func(order string) []string {
 		return []string{
 			"POST /orders/addItem/" + order + "/" + c.first, "POST /orders/addItem/" + order + "/" + c.first + "/2",
@@ -73,34 +73,36 @@ func TestMistake11CartsAreFrozen(t *testing.T) {
 			s.problem(status, name, method, path)
 		}
 	}
-	begun := s.taps["order"][0].set("begin", c.about, faultproxy.After)
-	s.must(s.Pause("payment-1")) // not its Redis: one that is held for as long as all these edits may take is a dead one
+	begin := s.proxies["order"][0].trapCall("begin", c.arg, faultproxy.After)
+	s.must(s.Pause("payment-1")) // a Redis would become unhealthy before all edits are done
 	s.send(c)
-	begun.wait()
-	begun.Pass()
+	begin.wait()
+	begin.Pass()
 	refused(c.Order, 409, "order-not-open")
 	s.must(s.Resume("payment-1"))
-	s.ends(put, c, "edited while it was checked out")
+	s.finishes(deposits, c, "edited during its checkout")
 	refused(c.Order, 409, "order-not-open")
 	refused("01890000-0000-7000-8000-000000000000", 404, "order-not-found")
 	open := s.newOrder(c.User, c.first)
 	s.must(s.Kill("redis-order-0"))
 	refused(open, 503, "unavailable")
 	refused(c.Order, 503, "unavailable")
-	s.begin("redis-order-0")
-	s.ready()
+	s.startAgain("redis-order-0")
+	s.waitReady()
 	if total := s.total(open); total != 2 {
-		t.Errorf("an edit that was not done has changed the order's total to %d", total)
+		t.Errorf("the order's total is %d after refused edits, want 2", total)
 	}
 }
 
-// TestMistake12StatusesAreMeant: a missing item was 500, a bad number 405.
-func TestMistake12StatusesAreMeant(t *testing.T) {
+// TestMissingIDsAndBadNumbersGetExactStatuses sends IDs that do not exist, and texts that are not valid numbers.
+func TestMissingIDsAndBadNumbersGetExactStatuses(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{})
 	user, item := s.newUser(100), s.newItem(5, 10)
 	order := s.newOrder(user, item)
-	for _, missing := range []string{"01890000-0000-7000-8000-000000000000", "01890000-0000-7000-8000-000000000009", "12", "x", "0x1", "%20", "null"} {
+	for _, missing := range []string{
+		"01890000-0000-7000-8000-000000000000", "01890000-0000-7000-8000-000000000009", "12", "x", "0x1", "%20", "null",
+	} {
 		s.problem(404, "item-not-found", "GET", "/stock/find/"+missing)
 		s.problem(404, "item-not-found", "POST", "/stock/add/"+missing+"/1")
 		s.problem(404, "item-not-found", "POST", "/stock/subtract/"+missing+"/1")
@@ -114,7 +116,9 @@ func TestMistake12StatusesAreMeant(t *testing.T) {
 		s.problem(404, "user-not-found", "GET", "/payment/find_user/"+missing)
 		s.problem(404, "user-not-found", "POST", "/payment/cancel/"+missing+"/"+order)
 	}
-	for _, number := range []string{"x", "0", "-1", "+1", "1.5", "1e3", "%201", "0x10", "1000000000001", "9223372036854775808", "99999999999999999999"} {
+	for _, number := range []string{
+		"x", "0", "-1", "+1", "1.5", "1e3", "%201", "0x10", "1000000000001", "9223372036854775808", "99999999999999999999",
+	} {
 		s.problem(400, "invalid-number", "POST", "/stock/add/"+item+"/"+number)
 		s.problem(400, "invalid-number", "POST", "/stock/subtract/"+item+"/"+number)
 		s.problem(400, "invalid-number", "POST", "/payment/add_funds/"+user+"/"+number)
@@ -122,23 +126,24 @@ func TestMistake12StatusesAreMeant(t *testing.T) {
 		s.problem(400, "invalid-number", "POST", "/orders/addItem/"+order+"/"+item+"/"+number)
 		s.problem(400, "invalid-number", "POST", "/orders/batch_init/"+number+"/1/1/1")
 	}
-	put := check.NewDeposits()
-	put.Credit[user], put.Stock[item] = 100, 10
-	s.check(put)
+	deposits := check.NewDeposits()
+	deposits.Credit[user], deposits.Stock[item] = 100, 10
+	s.check(deposits)
 }
 
-// TestMistake14NoBackDoors: `redis-exec` handed the password to anyone, `drop-database` emptied every shard, and the steps of the
-// transaction were public.
-func TestMistake14NoBackDoors(t *testing.T) {
+// TestNoAdministrativeRoutes requests the predecessor's administrative routes, the steps of the saga, and usual
+// names of internal pages.
+func TestNoAdministrativeRoutes(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{})
 	user, item := s.newUser(100), s.newItem(5, 10)
 	before := s.snapshot()
 	for _, prefix := range []string{"/orders", "/stock", "/payment"} {
 		for _, path := range []string{
-			"/redis-exec", "/drop-database", "/exec", "/flushall", "/prepare/" + item, "/commit/" + item, "/abort/" + user, "/rollback/" + user,
-			"/prepare_checkout_tx/1", "/commit_checkout_tx/1", "/abort_checkout_tx/1", "/reserve", "/release", "/confirm", "/refund", "/internal/reserve",
-			"/metrics", "/debug/vars", "/debug/pprof/", "/env", "/config", "/readyz", "/healthz",
+			"/redis-exec", "/drop-database", "/exec", "/flushall", "/prepare/" + item, "/commit/" + item, "/abort/" + user,
+			"/rollback/" + user, "/prepare_checkout_tx/1", "/commit_checkout_tx/1", "/abort_checkout_tx/1", "/reserve",
+			"/release", "/confirm", "/refund", "/internal/reserve", "/metrics", "/debug/vars", "/debug/pprof/", "/env",
+			"/config", "/readyz", "/healthz",
 		} {
 			for _, method := range []string{"GET", "POST", "PUT", "DELETE", "PATCH"} {
 				if a := s.Call(method, prefix+path); a.Status != 404 && a.Status != 405 || a.FormatViolation() != "" {
@@ -147,27 +152,29 @@ func TestMistake14NoBackDoors(t *testing.T) {
 			}
 		}
 	}
-	if after := s.snapshot(); fmt.Sprint(after.Credit, after.Stock, after.Orders) != fmt.Sprint(before.Credit, before.Stock, before.Orders) {
-		t.Errorf("the data has changed from %v to %v", before, after)
+	data := func(sn *check.Snapshot) string { return fmt.Sprint(sn.Credit, sn.Stock, sn.Orders) }
+	if after := s.snapshot(); data(after) != data(before) {
+		t.Errorf("the data changed from %v to %v", before, after)
 	}
 }
 
-// TestMistake15NothingIsMadeOfNothing: a negative payment minted credit, a negative price paid the buyer, and cancel refunded an
-// unpaid order, each time it was called.
-func TestMistake15NothingIsMadeOfNothing(t *testing.T) {
+// TestNegativeAmountsAndUnpaidCancelsCreateNothing sends negative amounts and prices, and cancels orders that are
+// unpaid, already cancelled, or another user's.
+func TestNegativeAmountsAndUnpaidCancelsCreateNothing(t *testing.T) {
 	t.Parallel()
-	s, put := start(t, stack.Config{}), check.NewDeposits()
+	s, deposits := start(t, stack.Config{}), check.NewDeposits()
 	user, item := s.newUser(100), s.newItem(5, 10)
-	put.Credit[user], put.Stock[item] = 100, 10
+	deposits.Credit[user], deposits.Stock[item] = 100, 10
 	order := s.newOrder(user, item)
 	for _, n := range []string{"-1", "-100", "-9223372036854775808", "0"} {
 		for _, path := range []string{
-			"/payment/pay/" + user + "/" + n, "/payment/pay/" + user + "/" + order + "/" + n, "/payment/add_funds/" + user + "/" + n,
-			"/stock/add/" + item + "/" + n, "/stock/subtract/" + item + "/" + n, "/orders/addItem/" + order + "/" + item + "/" + n,
+			"/payment/pay/" + user + "/" + n, "/payment/pay/" + user + "/" + order + "/" + n,
+			"/payment/add_funds/" + user + "/" + n, "/stock/add/" + item + "/" + n, "/stock/subtract/" + item + "/" + n,
+			"/orders/addItem/" + order + "/" + item + "/" + n,
 		} {
 			s.problem(400, "invalid-number", "POST", path)
 		}
-		if n != "0" { // a price may be
+		if n != "0" { // a price may be 0
 			s.problem(400, "invalid-number", "POST", "/stock/item/create/"+n)
 			s.problem(400, "invalid-number", "POST", "/stock/batch_init/1/1/"+n)
 			s.problem(400, "invalid-number", "POST", "/payment/batch_init/1/"+n)
@@ -177,18 +184,18 @@ func TestMistake15NothingIsMadeOfNothing(t *testing.T) {
 		s.problem(409, "nothing-paid", "POST", "/payment/cancel/"+user+"/"+order)
 	}
 	if credit := s.credit(user); credit != 100 {
-		t.Errorf("the user has %d", credit)
+		t.Errorf("the user has %d, want 100", credit)
 	}
 	h := &check.History{Order: order, User: user}
 	h.Checkout(s.Client)
 	other := s.newUser(1)
-	put.Credit[other] = 1
-	s.problem(409, "nothing-paid", "POST", "/payment/cancel/"+other+"/"+order) // paid, and not by this user
+	deposits.Credit[other] = 1
+	s.problem(409, "nothing-paid", "POST", "/payment/cancel/"+other+"/"+order) // another user paid it
 	for range 3 {
 		if a := h.Cancel(s.Client); !a.OK() {
 			t.Errorf("cancel: %v", a)
 		}
 	}
 	s.settle()
-	s.check(put, h)
+	s.check(deposits, h)
 }

@@ -66,7 +66,7 @@ func TestDataModelNamesEveryKey(t *testing.T) {
 		for _, key := range keys {
 			parts := form.FindStringSubmatch(key)
 			if parts == nil {
-				t.Errorf("the key %q of %s has no form that docs/data-model.md knows", key, service)
+				t.Errorf("the key %q of %s has no documented form", key, service)
 				continue
 			}
 			seen[parts[2]] = true

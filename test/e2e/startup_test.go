@@ -15,12 +15,13 @@ import (
 )
 
 const (
-	quickly   = 2 * time.Second // for a 503 that waits for nothing
-	backAgain = 2 * time.Second // from a Redis that answers to a system that works
+	fastFailure  = 2 * time.Second // for a response that waits for nothing
+	recoveryTime = 2 * time.Second // from the start of Redis to the first checkout
 )
 
-// TestStartWithoutRedis: the services start without any Redis, say what is missing, answer 503 at once, and work when Redis comes.
-func TestStartWithoutRedis(t *testing.T) {
+// TestServicesStartWithoutRedis starts the services without any Redis. They report what is unavailable, respond 503
+// at once, and recover when Redis starts.
+func TestServicesStartWithoutRedis(t *testing.T) {
 	s := start(t, stack.Config{})
 	user, item := s.newUser(100), s.newItem(5, 10)
 	order := s.newOrder(user, item)
@@ -30,10 +31,10 @@ func TestStartWithoutRedis(t *testing.T) {
 		}
 	}
 	for _, service := range stack.Services() {
-		s.begin(service + "-1")
+		s.startAgain(service + "-1")
 	}
 	for _, service := range stack.Services() {
-		s.eventually(check.DecisionTimeout, service+" says that its shard is missing", func() error {
+		s.eventually(check.DecisionTimeout, service+" reports its shard unavailable", func() error {
 			status, missing, err := s.readiness(service)
 			if err == nil && (status != http.StatusServiceUnavailable || !slices.Contains(missing, "shard 0")) {
 				err = fmt.Errorf("%d, missing %q", status, missing)
@@ -41,46 +42,50 @@ func TestStartWithoutRedis(t *testing.T) {
 			return err
 		})
 		if a := s.Call("GET", s.InternalURLs(service)[0]+"/healthz"); !a.OK() {
-			t.Errorf("%s is alive, and /healthz says %v", service, a)
+			t.Errorf("/healthz of %s: %v, want 200", service, a)
 		}
 	}
 	requests := []string{
-		"GET /orders/find/" + order, "POST /orders/create/" + user, "POST /orders/addItem/" + order + "/" + item, "POST /orders/checkout/" + order,
-		"DELETE /orders/remove/" + order, "GET /stock/find/" + item, "POST /stock/item/create/1", "POST /stock/subtract/" + item + "/1",
-		"GET /payment/find_user/" + user, "POST /payment/create_user", "POST /payment/pay/" + user + "/1", "POST /payment/cancel/" + user + "/" + order,
-		"GET /payment/status/" + user + "/" + order, "GET /orders/find/0", "GET /stock/find/0", "POST /stock/batch_init/5/1/1",
+		"GET /orders/find/" + order, "POST /orders/create/" + user, "POST /orders/addItem/" + order + "/" + item,
+		"POST /orders/checkout/" + order, "DELETE /orders/remove/" + order, "GET /stock/find/" + item,
+		"POST /stock/item/create/1", "POST /stock/subtract/" + item + "/1", "GET /payment/find_user/" + user,
+		"POST /payment/create_user", "POST /payment/pay/" + user + "/1", "POST /payment/cancel/" + user + "/" + order,
+		"GET /payment/status/" + user + "/" + order, "GET /orders/find/0", "GET /stock/find/0",
+		"POST /stock/batch_init/5/1/1",
 	}
 	for _, request := range requests {
 		method, path, _ := strings.Cut(request, " ")
 		a := s.Call(method, path)
-		if flaw := a.FormatViolation(); flaw != "" || a.Status != http.StatusServiceUnavailable || a.Ended.Sub(a.Began) > quickly {
-			t.Errorf("%s: %v after %v: %s", request, a, a.Ended.Sub(a.Began), flaw)
+		violation, took := a.FormatViolation(), a.Ended.Sub(a.Began)
+		if violation != "" || a.Status != http.StatusServiceUnavailable || took > fastFailure {
+			t.Errorf("%s: %v after %v: %s, want 503 within %v", request, a, took, violation, fastFailure)
 		}
 	}
 	for _, path := range []string{"/orders/ping", "/stock/ping", "/payment/ping"} {
 		if a := s.Call("GET", path); !a.OK() || !strings.Contains(a.Body, `"up":false`) {
-			t.Errorf("%s: %v", path, a)
+			t.Errorf("%s: %v, want 200 with an unhealthy shard", path, a)
 		}
 	}
 
 	for _, service := range stack.Services() {
-		s.begin("redis-" + service + "-0")
+		s.startAgain("redis-" + service + "-0")
 	}
 	began := time.Now()
-	s.eventually(backAgain, "everything works", func() error {
+	s.eventually(recoveryTime, "a checkout succeeds", func() error {
 		if a := s.Checkout(order); !a.OK() {
 			return fmt.Errorf("checkout: %v", a)
 		}
 		return nil
 	})
-	t.Logf("a checkout worked %v after Redis", time.Since(began).Round(time.Millisecond))
-	s.ready()
+	t.Logf("a checkout succeeded %v after Redis started", time.Since(began).Round(time.Millisecond))
+	s.waitReady()
 	s.settle()
-	put := check.NewDeposits()
-	put.Credit[user], put.Stock[item] = 100, 10
-	s.check(put)
+	deposits := check.NewDeposits()
+	deposits.Credit[user], deposits.Stock[item] = 100, 10
+	s.check(deposits)
 }
 
+// readiness returns the status of /readyz and what it reports unavailable.
 func (s *system) readiness(service string) (status int, missing []string, err error) {
 	response, err := s.HTTP.Get(s.InternalURLs(service)[0] + "/readyz")
 	if err != nil {
@@ -91,45 +96,52 @@ func (s *system) readiness(service string) (status int, missing []string, err er
 	if err != nil {
 		return 0, nil, err
 	}
-	var said struct{ Missing []string }
-	return response.StatusCode, said.Missing, json.Unmarshal(body, &said)
+	var ready struct{ Missing []string }
+	err = json.Unmarshal(body, &ready)
+	return response.StatusCode, ready.Missing, err
 }
 
-// TestAServiceIsAway: while a service is away the gateway says 503 in the form of every problem, and the others tell that they miss it.
-func TestAServiceIsAway(t *testing.T) {
+// TestUnavailableServiceGets503 kills each service in turn. The gateway responds 503 for it, and the other services
+// report it unavailable.
+func TestUnavailableServiceGets503(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{})
 	user, item := s.newUser(100), s.newItem(5, 10)
 	order := s.newOrder(user, item)
-	put := check.NewDeposits()
-	put.Credit[user], put.Stock[item] = 100, 10
-	missed := map[string]string{"order": "payment", "stock": "order", "payment": "order"} // by whom
+	deposits := check.NewDeposits()
+	deposits.Credit[user], deposits.Stock[item] = 100, 10
+	dependents := map[string]string{"order": "payment", "stock": "order", "payment": "order"}
 	for _, test := range []struct{ service, method, path string }{
-		{"order", "POST", "/orders/create/" + user}, {"stock", "GET", "/stock/find/" + item}, {"payment", "POST", "/payment/create_user"},
+		{"order", "POST", "/orders/create/" + user},
+		{"stock", "GET", "/stock/find/" + item},
+		{"payment", "POST", "/payment/create_user"},
 	} {
 		s.must(s.Kill(test.service + "-1"))
 		a := s.Call(test.method, test.path)
-		if flaw := a.FormatViolation(); flaw != "" || a.Problem() != "unavailable" || a.Ended.Sub(a.Began) > quickly {
-			t.Errorf("without %s: %v after %v: %s", test.service, a, a.Ended.Sub(a.Began), flaw)
+		violation, took := a.FormatViolation(), a.Ended.Sub(a.Began)
+		if violation != "" || a.Problem() != "unavailable" || took > fastFailure {
+			t.Errorf("without %s: %v after %v: %s", test.service, a, took, violation)
 		}
-		s.eventually(check.DecisionTimeout, missed[test.service]+" misses "+test.service, func() error {
-			status, missing, err := s.readiness(missed[test.service])
-			if err == nil && (status != http.StatusServiceUnavailable || !strings.Contains(strings.Join(missing, " "), test.service)) {
+		dependent := dependents[test.service]
+		s.eventually(check.DecisionTimeout, dependent+" reports "+test.service+" unavailable", func() error {
+			status, missing, err := s.readiness(dependent)
+			reported := strings.Contains(strings.Join(missing, " "), test.service)
+			if err == nil && (status != http.StatusServiceUnavailable || !reported) {
 				err = fmt.Errorf("%d, missing %q", status, missing)
 			}
 			return err
 		})
-		if test.service != "order" { // a participant is away for too long: nothing is taken, and the client is told so
+		if test.service != "order" { // the attempt closes without charging anything
 			if a := s.Checkout(order); a.Problem() != "attempt-closed" && !a.Unknown() {
 				t.Errorf("a checkout without %s: %v", test.service, a)
 			}
 		}
-		s.begin(test.service + "-1")
-		s.ready()
+		s.startAgain(test.service + "-1")
+		s.waitReady()
 	}
 	s.settle()
-	s.check(put)
+	s.check(deposits)
 	if a := s.Checkout(order); !a.OK() {
-		t.Errorf("with all services back: %v", a)
+		t.Errorf("checkout with all services: %v, want 200", a)
 	}
 }

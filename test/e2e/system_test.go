@@ -12,10 +12,10 @@ import (
 	"checkout/test/stack"
 )
 
-// readyWithin only ends a test that hangs.
-const readyWithin = 90 * time.Second
+// readyTimeout only ends a test that hangs.
+const readyTimeout = 90 * time.Second
 
-// system is a running system, a client of its gateway, and eyes on its Redises.
+// system is a running system with a client of its gateway and connections to its Redis servers.
 type system struct {
 	*stack.Stack
 	*check.Client
@@ -27,11 +27,11 @@ type system struct {
 func start(t *testing.T, cfg stack.Config) *system {
 	t.Helper()
 	s := launch(t, cfg)
-	s.ready()
+	s.waitReady()
 	return s
 }
 
-// openAPI compares responses with order/site/openapi.json.
+// openAPI validates responses against order/site/openapi.json.
 var openAPI = sync.OnceValue(func() *validator.Validator {
 	v, err := validator.New()
 	if err != nil {
@@ -40,21 +40,22 @@ var openAPI = sync.OnceValue(func() *validator.Validator {
 	return v
 })
 
-// launch starts a system and does not wait until it is ready.
+// launch starts a system without waiting until it is ready.
 func launch(t *testing.T, cfg stack.Config) *system {
 	t.Helper()
 	cfg.Race = true
-	cfg.OnExit = func(name string, err error) { t.Errorf("%s ended by itself: %v", name, err) }
-	started, err := stack.Start(context.Background(), cfg) // not the test's context: logs are read after that has ended
+	cfg.OnExit = func(name string, err error) { t.Errorf("%s exited unexpectedly: %v", name, err) }
+	started, err := stack.Start(context.Background(), cfg) // end reads its logs after the test's context is cancelled
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &system{started, check.NewClient(started.Gateway()), t, check.OpenShards(started)}
 	s.Client.OnResponse = func(method, path string, a check.Response) {
-		if strings.HasPrefix(path, "/") { // else it is not the gateway that was asked
-			if violation := openAPI().Violation(method, path, a.Status, a.Header, a.Body); violation != "" {
-				t.Errorf("%s %s violates openapi.json: %s", method, path, violation)
-			}
+		if !strings.HasPrefix(path, "/") {
+			return // not through the gateway
+		}
+		if violation := openAPI().Violation(method, path, a.Status, a.Header, a.Body); violation != "" {
+			t.Errorf("%s %s violates openapi.json: %s", method, path, violation)
 		}
 	}
 	t.Cleanup(s.end)
@@ -65,7 +66,7 @@ func (s *system) end() {
 	if s.t.Failed() {
 		for _, name := range s.Names() {
 			if !strings.HasPrefix(name, "redis-") {
-				s.t.Logf("%s said last:\n%s", name, s.Tail(name, 12))
+				s.t.Logf("last lines of %s:\n%s", name, s.Tail(name, 12))
 			}
 		}
 	}
@@ -76,16 +77,16 @@ func (s *system) end() {
 	}
 }
 
-func (s *system) ready() {
+func (s *system) waitReady() {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), readyWithin)
+	ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
 	defer cancel()
 	if err := s.WaitReady(ctx); err != nil {
 		s.t.Fatal(err)
 	}
 }
 
-// must ends the test on an error of the harness.
+// must ends the test if err is not nil.
 func (s *system) must(err error) {
 	s.t.Helper()
 	if err != nil {
@@ -93,32 +94,33 @@ func (s *system) must(err error) {
 	}
 }
 
-// begin starts a part that is not running.
-func (s *system) begin(name string) {
+// startAgain starts a part that is not running.
+func (s *system) startAgain(name string) {
 	s.t.Helper()
 	s.must(s.Start(context.Background(), name))
 }
 
-// eventually waits until what is asked for holds, and fails with the last reason why it did not.
-func (s *system) eventually(within time.Duration, what string, holds func() error) {
+// eventually waits until condition returns nil. After the timeout it ends the test with the last error.
+func (s *system) eventually(timeout time.Duration, what string, condition func() error) {
 	s.t.Helper()
-	if err := check.Poll(context.Background(), within, func(context.Context) error { return holds() }); err != nil {
-		s.t.Fatalf("%s: %v", what, err)
+	err := check.Poll(context.Background(), timeout, func(context.Context) error { return condition() })
+	if err != nil {
+		s.t.Fatalf("wait until %s: %v", what, err)
 	}
 }
 
-// settle waits until nothing is undecided, and then until every record has been confirmed. Nothing may be under way, and every part
-// must be there.
+// settle waits until every order is decided and every attempt confirmed. No request may be in flight, and every part
+// must be available.
 func (s *system) settle() {
 	s.t.Helper()
 	took, err := s.shards.Settle(context.Background())
 	s.must(err)
-	if took > time.Second { // else there was nothing to recover
-		s.t.Logf("everything was decided after %v", took.Round(time.Millisecond))
+	if took > time.Second { // otherwise there was nothing to recover
+		s.t.Logf("every order was decided after %v", took.Round(time.Millisecond))
 	}
 }
 
-// snapshot reads everything.
+// snapshot reads all Redis servers.
 func (s *system) snapshot() *check.Snapshot {
 	s.t.Helper()
 	sn, err := s.shards.Snapshot(context.Background())
@@ -126,20 +128,20 @@ func (s *system) snapshot() *check.Snapshot {
 	return sn
 }
 
-// check reports every violation at this quiet moment, and every lie.
-func (s *system) check(put check.Deposits, told ...*check.History) *check.Snapshot {
+// check reports every violation in a snapshot and every history that contradicts it. No request may be in flight.
+func (s *system) check(deposits check.Deposits, histories ...*check.History) *check.Snapshot {
 	s.t.Helper()
 	sn := s.snapshot()
-	s.report(sn.AllViolations(put, told))
+	s.report(sn.AllViolations(deposits, histories))
 	return sn
 }
 
-func (s *system) report(found []string) {
+func (s *system) report(violations []string) {
 	s.t.Helper()
-	const most = 20 // more say nothing new
-	for i, violation := range found {
+	const most = 20
+	for i, violation := range violations {
 		if i == most {
-			s.t.Errorf("… and %d more", len(found)-most)
+			s.t.Errorf("… and %d more violations", len(violations)-most)
 			break
 		}
 		s.t.Error(violation)

@@ -18,7 +18,7 @@ import (
 	"checkout/test/stack"
 )
 
-// collector receives spans by OTLP, as any collector does.
+// collector receives spans by OTLP.
 type collector struct {
 	t   *testing.T
 	url string
@@ -27,7 +27,7 @@ type collector struct {
 	spans []span
 }
 
-// span is a span, and the service that it is of.
+// span is a span and the service that exported it.
 type span struct {
 	service             string
 	trace, id, parent   string
@@ -52,21 +52,24 @@ func (c *collector) receive(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		err = proto.Unmarshal(body, &data)
 	}
-	if err != nil || r.URL.Path != "/v1/traces" || r.Header.Get("Content-Type") != "application/x-protobuf" || r.Header.Get("X-Key") != "let me in" {
-		c.t.Errorf("%s %v: %v", r.URL, r.Header, err)
+	contentType, key := r.Header.Get("Content-Type"), r.Header.Get("X-Key")
+	if err != nil || r.URL.Path != "/v1/traces" || contentType != "application/x-protobuf" || key != "let me in" {
+		c.t.Errorf("export to %s with %v: %v", r.URL, r.Header, err)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, resource := range data.ResourceSpans {
-		about := map[string]string{}
+		attributes := map[string]string{}
 		for _, kv := range resource.Resource.Attributes {
-			about[kv.Key] = kv.Value.GetStringValue()
+			attributes[kv.Key] = kv.Value.GetStringValue()
 		}
 		for _, scope := range resource.ScopeSpans {
 			for _, s := range scope.Spans {
 				found := span{
-					service: about["service.name"], trace: hex.EncodeToString(s.TraceId), id: hex.EncodeToString(s.SpanId), parent: hex.EncodeToString(s.ParentSpanId),
-					name: s.Name, kind: s.Kind, attributes: map[string]string{}, startNano: s.StartTimeUnixNano, stopNano: s.EndTimeUnixNano,
+					service: attributes["service.name"], name: s.Name, kind: s.Kind, attributes: map[string]string{},
+					trace: hex.EncodeToString(s.TraceId), id: hex.EncodeToString(s.SpanId),
+					parent:    hex.EncodeToString(s.ParentSpanId),
+					startNano: s.StartTimeUnixNano, stopNano: s.EndTimeUnixNano,
 				}
 				for _, kv := range s.Attributes {
 					found.attributes[kv.Key] = kv.Value.GetStringValue()
@@ -80,7 +83,7 @@ func (c *collector) receive(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// of returns the spans of a trace, the first first.
+// of returns the spans of a trace in the order of their start.
 func (c *collector) of(trace string) []span {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -94,14 +97,15 @@ func (c *collector) of(trace string) []span {
 	return found
 }
 
-// traced starts a system that sends its traces to the collector.
-func (c *collector) traced(machines int) *system {
-	return start(c.t, stack.Config{Instances: machines, Env: map[string][]string{"": {
-		"OTEL_EXPORTER_OTLP_ENDPOINT=" + c.url, "OTEL_EXPORTER_OTLP_HEADERS=X-Key=let%20me%20in", "OTEL_BSP_SCHEDULE_DELAY=100",
+// startTraced starts a system that exports its traces to the collector.
+func (c *collector) startTraced(instances int) *system {
+	return start(c.t, stack.Config{Instances: instances, Env: map[string][]string{"": {
+		"OTEL_EXPORTER_OTLP_ENDPOINT=" + c.url, "OTEL_EXPORTER_OTLP_HEADERS=X-Key=let%20me%20in",
+		"OTEL_BSP_SCHEDULE_DELAY=100",
 	}}})
 }
 
-// checkout checks an order out as part of a trace and returns the status of the answer.
+// checkout checks an order out as part of a trace and returns the status, or 0 without a response.
 func (s *system) checkout(order, trace string) int {
 	request, err := http.NewRequest("POST", s.Stack.Gateway()+"/orders/checkout/"+order, nil)
 	s.must(err)
@@ -114,15 +118,16 @@ func (s *system) checkout(order, trace string) int {
 	return response.StatusCode
 }
 
-// traceID is one that no other order of a test has.
+// traceID returns the trace ID of the i-th order of a test.
 func traceID(i int) string { return fmt.Sprintf("4bf92f3577b34da6%016x", i+1) }
 
-// TestOneCheckoutIsOneTrace checks many orders out at the same time, so that their messages and commands travel together: each is a
-// trace of its own all the same, through order, payment, stock and their Redises, and every span in it has its parent there.
-func TestOneCheckoutIsOneTrace(t *testing.T) {
+// TestConcurrentCheckoutsHaveSeparateTraces checks many orders out at once, so that messages and commands are
+// batched. Each checkout is its own trace through order, payment, stock and Redis, and each span's parent is in the
+// trace.
+func TestConcurrentCheckoutsHaveSeparateTraces(t *testing.T) {
 	t.Parallel()
 	c := newCollector(t)
-	s := c.traced(2)
+	s := c.startTraced(2)
 	user := s.newUser(1_000_000)
 	items := []string{s.newItemOn(0, 1, 1000), s.newItemOn(1, 1, 1000)}
 	const orders = 60
@@ -130,19 +135,20 @@ func TestOneCheckoutIsOneTrace(t *testing.T) {
 	for i := range ids {
 		ids[i] = s.newOrder(user, items...)
 	}
-	s.many(orders, orders, func(i int) {
+	s.concurrently(orders, orders, func(i int) {
 		if status := s.checkout(ids[i], traceID(i)); status != 200 {
 			t.Errorf("order %d: %d", i, status)
 		}
 	})
-	want := []string{ // each as often as it is there
-		"order POST /checkout/:order_id", "order redis begin", "order payment reserve", "payment reserve", "payment redis reserve",
-		"order stock reserve", "stock reserve", "stock redis reserve", "stock redis reserve", "order redis commit",
+	want := []string{
+		"order POST /checkout/:order_id", "order redis begin", "order payment reserve", "payment reserve",
+		"payment redis reserve", "order stock reserve", "stock reserve", "stock redis reserve", "stock redis reserve",
+		"order redis commit",
 	}
 	slices.Sort(want)
 	for i, id := range ids {
 		var spans []span
-		s.eventually(10*time.Second, "the trace of a checkout is there", func() error {
+		s.eventually(10*time.Second, "the trace of a checkout is complete", func() error {
 			spans = c.of(traceID(i))
 			var got []string
 			for _, s := range spans {
@@ -161,36 +167,41 @@ func TestOneCheckoutIsOneTrace(t *testing.T) {
 		for _, s := range spans {
 			parent, ok := byID[s.parent]
 			if root := s.name == "POST /checkout/:order_id"; root != (s.parent == "00f067aa0ba902b7") || !root && !ok {
-				t.Errorf("order %s: %s %s has the parent %q", id, s.service, s.name, s.parent)
+				t.Errorf("order %s: %s %s has the wrong parent %q", id, s.service, s.name, s.parent)
 			}
 			if ok && (s.startNano < parent.startNano || s.stopNano < s.startNano) {
-				t.Errorf("order %s: %s %s from %d to %d, and %s began at %d", id, s.service, s.name, s.startNano, s.stopNano, parent.name, parent.startNano)
+				t.Errorf("order %s: %s %s from %d to %d, but its parent %s began at %d",
+					id, s.service, s.name, s.startNano, s.stopNano, parent.name, parent.startNano)
 			}
-			if kind := map[bool]otlp.Span_SpanKind{true: otlp.Span_SPAN_KIND_SERVER, false: otlp.Span_SPAN_KIND_CLIENT}[s.name == "reserve" || strings.HasPrefix(s.name, "POST")]; s.kind != kind {
-				t.Errorf("%s %s is a %v", s.service, s.name, s.kind)
+			kind := otlp.Span_SPAN_KIND_CLIENT
+			if s.name == "reserve" || strings.HasPrefix(s.name, "POST") {
+				kind = otlp.Span_SPAN_KIND_SERVER
+			}
+			if s.kind != kind {
+				t.Errorf("%s %s is a %v, want %v", s.service, s.name, s.kind, kind)
 			}
 			if a := s.attributes["checkout.attempt"]; a != "" {
 				attempts[a] = true
 			}
 		}
 		if len(attempts) != 1 {
-			t.Errorf("order %s: attempts %v in one trace", id, attempts)
+			t.Errorf("order %s: attempts %v in one trace, want one", id, attempts)
 		}
 	}
 }
 
-// TestRecoveryIsLinkedToItsAttempt kills the coordinator in the midst of a checkout: the trace of the recovery is linked to that of
-// the checkout that it ends, and names the attempt.
-func TestRecoveryIsLinkedToItsAttempt(t *testing.T) {
+// TestRecoveryTraceLinksToCheckout kills the coordinator during a checkout. The trace of the recovery links to the
+// trace of the checkout and names the attempt.
+func TestRecoveryTraceLinksToCheckout(t *testing.T) {
 	t.Parallel()
 	c := newCollector(t)
-	s := c.traced(1)
+	s := c.startTraced(1)
 	order := s.newOrder(s.newUser(10), s.newItem(1, 10))
 	s.must(s.Pause("payment-1"))
-	answered := make(chan struct{})
-	go func() { defer close(answered); s.checkout(order, traceID(0)) }()
+	responded := make(chan struct{})
+	go func() { defer close(responded); s.checkout(order, traceID(0)) }()
 	shard := s.shards["order"][0]
-	s.eventually(10*time.Second, "the checkout runs", func() error {
+	s.eventually(10*time.Second, "the order is RUNNING", func() error {
 		if state := shard.HGet(t.Context(), "{o0}o:"+order, "s").Val(); state != "RUNNING" {
 			return fmt.Errorf("the order is %s", state)
 		}
@@ -199,17 +210,18 @@ func TestRecoveryIsLinkedToItsAttempt(t *testing.T) {
 	attempt := shard.HGet(t.Context(), "{o0}o:"+order, "a").Val()
 	s.must(s.Kill("order-1"))
 	s.must(s.Resume("payment-1"))
-	s.begin("order-1")
-	<-answered
+	s.startAgain("order-1")
+	<-responded
 	s.settle()
-	s.eventually(10*time.Second, "the recovery's trace is linked to the checkout's", func() error {
+	s.eventually(10*time.Second, "the recovery's trace links to the checkout's", func() error {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		for _, s := range c.spans {
-			if s.name == "recover" && s.attributes["checkout.attempt"] == attempt && slices.Contains(s.links, traceID(0)) && s.trace != traceID(0) {
+			linked := slices.Contains(s.links, traceID(0)) && s.trace != traceID(0)
+			if s.name == "recover" && s.attributes["checkout.attempt"] == attempt && linked {
 				return nil
 			}
 		}
-		return fmt.Errorf("%d spans, and none is", len(c.spans))
+		return fmt.Errorf("none of %d spans does", len(c.spans))
 	})
 }

@@ -11,11 +11,11 @@ import (
 	"checkout/test/stack"
 )
 
-// python is Debian's own, which has the modules that `make deps` installs.
+// python is Debian's Python, which has the modules that `make deps` installs.
 const python = "/usr/bin/python3"
 
-// TestPython runs the correctness suite and the consistency run, as their callers see the system.
-func TestPython(t *testing.T) {
+// TestPythonSuites runs the correctness suite and the consistency run.
+func TestPythonSuites(t *testing.T) {
 	t.Parallel()
 	for _, module := range []string{"requests", "aiohttp"} {
 		if out, err := exec.Command(python, "-c", "import "+module).CombinedOutput(); err != nil {
@@ -26,10 +26,10 @@ func TestPython(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, machines := range []int{1, 2} {
-		t.Run(fmt.Sprintf("%dx%d", machines, machines), func(t *testing.T) {
+	for _, instances := range []int{1, 2} {
+		t.Run(fmt.Sprintf("%dx%d", instances, instances), func(t *testing.T) {
 			t.Parallel()
-			s := start(t, stack.Config{Instances: machines})
+			s := start(t, stack.Config{Instances: instances})
 			for _, args := range [][]string{{"-m", "unittest", "test_microservices"}, {"consistency.py"}} {
 				cmd := exec.CommandContext(t.Context(), python, args...)
 				cmd.Dir = filepath.Join(root, "test")

@@ -9,8 +9,8 @@ import (
 	"checkout/test/stack"
 )
 
-// TestTours runs the commands that README.md and docs/api.md tell a reader to try.
-func TestTours(t *testing.T) {
+// TestDocumentedToursWork runs the commands that README.md and docs/api.md show.
+func TestDocumentedToursWork(t *testing.T) {
 	t.Parallel()
 	root, err := stack.Root()
 	if err != nil {
@@ -47,7 +47,7 @@ func TestTours(t *testing.T) {
 	}
 }
 
-// runTour runs all blocks marked sh of a section, in one shell, against a system. It returns the output.
+// runTour runs all blocks marked sh of a section in one shell, against a system. It returns the output.
 func runTour(t *testing.T, s *system, page, section string) string {
 	t.Helper()
 	script := "set -euo pipefail\n" + strings.Join(shellBlocks(sectionOf(t, page, section)), "")
@@ -63,7 +63,7 @@ func sectionOf(t *testing.T, page, title string) string {
 	t.Helper()
 	_, section, found := strings.Cut(page, "\n## "+title+"\n")
 	if !found {
-		t.Fatalf("there is no section %q", title)
+		t.Fatalf("no section is named %q", title)
 	}
 	section, _, _ = strings.Cut(section, "\n## ")
 	return section

@@ -1,0 +1,136 @@
+package e2e
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"checkout/test/check"
+	"checkout/test/faultproxy"
+)
+
+// TestCoordinatorDiesBetweenSteps kills the only order instance at every step of every saga, with the step's message in
+// each of three states:
+//
+//   - lost: Redis receives it only after everything is decided, as a late duplicate
+//   - late: Redis receives it after the coordinator died
+//   - done: the script ran, but its reply is lost
+//
+// Each coordinator is killed while it recovers the orders of the earlier ones.
+func TestCoordinatorDiesBetweenSteps(t *testing.T) {
+	t.Parallel()
+	for _, message := range []string{"lost", "late", "done"} {
+		t.Run(message, func(t *testing.T) {
+			t.Parallel()
+			s, deposits := startProxied(t), check.NewDeposits()
+			var cases []*sagaCase
+			for _, sa := range sagas {
+				for _, st := range sa.steps {
+					cases = append(cases, s.killAt(deposits, sa, st, message))
+				}
+			}
+			s.checkStates(deposits, cases, func(c *sagaCase) bool { return message != "lost" })
+			if message != "lost" {
+				return
+			}
+			for _, c := range cases {
+				reply, err := c.trap.Replay()
+				s.must(err)
+				t.Logf("%s: late %s: %v", c.name, c.step, reply)
+			}
+			s.checkStates(deposits, cases, func(c *sagaCase) bool { return c.step.script == "cancel" })
+		})
+	}
+}
+
+// killAt kills order when a saga is at a step, and starts it again.
+func (s *proxied) killAt(deposits check.Deposits, sa saga, st step, message string) *sagaCase {
+	s.t.Helper()
+	c := s.prepare(deposits, sa, st)
+	phase := faultproxy.Before
+	if message == "done" {
+		phase = faultproxy.After
+	}
+	c.trap = s.proxies[st.service][st.shard].trapCall(st.script, c.arg, phase)
+	s.send(c)
+	c.trap.wait()
+	s.must(s.Kill("order-1"))
+	c.trap.Drop()
+	if message == "late" {
+		if _, err := c.trap.Replay(); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	s.startAgain("order-1")
+	if a := <-c.response; !a.Unknown() {
+		s.t.Errorf("%s: killed at %s: the client received %v", sa.name, st, a)
+	}
+	s.waitReady()
+	return c
+}
+
+// checkStates waits for recovery and checks each order's final state. done reports whether the last step ran.
+func (s *proxied) checkStates(deposits check.Deposits, cases []*sagaCase, done func(*sagaCase) bool) {
+	s.t.Helper()
+	s.settle()
+	sn := s.check(deposits, histories(cases)...)
+	for _, c := range cases {
+		want := c.before
+		for _, st := range c.steps {
+			if st == c.decision && (st != c.step || done(c)) {
+				want = c.after
+			}
+			if st == c.step {
+				break
+			}
+		}
+		if got := sn.Orders[c.Order].State; got != want {
+			s.t.Errorf("%s: killed at %s: the order is %s, want %s\n%s", c.name, c.step, got, want, c.String())
+		}
+	}
+}
+
+func histories(cases []*sagaCase) []*check.History {
+	var all []*check.History
+	for _, c := range cases {
+		all = append(all, c.History)
+	}
+	return all
+}
+
+// TestRetryAfterCoordinatorDiesGetsTrueOutcome retries each request at once, until the next coordinator responds with
+// the outcome.
+func TestRetryAfterCoordinatorDiesGetsTrueOutcome(t *testing.T) {
+	t.Parallel()
+	s, deposits := startProxied(t), check.NewDeposits()
+	var cases []*sagaCase
+	for _, sa := range sagas {
+		for i, st := range sa.steps {
+			c := s.killAt(deposits, sa, st, []string{"late", "done"}[i%2])
+			cases = append(cases, c)
+			go func() {
+				request := c.Checkout
+				if c.cancel {
+					request = c.Cancel
+				}
+				a := request(s.Client)
+				for until := time.Now().Add(check.DecisionTimeout); a.Unknown() && time.Now().Before(until); {
+					time.Sleep(20 * time.Millisecond) // the gateway responds at once while order is down
+					a = request(s.Client)
+				}
+				c.response <- a
+			}()
+		}
+	}
+	var responses []check.Response
+	for _, c := range cases {
+		a := <-c.response
+		responses = append(responses, a)
+		if !slices.Contains(c.onRetry, outcome(a)) {
+			t.Errorf("%s: killed at %s: the retry received %v\n%s", c.name, c.step, a, c.String())
+		}
+	}
+	t.Logf("retries: %s", check.Tally(responses))
+	s.settle()
+	s.check(deposits, histories(cases)...)
+}

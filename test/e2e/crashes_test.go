@@ -1,0 +1,183 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"checkout/test/check"
+	"checkout/test/faultproxy"
+)
+
+// TestOrderRedisDiesAtCommit kills the order's Redis before the commit runs, and after it ran but before its reply
+// arrives. The coordinator retries the commit, and the client receives 200. If Redis is down for longer than the
+// client waits, the order is decided after Redis is back, and can be checked out.
+func TestOrderRedisDiesAtCommit(t *testing.T) {
+	t.Parallel()
+	s, deposits := startProxied(t), check.NewDeposits()
+	for _, phase := range []faultproxy.Phase{faultproxy.Before, faultproxy.After} {
+		c := s.prepare(deposits, sagaNamed(t, "paid"), step{"order", 0, "commit"})
+		trap := s.proxies["order"][0].trapCall("commit", c.arg, phase)
+		s.send(c)
+		trap.wait()
+		s.must(s.Kill("redis-order-0"))
+		trap.Drop()
+		s.startAgain("redis-order-0")
+		s.finishes(deposits, c, fmt.Sprintf("Redis killed at the commit (%d)", phase))
+		s.waitReady()
+	}
+
+	c := s.prepare(deposits, sagaNamed(t, "paid"), step{"order", 0, "commit"})
+	trap := s.proxies["order"][0].trapCall("commit", c.arg, faultproxy.Before)
+	s.send(c)
+	trap.wait()
+	s.must(s.Kill("redis-order-0"))
+	trap.Drop()
+	if a := <-c.response; !a.Unknown() || a.FormatViolation() != "" {
+		t.Errorf("checkout without the order's Redis: %v %s", a, a.FormatViolation())
+	}
+	s.startAgain("redis-order-0")
+	s.waitReady()
+	s.settle()
+	s.check(deposits, c.History)
+	if a := c.History.Checkout(s.Client); !a.OK() {
+		t.Errorf("checkout after recovery: %v", a)
+	}
+	s.settle()
+	s.check(deposits, c.History)
+}
+
+// TestStockDiesBetweenTwoItems kills stock, or the Redis of the second item, when only the first item is reserved.
+// The coordinator retries, and each item is reserved once or not at all.
+func TestStockDiesBetweenTwoItems(t *testing.T) {
+	t.Parallel()
+	s, deposits := startProxied(t), check.NewDeposits()
+	for _, victim := range []string{"stock-1", "redis-stock-1"} {
+		for _, name := range []string{"paid", "no stock"} {
+			c := s.prepare(deposits, sagaNamed(t, name), step{"stock", 1, "reserve"})
+			trap := s.proxies["stock"][1].trapCall("reserve", c.arg, faultproxy.Before)
+			s.send(c)
+			trap.wait()
+			s.eventually(check.DecisionTimeout, "the first item is reserved", func() error {
+				return s.hasCounter("stock", 0, c.first, 3)
+			})
+			s.must(s.Kill(victim))
+			trap.Drop()
+			s.startAgain(victim)
+			s.finishesAfterRetry(deposits, c, victim+" killed between two items")
+			s.waitReady()
+		}
+	}
+}
+
+// TestLostCompensationsAreRetried drops the first three releases of each participant and the first three closes.
+func TestLostCompensationsAreRetried(t *testing.T) {
+	t.Parallel()
+	s, deposits := startProxied(t), check.NewDeposits()
+	const lost = 3
+	for _, phase := range []faultproxy.Phase{faultproxy.Before, faultproxy.After} {
+		c := s.prepare(deposits, sagaNamed(t, "no stock"), step{"order", 0, "abort"})
+		var traps []*trap
+		for _, st := range []step{
+			{"stock", 0, "release"}, {"stock", 1, "release"}, {"payment", 0, "release"}, {"order", 0, "close"},
+		} {
+			arg := c.args[fmt.Sprint(st.service, " ", st.shard)]
+			traps = append(traps, s.proxies[st.service][st.shard].trapCalls(lost, st.script, arg, phase))
+		}
+		for _, trap := range traps {
+			trap.Drop()
+		}
+		s.send(c)
+		s.finishes(deposits, c, "compensations lost")
+		for _, trap := range traps {
+			if trap.Calls() != lost {
+				t.Errorf("%s was lost %d times, want %d", trap.Script, trap.Calls(), lost)
+			}
+		}
+	}
+}
+
+// TestFlushedScriptsAreReloaded removes all scripts from all shards at every step of every saga.
+func TestFlushedScriptsAreReloaded(t *testing.T) {
+	t.Parallel()
+	s, deposits := startProxied(t), check.NewDeposits()
+	s.disturbEveryStep(deposits, "without scripts", func(trap *trap) {
+		for _, shards := range s.shards {
+			for _, shard := range shards {
+				s.must(shard.ScriptFlush(context.Background()).Err())
+			}
+		}
+		trap.Pass()
+	})
+}
+
+// TestAbortingOrderHasNoOutcomeBeforeRelease kills the coordinator when the order is ABORTING and nothing is
+// released yet. Until everything is released, another checkout gets 503. It gets it soon, because stock's Redis
+// seems to hang.
+func TestAbortingOrderHasNoOutcomeBeforeRelease(t *testing.T) {
+	t.Parallel()
+	s, deposits := startProxied(t), check.NewDeposits()
+	c := s.prepare(deposits, sagaNamed(t, "no stock"), step{"stock", 0, "release"})
+	release := s.proxies["stock"][0].trapCalls(100, "release", c.arg, faultproxy.Before)
+	s.send(c)
+	release.wait()
+	s.must(s.Kill("order-1"))
+	s.startAgain("order-1")
+	if a := <-c.response; !a.Unknown() {
+		t.Errorf("the first checkout: %v, want an unknown outcome", a)
+	}
+	s.waitReady()
+	s.send(c)
+	s.eventually(check.DecisionTimeout, "the second coordinator releases", func() error {
+		if n := release.Calls(); n < 3 {
+			return fmt.Errorf("%d calls", n)
+		}
+		return nil
+	})
+	responded := false
+	select {
+	case a := <-c.response:
+		if responded = true; !a.Unknown() {
+			t.Errorf("a checkout while stock is held: %v, want an unknown outcome", a)
+		}
+	default:
+	}
+	if err := s.hasCounter("stock", 0, c.first, 3); err != nil {
+		t.Error(err)
+	}
+	release.Remove()
+	if responded {
+		s.send(c)
+	}
+	s.finishes(deposits, c, "ABORTING")
+}
+
+// TestTombstoneRejectsLateReserve delays the reserve of payment until the coordinator has closed the attempt. The
+// late reserve must take nothing.
+func TestTombstoneRejectsLateReserve(t *testing.T) {
+	t.Parallel()
+	s, deposits := startProxied(t), check.NewDeposits()
+	c := s.prepare(deposits, sagaNamed(t, "paid"), step{"payment", 0, "reserve"})
+	reserve := s.proxies["payment"][0].trapCalls(1000, "reserve", c.arg, faultproxy.Before)
+	s.send(c)
+	reserve.wait()
+	if a := <-c.response; a.Unknown() {
+		// On a busy machine payment's Redis becomes healthy too late for the coordinator. Then recovery closes the attempt.
+		s.settle()
+	} else if outcome(a) != "409 attempt-closed" {
+		t.Errorf("the checkout: %v", a)
+	}
+	reply, err := reserve.Replay()
+	s.must(err)
+	if reply[0] != "3" {
+		t.Errorf("the late reserve returned %v, want 3 (RELEASED)", reply)
+	}
+	reserve.Remove()
+	s.settle()
+	s.check(deposits, c.History)
+	if a := c.History.Checkout(s.Client); !a.OK() {
+		t.Errorf("a new checkout: %v", a)
+	}
+	s.settle()
+	s.check(deposits, c.History)
+}

@@ -1,0 +1,113 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"checkout/test/check"
+	"checkout/test/stack"
+)
+
+// TestOrderIsKilledUnderLoad kills order instances at random moments while clients check out and cancel. With one
+// instance it goes on until the kills interrupted several sagas. Afterwards all invariants hold, all responses were
+// true, and every order is decided in time.
+func TestOrderIsKilledUnderLoad(t *testing.T) {
+	t.Parallel()
+	for _, instances := range []int{1, 2} {
+		t.Run(fmt.Sprintf("%dx%d", instances, instances), func(t *testing.T) {
+			t.Parallel()
+			s := start(t, stack.Config{Instances: instances})
+			l, random := s.startLoad(0.5), newRandom(t, 1000)
+			interrupted, kills := map[string]int{}, 0
+			for ; kills < 5 || instances == 1 && (interrupted["RUNNING"] < 5 || interrupted["REFUNDING"] < 1); kills++ {
+				if kills == 40 {
+					t.Fatalf("%d kills interrupted only %v", kills, interrupted)
+				}
+				l.awaitDecisions(10 + random.Int64N(30))
+				time.Sleep(time.Duration(random.IntN(30)) * time.Millisecond)
+				instance := 1 + random.IntN(instances)
+				name := fmt.Sprintf("order-%d", instance)
+				s.must(s.Kill(name))
+				if instances == 1 { // otherwise the other instance may be working on the undecided orders
+					l.count(interrupted)
+				}
+				time.Sleep(time.Duration(random.IntN(300)) * time.Millisecond)
+				s.startAgain(name)
+				s.waitUntilRouted("orders", instance, instances)
+			}
+			l.awaitDecisions(20)
+			sn := l.stopAndCheck()
+			t.Logf("%d kills; interrupted %v", kills, interrupted)
+			if len(sn.Orders) < 50 {
+				t.Errorf("only %d orders, want at least 50", len(sn.Orders))
+			}
+		})
+	}
+}
+
+// waitUntilRouted waits until the gateway sends requests to an instance again. It omits an instance for a second
+// after a failure.
+func (s *system) waitUntilRouted(route string, instance, instances int) {
+	s.t.Helper()
+	want := fmt.Sprintf("%d/%d", instance, instances)
+	s.eventually(check.DecisionTimeout, "the gateway routes to instance "+want, func() error {
+		if a := s.Call("GET", "/"+route+"/ping"); a.Field("machine") != want {
+			return fmt.Errorf("%v", a)
+		}
+		return nil
+	})
+}
+
+// count adds up the states of undecided orders.
+func (l *load) count(states map[string]int) {
+	l.t.Helper()
+	ctx := context.Background()
+	for i, shard := range l.shards["order"] {
+		tag := fmt.Sprintf("{o%d}", i)
+		ids, err := shard.ZRange(ctx, tag+"undecided", 0, -1).Result()
+		l.must(err)
+		for _, id := range ids {
+			state, err := shard.HGet(ctx, tag+"o:"+id, "s").Result()
+			l.must(err)
+			states[state]++
+		}
+	}
+}
+
+// TestEveryOtherPartIsKilledOrPausedUnderLoad kills every instance and Redis except order under load, and pauses
+// some parts for two seconds.
+func TestEveryOtherPartIsKilledOrPausedUnderLoad(t *testing.T) {
+	t.Parallel()
+	s := start(t, stack.Config{Instances: 2})
+	l, random := s.startLoad(0.3), newRandom(t, 1000)
+	var killed, paused []string
+	for _, name := range s.Names() {
+		if name != "nginx" && !strings.HasPrefix(name, "order-") {
+			killed = append(killed, name)
+		}
+		if name != "nginx" && strings.HasSuffix(name, "1") {
+			paused = append(paused, name)
+		}
+	}
+	random.Shuffle(len(killed), func(i, j int) { killed[i], killed[j] = killed[j], killed[i] })
+	for _, name := range killed {
+		l.awaitDecisions(5 + random.Int64N(20))
+		s.must(s.Kill(name))
+		time.Sleep(time.Duration(random.IntN(500)) * time.Millisecond)
+		s.startAgain(name)
+		l.awaitDecisions(5)
+	}
+	for _, name := range paused {
+		l.awaitDecisions(5 + random.Int64N(20))
+		s.must(s.Pause(name))
+		time.Sleep(2 * time.Second)
+		s.must(s.Resume(name))
+		l.awaitDecisions(5)
+	}
+	l.awaitDecisions(20)
+	l.stopAndCheck()
+	t.Logf("killed %v, paused %v", killed, paused)
+}

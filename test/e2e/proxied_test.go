@@ -1,0 +1,85 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+
+	"checkout/test/check"
+	"checkout/test/faultproxy"
+	"checkout/test/stack"
+)
+
+// proxied is a system whose services reach Redis through fault proxies.
+type proxied struct {
+	*system
+	proxies map[string][]*redisProxy // by service, in shard order
+}
+
+// startProxied starts one instance of each service. Order and payment have one shard, stock has two.
+func startProxied(t *testing.T) *proxied {
+	t.Helper()
+	scripts := &faultproxy.Scripts{}
+	proxies := map[string][]*redisProxy{}
+	t.Cleanup(func() { // before the instances stop, so that none of them waits for a reply
+		for _, shards := range proxies {
+			for _, p := range shards {
+				p.Close()
+			}
+		}
+	})
+	proxy := func(from, to, addr string) (string, error) {
+		redis, ok := strings.CutPrefix(to, "redis-")
+		if !ok {
+			return addr, nil
+		}
+		service, shard, _ := strings.Cut(redis, "-")
+		p, err := faultproxy.ForRedis(addr, scripts)
+		if err != nil {
+			return "", err
+		}
+		if shard == "0" {
+			proxies[service] = nil // the stack starts again with other ports if one is taken
+		}
+		proxies[service] = append(proxies[service], &redisProxy{p, t})
+		return p.Addr(), nil
+	}
+	sizes := map[string]stack.Size{"stock": {Instances: 1, Shards: 2}}
+	s := start(t, stack.Config{Instances: 1, Sizes: sizes, Proxy: proxy})
+	return &proxied{s, proxies}
+}
+
+// redisProxy is a fault proxy of one test.
+type redisProxy struct {
+	*faultproxy.Proxy
+	t testing.TB
+}
+
+// trap is a trap of one test.
+type trap struct {
+	*faultproxy.Trap
+	t testing.TB
+}
+
+// trapCall sets a trap for the next call of a script that has an argument which contains arg.
+func (p *redisProxy) trapCall(script, arg string, phase faultproxy.Phase) *trap {
+	p.t.Helper()
+	return p.trapCalls(1, script, arg, phase)
+}
+
+// trapCalls sets a trap for the next n calls.
+func (p *redisProxy) trapCalls(n int, script, arg string, phase faultproxy.Phase) *trap {
+	p.t.Helper()
+	c, err := p.Trap(n, script, arg, phase)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return &trap{c, p.t}
+}
+
+// wait waits until the trap stops a call.
+func (c *trap) wait() {
+	c.t.Helper()
+	if err := c.Wait(check.DecisionTimeout); err != nil {
+		c.t.Fatal(err)
+	}
+}

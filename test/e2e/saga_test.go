@@ -1,0 +1,195 @@
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"checkout/test/check"
+	"checkout/test/faultproxy"
+)
+
+// step is one call of a script on one shard. The coordinator may die between any two steps.
+type step struct {
+	service string
+	shard   int
+	script  string
+}
+
+func (st step) String() string { return fmt.Sprintf("%s %d %s", st.service, st.shard, st.script) }
+
+// saga is one sequence of steps of a checkout or a cancel. The cart has an item on each shard of stock.
+type saga struct {
+	name   string
+	credit int64 // of the user; the cart costs 7
+	stock  int64 // of the second item; the cart has 3
+	cancel bool  // the steps are those of a cancel, after a checkout
+	steps  []step
+	// The order's state is before until decision is done, and then after.
+	decision      step
+	before, after string
+	onRetry       []string // possible outcomes of a retry after the coordinator died
+}
+
+var sagas = []saga{
+	{name: "paid", credit: 10, stock: 5, steps: []step{
+		{"order", 0, "begin"}, {"payment", 0, "reserve"}, {"stock", 0, "reserve"}, {"stock", 1, "reserve"},
+		{"order", 0, "commit"},
+	}, decision: step{"order", 0, "commit"}, before: "OPEN", after: "PAID",
+		onRetry: []string{"200", "409 attempt-closed"}},
+	{name: "no credit", credit: 6, stock: 5, steps: []step{
+		{"payment", 0, "reserve"}, {"order", 0, "refuse"},
+	}, before: "OPEN", after: "OPEN", onRetry: []string{"402 insufficient-credit", "409 attempt-closed"}},
+	{name: "no stock", credit: 10, stock: 2, steps: []step{
+		{"order", 0, "abort"}, {"stock", 0, "release"}, {"stock", 1, "release"}, {"payment", 0, "release"},
+		{"order", 0, "close"},
+	}, before: "OPEN", after: "OPEN", onRetry: []string{"409 insufficient-stock", "409 attempt-closed"}},
+	{name: "cancelled", credit: 10, stock: 5, cancel: true, steps: []step{
+		{"order", 0, "cancel"}, {"stock", 0, "refund"}, {"stock", 1, "refund"}, {"payment", 0, "refund"},
+		{"order", 0, "cancelled"},
+	}, decision: step{"order", 0, "cancel"}, before: "PAID", after: "CANCELLED", onRetry: []string{"200"}},
+}
+
+// sagaNamed returns the saga with this name.
+func sagaNamed(t testing.TB, name string) saga {
+	t.Helper()
+	for _, sa := range sagas {
+		if sa.name == name {
+			return sa
+		}
+	}
+	t.Fatalf("no saga is named %q", name)
+	return saga{}
+}
+
+// expected is the client's outcome if nothing disturbs the saga.
+func (sa saga) expected() string {
+	return map[string]string{
+		"paid": "200", "cancelled": "200", "no credit": "402 insufficient-credit", "no stock": "409 insufficient-stock",
+	}[sa.name]
+}
+
+// outcome is the status of a response, followed by its problem if it has one.
+func outcome(a check.Response) string {
+	return strings.TrimSpace(fmt.Sprint(a.Status, " ", a.Problem()))
+}
+
+// sagaCase is one order whose saga is disturbed at one step.
+type sagaCase struct {
+	*check.History
+	saga
+	step          step
+	first, second string            // the items, on shards 0 and 1
+	args          map[string]string // an argument that only calls for this order have, by service and shard
+	arg           string            // that of the step
+	trap          *trap
+	response      chan check.Response
+}
+
+// prepare creates a user, two items and an order.
+func (s *proxied) prepare(deposits check.Deposits, sa saga, st step) *sagaCase {
+	s.t.Helper()
+	user, first, second := s.newUser(sa.credit), s.newItemOn(0, 2, 5), s.newItemOn(1, 1, sa.stock)
+	deposits.Credit[user], deposits.Stock[first], deposits.Stock[second] = sa.credit, 5, sa.stock
+	c := &sagaCase{saga: sa, step: st, first: first, second: second, response: make(chan check.Response, 1)}
+	c.History = &check.History{Order: s.newOrder(user, first, first, second, second, second), User: user}
+	c.args = map[string]string{"order 0": c.Order, "payment 0": user, "stock 0": first, "stock 1": second}
+	c.arg = c.args[fmt.Sprint(st.service, " ", st.shard)]
+	if sa.cancel {
+		if a := c.History.Checkout(s.Client); !a.OK() {
+			s.t.Fatal(a)
+		}
+	}
+	return c
+}
+
+// send sends the cancel or the checkout without waiting for the response, which goes to c.response.
+func (s *proxied) send(c *sagaCase) {
+	go func() {
+		if c.cancel {
+			c.response <- c.History.Cancel(s.Client)
+		} else {
+			c.response <- c.History.Checkout(s.Client)
+		}
+	}()
+}
+
+// finishes checks that the saga ends as if nothing had disturbed it.
+func (s *proxied) finishes(deposits check.Deposits, c *sagaCase, where string) {
+	s.t.Helper()
+	if a := <-c.response; outcome(a) != c.expected() {
+		s.t.Errorf("%s, %s: %v, want %s", c.name, where, a, c.expected())
+	}
+	s.settle()
+	if state := s.check(deposits, c.History).Orders[c.Order].State; state != c.after {
+		s.t.Errorf("%s, %s: the order is %s, want %s", c.name, where, state, c.after)
+	}
+}
+
+// finishesAfterRetry is finishes for a client that retries after an unknown outcome or a closed attempt. A proxy that
+// holds a reply for most of a second makes its Redis unhealthy.
+func (s *proxied) finishesAfterRetry(deposits check.Deposits, c *sagaCase, where string) {
+	s.t.Helper()
+	a := <-c.response
+	s.eventually(check.DecisionTimeout, "the client receives the outcome", func() error {
+		if !a.Unknown() && outcome(a) != "409 attempt-closed" {
+			return nil
+		}
+		earlier := a
+		a = c.Checkout(s.Client)
+		return fmt.Errorf("%v", earlier)
+	})
+	c.response <- a
+	s.finishes(deposits, c, where)
+}
+
+// hasCounter returns an error unless a counter in Redis has the value n.
+func (s *system) hasCounter(service string, shard int, id string, n int64) error {
+	kind := map[string]string{"stock": "i", "payment": "u"}[service]
+	key := fmt.Sprintf("{%s%d}%s:%s", service[:1], shard, kind, id)
+	got, err := s.shards[service][shard].Get(s.t.Context(), key).Int64()
+	if err == nil && got != n {
+		err = fmt.Errorf("%s is %d, want %d", key, got, n)
+	}
+	return err
+}
+
+// disturbEveryStep holds the call of each step of each saga before it runs, and disturbs the system in a way that the
+// client must not notice.
+func (s *proxied) disturbEveryStep(deposits check.Deposits, what string, disturb func(*trap)) {
+	s.t.Helper()
+	for _, sa := range sagas {
+		for _, st := range sa.steps {
+			s.disturb(deposits, sa, st, what, disturb)
+		}
+	}
+}
+
+// heldAtMost is how long a call may be held: after 0.7 s its Redis is unhealthy.
+const heldAtMost = 500 * time.Millisecond
+
+// disturb disturbs one step of one saga. On a busy machine the call may be held for longer than heldAtMost, which makes
+// its Redis unhealthy and proves nothing; then disturb tries again.
+func (s *proxied) disturb(deposits check.Deposits, sa saga, st step, what string, disturb func(*trap)) {
+	s.t.Helper()
+	const tries = 10
+	for range tries {
+		c := s.prepare(deposits, sa, st)
+		trap := s.proxies[st.service][st.shard].trapCall(st.script, c.arg, faultproxy.Before)
+		sent := time.Now()
+		s.send(c)
+		trap.wait()
+		disturb(trap)
+		if time.Since(sent) < heldAtMost {
+			s.finishes(deposits, c, what+" at "+st.String())
+			return
+		}
+		<-c.response
+		s.settle()
+		s.check(deposits, c.History)
+		s.empty()
+		s.waitReady()
+	}
+	s.t.Errorf("%s at %s: the call was held for more than %v in each of %d tries", what, st, heldAtMost, tries)
+}

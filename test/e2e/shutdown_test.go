@@ -1,0 +1,146 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"checkout/test/check"
+	"checkout/test/faultproxy"
+	"checkout/test/stack"
+)
+
+// TestShutdownFinishesCheckoutInFlight stops the only order instance during a checkout. The client receives the
+// outcome, and the instance exits with status 0.
+func TestShutdownFinishesCheckoutInFlight(t *testing.T) {
+	t.Parallel()
+	for waitsFor, hold := range map[string]func(*proxied, *sagaCase) (release func()){
+		"payment": func(s *proxied, c *sagaCase) func() { // on a busy machine, a held Redis would become unhealthy
+			begin := s.proxies["order"][0].trapCall("begin", c.arg, faultproxy.After)
+			s.must(s.Pause("payment-1"))
+			s.send(c)
+			begin.wait()
+			begin.Pass()
+			return func() { s.must(s.Resume("payment-1")) }
+		},
+		"commit": func(s *proxied, c *sagaCase) func() {
+			commit := s.proxies["order"][0].trapCall("commit", c.arg, faultproxy.Before)
+			s.send(c)
+			commit.wait()
+			return commit.Pass
+		},
+	} {
+		t.Run(waitsFor, func(t *testing.T) {
+			t.Parallel()
+			s, deposits := startProxied(t), check.NewDeposits()
+			c := s.prepare(deposits, sagaNamed(t, "paid"), step{"order", 0, "begin"})
+			release := hold(s, c)
+			s.must(s.Terminate("order-1"))
+			s.eventually(check.DecisionTimeout, "order refuses new connections", func() error {
+				if a := s.Call("POST", s.PublicURLs("order")[0]+"/create/x"); a.Status != 0 {
+					return fmt.Errorf("%v", a)
+				}
+				return nil
+			})
+			release()
+			if a := <-c.response; !a.OK() {
+				t.Errorf("the checkout in flight received %v, want 200", a)
+			}
+			s.waitForExit("order-1")
+			s.startAgain("order-1")
+			s.waitReady()
+			s.settle()
+			s.check(deposits, c.History)
+		})
+	}
+}
+
+// waitForExit waits until an instance exits, and checks that its status is 0.
+func (s *system) waitForExit(name string) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), check.DecisionTimeout)
+	defer cancel()
+	if err := s.Wait(ctx, name); err == nil || err.Error() != "exit status 0" {
+		s.t.Errorf("%s exited: %v, want exit status 0\n%s", name, err, s.Tail(name, 10))
+	}
+}
+
+// TestRollingRestartLosesNoRequest stops each instance in turn and starts it again, while clients send every kind of
+// request. Each instance exits with status 0, and every request gets its response.
+func TestRollingRestartLosesNoRequest(t *testing.T) {
+	t.Parallel()
+	s := start(t, stack.Config{Instances: 2})
+	l := s.startLoad(0.3)
+	stopVisitors := s.startVisitors(l.Deposits)
+	for _, name := range s.Names() {
+		service, instance, _ := strings.Cut(name, "-")
+		number, err := strconv.Atoi(instance)
+		if err != nil {
+			continue // a Redis, or nginx
+		}
+		l.awaitDecisions(20)
+		began := time.Now()
+		s.must(s.Terminate(name))
+		s.waitForExit(name)
+		t.Logf("%s stopped in %v", name, time.Since(began).Round(time.Millisecond))
+		l.awaitDecisions(10)
+		s.startAgain(name)
+		s.waitUntilRouted(map[string]string{"order": "orders", "stock": "stock", "payment": "payment"}[service], number, 2)
+	}
+	l.awaitDecisions(20)
+	stopVisitors()
+	l.stopAndCheck()
+	for _, a := range l.Responses() {
+		if a.Unknown() {
+			t.Errorf("a client received %v, want an outcome", a)
+		}
+	}
+}
+
+// startVisitors starts clients that do what the clients of a shop do not: read, create, and edit carts. Every
+// request must succeed until the returned function is called.
+func (s *system) startVisitors(deposits check.Deposits) (stop func()) {
+	s.t.Helper()
+	user, item := s.newUser(10), s.newItem(1, 10)
+	deposits.Credit[user], deposits.Stock[item] = 10, 10
+	var stopped atomic.Bool
+	var visitors sync.WaitGroup
+	var requests atomic.Int64
+	request := func(want int, method, path string) check.Response {
+		a := s.Call(method, path)
+		if a.Status != want || a.FormatViolation() != "" {
+			s.t.Errorf("%s %s: %v %s, want %d", method, path, a, a.FormatViolation(), want)
+		}
+		requests.Add(1)
+		return a
+	}
+	for range 4 {
+		visitors.Go(func() {
+			for !stopped.Load() {
+				order := request(200, "POST", "/orders/create/"+user).Field("order_id")
+				request(200, "POST", "/orders/addItem/"+order+"/"+item+"/3")
+				request(200, "DELETE", "/orders/removeItem/"+order+"/"+item+"/1") // two pieces are left
+				request(200, "DELETE", "/orders/removeItem/"+order+"/"+item+"/2")
+				request(404, "DELETE", "/orders/removeItem/"+order+"/"+item)
+				request(200, "GET", "/orders/find/"+order)
+				request(200, "POST", "/payment/status/"+user+"/"+order)
+				request(200, "DELETE", "/orders/remove/"+order)
+				request(404, "GET", "/orders/find/"+order)
+				request(200, "GET", "/stock/find/"+item)
+				request(200, "POST", "/stock/item/create/1")
+				request(200, "GET", "/payment/find_user/"+user)
+				request(200, "POST", "/payment/create_user")
+			}
+		})
+	}
+	return func() {
+		stopped.Store(true)
+		visitors.Wait()
+		s.t.Logf("visitors sent %d requests", requests.Load())
+	}
+}
