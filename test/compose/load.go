@@ -59,12 +59,16 @@ func (r *run) stillWorks(ctx context.Context) (time.Duration, error) {
 	return took, err
 }
 
-// underLoad calls do while clients buy. It then audits, and reports the longest time without a paid checkout.
+// underLoad calls do and waits until every container is healthy, while clients buy. It then audits, and prints the
+// longest time without a paid checkout.
 func (r *run) underLoad(ctx context.Context, what string, do func() error) error {
 	began := time.Now()
 	r.shop.Start(func(client uint64) *rand.Rand { return rand.New(rand.NewPCG(client, uint64(began.UnixNano()))) })
 	time.Sleep(loadOnly)
 	err := do()
+	if err == nil {
+		err = r.project.waitHealthy(ctx)
+	}
 	time.Sleep(loadOnly)
 	ended := time.Now()
 	r.shop.Stop()
@@ -75,9 +79,6 @@ func (r *run) underLoad(ctx context.Context, what string, do func() error) error
 		}
 	}
 	summary := r.shop.Summary()
-	if err == nil {
-		err = r.project.waitHealthy(ctx)
-	}
 	a, auditErr := r.audit(ctx)
 	if err = errors.Join(err, auditErr); err != nil {
 		return fmt.Errorf("%s under load: %w\n%s", what, err, summary)
