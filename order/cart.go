@@ -47,8 +47,8 @@ func (h *handlers) find(c *gin.Context) (api.Order, error) {
 		return api.Order{}, err
 	}
 	order := api.Order{
-		OrderID: o.ID, Paid: o.State == store.StatePaid, Items: []string{}, UserID: o.User, TotalCost: o.Total, Status: o.State,
-		Lines: []api.OrderLine{},
+		OrderID: o.ID, Paid: o.State == store.StatePaid, UserID: o.User, TotalCost: o.Total, Status: o.State,
+		Items: []string{}, Lines: []api.OrderLine{},
 	}
 	for _, line := range o.Lines {
 		order.Lines = append(order.Lines, line)
@@ -108,5 +108,6 @@ func (h *handlers) initBatch(c *gin.Context) (api.Message, error) {
 	case !h.batchInit:
 		return api.Message{}, api.BatchDisabled
 	}
-	return api.Message{Msg: "Batch init for orders successful"}, h.orders.BatchInit(c.Request.Context(), n, items, users, price)
+	return api.Message{Msg: "Batch init for orders successful"},
+		h.orders.BatchInit(c.Request.Context(), n, items, users, price)
 }

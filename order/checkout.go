@@ -12,8 +12,8 @@ import (
 	"checkout/order/saga"
 )
 
-// requestHeader is how the gateway names a client's request, the same for every instance that it sends the request to: 32
-// hexadecimal digits. The gateway does not pass on what a client sends there.
+// requestHeader carries the gateway's name for a client's request: 32 hexadecimal digits, the same for every instance
+// that the gateway tries. The gateway discards the header if a client sends it.
 const requestHeader = "X-Checkout-Id"
 
 // paidOrder is the response to a checkout that is paid.
@@ -39,8 +39,8 @@ func (h *handlers) cancel(c *gin.Context) ([]api.OrderPayment, error) {
 	return forEach(c, h.saga.Cancel)
 }
 
-// forEach handles all entries of an internal request at the same time. A caller that leaves cancels nothing: the entries belong to
-// several requests.
+// forEach handles all entries of an internal request at the same time. A caller that disconnects cancels nothing,
+// because the entries belong to several requests.
 func forEach[Result any](c *gin.Context, handle func(context.Context, api.Cancel) Result) ([]Result, error) {
 	entries, err := web.Body[[]api.Cancel](c)
 	if err != nil {

@@ -14,7 +14,8 @@ import (
 
 func main() { web.Main(run) }
 
-// run serves until ctx ends. With "healthcheck" as the first argument it asks the running instance whether it is ready instead.
+// run serves until ctx ends. With "healthcheck" as the first argument it asks the running instance whether it is ready
+// instead.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
 	return definition.Run(ctx, args, getenv, stdout)
 }

@@ -13,7 +13,8 @@ import (
 )
 
 const (
-	// cachePricesFor bounds how long an order may hold an item that a restored backup does not have. Its checkout is refused.
+	// cachePricesFor bounds how long an order may hold an item that a restored backup does not have. Its checkout is
+	// refused.
 	cachePricesFor  = 10 * time.Second
 	maxCachedPrices = 1 << 16
 )
@@ -21,8 +22,8 @@ const (
 // pricesPath is stock's internal route for prices.
 const pricesPath = "/internal/prices"
 
-// priceCache asks stock for prices. Concurrent requests travel together. It caches the price of a minted item, which never changes;
-// batch_init changes the price of a decimal ID.
+// priceCache asks stock for prices, in batches of concurrent requests. It caches the price of a minted item, which
+// never changes. It does not cache the price of a decimal ID, which batch_init may change.
 type priceCache struct {
 	batcher *peer.Batcher[string, api.Price]
 
@@ -41,7 +42,8 @@ func newPriceCache(stock *peer.Peer) *priceCache {
 	return &priceCache{batcher: peer.NewBatcher[string, api.Price](stock, pricesPath, group), prices: map[string]int64{}}
 }
 
-// price returns the price of an item, in minor units. Without a reply it asks once more: another instance of stock may reply.
+// price returns the price of an item, in minor units. Without a reply it asks once more: another instance of stock may
+// reply.
 func (c *priceCache) price(ctx context.Context, item string) (int64, error) {
 	if price, ok := c.get(item); ok {
 		return price, nil

@@ -37,7 +37,7 @@ var (
 var scripts = slices.Concat(participant.Scripts, []*redis.Script{payOrderScript, cancelPaymentScript},
 	idempotency.Scripts(payOrderScript))
 
-// payOrder takes an amount from a user's credit for an order, once however often it is called.
+// payOrder subtracts an amount from a user's credit for an order. Repeated calls subtract it once.
 func (u *users) payOrder(ctx context.Context, key *idempotency.Key, id, order string, amount int64) error {
 	code, err := u.Run(ctx, key, payOrderScript, id, []string{directPrefix + id}, order, amount)
 	if err != nil {

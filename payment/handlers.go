@@ -66,7 +66,8 @@ func (h *handlers) payOrder(c *gin.Context, key *idempotency.Key) (api.Message, 
 	}
 	user, order := c.Param("user_id"), c.Param("amount_or_order_id")
 	if len(order) > api.MaxIDLength {
-		return api.Message{}, fmt.Errorf("an order id of %d bytes, at most %d: %w", len(order), api.MaxIDLength, api.BadRequest)
+		err := fmt.Errorf("an order id of %d bytes, at most %d: %w", len(order), api.MaxIDLength, api.BadRequest)
+		return api.Message{}, err
 	}
 	if err := h.users.payOrder(c.Request.Context(), key, user, order, amount); err != nil {
 		return api.Message{}, err
@@ -107,9 +108,10 @@ func (h *handlers) initBatch(c *gin.Context) (api.Message, error) {
 
 // undo returns what the user paid for the order, by a direct payment, by a checkout, or by both.
 //
-// The direct payment comes first. It is the only step that can be refused (no such user, balance limit), and a refusal must come before
-// anything is done. Its record remains, as returned, so that a repeat returns nothing twice. The order service comes second: its
-// outcome can be unknown, but it cannot refuse, and it keeps a record as well. So after a 503 a repeat completes the rest.
+// The direct payment comes first. It is the only step that can be refused (no such user, balance limit), and a refusal
+// must come before anything is done. Its record remains, as returned, so that a repeat returns nothing twice. The order
+// service comes second: its outcome can be unknown, but it cannot refuse, and it keeps a record as well. So after a 503
+// a repeat completes the rest.
 func (h *handlers) undo(ctx context.Context, user, order string) error {
 	direct, err := h.users.returnPayment(ctx, user, order)
 	if err != nil {

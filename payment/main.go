@@ -11,7 +11,8 @@ import (
 
 func main() { web.Main(run) }
 
-// run serves until ctx ends. With "healthcheck" as the first argument it asks the running instance whether it is ready instead.
+// run serves until ctx ends. With "healthcheck" as the first argument it asks the running instance whether it is ready
+// instead.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
 	return definition.Run(ctx, args, getenv, stdout)
 }
@@ -20,7 +21,8 @@ var definition = service.Definition{Name: "payment", Peers: []env.Peer{env.Order
 
 func setup(s *service.Service) {
 	h := &handlers{
-		Service: s, users: newUsers(s), orders: newOrders(s.Peer("order", s.Config.OrderPeers)), batchInit: s.Config.BatchInit,
+		Service: s, users: newUsers(s), orders: newOrders(s.Peer("order", s.Config.OrderPeers)),
+		batchInit: s.Config.BatchInit,
 	}
 	h.routes(s.Public, s.Internal)
 }

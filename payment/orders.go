@@ -7,7 +7,7 @@ import (
 	"checkout/common/peer"
 )
 
-// orders asks the order service about payments by checkout. Concurrent requests travel together.
+// orders asks the order service about payments by checkout. It batches concurrent requests.
 type orders struct {
 	payments *peer.Batcher[api.Cancel, api.Purchase]
 	cancels  *peer.Batcher[api.Cancel, api.OrderPayment]
@@ -26,8 +26,8 @@ func (o *orders) payment(ctx context.Context, user, order string) api.OrderPayme
 	return askTwice(ctx, o.payments, api.Cancel{OrderID: order, UserID: user}).Payment
 }
 
-// undo runs the reverse saga if a checkout of this user has paid this order. It names the attempt that has paid, so that a delayed
-// message undoes no other one. It may be repeated.
+// undo runs the reverse saga if a checkout of this user has paid this order. It names the attempt that has paid, so
+// that a delayed message undoes no other one. It may be repeated.
 func (o *orders) undo(ctx context.Context, user, order string) api.OrderPayment {
 	cancel := api.Cancel{OrderID: order, UserID: user}
 	purchase := askTwice(ctx, o.payments, cancel)

@@ -16,13 +16,14 @@ type handlers struct {
 	batchInit bool // whether batch_init may overwrite data
 }
 
-// routes adds every route that only the payment service has. The gateway strips the prefix /payment and routes to the public port only.
+// routes adds every route that only the payment service has. The gateway strips the prefix /payment and routes to the
+// public port only.
 func (h *handlers) routes(public, internal gin.IRouter) {
 	public.GET("/", web.JSON(h.Ping))
 	public.POST("/create_user", web.Idempotent(h.create))
 	public.GET("/find_user/:user_id", web.JSON(h.find))
 	public.POST("/add_funds/:user_id/:amount", web.Idempotent(h.addFunds))
-	// Gin wants one name for one place of a path: it is an amount if it is the last place, and an order ID if not.
+	// Gin allows one name per position of a path. In the last position this one is an amount, else an order ID.
 	public.POST("/pay/:user_id/:amount_or_order_id", web.Idempotent(h.pay))
 	public.POST("/pay/:user_id/:amount_or_order_id/:amount", web.Idempotent(h.payOrder))
 	public.POST("/cancel/:user_id/:order_id", web.JSON(h.cancel))

@@ -11,8 +11,8 @@ import (
 // Key prefixes of a user, without the shard's hash tag. The user's ID follows.
 const (
 	creditPrefix = "u:" // string: credit in minor units that no attempt has reserved
-	// directPrefix names the user's direct payments. Hash by order ID: the amount, as "50", and after its return "-50". It is on the credit's
-	// shard, so that both change together.
+	// directPrefix names the user's direct payments. Hash by order ID: the amount, as "50", and after its return "-50". It
+	// is on the credit's shard, so that both change together.
 	directPrefix = "d:"
 )
 

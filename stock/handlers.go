@@ -81,7 +81,8 @@ func (h *handlers) initBatch(c *gin.Context) (api.Message, error) {
 	return api.Message{Msg: "Batch init for stock successful"}, nil
 }
 
-// prices serves the order service. A caller that leaves cancels nothing: the items belong to several requests.
+// prices serves the order service. A caller that disconnects cancels nothing, because the items belong to several
+// requests.
 func (h *handlers) prices(c *gin.Context) ([]api.Price, error) {
 	ids, err := web.Body[[]string](c)
 	if err != nil {

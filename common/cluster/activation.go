@@ -16,15 +16,18 @@ import (
 	"checkout/common/redis"
 )
 
-// Instances learn of a new shard one after the other. An instance that does not know the shard must not report an ID there as missing: it
-// would return 404 for an order, and RELEASED for a reservation. So a new shard becomes active in steps:
+// Instances learn of a new shard one after the other. An instance that does not know the shard must not report an ID
+// there as missing: it would return 404 for an order, and RELEASED for a reservation. So a new shard becomes active in
+// steps:
 //
-//  1. An instance that starts with more shards announces their number on every shard. Every instance reads it each second.
-//  2. It waits until every instance has read the announcement, or knows that it has not.
+//  1. An instance that starts with more shards announces their number on every shard. Every instance reads it each
+//     second.
+//  2. It waits for changeWait. By then every instance has read the announcement, or its last read is stale and it
+//     reports unknown shards as unavailable.
 //  3. It waits while an instance reports, on shard 0, that it knows fewer shards.
 //  4. It writes the number of active shards. From then on instances mint IDs on the new shards.
 //
-// A new system has no number on shard 0 and nothing to wait for. See docs/adr/0012-shard-activation.md.
+// A new system has no number on shard 0. It activates all shards at once. See docs/adr/0012-shard-activation.md.
 const (
 	activationKey  = "growth" // hash
 	announcedField = "announced"
@@ -39,7 +42,7 @@ var (
 	presenceScript = redis.MustScript(files, "presence", protocol.Prelude())
 )
 
-// activation is what is known of the number of shards.
+// activation holds the numbers of shards that this instance has read.
 type activation struct {
 	announced atomic.Int64
 	active    atomic.Int64
@@ -52,7 +55,8 @@ func (c *Cluster) Active(s *redis.Shard) bool { return s.Index < c.ActiveShards(
 // ActiveShards returns the number of active shards, or 0 while it is unknown.
 func (c *Cluster) ActiveShards() int { return int(c.activation.active.Load()) }
 
-// unknownShard returns the error for an ID on a shard that this instance does not know: ErrNoSuchID if no instance does.
+// unknownShard returns the error for an ID on a shard that this instance does not know. It is ErrNoSuchID if no
+// instance knows the shard.
 func (c *Cluster) unknownShard(shard int) error {
 	switch {
 	case shard < int(c.activation.announced.Load()):
@@ -101,7 +105,8 @@ func (c *Cluster) everyInstanceKnows(ctx context.Context, instance string) bool 
 	return err == nil && fewest >= len(c.shards)
 }
 
-// reportPresence writes to shard 0 how many shards this instance knows, and returns the fewest that any running instance knows.
+// reportPresence writes to shard 0 how many shards this instance knows, and returns the fewest that any running
+// instance knows.
 func (c *Cluster) reportPresence(ctx context.Context, instance string) (fewest int, err error) {
 	s := c.shards[0]
 	if !s.Healthy() {

@@ -13,8 +13,9 @@ import (
 	"checkout/common/testredis"
 )
 
-// Where a new shard is open although a machine does not know it, as one that was stopped while the others were started anew, that one
-// does not take what is made there for something that does not exist. The old shards are full: that is why there is a new one.
+// Where a new shard is open although a machine does not know it, as one that was stopped while the others were started
+// anew, that one does not take what is made there for something that does not exist. The old shards are full: that is
+// why there is a new one.
 func TestAMachineThatWasNotToldOfAShardDoesNotDenyIt(t *testing.T) {
 	t.Parallel()
 	old, servers := testredis.Open(t, "stock", 2, nil)
@@ -41,7 +42,8 @@ func TestAMachineThatWasNotToldOfAShardDoesNotDenyIt(t *testing.T) {
 			t.Fatalf("a system that grows makes nothing: %v", err)
 		}
 		if made = s.Index == 2; made {
-			for name, locate := range map[string]func(string) (*redis.Shard, error){"Locate": old.Locate, "LocateOrFirst": old.LocateOrFirst} {
+			for name, locate := range map[string]func(string) (*redis.Shard, error){"Locate": old.Locate,
+				"LocateOrFirst": old.LocateOrFirst} {
 				if s, err := locate(id); !errors.Is(err, api.Unavailable) {
 					t.Errorf("%s of a machine that was not told: %v, %v", name, s, err)
 				}
@@ -56,8 +58,8 @@ func TestAMachineThatWasNotToldOfAShardDoesNotDenyIt(t *testing.T) {
 	}
 }
 
-// A new shard is open when every machine knows it: until then some could only answer 503 for what is made there. The old shard is
-// full.
+// A new shard is open when every machine knows it: until then some could only answer 503 for what is made there. The
+// old shard is full.
 func TestANewShardWaitsForEveryMachine(t *testing.T) {
 	t.Parallel()
 	old, servers := testredis.Open(t, "order", 1, nil)

@@ -11,9 +11,9 @@ const (
 	bulkInFlight = 4   // bulk calls in flight for one shard: they keep it busy and let other callers through
 )
 
-// EachDecimal writes the decimal IDs 0 to n-1 to all shards. It calls start with lists of numbers that belong to one shard, waits for
-// each call that start returns, and passes the reply to done. The first error ends it; calls in flight may still run. Call Respread
-// first.
+// EachDecimal writes the decimal IDs 0 to n-1 to all shards. It calls start with lists of numbers that belong to one
+// shard, waits for each call that start returns, and passes the reply to done. The first error ends it; calls in flight
+// may still run. Call Respread first.
 func (c *Cluster) EachDecimal(
 	ctx context.Context, n int, start func(at *redis.Shard, numbers []int) *redis.Call, done func(redis.Reply) error,
 ) error {

@@ -1,4 +1,5 @@
-// Package cluster is all shards of a service: it locates an ID, mints new IDs, spreads decimal IDs and activates new shards.
+// Package cluster manages all shards of a service: it locates IDs, mints new ones, spreads decimal IDs over the shards
+// and activates new shards.
 package cluster
 
 import (
@@ -31,8 +32,9 @@ type Cluster struct {
 	metrics.Group
 }
 
-// Open returns the shards of a service ("order", "stock", "payment") and checks their health until Close. It does not wait for
-// them: requests for a shard fail as unavailable until it has passed a check. Each shard loads scripts when it becomes healthy.
+// Open returns the shards of a service ("order", "stock", "payment") and checks their health until Close. It does not
+// wait for them: requests for a shard fail as unavailable until it has passed a check. Each shard loads scripts when it
+// becomes healthy.
 func Open(service string, config env.Redis, scripts []*redis.Script) *Cluster {
 	ctx, stop := context.WithCancel(context.Background())
 	c := &Cluster{stop: stop}
@@ -100,7 +102,8 @@ func (c *Cluster) Locate(id string) (*redis.Shard, error) {
 	return nil, fmt.Errorf("the shard map is unknown, locate %s: %w", id, api.Unavailable)
 }
 
-// LocateOrFirst is Locate, but returns the first shard for an ID that no shard can hold: its absence can be recorded there.
+// LocateOrFirst is Locate, but returns the first shard for an ID that no shard can hold: its absence can be recorded
+// there.
 func (c *Cluster) LocateOrFirst(id string) (*redis.Shard, error) {
 	s, err := c.Locate(id)
 	if errors.Is(err, ErrNoSuchID) {
@@ -109,7 +112,8 @@ func (c *Cluster) LocateOrFirst(id string) (*redis.Shard, error) {
 	return s, err
 }
 
-// Probed reports whether every shard was asked once, whether it replied or not. Before that Unavailable does not know.
+// Probed reports whether every shard has had its first health check, passed or not. Until then, Unavailable may name
+// shards that are healthy.
 func (c *Cluster) Probed() bool { return c.probed.Load() }
 
 // States returns the health of each shard.

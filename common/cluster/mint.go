@@ -25,8 +25,8 @@ func (c *Cluster) NewMinter(i, n int) *Minter {
 	return m
 }
 
-// Mint returns a new ID and its shard. It skips shards that are unhealthy or not active; if all of the instance's own shards are, it takes
-// another one. The error is api.Unavailable if no shard is left.
+// Mint returns a new ID and its shard. It skips shards that are unhealthy or not active; if all of the instance's own
+// shards are, it takes another one. The error is api.Unavailable if no shard is left.
 func (m *Minter) Mint() (string, *redis.Shard, error) {
 	first := int(m.next.Add(1))
 	for _, from := range [][]*redis.Shard{m.own, m.cluster.shards} {

@@ -13,10 +13,11 @@ import (
 	"checkout/common/redis"
 )
 
-// The shard map says how decimal IDs are spread: ID n is on shard n modulo the number of shards at the time of the last batch_init.
-// Every shard stores it, and every instance reads it each second. What an instance has read is a lease: after staleAfter it knows
-// nothing. The instance that changes the map waits longer than that before it writes to the new places. So no instance looks in
-// an old place once a new one exists. See docs/adr/0011-shard-in-id.md.
+// The shard map says how decimal IDs are spread: ID n is on shard n modulo the number of shards at the time of the last
+// batch_init. Every shard stores it, and every instance reads it each second. The map that an instance has read is a
+// lease: it expires after staleAfter. The instance that changes the map waits longer than that before it writes IDs to
+// their new shards. So no instance looks for an ID on its old shard once it exists on the new one. See
+// docs/adr/0011-shard-in-id.md.
 const (
 	shardMapKey    = "batch" // hash
 	modulusField   = "m"     // number of shards that the decimal IDs are spread over
@@ -56,8 +57,8 @@ func (c *Cluster) watchShardMap(ctx context.Context) {
 	}
 }
 
-// readShardMap asks every shard, and keeps the newest map. If no shard has one, decimal IDs do not exist yet and will be spread over all
-// shards; that is certain only if every shard has replied.
+// readShardMap asks every shard, and keeps the newest map. If no shard has one, decimal IDs do not exist yet and will
+// be spread over all shards; that is certain only if every shard has replied.
 func (c *Cluster) readShardMap(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readEvery)
 	defer cancel()
@@ -103,8 +104,9 @@ func readShardMapOf(ctx context.Context, s *redis.Shard) (shardMap, error) {
 	return m, reply.Err()
 }
 
-// Respread prepares all shards for n decimal IDs, "0" to n-1, each stored under prefix+ID for every prefix. If shards were added since the
-// last time, it deletes the IDs in their old places and waits until every instance knows. Every shard must be healthy.
+// Respread prepares all shards for n decimal IDs, "0" to n-1, each stored under prefix+ID for every prefix. If shards
+// were added since the last time, it deletes the IDs in their old places and waits until every instance knows. Every
+// shard must be healthy.
 func (c *Cluster) Respread(ctx context.Context, n int, prefixes ...string) error {
 	if err := c.readShardMap(ctx); err != nil {
 		return err

@@ -125,11 +125,13 @@ func TestGrowth(t *testing.T) {
 		}
 		total += len(keys)
 	}
-	if want := 1000 + 1 + 3 + 3; total != want { // the minted one, and the placement and the number of shards on each shard
+	// the minted one, and the placement and the number of shards on each shard
+	if want := 1000 + 1 + 3 + 3; total != want {
 		t.Errorf("%d keys, want %d", total, want)
 	}
 	// A machine that was not told of the third shard must not guess.
-	testredis.Eventually(t, "the machine of two shards knows that it does not know", func() bool { return two.Modulus() == 0 })
+	testredis.Eventually(t, "the machine of two shards knows that it does not know",
+		func() bool { return two.Modulus() == 0 })
 	if _, err := two.Locate("5"); !errors.Is(err, api.Unavailable) {
 		t.Errorf("locate with too few shards: %v", err)
 	}
@@ -238,7 +240,8 @@ func TestEachDecimalEndsWithTheFirstError(t *testing.T) {
 	}
 	servers[1].Kill()
 	testredis.Eventually(t, "the shard is known to be down", func() bool { return len(db.Unavailable()) == 1 })
-	if err := db.EachDecimal(t.Context(), 1_000_000, start, func(redis.Reply) error { return nil }); !errors.Is(err, api.Unavailable) {
+	if err := db.EachDecimal(t.Context(), 1_000_000, start, func(redis.Reply) error { return nil }); !errors.Is(err,
+		api.Unavailable) {
 		t.Errorf("with a shard away: %v", err)
 	}
 }

@@ -1,7 +1,7 @@
 // Package idempotency runs a write once for an idempotency key, however often a client sends the request.
 //
-// The script that does the work also stores the key, the request and the reply, so that both are written or neither. See
-// docs/adr/0013-idempotency-records-with-the-work.md.
+// The script that does the work also stores the key, the request and the reply, so that both are written or neither.
+// See docs/adr/0013-idempotency-records-with-the-work.md.
 package idempotency
 
 import (
@@ -65,9 +65,10 @@ func Scripts(writes ...*redis.Script) []*redis.Script {
 	return all
 }
 
-// Run runs a script on a shard for a request. With a key, the script runs once for all requests with that key, which must be the
-// same; each gets the reply of the first. The record is stored on the shard of the data. A second record, on the key's home
-// shard, detects requests with the same key for data on other shards. Without a key, Run just runs the script.
+// Run runs a script on a shard for a request. With a key, the script runs once for all requests with that key, which
+// must be the same; each gets the reply of the first. The record is stored on the shard of the data. A second record,
+// on the key's home shard, detects requests with the same key for data on other shards. Without a key, Run just runs
+// the script.
 func Run(
 	ctx context.Context, c *cluster.Cluster, key *Key, at *redis.Shard, script *redis.Script, keys []string, args ...any,
 ) (redis.Reply, error) {
@@ -109,7 +110,7 @@ func runOnce(
 	}
 }
 
-// homeShard returns the shard of a key. It is the same for every instance and, for most keys, before and after growth.
+// homeShard returns the home shard of a key, the same on every instance. When shards are added, most keys keep theirs.
 func homeShard(c *cluster.Cluster, key *Key) (*redis.Shard, error) {
 	home, ok := c.Shard(shard.OfKey(key.Name, c.ActiveShards()))
 	if !ok {
@@ -118,8 +119,8 @@ func homeShard(c *cluster.Cluster, key *Key) (*redis.Shard, error) {
 	return home, nil
 }
 
-// Mint returns a new ID and its shard for a request that creates something. With a key it mints on the key's home shard, so that a
-// repeated request finds what the first has created.
+// Mint returns a new ID and its shard for a request that creates something. With a key it mints on the key's home
+// shard, so that a repeated request finds what the first has created.
 func Mint(c *cluster.Cluster, m *cluster.Minter, key *Key) (string, *redis.Shard, error) {
 	if key == nil {
 		return m.Mint()

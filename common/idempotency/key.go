@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// Header is the request header that carries a key: draft-ietf-httpapi-idempotency-key-header, a string in double quotes (RFC 8941). Many
-	// clients omit the quotes; the key is the same.
+	// Header is the request header that carries a key: draft-ietf-httpapi-idempotency-key-header, a string in double
+	// quotes (RFC 8941). Many clients omit the quotes; the key is the same.
 	Header = "Idempotency-Key"
 	// ReplayedHeader is the response header of a replay; its value is "true".
 	ReplayedHeader = "Idempotent-Replayed"
@@ -29,7 +29,8 @@ type Key struct {
 	Replayed bool   // set by Run: the reply is a replay
 }
 
-// New returns the key in a header. request is what distinguishes the request from others: method, route and every parameter.
+// New returns the key in a header. request is what distinguishes the request from others: method, route and every
+// parameter.
 func New(header string, request ...string) (*Key, error) {
 	name, err := parse(header)
 	if err != nil {
@@ -43,7 +44,8 @@ func New(header string, request ...string) (*Key, error) {
 	return &Key{Name: name, Fingerprint: hex.EncodeToString(hash.Sum(nil)[:16])}, nil
 }
 
-// CreatedOr returns the ID that a request has created: in a replay the ID of the first request, without a key id itself.
+// CreatedOr returns the ID that a request has created: in a replay the ID of the first request, without a key id
+// itself.
 func (k *Key) CreatedOr(id string) string {
 	if k == nil {
 		return id

@@ -12,8 +12,8 @@ import (
 	"checkout/common/shard"
 )
 
-// Client calls a participant for the coordinator. Concurrent calls travel together in one request. Attempts on different shards travel
-// apart, so that a slow shard does not delay the others.
+// Client calls a participant for the coordinator. It sends concurrent calls in one request, but attempts on different
+// shards in different requests: a slow shard does not delay the others.
 type Client struct {
 	peer                     *peer.Peer
 	reserve, release, refund *peer.Batcher[api.Attempt, api.Outcome]
@@ -56,7 +56,7 @@ func (c *Client) Confirm(ctx context.Context, list []api.Confirmation) ([]api.Do
 	return done, failpoint.Reached(ctx, list, "confirm", c.peer.Service())
 }
 
-// group names the shards that an attempt touches, as far as this instance knows. A wrong guess costs time, nothing else.
+// group returns a name for the shards that an attempt touches. A wrong guess delays the attempt and does no other harm.
 func (c *Client) group(a api.Attempt) string {
 	if len(a.Lines) == 1 {
 		return strconv.Itoa(c.shardOf(a.Lines[0].ID))

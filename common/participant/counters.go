@@ -26,7 +26,7 @@ type Attribute struct {
 	Value  int64
 }
 
-// Counters are numbers by ID: pieces of an item, or credit of a user, that no attempt has reserved.
+// Counters are numbers, one per ID: the pieces of an item, or the credit of a user, that no attempt has reserved.
 type Counters struct {
 	Kind
 	cluster *cluster.Cluster
@@ -36,7 +36,8 @@ type Counters struct {
 // NewCounters returns the counters of a service.
 func NewCounters(c *cluster.Cluster, m *cluster.Minter, k Kind) *Counters { return &Counters{k, c, m} }
 
-// createTries bounds how often Create mints an ID. A taken ID never occurs in practice; a second one means a serious fault.
+// createTries bounds how often Create mints an ID. A taken ID never occurs in practice; a second one means a serious
+// fault.
 const createTries = 3
 
 // Create creates a counter of 0 with attributes and returns its ID. It never reuses a taken ID.
@@ -134,7 +135,8 @@ func (c *Counters) Subtract(ctx context.Context, key *idempotency.Key, id string
 	return Undocumented(subtractScript, code)
 }
 
-// BatchInit overwrites the counters "0" to n-1 and their attributes. It deletes the keys of the prefixes in forget.
+// BatchInit overwrites the counters "0" to n-1 and their attributes. It deletes their keys under the prefixes in
+// forget.
 func (c *Counters) BatchInit(ctx context.Context, n int, value int64, attributes []Attribute, forget ...string) error {
 	prefixes, values := []string{c.Prefix}, []any{1 + len(attributes), len(forget), value}
 	for _, a := range attributes {

@@ -1,7 +1,8 @@
-// Package participant is what stock and payment are to a checkout: counters from which attempts reserve.
+// Package participant implements what stock and payment share: counters, and the reservations that checkouts make from
+// them.
 //
-// Counters is the public side: create, find, add, subtract, reset. Reservations is the protocol's side: reserve, release, refund, confirm.
-// Client calls the latter from the coordinator. See docs/protocol.md.
+// Counters is the public side: create, find, add, subtract, reset. Reservations is the protocol's side: reserve,
+// release, refund, confirm. Client calls the latter from the coordinator. See docs/protocol.md.
 package participant
 
 import (
@@ -34,7 +35,8 @@ const (
 	Taken
 )
 
-// Prelude is what the scripts of a participant may use, besides what is common to all.
+// Prelude returns the definitions that the scripts of a participant may use: those of package protocol, the codes of
+// the scripts, and more.
 func Prelude(more ...redis.Definition) []redis.Definition {
 	return protocol.Prelude(append([]redis.Definition{
 		protocol.Number("NOT_FOUND", NotFound),

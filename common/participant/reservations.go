@@ -26,7 +26,8 @@ type step struct {
 	script  *redis.Script
 	suffix  string // of the record's key
 	amounts bool   // whether the script gets the amounts
-	// codes are what the script may return, and Unknown. Of the codes of several shards, the last one in this list is the attempt's.
+	// codes lists what the script may return, and Unknown, in order of precedence: of the codes of several shards, the
+	// last one in this list is the code of the attempt.
 	codes []api.Code
 }
 
@@ -85,7 +86,8 @@ func (r *Reservations) run(ctx context.Context, do step, attempts []api.Attempt)
 	return outcomes
 }
 
-// split groups lines by their shard. A counter that no shard can hold belongs to the first one, which records its absence like any other.
+// split groups lines by their shard. A counter that no shard can hold belongs to the first one, which records its
+// absence like any other.
 func (r *Reservations) split(lines []api.Line) []part {
 	parts := make([]part, 0, 1)
 	for _, line := range lines {

@@ -61,7 +61,8 @@ func steps(name string, run func(context.Context, []api.Attempt) []api.Outcome) 
 	})
 }
 
-// handle runs a step for all entries of a request. A caller that leaves cancels nothing: the entries belong to several requests.
+// handle runs a step for all entries of a request. A caller that disconnects cancels nothing, because the entries
+// belong to several requests.
 func handle[In, Out any](c *gin.Context, step string, list []In, run func(context.Context, []In) []Out) []Out {
 	failpoint.ParticipantReached(list, step, "received")
 	results := run(context.WithoutCancel(c.Request.Context()), list)

@@ -1,15 +1,16 @@
 package participant
 
 import (
-	"checkout/common/api"
 	"fmt"
 	"slices"
+
+	"checkout/common/api"
 )
 
 // validate returns an error for attempts that no coordinator sends, before anything is done.
 func validate(attempts []api.Attempt) error {
 	for _, a := range attempts {
-		// Without a deadline a record would expire at once, and a repeated reserve would take twice.
+		// Without a deadline a record would expire at once, and a repeated reserve would reserve twice.
 		if a.ID == "" || len(a.ID) > api.MaxIDLength || a.Until <= 0 || len(a.Lines) == 0 || len(a.Lines) > api.MaxItems {
 			return fmt.Errorf("attempt %q until %d with %d lines: %w", a.ID, a.Until, len(a.Lines), api.BadRequest)
 		}

@@ -32,8 +32,8 @@ func (c *Call) send() {
 	c.command, c.err = c.shard.send(func(out []byte) []byte { return appendScript(out, c.script, c.keys, c.args) })
 }
 
-// Wait returns the script's reply. It may be called once. The error is api.Overloaded if the script was not sent, and api.Unavailable if
-// it may have run.
+// Wait returns the script's reply. It may be called once. The error is api.Overloaded if the script was not sent, and
+// api.Unavailable if it may have run.
 func (c *Call) Wait(ctx context.Context) (reply Reply, err error) {
 	defer func() { c.span.End(err) }()
 	v, err := c.receive()

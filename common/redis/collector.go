@@ -22,9 +22,10 @@ func NewCollector(shards []*Shard) *Collector {
 		return prometheus.NewDesc("redis_"+name, help, []string{"shard"}, nil)
 	}
 	return &Collector{
-		shards:     shards,
-		up:         desc("shard_up", "1: the shard passed its last health check."),
-		skew:       desc("clock_skew_seconds", "How far the shard's clock is ahead of this instance's. The protocol allows 30 s."),
+		shards: shards,
+		up:     desc("shard_up", "1: the shard passed its last health check."),
+		skew: desc("clock_skew_seconds",
+			"How far the shard's clock is ahead of this instance's. The protocol allows 30 s."),
 		queued:     desc("queued_commands", "Commands that are queued for a shard."),
 		memoryUsed: desc("memory_used_bytes", "Memory that the shard uses."),
 		memoryMax:  desc("memory_max_bytes", "Memory that the shard may use; 0: no limit."),
@@ -39,7 +40,7 @@ func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect implements prometheus.Collector. For an unhealthy shard it reports only that, and its queue.
+// Collect implements prometheus.Collector. For an unhealthy shard it reports only its health and its queue.
 func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 	var requests sync.WaitGroup
 	defer requests.Wait()
@@ -59,7 +60,7 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// collectInfo asks a shard about its memory and its append-only file.
+// collectInfo reports the memory and the append-only file of a shard.
 func (c *Collector) collectInfo(shard *Shard, gauge func(*prometheus.Desc, float64)) {
 	ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
 	defer cancel()

@@ -25,7 +25,8 @@ const (
 	readSize   = 32 << 10 // bytes requested from the network at a time
 	maxReply   = 64 << 20 // bytes
 	keptBuffer = 1 << 20  // bytes of a buffer that is kept for the next reply
-	// graceAfterDeadline allows reading what has arrived already: this process may have been stopped, not the shard.
+	// graceAfterDeadline is the time to read a reply that has already arrived: the process may have been stopped, not the
+	// shard.
 	graceAfterDeadline = 20 * time.Millisecond
 )
 
@@ -58,7 +59,7 @@ func (c *conn) authenticate(config env.Redis) error {
 	return nil
 }
 
-// write sends everything. All replies must arrive before the deadline.
+// write sends out. All replies must arrive before the deadline.
 func (c *conn) write(out []byte, deadline time.Time) error {
 	if err := c.SetDeadline(deadline); err != nil {
 		return err
@@ -113,8 +114,9 @@ func (c *conn) fill() error {
 	return err
 }
 
-// stale reports whether the connection must not carry another batch: it holds bytes that nobody requested or, after it was idle for
-// at least idle, the server has closed it. A write to a closed connection would be lost, and its caller could not know that.
+// stale reports whether the connection must not carry another batch: it holds bytes that no command requested, or it
+// was idle for at least idle and the server has closed it. A write to a closed connection would be lost, and its
+// outcome would be unknown.
 func (c *conn) stale(idle time.Duration) bool {
 	if len(c.unread) > 0 {
 		return true

@@ -26,8 +26,8 @@ func (s *Shard) Healthy() bool { return s.healthy.Load() }
 // Skew returns how far the shard's clock is ahead of this instance's.
 func (s *Shard) Skew() time.Duration { return time.Duration(s.skew.Load()) }
 
-// markDown makes the shard unhealthy after a timeout, so that queued commands fail at once. The shard is healthy again after the
-// next check that it passes.
+// markDown makes the shard unhealthy after a timeout, so that queued commands fail at once. The shard is healthy again
+// after the next check that it passes.
 func (s *Shard) markDown(err error) {
 	if s.healthy.Swap(false) {
 		slog.Warn("shard is unhealthy", "shard", s.Index, "error", err)
@@ -62,8 +62,8 @@ func (s *Shard) Watch(ctx context.Context, checked func()) {
 	}
 }
 
-// check asks the shard for its time: the reply shows that the shard works and how far its clock is off. A shard that becomes healthy
-// gets its scripts before anyone uses it.
+// check asks the shard for its time: the reply shows that the shard works and how far its clock is off. A shard gets
+// its scripts before it becomes healthy.
 func (s *Shard) check(ctx context.Context) {
 	checking, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
@@ -89,7 +89,8 @@ func (s *Shard) check(ctx context.Context) {
 	}
 	skew := now.Sub(sent.Add(received.Sub(sent)/2 + clock.Offset()))
 	if s.skew.Store(int64(skew)); skew.Abs() > maxSkew {
-		slog.Error("clock of the shard is off by more than the protocol allows", "shard", s.Index, "skew_ms", skew.Milliseconds())
+		slog.Error("clock of the shard is off by more than the protocol allows",
+			"shard", s.Index, "skew_ms", skew.Milliseconds())
 	}
 }
 

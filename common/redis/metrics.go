@@ -29,10 +29,12 @@ func NewMetrics() *Metrics {
 			Buckets: metrics.LatencyBuckets(),
 		}, label),
 		size: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "redis_batch_commands", Help: "Commands of concurrent callers in one batch.", Buckets: metrics.BatchSizeBuckets(),
+			Name: "redis_batch_commands", Help: "Commands of concurrent callers in one batch.",
+			Buckets: metrics.BatchSizeBuckets(),
 		}, label),
 		failures: counter("redis_failures_total", "Commands without a usable reply: not sent, or with an unknown outcome."),
-		reloads:  counter("redis_script_reloads_total", "Scripts that were loaded again after the shard had lost them in a restart."),
+		reloads: counter("redis_script_reloads_total",
+			"Scripts that were loaded again after the shard had lost them in a restart."),
 	}
 	m.Group = metrics.Group{m.took, m.size, m.failures, m.reloads}
 	return m

@@ -21,9 +21,9 @@ var (
 	errWaited    = errors.New("redis: a reply was waited for twice")
 )
 
-// pipeline sends the commands of concurrent callers together over one connection, so that they share round trips and fsyncs. One
-// batch is in flight; commands that arrive meanwhile form the next one. The pipeline never sends a command twice. Callers encode a
-// command directly into the bytes of its batch.
+// pipeline sends the commands of concurrent callers together over one connection, so that they share round trips and
+// fsyncs. One batch is in flight; commands that arrive meanwhile form the next one. The pipeline never sends a command
+// twice. Callers encode a command directly into the bytes of its batch.
 type pipeline struct {
 	dial     func(context.Context) (*conn, error)
 	timeout  time.Duration // of one batch

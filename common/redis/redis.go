@@ -1,9 +1,9 @@
-// Package redis talks to one Redis server, a shard: it batches the commands of concurrent callers, runs scripts and checks the
-// server's health.
+// Package redis talks to one Redis server, a shard: it batches the commands of concurrent callers, runs scripts and
+// checks the server's health.
 //
-// Scripts and reads of concurrent callers share round trips and fsyncs (pipeline.go). Health checks and other rare commands use a
-// second connection, so that they never wait behind a full batch. The package speaks RESP itself and takes go-redis for what a client
-// library is for: dialing and TLS. See docs/adr/0001-own-redis-pipeline.md.
+// Scripts and reads of concurrent callers share round trips and fsyncs (pipeline.go). Health checks and other rare
+// commands use a second connection, so that they never wait behind a full batch. The package implements RESP itself and
+// uses go-redis only to dial, with or without TLS. See docs/adr/0001-own-redis-pipeline.md.
 package redis
 
 import (
@@ -22,7 +22,8 @@ import (
 // Timeouts of a shard. A write without a reply in time has an unknown outcome; the caller decides whether to retry it.
 const (
 	dialTimeout = 500 * time.Millisecond
-	// replyTimeout bounds one batch. A shard that exceeds it becomes unhealthy, so that its callers get an error within a second.
+	// replyTimeout bounds one batch. A shard that exceeds it becomes unhealthy, so that its callers get an error within a
+	// second.
 	replyTimeout = 700 * time.Millisecond
 	// checkTimeout bounds one command on the second connection.
 	checkTimeout = time.Second
@@ -51,5 +52,6 @@ func dialer(addr string, c env.Redis) func(context.Context) (*conn, error) {
 // timedOut reports whether an error means that no reply came in time.
 func timedOut(err error) bool {
 	var timeout net.Error
-	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
+	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) ||
+		errors.As(err, &timeout) && timeout.Timeout()
 }

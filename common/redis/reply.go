@@ -9,8 +9,8 @@ import (
 // errReply is a reply whose form differs from what its script documents.
 var errReply = errors.New("redis: unexpected reply")
 
-// Reply is what a script or a command returned: one value, or a list of values. Err returns the first mistake made in reading it, so that
-// a caller reads all values first and checks once.
+// Reply is what a script or a command returned: one value, or a list of values. Err returns the first mistake made in
+// reading it, so that a caller reads all values first and checks once.
 type Reply struct {
 	values []value
 	err    error

@@ -22,7 +22,8 @@ type Definition struct {
 	Lua  string // a statement that defines Name as a local
 }
 
-// MustScript returns the script lua/<name>.lua of an embedded folder. It panics if there is no such file.
+// MustScript returns the script lua/<name>.lua of an embedded folder, as NewScript does. It panics if there is no such
+// file.
 func MustScript(files fs.FS, name string, prelude []Definition) *Script {
 	source, err := fs.ReadFile(files, "lua/"+name+".lua")
 	if err != nil {
@@ -31,8 +32,8 @@ func MustScript(files fs.FS, name string, prelude []Definition) *Script {
 	return NewScript(name, string(source), prelude...)
 }
 
-// NewScript returns a script of a name and its source, which starts with a shebang line. The definitions that the script uses run before
-// it, on one line.
+// NewScript returns a script with a name and a source that starts with a shebang line. It inserts the definitions that
+// the script uses after that line, on a line of their own.
 func NewScript(name, source string, prelude ...Definition) *Script {
 	shebang, body, _ := strings.Cut(source, "\n")
 	code := comment.ReplaceAllString(body, "")

@@ -15,8 +15,8 @@ import (
 // idleCheck is how long a batch connection may be idle before it is checked for a close by the server.
 const idleCheck = 500 * time.Millisecond
 
-// Shard is one Redis server. Commands of concurrent callers share round trips and fsyncs. A shard never sends a command twice, with one
-// exception: a script that the server had forgotten, which therefore did not run.
+// Shard is one Redis server. Commands of concurrent callers share round trips and fsyncs. A shard never sends a command
+// twice, with one exception: a script that the server had forgotten, which therefore did not run.
 type Shard struct {
 	Index    int
 	tag      string
@@ -33,16 +33,18 @@ type Shard struct {
 	lastLog, unlogged atomic.Int64 // second of the last failure that was logged; failures since then
 }
 
-// NewShard returns shard index of a service, at addr (host:port). Every key of the shard starts with tag, a hash tag such as "{o0}". The
-// shard loads scripts when it becomes healthy. It is unhealthy until Watch has checked it.
+// NewShard returns shard index of a service, at addr (host:port). Every key of the shard starts with tag, a hash tag
+// such as "{o0}". The shard loads scripts when it becomes healthy. It is unhealthy until Watch has checked it.
 func NewShard(index int, tag, addr string, c env.Redis, scripts []*Script, m *Metrics) *Shard {
 	s := &Shard{Index: index, tag: tag, scripts: scripts, metrics: m.of(index), checkNow: make(chan struct{}, 1)}
 	dial := dialer(addr, c)
 	s.batches = &pipeline{
-		dial: dial, timeout: replyTimeout, idle: idleCheck, failFast: s.failFast, timedOut: s.markDown, observe: s.metrics.batch,
+		dial: dial, timeout: replyTimeout, idle: idleCheck,
+		failFast: s.failFast, timedOut: s.markDown, observe: s.metrics.batch,
 	}
 	s.control = &pipeline{
-		dial: dial, timeout: checkTimeout, failFast: func() error { return nil }, timedOut: func(error) {}, observe: func(time.Time, int) {},
+		dial: dial, timeout: checkTimeout,
+		failFast: func() error { return nil }, timedOut: func(error) {}, observe: func(time.Time, int) {},
 	}
 	return s
 }
@@ -100,8 +102,9 @@ func (s *Shard) send(write func([]byte) []byte) (*command, error) {
 	return s.batches.start(write)
 }
 
-// Failed logs and counts a failed command and returns the error for its caller: api.Overloaded if the command was not sent, and
-// api.Unavailable if its outcome is unknown. After any failure but an error reply the shard is checked at once.
+// Failed logs and counts a failed command and returns the error for its caller: api.Overloaded if the command was not
+// sent, and api.Unavailable if its outcome is unknown. After any failure but an error reply the shard is checked at
+// once.
 func (s *Shard) Failed(ctx context.Context, command string, err error) error {
 	s.metrics.failures.Inc()
 	switch {
@@ -127,7 +130,8 @@ func (s *Shard) logFailure(ctx context.Context, command string, err error) {
 		s.unlogged.Add(1)
 		return
 	}
-	slog.WarnContext(ctx, "command failed", "shard", s.Index, "command", command, "error", err, "unlogged", s.unlogged.Swap(0))
+	slog.WarnContext(ctx, "command failed",
+		"shard", s.Index, "command", command, "error", err, "unlogged", s.unlogged.Swap(0))
 }
 
 // Unavailable returns the error for callers of an unhealthy shard. It hides the client's own error.

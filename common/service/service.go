@@ -1,4 +1,5 @@
-// Package service is the frame of a service: it starts and stops an instance and serves what all three services have in common.
+// Package service runs an instance of a service: it starts and stops the instance and serves the routes that all three
+// services share.
 package service
 
 import (
@@ -40,7 +41,8 @@ type Service struct {
 	background   []func(context.Context)
 }
 
-// Run serves until ctx ends. With "healthcheck" as the first argument it asks the running instance whether it is ready instead.
+// Run serves until ctx ends. With "healthcheck" as the first argument it asks the running instance whether it is ready
+// instead.
 func (d Definition) Run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
 	config, err := env.Parse(getenv, d.Peers...)
 	if err != nil {
@@ -65,7 +67,8 @@ func (d Definition) Run(ctx context.Context, args []string, getenv func(string) 
 // New returns an instance of a service on its shards, which does not serve yet.
 func New(d Definition, config env.Config, c *cluster.Cluster) *Service {
 	s := &Service{
-		Name: d.Name, Config: config, Cluster: c, Minter: c.NewMinter(config.Instance, config.Instances), Server: web.NewServer(config.Debug),
+		Name: d.Name, Config: config, Cluster: c,
+		Minter: c.NewMinter(config.Instance, config.Instances), Server: web.NewServer(config.Debug),
 	}
 	s.Public.GET("/ping", web.JSON(s.Ping))
 	s.Public.GET("/overview", web.JSON(s.overview))
@@ -128,7 +131,7 @@ func (s *Service) Unavailable() []string {
 	return unavailable
 }
 
-// probed reports whether every shard and every peer was asked once.
+// probed reports whether every shard and every peer has had its first health check.
 func (s *Service) probed() bool {
 	for _, p := range s.peers {
 		if !p.Probed() {
@@ -150,7 +153,8 @@ func (s *Service) Ping(*gin.Context) (api.Ping, error) {
 
 func (s *Service) overview(c *gin.Context) (api.Overview, error) {
 	o := api.Overview{
-		Service: s.Name, Instance: s.Instance(), Shards: s.Cluster.States(), Modulus: s.Cluster.Modulus(), Requests: s.Responses(),
+		Service: s.Name, Instance: s.Instance(),
+		Shards: s.Cluster.States(), Modulus: s.Cluster.Modulus(), Requests: s.Responses(),
 	}
 	if s.SagaOverview != nil {
 		o.Saga = s.SagaOverview(c.Request.Context())

@@ -41,14 +41,15 @@ func (a *attempt) stock() api.Attempt {
 	return api.Attempt{ID: a.id, Until: a.deadline, Lines: a.lines}
 }
 
-// The gateway retries a checkout on another instance after a timeout, so two instances may handle one request. If the second instance
-// reports that the attempt is closed, the first one, which was stopped and resumes, must not begin another attempt. Two things
-// prevent that: the request's name is part of its attempts, and nothing is begun for a caller that has left. See
-// docs/adr/0014-request-named-attempts.md.
+// The gateway retries a checkout on another instance after a timeout, so two instances may handle one request. If the
+// second instance reports that the attempt is closed, the first one, which was stopped and resumes, must not begin
+// another attempt. Two things prevent that: an attempt contains the name of its request, and a checkout does not begin
+// if its caller has disconnected. See docs/adr/0014-request-named-attempts.md.
 
 // Request is a client's request for a checkout.
 type Request struct {
-	// Name is the gateway's name for the request, the same for every instance that it sends the request to: 32 hexadecimal digits.
+	// Name is the gateway's name for the request, the same for every instance that it sends the request to: 32 hexadecimal
+	// digits.
 	Name string
 	// Connected reports whether the caller still waits. nil means that it does.
 	Connected func() bool

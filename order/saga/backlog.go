@@ -16,8 +16,8 @@ const (
 	maxAges        = 1000 // undecided orders of a shard, by due time, whose age is read
 )
 
-// Backlog reports what is undecided and unconfirmed on each healthy shard when Prometheus scrapes it. Every instance of the order service
-// reports every shard.
+// Backlog reports what is undecided and unconfirmed on each healthy shard when Prometheus scrapes it. Every instance of
+// the order service reports every shard.
 type Backlog struct {
 	store                       *store.Store
 	undecided, age, unconfirmed *prometheus.Desc
@@ -29,9 +29,10 @@ func NewBacklog(s *store.Store) *Backlog {
 		return prometheus.NewDesc("checkout_"+name, help, []string{"shard"}, nil)
 	}
 	return &Backlog{
-		store:       s,
-		undecided:   desc("undecided", "Orders whose checkout or cancellation is in flight or was left undecided."),
-		age:         desc("undecided_age_seconds", "Time since the oldest undecided order's attempt or cancellation began; 0 without any."),
+		store:     s,
+		undecided: desc("undecided", "Orders whose checkout or cancellation is in flight or was left undecided."),
+		age: desc("undecided_age_seconds",
+			"Time since the oldest undecided order's attempt or cancellation began; 0 without any."),
 		unconfirmed: desc("unconfirmed", "Decided attempts whose records are not confirmed yet."),
 	}
 }

@@ -36,7 +36,8 @@ func (co *Coordinator) Payment(ctx context.Context, c api.Cancel) api.Purchase {
 	return api.Purchase{Payment: api.NotPaid}
 }
 
-// Cancel undoes the checkout by which a user paid an order. The result is api.Cancelled if stock and credit are returned, now or before.
+// Cancel undoes the checkout by which a user paid an order. The result is api.Cancelled if stock and credit are
+// returned, now or before.
 func (co *Coordinator) Cancel(ctx context.Context, c api.Cancel) api.OrderPayment {
 	result, _, _ := co.cancels.Do(fmt.Sprint(c), func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelBudget)
@@ -80,8 +81,8 @@ func (co *Coordinator) undo(ctx context.Context, c api.Cancel) api.OrderPayment 
 	return api.PaymentUnknown
 }
 
-// refund returns what a REFUNDING order had bought and ends its cancellation. An order without lines had bought nothing. A refund that is
-// too late is left for the next claim, which sets a new refund window.
+// refund returns what a REFUNDING order had bought and ends its cancellation. An order without lines had bought
+// nothing. A refund that is too late is left for the next claim, which sets a new refund window.
 func (co *Coordinator) refund(ctx context.Context, a *attempt) error {
 	var stockShards, creditShards []int
 	if len(a.lines) > 0 {

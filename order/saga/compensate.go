@@ -49,8 +49,8 @@ func (a *attempt) refusal() error {
 	return fmt.Errorf("order %s: %w", a.orderID, api.AttemptClosed)
 }
 
-// refuse closes an attempt that payment has refused. The refusal is recorded and stock was never asked, so this attempt can reserve
-// nothing, even if another coordinator has closed it meanwhile.
+// refuse closes an attempt that payment has refused. The refusal is recorded and stock was never asked, so this attempt
+// can reserve nothing, even if another coordinator has closed it meanwhile.
 func (co *Coordinator) refuse(ctx context.Context, a *attempt, reason string) error {
 	found, err := retryUntilDone(ctx, co.steps.refuse, func() (store.Result, error) {
 		return co.store.Refuse(ctx, a.orderID, a.id, reason)
@@ -76,20 +76,23 @@ func (co *Coordinator) abort(ctx context.Context, a *attempt, reason string) err
 	return co.settle(ctx, a, found)
 }
 
-// release releases what an ABORTING attempt has reserved. Stock comes first: stock is never held without credit. Then it reopens the order and
-// returns the attempt's reason.
+// release releases what an ABORTING attempt has reserved. Stock comes first: stock is never held without credit. Then
+// it reopens the order and returns the attempt's reason.
 func (co *Coordinator) release(ctx context.Context, a *attempt) error {
 	if !a.stockHoldsNothing {
-		stock := retryUntilReleased(ctx, co.steps.releaseStock, func() api.Outcome { return co.stock.Release(ctx, a.stock()) })
+		stock := retryUntilReleased(ctx, co.steps.releaseStock,
+			func() api.Outcome { return co.stock.Release(ctx, a.stock()) })
 		if stock.Code == api.Unknown {
 			return fmt.Errorf("order %s: release stock: %w", a.orderID, unknownOutcome(stock))
 		}
 	}
-	credit := retryUntilReleased(ctx, co.steps.releaseCredit, func() api.Outcome { return co.payment.Release(ctx, a.credit()) })
+	credit := retryUntilReleased(ctx, co.steps.releaseCredit,
+		func() api.Outcome { return co.payment.Release(ctx, a.credit()) })
 	if credit.Code == api.Unknown {
 		return fmt.Errorf("order %s: release credit: %w", a.orderID, unknownOutcome(credit))
 	}
-	_, err := retryUntilDone(ctx, co.steps.closed, func() (store.Result, error) { return co.store.Close(ctx, a.orderID, a.id) })
+	_, err := retryUntilDone(ctx, co.steps.closed,
+		func() (store.Result, error) { return co.store.Close(ctx, a.orderID, a.id) })
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 // Package saga decides checkouts: it is the coordinator of the protocol.
 //
-// A checkout is a saga. The order's own record is its log: the cart is frozen while an attempt runs, so no second log is needed.
+// A checkout is a saga. The order's own record is its log: the cart is frozen while an attempt runs, so no second log
+// is needed.
 //
 //	begin    order    OPEN -> RUNNING, with a lease and a deadline
 //	reserve  payment  the credit, first: stock is never held for someone who cannot pay
@@ -13,10 +14,11 @@
 //	release  stock, unless its only shard has recorded a refusal; then payment
 //	close    order    ABORTING -> OPEN
 //
-// If the coordinator dies on the way, a recovery worker of any instance finds the order in `undecided` and completes the saga.
+// If the coordinator dies on the way, a recovery worker of any instance finds the order in `undecided` and completes
+// the saga.
 //
-// coordinator.go is the way forward, compensate.go the way back, cancel.go the reverse saga of a paid order, recovery.go the workers. See
-// docs/protocol.md.
+// coordinator.go is the way forward, compensate.go the way back, cancel.go the reverse saga of a paid order,
+// recovery.go the workers. See docs/protocol.md.
 package saga
 
 import (
@@ -42,7 +44,8 @@ const (
 	totalBudget   = 12 * time.Second       // to decide, before the outcome is reported as unknown
 )
 
-// Participant is what the coordinator needs of stock and payment. Every step may be repeated; api.Unknown means no reply.
+// Participant is what the coordinator needs of stock and payment. Every step may be repeated; api.Unknown means no
+// reply.
 type Participant interface {
 	Reserve(ctx context.Context, a api.Attempt) api.Outcome
 	Release(ctx context.Context, a api.Attempt) api.Outcome
@@ -50,7 +53,8 @@ type Participant interface {
 	Confirm(ctx context.Context, list []api.Confirmation) ([]api.Done, error)
 }
 
-// Coordinator decides checkouts. Any number of coordinators may work on one order: the decision is one compare-and-set in Redis.
+// Coordinator decides checkouts. Any number of coordinators may work on one order: the decision is one compare-and-set
+// in Redis.
 type Coordinator struct {
 	store          *store.Store
 	stock, payment Participant
@@ -70,11 +74,11 @@ func New(orders *store.Store, stock, payment Participant) *Coordinator {
 	}
 }
 
-// Checkout decides an order. nil means that it is paid. An error with a 4xx status means that nothing is reserved, and nothing
-// will be. api.Unavailable means that the outcome is unknown, and api.Overloaded that nothing has begun.
+// Checkout decides an order. nil means that it is paid. An error with a 4xx status means that nothing is reserved, and
+// nothing will be. api.Unavailable means that the outcome is unknown, and api.Overloaded that nothing has begun.
 //
-// Concurrent callers of one order share one saga, under the first one's request. A caller that leaves ends nothing that has begun. If
-// nothing has begun because the first caller left, another caller begins.
+// Concurrent callers of one order share one saga, under the first one's request. A caller that leaves ends nothing that
+// has begun. If nothing has begun because the first caller left, another caller begins.
 func (co *Coordinator) Checkout(ctx context.Context, orderID string, r Request) error {
 	for {
 		_, err, _ := co.checkouts.Do(orderID, func() (any, error) {
@@ -148,8 +152,8 @@ func (co *Coordinator) decide(ctx context.Context, orderID string, r Request) er
 	return co.settle(ctx, a, found)
 }
 
-// keepLease renews the lease of an attempt until the returned function is called. Renewing means to begin the same attempt once
-// more, which changes nothing else. Most checkouts are decided before the first renewal.
+// keepLease renews the lease of an attempt until the returned function is called. Renewing means to begin the same
+// attempt once more, which changes nothing else. Most checkouts are decided before the first renewal.
 func (co *Coordinator) keepLease(ctx context.Context, a *attempt) (stop func()) {
 	var stopped atomic.Bool
 	var renew func()
@@ -166,9 +170,10 @@ func (co *Coordinator) keepLease(ctx context.Context, a *attempt) (stop func()) 
 	}
 }
 
-// begin starts an attempt, or joins the running one until it is decided. After a lost reply it asks again with the same attempt. It mints
-// another attempt only if the order's current one is closed and does not belong to this very request (attempt.go). A caller that
-// has joined an attempt never begins one: if the joined attempt is closed, its reason is the result.
+// begin starts an attempt, or joins the running one until it is decided. After a lost reply it retries with the same
+// attempt. It mints another attempt only if the order's current one is closed and does not belong to this very request
+// (attempt.go). A caller that has joined an attempt never begins one: if the joined attempt is closed, its reason is
+// the result.
 func (co *Coordinator) begin(ctx context.Context, orderID string, r Request) (store.Result, error) {
 	start, lost := time.Now(), 0
 	defer func() { co.steps.begin.done(start, lost) }()
@@ -217,7 +222,8 @@ func (co *Coordinator) begin(ctx context.Context, orderID string, r Request) (st
 	return store.Result{}, fmt.Errorf("order %s: another checkout of it is running: %w", orderID, api.Unavailable)
 }
 
-// paidByThisRequest reports whether the request of attempt paid the order, here or on another instance, before it was cancelled.
+// paidByThisRequest reports whether the request of attempt paid the order, here or on another instance, before it was
+// cancelled.
 func paidByThisRequest(attempt string, found store.Result) bool {
 	cancelled := found.Code == store.CodeRefunding || found.Code == store.CodeCancelled
 	return cancelled && (found.Attempt == attempt || sameRequest(found.Attempt, attempt))

@@ -9,8 +9,8 @@ import (
 // granularity is how much later than requested a deadline may be.
 const granularity = 100 * time.Millisecond
 
-// deadlines makes contexts with a timeout. All contexts requested within granularity share one deadline and its timer: a checkout needs
-// several, which hardly ever fire, and a timer for each took a twelfth of the processor time of a checkout.
+// deadlines makes contexts with a timeout. Contexts requested within granularity share one deadline and one timer: each
+// checkout needs several, and they hardly ever fire.
 type deadlines struct {
 	after time.Duration
 
@@ -20,7 +20,8 @@ type deadlines struct {
 	shared time.Time          // until then latest is shared
 }
 
-// from returns a context with the values of ctx that ends after d.after, or up to granularity later. The end of ctx does not end it.
+// from returns a context with the values of ctx that ends after d.after, or up to granularity later. The end of ctx
+// does not end it.
 func (d *deadlines) from(ctx context.Context) context.Context {
 	now := time.Now()
 	d.mu.Lock()

@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// maxConcurrent is how many checkouts one instance decides at a time. More would only make each of them slower, until all miss their
-	// budget.
+	// maxConcurrent is how many checkouts one instance decides at a time. More would slow each other down until all of
+	// them miss their budget.
 	maxConcurrent = 1024
 	// maxWait is how long a checkout may wait to begin. The rest of its budget must suffice to decide it.
 	maxWait = 4 * time.Second
@@ -23,7 +23,8 @@ type limiter struct {
 
 func newLimiter() limiter { return limiter{make(chan struct{}, maxConcurrent), maxWait} }
 
-// enter waits for a slot; leave must follow. The error is api.Overloaded: nothing has begun, and nothing will.
+// enter waits for a slot, which leave returns. The error is api.Overloaded: the checkout has not begun and must not
+// begin.
 func (l *limiter) enter(ctx context.Context) error {
 	select {
 	case l.slots <- struct{}{}:

@@ -52,21 +52,26 @@ func newMetrics() *Metrics {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 	}
 	histogram := func(name, help, label string) *prometheus.HistogramVec {
-		return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: metrics.LatencyBuckets()}, []string{label})
+		opts := prometheus.HistogramOpts{Name: name, Help: help, Buckets: metrics.LatencyBuckets()}
+		return prometheus.NewHistogramVec(opts, []string{label})
 	}
 	m := &Metrics{
 		checkouts: counter("checkouts_total",
 			"Checkouts by outcome: paid, refused or unknown. Concurrent callers of one order count once.", "outcome", "reason"),
 		durations: histogram("checkout_duration_seconds", "Time to decide a checkout, or until its budget ended.", "outcome"),
 		recovered: counter("checkout_recoveries_total",
-			"Undecided orders that a recovery worker claimed, by the state it found, and whether it decided them.", "state", "decided"),
+			"Undecided orders that a recovery worker claimed, by the state it found, and whether it decided them.",
+			"state", "decided"),
 		cancellations: counter("checkout_cancellations_total", "Cancellations of paid orders, by outcome.", "outcome"),
 		confirmed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "checkout_confirmed_total", Help: "Decided attempts whose records were confirmed."}),
 	}
 	stepDurations := histogram("checkout_step_duration_seconds", "Time of one step of a saga, retries included.", "step")
-	stepRetries := counter("checkout_step_retries_total", "Retries of a step of a saga, after a lost reply or an unknown outcome.", "step")
-	m.Group = metrics.Group{m.checkouts, m.durations, stepDurations, stepRetries, m.recovered, m.cancellations, m.confirmed}
+	stepRetries := counter("checkout_step_retries_total",
+		"Retries of a step of a saga, after a lost reply or an unknown outcome.", "step")
+	m.Group = metrics.Group{
+		m.checkouts, m.durations, stepDurations, stepRetries, m.recovered, m.cancellations, m.confirmed,
+	}
 
 	m.paid = m.checkouts.WithLabelValues("paid", "")
 	m.checkouts.WithLabelValues("unknown", api.Unavailable.Name)
@@ -86,9 +91,10 @@ func newMetrics() *Metrics {
 		return stepMetrics{stepDurations.WithLabelValues(name), stepRetries.WithLabelValues(name)}
 	}
 	m.steps = steps{
-		begin: step("begin"), reserveCredit: step("reserve credit"), reserveStock: step("reserve stock"), commit: step("commit"),
-		refuse: step("refuse"), abort: step("abort"), releaseStock: step("release stock"), releaseCredit: step("release credit"),
-		closed: step("close"), refundStock: step("refund stock"), refundCredit: step("refund credit"), cancelled: step("cancelled"),
+		begin: step("begin"), commit: step("commit"), refuse: step("refuse"), abort: step("abort"),
+		reserveCredit: step("reserve credit"), reserveStock: step("reserve stock"),
+		releaseStock: step("release stock"), releaseCredit: step("release credit"), closed: step("close"),
+		refundStock: step("refund stock"), refundCredit: step("refund credit"), cancelled: step("cancelled"),
 	}
 	return m
 }
@@ -151,7 +157,8 @@ func (m *Metrics) Latency() []api.LatencyBucket {
 			return
 		}
 		for _, bucket := range m.GetHistogram().Bucket {
-			buckets = append(buckets, api.LatencyBucket{Seconds: bucket.GetUpperBound(), Count: int64(bucket.GetCumulativeCount())})
+			buckets = append(buckets,
+				api.LatencyBucket{Seconds: bucket.GetUpperBound(), Count: int64(bucket.GetCumulativeCount())})
 		}
 	})
 	return buckets

@@ -51,9 +51,11 @@ func (r *Recovery) Run(ctx context.Context) {
 	workers.Wait()
 }
 
-// watch calls work on a healthy shard, at once if there is more work, else after a pause. When the shard returns, claims are short
-// again.
-func (r *Recovery) watch(ctx context.Context, shard *redis.Shard, work func(context.Context, *redis.Shard) (more bool)) {
+// watch calls work on a healthy shard, at once if there is more work, else after a pause. When the shard returns,
+// claims are short again.
+func (r *Recovery) watch(
+	ctx context.Context, shard *redis.Shard, work func(context.Context, *redis.Shard) (more bool),
+) {
 	wasUnhealthy := false
 	for ctx.Err() == nil {
 		more := false
@@ -89,8 +91,8 @@ func (r *Recovery) recoverDue(ctx context.Context, shard *redis.Shard) (more boo
 	return len(ids) == recoverBatch
 }
 
-// recover claims an undecided order and completes its saga: an attempt whose lease has expired is aborted, an ABORTING one is released and
-// closed, a cancellation is refunded.
+// recover claims an undecided order and completes its saga: an attempt whose lease has expired is aborted, an ABORTING
+// one is released and closed, a cancellation is refunded.
 func (r *Recovery) recover(ctx context.Context, orderID string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recoverBudget)
 	defer cancel()
@@ -119,7 +121,7 @@ func (r *Recovery) recover(ctx context.Context, orderID string) {
 	undecided := errors.Is(err, api.Unavailable)
 	r.co.countRecovery(state, !undecided)
 	if undecided {
-		return // the entry is due again when the claim ends
+		return // the entry is due again when the claim expires
 	}
 	slog.InfoContext(ctx, "recovered", "order", orderID, "attempt", a.id, "outcome", err)
 	r.mu.Lock()
@@ -127,7 +129,8 @@ func (r *Recovery) recover(ctx context.Context, orderID string) {
 	r.mu.Unlock()
 }
 
-// traceOf returns the trace in which the claimed attempt began, or "" if the order stores the trace of an earlier attempt.
+// traceOf returns the trace in which the claimed attempt began, or "" if the order stores the trace of an earlier
+// attempt.
 func traceOf(claimed store.Result) string {
 	attempt, parent, _ := strings.Cut(claimed.Trace, " ")
 	if attempt != claimed.Attempt {
@@ -136,8 +139,8 @@ func traceOf(claimed store.Result) string {
 	return parent
 }
 
-// claimFor returns how long to claim an order: exponential backoff with jitter, so that an unavailable part is not asked all the time
-// and instances do not ask in step.
+// claimFor returns how long to claim an order: exponential backoff with jitter. It keeps the workers from flooding an
+// unavailable participant and from retrying in step.
 func (r *Recovery) claimFor(orderID string) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()

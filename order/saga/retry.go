@@ -18,12 +18,12 @@ const (
 	lastPause  = 250 * time.Millisecond
 )
 
-// downBudget is how long a step is retried although its shard is unhealthy. The shard may recover at once, but callers must not wait
-// and fill the instance: they get an error within a second, and recovery completes what was begun.
+// downBudget is how long a step is retried although its shard is unhealthy. The shard may recover at once, but callers
+// must not wait and fill the instance: they get an error within a second, and recovery completes what was begun.
 const downBudget = 500 * time.Millisecond
 
-// backoff counts 0, 1, 2, … with a pause before each number but the first, until ctx ends. One pause ends exactly at the given time, when the
-// caller must decide whether to continue.
+// backoff counts 0, 1, 2, … with a pause before each number but the first, until ctx ends. One pause ends exactly at
+// the given time, when the caller must decide whether to continue.
 func backoff(ctx context.Context, at time.Time) iter.Seq[int] {
 	return func(yield func(int) bool) {
 		pause := firstPause

@@ -1,5 +1,4 @@
-// Package site serves the pages for people: the console, the API docs and openapi.json. The pages need nothing but this binary and
-// talk to no other server.
+// Package site serves the console, the API docs and openapi.json. The pages load everything they need from this server.
 package site
 
 import (
@@ -24,8 +23,8 @@ var files embed.FS
 const Prefix = "/site"
 
 // contentPolicy restricts a page to content of its own server. Swagger UI sets styles in its elements.
-const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; " +
-	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; " +
+	"img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // Routes adds a route for each file of the site. It panics if a file cannot be read, which the tests would find.
 func Routes(r gin.IRouter) {
@@ -83,7 +82,8 @@ func mediaType(name string) string {
 	}
 }
 
-// send sends the file, or 304 if the client has it. Clients must revalidate each time, so that a page and its scripts have one version.
+// send sends the file, or 304 if the client has it. Clients must revalidate each time, so that a page and its scripts
+// have one version.
 func (f *file) send(c *gin.Context) {
 	h := c.Writer.Header()
 	h.Set("ETag", f.etag)

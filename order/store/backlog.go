@@ -27,12 +27,12 @@ type Unconfirmed struct {
 	Stock, Credit []int  // shards that hold the records
 }
 
-// TakeUnconfirmed returns up to limit decided attempts of a shard and reserves them for the caller for some time.
+// TakeUnconfirmed returns up to limit decided attempts of a shard and reserves them for the caller for a duration.
 func (s *Store) TakeUnconfirmed(
-	ctx context.Context, shard *redis.Shard, limit int, forward time.Duration,
+	ctx context.Context, shard *redis.Shard, limit int, duration time.Duration,
 ) ([]Unconfirmed, error) {
 	keys := []string{shard.Key(unconfirmedKey)}
-	entries, err := list(shard.Run(ctx, takeUnconfirmedScript, keys, limit, milliseconds(forward)))
+	entries, err := list(shard.Run(ctx, takeUnconfirmedScript, keys, limit, milliseconds(duration)))
 	if err != nil || len(entries) == 0 {
 		return nil, err
 	}
@@ -66,7 +66,8 @@ func parseUnconfirmed(entry string) (Unconfirmed, error) {
 	until, err1 := strconv.ParseInt(parts[1], 10, 64)
 	stock, err2 := splitShards(parts[2])
 	credit, err3 := splitShards(parts[3])
-	return Unconfirmed{Entry: entry, Record: parts[0], Until: until, Stock: stock, Credit: credit}, errors.Join(err1, err2, err3)
+	return Unconfirmed{Entry: entry, Record: parts[0], Until: until, Stock: stock, Credit: credit},
+		errors.Join(err1, err2, err3)
 }
 
 // Backlog is what is undecided and unconfirmed on a shard.
@@ -102,7 +103,8 @@ func (s *Store) Backlog(ctx context.Context, shard *redis.Shard, limit int) (Bac
 		if err == nil && order.Has(2) { // else it was decided and removed meanwhile
 			age := time.Duration(now-order.Int(2))*time.Millisecond + protocol.Deadline
 			b.Orders = append(b.Orders, api.Undecided{
-				OrderID: ids.String(i), UserID: order.String(1), Shard: shard.Index, Status: order.String(0), AgeMS: max(0, age.Milliseconds()),
+				OrderID: ids.String(i), UserID: order.String(1), Shard: shard.Index, Status: order.String(0),
+				AgeMS: max(0, age.Milliseconds()),
 			})
 			err = order.Err()
 		}

@@ -10,8 +10,8 @@ import (
 	"checkout/common/shard"
 )
 
-// BatchInit overwrites the orders "0" to n-1 with new ones of a random user and two random items each, at a price in minor units. The error is
-// api.BatchUndecided if one of them is undecided.
+// BatchInit overwrites the orders "0" to n-1 with new ones of a random user and two random items each, at a price in
+// minor units. The error is api.BatchUndecided if one of them is undecided.
 func (s *Store) BatchInit(ctx context.Context, n, items, users int, price int64) error {
 	if err := s.refuseUndecided(ctx, n); err != nil {
 		return err

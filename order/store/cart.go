@@ -14,7 +14,9 @@ import (
 var ErrTaken = errors.New("the order exists")
 
 // run runs a script on one order, once for a key, and returns its code.
-func (s *Store) run(ctx context.Context, key *idempotency.Key, script *redis.Script, id string, args ...any) (int, error) {
+func (s *Store) run(
+	ctx context.Context, key *idempotency.Key, script *redis.Script, id string, args ...any,
+) (int, error) {
 	shard, name, err := s.locate(id)
 	if err != nil {
 		return 0, err
@@ -44,7 +46,8 @@ func (s *Store) Create(ctx context.Context, key *idempotency.Key, id, user strin
 
 // AddItem adds pieces of an item to an open order, at a price in minor units.
 func (s *Store) AddItem(ctx context.Context, key *idempotency.Key, id, item string, quantity, price int64) error {
-	code, err := s.run(ctx, key, addItemScript, id, item, quantity, price, api.MaxItems, api.MaxPieces, int64(api.MaxBalance))
+	code, err := s.run(ctx, key, addItemScript, id,
+		item, quantity, price, api.MaxItems, api.MaxPieces, int64(api.MaxBalance))
 	if err != nil {
 		return err
 	}

@@ -20,8 +20,8 @@ const (
 	deadlineField = "dl" // of the attempt, Unix ms by Redis TIME
 	traceField    = "tp" // "<attempt> <traceparent>"; only while traces are on
 	itemField     = "i:" // the item's ID follows; the value is "quantity@price", or several of them with a comma between
-	// Only the scripts use the others: "r" reason of the last closed attempt, "lease" its end in Unix ms, "q" number of pieces, "k" number of
-	// items.
+	// Only the scripts use the others: "r" reason of the last closed attempt, "lease" its end in Unix ms, "q" number of
+	// pieces, "k" number of items.
 )
 
 // States of an order, as stored and as shown to clients.

@@ -15,7 +15,8 @@ import (
 	"checkout/common/trace"
 )
 
-// Result is what a script of the saga returned: how the order stands and, if there is work to do, all that the work needs.
+// Result is what a script of the saga returned: how the order stands and, if there is work to do, all that the work
+// needs.
 type Result struct {
 	Code            Code
 	Attempt, Reason string
@@ -63,9 +64,9 @@ func (s *Store) Close(ctx context.Context, id, attempt string) (Result, error) {
 	return s.saga(ctx, closeScript, id, undecidedSet, attempt, id)
 }
 
-// Claim reserves an undecided order for one recovery worker.
-func (s *Store) Claim(ctx context.Context, id string, forward time.Duration) (Result, error) {
-	return s.saga(ctx, claimScript, id, undecidedSet, id, milliseconds(forward))
+// Claim reserves an undecided order for one recovery worker for a duration.
+func (s *Store) Claim(ctx context.Context, id string, duration time.Duration) (Result, error) {
+	return s.saga(ctx, claimScript, id, undecidedSet, id, milliseconds(duration))
 }
 
 // Cancel starts the reverse saga of an order that attempt has paid, or continues it.
@@ -73,7 +74,8 @@ func (s *Store) Cancel(ctx context.Context, id, attempt string) (Result, error) 
 	return s.saga(ctx, cancelScript, id, undecidedSet, attempt, id, lease)
 }
 
-// Cancelled records that stock and payment have refunded an attempt. stock and credit are the shards that hold the refunds' records.
+// Cancelled records that stock and payment have refunded an attempt. stock and credit are the shards that hold the
+// refunds' records.
 func (s *Store) Cancelled(ctx context.Context, id, attempt string, stock, credit []int) (Result, error) {
 	return s.saga(ctx, cancelledScript, id, undecidedSets, attempt, id, joinShards(stock), joinShards(credit))
 }

@@ -48,7 +48,7 @@ var codeOf = redis.Definition{Name: "code_of", Lua: fmt.Sprintf(
 		"return ({ OPEN = %d, RUNNING = %d, ABORTING = %d, PAID = %d, REFUNDING = %d, CANCELLED = %d })[state] or %d end",
 	CodeClosed, CodeRunning, CodeAborting, CodePaid, CodeRefunding, CodeCancelled, CodeNotFound)}
 
-// Prelude is what the scripts may use.
+// Prelude holds the definitions that the scripts of the store may use.
 var Prelude = protocol.Prelude(codeOf,
 	protocol.Number("NOT_FOUND", CodeNotFound),
 	protocol.Number("STARTED", CodeStarted),
@@ -101,7 +101,7 @@ var (
 
 // Scripts are all scripts that a Store runs.
 var Scripts = slices.Concat([]*redis.Script{
-	createScript, addItemScript, removeItemScript, removeScript, batchInitScript, undecidedScript, beginScript, commitScript,
-	refuseScript, abortScript, closeScript, claimScript, cancelScript, cancelledScript, dueScript, takeUnconfirmedScript,
-	confirmedScript, backlogScript,
+	createScript, addItemScript, removeItemScript, removeScript, batchInitScript, undecidedScript,
+	beginScript, commitScript, refuseScript, abortScript, closeScript, claimScript, cancelScript, cancelledScript,
+	dueScript, takeUnconfirmedScript, confirmedScript, backlogScript,
 }, idempotency.Scripts(createScript, addItemScript, removeItemScript, removeScript))

@@ -1,6 +1,7 @@
 // Package store keeps orders: their Redis schema, the scripts that change it, and the Go side of each script.
 //
-// keys.go is the schema, scripts.go the codes, lua/ the scripts. A method of Store is named as the script that it runs.
+// keys.go is the schema, scripts.go the codes, lua/ the scripts. Each method of Store has the name of the script that
+// it runs.
 package store
 
 import (

@@ -22,7 +22,8 @@ type Instance struct {
 	Shards []*testredis.Server
 }
 
-// New returns an instance of a service with some shards. Its batch_init is allowed. configure, if any, changes its configuration.
+// New returns an instance of a service with some shards. Its batch_init is allowed. configure, if any, changes its
+// configuration.
 func New(t *testing.T, d service.Definition, shards int, configure ...func(*env.Config)) *Instance {
 	t.Helper()
 	gin.SetMode(gin.TestMode)
@@ -57,10 +58,12 @@ func (i *Instance) Refuse(t *testing.T, method, path string, want *api.Error) {
 	before := i.Dump(t)
 	w := i.Call(method, path)
 	var p api.Problem
-	if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || w.Header().Get("Content-Type") != "application/problem+json" {
+	if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil ||
+		w.Header().Get("Content-Type") != "application/problem+json" {
 		t.Errorf("%s %.80s: %d %s: %v", method, path, w.Code, w.Body, err)
 	}
-	if w.Code != web.Status(want) || p.Status != w.Code || p.Type != want.Type() || p.Title != want.Title || p.RequestID == "" {
+	if w.Code != web.Status(want) || p.Status != w.Code || p.Type != want.Type() || p.Title != want.Title ||
+		p.RequestID == "" {
 		t.Errorf("%s %.80s: %d %+v, want %s", method, path, w.Code, p, want.Name)
 	}
 	if after := i.Dump(t); !maps.Equal(before, after) {
