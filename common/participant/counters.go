@@ -47,7 +47,7 @@ func (c *Counters) Create(ctx context.Context, key *idempotency.Key, attributes 
 		if err != nil {
 			return "", err
 		}
-		keys, args := []string{at.Key(c.Prefix + id)}, make([]any, 0, len(attributes))
+		keys, args := []string{at.Key(c.Prefix + id)}, []any{len(attributes)}
 		for _, a := range attributes {
 			keys, args = append(keys, at.Key(a.Prefix+id)), append(args, a.Value)
 		}

@@ -29,8 +29,8 @@ func TestLostReplyIsNotResent(t *testing.T) {
 	}{
 		{"stock", "subtract", item, "/stock/subtract/" + item + "/7", stock, -7},
 		{"stock", "add", item, "/stock/add/" + item + "/7", stock, 7},
-		{"payment", "pay", user, "/payment/pay/" + user + "/7", credit, -7},
-		{"payment", "add_funds", user, "/payment/add_funds/" + user + "/7", credit, 7},
+		{"payment", "subtract", user, "/payment/pay/" + user + "/7", credit, -7},
+		{"payment", "add", user, "/payment/add_funds/" + user + "/7", credit, 7},
 		{"order", "add_item", order, "/orders/addItem/" + order + "/" + item + "/2", total, 10},
 		{"order", "create", "", "/orders/create/" + user, orders, 1},
 	} {
