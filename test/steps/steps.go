@@ -92,7 +92,7 @@ func writeReport(file, name, log string) error {
 		return err
 	}
 	_, kept, found := strings.Cut(string(old), notes)
-	text := fmt.Sprintf("# Result of `make %s`\n\n%s, written with `bin/%[1]s -o %[3]s`.\n\n```text\n%[4]s```\n",
+	text := fmt.Sprintf("# Result of `make %s`\n\n%s, written with `make %[1]s REPORT=%[3]s`.\n\n```text\n%[4]s```\n",
 		name, time.Now().Format(time.DateOnly), file, log)
 	if found {
 		text += notes + kept
