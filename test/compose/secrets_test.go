@@ -146,8 +146,7 @@ func TestDockerfileTakesNoSecret(t *testing.T) {
 	}
 }
 
-// TestSearchImage checks that searchImage finds a word in a layer, compressed or not, and in the
-// configuration.
+// TestSearchImage checks that searchImage finds a word in the configuration and in a layer, compressed or not.
 func TestSearchImage(t *testing.T) {
 	const word = "not a secret 0123456789abcdef"
 	pack := func(text string) string {

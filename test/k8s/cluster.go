@@ -115,7 +115,7 @@ func (c *cluster) restarts(ctx context.Context) (map[string]string, error) {
 	return found, err
 }
 
-// nodes names a second namespace, which allows privileged pods.
+// nodeNamespace names a second namespace, which allows privileged pods.
 func (c *cluster) nodeNamespace() string { return c.namespace + "-node" }
 
 // killer is a pod that can kill a process of another pod on its node. A container cannot kill its own first process.
