@@ -5,38 +5,43 @@ import (
 	"testing"
 )
 
-func TestKeys(t *testing.T) {
+func TestNewParsesKeys(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", MaxLength)
 	for header, want := range map[string]string{
-		"8e03978e-40d5-43dd-bc93-6894a57f9324": "8e03978e-40d5-43dd-bc93-6894a57f9324", `"8e03978e"`: "8e03978e", "a": "a", "~!{}:/": "~!{}:/",
-		`"with spaces"`: "with spaces", `"\"\\"`: `"\`, `a\b`: `a\b`, long: long, `"` + long + `"`: long, "true": "true",
+		"8e03978e-40d5-43dd-bc93-6894a57f9324": "8e03978e-40d5-43dd-bc93-6894a57f9324", `"8e03978e"`: "8e03978e",
+		"a": "a", "~!{}:/": "~!{}:/", `"with spaces"`: "with spaces", `"\"\\"`: `"\`, `a\b`: `a\b`,
+		long: long, `"` + long + `"`: long, "true": "true",
 	} {
 		if key, err := New(header); err != nil || key.Name != want {
-			t.Errorf("%q is %+v, %v, want %q", header, key, err, want)
+			t.Errorf("%q: got %+v, %v, want %q", header, key, err, want)
 		}
 	}
-	for _, header := range []string{"", `""`, `"`, `"a`, `a"`, `"a"b`, `"a";p=1`, `"a", "b"`, `"\a"`, `"\`, `"a\"`, "a b", " a", "a\tb", "\"a\tb\"", "a\x00",
-		"é", `"é"`, "a\x7f", long + "x", `"` + long + `x"`} {
+	for _, header := range []string{
+		"", `""`, `"`, `"a`, `a"`, `"a"b`, `"a";p=1`, `"a", "b"`, `"\a"`, `"\`, `"a\"`, "a b", " a", "a\tb", "\"a\tb\"",
+		"a\x00", "é", `"é"`, "a\x7f", long + "x", `"` + long + `x"`,
+	} {
 		if key, err := New(header); err != ErrMalformed || key != nil {
-			t.Errorf("%q was taken for %+v, %v", header, key, err)
+			t.Errorf("%q: got %+v, %v, want %v", header, key, err, ErrMalformed)
 		}
 	}
 }
 
-// Requests that differ in any part have other fingerprints, wherever one part ends and the next begins.
-func TestFingerprints(t *testing.T) {
+func TestFingerprintsDifferIfAnyPartDiffers(t *testing.T) {
 	t.Parallel()
 	seen := map[string][]string{}
-	for _, request := range [][]string{{}, {""}, {"", ""}, {"POST"}, {"POST", "/add"}, {"POST", "/add", "1", "5"}, {"POST", "/add", "15"}, {"POST", "/add", "1", "50"},
-		{"POST", "/add", "5", "1"}, {"DELETE", "/add", "1", "5"}, {"POST", "/subtract", "1", "5"}, {"POST/add"}} {
+	for _, request := range [][]string{
+		{}, {""}, {"", ""}, {"POST"}, {"POST", "/add"}, {"POST", "/add", "1", "5"}, {"POST", "/add", "15"},
+		{"POST", "/add", "1", "50"}, {"POST", "/add", "5", "1"}, {"DELETE", "/add", "1", "5"},
+		{"POST", "/subtract", "1", "5"}, {"POST/add"},
+	} {
 		a, err := New("key", request...)
 		if err != nil {
 			t.Fatal(err)
 		}
 		b, _ := New(`"other key"`, request...)
 		if a.Fingerprint != b.Fingerprint || len(a.Fingerprint) != 32 {
-			t.Errorf("%q: %s and %s", request, a.Fingerprint, b.Fingerprint)
+			t.Errorf("%q: fingerprints %s and %s", request, a.Fingerprint, b.Fingerprint)
 		}
 		if other, ok := seen[a.Fingerprint]; ok {
 			t.Errorf("%q and %q have one fingerprint", request, other)
@@ -45,8 +50,8 @@ func TestFingerprints(t *testing.T) {
 	}
 }
 
-// Whatever is accepted is printable and short, and quoted again it is the same key.
-func FuzzKey(f *testing.F) {
+// FuzzNew checks that every accepted key is short and printable, and that it stays the same if it is quoted again.
+func FuzzNew(f *testing.F) {
 	for _, seed := range []string{"a", `"a"`, `"\""`, `"a\\"`, `"`, "a b"} {
 		f.Add(seed)
 	}
@@ -55,12 +60,13 @@ func FuzzKey(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if key.Name == "" || len(key.Name) > MaxLength || strings.ContainsFunc(key.Name, func(r rune) bool { return r < ' ' || r > '~' }) {
-			t.Errorf("%q was taken for %q", header, key.Name)
+		unprintable := func(r rune) bool { return r < ' ' || r > '~' }
+		if key.Name == "" || len(key.Name) > MaxLength || strings.ContainsFunc(key.Name, unprintable) {
+			t.Errorf("%q was accepted as %q", header, key.Name)
 		}
-		again, err := New(`"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(key.Name) + `"`)
-		if err != nil || again.Name != key.Name {
-			t.Errorf("%q quoted again is %+v, %v", key.Name, again, err)
+		quoted := `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(key.Name) + `"`
+		if again, err := New(quoted); err != nil || again.Name != key.Name {
+			t.Errorf("%q, quoted again: %+v, %v", key.Name, again, err)
 		}
 	})
 }

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// TestAnAnswerThatHasArrivedIsRead: a process that was stopped, or starved, finds its deadline over and the answer there. That is heard,
-// and what has not come is not waited for much longer.
-func TestAnAnswerThatHasArrivedIsRead(t *testing.T) {
+// A process that was stopped may find that its deadline has passed although the reply has arrived. It reads that reply,
+// and does not wait much longer for one that has not arrived.
+func TestReplyThatHasArrivedIsReadAfterTheDeadline(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -29,20 +29,20 @@ func TestAnAnswerThatHasArrivedIsRead(t *testing.T) {
 	if _, err := io.WriteString(server, ":1\r\n:2\r\n:"); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(10 * time.Millisecond) // for the kernel to take it there
+	time.Sleep(10 * time.Millisecond) // for the kernel to deliver it
 	if err := c.SetDeadline(time.Now().Add(-time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
 		if _, err := c.read(); err != nil {
-			t.Errorf("what has arrived: %v", err)
+			t.Errorf("a reply that has arrived: %v", err)
 		}
 	}
 	start := time.Now()
 	if _, err := c.read(); !timedOut(err) {
-		t.Errorf("what has not: %v", err)
+		t.Errorf("a reply that has not arrived: %v", err)
 	}
 	if took := time.Since(start); took > 500*time.Millisecond {
-		t.Errorf("what has not was waited for, for %v", took)
+		t.Errorf("waited %v for a reply that has not arrived", took)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// link is a connection to a server that can lose replies: what is sent arrives and is done, the answer does not come.
+// link is a proxy before a server that can lose replies: commands arrive and run, but their replies do not come back.
 type link struct {
 	addr   string
 	losing atomic.Bool
@@ -21,37 +21,37 @@ func newLink(t *testing.T, server string) *link {
 		t.Fatal(err)
 	}
 	l := &link{addr: listener.Addr().String()}
-	var open sync.WaitGroup
+	var conns sync.WaitGroup
 	t.Cleanup(func() {
 		listener.Close()
-		open.Wait()
+		conns.Wait()
 	})
-	open.Go(func() {
+	conns.Go(func() {
 		for {
 			client, err := listener.Accept()
 			if err != nil {
 				return
 			}
-			open.Go(func() { l.join(client, server) })
+			conns.Go(func() { l.forward(client, server) })
 		}
 	})
 	return l
 }
 
-// join passes on what both sides say until one of them leaves, or a reply is to be lost.
-func (l *link) join(client net.Conn, address string) {
+// forward copies bytes in both directions until one side closes, or a reply must be lost.
+func (l *link) forward(client net.Conn, address string) {
 	defer client.Close()
 	server, err := net.Dial("tcp", address)
 	if err != nil {
 		return
 	}
 	defer server.Close()
-	var asking sync.WaitGroup
-	asking.Go(func() {
+	var sending sync.WaitGroup
+	sending.Go(func() {
 		io.Copy(server, client)
 		server.Close()
 	})
-	defer asking.Wait()
+	defer sending.Wait()
 	defer client.Close()
 	buffer := make([]byte, 64<<10)
 	for {

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Every script of the project can be read at a glance: it says what it is for, what it takes, what it returns and whether it
-// may be repeated, if it writes, and it is short.
+// Every script of the project is short. Its header documents its purpose, keys and reply and, if it writes, whether it
+// may be repeated.
 func TestScriptsAreDocumented(t *testing.T) {
 	t.Parallel()
 	var files []string
@@ -20,7 +20,7 @@ func TestScriptsAreDocumented(t *testing.T) {
 		files = append(files, found...)
 	}
 	if len(files) < 20 {
-		t.Fatalf("only %d scripts were found", len(files))
+		t.Fatalf("found only %d scripts", len(files))
 	}
 	for _, file := range files {
 		source, err := os.ReadFile(file)
@@ -35,17 +35,17 @@ func TestScriptsAreDocumented(t *testing.T) {
 				code = append(code, line)
 			}
 		}
-		said := strings.Join(header, "")
-		for _, must := range []string{"#!lua", "\n-- " + strings.TrimSuffix(filepath.Base(file), ".lua") + ": ", "\n-- KEYS ", "\n-- returns "} {
-			if !strings.Contains(said, must) {
-				t.Errorf("%s: %q is missing in its header", file, must)
+		name, text := strings.TrimSuffix(filepath.Base(file), ".lua"), strings.Join(header, "")
+		for _, part := range []string{"#!lua", "\n-- " + name + ": ", "\n-- KEYS ", "\n-- returns "} {
+			if !strings.Contains(text, part) {
+				t.Errorf("%s: the header lacks %q", file, part)
 			}
 		}
-		if !strings.Contains(said, "repeated") && !strings.Contains(said, "flags=no-writes") {
-			t.Errorf("%s writes, and does not say whether it may be repeated", file)
+		if !strings.Contains(text, "repeated") && !strings.Contains(text, "flags=no-writes") {
+			t.Errorf("%s: the header of a script that writes must state whether it may be repeated", file)
 		}
 		if len(code) > 40 {
-			t.Errorf("%s has %d lines below its header, more than 40", file, len(code))
+			t.Errorf("%s: %d lines below the header, at most 40", file, len(code))
 		}
 		if strings.Contains(string(source), "tostring(") {
 			t.Errorf("%s: tostring prints large numbers as 1e+15", file)

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-func TestAppend(t *testing.T) {
+func TestAppendCommands(t *testing.T) {
 	t.Parallel()
 	script := &Script{call: appendString(appendString(nil, "EVALSHA"), "abc")}
 	for got, want := range map[string]string{
@@ -24,41 +24,43 @@ func TestAppend(t *testing.T) {
 	}
 }
 
-func TestParse(t *testing.T) {
+func TestParseReplies(t *testing.T) {
 	t.Parallel()
-	for answer, want := range map[string]value{
-		"+OK\r\n":                              {kind: '+', text: "OK"},
-		":-5\r\n":                              {kind: ':', text: "-5"},
-		"-NOSCRIPT no\r\n":                     {kind: '-', text: "NOSCRIPT no"},
-		"$-1\r\n":                              {},
-		"*-1\r\n":                              {},
-		"$0\r\n\r\n":                           {kind: '$'},
-		"$4\r\na\r\nb\r\n":                     {kind: '$', text: "a\r\nb"},
-		"*0\r\n":                               {kind: '*', list: []value{}},
-		"*3\r\n:1\r\n*1\r\n$1\r\nx\r\n$-1\r\n": {kind: '*', list: []value{{kind: ':', text: "1"}, {kind: '*', list: []value{{kind: '$', text: "x"}}}, {}}},
+	for reply, want := range map[string]value{
+		"+OK\r\n":          {kind: '+', text: "OK"},
+		":-5\r\n":          {kind: ':', text: "-5"},
+		"-NOSCRIPT no\r\n": {kind: '-', text: "NOSCRIPT no"},
+		"$-1\r\n":          {},
+		"*-1\r\n":          {},
+		"$0\r\n\r\n":       {kind: '$'},
+		"$4\r\na\r\nb\r\n": {kind: '$', text: "a\r\nb"},
+		"*0\r\n":           {kind: '*', list: []value{}},
+		"*3\r\n:1\r\n*1\r\n$1\r\nx\r\n$-1\r\n": {kind: '*',
+			list: []value{{kind: ':', text: "1"}, {kind: '*', list: []value{{kind: '$', text: "x"}}}, {}}},
 	} {
-		for n := range len(answer) {
-			if got, err := measure([]byte(answer[:n])); got != 0 || err != nil {
-				t.Errorf("%q: %d, %v", answer[:n], got, err)
+		for n := range len(reply) {
+			if got, err := measure([]byte(reply[:n])); got != 0 || err != nil {
+				t.Errorf("%q: %d, %v", reply[:n], got, err)
 			}
 		}
-		if n, err := measure([]byte(answer + "+more")); n != len(answer) || err != nil {
-			t.Errorf("%q: measured %d, %v", answer, n, err)
-		} else if got := parse(answer[:n]); !reflect.DeepEqual(got, want) {
-			t.Errorf("%q: got %+v, want %+v", answer, got, want)
+		if n, err := measure([]byte(reply + "+more")); n != len(reply) || err != nil {
+			t.Errorf("%q: measured %d, %v", reply, n, err)
+		} else if got := parse(reply[:n]); !reflect.DeepEqual(got, want) {
+			t.Errorf("%q: got %+v, want %+v", reply, got, want)
 		}
 	}
-	for _, wrong := range []string{"x\r\n", "\r\n", "\n", "+OK\n", "$x\r\n", "$-2\r\n", "$\r\n", "$99999999999999999999\r\n", "$1\r\nabc\r\n", "*1\r\n?\r\n"} {
+	for _, wrong := range []string{"x\r\n", "\r\n", "\n", "+OK\n", "$x\r\n", "$-2\r\n", "$\r\n",
+		"$99999999999999999999\r\n", "$1\r\nabc\r\n", "*1\r\n?\r\n"} {
 		if _, err := measure([]byte(wrong)); !errors.Is(err, errReply) {
 			t.Errorf("%q: %v", wrong, err)
 		}
 	}
 }
 
-// Whatever arrives, what is measured can be parsed, and takes all that was measured.
+// FuzzParse checks that every measured reply can be parsed, and that its length is the measured one.
 func FuzzParse(f *testing.F) {
-	for _, answer := range []string{"+OK\r\n", "*2\r\n:1\r\n$1\r\nx\r\n", "*-1\r\n", "$3\r\na", "*1\r\n*1\r\n*0\r\n"} {
-		f.Add([]byte(answer))
+	for _, reply := range []string{"+OK\r\n", "*2\r\n:1\r\n$1\r\nx\r\n", "*-1\r\n", "$3\r\na", "*1\r\n*1\r\n*0\r\n"} {
+		f.Add([]byte(reply))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		n, err := measure(b)
@@ -71,7 +73,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// Whatever callers have Redis told, it is the texts of one command: none of them ends it, or begins another.
+// FuzzCommand checks that no argument can end a command or begin another one.
 func FuzzCommand(f *testing.F) {
 	f.Add("{o0}o:1", "a\r\n*1\r\n$8\r\nFLUSHALL\r\n", int64(7))
 	f.Add("", "\x00", int64(-1))
@@ -81,13 +83,14 @@ func FuzzCommand(f *testing.F) {
 			out  []byte
 			want []string
 		}{
-			{appendScript(nil, script, []string{key, arg}, []any{arg, n, key}), []string{"EVALSHA", "sha", "2", key, arg, arg, strconv.FormatInt(n, 10), key}},
+			{appendScript(nil, script, []string{key, arg}, []any{arg, n, key}),
+				[]string{"EVALSHA", "sha", "2", key, arg, arg, strconv.FormatInt(n, 10), key}},
 			{appendRead(nil, "HMGET", key, []string{arg}), []string{"HMGET", key, arg}},
 			{appendCommand(nil, "AUTH", key, arg), []string{"AUTH", key, arg}},
 		} {
 			length, err := measure(c.out)
 			if err != nil || length != len(c.out) {
-				t.Fatalf("%q is %d bytes of one command, %v", c.out, length, err)
+				t.Fatalf("%q: the first command has %d bytes, %v", c.out, length, err)
 			}
 			var got []string
 			for _, text := range parse(string(c.out)).list {

@@ -22,37 +22,39 @@ import (
 	"checkout/common/testredis"
 )
 
-// A shard behind TLS, a user of its own, a password and a database number is used as any other; with a wrong one of them, or without
-// a certificate that is known, it is a shard that cannot be reached. Not parallel: certificates are trusted for the whole process.
-func TestSecuredShard(t *testing.T) {
+// A shard may require TLS, a user, a password and a database number. If one of them is wrong, the shard is unavailable.
+// The test is not parallel, because the process trusts the certificate.
+func TestShardWithTLSAndCredentials(t *testing.T) {
 	server := testredis.Start(t)
 	port := secure(t, server)
-	right := env.Redis{Addrs: []string{net.JoinHostPort("localhost", port)}, Username: "shop", Password: "s3cret", DB: 3, TLS: true}
+	right := env.Redis{Addrs: []string{net.JoinHostPort("localhost", port)}, Username: "shop", Password: "s3cret", DB: 3,
+		TLS: true}
 	for _, row := range []struct {
 		name  string
 		spoil func(*env.Redis)
-		up    bool
+		ok    bool
 	}{
-		{"all right", func(*env.Redis) {}, true},
+		{"all correct", func(*env.Redis) {}, true},
 		{"wrong password", func(c *env.Redis) { c.Password = "guess" }, false},
-		{"wrong user", func(c *env.Redis) { c.Username = "nobody" }, false},
+		{"wrong user", func(c *env.Redis) { c.Username = "wrong" }, false},
 		{"no user and no password", func(c *env.Redis) { c.Username, c.Password = "", "" }, false},
 		{"no TLS", func(c *env.Redis) { c.TLS = false }, false},
-		{"another name than the certificate's", func(c *env.Redis) { c.Addrs = []string{net.JoinHostPort("127.0.0.1", port)} }, false},
+		{"a name that the certificate lacks", func(c *env.Redis) { c.Addrs = []string{net.JoinHostPort("127.0.0.1", port)} },
+			false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			c := right
 			row.spoil(&c)
-			db := cluster.Open("order", c, scripts)
-			defer db.Close()
-			at := db.Shards()[0]
-			if !row.up {
+			shards := cluster.Open("order", c, scripts)
+			defer shards.Close()
+			at := shards.Shards()[0]
+			if !row.ok {
 				if _, err := at.Run(t.Context(), count, counter); !errors.Is(err, api.Unavailable) {
 					t.Errorf("got %v, want %v", err, api.Unavailable)
 				}
 				return
 			}
-			testredis.Eventually(t, "the shard answers", func() bool { return len(db.Unavailable()) == 0 })
+			testredis.Eventually(t, "the shard is available", func() bool { return len(shards.Unavailable()) == 0 })
 			for want := range int64(3) {
 				reply, err := at.Run(t.Context(), count, counter)
 				if err != nil || reply.Int(0) != want+1 {
@@ -62,15 +64,15 @@ func TestSecuredShard(t *testing.T) {
 		})
 	}
 	if n, err := server.Client.Do(t.Context(), "EXISTS", counter[0]).Int(); n != 0 || err != nil {
-		t.Errorf("it was written to database 0: %d, %v", n, err)
+		t.Errorf("database 0 has the counter: %d, %v", n, err)
 	}
 	keyspace, err := server.Client.InfoMap(t.Context(), "keyspace").Result()
-	if _, there := keyspace["Keyspace"]["db3"]; err != nil || !there || len(keyspace["Keyspace"]) != 1 {
-		t.Errorf("what was written lies in %v, %v, and should in db3 alone", keyspace, err)
+	if _, ok := keyspace["Keyspace"]["db3"]; err != nil || !ok || len(keyspace["Keyspace"]) != 1 {
+		t.Errorf("databases %v, %v, want db3 alone", keyspace, err)
 	}
 }
 
-// secure has a server listen by TLS, too, with a certificate for "localhost" that this process trusts, for one user.
+// secure makes a server listen with TLS too, for one user, with a certificate for "localhost" that this process trusts.
 func secure(t *testing.T, server *testredis.Server) (port string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -108,7 +110,8 @@ func secure(t *testing.T, server *testredis.Server) (port string) {
 	free.Close()
 	ctx := t.Context()
 	for _, command := range [][]any{
-		{"CONFIG", "SET", "tls-port", port, "tls-cert-file", certificateFile, "tls-key-file", keyFile, "tls-ca-cert-file", certificateFile, "tls-auth-clients", "no"},
+		{"CONFIG", "SET", "tls-port", port, "tls-cert-file", certificateFile, "tls-key-file", keyFile, "tls-ca-cert-file",
+			certificateFile, "tls-auth-clients", "no"},
 		{"ACL", "SETUSER", "shop", "on", ">s3cret", "~*", "+@all"},
 		{"CONFIG", "SET", "requirepass", "another"},
 	} {

@@ -1,0 +1,81 @@
+package cluster_test
+
+import (
+	"errors"
+	"net"
+	"slices"
+	"testing"
+
+	"checkout/common/cluster"
+	"checkout/common/env"
+	"checkout/common/shard"
+	"checkout/common/testredis"
+)
+
+// indexOf returns the shard that holds an ID.
+func indexOf(t *testing.T, c *cluster.Cluster, id string) int {
+	t.Helper()
+	s, err := c.Locate(id)
+	if err != nil {
+		t.Fatalf("locate %s: %v", id, err)
+	}
+	return s.Index
+}
+
+// openUnhealthy opens shards without waiting until all of them are healthy.
+func openUnhealthy(t *testing.T, addrs ...string) *cluster.Cluster {
+	t.Helper()
+	c := cluster.Open("order", env.Redis{Addrs: addrs}, scripts)
+	t.Cleanup(c.Close)
+	return c
+}
+
+func TestLocate(t *testing.T) {
+	t.Parallel()
+	c, _ := testredis.Open(t, "order", 3, nil)
+	for id, want := range map[string]int{"0": 0, "7": 1, "9999999": 0, shard.Mint(0): 0, shard.Mint(2): 2} {
+		if got := indexOf(t, c, id); got != want {
+			t.Errorf("%s is on shard %d, want %d", id, got, want)
+		}
+	}
+	for _, id := range []string{"", "x", "-1", "01", "10000000", shard.Mint(3), "{o0}7"} {
+		if s, err := c.Locate(id); !errors.Is(err, cluster.ErrNoSuchID) {
+			t.Errorf("Locate(%q) = %v, %v", id, s, err)
+		}
+		if s, err := c.LocateOrFirst(id); err != nil || s.Index != 0 {
+			t.Errorf("LocateOrFirst(%q) = %v, %v", id, s, err)
+		}
+	}
+}
+
+// Once every shard has been checked, Unavailable names the unhealthy ones, and the shard map is known if there is none.
+func TestProbed(t *testing.T) {
+	t.Parallel()
+	hanging, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hanging.Close()
+	for name, row := range map[string]struct {
+		other       string
+		unavailable []string
+	}{
+		"both are healthy": {testredis.Start(t).Addr, nil},
+		"one is down":      {"127.0.0.1:1", []string{"shard 1"}},
+		"one hangs":        {hanging.Addr().String(), []string{"shard 1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := openUnhealthy(t, testredis.Start(t).Addr, row.other)
+			if name == "one hangs" && c.Probed() {
+				t.Error("a shard that hangs was checked at once")
+			}
+			testredis.Eventually(t, "every shard was checked", c.Probed)
+			if got := c.Unavailable(); !slices.Equal(got, row.unavailable) {
+				t.Errorf("unavailable: %q, want %q", got, row.unavailable)
+			}
+			if known := c.Modulus() > 0; known != (row.unavailable == nil) {
+				t.Errorf("the shard map is known: %v", known)
+			}
+		})
+	}
+}

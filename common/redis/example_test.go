@@ -1,0 +1,22 @@
+package redis_test
+
+import (
+	"fmt"
+
+	"checkout/common/redis"
+)
+
+// NewScript inserts the definitions that a script uses below its first line.
+func ExampleNewScript() {
+	prelude := []redis.Definition{
+		{Name: "DONE", Lua: "local DONE = 1"},
+		{Name: "LIMIT", Lua: "local LIMIT = 3"},
+	}
+	script := redis.NewScript("touch", "#!lua\nredis.call('INCR', KEYS[1])\nreturn { DONE }\n", prelude...)
+	fmt.Print(script.Source())
+	// Output:
+	// #!lua
+	// local DONE = 1
+	// redis.call('INCR', KEYS[1])
+	// return { DONE }
+}
