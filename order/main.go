@@ -7,12 +7,11 @@ import (
 	"checkout/common/env"
 	"checkout/common/participant"
 	"checkout/common/service"
-	"checkout/common/web"
 	"checkout/order/saga"
 	"checkout/order/store"
 )
 
-func main() { web.Main(run) }
+func main() { service.Main(run) }
 
 // run serves until ctx ends. With "healthcheck" as the first argument it asks the running instance whether it is ready
 // instead.

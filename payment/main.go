@@ -6,10 +6,9 @@ import (
 
 	"checkout/common/env"
 	"checkout/common/service"
-	"checkout/common/web"
 )
 
-func main() { web.Main(run) }
+func main() { service.Main(run) }
 
 // run serves until ctx ends. With "healthcheck" as the first argument it asks the running instance whether it is ready
 // instead.

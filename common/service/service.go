@@ -51,7 +51,7 @@ func (d Definition) Run(ctx context.Context, args []string, getenv func(string) 
 	if len(args) > 1 && args[1] == "healthcheck" {
 		return web.Healthcheck(ctx, config.Bind, config.InternalPort)
 	}
-	web.SetLogger(stdout, config.Debug, config.LogJSON)
+	setLogger(stdout, config.Debug, config.LogJSON)
 	stopTraces, err := trace.Start(ctx, d.Name, fmt.Sprint(config.Instance), trace.Collector(config.Traces))
 	if err != nil {
 		return err

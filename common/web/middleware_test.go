@@ -9,6 +9,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"checkout/common/api"
+	"checkout/common/requestid"
 )
 
 // logOneRequest sends a failing request that carries a secret and returns the log lines.
@@ -17,7 +18,15 @@ func logOneRequest(t *testing.T, debug, inJSON bool) []string {
 	previous := slog.Default()
 	defer slog.SetDefault(previous)
 	var log strings.Builder
-	SetLogger(&log, debug, inJSON)
+	options := &slog.HandlerOptions{Level: slog.LevelInfo}
+	if debug {
+		options.Level = slog.LevelDebug
+	}
+	var handler slog.Handler = slog.NewTextHandler(&log, options)
+	if inJSON {
+		handler = slog.NewJSONHandler(&log, options)
+	}
+	slog.SetDefault(slog.New(requestid.LogHandler(handler)))
 	s := NewServer(debug)
 	s.Public.POST("/pay/:user_id", JSON(func(*gin.Context) (string, error) { return "", api.InsufficientCredit }))
 	send(s.Public, "POST", "/pay/7?card=secret", "secret",

@@ -1,4 +1,4 @@
-package web
+package service
 
 import (
 	"context"
@@ -42,9 +42,9 @@ func Main(run func(ctx context.Context, args []string, getenv func(string) strin
 	}
 }
 
-// SetLogger makes the default logger write to w, as text or JSON, with debug records if debug is true. Records that are
+// setLogger makes the default logger write to w, as text or JSON, with debug records if debug is true. Records that are
 // logged with the context of a request carry its ID.
-func SetLogger(w io.Writer, debug, json bool) {
+func setLogger(w io.Writer, debug, json bool) {
 	options := &slog.HandlerOptions{Level: slog.LevelInfo}
 	if debug {
 		options.Level = slog.LevelDebug
