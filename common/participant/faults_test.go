@@ -11,36 +11,39 @@ import (
 	"checkout/common/testredis"
 )
 
-// A shard that is away leaves an attempt unknown, not the others; when it is back the same message completes the step.
-func TestOneShardIsAway(t *testing.T) {
+// If one of its shards is down, the outcome of an attempt is unknown; other attempts are not affected. When the shard
+// returns, the same message completes the step.
+func TestAttemptOnADownShardIsUnknownUntilItReturns(t *testing.T) {
 	t.Parallel()
-	db, servers := testredis.Open(t, "stock", 2, Scripts)
-	s := NewReservations(db, "i:")
-	here, away := put(t, servers, 0, 5), put(t, servers, 1, 5)
-	both := attempt(far, api.Line{ID: here, Quantity: 1}, api.Line{ID: away, Quantity: 1})
+	c, servers := testredis.Open(t, "stock", 2, Scripts)
+	s := NewReservations(c, "i:")
+	up, down := put(t, servers, 0, 5), put(t, servers, 1, 5)
+	both := attempt(far, api.Line{ID: up, Quantity: 1}, api.Line{ID: down, Quantity: 1})
 	if got := one(t, s, reserve, both); got.Code != api.Reserved {
 		t.Fatalf("reserve: %+v", got)
 	}
 	servers[1].Kill()
-	other, onlyHere := attempt(far, both.Lines...), attempt(far, api.Line{ID: here, Quantity: 1})
-	outcomes := s.Reserve(t.Context(), []api.Attempt{other, onlyHere})
+	other, onlyUp := attempt(far, both.Lines...), attempt(far, api.Line{ID: up, Quantity: 1})
+	outcomes := s.Reserve(t.Context(), []api.Attempt{other, onlyUp})
 	if outcomes[0].Code != api.Unknown || outcomes[1].Code != api.Reserved {
-		t.Errorf("reserve with a shard away: %+v", outcomes)
+		t.Errorf("reserve with a shard down: %+v", outcomes)
 	}
-	tooMuch := attempt(far, api.Line{ID: away, Quantity: 1}, api.Line{ID: here, Quantity: 99})
-	if got := one(t, s, reserve, tooMuch); got.Code != api.Refused || got.ID != here {
-		t.Errorf("refused here, unknown there: %+v", got)
+	tooMuch := attempt(far, api.Line{ID: down, Quantity: 1}, api.Line{ID: up, Quantity: 99})
+	if got := one(t, s, reserve, tooMuch); got.Code != api.Refused || got.ID != up {
+		t.Errorf("reserve, refused by one shard and unknown on the other: %+v", got)
 	}
 	if got := one(t, s, release, both); got.Code != api.Unknown {
-		t.Errorf("release with a shard away: %+v", got)
+		t.Errorf("release with a shard down: %+v", got)
 	}
-	testredis.Eventually(t, "callers are told that the shard is dead", func() bool {
-		got := s.Reserve(t.Context(), []api.Attempt{other, onlyHere})
+	testredis.Eventually(t, "outcomes report that the shard is down", func() bool {
+		got := s.Reserve(t.Context(), []api.Attempt{other, onlyUp})
 		return got[0].Code == api.Unknown && got[0].Reason == api.ShardDown && got[1].Reason == api.NoReason
 	})
-	if done := s.Confirm(t.Context(), []api.Confirmation{{Record: onlyHere.ID, Until: far, Shards: []int{0}}, {Record: both.ID, Until: far, Shards: []int{0, 1}},
-		{Record: both.ID, Until: far, Shards: []int{7}}, {Record: both.ID, Until: far, Shards: []int{-1}}}); !slices.Equal(done, []api.Done{{OK: true}, {}, {}, {}}) {
-		t.Errorf("confirm with a shard away: %v", done)
+	done := s.Confirm(t.Context(), []api.Confirmation{
+		confirmation(onlyUp.ID, 0), confirmation(both.ID, 0, 1), confirmation(both.ID, 7), confirmation(both.ID, -1),
+	})
+	if !slices.Equal(done, []api.Done{{OK: true}, {}, {}, {}}) {
+		t.Errorf("confirm with a shard down: %v", done)
 	}
 	servers[1].Restart(t)
 	testredis.Eventually(t, "release completes", func() bool { return one(t, s, release, both).Code == api.Released })
@@ -49,16 +52,16 @@ func TestOneShardIsAway(t *testing.T) {
 			t.Errorf("release: %+v", got)
 		}
 	}
-	if a, b := counter(t, servers, here), counter(t, servers, away); a != 4 || b != 5 {
-		t.Errorf("counters: %d here, %d away, want 4 (one is sold) and 5", a, b)
+	if a, b := counter(t, servers, up), counter(t, servers, down); a != 4 || b != 5 {
+		t.Errorf("counters: %d and %d, want 4 (one piece is sold) and 5", a, b)
 	}
 }
 
-// Mistake 5 of the predecessor: a shard that was restarted has no scripts, and nothing may fail for that.
-func TestScriptsAreLost(t *testing.T) {
+// A shard that restarts loses its scripts. No step may fail because of that (mistake 5 of the predecessor).
+func TestStepsReloadLostScripts(t *testing.T) {
 	t.Parallel()
-	db, servers := testredis.Open(t, "stock", 1, Scripts)
-	s := NewReservations(db, "i:")
+	c, servers := testredis.Open(t, "stock", 1, Scripts)
+	s := NewReservations(c, "i:")
 	id := put(t, servers, 0, 5)
 	flush := func() {
 		if err := servers[0].Client.ScriptFlush(t.Context()).Err(); err != nil {
@@ -68,56 +71,60 @@ func TestScriptsAreLost(t *testing.T) {
 	restart := func() {
 		servers[0].Kill()
 		servers[0].Restart(t)
-		testredis.Eventually(t, "the shard is up", func() bool {
-			reply, err := db.Shards()[0].StartValues(counterKey(0, id)).Wait(t.Context())
+		testredis.Eventually(t, "the shard replies", func() bool {
+			reply, err := c.Shards()[0].StartValues(counterKey(0, id)).Wait(t.Context())
 			return err == nil && reply.Has(0)
 		})
 	}
 	for name, lose := range map[string]func(){"flushed": flush, "restarted": restart} {
 		t.Run(name, func(t *testing.T) {
 			paid, aborted := attempt(far, api.Line{ID: id, Quantity: 2}), attempt(far, api.Line{ID: id, Quantity: 3})
-			for _, call := range []struct {
-				do   step
-				a    api.Attempt
-				want api.Code
-				left int64
-			}{{reserve, paid, api.Reserved, 3}, {reserve, aborted, api.Reserved, 0}, {release, aborted, api.Released, 3}, {refund, paid, api.Refunded, 5}} {
+			for _, row := range []struct {
+				do      step
+				attempt api.Attempt
+				want    api.Code
+				left    int64
+			}{
+				{reserve, paid, api.Reserved, 3}, {reserve, aborted, api.Reserved, 0},
+				{release, aborted, api.Released, 3}, {refund, paid, api.Refunded, 5},
+			} {
 				lose()
-				if got := one(t, s, call.do, call.a); got.Code != call.want {
-					t.Errorf("%+v, want code %d", got, call.want)
+				if got := one(t, s, row.do, row.attempt); got.Code != row.want {
+					t.Errorf("%+v, want code %d", got, row.want)
 				}
-				if got := counter(t, servers, id); got != call.left {
-					t.Errorf("%d left, want %d", got, call.left)
+				if got := counter(t, servers, id); got != row.left {
+					t.Errorf("%d left, want %d", got, row.left)
 				}
 			}
 			lose()
-			if done := s.Confirm(t.Context(), []api.Confirmation{{Record: paid.ID, Until: far, Shards: []int{0}}}); !done[0].OK {
+			if done := s.Confirm(t.Context(), []api.Confirmation{confirmation(paid.ID, 0)}); !done[0].OK {
 				t.Error("confirm failed")
 			}
 		})
 	}
 }
 
-// Mistake 16 of the predecessor: a full shard refuses to take, and never refuses to give back.
-func TestMemoryIsFull(t *testing.T) {
+// When memory is full, a shard rejects reserve and accepts all other steps (mistake 16 of the predecessor).
+func TestFullShardRejectsReserveOnly(t *testing.T) {
 	t.Parallel()
-	db, servers := testredis.Open(t, "stock", 1, Scripts)
-	s := NewReservations(db, "i:")
+	c, servers := testredis.Open(t, "stock", 1, Scripts)
+	s := NewReservations(c, "i:")
 	id := put(t, servers, 0, 10)
 	line := api.Line{ID: id, Quantity: 1}
-	paid, aborted, late, never := attempt(far, line), attempt(far, line), attempt(far, line), attempt(far, line)
+	paid, aborted, unreserved := attempt(far, line), attempt(far, line), attempt(far, line)
+	late := attempt(far, line)
 	for _, a := range []api.Attempt{paid, aborted} {
 		if got := one(t, s, reserve, a); got.Code != api.Reserved {
 			t.Fatalf("%+v", got)
 		}
 	}
-	memory := func(bytes string) {
+	setMaxMemory := func(bytes string) {
 		if err := servers[0].Client.ConfigSet(t.Context(), "maxmemory", bytes).Err(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	memory("1")
-	// The scripts are lost as well: they must be loaded into a full shard.
+	setMaxMemory("1")
+	// The full shard must load the scripts again.
 	if err := servers[0].Client.ScriptFlush(t.Context()).Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -132,33 +139,35 @@ func TestMemoryIsFull(t *testing.T) {
 		if got := one(t, s, release, aborted); got.Code != api.Released {
 			t.Errorf("release: %+v", got)
 		}
-		if got := one(t, s, release, never); got.Code != api.Released {
-			t.Errorf("release of what was never taken: %+v", got)
+		if got := one(t, s, release, unreserved); got.Code != api.Released {
+			t.Errorf("release of an attempt that has reserved nothing: %+v", got)
 		}
 		if got := one(t, s, refund, paid); got.Code != api.Refunded {
 			t.Errorf("refund: %+v", got)
 		}
-		if done := s.Confirm(t.Context(), []api.Confirmation{{Record: paid.ID, Until: far, Shards: []int{0}}, {Record: paid.ID + ":refund", Until: far, Shards: []int{0}}}); !done[0].OK || !done[1].OK {
+		confirmations := []api.Confirmation{confirmation(paid.ID, 0), confirmation(paid.ID+":refund", 0)}
+		if done := s.Confirm(t.Context(), confirmations); !done[0].OK || !done[1].OK {
 			t.Errorf("confirm: %v", done)
 		}
 	}
 	if got := counter(t, servers, id); got != 10 {
 		t.Errorf("%d left, want 10", got)
 	}
-	memory("0")
-	if got := one(t, s, reserve, never); got.Code != api.Released {
+	setMaxMemory("0")
+	if got := one(t, s, reserve, unreserved); got.Code != api.Released {
 		t.Errorf("reserve after its release: %+v", got)
 	}
 	if got := one(t, s, reserve, late); got.Code != api.Reserved {
-		t.Errorf("reserve with memory again: %+v", got)
+		t.Errorf("reserve, memory is free again: %+v", got)
 	}
 }
 
-// RESERVED outlives its deadline, since a decision may be on its way for as long as it takes; a reserve that comes later does not.
-func TestDeadline(t *testing.T) {
+// A reservation outlives its deadline, because the decision may arrive at any time. A reserve after the deadline gets
+// nothing.
+func TestReservationOutlivesItsDeadline(t *testing.T) {
 	t.Parallel()
-	db, servers := testredis.Open(t, "stock", 1, Scripts)
-	s := NewReservations(db, "i:")
+	c, servers := testredis.Open(t, "stock", 1, Scripts)
+	s := NewReservations(c, "i:")
 	id := put(t, servers, 0, 10)
 	now, err := servers[0].Client.Time(t.Context()).Result()
 	if err != nil {
@@ -167,7 +176,8 @@ func TestDeadline(t *testing.T) {
 	until := now.Add(200 * time.Millisecond).UnixMilli()
 	line := api.Line{ID: id, Quantity: 1}
 	held, refused, late := attempt(until, line), attempt(until, api.Line{ID: id, Quantity: 99}), attempt(until, line)
-	if got := s.Reserve(t.Context(), []api.Attempt{held, refused}); got[0].Code != api.Reserved || got[1].Code != api.Refused {
+	if got := s.Reserve(t.Context(), []api.Attempt{held, refused}); got[0].Code != api.Reserved ||
+		got[1].Code != api.Refused {
 		t.Fatalf("%+v", got)
 	}
 	testredis.Eventually(t, "the deadline passes", func() bool {
@@ -175,24 +185,24 @@ func TestDeadline(t *testing.T) {
 	})
 	got := s.Reserve(t.Context(), []api.Attempt{held, refused, late})
 	if got[0].Code != api.Reserved || got[1].Code != api.Refused || got[2].Code != api.Expired {
-		t.Errorf("repeated after the deadline: %+v", got)
+		t.Errorf("reserve after the deadline: %+v", got)
 	}
 	state := servers[0].Dump(t)
-	ends := "@" + strconv.FormatInt(until+60000, 10)
+	expiry := "@" + strconv.FormatInt(until+60000, 10)
 	if got := state["{s0}r:"+held.ID]; got != "1 "+counterKey(0, id)+" 1" {
-		t.Errorf("RESERVED is %q, want no end", got)
+		t.Errorf("RESERVED: record %q, want no expiry", got)
 	}
-	if got := state["{s0}r:"+refused.ID]; got != "2 1 0"+ends {
-		t.Errorf("REFUSED is %q, want to end at %s", got, ends)
+	if got := state["{s0}r:"+refused.ID]; got != "2 1 0"+expiry {
+		t.Errorf("REFUSED: record %q, want expiry %s", got, expiry)
 	}
 	if _, ok := state["{s0}r:"+late.ID]; ok {
-		t.Error("EXPIRED has left a record")
+		t.Error("EXPIRED: there is a record")
 	}
 	if got := one(t, s, release, held); got.Code != api.Released {
 		t.Errorf("release: %+v", got)
 	}
-	if got := servers[0].Dump(t)["{s0}r:"+held.ID]; got != "3"+ends {
-		t.Errorf("RELEASED is %q, want to end at %s", got, ends)
+	if got := servers[0].Dump(t)["{s0}r:"+held.ID]; got != "3"+expiry {
+		t.Errorf("RELEASED: record %q, want expiry %s", got, expiry)
 	}
 	if got := counter(t, servers, id); got != 10 {
 		t.Errorf("%d left, want 10", got)

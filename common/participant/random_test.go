@@ -19,11 +19,11 @@ import (
 const (
 	shards   = 2
 	counters = 2  // on each shard
-	attempts = 40 // which want about twice what there is
+	attempts = 40 // that want about twice as many pieces as there are
 	pieces   = 25 // of each counter at the start
 )
 
-// decision is what the order's shard has decided about an attempt; it never changes back.
+// decision is what the order's shard has decided about an attempt. It only changes forward.
 type decision int32
 
 const (
@@ -33,14 +33,15 @@ const (
 	cancelled // committed before
 )
 
-// walk is a random walk of the protocol: whatever coordinators may send, in any order, any number of times.
+// walk is a random walk of the protocol. It sends the messages that coordinators may send, in any order and any number
+// of times.
 type walk struct {
 	store    *Reservations
 	servers  []*testredis.Server
 	ids      []string
 	attempts []api.Attempt
 	decided  []atomic.Int32
-	reserved []atomic.Bool // RESERVED was answered once
+	reserved []atomic.Bool // reserve has returned RESERVED
 }
 
 func newWalk(t *testing.T, store *Reservations, servers []*testredis.Server, random *rand.Rand) *walk {
@@ -49,10 +50,10 @@ func newWalk(t *testing.T, store *Reservations, servers []*testredis.Server, ran
 	for i := range shards * counters {
 		w.ids = append(w.ids, put(t, servers, i%shards, pieces))
 	}
-	for i := range w.attempts {
-		w.attempts[i] = attempt(far)
-		for _, c := range random.Perm(len(w.ids))[:1+random.IntN(3)] {
-			w.attempts[i].Lines = append(w.attempts[i].Lines, api.Line{ID: w.ids[c], Quantity: int64(random.IntN(6))})
+	for n := range w.attempts {
+		w.attempts[n] = attempt(far)
+		for _, i := range random.Perm(len(w.ids))[:1+random.IntN(3)] {
+			w.attempts[n].Lines = append(w.attempts[n].Lines, api.Line{ID: w.ids[i], Quantity: int64(random.IntN(6))})
 		}
 	}
 	return w
@@ -62,7 +63,7 @@ func (w *walk) decision(i int) decision { return decision(w.decided[i].Load()) }
 
 func (w *walk) decide(i int, from, to decision) { w.decided[i].CompareAndSwap(int32(from), int32(to)) }
 
-// step sends one message about each of some attempts, or decides about them.
+// step takes some attempts, and sends a message about each or decides it.
 func (w *walk) step(ctx context.Context, random *rand.Rand) error {
 	var reserves, releases, refunds []int
 	var confirms []api.Confirmation
@@ -89,17 +90,17 @@ func (w *walk) step(ctx context.Context, random *rand.Rand) error {
 			return fmt.Errorf("confirm: %v", c)
 		}
 	}
-	for n, outcome := range w.store.Reserve(ctx, w.those(reserves)) {
-		if err := w.reserveSays(reserves[n], outcome.Code); err != nil {
+	for n, outcome := range w.store.Reserve(ctx, w.attemptsAt(reserves)) {
+		if err := w.checkReserve(reserves[n], outcome.Code); err != nil {
 			return err
 		}
 	}
-	for _, outcome := range w.store.Release(ctx, w.those(releases)) {
+	for _, outcome := range w.store.Release(ctx, w.attemptsAt(releases)) {
 		if outcome.Code != api.Released && outcome.Code != api.Refused {
 			return fmt.Errorf("release: %+v", outcome)
 		}
 	}
-	for _, outcome := range w.store.Refund(ctx, w.those(refunds)) {
+	for _, outcome := range w.store.Refund(ctx, w.attemptsAt(refunds)) {
 		if outcome.Code != api.Refunded {
 			return fmt.Errorf("refund: %+v", outcome)
 		}
@@ -107,7 +108,7 @@ func (w *walk) step(ctx context.Context, random *rand.Rand) error {
 	return nil
 }
 
-func (w *walk) those(indexes []int) []api.Attempt {
+func (w *walk) attemptsAt(indexes []int) []api.Attempt {
 	list := make([]api.Attempt, len(indexes))
 	for n, i := range indexes {
 		list[n] = w.attempts[i]
@@ -115,8 +116,9 @@ func (w *walk) those(indexes []int) []api.Attempt {
 	return list
 }
 
-// reserveSays checks that what reserve answers is stable: taken stays taken until aborted, and what was given back stays back.
-func (w *walk) reserveSays(i int, code api.Code) error {
+// checkReserve checks that the outcome of reserve is stable: RESERVED until the attempt is aborted, RELEASED from then
+// on.
+func (w *walk) checkReserve(i int, code api.Code) error {
 	before := w.reserved[i].Load()
 	switch {
 	case code == api.Reserved:
@@ -124,15 +126,15 @@ func (w *walk) reserveSays(i int, code api.Code) error {
 	case code != api.Refused && code != api.Released:
 		return fmt.Errorf("reserve: %v", code)
 	case before && w.decision(i) != aborted:
-		return fmt.Errorf("attempt %d was RESERVED, is not aborted, and reserve says %v", i, code)
+		return fmt.Errorf("attempt %d was RESERVED and is not aborted: reserve returned %v", i, code)
 	case code == api.Released && w.decision(i) != aborted:
-		return fmt.Errorf("attempt %d is not aborted, and reserve says RELEASED", i)
+		return fmt.Errorf("attempt %d is not aborted: reserve returned RELEASED", i)
 	}
 	return nil
 }
 
-// conserved checks every counter: free + held + sold is what it was at the start.
-func (w *walk) conserved(t *testing.T) {
+// checkConservation checks for every counter that free, reserved and sold pieces add up to those at the start.
+func (w *walk) checkConservation(t *testing.T) {
 	t.Helper()
 	sums := map[string]int64{}
 	records := map[string]string{}
@@ -140,12 +142,12 @@ func (w *walk) conserved(t *testing.T) {
 		for key, text := range server.Dump(t) {
 			records[key] = text
 			text, _, _ = strings.Cut(text, "@")
-			held, reserved := strings.CutPrefix(text, "1 ")
+			pairs, reserved := strings.CutPrefix(text, "1 ")
 			switch {
 			case strings.Contains(key, "}i:"):
 				sums[key] += amount(t, key, text)
 			case reserved:
-				for pair := range slices.Chunk(strings.Fields(held), 2) {
+				for pair := range slices.Chunk(strings.Fields(pairs), 2) {
 					sums[pair[0]] += amount(t, key, pair[1])
 				}
 			}
@@ -162,12 +164,12 @@ func (w *walk) conserved(t *testing.T) {
 	for _, id := range w.ids {
 		at, _ := shard.Of(id)
 		if got := sums[counterKey(at, id)]; got != pieces {
-			t.Fatalf("%s: free + held + sold = %d, want %d", id, got, pieces)
+			t.Fatalf("%s: free + reserved + sold = %d, want %d", id, got, pieces)
 		}
 	}
 }
 
-// amount is a number of pieces, as the counter or record of this key has it.
+// amount parses a number of pieces in the counter or record of a key.
 func amount(t *testing.T, key, text string) int64 {
 	t.Helper()
 	n, err := strconv.ParseInt(text, 10, 64)
@@ -177,8 +179,8 @@ func amount(t *testing.T, key, text string) int64 {
 	return n
 }
 
-// end sends what is still to be sent, and compares each counter with what the decisions alone say.
-func (w *walk) end(t *testing.T) {
+// finish decides all attempts, sends the remaining messages and compares each counter with the decisions.
+func (w *walk) finish(t *testing.T) {
 	t.Helper()
 	want := map[string]int64{}
 	for _, id := range w.ids {
@@ -206,13 +208,13 @@ func (w *walk) end(t *testing.T) {
 			t.Errorf("%s: %d are left, want %d", id, got, n)
 		}
 	}
-	w.conserved(t)
+	w.checkConservation(t)
 }
 
-func TestRandomWalks(t *testing.T) {
+func TestRandomWalkConservesCounters(t *testing.T) {
 	t.Parallel()
-	db, servers := testredis.Open(t, "stock", shards, Scripts)
-	store := NewReservations(db, "i:")
+	c, servers := testredis.Open(t, "stock", shards, Scripts)
+	store := NewReservations(c, "i:")
 	for seed := range uint64(4) {
 		random := rand.New(rand.NewPCG(seed, 0))
 		w := newWalk(t, store, servers, random)
@@ -221,18 +223,18 @@ func TestRandomWalks(t *testing.T) {
 				t.Fatalf("seed %d, step %d: %v", seed, n, err)
 			}
 			if n%10 == 0 {
-				w.conserved(t)
+				w.checkConservation(t)
 			}
 		}
-		w.end(t)
+		w.finish(t)
 	}
 }
 
-// The same by many at once: several coordinators work on one attempt, and their messages overtake each other.
-func TestRandomWalksAtOnce(t *testing.T) {
+// Several coordinators work on the same attempts at the same time, and their messages overtake each other.
+func TestConcurrentRandomWalksConserveCounters(t *testing.T) {
 	t.Parallel()
-	db, servers := testredis.Open(t, "stock", shards, Scripts)
-	w := newWalk(t, NewReservations(db, "i:"), servers, rand.New(rand.NewPCG(1, 1)))
+	c, servers := testredis.Open(t, "stock", shards, Scripts)
+	w := newWalk(t, NewReservations(c, "i:"), servers, rand.New(rand.NewPCG(1, 1)))
 	var walkers sync.WaitGroup
 	for seed := range uint64(8) {
 		walkers.Go(func() {
@@ -246,5 +248,5 @@ func TestRandomWalksAtOnce(t *testing.T) {
 		})
 	}
 	walkers.Wait()
-	w.end(t)
+	w.finish(t)
 }

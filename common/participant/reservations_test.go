@@ -14,7 +14,7 @@ import (
 // far is a deadline far ahead: 2100, Unix ms.
 const far = 4102444800000
 
-// put makes a counter on a shard and returns its ID.
+// put creates a counter on a shard and returns its ID.
 func put(t *testing.T, servers []*testredis.Server, at int, n int64) string {
 	t.Helper()
 	id := shard.Mint(at)
@@ -22,6 +22,11 @@ func put(t *testing.T, servers []*testredis.Server, at int, n int64) string {
 		t.Fatal(err)
 	}
 	return id
+}
+
+// confirmation confirms a record on shards.
+func confirmation(record string, shards ...int) api.Confirmation {
+	return api.Confirmation{Record: record, Until: far, Shards: shards}
 }
 
 func counterKey(at int, id string) string { return fmt.Sprintf("{s%d}i:%s", at, id) }
@@ -46,18 +51,25 @@ func one(t *testing.T, s *Reservations, step step, a api.Attempt) api.Outcome {
 	return s.run(t.Context(), step, []api.Attempt{a})[0]
 }
 
-func TestAttemptOverSeveralShards(t *testing.T) {
+func TestAttemptSpansSeveralShards(t *testing.T) {
 	t.Parallel()
-	db, servers := testredis.Open(t, "stock", 3, Scripts)
-	s := NewReservations(db, "i:")
-	a, b, c := put(t, servers, 0, 5), put(t, servers, 1, 5), put(t, servers, 2, 5)
-	a2 := put(t, servers, 0, 5)
-	take := attempt(far, api.Line{ID: a, Quantity: 1}, api.Line{ID: b, Quantity: 2}, api.Line{ID: a2, Quantity: 3}, api.Line{ID: c, Quantity: 4})
-	counters := func() [4]int64 {
-		return [4]int64{counter(t, servers, a), counter(t, servers, b), counter(t, servers, a2), counter(t, servers, c)}
+	c, servers := testredis.Open(t, "stock", 3, Scripts)
+	s := NewReservations(c, "i:")
+	var ids [4]string
+	var lines []api.Line
+	for i, shard := range []int{0, 1, 0, 2} {
+		ids[i] = put(t, servers, shard, 5)
+		lines = append(lines, api.Line{ID: ids[i], Quantity: int64(i + 1)})
+	}
+	reserved := attempt(far, lines...)
+	counters := func() (left [4]int64) {
+		for i, id := range ids {
+			left[i] = counter(t, servers, id)
+		}
+		return left
 	}
 	for range 2 {
-		got := one(t, s, reserve, take)
+		got := one(t, s, reserve, reserved)
 		if got.Code != api.Reserved || !slices.Equal(got.Shards, []int{0, 1, 2}) {
 			t.Fatalf("reserve: %+v", got)
 		}
@@ -65,20 +77,21 @@ func TestAttemptOverSeveralShards(t *testing.T) {
 			t.Fatalf("after reserve: %v", got)
 		}
 	}
-	refused := attempt(far, api.Line{ID: a, Quantity: 1}, api.Line{ID: c, Quantity: 2}, api.Line{ID: b, Quantity: 1})
+	refused := attempt(far,
+		api.Line{ID: ids[0], Quantity: 1}, api.Line{ID: ids[3], Quantity: 2}, api.Line{ID: ids[1], Quantity: 1})
 	for range 2 {
-		if got := one(t, s, reserve, refused); got.Code != api.Refused || got.Reason != api.Insufficient || got.ID != c {
-			t.Fatalf("too much of one: %+v", got)
+		if got := one(t, s, reserve, refused); got.Code != api.Refused || got.Reason != api.Insufficient || got.ID != ids[3] {
+			t.Fatalf("reserve too much of one: %+v", got)
 		}
 	}
 	if got := one(t, s, release, refused); got.Code != api.Released {
-		t.Fatalf("release of the refused: %+v", got)
+		t.Fatalf("release of the refused attempt: %+v", got)
 	}
 	if got := counters(); got != [4]int64{4, 3, 2, 1} {
 		t.Fatalf("after the refusal and its release: %v", got)
 	}
 	for range 2 {
-		if got := one(t, s, refund, take); got.Code != api.Refunded || !slices.Equal(got.Shards, []int{0, 1, 2}) {
+		if got := one(t, s, refund, reserved); got.Code != api.Refunded || !slices.Equal(got.Shards, []int{0, 1, 2}) {
 			t.Fatalf("refund: %+v", got)
 		}
 		if got := counters(); got != [4]int64{5, 5, 5, 5} {
@@ -87,68 +100,78 @@ func TestAttemptOverSeveralShards(t *testing.T) {
 	}
 }
 
-// A counter that no shard can hold is refused, recorded, like any that does not exist.
-func TestReserveOfWhatCannotExist(t *testing.T) {
+// An attempt on a counter that no shard can hold is refused and recorded, like one on any counter that does not exist.
+func TestReserveRefusesImpossibleCounters(t *testing.T) {
 	t.Parallel()
-	db, servers := testredis.Open(t, "stock", 2, Scripts)
-	s := NewReservations(db, "i:")
-	for _, id := range []string{"nobody", "", "-1", "99", shard.Mint(0), shard.Mint(7), "{s0}i:x", "é"} {
+	c, servers := testredis.Open(t, "stock", 2, Scripts)
+	s := NewReservations(c, "i:")
+	for _, id := range []string{"no-id", "", "-1", "99", shard.Mint(0), shard.Mint(7), "{s0}i:x", "é"} {
 		a := attempt(far, api.Line{ID: id, Quantity: 1})
 		for range 2 {
 			if got := one(t, s, reserve, a); got.Code != api.Refused || got.Reason != api.NotFound || got.ID != id {
 				t.Errorf("%q: %+v", id, got)
 			}
 		}
-		kept := 0
+		records := 0
 		for i, server := range servers {
 			if server.Dump(t)[fmt.Sprintf("{s%d}r:%s", i, a.ID)] == fmt.Sprintf("2 2 0@%d", int64(far+60000)) {
-				kept++
+				records++
 			}
 		}
-		if kept != 1 {
-			t.Errorf("%q: %d records of the refusal, want 1", id, kept)
+		if records != 1 {
+			t.Errorf("%q: %d records of the refusal, want 1", id, records)
 		}
 	}
 }
 
-// What an attempt's parts on two shards say is joined into what the coordinator may rely on.
-func TestJoin(t *testing.T) {
+// The outcomes of an attempt's parts on two shards are joined into one.
+func TestJoinOutcomes(t *testing.T) {
 	t.Parallel()
-	db, servers := testredis.Open(t, "stock", 2, Scripts)
-	s := NewReservations(db, "i:")
+	c, servers := testredis.Open(t, "stock", 2, Scripts)
+	s := NewReservations(c, "i:")
 	ids := []string{put(t, servers, 0, 5), put(t, servers, 1, 5)}
-	// Each part is made to say what the table asks for, by the record that it finds; the deadline has passed, so that without a
-	// record it says Expired. Who may not run scripts gets no answer.
+	// The record that a part finds determines its outcome. The deadline has passed, so a part without a record is Expired.
+	// A part that may not run scripts gets an error reply, and is Unknown.
 	record := func(text string) func(string, *testredis.Server) error {
 		return func(key string, server *testredis.Server) error {
 			return server.Client.Set(t.Context(), key, text, 0).Err()
 		}
 	}
-	scripts := func(rule string) func(string, *testredis.Server) error {
+	access := func(rule string) func(string, *testredis.Server) error {
 		return func(_ string, server *testredis.Server) error {
 			return server.Client.Do(t.Context(), "ACL", "SETUSER", "default", rule).Err()
 		}
 	}
-	allow, forbid := scripts("+evalsha"), scripts("-evalsha")
-	says := map[api.Code]func(key string, server *testredis.Server) error{
+	allow, forbid := access("+evalsha"), access("-evalsha")
+	prepare := map[api.Code]func(key string, server *testredis.Server) error{
 		api.Unknown: forbid, api.Reserved: record("1"), api.Refused: record("2 1 0"),
-		api.Released: record("3"), api.Refunded: record("5"), api.Expired: func(string, *testredis.Server) error { return nil },
+		api.Released: record("3"), api.Refunded: record("5"),
+		api.Expired: func(string, *testredis.Server) error { return nil },
 	}
 
 	type pair struct{ one, other, want api.Code }
 	for name, pairs := range map[string][]pair{
-		"reserve": { // taken only if everything is; a refusal anywhere is final; else whoever knows least decides
-			{api.Reserved, api.Reserved, api.Reserved}, {api.Reserved, api.Refused, api.Refused}, {api.Reserved, api.Released, api.Released},
-			{api.Reserved, api.Expired, api.Expired}, {api.Reserved, api.Unknown, api.Unknown}, {api.Refused, api.Refused, api.Refused},
-			{api.Refused, api.Released, api.Refused}, {api.Refused, api.Expired, api.Refused}, {api.Refused, api.Unknown, api.Refused},
-			{api.Released, api.Released, api.Released}, {api.Released, api.Expired, api.Expired}, {api.Released, api.Unknown, api.Unknown},
-			{api.Expired, api.Expired, api.Expired}, {api.Expired, api.Unknown, api.Expired}, {api.Unknown, api.Unknown, api.Unknown}},
-		"release": { // done only if every shard has said so
-			{api.Released, api.Released, api.Released}, {api.Released, api.Refused, api.Released}, {api.Refused, api.Refused, api.Refused},
-			{api.Released, api.Unknown, api.Unknown}, {api.Refused, api.Unknown, api.Unknown}, {api.Unknown, api.Unknown, api.Unknown}},
-		"refund": { // done only if every shard has said so; expired anywhere asks for a new not-after
-			{api.Refunded, api.Refunded, api.Refunded}, {api.Refunded, api.Expired, api.Expired}, {api.Refunded, api.Unknown, api.Unknown},
-			{api.Expired, api.Expired, api.Expired}, {api.Expired, api.Unknown, api.Expired}, {api.Unknown, api.Unknown, api.Unknown}},
+		"reserve": { // RESERVED if all parts are; a refusal is final; else the part with the least certainty counts
+			{api.Reserved, api.Reserved, api.Reserved}, {api.Reserved, api.Refused, api.Refused},
+			{api.Reserved, api.Released, api.Released},
+			{api.Reserved, api.Expired, api.Expired}, {api.Reserved, api.Unknown, api.Unknown},
+			{api.Refused, api.Refused, api.Refused},
+			{api.Refused, api.Released, api.Refused}, {api.Refused, api.Expired, api.Refused},
+			{api.Refused, api.Unknown, api.Refused},
+			{api.Released, api.Released, api.Released}, {api.Released, api.Expired, api.Expired},
+			{api.Released, api.Unknown, api.Unknown},
+			{api.Expired, api.Expired, api.Expired}, {api.Expired, api.Unknown, api.Expired},
+			{api.Unknown, api.Unknown, api.Unknown}},
+		"release": { // RELEASED if every part is
+			{api.Released, api.Released, api.Released}, {api.Released, api.Refused, api.Released},
+			{api.Refused, api.Refused, api.Refused},
+			{api.Released, api.Unknown, api.Unknown}, {api.Refused, api.Unknown, api.Unknown},
+			{api.Unknown, api.Unknown, api.Unknown}},
+		"refund": { // REFUNDED if every part is; an EXPIRED part needs a new refund window
+			{api.Refunded, api.Refunded, api.Refunded}, {api.Refunded, api.Expired, api.Expired},
+			{api.Refunded, api.Unknown, api.Unknown},
+			{api.Expired, api.Expired, api.Expired}, {api.Expired, api.Unknown, api.Expired},
+			{api.Unknown, api.Unknown, api.Unknown}},
 	} {
 		do := map[string]step{"reserve": reserve, "release": release, "refund": refund}[name]
 		for _, p := range pairs {
@@ -156,12 +179,12 @@ func TestJoin(t *testing.T) {
 				a := attempt(1, api.Line{ID: ids[0], Quantity: 1}, api.Line{ID: ids[1], Quantity: 1})
 				for i, code := range codes {
 					key := fmt.Sprintf("{s%d}r:%s%s", i, a.ID, do.suffix)
-					if err := errors.Join(allow("", servers[i]), says[code](key, servers[i])); err != nil {
+					if err := errors.Join(allow("", servers[i]), prepare[code](key, servers[i])); err != nil {
 						t.Fatal(err)
 					}
 				}
 				if got := one(t, s, do, a); got.Code != p.want {
-					t.Errorf("%s: parts say %v: got %v, want %v", name, codes, got.Code, p.want)
+					t.Errorf("%s: outcomes %v: got %v, want %v", name, codes, got.Code, p.want)
 				}
 			}
 		}

@@ -7,141 +7,168 @@ import (
 	"checkout/common/testredis"
 )
 
-// Times in the tables: a deadline far ahead and one long ago, with the ends of the records that they bring.
+// Deadlines, and the expiry of a record whose attempt has the deadline future.
 const (
-	ahead    = "4102444800000" // 2100
-	aheadEnd = "@4102444860000"
-	ago      = "1000000000000" // 2001
+	future       = "4102444800000" // 2100
+	futureExpiry = "@4102444860000"
+	past         = "1000000000000" // 2001
 )
 
-// Keys in the tables.
+// Keys of an attempt's record and of counters.
 const (
-	record = "{s0}r:A"
-	shelfX = "{s0}i:X"
-	shelfY = "{s0}i:Y"
-	shelfZ = "{s0}i:Z"
+	record   = "{s0}r:A"
+	counterX = "{s0}i:X"
+	counterY = "{s0}i:Y"
+	counterZ = "{s0}i:Z"
 )
 
 type state = testredis.State
 
 func TestReserveScript(t *testing.T) {
 	t.Parallel()
-	prove(t, reserveScript, []testredis.Case{
-		{Name: "RESERVED one counter", Before: state{shelfX: "5"}, Keys: []string{record, shelfX}, Args: []any{ahead, 2},
-			Want: "1", OnRetry: "1 0 0", After: state{shelfX: "3", record: "1 " + shelfX + " 2"}},
-		{Name: "RESERVED to the last piece", Before: state{shelfX: "2"}, Keys: []string{record, shelfX}, Args: []any{ahead, 2},
-			Want: "1", OnRetry: "1 0 0", After: state{shelfX: "0", record: "1 " + shelfX + " 2"}},
-		{Name: "RESERVED several counters", Before: state{shelfX: "5", shelfY: "1", shelfZ: "9"}, Keys: []string{record, shelfX, shelfY},
-			Args: []any{ahead, 2, 1}, Want: "1", OnRetry: "1 0 0",
-			After: state{shelfX: "3", shelfY: "0", shelfZ: "9", record: "1 " + shelfX + " 2 " + shelfY + " 1"}},
-		{Name: "RESERVED nothing of a counter that exists", Before: state{shelfX: "0"}, Keys: []string{record, shelfX}, Args: []any{ahead, 0},
-			Want: "1", OnRetry: "1 0 0", After: state{shelfX: "0", record: "1 " + shelfX + " 0"}},
-		{Name: "RESERVED the largest number exactly", Before: state{shelfX: "9007199254740991"}, Keys: []string{record, shelfX},
-			Args: []any{ahead, 9007199254740990}, Want: "1", OnRetry: "1 0 0",
-			After: state{shelfX: "1", record: "1 " + shelfX + " 9007199254740990"}},
-		{Name: "RESERVED of the largest number exactly", Before: state{shelfX: "9007199254740991"}, Keys: []string{record, shelfX},
-			Args: []any{ahead, 1}, Want: "1", OnRetry: "1 0 0",
-			After: state{shelfX: "9007199254740990", record: "1 " + shelfX + " 1"}},
-		{Name: "RESERVED before, though the shelf is empty now", Before: state{shelfX: "0", record: "1 " + shelfX + " 2"},
-			Keys: []string{record, shelfX}, Args: []any{ahead, 2}, Want: "1 0 0"},
-		{Name: "RESERVED before, though the deadline has passed", Before: state{shelfX: "5", record: "1 " + shelfX + " 2"},
-			Keys: []string{record, shelfX}, Args: []any{ago, 2}, Want: "1 0 0"},
-		{Name: "RESERVED and confirmed before", Before: state{shelfX: "5", record: "1 " + shelfX + " 2" + aheadEnd},
-			Keys: []string{record, shelfX}, Args: []any{ahead, 2}, Want: "1 0 0"},
-		{Name: "REFUSED too little", Before: state{shelfX: "1"}, Keys: []string{record, shelfX}, Args: []any{ahead, 2},
-			Want: "2 1 0", After: state{shelfX: "1", record: "2 1 0" + aheadEnd}},
-		{Name: "REFUSED too little of the second: the first is not touched", Before: state{shelfX: "5", shelfY: "1"},
-			Keys: []string{record, shelfX, shelfY}, Args: []any{ahead, 2, 2}, Want: "2 1 1",
-			After: state{shelfX: "5", shelfY: "1", record: "2 1 1" + aheadEnd}},
-		{Name: "REFUSED no such counter", Keys: []string{record, shelfX}, Args: []any{ahead, 2},
-			Want: "2 2 0", After: state{record: "2 2 0" + aheadEnd}},
-		{Name: "REFUSED no such counter, though nothing is asked of it", Keys: []string{record, shelfX}, Args: []any{ahead, 0},
-			Want: "2 2 0", After: state{record: "2 2 0" + aheadEnd}},
-		{Name: "REFUSED no such counter, the last", Before: state{shelfX: "5", shelfY: "5"}, Keys: []string{record, shelfX, shelfY, shelfZ},
-			Args: []any{ahead, 1, 1, 1}, Want: "2 2 2",
-			After: state{shelfX: "5", shelfY: "5", record: "2 2 2" + aheadEnd}},
-		{Name: "REFUSED one too many at the largest number", Before: state{shelfX: "9007199254740990"}, Keys: []string{record, shelfX},
-			Args: []any{ahead, 9007199254740991}, Want: "2 1 0",
-			After: state{shelfX: "9007199254740990", record: "2 1 0" + aheadEnd}},
-		{Name: "REFUSED before, though there is enough now", Before: state{shelfX: "5", record: "2 1 0" + aheadEnd},
-			Keys: []string{record, shelfX}, Args: []any{ahead, 2}, Want: "2 1 0"},
-		{Name: "RELEASED Before: a late message takes nothing", Before: state{shelfX: "5", record: "3" + aheadEnd},
-			Keys: []string{record, shelfX}, Args: []any{ahead, 2}, Want: "3 0 0"},
-		{Name: "EXPIRED", Before: state{shelfX: "5"}, Keys: []string{record, shelfX}, Args: []any{ago, 2}, Want: "4"},
-		{Name: "EXPIRED, though there is too little", Before: state{shelfX: "1"}, Keys: []string{record, shelfX}, Args: []any{ago, 2}, Want: "4"},
+	runCases(t, reserveScript, []testredis.Case{
+		{Name: "RESERVED, one counter", Before: state{counterX: "5"}, Keys: []string{record, counterX},
+			Args: []any{future, 2},
+			Want: "1", OnRetry: "1 0 0", After: state{counterX: "3", record: "1 " + counterX + " 2"}},
+		{Name: "RESERVED, the last piece", Before: state{counterX: "2"}, Keys: []string{record, counterX},
+			Args: []any{future, 2},
+			Want: "1", OnRetry: "1 0 0", After: state{counterX: "0", record: "1 " + counterX + " 2"}},
+		{Name: "RESERVED, several counters", Before: state{counterX: "5", counterY: "1", counterZ: "9"},
+			Keys: []string{record, counterX, counterY},
+			Args: []any{future, 2, 1}, Want: "1", OnRetry: "1 0 0",
+			After: state{counterX: "3", counterY: "0", counterZ: "9", record: "1 " + counterX + " 2 " + counterY + " 1"}},
+		{Name: "RESERVED, amount 0", Before: state{counterX: "0"}, Keys: []string{record, counterX}, Args: []any{future, 0},
+			Want: "1", OnRetry: "1 0 0", After: state{counterX: "0", record: "1 " + counterX + " 0"}},
+		{Name: "RESERVED, almost the largest number", Before: state{counterX: "9007199254740991"},
+			Keys: []string{record, counterX},
+			Args: []any{future, 9007199254740990}, Want: "1", OnRetry: "1 0 0",
+			After: state{counterX: "1", record: "1 " + counterX + " 9007199254740990"}},
+		{Name: "RESERVED, 1 of the largest number", Before: state{counterX: "9007199254740991"},
+			Keys: []string{record, counterX},
+			Args: []any{future, 1}, Want: "1", OnRetry: "1 0 0",
+			After: state{counterX: "9007199254740990", record: "1 " + counterX + " 1"}},
+		{Name: "RESERVED before, and the counter is empty now", Before: state{counterX: "0", record: "1 " + counterX + " 2"},
+			Keys: []string{record, counterX}, Args: []any{future, 2}, Want: "1 0 0"},
+		{Name: "RESERVED before, and the deadline has passed", Before: state{counterX: "5", record: "1 " + counterX + " 2"},
+			Keys: []string{record, counterX}, Args: []any{past, 2}, Want: "1 0 0"},
+		{Name: "RESERVED before, and confirmed", Before: state{counterX: "5", record: "1 " + counterX + " 2" + futureExpiry},
+			Keys: []string{record, counterX}, Args: []any{future, 2}, Want: "1 0 0"},
+		{Name: "REFUSED TOO_LITTLE", Before: state{counterX: "1"}, Keys: []string{record, counterX}, Args: []any{future, 2},
+			Want: "2 1 0", After: state{counterX: "1", record: "2 1 0" + futureExpiry}},
+		{Name: "REFUSED TOO_LITTLE of the second counter: the first is unchanged",
+			Before: state{counterX: "5", counterY: "1"},
+			Keys:   []string{record, counterX, counterY}, Args: []any{future, 2, 2}, Want: "2 1 1",
+			After: state{counterX: "5", counterY: "1", record: "2 1 1" + futureExpiry}},
+		{Name: "REFUSED NO_COUNTER", Keys: []string{record, counterX}, Args: []any{future, 2},
+			Want: "2 2 0", After: state{record: "2 2 0" + futureExpiry}},
+		{Name: "REFUSED NO_COUNTER, amount 0", Keys: []string{record, counterX}, Args: []any{future, 0},
+			Want: "2 2 0", After: state{record: "2 2 0" + futureExpiry}},
+		{Name: "REFUSED NO_COUNTER for the last one", Before: state{counterX: "5", counterY: "5"},
+			Keys: []string{record, counterX, counterY, counterZ},
+			Args: []any{future, 1, 1, 1}, Want: "2 2 2",
+			After: state{counterX: "5", counterY: "5", record: "2 2 2" + futureExpiry}},
+		{Name: "REFUSED TOO_LITTLE by 1, large numbers", Before: state{counterX: "9007199254740990"},
+			Keys: []string{record, counterX},
+			Args: []any{future, 9007199254740991}, Want: "2 1 0",
+			After: state{counterX: "9007199254740990", record: "2 1 0" + futureExpiry}},
+		{Name: "REFUSED before, and there is enough now", Before: state{counterX: "5", record: "2 1 0" + futureExpiry},
+			Keys: []string{record, counterX}, Args: []any{future, 2}, Want: "2 1 0"},
+		{Name: "RELEASED before: a late message reserves nothing", Before: state{counterX: "5", record: "3" + futureExpiry},
+			Keys: []string{record, counterX}, Args: []any{future, 2}, Want: "3 0 0"},
+		{Name: "EXPIRED", Before: state{counterX: "5"}, Keys: []string{record, counterX}, Args: []any{past, 2}, Want: "4"},
+		{Name: "EXPIRED, and there is too little", Before: state{counterX: "1"}, Keys: []string{record, counterX},
+			Args: []any{past, 2}, Want: "4"},
 	})
 }
 
 func TestReleaseScript(t *testing.T) {
 	t.Parallel()
-	prove(t, releaseScript, []testredis.Case{
-		{Name: "RELEASED what the record says", Before: state{shelfX: "3", shelfY: "0", record: "1 " + shelfX + " 2 " + shelfY + " 1"},
-			Keys: []string{record, shelfX, shelfY}, Args: []any{ahead}, Want: "3",
-			After: state{shelfX: "5", shelfY: "1", record: "3" + aheadEnd}},
-		{Name: "RELEASED the largest number exactly", Before: state{shelfX: "1", record: "1 " + shelfX + " 9007199254740990"},
-			Keys: []string{record, shelfX}, Args: []any{ahead}, Want: "3",
-			After: state{shelfX: "9007199254740991", record: "3" + aheadEnd}},
-		{Name: "RELEASED with more counters than were taken", Before: state{shelfX: "3", shelfY: "4", record: "1 " + shelfX + " 2"},
-			Keys: []string{record, shelfX, shelfY}, Args: []any{ahead}, Want: "3",
-			After: state{shelfX: "5", shelfY: "4", record: "3" + aheadEnd}},
-		{Name: "RELEASED nothing taken of a counter", Before: state{shelfX: "3", record: "1 " + shelfX + " 0"},
-			Keys: []string{record, shelfX}, Args: []any{ahead}, Want: "3", After: state{shelfX: "3", record: "3" + aheadEnd}},
-		{Name: "RELEASED never taken: a tombstone", Before: state{shelfX: "5"}, Keys: []string{record, shelfX}, Args: []any{ahead},
-			Want: "3", After: state{shelfX: "5", record: "3" + aheadEnd}},
-		{Name: "RELEASED long After: no tombstone is needed past the deadline", Before: state{shelfX: "3", record: "1 " + shelfX + " 2"},
-			Keys: []string{record, shelfX}, Args: []any{ago}, Want: "3", After: state{shelfX: "5"}},
-		{Name: "RELEASED before", Before: state{shelfX: "5", record: "3" + aheadEnd}, Keys: []string{record, shelfX}, Args: []any{ahead},
+	runCases(t, releaseScript, []testredis.Case{
+		{Name: "RELEASED, as recorded", Before: state{counterX: "3", counterY: "0", record: "1 " + counterX + " 2 " +
+			counterY + " 1"},
+			Keys: []string{record, counterX, counterY}, Args: []any{future}, Want: "3",
+			After: state{counterX: "5", counterY: "1", record: "3" + futureExpiry}},
+		{Name: "RELEASED, up to the largest number",
+			Before: state{counterX: "1", record: "1 " + counterX + " 9007199254740990"},
+			Keys:   []string{record, counterX}, Args: []any{future}, Want: "3",
+			After: state{counterX: "9007199254740991", record: "3" + futureExpiry}},
+		{Name: "RELEASED, the call names more counters than the record",
+			Before: state{counterX: "3", counterY: "4", record: "1 " + counterX + " 2"},
+			Keys:   []string{record, counterX, counterY}, Args: []any{future}, Want: "3",
+			After: state{counterX: "5", counterY: "4", record: "3" + futureExpiry}},
+		{Name: "RELEASED, amount 0", Before: state{counterX: "3", record: "1 " + counterX + " 0"},
+			Keys: []string{record, counterX}, Args: []any{future}, Want: "3",
+			After: state{counterX: "3", record: "3" + futureExpiry}},
+		{Name: "RELEASED, nothing was reserved: a tombstone", Before: state{counterX: "5"}, Keys: []string{record, counterX},
+			Args: []any{future},
+			Want: "3", After: state{counterX: "5", record: "3" + futureExpiry}},
+		{Name: "RELEASED long after the deadline: no tombstone is needed",
+			Before: state{counterX: "3", record: "1 " + counterX + " 2"},
+			Keys:   []string{record, counterX}, Args: []any{past}, Want: "3", After: state{counterX: "5"}},
+		{Name: "RELEASED before", Before: state{counterX: "5", record: "3" + futureExpiry}, Keys: []string{record, counterX},
+			Args: []any{future},
 			Want: "3"},
-		{Name: "REFUSED: stays", Before: state{shelfX: "1", record: "2 1 0" + aheadEnd}, Keys: []string{record, shelfX},
-			Args: []any{ahead}, Want: "2"},
-		{Name: "0 a counter is missing in the message: nothing is done", Before: state{shelfX: "3", shelfY: "0", record: "1 " + shelfX + " 2 " + shelfY + " 1"},
-			Keys: []string{record, shelfX}, Args: []any{ahead}, Want: "0"},
-		{Name: "0 another counter in the message: nothing is done", Before: state{shelfX: "3", shelfZ: "1", record: "1 " + shelfX + " 2"},
-			Keys: []string{record, shelfZ}, Args: []any{ahead}, Want: "0"},
+		{Name: "REFUSED before", Before: state{counterX: "1", record: "2 1 0" + futureExpiry},
+			Keys: []string{record, counterX},
+			Args: []any{future}, Want: "2"},
+		{Name: "UNKNOWN, the call lacks a counter of the record: nothing is done",
+			Before: state{counterX: "3", counterY: "0", record: "1 " + counterX + " 2 " + counterY + " 1"},
+			Keys:   []string{record, counterX}, Args: []any{future}, Want: "0"},
+		{Name: "UNKNOWN, the call names another counter: nothing is done",
+			Before: state{counterX: "3", counterZ: "1", record: "1 " + counterX + " 2"},
+			Keys:   []string{record, counterZ}, Args: []any{future}, Want: "0"},
 	})
 }
 
 func TestRefundScript(t *testing.T) {
 	t.Parallel()
 	const refund = record + ":refund"
-	prove(t, refundScript, []testredis.Case{
-		{Name: "REFUNDED", Before: state{shelfX: "3", shelfY: "0"}, Keys: []string{refund, shelfX, shelfY}, Args: []any{ahead, 2, 1},
-			Want: "5", After: state{shelfX: "5", shelfY: "1", refund: "5"}},
-		{Name: "REFUNDED while the reservation's record is still there: it is left alone", Before: state{shelfX: "3", record: "1 " + shelfX + " 2" + aheadEnd},
-			Keys: []string{refund, shelfX}, Args: []any{ahead, 2}, Want: "5",
-			After: state{shelfX: "5", record: "1 " + shelfX + " 2" + aheadEnd, refund: "5"}},
-		{Name: "REFUNDED the largest number exactly", Before: state{shelfX: "1"}, Keys: []string{refund, shelfX},
-			Args: []any{ahead, 9007199254740990}, Want: "5", After: state{shelfX: "9007199254740991", refund: "5"}},
-		{Name: "REFUNDED before", Before: state{shelfX: "5", refund: "5"}, Keys: []string{refund, shelfX}, Args: []any{ahead, 2},
+	runCases(t, refundScript, []testredis.Case{
+		{Name: "REFUNDED", Before: state{counterX: "3", counterY: "0"}, Keys: []string{refund, counterX, counterY},
+			Args: []any{future, 2, 1},
+			Want: "5", After: state{counterX: "5", counterY: "1", refund: "5"}},
+		{Name: "REFUNDED, and the reservation's record is unchanged",
+			Before: state{counterX: "3", record: "1 " + counterX + " 2" + futureExpiry},
+			Keys:   []string{refund, counterX}, Args: []any{future, 2}, Want: "5",
+			After: state{counterX: "5", record: "1 " + counterX + " 2" + futureExpiry, refund: "5"}},
+		{Name: "REFUNDED, up to the largest number", Before: state{counterX: "1"}, Keys: []string{refund, counterX},
+			Args: []any{future, 9007199254740990}, Want: "5", After: state{counterX: "9007199254740991", refund: "5"}},
+		{Name: "REFUNDED before", Before: state{counterX: "5", refund: "5"}, Keys: []string{refund, counterX},
+			Args: []any{future, 2},
 			Want: "5"},
-		{Name: "REFUNDED before, and past the not-after", Before: state{shelfX: "5", refund: "5" + aheadEnd}, Keys: []string{refund, shelfX},
-			Args: []any{ago, 2}, Want: "5"},
-		{Name: "EXPIRED", Before: state{shelfX: "3"}, Keys: []string{refund, shelfX}, Args: []any{ago, 2}, Want: "4"},
+		{Name: "REFUNDED before, and it would be too late now", Before: state{counterX: "5", refund: "5" + futureExpiry},
+			Keys: []string{refund, counterX},
+			Args: []any{past, 2}, Want: "5"},
+		{Name: "EXPIRED", Before: state{counterX: "3"}, Keys: []string{refund, counterX}, Args: []any{past, 2}, Want: "4"},
 	})
 }
 
 func TestConfirmScript(t *testing.T) {
 	t.Parallel()
 	const b, c, d, e = "{s0}r:B", "{s0}r:C", "{s0}r:D:refund", "{s0}r:E"
-	prove(t, confirmScript, []testredis.Case{
-		{Name: "taken and refunded ones end at the given time, all others stay as they are",
-			Before: state{record: "1 " + shelfX + " 2", b: "2 1 0" + aheadEnd, c: "3" + aheadEnd, d: "5", shelfX: "1"},
-			Keys:   []string{record, b, c, d, e}, Args: []any{"4102444800001", ahead, ahead, "4102444800004", ahead}, Want: "2", OnRetry: "0",
-			After: state{record: "1 " + shelfX + " 2@4102444800001", b: "2 1 0" + aheadEnd, c: "3" + aheadEnd,
-				d: "5@4102444800004", shelfX: "1"}},
-		{Name: "none", Before: state{shelfX: "1"}, Keys: []string{record}, Args: []any{ahead}, Want: "0"},
-		{Name: "one whose end has passed is gone", Before: state{record: "1 " + shelfX + " 2", shelfX: "1"}, Keys: []string{record},
-			Args: []any{ago}, Want: "1", OnRetry: "0", After: state{shelfX: "1"}},
+	runCases(t, confirmScript, []testredis.Case{
+		{Name: "RESERVED and REFUNDED records expire at the given time, all others are unchanged",
+			Before: state{record: "1 " + counterX + " 2", b: "2 1 0" + futureExpiry, c: "3" + futureExpiry, d: "5",
+				counterX: "1"},
+			Keys: []string{record, b, c, d, e}, Args: []any{"4102444800001", future, future, "4102444800004", future},
+			Want: "2", OnRetry: "0",
+			After: state{record: "1 " + counterX + " 2@4102444800001", b: "2 1 0" + futureExpiry, c: "3" + futureExpiry,
+				d: "5@4102444800004", counterX: "1"}},
+		{Name: "no record", Before: state{counterX: "1"}, Keys: []string{record}, Args: []any{future}, Want: "0"},
+		{Name: "a record whose expiry has passed is deleted", Before: state{record: "1 " + counterX + " 2", counterX: "1"},
+			Keys: []string{record},
+			Args: []any{past}, Want: "1", OnRetry: "0", After: state{counterX: "1"}},
 	})
 }
 
-// prove proves rows of one script, each run twice: every script of a participant may be repeated, and says the same unless told.
-func prove(t *testing.T, script *redis.Script, rows []testredis.Case) {
-	for i := range rows {
-		rows[i].Script = script
-		if rows[i].OnRetry == "" {
-			rows[i].OnRetry = testredis.SameReply
+// runCases runs the cases of one script. Each of these scripts may be repeated. Unless a case says otherwise, the retry
+// gets the same reply.
+func runCases(t *testing.T, script *redis.Script, cases []testredis.Case) {
+	for i := range cases {
+		cases[i].Script = script
+		if cases[i].OnRetry == "" {
+			cases[i].OnRetry = testredis.SameReply
 		}
 	}
-	testredis.RunCases(t, "stock", Scripts, rows)
+	testredis.RunCases(t, "stock", Scripts, cases)
 }

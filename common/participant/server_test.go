@@ -23,24 +23,24 @@ import (
 )
 
 // serve serves the participant's routes over HTTP and returns its address.
-func serve(t *testing.T, db *cluster.Cluster) string {
+func serve(t *testing.T, c *cluster.Cluster) string {
 	t.Helper()
 	gin.SetMode(gin.TestMode)
 	srv := web.NewServer(false)
-	NewReservations(db, "i:").Routes(srv.Internal)
+	NewReservations(c, "i:").Routes(srv.Internal)
 	srv.Internal.GET(peer.ShardMapPath, web.JSON(func(*gin.Context) (api.ShardMap, error) {
-		return api.ShardMap{Service: "stock", Shards: len(db.Shards()), Modulus: db.Modulus()}, nil
+		return api.ShardMap{Service: "stock", Shards: len(c.Shards()), Modulus: c.Modulus()}, nil
 	}))
 	server := httptest.NewServer(srv.Internal)
 	t.Cleanup(server.Close)
 	return strings.TrimPrefix(server.URL, "http://")
 }
 
-// What no coordinator sends is refused as a whole, and nothing is done.
-func TestBadMessages(t *testing.T) {
+// A request that no coordinator sends is rejected as a whole, and changes nothing.
+func TestInvalidRequestsChangeNothing(t *testing.T) {
 	t.Parallel()
-	db, servers := testredis.Open(t, "stock", 1, Scripts)
-	address := serve(t, db)
+	c, servers := testredis.Open(t, "stock", 1, Scripts)
+	address := serve(t, c)
 	id := put(t, servers, 0, 5)
 	good := fmt.Sprintf(`{"id":"A","until":%d,"lines":[{"id":%q,"n":1}]}`, int64(far), id)
 	many := ""
@@ -50,21 +50,25 @@ func TestBadMessages(t *testing.T) {
 	before := servers[0].Dump(t)
 	steps := []string{"", "{", "{}", `"x"`, "[1]", `[{"id":"A"}]`, `[{"until":1,"lines":[{"id":"x","n":1}]}]`,
 		fmt.Sprintf(`[%s,{"id":"B","until":%d,"lines":[]}]`, good, int64(far)),
-		fmt.Sprintf(`[{"id":"A","lines":[{"id":%q,"n":1}]}]`, id),                          // without its time
-		fmt.Sprintf(`[{"id":"A","until":-5,"lines":[{"id":%q,"n":1}]}]`, id),               // or with a wrong one
-		fmt.Sprintf(`[{"id":"A","until":1,"lines":[{"id":%q,"n":-1}]}]`, id),               // would give instead of take
-		fmt.Sprintf(`[{"id":"A","until":1,"lines":[{"id":%q,"n":9007199254740992}]}]`, id), // Lua cannot hold it
+		fmt.Sprintf(`[{"id":"A","lines":[{"id":%q,"n":1}]}]`, id),                          // no deadline
+		fmt.Sprintf(`[{"id":"A","until":-5,"lines":[{"id":%q,"n":1}]}]`, id),               // a wrong deadline
+		fmt.Sprintf(`[{"id":"A","until":1,"lines":[{"id":%q,"n":-1}]}]`, id),               // would add instead of reserve
+		fmt.Sprintf(`[{"id":"A","until":1,"lines":[{"id":%q,"n":9007199254740992}]}]`, id), // too large for Lua
 		fmt.Sprintf(`[{"id":"A","until":1,"lines":[{"id":%q,"n":99999999999999999999}]}]`, id),
 		fmt.Sprintf(`[{"id":"A","until":1,"lines":[{"id":%q,"n":1.5}]}]`, id),
-		fmt.Sprintf(`[{"id":"A","until":%d,"lines":[{"id":%q,"n":1},{"id":%q,"n":1}]}]`, int64(far), id, id), // looked at once, taken twice
-		fmt.Sprintf(`[{"id":"A","until":%d,"lines":[%s{"id":"7","n":1}]}]`, int64(far), many),                // likewise, in a large cart
+		// read once, reserved twice
+		fmt.Sprintf(`[{"id":"A","until":%d,"lines":[{"id":%q,"n":1},{"id":%q,"n":1}]}]`, int64(far), id, id),
+		// the same in a large cart
+		fmt.Sprintf(`[{"id":"A","until":%d,"lines":[%s{"id":"7","n":1}]}]`, int64(far), many),
 		fmt.Sprintf(`[{"id":%q,"until":1,"lines":[{"id":%q,"n":1}]}]`, strings.Repeat("A", api.MaxIDLength+1), id),
 		"[" + strings.Repeat(good+",", maxBatch) + good + "]",
 		fmt.Sprintf(`[{"id":"A","until":1,"lines":[%s{"id":"x","n":1}]}]`, manyLines(api.MaxItems)),
 	}
-	confirms := []string{"", "{", "{}", `[{"record":"","until":1,"shards":[0]}]`, `[{"record":"A","shards":[0]}]`, `[{"record":"A","until":0,"shards":[0]}]`,
+	confirms := []string{"", "{", "{}", `[{"record":"","until":1,"shards":[0]}]`, `[{"record":"A","shards":[0]}]`,
+		`[{"record":"A","until":0,"shards":[0]}]`,
 		"[" + strings.Repeat(`{"record":"A","until":1},`, maxBatch) + `{"record":"A","until":1}]`}
-	for path, bodies := range map[string][]string{reservePath: steps, releasePath: steps, refundPath: steps, confirmPath: confirms} {
+	for path, bodies := range map[string][]string{reservePath: steps, releasePath: steps, refundPath: steps,
+		confirmPath: confirms} {
 		for _, body := range bodies {
 			response, err := http.Post("http://"+address+path, "application/json", strings.NewReader(body))
 			if err != nil {
@@ -81,7 +85,7 @@ func TestBadMessages(t *testing.T) {
 		}
 	}
 	if after := servers[0].Dump(t); !maps.Equal(before, after) {
-		t.Errorf("something was done: %v", after)
+		t.Errorf("the shard has changed: %v", after)
 	}
 }
 
@@ -93,19 +97,19 @@ func manyLines(n int) string {
 	return b.String()
 }
 
-// newClient returns a client of the participant at address, once it knows that it is there.
+// newClient returns a client of the participant at address, which is available.
 func newClient(t *testing.T, address string) *Client {
 	t.Helper()
 	p := peer.New("stock", []string{address})
 	t.Cleanup(p.Close)
-	testredis.Eventually(t, "the participant is found", func() bool { return p.Unavailable() == "" })
+	testredis.Eventually(t, "the participant is available", func() bool { return p.Unavailable() == "" })
 	return NewClient(p)
 }
 
-func TestClient(t *testing.T) {
+func TestClientRunsEveryStep(t *testing.T) {
 	t.Parallel()
-	db, servers := testredis.Open(t, "stock", 2, Scripts)
-	client := newClient(t, serve(t, db))
+	c, servers := testredis.Open(t, "stock", 2, Scripts)
+	client := newClient(t, serve(t, c))
 	a, b := put(t, servers, 0, 5), put(t, servers, 1, 5)
 	paid := attempt(far, api.Line{ID: a, Quantity: 2}, api.Line{ID: b, Quantity: 3})
 	refused, aborted := attempt(far, api.Line{ID: a, Quantity: 9}), attempt(far, api.Line{ID: b, Quantity: 1})
@@ -113,7 +117,8 @@ func TestClient(t *testing.T) {
 		if got := client.Reserve(t.Context(), paid); got.Code != api.Reserved || !slices.Equal(got.Shards, []int{0, 1}) {
 			t.Errorf("reserve: %+v", got)
 		}
-		if got := client.Reserve(t.Context(), refused); got.Code != api.Refused || got.Reason != api.Insufficient || got.ID != a {
+		if got := client.Reserve(t.Context(), refused); got.Code != api.Refused || got.Reason != api.Insufficient ||
+			got.ID != a {
 			t.Errorf("reserve too much: %+v", got)
 		}
 		if got := client.Release(t.Context(), aborted); got.Code != api.Released {
@@ -122,7 +127,7 @@ func TestClient(t *testing.T) {
 		if got := client.Reserve(t.Context(), attempt(1, api.Line{ID: a, Quantity: 1})); got.Code != api.Expired {
 			t.Errorf("reserve past the deadline: %+v", got)
 		}
-		done, err := client.Confirm(t.Context(), []api.Confirmation{{Record: paid.ID, Until: far, Shards: []int{0, 1}}, {Record: "x", Until: far, Shards: []int{5}}})
+		done, err := client.Confirm(t.Context(), []api.Confirmation{confirmation(paid.ID, 0, 1), confirmation("x", 5)})
 		if err != nil || !slices.Equal(done, []api.Done{{OK: true}, {}}) {
 			t.Errorf("confirm: %v, %v", done, err)
 		}
@@ -135,24 +140,25 @@ func TestClient(t *testing.T) {
 	}
 	many := make([]api.Confirmation, 2*maxBatch+1)
 	for i := range many {
-		many[i] = api.Confirmation{Record: shard.Mint(0), Until: far, Shards: []int{i % 2}}
+		many[i] = confirmation(shard.Mint(0), i%2)
 	}
-	if done, err := client.Confirm(t.Context(), many); err != nil || len(done) != len(many) || slices.Contains(done, api.Done{}) {
-		t.Errorf("confirm of many: %d, %v", len(done), err)
+	if done, err := client.Confirm(t.Context(), many); err != nil || len(done) != len(many) ||
+		slices.Contains(done, api.Done{}) {
+		t.Errorf("confirm %d records: %d replies, %v", len(many), len(done), err)
 	}
 }
 
-// A shard that hangs holds up nobody who does not need it.
-func TestOneShardHangs(t *testing.T) {
+// A shard that hangs delays only attempts that need it.
+func TestHangingShardDelaysOnlyItsAttempts(t *testing.T) {
 	t.Parallel()
-	db, servers := testredis.Open(t, "stock", 2, Scripts)
-	client := newClient(t, serve(t, db))
+	c, servers := testredis.Open(t, "stock", 2, Scripts)
+	client := newClient(t, serve(t, c))
 	good, hanging := put(t, servers, 0, 100), put(t, servers, 1, 100)
 	servers[1].Pause()
 	defer servers[1].Resume()
-	var held sync.WaitGroup
+	var working sync.WaitGroup
 	for range 20 {
-		held.Go(func() {
+		working.Go(func() {
 			if got := client.Reserve(t.Context(), attempt(far, api.Line{ID: hanging, Quantity: 1})); got.Code != api.Unknown {
 				t.Errorf("reserve on the hanging shard: %+v", got)
 			}
@@ -169,5 +175,5 @@ func TestOneShardHangs(t *testing.T) {
 	if longest > 500*time.Millisecond {
 		t.Errorf("an attempt on the good shard took %v", longest)
 	}
-	held.Wait()
+	working.Wait()
 }

@@ -32,3 +32,19 @@ func CPU(t testing.TB, client *redis.Client) time.Duration {
 	}
 	return used
 }
+
+// ReportCPU makes n calls in round trips of size, which queue fills, and reports the server's processor time for each
+// call as the metric <name>-redis-µs.
+func ReportCPU(b *testing.B, client *redis.Client, name string, n, size int,
+	queue func(p redis.Pipeliner, from, to int)) {
+	b.Helper()
+	before := CPU(b, client)
+	for from := 0; from < n; from += size {
+		p := client.Pipeline()
+		queue(p, from, min(from+size, n))
+		if _, err := p.Exec(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64((CPU(b, client)-before).Nanoseconds())/1000/float64(n), name+"-redis-µs")
+}
