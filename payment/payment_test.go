@@ -1,153 +1,82 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"checkout/common/api"
-	"checkout/common/peer"
 	"checkout/common/testredis"
 	"checkout/common/web"
 )
 
-// fakeOrder is an order service that answers every question in one way, and remembers it.
-type fakeOrder struct {
-	server  *httptest.Server
-	address string
-
-	mu     sync.Mutex
-	answer api.OrderPayment
-	fails  bool // answers 500 instead
-	log    []string
+// paidMessage is the response to a payment of a user for order A.
+func paidMessage(user string, amount int) string {
+	return fmt.Sprintf(`{"msg":"user %s paid %d for order A"}`, user, amount)
 }
 
-func newFakeOrder(t *testing.T) *fakeOrder {
-	f := &fakeOrder{}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+peer.ShardMapPath, func(w http.ResponseWriter, _ *http.Request) {
-		json.NewEncoder(w).Encode(api.ShardMap{Service: "order", Shards: 1, Modulus: 1})
-	})
-	mux.HandleFunc("POST /internal/payments", f.serve("asked"))
-	mux.HandleFunc("POST /internal/cancel", f.serve("cancel"))
-	f.server = httptest.NewServer(mux)
-	f.address = strings.TrimPrefix(f.server.URL, "http://")
-	t.Cleanup(f.server.Close)
-	return f
+// cancelledMessage is the response to a cancellation of what a user paid for order A.
+func cancelledMessage(user string) string {
+	return fmt.Sprintf(`{"msg":"what user %s paid for order A was given back"}`, user)
 }
 
-func (f *fakeOrder) serve(what string) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		var list []api.Cancel
-		if err := json.NewDecoder(r.Body).Decode(&list); err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
-		}
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		if f.fails {
-			http.Error(w, "down", http.StatusInternalServerError)
-			return
-		}
-		answers := make([]any, len(list))
-		for i, c := range list {
-			answers[i] = f.answer
-			if what == "asked" {
-				purchase := api.Purchase{Payment: f.answer}
-				if f.answer == api.Paid || f.answer == api.Cancelled {
-					purchase.Attempt = "the attempt"
-				}
-				answers[i] = purchase
-			}
-			f.log = append(f.log, strings.TrimSpace(fmt.Sprintf("%s %s %s %s", what, c.UserID, c.OrderID, c.Attempt)))
-		}
-		json.NewEncoder(w).Encode(answers)
-	}
-}
-
-// says sets the answer.
-func (f *fakeOrder) says(answer api.OrderPayment) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.answer, f.fails = answer, false
-}
-
-func (f *fakeOrder) fail() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.fails = true
-}
-
-// asked returns what was asked since the last time.
-func (f *fakeOrder) asked() []string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	log := f.log
-	f.log = nil
-	return log
-}
-
-// A payment for an order is charged once however often it is sent, and never again once it was given back.
-func TestDirectPayment(t *testing.T) {
+// A direct payment for an order subtracts credit once, however often it is sent, and never again after its return.
+func TestDirectPaymentIsChargedOnce(t *testing.T) {
 	t.Parallel()
-	m := newInstance(t, 1)
-	m.order.says(api.OrderMissing)
-	id := m.create(t, 10)
-	paid := fmt.Sprintf(`{"msg":"user %s paid 6 for order A"}`, id)
-	back := fmt.Sprintf(`{"msg":"what user %s paid for order A was given back"}`, id)
-	m.Refuse(t, "POST", "/pay/"+id+"/A/11", api.InsufficientCredit)
-	m.Refuse(t, "POST", "/cancel/"+id+"/A", api.OrderNotFound)
+	payment := newInstance(t, 1)
+	payment.order.reply(api.OrderMissing)
+	id := payment.create(t, 10)
+	payment.Refuse(t, "POST", "/pay/"+id+"/A/11", api.InsufficientCredit)
+	payment.Refuse(t, "POST", "/cancel/"+id+"/A", api.OrderNotFound)
 	for range 3 {
-		m.Want(t, "POST", "/pay/"+id+"/A/6", paid)
-		m.credit(t, id, 4)
+		payment.Want(t, "POST", "/pay/"+id+"/A/6", paidMessage(id, 6))
+		payment.wantCredit(t, id, 4)
 	}
-	m.Refuse(t, "POST", "/pay/"+id+"/A/5", api.PaymentDiffers)
-	m.Want(t, "POST", "/status/"+id+"/A", `{"paid":true}`)
-	other := m.create(t, 10)
-	m.Refuse(t, "POST", "/cancel/"+other+"/A", api.OrderNotFound)
+	payment.Refuse(t, "POST", "/pay/"+id+"/A/5", api.PaymentDiffers)
+	payment.Want(t, "POST", "/status/"+id+"/A", `{"paid":true}`)
+	other := payment.create(t, 10)
+	payment.Refuse(t, "POST", "/cancel/"+other+"/A", api.OrderNotFound)
 	for range 3 {
-		m.Want(t, "POST", "/cancel/"+id+"/A", back)
-		m.credit(t, id, 10)
+		payment.Want(t, "POST", "/cancel/"+id+"/A", cancelledMessage(id))
+		payment.wantCredit(t, id, 10)
 	}
-	m.Want(t, "GET", "/status/"+id+"/A", `{"paid":false}`)
-	m.Refuse(t, "POST", "/pay/"+id+"/A/6", api.PaymentCancelled)
-	m.Refuse(t, "POST", "/pay/"+id+"/A/5", api.PaymentCancelled)
-	m.Want(t, "POST", "/pay/"+other+"/A/6", fmt.Sprintf(`{"msg":"user %s paid 6 for order A"}`, other))
-	m.credit(t, other, 4)
+	payment.Want(t, "GET", "/status/"+id+"/A", `{"paid":false}`)
+	payment.Refuse(t, "POST", "/pay/"+id+"/A/6", api.PaymentCancelled)
+	payment.Refuse(t, "POST", "/pay/"+id+"/A/5", api.PaymentCancelled)
+	payment.Want(t, "POST", "/pay/"+other+"/A/6", paidMessage(other, 6))
+	payment.wantCredit(t, other, 4)
 }
 
-// Many who send one payment and one cancel at once are charged once and get it back once (mistake 15).
-func TestDirectPaymentAtOnce(t *testing.T) {
+// Concurrent requests with one payment subtract it once, and concurrent cancellations return it once (mistake 15 of the
+// predecessor).
+func TestConcurrentDirectPaymentIsChargedOnce(t *testing.T) {
 	t.Parallel()
-	m := newInstance(t, 1)
-	m.order.says(api.NotPaid)
-	id := m.create(t, 10)
-	atOnce := func(path string) {
+	payment := newInstance(t, 1)
+	payment.order.reply(api.NotPaid)
+	id := payment.create(t, 10)
+	concurrently := func(path string) {
 		var senders sync.WaitGroup
 		for range 50 {
 			senders.Go(func() {
-				if w := m.Call("POST", path); w.Code != 200 {
+				if w := payment.Call("POST", path); w.Code != 200 {
 					t.Errorf("%s: %d %s", path, w.Code, w.Body)
 				}
 			})
 		}
 		senders.Wait()
 	}
-	atOnce("/pay/" + id + "/A/6")
-	m.credit(t, id, 4)
-	atOnce("/cancel/" + id + "/A")
-	m.credit(t, id, 10)
+	concurrently("/pay/" + id + "/A/6")
+	payment.wantCredit(t, id, 4)
+	concurrently("/cancel/" + id + "/A")
+	payment.wantCredit(t, id, 10)
 }
 
-// What cancel and status answer follows from what was paid directly and from what the order service says.
-func TestCancelAndStatus(t *testing.T) {
+// The responses to cancel and status depend on the direct payment and on the reply of the order service.
+func TestCancelAndStatusCombineDirectPaymentAndCheckout(t *testing.T) {
 	t.Parallel()
-	m := newInstance(t, 1)
+	payment := newInstance(t, 1)
 	const none, paid, returned = "none", "paid", "returned"
 	for _, row := range []struct {
 		direct         string
@@ -158,7 +87,7 @@ func TestCancelAndStatus(t *testing.T) {
 		{none, api.PaymentUnknown, api.Unavailable, api.Unavailable, false},
 		{none, api.OrderMissing, api.OrderNotFound, api.OrderNotFound, false},
 		{none, api.NotPaid, api.NothingPaid, nil, false},
-		{none, api.Paid, api.Unavailable, nil, true}, // asked to cancel, Paid is no answer: nothing is known
+		{none, api.Paid, api.Unavailable, nil, true}, // Paid is no valid reply to a cancellation, so the outcome is unknown
 		{none, api.Cancelled, nil, nil, false},
 		{none, 99, api.Unavailable, api.Unavailable, false},
 		{paid, api.PaymentUnknown, api.Unavailable, nil, true},
@@ -173,104 +102,108 @@ func TestCancelAndStatus(t *testing.T) {
 		{returned, api.Cancelled, nil, nil, false},
 	} {
 		t.Run(fmt.Sprintf("%s %d", row.direct, row.checkout), func(t *testing.T) {
-			id := m.create(t, 10)
+			id := payment.create(t, 10)
 			if row.direct != none {
-				m.Want(t, "POST", "/pay/"+id+"/A/6", fmt.Sprintf(`{"msg":"user %s paid 6 for order A"}`, id))
+				payment.Want(t, "POST", "/pay/"+id+"/A/6", paidMessage(id, 6))
 			}
 			if row.direct == returned {
-				m.order.says(api.NotPaid)
-				m.Want(t, "POST", "/cancel/"+id+"/A", fmt.Sprintf(`{"msg":"what user %s paid for order A was given back"}`, id))
+				payment.order.reply(api.NotPaid)
+				payment.Want(t, "POST", "/cancel/"+id+"/A", cancelledMessage(id))
 			}
-			m.order.says(row.checkout)
-			m.order.asked()
+			payment.order.reply(row.checkout)
+			payment.order.requests()
 			for _, method := range []string{"GET", "POST"} {
 				if row.status != nil {
-					m.Refuse(t, method, "/status/"+id+"/A", row.status)
+					payment.Refuse(t, method, "/status/"+id+"/A", row.status)
 				} else {
-					m.Want(t, method, "/status/"+id+"/A", fmt.Sprintf(`{"paid":%v}`, row.isPaid))
+					payment.Want(t, method, "/status/"+id+"/A", fmt.Sprintf(`{"paid":%v}`, row.isPaid))
 				}
 			}
-			for _, question := range m.order.asked() {
-				if question != fmt.Sprintf("asked %s A", id) {
-					t.Errorf("status has sent %q", question)
+			asked := fmt.Sprintf("payment %s A", id)
+			for _, request := range payment.order.requests() {
+				if request != asked {
+					t.Errorf("status has sent %q", request)
 				}
 			}
 			for range 2 {
-				want := 200
+				code := 200
 				if row.cancel != nil {
-					want = web.Status(row.cancel)
+					code = web.Status(row.cancel)
 				}
-				w := m.Call("POST", "/cancel/"+id+"/A")
-				if w.Code != want || row.cancel != nil && !strings.Contains(w.Body.String(), row.cancel.Type()) {
-					t.Errorf("cancel: %d %s, want %d", w.Code, w.Body, want)
+				w := payment.Call("POST", "/cancel/"+id+"/A")
+				if w.Code != code || row.cancel != nil && !strings.Contains(w.Body.String(), row.cancel.Type()) {
+					t.Errorf("cancel: %d %s, want %d", w.Code, w.Body, code)
 				}
-				sent := []string{fmt.Sprintf("asked %s A", id)}
+				want := []string{asked}
 				switch row.checkout {
 				case api.PaymentUnknown:
-					sent = append(sent, sent[0]) // no answer: it is asked once more
+					want = append(want, asked) // no reply: one retry
 				case api.Paid, api.Cancelled:
-					sent = append(sent, fmt.Sprintf("cancel %s A the attempt", id))
+					want = append(want, fmt.Sprintf("cancel %s A the attempt", id))
 				}
-				if asked := m.order.asked(); !slices.Equal(asked, sent) {
-					t.Errorf("cancel has sent %v", asked)
+				if got := payment.order.requests(); !slices.Equal(got, want) {
+					t.Errorf("cancel has sent %v, want %v", got, want)
 				}
-				m.credit(t, id, 10)
+				payment.wantCredit(t, id, 10)
 			}
 		})
 	}
 }
 
-// A machine of the order service that has just stopped costs its caller nothing: the other one is asked.
-func TestOrderMachineStops(t *testing.T) {
+// If an instance of the order service has just stopped, the request goes to another one.
+func TestOrderInstanceStops(t *testing.T) {
 	t.Parallel()
 	other := newFakeOrder(t)
-	m := newInstance(t, 1, other.address)
-	id := m.create(t, 10)
-	m.order.fail()
-	other.says(api.Cancelled)
+	payment := newInstance(t, 1, other.address)
+	id := payment.create(t, 10)
+	payment.order.fail()
+	other.reply(api.Cancelled)
 	for range 4 {
-		m.Want(t, "POST", "/cancel/"+id+"/A", fmt.Sprintf(`{"msg":"what user %s paid for order A was given back"}`, id))
-		m.Want(t, "GET", "/status/"+id+"/A", `{"paid":false}`)
+		payment.Want(t, "POST", "/cancel/"+id+"/A", cancelledMessage(id))
+		payment.Want(t, "GET", "/status/"+id+"/A", `{"paid":false}`)
 	}
 }
 
-// A cancel that was cut short is completed by the next one, and gives nothing back twice.
-func TestCancelIsRepeatedAfterA503(t *testing.T) {
+// A retry after a 503 completes a cancellation, and returns nothing twice.
+func TestCancelCompletesAfterA503(t *testing.T) {
 	t.Parallel()
-	m := newInstance(t, 1)
-	id := m.create(t, 10)
-	m.Want(t, "POST", "/pay/"+id+"/A/6", fmt.Sprintf(`{"msg":"user %s paid 6 for order A"}`, id))
-	m.order.fail()
+	payment := newInstance(t, 1)
+	id := payment.create(t, 10)
+	payment.Want(t, "POST", "/pay/"+id+"/A/6", paidMessage(id, 6))
+	payment.order.fail()
 	for range 2 {
-		if w := m.Call("POST", "/cancel/"+id+"/A"); w.Code != 503 || w.Header().Get("Retry-After") == "" {
+		if w := payment.Call("POST", "/cancel/"+id+"/A"); w.Code != 503 || w.Header().Get("Retry-After") == "" {
 			t.Errorf("without the order service: %d %s", w.Code, w.Body)
 		}
-		m.credit(t, id, 10)
+		payment.wantCredit(t, id, 10)
 	}
-	if w := m.Call("GET", "/status/"+id+"/A"); w.Code != 503 {
+	if w := payment.Call("GET", "/status/"+id+"/A"); w.Code != 503 {
 		t.Errorf("status without the order service: %d %s", w.Code, w.Body)
 	}
-	m.order.says(api.Cancelled)
-	testredis.Eventually(t, "the cancel completes", func() bool { return m.Call("POST", "/cancel/"+id+"/A").Code == 200 })
-	m.credit(t, id, 10)
+	payment.order.reply(api.Cancelled)
+	testredis.Eventually(t, "the cancellation completes",
+		func() bool { return payment.Call("POST", "/cancel/"+id+"/A").Code == 200 })
+	payment.wantCredit(t, id, 10)
 }
 
-// A full shard takes no payment, and gives back what was paid (mistake 16).
-func TestMemoryIsFull(t *testing.T) {
+// A full shard rejects payments and accepts cancellations (mistake 16 of the predecessor).
+func TestFullShardRejectsPaymentsOnly(t *testing.T) {
 	t.Parallel()
-	m := newInstance(t, 1)
-	m.order.says(api.NotPaid)
-	id := m.create(t, 10)
-	m.Want(t, "POST", "/pay/"+id+"/A/6", fmt.Sprintf(`{"msg":"user %s paid 6 for order A"}`, id))
-	if err := m.Shards[0].Client.ConfigSet(t.Context(), "maxmemory", "1").Err(); err != nil {
+	payment := newInstance(t, 1)
+	payment.order.reply(api.NotPaid)
+	id := payment.create(t, 10)
+	payment.Want(t, "POST", "/pay/"+id+"/A/6", paidMessage(id, 6))
+	if err := payment.Shards[0].Client.ConfigSet(t.Context(), "maxmemory", "1").Err(); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{"/pay/" + id + "/1", "/pay/" + id + "/B/1", "/add_funds/" + id + "/1", "/create_user", "/batch_init/1/1"} {
-		m.Refuse(t, "POST", path, api.Unavailable)
+	for _, path := range []string{
+		"/pay/" + id + "/1", "/pay/" + id + "/B/1", "/add_funds/" + id + "/1", "/create_user", "/batch_init/1/1",
+	} {
+		payment.Refuse(t, "POST", path, api.Unavailable)
 	}
-	m.credit(t, id, 4)
+	payment.wantCredit(t, id, 4)
 	for range 2 {
-		m.Want(t, "POST", "/cancel/"+id+"/A", fmt.Sprintf(`{"msg":"what user %s paid for order A was given back"}`, id))
-		m.credit(t, id, 10)
+		payment.Want(t, "POST", "/cancel/"+id+"/A", cancelledMessage(id))
+		payment.wantCredit(t, id, 10)
 	}
 }

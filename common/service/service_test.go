@@ -17,7 +17,7 @@ import (
 	"checkout/common/testredis"
 )
 
-// log holds the output of a service. A test may read it meanwhile.
+// log is the output of a service. A test may read it while the service runs.
 type log struct {
 	sync.Mutex
 	bytes.Buffer
@@ -29,7 +29,7 @@ func (l *log) Write(p []byte) (int, error) {
 	return l.Buffer.Write(p)
 }
 
-// after returns the word after a mark.
+// after returns the first word after a mark.
 func (l *log) after(mark string) string {
 	l.Lock()
 	defer l.Unlock()
@@ -40,18 +40,19 @@ func (l *log) after(mark string) string {
 	return ""
 }
 
-// definition is a service without routes of its own.
+// definition defines a service without routes of its own.
 var definition = service.Definition{Name: "stock", Setup: func(*service.Service) {}}
 
-func TestRun(t *testing.T) {
+func TestRunServesUntilItsContextEnds(t *testing.T) {
 	gin.SetMode(gin.TestMode)
 	redis := testredis.Start(t)
-	vars := map[string]string{"REDIS_ADDRS": redis.Addr, "MACHINE_ID": "2/3", "BIND": "127.0.0.1", "PORT": "0", "INTERNAL_PORT": "0"}
+	vars := map[string]string{"REDIS_ADDRS": redis.Addr, "MACHINE_ID": "2/3", "BIND": "127.0.0.1", "PORT": "0",
+		"INTERNAL_PORT": "0"}
 	getenv := func(name string) string { return vars[name] }
 	ctx, stop := context.WithCancel(t.Context())
 	var out log
-	ended := make(chan error, 1)
-	go func() { ended <- definition.Run(ctx, []string{"stock"}, getenv, &out) }()
+	stopped := make(chan error, 1)
+	go func() { stopped <- definition.Run(ctx, []string{"stock"}, getenv, &out) }()
 	testredis.Eventually(t, "the service serves", func() bool { return out.after("internal=") != "" })
 	testredis.Eventually(t, "the service is ready", func() bool {
 		response, err := http.Get("http://" + out.after("internal=") + "/readyz")
@@ -76,19 +77,19 @@ func TestRun(t *testing.T) {
 	}
 	stop()
 	select {
-	case err := <-ended:
+	case err := <-stopped:
 		if err != nil {
-			t.Errorf("stopped with %v", err)
+			t.Errorf("run: %v", err)
 		}
 	case <-time.After(10 * time.Second):
-		t.Fatal("the service does not stop")
+		t.Fatal("the service has not stopped after 10 s")
 	}
 	if err := definition.Run(t.Context(), []string{"stock", "healthcheck"}, getenv, &out); err == nil {
 		t.Error("healthcheck of a stopped instance succeeds")
 	}
 }
 
-func TestRunRefusesAWrongEnvironment(t *testing.T) {
+func TestRunRejectsAnIncompleteEnvironment(t *testing.T) {
 	for _, args := range [][]string{{"stock"}, {"stock", "healthcheck"}} {
 		err := definition.Run(t.Context(), args, func(string) string { return "" }, io.Discard)
 		if err == nil || !strings.Contains(err.Error(), "REDIS_ADDRS") || !strings.Contains(err.Error(), "MACHINE_ID") {

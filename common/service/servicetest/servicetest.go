@@ -3,8 +3,11 @@ package servicetest
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http/httptest"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/gin-gonic/gin"
@@ -44,6 +47,40 @@ func (i *Instance) Call(method, path string) *httptest.ResponseRecorder {
 	return w
 }
 
+// CallInternal sends a request to the internal port.
+func (i *Instance) CallInternal(method, path, body string) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	i.Internal.ServeHTTP(w, httptest.NewRequest(method, path, strings.NewReader(body)))
+	return w
+}
+
+// WantInternal checks the response to a GET request to the internal port.
+func (i *Instance) WantInternal(t *testing.T, path string, code int, body string) {
+	t.Helper()
+	if w := i.CallInternal("GET", path, ""); w.Code != code || w.Body.String() != body {
+		t.Errorf("%s: %d %s, want %d %s", path, w.Code, w.Body, code, body)
+	}
+}
+
+// KillShard kills a shard and waits until it is unavailable.
+func (i *Instance) KillShard(t *testing.T, index int) {
+	t.Helper()
+	i.Shards[index].Kill()
+	testredis.Eventually(t, "the shard is unavailable", func() bool {
+		return slices.Contains(i.Cluster.Unavailable(), fmt.Sprintf("shard %d", index))
+	})
+}
+
+// WantUnavailable checks that a request fails because a shard is down, and that the response asks to retry.
+func (i *Instance) WantUnavailable(t *testing.T, method, path string) {
+	t.Helper()
+	w := i.Call(method, path)
+	if w.Code != 503 || w.Header().Get("Retry-After") != "1" ||
+		!strings.Contains(w.Body.String(), api.Unavailable.Type()) {
+		t.Errorf("%s %s: %d %v %s, want 503", method, path, w.Code, w.Header(), w.Body)
+	}
+}
+
 // Want checks that a request succeeds with a body.
 func (i *Instance) Want(t *testing.T, method, path, body string) {
 	t.Helper()
@@ -67,7 +104,7 @@ func (i *Instance) Refuse(t *testing.T, method, path string, want *api.Error) {
 		t.Errorf("%s %.80s: %d %+v, want %s", method, path, w.Code, p, want.Name)
 	}
 	if after := i.Dump(t); !maps.Equal(before, after) {
-		t.Errorf("%s %.80s has changed\n%v to\n%v", method, path, before, after)
+		t.Errorf("%s %.80s changed\n%v to\n%v", method, path, before, after)
 	}
 }
 
