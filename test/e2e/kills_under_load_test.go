@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"checkout/test/check"
+	"checkout/test/shop"
 	"checkout/test/stack"
 )
 
@@ -20,7 +21,7 @@ func TestOrderIsKilledUnderLoad(t *testing.T) {
 		t.Run(fmt.Sprintf("%dx%d", instances, instances), func(t *testing.T) {
 			t.Parallel()
 			s := start(t, stack.Config{Instances: instances})
-			l, random := s.startLoad(0.5), newRandom(t, 1000)
+			l, random := s.startLoad(shop.Behavior{Clients: 16, CancelRate: 0.5}), newRandom(t, 1000)
 			interrupted, kills := map[string]int{}, 0
 			for ; kills < 5 || instances == 1 && (interrupted["RUNNING"] < 5 || interrupted["REFUNDING"] < 1); kills++ {
 				if kills == 40 {
@@ -82,7 +83,7 @@ func (l *load) count(states map[string]int) {
 func TestEveryOtherPartIsKilledOrPausedUnderLoad(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{Instances: 2})
-	l, random := s.startLoad(0.3), newRandom(t, 1000)
+	l, random := s.startLoad(shop.Behavior{Clients: 16, CancelRate: 0.3}), newRandom(t, 1000)
 	var killed, paused []string
 	for _, name := range s.Names() {
 		if name != "nginx" && !strings.HasPrefix(name, "order-") {

@@ -14,10 +14,10 @@ type load struct {
 	*shop.Shop
 }
 
-// startLoad starts the clients. They cancel this fraction of their paid orders.
-func (s *system) startLoad(cancelRate float64) *load {
+// startLoad starts clients with this behavior.
+func (s *system) startLoad(behavior shop.Behavior) *load {
 	s.t.Helper()
-	sh, err := shop.Fill(s.Client, shop.Behavior{Clients: 16, CancelRate: cancelRate})
+	sh, err := shop.Fill(s.Client, behavior)
 	s.must(err)
 	sh.Start(func(client uint64) *rand.Rand { return newRandom(s.t, client) })
 	return &load{s, sh}

@@ -17,7 +17,7 @@ import (
 var seed = flag.Uint64("seed", 0, "seed of random choices; 0 draws one")
 
 // parallelTests is how many tests run at once. Most of their time they wait for leases and restarts.
-const parallelTests = "5"
+const parallelTests = "8"
 
 func TestMain(m *testing.M) {
 	flag.Parse()

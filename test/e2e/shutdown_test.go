@@ -12,6 +12,7 @@ import (
 
 	"checkout/test/check"
 	"checkout/test/faultproxy"
+	"checkout/test/shop"
 	"checkout/test/stack"
 )
 
@@ -75,7 +76,7 @@ func (s *system) waitForExit(name string) {
 func TestRollingRestartLosesNoRequest(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{Instances: 2})
-	l := s.startLoad(0.3)
+	l := s.startLoad(shop.Behavior{Clients: 16, CancelRate: 0.3, Rate: 300})
 	stopVisitors := s.startVisitors(l.Deposits)
 	for _, name := range s.Names() {
 		service, instance, _ := strings.Cut(name, "-")
@@ -102,6 +103,9 @@ func TestRollingRestartLosesNoRequest(t *testing.T) {
 	}
 }
 
+// visitorPause leaves some processor time for the restarts.
+const visitorPause = 10 * time.Millisecond
+
 // startVisitors starts clients that do what the clients of a shop do not: read, create, and edit carts. Every
 // request must succeed until the returned function is called.
 func (s *system) startVisitors(deposits check.Deposits) (stop func()) {
@@ -112,6 +116,7 @@ func (s *system) startVisitors(deposits check.Deposits) (stop func()) {
 	var visitors sync.WaitGroup
 	var requests atomic.Int64
 	request := func(want int, method, path string) check.Response {
+		time.Sleep(visitorPause)
 		a := s.Call(method, path)
 		if a.Status != want || a.FormatViolation() != "" {
 			s.t.Errorf("%s %s: %v %s, want %d", method, path, a, a.FormatViolation(), want)
