@@ -1,4 +1,4 @@
-"""What every case needs: fixtures, and how a failure must look."""
+"""Fixtures and assertions of all test cases."""
 import contextlib
 import unittest
 import uuid
@@ -8,7 +8,7 @@ import utils as tu
 MAX_AMOUNT = 10 ** 12  # the largest single amount, price or quantity
 MAX_SUM = 2 ** 53 - 1  # the largest balance or total
 
-# A failure never shows what is behind the API. A word that the caller sent may be quoted back.
+# A problem never contains these words, unless the client sent them.
 INTERNALS = ("redis", "lua", "goroutine", "panic", "dial tcp", "127.0.0.1", ".go:", "wrongtype", "noscript",
              "evalsha", "nginx", "strconv", "upstream", "context deadline", "runtime error")
 
@@ -27,7 +27,7 @@ class Case(unittest.TestCase):
         return item_id
 
     def new_order(self, user_id: str, *lines) -> str:
-        """An open order of lines (item id, quantity)."""
+        """Creates an open order with these lines: (item ID, quantity)."""
         order_id = self.created(tu.post(f"/orders/create/{user_id}"), "order_id")
         for item_id, quantity in lines:
             self.assertEqual(tu.add_item_to_order(order_id, item_id, quantity), 200)
@@ -39,15 +39,15 @@ class Case(unittest.TestCase):
         return order_id
 
     def batch_init(self, path: str):
-        """Runs one batch_init, or skips where the deployment has switched it off."""
+        """Runs batch_init. Skips the test if the deployment disables it."""
         response = tu.post(path)
         if response.status_code == 403:
             self.assertProblem(response, 403, "batch-init-disabled")
-            self.skipTest("batch_init is off here")
+            self.skipTest("batch_init is disabled")
         self.assertIsInstance(self.assertOK(response)["msg"], str)
 
     def created(self, response, field: str) -> str:
-        """A new id: a UUID of version 7, as the API promises."""
+        """Returns the ID of a created object, which must be a UUID of version 7."""
         value = self.assertOK(response)[field]
         self.assertEqual(str(uuid.UUID(value)), value)
         self.assertEqual(uuid.UUID(value).version, 7)
@@ -59,7 +59,7 @@ class Case(unittest.TestCase):
         return response.json()
 
     def assertProblem(self, response, status: int, name: str = None, mentions: str = None) -> dict:
-        """A failure as RFC 9457 has it: its status twice, its stable type, no word about the inside."""
+        """Checks a problem as in RFC 9457: status, type, title and detail, and no internal words."""
         where = f"{response.url[:200]}: {response.status_code} {response.text[:300]}"
         self.assertEqual(response.status_code, status, where)
         self.assertEqual(media_type(response), "application/problem+json", where)
@@ -74,15 +74,15 @@ class Case(unittest.TestCase):
             self.assertNotEqual(problem[field].strip(), "", where)
         if mentions:
             self.assertIn(mentions, problem["detail"], where)
-        asked = response.url.removeprefix(tu.GATEWAY_URL).lower()
+        sent = response.url.removeprefix(tu.GATEWAY_URL).lower()
         for word in INTERNALS:
-            if word not in asked:
+            if word not in sent:
                 self.assertNotIn(word, response.text.lower(), where)
         return problem
 
     @contextlib.contextmanager
     def unchanged(self, users=(), items=(), orders=()):
-        """Everything named reads the same after the block as before it."""
+        """Checks that these objects are the same before and after the block."""
         paths = [f"/payment/find_user/{user}" for user in users]
         paths += [f"/stock/find/{item}" for item in items]
         paths += [f"/orders/find/{order}" for order in orders]
@@ -90,8 +90,8 @@ class Case(unittest.TestCase):
         yield
         for path, was in zip(paths, before):
             now = self.assertOK(tu.get(path))
-            if now != was:  # not assertEqual, which takes minutes to tell the difference between large carts
-                self.fail(f"{path}: {str(was)[:300]} is now {str(now)[:300]}")
+            if now != was:  # assertEqual takes minutes to compare large carts
+                self.fail(f"{path}: {str(was)[:300]} became {str(now)[:300]}")
 
     def assertCredit(self, user_id: str, credit: int):
         self.assertEqual(tu.find_user(user_id), {"user_id": user_id, "credit": credit})
@@ -100,15 +100,15 @@ class Case(unittest.TestCase):
         self.assertEqual(tu.find_item(item_id)["stock"], stock)
 
     def assertNoCollision(self, create):
-        """create, called by many at once, answers a different id each time."""
+        """Calls create from many threads. Each call must return a different ID."""
         def ten():
             return [create() for _ in range(10)]
 
-        ids = [value for share in tu.at_once([ten] * 16) for value in share]
+        ids = [value for share in tu.simultaneously([ten] * 16) for value in share]
         self.assertEqual(len(set(ids)), 160)
 
     def assertOrder(self, order_id: str, status: str, total: int) -> dict:
-        """The order's state and sum, and that its three views of the cart agree."""
+        """Checks the order's state and total, and that items, lines and total agree."""
         order = self.assertOK(tu.get(f"/orders/find/{order_id}"))
         self.assertEqual(order["order_id"], order_id)
         self.assertEqual((order["status"], order["total_cost"]), (status, total), order)

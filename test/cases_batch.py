@@ -1,4 +1,4 @@
-"""batch_init of the three services: a reset for benchmarks, with decimal ids."""
+"""batch_init of the three services, which resets objects with decimal IDs for benchmarks."""
 import uuid
 
 import utils as tu
@@ -51,7 +51,7 @@ class TestBatchInit(Case):
         self.batch_init("/payment/batch_init/5/1000")
         self.batch_init("/stock/batch_init/10/1000/4")
         self.batch_init("/orders/batch_init/20/10/5/4")
-        for response in tu.at_once([lambda order_id=order_id: tu.checkout_order(order_id) for order_id in orders]):
+        for response in tu.simultaneously([lambda order_id=order_id: tu.checkout_order(order_id) for order_id in orders]):
             self.assertOK(response)
         self.assertSums(users=5, credit=5 * 1000 - 20 * 8, items=10, stock=10 * 1000 - 20 * 2)
         for order_id in orders:
@@ -60,7 +60,7 @@ class TestBatchInit(Case):
             self.assertOrder(order_id, "CANCELLED", 8)
         self.assertSums(users=5, credit=5 * 1000, items=10, stock=10 * 1000)
 
-    def test_repeated_it_starts_again(self):
+    def test_repeat_resets_everything(self):
         for _ in range(3):
             self.batch_init("/payment/batch_init/1/8")
             self.batch_init("/stock/batch_init/1/2/4")
@@ -87,7 +87,7 @@ class TestBatchInit(Case):
         self.assertCredit(user_id, 100 - 17)
         self.assertStock("0", 7)
 
-    def test_uuids_stay(self):
+    def test_objects_with_uuids_are_unchanged(self):
         user_id, item_id = self.new_user(credit=5), self.new_item(price=5, stock=1)
         order_id = self.new_order(user_id, (item_id, 1))
         with self.unchanged(users=[user_id], items=[item_id], orders=[order_id]):
@@ -95,8 +95,8 @@ class TestBatchInit(Case):
             self.batch_init("/stock/batch_init/3/2/4")
             self.batch_init("/orders/batch_init/3/3/3/4")
 
-    def test_many(self):
-        """More than one written batch, on every shard."""
+    def test_many_objects(self):
+        """Writes several batches on every shard."""
         self.batch_init("/payment/batch_init/10000/8")
         self.batch_init("/stock/batch_init/10000/2/4")
         self.batch_init("/orders/batch_init/10000/10000/10000/4")

@@ -1,4 +1,4 @@
-"""payment/cancel: what was paid for an order comes back, once."""
+"""payment/cancel refunds what was paid for an order, once."""
 import uuid
 
 import utils as tu
@@ -41,7 +41,7 @@ class TestCancel(Case):
         self.assertCredit(user_id, 5)
         self.assertStock(item_id, 3)
 
-    def test_what_came_back_can_be_sold_again(self):
+    def test_refunded_credit_and_stock_can_be_used_again(self):
         user_id, item_id = self.new_user(credit=5), self.new_item(price=5, stock=1)
         for _ in range(3):
             order_id = self.paid_order(user_id, (item_id, 1))
@@ -90,7 +90,7 @@ class TestCancel(Case):
                 self.assertProblem(tu.post(f"/payment/cancel/{user_id}/{order_id}"), 409, "nothing-paid")
         self.assertOK(tu.checkout_order(order_id))
 
-    def test_an_order_paid_by_somebody_else(self):
+    def test_an_order_paid_by_another_user(self):
         buyer, other = self.new_user(credit=15), self.new_user(credit=15)
         item_id = self.new_item(price=5, stock=1)
         order_id = self.paid_order(buyer, (item_id, 1))

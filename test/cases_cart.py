@@ -1,4 +1,4 @@
-"""Orders before their checkout: create, find, addItem, removeItem, remove."""
+"""Orders before checkout: create, find, addItem, removeItem, remove."""
 import uuid
 from collections import Counter
 
@@ -63,7 +63,7 @@ class TestCart(Case):
         self.assertCredit(user_id, 0)
         self.assertStock(item_id, 0)
 
-    def test_remove_what_the_cart_does_not_hold(self):
+    def test_remove_an_item_that_is_not_in_the_cart(self):
         item_id, other = self.new_item(price=5), self.new_item(price=7)
         order_id = self.new_order(self.new_user(), (item_id, 2))
         with self.unchanged(orders=[order_id]):
@@ -98,7 +98,7 @@ class TestCartLimits(Case):
         self.assertEqual(tu.add_item_to_order(order_id, item_id), 200)
 
     def test_lines(self):
-        """A full cart of 1,000 items on all shards is still one checkout."""
+        """Checks out a full cart of 1,000 items on all shards."""
         self.batch_init(f"/stock/batch_init/{MAX_LINES + 1}/5/2")
         user_id = self.new_user(credit=2 * MAX_LINES)
         order_id = self.new_order(user_id)
@@ -114,7 +114,7 @@ class TestCartLimits(Case):
         self.assertStock(str(MAX_LINES), 5)
 
     def test_total(self):
-        """The order's sum stays an exact integer and is refused before it would not be."""
+        """Refuses a total that is too large to be an exact integer."""
         item_id = self.new_item(price=MAX_AMOUNT)
         order_id = self.new_order(self.new_user(), (item_id, 9_007))
         self.assertOrder(order_id, "OPEN", 9_007 * MAX_AMOUNT)

@@ -1,4 +1,4 @@
-"""The checkout: what it takes, what it refuses, and that it does either once."""
+"""The checkout: what it takes, when it is refused, and what a repeat does."""
 import uuid
 
 import utils as tu
@@ -27,7 +27,7 @@ class TestCheckout(Case):
         self.assertStock(item_id, 0)
 
     def test_many_items(self):
-        """Enough items to touch every shard."""
+        """The items are on every shard."""
         user_id = self.new_user(credit=60)
         items = [self.new_item(price=2, stock=3) for _ in range(30)]
         order_id = self.paid_order(user_id, *((item_id, 1) for item_id in items))
@@ -48,7 +48,7 @@ class TestCheckout(Case):
         self.assertCredit(user_id, 5)
         self.assertOrder(order_id, "PAID", 0)
 
-    def test_twice_it_is_charged_once(self):
+    def test_a_repeat_is_charged_once(self):
         user_id, item_id = self.new_user(credit=100), self.new_item(price=5, stock=10)
         order_id = self.paid_order(user_id, (item_id, 2))
         with self.unchanged(users=[user_id], items=[item_id], orders=[order_id]):
@@ -57,7 +57,7 @@ class TestCheckout(Case):
         self.assertCredit(user_id, 90)
 
     def test_a_paid_direct_payment_is_no_discount(self):
-        """The two payments of one order are separate, and cancel gives back both."""
+        """A direct payment and a checkout of one order are separate. A cancel refunds both."""
         user_id, item_id = self.new_user(credit=15), self.new_item(price=5, stock=1)
         order_id = self.new_order(user_id, (item_id, 1))
         self.assertEqual(tu.payment_pay(user_id, order_id, 10), 200)
@@ -72,7 +72,7 @@ class TestCheckout(Case):
 class TestRefusedCheckout(Case):
 
     def refuse(self, order_id: str, status: int, name: str, mentions: str = None, users=(), items=()):
-        """Refused as often as it is asked, everything stays as it was and the order open."""
+        """Checks that every checkout is refused, changes nothing and leaves the order open."""
         with self.unchanged(users=users, items=items, orders=[order_id]):
             for _ in range(3):
                 self.assertProblem(tu.checkout_order(order_id), status, name, mentions)
@@ -103,8 +103,8 @@ class TestRefusedCheckout(Case):
         order_id = self.new_order(user_id, *((item_id, 1) for item_id in [*items[:10], missing, *items[10:]]))
         self.refuse(order_id, 409, "insufficient-stock", users=[user_id], items=[*items, missing])
 
-    def test_without_credit_stock_is_not_asked(self):
-        """Credit comes first: who cannot pay is told so, whatever is on the shelf."""
+    def test_lack_of_credit_is_reported_before_lack_of_stock(self):
+        """Credit is reserved first, so lack of credit is reported even if stock is missing too."""
         user_id, item_id = self.new_user(), self.new_item(price=5)
         order_id = self.new_order(user_id, (item_id, 1))
         self.refuse(order_id, 402, "insufficient-credit", users=[user_id], items=[item_id])
@@ -138,7 +138,7 @@ class TestRefusedCheckout(Case):
 class TestAfterCheckout(Case):
 
     def assertClosed(self, order_id: str, item_id: str):
-        """Each way to edit the order is refused and leaves it as it is."""
+        """Checks that every edit of the order is refused and changes nothing."""
         with self.unchanged(items=[item_id], orders=[order_id]):
             for method, path in (("POST", f"/orders/addItem/{order_id}/{item_id}"),
                                  ("POST", f"/orders/addItem/{order_id}/{item_id}/2"),

@@ -1,14 +1,14 @@
-"""The gateway: nothing internal behind any spelling of a path, nothing oversized or malformed behind it either."""
+"""The gateway hides internal routes in every spelling, and refuses oversized and malformed requests."""
 import json
 import uuid
 
 import utils as tu
 from base import Case, media_type
 
-__all__ = ["TestInternalDoor", "TestSpellings", "TestOversize", "TestMalformed"]
+__all__ = ["TestInternalPort", "TestSpellings", "TestOversize", "TestMalformed"]
 
-# How {} may be asked for so that a careless gateway hands it on. {} is a path below the internal door, such as
-# internal/reserve; [] is the prefix of a service.
+# Spellings that a careless gateway might route to the internal port. {} is a path such as internal/reserve, [] the
+# prefix of a service.
 SPELLINGS = (
     "/{}", "//{}", "///{}", "/./{}", "/%2f{}", "/{}/", "/{}?", "/{}?x=/orders/", "/{}#", "/{};x", "/%20{}", "{}",
     "/[]/{}", "/[]/{}/", "/[]//{}", "//[]//{}", "///[]///{}", "/[]/./{}", "/./[]/{}", "/[]/%2e/{}", "/[]/{}/.", "/[]/{}?a=b",
@@ -23,7 +23,7 @@ SPELLINGS = (
 )
 
 
-class TestInternalDoor(Case):
+class TestInternalPort(Case):
 
     def test_no_spelling_reaches_it(self):
         user_id, item_id = self.new_user(credit=10), self.new_item(price=1, stock=10)
@@ -39,7 +39,7 @@ class TestInternalDoor(Case):
                             self.refused(spelling.replace("[]", service).replace("{}", name), attack)
 
     def names(self, step: str):
-        """The step as it is, in another case, and encoded."""
+        """Yields the step as it is, in other cases, and encoded."""
         yield step
         if step == "internal/reserve":
             yield step.upper()
@@ -52,12 +52,13 @@ class TestInternalDoor(Case):
     def refused(self, target: str, attack: bytes):
         method = "GET" if "readyz" in target else "POST"
         with self.subTest(method=method, target=target):
-            response = tu.raw(target, method, [("Content-Type", "application/json"), ("Content-Length", len(attack))], attack)
+            headers = [("Content-Type", "application/json"), ("Content-Length", len(attack))]
+            response = tu.raw(target, method, headers, attack)
             self.assertIn(response.status_code, (400, 404), response.text[:300])
             self.assertEqual(media_type(response), "application/problem+json")
 
     def test_no_header_reaches_it(self):
-        """Neither another Host nor a header that some gateways take for the path."""
+        """Tries other hosts, and headers that some gateways use as the path."""
         for host in ("localhost:5001", "order:5001", "stock", "127.0.0.1:5001", "payment-1.payment:5001"):
             for path in ("/internal/reserve", "/readyz", "/orders/readyz", "/debug/pprof/"):
                 with self.subTest(host=host, path=path):
@@ -72,18 +73,18 @@ class TestInternalDoor(Case):
 class TestSpellings(Case):
 
     def test_harmless_spellings_of_a_public_route(self):
-        """The same tricks find a public route, so that the refusals of the other test mean what they say."""
+        """The same spellings find a public route. So the refusals above are not only due to bad requests."""
         user_id = self.new_user(credit=10)
         for spelling in ("/payment/find_user/{}", "//payment/find_user/{}", "/payment//find_user/{}", "/payment//find_user//{}",
                          "/./payment/./find_user/{}", "/orders/../payment/find_user/{}", "/orders/%2e%2e/payment/find_user/{}",
                          "/payment/%66ind_user/{}", "/payment/x/../find_user/{}", "/payment/find_user/{}?x=y",
                          "http://elsewhere:1/payment/find_user/{}"):
             with self.subTest(spelling=spelling):
-                answer = self.assertOK(tu.raw(spelling.replace("{}", user_id)))
-                self.assertEqual(answer, {"user_id": user_id, "credit": 10})
+                response = self.assertOK(tu.raw(spelling.replace("{}", user_id)))
+                self.assertEqual(response, {"user_id": user_id, "credit": 10})
 
     def test_nothing_is_redirected(self):
-        """A redirect from behind a stripped prefix would lead elsewhere."""
+        """A redirect of a service would lack the prefix that the gateway strips."""
         for service in ("orders", "stock", "payment"):
             for path in (f"/{service}", f"/{service}/", f"/{service}//", f"//{service}", f"/{service}/ping/", f"/{service}/find",
                          f"/{service}/find/", f"/{service}/PING", f"/{service}/./ping"):
@@ -133,7 +134,7 @@ class TestOversize(Case):
 
 class TestMalformed(Case):
 
-    def test_requests_that_are_no_http(self):
+    def test_malformed_requests(self):
         item_id = self.new_item(stock=1)
         add = f"POST /stock/add/{item_id}/1 HTTP/1.1\r\n"
         with self.unchanged(items=[item_id]):
@@ -157,14 +158,14 @@ class TestMalformed(Case):
                 with self.subTest(text=text):
                     self.assertProblem(tu.raw_bytes(text.encode()), 400, "bad-request")
 
-    def test_a_request_id_cannot_break_the_answer(self):
+    def test_a_request_id_cannot_break_the_response(self):
         for request_id in ('"', '","status":200,"x":"', "x" * 3_000, "\t", "<b>"):
             for path in ("/stock/nothing", "/nothing"):
                 with self.subTest(path=path, request_id=request_id[:20]):
                     problem = self.assertProblem(tu.raw(path, headers=[("X-Request-Id", request_id)]), 404, "route-not-found")
                     self.assertNotEqual(problem["request_id"], request_id)
 
-    def test_a_request_id_comes_back(self):
+    def test_a_request_id_is_returned(self):
         for path in ("/stock/nothing", "/nothing"):
             response = tu.raw(path, headers=[("X-Request-Id", "my-request.1")])
             self.assertEqual(self.assertProblem(response, 404)["request_id"], "my-request.1")

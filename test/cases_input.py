@@ -1,4 +1,4 @@
-"""Bad input on every route: numbers, ids, methods and paths. Each is refused as the API says and changes nothing."""
+"""Bad numbers, IDs, methods and paths on every route. Each is refused and changes nothing."""
 import uuid
 
 import utils as tu
@@ -6,7 +6,7 @@ from base import MAX_AMOUNT, Case
 
 __all__ = ["TestBadNumbers", "TestUnknownIDs", "TestMethods", "TestUnknownRoutes", "TestIndex"]
 
-# Not a number at all, in the ways in which a lenient parser would make one of it.
+# Not numbers, although a lenient parser accepts them.
 NOT_A_NUMBER = ("abc", "1.5", "1.0", ".5", "1e3", "0x10", "+5", "1_000", "1,5", "NaN", "Infinity", "null", "true", "--1",
                 "5abc", "%20", "%205", "5%20", "%0a", "5%0a", "%09", "%22", "%27", "%7b%7d", "%ff", "5%ff", "%c2%b2",
                 "%d9%a5", "%ef%bc%95", "%2550", "$1", "*", "5;", "5%3fx", "-")
@@ -15,7 +15,7 @@ TOO_LARGE = tuple(map(str, (MAX_AMOUNT + 1, 2 ** 53, 2 ** 63 - 1, 2 ** 63, 2 ** 
 BAD_PRICES = NOT_A_NUMBER + NEGATIVE + TOO_LARGE
 BAD_NUMBERS = BAD_PRICES + ("0", "00", "-0")
 
-# Ids that no service ever hands out.
+# IDs that no service creates.
 NO_IDS = ("4711000000", "-1", "1.5", "0x1", "junk", "null", "undefined", "%20", "%c3%a9", "%f0%9f%9b%92", "%22", "{x}", "*",
           "a:b", "o:1", "{s0}i:0", "%0d%0aSET", "x" * 300, "9" * 300, "y" * 3000,
           "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-7fff-bfff-ffffffffffff")
@@ -31,7 +31,7 @@ class TestBadNumbers(Case):
         cls.order_id = case.new_order(cls.user_id, (cls.item_id, 10))
 
     def refuse(self, method: str, prefix: str, numbers, suffix: str = ""):
-        """Each of the numbers between prefix and suffix is an invalid-number, and nothing has changed."""
+        """Checks that each number is refused as invalid-number and changes nothing."""
         with self.unchanged([self.user_id], [self.item_id], [self.order_id]):
             for number in numbers:
                 with self.subTest(method=method, path=f"{prefix}/{number[:40]}{suffix}"):
@@ -78,8 +78,8 @@ class TestBadNumbers(Case):
             self.refuse("POST", "/orders/batch_init/3/3", ("0", *few), "/5")
             self.refuse("POST", "/orders/batch_init/3/3/3", few)
 
-    def test_batch_init_of_more_than_a_machine_holds(self):
-        """A count is bounded by what can be made, far below an amount: nobody fills the memory with one request."""
+    def test_batch_init_of_too_many_objects(self):
+        """The number of objects has a lower limit than an amount, so that no request fills the memory."""
         self.batch_init("/payment/batch_init/2/8")
         with self.unchanged(users=["0", "1"]):
             for path in (f"/payment/batch_init/{MAX_AMOUNT}/5", f"/stock/batch_init/{MAX_AMOUNT}/5/5",
@@ -87,7 +87,7 @@ class TestBadNumbers(Case):
                 self.assertProblem(tu.post(path), 400, "invalid-number")
 
     def test_no_number(self):
-        """Where the number is missing there is no such route; above all, no default is taken for it."""
+        """A path without its number is an unknown route. There is no default."""
         with self.unchanged([self.user_id], [self.item_id], [self.order_id]):
             for method, path in (("POST", "/stock/item/create"),
                                  ("POST", f"/stock/add/{self.item_id}"),
@@ -155,7 +155,7 @@ class TestUnknownIDs(Case):
                     self.unknown(method, path, "order-not-found", order_id)
 
     def test_ids_of_another_spelling(self):
-        """An id is one string; no other way to write the same UUID finds it, so that none can be counted twice."""
+        """An ID is one string. Other spellings of the same UUID are unknown."""
         item_id = self.new_item(price=1, stock=5)
         with self.unchanged(items=[item_id]):
             for other in (item_id.upper(), item_id.replace("-", ""), "urn:uuid:" + item_id, "{" + item_id + "}",
@@ -163,7 +163,7 @@ class TestUnknownIDs(Case):
                 self.unknown("POST", f"/stock/add/{other}/1", "item-not-found", other)
 
     def test_ids_too_long_to_be_stored(self):
-        """Where an id is stored without being looked up, it has an end."""
+        """An ID that is stored without a lookup has a maximum length."""
         user_id = self.new_user(credit=5)
         longest, too_long = "x" * 256, "x" * 257
         self.assertEqual(tu.find_order(self.new_order(longest))["user_id"], longest)
@@ -207,8 +207,8 @@ class TestMethods(Case):
                     with self.subTest(method=method, path=path):
                         response = tu.raw(path, method)
                         self.assertProblem(response, 405, "method-not-allowed")
-                        said = {word.strip() for word in response.headers.get("Allow", "").split(",")}
-                        self.assertEqual(said - {"HEAD", "OPTIONS"}, set(allowed.split()))
+                        listed = {word.strip() for word in response.headers.get("Allow", "").split(",")}
+                        self.assertEqual(listed - {"HEAD", "OPTIONS"}, set(allowed.split()))
 
     def test_methods_that_the_gateway_refuses(self):
         for method in ("TRACE", "CONNECT"):
@@ -220,7 +220,7 @@ class TestMethods(Case):
 
 class TestUnknownRoutes(Case):
 
-    def test_the_predecessors_back_doors(self):
+    def test_the_predecessors_administrative_routes(self):
         user_id, item_id = self.new_user(credit=10), self.new_item(price=1, stock=5)
         order_id = self.new_order(user_id, (item_id, 2))
         with self.unchanged([user_id], [item_id], [order_id]):
@@ -269,9 +269,9 @@ class TestIndex(Case):
         for service in ("orders", "stock", "payment"):
             self.assertOK(tu.get(f"/{service}/"))
 
-    def test_ping_names_the_machine_and_every_shard(self):
+    def test_ping_lists_the_instance_and_every_shard(self):
         for service in ("orders", "stock", "payment"):
             with self.subTest(service=service):
-                answer = self.assertOK(tu.get(f"/{service}/ping"))
-                self.assertRegex(answer["machine"], r"^\d+/\d+$")
-                self.assertGreaterEqual(len(answer["shards"]), 1)
+                response = self.assertOK(tu.get(f"/{service}/ping"))
+                self.assertRegex(response["machine"], r"^\d+/\d+$")
+                self.assertGreaterEqual(len(response["shards"]), 1)

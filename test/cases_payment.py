@@ -20,7 +20,7 @@ class TestUsers(Case):
         self.assertEqual(self.assertOK(tu.post(f"/payment/add_funds/{user_id}/{MAX_AMOUNT}")), {"done": True})
         self.assertCredit(user_id, MAX_AMOUNT + 15)
 
-    def test_credit_ends_at_the_largest_exact_number(self):
+    def test_credit_is_limited_to_exact_integers(self):
         user_id = self.new_user()
         full, rest = divmod(MAX_SUM, MAX_AMOUNT)
         statuses = Counter(tu.post_all([f"/payment/add_funds/{user_id}/{MAX_AMOUNT}"] * full))
@@ -69,14 +69,14 @@ class TestDirectPayment(Case):
                 self.assertEqual(tu.payment_status(user_id, order_id), {"paid": True})
         self.assertCredit(user_id, 2)
 
-    def test_repeated_it_is_charged_once(self):
+    def test_a_repeat_is_charged_once(self):
         user_id = self.new_user(credit=15)
         order_id = self.new_order(user_id)
         for _ in range(3):
             self.assertOK(tu.post(f"/payment/pay/{user_id}/{order_id}/10"))
             self.assertCredit(user_id, 5)
 
-    def test_repeated_with_another_amount(self):
+    def test_a_repeat_with_another_amount(self):
         user_id = self.new_user(credit=15)
         order_id = self.new_order(user_id)
         self.assertOK(tu.post(f"/payment/pay/{user_id}/{order_id}/10"))
@@ -101,10 +101,10 @@ class TestDirectPayment(Case):
         item_id = self.new_item(price=4, stock=2)
         order_id = self.new_order(user_id, (item_id, 1))
         for method in ("GET", "POST"):
-            answer = self.assertOK(tu.call(method, f"/payment/status/{user_id}/{order_id}"))
-            self.assertEqual(answer, {"paid": False})
+            response = self.assertOK(tu.call(method, f"/payment/status/{user_id}/{order_id}"))
+            self.assertEqual(response, {"paid": False})
         self.assertOK(tu.checkout_order(order_id))
         for method in ("GET", "POST"):
-            answer = self.assertOK(tu.call(method, f"/payment/status/{user_id}/{order_id}"))
-            self.assertEqual(answer, {"paid": True})
+            response = self.assertOK(tu.call(method, f"/payment/status/{user_id}/{order_id}"))
+            self.assertEqual(response, {"paid": True})
         self.assertCredit(user_id, 6)

@@ -1,4 +1,4 @@
-"""Many callers at the same moment: whatever the order of events, nothing is lost and nothing is charged twice."""
+"""Simultaneous clients: nothing is lost and nothing is charged twice, in any order of events."""
 from collections import Counter
 
 import utils as tu
@@ -12,7 +12,7 @@ class TestRaces(Case):
     def test_one_order_is_charged_once(self):
         user_id, item_id = self.new_user(credit=100), self.new_item(price=5, stock=100)
         order_id = self.new_order(user_id, (item_id, 2))
-        for response in tu.at_once([lambda: tu.checkout_order(order_id)] * 32):
+        for response in tu.simultaneously([lambda: tu.checkout_order(order_id)] * 32):
             self.assertOK(response)
         self.assertCredit(user_id, 90)
         self.assertStock(item_id, 98)
@@ -22,18 +22,18 @@ class TestRaces(Case):
         user_id, item_id = self.new_user(credit=100), self.new_item(price=5, stock=1)
         order_id = self.new_order(user_id, (item_id, 2))
         with self.unchanged([user_id], [item_id], [order_id]):
-            for response in tu.at_once([lambda: tu.checkout_order(order_id)] * 32):
+            for response in tu.simultaneously([lambda: tu.checkout_order(order_id)] * 32):
                 self.assertProblem(response, 409, "insufficient-stock")
 
     def test_as_many_orders_as_there_is_stock(self):
         item_id = self.new_item(price=5, stock=10)
         users = [self.new_user(credit=5) for _ in range(32)]
         orders = [self.new_order(user_id, (item_id, 1)) for user_id in users]
-        answers = tu.at_once([lambda order_id=order_id: tu.checkout_order(order_id) for order_id in orders])
-        self.assertEqual(Counter(answer.status_code for answer in answers), {200: 10, 409: 22})
+        responses = tu.simultaneously([lambda order_id=order_id: tu.checkout_order(order_id) for order_id in orders])
+        self.assertEqual(Counter(response.status_code for response in responses), {200: 10, 409: 22})
         self.assertStock(item_id, 0)
-        for user_id, order_id, answer in zip(users, orders, answers):
-            paid = answer.status_code == 200
+        for user_id, order_id, response in zip(users, orders, responses):
+            paid = response.status_code == 200
             self.assertCredit(user_id, 0 if paid else 5)
             self.assertOrder(order_id, "PAID" if paid else "OPEN", 5)
 
@@ -41,63 +41,64 @@ class TestRaces(Case):
         user_id = self.new_user(credit=57)
         items = [self.new_item(price=5, stock=1) for _ in range(32)]
         orders = [self.new_order(user_id, (item_id, 1)) for item_id in items]
-        answers = tu.at_once([lambda order_id=order_id: tu.checkout_order(order_id) for order_id in orders])
-        self.assertEqual(Counter(answer.status_code for answer in answers), {200: 11, 402: 21})
+        responses = tu.simultaneously([lambda order_id=order_id: tu.checkout_order(order_id) for order_id in orders])
+        self.assertEqual(Counter(response.status_code for response in responses), {200: 11, 402: 21})
         self.assertCredit(user_id, 2)
-        for item_id, order_id, answer in zip(items, orders, answers):
-            paid = answer.status_code == 200
+        for item_id, order_id, response in zip(items, orders, responses):
+            paid = response.status_code == 200
             self.assertStock(item_id, 0 if paid else 1)
             self.assertOrder(order_id, "PAID" if paid else "OPEN", 5)
 
     def test_crossing_carts(self):
-        """Orders that want the same items in other orders: each is paid or refused, and all sums agree."""
+        """Orders with the same items in different sequence. Each is paid or refused, and all sums agree."""
         items = [self.new_item(price=1, stock=20) for _ in range(4)]
         users = [self.new_user(credit=4) for _ in range(32)]
-        orders = [self.new_order(user_id, *((items[(n + i) % 4], 1) for i in range(4))) for n, user_id in enumerate(users)]
-        answers = tu.at_once([lambda order_id=order_id: tu.checkout_order(order_id) for order_id in orders])
-        statuses = Counter(answer.status_code for answer in answers)
+        orders = [self.new_order(user_id, *((items[(n + i) % 4], 1) for i in range(4)))
+                  for n, user_id in enumerate(users)]
+        responses = tu.simultaneously([lambda order_id=order_id: tu.checkout_order(order_id) for order_id in orders])
+        statuses = Counter(response.status_code for response in responses)
         self.assertLessEqual(set(statuses), {200, 409})
         self.assertLessEqual(statuses[200], 20)
         self.assertEqual([tu.find_item(item_id)["stock"] for item_id in items], [20 - statuses[200]] * 4)
         self.assertEqual(sum(tu.find_user(user_id)["credit"] for user_id in users), 4 * (32 - statuses[200]))
-        # Whoever was refused because another's attempt held the last piece for a moment succeeds when asked again.
+        # Another attempt may have reserved the last piece for a moment. A retry succeeds.
         again = Counter(tu.checkout_order(order_id).status_code for order_id in orders)
         self.assertEqual(again, {200: 20, 409: 12})
         self.assertEqual([tu.find_item(item_id)["stock"] for item_id in items], [0] * 4)
 
-    def test_one_cancel_counts(self):
+    def test_one_order_is_refunded_once(self):
         user_id, item_id = self.new_user(credit=100), self.new_item(price=5, stock=10)
         order_id = self.paid_order(user_id, (item_id, 2))
-        for response in tu.at_once([lambda: tu.post(f"/payment/cancel/{user_id}/{order_id}")] * 16):
+        for response in tu.simultaneously([lambda: tu.post(f"/payment/cancel/{user_id}/{order_id}")] * 16):
             self.assertOK(response)
         self.assertCredit(user_id, 100)
         self.assertStock(item_id, 10)
         self.assertOrder(order_id, "CANCELLED", 10)
 
     def test_cancel_against_checkout(self):
-        """Whoever comes first: in the end the order is open, paid or cancelled, and the sums say the same."""
+        """The order ends paid or cancelled, and credit and stock agree with its state."""
         for _ in range(10):
             user_id, item_id = self.new_user(credit=10), self.new_item(price=5, stock=2)
             order_id = self.new_order(user_id, (item_id, 2))
             checkouts = [lambda: tu.checkout_order(order_id)] * 4
             cancels = [lambda: tu.post(f"/payment/cancel/{user_id}/{order_id}")] * 4
-            answers = tu.at_once(checkouts + cancels)
-            for answer in answers:
-                self.assertIn(answer.status_code, (200, 409), answer.text)
-            cancelled = 200 in (answer.status_code for answer in answers[4:])
+            responses = tu.simultaneously(checkouts + cancels)
+            for response in responses:
+                self.assertIn(response.status_code, (200, 409), response.text)
+            cancelled = 200 in (response.status_code for response in responses[4:])
             self.assertOrder(order_id, "CANCELLED" if cancelled else "PAID", 10)
             self.assertCredit(user_id, 10 if cancelled else 0)
             self.assertStock(item_id, 2 if cancelled else 0)
 
     def test_add_item_against_checkout(self):
-        """What is charged is what the cart held: an item is added before the checkout or refused, never in between."""
+        """An item is added before the checkout or refused. The charge is the total of the cart."""
         for _ in range(10):
             user_id, item_id = self.new_user(credit=100), self.new_item(price=5, stock=20)
             order_id = self.new_order(user_id, (item_id, 1))
             adds = [lambda: tu.post(f"/orders/addItem/{order_id}/{item_id}/2")] * 2
-            answers = tu.at_once([adds[0], lambda: tu.checkout_order(order_id), adds[1]])
-            self.assertOK(answers[1])
-            added = [answer.status_code for answer in (answers[0], answers[2])]
+            responses = tu.simultaneously([adds[0], lambda: tu.checkout_order(order_id), adds[1]])
+            self.assertOK(responses[1])
+            added = [response.status_code for response in (responses[0], responses[2])]
             self.assertLessEqual(set(added), {200, 409})
             pieces = 1 + 2 * added.count(200)
             self.assertOrder(order_id, "PAID", 5 * pieces)
@@ -105,11 +106,12 @@ class TestRaces(Case):
             self.assertStock(item_id, 20 - pieces)
 
     def test_remove_against_checkout(self):
-        """A removed order charges nobody, and a paid one is not removed."""
+        """A removed order charges nothing, and a paid order is not removed."""
         for _ in range(20):
             user_id, item_id = self.new_user(credit=5), self.new_item(price=5, stock=1)
             order_id = self.new_order(user_id, (item_id, 1))
-            checkout, remove = tu.at_once([lambda: tu.checkout_order(order_id), lambda: tu.delete(f"/orders/remove/{order_id}")])
+            checkout, remove = tu.simultaneously(
+                [lambda: tu.checkout_order(order_id), lambda: tu.delete(f"/orders/remove/{order_id}")])
             self.assertIn((checkout.status_code, remove.status_code), ((200, 409), (404, 200)))
             paid = checkout.status_code == 200
             self.assertCredit(user_id, 0 if paid else 5)
@@ -117,26 +119,27 @@ class TestRaces(Case):
             self.assertEqual(tu.get(f"/orders/find/{order_id}").status_code, 200 if paid else 404)
 
     def test_counters(self):
-        """Stock, credit and cart: as many successes as there is, each counted once."""
+        """Stock, credit and cart: as many requests succeed as possible, and each counts once."""
         user_id, item_id = self.new_user(credit=20), self.new_item(price=1, stock=20)
         order_id = self.new_order(user_id)
         for path, refusal in ((f"/stock/subtract/{item_id}/1", 409), (f"/payment/pay/{user_id}/1", 402)):
-            statuses = Counter(tu.at_once([lambda path=path: tu.post(path).status_code] * 32))
+            statuses = Counter(tu.simultaneously([lambda path=path: tu.post(path).status_code] * 32))
             self.assertEqual(statuses, {200: 20, refusal: 12})
         self.assertCredit(user_id, 0)
         self.assertStock(item_id, 0)
-        for path in (f"/stock/add/{item_id}/3", f"/payment/add_funds/{user_id}/3", f"/orders/addItem/{order_id}/{item_id}/3"):
-            self.assertEqual(Counter(tu.at_once([lambda path=path: tu.post(path).status_code] * 32)), {200: 32})
+        for path in (f"/stock/add/{item_id}/3", f"/payment/add_funds/{user_id}/3",
+                     f"/orders/addItem/{order_id}/{item_id}/3"):
+            self.assertEqual(Counter(tu.simultaneously([lambda path=path: tu.post(path).status_code] * 32)), {200: 32})
         self.assertCredit(user_id, 96)
         self.assertStock(item_id, 96)
         self.assertOrder(order_id, "OPEN", 96)
 
-    def test_one_direct_payment_counts(self):
+    def test_one_direct_payment_is_charged_and_refunded_once(self):
         user_id = self.new_user(credit=100)
         order_id = self.new_order(user_id)
-        for response in tu.at_once([lambda: tu.post(f"/payment/pay/{user_id}/{order_id}/10")] * 16):
+        for response in tu.simultaneously([lambda: tu.post(f"/payment/pay/{user_id}/{order_id}/10")] * 16):
             self.assertOK(response)
         self.assertCredit(user_id, 90)
-        for response in tu.at_once([lambda: tu.post(f"/payment/cancel/{user_id}/{order_id}")] * 16):
+        for response in tu.simultaneously([lambda: tu.post(f"/payment/cancel/{user_id}/{order_id}")] * 16):
             self.assertOK(response)
         self.assertCredit(user_id, 100)

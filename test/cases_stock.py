@@ -31,8 +31,8 @@ class TestStock(Case):
                 self.assertProblem(tu.post(f"/stock/subtract/{item_id}/{amount}"), 409, "insufficient-stock",
                                    mentions=item_id)
 
-    def test_stock_ends_at_the_largest_exact_number(self):
-        """2^53-1 is the last integer that Lua, JavaScript and JSON's readers all hold exactly."""
+    def test_stock_is_limited_to_exact_integers(self):
+        """2^53-1 is the largest integer that Lua, JavaScript and JSON parsers store exactly."""
         item_id = self.new_item()
         full, rest = divmod(MAX_SUM, MAX_AMOUNT)
         statuses = Counter(tu.post_all([f"/stock/add/{item_id}/{MAX_AMOUNT}"] * full))

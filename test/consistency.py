@@ -1,15 +1,15 @@
-"""The consistency run: many users check out at the same moment, with less stock than orders.
+"""The consistency run: many users check out at once, with less stock than orders.
 
-One item with --stock pieces, --users users with --credit each, --orders orders of one piece, each
-by a user chosen at random, all checked out at once over a connection each. Then:
+It creates one item with --stock pieces, --users users with --credit each, and --orders orders of one piece, each of a
+random user. It checks all orders out at once, each over its own connection. Then:
 
-- every answer is 200, 402 (no credit) or 409 (no stock), and nothing else;
+- every response is 200, 402 (no credit) or 409 (no stock);
 - as many orders are paid as there is stock, or as there is credit where that is less. A user with
   several orders pays as many as the credit allows: credit is taken before stock is asked, so a piece
   is refused only when all are gone, and no piece that was taken comes back;
-- an order reads PAID if its answer was 200, and OPEN otherwise;
+- an order is PAID if its response was 200, and OPEN otherwise;
 - the stock that is left and the credit that each user has left say the same;
-- sending the paid checkouts again is answered 200 and changes nothing.
+- repeated checkouts of paid orders get 200 and change nothing.
 
 Exit code 0 if all of it holds, 1 if not. Needs aiohttp.
 """
@@ -24,7 +24,7 @@ from collections import Counter
 
 import aiohttp
 
-# Longer than the gateway itself waits for a service (15 s), so that no answer is given up on.
+# Longer than the 15 s for which the gateway waits for a service.
 TIMEOUT = aiohttp.ClientTimeout(total=30)
 
 
@@ -48,11 +48,11 @@ def positive(text: str) -> int:
 
 
 class Refused(Exception):
-    """The system does not answer 200 where it must."""
+    """A request that must succeed did not get 200."""
 
 
 class Shop:
-    """The routes that the run needs. All but a checkout must succeed; a checkout answers its status."""
+    """The routes that the run uses. All requests except checkouts must get 200."""
 
     def __init__(self, session: aiohttp.ClientSession, gateway: str):
         self.session = session
@@ -89,7 +89,7 @@ class Shop:
         return await self.must("GET", f"/orders/find/{order}")
 
     async def checkout(self, order: str):
-        """The status, or the failure's name where no answer came, and how long it took in seconds."""
+        """Returns the status, or the error's name without a response, and the duration in seconds."""
         start = time.monotonic()
         try:
             async with self.session.post(f"{self.gateway}/orders/checkout/{order}") as response:
@@ -101,7 +101,7 @@ class Shop:
 
 
 async def gather(call, arguments, at_a_time: int) -> list:
-    """call(argument) for each argument, in order, never more than at_a_time of them under way."""
+    """Calls call(argument) for each argument, at most at_a_time at once. Returns the results in order."""
     gate = asyncio.Semaphore(at_a_time)
 
     async def one(argument):
@@ -118,7 +118,7 @@ async def gather(call, arguments, at_a_time: int) -> list:
 
 
 class State:
-    """Stock, credits and orders as the services tell them when nothing is under way."""
+    """Stock, credits and orders, read while no request is in flight."""
 
     @classmethod
     async def read(cls, shop: Shop, item: str, users: list, orders: list) -> "State":
@@ -148,19 +148,19 @@ async def run(options: argparse.Namespace) -> int:
               f"{options.orders} orders of {len(set(buyers))} users (seed {seed})")
 
         start = time.monotonic()
-        answers = await gather(shop.checkout, orders, options.orders)
+        responses = await gather(shop.checkout, orders, options.orders)
         elapsed = time.monotonic() - start
-        report_speed(answers, elapsed)
+        report_speed(responses, elapsed)
         after = await State.read(shop, item, users, orders)
-        outcomes = [outcome for outcome, _ in answers]
+        outcomes = [outcome for outcome, _ in responses]
         violations = check(options, buyers, orders, outcomes, after)
 
         paid = [order for order, outcome in zip(orders, outcomes) if outcome == 200]
         repeated = Counter(outcome for outcome, _ in await gather(shop.checkout, paid, 50))
         if set(repeated) - {200}:
-            violations.append(f"paid checkouts sent again are answered {dict(repeated)}")
+            violations.append(f"repeated checkouts of paid orders got {dict(repeated)}")
         if await State.read(shop, item, users, orders) != after:
-            violations.append("paid checkouts sent again have changed something")
+            violations.append("repeated checkouts of paid orders changed something")
 
     for violation in violations:
         print(f"VIOLATION   {violation}")
@@ -168,16 +168,16 @@ async def run(options: argparse.Namespace) -> int:
     return 1 if violations else 0
 
 
-def report_speed(answers: list, elapsed: float):
-    times = sorted(seconds for _, seconds in answers)
-    print(f"checked out {len(answers)} at once in {elapsed:.2f} s: median {times[len(times) // 2] * 1000:.0f} ms, "
+def report_speed(responses: list, elapsed: float):
+    times = sorted(seconds for _, seconds in responses)
+    print(f"checked out {len(responses)} at once in {elapsed:.2f} s: median {times[len(times) // 2] * 1000:.0f} ms, "
           f"slowest {times[-1] * 1000:.0f} ms")
-    counts = Counter(outcome for outcome, _ in answers)
-    print("answers     " + ", ".join(f"{outcome}: {count}" for outcome, count in sorted(counts.items(), key=str)))
+    counts = Counter(outcome for outcome, _ in responses)
+    print("responses   " + ", ".join(f"{outcome}: {count}" for outcome, count in sorted(counts.items(), key=str)))
 
 
 def check(options: argparse.Namespace, buyers: list, orders: list, outcomes: list, after: State) -> list:
-    """What does not hold after the checkouts, a sentence each."""
+    """Returns the violations after the checkouts."""
     affordable = options.credit // options.price
     expected = min(options.stock, sum(min(wanted, affordable) for wanted in Counter(buyers).values()))
     paid_by = Counter(user for user, outcome in zip(buyers, outcomes) if outcome == 200)
@@ -188,7 +188,7 @@ def check(options: argparse.Namespace, buyers: list, orders: list, outcomes: lis
     print(f"stock       {after.stock}, expected {stock}")
     print(f"credit      {sum(after.credits.values())}, expected {credit}")
 
-    violations = [f"{count} checkouts are answered {outcome}" for outcome, count in Counter(outcomes).items()
+    violations = [f"{count} checkouts got {outcome}" for outcome, count in Counter(outcomes).items()
                   if outcome not in (200, 402, 409)]
     if paid != expected:
         violations.append(f"{paid} orders are paid instead of {expected}")
@@ -198,17 +198,18 @@ def check(options: argparse.Namespace, buyers: list, orders: list, outcomes: lis
         violations.append(f"the credits' sum is {sum(after.credits.values())} instead of {credit}")
     wrong = [user for user, has in after.credits.items() if has != options.credit - paid_by[user] * options.price]
     if wrong:
-        violations.append(f"{len(wrong)} users have not what their answers say, {wrong[0]} has {after.credits[wrong[0]]}")
+        violations.append(f"{len(wrong)} users have a credit that contradicts their responses, "
+                          f"{wrong[0]} has {after.credits[wrong[0]]}")
     wrong = [order for order, outcome in zip(orders, outcomes)
              if after.orders[order] != (("PAID", True) if outcome == 200 else ("OPEN", False))]
     if wrong:
-        violations.append(f"{len(wrong)} orders do not read as their answers say, {wrong[0]} is {after.orders[wrong[0]]}")
+        violations.append(f"{len(wrong)} orders contradict their responses, {wrong[0]} is {after.orders[wrong[0]]}")
     return violations
 
 
 def main() -> int:
     options = arguments()
-    # A connection each, and those of the preparation beside them.
+    # One connection per order, and those of the preparation.
     needed = options.orders + 200
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < needed:

@@ -1,7 +1,7 @@
 """The correctness suite: `python test_microservices.py`, against the gateway at GATEWAY_URL.
 
-The class below is the course's classic suite, for both generations of its API; the case modules
-go through every route and every failure.
+The class below is the course's suite, for both generations of its API. The case modules test every route and every
+problem.
 """
 import unittest
 
@@ -13,7 +13,7 @@ from cases_cart import *  # noqa: F401,F403
 from cases_checkout import *  # noqa: F401,F403
 from cases_gateway import *  # noqa: F401,F403
 from cases_input import *  # noqa: F401,F403
-from cases_once import *  # noqa: F401,F403
+from cases_idempotency import *  # noqa: F401,F403
 from cases_payment import *  # noqa: F401,F403
 from cases_races import *  # noqa: F401,F403
 from cases_stock import *  # noqa: F401,F403

@@ -1,10 +1,9 @@
 """The API as Python functions, in the tradition of the course's own utils.py.
 
-create_* and find_* answer the decoded JSON body, the other functions the HTTP status;
-checkout_order answers the whole response. `call` answers the whole response of any route, and
-`raw` sends a request line exactly as it is given, which an HTTP library refuses to do.
+create_* and find_* return the decoded JSON body, checkout_order the response, and the other functions the HTTP status.
+`call` returns the response of any route. `raw` sends a request line unchanged, which HTTP libraries do not.
 
-The gateway's address comes from GATEWAY_URL, http://localhost:8000 unless told.
+The environment variable GATEWAY_URL has the gateway's address. The default is http://localhost:8000.
 """
 import atexit
 import http.client
@@ -20,15 +19,14 @@ import requests
 GATEWAY_URL = os.environ.get("GATEWAY_URL", "http://localhost:8000").rstrip("/")
 ORDER_URL = STOCK_URL = PAYMENT_URL = GATEWAY_URL
 
-# Longer than the gateway itself waits for a service (15 s): a test never gives up on an answer
-# that is still to come.
+# Longer than the 15 s for which the gateway waits for a service.
 TIMEOUT = 20
 
 _local = threading.local()
 
 
 def _session() -> requests.Session:
-    """One kept-alive session a thread; no proxy of the environment between us and the gateway."""
+    """Returns the session of this thread, which ignores proxies of the environment."""
     if not hasattr(_local, "session"):
         _local.session = requests.Session()
         _local.session.trust_env = False
@@ -94,7 +92,7 @@ def add_credit_to_user(user_id: str, amount: int) -> int:
 
 
 def payment_pay(user_id: str, *order_id_and_amount) -> int:
-    """pay(user, amount) of the newer API, pay(user, order, amount) of the older one."""
+    """Pays: (user, amount) in the newer API, (user, order, amount) in the older one."""
     return post("/".join(["/payment/pay", user_id, *map(str, order_id_and_amount)])).status_code
 
 
@@ -115,7 +113,7 @@ def create_order(user_id: str) -> dict:
 
 
 def add_item_to_order(order_id: str, item_id: str, quantity=None) -> int:
-    """With a quantity the newer API's route, without one the older API's."""
+    """Adds an item, with a quantity in the newer API."""
     suffix = "" if quantity is None else f"/{quantity}"
     return post(f"/orders/addItem/{order_id}/{item_id}{suffix}").status_code
 
@@ -154,12 +152,12 @@ def status_code_is_failure(status_code: int) -> bool:
 #
 
 class RawResponse:
-    """The part of requests.Response that the tests read, of an answer read from a bare socket."""
+    """A response from a raw socket, with the attributes of requests.Response that the tests read."""
 
-    def __init__(self, answer: http.client.HTTPResponse, target: str):
-        self.status_code = answer.status
-        self.headers = answer.headers
-        self.text = answer.read().decode("utf-8", "replace")
+    def __init__(self, response: http.client.HTTPResponse, target: str):
+        self.status_code = response.status
+        self.headers = response.headers
+        self.text = response.read().decode("utf-8", "replace")
         self.url = target
 
     def json(self):
@@ -172,9 +170,9 @@ def _connect() -> socket.socket:
 
 
 def raw(target: str, method: str = "GET", headers=(), body: bytes = b"", host: str = None) -> RawResponse:
-    """One request on a connection of its own; target is sent as it stands, and so is every header.
+    """Sends one request on its own connection, with target and headers unchanged.
 
-    A body that the gateway stops reading, because it has refused it, is not an error.
+    It is no error if the gateway refuses the request before it has read the whole body.
     """
     lines = [f"{method} {target} HTTP/1.1", f"Host: {host or urlsplit(GATEWAY_URL).netloc}",
              "Connection: close", *(f"{name}: {value}" for name, value in headers)]
@@ -187,13 +185,13 @@ def raw_bytes(data: bytes, target: str = "", method: str = "GET") -> RawResponse
             connection.sendall(data)
         except (BrokenPipeError, ConnectionResetError):
             pass
-        answer = http.client.HTTPResponse(connection, method=method)
-        answer.begin()
-        return RawResponse(answer, target)
+        response = http.client.HTTPResponse(connection, method=method)
+        response.begin()
+        return RawResponse(response, target)
 
 
-def at_once(functions: list) -> list:
-    """Calls all functions at the same moment, a thread each, and answers their results in order."""
+def simultaneously(functions: list) -> list:
+    """Calls all functions at once, each in its own thread. Returns their results in order."""
     start = threading.Barrier(len(functions))
 
     def run(function):
@@ -208,7 +206,7 @@ def at_once(functions: list) -> list:
 
 
 def post_all(paths: list, connections: int = 8) -> list:
-    """Posts thousands of requests, in no order, over a few connections; answers all statuses."""
+    """Sends POST requests over a few connections, in no particular order. Returns all statuses."""
     address = urlsplit(GATEWAY_URL)
 
     def run(share: list) -> list:
@@ -216,9 +214,9 @@ def post_all(paths: list, connections: int = 8) -> list:
         statuses = []
         for path in share:
             connection.request("POST", path)
-            answer = connection.getresponse()
-            answer.read()
-            statuses.append(answer.status)
+            response = connection.getresponse()
+            response.read()
+            statuses.append(response.status)
         connection.close()
         return statuses
 

@@ -1,4 +1,4 @@
-"""The header Idempotency-Key: a write that is sent again is done once, and answered as before."""
+"""The header Idempotency-Key: a repeated write runs once and gets the same response."""
 import uuid
 
 import utils as tu
@@ -15,8 +15,8 @@ def send(path: str, key: str, method: str = "POST"):
 
 class TestIdempotencyKey(Case):
 
-    def assertOnce(self, path: str, method: str = "POST") -> dict:
-        """Sends a request three times with one key; answers what each of them was answered."""
+    def assertRunsOnce(self, path: str, method: str = "POST") -> dict:
+        """Sends a request three times with one key. Returns the body, which is the same each time."""
         key = str(uuid.uuid4())
         first = send(path, key, method)
         body = self.assertOK(first)
@@ -32,40 +32,40 @@ class TestIdempotencyKey(Case):
 
     def test_creates(self):
         for path, field in (("/payment/create_user", "user_id"), ("/stock/item/create/5", "item_id"),
-                            ("/orders/create/somebody", "order_id")):
+                            ("/orders/create/anybody", "order_id")):
             with self.subTest(path=path):
-                ids = {self.assertOnce(path)[field] for _ in range(8)}  # often enough to meet every shard
+                ids = {self.assertRunsOnce(path)[field] for _ in range(8)}  # enough to reach every shard
                 self.assertEqual(len(ids), 8)
-        self.assertEqual(tu.find_item(self.assertOnce("/stock/item/create/7")["item_id"]), {"price": 7, "stock": 0})
+        self.assertEqual(tu.find_item(self.assertRunsOnce("/stock/item/create/7")["item_id"]), {"price": 7, "stock": 0})
 
     def test_stock(self):
         item_id = self.new_item(price=3)
-        self.assertOnce(f"/stock/add/{item_id}/10")
+        self.assertRunsOnce(f"/stock/add/{item_id}/10")
         self.assertStock(item_id, 10)
-        self.assertOnce(f"/stock/subtract/{item_id}/4")
+        self.assertRunsOnce(f"/stock/subtract/{item_id}/4")
         self.assertStock(item_id, 6)
 
     def test_payment(self):
         user_id = self.new_user()
-        self.assertEqual(self.assertOnce(f"/payment/add_funds/{user_id}/100"), {"done": True})
-        self.assertOnce(f"/payment/pay/{user_id}/10")
-        self.assertOnce(f"/payment/pay/{user_id}/some-order/20")
+        self.assertEqual(self.assertRunsOnce(f"/payment/add_funds/{user_id}/100"), {"done": True})
+        self.assertRunsOnce(f"/payment/pay/{user_id}/10")
+        self.assertRunsOnce(f"/payment/pay/{user_id}/some-order/20")
         self.assertCredit(user_id, 70)
 
     def test_cart(self):
         user_id, item_id = self.new_user(), self.new_item(price=3)
         order_id = self.new_order(user_id)
-        self.assertOnce(f"/orders/addItem/{order_id}/{item_id}/4")
-        self.assertOnce(f"/orders/addItem/{order_id}/{item_id}")
+        self.assertRunsOnce(f"/orders/addItem/{order_id}/{item_id}/4")
+        self.assertRunsOnce(f"/orders/addItem/{order_id}/{item_id}")
         self.assertOrder(order_id, "OPEN", 15)
-        self.assertOnce(f"/orders/removeItem/{order_id}/{item_id}/2", "DELETE")
-        self.assertOnce(f"/orders/removeItem/{order_id}/{item_id}", "DELETE")
+        self.assertRunsOnce(f"/orders/removeItem/{order_id}/{item_id}/2", "DELETE")
+        self.assertRunsOnce(f"/orders/removeItem/{order_id}/{item_id}", "DELETE")
         self.assertOrder(order_id, "OPEN", 6)
-        self.assertOnce(f"/orders/remove/{order_id}", "DELETE")
+        self.assertRunsOnce(f"/orders/remove/{order_id}", "DELETE")
         self.assertProblem(tu.get(f"/orders/find/{order_id}"), 404, "order-not-found")
 
-    def test_refusal_stays(self):
-        """What was refused once stays refused for this key: an answer that was given is true for good."""
+    def test_a_refusal_is_replayed(self):
+        """A refusal is replayed too, even if the request would succeed now."""
         user_id, item_id, key = self.new_user(credit=5), self.new_item(stock=5), str(uuid.uuid4())
         first = send(f"/payment/pay/{user_id}/10", key)
         self.assertProblem(first, 402, "insufficient-credit")
@@ -79,11 +79,11 @@ class TestIdempotencyKey(Case):
                 again = send(path, key)
                 self.assertProblem(again, status, name)
                 self.assertEqual(again.headers[REPLAYED], "true")
-        self.assertOnce(f"/payment/pay/{user_id}/10")  # another key is another try
+        self.assertRunsOnce(f"/payment/pay/{user_id}/10")  # a new key is a new request
         self.assertCredit(user_id, 95)
 
     def test_another_request_with_the_key(self):
-        """Wherever the things that it is about live."""
+        """The other requests use objects on any shard."""
         user_id, item_id = self.new_user(credit=100), self.new_item(price=3, stock=100)
         others = [self.new_item(stock=100) for _ in range(4)]
         order_id, key = self.new_order(user_id), str(uuid.uuid4())
@@ -94,22 +94,22 @@ class TestIdempotencyKey(Case):
             for path in (f"/stock/add/{item_id}/2", f"/stock/subtract/{item_id}/1", "/stock/item/create/1",
                          f"/payment/pay/{user_id}/2", f"/payment/add_funds/{user_id}/1", "/payment/create_user",
                          f"/payment/pay/{user_id}/{order_id}/1", f"/orders/addItem/{order_id}/{item_id}/1",
-                         "/orders/create/somebody", *(f"/stock/add/{other}/1" for other in others)):
+                         "/orders/create/anybody", *(f"/stock/add/{other}/1" for other in others)):
                 with self.subTest(path=path):
                     self.assertReused(path, key)
             self.assertReused(f"/orders/remove/{order_id}", key, "DELETE")
             self.assertReused(f"/orders/removeItem/{order_id}/{item_id}", key, "DELETE")
 
-    def test_at_once(self):
-        """Of many requests with one key, at the same moment and through every machine, one does it."""
+    def test_simultaneous_requests(self):
+        """Simultaneous requests with one key reach every instance, and one of them runs."""
         item_id, key = self.new_item(), str(uuid.uuid4())
-        answers = tu.at_once([lambda: send(f"/stock/add/{item_id}/5", key)] * 32)
-        for answer in answers:
-            self.assertOK(answer)
-        self.assertEqual(sum(REPLAYED not in answer.headers for answer in answers), 1)
+        responses = tu.simultaneously([lambda: send(f"/stock/add/{item_id}/5", key)] * 32)
+        for response in responses:
+            self.assertOK(response)
+        self.assertEqual(sum(REPLAYED not in response.headers for response in responses), 1)
         self.assertStock(item_id, 5)
-        ids = [self.assertOK(answer)["user_id"] for answer in
-               tu.at_once([lambda: send("/payment/create_user", key)] * 32)]
+        ids = [self.assertOK(response)["user_id"] for response in
+               tu.simultaneously([lambda: send("/payment/create_user", key)] * 32)]
         self.assertEqual(len(set(ids)), 1)
 
     def test_malformed_key(self):
@@ -120,7 +120,7 @@ class TestIdempotencyKey(Case):
                     self.assertProblem(send(f"/stock/add/{item_id}/1", key), 400, "idempotency-key-malformed")
             self.assertProblem(tu.raw(f"/stock/add/{item_id}/1", "POST",
                                       [("Idempotency-Key", "a"), ("Idempotency-Key", "b")]), 400)
-        self.assertOnce(f"/stock/add/{item_id}/1")
+        self.assertRunsOnce(f"/stock/add/{item_id}/1")
         self.assertOK(send(f"/stock/add/{item_id}/1", uuid.uuid4().hex + "x" * 223))
 
     def test_bad_input_is_not_remembered(self):
@@ -128,7 +128,7 @@ class TestIdempotencyKey(Case):
         self.assertProblem(send(f"/stock/add/{item_id}/0", key), 400, "invalid-number")
         self.assertOK(send(f"/stock/add/{item_id}/1", key))
 
-    def test_where_it_is_not_needed_it_is_ignored(self):
+    def test_a_key_is_ignored_by_idempotent_routes(self):
         user_id, item_id, key = self.new_user(credit=100), self.new_item(price=3, stock=100), "ignored"
         first, second = (self.new_order(user_id, (item_id, 1)) for _ in range(2))
         for path in (f"/orders/checkout/{first}", f"/orders/checkout/{second}", f"/payment/cancel/{user_id}/{first}",
