@@ -67,7 +67,7 @@ func (r *replay) setLease(step model.Step) error {
 	}
 	shard := r.store.Shards()[0]
 	lease := time.Now().Add(time.Hour).UnixMilli()
-	if step.LeaseOut {
+	if step.LeaseExpired {
 		lease = past
 	}
 	p := r.client.Pipeline()
@@ -148,10 +148,10 @@ func (r *replay) callParticipant(step model.Step) (model.Code, error) {
 	}
 	before := r.before.Attempts[step.Attempt-1]
 	deadline, notAfter := r.deadlines[step.Attempt], r.notAfters[step.Attempt]
-	if before.Records[step.Shard].Over {
+	if before.Records[step.Shard].DeadlinePassed {
 		deadline = past
 	}
-	if before.Refunds[step.Shard].Over {
+	if before.Refunds[step.Shard].DeadlinePassed {
 		notAfter = past
 	}
 	attempt := api.Attempt{ID: r.attempts[step.Attempt], Until: deadline, Lines: []api.Line{line}}
@@ -178,7 +178,7 @@ func (r *replay) callParticipant(step model.Step) (model.Code, error) {
 }
 
 var participantCodes = map[api.Code]model.Code{
-	api.Reserved: model.Reserved, api.Refused: model.Refused, api.Released: model.Released, api.Expired: model.Expired, api.Refunded: model.Given,
+	api.Reserved: model.Reserved, api.Refused: model.Refused, api.Released: model.Released, api.Expired: model.Expired, api.Refunded: model.Refunded,
 }
 
 // compare compares all that is stored, read in one round trip, with what the model says.
@@ -238,7 +238,7 @@ func (r *replay) compare(want model.Snapshot) error {
 func record(code *redis.StringCmd, ends *redis.DurationCmd, want model.Record) model.Record {
 	n, err := code.Int()
 	if err != nil {
-		return model.Record{Over: want.Over}
+		return model.Record{DeadlinePassed: want.DeadlinePassed}
 	}
-	return model.Record{Code: participantCodes[api.Code(n)], Ends: ends.Val() > 0}
+	return model.Record{Code: participantCodes[api.Code(n)], HasTTL: ends.Val() > 0}
 }

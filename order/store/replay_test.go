@@ -170,7 +170,7 @@ func (r *replay) call(step model.Step) (model.Code, error) {
 		return r.batchInit()
 	case model.Unconfirm:
 		return model.Done, r.unconfirm(r.attempts[step.Attempt])
-	case model.UnconfirmBack:
+	case model.UnconfirmRefund:
 		return model.Done, r.unconfirm(r.attempts[step.Attempt] + ":refund")
 	}
 	return model.Nothing, r.event(step)
@@ -206,16 +206,16 @@ func (r *replay) event(step model.Step) error {
 	switch step.Script {
 	case model.Mint:
 		return nil
-	case model.RivalTakes, model.RivalGives:
+	case model.RivalTakes, model.RivalReturns:
 		free, err := r.client.Get(r.ctx, r.counters[step.Shard]).Int()
 		if err != nil {
 			return err
 		}
 		return r.client.IncrBy(r.ctx, r.counters[step.Shard], int64(step.Then.Free[step.Shard]-free)).Err()
-	case model.RecordEnds:
-		return r.end(r.records[step.Shard]+r.attempts[step.Attempt], step.Then.Attempts[step.Attempt-1].Records[step.Shard].Over)
-	case model.RefundEnds:
-		return r.end(r.records[step.Shard]+r.attempts[step.Attempt]+":refund", step.Then.Attempts[step.Attempt-1].Refunds[step.Shard].Over)
+	case model.RecordExpires:
+		return r.end(r.records[step.Shard]+r.attempts[step.Attempt], step.Then.Attempts[step.Attempt-1].Records[step.Shard].DeadlinePassed)
+	case model.RefundExpires:
+		return r.end(r.records[step.Shard]+r.attempts[step.Attempt]+":refund", step.Then.Attempts[step.Attempt-1].Refunds[step.Shard].DeadlinePassed)
 	}
 	return fmt.Errorf("a step that cannot be replayed: %s", step)
 }

@@ -7,14 +7,14 @@ type Faults struct {
 	Cut          bool          // close all connections and reset new ones
 	Blackhole    bool          // keep connections open, but drop messages and replies
 	DropReplies  bool          // forward messages, but drop replies
-	Delay        time.Duration // hold each message and each reply for up to this long; connections overtake each other
-	Duplicate    float64       // probability that an idempotent message is sent twice
-	Repeat       float64       // probability that it is sent again much later,
-	RepeatWithin time.Duration // at most this much later
-	Record       float64       // probability that it is kept for Recorder.Replay
+	Delay        time.Duration // maximum random delay of each message and each reply
+	Duplicate    float64       // probability that an idempotent message is sent again within 20 ms
+	Repeat       float64       // probability that an idempotent message is sent again within RepeatWithin
+	RepeatWithin time.Duration // maximum random delay of such a copy
+	Record       float64       // probability that an idempotent message is kept for Recorder.Replay
 }
 
-// Set replaces the faults. Messages that were dropped stay lost: Set closes their connections when dropping ends.
+// Set replaces the faults. When dropping ends, it closes all connections, so that lost messages and replies stay lost.
 func (p *Proxy) Set(f Faults) {
 	p.mu.Lock()
 	before := p.faults
@@ -34,7 +34,7 @@ func (p *Proxy) current() Faults {
 	return p.faults
 }
 
-// dropped blocks while drops reports true, and reports whether it ever did.
+// dropped blocks while drops returns true for the current faults. It reports whether drops ever returned true.
 func (p *Proxy) dropped(drops func(Faults) bool) bool {
 	lost := false
 	for {

@@ -19,18 +19,18 @@ func (httpProtocol) message(r *bufio.Reader) (message, error) {
 	return message{raw: raw, name: path, idempotent: idempotent(method, path)}, err
 }
 
-func (httpProtocol) reply(r *bufio.Reader) (raw []byte, texts []string, failed bool, err error) {
+func (httpProtocol) reply(r *bufio.Reader) (raw []byte, values []string, failed bool, err error) {
 	raw, first, err := readHTTP(r, true)
 	return raw, []string{first}, false, err
 }
 
-// idempotent reports whether a request may be repeated: reads, internal messages, checkouts and cancels.
+// idempotent reports whether a request may be sent twice: a read, an internal request, a checkout or a cancel.
 func idempotent(method, path string) bool {
 	return method == "GET" || strings.HasPrefix(path, "/internal/") ||
 		strings.HasPrefix(path, "/checkout/") || strings.HasPrefix(path, "/cancel/")
 }
 
-// readHTTP reads one request or response, and returns its raw bytes and its first line.
+// readHTTP reads one request or response. It returns the raw bytes and the first line.
 func readHTTP(r *bufio.Reader, response bool) (raw []byte, first string, err error) {
 	var b bytes.Buffer
 	length, chunked := 0, false
@@ -59,7 +59,7 @@ func readHTTP(r *bufio.Reader, response bool) (raw []byte, first string, err err
 		}
 	}
 	_, status, _ := strings.Cut(first, " ")
-	if response && (strings.HasPrefix(status, "204") || strings.HasPrefix(status, "304")) { // they have no body
+	if response && (strings.HasPrefix(status, "204") || strings.HasPrefix(status, "304")) { // no body
 		return b.Bytes(), first, nil
 	}
 	if chunked {

@@ -10,39 +10,39 @@ import (
 type link struct {
 	*Proxy
 	client, target net.Conn
-	sent           chan *inFlight // the messages that await their replies, in order
+	sent           chan *inFlight // messages in flight, in order
 }
 
-// inFlight is a message that was forwarded and awaits its reply.
+// inFlight is a forwarded message that has no reply yet.
 type inFlight struct {
 	Call
-	trap *Trap // stops the reply; nil: nothing does
+	trap *Trap // stops the reply; nil if none does
 }
 
 // Call is a message that reached the target.
 type Call struct {
-	Name  string   // of the script, or the path
-	Keys  []string // of the script
-	Args  []string // of the script
+	Name  string   // the script or the URL path
+	Keys  []string // the script's KEYS
+	Args  []string // the script's ARGV
 	Began time.Time
-	Ended time.Time // zero: no reply arrived
+	Ended time.Time // zero if no reply arrived
 	Reply []string
-	Error bool // the reply is a Redis error: the script did not run
+	Error bool // the reply is a Redis error, so the script did not run
 }
 
 // protocol splits a connection into messages and replies.
 type protocol interface {
 	message(r *bufio.Reader) (message, error)
-	reply(r *bufio.Reader) (raw []byte, texts []string, failed bool, err error)
+	reply(r *bufio.Reader) (raw []byte, values []string, failed bool, err error)
 }
 
-// message is one parsed message.
+// message is a parsed request: a Redis command or an HTTP request.
 type message struct {
 	raw        []byte
-	name       string
+	name       string // as in Call
 	keys, args []string
-	idempotent bool // repeating it has no effect and returns the same reply
-	texts      []string
+	idempotent bool     // a copy has no effect and gets the same reply
+	values     []string // the command name and its arguments
 }
 
 func (l *link) close() {
@@ -81,7 +81,7 @@ func (l *link) forward() {
 	}
 }
 
-// backward sends replies to the client. A dropped reply ends the connection.
+// backward sends replies to the client. It closes the connection when a reply is dropped.
 func (l *link) backward() {
 	defer func() {
 		l.close()
@@ -96,9 +96,9 @@ func (l *link) backward() {
 			l.report(f.Call)
 			continue
 		}
-		raw, texts, failed, err := l.protocol.reply(r)
+		raw, values, failed, err := l.protocol.reply(r)
 		if err == nil {
-			f.Ended, f.Reply, f.Error = time.Now(), texts, failed
+			f.Ended, f.Reply, f.Error = time.Now(), values, failed
 		}
 		l.report(f.Call)
 		if err != nil || !l.deliver(f, raw) {
@@ -108,7 +108,7 @@ func (l *link) backward() {
 	}
 }
 
-// deliver sends one reply to the client and reports whether it did.
+// deliver sends one reply to the client. It reports whether the reply was sent.
 func (l *link) deliver(f *inFlight, raw []byte) bool {
 	if f.trap != nil {
 		f.trap.stop(nil)
@@ -133,7 +133,7 @@ func (p *Proxy) report(c Call) {
 	}
 }
 
-// copy sends and records copies of an idempotent message, as the faults demand. Each copy has its own connection.
+// copy sends or records copies of an idempotent message, depending on the faults. Each copy gets a new connection.
 func (p *Proxy) copy(m message, f Faults, d draw) {
 	if !m.idempotent {
 		return
@@ -165,7 +165,7 @@ func (p *Proxy) sendLater(m message, after time.Duration) {
 	go func() {
 		defer p.copies.Done()
 		time.Sleep(after)
-		p.send(m) // nothing awaits the reply of a copy
+		p.send(m) // the reply to the copy is discarded
 	}()
 }
 
@@ -184,10 +184,10 @@ func (p *Proxy) send(m message) (reply []string, err error) {
 	if _, err := conn.Write(m.raw); err != nil {
 		return nil, err
 	}
-	_, texts, failed, err := p.protocol.reply(bufio.NewReader(conn))
+	_, values, failed, err := p.protocol.reply(bufio.NewReader(conn))
 	if err != nil {
 		return nil, err
 	}
-	call.Ended, call.Reply, call.Error = time.Now(), texts, failed
-	return texts, nil
+	call.Ended, call.Reply, call.Error = time.Now(), values, failed
+	return values, nil
 }

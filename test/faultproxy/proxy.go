@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Proxy forwards connections to one target. It forwards everything in order, except what its faults drop and its
-// traps stop.
+// Proxy forwards connections to one target. On each connection it keeps the order of messages. Faults may drop
+// messages, and traps may stop them.
 type Proxy struct {
 	protocol protocol
 	target   string
@@ -22,10 +22,10 @@ type Proxy struct {
 	closed   bool
 	onCall   func(Call)
 	recorder *Recorder
-	copies   sync.WaitGroup // copies of messages that are in flight
+	copies   sync.WaitGroup // copies in flight
 }
 
-// ForRedis starts a proxy to a Redis. It adds the scripts that services load to scripts.
+// ForRedis starts a proxy to a Redis server. It adds every script that a client loads to scripts.
 func ForRedis(target string, scripts *Scripts) (*Proxy, error) {
 	return listen(target, respProtocol{scripts})
 }
@@ -47,15 +47,15 @@ func listen(target string, protocol protocol) (*Proxy, error) {
 // Addr returns the address that the proxy listens on, as host:port.
 func (p *Proxy) Addr() string { return p.listener.Addr().String() }
 
-// OnCall sets a function that receives every call that reached the target, after its reply arrived or its connection
-// ended.
+// OnCall sets a function that receives every call that reached the target. The proxy calls it when the reply arrives
+// or the connection ends.
 func (p *Proxy) OnCall(f func(Call)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.onCall = f
 }
 
-// RecordTo sets the recorder for idempotent messages.
+// RecordTo sets the recorder that keeps idempotent messages. See Faults.Record.
 func (p *Proxy) RecordTo(r *Recorder) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -79,7 +79,7 @@ func (p *Proxy) accept() {
 func (p *Proxy) open(client net.Conn) {
 	target, err := net.DialTimeout("tcp", p.target, time.Second)
 	if err != nil {
-		reset(client) // as if nothing listened here
+		reset(client) // the client sees an error, as it would without the proxy
 		return
 	}
 	l := &link{Proxy: p, client: client, target: target, sent: make(chan *inFlight, 1<<16)}
@@ -103,7 +103,7 @@ func reset(conn net.Conn) {
 	conn.Close()
 }
 
-// Close closes all connections, drops the calls that traps hold, and waits for copies in flight.
+// Close closes all connections, drops the calls that traps stopped, and waits for copies in flight.
 func (p *Proxy) Close() {
 	p.listener.Close()
 	p.mu.Lock()

@@ -5,17 +5,17 @@ import (
 	"sync"
 )
 
-// random draws the numbers that decide about messages. The numbers for message n depend on the seed alone, not on the
-// time or on the faults that were set before.
+// random draws the random numbers that select messages for faults. The numbers for message n depend only on the seed.
+// The time and earlier faults do not change them.
 type random struct {
 	mu                sync.Mutex
 	messages, replies *rand.Rand
 }
 
-// draw holds the random numbers, from 0 to 1, for one message.
+// draw holds the random numbers for one message. Each is from 0 to 1.
 type draw struct{ delay, duplicate, duplicateAfter, repeat, repeatAfter, record float64 }
 
-// Seed restarts the proxy's random numbers. A new proxy has seed 0.
+// Seed restarts the sequence of random numbers. A new proxy has seed 0.
 func (p *Proxy) Seed(seed uint64) {
 	p.random.mu.Lock()
 	defer p.random.mu.Unlock()

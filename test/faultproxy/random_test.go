@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// TestSeedDecidesAboutMessages checks that a seed decides which messages are duplicated and recorded, whatever the
-// earlier faults were.
-func TestSeedDecidesAboutMessages(t *testing.T) {
+// TestSeedSelectsMessages checks that only the seed selects the messages to duplicate and to record. Earlier faults
+// do not change the selection.
+func TestSeedSelectsMessages(t *testing.T) {
 	t.Parallel()
 	const messages = 60
 	run := func(seed uint64, first Faults) (duplicated, recorded []string) {
@@ -57,14 +57,14 @@ func TestSeedDecidesAboutMessages(t *testing.T) {
 	}
 	duplicated, recorded := run(1, Faults{})
 	if len(duplicated) < 10 || len(duplicated) > 30 || len(recorded) < 4 || len(recorded) > 25 {
-		t.Errorf("of 40 messages, %d are duplicated and %d recorded", len(duplicated), len(recorded))
+		t.Errorf("40 messages: %d duplicated, want 10 to 30; %d recorded, want 4 to 25", len(duplicated), len(recorded))
 	}
 	again, recordedAgain := run(1, Faults{Delay: time.Millisecond})
 	if !slices.Equal(again, duplicated) || !slices.Equal(recordedAgain, recorded) {
-		t.Errorf("seed 1 duplicates %v, then %v; records %v, then %v", duplicated, again, recorded, recordedAgain)
+		t.Errorf("two runs with seed 1: duplicated %v and %v; recorded %v and %v; want no difference", duplicated, again, recorded, recordedAgain)
 	}
-	if others, _ := run(2, Faults{}); slices.Equal(others, duplicated) {
-		t.Errorf("seeds 1 and 2 duplicate the same messages: %v", others)
+	if other, _ := run(2, Faults{}); slices.Equal(other, duplicated) {
+		t.Errorf("seeds 1 and 2: the same messages are duplicated: %v", other)
 	}
 }
 

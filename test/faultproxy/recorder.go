@@ -5,9 +5,9 @@ import (
 	"sync"
 )
 
-// Recorder keeps messages and replays them long after their first delivery.
+// Recorder keeps messages and replays them later.
 type Recorder struct {
-	Capacity int        // a full Recorder overwrites random messages
+	Capacity int        // when full, a new message overwrites a random one
 	Random   *rand.Rand // chooses the messages to overwrite
 
 	mu   sync.Mutex
@@ -29,8 +29,8 @@ func (r *Recorder) add(p *Proxy, m message) {
 	}
 }
 
-// Replay sends up to n randomly chosen messages to their first targets and waits for the replies. It returns how many
-// it sent.
+// Replay sends up to n random messages to the targets that first received them, and waits for the replies. It returns
+// the number of messages sent.
 func (r *Recorder) Replay(n int, random *rand.Rand) int {
 	r.mu.Lock()
 	chosen := make([]recorded, 0, n)

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestReadRESP reads every type of value, followed by another value.
+// TestReadRESP checks that readRESP reads exactly one value of every type, and that it rejects incomplete values.
 func TestReadRESP(t *testing.T) {
 	for _, message := range []string{
 		"+OK\r\n", "-ERR no\r\n", ":12\r\n", "$-1\r\n", "$0\r\n\r\n", "$5\r\na\r\nbc\r\n", "*-1\r\n", "*0\r\n",
@@ -17,15 +17,15 @@ func TestReadRESP(t *testing.T) {
 		r := reader(message + "+next\r\n")
 		raw, _, err := readRESP(r)
 		if err != nil || !bytes.Equal(raw, []byte(message)) {
-			t.Errorf("read %q, %v, want %q", raw, err, message)
+			t.Errorf("read RESP value %q: got %q, %v", message, raw, err)
 		}
-		if next, texts, err := readRESP(r); err != nil || string(next) != "+next\r\n" || texts[0] != "next" {
-			t.Errorf("after %q: %q, %v", message, next, err)
+		if next, values, err := readRESP(r); err != nil || string(next) != "+next\r\n" || values[0] != "next" {
+			t.Errorf("read the value after %q: got %q, %v", message, next, err)
 		}
 	}
 	for _, message := range []string{"", "x\r\n", "$5\r\nabc", "*2\r\n:1\r\n", "$x\r\n"} {
 		if raw, _, err := readRESP(reader(message)); err == nil {
-			t.Errorf("read %q from the broken value %q, want an error", raw, message)
+			t.Errorf("read broken RESP value %q: got %q, want an error", message, raw)
 		}
 	}
 }

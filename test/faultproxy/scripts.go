@@ -8,20 +8,20 @@ import (
 	"sync"
 )
 
-// Scripts maps the SHA-1 of scripts to their names. Proxies fill it from SCRIPT LOAD: every instance loads all of its
-// scripts when it connects.
+// Scripts maps the SHA-1 of each script to the script's name. Proxies fill it from SCRIPT LOAD, which every instance
+// sends for all of its scripts when it connects.
 type Scripts struct{ names sync.Map } // by SHA-1
 
-// scriptName finds the name in a script's header: its first comment is "-- name: …".
+// scriptName matches the first comment of a script, "-- name: …".
 var scriptName = regexp.MustCompile(`(?m)^-- (\w+): `)
 
-// learn stores the name of a loaded script. "<name> once" is the variant for requests with an idempotency key.
+// learn stores the name of a loaded script. The variant for requests with an idempotency key is named "<name> once".
 func (s *Scripts) learn(source string) {
-	found := scriptName.FindStringSubmatch(source)
-	if found == nil {
+	match := scriptName.FindStringSubmatch(source)
+	if match == nil {
 		return
 	}
-	name := found[1]
+	name := match[1]
 	if strings.Contains(source, "\nlocal function work()\n") {
 		name += " once"
 	}
@@ -36,7 +36,7 @@ func (s *Scripts) name(sha string) string {
 	return text
 }
 
-// has reports whether a script of that name was loaded.
+// has reports whether a script with this name was loaded.
 func (s *Scripts) has(name string) (found bool) {
 	s.names.Range(func(_, loaded any) bool {
 		found = found || loaded == name

@@ -9,33 +9,35 @@ import (
 	"time"
 )
 
-// Phase says where a trap stops a call.
+// Phase is the point at which a trap stops a call.
 type Phase int
 
 const (
-	Before Phase = iota // stops the command: Redis does not receive it
-	After               // stops the reply: the command ran
+	Before Phase = iota // stops the command before Redis receives it
+	After               // stops the reply after the command ran
 )
 
 // Trap stops calls of one script.
 type Trap struct {
-	proxy         *Proxy
-	Script, About string // the script, and a text that one of its arguments contains
-	phase         Phase
+	proxy  *Proxy
+	Script string // name of the script
+	About  string // substring of one of the call's arguments
+	phase  Phase
 
-	left, calls int // calls still to stop, and calls stopped; guarded by proxy.mu
+	left  int // number of calls still to stop; guarded by proxy.mu
+	calls int // number of calls stopped; guarded by proxy.mu
 
-	stopped chan struct{} // closed by the first call
-	once    sync.Once
-	command []byte    // the first call that was stopped Before
-	resume  chan bool // true forwards a call, false drops it; closed: drops all
-	closing sync.Once
+	stopped chan struct{} // closed when the first call is stopped
+	once    sync.Once     // closes stopped
+	command []byte        // the first command that was stopped in phase Before
+	resume  chan bool     // true forwards one call, false drops one; closing it drops all
+	closing sync.Once     // closes resume
 }
 
-// Trap sets a trap for the next n calls of a script that have an argument containing about.
+// Trap sets a trap for the next n calls of a script. It ignores calls that do not have about in any argument.
 func (p *Proxy) Trap(n int, script, about string, phase Phase) (*Trap, error) {
 	if r, ok := p.protocol.(respProtocol); !ok || !r.scripts.has(script) {
-		return nil, fmt.Errorf("set a trap: no script is named %q", script)
+		return nil, fmt.Errorf("set a trap: script not loaded: %q", script)
 	}
 	t := &Trap{
 		proxy: p, Script: script, About: about, phase: phase, left: n,
@@ -47,7 +49,7 @@ func (p *Proxy) Trap(n int, script, about string, phase Phase) (*Trap, error) {
 	return t, nil
 }
 
-// trapFor returns the trap that a message triggers, or nil.
+// trapFor returns the trap that must stop a message, or nil. It counts the call.
 func (p *Proxy) trapFor(m message) *Trap {
 	if m.name == "" {
 		return nil
@@ -55,8 +57,8 @@ func (p *Proxy) trapFor(m message) *Trap {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, t := range p.traps {
-		contains := func(text string) bool { return strings.Contains(text, t.About) }
-		if t.Script == m.name && t.left > 0 && slices.ContainsFunc(m.texts, contains) {
+		contains := func(value string) bool { return strings.Contains(value, t.About) }
+		if t.Script == m.name && t.left > 0 && slices.ContainsFunc(m.values, contains) {
 			t.left--
 			t.calls++
 			return t
@@ -65,6 +67,7 @@ func (p *Proxy) trapFor(m message) *Trap {
 	return nil
 }
 
+// stop records that a call was stopped.
 func (t *Trap) stop(raw []byte) {
 	t.once.Do(func() {
 		t.command = raw
@@ -72,28 +75,29 @@ func (t *Trap) stop(raw []byte) {
 	})
 }
 
+// decide waits for Pass, Drop or DropOnce. It reports whether to forward the call.
 func (t *Trap) decide() bool { return <-t.resume }
 
-// Wait waits for the first call.
+// Wait waits until the trap has stopped a call.
 func (t *Trap) Wait(timeout time.Duration) error {
 	select {
 	case <-t.stopped:
 		return nil
 	case <-time.After(timeout):
-		return fmt.Errorf("wait for a call of %s about %s: none within %v", t.Script, t.About, timeout)
+		return fmt.Errorf("wait for a call of %s about %s: no call within %v", t.Script, t.About, timeout)
 	}
 }
 
 // Pass forwards one stopped call.
 func (t *Trap) Pass() { t.resume <- true }
 
-// Drop drops all calls, those stopped now and those still to come, and closes their connections.
+// Drop drops the stopped calls and all later calls that the trap stops, and closes their connections.
 func (t *Trap) Drop() { t.closing.Do(func() { close(t.resume) }) }
 
-// DropOnce drops one stopped call.
+// DropOnce drops one stopped call and closes its connection.
 func (t *Trap) DropOnce() { t.resume <- false }
 
-// Remove removes the trap and drops the calls that it holds. Later calls pass.
+// Remove drops the stopped calls and stops no further ones.
 func (t *Trap) Remove() {
 	t.proxy.mu.Lock()
 	t.left = 0
@@ -108,10 +112,10 @@ func (t *Trap) Calls() int {
 	return t.calls
 }
 
-// Replay sends the first stopped command on a new connection and returns the texts of the reply.
+// Replay sends the first stopped command on a new connection. It returns the values in the reply.
 func (t *Trap) Replay() ([]string, error) {
 	if t.command == nil {
-		return nil, errors.New("replay a command: none was stopped before Redis")
+		return nil, errors.New("replay a command: none was stopped in phase Before")
 	}
 	return t.proxy.send(message{raw: t.command})
 }

@@ -1,97 +1,97 @@
 package model
 
-// Reset says how a configuration explores batch_init.
+// Reset selects how an exploration includes batch_init. A reset happens at most once.
 type Reset uint8
 
 const (
 	NoReset    Reset = iota
-	ResetFresh       // once; orders get a fresh attempt, and an earlier begin may arrive after it
-	ResetQuiet       // once; orders get no attempt, and no earlier begin arrives after it
+	ResetFresh       // the order gets a fresh attempt; earlier begins may arrive after the reset
+	ResetQuiet       // the order gets no attempt; earlier begins do not arrive after the reset
 )
 
-// Config says what an exploration includes.
+// Config selects what an exploration includes.
 type Config struct {
-	Attempts    int   // 1..3 attempts to check out the order
-	StockShards int   // 1 or 2 stock shards in the cart, besides the payment shard
+	Attempts    int   // maximum number of checkout attempts, 1 to 3
+	StockShards int   // number of stock shards in the cart, 1 or 2
 	Cancel      bool  // paid orders may be cancelled
 	Edits       bool  // the cart may change, and become empty, while the order is OPEN
 	Remove      bool  // the order may be removed
-	Rivals      bool  // other clients take stock and credit, and return it
-	Reset       Reset // batch_init, once
-	Forget      bool  // all processes may die at once and lose their knowledge; only Live detects what that breaks
+	Rivals      bool  // other clients take stock and credit, and return them
+	Reset       Reset // batch_init of the order
+	Forget      bool  // all processes may die at once and lose their knowledge; only Live checks the consequences
 	Mutation    Mutation
 }
 
-// Mutation breaks one rule of the protocol. The explorer must find a violation.
+// Mutation breaks one rule of the protocol, so that an exploration finds a violation.
 type Mutation uint8
 
 const (
 	Correct Mutation = iota
 	NoTombstone
-	RefusalDoesNotStick
+	RefusalNotRecorded
 	ReleaseBeforeAbort
-	ReservedEnds
-	AnswerBeforeClose
-	EarlyCollection
+	ReservationExpires
+	RespondBeforeClose
+	TombstoneExpires
 	NoDeadlineCheck
 	CommitIgnoresAttempt
-	LostBegin
-	LostReserve
-	RefuseAfterStockAsked
+	BeginNotStored
+	ReserveNotStored
+	RefuseAfterStockReserve
 	PaymentReleasedFirst
 	BeginWithoutAfter
 	RefundWithoutNotAfter
-	RefundRecordEndsBeforeConfirm
-	RefundRecordEndsBeforeNotAfter
+	RefundRecordExpiresBeforeConfirm
+	RefundRecordExpiresBeforeNotAfter
 	CancelledIgnoresAttempt
 	CancelReusesRecord
 	AbortFromPaid
 	ConfirmBeforeCommit
 	BalanceBeforeRecord
-	SupersededIsRefusal
+	SupersededGets4xx
 	ResetClearsUnconfirmed
 	ResetWhileUndecided
 	ResetKeepsNoAttempt
 	PaidBeforeCommit
 	EditWhileRunning
 	RemoveWhileRunning
-	AbortingForgotten
-	RefundingForgotten
+	RecoveryIgnoresAborting
+	RecoveryIgnoresRefunding
 )
 
-// mutationNames say what each mutation breaks.
+// mutationNames describe what each mutation breaks.
 var mutationNames = [...]string{
-	Correct:                        "correct",
-	NoTombstone:                    "release leaves no tombstone",
-	RefusalDoesNotStick:            "a refusal is not recorded",
-	ReleaseBeforeAbort:             "releases before the abort is durable",
-	ReservedEnds:                   "a reservation expires before confirm",
-	AnswerBeforeClose:              "answers 4xx before close",
-	EarlyCollection:                "a tombstone expires before the deadline",
-	NoDeadlineCheck:                "reserve ignores the deadline",
-	CommitIgnoresAttempt:           "commit ignores the attempt",
-	LostBegin:                      "begin is not stored",
-	LostReserve:                    "reserve is not stored",
-	RefuseAfterStockAsked:          "refuses without abort after a reserve of stock",
-	PaymentReleasedFirst:           "releases payment before stock",
-	BeginWithoutAfter:              "begin ignores the previous attempt",
-	RefundWithoutNotAfter:          "refund ignores its not-after time",
-	RefundRecordEndsBeforeConfirm:  "a refund record expires before CANCELLED",
-	RefundRecordEndsBeforeNotAfter: "a refund record expires before the last not-after",
-	CancelledIgnoresAttempt:        "cancelled ignores the attempt",
-	CancelReusesRecord:             "refund reuses the reservation's record",
-	AbortFromPaid:                  "abort changes a PAID order",
-	ConfirmBeforeCommit:            "confirms before commit",
-	BalanceBeforeRecord:            "reserve checks the balance before its record",
-	SupersededIsRefusal:            "answers 4xx for a superseded attempt",
-	ResetClearsUnconfirmed:         "batch_init clears unconfirmed",
-	ResetWhileUndecided:            "batch_init resets an undecided order",
-	ResetKeepsNoAttempt:            "batch_init stores no fresh attempt",
-	PaidBeforeCommit:               "answers 200 before commit",
-	EditWhileRunning:               "the cart changes during checkout",
-	RemoveWhileRunning:             "remove deletes an undecided order",
-	AbortingForgotten:              "recovery ignores ABORTING",
-	RefundingForgotten:             "recovery ignores REFUNDING",
+	Correct:                           "correct",
+	NoTombstone:                       "release leaves no tombstone",
+	RefusalNotRecorded:                "a refusal is not recorded",
+	ReleaseBeforeAbort:                "releases before the abort is durable",
+	ReservationExpires:                "a reservation expires before confirm",
+	RespondBeforeClose:                "answers 4xx before close",
+	TombstoneExpires:                  "a tombstone expires before the deadline",
+	NoDeadlineCheck:                   "reserve ignores the deadline",
+	CommitIgnoresAttempt:              "commit ignores the attempt",
+	BeginNotStored:                    "begin is not stored",
+	ReserveNotStored:                  "reserve is not stored",
+	RefuseAfterStockReserve:           "refuses without abort after a stock reserve",
+	PaymentReleasedFirst:              "releases payment before stock",
+	BeginWithoutAfter:                 "begin ignores the previous attempt",
+	RefundWithoutNotAfter:             "refund ignores its not-after time",
+	RefundRecordExpiresBeforeConfirm:  "a refund record expires before CANCELLED",
+	RefundRecordExpiresBeforeNotAfter: "a refund record expires before the last not-after",
+	CancelledIgnoresAttempt:           "cancelled ignores the attempt",
+	CancelReusesRecord:                "refund reuses the reservation's record",
+	AbortFromPaid:                     "abort changes a PAID order",
+	ConfirmBeforeCommit:               "confirms before commit",
+	BalanceBeforeRecord:               "reserve checks the balance before its record",
+	SupersededGets4xx:                 "answers 4xx for a superseded attempt",
+	ResetClearsUnconfirmed:            "batch_init clears unconfirmed",
+	ResetWhileUndecided:               "batch_init resets an undecided order",
+	ResetKeepsNoAttempt:               "batch_init stores no fresh attempt",
+	PaidBeforeCommit:                  "answers 200 before commit",
+	EditWhileRunning:                  "the cart changes during checkout",
+	RemoveWhileRunning:                "remove deletes an undecided order",
+	RecoveryIgnoresAborting:           "recovery ignores ABORTING",
+	RecoveryIgnoresRefunding:          "recovery ignores REFUNDING",
 }
 
 func (m Mutation) String() string { return mutationNames[m] }

@@ -19,16 +19,16 @@ func attemptName(i uint8) string {
 	case noAttempt:
 		return "none"
 	case freshAttempt:
-		return "batch_init's"
+		return "from batch_init"
 	}
 	return fmt.Sprint(i)
 }
 
-// describe returns a state as one line.
+// describe formats a state as one line.
 func (m *Model) describe(s *state) string {
 	parts := []string{orderNames[s.order]}
 	if s.order != gone {
-		parts[0] += " by " + attemptName(s.current)
+		parts[0] += ", attempt " + attemptName(s.current)
 	}
 	free := "free:"
 	for p := range 1 + m.StockShards {
@@ -44,7 +44,7 @@ func (m *Model) describe(s *state) string {
 }
 
 func (a *attempt) String() string {
-	if !a.is(began) && !a.is(answered4xx) {
+	if !a.is(began) && !a.is(got4xx) {
 		return "minted"
 	}
 	var parts []string
@@ -58,7 +58,7 @@ func (a *attempt) String() string {
 		name string
 	}{
 		{unconfirmed, "unconfirmed"}, {refundUnconfirmed, "refund unconfirmed"},
-		{answered200, "answered 200"}, {answered4xx, "answered 4xx"},
+		{got200, "client got 200"}, {got4xx, "client got 4xx"},
 	} {
 		if a.is(f.flag) {
 			parts = append(parts, f.name)

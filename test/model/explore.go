@@ -8,23 +8,23 @@ import (
 // Result is the result of an exploration.
 type Result struct {
 	States    int
-	Violation string   // empty: none
-	Trace     []string // the shortest steps to the violation
+	Violation string   // empty if there is none
+	Trace     []string // the shortest path to the violation
 }
 
 func (r Result) String() string {
 	if r.Violation == "" {
 		return fmt.Sprintf("%d states, no violation", r.States)
 	}
-	return fmt.Sprintf("%d states, then: %s\n%s", r.States, r.Violation, strings.Join(r.Trace, "\n"))
+	return fmt.Sprintf("%d states, then a violation: %s\n%s", r.States, r.Violation, strings.Join(r.Trace, "\n"))
 }
 
-// visited numbers states in the order of their discovery. It is an open-addressed hash table over chunks that never
-// move. The explorer spends most of its time and memory here.
+// visited is the set of visited states, numbered in the order of their discovery. It is an open-addressed hash table.
+// Its chunks never move, because copying them would dominate the explorer's time and memory.
 type visited struct {
 	chunks [][]key
 	parent []uint32
-	table  []uint32 // a state's number + 1, or 0 for a free slot; the length is a power of two
+	table  []uint32 // state number + 1, or 0 for a free slot; the length is a power of two
 }
 
 const chunkBits = 16
@@ -35,7 +35,7 @@ func (v *visited) len() int { return len(v.parent) }
 
 func (v *visited) key(n uint32) *key { return &v.chunks[n>>chunkBits][n&(1<<chunkBits-1)] }
 
-// add adds a state, or returns the number that it has.
+// add adds a state and returns its number. If the state is already in the set, add returns the existing number.
 func (v *visited) add(k *key, parent uint32) (n uint32, isNew bool) {
 	slot := v.slot(k)
 	if v.table[slot] != 0 {
@@ -55,7 +55,7 @@ func (v *visited) add(k *key, parent uint32) (n uint32, isNew bool) {
 	return n, true
 }
 
-// slot returns the slot of a state, or the free slot for it.
+// slot returns the index of the state's slot, or of the free slot to store it in.
 func (v *visited) slot(k *key) uint32 {
 	mask := uint32(len(v.table) - 1)
 	slot := k.hash() & mask
@@ -91,14 +91,15 @@ func (m *Model) Explore() Result {
 	return Result{States: v.len(), Violation: bad.text, Trace: m.trace(v, bad.number)}
 }
 
-// badState is a state with a violation.
-type badState struct {
+// violatingState is a state that violates an invariant.
+type violatingState struct {
 	number uint32
 	text   string
 }
 
-// explore fills v. It calls edge, unless nil, for every step between two different states.
-func (m *Model) explore(v *visited, edge func(from, to uint32, c call)) *badState {
+// explore adds every reachable state to v, until it finds a violation. If edge is not nil, explore calls it for every
+// step between two different states.
+func (m *Model) explore(v *visited, edge func(from, to uint32, c call)) *violatingState {
 	first := m.initial()
 	k := m.key(&first)
 	v.add(&k, 0)
@@ -115,7 +116,7 @@ func (m *Model) explore(v *visited, edge func(from, to uint32, c call)) *badStat
 			to, isNew := v.add(&k, n)
 			if isNew {
 				if text := m.violation(&t); text != "" {
-					return &badState{to, text}
+					return &violatingState{to, text}
 				}
 			}
 			if edge != nil {
@@ -126,7 +127,7 @@ func (m *Model) explore(v *visited, edge func(from, to uint32, c call)) *badStat
 	return nil
 }
 
-// key packs a state for the visited set.
+// key returns the key of a state in the visited set.
 func (m *Model) key(s *state) key {
 	if m.StockShards == 1 {
 		return s.pack()
@@ -134,8 +135,8 @@ func (m *Model) key(s *state) key {
 	return s.canonical()
 }
 
-// trace returns the steps to a state. Stored states may have the names of the stock shards exchanged; the trace uses
-// one naming.
+// trace describes the steps from the initial state to state n. A visited state may have its two stock shards swapped;
+// trace uses the same names in all lines.
 func (m *Model) trace(v *visited, n uint32) []string {
 	var path []uint32
 	for ; n != 0; n = v.parent[n] {
@@ -154,7 +155,7 @@ func (m *Model) trace(v *visited, n uint32) []string {
 	return lines
 }
 
-// follow takes a step from s to the state with this key.
+// follow takes the step that leads from s to the state with this key.
 func (m *Model) follow(s *state, to *key) (call, Code) {
 	for _, c := range m.calls(s, nil) {
 		t := *s
@@ -164,5 +165,5 @@ func (m *Model) follow(s *state, to *key) (call, Code) {
 			return c, code
 		}
 	}
-	panic("model: no step leads to a stored state")
+	panic("model: no step leads to a visited state")
 }

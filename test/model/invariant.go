@@ -2,15 +2,15 @@ package model
 
 import "fmt"
 
-// violation describes what is wrong with a state, or returns "".
+// violation describes the first violated invariant, or returns "".
 func (m *Model) violation(s *state) string {
 	if s.purchases > 1 {
 		return "charged twice: the order became PAID again"
 	}
 	if (s.undecided() || s.order == paid) && s.at(s.current).lines != s.cart {
-		return "the attempt reserves something else than the cart"
+		return "the attempt does not reserve the contents of the cart"
 	}
-	// Other mutations must be found by a worse consequence than stock held without credit.
+	// Many mutations first lead to stock held without credit. The others are explored until something worse happens.
 	checksCredit := m.Mutation == Correct || m.Mutation == PaymentReleasedFirst
 	for i := uint8(1); int(i) <= m.Attempts; i++ {
 		if text := s.attemptViolation(i, checksCredit); text != "" {
@@ -20,14 +20,14 @@ func (m *Model) violation(s *state) string {
 	for p := range 1 + m.StockShards {
 		taken := s.taken(p)
 		if total := int(s.free[p]) + int(s.rivals[p]) + taken; total != 1 {
-			return fmt.Sprintf("%s is not conserved: free %d + rivals %d + held or sold %d",
+			return fmt.Sprintf("%s is not conserved: free %d, rivals %d, reserved or sold %d",
 				shardName(p), s.free[p], s.rivals[p], taken)
 		}
 	}
 	return ""
 }
 
-// taken returns what this order takes from a shard: held by a live reservation, or sold and not refunded.
+// taken returns how much the order's attempts have taken from a shard: reserved, or sold and not refunded.
 func (s *state) taken(p int) int {
 	sum := 0
 	for i := range s.attempts {
@@ -46,39 +46,39 @@ func (s *state) taken(p int) int {
 
 func (s *state) attemptViolation(i uint8, checksCredit bool) string {
 	a := s.at(i)
-	if a.is(answered200) && !a.is(wasPaid) {
-		return "answered 200, but the order was not PAID by it"
+	if a.is(got200) && !a.is(wasPaid) {
+		return "client got 200, but the attempt did not pay the order"
 	}
-	if a.is(answered4xx) && a.is(wasPaid) {
-		return "answered 4xx, but the order was PAID by it"
+	if a.is(got4xx) && a.is(wasPaid) {
+		return "client got 4xx, but the attempt paid the order"
 	}
 	for p, r := range a.records {
 		if r != reserved && r != confirmed {
 			continue
 		}
-		if a.is(answered4xx) {
-			return "answered 4xx, but it holds a reservation on " + shardName(p)
+		if a.is(got4xx) {
+			return "client got 4xx, but the attempt holds a reservation on " + shardName(p)
 		}
 		if r == reserved && !a.is(wasPaid) && !s.holds(running, i) && !s.holds(aborting, i) {
-			return "it is closed, but holds a reservation forever on " + shardName(p)
+			return "closed, but holds a reservation forever on " + shardName(p)
 		}
 		if r == reserved && a.is(wasPaid) && !a.is(unconfirmed) {
-			return "it is paid, but never confirmed on " + shardName(p)
+			return "paid, but never confirmed on " + shardName(p)
 		}
 		if checksCredit && p != payment && !a.is(wasPaid) && a.records[payment] != reserved {
-			return "it holds stock without credit"
+			return "holds stock without credit"
 		}
 	}
 	for p, r := range a.refunds {
-		if r == given && a.is(wasCancelled) && !a.is(refundUnconfirmed) {
-			return "it is cancelled, but its refund record never expires on " + shardName(p)
+		if r == refunded && a.is(wasCancelled) && !a.is(refundUnconfirmed) {
+			return "cancelled, but its refund record never expires on " + shardName(p)
 		}
 	}
 	return ""
 }
 
-// settled reports whether the order is decided and every record has an expiry. The invariants imply that such a state
-// holds nothing.
+// settled reports whether the order is decided and every record has an expiry. The invariants imply that no attempt
+// then holds a reservation.
 func (s *state) settled() bool {
 	if s.undecided() {
 		return false
@@ -89,7 +89,7 @@ func (s *state) settled() bool {
 			return false
 		}
 		for p := range a.records {
-			if a.records[p] == reserved || a.refunds[p] == given {
+			if a.records[p] == reserved || a.refunds[p] == refunded {
 				return false
 			}
 		}

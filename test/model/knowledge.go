@@ -1,55 +1,60 @@
 package model
 
-// Knowledge and responses. All processes know every reply. A client is answered as soon as the protocol allows it.
+// This file records knowledge and responses. All processes know every reply. A client gets its response as soon as the
+// protocol allows it.
 
-// learnBegin learns from the reply of begin, about the caller's own attempt and the one that it joins.
+// learnBegin learns from the reply to begin. The reply concerns the caller's own attempt, and the attempt that the
+// caller joins.
 func (m *Model) learnBegin(s *state, c call, code Code) {
 	a := s.at(c.attempt)
-	// No attempt was paid, unless a lost reply began this one and a batch_init wiped it later.
-	nothing := code == NotFound || (code == Refunding || code == Cancelled) && s.current != c.attempt
-	if nothing && (!a.is(began) || m.Reset == NoReset) {
+	// The caller's attempt was not paid. Exception: an earlier begin started it, and a batch_init overwrote the order.
+	notPaid := code == NotFound || (code == Refunding || code == Cancelled) && s.current != c.attempt
+	if notPaid && (!a.is(began) || m.Reset == NoReset) {
 		a.after = c.after
-		a.flags |= answered4xx
+		a.flags |= got4xx
 	}
 	if s.current != noAttempt && s.current <= maxAttempts {
 		m.learnOrder(s, s.current)
 	}
 }
 
+// learnCode learns about attempt i from a reply of the order shard, and returns the reply's code.
 func (m *Model) learnCode(s *state, i uint8, code Code) Code {
 	m.learnOrder(s, i)
 	return code
 }
 
-// learnOrder learns about attempt i from a reply of the order shard, which names the order's state and current attempt.
+// learnOrder learns about attempt i from a reply of the order shard. Each reply contains the order's state and its
+// current attempt.
 func (m *Model) learnOrder(s *state, i uint8) {
 	if i == noAttempt || i > maxAttempts {
 		return
 	}
 	a := s.at(i)
 	if s.current != i || s.order == gone {
-		// Another attempt, or no order: the response is 503, unless the attempt is known to hold nothing now and later.
-		if a.is(knownRefused) || a.isReleased() || m.Mutation == SupersededIsRefusal {
-			a.flags |= answered4xx
+		// The order has another attempt or does not exist. The client gets 503, unless attempt i is known to hold
+		// nothing now and later.
+		if a.is(knownRefused) || a.isReleased() || m.Mutation == SupersededGets4xx {
+			a.flags |= got4xx
 		}
 		return
 	}
 	switch s.order {
-	case open: // closed
-		a.flags |= answered4xx
+	case open: // the attempt was closed
+		a.flags |= got4xx
 	case running:
 		if m.Mutation == PaidBeforeCommit && a.knownReserved == a.lines {
-			a.flags |= answered200
+			a.flags |= got200
 		}
 	case aborting:
 		a.flags |= knownAborting
-		if m.Mutation == AnswerBeforeClose {
-			a.flags |= answered4xx
+		if m.Mutation == RespondBeforeClose {
+			a.flags |= got4xx
 		}
 	case refunding:
-		a.flags |= knownRefunding | answered200
+		a.flags |= knownRefunding | got200
 	default:
-		a.flags |= answered200
+		a.flags |= got200
 	}
 }
 

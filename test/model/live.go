@@ -1,8 +1,8 @@
 package model
 
-// Live explores all states, and checks that the recovery worker alone can settle each of them, whatever client,
-// coordinator or participant died. The worker knows only the replies that it receives. Live searches backwards from
-// the settled states, along the worker's steps.
+// Live explores all states. It checks that the recovery worker alone can settle each of them, even if all other
+// processes died. The worker knows only the replies that it receives. Live searches backwards from the settled states,
+// along the worker's steps.
 func (m *Model) Live() Result {
 	v := newVisited()
 	var from, to []uint32
@@ -26,13 +26,13 @@ func (m *Model) Live() Result {
 // recovers reports whether the recovery worker calls the script.
 func (s Script) recovers() bool {
 	switch s {
-	case Claim, Abort, Release, Close, Refund, MarkCancelled, Confirm, Unconfirm, ConfirmRefund, UnconfirmBack:
+	case Claim, Abort, Release, Close, Refund, MarkCancelled, Confirm, Unconfirm, ConfirmRefund, UnconfirmRefund:
 		return true
 	}
 	return false
 }
 
-// backwards reports for every state whether steps lead from it to a settled one.
+// backwards reports for every state whether some steps lead from it to a settled state.
 func backwards(v *visited, from, to []uint32) []bool {
 	// The steps to state n come from the states into[start[n]:start[n+1]].
 	start := make([]uint32, v.len()+1)

@@ -23,8 +23,8 @@ func withForget(c Config) Config {
 	return c
 }
 
-// configurations must have no violation. The test checks their sizes, to notice a change that makes the model explore
-// less.
+// configurations are explored by TestProtocol. The expected number of states detects a change that makes the model
+// explore less.
 var configurations = []struct {
 	name   string
 	config Config
@@ -81,7 +81,7 @@ func TestProtocol(t *testing.T) {
 	}
 }
 
-// TestRecovery checks that recovery settles the order from every state after all processes died.
+// TestRecovery checks that after all processes died, recovery can settle the order in every state.
 func TestRecovery(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -111,8 +111,8 @@ func TestRecovery(t *testing.T) {
 	}
 }
 
-// TestPacking checks on random walks that packing loses nothing, and that both namings of the stock shards give one
-// key.
+// TestPacking checks on random walks that unpack returns the packed state, and that swapping the stock shards does not
+// change the canonical key.
 func TestPacking(t *testing.T) {
 	m := Model{withForget(withReset(everything(3, 2), ResetFresh))}
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -123,11 +123,11 @@ func TestPacking(t *testing.T) {
 			m.step(&s, calls[rng.IntN(len(calls))])
 			k := s.pack()
 			if got := k.unpack(); got != s {
-				t.Fatalf("packed %+v\nunpacked %+v", s, got)
+				t.Fatalf("pack and unpack %+v: got %+v", s, got)
 			}
 			mirror := s.mirror()
 			if s.canonical() != mirror.canonical() || mirror.mirror() != s {
-				t.Fatalf("%+v and its mirror differ", s)
+				t.Fatalf("mirror %+v: the canonical key differs, or the mirror of the mirror does", s)
 			}
 		}
 	}

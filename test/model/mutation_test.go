@@ -14,50 +14,50 @@ func TestMutations(t *testing.T) {
 	removes := Config{Attempts: 1, StockShards: 1, Remove: true}
 	cancels := Config{Attempts: 1, StockShards: 1, Cancel: true}
 	resets := Config{Attempts: 2, StockShards: 1, Cancel: true, Reset: ResetFresh}
-	quietly := Config{Attempts: 1, StockShards: 1, Reset: ResetQuiet}
+	quiet := Config{Attempts: 1, StockShards: 1, Reset: ResetQuiet}
 	dies := Config{Attempts: 1, StockShards: 1, Cancel: true, Forget: true}
 	const (
-		takenAfter4xx = "answered 4xx, but it holds a reservation"
-		heldForever   = "it is closed, but holds a reservation forever"
-		notConserved  = "is not conserved"
-		notPaid       = "answered 200, but the order was not PAID by it"
-		stuck         = "recovery can never settle this state"
+		heldAfter4xx = "client got 4xx, but the attempt holds a reservation"
+		heldForever  = "closed, but holds a reservation forever"
+		notConserved = "is not conserved"
+		notPaid      = "client got 200, but the attempt did not pay the order"
+		stuck        = "recovery can never settle this state"
 	)
 	for _, c := range []struct {
 		mutation Mutation
 		config   Config
 		want     string
 	}{
-		{NoTombstone, two, takenAfter4xx},
-		{RefusalDoesNotStick, two, takenAfter4xx},
+		{NoTombstone, two, heldAfter4xx},
+		{RefusalNotRecorded, two, heldAfter4xx},
 		{ReleaseBeforeAbort, two, notConserved},
-		{ReservedEnds, two, notConserved},
-		{AnswerBeforeClose, two, takenAfter4xx},
-		{EarlyCollection, two, takenAfter4xx},
-		{NoDeadlineCheck, two, takenAfter4xx},
+		{ReservationExpires, two, notConserved},
+		{RespondBeforeClose, two, heldAfter4xx},
+		{TombstoneExpires, two, heldAfter4xx},
+		{NoDeadlineCheck, two, heldAfter4xx},
 		{CommitIgnoresAttempt, two, notPaid},
-		{LostBegin, two, heldForever},
-		{LostReserve, two, notConserved},
-		{RefuseAfterStockAsked, wide, takenAfter4xx},
-		{PaymentReleasedFirst, two, "it holds stock without credit"},
-		{BeginWithoutAfter, two, takenAfter4xx},
+		{BeginNotStored, two, heldForever},
+		{ReserveNotStored, two, notConserved},
+		{RefuseAfterStockReserve, wide, heldAfter4xx},
+		{PaymentReleasedFirst, two, "holds stock without credit"},
+		{BeginWithoutAfter, two, heldAfter4xx},
 		{RefundWithoutNotAfter, cancels, notConserved},
-		{RefundRecordEndsBeforeConfirm, cancels, notConserved},
-		{RefundRecordEndsBeforeNotAfter, cancels, notConserved},
+		{RefundRecordExpiresBeforeConfirm, cancels, notConserved},
+		{RefundRecordExpiresBeforeNotAfter, cancels, notConserved},
 		{CancelledIgnoresAttempt, resets, notConserved},
 		{CancelReusesRecord, cancels, notConserved},
 		{AbortFromPaid, two, notConserved},
 		{ConfirmBeforeCommit, two, notConserved},
-		{BalanceBeforeRecord, two, takenAfter4xx},
-		{SupersededIsRefusal, resets, "answered 4xx, but the order was PAID by it"},
-		{ResetClearsUnconfirmed, quietly, "it is paid, but never confirmed"},
-		{ResetWhileUndecided, quietly, heldForever},
+		{BalanceBeforeRecord, two, heldAfter4xx},
+		{SupersededGets4xx, resets, "client got 4xx, but the attempt paid the order"},
+		{ResetClearsUnconfirmed, quiet, "paid, but never confirmed"},
+		{ResetWhileUndecided, quiet, heldForever},
 		{ResetKeepsNoAttempt, resets, notConserved},
 		{PaidBeforeCommit, two, notPaid},
-		{EditWhileRunning, edits, "the attempt reserves something else than the cart"},
+		{EditWhileRunning, edits, "the attempt does not reserve the contents of the cart"},
 		{RemoveWhileRunning, removes, heldForever},
-		{AbortingForgotten, dies, stuck},
-		{RefundingForgotten, dies, stuck},
+		{RecoveryIgnoresAborting, dies, stuck},
+		{RecoveryIgnoresRefunding, dies, stuck},
 	} {
 		t.Run(c.mutation.String(), func(t *testing.T) {
 			right := Model{c.config}
@@ -68,11 +68,11 @@ func TestMutations(t *testing.T) {
 				explore = (*Model).Live
 			}
 			if r := explore(&right); r.Violation != "" {
-				t.Fatalf("without the mutation: %v", r)
+				t.Fatalf("explore without the mutation: %v", r)
 			}
 			r := explore(&wrong)
 			if !strings.Contains(r.Violation, c.want) {
-				t.Fatalf("want %q, got %v", c.want, r)
+				t.Fatalf("explore: got %v, want the violation %q", r, c.want)
 			}
 			t.Log(r)
 		})

@@ -2,5 +2,5 @@
 
 package model
 
-// largest is the size of the largest configuration to explore.
+// largest is the number of states of the largest configuration to explore without -model.large.
 const largest = 3_000_000

@@ -1,8 +1,8 @@
 package model
 
-// The scripts of the order shard. Each is atomic. They contain the mutations.
+// This file models the scripts of the order shard. Each script is atomic. The scripts contain the mutations.
 
-// Code is the reply of a script, in the protocol's words.
+// Code is the code that a script returns, as named by the protocol.
 type Code string
 
 const (
@@ -11,26 +11,26 @@ const (
 	Stale     Code = "STALE"
 	Resumed   Code = "RESUMED"
 	Busy      Code = "BUSY"
-	Open      Code = "OPEN" // with another attempt, or none
+	Open      Code = "OPEN" // OPEN, and the order's attempt is another one or none
 	Running   Code = "RUNNING"
 	Aborting  Code = "ABORTING"
 	Closed    Code = "CLOSED"
 	Paid      Code = "PAID"
 	Refunding Code = "REFUNDING"
 	Cancelled Code = "CANCELLED"
-	Undecided Code = "UNDECIDED" // batch_init
+	Undecided Code = "UNDECIDED" // of batch_init
 	Done      Code = "DONE"
 	Reserved  Code = "RESERVED"
 	Refused   Code = "REFUSED"
 	Released  Code = "RELEASED"
 	Expired   Code = "EXPIRED"
-	Given     Code = "GIVEN"
-	NotOpen   Code = "NOT_OPEN" // cart edits
-	Nothing   Code = ""         // claim: nothing to do; events: no reply
+	Refunded  Code = "REFUNDED"
+	NotOpen   Code = "NOT_OPEN" // of cart edits
+	Nothing   Code = ""         // an event, or a claim that finds nothing to do
 )
 
-// found returns the reply of commit, refuse, abort and cancel if they do not change the order.
-func (s *state) found(i uint8) Code {
+// codeFor returns the reply to a script that names attempt i and leaves the order in its current state.
+func (s *state) codeFor(i uint8) Code {
 	switch s.order {
 	case gone:
 		return NotFound
@@ -52,7 +52,7 @@ func (s *state) found(i uint8) Code {
 	}
 }
 
-func (m *Model) begin(s *state, i, after uint8, leaseOut bool) Code {
+func (m *Model) begin(s *state, i, after uint8, leaseExpired bool) Code {
 	switch s.order {
 	case open:
 		if s.current == i {
@@ -62,16 +62,16 @@ func (m *Model) begin(s *state, i, after uint8, leaseOut bool) Code {
 			return Stale
 		}
 	case running:
-		if s.current == i || leaseOut {
+		if s.current == i || leaseExpired {
 			return Resumed
 		}
 		return Busy
 	default:
-		return s.found(i)
+		return s.codeFor(i)
 	}
 	a := s.at(i)
 	for p := range a.records {
-		if a.records[p] == ended { // only a mutation begins an attempt twice; it then has a new deadline
+		if a.records[p] == expired { // a mutation begins an attempt twice, with a new deadline
 			a.records[p] = none
 		}
 	}
@@ -85,7 +85,7 @@ func (m *Model) begin(s *state, i, after uint8, leaseOut bool) Code {
 	return Started
 }
 
-// pay makes the order PAID by its attempt.
+// pay makes the order PAID. Its current attempt is the one that paid.
 func (m *Model) pay(s *state) {
 	s.order = paid
 	s.purchases = min(s.purchases+1, 3)
@@ -104,21 +104,21 @@ func (m *Model) commit(s *state, i uint8) Code {
 	if s.current == i && (s.order == paid || s.order == refunding || s.order == cancelled) {
 		return Paid
 	}
-	return s.found(i)
+	return s.codeFor(i)
 }
 
 func (m *Model) refuse(s *state, i uint8) Code {
 	if s.holds(running, i) {
 		s.order = open
 	}
-	return s.found(i)
+	return s.codeFor(i)
 }
 
 func (m *Model) abort(s *state, i uint8) Code {
 	if s.holds(running, i) || m.Mutation == AbortFromPaid && s.holds(paid, i) {
 		s.order = aborting
 	}
-	return s.found(i)
+	return s.codeFor(i)
 }
 
 func (m *Model) close(s *state, i uint8) Code {
@@ -128,11 +128,11 @@ func (m *Model) close(s *state, i uint8) Code {
 	return Closed
 }
 
-// claim claims an undecided order for the recovery worker, unless its coordinator has the lease.
-func (m *Model) claim(s *state, leaseOut bool) Code {
+// claim claims an undecided order for the recovery worker. It does not claim a RUNNING order with a valid lease.
+func (m *Model) claim(s *state, leaseExpired bool) Code {
 	switch {
-	case s.order == running && leaseOut, s.order == aborting, s.order == refunding:
-		return s.found(s.current)
+	case s.order == running && leaseExpired, s.order == aborting, s.order == refunding:
+		return s.codeFor(s.current)
 	}
 	return Nothing
 }
@@ -141,7 +141,7 @@ func (m *Model) cancel(s *state, i uint8) Code {
 	if s.holds(paid, i) {
 		s.order = refunding
 	}
-	return s.found(i)
+	return s.codeFor(i)
 }
 
 func (m *Model) cancelled(s *state, i uint8) Code {
@@ -153,10 +153,10 @@ func (m *Model) cancelled(s *state, i uint8) Code {
 			a.flags |= refundUnconfirmed
 		}
 	}
-	return s.found(i)
+	return s.codeFor(i)
 }
 
-// edit adds a line to the cart or removes it.
+// edit adds a line to the cart or removes one.
 func (m *Model) edit(s *state, p int, adds bool) Code {
 	if s.order == gone {
 		return NotFound

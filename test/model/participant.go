@@ -1,6 +1,6 @@
 package model
 
-// The scripts of the participant shards. Each is atomic. Stock and payment use the same code.
+// This file models the scripts of the participant shards. Each script is atomic. Stock and payment use the same ones.
 
 func (m *Model) reserve(s *state, i uint8, p int) Code {
 	a := s.at(i)
@@ -14,13 +14,13 @@ func (m *Model) reserve(s *state, i uint8, p int) Code {
 		return Refused
 	case released:
 		return Released
-	case ended:
+	case expired:
 		if m.Mutation != NoDeadlineCheck {
 			return Expired
 		}
 	}
 	if s.free[p] == 0 {
-		if m.Mutation != RefusalDoesNotStick {
+		if m.Mutation != RefusalNotRecorded {
 			a.records[p] = refused
 		}
 		return Refused
@@ -57,66 +57,60 @@ func (m *Model) refund(s *state, i uint8, p int) Code {
 	a := s.at(i)
 	if m.Mutation == CancelReusesRecord {
 		if a.records[p] == reserved || a.records[p] == confirmed {
-			a.refunds[p] = given // for the invariants
+			a.refunds[p] = refunded // for the invariants
 		}
 		m.release(s, i, p)
-		return Given
+		return Refunded
 	}
-	if a.refunds[p] == refundEnded && m.Mutation != RefundWithoutNotAfter {
+	if a.refunds[p] == refundExpired && m.Mutation != RefundWithoutNotAfter {
 		return Expired
 	}
-	if a.refunds[p] == noRefund || a.refunds[p] == refundEnded {
+	if a.refunds[p] == noRefund || a.refunds[p] == refundExpired {
 		s.free[p]++
-		a.refunds[p] = given
+		a.refunds[p] = refunded
 	}
-	return Given
+	return Refunded
 }
 
 func (m *Model) confirmRefund(s *state, i uint8, p int) Code {
-	if a := s.at(i); a.refunds[p] == given {
-		a.refunds[p] = givenConfirmed
+	if a := s.at(i); a.refunds[p] == refunded {
+		a.refunds[p] = refundConfirmed
 	}
 	return Done
 }
 
-// end lets a deadline pass and a record expire; see the package comment on time. It reports whether that may happen.
-func (m *Model) end(s *state, i uint8, p int) bool {
+// expire lets a deadline pass and a record expire, if that may happen now. See "Time" in the package comment.
+func (m *Model) expire(s *state, i uint8, p int) {
 	a := s.at(i)
 	switch a.records[p] {
 	case none, confirmed:
-		a.records[p] = ended
+		a.records[p] = expired
 	case refused, released:
-		a.records[p] = ended
-		if m.Mutation == EarlyCollection {
+		a.records[p] = expired
+		if m.Mutation == TombstoneExpires {
 			a.records[p] = none
 		}
 	case reserved:
-		if m.Mutation != ReservedEnds {
-			return false
+		if m.Mutation != ReservationExpires {
+			return
 		}
-		a.records[p] = ended
-	default:
-		return false
+		a.records[p] = expired
 	}
-	return true
 }
 
-// endRefund lets a refund record expire, which happens after every not-after time.
-func (m *Model) endRefund(s *state, i uint8, p int) bool {
+// expireRefund lets all not-after times pass and a refund record expire, if that may happen now.
+func (m *Model) expireRefund(s *state, i uint8, p int) {
 	a := s.at(i)
 	switch a.refunds[p] {
-	case given:
-		if m.Mutation != RefundRecordEndsBeforeConfirm {
-			return false
+	case refunded:
+		if m.Mutation != RefundRecordExpiresBeforeConfirm {
+			return
 		}
-		a.refunds[p] = noRefund // a later claim sets a later not-after
-	case givenConfirmed:
-		a.refunds[p] = refundEnded
-		if m.Mutation == RefundRecordEndsBeforeNotAfter {
+		a.refunds[p] = noRefund // a later claim sets a new not-after time
+	case refundConfirmed:
+		a.refunds[p] = refundExpired
+		if m.Mutation == RefundRecordExpiresBeforeNotAfter {
 			a.refunds[p] = noRefund
 		}
-	default:
-		return false
 	}
-	return true
 }

@@ -5,75 +5,75 @@ import (
 	"slices"
 )
 
-// Script names a step: a script that is called, or an event.
+// Script is the name of a step: a script call or an event.
 type Script string
 
 const (
-	Begin         Script = "begin"
-	Claim         Script = "claim"
-	Commit        Script = "commit"
-	Refuse        Script = "refuse"
-	Abort         Script = "abort"
-	Close         Script = "close"
-	Cancel        Script = "cancel"
-	MarkCancelled Script = "cancelled"
-	AddItem       Script = "addItem"
-	RemoveItem    Script = "removeItem"
-	Remove        Script = "remove"
-	BatchInit     Script = "batch_init"
-	Unconfirm     Script = "unconfirm"        // the entry of a confirmed attempt leaves `unconfirmed`
-	UnconfirmBack Script = "unconfirm refund" // the entry of a confirmed refund leaves `unconfirmed`
-	Reserve       Script = "reserve"
-	Release       Script = "release"
-	Confirm       Script = "confirm"
-	Refund        Script = "refund"
-	ConfirmRefund Script = "confirm refund"
-	RecordEnds    Script = "deadline passes, record expires"
-	RefundEnds    Script = "not-after times pass, refund record expires"
-	RivalTakes    Script = "rival takes"
-	RivalGives    Script = "rival returns"
-	Mint          Script = "mint"
-	AllDie        Script = "all processes die"
-	LoseBegin     Script = "begin is lost"
-	LoseReserve   Script = "reserve is lost"
+	Begin           Script = "begin"
+	Claim           Script = "claim"
+	Commit          Script = "commit"
+	Refuse          Script = "refuse"
+	Abort           Script = "abort"
+	Close           Script = "close"
+	Cancel          Script = "cancel"
+	MarkCancelled   Script = "cancelled"
+	AddItem         Script = "addItem"
+	RemoveItem      Script = "removeItem"
+	Remove          Script = "remove"
+	BatchInit       Script = "batch_init"
+	Unconfirm       Script = "unconfirm"        // removes a confirmed attempt from `unconfirmed`
+	UnconfirmRefund Script = "unconfirm refund" // removes a confirmed refund from `unconfirmed`
+	Reserve         Script = "reserve"
+	Release         Script = "release"
+	Confirm         Script = "confirm"
+	Refund          Script = "refund"
+	ConfirmRefund   Script = "confirm refund"
+	RecordExpires   Script = "deadline passes, record expires"
+	RefundExpires   Script = "not-after times pass, refund record expires"
+	RivalTakes      Script = "rival takes"
+	RivalReturns    Script = "rival returns"
+	Mint            Script = "mint"
+	AllDie          Script = "all processes die"
+	LoseBegin       Script = "begin is lost"
+	LoseReserve     Script = "reserve is lost"
 )
 
 // call is a step with its arguments.
 type call struct {
-	script   Script
-	attempt  uint8
-	shard    int
-	after    uint8 // begin
-	leaseOut bool  // begin and claim: the lease has expired
+	script       Script
+	attempt      uint8
+	shard        int
+	after        uint8 // for begin and mint
+	leaseExpired bool  // for begin and claim: the script finds an expired lease
 }
 
 func (c call) String() string {
 	switch c.script {
 	case Begin:
 		text := fmt.Sprintf("begin(%d after %s)", c.attempt, attemptName(c.after))
-		if c.leaseOut {
+		if c.leaseExpired {
 			text += ", lease expired"
 		}
 		return text
 	case Mint:
 		return fmt.Sprintf("mint(%d after %s)", c.attempt, attemptName(c.after))
-	case Commit, Refuse, Abort, Close, Cancel, MarkCancelled, Unconfirm, UnconfirmBack, LoseBegin:
+	case Commit, Refuse, Abort, Close, Cancel, MarkCancelled, Unconfirm, UnconfirmRefund, LoseBegin:
 		return fmt.Sprintf("%s(%d)", c.script, c.attempt)
-	case Reserve, Release, Confirm, Refund, ConfirmRefund, RecordEnds, RefundEnds, LoseReserve:
+	case Reserve, Release, Confirm, Refund, ConfirmRefund, RecordExpires, RefundExpires, LoseReserve:
 		return fmt.Sprintf("%s(%d) on %s", c.script, c.attempt, shardName(c.shard))
-	case AddItem, RemoveItem, RivalTakes, RivalGives:
+	case AddItem, RemoveItem, RivalTakes, RivalReturns:
 		return fmt.Sprintf("%s on %s", c.script, shardName(c.shard))
 	}
 	return string(c.script)
 }
 
-// Model explores and walks a configuration.
+// Model is the protocol in one configuration.
 type Model struct{ Config }
 
 // cart returns the initial cart: a line on every stock shard.
 func (m *Model) cart() shards { return 1<<(1+m.StockShards) - 1 }
 
-// initial returns the state of a filled order before anything happens.
+// initial returns the initial state: an open order with a full cart.
 func (m *Model) initial() state {
 	s := state{order: open, cart: m.cart()}
 	for p := range 1 + m.StockShards {
@@ -92,18 +92,18 @@ func (m *Model) calls(s *state, to []call) []call {
 			to = m.reverse(s, i, to)
 		}
 	}
-	return m.world(s, to)
+	return m.events(s, to)
 }
 
-// begins appends claims of the recovery worker, begins of minted attempts, and the minting of another attempt by a
-// caller that has or has not read the order.
+// begins appends the recovery worker's claim, the begins of minted attempts, and the minting of another attempt. The
+// caller that mints may or may not have read the order's current attempt.
 func (m *Model) begins(s *state, to []call) []call {
-	to = append(to, call{script: Claim, leaseOut: true})
+	to = append(to, call{script: Claim, leaseExpired: true})
 	i := uint8(1)
 	for ; int(i) <= m.Attempts && s.at(i).flags != 0; i++ {
 		if after := s.at(i).after; after != neverBegins {
-			for _, leaseOut := range []bool{false, true} {
-				to = append(to, call{script: Begin, attempt: i, after: after, leaseOut: leaseOut})
+			for _, leaseExpired := range []bool{false, true} {
+				to = append(to, call{script: Begin, attempt: i, after: after, leaseExpired: leaseExpired})
 			}
 		}
 	}
@@ -116,11 +116,11 @@ func (m *Model) begins(s *state, to []call) []call {
 	return to
 }
 
-// forward appends the steps of a coordinator towards commit.
+// forward appends the coordinator's steps towards commit.
 func (m *Model) forward(s *state, i uint8, to []call) []call {
 	a := s.at(i)
 	for p := range maxShards {
-		if a.lines.has(p) && (p == payment || a.knownReserved.has(payment) || m.Mutation == RefuseAfterStockAsked) {
+		if a.lines.has(p) && (p == payment || a.knownReserved.has(payment) || m.Mutation == RefuseAfterStockReserve) {
 			to = append(to, call{script: Reserve, attempt: i, shard: p})
 		}
 	}
@@ -133,11 +133,11 @@ func (m *Model) forward(s *state, i uint8, to []call) []call {
 	return to
 }
 
-// backward appends the steps that abort an attempt. Coordinator and recovery worker may take them at any time.
+// backward appends the steps that abort an attempt. The coordinator and the recovery worker may take them at any time.
 func (m *Model) backward(s *state, i uint8, to []call) []call {
 	a := s.at(i)
 	to = append(to, call{script: Abort, attempt: i})
-	if !a.is(knownAborting) && m.Mutation != ReleaseBeforeAbort || m.Mutation == AbortingForgotten {
+	if !a.is(knownAborting) && m.Mutation != ReleaseBeforeAbort || m.Mutation == RecoveryIgnoresAborting {
 		return to
 	}
 	for p := range maxShards {
@@ -172,7 +172,7 @@ func (m *Model) reverse(s *state, i uint8, to []call) []call {
 		to = append(to, call{script: Cancel, attempt: i})
 	}
 	for p := range maxShards {
-		if a.lines.has(p) && a.is(knownRefunding) && m.Mutation != RefundingForgotten {
+		if a.lines.has(p) && a.is(knownRefunding) && m.Mutation != RecoveryIgnoresRefunding {
 			to = append(to, call{script: Refund, attempt: i, shard: p})
 		}
 		if a.lines.has(p) && a.is(wasCancelled) {
@@ -182,8 +182,8 @@ func (m *Model) reverse(s *state, i uint8, to []call) []call {
 	if a.is(knownRefunding) && a.knownRefunded == a.lines {
 		to = append(to, call{script: MarkCancelled, attempt: i})
 	}
-	if a.is(refundUnconfirmed) && !slices.Contains(a.refunds[:], given) {
-		to = append(to, call{script: UnconfirmBack, attempt: i})
+	if a.is(refundUnconfirmed) && !slices.Contains(a.refunds[:], refunded) {
+		to = append(to, call{script: UnconfirmRefund, attempt: i})
 	}
 	return to
 }

@@ -2,6 +2,6 @@
 
 package model
 
-// largest is small with the race detector, which slows the explorer down by 20 times. The explorer is a single
-// goroutine.
+// largest is small, because the race detector makes the explorer 20 times slower. The explorer is a single goroutine,
+// so larger configurations would reveal no more races.
 const largest = 100_000

@@ -1,17 +1,17 @@
 package model
 
-// Limits of a packed state.
+// Limits that let a state be packed into a key.
 const (
 	maxAttempts = 3
 	maxShards   = 3 // participant shards
 	payment     = 0 // the payment shard; 1 and 2 are stock shards
 )
 
-// Values of an attempt's number with a special meaning.
+// Special attempt numbers.
 const (
 	noAttempt    = 0
 	freshAttempt = 7 // minted by batch_init
-	neverBegins  = 6 // as an attempt's `after`: a batch_init came since, and its begin does not outlive that
+	neverBegins  = 6 // value of attempt.after: a batch_init came after the begin, so that the begin never arrives
 )
 
 type orderState uint8
@@ -35,7 +35,7 @@ const (
 	confirmed               // RESERVED with an expiry
 	refused
 	released
-	ended // no record, and the deadline has passed
+	expired // no record, and the deadline has passed
 )
 
 // refund is the state of an attempt's refund on one participant shard.
@@ -43,43 +43,43 @@ type refund uint8
 
 const (
 	noRefund refund = iota
-	given           // without expiry
-	givenConfirmed
-	refundEnded // no record, and every not-after time has passed
+	refunded        // without expiry
+	refundConfirmed
+	refundExpired // no record, and every not-after time has passed
 )
 
-// flags of an attempt: stored on the order shard, past events (the ledger, for the invariants only), knowledge, and
-// responses.
+// flags are facts about an attempt: stored on the order shard, in the ledger, known to the coordinators, or sent to the
+// client. The ledger records past events for the invariants.
 type flags uint16
 
 const (
-	unconfirmed       flags = 1 << iota // an entry in the sorted set
-	refundUnconfirmed                   // an entry in the sorted set
-	began                               // ledger: begin returned STARTED; lines and deadline are known
-	wasPaid                             // ledger: the order was PAID by it
+	unconfirmed       flags = 1 << iota // the attempt is in the sorted set `unconfirmed`
+	refundUnconfirmed                   // the attempt's refund is in the sorted set `unconfirmed`
+	began                               // ledger: begin started the attempt and fixed its lines and its deadline
+	wasPaid                             // ledger: the attempt paid the order
 	wasCancelled                        // ledger: the order was CANCELLED later
-	knownAborting                       // a script returned ABORTING of this attempt
-	knownRefunding                      // a script returned REFUNDING of this attempt
-	knownRefused                        // the payment shard returned a recorded REFUSED
-	answered200
-	answered4xx
-	minted // by a caller that may have read the order's attempt
+	knownAborting                       // a reply contained ABORTING and this attempt
+	knownRefunding                      // a reply contained REFUNDING and this attempt
+	knownRefused                        // reserve on the payment shard returned REFUSED
+	got200
+	got4xx
+	minted
 )
 
-// shards is a set of participant shards, by bit.
+// shards is a bit set of participant shards.
 type shards uint8
 
 func (s shards) has(p int) bool { return s&(1<<p) != 0 }
 
-// attempt is everything about one attempt.
+// attempt is the state of one attempt.
 type attempt struct {
-	after         uint8             // the attempt that its begin names
-	lines         shards            // where it reserves one unit each: always the payment shard, unless the cart is empty
-	records       [maxShards]record // one per participant shard
-	refunds       [maxShards]refund // one per participant shard
-	knownReserved shards            // reserve returned RESERVED
-	knownReleased shards            // a script returned RELEASED or REFUSED
-	knownRefunded shards            // refund returned GIVEN
+	after         uint8             // the previous attempt, which the attempt's begin names
+	lines         shards            // shards on which the attempt reserves one unit
+	records       [maxShards]record // by participant shard
+	refunds       [maxShards]refund // by participant shard
+	knownReserved shards            // shards on which reserve returned RESERVED
+	knownReleased shards            // shards on which a script returned RELEASED or REFUSED
+	knownRefunded shards            // shards on which refund returned REFUNDED
 	flags         flags
 }
 
@@ -89,21 +89,22 @@ func (a *attempt) is(f flags) bool { return a.flags&f != 0 }
 type state struct {
 	order     orderState
 	current   uint8            // the order's attempt
-	cart      shards           // the shards with a line, as in attempt.lines
+	cart      shards           // shards that an attempt of this cart reserves on
 	wasReset  bool             // batch_init has happened
-	purchases uint8            // ledger: how often the order became PAID since it was created or reset
+	purchases uint8            // ledger: how many times the order became PAID since its creation or last reset
 	free      [maxShards]uint8 // counters
-	rivals    [maxShards]uint8 // what other clients hold
+	rivals    [maxShards]uint8 // units that other clients hold
 	attempts  [maxAttempts]attempt
 }
 
-// at returns the attempt with this number, from 1.
+// at returns attempt number i. The first attempt is number 1.
 func (s *state) at(i uint8) *attempt { return &s.attempts[i-1] }
 
-// holds reports whether the order is in this state with this attempt.
+// holds reports whether the order is in state o and its current attempt is i.
 func (s *state) holds(o orderState, i uint8) bool { return s.order == o && s.current == i }
 
-// undecided reports whether the order is in the sorted set `undecided`. The scripts write it together with the state.
+// undecided reports whether the order is in the sorted set `undecided`. The scripts update the set together with the
+// order's state.
 func (s *state) undecided() bool {
 	return s.order == running || s.order == aborting || s.order == refunding
 }
@@ -152,7 +153,7 @@ func (k *key) unpack() state {
 	return s
 }
 
-// mirror returns the state with the names of the two stock shards exchanged.
+// mirror returns the state with the two stock shards swapped.
 func (s *state) mirror() state {
 	m := *s
 	swap := func(x shards) shards { return x&1 | x>>1&2 | x<<1&4 }
@@ -170,7 +171,7 @@ func (s *state) mirror() state {
 	return m
 }
 
-// canonical packs the state; both namings of the stock shards give the same key.
+// canonical packs the state. A state and its mirror have the same canonical key.
 func (s *state) canonical() key {
 	k, m := s.pack(), s.mirror()
 	l := m.pack()

@@ -1,13 +1,13 @@
 package model
 
-// world appends the events around the protocol: other requests, time, crashes, and lost writes.
-func (m *Model) world(s *state, to []call) []call {
+// events appends the events that are not part of a checkout: other requests, passing time, crashes and lost writes.
+func (m *Model) events(s *state, to []call) []call {
 	for p := range 1 + m.StockShards {
 		if m.Edits && p != payment {
 			to = append(to, call{script: AddItem, shard: p}, call{script: RemoveItem, shard: p})
 		}
 		if m.Rivals {
-			to = append(to, call{script: RivalTakes, shard: p}, call{script: RivalGives, shard: p})
+			to = append(to, call{script: RivalTakes, shard: p}, call{script: RivalReturns, shard: p})
 		}
 	}
 	if m.Remove {
@@ -28,34 +28,34 @@ func (m *Model) world(s *state, to []call) []call {
 			if !a.lines.has(p) {
 				continue
 			}
-			to = append(to, call{script: RecordEnds, attempt: i, shard: p}, call{script: RefundEnds, attempt: i, shard: p})
-			if m.Mutation == LostReserve {
+			to = append(to, call{script: RecordExpires, attempt: i, shard: p}, call{script: RefundExpires, attempt: i, shard: p})
+			if m.Mutation == ReserveNotStored {
 				to = append(to, call{script: LoseReserve, attempt: i, shard: p})
 			}
 		}
-		if m.Mutation == LostBegin {
+		if m.Mutation == BeginNotStored {
 			to = append(to, call{script: LoseBegin, attempt: i})
 		}
 	}
 	return to
 }
 
-// step takes one step. Its reply becomes known to all processes.
+// step takes one step. All processes learn the reply.
 func (m *Model) step(s *state, c call) Code {
 	i, p := c.attempt, c.shard
 	switch c.script {
 	case Begin:
-		code := m.begin(s, i, c.after, c.leaseOut)
+		code := m.begin(s, i, c.after, c.leaseExpired)
 		m.learnBegin(s, c, code)
 		return code
 	case Claim:
-		code := m.claim(s, c.leaseOut)
+		code := m.claim(s, c.leaseExpired)
 		m.learnOrder(s, s.current)
 		return code
 	case Commit:
 		code := m.commit(s, i)
 		if code == Paid && m.Mutation == CommitIgnoresAttempt {
-			s.at(i).flags |= answered200
+			s.at(i).flags |= got200
 		}
 		m.learnOrder(s, i)
 		return code
@@ -64,7 +64,7 @@ func (m *Model) step(s *state, c call) Code {
 	case Abort:
 		return m.learnCode(s, i, m.abort(s, i))
 	case Close:
-		s.at(i).flags |= answered4xx
+		s.at(i).flags |= got4xx
 		return m.close(s, i)
 	case Cancel:
 		return m.learnCode(s, i, m.cancel(s, i))
@@ -81,17 +81,17 @@ func (m *Model) step(s *state, c call) Code {
 		return m.confirm(s, i, p)
 	case Refund:
 		code := m.refund(s, i, p)
-		if code == Given {
+		if code == Refunded {
 			s.at(i).knownRefunded |= 1 << p
 		}
 		return code
 	case ConfirmRefund:
 		return m.confirmRefund(s, i, p)
 	}
-	return m.stepWorld(s, c)
+	return m.stepEvent(s, c)
 }
 
-func (m *Model) stepWorld(s *state, c call) Code {
+func (m *Model) stepEvent(s *state, c call) Code {
 	p := c.shard
 	switch c.script {
 	case AddItem, RemoveItem:
@@ -103,19 +103,19 @@ func (m *Model) stepWorld(s *state, c call) Code {
 	case Unconfirm:
 		s.at(c.attempt).flags &^= unconfirmed
 		return Done
-	case UnconfirmBack:
+	case UnconfirmRefund:
 		s.at(c.attempt).flags &^= refundUnconfirmed
 		return Done
-	case RecordEnds:
-		m.end(s, c.attempt, p)
-	case RefundEnds:
-		m.endRefund(s, c.attempt, p)
+	case RecordExpires:
+		m.expire(s, c.attempt, p)
+	case RefundExpires:
+		m.expireRefund(s, c.attempt, p)
 	case RivalTakes:
 		if s.free[p] > 0 {
 			s.free[p]--
 			s.rivals[p]++
 		}
-	case RivalGives:
+	case RivalReturns:
 		if s.rivals[p] > 0 {
 			s.rivals[p]--
 			s.free[p]++

@@ -5,47 +5,47 @@ import (
 	"slices"
 )
 
-// Step is one step of a walk: the call, the code that it must return, and the state that must follow.
+// Step is one step of a walk: a call, the expected code, and the expected state after the call.
 type Step struct {
-	Script   Script
-	Attempt  int  // from 1; 0: none
-	After    int  // begin: the attempt that it names as `after`; 0: none
-	LeaseOut bool // begin and claim: the lease of a RUNNING order has expired
-	Shard    int  // participant shard: 0 is payment, 1 and 2 are stock
-	Code     Code // Nothing for events
-	Then     Snapshot
-	text     string
+	Script       Script
+	Attempt      int  // number of the attempt, from 1; 0 if the step has none
+	After        int  // for begin: the attempt that it names as `after`, or 0
+	LeaseExpired bool // for begin and claim: the lease of a RUNNING order has expired
+	Shard        int  // participant shard: 0 is payment, 1 and 2 are stock
+	Code         Code // Nothing for events
+	Then         Snapshot
+	text         string
 }
 
 func (s Step) String() string { return s.text }
 
-// Snapshot is everything that is stored.
+// Snapshot is the stored part of a state.
 type Snapshot struct {
-	Order     string // the order's state; "": no order
-	Attempt   int    // the order's attempt; 0: none
-	Cart      []int  // the stock shards with a line
-	Undecided bool   // the order is in the sorted set
+	Order     string // state of the order; "" if it does not exist
+	Attempt   int    // current attempt of the order; 0 if it has none
+	Cart      []int  // stock shards with a line
+	Undecided bool   // the order is in the sorted set `undecided`
 	Free      []int  // counters, by participant shard
 	Attempts  []AttemptSnapshot
 }
 
-// AttemptSnapshot is what is stored about one attempt.
+// AttemptSnapshot is the stored part of an attempt.
 type AttemptSnapshot struct {
-	Unconfirmed       bool     // it is in the sorted set
-	RefundUnconfirmed bool     // its refund is in the sorted set
+	Unconfirmed       bool     // the attempt is in the sorted set `unconfirmed`
+	RefundUnconfirmed bool     // the attempt's refund is in the sorted set `unconfirmed`
 	Records           []Record // by participant shard
 	Refunds           []Record // by participant shard
 }
 
 // Record is the record of a reservation or a refund.
 type Record struct {
-	Code Code // Reserved, Refused, Released, Given; Nothing: no record
-	Ends bool // it has a TTL
-	Over bool // the deadline, or every not-after time, has passed on this shard
+	Code           Code // Reserved, Refused, Released or Refunded; Nothing if there is no record
+	HasTTL         bool // the record has a TTL
+	DeadlinePassed bool // the deadline, or every not-after time, has passed on this shard
 }
 
-// Walk takes n random steps, with and without effect. A wild walk calls any script about any attempt at any time. No
-// coordinator does that, but the replies of the scripts are defined.
+// Walk takes n random steps, with and without effect. A wild walk calls any script for any attempt at any time. No
+// coordinator does that, but the scripts define a reply to every such call.
 func (m *Model) Walk(rng *rand.Rand, n int, wild bool) []Step {
 	s := m.initial()
 	steps := make([]Step, n)
@@ -54,29 +54,29 @@ func (m *Model) Walk(rng *rand.Rand, n int, wild bool) []Step {
 		if calls = m.calls(&s, calls[:0]); wild {
 			calls = m.wild(&s, calls)
 		}
-		early := i < n/2 // nothing more can happen to a removed order
-		calls = slices.DeleteFunc(calls, func(c call) bool { return s.isIdleEdit(c) || early && c.script == Remove })
+		early := i < n/2 // no Remove yet, because nothing more can happen to a removed order
+		calls = slices.DeleteFunc(calls, func(c call) bool { return s.isNoOpEdit(c) || early && c.script == Remove })
 		c := pick(rng, calls)
 		if c.script == Begin || c.script == Claim {
-			c.leaseOut = rng.IntN(2) == 0
+			c.leaseExpired = rng.IntN(2) == 0
 		}
 		code := m.step(&s, c)
 		steps[i] = Step{
-			Script: c.script, Attempt: int(c.attempt), After: int(c.after), LeaseOut: c.leaseOut, Shard: c.shard,
+			Script: c.script, Attempt: int(c.attempt), After: int(c.after), LeaseExpired: c.leaseExpired, Shard: c.shard,
 			Code: code, Then: m.snapshot(&s), text: c.String(),
 		}
 	}
 	return steps
 }
 
-// weights say how often a script is picked; other scripts have weight 4. With equal weights, walks would rarely pay:
-// most would abort attempts, empty the cart, or leave the stock to rivals.
+// weights are the relative frequencies of scripts. All other scripts have weight 4. With equal weights few walks would
+// pay the order. Most would abort attempts, empty the cart, or let rivals take the stock.
 var weights = map[Script]int{
-	Reserve: 12, Commit: 12, Refund: 8, AddItem: 3, RivalGives: 3, Mint: 2, Cancel: 2, Claim: 2,
-	Abort: 1, RemoveItem: 1, Remove: 1, BatchInit: 1, RivalTakes: 1, RecordEnds: 1, RefundEnds: 1,
+	Reserve: 12, Commit: 12, Refund: 8, AddItem: 3, RivalReturns: 3, Mint: 2, Cancel: 2, Claim: 2,
+	Abort: 1, RemoveItem: 1, Remove: 1, BatchInit: 1, RivalTakes: 1, RecordExpires: 1, RefundExpires: 1,
 }
 
-// pick picks a script and then one of its calls.
+// pick chooses a script by weight, and then one of its calls.
 func pick(rng *rand.Rand, calls []call) call {
 	var scripts []Script
 	for _, c := range calls {
@@ -94,14 +94,14 @@ func pick(rng *rand.Rand, calls []call) call {
 	return calls[rng.IntN(len(calls))]
 }
 
-// wild appends every call about every minted attempt, also if it did not begin and has no lines.
+// wild appends every call for every minted attempt, even if the attempt did not begin and has no lines.
 func (m *Model) wild(s *state, to []call) []call {
 	for i := uint8(1); int(i) <= m.Attempts && s.at(i).flags != 0; i++ {
 		for _, script := range []Script{Commit, Refuse, Abort, Close, Cancel, MarkCancelled} {
 			to = append(to, call{script: script, attempt: i})
 		}
 		for p := range 1 + m.StockShards {
-			for _, script := range []Script{Reserve, Release, Confirm, Refund, ConfirmRefund, RecordEnds, RefundEnds} {
+			for _, script := range []Script{Reserve, Release, Confirm, Refund, ConfirmRefund, RecordExpires, RefundExpires} {
 				to = append(to, call{script: script, attempt: i, shard: p})
 			}
 		}
@@ -109,12 +109,24 @@ func (m *Model) wild(s *state, to []call) []call {
 	return to
 }
 
-// isIdleEdit reports whether a call adds what is in the cart or removes what is not. The model has no quantities; the
-// product has.
-func (s *state) isIdleEdit(c call) bool {
-	idle := c.script == AddItem && s.cart.has(c.shard) || c.script == RemoveItem && !s.cart.has(c.shard)
-	return s.order == open && idle
+// isNoOpEdit reports whether a call adds an item that is in the cart, or removes an item that is not. Walk skips such
+// calls: they change quantities in the product, but the model has no quantities.
+func (s *state) isNoOpEdit(c call) bool {
+	noOp := c.script == AddItem && s.cart.has(c.shard) || c.script == RemoveItem && !s.cart.has(c.shard)
+	return s.order == open && noOp
 }
+
+var (
+	recordSnapshots = [...]Record{
+		none: {}, reserved: {Code: Reserved}, confirmed: {Code: Reserved, HasTTL: true},
+		refused: {Code: Refused, HasTTL: true}, released: {Code: Released, HasTTL: true},
+		expired: {DeadlinePassed: true},
+	}
+	refundSnapshots = [...]Record{
+		noRefund: {}, refunded: {Code: Refunded}, refundConfirmed: {Code: Refunded, HasTTL: true},
+		refundExpired: {DeadlinePassed: true},
+	}
+)
 
 func (m *Model) snapshot(s *state) Snapshot {
 	snap := Snapshot{Attempt: int(s.current), Undecided: s.undecided()}
@@ -131,13 +143,8 @@ func (m *Model) snapshot(s *state) Snapshot {
 		a := &s.attempts[i]
 		one := AttemptSnapshot{Unconfirmed: a.is(unconfirmed), RefundUnconfirmed: a.is(refundUnconfirmed)}
 		for p := range 1 + m.StockShards {
-			one.Records = append(one.Records, [...]Record{
-				none: {}, reserved: {Code: Reserved}, confirmed: {Code: Reserved, Ends: true}, refused: {Code: Refused, Ends: true},
-				released: {Code: Released, Ends: true}, ended: {Over: true},
-			}[a.records[p]])
-			one.Refunds = append(one.Refunds, [...]Record{
-				noRefund: {}, given: {Code: Given}, givenConfirmed: {Code: Given, Ends: true}, refundEnded: {Over: true},
-			}[a.refunds[p]])
+			one.Records = append(one.Records, recordSnapshots[a.records[p]])
+			one.Refunds = append(one.Refunds, refundSnapshots[a.refunds[p]])
 		}
 		snap.Attempts = append(snap.Attempts, one)
 	}
