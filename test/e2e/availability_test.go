@@ -38,8 +38,8 @@ func (s *system) waitUntilUnhealthy(service, request string) {
 			s.t.Errorf("without %s 0: %s took %v, want at most %v", service, request, took, timeout)
 		}
 		for _, url := range s.PublicURLs(service) {
-			if a := s.Call("GET", url+"/ping"); !strings.Contains(a.Body, `{"shard":0,"up":false}`) {
-				return fmt.Errorf("%v", a)
+			if r := s.Call("GET", url+"/ping"); !strings.Contains(r.Body, `{"shard":0,"up":false}`) {
+				return fmt.Errorf("%v", r)
 			}
 		}
 		return nil
@@ -47,8 +47,8 @@ func (s *system) waitUntilUnhealthy(service, request string) {
 }
 
 // TestUnavailableShardFailsOnlyItsOwnRequests kills or pauses one shard of each service in turn. A request that
-// needs the shard gets 503, and an order in that state is decided once the shard is back. All other requests
-// succeed, and new objects are created on the other shard.
+// needs the shard gets 503, and succeeds once the shard is back. All other requests succeed, and new objects are
+// created on the other shard.
 func TestUnavailableShardFailsOnlyItsOwnRequests(t *testing.T) {
 	t.Parallel()
 	t.Run("killed", func(t *testing.T) {
@@ -96,8 +96,8 @@ func testUnavailableShard(t *testing.T, fail, restore func(s *system, name strin
 			unaffected = append(unaffected, newOrder(users[1], items[1], 1))
 		}
 		paid := newOrder(users[0], items[0], 0)
-		if a := paid.Checkout(s.Client); !a.OK() {
-			t.Fatalf("checkout: %v", a)
+		if r := paid.Checkout(s.Client); !r.OK() {
+			t.Fatalf("checkout: %v", r)
 		}
 		fail(s, "redis-"+service+"-0")
 		needs := map[string][]string{
@@ -114,11 +114,11 @@ func testUnavailableShard(t *testing.T, fail, restore func(s *system, name strin
 		s.waitUntilUnhealthy(service, needs[0])
 		for round := range 3 {
 			began := time.Now()
-			if a := affected[round].Checkout(s.Client); a.Status != 503 || a.FormatViolation() != "" {
-				t.Errorf("without %s 0: a checkout that needs it: %v %s", service, a, a.FormatViolation())
+			if r := affected[round].Checkout(s.Client); r.Status != 503 || r.FormatViolation() != "" {
+				t.Errorf("without %s 0: a checkout that needs it: %v %s", service, r, r.FormatViolation())
 			}
-			if a := paid.Cancel(s.Client); a.Status != 503 || a.FormatViolation() != "" {
-				t.Errorf("without %s 0: a cancel that needs it: %v %s", service, a, a.FormatViolation())
+			if r := paid.Cancel(s.Client); r.Status != 503 || r.FormatViolation() != "" {
+				t.Errorf("without %s 0: a cancel that needs it: %v %s", service, r, r.FormatViolation())
 			}
 			for _, request := range needs {
 				method, path, _ := strings.Cut(request, " ")
@@ -126,8 +126,8 @@ func testUnavailableShard(t *testing.T, fail, restore func(s *system, name strin
 			}
 			took := time.Since(began).Round(time.Millisecond)
 			t.Logf("without %s 0: %d requests that need it took %v", service, 2+len(needs), took)
-			if a := unaffected[round].Checkout(s.Client); !a.OK() {
-				t.Errorf("without %s 0: a checkout that does not need it: %v", service, a)
+			if r := unaffected[round].Checkout(s.Client); !r.OK() {
+				t.Errorf("without %s 0: a checkout that does not need it: %v", service, r)
 			}
 			for range 4 { // through both instances
 				s.post("/orders/create/%s", users[1])
@@ -142,16 +142,16 @@ func testUnavailableShard(t *testing.T, fail, restore func(s *system, name strin
 		began := time.Now()
 		s.eventually(check.DecisionTimeout, "checkouts succeed", func() error {
 			for _, h := range affected {
-				if a := h.Checkout(s.Client); !a.OK() {
-					return fmt.Errorf("%v", a)
+				if r := h.Checkout(s.Client); !r.OK() {
+					return fmt.Errorf("%v", r)
 				}
 			}
 			return nil
 		})
 		t.Logf("%s 0 is back: checkouts succeed after %v", service, time.Since(began).Round(time.Millisecond))
 		s.eventually(check.DecisionTimeout, "the cancel succeeds", func() error {
-			if a := paid.Cancel(s.Client); !a.OK() {
-				return fmt.Errorf("%v", a)
+			if r := paid.Cancel(s.Client); !r.OK() {
+				return fmt.Errorf("%v", r)
 			}
 			return nil
 		})

@@ -83,11 +83,11 @@ func TestCheckersFindEveryViolation(t *testing.T) {
 			return func() { at.Rename(ctx, "hidden", key) }
 		}
 	}
-	received := func(list *[]check.Response, a check.Response) func() func() {
+	received := func(list *[]check.Response, r check.Response) func() func() {
 		return func() func() {
 			before := *list
-			a.Began, a.Ended = time.Now(), time.Now()
-			*list = append(before[:len(before):len(before)], a)
+			r.Began, r.Ended = time.Now(), time.Now()
+			*list = append(before[:len(before):len(before)], r)
 			return func() { *list = before }
 		}
 	}

@@ -11,16 +11,16 @@ import (
 // want sends a request that must get this status, and returns the fields of the response.
 func (s *system) want(status int, method, path string) map[string]any {
 	s.t.Helper()
-	a := s.Call(method, path)
-	if violation := a.FormatViolation(); violation != "" {
+	r := s.Call(method, path)
+	if violation := r.FormatViolation(); violation != "" {
 		s.t.Fatalf("%s %s: %s", method, path, violation)
 	}
-	if a.Status != status {
-		s.t.Fatalf("%s %s: %v, want %d", method, path, a, status)
+	if r.Status != status {
+		s.t.Fatalf("%s %s: %v, want %d", method, path, r, status)
 	}
 	fields := map[string]any{}
-	if err := json.Unmarshal([]byte(a.Body), &fields); err != nil {
-		s.t.Fatalf("%s %s: %v in %v", method, path, err, a)
+	if err := json.Unmarshal([]byte(r.Body), &fields); err != nil {
+		s.t.Fatalf("%s %s: %v in %v", method, path, err, r)
 	}
 	return fields
 }
@@ -28,11 +28,11 @@ func (s *system) want(status int, method, path string) map[string]any {
 // problem sends a request that must get this status and problem.
 func (s *system) problem(status int, name, method, path string) {
 	s.t.Helper()
-	a := s.Call(method, path)
-	if violation := a.FormatViolation(); violation != "" {
+	r := s.Call(method, path)
+	if violation := r.FormatViolation(); violation != "" {
 		s.t.Errorf("%s %s: %s", method, path, violation)
-	} else if a.Status != status || a.Problem() != name {
-		s.t.Errorf("%s %s: %v, want %d %s", method, path, a, status, name)
+	} else if r.Status != status || r.Problem() != name {
+		s.t.Errorf("%s %s: %v, want %d %s", method, path, r, status, name)
 	}
 }
 

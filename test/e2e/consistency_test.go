@@ -44,12 +44,12 @@ func TestThousandCheckoutsForHundredPieces(t *testing.T) {
 	var responses []check.Response
 	paid := 0
 	for _, h := range histories {
-		a := h.Checkouts[0]
-		responses = append(responses, a)
-		if a.OK() {
+		r := h.Checkouts[0]
+		responses = append(responses, r)
+		if r.OK() {
 			paid++
-		} else if a.Status != http.StatusPaymentRequired && a.Status != http.StatusConflict {
-			t.Errorf("a checkout received %v, want 200, 402 or 409", a)
+		} else if r.Status != http.StatusPaymentRequired && r.Status != http.StatusConflict {
+			t.Errorf("a checkout received %v, want 200, 402 or 409", r)
 		}
 	}
 	t.Log(check.Tally(responses))

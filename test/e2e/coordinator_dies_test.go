@@ -62,8 +62,8 @@ func (s *proxied) killAt(deposits check.Deposits, sa saga, st step, message stri
 		}
 	}
 	s.startAgain("order-1")
-	if a := <-c.response; !a.Unknown() {
-		s.t.Errorf("%s: killed at %s: the client received %v", sa.name, st, a)
+	if r := <-c.response; !r.Unknown() {
+		s.t.Errorf("%s: killed at %s: the client received %v", sa.name, st, r)
 	}
 	s.waitReady()
 	return c
@@ -113,21 +113,21 @@ func TestRetryAfterCoordinatorDiesGetsTrueOutcome(t *testing.T) {
 				if c.cancel {
 					request = c.Cancel
 				}
-				a := request(s.Client)
-				for until := time.Now().Add(check.DecisionTimeout); a.Unknown() && time.Now().Before(until); {
+				r := request(s.Client)
+				for until := time.Now().Add(check.DecisionTimeout); r.Unknown() && time.Now().Before(until); {
 					time.Sleep(20 * time.Millisecond) // the gateway responds at once while order is down
-					a = request(s.Client)
+					r = request(s.Client)
 				}
-				c.response <- a
+				c.response <- r
 			}()
 		}
 	}
 	var responses []check.Response
 	for _, c := range cases {
-		a := <-c.response
-		responses = append(responses, a)
-		if !slices.Contains(c.onRetry, outcome(a)) {
-			t.Errorf("%s: killed at %s: the retry received %v\n%s", c.name, c.step, a, c.String())
+		r := <-c.response
+		responses = append(responses, r)
+		if !slices.Contains(c.onRetry, outcome(r)) {
+			t.Errorf("%s: killed at %s: the retry received %v\n%s", c.name, c.step, r, c.String())
 		}
 	}
 	t.Logf("retries: %s", check.Tally(responses))

@@ -33,15 +33,15 @@ func TestOrderRedisDiesAtCommit(t *testing.T) {
 	trap.wait()
 	s.must(s.Kill("redis-order-0"))
 	trap.Drop()
-	if a := <-c.response; !a.Unknown() || a.FormatViolation() != "" {
-		t.Errorf("checkout without the order's Redis: %v %s", a, a.FormatViolation())
+	if r := <-c.response; !r.Unknown() || r.FormatViolation() != "" {
+		t.Errorf("checkout without the order's Redis: %v %s", r, r.FormatViolation())
 	}
 	s.startAgain("redis-order-0")
 	s.waitReady()
 	s.settle()
 	s.check(deposits, c.History)
-	if a := c.History.Checkout(s.Client); !a.OK() {
-		t.Errorf("checkout after recovery: %v", a)
+	if r := c.History.Checkout(s.Client); !r.OK() {
+		t.Errorf("checkout after recovery: %v", r)
 	}
 	s.settle()
 	s.check(deposits, c.History)
@@ -123,8 +123,8 @@ func TestAbortingOrderHasNoOutcomeBeforeRelease(t *testing.T) {
 	release.wait()
 	s.must(s.Kill("order-1"))
 	s.startAgain("order-1")
-	if a := <-c.response; !a.Unknown() {
-		t.Errorf("the first checkout: %v, want an unknown outcome", a)
+	if r := <-c.response; !r.Unknown() {
+		t.Errorf("the first checkout: %v, want an unknown outcome", r)
 	}
 	s.waitReady()
 	s.send(c)
@@ -136,9 +136,9 @@ func TestAbortingOrderHasNoOutcomeBeforeRelease(t *testing.T) {
 	})
 	responded := false
 	select {
-	case a := <-c.response:
-		if responded = true; !a.Unknown() {
-			t.Errorf("a checkout while stock is held: %v, want an unknown outcome", a)
+	case r := <-c.response:
+		if responded = true; !r.Unknown() {
+			t.Errorf("a checkout while stock is held: %v, want an unknown outcome", r)
 		}
 	default:
 	}
@@ -161,11 +161,11 @@ func TestTombstoneRejectsLateReserve(t *testing.T) {
 	reserve := s.proxies["payment"][0].trapCalls(1000, "reserve", c.arg, faultproxy.Before)
 	s.send(c)
 	reserve.wait()
-	if a := <-c.response; a.Unknown() {
+	if r := <-c.response; r.Unknown() {
 		// On a busy machine payment's Redis becomes healthy too late for the coordinator. Then recovery closes the attempt.
 		s.settle()
-	} else if outcome(a) != "409 attempt-closed" {
-		t.Errorf("the checkout: %v", a)
+	} else if outcome(r) != "409 attempt-closed" {
+		t.Errorf("the checkout: %v", r)
 	}
 	reply, err := reserve.Replay()
 	s.must(err)
@@ -175,8 +175,8 @@ func TestTombstoneRejectsLateReserve(t *testing.T) {
 	reserve.Remove()
 	s.settle()
 	s.check(deposits, c.History)
-	if a := c.History.Checkout(s.Client); !a.OK() {
-		t.Errorf("a new checkout: %v", a)
+	if r := c.History.Checkout(s.Client); !r.OK() {
+		t.Errorf("a new checkout: %v", r)
 	}
 	s.settle()
 	s.check(deposits, c.History)

@@ -37,8 +37,8 @@ func TestLostReplyIsNotResent(t *testing.T) {
 		had := w.value()
 		trap := s.proxies[w.service][0].trapCalls(9, w.script, w.arg, faultproxy.After)
 		trap.DropOnce()
-		if a := s.Call("POST", w.path); a.Status != http.StatusServiceUnavailable || a.FormatViolation() != "" {
-			t.Errorf("%s: %v %s", w.path, a, a.FormatViolation())
+		if r := s.Call("POST", w.path); r.Status != http.StatusServiceUnavailable || r.FormatViolation() != "" {
+			t.Errorf("%s: %v %s", w.path, r, r.FormatViolation())
 		}
 		if n := trap.Calls(); n != 1 {
 			t.Errorf("%s was sent %d times, want once", w.script, n)
@@ -56,8 +56,8 @@ func TestLostReplyIsNotResent(t *testing.T) {
 	trap := s.proxies["stock"][0].trapCall("reserve", c.arg, faultproxy.After)
 	trap.Drop()
 	s.send(c)
-	if a := <-c.response; !a.OK() || trap.Calls() != 1 {
-		t.Errorf("checkout after a lost reply of reserve: %v, %d lost replies", a, trap.Calls())
+	if r := <-c.response; !r.OK() || trap.Calls() != 1 {
+		t.Errorf("checkout after a lost reply of reserve: %v, %d lost replies", r, trap.Calls())
 	}
 	if err := s.hasCounter("stock", 0, c.first, 3); err != nil {
 		t.Error(err)

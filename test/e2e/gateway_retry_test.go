@@ -26,11 +26,11 @@ func TestRetriedCheckoutBeginsOnce(t *testing.T) {
 	}
 	s.must(s.Pause("order-1"))
 	s.concurrently(len(histories), len(histories), func(i int) {
-		a := histories[i].Checkout(s.Client)
-		if a.Status != 402 && outcome(a) != "409 attempt-closed" {
-			t.Errorf("checkout without credit: %v, want a refusal", a)
+		r := histories[i].Checkout(s.Client)
+		if r.Status != 402 && outcome(r) != "409 attempt-closed" {
+			t.Errorf("checkout without credit: %v, want a refusal", r)
 		}
-		retried[i] = a.Ended.Sub(a.Began) >= gatewayTimeout
+		retried[i] = r.Ended.Sub(r.Began) >= gatewayTimeout
 	})
 	n := 0
 	for _, yes := range retried {
@@ -51,8 +51,8 @@ func TestRetriedCheckoutBeginsOnce(t *testing.T) {
 	s.check(deposits, histories...)
 	t.Logf("the gateway retried %d of %d checkouts", n, len(histories))
 	for i, h := range histories {
-		if a := h.Checkout(s.Client); !a.OK() {
-			t.Errorf("another checkout of order %d: %v, want 200", i, a)
+		if r := h.Checkout(s.Client); !r.OK() {
+			t.Errorf("another checkout of order %d: %v, want 200", i, r)
 		}
 	}
 	s.settle()

@@ -49,11 +49,11 @@ func TestHostileIDs(t *testing.T) {
 		for b, base := range bases {
 			for _, route := range routes[b%3] {
 				method, path, _ := strings.Cut(strings.ReplaceAll(route, "{}", url.PathEscape(id)), " ")
-				a := s.Call(method, base+path)
-				if a.Refused() || a.OK() && id == "007" && takesNumber(route) { // 007 is a number
+				r := s.Call(method, base+path)
+				if r.Refused() || r.OK() && id == "007" && takesNumber(route) { // 007 is a number
 					continue
 				}
-				t.Errorf("%s %s with %q: %v, want a refusal", method, base+route, id, a)
+				t.Errorf("%s %s with %q: %v, want a refusal", method, base+route, id, r)
 			}
 		}
 	})

@@ -52,9 +52,9 @@ func TestLostReplyIsReplayedForIdempotencyKey(t *testing.T) {
 				traps = append(traps, p.trapCall(w.script+" once", key, lost))
 				traps[len(traps)-1].DropOnce()
 			}
-			a := s.Call(w.method, path, "Idempotency-Key", key)
-			if a.Status != http.StatusServiceUnavailable || a.FormatViolation() != "" {
-				t.Errorf("%s without a reply: %v %s", path, a, a.FormatViolation())
+			r := s.Call(w.method, path, "Idempotency-Key", key)
+			if r.Status != http.StatusServiceUnavailable || r.FormatViolation() != "" {
+				t.Errorf("%s without a reply: %v %s", path, r, r.FormatViolation())
 			}
 			for _, trap := range traps {
 				trap.Remove()
@@ -75,9 +75,9 @@ func TestLostReplyIsReplayedForIdempotencyKey(t *testing.T) {
 			other := map[string]string{
 				"stock": "/stock/item/create/1", "payment": "/payment/add_funds/" + user + "/1", "order": "/orders/create/other",
 			}[w.service]
-			a = s.Call("POST", other, "Idempotency-Key", key)
-			if outcome(a) != "422 idempotency-key-reused" || a.FormatViolation() != "" {
-				t.Errorf("%s with the key of %s: %v %s", other, path, a, a.FormatViolation())
+			r = s.Call("POST", other, "Idempotency-Key", key)
+			if outcome(r) != "422 idempotency-key-reused" || r.FormatViolation() != "" {
+				t.Errorf("%s with the key of %s: %v %s", other, path, r, r.FormatViolation())
 			}
 			if got := w.value() - had; got != w.change {
 				t.Errorf("%s with the key of %s: changed by %+d, want %+d", other, path, got, w.change)

@@ -55,8 +55,8 @@ func (s *system) waitUntilRouted(route string, instance, instances int) {
 	s.t.Helper()
 	want := fmt.Sprintf("%d/%d", instance, instances)
 	s.eventually(check.DecisionTimeout, "the gateway routes to instance "+want, func() error {
-		if a := s.Call("GET", "/"+route+"/ping"); a.Field("machine") != want {
-			return fmt.Errorf("%v", a)
+		if r := s.Call("GET", "/"+route+"/ping"); r.Field("machine") != want {
+			return fmt.Errorf("%v", r)
 		}
 		return nil
 	})

@@ -29,8 +29,8 @@ func TestNoLeakedFilesOrKeys(t *testing.T) {
 			if i%2 == 1 {
 				order, want = s.newOrder(rich, scarce, scarce), "409 insufficient-stock"
 			}
-			if a := s.Checkout(order); outcome(a) != want {
-				t.Errorf("a checkout received %v, want %s", a, want)
+			if r := s.Checkout(order); outcome(r) != want {
+				t.Errorf("a checkout received %v, want %s", r, want)
 			}
 		})
 	}
@@ -46,8 +46,8 @@ func TestNoLeakedFilesOrKeys(t *testing.T) {
 	const paid = 50
 	before := s.keys()
 	s.concurrently(paid, 8, func(int) {
-		if a := s.Checkout(s.newOrder(rich, item)); !a.OK() {
-			t.Errorf("a checkout received %v, want 200", a)
+		if r := s.Checkout(s.newOrder(rich, item)); !r.OK() {
+			t.Errorf("a checkout received %v, want 200", r)
 		}
 	})
 	s.settle()
@@ -57,12 +57,12 @@ func TestNoLeakedFilesOrKeys(t *testing.T) {
 			t.Errorf("%s had %d keys, and %d after %d paid orders", service, before[service], has, paid)
 		}
 	}
-	for key, r := range sn.Records {
+	for key, record := range sn.Records {
 		service := map[string]string{"{s0}": "stock", "{p0}": "payment"}[key[:4]]
 		expires := s.shards[service][0].PExpireTime(context.Background(), key).Val()
 		// A record expires 60 s after the deadline, which is 30 s after begin.
 		left := time.Until(time.UnixMilli(int64(expires / time.Millisecond)))
-		if r.Persistent || left > 90*time.Second {
+		if record.Persistent || left > 90*time.Second {
 			t.Errorf("%s expires in %v, want at most 90s", key, left)
 		}
 	}
@@ -125,22 +125,22 @@ func TestFullRedisStillCompensates(t *testing.T) {
 	c := s.prepare(deposits, sagaNamed(t, "paid"), step{"stock", 0, "reserve"})
 	s.fill("stock")
 	s.send(c)
-	if a := <-c.response; outcome(a) != "409 attempt-closed" {
-		t.Errorf("checkout with stock full: %v, want 409 attempt-closed", a)
+	if r := <-c.response; outcome(r) != "409 attempt-closed" {
+		t.Errorf("checkout with stock full: %v, want 409 attempt-closed", r)
 	}
 	s.settle()
 	s.check(deposits, c.History)
 
 	// If every Redis is full, no checkout begins.
 	s.fill("order", "payment")
-	if a := c.History.Checkout(s.Client); a.OK() || a.FormatViolation() != "" {
-		t.Errorf("checkout with every Redis full: %v %s", a, a.FormatViolation())
+	if r := c.History.Checkout(s.Client); r.OK() || r.FormatViolation() != "" {
+		t.Errorf("checkout with every Redis full: %v %s", r, r.FormatViolation())
 	}
 	s.settle()
 	s.check(deposits, c.History)
 	s.empty()
-	if a := c.History.Checkout(s.Client); !a.OK() {
-		t.Errorf("checkout with memory again: %v, want 200", a)
+	if r := c.History.Checkout(s.Client); !r.OK() {
+		t.Errorf("checkout with memory again: %v, want 200", r)
 	}
 	s.settle()
 	s.check(deposits, c.History)

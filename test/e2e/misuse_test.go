@@ -21,12 +21,12 @@ func TestInstancesWithEqualMachineIDs(t *testing.T) {
 	var mu sync.Mutex
 	owner := map[string]string{} // the instance that created each ID
 	create := func(service string, i int, path, name string) string {
-		a := s.Call("POST", s.PublicURLs(service)[i%2]+path)
-		id := a.Field(name)
+		r := s.Call("POST", s.PublicURLs(service)[i%2]+path)
+		id := r.Field(name)
 		mu.Lock()
 		defer mu.Unlock()
 		if other, taken := owner[id]; taken || id == "" {
-			t.Errorf("%s %d: %v, an ID that %q created too", service, i, a, other)
+			t.Errorf("%s %d: %v, an ID that %q created too", service, i, r, other)
 		}
 		owner[id] = fmt.Sprint(service, " ", i)
 		return id
@@ -45,8 +45,8 @@ func TestInstancesWithEqualMachineIDs(t *testing.T) {
 		deposits.Stock[item], deposits.Credit[user] = 1, int64(1+i)
 	})
 	s.concurrently(each, 16, func(i int) {
-		if a := histories[i].Checkout(s.Client); !a.OK() {
-			t.Errorf("checkout: %v, want 200", a)
+		if r := histories[i].Checkout(s.Client); !r.OK() {
+			t.Errorf("checkout: %v, want 200", r)
 		}
 	})
 	s.settle()
@@ -146,8 +146,8 @@ func TestNoAdministrativeRoutes(t *testing.T) {
 			"/config", "/readyz", "/healthz",
 		} {
 			for _, method := range []string{"GET", "POST", "PUT", "DELETE", "PATCH"} {
-				if a := s.Call(method, prefix+path); a.Status != 404 && a.Status != 405 || a.FormatViolation() != "" {
-					t.Errorf("%s %s%s: %v %s", method, prefix, path, a, a.FormatViolation())
+				if r := s.Call(method, prefix+path); r.Status != 404 && r.Status != 405 || r.FormatViolation() != "" {
+					t.Errorf("%s %s%s: %v %s", method, prefix, path, r, r.FormatViolation())
 				}
 			}
 		}
@@ -192,8 +192,8 @@ func TestNegativeAmountsAndUnpaidCancelsCreateNothing(t *testing.T) {
 	deposits.Credit[other] = 1
 	s.problem(409, "nothing-paid", "POST", "/payment/cancel/"+other+"/"+order) // another user paid it
 	for range 3 {
-		if a := h.Cancel(s.Client); !a.OK() {
-			t.Errorf("cancel: %v", a)
+		if r := h.Cancel(s.Client); !r.OK() {
+			t.Errorf("cancel: %v", r)
 		}
 	}
 	s.settle()

@@ -24,14 +24,14 @@ func TestRequestIDIsLoggedByEveryService(t *testing.T) {
 		ids[i], paid[i] = fmt.Sprintf("buy-%d-of-%s", i, t.Name()), s.newOrder(user, item)
 	}
 	s.concurrently(orders, orders, func(i int) {
-		a := s.Call("POST", "/orders/checkout/"+paid[i], "X-Request-Id", ids[i])
-		if !a.OK() || a.Header.Get("X-Request-Id") != ids[i] {
-			t.Errorf("checkout with ID %q: %v with ID %q", ids[i], a, a.Header.Get("X-Request-Id"))
+		r := s.Call("POST", "/orders/checkout/"+paid[i], "X-Request-Id", ids[i])
+		if !r.OK() || r.Header.Get("X-Request-Id") != ids[i] {
+			t.Errorf("checkout with ID %q: %v with ID %q", ids[i], r, r.Header.Get("X-Request-Id"))
 		}
 	})
-	a := s.Call("POST", "/payment/cancel/"+user+"/"+paid[0], "X-Request-Id", "undo")
-	if !a.OK() {
-		t.Errorf("cancel: %v", a)
+	r := s.Call("POST", "/payment/cancel/"+user+"/"+paid[0], "X-Request-Id", "undo")
+	if !r.OK() {
+		t.Errorf("cancel: %v", r)
 	}
 	for service, paths := range map[string][]string{
 		"order-1": {"/checkout/"}, "payment-1": {"/internal/reserve"}, "stock-1": {"/internal/reserve"},
@@ -61,10 +61,10 @@ func TestRequestIDIsLoggedByEveryService(t *testing.T) {
 		t.Errorf("refusal: %v with ID %q, want lost", refused, refused.Header.Get("X-Request-Id"))
 	}
 	for _, bad := range []string{"", "two words", strings.Repeat("x", 129), `a"b`} {
-		a := s.Call("GET", "/orders/find/nothing", "X-Request-Id", bad)
-		id := a.Header.Get("X-Request-Id")
-		if id == bad || id == "" || a.Field("request_id") != id {
-			t.Errorf("invalid ID %q: %v with ID %q", bad, a, id)
+		r := s.Call("GET", "/orders/find/nothing", "X-Request-Id", bad)
+		id := r.Header.Get("X-Request-Id")
+		if id == bad || id == "" || r.Field("request_id") != id {
+			t.Errorf("invalid ID %q: %v with ID %q", bad, r, id)
 		}
 	}
 }

@@ -71,8 +71,8 @@ func (sa saga) expected() string {
 }
 
 // outcome is the status of a response, followed by its problem if it has one.
-func outcome(a check.Response) string {
-	return strings.TrimSpace(fmt.Sprint(a.Status, " ", a.Problem()))
+func outcome(r check.Response) string {
+	return strings.TrimSpace(fmt.Sprint(r.Status, " ", r.Problem()))
 }
 
 // sagaCase is one order whose saga is disturbed at one step.
@@ -97,8 +97,8 @@ func (s *proxied) prepare(deposits check.Deposits, sa saga, st step) *sagaCase {
 	c.args = map[string]string{"order 0": c.Order, "payment 0": user, "stock 0": first, "stock 1": second}
 	c.arg = c.args[fmt.Sprint(st.service, " ", st.shard)]
 	if sa.cancel {
-		if a := c.History.Checkout(s.Client); !a.OK() {
-			s.t.Fatal(a)
+		if r := c.History.Checkout(s.Client); !r.OK() {
+			s.t.Fatal(r)
 		}
 	}
 	return c
@@ -118,8 +118,8 @@ func (s *proxied) send(c *sagaCase) {
 // finishes checks that the saga ends as if nothing had disturbed it.
 func (s *proxied) finishes(deposits check.Deposits, c *sagaCase, where string) {
 	s.t.Helper()
-	if a := <-c.response; outcome(a) != c.expected() {
-		s.t.Errorf("%s, %s: %v, want %s", c.name, where, a, c.expected())
+	if r := <-c.response; outcome(r) != c.expected() {
+		s.t.Errorf("%s, %s: %v, want %s", c.name, where, r, c.expected())
 	}
 	s.settle()
 	if state := s.check(deposits, c.History).Orders[c.Order].State; state != c.after {
@@ -131,16 +131,16 @@ func (s *proxied) finishes(deposits check.Deposits, c *sagaCase, where string) {
 // holds a reply for most of a second makes its Redis unhealthy.
 func (s *proxied) finishesAfterRetry(deposits check.Deposits, c *sagaCase, where string) {
 	s.t.Helper()
-	a := <-c.response
+	r := <-c.response
 	s.eventually(check.DecisionTimeout, "the client receives the outcome", func() error {
-		if !a.Unknown() && outcome(a) != "409 attempt-closed" {
+		if !r.Unknown() && outcome(r) != "409 attempt-closed" {
 			return nil
 		}
-		earlier := a
-		a = c.Checkout(s.Client)
+		earlier := r
+		r = c.Checkout(s.Client)
 		return fmt.Errorf("%v", earlier)
 	})
-	c.response <- a
+	c.response <- r
 	s.finishes(deposits, c, where)
 }
 

@@ -29,8 +29,8 @@ func TestPasswordAppearsNowhere(t *testing.T) {
 		cfg.RedisPassword = secret
 		s := launch(t, cfg)
 		request := func(method, url string) {
-			a := s.Call(method, url)
-			fmt.Fprintln(&output, method, url, a.Status, a.Header, a.Body, a.Err)
+			r := s.Call(method, url)
+			fmt.Fprintln(&output, method, url, r.Status, r.Header, r.Body, r.Err)
 		}
 		if len(cfg.Env[""]) == 1 {
 			s.waitReady()
@@ -45,8 +45,8 @@ func TestPasswordAppearsNowhere(t *testing.T) {
 		}
 		for _, service := range stack.Services() {
 			s.eventually(readyTimeout, service+" is alive", func() error {
-				if a := s.Call("GET", s.InternalURLs(service)[0]+"/healthz"); !a.OK() {
-					return fmt.Errorf("%v", a)
+				if r := s.Call("GET", s.InternalURLs(service)[0]+"/healthz"); !r.OK() {
+					return fmt.Errorf("%v", r)
 				}
 				return nil
 			})

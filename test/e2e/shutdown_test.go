@@ -43,14 +43,14 @@ func TestShutdownFinishesCheckoutInFlight(t *testing.T) {
 			release := hold(s, c)
 			s.must(s.Terminate("order-1"))
 			s.eventually(check.DecisionTimeout, "order refuses new connections", func() error {
-				if a := s.Call("POST", s.PublicURLs("order")[0]+"/create/x"); a.Status != 0 {
-					return fmt.Errorf("%v", a)
+				if r := s.Call("POST", s.PublicURLs("order")[0]+"/create/x"); r.Status != 0 {
+					return fmt.Errorf("%v", r)
 				}
 				return nil
 			})
 			release()
-			if a := <-c.response; !a.OK() {
-				t.Errorf("the checkout in flight received %v, want 200", a)
+			if r := <-c.response; !r.OK() {
+				t.Errorf("the checkout in flight received %v, want 200", r)
 			}
 			s.waitForExit("order-1")
 			s.startAgain("order-1")
@@ -96,9 +96,9 @@ func TestRollingRestartLosesNoRequest(t *testing.T) {
 	l.awaitDecisions(20)
 	stopVisitors()
 	l.stopAndCheck()
-	for _, a := range l.Responses() {
-		if a.Unknown() {
-			t.Errorf("a client received %v, want an outcome", a)
+	for _, r := range l.Responses() {
+		if r.Unknown() {
+			t.Errorf("a client received %v, want an outcome", r)
 		}
 	}
 }
@@ -117,12 +117,12 @@ func (s *system) startVisitors(deposits check.Deposits) (stop func()) {
 	var requests atomic.Int64
 	request := func(want int, method, path string) check.Response {
 		time.Sleep(visitorPause)
-		a := s.Call(method, path)
-		if a.Status != want || a.FormatViolation() != "" {
-			s.t.Errorf("%s %s: %v %s, want %d", method, path, a, a.FormatViolation(), want)
+		r := s.Call(method, path)
+		if r.Status != want || r.FormatViolation() != "" {
+			s.t.Errorf("%s %s: %v %s, want %d", method, path, r, r.FormatViolation(), want)
 		}
 		requests.Add(1)
-		return a
+		return r
 	}
 	for range 4 {
 		visitors.Go(func() {

@@ -93,8 +93,8 @@ func TestNoRequestSmuggling(t *testing.T) {
 				if got := s.get("/payment/find_user/%s", user); got["user_id"] != user {
 					t.Errorf("after %s: the user is %v", name, got)
 				}
-				if a := s.Call("GET", "/orders/find/"+item); a.Status != 404 || !strings.Contains(a.Body, item) {
-					t.Errorf("after %s: find of a missing order: %v, want 404", name, a)
+				if r := s.Call("GET", "/orders/find/"+item); r.Status != 404 || !strings.Contains(r.Body, item) {
+					t.Errorf("after %s: find of a missing order: %v, want 404", name, r)
 				}
 			}
 		}

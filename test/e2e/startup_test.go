@@ -41,8 +41,8 @@ func TestServicesStartWithoutRedis(t *testing.T) {
 			}
 			return err
 		})
-		if a := s.Call("GET", s.InternalURLs(service)[0]+"/healthz"); !a.OK() {
-			t.Errorf("/healthz of %s: %v, want 200", service, a)
+		if r := s.Call("GET", s.InternalURLs(service)[0]+"/healthz"); !r.OK() {
+			t.Errorf("/healthz of %s: %v, want 200", service, r)
 		}
 	}
 	requests := []string{
@@ -55,15 +55,15 @@ func TestServicesStartWithoutRedis(t *testing.T) {
 	}
 	for _, request := range requests {
 		method, path, _ := strings.Cut(request, " ")
-		a := s.Call(method, path)
-		violation, took := a.FormatViolation(), a.Ended.Sub(a.Began)
-		if violation != "" || a.Status != http.StatusServiceUnavailable || took > fastFailure {
-			t.Errorf("%s: %v after %v: %s, want 503 within %v", request, a, took, violation, fastFailure)
+		r := s.Call(method, path)
+		violation, took := r.FormatViolation(), r.Ended.Sub(r.Began)
+		if violation != "" || r.Status != http.StatusServiceUnavailable || took > fastFailure {
+			t.Errorf("%s: %v after %v: %s, want 503 within %v", request, r, took, violation, fastFailure)
 		}
 	}
 	for _, path := range []string{"/orders/ping", "/stock/ping", "/payment/ping"} {
-		if a := s.Call("GET", path); !a.OK() || !strings.Contains(a.Body, `"up":false`) {
-			t.Errorf("%s: %v, want 200 with an unhealthy shard", path, a)
+		if r := s.Call("GET", path); !r.OK() || !strings.Contains(r.Body, `"up":false`) {
+			t.Errorf("%s: %v, want 200 with an unhealthy shard", path, r)
 		}
 	}
 
@@ -72,8 +72,8 @@ func TestServicesStartWithoutRedis(t *testing.T) {
 	}
 	began := time.Now()
 	s.eventually(recoveryTime, "a checkout succeeds", func() error {
-		if a := s.Checkout(order); !a.OK() {
-			return fmt.Errorf("checkout: %v", a)
+		if r := s.Checkout(order); !r.OK() {
+			return fmt.Errorf("checkout: %v", r)
 		}
 		return nil
 	})
@@ -117,10 +117,10 @@ func TestUnavailableServiceGets503(t *testing.T) {
 		{"payment", "POST", "/payment/create_user"},
 	} {
 		s.must(s.Kill(test.service + "-1"))
-		a := s.Call(test.method, test.path)
-		violation, took := a.FormatViolation(), a.Ended.Sub(a.Began)
-		if violation != "" || a.Problem() != "unavailable" || took > fastFailure {
-			t.Errorf("without %s: %v after %v: %s", test.service, a, took, violation)
+		r := s.Call(test.method, test.path)
+		violation, took := r.FormatViolation(), r.Ended.Sub(r.Began)
+		if violation != "" || r.Problem() != "unavailable" || took > fastFailure {
+			t.Errorf("without %s: %v after %v: %s", test.service, r, took, violation)
 		}
 		dependent := dependents[test.service]
 		s.eventually(check.DecisionTimeout, dependent+" reports "+test.service+" unavailable", func() error {
@@ -132,8 +132,8 @@ func TestUnavailableServiceGets503(t *testing.T) {
 			return err
 		})
 		if test.service != "order" { // the attempt closes without charging anything
-			if a := s.Checkout(order); a.Problem() != "attempt-closed" && !a.Unknown() {
-				t.Errorf("a checkout without %s: %v", test.service, a)
+			if r := s.Checkout(order); r.Problem() != "attempt-closed" && !r.Unknown() {
+				t.Errorf("a checkout without %s: %v", test.service, r)
 			}
 		}
 		s.startAgain(test.service + "-1")
@@ -141,7 +141,7 @@ func TestUnavailableServiceGets503(t *testing.T) {
 	}
 	s.settle()
 	s.check(deposits)
-	if a := s.Checkout(order); !a.OK() {
-		t.Errorf("checkout with all services: %v, want 200", a)
+	if r := s.Checkout(order); !r.OK() {
+		t.Errorf("checkout with all services: %v, want 200", r)
 	}
 }

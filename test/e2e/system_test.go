@@ -50,11 +50,11 @@ func launch(t *testing.T, cfg stack.Config) *system {
 		t.Fatal(err)
 	}
 	s := &system{started, check.NewClient(started.Gateway()), t, check.OpenShards(started)}
-	s.Client.OnResponse = func(method, path string, a check.Response) {
+	s.Client.OnResponse = func(method, path string, r check.Response) {
 		if !strings.HasPrefix(path, "/") {
 			return // not through the gateway
 		}
-		if violation := openAPI().Violation(method, path, a.Status, a.Header, a.Body); violation != "" {
+		if violation := openAPI().Violation(method, path, r.Status, r.Header, r.Body); violation != "" {
 			t.Errorf("%s %s violates openapi.json: %s", method, path, violation)
 		}
 	}
