@@ -108,8 +108,9 @@ func productWithShortTimes() (sources, error) {
 	return sources{}.edited(slices.Concat(readScripts, shortTimes))
 }
 
-// shortTimes shortens the lease, the deadline, the timeouts and the retention of records. As in the product, the refund window is
-// longer than the deadline: a refund's record must outlive the reservation's, which the checkers cannot explain without it.
+// shortTimes shortens the lease, the deadline, the timeouts and the retention of records. As in the product, the refund
+// window is longer than the deadline. Otherwise a refund's record would expire before the record of its reservation, and
+// the checkers could not explain that reservation.
 var shortTimes = []edit{
 	{"common/protocol/protocol.go", "Lease = 5 * time.Second", "Lease = time.Second"},
 	{"common/protocol/protocol.go", "Deadline = 30 * time.Second", "Deadline = 3 * time.Second"},
