@@ -109,7 +109,7 @@ func productWithShortTimes() (sources, error) {
 }
 
 // shortTimes shortens the lease, the deadline, the timeouts and the retention of records. As in the product, the refund
-// window is longer than the deadline. Otherwise a refund's record would expire before the record of its reservation, and
+// window is longer than the deadline. Otherwise a refund's record would expire before that of its reservation, and
 // the checkers could not explain that reservation.
 var shortTimes = []edit{
 	{"common/protocol/protocol.go", "Lease = 5 * time.Second", "Lease = time.Second"},
