@@ -2,13 +2,14 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 )
 
-// The backlog lists undecided orders with their state and age: of a checkout since it began, of a cancellation since it was requested,
-// whatever the age of the order, and whatever a worker has done since.
-func TestBacklog(t *testing.T) {
+// The age of an undecided order is the time since its checkout began or its cancellation was requested. Neither the
+// order's own age nor a later claim changes it.
+func TestBacklogCountsAndOldest(t *testing.T) {
 	s, client := openStore(t)
 	ctx := context.Background()
 	for name, c := range map[string]struct {
@@ -17,16 +18,18 @@ func TestBacklog(t *testing.T) {
 		undecided, unconfirmed int64
 		oldest                 time.Duration
 	}{
-		"nothing": {},
-		"a checkout that began 25 s ago, and was just claimed": {
+		"empty": {},
+		"a checkout that began 25 s ago and was just claimed": {
 			state: "o:O a=A dl=now+5 s=RUNNING u=U\nundecided O at now+10\n" +
 				"unconfirmed X now+60 0 0 at now\nunconfirmed Y now+60 0 0 at now+10",
 			undecided: 1, unconfirmed: 2, oldest: 25 * time.Second},
 		"the oldest of two": {
-			state:     "o:O a=A dl=now-70 s=ABORTING u=U\no:P a=B dl=now+30 s=RUNNING u=U\nundecided P at now-5\nundecided O at now+10",
+			state: "o:O a=A dl=now-70 s=ABORTING u=U\n" +
+				"o:P a=B dl=now+30 s=RUNNING u=U\nundecided P at now-5\nundecided O at now+10",
 			undecided: 2, oldest: 100 * time.Second},
-		"an order that was removed":                         {state: "undecided O at now", undecided: 1},
-		"paid a while ago, the cancellation just requested": {state: "o:O a=A dl=now-500 s=PAID u=U", cancel: true, undecided: 1},
+		"a removed order": {state: "undecided O at now", undecided: 1},
+		"a cancellation of an old order, just requested": {
+			state: "o:O a=A dl=now-500 s=PAID u=U", cancel: true, undecided: 1},
 	} {
 		restore(t, client, c.state, time.Now())
 		if c.cancel {
@@ -59,5 +62,33 @@ func TestBacklogListsOrdersByDueTime(t *testing.T) {
 	}
 	if got, err := s.Backlog(t.Context(), s.Shards()[0], 2); err != nil || len(got.Orders) != 1 {
 		t.Errorf("two of three: %+v, %v", got, err)
+	}
+}
+
+func TestDueAndTakeUnconfirmed(t *testing.T) {
+	s, client := openStore(t)
+	ctx := context.Background()
+	at := s.Shards()[0]
+	restore(t, client, "undecided p at now-5\nundecided q at now-10\nundecided r at now+5\n"+
+		"unconfirmed A now+90 0,2 1 at now-5\nunconfirmed C now+90 0 0 at now+5", time.Now())
+	if due, err := s.Due(ctx, at, 10); err != nil || fmt.Sprint(due) != "[q p]" {
+		t.Errorf("due: %v, %v", due, err)
+	}
+	if due, err := s.Due(ctx, at, 1); err != nil || fmt.Sprint(due) != "[q]" {
+		t.Errorf("due, at most 1: %v, %v", due, err)
+	}
+	taken, err := s.TakeUnconfirmed(ctx, at, 10, 10*time.Second)
+	if err != nil || len(taken) != 1 || taken[0].Record != "A" ||
+		fmt.Sprint(taken[0].Stock, taken[0].Credit) != "[0 2] [1]" {
+		t.Fatalf("taken: %+v, %v", taken, err)
+	}
+	if again, err := s.TakeUnconfirmed(ctx, at, 10, 10*time.Second); err != nil || len(again) != 0 {
+		t.Errorf("retry: %+v, %v", again, err)
+	}
+	if err := s.Confirmed(ctx, at, taken[:1]); err != nil {
+		t.Error(err)
+	}
+	if n := client.ZCard(ctx, "{o0}unconfirmed").Val(); n != 1 {
+		t.Errorf("%d entries are left, want 1: C", n)
 	}
 }

@@ -12,15 +12,13 @@ import (
 	"checkout/common/testredis"
 )
 
-// BenchmarkSagaScripts measures what the order's Redis spends on a checkout: begin and commit, and at last its part in
-// taking and dropping the entries of `unconfirmed`. Calls come in round trips of 64, as from a busy machine; redis-µs is the
-// server's processor time for each.
+// BenchmarkSagaScripts measures the processor time that the order's Redis spends on begin, commit and confirmation of a
+// checkout. Round trips have the size of those of a busy instance.
 func BenchmarkSagaScripts(b *testing.B) {
 	for _, items := range []int{1, 20} {
 		b.Run(fmt.Sprintf("items=%d", items), func(b *testing.B) {
 			store, client := openStore(b)
-			shard := store.Shards()[0]
-			n := max(b.N, 64)
+			shard, n := store.Shards()[0], max(b.N, 64)
 			attempts := make([]string, n)
 			for at := 0; at < n; at += 64 {
 				p := client.Pipeline()
@@ -36,27 +34,19 @@ func BenchmarkSagaScripts(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
-			each := func(what string, size int, call func(p redis.Pipeliner, i int)) {
-				before := testredis.CPU(b, client)
-				for at := 0; at < n; at += size {
-					p := client.Pipeline()
-					for i := at; i < min(at+size, n); i++ {
-						call(p, i)
-					}
-					if _, err := p.Exec(b.Context()); err != nil {
-						b.Fatal(err)
-					}
-				}
-				b.ReportMetric(float64((testredis.CPU(b, client)-before).Nanoseconds())/1000/float64(n), what+"-redis-µs")
-			}
+			undecided, unconfirmed := shard.Key(undecidedKey), shard.Key(unconfirmedKey)
 			b.ResetTimer()
-			each("begin", 64, func(p redis.Pipeliner, i int) {
-				p.EvalSha(b.Context(), beginScript.SHA(), []string{shard.Key(orderKey(benchOrder(i))), shard.Key(undecidedKey)},
-					attempts[i], "", benchOrder(i), lease)
+			testredis.ReportCPU(b, client, "begin", n, 64, func(p redis.Pipeliner, from, to int) {
+				for i := from; i < to; i++ {
+					keys := []string{shard.Key(orderKey(benchOrder(i))), undecided}
+					p.EvalSha(b.Context(), beginScript.SHA(), keys, attempts[i], "", benchOrder(i), lease)
+				}
 			})
-			each("commit", 64, func(p redis.Pipeliner, i int) {
-				p.EvalSha(b.Context(), commitScript.SHA(), []string{shard.Key(orderKey(benchOrder(i))), shard.Key(undecidedKey), shard.Key(unconfirmedKey)},
-					attempts[i], benchOrder(i), "0", "0")
+			testredis.ReportCPU(b, client, "commit", n, 64, func(p redis.Pipeliner, from, to int) {
+				for i := from; i < to; i++ {
+					keys := []string{shard.Key(orderKey(benchOrder(i))), undecided, unconfirmed}
+					p.EvalSha(b.Context(), commitScript.SHA(), keys, attempts[i], benchOrder(i), "0", "0")
+				}
 			})
 			before := testredis.CPU(b, client)
 			for left := n; left > 0; {

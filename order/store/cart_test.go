@@ -14,16 +14,16 @@ import (
 
 func TestCartScripts(t *testing.T) {
 	s, client := openStore(t)
-	add := func(item string, quantity, price int64) func(context.Context) error {
+	addItem := func(item string, quantity, price int64) func(context.Context) error {
 		return func(ctx context.Context) error { return s.AddItem(ctx, nil, id, item, quantity, price) }
 	}
-	take := func(item string, quantity int64) func(context.Context) error {
+	removeItem := func(item string, quantity int64) func(context.Context) error {
 		return func(ctx context.Context) error { return s.RemoveItem(ctx, nil, id, item, quantity) }
 	}
 	create := func(ctx context.Context) error { return s.Create(ctx, nil, id, "U") }
 	remove := func(ctx context.Context) error { return s.Remove(ctx, nil, id) }
 	full := "o:O " + manyItems(api.MaxItems) + " k=1000 q=1000 s=OPEN t=0 u=U"
-	frozen := func(state string) string { return strings.Replace(openOrder, "OPEN", state, 1) }
+	inState := func(state string) string { return strings.Replace(openOrder, "OPEN", state, 1) }
 	for _, r := range []struct {
 		name   string
 		before string
@@ -31,36 +31,47 @@ func TestCartScripts(t *testing.T) {
 		want   error
 		after  string
 	}{
-		{"create CREATED", "", create, nil, empty},
-		{"create of one that is there", openOrder, create, ErrTaken, openOrder},
-		{"add_item NOT_FOUND", "", add("x", 1, 5), api.OrderNotFound, ""},
-		{"add_item ADDED", empty, add("x", 3, 5), nil, "o:O i:x=3@5 k=1 q=3 s=OPEN t=15 u=U"},
-		{"add_item of another", openOrder, add("z", 1, 0), nil, "o:O i:x=2@5 i:y=1@7,3@8 i:z=1@0 k=3 q=7 s=OPEN t=41 u=U"},
-		{"add_item more", openOrder, add("x", 1, 5), nil, "o:O i:x=3@5 i:y=1@7,3@8 k=2 q=7 s=OPEN t=46 u=U"},
-		{"add_item at another price", openOrder, add("x", 1, 50), nil, "o:O i:x=2@5,1@50 i:y=1@7,3@8 k=2 q=7 s=OPEN t=91 u=U"},
-		{"add_item at one of two prices", openOrder, add("y", 2, 7), nil, "o:O i:x=2@5 i:y=3@7,3@8 k=2 q=8 s=OPEN t=55 u=U"},
-		{"add_item of a price that starts like another", "o:O i:x=2@50 k=1 q=2 s=OPEN t=100 u=U", add("x", 1, 5), nil, "o:O i:x=2@50,1@5 k=1 q=3 s=OPEN t=105 u=U"},
-		{"add_item NOT_OPEN: RUNNING", frozen("RUNNING"), add("x", 1, 5), api.OrderNotOpen, frozen("RUNNING")},
-		{"add_item NOT_OPEN: ABORTING", frozen("ABORTING"), add("x", 1, 5), api.OrderNotOpen, frozen("ABORTING")},
-		{"add_item NOT_OPEN: PAID", frozen("PAID"), add("x", 1, 5), api.OrderNotOpen, frozen("PAID")},
-		{"add_item FULL: items", full, add("new", 1, 5), api.CartFull, full},
-		{"add_item into a full cart, of an item in it", full, add("i0000", 1, 0), nil, strings.Replace(strings.Replace(full, "i:i0000=1@0", "i:i0000=2@0", 1), "q=1000", "q=1001", 1)},
-		{"add_item to the last piece", openOrder, add("x", api.MaxPieces-6, 5), nil, "o:O i:x=9996@5 i:y=1@7,3@8 k=2 q=10000 s=OPEN t=50011 u=U"},
-		{"add_item FULL: pieces", openOrder, add("x", api.MaxPieces-5, 5), api.CartFull, openOrder},
-		{"add_item to the largest total", "o:O k=0 q=0 s=OPEN t=7199254740991 u=U", add("x", 9000, 1e12), nil, "o:O i:x=9000@1000000000000 k=1 q=9000 s=OPEN t=9007199254740991 u=U"},
-		{"add_item LIMIT", "o:O k=0 q=0 s=OPEN t=7199254740992 u=U", add("x", 9000, 1e12), api.BalanceLimit, "o:O k=0 q=0 s=OPEN t=7199254740992 u=U"},
-		{"remove_item NOT_FOUND", "", take("x", 1), api.OrderNotFound, ""},
-		{"remove_item REMOVED", openOrder, take("x", 1), nil, "o:O i:x=1@5 i:y=1@7,3@8 k=2 q=5 s=OPEN t=36 u=U"},
-		{"remove_item all", openOrder, take("x", 2), nil, "o:O i:y=1@7,3@8 k=1 q=4 s=OPEN t=31 u=U"},
-		{"remove_item over two prices", openOrder, take("y", 4), nil, "o:O i:x=2@5 k=1 q=2 s=OPEN t=10 u=U"},
-		{"remove_item of the last price", openOrder, take("y", 3), nil, "o:O i:x=2@5 i:y=1@7 k=2 q=3 s=OPEN t=17 u=U"},
-		{"remove_item NOT_IN_ORDER", openOrder, take("z", 1), api.ItemNotInOrder, openOrder},
-		{"remove_item TOO_FEW", openOrder, take("y", 5), api.TooFewInOrder, openOrder},
-		{"remove_item NOT_OPEN", frozen("PAID"), take("x", 1), api.OrderNotOpen, frozen("PAID")},
-		{"remove REMOVED", openOrder, remove, nil, ""},
+		{"create DONE", "", create, nil, emptyOrder},
+		{"create TAKEN", openOrder, create, ErrTaken, openOrder},
+		{"add_item NOT_FOUND", "", addItem("x", 1, 5), api.OrderNotFound, ""},
+		{"add_item DONE", emptyOrder, addItem("x", 3, 5), nil, "o:O i:x=3@5 k=1 q=3 s=OPEN t=15 u=U"},
+		{"add_item DONE, another item", openOrder, addItem("z", 1, 0), nil,
+			"o:O i:x=2@5 i:y=1@7,3@8 i:z=1@0 k=3 q=7 s=OPEN t=41 u=U"},
+		{"add_item DONE, more pieces", openOrder, addItem("x", 1, 5), nil,
+			"o:O i:x=3@5 i:y=1@7,3@8 k=2 q=7 s=OPEN t=46 u=U"},
+		{"add_item DONE, another price", openOrder, addItem("x", 1, 50), nil,
+			"o:O i:x=2@5,1@50 i:y=1@7,3@8 k=2 q=7 s=OPEN t=91 u=U"},
+		{"add_item DONE, one of two prices", openOrder, addItem("y", 2, 7), nil,
+			"o:O i:x=2@5 i:y=3@7,3@8 k=2 q=8 s=OPEN t=55 u=U"},
+		{"add_item DONE, a price that is the prefix of another", "o:O i:x=2@50 k=1 q=2 s=OPEN t=100 u=U",
+			addItem("x", 1, 5), nil, "o:O i:x=2@50,1@5 k=1 q=3 s=OPEN t=105 u=U"},
+		{"add_item NOT_OPEN, RUNNING", inState("RUNNING"), addItem("x", 1, 5), api.OrderNotOpen, inState("RUNNING")},
+		{"add_item NOT_OPEN, ABORTING", inState("ABORTING"), addItem("x", 1, 5), api.OrderNotOpen, inState("ABORTING")},
+		{"add_item NOT_OPEN, PAID", inState("PAID"), addItem("x", 1, 5), api.OrderNotOpen, inState("PAID")},
+		{"add_item FULL, items", full, addItem("new", 1, 5), api.CartFull, full},
+		{"add_item DONE, an item of a full cart", full, addItem("i0000", 1, 0), nil,
+			strings.Replace(strings.Replace(full, "i:i0000=1@0", "i:i0000=2@0", 1), "q=1000", "q=1001", 1)},
+		{"add_item DONE, up to the maximum of pieces", openOrder, addItem("x", api.MaxPieces-6, 5), nil,
+			"o:O i:x=9996@5 i:y=1@7,3@8 k=2 q=10000 s=OPEN t=50011 u=U"},
+		{"add_item FULL, pieces", openOrder, addItem("x", api.MaxPieces-5, 5), api.CartFull, openOrder},
+		{"add_item DONE, up to the largest total", "o:O k=0 q=0 s=OPEN t=7199254740991 u=U", addItem("x", 9000, 1e12), nil,
+			"o:O i:x=9000@1000000000000 k=1 q=9000 s=OPEN t=9007199254740991 u=U"},
+		{"add_item LIMIT", "o:O k=0 q=0 s=OPEN t=7199254740992 u=U", addItem("x", 9000, 1e12), api.BalanceLimit,
+			"o:O k=0 q=0 s=OPEN t=7199254740992 u=U"},
+		{"remove_item NOT_FOUND", "", removeItem("x", 1), api.OrderNotFound, ""},
+		{"remove_item DONE", openOrder, removeItem("x", 1), nil, "o:O i:x=1@5 i:y=1@7,3@8 k=2 q=5 s=OPEN t=36 u=U"},
+		{"remove_item DONE, all pieces", openOrder, removeItem("x", 2), nil, "o:O i:y=1@7,3@8 k=1 q=4 s=OPEN t=31 u=U"},
+		{"remove_item DONE, pieces of two prices", openOrder, removeItem("y", 4), nil,
+			"o:O i:x=2@5 k=1 q=2 s=OPEN t=10 u=U"},
+		{"remove_item DONE, the last price", openOrder, removeItem("y", 3), nil,
+			"o:O i:x=2@5 i:y=1@7 k=2 q=3 s=OPEN t=17 u=U"},
+		{"remove_item NOT_IN_ORDER", openOrder, removeItem("z", 1), api.ItemNotInOrder, openOrder},
+		{"remove_item TOO_FEW", openOrder, removeItem("y", 5), api.TooFewInOrder, openOrder},
+		{"remove_item NOT_OPEN", inState("PAID"), removeItem("x", 1), api.OrderNotOpen, inState("PAID")},
+		{"remove DONE", openOrder, remove, nil, ""},
 		{"remove NOT_FOUND", "", remove, api.OrderNotFound, ""},
-		{"remove NOT_OPEN: RUNNING", frozen("RUNNING"), remove, api.OrderNotOpen, frozen("RUNNING")},
-		{"remove NOT_OPEN: CANCELLED", frozen("CANCELLED"), remove, api.OrderNotOpen, frozen("CANCELLED")},
+		{"remove NOT_OPEN, RUNNING", inState("RUNNING"), remove, api.OrderNotOpen, inState("RUNNING")},
+		{"remove NOT_OPEN, CANCELLED", inState("CANCELLED"), remove, api.OrderNotOpen, inState("CANCELLED")},
 	} {
 		t.Run(r.name, func(t *testing.T) {
 			now := time.Now()
@@ -69,7 +80,7 @@ func TestCartScripts(t *testing.T) {
 				t.Errorf("got %v, want %v", err, r.want)
 			}
 			if after := snapshot(t, client, now); after != r.after {
-				t.Errorf("after it:\n%s\nwant\n%s", after, r.after)
+				t.Errorf("after the call:\n%s\nwant\n%s", after, r.after)
 			}
 		})
 	}
@@ -83,7 +94,7 @@ func manyItems(n int) string {
 	return strings.Join(items, " ")
 }
 
-func TestBatchInitOverwritesAndRefuses(t *testing.T) {
+func TestBatchInitOverwritesUnlessUndecided(t *testing.T) {
 	s, client := openStore(t)
 	ctx := context.Background()
 	if err := s.BatchInit(ctx, 1200, 10, 20, 3); err != nil {
@@ -91,7 +102,8 @@ func TestBatchInitOverwritesAndRefuses(t *testing.T) {
 	}
 	for _, number := range []int{0, 1, 499, 500, 1199} {
 		o, err := s.Find(ctx, shard.FormatDecimal(number))
-		if err != nil || o.State != StateOpen || o.Total != 6 || len(o.Lines) != 2 || o.Lines[0].ItemID == o.Lines[1].ItemID || o.Lines[0].Price != 3 {
+		if err != nil || o.State != StateOpen || o.Total != 6 || len(o.Lines) != 2 ||
+			o.Lines[0].ItemID == o.Lines[1].ItemID || o.Lines[0].Price != 3 {
 			t.Errorf("order %d: %+v, %v", number, o, err)
 		}
 	}
@@ -103,60 +115,34 @@ func TestBatchInitOverwritesAndRefuses(t *testing.T) {
 	}
 	before := client.HGetAll(ctx, "{o0}o:8").Val()
 	if err := s.BatchInit(ctx, 1200, 10, 20, 3); !errors.Is(err, api.BatchUndecided) {
-		t.Errorf("batch_init over a running checkout: %v", err)
+		t.Errorf("batch_init of a running order: %v", err)
 	}
 	if after := client.HGetAll(ctx, "{o0}o:8").Val(); fmt.Sprint(before) != fmt.Sprint(after) {
-		t.Errorf("a refused batch_init has changed order 8 from %v to %v", before, after)
+		t.Errorf("a rejected batch_init has changed order 8 from %v to %v", before, after)
 	}
 	if err := s.BatchInit(ctx, 5, 10, 20, 3); err != nil {
-		t.Errorf("batch_init beside a running checkout: %v", err)
+		t.Errorf("batch_init of other orders: %v", err)
 	}
-	// The script itself refuses as well: an order may begin after the look at `undecided`.
+	// The script rejects as well, because an order may begin after undecided was read.
 	reply, err := s.Shards()[0].Run(ctx, batchInitScript, []string{"{o0}o:6", "{o0}o:7"}, 1, 0, 0, 1, 0, 0, 1)
 	if err != nil || reply.Int(0) != 0 {
 		t.Errorf("the script returned %+v, %v", reply, err)
 	}
 	if o, _ := s.Find(ctx, "6"); o.Total != 6 {
-		t.Errorf("a refused script has overwritten order 6: %+v", o)
+		t.Errorf("the script has overwritten order 6: %+v", o)
 	}
 }
 
-// An item that batch_init hands out twice to one order is one line of two pieces.
-func TestBatchInitOfOneItem(t *testing.T) {
+// If batch_init chooses one item twice for an order, the order has one line of two pieces.
+func TestBatchInitMergesEqualItems(t *testing.T) {
 	s, _ := openStore(t)
 	ctx := context.Background()
 	if err := s.BatchInit(ctx, 3, 1, 1, 1e12); err != nil {
 		t.Fatal(err)
 	}
 	o, err := s.Find(ctx, "2")
-	if err != nil || len(o.Lines) != 1 || o.Lines[0] != (api.OrderLine{ItemID: "0", Quantity: 2, Price: 1e12}) || o.Total != 2e12 || o.User != "0" {
+	if err != nil || len(o.Lines) != 1 || o.Lines[0] != (api.OrderLine{ItemID: "0", Quantity: 2, Price: 1e12}) ||
+		o.Total != 2e12 || o.User != "0" {
 		t.Errorf("got %+v, %v", o, err)
-	}
-}
-
-func TestQueues(t *testing.T) {
-	s, client := openStore(t)
-	ctx := context.Background()
-	at := s.Shards()[0]
-	now := time.Now()
-	restore(t, client, "undecided p at now-5\nundecided q at now-10\nundecided r at now+5\nunconfirmed A now+90 0,2 1 at now-5\nunconfirmed C now+90 0 0 at now+5", now)
-	if due, err := s.Due(ctx, at, 10); err != nil || fmt.Sprint(due) != "[q p]" {
-		t.Errorf("due: %v, %v", due, err)
-	}
-	if due, err := s.Due(ctx, at, 1); err != nil || fmt.Sprint(due) != "[q]" {
-		t.Errorf("due, one: %v, %v", due, err)
-	}
-	taken, err := s.TakeUnconfirmed(ctx, at, 10, 10*time.Second)
-	if err != nil || len(taken) != 1 || taken[0].Record != "A" || fmt.Sprint(taken[0].Stock, taken[0].Credit) != "[0 2] [1]" {
-		t.Fatalf("taken: %+v, %v", taken, err)
-	}
-	if again, err := s.TakeUnconfirmed(ctx, at, 10, 10*time.Second); err != nil || len(again) != 0 {
-		t.Errorf("taken again: %+v, %v", again, err)
-	}
-	if err := s.Confirmed(ctx, at, taken[:1]); err != nil {
-		t.Error(err)
-	}
-	if n := client.ZCard(ctx, "{o0}unconfirmed").Val(); n != 1 {
-		t.Errorf("%d entries are left, want 1: C", n)
 	}
 }

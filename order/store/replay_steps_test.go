@@ -15,7 +15,7 @@ import (
 	"checkout/test/model"
 )
 
-// past is a deadline, a lease or a not-after that is over on every clock.
+// past is a time that has passed on every clock.
 const past = 1
 
 // callOrder runs a script of the saga.
@@ -54,13 +54,13 @@ func (r *replay) callOrder(step model.Step) (model.Code, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := r.heard(step, got); err != nil {
+	if err := r.checkResult(step, got); err != nil {
 		return "", err
 	}
 	return orderCode(step, got), nil
 }
 
-// setLease makes a lease run out, or not, and what is undecided due.
+// setLease sets the lease of an undecided order to expired or not, and makes its entry due.
 func (r *replay) setLease(step model.Step) error {
 	if !r.before.Undecided || step.Script != model.Begin && step.Script != model.Claim {
 		return nil
@@ -77,13 +77,14 @@ func (r *replay) setLease(step model.Step) error {
 	return err
 }
 
-// orderCodes are the model's words for the scripts' codes. OPEN is CLOSED to the attempt that it is of.
+// orderCodes maps the codes of scripts to those of the model. The model distinguishes OPEN from CLOSED (orderCode).
 var orderCodes = map[Code]model.Code{
-	CodeNotFound: model.NotFound, CodeStarted: model.Started, CodeStale: model.Stale, CodeResumed: model.Resumed, CodeBusy: model.Busy,
-	CodeAborting: model.Aborting, CodeClosed: model.Closed, CodePaid: model.Paid, CodeRefunding: model.Refunding, CodeCancelled: model.Cancelled,
-	CodeRunning: model.Running,
+	CodeNotFound: model.NotFound, CodeStarted: model.Started, CodeStale: model.Stale, CodeResumed: model.Resumed,
+	CodeBusy: model.Busy, CodeRunning: model.Running, CodeAborting: model.Aborting, CodeClosed: model.Closed,
+	CodePaid: model.Paid, CodeRefunding: model.Refunding, CodeCancelled: model.Cancelled,
 }
 
+// orderCode returns the code of the model for a result. An OPEN order is CLOSED for its own attempt.
 func orderCode(step model.Step, got Result) model.Code {
 	switch {
 	case step.Script == model.Claim && got.Code == CodeNotFound:
@@ -94,20 +95,21 @@ func orderCode(step model.Step, got Result) model.Code {
 	return orderCodes[got.Code]
 }
 
-// heard checks what else an answer says, and keeps the deadline and the not-after for the messages that carry them.
-func (r *replay) heard(step model.Step, got Result) error {
+// checkResult checks the other values of a result, and records the times that later messages carry.
+func (r *replay) checkResult(step model.Step, got Result) error {
 	if got.Attempt != "" && got.Attempt != r.attempts[step.Then.Attempt] {
-		return fmt.Errorf("it names attempt %q, want %d of %q", got.Attempt, step.Then.Attempt, r.attempts)
+		return fmt.Errorf("got attempt %q, want %d of %q", got.Attempt, step.Then.Attempt, r.attempts)
 	}
-	if tellsLines(step.Script, got.Code) {
+	if hasWork(step.Script, got.Code) {
 		var cart []int
 		for _, line := range got.Lines {
 			item, _ := strconv.Atoi(line.ID)
 			cart = append(cart, item+1)
 		}
 		slices.Sort(cart)
-		if want := step.Then.Cart; !slices.Equal(cart, want) || got.User != replayUser || got.Total != int64(len(want)*replayPrice) {
-			return fmt.Errorf("it says %+v, want a cart of %v", got, want)
+		if want := step.Then.Cart; !slices.Equal(cart, want) || got.User != replayUser ||
+			got.Total != int64(len(want)*replayPrice) {
+			return fmt.Errorf("got %+v, want the cart %v", got, want)
 		}
 		if step.Then.Order == StateRefunding {
 			r.notAfters[step.Then.Attempt] = got.NotAfter
@@ -122,13 +124,14 @@ func (r *replay) heard(step model.Step, got Result) error {
 		r.reasons[step.Attempt] = []string{"aborted"}
 	}
 	if got.Code == CodeClosed && got.Attempt != "" && !slices.Contains(r.reasons[step.Then.Attempt], got.Reason) {
-		return fmt.Errorf("it says that attempt %d was closed for %q, want one of %q", step.Then.Attempt, got.Reason, r.reasons[step.Then.Attempt])
+		return fmt.Errorf("attempt %d is closed with reason %q, want one of %q",
+			step.Then.Attempt, got.Reason, r.reasons[step.Then.Attempt])
 	}
 	return nil
 }
 
-// tellsLines says whether an answer has all that a coordinator needs to carry on.
-func tellsLines(script model.Script, c Code) bool {
+// hasWork reports whether a result contains what a coordinator needs to continue.
+func hasWork(script model.Script, c Code) bool {
 	switch script {
 	case model.Begin:
 		return c == CodeStarted || c == CodeResumed || c == CodeAborting
@@ -140,7 +143,8 @@ func tellsLines(script model.Script, c Code) bool {
 	return false
 }
 
-// callParticipant sends a message about one attempt to one shard. What is over on that shard is over by the time in the message.
+// callParticipant sends a message about one attempt to one shard. A time that has passed on that shard in the model has
+// passed in the message.
 func (r *replay) callParticipant(step model.Step) (model.Code, error) {
 	store, line, at := r.payment, api.Line{ID: replayUser, Quantity: 1}, 0
 	if step.Shard > 0 {
@@ -170,7 +174,7 @@ func (r *replay) callParticipant(step model.Step) (model.Code, error) {
 			confirmation.Record, confirmation.Until = attempt.ID+":refund", r.notAfters[step.Attempt]
 		}
 		if done := store.Confirm(r.ctx, []api.Confirmation{confirmation}); !done[0].OK {
-			return "", fmt.Errorf("confirm was not done")
+			return "", fmt.Errorf("confirm failed")
 		}
 		return model.Done, nil
 	}
@@ -178,10 +182,11 @@ func (r *replay) callParticipant(step model.Step) (model.Code, error) {
 }
 
 var participantCodes = map[api.Code]model.Code{
-	api.Reserved: model.Reserved, api.Refused: model.Refused, api.Released: model.Released, api.Expired: model.Expired, api.Refunded: model.Refunded,
+	api.Reserved: model.Reserved, api.Refused: model.Refused, api.Released: model.Released, api.Expired: model.Expired,
+	api.Refunded: model.Refunded,
 }
 
-// compare compares all that is stored, read in one round trip, with what the model says.
+// compare compares all stored data, read in one round trip, with the model.
 func (r *replay) compare(want model.Snapshot) error {
 	shard, p := r.store.Shards()[0], r.client.Pipeline()
 	order := p.HGetAll(r.ctx, shard.Key(orderKey(replayOrder)))
@@ -189,13 +194,13 @@ func (r *replay) compare(want model.Snapshot) error {
 	unconfirmed := p.ZRange(r.ctx, shard.Key(unconfirmedKey), 0, -1)
 	free := make([]*redis.StringCmd, len(r.counters))
 	var codes []*redis.StringCmd
-	var ends []*redis.DurationCmd
+	var ttls []*redis.DurationCmd
 	for at, counter := range r.counters {
 		free[at] = p.Get(r.ctx, counter)
 		for _, name := range r.attempts[1:] {
 			for _, key := range []string{r.records[at] + name, r.records[at] + name + ":refund"} {
 				codes = append(codes, p.GetRange(r.ctx, key, 0, 0))
-				ends = append(ends, p.PTTL(r.ctx, key))
+				ttls = append(ttls, p.PTTL(r.ctx, key))
 			}
 		}
 	}
@@ -203,16 +208,20 @@ func (r *replay) compare(want model.Snapshot) error {
 		return err
 	}
 
-	got := model.Snapshot{Order: order.Val()[stateField], Attempt: slices.Index(r.attempts, order.Val()[attemptField]), Undecided: undecided.Err() == nil}
+	fields := order.Val()
+	got := model.Snapshot{
+		Order: fields[stateField], Attempt: slices.Index(r.attempts, fields[attemptField]), Undecided: undecided.Err() == nil,
+	}
 	for item, at := range []int{1, 2} {
-		if order.Val()[itemField+strconv.Itoa(item)] == "1@1" {
+		if fields[itemField+strconv.Itoa(item)] == "1@1" {
 			got.Cart = append(got.Cart, at)
 		}
 	}
 	got.Attempts = make([]model.AttemptSnapshot, len(r.attempts)-1)
 	for i, name := range r.attempts[1:] {
 		has := func(record string) bool {
-			return slices.ContainsFunc(unconfirmed.Val(), func(entry string) bool { return strings.HasPrefix(entry, record+" ") })
+			of := func(entry string) bool { return strings.HasPrefix(entry, record+" ") }
+			return slices.ContainsFunc(unconfirmed.Val(), of)
 		}
 		got.Attempts[i].Unconfirmed, got.Attempts[i].RefundUnconfirmed = has(name), has(name+":refund")
 	}
@@ -224,21 +233,21 @@ func (r *replay) compare(want model.Snapshot) error {
 		got.Free = append(got.Free, n)
 		for i := range got.Attempts {
 			a, next := &got.Attempts[i], 2*(at*len(got.Attempts)+i)
-			a.Records = append(a.Records, record(codes[next], ends[next], want.Attempts[i].Records[at]))
-			a.Refunds = append(a.Refunds, record(codes[next+1], ends[next+1], want.Attempts[i].Refunds[at]))
+			a.Records = append(a.Records, record(codes[next], ttls[next], want.Attempts[i].Records[at]))
+			a.Refunds = append(a.Refunds, record(codes[next+1], ttls[next+1], want.Attempts[i].Refunds[at]))
 		}
 	}
 	if !reflect.DeepEqual(got, want) {
-		return fmt.Errorf("stored: %+v\n  want: %+v", got, want)
+		return fmt.Errorf("stored: %+v\nwant:   %+v", got, want)
 	}
 	return nil
 }
 
-// record is what a record says. Whether its time is over is not stored, and taken from what is wanted.
-func record(code *redis.StringCmd, ends *redis.DurationCmd, want model.Record) model.Record {
+// record returns a stored record. DeadlinePassed is not stored, so it is copied from want.
+func record(code *redis.StringCmd, ttl *redis.DurationCmd, want model.Record) model.Record {
 	n, err := code.Int()
 	if err != nil {
 		return model.Record{DeadlinePassed: want.DeadlinePassed}
 	}
-	return model.Record{Code: participantCodes[api.Code(n)], HasTTL: ends.Val() > 0}
+	return model.Record{Code: participantCodes[api.Code(n)], HasTTL: ttl.Val() > 0}
 }

@@ -19,44 +19,45 @@ import (
 	"checkout/test/model"
 )
 
-// Proof 2, its second half: random walks of the model, in which the protocol was explored exhaustively, are replayed on the real
-// scripts. After every step the answer and everything stored must be what the model says, so that what was proven of the
-// model holds for these scripts.
+// The model of the protocol (test/model) is explored exhaustively. The replay runs random walks of the model on the
+// real scripts. After each step, the reply and all stored data must be those of the model, so what holds for the model
+// holds for the scripts.
 
-// In a replay everything has a decimal id, so that batch_init can write it again.
+// All IDs are decimal, so that batch_init can overwrite them.
 const (
 	replayOrder = "0"
 	replayUser  = "0"
 	replayPrice = 1
 )
 
-// replay is one walk under way on a real Redis, which is every shard of all three services.
+// replay is a walk on a real Redis server, which stores every shard of all three services.
 type replay struct {
 	t              *testing.T
 	ctx            context.Context
 	client         *redis.Client
 	store          *Store
 	stock, payment *participant.Reservations
-	counters       []string   // keys, by participant shard of the model
-	records        []string   // key prefixes, likewise
-	attempts       []string   // names of the model's attempts, from 1; "" is none
-	deadlines      []int64    // of each attempt, Unix ms
-	notAfters      []int64    // likewise
-	reasons        [][]string // which an attempt may have been closed for
+	counters       []string   // keys, by the participant shard of the model
+	records        []string   // key prefixes, by the participant shard of the model
+	attempts       []string   // by the model's number, from 1; "" is none
+	deadlines      []int64    // by attempt, Unix ms
+	notAfters      []int64    // by attempt, Unix ms
+	reasons        [][]string // by attempt: possible reasons of its close
 	before         model.Snapshot
 }
 
-func TestReplay(t *testing.T) {
+func TestScriptsBehaveLikeTheModel(t *testing.T) {
 	const walks, steps = 250, 80
 	server := testredis.Start(t)
-	if err := server.Client.ConfigSet(t.Context(), "appendfsync", "no").Err(); err != nil { // nothing dies here
+	if err := server.Client.ConfigSet(t.Context(), "appendfsync", "no").Err(); err != nil { // no server dies here
 		t.Fatal(err)
 	}
 	one := []*testredis.Server{server}
 	orders := testredis.Connect(t, "order", one, Scripts)
 	stock := testredis.Connect(t, "stock", []*testredis.Server{server, server}, participant.Scripts)
 	payment := testredis.Connect(t, "payment", one, participant.Scripts)
-	m := model.Model{Config: model.Config{Attempts: 3, StockShards: 2, Cancel: true, Edits: true, Remove: true, Rivals: true, Reset: model.ResetQuiet}}
+	m := model.Model{Config: model.Config{Attempts: 3, StockShards: 2, Cancel: true, Edits: true, Remove: true,
+		Rivals: true, Reset: model.ResetQuiet}}
 	seen := map[string]bool{}
 	for _, wild := range []bool{false, true} {
 		for walk := range walks {
@@ -70,7 +71,7 @@ func TestReplay(t *testing.T) {
 			for _, step := range m.Walk(rand.New(rand.NewPCG(20261123, uint64(walk))), steps, wild) {
 				done = append(done, fmt.Sprintf("%s -> %s", step, step.Code))
 				seen[fmt.Sprintf("%s %s", step.Script, step.Code)] = true
-				if err := r.take(step); err != nil {
+				if err := r.step(step); err != nil {
 					t.Fatalf("walk %d (wild: %v): %v\n%s", walk, wild, err, strings.Join(done, "\n"))
 				}
 			}
@@ -80,13 +81,13 @@ func TestReplay(t *testing.T) {
 		script, codes, _ := strings.Cut(want, ": ")
 		for code := range strings.SplitSeq(codes, " ") {
 			if !seen[script+" "+code] {
-				t.Errorf("no walk has seen %s answer %s", script, code)
+				t.Errorf("no walk has seen %s return %s", script, code)
 			}
 		}
 	}
 }
 
-// replayed is what all walks together must have seen: every documented answer of every script of the protocol.
+// replayed lists the codes that the walks must see: every code that a script of the protocol documents.
 var replayed = []string{
 	"begin: NOT_FOUND STARTED STALE RESUMED BUSY ABORTING CLOSED PAID REFUNDING CANCELLED",
 	"claim: RUNNING ABORTING REFUNDING",
@@ -109,7 +110,7 @@ var replayed = []string{
 	"unconfirm refund: DONE",
 }
 
-// start makes everything as the model's walks find it: one of everything, and an open order for it.
+// start stores the first state of the model: one piece of each item, enough credit for one order, and an open order.
 func (r *replay) start(attempts int) {
 	r.must(r.client.FlushAll(r.ctx).Err())
 	for _, counter := range r.counters {
@@ -124,12 +125,14 @@ func (r *replay) start(attempts int) {
 	for range attempts {
 		r.attempts = append(r.attempts, uuid.NewString())
 	}
-	r.deadlines, r.notAfters, r.reasons = make([]int64, attempts+1), make([]int64, attempts+1), make([][]string, attempts+1)
+	r.deadlines, r.notAfters, r.reasons = make([]int64, attempts+1), make([]int64, attempts+1), make([][]string,
+		attempts+1)
 	for i := range r.deadlines {
 		r.deadlines[i], r.notAfters[i] = later, later
 	}
 	for range attempts {
-		r.before.Attempts = append(r.before.Attempts, model.AttemptSnapshot{Records: make([]model.Record, 3), Refunds: make([]model.Record, 3)})
+		r.before.Attempts = append(r.before.Attempts,
+			model.AttemptSnapshot{Records: make([]model.Record, 3), Refunds: make([]model.Record, 3)})
 	}
 	r.before.Order, r.before.Cart = StateOpen, []int{1, 2}
 }
@@ -141,14 +144,14 @@ func (r *replay) must(err error) {
 	}
 }
 
-// take takes one step and compares.
-func (r *replay) take(step model.Step) error {
+// step runs one step and compares the reply and the stored data with the model.
+func (r *replay) step(step model.Step) error {
 	code, err := r.call(step)
 	if err != nil {
 		return err
 	}
 	if code != step.Code {
-		return fmt.Errorf("answered %q, want %q", code, step.Code)
+		return fmt.Errorf("got %q, want %q", code, step.Code)
 	}
 	r.before = step.Then
 	return r.compare(step.Then)
@@ -173,7 +176,7 @@ func (r *replay) call(step model.Step) (model.Code, error) {
 	case model.UnconfirmRefund:
 		return model.Done, r.unconfirm(r.attempts[step.Attempt] + ":refund")
 	}
-	return model.Nothing, r.event(step)
+	return model.Nothing, r.simulate(step)
 }
 
 func edited(err error) (model.Code, error) {
@@ -188,10 +191,11 @@ func edited(err error) (model.Code, error) {
 	return "", err
 }
 
-// batchInit runs the script itself: the store looks for undecided orders first.
+// batchInit runs the script itself, because the store reads undecided first.
 func (r *replay) batchInit() (model.Code, error) {
 	shard := r.store.Shards()[0]
-	reply, err := shard.Run(r.ctx, batchInitScript, []string{shard.Key(orderKey(replayOrder))}, replayPrice, replayUser, "0", "1")
+	reply, err := shard.Run(r.ctx, batchInitScript, []string{shard.Key(orderKey(replayOrder))}, replayPrice, replayUser,
+		"0", "1")
 	if err != nil {
 		return "", err
 	}
@@ -201,8 +205,8 @@ func (r *replay) batchInit() (model.Code, error) {
 	return model.Done, reply.Err()
 }
 
-// event makes happen what no script does.
-func (r *replay) event(step model.Step) error {
+// simulate runs a step that no script does.
+func (r *replay) simulate(step model.Step) error {
 	switch step.Script {
 	case model.Mint:
 		return nil
@@ -213,22 +217,24 @@ func (r *replay) event(step model.Step) error {
 		}
 		return r.client.IncrBy(r.ctx, r.counters[step.Shard], int64(step.Then.Free[step.Shard]-free)).Err()
 	case model.RecordExpires:
-		return r.end(r.records[step.Shard]+r.attempts[step.Attempt], step.Then.Attempts[step.Attempt-1].Records[step.Shard].DeadlinePassed)
+		return r.expire(r.records[step.Shard]+r.attempts[step.Attempt],
+			step.Then.Attempts[step.Attempt-1].Records[step.Shard].DeadlinePassed)
 	case model.RefundExpires:
-		return r.end(r.records[step.Shard]+r.attempts[step.Attempt]+":refund", step.Then.Attempts[step.Attempt-1].Refunds[step.Shard].DeadlinePassed)
+		return r.expire(r.records[step.Shard]+r.attempts[step.Attempt]+":refund",
+			step.Then.Attempts[step.Attempt-1].Refunds[step.Shard].DeadlinePassed)
 	}
-	return fmt.Errorf("a step that cannot be replayed: %s", step)
+	return fmt.Errorf("no replay of step %s", step)
 }
 
-// end ends a record, if the model says that it does. That it has a TTL was seen after the step before.
-func (r *replay) end(key string, ends bool) error {
-	if !ends {
+// expire deletes a record if it has expired in the model. The step before has checked that it has a TTL.
+func (r *replay) expire(key string, expired bool) error {
+	if !expired {
 		return nil
 	}
 	return r.client.Del(r.ctx, key).Err()
 }
 
-// unconfirm drops an entry as the worker does.
+// unconfirm removes an entry of unconfirmed, as the recovery worker does.
 func (r *replay) unconfirm(record string) error {
 	shard := r.store.Shards()[0]
 	entries, err := r.client.ZRange(r.ctx, shard.Key(unconfirmedKey), 0, -1).Result()
@@ -240,5 +246,5 @@ func (r *replay) unconfirm(record string) error {
 			return r.store.Confirmed(r.ctx, shard, []Unconfirmed{{Entry: entry}})
 		}
 	}
-	return fmt.Errorf("no entry of %s", record)
+	return fmt.Errorf("unconfirmed has no entry of %s", record)
 }
