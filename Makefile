@@ -50,7 +50,7 @@ manifests: ## generate k8s/kube and gke/kube from the chart
 
 # Tests of the load generator measure time, so they run alone.
 e2e: ## the protocol model, the Python suite and the end-to-end tests, with crashes and restarts
-	$(GO) test -count=1 -timeout 14m -p 2 $$($(GO) list ./test/... | grep -v test/bench)
+	$(GO) test -count=1 -timeout 14m -p 2 ./test/e2e $$($(GO) list ./test/... | grep -v test/bench)
 	$(GO) test -count=1 -timeout 5m ./test/bench
 
 # Each run draws and prints a new seed, so that many runs try many schedules. SEED=n repeats the choices of a run.

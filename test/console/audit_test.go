@@ -23,7 +23,8 @@ var (
 	axeText string
 )
 
-// axe returns the script of axe-core. It checks a page against WCAG 2.2: names, roles, labels, headings, landmarks and contrast.
+// axe returns the script of axe-core. It checks a page against WCAG 2.2: names, roles, labels, headings, landmarks and
+// contrast.
 func axe(t *testing.T) string {
 	t.Helper()
 	axeOnce.Do(func() {

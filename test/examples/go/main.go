@@ -1,4 +1,5 @@
-// Command go is an example client: it creates a user, an item and an order, checks the order out, and prints the result.
+// Command go is an example client. It creates a user, an item and an order, checks the order out, and prints the
+// result.
 // It retries each request safely.
 //
 //	GATEWAY_URL=http://localhost:8000 go run ./test/examples/go
