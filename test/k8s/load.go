@@ -70,6 +70,11 @@ func (r *run) audit(ctx context.Context, s *shop.Shop) error {
 	if err := r.ready(ctx); err != nil {
 		return err
 	}
+	url, err := r.gateway(ctx) // a new installation has another port
+	if err != nil {
+		return err
+	}
+	s.Client.Gateway = url
 	shards, closeShards, err := r.openShards(ctx)
 	if err != nil {
 		return err
