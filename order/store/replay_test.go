@@ -103,7 +103,7 @@ var replayed = []string{
 	"batch_init: DONE UNDECIDED",
 	"reserve: RESERVED REFUSED RELEASED EXPIRED",
 	"release: RELEASED REFUSED",
-	"refund: GIVEN EXPIRED",
+	"refund: REFUNDED EXPIRED",
 	"confirm: DONE",
 	"confirm refund: DONE",
 	"unconfirm: DONE",
