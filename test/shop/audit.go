@@ -32,7 +32,7 @@ func (s *Shop) Audit(ctx context.Context, shards check.Shards) (a Audit, err err
 	if a.Decided, err = shards.Settle(ctx); err != nil {
 		return a, err
 	}
-	unread := s.readOrders()
+	unread := s.readOrders(ctx)
 	if a.Snapshot, err = shards.Snapshot(ctx); err != nil {
 		return a, err
 	}
@@ -40,7 +40,7 @@ func (s *Shop) Audit(ctx context.Context, shards check.Shards) (a Audit, err err
 	deposits.Partial = true
 	wrong, unchecked := check.Linearizable(s.Histories(), a.Snapshot)
 	a.Unchecked = unchecked
-	a.Violations = slices.Concat(unread, s.readBalances(a.Snapshot), s.Violations(a.Snapshot),
+	a.Violations = slices.Concat(unread, s.readBalances(ctx, a.Snapshot), s.Violations(a.Snapshot),
 		a.Snapshot.Violations(deposits), wrong, s.unexpected())
 	return a, nil
 }
@@ -60,9 +60,12 @@ func list(what string, all []string) error {
 	return fmt.Errorf("%d %s:\n%s", len(all), what, strings.Join(all[:min(len(all), 20)], "\n"))
 }
 
-// retryRead reads until the outcome is known, at most for readTimeout.
-func retryRead(read func() check.Response) check.Response {
+// retryRead reads until the outcome is known, at most for readTimeout or until ctx ends.
+func retryRead(ctx context.Context, read func() check.Response) check.Response {
 	for start := time.Now(); ; time.Sleep(100 * time.Millisecond) {
+		if ctx.Err() != nil {
+			return check.Response{Err: ctx.Err()}
+		}
 		if r := read(); !r.Unknown() && r.Status != http.StatusTooManyRequests || time.Since(start) > readTimeout {
 			return r
 		}
@@ -71,14 +74,14 @@ func retryRead(read func() check.Response) check.Response {
 
 // readOrders reads every order through the API. The responses become part of the histories. It lists the orders that it
 // could not read.
-func (s *Shop) readOrders() (failed []string) {
+func (s *Shop) readOrders(ctx context.Context) (failed []string) {
 	var mu sync.Mutex
 	queue := make(chan *check.History)
 	var reading sync.WaitGroup
 	for range readers {
 		reading.Go(func() {
 			for h := range queue {
-				if r := retryRead(func() check.Response { return h.Find(s.Client) }); !r.OK() {
+				if r := retryRead(ctx, func() check.Response { return h.Find(s.Client) }); !r.OK() {
 					mu.Lock()
 					failed = append(failed, fmt.Sprintf("read order %s: %v", h.Order, r))
 					mu.Unlock()
@@ -95,9 +98,9 @@ func (s *Shop) readOrders() (failed []string) {
 }
 
 // readBalances compares what the API returns for every user and item with the snapshot.
-func (s *Shop) readBalances(sn *check.Snapshot) (found []string) {
+func (s *Shop) readBalances(ctx context.Context, sn *check.Snapshot) (found []string) {
 	compare := func(path, field string, want int64) {
-		r := retryRead(func() check.Response { return s.Client.Call("GET", path) })
+		r := retryRead(ctx, func() check.Response { return s.Client.Call("GET", path) })
 		if got, ok := r.Number(field); !r.OK() || !ok || got != want {
 			found = append(found, fmt.Sprintf("GET %s: %v; Redis holds %d", path, r, want))
 		}
