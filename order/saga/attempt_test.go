@@ -15,58 +15,58 @@ import (
 	"checkout/order/store"
 )
 
-// name is a request's name as the gateway gives it.
-const name = "0123456789abcdeffedcba9876543210"
+// requestName is a valid name of a request.
+const requestName = "0123456789abcdeffedcba9876543210"
 
-func TestAttemptsHaveTheirRequestsName(t *testing.T) {
+func TestAttemptContainsTheNameOfItsRequest(t *testing.T) {
 	for _, c := range []struct {
 		what, request string
 		named         bool
 	}{
-		{"the gateway's", name, true},
-		{"in capitals", strings.ToUpper(name), true},
-		{"no more than it takes", name[:16], true},
+		{"32 digits", requestName, true},
+		{"capitals", strings.ToUpper(requestName), true},
+		{"16 digits", requestName[:16], true},
 		{"none", "", false},
-		{"too short", name[:15], false},
-		{"no number", "0123456789abcdex" + name[16:], false},
+		{"15 digits", requestName[:15], false},
+		{"no hexadecimal number", "0123456789abcdex" + requestName[16:], false},
 		{"with dashes", "01234567-89ab-4def-8edc-ba9876543210", false},
-		{"something else", strings.Repeat("ä", 16), false},
+		{"no digits", strings.Repeat("ä", 16), false},
 	} {
 		a, b := mintAttempt(c.request), mintAttempt(c.request)
 		if a == b {
-			t.Errorf("%s: %s twice", c.what, a)
+			t.Errorf("%s: minted %s twice", c.what, a)
 		}
 		for _, attempt := range []string{a, b} {
 			id, err := uuid.Parse(attempt)
 			if err != nil || id.Version() != 4 || id.Variant() != uuid.RFC4122 || id.String() != attempt {
-				t.Errorf("%s: %s is no random UUID: %v", c.what, attempt, err)
+				t.Errorf("%s: %s is not a random UUID: %v", c.what, attempt, err)
 			}
 		}
 		if got := strings.HasPrefix(a, "01234567-89ab-4def-"); got != c.named || sameRequest(a, b) != c.named {
-			t.Errorf("%s: %s and %s are of one request: %v, want %v", c.what, a, b, sameRequest(a, b), c.named)
+			t.Errorf("%s: attempts %s and %s, same request: %v, want %v", c.what, a, b, sameRequest(a, b), c.named)
 		}
 	}
-	if sameRequest("", "") || sameRequest(mintAttempt(name), "") || sameRequest("short", "short") {
-		t.Error("what has no name is of one request")
+	if sameRequest("", "") || sameRequest(mintAttempt(requestName), "") || sameRequest("short", "short") {
+		t.Error("attempts without a name belong to one request")
 	}
 }
 
-// TestARequestThatIsPassedOnIsBegunOnce: one machine refuses a checkout; then there is credit; then another machine has the same
-// request. The client was told that nothing is taken any more.
-func TestARequestThatIsPassedOnIsBegunOnce(t *testing.T) {
+// An instance refuses a checkout, the user gets credit, and the gateway retries the request on another instance. The
+// first response says that nothing is reserved any more, so the second instance must not begin the request again.
+func TestRetriedRequestDoesNotBeginAgain(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	for _, c := range []struct {
-		what, first, then string
-		left              bool // the caller of the second
-		want              error
+		what, first, second string
+		disconnected        bool // the caller of the second request
+		want                error
 	}{
-		{"the same request", name, name, false, api.InsufficientCredit},
-		{"the client's next", name, strings.Repeat("1", 32), false, nil},
-		{"two without a name", "", "", false, nil},
-		{"two with a name that is none", "none", "none", false, nil},
-		{"another's, in whose name it was answered, and its caller has left", name, strings.Repeat("1", 32), true, api.Unavailable},
-		{"one without a name, and its caller has left", "", "", true, api.Unavailable},
+		{"the same request", requestName, requestName, false, api.InsufficientCredit},
+		{"another request", requestName, strings.Repeat("1", 32), false, nil},
+		{"two requests without a name", "", "", false, nil},
+		{"two requests with an invalid name", "none", "none", false, nil},
+		{"another request, whose caller has disconnected", requestName, strings.Repeat("1", 32), true, api.Unavailable},
+		{"a request without a name, whose caller has disconnected", "", "", true, api.Unavailable},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			s := openShop(t)
@@ -75,74 +75,77 @@ func TestARequestThatIsPassedOnIsBegunOnce(t *testing.T) {
 			s.set("{p0}u:"+user, 1)
 			id := s.order(user, map[string]int64{item: 1})
 			if err := s.co.Checkout(ctx, id, Request{Name: c.first}); !errors.Is(err, api.InsufficientCredit) {
-				t.Fatalf("the first: %v", err)
+				t.Fatalf("first request: %v", err)
 			}
 			s.set("{p0}u:"+user, 10)
 			state, money := store.StateOpen, int64(10)
-			request, leave := caller(c.then)
-			if c.left {
-				leave()
+			request, disconnect := caller(c.second)
+			if c.disconnected {
+				disconnect()
 			}
 			if c.want == nil {
 				state, money = store.StatePaid, 8
 			}
 			second := New(s.store, s.stock, s.payment)
-			for range 2 { // and once more
-				if err := second.Checkout(ctx, id, request); !errors.Is(err, c.want) || s.state(id) != state || s.get("{p0}u:"+user) != money {
-					t.Errorf("got %v, %s, credit %d; want %v, %s, %d", err, s.state(id), s.get("{p0}u:"+user), c.want, state, money)
+			for range 2 {
+				err := second.Checkout(ctx, id, request)
+				if credit := s.get("{p0}u:" + user); !errors.Is(err, c.want) || s.state(id) != state || credit != money {
+					t.Errorf("got %v, %s, credit %d; want %v, %s, %d", err, s.state(id), credit, c.want, state, money)
 				}
 			}
 			if err := second.Checkout(context.Background(), id, Request{Name: strings.Repeat("2", 32)}); err != nil {
-				t.Errorf("the client's last: %v", err)
+				t.Errorf("last request: %v", err)
 			}
 		})
 	}
 }
 
-// caller returns a client's request, and a function after which its client has left.
-func caller(name string) (r Request, leave func()) {
-	var left atomic.Bool
-	return Request{Name: name, Connected: func() bool { return !left.Load() }}, func() { left.Store(true) }
+// caller returns a request and a function that disconnects its caller.
+func caller(name string) (r Request, disconnect func()) {
+	var gone atomic.Bool
+	return Request{Name: name, Connected: func() bool { return !gone.Load() }}, func() { gone.Store(true) }
 }
 
-// TestNothingIsBegunForWhoHasLeft: what was shed elsewhere has left no attempt to be found, and who had joined is not forgotten.
-func TestNothingIsBegunForWhoHasLeft(t *testing.T) {
+// A checkout does not begin if its caller disconnects while it is queued. A caller that has joined it still gets its
+// checkout.
+func TestCheckoutOfADisconnectedCallerDoesNotBegin(t *testing.T) {
 	s := openShop(t)
 	item, user := shard.Mint(0), shard.Mint(0)
 	s.set("{s0}i:"+item, 5)
 	s.set("{p0}u:"+user, 10)
 	id := s.order(user, map[string]int64{item: 1})
 	s.co.limiter = limiter{make(chan struct{}, 1), maxWait}
-	s.co.limiter.slots <- struct{}{} // all are taken: checkouts wait
-	first, leave := caller(name)
+	s.co.limiter.slots <- struct{}{} // no slot is free: checkouts are queued
+	first, disconnect := caller(requestName)
 	second, _ := caller(strings.Repeat("1", 32))
-	answers := [2]chan error{make(chan error, 1), make(chan error, 1)}
-	go func() { answers[0] <- s.co.Checkout(t.Context(), id, first) }()
-	leave()
+	results := [2]chan error{make(chan error, 1), make(chan error, 1)}
+	go func() { results[0] <- s.co.Checkout(t.Context(), id, first) }()
+	disconnect()
 	s.co.limiter.leave()
-	if err := <-answers[0]; !errors.Is(err, api.Unavailable) || s.state(id) != store.StateOpen || s.get("{p0}u:"+user) != 10 {
-		t.Fatalf("who has left: %v, %s", err, s.state(id))
+	if err := <-results[0]; !errors.Is(err, api.Unavailable) || s.state(id) != store.StateOpen ||
+		s.get("{p0}u:"+user) != 10 {
+		t.Fatalf("disconnected caller: %v, %s", err, s.state(id))
 	}
 
 	s.co.limiter.slots <- struct{}{}
-	first, leave = caller(name)
-	go func() { answers[0] <- s.co.Checkout(t.Context(), id, first) }()
+	first, disconnect = caller(requestName)
+	go func() { results[0] <- s.co.Checkout(t.Context(), id, first) }()
 	time.Sleep(20 * time.Millisecond)
-	go func() { answers[1] <- s.co.Checkout(t.Context(), id, second) }()
-	time.Sleep(20 * time.Millisecond) // by now it has joined
-	leave()
+	go func() { results[1] <- s.co.Checkout(t.Context(), id, second) }()
+	time.Sleep(20 * time.Millisecond) // the second caller has joined
+	disconnect()
 	s.co.limiter.leave()
-	if err := <-answers[0]; err != nil && !errors.Is(err, api.Unavailable) {
-		t.Errorf("who has left: %v", err)
+	if err := <-results[0]; err != nil && !errors.Is(err, api.Unavailable) {
+		t.Errorf("disconnected caller: %v", err)
 	}
-	if err := <-answers[1]; err != nil || s.state(id) != store.StatePaid || s.get("{p0}u:"+user) != 8 {
-		t.Errorf("who has joined: %v, %s", err, s.state(id))
+	if err := <-results[1]; err != nil || s.state(id) != store.StatePaid || s.get("{p0}u:"+user) != 8 {
+		t.Errorf("joined caller: %v, %s", err, s.state(id))
 	}
 }
 
-// TestARequestThatIsSentAgainHasPaid: a machine pays an order, and its answer is lost; the user cancels; the gateway sends the request
-// again. Its client is told that the order was paid, as it was, by this request; any other one finds it cancelled.
-func TestARequestThatIsSentAgainHasPaid(t *testing.T) {
+// A checkout succeeds and its response is lost. The user cancels, and the gateway retries the request. The retry
+// reports that this request has paid the order. Any other request finds the order cancelled.
+func TestRetryOfAPaidRequestSucceedsAfterACancellation(t *testing.T) {
 	ctx := context.Background()
 	for _, items := range []map[string]int64{{}, {shard.Mint(0): 1}} {
 		s := openShop(t)
@@ -152,15 +155,15 @@ func TestARequestThatIsSentAgainHasPaid(t *testing.T) {
 			s.set("{s0}i:"+item, 5)
 		}
 		id := s.order(user, items)
-		if err := s.co.Checkout(ctx, id, Request{Name: name}); err != nil {
-			t.Fatalf("the first: %v", err)
+		if err := s.co.Checkout(ctx, id, Request{Name: requestName}); err != nil {
+			t.Fatalf("first request: %v", err)
 		}
 		if got := s.cancel(s.co, id, user); got != api.Cancelled {
 			t.Fatalf("cancel: %v", got)
 		}
 		for range 2 {
-			if err := s.co.Checkout(ctx, id, Request{Name: name}); err != nil {
-				t.Errorf("%d items, the same request: %v", len(items), err)
+			if err := s.co.Checkout(ctx, id, Request{Name: requestName}); err != nil {
+				t.Errorf("%d items, retry: %v", len(items), err)
 			}
 			for _, other := range []string{strings.Repeat("1", 32), ""} {
 				if err := s.co.Checkout(ctx, id, Request{Name: other}); !errors.Is(err, api.OrderCancelled) {

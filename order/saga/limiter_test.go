@@ -11,8 +11,8 @@ import (
 	"checkout/order/store"
 )
 
-// A checkout waits for its turn before it begins, and not for longer than would leave it time to be decided.
-func TestCheckoutsWaitForTheirTurn(t *testing.T) {
+// A checkout waits for a slot before it begins. It gets api.Overloaded if it waits too long.
+func TestCheckoutWaitsForASlot(t *testing.T) {
 	s := openShop(t)
 	item, user := shard.Mint(0), shard.Mint(0)
 	s.set("{s0}i:"+item, 5)
@@ -22,27 +22,28 @@ func TestCheckoutsWaitForTheirTurn(t *testing.T) {
 	if err := s.co.limiter.enter(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.co.Checkout(t.Context(), id, Request{}); !errors.Is(err, api.Overloaded) || s.state(id) != store.StateOpen {
-		t.Errorf("without a place: %v, %s", err, s.state(id))
+	if err := s.co.Checkout(t.Context(), id, Request{}); !errors.Is(err, api.Overloaded) ||
+		s.state(id) != store.StateOpen {
+		t.Errorf("without a slot: %v, %s", err, s.state(id))
 	}
-	left, leave := context.WithCancel(t.Context())
-	leave()
-	if err := s.co.limiter.enter(left); !errors.Is(err, api.Overloaded) {
-		t.Errorf("a checkout whose time is over: %v", err)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.co.limiter.enter(ended); !errors.Is(err, api.Overloaded) {
+		t.Errorf("a checkout whose context has ended: %v", err)
 	}
 	s.co.limiter.wait = time.Minute
-	answered := make(chan error)
-	go func() { answered <- s.co.Checkout(context.Background(), id, Request{}) }()
+	result := make(chan error)
+	go func() { result <- s.co.Checkout(context.Background(), id, Request{}) }()
 	select {
-	case err := <-answered:
-		t.Fatalf("it did not wait: %v", err)
+	case err := <-result:
+		t.Fatalf("the checkout has not waited: %v", err)
 	case <-time.After(50 * time.Millisecond):
 	}
 	s.co.limiter.leave()
-	if err := <-answered; err != nil || s.state(id) != store.StatePaid {
-		t.Errorf("at its turn: %v, %s", err, s.state(id))
+	if err := <-result; err != nil || s.state(id) != store.StatePaid {
+		t.Errorf("with a slot: %v, %s", err, s.state(id))
 	}
 	if len(s.co.limiter.slots) != 0 {
-		t.Error("it has kept its place")
+		t.Error("the checkout has not returned its slot")
 	}
 }

@@ -16,9 +16,9 @@ import (
 	"checkout/common/shard"
 )
 
-// Each checkout is counted once, by what its caller was told, and each step as often as it was taken and repeated.
-func TestCheckoutsAreCounted(t *testing.T) {
-	s := openShopOf(t, 2)
+// The metrics count each checkout once, by its outcome, and each step once, with its retries.
+func TestSagaMetrics(t *testing.T) {
+	s := openShopWith(t, 2)
 	ctx := context.Background()
 	item, elsewhere, rich, poor := shard.Mint(0), shard.Mint(1), shard.Mint(0), shard.Mint(0)
 	s.set("{s0}i:"+item, 2)
@@ -27,14 +27,17 @@ func TestCheckoutsAreCounted(t *testing.T) {
 	s.set("{p0}u:"+poor, 1)
 	paid := s.order(rich, map[string]int64{item: 2})
 	for _, id := range []string{
-		paid, s.order(poor, map[string]int64{item: 1}), s.order(rich, map[string]int64{item: 1, elsewhere: 1}), s.order(shard.Mint(0), map[string]int64{item: 1}),
-		s.order(rich, map[string]int64{shard.Mint(0): 1}), shard.Mint(0),
+		paid,
+		s.order(poor, map[string]int64{item: 1}),
+		s.order(rich, map[string]int64{item: 1, elsewhere: 1}),
+		s.order(shard.Mint(0), map[string]int64{item: 1}),
+		s.order(rich, map[string]int64{shard.Mint(0): 1}),
+		shard.Mint(0),
 	} {
 		s.co.Checkout(ctx, id, Request{})
 	}
-	ca := s.co
-	s.cancel(ca, paid, poor)
-	s.cancel(ca, paid, rich)
+	s.cancel(s.co, paid, poor)
+	s.cancel(s.co, paid, rich)
 	want := `
 		# HELP checkouts_total Checkouts by outcome: paid, refused or unknown. Concurrent callers of one order count once.
 		# TYPE checkouts_total counter
@@ -51,17 +54,18 @@ func TestCheckoutsAreCounted(t *testing.T) {
 		checkout_cancellations_total{outcome="refused"} 1
 		checkout_cancellations_total{outcome="unknown"} 0
 	`
-	if err := testutil.CollectAndCompare(s.co.Metrics, strings.NewReader(want), "checkouts_total", "checkout_cancellations_total"); err != nil {
+	names := []string{"checkouts_total", "checkout_cancellations_total"}
+	if err := testutil.CollectAndCompare(s.co.Metrics, strings.NewReader(want), names...); err != nil {
 		t.Error(err)
 	}
 
 	steps := stepCounts(t, s.co.Metrics)
 	for name, n := range map[string]uint64{
-		"begin": 6, "reserve credit": 5, "reserve stock": 3, "commit": 1, "refuse": 2, "abort": 2, "release stock": 1, "release credit": 2, "close": 2,
-		"refund stock": 1, "refund credit": 1, "cancelled": 1,
+		"begin": 6, "reserve credit": 5, "reserve stock": 3, "commit": 1, "refuse": 2, "abort": 2,
+		"release stock": 1, "release credit": 2, "close": 2, "refund stock": 1, "refund credit": 1, "cancelled": 1,
 	} {
 		if steps[name] != n {
-			t.Errorf("%s: %d steps were counted, want %d", name, steps[name], n)
+			t.Errorf("%s: counted %d steps, want %d", name, steps[name], n)
 		}
 	}
 
@@ -72,14 +76,14 @@ func TestCheckoutsAreCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	if n := testutil.ToFloat64(s.co.steps.reserveCredit.retries); n < 1 {
-		t.Errorf("payment was away, and %v repetitions were counted", n)
+		t.Errorf("counted %v retries, although payment was down", n)
 	}
 	if n := stepCounts(t, s.co.Metrics)["reserve credit"]; n != 6 {
-		t.Errorf("%d steps were counted: a step that is repeated is one", n)
+		t.Errorf("counted %d steps, want 6: a retry is no step of its own", n)
 	}
 }
 
-// stepCounts returns how often each step was counted.
+// stepCounts returns the count of each step.
 func stepCounts(t *testing.T, c *Metrics) map[string]uint64 {
 	t.Helper()
 	families, err := gather(c)
@@ -93,8 +97,7 @@ func stepCounts(t *testing.T, c *Metrics) map[string]uint64 {
 	return steps
 }
 
-// The collector reports the backlog of each shard, and the age of its oldest order.
-func TestBacklogIsCollected(t *testing.T) {
+func TestBacklogMetrics(t *testing.T) {
 	s := openShop(t)
 	ctx := context.Background()
 	id := s.order("U", map[string]int64{"0": 1})
@@ -114,14 +117,13 @@ func TestBacklogIsCollected(t *testing.T) {
 		return m[0].GetGauge().GetValue()
 	}
 	if n, age := value("checkout_undecided"), value("checkout_undecided_age_seconds"); n != 1 || age < 40 || age > 50 {
-		t.Errorf("%v undecided, the oldest for %v s; want 1, 40 s", n, age)
+		t.Errorf("%v undecided, the oldest %v s old; want 1, 40 s", n, age)
 	}
 	if n := value("checkout_unconfirmed"); n != 0 {
 		t.Errorf("%v unconfirmed, want 0", n)
 	}
 }
 
-// Checkouts are counted by outcome, and paid ones by latency.
 func TestOutcomesAndLatency(t *testing.T) {
 	m, now := newMetrics(), time.Now()
 	m.countCheckout(now, nil)
@@ -141,6 +143,7 @@ func TestOutcomesAndLatency(t *testing.T) {
 	}
 }
 
+// gather returns the metrics of a collector by name.
 func gather(c prometheus.Collector) (map[string]*dto.MetricFamily, error) {
 	registry := prometheus.NewPedanticRegistry()
 	registry.MustRegister(c)

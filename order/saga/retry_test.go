@@ -8,10 +8,10 @@ import (
 	"checkout/common/api"
 )
 
-// Whose shard is dead is told when the time for that is over, and not a pause later.
-func TestDeadShardIsGivenUpInTime(t *testing.T) {
+// Retries end exactly at downBudget if the shard stays unhealthy, and not one pause later.
+func TestRetriesOfAnUnhealthyShardEndInTime(t *testing.T) {
 	step := newMetrics().steps.reserveStock
-	for range 50 { // each with other pauses
+	for range 50 { // pauses are random
 		synctest.Test(t, func(t *testing.T) {
 			start, tries := time.Now(), 0
 			outcome := retryUntilKnown(t.Context(), step, func() api.Outcome {
@@ -19,7 +19,7 @@ func TestDeadShardIsGivenUpInTime(t *testing.T) {
 				return api.Outcome{Code: api.Unknown, Reason: api.ShardDown}
 			})
 			if took := time.Since(start); took != downBudget || tries < 3 || outcome.Reason != api.ShardDown {
-				t.Errorf("given up after %v and %d tries, with %+v", took, tries, outcome)
+				t.Errorf("ended after %v and %d tries with %+v", took, tries, outcome)
 			}
 		})
 	}

@@ -8,13 +8,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 
 	"checkout/common/api"
 	"checkout/common/cluster"
-	"checkout/common/env"
 	"checkout/common/participant"
 	"checkout/common/redis"
 	"checkout/common/shard"
@@ -22,7 +20,7 @@ import (
 	"checkout/order/store"
 )
 
-// shop is a coordinator with real stores on one real Redis: order, stock and payment.
+// shop is a coordinator, with the data of order, stock and payment on one Redis server.
 type shop struct {
 	t              *testing.T
 	client         *goredis.Client
@@ -33,23 +31,15 @@ type shop struct {
 
 func openShop(t *testing.T) *shop {
 	t.Helper()
-	return openShopOf(t, 1)
+	return openShopWith(t, 1)
 }
 
-// openShopOf opens a shop with so many shards of stock, and one of order and payment, all of them in one Redis.
-func openShopOf(t *testing.T, stockShards int) *shop {
+// openShopWith opens a shop with a number of shards of stock, and one shard of order and of payment.
+func openShopWith(t *testing.T, stockShards int) *shop {
 	t.Helper()
 	server := testredis.Start(t)
 	open := func(name string, shards int, scripts []*redis.Script) *cluster.Cluster {
-		db := cluster.Open(name, env.Redis{Addrs: slices.Repeat([]string{server.Addr}, shards)}, scripts)
-		t.Cleanup(db.Close)
-		down := func(s *redis.Shard) bool { return !s.Healthy() }
-		for start := time.Now(); slices.ContainsFunc(db.Shards(), down) || db.Modulus() == 0; time.Sleep(time.Millisecond) {
-			if time.Since(start) > 10*time.Second {
-				t.Fatal("the shard does not come up")
-			}
-		}
-		return db
+		return testredis.Connect(t, name, slices.Repeat([]*testredis.Server{server}, shards), scripts)
 	}
 	s := &shop{t: t, client: server.Client, store: store.New(open("order", 1, store.Scripts))}
 	s.stock = &lossy{Reservations: participant.NewReservations(open("stock", stockShards, participant.Scripts), "i:")}
@@ -58,13 +48,13 @@ func openShopOf(t *testing.T, stockShards int) *shop {
 	return s
 }
 
-// lossy is a participant that, now and then, does not get a message, loses its answer, or kills the coordinator that calls it.
+// lossy is a participant that randomly loses messages and replies, and kills the coordinator that calls it.
 type lossy struct {
 	*participant.Reservations
 	mu         sync.Mutex
 	lose, kill float64 // probabilities
-	away       bool    // answers nothing, does nothing
-	asked      int
+	down       bool    // loses every message
+	messages   int
 	released   atomic.Int32 // releases that arrived
 }
 
@@ -82,17 +72,17 @@ func (l *lossy) call(step func() api.Outcome) api.Outcome {
 func (l *lossy) fails() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.asked++
+	l.messages++
 	if rand.Float64() < l.kill {
-		runtime.Goexit() // the coordinator's goroutine ends here, as by SIGKILL between two steps; the mutex is freed as it goes
+		runtime.Goexit() // the coordinator dies between two steps; the deferred call unlocks the mutex
 	}
-	return l.away || rand.Float64() < l.lose
+	return l.down || rand.Float64() < l.lose
 }
 
-func (l *lossy) set(lose, kill float64, away bool) {
+func (l *lossy) set(lose, kill float64, down bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.lose, l.kill, l.away = lose, kill, away
+	l.lose, l.kill, l.down = lose, kill, down
 }
 
 func (l *lossy) Reserve(ctx context.Context, a api.Attempt) api.Outcome {
@@ -111,10 +101,12 @@ func (l *lossy) Confirm(ctx context.Context, list []api.Confirmation) ([]api.Don
 	return l.Reservations.Confirm(ctx, list), nil
 }
 
+// set sets a counter.
 func (s *shop) set(key string, amount int64) {
 	s.client.Set(context.Background(), key, amount, 0)
 }
 
+// get returns a counter.
 func (s *shop) get(key string) int64 {
 	n, err := s.client.Get(context.Background(), key).Int64()
 	if err != nil {
@@ -123,7 +115,7 @@ func (s *shop) get(key string) int64 {
 	return n
 }
 
-// order makes an order of a user: pieces of items at price 2 each.
+// order creates an order of a user. Each piece costs 2.
 func (s *shop) order(user string, items map[string]int64) string {
 	s.t.Helper()
 	id := shard.Mint(0)
@@ -138,6 +130,7 @@ func (s *shop) order(user string, items map[string]int64) string {
 	return id
 }
 
+// state returns the state of an order.
 func (s *shop) state(id string) string {
 	o, err := s.store.Find(context.Background(), id)
 	if err != nil {
