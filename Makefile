@@ -22,8 +22,9 @@ build: ## build the services into bin/
 deps: ## install missing Debian packages for the tests (apt-get; with sudo unless root)
 	@$(GO) run ./test/up -deps
 
-check: ## gofmt, go vet, staticcheck, luacheck, shellcheck, actionlint, govulncheck; prints only what is wrong
+check: ## gofmt, go vet, staticcheck, luacheck, shellcheck, actionlint, govulncheck, line and file lengths; prints only what is wrong
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w $$unformatted"; exit 1; fi
+	@$(GO) run ./test/style
 	@$(GO) vet ./...
 	@$(GO) vet -tags faults ./...
 	@$(GO) run $(STATICCHECK) ./...

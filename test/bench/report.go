@@ -201,8 +201,10 @@ const disturbed = 0.1
 func (r *report) checkSection(w *strings.Builder) {
 	fmt.Fprint(w, "\n## Checks\n\n"+
 		"Bench reads back every order after its checkout, and all users and items. A violation is one that does not\n"+
-		"add up. Checkouts include the warm-up. The last column is the largest number of unconfirmed checkouts after a slice.\n\n")
-	table(w, "measurement | checkouts | orders paid | violations | processors busy, % | by other programs, % | unconfirmed")
+		"add up. Checkouts include the warm-up. The last column is the largest number of unconfirmed checkouts after "+
+		"a slice.\n\n")
+	table(w, "measurement | checkouts | orders paid | violations | processors busy, % | by other programs, % | "+
+		"unconfirmed")
 	for _, p := range r.points() {
 		busy, others := p.work.share.shares()
 		if p.work.cost() == 0 { // the servers are unknown

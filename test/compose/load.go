@@ -106,7 +106,8 @@ func (r *run) killsUnderLoad(ctx context.Context) error {
 }
 
 // everyPartWorks checks that the gateway uses every instance and that every shard receives data. It sends requests of
-// one kind in a row: the gateway takes turns, so in a mixed sequence one instance could receive every request of a kind.
+// one kind in a row: the gateway takes turns, so in a mixed sequence one instance could receive every request of a
+// kind.
 func (r *run) everyPartWorks(ctx context.Context) error {
 	instances := map[string]bool{}
 	for _, path := range []string{"/orders/ping", "/stock/ping", "/payment/ping"} {

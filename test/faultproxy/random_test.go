@@ -61,7 +61,8 @@ func TestSeedSelectsMessages(t *testing.T) {
 	}
 	again, recordedAgain := run(1, Faults{Delay: time.Millisecond})
 	if !slices.Equal(again, duplicated) || !slices.Equal(recordedAgain, recorded) {
-		t.Errorf("two runs with seed 1: duplicated %v and %v; recorded %v and %v; want no difference", duplicated, again, recorded, recordedAgain)
+		t.Errorf("two runs with seed 1: duplicated %v and %v; recorded %v and %v; want no difference",
+			duplicated, again, recorded, recordedAgain)
 	}
 	if other, _ := run(2, Faults{}); slices.Equal(other, duplicated) {
 		t.Errorf("seeds 1 and 2: the same messages are duplicated: %v", other)
