@@ -42,8 +42,8 @@ func newPriceCache(stock *peer.Peer) *priceCache {
 	return &priceCache{batcher: peer.NewBatcher[string, api.Price](stock, pricesPath, group), prices: map[string]int64{}}
 }
 
-// price returns the price of an item, in minor units. Without a reply it asks once more: another instance of stock may
-// reply.
+// price returns the price of an item, in minor units. Without a reply it retries once, because another instance of
+// stock may reply.
 func (c *priceCache) price(ctx context.Context, item string) (int64, error) {
 	if price, ok := c.get(item); ok {
 		return price, nil

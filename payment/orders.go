@@ -38,7 +38,7 @@ func (o *orders) undo(ctx context.Context, user, order string) api.OrderPayment 
 	return askTwice(ctx, o.cancels, cancel)
 }
 
-// askTwice asks once more if there is no reply: another instance may reply.
+// askTwice retries once if there is no reply, because another instance may reply.
 func askTwice[Reply comparable](ctx context.Context, b *peer.Batcher[api.Cancel, Reply], cancel api.Cancel) Reply {
 	var none Reply
 	reply := b.Do(ctx, cancel)

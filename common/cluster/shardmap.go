@@ -105,8 +105,8 @@ func readShardMapOf(ctx context.Context, s *redis.Shard) (shardMap, error) {
 }
 
 // Respread prepares all shards for n decimal IDs, "0" to n-1, each stored under prefix+ID for every prefix. If shards
-// were added since the last time, it deletes the IDs in their old places and waits until every instance knows. Every
-// shard must be healthy.
+// were added since the last time, it deletes the IDs on their old shards and waits until every instance has read the
+// new map. Every shard must be healthy.
 func (c *Cluster) Respread(ctx context.Context, n int, prefixes ...string) error {
 	if err := c.readShardMap(ctx); err != nil {
 		return err

@@ -25,7 +25,7 @@ type Key struct {
 	Name        string
 	Fingerprint string // a digest of the request
 
-	Created  string // of a create: the ID to use; after Run, the ID that was created
+	Created  string // by a request that creates: the ID to use; after Run, the ID that exists
 	Replayed bool   // set by Run: the reply is a replay
 }
 
@@ -44,8 +44,8 @@ func New(header string, request ...string) (*Key, error) {
 	return &Key{Name: name, Fingerprint: hex.EncodeToString(hash.Sum(nil)[:16])}, nil
 }
 
-// CreatedOr returns the ID that a request has created: in a replay the ID of the first request, without a key id
-// itself.
+// CreatedOr returns the ID that a request has created. In a replay it is the ID of the first request, and for a nil key
+// it is id.
 func (k *Key) CreatedOr(id string) string {
 	if k == nil {
 		return id

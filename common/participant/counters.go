@@ -135,14 +135,14 @@ func (c *Counters) Subtract(ctx context.Context, key *idempotency.Key, id string
 	return Undocumented(subtractScript, code)
 }
 
-// BatchInit overwrites the counters "0" to n-1 and their attributes. It deletes their keys under the prefixes in
-// forget.
-func (c *Counters) BatchInit(ctx context.Context, n int, value int64, attributes []Attribute, forget ...string) error {
-	prefixes, values := []string{c.Prefix}, []any{1 + len(attributes), len(forget), value}
+// BatchInit overwrites the counters "0" to n-1 and their attributes. It deletes their keys under obsolete prefixes.
+func (c *Counters) BatchInit(ctx context.Context, n int, value int64, attributes []Attribute,
+	obsolete ...string) error {
+	prefixes, values := []string{c.Prefix}, []any{1 + len(attributes), len(obsolete), value}
 	for _, a := range attributes {
 		prefixes, values = append(prefixes, a.Prefix), append(values, a.Value)
 	}
-	prefixes = append(prefixes, forget...)
+	prefixes = append(prefixes, obsolete...)
 	if err := c.cluster.Respread(ctx, n, prefixes...); err != nil {
 		return err
 	}
@@ -164,16 +164,16 @@ func (c *Counters) BatchInit(ctx context.Context, n int, value int64, attributes
 	})
 }
 
-// Run runs a script on a counter and on keys beside it, once for a key.
+// Run runs a script on a counter and on other keys of its shard, once for an idempotency key.
 func (c *Counters) Run(
-	ctx context.Context, key *idempotency.Key, script *redis.Script, id string, beside []string, args ...any,
+	ctx context.Context, key *idempotency.Key, script *redis.Script, id string, others []string, args ...any,
 ) (Code, error) {
 	at, err := c.Locate(id)
 	if err != nil {
 		return 0, err
 	}
 	keys := []string{at.Key(c.Prefix + id)}
-	for _, name := range beside {
+	for _, name := range others {
 		keys = append(keys, at.Key(name))
 	}
 	reply, err := idempotency.Run(ctx, c.cluster, key, at, script, keys, args...)

@@ -16,7 +16,7 @@ type Reservations struct {
 	prefix  string
 }
 
-// NewReservations returns the reservations from the counters whose keys are prefix and ID.
+// NewReservations returns the reservations from the counters whose keys are prefix followed by an ID.
 func NewReservations(c *cluster.Cluster, prefix string) *Reservations {
 	return &Reservations{c, prefix}
 }

@@ -9,8 +9,8 @@ import (
 // errReply is a reply whose form differs from what its script documents.
 var errReply = errors.New("redis: unexpected reply")
 
-// Reply is what a script or a command returned: one value, or a list of values. Err returns the first mistake made in
-// reading it, so that a caller reads all values first and checks once.
+// Reply is what a script or a command returned: one value, or a list of values. Err returns the first error in reading
+// it, so that a caller can read all values and then check once.
 type Reply struct {
 	values []value
 	err    error
@@ -66,7 +66,7 @@ func (r *Reply) Has(i int) bool { return i < len(r.values) && r.values[i].kind !
 // From returns the values from i on.
 func (r *Reply) From(i int) Reply { return Reply{values: r.values[min(i, len(r.values)):], err: r.err} }
 
-// Err returns the first mistake made in reading the reply.
+// Err returns the first error in reading the reply.
 func (r *Reply) Err() error { return r.err }
 
 func (r *Reply) fail(i int) {

@@ -16,7 +16,7 @@ import (
 const idleCheck = 500 * time.Millisecond
 
 // Shard is one Redis server. Commands of concurrent callers share round trips and fsyncs. A shard never sends a command
-// twice, with one exception: a script that the server had forgotten, which therefore did not run.
+// twice. The one exception is a script that the server has lost, and so has not run.
 type Shard struct {
 	Index    int
 	tag      string

@@ -64,7 +64,7 @@ func (d Definition) Run(ctx context.Context, args []string, getenv func(string) 
 	return s.serve(ctx)
 }
 
-// New returns an instance of a service on its shards, which does not serve yet.
+// New returns an instance of a service on its shards, without serving it.
 func New(d Definition, config env.Config, c *cluster.Cluster) *Service {
 	s := &Service{
 		Name: d.Name, Config: config, Cluster: c,

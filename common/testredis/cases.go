@@ -29,7 +29,7 @@ const SameReply = "the same"
 
 // RunCases runs each case in its own subtest, on one shard of a service.
 func RunCases(t *testing.T, service string, scripts []*redis.Script, cases []Case) {
-	db, servers := Open(t, service, 1, scripts)
+	cluster, servers := Open(t, service, 1, scripts)
 	for _, c := range cases {
 		t.Run(c.Name, func(t *testing.T) {
 			if c.After == nil {
@@ -45,7 +45,7 @@ func RunCases(t *testing.T, service string, scripts []*redis.Script, cases []Cas
 			}
 			servers[0].Load(t, c.Before)
 			for i, want := range wants {
-				reply, err := db.Shards()[0].Run(t.Context(), c.Script, c.Keys, c.Args...)
+				reply, err := cluster.Shards()[0].Run(t.Context(), c.Script, c.Keys, c.Args...)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -23,14 +23,14 @@ func Open(t testing.TB, service string, n int, scripts []*redis.Script) (*cluste
 // it returns.
 func Connect(t testing.TB, service string, servers []*Server, scripts []*redis.Script) *cluster.Cluster {
 	t.Helper()
-	var c env.Redis
+	var config env.Redis
 	for _, s := range servers {
-		c.Addrs = append(c.Addrs, s.Addr)
+		config.Addrs = append(config.Addrs, s.Addr)
 	}
-	db := cluster.Open(service, c, scripts)
-	t.Cleanup(db.Close)
-	Eventually(t, "every shard is available", func() bool { return len(db.Unavailable()) == 0 && db.Modulus() > 0 })
-	return db
+	c := cluster.Open(service, config, scripts)
+	t.Cleanup(c.Close)
+	Eventually(t, "every shard is available", func() bool { return len(c.Unavailable()) == 0 && c.Modulus() > 0 })
+	return c
 }
 
 // Eventually waits until a condition holds. It fails the test after ten seconds.

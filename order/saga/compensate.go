@@ -49,7 +49,7 @@ func (a *attempt) refusal() error {
 	return fmt.Errorf("order %s: %w", a.orderID, api.AttemptClosed)
 }
 
-// refuse closes an attempt that payment has refused. The refusal is recorded and stock was never asked, so this attempt
+// refuse closes an attempt that payment has refused. The refusal is recorded and stock was not called, so this attempt
 // can reserve nothing, even if another coordinator has closed it meanwhile.
 func (co *Coordinator) refuse(ctx context.Context, a *attempt, reason string) error {
 	found, err := retryUntilDone(ctx, co.steps.refuse, func() (store.Result, error) {

@@ -4,7 +4,7 @@
 // is needed.
 //
 //	begin    order    OPEN -> RUNNING, with a lease and a deadline
-//	reserve  payment  the credit, first: stock is never held for someone who cannot pay
+//	reserve  payment  the credit, first: stock is never held for a user who cannot pay
 //	reserve  stock    every line of the cart, in one call
 //	commit   order    RUNNING -> PAID: the decision, one compare-and-set in one Redis
 //
@@ -74,11 +74,11 @@ func New(orders *store.Store, stock, payment Participant) *Coordinator {
 	}
 }
 
-// Checkout decides an order. nil means that it is paid. An error with a 4xx status means that nothing is reserved, and
-// nothing will be. api.Unavailable means that the outcome is unknown, and api.Overloaded that nothing has begun.
+// Checkout decides an order. nil means that it is paid. api.Unavailable means that the outcome is unknown, and
+// api.Overloaded that nothing has begun. Any other error means that nothing is reserved, and nothing will be.
 //
-// Concurrent callers of one order share one saga, under the first one's request. A caller that leaves ends nothing that
-// has begun. If nothing has begun because the first caller left, another caller begins.
+// Concurrent callers of one order share one saga, under the first one's request. A saga that has begun continues if its
+// caller disconnects. If the first caller disconnects before the saga begins, another caller begins it.
 func (co *Coordinator) Checkout(ctx context.Context, orderID string, r Request) error {
 	for {
 		_, err, _ := co.checkouts.Do(orderID, func() (any, error) {
@@ -152,8 +152,8 @@ func (co *Coordinator) decide(ctx context.Context, orderID string, r Request) er
 	return co.settle(ctx, a, found)
 }
 
-// keepLease renews the lease of an attempt until the returned function is called. Renewing means to begin the same
-// attempt once more, which changes nothing else. Most checkouts are decided before the first renewal.
+// keepLease renews the lease of an attempt until the returned function is called. It renews the lease by beginning the
+// same attempt again, which changes nothing else. Most checkouts are decided before the first renewal.
 func (co *Coordinator) keepLease(ctx context.Context, a *attempt) (stop func()) {
 	var stopped atomic.Bool
 	var renew func()

@@ -149,7 +149,7 @@ func (m *Metrics) Outcomes() []api.CheckoutCount {
 	return outcomes
 }
 
-// Latency returns how many paid checkouts took at most how long.
+// Latency returns the cumulative histogram of the latency of paid checkouts.
 func (m *Metrics) Latency() []api.LatencyBucket {
 	buckets := []api.LatencyBucket{}
 	metrics.Each(m.durations, func(labels map[string]string, m *dto.Metric) {

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- presence: an instance reports how many shards it knows, and learns the fewest that any running instance knows.
+-- presence: an instance reports how many shards it knows, and gets the fewest that any running instance knows.
 -- KEYS  1 activation, on shard 0
 -- ARGV  1 instance  2 number of shards that it knows  3 ms without a report after which an instance is gone
 -- returns {the fewest shards that a running instance knows}

@@ -5,7 +5,8 @@
 -- returns {code}
 --   9 CANCELLED: now or before; else the state found:   0 NOT_FOUND   5 ABORTING   6 OPEN   7 PAID
 --   8 REFUNDING of another attempt   10 RUNNING
--- May be repeated. The refund records outlive the last refund window that can have been given. Allowed when memory is full.
+-- May be repeated. The refund records outlive every refund window that cancel or claim has set. Allowed when memory
+-- is full.
 local f = redis.call('HMGET', KEYS[1], 's', 'a')
 if f[1] == 'REFUNDING' and f[2] == ARGV[1] then
   local now = now_ms()

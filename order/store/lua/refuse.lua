@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- refuse: closes an attempt that payment, which is asked first, has refused and recorded: nothing was reserved anywhere.
+-- refuse: closes an attempt that payment has refused and recorded. Payment comes first, so nothing is reserved anywhere.
 -- KEYS  1 order  2 undecided
 -- ARGV  1 attempt  2 order ID  3 reason
 -- returns {code, attempt, reason}
