@@ -109,9 +109,9 @@ func (h *handlers) initBatch(c *gin.Context) (api.Message, error) {
 // undo returns what the user paid for the order, by a direct payment, by a checkout, or by both.
 //
 // The direct payment comes first. It is the only step that can be refused (no such user, balance limit), and a refusal
-// must come before anything is done. Its record remains, as returned, so that a repeat returns nothing twice. The order
+// must come before anything is done. Its record remains, as returned, so that a retry returns nothing twice. The order
 // service comes second: its outcome can be unknown, but it cannot refuse, and it keeps a record as well. So after a 503
-// a repeat completes the rest.
+// a retry completes the rest.
 func (h *handlers) undo(ctx context.Context, user, order string) error {
 	direct, err := h.users.returnPayment(ctx, user, order)
 	if err != nil {

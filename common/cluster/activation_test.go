@@ -13,7 +13,7 @@ import (
 	"checkout/common/testredis"
 )
 
-// setFull makes a shard refuse every write that needs memory, like a shard that must be relieved by a new one.
+// setFull makes a shard reject every write that needs memory.
 func setFull(t *testing.T, s *testredis.Server) {
 	t.Helper()
 	if err := s.Client.ConfigSet(t.Context(), "maxmemory", "1").Err(); err != nil {

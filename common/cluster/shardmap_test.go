@@ -95,8 +95,7 @@ func TestDecimalsMoveToANewShardWithTheNextBatch(t *testing.T) {
 	}
 }
 
-// checkSpread checks that the decimal IDs 0 to 999 are on their shards of three, and that all IDs in old places are
-// gone.
+// checkSpread checks that the decimal IDs 0 to 999 are on their shards of three, and that no other ones exist.
 func checkSpread(t *testing.T, servers []*testredis.Server) {
 	t.Helper()
 	total := 0

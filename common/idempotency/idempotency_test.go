@@ -160,7 +160,7 @@ func TestConcurrentRequestsWithOneKeyRunOnce(t *testing.T) {
 	if _, err := r.run(newKey(t, "same", "subtract")); !errors.Is(err, api.KeyReused) || r.count() != 1 {
 		t.Errorf("another request with the key: %v, %d runs", err, r.count())
 	}
-	// See keepFor.
+	// The lifetime of records (keepFor) relies on their size.
 	if size := r.server.Client.MemoryUsage(t.Context(), "{o0}k:same").Val(); size > 256 {
 		t.Errorf("a record takes %d bytes, want at most 256", size)
 	}

@@ -40,7 +40,7 @@ func NewMetrics() *Metrics {
 	return m
 }
 
-// shardMetrics is the metrics of one shard.
+// shardMetrics holds the metrics of one shard.
 type shardMetrics struct {
 	took, size        prometheus.Observer
 	failures, reloads prometheus.Counter

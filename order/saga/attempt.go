@@ -57,8 +57,8 @@ type Request struct {
 
 func (r Request) connected() bool { return r.Connected == nil || r.Connected() }
 
-// errCallerLeft is the result of a checkout that was not begun because its caller has left.
-var errCallerLeft = fmt.Errorf("not begun, the caller has left: %w", api.Unavailable)
+// errDisconnected is the result of a checkout that has not begun because its caller has disconnected.
+var errDisconnected = fmt.Errorf("not begun, the caller has disconnected: %w", api.Unavailable)
 
 // namedBytes is how many bytes of a request's name its attempts contain.
 const namedBytes = 8

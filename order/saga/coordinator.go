@@ -92,13 +92,13 @@ func (co *Coordinator) Checkout(ctx context.Context, orderID string, r Request) 
 			co.countCheckout(start, err)
 			return nil, err
 		})
-		if !errors.Is(err, errCallerLeft) || !r.connected() {
+		if !errors.Is(err, errDisconnected) || !r.connected() {
 			return err
 		}
 	}
 }
 
-// decide runs the saga forward. compensate.go has its ways back.
+// decide runs the saga forward. The ways back are in compensate.go.
 func (co *Coordinator) decide(ctx context.Context, orderID string, r Request) error {
 	begun, err := co.begin(ctx, orderID, r)
 	if err != nil {
@@ -181,7 +181,7 @@ func (co *Coordinator) begin(ctx context.Context, orderID string, r Request) (st
 	attempt, after, joined := mintAttempt(r.Name), "", false
 	for tries := range backoff(ctx, start.Add(beginBudget)) {
 		if !joined && !r.connected() {
-			return store.Result{}, fmt.Errorf("order %s: %w", orderID, errCallerLeft)
+			return store.Result{}, fmt.Errorf("order %s: %w", orderID, errDisconnected)
 		}
 		found, err := co.store.Begin(ctx, orderID, attempt, after)
 		if err == nil && found.Code == store.CodeStale && !joined {
@@ -190,7 +190,7 @@ func (co *Coordinator) begin(ctx context.Context, orderID string, r Request) (st
 				found.Code = store.CodeClosed
 				return found, nil
 			case !r.connected():
-				return store.Result{}, fmt.Errorf("order %s: %w", orderID, errCallerLeft)
+				return store.Result{}, fmt.Errorf("order %s: %w", orderID, errDisconnected)
 			}
 			attempt, after = mintAttempt(r.Name), found.Attempt
 			found, err = co.store.Begin(ctx, orderID, attempt, after)

@@ -39,7 +39,7 @@ type stepMetrics struct {
 	retries  prometheus.Counter
 }
 
-// done counts a step that began at start and was retried so often.
+// done records a step that began at start and its number of retries.
 func (m stepMetrics) done(start time.Time, retries int) {
 	m.duration.Observe(time.Since(start).Seconds())
 	if retries > 0 {

@@ -18,8 +18,8 @@ const (
 	lastPause  = 250 * time.Millisecond
 )
 
-// downBudget is how long a step is retried although its shard is unhealthy. The shard may recover at once, but callers
-// must not wait and fill the instance: they get an error within a second, and recovery completes what was begun.
+// downBudget is how long a step is retried although its shard is unhealthy. The shard may recover at once, but waiting
+// callers must not pile up: they get an error within a second, and recovery completes what has begun.
 const downBudget = 500 * time.Millisecond
 
 // backoff counts 0, 1, 2, … with a pause before each number but the first, until ctx ends. One pause ends exactly at

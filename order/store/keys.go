@@ -19,9 +19,9 @@ const (
 	totalField    = "t"  // sum of all lines, in minor units
 	deadlineField = "dl" // of the attempt, Unix ms by Redis TIME
 	traceField    = "tp" // "<attempt> <traceparent>"; only while traces are on
-	itemField     = "i:" // the item's ID follows; the value is "quantity@price", or several of them with a comma between
-	// Only the scripts use the others: "r" reason of the last closed attempt, "lease" its end in Unix ms, "q" number of
-	// pieces, "k" number of items.
+	itemField     = "i:" // the item's ID follows; the value is "quantity@price", or several of them, separated by commas
+	// Only the scripts use the other fields: "r", the reason of the last closed attempt; "lease", the end of the lease in
+	// Unix ms; "q", the number of pieces; and "k", the number of items.
 )
 
 // States of an order, as stored and as shown to clients.
