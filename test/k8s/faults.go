@@ -162,7 +162,7 @@ func (r *run) grow(ctx context.Context) error {
 // shrink checks that Helm refuses to remove a shard.
 func (r *run) shrink(ctx context.Context) error {
 	err := r.upgrade(ctx, updated)
-	if err == nil || !strings.Contains(err.Error(), "may only grow") {
+	if err == nil || !strings.Contains(err.Error(), "cannot reduce") {
 		return errors.Join(errors.New("Helm did not refuse fewer shards"), err)
 	}
 	return nil
