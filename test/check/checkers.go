@@ -5,10 +5,11 @@ import (
 	"strings"
 )
 
-// Violations lists the broken invariants of a system without requests in flight, given what clients deposited.
-func (sn *Snapshot) Violations(put Deposits) []string {
-	var found []string
-	report := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
+// Violations lists the invariants that the snapshot violates, given the clients' deposits. No request may have been in
+// flight during the snapshot.
+func (sn *Snapshot) Violations(deposits Deposits) []string {
+	var violations []string
+	report := func(format string, args ...any) { violations = append(violations, fmt.Sprintf(format, args...)) }
 	for _, what := range sn.unexpected {
 		report("Redis contains %s, which is unexpected", what)
 	}
@@ -16,9 +17,9 @@ func (sn *Snapshot) Violations(put Deposits) []string {
 		report("order %s is undecided", id)
 	}
 	sn.checkOrders(report)
-	sn.checkConservation(put, report)
+	sn.checkConservation(deposits, report)
 	sn.checkRecords(report)
-	return found
+	return violations
 }
 
 func (sn *Snapshot) checkOrders(report func(string, ...any)) {
@@ -28,7 +29,7 @@ func (sn *Snapshot) checkOrders(report func(string, ...any)) {
 			pieces += quantity
 		}
 		if o.Total != o.LinesTotal || o.Pieces != pieces || o.Kinds != int64(len(o.Lines)) {
-			report("order %s has total %d, %d pieces, %d items; its lines add up to %d, %d, %d",
+			report("order %s: total %d, %d pieces, %d items; sums of its lines: total %d, %d pieces, %d items",
 				id, o.Total, o.Pieces, o.Kinds, o.LinesTotal, pieces, len(o.Lines))
 		}
 		switch o.State {
@@ -39,57 +40,57 @@ func (sn *Snapshot) checkOrders(report func(string, ...any)) {
 	}
 }
 
-// checkConservation compares what each user and item has left with the deposits and the paid orders.
-func (sn *Snapshot) checkConservation(put Deposits, report func(string, ...any)) {
-	spent, gone := sn.paidTotals()
-	for user, has := range sn.Credit {
-		if _, ours := put.Credit[user]; !ours && put.Partial {
+// checkConservation compares each user's credit and each item's stock with the deposits and the paid orders.
+func (sn *Snapshot) checkConservation(deposits Deposits, report func(string, ...any)) {
+	spent, sold := sn.paidTotals()
+	for user, left := range sn.Credit {
+		if _, own := deposits.Credit[user]; !own && deposits.Partial {
 			continue
 		}
-		if want := put.Credit[user] - spent[user] - sn.DirectPayments[user]; !put.explains(put.UncertainCredit[user],
-			has-want) {
-			report("user %s has %d of %d; paid orders cost %d, direct payments %d: off by %+d, uncertain amounts %v",
-				user, has, put.Credit[user], spent[user], sn.DirectPayments[user], has-want, put.UncertainCredit[user])
+		want := deposits.Credit[user] - spent[user] - sn.DirectPayments[user]
+		if !deposits.explains(deposits.UncertainCredit[user], left-want) {
+			report("user %s: credit %d of %d; paid orders cost %d, direct payments %d: off by %+d, uncertain amounts %v",
+				user, left, deposits.Credit[user], spent[user], sn.DirectPayments[user], left-want, deposits.UncertainCredit[user])
 		}
 	}
-	for item, has := range sn.Stock {
-		if _, ours := put.Stock[item]; !ours && put.Partial {
+	for item, left := range sn.Stock {
+		if _, own := deposits.Stock[item]; !own && deposits.Partial {
 			continue
 		}
-		if want := put.Stock[item] - gone[item]; !put.explains(put.UncertainStock[item], has-want) {
-			report("item %s has %d of %d; paid orders contain %d: off by %+d, uncertain amounts %v",
-				item, has, put.Stock[item], gone[item], has-want, put.UncertainStock[item])
+		if want := deposits.Stock[item] - sold[item]; !deposits.explains(deposits.UncertainStock[item], left-want) {
+			report("item %s: stock %d of %d; paid orders contain %d: off by %+d, uncertain amounts %v",
+				item, left, deposits.Stock[item], sold[item], left-want, deposits.UncertainStock[item])
 		}
 	}
-	for user := range put.Credit {
+	for user := range deposits.Credit {
 		if _, ok := sn.Credit[user]; !ok {
 			report("user %s is lost", user)
 		}
 	}
-	for item := range put.Stock {
+	for item := range deposits.Stock {
 		if _, ok := sn.Stock[item]; !ok {
 			report("item %s is lost", item)
 		}
 	}
 }
 
-// paidTotals returns what paid orders cost, by user, and how many pieces they contain, by item.
-func (sn *Snapshot) paidTotals() (spent, gone map[string]int64) {
-	spent, gone = map[string]int64{}, map[string]int64{}
+// paidTotals returns the total cost of paid orders by user, and the pieces in paid orders by item.
+func (sn *Snapshot) paidTotals() (spent, sold map[string]int64) {
+	spent, sold = map[string]int64{}, map[string]int64{}
 	for _, o := range sn.Orders {
 		if o.State != "PAID" {
 			continue
 		}
 		spent[o.User] += o.Total
 		for item, quantity := range o.Lines {
-			gone[item] += quantity
+			sold[item] += quantity
 		}
 	}
-	return spent, gone
+	return spent, sold
 }
 
-// checkRecords looks for the order of each RESERVED record: an order that this attempt PAID, or a CANCELLED order whose
-// refund has a record too. Conversely, a PAID order must have its records, with the same amounts, until they expire.
+// checkRecords checks that each RESERVED record belongs to a PAID order, or to a CANCELLED order with a refund record.
+// It also checks that each PAID order has its records, with the same amounts, until they expire.
 func (sn *Snapshot) checkRecords(report func(string, ...any)) {
 	owners := map[string]string{}
 	for id, o := range sn.Orders {
@@ -97,8 +98,8 @@ func (sn *Snapshot) checkRecords(report func(string, ...any)) {
 			owners[o.Attempt] = id
 		}
 	}
-	held := map[string]map[string]int64{} // by attempt, by user or item
-	refunds := map[string]bool{}          // attempts that were refunded
+	held := map[string]map[string]int64{} // reserved amounts by attempt, by user or item
+	refunds := map[string]bool{}          // refunded attempts
 	for _, r := range sn.Records {
 		if r.Refund && r.Code == Refunded {
 			refunds[r.Attempt] = true
@@ -106,12 +107,12 @@ func (sn *Snapshot) checkRecords(report func(string, ...any)) {
 	}
 	for key, r := range sn.Records {
 		if r.TTL > maxRecordTTL {
-			report("%s: the record expires in %v, at most %v expected", key, r.TTL, maxRecordTTL)
+			report("%s: the record expires in %v, want at most %v", key, r.TTL, maxRecordTTL)
 		}
 		switch {
 		case r.Refund:
 			if o := sn.Orders[owners[r.Attempt]]; o.State != "CANCELLED" {
-				report("%s: refund of order %q, which is %q", key, owners[r.Attempt], o.State)
+				report("%s: refund of order %q, whose state is %q", key, owners[r.Attempt], o.State)
 			}
 			if r.Persistent && !sn.awaitsConfirmation(r.Attempt+":refund") {
 				report("%s: refund without expiry, and no confirmation is pending", key)
@@ -126,7 +127,7 @@ func (sn *Snapshot) checkRecords(report func(string, ...any)) {
 		id, ok := owners[r.Attempt]
 		o := sn.Orders[id]
 		if !ok || o.State != "PAID" && !(o.State == "CANCELLED" && refunds[r.Attempt]) {
-			report("%s: RESERVED %v belongs to no paid order (order %q is %q)", key, r.Amounts, id, o.State)
+			report("%s: RESERVED %v belongs to no paid order (order %q, state %q)", key, r.Amounts, id, o.State)
 			continue
 		}
 		if r.Persistent && !sn.awaitsConfirmation(r.Attempt) {
@@ -153,6 +154,7 @@ func (sn *Snapshot) checkRecords(report func(string, ...any)) {
 	}
 }
 
+// awaitsConfirmation reports whether a record is in the sorted set `unconfirmed`.
 func (sn *Snapshot) awaitsConfirmation(record string) bool {
 	for _, entry := range sn.Unconfirmed {
 		if strings.HasPrefix(entry, record+" ") {
@@ -163,10 +165,10 @@ func (sn *Snapshot) awaitsConfirmation(record string) bool {
 }
 
 // AllViolations returns the violations of the snapshot and of the histories.
-func (sn *Snapshot) AllViolations(put Deposits, histories []*History) []string {
-	found := sn.Violations(put)
+func (sn *Snapshot) AllViolations(deposits Deposits, histories []*History) []string {
+	violations := sn.Violations(deposits)
 	for _, h := range histories {
-		found = append(found, h.Violations(sn)...)
+		violations = append(violations, h.Violations(sn)...)
 	}
-	return found
+	return violations
 }

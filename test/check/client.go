@@ -7,20 +7,22 @@ import (
 	"time"
 )
 
-// ResponseTimeout is longer than any response may take. The gateway waits 15 s for one instance and 15 s for another.
+// ResponseTimeout is the client's timeout. The gateway responds earlier: it tries two instances for 15 s each.
 const ResponseTimeout = 35 * time.Second
 
-// Client sends requests to a gateway.
+// Client sends requests to a gateway or an instance.
 type Client struct {
 	Gateway        string // http://host:port
 	HTTP           *http.Client
-	GatewayMayFail bool          // no response is no violation
-	direct         bool          // the URL is an instance's public port, whose paths have no prefix
-	keyed          *KeyedRequest // set: send requests with its idempotency key
-	OnResponse     func(method, path string, r Response)
+	GatewayMayFail bool          // a missing response is not a violation
+	direct         bool          // Gateway is an instance's public port
+	keyed          *KeyedRequest // if set, sends requests with its idempotency key
+
+	// OnResponse, if set, receives every response.
+	OnResponse func(method, path string, r Response)
 }
 
-// NewClient returns a client of the gateway at this URL.
+// NewClient returns a client of the gateway at the URL.
 func NewClient(gateway string) *Client {
 	return &Client{Gateway: gateway, HTTP: &http.Client{
 		Timeout:       ResponseTimeout,
@@ -29,18 +31,18 @@ func NewClient(gateway string) *Client {
 	}}
 }
 
-// Instance returns a client of one instance's public port. It shares the connections.
+// Instance returns a client of the instance whose public port is at the URL. It shares the HTTP client of c.
 func (c *Client) Instance(url string) *Client {
 	return &Client{Gateway: url, HTTP: c.HTTP, GatewayMayFail: true, direct: true}
 }
 
-// Call sends one request to the gateway, or to another address if path is a whole URL. headers are names and values in
-// turn.
+// Call sends one request to the gateway. If path is a complete URL, Call sends the request there. headers contains
+// alternating names and values.
 func (c *Client) Call(method, path string, headers ...string) Response {
 	if c.keyed != nil {
 		return c.keyed.send(c, method, path)
 	}
-	if c.direct {
+	if c.direct { // the public port expects no prefix such as /orders
 		_, path, _ = strings.Cut(path[1:], "/")
 		path = "/" + path
 	}
@@ -74,10 +76,10 @@ func (c *Client) Call(method, path string, headers ...string) Response {
 	return r
 }
 
-// Checkout sends one checkout.
+// Checkout sends a checkout of an order.
 func (c *Client) Checkout(order string) Response { return c.Call("POST", "/orders/checkout/"+order) }
 
-// Cancel sends one cancel.
+// Cancel sends a cancel of an order, or of a direct payment for a purpose.
 func (c *Client) Cancel(user, order string) Response {
 	return c.Call("POST", "/payment/cancel/"+user+"/"+order)
 }

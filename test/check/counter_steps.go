@@ -1,6 +1,7 @@
 package check
 
-// stepRecord is step for a call whose effect depends on its record. amount is what the record's attempt subtracts.
+// stepRecord implements step for a call that uses the record of an attempt, a refund or a direct payment. amount is the
+// amount that the reservation or payment subtracts.
 func (c counterCall) stepRecord(at counterState, amount int64) []counterState {
 	switch c.Name {
 	case "reserve":
@@ -18,27 +19,27 @@ func (c counterCall) stepRecord(at counterState, amount int64) []counterState {
 
 func (c counterCall) reserve(at counterState) []counterState {
 	record := at.records[c.record]
-	took, none := at.withRecord(c.record, recordTaken, -c.amount), at.withRecord(c.record, recordRefused, 0)
+	taken, refused := at.withRecord(c.record, recordTaken, -c.amount), at.withRecord(c.record, recordRefused, 0)
 	code, replied := c.reply(0)
 	if !replied {
 		switch {
 		case record != recordNone:
 			return []counterState{at}
-		case took.amount < 0:
-			return []counterState{at, none}
+		case taken.amount < 0:
+			return []counterState{at, refused}
 		}
-		return []counterState{at, none, took} // another counter of the call may be too low
+		return []counterState{at, refused, taken} // refused if another counter is too low
 	}
 	switch code {
 	case 1:
-		if record == recordNone && took.amount >= 0 {
-			return []counterState{took}
+		if record == recordNone && taken.amount >= 0 {
+			return []counterState{taken}
 		}
 		return validIf(at, record == recordTaken)
 	case 2:
 		line, _ := c.reply(2)
-		if record == recordNone && (line != c.line || took.amount < 0) {
-			return []counterState{none}
+		if record == recordNone && (line != c.line || taken.amount < 0) {
+			return []counterState{refused}
 		}
 		return validIf(at, record == recordRefused)
 	case 3:
@@ -111,23 +112,23 @@ func (c counterCall) payOrder(at counterState) []counterState {
 
 func (c counterCall) cancelPayment(at counterState, amount int64) []counterState {
 	record := at.records[c.record]
-	back := at
+	refunded := at
 	if record == recordTaken {
-		back = at.withRecord(c.record, recordReturned, amount)
+		refunded = at.withRecord(c.record, recordReturned, amount)
 	}
 	code, replied := c.reply(0)
 	switch {
 	case !replied:
-		return []counterState{at, back}
+		return []counterState{at, refunded}
 	case code == 1:
-		return validIf(back, record != recordNone)
+		return validIf(refunded, record != recordNone)
 	case code == 7:
 		return validIf(at, record == recordNone)
 	}
 	return nil
 }
 
-// stepPlain is step for a direct change without a record.
+// stepPlain implements step for a direct change without a record.
 func (c counterCall) stepPlain(at counterState) []counterState {
 	done := c.apply(at)
 	code, replied := c.reply(0)
@@ -144,7 +145,7 @@ func (c counterCall) stepPlain(at counterState) []counterState {
 	return nil
 }
 
-// apply returns the state after a direct change.
+// apply returns the state after a direct change succeeded.
 func (c counterCall) apply(at counterState) counterState {
 	if c.Name == "subtract" || c.Name == "pay" {
 		return counterState{at.amount - c.amount, at.records}
@@ -152,7 +153,7 @@ func (c counterCall) apply(at counterState) counterState {
 	return counterState{at.amount + c.amount, at.records}
 }
 
-// stepKeyed is step for a direct change whose outcome is stored with its idempotency key, as taken or refused.
+// stepKeyed implements step for a direct change with an idempotency key. The key's record is taken or refused.
 func (c counterCall) stepKeyed(at counterState) []counterState {
 	record, done := at.records[c.record], c.apply(at).withRecord(c.record, recordTaken, 0)
 	if done.amount < 0 {
@@ -160,7 +161,7 @@ func (c counterCall) stepKeyed(at counterState) []counterState {
 	}
 	how, replied := c.reply(0)
 	code, _ := c.reply(1)
-	outcome := byte('0' + code) // 1 and 2 are taken and refused
+	outcome := byte('0' + code) // recordTaken or recordRefused
 	switch {
 	case !replied && record != recordNone:
 		return []counterState{at}
@@ -174,7 +175,7 @@ func (c counterCall) stepKeyed(at counterState) []counterState {
 	return nil
 }
 
-// validIf returns the state if the condition holds, or none.
+// validIf returns the state if the condition holds. Otherwise it returns no state.
 func validIf(s counterState, holds bool) []counterState {
 	if holds {
 		return []counterState{s}

@@ -14,44 +14,46 @@ import (
 	"checkout/test/faultproxy"
 )
 
-// A counter is an item's stock or a user's credit. Its history is the script calls that change it, as a fault proxy
-// recorded them. Each call must take effect at once, at some moment between call and reply, on a counter that also
-// stores the records of attempts.
+// This file checks the histories of counters. A counter is an item's stock or a user's credit. Its history consists of
+// the script calls that change it, as recorded by a fault proxy. Each call must take effect atomically, at some moment
+// between call and reply. The model of a counter also stores the records of attempts.
 
 const (
-	counterTimeout = 5 * time.Second // for the search in one history
-	// recordMayExpire is how long after the deadline of an attempt or refund its record may be gone: records expire 60 s
-	// after the deadline, and clocks may differ by 30 s.
+	counterTimeout = 5 * time.Second // limits the search in one history
+	// recordMayExpire is the earliest time after a deadline at which a record may have expired. Records expire 60 s after
+	// the deadline, and clocks may differ by 30 s.
 	recordMayExpire = 30 * time.Second
 )
 
-// Codes of the record of an attempt, of its refund, or of a direct payment: one byte of counterState.records each.
+// Codes in counterState.records. Each code is one byte. It is the state of the record of an attempt, a refund, a direct
+// payment or an idempotency key.
 const (
 	recordNone     = '0'
-	recordTaken    = '1' // RESERVED, or a direct payment
+	recordTaken    = '1' // RESERVED, or a direct change that succeeded
 	recordRefused  = '2'
 	recordReturned = '3' // RELEASED, REFUNDED, or a refunded direct payment
 )
 
-// counterState is the state of the model: the amount, and one record code for each record number.
+// counterState is a state of the model.
 type counterState struct {
 	amount  int64
-	records string
+	records string // one code for each record number
 }
 
-// counterCall is one script call as one counter sees it.
+// counterCall is a script call and its effect on one counter.
 type counterCall struct {
 	faultproxy.Call
 	record          int   // index in counterState.records
-	amount          int64 // to subtract or to add
+	amount          int64 // amount to subtract or to add
 	line            int   // index of the counter in the call
 	recordMayBeGone bool  // the record may have expired
-	keyed           bool  // with an idempotency key, whose record this is
+	keyed           bool  // the call has an idempotency key, and record is the key's record
 }
 
-// Counters lists the counters whose history no counter can have. It also returns how many histories it checked, and how
-// many searches took too long. The calls must lie between the two snapshots.
-func Counters(before, after *Snapshot, calls []faultproxy.Call) (wrong []string, checked, tooLong int) {
+// Counters checks the history of every counter between two snapshots. It returns a violation for each history that no
+// counter can have, the number of histories, and the number of searches that timed out. All calls must have been sent
+// after the first snapshot and before the second.
+func Counters(before, after *Snapshot, calls []faultproxy.Call) (violations []string, checked, tooLong int) {
 	histories := map[string]*counterHistory{}
 	for _, c := range calls {
 		for line, key := range c.Keys {
@@ -61,7 +63,7 @@ func Counters(before, after *Snapshot, calls []faultproxy.Call) (wrong []string,
 			tag, id, _ := strings.Cut(key, ":")
 			have, known := before.counter(tag, id)
 			if !known {
-				continue // created later
+				continue // created after the snapshot
 			}
 			h := histories[key]
 			if h == nil {
@@ -78,18 +80,18 @@ func Counters(before, after *Snapshot, calls []faultproxy.Call) (wrong []string,
 		checked++
 		switch h.check(left, after.taken) {
 		case porcupine.Illegal:
-			wrong = append(wrong,
-				fmt.Sprintf("%s: no counter that starts at %[3]d and ends at %[4]d can have these %[2]d replies",
+			violations = append(violations,
+				fmt.Sprintf("counter %s: impossible replies to %d calls: start %d, end %d",
 					key, len(h.calls), h.start.amount, left))
 		case porcupine.Unknown:
 			tooLong++
 		}
 	}
-	return wrong, checked, tooLong
+	return violations, checked, tooLong
 }
 
-// changesCounter reports whether a key of a call is a counter that the call may change. The recorded clients send
-// direct payments for a purpose without an idempotency key, because the purpose identifies them.
+// changesCounter reports whether c.Keys[key] is a counter that the call may change. It expects that clients send no
+// idempotency key with a payment for a purpose, because the purpose already identifies the payment.
 func changesCounter(c faultproxy.Call, key int) bool {
 	switch name, _ := scriptName(c); name {
 	case "reserve", "release", "refund":
@@ -105,7 +107,7 @@ func scriptName(c faultproxy.Call) (name string, once bool) {
 	return strings.CutSuffix(c.Name, " once")
 }
 
-// counter returns the amount of a counter by the prefix of its key, for example "{s0}i".
+// counter returns the amount of the counter of a user or item. tag is the prefix of its Redis key, for example "{s0}i".
 func (sn *Snapshot) counter(tag, id string) (n int64, known bool) {
 	if strings.HasSuffix(tag, "}u") {
 		n, known = sn.Credit[id]
@@ -118,19 +120,20 @@ func (sn *Snapshot) counter(tag, id string) (n int64, known bool) {
 // counterHistory is the history of one counter.
 type counterHistory struct {
 	start   counterState
-	keys    map[string]int // idempotency keys of the first snapshot
-	numbers map[string]int // record numbers, by name
-	amounts []int64        // subtracted amounts, by record number
+	keys    map[string]int // idempotency keys in the first snapshot
+	numbers map[string]int // record numbers by name
+	amounts []int64        // reserved or paid amounts by record number
 	calls   []counterCall
 }
 
+// newCounter returns an empty history that starts with the amount and the records in the first snapshot.
 func newCounter(tag, id string, n int64, at *Snapshot) *counterHistory {
 	h := &counterHistory{start: counterState{amount: n}, numbers: map[string]int{}, keys: at.Keys}
 	shard, _, _ := strings.Cut(tag, "}")
 	for key, r := range at.Records {
 		amount, of := r.Amounts[id]
 		switch {
-		case !strings.HasPrefix(key, shard+"}"): // an attempt has a record on each shard
+		case !strings.HasPrefix(key, shard+"}"): // a record on another shard, which does not concern this counter
 		case r.Refund:
 			h.addRecord(r.Attempt+":refund", recordReturned, 0)
 		case r.Code == Reserved && of:
@@ -142,19 +145,19 @@ func newCounter(tag, id string, n int64, at *Snapshot) *counterHistory {
 		}
 	}
 	for name, amount := range at.Payments {
-		user, thing, _ := strings.Cut(name, " ")
+		user, purpose, _ := strings.Cut(name, " ")
 		if user == id {
 			code := byte(recordTaken)
 			if amount < 0 {
 				code = recordReturned
 			}
-			h.addRecord(thing, code, max(amount, -amount))
+			h.addRecord(purpose, code, max(amount, -amount))
 		}
 	}
 	return h
 }
 
-// addRecord adds a record and returns its number.
+// addRecord returns the number of a record. It adds the record if it is new.
 func (h *counterHistory) addRecord(name string, code byte, amount int64) int {
 	i, known := h.numbers[name]
 	if !known {
@@ -169,7 +172,7 @@ func (h *counterHistory) addRecord(name string, code byte, amount int64) int {
 	return i
 }
 
-// addKey adds the record of an idempotency key, as the first snapshot contains it, and returns its number.
+// addKey returns the record number of an idempotency key. A new record starts as in the first snapshot.
 func (h *counterHistory) addKey(key string) int {
 	switch code, known := h.keys[key]; {
 	case !known:
@@ -180,9 +183,9 @@ func (h *counterHistory) addKey(key string) int {
 	return h.addRecord(key, recordRefused, 0)
 }
 
-// add adds a call. line is the index of the counter among the call's keys.
+// add adds a call to the history. line is the index of the counter in the call's KEYS.
 func (h *counterHistory) add(c faultproxy.Call, line int) {
-	one := counterCall{Call: c, line: line - 1, record: -1}
+	call := counterCall{Call: c, line: line - 1, record: -1}
 	arg := func(i int) int64 {
 		if i >= len(c.Args) {
 			return 0
@@ -191,46 +194,46 @@ func (h *counterHistory) add(c faultproxy.Call, line int) {
 		return n
 	}
 	if name, once := scriptName(c); once {
-		one.Name, one.keyed, one.amount = name, true, arg(0)
-		one.record = h.addKey(c.Keys[len(c.Keys)-1])
-		h.calls = append(h.calls, one)
+		call.Name, call.keyed, call.amount = name, true, arg(0)
+		call.record = h.addKey(c.Keys[len(c.Keys)-1])
+		h.calls = append(h.calls, call)
 		return
 	}
 	switch c.Name {
 	case "reserve":
-		one.amount = arg(line)
-		one.record = h.addRecord(h.recordName(c), recordNone, one.amount)
+		call.amount = arg(line)
+		call.record = h.addRecord(h.recordName(c), recordNone, call.amount)
 	case "release":
-		one.record = h.addRecord(h.recordName(c), recordNone, 0)
+		call.record = h.addRecord(h.recordName(c), recordNone, 0)
 	case "refund":
-		one.amount = arg(line)
-		one.record = h.addRecord(h.recordName(c), recordNone, 0)
+		call.amount = arg(line)
+		call.record = h.addRecord(h.recordName(c), recordNone, 0)
 	case "pay_order":
-		one.amount = arg(1)
-		one.record = h.addRecord(c.Args[0], recordNone, one.amount)
+		call.amount = arg(1)
+		call.record = h.addRecord(c.Args[0], recordNone, call.amount)
 	case "cancel_payment":
-		one.record = h.addRecord(c.Args[0], recordNone, 0)
+		call.record = h.addRecord(c.Args[0], recordNone, 0)
 	default:
-		one.amount = arg(0)
+		call.amount = arg(0)
 	}
 	switch c.Name {
-	case "reserve", "release", "refund": // ARGV 1 is the deadline of the attempt, the not-after of the refund
+	case "reserve", "release", "refund": // ARGV[1] is the deadline of the attempt or the not-after of the refund
 		ended := c.Ended
 		if ended.IsZero() {
 			ended = c.Began.Add(time.Minute)
 		}
-		one.recordMayBeGone = ended.After(time.UnixMilli(arg(0)).Add(recordMayExpire))
+		call.recordMayBeGone = ended.After(time.UnixMilli(arg(0)).Add(recordMayExpire))
 	}
-	h.calls = append(h.calls, one)
+	h.calls = append(h.calls, call)
 }
 
-// recordName returns the name of the record, of an attempt or its refund, that a call uses.
+// recordName returns the name of the call's record: "<attempt>" or "<attempt>:refund".
 func (h *counterHistory) recordName(c faultproxy.Call) string {
 	_, name, _ := strings.Cut(c.Keys[0], ":")
 	return name
 }
 
-// check searches for an order of the calls that explains the replies and the final amount.
+// check searches for a sequence of the calls that explains the replies and the final amount.
 func (h *counterHistory) check(left int64, end time.Time) porcupine.CheckResult {
 	all := make([]porcupine.Operation, 0, len(h.calls)+1)
 	for i, c := range h.calls {
@@ -261,7 +264,7 @@ func (h *counterHistory) check(left int64, end time.Time) porcupine.CheckResult 
 	return porcupine.CheckOperationsTimeout(model.ToModel(), all, counterTimeout)
 }
 
-// step returns the possible states after a call, or none if the reply is impossible.
+// step returns the possible states after a call. It returns no state if the reply is impossible.
 func (c counterCall) step(at counterState, amounts []int64) []counterState {
 	switch {
 	case c.keyed:
@@ -280,12 +283,12 @@ func (c counterCall) step(at counterState, amounts []int64) []counterState {
 	return next
 }
 
-// withRecord returns the state with a changed record and an added amount.
+// withRecord returns the state after a record changed to code and add was added to the amount.
 func (s counterState) withRecord(record int, code byte, add int64) counterState {
 	return counterState{s.amount + add, s.records[:record] + string(code) + s.records[record+1:]}
 }
 
-// reply returns number i of the reply, or false if there is none.
+// reply returns integer i of the reply. It returns false if there is no reply or no such integer.
 func (c counterCall) reply(i int) (int, bool) {
 	if c.Ended.IsZero() || i >= len(c.Reply) {
 		return 0, false

@@ -1,14 +1,15 @@
 package check
 
-// Deposits is what clients put into the system: credit by user, stock by item. Users and items without an entry started
-// with nothing.
+// Deposits are the credit and the stock that clients put into the system. A missing entry means 0.
 type Deposits struct {
-	Credit, Stock map[string]int64
+	Credit map[string]int64 // by user
+	Stock  map[string]int64 // by item
 
-	// Amounts that may have been added or subtracted too: the outcome of these requests is unknown.
+	// UncertainCredit and UncertainStock are the amounts of requests with an unknown outcome. Any subset of them may have
+	// been added. A negative amount may have been subtracted.
 	UncertainCredit, UncertainStock map[string][]int64
 
-	Partial bool // the system also holds users and items that others made; they are not checked
+	Partial bool // do not check users and items without an entry, because other clients created them
 }
 
 // NewDeposits returns empty deposits.
@@ -17,10 +18,10 @@ func NewDeposits() Deposits {
 		UncertainStock: map[string][]int64{}}
 }
 
-// explains reports whether some of the uncertain amounts, each used at most once, add up to the difference.
-func (Deposits) explains(maybe []int64, difference int64) bool {
+// explains reports whether a subset of the uncertain amounts adds up to the difference.
+func (Deposits) explains(uncertain []int64, difference int64) bool {
 	sums := map[int64]bool{0: true}
-	for _, amount := range maybe {
+	for _, amount := range uncertain {
 		next := make(map[int64]bool, 2*len(sums))
 		for sum := range sums {
 			next[sum], next[sum+amount] = true, true
@@ -30,15 +31,15 @@ func (Deposits) explains(maybe []int64, difference int64) bool {
 	return sums[difference]
 }
 
-// Resolve replaces the uncertain amounts by what the snapshot of a correct system contains.
-func (g Deposits) Resolve(sn *Snapshot) {
-	spent, gone := sn.paidTotals()
-	for user := range g.UncertainCredit {
-		g.Credit[user] = sn.Credit[user] + spent[user] + sn.DirectPayments[user]
+// Resolve replaces the uncertain deposits with the amounts that explain the snapshot of a correct system.
+func (d Deposits) Resolve(sn *Snapshot) {
+	spent, sold := sn.paidTotals()
+	for user := range d.UncertainCredit {
+		d.Credit[user] = sn.Credit[user] + spent[user] + sn.DirectPayments[user]
 	}
-	for item := range g.UncertainStock {
-		g.Stock[item] = sn.Stock[item] + gone[item]
+	for item := range d.UncertainStock {
+		d.Stock[item] = sn.Stock[item] + sold[item]
 	}
-	clear(g.UncertainCredit)
-	clear(g.UncertainStock)
+	clear(d.UncertainCredit)
+	clear(d.UncertainStock)
 }

@@ -5,44 +5,44 @@ import (
 	"testing"
 )
 
-// TestUncertainDepositsExplainDifferences checks that uncertain amounts, each used at most once, explain a difference,
-// and nothing else does.
+// TestUncertainDepositsExplainDifferences checks that a subset of the uncertain amounts may explain a difference, and
+// that any other difference is a violation.
 func TestUncertainDepositsExplainDifferences(t *testing.T) {
-	put := NewDeposits()
-	put.Credit["u"], put.UncertainCredit["u"] = 10, []int64{5, -3}
+	deposits := NewDeposits()
+	deposits.Credit["u"], deposits.UncertainCredit["u"] = 10, []int64{5, -3}
 	for has, want := range map[int64]bool{10: true, 15: true, 7: true, 12: true, 13: false, 4: false, 20: false} {
 		sn := &Snapshot{Credit: map[string]int64{"u": has}}
-		if found := sn.Violations(put); (len(found) == 0) != want {
-			t.Errorf("%d: %v", has, found)
+		if violations := sn.Violations(deposits); (len(violations) == 0) != want {
+			t.Errorf("credit %d: got violations %v, want none: %v", has, violations, want)
 		}
 	}
 	sn := &Snapshot{Credit: map[string]int64{"u": 12}, Orders: map[string]Order{}}
-	put.Resolve(sn)
+	deposits.Resolve(sn)
 	sn.Credit["u"] = 7
-	if found := sn.Violations(put); len(found) != 1 || !strings.Contains(found[0], "off by -5") {
-		t.Errorf("after Resolve: %v, want a difference of -5", found)
+	if violations := sn.Violations(deposits); len(violations) != 1 || !strings.Contains(violations[0], "off by -5") {
+		t.Errorf("after Resolve: got violations %v, want a difference of -5", violations)
 	}
 }
 
-// TestPaymentViolations checks every contradiction between a direct payment and its responses.
+// TestPaymentViolations checks that Violations reports every contradiction between a direct payment and its responses.
 func TestPaymentViolations(t *testing.T) {
 	for _, c := range []struct {
 		name          string
 		pays, cancels string // responses, comma-separated
-		is            int64  // amount in Redis; 0: none
+		is            int64  // amount in Redis; 0 if there is none
 		want          bool
 	}{
 		{"paid", "200", "", 5, true},
-		{"paid and missing", "200", "", 0, false},
+		{"paid, but not stored", "200", "", 0, false},
 		{"wrong amount", "200", "", 4, false},
 		{"refused", "402", "", 0, true},
-		{"refused and stored", "402", "", 5, false},
-		{"unknown", "503", "", 5, true},
-		{"unknown and missing", "503", "", 0, true},
+		{"refused, but stored", "402", "", 5, false},
+		{"unknown and stored", "503", "", 5, true},
+		{"unknown and not stored", "503", "", 0, true},
 		{"cancelled", "200", "200", -5, true},
-		{"cancelled and not refunded", "200", "200", 5, false},
+		{"cancelled, but not refunded", "200", "200", 5, false},
 		{"refunded without a cancel", "200", "", -5, false},
-		{"perhaps cancelled", "200", "503", -5, true},
+		{"refunded after a cancel with an unknown outcome", "200", "503", -5, true},
 	} {
 		p := &Payment{User: "u", Purpose: "x", Amount: 5}
 		list := func(text string) (all []Response) {
@@ -58,8 +58,8 @@ func TestPaymentViolations(t *testing.T) {
 		if c.is != 0 {
 			sn.Payments["u x"] = c.is
 		}
-		if found := p.Violations(sn); (len(found) == 0) != c.want {
-			t.Errorf("%s: %v", c.name, found)
+		if violations := p.Violations(sn); (len(violations) == 0) != c.want {
+			t.Errorf("%s: got violations %v, want none: %v", c.name, violations, c.want)
 		}
 	}
 }

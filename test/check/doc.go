@@ -1,14 +1,14 @@
-// Package check decides whether a system has kept its promises. It compares what Redis contains with what clients put
-// in and with the responses that they received. It reads Redis directly, because a service that is wrong about its data
-// must not testify about it.
+// Package check verifies that a system has kept its promises. It compares the content of Redis with the clients'
+// deposits and with the responses that clients received. It reads Redis directly, because a faulty service may report
+// its data wrongly.
 //
 //	client.go, response.go          requests and their responses
-//	keyed.go                        several requests with one idempotency key
-//	history.go, request.go          the requests about one order, and simple contradictions between them
-//	linear.go                       whether one order can have such a history
-//	payment.go                      a direct payment
-//	shards.go                       connections to every Redis; waiting until everything is decided
-//	snapshot.go                     the content of every Redis
+//	keyed.go                        requests with an idempotency key
+//	history.go, request.go          the requests for one order, and contradictions between their responses
+//	linear.go                       checks that a history is linearizable
+//	payment.go                      a direct payment and its responses
+//	shards.go                       connections to every Redis shard; waits until everything is decided
+//	snapshot.go                     reads the content of every Redis shard
 //	checkers.go, deposits.go        invariants of a snapshot, such as conservation of stock and credit
-//	counters.go, counter_steps.go   whether one counter can have sent the replies that Redis sent
+//	counters.go, counter_steps.go   checks the script replies of each counter
 package check

@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// History is the requests about one order, in the order of their responses.
+// History contains the requests for one order and their responses. Each list is in the order of the responses.
 type History struct {
 	Order, User string
 	mu          sync.Mutex
@@ -23,27 +23,29 @@ func (h *History) Checkout(c *Client) Response { return h.record(&h.Checkouts, c
 // Cancel sends a cancel of the order and records the response.
 func (h *History) Cancel(c *Client) Response { return h.record(&h.Cancels, c.Cancel(h.User, h.Order)) }
 
-func (h *History) record(list *[]Response, a Response) Response {
+func (h *History) record(list *[]Response, r Response) Response {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	*list = append(*list, a)
-	return a
+	*list = append(*list, r)
+	return r
 }
 
-// Violations compares the responses with the snapshot.
+// Violations lists contradictions between the responses, and between the responses and the snapshot. The rules are:
 //
-//   - 200 to a checkout: the order is PAID from then on, unless a client cancelled it. A later checkout is not refused.
-//   - 4xx to a checkout: this attempt did not pay. The order is not PAID if every checkout was refused, or every
-//     checkout after the last unknown response.
-//   - 200 to a cancel: the order is CANCELLED. A cancel that is sent after the 200 to a checkout is not refused.
-//   - anything else: paid or not, but decided. Snapshot.Violations checks that.
+//   - After a 200 to a checkout, the order is PAID until a client cancels it. A later checkout is not refused.
+//   - A checkout that got 4xx did not pay. If no checkout got 200, the order may be PAID only after an unknown
+//     response, and only if no checkout that was sent later got 4xx.
+//   - After a 200 to a cancel, the order is CANCELLED.
+//   - A cancel that is sent after the 200 to a checkout is not refused.
+//   - After any other response, the order may be paid or not, but it is decided. Snapshot.Violations checks that.
 func (h *History) Violations(sn *Snapshot) []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	var found []string
+	var violations []string
 	o, ok := sn.Orders[h.Order]
 	report := func(format string, args ...any) {
-		found = append(found, fmt.Sprintf("order %s, %q: %s\n%s", h.Order, o.State, fmt.Sprintf(format, args...), h.String()))
+		violations = append(violations,
+			fmt.Sprintf("order %s, state %q: %s\n%s", h.Order, o.State, fmt.Sprintf(format, args...), h))
 	}
 	for _, t := range h.requests() {
 		if violation := t.FormatViolation(); violation != "" {
@@ -54,42 +56,42 @@ func (h *History) Violations(sn *Snapshot) []string {
 		if !slices.ContainsFunc(h.Requests, func(t Request) bool { return t.Kind == removeOrder && !t.Refused() }) {
 			report("the order is lost")
 		}
-		return found
+		return violations
 	}
 	cancelled := anyOf(h.Cancels, Response.OK)
-	tried := cancelled || anyOf(h.Cancels, Response.Unknown)
+	cancelSent := cancelled || anyOf(h.Cancels, Response.Unknown)
 	paid := anyOf(h.Checkouts, Response.OK)
 	switch {
-	case o.State == "CANCELLED" && !tried:
+	case o.State == "CANCELLED" && !cancelSent:
 		report("no cancel was sent or all were refused")
 	case cancelled && o.State != "CANCELLED":
 		report("a cancel got 200")
-	case paid && o.State != "PAID" && !(tried && o.State == "CANCELLED"):
+	case paid && o.State != "PAID" && !(cancelSent && o.State == "CANCELLED"):
 		report("a checkout got 200")
 	case o.State != "OPEN" && !h.mayBePaid():
 		report("every checkout that could have paid the order was refused")
 	}
 	for _, first := range h.Checkouts {
-		for _, a := range h.Checkouts {
-			if first.OK() && a.Refused() && a.Began.After(first.Ended) && len(h.Cancels) == 0 {
+		for _, r := range h.Checkouts {
+			if first.OK() && r.Refused() && r.Began.After(first.Ended) && len(h.Cancels) == 0 {
 				report("a checkout of the paid order was refused")
 			}
 		}
-		for _, a := range h.Cancels {
-			if first.OK() && a.Refused() && a.Began.After(first.Ended) {
+		for _, r := range h.Cancels {
+			if first.OK() && r.Refused() && r.Began.After(first.Ended) {
 				report("a cancel of the paid order was refused")
 			}
 		}
 	}
-	return found
+	return violations
 }
 
-// mayBePaid reports whether the order may be paid: after a 200, or after an unknown response that no refused checkout
-// follows. A refusal means that earlier attempts are closed; a 429 does not.
+// mayBePaid reports whether the order may be paid. That is so after a 200, and after an unknown response unless a later
+// checkout was refused. A refusal means that earlier attempts are closed. A 429 does not mean that.
 func (h *History) mayBePaid() bool {
-	return anyOf(h.Checkouts, func(a Response) bool {
-		return a.OK() || a.Unknown() && !anyOf(h.Checkouts, func(later Response) bool {
-			return later.Refused() && later.Status != http.StatusTooManyRequests && later.Began.After(a.Ended)
+	return anyOf(h.Checkouts, func(r Response) bool {
+		return r.OK() || r.Unknown() && !anyOf(h.Checkouts, func(later Response) bool {
+			return later.Refused() && later.Status != http.StatusTooManyRequests && later.Began.After(r.Ended)
 		})
 	})
 }
@@ -97,11 +99,11 @@ func (h *History) mayBePaid() bool {
 // requests returns all requests in the order in which they were sent.
 func (h *History) requests() []Request {
 	all := slices.Clone(h.Requests)
-	for _, a := range h.Checkouts {
-		all = append(all, Request{Kind: checkout, Response: a})
+	for _, r := range h.Checkouts {
+		all = append(all, Request{Kind: checkout, Response: r})
 	}
-	for _, a := range h.Cancels {
-		all = append(all, Request{Kind: cancel, Response: a})
+	for _, r := range h.Cancels {
+		all = append(all, Request{Kind: cancel, Response: r})
 	}
 	slices.SortStableFunc(all, func(a, b Request) int { return a.Began.Compare(b.Began) })
 	return all
@@ -117,8 +119,8 @@ func (h *History) String() string {
 }
 
 func anyOf(responses []Response, is func(Response) bool) bool {
-	for _, a := range responses {
-		if is(a) {
+	for _, r := range responses {
+		if is(r) {
 			return true
 		}
 	}

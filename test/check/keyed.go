@@ -11,70 +11,70 @@ import (
 	"checkout/common/idempotency"
 )
 
-// KeyedRequest is a request with an idempotency key, and all its responses. It may be sent many times.
+// KeyedRequest is a request with an idempotency key. It may be sent several times, and records all responses.
 type KeyedRequest struct {
 	Key      string
-	Parallel int                             // how many copies to send at the same time; 0 is 1
-	Retry    func(a Response, sent int) bool // reports whether to send again; nil: never
+	Parallel int                             // number of copies to send concurrently; 0 means 1
+	Retry    func(r Response, sent int) bool // reports whether to send again; nil means never
 
 	request   string
 	mu        sync.Mutex
 	responses []Response
 }
 
-// WithKey returns a client whose next Call sends the request with a key, as often as o wants. The call returns
-// o.Outcome.
-func (c *Client) WithKey(o *KeyedRequest) *Client {
+// WithKey returns a client whose next Call sends the request with the key of k. Call sends the request as often as k
+// demands, and returns k.Outcome.
+func (c *Client) WithKey(k *KeyedRequest) *Client {
 	keyed := *c
-	keyed.keyed = o
+	keyed.keyed = k
 	return &keyed
 }
 
-// send sends the request until Retry declines.
-func (o *KeyedRequest) send(c *Client, method, path string) Response {
-	one := *c
-	one.keyed = nil
-	o.request = method + " " + path
+// send sends the request until Retry returns false.
+func (k *KeyedRequest) send(c *Client, method, path string) Response {
+	client := *c
+	client.keyed = nil
+	k.request = method + " " + path
 	for sent := 1; ; sent++ {
 		var sending sync.WaitGroup
-		for range max(1, o.Parallel) {
+		for range max(1, k.Parallel) {
 			sending.Go(func() {
-				a := one.Call(method, path, idempotency.Header, o.Key)
-				o.mu.Lock()
-				defer o.mu.Unlock()
-				o.responses = append(o.responses, a)
+				r := client.Call(method, path, idempotency.Header, k.Key)
+				k.mu.Lock()
+				defer k.mu.Unlock()
+				k.responses = append(k.responses, r)
 			})
 		}
 		sending.Wait()
-		if o.Retry == nil || !o.Retry(o.Outcome(), sent) {
-			return o.Outcome()
+		if k.Retry == nil || !k.Retry(k.Outcome(), sent) {
+			return k.Outcome()
 		}
 	}
 }
 
-// isFinal reports whether the service stores the response with the key, so that every later response must repeat it.
-func isFinal(a Response) bool {
-	return !a.Unknown() && a.Status != http.StatusTooManyRequests && a.Status != http.StatusBadRequest
+// isFinal reports whether the service stores the response with the key. Every later response must be the same.
+func isFinal(r Response) bool {
+	return !r.Unknown() && r.Status != http.StatusTooManyRequests && r.Status != http.StatusBadRequest
 }
 
-// Outcome combines the responses into one that begins with the first request: the first final response, or else the
-// last unknown one, or else one that says that the request was not processed.
-func (o *KeyedRequest) Outcome() Response {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if len(o.responses) == 0 {
+// Outcome combines the responses into one. It returns the first final response. If there is none, it returns the last
+// unknown response. If there is none either, it returns the last response. Began is the time of the first request.
+func (k *KeyedRequest) Outcome() Response {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.responses) == 0 {
 		return Response{}
 	}
-	rank := func(a Response) int {
+	rank := func(r Response) int {
 		switch {
-		case isFinal(a):
+		case isFinal(r):
 			return 0
-		case a.Unknown():
+		case r.Unknown():
 			return 1
 		}
 		return 2
 	}
-	best := slices.MinFunc(o.responses, func(a, b Response) int {
+	best := slices.MinFunc(k.responses, func(a, b Response) int {
 		if by := rank(a) - rank(b); by != 0 {
 			return by
 		}
@@ -83,78 +83,78 @@ func (o *KeyedRequest) Outcome() Response {
 		}
 		return a.Ended.Compare(b.Ended)
 	})
-	best.Began = slices.MinFunc(o.responses, func(a, b Response) int { return a.Began.Compare(b.Began) }).Began
+	best.Began = slices.MinFunc(k.responses, func(a, b Response) int { return a.Began.Compare(b.Began) }).Began
 	return best
 }
 
-// Violations lists responses that break the promise of the key: all final responses are the same, and all but one are
-// replays.
-func (o *KeyedRequest) Violations() []string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	var settled []Response
-	var found []string
+// Violations lists the responses that break the promise of an idempotency key. The promise is that all final responses
+// are the same, and that all but one of them are replays.
+func (k *KeyedRequest) Violations() []string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var final []Response
+	var violations []string
 	report := func(format string, args ...any) {
-		found = append(found,
-			fmt.Sprintf("%s with the key %s: %s\n%s", o.request, o.Key, fmt.Sprintf(format, args...), o.format()))
+		violations = append(violations,
+			fmt.Sprintf("%s with idempotency key %s: %s\n%s", k.request, k.Key, fmt.Sprintf(format, args...), k.format()))
 	}
-	for _, a := range o.responses {
-		if violation := a.FormatViolation(); violation != "" {
+	for _, r := range k.responses {
+		if violation := r.FormatViolation(); violation != "" {
 			report("%s", violation)
 		}
-		if isFinal(a) {
-			settled = append(settled, a)
+		if isFinal(r) {
+			final = append(final, r)
 		}
 	}
-	slices.SortFunc(settled, func(a, b Response) int { return a.Ended.Compare(b.Ended) })
+	slices.SortFunc(final, func(a, b Response) int { return a.Ended.Compare(b.Ended) })
 	executed := 0
-	for i, a := range settled {
-		first := settled[0]
-		replayed := a.Header.Get(idempotency.ReplayedHeader) == "true"
+	for i, r := range final {
+		first := final[0]
+		replayed := r.Header.Get(idempotency.ReplayedHeader) == "true"
 		if !replayed {
 			executed++
 		}
 		switch {
-		case a.Status == http.StatusUnprocessableEntity:
-			report("422, but the key was used for one request only")
-		case a.Status != first.Status || bodyWithoutRequestID(a) != bodyWithoutRequestID(first):
+		case r.Status == http.StatusUnprocessableEntity:
+			report("got 422, but the key was used for one request only")
+		case r.Status != first.Status || bodyWithoutRequestID(r) != bodyWithoutRequestID(first):
 			report("the responses differ")
-		case i > 0 && !replayed && a.Began.After(first.Ended):
-			report("it had a response and was executed again")
+		case i > 0 && !replayed && r.Began.After(first.Ended):
+			report("the request was executed again after its first response")
 		}
 	}
 	if executed > 1 {
-		report("it was executed %d times", executed)
+		report("the request was executed %d times", executed)
 	}
-	return found
+	return violations
 }
 
-// bodyWithoutRequestID formats the body of a response without the request ID.
-func bodyWithoutRequestID(a Response) string {
+// bodyWithoutRequestID formats the body of a response, except for the request ID.
+func bodyWithoutRequestID(r Response) string {
 	var fields map[string]any
-	if json.Unmarshal([]byte(a.Body), &fields) != nil {
-		return a.Body
+	if json.Unmarshal([]byte(r.Body), &fields) != nil {
+		return r.Body
 	}
 	delete(fields, "request_id")
 	return fmt.Sprint(fields)
 }
 
-func (o *KeyedRequest) format() string {
+func (k *KeyedRequest) format() string {
 	var b strings.Builder
-	for _, a := range o.responses {
-		fmt.Fprintf(&b, "    from %s to %s: %v, replayed: %q\n", a.Began.Format("05.000"), a.Ended.Format("05.000"), a,
-			a.Header.Get(idempotency.ReplayedHeader))
+	for _, r := range k.responses {
+		fmt.Fprintf(&b, "    from %s to %s: %v, replayed: %q\n", r.Began.Format("05.000"), r.Ended.Format("05.000"), r,
+			r.Header.Get(idempotency.ReplayedHeader))
 	}
 	return b.String()
 }
 
 // Replays returns the number of responses that were replays.
-func (o *KeyedRequest) Replays() int {
-	o.mu.Lock()
-	defer o.mu.Unlock()
+func (k *KeyedRequest) Replays() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	n := 0
-	for _, a := range o.responses {
-		if a.Header.Get(idempotency.ReplayedHeader) == "true" {
+	for _, r := range k.responses {
+		if r.Header.Get(idempotency.ReplayedHeader) == "true" {
 			n++
 		}
 	}

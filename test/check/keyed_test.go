@@ -10,43 +10,43 @@ import (
 
 type resps = []Response
 
-// keyedResp is a response to a request with an idempotency key.
+// keyedResp returns a response to a request with an idempotency key, sent at moment from and received at moment to.
 func keyedResp(from, to, status int, replayed bool, body string) Response {
-	a := Response{Status: status, Body: body, Began: moment(from), Ended: moment(to), Header: http.Header{}, mayFail: true}
-	a.Header.Set("Content-Type",
+	r := Response{Status: status, Body: body, Began: moment(from), Ended: moment(to), Header: http.Header{}, mayFail: true}
+	r.Header.Set("Content-Type",
 		map[bool]string{true: "application/json", false: "application/problem+json"}[status == 200])
-	a.Header.Set("Retry-After", "1")
+	r.Header.Set("Retry-After", "1")
 	if replayed {
-		a.Header.Set(idempotency.ReplayedHeader, "true")
+		r.Header.Set(idempotency.ReplayedHeader, "true")
 	}
-	return a
+	return r
 }
 
-// TestKeyedRequest checks which responses keep the promise of the key, and the outcome that they give.
+// TestKeyedRequest checks which responses violate the promise of the key, and that Outcome combines the responses.
 func TestKeyedRequest(t *testing.T) {
 	const done = `{"done":true}`
 	little := func(id string) string {
 		return `{"type":"/problems/insufficient-stock","title":"too little","status":409,"request_id":"` + id + `"}`
 	}
-	away := `{"type":"/problems/unavailable","title":"away","status":503}`
+	unavailable := `{"type":"/problems/unavailable","title":"unavailable","status":503}`
 	busy := `{"type":"/problems/overloaded","title":"busy","status":429}`
 	for _, c := range []struct {
 		name      string
 		responses []Response
 		outcome   int    // status
 		began     int    // of the outcome
-		violation string // "": none
+		violation string // "" if there is none
 	}{
 		{"one response", resps{keyedResp(0, 1, 200, false, done)}, 200, 0, ""},
-		{"retried by the gateway", resps{keyedResp(0, 1, 200, true, done)}, 200, 0, ""},
-		{"sent again", resps{keyedResp(0, 1, 200, false, done), keyedResp(2, 3, 200, true, done)}, 200, 0, ""},
-		{"executed again",
-			resps{keyedResp(0, 1, 200, false, done), keyedResp(2, 3, 200, false, done)}, 200, 0, "was executed again"},
-		{"executed twice at the same moment", resps{keyedResp(0, 3, 200, false, done), keyedResp(1, 4, 200, false, done)},
+		{"one replay, after the gateway retried", resps{keyedResp(0, 1, 200, true, done)}, 200, 0, ""},
+		{"executed, then replayed", resps{keyedResp(0, 1, 200, false, done), keyedResp(2, 3, 200, true, done)}, 200, 0, ""},
+		{"executed twice",
+			resps{keyedResp(0, 1, 200, false, done), keyedResp(2, 3, 200, false, done)}, 200, 0, "executed again"},
+		{"executed twice concurrently", resps{keyedResp(0, 3, 200, false, done), keyedResp(1, 4, 200, false, done)},
 			200, 0, "executed 2 times"},
 		{"replayed, then executed", resps{keyedResp(0, 1, 200, true, done), keyedResp(2, 3, 200, false, done)},
-			200, 0, "was executed again"},
-		{"at the same moment", resps{keyedResp(0, 4, 200, false, done), keyedResp(1, 3, 200, true, done)}, 200, 0, ""},
+			200, 0, "executed again"},
+		{"replayed concurrently", resps{keyedResp(0, 4, 200, false, done), keyedResp(1, 3, 200, true, done)}, 200, 0, ""},
 		{"different responses",
 			resps{keyedResp(0, 1, 200, false, `{"order_id":"a"}`),
 				keyedResp(2, 3, 200, true, `{"order_id":"b"}`)}, 200, 0, "differ"},
@@ -54,11 +54,11 @@ func TestKeyedRequest(t *testing.T) {
 			409, 0, ""},
 		{"refused, then executed",
 			resps{keyedResp(0, 1, 409, false, little("a")), keyedResp(2, 3, 200, false, done)}, 409, 0, "differ"},
-		{"unknown, then known", resps{keyedResp(0, 1, 503, false, away), keyedResp(2, 3, 200, false, done)},
+		{"unknown, then executed", resps{keyedResp(0, 1, 503, false, unavailable), keyedResp(2, 3, 200, false, done)},
 			200, 0, ""},
-		{"unknown, then replayed", resps{keyedResp(0, 1, 503, false, away), keyedResp(2, 3, 200, true, done)},
+		{"unknown, then replayed", resps{keyedResp(0, 1, 503, false, unavailable), keyedResp(2, 3, 200, true, done)},
 			200, 0, ""},
-		{"known, then unknown", resps{keyedResp(0, 1, 200, false, done), keyedResp(2, 3, 503, false, away)},
+		{"executed, then unknown", resps{keyedResp(0, 1, 200, false, done), keyedResp(2, 3, 503, false, unavailable)},
 			200, 0, ""},
 		{"no response, then shed",
 			resps{{Began: moment(1), Ended: moment(2), mayFail: true}, keyedResp(3, 4, 429, false, busy)}, 0, 1, ""},
@@ -66,16 +66,16 @@ func TestKeyedRequest(t *testing.T) {
 		{"a reused key",
 			resps{keyedResp(0, 1, 422, false,
 				`{"type":"/problems/idempotency-key-reused","title":"reused","status":422}`)}, 422, 0, "one request only"},
-		{"a malformed response", resps{keyedResp(0, 1, 200, false, "done")}, 200, 0, "200 as"},
+		{"a malformed response", resps{keyedResp(0, 1, 200, false, "done")}, 200, 0, "200 with Content-Type"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			o := &KeyedRequest{responses: c.responses}
-			if got := o.Outcome(); got.Status != c.outcome || !got.Began.Equal(moment(c.began)) {
-				t.Errorf("outcome %d from %v", got.Status, got.Began)
+			k := &KeyedRequest{responses: c.responses}
+			if got := k.Outcome(); got.Status != c.outcome || !got.Began.Equal(moment(c.began)) {
+				t.Errorf("outcome: got %d from %v, want %d from %v", got.Status, got.Began, c.outcome, moment(c.began))
 			}
-			found := strings.Join(o.Violations(), "\n")
-			if (found == "") != (c.violation == "") || !strings.Contains(found, c.violation) {
-				t.Errorf("violations: %s", found)
+			violations := strings.Join(k.Violations(), "\n")
+			if (violations == "") != (c.violation == "") || !strings.Contains(violations, c.violation) {
+				t.Errorf("violations: got %q, want %q", violations, c.violation)
 			}
 		})
 	}

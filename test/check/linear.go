@@ -14,43 +14,43 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// linearizeTimeout limits the search in one history.
+// linearizeTimeout limits the search for one history.
 const linearizeTimeout = 2 * time.Second
 
-// orderState is the state of the model of an order. RUNNING and ABORTING count as OPEN, REFUNDING as CANCELLED.
+// orderState is a state of the model of an order. The model has no RUNNING, ABORTING and REFUNDING: see visibleState.
 type orderState struct {
 	state string // OPEN, PAID, CANCELLED, or GONE
-	lines string // pieces by item, as joinLines returns them
+	lines string // pieces by item, formatted by joinLines
 }
 
-// operation is one request as the model sees it.
+// operation is a request, or the final state of the order.
 type operation struct {
 	Request
-	duringCheckout bool             // an attempt may have been running during the request
-	state          string           // of finalState
-	lines          map[string]int64 // of finalState
+	duringCheckout bool             // an attempt may have been RUNNING during the request
+	state          string           // for finalState
+	lines          map[string]int64 // for finalState
 }
 
-// Linearizable reports whether an order can have this history if every request takes effect at once, at some moment
-// between request and response. A request with an unknown outcome takes effect at any later moment or never. The order
-// in the snapshot counts as the last response. known is false if the search took too long.
+// Linearizable reports whether the history is linearizable: whether every request can have taken effect atomically, at
+// some moment between request and response. A request with an unknown outcome may take effect at any later moment, or
+// never. The order in the snapshot counts as the last response. known is false if the search timed out.
 func (h *History) Linearizable(sn *Snapshot) (linear, known bool) {
 	h.mu.Lock()
 	requests := h.requests()
 	h.mu.Unlock()
 	last := operation{Request: Request{Kind: finalState}, state: "GONE"}
-	o, there := sn.Orders[h.Order]
-	if there {
+	o, exists := sn.Orders[h.Order]
+	if exists {
 		last.state, last.lines = o.State, o.Lines
 	}
 	done := func(Request) effect { return maybeApplied }
-	if there {
+	if exists {
 		done = effects(requests, o.Lines)
 	}
 	events := make([]porcupine.Operation, 0, len(requests)+1)
 	for i, t := range requests {
 		if t.Status == http.StatusTooManyRequests || t.Unknown() && (t.Kind == findOrder || t.Kind == paymentStatus) {
-			continue // no information
+			continue // without effect and without information
 		}
 		ended := t.Ended.UnixNano()
 		if t.Unknown() {
@@ -73,8 +73,8 @@ func (h *History) Linearizable(sn *Snapshot) (linear, known bool) {
 	return result != porcupine.Illegal, result != porcupine.Unknown
 }
 
-// Linearizable checks histories concurrently. It returns a violation for each that no order can have, and how many
-// searches took too long.
+// Linearizable checks histories concurrently. It returns a violation for each history that is not linearizable, and the
+// number of searches that timed out.
 func Linearizable(histories []*History, sn *Snapshot) (violations []string, unchecked int) {
 	var mu sync.Mutex
 	var checking sync.WaitGroup
@@ -88,7 +88,7 @@ func Linearizable(histories []*History, sn *Snapshot) (violations []string, unch
 					unchecked++
 				}
 				if !ok {
-					violations = append(violations, fmt.Sprintf("order %s: no order can have this history:\n%s", h.Order, h))
+					violations = append(violations, fmt.Sprintf("order %s: history is not linearizable:\n%s", h.Order, h))
 				}
 				mu.Unlock()
 			}
@@ -102,7 +102,7 @@ func Linearizable(histories []*History, sn *Snapshot) (violations []string, unch
 	return violations, unchecked
 }
 
-// effect is whether a request with an unknown outcome took effect.
+// effect says whether a request with an unknown outcome took effect.
 type effect int
 
 const (
@@ -111,11 +111,12 @@ const (
 	applied
 )
 
-// effects derives from the final lines of an order whether edits with unknown outcomes took effect: all edits of an
-// item did if their sum matches, none did if none is needed. This saves time: the search doubles with each undetermined
-// edit.
+// effects returns a function that decides whether an edit with an unknown outcome took effect. It compares the edits
+// with the final lines of the order. If the edits with known outcomes explain the final quantity of an item, the unknown
+// edits of the item did not take effect. If all edits together explain it, all took effect. This makes the search
+// faster, because its time doubles with every undetermined edit.
 func effects(requests []Request, lines map[string]int64) func(Request) effect {
-	type sums struct{ known, added, taken int64 }
+	type sums struct{ known, added, removed int64 }
 	items := map[string]*sums{}
 	for _, t := range requests {
 		if t.Kind != addItem && t.Kind != removeItem || t.Refused() {
@@ -134,26 +135,26 @@ func effects(requests []Request, lines map[string]int64) func(Request) effect {
 		case t.Kind == addItem:
 			s.added += t.Quantity
 		default:
-			s.taken += t.Quantity
+			s.removed += t.Quantity
 		}
 	}
 	return func(t Request) effect {
 		s := items[t.Item]
-		if t.Kind != addItem && t.Kind != removeItem || s.added > 0 && s.taken > 0 {
+		if t.Kind != addItem && t.Kind != removeItem || s.added > 0 && s.removed > 0 {
 			return maybeApplied
 		}
 		switch lines[t.Item] {
 		case s.known:
 			return notApplied
-		case s.known + s.added - s.taken:
+		case s.known + s.added - s.removed:
 			return applied
 		}
 		return maybeApplied
 	}
 }
 
-// duringCheckout reports whether an attempt may have been running during a request: a checkout was sent before the
-// response to the request, and had no known outcome before the request was sent.
+// duringCheckout reports whether an attempt may have been RUNNING during a request. That is so if a checkout was sent
+// before the response to the request arrived, and had no known outcome when the request was sent.
 func duringCheckout(t Request, requests []Request) bool {
 	return slices.ContainsFunc(requests, func(other Request) bool {
 		return other.Kind == checkout && other.Began.Before(t.Ended) && (other.Unknown() || other.Ended.After(t.Began))
@@ -166,15 +167,14 @@ var orderModel = porcupine.Model{
 		after, ok := input.(operation).step(before.(orderState))
 		return ok, after
 	},
-	DescribeOperation: func(input,
-		_ any) string {
+	DescribeOperation: func(input, _ any) string {
 		e := input.(operation)
 		return fmt.Sprint(e.Request, ": ", e.Response)
 	},
 	DescribeState: func(state any) string { return fmt.Sprintf("%+v", state) },
 }
 
-// step returns the state after an operation, and whether the order can send this response in the state before.
+// step returns the state after an operation. It reports whether the response is possible in the state before.
 func (e operation) step(at orderState) (orderState, bool) {
 	switch {
 	case e.Kind == finalState:
@@ -211,7 +211,7 @@ func (e operation) step(at orderState) (orderState, bool) {
 	}
 }
 
-// edit is step for an edit with a known outcome.
+// edit implements step for an edit with a known outcome.
 func (e operation) edit(at orderState) (orderState, bool) {
 	lines := splitLines(at.lines)
 	have := lines[e.Item]
@@ -228,7 +228,7 @@ func (e operation) edit(at orderState) (orderState, bool) {
 	return at, false
 }
 
-// apply returns the state if the operation takes effect. It returns the same state if the operation is impossible.
+// apply returns the state after an operation took effect. If the operation is impossible, apply returns the same state.
 func (e operation) apply(at orderState) orderState {
 	lines := splitLines(at.lines)
 	switch {
@@ -251,19 +251,19 @@ func (e operation) apply(at orderState) orderState {
 	return at
 }
 
-// matches reports whether an order in this state can send this response to Find.
-func (f findBody) matches(at orderState, frozen bool) bool {
+// matches reports whether f is a possible response to Find for an order in this state.
+func (f findBody) matches(at orderState, duringCheckout bool) bool {
 	lines, total := map[string]int64{}, int64(0)
 	for _, line := range f.Lines {
 		lines[line.Item] += line.Quantity
 		total += line.Quantity * line.Price
 	}
-	moving := f.Status == "RUNNING" || f.Status == "ABORTING"
-	return visibleState(f.Status) == at.state && (frozen || !moving) && f.Paid == (f.Status == "PAID") &&
+	undecided := f.Status == "RUNNING" || f.Status == "ABORTING"
+	return visibleState(f.Status) == at.state && (duringCheckout || !undecided) && f.Paid == (f.Status == "PAID") &&
 		f.Total == total && joinLines(lines) == at.lines
 }
 
-// visibleState returns the model's name of a state.
+// visibleState maps a state of the product to a state of the model.
 func visibleState(state string) string {
 	switch state {
 	case "RUNNING", "ABORTING":

@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// Payment is a direct payment, for something other than an order, and the responses to it.
+// Payment is a direct payment for a purpose that is not an order. It records the responses to its requests.
 type Payment struct {
 	User, Purpose string
 	Amount        int64
@@ -32,25 +32,28 @@ func (p *Payment) Cancel(c *Client) Response {
 	return r
 }
 
-// Violations compares the responses with the snapshot. After a 200 the payment must exist, unless a cancel may have
-// refunded it. After a 200 to a cancel it must be refunded. If every attempt was refused, it must not exist.
+// Violations lists contradictions between the responses and the snapshot. The rules are:
+//
+//   - After a 200 to a payment, the payment exists.
+//   - After a 200 to a cancel, the payment is refunded. Without a cancel that may have succeeded, it is not refunded.
+//   - If every payment was refused, the payment does not exist.
 func (p *Payment) Violations(sn *Snapshot) []string {
-	amount, there := sn.Payments[p.User+" "+p.Purpose]
-	var wrong string
+	amount, exists := sn.Payments[p.User+" "+p.Purpose]
+	var violation string
 	switch {
-	case there && max(amount, -amount) != p.Amount:
-		wrong = "the amount is wrong"
-	case there && !anyOf(p.pays, func(r Response) bool { return !r.Refused() }):
-		wrong = "every attempt to pay was refused"
-	case !there && anyOf(p.pays, Response.OK):
-		wrong = "a payment got 200"
-	case there && amount < 0 && !anyOf(p.cancels, func(r Response) bool { return !r.Refused() }):
-		wrong = "no cancel was sent or all were refused"
+	case exists && max(amount, -amount) != p.Amount:
+		violation = "the amount is wrong"
+	case exists && !anyOf(p.pays, func(r Response) bool { return !r.Refused() }):
+		violation = "every payment was refused"
+	case !exists && anyOf(p.pays, Response.OK):
+		violation = "a payment got 200"
+	case exists && amount < 0 && !anyOf(p.cancels, func(r Response) bool { return !r.Refused() }):
+		violation = "no cancel was sent or all were refused"
 	case amount >= 0 && anyOf(p.cancels, Response.OK):
-		wrong = "a cancel got 200"
+		violation = "a cancel got 200"
 	default:
 		return nil
 	}
-	return []string{fmt.Sprintf("payment of %d by user %s for %s: Redis has %d: %s\n    %v\n    %v", p.Amount, p.User,
-		p.Purpose, amount, wrong, p.pays, p.cancels)}
+	return []string{fmt.Sprintf("payment of %d by user %s for %s: %d in Redis: %s\n    payments: %v\n    cancels: %v",
+		p.Amount, p.User, p.Purpose, amount, violation, p.pays, p.cancels)}
 }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// Kind is what a request does with an order.
+// Kind is the kind of a request for an order.
 type Kind int
 
 // Kinds of requests.
@@ -17,10 +17,10 @@ const (
 	paymentStatus
 	checkout
 	cancel
-	finalState // no request: the order in the snapshot
+	finalState // not a request: the order in the snapshot
 )
 
-// Request is one request about an order, and its response.
+// Request is a request for an order, and its response.
 type Request struct {
 	Kind     Kind
 	Item     string
@@ -36,13 +36,13 @@ func (t Request) String() string {
 	return name
 }
 
-// AddItem adds pieces of an item.
+// AddItem adds pieces of an item to the order.
 func (h *History) AddItem(c *Client, item string, quantity int64) Response {
 	return h.send(c, Request{Kind: addItem, Item: item, Quantity: quantity}, "POST",
 		fmt.Sprintf("/orders/addItem/%s/%s/%d", h.Order, item, quantity))
 }
 
-// RemoveItem removes pieces of an item.
+// RemoveItem removes pieces of an item from the order.
 func (h *History) RemoveItem(c *Client, item string, quantity int64) Response {
 	return h.send(c, Request{Kind: removeItem, Item: item, Quantity: quantity}, "DELETE",
 		fmt.Sprintf("/orders/removeItem/%s/%s/%d", h.Order, item, quantity))
@@ -58,7 +58,7 @@ func (h *History) Find(c *Client) Response {
 	return h.send(c, Request{Kind: findOrder}, "GET", "/orders/find/"+h.Order)
 }
 
-// Status asks payment whether the order is paid.
+// Status reads from the payment service whether the order is paid.
 func (h *History) Status(c *Client) Response {
 	return h.send(c, Request{Kind: paymentStatus}, "GET", "/payment/status/"+h.User+"/"+h.Order)
 }

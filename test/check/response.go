@@ -12,12 +12,12 @@ import (
 
 // Response is the result of one request.
 type Response struct {
-	Status       int // 0: no HTTP response
+	Status       int // 0 if there was no HTTP response
 	Header       http.Header
 	Body         string
 	Err          error
 	Began, Ended time.Time
-	mayFail      bool // no response is no violation
+	mayFail      bool // a missing response is not a violation
 }
 
 func (r Response) String() string {
@@ -33,10 +33,10 @@ func (r Response) OK() bool { return r.Status == http.StatusOK }
 // Refused reports whether the status is 4xx.
 func (r Response) Refused() bool { return r.Status >= 400 && r.Status < 500 }
 
-// Unknown reports whether the response leaves the outcome open: it is neither OK nor refused.
+// Unknown reports whether the outcome is unknown, because the response is neither OK nor Refused.
 func (r Response) Unknown() bool { return !r.OK() && !r.Refused() }
 
-// Problem returns the last part of a problem's type, or "".
+// Problem returns the name of the problem, for example "order-not-open". It returns "" if the body is not a problem.
 func (r Response) Problem() string {
 	var p struct{ Type string }
 	if json.Unmarshal([]byte(r.Body), &p) != nil {
@@ -45,7 +45,7 @@ func (r Response) Problem() string {
 	return strings.TrimPrefix(p.Type, "/problems/")
 }
 
-// FormatViolation describes how the response breaks the format of all responses, or returns "".
+// FormatViolation describes how the response violates the format that all responses have, or returns "".
 func (r Response) FormatViolation() string {
 	if r.Status == 0 {
 		if r.mayFail {
@@ -56,7 +56,7 @@ func (r Response) FormatViolation() string {
 	media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
 	if r.OK() {
 		if media != "application/json" || !json.Valid([]byte(r.Body)) {
-			return fmt.Sprintf("200 as %q: %s", media, r.Body)
+			return fmt.Sprintf("200 with Content-Type %q: %s", media, r.Body)
 		}
 		return ""
 	}
@@ -66,9 +66,9 @@ func (r Response) FormatViolation() string {
 	}
 	switch {
 	case !r.Refused() && r.Status != http.StatusServiceUnavailable:
-		return fmt.Sprintf("neither 200 nor 4xx nor 503: %v", r)
+		return fmt.Sprintf("status is not 200, 4xx or 503: %v", r)
 	case media != "application/problem+json" || json.Unmarshal([]byte(r.Body), &p) != nil:
-		return fmt.Sprintf("%d as %q: %s", r.Status, media, r.Body)
+		return fmt.Sprintf("%d with Content-Type %q: %s", r.Status, media, r.Body)
 	case p.Status != r.Status || !strings.HasPrefix(p.Type, "/problems/") || p.Title == "":
 		return fmt.Sprintf("%d with a wrong status, type or title in the body: %s", r.Status, r.Body)
 	case retryLater(r.Status) && r.Header.Get("Retry-After") == "":
@@ -83,7 +83,7 @@ func retryLater(status int) bool {
 
 var idPattern = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 
-// Tally counts responses by status and problem, for a log.
+// Tally formats the number of responses by status and problem.
 func Tally(responses []Response) string {
 	counts := map[string]int{}
 	for _, r := range responses {
@@ -96,7 +96,7 @@ func Tally(responses []Response) string {
 	return strings.TrimPrefix(fmt.Sprint(counts), "map")
 }
 
-// Number returns a number in the body.
+// Number returns a number in the body. ok is false if there is none.
 func (r Response) Number(name string) (n int64, ok bool) {
 	var fields map[string]any
 	if json.Unmarshal([]byte(r.Body), &fields) != nil {
@@ -106,7 +106,7 @@ func (r Response) Number(name string) (n int64, ok bool) {
 	return int64(number), ok
 }
 
-// Field returns a string in the body, or "".
+// Field returns a string in the body. It returns "" if there is none.
 func (r Response) Field(name string) string {
 	var fields map[string]any
 	if json.Unmarshal([]byte(r.Body), &fields) != nil {

@@ -13,13 +13,13 @@ import (
 	"checkout/test/stack"
 )
 
-// DecisionTimeout is how long an order may stay undecided after every part is available again.
+// DecisionTimeout is how long an order may stay undecided after the whole system is available again.
 const DecisionTimeout = 30 * time.Second
 
-// Shards are connections to every Redis, by service, in shard order.
+// Shards are connections to every Redis shard, by service and index.
 type Shards map[string][]*redis.Client
 
-// OpenShards connects to every Redis of a system directly, without a fault proxy.
+// OpenShards connects to every Redis shard of a system. It bypasses fault proxies.
 func OpenShards(s *stack.Stack) Shards {
 	all := Shards{}
 	for _, service := range stack.Services() {
@@ -44,15 +44,15 @@ func (all Shards) Ping(ctx context.Context) error {
 	for service, shards := range all {
 		for i, shard := range shards {
 			if err := shard.Ping(ctx).Err(); err != nil {
-				errs = append(errs, fmt.Errorf("shard %d of %s: %w", i, service, err))
+				errs = append(errs, fmt.Errorf("ping %s shard %d: %w", service, i, err))
 			}
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// Empty waits until everything is decided and deletes every key, except those by which instances agree on the active
-// shards.
+// Empty waits until everything is decided and confirmed. Then it deletes every key except the records of shard
+// activation.
 func (all Shards) Empty(ctx context.Context) error {
 	if _, err := all.Settle(ctx); err != nil {
 		return err
@@ -90,15 +90,15 @@ func tag(service string, shard int) string { return fmt.Sprintf("{%s%d}", servic
 
 // Undecided returns the IDs of all undecided orders.
 func (all Shards) Undecided(ctx context.Context) ([]string, error) {
-	var found []string
+	var undecided []string
 	for i, shard := range all["order"] {
 		ids, err := shard.ZRange(ctx, tag("order", i)+"undecided", 0, -1).Result()
 		if err != nil {
 			return nil, err
 		}
-		found = append(found, ids...)
+		undecided = append(undecided, ids...)
 	}
-	return found, nil
+	return undecided, nil
 }
 
 // CheckDecided returns an error if an order is undecided.
@@ -110,7 +110,7 @@ func (all Shards) CheckDecided(ctx context.Context) error {
 	return err
 }
 
-// CheckConfirmed returns an error if an attempt is unconfirmed, so that its records do not expire.
+// CheckConfirmed returns an error if an attempt is unconfirmed. The records of such an attempt do not expire.
 func (all Shards) CheckConfirmed(ctx context.Context) error {
 	for i, shard := range all["order"] {
 		n, err := shard.ZCard(ctx, tag("order", i)+"unconfirmed").Result()
@@ -118,14 +118,15 @@ func (all Shards) CheckConfirmed(ctx context.Context) error {
 			return err
 		}
 		if n > 0 {
-			return fmt.Errorf("shard %d: %d attempts are unconfirmed", i, n)
+			return fmt.Errorf("order shard %d: %d attempts are unconfirmed", i, n)
 		}
 	}
 	return nil
 }
 
-// Settle waits until no order is undecided and then until no attempt is unconfirmed, at most DecisionTimeout each. It
-// returns how long the first took. No request may be in flight, and every part must be available.
+// Settle waits until no order is undecided, and then until no attempt is unconfirmed. Each may take DecisionTimeout.
+// Settle returns the time until no order was undecided. No request may be in flight, and the whole system must be
+// available.
 func (all Shards) Settle(ctx context.Context) (decided time.Duration, err error) {
 	began := time.Now()
 	if err := Poll(ctx, DecisionTimeout, all.CheckDecided); err != nil {
@@ -138,10 +139,10 @@ func (all Shards) Settle(ctx context.Context) (decided time.Duration, err error)
 	return decided, nil
 }
 
-// Poll calls holds until it returns nil. After the timeout it returns the last error.
-func Poll(ctx context.Context, within time.Duration, holds func(context.Context) error) error {
-	for until := time.Now().Add(within); ; time.Sleep(10 * time.Millisecond) {
-		err := holds(ctx)
+// Poll calls check until it returns nil. After the timeout Poll returns the last error.
+func Poll(ctx context.Context, timeout time.Duration, check func(context.Context) error) error {
+	for until := time.Now().Add(timeout); ; time.Sleep(10 * time.Millisecond) {
+		err := check(ctx)
 		if err == nil {
 			return nil
 		}
@@ -149,7 +150,7 @@ func Poll(ctx context.Context, within time.Duration, holds func(context.Context)
 			return errors.Join(ctx.Err(), err)
 		}
 		if time.Now().After(until) {
-			return fmt.Errorf("not within %v: %w", within, err)
+			return fmt.Errorf("timeout after %v: %w", timeout, err)
 		}
 	}
 }

@@ -12,52 +12,52 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Snapshot is the content of every Redis, read one after the other. No request may be in flight meanwhile.
+// Snapshot is the content of every Redis shard, read one after the other. No request may be in flight meanwhile.
 type Snapshot struct {
 	Orders          map[string]Order
 	Credit          map[string]int64 // free credit, by user
 	Stock           map[string]int64 // free pieces, by item
 	DirectPayments  map[string]int64 // direct payments that were not refunded, by user
-	Payments        map[string]int64 // direct payments, by "user purpose"; negative: refunded
+	Payments        map[string]int64 // direct payments, by "<user> <purpose>"; negative if refunded
 	Records         map[string]Record
-	Keys            map[string]int // outcomes stored with idempotency keys: the script's code, by Redis key
+	Keys            map[string]int // code of the outcome in each idempotency record, by Redis key
 	Undecided       []string
 	Unconfirmed     []string
-	RecordRetention time.Duration   // for at least how long after an attempt's deadline its records exist
+	RecordRetention time.Duration   // minimum time that records exist after the attempt's deadline
 	prices          map[string]bool // items that have a price
 	unexpected      []string        // unknown keys and unreadable values
 	taken           time.Time
 }
 
-// Order is an order's hash.
+// Order is the content of an order's hash.
 type Order struct {
 	State, Attempt, User string
 	Total, Pieces, Kinds int64
 	Lines                map[string]int64 // pieces, by item
 	LinesTotal           int64            // sum of the lines at their prices
-	Deadline             time.Time        // of the attempt
+	Deadline             time.Time        // deadline of the attempt
 }
 
-// Record is the record of an attempt, or of its refund, on one shard of a participant.
+// Record is the record of an attempt or of its refund on one participant shard.
 type Record struct {
 	Attempt    string
 	Refund     bool
 	Code       int
 	Amounts    map[string]int64 // by user or item
-	Persistent bool             // it does not expire
-	TTL        time.Duration    // if it expires
+	Persistent bool             // the record does not expire
+	TTL        time.Duration    // 0 if the record does not expire
 }
 
-// Codes of records, as common/participant/lua/reserve.lua documents them.
+// Codes of records. They are documented in common/participant/lua/reserve.lua.
 const (
 	Reserved = 1
 	Refunded = 5
 )
 
 const (
-	// minRecordRetention is 60 s, for which confirmed records are kept, less 30 s, by which clocks may differ.
+	// minRecordRetention is the retention of confirmed records, 60 s, minus the allowed clock difference, 30 s.
 	minRecordRetention = 30 * time.Second
-	// maxRecordTTL is 121 s, the longest time to live (of a refund's record), plus 30 s, by which clocks may differ.
+	// maxRecordTTL is the longest TTL, 121 s for refunds, plus the allowed clock difference, 30 s.
 	maxRecordTTL = 151 * time.Second
 )
 
@@ -71,7 +71,7 @@ func (all Shards) Snapshot(ctx context.Context) (*Snapshot, error) {
 	for service, shards := range all {
 		for i, shard := range shards {
 			if err := sn.read(ctx, shard, tag(service, i)); err != nil {
-				return nil, fmt.Errorf("shard %d of %s: %w", i, service, err)
+				return nil, fmt.Errorf("read %s shard %d: %w", service, i, err)
 			}
 		}
 	}
@@ -82,7 +82,7 @@ func (all Shards) Snapshot(ctx context.Context) (*Snapshot, error) {
 	}
 	for item := range sn.prices {
 		if _, known := sn.Stock[item]; !known {
-			sn.unexpected = append(sn.unexpected, "a price without an item, "+item)
+			sn.unexpected = append(sn.unexpected, "a price without item "+item)
 		}
 	}
 	return sn, nil
@@ -98,7 +98,7 @@ func (sn *Snapshot) read(ctx context.Context, shard *redis.Client, tag string) e
 		return err
 	}
 	pipe := shard.Pipeline()
-	hashes, texts := map[string]*redis.MapStringStringCmd{}, map[string]*redis.StringCmd{}
+	hashCmds, stringCmds := map[string]*redis.MapStringStringCmd{}, map[string]*redis.StringCmd{}
 	ttls := map[string]*redis.DurationCmd{}
 	for _, key := range keys {
 		name, ok := strings.CutPrefix(key, tag)
@@ -116,21 +116,21 @@ func (sn *Snapshot) read(ctx context.Context, shard *redis.Client, tag string) e
 				sn.Unconfirmed = append(sn.Unconfirmed, entries...)
 			}
 		case name == "batch", name == "growth":
-		case isText(name):
-			texts[name], ttls[name] = pipe.Get(ctx, key), pipe.PTTL(ctx, key)
+		case isString(name):
+			stringCmds[name], ttls[name] = pipe.Get(ctx, key), pipe.PTTL(ctx, key)
 		default:
-			hashes[name], ttls[name] = pipe.HGetAll(ctx, key), pipe.PTTL(ctx, key)
+			hashCmds[name], ttls[name] = pipe.HGetAll(ctx, key), pipe.PTTL(ctx, key)
 		}
 	}
 	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) && len(ttls) > 0 {
 		return err
 	}
-	for name, text := range texts {
-		if text.Err() == nil { // else it expired meanwhile
-			sn.addText(tag, name, text.Val(), ttls[name].Val())
+	for name, text := range stringCmds {
+		if text.Err() == nil { // the key has not expired meanwhile
+			sn.addString(tag, name, text.Val(), ttls[name].Val())
 		}
 	}
-	for name, hash := range hashes {
+	for name, hash := range hashCmds {
 		if len(hash.Val()) > 0 {
 			sn.addHash(tag, name, hash.Val(), ttls[name].Val())
 		}
@@ -138,13 +138,13 @@ func (sn *Snapshot) read(ctx context.Context, shard *redis.Client, tag string) e
 	return nil
 }
 
-// isText reports whether a key's value is a string: counters, prices, and records of attempts.
-func isText(name string) bool {
+// isString reports whether the value of a key is a string: a counter, a price, or the record of an attempt.
+func isString(name string) bool {
 	kind, _, _ := strings.Cut(name, ":")
 	return kind == "u" || kind == "i" || kind == "p" || kind == "r"
 }
 
-func (sn *Snapshot) addText(tag, name, text string, ttl time.Duration) {
+func (sn *Snapshot) addString(tag, name, text string, ttl time.Duration) {
 	kind, id, _ := strings.Cut(name, ":")
 	switch kind {
 	case "u":
@@ -173,9 +173,9 @@ func (sn *Snapshot) addHash(tag, name string, fields map[string]string, ttl time
 	case "o":
 		sn.Orders[id] = sn.order(fields)
 	case "d":
-		for thing, value := range fields {
+		for purpose, value := range fields {
 			amount := sn.number(value)
-			sn.Payments[id+" "+thing] = amount
+			sn.Payments[id+" "+purpose] = amount
 			sn.DirectPayments[id] += max(0, amount)
 		}
 	case "k":

@@ -97,16 +97,16 @@ func TestCheckersFindEveryViolation(t *testing.T) {
 		corrupt func() (undo func())
 		want    string
 	}{
-		{"credit is lost", text(users, "{p0}u:"+user, 89), "user " + user + " has 89"},
+		{"credit is lost", text(users, "{p0}u:"+user, 89), "user " + user + ": credit 89"},
 		{"credit is created", text(users, "{p0}u:"+user, 91), ": off by +1"},
-		{"stock is lost", text(items, "{s0}i:"+item, 7), "item " + item + " has 7"},
+		{"stock is lost", text(items, "{s0}i:"+item, 7), "item " + item + ": stock 7"},
 		{"a price is lost", hidden(items, "{s0}p:"+item), "item " + item + " without a price"},
-		{"a price without an item", text(items, "{s0}p:x", 1), "a price without an item, x"},
+		{"a price without an item", text(items, "{s0}p:x", 1), "a price without item x"},
 		{"a user is lost", hidden(users, "{p0}u:"+poor), "user " + poor + " is lost"},
-		{"a paid order was never charged", set(orders, hash(refused.Order), "s", "PAID"), "has 1 of 1; paid orders cost 10"},
+		{"a paid order was never charged", set(orders, hash(refused.Order), "s", "PAID"), "credit 1 of 1; paid orders cost 10"},
 		{"an order is stuck", set(orders, hash(refused.Order), "s", "RUNNING"), "not a final state"},
 		{"an order is undecided", member(orders, "{o0}undecided", refused.Order), "is undecided"},
-		{"an order's total is wrong", set(orders, hash(refused.Order), "t", 9), "has total 9, 2 pieces"},
+		{"an order's total is wrong", set(orders, hash(refused.Order), "t", 9), "total 9, 2 pieces"},
 		{"a reservation without an order", text(items, "{s0}r:unknown", "1 {s0}i:"+item+" 2"), "belongs to no paid order"},
 		{"a reservation outlives its attempt", set(orders, hash(paid.Order), "a", "another"), "belongs to no paid order"},
 		{"a paid order without a reservation", hidden(items, "{s0}r:"+attempt), "its attempt reserved"},
@@ -126,7 +126,7 @@ func TestCheckersFindEveryViolation(t *testing.T) {
 		{"a refusal of a paid order", received(&paid.Checkouts, refusal), "a checkout of the paid order was refused"},
 		{"200 for an order that is not cancelled", received(&paid.Cancels, ok), "a cancel got 200"},
 		{"a cancelled order without a cancel", set(orders, hash(paid.Order), "s", "CANCELLED"), "no cancel was sent"},
-		{"a response without problem+json", received(&refused.Checkouts, refusal), `402 as ""`},
+		{"a response without problem+json", received(&refused.Checkouts, refusal), `402 with Content-Type ""`},
 		{"a request without a response", received(&refused.Checkouts, check.Response{Err: context.Canceled}),
 			"no response: context canceled"},
 	} {
