@@ -41,7 +41,7 @@ func TestConsoleShowsHealthCheckoutsAndAFailedShard(t *testing.T) {
 	b.shows("#state", "All services are healthy.")
 	for _, service := range stack.Services() {
 		for instance := range 2 {
-			b.shows("#instances", fmt.Sprintf("%s\t%d/2\tnow\t0 healthy 1 healthy", service, instance+1))
+			b.shows("#instances", fmt.Sprintf("%s\t%d/2\tnow\tshard 0 healthy shard 1 healthy", service, instance+1))
 		}
 	}
 

@@ -123,7 +123,7 @@ function drawInstances(all, now) {
   byId("instances").replaceChildren(...all.map(({ now: m }) => {
     const ago = now - m.at;
     const shards = make("span");
-    m.shards.forEach((s) => shards.append(make("span", `${s.shard} ${s.up ? "healthy" : "unhealthy"} `, s.up ? "good" : "bad")));
+    m.shards.forEach((s) => shards.append(make("span", `shard ${s.shard} ${s.up ? "healthy" : "unhealthy"} `, s.up ? "good" : "bad")));
     return row(m.service, m.machine, cellOf(make("span", ago < staleAfter ? "now" : Math.round(ago / 1000) + " s ago", ago < staleAfter ? "good" : "bad")), cellOf(shards));
   }));
 }
