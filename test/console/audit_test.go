@@ -23,7 +23,7 @@ var (
 	axeText string
 )
 
-// axe returns the script of axe-core. It checks a page against WCAG 2.2: names, roles, labels, headings, landmarks and
+// axe returns the script of axe-core, which checks a page against WCAG 2.2: names, roles, labels, headings, landmarks,
 // contrast.
 func axe(t *testing.T) string {
 	t.Helper()
@@ -35,12 +35,12 @@ func axe(t *testing.T) string {
 		axeText = string(text)
 	})
 	if axeText == "" {
-		t.Fatal("fetching " + axeCore + " failed")
+		t.Fatal("axe-core is missing: its download failed in an earlier test")
 	}
 	return axeText
 }
 
-// checkAccessibility runs axe on the current page. A check that axe cannot decide counts as a failure.
+// checkAccessibility runs axe on the current page. A rule that axe cannot decide counts as a failure.
 func (b *browser) checkAccessibility() {
 	b.t.Helper()
 	if !value[bool](b, `"axe" in window`) {
@@ -54,17 +54,17 @@ func (b *browser) checkAccessibility() {
 	})()`)
 }
 
-// checkWidth checks that the page needs no horizontal scrolling on a screen of this width. It takes the width as an
-// argument, because a phone enlarges its window instead of scrolling.
+// checkWidth checks that the page needs no horizontal scrolling on a screen of this width. The width is an argument,
+// because an emulated phone reports a wider window for a page that is too wide.
 func (b *browser) checkWidth(width int) {
 	b.t.Helper()
 	if got := value[int](b, `document.documentElement.scrollWidth`); got > width {
-		b.t.Errorf("the page is %d px wide, on a screen of %d px", got, width)
+		b.t.Errorf("the page is %d px wide, want at most %d px", got, width)
 	}
 }
 
-// checkKeyboard walks through the page with the Tab key. It checks that every control is reachable and shows the focus,
-// except controls that are hidden from screen readers.
+// checkKeyboard checks that the Tab key reaches every control, and that each control shows the focus. It ignores
+// controls that are hidden from screen readers.
 func (b *browser) checkKeyboard() {
 	b.t.Helper()
 	stops := value[int](b, `(() => {
@@ -80,7 +80,7 @@ func (b *browser) checkKeyboard() {
 		document.activeElement.blur();
 		return unreached.size;
 	})()`)
-	const extra = 5 // from the current focus, past the end of the page
+	const extra = 5 // more presses, because the focus may start in the middle of the page
 	for range 2 {
 		b.do(chromedp.KeyEvent(strings.Repeat("\t", stops+extra)))
 	}
@@ -95,7 +95,7 @@ func (b *browser) checkCaptions() {
 		.map((t) => "table without caption or headers: " + t.outerHTML.slice(0, 200))`)
 }
 
-// report evaluates an expression that returns a list of failures.
+// report evaluates an expression that returns a list of failures, and reports each of them.
 func (b *browser) report(expression string) {
 	b.t.Helper()
 	for _, failure := range value[[]string](b, expression) {
@@ -115,6 +115,6 @@ func (b *browser) setDark(dark bool) {
 	brightness := value[int](b, `new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() =>
 		resolve(Number(getComputedStyle(document.body).backgroundColor.match(/\d+/)[0])))))`)
 	if brightness < 128 != dark {
-		b.t.Errorf("with %s colours the background has brightness %d of 255", scheme, brightness)
+		b.t.Errorf("%s colours: the brightness of the background is %d of 255", scheme, brightness)
 	}
 }

@@ -1,4 +1,4 @@
-// Package console tests the web pages in a real Chromium against a real system.
+// Package console tests the web pages with a real Chromium and a real system.
 package console
 
 import (
@@ -20,10 +20,10 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// testTimeout is far above what a test takes; it only ends a test that hangs.
+// testTimeout ends a test that hangs. A test takes much less.
 const testTimeout = 2 * time.Minute
 
-// browser is a page in its own Chromium process.
+// browser is a Chromium process that shows one page.
 type browser struct {
 	context.Context
 	t       *testing.T
@@ -37,7 +37,7 @@ func open(t *testing.T, gateway string) *browser {
 	t.Helper()
 	found, err := exec.LookPath("chromium")
 	if err != nil {
-		t.Fatal("chromium is missing: `make deps` installs it")
+		t.Fatal("chromium is not installed: run `make deps`")
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(found), chromedp.NoSandbox,
 		chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()))
@@ -105,7 +105,7 @@ func value[T any](b *browser, expression string) T {
 
 type action = chromedp.Action[chromedp.Void]
 
-// css selects one element.
+// css is a selector of one element.
 type css = chromedp.CSS
 
 func (b *browser) do(actions ...action) {
@@ -121,7 +121,7 @@ func (b *browser) text(selector string) string {
 	return value[string](b, fmt.Sprintf(`document.querySelector(%q)?.innerText ?? ""`, selector))
 }
 
-// shows waits until an element shows a text.
+// shows waits until the visible text of an element contains want.
 func (b *browser) shows(selector, want string) {
 	b.t.Helper()
 	var got string
@@ -133,7 +133,7 @@ func (b *browser) shows(selector, want string) {
 	b.t.Fatalf("%s shows %q, want %q", selector, got, want)
 }
 
-// picture takes a screenshot and stores it in the directory SCREENSHOTS, if set.
+// picture takes a screenshot. If SCREENSHOTS is set, it stores the screenshot in that directory.
 func (b *browser) picture(name string) {
 	b.t.Helper()
 	png, err := chromedp.Run(b.Context, chromedp.FullScreenshot(100))
@@ -150,7 +150,7 @@ func (b *browser) picture(name string) {
 	}
 }
 
-// checkProblems reports the problems that the page had.
+// checkProblems reports the problems of the page as test failures.
 func (b *browser) checkProblems() {
 	b.t.Helper()
 	b.mu.Lock()

@@ -33,7 +33,8 @@ func start(t *testing.T, cfg stack.Config) *stack.Stack {
 	return s
 }
 
-// TestConsoleShowsHealthCheckoutsAndAFailedShard checks an order out by keyboard, finds it again, and stops a shard.
+// TestConsoleShowsHealthCheckoutsAndAFailedShard checks what the console shows: healthy instances, a checkout by
+// keyboard, the order found by its ID, and a stopped shard.
 func TestConsoleShowsHealthCheckoutsAndAFailedShard(t *testing.T) {
 	s := start(t, stack.Config{Instances: 2, Shards: 2})
 	b := open(t, s.Gateway())
@@ -78,8 +79,9 @@ func TestConsoleShowsHealthCheckoutsAndAFailedShard(t *testing.T) {
 	b.checkProblems()
 }
 
-// TestConsoleRetriesAnUndecidedOrder stops a component that an order needs. The console shows the undecided order with
-// its status and age. After the component is back, the order's button retries it.
+// TestConsoleRetriesAnUndecidedOrder checks that the console shows an undecided order with its status and age, and
+// retries it. The test stops a component that the order needs. It presses the button of the order when the component
+// runs again.
 func TestConsoleRetriesAnUndecidedOrder(t *testing.T) {
 	s := start(t, stack.Config{Instances: 1, Shards: 1})
 	b := open(t, s.Gateway())
@@ -90,7 +92,7 @@ func TestConsoleRetriesAnUndecidedOrder(t *testing.T) {
 	value[bool](b, `(async () => {
 		window.send = (path) => fetch(path, { method: "POST" }).then((response) => response.json());
 		window.model = await (await fetch("/orders/find/" + document.getElementById("id").value)).json();
-		window.ordered = async () => { // with the same user and item
+		window.ordered = async () => { // creates an order of the same user and item
 			const { order_id } = await send("/orders/create/" + model.user_id);
 			await send("/orders/addItem/" + order_id + "/" + model.items[0]);
 			return order_id;
@@ -98,7 +100,7 @@ func TestConsoleRetriesAnUndecidedOrder(t *testing.T) {
 		return true;
 	})()`)
 	for _, tt := range []struct{ status, order, stopped, begin, response, end string }{
-		{"RUNNING", `ordered()`, "stock-1", `"/orders/checkout/" + order`, "", ""}, // it ends PAID or OPEN
+		{"RUNNING", `ordered()`, "stock-1", `"/orders/checkout/" + order`, "", ""}, // the final state is PAID or OPEN
 		{"REFUNDING", `ordered().then(async (id) => { await send("/orders/checkout/" + id); return id; })`, "redis-stock-0",
 			`"/payment/cancel/" + model.user_id + "/" + order`, "200 done", `"status": "CANCELLED"`},
 	} {
@@ -106,13 +108,13 @@ func TestConsoleRetriesAnUndecidedOrder(t *testing.T) {
 		if err := s.Kill(tt.stopped); err != nil {
 			t.Fatal(err)
 		}
-		value[bool](b, `!!send(`+tt.begin+`)`) // do not wait for it
+		value[bool](b, `!!send(`+tt.begin+`)`) // do not wait for the response
 		b.shows("#undecided", order+"\t"+tt.status+"\t")
 		if row := b.text("#undecided"); !regexp.MustCompile(`\t[1-9][0-9]*\.[0-9] s\t0\t`).MatchString(row) {
-			t.Errorf("order %s is shown as %q, without age and shard", order, row)
+			t.Errorf("the row of order %s is %q, want its age and shard", order, row)
 		}
 		b.picture("console-undecided-" + strings.ToLower(tt.status))
-		// Keep the button: a recovery worker may end the order first and remove its row.
+		// Keep a reference to the button: a recovery worker may decide the order first, which removes its row.
 		value[bool](b, `!!(window.button = document.querySelector("#undecided button"))`)
 		ctx, cancel := context.WithTimeout(b.Context, testTimeout)
 		defer cancel()
@@ -133,7 +135,7 @@ func TestConsoleRetriesAnUndecidedOrder(t *testing.T) {
 	b.checkProblems()
 }
 
-// TestReadOnlyConsoleHidesControls checks that with CONSOLE=0 the console shows no control that changes data.
+// TestReadOnlyConsoleHidesControls checks that the console shows no control that changes data if CONSOLE=0.
 func TestReadOnlyConsoleHidesControls(t *testing.T) {
 	s := start(t, stack.Config{Instances: 1, Shards: 1, Env: map[string][]string{"order": {"CONSOLE=0"}}})
 	b := open(t, s.Gateway())
@@ -145,8 +147,8 @@ func TestReadOnlyConsoleHidesControls(t *testing.T) {
 	b.checkProblems()
 }
 
-// TestDocsAreAccessibleAndTryRequests tries requests by mouse and keyboard, in light and dark colours, on a desktop and
-// a phone.
+// TestDocsAreAccessibleAndTryRequests checks that the API documentation is accessible and can send requests. It uses
+// mouse and keyboard, light and dark colours, a desktop and a phone.
 func TestDocsAreAccessibleAndTryRequests(t *testing.T) {
 	s := start(t, stack.Config{Instances: 1, Shards: 1})
 	b := open(t, s.Gateway())

@@ -25,8 +25,8 @@ const (
 	nodeTypes         = "@types/node@20.19.43"
 )
 
-// wantOutput is the output of the clients in testdata/client. Each buys two pieces at 5 with a credit of 100, and then
-// cannot add an item to the paid order.
+// wantOutput is the output of each client in testdata/client. A client has a credit of 100 and buys two pieces at a
+// price of 5. Then it tries to add an item to the paid order, which fails.
 const wantOutput = "true PAID 10 90 /problems/order-not-open"
 
 // startSystem starts a system and returns the address of its gateway.
@@ -57,7 +57,8 @@ func copyClient(t *testing.T, name, folder string) {
 	}
 }
 
-// oapi-codegen generates a client with one method for each route. The client can buy from a running system.
+// TestGoClient checks that oapi-codegen generates a client with a method for each route, and that the client can buy
+// from a running system.
 func TestGoClient(t *testing.T) {
 	t.Parallel()
 	d, err := Load()
@@ -94,8 +95,8 @@ func TestGoClient(t *testing.T) {
 	}
 }
 
-// openapi-typescript generates types that list every path. A program that uses them compiles, and can buy from a
-// running system.
+// TestTypeScriptClient checks that openapi-typescript generates types for every path, and that a program with these
+// types can buy from a running system.
 func TestTypeScriptClient(t *testing.T) {
 	t.Parallel()
 	d, err := Load()
@@ -139,7 +140,7 @@ func TestVendoredFilesMatchThePublishedPackage(t *testing.T) {
 	}
 	pinned := regexp.MustCompile("`([a-z-]+)` ([0-9.]+[0-9])").FindStringSubmatch(string(readme))
 	if pinned == nil {
-		t.Fatalf("the README names no package and version: %s", readme)
+		t.Fatalf("find package and version in the README: %s", readme)
 	}
 	published := npm.Unpack(t, pinned[1]+"@"+pinned[2])
 	files, err := filepath.Glob(folder + "/*.gz")

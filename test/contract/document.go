@@ -1,7 +1,7 @@
 // Package contract reads order/site/openapi.json and compares the system with it.
 //
-// The document describes every public route and response. Tests of the services compare their routes with it,
-// end-to-end tests compare their responses with it (package validator), and the tests here generate clients from it.
+// The document describes every public route and response. Tests of the services compare their routes with the document.
+// End-to-end tests compare responses with it (package validator). The tests of this package generate clients from it.
 package contract
 
 import (
@@ -56,7 +56,7 @@ func Load() (*Document, error) {
 	return d, nil
 }
 
-// replaceParameters replaces each parameter of a path.
+// replaceParameters replaces each parameter of a path template, such as {item_id}.
 func replaceParameters(template, with string) string {
 	return parameter.ReplaceAllString(template, with)
 }
@@ -73,7 +73,7 @@ func (d *Document) Routes() []string {
 	return routes
 }
 
-// Operation returns the operation that handles a request, or nil.
+// Operation returns the operation that handles a request, or nil if there is none.
 func (d *Document) Operation(method, path string) map[string]any {
 	for _, p := range d.paths {
 		if operation := p.operations[method]; operation != nil && p.pattern.MatchString(path) {
@@ -83,7 +83,7 @@ func (d *Document) Operation(method, path string) map[string]any {
 	return nil
 }
 
-// Resolve returns a node, or the node that it refers to. It returns nil if the target does not exist.
+// Resolve returns a node. If the node is a reference, Resolve returns the target, or nil if the target does not exist.
 func (d *Document) Resolve(node any) map[string]any {
 	object, _ := node.(map[string]any)
 	ref, ok := object["$ref"].(string)
@@ -97,8 +97,8 @@ func (d *Document) Resolve(node any) map[string]any {
 	return target
 }
 
-// Response returns the response of an operation with a status. listed is false if the operation has only a default
-// response for it.
+// Response returns the documented response of an operation for a status. listed is false if only the default response
+// applies.
 func (d *Document) Response(operation map[string]any, status int) (response map[string]any, listed bool) {
 	responses := operation["responses"].(map[string]any)
 	if r, ok := responses[fmt.Sprint(status)]; ok {

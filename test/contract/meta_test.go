@@ -50,7 +50,7 @@ func TestDocumentIsValidOpenAPI(t *testing.T) {
 	for _, tt := range []struct {
 		name      string
 		edit      func(document, operation, parameter, item node)
-		wantError string // part of the error; empty for none
+		wantError string // part of the error; empty: no error
 	}{
 		{"unchanged", func(_, _, _, _ node) {}, ""},
 		{"unsupported version", func(document, _, _, _ node) { document["openapi"] = "3.0.3" }, "at '/openapi'"},

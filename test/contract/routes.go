@@ -27,7 +27,7 @@ func CheckRoutes(t *testing.T, service string, routes gin.RoutesInfo) {
 	var registered []string
 	for _, r := range routes {
 		path := prefixes[service] + ginParameter.ReplaceAllString(r.Path, "{}")
-		if page, ok := strings.CutPrefix(r.Path, "/site"); ok { // the gateway maps these
+		if page, ok := strings.CutPrefix(r.Path, "/site"); ok { // the gateway serves these pages at other paths
 			path = asset.ReplaceAllString(page, "/assets/{}")
 		}
 		registered = append(registered, r.Method+" "+path)
@@ -37,7 +37,7 @@ func CheckRoutes(t *testing.T, service string, routes gin.RoutesInfo) {
 	var documented []string
 	for _, route := range d.Routes() {
 		_, path, _ := strings.Cut(route, " ")
-		owner := "order" // which also serves the site
+		owner := "order" // order also serves the site
 		for other, prefix := range prefixes {
 			if strings.HasPrefix(path, prefix+"/") {
 				owner = other

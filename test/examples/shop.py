@@ -15,7 +15,7 @@ SHOP = os.environ.get("GATEWAY_URL", "http://localhost:8000").rstrip("/")
 
 
 class Rejected(Exception):
-    """A response with status 4xx: the request changed nothing. `kind` is stable, for example "insufficient-stock"."""
+    """A response with status 4xx: the request changed nothing. `kind` is the type of the problem, such as "insufficient-stock"."""
 
     def __init__(self, problem):
         super().__init__(problem.get("detail") or problem["title"])
@@ -23,7 +23,7 @@ class Rejected(Exception):
 
 
 def call(method, path):
-    """Retries a request until its outcome is known. The idempotency key makes retries of writes safe."""
+    """Sends a request, and retries it until the outcome is known. The idempotency key makes retries of writes safe."""
     headers = {"Idempotency-Key": str(uuid.uuid4())} if method == "POST" and not path.startswith("/orders/checkout/") else {}
     for backoff in (1, 2, 4, 8, None):
         try:

@@ -1,4 +1,4 @@
-// Package host describes the machine and the source tree of a test run, for reports.
+// Package host describes the host and the source tree of a test run, for reports.
 package host
 
 import (
@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// Processors describes the processors. It names the load generator that shares them with the system.
+// Processors describes the processors of this host. sharedWith names the load generator, which uses them too.
 func Processors(sharedWith string) string {
 	return fmt.Sprintf("%s, %d processors for everything, %s included", model(), runtime.NumCPU(), sharedWith)
 }
@@ -37,7 +37,8 @@ func Kernel() string {
 	return "Linux " + strings.TrimSpace(string(release))
 }
 
-// Commit returns "commit" and the abbreviated hash of the source tree, with the suffix "-dirty" if it has changes.
+// Commit returns "commit" and the abbreviated hash of the commit, with the suffix "-dirty" if the source tree has
+// changes.
 func Commit(ctx context.Context) string {
 	out, err := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty").Output()
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// Unpack downloads a package, such as "axe-core@4.14.1", and returns the temporary folder of its files.
+// Unpack downloads a package, such as "axe-core@4.14.1". It returns the temporary folder with its files.
 func Unpack(t testing.TB, name string) string {
 	t.Helper()
 	folder := t.TempDir()

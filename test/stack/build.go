@@ -15,7 +15,7 @@ import (
 	"syscall"
 )
 
-// Root returns the directory of the module: the current directory or its nearest parent with a go.mod.
+// Root returns the root directory of the module: the current directory or the nearest parent that contains go.mod.
 func Root() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -26,7 +26,7 @@ func Root() (string, error) {
 			return dir, nil
 		}
 		if dir == filepath.Dir(dir) {
-			return "", errors.New("no go.mod in this directory or its parents: run this inside the project")
+			return "", errors.New("find the project: no go.mod in this directory or its parents")
 		}
 	}
 }
@@ -38,8 +38,8 @@ type Source struct {
 	Overlay
 }
 
-// Overlay replaces source files during a build only. It maps a service to the contents of each file, by its path
-// relative to the project's root.
+// Overlay lists source files that a build replaces; the files on disk stay unchanged. The first key is a service, the
+// second key a path relative to the project's root. The value is the new content.
 type Overlay map[string]map[string]string
 
 // builds caches the builds of this process.
@@ -48,16 +48,16 @@ var builds = struct {
 	done map[string]*build // by fmt.Sprint(Source)
 }{done: map[string]*build{}}
 
-// build is one build. Its mutex is held while it is made.
+// build is the build of one source. Build holds the mutex meanwhile.
 type build struct {
 	sync.Mutex
 	dir    string  // empty until the build succeeds
-	reaper *reaper // referenced here, so that its pipe stays open until this process ends
+	reaper *reaper // removes dir when this process ends
 }
 
-// Build builds the three services and returns the directory with their binaries. The directory is removed when this
-// process ends. A process builds each source only once, so that later changes of the files have no effect on it. The
-// output of the go command goes to progress.
+// Build builds the three services and returns the directory with their binaries. It builds each source only once per
+// process, so later changes to the files have no effect. The directory is removed when this process ends. The output of
+// the go command goes to progress.
 func Build(ctx context.Context, progress io.Writer, source Source) (string, error) {
 	key := fmt.Sprint(source)
 	builds.Lock()
@@ -97,7 +97,8 @@ func Build(ctx context.Context, progress io.Writer, source Source) (string, erro
 	return dir, nil
 }
 
-// buildAll builds in the project's bin directory, because go build does not link binaries that are up to date there.
+// buildAll builds all services in the project's bin directory, where go build skips binaries that are up to date. Then
+// it links the binaries into dir.
 func buildAll(ctx context.Context, progress io.Writer, dir, root string, source Source) error {
 	bin := filepath.Join(root, "bin")
 	if source.Tags != "" {
@@ -128,8 +129,9 @@ func buildAll(ctx context.Context, progress io.Writer, dir, root string, source 
 	return nil
 }
 
-// buildOverlay combines binaries of other builds: a service with an overlay comes from the build with only that
-// overlay, any other service from the build without overlays. So each combination is built once.
+// buildOverlay builds a service only if no other service has an overlay. It takes every other service from another
+// build: from the one with only that overlay, or from the one without overlays. So each variant of a service is built
+// once.
 func buildOverlay(ctx context.Context, progress io.Writer, dir, root string, source Source) error {
 	for _, service := range Services() {
 		files := source.Overlay[service]
@@ -158,8 +160,8 @@ func buildOverlay(ctx context.Context, progress io.Writer, dir, root string, sou
 	return nil
 }
 
-// writeOverlay writes the files of an overlay to a new directory. It returns the path of the JSON file for go build
-// -overlay.
+// writeOverlay writes the files of an overlay to a new directory. It returns the path of the JSON file that go build
+// -overlay reads.
 func writeOverlay(dir, root string, files map[string]string) (string, error) {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return "", err
@@ -180,7 +182,7 @@ func writeOverlay(dir, root string, files map[string]string) (string, error) {
 	return path, os.WriteFile(path, list, 0o644)
 }
 
-// goBuild builds services into the directory to.
+// goBuild builds services and writes the binaries to the directory to.
 func goBuild(
 	ctx context.Context, progress io.Writer, root, to string, source Source, services []string, flags ...string,
 ) error {
@@ -205,7 +207,7 @@ func goBuild(
 	return nil
 }
 
-// linkOrCopy links from to the name to, or copies it if they are on different file systems.
+// linkOrCopy creates a hard link named to, or a copy if the two paths are on different file systems.
 func linkOrCopy(from, to string) error {
 	if os.Link(from, to) == nil {
 		return nil

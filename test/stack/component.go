@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	startTimeout = 20 * time.Second // from exec until the component responds; a Redis loads its data first
+	startTimeout = 20 * time.Second // until a new process responds; Redis loads its data first
 	stopTimeout  = 25 * time.Second // longer than the longest request
 	killTimeout  = 5 * time.Second
 	pollInterval = 10 * time.Millisecond
@@ -27,16 +27,17 @@ type listener struct {
 	purpose string // for error messages
 }
 
-// component is one part of the system. It can be started repeatedly, always with the same command.
+// component is one server of the system: a redis-server, an instance or nginx. It can be started again with the same
+// command.
 type component struct {
 	name      string
 	path      string
 	args      []string
 	env       []string
 	log       string
-	stop      syscall.Signal // stops it gracefully
+	stop      syscall.Signal // stops the component gracefully
 	listeners []listener
-	ready     string                                   // URL that responds with 200 once an instance is ready; else empty
+	ready     string                                   // URL that returns 200 when an instance is ready; empty: none
 	check     func(ctx context.Context, pid int) error // returns nil once the component responds
 
 	spawner *spawner
@@ -54,7 +55,7 @@ type process struct {
 	err  error         // exit status; set before done is closed
 
 	// Guarded by component.mu.
-	started       bool // it responded at least once
+	started       bool // responded at least once
 	stopRequested bool
 }
 
@@ -70,7 +71,7 @@ func (p *process) running() bool {
 	}
 }
 
-// process returns the current or last process of the component; nil before the first start.
+// process returns the current or last process of the component. It returns nil before the first start.
 func (c *component) process() *process {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -82,7 +83,7 @@ func (c *component) launch() (*process, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.latest.running() {
-		return nil, fmt.Errorf("%s is already running (pid %d)", c.name, c.latest.pid)
+		return nil, fmt.Errorf("start %s: already running (pid %d)", c.name, c.latest.pid)
 	}
 	log, err := os.OpenFile(c.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -103,11 +104,11 @@ func (c *component) launch() (*process, error) {
 	return p, nil
 }
 
-// wait waits until the process has ended, and kills what is left of its process group.
+// wait waits until the process has exited. Then it kills the rest of the process group.
 func (c *component) wait(cmd *exec.Cmd, p *process) {
 	err := cmd.Wait()
 	if len(groupMembers(p.pid)) > 0 {
-		_ = syscall.Kill(-p.pid, syscall.SIGKILL) // fails only if the group has ended meanwhile
+		_ = syscall.Kill(-p.pid, syscall.SIGKILL) // fails only if the group has just ended
 		for deadline := time.Now().Add(killTimeout); len(groupMembers(p.pid)) > 0 && time.Now().Before(deadline); {
 			time.Sleep(pollInterval)
 		}
@@ -140,7 +141,7 @@ func (c *component) start(ctx context.Context) error {
 		err := c.check(ctx, p.pid)
 		select {
 		case <-p.done:
-			return fmt.Errorf("%s exited while starting: %w\n%s", c.name, p.err, c.tail(15))
+			return fmt.Errorf("start %s: exited: %w\n%s", c.name, p.err, c.tail(15))
 		default:
 		}
 		if err == nil {
@@ -152,19 +153,20 @@ func (c *component) start(ctx context.Context) error {
 		select {
 		case <-p.done:
 		case <-ctx.Done():
-			return fmt.Errorf("%s does not respond: %w (%w)\n%s", c.name, err, context.Cause(ctx), c.tail(15))
+			return fmt.Errorf("start %s: no response: %w (%w)\n%s", c.name, err, context.Cause(ctx), c.tail(15))
 		case <-tick.C:
 		}
 	}
 }
 
-// signal sends a signal to the main process, or to its whole process group. It returns that process.
+// signal sends a signal to the main process, or to its whole process group. It returns the main process. If stops is
+// true, the signal makes the process exit.
 func (c *component) signal(sig syscall.Signal, group, stops bool) (*process, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p := c.latest
 	if !p.running() {
-		return p, fmt.Errorf("%s is not running", c.name)
+		return p, fmt.Errorf("send %v to %s: not running", sig, c.name)
 	}
 	p.stopRequested = p.stopRequested || stops
 	pid := p.pid
@@ -190,7 +192,7 @@ func (c *component) shutdown(ctx context.Context) error {
 	case <-p.done:
 		return nil
 	case <-ctx.Done():
-		return errors.Join(fmt.Errorf("%s did not stop on %v: %w", c.name, c.stop, context.Cause(ctx)), c.kill())
+		return errors.Join(fmt.Errorf("stop %s: still running after %v: %w", c.name, c.stop, context.Cause(ctx)), c.kill())
 	}
 }
 
@@ -204,7 +206,7 @@ func (c *component) kill() error {
 	case <-p.done:
 		return nil
 	case <-time.After(2 * killTimeout):
-		return fmt.Errorf("%s (pid %d) is still running after SIGKILL", c.name, p.pid)
+		return fmt.Errorf("kill %s: pid %d is still running after SIGKILL", c.name, p.pid)
 	}
 }
 
@@ -219,8 +221,11 @@ func (c *component) tail(lines int) string {
 }
 
 // groupMembers returns the PIDs of the running processes of a process group.
-func groupMembers(group int) []int {
-	var pids []int
+func groupMembers(group int) []int { return processGroups()[group] }
+
+// processGroups returns the PIDs of all running processes of this host, by process group.
+func processGroups() map[int][]int {
+	groups := map[int][]int{}
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, stat := range stats {
 		b, err := os.ReadFile(stat)
@@ -228,14 +233,15 @@ func groupMembers(group int) []int {
 			continue // the process has just ended
 		}
 		// Format: pid (name) state parent group ...; the name may contain any character.
-		_, rest, _ := strings.Cut(string(b[strings.LastIndexByte(string(b), ')')+1:]), " ")
-		f := strings.Fields(rest)
-		if len(f) > 2 && f[0] != "Z" && f[2] == strconv.Itoa(group) {
-			pid, err := strconv.Atoi(strings.Split(stat, "/")[2])
-			if err == nil {
-				pids = append(pids, pid)
-			}
+		f := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
+		if len(f) < 3 || f[0] == "Z" {
+			continue
+		}
+		group, err := strconv.Atoi(f[2])
+		pid, err2 := strconv.Atoi(strings.Split(stat, "/")[2])
+		if err == nil && err2 == nil {
+			groups[group] = append(groups[group], pid)
 		}
 	}
-	return pids
+	return groups
 }

@@ -40,7 +40,7 @@ func (s *Stack) redis(path, service string, shard int) *component {
 	}
 }
 
-// pingRedis checks that the Redis with this PID responds at addr: another process may have taken the port. A server
+// pingRedis checks that the Redis with this PID responds at addr. Another process may have taken the port. A server
 // that is still loading its data replies with an error.
 func pingRedis(ctx context.Context, addr, auth string, pid int) error {
 	conn, err := dial(ctx, addr)
@@ -61,7 +61,7 @@ func pingRedis(ctx context.Context, addr, auth string, pid int) error {
 		found = found || line == want
 	}
 	if !found {
-		return fmt.Errorf("another Redis listens on %s", addr)
+		return fmt.Errorf("ping Redis at %s: another server responds, want pid %d", addr, pid)
 	}
 	return replies.Err()
 }
@@ -89,8 +89,8 @@ func checkListens(ctx context.Context, addrs ...string) error {
 	return nil
 }
 
-// checkGateway checks that nginx responds, with any status. It is not enough that nginx listens: it does so before it
-// handles signals, and until then SIGTERM kills it.
+// checkGateway checks that nginx returns a response with any status. An open port is not enough: nginx listens before
+// it handles signals, and SIGTERM would kill it.
 func checkGateway(ctx context.Context, addr string) error {
 	conn, err := dial(ctx, addr)
 	if err != nil {
@@ -104,7 +104,8 @@ func checkGateway(ctx context.Context, addr string) error {
 	return err
 }
 
-// instance returns one instance of a service. Its path is the name of the binary until that has been built.
+// instance returns one instance of a service. The path is only the name of the binary; start completes it after the
+// build.
 func (s *Stack) instance(service string, number int) (*component, error) {
 	name := instanceName(service, number)
 	shards, err := s.proxied(name, s.redises[service], func(i int) string { return redisName(service, i) })
@@ -112,7 +113,7 @@ func (s *Stack) instance(service string, number int) (*component, error) {
 		return nil, err
 	}
 	public, internal := s.public[service][number-1], s.internal[service][number-1]
-	// GODEBUG as in the Dockerfile; see docs/adr/0009-godebug-schedtrace.md. The environment may override it.
+	// The Dockerfile sets the same GODEBUG. The environment can override it. See docs/adr/0009-godebug-schedtrace.md.
 	env := append([]string{"GODEBUG=schedtrace=2147483647"}, inherited(os.Environ())...)
 	env = append(env,
 		"GIN_MODE=release", "BIND=127.0.0.1",
@@ -140,7 +141,8 @@ func (s *Stack) instance(service string, number int) (*component, error) {
 	}, nil
 }
 
-// proxied returns the addresses that a component connects to in place of addrs; name returns the component at each.
+// proxied replaces the addresses that a component connects to by those that Config.Proxy returns. name returns the name
+// of the component at addrs[i].
 func (s *Stack) proxied(from string, addrs []string, name func(i int) string) ([]string, error) {
 	if s.cfg.Proxy == nil {
 		return addrs, nil
@@ -165,7 +167,7 @@ func inherited(env []string) []string {
 	})
 }
 
-// nginx returns the gateway. It writes nginx.conf and the two files that it includes to the gateway's directory.
+// nginx returns the gateway. It writes nginx.conf and the two included files to the gateway's directory.
 func (s *Stack) nginx(path string) (*component, error) {
 	root, err := Root()
 	if err != nil {

@@ -32,14 +32,14 @@ type Size struct{ Instances, Shards int }
 // with its data in a temporary directory that Close removes.
 type Config struct {
 	Instances int             // of each service; 0 means 1
-	Shards    int             // of each service; 0 means as many as instances
+	Shards    int             // of each service; 0 means one per instance
 	Sizes     map[string]Size // overrides for single services
 
 	Dir  string // data, logs and nginx's files. Empty: a temporary directory, removed by Close
 	Logs string // directory with a log file per component; empty: Dir/logs
 
-	// FixedPorts selects the ports listed in ports.go instead of free ones, so that addresses survive restarts. If one
-	// of them is in use, Start returns a TakenError before it starts anything.
+	// FixedPorts selects the ports listed in ports.go instead of free ports, so that addresses survive restarts. If a
+	// port is in use, Start returns a TakenError before it starts anything.
 	FixedPorts  bool
 	GatewayPort int // 0: 8000 with FixedPorts, otherwise a free port
 
@@ -48,8 +48,8 @@ type Config struct {
 	RedisPassword string   // of every redis-server; empty: none
 	RedisArgs     []string // more arguments for every redis-server
 
-	// Env adds "KEY=value" to the environment of a component (by its name), of all instances of a service (by the
-	// service's name) or of all instances (by "").
+	// Env adds "KEY=value" entries to environments. The map key is the name of a component, the name of a service for
+	// all its instances, or "" for all instances.
 	Env map[string][]string
 
 	Race    bool    // build the services with the race detector; Close then reports the races found
@@ -59,8 +59,8 @@ type Config struct {
 	Progress io.Writer                    // receives one line per step; nil: discard
 	OnExit   func(name string, err error) // called when a component exits unexpectedly; err is its exit status
 
-	// Proxy, if set, is called before the start for each connection from a component to another one that listens on
-	// addr. It returns the address that the first component connects to instead.
+	// Proxy, if set, is called before the start for each connection between two components. addr is where the component
+	// "to" listens. Proxy returns the address that the component "from" connects to instead.
 	Proxy func(from, to, addr string) (string, error)
 }
 
@@ -80,11 +80,11 @@ func (c Config) check() error {
 	for _, service := range Services() {
 		size := c.size(service)
 		if size.Instances > maxPerService || size.Shards < 1 || size.Shards > maxPerService {
-			return fmt.Errorf("%s: %d instances and %d shards: each must be from 1 to %d",
+			return fmt.Errorf("start %s with %d instances and %d shards: want 1 to %d of each",
 				service, size.Instances, size.Shards, maxPerService)
 		}
 		if have := ShardsIn(c.Dir, service); have > size.Shards {
-			return fmt.Errorf("%s holds %d shards of %s: cannot start with only %d",
+			return fmt.Errorf("start with %[4]d shards of %[3]s: %[1]s holds %[2]d shards of %[3]s",
 				c.Dir, have, service, size.Shards)
 		}
 	}
@@ -112,8 +112,8 @@ func instanceName(service string, instance int) string {
 const gatewayName = "nginx"
 
 // Start builds the services and starts every component. It returns when every redis-server responds and every other
-// component listens. The services may not be ready yet: see WaitReady. If ctx ends, even after Start has returned, all
-// processes are killed.
+// component listens. The services may not be ready yet: see WaitReady. When ctx ends, even after Start has returned,
+// all processes are killed.
 func Start(ctx context.Context, cfg Config) (*Stack, error) {
 	if cfg.Progress == nil {
 		cfg.Progress = io.Discard
@@ -121,7 +121,7 @@ func Start(ctx context.Context, cfg Config) (*Stack, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	// Another process can bind a free port between the check and the start.
+	// Retry with other ports, because another process can bind a port between the check and the start.
 	const tries = 5
 	for try := 1; ; try++ {
 		s, err := start(ctx, cfg)

@@ -6,16 +6,16 @@ import (
 	"syscall"
 )
 
-// with calls do with the named component.
+// with passes the component with this name to do.
 func (s *Stack) with(name string, do func(*component) error) error {
 	c := s.byName[name]
 	if c == nil {
-		return fmt.Errorf("no component %q", name)
+		return fmt.Errorf("find component %q: not in this system", name)
 	}
 	return do(c)
 }
 
-// Names returns the names of the components in start order.
+// Names returns the names of all components: Redis first, then the instances, then nginx.
 func (s *Stack) Names() []string {
 	var names []string
 	for _, c := range s.components {
@@ -73,8 +73,8 @@ func (s *Stack) SetEnv(name string, env ...string) error {
 	})
 }
 
-// Wait waits until a component has exited and returns its status: "exit status 0", "signal: killed". It returns nil if
-// the component never ran, and the context's error if that ends first.
+// Wait waits until a component has exited and returns its exit status, such as "exit status 0" or "signal: killed". It
+// returns nil if the component never ran. If ctx ends first, it returns the cause.
 func (s *Stack) Wait(ctx context.Context, name string) error {
 	return s.with(name, func(c *component) error {
 		p := c.process()
@@ -99,12 +99,13 @@ type Process struct {
 // Processes returns all running processes, including nginx's workers.
 func (s *Stack) Processes() []Process {
 	var all []Process
+	groups := processGroups()
 	for _, c := range s.components {
 		p := c.process()
 		if !p.running() {
 			continue
 		}
-		for _, pid := range groupMembers(p.pid) {
+		for _, pid := range groups[p.pid] {
 			all = append(all, Process{c.name, pid})
 		}
 	}

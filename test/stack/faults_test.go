@@ -35,17 +35,17 @@ func TestOnlyFaultsBuildsContainFailPoints(t *testing.T) {
 			must(t, err)
 			for _, name := range []string{"checkout/common/failpoint.", "checkout/common/clock."} {
 				if got, want := strings.Contains(string(symbols), name), c.tags != ""; got != want {
-					t.Errorf("%s with tags %q: has symbols of %s: %v", service, c.tags, name, got)
+					t.Errorf("%s with tags %q: contains %s is %t, want %t", service, c.tags, name, got, want)
 				}
 			}
 			if !strings.Contains(string(symbols), "checkout/common/web.") {
-				t.Errorf("%s has no symbols of this project", service)
+				t.Errorf("%s contains no symbols of this project", service)
 			}
 		}
 	}
 }
 
-// TestFailPointsFire arms each action at a step of a checkout.
+// TestFailPointsFire checks that each action of a fail point takes effect at a step of a checkout.
 func TestFailPointsFire(t *testing.T) {
 	s := start(t, stack.Config{Tags: "faults"})
 	failpoints := s.InternalURLs("order")[0] + "/internal/failpoints"
@@ -55,7 +55,7 @@ func TestFailPointsFire(t *testing.T) {
 		t.Helper()
 		fault := fmt.Sprintf(`{"point":"coordinator begin","about":%q,"action":%q,"pause_ms":60000}`, about, action)
 		if status, body := request(t, "POST", failpoints, fault); status != http.StatusOK {
-			t.Fatalf("arming: %d %s", status, body)
+			t.Fatalf("arm the fail point: %d %s", status, body)
 		}
 	}
 	unknown := `{"point":"coordinator begin","action":"explode"}`
@@ -104,32 +104,32 @@ func TestFailPointsFire(t *testing.T) {
 	arm("", "kill")
 	if response, err := http.Post(s.PublicURLs("order")[0]+"/checkout/"+order(), "", nil); err == nil {
 		response.Body.Close()
-		t.Errorf("status %d from a process that should have killed itself", response.StatusCode)
+		t.Errorf("got status %d, want no response: the fail point kills the process", response.StatusCode)
 	}
 	if err := s.Wait(t.Context(), "order-1"); err == nil || err.Error() != "signal: killed" {
 		t.Errorf("after a kill: %v", err)
 	}
 }
 
-// TestClockOffsetShiftsNewIDs sets an instance's clock wrong, which shows in the timestamps of its new IDs.
+// TestClockOffsetShiftsNewIDs checks that an instance's clock offset appears in the timestamps of its new IDs.
 func TestClockOffsetShiftsNewIDs(t *testing.T) {
 	s := start(t, stack.Config{Tags: "faults", Env: map[string][]string{"payment": {"CLOCK_OFFSET=-1h"}}})
 	clock := s.InternalURLs("payment")[0] + "/internal/clock"
 	for _, offset := range []time.Duration{-time.Hour, 2 * time.Hour} {
-		if offset > 0 { // the environment has set the first one
+		if offset > 0 { // CLOCK_OFFSET sets the first offset
 			request(t, "POST", clock+"?offset="+offset.String(), "")
 		}
 		if _, body := request(t, "GET", clock, ""); strings.TrimSpace(body) != offset.String() {
-			t.Errorf("the offset is %q, want %v", body, offset)
+			t.Errorf("offset %q, want %v", body, offset)
 		}
 		id := create(t, s, "/payment/create_user", "user_id")
 		if got := mintedAt(id).Sub(time.Now().Add(offset)).Abs(); got > time.Minute {
-			t.Errorf("with an offset of %v, the time of %s is %v off", offset, id, got)
+			t.Errorf("offset %v: the timestamp of ID %s is %v off", offset, id, got)
 		}
 	}
 }
 
-// mintedAt returns the time in a UUIDv7.
+// mintedAt returns the timestamp of a UUIDv7.
 func mintedAt(id string) time.Time {
 	var ms int64
 	for _, digit := range id[:8] + id[9:13] {

@@ -15,14 +15,14 @@ import (
 	"checkout/test/stack"
 )
 
-// TestGatewayWaitsForASYNRetry loses the first SYN that the gateway sends to the only instance. The kernel retries it
-// after a second, and the gateway must wait for that.
+// TestGatewayWaitsForASYNRetry checks that a request succeeds although the gateway's first SYN is lost. The kernel
+// sends the SYN again after 1 s, and the gateway must wait for that.
 func TestGatewayWaitsForASYNRetry(t *testing.T) {
 	s := start(t, stack.Config{})
 	must(t, s.Kill("stock-1"))
 	addr := hostPort(s.PublicURLs("stock")[0])
 	listener := listenBacklogOne(t, addr)
-	// The first connection fills the backlog, so that the kernel drops the SYN of the next one.
+	// The first connection fills the backlog. So the kernel drops the SYN of the next connection.
 	first, err := net.DialTimeout("tcp", addr, testTimeout)
 	must(t, err)
 	t.Cleanup(func() { first.Close() })
@@ -43,7 +43,7 @@ func TestGatewayWaitsForASYNRetry(t *testing.T) {
 	}
 }
 
-// listenBacklogOne listens with room for one connection that is not yet accepted.
+// listenBacklogOne listens on addr. The backlog has room for one connection.
 func listenBacklogOne(t *testing.T, addr string) net.Listener {
 	t.Helper()
 	at := netip.MustParseAddrPort(addr)
@@ -60,7 +60,7 @@ func listenBacklogOne(t *testing.T, addr string) net.Listener {
 	return l
 }
 
-// connecting reports whether a SYN to addr is pending.
+// connecting reports whether a SYN to addr is still without a reply.
 func connecting(t *testing.T, addr string) bool {
 	t.Helper()
 	const synSent = "02"

@@ -12,9 +12,9 @@ import (
 	"checkout/test/stack"
 )
 
-// TestGatewayShedsExcessLoad replaces order-1 by a server that holds every request. The gateway must reject excess
-// requests at once and never pass them on. Other services have limits of their own. Requests with a body do not count,
-// so slow uploads do not block other clients.
+// TestGatewayShedsExcessLoad checks that the gateway rejects excess requests at once, without sending them to an
+// instance. A server that holds every request replaces order-1. Each service has a separate limit. Requests with a body
+// do not count, so that slow uploads do not block other clients.
 func TestGatewayShedsExcessLoad(t *testing.T) {
 	const limit = 2048
 	const request = "POST /orders/create/u HTTP/1.1\r\nHost: x\r\nX-Mark: plain\r\n\r\n"
@@ -28,7 +28,7 @@ func TestGatewayShedsExcessLoad(t *testing.T) {
 	})
 	releaseAll := sync.OnceFunc(func() { close(release) })
 	t.Cleanup(releaseAll)
-	for range 3 * limit / 2 { // slow uploads: they do not count
+	for range 3 * limit / 2 { // slow uploads do not count
 		write(t, dial(t, s), "POST /orders/create/slow HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
 	}
 	var clients sync.WaitGroup
@@ -59,7 +59,7 @@ func TestGatewayShedsExcessLoad(t *testing.T) {
 		resp, body := send(t, s, request)
 		checkProblem(t, resp, body, api.Overloaded, http.StatusTooManyRequests)
 		if took := time.Since(begun); took > time.Second {
-			t.Errorf("rejected after %v", took)
+			t.Errorf("rejected after %v, want at once", took)
 		}
 	}
 	resp, body := send(t, s, "POST /payment/create_user HTTP/1.1\r\nHost: x\r\n\r\n")

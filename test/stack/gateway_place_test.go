@@ -22,9 +22,10 @@ import (
 	"checkout/test/stack"
 )
 
-// These tests cover the lines of listen.conf that the header of nginx.conf shows.
+// The tests in this file check the settings in listen.conf that the header of nginx.conf shows.
 
-// TestGatewayAccessLogIsJSON also sends requests that contain JSON syntax and invalid bytes.
+// TestGatewayAccessLogIsJSON checks that every line of the access log is valid JSON, even if a path contains JSON
+// syntax or invalid bytes.
 func TestGatewayAccessLogIsJSON(t *testing.T) {
 	logs := t.TempDir()
 	s := start(t, stack.Config{Logs: logs, Listen: "access_log /dev/stdout json buffer=64k flush=1s;\n"})
@@ -58,14 +59,14 @@ func TestGatewayAccessLogIsJSON(t *testing.T) {
 			t.Fatalf("%s %q: %s", w.Method, w.Path, resp.Status)
 		}
 	}
-	must(t, s.Stop(t.Context(), "nginx")) // flushes its buffer
+	must(t, s.Stop(t.Context(), "nginx")) // nginx writes its log buffer to the file
 	text, err := os.ReadFile(filepath.Join(logs, "nginx.log"))
 	must(t, err)
 	got := map[string]line{}
 	for text := range bytes.Lines(text) {
 		var l line
 		if text[0] != '{' {
-			continue // a line of the error log
+			continue // from the error log
 		}
 		if err := json.Unmarshal(text, &l); err != nil {
 			t.Errorf("%s: %v", text, err)
@@ -79,7 +80,7 @@ func TestGatewayAccessLogIsJSON(t *testing.T) {
 			t.Errorf("%s: %+v", id, g)
 		}
 		w.Path = strings.ToValidUTF8(w.Path, "\ufffd")
-		// Not known in advance, and checked above.
+		// These values vary; the condition above checks them.
 		w.RequestID, w.Time, w.Client, w.Bytes, w.Seconds, w.MachineSeconds =
 			id, g.Time, g.Client, g.Bytes, g.Seconds, g.MachineSeconds
 		if g != w {
@@ -88,8 +89,8 @@ func TestGatewayAccessLogIsJSON(t *testing.T) {
 	}
 }
 
-// TestGatewayForwardsTheClientAddress sends false forwarding headers. The gateway must trust only a load balancer that
-// listen.conf lists.
+// TestGatewayForwardsTheClientAddress checks that the gateway ignores forged forwarding headers. It must trust only a
+// load balancer that listen.conf lists.
 func TestGatewayForwardsTheClientAddress(t *testing.T) {
 	for _, c := range []struct{ name, listen, want string }{
 		{"client", "", "127.0.0.1"},

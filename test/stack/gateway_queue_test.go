@@ -9,8 +9,9 @@ import (
 	"checkout/test/stack"
 )
 
-// TestGatewayAcceptsAllBeforeItResponds connects clients while the gateway is stopped. When it resumes, it must accept
-// all of them before it responds to the first, so that the kernel's backlog does not overflow under load.
+// TestGatewayAcceptsAllBeforeItResponds checks that the gateway accepts all pending connections before it sends the
+// first response. Then the kernel's backlog does not overflow under load. The clients connect while the gateway is
+// paused.
 func TestGatewayAcceptsAllBeforeItResponds(t *testing.T) {
 	const clients = 2000
 	s := start(t, stack.Config{})
@@ -19,7 +20,7 @@ func TestGatewayAcceptsAllBeforeItResponds(t *testing.T) {
 	received := make(chan error, clients)
 	for range clients {
 		conn := dial(t, s)
-		write(t, conn, "GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n") // nginx itself responds, at once
+		write(t, conn, "GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n") // nginx responds without an instance
 		go func() {
 			_, err := bufio.NewReader(conn).ReadByte()
 			received <- err

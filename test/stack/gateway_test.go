@@ -34,12 +34,12 @@ func TestGatewayErrorsAreProblemDocuments(t *testing.T) {
 		want          *api.Error
 	}{
 		{"unknown path", "GET /nothing" + end, api.RouteNotFound},
-		{"prefix of another word", "GET /ordersx/" + end, api.RouteNotFound},
+		{"prefix of a longer word", "GET /ordersx/" + end, api.RouteNotFound},
 		{"internal route", "GET /internal/reserve" + end, api.RouteNotFound},
 		{"internal route below a service", "POST /stock/internal/reserve" + end, api.RouteNotFound},
-		{"internal route by dots", "POST /stock/../internal/reserve" + end, api.RouteNotFound},
-		{"internal route by encoded dots", "POST /stock/%2e%2e/internal/reserve" + end, api.RouteNotFound},
-		{"internal route by slashes", "POST //stock//internal//reserve" + end, api.RouteNotFound},
+		{"internal route with dots", "POST /stock/../internal/reserve" + end, api.RouteNotFound},
+		{"internal route with encoded dots", "POST /stock/%2e%2e/internal/reserve" + end, api.RouteNotFound},
+		{"internal route with slashes", "POST //stock//internal//reserve" + end, api.RouteNotFound},
 		{"path above the root", "GET /../../etc/passwd" + end, api.BadRequest},
 		{"readiness", "GET /orders/readyz" + end, api.RouteNotFound},
 		{"pprof", "GET /orders/debug/pprof/" + end, api.RouteNotFound},
@@ -86,8 +86,8 @@ func checkProblem(t *testing.T, resp *http.Response, body []byte, want *api.Erro
 	}
 }
 
-// TestClientReceives413WhileSending sends bodies that are too large. The client must receive the response although it
-// sends its body to the end.
+// TestClientReceives413WhileSending checks that a client receives the response to a body that is too large, even if it
+// sends the whole body.
 func TestClientReceives413WhileSending(t *testing.T) {
 	s := start(t, stack.Config{})
 	for range 20 {
@@ -111,7 +111,7 @@ func TestGatewayKeepsSafeRequestIDs(t *testing.T) {
 	for id, kept := range safe {
 		resp, _ := send(t, s, "GET /orders/ HTTP/1.1\r\nHost: x\r\nX-Request-Id: "+id+"\r\n\r\n")
 		if got := resp.Header.Get("X-Request-Id"); (got == id) != kept || got == "" {
-			t.Errorf("%q came back as %q", id, got)
+			t.Errorf("request ID %q: the response has %q", id, got)
 		}
 	}
 	generated := map[string]bool{}
@@ -131,7 +131,8 @@ func TestGatewayKeepsSafeRequestIDs(t *testing.T) {
 	}
 }
 
-// TestGatewayRetriesOnlyIdempotentRequests replaces order-1 by a server that drops every request.
+// TestGatewayRetriesOnlyIdempotentRequests checks which requests the gateway retries on order-2. A server that drops
+// every request replaces order-1.
 func TestGatewayRetriesOnlyIdempotentRequests(t *testing.T) {
 	s := start(t, stack.Config{Instances: 2, Shards: 1})
 	must(t, s.Kill("order-1"))
@@ -146,9 +147,9 @@ func TestGatewayRetriesOnlyIdempotentRequests(t *testing.T) {
 	for request, want := range map[string]int{
 		"POST /orders/create/u":         http.StatusServiceUnavailable,
 		"POST /orders/addItem/o/i/1":    http.StatusServiceUnavailable,
-		"DELETE /orders/removeItem/o/i": http.StatusNotFound, // idempotent by its key
+		"DELETE /orders/removeItem/o/i": http.StatusNotFound, // the gateway adds an idempotency key
 		"DELETE /orders/remove/o":       http.StatusNotFound,
-		"POST /orders/checkout/o":       http.StatusNotFound, // from order-2
+		"POST /orders/checkout/o":       http.StatusNotFound, // the status from order-2
 		"GET /orders/find/o":            http.StatusNotFound,
 	} {
 		t.Run(request, func(t *testing.T) {
@@ -157,23 +158,23 @@ func TestGatewayRetriesOnlyIdempotentRequests(t *testing.T) {
 				resp, body := send(t, s, request+" HTTP/1.1\r\nHost: x\r\n\r\n")
 				switch received.Load() - before {
 				case 0:
-					continue // it was the other instance's turn, or nginx skips this one for 1 s
+					continue // nginx chose order-2, or skips order-1 for 1 s after a failure
 				case 1:
 					if resp.StatusCode != want {
 						t.Errorf("%s %s, want %d", resp.Status, body, want)
 					}
 					return
 				default:
-					t.Fatal("sent more than once to one instance")
+					t.Fatal("order-1 received the request more than once")
 				}
 			}
-			t.Fatal("the failing instance never received it")
+			t.Fatal("order-1 never received the request")
 		})
 	}
 }
 
-// TestGatewaySetsCheckoutID checks X-Checkout-Id. Each checkout gets a new one, whatever the client sends, and keeps it
-// when nginx retries it on another instance. No other request gets one.
+// TestGatewaySetsCheckoutID checks that each checkout gets a new X-Checkout-Id, even if the client sends one. A retry
+// on another instance has the same ID. Other requests have none.
 func TestGatewaySetsCheckoutID(t *testing.T) {
 	s := start(t, stack.Config{Instances: 2, Shards: 1})
 	received := make(chan []string, 10)
@@ -213,19 +214,19 @@ func TestGatewaySetsCheckoutID(t *testing.T) {
 	}
 }
 
-// TestGatewayWorkersShareFailures keeps connections to every worker open while one instance drops its requests. All
-// workers together may try that instance once per fail_timeout, not once each.
+// TestGatewayWorkersShareFailures checks that nginx workers share the state of a failing instance. All workers together
+// may try the instance once per fail_timeout, not once each. The test keeps connections to every worker open.
 func TestGatewayWorkersShareFailures(t *testing.T) {
 	s := start(t, stack.Config{Instances: 2, Shards: 1})
 	var received atomic.Int64
 	dropRequests(t, s, &received)
-	var clients []net.Conn // opened together, so that every worker has some
+	var clients []net.Conn // opened together, so that every worker gets some
 	for range 64 {
 		clients = append(clients, dial(t, s))
 	}
 	begun := time.Now()
 	for time.Since(begun) < 5*time.Second {
-		for _, conn := range clients { // in sequence: workers do not share failures of requests in flight
+		for _, conn := range clients { // in sequence, because workers share a failure only after the request has ended
 			exchange(t, conn, "POST /orders/create/u HTTP/1.1\r\nHost: x\r\n\r\n")
 		}
 	}
@@ -236,7 +237,7 @@ func TestGatewayWorkersShareFailures(t *testing.T) {
 	}
 }
 
-// dropRequests replaces order-1 by a server that counts requests and closes their connections.
+// dropRequests replaces order-1 with a server that counts each request and closes the connection.
 func dropRequests(t *testing.T, s *stack.Stack, received *atomic.Int64) {
 	t.Helper()
 	replaceInstance(t, s, "order", 1, func(http.ResponseWriter, *http.Request) {

@@ -15,7 +15,7 @@ import (
 	"checkout/test/stack"
 )
 
-// testTimeout is far above what a start takes on a busy host; it only ends a test that hangs.
+// testTimeout ends a test that hangs. A start takes much less, even on a busy host.
 const testTimeout = 90 * time.Second
 
 func must(t *testing.T, err error) {
@@ -51,7 +51,7 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for until := time.Now().Add(testTimeout); !holds(); time.Sleep(time.Millisecond) {
 		if time.Now().After(until) {
-			t.Fatalf("not within %v: %s", testTimeout, what)
+			t.Fatalf("wait until %s: timeout after %v", what, testTimeout)
 		}
 	}
 }
@@ -78,7 +78,7 @@ func create(t *testing.T, s *stack.Stack, path, field string) string {
 	return response[field]
 }
 
-// dial connects to the gateway until the end of the test.
+// dial connects to the gateway. The end of the test closes the connection.
 func dial(t *testing.T, s *stack.Stack) net.Conn {
 	t.Helper()
 	conn, err := net.DialTimeout("tcp", hostPort(s.Gateway()), testTimeout)
@@ -94,7 +94,7 @@ func write(t *testing.T, conn net.Conn, text string) {
 	must(t, err)
 }
 
-// exchange writes a request, as it is, to a connection, and returns the response and its body.
+// exchange writes a request unchanged to a connection. It returns the response and the body.
 func exchange(t *testing.T, conn net.Conn, request string) (*http.Response, []byte) {
 	t.Helper()
 	must(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
@@ -107,7 +107,7 @@ func exchange(t *testing.T, conn net.Conn, request string) (*http.Response, []by
 	return resp, body
 }
 
-// send sends a request, as it is, to the gateway on a new connection.
+// send sends a request unchanged to the gateway, on a new connection.
 func send(t *testing.T, s *stack.Stack, request string) (*http.Response, []byte) {
 	t.Helper()
 	conn := dial(t, s)
@@ -115,7 +115,7 @@ func send(t *testing.T, s *stack.Stack, request string) (*http.Response, []byte)
 	return exchange(t, conn, request)
 }
 
-// replaceInstance kills an instance and serves its public port with a handler. Instances count from 1.
+// replaceInstance kills an instance and serves its public port with a handler. The first instance is 1.
 func replaceInstance(t *testing.T, s *stack.Stack, service string, instance int, h http.HandlerFunc) {
 	t.Helper()
 	must(t, s.Kill(fmt.Sprintf("%s-%d", service, instance)))

@@ -14,8 +14,8 @@ import (
 //go:embed install.sh
 var installScript string
 
-// Package is a Debian package. It counts as installed if Sign, a program or an absolute path, exists. With an empty
-// Sign, dpkg is asked.
+// Package is a Debian package. It is installed if Sign, a program or an absolute path, exists. If Sign is empty, the
+// database of dpkg decides.
 type Package struct{ Name, Sign string }
 
 // SystemPackages returns the packages that Start needs in addition to Go.
@@ -36,7 +36,7 @@ func TestPackages() []Package {
 	}...)
 }
 
-// Install installs the missing packages with apt-get, with sudo unless run by root. It reports to w what it installs.
+// Install installs the missing packages with apt-get, as root or with sudo. It writes the progress to w.
 func Install(ctx context.Context, w io.Writer, packages []Package) error {
 	var missing []string
 	for _, p := range packages {
@@ -49,13 +49,13 @@ func Install(ctx context.Context, w io.Writer, packages []Package) error {
 	}
 	list := strings.Join(missing, " ")
 	if _, err := find("apt-get"); err != nil {
-		return fmt.Errorf("not installed: %s; there is no apt-get to install them", list)
+		return fmt.Errorf("install %s: apt-get not found", list)
 	}
 	args := append([]string{"/bin/sh", "-c", installScript, "install"}, missing...)
 	how := "apt-get"
 	if os.Geteuid() != 0 {
 		if _, err := find("sudo"); err != nil {
-			return fmt.Errorf("not installed: %s; run this as root, or run apt-get install %s", list, list)
+			return fmt.Errorf("install %s: not root and sudo not found; run apt-get install %s as root", list, list)
 		}
 		args, how = append([]string{"sudo"}, args...), "sudo apt-get"
 	}
@@ -68,7 +68,7 @@ func Install(ctx context.Context, w io.Writer, packages []Package) error {
 	}
 	for _, p := range packages {
 		if !p.installed(ctx) {
-			return fmt.Errorf("installed %s, but %q is still missing", p.Name, p.Sign)
+			return fmt.Errorf("install %s: %q is still missing", p.Name, p.Sign)
 		}
 	}
 	return nil

@@ -32,7 +32,7 @@ type ports struct {
 	err      error
 }
 
-// addr returns the host:port for a listener whose fixed port is given.
+// addr returns the host:port of a listener: the given fixed port, or a free one.
 func (p *ports) addr(fixed int) string {
 	if p.fixed {
 		return loopback(fixed)
@@ -47,8 +47,8 @@ func (p *ports) addr(fixed int) string {
 	return loopback(port)
 }
 
-// free returns an unused port below the kernel's range for outgoing connections. Otherwise a stopped component could
-// lose its port to an outgoing connection.
+// free returns an unused port below the kernel's range for outgoing connections. An outgoing connection cannot take
+// such a port while its component is stopped.
 func (p *ports) free() (int, error) {
 	high := 32768 // the default of Linux
 	if b, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range"); err == nil {
@@ -57,7 +57,7 @@ func (p *ports) free() (int, error) {
 		}
 	}
 	for range 1000 {
-		port := 0 // let the kernel choose if there is too little room below its range
+		port := 0 // 0: the kernel chooses, because there are few ports below its range
 		if high > lowestFreePort+2000 {
 			port = lowestFreePort + rand.IntN(high-lowestFreePort)
 		}
@@ -72,12 +72,12 @@ func (p *ports) free() (int, error) {
 			return port, nil
 		}
 	}
-	return 0, errors.New("no free port on 127.0.0.1")
+	return 0, errors.New("find a free port on 127.0.0.1: none in 1000 tries")
 }
 
 func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
-// portOf returns the port of an address that loopback returned.
+// portOf returns the port of a host:port address.
 func portOf(addr string) string { return addr[strings.LastIndexByte(addr, ':')+1:] }
 
 // TakenError lists the ports that are in use, one per line.
@@ -109,7 +109,8 @@ func checkFree(components []*component) error {
 	return nil
 }
 
-// byProcess returns the process that listens on a port, e.g. " by nginx (pid 12)", or "" if /proc does not show it.
+// byProcess describes the process that listens on a port, such as " by nginx (pid 12)". It returns "" if /proc does not
+// show the process.
 func byProcess(port string) string {
 	number, err := strconv.Atoi(port)
 	if err != nil {
@@ -123,7 +124,7 @@ func byProcess(port string) string {
 			continue
 		}
 		for line := range strings.Lines(string(b)) {
-			f := strings.Fields(line) // sl local remote state ... The tenth is the inode; state 0A is LISTEN.
+			f := strings.Fields(line) // sl local remote state …; field 9 is the inode, state 0A is LISTEN
 			if len(f) > 9 && f[3] == "0A" && strings.HasSuffix(f[1], local) {
 				sockets["socket:["+f[9]+"]"] = true
 			}

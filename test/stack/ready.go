@@ -12,7 +12,7 @@ import (
 const readyInterval = 50 * time.Millisecond
 
 // WaitReady waits until /readyz of every instance responds with 200 and the gateway reaches every service. If ctx ends
-// first or a component exits, it returns an error that names the component and quotes its log.
+// or a component exits first, it returns an error with the component's name and the end of its log.
 func (s *Stack) WaitReady(ctx context.Context) error {
 	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	for _, c := range s.components {
@@ -31,7 +31,7 @@ func (s *Stack) WaitReady(ctx context.Context) error {
 	return nil
 }
 
-// waitReady requests a URL of the component until the status is 200.
+// waitReady requests a URL of a component until the status is 200.
 func (c *component) waitReady(ctx context.Context, client *http.Client, url string) error {
 	tick := time.NewTicker(readyInterval)
 	defer tick.Stop()

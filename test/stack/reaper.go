@@ -62,10 +62,10 @@ func (s *spawner) start(cmd *exec.Cmd) error {
 	}
 }
 
-// reject makes every later start fail.
+// reject makes all later calls of start fail.
 func (s *spawner) reject() { s.closed.Store(true) }
 
-// close ends the thread, and with it all running children.
+// close ends the thread. The kernel then kills all running children.
 func (s *spawner) close() { close(s.stop) }
 
 // reaperScript reads lists of process groups, one per line. When its input ends, it kills the groups of the last list
@@ -109,7 +109,7 @@ func (r *reaper) remove(group int) {
 	r.write()
 }
 
-// write sends the whole list. If it fails, the shell has ended and only Pdeathsig remains.
+// write sends the whole list to the shell. It ignores errors: if the shell has ended, Pdeathsig still applies.
 func (r *reaper) write() {
 	var line strings.Builder
 	for _, g := range r.groups {
@@ -118,7 +118,7 @@ func (r *reaper) write() {
 	fmt.Fprintln(r.pipe, line.String())
 }
 
-// close lets the shell clean up, and waits for it.
+// close makes the shell clean up, and waits until the shell has exited.
 func (r *reaper) close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -46,7 +46,7 @@ func TestCloseKillsProcessesAndRemovesFiles(t *testing.T) {
 		t.Errorf("the temporary directory %s still exists: %v", s.Dir(), err)
 	}
 	if err := s.Start(t.Context(), "nginx"); err == nil {
-		t.Error("a closed stack starts components")
+		t.Error("Start succeeded on a closed stack")
 	}
 }
 
@@ -64,14 +64,14 @@ func TestCancelledContextKillsEverything(t *testing.T) {
 	dir := t.TempDir()
 	_, err = stack.Start(ctx, stack.Config{Dir: dir, Progress: onFirstStart(cancel)})
 	if err == nil {
-		t.Error("a cancelled start succeeded")
+		t.Error("Start succeeded with a cancelled context")
 	}
 	if left := processesIn(dir); len(left) > 0 {
 		t.Errorf("processes left: %v", left)
 	}
 }
 
-// onFirstStart calls its function when the first component has started.
+// onFirstStart is a writer for progress. It calls the function when the first component has started.
 type onFirstStart func()
 
 func (f onFirstStart) Write(p []byte) (int, error) {
@@ -93,7 +93,8 @@ func processesIn(dir string) []string {
 	return all
 }
 
-// childKey is an environment variable. With it, this test binary starts a system, prints its processes and waits.
+// childKey is an environment variable. If it is set, the test binary runs no tests: it starts a system, prints the PIDs
+// and waits.
 const childKey = "STACK_TEST_CHILD"
 
 func TestMain(m *testing.M) {
@@ -132,7 +133,7 @@ func TestNoProcessSurvivesItsParent(t *testing.T) {
 		pids = append(pids, pid)
 	}
 	must(t, cmd.Process.Signal(syscall.SIGKILL))
-	_ = cmd.Wait() // the error is the kill
+	_ = cmd.Wait() // the error is "signal: killed"
 	if len(pids) < 8 {
 		t.Fatalf("the child printed only %d processes", len(pids))
 	}

@@ -33,7 +33,7 @@ type Stack struct {
 	closeErr error
 }
 
-// start tries once to start the system. If it fails, it stops what it has started.
+// start makes one attempt to start the system. After an error, it stops what it has started.
 func start(ctx context.Context, cfg Config) (_ *Stack, err error) {
 	s := &Stack{
 		cfg: cfg, byName: map[string]*component{}, spawner: newSpawner(),
@@ -67,7 +67,7 @@ func start(ctx context.Context, cfg Config) (_ *Stack, err error) {
 	go func() {
 		select {
 		case <-ctx.Done():
-			_ = s.Close() // the caller's Close returns the same error
+			_ = s.Close() // a later Close returns the same error
 		case <-s.closed:
 		}
 	}()
@@ -105,7 +105,7 @@ func (s *Stack) openDir() (err error) {
 	}
 	if err := syscall.Flock(int(s.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		holder, _ := os.ReadFile(name)
-		return fmt.Errorf("data directory %s is in use by another system (pid %s)", s.dir, strings.TrimSpace(string(holder)))
+		return fmt.Errorf("lock data directory %s: in use by another system (pid %s)", s.dir, strings.TrimSpace(string(holder)))
 	}
 	if err := s.lock.Truncate(0); err != nil {
 		return err
@@ -173,7 +173,7 @@ func (s *Stack) plan() error {
 	return nil
 }
 
-// startAll starts all components at once. None of them requires another one to run first.
+// startAll starts all components concurrently. No component needs another one to run first.
 func (s *Stack) startAll(ctx context.Context) error {
 	for _, service := range Services() {
 		for shard := range s.redises[service] {
@@ -202,9 +202,9 @@ func parallel(components []*component, do func(*component) error) error {
 	return errors.Join(errs...)
 }
 
-// Shutdown stops the system gracefully: requests in flight finish, and every Redis closes its file. It stops order,
-// then its peers, then the gateway, then Redis. After a timeout it kills a component and reports an error. Finally it
-// closes the stack.
+// Shutdown stops the system gracefully: requests in flight finish, and every Redis closes its append-only file.
+// Shutdown stops order, then stock and payment, then the gateway, then Redis. After a timeout it kills a component and
+// reports an error. Finally it closes the stack.
 func (s *Stack) Shutdown(ctx context.Context) error {
 	groups := make([][]*component, 4)
 	for _, c := range s.components {

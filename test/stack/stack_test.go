@@ -77,7 +77,7 @@ func TestComponentsStopPauseAndRestart(t *testing.T) {
 			}
 			must(t, s.Start(ctx, name))
 			if err := s.Start(ctx, name); err == nil {
-				t.Error("started a running component")
+				t.Error("Start succeeded for a running component")
 			}
 			must(t, s.Restart(ctx, name))
 			must(t, s.Terminate(name))
@@ -162,12 +162,12 @@ func comm(t *testing.T) string {
 func TestWaitReadyNamesTheComponentThatIsNotReady(t *testing.T) {
 	s := start(t, stack.Config{})
 	must(t, s.Kill("redis-payment-0"))
-	must(t, s.Restart(t.Context(), "payment-1")) // forgets that its Redis was healthy
+	must(t, s.Restart(t.Context(), "payment-1")) // the new process has not yet seen its Redis
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
 	notReady := regexp.MustCompile(`(payment|order)-1 is not ready`)
 	if err := s.WaitReady(ctx); err == nil || !notReady.MatchString(err.Error()) {
-		t.Errorf("without a Redis: %v", err)
+		t.Errorf("WaitReady without a Redis: %v", err)
 	}
 	must(t, s.Start(t.Context(), "redis-payment-0"))
 	waitReady(t, s)

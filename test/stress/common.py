@@ -1,6 +1,6 @@
-"""Code that both kinds of users share: it decides which responses are failures.
+"""Code that course.py and shop.py share. It decides which responses are failures.
 
-A 4xx response is an expected outcome and has its own row in the tables. Any other status but 200, or no response, is a failure.
+A 4xx response is an expected outcome and has a separate row in the tables. Any other status except 200 is a failure, and so is a missing response.
 """
 
 import os
@@ -18,7 +18,7 @@ class GatewayUser(FastHttpUser):
     network_timeout = connection_timeout = 30.0  # the gateway responds within 16 s
 
     def call(self, method, path, name):
-        """Sends a request and counts it under name. Returns the JSON of a 200 response, otherwise None."""
+        """Sends a request and counts it in the row `name`. Returns the JSON of a 200 response, otherwise None."""
         with self.client.request(method, path, name=name, catch_response=True) as response:
             if response.status_code == 200:
                 response.success()

@@ -2,7 +2,7 @@
 
     GATEWAY_URL=http://localhost:8000 locust -f course.py --headless -u 100 -r 100 -t 1m
 
-COUNT is the number of users, of items and of orders. batch_init overwrites those with decimal IDs.
+COUNT is the number of users, of items and of orders. batch_init overwrites existing objects that have decimal IDs.
 """
 
 import os
@@ -29,7 +29,7 @@ def create_orders(**_):
         try:
             response = requests.post(GATEWAY_URL + path, timeout=120)
         except requests.RequestException as error:
-            sys.exit(f"cannot create users, items and orders: {error}")
+            sys.exit(f"create users, items and orders: {error}")
         print(f"{path}: {response.status_code} in {response.elapsed.total_seconds():.1f} s")
         if response.status_code != 200:
             sys.exit(response.text)

@@ -2,7 +2,7 @@
 
     GATEWAY_URL=http://localhost:8000 locust -f shop.py --headless -u 100 -r 20 -t 1m
 
-Without --headless, http://localhost:8089 shows the progress. ITEMS is the number of items in the shop; some sell out.
+Without --headless, http://localhost:8089 shows the progress. ITEMS is the number of items in the shop. Some items sell out.
 """
 
 import os
@@ -16,7 +16,7 @@ from common import GATEWAY_URL, GatewayUser
 
 ITEMS = int(os.environ.get("ITEMS", "200"))
 THINK = float(os.environ.get("THINK", "1"))  # average seconds between two requests
-CREDIT = int(os.environ.get("CREDIT", "500"))  # of one deposit; too little for some carts
+CREDIT = int(os.environ.get("CREDIT", "500"))  # amount of one deposit; some carts cost more
 items = []
 
 
@@ -36,7 +36,7 @@ def create_items(**_):
             post(f"/stock/add/{item}/{20 if i % 10 == 0 else 100_000}")
             items.append(item)
     except requests.RequestException as error:
-        sys.exit(f"cannot create items: {error}")
+        sys.exit(f"create items: {error}")
     print(f"created {ITEMS} items")
 
 
@@ -54,7 +54,7 @@ class ShopUser(GatewayUser):
         self.call("POST", f"/payment/add_funds/{self.user}/{CREDIT}", "POST /payment/add_funds")
 
     def browse(self):
-        """Reads some items and returns the last."""
+        """Reads some items and returns the last one."""
         item = None
         for item in random.sample(items, min(random.randint(1, 4), len(items))):
             self.call("GET", f"/stock/find/{item}", "GET /stock/find")

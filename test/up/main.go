@@ -1,13 +1,13 @@
 // Command up runs the whole system on this host: `make up`.
 //
 // It installs redis-server and nginx if they are missing, builds the services, and starts everything on fixed ports. It
-// prints example requests, restarts components that crash, and stops gracefully on Ctrl-C or SIGTERM. A second Ctrl-C
+// prints example requests and restarts components that crash. It stops gracefully on Ctrl-C or SIGTERM. A second Ctrl-C
 // kills everything at once.
 //
 // Environment variables, with their defaults:
 //
 //	MACHINES      1      instances of each service
-//	SHARDS               shards of each service; default: MACHINES, or more if DATA contains more
+//	SHARDS               shards of each service; default: MACHINES, or as many as DATA contains if that is more
 //	GATEWAY_PORT  8000
 //	DATA          data   directory of the data and the logs
 //	ACCESS_LOG    0      1: the gateway logs every request to logs/nginx.log
@@ -15,8 +15,8 @@
 // It passes WDM_DEBUG, GIN_MODE and BATCH_INIT to the services.
 //
 // With -exec it starts a system on free ports with temporary data, and runs a shell command with GATEWAY_URL set. It
-// exits with the command's status. LOGS is the directory for the logs in this mode. With -deps it only installs the
-// packages that the tests need.
+// exits with the status of the command. In this mode, LOGS is the directory for the logs. With -deps it only installs
+// the packages that the tests need.
 package main
 
 import (
@@ -35,15 +35,15 @@ import (
 	"checkout/test/stack"
 )
 
-const readyTimeout = 2 * time.Minute // loading the data into Redis can take long
+const readyTimeout = 2 * time.Minute // Redis may have much data to load
 
 func main() {
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
-	if !signal.Ignored(syscall.SIGHUP) { // ignored under nohup
+	if !signal.Ignored(syscall.SIGHUP) { // nohup ignores SIGHUP
 		signals = append(signals, syscall.SIGHUP)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), signals...)
-	context.AfterFunc(ctx, stop) // a second signal kills this process, and so its children
+	context.AfterFunc(ctx, stop) // a second signal kills this process and its children
 	err := run(ctx, os.Args[1:], os.Getenv, os.Stdout)
 	var failed *exec.ExitError
 	switch {
@@ -82,7 +82,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	return serve(ctx, cfg, stdout)
 }
 
-// config reads the environment. It reports all invalid variables together.
+// config reads the configuration from the environment. The error lists all invalid variables.
 func config(getenv func(string) string) (stack.Config, error) {
 	var errs []error
 	number := func(key string, fallback, highest int) int {
@@ -92,7 +92,7 @@ func config(getenv func(string) string) (stack.Config, error) {
 		}
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 || n > highest {
-			errs = append(errs, fmt.Errorf("%s=%s: must be a number from 1 to %d", key, text, highest))
+			errs = append(errs, fmt.Errorf("%s: %q is not a number from 1 to %d", key, text, highest))
 		}
 		return n
 	}
@@ -109,7 +109,7 @@ func config(getenv func(string) string) (stack.Config, error) {
 	case "1":
 		cfg.Listen = "access_log /dev/stdout json buffer=64k flush=1s;\n"
 	default:
-		errs = append(errs, fmt.Errorf("ACCESS_LOG=%s: must be 0 or 1", text))
+		errs = append(errs, fmt.Errorf("ACCESS_LOG: %q is not 0 or 1", text))
 	}
 	for _, key := range []string{"WDM_DEBUG", "GIN_MODE", "BATCH_INIT"} {
 		if value := getenv(key); value != "" {

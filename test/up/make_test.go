@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestMakeHelpListsEveryTarget also checks that help lists nothing else.
+// TestMakeHelpListsEveryTarget checks that `make help` lists every target and nothing else.
 func TestMakeHelpListsEveryTarget(t *testing.T) {
 	makefile, err := os.ReadFile("../../Makefile")
 	if err != nil {
@@ -33,11 +33,11 @@ func TestMakeHelpListsEveryTarget(t *testing.T) {
 	}
 	for _, target := range targets {
 		if !listed[target[1]] {
-			t.Errorf("help does not list target %s", target[1])
+			t.Errorf("help lacks target %s", target[1])
 		}
 		delete(listed, target[1])
 	}
 	for name := range listed {
-		t.Errorf("help lists %s, but there is no such target", name)
+		t.Errorf("help lists %s, which is not a target", name)
 	}
 }

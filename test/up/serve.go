@@ -45,7 +45,7 @@ func serve(ctx context.Context, cfg stack.Config, stdout io.Writer) error {
 		}
 	}
 
-	// During the start a signal kills everything; later it stops the system gracefully.
+	// A signal during the start kills everything. A later signal stops the system gracefully.
 	starting, kill := context.WithCancel(context.Background())
 	defer kill()
 	detach := context.AfterFunc(ctx, kill)
@@ -81,7 +81,7 @@ func serve(ctx context.Context, cfg stack.Config, stdout io.Writer) error {
 		return err
 	}
 
-	out.printf("waiting until the system is ready")
+	out.printf("waiting for the system to be ready")
 	ready, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	if err := s.WaitReady(ready); err != nil && ctx.Err() == nil {
@@ -95,7 +95,7 @@ func serve(ctx context.Context, cfg stack.Config, stdout io.Writer) error {
 	return stop()
 }
 
-// restart restarts a component, with exponential backoff, until it responds.
+// restart starts a component that has exited. It retries with exponential backoff until the component responds.
 func restart(ctx context.Context, s *stack.Stack, name string, out *lines) {
 	for backoff := minBackoff; ; backoff = min(2*backoff, maxBackoff) {
 		select {
@@ -111,15 +111,15 @@ func restart(ctx context.Context, s *stack.Stack, name string, out *lines) {
 		if ctx.Err() != nil {
 			return
 		}
-		out.printf("restarting %s failed: %v", name, err)
+		out.printf("restart %s: %v", name, err)
 	}
 }
 
-// explain adds advice to an error.
+// explain adds advice to the error about ports in use.
 func explain(err error) error {
 	var taken *stack.TakenError
 	if errors.As(err, &taken) {
-		return fmt.Errorf("%w\nNothing was started. Stop those processes, or set GATEWAY_PORT to use another port", err)
+		return fmt.Errorf("%w\nnothing was started; stop these processes, or set GATEWAY_PORT to use another port", err)
 	}
 	return err
 }
@@ -160,7 +160,7 @@ Try%s:
 
 func indent(text string) string { return "    " + strings.ReplaceAll(text, "\n", "\n    ") }
 
-// lines serialises writes from several goroutines.
+// lines is a writer that several goroutines can use.
 type lines struct {
 	mu sync.Mutex
 	w  io.Writer

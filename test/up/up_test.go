@@ -15,10 +15,10 @@ import (
 	"checkout/test/stack"
 )
 
-// testTimeout is far above what any step takes; it only ends a test that hangs.
+// testTimeout ends a test that hangs. Every step takes much less.
 const testTimeout = 2 * time.Minute
 
-// output records the printed text.
+// output records the text that serve prints.
 type output struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -36,7 +36,7 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-// await waits until the output matches and returns the groups of the match.
+// await waits until the output matches a pattern. It returns the match and its groups.
 func (o *output) await(t *testing.T, pattern string) []string {
 	t.Helper()
 	re, until := regexp.MustCompile(pattern), time.Now().Add(testTimeout)
@@ -45,7 +45,7 @@ func (o *output) await(t *testing.T, pattern string) []string {
 			return m
 		}
 		if time.Now().After(until) {
-			t.Fatalf("no %q in:\n%s", pattern, o)
+			t.Fatalf("wait for output %q: timeout:\n%s", pattern, o)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
@@ -91,15 +91,16 @@ func TestServePrintsExamplesRestartsComponentsAndStops(t *testing.T) {
 	}
 	out.await(t, `stopped; the data is in `+regexp.QuoteMeta(dir))
 	if got := stack.ShardsIn(dir, "order"); got != 2 {
-		t.Errorf("2 instances without SHARDS left data of %d shards", got)
+		t.Errorf("2 instances without SHARDS: data of %d shards, want 2", got)
 	}
 }
 
 func TestConfigReportsAllInvalidVariables(t *testing.T) {
 	env := map[string]string{"MACHINES": "0", "SHARDS": "many", "GATEWAY_PORT": "65536"}
 	_, err := config(func(key string) string { return env[key] })
-	want := "MACHINES=0: must be a number from 1 to 99\nSHARDS=many: must be a number from 1 to 99\n" +
-		"GATEWAY_PORT=65536: must be a number from 1 to 65535"
+	want := `MACHINES: "0" is not a number from 1 to 99
+SHARDS: "many" is not a number from 1 to 99
+GATEWAY_PORT: "65536" is not a number from 1 to 65535`
 	if err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}

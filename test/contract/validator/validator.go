@@ -25,16 +25,16 @@ type Validator struct {
 
 	mu      sync.Mutex
 	schemas map[string]*jsonschema.Schema // by reference
-	seen    map[string]int                // responses by kind: operation, status and problem type
+	seen    map[string]int                // number of responses by operation, status and problem type
 }
 
-// maxPerKind is how many responses of one route, status and problem type are validated. Load tests get thousands of
-// similar responses.
+// maxPerKind limits how many responses with the same route, status and problem type are validated. Load tests receive
+// thousands of similar responses.
 const maxPerKind = 25
 
 const location = "openapi.json"
 
-// New returns a Validator for the document of the source tree.
+// New returns a Validator for the document in the source tree.
 func New() (*Validator, error) {
 	d, err := contract.Load()
 	if err != nil {
@@ -72,7 +72,7 @@ func strict(node any) {
 
 var slashes = regexp.MustCompile(`/+`)
 
-// Violation describes how a response differs from the document. It returns "" if it does not.
+// Violation describes how a response differs from the document. It returns "" if the response conforms.
 func (v *Validator) Violation(method, path string, status int, header http.Header, body string) string {
 	path = slashes.ReplaceAllString(path, "/")
 	var problem struct{ Type string }

@@ -39,7 +39,7 @@ func TestViolation(t *testing.T) {
 		method, path  string
 		status        int
 		headers, body string // "A: b, C: d"
-		want          string // part of the violation; empty for none
+		want          string // part of the violation; empty: no violation
 	}{
 		{"GET", "/stock/find/7", 200, "", `{"price":5,"stock":1}`, ""},
 		{"GET", "//stock//find/7", 200, "", `{"price":5,"stock":1}`, ""},
@@ -84,7 +84,7 @@ func TestViolation(t *testing.T) {
 	}
 }
 
-// Every reference has a target, and every example matches its schema.
+// TestDocumentIsConsistent checks that every reference has a target and that every example matches its schema.
 func TestDocumentIsConsistent(t *testing.T) {
 	t.Parallel()
 	v := newValidator(t)
@@ -121,7 +121,8 @@ func TestDocumentIsConsistent(t *testing.T) {
 	}
 }
 
-// The document lists the problems of package api and of nginx.conf, with the same statuses and titles.
+// TestDocumentListsEveryProblemType checks that the document lists the problems in package api and nginx.conf, with the
+// same statuses and titles.
 func TestDocumentListsEveryProblemType(t *testing.T) {
 	t.Parallel()
 	root, err := stack.Root()

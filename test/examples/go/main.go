@@ -1,6 +1,5 @@
 // Command go is an example client. It creates a user, an item and an order, checks the order out, and prints the
-// result.
-// It retries each request safely.
+// result. It retries each request safely.
 //
 //	GATEWAY_URL=http://localhost:8000 go run ./test/examples/go
 package main
@@ -24,8 +23,8 @@ type shop struct {
 	err    error
 }
 
-// call retries a request until its outcome is known. The idempotency key makes retries of writes safe. A checkout needs
-// no key.
+// call sends a request, and retries it until the outcome is known. The idempotency key makes retries of writes safe. A
+// checkout needs no key.
 func (s *shop) call(method, format string, args ...any) map[string]any {
 	path, key := fmt.Sprintf(format, args...), uuid.NewString()
 	for try := time.Duration(1); s.err == nil; try++ {
@@ -42,7 +41,7 @@ func (s *shop) call(method, format string, args ...any) map[string]any {
 		case err == nil && status == http.StatusOK:
 			return fields
 		case err == nil && status != http.StatusTooManyRequests && status != http.StatusServiceUnavailable:
-			s.err = fmt.Errorf("%s %s is rejected: %v: %v", method, path, fields["type"], fields["detail"])
+			s.err = fmt.Errorf("%s %s: rejected as %v: %v", method, path, fields["type"], fields["detail"])
 		case try == 5:
 			s.err = fmt.Errorf("%s %s: the outcome is unknown (status %d, error %v)", method, path, status, err)
 		default:

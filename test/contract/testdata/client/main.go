@@ -1,5 +1,4 @@
-// Command main buys from the system with the client that oapi-codegen generates from openapi.json. The test generates
-// package client.
+// Command main buys from a system. The test generates package client from openapi.json with oapi-codegen.
 package main
 
 import (
@@ -12,7 +11,7 @@ import (
 	"example/client"
 )
 
-// must returns a successful response. It exits on any other.
+// must returns a successful response. It exits if the response is an error.
 func must[R interface{ Status() string }](response R, err error) R {
 	if err != nil {
 		log.Fatal(err)
