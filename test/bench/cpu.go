@@ -16,16 +16,17 @@ import (
 	"checkout/test/stack"
 )
 
-// tick is the unit of CPU times in /proc/<pid>/stat: USER_HZ, 100 on every Linux that Go supports (see proc(5)).
+// tick is the unit of processor times in /proc/<pid>/stat, 1/USER_HZ. USER_HZ is 100 on every Linux that Go supports;
+// see proc(5).
 const tick = time.Second / 100
 
-// cpu is processor time.
+// cpu is processor time in user mode and in system mode.
 type cpu struct{ user, system time.Duration }
 
 func (c cpu) total() time.Duration { return c.user + c.system }
 func (c cpu) plus(o cpu) cpu       { return cpu{c.user + o.user, c.system + o.system} }
 
-// usage is processor time by kind of process: nginx, order, redis-order, …, and generator, which is this process.
+// usage is processor time by kind of process: nginx, order, redis-order, … The kind generator is this process.
 type usage map[string]cpu
 
 const generator = "generator"
@@ -33,7 +34,7 @@ const generator = "generator"
 // processKinds are the kinds of server processes in the order of the report.
 var processKinds = []string{"nginx", "order", "stock", "payment", "redis-order", "redis-stock", "redis-payment"}
 
-// add adds the difference of two readings.
+// add adds the difference between two readings.
 func (u usage) add(before, after usage) {
 	for kind, c := range after {
 		b := before[kind]
@@ -41,7 +42,7 @@ func (u usage) add(before, after usage) {
 	}
 }
 
-// servers is the processor time of all kinds except the generator. It is 0 if the processes are unknown.
+// servers returns the processor time of all kinds except the generator. It is 0 if the processes are unknown.
 func (u usage) servers() (sum cpu) {
 	for kind, c := range u {
 		if kind != generator {
@@ -51,8 +52,7 @@ func (u usage) servers() (sum cpu) {
 	return sum
 }
 
-// readUsage reads the processor time of processes since their start. It includes their threads and the children that
-// they have waited for. The time of a process that has exited is part of its parent's.
+// readUsage reads the processor time of processes since their start, with all threads and exited children.
 func readUsage(processes []stack.Process) (usage, error) {
 	u := usage{}
 	for _, p := range append(slices.Clip(processes), stack.Process{Name: generator, PID: os.Getpid()}) {
@@ -80,13 +80,14 @@ func stat(pid int) (procfs.ProcStat, error) {
 	return p.Stat()
 }
 
-// peakMemory returns the largest resident size so far of any process of each kind, in bytes.
+// peakMemory returns the peak resident size in bytes, by kind of process. If a kind has several processes, the largest
+// one counts.
 func peakMemory(processes []stack.Process) (map[string]uint64, error) {
 	peak := map[string]uint64{}
 	for _, p := range processes {
 		process, err := procfs.NewProc(p.PID)
 		if err != nil {
-			continue // it has exited
+			continue // the process has exited
 		}
 		status, err := process.NewStatus()
 		if err != nil {
@@ -98,7 +99,7 @@ func peakMemory(processes []stack.Process) (map[string]uint64, error) {
 	return peak, nil
 }
 
-// processKind is a process name without its number: "redis-order" for "redis-order-0".
+// processKind returns the name of a component without the number: "redis-order" for "redis-order-0".
 func processKind(name string) string {
 	if i := strings.LastIndexByte(name, '-'); i >= 0 {
 		if _, err := strconv.Atoi(name[i+1:]); err == nil {
@@ -108,7 +109,7 @@ func processKind(name string) string {
 	return name
 }
 
-// hostCPU is the time of all processors of this machine since its start.
+// hostCPU is the time of all processors of this host since it started.
 type hostCPU struct{ busy, idle time.Duration }
 
 // readHostCPU reads /proc/stat. Time that the hypervisor gave to other guests ("steal") counts as busy.

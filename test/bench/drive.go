@@ -13,46 +13,46 @@ import (
 
 const (
 	dialTimeout     = 5 * time.Second
-	responseTimeout = 20 * time.Second // longer than the gateway's own timeout of 15 s
+	responseTimeout = 20 * time.Second // longer than the gateway's timeout of 15 s
 	checkEvery      = 200 * time.Millisecond
 	bufferSize      = 4 << 10 // bytes; grows with the response
 	maxEvents       = 256
 )
 
-// work is what the clients of a driver do. One goroutine calls its methods.
+// work is a source of requests and a receiver of their results. Only one goroutine calls its methods.
 type work interface {
-	// next appends a request to buf and returns it with a tag; ok is false if no request is left.
+	// next appends the next request to buf, and returns it with a tag. ok is false if no request is left.
 	next(buf []byte) (request []byte, tag int, ok bool)
-	// done receives the result of the request with that tag. The response body is valid until done returns.
+	// done receives the result of the request with this tag. The response body is valid until done returns.
 	done(tag int, r result)
 }
 
 // result is the outcome of one request.
 type result struct {
 	response
-	latency time.Duration // from just before the request was sent, or was due in an open loop, to the end of the response
+	latency time.Duration // until the end of the response; from the send, or in an open loop from the due time
 	err     error         // the connection broke, or the request timed out
 }
 
-// driver is a number of clients, each with its own keep-alive connection. One thread drives them all: a goroutine for
-// each client would use more of the processors that the system needs.
+// driver is a set of clients, each with one keep-alive connection. One thread serves all clients. One goroutine per
+// client would take more processor time from the system under test.
 type driver struct {
 	addr     string // host:port
 	timeout  time.Duration
 	epoll    int
 	clients  []*client
 	inFlight int
-	pace     *pace // of an open loop; nil: closed loop
+	pace     *pace // of the open loop; nil: closed loop
 }
 
-// client is one connection.
+// client is one client and its connection.
 type client struct {
 	file *os.File // keeps fd open
 	fd   int
 	in   []byte // receive buffer
-	have int    // bytes of an incomplete response in it
+	have int    // bytes of an incomplete response in the buffer
 	out  []byte
-	sent time.Time // of the request in flight; zero: none
+	sent time.Time // when the request in flight was sent or due; zero: none in flight
 	tag  int
 }
 
@@ -70,7 +70,7 @@ func newDriver(ctx context.Context, addr string, clients int) (_ *driver, err er
 	return d, nil
 }
 
-// dial gives client i a new connection.
+// dial replaces the connection of client i.
 func (d *driver) dial(ctx context.Context, i int) error {
 	c := d.clients[i]
 	if err := c.close(); err != nil {
@@ -89,7 +89,7 @@ func (d *driver) dial(ctx context.Context, i int) error {
 	if err := syscall.SetNonblock(c.fd, true); err != nil {
 		return fmt.Errorf("set connection non-blocking: %w", err)
 	}
-	event := syscall.EpollEvent{Events: syscall.EPOLLIN, Fd: int32(i)} // epollWait returns Fd as it is
+	event := syscall.EpollEvent{Events: syscall.EPOLLIN, Fd: int32(i)} // epollWait returns Fd unchanged
 	if err := syscall.EpollCtl(d.epoll, syscall.EPOLL_CTL_ADD, c.fd, &event); err != nil {
 		return fmt.Errorf("add connection to epoll: %w", err)
 	}
@@ -115,10 +115,10 @@ func (d *driver) close() error {
 	return errors.Join(errs...)
 }
 
-// run sends requests until no work is left and every request has a result. It replaces a broken connection. If that
-// fails, or ctx ends, it returns an error, and the driver cannot be used again.
+// run sends requests until no work is left and every request has a result. It replaces broken connections. If a dial
+// fails or ctx ends, it returns an error, and the driver cannot be used again.
 func (d *driver) run(ctx context.Context, w work) error {
-	for range 1 + len(d.clients)/maxEvents { // find connections that the server closed since the last run
+	for range 1 + len(d.clients)/maxEvents { // notice connections that the server closed since the last run
 		if err := d.poll(ctx, w, 0); err != nil {
 			return err
 		}
@@ -166,7 +166,7 @@ func (d *driver) poll(ctx context.Context, w work, wait time.Duration) error {
 	return nil
 }
 
-// send sends the next request of client i, if there is one.
+// send sends the next request, if any, on the connection of client i.
 func (d *driver) send(i int, w work) {
 	c, start := d.clients[i], time.Now()
 	if d.pace != nil {
@@ -183,7 +183,8 @@ func (d *driver) send(i int, w work) {
 	c.out, c.tag, c.sent = request, tag, start
 	d.inFlight++
 	if n, err := syscall.Write(c.fd, request); err != nil || n != len(request) {
-		// The socket's buffer is empty and larger than a request, so the connection is broken. receive will report it.
+		// The connection is broken: otherwise the request would fit into the empty socket buffer. receive then reports an
+		// error.
 		_ = syscall.Shutdown(c.fd, syscall.SHUT_RDWR)
 	}
 }
@@ -228,7 +229,7 @@ func (d *driver) receive(ctx context.Context, i int, w work) error {
 	return nil
 }
 
-// fail replaces the connection of client i and ends its request in flight, if any, with an error.
+// fail replaces the connection of client i. The request in flight, if any, gets the error as its result.
 func (d *driver) fail(ctx context.Context, i int, w work, cause error) error {
 	c := d.clients[i]
 	sent := c.sent
@@ -257,12 +258,13 @@ func (d *driver) expire(ctx context.Context, w work, now time.Time) error {
 	return nil
 }
 
-// sysEpollPwait2 is the number of epoll_pwait2(2), since Linux 5.11. It is the same on all architectures except alpha.
+// sysEpollPwait2 is the system call number of epoll_pwait2(2) on all architectures except alpha. Linux 5.11 and later
+// have it.
 const sysEpollPwait2 = 441
 
-// epollWait is syscall.EpollWait with two differences: the wait is precise to the microsecond, and Go's scheduler does
-// not know of it. Handing the processor back and forth at each call would cost a third of the generator's time. The
-// scheduler notices the wait after 10 ms and interrupts it with a signal (EINTR), so other goroutines are not starved.
+// epollWait differs from syscall.EpollWait in two ways: the timeout has microsecond precision, and the call does not
+// notify Go's scheduler. Notifications would cost a third of the generator's time. After 10 ms the scheduler interrupts
+// the wait with a signal (EINTR), so that other goroutines can run.
 func epollWait(epoll int, events []syscall.EpollEvent, wait time.Duration) (int, error) {
 	limit := syscall.NsecToTimespec(int64(max(wait, 0)))
 	n, _, errno := syscall.RawSyscall6(sysEpollPwait2, uintptr(epoll), uintptr(unsafe.Pointer(unsafe.SliceData(events))),

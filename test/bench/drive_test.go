@@ -14,7 +14,8 @@ import (
 	"time"
 )
 
-// serve passes each connection and its number, from 1, to a function. It returns its host:port.
+// serve accepts connections and passes each of them to respond. The first connection has number 1. serve returns the
+// host:port.
 func serve(t *testing.T, respond func(c net.Conn, number int)) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -36,7 +37,7 @@ func serve(t *testing.T, respond func(c net.Conn, number int)) string {
 	return l.Addr().String()
 }
 
-// requests reads requests and passes the path of each to handle, until handle returns false.
+// requests reads requests from a connection and passes each path to handle. It stops when handle returns false.
 func requests(c net.Conn, handle func(path string) bool) {
 	in := bufio.NewReader(c)
 	for {
@@ -47,7 +48,7 @@ func requests(c net.Conn, handle func(path string) bool) {
 	}
 }
 
-// numbered is work that requests /0, /1, … and stores the results.
+// numbered is work that requests the paths /0, /1, … and stores the results.
 type numbered struct {
 	n, sent int
 	results []string // status and body, or the error
@@ -122,7 +123,7 @@ func TestDriverReadsPartialResponses(t *testing.T) {
 				if _, err := c.Write([]byte(piece)); err != nil {
 					return false
 				}
-				time.Sleep(time.Millisecond) // send it in its own packet
+				time.Sleep(time.Millisecond) // so that each piece is a separate packet
 			}
 			return true
 		})
@@ -141,14 +142,14 @@ func TestDriverReadsPartialResponses(t *testing.T) {
 func TestDriverReplacesBrokenConnections(t *testing.T) {
 	const okHead = ok + "Content-Length: 2\r\n"
 	for name, test := range map[string]struct {
-		second string // response of the first connection to its second request, before it closes
+		second string // second response on the first connection, which is then closed
 		want   string
 	}{
-		"closed":               {"", "connection closed"},
-		"closed in the body":   {okHead + "\r\n", "connection closed"},
-		"announced":            {okHead + "Connection: close\r\n\r\nok", "200 ok"},
-		"not HTTP":             {"+OK\r\n\r\n", "malformed status line"},
-		"more than a response": {okHead + "\r\nokHTTP/1.1", "more bytes than one response"},
+		"closed":                   {"", "connection closed"},
+		"closed in the body":       {okHead + "\r\n", "connection closed"},
+		"announced by a header":    {okHead + "Connection: close\r\n\r\nok", "200 ok"},
+		"not HTTP":                 {"+OK\r\n\r\n", "malformed status line"},
+		"bytes after the response": {okHead + "\r\nokHTTP/1.1", "more bytes than one response"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			addr := serve(t, func(c net.Conn, number int) {
@@ -203,7 +204,7 @@ func TestDriverReplacesIdleConnections(t *testing.T) {
 func TestDriverTimesOut(t *testing.T) {
 	silent := serve(t, func(c net.Conn, _ int) { requests(c, func(string) bool { return true }) })
 
-	t.Run("a slow request", func(t *testing.T) {
+	t.Run("slow response", func(t *testing.T) {
 		d := drive(t, silent, 2)
 		d.timeout = 50 * time.Millisecond
 		w := &numbered{n: 3}
@@ -216,7 +217,7 @@ func TestDriverTimesOut(t *testing.T) {
 			}
 		}
 	})
-	t.Run("a cancelled context", func(t *testing.T) {
+	t.Run("cancelled context", func(t *testing.T) {
 		stop := errors.New("stop")
 		ctx, cancel := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, stop)
 		defer cancel()
@@ -224,21 +225,21 @@ func TestDriverTimesOut(t *testing.T) {
 			t.Errorf("got %v, want %v", err, stop)
 		}
 	})
-	t.Run("a stopped server", func(t *testing.T) {
+	t.Run("stopped server", func(t *testing.T) {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
 		d := drive(t, l.Addr().String(), 1)
-		l.Close() // resets the connection, which was never accepted
+		l.Close() // resets the connection, which is not yet accepted
 		if err := d.run(t.Context(), &numbered{n: 1}); err == nil || !strings.Contains(err.Error(), "refused") {
 			t.Errorf("got %v, want a refused connection", err)
 		}
 	})
 }
 
-// TestOpenLoopCountsTheWaitOfDueRequests uses a server that stalls once. All requests that are due during the stall
-// show it in their latency, not only the few that are in flight.
+// TestOpenLoopCountsTheWaitOfDueRequests checks that the latency of every request due during a stall of the server
+// includes the stall. A closed loop would show it only for the requests in flight.
 func TestOpenLoopCountsTheWaitOfDueRequests(t *testing.T) {
 	t.Parallel()
 	const stall, interval, total, clients = 500 * time.Millisecond, 2 * time.Millisecond, 500, 4

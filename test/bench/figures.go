@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// figures are the results by name. A comparison uses only the ratios, because absolute figures drift with the machine.
-// A lower ratio is better.
+// figures are the results by name. A comparison uses only the ratios, because absolute figures vary between hosts and
+// runs. A lower ratio is better.
 type figures struct {
 	Ratios   map[string]float64 `json:"ratios"`
 	Absolute map[string]float64 `json:"absolute"`
@@ -61,11 +61,11 @@ func (f *figures) write(file string) error {
 	return os.WriteFile(file, append(text, '\n'), 0o644)
 }
 
-// tolerance is by how much a ratio may exceed the kept one.
+// tolerance is the relative increase of a ratio that check accepts.
 const tolerance = 0.15
 
-// check compares the ratios with those in file, prints each, and returns an error if one is worse. It ignores a ratio
-// that only one side has.
+// check compares the ratios with the kept ratios in file and prints each of them. It returns an error if a ratio is
+// worse. It ignores a ratio that has no counterpart.
 func (f *figures) check(file string, out io.Writer) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -91,7 +91,7 @@ func (f *figures) check(file string, out io.Writer) error {
 		fmt.Fprintf(out, "%-60s %8.2f  %s\n", name, now, remark)
 	}
 	if len(worse) > 0 {
-		return fmt.Errorf("worse than in %s by more than %.0f %%: %s", file, 100*tolerance, strings.Join(worse, "; "))
+		return fmt.Errorf("compare with %s: worse by more than %.0f %%: %s", file, 100*tolerance, strings.Join(worse, "; "))
 	}
 	return nil
 }

@@ -21,21 +21,21 @@ type fixture struct {
 	d     *driver
 	users []counter
 	items []counter
-	lines int // different items in each order
+	lines int // number of different items in each order
 }
 
-// counter is a user or an item.
+// counter is a user with credit or an item with stock.
 type counter struct {
 	id   string
-	used int64 // by paid orders: credit or pieces
+	used int64 // credit or pieces that the paid orders used
 }
 
-// order is an order with one piece of each of its items.
+// order is an order. It contains one piece of each item.
 type order struct {
 	id     string
 	user   int
 	items  []int
-	status int // of its checkout; noResponse before it
+	status int // of the checkout response; noResponse before the checkout
 }
 
 func (o order) total() int64 { return int64(len(o.items)) * price }
@@ -89,7 +89,7 @@ func (f *fixture) create(ctx context.Context, users, items int) error {
 		}, nil))
 }
 
-// orders creates n orders, each of a random user and with random items.
+// orders creates n orders. Each has a random user and random items.
 func (f *fixture) orders(ctx context.Context, n int) ([]order, error) {
 	orders := make([]order, n)
 	for i := range orders {
@@ -118,10 +118,10 @@ func (f *fixture) orders(ctx context.Context, n int) ([]order, error) {
 	return orders, nil
 }
 
-// violations lists what does not add up.
+// violations are contradictions between the responses and the final state.
 type violations struct {
 	named []string
-	more  int // not named
+	more  int // violations that are not in named
 }
 
 const maxNamed = 10
@@ -139,9 +139,9 @@ func (v *violations) join(o violations) {
 	v.more += o.more
 }
 
-// verify reads back the orders and all users and items while nothing else changes them. An order must be paid if its
-// checkout returned 200, and unpaid if it returned 4xx. Users and items must miss exactly what all paid orders so far
-// have used. verify returns the number of paid orders.
+// verify reads back the orders and all users and items. No request may be in flight. An order must be paid if its
+// checkout returned 200, and unpaid if the checkout returned 4xx. The credit and stock used must equal the sums over
+// all paid orders so far. verify returns the number of paid orders.
 func (f *fixture) verify(ctx context.Context, orders []order) (paid int, v violations, err error) {
 	if paid, v, err = f.verifyOrders(ctx, orders); err != nil {
 		return paid, v, fmt.Errorf("read orders back: %w", err)
@@ -165,13 +165,13 @@ func (f *fixture) verify(ctx context.Context, orders []order) (paid int, v viola
 	}
 	for i, item := range f.items {
 		if sold := startStock - items[i].Stock; sold != item.used {
-			v.add("item %s misses %d pieces, but the paid orders contain %d", item.id, sold, item.used)
+			v.add("item %s sold %d pieces, but the paid orders contain %d", item.id, sold, item.used)
 		}
 	}
 	return paid, v, nil
 }
 
-// verifyOrders checks the orders, and adds those that are paid to what users and items should miss.
+// verifyOrders checks the orders. It adds each paid order to the expected usage of its user and items.
 func (f *fixture) verifyOrders(ctx context.Context, orders []order) (paid int, v violations, err error) {
 	found, err := fetchAll[api.Order](ctx, f.d, len(orders), func(i int) (string, string) {
 		return "GET", "/orders/find/" + orders[i].id

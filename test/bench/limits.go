@@ -12,13 +12,14 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// limits are the best that this machine can do.
+// limits are the speeds of the disk and of one redis-server alone, which bound the speed of the system.
 type limits struct {
-	fsyncP50, fsyncP99 time.Duration // of one record, appended and synced as Redis does it
+	fsyncP50, fsyncP99 time.Duration // to append and sync one record, as Redis does
 	scripts            []scriptRate
 }
 
-// scriptRate is how many durable scripts a second one redis-server runs, with a batch of them in each round trip.
+// scriptRate is the number of durable scripts per second on one redis-server. Each round trip contains a batch of
+// scripts.
 type scriptRate struct {
 	batch  int
 	second float64
@@ -26,13 +27,13 @@ type scriptRate struct {
 
 const (
 	fsyncs         = 500
-	fsyncRecord    = 256 // bytes, about as many as a script appends
+	fsyncRecord    = 256 // bytes; a script of the system appends about as many
 	scriptDuration = 500 * time.Millisecond
 	scriptText     = `return redis.call('HINCRBY', KEYS[1], 'n', 1)`
 	scriptKey      = "bench:limit"
 )
 
-// measureLimits measures the disk of a system and its first redis-server.
+// measureLimits measures the disk of a system and one of its redis-servers.
 func measureLimits(ctx context.Context, sys *system, duration time.Duration) (l *limits, err error) {
 	l = &limits{}
 	if l.fsyncP50, l.fsyncP99, err = measureFsync(sys.stack.Dir()); err != nil {
@@ -55,7 +56,7 @@ func measureLimits(ctx context.Context, sys *system, duration time.Duration) (l 
 	return l, nil
 }
 
-// measureFsync appends records to a file in dir and calls fdatasync, which Redis uses, after each.
+// measureFsync appends records to a file in dir. After each record it calls fdatasync, as Redis does.
 func measureFsync(dir string) (p50, p99 time.Duration, err error) {
 	file, err := os.CreateTemp(dir, "fsync-")
 	if err != nil {
@@ -77,7 +78,8 @@ func measureFsync(dir string) (p50, p99 time.Duration, err error) {
 	return percentile(latencies, 50), percentile(latencies, 99), nil
 }
 
-// measureScripts runs a script that writes, a batch in each round trip, and returns scripts a second.
+// measureScripts runs a script that writes, in batches of one round trip each. It returns the number of scripts per
+// second.
 func measureScripts(ctx context.Context, client *redis.Client, sha string, batch int,
 	duration time.Duration) (float64, error) {
 	start, n := time.Now(), 0

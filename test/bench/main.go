@@ -1,21 +1,21 @@
-// Command bench measures the whole system on one machine. `make bench` and `make bench-check` run it.
+// Command bench measures the whole system on one host. `make bench` and `make bench-check` run it.
 //
 // It starts the system with package stack and prepares users, items and orders through the public API. Then it checks
 // out each order once through the gateway, in a closed loop: each client sends its next request when it has a response.
-// Slices of checkouts alternate with slices of empty requests (GET /orders/) from the same clients. The ratio of both
-// rates, the cost of a checkout in empty requests, drifts less with the machine than either rate.
+// Slices of checkouts alternate with slices of empty requests (GET /orders/) from the same clients. The ratio of the
+// two rates is the cost of a checkout in empty requests. It varies less between hosts and runs than either rate.
 // Afterwards bench reads back every order, user and item, and checks that they add up.
 //
-// The load generator shares the processors with the system. It therefore runs on one thread with epoll (drive.go) and
-// has its own HTTP/1.1 parser (response.go).
+// The load generator shares the processors with the system. So it runs on one thread with epoll (drive.go), and has a
+// small HTTP/1.1 parser (response.go).
 //
 // Without flags, bench measures a closed loop with 1 to 512 clients, an open loop at several rates (pace.go), carts of
 // 1 to 50 items, 1 to 4 shards, reads and simple writes, refused checkouts, and batch_init. With -clients it measures
-// only the closed loop; with -gateway as well, that of a system that runs already. To profile that system meanwhile,
-// run go tool pprof on /debug/pprof/profile of an internal port.
+// only the closed loop. With -clients and -gateway it measures a running system. To profile that system, run go tool
+// pprof on /debug/pprof/profile of an internal port meanwhile.
 //
-// bench exits with status 1 if a response was not the expected one, if something does not add up, or, with -check, if a
-// ratio is worse than the kept one by more than 15 %.
+// bench exits with status 1 if a response is unexpected, or if orders, users and items do not add up. With -check it
+// also exits with 1 if a ratio is worse than the kept ratio by more than 15 %.
 package main
 
 import (
@@ -44,15 +44,15 @@ func main() {
 	}
 }
 
-// errViolations reports that the measurement is complete and that the report names failures.
-var errViolations = errors.New("a request failed, or orders, users and items do not add up: see the report")
+// errViolations means that the measurement is complete, but the report lists failures.
+var errViolations = errors.New("a request failed, or orders, users and items do not add up; see the report")
 
 // options are the command-line flags.
 type options struct {
 	args    []string
 	clients []int  // empty: measure everything
 	slices  int    // of each measurement
-	shards  int    // of each service, for the closed loop
+	shards  int    // of each service, in the closed loop
 	gateway string // URL of a running system
 	out     string // directory for the report and the figures
 	check   string // file with the figures to compare with
@@ -92,7 +92,7 @@ func parseOptions(args []string, usage io.Writer) (options, error) {
 	return o, nil
 }
 
-// run measures what args ask for and writes the report to stdout.
+// run measures as the arguments say, and writes the report to stdout.
 func run(ctx context.Context, args []string, stdout, progress io.Writer) error {
 	o, err := parseOptions(args, progress)
 	if err != nil {
@@ -105,7 +105,7 @@ func run(ctx context.Context, args []string, stdout, progress io.Writer) error {
 	return r.finish(o, stdout, progress)
 }
 
-// finish writes the report, and returns an error if it shows a failure.
+// finish writes the report. It returns an error if the report contains a failure.
 func (r *report) finish(o options, stdout, progress io.Writer) error {
 	text := r.markdown()
 	fmt.Fprint(stdout, text)

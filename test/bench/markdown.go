@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// table starts a table.
+// table writes the header of a table.
 func table(w *strings.Builder, header string) {
 	fmt.Fprintf(w, "| %s |\n| --- %s|\n", header, strings.Repeat("| ---: ", strings.Count(header, "|")))
 }
 
-// cells writes a row: numbers without decimals, durations in ms. A number of 0 is unknown.
+// cells writes a row of a table, with numbers without decimals and durations in ms. The number 0 means unknown.
 func cells(w *strings.Builder, row ...any) {
 	for _, cell := range row {
 		switch v := cell.(type) {
@@ -40,7 +40,7 @@ func plural(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// chart writes a Mermaid chart, which GitHub draws: one line for each function y.
+// chart writes a Mermaid chart, which GitHub draws. Each function y is one line of the chart.
 func chart(w *strings.Builder, title, xTitle, yTitle string, points []*point,
 	x func(*point) int, y ...func(*point) float64) {
 	if len(points) < 2 {

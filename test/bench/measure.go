@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// phase is all slices of one kind of work.
+// phase is the result of all slices of one kind of work.
 type phase struct {
 	*tally
 	elapsed time.Duration // until the last response
@@ -15,10 +15,10 @@ type phase struct {
 	share   cpuShare      // until the last response
 }
 
-// cpuShare is how the processors of this machine were used.
+// cpuShare is the use of all processors of this host.
 type cpuShare struct {
 	all, busy time.Duration
-	own       time.Duration // of busy: servers and generator
+	own       time.Duration // the part of busy that servers and generator used
 }
 
 func newPhase() *phase { return &phase{tally: newTally(), cpu: usage{}} }
@@ -32,21 +32,21 @@ func (p *phase) join(slice *phase) {
 	p.share.own += slice.share.own
 }
 
-// rate is requests a second.
+// rate returns the number of requests per second.
 func (p *phase) rate() float64 { return float64(p.count()) / p.elapsed.Seconds() }
 
-// each divides a processor time by the number of requests. The result is in µs.
+// each returns a processor time per request, in µs.
 func (p *phase) each(used time.Duration) float64 {
 	return float64(used) / float64(time.Microsecond) / float64(p.count())
 }
 
-// cost is the processor time of all servers for one request, in µs.
+// cost returns the processor time of all servers per request, in µs.
 func (p *phase) cost() float64 { return p.each(p.cpu.servers().total()) }
 
-// of is the processor time of one kind of process for one request, in µs.
+// of returns the processor time of one kind of process per request, in µs.
 func (p *phase) of(kind string) float64 { return p.each(p.cpu[kind].total()) }
 
-// shares returns how busy the processors were, and how busy with other programs, from 0 to 1.
+// shares returns two shares of the processor time, from 0 to 1: the time in use, and the time used by other programs.
 func (c cpuShare) shares() (busy, others float64) {
 	if c.all == 0 {
 		return 0, 0
@@ -54,7 +54,7 @@ func (c cpuShare) shares() (busy, others float64) {
 	return float64(c.busy) / float64(c.all), max(float64(c.busy-c.own)/float64(c.all), 0)
 }
 
-// point is the measurement of checkouts with one number of clients.
+// point is the measurement of checkouts with a certain number of clients.
 type point struct {
 	name     string
 	clients  int
@@ -62,8 +62,8 @@ type point struct {
 	shards   int // of each service
 	work     *phase
 	baseline *phase    // empty requests
-	ratios   []float64 // empty requests per checkout, of each pair of slices
-	backlog  int64     // the most unconfirmed checkouts after a slice
+	ratios   []float64 // empty requests per checkout, for each pair of slices
+	backlog  int64     // the largest number of unconfirmed checkouts after a slice
 	sent     int       // checkouts, including the warm-up
 	paid     int
 	violations
@@ -74,10 +74,10 @@ func (p *point) ok() bool {
 	return p.work.allOK() && p.baseline.allOK() && p.paid == p.sent && len(p.named) == 0
 }
 
-// ratio is the cost of a checkout in empty requests.
+// ratio returns the cost of a checkout in empty requests.
 func (p *point) ratio() float64 { return p.baseline.rate() / p.work.rate() }
 
-// join adds another measurement with the same parameters.
+// join adds the results of another measurement with the same parameters.
 func (p *point) join(other *point) {
 	p.work.join(other.work)
 	p.baseline.join(other.baseline)
@@ -97,7 +97,7 @@ type bench struct {
 	shards int // of each service
 }
 
-// newBench starts a system, or finds the one behind -gateway, and prepares users and items.
+// newBench starts a system, or uses the running system of -gateway. Then it creates users and items.
 func newBench(ctx context.Context, o options, p plan, shards int, log *log.Logger) (*bench, error) {
 	b := &bench{plan: p, log: log, shards: shards}
 	var err error
@@ -119,11 +119,11 @@ func newBench(ctx context.Context, o options, p plan, shards int, log *log.Logge
 func (b *bench) close() error { return errors.Join(b.fix.close(), b.sys.close()) }
 
 const (
-	warmUp         = 10 // one checkout to warm up for so many that count
+	warmUp         = 10 // measured checkouts per checkout of the warm-up
 	baselineAtMost = 5 * time.Second
 )
 
-// closed measures n checkouts in slices, each followed by a slice of empty requests that takes as long.
+// closed measures n checkouts in slices. After each slice, a slice of empty requests takes the same time.
 func (b *bench) closed(ctx context.Context, clients, n, slices int) (*point, error) {
 	warm := max(n/warmUp, clients)
 	b.log.Printf("%s: preparing %d orders", plural(clients, "client"), warm+n)
@@ -161,7 +161,7 @@ func (b *bench) closed(ctx context.Context, clients, n, slices int) (*point, err
 	return p, b.verify(ctx, p, all)
 }
 
-// verify reads back what was checked out.
+// verify reads back the orders of a measurement and adds the result to p.
 func (b *bench) verify(ctx context.Context, p *point, orders []order) error {
 	paid, violations, err := b.fix.verify(ctx, orders)
 	p.sent += len(orders)
@@ -170,7 +170,7 @@ func (b *bench) verify(ctx context.Context, p *point, orders []order) error {
 	return err
 }
 
-// checkOut checks out orders. It stores the backlog in p.
+// checkOut checks out orders. It stores the largest backlog in p.
 func (b *bench) checkOut(ctx context.Context, d *driver, orders []order, p *point) (*phase, error) {
 	into := newPhase()
 	backlog, err := b.slice(ctx, d, into, &checkouts{host: d.addr, orders: orders, tally: into.tally})
@@ -185,8 +185,9 @@ func (b *bench) timed(ctx context.Context, d *driver, k kind, duration time.Dura
 	return into, err
 }
 
-// slice runs one slice of work. Its time ends with the last response; its processor time ends when all checkouts are
-// confirmed, so that no work is left out. It returns the number of unconfirmed checkouts at the last response.
+// slice runs one slice of work. The elapsed time ends with the last response. The processor time ends when all
+// checkouts are confirmed, so that it includes all their work. slice returns the number of unconfirmed checkouts at the
+// last response.
 func (b *bench) slice(ctx context.Context, d *driver, into *phase, w work) (backlog int64, err error) {
 	before, err := b.read()
 	if err != nil {
@@ -217,7 +218,7 @@ func (b *bench) slice(ctx context.Context, d *driver, into *phase, w work) (back
 	return backlog, nil
 }
 
-// reading is all processor times at one moment.
+// reading contains all processor times at one moment.
 type reading struct {
 	usage usage
 	host  hostCPU

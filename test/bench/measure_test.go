@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// measureStub measures a stub and returns the report, which it also writes to a file.
+// measureStub measures a stub and returns the report. It checks that report.md has the same text.
 func measureStub(t *testing.T, s *stub, change func(*plan)) (text string, err error) {
 	t.Helper()
 	o := options{slices: 1, gateway: "http://" + startStub(t, s), out: t.TempDir()}
@@ -44,7 +44,7 @@ func TestCorrectSystemAddsUp(t *testing.T) {
 	if err != nil {
 		t.Errorf("got %v\n%s", err, text)
 	}
-	// One checkout for ten, and at least one for each client, warms up.
+	// The warm-up is one checkout for ten measured ones, and at least one per client.
 	for _, want := range []string{
 		"| 200: 50 |", "| 1 client | 55 | 55 | 0 |", "| 200: 60 |", "| 8 clients | 68 | 68 | 0 |",
 	} {
@@ -106,7 +106,7 @@ func TestInvalidOptions(t *testing.T) {
 	}
 }
 
-// TestFullReport measures everything, with little work, on real systems.
+// TestFullReport checks that all measurements work with real systems. It does little work in each.
 func TestFullReport(t *testing.T) {
 	o := options{slices: 1, shards: 1, out: t.TempDir()}
 	p := plan{

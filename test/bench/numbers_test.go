@@ -55,7 +55,7 @@ func TestTally(t *testing.T) {
 	}
 }
 
-// TestReadUsageMatchesGetrusage reads the processor time of this process in two ways.
+// TestReadUsageMatchesGetrusage checks that readUsage and getrusage report the same processor time for this process.
 func TestReadUsageMatchesGetrusage(t *testing.T) {
 	for start := time.Now(); time.Since(start) < 100*time.Millisecond; { // use some processor time
 	}
@@ -76,7 +76,7 @@ func TestReadUsageMatchesGetrusage(t *testing.T) {
 		used += time.Duration(r.Utime.Nano() + r.Stime.Nano())
 	}
 	after := read()
-	// readUsage counts whole ticks of user and system time, of this process and of its children.
+	// readUsage rounds four times down to whole ticks: user and system time, of this process and of its children.
 	if low, high := before.servers().total(), after.servers().total()+4*tick; used < low || used > high {
 		t.Errorf("getrusage reports %v, readUsage %v to %v", used, low, high)
 	}

@@ -2,16 +2,16 @@ package main
 
 import "time"
 
-// pace turns a driver into an open loop: requests are due at a fixed interval, however long the responses take.
-// Latency counts from the time at which a request was due, so it includes the wait for late responses to earlier
-// requests. A closed loop leaves that wait out ("coordinated omission").
+// pace turns a driver into an open loop, in which a request is due at a fixed interval. Latency counts from the time
+// when a request was due, so it includes the delay that earlier slow responses cause. A closed loop omits this delay
+// ("coordinated omission").
 type pace struct {
 	interval time.Duration
-	total    int // requests
+	total    int // number of requests
 
 	start time.Time
-	taken int   // requests
-	idle  []int // clients without a request
+	taken int   // number of requests taken
+	idle  []int // indexes of clients without a request in flight
 }
 
 func (p *pace) begin() {
@@ -20,13 +20,13 @@ func (p *pace) begin() {
 	}
 }
 
-// left reports whether requests are left to send.
+// left reports whether there are more requests to send.
 func (p *pace) left() bool { return p != nil && p.taken < p.total }
 
-// due is the time of the next request.
+// due returns the time when the next request is due.
 func (p *pace) due() time.Time { return p.start.Add(time.Duration(p.taken) * p.interval) }
 
-// take takes the next request if it is due, and returns when it was due.
+// take takes the next request if it is due, and returns the time when it was due.
 func (p *pace) take(now time.Time) (time.Time, bool) {
 	due := p.due()
 	if !p.left() || due.After(now) {
@@ -36,7 +36,7 @@ func (p *pace) take(now time.Time) (time.Time, bool) {
 	return due, true
 }
 
-// sendDue sends the requests that are due from idle clients, and returns how long to wait for the next.
+// sendDue sends due requests from idle clients. It returns the time until the next request is due.
 func (d *driver) sendDue(w work) time.Duration {
 	p := d.pace
 	for len(p.idle) > 0 && p.left() {

@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// report is everything that was measured.
+// report contains all measurements.
 type report struct {
 	command string
 	date    time.Time
 	plan    plan
-	system  []string // machine and versions
+	system  []string // description of the host, and versions
 	limits  *limits  // nil: not measured
 
 	closed, carts, sharded []*point
@@ -29,7 +29,7 @@ func (r *report) ok() bool {
 	return !slices.ContainsFunc(r.points(), func(p *point) bool { return !p.ok() })
 }
 
-// points returns all measurements of checkouts that were read back.
+// points returns all measurements whose orders were read back.
 func (r *report) points() []*point {
 	all := slices.Concat(r.closed, r.carts, r.sharded)
 	for _, p := range r.open {
@@ -65,7 +65,7 @@ func (r *report) markdown() string {
 func (r *report) closedSection(w *strings.Builder) {
 	fmt.Fprint(w, "\n## Checkouts in a closed loop\n\n"+
 		"Each client sends its next checkout when it has a response, through the gateway. Slices of checkouts alternate\n"+
-		"with slices of empty requests (`GET /orders/`). The cost of a checkout is the ratio of the two rates; brackets\n"+
+		"with slices of empty requests (`GET /orders/`). The cost of a checkout is the ratio of the two rates. Brackets\n"+
 		"show the lowest and the highest ratio of the slices. CPU is the processor time of all servers until the checkout\n"+
 		"is confirmed.\n\n")
 	table(w, "clients | checkouts/s | p50 ms | p99 ms | max ms | empty requests/s | p50 ms | "+
@@ -95,17 +95,17 @@ func (r *report) closedSection(w *strings.Builder) {
 	r.soleClient(w)
 }
 
-// split formats the processor time of a request.
+// split formats a processor time per request, with its user and system parts.
 func split(p *phase, c cpu) string {
 	return fmt.Sprintf("%.0f (%.0f + %.0f)", p.each(c.total()), p.each(c.user), p.each(c.system))
 }
 
-// These run one after the other in a checkout. The scripts are begin, reserve credit, reserve stock and commit; the
-// requests are the client's and those to payment and stock.
+// A checkout runs four scripts in sequence: begin, reserve credit, reserve stock and commit. It sends three requests in
+// sequence: from the client to order, from order to payment, and from order to stock.
 const scriptsInSequence, requestsInSequence = 4, 3
 
-// soleClient compares the latency with one client with the sum of its parts. The sum is a little too high: an empty
-// request passes through the gateway, and two of the three requests do not.
+// soleClient compares the latency of one client with the sum of the separate latencies. The sum is slightly too high:
+// it counts three requests through the gateway, but only one of them uses the gateway.
 func (r *report) soleClient(w *strings.Builder) {
 	for _, p := range r.closed {
 		if p.clients != 1 || r.limits == nil {
@@ -122,7 +122,7 @@ func (r *report) soleClient(w *strings.Builder) {
 func (r *report) openSection(w *strings.Builder) {
 	fmt.Fprintf(w, "\n## Checkouts in an open loop\n\n"+
 		"Checkouts come at a fixed rate, a share of the rate that %d clients reach in the closed loop, over at most\n"+
-		"%d connections. Latency counts from the time at which a request was due.\n\n",
+		"%d connections. Latency counts from the time when a request was due.\n\n",
 		r.plan.high, 2*r.plan.high)
 	table(w, "share | offered/s | completed/s | p50 ms | p99 ms | max ms | responses")
 	for _, p := range r.open {
@@ -131,7 +131,8 @@ func (r *report) openSection(w *strings.Builder) {
 	}
 }
 
-// perItem is the processor time of each further item in a cart, in µs: the slope from the smallest cart to the largest.
+// perItem returns the processor time of each further item in a cart, in µs. It is the slope from the smallest to the
+// largest cart.
 func (r *report) perItem() float64 {
 	first, last := r.carts[0], r.carts[len(r.carts)-1]
 	return (last.work.cost() - first.work.cost()) / float64(last.items-first.items)
@@ -152,8 +153,8 @@ func (r *report) cartSection(w *strings.Builder) {
 
 func (r *report) shardSection(w *strings.Builder) {
 	fmt.Fprintf(w, "\n## Shards\n\n"+
-		"All shards of each service run on this one machine, under two loads: %d clients in total, and %[1]d for each\n"+
-		"shard. All systems run at once and are measured in turn.\n\n", r.plan.high)
+		"All shards of each service run on this one host, under two loads: %d clients in total, and %[1]d per shard.\n"+
+		"All systems run at once and are measured in turn.\n\n", r.plan.high)
 	table(w, "shards | clients | checkouts/s | p50 ms | cost in empty requests | CPU µs | against one shard | "+
 		"CPU µs of an empty request | "+strings.Join(processKinds, " | "))
 	for _, p := range r.sharded {
@@ -185,7 +186,7 @@ func (r *report) otherSections(w *strings.Builder) {
 	for _, b := range r.batches {
 		fmt.Fprintf(w, "- %d %s: %.2f s\n", r.plan.batch, b.name, b.time.Seconds())
 	}
-	fmt.Fprint(w, "\n## Memory\n\nPeak resident size of any process of a kind, in MB, without batch_init:\n\n")
+	fmt.Fprint(w, "\n## Memory\n\nPeak resident size of the largest process of each kind, in MB, before batch_init:\n\n")
 	table(w, strings.Join(processKinds, " | "))
 	var row []any
 	for _, kind := range processKinds {
@@ -194,20 +195,20 @@ func (r *report) otherSections(w *strings.Builder) {
 	cells(w, row...)
 }
 
-// disturbed is the share of the processors that other programs may use before the report warns.
+// disturbed is the share of the processor time of other programs above which the report warns.
 const disturbed = 0.1
 
-// checkSection writes what verify found and how busy the machine was.
+// checkSection writes the results of verify and the load of the host.
 func (r *report) checkSection(w *strings.Builder) {
 	fmt.Fprint(w, "\n## Checks\n\n"+
-		"Bench reads back every order after its checkout, and all users and items. A violation is one that does not\n"+
-		"add up. Checkouts include the warm-up. The last column is the largest number of unconfirmed checkouts after "+
-		"a slice.\n\n")
+		"Bench reads back every order after its checkout, and all users and items. A violation is an object that does\n"+
+		"not add up. Checkouts include the warm-up. The last column is the largest number of unconfirmed checkouts\n"+
+		"after a slice.\n\n")
 	table(w, "measurement | checkouts | orders paid | violations | processors busy, % | by other programs, % | "+
 		"unconfirmed")
 	for _, p := range r.points() {
 		busy, others := p.work.share.shares()
-		if p.work.cost() == 0 { // the servers are unknown
+		if p.work.cost() == 0 { // the processor time of the servers is unknown
 			others = 0
 		}
 		cells(w, p.name, p.sent, p.paid, len(p.named)+p.more, 100*busy, 100*others, p.backlog)
@@ -218,10 +219,10 @@ func (r *report) checkSection(w *strings.Builder) {
 	}
 }
 
-// failures lists what is wrong with a measurement.
+// failures lists the violations, failed requests and disturbances of a measurement.
 func (p *point) failures(w *strings.Builder) {
 	if _, others := p.work.share.shares(); others > disturbed && p.work.cost() > 0 {
-		fmt.Fprintf(w, "- %s: **disturbed by other programs; measure again on an idle machine.**\n", p.name)
+		fmt.Fprintf(w, "- %s: **disturbed by other programs; measure again on an idle host.**\n", p.name)
 	}
 	for _, violation := range p.named {
 		fmt.Fprintf(w, "- %s: %s\n", p.name, violation)

@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// Limits of a response in bytes. This system sends no larger ones.
+// Limits of a response in bytes. The system sends no larger responses.
 const (
 	maxHead = 16 << 10
 	maxBody = 4 << 20
@@ -20,7 +20,7 @@ type response struct {
 	closes bool   // the server closes the connection after this response
 }
 
-// parseResponse parses the first response in b and returns its length: 0, without an error, if it is incomplete.
+// parseResponse parses the first response in b and returns its length. The length is 0 if the response is incomplete.
 // It does not handle responses to HEAD and CONNECT, interim responses (1xx) or upgrades.
 func parseResponse(b []byte) (response, int, error) {
 	end := bytes.Index(b, []byte("\r\n\r\n"))
@@ -50,7 +50,7 @@ func parseResponse(b []byte) (response, int, error) {
 	return r, start + length, nil
 }
 
-// Special values of a body length.
+// Special values for the length of a body.
 const (
 	unknown = -1
 	chunked = -2
@@ -85,7 +85,7 @@ func parseHead(head []byte) (r response, length int, err error) {
 		}
 		if bodyLength != unknown {
 			if length != unknown {
-				return r, 0, errors.New("response states the length of its body twice")
+				return r, 0, errors.New("response has two body lengths")
 			}
 			length = bodyLength
 		}
@@ -94,7 +94,7 @@ func parseHead(head []byte) (r response, length int, err error) {
 	case r.status == 204 || r.status == 304:
 		return r, 0, nil
 	case length == unknown:
-		return r, 0, errors.New("response does not state the length of its body")
+		return r, 0, errors.New("response has no body length")
 	}
 	return r, length, nil
 }
@@ -127,7 +127,7 @@ func parseLength(value []byte) (int, error) {
 	return int(n), nil
 }
 
-// parseChunks parses a chunked body with its trailers. It returns the length 0, without an error, if b is incomplete.
+// parseChunks parses a chunked body with its trailers. It returns the length 0 and no error if b is incomplete.
 func parseChunks(b []byte) (body []byte, n int, err error) {
 	body = []byte{}
 	for {
@@ -149,7 +149,7 @@ func parseChunks(b []byte) (body []byte, n int, err error) {
 		}
 		body = append(body, b[n:n+int(size)]...)
 		if n += int(size); b[n] != '\r' || b[n+1] != '\n' {
-			return nil, 0, errors.New("chunk longer than its size")
+			return nil, 0, errors.New("chunk does not end with CRLF")
 		}
 		n += 2
 	}
@@ -164,7 +164,7 @@ func parseChunks(b []byte) (body []byte, n int, err error) {
 	}
 }
 
-// tooLong returns an error if an incomplete line is longer than any valid one.
+// tooLong returns an error if an incomplete line is longer than any valid line.
 func tooLong(line []byte) error {
 	if len(line) > maxHead {
 		return fmt.Errorf("line longer than %d bytes", maxHead)

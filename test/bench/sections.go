@@ -24,7 +24,7 @@ func (r *report) measureOpen(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// open checks out n orders at a fixed rate.
+// open checks out n orders in an open loop with a fixed rate.
 func (b *bench) open(ctx context.Context, clients, n int, rate float64) (*point, error) {
 	orders, err := b.fix.orders(ctx, n)
 	if err != nil {
@@ -43,7 +43,7 @@ func (b *bench) open(ctx context.Context, clients, n int, rate float64) (*point,
 	return p, b.verify(ctx, p, orders)
 }
 
-// highPoint is the point of the closed loop with the high number of clients.
+// highPoint returns the measurement of the closed loop with plan.high clients.
 func (r *report) highPoint() *point {
 	for _, p := range r.closed {
 		if p.clients == r.plan.high {
@@ -67,7 +67,7 @@ func (r *report) measureCarts(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// measureRejected alternates checkouts that are rejected, because the item is sold out, with accepted ones.
+// measureRejected alternates accepted checkouts with checkouts of a sold-out item, which are rejected.
 func (r *report) measureRejected(ctx context.Context, b *bench) error {
 	soldOut := &fixture{d: b.fix.d, users: b.fix.users, lines: 1}
 	items, err := fetchAll[created](ctx, b.fix.d, 1, func(int) (string, string) {
@@ -106,7 +106,7 @@ func (r *report) measureRejected(ctx context.Context, b *bench) error {
 	return nil
 }
 
-const orderEvery = 140 * time.Microsecond // of simple requests: orders to choose from
+const orderEvery = 140 * time.Microsecond // measureSimple prepares one order per such interval
 
 // measureSimple alternates each kind of simple request with empty requests.
 func (r *report) measureSimple(ctx context.Context, b *bench) error {
@@ -159,7 +159,7 @@ func simpleKinds(f *fixture, orders []order) []kind {
 	}
 }
 
-// measureBatchInit reads the peak memory and then times batch_init, which would add to it.
+// measureBatchInit reads the peak memory and then times batch_init. batch_init would increase the peak.
 func (r *report) measureBatchInit(ctx context.Context, b *bench) (err error) {
 	if r.memory, err = peakMemory(b.sys.processes); err != nil {
 		return err
@@ -179,9 +179,9 @@ func (r *report) measureBatchInit(ctx context.Context, b *bench) (err error) {
 	return nil
 }
 
-// measureShards measures systems with different numbers of shards under two loads: with the same number of clients in
-// total, and with the same number for each shard. All systems run at once and are measured in turn, so that other work
-// of the host affects all of them.
+// measureShards measures systems with different numbers of shards under two loads: the same number of clients in total,
+// and the same number of clients per shard. All systems run at once and are measured in turn, so that other programs on
+// the host affect all of them.
 func (r *report) measureShards(ctx context.Context, o options, log *log.Logger) (failed error) {
 	var all []*bench
 	for _, shards := range r.plan.shards {
@@ -208,7 +208,7 @@ func (r *report) measureShards(ctx context.Context, o options, log *log.Logger) 
 	return nil
 }
 
-// addSharded joins a point with the earlier rounds of the same system and load.
+// addSharded adds a measurement to the earlier rounds of the same system and load.
 func (r *report) addSharded(p *point) {
 	for _, earlier := range r.sharded {
 		if earlier.shards == p.shards && earlier.clients == p.clients {

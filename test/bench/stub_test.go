@@ -13,7 +13,7 @@ import (
 	"checkout/common/api"
 )
 
-// stub is a system in one process that implements the public API. Its fields make it violate the API.
+// stub implements the public API in one process. Its fields make it misbehave.
 type stub struct {
 	mu        sync.Mutex
 	users     map[string]int64
@@ -22,14 +22,14 @@ type stub struct {
 	ids       int
 	checkouts int
 
-	failEvery  int  // one of so many checkouts returns 503 and does nothing
-	leak       bool // one checkout takes one piece too many
+	failEvery  int  // every n-th checkout returns 503 and does nothing; 0: none
+	leak       bool // one checkout removes one piece too many from the stock
 	overcharge bool // one checkout charges twice
-	deny       bool // one paid order reports that it is unpaid
-	breakEvery int  // one of so many checkouts completes and then breaks its connection
+	deny       bool // one paid order is reported as unpaid
+	breakEvery int  // every n-th checkout completes and then breaks its connection; 0: none
 }
 
-// startStub returns the host:port of a new stub.
+// startStub starts a stub and returns its host:port.
 func startStub(t *testing.T, s *stub) string {
 	s.users, s.items, s.orders = map[string]int64{}, map[string]int64{}, map[string]*api.Order{}
 	mux := http.NewServeMux()

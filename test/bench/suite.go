@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// plan is what to measure, and how much of it.
+// plan says what to measure, and how much of it.
 type plan struct {
-	users, items int           // to choose from
-	slices       int           // of each point
-	slice        time.Duration // of simple requests; the minimum of one of empty requests
+	users, items int           // numbers of objects that the orders use
+	slices       int           // number of slices per measurement
+	slice        time.Duration // of simple requests; the minimum for empty requests
 	closed       []load
 
-	// The rest is measured only if high is not 0.
+	// The following is measured only if high is not 0.
 	medium, high  int       // numbers of clients
-	openShares    []float64 // rates of the open loop, as shares of the rate of the closed loop with high clients
+	openShares    []float64 // of the rate of the closed loop with high clients, for the open loop
 	openCount     int       // checkouts for a share of 1
 	carts         []cart
 	shards        []int
@@ -30,7 +30,7 @@ type load struct{ clients, checkouts int }
 
 type cart struct{ items, checkouts int }
 
-// newPlan returns a plan with a few seconds of work for each point on two processors.
+// newPlan returns a plan with a few seconds of work per measurement on two processors.
 func newPlan(o options) plan {
 	p := plan{users: 1000, items: 1000, slices: o.slices, slice: 500 * time.Millisecond}
 	if len(o.clients) > 0 {
@@ -52,7 +52,7 @@ func newPlan(o options) plan {
 // openPoint is the measurement of an open loop.
 type openPoint struct {
 	share   float64 // of the rate of the closed loop
-	offered float64 // checkouts a second
+	offered float64 // checkouts per second
 	*point
 }
 
@@ -62,10 +62,10 @@ type requestPoint struct {
 	work, baseline *phase
 }
 
-// ratio is the cost of a request in empty requests.
+// ratio returns the cost of a request in empty requests.
 func (p *requestPoint) ratio() float64 { return p.baseline.rate() / p.work.rate() }
 
-// batchInit is the time that one batch_init takes.
+// batchInit is the duration of one batch_init.
 type batchInit struct {
 	name string
 	time time.Duration
@@ -83,7 +83,7 @@ func (r *report) measure(ctx context.Context, o options, p plan, log *log.Logger
 	return r.measureShards(ctx, o, log)
 }
 
-// measureSystem measures all that needs one system.
+// measureSystem measures everything that needs only one system.
 func (r *report) measureSystem(ctx context.Context, o options, log *log.Logger) (err error) {
 	b, err := newBench(ctx, o, r.plan, o.shards, log)
 	if err != nil {
@@ -106,7 +106,7 @@ func (r *report) measureSystem(ctx context.Context, o options, log *log.Logger) 
 	if r.plan.high == 0 {
 		return nil
 	}
-	// From the rejected checkouts on, not everything is read back: some requests add stock or overwrite orders.
+	// After the carts, not everything is read back: some requests add stock or overwrite orders.
 	for _, part := range []struct {
 		name    string
 		measure func(context.Context, *bench) error

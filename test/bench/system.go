@@ -41,7 +41,7 @@ func startSystem(ctx context.Context, shards int, progress io.Writer) (*system, 
 	return &system{strings.TrimPrefix(s.Gateway(), "http://"), s, s.Processes()}, nil
 }
 
-// runningSystem returns the system with this gateway URL.
+// runningSystem returns the running system with this gateway URL.
 func runningSystem(gateway string) (*system, error) {
 	u, err := url.Parse(gateway)
 	if err != nil {
@@ -64,17 +64,17 @@ func (s *system) close() error {
 }
 
 const (
-	settleTimeout = 30 * time.Second // the protocol's own limit
+	settleTimeout = 30 * time.Second // the protocol's limit
 	settlePoll    = 20 * time.Millisecond
 )
 
-// settle waits until no checkout is undecided or unconfirmed, and returns how many were at first. After it, the
-// processor time of the servers includes all work of the checkouts. With -gateway it does nothing.
+// settle waits until no checkout is undecided or unconfirmed. It returns the number of such checkouts at its start.
+// Afterwards the processor time of the servers includes all work of the checkouts. With -gateway it does nothing.
 func (s *system) settle(ctx context.Context) (backlog int64, err error) {
 	if s.stack == nil {
 		return 0, nil
 	}
-	cause := fmt.Errorf("checkouts are pending after %v", settleTimeout)
+	cause := fmt.Errorf("wait until checkouts are confirmed: timeout after %v", settleTimeout)
 	ctx, cancel := context.WithTimeoutCause(ctx, settleTimeout, cause)
 	defer cancel()
 	var shards []*redis.Client
@@ -90,7 +90,7 @@ func (s *system) settle(ctx context.Context) (backlog int64, err error) {
 		select {
 		case <-time.After(settlePoll):
 		case <-ctx.Done():
-			return 0, fmt.Errorf("%w: %d", context.Cause(ctx), left)
+			return 0, fmt.Errorf("%w: %d pending", context.Cause(ctx), left)
 		}
 		if left, err = pending(ctx, shards); err != nil {
 			return 0, err
@@ -113,7 +113,7 @@ func pending(ctx context.Context, shards []*redis.Client) (sum int64, err error)
 	return sum, nil
 }
 
-// describe returns lines on the machine and the versions of the programs.
+// describe returns lines that describe the host and the versions of the programs.
 func (s *system) describe(ctx context.Context) []string {
 	lines := []string{host.Processors("the generator"), host.Kernel()}
 	if s.stack == nil {
@@ -127,7 +127,7 @@ func (s *system) describe(ctx context.Context) []string {
 	lines = append(lines, fmt.Sprintf("Redis %s, appendonly %s, appendfsync %s",
 		after(info, "redis_version:"), config["appendonly"], config["appendfsync"]))
 	for _, p := range s.processes {
-		if p.Name == "nginx" { // the first of several processes
+		if p.Name == "nginx" { // the first of several nginx processes
 			version, _ := exec.CommandContext(ctx, fmt.Sprintf("/proc/%d/exe", p.PID), "-v").CombinedOutput()
 			lines = append(lines, "nginx "+after(string(version), "nginx/"))
 			break
@@ -136,7 +136,7 @@ func (s *system) describe(ctx context.Context) []string {
 	return append(lines, host.Commit(ctx))
 }
 
-// after returns the rest of the line that follows a mark.
+// after returns the text between a mark and the end of the line.
 func after(text, mark string) string {
 	_, rest, _ := strings.Cut(text, mark)
 	line, _, _ := strings.Cut(rest, "\n")

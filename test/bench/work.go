@@ -21,15 +21,15 @@ func appendRequest(buf []byte, method, host, path string) []byte {
 	return append(buf, "\r\n\r\n"...)
 }
 
-// calls is work in which every request must succeed. It prepares something or reads it back.
+// calls is work in which every request must succeed. It creates objects or reads them back.
 type calls struct {
 	host    string
 	n       int
 	request func(i int) (method, path string)
-	handle  func(i int, body []byte) error // of each response; may be nil
+	handle  func(i int, body []byte) error // called with each response; may be nil
 
 	sent int
-	err  error // the first failure; nothing is sent after it
+	err  error // the first failure; next sends nothing afterwards
 }
 
 func (c *calls) next(buf []byte) ([]byte, int, bool) {
@@ -83,7 +83,7 @@ func fetchAll[T any](ctx context.Context, d *driver, n int, request func(i int) 
 	})
 }
 
-// checkouts is work that checks out each order once and stores the status in the order.
+// checkouts is work that checks out each order once. It stores the status of the response in the order.
 type checkouts struct {
 	host   string
 	orders []order
@@ -105,16 +105,16 @@ func (c *checkouts) done(i int, r result) {
 	c.add(r)
 }
 
-// kind is a kind of request that is not a checkout.
+// kind is a kind of request other than a checkout.
 type kind struct {
 	name, method string
 	path         func(i int) string
 }
 
-// empty requests pass through the gateway and a service, and do nothing.
+// empty is a request that passes through the gateway and a service and does nothing.
 var empty = kind{"empty requests", "GET", func(int) string { return "/orders/" }}
 
-// timed is work that sends requests of one kind for a duration from the first request on.
+// timed is work that sends requests of one kind for a duration after the first request.
 type timed struct {
 	kind
 	host     string
@@ -139,12 +139,12 @@ func (t *timed) next(buf []byte) ([]byte, int, bool) {
 
 func (t *timed) done(_ int, r result) { t.add(r) }
 
-// noResponse stands for the status of a request without a response.
+// noResponse replaces the status of a request without a response.
 const noResponse = 0
 
-// tally counts results.
+// tally counts results by status.
 type tally struct {
-	latencies []time.Duration // of every request with a response
+	latencies []time.Duration // of all requests with a response
 	statuses  map[int]int
 	samples   map[int]string // the first body, or error, with each status except 200
 }
@@ -164,7 +164,7 @@ func (t *tally) add(r result) {
 	}
 }
 
-// count is the number of requests.
+// count returns the number of requests.
 func (t *tally) count() (n int) {
 	for _, requests := range t.statuses {
 		n += requests
@@ -191,7 +191,7 @@ func statusName(status int) string {
 	return fmt.Sprint(status)
 }
 
-// merge adds the results of another tally.
+// merge adds the results of another tally to t.
 func (t *tally) merge(other *tally) {
 	t.latencies = append(t.latencies, other.latencies...)
 	for status, n := range other.statuses {
@@ -207,8 +207,8 @@ func (t *tally) percentile(p float64) time.Duration {
 	return percentile(slices.Sorted(slices.Values(t.latencies)), p)
 }
 
-// percentile is the nearest-rank percentile: the smallest duration that is not exceeded by p percent of all.
-// It is 0 if there are none.
+// percentile returns the nearest-rank percentile: the smallest duration that at least p percent of all durations do not
+// exceed. It returns 0 if there are none.
 func percentile(sorted []time.Duration, p float64) time.Duration {
 	if len(sorted) == 0 {
 		return 0

@@ -21,21 +21,20 @@ func (s *system) oneOnEachShard(what string, create func() string) [2]string {
 			return created
 		}
 	}
-	s.t.Fatalf("no %s on one of the shards after 100 tries", what)
+	s.t.Fatalf("create one %s on each shard: one shard has none after 100 tries", what)
 	return created
 }
 
-// waitUntilUnhealthy sends a request that needs a failed shard until every instance of its service reports it
-// unhealthy.
+// waitUntilUnhealthy waits until every instance of a service reports shard 0 unhealthy. The request needs this shard.
 func (s *system) waitUntilUnhealthy(service, request string) {
 	s.t.Helper()
-	const timeout = 2 * time.Second // 1 s, and the same again for a busy machine; the fault runs measure it
+	const timeout = 2 * time.Second // twice the expected 1 s, for a busy host; test/faults measures it
 	method, path, _ := strings.Cut(request, " ")
 	s.eventually(check.DecisionTimeout, "every instance reports the shard unhealthy", func() error {
 		began := time.Now()
 		s.problem(503, "unavailable", method, path)
 		if took := time.Since(began); took > timeout {
-			s.t.Errorf("without %s 0: %s took %v, want at most %v", service, request, took, timeout)
+			s.t.Errorf("without shard 0 of %s: %s took %v, want at most %v", service, request, took, timeout)
 		}
 		for _, url := range s.PublicURLs(service) {
 			if r := s.Call("GET", url+"/ping"); !strings.Contains(r.Body, `{"shard":0,"up":false}`) {
@@ -46,9 +45,9 @@ func (s *system) waitUntilUnhealthy(service, request string) {
 	})
 }
 
-// TestUnavailableShardFailsOnlyItsOwnRequests kills or pauses one shard of each service in turn. A request that
-// needs the shard gets 503, and succeeds once the shard is back. All other requests succeed, and new objects are
-// created on the other shard.
+// TestUnavailableShardFailsOnlyItsOwnRequests checks that an unavailable shard fails only the requests that need it.
+// Such a request gets 503, and succeeds once the shard is available again. All other requests succeed, and new objects
+// are created on the other shard. The test kills or pauses one shard of each service in turn.
 func TestUnavailableShardFailsOnlyItsOwnRequests(t *testing.T) {
 	t.Parallel()
 	t.Run("killed", func(t *testing.T) {
@@ -115,19 +114,19 @@ func testUnavailableShard(t *testing.T, fail, restore func(s *system, name strin
 		for round := range 3 {
 			began := time.Now()
 			if r := affected[round].Checkout(s.Client); r.Status != 503 || r.FormatViolation() != "" {
-				t.Errorf("without %s 0: a checkout that needs it: %v %s", service, r, r.FormatViolation())
+				t.Errorf("without shard 0 of %s: a checkout that needs it: %v %s", service, r, r.FormatViolation())
 			}
 			if r := paid.Cancel(s.Client); r.Status != 503 || r.FormatViolation() != "" {
-				t.Errorf("without %s 0: a cancel that needs it: %v %s", service, r, r.FormatViolation())
+				t.Errorf("without shard 0 of %s: a cancel that needs it: %v %s", service, r, r.FormatViolation())
 			}
 			for _, request := range needs {
 				method, path, _ := strings.Cut(request, " ")
 				s.problem(503, "unavailable", method, path)
 			}
 			took := time.Since(began).Round(time.Millisecond)
-			t.Logf("without %s 0: %d requests that need it took %v", service, 2+len(needs), took)
+			t.Logf("without shard 0 of %s: %d requests that need it took %v", service, 2+len(needs), took)
 			if r := unaffected[round].Checkout(s.Client); !r.OK() {
-				t.Errorf("without %s 0: a checkout that does not need it: %v", service, r)
+				t.Errorf("without shard 0 of %s: a checkout that does not need it: %v", service, r)
 			}
 			for range 4 { // through both instances
 				s.post("/orders/create/%s", users[1])
@@ -148,7 +147,8 @@ func testUnavailableShard(t *testing.T, fail, restore func(s *system, name strin
 			}
 			return nil
 		})
-		t.Logf("%s 0 is back: checkouts succeed after %v", service, time.Since(began).Round(time.Millisecond))
+		t.Logf("shard 0 of %s is available again: checkouts succeed after %v",
+			service, time.Since(began).Round(time.Millisecond))
 		s.eventually(check.DecisionTimeout, "the cancel succeeds", func() error {
 			if r := paid.Cancel(s.Client); !r.OK() {
 				return fmt.Errorf("%v", r)

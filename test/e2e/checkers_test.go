@@ -12,8 +12,8 @@ import (
 	"checkout/test/stack"
 )
 
-// TestCheckersFindEveryViolation corrupts a healthy system, or a history, in each way that package check must
-// detect.
+// TestCheckersFindEveryViolation checks that package check detects every kind of violation. It corrupts a healthy
+// system or a history in one way at a time.
 func TestCheckersFindEveryViolation(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{})
@@ -103,7 +103,8 @@ func TestCheckersFindEveryViolation(t *testing.T) {
 		{"a price is lost", hidden(items, "{s0}p:"+item), "item " + item + " without a price"},
 		{"a price without an item", text(items, "{s0}p:x", 1), "a price without item x"},
 		{"a user is lost", hidden(users, "{p0}u:"+poor), "user " + poor + " is lost"},
-		{"a paid order was never charged", set(orders, hash(refused.Order), "s", "PAID"), "credit 1 of 1; paid orders cost 10"},
+		{"a paid order was never charged", set(orders, hash(refused.Order), "s", "PAID"),
+			"credit 1 of 1; paid orders cost 10"},
 		{"an order is stuck", set(orders, hash(refused.Order), "s", "RUNNING"), "not a final state"},
 		{"an order is undecided", member(orders, "{o0}undecided", refused.Order), "is undecided"},
 		{"an order's total is wrong", set(orders, hash(refused.Order), "t", 9), "total 9, 2 pieces"},
@@ -137,7 +138,7 @@ func TestCheckersFindEveryViolation(t *testing.T) {
 			t.Errorf("%s: the checkers report no %q:\n%s", tt.name, tt.want, strings.Join(found, "\n"))
 		}
 		if left := s.snapshot().AllViolations(deposits, histories); len(left) > 0 {
-			t.Fatalf("%s: violations after it was undone:\n%s", tt.name, strings.Join(left, "\n"))
+			t.Fatalf("%s: violations after the corruption was undone:\n%s", tt.name, strings.Join(left, "\n"))
 		}
 	}
 }

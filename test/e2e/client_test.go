@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 )
 
-// want sends a request that must get this status, and returns the fields of the response.
+// want sends a request and returns the fields of the response. The response must have this status.
 func (s *system) want(status int, method, path string) map[string]any {
 	s.t.Helper()
 	r := s.Call(method, path)
@@ -25,7 +25,7 @@ func (s *system) want(status int, method, path string) map[string]any {
 	return fields
 }
 
-// problem sends a request that must get this status and problem.
+// problem sends a request. The response must have this status and this problem.
 func (s *system) problem(status int, name, method, path string) {
 	s.t.Helper()
 	r := s.Call(method, path)
@@ -64,7 +64,8 @@ func (s *system) newItem(price, stock int64) string {
 	return id
 }
 
-// newItemOn creates an item on one shard. Instances create items on all shards in turn, so it may take several tries.
+// newItemOn creates an item on the given shard. Instances create items on all shards in turn, so it can need several
+// tries.
 func (s *system) newItemOn(shard int, price, stock int64) string {
 	s.t.Helper()
 	for range 100 {
@@ -75,7 +76,7 @@ func (s *system) newItemOn(shard int, price, stock int64) string {
 			return id
 		}
 	}
-	s.t.Fatalf("no item on shard %d after 100 tries", shard)
+	s.t.Fatalf("create an item on shard %d: none after 100 tries", shard)
 	return ""
 }
 
@@ -99,7 +100,7 @@ func (s *system) stock(item string) int64 {
 	return int64(s.get("/stock/find/%s", item)["stock"].(float64))
 }
 
-// concurrently calls do with 0 to n-1, at most workers at once. It ends the test if one of them failed.
+// concurrently calls do with 0 to n-1, with at most workers calls at once. It ends the test if the test has failed.
 func (s *system) concurrently(n, workers int, do func(i int)) {
 	s.t.Helper()
 	var running sync.WaitGroup

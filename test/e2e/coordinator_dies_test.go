@@ -9,14 +9,14 @@ import (
 	"checkout/test/faultproxy"
 )
 
-// TestCoordinatorDiesBetweenSteps kills the only order instance at every step of every saga, with the step's message in
-// each of three states:
+// TestCoordinatorDiesBetweenSteps checks that every order reaches the right state after the coordinator dies. It kills
+// the only order instance at every step of every saga, with the message of the step in each of three states:
 //
-//   - lost: Redis receives it only after everything is decided, as a late duplicate
-//   - late: Redis receives it after the coordinator died
-//   - done: the script ran, but its reply is lost
+//   - lost: Redis receives the message after every order is decided, as a late duplicate
+//   - late: Redis receives the message after the coordinator has died
+//   - done: the script has run, but its reply is lost
 //
-// Each coordinator is killed while it recovers the orders of the earlier ones.
+// Each kill also interrupts the recovery of earlier orders.
 func TestCoordinatorDiesBetweenSteps(t *testing.T) {
 	t.Parallel()
 	for _, message := range []string{"lost", "late", "done"} {
@@ -43,7 +43,7 @@ func TestCoordinatorDiesBetweenSteps(t *testing.T) {
 	}
 }
 
-// killAt kills order when a saga is at a step, and starts it again.
+// killAt kills the order instance when a saga reaches a step, and starts it again.
 func (s *proxied) killAt(deposits check.Deposits, sa saga, st step, message string) *sagaCase {
 	s.t.Helper()
 	c := s.prepare(deposits, sa, st)
@@ -69,7 +69,8 @@ func (s *proxied) killAt(deposits check.Deposits, sa saga, st step, message stri
 	return c
 }
 
-// checkStates waits for recovery and checks each order's final state. done reports whether the last step ran.
+// checkStates waits for recovery and checks the final state of each order. done reports whether the step at the time of
+// the kill took effect.
 func (s *proxied) checkStates(deposits check.Deposits, cases []*sagaCase, done func(*sagaCase) bool) {
 	s.t.Helper()
 	s.settle()
@@ -98,8 +99,8 @@ func histories(cases []*sagaCase) []*check.History {
 	return all
 }
 
-// TestRetryAfterCoordinatorDiesGetsTrueOutcome retries each request at once, until the next coordinator responds with
-// the outcome.
+// TestRetryAfterCoordinatorDiesGetsTrueOutcome checks that a retry after the death of the coordinator receives the true
+// outcome. The client retries until the next coordinator responds.
 func TestRetryAfterCoordinatorDiesGetsTrueOutcome(t *testing.T) {
 	t.Parallel()
 	s, deposits := startProxied(t), check.NewDeposits()

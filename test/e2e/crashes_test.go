@@ -9,9 +9,9 @@ import (
 	"checkout/test/faultproxy"
 )
 
-// TestOrderRedisDiesAtCommit kills the order's Redis before the commit runs, and after it ran but before its reply
-// arrives. The coordinator retries the commit, and the client receives 200. If Redis is down for longer than the
-// client waits, the order is decided after Redis is back, and can be checked out.
+// TestOrderRedisDiesAtCommit checks that a checkout gets 200 if the order's Redis dies at the commit: before the commit
+// runs, or before its reply arrives. The coordinator retries the commit. If Redis is down for longer than the client
+// waits, the client gets 503. The order is decided when Redis is available again, and can be checked out.
 func TestOrderRedisDiesAtCommit(t *testing.T) {
 	t.Parallel()
 	s, deposits := startProxied(t), check.NewDeposits()
@@ -47,8 +47,8 @@ func TestOrderRedisDiesAtCommit(t *testing.T) {
 	s.check(deposits, c.History)
 }
 
-// TestStockDiesBetweenTwoItems kills stock, or the Redis of the second item, when only the first item is reserved.
-// The coordinator retries, and each item is reserved once or not at all.
+// TestStockDiesBetweenTwoItems checks that each item is reserved once or not at all if stock dies between two items.
+// The test kills the stock instance, or the Redis of the second item, when only the first item is reserved.
 func TestStockDiesBetweenTwoItems(t *testing.T) {
 	t.Parallel()
 	s, deposits := startProxied(t), check.NewDeposits()
@@ -70,7 +70,8 @@ func TestStockDiesBetweenTwoItems(t *testing.T) {
 	}
 }
 
-// TestLostCompensationsAreRetried drops the first three releases of each participant and the first three closes.
+// TestLostCompensationsAreRetried checks that the coordinator retries compensations. The first three releases on each
+// shard and the first three closes are lost.
 func TestLostCompensationsAreRetried(t *testing.T) {
 	t.Parallel()
 	s, deposits := startProxied(t), check.NewDeposits()
@@ -97,7 +98,7 @@ func TestLostCompensationsAreRetried(t *testing.T) {
 	}
 }
 
-// TestFlushedScriptsAreReloaded removes all scripts from all shards at every step of every saga.
+// TestFlushedScriptsAreReloaded checks that each saga continues if all shards lose their scripts at any step.
 func TestFlushedScriptsAreReloaded(t *testing.T) {
 	t.Parallel()
 	s, deposits := startProxied(t), check.NewDeposits()
@@ -111,9 +112,8 @@ func TestFlushedScriptsAreReloaded(t *testing.T) {
 	})
 }
 
-// TestAbortingOrderHasNoOutcomeBeforeRelease kills the coordinator when the order is ABORTING and nothing is
-// released yet. Until everything is released, another checkout gets 503. It gets it soon, because stock's Redis
-// seems to hang.
+// TestAbortingOrderHasNoOutcomeBeforeRelease checks that a checkout of an ABORTING order gets 503 until everything is
+// released. The test kills the coordinator before the first release, and holds all later releases.
 func TestAbortingOrderHasNoOutcomeBeforeRelease(t *testing.T) {
 	t.Parallel()
 	s, deposits := startProxied(t), check.NewDeposits()
@@ -124,7 +124,7 @@ func TestAbortingOrderHasNoOutcomeBeforeRelease(t *testing.T) {
 	s.must(s.Kill("order-1"))
 	s.startAgain("order-1")
 	if r := <-c.response; !r.Unknown() {
-		t.Errorf("the first checkout: %v, want an unknown outcome", r)
+		t.Errorf("first checkout: %v, want an unknown outcome", r)
 	}
 	s.waitReady()
 	s.send(c)
@@ -138,7 +138,7 @@ func TestAbortingOrderHasNoOutcomeBeforeRelease(t *testing.T) {
 	select {
 	case r := <-c.response:
 		if responded = true; !r.Unknown() {
-			t.Errorf("a checkout while stock is held: %v, want an unknown outcome", r)
+			t.Errorf("checkout while the release is held: %v, want an unknown outcome", r)
 		}
 	default:
 	}
@@ -152,8 +152,8 @@ func TestAbortingOrderHasNoOutcomeBeforeRelease(t *testing.T) {
 	s.finishes(deposits, c, "ABORTING")
 }
 
-// TestTombstoneRejectsLateReserve delays the reserve of payment until the coordinator has closed the attempt. The
-// late reserve must take nothing.
+// TestTombstoneRejectsLateReserve checks that a reserve that arrives after the attempt is closed has no effect. The
+// test delays the reserve of payment.
 func TestTombstoneRejectsLateReserve(t *testing.T) {
 	t.Parallel()
 	s, deposits := startProxied(t), check.NewDeposits()
@@ -162,10 +162,10 @@ func TestTombstoneRejectsLateReserve(t *testing.T) {
 	s.send(c)
 	reserve.wait()
 	if r := <-c.response; r.Unknown() {
-		// On a busy machine payment's Redis becomes healthy too late for the coordinator. Then recovery closes the attempt.
+		// On a busy host, payment's Redis becomes healthy too late for the coordinator. Then recovery closes the attempt.
 		s.settle()
 	} else if outcome(r) != "409 attempt-closed" {
-		t.Errorf("the checkout: %v", r)
+		t.Errorf("checkout with a delayed reserve: %v", r)
 	}
 	reply, err := reserve.Replay()
 	s.must(err)
@@ -176,7 +176,7 @@ func TestTombstoneRejectsLateReserve(t *testing.T) {
 	s.settle()
 	s.check(deposits, c.History)
 	if r := c.History.Checkout(s.Client); !r.OK() {
-		t.Errorf("a new checkout: %v", r)
+		t.Errorf("new checkout: %v", r)
 	}
 	s.settle()
 	s.check(deposits, c.History)

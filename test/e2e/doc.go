@@ -4,7 +4,7 @@
 // After a test, package check compares Redis with what clients received. Faults are signals to processes, or fault
 // proxies between a service and its Redis that hold, drop or delay one command. Package shop simulates clients.
 //
-// The predecessor had 16 mistakes. Each has a test that would have found it:
+// The predecessor of this system had 16 bugs. A test covers each of them:
 //
 //	killed between two steps               TestCoordinatorDiesBetweenSteps, TestOrderIsKilledUnderLoad
 //	order Redis fails at the commit        TestOrderRedisDiesAtCommit

@@ -26,7 +26,7 @@ var (
 // document is a Markdown file of the repository.
 type document struct{ name, text string }
 
-// readDocuments returns every Markdown file except kept results, which describe the repository of their day.
+// readDocuments returns every Markdown file except results, which describe earlier versions of the repository.
 func readDocuments(t *testing.T, root string) []document {
 	t.Helper()
 	var all []document
@@ -63,7 +63,7 @@ func readDocument(t *testing.T, root, name string) string {
 	return string(text)
 }
 
-// TestDocumentsNameOnlyWhatExists checks links, their anchors, and the paths and make targets in commands.
+// TestDocumentsNameOnlyWhatExists checks that links, anchors, paths and make targets in the documents exist.
 func TestDocumentsNameOnlyWhatExists(t *testing.T) {
 	t.Parallel()
 	root, err := stack.Root()
@@ -122,7 +122,7 @@ func exists(folder, path string) bool {
 	return err == nil
 }
 
-// hasHeading reports whether a heading of the text has this anchor. GitHub derives anchors from headings.
+// hasHeading reports whether GitHub gives this anchor to a heading of the text.
 func hasHeading(text, anchor string) bool {
 	for _, found := range heading.FindAllStringSubmatch(text, -1) {
 		if strings.ReplaceAll(noLetter.ReplaceAllString(strings.ToLower(found[1]), ""), " ", "-") == anchor {

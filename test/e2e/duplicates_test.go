@@ -13,8 +13,8 @@ import (
 	"checkout/test/faultproxy"
 )
 
-// TestLostReplyIsNotResent drops the reply of each write that must not be repeated. The write runs once, the service
-// sends it once, and the client receives 503.
+// TestLostReplyIsNotResent checks that a service does not retry a write that must not be retried. If the reply is lost,
+// the write has run once, and the client receives 503.
 func TestLostReplyIsNotResent(t *testing.T) {
 	t.Parallel()
 	s := startProxied(t)
@@ -50,7 +50,7 @@ func TestLostReplyIsNotResent(t *testing.T) {
 		}
 	}
 
-	// The coordinator retries a reserve, which is safe to repeat and takes effect once.
+	// A reserve is safe to retry. The coordinator retries it, and it takes effect once.
 	deposits := check.NewDeposits()
 	c := s.prepare(deposits, sagaNamed(t, "paid"), step{"stock", 0, "reserve"})
 	trap := s.proxies["stock"][0].trapCall("reserve", c.arg, faultproxy.After)
@@ -69,8 +69,8 @@ func (s *system) total(order string) int64 {
 	return int64(s.get("/orders/find/%s", order)["total_cost"].(float64))
 }
 
-// TestDuplicateStepsAreHarmless sends every step of every saga to Redis twice, and one reserve to the internal port
-// twenty times at once.
+// TestDuplicateStepsAreHarmless checks that duplicates of a step have no effect. It sends every step of every saga to
+// Redis twice, and one reserve to the internal port twenty times at once.
 func TestDuplicateStepsAreHarmless(t *testing.T) {
 	t.Parallel()
 	s, deposits := startProxied(t), check.NewDeposits()
@@ -98,10 +98,10 @@ func TestDuplicateStepsAreHarmless(t *testing.T) {
 			var outcomes []struct{ Code int }
 			err = json.NewDecoder(response.Body).Decode(&outcomes)
 			if err != nil || len(outcomes) != 1 || outcomes[0].Code != check.Reserved {
-				t.Errorf("a duplicate received %v, %v, want code %d", outcomes, err, check.Reserved)
+				t.Errorf("duplicate reserve: %v, %v, want code %d", outcomes, err, check.Reserved)
 			}
 			if took := time.Since(began); took > fastFailure {
-				t.Errorf("a duplicate took %v, want at most %v", took, fastFailure)
+				t.Errorf("duplicate reserve took %v, want at most %v", took, fastFailure)
 			}
 		})
 	}

@@ -10,7 +10,7 @@ import (
 	"checkout/test/stack"
 )
 
-// TestExampleClients runs the example clients. Each buys two of ten pieces at a price of 5.
+// TestExampleClients checks that each example client can buy two of ten pieces at a price of 5.
 func TestExampleClients(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{})
@@ -30,8 +30,8 @@ func TestExampleClients(t *testing.T) {
 	}
 }
 
-// TestLocustUsersGetNoFailures runs the Locust users for some seconds. No request fails, and refusals are counted
-// separately.
+// TestLocustUsersGetNoFailures checks that no request of the Locust users fails in a short run, and that the tables
+// count refusals separately.
 func TestLocustUsersGetNoFailures(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{})

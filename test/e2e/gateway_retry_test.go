@@ -8,10 +8,10 @@ import (
 	"checkout/test/stack"
 )
 
-// TestRetriedCheckoutBeginsOnce pauses one of two order instances. After 15 s the gateway retries the instance's
-// checkouts on the other one, which refuses them: the users lack credit, or a Redis did not reply in time on a busy
-// machine. Then the users get credit, and the first instance resumes with the requests. It must not charge anyone,
-// because the clients received a refusal.
+// TestRetriedCheckoutBeginsOnce checks that only one instance begins a checkout that the gateway retries. The test
+// pauses one of two order instances. After 15 s the gateway retries its checkouts on the other instance. That instance
+// refuses them because the users lack credit, or because a Redis is slow on a busy host. Then the users get credit, and
+// the paused instance resumes. It must not charge any user, because the clients have received a refusal.
 func TestRetriedCheckoutBeginsOnce(t *testing.T) {
 	t.Parallel()
 	const gatewayTimeout = 15 * time.Second
@@ -46,7 +46,7 @@ func TestRetriedCheckoutBeginsOnce(t *testing.T) {
 	}
 	s.must(s.Resume("order-1"))
 	s.waitReady()
-	time.Sleep(2 * time.Second) // the instance may begin checkouts, which no response would show
+	time.Sleep(2 * time.Second) // time for the instance to begin checkouts by mistake, which no response would show
 	s.settle()
 	s.check(deposits, histories...)
 	t.Logf("the gateway retried %d of %d checkouts", n, len(histories))

@@ -10,7 +10,7 @@ import (
 	"checkout/test/stack"
 )
 
-// hostileIDs are IDs that no object has and that mean something to Redis, Lua, a log or a path.
+// hostileIDs are IDs that have a special meaning in Redis, Lua, logs or paths. No object has such an ID.
 var hostileIDs = []string{
 	"\r\n", "a\r\nFLUSHALL\r\n", "\r\n*1\r\n$8\r\nFLUSHALL\r\n", "$8\r\nFLUSHALL", "\x00", "a\x00b", " ", "a b", "\t",
 	"{s0}", "{o0}o:x", "}{", "{}", "*", "?", "[a-z]", "i:x", "o:x", "undecided", "batch", "r:x", "'", `"`, `\`, "`",
@@ -21,7 +21,7 @@ var hostileIDs = []string{
 	"01890000-0000-7000-8000-0000000000000", "0189000000007000800000000000000",
 }
 
-// TestHostileIDs sends hostile IDs to every route. None of them reaches Redis as a key or a command.
+// TestHostileIDs checks that a hostile ID in any route never reaches Redis as a key or a command.
 func TestHostileIDs(t *testing.T) {
 	t.Parallel()
 	s, deposits := start(t, stack.Config{Env: map[string][]string{"": {"BATCH_INIT=0"}}}), check.NewDeposits()

@@ -10,9 +10,9 @@ import (
 	"checkout/test/faultproxy"
 )
 
-// TestLostReplyIsReplayedForIdempotencyKey drops each public write before it runs, or its reply afterwards. The
-// client receives 503 and retries with the same idempotency key. The write runs once, and further retries receive
-// the same response. A different request with the key is refused.
+// TestLostReplyIsReplayedForIdempotencyKey checks that a retry with the same idempotency key is safe for every public
+// write. The test drops the write before it runs, or its reply. The client receives 503 and retries. The write runs
+// once, and further retries receive the same response. A different request with the same key is refused.
 func TestLostReplyIsReplayedForIdempotencyKey(t *testing.T) {
 	t.Parallel()
 	s := startProxied(t)

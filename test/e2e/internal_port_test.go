@@ -32,8 +32,9 @@ var spellings = []string{
 	"HTTP://LOCALHOST/[]/{}", "//@/{}", "/[]/http://@/{}", "/[]/@/{}", "@", "*",
 }
 
-// TestGatewayNeverReachesInternalPort requests internal paths from the gateway in every spelling and with every
-// method, over raw connections. No request gets 200 or changes anything.
+// TestGatewayNeverReachesInternalPort checks that no request through the gateway reaches an internal port. It requests
+// internal paths in every spelling and with every method, over raw connections. No request gets 200 or changes
+// anything.
 func TestGatewayNeverReachesInternalPort(t *testing.T) {
 	t.Parallel()
 	s, deposits := start(t, stack.Config{}), check.NewDeposits()
@@ -85,7 +86,7 @@ func TestGatewayNeverReachesInternalPort(t *testing.T) {
 		}
 	}
 
-	// The internal port itself accepts the request, so the test would have noticed it.
+	// The internal port accepts the same request. So the test notices a request that gets there.
 	for service, key := range map[string]string{"stock": "{s0}r:" + attempt, "payment": "{p0}r:" + attempt + "-u"} {
 		internal := strings.TrimPrefix(s.InternalURLs(service)[0], "http://")
 		status, err := rawTo(internal, "POST", "/internal/reserve", internal, body)
@@ -119,7 +120,7 @@ func rawTo(address, method, target, host, body string) (int, error) {
 	header := fmt.Sprintf("%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n", method, target, host) +
 		fmt.Sprintf("Content-Type: application/json\r\nContent-Length: %d\r\n\r\n", len(body))
 	if _, err := io.WriteString(conn, header+body); err != nil {
-		return 0, nil // refused before all of it was sent
+		return 0, nil // the gateway closed the connection before the request was sent completely
 	}
 	response, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
 	if err != nil {

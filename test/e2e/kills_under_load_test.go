@@ -12,9 +12,9 @@ import (
 	"checkout/test/stack"
 )
 
-// TestOrderIsKilledUnderLoad kills order instances at random moments while clients check out and cancel. With one
-// instance it goes on until the kills interrupted several sagas. Afterwards all invariants hold, all responses were
-// true, and every order is decided in time.
+// TestOrderIsKilledUnderLoad checks that all invariants hold after order instances are killed at random moments under
+// load. All responses must be true, and every order must be decided before the timeout. With one instance, the test
+// goes on until the kills have interrupted several sagas.
 func TestOrderIsKilledUnderLoad(t *testing.T) {
 	t.Parallel()
 	for _, instances := range []int{1, 2} {
@@ -32,7 +32,7 @@ func TestOrderIsKilledUnderLoad(t *testing.T) {
 				instance := 1 + random.IntN(instances)
 				name := fmt.Sprintf("order-%d", instance)
 				s.must(s.Kill(name))
-				if instances == 1 { // otherwise the other instance may be working on the undecided orders
+				if instances == 1 { // with two, the other instance may be processing the undecided orders
 					l.count(interrupted)
 				}
 				time.Sleep(time.Duration(random.IntN(300)) * time.Millisecond)
@@ -49,8 +49,8 @@ func TestOrderIsKilledUnderLoad(t *testing.T) {
 	}
 }
 
-// waitUntilRouted waits until the gateway sends requests to an instance again. It omits an instance for a second
-// after a failure.
+// waitUntilRouted waits until the gateway sends requests to an instance again. After a failure, the gateway skips the
+// instance for 1 s.
 func (s *system) waitUntilRouted(route string, instance, instances int) {
 	s.t.Helper()
 	want := fmt.Sprintf("%d/%d", instance, instances)
@@ -62,7 +62,7 @@ func (s *system) waitUntilRouted(route string, instance, instances int) {
 	})
 }
 
-// count adds up the states of undecided orders.
+// count adds the states of the undecided orders to states.
 func (l *load) count(states map[string]int) {
 	l.t.Helper()
 	ctx := context.Background()
@@ -78,8 +78,8 @@ func (l *load) count(states map[string]int) {
 	}
 }
 
-// TestEveryOtherPartIsKilledOrPausedUnderLoad kills every instance and Redis except order under load, and pauses
-// some parts for two seconds.
+// TestEveryOtherPartIsKilledOrPausedUnderLoad checks that all invariants hold after stock and payment instances and
+// every Redis are killed under load. It also pauses some instances and Redis servers for 2 s.
 func TestEveryOtherPartIsKilledOrPausedUnderLoad(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{Instances: 2})

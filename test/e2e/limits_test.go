@@ -12,8 +12,8 @@ import (
 	"checkout/test/stack"
 )
 
-// TestNoLeakedFilesOrKeys checks that refused checkouts leave no open files, and that paid ones leave only keys that
-// expire.
+// TestNoLeakedFilesOrKeys checks that refused checkouts leave no open files, and that paid checkouts leave only keys
+// that expire.
 func TestNoLeakedFilesOrKeys(t *testing.T) {
 	t.Parallel()
 	s, deposits := start(t, stack.Config{}), check.NewDeposits()
@@ -38,7 +38,7 @@ func TestNoLeakedFilesOrKeys(t *testing.T) {
 	had := s.files()
 	refuse(200)
 	for name, has := range s.files() {
-		if has > had[name]+20 { // pools vary a little; a leak would be 200
+		if has > had[name]+20 { // the pools vary a little; a leak would add 200
 			t.Errorf("%s had %d open files, and %d after 200 refused checkouts", name, had[name], has)
 		}
 	}
@@ -97,8 +97,8 @@ func (s *system) keys() map[string]int64 {
 	return count
 }
 
-// TestFullRedisStillCompensates sets every Redis to its memory limit. A full Redis refuses to begin and reserve, but
-// still commits, aborts, releases and refunds.
+// TestFullRedisStillCompensates checks that a Redis at its memory limit rejects begin and reserve, but still commits,
+// aborts, releases and refunds.
 func TestFullRedisStillCompensates(t *testing.T) {
 	t.Parallel()
 	s, deposits := startProxied(t), check.NewDeposits()
@@ -140,13 +140,13 @@ func TestFullRedisStillCompensates(t *testing.T) {
 	s.check(deposits, c.History)
 	s.empty()
 	if r := c.History.Checkout(s.Client); !r.OK() {
-		t.Errorf("checkout with memory again: %v, want 200", r)
+		t.Errorf("checkout without a memory limit: %v, want 200", r)
 	}
 	s.settle()
 	s.check(deposits, c.History)
 }
 
-// fill sets the memory limit of the services' Redis servers so low that they are full.
+// fill sets a memory limit on the Redis servers of the services, so that they are full.
 func (s *system) fill(services ...string) {
 	s.t.Helper()
 	for _, service := range services {

@@ -8,7 +8,7 @@ import (
 	"checkout/test/shop"
 )
 
-// load is a system whose clients check out and cancel all the time.
+// load is a system with clients that check out and cancel orders continuously.
 type load struct {
 	*system
 	*shop.Shop
@@ -29,7 +29,7 @@ func (l *load) awaitDecisions(n int64) {
 	until := l.Decided() + n
 	l.eventually(check.DecisionTimeout, fmt.Sprintf("%d more requests are decided", n), func() error {
 		if left := until - l.Decided(); left > 0 {
-			return fmt.Errorf("%d are missing", left)
+			return fmt.Errorf("%d requests to go", left)
 		}
 		return nil
 	})

@@ -13,10 +13,10 @@ import (
 	"checkout/test/stack"
 )
 
-// seed repeats the random choices of a run. Timing still differs.
+// seed determines the random choices of a run, but not its timing.
 var seed = flag.Uint64("seed", 0, "seed of random choices; 0 draws one")
 
-// parallelTests is how many tests run at once. Most of their time they wait for leases and restarts.
+// parallelTests is the number of tests that run at once. Most of the time they wait for leases and restarts.
 const parallelTests = "8"
 
 func TestMain(m *testing.M) {
@@ -47,8 +47,8 @@ func prepareRun() error {
 	return useMemoryForData()
 }
 
-// useMemoryForData stores the data of all systems in memory, if it has room. A shared disk can make fsync take seconds,
-// which these tests do not test. The kernel keeps what a killed process has written either way.
+// useMemoryForData makes all systems store their data in memory, if there is room. On a shared disk, an fsync can take
+// seconds. Data in memory survives the kill of a process, like data on disk.
 func useMemoryForData() error {
 	const shm, room = "/dev/shm", 1 << 30
 	var stat syscall.Statfs_t
@@ -58,7 +58,7 @@ func useMemoryForData() error {
 	return os.Setenv("TMPDIR", shm)
 }
 
-// newRandom returns the random choices of one client of one test.
+// newRandom returns the random number generator of one client in one test.
 func newRandom(t testing.TB, client uint64) *rand.Rand {
 	name := uint64(14695981039346656037) // FNV-1a
 	for _, b := range []byte(t.Name()) {

@@ -14,9 +14,9 @@ import (
 	"checkout/test/stack"
 )
 
-// TestPrometheusEvaluatesEveryRuleAndPanel lets a real Prometheus scrape a system with the configuration that
-// compose ships. It scrapes every instance, evaluates every rule, and knows every metric that a rule or the
-// dashboard uses. No alert fires.
+// TestPrometheusEvaluatesEveryRuleAndPanel checks the configuration of Prometheus in compose with a real Prometheus and
+// a running system. Prometheus scrapes every instance, evaluates every rule, and has every metric that rules and
+// dashboard use. No alert fires.
 func TestPrometheusEvaluatesEveryRuleAndPanel(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{Instances: 2})
@@ -26,7 +26,7 @@ func TestPrometheusEvaluatesEveryRuleAndPanel(t *testing.T) {
 	paid := s.newOrder(s.newUser(100), item)
 	s.post("/orders/checkout/%s", paid)
 	s.post("/payment/cancel/%s/%s", s.get("/orders/find/%s", paid)["user_id"], paid)
-	for range 4 { // enough to make both instances count a refusal
+	for range 4 { // enough that both instances count a refusal
 		s.problem(402, "insufficient-credit", "POST", "/orders/checkout/"+s.newOrder(s.newUser(1), item))
 	}
 
@@ -85,7 +85,7 @@ func TestPrometheusEvaluatesEveryRuleAndPanel(t *testing.T) {
 	}
 }
 
-// TestShardDownFires kills a Redis and waits for the shipped alert.
+// TestShardDownFires checks that the alert ShardDown fires after the kill of a Redis.
 func TestShardDownFires(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{})
@@ -101,7 +101,7 @@ func TestShardDownFires(t *testing.T) {
 	})
 }
 
-// dashboard returns the expressions of each panel, with the initial values of Grafana's variables.
+// dashboard returns the expressions of each panel. It replaces Grafana's variables by their initial values.
 func dashboard(t *testing.T) map[string][]string {
 	t.Helper()
 	root, err := stack.Root()

@@ -11,8 +11,7 @@ import (
 	"checkout/test/stack"
 )
 
-// TestInstancesWithEqualMachineIDs starts two instances of each service with MACHINE_ID=1/1. They must not create
-// equal IDs.
+// TestInstancesWithEqualMachineIDs checks that two instances of a service with the same MACHINE_ID create no equal IDs.
 func TestInstancesWithEqualMachineIDs(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{Instances: 2, Shards: 1, Env: map[string][]string{"": {"MACHINE_ID=1/1"}}})
@@ -26,7 +25,7 @@ func TestInstancesWithEqualMachineIDs(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		if other, taken := owner[id]; taken || id == "" {
-			t.Errorf("%s %d: %v, an ID that %q created too", service, i, r, other)
+			t.Errorf("%s %d: %v, and %q has created the same ID", service, i, r, other)
 		}
 		owner[id] = fmt.Sprint(service, " ", i)
 		return id
@@ -53,8 +52,8 @@ func TestInstancesWithEqualMachineIDs(t *testing.T) {
 	s.check(deposits, histories...)
 }
 
-// TestCartIsFrozenDuringAndAfterCheckout edits carts during a checkout, after it, of a missing order, and without
-// Redis. Each edit is refused and changes nothing.
+// TestCartIsFrozenDuringAndAfterCheckout checks that an edit of a cart during a checkout, or after it, is refused and
+// changes nothing. The same holds for a missing order, and without Redis.
 func TestCartIsFrozenDuringAndAfterCheckout(t *testing.T) {
 	t.Parallel()
 	s, deposits := startProxied(t), check.NewDeposits()
@@ -74,7 +73,7 @@ func TestCartIsFrozenDuringAndAfterCheckout(t *testing.T) {
 		}
 	}
 	begin := s.proxies["order"][0].trapCall("begin", c.arg, faultproxy.After)
-	s.must(s.Pause("payment-1")) // a Redis would become unhealthy before all edits are done
+	s.must(s.Pause("payment-1")) // not its Redis, which would become unhealthy before all edits are done
 	s.send(c)
 	begin.wait()
 	begin.Pass()
@@ -94,7 +93,7 @@ func TestCartIsFrozenDuringAndAfterCheckout(t *testing.T) {
 	}
 }
 
-// TestMissingIDsAndBadNumbersGetExactStatuses sends IDs that do not exist, and texts that are not valid numbers.
+// TestMissingIDsAndBadNumbersGetExactStatuses checks the status for IDs that do not exist and for invalid numbers.
 func TestMissingIDsAndBadNumbersGetExactStatuses(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{})
@@ -131,8 +130,8 @@ func TestMissingIDsAndBadNumbersGetExactStatuses(t *testing.T) {
 	s.check(deposits)
 }
 
-// TestNoAdministrativeRoutes requests the predecessor's administrative routes, the steps of the saga, and usual
-// names of internal pages.
+// TestNoAdministrativeRoutes checks that no public route exists for administration or for steps of a saga. It requests
+// the predecessor's administrative routes and common names of internal pages.
 func TestNoAdministrativeRoutes(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{})
@@ -158,8 +157,8 @@ func TestNoAdministrativeRoutes(t *testing.T) {
 	}
 }
 
-// TestNegativeAmountsAndUnpaidCancelsCreateNothing sends negative amounts and prices, and cancels orders that are
-// unpaid, already cancelled, or another user's.
+// TestNegativeAmountsAndUnpaidCancelsCreateNothing checks that negative amounts and prices create no credit or stock.
+// The same holds for a cancel of an order that is unpaid, already cancelled, or another user's.
 func TestNegativeAmountsAndUnpaidCancelsCreateNothing(t *testing.T) {
 	t.Parallel()
 	s, deposits := start(t, stack.Config{}), check.NewDeposits()

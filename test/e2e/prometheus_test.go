@@ -24,12 +24,12 @@ type prometheus struct {
 	url string
 }
 
-// discovery matches how a job of the shipped configuration finds its instances: by a DNS name that a stack does not
-// have.
+// discovery matches the part of the configuration that finds the instances of a job by DNS. Package stack provides no
+// DNS names.
 var discovery = regexp.MustCompile(`dns_sd_configs: \[\{names: \[(\w+)\][^\]]*\]`)
 
-// startPrometheus starts a Prometheus with compose's configuration and the addresses of the instances. It waits until
-// Prometheus has scraped each instance.
+// startPrometheus starts a Prometheus with the configuration in compose and the addresses of the instances. It waits
+// until Prometheus has scraped each instance.
 func (s *system) startPrometheus() *prometheus {
 	s.t.Helper()
 	root, err := stack.Root()

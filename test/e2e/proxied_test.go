@@ -20,7 +20,7 @@ func startProxied(t *testing.T) *proxied {
 	t.Helper()
 	scripts := &faultproxy.Scripts{}
 	proxies := map[string][]*redisProxy{}
-	t.Cleanup(func() { // before the instances stop, so that none of them waits for a reply
+	t.Cleanup(func() { // runs after the cleanup of start, which kills the instances
 		for _, shards := range proxies {
 			for _, p := range shards {
 				p.Close()
@@ -38,7 +38,7 @@ func startProxied(t *testing.T) *proxied {
 			return "", err
 		}
 		if shard == "0" {
-			proxies[service] = nil // the stack starts again with other ports if one is taken
+			proxies[service] = nil // start may retry with other ports
 		}
 		proxies[service] = append(proxies[service], &redisProxy{p, t})
 		return p.Addr(), nil
@@ -48,25 +48,25 @@ func startProxied(t *testing.T) *proxied {
 	return &proxied{s, proxies}
 }
 
-// redisProxy is a fault proxy of one test.
+// redisProxy is a fault proxy that ends the test on an error.
 type redisProxy struct {
 	*faultproxy.Proxy
 	t testing.TB
 }
 
-// trap is a trap of one test.
+// trap is a trap of a fault proxy that ends the test on an error.
 type trap struct {
 	*faultproxy.Trap
 	t testing.TB
 }
 
-// trapCall sets a trap for the next call of a script that has an argument which contains arg.
+// trapCall sets a trap for the next call of a script with an argument that contains arg.
 func (p *redisProxy) trapCall(script, arg string, phase faultproxy.Phase) *trap {
 	p.t.Helper()
 	return p.trapCalls(1, script, arg, phase)
 }
 
-// trapCalls sets a trap for the next n calls.
+// trapCalls sets a trap for the next n such calls.
 func (p *redisProxy) trapCalls(n int, script, arg string, phase faultproxy.Phase) *trap {
 	p.t.Helper()
 	c, err := p.Trap(n, script, arg, phase)

@@ -41,8 +41,8 @@ func TestDataModelNamesEveryScript(t *testing.T) {
 	}
 }
 
-// TestDataModelNamesEveryKey uses every kind of object, and checks that docs/data-model.md has the form of each key
-// that is then in Redis.
+// TestDataModelNamesEveryKey checks that docs/data-model.md documents the form of every key in Redis. It creates
+// objects of every kind first.
 func TestDataModelNamesEveryKey(t *testing.T) {
 	t.Parallel()
 	root, err := stack.Root()
@@ -119,7 +119,7 @@ func TestAPIPageIsComplete(t *testing.T) {
 	}
 }
 
-// TestFrontPage checks that README.md stays a front page, and that the index of decision records lists each of them.
+// TestFrontPage checks that README.md has at most 150 lines, and that the index of decision records is complete.
 func TestFrontPage(t *testing.T) {
 	t.Parallel()
 	root, err := stack.Root()

@@ -10,8 +10,8 @@ import (
 )
 
 // TestRequestIDIsLoggedByEveryService checks that the ID of a request is in its response and in the log of every
-// service that took part. A request without an ID gets one from the gateway. A batched message logs the ID of each
-// of its requests.
+// service that took part. A request without an ID gets one from the gateway. The log line of a batched message contains
+// the ID of each request in it.
 func TestRequestIDIsLoggedByEveryService(t *testing.T) {
 	t.Parallel()
 	debug := []string{"WDM_DEBUG=1"}
@@ -41,7 +41,7 @@ func TestRequestIDIsLoggedByEveryService(t *testing.T) {
 			for _, path := range paths {
 				for _, id := range ids {
 					if !logged(log, path, id) {
-						return fmt.Errorf("no line about %s names %s", path, id)
+						return fmt.Errorf("no log line about %s has the ID %s", path, id)
 					}
 				}
 			}
@@ -52,7 +52,7 @@ func TestRequestIDIsLoggedByEveryService(t *testing.T) {
 		"payment-1": "/cancel/", "order-1": "/internal/cancel", "stock-1": "/internal/refund",
 	} {
 		if log := s.Tail(service, 100_000); !logged(log, path, "undo") {
-			t.Errorf("%s: no line about %s names the cancel's request", service, path)
+			t.Errorf("%s: no log line about %s has the ID of the cancel", service, path)
 		}
 	}
 
@@ -69,7 +69,7 @@ func TestRequestIDIsLoggedByEveryService(t *testing.T) {
 	}
 }
 
-// logged reports whether a log line about a path names a request.
+// logged reports whether a log line about a path contains the ID of a request.
 func logged(lines, path, id string) bool {
 	for line := range strings.Lines(lines) {
 		if !strings.Contains(line, "path="+path) {

@@ -14,7 +14,7 @@ import (
 	"checkout/test/stack"
 )
 
-// TestEveryPublicRoute uses every route of the public API, of both generations, on systems of several sizes.
+// TestEveryPublicRoute checks every route of the public API, older and newer ones, on systems of several sizes.
 func TestEveryPublicRoute(t *testing.T) {
 	t.Parallel()
 	for _, size := range []stack.Size{{Instances: 1, Shards: 1}, {Instances: 2, Shards: 2}, {Instances: 3, Shards: 2}} {
@@ -92,7 +92,7 @@ func (w *routesTest) same(got, want any) {
 	}
 }
 
-// cart fills an order through the routes of both generations, and empties it.
+// cart fills an order through the older and the newer routes, and empties it.
 func (w *routesTest) cart() {
 	w.t.Helper()
 	user, cheap, dear := w.user(1), w.item(5, 10), w.item(7, 10)
@@ -160,14 +160,14 @@ func (w *routesTest) checkoutAndCancel() {
 	w.problem(409, "order-cancelled", "POST", "/orders/checkout/"+order)
 }
 
-// directPayments pays without a checkout: without an order in the newer generation, for an order in the older one.
+// directPayments pays without a checkout. The newer route takes no order; the older route pays for an order.
 func (w *routesTest) directPayments() {
 	w.t.Helper()
 	user := w.user(20)
 	order := w.order(user)
 	w.do("POST", "/payment/pay/%s/5", user)
 	w.mu.Lock()
-	w.deposits.Credit[user] -= 5 // nothing records a payment without an order
+	w.deposits.Credit[user] -= 5 // no record shows a payment without an order
 	w.mu.Unlock()
 	for range 2 {
 		w.do("POST", "/payment/pay/%s/%s/10", user, order)
@@ -225,7 +225,8 @@ func (w *routesTest) batchInit() {
 	w.problem(404, "order-not-found", "GET", "/orders/find/30")
 }
 
-// pings reaches every instance through the gateway. Each of them reports every shard healthy.
+// pings checks that the ping route reaches every instance through the gateway, and that each instance reports all
+// shards healthy.
 func (w *routesTest) pings(size stack.Size) {
 	w.t.Helper()
 	for _, service := range []struct{ route, name string }{

@@ -26,7 +26,7 @@ type saga struct {
 	stock  int64 // of the second item; the cart has 3
 	cancel bool  // the steps are those of a cancel, after a checkout
 	steps  []step
-	// The order's state is before until decision is done, and then after.
+	// before and after are the states of the order before and after the step decision.
 	decision      step
 	before, after string
 	onRetry       []string // possible outcomes of a retry after the coordinator died
@@ -59,18 +59,18 @@ func sagaNamed(t testing.TB, name string) saga {
 			return sa
 		}
 	}
-	t.Fatalf("no saga is named %q", name)
+	t.Fatalf("find saga %q: no such name", name)
 	return saga{}
 }
 
-// expected is the client's outcome if nothing disturbs the saga.
+// expected returns the outcome for the client if nothing disturbs the saga.
 func (sa saga) expected() string {
 	return map[string]string{
 		"paid": "200", "cancelled": "200", "no credit": "402 insufficient-credit", "no stock": "409 insufficient-stock",
 	}[sa.name]
 }
 
-// outcome is the status of a response, followed by its problem if it has one.
+// outcome returns the status of a response, followed by the problem if there is one.
 func outcome(r check.Response) string {
 	return strings.TrimSpace(fmt.Sprint(r.Status, " ", r.Problem()))
 }
@@ -81,8 +81,8 @@ type sagaCase struct {
 	saga
 	step          step
 	first, second string            // the items, on shards 0 and 1
-	args          map[string]string // an argument that only calls for this order have, by service and shard
-	arg           string            // that of the step
+	args          map[string]string // by service and shard: an argument that only calls for this order have
+	arg           string            // the argument for the call of the step
 	trap          *trap
 	response      chan check.Response
 }
@@ -104,7 +104,7 @@ func (s *proxied) prepare(deposits check.Deposits, sa saga, st step) *sagaCase {
 	return c
 }
 
-// send sends the cancel or the checkout without waiting for the response, which goes to c.response.
+// send sends the cancel or the checkout and returns at once. The response goes to c.response.
 func (s *proxied) send(c *sagaCase) {
 	go func() {
 		if c.cancel {
@@ -115,7 +115,7 @@ func (s *proxied) send(c *sagaCase) {
 	}()
 }
 
-// finishes checks that the saga ends as if nothing had disturbed it.
+// finishes checks that the response and the final state are those of an undisturbed saga.
 func (s *proxied) finishes(deposits check.Deposits, c *sagaCase, where string) {
 	s.t.Helper()
 	if r := <-c.response; outcome(r) != c.expected() {
@@ -127,8 +127,8 @@ func (s *proxied) finishes(deposits check.Deposits, c *sagaCase, where string) {
 	}
 }
 
-// finishesAfterRetry is finishes for a client that retries after an unknown outcome or a closed attempt. A proxy that
-// holds a reply for most of a second makes its Redis unhealthy.
+// finishesAfterRetry is like finishes, but the client first retries after an unknown outcome or a closed attempt. They
+// can occur because a Redis becomes unhealthy when a proxy holds a reply for 0.7 s.
 func (s *proxied) finishesAfterRetry(deposits check.Deposits, c *sagaCase, where string) {
 	s.t.Helper()
 	r := <-c.response
@@ -155,8 +155,8 @@ func (s *system) hasCounter(service string, shard int, id string, n int64) error
 	return err
 }
 
-// disturbEveryStep holds the call of each step of each saga before it runs, and disturbs the system in a way that the
-// client must not notice.
+// disturbEveryStep disturbs each step of each saga. It calls disturb while a proxy holds the call of the step. The
+// disturbance must have no effect on the client.
 func (s *proxied) disturbEveryStep(deposits check.Deposits, what string, disturb func(*trap)) {
 	s.t.Helper()
 	for _, sa := range sagas {
@@ -166,11 +166,11 @@ func (s *proxied) disturbEveryStep(deposits check.Deposits, what string, disturb
 	}
 }
 
-// heldAtMost is how long a call may be held: after 0.7 s its Redis is unhealthy.
+// heldAtMost limits the time for which a call is held. After 0.7 s its Redis becomes unhealthy.
 const heldAtMost = 500 * time.Millisecond
 
-// disturb disturbs one step of one saga. On a busy machine the call may be held for longer than heldAtMost, which makes
-// its Redis unhealthy and proves nothing; then disturb tries again.
+// disturb disturbs one step of one saga. On a busy host the call may be held for longer than heldAtMost, so that its
+// Redis becomes unhealthy. Then disturb tries again.
 func (s *proxied) disturb(deposits check.Deposits, sa saga, st step, what string, disturb func(*trap)) {
 	s.t.Helper()
 	const tries = 10

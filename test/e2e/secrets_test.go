@@ -15,8 +15,8 @@ import (
 	"checkout/test/stack"
 )
 
-// TestPasswordAppearsNowhere provokes errors of every kind in systems with a Redis password and debug logs. The
-// password appears in no log, response, metric, profile or health check.
+// TestPasswordAppearsNowhere checks that the Redis password appears in no log, response, metric, profile or health
+// check. It provokes errors of every kind, with debug logs enabled.
 func TestPasswordAppearsNowhere(t *testing.T) {
 	t.Parallel()
 	const secret, wrong = "s3cr3t-of-the-shop", "s3cr3t-that-is-wrong"
@@ -85,7 +85,7 @@ func TestPasswordAppearsNowhere(t *testing.T) {
 		{"REDIS_PASSWORD=" + secret, "REDIS_ADDRS=127.0.0.1:1", "MACHINE_ID=1/1", "ORDER_SERVICE_URL=http://127.0.0.1:1/",
 			"STOCK_SERVICE_URL=http://127.0.0.1:1/", "PAYMENT_SERVICE_URL=http://127.0.0.1:1/", "PORT=1", "BIND=192.0.2.1"},
 	}
-	for _, service := range stack.Services() { // a wrong environment, and a health check without a service
+	for _, service := range stack.Services() { // with an invalid environment, or without a service to check
 		for _, args := range [][]string{{}, {"healthcheck"}} {
 			for _, env := range environments {
 				command := exec.Command(filepath.Join(bin, service), args...)
@@ -105,7 +105,7 @@ func TestPasswordAppearsNowhere(t *testing.T) {
 			}
 		}
 	}
-	// Without these the test provoked no errors.
+	// The output must contain these strings: otherwise the test has provoked no errors.
 	for _, text := range []string{"shard is unhealthy", "WRONGPASS", "level=DEBUG", "http_request_duration_seconds"} {
 		if !strings.Contains(output.String(), text) {
 			t.Errorf("the output lacks %q", text)

@@ -16,12 +16,12 @@ import (
 	"checkout/test/stack"
 )
 
-// TestShutdownFinishesCheckoutInFlight stops the only order instance during a checkout. The client receives the
-// outcome, and the instance exits with status 0.
+// TestShutdownFinishesCheckoutInFlight checks that an instance that shuts down finishes the checkout in flight. The
+// client receives the outcome, and the instance exits with status 0.
 func TestShutdownFinishesCheckoutInFlight(t *testing.T) {
 	t.Parallel()
 	for waitsFor, hold := range map[string]func(*proxied, *sagaCase) (release func()){
-		"payment": func(s *proxied, c *sagaCase) func() { // on a busy machine, a held Redis would become unhealthy
+		"payment": func(s *proxied, c *sagaCase) func() { // not a Redis, which would become unhealthy on a busy host
 			begin := s.proxies["order"][0].trapCall("begin", c.arg, faultproxy.After)
 			s.must(s.Pause("payment-1"))
 			s.send(c)
@@ -71,8 +71,8 @@ func (s *system) waitForExit(name string) {
 	}
 }
 
-// TestRollingRestartLosesNoRequest stops each instance in turn and starts it again, while clients send every kind of
-// request. Each instance exits with status 0, and every request gets its response.
+// TestRollingRestartLosesNoRequest checks that every request gets its response while all instances restart in turn.
+// Each instance exits with status 0. The clients send every kind of request.
 func TestRollingRestartLosesNoRequest(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{Instances: 2})
@@ -82,7 +82,7 @@ func TestRollingRestartLosesNoRequest(t *testing.T) {
 		service, instance, _ := strings.Cut(name, "-")
 		number, err := strconv.Atoi(instance)
 		if err != nil {
-			continue // a Redis, or nginx
+			continue // Redis or nginx
 		}
 		l.awaitDecisions(20)
 		began := time.Now()
@@ -103,11 +103,11 @@ func TestRollingRestartLosesNoRequest(t *testing.T) {
 	}
 }
 
-// visitorPause leaves some processor time for the restarts.
+// visitorPause is the pause between two requests of a visitor. It leaves processor time for the restarts.
 const visitorPause = 10 * time.Millisecond
 
-// startVisitors starts clients that do what the clients of a shop do not: read, create, and edit carts. Every
-// request must succeed until the returned function is called.
+// startVisitors starts clients that read objects, create objects and edit carts. The clients of package shop do none of
+// this. Every request must succeed until the caller calls stop.
 func (s *system) startVisitors(deposits check.Deposits) (stop func()) {
 	s.t.Helper()
 	user, item := s.newUser(10), s.newItem(1, 10)

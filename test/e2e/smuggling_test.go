@@ -63,8 +63,8 @@ var smugglingRequests = map[string]string{
 		"Content-Length: 0\r\n\r\n{}",
 }
 
-// TestNoRequestSmuggling sends requests that two servers may parse differently. The inner request never reaches the
-// internal port, and no other client receives its response.
+// TestNoRequestSmuggling checks that a request hidden in another request never reaches the internal port. No other
+// client receives its response.
 func TestNoRequestSmuggling(t *testing.T) {
 	t.Parallel()
 	s, deposits := start(t, stack.Config{}), check.NewDeposits()

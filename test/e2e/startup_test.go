@@ -15,12 +15,12 @@ import (
 )
 
 const (
-	fastFailure  = 2 * time.Second // for a response that waits for nothing
+	fastFailure  = 2 * time.Second // limit for a response that needs no unavailable component
 	recoveryTime = 2 * time.Second // from the start of Redis to the first checkout
 )
 
-// TestServicesStartWithoutRedis starts the services without any Redis. They report what is unavailable, respond 503
-// at once, and recover when Redis starts.
+// TestServicesStartWithoutRedis checks that services start without Redis. They report what is unavailable, respond with
+// 503 at once, and recover when Redis starts.
 func TestServicesStartWithoutRedis(t *testing.T) {
 	s := start(t, stack.Config{})
 	user, item := s.newUser(100), s.newItem(5, 10)
@@ -85,7 +85,7 @@ func TestServicesStartWithoutRedis(t *testing.T) {
 	s.check(deposits)
 }
 
-// readiness returns the status of /readyz and what it reports unavailable.
+// readiness returns the status of /readyz and the list of what is unavailable.
 func (s *system) readiness(service string) (status int, missing []string, err error) {
 	response, err := s.HTTP.Get(s.InternalURLs(service)[0] + "/readyz")
 	if err != nil {
@@ -101,8 +101,8 @@ func (s *system) readiness(service string) (status int, missing []string, err er
 	return response.StatusCode, ready.Missing, err
 }
 
-// TestUnavailableServiceGets503 kills each service in turn. The gateway responds 503 for it, and the other services
-// report it unavailable.
+// TestUnavailableServiceGets503 checks that the gateway responds with 503 for a service that is down. The other
+// services report that service unavailable.
 func TestUnavailableServiceGets503(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{})

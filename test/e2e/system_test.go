@@ -12,7 +12,7 @@ import (
 	"checkout/test/stack"
 )
 
-// readyTimeout only ends a test that hangs.
+// readyTimeout ends a test that hangs.
 const readyTimeout = 90 * time.Second
 
 // system is a running system with a client of its gateway and connections to its Redis servers.
@@ -23,7 +23,7 @@ type system struct {
 	shards check.Shards
 }
 
-// start starts a system that ends with the test, and waits until it is ready.
+// start starts a system and waits until it is ready. The end of the test closes the system.
 func start(t *testing.T, cfg stack.Config) *system {
 	t.Helper()
 	s := launch(t, cfg)
@@ -45,14 +45,14 @@ func launch(t *testing.T, cfg stack.Config) *system {
 	t.Helper()
 	cfg.Race = true
 	cfg.OnExit = func(name string, err error) { t.Errorf("%s exited unexpectedly: %v", name, err) }
-	started, err := stack.Start(context.Background(), cfg) // end reads its logs after the test's context is cancelled
+	started, err := stack.Start(context.Background(), cfg) // t.Context would end before the method end reads the logs
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &system{started, check.NewClient(started.Gateway()), t, check.OpenShards(started)}
 	s.Client.OnResponse = func(method, path string, r check.Response) {
 		if !strings.HasPrefix(path, "/") {
-			return // not through the gateway
+			return // a request that bypasses the gateway
 		}
 		if violation := openAPI().Violation(method, path, r.Status, r.Header, r.Body); violation != "" {
 			t.Errorf("%s %s violates openapi.json: %s", method, path, violation)
@@ -94,7 +94,7 @@ func (s *system) must(err error) {
 	}
 }
 
-// startAgain starts a part that is not running.
+// startAgain starts a component that is not running.
 func (s *system) startAgain(name string) {
 	s.t.Helper()
 	s.must(s.Start(context.Background(), name))
@@ -109,8 +109,8 @@ func (s *system) eventually(timeout time.Duration, what string, condition func()
 	}
 }
 
-// settle waits until every order is decided and every attempt confirmed. No request may be in flight, and every part
-// must be available.
+// settle waits until every order is decided and every attempt confirmed. No request may be in flight, and every
+// component must be available.
 func (s *system) settle() {
 	s.t.Helper()
 	took, err := s.shards.Settle(context.Background())

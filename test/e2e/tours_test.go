@@ -47,7 +47,7 @@ func TestDocumentedToursWork(t *testing.T) {
 	}
 }
 
-// runTour runs all blocks marked sh of a section in one shell, against a system. It returns the output.
+// runTour runs all sh blocks of a section in one shell, with a running system. It returns the output.
 func runTour(t *testing.T, s *system, page, section string) string {
 	t.Helper()
 	script := "set -euo pipefail\n" + strings.Join(shellBlocks(sectionOf(t, page, section)), "")

@@ -18,7 +18,7 @@ import (
 	"checkout/test/stack"
 )
 
-// collector receives spans by OTLP.
+// collector is a server that receives spans over OTLP.
 type collector struct {
 	t   *testing.T
 	url string
@@ -34,7 +34,7 @@ type span struct {
 	name                string
 	kind                otlp.Span_SpanKind
 	attributes          map[string]string
-	links               []string // traces
+	links               []string // trace IDs
 	startNano, stopNano uint64
 }
 
@@ -48,7 +48,7 @@ func newCollector(t *testing.T) *collector {
 
 func (c *collector) receive(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
-	var data otlp.TracesData // on the wire the same as ExportTraceServiceRequest
+	var data otlp.TracesData // encoded like ExportTraceServiceRequest
 	if err == nil {
 		err = proto.Unmarshal(body, &data)
 	}
@@ -121,9 +121,9 @@ func (s *system) checkout(order, trace string) int {
 // traceID returns the trace ID of the i-th order of a test.
 func traceID(i int) string { return fmt.Sprintf("4bf92f3577b34da6%016x", i+1) }
 
-// TestConcurrentCheckoutsHaveSeparateTraces checks many orders out at once, so that messages and commands are
-// batched. Each checkout is its own trace through order, payment, stock and Redis, and each span's parent is in the
-// trace.
+// TestConcurrentCheckoutsHaveSeparateTraces checks that concurrent checkouts have separate traces, although their
+// messages and commands are batched. Each trace contains the spans of order, payment, stock and Redis. The parent of
+// each span is in the same trace.
 func TestConcurrentCheckoutsHaveSeparateTraces(t *testing.T) {
 	t.Parallel()
 	c := newCollector(t)
@@ -190,8 +190,8 @@ func TestConcurrentCheckoutsHaveSeparateTraces(t *testing.T) {
 	}
 }
 
-// TestRecoveryTraceLinksToCheckout kills the coordinator during a checkout. The trace of the recovery links to the
-// trace of the checkout and names the attempt.
+// TestRecoveryTraceLinksToCheckout checks that the trace of a recovery links to the trace of the checkout and contains
+// the attempt. The test kills the coordinator during a checkout.
 func TestRecoveryTraceLinksToCheckout(t *testing.T) {
 	t.Parallel()
 	c := newCollector(t)
@@ -222,6 +222,6 @@ func TestRecoveryTraceLinksToCheckout(t *testing.T) {
 				return nil
 			}
 		}
-		return fmt.Errorf("none of %d spans does", len(c.spans))
+		return fmt.Errorf("none of %d spans has the link", len(c.spans))
 	})
 }
