@@ -33,7 +33,8 @@ func (c *Call) send() {
 }
 
 // Wait returns the script's reply. It may be called once. The error is api.Overloaded if the script was not sent, and
-// api.Unavailable if it may have run. The shard's timeouts bound the wait; ctx only names the request in traces and logs.
+// api.Unavailable if it may have run. The shard's timeouts bound the wait; ctx only names the request in traces and
+// logs.
 func (c *Call) Wait(ctx context.Context) (reply Reply, err error) {
 	defer func() { c.span.End(err) }()
 	v, err := c.receive()
@@ -112,8 +113,8 @@ func (s *Shard) StartFields(key string, fields ...string) *Read {
 	return s.startRead("HMGET", key, fields)
 }
 
-// Wait returns the values or fields in order; a missing one is nil. It may be called once. The shard's timeouts bound the
-// wait; ctx only names the request in logs.
+// Wait returns the values or fields in order; a missing one is nil. It may be called once. The shard's timeouts bound
+// the wait; ctx only names the request in logs.
 func (r *Read) Wait(ctx context.Context) (Reply, error) {
 	if r.err != nil {
 		return Reply{}, r.shard.Failed(ctx, r.name, r.err)

@@ -112,9 +112,9 @@ const (
 )
 
 // effects returns a function that decides whether an edit with an unknown outcome took effect. It compares the edits
-// with the final lines of the order. If the edits with known outcomes explain the final quantity of an item, the unknown
-// edits of the item did not take effect. If all edits together explain it, all took effect. This makes the search
-// faster, because its time doubles with every undetermined edit.
+// with the final lines of the order. If the edits with known outcomes explain the final quantity of an item, the
+// unknown edits of the item did not take effect. If all edits together explain it, all took effect. This makes the
+// search faster, because its time doubles with every undetermined edit.
 func effects(requests []Request, lines map[string]int64) func(Request) effect {
 	type sums struct{ known, added, removed int64 }
 	items := map[string]*sums{}
