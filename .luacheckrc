@@ -1,4 +1,4 @@
--- Redis runs the scripts: Lua 5.1 with only these globals. common/protocol defines the last two rows.
+-- Redis runs the scripts: Lua 5.1 with only these globals. The prelude of common/protocol defines those from DEADLINE_MS on.
 std = {
     read_globals = {
         "KEYS", "ARGV", "redis", "cjson", "cmsgpack", "bit", "struct",

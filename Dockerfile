@@ -12,7 +12,7 @@ COPY stock stock
 COPY payment payment
 ARG TARGETOS TARGETARCH
 ARG VERSION=devel
-# nomsgpack omits Gin's MessagePack codec, which no route uses and which is a third of the binary.
+# nomsgpack omits Gin's MessagePack codec, a third of the binary. No route uses it.
 RUN --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
     go build -trimpath -buildvcs=false -tags nomsgpack -ldflags "-s -w -X checkout/common/metrics.version=$VERSION" -o /out/ ./order ./stock ./payment
@@ -44,7 +44,7 @@ ENTRYPOINT ["/payment"]
 LABEL org.opencontainers.image.title="checkout payment" \
       org.opencontainers.image.description="users, their credit and their payments"
 
-# The image contains the configuration, so that it does not depend on files of the host, their paths or permissions.
+# The image contains the configuration, so that it does not depend on files of the host.
 FROM nginx:1.30-alpine AS gateway
 COPY --chmod=444 nginx.conf compose/upstreams.conf compose/listen.conf /etc/nginx/
 COPY --chmod=555 compose/gateway /usr/local/bin/gateway

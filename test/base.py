@@ -27,7 +27,7 @@ class Case(unittest.TestCase):
         return item_id
 
     def new_order(self, user_id: str, *lines) -> str:
-        """Creates an open order with these lines: (item ID, quantity)."""
+        """Creates an open order. Each line is an item ID and a quantity."""
         order_id = self.created(tu.post(f"/orders/create/{user_id}"), "order_id")
         for item_id, quantity in lines:
             self.assertEqual(tu.add_item_to_order(order_id, item_id, quantity), 200)

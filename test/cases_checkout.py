@@ -1,4 +1,4 @@
-"""The checkout: what it takes, when it is refused, and what a repeat does."""
+"""The checkout: what it charges, when it is refused, and what a retry does."""
 import uuid
 
 import utils as tu
@@ -27,7 +27,7 @@ class TestCheckout(Case):
         self.assertStock(item_id, 0)
 
     def test_many_items(self):
-        """The items are on every shard."""
+        """Checks a checkout with items on every shard."""
         user_id = self.new_user(credit=60)
         items = [self.new_item(price=2, stock=3) for _ in range(30)]
         order_id = self.paid_order(user_id, *((item_id, 1) for item_id in items))
@@ -104,7 +104,7 @@ class TestRefusedCheckout(Case):
         self.refuse(order_id, 409, "insufficient-stock", users=[user_id], items=[*items, missing])
 
     def test_lack_of_credit_is_reported_before_lack_of_stock(self):
-        """Credit is reserved first, so lack of credit is reported even if stock is missing too."""
+        """Credit is reserved before stock, so the problem is insufficient credit even if there is too little stock."""
         user_id, item_id = self.new_user(), self.new_item(price=5)
         order_id = self.new_order(user_id, (item_id, 1))
         self.refuse(order_id, 402, "insufficient-credit", users=[user_id], items=[item_id])

@@ -39,7 +39,7 @@ class TestInternalPort(Case):
                             self.refused(spelling.replace("[]", service).replace("{}", name), attack)
 
     def names(self, step: str):
-        """Yields the step as it is, in other cases, and encoded."""
+        """Yields the step unchanged, in other letter cases, and percent-encoded."""
         yield step
         if step == "internal/reserve":
             yield step.upper()
@@ -58,7 +58,7 @@ class TestInternalPort(Case):
             self.assertEqual(media_type(response), "application/problem+json")
 
     def test_no_header_reaches_it(self):
-        """Tries other hosts, and headers that some gateways use as the path."""
+        """Tries other hosts, and headers that contain the path for some gateways."""
         for host in ("localhost:5001", "order:5001", "stock", "127.0.0.1:5001", "payment-1.payment:5001"):
             for path in ("/internal/reserve", "/readyz", "/orders/readyz", "/debug/pprof/"):
                 with self.subTest(host=host, path=path):
@@ -73,7 +73,7 @@ class TestInternalPort(Case):
 class TestSpellings(Case):
 
     def test_harmless_spellings_of_a_public_route(self):
-        """The same spellings find a public route. So the refusals above are not only due to bad requests."""
+        """The same spellings work for a public route, so the gateway does not reject them as malformed."""
         user_id = self.new_user(credit=10)
         for spelling in ("/payment/find_user/{}", "//payment/find_user/{}", "/payment//find_user/{}", "/payment//find_user//{}",
                          "/./payment/./find_user/{}", "/orders/../payment/find_user/{}", "/orders/%2e%2e/payment/find_user/{}",
@@ -84,7 +84,7 @@ class TestSpellings(Case):
                 self.assertEqual(response, {"user_id": user_id, "credit": 10})
 
     def test_nothing_is_redirected(self):
-        """A redirect of a service would lack the prefix that the gateway strips."""
+        """Checks that no service redirects. A redirect would lack the prefix that the gateway removes."""
         for service in ("orders", "stock", "payment"):
             for path in (f"/{service}", f"/{service}/", f"/{service}//", f"//{service}", f"/{service}/ping/", f"/{service}/find",
                          f"/{service}/find/", f"/{service}/PING", f"/{service}/./ping"):

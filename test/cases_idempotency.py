@@ -1,4 +1,4 @@
-"""The header Idempotency-Key: a repeated write runs once and gets the same response."""
+"""The header Idempotency-Key: a retried write runs once and gets the same response."""
 import uuid
 
 import utils as tu
@@ -83,7 +83,7 @@ class TestIdempotencyKey(Case):
         self.assertCredit(user_id, 95)
 
     def test_another_request_with_the_key(self):
-        """The other requests use objects on any shard."""
+        """Checks that every other request with a used key is refused, whatever shard its objects are on."""
         user_id, item_id = self.new_user(credit=100), self.new_item(price=3, stock=100)
         others = [self.new_item(stock=100) for _ in range(4)]
         order_id, key = self.new_order(user_id), str(uuid.uuid4())
@@ -101,7 +101,7 @@ class TestIdempotencyKey(Case):
             self.assertReused(f"/orders/removeItem/{order_id}/{item_id}", key, "DELETE")
 
     def test_simultaneous_requests(self):
-        """Simultaneous requests with one key reach every instance, and one of them runs."""
+        """Sends simultaneous requests with one key, which reach every instance. Only one of them runs."""
         item_id, key = self.new_item(), str(uuid.uuid4())
         responses = tu.simultaneously([lambda: send(f"/stock/add/{item_id}/5", key)] * 32)
         for response in responses:

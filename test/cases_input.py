@@ -6,7 +6,7 @@ from base import MAX_AMOUNT, Case
 
 __all__ = ["TestBadNumbers", "TestUnknownIDs", "TestMethods", "TestUnknownRoutes", "TestIndex"]
 
-# Not numbers, although a lenient parser accepts them.
+# Invalid numbers, many of which a lenient parser accepts or truncates ("1e3", "0x10", "5abc", "+5").
 NOT_A_NUMBER = ("abc", "1.5", "1.0", ".5", "1e3", "0x10", "+5", "1_000", "1,5", "NaN", "Infinity", "null", "true", "--1",
                 "5abc", "%20", "%205", "5%20", "%0a", "5%0a", "%09", "%22", "%27", "%7b%7d", "%ff", "5%ff", "%c2%b2",
                 "%d9%a5", "%ef%bc%95", "%2550", "$1", "*", "5;", "5%3fx", "-")
@@ -79,7 +79,7 @@ class TestBadNumbers(Case):
             self.refuse("POST", "/orders/batch_init/3/3/3", few)
 
     def test_batch_init_of_too_many_objects(self):
-        """The number of objects has a lower limit than an amount, so that no request fills the memory."""
+        """The maximum number of objects is smaller than the maximum amount, so that no request fills the memory."""
         self.batch_init("/payment/batch_init/2/8")
         with self.unchanged(users=["0", "1"]):
             for path in (f"/payment/batch_init/{MAX_AMOUNT}/5", f"/stock/batch_init/{MAX_AMOUNT}/5/5",
@@ -87,7 +87,7 @@ class TestBadNumbers(Case):
                 self.assertProblem(tu.post(path), 400, "invalid-number")
 
     def test_no_number(self):
-        """A path without its number is an unknown route. There is no default."""
+        """A path without its number is an unknown route: numbers have no default."""
         with self.unchanged([self.user_id], [self.item_id], [self.order_id]):
             for method, path in (("POST", "/stock/item/create"),
                                  ("POST", f"/stock/add/{self.item_id}"),
@@ -155,7 +155,7 @@ class TestUnknownIDs(Case):
                     self.unknown(method, path, "order-not-found", order_id)
 
     def test_ids_of_another_spelling(self):
-        """An ID is one string. Other spellings of the same UUID are unknown."""
+        """IDs are compared as strings, so other spellings of a UUID are unknown."""
         item_id = self.new_item(price=1, stock=5)
         with self.unchanged(items=[item_id]):
             for other in (item_id.upper(), item_id.replace("-", ""), "urn:uuid:" + item_id, "{" + item_id + "}",
@@ -163,7 +163,7 @@ class TestUnknownIDs(Case):
                 self.unknown("POST", f"/stock/add/{other}/1", "item-not-found", other)
 
     def test_ids_too_long_to_be_stored(self):
-        """An ID that is stored without a lookup has a maximum length."""
+        """IDs that are stored without a lookup, such as the user of an order, have a maximum length."""
         user_id = self.new_user(credit=5)
         longest, too_long = "x" * 256, "x" * 257
         self.assertEqual(tu.find_order(self.new_order(longest))["user_id"], longest)

@@ -50,7 +50,7 @@ class TestRaces(Case):
             self.assertOrder(order_id, "PAID" if paid else "OPEN", 5)
 
     def test_crossing_carts(self):
-        """Orders with the same items in different sequence. Each is paid or refused, and all sums agree."""
+        """Checks out carts with the same items in different sequence. Each order is paid or refused, and all sums agree."""
         items = [self.new_item(price=1, stock=20) for _ in range(4)]
         users = [self.new_user(credit=4) for _ in range(32)]
         orders = [self.new_order(user_id, *((items[(n + i) % 4], 1) for i in range(4)))
@@ -91,7 +91,7 @@ class TestRaces(Case):
             self.assertStock(item_id, 2 if cancelled else 0)
 
     def test_add_item_against_checkout(self):
-        """An item is added before the checkout or refused. The charge is the total of the cart."""
+        """An item is added before the checkout, or its addition is refused. The charge is the total of the cart."""
         for _ in range(10):
             user_id, item_id = self.new_user(credit=100), self.new_item(price=5, stock=20)
             order_id = self.new_order(user_id, (item_id, 1))
@@ -119,7 +119,7 @@ class TestRaces(Case):
             self.assertEqual(tu.get(f"/orders/find/{order_id}").status_code, 200 if paid else 404)
 
     def test_counters(self):
-        """Stock, credit and cart: as many requests succeed as possible, and each counts once."""
+        """Stock, credit and cart: exactly as many requests succeed as possible, and each takes effect once."""
         user_id, item_id = self.new_user(credit=20), self.new_item(price=1, stock=20)
         order_id = self.new_order(user_id)
         for path, refusal in ((f"/stock/subtract/{item_id}/1", 409), (f"/payment/pay/{user_id}/1", 402)):

@@ -48,11 +48,11 @@ def positive(text: str) -> int:
 
 
 class Refused(Exception):
-    """A request that must succeed did not get 200."""
+    """A request that must succeed did not return 200."""
 
 
 class Shop:
-    """The routes that the run uses. All requests except checkouts must get 200."""
+    """The routes that the run uses. All requests except checkouts must return 200."""
 
     def __init__(self, session: aiohttp.ClientSession, gateway: str):
         self.session = session
@@ -89,7 +89,7 @@ class Shop:
         return await self.must("GET", f"/orders/find/{order}")
 
     async def checkout(self, order: str):
-        """Returns the status, or the error's name without a response, and the duration in seconds."""
+        """Returns the status and the duration in seconds. Without a response, the name of the error replaces the status."""
         start = time.monotonic()
         try:
             async with self.session.post(f"{self.gateway}/orders/checkout/{order}") as response:
@@ -209,7 +209,7 @@ def check(options: argparse.Namespace, buyers: list, orders: list, outcomes: lis
 
 def main() -> int:
     options = arguments()
-    # One connection per order, and those of the preparation.
+    # One file per connection: one connection per order, and some for the preparation.
     needed = options.orders + 200
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < needed:

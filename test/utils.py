@@ -1,9 +1,9 @@
-"""The API as Python functions, in the tradition of the course's own utils.py.
+"""The API as Python functions. The course's utils.py has functions of the same names.
 
 create_* and find_* return the decoded JSON body, checkout_order the response, and the other functions the HTTP status.
 `call` returns the response of any route. `raw` sends a request line unchanged, which HTTP libraries do not.
 
-The environment variable GATEWAY_URL has the gateway's address. The default is http://localhost:8000.
+The environment variable GATEWAY_URL is the URL of the gateway. The default is http://localhost:8000.
 """
 import atexit
 import http.client
@@ -26,7 +26,7 @@ _local = threading.local()
 
 
 def _session() -> requests.Session:
-    """Returns the session of this thread, which ignores proxies of the environment."""
+    """Returns the session of this thread. It ignores proxy settings in the environment."""
     if not hasattr(_local, "session"):
         _local.session = requests.Session()
         _local.session.trust_env = False
@@ -172,7 +172,7 @@ def _connect() -> socket.socket:
 def raw(target: str, method: str = "GET", headers=(), body: bytes = b"", host: str = None) -> RawResponse:
     """Sends one request on its own connection, with target and headers unchanged.
 
-    It is no error if the gateway refuses the request before it has read the whole body.
+    The gateway may reject the request before it has read the whole body.
     """
     lines = [f"{method} {target} HTTP/1.1", f"Host: {host or urlsplit(GATEWAY_URL).netloc}",
              "Connection: close", *(f"{name}: {value}" for name, value in headers)]

@@ -105,7 +105,8 @@ func (s *Stack) openDir() (err error) {
 	}
 	if err := syscall.Flock(int(s.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		holder, _ := os.ReadFile(name)
-		return fmt.Errorf("lock data directory %s: in use by another system (pid %s)", s.dir, strings.TrimSpace(string(holder)))
+		return fmt.Errorf("lock data directory %s: in use by another system (pid %s)",
+			s.dir, strings.TrimSpace(string(holder)))
 	}
 	if err := s.lock.Truncate(0); err != nil {
 		return err

@@ -1,4 +1,4 @@
-{{/* Labels that select the pods of a component. Pod templates have only these, so that an upgrade restarts only what it changes. */}}
+{{/* Labels that select the pods of a component. Pod templates have only these, so that an upgrade restarts only changed pods. */}}
 {{- define "selector" -}}
 app.kubernetes.io/name: {{ .name }}
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -11,7 +11,7 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 
-{{/* .as: the object's name, if it differs from its component's */}}
+{{/* .as: the name of the object, if it differs from the name of the component */}}
 {{- define "metadata" -}}
 name: {{ .as | default .name }}
 labels: {{- include "labels" . | nindent 2 }}

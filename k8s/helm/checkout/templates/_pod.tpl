@@ -54,7 +54,7 @@ resources:
   limits: {memory: {{ .memoryMi }}Mi}
 {{- end }}
 
-{{/* A Service for one pod of a StatefulSet: its address stays when the pod moves. It also serves pods that are not ready, because
+{{/* A Service for one pod of a StatefulSet. Its address stays the same when the pod moves. It also serves pods that are not ready, because
 clients detect a failure sooner than a probe does. */}}
 {{- define "address" }}
 ---

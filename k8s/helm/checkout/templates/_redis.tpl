@@ -59,7 +59,7 @@ spec:
             exec: {command: [sh, -c, "{{ $redis.flavour }}-cli ping | grep -qx PONG"]}
             periodSeconds: 5
             timeoutSeconds: 3
-          livenessProbe: # any reply will do, even LOADING
+          livenessProbe: # any reply means alive, even LOADING
             exec: {command: [{{ $redis.flavour }}-cli, ping]}
             initialDelaySeconds: 10
             periodSeconds: 20

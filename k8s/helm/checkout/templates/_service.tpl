@@ -14,7 +14,7 @@ kind: Service
 metadata: {{- include "metadata" . | nindent 2 }}
 spec:
   clusterIP: None
-  publishNotReadyAddresses: true # services wait for each other to become ready, so they must resolve before that
+  publishNotReadyAddresses: true # services need each other's addresses before they are ready
   selector: {{- include "selector" . | nindent 4 }}
   ports: {{- toYaml $ports | nindent 4 }}
 {{- range $i := untilStep 1 (int (add1 $machines)) 1 }}
@@ -29,7 +29,7 @@ spec:
   replicas: {{ $machines }}
   ordinals: {start: 1} # MACHINE_ID counts from 1
   podManagementPolicy: Parallel # applies to scaling; an update still replaces one pod at a time
-  minReadySeconds: 3 # the gateway and the peers skip a failed instance for 1 s; by then they use it again
+  minReadySeconds: 3 # longer than the 1 s for which the gateway and the peers skip a failed instance
   selector:
     matchLabels: {{- include "selector" . | nindent 6 }}
   template:

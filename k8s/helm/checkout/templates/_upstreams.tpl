@@ -19,7 +19,7 @@ limit_conn calls {{ mul 2048 $most }}; # in flight per service, in each gateway:
 {{- define "listen.conf" -}}
 listen 8000 backlog=4096;
 include /tmp/access_log*.conf; # exists if ACCESS_LOG=1
-# While this gateway shuts down, ask clients to close their connections. If nginx closed one, it could cut off a request.
+# While this gateway shuts down, ask clients to close their connections. If nginx closed a connection, it could cut off a request.
 set $leaving "";
 if (-f /tmp/leaving) { set $leaving close; }
 add_header Connection $leaving always;

@@ -25,7 +25,8 @@ const { credit } = must(await GET("/payment/find_user/{user_id}", { params: { pa
 const refused = await POST("/orders/addItem/{order_id}/{item_id}", { params: { path: { order_id, item_id } } });
 console.log(paid, status, order.total_cost, credit, refused.error?.type);
 
-// The compiler rejects requests that the document does not allow. @ts-expect-error: unknown path
+// The compiler rejects requests that the document does not allow.
+// @ts-expect-error: unknown path
 () => POST("/orders/pay/{order_id}", { params: { path: { order_id } } });
 // @ts-expect-error: missing order
 () => POST("/orders/checkout/{order_id}", { params: { path: {} } });
