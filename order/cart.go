@@ -14,7 +14,7 @@ import (
 	"checkout/order/store"
 )
 
-// created is the response to a create.
+// created is the response to create.
 type created struct {
 	OrderID string `json:"order_id"`
 }
@@ -22,13 +22,14 @@ type created struct {
 func (h *handlers) create(c *gin.Context, key *idempotency.Key) (created, error) {
 	user := c.Param("user_id")
 	if len(user) > api.MaxIDLength {
-		return created{}, fmt.Errorf("a user id of %d bytes, at most %d: %w", len(user), api.MaxIDLength, api.BadRequest)
+		return created{}, fmt.Errorf("user ID is too long: %d bytes, want at most %d: %w",
+			len(user), api.MaxIDLength, api.BadRequest)
 	}
 	id, err := h.newOrder(c.Request.Context(), key, user)
 	return created{OrderID: id}, err
 }
 
-// newOrder creates an order on one of this instance's shards, or on the key's.
+// newOrder creates an order on a shard of this instance or, with an idempotency key, on the key's home shard.
 func (h *handlers) newOrder(ctx context.Context, key *idempotency.Key, user string) (string, error) {
 	for {
 		id, _, err := idempotency.Mint(h.Cluster, h.Minter, key)
@@ -85,7 +86,7 @@ func (h *handlers) removeItem(c *gin.Context, key *idempotency.Key) (api.Message
 	return api.Message{Msg: "removed"}, err
 }
 
-// quantity returns the quantity in the path, or 1 for a route without one.
+// quantity returns the parameter quantity, or 1 if the route has no such parameter.
 func quantity(c *gin.Context) (int64, error) {
 	if _, found := c.Params.Get("quantity"); !found {
 		return 1, nil

@@ -12,11 +12,11 @@ import (
 	"checkout/order/saga"
 )
 
-// requestHeader carries the gateway's name for a client's request: 32 hexadecimal digits, the same for every instance
-// that the gateway tries. The gateway discards the header if a client sends it.
+// requestHeader is the header with the gateway's name for a client request: 32 hexadecimal digits. The name is the same
+// when the gateway retries the request on another instance. The gateway overwrites a header that the client has sent.
 const requestHeader = "X-Checkout-Id"
 
-// paidOrder is the response to a checkout that is paid.
+// paidOrder is the response to a checkout that has paid the order.
 type paidOrder struct {
 	OrderID string `json:"order_id"`
 	Paid    bool   `json:"paid"`
@@ -39,8 +39,8 @@ func (h *handlers) cancel(c *gin.Context) ([]api.OrderPayment, error) {
 	return forEach(c, h.saga.Cancel)
 }
 
-// forEach handles all entries of an internal request at the same time. A caller that disconnects cancels nothing,
-// because the entries belong to several requests.
+// forEach handles all entries of an internal request concurrently. It continues if the caller disconnects, because the
+// entries belong to several client requests.
 func forEach[Result any](c *gin.Context, handle func(context.Context, api.Cancel) Result) ([]Result, error) {
 	entries, err := web.Body[[]api.Cancel](c)
 	if err != nil {

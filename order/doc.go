@@ -4,10 +4,10 @@
 //	cart.go      handlers of orders, their items and batch_init
 //	checkout.go  handlers of checkouts and cancellations
 //	prices.go    cache of stock's prices
-//	overview.go  what the console shows of sagas
+//	overview.go  data about sagas for the console
 //	saga/        the coordinator of the checkout
 //	store/       the Redis schema of orders and the scripts that change it
 //	site/        console, API docs and openapi.json
 //
-// What all services share is in common/service.
+// Package common/service has the code that all services share.
 package main

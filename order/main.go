@@ -13,8 +13,7 @@ import (
 
 func main() { service.Main(run) }
 
-// run serves until ctx ends. With "healthcheck" as the first argument it asks the running instance whether it is ready
-// instead.
+// run runs an instance of the service, or its health check. See service.Definition.Run.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
 	return definition.Run(ctx, args, getenv, stdout)
 }

@@ -11,10 +11,11 @@ import (
 
 const (
 	overviewTimeout  = time.Second
-	overviewPerShard = 20 // undecided orders of a shard
+	overviewPerShard = 20 // undecided orders per shard
 )
 
-// sagaOverview returns what this instance has decided, and what is undecided on every shard that replies.
+// sagaOverview returns the number of checkouts that this instance has decided, and the undecided orders of all healthy
+// shards.
 func (h *handlers) sagaOverview(ctx context.Context) *api.SagaOverview {
 	ctx, cancel := context.WithTimeout(ctx, overviewTimeout)
 	defer cancel()
@@ -27,7 +28,7 @@ func (h *handlers) sagaOverview(ctx context.Context) *api.SagaOverview {
 		requests.Go(func() {
 			backlog, err := h.orders.Backlog(ctx, shard, overviewPerShard)
 			if err != nil {
-				return // the shard's state shows why it is missing
+				return // Overview.Shards shows that the shard is unhealthy
 			}
 			mu.Lock()
 			defer mu.Unlock()

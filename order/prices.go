@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// cachePricesFor bounds how long an order may hold an item that a restored backup does not have. Its checkout is
-	// refused.
+	// cachePricesFor limits how long a cached price is used. If stock is restored from a backup, an item may no longer
+	// exist. An order with such an item is refused at checkout.
 	cachePricesFor  = 10 * time.Second
 	maxCachedPrices = 1 << 16
 )
@@ -22,8 +22,8 @@ const (
 // pricesPath is stock's internal route for prices.
 const pricesPath = "/internal/prices"
 
-// priceCache asks stock for prices, in batches of concurrent requests. It caches the price of a minted item, which
-// never changes. It does not cache the price of a decimal ID, which batch_init may change.
+// priceCache reads prices from stock and batches concurrent requests. It caches the price of an item with a minted ID,
+// because that price never changes. It does not cache the price of a decimal ID, because batch_init may change it.
 type priceCache struct {
 	batcher *peer.Batcher[string, api.Price]
 
@@ -42,7 +42,7 @@ func newPriceCache(stock *peer.Peer) *priceCache {
 	return &priceCache{batcher: peer.NewBatcher[string, api.Price](stock, pricesPath, group), prices: map[string]int64{}}
 }
 
-// price returns the price of an item, in minor units. Without a reply it retries once, because another instance of
+// price returns the price of an item, in minor units. It retries once if there is no reply, because another instance of
 // stock may reply.
 func (c *priceCache) price(ctx context.Context, item string) (int64, error) {
 	if price, ok := c.get(item); ok {
@@ -59,7 +59,7 @@ func (c *priceCache) price(ctx context.Context, item string) (int64, error) {
 	case api.PriceNotFound:
 		return 0, fmt.Errorf("item %s: %w", item, api.ItemNotFound)
 	}
-	return 0, fmt.Errorf("price of item %s: %w", item, api.Unavailable)
+	return 0, fmt.Errorf("read the price of item %s: no reply from stock: %w", item, api.Unavailable)
 }
 
 // get returns the cached price of an item.
@@ -74,7 +74,7 @@ func (c *priceCache) get(item string) (price int64, ok bool) {
 	return price, ok
 }
 
-// put caches the price of a minted item.
+// put caches the price of an item with a minted ID.
 func (c *priceCache) put(item string, price int64) {
 	if _, minted := shard.Of(item); !minted {
 		return

@@ -13,7 +13,7 @@ import (
 	"checkout/common/redis"
 )
 
-// Codes of the scripts of direct payments, besides those of every counter.
+// Results of the scripts of direct payments, in addition to the codes of package participant.
 const (
 	paidDifferently participant.Code = participant.Taken + 1 + iota
 	returned
@@ -37,7 +37,8 @@ var (
 var scripts = slices.Concat(participant.Scripts, []*redis.Script{payOrderScript, cancelPaymentScript},
 	idempotency.Scripts(payOrderScript))
 
-// payOrder subtracts an amount from a user's credit for an order. Repeated calls subtract it once.
+// payOrder subtracts amount from a user's credit for an order. If it is called again for the order, it subtracts
+// nothing.
 func (u *users) payOrder(ctx context.Context, key *idempotency.Key, id, order string, amount int64) error {
 	code, err := u.Run(ctx, key, payOrderScript, id, []string{directPrefix + id}, order, amount)
 	if err != nil {
@@ -49,7 +50,7 @@ func (u *users) payOrder(ctx context.Context, key *idempotency.Key, id, order st
 	case participant.NotFound:
 		return fmt.Errorf("user %s: %w", id, api.UserNotFound)
 	case participant.Insufficient:
-		return fmt.Errorf("user %s has less than %d: %w", id, amount, api.InsufficientCredit)
+		return fmt.Errorf("user %s: subtract %d: %w", id, amount, api.InsufficientCredit)
 	case paidDifferently:
 		return fmt.Errorf("user %s, order %s: %w", id, order, api.PaymentDiffers)
 	case returned:
@@ -58,7 +59,7 @@ func (u *users) payOrder(ctx context.Context, key *idempotency.Key, id, order st
 	return participant.Undocumented(payOrderScript, code)
 }
 
-// returnPayment returns a direct payment for an order, once. It reports whether there was one.
+// returnPayment refunds the direct payment for an order, once. It reports whether there was a direct payment.
 func (u *users) returnPayment(ctx context.Context, id, order string) (bool, error) {
 	code, err := u.Run(ctx, nil, cancelPaymentScript, id, []string{directPrefix + id}, order, int64(api.MaxBalance))
 	if err != nil {
@@ -72,12 +73,13 @@ func (u *users) returnPayment(ctx context.Context, id, order string) (bool, erro
 	case participant.NotFound:
 		return false, fmt.Errorf("user %s: %w", id, api.UserNotFound)
 	case participant.LimitExceeded:
-		return false, fmt.Errorf("user %s, payment for order %s: %w", id, order, api.BalanceLimit)
+		return false, fmt.Errorf("user %s: refund the payment for order %s: %w", id, order, api.BalanceLimit)
 	}
 	return false, participant.Undocumented(cancelPaymentScript, code)
 }
 
-// directPayment returns what a user paid directly for an order: 0 if nothing, a negative amount if it was returned.
+// directPayment returns the amount that a user paid directly for an order. It is 0 without a direct payment, and
+// negative after a refund.
 func (u *users) directPayment(ctx context.Context, id, order string) (int64, error) {
 	user, err := u.StartFind(id)
 	if err != nil {

@@ -66,7 +66,7 @@ func (h *handlers) payOrder(c *gin.Context, key *idempotency.Key) (api.Message, 
 	}
 	user, order := c.Param("user_id"), c.Param("amount_or_order_id")
 	if len(order) > api.MaxIDLength {
-		err := fmt.Errorf("an order id of %d bytes, at most %d: %w", len(order), api.MaxIDLength, api.BadRequest)
+		err := fmt.Errorf("order ID is too long: %d bytes, want at most %d: %w", len(order), api.MaxIDLength, api.BadRequest)
 		return api.Message{}, err
 	}
 	if err := h.users.payOrder(c.Request.Context(), key, user, order, amount); err != nil {
@@ -96,7 +96,7 @@ func (h *handlers) initBatch(c *gin.Context) (api.Message, error) {
 	if err != nil {
 		return api.Message{}, err
 	}
-	credit, err := web.Price(c, "starting_money") // may be 0, as a price may
+	credit, err := web.Price(c, "starting_money") // Price accepts 0, Amount does not
 	if err != nil {
 		return api.Message{}, err
 	}
@@ -106,12 +106,11 @@ func (h *handlers) initBatch(c *gin.Context) (api.Message, error) {
 	return api.Message{Msg: "Batch init for users successful"}, nil
 }
 
-// undo returns what the user paid for the order, by a direct payment, by a checkout, or by both.
+// undo refunds what the user paid for the order with a direct payment, a checkout, or both.
 //
-// The direct payment comes first. It is the only step that can be refused (no such user, balance limit), and a refusal
-// must come before anything is done. Its record remains, as returned, so that a retry returns nothing twice. The order
-// service comes second: its outcome can be unknown, but it cannot refuse, and it keeps a record as well. So after a 503
-// a retry completes the rest.
+// The direct payment comes first, because only this step can be rejected (no such user, balance limit), and a rejected
+// request must not change anything. Then the order service undoes the checkout. Its outcome can be unknown, but it
+// cannot reject. Both steps keep a record and refund only once. So the client can retry after a 503.
 func (h *handlers) undo(ctx context.Context, user, order string) error {
 	direct, err := h.users.returnPayment(ctx, user, order)
 	if err != nil {
@@ -131,7 +130,7 @@ func (h *handlers) undo(ctx context.Context, user, order string) error {
 	}
 }
 
-// isPaid reports whether the order is paid by a checkout of the user, or by a direct payment that was not returned.
+// isPaid reports whether a checkout of the user has paid the order, or a direct payment that was not refunded.
 func (h *handlers) isPaid(ctx context.Context, user, order string) (bool, error) {
 	direct, err := h.users.directPayment(ctx, user, order)
 	if err != nil || direct > 0 {

@@ -7,7 +7,7 @@ import (
 	"checkout/common/peer"
 )
 
-// orders asks the order service about payments by checkout. It batches concurrent requests.
+// orders is the client of the order service for checkouts that have paid an order. It batches concurrent requests.
 type orders struct {
 	payments *peer.Batcher[api.Cancel, api.Purchase]
 	cancels  *peer.Batcher[api.Cancel, api.OrderPayment]
@@ -21,13 +21,13 @@ func newOrders(p *peer.Peer) *orders {
 	}
 }
 
-// payment reports whether a checkout of this user has paid this order; api.PaymentUnknown without a reply.
+// payment returns whether a checkout of the user has paid the order, or api.PaymentUnknown if there is no reply.
 func (o *orders) payment(ctx context.Context, user, order string) api.OrderPayment {
 	return askTwice(ctx, o.payments, api.Cancel{OrderID: order, UserID: user}).Payment
 }
 
-// undo runs the reverse saga if a checkout of this user has paid this order. It names the attempt that has paid, so
-// that a delayed message undoes no other one. It may be repeated.
+// undo cancels the order if a checkout of the user has paid it. The request contains the attempt that has paid, so that
+// a delayed message cannot cancel a later attempt. undo is safe to retry.
 func (o *orders) undo(ctx context.Context, user, order string) api.OrderPayment {
 	cancel := api.Cancel{OrderID: order, UserID: user}
 	purchase := askTwice(ctx, o.payments, cancel)

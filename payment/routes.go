@@ -23,7 +23,7 @@ func (h *handlers) routes(public, internal gin.IRouter) {
 	public.POST("/create_user", web.Idempotent(h.create))
 	public.GET("/find_user/:user_id", web.JSON(h.find))
 	public.POST("/add_funds/:user_id/:amount", web.Idempotent(h.addFunds))
-	// Gin allows one name per position of a path. In the last position this one is an amount, else an order ID.
+	// Gin allows one parameter name per position in a path. The second parameter of pay is an amount or an order ID.
 	public.POST("/pay/:user_id/:amount_or_order_id", web.Idempotent(h.pay))
 	public.POST("/pay/:user_id/:amount_or_order_id/:amount", web.Idempotent(h.payOrder))
 	public.POST("/cancel/:user_id/:order_id", web.JSON(h.cancel))

@@ -11,12 +11,12 @@ import (
 // Key prefixes of a user, without the shard's hash tag. The user's ID follows.
 const (
 	creditPrefix = "u:" // string: credit in minor units that no attempt has reserved
-	// directPrefix names the user's direct payments. Hash by order ID: the amount, as "50", and after its return "-50". It
-	// is on the credit's shard, so that both change together.
+	// directPrefix is the prefix of a hash with the user's direct payments, by order ID. A value is the amount, such as
+	// "50", or "-50" after a refund. The hash is on the shard of the credit, so that one script changes both.
 	directPrefix = "d:"
 )
 
-// users are the users of all shards: counters of credit, and direct payments beside each.
+// users stores the users of all shards. Each has a credit counter and direct payments.
 type users struct{ *participant.Counters }
 
 func newUsers(s *service.Service) *users {

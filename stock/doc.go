@@ -1,10 +1,10 @@
-// Stock keeps items: a price and a number of pieces each. It is a participant of the checkout: attempts reserve pieces
-// here.
+// Stock keeps items. Each item has a price and a number of pieces. Stock is a participant of the checkout: attempts
+// reserve pieces here.
 //
 //	routes.go    every route
 //	handlers.go  HTTP handlers
 //	items.go     Redis schema of an item
 //
-// Counters and the steps of the protocol are in common/participant, shared with payment. What all services share is in
-// common/service.
+// Package common/participant has the counters and the steps of the protocol, which payment uses too. Package
+// common/service has the code that all services share.
 package main

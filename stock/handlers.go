@@ -66,7 +66,7 @@ func (h *handlers) initBatch(c *gin.Context) (api.Message, error) {
 	if err != nil {
 		return api.Message{}, err
 	}
-	stock, err := web.Price(c, "starting_stock") // may be 0, as a price may
+	stock, err := web.Price(c, "starting_stock") // Price accepts 0, Amount does not
 	if err != nil {
 		return api.Message{}, err
 	}
@@ -81,15 +81,15 @@ func (h *handlers) initBatch(c *gin.Context) (api.Message, error) {
 	return api.Message{Msg: "Batch init for stock successful"}, nil
 }
 
-// prices serves the order service. A caller that disconnects cancels nothing, because the items belong to several
-// requests.
+// prices returns the prices of items to the order service. It continues if the caller disconnects, because the items
+// belong to several client requests.
 func (h *handlers) prices(c *gin.Context) ([]api.Price, error) {
 	ids, err := web.Body[[]string](c)
 	if err != nil {
 		return nil, err
 	}
 	if len(ids) > maxPrices {
-		return nil, fmt.Errorf("%d items, at most %d: %w", len(ids), maxPrices, api.BadRequest)
+		return nil, fmt.Errorf("too many items: %d, want at most %d: %w", len(ids), maxPrices, api.BadRequest)
 	}
 	return h.items.prices(context.WithoutCancel(c.Request.Context()), ids), nil
 }

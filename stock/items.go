@@ -16,7 +16,7 @@ const (
 	pricePrefix = "p:" // string: price in minor units
 )
 
-// items are the items of all shards: counters of pieces, and a price beside each.
+// items stores the items of all shards. Each has a stock counter and a price.
 type items struct{ *participant.Counters }
 
 func newItems(s *service.Service) *items {
@@ -34,7 +34,7 @@ func (i *items) find(ctx context.Context, id string) (api.Item, error) {
 	return item, reply.Err()
 }
 
-// prices returns the price of each item, or why there is none.
+// prices returns the price of each item, or the reason why it has none.
 func (i *items) prices(ctx context.Context, ids []string) []api.Price {
 	reads := make([]*redis.Read, len(ids))
 	prices := make([]api.Price, len(ids))

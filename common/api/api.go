@@ -33,7 +33,7 @@ type Order struct {
 	Lines     []OrderLine `json:"lines"`
 }
 
-// OrderLine is one item of an order, at the price of the moment when it was added.
+// OrderLine is one item of an order. Price is the price when the item was added.
 type OrderLine struct {
 	ItemID   string `json:"item_id"`
 	Quantity int64  `json:"quantity"`

@@ -5,9 +5,9 @@ import "strings"
 // maxDigits is the largest number of digits that the decoder reads; encoding/json handles longer numbers and overflow.
 const maxDigits = 18
 
-// decoder parses exactly the form that Marshal writes and fails at the first difference.
+// decoder parses only the exact form that Marshal writes. It fails at the first difference.
 type decoder struct {
-	rest   string // decoded strings share its memory, so one message costs one allocation
+	rest   string // the input that is not parsed yet; decoded strings share its memory
 	failed bool
 }
 
@@ -30,7 +30,7 @@ func decodeList[T any](data []byte, v *[]T, decodeOne func(*decoder) T) bool {
 }
 
 func decodeAttempts(data []byte, v *[]Attempt) bool {
-	var lines []Line // of all attempts, in one array
+	var lines []Line // lines of all attempts share one array
 	return decodeList(data, v, func(d *decoder) (a Attempt) {
 		d.literal(`{"id":`)
 		a.ID = d.string()
@@ -54,7 +54,7 @@ func decodeAttempts(data []byte, v *[]Attempt) bool {
 }
 
 func decodeOutcomes(data []byte, v *[]Outcome) bool {
-	var shards []int // of all outcomes, in one array
+	var shards []int // shards of all outcomes share one array
 	return decodeList(data, v, func(d *decoder) (o Outcome) {
 		d.literal(`{"code":`)
 		o.Code = Code(d.int())
@@ -102,7 +102,7 @@ func (d *decoder) price() (p Price) {
 	return p
 }
 
-// ints appends a list of one or more integers to all and returns the new part.
+// ints reads a list of one or more integers, appends it to all and returns the appended part.
 func (d *decoder) ints(all *[]int) []int {
 	first := len(*all)
 	d.literal("[")
@@ -113,7 +113,7 @@ func (d *decoder) ints(all *[]int) []int {
 	return (*all)[first:len(*all):len(*all)]
 }
 
-// next skips text and returns true if text comes next.
+// next skips text if the input continues with it, and reports whether it does.
 func (d *decoder) next(text string) bool {
 	if d.failed || !strings.HasPrefix(d.rest, text) {
 		return false
@@ -122,7 +122,7 @@ func (d *decoder) next(text string) bool {
 	return true
 }
 
-// literal skips text, or fails if something else comes next.
+// literal skips text, or fails if the input continues differently.
 func (d *decoder) literal(text string) {
 	if !d.next(text) {
 		d.failed = true

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Expected bytes of one encoded element, by type, to size the buffer of a list.
+// Expected size of one encoded list element in bytes, by type. appendList allocates its buffer accordingly.
 const (
 	attemptBytes      = 160
 	outcomeBytes      = 32
@@ -16,8 +16,8 @@ const (
 	stringBytes       = 48
 )
 
-// Marshal returns the JSON encoding of v. It encodes the messages of a checkout without reflection and passes every
-// other type to encoding/json; the result is the same. See docs/adr/0002-json-codec.md.
+// Marshal returns the same JSON encoding of v as encoding/json. It encodes the messages of a checkout without
+// reflection, because that is faster. See docs/adr/0002-json-codec.md.
 func Marshal(v any) ([]byte, error) {
 	switch v := v.(type) {
 	case []Attempt:
@@ -36,8 +36,8 @@ func Marshal(v any) ([]byte, error) {
 	return json.Marshal(v)
 }
 
-// Unmarshal parses the JSON encoding of a message into v. It parses the form that Marshal writes without reflection and
-// passes every other form and type to encoding/json.
+// Unmarshal parses JSON into v, like encoding/json. It parses the exact form that Marshal writes without reflection,
+// and leaves everything else to encoding/json.
 func Unmarshal(data []byte, v any) error {
 	ok := false
 	switch v := v.(type) {
@@ -60,7 +60,8 @@ func Unmarshal(data []byte, v any) error {
 	return json.Unmarshal(data, v)
 }
 
-// appendList encodes a list with appendOne. elementBytes is the expected size of an element. A nil list becomes null.
+// appendList encodes a list with appendOne. elementBytes is the expected size of an element. A nil list is encoded as
+// null.
 func appendList[T any](list []T, elementBytes int, appendOne func([]byte, *T) []byte) []byte {
 	if list == nil {
 		return []byte("null")

@@ -5,14 +5,14 @@ import "slices"
 // Error is a failure that clients and peers can distinguish. Wrap it with the ID or value at fault:
 // fmt.Errorf("item %s: %w", id, api.ItemNotFound). Package web maps an Error to an HTTP status.
 type Error struct {
-	Name  string // last part of the problem type; stable
+	Name  string // last part of the problem type; never changes
 	Title string // short text for people, the same for every occurrence
 }
 
 // Error returns the title.
 func (e *Error) Error() string { return e.Title }
 
-// Type returns the problem type, a stable URI reference.
+// Type returns the problem type, a URI reference that never changes.
 func (e *Error) Type() string { return "/problems/" + e.Name }
 
 // declared holds every error of this package in the order of declaration.
@@ -24,7 +24,7 @@ func declare(name, title string) *Error {
 	return e
 }
 
-// Errors returns every error of this package, for tests and documents that cover all of them.
+// Errors returns every error of this package in the order of declaration.
 func Errors() []*Error { return slices.Clone(declared) }
 
 // Errors of every service.

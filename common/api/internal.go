@@ -6,32 +6,33 @@ type Line struct {
 	Quantity int64  `json:"n"`
 }
 
-// Attempt asks a participant to reserve, release or refund the lines of one attempt.
+// Attempt is a request to a participant: to reserve, release or refund the lines of one attempt.
 type Attempt struct {
-	ID    string `json:"id"`
-	Until int64  `json:"until,omitempty"` // reserve, release: deadline; refund: latest start; Unix ms of the Redis clock
+	ID string `json:"id"`
+	// Until is the deadline of a reserve or release, or the not-after time of a refund. Unix ms by the Redis clock.
+	Until int64  `json:"until,omitempty"`
 	Lines []Line `json:"lines"`
 }
 
 // Outcome is a participant's reply to an Attempt.
 type Outcome struct {
 	Code   Code   `json:"code"`
-	Reason Reason `json:"reason,omitempty"` // with Refused, and ShardDown with Unknown
-	ID     string `json:"id,omitempty"`     // with Refused: the line that failed
+	Reason Reason `json:"reason,omitempty"` // set with Refused; with Unknown it may be ShardDown
+	ID     string `json:"id,omitempty"`     // set with Refused: the ID of the line that failed
 	Shards []int  `json:"shards,omitempty"` // shards that hold a record of the attempt
 }
 
 // Code is the state of an attempt at a participant.
 type Code int
 
-// Codes of an Outcome. The zero value is Unknown, so a missing reply has an unknown outcome.
+// Codes of an Outcome. The zero value is Unknown: without a reply, the outcome is unknown.
 const (
 	Unknown  Code = iota
 	Reserved      // all lines are reserved
-	Refused       // recorded: the attempt reserves nothing, now and later
-	Released      // recorded: the lines are released, and the attempt reserves nothing later
-	Expired       // the message arrived after its deadline and changed nothing
-	Refunded      // recorded: the lines are refunded, once
+	Refused       // a refusal is recorded: the attempt never reserves anything
+	Released      // a release is recorded: nothing is reserved any more, and a later reserve has no effect
+	Expired       // the message arrived too late and changed nothing
+	Refunded      // a refund is recorded: all lines were refunded once
 )
 
 // Reason is why an attempt was refused or has an unknown outcome.
@@ -45,10 +46,10 @@ const (
 	ShardDown           // with Unknown: a shard is unhealthy, so a retry fails until it recovers
 )
 
-// Confirmation tells a participant that an attempt is decided, so that its record may expire.
+// Confirmation is a message to a participant: the attempt is decided, so its record may expire.
 type Confirmation struct {
-	Record string `json:"record"` // attempt, or attempt ":refund"
-	Until  int64  `json:"until"`  // expiry, Unix ms of the Redis clock
+	Record string `json:"record"` // "<attempt>", or "<attempt>:refund"
+	Until  int64  `json:"until"`  // when the record expires, Unix ms by the Redis clock
 	Shards []int  `json:"shards"`
 }
 
@@ -63,7 +64,7 @@ type Price struct {
 	Price int64     `json:"price"`
 }
 
-// PriceCode says whether an item has a price.
+// PriceCode is whether an item has a price.
 type PriceCode int
 
 // Codes of a Price.
@@ -77,11 +78,12 @@ const (
 type ShardMap struct {
 	Service string `json:"service"`
 	Shards  int    `json:"shards"`
-	Modulus int    `json:"modulus"` // of decimal IDs; 0 if unknown
+	Modulus int    `json:"modulus"` // decimal ID n is on shard n modulo Modulus; 0 if unknown
 }
 
-// Cancel asks the order service whether a checkout by this user paid the order. With an Attempt, it also cancels that
-// purchase. It never cancels the purchase of another attempt, so a late or repeated message is harmless.
+// Cancel is a request to the order service: did a checkout by this user pay the order? With an Attempt, it also cancels
+// the purchase of that attempt. It never cancels the purchase of another attempt, so a late or duplicate message does
+// no harm.
 type Cancel struct {
 	OrderID string `json:"order_id"`
 	UserID  string `json:"user_id"`
@@ -91,10 +93,10 @@ type Cancel struct {
 // Purchase is the reply to Cancel.
 type Purchase struct {
 	Payment OrderPayment `json:"payment"`
-	Attempt string       `json:"attempt,omitempty"` // the attempt that paid, with Paid and Cancelled
+	Attempt string       `json:"attempt,omitempty"` // set with Paid and Cancelled: the attempt that paid
 }
 
-// OrderPayment says whether a checkout by a user paid an order.
+// OrderPayment is whether a checkout by a user paid an order.
 type OrderPayment int
 
 // Values of OrderPayment.

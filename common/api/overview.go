@@ -18,17 +18,17 @@ type Overview struct {
 	Service  string           `json:"service"`
 	Instance string           `json:"machine"` // "i/N"
 	Shards   []ShardState     `json:"shards"`
-	Modulus  int              `json:"modulus"`        // of decimal IDs; 0 if unknown
+	Modulus  int              `json:"modulus"`        // decimal ID n is on shard n modulo Modulus; 0 if unknown
 	Requests map[string]int64 `json:"requests"`       // responses on the public port, by status
-	Saga     *SagaOverview    `json:"saga,omitempty"` // only of the order service
+	Saga     *SagaOverview    `json:"saga,omitempty"` // set by the order service only
 }
 
 // SagaOverview counts the checkouts of one order instance and lists undecided orders of all its shards.
 type SagaOverview struct {
 	Checkouts []CheckoutCount `json:"checkouts"`
-	Latency   []LatencyBucket `json:"took"`      // of paid checkouts
-	Undecided []Undecided     `json:"undecided"` // the oldest first; not necessarily all
-	Pending   int64           `json:"waiting"`   // number of undecided orders, with those in flight
+	Latency   []LatencyBucket `json:"took"`      // durations of paid checkouts
+	Undecided []Undecided     `json:"undecided"` // oldest first; the list may be incomplete
+	Pending   int64           `json:"waiting"`   // number of undecided orders, including those in flight
 	Editable  bool            `json:"editable"`  // whether the console may change data
 }
 
@@ -51,5 +51,5 @@ type Undecided struct {
 	UserID  string `json:"user_id"`
 	Shard   int    `json:"shard"`
 	Status  string `json:"status"`
-	AgeMS   int64  `json:"age_ms"` // since the checkout or cancellation began, by the Redis clock
+	AgeMS   int64  `json:"age_ms"` // time since the checkout or cancellation began, by the Redis clock
 }

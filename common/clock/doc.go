@@ -1,2 +1,2 @@
-// Package clock skews the clock of this process, in builds with the tag "faults" only.
+// Package clock lets fault tests shift the clock of this process. Without the build tag "faults" it does nothing.
 package clock

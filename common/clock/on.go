@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// offset is in nanoseconds. The variable CLOCK_OFFSET ("-45s") sets its initial value.
+// offset is in nanoseconds. The environment variable CLOCK_OFFSET, such as "-45s", sets its initial value.
 var offset = func() *atomic.Int64 {
 	d, _ := time.ParseDuration(os.Getenv("CLOCK_OFFSET"))
 	n := new(atomic.Int64)
@@ -30,7 +30,7 @@ func ShiftUUID(timestamp []byte) {
 	copy(timestamp, wide[2:])
 }
 
-// Control serves the offset as text. The query parameter offset ("-45s") sets it first.
+// Control responds with the offset as text. The query parameter offset, such as "-45s", changes it first.
 func Control(w http.ResponseWriter, r *http.Request) {
 	if text := r.URL.Query().Get("offset"); text != "" {
 		d, err := time.ParseDuration(text)

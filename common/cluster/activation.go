@@ -16,18 +16,18 @@ import (
 	"checkout/common/redis"
 )
 
-// Instances learn of a new shard one after the other. An instance that does not know the shard must not report an ID
-// there as missing: it would return 404 for an order, and RELEASED for a reservation. So a new shard becomes active in
-// steps:
+// Instances restart with a new shard one after the other. Until then, an instance does not know the shard and must not
+// report IDs on it as missing: it would return 404 for an order, and RELEASED for a reservation. So a new shard becomes
+// active in steps:
 //
-//  1. An instance that starts with more shards announces their number on every shard. Every instance reads it each
-//     second.
-//  2. It waits for changeWait. By then every instance has read the announcement, or its last read is stale and it
-//     reports unknown shards as unavailable.
-//  3. It waits while an instance reports, on shard 0, that it knows fewer shards.
-//  4. It writes the number of active shards. From then on instances mint IDs on the new shards.
+//  1. An instance that starts with more shards announces the new number of shards on every shard. Every instance reads
+//     the announcement each second.
+//  2. The announcing instance waits for changeWait. By then every other instance has read the announcement, or treats
+//     its last read as stale and reports unknown shards as unavailable.
+//  3. The announcing instance waits while any instance reports, on shard 0, that it knows fewer shards.
+//  4. The announcing instance writes the number of active shards. Then all instances mint IDs on the new shards.
 //
-// A new system has no number on shard 0. It activates all shards at once. See docs/adr/0012-shard-activation.md.
+// A new system has no announcement on shard 0. It activates all shards at once. See docs/adr/0012-shard-activation.md.
 const (
 	activationKey  = "growth" // hash
 	announcedField = "announced"
@@ -42,11 +42,11 @@ var (
 	presenceScript = redis.MustScript(files, "presence", protocol.Prelude())
 )
 
-// activation holds the numbers of shards that this instance has read.
+// activation holds the numbers of announced and active shards, as this instance last read them.
 type activation struct {
 	announced atomic.Int64
 	active    atomic.Int64
-	read      atomic.Int64 // when a shard last replied, Unix ns
+	read      atomic.Int64 // time of the last successful read, Unix ns
 }
 
 // Active reports whether IDs may be minted on a shard.
@@ -55,14 +55,14 @@ func (c *Cluster) Active(s *redis.Shard) bool { return s.Index < c.ActiveShards(
 // ActiveShards returns the number of active shards, or 0 while it is unknown.
 func (c *Cluster) ActiveShards() int { return int(c.activation.active.Load()) }
 
-// unknownShard returns the error for an ID on a shard that this instance does not know. It is ErrNoSuchID if no
-// instance knows the shard.
+// unknownShard returns the error for an ID on a shard that this instance does not know: ErrNoSuchID if the shard is not
+// announced, or api.Unavailable.
 func (c *Cluster) unknownShard(shard int) error {
 	switch {
 	case shard < int(c.activation.announced.Load()):
-		return fmt.Errorf("shard %d is announced and not in REDIS_ADDRS: %w", shard, api.Unavailable)
+		return fmt.Errorf("shard %d is announced, but REDIS_ADDRS lacks it: %w", shard, api.Unavailable)
 	case time.Since(time.Unix(0, c.activation.read.Load())) > staleAfter:
-		return fmt.Errorf("the number of shards is unknown, shard %d: %w", shard, api.Unavailable)
+		return fmt.Errorf("look up shard %d: number of shards not loaded: %w", shard, api.Unavailable)
 	default:
 		return ErrNoSuchID
 	}
@@ -72,7 +72,7 @@ func (c *Cluster) watchActivation(ctx context.Context) {
 	instance, all := uuid.NewString(), len(c.shards)
 	for ctx.Err() == nil {
 		announced, active := c.readActivation(ctx)
-		_, _ = c.reportPresence(ctx, instance) // logs its failure; the next round tries again
+		_, _ = c.reportPresence(ctx, instance) // reportPresence logs a failure, and the next round retries
 		switch {
 		case announced == 0 && active == all: // a new system
 			if c.raise(ctx, announcedField) == nil && c.raise(ctx, activeField) == nil {
@@ -91,7 +91,8 @@ func (c *Cluster) watchActivation(ctx context.Context) {
 	}
 }
 
-// everyInstanceKnows waits for the instances to read an announcement and reports whether all of them know every shard.
+// everyInstanceKnows waits for changeWait, so that all instances read the announcement. Then it reports whether all of
+// them know every shard.
 func (c *Cluster) everyInstanceKnows(ctx context.Context, instance string) bool {
 	var fewest int
 	var err error
@@ -100,13 +101,14 @@ func (c *Cluster) everyInstanceKnows(ctx context.Context, instance string) bool 
 		fewest, err = c.reportPresence(ctx, instance)
 	}
 	if err == nil && fewest < len(c.shards) {
-		slog.InfoContext(ctx, "new shards wait for instances that do not know them", "shards", len(c.shards), "known", fewest)
+		slog.InfoContext(ctx, "new shards not activated: another instance does not know them",
+			"shards", len(c.shards), "known", fewest)
 	}
 	return err == nil && fewest >= len(c.shards)
 }
 
-// reportPresence writes to shard 0 how many shards this instance knows, and returns the fewest that any running
-// instance knows.
+// reportPresence writes the number of shards that this instance knows to shard 0. It returns the smallest number that
+// any running instance has written.
 func (c *Cluster) reportPresence(ctx context.Context, instance string) (fewest int, err error) {
 	s := c.shards[0]
 	if !s.Healthy() {
@@ -122,20 +124,20 @@ func (c *Cluster) reportPresence(ctx context.Context, instance string) (fewest i
 	return fewest, reply.Err()
 }
 
-// readActivation asks every shard for both numbers and returns the largest ones that are known.
+// readActivation reads both numbers from every healthy shard and returns the largest of each.
 func (c *Cluster) readActivation(ctx context.Context) (announced, active int) {
 	ctx, cancel := context.WithTimeout(ctx, readEvery)
 	defer cancel()
 	replies, replied := make([]redis.Reply, len(c.shards)), make([]bool, len(c.shards))
 	var reads sync.WaitGroup
-	for i, s := range c.shards { // at the same time: a shard that hangs must not delay the others
+	for i, s := range c.shards { // concurrently: an unresponsive shard must not delay the others
 		if !s.Healthy() {
 			continue
 		}
 		reads.Go(func() {
 			reply, err := s.Do(ctx, "HMGET", s.Key(activationKey), announcedField, activeField)
 			if err != nil {
-				_ = s.Failed(ctx, "HMGET", err) // logs it and has the shard checked
+				_ = s.Failed(ctx, "HMGET", err) // logs the error and requests a health check
 				return
 			}
 			replies[i], replied[i] = reply, true
@@ -157,7 +159,7 @@ func (c *Cluster) readActivation(ctx context.Context) (announced, active int) {
 	return announced, active
 }
 
-// number returns value i of a reply, or 0 if it is nil.
+// number returns value i of a reply, or 0 if the value is nil.
 func number(reply *redis.Reply, i int) int {
 	if !reply.Has(i) {
 		return 0
@@ -165,7 +167,7 @@ func number(reply *redis.Reply, i int) int {
 	return int(reply.Int(i))
 }
 
-// raise writes the number of this instance's shards to every shard.
+// raise writes the number of shards of this instance to a field on every shard, unless the field is larger already.
 func (c *Cluster) raise(ctx context.Context, field string) error {
 	for _, s := range c.shards {
 		if _, err := s.Run(ctx, announceScript, []string{s.Key(activationKey)}, field, len(c.shards)); err != nil {

@@ -7,13 +7,13 @@ import (
 )
 
 const (
-	bulkIDs      = 500 // decimal IDs in one bulk call: about a millisecond of a shard's time
-	bulkInFlight = 4   // bulk calls in flight for one shard: they keep it busy and let other callers through
+	bulkIDs      = 500 // decimal IDs in one bulk call, which takes a shard about a millisecond
+	bulkInFlight = 4   // bulk calls in flight per shard; a larger number would delay other callers
 )
 
-// EachDecimal writes the decimal IDs 0 to n-1 to all shards. It calls start with lists of numbers that belong to one
-// shard, waits for each call that start returns, and passes the reply to done. The first error ends it; calls in flight
-// may still run. Call Respread first.
+// EachDecimal writes the decimal IDs 0 to n-1 to all shards. Each call of start gets a list of numbers that belong to
+// one shard. EachDecimal waits for the call that start returns and passes the reply to done. It returns the first
+// error; calls in flight may still run. Call Respread first.
 func (c *Cluster) EachDecimal(
 	ctx context.Context, n int, start func(at *redis.Shard, numbers []int) *redis.Call, done func(redis.Reply) error,
 ) error {

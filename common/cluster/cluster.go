@@ -19,12 +19,12 @@ import (
 )
 
 // ErrNoSuchID is the error for an ID that no shard can hold.
-var ErrNoSuchID = errors.New("cluster: no shard can hold this id")
+var ErrNoSuchID = errors.New("cluster: no shard can hold this ID")
 
 // Cluster is all shards of a service.
 type Cluster struct {
 	shards     []*redis.Shard
-	shardMap   atomic.Pointer[shardMap] // of decimal IDs; nil until it was read
+	shardMap   atomic.Pointer[shardMap] // nil until the first successful read
 	activation activation
 	probed     atomic.Bool
 	stop       context.CancelFunc
@@ -32,9 +32,9 @@ type Cluster struct {
 	metrics.Group
 }
 
-// Open returns the shards of a service ("order", "stock", "payment") and checks their health until Close. It does not
-// wait for them: requests for a shard fail as unavailable until it has passed a check. Each shard loads scripts when it
-// becomes healthy.
+// Open returns the shards of a service ("order", "stock", "payment") and checks their health until Close. It returns at
+// once: commands for a shard fail with api.Unavailable until the shard passes a health check. Each shard loads the
+// scripts when it becomes healthy.
 func Open(service string, config env.Redis, scripts []*redis.Script) *Cluster {
 	ctx, stop := context.WithCancel(context.Background())
 	c := &Cluster{stop: stop}
@@ -60,7 +60,7 @@ func Open(service string, config env.Redis, scripts []*redis.Script) *Cluster {
 // probe reads the shard map and the activation for the first time.
 func (c *Cluster) probe(ctx context.Context) {
 	c.readActivation(ctx)
-	_ = c.readShardMap(ctx) // watchShardMap tries again
+	_ = c.readShardMap(ctx) // watchShardMap retries
 	c.probed.Store(true)
 }
 
@@ -76,7 +76,7 @@ func (c *Cluster) Close() {
 // Shards returns every shard, in order.
 func (c *Cluster) Shards() []*redis.Shard { return c.shards }
 
-// Shard returns shard i, or false if there is none: the index may come from another service's message.
+// Shard returns shard i, or false if there is none. The index may come from a message of another service.
 func (c *Cluster) Shard(i int) (*redis.Shard, bool) {
 	if i < 0 || i >= len(c.shards) {
 		return nil, false
@@ -84,7 +84,8 @@ func (c *Cluster) Shard(i int) (*redis.Shard, bool) {
 	return c.shards[i], true
 }
 
-// Locate returns the shard that holds an ID: ErrNoSuchID if none can, api.Unavailable while that is not known.
+// Locate returns the shard of an ID. The error is ErrNoSuchID if no shard can hold the ID, and api.Unavailable while
+// the shard map or the number of shards is unknown.
 func (c *Cluster) Locate(id string) (*redis.Shard, error) {
 	if i, ok := shard.Of(id); ok {
 		if i < len(c.shards) {
@@ -99,11 +100,11 @@ func (c *Cluster) Locate(id string) (*redis.Shard, error) {
 	if modulus := c.Modulus(); modulus > 0 {
 		return c.shards[n%modulus], nil
 	}
-	return nil, fmt.Errorf("the shard map is unknown, locate %s: %w", id, api.Unavailable)
+	return nil, fmt.Errorf("locate %s: shard map not loaded: %w", id, api.Unavailable)
 }
 
-// LocateOrFirst is Locate, but returns the first shard for an ID that no shard can hold: its absence can be recorded
-// there.
+// LocateOrFirst is like Locate, but returns the first shard for an ID that no shard can hold. A script can record there
+// that the ID does not exist.
 func (c *Cluster) LocateOrFirst(id string) (*redis.Shard, error) {
 	s, err := c.Locate(id)
 	if errors.Is(err, ErrNoSuchID) {
@@ -112,8 +113,8 @@ func (c *Cluster) LocateOrFirst(id string) (*redis.Shard, error) {
 	return s, err
 }
 
-// Probed reports whether every shard has had its first health check, passed or not. Until then, Unavailable may name
-// shards that are healthy.
+// Probed reports whether every shard has completed its first health check, with any result. Until then, Unavailable may
+// list healthy shards.
 func (c *Cluster) Probed() bool { return c.probed.Load() }
 
 // States returns the health of each shard.
@@ -125,7 +126,7 @@ func (c *Cluster) States() []api.ShardState {
 	return states
 }
 
-// Unavailable names what keeps the service from being ready.
+// Unavailable lists why the service is not ready: its unhealthy shards, or the number of shards if it is unknown.
 func (c *Cluster) Unavailable() []string {
 	var unavailable []string
 	for i, s := range c.shards {
@@ -139,5 +140,5 @@ func (c *Cluster) Unavailable() []string {
 	return unavailable
 }
 
-// hashTag returns the hash tag of a shard of a service, as in "{o0}".
+// hashTag returns the hash tag of a shard of a service, such as "{o0}".
 func hashTag(service string, index int) string { return "{" + service[:1] + strconv.Itoa(index) + "}" }

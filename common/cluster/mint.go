@@ -9,14 +9,14 @@ import (
 	"checkout/common/shard"
 )
 
-// Minter mints IDs on the shards of one instance, in turn.
+// Minter mints IDs on the shards of one instance, round robin.
 type Minter struct {
 	cluster *Cluster
 	own     []*redis.Shard
 	next    atomic.Uint32
 }
 
-// NewMinter returns the minter of instance i of n, from 1.
+// NewMinter returns the minter of instance i of n. i counts from 1.
 func (c *Cluster) NewMinter(i, n int) *Minter {
 	m := &Minter{cluster: c}
 	for _, index := range shard.Owned(i, n, len(c.shards)) {
@@ -25,8 +25,8 @@ func (c *Cluster) NewMinter(i, n int) *Minter {
 	return m
 }
 
-// Mint returns a new ID and its shard. It skips shards that are unhealthy or not active; if all of the instance's own
-// shards are, it takes another one. The error is api.Unavailable if no shard is left.
+// Mint returns a new ID and its shard. It skips shards that are unhealthy or not active. It uses a shard of another
+// instance only if it must skip all shards of this one. The error is api.Unavailable if no shard is left.
 func (m *Minter) Mint() (string, *redis.Shard, error) {
 	first := int(m.next.Add(1))
 	for _, from := range [][]*redis.Shard{m.own, m.cluster.shards} {

@@ -13,25 +13,24 @@ import (
 	"checkout/common/redis"
 )
 
-// The shard map says how decimal IDs are spread: ID n is on shard n modulo the number of shards at the time of the last
-// batch_init. Every shard stores it, and every instance reads it each second. The map that an instance has read is a
-// lease: it expires after staleAfter. The instance that changes the map waits longer than that before it writes IDs to
-// their new shards. So no instance looks for an ID on its old shard once it exists on the new one. See
-// docs/adr/0011-shard-in-id.md.
+// The shard map locates decimal IDs: ID n is on shard n modulo the number of shards at the last batch_init. Every shard
+// stores the map, and every instance reads it each second. The copy of an instance is a lease that expires after
+// staleAfter. An instance that changes the map waits longer than that before it writes IDs to their new shards. So no
+// instance looks for an ID on the old shard when the ID exists on the new one. See docs/adr/0011-shard-in-id.md.
 const (
 	shardMapKey    = "batch" // hash
 	modulusField   = "m"     // number of shards that the decimal IDs are spread over
 	countField     = "n"     // decimal IDs "0" to n-1 may exist
-	writtenAtField = "at"    // Unix ms; the newest map is valid
+	writtenAtField = "at"    // Unix ms; of several maps, the newest is valid
 
 	readEvery  = time.Second
 	staleAfter = 3 * time.Second
 	changeWait = staleAfter + time.Second
 
-	unlinkBatch = 1000 // keys in one command
+	unlinkBatch = 1000 // keys in one UNLINK command
 )
 
-// shardMap is how the decimal IDs are spread.
+// shardMap is the shard map as it was last read.
 type shardMap struct {
 	modulus, count int
 	writtenAt      int64 // Unix ms
@@ -57,15 +56,15 @@ func (c *Cluster) watchShardMap(ctx context.Context) {
 	}
 }
 
-// readShardMap asks every shard, and keeps the newest map. If no shard has one, decimal IDs do not exist yet and will
-// be spread over all shards; that is certain only if every shard has replied.
+// readShardMap reads the map from every shard and stores the newest. If every shard replies that it has none, decimal
+// IDs do not exist yet and will be spread over all shards.
 func (c *Cluster) readShardMap(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readEvery)
 	defer cancel()
 	newest, failed := shardMap{modulus: len(c.shards), read: time.Now()}, 0
 	maps, errs := make([]shardMap, len(c.shards)), make([]error, len(c.shards))
 	var reads sync.WaitGroup
-	for i, s := range c.shards { // at the same time: a shard that hangs must not delay the others
+	for i, s := range c.shards { // concurrently: an unresponsive shard must not delay the others
 		reads.Go(func() { maps[i], errs[i] = readShardMapOf(ctx, s) })
 	}
 	reads.Wait()
@@ -80,11 +79,12 @@ func (c *Cluster) readShardMap(ctx context.Context) error {
 		return fmt.Errorf("read the shard map: %w", api.Unavailable)
 	}
 	if newest.modulus > len(c.shards) {
-		return fmt.Errorf("decimal ids are spread over %d shards, REDIS_ADDRS has %d", newest.modulus, len(c.shards))
+		return fmt.Errorf("read the shard map: decimal IDs are on %d shards, but REDIS_ADDRS has only %d",
+			newest.modulus, len(c.shards))
 	}
 	c.shardMap.Store(&newest)
 	if failed > 0 {
-		return fmt.Errorf("read the shard map of %d shards: %w", failed, api.Unavailable)
+		return fmt.Errorf("read the shard map: %d shards failed: %w", failed, api.Unavailable)
 	}
 	return nil
 }
@@ -104,9 +104,9 @@ func readShardMapOf(ctx context.Context, s *redis.Shard) (shardMap, error) {
 	return m, reply.Err()
 }
 
-// Respread prepares all shards for n decimal IDs, "0" to n-1, each stored under prefix+ID for every prefix. If shards
-// were added since the last time, it deletes the IDs on their old shards and waits until every instance has read the
-// new map. Every shard must be healthy.
+// Respread prepares all shards for the decimal IDs "0" to n-1, each stored under prefix+ID for every prefix. If shards
+// were added since the last Respread, it deletes the IDs on their old shards and waits until every instance has the new
+// map. It fails if a shard is unavailable.
 func (c *Cluster) Respread(ctx context.Context, n int, prefixes ...string) error {
 	if err := c.readShardMap(ctx); err != nil {
 		return err
@@ -159,7 +159,7 @@ func (c *Cluster) deleteDecimals(ctx context.Context, prefixes []string, old *sh
 	return nil
 }
 
-// sleep returns after a time, or when ctx ends.
+// sleep returns after d, or when ctx ends.
 func sleep(ctx context.Context, d time.Duration) {
 	select {
 	case <-ctx.Done():

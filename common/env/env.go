@@ -15,7 +15,7 @@ import (
 
 // Config is the configuration of a service. Variables documents each variable.
 type Config struct {
-	Instance, Instances int // of MACHINE_ID "i/N": i, which counts from 1, and N
+	Instance, Instances int // i and N of MACHINE_ID "i/N"; i counts from 1
 	Redis               Redis
 	Bind                string // the address of both listeners; empty for every address
 	Port                int    // the public port
@@ -25,12 +25,12 @@ type Config struct {
 	Console             bool // let the console change data
 	LogJSON             bool
 	Traces              Traces
-	OrderPeers          []string // host:port of the internal ports of order's instances
+	OrderPeers          []string // host:port of the internal port of each order instance
 	StockPeers          []string
 	PaymentPeers        []string
 }
 
-// Redis configures the connections to the shards. All shards share every setting but the address.
+// Redis configures the connections to the shards. Only the address differs between shards.
 type Redis struct {
 	Addrs              []string // host:port by shard index
 	Username, Password string
@@ -44,7 +44,7 @@ type Traces struct {
 	Headers map[string]string // sent with each request
 }
 
-// Variable documents one environment variable, or several with one meaning.
+// Variable documents one environment variable, or several with the same meaning.
 type Variable struct{ Name, Meaning, Default string }
 
 // Variables lists every variable that Parse reads, in the order of the table in docs/deploy.md.
@@ -87,7 +87,7 @@ var Variables = []Variable{
 // Peer is a service that another one calls.
 type Peer string
 
-// The peers. Each value is the prefix of a variable: ORDER_SERVICE_URL.
+// The peers. Each value is the prefix of an environment variable, such as ORDER_SERVICE_URL.
 const (
 	Order   Peer = "ORDER"
 	Stock   Peer = "STOCK"
@@ -95,7 +95,7 @@ const (
 )
 
 // Parse reads and validates the variables with getenv, which is usually os.Getenv. It requires the URLs of the given
-// peers and ignores those of others. The error joins one error per invalid variable.
+// peers and ignores the URLs of other services. The error joins one error per invalid variable.
 func Parse(getenv func(string) string, peers ...Peer) (Config, error) {
 	p := parser{getenv: getenv}
 	c := Config{
@@ -131,7 +131,7 @@ func Parse(getenv func(string) string, peers ...Peer) (Config, error) {
 		p.reject("BIND", "%q is not an IP address", c.Bind)
 	}
 	if c.Port == c.InternalPort && c.Port != 0 {
-		p.reject("INTERNAL_PORT", "%d is also PORT: the two ports must differ", c.Port)
+		p.reject("INTERNAL_PORT", "%d equals PORT: the two ports must differ", c.Port)
 	}
 	p.choice("GIN_MODE", "debug", "release", "test")
 	return c, errors.Join(p.errs...)

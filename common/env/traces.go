@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// traces reads the variables of the OpenTelemetry exporter. The OpenTelemetry SDK itself reads those for sampling and
-// naming.
+// traces reads the variables of the OpenTelemetry exporter. The OpenTelemetry SDK reads the variables for sampling and
+// names.
 func (p *parser) traces() Traces {
 	base, exact := p.getenv("OTEL_EXPORTER_OTLP_ENDPOINT"), p.getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 	p.choice("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
@@ -35,7 +35,7 @@ func (p *parser) collector(name, value string) string {
 	return value
 }
 
-// headers parses "name=value,name=value", with values in URL encoding. Errors must not contain values, which may be
+// headers parses "name=value,name=value", with URL-encoded values. Its errors contain no values, because they may be
 // secret.
 func (p *parser) headers(name string) map[string]string {
 	s := p.getenv(name)

@@ -19,20 +19,20 @@ import (
 // The actions of a fail point.
 const (
 	Kill  = "kill"  // kills the process with SIGKILL
-	Pause = "pause" // stops the goroutine for a while, or until it is resumed
-	Lose  = "lose"  // loses the reply of the step
+	Pause = "pause" // blocks the goroutine until it is resumed, at most for the longest pause
+	Lose  = "lose"  // discards the reply to the step
 )
 
-// Armed is a fail point that waits for a step, or has fired.
+// Armed is a fail point that is armed or has fired.
 type Armed struct {
 	ID      int    `json:"id"`
 	Name    string `json:"name"` // printed on stderr when the point fires
 	Point   string `json:"point"`
-	About   string `json:"about"`              // matches steps whose subject contains this text, such as an ID
-	Hit     int    `json:"hit"`                // fires at this matching step; 0 means 1
+	About   string `json:"about"`              // matches steps whose subject contains this string, such as an ID
+	Hit     int    `json:"hit"`                // fires at the Hit-th matching step; 0 means 1
 	Action  string `json:"action"`             // Kill, Pause or Lose
 	PauseMS int64  `json:"pause_ms,omitempty"` // the longest pause
-	Seen    int    `json:"seen"`               // matching steps so far
+	Seen    int    `json:"seen"`               // number of matching steps so far
 	Fired   bool   `json:"fired"`
 	Paused  bool   `json:"paused"` // a goroutine is paused now
 
@@ -40,8 +40,8 @@ type Armed struct {
 	resume     chan struct{} // closed to end the pause
 }
 
-// control holds the fail points of this process. It starts with those in the file $FAIL_POINTS-<instance>, so that a
-// process killed by one fail point restarts with the others.
+// control holds the fail points of this process. It loads them from the file $FAIL_POINTS-<instance> at start, so that
+// a process restarts with them after a fail point has killed it.
 var control = func() *controls {
 	c := &controls{}
 	instance, _, _ := strings.Cut(os.Getenv("MACHINE_ID"), "/")
@@ -60,13 +60,13 @@ var control = func() *controls {
 }()
 
 type controls struct {
-	count  atomic.Int64 // len(armed), readable without the lock
+	count  atomic.Int64 // len(armed); read without the lock
 	mu     sync.Mutex
 	armed  []*Armed
 	lastID int
 }
 
-// pass runs the action that is armed for a point. It returns false if the reply is lost.
+// pass runs the action of the fail point that fires at a step, if any. It returns false if the reply must be discarded.
 func (c *controls) pass(point string, subject any) bool {
 	if c.count.Load() == 0 {
 		return true
@@ -94,7 +94,7 @@ func (c *controls) pass(point string, subject any) bool {
 	return false
 }
 
-// match counts a step and returns the fail point that fires at it, or nil.
+// match counts a step for each matching fail point. It returns the fail point that fires, or nil.
 func (c *controls) match(point, subject string) *Armed {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -111,7 +111,7 @@ func (c *controls) match(point, subject string) *Armed {
 	return nil
 }
 
-// waitWhilePaused waits until no paused step concerns any of the IDs.
+// waitWhilePaused waits until the subject of no paused step contains any of the IDs.
 func (c *controls) waitWhilePaused(ids ...string) {
 	for {
 		c.mu.Lock()
@@ -128,7 +128,7 @@ func (c *controls) waitWhilePaused(ids ...string) {
 	}
 }
 
-// endPause ends a pause. It may be called more than once.
+// endPause ends a pause. Calling it again does nothing.
 func (a *Armed) endPause() {
 	control.mu.Lock()
 	defer control.mu.Unlock()
@@ -139,8 +139,8 @@ func (a *Armed) endPause() {
 	}
 }
 
-// Control serves the fail points of this process. POST arms an Armed and returns it, GET lists all, DELETE disarms
-// and resumes those with the query parameter name, or all.
+// Control serves the fail points of this process. POST arms one fail point and returns it. GET lists all. DELETE
+// disarms and resumes the fail points named by the query parameter name, or all without it.
 func Control(w http.ResponseWriter, r *http.Request) {
 	var response any
 	switch r.Method {
@@ -168,7 +168,7 @@ func Control(w http.ResponseWriter, r *http.Request) {
 	json.NewEncoder(w).Encode(response)
 }
 
-// arm adds a fail point. It replaces an unfired one with the same name.
+// arm adds a fail point. It replaces a fail point with the same name that has not fired.
 func (c *controls) arm(a *Armed) Armed {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -194,7 +194,7 @@ func (c *controls) list() []Armed {
 	return all
 }
 
-// disarm removes the fail points with a name, or all if the name is empty.
+// disarm removes the fail points with a name, or all if the name is empty, and ends their pauses.
 func (c *controls) disarm(name string) {
 	var removed []*Armed
 	c.mu.Lock()

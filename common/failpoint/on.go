@@ -16,8 +16,8 @@ func WithRole(ctx context.Context, role string) context.Context {
 	return context.WithValue(ctx, roleKey{}, role)
 }
 
-// Reached marks the end of a step that concerns a subject: an order or an attempt. A non-nil error means that the reply
-// of the step is lost. participant is empty for a step on the order's own shard.
+// Reached marks the end of a step on a subject: an order or an attempt. A non-nil error means that the caller must
+// treat the reply as lost. participant is empty for a step on the order's own shard.
 func Reached(ctx context.Context, subject any, step, participant string) error {
 	role, ok := ctx.Value(roleKey{}).(string)
 	if !ok {
@@ -33,7 +33,7 @@ func Reached(ctx context.Context, subject any, step, participant string) error {
 	return nil
 }
 
-// Reply is like Reached for a step with a reply. It returns the zero value if the reply is lost.
+// Reply is like Reached for a step with a reply. It returns the reply, or the zero value if the reply is lost.
 func Reply[T any](ctx context.Context, subject any, step, participant string, reply T) T {
 	if Reached(ctx, subject, step, participant) != nil {
 		var none T
@@ -42,16 +42,16 @@ func Reply[T any](ctx context.Context, subject any, step, participant string, re
 	return reply
 }
 
-// LostReply is the panic value of ParticipantReached. Package web closes the connection when it recovers this value.
+// LostReply is the panic value of ParticipantReached. Package web recovers it and closes the connection.
 type LostReply struct{}
 
-// ParticipantReached marks a stage of a step in a participant: "received" or "done". It panics if the reply is lost.
+// ParticipantReached marks a stage of a step in a participant: "received" or "done". It panics to discard the reply.
 func ParticipantReached(subject any, step, stage string) {
 	if !control.pass("participant "+step+" "+stage, subject) {
 		panic(LostReply{})
 	}
 }
 
-// WaitWhilePaused waits until no step of the order or the attempt is paused. The lease renewer calls it, because a
-// paused process would not renew its leases.
+// WaitWhilePaused waits until no step of the order or the attempt is paused. The lease renewer calls it: a paused step
+// simulates a paused process, which would not renew its leases.
 func WaitWhilePaused(order, attempt string) { control.waitWhilePaused(order, attempt) }

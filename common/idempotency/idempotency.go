@@ -1,7 +1,7 @@
 // Package idempotency runs a write once for an idempotency key, however often a client sends the request.
 //
-// The script that does the work also stores the key, the request and the reply, so that both are written or neither.
-// See docs/adr/0013-idempotency-records-with-the-work.md.
+// One script does the work and stores a record of the key, the request and the reply. So the work and the record are
+// written together or not at all. See docs/adr/0013-idempotency-records-with-the-work.md.
 package idempotency
 
 import (
@@ -32,31 +32,31 @@ var (
 // recordPrefix starts the name of a key's record.
 const recordPrefix = "k:"
 
-// keepFor is how long a reply is kept for replays. It bounds the memory of keys: some 200 bytes each.
+// keepFor is how long the record of a key is kept. It bounds the memory for records, which take some 200 bytes each.
 const keepFor = 24 * time.Hour
 
-// Results of the script once.
+// Results of the script once.lua.
 const (
 	differs = iota
 	done
 	replayed
 )
 
-// scripts holds the idempotent version of every script, by script.
+// scripts maps each script to its idempotent version.
 var scripts sync.Map
 
-// Script returns the version of a script that does its work once for a key.
+// Script returns the idempotent version of a script, which does its work once for a key.
 func Script(s *redis.Script) *redis.Script {
 	if found, ok := scripts.Load(s); ok {
 		return found.(*redis.Script)
 	}
-	// Without the flags of its first line: a script that may run when memory is full may not write a record then.
+	// The shebang line has no flags: with allow-oom, the script would write records even if memory is full.
 	wrapped := redis.NewScript(s.Name()+" once", "#!lua\nlocal function work()\n"+s.Body()+"end\n"+onceScript.Body())
 	found, _ := scripts.LoadOrStore(s, wrapped)
 	return found.(*redis.Script)
 }
 
-// Scripts returns the idempotent versions of a service's writes, and the script that claims a key on its home shard.
+// Scripts returns the idempotent versions of the given scripts and of claim_key.
 func Scripts(writes ...*redis.Script) []*redis.Script {
 	all := []*redis.Script{Script(claimKeyScript)}
 	for _, s := range writes {
@@ -65,10 +65,11 @@ func Scripts(writes ...*redis.Script) []*redis.Script {
 	return all
 }
 
-// Run runs a script on a shard for a request. With a key, the script runs once for all requests with that key, which
-// must be the same; each gets the reply of the first. The record is stored on the shard of the data. A second record,
-// on the key's home shard, detects requests with the same key for data on other shards. Without a key, Run just runs
-// the script.
+// Run runs a script on a shard. With a key, the script runs once for all requests with that key, and each request gets
+// the first reply. The error is api.KeyReused if the requests differ. With a nil key, Run only runs the script.
+//
+// The record of the key is stored on the shard of the data. A second record on the key's home shard detects a request
+// with the same key for data on another shard.
 func Run(
 	ctx context.Context, c *cluster.Cluster, key *Key, at *redis.Shard, script *redis.Script, keys []string, args ...any,
 ) (redis.Reply, error) {
@@ -106,21 +107,23 @@ func runOnce(
 		key.Replayed, key.Created = result == replayed, reply.String(2)
 		return reply.From(1), reply.Err()
 	default:
-		return redis.Reply{}, fmt.Errorf("script %s returned %d, which it does not document", Script(script).Name(), result)
+		return redis.Reply{}, fmt.Errorf("run script %s: undocumented result %d", Script(script).Name(), result)
 	}
 }
 
-// homeShard returns the home shard of a key, the same on every instance. When shards are added, most keys keep theirs.
+// homeShard returns the home shard of a key, which is the same on every instance. Most keys keep their home shard when
+// shards are added.
 func homeShard(c *cluster.Cluster, key *Key) (*redis.Shard, error) {
-	home, ok := c.Shard(shard.OfKey(key.Name, c.ActiveShards()))
+	index := shard.OfKey(key.Name, c.ActiveShards())
+	home, ok := c.Shard(index)
 	if !ok {
-		return nil, fmt.Errorf("the shard of a key is unknown to this instance: %w", api.Unavailable)
+		return nil, fmt.Errorf("find the home shard of %s %q: shard %d is unknown: %w", Header, key.Name, index, api.Unavailable)
 	}
 	return home, nil
 }
 
-// Mint returns a new ID and its shard for a request that creates something. With a key it mints on the key's home
-// shard, so that a repeated request finds what the first has created.
+// Mint returns a new ID and its shard for a request that creates something. With a key, it mints on the key's home
+// shard, so that a retry finds the record of the first request.
 func Mint(c *cluster.Cluster, m *cluster.Minter, key *Key) (string, *redis.Shard, error) {
 	if key == nil {
 		return m.Mint()

@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// Header is the request header that carries a key: draft-ietf-httpapi-idempotency-key-header, a string in double
-	// quotes (RFC 8941). Many clients omit the quotes; the key is the same.
+	// Header is the request header that carries a key. draft-ietf-httpapi-idempotency-key-header defines its value as a
+	// string in double quotes (RFC 8941). Many clients omit the quotes; the key is the same.
 	Header = "Idempotency-Key"
 	// ReplayedHeader is the response header of a replay; its value is "true".
 	ReplayedHeader = "Idempotent-Replayed"
@@ -17,7 +17,7 @@ const (
 	MaxLength = 255
 )
 
-// ErrMalformed is the error for a header that holds no key.
+// ErrMalformed is the error for a header without a valid key.
 var ErrMalformed = errors.New("not 1 to 255 printable characters, alone or in double quotes")
 
 // Key is an idempotency key and the request that came with it. A nil key means a request without one.
@@ -25,12 +25,11 @@ type Key struct {
 	Name        string
 	Fingerprint string // a digest of the request
 
-	Created  string // by a request that creates: the ID to use; after Run, the ID that exists
-	Replayed bool   // set by Run: the reply is a replay
+	Created  string // for requests that create something: the minted ID; after Run, the ID that was created
+	Replayed bool   // set by Run if the reply is a replay
 }
 
-// New returns the key in a header. request is what distinguishes the request from others: method, route and every
-// parameter.
+// New parses the key in a header. request identifies the request: its method, its route and every parameter.
 func New(header string, request ...string) (*Key, error) {
 	name, err := parse(header)
 	if err != nil {
@@ -44,8 +43,8 @@ func New(header string, request ...string) (*Key, error) {
 	return &Key{Name: name, Fingerprint: hex.EncodeToString(hash.Sum(nil)[:16])}, nil
 }
 
-// CreatedOr returns the ID that a request has created. In a replay it is the ID of the first request, and for a nil key
-// it is id.
+// CreatedOr returns the ID that a request has created: k.Created, which in a replay is the ID of the first request. For
+// a nil key it returns id.
 func (k *Key) CreatedOr(id string) string {
 	if k == nil {
 		return id
@@ -53,7 +52,7 @@ func (k *Key) CreatedOr(id string) string {
 	return k.Created
 }
 
-// parse returns the key in a header's value.
+// parse returns the name of the key in the value of a header.
 func parse(value string) (string, error) {
 	if strings.HasPrefix(value, `"`) {
 		var ok bool

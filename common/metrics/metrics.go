@@ -46,7 +46,7 @@ func (g Group) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// Handler serves the metrics of the parts of a service, the Go runtime and the process. Each metric gets the label
+// Handler serves the metrics of the given collectors, the Go runtime and the process. Each metric has the label
 // service.
 func Handler(service string, parts ...prometheus.Collector) http.Handler {
 	registry := prometheus.NewRegistry()
@@ -58,7 +58,7 @@ func Handler(service string, parts ...prometheus.Collector) http.Handler {
 	labeled.MustRegister(parts...)
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{
 		ErrorLog:            logger{},
-		ErrorHandling:       promhttp.ContinueOnError, // serve the metrics that work
+		ErrorHandling:       promhttp.ContinueOnError, // serve the other metrics if one fails
 		MaxRequestsInFlight: maxConcurrentScrapes,
 		Timeout:             scrapeTimeout,
 	})

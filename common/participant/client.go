@@ -12,8 +12,8 @@ import (
 	"checkout/common/shard"
 )
 
-// Client calls a participant for the coordinator. It sends concurrent calls in one request, but attempts on different
-// shards in different requests: a slow shard does not delay the others.
+// Client is the coordinator's HTTP client for the Reservations of a participant. It sends concurrent calls in one
+// request, unless their attempts are on different shards. So a slow shard does not delay the others.
 type Client struct {
 	peer                     *peer.Peer
 	reserve, release, refund *peer.Batcher[api.Attempt, api.Outcome]
@@ -28,22 +28,22 @@ func NewClient(p *peer.Peer) *Client {
 	return c
 }
 
-// Reserve reserves what the attempt needs. Without a reply the outcome is api.Unknown, and the caller may retry.
+// Reserve reserves all lines of an attempt. The outcome is api.Unknown if there is no reply; then the caller may retry.
 func (c *Client) Reserve(ctx context.Context, a api.Attempt) api.Outcome {
 	return failpoint.Reply(ctx, a, "reserve", c.peer.Service(), c.reserve.Do(ctx, a))
 }
 
-// Release releases what the attempt may have reserved, and keeps it from reserving again.
+// Release releases what an attempt may have reserved, and prevents any later reservation by it.
 func (c *Client) Release(ctx context.Context, a api.Attempt) api.Outcome {
 	return failpoint.Reply(ctx, a, "release", c.peer.Service(), c.release.Do(ctx, a))
 }
 
-// Refund returns what the cancelled attempt had bought, once.
+// Refund refunds all lines of a cancelled attempt, once.
 func (c *Client) Refund(ctx context.Context, a api.Attempt) api.Outcome {
 	return failpoint.Reply(ctx, a, "refund", c.peer.Service(), c.refund.Do(ctx, a))
 }
 
-// Confirm sets an expiry for the records of decided attempts. It may be repeated.
+// Confirm sets an expiry for the records of decided attempts. It is safe to retry.
 func (c *Client) Confirm(ctx context.Context, list []api.Confirmation) ([]api.Done, error) {
 	var done []api.Done
 	for part := range slices.Chunk(list, maxBatch) {
@@ -56,7 +56,8 @@ func (c *Client) Confirm(ctx context.Context, list []api.Confirmation) ([]api.Do
 	return done, failpoint.Reached(ctx, list, "confirm", c.peer.Service())
 }
 
-// group returns a name for the shards that an attempt touches. A wrong guess delays the attempt and does no other harm.
+// group returns a name for the set of shards of an attempt. It may be wrong while the shard map is unknown; that only
+// delays the attempt.
 func (c *Client) group(a api.Attempt) string {
 	if len(a.Lines) == 1 {
 		return strconv.Itoa(c.shardOf(a.Lines[0].ID))

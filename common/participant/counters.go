@@ -12,21 +12,21 @@ import (
 	"checkout/common/shard"
 )
 
-// Kind is what distinguishes the counters of one service from those of another.
+// Kind describes the counters of one service.
 type Kind struct {
-	Noun         string // "item", for errors
-	Prefix       string // of a counter's key; the ID follows
+	Noun         string // the name of a counter in errors, such as "item"
+	Prefix       string // the key of a counter is Prefix and the ID
 	NotFound     *api.Error
 	Insufficient *api.Error
 }
 
-// Attribute is a number that is stored beside a counter, under its own prefix.
+// Attribute is a number that is stored with a counter, such as a price. Its key is Prefix and the ID of the counter.
 type Attribute struct {
 	Prefix string
 	Value  int64
 }
 
-// Counters are numbers, one per ID: the pieces of an item, or the credit of a user, that no attempt has reserved.
+// Counters stores one number per ID: the pieces of an item, or the credit of a user, that no attempt has reserved.
 type Counters struct {
 	Kind
 	cluster *cluster.Cluster
@@ -36,11 +36,10 @@ type Counters struct {
 // NewCounters returns the counters of a service.
 func NewCounters(c *cluster.Cluster, m *cluster.Minter, k Kind) *Counters { return &Counters{k, c, m} }
 
-// createTries bounds how often Create mints an ID. A taken ID never occurs in practice; a second one means a serious
-// fault.
+// createTries is how often Create mints another ID if the ID is taken. In practice, no ID is ever taken.
 const createTries = 3
 
-// Create creates a counter of 0 with attributes and returns its ID. It never reuses a taken ID.
+// Create creates a counter with value 0 and attributes, and returns its ID.
 func (c *Counters) Create(ctx context.Context, key *idempotency.Key, attributes ...Attribute) (string, error) {
 	for range createTries {
 		id, at, err := idempotency.Mint(c.cluster, c.minter, key)
@@ -64,10 +63,10 @@ func (c *Counters) Create(ctx context.Context, key *idempotency.Key, attributes 
 			return "", Undocumented(createScript, code)
 		}
 	}
-	return "", fmt.Errorf("create %s: %d minted ids were all taken", c.Noun, createTries)
+	return "", fmt.Errorf("create %s: %d minted IDs were all taken", c.Noun, createTries)
 }
 
-// Find returns a counter, then the attributes of the given prefixes.
+// Find returns the value of a counter, followed by its attributes with the given prefixes.
 func (c *Counters) Find(ctx context.Context, id string, prefixes ...string) (redis.Reply, error) {
 	read, err := c.StartFind(id, prefixes...)
 	if err != nil {
@@ -76,7 +75,7 @@ func (c *Counters) Find(ctx context.Context, id string, prefixes ...string) (red
 	return c.WaitFind(ctx, id, read)
 }
 
-// StartFind requests what Find returns.
+// StartFind sends the read of Find and returns at once. Pass the result to WaitFind.
 func (c *Counters) StartFind(id string, prefixes ...string) (*redis.Read, error) {
 	at, err := c.Locate(id)
 	if err != nil {
@@ -89,7 +88,7 @@ func (c *Counters) StartFind(id string, prefixes ...string) (*redis.Read, error)
 	return at.StartValues(at.Key(c.Prefix+id), keys...), nil
 }
 
-// WaitFind waits for what StartFind has requested.
+// WaitFind waits for the result of StartFind.
 func (c *Counters) WaitFind(ctx context.Context, id string, read *redis.Read) (redis.Reply, error) {
 	reply, err := read.Wait(ctx)
 	if err != nil {
@@ -103,7 +102,7 @@ func (c *Counters) WaitFind(ctx context.Context, id string, read *redis.Read) (r
 	return reply, nil
 }
 
-// Add adds to a counter. The error is api.BalanceLimit if the sum would be too large.
+// Add adds amount to a counter. The error is api.BalanceLimit if the sum would be too large.
 func (c *Counters) Add(ctx context.Context, key *idempotency.Key, id string, amount int64) error {
 	code, err := c.Run(ctx, key, addScript, id, nil, amount, int64(api.MaxBalance))
 	switch {
@@ -114,12 +113,12 @@ func (c *Counters) Add(ctx context.Context, key *idempotency.Key, id string, amo
 	case code == NotFound:
 		return c.missing(id)
 	case code == LimitExceeded:
-		return fmt.Errorf("%s %s and %d more: %w", c.Noun, id, amount, api.BalanceLimit)
+		return fmt.Errorf("%s %s: add %d: %w", c.Noun, id, amount, api.BalanceLimit)
 	}
 	return Undocumented(addScript, code)
 }
 
-// Subtract subtracts from a counter. The error is the kind's Insufficient if the counter is too small.
+// Subtract subtracts amount from a counter. The error is Kind.Insufficient if the counter is too small.
 func (c *Counters) Subtract(ctx context.Context, key *idempotency.Key, id string, amount int64) error {
 	code, err := c.Run(ctx, key, subtractScript, id, nil, amount)
 	switch {
@@ -130,12 +129,13 @@ func (c *Counters) Subtract(ctx context.Context, key *idempotency.Key, id string
 	case code == NotFound:
 		return c.missing(id)
 	case code == Insufficient:
-		return fmt.Errorf("%s %s has less than %d: %w", c.Noun, id, amount, c.Insufficient)
+		return fmt.Errorf("%s %s: subtract %d: %w", c.Noun, id, amount, c.Insufficient)
 	}
 	return Undocumented(subtractScript, code)
 }
 
-// BatchInit overwrites the counters "0" to n-1 and their attributes. It deletes their keys under obsolete prefixes.
+// BatchInit overwrites the counters "0" to n-1 and their attributes. It deletes the keys of these IDs that have an
+// obsolete prefix.
 func (c *Counters) BatchInit(ctx context.Context, n int, value int64, attributes []Attribute,
 	obsolete ...string) error {
 	prefixes, values := []string{c.Prefix}, []any{1 + len(attributes), len(obsolete), value}
@@ -164,7 +164,7 @@ func (c *Counters) BatchInit(ctx context.Context, n int, value int64, attributes
 	})
 }
 
-// Run runs a script on a counter and on other keys of its shard, once for an idempotency key.
+// Run runs a script on a counter and on further keys of its shard. With an idempotency key, the script runs once.
 func (c *Counters) Run(
 	ctx context.Context, key *idempotency.Key, script *redis.Script, id string, others []string, args ...any,
 ) (Code, error) {

@@ -1,8 +1,9 @@
 // Package participant implements what stock and payment share: counters, and the reservations that checkouts make from
 // them.
 //
-// Counters is the public side: create, find, add, subtract, reset. Reservations is the protocol's side: reserve,
-// release, refund, confirm. Client calls the latter from the coordinator. See docs/protocol.md.
+// Counters implements the public operations: create, find, add, subtract and batch reset. Reservations implements the
+// steps of the protocol: reserve, release, refund and confirm. Client is the coordinator's HTTP client for
+// Reservations. See docs/protocol.md.
 package participant
 
 import (
@@ -19,14 +20,15 @@ import (
 // Key prefixes of records. The attempt's ID follows.
 const (
 	recordPrefix = "r:"
-	// refundSuffix ends the key of a refund's record: a reservation's record belongs to another decision.
+	// refundSuffix ends the key of a refund's record. The reservation has a record of its own, because it expires at
+	// another time.
 	refundSuffix = ":refund"
 )
 
-// Code is what a script on a counter returned.
+// Code is the result of a script on a counter.
 type Code int64
 
-// The codes of scripts on counters. Their headers document which codes each returns.
+// The results of scripts on counters. The header of each script documents which codes it returns.
 const (
 	NotFound Code = iota
 	Done
@@ -35,8 +37,8 @@ const (
 	Taken
 )
 
-// Prelude returns the definitions that the scripts of a participant may use: those of package protocol, the codes of
-// the scripts, and more.
+// Prelude returns the definitions that the scripts of a participant may use: the definitions of package protocol, the
+// codes, and more.
 func Prelude(more ...redis.Definition) []redis.Definition {
 	return protocol.Prelude(append([]redis.Definition{
 		protocol.Number("NOT_FOUND", NotFound),
@@ -78,7 +80,7 @@ var Scripts = slices.Concat([]*redis.Script{
 	createScript, addScript, subtractScript, batchInitScript, reserveScript, releaseScript, confirmScript, refundScript,
 }, idempotency.Scripts(createScript, addScript, subtractScript))
 
-// Undocumented returns the error for a code that a script does not document.
+// Undocumented returns the error for a code that the header of a script does not document.
 func Undocumented(s *redis.Script, code Code) error {
-	return fmt.Errorf("script %s returned %d, which it does not document", s.Name(), code)
+	return fmt.Errorf("run script %s: undocumented result %d", s.Name(), code)
 }

@@ -10,51 +10,51 @@ import (
 	"checkout/common/trace"
 )
 
-// Reservations runs the protocol's steps on the shards of a participant.
+// Reservations runs the steps of the protocol on the shards of a participant.
 type Reservations struct {
 	cluster *cluster.Cluster
 	prefix  string
 }
 
-// NewReservations returns the reservations from the counters whose keys are prefix followed by an ID.
+// NewReservations returns Reservations for the counters of a cluster. The key of a counter is prefix and its ID.
 func NewReservations(c *cluster.Cluster, prefix string) *Reservations {
 	return &Reservations{c, prefix}
 }
 
-// step is one step of the protocol, as the calls that it makes on each shard.
+// step describes how one step of the protocol calls its script.
 type step struct {
 	script  *redis.Script
-	suffix  string // of the record's key
-	amounts bool   // whether the script gets the amounts
-	// codes lists what the script may return, and Unknown, in order of precedence: of the codes of several shards, the
-	// last one in this list is the code of the attempt.
+	suffix  string // ends the key of the record
+	amounts bool   // whether the amounts are arguments of the script
+	// codes lists Unknown and the codes that the script may return. If the shards of an attempt return different codes,
+	// the attempt has the one that comes last in this list.
 	codes []api.Code
 }
 
 var (
-	// If one shard refuses, the attempt is refused. The coordinator releases what the others have reserved.
+	// If one shard refuses, the attempt is refused. The coordinator then releases what other shards have reserved.
 	reserve = step{reserveScript, "", true, []api.Code{api.Reserved, api.Released, api.Unknown, api.Expired, api.Refused}}
 	// An attempt is released when every shard has released it.
 	release = step{releaseScript, "", false, []api.Code{api.Refused, api.Released, api.Unknown}}
 	refund  = step{refundScript, refundSuffix, true, []api.Code{api.Refunded, api.Unknown, api.Expired}}
 )
 
-// Reserve reserves what each attempt needs, with one call per attempt and shard.
+// Reserve reserves all lines of each attempt, with one script call per attempt and shard.
 func (r *Reservations) Reserve(ctx context.Context, attempts []api.Attempt) []api.Outcome {
 	return r.run(ctx, reserve, attempts)
 }
 
-// Release releases what each attempt has reserved, and keeps it from reserving again.
+// Release releases what each attempt has reserved, and prevents any later reservation by it.
 func (r *Reservations) Release(ctx context.Context, attempts []api.Attempt) []api.Outcome {
 	return r.run(ctx, release, attempts)
 }
 
-// Refund returns what each cancelled attempt had bought, once, unless it is too late.
+// Refund refunds all lines of each cancelled attempt, once, unless the not-after time has passed.
 func (r *Reservations) Refund(ctx context.Context, attempts []api.Attempt) []api.Outcome {
 	return r.run(ctx, refund, attempts)
 }
 
-// part is one attempt's call on one shard.
+// part is the lines of an attempt on one shard, and the script call for them.
 type part struct {
 	shard int
 	at    *redis.Shard
@@ -63,7 +63,7 @@ type part struct {
 	err   error
 }
 
-// run starts all calls, so that they share round trips, and then waits for each.
+// run starts the calls of all attempts before it waits for the first, so that the calls share round trips.
 func (r *Reservations) run(ctx context.Context, do step, attempts []api.Attempt) []api.Outcome {
 	parts := make([][]part, len(attempts))
 	spans := make([]trace.Span, len(attempts))
@@ -86,8 +86,8 @@ func (r *Reservations) run(ctx context.Context, do step, attempts []api.Attempt)
 	return outcomes
 }
 
-// split groups lines by their shard. A counter that no shard can hold belongs to the first one, which records its
-// absence like any other.
+// split groups lines by shard. A counter that no shard can hold belongs to the first shard, where the script records
+// that the counter does not exist.
 func (r *Reservations) split(lines []api.Line) []part {
 	parts := make([]part, 0, 1)
 	for _, line := range lines {
@@ -121,7 +121,7 @@ func (r *Reservations) start(ctx context.Context, do step, a api.Attempt, p *par
 	return at.Start(ctx, do.script, keys, args...)
 }
 
-// join returns the outcome of an attempt from those of its parts.
+// join waits for all parts of an attempt and combines their outcomes.
 func join(ctx context.Context, do step, parts []part) api.Outcome {
 	var joined api.Outcome
 	shards := make([]int, 0, len(parts))

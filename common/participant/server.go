@@ -11,7 +11,8 @@ import (
 	"checkout/common/web"
 )
 
-// The internal routes of a participant. Each takes a list and returns a list of the same length.
+// The internal routes of a participant. Each accepts a list of messages and returns a list of replies in the same
+// order.
 const (
 	reservePath = "/internal/reserve"
 	releasePath = "/internal/release"
@@ -33,18 +34,18 @@ func (res *Reservations) Routes(r gin.IRouter) {
 			return nil, err
 		}
 		if len(list) > maxBatch {
-			return nil, fmt.Errorf("%d confirmations, at most %d: %w", len(list), maxBatch, api.BadRequest)
+			return nil, fmt.Errorf("too many confirmations: %d, want at most %d: %w", len(list), maxBatch, api.BadRequest)
 		}
 		for _, c := range list {
 			if c.Record == "" || c.Until <= 0 {
-				return nil, fmt.Errorf("record %q until %d: %w", c.Record, c.Until, api.BadRequest)
+				return nil, fmt.Errorf("invalid confirmation: record %q, until %d: %w", c.Record, c.Until, api.BadRequest)
 			}
 		}
 		return handle(c, "confirm", list, res.Confirm), nil
 	}))
 }
 
-// steps serves one step of the protocol.
+// steps returns the handler of one step of the protocol.
 func steps(name string, run func(context.Context, []api.Attempt) []api.Outcome) gin.HandlerFunc {
 	return web.JSON(func(c *gin.Context) ([]api.Outcome, error) {
 		attempts, err := web.Body[[]api.Attempt](c)
@@ -52,7 +53,7 @@ func steps(name string, run func(context.Context, []api.Attempt) []api.Outcome) 
 			return nil, err
 		}
 		if len(attempts) > maxBatch {
-			return nil, fmt.Errorf("%d attempts, at most %d: %w", len(attempts), maxBatch, api.BadRequest)
+			return nil, fmt.Errorf("too many attempts: %d, want at most %d: %w", len(attempts), maxBatch, api.BadRequest)
 		}
 		if err := validate(attempts); err != nil {
 			return nil, err
@@ -61,8 +62,8 @@ func steps(name string, run func(context.Context, []api.Attempt) []api.Outcome) 
 	})
 }
 
-// handle runs a step for all entries of a request. A caller that disconnects cancels nothing, because the entries
-// belong to several requests.
+// handle runs a step for all messages in a request. It continues if the caller disconnects, because the messages belong
+// to several client requests.
 func handle[In, Out any](c *gin.Context, step string, list []In, run func(context.Context, []In) []Out) []Out {
 	failpoint.ParticipantReached(list, step, "received")
 	results := run(context.WithoutCancel(c.Request.Context()), list)

@@ -7,29 +7,29 @@ import (
 	"checkout/common/api"
 )
 
-// validate returns an error for attempts that no coordinator sends, before anything is done.
+// validate returns an error for attempts that a coordinator never sends.
 func validate(attempts []api.Attempt) error {
 	for _, a := range attempts {
-		// Without a deadline a record would expire at once, and a repeated reserve would reserve twice.
+		// If the deadline were missing, the record would expire at once, and a retry would reserve again.
 		if a.ID == "" || len(a.ID) > api.MaxIDLength || a.Until <= 0 || len(a.Lines) == 0 || len(a.Lines) > api.MaxItems {
-			return fmt.Errorf("attempt %q until %d with %d lines: %w", a.ID, a.Until, len(a.Lines), api.BadRequest)
+			return fmt.Errorf("invalid attempt %q: until %d, %d lines: %w", a.ID, a.Until, len(a.Lines), api.BadRequest)
 		}
 		for _, line := range a.Lines {
 			if line.Quantity < 0 || line.Quantity > api.MaxBalance {
-				return fmt.Errorf("attempt %q, line %q: %w", a.ID, line.ID, api.BadRequest)
+				return fmt.Errorf("invalid attempt %q: line %q has quantity %d: %w", a.ID, line.ID, line.Quantity, api.BadRequest)
 			}
 		}
 		if repeats(a.Lines) {
-			return fmt.Errorf("attempt %q names a counter twice: %w", a.ID, api.BadRequest)
+			return fmt.Errorf("invalid attempt %q: two lines have the same counter: %w", a.ID, api.BadRequest)
 		}
 	}
 	return nil
 }
 
-// smallCart is the number of lines up to which comparing all pairs costs less than building a set.
+// smallCart is the largest number of lines for which repeats compares all pairs: up to there it is faster than a set.
 const smallCart = 32
 
-// repeats reports whether two lines name one counter.
+// repeats reports whether two lines have the same counter.
 func repeats(lines []api.Line) bool {
 	if len(lines) > smallCart {
 		seen := make(map[string]struct{}, len(lines))

@@ -14,12 +14,12 @@ import (
 
 const (
 	maxBatch    = 256 // messages in one request
-	maxInFlight = 1   // requests of one group; further messages wait and share the next request
+	maxInFlight = 1   // requests in flight per group; further messages wait and share the next request
 )
 
-// Batcher sends messages to a route of a peer that accepts lists. A message is sent at once if no request of its
-// group is in flight. Otherwise it waits and shares the next request. The limit on requests in flight bounds the
-// number of waiting messages. See docs/adr/0007-http-batching.md.
+// Batcher sends messages to a route of a peer that accepts lists. It sends a message at once if no request of the same
+// group is in flight. Otherwise the message waits and shares the next request with others. The public port limits the
+// requests in flight, and thereby the number of waiting messages. See docs/adr/0007-http-batching.md.
 type Batcher[In, Out any] struct {
 	peer      *Peer
 	path      string
@@ -28,27 +28,27 @@ type Batcher[In, Out any] struct {
 	batchSize prometheus.Observer
 
 	mu     sync.Mutex
-	queues map[string]*queue[In, Out] // by group; only those with a request in flight
-	free   sync.Pool                  // of messages whose caller has received its reply
+	queues map[string]*queue[In, Out] // by group; a group without a request in flight has no queue
+	free   sync.Pool                  // messages for reuse; their callers have received the reply
 }
 
 // queue holds the messages of one group.
 type queue[In, Out any] struct {
 	waiting  []*message[In, Out]
-	inFlight int // requests
+	inFlight int // number of requests
 }
 
 type message[In, Out any] struct {
 	requestID string
 	in        In
 	span      trace.Span
-	out       Out           // the zero value if there was no reply
-	done      chan struct{} // buffered; receives one value when out is set
+	out       Out           // the reply, or the zero value if there was none
+	done      chan struct{} // buffered; gets one value when out is set
 }
 
 // NewBatcher returns a batcher for a route of p. Only messages of the same group share a request.
 func NewBatcher[In, Out any](p *Peer, path string, group func(In) string) *Batcher[In, Out] {
-	p.metrics.failures.WithLabelValues(path) // exports 0 before the first failure
+	p.metrics.failures.WithLabelValues(path) // export 0 before the first failure
 	return &Batcher[In, Out]{
 		peer:      p,
 		path:      path,
@@ -59,8 +59,8 @@ func NewBatcher[In, Out any](p *Peer, path string, group func(In) string) *Batch
 	}
 }
 
-// Do sends a message and returns its reply, or the zero value if there was none: then the outcome is unknown. If ctx
-// ends, Do returns at once, and the message is sent nevertheless.
+// Do sends a message and returns its reply. It returns the zero value if there is no reply; then the outcome is
+// unknown. If ctx ends, Do returns at once, but the message may still be sent.
 func (b *Batcher[In, Out]) Do(ctx context.Context, in In) Out {
 	_, span := trace.BeginClient(ctx, b.spanName)
 	defer span.End(nil)
@@ -94,9 +94,9 @@ func (b *Batcher[In, Out]) Do(ctx context.Context, in In) Out {
 	}
 }
 
-// send sends batches until no message waits.
+// send sends batches until no message is waiting.
 func (b *Batcher[In, Out]) send(group string, q *queue[In, Out]) {
-	runtime.Gosched() // lets concurrent callers add their messages to this request
+	runtime.Gosched() // let concurrent callers add their messages to this request
 	for batch := b.take(group, q); batch != nil; batch = b.take(group, q) {
 		b.batchSize.Observe(float64(len(batch)))
 		in, ids := make([]In, len(batch)), make([]string, len(batch))
@@ -127,7 +127,7 @@ func withSpans[In, Out any](ctx context.Context, batch []*message[In, Out]) cont
 	return trace.WithSpans(ctx, spans)
 }
 
-// take removes the next batch from a queue. If the queue is empty it ends the request in flight and returns nil.
+// take removes the next batch from a queue. If the queue is empty, it returns nil and marks the request as ended.
 func (b *Batcher[In, Out]) take(group string, q *queue[In, Out]) []*message[In, Out] {
 	b.mu.Lock()
 	defer b.mu.Unlock()

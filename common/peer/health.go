@@ -21,14 +21,14 @@ const (
 // health is the result of the last round of health checks.
 type health struct {
 	healthy, all []string // addresses
-	problem      string   // why the peer is unavailable; "" if it is available
+	problem      string   // why the peer is unavailable, or "" if it is available
 }
 
-// notProbed is the state before the first round.
+// notProbed is the health before the first round of checks.
 var notProbed = health{problem: "not probed yet"}
 
-// pick returns the next healthy address. If none is healthy it returns the next of all, which may have recovered
-// since the last health check.
+// pick returns the next healthy address. If none is healthy, it returns the next of all addresses, which may have
+// recovered since the last health check.
 func (p *Peer) pick() string {
 	h := p.health.Load()
 	from := h.healthy
@@ -41,7 +41,7 @@ func (p *Peer) pick() string {
 	return from[int(p.next.Add(1))%len(from)]
 }
 
-// markUnhealthy removes an address from the healthy ones until its next health check.
+// markUnhealthy treats an address as unhealthy until its next health check.
 func (p *Peer) markUnhealthy(address string) {
 	for {
 		old := p.health.Load()
@@ -116,8 +116,7 @@ func resolve(ctx context.Context, host string) ([]string, error) {
 	return addresses, nil
 }
 
-// check requests the shard map of the instance at an address. It fails if another service responds, or if the
-// instance is stopping.
+// check requests the shard map from an address. It fails if another service responds, or if the instance is stopping.
 func (p *Peer) check(ctx context.Context, address string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+ShardMapPath, nil)
 	if err != nil {
@@ -126,14 +125,14 @@ func (p *Peer) check(ctx context.Context, address string) error {
 	var shardMap api.ShardMap
 	closing, err := p.exchange(request, &shardMap)
 	if err != nil {
-		return fmt.Errorf("%s is not the internal port of %s: %w", address, p.service, err)
+		return fmt.Errorf("check the internal port of %s at %s: %w", p.service, address, err)
 	}
 	if shardMap.Service != p.service {
-		return fmt.Errorf("%s is the internal port of %q, not of %s", address, shardMap.Service, p.service)
+		return fmt.Errorf("check the internal port of %s at %s: it belongs to service %q", p.service, address, shardMap.Service)
 	}
 	p.shardMap.Store(&shardMap)
 	if closing {
-		return fmt.Errorf("%s is stopping", address)
+		return fmt.Errorf("check the internal port of %s at %s: the instance is stopping", p.service, address)
 	}
 	return nil
 }

@@ -24,10 +24,10 @@ func TestUnavailableSaysWhatIsWrongWithTheAddress(t *testing.T) {
 	gateway := httptest.NewServer(http.NotFoundHandler())
 	defer gateway.Close()
 	for address, want := range map[string]string{
-		newFake(t, "payment", false).address:       `is the internal port of "payment", not of stock`,
-		strings.TrimPrefix(page.URL, "http://"):    "is not the internal port of stock",
-		strings.TrimPrefix(gateway.URL, "http://"): "is not the internal port of stock",
-		freeAddress(t):              "is not the internal port of stock",
+		newFake(t, "payment", false).address:       `it belongs to service "payment"`,
+		strings.TrimPrefix(page.URL, "http://"):    "check the internal port of stock",
+		strings.TrimPrefix(gateway.URL, "http://"): "check the internal port of stock",
+		freeAddress(t):              "check the internal port of stock",
 		"no-such-host.invalid:5001": "no-such-host.invalid",
 	} {
 		p := New("stock", []string{address})

@@ -17,7 +17,7 @@ func (p *Peer) initMetrics() {
 	peerLabel, pathLabel := prometheus.Labels{"peer": p.service}, []string{"path"}
 	p.metrics = callMetrics{
 		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "peer_request_duration_seconds", Help: "Duration of requests to a peer, with failed ones.",
+			Name: "peer_request_duration_seconds", Help: "Duration of requests to a peer, including failed ones.",
 			ConstLabels: peerLabel, Buckets: metrics.LatencyBuckets(),
 		}, pathLabel),
 		batchSizes: prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -31,7 +31,7 @@ func (p *Peer) initMetrics() {
 	}
 	addresses := func(state string, count func(*health) int) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "peer_addresses", Help: "Addresses of a peer, and how many of them are healthy (state up).",
+			Name: "peer_addresses", Help: "Addresses of a peer: all (state known) and the healthy ones (state up).",
 			ConstLabels: prometheus.Labels{"peer": p.service, "state": state},
 		}, func() float64 { return float64(count(p.health.Load())) })
 	}

@@ -26,12 +26,12 @@ import (
 const ShardMapPath = "/internal/placement"
 
 const (
-	// callTimeout exceeds the second within which a service replies even if a shard hangs.
+	// callTimeout exceeds the 1 s within which a service responds even if a shard is unresponsive.
 	callTimeout = 5 * time.Second
 
 	dialTimeout        = time.Second
 	keepAliveInterval  = 15 * time.Second
-	idleConnTimeout    = time.Minute // less than idleTimeout in package web, so that this side closes first
+	idleConnTimeout    = time.Minute // less than idleTimeout in package web, so that the client closes first
 	maxIdleConns       = 256         // per address
 	maxResponseBytes   = 64 << 20
 	maxErrorTextLength = 500 // bytes of an error response that are logged
@@ -78,7 +78,7 @@ func (p *Peer) Close() {
 // Service returns the name of the service.
 func (p *Peer) Service() string { return p.service }
 
-// Probed reports whether every address has had its first health check.
+// Probed reports whether the first round of health checks is complete.
 func (p *Peer) Probed() bool { return p.health.Load() != &notProbed }
 
 // Unavailable returns why the peer is unavailable, or "" if it is available.
@@ -123,8 +123,8 @@ func (p *Peer) Call(ctx context.Context, path string, in, out any) error {
 	return nil
 }
 
-// exchange sends a request and decodes the response into out. It also returns whether the instance closes the
-// connection, which it does while it shuts down.
+// exchange sends a request and decodes the response into out. closing reports whether the instance closes the
+// connection, which means that it is shutting down.
 func (p *Peer) exchange(request *http.Request, out any) (closing bool, err error) {
 	response, err := p.client.Do(request)
 	if err != nil {
@@ -134,7 +134,7 @@ func (p *Peer) exchange(request *http.Request, out any) (closing bool, err error
 	limited := io.LimitReader(response.Body, maxResponseBytes)
 	if response.StatusCode != http.StatusOK {
 		text, _ := io.ReadAll(io.LimitReader(limited, maxErrorTextLength))
-		return response.Close, fmt.Errorf("status %d: %s", response.StatusCode, text)
+		return response.Close, fmt.Errorf("unexpected status %d: %s", response.StatusCode, text)
 	}
 	body, err := readBody(limited, response.ContentLength)
 	if err != nil {
@@ -143,7 +143,7 @@ func (p *Peer) exchange(request *http.Request, out any) (closing bool, err error
 	return response.Close, api.Unmarshal(body, out)
 }
 
-// readBody reads a body to its end, so that its connection can be reused.
+// readBody reads a body to the end, so that the connection can be reused.
 func readBody(body io.Reader, length int64) ([]byte, error) {
 	if length < 0 || length > maxResponseBytes {
 		return io.ReadAll(body)

@@ -6,7 +6,7 @@ import (
 	"checkout/common/trace"
 )
 
-// Call is a script in flight.
+// Call is a script call in flight.
 type Call struct {
 	shard   *Shard
 	script  *Script
@@ -17,7 +17,8 @@ type Call struct {
 	span    trace.Span
 }
 
-// Start queues a script and returns at once, so that one caller may have many in flight. Args are strings and integers.
+// Start queues a script call and returns at once, so that one caller can have many calls in flight. Arguments must be
+// strings or integers.
 func (s *Shard) Start(ctx context.Context, script *Script, keys []string, args ...any) *Call {
 	call := &Call{shard: s, script: script, keys: keys, args: args}
 	if _, call.span = trace.BeginClient(ctx, script.spanName); trace.Enabled() {
@@ -32,9 +33,9 @@ func (c *Call) send() {
 	c.command, c.err = c.shard.send(func(out []byte) []byte { return appendScript(out, c.script, c.keys, c.args) })
 }
 
-// Wait returns the script's reply. It may be called once. The error is api.Overloaded if the script was not sent, and
-// api.Unavailable if it may have run. The shard's timeouts bound the wait; ctx only names the request in traces and
-// logs.
+// Wait waits for the script's reply and returns it. It must be called at most once. The error is api.Overloaded if the
+// queue was full and the script did not run. It is api.Unavailable if the script may have run. The timeouts of the shard
+// limit the wait. ctx is only for traces and logs.
 func (c *Call) Wait(ctx context.Context) (reply Reply, err error) {
 	defer func() { c.span.End(err) }()
 	v, err := c.receive()
@@ -51,7 +52,7 @@ func (c *Call) Wait(ctx context.Context) (reply Reply, err error) {
 	return newReply(v), nil
 }
 
-// receive waits for the reply; an error reply is an error.
+// receive waits for the reply. It turns an error reply into an error.
 func (c *Call) receive() (value, error) {
 	if c.err != nil {
 		return value{}, c.err
@@ -91,7 +92,7 @@ func (s *Shard) load(ctx context.Context, scripts ...*Script) error {
 	return nil
 }
 
-// Read is a read in flight.
+// Read is a read command in flight.
 type Read struct {
 	shard   *Shard
 	name    string
@@ -113,8 +114,8 @@ func (s *Shard) StartFields(key string, fields ...string) *Read {
 	return s.startRead("HMGET", key, fields)
 }
 
-// Wait returns the values or fields in order; a missing one is nil. It may be called once. The shard's timeouts bound
-// the wait; ctx only names the request in logs.
+// Wait waits for the values or fields and returns them in order. A missing value is nil. Wait must be called at most
+// once. The timeouts of the shard limit the wait. ctx is only for logs.
 func (r *Read) Wait(ctx context.Context) (Reply, error) {
 	if r.err != nil {
 		return Reply{}, r.shard.Failed(ctx, r.name, r.err)
@@ -135,7 +136,7 @@ func (s *Shard) Fields(ctx context.Context, key string, fields ...string) (Reply
 	return s.StartFields(key, fields...).Wait(ctx)
 }
 
-// Hash returns all fields of a hash; a missing hash has none.
+// Hash returns all fields of a hash, or no fields if the hash does not exist.
 func (s *Shard) Hash(ctx context.Context, key string) (map[string]string, error) {
 	reply, err := s.startRead("HGETALL", key, nil).Wait(ctx)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Collector reports the health, memory and persistence of shards when Prometheus scrapes them.
+// Collector is a Prometheus collector for the health, memory and persistence of shards.
 type Collector struct {
 	shards                            []*Shard
 	up, skew, queued                  *prometheus.Desc
@@ -28,7 +28,7 @@ func NewCollector(shards []*Shard) *Collector {
 			"How far the shard's clock is ahead of this instance's. The protocol allows 30 s."),
 		queued:     desc("queued_commands", "Commands that are queued for a shard."),
 		memoryUsed: desc("memory_used_bytes", "Memory that the shard uses."),
-		memoryMax:  desc("memory_max_bytes", "Memory that the shard may use; 0: no limit."),
+		memoryMax:  desc("memory_max_bytes", "Memory limit of the shard; 0: no limit."),
 		appendOnly: desc("append_only_ok", "1: the shard keeps an append-only file, and its last write succeeded."),
 	}
 }

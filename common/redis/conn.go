@@ -17,16 +17,16 @@ import (
 type conn struct {
 	net.Conn
 	buffer []byte
-	unread []byte // the part of buffer that has arrived and is not parsed yet
-	used   time.Time
+	unread []byte    // the part of buffer that is not parsed yet
+	used   time.Time // when the connection last became idle
 }
 
 const (
-	readSize   = 32 << 10 // bytes requested from the network at a time
+	readSize   = 32 << 10 // minimum free bytes in the buffer for one read
 	maxReply   = 64 << 20 // bytes
-	keptBuffer = 1 << 20  // bytes of a buffer that is kept for the next reply
-	// graceAfterDeadline is the time to read a reply that has already arrived: the process may have been stopped, not the
-	// shard.
+	keptBuffer = 1 << 20  // bytes; a larger buffer is not reused
+	// graceAfterDeadline is the time to read a reply after the deadline. If this process was stopped, the reply has
+	// already arrived.
 	graceAfterDeadline = 20 * time.Millisecond
 )
 
@@ -59,7 +59,7 @@ func (c *conn) authenticate(config env.Redis) error {
 	return nil
 }
 
-// write sends out. All replies must arrive before the deadline.
+// write sends out and sets the deadline for all replies.
 func (c *conn) write(out []byte, deadline time.Time) error {
 	if err := c.SetDeadline(deadline); err != nil {
 		return err
@@ -88,10 +88,10 @@ func (c *conn) read() (value, error) {
 	}
 }
 
-// fill waits for more bytes.
+// fill reads more bytes into the buffer.
 func (c *conn) fill() error {
 	if len(c.unread) > maxReply {
-		return fmt.Errorf("a reply of more than %d bytes: %w", maxReply, errReply)
+		return fmt.Errorf("%w: longer than %d bytes", errReply, maxReply)
 	}
 	if len(c.unread) == 0 && cap(c.buffer) > keptBuffer {
 		c.buffer = nil
@@ -114,9 +114,9 @@ func (c *conn) fill() error {
 	return err
 }
 
-// stale reports whether the connection must not carry another batch: it holds bytes that no command requested, or it
-// was idle for at least idle and the server has closed it. A write to a closed connection would be lost, and its
-// outcome would be unknown.
+// stale reports whether the connection must not be used for another batch: it has unexpected bytes, or the server has
+// closed it. Commands on a closed connection would have an unknown outcome. stale detects a close only if the
+// connection was idle for at least idle, because the check costs a system call.
 func (c *conn) stale(idle time.Duration) bool {
 	if len(c.unread) > 0 {
 		return true
@@ -137,7 +137,7 @@ func (c *conn) stale(idle time.Duration) bool {
 		var peeked [1]byte
 		n, _, err := syscall.Recvfrom(int(fd), peeked[:], syscall.MSG_PEEK)
 		closed := n == 0 && err == nil || err != nil && !errors.Is(err, syscall.EAGAIN)
-		stale = closed || n > 0 && c.Conn == socket // TLS may send records of its own
+		stale = closed || n > 0 && c.Conn == socket // unread bytes on a TLS connection may be a TLS record without data
 		return true
 	})
 	return err != nil || stale

@@ -14,20 +14,21 @@ const (
 	CheckEvery = time.Second
 	// CheckUnhealthyEvery is the time between health checks of an unhealthy shard.
 	CheckUnhealthyEvery = 200 * time.Millisecond
-	// maxMissed is how many consecutive checks may time out before a shard is unhealthy: a busy one may miss one.
+	// maxMissed is the number of consecutive timeouts that make a shard unhealthy. A busy shard may miss one check.
 	maxMissed = 2
-	// maxSkew is the largest difference between clocks that the protocol's records outlive. See common/protocol.
+	// maxSkew is the largest clock skew that the protocol tolerates: half of protocol.Retention. Package protocol imports
+	// this package, so the number is repeated here.
 	maxSkew = 30 * time.Second
 )
 
 // Healthy reports whether the shard passed its last health check.
 func (s *Shard) Healthy() bool { return s.healthy.Load() }
 
-// Skew returns how far the shard's clock is ahead of this instance's.
+// Skew returns how far the shard's clock is ahead of the clock of this instance.
 func (s *Shard) Skew() time.Duration { return time.Duration(s.skew.Load()) }
 
-// markDown makes the shard unhealthy after a timeout, so that queued commands fail at once. The shard is healthy again
-// after the next check that it passes.
+// markDown makes the shard unhealthy after a timeout, so that queued commands fail at once. The shard becomes healthy
+// when it passes the next health check.
 func (s *Shard) markDown(err error) {
 	if s.healthy.Swap(false) {
 		slog.Warn("shard is unhealthy", "shard", s.Index, "error", err)
@@ -35,7 +36,7 @@ func (s *Shard) markDown(err error) {
 	s.requestCheck()
 }
 
-// requestCheck has the shard checked at once.
+// requestCheck makes Watch check the shard at once.
 func (s *Shard) requestCheck() {
 	select {
 	case s.checkNow <- struct{}{}:
@@ -62,8 +63,8 @@ func (s *Shard) Watch(ctx context.Context, checked func()) {
 	}
 }
 
-// check asks the shard for its time: the reply shows that the shard works and how far its clock is off. A shard gets
-// its scripts before it becomes healthy.
+// check sends TIME to the shard. The reply shows that the shard works, and its clock skew. If the shard was unhealthy,
+// check loads the scripts before it makes the shard healthy.
 func (s *Shard) check(ctx context.Context) {
 	checking, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
@@ -89,12 +90,13 @@ func (s *Shard) check(ctx context.Context) {
 	}
 	skew := now.Sub(sent.Add(received.Sub(sent)/2 + clock.Offset()))
 	if s.skew.Store(int64(skew)); skew.Abs() > maxSkew {
-		slog.Error("clock of the shard is off by more than the protocol allows",
-			"shard", s.Index, "skew_ms", skew.Milliseconds())
+		slog.Error("clock skew of the shard exceeds the limit",
+			"shard", s.Index, "skew_ms", skew.Milliseconds(), "limit_ms", maxSkew.Milliseconds())
 	}
 }
 
-// setHealthy records the result of a check and logs each change, and the first result: a wrong password shows there.
+// setHealthy records the result of a check. It logs the first result, so that a wrong password is visible, and each
+// change.
 func (s *Shard) setHealthy(err error) {
 	healthy := err == nil
 	if changed := s.healthy.Swap(healthy) != healthy; changed || !s.checked {

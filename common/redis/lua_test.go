@@ -8,7 +8,7 @@ import (
 )
 
 // Every script of the project is short. Its header documents its purpose, keys and reply and, if it writes, whether it
-// may be repeated.
+// is safe to retry.
 func TestScriptsAreDocumented(t *testing.T) {
 	t.Parallel()
 	var files []string
@@ -41,8 +41,9 @@ func TestScriptsAreDocumented(t *testing.T) {
 				t.Errorf("%s: the header lacks %q", file, part)
 			}
 		}
-		if !strings.Contains(text, "repeated") && !strings.Contains(text, "flags=no-writes") {
-			t.Errorf("%s: the header of a script that writes must state whether it may be repeated", file)
+		safety := strings.Contains(text, "Safe to retry") || strings.Contains(text, "Must not be retried")
+		if !safety && !strings.Contains(text, "flags=no-writes") {
+			t.Errorf("%s: the header of a script that writes must state whether it is safe to retry", file)
 		}
 		if len(code) > 40 {
 			t.Errorf("%s: %d lines below the header, at most 40", file, len(code))

@@ -16,7 +16,7 @@ type Metrics struct {
 	metrics.Group
 }
 
-// NewMetrics returns metrics without any shard.
+// NewMetrics returns the metrics of a service. NewShard adds a shard to them.
 func NewMetrics() *Metrics {
 	label := []string{"shard"}
 	counter := func(name, help string) *prometheus.CounterVec {
@@ -29,12 +29,12 @@ func NewMetrics() *Metrics {
 			Buckets: metrics.LatencyBuckets(),
 		}, label),
 		size: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "redis_batch_commands", Help: "Commands of concurrent callers in one batch.",
+			Name: "redis_batch_commands", Help: "Commands in one batch.",
 			Buckets: metrics.BatchSizeBuckets(),
 		}, label),
-		failures: counter("redis_failures_total", "Commands without a usable reply: not sent, or with an unknown outcome."),
+		failures: counter("redis_failures_total", "Commands that failed: they were not sent, or their outcome is unknown."),
 		reloads: counter("redis_script_reloads_total",
-			"Scripts that were loaded again after the shard had lost them in a restart."),
+			"Scripts that were loaded again because the shard lost them in a restart."),
 	}
 	m.Group = metrics.Group{m.took, m.size, m.failures, m.reloads}
 	return m

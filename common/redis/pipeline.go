@@ -11,30 +11,30 @@ import (
 const (
 	maxBatch  = 300       // commands in one round trip
 	maxQueued = 16384     // commands queued for one shard
-	keptBatch = 256 << 10 // bytes of a batch that is kept for the next
+	keptBatch = 256 << 10 // bytes; the buffer of a larger batch is not reused
 )
 
 var (
 	errUnhealthy = errors.New("redis: the shard is unhealthy")
 	errQueueFull = errors.New("redis: too many commands are queued for the shard")
 	errClosed    = errors.New("redis: the shard is closed")
-	errWaited    = errors.New("redis: a reply was waited for twice")
+	errWaited    = errors.New("redis: Wait was called twice")
 )
 
-// pipeline sends the commands of concurrent callers together over one connection, so that they share round trips and
-// fsyncs. One batch is in flight; commands that arrive meanwhile form the next one. The pipeline never sends a command
-// twice. Callers encode a command directly into the bytes of its batch.
+// pipeline sends the commands of concurrent callers in batches over one connection, so that they share round trips and
+// fsyncs. One batch is in flight at a time. Commands that arrive meanwhile form the next batch. The pipeline never
+// sends a command twice. Callers encode a command directly into the buffer of its batch.
 type pipeline struct {
 	dial     func(context.Context) (*conn, error)
-	timeout  time.Duration // of one batch
-	idle     time.Duration // after which the connection is checked before use
-	failFast func() error  // called before a batch is sent: queued commands of an unhealthy shard fail at once
-	timedOut func(error)   // called after a batch without a reply in time, before its callers return
+	timeout  time.Duration // for one batch
+	idle     time.Duration // a connection that was idle for so long is checked before use
+	failFast func() error  // called before a batch is sent; its error fails the whole batch
+	timedOut func(error)   // called after a batch timed out, before its callers return
 	observe  func(start time.Time, commands int)
 
 	mu      sync.Mutex
-	waiting []*batch // the last one takes new commands
-	queued  int      // commands in waiting
+	waiting []*batch // new commands go to the last batch
+	queued  int      // number of commands in waiting
 	sending bool
 	closed  bool
 	spare   *batch
@@ -53,12 +53,12 @@ type batch struct {
 type command struct {
 	reply value
 	err   error
-	done  chan struct{} // buffered; one send, one receive
+	done  chan struct{} // buffered; gets one value when reply or err is set
 }
 
 var commands = sync.Pool{New: func() any { return &command{done: make(chan struct{}, 1)} }}
 
-// start queues the command that write appends. The caller must wait for the reply at most once.
+// start queues the command that write appends to its argument. The caller must wait for the reply at most once.
 func (p *pipeline) start(write func(out []byte) []byte) (*command, error) {
 	c := commands.Get().(*command)
 	p.mu.Lock()
@@ -90,7 +90,7 @@ func (c *command) wait() (value, error) {
 	return c.recycle()
 }
 
-// waitContext is wait, but returns early when ctx ends.
+// waitContext is like wait, but returns when ctx ends.
 func (c *command) waitContext(ctx context.Context) (value, error) {
 	select {
 	case <-c.done:
@@ -107,9 +107,9 @@ func (c *command) recycle() (value, error) {
 	return reply, err
 }
 
-// send sends batches until none is waiting.
+// send sends batches until no batch is waiting.
 func (p *pipeline) send() {
-	runtime.Gosched() // callers that are ready to run join this batch, and save a round trip of their own
+	runtime.Gosched() // let callers that are ready to run add their commands to this batch
 	for b := p.next(); b != nil; b = p.next() {
 		start := time.Now()
 		replied, err := p.exchange(b)
@@ -128,7 +128,7 @@ func (p *pipeline) send() {
 	}
 }
 
-// next returns the next batch, or nil if none is waiting; then the sender must exit.
+// next returns the next batch. If no batch is waiting, it returns nil and the sender must exit.
 func (p *pipeline) next() *batch {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -142,7 +142,8 @@ func (p *pipeline) next() *batch {
 	return b
 }
 
-// exchange sends a batch and hands each caller its reply. It returns the number of replies; the error is for the rest.
+// exchange sends a batch and passes each reply to its caller. It returns the number of replies. The error applies to
+// the other commands of the batch.
 func (p *pipeline) exchange(b *batch) (replied int, err error) {
 	if err := p.failFast(); err != nil {
 		return 0, err
@@ -203,7 +204,7 @@ func (p *pipeline) len() int {
 	return p.queued
 }
 
-// close refuses new commands and waits for those in flight.
+// close rejects new commands and waits for the commands in flight.
 func (p *pipeline) close() {
 	p.mu.Lock()
 	p.closed = true

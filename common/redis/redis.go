@@ -19,7 +19,7 @@ import (
 	"checkout/common/env"
 )
 
-// Timeouts of a shard. A write without a reply in time has an unknown outcome; the caller decides whether to retry it.
+// Timeouts of a shard. A write that times out has an unknown outcome. Its caller decides whether to retry it.
 const (
 	dialTimeout = 500 * time.Millisecond
 	// replyTimeout bounds one batch. A shard that exceeds it becomes unhealthy, so that its callers get an error within a
@@ -49,7 +49,7 @@ func dialer(addr string, c env.Redis) func(context.Context) (*conn, error) {
 	}
 }
 
-// timedOut reports whether an error means that no reply came in time.
+// timedOut reports whether an error is a timeout.
 func timedOut(err error) bool {
 	var timeout net.Error
 	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) ||

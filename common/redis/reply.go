@@ -6,11 +6,11 @@ import (
 	"strconv"
 )
 
-// errReply is a reply whose form differs from what its script documents.
+// errReply is the error for a reply that violates RESP or does not have the documented form.
 var errReply = errors.New("redis: unexpected reply")
 
-// Reply is what a script or a command returned: one value, or a list of values. Err returns the first error in reading
-// it, so that a caller can read all values and then check once.
+// Reply is the reply to a script or a command: one value or a list of values. The methods that return a value record
+// the first error. A caller can read all values and then check Err once.
 type Reply struct {
 	values []value
 	err    error
@@ -37,7 +37,7 @@ func (r *Reply) Int(i int) int64 {
 	return 0
 }
 
-// String returns value i, which must be a string; nil is the empty string.
+// String returns value i, which must be a string or nil. It returns "" for nil.
 func (r *Reply) String(i int) string {
 	if i < len(r.values) {
 		switch v := r.values[i]; v.kind {
@@ -66,11 +66,11 @@ func (r *Reply) Has(i int) bool { return i < len(r.values) && r.values[i].kind !
 // From returns the values from i on.
 func (r *Reply) From(i int) Reply { return Reply{values: r.values[min(i, len(r.values)):], err: r.err} }
 
-// Err returns the first error in reading the reply.
+// Err returns the first error of Int, String or List: the value was missing or had the wrong type.
 func (r *Reply) Err() error { return r.err }
 
 func (r *Reply) fail(i int) {
 	if r.err == nil {
-		r.err = fmt.Errorf("%w: value %d of %v", errReply, i, r.values)
+		r.err = fmt.Errorf("%w: value %d is missing or has the wrong type", errReply, i)
 	}
 }

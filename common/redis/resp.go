@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// This file speaks RESP2, the protocol of Redis: https://redis.io/docs/latest/develop/reference/protocol-spec/
+// This file implements RESP2, the protocol of Redis: https://redis.io/docs/latest/develop/reference/protocol-spec/
 
 // appendCommand appends a command of strings and integers.
 func appendCommand(out []byte, args ...any) []byte {
@@ -18,7 +18,7 @@ func appendCommand(out []byte, args ...any) []byte {
 	return out
 }
 
-// appendRead appends a command that reads a key.
+// appendRead appends a read command for a key.
 func appendRead(out []byte, name, key string, fields []string) []byte {
 	out = appendString(appendString(appendHeader(out, '*', 2+len(fields)), name), key)
 	for _, field := range fields {
@@ -27,7 +27,7 @@ func appendRead(out []byte, name, key string, fields []string) []byte {
 	return out
 }
 
-// appendScript appends EVALSHA.
+// appendScript appends an EVALSHA command.
 func appendScript(out []byte, script *Script, keys []string, args []any) []byte {
 	out = appendHeader(out, '*', 3+len(keys)+len(args))
 	out = append(out, script.call...)
@@ -69,12 +69,12 @@ func appendInt(out []byte, n int64) []byte {
 
 // value is a reply, or an element of one.
 type value struct {
-	kind byte // as in RESP: '+' and '$' strings, ':' an integer, '-' an error, '*' an array; 0 is nil
+	kind byte // '+' or '$' is a string, ':' an integer, '-' an error, '*' an array, as in RESP; 0 is nil
 	text string
 	list []value
 }
 
-// errorReply is a reply by which the server reports an error.
+// errorReply is an error that the server has returned.
 type errorReply string
 
 // Error returns the server's message.
@@ -83,7 +83,7 @@ func (e errorReply) Error() string { return string(e) }
 // scalar reports whether the value is a string or an integer.
 func (v value) scalar() bool { return v.kind == '$' || v.kind == ':' || v.kind == '+' }
 
-// err returns the error that an error reply stands for.
+// err returns an error if the value is an error reply.
 func (v value) err() error {
 	if v.kind == '-' {
 		return errorReply(v.text)
@@ -91,7 +91,7 @@ func (v value) err() error {
 	return nil
 }
 
-// measure returns the length of the first reply in b, in bytes: 0, without an error, if it is incomplete.
+// measure returns the length of the first reply in b, in bytes, or 0 if the reply is incomplete.
 func measure(b []byte) (int, error) {
 	at := 0
 	for left := 1; left > 0; left-- {
@@ -117,7 +117,7 @@ func measure(b []byte) (int, error) {
 			case len(b)-at < n+2:
 				return 0, nil
 			case b[at+n] != '\r' || b[at+n+1] != '\n':
-				return 0, fmt.Errorf("%w: a string longer than its length", errReply)
+				return 0, fmt.Errorf("%w: bulk string of length %d does not end with CRLF", errReply, n)
 			default:
 				at += n + 2
 			}
@@ -128,7 +128,7 @@ func measure(b []byte) (int, error) {
 	return at, nil
 }
 
-// length parses a length; the length of nil is -1.
+// length parses the length of a string or an array. It returns -1 for nil.
 func length(digits []byte) (int, bool) {
 	if len(digits) == 2 && digits[0] == '-' && digits[1] == '1' {
 		return -1, true
@@ -143,7 +143,7 @@ func length(digits []byte) (int, bool) {
 	return n, len(digits) > 0 && n <= maxReply
 }
 
-// parse parses one measured reply. All its strings are parts of reply.
+// parse parses one complete reply, as measure has found it. All strings of the result share the memory of reply.
 func parse(reply string) value {
 	v, _ := parseOne(reply)
 	return v

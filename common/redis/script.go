@@ -12,18 +12,17 @@ import (
 // Script is a Lua script that runs atomically on one shard.
 type Script struct {
 	name, source, sha string
-	call              []byte // how a command that runs it starts, after its length
+	call              []byte // the encoded words EVALSHA and sha
 	spanName          string
 }
 
 // Definition is a constant or a function that Go and the scripts share.
 type Definition struct {
 	Name string
-	Lua  string // a statement that defines Name as a local
+	Lua  string // a statement that defines Name as a local variable
 }
 
-// MustScript returns the script lua/<name>.lua of an embedded folder, as NewScript does. It panics if there is no such
-// file.
+// MustScript returns the script in the file lua/<name>.lua. It panics if there is no such file.
 func MustScript(files fs.FS, name string, prelude []Definition) *Script {
 	source, err := fs.ReadFile(files, "lua/"+name+".lua")
 	if err != nil {
@@ -32,8 +31,8 @@ func MustScript(files fs.FS, name string, prelude []Definition) *Script {
 	return NewScript(name, string(source), prelude...)
 }
 
-// NewScript returns a script with a name and a source that starts with a shebang line. It inserts the definitions that
-// the script uses after that line, on a line of their own.
+// NewScript returns a script. The source must start with a shebang line. NewScript inserts one line after it, with the
+// definitions of prelude that the script uses.
 func NewScript(name, source string, prelude ...Definition) *Script {
 	shebang, body, _ := strings.Cut(source, "\n")
 	code := comment.ReplaceAllString(body, "")
@@ -52,13 +51,13 @@ func NewScript(name, source string, prelude ...Definition) *Script {
 	return s
 }
 
-// comment matches a comment of Lua.
+// comment matches a Lua comment.
 var comment = regexp.MustCompile(`--[^\n]*`)
 
 // Name returns the script's name.
 func (s *Script) Name() string { return s.name }
 
-// SHA returns the digest by which EVALSHA finds the script.
+// SHA returns the SHA-1 digest that EVALSHA takes.
 func (s *Script) SHA() string { return s.sha }
 
 // Source returns the source, with the definitions that the script uses.
@@ -70,5 +69,6 @@ func (s *Script) Body() string {
 	return body
 }
 
-// isNoScript reports the one error reply after which a script certainly did not run: the shard lost it in a restart.
+// isNoScript reports whether an error is NOSCRIPT: the shard has lost the script in a restart, so the script did not
+// run.
 func isNoScript(err error) bool { return err != nil && strings.HasPrefix(err.Error(), "NOSCRIPT") }

@@ -12,11 +12,11 @@ import (
 	"checkout/common/env"
 )
 
-// idleCheck is how long a batch connection may be idle before it is checked for a close by the server.
+// idleCheck is the idle time after which a batch connection is checked before use: the server may have closed it.
 const idleCheck = 500 * time.Millisecond
 
-// Shard is one Redis server. Commands of concurrent callers share round trips and fsyncs. A shard never sends a command
-// twice. The one exception is a script that the server has lost, and so has not run.
+// Shard is a client of one Redis server. Commands of concurrent callers share round trips and fsyncs. It never sends a
+// command twice, except for a script that the server did not run because it had lost the script.
 type Shard struct {
 	Index    int
 	tag      string
@@ -26,15 +26,16 @@ type Shard struct {
 	metrics  *shardMetrics
 	healthy  atomic.Bool
 	missed   int          // consecutive health checks that timed out; used by Watch only
-	checked  bool         // a first health check has ended; used by Watch only
-	skew     atomic.Int64 // the shard's clock minus ours, ns
+	checked  bool         // whether the first health check is complete; used by Watch only
+	skew     atomic.Int64 // the shard's clock minus the clock of this instance, ns
 	checkNow chan struct{}
 
-	lastLog, unlogged atomic.Int64 // second of the last failure that was logged; failures since then
+	lastLog  atomic.Int64 // Unix time of the last logged failure, s
+	unlogged atomic.Int64 // number of failures since then
 }
 
-// NewShard returns shard index of a service, at addr (host:port). Every key of the shard starts with tag, a hash tag
-// such as "{o0}". The shard loads scripts when it becomes healthy. It is unhealthy until Watch has checked it.
+// NewShard returns the shard with the given index, at addr (host:port). Every key of the shard starts with tag, a hash
+// tag such as "{o0}". The shard loads the scripts when it becomes healthy. It is unhealthy until Watch has checked it.
 func NewShard(index int, tag, addr string, c env.Redis, scripts []*Script, m *Metrics) *Shard {
 	s := &Shard{Index: index, tag: tag, scripts: scripts, metrics: m.of(index), checkNow: make(chan struct{}, 1)}
 	dial := dialer(addr, c)
@@ -55,7 +56,8 @@ func (s *Shard) Close() {
 	s.control.close()
 }
 
-// Key returns the full name of a key. All keys of a shard share one hash tag, so that one script may use any of them.
+// Key returns the full name of a key. All keys of a shard have the same hash tag, so that one script may use any of
+// them.
 func (s *Shard) Key(name string) string { return s.tag + name }
 
 // failFast returns an error if the shard is unhealthy.
@@ -66,7 +68,7 @@ func (s *Shard) failFast() error {
 	return nil
 }
 
-// Do runs one command on the shard's second connection, whether the shard is healthy or not.
+// Do runs one command on the shard's second connection, even if the shard is unhealthy.
 func (s *Shard) Do(ctx context.Context, args ...any) (Reply, error) {
 	c, err := s.control.start(func(out []byte) []byte { return appendCommand(out, args...) })
 	if err != nil {
@@ -102,9 +104,8 @@ func (s *Shard) send(write func([]byte) []byte) (*command, error) {
 	return s.batches.start(write)
 }
 
-// Failed logs and counts a failed command and returns the error for its caller: api.Overloaded if the command was not
-// sent, and api.Unavailable if its outcome is unknown. After any failure but an error reply the shard is checked at
-// once.
+// Failed logs and counts a failed command and returns the error for its caller: api.Overloaded if the queue was full,
+// or api.Unavailable. It requests a health check, unless the server has returned an error reply.
 func (s *Shard) Failed(ctx context.Context, command string, err error) error {
 	s.metrics.failures.Inc()
 	switch {
@@ -117,13 +118,13 @@ func (s *Shard) Failed(ctx context.Context, command string, err error) error {
 	if !errors.As(err, &reply) {
 		s.requestCheck()
 	}
-	if !errors.Is(err, context.Canceled) { // the caller has stopped
+	if !errors.Is(err, context.Canceled) { // a cancelled caller is no failure of the shard
 		s.logFailure(ctx, command, err)
 	}
 	return s.Unavailable()
 }
 
-// logFailure logs at most one line per second: thousands of commands fail together when a shard dies.
+// logFailure logs at most one failure per second: thousands of commands fail at once when a shard becomes unavailable.
 func (s *Shard) logFailure(ctx context.Context, command string, err error) {
 	now := time.Now().Unix()
 	if last := s.lastLog.Load(); last == now || !s.lastLog.CompareAndSwap(last, now) {
@@ -134,5 +135,5 @@ func (s *Shard) logFailure(ctx context.Context, command string, err error) {
 		"shard", s.Index, "command", command, "error", err, "unlogged", s.unlogged.Swap(0))
 }
 
-// Unavailable returns the error for callers of an unhealthy shard. It hides the client's own error.
+// Unavailable returns the error for callers when a command has failed. It hides the cause, which the log has.
 func (s *Shard) Unavailable() error { return fmt.Errorf("shard %d: %w", s.Index, api.Unavailable) }

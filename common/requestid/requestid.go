@@ -1,5 +1,4 @@
-// Package requestid carries the ID of a request in its context, so that log records and calls to other services can
-// name it.
+// Package requestid carries the ID of a request in its context. Log records and calls to other services contain the ID.
 package requestid
 
 import (
@@ -15,7 +14,7 @@ const (
 	Header = "X-Request-Id"
 	// MaxLength is the longest ID of one request, in bytes.
 	MaxLength = 128
-	// MaxJoinedLength is the longest result of Join, in bytes. It holds the IDs of about a hundred requests.
+	// MaxJoinedLength is the longest result of Join, in bytes: the IDs of about a hundred requests.
 	MaxJoinedLength = 4 << 10
 )
 
@@ -61,8 +60,8 @@ func printable(s string) bool {
 	return true
 }
 
-// Join returns one ID for a message that serves many requests: their IDs, separated by commas. If they exceed
-// MaxJoinedLength, it ends with the number of IDs left out, such as ",+12-more".
+// Join returns the ID of a message that serves many requests: their IDs, separated by commas. If the result would
+// exceed MaxJoinedLength, it ends with the number of omitted IDs, such as ",+12-more".
 func Join(ids []string) string {
 	if len(ids) == 1 {
 		return ids[0]

@@ -14,13 +14,13 @@ import (
 	"checkout/common/requestid"
 )
 
-// gcPercent lets the heap grow fivefold between collections. The live heap is a few megabytes, so this saves CPU time
-// for little memory.
+// gcPercent lets the heap grow to five times the live heap before a collection. The live heap has a few megabytes, so
+// this saves CPU time and costs little memory.
 const gcPercent = 400
 
-// tuneRuntime sets the Go runtime for a service, unless the environment does. A service uses half of the processors,
-// because it shares them with the gateway, the other services and Redis. A container's own CPU limit stays. See
-// docs/adr/0010-half-the-processors.md.
+// tuneRuntime sets GOGC and GOMAXPROCS, unless the environment sets them. A service uses half of the processors,
+// because the gateway, the other services and Redis run on the same host. A CPU limit of the container takes
+// precedence. See docs/adr/0010-half-the-processors.md.
 func tuneRuntime() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
@@ -42,8 +42,8 @@ func Main(run func(ctx context.Context, args []string, getenv func(string) strin
 	}
 }
 
-// setLogger makes the default logger write to w, as text or JSON, with debug records if debug is true. Records that are
-// logged with the context of a request carry its ID.
+// setLogger makes the default logger write to w, as text or JSON. Debug records are written only if debug is true.
+// Records that are logged with the context of a request contain the request ID.
 func setLogger(w io.Writer, debug, json bool) {
 	options := &slog.HandlerOptions{Level: slog.LevelInfo}
 	if debug {

@@ -20,29 +20,29 @@ import (
 	"checkout/common/web"
 )
 
-// Definition is what distinguishes a service from the others.
+// Definition describes one of the three services.
 type Definition struct {
 	Name    string     // "order", "stock" or "payment"
 	Peers   []env.Peer // the services that it calls
 	Scripts []*redis.Script
-	Setup   func(*Service) // adds routes, collectors and background work
+	Setup   func(*Service) // adds the routes, collectors and background work of the service
 }
 
 // Service is one instance of a service.
 type Service struct {
-	Name         string
-	Config       env.Config
-	Cluster      *cluster.Cluster
-	Minter       *cluster.Minter
-	*web.Server                                          // its listeners
-	SagaOverview func(context.Context) *api.SagaOverview // of the order service; nil for the others
+	Name    string
+	Config  env.Config
+	Cluster *cluster.Cluster
+	Minter  *cluster.Minter
+	*web.Server
+	SagaOverview func(context.Context) *api.SagaOverview // nil, except in the order service
 	peers        []*peer.Peer
 	collectors   []prometheus.Collector
 	background   []func(context.Context)
 }
 
-// Run serves until ctx ends. With "healthcheck" as the first argument it asks the running instance whether it is ready
-// instead.
+// Run runs an instance of the service until ctx ends. If the first argument is "healthcheck", Run only checks whether
+// the instance that runs on this host is ready.
 func (d Definition) Run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
 	config, err := env.Parse(getenv, d.Peers...)
 	if err != nil {
@@ -64,7 +64,7 @@ func (d Definition) Run(ctx context.Context, args []string, getenv func(string) 
 	return s.serve(ctx)
 }
 
-// New returns an instance of a service on its shards, without serving it.
+// New returns an instance of a service on the shards of c. It does not listen yet.
 func New(d Definition, config env.Config, c *cluster.Cluster) *Service {
 	s := &Service{
 		Name: d.Name, Config: config, Cluster: c,
@@ -79,7 +79,7 @@ func New(d Definition, config env.Config, c *cluster.Cluster) *Service {
 	return s
 }
 
-// serve serves until ctx ends, then stops the background work.
+// serve runs the background work and serves both ports until ctx ends. Then it stops the background work.
 func (s *Service) serve(ctx context.Context) error {
 	working, stop := context.WithCancel(context.Background())
 	var workers sync.WaitGroup
@@ -92,20 +92,20 @@ func (s *Service) serve(ctx context.Context) error {
 	return err
 }
 
-// Peer returns a service that this one calls, at hosts (host:port). Close closes it.
+// Peer returns the client of another service at hosts (host:port). Close closes it.
 func (s *Service) Peer(name string, hosts []string) *peer.Peer {
 	p := peer.New(name, hosts)
 	s.peers = append(s.peers, p)
 	return p
 }
 
-// Collect adds metrics of the service.
+// Collect adds collectors to the metrics of the service.
 func (s *Service) Collect(c ...prometheus.Collector) { s.collectors = append(s.collectors, c...) }
 
-// Background adds work that runs while the service serves. It must return soon after its context ends.
+// Background adds work that runs while the service serves. The work must return soon after its context ends.
 func (s *Service) Background(work func(context.Context)) { s.background = append(s.background, work) }
 
-// Close closes the service's peers.
+// Close closes the clients of the service's peers.
 func (s *Service) Close() {
 	for _, p := range s.peers {
 		p.Close()
@@ -120,7 +120,7 @@ func (s *Service) allCollectors() []prometheus.Collector {
 	return all
 }
 
-// Unavailable names what keeps the service from being ready.
+// Unavailable lists why the service is not ready: unavailable shards and peers.
 func (s *Service) Unavailable() []string {
 	unavailable := s.Cluster.Unavailable()
 	for _, p := range s.peers {
@@ -131,7 +131,7 @@ func (s *Service) Unavailable() []string {
 	return unavailable
 }
 
-// probed reports whether every shard and every peer has had its first health check.
+// probed reports whether every shard and every peer has completed its first health check.
 func (s *Service) probed() bool {
 	for _, p := range s.peers {
 		if !p.Probed() {
@@ -146,7 +146,7 @@ func (s *Service) Instance() string {
 	return fmt.Sprintf("%d/%d", s.Config.Instance, s.Config.Instances)
 }
 
-// Ping names the instance and the health of its shards.
+// Ping returns the number of the instance and the health of its shards.
 func (s *Service) Ping(*gin.Context) (api.Ping, error) {
 	return api.Ping{Service: s.Name, Instance: s.Instance(), Shards: s.Cluster.States()}, nil
 }

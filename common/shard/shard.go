@@ -1,8 +1,7 @@
 // Package shard mints IDs that contain the index of their shard.
 //
-// A minted ID is a UUID of version 7 (RFC 9562) whose last 16 bits are the shard's index: an ID that ends in 0002
-// lives on shard 2. Its timestamp and 46 random bits keep IDs unique, even between two processes with the same
-// MACHINE_ID.
+// A minted ID is a UUID of version 7 (RFC 9562). Its last 16 bits are the index of its shard: an ID that ends in 0002
+// is on shard 2. A timestamp and 46 random bits make IDs unique, even if two processes have the same MACHINE_ID.
 //
 // The decimal IDs "0", "1", ... of batch_init do not contain their shard. Package cluster locates them. See
 // docs/adr/0011-shard-in-id.md.
@@ -36,8 +35,8 @@ func Mint(s int) string {
 	return id.String()
 }
 
-// OfKey returns the shard, of n, that an arbitrary key belongs to. When a shard is added, about one key in n+1 moves,
-// always to the new shard. It is the jump consistent hash of Lamping and Veach.
+// OfKey returns the index of the shard, from 0 to n-1, that a key belongs to. When a shard is added, about one key in
+// n+1 moves, and always to the new shard. OfKey is the jump consistent hash of Lamping and Veach.
 func OfKey(key string, n int) int {
 	hash := fnv.New64a()
 	hash.Write([]byte(key))
@@ -50,7 +49,7 @@ func OfKey(key string, n int) int {
 	return int(at)
 }
 
-// Of returns the shard of a minted ID, and false for every other string. Minted IDs are in lower case.
+// Of returns the shard of a minted ID. It returns false for every other string, including IDs in upper case.
 func Of(id string) (int, bool) {
 	if len(id) != 36 || id[8] != '-' || id[13] != '-' || id[14] != '7' || id[18] != '-' || id[23] != '-' {
 		return 0, false
@@ -71,8 +70,8 @@ func Of(id string) (int, bool) {
 	return s, digits < 16
 }
 
-// hexDigit is the value of each hexadecimal digit, and 255 for other bytes. A table is fast: a checkout parses many
-// IDs.
+// hexDigit is the value of each hexadecimal digit, and 255 for other bytes. It is a table for speed: a checkout parses
+// many IDs.
 var hexDigit = func() (values [256]byte) {
 	for c := range values {
 		values[c] = 0xff
@@ -83,7 +82,7 @@ var hexDigit = func() (values [256]byte) {
 	return values
 }()
 
-// ParseDecimal returns the number of a decimal ID, and false unless it is in canonical form ("7", not "07" or "+7").
+// ParseDecimal returns the number of a decimal ID. It returns false for every other string, such as "07" or "+7".
 func ParseDecimal(id string) (int, bool) {
 	if len(id) == 0 || len(id) > 7 || id[0] == '0' && len(id) > 1 {
 		return 0, false
@@ -98,11 +97,11 @@ func ParseDecimal(id string) (int, bool) {
 	return n, true
 }
 
-// FormatDecimal returns the decimal ID of a number.
+// FormatDecimal returns the decimal ID of n.
 func FormatDecimal(n int) string { return strconv.Itoa(n) }
 
-// Owned returns the shards on which an instance mints. Instances take turns; with fewer shards than instances, each
-// instance mints on every shard. instance counts from 1, as MACHINE_ID does.
+// Owned returns the shards on which an instance mints IDs. Shards are assigned to instances in turn. If there are fewer
+// shards than instances, every instance mints on every shard. instance counts from 1, as in MACHINE_ID.
 func Owned(instance, instances, shards int) []int {
 	var owned []int
 	for s := range shards {

@@ -9,7 +9,7 @@ import (
 	"checkout/common/redis"
 )
 
-// Case is a test of one reply of a script.
+// Case is a test case for one script call.
 type Case struct {
 	Name   string
 	Script *redis.Script
@@ -19,15 +19,15 @@ type Case struct {
 	Want   string // the reply: its values, separated by spaces
 	After  State  // all keys after the call; nil if the call changes nothing
 
-	// OnRetry is the reply of a second, identical call, which must change nothing. Empty if the script must not be
+	// OnRetry is the reply to a second, identical call, which must change nothing. It is empty if the script must not be
 	// retried.
 	OnRetry string
 }
 
-// SameReply, as Case.OnRetry, stands for the reply of the first call.
+// SameReply is a value of Case.OnRetry. It means that the second call has the same reply as the first.
 const SameReply = "the same"
 
-// RunCases runs each case in its own subtest, on one shard of a service.
+// RunCases runs each case in a subtest, on one shard of a service.
 func RunCases(t *testing.T, service string, scripts []*redis.Script, cases []Case) {
 	cluster, servers := Open(t, service, 1, scripts)
 	for _, c := range cases {

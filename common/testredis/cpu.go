@@ -10,8 +10,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// CPU returns the processor time that a server has used. Unlike elapsed time, it does not depend on the load of the
-// host.
+// CPU returns the processor time that a server has used. It does not depend on the load of the host, but elapsed time
+// does.
 func CPU(t testing.TB, client *redis.Client) time.Duration {
 	t.Helper()
 	info, err := client.Info(t.Context(), "cpu").Result()

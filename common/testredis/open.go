@@ -19,8 +19,8 @@ func Open(t testing.TB, service string, n int, scripts []*redis.Script) (*cluste
 	return Connect(t, service, servers, scripts), servers
 }
 
-// Connect opens running servers as the shards of a service, like another instance does. All shards are available when
-// it returns.
+// Connect opens running servers as the shards of a service. Each call simulates another instance. All shards are
+// available when it returns.
 func Connect(t testing.TB, service string, servers []*Server, scripts []*redis.Script) *cluster.Cluster {
 	t.Helper()
 	var config env.Redis

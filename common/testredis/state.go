@@ -11,9 +11,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// State is the whole content of a server, by key, in a form that is easy to write and compare. A string is written as
-// it is; a hash or sorted set as "field=value field=value", sorted. The suffix "@ms" is the key's expiry time, in Unix
-// milliseconds.
+// State is the content of a server, by key, in a form that is easy to write and compare. A string is itself. A hash or
+// a sorted set is "field=value field=value", sorted. The suffix "@<ms>" is the expiry of the key, in Unix milliseconds.
 type State map[string]string
 
 // Load replaces the content of the server. It supports strings and hashes.
@@ -53,7 +52,7 @@ func (s *Server) Dump(t testing.TB) State {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Shard activation writes its key at any time.
+	// Ignore the key that shard activation writes at any time.
 	keys = slices.DeleteFunc(keys, func(key string) bool { return strings.HasSuffix(key, "}growth") })
 	types, expiries := make([]*redis.StatusCmd, len(keys)), make([]*redis.Cmd, len(keys))
 	s.pipeline(t, func(p redis.Pipeliner) {

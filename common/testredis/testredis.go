@@ -1,5 +1,5 @@
-// Package testredis starts redis-server processes for tests, configured as in production: every write is synced to
-// disk, and no key is evicted.
+// Package testredis starts redis-server processes for tests. Their configuration is that of production: every write is
+// synced to disk, and no key is evicted.
 package testredis
 
 import (
@@ -20,7 +20,7 @@ import (
 // Server is a running redis-server.
 type Server struct {
 	Addr   string
-	Client *redis.Client // for direct access from tests
+	Client *redis.Client // direct access for tests
 	dir    string
 	cmd    *exec.Cmd
 }
@@ -32,7 +32,7 @@ func Start(t testing.TB) *Server {
 		t.Fatal("redis-server is not installed: run make deps")
 	}
 	s := &Server{dir: t.TempDir()}
-	// Another process may take a free port before the server binds it.
+	// Retry: another process may take the free port before the server binds it.
 	var err error
 	for range 10 {
 		s.Addr = freeAddr(t)
@@ -73,7 +73,7 @@ func (s *Server) run() error {
 	defer client.Close()
 	deadline := time.Now().Add(20 * time.Second)
 	for {
-		// Check the process ID, since another server may have taken the port.
+		// Check the process ID: another server may have taken the port.
 		info, err := client.Info(context.Background(), "server").Result()
 		if err == nil && hasLine(info, "process_id:"+strconv.Itoa(s.cmd.Process.Pid)) {
 			return nil

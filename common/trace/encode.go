@@ -11,8 +11,8 @@ import (
 	otlp "go.opentelemetry.io/proto/otlp/trace/v1"
 )
 
-// encode returns the OTLP message for spans of one resource. TracesData has the wire format of
-// ExportTraceServiceRequest, whose package links gRPC.
+// encode returns the OTLP message for spans of one resource. TracesData has the same wire format as
+// ExportTraceServiceRequest, but its package does not import gRPC.
 func encode(spans []sdk.ReadOnlySpan) *otlp.TracesData {
 	list := make([]*otlp.Span, len(spans))
 	for i, span := range spans {
@@ -30,7 +30,7 @@ func encodeSpan(s sdk.ReadOnlySpan) *otlp.Span {
 		TraceId:           traceID[:],
 		SpanId:            spanID[:],
 		Name:              validUTF8(s.Name()),
-		Kind:              otlp.Span_SpanKind(s.SpanKind()), // both number the kinds alike
+		Kind:              otlp.Span_SpanKind(s.SpanKind()), // both types number the kinds the same way
 		StartTimeUnixNano: uint64(s.StartTime().UnixNano()),
 		EndTimeUnixNano:   uint64(s.EndTime().UnixNano()),
 		Attributes:        encodeAttributes(s.Attributes()),
@@ -81,6 +81,6 @@ func encodeValue(v attribute.Value) *common.AnyValue {
 	return &common.AnyValue{Value: &common.AnyValue_StringValue{StringValue: validUTF8(v.String())}}
 }
 
-// validUTF8 replaces invalid bytes. Protobuf rejects them, and one such attribute (a path that a client sent) would
-// lose the whole batch.
+// validUTF8 replaces invalid bytes. Protobuf rejects them, so one invalid attribute, such as the path of a request,
+// would lose the whole batch.
 func validUTF8(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }

@@ -8,13 +8,13 @@ import (
 	otrace "go.opentelemetry.io/otel/trace"
 )
 
-// messagesHeader carries one traceparent per message of a batched request, in order and separated by commas. An entry
-// is empty if its message is not traced.
+// messagesHeader is the header with one traceparent per message of a batched request, in order, separated by commas.
+// The entry of a message that is not traced is empty.
 const messagesHeader = "Traceparents"
 
 type messagesKey struct{}
 
-// WithSpans returns a context for sending one request that carries a message of each span.
+// WithSpans returns a context for a batched request. Span i belongs to message i of the request.
 func WithSpans(ctx context.Context, spans []Span) context.Context {
 	return context.WithValue(ctx, messagesKey{}, spans)
 }
@@ -37,7 +37,7 @@ func Inject(ctx context.Context, header http.Header) {
 	}
 }
 
-// Extract returns a context that carries the spans in the header of an incoming request, for BeginMessage.
+// Extract returns a context with the traceparents in the header of an incoming request. BeginMessage uses them.
 func Extract(ctx context.Context, header http.Header) context.Context {
 	traceparents := header.Get(messagesHeader)
 	if traceparents == "" {
@@ -46,8 +46,8 @@ func Extract(ctx context.Context, header http.Header) context.Context {
 	return context.WithValue(ctx, messagesKey{}, strings.Split(traceparents, ","))
 }
 
-// BeginMessage begins a span for message i of an incoming request, in the trace of the message's sender. It returns
-// the zero Span if the message is not traced.
+// BeginMessage begins a span for message i of an incoming request, in the trace of the sender. It returns the zero Span
+// if the message is not traced.
 func BeginMessage(ctx context.Context, i int, name string) (context.Context, Span) {
 	t := tracer.Load()
 	if t == nil {

@@ -19,12 +19,12 @@ type Collector struct {
 }
 
 const (
-	exportTimeout   = 10 * time.Second // of one batch, including its retries
+	exportTimeout   = 10 * time.Second // for one batch, including retries
 	firstBackoff    = 250 * time.Millisecond
-	maxErrorMessage = 1 << 10 // bytes read of an error response
+	maxErrorMessage = 1 << 10 // bytes of an error response that are read
 )
 
-// exporter sends spans by OTLP, as Protobuf over HTTP. See docs/adr/0015-small-otlp-exporter.md.
+// exporter sends spans over OTLP/HTTP, encoded as Protobuf. See docs/adr/0015-small-otlp-exporter.md.
 type exporter struct {
 	to     Collector
 	client *http.Client
@@ -38,7 +38,7 @@ func (e *exporter) Shutdown(context.Context) error {
 	return nil
 }
 
-// ExportSpans implements sdk.SpanExporter. It retries the failures that OTLP calls retryable.
+// ExportSpans implements sdk.SpanExporter. It retries after the failures that the OTLP specification calls retryable.
 func (e *exporter) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) error {
 	if len(spans) == 0 {
 		return nil

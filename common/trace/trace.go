@@ -1,7 +1,7 @@
 // Package trace records OpenTelemetry spans of requests that cross services.
 //
-// Tracing is off until Start is called with a collector. While it is off, beginning a span costs one comparison and
-// allocates nothing.
+// Tracing is off until Start is called with a collector. While tracing is off, beginning a span costs one comparison
+// and no allocation.
 package trace
 
 import (
@@ -19,8 +19,7 @@ import (
 	otrace "go.opentelemetry.io/otel/trace"
 )
 
-// tracer starts every span. It is nil while tracing is off, so that a disabled span costs one load and no context
-// lookup.
+// tracer starts every span. It is nil while tracing is off.
 var tracer atomic.Pointer[otrace.Tracer]
 
 const scopeName = "checkout"
@@ -43,7 +42,7 @@ func Start(ctx context.Context, service, instance string, to Collector) (stop fu
 	provider := sdk.NewTracerProvider(sdk.WithResource(attributes), sdk.WithBatcher(newExporter(to)))
 	otel.SetTracerProvider(provider)
 	otel.SetTextMapPropagator(propagation.TraceContext{})
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { slog.Warn("spans are lost", "error", err) }))
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { slog.Warn("export spans", "error", err) }))
 	t := provider.Tracer(scopeName)
 	tracer.Store(&t)
 	return func() {
@@ -67,7 +66,7 @@ func Begin(ctx context.Context, name string) (context.Context, Span) {
 	return begin(ctx, name, otrace.SpanKindInternal)
 }
 
-// BeginClient is like Begin, for a call to another process.
+// BeginClient is like Begin, but for a call to another process.
 func BeginClient(ctx context.Context, name string) (context.Context, Span) {
 	return begin(ctx, name, otrace.SpanKindClient)
 }
@@ -81,8 +80,8 @@ func begin(ctx context.Context, name string, kind otrace.SpanKind) (context.Cont
 	return ctx, Span{span}
 }
 
-// BeginLinked begins a new trace that links to an earlier one. traceparent comes from Span.Traceparent and may be
-// empty.
+// BeginLinked begins a new trace that links to an earlier span. traceparent is the result of Span.Traceparent for that
+// span; if it is empty, the trace has no link.
 func BeginLinked(ctx context.Context, name, traceparent string) (context.Context, Span) {
 	t := tracer.Load()
 	if t == nil {
@@ -122,8 +121,8 @@ func (s Span) End(err error) {
 	s.span.End()
 }
 
-// Traceparent returns the span's identity in the W3C traceparent format, or "" if the span is not sampled. Another
-// process, or a later run of this one, can refer to the span by it.
+// Traceparent returns the IDs of the span in the W3C traceparent format, or "" if the span is not sampled. Other
+// processes and stored records can refer to the span with it.
 func (s Span) Traceparent() string {
 	if s.span == nil || !s.span.SpanContext().IsSampled() {
 		return ""

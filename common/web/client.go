@@ -7,10 +7,10 @@ import (
 	"syscall"
 )
 
-// clientConn is the connection that carries the requests of a client, one at a time.
+// clientConn is the connection of a client. It carries one request at a time.
 type clientConn struct {
 	raw    syscall.RawConn
-	peek   func(fd uintptr) // sets closed; stored because ClientConnected is on the hot path
+	peek   func(fd uintptr) // sets closed; stored, so that ClientConnected does not allocate a closure
 	closed bool
 }
 
@@ -37,11 +37,11 @@ func WithClientConn(ctx context.Context, conn net.Conn) context.Context {
 	return context.WithValue(ctx, clientConnKey{}, c)
 }
 
-// ClientConnected reports whether the client of a request still holds its connection open. Without a known connection
-// it returns true. Call it only in the handler of the request.
+// ClientConnected reports whether the client has not closed its connection. It returns true if ctx has no connection.
+// Call it only in the handler of the request.
 //
-// The context of a request also ends when the client disconnects, but a little later. A process that resumes after a
-// stop would start work that no client waits for.
+// The context of a request also ends when the client disconnects, but a little later. In that time, a process that
+// resumes after a stop would start work for a client that has disconnected.
 func ClientConnected(ctx context.Context) bool {
 	c, ok := ctx.Value(clientConnKey{}).(*clientConn)
 	return !ok || c.raw.Control(c.peek) == nil && !c.closed

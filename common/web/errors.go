@@ -12,7 +12,7 @@ import (
 	"checkout/common/requestid"
 )
 
-// statuses is the HTTP status of every error in package api.
+// statuses maps every error of package api to its HTTP status.
 var statuses = map[*api.Error]int{
 	api.InvalidNumber:  http.StatusBadRequest,
 	api.BadRequest:     http.StatusBadRequest,
@@ -45,10 +45,10 @@ var statuses = map[*api.Error]int{
 	api.NothingPaid:        http.StatusConflict,
 }
 
-// retryAfter is the Retry-After header, in seconds, of a response that asks the client to try again.
+// retryAfter is the Retry-After header of responses with status 429 or 503, in seconds.
 const retryAfter = "1"
 
-// Status returns the HTTP status of a response with err: 200 for nil, and 503 for an error that wraps no api.Error.
+// Status returns the HTTP status for err: 200 for nil, and 503 if err wraps no api.Error.
 func Status(err error) int {
 	if err == nil {
 		return http.StatusOK
@@ -60,7 +60,7 @@ func Status(err error) int {
 	return statusOf(failure)
 }
 
-// statusOf returns the status of an error, or 503 if the table lacks it.
+// statusOf returns the status of an error, or 503 if statuses does not contain the error.
 func statusOf(failure *api.Error) int {
 	if status, ok := statuses[failure]; ok {
 		return status
@@ -68,7 +68,8 @@ func statusOf(failure *api.Error) int {
 	return http.StatusServiceUnavailable
 }
 
-// fail writes err as a problem. An error that wraps no api.Error is logged, and its text stays out of the response.
+// fail responds with the problem for err. If err wraps no api.Error, fail logs it and leaves its text out of the
+// response.
 func fail(c *gin.Context, err error) {
 	c.Abort()
 	ctx := c.Request.Context()

@@ -4,5 +4,5 @@ package web
 
 import "github.com/gin-gonic/gin"
 
-// handleFaults does nothing without the build tag faults.
+// handleFaults does nothing, because the binary was built without the tag "faults".
 func handleFaults(*gin.Engine) {}

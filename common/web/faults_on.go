@@ -9,14 +9,14 @@ import (
 	"checkout/common/failpoint"
 )
 
-// handleFaults adds the internal routes by which tests arm fail points and shift the clock.
+// handleFaults adds internal routes that arm fail points and shift the clock, for fault tests.
 func handleFaults(e *gin.Engine) {
 	e.Use(dropLostReply)
 	e.Any("/internal/failpoints", gin.WrapF(failpoint.Control))
 	e.Any("/internal/clock", gin.WrapF(clock.Control))
 }
 
-// dropLostReply closes the connection instead of responding if a fail point loses the reply.
+// dropLostReply closes the connection without a response if a fail point discards the reply.
 func dropLostReply(c *gin.Context) {
 	defer func() {
 		switch panicked := recover().(type) {

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// startupTimeout is how long the public port stays closed at most because a dependency is unavailable.
+	// startupTimeout is the longest time that the public port stays closed because a dependency is unavailable.
 	startupTimeout      = time.Second
 	startupPollInterval = 5 * time.Millisecond
 	healthcheckTimeout  = 2 * time.Second
@@ -28,11 +28,11 @@ type Readiness struct {
 
 func alive(*gin.Context) (map[string]string, error) { return map[string]string{"status": "alive"}, nil }
 
-// HandleReadiness adds /readyz to the internal port. It responds with 200 if unavailable returns nothing, and with 503
-// and the list otherwise, or while the instance stops.
+// HandleReadiness adds the route /readyz to the internal port. The route responds with 200 if unavailable returns an
+// empty list. It responds with 503 and the list otherwise, and while the instance stops.
 //
-// Serve opens the public port when the instance is ready, or after a short wait once probed returns true: from then on,
-// unavailable returns results of a first check.
+// Serve opens the public port when unavailable returns an empty list, or after startupTimeout. It opens the port only
+// after probed has returned true: before that, unavailable has no results of health checks.
 func (s *Server) HandleReadiness(unavailable func() []string, probed func() bool) {
 	s.unavailable, s.probed = unavailable, probed
 	s.Internal.GET("/readyz", func(c *gin.Context) {
@@ -48,8 +48,8 @@ func (s *Server) HandleReadiness(unavailable func() []string, probed func() bool
 	})
 }
 
-// awaitReady waits until the instance is ready, so that it does not respond with 503 only because it has just started.
-// After startupTimeout it stops waiting for unavailable dependencies, but never before the first check has a result.
+// awaitReady waits until the instance is ready, so that it does not respond with 503 because it has just started. It
+// waits until all first health checks are complete, and for unavailable dependencies at most for startupTimeout.
 func (s *Server) awaitReady(ctx context.Context) {
 	if s.unavailable == nil {
 		return
@@ -66,8 +66,8 @@ func (s *Server) awaitReady(ctx context.Context) {
 	}
 }
 
-// Healthcheck requests /readyz of an instance on this host. Containers without a shell run it as their health check. An
-// empty host means loopback.
+// Healthcheck requests /readyz from the instance on this host and returns an error if it is not ready. It is the health
+// check of containers, which have no shell. An empty host means loopback.
 func Healthcheck(ctx context.Context, host string, internalPort int) error {
 	if host == "" {
 		host = loopback
@@ -85,7 +85,7 @@ func Healthcheck(ctx context.Context, host string, internalPort int) error {
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("not ready: status %d", response.StatusCode)
+		return fmt.Errorf("%s: not ready: status %d", url, response.StatusCode)
 	}
 	return nil
 }

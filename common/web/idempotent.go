@@ -9,8 +9,8 @@ import (
 	"checkout/common/idempotency"
 )
 
-// Idempotent is like JSON for a write that accepts an Idempotency-Key. The key is nil for a request without one. The
-// response says in a header whether it is a replay.
+// Idempotent is like JSON, but for a write that accepts an Idempotency-Key. key is nil if the request has none. A
+// replay has the header Idempotent-Replayed.
 func Idempotent[T any](handle func(c *gin.Context, key *idempotency.Key) (T, error)) gin.HandlerFunc {
 	return JSON(func(c *gin.Context) (T, error) {
 		key, err := idempotencyKey(c)
@@ -26,7 +26,8 @@ func Idempotent[T any](handle func(c *gin.Context, key *idempotency.Key) (T, err
 	})
 }
 
-// idempotencyKey parses the key of a request. Its fingerprint covers the method, the route and the parameters.
+// idempotencyKey parses the key of a request. The fingerprint of the key covers the method, the route and the
+// parameters.
 func idempotencyKey(c *gin.Context) (*idempotency.Key, error) {
 	headers := c.Request.Header[idempotency.Header]
 	if len(headers) == 0 {

@@ -5,18 +5,19 @@ import (
 	"time"
 )
 
-// Bounds of the limit. See docs/adr/0017-load-shedding.md.
+// The limit on requests in flight is between minLimit and maxLimit. See docs/adr/0017-load-shedding.md.
 const (
 	minLimit = 2048
 	maxLimit = 8192
-	// limitWindow is the time over which the completion rate is measured. The limit is what completes in one window, so
-	// by Little's law an admitted request spends about this long in the instance.
+	// limitWindow is the time over which the completion rate is measured. The limit is the number of requests that
+	// complete in one window. So, by Little's law, a request stays in the instance for about one window.
 	limitWindow = time.Second
 )
 
-// limiter bounds the requests in flight by the rate at which they complete. Further requests are shed with 429.
+// limiter limits the requests in flight according to the rate at which requests complete. Requests over the limit are
+// shed with 429.
 type limiter struct {
-	inFlight, completed, windowStart, limit atomic.Int64 // windowStart in Unix ns
+	inFlight, completed, windowStart, limit atomic.Int64 // windowStart is in Unix ns
 }
 
 // acquire admits a request, or returns false if the limit is reached. Call release after an admitted request.

@@ -6,17 +6,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// dropNewConnections makes the kernel drop new connection attempts to a listener and still complete the ones in
-// progress. Closing the listener at once would reset those, although their clients may have sent a request.
+// dropNewConnections makes the kernel drop new connection attempts to a listener. The kernel still completes handshakes
+// in progress. Closing the listener at once would reset them, although their clients may have sent a request.
 //
-// A socket filter drops each SYN without ACK. The client's kernel sends the SYN again and gets a reset after the
-// listener is closed, so the client knows that it has sent no request. See
+// A socket filter drops each SYN without ACK. The kernel of the client retransmits the SYN and gets a reset after the
+// listener is closed. So the client knows that it has sent no request. See
 // docs/adr/0016-gateway-timeouts-and-shutdown.md.
 func dropNewConnections(l net.Listener) error {
 	const (
-		flagsOffset = 13 // of the flags in the TCP header (RFC 9293, section 3.1)
+		flagsOffset = 13 // position of the flags in the TCP header (RFC 9293, section 3.1)
 		syn, ack    = 0x02, 0x10
-		drop, keep  = 0, 1 << 18 // bytes of the packet to keep
+		drop, keep  = 0, 1 << 18 // number of bytes of the packet to keep
 	)
 	program := []unix.SockFilter{
 		{Code: unix.BPF_LD | unix.BPF_B | unix.BPF_ABS, K: flagsOffset},

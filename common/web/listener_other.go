@@ -4,5 +4,6 @@ package web
 
 import "net"
 
-// dropNewConnections does nothing: without a socket filter, closing the listener resets connections in progress.
+// dropNewConnections does nothing, because only Linux has socket filters. Closing the listener resets handshakes in
+// progress.
 func dropNewConnections(net.Listener) error { return nil }

@@ -14,7 +14,8 @@ import (
 	"checkout/common/metrics"
 )
 
-// HandleMetrics adds /metrics to the internal port: the metrics of the server and of the given collectors.
+// HandleMetrics adds the route /metrics to the internal port. It serves the metrics of the server and of the given
+// collectors.
 func (s *Server) HandleMetrics(service string, collectors ...prometheus.Collector) {
 	collectors = append(collectors, s.durations, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "http_requests_in_flight", Help: "Public requests in flight on this instance.",
@@ -34,8 +35,8 @@ func newRequestDurations() *prometheus.HistogramVec {
 type requestMetrics struct {
 	listener  string
 	durations *prometheus.HistogramVec
-	routes    func() map[route]*routeMetrics // built by the first request, when all routes are registered
-	unmatched *routeMetrics                  // of requests without a route, whatever their path and method
+	routes    func() map[route]*routeMetrics // built at the first request, when all routes are registered
+	unmatched *routeMetrics                  // all requests that match no route
 }
 
 type route struct{ method, path string }
@@ -52,7 +53,7 @@ func newRequestMetrics(listener string, engine *gin.Engine, durations *prometheu
 	return &requestMetrics{listener: listener, durations: durations, routes: routes, unmatched: &routeMetrics{}}
 }
 
-// observe is the first middleware of a listener, so that it also counts what later middleware rejects.
+// observe is the first middleware of a listener, so that it also counts requests that later middleware rejects.
 func (m *requestMetrics) observe(c *gin.Context) {
 	start := time.Now()
 	c.Next()
@@ -63,7 +64,7 @@ func (m *requestMetrics) observe(c *gin.Context) {
 	r.observer(m, c.Writer.Status()).Observe(time.Since(start).Seconds())
 }
 
-// routeMetrics holds the histograms of one route by status. Each is created when it is first needed; most never are.
+// routeMetrics holds the histograms of one route by status. A histogram is created when its status first occurs.
 type routeMetrics struct {
 	route    route
 	byStatus [http.StatusNetworkAuthenticationRequired + 1]atomic.Pointer[prometheus.Observer]

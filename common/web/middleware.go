@@ -21,7 +21,7 @@ func (s *Server) admit(c *gin.Context) {
 	}
 	defer func() { s.limiter.release(time.Now()) }()
 	if c.Request.ContentLength > maxPublicBody {
-		fail(c, fmt.Errorf("%d bytes: %w", c.Request.ContentLength, api.TooLarge))
+		fail(c, fmt.Errorf("body of %d bytes, want at most %d: %w", c.Request.ContentLength, maxPublicBody, api.TooLarge))
 		return
 	}
 	s.closeWhileDraining(c)
@@ -35,7 +35,8 @@ func (s *Server) closeWhileDraining(c *gin.Context) {
 	}
 }
 
-// identify puts the request ID into the context: the one of the client or the gateway if it is valid, or a new one.
+// identify puts the request ID into the context. It accepts the ID in the request's header if it is valid, and creates
+// one otherwise.
 func identify(maxLength int) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		id := requestid.Accept(c.Request.Header.Get(requestid.Header), maxLength)
@@ -43,7 +44,7 @@ func identify(maxLength int) gin.HandlerFunc {
 	}
 }
 
-// extractTrace puts the traces of the messages in a request into the context.
+// extractTrace puts the traceparents of the messages in a request into the context.
 func extractTrace(c *gin.Context) {
 	c.Request = c.Request.WithContext(trace.Extract(c.Request.Context(), c.Request.Header))
 }

@@ -8,7 +8,7 @@ import (
 	"checkout/common/api"
 )
 
-// maxQuoted is the largest part of an invalid parameter that an error message quotes, in bytes.
+// maxQuoted is the number of bytes of an invalid parameter that an error message quotes at most.
 const maxQuoted = 40
 
 // Amount parses a path parameter as a positive amount, in minor units or pieces.
@@ -26,13 +26,13 @@ func Count(c *gin.Context, name string, low, high int64) (int, error) {
 func intParam(c *gin.Context, name string, low, high int64) (int64, error) {
 	s := c.Param(name)
 	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || n < low || n > high || s[0] < '0' { // strconv accepts a sign; this API does not
+	if err != nil || n < low || n > high || s[0] < '0' { // the API does not accept a sign, but strconv does
 		return 0, &paramError{name, s, low, high}
 	}
 	return n, nil
 }
 
-// paramError wraps api.InvalidNumber. It formats its message only when it is needed.
+// paramError wraps api.InvalidNumber. It formats its message only when Error is called.
 type paramError struct {
 	name, value string
 	low, high   int64

@@ -20,16 +20,17 @@ import (
 	"checkout/common/trace"
 )
 
-// Limits of what a slow or hostile client can hold.
+// Limits on the resources that a slow or hostile client can hold.
 const (
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 10 * time.Second
-	// idleTimeout exceeds the 60 s for which nginx keeps an idle connection, so nginx never sends on a closing one.
+	// idleTimeout exceeds the 60 s after which nginx closes an idle connection. So nginx never sends a request on a
+	// connection that the server is closing.
 	idleTimeout = 2 * time.Minute
 
 	maxPublicBody      = 64 << 10 // bytes; no public route needs a body
 	maxPublicHeaders   = 16 << 10 // bytes
-	maxInternalHeaders = 64 << 10 // bytes; a request of a peer carries the trace of each of its messages
+	maxInternalHeaders = 64 << 10 // bytes; a batched request has one traceparent per message
 )
 
 // Server is the HTTP server of a service. Register routes on Public, which the gateway reaches, and on Internal, which
@@ -37,14 +38,14 @@ const (
 type Server struct {
 	Public, Internal           *gin.Engine
 	publicConns, internalConns connections
-	limiter                    limiter // of public requests
+	limiter                    limiter // limits public requests
 	draining                   atomic.Bool
 	durations                  *prometheus.HistogramVec
-	unavailable                func() []string // dependencies that are unavailable; nil without HandleReadiness
-	probed                     func() bool     // whether unavailable has a first result
+	unavailable                func() []string // arguments of HandleReadiness, or nil
+	probed                     func() bool
 }
 
-// NewServer returns a server that responds with a problem to unknown routes and methods. With debug, it logs each
+// NewServer returns a server that responds with a problem to unknown routes and methods. If debug is true, it logs each
 // request.
 func NewServer(debug bool) *Server {
 	durations := newRequestDurations()
@@ -84,16 +85,16 @@ func newEngine(listener string, maxIDLength int, durations *prometheus.Histogram
 }
 
 // Serve listens on both ports and serves until ctx ends. Then it shuts down without losing a request (see shutdown.go).
-// It serves the public port only when the instance is ready or knows which dependencies are unavailable.
+// It opens the public port as HandleReadiness describes.
 func (s *Server) Serve(ctx context.Context, at Addresses) error {
 	publicListener, err := listen(ctx, at.Public)
 	if err != nil {
-		return fmt.Errorf("public port: %w", err)
+		return fmt.Errorf("listen on the public port: %w", err)
 	}
 	internalListener, err := listen(ctx, at.Internal)
 	if err != nil {
 		publicListener.Close()
-		return fmt.Errorf("internal port: %w", err)
+		return fmt.Errorf("listen on the internal port: %w", err)
 	}
 	public := newHTTPServer(http.MaxBytesHandler(s.Public, maxPublicBody), maxPublicHeaders, &s.publicConns)
 	internal := newHTTPServer(s.Internal, maxInternalHeaders, &s.internalConns)
@@ -127,7 +128,7 @@ func newHTTPServer(handler http.Handler, maxHeaderBytes int, open *connections) 
 	}
 }
 
-// debugWriter logs what net/http reports about misbehaving clients, at debug level only.
+// debugWriter logs the messages of net/http at debug level. They are about misbehaving clients.
 type debugWriter struct{}
 
 func (debugWriter) Write(p []byte) (int, error) {

@@ -84,7 +84,7 @@ func TestServeNamesThePortThatIsTaken(t *testing.T) {
 	free, used := freeAddress(t), taken.Addr().String()
 	for port, at := range map[string]Addresses{"public port": {used, free}, "internal port": {free, used}} {
 		err := NewServer(false).Serve(t.Context(), at)
-		if !errors.Is(err, syscall.EADDRINUSE) || !strings.HasPrefix(err.Error(), port) {
+		if !errors.Is(err, syscall.EADDRINUSE) || !strings.HasPrefix(err.Error(), "listen on the "+port) {
 			t.Errorf("%s: %v", port, err)
 		}
 		if conn, err := net.Dial("tcp", free); err == nil {

@@ -12,27 +12,29 @@ import (
 
 // Timeouts of a shutdown. See docs/adr/0016-gateway-timeouts-and-shutdown.md.
 const (
-	// handshakeTimeout is the time for connections in progress to complete: two round trips.
+	// handshakeTimeout is the time for TCP handshakes in progress to complete: two round trips.
 	handshakeTimeout = 100 * time.Millisecond
 	// gatewayCloseTimeout exceeds the 2 s after which the gateway closes an idle connection (keepalive_timeout in
 	// upstreams.conf).
 	gatewayCloseTimeout = 3 * time.Second
-	// peerCloseTimeout exceeds the interval between two health checks by a peer, whose response asks it to close.
+	// peerCloseTimeout exceeds the interval between two health checks by a peer. The response to a health check asks the
+	// peer to close its connection.
 	peerCloseTimeout = 1500 * time.Millisecond
-	// inFlightTimeout exceeds the 12 s that a checkout takes at most.
+	// inFlightTimeout exceeds the 12 s that a checkout can take.
 	inFlightTimeout = 14 * time.Second
 
 	connectionPollInterval = 10 * time.Millisecond
 )
 
-// shutdown stops both listeners without losing a request. A server that closes an idle connection may lose a request
-// that is already on its way, and its client cannot know whether it was executed. So the clients close: each response
-// carries "Connection: close", and the gateway closes idle connections itself. Only then are the remaining
-// connections closed. The internal port closes last, so that requests in flight on other instances can finish.
+// shutdown stops both listeners without losing a request. If a server closes an idle connection, it may lose a request
+// that is on the way, and the client does not know whether the request was executed. So shutdown lets the clients close
+// their connections: each response has the header "Connection: close", and the gateway closes idle connections itself.
+// Then shutdown closes the remaining connections. It closes the internal port last, so that requests in flight on other
+// instances can finish.
 func (s *Server) shutdown(publicListener net.Listener, public, internal *http.Server) error {
-	// Close the listener first, so that no client that was asked to close comes back.
+	// Close the listener first, so that clients cannot connect again after they have closed their connections.
 	if err := dropNewConnections(publicListener); err != nil {
-		slog.Warn("shutdown: drop new connections: connections in progress may be reset", "error", err)
+		slog.Warn("shutdown: drop new connections: handshakes in progress may be reset", "error", err)
 	}
 	time.Sleep(handshakeTimeout)
 	publicListener.Close()

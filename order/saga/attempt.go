@@ -10,18 +10,18 @@ import (
 	"checkout/order/store"
 )
 
-// attempt is one attempt to check an order out, as its coordinator knows it.
+// attempt is one attempt to check an order out.
 type attempt struct {
 	orderID, id string
-	reason      string // why it is closed, or will be
+	reason      string // why the attempt is or will be closed
 
 	user     string
 	total    int64 // in minor units
 	lines    []api.Line
 	deadline int64 // Unix ms by Redis TIME
-	notAfter int64 // time after which refunds are too late, Unix ms by Redis TIME
+	notAfter int64 // refunds after this time have no effect, Unix ms by Redis TIME
 
-	stockHoldsNothing bool // stock's only shard has recorded a refusal, and will never hold anything for the attempt
+	stockHoldsNothing bool // the only stock shard of the attempt has recorded a refusal: there is nothing to release
 }
 
 func newAttempt(orderID string, r store.Result) *attempt {
@@ -31,39 +31,39 @@ func newAttempt(orderID string, r store.Result) *attempt {
 	}
 }
 
-// credit is the attempt as payment sees it: one counter, the user's.
+// credit returns the message about the attempt to payment: one line for the user's credit.
 func (a *attempt) credit() api.Attempt {
 	return api.Attempt{ID: a.id, Until: a.deadline, Lines: []api.Line{{ID: a.user, Quantity: a.total}}}
 }
 
-// stock is the attempt as stock sees it: one counter for each item.
+// stock returns the message about the attempt to stock: one line for each item.
 func (a *attempt) stock() api.Attempt {
 	return api.Attempt{ID: a.id, Until: a.deadline, Lines: a.lines}
 }
 
-// The gateway retries a checkout on another instance after a timeout, so two instances may handle one request. If the
-// second instance reports that the attempt is closed, the first one, which was stopped and resumes, must not begin
-// another attempt. Two things prevent that: an attempt contains the name of its request, and a checkout does not begin
-// if its caller has disconnected. See docs/adr/0014-request-named-attempts.md.
+// The gateway retries a checkout on another instance after a timeout, so two instances may handle one request. Assume
+// that the first instance was stopped, and that the second responds with 4xx because the attempt is closed. When the
+// first instance resumes, it must not begin another attempt. Two rules prevent that. An attempt contains the name of
+// its request, and a checkout does not begin if its client has disconnected. See
+// docs/adr/0014-request-named-attempts.md.
 
 // Request is a client's request for a checkout.
 type Request struct {
-	// Name is the gateway's name for the request, the same for every instance that it sends the request to: 32 hexadecimal
-	// digits.
+	// Name is the gateway's name for the request: 32 hexadecimal digits. A retry on another instance has the same name.
 	Name string
-	// Connected reports whether the caller still waits. nil means that it does.
+	// Connected reports whether the client is still connected. If it is nil, the client counts as connected.
 	Connected func() bool
 }
 
 func (r Request) connected() bool { return r.Connected == nil || r.Connected() }
 
-// errDisconnected is the result of a checkout that has not begun because its caller has disconnected.
-var errDisconnected = fmt.Errorf("not begun, the caller has disconnected: %w", api.Unavailable)
+// errClientDisconnected is the error of a checkout that did not begin because its client disconnected.
+var errClientDisconnected = fmt.Errorf("checkout not started: client disconnected: %w", api.Unavailable)
 
-// namedBytes is how many bytes of a request's name its attempts contain.
+// namedBytes is the number of bytes of a request's name that an attempt contains.
 const namedBytes = 8
 
-// mintAttempt returns a new attempt of a request. If the request has no valid name, the attempt is all random.
+// mintAttempt returns a new attempt ID with the name of a request. If the name is invalid, the ID is random.
 func mintAttempt(request string) string {
 	attempt := uuid.New()
 	var name [namedBytes]byte
@@ -76,7 +76,7 @@ func mintAttempt(request string) string {
 	return attempt.String()
 }
 
-// sameRequest reports whether two attempts contain the same request's name.
+// sameRequest reports whether two attempt IDs contain the name of the same request.
 func sameRequest(a, b string) bool {
 	const named = len("01234567-89ab-4def-")
 	return len(a) >= named && len(b) >= named && a[:named] == b[:named]

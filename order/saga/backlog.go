@@ -13,10 +13,10 @@ import (
 
 const (
 	backlogTimeout = time.Second
-	maxAges        = 1000 // undecided orders of a shard, by due time, whose age is read
+	maxAges        = 1000 // undecided orders per shard whose age is read
 )
 
-// Backlog reports what is undecided and unconfirmed on each healthy shard when Prometheus scrapes it. Every instance of
+// Backlog is a Prometheus collector for the undecided orders and unconfirmed attempts of each shard. Every instance of
 // the order service reports every shard.
 type Backlog struct {
 	store                       *store.Store
@@ -30,9 +30,9 @@ func NewBacklog(s *store.Store) *Backlog {
 	}
 	return &Backlog{
 		store:     s,
-		undecided: desc("undecided", "Orders whose checkout or cancellation is in flight or was left undecided."),
+		undecided: desc("undecided", "Orders whose checkout or cancellation is not decided, including those in flight."),
 		age: desc("undecided_age_seconds",
-			"Time since the oldest undecided order's attempt or cancellation began; 0 without any."),
+			"Time since the checkout or cancellation of the oldest undecided order began; 0 without undecided orders."),
 		unconfirmed: desc("unconfirmed", "Decided attempts whose records are not confirmed yet."),
 	}
 }
@@ -44,7 +44,7 @@ func (b *Backlog) Describe(ch chan<- *prometheus.Desc) {
 	ch <- b.unconfirmed
 }
 
-// Collect implements prometheus.Collector. A shard that does not reply has no values: redis_shard_up shows why.
+// Collect implements prometheus.Collector. It reports no values for a shard that does not reply.
 func (b *Backlog) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), backlogTimeout)
 	defer cancel()

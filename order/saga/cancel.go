@@ -10,16 +10,16 @@ import (
 	"checkout/order/store"
 )
 
-// cancelBudget bounds the work on one cancellation while a caller waits. Recovery completes the rest.
+// cancelBudget is the time for one cancellation while its caller waits. After that, recovery completes it.
 const cancelBudget = 2500 * time.Millisecond
 
 // A cancellation is the reverse saga of a paid order:
 //
-//	cancel     order             PAID -> REFUNDING: from here on the refunds are owed
-//	refund     stock, payment    each once, with a record of its own
+//	cancel     order             PAID -> REFUNDING: the decision to refund
+//	refund     stock, payment    each participant records the refund, so that it happens once
 //	cancelled  order             REFUNDING -> CANCELLED
 
-// Payment reports whether a checkout of the user has paid the order, and by which attempt.
+// Payment returns whether a checkout of the user has paid the order, and which attempt.
 func (co *Coordinator) Payment(ctx context.Context, c api.Cancel) api.Purchase {
 	o, err := co.store.Summary(ctx, c.OrderID)
 	switch {
@@ -36,8 +36,8 @@ func (co *Coordinator) Payment(ctx context.Context, c api.Cancel) api.Purchase {
 	return api.Purchase{Payment: api.NotPaid}
 }
 
-// Cancel undoes the checkout by which a user paid an order. The result is api.Cancelled if stock and credit are
-// returned, now or before.
+// Cancel undoes the checkout with which a user paid an order. The result is api.Cancelled if stock and credit are
+// refunded, by this call or an earlier one.
 func (co *Coordinator) Cancel(ctx context.Context, c api.Cancel) api.OrderPayment {
 	result, _, _ := co.cancels.Do(fmt.Sprint(c), func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelBudget)
@@ -48,7 +48,8 @@ func (co *Coordinator) Cancel(ctx context.Context, c api.Cancel) api.OrderPaymen
 	return result.(api.OrderPayment)
 }
 
-// undo undoes the named attempt and no other: a delayed message may find the order paid by a later attempt.
+// undo cancels the purchase of attempt c.Attempt. It does nothing if another attempt has paid the order, because the
+// message may be a late one.
 func (co *Coordinator) undo(ctx context.Context, c api.Cancel) api.OrderPayment {
 	lastReply := time.Now()
 	for range backoff(ctx, lastReply.Add(beginBudget)) {
@@ -68,7 +69,7 @@ func (co *Coordinator) undo(ctx context.Context, c api.Cancel) api.OrderPayment 
 			return api.Cancelled
 		}
 		if err != nil || state.Code != store.CodeRefunding {
-			continue // unknown, or changed meanwhile
+			continue // the reply was lost, or the order has changed since Payment
 		}
 		lastReply = time.Now()
 		switch err := co.refund(ctx, newAttempt(c.OrderID, state)); {
@@ -81,8 +82,8 @@ func (co *Coordinator) undo(ctx context.Context, c api.Cancel) api.OrderPayment 
 	return api.PaymentUnknown
 }
 
-// refund returns what a REFUNDING order had bought and ends its cancellation. An order without lines had bought
-// nothing. A refund that is too late is left for the next claim, which sets a new refund window.
+// refund refunds a REFUNDING order and completes its cancellation. An order without lines needs no refund. If a refund
+// message is too late, the next claim of recovery retries with a new refund window.
 func (co *Coordinator) refund(ctx context.Context, a *attempt) error {
 	var stockShards, creditShards []int
 	if len(a.lines) > 0 {
@@ -98,11 +99,12 @@ func (co *Coordinator) refund(ctx context.Context, a *attempt) error {
 		}
 		stockShards, creditShards = returned.Shards, repaid.Shards
 	}
-	state, err := retryUntilDone(ctx, co.steps.cancelled, func() (store.Result, error) {
+	state, err := retryUntilDone(ctx, co.steps.cancelled, a.orderID, func() (store.Result, error) {
 		return co.store.Cancelled(ctx, a.orderID, a.id, stockShards, creditShards)
 	})
 	if err == nil && state.Code != store.CodeCancelled {
-		return fmt.Errorf("order %s: %w", a.orderID, api.Unavailable)
+		return fmt.Errorf("order %s: record cancellation of attempt %s: order is %s: %w",
+			a.orderID, a.id, state.Code, api.Unavailable)
 	}
 	return err
 }

@@ -32,7 +32,8 @@ func stockReason(o api.Outcome) string {
 	return reasonStock + o.ID
 }
 
-// refusal returns the error of a checkout whose attempt is closed: nothing is reserved, and nothing will be.
+// refusal returns the error of a checkout whose attempt is closed. A closed attempt holds no reservations and never
+// will.
 func (a *attempt) refusal() error {
 	if item, ok := strings.CutPrefix(a.reason, reasonStock); ok {
 		return fmt.Errorf("order %s, item %s: %w", a.orderID, item, api.InsufficientStock)
@@ -49,10 +50,10 @@ func (a *attempt) refusal() error {
 	return fmt.Errorf("order %s: %w", a.orderID, api.AttemptClosed)
 }
 
-// refuse closes an attempt that payment has refused. The refusal is recorded and stock was not called, so this attempt
-// can reserve nothing, even if another coordinator has closed it meanwhile.
+// refuse closes an attempt that payment has refused. Payment has recorded the refusal, and stock got no message yet. So
+// the attempt cannot reserve anything, even if another coordinator has closed it meanwhile.
 func (co *Coordinator) refuse(ctx context.Context, a *attempt, reason string) error {
-	found, err := retryUntilDone(ctx, co.steps.refuse, func() (store.Result, error) {
+	found, err := retryUntilDone(ctx, co.steps.refuse, a.orderID, func() (store.Result, error) {
 		return co.store.Refuse(ctx, a.orderID, a.id, reason)
 	})
 	if err != nil {
@@ -65,9 +66,9 @@ func (co *Coordinator) refuse(ctx context.Context, a *attempt, reason string) er
 	return a.refusal()
 }
 
-// abort makes sure that the attempt cannot be paid. Only then it releases what the attempt has reserved.
+// abort decides that the attempt will never be paid. Then it releases what the attempt has reserved.
 func (co *Coordinator) abort(ctx context.Context, a *attempt, reason string) error {
-	found, err := retryUntilDone(ctx, co.steps.abort, func() (store.Result, error) {
+	found, err := retryUntilDone(ctx, co.steps.abort, a.orderID, func() (store.Result, error) {
 		return co.store.Abort(ctx, a.orderID, a.id, reason)
 	})
 	if err != nil {
@@ -76,8 +77,8 @@ func (co *Coordinator) abort(ctx context.Context, a *attempt, reason string) err
 	return co.settle(ctx, a, found)
 }
 
-// release releases what an ABORTING attempt has reserved. Stock comes first: stock is never held without credit. Then
-// it reopens the order and returns the attempt's reason.
+// release releases what an ABORTING attempt has reserved, reopens the order and returns the refusal. It releases stock
+// before credit, so that the attempt never holds stock without credit.
 func (co *Coordinator) release(ctx context.Context, a *attempt) error {
 	if !a.stockHoldsNothing {
 		stock := retryUntilReleased(ctx, co.steps.releaseStock,
@@ -91,7 +92,7 @@ func (co *Coordinator) release(ctx context.Context, a *attempt) error {
 	if credit.Code == api.Unknown {
 		return fmt.Errorf("order %s: release credit: %w", a.orderID, unknownOutcome(credit))
 	}
-	_, err := retryUntilDone(ctx, co.steps.closed,
+	_, err := retryUntilDone(ctx, co.steps.closed, a.orderID,
 		func() (store.Result, error) { return co.store.Close(ctx, a.orderID, a.id) })
 	if err != nil {
 		return err
@@ -99,10 +100,10 @@ func (co *Coordinator) release(ctx context.Context, a *attempt) error {
 	return a.refusal()
 }
 
-// errShardDown is the error of an outcome that is unknown because a shard is unhealthy.
+// errShardDown is the error for an outcome that is unknown because a shard is unhealthy.
 var errShardDown = fmt.Errorf("a shard is unhealthy: %w", api.Unavailable)
 
-// unknownOutcome returns the error of an unknown outcome.
+// unknownOutcome returns the error for an unknown outcome.
 func unknownOutcome(o api.Outcome) error {
 	if o.Reason == api.ShardDown {
 		return errShardDown

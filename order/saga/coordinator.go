@@ -1,24 +1,25 @@
-// Package saga decides checkouts: it is the coordinator of the protocol.
+// Package saga is the coordinator of the checkout protocol: it decides checkouts.
 //
-// A checkout is a saga. The order's own record is its log: the cart is frozen while an attempt runs, so no second log
-// is needed.
+// A checkout is a saga. The record of the order is the log of the saga. The cart does not change while an attempt runs,
+// so the saga needs no other log.
 //
 //	begin    order    OPEN -> RUNNING, with a lease and a deadline
-//	reserve  payment  the credit, first: stock is never held for a user who cannot pay
+//	reserve  payment  the credit; it comes first, so that no stock is held for a user without enough credit
 //	reserve  stock    every line of the cart, in one call
 //	commit   order    RUNNING -> PAID: the decision, one compare-and-set in one Redis
 //
-// If stock refuses, or a participant is unavailable for too long, the saga runs backward:
+// If stock refuses, or a participant is unavailable for too long, the saga compensates:
 //
-//	abort    order    RUNNING -> ABORTING: from here on this attempt cannot be paid
-//	release  stock, unless its only shard has recorded a refusal; then payment
+//	abort    order    RUNNING -> ABORTING: the decision that this attempt will never be paid
+//	release  stock    skipped if the attempt has only one stock shard and that shard has recorded a refusal
+//	release  payment
 //	close    order    ABORTING -> OPEN
 //
-// If the coordinator dies on the way, a recovery worker of any instance finds the order in `undecided` and completes
-// the saga.
+// If the coordinator dies during a saga, a recovery worker of any instance finds the order in the set undecided and
+// completes the saga.
 //
-// coordinator.go is the way forward, compensate.go the way back, cancel.go the reverse saga of a paid order,
-// recovery.go the workers. See docs/protocol.md.
+// coordinator.go has the forward steps, compensate.go the compensation, cancel.go the cancellation of a paid order, and
+// recovery.go the recovery workers. See docs/protocol.md.
 package saga
 
 import (
@@ -39,13 +40,13 @@ import (
 
 // Time budgets of a checkout. The gateway waits 15 s for a response.
 const (
-	forwardBudget = 8 * time.Second        // to reserve, before the attempt is aborted
-	beginBudget   = 600 * time.Millisecond // to begin while the order's shard does not reply: nothing has begun
-	totalBudget   = 12 * time.Second       // to decide, before the outcome is reported as unknown
+	forwardBudget = 8 * time.Second        // time to reserve; then the attempt is aborted
+	beginBudget   = 600 * time.Millisecond // time to begin if the order's shard does not reply
+	totalBudget   = 12 * time.Second       // time to decide; then the outcome is unknown
 )
 
-// Participant is what the coordinator needs of stock and payment. Every step may be repeated; api.Unknown means no
-// reply.
+// Participant is stock or payment, as the coordinator uses it. Every step is safe to retry. The outcome is api.Unknown
+// if there is no reply.
 type Participant interface {
 	Reserve(ctx context.Context, a api.Attempt) api.Outcome
 	Release(ctx context.Context, a api.Attempt) api.Outcome
@@ -53,14 +54,14 @@ type Participant interface {
 	Confirm(ctx context.Context, list []api.Confirmation) ([]api.Done, error)
 }
 
-// Coordinator decides checkouts. Any number of coordinators may work on one order: the decision is one compare-and-set
-// in Redis.
+// Coordinator decides checkouts. Several coordinators may work on the same order, because the decision is one
+// compare-and-set in Redis.
 type Coordinator struct {
 	store          *store.Store
 	stock, payment Participant
 	limiter        limiter
-	checkouts      singleflight.Group // of this instance, by order
-	cancels        singleflight.Group // of this instance, by request
+	checkouts      singleflight.Group // by order
+	cancels        singleflight.Group // by request
 
 	*Metrics
 	total, forward deadlines
@@ -74,11 +75,13 @@ func New(orders *store.Store, stock, payment Participant) *Coordinator {
 	}
 }
 
-// Checkout decides an order. nil means that it is paid. api.Unavailable means that the outcome is unknown, and
-// api.Overloaded that nothing has begun. Any other error means that nothing is reserved, and nothing will be.
+// Checkout decides an order. It returns nil if the order is paid. After an error with a 4xx status, this request holds
+// no reservations and never will. After api.Unavailable, the outcome is unknown. After api.Overloaded, nothing has
+// begun.
 //
-// Concurrent callers of one order share one saga, under the first one's request. A saga that has begun continues if its
-// caller disconnects. If the first caller disconnects before the saga begins, another caller begins it.
+// Concurrent callers for the same order share one saga, which uses the Request of the first caller. A saga that has
+// begun continues if its client disconnects. If the saga has not begun because the client of the first caller
+// disconnected, another caller begins.
 func (co *Coordinator) Checkout(ctx context.Context, orderID string, r Request) error {
 	for {
 		_, err, _ := co.checkouts.Do(orderID, func() (any, error) {
@@ -92,13 +95,13 @@ func (co *Coordinator) Checkout(ctx context.Context, orderID string, r Request) 
 			co.countCheckout(start, err)
 			return nil, err
 		})
-		if !errors.Is(err, errDisconnected) || !r.connected() {
+		if !errors.Is(err, errClientDisconnected) || !r.connected() {
 			return err
 		}
 	}
 }
 
-// decide runs the saga forward. The ways back are in compensate.go.
+// decide runs the saga.
 func (co *Coordinator) decide(ctx context.Context, orderID string, r Request) error {
 	begun, err := co.begin(ctx, orderID, r)
 	if err != nil {
@@ -143,7 +146,7 @@ func (co *Coordinator) decide(ctx context.Context, orderID string, r Request) er
 		return co.abort(ctx, a, reasonTimeout)
 	}
 
-	found, err := retryUntilDone(ctx, co.steps.commit, func() (store.Result, error) {
+	found, err := retryUntilDone(ctx, co.steps.commit, a.orderID, func() (store.Result, error) {
 		return co.store.Commit(ctx, a.orderID, a.id, stock.Shards, credit.Shards)
 	})
 	if err != nil {
@@ -152,8 +155,8 @@ func (co *Coordinator) decide(ctx context.Context, orderID string, r Request) er
 	return co.settle(ctx, a, found)
 }
 
-// keepLease renews the lease of an attempt until the returned function is called. It renews the lease by beginning the
-// same attempt again, which changes nothing else. Most checkouts are decided before the first renewal.
+// keepLease renews the lease of an attempt until the returned function is called. To renew it, keepLease runs begin
+// again with the same attempt. Most checkouts are decided before the first renewal.
 func (co *Coordinator) keepLease(ctx context.Context, a *attempt) (stop func()) {
 	var stopped atomic.Bool
 	var renew func()
@@ -170,10 +173,10 @@ func (co *Coordinator) keepLease(ctx context.Context, a *attempt) (stop func()) 
 	}
 }
 
-// begin starts an attempt, or joins the running one until it is decided. After a lost reply it retries with the same
-// attempt. It mints another attempt only if the order's current one is closed and does not belong to this very request
-// (attempt.go). A caller that has joined an attempt never begins one: if the joined attempt is closed, its reason is
-// the result.
+// begin starts an attempt, or joins a running attempt and waits until it is decided. After a lost reply it retries with
+// the same attempt. It mints another attempt only if the order's current attempt is closed and belongs to another
+// request (see attempt.go). A caller that has joined an attempt never begins one. If the joined attempt is closed,
+// begin returns the reason of that attempt.
 func (co *Coordinator) begin(ctx context.Context, orderID string, r Request) (store.Result, error) {
 	start, lost := time.Now(), 0
 	defer func() { co.steps.begin.done(start, lost) }()
@@ -181,7 +184,7 @@ func (co *Coordinator) begin(ctx context.Context, orderID string, r Request) (st
 	attempt, after, joined := mintAttempt(r.Name), "", false
 	for tries := range backoff(ctx, start.Add(beginBudget)) {
 		if !joined && !r.connected() {
-			return store.Result{}, fmt.Errorf("order %s: %w", orderID, errDisconnected)
+			return store.Result{}, fmt.Errorf("order %s: %w", orderID, errClientDisconnected)
 		}
 		found, err := co.store.Begin(ctx, orderID, attempt, after)
 		if err == nil && found.Code == store.CodeStale && !joined {
@@ -190,7 +193,7 @@ func (co *Coordinator) begin(ctx context.Context, orderID string, r Request) (st
 				found.Code = store.CodeClosed
 				return found, nil
 			case !r.connected():
-				return store.Result{}, fmt.Errorf("order %s: %w", orderID, errDisconnected)
+				return store.Result{}, fmt.Errorf("order %s: %w", orderID, errClientDisconnected)
 			}
 			attempt, after = mintAttempt(r.Name), found.Attempt
 			found, err = co.store.Begin(ctx, orderID, attempt, after)
@@ -204,7 +207,7 @@ func (co *Coordinator) begin(ctx context.Context, orderID string, r Request) (st
 		case errors.Is(err, api.Overloaded) && tries == 0:
 			return store.Result{}, err // nothing has begun
 		case err != nil && time.Since(lastReply) >= beginBudget:
-			return store.Result{}, fmt.Errorf("order %s: begin: %w", orderID, api.Unavailable)
+			return store.Result{}, fmt.Errorf("order %s: begin: no reply from its shard: %w", orderID, api.Unavailable)
 		case err != nil:
 			lost++
 		case found.Code == store.CodeBusy:
@@ -213,23 +216,24 @@ func (co *Coordinator) begin(ctx context.Context, orderID string, r Request) (st
 			found.Code = store.CodeClosed
 			return found, nil
 		case paidByThisRequest(attempt, found):
-			found.Code = store.CodePaid // cancelled later; the response is the one that the client has lost
+			found.Code = store.CodePaid // the order was cancelled later, but this request did pay it
 			return found, nil
 		case found.Code != store.CodeStale:
 			return found, nil
 		}
 	}
-	return store.Result{}, fmt.Errorf("order %s: another checkout of it is running: %w", orderID, api.Unavailable)
+	return store.Result{}, fmt.Errorf("order %s: begin: another attempt is still running: %w", orderID, api.Unavailable)
 }
 
-// paidByThisRequest reports whether the request of attempt paid the order, here or on another instance, before it was
-// cancelled.
+// paidByThisRequest reports whether the request of attempt has paid an order that was cancelled later. The request may
+// have run on another instance.
 func paidByThisRequest(attempt string, found store.Result) bool {
 	cancelled := found.Code == store.CodeRefunding || found.Code == store.CodeCancelled
 	return cancelled && (found.Attempt == attempt || sameRequest(found.Attempt, attempt))
 }
 
-// settle returns the result of a checkout by the state that commit or abort has found or made.
+// settle returns the result of a checkout after commit or abort. found is the state of the order that the script
+// returned.
 func (co *Coordinator) settle(ctx context.Context, a *attempt, found store.Result) error {
 	if found.Attempt == a.id {
 		a.reason = found.Reason
@@ -242,5 +246,6 @@ func (co *Coordinator) settle(ctx context.Context, a *attempt, found store.Resul
 			return a.refusal()
 		}
 	}
-	return fmt.Errorf("order %s: another attempt superseded attempt %s: %w", a.orderID, a.id, api.Unavailable)
+	return fmt.Errorf("order %s: decide attempt %s: order is %s with attempt %s: %w",
+		a.orderID, a.id, found.Code, found.Attempt, api.Unavailable)
 }

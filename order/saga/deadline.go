@@ -6,35 +6,35 @@ import (
 	"time"
 )
 
-// granularity is how much later than requested a deadline may be.
+// granularity is how much later than requested a deadline may expire.
 const granularity = 100 * time.Millisecond
 
-// deadlines makes contexts with a timeout. Contexts requested within granularity share one deadline and one timer: each
-// checkout needs several, and they hardly ever fire.
+// deadlines creates contexts with a timeout. Contexts that are created within granularity share one deadline and one
+// timer. This saves timers: each checkout needs several contexts, and they rarely expire.
 type deadlines struct {
 	after time.Duration
 
 	mu     sync.Mutex
 	latest context.Context
-	cancel context.CancelFunc // of latest
-	shared time.Time          // until then latest is shared
+	cancel context.CancelFunc // cancels latest
+	shared time.Time          // latest is shared until this time
 }
 
-// from returns a context with the values of ctx that ends after d.after, or up to granularity later. The end of ctx
-// does not end it.
+// from returns a context with the values of ctx. The context expires after d.after, or up to granularity later. It does
+// not end when ctx ends.
 func (d *deadlines) from(ctx context.Context) context.Context {
 	now := time.Now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !now.Before(d.shared) {
 		d.shared = now.Add(granularity)
-		// Never cancelled: others may share it. It ends at its deadline.
+		// Never call cancel, because other checkouts may share the context.
 		d.latest, d.cancel = context.WithDeadline(context.Background(), d.shared.Add(d.after))
 	}
 	return bounded{d.latest, ctx}
 }
 
-// bounded has the end of one context and the values of another.
+// bounded is a context with the deadline of one context and the values of another.
 type bounded struct {
 	context.Context
 	values context.Context

@@ -8,10 +8,10 @@ import (
 )
 
 const (
-	// maxConcurrent is how many checkouts one instance decides at a time. More would slow each other down until all of
-	// them miss their budget.
+	// maxConcurrent is the number of checkouts that one instance decides at a time. With more, all checkouts would become
+	// so slow that they exceed their time budget.
 	maxConcurrent = 1024
-	// maxWait is how long a checkout may wait to begin. The rest of its budget must suffice to decide it.
+	// maxWait is how long a checkout may wait to begin. The rest of its time budget must be enough to decide it.
 	maxWait = 4 * time.Second
 )
 
@@ -23,8 +23,7 @@ type limiter struct {
 
 func newLimiter() limiter { return limiter{make(chan struct{}, maxConcurrent), maxWait} }
 
-// enter waits for a slot, which leave returns. The error is api.Overloaded: the checkout has not begun and must not
-// begin.
+// enter waits for a slot. Call leave to free the slot. If the error is api.Overloaded, the checkout must not begin.
 func (l *limiter) enter(ctx context.Context) error {
 	select {
 	case l.slots <- struct{}{}:

@@ -14,7 +14,8 @@ import (
 	"checkout/order/store"
 )
 
-// Metrics counts sagas. Its series exist before the first saga: rates and alerts need a value before the first event.
+// Metrics counts sagas. Its series start with 0 before the first saga, because rates and alerts need a value before the
+// first event.
 type Metrics struct {
 	metrics.Group
 	checkouts                                      *prometheus.CounterVec
@@ -26,20 +27,21 @@ type Metrics struct {
 	steps                                          steps
 }
 
-// steps are the steps of a saga: forward, backward and in reverse.
+// steps has the metrics of each step: forward steps, compensation and cancellation.
 type steps struct {
 	begin, reserveCredit, reserveStock, commit         stepMetrics
 	refuse, abort, releaseStock, releaseCredit, closed stepMetrics
 	refundStock, refundCredit, cancelled               stepMetrics
 }
 
-// stepMetrics counts one step of a saga.
+// stepMetrics has the name and the metrics of one step of a saga.
 type stepMetrics struct {
+	name     string
 	duration prometheus.Observer
 	retries  prometheus.Counter
 }
 
-// done records a step that began at start and its number of retries.
+// done records a step that began at start and was retried retries times.
 func (m stepMetrics) done(start time.Time, retries int) {
 	m.duration.Observe(time.Since(start).Seconds())
 	if retries > 0 {
@@ -57,18 +59,18 @@ func newMetrics() *Metrics {
 	}
 	m := &Metrics{
 		checkouts: counter("checkouts_total",
-			"Checkouts by outcome: paid, refused or unknown. Concurrent callers of one order count once.", "outcome", "reason"),
-		durations: histogram("checkout_duration_seconds", "Time to decide a checkout, or until its budget ended.", "outcome"),
+			"Checkouts by outcome: paid, refused or unknown. Concurrent callers for an order count once.", "outcome", "reason"),
+		durations: histogram("checkout_duration_seconds", "Time until a checkout was decided or timed out.", "outcome"),
 		recovered: counter("checkout_recoveries_total",
-			"Undecided orders that a recovery worker claimed, by the state it found, and whether it decided them.",
+			"Undecided orders that a recovery worker claimed, by their state and whether the worker decided them.",
 			"state", "decided"),
 		cancellations: counter("checkout_cancellations_total", "Cancellations of paid orders, by outcome.", "outcome"),
 		confirmed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "checkout_confirmed_total", Help: "Decided attempts whose records were confirmed."}),
 	}
-	stepDurations := histogram("checkout_step_duration_seconds", "Time of one step of a saga, retries included.", "step")
+	stepDurations := histogram("checkout_step_duration_seconds", "Duration of one step of a saga, including retries.", "step")
 	stepRetries := counter("checkout_step_retries_total",
-		"Retries of a step of a saga, after a lost reply or an unknown outcome.", "step")
+		"Retries of a step of a saga after a lost reply or an unknown outcome.", "step")
 	m.Group = metrics.Group{
 		m.checkouts, m.durations, stepDurations, stepRetries, m.recovered, m.cancellations, m.confirmed,
 	}
@@ -88,7 +90,7 @@ func newMetrics() *Metrics {
 	}
 
 	step := func(name string) stepMetrics {
-		return stepMetrics{stepDurations.WithLabelValues(name), stepRetries.WithLabelValues(name)}
+		return stepMetrics{name, stepDurations.WithLabelValues(name), stepRetries.WithLabelValues(name)}
 	}
 	m.steps = steps{
 		begin: step("begin"), commit: step("commit"), refuse: step("refuse"), abort: step("abort"),
@@ -117,7 +119,7 @@ func (m *Metrics) countCheckout(start time.Time, err error) {
 	m.refusedDuration.Observe(seconds)
 }
 
-// countRecovery counts an undecided order that a worker has claimed in a state.
+// countRecovery counts an undecided order that a worker has claimed. state is the state of the order at that time.
 func (m *Metrics) countRecovery(state string, decided bool) {
 	m.recovered.WithLabelValues(recoveryLabels(state, decided)...).Inc()
 }
@@ -149,7 +151,7 @@ func (m *Metrics) Outcomes() []api.CheckoutCount {
 	return outcomes
 }
 
-// Latency returns the cumulative histogram of the latency of paid checkouts.
+// Latency returns the cumulative histogram of the durations of paid checkouts.
 func (m *Metrics) Latency() []api.LatencyBucket {
 	buckets := []api.LatencyBucket{}
 	metrics.Each(m.durations, func(labels map[string]string, m *dto.Metric) {

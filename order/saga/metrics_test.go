@@ -39,7 +39,7 @@ func TestSagaMetrics(t *testing.T) {
 	s.cancel(s.co, paid, poor)
 	s.cancel(s.co, paid, rich)
 	want := `
-		# HELP checkouts_total Checkouts by outcome: paid, refused or unknown. Concurrent callers of one order count once.
+		# HELP checkouts_total Checkouts by outcome: paid, refused or unknown. Concurrent callers for an order count once.
 		# TYPE checkouts_total counter
 		checkouts_total{outcome="paid",reason=""} 1
 		checkouts_total{outcome="refused",reason="insufficient-credit"} 1

@@ -17,13 +17,13 @@ import (
 	"checkout/order/store"
 )
 
-// Every instance of the order service watches every shard. A claim keeps the others from doing the same work.
+// Every instance of the order service watches every shard. A claim prevents that two instances recover the same order.
 const (
 	pollEvery     = 250 * time.Millisecond
-	recoverBatch  = 64                      // orders of one shard that one instance recovers at a time
-	recoverBudget = 2 * time.Second         // for one order and claim
-	firstClaim    = 2500 * time.Millisecond // longer than recoverBudget; doubled after each claim that did not suffice
-	lastClaim     = 10 * time.Second
+	recoverBatch  = 64                      // orders per shard that one instance recovers at a time
+	recoverBudget = 2 * time.Second         // time to recover one order after one claim
+	firstClaim    = 2500 * time.Millisecond // longer than recoverBudget; doubled after each failed recovery
+	lastClaim     = 10 * time.Second        // the longest claim
 	confirmBatch  = 500
 	confirmClaim  = 10 * time.Second
 
@@ -34,13 +34,13 @@ const (
 type Recovery struct {
 	co     *Coordinator
 	mu     sync.Mutex
-	claims map[string]int // number of claims of orders that are still undecided
+	claims map[string]int // number of claims of each undecided order, by order ID
 }
 
-// NewRecovery returns the recovery of an instance.
+// NewRecovery returns the recovery workers of an instance.
 func NewRecovery(co *Coordinator) *Recovery { return &Recovery{co: co, claims: map[string]int{}} }
 
-// Run watches every shard until ctx ends, and returns when no work is in flight.
+// Run watches every shard until ctx ends. It returns when no work is in flight.
 func (r *Recovery) Run(ctx context.Context) {
 	ctx = failpoint.WithRole(ctx, "recovery")
 	var workers sync.WaitGroup
@@ -51,8 +51,8 @@ func (r *Recovery) Run(ctx context.Context) {
 	workers.Wait()
 }
 
-// watch calls work on a healthy shard, at once if there is more work, else after a pause. When the shard returns,
-// claims are short again.
+// watch calls work while the shard is healthy: again at once if there is more work, or after a pause. When the shard
+// becomes healthy again, watch resets the duration of claims.
 func (r *Recovery) watch(
 	ctx context.Context, shard *redis.Shard, work func(context.Context, *redis.Shard) (more bool),
 ) {
@@ -77,7 +77,7 @@ func (r *Recovery) watch(
 	}
 }
 
-// recoverDue recovers the undecided orders of a shard that are due.
+// recoverDue recovers the undecided orders of a shard whose lease or claim has expired.
 func (r *Recovery) recoverDue(ctx context.Context, shard *redis.Shard) (more bool) {
 	ids, err := r.co.store.Due(ctx, shard, recoverBatch)
 	if err != nil {
@@ -91,8 +91,8 @@ func (r *Recovery) recoverDue(ctx context.Context, shard *redis.Shard) (more boo
 	return len(ids) == recoverBatch
 }
 
-// recover claims an undecided order and completes its saga: an attempt whose lease has expired is aborted, an ABORTING
-// one is released and closed, a cancellation is refunded.
+// recover claims an undecided order and completes its saga. It aborts a RUNNING order, releases and closes an ABORTING
+// order, and refunds a REFUNDING order.
 func (r *Recovery) recover(ctx context.Context, orderID string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recoverBudget)
 	defer cancel()
@@ -121,16 +121,15 @@ func (r *Recovery) recover(ctx context.Context, orderID string) {
 	undecided := errors.Is(err, api.Unavailable)
 	r.co.countRecovery(state, !undecided)
 	if undecided {
-		return // the entry is due again when the claim expires
+		return // the order is due again when the claim expires
 	}
-	slog.InfoContext(ctx, "recovered", "order", orderID, "attempt", a.id, "outcome", err)
+	slog.InfoContext(ctx, "order recovered", "order", orderID, "attempt", a.id, "outcome", err)
 	r.mu.Lock()
 	delete(r.claims, orderID)
 	r.mu.Unlock()
 }
 
-// traceOf returns the trace in which the claimed attempt began, or "" if the order stores the trace of an earlier
-// attempt.
+// traceOf returns the traceparent of the claimed attempt, or "" if the order has none or that of an earlier attempt.
 func traceOf(claimed store.Result) string {
 	attempt, parent, _ := strings.Cut(claimed.Trace, " ")
 	if attempt != claimed.Attempt {
@@ -139,13 +138,13 @@ func traceOf(claimed store.Result) string {
 	return parent
 }
 
-// claimFor returns how long to claim an order: exponential backoff with jitter. It keeps the workers from flooding an
-// unavailable participant and from retrying in step.
+// claimFor returns the duration of the next claim of an order: exponential backoff with jitter. So the workers do not
+// overload a participant that has just recovered, and do not retry all at once.
 func (r *Recovery) claimFor(orderID string) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.claims) > maxClaimCounts {
-		clear(r.claims) // orders that other instances have recovered are still counted here
+		clear(r.claims) // it also contains orders that other instances have recovered
 	}
 	n := min(r.claims[orderID], 2)
 	r.claims[orderID] = n + 1
@@ -158,7 +157,7 @@ func (r *Recovery) resetClaims() {
 	clear(r.claims)
 }
 
-// confirmDue confirms decided attempts of a shard: their records may expire.
+// confirmDue confirms decided attempts of a shard, so that their records may expire.
 func (r *Recovery) confirmDue(ctx context.Context, shard *redis.Shard) (more bool) {
 	ctx = context.WithoutCancel(ctx)
 	taken, err := r.co.store.TakeUnconfirmed(ctx, shard, confirmBatch, confirmClaim)

@@ -18,12 +18,13 @@ const (
 	lastPause  = 250 * time.Millisecond
 )
 
-// downBudget is how long a step is retried although its shard is unhealthy. The shard may recover at once, but waiting
-// callers must not pile up: they get an error within a second, and recovery completes what has begun.
+// downBudget is how long a step is retried while its shard is unhealthy. The shard may recover at once. But a longer
+// wait would fill the instance with waiting callers. They get an error within a second, and recovery completes the
+// saga.
 const downBudget = 500 * time.Millisecond
 
-// backoff counts 0, 1, 2, … with a pause before each number but the first, until ctx ends. One pause ends exactly at
-// the given time, when the caller must decide whether to continue.
+// backoff yields 0, 1, 2, … until ctx ends. It pauses after each number. No pause extends beyond the time at, so that
+// the caller can decide then whether to continue.
 func backoff(ctx context.Context, at time.Time) iter.Seq[int] {
 	return func(yield func(int) bool) {
 		pause := firstPause
@@ -41,12 +42,13 @@ func backoff(ctx context.Context, at time.Time) iter.Seq[int] {
 	}
 }
 
-// retryUntilKnown retries a participant's step until its outcome is known, its shard stays unhealthy or ctx ends.
+// retryUntilKnown retries a participant's step until its outcome is known, its shard is unhealthy for downBudget, or
+// ctx ends.
 func retryUntilKnown(ctx context.Context, m stepMetrics, try func() api.Outcome) api.Outcome {
 	return retryUntil(ctx, m, downBudget, try, func(c api.Code) bool { return c != api.Unknown })
 }
 
-// retryUntilReleased retries a release until it is recorded, its shard is unhealthy or ctx ends.
+// retryUntilReleased retries a release until it is recorded, its shard is unhealthy, or ctx ends.
 func retryUntilReleased(ctx context.Context, m stepMetrics, try func() api.Outcome) api.Outcome {
 	return retryUntil(ctx, m, 0, try, func(c api.Code) bool { return c == api.Released || c == api.Refused })
 }
@@ -69,8 +71,10 @@ func retryUntil(
 	return outcome
 }
 
-// retryUntilDone retries a script of the order's shard until it is acknowledged or ctx ends.
-func retryUntilDone(ctx context.Context, m stepMetrics, script func() (store.Result, error)) (store.Result, error) {
+// retryUntilDone retries a script on the order's shard until the shard replies or ctx ends.
+func retryUntilDone(
+	ctx context.Context, m stepMetrics, orderID string, script func() (store.Result, error),
+) (store.Result, error) {
 	start, retries := time.Now(), 0
 	defer func() { m.done(start, retries) }()
 	for retries = range backoff(ctx, time.Time{}) {
@@ -79,5 +83,6 @@ func retryUntilDone(ctx context.Context, m stepMetrics, script func() (store.Res
 			return found, err
 		}
 	}
-	return store.Result{}, fmt.Errorf("the order's shard did not reply in time: %w", api.Unavailable)
+	return store.Result{}, fmt.Errorf("order %s: %s: no reply from its shard before the timeout: %w",
+		orderID, m.name, api.Unavailable)
 }

@@ -1,4 +1,4 @@
-// Package site serves the console, the API docs and openapi.json. The pages load everything they need from this server.
+// Package site serves the console, the API docs and openapi.json. The pages load nothing from other servers.
 package site
 
 import (
@@ -19,20 +19,20 @@ import (
 //go:embed console.html docs.html openapi.json assets vendor
 var files embed.FS
 
-// Prefix is the path of the site on the public port. The gateway maps the site's addresses to it.
+// Prefix is the path of the site on the public port. The gateway adds it to the paths of the site.
 const Prefix = "/site"
 
-// contentPolicy restricts a page to content of its own server. Swagger UI sets styles in its elements.
+// contentPolicy allows same-origin content only. Styles need 'unsafe-inline', because Swagger UI sets inline styles.
 const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; " +
 	"img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// Routes adds a route for each file of the site. It panics if a file cannot be read, which the tests would find.
+// Routes adds a route for each file of the site.
 func Routes(r gin.IRouter) {
 	names := map[string]string{"/": "console.html", "/docs": "docs.html", "/openapi.json": "openapi.json"}
 	for _, pattern := range []string{"assets/*", "vendor/*.gz"} {
 		found, err := fs.Glob(files, pattern)
 		if err != nil {
-			panic(err)
+			panic(err) // the pattern is invalid
 		}
 		for _, name := range found {
 			names["/assets/"+strings.TrimSuffix(path.Base(name), ".gz")] = name
@@ -41,13 +41,13 @@ func Routes(r gin.IRouter) {
 	for route, name := range names {
 		content, err := files.ReadFile(name)
 		if err != nil {
-			panic(err)
+			panic(err) // the file is not embedded
 		}
 		r.GET(Prefix+route, newFile(name, content).send)
 	}
 }
 
-// file is a file of the site, kept compressed.
+// file is a file of the site, compressed with gzip.
 type file struct {
 	mediaType, etag string
 	zipped          []byte
@@ -57,7 +57,7 @@ func newFile(name string, content []byte) *file {
 	name, zipped := strings.CutSuffix(name, ".gz")
 	if !zipped {
 		var buffer bytes.Buffer
-		w, _ := gzip.NewWriterLevel(&buffer, gzip.BestCompression) // neither the level nor a buffer fails
+		w, _ := gzip.NewWriterLevel(&buffer, gzip.BestCompression) // fails only for an invalid level
 		w.Write(content)
 		w.Close()
 		content = buffer.Bytes()
@@ -66,7 +66,8 @@ func newFile(name string, content []byte) *file {
 	return &file{mediaType: mediaType(name), etag: `"` + hex.EncodeToString(sum[:8]) + `"`, zipped: content}
 }
 
-// mediaType returns the media type of a file. It does not use the host's table: the image has none.
+// mediaType returns the media type of a file. It does not use package mime, because the container image has no table of
+// media types.
 func mediaType(name string) string {
 	switch path.Ext(name) {
 	case ".html":
@@ -82,8 +83,8 @@ func mediaType(name string) string {
 	}
 }
 
-// send sends the file, or 304 if the client has it. Clients must revalidate each time, so that a page and its scripts
-// have one version.
+// send responds with the file, or with 304 if the client has it. Clients must revalidate each time, so that a page and
+// its scripts have the same version.
 func (f *file) send(c *gin.Context) {
 	h := c.Writer.Header()
 	h.Set("ETag", f.etag)
@@ -103,7 +104,7 @@ func (f *file) send(c *gin.Context) {
 	}
 	plain, err := gzip.NewReader(bytes.NewReader(f.zipped))
 	if err != nil {
-		panic(err) // the tests read each file both ways
+		panic(err) // not valid gzip: a vendored file is corrupt
 	}
 	h.Set("Content-Type", f.mediaType)
 	c.Status(http.StatusOK)

@@ -14,20 +14,20 @@ import (
 	"checkout/common/redis"
 )
 
-// Due returns up to limit orders of a shard that recovery must look at now.
+// Due returns up to limit undecided orders of a shard whose lease or claim has expired.
 func (s *Store) Due(ctx context.Context, shard *redis.Shard, limit int) ([]string, error) {
 	return list(shard.Run(ctx, dueScript, []string{shard.Key(undecidedKey)}, limit))
 }
 
-// Unconfirmed is a decided attempt, or its refund, whose records must be confirmed.
+// Unconfirmed is an entry of the set unconfirmed: a decided attempt, or its refund.
 type Unconfirmed struct {
-	Entry         string // as stored
-	Record        string // name of the records
+	Entry         string // the stored form of the entry
+	Record        string // name of the records at stock and payment
 	Until         int64  // when the records expire, Unix ms
-	Stock, Credit []int  // shards that hold the records
+	Stock, Credit []int  // indexes of the shards with a record
 }
 
-// TakeUnconfirmed returns up to limit decided attempts of a shard and reserves them for the caller for a duration.
+// TakeUnconfirmed returns up to limit unconfirmed attempts of a shard and assigns them to the caller for a duration.
 func (s *Store) TakeUnconfirmed(
 	ctx context.Context, shard *redis.Shard, limit int, duration time.Duration,
 ) ([]Unconfirmed, error) {
@@ -39,7 +39,7 @@ func (s *Store) TakeUnconfirmed(
 	taken := make([]Unconfirmed, len(entries))
 	for i, entry := range entries {
 		if taken[i], err = parseUnconfirmed(entry); err != nil {
-			return nil, fmt.Errorf("entry %q of %s: %w", entry, unconfirmedKey, err)
+			return nil, fmt.Errorf("parse entry %q of %s: %w", entry, unconfirmedKey, err)
 		}
 	}
 	return taken, failpoint.Reached(ctx, entries, "take_unconfirmed", "")
@@ -57,7 +57,7 @@ func (s *Store) Confirmed(ctx context.Context, shard *redis.Shard, confirmed []U
 	return failpoint.Reached(ctx, entries, "confirmed", "")
 }
 
-// parseUnconfirmed parses "<record> <its end, ms> <stock's shards> <payment's shards>".
+// parseUnconfirmed parses "<record> <expiry, Unix ms> <stock's shards> <payment's shards>".
 func parseUnconfirmed(entry string) (Unconfirmed, error) {
 	parts := strings.Split(entry, " ")
 	if len(parts) != 4 {
@@ -70,13 +70,13 @@ func parseUnconfirmed(entry string) (Unconfirmed, error) {
 		errors.Join(err1, err2, err3)
 }
 
-// Backlog is what is undecided and unconfirmed on a shard.
+// Backlog is the undecided orders and unconfirmed attempts of a shard.
 type Backlog struct {
-	Undecided, Unconfirmed int64           // how many there are
+	Undecided, Unconfirmed int64           // the number of each
 	Orders                 []api.Undecided // some of the undecided orders, by due time
 }
 
-// Oldest returns the time since the oldest of the backlog's orders began to be checked out or cancelled.
+// Oldest returns the age of the oldest order in b.Orders: the time since its checkout or cancellation began.
 func (b Backlog) Oldest() time.Duration {
 	var oldest time.Duration
 	for _, o := range b.Orders {
@@ -100,7 +100,7 @@ func (s *Store) Backlog(ctx context.Context, shard *redis.Shard, limit int) (Bac
 	errs := []error{reply.Err(), ids.Err()}
 	for i, read := range reads {
 		order, err := read.Wait(ctx)
-		if err == nil && order.Has(2) { // else it was decided and removed meanwhile
+		if err == nil && order.Has(2) { // without a deadline, the order was decided and removed meanwhile
 			age := time.Duration(now-order.Int(2))*time.Millisecond + protocol.Deadline
 			b.Orders = append(b.Orders, api.Undecided{
 				OrderID: ids.String(i), UserID: order.String(1), Shard: shard.Index, Status: order.String(0),
@@ -118,9 +118,9 @@ func list(reply redis.Reply, err error) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	texts := make([]string, reply.Len())
-	for i := range texts {
-		texts[i] = reply.String(i)
+	values := make([]string, reply.Len())
+	for i := range values {
+		values[i] = reply.String(i)
 	}
-	return texts, reply.Err()
+	return values, reply.Err()
 }

@@ -10,8 +10,8 @@ import (
 	"checkout/common/shard"
 )
 
-// BatchInit overwrites the orders "0" to n-1 with new ones of a random user and two random items each, at a price in
-// minor units. The error is api.BatchUndecided if one of them is undecided.
+// BatchInit overwrites the orders "0" to n-1. Each new order has a random user and two random items. price is the price
+// of every item, in minor units. The error is api.BatchUndecided if one of the orders is undecided.
 func (s *Store) BatchInit(ctx context.Context, n, items, users int, price int64) error {
 	if err := s.refuseUndecided(ctx, n); err != nil {
 		return err
@@ -45,7 +45,7 @@ func (s *Store) BatchInit(ctx context.Context, n, items, users int, price int64)
 	})
 }
 
-// refuseUndecided returns an error if one of the orders "0" to n-1 is undecided, before anything is overwritten.
+// refuseUndecided returns an error if one of the orders "0" to n-1 is undecided.
 func (s *Store) refuseUndecided(ctx context.Context, n int) error {
 	for _, at := range s.Shards() {
 		ids, err := list(at.Run(ctx, undecidedScript, []string{at.Key(undecidedKey)}))

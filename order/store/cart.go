@@ -10,10 +10,10 @@ import (
 	"checkout/common/redis"
 )
 
-// ErrTaken is the error of Create for an ID that exists.
+// ErrTaken is the error of Create if the ID is taken.
 var ErrTaken = errors.New("the order exists")
 
-// run runs a script on one order, once for a key, and returns its code.
+// run runs a script on one order and returns its code. With an idempotency key, the script runs once.
 func (s *Store) run(
 	ctx context.Context, key *idempotency.Key, script *redis.Script, id string, args ...any,
 ) (int, error) {
@@ -29,7 +29,7 @@ func (s *Store) run(
 	return code, reply.Err()
 }
 
-// Create creates an empty order of a user.
+// Create creates an empty order for a user.
 func (s *Store) Create(ctx context.Context, key *idempotency.Key, id, user string) error {
 	code, err := s.run(ctx, key, createScript, id, user)
 	if err != nil {
@@ -59,14 +59,14 @@ func (s *Store) AddItem(ctx context.Context, key *idempotency.Key, id, item stri
 	case cartNotOpen:
 		return fmt.Errorf("order %s: %w", id, api.OrderNotOpen)
 	case cartFull:
-		return fmt.Errorf("order %s, at most %d items and %d pieces: %w", id, api.MaxItems, api.MaxPieces, api.CartFull)
+		return fmt.Errorf("order %s: want at most %d items and %d pieces: %w", id, api.MaxItems, api.MaxPieces, api.CartFull)
 	case cartLimit:
 		return fmt.Errorf("order %s: %w", id, api.BalanceLimit)
 	}
 	return undocumented(addItemScript, code)
 }
 
-// RemoveItem removes pieces of an item from an open order, those added last first.
+// RemoveItem removes pieces of an item from an open order. It removes the pieces that were added last.
 func (s *Store) RemoveItem(ctx context.Context, key *idempotency.Key, id, item string, quantity int64) error {
 	code, err := s.run(ctx, key, removeItemScript, id, item, quantity)
 	if err != nil {
@@ -82,7 +82,7 @@ func (s *Store) RemoveItem(ctx context.Context, key *idempotency.Key, id, item s
 	case cartNotInCart:
 		return fmt.Errorf("order %s, item %s: %w", id, item, api.ItemNotInOrder)
 	case cartTooFew:
-		return fmt.Errorf("order %s, item %s, %d pieces: %w", id, item, quantity, api.TooFewInOrder)
+		return fmt.Errorf("order %s: remove %d of item %s: %w", id, quantity, item, api.TooFewInOrder)
 	}
 	return undocumented(removeItemScript, code)
 }

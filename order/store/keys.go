@@ -4,8 +4,8 @@ import "time"
 
 // Keys of an order shard, without the shard's hash tag.
 const (
-	undecidedKey   = "undecided"   // sorted set: orders that recovery must look at, by due time in ms
-	unconfirmedKey = "unconfirmed" // sorted set: decided attempts whose records must be confirmed, by due time in ms
+	undecidedKey   = "undecided"   // sorted set: undecided orders, by the time when recovery is due, in ms
+	unconfirmedKey = "unconfirmed" // sorted set: unconfirmed attempts, by the time when confirm is due, in ms
 	orderPrefix    = "o:"          // hash: an order; the ID follows
 )
 
@@ -17,11 +17,11 @@ const (
 	attemptField  = "a"
 	userField     = "u"
 	totalField    = "t"  // sum of all lines, in minor units
-	deadlineField = "dl" // of the attempt, Unix ms by Redis TIME
-	traceField    = "tp" // "<attempt> <traceparent>"; only while traces are on
-	itemField     = "i:" // the item's ID follows; the value is "quantity@price", or several of them, separated by commas
-	// Only the scripts use the other fields: "r", the reason of the last closed attempt; "lease", the end of the lease in
-	// Unix ms; "q", the number of pieces; and "k", the number of items.
+	deadlineField = "dl" // deadline of the attempt, Unix ms by Redis TIME
+	traceField    = "tp" // "<attempt> <traceparent>"; set only if tracing is on
+	itemField     = "i:" // the item's ID follows; the value is "quantity@price,quantity@price", a part for each price
+	// Only the scripts use the other fields. "r" is the reason of the last closed attempt. "lease" is the end of the lease
+	// in Unix ms. "q" is the number of pieces, and "k" the number of items.
 )
 
 // States of an order, as stored and as shown to clients.

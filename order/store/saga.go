@@ -15,8 +15,7 @@ import (
 	"checkout/common/trace"
 )
 
-// Result is what a script of the saga returned: how the order stands and, if there is work to do, all that the work
-// needs.
+// Result is the result of a script of the saga. The fields from User on are set only if there is work to do.
 type Result struct {
 	Code            Code
 	Attempt, Reason string
@@ -24,9 +23,9 @@ type Result struct {
 	User     string
 	Total    int64      // in minor units
 	Lines    []api.Line // pieces of each item
-	Deadline int64      // of the attempt, Unix ms by Redis TIME
-	NotAfter int64      // time after which refunds are too late, Unix ms by Redis TIME
-	Trace    string     // in which an attempt began: "<attempt> <traceparent>"
+	Deadline int64      // deadline of the attempt, Unix ms by Redis TIME
+	NotAfter int64      // refunds after this time have no effect, Unix ms by Redis TIME
+	Trace    string     // the trace of the checkout that began the attempt: "<attempt> <traceparent>"
 }
 
 var (
@@ -35,7 +34,8 @@ var (
 	lease         = milliseconds(protocol.Lease)
 )
 
-// Begin starts an attempt, or joins the running one. after is the order's attempt as the caller last read it.
+// Begin starts an attempt, or joins the running attempt. after is the order's last attempt that the caller has read, or
+// "".
 func (s *Store) Begin(ctx context.Context, id, attempt, after string) (Result, error) {
 	args := []any{attempt, after, id, lease}
 	if parent := trace.FromContext(ctx).Traceparent(); parent != "" {
@@ -44,7 +44,7 @@ func (s *Store) Begin(ctx context.Context, id, attempt, after string) (Result, e
 	return s.saga(ctx, beginScript, id, undecidedSet, args...)
 }
 
-// Commit decides that an attempt is paid. stock and credit are the shards that hold its reservations.
+// Commit decides that an attempt is paid. stock and credit are the indexes of the shards with its reservations.
 func (s *Store) Commit(ctx context.Context, id, attempt string, stock, credit []int) (Result, error) {
 	return s.saga(ctx, commitScript, id, undecidedSets, attempt, id, joinShards(stock), joinShards(credit))
 }
@@ -64,23 +64,23 @@ func (s *Store) Close(ctx context.Context, id, attempt string) (Result, error) {
 	return s.saga(ctx, closeScript, id, undecidedSet, attempt, id)
 }
 
-// Claim reserves an undecided order for one recovery worker for a duration.
+// Claim assigns an undecided order to one recovery worker for a duration.
 func (s *Store) Claim(ctx context.Context, id string, duration time.Duration) (Result, error) {
 	return s.saga(ctx, claimScript, id, undecidedSet, id, milliseconds(duration))
 }
 
-// Cancel starts the reverse saga of an order that attempt has paid, or continues it.
+// Cancel starts or continues the cancellation of an order that attempt has paid.
 func (s *Store) Cancel(ctx context.Context, id, attempt string) (Result, error) {
 	return s.saga(ctx, cancelScript, id, undecidedSet, attempt, id, lease)
 }
 
-// Cancelled records that stock and payment have refunded an attempt. stock and credit are the shards that hold the
-// refunds' records.
+// Cancelled records that stock and payment have refunded an attempt. stock and credit are the indexes of the shards
+// with the records of the refunds.
 func (s *Store) Cancelled(ctx context.Context, id, attempt string, stock, credit []int) (Result, error) {
 	return s.saga(ctx, cancelledScript, id, undecidedSets, attempt, id, joinShards(stock), joinShards(credit))
 }
 
-// saga runs a script on an order and sorted sets of its shard.
+// saga runs a script on an order and on sorted sets of its shard.
 func (s *Store) saga(ctx context.Context, script *redis.Script, id string, sets []string, args ...any) (Result, error) {
 	shard, key, err := s.locate(id)
 	if err != nil {
@@ -102,7 +102,7 @@ func (s *Store) saga(ctx context.Context, script *redis.Script, id string, sets 
 	return result, failpoint.Reached(ctx, id, script.Name(), "")
 }
 
-// parseResult parses {code, attempt, reason[, not-after, all fields of the order]}.
+// parseResult parses a reply of the form {code, attempt, reason[, not-after, all fields of the order]}.
 func parseResult(script *redis.Script, reply redis.Reply) (Result, error) {
 	r := Result{Code: Code(reply.Int(0))}
 	if reply.Len() >= 3 {
@@ -139,14 +139,14 @@ func parseResult(script *redis.Script, reply redis.Reply) (Result, error) {
 	return r, errors.Join(reply.Err(), fields.Err())
 }
 
-// parsePieces adds up the pieces of an item, whatever their prices.
+// parsePieces parses a cart field and adds up the quantities of all its parts.
 func parsePieces(item, value string) (api.Line, error) {
 	line := api.Line{ID: item}
 	for part := range strings.SplitSeq(value, ",") {
 		quantity, _, _ := strings.Cut(part, "@")
 		n, err := strconv.ParseInt(quantity, 10, 64)
 		if err != nil {
-			return line, fmt.Errorf("item %s: %q: %w", item, value, err)
+			return line, fmt.Errorf("item %s: parse cart field %q: %w", item, value, err)
 		}
 		line.Quantity += n
 	}
@@ -157,11 +157,11 @@ func joinShards(shards []int) string {
 	if len(shards) == 1 {
 		return strconv.Itoa(shards[0])
 	}
-	texts := make([]string, len(shards))
+	indexes := make([]string, len(shards))
 	for i, s := range shards {
-		texts[i] = strconv.Itoa(s)
+		indexes[i] = strconv.Itoa(s)
 	}
-	return strings.Join(texts, ",")
+	return strings.Join(indexes, ",")
 }
 
 func splitShards(text string) ([]int, error) {

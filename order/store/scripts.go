@@ -10,10 +10,10 @@ import (
 	"checkout/common/redis"
 )
 
-// Code is what a script of the saga found or did. The headers of the scripts document which codes each returns.
+// Code is the result of a script of the saga. The header of each script documents which codes it returns.
 type Code int
 
-// The codes of the saga's scripts.
+// The results of the saga's scripts.
 const (
 	CodeNotFound Code = iota
 	CodeStarted
@@ -21,14 +21,25 @@ const (
 	CodeResumed
 	CodeBusy
 	CodeAborting
-	CodeClosed // from begin: this very attempt is closed; from the others: the order is open
+	CodeClosed // from begin: the attempt of the argument is closed; from other scripts: the order is open
 	CodePaid
 	CodeRefunding
 	CodeCancelled
 	CodeRunning
 )
 
-// Codes of the cart's scripts. A script uses those that its header documents.
+// String returns the name of the code in the scripts.
+func (c Code) String() string {
+	names := [...]string{
+		"NOT_FOUND", "STARTED", "STALE", "RESUMED", "BUSY", "ABORTING", "CLOSED", "PAID", "REFUNDING", "CANCELLED", "RUNNING",
+	}
+	if c < 0 || int(c) >= len(names) {
+		return fmt.Sprintf("code %d", int(c))
+	}
+	return names[c]
+}
+
+// The results of the cart's scripts. The header of each script documents which codes it returns.
 const (
 	cartNotFound = iota
 	cartDone
@@ -42,13 +53,13 @@ const (
 	cartTooFew    = cartLimit
 )
 
-// codeOf maps a stored state to its code.
+// codeOf defines the Lua function code_of, which returns the code of a stored state.
 var codeOf = redis.Definition{Name: "code_of", Lua: fmt.Sprintf(
 	"local function code_of(state) "+
 		"return ({ OPEN = %d, RUNNING = %d, ABORTING = %d, PAID = %d, REFUNDING = %d, CANCELLED = %d })[state] or %d end",
 	CodeClosed, CodeRunning, CodeAborting, CodePaid, CodeRefunding, CodeCancelled, CodeNotFound)}
 
-// Prelude holds the definitions that the scripts of the store may use.
+// Prelude has the definitions that the scripts of the store may use.
 var Prelude = protocol.Prelude(codeOf,
 	protocol.Number("NOT_FOUND", CodeNotFound),
 	protocol.Number("STARTED", CodeStarted),

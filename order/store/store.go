@@ -1,7 +1,7 @@
 // Package store keeps orders: their Redis schema, the scripts that change it, and the Go side of each script.
 //
-// keys.go is the schema, scripts.go the codes, lua/ the scripts. Each method of Store has the name of the script that
-// it runs.
+// keys.go has the schema, scripts.go the result codes, and lua/ the scripts. A method of Store that runs a script has
+// the name of the script.
 package store
 
 import (
@@ -38,20 +38,21 @@ func (s *Store) locate(id string) (*redis.Shard, string, error) {
 	return shard, shard.Key(orderKey(id)), nil
 }
 
-// Check returns api.OrderNotFound if no shard can hold the order, and api.Unavailable while that is not known.
+// Check returns api.OrderNotFound if no shard can hold the order, and api.Unavailable while the shard of the order is
+// unknown. It does not read the order.
 func (s *Store) Check(id string) error {
 	_, _, err := s.locate(id)
 	return err
 }
 
 func undocumented(script *redis.Script, code int) error {
-	return fmt.Errorf("script %s returned %d, which it does not document", script.Name(), code)
+	return fmt.Errorf("run script %s: undocumented result %d", script.Name(), code)
 }
 
-// Order is an order as it is stored.
+// Order is a stored order.
 type Order struct {
 	ID, User, State string
-	Attempt         string // the last one; empty before the first
+	Attempt         string // the last attempt, or "" before the first
 	Total           int64  // in minor units
 	Lines           []api.OrderLine
 }
@@ -71,7 +72,7 @@ func (s *Store) Find(ctx context.Context, id string) (Order, error) {
 	}
 	o := Order{ID: id, User: fields[userField], State: fields[stateField], Attempt: fields[attemptField]}
 	if o.Total, err = strconv.ParseInt(fields[totalField], 10, 64); err != nil {
-		return Order{}, fmt.Errorf("order %s: total: %w", id, err)
+		return Order{}, fmt.Errorf("order %s: parse total: %w", id, err)
 	}
 	for field, value := range fields {
 		if item, ok := strings.CutPrefix(field, itemField); ok {
@@ -86,7 +87,7 @@ func (s *Store) Find(ctx context.Context, id string) (Order, error) {
 	return o, nil
 }
 
-// Summary returns an order without total and lines.
+// Summary returns an order without its total and its lines.
 func (s *Store) Summary(ctx context.Context, id string) (Order, error) {
 	shard, key, err := s.locate(id)
 	if err != nil {
@@ -103,7 +104,7 @@ func (s *Store) Summary(ctx context.Context, id string) (Order, error) {
 	return o, reply.Err()
 }
 
-// parseLines parses the value of an item's field: "quantity@price", one for each price at which the item was added.
+// parseLines parses a cart field: "quantity@price,quantity@price", with one part for each price of the item.
 func parseLines(item, value string) ([]api.OrderLine, error) {
 	lines := make([]api.OrderLine, 0, 1)
 	for part := range strings.SplitSeq(value, ",") {
@@ -111,7 +112,7 @@ func parseLines(item, value string) ([]api.OrderLine, error) {
 		q, err1 := strconv.ParseInt(quantity, 10, 64)
 		p, err2 := strconv.ParseInt(price, 10, 64)
 		if err := errors.Join(err1, err2); err != nil {
-			return nil, fmt.Errorf("item %s: %q: %w", item, value, err)
+			return nil, fmt.Errorf("item %s: parse cart field %q: %w", item, value, err)
 		}
 		lines = append(lines, api.OrderLine{ItemID: item, Quantity: q, Price: p})
 	}

@@ -1,11 +1,11 @@
 #!lua flags=allow-oom
--- cancel_payment: returns a direct payment for an order, once.
+-- cancel_payment: refunds a direct payment for an order, once.
 -- KEYS  1 credit  2 direct payments
 -- ARGV  1 order ID  2 largest credit
 -- returns {code}
 --   0 NOT_FOUND: no such user   1 DONE: now or before   7 NOTHING_PAID: no direct payment for the order
 --   3 LIMIT: the credit would be too large; nothing is changed
--- May be repeated. Allowed when memory is full: a return must not be refused.
+-- Safe to retry. Allowed when memory is full, because a refund must not fail.
 local have = redis.call('GET', KEYS[1])
 if not have then
   return { NOT_FOUND }

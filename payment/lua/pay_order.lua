@@ -1,11 +1,11 @@
 #!lua
 -- pay_order: pays for an order from a user's credit, outside of a checkout.
--- KEYS  1 credit  2 direct payments: the amount by order; negative after its return
+-- KEYS  1 credit  2 direct payments: the amount by order ID; negative after a refund
 -- ARGV  1 order ID  2 amount, at least 1
 -- returns {code}
 --   0 NOT_FOUND: no such user   1 DONE: now or before   2 INSUFFICIENT
---   5 PAID_DIFFERENTLY: another amount was paid for the order   6 RETURNED: a payment for the order was returned
--- May be repeated. The payment is read before the credit: the first call may have spent all of it.
+--   5 PAID_DIFFERENTLY: another amount was paid for the order   6 RETURNED: the payment for the order was refunded
+-- Safe to retry. It checks the payment before the credit, because the first call may have spent all credit.
 local have = redis.call('GET', KEYS[1])
 if not have then
   return { NOT_FOUND }

@@ -1,9 +1,9 @@
 #!lua flags=allow-oom
--- presence: an instance reports how many shards it knows, and gets the fewest that any running instance knows.
+-- presence: stores how many shards an instance knows, and returns the smallest number that any running instance knows.
 -- KEYS  1 activation, on shard 0
--- ARGV  1 instance  2 number of shards that it knows  3 ms without a report after which an instance is gone
--- returns {the fewest shards that a running instance knows}
--- May be repeated. Allowed when memory is full: then a new shard is needed most.
+-- ARGV  1 instance  2 number of shards that it knows  3 ms: an older entry means that its instance has stopped
+-- returns {smallest number of shards that a running instance knows}
+-- Safe to retry. Allowed when memory is full, because a new shard is needed then.
 local now = now_ms()
 local fields, fewest = redis.call('HGETALL', KEYS[1]), tonumber(ARGV[2])
 for i = 1, #fields, 2 do

@@ -1,7 +1,7 @@
 #!lua
--- claim_key: does nothing by itself; with once it ties an idempotency key to one request.
+-- claim_key: does no work. Its idempotent version (once.lua) records which request an idempotency key belongs to.
 -- KEYS  none
 -- returns {code}
 --   1 DONE
--- May be repeated.
+-- Safe to retry.
 return { DONE }

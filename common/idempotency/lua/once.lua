@@ -1,12 +1,13 @@
 #!lua
--- once: does the work of another script once for an idempotency key, and replays its reply to later requests.
--- The other script precedes this one as the function work. It sees its own KEYS and ARGV first.
--- KEYS  those of work, then the record of the key
--- ARGV  those of work, then the fingerprint of the request, the ID that it creates ("" if none), lifetime of the record in s
--- returns {result, code, created}: the code of work, and the ID that was created
---   0 DIFFERS: the key belongs to another request; nothing is done   1 DONE   2 REPLAYED: done earlier; nothing is done now
--- May be repeated, even if work may not. The record keeps success and refusal alike. One exception: a create that finds its ID
--- taken is not recorded, because the caller tries again with another ID.
+-- once: runs another script once for an idempotency key, and replays its reply to later requests.
+-- Go puts the body of the other script into a function work, before this code.
+-- KEYS  the KEYS of work; then the record of the idempotency key
+-- ARGV  the ARGV of work; then the fingerprint of the request, the ID that it creates or "", lifetime of the record in s
+-- returns {result, code, created}: code is the result of work, created is the ID that it has created
+--   0 DIFFERS: the key belongs to another request, and work did not run   1 DONE: work did run now
+--   2 REPLAYED: work did run for an earlier request
+-- Safe to retry, even if work must not be retried. The record stores any result of work, with one exception. If the ID for a
+-- create is taken, nothing is recorded, because the caller retries with another ID.
 local record, n = KEYS[#KEYS], #ARGV
 local fingerprint, created, seconds = ARGV[n - 2], ARGV[n - 1], ARGV[n]
 local found = redis.call('HMGET', record, 'f', 'code', 'id')

@@ -1,10 +1,10 @@
 #!lua
--- batch_init: creates or overwrites counters and their attributes, and deletes other keys beside them.
--- KEYS  of each counter: the counter, its attributes, keys to delete
--- ARGV  1 number of values of each counter  2 number of keys to delete  3.. the values
+-- batch_init: creates or overwrites counters and their attributes, and deletes other keys of the same IDs.
+-- KEYS  for each ID: the counter, its attributes, keys to delete
+-- ARGV  1 number of values per ID  2 number of keys to delete per ID  3.. the values: of the counter, then of its attributes
 -- returns {code}
 --   1 DONE
--- May be repeated.
+-- Safe to retry.
 local values = tonumber(ARGV[1])
 local group, written, deleted = values + ARGV[2], {}, {}
 for i = 1, #KEYS do

@@ -1,9 +1,10 @@
 #!lua flags=allow-oom
 -- confirm: sets an expiry for the records of decided attempts.
 -- KEYS  1.. records of paid or refunded attempts
--- ARGV  1.. expiry of each, Unix ms
+-- ARGV  1.. expiry of each record, Unix ms
 -- returns {number of records that got an expiry}
--- May be repeated. Records that are missing, or expire already, are left alone. Allowed when memory is full: it frees memory.
+-- Safe to retry: it skips records that do not exist or already have an expiry. Allowed when memory is full, because it frees
+-- memory.
 local expiring = 0
 for i = 1, #KEYS do
   expiring = expiring + redis.call('PEXPIREAT', KEYS[i], ARGV[i], 'NX')

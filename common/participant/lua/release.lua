@@ -1,12 +1,12 @@
 #!lua flags=allow-oom
--- release: returns to the counters what an attempt has reserved, and keeps it from reserving again.
--- KEYS  1 record of the attempt; 2.. every counter that it may have reserved from
+-- release: adds what an attempt has reserved to the counters again, and prevents any later reservation by it.
+-- KEYS  1 record of the attempt  2.. every counter that it may have reserved from
 -- ARGV  1 deadline of the attempt, Unix ms
 -- returns {code}
---   3 RELEASED: now or before, or nothing was reserved   2 REFUSED: nothing was reserved, and nothing ever will be
---   0 UNKNOWN: the record names a counter that KEYS does not; nothing is done
--- May be repeated. The record says how much is returned (reserve.lua). Without a record, a tombstone is written, so that a late
--- reserve takes nothing. Allowed when memory is full: a release must not be refused.
+--   3 RELEASED: now or before, or nothing was reserved   2 REFUSED: a refusal is recorded, so nothing is reserved
+--   0 UNKNOWN: the record contains a counter that is not in KEYS; nothing is changed
+-- Safe to retry. The record contains the amounts (see reserve.lua). If there is no record, release writes a tombstone, so that a
+-- late reserve has no effect. Allowed when memory is full, because a release must not fail.
 local record = redis.call('GET', KEYS[1])
 local code = record and tonumber(string.sub(record, 1, 1))
 if code and code ~= RESERVED then

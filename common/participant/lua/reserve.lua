@@ -1,14 +1,15 @@
 #!lua
--- reserve: an attempt reserves all that it needs from the counters of this shard, or nothing.
--- KEYS  1 record of the attempt; 2.. counters, no two the same
--- ARGV  1 deadline of the attempt, Unix ms; 2.. amount from each counter
+-- reserve: subtracts all amounts of an attempt from the counters of this shard, or none of them.
+-- KEYS  1 record of the attempt  2.. counters, all different
+-- ARGV  1 deadline of the attempt, Unix ms  2.. amount from each counter
 -- returns {code[, reason, line]}
---   1 RESERVED   2 REFUSED: reason 1 TOO_LITTLE, 2 NO_COUNTER; line is the index of the counter, from 0
---   3 RELEASED   4 EXPIRED: past the deadline, and there is no record; nothing is written
--- May be repeated: an existing record is the reply. It is read before the balance, because the first call may have emptied the
--- counter.
--- A record is a string that starts with its code: "1 counter amount counter amount", "2 reason line", "3", or "5" of a refund. A
--- RESERVED record has no TTL until it is confirmed. Every other record expires RETENTION_MS after the deadline.
+--   1 RESERVED   2 REFUSED: reason is 1 TOO_LITTLE or 2 NO_COUNTER; line is the index of the counter, from 0
+--   3 RELEASED   4 EXPIRED: past the deadline and not recorded; nothing is changed
+-- Safe to retry: if there is a record, reserve returns its result. It checks the record before the counters, because the first
+-- call may have emptied a counter.
+-- A record is a string that starts with its code: "1 counter amount counter amount", "2 reason line" or "3". The record of a
+-- refund is "5". A RESERVED record has no TTL until it is confirmed. Other records of reserve and release expire RETENTION_MS
+-- after the deadline.
 local have = redis.call('MGET', unpack(KEYS))
 local record = have[1]
 if record then
@@ -23,7 +24,7 @@ if now_ms() > tonumber(ARGV[1]) then
   return { EXPIRED }
 end
 local n = #KEYS
--- One command writes the counters and the record: it costs half as much as one command for each counter.
+-- One MSET writes all counters and the record. It costs half as much as one command per counter.
 local left, reserved = {}, { RESERVED }
 for i = 2, n do
   local has, want = have[i], ARGV[i]

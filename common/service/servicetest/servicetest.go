@@ -1,4 +1,4 @@
-// Package servicetest runs an instance of a service on real shards for tests of its HTTP API.
+// Package servicetest runs an instance of a service on real Redis servers, for tests of its HTTP API.
 package servicetest
 
 import (
@@ -19,14 +19,14 @@ import (
 	"checkout/common/web"
 )
 
-// Instance is instance 1 of 1 of a service, with its shards.
+// Instance is the only instance of a service, with its shards.
 type Instance struct {
 	*service.Service
 	Shards []*testredis.Server
 }
 
-// New returns an instance of a service with some shards. Its batch_init is allowed. configure, if any, changes its
-// configuration.
+// New returns an instance of a service with the given number of shards. batch_init is allowed. The functions in
+// configure may change the configuration.
 func New(t *testing.T, d service.Definition, shards int, configure ...func(*env.Config)) *Instance {
 	t.Helper()
 	gin.SetMode(gin.TestMode)
@@ -81,7 +81,7 @@ func (i *Instance) WantUnavailable(t *testing.T, method, path string) {
 	}
 }
 
-// Want checks that a request succeeds with a body.
+// Want checks that a request succeeds and that the response has the given body.
 func (i *Instance) Want(t *testing.T, method, path, body string) {
 	t.Helper()
 	if w := i.Call(method, path); w.Code != 200 || w.Body.String() != body {
@@ -89,7 +89,7 @@ func (i *Instance) Want(t *testing.T, method, path, body string) {
 	}
 }
 
-// Refuse checks that a request fails with want and changes nothing.
+// Refuse checks that a request fails with the error want and changes no data.
 func (i *Instance) Refuse(t *testing.T, method, path string, want *api.Error) {
 	t.Helper()
 	before := i.Dump(t)
@@ -108,7 +108,7 @@ func (i *Instance) Refuse(t *testing.T, method, path string, want *api.Error) {
 	}
 }
 
-// Dump returns everything that is stored on the shards.
+// Dump returns the content of all shards.
 func (i *Instance) Dump(t *testing.T) testredis.State {
 	t.Helper()
 	all := testredis.State{}

@@ -3,10 +3,10 @@
 const services = { order: "/orders", stock: "/stock", payment: "/payment" };
 const pollInterval = 2000; // ms
 const staleAfter = 10000; // ms after which an instance that does not respond is unavailable
-const instances = new Map(); // "order 1/2" -> its last two overviews
+const instances = new Map(); // the last two overviews of each instance, by name: "order 1/2"
 const byId = (id) => document.getElementById(id);
 
-// make returns a new element. It sets text as text content, never as HTML.
+// make returns a new element. It never interprets text as HTML.
 function make(name, text, className) {
   const element = document.createElement(name);
   if (text !== undefined) element.textContent = text;
@@ -26,7 +26,7 @@ function cellOf(content, className) {
   return td;
 }
 
-// none returns the row that an empty table shows.
+// none returns the only row of an empty table.
 function none(columns) {
   return row(Object.assign(make("td", "None.", "dim"), { colSpan: columns }));
 }
@@ -37,7 +37,8 @@ async function request(method, path, headers) {
   return { ok: response.ok, status: response.status, body };
 }
 
-// poll requests the overview of every service, once more than it has instances: the gateway distributes the requests in turn.
+// poll requests overviews from every service. The gateway distributes requests to the instances in turn, so poll sends one more
+// request than a service has instances.
 async function poll() {
   const unavailable = [];
   await Promise.all(Object.entries(services).map(async ([service, prefix]) => {
@@ -68,8 +69,8 @@ function rate(list, count) {
   return sum(list.map(({ now, before }) => (before ? Math.max(0, count(now) - count(before)) / ((now.at - before.at) / 1000) : 0)));
 }
 
-// percentile returns the duration that a share of the paid checkouts did not exceed. It covers the checkouts between the last two
-// overviews, or all since the start if there are none.
+// percentile returns the duration that a share of the paid checkouts did not exceed. It counts the checkouts between the last two
+// overviews. If there are none, it counts all checkouts since the instances started.
 function percentile(orders, share) {
   const counts = new Map();
   const add = (took, sign) => took.forEach((t) => counts.set(t.seconds, (counts.get(t.seconds) || 0) + sign * t.count));
@@ -105,7 +106,7 @@ function drawState(fresh, unavailable) {
   });
   const problems = [...new Set([...unavailable.map((s) => s + " is unavailable"), ...unhealthy.map((d) => d + " is unhealthy"), ...missing.map((m) => m + " is unavailable")])];
   const text = problems.length ? problems.join(", ") + "." : "All services are healthy.";
-  if (byId("state").textContent !== text) byId("state").textContent = text; // a screen reader announces it only when it changes
+  if (byId("state").textContent !== text) byId("state").textContent = text; // a screen reader announces each assignment
   byId("state").className = problems.length ? "bad" : "good";
 }
 
@@ -146,7 +147,8 @@ function drawUndecided(saga) {
   if (focused) document.querySelector(`[data-order="${CSS.escape(focused)}"]`)?.focus();
 }
 
-// retry repeats the checkout or cancel request of an order. It joins the attempt in flight, so the order is charged at most once.
+// retry sends the checkout or cancel request of an order again. The request joins an attempt in flight, so the order is charged
+// at most once.
 async function retry(u) {
   retrying = u.order_id;
   const path = u.status === "REFUNDING" ? `/payment/cancel/${encodeURIComponent(u.user_id)}/` : "/orders/checkout/";
@@ -160,7 +162,7 @@ async function retry(u) {
   retrying = "";
 }
 
-// shardOf returns the shard of an ID. A UUID contains its shard; a decimal ID is mapped modulo the number of shards.
+// shardOf returns the shard of an ID. A UUID contains its shard. Decimal ID n is on shard n modulo the modulus of the shard map.
 function shardOf(id, service) {
   const m = [...instances.values()].find((m) => m.now.service === service);
   if (/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/.test(id)) return parseInt(id.slice(-4), 16);
@@ -204,7 +206,8 @@ byId("try").addEventListener("submit", async (event) => {
   button.disabled = false;
 });
 
-// step sends one request and shows its response; an error ends the run. The idempotency key makes the retry after a 503 safe.
+// step sends one request and shows the response. It throws if the response is an error. The idempotency key makes the retry after
+// a 503 safe.
 async function step(what, path) {
   const key = { "Idempotency-Key": Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("") };
   const shown = make("li", what + ": ");

@@ -1,6 +1,6 @@
 "use strict";
 
-// Swagger UI enables its dark colours by a class. Set it if the system prefers dark.
+// Swagger UI has dark colours if the class dark-mode is set. Set the class if the system prefers dark colours.
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const applyTheme = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
 dark.addEventListener("change", applyTheme);
@@ -8,8 +8,8 @@ applyTheme();
 
 const nothing = () => () => null;
 
-// simplify removes duplicate or useless controls, so that the Tab key moves straight from one operation to the next: the link inside
-// each operation's button, the copy button, the list of servers (there is only one), and the link to openapi.json (in the head).
+// simplify removes duplicate or useless controls, so that the Tab key moves from one operation to the next. It removes the link
+// inside each operation's button, the copy button, the list of servers, and the second link to openapi.json.
 const simplify = (system) => ({ wrapComponents: {
   DeepLink: () => ({ text }) => system.React.createElement("span", null, text),
   CopyToClipboardBtn: nothing, ServersContainer: nothing, InfoUrl: nothing,
@@ -28,8 +28,8 @@ const roles = { ".information-container": "banner", ".filter-container": "search
 
 const api = document.getElementById("api");
 
-// fixAccessibility sets labels, roles and heading levels without gaps, and hides duplicates from screen readers. It runs after every
-// change of the page. It changes only attributes, which the observer ignores, so that it does not trigger itself.
+// fixAccessibility sets labels, roles and consecutive heading levels, and hides duplicates from screen readers. It runs after
+// every change of the page. It changes only attributes: the observer ignores them, so fixAccessibility does not trigger itself.
 function fixAccessibility() {
   for (const [selector, role] of Object.entries(roles)) api.querySelector(selector)?.setAttribute("role", role);
   for (const [selector, label] of Object.entries(labels)) {

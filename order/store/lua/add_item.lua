@@ -1,11 +1,11 @@
 #!lua
 -- add_item: adds pieces of an item to an open order at a price.
 -- KEYS  1 order
--- ARGV  1 item  2 quantity  3 price  4 maximum of items  5 maximum of pieces  6 largest total
+-- ARGV  1 item  2 quantity  3 price  4 largest number of items  5 largest number of pieces  6 largest total
 -- returns {code}
 --   0 NOT_FOUND   1 DONE   2 NOT_OPEN   3 FULL: too many items or pieces   4 LIMIT: the total is too large
--- Must not be repeated: each call adds. The order holds q pieces of k items for a total of t. An item's field is
--- "quantity@price", or "quantity@price,quantity@price" after its price has changed.
+-- Must not be retried: each call adds. Field q is the number of pieces, k the number of items, and t the total. The field of an
+-- item is "quantity@price", or "quantity@price,quantity@price" if its price has changed.
 local field = 'i:' .. ARGV[1]
 local f = redis.call('HMGET', KEYS[1], 's', 't', 'q', 'k', field)
 if not f[1] then

@@ -1,10 +1,10 @@
 #!lua
--- batch_init: overwrites orders with new, open ones of two items each; all of KEYS or none.
+-- batch_init: overwrites all given orders with open orders of two items each, or none of them.
 -- KEYS  orders
--- ARGV  1 price of every item; then, for each order: user, item, item
+-- ARGV  1 price of every item  2.. for each order: user, item, item
 -- returns {code}
---   1 DONE   0 UNDECIDED: an order is RUNNING, ABORTING or REFUNDING
--- May be repeated.
+--   1 DONE   0 UNDECIDED: an order is RUNNING, ABORTING or REFUNDING; nothing is changed
+-- Safe to retry.
 for i = 1, #KEYS do
   local state = redis.call('HGET', KEYS[i], 's')
   if state == 'RUNNING' or state == 'ABORTING' or state == 'REFUNDING' then

@@ -1,15 +1,16 @@
 #!lua
--- begin: starts an attempt to check the order out, joins the running attempt, or returns the order's state.
+-- begin: starts an attempt to check the order out, joins the running attempt, or returns the state of the order.
 -- KEYS  1 order  2 undecided
--- ARGV  1 a newly minted attempt  2 the order's attempt as the caller last read it, empty at first  3 order ID
---       4 lease, ms  5 optional: the caller's trace, which recovery links to
--- returns {code, attempt, reason[, 0, all fields of the order]}. With 1, 3 and 5 there is work to do, and the fields follow: as
--- they were before, and the current deadline at the end.
---   0 NOT_FOUND   1 STARTED   2 STALE: begin again, after the attempt returned   3 RESUMED: same attempt, or the lease expired
---   4 BUSY: another attempt holds the lease   5 ABORTING   6 CLOSED: this very attempt was closed, with its reason
---   7 PAID (an empty order at once)   8 REFUNDING   9 CANCELLED
--- May be repeated: a late duplicate of a closed attempt finds that attempt or a later one, and starts nothing.
-local fields = redis.call('HGETALL', KEYS[1]) -- read once, for the decision and for the reply
+-- ARGV  1 attempt to start  2 last attempt of the order that the caller has read, or ""  3 order ID
+--       4 lease, ms  5 optional: traceparent of the caller, for recovery
+-- returns {code, attempt, reason[, 0, fields]}. Codes 1, 3 and 5 include the fields: all fields of the order before the change,
+-- followed by the current deadline.
+--   0 NOT_FOUND   1 STARTED   2 STALE: ARGV 2 is not the last attempt; begin again with the returned one
+--   3 RESUMED: this attempt is running, or another one whose lease has expired   4 BUSY: another attempt has the lease
+--   5 ABORTING   6 CLOSED: this attempt was closed; reason says why
+--   7 PAID; an empty order becomes PAID at once   8 REFUNDING   9 CANCELLED
+-- Safe to retry: a late duplicate for a closed attempt returns CLOSED or STALE and starts nothing.
+local fields = redis.call('HGETALL', KEYS[1]) -- one read, for the decision and for the reply
 local f = {}
 for i = 1, #fields, 2 do
   f[fields[i]] = fields[i + 1]

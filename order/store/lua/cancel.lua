@@ -1,11 +1,11 @@
 #!lua
--- cancel: starts the reverse saga of a paid order, or continues it.
+-- cancel: starts or continues the cancellation of a paid order.
 -- KEYS  1 order  2 undecided
--- ARGV  1 the attempt that paid the order  2 order ID  3 lease, ms: recovery ignores the order for that long
--- returns {code, attempt, reason[, time after which refunds are too late, all fields of the order]}; the latter two with 8
+-- ARGV  1 attempt that paid the order  2 order ID  3 lease, ms: recovery ignores the order for that long
+-- returns {code, attempt, reason[, not-after time of refunds, all fields of the order]}; code 8 includes the last two
 --   0 NOT_FOUND   5 ABORTING   6 OPEN   7 PAID by another attempt   8 REFUNDING, now or before   9 CANCELLED   10 RUNNING
--- The order's deadline becomes that of the cancellation, as if an attempt began now: it shows the cancellation's age.
--- May be repeated.
+-- The deadline of the order becomes now + DEADLINE_MS, as in begin, so that backlog can compute the age of the cancellation.
+-- Safe to retry.
 local f = redis.call('HMGET', KEYS[1], 's', 'a', 'r')
 local state, attempt, reason = f[1], f[2] or '', f[3] or ''
 local now = now_ms()

@@ -1,11 +1,12 @@
 #!lua flags=allow-oom
--- claim: reserves an undecided order for one recovery worker for some time.
+-- claim: assigns an undecided order to one recovery worker for some time.
 -- KEYS  1 order  2 undecided
 -- ARGV  1 order ID  2 duration of the claim, ms
--- returns {code, attempt, reason, time after which refunds are too late, all fields of the order}
+-- returns {code, attempt, reason, not-after time of refunds, all fields of the order}
 --   5 ABORTING   8 REFUNDING   10 RUNNING, and the lease has expired
--- or {0}: nothing to do, or not yet. The entry of an order that is decided or gone is removed.
--- May be repeated: the second call finds the entry not due. Allowed when memory is full: what was reserved must be released.
+-- or {0}: there is nothing to do, or not yet. If the order is decided or does not exist, its entry in undecided is removed.
+-- Safe to retry: the second call returns {0}, because the entry is not due. Allowed when memory is full, because recovery must
+-- release reservations then too.
 local due = redis.call('ZSCORE', KEYS[2], ARGV[1])
 local now = now_ms()
 if not due or tonumber(due) > now then

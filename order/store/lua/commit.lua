@@ -1,11 +1,12 @@
 #!lua flags=allow-oom
--- commit: the decision. Both participants have voted RESERVED for this attempt.
+-- commit: decides that this attempt is paid. Both participants have reserved for it.
 -- KEYS  1 order  2 undecided  3 unconfirmed
--- ARGV  1 attempt  2 order ID  3 stock's shards  4 payment's shards (each "0,2")
+-- ARGV  1 attempt  2 order ID  3 stock's shards  4 payment's shards (each like "0,2")
 -- returns {code, attempt, reason}
---   7 PAID: by this attempt, now or before, whether cancelled later or not; else the state found and its attempt:
---   0 NOT_FOUND   5 ABORTING   6 OPEN   7 PAID (by another attempt)   8 REFUNDING   9 CANCELLED   10 RUNNING
--- May be repeated. Allowed when memory is full: confirming frees more than the decision takes.
+--   7 PAID with this attempt: it has paid the order, now or before. The order may have been cancelled since.
+--   Otherwise, the state of the order and its attempt:
+--   0 NOT_FOUND   5 ABORTING   6 OPEN   7 PAID   8 REFUNDING   9 CANCELLED   10 RUNNING
+-- Safe to retry. Allowed when memory is full, because confirm then frees more memory than commit uses.
 local f = redis.call('HMGET', KEYS[1], 's', 'a', 'r', 'dl')
 local state, attempt = f[1], f[2]
 if state == 'RUNNING' and attempt == ARGV[1] then

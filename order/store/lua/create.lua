@@ -3,8 +3,8 @@
 -- KEYS  1 order
 -- ARGV  1 user
 -- returns {code}
---   1 DONE   0 TAKEN: the order exists, mint another ID
--- Must not be repeated: the second call finds the order of the first.
+--   1 DONE   0 TAKEN: the order exists; the caller mints another ID
+-- Must not be retried: the second call would return TAKEN.
 if redis.call('EXISTS', KEYS[1]) == 1 then
   return { TAKEN }
 end

@@ -1,5 +1,5 @@
 #!lua flags=no-writes
--- due: lists the undecided orders that recovery must look at now.
+-- due: lists the undecided orders whose lease or claim has expired.
 -- KEYS  1 undecided
 -- ARGV  1 maximum number of IDs
 -- returns the IDs by due time

@@ -1,10 +1,10 @@
 #!lua
--- remove_item: removes pieces of an item from an open order, those added last first.
+-- remove_item: removes pieces of an item from an open order. It removes the pieces that were added last.
 -- KEYS  1 order
 -- ARGV  1 item  2 quantity
 -- returns {code}
---   0 NOT_FOUND   1 DONE   2 NOT_OPEN   3 NOT_IN_ORDER   4 TOO_FEW pieces
--- Must not be repeated: each call removes.
+--   0 NOT_FOUND   1 DONE   2 NOT_OPEN   3 NOT_IN_ORDER   4 TOO_FEW: the order has fewer pieces
+-- Must not be retried: each call removes.
 local field = 'i:' .. ARGV[1]
 local f = redis.call('HMGET', KEYS[1], 's', 't', 'q', 'k', field)
 if not f[1] then

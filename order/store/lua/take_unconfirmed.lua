@@ -1,9 +1,10 @@
 #!lua flags=allow-oom
--- take_unconfirmed: reserves decided attempts for one worker for some time, to confirm them.
+-- take_unconfirmed: assigns unconfirmed attempts to one recovery worker for some time.
 -- KEYS  1 unconfirmed
 -- ARGV  1 maximum number of entries  2 duration of the claim, ms
--- returns the entries by due time: "<record> <its end, ms> <stock's shards> <payment's shards>"
--- May be repeated: a lost reply delays its entries. Allowed when memory is full: confirmed records expire and free memory.
+-- returns the entries by due time: "<record> <expiry, Unix ms> <stock's shards> <payment's shards>"
+-- Safe to retry: after a lost reply, its entries become due again later. Allowed when memory is full, because confirmed records
+-- expire and free memory.
 local now = now_ms()
 local entries = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ms(now), 'LIMIT', 0, ARGV[1])
 local later, claimed = ms(now + ARGV[2]), {}
