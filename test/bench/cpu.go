@@ -42,7 +42,7 @@ func (u usage) add(before, after usage) {
 	}
 }
 
-// servers returns the processor time of all kinds except the generator. It is 0 if the processes are unknown.
+// servers returns the processor time of all processes except the generator. It returns 0 if the processes are unknown.
 func (u usage) servers() (sum cpu) {
 	for kind, c := range u {
 		if kind != generator {

@@ -74,7 +74,7 @@ func (p *point) ok() bool {
 	return p.work.allOK() && p.baseline.allOK() && p.paid == p.sent && len(p.named) == 0
 }
 
-// ratio returns the cost of a checkout in empty requests.
+// ratio returns how many empty requests cost as much as one checkout.
 func (p *point) ratio() float64 { return p.baseline.rate() / p.work.rate() }
 
 // join adds the results of another measurement with the same parameters.

@@ -62,7 +62,7 @@ type requestPoint struct {
 	work, baseline *phase
 }
 
-// ratio returns the cost of a request in empty requests.
+// ratio returns how many empty requests cost as much as one request.
 func (p *requestPoint) ratio() float64 { return p.baseline.rate() / p.work.rate() }
 
 // batchInit is the duration of one batch_init.

@@ -139,7 +139,7 @@ func (t *timed) next(buf []byte) ([]byte, int, bool) {
 
 func (t *timed) done(_ int, r result) { t.add(r) }
 
-// noResponse replaces the status of a request without a response.
+// noResponse stands in place of a status if there was no response.
 const noResponse = 0
 
 // tally counts results by status.

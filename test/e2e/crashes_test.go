@@ -113,7 +113,8 @@ func TestFlushedScriptsAreReloaded(t *testing.T) {
 }
 
 // TestAbortingOrderHasNoOutcomeBeforeRelease checks that a checkout of an ABORTING order gets 503 until everything is
-// released. The test kills the coordinator before the first release, and holds all later releases.
+// released. The test kills the coordinator before the first release, and then holds all releases of the next
+// coordinator.
 func TestAbortingOrderHasNoOutcomeBeforeRelease(t *testing.T) {
 	t.Parallel()
 	s, deposits := startProxied(t), check.NewDeposits()

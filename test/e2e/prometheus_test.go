@@ -24,7 +24,7 @@ type prometheus struct {
 	url string
 }
 
-// discovery matches the part of the configuration that finds the instances of a job by DNS. Package stack provides no
+// discovery matches the DNS service discovery of a job. startPrometheus replaces it, because package stack provides no
 // DNS names.
 var discovery = regexp.MustCompile(`dns_sd_configs: \[\{names: \[(\w+)\][^\]]*\]`)
 

@@ -159,8 +159,8 @@ func (c *component) start(ctx context.Context) error {
 	}
 }
 
-// signal sends a signal to the main process, or to its whole process group. It returns the main process. If stops is
-// true, the signal makes the process exit.
+// signal sends a signal to the main process, or to its whole process group. It returns the main process. stops says
+// whether the signal makes the process exit.
 func (c *component) signal(sig syscall.Signal, group, stops bool) (*process, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
