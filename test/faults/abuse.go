@@ -16,11 +16,11 @@ import (
 	"time"
 )
 
-// abuse is one kind of abusive clients.
+// abuse is one kind of abusive client.
 type abuse struct {
 	name        string
 	connections int
-	// run abuses one connection until ctx ends or the server closes it.
+	// run abuses a connection until ctx ends or the server closes the connection.
 	run func(ctx context.Context, conn countedConn) error
 }
 
@@ -53,7 +53,7 @@ func abuses() []abuse {
 	}
 }
 
-// repeat sends a text, and then another one again and again with pauses.
+// repeat returns a function that sends first once, and then more repeatedly with pauses.
 func repeat(pause time.Duration, first, more string) func(context.Context, countedConn) error {
 	return func(ctx context.Context, conn countedConn) error {
 		_, err := io.WriteString(conn, first)
@@ -65,19 +65,19 @@ func repeat(pause time.Duration, first, more string) func(context.Context, count
 }
 
 const (
-	abuseCommand    = "abuse" // the first argument of this program as a process of abusive clients
+	abuseCommand    = "abuse" // the first argument that makes this program run abusive clients
 	concurrentDials = 64
 	reconnectPause  = 50 * time.Millisecond
-	// maxUnsent limits the bytes in the sender's kernel buffer: more would only burden the load's own processor.
+	// maxUnsent limits the kernel's send buffer. A larger buffer would only cost the clients CPU time.
 	maxUnsent = 64 << 10
-	// abuseNice is the niceness of the process. It shares a processor with the ordinary clients and must not delay
-	// their requests.
+	// abuseNice is the niceness of the abusive process. It shares processors with the ordinary clients and must not
+	// delay their requests.
 	abuseNice = "10"
 )
 
-// start starts a process with the abusive clients, and returns when all connections are open. stop ends it and
-// returns how many bytes it sent. A separate process keeps the clients from delaying the ordinary clients in the Go
-// scheduler.
+// start starts a process with the abusive clients, and returns when all connections are open. stop stops the process
+// and returns the number of bytes that it sent. The process is separate because its goroutines would otherwise delay
+// the ordinary clients.
 func (a abuse) start(ctx context.Context, addr string) (connections int64, stop func() (sent int64), err error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -114,8 +114,8 @@ func (a abuse) start(ctx context.Context, addr string) (connections int64, stop 
 	return connections, stop, nil
 }
 
-// runAbuse is the process of abusive clients. It prints the number of connections when all are open, keeps them until
-// stdin ends, and then prints how many bytes it sent.
+// runAbuse is the main function of the abusive process. When all connections are open, it prints their number. When
+// stdin is closed, it stops and prints the number of bytes sent.
 func runAbuse(name, addr string, stdin io.Reader, stdout io.Writer) error {
 	kinds := abuses()
 	i := slices.IndexFunc(kinds, func(a abuse) bool { return a.name == name })
@@ -134,7 +134,7 @@ func runAbuse(name, addr string, stdin io.Reader, stdout io.Writer) error {
 	return err
 }
 
-// countedConn adds the bytes that it sends to a counter.
+// countedConn is a connection that counts the bytes it sends.
 type countedConn struct {
 	*net.TCPConn
 	sent *atomic.Int64
@@ -146,7 +146,7 @@ func (c countedConn) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// connect opens the connections and abuses them until stop is called. It reopens those that the server closes.
+// connect opens the connections and abuses them until stop is called. It reopens connections that the server closes.
 func (a abuse) connect(ctx context.Context, addr string) (connections int64, stop func() (sent int64), err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup

@@ -11,10 +11,10 @@ import (
 	"checkout/test/stack"
 )
 
-// availabilityScenario takes down one process at a time.
+// availabilityScenario makes one process at a time unavailable.
 var availabilityScenario = scenario{
 	name: "availability", run: runAvailability, sizes: []stack.Size{{Instances: 2, Shards: 2}},
-	about: "One Redis dies or hangs: requests that need it get 503 within a second, and all others succeed. " +
+	about: "One Redis is killed or paused: requests that need it get 503 within a second, and all others succeed. " +
 		"One instance is killed or restarted: no checkout fails",
 }
 
@@ -23,7 +23,7 @@ const (
 	preparedCarts       = 100
 	beforeFault         = time.Second
 	duringFault         = 2 * time.Second
-	unavailableWithin   = time.Second // the latest response to a request that needs an unavailable Redis
+	unavailableWithin   = time.Second // limit for responses to requests that need an unavailable Redis
 )
 
 func runAvailability(ctx context.Context, tr *trial) (err error) {
@@ -65,7 +65,8 @@ func runAvailability(ctx context.Context, tr *trial) (err error) {
 	return nil
 }
 
-// withoutRedis kills or stops the Redis of shard 0 of a service for a while.
+// withoutRedis kills or pauses shard 0 of a service while clients send requests, and checks their responses. It returns
+// a row of the report.
 func (r *availabilityRun) withoutRedis(ctx context.Context, service, fault string) (string, error) {
 	name := "redis-" + service + "-0"
 	before := r.runClients(ctx, beforeFault)
@@ -112,26 +113,27 @@ func (r *availabilityRun) withoutRedis(ctx context.Context, service, fault strin
 		ms(recovered.Sub(restarted)), formatCounts(responses)), nil
 }
 
-// checkWithout describes what is wrong with a response while shard 0 of a service is down, or returns "".
+// checkWithout describes what is wrong with a response that arrived while shard 0 of a service was unavailable. It
+// returns "" if nothing is wrong.
 func (op operation) checkWithout(service string, down time.Time) string {
 	switch {
 	case op.needs(service, 0):
 		after := op.Began.After(down)
 		if after && op.took() > unavailableWithin {
-			return fmt.Sprintf("it needs the shard and took %v", op.took())
+			return fmt.Sprintf("needs the unavailable shard, took %v, want at most %v", op.took(), unavailableWithin)
 		}
 		if after && op.Status != http.StatusServiceUnavailable && !op.Refused() || op.FormatViolation() != "" {
-			return "it needs the shard"
+			return "needs the unavailable shard, want 503"
 		}
 	case op.name == "create" && service == "order" && op.Status == 503 && op.Began.Sub(down) < time.Second:
-		// Allowed: the instance chose the shard before it noticed the failure.
+		// Allowed: the instance chose the shard before it detected the failure.
 	case !op.OK():
-		return "it does not need the shard"
+		return "does not need the unavailable shard, want 200"
 	}
 	return ""
 }
 
-// waitRecovered waits until requests that need shard 0 succeed again.
+// waitRecovered waits until requests that need shard 0 succeed again, and returns the time.
 func (r *availabilityRun) waitRecovered(ctx context.Context, service string) (time.Time, error) {
 	err := check.Poll(ctx, check.DecisionTimeout, func(context.Context) error {
 		r.operations = nil
@@ -144,13 +146,14 @@ func (r *availabilityRun) waitRecovered(ctx context.Context, service string) (ti
 		return nil
 	})
 	if err != nil && ctx.Err() == nil {
-		r.trial.violate("shard 0 of %s is up again, but requests fail: %v", service, err)
+		r.trial.violate("shard 0 of %s is available again, but requests fail: %v", service, err)
 		err = nil
 	}
 	return time.Now(), err
 }
 
-// withoutInstance kills or restarts an instance. Neither may fail a checkout, and a restart may fail no request.
+// withoutInstance kills or restarts an instance while clients send requests, and checks their responses. A kill must
+// not fail any checkout. A restart must not fail any request. withoutInstance returns a row of the report.
 func (r *availabilityRun) withoutInstance(ctx context.Context, name, fault string) (string, error) {
 	before := r.runClients(ctx, beforeFault)
 	done := r.trial.inject(fault, name)
@@ -171,7 +174,7 @@ func (r *availabilityRun) withoutInstance(ctx context.Context, name, fault strin
 	responses := map[string]int{}
 	for _, op := range during {
 		responses[fmt.Sprint(op.Status)]++
-		// Allowed: recovery closed the attempt of the killed coordinator.
+		// Allowed: recovery closed the killed coordinator's attempt.
 		closed := fault == "SIGKILL" && op.Problem() == "attempt-closed"
 		if !op.OK() && !closed && (fault == "restart" || op.name == "checkout") || op.FormatViolation() != "" {
 			r.trial.violate("%s of %s: %s: %v %s", fault, name, op.name, op.Response, op.FormatViolation())

@@ -15,23 +15,23 @@ import (
 // operation is a request with its response.
 type operation struct {
 	name   string
-	shards map[string]int // that it needs, by service
+	shards map[string]int // the shard that the request needs, by service
 	check.Response
 }
 
 func (op operation) took() time.Duration { return op.Ended.Sub(op.Began) }
 
-// needs reports whether the operation needs a shard.
+// needs reports whether the request needs a shard of a service.
 func (op operation) needs(service string, shard int) bool {
 	on, ok := op.shards[service]
 	return ok && on == shard
 }
 
-// availabilityRun has clients whose requests need known shards.
+// availabilityRun is the state of the scenario. Its clients send requests that need known shards.
 type availabilityRun struct {
 	*system
-	orders, items, users [2]string   // one on each shard
-	carts                chan string // orders with the item and the user on shard 0, filled before the fault
+	orders, items, users [2]string   // by shard
+	carts                chan string // orders whose item and user are on shard 0, filled before the fault
 
 	mu         sync.Mutex
 	operations []operation
@@ -50,7 +50,7 @@ func (r *availabilityRun) fill() error {
 				return nil
 			}
 		}
-		return fmt.Errorf("POST %s: 100 IDs are all on one shard", path)
+		return fmt.Errorf("POST %s: all of 100 IDs are on one shard", path)
 	}
 	items := create(&r.items, "/stock/item/create/1", "item_id")
 	users := create(&r.users, "/payment/create_user", "user_id")
@@ -59,15 +59,15 @@ func (r *availabilityRun) fill() error {
 	}
 	for i := range 2 {
 		for _, path := range []string{"/stock/add/" + r.items[i], "/payment/add_funds/" + r.users[i]} {
-			if a := r.Call("POST", path+"/1000000000"); !a.OK() {
-				return fmt.Errorf("POST %s: %v", path, a)
+			if resp := r.Call("POST", path+"/1000000000"); !resp.OK() {
+				return fmt.Errorf("POST %s: %v", path, resp)
 			}
 		}
 	}
 	return create(&r.orders, "/orders/create/"+r.users[1], "order_id")
 }
 
-// runClients runs the clients for a time and returns all operations.
+// runClients runs the clients for a duration and returns all operations.
 func (r *availabilityRun) runClients(ctx context.Context, lasts time.Duration) []operation {
 	r.operations = nil
 	until := time.Now().Add(lasts)
@@ -84,7 +84,7 @@ func (r *availabilityRun) runClients(ctx context.Context, lasts time.Duration) [
 	return r.operations
 }
 
-// runClient sends one request of each kind. Their items and users are on one shard.
+// runClient sends one request of each kind, about items and users on one shard.
 func (r *availabilityRun) runClient(shard int) {
 	item, user := r.items[shard], r.users[shard]
 	r.send("find an order", "GET", "/orders/find/"+r.orders[shard], map[string]int{"order": shard})
@@ -106,9 +106,9 @@ func (r *availabilityRun) runClient(shard int) {
 }
 
 func (r *availabilityRun) send(name, method, path string, shards map[string]int) check.Response {
-	a := r.Call(method, path)
-	r.add(operation{name, shards, a})
-	return a
+	resp := r.Call(method, path)
+	r.add(operation{name, shards, resp})
+	return resp
 }
 
 func (r *availabilityRun) add(op operation) {
@@ -117,31 +117,32 @@ func (r *availabilityRun) add(op operation) {
 	r.operations = append(r.operations, op)
 }
 
-// addItem adds an item and reports whether it succeeded. It needs stock only if it fails: order caches prices.
+// addItem adds an item to an order and reports whether that succeeded. The order service caches prices, so the request
+// may not need stock. addItem assumes that a failed request needed it.
 func (r *availabilityRun) addItem(order, item string) bool {
-	a, shards := r.Call("POST", "/orders/addItem/"+order+"/"+item), map[string]int{"order": shardOf(order)}
-	if !a.OK() {
+	resp, shards := r.Call("POST", "/orders/addItem/"+order+"/"+item), map[string]int{"order": shardOf(order)}
+	if !resp.OK() {
 		shards["stock"] = shardOf(item)
 	}
-	r.add(operation{"add an item", shards, a})
-	return a.OK()
+	r.add(operation{"add an item", shards, resp})
+	return resp.OK()
 }
 
 func (r *availabilityRun) checkout(order string, shard int) {
 	shards := map[string]int{"order": shardOf(order), "stock": shard, "payment": shard}
-	a := r.send("checkout", "POST", "/orders/checkout/"+order, shards)
-	r.trial.countCheckout(fmt.Sprint(a.Status))
+	resp := r.send("checkout", "POST", "/orders/checkout/"+order, shards)
+	r.trial.countCheckout(fmt.Sprint(resp.Status))
 }
 
-// shardOf returns the shard of an ID, of two shards.
+// shardOf returns the index of the shard of an ID, 0 or 1.
 func shardOf(id string) int { return int(id[len(id)-1] - '0') }
 
-// fillCarts fills carts for the time when shard 0 is down.
+// fillCarts fills carts for checkouts while shard 0 is unavailable.
 func (r *availabilityRun) fillCarts() error {
 	for len(r.carts) < cap(r.carts) {
 		order := r.Call("POST", "/orders/create/"+r.users[0]).Field("order_id")
-		if a := r.Call("POST", "/orders/addItem/"+order+"/"+r.items[0]); !a.OK() {
-			return fmt.Errorf("fill a cart: %v", a)
+		if resp := r.Call("POST", "/orders/addItem/"+order+"/"+r.items[0]); !resp.OK() {
+			return fmt.Errorf("fill a cart: %v", resp)
 		}
 		r.carts <- order
 	}

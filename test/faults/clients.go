@@ -16,13 +16,13 @@ import (
 	"checkout/test/check"
 )
 
-// job is a request to send, and a function for its result.
+// job is a request to send and a function that receives the result.
 type job struct {
 	request []byte
 	done    func(result)
 }
 
-// result is the response to a request. Status 0 means that there is none.
+// result is the result of a request. Its status is 0 if there was no response.
 type result struct {
 	status     int
 	retryAfter bool
@@ -31,21 +31,21 @@ type result struct {
 	err        error
 }
 
-// pool is a set of clients with one connection each. It works in a closed loop, and in an open loop: then it sends at
-// a rate however many responses are pending.
+// pool is a set of clients with one connection each. It generates load in a closed loop or in an open loop. In a closed
+// loop, each client waits for its response before the next request. In an open loop, the pool sends at a fixed rate.
 type pool struct {
 	addr  string
-	limit int // connections
+	limit int // maximum number of connections
 
 	mu   sync.Mutex
 	idle []chan job
 	all  []chan job
-	gone sync.WaitGroup
+	exit sync.WaitGroup
 }
 
 func newPool(addr string, limit int) *pool { return &pool{addr: addr, limit: limit} }
 
-// send gives a job to an idle client or a new one. It returns false if all connections are busy.
+// send gives a job to an idle client or to a new one. It returns false if all connections are busy.
 func (p *pool) send(j job) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -55,7 +55,7 @@ func (p *pool) send(j job) bool {
 	} else if len(p.all) < p.limit {
 		client = make(chan job, 1)
 		p.all = append(p.all, client)
-		p.gone.Go(func() { p.runClient(client) })
+		p.exit.Go(func() { p.runClient(client) })
 	} else {
 		return false
 	}
@@ -84,7 +84,7 @@ func (p *pool) runClient(jobs chan job) {
 		p.mu.Lock()
 		p.idle = append(p.idle, jobs)
 		p.mu.Unlock()
-		j.done(r) // last: it may send the next job
+		j.done(r) // after the client is idle, because done may send the next job
 	}
 	if conn != nil {
 		conn.Close()
@@ -139,7 +139,7 @@ func (r *result) exchange(conn net.Conn, in *bufio.Reader, request []byte) error
 	return nil
 }
 
-// open sends jobs at a rate for a time, and returns after the last response.
+// open sends jobs at a rate for a duration, and returns after the last response.
 func (p *pool) open(ctx context.Context, rate float64, lasts time.Duration, next func() job) *results {
 	rs := newResults()
 	began := time.Now()
@@ -159,7 +159,7 @@ func (p *pool) open(ctx context.Context, rate float64, lasts time.Duration, next
 	return rs
 }
 
-// closed makes some clients send one job after the other for a time, and returns after the last response.
+// closed makes clients send one job after the other for a duration, and returns after the last response.
 func (p *pool) closed(ctx context.Context, clients int, lasts time.Duration, next func() job) *results {
 	rs := newResults()
 	until := time.Now().Add(lasts)
@@ -171,7 +171,7 @@ func (p *pool) closed(ctx context.Context, clients int, lasts time.Duration, nex
 		j := next()
 		done := j.done
 		j.done = func(r result) { done(r); send() }
-		if !p.send(rs.collect(j)) { // cannot happen: the limit is above the number of clients
+		if !p.send(rs.collect(j)) { // impossible, because the pool's limit is above the number of clients
 			rs.pending.Done()
 		}
 	}
@@ -194,7 +194,7 @@ func (p *pool) close() {
 		close(client)
 	}
 	p.mu.Unlock()
-	p.gone.Wait()
+	p.exit.Wait()
 }
 
 // results collects the results of many jobs.
@@ -203,7 +203,7 @@ type results struct {
 	began   time.Time
 	mu      sync.Mutex
 	all     []result
-	lasts   time.Duration // how long jobs were sent
+	lasts   time.Duration // time during which jobs were sent
 }
 
 func newResults() *results { return &results{began: time.Now()} }
@@ -226,7 +226,7 @@ func (rs *results) wait() {
 	rs.pending.Wait()
 }
 
-// between counts the responses with a status that arrived in a time span.
+// between counts the responses with a status that arrived in a time interval.
 func (rs *results) between(from, to time.Time, status int) int {
 	n := 0
 	for _, r := range rs.all {
@@ -237,7 +237,7 @@ func (rs *results) between(from, to time.Time, status int) int {
 	return n
 }
 
-// percentile returns a percentile of the latency of responses with a status, or 0 if there are none.
+// percentile returns the p-th percentile of the latency of responses with a status. It returns 0 if there are none.
 func (rs *results) percentile(status, p int) time.Duration {
 	var took []time.Duration
 	for _, r := range rs.all {
@@ -248,7 +248,7 @@ func (rs *results) percentile(status, p int) time.Duration {
 	return percentile(took, p)
 }
 
-// percentile returns the p-th percentile of durations, or 0 if there are none.
+// percentile returns the p-th percentile of durations. It returns 0 if there are none.
 func percentile(all []time.Duration, p int) time.Duration {
 	if len(all) == 0 {
 		return 0

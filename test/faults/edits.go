@@ -12,10 +12,10 @@ import (
 	"checkout/test/stack"
 )
 
-// edit replaces a text that occurs exactly once in a source file.
+// edit replaces a string that occurs exactly once in a source file.
 type edit struct{ file, old, new string }
 
-// sources holds the texts of changed files, by path from the project's root.
+// sources are the contents of changed files, by path relative to the project's root.
 type sources map[string]string
 
 // edited returns the sources with the edits applied in order.
@@ -28,14 +28,14 @@ func (s sources) edited(edits []edit) (sources, error) {
 			return nil, err
 		}
 		if n := strings.Count(text, e.old); n != 1 {
-			return nil, fmt.Errorf("edit %s: found %d occurrences, want 1, of:\n%s", e.file, n, e.old)
+			return nil, fmt.Errorf("edit %s: %d occurrences, want 1, of:\n%s", e.file, n, e.old)
 		}
 		all[e.file] = strings.Replace(text, e.old, e.new, 1)
 	}
 	return all, nil
 }
 
-// text returns a file's text.
+// text returns the content of a file, changed or not.
 func (s sources) text(file string) (string, error) {
 	if text, ok := s[file]; ok {
 		return text, nil
@@ -62,8 +62,8 @@ func servicesOf(file string) []string {
 	return stack.Services()
 }
 
-// configure makes a system use the sources. Go files become a build overlay. Scripts become files in a folder per
-// service, which the services read at run time because of readScripts; so a changed script needs no build.
+// configure makes a system use the sources. It adds Go files to the build overlay. It writes scripts to a folder per
+// service. The services read them at run time because of readScripts, so a changed script needs no build.
 func (s sources) configure(cfg *stack.Config, folder string) error {
 	cfg.Overlay = stack.Overlay{}
 	for _, service := range stack.Services() {
@@ -89,7 +89,7 @@ func (s sources) configure(cfg *stack.Config, folder string) error {
 	return nil
 }
 
-// readScripts makes the services prefer a script from the folder in the variable SCRIPTS.
+// readScripts makes the services read scripts from the folder in the variable SCRIPTS first.
 var readScripts = []edit{
 	{"common/redis/script.go", `	source, err := fs.ReadFile(files, "lua/"+name+".lua")
 `, `	source, err := os.ReadFile(os.Getenv("SCRIPTS") + "/" + name + ".lua")
@@ -103,7 +103,7 @@ var readScripts = []edit{
 `},
 }
 
-// productWithShortTimes returns the unbroken product with shortTimes.
+// productWithShortTimes returns the correct product with readScripts and shortTimes applied.
 func productWithShortTimes() (sources, error) {
 	return sources{}.edited(slices.Concat(readScripts, shortTimes))
 }
@@ -121,5 +121,5 @@ var shortTimes = []edit{
 	{"order/saga/recovery.go", "confirmClaim  = 10 * time.Second", "confirmClaim  = time.Second"},
 }
 
-// shortRecordRetention is the least retention of a record after its deadline, with shortTimes.
+// shortRecordRetention is the minimum retention of records after their deadline with shortTimes.
 const shortRecordRetention = time.Second

@@ -20,13 +20,13 @@ import (
 	"checkout/test/stack"
 )
 
-// armedPoint is the JSON of an armed fail point; see common/failpoint.
+// armedPoint is an armed fail point in JSON. See common/failpoint.
 type armedPoint struct {
 	Name    string `json:"name"` // unique
 	Point   string `json:"point"`
 	About   string `json:"about"`
 	Action  string `json:"action"`
-	Hit     int    `json:"hit"` // the visit at which it fires, from 1; 0 means 1
+	Hit     int    `json:"hit"` // number of the visit at which the point fires; 0 means 1
 	PauseMS int64  `json:"pause_ms"`
 }
 
@@ -37,19 +37,19 @@ const (
 	actionLose  = "lose"
 )
 
-// failPoints controls the fail points of a system. A process logs each point that fires, so that it is known even if
-// the point kills the process.
+// failPoints controls the fail points of a system. Processes log each point that fires. failPoints reads the logs, so
+// it also detects points that kill their process.
 type failPoints struct {
 	*stack.Stack
-	folder string // one file per instance: the points that it arms at its start
+	folder string // one file per instance with the points to arm at its start
 
 	mu    sync.Mutex
-	armed map[string]map[string]armedPoint // not fired yet, by instance ("order-1") and name
-	fired map[string]string                // the instance, by name
-	read  map[string]int64                 // bytes read of each log
+	armed map[string]map[string]armedPoint // points that have not fired, by instance ("order-1") and name
+	fired map[string]string                // instance on which a point fired, by the point's name
+	read  map[string]int64                 // number of bytes read from each log
 }
 
-// withFailPoints configures a system with fail points. The caller removes the folder of their files.
+// withFailPoints enables fail points in cfg. It returns a folder for newFailPoints, which the caller must remove.
 func withFailPoints(cfg *stack.Config) (folder string, err error) {
 	if folder, err = os.MkdirTemp("", "checkout-points-"); err != nil {
 		return "", err
@@ -87,7 +87,7 @@ func (f *failPoints) arm(ctx context.Context, p armedPoint, instances ...string)
 		if err := f.persist(instance, p.Name, &p); err != nil {
 			return err
 		}
-		// Retry: the instance may be starting again.
+		// Retry, because the instance may be restarting.
 		err := check.Poll(ctx, readyWithin, func(ctx context.Context) error {
 			return f.call(ctx, "POST", instance, "", body)
 		})
@@ -98,20 +98,20 @@ func (f *failPoints) arm(ctx context.Context, p armedPoint, instances ...string)
 	return nil
 }
 
-// disarm disarms a fail point on instances and resumes what it paused.
+// disarm disarms a fail point on instances and resumes the steps that it paused.
 func (f *failPoints) disarm(ctx context.Context, name string, instances ...string) error {
 	for _, instance := range instances {
 		if err := f.persist(instance, name, nil); err != nil {
 			return err
 		}
-		// An error means that the instance is gone, and its fail points with it.
+		// Ignore errors: an instance that does not respond has died, so its fail points are disarmed.
 		f.call(ctx, "DELETE", instance, "?name="+url.QueryEscape(name), nil)
 	}
 	return nil
 }
 
-// persist writes the file of an instance's fail points, for its next start: with the point p, or without it if p is
-// nil.
+// persist adds the fail point p to an instance's file, or removes the point with this name if p is nil. The instance
+// arms the points in the file at its next start.
 func (f *failPoints) persist(instance, name string, p *armedPoint) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -150,7 +150,7 @@ func (f *failPoints) call(ctx context.Context, method, instance, query string, b
 	return nil
 }
 
-// internalURL returns the address of an instance's internal port.
+// internalURL returns the URL of an instance's internal port.
 func internalURL(s *stack.Stack, instance string) string {
 	for _, service := range stack.Services() {
 		for i, url := range s.InternalURLs(service) {
@@ -159,7 +159,7 @@ func internalURL(s *stack.Stack, instance string) string {
 			}
 		}
 	}
-	panic("no instance is named " + instance)
+	panic("unknown instance " + instance)
 }
 
 // firedAt returns the instance on which a fail point fired, or "".
@@ -172,7 +172,7 @@ func (f *failPoints) firedAt(name string) string {
 	return f.fired[name]
 }
 
-// readLogs reads the new lines of all logs; f.mu is held.
+// readLogs reads the new lines of all logs. The caller holds f.mu.
 func (f *failPoints) readLogs() {
 	for _, service := range stack.Services() {
 		for _, instance := range f.instances(service) {
@@ -193,8 +193,8 @@ func (f *failPoints) readLogs() {
 	}
 }
 
-// wait waits until a fail point fires and returns the instance. It fails after the timeout, or if the point did not
-// fire when missed reports true.
+// wait waits until a fail point fires and returns the instance. It returns an error after the timeout, or when missed
+// returns true and the point has not fired.
 func (f *failPoints) wait(ctx context.Context, name string, timeout time.Duration, missed func() bool) (
 	instance string, err error) {
 	for until := time.Now().Add(timeout); ; time.Sleep(10 * time.Millisecond) {
@@ -203,7 +203,7 @@ func (f *failPoints) wait(ctx context.Context, name string, timeout time.Duratio
 			return instance, nil
 		}
 		if ended {
-			return "", fmt.Errorf("wait for fail point %q: it did not fire", name)
+			return "", fmt.Errorf("wait for fail point %q: not fired", name)
 		}
 	}
 }

@@ -12,27 +12,27 @@ import (
 	"checkout/test/stack"
 )
 
-// floodScenario measures ordinary clients beside abusive connections.
+// floodScenario measures ordinary clients while abusive clients use the system.
 var floodScenario = scenario{
 	name: "flood", run: runFlood, sizes: []stack.Size{{Instances: 1, Shards: 1}},
-	about: "Thousands of idle, slow and half-open connections, huge headers and endless bodies " +
-		"must not slow down ordinary clients",
+	about: "Abusive clients open thousands of idle, slow or half-open connections, or send huge headers or endless " +
+		"bodies. They must not slow down ordinary clients",
 }
 
 const (
 	floodLasts   = 2 * time.Second
 	floodClients = 8
-	maxSlowdown  = 4 // of p99
+	maxSlowdown  = 4 // limit for the ratio of p99 with and without abuse
 	floodTries   = 3
-	// floodOrders is enough for all clients and tries, at some 3,000 checkouts per second. Checkouts of paid orders
-	// would be faster, and bias the comparison.
+	// floodOrders is enough for about 3,000 checkouts per second. A second checkout of an order would be faster and bias
+	// the comparison.
 	floodOrders = 300_000
 )
 
 // floodRun is the state of the scenario.
 type floodRun struct {
 	*system
-	addr  string // of the gateway
+	addr  string // host:port of the gateway
 	pool  *pool  // ordinary clients
 	order atomic.Int64
 }
@@ -73,9 +73,9 @@ func runFlood(ctx context.Context, tr *trial) (err error) {
 	}
 	stop()
 	if n := f.order.Load(); n >= floodOrders {
-		return fmt.Errorf("%d checkouts of %d orders: some were already paid", n, floodOrders)
+		return fmt.Errorf("measure checkouts: %d checkouts of %d orders, so some were already paid", n, floodOrders)
 	}
-	tr.note("%s. %d ordinary clients check out.\n\n%s\nMost memory of each process, MiB: %v.",
+	tr.note("%s. %d ordinary clients check out.\n\n%s\nMaximum memory of each process, MiB: %v.",
 		processors, floodClients, lines, memory)
 	s.settle(ctx)
 	return nil
@@ -86,8 +86,8 @@ func (f *floodRun) checkout() job {
 	return job{checkoutRequest(order), func(r result) { f.trial.countCheckout(fmt.Sprint(r.status)) }}
 }
 
-// measure measures ordinary clients without and with abuse. A slowdown is a violation only if it happens in every
-// try: a single one may have other causes.
+// measure measures ordinary clients without and with abuse. A slowdown is a violation only if it happens in every try,
+// because a single slowdown may have other causes.
 func (f *floodRun) measure(ctx context.Context, a abuse) (line string, err error) {
 	for try := range floodTries {
 		before := f.pool.closed(ctx, floodClients, floodLasts/2, f.checkout)
@@ -99,10 +99,10 @@ func (f *floodRun) measure(ctx context.Context, a abuse) (line string, err error
 		rs := f.pool.closed(ctx, floodClients, floodLasts, f.checkout)
 		done()
 		rate := float64(stop()) / floodLasts.Seconds() / (1 << 20)
-		beside := fmt.Sprintf("beside %d connections, %s", connections, a.name)
+		where := fmt.Sprintf("%d connections, %s", connections, a.name)
 		for _, r := range rs.all {
 			if r.status != http.StatusOK {
-				f.trial.violate("%s: a checkout was answered %d, %v", beside, r.status, r.err)
+				f.trial.violate("%s: a checkout got status %d, error %v", where, r.status, r.err)
 			}
 		}
 		without, with := before.percentile(200, 99), rs.percentile(200, 99)
@@ -113,7 +113,7 @@ func (f *floodRun) measure(ctx context.Context, a abuse) (line string, err error
 			return line, nil
 		}
 		if try == floodTries-1 {
-			f.trial.violate("%s: p99 is %s, %.1f times the %s without them", beside, ms(with), slowdown, ms(without))
+			f.trial.violate("%s: p99 %s, %.1f times the %s without abuse", where, ms(with), slowdown, ms(without))
 		}
 	}
 	return line, nil

@@ -16,17 +16,18 @@ import (
 	"checkout/test/stack"
 )
 
-// maxRedisOffset limits the offset of a Redis clock, so that two clocks differ by less than the 30 s that the
-// protocol allows.
+// maxRedisOffset is the largest offset of a Redis clock. Two clocks then differ by less than 30 s, which the protocol
+// allows.
 const maxRedisOffset = 12 * time.Second
 
-// offsetSource is the source of a library that offsets a process's clock. It has its own folder because cgo would
-// compile a C file beside Go files.
+// offsetSource is the source of a library that offsets the clock of a process. It is in a separate folder because cgo
+// would compile a C file next to Go files.
 //
 //go:embed clock/offset.c
 var offsetSource []byte
 
-// offsetClocks gives every Redis its own clock. A file per Redis in folder holds the offset.
+// offsetClocks makes the clock of every Redis adjustable. It returns the environment for each Redis, and creates a file
+// per Redis in folder for setOffset.
 func offsetClocks(ctx context.Context, size stack.Size, folder string) (map[string][]string, error) {
 	source, library := filepath.Join(folder, "offset.c"), filepath.Join(folder, "offset.so")
 	if err := os.WriteFile(source, offsetSource, 0o644); err != nil {
@@ -47,7 +48,7 @@ func offsetClocks(ctx context.Context, size stack.Size, folder string) (map[stri
 	return env, nil
 }
 
-// setOffset writes a clock's offset. It overwrites the file in place because Redis has mapped it.
+// setOffset writes the offset of a clock to its file. It overwrites the file in place because Redis has mapped it.
 func setOffset(name string, offset time.Duration) error {
 	file, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -57,7 +58,7 @@ func setOffset(name string, offset time.Duration) error {
 	return errors.Join(err, file.Close())
 }
 
-// offsetOf returns the offset, from -most to most, of an intensity.
+// offsetOf maps an intensity, from 0 to 1, to an offset from -most to most.
 func offsetOf(intensity float64, most time.Duration) time.Duration {
 	return time.Duration((2*intensity - 1) * float64(most))
 }
@@ -76,7 +77,7 @@ func (m *mixRun) clockFile(target string) string {
 	return filepath.Join(m.clocks, strings.TrimPrefix(target, clockPrefix))
 }
 
-// redisClockJump sets a Redis clock forward or back, and corrects it later.
+// redisClockJump sets the clock of a Redis forward or back, and corrects it later.
 var redisClockJump = &injector{
 	kind: "Redis clock jumps", targets: clocks("redis"), shortest: time.Second, longest: 8 * time.Second, weight: 2,
 	inject: func(m *mixRun, i injection) (func() error, error) {
@@ -85,7 +86,7 @@ var redisClockJump = &injector{
 	},
 }
 
-// redisClockDrift makes a Redis clock too fast or too slow, and corrects it later.
+// redisClockDrift makes the clock of a Redis too fast or too slow, and corrects it later.
 var redisClockDrift = &injector{
 	kind: "Redis clock drifts", targets: clocks("redis"), shortest: 3 * time.Second, longest: 9 * time.Second, weight: 1,
 	inject: func(m *mixRun, i injection) (func() error, error) {
@@ -116,8 +117,8 @@ var redisClockDrift = &injector{
 	},
 }
 
-// instanceClockJump offsets an instance's clock by up to an hour. The instance uses it to mint IDs and to measure
-// clock skew.
+// instanceClockJump offsets the clock of an instance by up to an hour, and corrects it later. The instance uses its
+// clock to mint IDs and to measure clock skew.
 var instanceClockJump = &injector{
 	kind: "instance clock jumps", targets: clocks("order", "stock", "payment"),
 	shortest: time.Second, longest: 8 * time.Second, weight: 1,
@@ -126,7 +127,7 @@ var instanceClockJump = &injector{
 		set := func(offset time.Duration) error {
 			response, err := http.Post(url+offset.String(), "", nil)
 			if err != nil {
-				return nil // it is down, and starts with the right clock
+				return nil // the instance is down, and restarts with the correct clock
 			}
 			return response.Body.Close()
 		}

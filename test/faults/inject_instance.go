@@ -10,10 +10,10 @@ import (
 	"checkout/test/stack"
 )
 
-// everyInstance is the target of a fault of all instances.
+// everyInstance is the target of faults that affect all instances.
 const everyInstance = "every instance"
 
-// rollingRestart restarts all instances gracefully, one after the other, as a deployment does.
+// rollingRestart restarts all instances gracefully, one after the other, like a deployment.
 var rollingRestart = &injector{
 	kind: "rolling restart", targets: func(stack.Size) []string { return []string{everyInstance} },
 	shortest: 4 * time.Second, longest: 6 * time.Second, weight: 1,
@@ -30,7 +30,7 @@ var rollingRestart = &injector{
 	},
 }
 
-// duplicateID restarts an instance with the MACHINE_ID of the first one.
+// duplicateID restarts an instance with the MACHINE_ID of the first instance, and corrects it later.
 var duplicateID = &injector{
 	kind: "duplicate MACHINE_ID", targets: furtherInstances, shortest: time.Second, longest: 6 * time.Second, weight: 2,
 	inject: func(m *mixRun, i injection) (func() error, error) {
@@ -39,7 +39,7 @@ var duplicateID = &injector{
 	},
 }
 
-// furtherInstances returns the instances except the first of each service.
+// furtherInstances returns all instances except the first instance of each service.
 func furtherInstances(size stack.Size) []string {
 	var all []string
 	for _, service := range stack.Services() {
@@ -50,7 +50,7 @@ func furtherInstances(size stack.Size) []string {
 	return all
 }
 
-// restartAs kills an instance and starts it with another number.
+// restartAs kills an instance and starts it with this instance number.
 func (m *mixRun) restartAs(name, number string) error {
 	if err := m.Kill(name); err != nil {
 		return err

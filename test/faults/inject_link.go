@@ -10,7 +10,7 @@ import (
 	"checkout/test/stack"
 )
 
-// links returns all links of a system, as "from > to".
+// links returns the names of all links of a system, such as "nginx > order-1".
 func links(size stack.Size) []string {
 	var all []string
 	for _, service := range stack.Services() {
@@ -25,7 +25,7 @@ func links(size stack.Size) []string {
 	return append(all, serviceLinks(size)...)
 }
 
-// serviceLinks returns the links from service to service.
+// serviceLinks returns the links between instances of different services.
 func serviceLinks(size stack.Size) []string {
 	var all []string
 	for _, pair := range [][2]string{{"order", "stock"}, {"order", "payment"}, {"payment", "order"}} {
@@ -38,12 +38,13 @@ func serviceLinks(size stack.Size) []string {
 	return all
 }
 
-// internalLinks returns the links whose messages are idempotent: all but those from the gateway.
+// internalLinks returns all links except those from the gateway. They have idempotent messages.
 func internalLinks(size stack.Size) []string {
 	return slices.DeleteFunc(links(size), func(link string) bool { return strings.HasPrefix(link, "nginx ") })
 }
 
-// linkFault returns a fault of links; faults maps an intensity to what the proxy injects.
+// linkFault returns an injector of a network fault. faults maps an intensity, from 0 to 1, to the faults that the proxy
+// injects.
 func linkFault(kind string, targets func(stack.Size) []string, shortest, longest time.Duration, weight int,
 	faults func(intensity float64) faultproxy.Faults) *injector {
 	inject := func(m *mixRun, i injection) (func() error, error) {
@@ -59,7 +60,7 @@ func scale(longest time.Duration, fraction float64) time.Duration {
 	return time.Duration(fraction * float64(longest))
 }
 
-// linkFaults are the faults of links.
+// linkFaults are the injectors of network faults.
 var linkFaults = []*injector{
 	linkFault("link cut", links, 0, 3*time.Second, 4,
 		func(float64) faultproxy.Faults { return faultproxy.Faults{Cut: true} }),

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// kill sends SIGKILL and starts the process again. A Redis loads its append-only file.
+// kill sends SIGKILL and later restarts the process. Redis then loads its append-only file.
 var kill = &injector{
 	kind: "SIGKILL", targets: processes("order", "stock", "payment", "redis", "nginx"),
 	longest: 2500 * time.Millisecond, weight: 6,
@@ -16,7 +16,7 @@ var kill = &injector{
 	},
 }
 
-// pause sends SIGSTOP, and SIGCONT later: sometimes after a lease has expired.
+// pause sends SIGSTOP and later SIGCONT. Some pauses are longer than a lease.
 var pause = &injector{
 	kind: "SIGSTOP", targets: processes("order", "stock", "payment", "redis", "nginx"),
 	shortest: 100 * time.Millisecond, longest: 8 * time.Second, weight: 4,
@@ -25,8 +25,8 @@ var pause = &injector{
 	},
 }
 
-// redisFull makes a Redis believe that its memory is full, so that it rejects scripts that may allocate.
-// Compensations must still run.
+// redisFull sets the memory limit of a Redis to 1 byte, so that it rejects scripts that may allocate. Compensations
+// must still run.
 var redisFull = &injector{
 	kind: "Redis full", targets: processes("redis"),
 	shortest: 500 * time.Millisecond, longest: 5 * time.Second, weight: 2,

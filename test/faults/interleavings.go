@@ -10,22 +10,24 @@ import (
 	"checkout/test/check"
 )
 
-// The interleavings of one checkout. Each comment says what happens; the checkers say what must not result.
+// Interleavings of one checkout or cancel. Each comment describes the events. Afterwards the checkers must report no
+// violation.
 var (
-	// Nothing goes wrong.
+	// An order is paid without faults.
 	plainCheckout = &interleaving{"a checkout without faults", runKind(kindPaid)}
 
-	// One shard of stock has reserved when the other refuses.
+	// One stock shard reserves and the other refuses.
 	stockRefuses = &interleaving{"stock refuses a checkout", runKind(kindNoStock)}
 
-	// A paid order is cancelled.
+	// A paid order is cancelled without faults.
 	plainCancel = &interleaving{"a cancel without faults", runKind(kindCancelled)}
 
-	// A reserve is in flight when its coordinator dies. It arrives after recovery has closed the attempt.
+	// The coordinator dies while a reserve is in flight. The reserve arrives after recovery has closed the attempt.
 	reserveAfterClose = &interleaving{"a reserve arrives after the close",
 		holdWhile(kindPaid, restartUntilClosed, "payment: participant reserve received")}
 
-	// As before, but the reserve arrives after the tombstone has expired as well.
+	// The coordinator dies while a reserve is in flight. The reserve arrives after recovery has closed the attempt and
+	// the attempt's tombstone has expired.
 	reserveAfterTombstone = &interleaving{"a reserve arrives after the tombstone expired",
 		holdWhile(kindPaid, func(ctx context.Context, s *rig, h *heldOrder) error {
 			if err := restartUntilClosed(ctx, s, h); err != nil {
@@ -34,8 +36,8 @@ var (
 			return s.waitRecordGone(ctx, h.testOrder, "")
 		}, "payment: participant reserve received")}
 
-	// A reserve is refused. Its duplicate arrives when the user has the credit.
-	refusedReserveRepeated = &interleaving{"a refused reserve is repeated when there is credit",
+	// A reserve is refused. A duplicate of it arrives after the user has received enough credit.
+	refusedReserveDuplicated = &interleaving{"a duplicate of a refused reserve arrives when there is credit",
 		holdWhile(kindNoCredit, func(ctx context.Context, s *rig, h *heldOrder) error {
 			if a := <-h.response; a.Status != http.StatusPaymentRequired {
 				return fmt.Errorf("checkout without credit: %v, want 402", a)
@@ -43,8 +45,8 @@ var (
 			return s.addFunds(h.testOrder)
 		}, "payment: participant reserve received")}
 
-	// The reply of a reserve is lost, and too little is left for a second reserve.
-	reserveReplyLost = &interleaving{"the reply of a reserve is lost", func(ctx context.Context, s *rig) error {
+	// The reply to a reserve is lost. The remaining credit is too low for a second reserve.
+	reserveReplyLost = &interleaving{"the reply to a reserve is lost", func(ctx context.Context, s *rig) error {
 		h, err := s.holdAt(ctx, kindPaid, actionLose, "payment: participant reserve done")
 		if err == nil {
 			<-h.response
@@ -52,19 +54,20 @@ var (
 		return err
 	}}
 
-	// The coordinator dies after all reserves, and all instances of order stay down for a while.
-	coordinatorDiesBeforeCommit = &interleaving{"the coordinator dies before the commit, and restarts late",
+	// The coordinator dies after all reserves, and all order instances stay down for 1.5 s.
+	coordinatorDiesBeforeCommit = &interleaving{"the coordinator dies before the commit and restarts late",
 		killOrdersAt(kindPaid, "coordinator reserve stock", 1500*time.Millisecond)}
 
-	// A coordinator is paused before its commit. Recovery aborts its attempt. The coordinator resumes when recovery is
-	// about to release the credit.
-	coordinatorWakesDuringRelease = &interleaving{"the coordinator resumes while recovery releases",
+	// The coordinator is paused before its commit, and recovery aborts the attempt. The coordinator resumes when
+	// recovery is about to release the credit.
+	coordinatorResumesDuringRelease = &interleaving{"the coordinator resumes while recovery releases",
 		holdWhile(kindPaid, func(ctx context.Context, s *rig, h *heldOrder) error {
 			_, err := s.resumeFirst(ctx, h)
 			return err
 		}, "order: coordinator reserve stock", "order: recovery release payment")}
 
-	// Recovery claims an attempt and is paused. The attempt's coordinator resumes and commits.
+	// The coordinator is paused before its commit. Recovery claims the attempt and is paused. The coordinator resumes
+	// and commits.
 	commitAfterClaim = &interleaving{"the coordinator commits after recovery claimed its attempt",
 		holdWhile(kindPaid, func(ctx context.Context, s *rig, h *heldOrder) error {
 			a, err := s.resumeFirst(ctx, h)
@@ -74,34 +77,37 @@ var (
 			return err
 		}, "order: coordinator reserve stock", "order: recovery claim")}
 
-	// A coordinator is paused before its commit. Its attempt is closed and another one begins. The first coordinator
-	// resumes, and the second one dies.
+	// A coordinator is paused before its commit. Recovery closes its attempt, and another coordinator begins a second
+	// attempt. The first coordinator resumes, and the second one dies.
 	commitAfterNextBegin = &interleaving{"a coordinator commits after another attempt began", runCommitAfterNextBegin}
 
-	// The release of the credit is slow.
-	slowRelease = &interleaving{"stock refuses, and the credit is released late",
+	// Stock refuses, and the release of the credit is delayed.
+	slowRelease = &interleaving{"stock refuses and the credit is released late",
 		holdWhile(kindNoStock, func(_ context.Context, _ *rig, h *heldOrder) error {
 			<-h.response
 			return nil
 		}, "payment: participant release received")}
 
-	// The attempt is inspected between the releases of stock and of credit.
-	betweenReleases = &interleaving{"an inspection between the releases", runBetweenReleases}
+	// The coordinator is paused between the release of stock and the release of credit. The test then inspects the
+	// attempt.
+	betweenReleases = &interleaving{"the records between the two releases", runBetweenReleases}
 
-	// The order's Redis is killed while an attempt runs, and restarts with what it persisted.
-	orderRedisDies = &interleaving{"the order's Redis dies while an attempt runs",
+	// The order's Redis is killed while an attempt is RUNNING. It restarts with the data that it persisted.
+	orderRedisDies = &interleaving{"the order's Redis dies while an attempt is RUNNING",
 		holdWhile(kindPaid, func(ctx context.Context, s *rig, _ *heldOrder) error {
 			return errors.Join(s.Kill("redis-order-0"), s.Start(ctx, "redis-order-0"), s.ready(ctx))
 		}, "order: coordinator reserve payment")}
 
-	// All instances of order die when they have just begun to compensate.
+	// All order instances die after an abort.
 	coordinatorDiesAfterAbort = &interleaving{"the coordinator dies after the abort",
 		killOrdersAt(kindNoStock, "coordinator abort", 0)}
+
+	// All order instances die after a paid order became REFUNDING.
 	coordinatorDiesAfterCancel = &interleaving{"the coordinator dies after the cancel",
 		killOrdersAt(kindCancelled, "coordinator cancel", 0)}
 )
 
-// runKind sends the request of one order, without faults.
+// runKind returns a run that sends the request for one order, without faults.
 func runKind(k kind) runFunc {
 	return func(ctx context.Context, s *rig) error {
 		o, err := s.create(ctx, k)
@@ -112,7 +118,7 @@ func runKind(k kind) runFunc {
 	}
 }
 
-// killOrdersAt kills all instances of order at a step of an order, and starts them again after a while.
+// killOrdersAt returns a run that kills all order instances at a step, and restarts them after a delay.
 func killOrdersAt(k kind, point string, down time.Duration) runFunc {
 	return func(ctx context.Context, s *rig) error {
 		if _, err := s.holdAt(ctx, k, actionPause, "order: "+point); err != nil {
@@ -126,7 +132,7 @@ func killOrdersAt(k kind, point string, down time.Duration) runFunc {
 	}
 }
 
-// holdWhile pauses an order's request at fail points while do runs. Then it resumes the last of them.
+// holdWhile returns a run that pauses a request at fail points, calls do, and resumes the last fail point.
 func holdWhile(k kind, do func(context.Context, *rig, *heldOrder) error, points ...string) runFunc {
 	return func(ctx context.Context, s *rig) error {
 		h, err := s.holdAt(ctx, k, actionPause, points...)
@@ -140,7 +146,7 @@ func holdWhile(k kind, do func(context.Context, *rig, *heldOrder) error, points 
 	}
 }
 
-// resumeFirst resumes the first fail point of an order and returns the response to its request.
+// resumeFirst resumes the first fail point of a held order. It returns the response to the order's request.
 func (s *rig) resumeFirst(ctx context.Context, h *heldOrder) (check.Response, error) {
 	if err := s.resume(ctx, h.points[0]); err != nil {
 		return check.Response{}, err
@@ -148,7 +154,7 @@ func (s *rig) resumeFirst(ctx context.Context, h *heldOrder) (check.Response, er
 	return <-h.response, nil
 }
 
-// restartUntilClosed restarts all instances of order and waits until recovery has closed the attempt.
+// restartUntilClosed restarts all order instances and waits until recovery has closed the attempt.
 func restartUntilClosed(ctx context.Context, s *rig, h *heldOrder) error {
 	if err := s.restart(ctx, "order-1", "order-2"); err != nil {
 		return err
@@ -156,7 +162,8 @@ func restartUntilClosed(ctx context.Context, s *rig, h *heldOrder) error {
 	return s.waitState(ctx, h.testOrder, "OPEN")
 }
 
-// waitRecordGone waits until payment has no record of the order's attempt. The suffix is that of the record's key.
+// waitRecordGone waits until the record of the order's attempt has expired on the payment shard. suffix is "", or
+// ":refund" for the record of the refund.
 func (s *rig) waitRecordGone(ctx context.Context, o *testOrder, suffix string) error {
 	stored, _, err := s.inspect(ctx, o)
 	if err != nil {
@@ -165,13 +172,13 @@ func (s *rig) waitRecordGone(ctx context.Context, o *testOrder, suffix string) e
 	return check.Poll(ctx, eventTimeout, func(ctx context.Context) error {
 		n, err := s.shards["payment"][0].Exists(ctx, "{p0}r:"+stored.Attempt+suffix).Result()
 		if err == nil && n > 0 {
-			err = fmt.Errorf("the record %s%s still exists", stored.Attempt, suffix)
+			err = fmt.Errorf("record %s%s still exists", stored.Attempt, suffix)
 		}
 		return err
 	})
 }
 
-// addFunds gives an order's user enough credit.
+// addFunds gives the user of an order enough credit to pay it.
 func (s *rig) addFunds(o *testOrder) error {
 	if a := s.Call("POST", "/payment/add_funds/"+o.User+"/100"); !a.OK() {
 		return fmt.Errorf("add funds: %v", a)
@@ -188,13 +195,13 @@ func runCommitAfterNextBegin(ctx context.Context, s *rig) error {
 	if err := s.waitState(ctx, h.testOrder, "OPEN"); err != nil {
 		return err
 	}
-	// The first begin returns the attempt that its next one must name.
+	// The first begin of the request returns the previous attempt. The second begin names it and starts an attempt.
 	begin, err := s.armAt(ctx, 2, actionPause, "order", "coordinator begin", h.Order)
 	if err != nil {
 		return err
 	}
 	other := map[string]int{"order-1": 1, "order-2": 0}[h.first]
-	s.sending.Go(func() { // the instance dies before it responds
+	s.sending.Go(func() { // the response is lost, because the instance is killed first
 		s.Call("POST", s.PublicURLs("order")[other]+"/checkout/"+h.Order)
 	})
 	if err := s.waitState(ctx, h.testOrder, "RUNNING"); err != nil {
@@ -226,7 +233,7 @@ func runBetweenReleases(ctx context.Context, s *rig) error {
 	s.send(ctx, o)
 	err = check.Poll(ctx, eventTimeout, func(context.Context) error {
 		if s.points.firedAt(stock) == "" && s.points.firedAt(credit) == "" {
-			return errors.New("nothing was released")
+			return errors.New("neither release was reached")
 		}
 		return nil
 	})

@@ -9,28 +9,28 @@ import (
 	"checkout/test/check"
 )
 
-// How many orders manyCheckouts sends. Each instance of order handles half of them, and must exceed usageLimit if
-// each leaks.
+// Load of manyCheckouts. Each order instance handles half of the orders. If each order leaks, the instance exceeds
+// usageLimit.
 const (
-	clients       = 8   // at the same time
-	leakingOrders = 480 // of all kinds
+	clients       = 8   // concurrent requests
+	leakingOrders = 480 // number of orders
 )
 
 // Interleavings of several requests.
 var (
-	// Hundreds of orders of all kinds, without faults: leaks add up.
+	// Hundreds of orders of all kinds are sent without faults, so that leaks add up.
 	manyCheckouts = &interleaving{"hundreds of checkouts and cancels", runManyCheckouts}
 
-	// An order is removed, and its cart changed, during its checkout.
-	cartChangesDuringCheckout = &interleaving{"an order is changed and removed during its checkout",
+	// A client tries to remove an order and to change its cart during the checkout.
+	cartChangesDuringCheckout = &interleaving{"an order is removed and changed during its checkout",
 		holdWhile(kindPaid, func(_ context.Context, s *rig, h *heldOrder) error {
 			s.Call("DELETE", "/orders/remove/"+h.Order)
 			s.Call("POST", "/orders/addItem/"+h.Order+"/"+h.items[0]+"/1")
 			return nil
 		}, "order: coordinator reserve stock")}
 
-	// The orders are reset during the checkout of one of them.
-	batchInitDuringCheckout = &interleaving{"a batch_init during the checkout of its order",
+	// A batch_init of all orders arrives during the checkout of one of them.
+	batchInitDuringCheckout = &interleaving{"batch_init during a checkout",
 		func(ctx context.Context, s *rig) error {
 			o, err := s.createDecimal()
 			if err != nil {
@@ -48,8 +48,8 @@ var (
 			return s.resume(ctx, paused)
 		}}
 
-	// Writes are repeated with their idempotency keys, two at a time, after they have completed.
-	writesRepeatedWithKeys = &interleaving{"writes are repeated with their idempotency keys", runWritesRepeatedWithKeys}
+	// Each write is sent three times with its idempotency key, by two clients each time.
+	writesRetriedWithKeys = &interleaving{"writes are retried with their idempotency keys", runWritesRetriedWithKeys}
 )
 
 func runManyCheckouts(ctx context.Context, s *rig) error {
@@ -60,7 +60,7 @@ func runManyCheckouts(ctx context.Context, s *rig) error {
 		sending.Go(func() error {
 			o, err := s.create(ctx, kinds[i%len(kinds)])
 			if err == nil {
-				o.send(s.Client) // finish checks the response: to inspect Redis after each takes too long
+				o.send(s.Client) // not s.send: inspecting Redis after each response takes too long
 			}
 			return err
 		})
@@ -68,7 +68,7 @@ func runManyCheckouts(ctx context.Context, s *rig) error {
 	return sending.Wait()
 }
 
-func runWritesRepeatedWithKeys(ctx context.Context, s *rig) error {
+func runWritesRetriedWithKeys(ctx context.Context, s *rig) error {
 	o, err := s.create(ctx, kindPaid)
 	if err != nil {
 		return err

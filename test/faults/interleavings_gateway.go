@@ -11,21 +11,23 @@ import (
 	"time"
 )
 
-// Checkouts that the gateway retries: the first instance is paused, another one refuses the checkout, and the first
-// resumes when there is credit. The test plays the gateway, to avoid its timeout of 15 s.
+// Interleavings of checkouts that the gateway retries. The first instance is paused, and the second instance refuses
+// the checkout. The user receives credit, and the first instance resumes. The test sends the requests directly instead
+// of through the gateway, whose timeout is 15 s.
 var (
-	// The first instance does not notice that its client disconnected.
-	instanceWakesAfterRefusal = &interleaving{"an instance resumes a checkout that another one refused",
+	// The first instance resumes with an open connection to its client.
+	instanceResumesAfterRefusal = &interleaving{"an instance resumes a checkout that another one refused",
 		func(ctx context.Context, s *rig) error { return s.resumeRefused(ctx, false, 'a', 'a') }}
 
-	// The first instance notices. The client has sent a second request meanwhile, so that the first is not the last
-	// that was refused.
-	instanceWakesAfterTwoRefusals = &interleaving{"an instance resumes a checkout after two refusals elsewhere",
+	// The first instance resumes after its client disconnected. Meanwhile the second instance refused two requests: the
+	// retry of the first one and a new one.
+	instanceResumesAfterTwoRefusals = &interleaving{"an instance resumes a checkout after two refusals elsewhere",
 		func(ctx context.Context, s *rig) error { return s.resumeRefused(ctx, true, 'a', 'a', 'b') }}
 )
 
-// resumeRefused pauses the first instance of order with a request, makes the second one refuse requests, and resumes
-// the first. The letters name the requests. With disconnect, the first instance learns that its client disconnected.
+// resumeRefused sends a request to the first order instance while it is paused. Then it makes the second instance
+// refuse requests, adds credit, and resumes the first instance. Each letter is the ID of a request. If disconnect is
+// true, the client of the first instance disconnects.
 func (s *rig) resumeRefused(ctx context.Context, disconnect bool, first rune, refused ...rune) error {
 	const header = "X-Checkout-Id"
 	requestID := func(letter rune) string { return strings.Repeat(string(letter), 32) }
@@ -65,6 +67,6 @@ func (s *rig) resumeRefused(ctx context.Context, disconnect bool, first rune, re
 		return nil
 	}
 	paused.SetReadDeadline(time.Now().Add(eventTimeout))
-	_, err = io.ReadFull(paused, make([]byte, 1)) // the response says that the order is decided
+	_, err = io.ReadFull(paused, make([]byte, 1)) // after the response, the order is decided
 	return err
 }

@@ -13,12 +13,13 @@ import (
 	"checkout/test/check"
 )
 
-// Messages that arrive after the next attempt or the next cancellation.
+// Interleavings in which a message arrives after the next attempt or the next cancellation.
 var (
-	// A begin arrives again when its attempt and the next one are closed.
-	beginAfterNextClose = &interleaving{"a begin is repeated after the next attempt closed", runBeginAfterNextClose}
+	// A duplicate of a begin arrives after its attempt and the next attempt were closed.
+	beginAfterNextClose = &interleaving{"a duplicate of a begin arrives after the next attempt closed",
+		runBeginAfterNextClose}
 
-	// A slow refund is retried. The first message arrives when the record has expired.
+	// A refund message is delayed, and the refund is retried. The delayed message arrives after the record expired.
 	refundAfterRecordExpired = &interleaving{"a refund arrives after its record expired",
 		holdWhile(kindCancelled, func(ctx context.Context, s *rig, h *heldOrder) error {
 			if err := s.waitState(ctx, h.testOrder, "CANCELLED"); err != nil {
@@ -28,9 +29,9 @@ var (
 			return s.waitRecordGone(ctx, h.testOrder, ":refund")
 		}, "payment: participant refund received")}
 
-	// A worker is paused before it ends a cancellation; another worker ends it. The order is created again, paid, and
-	// cancelled again. The first worker resumes, and the worker of the second cancellation dies.
-	cancelledAfterNextCancel = &interleaving{"the end of a cancellation arrives during the next one",
+	// An instance is paused before it completes a cancellation, and recovery completes it. The order is created again,
+	// paid, and cancelled again. The first instance resumes, and the instance of the second cancellation dies.
+	cancelledAfterNextCancel = &interleaving{"the cancelled of one cancellation arrives during the next",
 		runCancelledAfterNextCancel}
 )
 
@@ -57,7 +58,7 @@ func runBeginAfterNextClose(ctx context.Context, s *rig) error {
 	if err != nil {
 		return err
 	}
-	// Repeat the first attempt's begin, which names no previous attempt.
+	// Send the first attempt's begin again. It names no previous attempt.
 	keys := []string{"{o0}o:" + o.Order, "{o0}undecided"}
 	begin := redis.NewScript("begin", text, store.Prelude...).Source()
 	if err := s.shards["order"][0].Eval(ctx, begin, keys, attempts[0], "", o.Order, 1000).Err(); err != nil {
@@ -65,7 +66,7 @@ func runBeginAfterNextClose(ctx context.Context, s *rig) error {
 	}
 	stored, _, err := s.inspect(ctx, o)
 	if stored.State != "OPEN" {
-		s.violate("every checkout was answered 402; without a new request, the order is %s", stored.State)
+		s.violate("every checkout got 402; without a new request, the order is %s", stored.State)
 	}
 	return err
 }
@@ -86,7 +87,7 @@ func runCancelledAfterNextCancel(ctx context.Context, s *rig) error {
 	if err != nil {
 		return err
 	}
-	if err := s.waitState(ctx, o, "CANCELLED"); err != nil { // by recovery
+	if err := s.waitState(ctx, o, "CANCELLED"); err != nil { // recovery completes the cancellation
 		return err
 	}
 	if a := s.Call("POST", "/orders/batch_init/1/1/1/1"); !a.OK() {
@@ -110,14 +111,15 @@ func runCancelledAfterNextCancel(ctx context.Context, s *rig) error {
 	if err := s.resume(ctx, refund); err != nil {
 		return err
 	}
-	sleep(ctx, 200*time.Millisecond) // for its message to arrive
+	sleep(ctx, 200*time.Millisecond) // until the message of the first instance has arrived
 	if err := s.restart(ctx, second); err != nil {
 		return err
 	}
 	if err := s.waitState(ctx, o, "CANCELLED"); err != nil {
 		return err
 	}
-	return check.Poll(ctx, eventTimeout, func(ctx context.Context) error { // no order names the first purchase's records
+	// Wait until the records of the first purchase have expired. The checkers would find no order for them.
+	return check.Poll(ctx, eventTimeout, func(ctx context.Context) error {
 		sn, err := s.shards.Snapshot(ctx)
 		if err == nil && len(sn.Records) > 0 {
 			err = fmt.Errorf("%d records still exist", len(sn.Records))
@@ -126,8 +128,8 @@ func runCancelledAfterNextCancel(ctx context.Context, s *rig) error {
 	})
 }
 
-// createDecimal creates item, user and order "0" by batch_init. The order's history is not checked: it may be created
-// again.
+// createDecimal creates item, user and order "0" with batch_init. The order's history is not checked, because the order
+// may be created again.
 func (s *rig) createDecimal() (*testOrder, error) {
 	for _, path := range []string{"/stock/batch_init/1/100/1", "/payment/batch_init/1/100", "/orders/batch_init/1/1/1/1"} {
 		if a := s.Call("POST", path); !a.OK() {
@@ -140,7 +142,8 @@ func (s *rig) createDecimal() (*testOrder, error) {
 	return o, nil
 }
 
-// cancelOn makes an instance of order (from 0) cancel an order, and waits until the fail point fires.
+// cancelOn sends a cancel to an order instance, numbered from 0. It waits until the fail point fires and returns the
+// instance's name.
 func (s *rig) cancelOn(ctx context.Context, o *testOrder, instance int, point string) (string, error) {
 	stored, _, err := s.inspect(ctx, o)
 	if err != nil {

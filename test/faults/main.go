@@ -29,11 +29,11 @@ func main() {
 	}
 }
 
-// errViolations reports that the scenarios ran and found violations.
+// errViolations means that the scenarios ran and found violations.
 var errViolations = errors.New("the system violated its invariants")
 
-// run runs the trials that args select, one after the other, and writes the report. After an interrupt it reports
-// what it has.
+// run runs the trials that args select, one after the other, and writes the report. After an interrupt it reports the
+// results so far.
 func run(ctx context.Context, args []string, stdout io.Writer, progress *progress) error {
 	o, err := parseOptions(args, progress)
 	if err != nil {
@@ -67,9 +67,9 @@ func writeReport(file, text string) error {
 	return errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(text), 0o644))
 }
 
-// useMemoryForData stores the data of the systems in memory if there is room and TMPDIR is not set. Their Redis syncs
-// each write, and a shared disk may block a sync for seconds. The kernel keeps what a killed process has written in
-// either case.
+// useMemoryForData stores the data of the systems in memory, unless TMPDIR is set or there is too little room. Redis
+// syncs each write, and a sync may take seconds on a shared disk. A killed Redis loses no data in memory, because the
+// kernel keeps its files.
 func useMemoryForData() {
 	const shm, room = "/dev/shm", 2 << 30
 	var fs syscall.Statfs_t

@@ -17,32 +17,33 @@ import (
 // matrixScenario combines every step of the protocol with every action of a fail point.
 var matrixScenario = scenario{
 	name: "matrix", run: runMatrix, sizes: []stack.Size{{Instances: 2, Shards: 2}},
-	about: "At every step of coordinator, participant and recovery, the process is killed, paused for longer than the " +
-		"lease, or loses its reply",
+	about: "At every step of coordinator, participant and recovery, the process is killed, or is paused for longer than " +
+		"the lease, or loses its reply",
 }
 
 const (
-	pauseForGood = 13 * time.Second // longer than a coordinator works: recovery takes over
-	cellTimeout  = time.Minute      // the other instance may take the step, or a kill elsewhere may interfere
+	pauseForGood = 13 * time.Second // longer than a coordinator's total budget, so that recovery takes over
+	cellTimeout  = time.Minute      // for several tries, because another instance may execute the step
 	retryPause   = 100 * time.Millisecond
-	pointTimeout = 20 * time.Second // for an order to reach the point, recovery included
+	pointTimeout = 20 * time.Second // for an order to reach the point, possibly by recovery
 )
 
-// matrixRun fills the matrix.
+// matrixRun is the state of the scenario.
 type matrixRun struct {
 	*system
 	points  *failPoints
 	orders  *testOrders
 	trial   *trial
 	sending sync.WaitGroup // requests in flight
-	starts  sync.WaitGroup // instances that are starting again
+	starts  sync.WaitGroup // instances that are restarting
 
 	mu     sync.Mutex
-	counts map[string]int // by point and action
-	failed error          // of the test itself
+	counts map[string]int // visits of each point, by point and action
+	failed error          // errors of the test itself
 }
 
-// runMatrix visits every cell. Pauses and lost replies run concurrently; kills run one after the other on each service.
+// runMatrix visits every cell of the matrix. Pauses and lost replies run concurrently. Kills of instances of one
+// service run one after the other.
 func runMatrix(ctx context.Context, tr *trial) (err error) {
 	m := &matrixRun{trial: tr, counts: map[string]int{}}
 	one := stack.Size{Instances: 1, Shards: tr.size.Shards}
@@ -78,13 +79,13 @@ func runMatrix(ctx context.Context, tr *trial) (err error) {
 	killing.Wait()
 
 	m.sending.Wait()
-	ready := check.Poll(ctx, readyWithin, m.ready) // the last kill may be a moment ago
+	ready := check.Poll(ctx, readyWithin, m.ready) // an instance may have been killed just now
 	if err := errors.Join(ctx.Err(), m.failed, ready); err != nil {
 		return err
 	}
 	m.settle(ctx)
-	found, err := m.orders.violations(ctx)
-	for _, violation := range found {
+	violations, err := m.orders.violations(ctx)
+	for _, violation := range violations {
 		tr.violate("%s", violation)
 	}
 	tr.count("order histories checked", len(m.orders.all))
@@ -103,7 +104,7 @@ func (m *matrixRun) visitTogether(ctx context.Context, points []matrixPoint, act
 	visiting.Wait()
 }
 
-// visit sends orders to a fail point until it fires.
+// visit sends orders to a fail point until the point fires.
 func (m *matrixRun) visit(ctx context.Context, p matrixPoint, action string) {
 	for try, until := 1, time.Now().Add(cellTimeout); time.Now().Before(until) && ctx.Err() == nil; try++ {
 		name := fmt.Sprintf("%s, %s, try %d", p.name, action, try)
@@ -122,15 +123,15 @@ func (m *matrixRun) visit(ctx context.Context, p matrixPoint, action string) {
 	}
 }
 
-// try sends one order to a fail point and reports whether it fired. Half of the clients repeat the request until they
-// know the outcome; the other orders are left to recovery.
+// try sends one order to a fail point and reports whether the point fired. Half of the clients then retry the request
+// until they know the outcome. Recovery completes the other orders.
 func (m *matrixRun) try(ctx context.Context, p matrixPoint, action, name string) (fired bool, err error) {
 	o, err := m.orders.create(ctx, p.kind)
 	if err != nil {
 		return false, err
 	}
 	if p.kind == kindCancelled && !o.pay(m.Client) {
-		return false, nil // a fault elsewhere closed its attempt
+		return false, nil // another fault prevented the payment
 	}
 	instances, paused := m.points.instances(p.service), name+", paused for good"
 	if p.after != "" {
@@ -143,7 +144,7 @@ func (m *matrixRun) try(ctx context.Context, p matrixPoint, action, name string)
 		}
 		defer m.points.disarm(ctx, paused, m.points.instances("order")...)
 	} else if action == actionKill {
-		instances = instances[m.pick(len(instances)):][:1] // the gateway retries the checkout on the other
+		instances = instances[m.pick(len(instances)):][:1] // the gateway retries the checkout on the other instance
 	}
 	point := armedPoint{
 		Name: name, Point: p.point, About: p.about(o), Action: action, PauseMS: p.pause().Milliseconds(),
@@ -151,14 +152,14 @@ func (m *matrixRun) try(ctx context.Context, p matrixPoint, action, name string)
 	if err := m.points.arm(ctx, point, instances...); err != nil {
 		return false, err
 	}
-	answered := make(chan struct{})
+	responded := make(chan struct{})
 	m.sending.Go(func() {
-		defer close(answered)
+		defer close(responded)
 		m.trial.countCheckout(status(o.send(m.Client)))
 	})
-	missed := func() bool { // the order passed the point, and it cannot fire any more
+	missed := func() bool { // reports whether the order has passed the point, so that the point cannot fire
 		select {
-		case <-answered:
+		case <-responded:
 			return p.after == "" && p.about(o) != ""
 		default:
 		}
@@ -181,14 +182,14 @@ func (m *matrixRun) try(ctx context.Context, p matrixPoint, action, name string)
 	}
 	if m.pick(2) == 0 {
 		m.sending.Go(func() {
-			<-answered
+			<-responded
 			m.trial.countCheckout(status(o.sendUntilKnown(m.Client)))
 		})
 	}
 	return true, nil
 }
 
-// pick returns a random number from 0 to n-1.
+// pick returns a random number in [0, n).
 func (m *matrixRun) pick(n int) int {
 	m.orders.mu.Lock()
 	defer m.orders.mu.Unlock()
@@ -201,7 +202,7 @@ func (m *matrixRun) fail(err error) {
 	m.failed = errors.Join(m.failed, err)
 }
 
-// restart starts an instance that a fail point killed. Its other fail points stay armed.
+// restart restarts an instance that a fail point killed. The instance's other fail points stay armed.
 func (m *matrixRun) restart(instance string, how error) {
 	if how.Error() != "signal: killed" {
 		m.trial.violate("%s exited: %v", instance, how)
@@ -209,7 +210,7 @@ func (m *matrixRun) restart(instance string, how error) {
 	m.starts.Go(func() {
 		ctx := context.Background()
 		err := errors.New("not started yet")
-		for try := 0; err != nil && try < 10; try++ { // another fail point may kill it during the start
+		for try := 0; err != nil && try < 10; try++ { // another fail point may kill the instance again
 			time.Sleep(time.Duration(m.pick(200)) * time.Millisecond)
 			if err = m.points.persist(instance, "", nil); err == nil {
 				err = m.Start(ctx, instance)
@@ -230,7 +231,7 @@ func (m *matrixRun) report() {
 		for _, action := range []string{actionKill, actionPause, actionLose} {
 			n := m.counts[p.name+" "+action]
 			if n == 0 {
-				m.trial.violate("the matrix has no visit of %s with action %s", p.name, action)
+				m.trial.violate("fail point %s with action %s: never visited", p.name, action)
 			}
 			cells = append(cells, fmt.Sprint(n))
 		}

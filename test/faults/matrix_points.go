@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// matrixPoint is a fail point and the way to reach it.
+// matrixPoint is a fail point and the kind of order that reaches it.
 type matrixPoint struct {
 	name    string // in the report
 	point   string
-	service string                  // whose instances have it
-	kind    kind                    // of the order that reaches it
-	about   func(*testOrder) string // text in the message of the order
-	after   string                  // the point at which the order's coordinator is paused for good; empty: it is not
+	service string                  // service with the fail point
+	kind    kind                    // kind of the order that reaches the point
+	about   func(*testOrder) string // string that identifies the order's message at the point
+	after   string                  // fail point at which the order's coordinator is paused first; "" for none
 }
 
-// pause returns how long to pause at the point: longer than the lease or claim that keeps others from the same work.
-// A coordinator must have time left to continue.
+// pause returns how long to pause at the point. The pause is longer than the lease or claim that protects the step. It
+// leaves a coordinator enough time to continue.
 func (p matrixPoint) pause() time.Duration {
 	switch {
 	case p.after != "":
@@ -32,10 +32,11 @@ func aboutOrder(o *testOrder) string { return o.Order }
 func aboutUser(o *testOrder) string  { return o.User }
 func aboutItem(o *testOrder) string  { return o.items[0] }
 
-// aboutAny matches every message: confirmations are batched, and their attempts are not known beforehand.
+// aboutAny matches every message. Confirmations need it, because they are batched and their attempts are not known in
+// advance.
 func aboutAny(*testOrder) string { return "" }
 
-// matrixPoints returns all fail points: each step of coordinator, recovery and participant.
+// matrixPoints returns the fail points at each step of coordinator, recovery and participant.
 func matrixPoints() []matrixPoint {
 	var all []matrixPoint
 	order := func(role, after string, k kind, steps ...string) {
@@ -74,8 +75,8 @@ func matrixPoints() []matrixPoint {
 	return all
 }
 
-// aboutOf returns the text that identifies an order's message at a fail point. Order's own scripts name the order;
-// messages to a participant name the user or the item.
+// aboutOf returns a function that returns the string that identifies an order's message at a fail point. Scripts of the
+// order service name the order. Messages to a participant name the user or the item.
 func aboutOf(service, point string) func(*testOrder) string {
 	_, step, _ := strings.Cut(point, " ")
 	switch {

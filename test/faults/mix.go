@@ -15,13 +15,13 @@ import (
 	"checkout/test/stack"
 )
 
-// mixScenario injects random faults of all kinds.
+// mixScenario injects random faults while clients use the system.
 var mixScenario = scenario{
 	name: "mix", run: runMix, timed: true,
 	about: "Clients send requests of all kinds while faults of all kinds are injected, in rounds on one system",
 }
 
-// injectors returns the kinds of faults.
+// injectors returns the injectors of all kinds of faults.
 func injectors() []*injector {
 	return append([]*injector{
 		kill, pause, redisFull, rollingRestart, duplicateID, redisClockJump, redisClockDrift, instanceClockJump,
@@ -34,17 +34,17 @@ type mixRun struct {
 	shop    *shop.Shop
 	proxies *proxies
 	clocks  string                 // folder with the offsets of the Redis clocks
-	before  *check.Snapshot        // the last idle state
-	busy    map[string]*sync.Mutex // by target: on a slow computer, faults may last longer than planned
+	before  *check.Snapshot        // snapshot at the end of the previous round
+	busy    map[string]*sync.Mutex // by target; needed because faults may last longer than planned
 }
 
 const (
 	roundLength      = 10 * time.Second
 	concurrentFaults = 3
-	replayedMessages = 200 // internal requests that are replayed after each round
+	replayedMessages = 200 // internal requests to replay after each round
 )
 
-// runMix runs rounds until the time is over, but at least one.
+// runMix runs rounds for the trial's duration, but at least one round.
 func runMix(ctx context.Context, tr *trial) (err error) {
 	proxies := newProxies(tr.random)
 	defer proxies.close()
@@ -65,7 +65,7 @@ func runMix(ctx context.Context, tr *trial) (err error) {
 	s.GatewayMayFail = true
 	sh, err := shop.Fill(s.Client, shop.Behavior{
 		Clients: tr.options.clients, CancelRate: 0.3, AllRoutes: true, KeyRate: 0.3, Rate: tr.options.rate,
-		InstanceURLs: s.PublicURLs("order"), OnCheckout: func(a check.Response) { tr.countCheckout(describeResponse(a)) },
+		InstanceURLs: s.PublicURLs("order"), OnCheckout: func(r check.Response) { tr.countCheckout(describeResponse(r)) },
 	})
 	if err != nil {
 		return err
@@ -76,7 +76,7 @@ func runMix(ctx context.Context, tr *trial) (err error) {
 			m.busy[target] = new(sync.Mutex)
 		}
 	}
-	proxies.takeCalls() // drop those that filled the shop
+	proxies.takeCalls() // drop the calls that filled the shop
 	if m.before, err = s.shards.Snapshot(ctx); err != nil {
 		return err
 	}
@@ -90,8 +90,8 @@ func runMix(ctx context.Context, tr *trial) (err error) {
 	return nil
 }
 
-// round injects the faults of one round while clients use the system, and checks the invariants when the system is
-// idle again.
+// round injects the faults of one round while clients use the system. When the system is idle again, round checks the
+// invariants.
 func (m *mixRun) round(ctx context.Context, n uint64) error {
 	m.proxies.seed(n)
 	m.shop.Start(func(client uint64) *rand.Rand { return m.trial.random("client", n<<32|client) })
@@ -113,36 +113,36 @@ func (m *mixRun) round(ctx context.Context, n uint64) error {
 	return err
 }
 
-// show shows what the scenario does.
+// show calls do and meanwhile shows a text in the progress display.
 func (m *mixRun) show(text string, do func()) {
 	defer m.trial.show(text)()
 	do()
 }
 
-// check checks the invariants of an idle system.
+// check checks the invariants. The system must be idle.
 func (m *mixRun) check(ctx context.Context, n uint64) error {
 	sn, err := m.shards.Snapshot(ctx)
 	if err != nil {
 		return err
 	}
-	found := append(sn.Violations(m.shop.Deposits), m.shop.Violations(sn)...)
-	wrong, tooLong := check.Linearizable(m.shop.Histories(), sn)
-	found = append(found, wrong...)
-	m.trial.count("order histories too long to check", tooLong)
+	violations := append(sn.Violations(m.shop.Deposits), m.shop.Violations(sn)...)
+	more, tooLong := check.Linearizable(m.shop.Histories(), sn)
+	violations = append(violations, more...)
+	m.trial.count("order histories not checked because of a timeout", tooLong)
 	if before, created := len(m.before.Orders), m.shop.MaxOrders(); len(sn.Orders) > before+created {
-		found = append(found, fmt.Sprintf("%d orders exist; %d existed before, and at most %d were created since",
+		violations = append(violations, fmt.Sprintf("%d orders exist, want at most %d from before and %d created since",
 			len(sn.Orders), before, created))
 	}
-	wrong, checked, tooLong := check.Counters(m.before, sn, m.proxies.takeCalls())
-	found = append(found, wrong...)
+	more, checked, tooLong := check.Counters(m.before, sn, m.proxies.takeCalls())
+	violations = append(violations, more...)
 	m.before = sn
 	m.trial.count("counter histories checked", checked)
-	m.trial.count("counter histories too long to check", tooLong)
+	m.trial.count("counter histories not checked because of a timeout", tooLong)
 	leaks, err := m.leaks(ctx, m.usageLimit(m.trial.options.clients), m.trial.recordUsage)
 	if err != nil {
 		return err
 	}
-	for _, violation := range append(found, leaks...) {
+	for _, violation := range append(violations, leaks...) {
 		m.trial.violate("round %d: %s", n, violation)
 	}
 	m.trial.count("rounds", 1)
@@ -156,7 +156,7 @@ func (m *mixRun) check(ctx context.Context, n uint64) error {
 	return nil
 }
 
-// injectAll injects the planned faults and returns when all are healed.
+// injectAll injects the planned faults. It returns when all of them have ended.
 func (m *mixRun) injectAll(ctx context.Context, planned []injection) error {
 	began := time.Now()
 	var working sync.WaitGroup
@@ -181,7 +181,7 @@ func (m *mixRun) injectAll(ctx context.Context, planned []injection) error {
 	return errors.Join(errs...)
 }
 
-// lock waits until no other fault affects a target, and keeps others away until unlock is called.
+// lock waits until no fault affects a target. It blocks other faults of the target until unlock is called.
 func (m *mixRun) lock(target string) (unlock func()) {
 	targets := []string{target}
 	if target == everyInstance {
@@ -197,15 +197,15 @@ func (m *mixRun) lock(target string) (unlock func()) {
 	}
 }
 
-// describeResponse returns the status and the problem of a response to a checkout.
-func describeResponse(a check.Response) string {
-	if a.Status == 0 {
+// describeResponse returns the status and the problem of a response.
+func describeResponse(r check.Response) string {
+	if r.Status == 0 {
 		return "no response"
 	}
-	return strings.TrimSpace(fmt.Sprint(a.Status, " ", a.Problem()))
+	return strings.TrimSpace(fmt.Sprint(r.Status, " ", r.Problem()))
 }
 
-// sleep sleeps, and returns false if ctx ended first.
+// sleep sleeps for d. It returns false if ctx ended first.
 func sleep(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-ctx.Done():

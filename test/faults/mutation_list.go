@@ -1,15 +1,15 @@
 package main
 
-// mutation breaks the product on purpose. Its interleaving must then lead to the violation want.
+// mutation breaks the product on purpose, so that the interleaving leads to the violation want.
 type mutation struct {
-	name         string // says what is broken
+	name         string // describes what is broken
 	edits        []edit // applied after shortTimes
 	redisArgs    []string
 	interleaving *interleaving
-	want         string // a part of the violation
+	want         string // part of the expected violation
 }
 
-// The files that most mutations edit.
+// Files that several mutations edit.
 const (
 	reserveLua = "common/participant/lua/reserve.lua"
 	releaseLua = "common/participant/lua/release.lua"
@@ -22,11 +22,12 @@ const (
 	confirmLua = "common/participant/lua/confirm.lua"
 )
 
-// eachCheckout is the statement after which mutations insert code that each checkout runs.
+// eachCheckout is a statement that each checkout executes. Mutations insert code after it.
 const eachCheckout = `	trace.FromContext(ctx).Set("checkout.attempt", a.id)
 `
 
-// What the checkers of package check report. TestCheckersReportViolations compares the texts with its source.
+// Parts of the violations that package check reports. TestCheckersReportViolations checks that its source contains
+// them.
 const (
 	heldForever  = "belongs to no paid order"
 	notConserved = ": off by "
@@ -39,19 +40,22 @@ const (
 	isLost       = "the order is lost"
 )
 
-// mutations cover every rule of the protocol and all mutations of its model (test/model), except three of batch_init.
-// Those concern what outlives a reset, which the product does not promise: a superseded attempt answered 4xx, a
-// cleared `unconfirmed`, and an attempt that is not stored.
+// mutations cover every rule of the protocol and all mutations of the model (test/model), with three exceptions. The
+// exceptions concern messages that arrive after a batch_init, for which the product promises nothing:
+//
+//   - responds 4xx for a superseded attempt
+//   - batch_init clears unconfirmed
+//   - batch_init stores no fresh attempt
 var mutations = []mutation{
 	{name: "release leaves no tombstone", interleaving: reserveAfterClose, want: heldForever, edits: []edit{
 		{releaseLua, `redis.call('SET', KEYS[1], RELEASED,`, `if not code then
   return { RELEASED }
 end
 redis.call('SET', KEYS[1], RELEASED,`}}},
-	{name: "a refusal is not recorded", interleaving: refusedReserveRepeated, want: heldForever, edits: []edit{
+	{name: "a refusal is not recorded", interleaving: refusedReserveDuplicated, want: heldForever, edits: []edit{
 		{reserveLua, `    redis.call('SET', KEYS[1], REFUSED .. ' ' .. reason .. ' ' .. i - 2, ` +
 			"'PXAT', ms(ARGV[1] + RETENTION_MS))\n", ``}}},
-	{name: "releases before the abort is durable", interleaving: coordinatorWakesDuringRelease,
+	{name: "releases before the abort is durable", interleaving: coordinatorResumesDuringRelease,
 		want: holdsNothing, edits: []edit{
 			{abortGo, `	found, err := retryUntilDone(ctx, co.steps.abort`, `	co.stock.Release(ctx, a.stock())
 	co.payment.Release(ctx, a.credit())
@@ -62,7 +66,7 @@ redis.call('SET', KEYS[1], RELEASED,`}}},
 `, `redis.call('MSET', unpack(left))
 redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', ARGV[1] - 2000))
 `}}},
-	{name: "answers 4xx before close", interleaving: slowRelease, want: "answered 409, but", edits: []edit{
+	{name: "responds 4xx before close", interleaving: slowRelease, want: "got 409, but", edits: []edit{
 		{checkoutGo, `		case store.CodeAborting:
 			return co.release(ctx, a)
 `, `		case store.CodeAborting:
@@ -88,10 +92,10 @@ redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', ARGV[1] - 2000))
 		{reserveLua, `redis.call('MSET', unpack(left))
 `, ``}}},
 	{name: "refuses without abort after stock was reserved", interleaving: stockRefuses,
-		want: "answered 409, but the attempt holds", edits: []edit{
+		want: "got 409, but the attempt holds", edits: []edit{
 			{checkoutGo, "co.abort(ctx, a, stockReason(stock))", "co.refuse(ctx, a, stockReason(stock))"}}},
 	{name: "skips the release when one of several stock shards refuses", interleaving: stockRefuses,
-		want: "answered 409, but the attempt holds", edits: []edit{
+		want: "got 409, but the attempt holds", edits: []edit{
 			{checkoutGo, "a.stockHoldsNothing = len(stock.Shards) == 1", "a.stockHoldsNothing = true"}}},
 	{name: "releases payment before stock", interleaving: betweenReleases,
 		want: "holds stock without credit", edits: []edit{
@@ -134,8 +138,8 @@ for i = 2, #KEYS do
   end
 end
 `}}},
-	{name: "answers 200 before commit", interleaving: plainCheckout,
-		want: "answered 200, but the order is RUNNING", edits: []edit{
+	{name: "responds 200 before commit", interleaving: plainCheckout,
+		want: "got 200, but the order is RUNNING", edits: []edit{
 			{checkoutGo, `	found, err := retryUntilDone(ctx, co.steps.commit`, `	if ctx := context.WithoutCancel(ctx); true {
 		time.AfterFunc(time.Second, func() { co.store.Commit(ctx, a.orderID, a.id, stock.Shards, credit.Shards) })
 		return nil
@@ -163,7 +167,7 @@ end
 			{"order/store/lua/batch_init.lua", "if state == 'RUNNING' or state == 'ABORTING' or state == 'REFUNDING' then",
 				"if state == 'none' then"}}},
 
-	// Leaks.
+	// Resource leaks.
 	{name: "each checkout leaks a goroutine", interleaving: manyCheckouts, want: "goroutines when idle", edits: []edit{
 		{checkoutGo, eachCheckout, eachCheckout + `	go func() { <-context.WithoutCancel(ctx).Done() }()
 `}}},
@@ -202,18 +206,18 @@ end
 			{confirmLua, "ARGV[i], 'NX')", "string.format('%.0f', ARGV[i] + 86400000), 'NX')"}}},
 	{name: "a tombstone never expires", interleaving: stockRefuses, want: neverExpires, edits: []edit{
 		{releaseLua, "RELEASED, 'PXAT', ms(ARGV[1] + RETENTION_MS))", "RELEASED)"}}},
-	{name: "an idempotency record never expires", interleaving: writesRepeatedWithKeys,
+	{name: "an idempotency record never expires", interleaving: writesRetriedWithKeys,
 		want: neverExpires, edits: []edit{
 			{onceLua, "redis.call('EXPIRE', record, seconds)", ""}}},
 
-	{name: "idempotency records are not looked up", interleaving: writesRepeatedWithKeys,
+	{name: "idempotency records are not looked up", interleaving: writesRetriedWithKeys,
 		want: notConserved, edits: []edit{
 			{onceLua, "if found[1] then", "if found[1] == 'never' then"}}},
 
-	// Requests that the gateway retries on another instance.
-	{name: "a refused request begins again", interleaving: instanceWakesAfterRefusal, want: wasRefused, edits: []edit{
+	// Rules for requests that the gateway retries on another instance.
+	{name: "a refused request begins again", interleaving: instanceResumesAfterRefusal, want: wasRefused, edits: []edit{
 		{"order/saga/attempt.go", "a[:named] == b[:named]", "a == b"}}},
-	{name: "a checkout begins after its client disconnected", interleaving: instanceWakesAfterTwoRefusals,
+	{name: "a checkout begins after its client disconnected", interleaving: instanceResumesAfterTwoRefusals,
 		want: wasRefused, edits: []edit{
 			{checkoutGo, `if !joined && !r.connected() {`, `if false {`},
 			{checkoutGo, `case !r.connected():`, `case false:`}}},

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestMutationsApply checks that the edits of every mutation still fit the source.
+// TestMutationsApply checks that the edits of every mutation apply to the current source.
 func TestMutationsApply(t *testing.T) {
 	product, err := productWithShortTimes()
 	if err != nil {
@@ -18,12 +18,12 @@ func TestMutationsApply(t *testing.T) {
 			t.Errorf("%s: %v", m.name, err)
 		}
 		if len(m.edits)+len(m.redisArgs) == 0 || m.want == "" {
-			t.Errorf("%s: it changes nothing or expects no violation", m.name)
+			t.Errorf("mutation %q: no edits, or no expected violation", m.name)
 		}
 	}
 }
 
-// TestCheckersReportViolations checks that package check still uses the texts that mutations expect.
+// TestCheckersReportViolations checks that the source of package check contains the violations that mutations expect.
 func TestCheckersReportViolations(t *testing.T) {
 	files, err := filepath.Glob("../check/*.go")
 	if err != nil {
@@ -41,7 +41,7 @@ func TestCheckersReportViolations(t *testing.T) {
 		heldForever, notConserved, holdsNothing, neverExpires, wasRefused, wrongState, wasPaid, expiresLate, isLost,
 	} {
 		if !strings.Contains(source.String(), text) {
-			t.Errorf("no checker reports %q", text)
+			t.Errorf("package check does not report %q", text)
 		}
 	}
 }
@@ -51,7 +51,7 @@ func TestMatrixHasEveryStep(t *testing.T) {
 	names := map[string]bool{}
 	for _, p := range matrixPoints() {
 		if names[p.name] {
-			t.Errorf("%s appears twice", p.name)
+			t.Errorf("matrix point %s: listed twice", p.name)
 		}
 		names[p.name] = true
 	}
@@ -60,7 +60,7 @@ func TestMatrixHasEveryStep(t *testing.T) {
 		"payment confirm received",
 	} {
 		if !names[want] {
-			t.Errorf("%s is missing", want)
+			t.Errorf("matrix point %s: missing", want)
 		}
 	}
 	if want := 13 + 2*8 + 12; len(names) != want {

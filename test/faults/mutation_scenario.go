@@ -12,33 +12,33 @@ import (
 	"checkout/test/stack"
 )
 
-// mutationScenario breaks the product on purpose and expects the checkers to notice.
+// mutationScenario breaks the product on purpose, to test the checkers.
 var mutationScenario = scenario{
 	name: "mutations", run: runMutations, sizes: []stack.Size{{Instances: 2, Shards: 2}},
-	about: "Each rule of the protocol is broken on purpose. A short run forces the interleaving that the rule is " +
-		"for, and the checkers must report a violation. On the unbroken product the same run must report none. " +
-		"Both use a lease of 1 s and a deadline of 3 s",
+	about: "Each rule of the protocol is broken on purpose. A short run forces an interleaving that needs the rule, " +
+		"and the checkers must report a violation. The same run on the correct product must report none. " +
+		"All runs use a lease of 1 s and a deadline of 3 s",
 }
 
 const (
-	parallelRigs = 4 // rigs mostly wait
-	maxTries     = 3 // runs of an interleaving that did not happen, or of a mutation that is not caught
+	parallelRigs = 4 // more than the processors, because rigs mostly wait
+	maxTries     = 3 // runs until the interleaving happens and the mutation is caught
 )
 
-// outcome is the result of an interleaving.
+// outcome is the result of running an interleaving.
 type outcome struct {
 	violations []string
 	err        error
 	took       time.Duration
 }
 
-// runMutations runs every interleaving on the unbroken product, and every mutation.
+// runMutations runs every mutation, and every interleaving on the correct product.
 func runMutations(ctx context.Context, tr *trial) error {
 	product, err := productWithShortTimes()
 	if err != nil {
 		return err
 	}
-	unbroken := map[*interleaving]*outcome{}
+	correct := map[*interleaving]*outcome{}
 	broken := make([]*outcome, len(mutations))
 	var running sync.WaitGroup
 	slots := make(chan struct{}, parallelRigs)
@@ -59,9 +59,9 @@ func runMutations(ctx context.Context, tr *trial) error {
 		if err != nil {
 			return fmt.Errorf("mutation %q: %w", m.name, err)
 		}
-		if unbroken[m.interleaving] == nil {
-			unbroken[m.interleaving] = &outcome{}
-			start(unbroken[m.interleaving], func() outcome { return tr.runUnbroken(ctx, m.interleaving, product) })
+		if correct[m.interleaving] == nil {
+			correct[m.interleaving] = &outcome{}
+			start(correct[m.interleaving], func() outcome { return tr.runCorrect(ctx, m.interleaving, product) })
 		}
 		broken[i] = &outcome{}
 		start(broken[i], func() outcome { return tr.runMutation(ctx, m, source) })
@@ -70,11 +70,11 @@ func runMutations(ctx context.Context, tr *trial) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return tr.reportMutations(unbroken, broken)
+	return tr.reportMutations(correct, broken)
 }
 
-// runUnbroken runs an interleaving on the unbroken product.
-func (tr *trial) runUnbroken(ctx context.Context, il *interleaving, product sources) (o outcome) {
+// runCorrect runs an interleaving on the correct product.
+func (tr *trial) runCorrect(ctx context.Context, il *interleaving, product sources) (o outcome) {
 	defer tr.inject("interleavings", il.name)()
 	for range maxTries {
 		if o.violations, o.err = tr.runInterleaving(ctx, il, product); o.err == nil || ctx.Err() != nil {
@@ -84,7 +84,8 @@ func (tr *trial) runUnbroken(ctx context.Context, il *interleaving, product sour
 	return o
 }
 
-// runMutation runs a mutation until it is caught: what it leads to may depend on timing.
+// runMutation runs a mutation until the checkers catch it. It tries several times because the violation may depend on
+// timing.
 func (tr *trial) runMutation(ctx context.Context, m mutation, source sources) (o outcome) {
 	defer tr.inject("mutations", m.name)()
 	for range maxTries {
@@ -96,16 +97,16 @@ func (tr *trial) runMutation(ctx context.Context, m mutation, source sources) (o
 	return o
 }
 
-// reportMutations reports what caught each mutation. A mutation that was not caught is a violation, and so is one of
-// the unbroken product.
-func (tr *trial) reportMutations(unbroken map[*interleaving]*outcome, broken []*outcome) error {
+// reportMutations adds the result of each mutation to the report. It reports a violation for each mutation that was not
+// caught, and for each violation of the correct product.
+func (tr *trial) reportMutations(correct map[*interleaving]*outcome, broken []*outcome) error {
 	var errs []error
-	for il, o := range unbroken {
+	for il, o := range correct {
 		if o.err != nil {
-			errs = append(errs, fmt.Errorf("run %q on the unbroken product: %w", il.name, o.err))
+			errs = append(errs, fmt.Errorf("run %q on the correct product: %w", il.name, o.err))
 		}
 		for _, violation := range o.violations {
-			tr.violate("%s, on the unbroken product: %s", il.name, violation)
+			tr.violate("%s, on the correct product: %s", il.name, violation)
 		}
 	}
 	var b strings.Builder
@@ -115,26 +116,27 @@ func (tr *trial) reportMutations(unbroken map[*interleaving]*outcome, broken []*
 			continue
 		}
 		o, by := broken[i], "**not caught**"
-		found := strings.Join(o.violations, "\n")
-		switch at := strings.Index(found, m.want); {
+		reported := strings.Join(o.violations, "\n")
+		switch at := strings.Index(reported, m.want); {
 		case o.err != nil:
 			errs = append(errs, fmt.Errorf("run mutation %q: %w", m.name, o.err))
 		case at < 0:
-			tr.violate("mutation %q was not caught by %q, which reported: %s", m.name, m.interleaving.name, found)
+			tr.violate("mutation %q was not caught: interleaving %q reported: %s", m.name, m.interleaving.name, reported)
 		default:
-			by = lineAt(found, at)
+			by = lineAt(reported, at)
 			tr.count("mutations caught", 1)
 		}
 		b.WriteString(row(m.name, m.interleaving.name, by, o.took.Round(100*time.Millisecond).String()))
 	}
-	tr.count("interleavings run on the unbroken product", len(unbroken))
+	tr.count("interleavings run on the correct product", len(correct))
 	tr.note("%s", strings.TrimSuffix(b.String(), "\n"))
 	return errors.Join(errs...)
 }
 
 var idPattern = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 
-// lineAt returns the line of a text at an index, fit for a table: without IDs and bars.
+// lineAt returns the line of a text that contains index at. It replaces IDs and bars, so that the line fits into a
+// table.
 func lineAt(text string, at int) string {
 	line := text[strings.LastIndexByte(text[:at], '\n')+1:]
 	line, _, _ = strings.Cut(line, "\n")

@@ -14,18 +14,18 @@ import (
 	"checkout/test/stack"
 )
 
-// options are the flags.
+// options are the values of the flags.
 type options struct {
-	command   string // repeats the run
+	command   string // command that reproduces the run
 	scenarios []scenario
 	sizes     []stack.Size
-	duration  time.Duration // of all timed trials together
+	duration  time.Duration // total of all timed trials
 	seed      uint64
 	clients   int
-	rate      float64 // requests per second of all clients together; 0: unlimited
+	rate      float64 // requests per second of all clients together; 0 means unlimited
 	race      bool
 	report    string
-	only      string // selects mutations and floods
+	only      string // part of the names of the mutations and floods to run
 }
 
 func parseOptions(args []string, usage io.Writer) (options, error) {
@@ -34,13 +34,13 @@ func parseOptions(args []string, usage io.Writer) (options, error) {
 	flags.SetOutput(usage)
 	names := flags.String("scenario", "all", "comma-separated `scenarios`:\n"+describeScenarios())
 	sizes := flags.String("sizes", "1x1,2x2", "sizes of the system, as `instances x shards` of each service")
-	flags.DurationVar(&o.duration, "duration", time.Minute, "of the scenarios that run for a time, over all sizes")
-	flags.Uint64Var(&o.seed, "seed", 0, "of all random choices; 0 draws one")
-	flags.IntVar(&o.clients, "clients", 12, "concurrent clients of scenario mix")
-	flags.Float64Var(&o.rate, "rate", 0, "requests per second of all clients of mix together; 0: unlimited")
-	flags.BoolVar(&o.race, "race", false, "build the services with the race detector; a race is a violation")
-	flags.StringVar(&o.report, "o", "bin/faults.md", "`file` for the report in Markdown")
-	flags.StringVar(&o.only, "only", "", "run only the mutations and floods whose name contains this `text`")
+	flags.DurationVar(&o.duration, "duration", time.Minute, "total duration of scenario mix over all sizes")
+	flags.Uint64Var(&o.seed, "seed", 0, "seed of all random choices; 0 means a random seed")
+	flags.IntVar(&o.clients, "clients", 12, "number of concurrent clients in scenario mix")
+	flags.Float64Var(&o.rate, "rate", 0, "requests per second of all clients in scenario mix together; 0 means unlimited")
+	flags.BoolVar(&o.race, "race", false, "build the services with the race detector; a data race is a violation")
+	flags.StringVar(&o.report, "o", "bin/faults.md", "write the report in Markdown to this `file`")
+	flags.StringVar(&o.only, "only", "", "run only the mutations and floods whose names contain this `text`")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -64,10 +64,10 @@ func (o options) check(extra int) error {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	reject(extra > 0, "unexpected arguments")
-	reject(o.duration <= 0, "-duration: %v is not positive", o.duration)
-	reject(o.clients < 1, "-clients: %d is not positive", o.clients)
-	reject(o.rate < 0, "-rate: %v is negative", o.rate)
+	reject(extra > 0, "parse flags: unexpected arguments")
+	reject(o.duration <= 0, "parse -duration: %v is not positive", o.duration)
+	reject(o.clients < 1, "parse -clients: %d is not positive", o.clients)
+	reject(o.rate < 0, "parse -rate: %v is negative", o.rate)
 	return errors.Join(errs...)
 }
 
@@ -79,7 +79,7 @@ func parseSizes(list string) ([]stack.Size, error) {
 		m, err1 := strconv.Atoi(instances)
 		s, err2 := strconv.Atoi(shards)
 		if err1 != nil || err2 != nil || m < 1 || s < 1 {
-			return nil, fmt.Errorf("-sizes: %q in %q is not a size such as 2x2", text, list)
+			return nil, fmt.Errorf("parse -sizes: invalid size %q in %q, want a size such as 2x2", text, list)
 		}
 		sizes = append(sizes, stack.Size{Instances: m, Shards: s})
 	}
@@ -95,14 +95,14 @@ func chooseScenarios(list string) ([]scenario, error) {
 	for name := range strings.SplitSeq(list, ",") {
 		i := slices.IndexFunc(scenarios(), func(s scenario) bool { return s.name == name })
 		if i < 0 {
-			return nil, fmt.Errorf("-scenario: unknown %q; the scenarios are\n%s", name, describeScenarios())
+			return nil, fmt.Errorf("parse -scenario: unknown scenario %q, want one of:\n%s", name, describeScenarios())
 		}
 		chosen = append(chosen, scenarios()[i])
 	}
 	return chosen, nil
 }
 
-// trials returns each scenario on each size.
+// trials returns a trial for each scenario on each size that it supports.
 func (o options) trials(live *progress) []*trial {
 	var all []*trial
 	timed := 0
@@ -125,8 +125,7 @@ func (o options) trials(live *progress) []*trial {
 	return all
 }
 
-// commandOf returns the command that repeats the run: the flags, with the seed that was drawn, without the file of
-// the report.
+// commandOf returns the command that reproduces the run: all flags except -o, and the seed in use.
 func (o options) commandOf(flags *flag.FlagSet) string {
 	command := "go run ./test/faults"
 	flags.Visit(func(f *flag.Flag) {

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// TestCommandRepeatsRun checks that the command in the report parses to the same options.
-func TestCommandRepeatsRun(t *testing.T) {
+// TestCommandReproducesRun checks that parsing the command in the report returns the same options.
+func TestCommandReproducesRun(t *testing.T) {
 	for args, want := range map[string]string{
 		"-seed 7":                             "-seed 7",
 		"":                                    "-seed %d",
@@ -26,26 +26,27 @@ func TestCommandRepeatsRun(t *testing.T) {
 		}
 		command, ok := strings.CutPrefix(o.command, "go run ./test/faults ")
 		if !ok || command != want {
-			t.Errorf("%q: command %q, want %q", args, o.command, want)
+			t.Errorf("command of %q: got %q, want %q", args, o.command, want)
 		}
 		again, err := parseOptions(strings.Fields(strings.ReplaceAll(command, `'one'\''s'`, "one's")), io.Discard)
 		if err != nil || again.command != o.command {
-			t.Errorf("%q: command %q, repeated %q, %v", args, o.command, again.command, err)
+			t.Errorf("parse command %q: got command %q, %v", o.command, again.command, err)
 		}
 	}
 }
 
+// TestOptionsRejectInvalidFlags checks that parseOptions rejects invalid values and arguments.
 func TestOptionsRejectInvalidFlags(t *testing.T) {
 	for _, args := range []string{
 		"-scenario nothing", "-sizes 2", "-sizes 0x1", "-sizes 1x", "-duration 0s", "-clients 0", "-rate -1", "more",
 	} {
 		if _, err := parseOptions(strings.Fields(args), io.Discard); err == nil {
-			t.Errorf("%s: no error", args)
+			t.Errorf("parse %q: got no error", args)
 		}
 	}
 }
 
-// TestSizesShareDuration checks that timed scenarios divide the duration by the number of sizes.
+// TestSizesShareDuration checks that the duration is divided among the trials of a timed scenario.
 func TestSizesShareDuration(t *testing.T) {
 	o, err := parseOptions(strings.Fields("-scenario mix -sizes 1x1,3x2 -duration 2h -rate 50"), io.Discard)
 	if err != nil || o.seed == 0 {
@@ -53,6 +54,6 @@ func TestSizesShareDuration(t *testing.T) {
 	}
 	trials := o.trials(nil)
 	if len(trials) != 2 || trials[1].name() != "mix 3x2" || trials[0].options.duration != time.Hour {
-		t.Errorf("%d trials of %v, want 2 of 1h", len(trials), trials[0].options.duration)
+		t.Errorf("got %d trials of %v, want 2 of 1h", len(trials), trials[0].options.duration)
 	}
 }

@@ -13,26 +13,25 @@ import (
 	"checkout/test/check"
 )
 
-// kind is the outcome that a test order is made for.
+// kind is the intended outcome of a test order.
 type kind string
 
 const (
 	kindPaid      kind = "paid"
-	kindNoCredit  kind = "no credit" // the user has too little
-	kindNoStock   kind = "no stock"  // the last shard of stock has too little; the first has reserved by then
-	kindCancelled kind = "cancelled" // it is paid first; then its cancellation is tested
+	kindNoCredit  kind = "no credit" // the user has too little credit
+	kindNoStock   kind = "no stock"  // the last stock shard has too little stock
+	kindCancelled kind = "cancelled" // the order is paid before the test, and the test cancels it
 )
 
-// testOrder is an order with its own user, and its own item on each shard of stock.
+// testOrder is an order of one user, with one item on each stock shard. No other order has this user or these items.
 type testOrder struct {
 	check.History
 	kind  kind
 	items []string
-	paid  bool // it was paid before the test: its request is a cancel
+	paid  bool // the order was paid before the test, so its request is a cancel
 }
 
-// testOrders creates orders. It writes them straight into Redis, so that they exist whatever faults the services
-// suffer.
+// testOrders creates test orders. It writes them directly to Redis, so that faults of the services do not prevent it.
 type testOrders struct {
 	shards check.Shards
 
@@ -46,7 +45,8 @@ func newTestOrders(shards check.Shards, random *rand.Rand) *testOrders {
 	return &testOrders{shards: shards, random: random, initial: check.NewDeposits()}
 }
 
-// create creates an order of 2 pieces of the first item at 2 each, and 3 pieces of every other item at 1 each.
+// create creates an order. The order has 2 pieces of the first item at a price of 2, and 3 pieces of every other item
+// at a price of 1.
 func (ts *testOrders) create(ctx context.Context, k kind) (*testOrder, error) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
@@ -108,14 +108,14 @@ func (ts *testOrders) decided(ctx context.Context, o *testOrder) bool {
 	return err == nil && (state == "OPEN" || state == "PAID" || state == "CANCELLED")
 }
 
-// violations checks all orders. Nothing may be in flight.
+// violations checks all orders. No request may be in flight. adjust may change the snapshot before the check.
 func (ts *testOrders) violations(ctx context.Context, adjust ...func(*check.Snapshot)) ([]string, error) {
 	sn, err := ts.shards.Snapshot(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for _, a := range adjust {
-		a(sn)
+	for _, f := range adjust {
+		f(sn)
 	}
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
@@ -126,7 +126,7 @@ func (ts *testOrders) violations(ctx context.Context, adjust ...func(*check.Snap
 	return sn.AllViolations(ts.initial, histories), nil
 }
 
-// send sends the request that the order is made for: a checkout or a cancel.
+// send sends the order's request: a cancel if the order was paid before the test, else a checkout.
 func (o *testOrder) send(c *check.Client) check.Response {
 	if o.paid {
 		return o.Cancel(c)
@@ -134,26 +134,26 @@ func (o *testOrder) send(c *check.Client) check.Response {
 	return o.Checkout(c)
 }
 
-// pay pays an order that is to be cancelled, and reports whether it succeeded.
+// pay pays an order that the test will cancel. It reports whether that succeeded.
 func (o *testOrder) pay(c *check.Client) bool {
 	o.paid = o.sendUntilKnown(c).OK()
 	return o.paid
 }
 
-// sendUntilKnown repeats the request until its outcome is known, for at most check.DecisionTimeout.
+// sendUntilKnown retries the order's request until the outcome is known, for at most check.DecisionTimeout.
 func (o *testOrder) sendUntilKnown(c *check.Client) check.Response {
 	for until := time.Now().Add(check.DecisionTimeout); ; time.Sleep(50 * time.Millisecond) {
-		a := o.send(c)
-		if !a.Unknown() && a.Status != http.StatusTooManyRequests || time.Now().After(until) {
-			return a
+		r := o.send(c)
+		if !r.Unknown() && r.Status != http.StatusTooManyRequests || time.Now().After(until) {
+			return r
 		}
 	}
 }
 
-// status returns a response's status, as a key for counts.
-func status(a check.Response) string {
-	if a.Status == 0 {
+// status returns the status of a response as a string, or "none" without a response.
+func status(r check.Response) string {
+	if r.Status == 0 {
 		return "none"
 	}
-	return strconv.Itoa(a.Status)
+	return strconv.Itoa(r.Status)
 }

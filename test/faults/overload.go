@@ -14,19 +14,19 @@ import (
 	"checkout/test/stack"
 )
 
-// overloadScenario sends more checkouts than the system can handle.
+// overloadScenario sends more checkouts than the system can process.
 var overloadScenario = scenario{
 	name: "overload", run: runOverload, sizes: []stack.Size{{Instances: 1, Shards: 1}},
-	about: "An open loop sends 4 and 16 times the checkouts that the system can handle: " +
-		"it must shed the excess before it begins",
+	about: "Clients send checkouts at 4 and 16 times the rate that the system can process. " +
+		"It must shed the excess before any work begins",
 }
 
 const (
-	overloadOrders  = 150_000 // more than can be paid; an order answered 429 is sent again
+	overloadOrders  = 150_000 // more orders than the scenario can pay; an order that got 429 is sent again
 	overloadMoney   = 1_000_000_000
-	overloadClients = 256             // of the closed loop that measures the peak
-	overloadLasts   = 5 * time.Second // of the measurement
-	warmUp          = time.Second     // before the measurement: connections open and queues fill
+	overloadClients = 256             // clients of the closed loop that measures the peak rate
+	overloadLasts   = 5 * time.Second // duration of a measurement
+	warmUp          = time.Second     // time before a measurement, in which connections open and queues fill
 )
 
 // overloadRun is the state of the scenario.
@@ -35,10 +35,10 @@ type overloadRun struct {
 	pool *pool
 
 	mu      sync.Mutex
-	next    []int // orders without a request in flight, not known to be paid
+	next    []int // orders without a request in flight that are not known to be paid
 	paid    map[int]bool
-	shed    map[int]bool // answered 429 only
-	unknown map[int]bool // the outcome of a request is unknown
+	shed    map[int]bool // orders that only got 429
+	unknown map[int]bool // orders with a request whose outcome is unknown
 }
 
 func runOverload(ctx context.Context, tr *trial) (err error) {
@@ -83,39 +83,40 @@ func runOverload(ctx context.Context, tr *trial) (err error) {
 		lines += o.measureRecovery(ctx, peak)
 	}
 	stop()
-	tr.note("%s. Checkouts of two items, through the gateway. Rates of 200 and 429 are measured while the load "+
-		"lasts, after its first %v. Latencies and responses are of the whole load. Payments per CPU second "+
-		"do not depend on what else uses the computer.\n\n%s\nMost memory of each process, MiB: %v.",
+	tr.note("%s. Checkouts of two items, through the gateway. The rates of 200 and 429 cover the time under load after "+
+		"the first %v. Latencies and responses cover the whole load. Payments per CPU second do not depend on other "+
+		"programs on the computer.\n\n%s\nMaximum memory of each process, MiB: %v.",
 		processors, warmUp, lines, memory)
 	return o.compareWithRedis(ctx)
 }
 
-// fill creates users and items with plenty of credit and stock, and orders "0", "1", … by batch_init.
+// fill creates users and items with plenty of credit and stock, and orders "0", "1", …, with batch_init.
 func (s *system) fill(each, money, orders int) error {
 	for _, path := range []string{
 		fmt.Sprintf("/payment/batch_init/%d/%d", each, money), fmt.Sprintf("/stock/batch_init/%d/%d/1", each, money),
 		fmt.Sprintf("/orders/batch_init/%d/%d/%d/1", orders, each, each),
 	} {
-		if a := s.Call("POST", path); !a.OK() {
-			return fmt.Errorf("POST %s: %v", path, a)
+		if r := s.Call("POST", path); !r.OK() {
+			return fmt.Errorf("POST %s: %v", path, r)
 		}
 	}
 	return nil
 }
 
-// checkoutRequest is the request to check out an order that fill created.
+// checkoutRequest returns the bytes of a request to check out an order that fill created.
 func checkoutRequest(order int) []byte {
 	return fmt.Appendf(nil, "POST /orders/checkout/%d HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", order)
 }
 
-// measurement is the results of a load, and the time span in which rates are measured.
+// measurement contains the results of a load. Its rates cover only the interval from from to to.
 type measurement struct {
 	*results
 	from, to time.Time
-	cpu      time.Duration // that the system used in the span
+	cpu      time.Duration // CPU time of the system in the interval
 }
 
-// measure runs a load for its warm-up and for a time that is measured. It returns after the last response.
+// measure runs a load for the warm-up and then for the duration lasts, which it measures. It returns after the last
+// response.
 func (o *overloadRun) measure(ctx context.Context, lasts time.Duration, load func(time.Duration) *results) measurement {
 	var m measurement
 	processes := o.Processes()
@@ -133,19 +134,19 @@ func (o *overloadRun) measure(ctx context.Context, lasts time.Duration, load fun
 	return m
 }
 
-// offer sends checkouts at a rate, in an open loop.
+// offer measures checkouts that are sent at a fixed rate, in an open loop.
 func (o *overloadRun) offer(ctx context.Context, rate float64) measurement {
 	return o.measure(ctx, overloadLasts, func(lasts time.Duration) *results {
 		return o.pool.open(ctx, rate, lasts, o.checkout)
 	})
 }
 
-// rate returns the responses with a status per second.
+// rate returns the number of responses with a status per second.
 func (m measurement) rate(status int) float64 {
 	return float64(m.between(m.from, m.to, status)) / m.to.Sub(m.from).Seconds()
 }
 
-// perCPU returns the paid checkouts per second of CPU time.
+// perCPU returns the number of paid checkouts per second of CPU time.
 func (m measurement) perCPU() float64 { return float64(m.between(m.from, m.to, 200)) / m.cpu.Seconds() }
 
 func (m measurement) row(name string, peak measurement) string {
@@ -162,14 +163,14 @@ func (m measurement) row(name string, peak measurement) string {
 		fmt.Sprintf("%.0f", m.rate(429)), latency(200), latency(429), formatCounts(m.outcomes()))
 }
 
-// checkout returns the job to check out an order that is not paid.
+// checkout returns a job that checks out an order that is not known to be paid.
 func (o *overloadRun) checkout() job {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if len(o.next) == 0 {
 		return job{
 			request: []byte("GET /orders/ HTTP/1.1\r\nHost: x\r\n\r\n"),
-			done:    func(result) { o.trial.count("requests for lack of orders", 1) },
+			done:    func(result) { o.trial.count("requests without an unpaid order left", 1) },
 		}
 	}
 	order := o.next[0]
@@ -193,7 +194,7 @@ func (o *overloadRun) record(order int, r result) {
 			o.shed[order] = true
 		}
 		if !r.retryAfter {
-			o.trial.violate("a response 429 has no Retry-After")
+			o.trial.violate("a response with status 429 has no Retry-After")
 		}
 	case errors.Is(r.err, errNoConnection):
 	default:
@@ -204,16 +205,16 @@ func (o *overloadRun) record(order int, r result) {
 	o.next = append(o.next, order)
 }
 
-// checkResults checks that overload leads to no other responses than 200, 429 and 503.
+// checkResults checks that all responses under overload have status 200, 429 or 503.
 func (o *overloadRun) checkResults(rs *results) {
 	for _, r := range rs.all {
 		if r.status != 200 && r.status != 429 && r.status != 503 && !errors.Is(r.err, errNoConnection) {
-			o.trial.violate("a checkout under overload was answered %d, %v", r.status, r.err)
+			o.trial.violate("a checkout under overload got status %d, error %v", r.status, r.err)
 		}
 	}
 }
 
-// measureRecovery offers half of the peak, and reports after what time all checkouts were paid again.
+// measureRecovery offers half of the peak rate. It reports the time of the last checkout that was not paid.
 func (o *overloadRun) measureRecovery(ctx context.Context, peak measurement) string {
 	m := o.offer(ctx, peak.rate(200)/2)
 	var last time.Duration
@@ -243,9 +244,9 @@ func (o *overloadRun) compareWithRedis(ctx context.Context) error {
 		state := sn.Orders[strconv.Itoa(order)].State
 		switch paid := state == "PAID"; {
 		case o.paid[order] && !paid:
-			o.trial.violate("order %d was answered 200, but is %s", order, state)
+			o.trial.violate("order %d got 200, but is %s", order, state)
 		case o.shed[order] && paid:
-			o.trial.violate("order %d was only answered 429, but is paid", order)
+			o.trial.violate("order %d only got 429, but is PAID", order)
 		}
 	}
 	o.trial.count("orders compared with the responses", overloadOrders)

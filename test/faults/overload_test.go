@@ -8,7 +8,7 @@ import (
 	"checkout/test/stack"
 )
 
-// TestRatesIgnoreWarmUpAndTail checks that rates count neither responses of the warm-up nor those after the load.
+// TestRatesIgnoreWarmUpAndTail checks that rates do not count responses during the warm-up or after the load.
 func TestRatesIgnoreWarmUpAndTail(t *testing.T) {
 	from := time.Now()
 	m := measurement{results: newResults(), from: from, to: from.Add(2 * time.Second), cpu: 500 * time.Millisecond}
@@ -19,15 +19,16 @@ func TestRatesIgnoreWarmUpAndTail(t *testing.T) {
 		{200, -time.Millisecond}, {200, 0}, {200, time.Second}, {429, time.Second}, {0, time.Second},
 		{200, 1999 * time.Millisecond}, {200, 2 * time.Second}, {429, time.Minute},
 	} {
-		const took = 10 * time.Second // the time of the response counts, not that of the request
+		const took = 10 * time.Second // so that the time of the request does not count
 		m.all = append(m.all, result{status: r.status, began: from.Add(r.at - took), took: took})
 	}
 	if paid, shed, perCPU := m.rate(200), m.rate(429), m.perCPU(); paid != 1.5 || shed != 0.5 || perCPU != 6 {
-		t.Errorf("paid %v/s, shed %v/s, paid %v per CPU second; want 1.5, 0.5, 6", paid, shed, perCPU)
+		t.Errorf("got %v paid/s, %v shed/s, %v paid per CPU second; want 1.5, 0.5, 6", paid, shed, perCPU)
 	}
 }
 
-// TestMeasurementEndsWithLoad checks that a measurement begins after the warm-up and does not wait for late responses.
+// TestMeasurementEndsWithLoad checks that a measurement begins after the warm-up and ends with the load, even if
+// responses arrive later.
 func TestMeasurementEndsWithLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := &overloadRun{system: &system{Stack: &stack.Stack{}}}

@@ -10,21 +10,21 @@ import (
 	"checkout/test/stack"
 )
 
-// injector injects one kind of fault. It makes no random choices: plan has made them.
+// injector injects one kind of fault. plan makes all random choices.
 type injector struct {
 	kind              string
-	targets           func(stack.Size) []string // processes, clocks, or links
-	shortest, longest time.Duration             // how long it lasts
-	weight            int                       // how often it is chosen, relative to others
+	targets           func(stack.Size) []string // names of processes, clocks or links
+	shortest, longest time.Duration             // limits of the fault's duration
+	weight            int                       // relative frequency
 	inject            func(*mixRun, injection) (heal func() error, err error)
 }
 
 // injection is one planned fault.
 type injection struct {
 	*injector
-	at, lasts time.Duration // since the round began
+	at, lasts time.Duration // time since the round began, and duration
 	target    string
-	intensity float64 // 0 to 1
+	intensity float64 // from 0 to 1
 }
 
 func (i injection) String() string {
@@ -32,18 +32,19 @@ func (i injection) String() string {
 		i.at.Round(time.Millisecond), i.lasts.Round(time.Millisecond), i.kind, i.target, i.intensity)
 }
 
-// overlaps reports whether two injections overlap in time, and conflicts whether their targets exclude each other.
+// overlaps reports whether two injections overlap in time.
 func (i injection) overlaps(other injection) bool {
 	return i.at < other.at+other.lasts && other.at < i.at+i.lasts
 }
 
+// conflicts reports whether two injections must not overlap, because they affect the same target.
 func (i injection) conflicts(other injection) bool {
 	everything := i.target == everyInstance || other.target == everyInstance
 	return i.target == other.target || everything && isProcess(i.target) && isProcess(other.target)
 }
 
-// plan chooses the faults of one round. At most concurrent of them overlap, no two overlap on one target, and all end
-// before the round does.
+// plan chooses the faults of one round. At most concurrent faults overlap, and faults of one target never overlap. All
+// faults end before the round ends.
 func plan(random *rand.Rand, injectors []*injector, size stack.Size, length time.Duration, concurrent int) []injection {
 	var chosen []injection
 	fits := func(one injection) bool {
@@ -83,15 +84,15 @@ func plan(random *rand.Rand, injectors []*injector, size stack.Size, length time
 	return chosen
 }
 
-// clockPrefix begins the names of targets that are clocks.
+// clockPrefix is the prefix of the names of clocks.
 const clockPrefix = "clock of "
 
-// isProcess reports whether a target is one or several processes, not a link or a clock.
+// isProcess reports whether a target is a process or all instances, and not a link or a clock.
 func isProcess(target string) bool {
 	return !strings.Contains(target, " > ") && !strings.HasPrefix(target, clockPrefix)
 }
 
-// processes returns the names of a system's processes that start with one of the prefixes.
+// processes returns a function that returns the names of a system's processes with one of the prefixes.
 func processes(prefixes ...string) func(stack.Size) []string {
 	return func(size stack.Size) []string {
 		var all []string

@@ -9,7 +9,7 @@ import (
 	"checkout/test/stack"
 )
 
-// TestPlanDependsOnSeed checks that a plan depends on the seed, the size and the round, and on nothing else.
+// TestPlanDependsOnSeed checks that a plan depends only on the seed, the size and the round.
 func TestPlanDependsOnSeed(t *testing.T) {
 	planned := func(seed uint64, size stack.Size) string {
 		tr := &trial{scenario: mixScenario, size: size, options: options{seed: seed}}
@@ -22,19 +22,19 @@ func TestPlanDependsOnSeed(t *testing.T) {
 	one, two := stack.Size{Instances: 1, Shards: 1}, stack.Size{Instances: 2, Shards: 2}
 	first := planned(1, two)
 	if again := planned(1, two); again != first {
-		t.Error("the same seed gives different plans")
+		t.Error("plan twice with one seed: got different plans")
 	}
 	if first == planned(2, two) || planned(1, one) == first {
-		t.Error("two seeds or two sizes give the same plan")
+		t.Error("plan with two seeds or two sizes: got the same plan")
 	}
 	if rounds := strings.Split(first, "\n"); rounds[0] == rounds[1] {
-		t.Error("two rounds have the same plan")
+		t.Error("plan two rounds: got the same plan")
 	}
 }
 
-// TestPlanKeepsItsLimits checks many plans: faults end in time, few overlap, none overlap on one target, and every
-// kind occurs.
-func TestPlanKeepsItsLimits(t *testing.T) {
+// TestPlanKeepsLimits checks the limits in the comment of plan on many plans. It also checks that every kind of fault
+// occurs.
+func TestPlanKeepsLimits(t *testing.T) {
 	size := stack.Size{Instances: 2, Shards: 2}
 	seen := map[string]int{}
 	for seed := range uint64(300) {
@@ -42,7 +42,7 @@ func TestPlanKeepsItsLimits(t *testing.T) {
 		for i, a := range planned {
 			seen[a.kind]++
 			if a.at < 0 || a.lasts < a.shortest || a.lasts > a.longest || a.at+a.lasts > roundLength {
-				t.Errorf("seed %d: %v", seed, a)
+				t.Errorf("seed %d: %v is too short, too long, or outside the round", seed, a)
 			}
 			overlapping := 0
 			for j, b := range planned {
@@ -52,22 +52,22 @@ func TestPlanKeepsItsLimits(t *testing.T) {
 				overlapping++
 				everything := a.target == everyInstance || b.target == everyInstance
 				if a.target == b.target || everything && isProcess(a.target) && isProcess(b.target) {
-					t.Errorf("seed %d: %v and %v", seed, a, b)
+					t.Errorf("seed %d: %v and %v overlap on one target", seed, a, b)
 				}
 			}
 			if overlapping >= concurrentFaults {
-				t.Errorf("seed %d: %v begins while %d others last", seed, a, overlapping)
+				t.Errorf("seed %d: %v overlaps %d other faults", seed, a, overlapping)
 			}
 		}
 	}
 	for _, in := range injectors() {
 		if seen[in.kind] < 10 {
-			t.Errorf("%s occurs %d times in 300 plans", in.kind, seen[in.kind])
+			t.Errorf("fault %q: occurs %d times in 300 plans, want at least 10", in.kind, seen[in.kind])
 		}
 	}
 }
 
-// TestTargets checks that every process and every link of a system is a target.
+// TestTargets checks the number of targets of each kind, and one target of each.
 func TestTargets(t *testing.T) {
 	size := stack.Size{Instances: 2, Shards: 3}
 	for _, c := range []struct {
@@ -83,12 +83,12 @@ func TestTargets(t *testing.T) {
 		{"furtherInstances", furtherInstances(size), 3, "payment-2"},
 		{"clocks", clocks("redis")(size), 9, "clock of redis-order-0"},
 	} {
-		found := map[string]bool{}
+		set := map[string]bool{}
 		for _, target := range c.targets {
-			found[target] = true
+			set[target] = true
 		}
-		if len(found) != c.want || len(c.targets) != c.want || !found[c.one] {
-			t.Errorf("%s: %d targets, want %d, with %s: %v", c.name, len(found), c.want, c.one, c.targets)
+		if len(set) != c.want || len(c.targets) != c.want || !set[c.one] {
+			t.Errorf("%s: got %v, want %d targets including %s", c.name, c.targets, c.want, c.one)
 		}
 	}
 }

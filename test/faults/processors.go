@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pinProcessors pins this program and the system to different processors until restore is called, so that the load
-// does not slow down the system that it measures. With one processor it does nothing.
+// pinProcessors pins this program and the system to different processors until restore is called. The load then does
+// not slow down the system. With one processor pinProcessors does nothing. how describes the result.
 func (s *system) pinProcessors() (how string, restore func() error, err error) {
 	cores := runtime.NumCPU()
 	if cores < 2 {
@@ -35,12 +35,12 @@ func (s *system) pinProcessors() (how string, restore func() error, err error) {
 	if err = errors.Join(err, pin(os.Getpid(), &load)); err != nil {
 		return "", nil, errors.Join(err, restore())
 	}
-	return fmt.Sprintf("%d of %d processors for the system, the others for the load", cores/2, cores), restore, nil
+	return fmt.Sprintf("%d of %d processors for the system, the rest for the load", cores/2, cores), restore, nil
 }
 
-// pin pins all threads of a process, and those that they start later, to processors.
+// pin pins all threads of a process, and all threads that they start later, to processors.
 func pin(pid int, cores *unix.CPUSet) error {
-	for round := 0; round < 3; round++ { // the next round finds threads that started meanwhile
+	for round := 0; round < 3; round++ { // later rounds pin threads that started meanwhile
 		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid))
 		if err != nil {
 			return err
@@ -58,8 +58,8 @@ func pin(pid int, cores *unix.CPUSet) error {
 	return nil
 }
 
-// maxConnections returns how many connections this program opens at most: enough for every scenario, or what the
-// limit of open files allows.
+// maxConnections returns the maximum number of connections of this program. It is enough for every scenario, unless the
+// limit of open files is too low.
 func maxConnections() int {
 	const enough, others = 14_000, 1000
 	var limit unix.Rlimit

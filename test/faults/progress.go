@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// progress prints events, one per line. On a terminal it shows the current status below them; elsewhere it prints the
-// status every few seconds.
+// progress prints events, one per line. On a terminal it shows the current status below the events. Elsewhere it prints
+// the status every 5 s.
 type progress struct {
 	w        io.Writer
 	terminal bool
 
 	mu    sync.Mutex
-	drawn int // lines of status
+	drawn int // number of status lines on the screen
 }
 
 func newProgress(f *os.File) *progress {
@@ -26,7 +26,7 @@ func newProgress(f *os.File) *progress {
 	return &progress{w: f, terminal: err == nil && info.Mode()&os.ModeCharDevice != 0}
 }
 
-// Write writes lines above the status.
+// Write writes lines above the status lines.
 func (p *progress) Write(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -45,22 +45,22 @@ func (p *progress) erase() {
 	}
 }
 
-// watch shows the status until stop is called.
+// watch shows the status of the report's current trial until stop is called.
 func (p *progress) watch(r *report) (stop func()) {
 	every := 5 * time.Second
 	if p.terminal {
 		every = 250 * time.Millisecond
 	}
-	ended, gone := make(chan struct{}), make(chan struct{})
+	stopping, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
-		defer close(gone)
+		defer close(stopped)
 		tick := time.NewTicker(every)
 		defer tick.Stop()
 		last, at := 0, time.Now()
 		rate := 0.0
 		for {
 			select {
-			case <-ended:
+			case <-stopping:
 				return
 			case <-tick.C:
 			}
@@ -72,7 +72,7 @@ func (p *progress) watch(r *report) (stop func()) {
 			p.draw(r.status(rate))
 		}
 	}()
-	return func() { close(ended); <-gone }
+	return func() { close(stopping); <-stopped }
 }
 
 func (p *progress) draw(lines []string) {
@@ -92,7 +92,7 @@ func (p *progress) draw(lines []string) {
 	p.drawn = len(lines)
 }
 
-// clip shortens a line to the width of a terminal.
+// clip shortens a line to a width.
 func clip(line string, width int) string {
 	if runes := []rune(line); len(runes) > width {
 		return string(runes[:width-1]) + "…"
@@ -112,15 +112,15 @@ func (r *report) status(rate float64) []string {
 	if len(tr.now) > 0 {
 		now = strings.Join(tr.now, ", ")
 	}
-	found := fmt.Sprintf("%d violations", tr.violated)
+	checks := fmt.Sprintf("%d violations", tr.violated)
 	if tr.status != nil {
-		found += "; " + tr.status()
+		checks += "; " + tr.status()
 	}
 	return []string{
 		fmt.Sprintf("%s, %v, %d faults so far, now: %s",
 			tr.name(), time.Since(tr.began).Round(time.Second), sum(tr.faults), now),
 		fmt.Sprintf("%.0f checkouts/s, responses %s", rate, formatCounts(tr.outcomes)),
-		found,
+		checks,
 	}
 }
 
@@ -132,7 +132,7 @@ func sum(counts map[string]int) int {
 	return total
 }
 
-// formatCounts lists counts, sorted by name.
+// formatCounts formats counts, sorted by name.
 func formatCounts(counts map[string]int) string {
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(counts)) {

@@ -8,7 +8,7 @@ import (
 	"checkout/test/faultproxy"
 )
 
-// proxies are the fault proxies of a system: one on each link, named "from > to".
+// proxies are the fault proxies of a system. Each link has one. Links are named "from > to".
 type proxies struct {
 	scripts  *faultproxy.Scripts
 	recorder *faultproxy.Recorder
@@ -18,13 +18,13 @@ type proxies struct {
 	byLink map[string]*faultproxy.Proxy
 
 	callsMu sync.Mutex
-	calls   []faultproxy.Call // script calls on stock and payment since the last takeCalls
+	calls   []faultproxy.Call // script calls to stock and payment shards since the last takeCalls
 }
 
-// recordedMessages is how many internal requests are kept, to be replayed minutes later.
+// recordedMessages is the number of internal requests to keep for a replay after the round.
 const recordedMessages = 5000
 
-// newProxies returns the proxies of a system that has not started; random seeds them.
+// newProxies returns the proxies of a system that has not started. random provides their random numbers.
 func newProxies(random func(name string, n uint64) *rand.Rand) *proxies {
 	return &proxies{
 		scripts: &faultproxy.Scripts{}, random: random, byLink: map[string]*faultproxy.Proxy{},
@@ -32,7 +32,7 @@ func newProxies(random func(name string, n uint64) *rand.Rand) *proxies {
 	}
 }
 
-// insert inserts a proxy into a link; it implements stack.Config.Proxy.
+// insert inserts a proxy into a link and returns the address of the proxy. It implements stack.Config.Proxy.
 func (ps *proxies) insert(from, to, addr string) (string, error) {
 	var p *faultproxy.Proxy
 	var err error
@@ -54,14 +54,14 @@ func (ps *proxies) insert(from, to, addr string) (string, error) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
 	name := from + " > " + to
-	if old := ps.byLink[name]; old != nil { // the stack started its parts again
+	if old := ps.byLink[name]; old != nil { // the stack has restarted its components
 		old.Close()
 	}
 	ps.byLink[name] = p
 	return p.Addr(), nil
 }
 
-// seed seeds every proxy for a round.
+// seed restarts the random numbers of every proxy for a round.
 func (ps *proxies) seed(round uint64) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
@@ -79,7 +79,7 @@ func (ps *proxies) addCall(c faultproxy.Call) {
 	ps.calls = append(ps.calls, c)
 }
 
-// takeCalls returns the script calls since the last takeCalls.
+// takeCalls returns the script calls since the previous takeCalls.
 func (ps *proxies) takeCalls() []faultproxy.Call {
 	ps.callsMu.Lock()
 	defer ps.callsMu.Unlock()
@@ -88,7 +88,7 @@ func (ps *proxies) takeCalls() []faultproxy.Call {
 	return calls
 }
 
-// noFaults injects nothing, and records some of the messages.
+// noFaults injects no faults, but records some messages.
 var noFaults = faultproxy.Faults{Record: 0.2}
 
 // on returns the proxy of a link.

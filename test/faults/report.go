@@ -14,7 +14,7 @@ import (
 	"checkout/test/host"
 )
 
-// report holds the results of a run.
+// report contains the results of a run.
 type report struct {
 	command     string
 	seed        uint64
@@ -23,14 +23,14 @@ type report struct {
 	interrupted bool
 
 	mu     sync.Mutex
-	trials []*trial // those that have begun, the current one last
+	trials []*trial // trials that have begun; the last one is the current one
 }
 
 func newReport(ctx context.Context, o options) *report {
 	return &report{command: o.command, seed: o.seed, date: time.Now(), environment: describeEnvironment(ctx)}
 }
 
-// describeEnvironment returns lines about this computer and the versions of the software.
+// describeEnvironment describes this computer and the versions of the software.
 func describeEnvironment(ctx context.Context) []string {
 	versions := []string{runtime.Version()}
 	for _, command := range [][]string{{"redis-server", "--version"}, {"nginx", "-v"}} {
@@ -58,7 +58,7 @@ func (r *report) current() *trial {
 	return r.trials[len(r.trials)-1]
 }
 
-// checkouts returns how many checkouts have a response.
+// checkouts returns the number of checkouts that got a response.
 func (r *report) checkouts() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -79,27 +79,27 @@ func (r *report) violations() int {
 	return total
 }
 
-// err returns errViolations with all violations, or nil. It is printed last, because logs are often cut to their end.
+// err returns errViolations with all violations, or nil. It repeats them because logs are often cut to their end.
 func (r *report) err() error {
 	if r.violations() == 0 {
 		return nil
 	}
-	var found []string
+	var quoted []string
 	for _, tr := range r.trials {
 		for _, violation := range tr.quoted() {
-			found = append(found, tr.name()+": "+violation)
+			quoted = append(quoted, tr.name()+": "+violation)
 		}
 	}
-	return fmt.Errorf("%w:\n%s", errViolations, strings.Join(found, "\n"))
+	return fmt.Errorf("%w:\n%s", errViolations, strings.Join(quoted, "\n"))
 }
 
-// quoted returns the violations that are quoted, and the number of the others.
+// quoted returns the first violations, and one line with the number of the others.
 func (tr *trial) quoted() []string {
-	found := slices.Clone(tr.violations)
-	if more := tr.violated - len(found); more > 0 {
-		found = append(found, fmt.Sprintf("and %d more", more))
+	quoted := slices.Clone(tr.violations)
+	if more := tr.violated - len(quoted); more > 0 {
+		quoted = append(quoted, fmt.Sprintf("and %d more", more))
 	}
-	return found
+	return quoted
 }
 
 func (r *report) markdown() string {
@@ -128,7 +128,7 @@ func (r *report) markdown() string {
 	return b.String()
 }
 
-// writeFaults writes a table of the injected faults: kinds by trials.
+// writeFaults writes a table of the injected faults, by kind and trial.
 func (r *report) writeFaults(b *strings.Builder) {
 	all := map[string]bool{}
 	head, rule := []string{"fault"}, []string{"---"}
@@ -161,10 +161,11 @@ func (tr *trial) write(b *strings.Builder) {
 	}
 	if len(tr.violations) > 0 {
 		b.WriteString("\nViolations:\n\n")
-		for _, found := range tr.quoted() {
-			fmt.Fprintf(b, "- %s\n", strings.ReplaceAll(found, "\n", "\n  "))
+		for _, quoted := range tr.quoted() {
+			fmt.Fprintf(b, "- %s\n", strings.ReplaceAll(quoted, "\n", "\n  "))
 		}
 	}
 }
 
+// row formats a row of a Markdown table.
 func row(cells ...string) string { return "| " + strings.Join(cells, " | ") + " |\n" }

@@ -8,6 +8,7 @@ import (
 	"time"
 )
 
+// TestReport checks the progress display, the log, the error and the report of a trial with many violations.
 func TestReport(t *testing.T) {
 	o, err := parseOptions([]string{"-scenario", "mix", "-sizes", "1x1", "-seed", "7"}, io.Discard)
 	if err != nil {
@@ -21,7 +22,7 @@ func TestReport(t *testing.T) {
 	done := tr.inject("SIGKILL", "order-1")
 	status := strings.Join(r.status(3), "\n")
 	if !strings.Contains(status, "now: SIGKILL order-1") || !strings.Contains(status, "3 checkouts/s") {
-		t.Error(status)
+		t.Errorf("status: got %q, want the current fault and 3 checkouts/s", status)
 	}
 	done()
 	tr.countCheckout("200")
@@ -36,10 +37,10 @@ func TestReport(t *testing.T) {
 	err = r.err()
 	const end = "\nmix 1x1: order 1 is lost\nmix 1x1: and 50 more"
 	if !errors.Is(err, errViolations) || !strings.HasSuffix(err.Error(), end) {
-		t.Errorf("the error lacks the violations: %v", err)
+		t.Errorf("report error: got %v, want the violations at the end", err)
 	}
 	if !strings.Contains(log.String(), "VIOLATION in mix 1x1: order 1 is lost") {
-		t.Error("the log lacks the violation")
+		t.Error("log: the violation is missing")
 	}
 	text := r.markdown()
 	for _, want := range []string{
@@ -47,7 +48,7 @@ func TestReport(t *testing.T) {
 		"| SIGKILL | 1 |", "200: 1", "- order histories checked: 12", "A note.", "- order 1 is lost", "- and 50 more",
 	} {
 		if !strings.Contains(text, want) {
-			t.Errorf("the report lacks %q:\n%s", want, text)
+			t.Errorf("report: %q is missing:\n%s", want, text)
 		}
 	}
 }

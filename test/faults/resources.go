@@ -14,54 +14,54 @@ import (
 	"checkout/test/stack"
 )
 
-// cpuTime returns the CPU time that processes have used, by their kernel clocks. Reading /proc instead may take over
+// cpuTime returns the CPU time that processes have used. It reads their CPU clocks, because reading /proc may take over
 // a second in a program with thousands of busy clients.
 func cpuTime(processes []stack.Process) (all time.Duration) {
 	const ofAllThreads = 2 // CPUCLOCK_SCHED: see clock_getcpuclockid(3)
 	for _, p := range processes {
 		var t unix.Timespec
 		if err := unix.ClockGettime(int32(^p.PID<<3|ofAllThreads), &t); err != nil {
-			continue // it has just exited
+			continue // the process has exited
 		}
 		all += time.Duration(t.Nano())
 	}
 	return all
 }
 
-// memoryPeaks samples the memory of processes and keeps the maxima.
+// memoryPeaks contains the maximum resident memory of processes, by name.
 type memoryPeaks struct {
 	mu  sync.Mutex
 	MiB map[string]int
 }
 
-// watchMemory samples the current processes until stop is called.
+// watchMemory samples the memory of the system's processes, except Redis, until stop is called.
 func (s *system) watchMemory() (m *memoryPeaks, stop func()) {
 	m = &memoryPeaks{MiB: map[string]int{}}
 	processes := slices.DeleteFunc(s.Processes(), func(p stack.Process) bool {
-		return strings.HasPrefix(p.Name, "redis-") // its memory is the data
+		return strings.HasPrefix(p.Name, "redis-") // memory depends on the data
 	})
-	ended, gone := make(chan struct{}), make(chan struct{})
+	stopping, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
-		defer close(gone)
+		defer close(stopped)
 		for tick := time.NewTicker(200 * time.Millisecond); ; {
 			now := map[string]int{}
 			for _, p := range processes {
 				now[p.Name] += residentMiB(p.PID)
 			}
 			m.mu.Lock()
-			for name, held := range now {
-				m.MiB[name] = max(m.MiB[name], held)
+			for name, resident := range now {
+				m.MiB[name] = max(m.MiB[name], resident)
 			}
 			m.mu.Unlock()
 			select {
-			case <-ended:
+			case <-stopping:
 				tick.Stop()
 				return
 			case <-tick.C:
 			}
 		}
 	}()
-	return m, func() { close(ended); <-gone }
+	return m, func() { close(stopping); <-stopped }
 }
 
 func (m *memoryPeaks) String() string {
@@ -73,7 +73,7 @@ func (m *memoryPeaks) String() string {
 func residentMiB(pid int) int {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		return 0 // it has just exited
+		return 0 // the process has exited
 	}
 	_, line, ok := strings.Cut(string(status), "\nVmRSS:")
 	if !ok {

@@ -10,7 +10,7 @@ import (
 	"checkout/test/stack"
 )
 
-// TestCPUTime compares the CPU time of this process with getrusage.
+// TestCPUTime checks that cpuTime and getrusage agree about this process.
 func TestCPUTime(t *testing.T) {
 	self := []stack.Process{{PID: os.Getpid()}}
 	usageBefore, before := rusage(t), cpuTime(self)
@@ -18,7 +18,7 @@ func TestCPUTime(t *testing.T) {
 	}
 	took, most := cpuTime(self)-before, rusage(t)-usageBefore
 	if took <= 0 || took > most+10*time.Millisecond {
-		t.Errorf("cpuTime measures %v, getrusage %v", took, most)
+		t.Errorf("CPU time: got %v, want at most the %v of getrusage", took, most)
 	}
 }
 

@@ -14,17 +14,17 @@ import (
 	"checkout/test/stack"
 )
 
-// interleaving is a short run on a rig in which fail points force one order of events.
+// interleaving is a short run on a rig. Fail points force the sequence of events.
 type interleaving struct {
 	name string
 	run  runFunc
 }
 
-// runFunc brings about the events of an interleaving. An error says that they did not happen.
+// runFunc runs an interleaving. It returns an error if the intended events did not happen.
 type runFunc func(ctx context.Context, s *rig) error
 
-// rig is the small system of an interleaving. It has two instances of order, for two coordinators, and two shards of
-// stock, for a cart of which one shard reserves and the other refuses.
+// rig is the small system for an interleaving. It has two order instances, so that two coordinators can compete. It has
+// two stock shards, so that one shard can reserve while the other refuses.
 type rig struct {
 	*system
 	orders *testOrders
@@ -33,16 +33,16 @@ type rig struct {
 
 	mu         sync.Mutex
 	violations []string
-	armed      int // fail points so far
+	armed      int // number of fail points armed so far
 	sending    sync.WaitGroup
 }
 
 const (
 	eventTimeout  = 20 * time.Second // for one event of an interleaving
-	settleTimeout = 15 * time.Second // for all orders to be decided at the end, with short times
+	settleTimeout = 15 * time.Second // for all orders to be decided at the end
 )
 
-// runInterleaving runs an interleaving on a system that is built from the sources, and returns the violations.
+// runInterleaving builds a system from the sources, runs an interleaving on it, and returns the violations.
 func (tr *trial) runInterleaving(ctx context.Context, il *interleaving, source sources, redisArgs ...string) (
 	violations []string, err error) {
 	s := &rig{source: source}
@@ -69,7 +69,7 @@ func (tr *trial) runInterleaving(ctx context.Context, il *interleaving, source s
 	return s.finish(ctx)
 }
 
-// finish resumes everything that is paused, waits until all orders are settled, and returns the violations.
+// finish resumes all paused steps, waits until all orders are decided and confirmed, and returns the violations.
 func (s *rig) finish(ctx context.Context) ([]string, error) {
 	for _, service := range stack.Services() {
 		for _, instance := range s.points.instances(service) {
@@ -85,14 +85,14 @@ func (s *rig) finish(ctx context.Context) ([]string, error) {
 	} else if err := check.Poll(ctx, settleTimeout, s.shards.CheckConfirmed); err != nil {
 		s.violate("not everything is confirmed: %v", err)
 	}
-	found, err := s.orders.violations(ctx, func(sn *check.Snapshot) {
+	violations, err := s.orders.violations(ctx, func(sn *check.Snapshot) {
 		sn.RecordRetention = shortRecordRetention
 	})
 	if err != nil {
 		return nil, err
 	}
 	leaks, err := s.leaks(ctx, s.usageLimit(clients), func(usage) {})
-	return slices.Concat(s.violations, found, leaks), err
+	return slices.Concat(s.violations, violations, leaks), err
 }
 
 // violate records a violation.
@@ -102,33 +102,33 @@ func (s *rig) violate(format string, args ...any) {
 	s.violations = append(s.violations, fmt.Sprintf(format, args...))
 }
 
-// send sends an order's request in the background and checks the response when it arrives.
+// send sends an order's request in the background. It checks the response against Redis when it arrives.
 func (s *rig) send(ctx context.Context, o *testOrder) (response chan check.Response) {
 	response = make(chan check.Response, 1)
 	s.sending.Go(func() {
-		a := o.send(s.Client)
-		s.checkResponse(ctx, o, a)
-		response <- a
+		r := o.send(s.Client)
+		s.checkResponse(ctx, o, r)
+		response <- r
 	})
 	return response
 }
 
-// checkResponse checks a checkout's response against Redis: 200 needs a PAID order, and 4xx an attempt that holds
-// nothing.
-func (s *rig) checkResponse(ctx context.Context, o *testOrder, a check.Response) {
+// checkResponse compares the response to a checkout with Redis. After a 200 the order must be PAID. After a 4xx the
+// attempt must hold no reservation.
+func (s *rig) checkResponse(ctx context.Context, o *testOrder, r check.Response) {
 	stored, holds, err := s.inspect(ctx, o)
 	switch {
-	case err != nil || o.paid || a.Unknown():
-	case a.OK() && stored.State != "PAID":
-		s.violate("answered 200, but the order is %s", stored.State)
-	case a.Refused() && (stored.State == "RUNNING" || stored.State == "ABORTING"):
-		s.violate("answered %d, but the order is %s", a.Status, stored.State)
-	case a.Refused() && stored.State == "OPEN" && len(holds["payment"])+len(holds["stock"]) > 0:
-		s.violate("answered %d, but the attempt holds %v", a.Status, holds)
+	case err != nil || o.paid || r.Unknown():
+	case r.OK() && stored.State != "PAID":
+		s.violate("got 200, but the order is %s", stored.State)
+	case r.Refused() && (stored.State == "RUNNING" || stored.State == "ABORTING"):
+		s.violate("got %d, but the order is %s", r.Status, stored.State)
+	case r.Refused() && stored.State == "OPEN" && len(holds["payment"])+len(holds["stock"]) > 0:
+		s.violate("got %d, but the attempt holds %v", r.Status, holds)
 	}
 }
 
-// inspect reads an order from Redis, and the keys of what its attempt holds, by service.
+// inspect reads an order from Redis. holds contains the keys of its attempt's RESERVED records, by service.
 func (s *rig) inspect(ctx context.Context, o *testOrder) (stored check.Order, holds map[string][]string, err error) {
 	sn, err := s.shards.Snapshot(ctx)
 	if err != nil {
@@ -144,7 +144,7 @@ func (s *rig) inspect(ctx context.Context, o *testOrder) (stored check.Order, ho
 	return stored, holds, nil
 }
 
-// create creates an order, and pays it if it is to be cancelled.
+// create creates an order. If the test will cancel the order, create also pays it.
 func (s *rig) create(ctx context.Context, k kind) (*testOrder, error) {
 	o, err := s.orders.create(ctx, k)
 	if err == nil && k == kindCancelled && !o.pay(s.Client) {
@@ -153,16 +153,16 @@ func (s *rig) create(ctx context.Context, k kind) (*testOrder, error) {
 	return o, err
 }
 
-// heldOrder is an order whose request has reached fail points.
+// heldOrder is an order whose request has reached its fail points.
 type heldOrder struct {
 	*testOrder
 	points   []string // names of the fail points
-	first    string   // the instance at the first of them
+	first    string   // instance on which the first one fired
 	response chan check.Response
 }
 
-// holdAt creates an order, arms fail points, sends the order's request, and waits until all of the points fired. A
-// point is given with its service, as in "payment: participant reserve received".
+// holdAt creates an order, arms fail points, sends the order's request, and waits until all points have fired. Each
+// point is written with its service: "payment: participant reserve received".
 func (s *rig) holdAt(ctx context.Context, k kind, action string, points ...string) (*heldOrder, error) {
 	o, err := s.create(ctx, k)
 	if err != nil {
@@ -195,7 +195,7 @@ func (s *rig) arm(ctx context.Context, action, service, point, about string) (st
 	return s.armAt(ctx, 1, action, service, point, about)
 }
 
-// armAt arms a fail point that fires at the hit-th visit.
+// armAt arms a fail point that fires at visit number hit. It returns the name of the point.
 func (s *rig) armAt(ctx context.Context, hit int, action, service, point, about string) (string, error) {
 	s.mu.Lock()
 	s.armed++
@@ -207,19 +207,19 @@ func (s *rig) armAt(ctx context.Context, hit int, action, service, point, about 
 	return name, s.points.arm(ctx, p, s.points.instances(service)...)
 }
 
-// waitFired waits until a fail point fires and returns the instance.
+// waitFired waits until a fail point fires. It returns the instance on which the point fired.
 func (s *rig) waitFired(ctx context.Context, name string) (string, error) {
 	return s.points.wait(ctx, name, eventTimeout, func() bool { return false })
 }
 
-// resume disarms a fail point and resumes what it paused.
+// resume disarms a fail point and resumes the step that it paused.
 func (s *rig) resume(ctx context.Context, name string) error {
 	for _, service := range stack.Services() {
 		if strings.Contains(name, ": "+service+" ") {
 			return s.points.disarm(ctx, name, s.points.instances(service)...)
 		}
 	}
-	return fmt.Errorf("resume %q: the name has no service", name)
+	return fmt.Errorf("resume fail point %q: no service in the name", name)
 }
 
 // waitState waits until an order is in one of the states.
@@ -233,7 +233,7 @@ func (s *rig) waitState(ctx context.Context, o *testOrder, states ...string) err
 	})
 }
 
-// restart kills instances and starts them again.
+// restart kills and restarts instances.
 func (s *rig) restart(ctx context.Context, instances ...string) error {
 	return errors.Join(s.kill(instances...), s.start(ctx, instances...))
 }

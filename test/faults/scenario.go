@@ -8,13 +8,15 @@ import (
 	"checkout/test/stack"
 )
 
-// scenario is one way to inject faults. It reports what the system gets wrong by trial.violate. Its run returns an
-// error if the scenario itself could not continue.
+// scenario is one way to inject faults.
 type scenario struct {
 	name, about string
-	run         func(context.Context, *trial) error
-	sizes       []stack.Size // that it is meant for; empty: any
-	timed       bool         // it runs for options.duration
+
+	// run reports violations of the system to the trial. It returns an error if the scenario itself failed.
+	run func(context.Context, *trial) error
+
+	sizes []stack.Size // supported sizes; empty means all
+	timed bool         // runs for options.duration
 }
 
 // scenarios returns all scenarios in the order in which they run.

@@ -9,10 +9,10 @@ import (
 	"checkout/test/stack"
 )
 
-// readyWithin limits the start of a system; it only stops a run that hangs.
+// readyWithin limits the start of a system. It is generous, because it only stops a run that makes no progress.
 const readyWithin = 90 * time.Second
 
-// system is the system of a trial, with a client of its gateway and access to its Redises.
+// system is the system of a trial, with a client of its gateway and connections to its Redis shards.
 type system struct {
 	*stack.Stack
 	*check.Client
@@ -20,7 +20,7 @@ type system struct {
 	trial  *trial
 }
 
-// start starts a system of the trial's size and waits until it is ready.
+// start starts a system of the trial's size, and waits until the system is ready.
 func (tr *trial) start(ctx context.Context, cfg stack.Config) (*system, error) {
 	s, err := tr.launch(ctx, cfg)
 	if err != nil {
@@ -32,8 +32,8 @@ func (tr *trial) start(ctx context.Context, cfg stack.Config) (*system, error) {
 	return s, nil
 }
 
-// launch starts a system without waiting until it is ready. A process that exits is a violation, unless cfg.OnExit
-// handles it.
+// launch starts a system without waiting until it is ready. If cfg.OnExit is not set, an exit of a process is a
+// violation.
 func (tr *trial) launch(ctx context.Context, cfg stack.Config) (*system, error) {
 	cfg.Instances, cfg.Shards, cfg.Race = tr.size.Instances, tr.size.Shards, tr.options.race
 	if cfg.OnExit == nil {
@@ -46,7 +46,7 @@ func (tr *trial) launch(ctx context.Context, cfg stack.Config) (*system, error) 
 	return &system{started, check.NewClient(started.Gateway()), check.OpenShards(started), tr}, nil
 }
 
-// close stops the system. What the race detector found is a violation.
+// close stops the system. A data race is a violation.
 func (s *system) close() error {
 	s.Client.Close()
 	s.shards.Close()
@@ -64,7 +64,7 @@ func (s *system) ready(ctx context.Context) error {
 	return s.WaitReady(ctx)
 }
 
-// settle waits until every order is decided and confirmed. It is a violation if that takes longer than promised.
+// settle waits until every order is decided and confirmed. A timeout is a violation.
 func (s *system) settle(ctx context.Context) {
 	took, err := s.shards.Settle(ctx)
 	if err != nil && ctx.Err() == nil {

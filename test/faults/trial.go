@@ -12,7 +12,7 @@ import (
 	"checkout/test/stack"
 )
 
-// trial is one scenario on one size of system, with its results. It is safe for concurrent use.
+// trial is a scenario on a system of one size, with its results. It is safe for concurrent use.
 type trial struct {
 	scenario scenario
 	size     stack.Size
@@ -22,17 +22,17 @@ type trial struct {
 	mu         sync.Mutex
 	began      time.Time
 	took       time.Duration
-	faults     map[string]int // injected, by kind
-	counts     map[string]int // other figures of the report
-	outcomes   map[string]int // responses to checkouts, by status
-	now        []string       // what happens at this moment
-	status     func() string  // more for the progress display; nil: nothing
+	faults     map[string]int // number of injected faults, by kind
+	counts     map[string]int // other numbers in the report
+	outcomes   map[string]int // number of responses to checkouts, by status
+	now        []string       // current faults and actions
+	status     func() string  // additional status for the progress display, or nil
 	violated   int
-	violations []string // the first maxViolations
-	notes      []string // further paragraphs of the report
+	violations []string // the first maxViolations violations
+	notes      []string // additional paragraphs of the report
 }
 
-// name identifies the trial in the report.
+// name returns the name of the trial in the report.
 func (tr *trial) name() string {
 	return fmt.Sprintf("%s %dx%d", tr.scenario.name, tr.size.Instances, tr.size.Shards)
 }
@@ -49,14 +49,14 @@ func (tr *trial) run(ctx context.Context) error {
 	return err
 }
 
-// random returns random numbers that depend only on the seed, the trial, and the arguments.
+// random returns a random number generator that depends only on the seed, the trial and the arguments.
 func (tr *trial) random(name string, n uint64) *rand.Rand {
 	h := fnv.New64a()
 	fmt.Fprint(h, tr.name(), " ", name)
 	return rand.New(rand.NewPCG(tr.options.seed^h.Sum64(), n))
 }
 
-// inject counts a fault and shows it until done is called.
+// inject counts a fault, and shows the fault in the progress display until done is called.
 func (tr *trial) inject(kind, target string) (done func()) {
 	tr.mu.Lock()
 	tr.faults[kind]++
@@ -78,7 +78,7 @@ func (tr *trial) show(text string) (done func()) {
 	})
 }
 
-// setStatus adds a status to the progress display until done is called.
+// setStatus adds the result of status to the progress display until done is called.
 func (tr *trial) setStatus(status func() string) (done func()) {
 	set := func(status func() string) {
 		tr.mu.Lock()
@@ -89,14 +89,14 @@ func (tr *trial) setStatus(status func() string) (done func()) {
 	return func() { set(nil) }
 }
 
-// count adds to a figure of the report.
+// count adds n to a number in the report.
 func (tr *trial) count(name string, n int) {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
 	tr.counts[name] += n
 }
 
-// recordMax keeps the largest value of a figure.
+// recordMax records n in the report if it is the largest value so far.
 func (tr *trial) recordMax(name string, n int) {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
@@ -104,7 +104,7 @@ func (tr *trial) recordMax(name string, n int) {
 	tr.counts[name] = max(tr.counts[name], n)
 }
 
-// recordLongest keeps the longest time of a kind.
+// recordLongest records a time in the report if it is the longest so far.
 func (tr *trial) recordLongest(name string, took time.Duration) {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
@@ -120,19 +120,19 @@ func (tr *trial) countCheckout(outcome string) {
 	tr.counts["checkouts"]++
 }
 
-// maxViolations limits how many violations the report quotes.
+// maxViolations is the maximum number of violations that the report quotes.
 const maxViolations = 100
 
 // violate records and prints a violation.
 func (tr *trial) violate(format string, args ...any) {
-	found := fmt.Sprintf(format, args...)
+	violation := fmt.Sprintf(format, args...)
 	tr.mu.Lock()
 	tr.violated++
 	if len(tr.violations) < maxViolations {
-		tr.violations = append(tr.violations, found)
+		tr.violations = append(tr.violations, violation)
 	}
 	tr.mu.Unlock()
-	tr.progress.logf("VIOLATION in %s: %s", tr.name(), found)
+	tr.progress.logf("VIOLATION in %s: %s", tr.name(), violation)
 }
 
 // note adds a paragraph to the report.

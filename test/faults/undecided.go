@@ -12,29 +12,29 @@ import (
 
 const (
 	pollInterval = 250 * time.Millisecond
-	staleAfter   = time.Second // a shard without a poll for this long is unavailable
+	staleAfter   = time.Second // a shard is unavailable if its last successful poll is older than this
 )
 
-// undecided polls the undecided orders of each shard of order.
+// undecided polls the undecided orders on each order shard.
 type undecided struct {
 	trial  *trial
 	mu     sync.Mutex
 	shards []undecidedShard
 }
 
-// undecidedShard is the last poll of a shard.
+// undecidedShard is the result of the last successful poll of a shard.
 type undecidedShard struct {
 	at    time.Time
-	since map[string]time.Time // by order: when a poll first found it undecided
+	since map[string]time.Time // time of the first poll that returned an order, by order
 }
 
-// watchUndecided polls for the progress display and the report until stop is called.
+// watchUndecided polls the undecided orders until stop is called. It adds them to the progress display and the report.
 func (s *system) watchUndecided(ctx context.Context) (stop func()) {
 	u := &undecided{trial: s.trial, shards: make([]undecidedShard, len(s.shards["order"]))}
 	ctx, cancel := context.WithCancel(ctx)
 	var polling sync.WaitGroup
 	for i, shard := range s.shards["order"] {
-		polling.Go(func() { // one goroutine per shard: an unavailable one does not delay the others
+		polling.Go(func() { // one goroutine per shard, so that an unavailable shard does not delay the others
 			for sleep(ctx, pollInterval) {
 				u.poll(ctx, i, shard)
 			}
@@ -47,7 +47,7 @@ func (s *system) watchUndecided(ctx context.Context) (stop func()) {
 func (u *undecided) poll(ctx context.Context, i int, shard *redis.Client) {
 	ids, err := shard.ZRange(ctx, fmt.Sprintf("{o%d}undecided", i), 0, -1).Result()
 	if err != nil {
-		return // unavailable
+		return // the shard is unavailable
 	}
 	now, since := time.Now(), map[string]time.Time{}
 	u.mu.Lock()
@@ -64,8 +64,8 @@ func (u *undecided) poll(ctx context.Context, i int, shard *redis.Client) {
 	u.trial.recordLongest("that an order was undecided", oldest)
 }
 
-// sum returns the number of undecided orders, the age of the oldest, and the number of unavailable shards. u.mu is
-// held.
+// sum returns the number of undecided orders, the age of the oldest one, and the number of unavailable shards. The
+// caller holds u.mu.
 func (u *undecided) sum() (n int, oldest time.Duration, unavailable int) {
 	for _, s := range u.shards {
 		if time.Since(s.at) > staleAfter {
@@ -80,7 +80,7 @@ func (u *undecided) sum() (n int, oldest time.Duration, unavailable int) {
 	return n, oldest, unavailable
 }
 
-// String returns a text for the progress display.
+// String formats the numbers for the progress display.
 func (u *undecided) String() string {
 	u.mu.Lock()
 	defer u.mu.Unlock()

@@ -12,23 +12,22 @@ import (
 	"checkout/test/stack"
 )
 
-// usage is what an instance uses, or may use, when it is idle.
+// usage contains the resources that an idle instance uses, or the limits for them.
 type usage struct {
 	goroutines, files int
-	resident          int // MiB
-	heap              int // KiB in use after a garbage collection
+	resident          int // resident memory in MiB
+	heap              int // live heap in KiB
 }
 
-// usageLimit returns what an idle instance may use after so many concurrent clients. Connections of the clients,
-// connections between the processes, and the workers of each shard remain. A leak per request exceeds the limit by
-// hundreds.
+// usageLimit returns the limits for an idle instance after a number of concurrent clients. The limits allow for
+// connections that stay open and for the workers of each shard. A leak in each request exceeds them by hundreds.
 func (s *system) usageLimit(clients int) usage {
 	kept := 80 + 6*clients + 20*s.trial.size.Instances*s.trial.size.Shards
 	return usage{goroutines: kept, files: kept, resident: 200, heap: 8 << 10}
 }
 
-// exceeds describes what is above the limit.
-func (u usage) exceeds(limit usage) (found []string) {
+// exceeds describes each resource that exceeds its limit.
+func (u usage) exceeds(limit usage) (excesses []string) {
 	for _, one := range []struct {
 		what       string
 		has, limit int
@@ -37,14 +36,14 @@ func (u usage) exceeds(limit usage) (found []string) {
 		{"MiB of memory", u.resident, limit.resident}, {"KiB of live heap", u.heap, limit.heap},
 	} {
 		if one.has > one.limit {
-			found = append(found, fmt.Sprintf("%d %s when idle, but at most %d are allowed", one.has, one.what, one.limit))
+			excesses = append(excesses, fmt.Sprintf("%d %s when idle, want at most %d", one.has, one.what, one.limit))
 		}
 	}
-	return found
+	return excesses
 }
 
-// leaks describes the instances that use more than the limit. It passes what each instance uses to record.
-func (s *system) leaks(ctx context.Context, limit usage, record func(usage)) (found []string, err error) {
+// leaks describes the instances that exceed the limit. It passes the usage of each instance to record.
+func (s *system) leaks(ctx context.Context, limit usage, record func(usage)) (leaks []string, err error) {
 	for _, p := range s.Processes() {
 		service, _, _ := strings.Cut(p.Name, "-")
 		if !slices.Contains(stack.Services(), service) {
@@ -52,24 +51,24 @@ func (s *system) leaks(ctx context.Context, limit usage, record func(usage)) (fo
 		}
 		u, err := s.usage(ctx, p)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", p.Name, err)
+			return nil, fmt.Errorf("read usage of %s: %w", p.Name, err)
 		}
 		record(u)
 		for _, excess := range u.exceeds(limit) {
-			found = append(found, p.Name+" has "+excess)
+			leaks = append(leaks, p.Name+" has "+excess)
 		}
 	}
-	return found, nil
+	return leaks, nil
 }
 
-// usage reads what an instance uses, from its profiles and from the kernel.
+// usage reads the usage of an instance from its profiles and from /proc.
 func (s *system) usage(ctx context.Context, p stack.Process) (u usage, err error) {
 	heap, err := s.profile(ctx, p.Name, "heap?gc=1&debug=1")
 	if err != nil {
 		return u, err
 	}
 	if _, after, ok := strings.Cut(heap, "# HeapAlloc = "); !ok {
-		return u, fmt.Errorf("heap profile: no HeapAlloc in %.80q", heap)
+		return u, fmt.Errorf("parse heap profile: no HeapAlloc in %.80q", heap)
 	} else if _, err := fmt.Sscan(after, &u.heap); err != nil {
 		return u, err
 	}
@@ -79,7 +78,7 @@ func (s *system) usage(ctx context.Context, p stack.Process) (u usage, err error
 		return u, err
 	}
 	if _, err := fmt.Sscanf(goroutines, "goroutine profile: total %d", &u.goroutines); err != nil {
-		return u, fmt.Errorf("goroutine profile: %.80q: %w", goroutines, err)
+		return u, fmt.Errorf("parse goroutine profile %.80q: %w", goroutines, err)
 	}
 	files, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.PID))
 	u.files, u.resident = len(files), residentMiB(p.PID)
@@ -101,7 +100,7 @@ func (s *system) profile(ctx context.Context, instance, name string) (string, er
 	return string(text), err
 }
 
-// recordUsage records what an idle instance uses.
+// recordUsage records the maximum usage of idle instances in the report.
 func (tr *trial) recordUsage(u usage) {
 	tr.recordMax("goroutines of an idle instance", u.goroutines)
 	tr.recordMax("open files of an idle instance", u.files)

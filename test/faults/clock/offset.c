@@ -1,6 +1,6 @@
-/* Preloaded into a redis-server, this library adds an offset to the time of day. The file that CLOCK_OFFSET_FILE names holds the
- * offset: 8 bytes, nanoseconds, in native byte order. Monotonic clocks stay right, as on a computer whose clock is set.
- * libfaketime does not work here: it and Redis' allocator call each other endlessly at start. */
+/* This library adds an offset to the time of day in a redis-server that preloads it. The file named by
+ * CLOCK_OFFSET_FILE contains the offset in nanoseconds: 8 bytes in native byte order. Monotonic clocks do not change.
+ * libfaketime does not work: at the start, libfaketime and Redis' allocator call each other endlessly. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdint.h>
