@@ -49,9 +49,10 @@ chart: ## validate the Helm chart against the Kubernetes API types, and the plai
 manifests: ## generate k8s/kube and gke/kube from the chart
 	@cd test/chart && $(GO) run .
 
-# Most tests wait, so three packages run at once, the longest first. Tests of the load generator measure time and run alone.
+# test/e2e and test/stack mostly wait, so they run together, apart from what needs the processors. test/bench measures time.
 e2e: ## the protocol model, the Python suite and the end-to-end tests, with crashes and restarts
-	$(GO) test -count=1 -timeout 14m -p 3 ./test/e2e ./test/stack $$($(GO) list ./test/... | grep -v test/bench)
+	$(GO) test -count=1 -timeout 14m -p 2 ./test/e2e ./test/stack
+	$(GO) test -count=1 -timeout 14m -p 2 $$($(GO) list ./test/... | grep -v -e /e2e -e /stack -e /bench)
 	$(GO) test -count=1 -timeout 5m ./test/bench
 
 # Each run draws and prints a new seed, so that many runs try many schedules. SEED=n repeats the choices of a run.

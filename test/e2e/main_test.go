@@ -17,7 +17,7 @@ import (
 var seed = flag.Uint64("seed", 0, "seed of random choices; 0 draws one")
 
 // parallelTests is the number of tests that run at once. Most of the time they wait for leases and restarts.
-const parallelTests = "8"
+const parallelTests = "6"
 
 func TestMain(m *testing.M) {
 	flag.Parse()
