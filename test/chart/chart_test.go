@@ -14,7 +14,7 @@ import (
 
 const root = "../.."
 
-// valuesFiles are the values files of each way to deploy; "" is the chart's own.
+// valuesFiles are the values files for each environment. "" means the chart's default values.
 var valuesFiles = []string{"", "k8s/minikube.yaml", "gke/values.yaml", "gke-scale/values.yaml"}
 
 // read returns the values in a file.
@@ -30,7 +30,7 @@ func read(t *testing.T, file string) map[string]any {
 	return values
 }
 
-// parse returns values from YAML.
+// parse parses values in YAML.
 func parse(t *testing.T, text string) map[string]any {
 	t.Helper()
 	values, err := chartutil.ReadValues([]byte(text))
@@ -40,7 +40,7 @@ func parse(t *testing.T, text string) map[string]any {
 	return values
 }
 
-// TestPlainManifestsAreUpToDate compares the committed manifests with the chart's output.
+// TestPlainManifestsAreUpToDate checks that the committed manifests are equal to the chart's output.
 func TestPlainManifestsAreUpToDate(t *testing.T) {
 	for _, m := range plainManifests {
 		texts, err := m.render(root)
@@ -52,14 +52,14 @@ func TestPlainManifestsAreUpToDate(t *testing.T) {
 				t.Errorf("%s differs from the chart's output (%v): run `make manifests`", path, err)
 			}
 		}
-		found, err := filepath.Glob(filepath.Join(root, m.dir, "*"))
-		if err != nil || len(found) != len(texts) {
-			t.Errorf("%s has %d files, want %d: %v", m.dir, len(found), len(texts), err)
+		committed, err := filepath.Glob(filepath.Join(root, m.dir, "*"))
+		if err != nil || len(committed) != len(texts) {
+			t.Errorf("list %s: got %d files, want %d: %v", m.dir, len(committed), len(texts), err)
 		}
 	}
 }
 
-// TestWrongValuesAreRefused checks that the chart refuses wrong values and names them.
+// TestWrongValuesAreRefused checks that the chart refuses wrong values, and that the error names them.
 func TestWrongValuesAreRefused(t *testing.T) {
 	for values, name := range map[string]string{
 		"machines: 0":                             "machines",
@@ -87,14 +87,14 @@ func TestWrongValuesAreRefused(t *testing.T) {
 	} {
 		_, err := render(root, parse(t, values))
 		if err == nil {
-			t.Errorf("%s: not refused", values)
+			t.Errorf("render with %s: got no error", values)
 		} else if !strings.Contains(err.Error(), name) {
-			t.Errorf("%s: refused without naming %q: %v", values, name, err)
+			t.Errorf("render with %s: error does not name %q: %v", values, name, err)
 		}
 	}
 }
 
-// TestValuesAreAccepted sets every value to something other than its default and checks the manifests.
+// TestValuesAreAccepted checks the manifests for values other than the defaults.
 func TestValuesAreAccepted(t *testing.T) {
 	for _, values := range []string{
 		"{machines: 5, shards: 3, order: {machines: 2, shards: 4}, payment: {machines: 1}}",
@@ -113,27 +113,27 @@ func TestValuesAreAccepted(t *testing.T) {
 	}
 }
 
-// TestValuesFiles checks the manifests of every values file.
+// TestValuesFiles checks the manifests for every values file.
 func TestValuesFiles(t *testing.T) {
 	for _, file := range valuesFiles {
 		t.Run(file, func(t *testing.T) { load(t, read(t, file)).check(t) })
 	}
 }
 
-// TestBatchInitIsOffOutsideMinikube checks that only minikube allows batch_init, which overwrites data.
+// TestBatchInitIsOffOutsideMinikube checks that batch_init is only allowed on minikube, because it overwrites data.
 func TestBatchInitIsOffOutsideMinikube(t *testing.T) {
 	for file, want := range map[string]string{"": "0", "k8s/minikube.yaml": "1", "gke/values.yaml": "0",
 		"gke-scale/values.yaml": "0"} {
 		for name, set := range load(t, read(t, file)).instances() {
 			if got := environment(set)["BATCH_INIT"]; got != want {
-				t.Errorf("%s: %s has BATCH_INIT=%s", file, name, got)
+				t.Errorf("values file %q: %s has BATCH_INIT=%s, want %s", file, name, got, want)
 			}
 		}
 	}
 }
 
-// TestUpgradeRestartsOnlyWhatItChanges checks which pods an upgrade restarts. New images restart no Redis. More
-// instances or shards restart the pods that must know them.
+// TestUpgradeRestartsOnlyWhatItChanges checks which pods an upgrade restarts. New images do not restart Redis. More
+// instances or shards restart the pods whose configuration contains their addresses.
 func TestUpgradeRestartsOnlyWhatItChanges(t *testing.T) {
 	before := load(t, parse(t, "{machines: 2, shards: 2}")).templates(t)
 	for values, want := range map[string][]string{
@@ -152,12 +152,13 @@ func TestUpgradeRestartsOnlyWhatItChanges(t *testing.T) {
 			}
 		}
 		if slices.Sort(changed); !slices.Equal(changed, want) {
-			t.Errorf("%s restarts %v, want %v", values, changed, want)
+			t.Errorf("upgrade to %s: restarts %v, want %v", values, changed, want)
 		}
 	}
 }
 
-// TestPasswordIsGeneratedUnlessGiven checks that each installation gets its own password or the given one.
+// TestPasswordIsGeneratedUnlessGiven checks that the chart generates a different password for each installation, unless
+// a password or a Secret is given.
 func TestPasswordIsGeneratedUnlessGiven(t *testing.T) {
 	passwords := map[string]bool{}
 	for range 3 {
@@ -165,16 +166,16 @@ func TestPasswordIsGeneratedUnlessGiven(t *testing.T) {
 	}
 	for p := range maps.Keys(passwords) {
 		if len(p) != 40 {
-			t.Errorf("generated password %q, want 40 characters", p)
+			t.Errorf("generate password: got %q, want 40 characters", p)
 		}
 	}
 	if len(passwords) != 3 {
-		t.Errorf("three installations have the passwords %v, want three different ones", passwords)
+		t.Errorf("generate three passwords: got %v, want three different ones", passwords)
 	}
 	if got := string(load(t, parse(t, "redis: {password: given}")).secret(t).Data["password"]); got != "given" {
-		t.Errorf("given password: got %q", got)
+		t.Errorf("given password: got %q, want %q", got, "given")
 	}
 	if s := load(t, parse(t, "redis: {existingSecret: mine}")); s.objects["Secret"] != nil {
-		t.Errorf("the chart makes a Secret although one exists")
+		t.Errorf("given Secret: the chart creates another Secret")
 	}
 }

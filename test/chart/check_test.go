@@ -15,7 +15,8 @@ import (
 	policy "k8s.io/api/policy/v1"
 )
 
-// check checks that every address leads to one pod, and that every pod is restricted, limited and probed.
+// check checks that every address leads to one pod. It also checks the security, limits, probes and budget of every
+// pod, the configuration of Redis, and the network policies.
 func (s *system) check(t *testing.T) {
 	t.Helper()
 	s.checkAddresses(t)
@@ -33,11 +34,11 @@ func (s *system) check(t *testing.T) {
 	}
 }
 
-// checkAddresses follows every address: the shards in REDIS_ADDRS, the peers' internal ports, and the instances in the
-// gateway's configuration.
+// checkAddresses checks that every configured address leads to the right pod. The addresses are those in REDIS_ADDRS,
+// the internal ports of peers, and the servers in the gateway's configuration.
 func (s *system) checkAddresses(t *testing.T) {
 	t.Helper()
-	leads := func(where, address, component string, index int) {
+	checkLeads := func(where, address, component string, index int) {
 		t.Helper()
 		host, port, _ := strings.Cut(address, ":")
 		if want := fmt.Sprintf("%s-%d", component, index); host != want {
@@ -56,7 +57,7 @@ func (s *system) checkAddresses(t *testing.T) {
 		selector := maps.Clone(service.Spec.Selector)
 		if got := selector["apps.kubernetes.io/pod-index"]; got != strconv.Itoa(index) || index < first ||
 			index >= first+numbers[component] {
-			t.Errorf("%s: Service %s selects pod index %s; there are %d pods from index %d", where, host, got,
+			t.Errorf("%s: Service %s selects pod index %s, but %d pods start at index %d", where, host, got,
 				numbers[component], first)
 		}
 		if delete(selector, "apps.kubernetes.io/pod-index"); !maps.Equal(selector, template.Labels) ||
@@ -68,7 +69,7 @@ func (s *system) checkAddresses(t *testing.T) {
 		listens := slices.ContainsFunc(template.Spec.Containers[0].Ports,
 			func(p core.ContainerPort) bool { return strconv.Itoa(int(p.ContainerPort)) == port })
 		if !serves || !listens {
-			t.Errorf("%s: port %s: in the Service: %v, in the container: %v", where, port, serves, listens)
+			t.Errorf("%s: port %s is in the Service: %v, in the container: %v; want both", where, port, serves, listens)
 		}
 	}
 	_, numbers := s.pods()
@@ -77,13 +78,13 @@ func (s *system) checkAddresses(t *testing.T) {
 		env := environment(set)
 		addrs := strings.Split(env["REDIS_ADDRS"], ",")
 		for i, address := range addrs {
-			leads(name+": REDIS_ADDRS", address, name+"-redis", i)
+			checkLeads(name+": REDIS_ADDRS", address, name+"-redis", i)
 		}
 		if len(addrs) != numbers[name+"-redis"] {
-			t.Errorf("%s has %d shards in REDIS_ADDRS, want %d", name, len(addrs), numbers[name+"-redis"])
+			t.Errorf("%s: %d shards in REDIS_ADDRS, want %d", name, len(addrs), numbers[name+"-redis"])
 		}
 		if want := fmt.Sprintf("$(POD_INDEX)/%d", numbers[name]); env["MACHINE_ID"] != want {
-			t.Errorf("%s has MACHINE_ID=%s, want %s", name, env["MACHINE_ID"], want)
+			t.Errorf("%s: MACHINE_ID=%s, want %s", name, env["MACHINE_ID"], want)
 		}
 		for peer := range strings.SplitSeq(map[string]string{"order": "stock,payment", "payment": "order"}[name], ",") {
 			if peer == "" {
@@ -95,25 +96,25 @@ func (s *system) checkAddresses(t *testing.T) {
 				if err != nil || u.Scheme != "http" || u.Path != "/" {
 					t.Fatalf("%s: %q is not the URL of an internal port", name, raw)
 				}
-				leads(name+": "+peer, u.Host, peer, i+1)
+				checkLeads(name+": "+peer, u.Host, peer, i+1)
 			}
 			if len(urls) != numbers[peer] {
-				t.Errorf("%s has %d URLs of %s, want %d", name, len(urls), peer, numbers[peer])
+				t.Errorf("%s: %d URLs of %s, want %d", name, len(urls), peer, numbers[peer])
 			}
 		}
 		_, upstream, _ := strings.Cut(config["upstreams.conf"], "upstream "+name+" {")
 		upstream, _, _ = strings.Cut(upstream, "}")
-		found := regexp.MustCompile(`server ([^ ;]+)`).FindAllStringSubmatch(upstream, -1)
-		for i, server := range found {
-			leads("the gateway: upstream "+name, server[1], name, i+1)
+		servers := regexp.MustCompile(`server ([^ ;]+)`).FindAllStringSubmatch(upstream, -1)
+		for i, server := range servers {
+			checkLeads("gateway: upstream "+name, server[1], name, i+1)
 		}
-		if len(found) != numbers[name] {
-			t.Errorf("the gateway has %d servers of %s, want %d", len(found), name, numbers[name])
+		if len(servers) != numbers[name] {
+			t.Errorf("gateway: %d servers of %s, want %d", len(servers), name, numbers[name])
 		}
 	}
 }
 
-// checkRestricted checks the restricted Pod Security Standard and the pod's resources.
+// checkRestricted checks that a pod meets the restricted Pod Security Standard, and that its resources are limited.
 func checkRestricted(t *testing.T, name string, pod core.PodSpec) {
 	t.Helper()
 	s := pod.SecurityContext
@@ -128,7 +129,7 @@ func checkRestricted(t *testing.T, name string, pod core.PodSpec) {
 		"exactly one container": len(pod.Containers) == 1 && len(pod.InitContainers) == 0,
 	} {
 		if !holds {
-			t.Errorf("%s lacks %s", name, what)
+			t.Errorf("%s: want %s", name, what)
 		}
 	}
 	for _, c := range pod.Containers {
@@ -143,7 +144,7 @@ func checkRestricted(t *testing.T, name string, pod core.PodSpec) {
 			"an image tag":   regexp.MustCompile(`:[A-Za-z0-9_.-]+$`).MatchString(c.Image),
 		} {
 			if !holds {
-				t.Errorf("%s lacks %s", name, what)
+				t.Errorf("%s: want %s", name, what)
 			}
 		}
 	}
@@ -154,41 +155,43 @@ func checkRestricted(t *testing.T, name string, pod core.PodSpec) {
 	}
 }
 
-// checkProbed checks that every pod has probes, and that no service's liveness depends on Redis or peers.
+// checkProbed checks that a pod has probes. The liveness of an instance must not depend on Redis or peers.
 func checkProbed(t *testing.T, name string, pod core.PodSpec) {
 	t.Helper()
 	c := pod.Containers[0]
 	if c.ReadinessProbe == nil || c.LivenessProbe == nil {
-		t.Fatalf("%s lacks a probe", name)
+		t.Fatalf("%s: a probe is missing", name)
 	}
 	if slices.Contains(services, name) {
 		if live, ready := c.LivenessProbe.HTTPGet, c.ReadinessProbe.HTTPGet; live == nil || live.Path != "/healthz" ||
 			ready == nil || ready.Path != "/readyz" ||
 			live.Port.String() != "internal" || ready.Port.String() != "internal" {
-			t.Errorf("%s: probes %+v, %+v", name, c.LivenessProbe, c.ReadinessProbe)
+			t.Errorf("%s: got probes %+v and %+v, want /healthz and /readyz on the internal port",
+				name, c.LivenessProbe, c.ReadinessProbe)
 		}
 	}
 }
 
+// checkBudget checks the disruption budget and the topology spread of a workload.
 func (s *system) checkBudget(t *testing.T, name string, template core.PodTemplateSpec, number int) {
 	t.Helper()
 	budget := of[*policy.PodDisruptionBudget](s, "PodDisruptionBudget")[name]
 	if budget == nil || !maps.Equal(budget.Spec.Selector.MatchLabels, template.Labels) ||
 		budget.Spec.MaxUnavailable.IntValue() != 1 {
-		t.Errorf("%s: disruption budget %+v", name, budget)
+		t.Errorf("%s: got disruption budget %+v, want at most 1 unavailable pod", name, budget)
 	}
 	if len(template.Spec.TopologySpreadConstraints) != 2 {
-		t.Errorf("%s lacks topology spread constraints", name)
+		t.Errorf("%s: %d topology spread constraints, want 2", name, len(template.Spec.TopologySpreadConstraints))
 	}
 	for _, c := range template.Spec.TopologySpreadConstraints {
 		if !maps.Equal(c.LabelSelector.MatchLabels, template.Labels) {
-			t.Errorf("%s: spread by the labels %v", name, c.LabelSelector)
+			t.Errorf("%s: topology spread of pods with the labels %v", name, c.LabelSelector)
 		}
 	}
 }
 
-// checkRedis checks that Redis makes every acknowledged write durable, evicts nothing, and has memory to rewrite its
-// file.
+// checkRedis checks that Redis makes every acknowledged write durable, evicts no keys, and has enough memory to rewrite
+// its append-only file.
 func (s *system) checkRedis(t *testing.T) {
 	t.Helper()
 	for service, instances := range s.instances() {
@@ -201,7 +204,7 @@ func (s *system) checkRedis(t *testing.T) {
 			"--dir": "/data", "--appendonly": "yes", "--appendfsync": "always", "--save": "",
 			"--maxmemory-policy": "noeviction", "--requirepass": "$(REDISCLI_AUTH)",
 		} {
-			if got, found := settings[name]; !found || got != want {
+			if got, ok := settings[name]; !ok || got != want {
 				t.Errorf("%s-redis: %s is %q, want %q", service, name, got, want)
 			}
 		}
@@ -211,7 +214,7 @@ func (s *system) checkRedis(t *testing.T) {
 		}
 		if env := environment(set); env["REDISCLI_AUTH"] == "" ||
 			env["REDISCLI_AUTH"] != environment(instances)["REDIS_PASSWORD"] {
-			t.Errorf("%s-redis has the password %q, its instances %q", service, env["REDISCLI_AUTH"],
+			t.Errorf("%s-redis: password %q, but the instances use %q", service, env["REDISCLI_AUTH"],
 				environment(instances)["REDIS_PASSWORD"])
 		}
 		if len(set.Spec.VolumeClaimTemplates) != 1 || c.VolumeMounts[0].MountPath != "/data" ||

@@ -12,8 +12,8 @@ import (
 // world is any client that is not a pod of this system.
 const world = "world"
 
-// allowed are the ports that the policies must open, by source and destination.
-var allowed = map[[2]string][]int{
+// allowedPorts are the ports that the network policies must open, by source and destination.
+var allowedPorts = map[[2]string][]int{
 	{world, "gateway"}:           {8000},
 	{"checkout-test", "gateway"}: {8000},
 	{"gateway", "order"}:         {5000}, {"gateway", "stock"}: {5000}, {"gateway", "payment"}: {5000},
@@ -21,45 +21,47 @@ var allowed = map[[2]string][]int{
 	{"order", "order-redis"}: {6379}, {"stock", "stock-redis"}: {6379}, {"payment", "payment-redis"}: {6379},
 }
 
-// checkReach checks every source, destination and port: a cluster that enforces the policies allows exactly what
-// allowed lists.
+// checkReach checks that the network policies open exactly the ports in allowedPorts.
 func (s *system) checkReach(t *testing.T) {
 	t.Helper()
-	for _, wrong := range s.violations() {
-		t.Error(wrong)
+	for _, violation := range s.violations() {
+		t.Error(violation)
 	}
 }
 
-func (s *system) violations() (found []string) {
+// violations compares the network policies with allowedPorts, for every source, destination and port.
+func (s *system) violations() (violations []string) {
 	templates, _ := s.pods()
 	labels := map[string]map[string]string{world: nil}
 	for name, template := range templates {
 		labels[name] = template.Labels
 	}
-	delete(templates, "checkout-test") // it does not listen
+	delete(templates, "checkout-test") // checkout-test has no open ports
 	for from := range labels {
 		for to := range templates {
 			for _, port := range []int{5000, 5001, 6379, 8000} {
-				want := slices.Contains(allowed[[2]string{from, to}], port)
+				want := slices.Contains(allowedPorts[[2]string{from, to}], port)
 				got := (from == world || s.allowsEgress(labels[from], labels[to], port)) &&
 					s.allowsIngress(labels[from], labels[to], port)
 				if from != to && got != want {
-					found = append(found, fmt.Sprintf("from %s to port %d of %s: allowed: %v, want %v", from, port, to, got, want))
+					violations = append(violations,
+						fmt.Sprintf("connect from %s to port %d of %s: allowed %v, want %v", from, port, to, got, want))
 				}
 			}
 		}
 	}
-	return found
+	return violations
 }
 
+// policies returns the network policies for a direction that select pods with these labels.
 func (s *system) policies(labels map[string]string, direction networking.PolicyType) []*networking.NetworkPolicy {
-	var found []*networking.NetworkPolicy
+	var policies []*networking.NetworkPolicy
 	for _, p := range of[*networking.NetworkPolicy](s, "NetworkPolicy") {
 		if matches(p.Spec.PodSelector, labels) && slices.Contains(p.Spec.PolicyTypes, direction) {
-			found = append(found, p)
+			policies = append(policies, p)
 		}
 	}
-	return found
+	return policies
 }
 
 func (s *system) allowsIngress(from, to map[string]string, port int) bool {
@@ -106,7 +108,7 @@ func matches(selector meta.LabelSelector, labels map[string]string) bool {
 	return labels != nil
 }
 
-// TestWrongPoliciesAreDetected checks that checkReach detects a missing policy and policies that allow too much or too
+// TestWrongPoliciesAreDetected checks that checkReach detects a missing policy, and policies that allow too much or too
 // little.
 func TestWrongPoliciesAreDetected(t *testing.T) {
 	for name, breakPolicy := range map[string]func(map[string]*networking.NetworkPolicy){
@@ -125,7 +127,7 @@ func TestWrongPoliciesAreDetected(t *testing.T) {
 		s := load(t, nil)
 		breakPolicy(of[*networking.NetworkPolicy](s, "NetworkPolicy"))
 		if len(s.violations()) == 0 {
-			t.Errorf("%s: not detected", name)
+			t.Errorf("check network policies with %s: no violation reported", name)
 		}
 	}
 }

@@ -19,8 +19,8 @@ const (
 	release  = "checkout"
 )
 
-// render renders the chart, as `helm template` does, and returns the text by template name ("order.yaml"). root is the
-// repository.
+// render renders the chart like `helm template`. It returns the output by template name, such as "order.yaml". root is
+// the root of the repository.
 func render(root string, values map[string]any) (map[string]string, error) {
 	chart, err := loader.Load(filepath.Join(root, chartDir))
 	if err != nil {
@@ -31,35 +31,36 @@ func render(root string, values map[string]any) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	given["Release"].(map[string]any)["Service"] = "kubectl" // the manager label of objects that are applied without Helm
+	given["Release"].(map[string]any)["Service"] = "kubectl" // value of the label managed-by without Helm
 	rendered, err := engine.Render(chart, given)
 	if err != nil {
 		return nil, err
 	}
-	found := map[string]string{}
+	byName := map[string]string{}
 	for path, text := range rendered {
 		name := strings.TrimPrefix(path, chart.Name()+"/templates/")
 		if strings.HasSuffix(name, ".yaml") && strings.TrimSpace(text) != "" {
-			found[name] = text
+			byName[name] = text
 		}
 	}
-	return found, nil
+	return byName, nil
 }
 
-// manifests is one folder of plain manifests, for `kubectl apply -f`.
+// manifests describes a folder of plain manifests for `kubectl apply -f`.
 type manifests struct {
 	dir    string
 	values string              // values file
-	set    map[string]any      // values that differ from it
-	files  map[string][]string // the templates of each file
+	set    map[string]any      // values that override the values file
+	files  map[string][]string // templates in each file
 }
 
-// withSecret makes the chart use an existing Secret, because a generated password cannot be committed.
+// withSecret adds the value that makes the chart use an existing Secret. A generated password must not be committed.
 func withSecret(set map[string]any) map[string]any {
 	set["redis"] = map[string]any{"existingSecret": "redis-password"}
 	return set
 }
 
+// files returns the templates in each file. gateway is the file name for the gateway and the entrance.
 func files(gateway string) map[string][]string {
 	return map[string][]string{
 		"order-app.yaml": {"order.yaml"}, "stock-app.yaml": {"stock.yaml"}, "payment-app.yaml": {"payment.yaml"},
@@ -70,11 +71,11 @@ func files(gateway string) map[string][]string {
 var plainManifests = []manifests{
 	{"k8s/kube", "k8s/minikube.yaml", withSecret(map[string]any{}), files("gateway.yaml")},
 	{"gke/kube", "gke/values.yaml", withSecret(map[string]any{"entrance": map[string]any{
-		"kind": "ingress", "class": "", "gkeHealthCheck": false, // without a class, GKE uses its own
+		"kind": "ingress", "class": "", "gkeHealthCheck": false, // without a class, GKE uses its default class
 	}}), files("ingress-service.yaml")},
 }
 
-// render returns the text of each file, by its path in the repository.
+// render returns the content of each file, by path relative to the root.
 func (m manifests) render(root string) (map[string][]byte, error) {
 	values, err := chartutil.ReadValuesFile(filepath.Join(root, m.values))
 	if err != nil {
@@ -87,7 +88,7 @@ func (m manifests) render(root string) (map[string][]byte, error) {
 	texts := map[string][]byte{}
 	for file, templates := range m.files {
 		var text bytes.Buffer
-		fmt.Fprintf(&text, "# Made of %s with %s by `make manifests`: change those. Needs the Secret redis-password.\n",
+		fmt.Fprintf(&text, "# Generated from %s with %s by `make manifests`. Do not edit. Needs the Secret redis-password.\n",
 			chartDir, m.values)
 		for _, name := range templates {
 			text.WriteString("---\n" + tidy(rendered[name]))
@@ -97,7 +98,7 @@ func (m manifests) render(root string) (map[string][]byte, error) {
 	return texts, nil
 }
 
-// tidy removes blank lines and repeated separators.
+// tidy removes blank lines and duplicate separators.
 func tidy(text string) string {
 	var lines []string
 	for line := range strings.Lines(text) {

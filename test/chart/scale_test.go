@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// script runs a script of gke-scale with stand-ins for the programs that it calls, and returns their command lines and
-// its output. existing lists the resources that gcloud finds, by a word of the command that describes them.
+// script runs a script in gke-scale with fakes of the programs that it calls. It returns the command lines of the fakes
+// and the output of the script. existing lists the resources that exist, each by a word of its describe command.
 func script(t *testing.T, name string, args, environ []string, existing ...string) (calls []string, output string,
 	err error) {
 	t.Helper()
@@ -37,29 +37,30 @@ func script(t *testing.T, name string, args, environ []string, existing ...strin
 	return strings.Split(strings.TrimSpace(string(text)), "\n"), string(out), err
 }
 
-// changes leaves out the calls that change nothing.
+// changes returns the calls that change something.
 func changes(calls []string) []string {
 	return slices.DeleteFunc(slices.Clone(calls), func(call string) bool {
 		return call == "" || strings.Contains(call, " describe ") || strings.HasPrefix(call, "dig ")
 	})
 }
 
-// inOrder checks that there are as many calls as words, and that each call contains its word. "…" stands for any text.
+// inOrder checks that each call contains the corresponding string in words. "…" in words matches any text.
 func inOrder(t *testing.T, calls []string, words ...string) {
 	t.Helper()
 	if len(calls) != len(words) {
-		t.Errorf("%d commands, want %d:\n%s", len(calls), len(words), strings.Join(calls, "\n"))
+		t.Errorf("got %d commands, want %d:\n%s", len(calls), len(words), strings.Join(calls, "\n"))
 		return
 	}
 	for i, word := range words {
 		for part := range strings.SplitSeq(word, "…") {
 			if !strings.Contains(calls[i], part) {
-				t.Errorf("command %d lacks %q: %s", i+1, part, calls[i])
+				t.Errorf("command %d: got %s, want %q in it", i+1, calls[i], part)
 			}
 		}
 	}
 }
 
+// fromNothing are the commands that create a cluster and install the system.
 var fromNothing = []string{
 	"gcloud container clusters create-auto checkout --region europe-west4…--enable-private-nodes",
 	"gcloud compute addresses create europe-west4-nat-ip --region europe-west4",
@@ -78,6 +79,7 @@ var fromNothing = []string{
 	"kubectl --namespace default get gateway checkout",
 }
 
+// TestDeployFromNothing checks the commands of deploy.sh if no resource exists.
 func TestDeployFromNothing(t *testing.T) {
 	calls, output, err := script(t, "deploy.sh", []string{"3"},
 		[]string{"REGION=europe-west4", "CPU=2", "IMAGE_PREFIX=r.example/checkout-"})
@@ -87,7 +89,7 @@ func TestDeployFromNothing(t *testing.T) {
 	inOrder(t, changes(calls), fromNothing...)
 }
 
-// TestDeployAgain checks that deploy.sh keeps existing resources and authorized networks.
+// TestDeployAgain checks that deploy.sh keeps existing resources and existing authorized networks.
 func TestDeployAgain(t *testing.T) {
 	calls, output, err := script(t, "deploy.sh", []string{"4"}, nil, "clusters", "addresses", "routers", "firewall-rules")
 	if err != nil {
@@ -97,31 +99,34 @@ func TestDeployAgain(t *testing.T) {
 		"get-credentials", "machines=4,shards=4", "helm test", "wait gateway", "get gateway")
 }
 
+// TestDeployDryRun checks that deploy.sh prints the commands and runs none if DRY_RUN is set.
 func TestDeployDryRun(t *testing.T) {
 	calls, output, err := script(t, "deploy.sh", []string{"3"},
 		[]string{"REGION=europe-west4", "CPU=2", "IMAGE_PREFIX=r.example/checkout-", "DRY_RUN=1"})
 	if err != nil || len(changes(calls)) > 0 || calls[0] != "" {
-		t.Errorf("DRY_RUN ran %q: %v", calls, err)
+		t.Errorf("deploy with DRY_RUN: ran %q, error %v", calls, err)
 	}
 	if lines := strings.Split(strings.TrimSpace(output), "\n"); len(lines) != len(fromNothing) {
-		t.Errorf("DRY_RUN printed %d commands, want %d:\n%s", len(lines), len(fromNothing), output)
+		t.Errorf("deploy with DRY_RUN: printed %d commands, want %d:\n%s", len(lines), len(fromNothing), output)
 	}
 }
 
+// TestDeployRefusesWrongNumbers checks that deploy.sh refuses wrong numbers before it runs a command.
 func TestDeployRefusesWrongNumbers(t *testing.T) {
 	for _, args := range [][]string{nil, {""}, {"0"}, {"-1"}, {"65"}, {"2.5"}, {"two"}, {"2", "3"}, {"02"}, {"1e1"},
 		{"$(id)"}} {
 		if calls, output, err := script(t, "deploy.sh", args, nil); err == nil || calls[0] != "" ||
 			!strings.Contains(output, "deploy.sh: ") {
-			t.Errorf("%q: %v, output %q, ran %q", args, err, output, calls)
+			t.Errorf("deploy %q: got error %v, output %q, ran %q; want an error and no command", args, err, output, calls)
 		}
 	}
 	if calls, output, err := script(t, "deploy.sh", []string{"2"}, []string{"CPU=many"}); err == nil || calls[0] != "" ||
 		!strings.Contains(output, "CPU") {
-		t.Errorf("CPU=many: %v, output %q, ran %q", err, output, calls)
+		t.Errorf("deploy with CPU=many: got error %v, output %q, ran %q; want an error and no command", err, output, calls)
 	}
 }
 
+// TestUndeploy checks the commands of undeploy.sh, and that it refuses wrong arguments.
 func TestUndeploy(t *testing.T) {
 	for _, c := range []struct {
 		args []string
@@ -143,7 +148,7 @@ func TestUndeploy(t *testing.T) {
 	}
 	for _, args := range [][]string{{"--cluster"}, {"--all"}, {"3"}} {
 		if calls, output, err := script(t, "undeploy.sh", args, nil); err == nil || calls[0] != "" {
-			t.Errorf("%v: not refused: %s; ran %q", args, output, calls)
+			t.Errorf("undeploy %q: got output %q, ran %q; want an error and no command", args, output, calls)
 		}
 	}
 }

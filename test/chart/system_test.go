@@ -16,7 +16,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// object returns an empty object of a kind, for strict parsing: a field that the kind lacks is an error.
+// object contains a function for each kind that returns an empty object. The type of the object makes an unknown field
+// an error.
 var object = map[string]func() any{
 	"v1 Secret":                              func() any { return &core.Secret{} },
 	"v1 ConfigMap":                           func() any { return &core.ConfigMap{} },
@@ -32,7 +33,8 @@ var object = map[string]func() any{
 	"networking.gke.io/v1 HealthCheckPolicy": func() any { return &healthCheckPolicy{} },
 }
 
-// healthCheckPolicy is the used part of a kind of GKE: https://googlecloudplatform.github.io/gke-gateway-api
+// healthCheckPolicy is the part of GKE's HealthCheckPolicy that the chart uses. See
+// https://googlecloudplatform.github.io/gke-gateway-api.
 type healthCheckPolicy struct {
 	APIVersion, Kind string
 	Metadata         struct {
@@ -53,9 +55,10 @@ type healthCheckPolicy struct {
 	}
 }
 
-// system is the chart's output, by kind and name.
+// system contains the objects in the chart's output, by kind and name.
 type system struct{ objects map[string]map[string]any }
 
+// load renders the chart and parses its output.
 func load(t *testing.T, values map[string]any) *system {
 	t.Helper()
 	rendered, err := render(root, values)
@@ -80,44 +83,44 @@ func (s *system) add(t *testing.T, file, text string) {
 		Metadata         struct{ Name string }
 	}
 	if err := yaml.Unmarshal([]byte(text), &head); err != nil {
-		t.Fatalf("%s: %v\n%s", file, err, text)
+		t.Fatalf("parse %s: %v\n%s", file, err, text)
 	}
 	empty := object[head.APIVersion+" "+head.Kind]
 	if empty == nil {
-		t.Fatalf("%s: unknown kind %s %s\n%s", file, head.APIVersion, head.Kind, text)
+		t.Fatalf("parse %s: unknown kind %s %s\n%s", file, head.APIVersion, head.Kind, text)
 	}
 	o := empty()
 	if err := yaml.UnmarshalStrict([]byte(text), o); err != nil {
-		t.Errorf("%s: %s %s: %v", file, head.Kind, head.Metadata.Name, err)
+		t.Errorf("parse %s: %s %s: %v", file, head.Kind, head.Metadata.Name, err)
 	}
 	if s.objects[head.Kind] == nil {
 		s.objects[head.Kind] = map[string]any{}
 	}
 	if s.objects[head.Kind][head.Metadata.Name] != nil {
-		t.Errorf("duplicate %s %s", head.Kind, head.Metadata.Name)
+		t.Errorf("parse the chart's output: duplicate %s %s", head.Kind, head.Metadata.Name)
 	}
 	s.objects[head.Kind][head.Metadata.Name] = o
 }
 
-// of returns the objects of one kind, by name.
+// of returns the objects of a kind, by name.
 func of[T any](s *system, kind string) map[string]T {
-	found := map[string]T{}
+	objects := map[string]T{}
 	for name, o := range s.objects[kind] {
-		found[name] = o.(T)
+		objects[name] = o.(T)
 	}
-	return found
+	return objects
 }
 
 var services = []string{"order", "payment", "stock"}
 
 // instances returns the StatefulSets of the services, by service.
 func (s *system) instances() map[string]*apps.StatefulSet {
-	found := of[*apps.StatefulSet](s, "StatefulSet")
-	maps.DeleteFunc(found, func(name string, _ *apps.StatefulSet) bool { return !slices.Contains(services, name) })
-	return found
+	sets := of[*apps.StatefulSet](s, "StatefulSet")
+	maps.DeleteFunc(sets, func(name string, _ *apps.StatefulSet) bool { return !slices.Contains(services, name) })
+	return sets
 }
 
-// pods returns the pod template and the number of pods of every workload, by its name.
+// pods returns the pod template and the number of pods of every workload, by name.
 func (s *system) pods() (map[string]core.PodTemplateSpec, map[string]int) {
 	templates, numbers := map[string]core.PodTemplateSpec{}, map[string]int{}
 	for name, set := range of[*apps.StatefulSet](s, "StatefulSet") {
@@ -132,37 +135,39 @@ func (s *system) pods() (map[string]core.PodTemplateSpec, map[string]int) {
 	return templates, numbers
 }
 
-// templates returns the pod templates as text.
+// templates returns the pod templates in JSON, by the name of the workload.
 func (s *system) templates(t *testing.T) map[string]string {
 	t.Helper()
-	found := map[string]string{}
+	texts := map[string]string{}
 	templates, _ := s.pods()
 	for name, template := range templates {
 		text, err := json.Marshal(template)
 		if err != nil {
 			t.Fatal(err)
 		}
-		found[name] = string(text)
+		texts[name] = string(text)
 	}
-	return found
+	return texts
 }
 
 func (s *system) secret(t *testing.T) *core.Secret {
 	t.Helper()
-	found := of[*core.Secret](s, "Secret")["redis-password"]
-	if found == nil {
-		t.Fatal("no Secret redis-password")
+	secret := of[*core.Secret](s, "Secret")["redis-password"]
+	if secret == nil {
+		t.Fatal("find Secret redis-password: not in the chart's output")
 	}
-	return found
+	return secret
 }
 
+// environment returns the environment variables of a StatefulSet's container. The value of a variable from a Secret is
+// "<key> of <Secret>".
 func environment(set *apps.StatefulSet) map[string]string {
-	found := map[string]string{}
+	env := map[string]string{}
 	for _, v := range set.Spec.Template.Spec.Containers[0].Env {
-		found[v.Name] = v.Value
+		env[v.Name] = v.Value
 		if ref := v.ValueFrom; ref != nil && ref.SecretKeyRef != nil {
-			found[v.Name] = fmt.Sprintf("%s of %s", ref.SecretKeyRef.Key, ref.SecretKeyRef.Name)
+			env[v.Name] = fmt.Sprintf("%s of %s", ref.SecretKeyRef.Key, ref.SecretKeyRef.Name)
 		}
 	}
-	return found
+	return env
 }

@@ -17,13 +17,13 @@ var (
 	images   = slices.Concat(services, []string{gateway})
 )
 
-// Limits in bytes.
+// Limits in bytes. The image of a service contains a static binary and certificates.
 const (
-	maxImage     = 20e6  // of a service's image: a static binary and certificates
-	certificates = 500e3 // of them
+	maxImage     = 20e6
+	certificates = 500e3
 )
 
-// checkImages prints the images' sizes and returns an error if one is too large.
+// checkImages prints the size of each image. It returns an error if an image is too large.
 func (r *run) checkImages(ctx context.Context) error {
 	for _, service := range images {
 		text, err := docker(ctx, "image", "inspect", "-f", "{{.Size}}", r.project.image(service))
@@ -36,7 +36,7 @@ func (r *run) checkImages(ctx context.Context) error {
 		}
 		r.Logf("image of %-8s %6.1f MB", service, float64(size)/1e6)
 		if service != gateway && size >= maxImage {
-			return fmt.Errorf("the image of %s has %d bytes, want less than %.0f", service, size, maxImage)
+			return fmt.Errorf("check image of %s: %d bytes, want less than %.0f", service, size, maxImage)
 		}
 	}
 	return nil
@@ -48,10 +48,10 @@ func (r *run) checkContainers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if found := slices.Sorted(maps.Keys(all)); !slices.Equal(found, slices.Sorted(slices.Values(r.project.all()))) {
-		return fmt.Errorf("containers: %v, want %v", found, r.project.all())
+	if got := slices.Sorted(maps.Keys(all)); !slices.Equal(got, slices.Sorted(slices.Values(r.project.all()))) {
+		return fmt.Errorf("list containers: got %v, want %v", got, r.project.all())
 	}
-	var wrong []error
+	var errs []error
 	for _, service := range r.project.all() {
 		c := all[service]
 		users, err := docker(ctx, "top", c.ID, "-eo", "pid,uid")
@@ -60,44 +60,45 @@ func (r *run) checkContainers(ctx context.Context) error {
 		}
 		h := c.HostConfig
 		for what, holds := range map[string]bool{
-			"no process of root":        !slices.ContainsFunc(strings.Split(users, "\n")[1:], isRoot),
-			"a user of its own":         c.Config.User != "" && c.Config.User != "root" && c.Config.User != "0",
-			"a read-only file system":   h.ReadonlyRootfs,
-			"no capability":             slices.Equal(h.CapDrop, []string{"ALL"}) && len(h.CapAdd) == 0,
-			"no privileges":             !h.Privileged,
-			"no new privileges":         slices.Contains(h.SecurityOpt, "no-new-privileges:true"),
-			"a memory limit":            h.Memory > 0,
-			"a process limit":           h.PidsLimit > 0,
-			"restart unless stopped":    h.RestartPolicy.Name == "unless-stopped",
-			"a good health check":       c.healthy(),
-			"the right published ports": c.published() == r.published(service),
-			"the right volume":          c.volumes() == volumes(r.project.name, service),
+			"no process of root":      !slices.ContainsFunc(strings.Split(users, "\n")[1:], isRoot),
+			"a non-root user":         c.Config.User != "" && c.Config.User != "root" && c.Config.User != "0",
+			"a read-only file system": h.ReadonlyRootfs,
+			"no capability":           slices.Equal(h.CapDrop, []string{"ALL"}) && len(h.CapAdd) == 0,
+			"no privileges":           !h.Privileged,
+			"no new privileges":       slices.Contains(h.SecurityOpt, "no-new-privileges:true"),
+			"a memory limit":          h.Memory > 0,
+			"a process limit":         h.PidsLimit > 0,
+			"restart unless stopped":  h.RestartPolicy.Name == "unless-stopped",
+			"a passed health check":   c.healthy(),
+			"the expected ports":      c.published() == r.published(service),
+			"the expected volume":     c.volumes() == volumes(r.project.name, service),
 		} {
 			if !holds {
-				wrong = append(wrong, fmt.Errorf("%s lacks %s", service, what))
+				errs = append(errs, fmt.Errorf("check container %s: want %s", service, what))
 			}
 		}
 	}
 	for _, redis := range r.project.allShards() {
-		wrong = append(wrong, r.checkRedis(ctx, redis, all[redis].HostConfig.Memory))
+		errs = append(errs, r.checkRedis(ctx, redis, all[redis].HostConfig.Memory))
 	}
-	return errors.Join(append(wrong, r.checkReach(ctx, all))...)
+	return errors.Join(append(errs, r.checkReach(ctx, all))...)
 }
 
-// isRoot reports whether a line of `docker top -eo pid,uid` is a process of root.
+// isRoot reports whether a line of `docker top -eo pid,uid` describes a process of root.
 func isRoot(line string) bool { return strings.Fields(line)[1] == "0" }
 
-// published lists the host's addresses that lead to the container.
+// published lists the published ports of the container as "host IP:host port to container port".
 func (c container) published() string {
-	var found []string
+	var ports []string
 	for port, bindings := range c.NetworkSettings.Ports {
 		for _, b := range bindings {
-			found = append(found, b.HostIP+":"+b.HostPort+" to "+port)
+			ports = append(ports, b.HostIP+":"+b.HostPort+" to "+port)
 		}
 	}
-	return strings.Join(found, ", ")
+	return strings.Join(ports, ", ")
 }
 
+// published returns the expected result of container.published for a service.
 func (r *run) published(service string) string {
 	if service != gateway {
 		return ""
@@ -105,24 +106,26 @@ func (r *run) published(service string) string {
 	return fmt.Sprintf("127.0.0.1:%d to 8000/tcp", r.project.port)
 }
 
+// volumes lists the mounts of the container, except tmpfs.
 func (c container) volumes() string {
-	var found []string
+	var mounts []string
 	for _, m := range c.Mounts {
 		if m.Type != "tmpfs" {
-			found = append(found, m.Type+" "+m.Name+" at "+m.Destination)
+			mounts = append(mounts, m.Type+" "+m.Name+" at "+m.Destination)
 		}
 	}
-	return strings.Join(found, ", ")
+	return strings.Join(mounts, ", ")
 }
 
+// volumes returns the expected result of container.volumes for a service.
 func volumes(project, service string) string {
-	if owner, number, found := strings.Cut(service, "-redis"); found {
+	if owner, number, isRedis := strings.Cut(service, "-redis"); isRedis {
 		return "volume " + project + "_" + owner + "-data" + number + " at /data"
 	}
 	return ""
 }
 
-// checkRedis checks the settings of a Redis that keep its data.
+// checkRedis checks that a Redis is configured to lose no data. memory is the limit of its container in bytes.
 func (r *run) checkRedis(ctx context.Context, redis string, memory int64) error {
 	text, err := r.project.compose(ctx, "exec", "-T", redis, "redis-cli", "config", "get", "[am]*")
 	if err != nil {
@@ -132,25 +135,26 @@ func (r *run) checkRedis(ctx context.Context, redis string, memory int64) error 
 	for i := 0; i+1 < len(lines); i += 2 {
 		settings[lines[i]] = lines[i+1]
 	}
-	var wrong []error
+	var errs []error
 	for name, want := range map[string]string{
 		"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction",
 	} {
 		if settings[name] != want {
-			wrong = append(wrong, fmt.Errorf("%s: %s is %q, want %q", redis, name, settings[name], want))
+			errs = append(errs, fmt.Errorf("check %s: %s is %q, want %q", redis, name, settings[name], want))
 		}
 	}
 	if most, err := strconv.ParseInt(settings["maxmemory"], 10, 64); err != nil || most <= 0 || 2*most > memory {
-		wrong = append(wrong, fmt.Errorf("%s: maxmemory is %q, want at most half of the container's %d bytes",
+		errs = append(errs, fmt.Errorf("check %s: maxmemory is %q, want at most half of the container's %d bytes",
 			redis, settings["maxmemory"], memory))
 	}
-	return errors.Join(wrong...)
+	return errors.Join(errs...)
 }
 
-// unreachable are curl's exit codes for "could not connect" and "timeout". A Redis that curl reaches gives another one.
+// unreachable are the exit codes of curl for "could not connect" and "timeout". If curl reaches a Redis, it exits with
+// a different code.
 var unreachable = []int{7, 28}
 
-// checkReach checks that the gateway reaches every instance's public port and no Redis.
+// checkReach checks that the gateway can reach the public port of every instance, but no Redis.
 func (r *run) checkReach(ctx context.Context, all map[string]container) error {
 	for _, name := range r.project.allInstances() {
 		address := all[name].NetworkSettings.Networks[r.project.name+"_front"].IPAddress
@@ -165,7 +169,8 @@ func (r *run) checkReach(ctx context.Context, all map[string]container) error {
 			_, err := r.project.compose(ctx, "exec", "-T", gateway, "curl", "-s", "-m", "2", url)
 			var exit *exec.ExitError
 			if !errors.As(err, &exit) || !slices.Contains(unreachable, exit.ExitCode()) {
-				return fmt.Errorf("the gateway reaches %s in %s: %w", redis, name, err)
+				return fmt.Errorf("connect from the gateway to %s in network %s: got error %v, want curl exit code 7 or 28",
+					redis, name, err)
 			}
 		}
 	}

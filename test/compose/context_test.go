@@ -11,10 +11,10 @@ import (
 	"testing"
 )
 
-// ignore is one line of a .dockerignore file.
+// ignore is a line of a .dockerignore file.
 type ignore struct {
 	matches *regexp.Regexp
-	but     bool // the line is an exception to earlier lines
+	except  bool // the line is an exception from earlier lines
 }
 
 // ignores reads a .dockerignore file.
@@ -29,27 +29,27 @@ func ignores(t *testing.T, file string) (lines []ignore) {
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
-		pattern, but := strings.CutPrefix(line, "!")
+		pattern, except := strings.CutPrefix(line, "!")
 		pattern = regexp.QuoteMeta(path.Clean(strings.TrimPrefix(pattern, "/")))
 		pattern = strings.NewReplacer(`\*\*/`, `(.*/)?`, `\*\*`, `.*`, `\*`, `[^/]*`, `\?`, `[^/]`).Replace(pattern)
-		// A pattern that matches a folder matches everything in it.
-		lines = append(lines, ignore{regexp.MustCompile("^" + pattern + "(/.*)?$"), but})
+		// A pattern that matches a folder also matches everything in the folder.
+		lines = append(lines, ignore{regexp.MustCompile("^" + pattern + "(/.*)?$"), except})
 	}
 	return lines
 }
 
-// inContext reports whether a file is part of the build context. The last matching line decides.
+// inContext reports whether a file is part of the build context. The last line that matches decides.
 func inContext(lines []ignore, name string) bool {
 	in := true
 	for _, line := range lines {
 		if line.matches.MatchString(name) {
-			in = line.but
+			in = line.except
 		}
 	}
 	return in
 }
 
-// copyContext copies the build context of a folder into another folder.
+// copyContext copies the build context in a folder to another folder. It returns the names of the files.
 func copyContext(t *testing.T, from, into string) (names []string) {
 	t.Helper()
 	lines := ignores(t, filepath.Join(from, ".dockerignore"))
@@ -78,7 +78,7 @@ func copyContext(t *testing.T, from, into string) (names []string) {
 	return names
 }
 
-// TestDockerignore checks that this package reads .dockerignore files as Docker documents them.
+// TestDockerignore checks that ignores and inContext implement the documented format of .dockerignore files.
 func TestDockerignore(t *testing.T) {
 	dir := t.TempDir()
 	text := "# comment\n*\n!order\n!compose/*.conf\n**/.*\norder/testdata\n**/*_test.go\n"
@@ -93,7 +93,7 @@ func TestDockerignore(t *testing.T) {
 		"compose/a/b.conf": false, "compose/gateway": false, "orders": false,
 	} {
 		if got := inContext(lines, name); got != want {
-			t.Errorf("%s: %v", name, got)
+			t.Errorf("%s in the build context: got %v, want %v", name, got, want)
 		}
 	}
 }

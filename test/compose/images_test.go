@@ -15,13 +15,13 @@ import (
 	"checkout/test/stack"
 )
 
-// buildLine is how the Dockerfile builds the services.
+// buildLine matches the Dockerfile's command that builds the services.
 var buildLine = regexp.MustCompile(
 	`CGO_ENABLED=0 GOOS=\$TARGETOS GOARCH=\$TARGETARCH \\\n\s+go build (.*) -o /out/ (.*)\n`)
 
-// TestBuildForAnotherPlatform builds with the Dockerfile's command for another platform, in the repository and in a
-// copy of the build context. The second build has a secret in its environment and beside its sources. The binaries must
-// be static, small and equal, and must not contain the secret.
+// TestBuildForAnotherPlatform checks that two builds for another platform produce equal binaries. It uses the
+// Dockerfile's command, in the repository and in a copy of the build context. The second build has a secret in its
+// environment and next to its sources. The binaries must be static and small, and must not contain the secret.
 func TestBuildForAnotherPlatform(t *testing.T) {
 	root, err := stack.Root()
 	if err != nil {
@@ -31,11 +31,11 @@ func TestBuildForAnotherPlatform(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := buildLine.FindSubmatch(dockerfile)
-	if found == nil {
-		t.Fatal("the Dockerfile has no build command that this test recognizes")
+	match := buildLine.FindSubmatch(dockerfile)
+	if match == nil {
+		t.Fatal("parse Dockerfile: no build command matches buildLine")
 	}
-	flags, packages := string(found[1]), string(found[2])
+	flags, packages := string(match[1]), string(match[2])
 	elsewhere := filepath.Join(t.TempDir(), "elsewhere")
 	copyContext(t, plant(t, root), elsewhere)
 	arch, machine := "arm64", elf.EM_AARCH64
@@ -47,7 +47,7 @@ func TestBuildForAnotherPlatform(t *testing.T) {
 	for _, service := range services {
 		checkBinary(t, filepath.Join(first, service), machine)
 		if !bytes.Equal(digest(t, filepath.Join(first, service)), digest(t, filepath.Join(second, service))) {
-			t.Errorf("%s differs between two builds in different folders", service)
+			t.Errorf("build %s in two folders: the binaries differ", service)
 		}
 		holdsNoSecret(t, filepath.Join(second, service))
 	}
@@ -74,22 +74,22 @@ func checkBinary(t *testing.T, path string, machine elf.Machine) {
 	}
 	defer binary.Close()
 	if binary.Machine != machine {
-		t.Errorf("%s: machine %v, want %v", path, binary.Machine, machine)
+		t.Errorf("check %s: machine %v, want %v", path, binary.Machine, machine)
 	}
 	for _, p := range binary.Progs {
 		if p.Type == elf.PT_INTERP || p.Type == elf.PT_DYNAMIC {
-			t.Errorf("%s is dynamically linked", path)
+			t.Errorf("check %s: dynamically linked", path)
 		}
 	}
 	if binary.Section(".symtab") != nil || binary.Section(".debug_info") != nil {
-		t.Errorf("%s contains symbols", path)
+		t.Errorf("check %s: contains symbols", path)
 	}
 	info, err := os.Stat(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if info.Size() > maxImage-certificates {
-		t.Errorf("%s has %d bytes, want at most %.0f", path, info.Size(), maxImage-certificates)
+		t.Errorf("check %s: %d bytes, want at most %.0f", path, info.Size(), maxImage-certificates)
 	}
 }
 

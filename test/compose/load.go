@@ -13,10 +13,10 @@ import (
 
 const (
 	clients  = 16
-	loadOnly = 2 * time.Second // of load before and after each disturbance
+	loadOnly = 2 * time.Second // duration of load before and after each action
 )
 
-// openShop creates users and items in a system without data of the test.
+// openShop creates the users and items for the clients. The system must not contain data of the test.
 func (r *run) openShop(ctx context.Context) error {
 	if r.shop != nil {
 		r.shop.Client.Close()
@@ -29,7 +29,7 @@ func (r *run) openShop(ctx context.Context) error {
 	})
 }
 
-// audit compares the system with everything that the shop's clients received so far.
+// audit compares the system with the responses that the clients received since the last audit.
 func (r *run) audit(ctx context.Context) (shop.Audit, error) {
 	shards, err := r.project.openShards(ctx)
 	if err != nil {
@@ -45,7 +45,8 @@ func (r *run) audit(ctx context.Context) (shop.Audit, error) {
 	return a, err
 }
 
-// stillWorks buys once, waits until every container is healthy, and audits. It returns how long the purchase took.
+// stillWorks checks that the system works. It pays one order, waits until every container is healthy, and audits. It
+// returns the time until the order was paid.
 func (r *run) stillWorks(ctx context.Context) (time.Duration, error) {
 	began := time.Now()
 	if err := r.shop.Buy(ctx, recoveryTimeout); err != nil {
@@ -59,7 +60,7 @@ func (r *run) stillWorks(ctx context.Context) (time.Duration, error) {
 	return took, err
 }
 
-// underLoad calls do and waits until every container is healthy, while clients buy. It then audits, and prints the
+// underLoad runs clients while it calls do and waits until every container is healthy. Then it audits, and prints the
 // longest time without a paid checkout.
 func (r *run) underLoad(ctx context.Context, what string, do func() error) error {
 	began := time.Now()
@@ -86,12 +87,12 @@ func (r *run) underLoad(ctx context.Context, what string, do func() error) error
 	if paid--; paid == 0 {
 		return fmt.Errorf("%s under load: no checkout was paid\n%s", what, summary)
 	}
-	r.Logf("%s: longest time without a paid checkout %.1f s of %.1f; %d paid; %v",
+	r.Logf("%s: longest time without a paid checkout %.1f s of %.1f s; %d paid; %v",
 		what, pause.Seconds(), ended.Sub(began).Seconds(), paid, a)
 	return nil
 }
 
-// killsUnderLoad kills the last instance and the last shard of each service, and then the gateway, one after the other.
+// killsUnderLoad kills the last instance and the last shard of each service and the gateway, one after the other.
 func (r *run) killsUnderLoad(ctx context.Context) error {
 	var victims []string
 	for _, service := range services {
@@ -105,9 +106,9 @@ func (r *run) killsUnderLoad(ctx context.Context) error {
 	return nil
 }
 
-// everyPartWorks checks that the gateway uses every instance and that every shard receives data. It sends requests of
-// one kind in a row: the gateway takes turns, so in a mixed sequence one instance could receive every request of a
-// kind.
+// everyPartWorks checks that the gateway uses every instance, and that every shard receives new objects. It sends all
+// requests to one service before those to the next. The gateway distributes requests in turn, so in a mixed sequence
+// one instance could receive all requests to its service.
 func (r *run) everyPartWorks(ctx context.Context) error {
 	instances := map[string]bool{}
 	for _, path := range []string{"/orders/ping", "/stock/ping", "/payment/ping"} {
@@ -120,7 +121,7 @@ func (r *run) everyPartWorks(ctx context.Context) error {
 		}
 	}
 	if len(instances) != len(services)*r.project.instances {
-		return fmt.Errorf("%d instances of each service, these respond: %v", r.project.instances, instances)
+		return fmt.Errorf("ping %d instances of each service: only these respond: %v", r.project.instances, instances)
 	}
 	return r.shop.AwaitShards(ctx, r.project.shards, recoveryTimeout)
 }

@@ -1,13 +1,15 @@
-// Command test-compose proves that `docker compose up --build` gives the whole system: `make test-compose`.
+// Command test-compose checks that `docker compose up --build` starts the whole system. Run it with `make
+// test-compose`.
 //
-// It builds the images, starts the system from nothing three times, and runs the Python suite and the consistency run.
-// It inspects the containers, kills each process with SIGKILL, alone, together and under load, loses all data and
-// restores a backup. It stops everything gracefully and starts it again on the same data. It uses a project name, a
-// port and addresses of its own, and removes everything at the end, even after a failure. It reads Redis at the
-// containers' addresses, so the Docker engine must run on this machine.
+// It builds the images, starts the system without data three times, and runs the Python suite and the consistency run.
+// It inspects the containers. It kills each process with SIGKILL: alone, together and under load. It deletes all data
+// and restores a backup. It stops the system gracefully and starts it again with the same data.
 //
-//	MACHINES  instances of each service (1); with more, the system first grows under load, by compose/scale
-//	SHARDS    Redis shards of each service (as many as instances)
+// It uses a separate project name, port and network, and removes everything at the end, even after a failure. It
+// connects to Redis at the containers' addresses, so the Docker engine must run on this computer.
+//
+//	MACHINES  instances of each service (1); if there are more, compose/scale first adds them under load
+//	SHARDS    Redis shards of each service (the number of instances)
 //	PYTHON    Python with requests and aiohttp (/usr/bin/python3)
 package main
 
@@ -28,19 +30,19 @@ import (
 
 const (
 	firstUps        = 3
-	upTimeout       = 2 * time.Minute  // from nothing, with images that are built
-	recoveryTimeout = 30 * time.Second // after a kill: the engine waits longer before each restart
+	upTimeout       = 2 * time.Minute  // for the first start, with images that are already built
+	recoveryTimeout = 30 * time.Second // after a kill; the engine increases the delay before each restart
 )
 
 func main() { steps.Main("test-compose", test) }
 
-// run is one run of the test.
+// run is a run of the test.
 type run struct {
 	*steps.Runner
 	project *project
 	shop    *shop.Shop
 	python  []string
-	dir     string // for files of the run
+	dir     string // folder for temporary files
 }
 
 func test(ctx context.Context, out io.Writer) (err error) {
@@ -75,7 +77,7 @@ func test(ctx context.Context, out io.Writer) (err error) {
 	list := []steps.Step{
 		{Name: "docker-compose.yml is valid", Run: r.config, Required: true},
 		{Name: "build the images", Run: r.build, Required: true},
-		{Name: "start from nothing, three times", Run: r.firstUps, Required: true},
+		{Name: "start without data, three times", Run: r.firstUps, Required: true},
 	}
 	if instances > 1 || shards > 1 {
 		name := fmt.Sprintf("grow to %d instances and %d shards of each service", instances, shards)
@@ -84,17 +86,17 @@ func test(ctx context.Context, out io.Writer) (err error) {
 	return r.Run(ctx, append(list, []steps.Step{
 		{Name: "the Python suite", Run: r.script("-m", "unittest", "-q", "test_microservices")},
 		{Name: "the consistency run", Run: r.script("consistency.py")},
-		{Name: "how the containers run", Run: r.checkContainers},
+		{Name: "inspect the containers", Run: r.checkContainers},
 		{Name: "every instance and every shard is used", Run: r.everyPartWorks},
 		{Name: "recover from SIGKILL", Run: r.kills},
 		{Name: "recover from SIGKILL under load", Run: r.killsUnderLoad},
 		{Name: "replace each instance's container", Run: r.recreate},
-		{Name: "back up, lose everything, restore", Run: r.backup},
-		{Name: "stop gracefully, start again on the same data", Run: r.restart},
+		{Name: "back up, delete all data, restore", Run: r.backup},
+		{Name: "stop gracefully, start again with the same data", Run: r.restart},
 	}...))
 }
 
-// number reads a number from 1 to 9 from the environment.
+// number reads a number from 1 to 9 from an environment variable.
 func number(key string, fallback int) (int, error) {
 	text := os.Getenv(key)
 	if text == "" {
@@ -102,12 +104,12 @@ func number(key string, fallback int) (int, error) {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 || n > 9 {
-		return 0, fmt.Errorf("%s=%s: must be a number from 1 to 9", key, text)
+		return 0, fmt.Errorf("parse %s=%s: want a number from 1 to 9", key, text)
 	}
 	return n, nil
 }
 
-// checkTools reports every program that the test needs and this machine lacks.
+// checkTools returns an error for each program that the test needs and that does not work.
 func checkTools(ctx context.Context, python string) error {
 	var errs []error
 	for what, command := range map[string][]string{
@@ -116,7 +118,7 @@ func checkTools(ctx context.Context, python string) error {
 		"Python's modules requests, aiohttp": {python, "-c", "import requests, aiohttp"},
 	} {
 		if _, err := steps.Output(exec.CommandContext(ctx, command[0], command[1:]...)); err != nil {
-			errs = append(errs, fmt.Errorf("missing: %s: %w", what, err))
+			errs = append(errs, fmt.Errorf("find %s: %w", what, err))
 		}
 	}
 	return errors.Join(errs...)

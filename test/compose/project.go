@@ -16,8 +16,8 @@ import (
 	"checkout/test/steps"
 )
 
-// project is the system of docker-compose.yml under a name, port and addresses of its own. It can run beside another
-// one.
+// project is the system in docker-compose.yml, with a separate name, port and network. It can run next to other
+// projects.
 type project struct {
 	name      string
 	port      int      // of the gateway
@@ -29,7 +29,7 @@ type project struct {
 
 func (p *project) gatewayURL() string { return fmt.Sprintf("http://127.0.0.1:%d", p.port) }
 
-// allInstances names the services' containers.
+// allInstances returns the names of all instances.
 func (p *project) allInstances() (names []string) {
 	for _, service := range services {
 		names = append(names, p.containersOf(service, p.instances)...)
@@ -37,7 +37,7 @@ func (p *project) allInstances() (names []string) {
 	return names
 }
 
-// allShards names the Redis containers.
+// allShards returns the names of all Redis shards.
 func (p *project) allShards() (names []string) {
 	for _, service := range services {
 		names = append(names, p.containersOf(service+"-redis", p.shards)...)
@@ -45,12 +45,12 @@ func (p *project) allShards() (names []string) {
 	return names
 }
 
-// all names every container.
+// all returns the names of all containers.
 func (p *project) all() []string {
 	return slices.Concat(p.allInstances(), p.allShards(), []string{gateway})
 }
 
-// containersOf names n containers of one kind.
+// containersOf returns the names of n containers of one kind.
 func (p *project) containersOf(kind string, n int) (names []string) {
 	for i := range n {
 		names = append(names, nth(kind, i+1))
@@ -58,7 +58,7 @@ func (p *project) containersOf(kind string, n int) (names []string) {
 	return names
 }
 
-// nth names container i of a kind: order, order-2, order-3 and so on.
+// nth returns the name of container i of a kind: order, order-2, order-3 and so on.
 func nth(kind string, i int) string {
 	if i == 1 {
 		return kind
@@ -66,7 +66,7 @@ func nth(kind string, i int) string {
 	return fmt.Sprintf("%s-%d", kind, i)
 }
 
-// openShards connects to every Redis at its container's address.
+// openShards connects to every Redis shard at the address of its container.
 func (p *project) openShards(ctx context.Context) (check.Shards, error) {
 	all, err := p.inspect(ctx)
 	if err != nil {
@@ -85,19 +85,19 @@ func (p *project) openShards(ctx context.Context) (check.Shards, error) {
 	return shards, nil
 }
 
-// compose runs docker compose and returns what it printed.
+// compose runs docker compose and returns its standard output.
 func (p *project) compose(ctx context.Context, args ...string) (string, error) {
 	return p.composeWith(ctx, "", args...)
 }
 
-// composeWith is compose with a password for every Redis.
+// composeWith runs docker compose like compose, but with a password for every Redis.
 func (p *project) composeWith(ctx context.Context, password string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "docker", append([]string{"compose"}, args...)...)
 	cmd.Env = append(p.env(), "REDIS_PASSWORD="+password)
 	return steps.Output(cmd)
 }
 
-// env is the environment in which every call of docker compose means this project.
+// env returns the environment variables that make docker compose use this project.
 func (p *project) env() []string {
 	return append(os.Environ(),
 		"COMPOSE_PROJECT_NAME="+p.name, "COMPOSE_FILE="+strings.Join(p.files, ":"), "COMPOSE_ENV_FILES="+os.DevNull,
@@ -114,7 +114,7 @@ func (p *project) script(ctx context.Context, name string, args ...string) error
 	return err
 }
 
-// docker runs docker and returns what it printed.
+// docker runs docker and returns its standard output.
 func docker(ctx context.Context, args ...string) (string, error) {
 	return steps.Output(exec.CommandContext(ctx, "docker", args...))
 }
@@ -150,7 +150,7 @@ type container struct {
 	}
 }
 
-// image is the name of an image that is built for this project.
+// image returns the name of an image that is built for this project.
 func (p *project) image(name string) string { return p.name + "-" + name + ":test" }
 
 func (c container) service() string { return c.Config.Labels["com.docker.compose.service"] }
@@ -159,7 +159,7 @@ func (c container) healthy() bool {
 	return c.State.Running && c.State.Health != nil && c.State.Health.Status == "healthy"
 }
 
-// inspect returns the project's containers, stopped ones too, by the name of their service.
+// inspect returns the project's containers, including stopped ones, by service name.
 func (p *project) inspect(ctx context.Context) (map[string]container, error) {
 	ids, err := p.compose(ctx, "ps", "-a", "-q")
 	if err != nil || ids == "" {
@@ -171,18 +171,18 @@ func (p *project) inspect(ctx context.Context) (map[string]container, error) {
 	}
 	var list []container
 	if err := json.Unmarshal([]byte(text), &list); err != nil {
-		return nil, fmt.Errorf("docker inspect: %w", err)
+		return nil, fmt.Errorf("parse output of docker inspect: %w", err)
 	}
-	found := map[string]container{}
+	byService := map[string]container{}
 	for _, c := range list {
-		found[c.service()] = c
+		byService[c.service()] = c
 	}
-	return found, nil
+	return byService, nil
 }
 
-// kill kills the first process of each named service with SIGKILL, all at the same moment. `docker kill` does not work
-// here: Docker does not restart a container that a user killed. The signal comes from a container in the host's process
-// namespace, which needs no root on the host.
+// kill sends SIGKILL to the main process of each named service at the same time. It does not use `docker kill`, because
+// Docker does not restart a container that a user killed. The signal comes from a container in the host's process
+// namespace, so the test does not need root on the host.
 func (p *project) kill(ctx context.Context, services ...string) error {
 	all, err := p.inspect(ctx)
 	if err != nil {
@@ -192,7 +192,7 @@ func (p *project) kill(ctx context.Context, services ...string) error {
 	for _, service := range services {
 		pid := all[service].State.Pid
 		if pid <= 1 {
-			return fmt.Errorf("%s has no process to kill", service)
+			return fmt.Errorf("kill %s: no running process", service)
 		}
 		command += " " + strconv.Itoa(pid)
 	}
@@ -210,33 +210,33 @@ func (p *project) waitHealthy(ctx context.Context) error {
 		}
 		for _, service := range slices.Sorted(maps.Keys(all)) {
 			if !all[service].healthy() {
-				return fmt.Errorf("%s is not healthy", service)
+				return fmt.Errorf("container %s is not healthy", service)
 			}
 		}
 		return nil
 	})
 }
 
-// version names the engine and Compose.
+// version returns the versions of the Docker engine and Compose.
 func (p *project) version(ctx context.Context) string {
 	engine, _ := docker(ctx, "version", "-f", "Docker {{.Server.Version}}, {{.Server.Os}} {{.Server.Arch}}")
 	compose, _ := docker(ctx, "compose", "version", "--short")
 	return engine + ", Compose " + compose
 }
 
-// logs returns the last lines of every container's log.
+// logs returns the last lines of the log of every container.
 func (p *project) logs(ctx context.Context) string {
 	logs, _ := p.compose(ctx, "logs", "--no-color", "--tail", "50")
 	return logs
 }
 
-// remove removes everything of the project: containers, data, networks and images.
+// remove removes the project's containers, data, networks and images.
 func (p *project) remove(ctx context.Context) error {
 	if _, err := p.compose(ctx, "down", "--volumes", "--remove-orphans"); err != nil {
 		return err
 	}
 	for _, image := range images {
-		_, _ = docker(ctx, "image", "rm", p.image(image)) // the loop below reports images that are left
+		_, _ = docker(ctx, "image", "rm", p.image(image)) // the loop below reports images that remain
 	}
 	label := "label=com.docker.compose.project=" + p.name
 	// Remove images that a later build replaced.

@@ -13,8 +13,8 @@ import (
 	"strings"
 )
 
-// checkSecret searches every image for a password: its layers, its history and its configuration. The images were
-// built, and run, with the password in the environment.
+// checkSecret checks that no image contains a password in its layers, history or configuration. The images were built
+// and run with the password in the environment.
 func (r *run) checkSecret(ctx context.Context, password string) error {
 	for _, name := range images {
 		image := r.project.image(name)
@@ -26,7 +26,7 @@ func (r *run) checkSecret(ctx context.Context, password string) error {
 				return err
 			}
 			if strings.Contains(text, password) {
-				return fmt.Errorf("docker %s prints the password", strings.Join(what, " "))
+				return fmt.Errorf("check image: docker %s prints the password", strings.Join(what, " "))
 			}
 		}
 		cmd := exec.CommandContext(ctx, "docker", "save", image)
@@ -40,20 +40,20 @@ func (r *run) checkSecret(ctx context.Context, password string) error {
 		searched, where, err := searchImage(saved, password)
 		_, rest := io.Copy(io.Discard, saved)
 		if err := errors.Join(err, rest, cmd.Wait()); err != nil {
-			return fmt.Errorf("docker save %s: %w", image, err)
+			return fmt.Errorf("search output of docker save %s: %w", image, err)
 		}
 		if where != "" {
-			return fmt.Errorf("the image of %s contains the password, in %s", name, where)
+			return fmt.Errorf("check image of %s: the password is in %s", name, where)
 		}
 		if searched < 1<<20 {
-			return fmt.Errorf("search the image of %s: it has only %d bytes", name, searched)
+			return fmt.Errorf("search the image of %s: only %d bytes", name, searched)
 		}
 	}
 	return nil
 }
 
-// searchImage searches the output of `docker save` for a word, in compressed layers too. It returns the number of bytes
-// that it searched and the name of the first file with the word, or "".
+// searchImage searches the output of `docker save` for a word, including compressed layers. It returns the number of
+// bytes searched. where is the name of the first file with the word, or "".
 func searchImage(saved io.Reader, word string) (searched int64, where string, err error) {
 	for files := tar.NewReader(saved); ; {
 		file, err := files.Next()
@@ -65,11 +65,11 @@ func searchImage(saved io.Reader, word string) (searched int64, where string, er
 		}
 		content, err := decompress(bufio.NewReader(files))
 		if err != nil {
-			return searched, "", fmt.Errorf("%s: %w", file.Name, err)
+			return searched, "", fmt.Errorf("read %s: %w", file.Name, err)
 		}
 		text, err := io.ReadAll(content)
 		if err != nil {
-			return searched, "", fmt.Errorf("%s: %w", file.Name, err)
+			return searched, "", fmt.Errorf("read %s: %w", file.Name, err)
 		}
 		searched += int64(len(text))
 		if bytes.Contains(text, []byte(word)) {
@@ -78,13 +78,13 @@ func searchImage(saved io.Reader, word string) (searched int64, where string, er
 	}
 }
 
-// decompress returns the content of a layer.
+// decompress returns the uncompressed content of a layer.
 func decompress(layer *bufio.Reader) (io.Reader, error) {
 	switch start, _ := layer.Peek(4); {
 	case bytes.HasPrefix(start, []byte{0x1f, 0x8b}):
 		return gzip.NewReader(layer)
 	case bytes.Equal(start, []byte{0x28, 0xb5, 0x2f, 0xfd}):
-		return nil, errors.New("zstd compression is not supported")
+		return nil, errors.New("decompress a layer: zstd is not supported")
 	}
 	return layer, nil
 }

@@ -15,10 +15,10 @@ import (
 	"checkout/test/stack"
 )
 
-// planted is a secret that must not reach an image: it is in the build's environment and in files beside the sources.
+// planted is a secret in the environment of a build and in files next to the sources. It must not reach an image.
 const planted = "s3cr3t-that-stays-here"
 
-// secretFiles are files that may contain secrets, and other files that no image needs.
+// secretFiles are files that may contain secrets, and files that no image needs.
 var secretFiles = []string{
 	".env", ".git/config", ".netrc", "data/redis-order-0/appendonly.aof", "docker-compose.override.yml", "bin/up",
 	"k8s/my-values.yaml", "compose/.env", "compose/restore.key", "order/.env", "order/.env.local", "stock/tls.key",
@@ -26,7 +26,7 @@ var secretFiles = []string{
 	"order/testdata/session", "order/my_test.go", "test/compose/password",
 }
 
-// plant copies the sources of the images into a new folder and adds every secret file. It returns the folder.
+// plant copies the sources of the images to a new folder and adds all secret files. It returns the folder.
 func plant(t *testing.T, root string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -73,12 +73,12 @@ func TestBuildContextHasNoSecret(t *testing.T) {
 	for _, name := range []string{"go.mod", "common/idempotency/lua/once.lua", "order/saga/coordinator.go", "nginx.conf",
 		"compose/upstreams.conf", "compose/listen.conf", "compose/gateway"} {
 		if !slices.Contains(given, name) {
-			t.Errorf("%s is missing in the build context", name)
+			t.Errorf("build context: %s is missing", name)
 		}
 	}
 	for _, name := range given {
 		if slices.Contains(secretFiles, name) {
-			t.Errorf("%s is in the build context", name)
+			t.Errorf("build context: contains %s", name)
 		}
 		holdsNoSecret(t, filepath.Join(context, name))
 	}
@@ -87,7 +87,7 @@ func TestBuildContextHasNoSecret(t *testing.T) {
 func holdsNoSecret(t *testing.T, name string) {
 	t.Helper()
 	if text, err := os.ReadFile(name); err != nil || bytes.Contains(text, []byte(planted)) {
-		t.Errorf("%s contains the secret, or cannot be read: %v", name, err)
+		t.Errorf("check %s: it contains the secret or cannot be read: %v", name, err)
 	}
 }
 
@@ -96,8 +96,8 @@ var (
 	buildArgs   = regexp.MustCompile(`build: .*`)
 )
 
-// TestDockerfileTakesNoSecret allows only known ARG, ENV and COPY instructions: an image reveals the values of its ARGs
-// and ENVs.
+// TestDockerfileTakesNoSecret checks that the Dockerfile has only known ARG, ENV and COPY instructions. An image
+// reveals the values of ARG and ENV.
 func TestDockerfileTakesNoSecret(t *testing.T) {
 	root, err := stack.Root()
 	if err != nil {
@@ -121,14 +121,14 @@ func TestDockerfileTakesNoSecret(t *testing.T) {
 		"ADD": {},
 	}
 	seen := map[string]int{}
-	for _, found := range instruction.FindAllStringSubmatch(string(text), -1) {
-		seen[found[1]]++
-		if list, limited := allowed[found[1]]; limited && !slices.Contains(list, strings.TrimSpace(found[2])) {
-			t.Errorf("the Dockerfile has a new instruction %q: make sure that it brings no secret, and allow it here", found[0])
+	for _, match := range instruction.FindAllStringSubmatch(string(text), -1) {
+		seen[match[1]]++
+		if list, limited := allowed[match[1]]; limited && !slices.Contains(list, strings.TrimSpace(match[2])) {
+			t.Errorf("Dockerfile: unknown instruction %q: if it copies no secret, add it to this test", match[0])
 		}
 	}
 	if seen["ARG"] != 2 || seen["ENV"] != 1 || seen["COPY"] != 11 {
-		t.Errorf("unexpected numbers of instructions in the Dockerfile: %v", seen)
+		t.Errorf("Dockerfile: got numbers of instructions %v, want 2 ARG, 1 ENV, 11 COPY", seen)
 	}
 	compose, err := os.ReadFile(filepath.Join(root, "docker-compose.yml"))
 	if err != nil {
@@ -138,11 +138,11 @@ func TestDockerfileTakesNoSecret(t *testing.T) {
 	for _, build := range builds {
 		_, args, _ := strings.Cut(build, "args:")
 		if args != "" && args != ` {VERSION: "${IMAGE_TAG:-devel}"}}` {
-			t.Errorf("%q has a new argument: make sure that it is no secret, and allow it here", build)
+			t.Errorf("docker-compose.yml: unknown build argument in %q: if it is no secret, add it to this test", build)
 		}
 	}
 	if len(builds) != 4 {
-		t.Errorf("unexpected builds in docker-compose.yml: %q", builds)
+		t.Errorf("docker-compose.yml: got builds %q, want 4", builds)
 	}
 }
 
@@ -175,7 +175,7 @@ func TestSearchImage(t *testing.T) {
 			}
 			w.Close()
 			if _, where, err := searchImage(&b, word); where != c.want || err != nil {
-				t.Errorf("found in %q, %v, want %q", where, err, c.want)
+				t.Errorf("search: got file %q, error %v, want %q", where, err, c.want)
 			}
 		})
 	}
@@ -185,6 +185,6 @@ func TestSearchImage(t *testing.T) {
 	w.Write([]byte{0x28, 0xb5, 0x2f, 0xfd})
 	w.Close()
 	if _, _, err := searchImage(&b, word); err == nil {
-		t.Error("a zstd layer gives no error")
+		t.Error("search a zstd layer: got no error")
 	}
 }

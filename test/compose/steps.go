@@ -25,8 +25,8 @@ func (r *run) build(ctx context.Context) error {
 	return r.checkImages(ctx)
 }
 
-// firstUps starts the system from nothing. It must work at once, and no container may restart on the way. The second
-// time, every Redis has a password, which the images must not contain.
+// firstUps starts the system without data, three times. The system must work, and no container may restart. At the
+// second start every Redis has a password, which the images must not contain.
 func (r *run) firstUps(ctx context.Context) error {
 	for i := range firstUps {
 		if _, err := r.project.compose(ctx, "down", "--volumes", "--remove-orphans"); err != nil {
@@ -49,7 +49,7 @@ func (r *run) firstUps(ctx context.Context) error {
 		if err := r.shop.Buy(ctx, recoveryTimeout); err != nil {
 			return err
 		}
-		r.Logf("%d: the first checkout is paid %.1f s after the command", i+1, time.Since(began).Seconds())
+		r.Logf("start %d: first checkout paid after %.1f s", i+1, time.Since(began).Seconds())
 		if err := r.project.waitHealthy(ctx); err != nil {
 			return err
 		}
@@ -59,7 +59,7 @@ func (r *run) firstUps(ctx context.Context) error {
 		}
 		for _, name := range r.project.all() {
 			if n := all[name].RestartCount; n != 0 {
-				return fmt.Errorf("%s restarted %d times", name, n)
+				return fmt.Errorf("start container %s: it restarted %d times", name, n)
 			}
 		}
 		if password == "" {
@@ -72,7 +72,7 @@ func (r *run) firstUps(ctx context.Context) error {
 	return nil
 }
 
-// grow adds instances and shards under load, as an operator does. All data must still be there.
+// grow returns a step that adds instances and shards under load, as an operator does. No data may be lost.
 func (r *run) grow(instances, shards int) func(context.Context) error {
 	return func(ctx context.Context) error {
 		file := filepath.Join(r.dir, "scaled.yml")
@@ -92,8 +92,8 @@ func (r *run) grow(instances, shards int) func(context.Context) error {
 	}
 }
 
-// script returns a step that runs a Python script. It then deletes all data, because batch_init overwrites paid orders,
-// and refills the shop.
+// script returns a step that runs a Python script. The step then deletes all data, because the script's batch_init
+// overwrites paid orders, and creates new users and items.
 func (r *run) script(script ...string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		failed := r.Python(ctx, r.python, r.project.gatewayURL(), script...)
@@ -109,9 +109,8 @@ func (r *run) script(script ...string) func(context.Context) error {
 	}
 }
 
-// kills kills containers' processes with SIGKILL: all instances, all shards, everything, and each process alone. The
-// engine must restart them, no acknowledged data may be lost, and the gateway must find them without a restart of its
-// own.
+// kills sends SIGKILL to the processes of groups of containers: all instances, all shards, all containers, and each
+// container alone. The engine must restart the killed containers and no others. No acknowledged data may be lost.
 func (r *run) kills(ctx context.Context) error {
 	victims := [][]string{r.project.allInstances(), r.project.allShards(), r.project.all()}
 	for _, one := range r.project.all() {
@@ -136,30 +135,30 @@ func (r *run) kills(ctx context.Context) error {
 		for _, name := range r.project.all() {
 			restarted := after[name].State.StartedAt != before[name].State.StartedAt
 			if killed := slices.Contains(group, name); killed != restarted || after[name].ID != before[name].ID {
-				return fmt.Errorf("after SIGKILL of %v: %s: restarted: %v, container %s, was %s",
+				return fmt.Errorf("after SIGKILL of %v: container %s: restarted: %v, ID %s, before %s",
 					group, name, restarted, after[name].ID, before[name].ID)
 			}
 		}
-		r.Logf("%s: a checkout is paid after %.1f s", strings.Join(group, ", "), took.Seconds())
+		r.Logf("%s: checkout paid after %.1f s", strings.Join(group, ", "), took.Seconds())
 	}
 	return nil
 }
 
-// recreate replaces each instance's container, as an update does. The gateway keeps running.
+// recreate replaces the container of each instance, like an update. The gateway keeps running.
 func (r *run) recreate(ctx context.Context) error {
 	for _, name := range r.project.allInstances() {
 		if _, err := r.project.compose(ctx, "up", "--detach", "--no-deps", "--force-recreate", name); err != nil {
 			return err
 		}
 		if _, err := r.stillWorks(ctx); err != nil {
-			return fmt.Errorf("after the replacement of %s: %w", name, err)
+			return fmt.Errorf("replace container %s: %w", name, err)
 		}
 	}
 	return nil
 }
 
-// backup copies all data under load, deletes it, and restores it. Orders from before the backup must be there, later
-// ones must not.
+// backup backs up all data under load, deletes the data, and restores it. Afterwards orders from before the backup must
+// exist, and a later order must not.
 func (r *run) backup(ctx context.Context) error {
 	if _, err := r.stillWorks(ctx); err != nil {
 		return err
@@ -187,8 +186,8 @@ func (r *run) backup(ctx context.Context) error {
 	return nil
 }
 
-// restart stops the system. Every process must exit by itself, in time and without an error. It then removes the
-// containers and starts new ones on the same volumes.
+// restart stops the system. Every process must exit with code 0 within its grace period. restart then removes the
+// containers and starts new ones with the same volumes.
 func (r *run) restart(ctx context.Context) error {
 	if _, err := r.project.compose(ctx, "stop"); err != nil {
 		return err
@@ -199,7 +198,7 @@ func (r *run) restart(ctx context.Context) error {
 	}
 	for _, name := range r.project.all() {
 		if state := all[name].State; state.Running || state.ExitCode != 0 {
-			return fmt.Errorf("%s stopped with exit code %d (137: killed after its grace period)", name, state.ExitCode)
+			return fmt.Errorf("stop %s: exit code %d, want 0 (137: killed after the grace period)", name, state.ExitCode)
 		}
 	}
 	if _, err := r.project.compose(ctx, "down"); err != nil {

@@ -22,7 +22,7 @@ const (
 
 var services = []string{"order", "stock", "payment"}
 
-// cluster is a Kubernetes cluster and the namespace of the system in it.
+// cluster is a Kubernetes cluster and the system's namespace in it.
 type cluster struct {
 	kubectl, helm []string
 	namespace     string
@@ -37,19 +37,19 @@ func (c *cluster) kubeInput(ctx context.Context, input string, args ...string) (
 	return output(ctx, input, slices.Concat(c.kubectl, []string{"-n", c.namespace}, args))
 }
 
-// chart runs helm in the namespace.
+// chart runs helm in the namespace and returns its output.
 func (c *cluster) chart(ctx context.Context, args ...string) (string, error) {
 	return output(ctx, "", slices.Concat(c.helm, []string{"-n", c.namespace}, args))
 }
 
-// output runs a command with this standard input.
+// output runs a command with a standard input and returns its standard output.
 func output(ctx context.Context, input string, command []string) (string, error) {
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Stdin = strings.NewReader(input)
 	return steps.Output(cmd)
 }
 
-// newNamespace replaces the namespace by an empty one. It allows only pods that meet the restricted Pod Security
+// newNamespace replaces the namespace with an empty one. The new namespace enforces the restricted Pod Security
 // Standard.
 func (c *cluster) newNamespace(ctx context.Context) error {
 	if err := c.deleteNamespaces(ctx); err != nil {
@@ -64,7 +64,7 @@ func (c *cluster) newNamespace(ctx context.Context) error {
 }
 
 func (c *cluster) deleteNamespaces(ctx context.Context) error {
-	_, err := c.kube(ctx, "delete", "namespace", c.namespace, c.nodeNamespace(), "--ignore-not-found", "--timeout=3m")
+	_, err := c.kube(ctx, "delete", "namespace", c.namespace, c.nodeNamespace(), "--ignore-not-byPod", "--timeout=3m")
 	return err
 }
 
@@ -86,14 +86,14 @@ func (c *cluster) ready(ctx context.Context) error {
 		}
 		for pod := range strings.Lines(pods) {
 			if !strings.Contains(pod, " 1/1 ") {
-				return fmt.Errorf("not ready: %s", pod)
+				return fmt.Errorf("pod not ready: %s", pod)
 			}
 		}
 		return nil
 	})
 }
 
-// state returns the pods, events and logs, for a failed step.
+// state describes the pods, events and logs after a failed step.
 func (c *cluster) state(ctx context.Context) string {
 	pods, _ := c.kube(ctx, "get", "pods", "-o", "wide")
 	events, _ := c.kube(ctx, "get", "events", "--sort-by=.lastTimestamp")
@@ -101,24 +101,25 @@ func (c *cluster) state(ctx context.Context) string {
 	return pods + "\n" + steps.Last(events, 15) + "\n" + steps.Last(logs, 60)
 }
 
-// restarts returns each pod's UID and restart count. It leaves out pods that are terminating.
+// restarts returns the UID and the restart count of each pod as "UID/count", by pod name. It skips terminating pods.
 func (c *cluster) restarts(ctx context.Context) (map[string]string, error) {
 	text, err := c.kube(ctx, "get", "pods", "-l", ours, "-o",
 		"go-template={{range .items}}{{if not .metadata.deletionTimestamp}}"+
 			"{{.metadata.name}}={{.metadata.uid}}/{{with .status.containerStatuses}}{{(index . 0).restartCount}}{{end}}"+
 			`{{"\n"}}{{end}}{{end}}`)
-	found := map[string]string{}
+	byPod := map[string]string{}
 	for line := range strings.Lines(text) {
 		name, count, _ := strings.Cut(strings.TrimSpace(line), "=")
-		found[name] = count
+		byPod[name] = count
 	}
-	return found, err
+	return byPod, err
 }
 
-// nodeNamespace names a second namespace, which allows privileged pods.
+// nodeNamespace returns the name of a second namespace, which allows privileged pods.
 func (c *cluster) nodeNamespace() string { return c.namespace + "-node" }
 
-// killer is a pod that can kill a process of another pod on its node. A container cannot kill its own first process.
+// killer is a pod that kills a process in another pod on the same node. It is needed because a container cannot kill
+// its own main process.
 const killer = `
 apiVersion: v1
 kind: Pod
@@ -143,7 +144,7 @@ spec:
       securityContext: {privileged: true}
 `
 
-// kill kills the process with this name in a pod with SIGKILL.
+// kill sends SIGKILL to the process with this name in a pod.
 func (c *cluster) kill(ctx context.Context, pod, process string) error {
 	where, err := c.kube(ctx, "get", "pod", pod, "-o", "jsonpath={.spec.nodeName} {.metadata.uid}")
 	if err != nil {
@@ -168,7 +169,7 @@ func (c *cluster) kill(ctx context.Context, pod, process string) error {
 	_, err = privileged.kube(ctx, "wait", "pod/killer", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=60s")
 	out, _ := privileged.kube(ctx, "logs", "killer")
 	if err == nil && out != "killed" {
-		err = fmt.Errorf("kill %s in pod %s: no such process: %q", process, pod, out)
+		err = fmt.Errorf("kill %s in pod %s: process not found: %q", process, pod, out)
 	}
 	_, deleteErr := privileged.kube(ctx, "delete", "pod", "killer", "--now")
 	return errors.Join(err, deleteErr)

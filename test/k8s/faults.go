@@ -11,7 +11,7 @@ import (
 	"checkout/test/shop"
 )
 
-// killAndWait kills a pod's process and waits until Kubernetes has restarted it and everything is ready.
+// killAndWait kills a process in a pod. It waits until Kubernetes has restarted the pod and all pods are ready.
 func (r *run) killAndWait(ctx context.Context, pod, process string) error {
 	before, err := r.restarts(ctx)
 	if err != nil {
@@ -24,14 +24,15 @@ func (r *run) killAndWait(ctx context.Context, pod, process string) error {
 		return check.Poll(ctx, recoveryTimeout, func(ctx context.Context) error {
 			now, err := r.restarts(ctx)
 			if err == nil && now[pod] == before[pod] {
-				err = fmt.Errorf("%s did not restart: %s", pod, now[pod])
+				err = fmt.Errorf("pod %s did not restart: %s", pod, now[pod])
 			}
 			return err
 		})
 	})
 }
 
-// killInstances may fail the requests that are in flight at the killed instance, at most one of each client.
+// killInstances kills one instance of each service under load. Requests in flight there may fail, at most one per
+// client.
 func (r *run) killInstances(ctx context.Context) error {
 	return r.underLoad(ctx, clients*len(services), func(s *shop.Shop) error {
 		for _, service := range services {
@@ -46,15 +47,17 @@ func (r *run) killInstances(ctx context.Context) error {
 	})
 }
 
-// anyNumber of requests may fail while a shard is unavailable.
+// anyNumber is the number of requests that may fail while a shard is unavailable.
 const anyNumber = math.MaxInt
 
+// killRedis kills a Redis under load.
 func (r *run) killRedis(ctx context.Context) error {
 	return r.underLoad(ctx, anyNumber,
 		func(*shop.Shop) error { return r.killAndWait(ctx, "order-redis-1", "redis-server") })
 }
 
-// deleteRedis deletes pods, one by force. Their successors get other addresses and the same volumes.
+// deleteRedis deletes two Redis pods under load, one of them by force. The new pods get other addresses and the same
+// volumes.
 func (r *run) deleteRedis(ctx context.Context) error {
 	return r.underLoad(ctx, anyNumber, func(s *shop.Shop) error {
 		for pod, options := range map[string][]string{"payment-redis-0": {"--grace-period=0", "--force"},
@@ -74,7 +77,8 @@ func (r *run) deleteRedis(ctx context.Context) error {
 	})
 }
 
-// update gives every instance and the gateway another image. No request may fail, and no Redis may restart.
+// update updates the image of every instance and of the gateway under load. No request may fail, and no Redis may
+// restart.
 func (r *run) update(ctx context.Context) error {
 	before, err := r.restarts(ctx)
 	if err != nil {
@@ -90,15 +94,15 @@ func (r *run) update(ctx context.Context) error {
 		}
 		for pod := range now {
 			if isRedis, same := strings.Contains(pod, "-redis-"), now[pod] == before[pod]; isRedis != same {
-				return fmt.Errorf("%s was %s and is %s", pod, before[pod], now[pod])
+				return fmt.Errorf("update: pod %s was %s and is %s", pod, before[pod], now[pod])
 			}
 		}
 		return nil
 	})
 }
 
-// drain drains every node of instances and gateways. No other node can take the evicted pods, so the budgets must keep
-// one pod of each. No request may fail.
+// drain drains all nodes under load, except for their Redis pods. There is no node for the evicted pods, so the
+// disruption budgets must keep one pod of each service and of the gateway. No request may fail.
 func (r *run) drain(ctx context.Context) error {
 	names, err := r.kube(ctx, "get", "nodes", "-o", "jsonpath={.items[*].metadata.name}")
 	if err != nil {
@@ -121,14 +125,15 @@ func (r *run) drain(ctx context.Context) error {
 	})
 }
 
-// drainNodes drains until a disruption budget stops it, and checks that one pod of each is left.
+// drainNodes drains the nodes until the disruption budgets stop it. It checks that one pod of each service and of the
+// gateway is left.
 func (r *run) drainNodes(ctx context.Context, nodes []string) error {
 	args := append(append([]string{"drain"}, nodes...),
 		"--pod-selector", ours+",app.kubernetes.io/name in (order,stock,payment,gateway)",
 		"--ignore-daemonsets", "--delete-emptydir-data", "--timeout=45s")
 	out, err := r.kube(ctx, args...)
 	if err == nil || !strings.Contains(out+err.Error(), "disruption budget") {
-		return errors.Join(fmt.Errorf("no disruption budget stopped the drain:\n%s", out), err)
+		return errors.Join(fmt.Errorf("drain: not stopped by a disruption budget:\n%s", out), err)
 	}
 	pods, err := r.kube(ctx, "get", "pods", "-l", ours, "--field-selector=status.phase=Running",
 		"-o", `jsonpath={range .items[*]}{.metadata.labels.app\.kubernetes\.io/name}{"\n"}{end}`)
@@ -139,17 +144,17 @@ func (r *run) drainNodes(ctx context.Context, nodes []string) error {
 	for pod := range strings.FieldsSeq(pods) {
 		running[pod]++
 	}
-	r.Logf("stopped by the budgets; still running: %v", running)
+	r.Logf("drain stopped by the disruption budgets; still running: %v", running)
 	for _, name := range append([]string{"gateway"}, services...) {
 		if running[name] != 1 {
-			return fmt.Errorf("%d pods of %s are running, want 1", running[name], name)
+			return fmt.Errorf("drain: %d pods of %s are running, want 1", running[name], name)
 		}
 	}
 	return nil
 }
 
-// grow adds a shard and an instance to each service. Old data must still be found, and new data must reach every shard.
-// An instance that does not know the new shard yet responds 503, never 404, to requests about it.
+// grow adds a shard and an instance to each service under load. Old data must stay available, and new objects must
+// reach every shard. An instance that does not know the new shard yet must respond 503, never 404.
 func (r *run) grow(ctx context.Context) error {
 	return r.underLoad(ctx, anyNumber, func(s *shop.Shop) error {
 		if err := r.change(ctx, "grown", func() error { return r.upgrade(ctx, grown) }); err != nil {
@@ -159,11 +164,11 @@ func (r *run) grow(ctx context.Context) error {
 	})
 }
 
-// shrink checks that Helm refuses to remove a shard.
+// shrink checks that the chart refuses to remove a shard.
 func (r *run) shrink(ctx context.Context) error {
 	err := r.upgrade(ctx, updated)
 	if err == nil || !strings.Contains(err.Error(), "cannot reduce") {
-		return errors.Join(errors.New("Helm did not refuse fewer shards"), err)
+		return errors.Join(errors.New("upgrade to fewer shards: not refused"), err)
 	}
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 	"checkout/test/check"
 )
 
-// upgrade installs the system, or upgrades it to these values.
+// upgrade installs the system with these values, or upgrades it to them.
 func (r *run) upgrade(ctx context.Context, values string) error {
 	args := []string{"upgrade", "--install", release, chartDir, "-f", "k8s/minikube.yaml",
 		"--set", "image.prefix=" + r.prefix + "," + values}
@@ -29,7 +29,7 @@ const (
 	grown     = "machines=3,shards=3,gateway.replicas=2,image.tag=next"
 )
 
-// change calls do, waits until everything is ready, and prints how long both took.
+// change calls do, waits until everything is ready, and prints the duration of both.
 func (r *run) change(ctx context.Context, what string, do func() error) error {
 	began := time.Now()
 	if err := do(); err != nil {
@@ -58,18 +58,18 @@ func (r *run) install(ctx context.Context, values string) error {
 	}
 	for pod, n := range restarts {
 		if !strings.HasSuffix(n, "/0") {
-			return fmt.Errorf("%s restarted: %s", pod, n)
+			return fmt.Errorf("install: pod %s restarted: %s", pod, n)
 		}
 	}
 	if _, err := r.chart(ctx, "test", release, "--timeout", "2m"); err != nil {
 		return err
 	}
-	r.Logf("helm test checked out an order")
+	r.Logf("helm test passed: it checked out an order")
 	return r.buy(ctx)
 }
 
-// suite runs the Python suite and the consistency run. It then deletes all data, because batch_init overwrites paid
-// orders.
+// suite runs the Python suite and the consistency run. It then deletes all data, because their batch_init overwrites
+// paid orders.
 func (r *run) suite(ctx context.Context) (err error) {
 	url := "http://gateway." + r.namespace + ".svc.cluster.local"
 	if r.inside == nil {
@@ -90,7 +90,7 @@ func (r *run) suite(ctx context.Context) (err error) {
 	return errors.Join(failed, shards.Empty(ctx))
 }
 
-// reinstall checks that an uninstall keeps all data and that a new installation, which has another password, finds it.
+// reinstall uninstalls and reinstalls the system. All data must still exist, although the password changes.
 func (r *run) reinstall(ctx context.Context) error {
 	s, err := r.openShop(ctx)
 	if err != nil {
@@ -110,7 +110,7 @@ func (r *run) reinstall(ctx context.Context) error {
 
 func (r *run) uninstall(ctx context.Context) error { return r.remove(ctx, 9) }
 
-// remove uninstalls the system. Only its volumes may remain.
+// remove uninstalls the system, and checks that only its volumes remain.
 func (r *run) remove(ctx context.Context, volumes int) error {
 	if _, err := r.chart(ctx, "uninstall", release); err != nil {
 		return err
@@ -118,7 +118,7 @@ func (r *run) remove(ctx context.Context, volumes int) error {
 	return r.onlyVolumes(ctx, volumes)
 }
 
-// onlyVolumes waits until the namespace contains nothing but this many volumes and the named objects.
+// onlyVolumes waits until the namespace contains only a number of volumes and the objects in others.
 func (r *run) onlyVolumes(ctx context.Context, volumes int, others ...string) error {
 	kinds, err := r.kube(ctx, "api-resources", "--namespaced", "--verbs=list", "-o", "name")
 	if err != nil {
@@ -136,7 +136,7 @@ func (r *run) onlyVolumes(ctx context.Context, volumes int, others ...string) er
 			case strings.HasPrefix(name, "persistentvolumeclaim/data-"):
 				n++
 			case name != "configmap/kube-root-ca.crt" && name != "serviceaccount/default" && !slices.Contains(others, name):
-				return fmt.Errorf("not removed: %s", name)
+				return fmt.Errorf("object not removed: %s", name)
 			}
 		}
 		if n != volumes {

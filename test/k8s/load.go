@@ -18,10 +18,10 @@ import (
 
 const (
 	clients = 8
-	buys    = 30 // decided checkouts and cancels that show that the system works
+	buys    = 30 // number of decided checkouts and cancels that shows that the system works
 )
 
-// openShop creates users and items, starts clients, and waits until they buy.
+// openShop creates users and items, starts clients, and waits until the system works.
 func (r *run) openShop(ctx context.Context) (*shop.Shop, error) {
 	url, err := r.gateway(ctx)
 	if err != nil {
@@ -39,7 +39,7 @@ func (r *run) openShop(ctx context.Context) (*shop.Shop, error) {
 	return s, nil
 }
 
-// closeShop stops the clients, checks that at most this many of their requests failed, and audits.
+// closeShop stops the clients and audits. It checks that at most failures requests failed.
 func (r *run) closeShop(ctx context.Context, s *shop.Shop, failures int) error {
 	s.Stop()
 	s.Client.Close()
@@ -48,12 +48,13 @@ func (r *run) closeShop(ctx context.Context, s *shop.Shop, failures int) error {
 	return errors.Join(err, r.audit(ctx, s))
 }
 
-// buy runs a short load and audits. No request may fail.
+// buy checks that the system works under a short load. No request may fail.
 func (r *run) buy(ctx context.Context) error {
 	return r.underLoad(ctx, 0, func(*shop.Shop) error { return nil })
 }
 
-// underLoad calls do while clients buy, waits until they buy again, and audits. failures is how many requests may fail.
+// underLoad runs clients while it calls do and waits until the system works again. Then it audits. At most failures
+// requests may fail.
 func (r *run) underLoad(ctx context.Context, failures int, do func(*shop.Shop) error) error {
 	s, err := r.openShop(ctx)
 	if err != nil {
@@ -65,7 +66,7 @@ func (r *run) underLoad(ctx context.Context, failures int, do func(*shop.Shop) e
 	return errors.Join(err, r.closeShop(ctx, s, failures))
 }
 
-// audit compares the system with everything that the clients received.
+// audit compares the system with the responses that the clients received.
 func (r *run) audit(ctx context.Context, s *shop.Shop) error {
 	if err := r.ready(ctx); err != nil {
 		return err
@@ -88,7 +89,7 @@ func (r *run) audit(ctx context.Context, s *shop.Shop) error {
 	return a.Err()
 }
 
-// openShards connects to every Redis by a port that is forwarded to its pod.
+// openShards connects to every Redis shard through a port that is forwarded to its pod.
 func (r *run) openShards(ctx context.Context) (shards check.Shards, done func(), err error) {
 	secret, err := r.kube(ctx, "get", "secret", "redis-password", "-o", "go-template={{.data.password | base64decode}}")
 	if err != nil {
@@ -130,12 +131,12 @@ func (r *run) openShards(ctx context.Context) (shards check.Shards, done func(),
 		}
 	}
 	if err := check.Poll(ctx, recoveryTimeout, shards.Ping); err != nil {
-		return nil, nil, fmt.Errorf("connect to Redis by forwarded ports: %w", err)
+		return nil, nil, fmt.Errorf("connect to Redis through forwarded ports: %w", err)
 	}
 	return shards, done, nil
 }
 
-// gateway returns the URL at which this machine reaches the gateway.
+// gateway returns the URL of the gateway for this computer.
 func (r *run) gateway(ctx context.Context) (string, error) {
 	if r.url != "" {
 		return r.url, nil

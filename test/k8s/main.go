@@ -1,22 +1,23 @@
-// Command test-k8s tests on a cluster what docs/deploy.md describes: `make test-k8s`.
+// Command test-k8s tests the deployment in docs/deploy.md on a Kubernetes cluster. Run it with `make test-k8s`.
 //
 // It checks every manifest, installs the system with one and with two shards, and runs the Python suite and the
-// consistency run. Then, under load, it kills an instance of each service and a Redis with SIGKILL, deletes Redis pods,
-// updates everything, drains the nodes up to the disruption budgets, and grows the system. At the end it removes
-// everything. It uses namespaces of its own. It cordons every node for some seconds, so nobody else should use the
-// cluster.
+// consistency run. Under load, it kills an instance of each service and a Redis with SIGKILL, and deletes Redis pods.
+// Under load, it also updates all images, drains the nodes up to the disruption budgets, and adds instances and shards.
+// At the end it removes everything.
+//
+// It uses separate namespaces. It cordons every node for some seconds, so the cluster should have no other users.
 //
 //	KUBECTL, HELM   commands (kubectl, helm)
-//	LOAD            command that loads local images into the cluster, called with all their names: minikube image load
-//	IMAGE_PREFIX    of the images' names (checkout-)
-//	INSIDE          command that runs Python inside the cluster's network; without it Python uses GATEWAY_URL
-//	GATEWAY_URL     the gateway as this machine reaches it (the first node's address and the Service's port)
-//	CONFORM         command that checks manifests on its standard input: kubeconform -strict -
-//	VALUES          --set of every installation, for a small cluster: machine.cpu=50m,redis.cpu=50m,gateway.cpu=50m
+//	LOAD            command that loads local images into the cluster, for example minikube image load
+//	IMAGE_PREFIX    prefix of the image names (checkout-)
+//	INSIDE          command that runs Python inside the cluster's network; if not set, Python uses GATEWAY_URL
+//	GATEWAY_URL     URL of the gateway for this computer (the first node's address and the Service's port)
+//	CONFORM         command that checks manifests on its standard input, for example kubeconform -strict -
+//	VALUES          --set of every installation, for example machine.cpu=50m,redis.cpu=50m,gateway.cpu=50m
 //	PYTHON          Python with requests and aiohttp (/usr/bin/python3)
-//	FROM            part of the name of the first step to run, on the state that an earlier run left
-//	SKIP            part of the names of steps to leave out
-//	KEEP            1: leave the system in the cluster
+//	FROM            part of the name of the first step to run; earlier steps must have run before
+//	SKIP            part of the names of steps to skip
+//	KEEP            1 keeps the system in the cluster
 package main
 
 import (
@@ -34,17 +35,17 @@ import (
 
 func main() { steps.Main("test-k8s", test) }
 
-// run is one run of the test.
+// run is a run of the test.
 type run struct {
 	*steps.Runner
 	*cluster
 	python  []string // command
 	inside  []string // prefix of a command that runs inside the cluster's network
-	url     string   // of the gateway, if given
+	url     string   // URL of the gateway, if set
 	load    []string // command
 	conform []string // command
-	prefix  string   // of the images' names
-	values  string   // of every installation
+	prefix  string   // prefix of the image names
+	values  string   // additional values of every installation
 }
 
 func test(ctx context.Context, out io.Writer) (err error) {
@@ -62,7 +63,7 @@ func test(ctx context.Context, out io.Writer) (err error) {
 	}
 	var version struct{ ServerVersion struct{ GitVersion string } }
 	if err := json.Unmarshal([]byte(text), &version); err != nil {
-		return fmt.Errorf("kubectl version: %w", err)
+		return fmt.Errorf("parse output of kubectl version: %w", err)
 	}
 	fmt.Fprintf(out, "Kubernetes %s, VALUES=%s\n", version.ServerVersion.GitVersion, r.values)
 	if os.Getenv("KEEP") != "1" {
@@ -71,11 +72,11 @@ func test(ctx context.Context, out io.Writer) (err error) {
 	return r.Run(ctx, []steps.Step{
 		{Name: "build and load the images", Run: r.images, Required: true},
 		{Name: "the cluster accepts every manifest", Run: r.manifests},
-		{Name: "Helm refuses wrong values", Run: r.wrongValues},
+		{Name: "the chart refuses wrong values", Run: r.wrongValues},
 		{Name: "apply, use and delete the plain manifests", Run: r.plain},
 		{Name: "install with one shard", Run: r.installOne, Required: true},
 		{Name: "the Python suite, one shard", Run: r.suite},
-		{Name: "uninstall keeps the volumes, install finds them", Run: r.reinstall},
+		{Name: "uninstall keeps the data, install uses it again", Run: r.reinstall},
 		{Name: "install with two shards", Run: r.installTwo, Required: true},
 		{Name: "the Python suite, two shards", Run: r.suite},
 		{Name: "SIGKILL of an instance of each service under load", Run: r.killInstances},
@@ -84,7 +85,7 @@ func test(ctx context.Context, out io.Writer) (err error) {
 		{Name: "update everything under load", Run: r.update},
 		{Name: "drain up to the budgets under load", Run: r.drain},
 		{Name: "grow from 2 to 3 shards and instances under load", Run: r.grow},
-		{Name: "Helm refuses to remove a shard", Run: r.shrink},
+		{Name: "the chart refuses to remove a shard", Run: r.shrink},
 		{Name: "the Python suite, three shards", Run: r.suite},
 		{Name: "uninstall", Run: r.uninstall},
 	})

@@ -17,7 +17,7 @@ var valuesFiles = []string{"k8s/minikube.yaml", "gke/values.yaml", "gke-scale/va
 // images builds the images, gives them a second tag for the update, and loads them into the cluster.
 func (r *run) images(ctx context.Context) error {
 	if r.load == nil {
-		r.Logf("LOAD is not set: the cluster must have %sorder:latest, :next and so on", r.prefix)
+		r.Logf("LOAD is not set: the cluster must have the images %sorder:latest, %[1]sorder:next and so on", r.prefix)
 		return nil
 	}
 	names := []string{"redis:8.10-alpine"}
@@ -36,7 +36,7 @@ func (r *run) images(ctx context.Context) error {
 	return err
 }
 
-// manifests checks everything that can be applied by a server-side dry run. Warnings are errors.
+// manifests checks all manifests and all outputs of the chart with a server-side dry run. Warnings are errors.
 func (r *run) manifests(ctx context.Context) error {
 	if err := r.newNamespace(ctx); err != nil {
 		return err
@@ -47,19 +47,19 @@ func (r *run) manifests(ctx context.Context) error {
 	check := func(what, text string) error {
 		if r.conform != nil {
 			if _, err := output(ctx, text, r.conform); err != nil {
-				return fmt.Errorf("%s: %w", what, err)
+				return fmt.Errorf("check %s: %w", what, err)
 			}
 		}
 		objects, err := r.kubeInput(ctx, text, "apply", "--dry-run=server", "--warnings-as-errors", "-f", "-")
 		if err != nil {
-			return fmt.Errorf("%s: %w", what, err)
+			return fmt.Errorf("check %s: %w", what, err)
 		}
 		r.Logf("%s: %d objects", what, strings.Count(objects, "\n")+1)
 		return nil
 	}
 	for _, values := range append([]string{""}, valuesFiles...) {
 		for _, kind := range []string{"", "loadBalancer", "ingress", "gateway", "none"} {
-			// Only Google's clusters know the health check's kind.
+			// Only GKE clusters have the kind HealthCheckPolicy.
 			args := []string{"template", release, chartDir, "--set", "entrance.gkeHealthCheck=false"}
 			if values != "" {
 				args = append(args, "-f", values)
@@ -95,20 +95,21 @@ func (r *run) manifests(ctx context.Context) error {
 	return nil
 }
 
-// wrongValues checks that Helm names a wrong value.
+// wrongValues checks that the chart refuses wrong values, and that the error names them.
 func (r *run) wrongValues(ctx context.Context) error {
 	for value, name := range map[string]string{
 		"shards=0": "shards", "shrads=2": "shrads", "entrance.kind=nodePort": "entrance",
 	} {
 		out, err := r.chart(ctx, "install", release, chartDir, "--set", value)
 		if err == nil || !strings.Contains(err.Error(), name) {
-			return errors.Join(fmt.Errorf("Helm did not refuse %s by name: %s", value, out), err)
+			return errors.Join(fmt.Errorf("install with %s: want an error that names %q: %s", value, name, out), err)
 		}
 	}
 	return nil
 }
 
-// plain applies the plain manifests, buys, and deletes them. Only volumes and the given Secret may remain.
+// plain applies the plain manifests, checks that the system works, and deletes the manifests. Only the volumes and the
+// Secret that plain created may remain.
 func (r *run) plain(ctx context.Context) error {
 	if err := r.newNamespace(ctx); err != nil {
 		return err

@@ -14,20 +14,21 @@ import (
 )
 
 const (
-	readers     = 8                // concurrent reads of an audit
+	readers     = 8                // number of concurrent readers in an audit
 	readTimeout = 10 * time.Second // for one read to succeed
 )
 
-// Audit is the verdict on a system whose clients have stopped.
+// Audit is the result of comparing a system with the responses that its clients received.
 type Audit struct {
 	Snapshot   *check.Snapshot
-	Decided    time.Duration // from the start of the audit until no order was undecided
+	Decided    time.Duration // time until no order was undecided
 	Violations []string
-	Unchecked  int // histories that were too long to check
+	Unchecked  int // number of histories whose check timed out
 }
 
-// Audit waits until every order is decided. It then reads everything back, through the API and from Redis, and compares
-// it with the responses that the clients received. Users and items that others made are not checked.
+// Audit waits until every order is decided. Then it reads everything through the API and from Redis, and compares it
+// with the responses that the clients received. The clients must have stopped. Audit checks only the shop's users and
+// items.
 func (s *Shop) Audit(ctx context.Context, shards check.Shards) (a Audit, err error) {
 	if a.Decided, err = shards.Settle(ctx); err != nil {
 		return a, err
@@ -38,21 +39,22 @@ func (s *Shop) Audit(ctx context.Context, shards check.Shards) (a Audit, err err
 	}
 	deposits := s.Deposits
 	deposits.Partial = true
-	wrong, unchecked := check.Linearizable(s.Histories(), a.Snapshot)
+	notLinearizable, unchecked := check.Linearizable(s.Histories(), a.Snapshot)
 	a.Unchecked = unchecked
 	a.Violations = slices.Concat(unread, s.readBalances(ctx, a.Snapshot), s.Violations(a.Snapshot),
-		a.Snapshot.Violations(deposits), wrong, s.unexpected())
+		a.Snapshot.Violations(deposits), notLinearizable, s.unexpected())
 	return a, nil
 }
 
 func (a Audit) String() string {
-	return fmt.Sprintf("everything decided after %.1f s; %d orders, %d violations, %d histories too long to check",
+	return fmt.Sprintf("everything decided after %.1f s; %d orders, %d violations, %d checks of histories timed out",
 		a.Decided.Seconds(), len(a.Snapshot.Orders), len(a.Violations), a.Unchecked)
 }
 
 // Err returns the first violations as an error, or nil if there are none.
 func (a Audit) Err() error { return list("violations", a.Violations) }
 
+// list returns an error with the first lines of a list, or nil if the list is empty.
 func list(what string, all []string) error {
 	if len(all) == 0 {
 		return nil
@@ -60,7 +62,7 @@ func list(what string, all []string) error {
 	return fmt.Errorf("%d %s:\n%s", len(all), what, strings.Join(all[:min(len(all), 20)], "\n"))
 }
 
-// retryRead reads until the outcome is known, at most for readTimeout or until ctx ends.
+// retryRead retries a read that gets 429, 503 or no response. It stops after readTimeout, or when ctx ends.
 func retryRead(ctx context.Context, read func() check.Response) check.Response {
 	for start := time.Now(); ; time.Sleep(100 * time.Millisecond) {
 		if ctx.Err() != nil {
@@ -72,8 +74,8 @@ func retryRead(ctx context.Context, read func() check.Response) check.Response {
 	}
 }
 
-// readOrders reads every order through the API. The responses become part of the histories. It lists the orders that it
-// could not read.
+// readOrders reads every order through the API. It adds the responses to the histories. It returns an error message for
+// each order that it could not read.
 func (s *Shop) readOrders(ctx context.Context) (failed []string) {
 	var mu sync.Mutex
 	queue := make(chan *check.History)
@@ -97,12 +99,12 @@ func (s *Shop) readOrders(ctx context.Context) (failed []string) {
 	return failed
 }
 
-// readBalances compares what the API returns for every user and item with the snapshot.
-func (s *Shop) readBalances(ctx context.Context, sn *check.Snapshot) (found []string) {
+// readBalances reads every user and item through the API. It returns a violation for each difference from the snapshot.
+func (s *Shop) readBalances(ctx context.Context, sn *check.Snapshot) (violations []string) {
 	compare := func(path, field string, want int64) {
 		r := retryRead(ctx, func() check.Response { return s.Client.Call("GET", path) })
 		if got, ok := r.Number(field); !r.OK() || !ok || got != want {
-			found = append(found, fmt.Sprintf("GET %s: %v; Redis holds %d", path, r, want))
+			violations = append(violations, fmt.Sprintf("GET %s: got %v, want %d as in Redis", path, r, want))
 		}
 	}
 	for _, user := range s.Users {
@@ -111,49 +113,50 @@ func (s *Shop) readBalances(ctx context.Context, sn *check.Snapshot) (found []st
 	for _, item := range s.Items {
 		compare("/stock/find/"+item, "stock", sn.Stock[item])
 	}
-	return found
+	return violations
 }
 
-// unexpected lists the responses that no client of this shop may receive, whatever fails: a status other than 200, 402,
-// 409, 429 and 503. A 404, for example, denies something that was created.
-func (s *Shop) unexpected() (found []string) {
+// unexpected lists the responses whose status is not 200, 402, 409, 429 or 503. Faults do not justify any other status:
+// for example, a 404 would mean that a created object is missing.
+func (s *Shop) unexpected() (violations []string) {
 	for _, r := range s.Responses() {
 		if !slices.Contains([]int{0, 200, 402, 409, 429, 503}, r.Status) {
-			found = append(found, fmt.Sprintf("unexpected response at %s: %v", r.Began.Format(time.TimeOnly), r))
+			violations = append(violations, fmt.Sprintf("unexpected response at %s: %v", r.Began.Format(time.TimeOnly), r))
 		}
 	}
-	return found
+	return violations
 }
 
-// CheckFailures returns an error if more than this many requests failed: no response, 429 or 503.
+// CheckFailures returns the number of failed requests, and an error if more than allowed failed. A request fails if it
+// gets 429, 503 or no response.
 func (s *Shop) CheckFailures(allowed int) (failed int, err error) {
-	var found []string
+	var failures []string
 	for _, r := range s.Responses() {
 		if r.Unknown() || r.Status == http.StatusTooManyRequests {
-			found = append(found, fmt.Sprintf("%s %v", r.Began.Format("15:04:05.000"), r))
+			failures = append(failures, fmt.Sprintf("%s %v", r.Began.Format("15:04:05.000"), r))
 		}
 	}
-	if len(found) > allowed {
-		err = list(fmt.Sprintf("failed requests, %d are allowed", allowed), found)
+	if len(failures) > allowed {
+		err = list(fmt.Sprintf("failed requests, want at most %d", allowed), failures)
 	}
-	return len(found), err
+	return len(failures), err
 }
 
-// AwaitDecided waits until n more checkouts and cancels are decided.
-func (s *Shop) AwaitDecided(ctx context.Context, n int64, within time.Duration) error {
+// AwaitDecided waits until n more checkouts and cancels got 200 or 4xx.
+func (s *Shop) AwaitDecided(ctx context.Context, n int64, timeout time.Duration) error {
 	until := s.Decided() + n
-	return check.Poll(ctx, within, func(context.Context) error {
+	return check.Poll(ctx, timeout, func(context.Context) error {
 		if left := until - s.Decided(); left > 0 {
-			return fmt.Errorf("%d more checkouts or cancels must be decided", left)
+			return fmt.Errorf("%d checkouts or cancels are not yet decided", left)
 		}
 		return nil
 	})
 }
 
-// Buy places an order of one item and pays it. It starts again with a new order until one is paid. Forget keeps the
-// paid order.
-func (s *Shop) Buy(ctx context.Context, within time.Duration) error {
-	return check.Poll(ctx, within, func(context.Context) error {
+// Buy creates an order of one item and checks it out. If that fails, Buy retries with a new order. Forget does not drop
+// the history of the paid order.
+func (s *Shop) Buy(ctx context.Context, timeout time.Duration) error {
+	return check.Poll(ctx, timeout, func(context.Context) error {
 		r := s.Client.Call("POST", "/orders/create/"+s.Users[0])
 		s.record(r)
 		if !r.OK() {
@@ -177,20 +180,20 @@ func (s *Shop) Buy(ctx context.Context, within time.Duration) error {
 	})
 }
 
-// AwaitShards creates orders, items and users until each service has used n shards for new IDs.
-func (s *Shop) AwaitShards(ctx context.Context, n int, within time.Duration) error {
+// AwaitShards creates orders, items and users until each service has minted IDs on n shards.
+func (s *Shop) AwaitShards(ctx context.Context, n int, timeout time.Duration) error {
 	for path, field := range map[string]string{
 		"/orders/create/" + s.Users[0]: "order_id", "/stock/item/create/1": "item_id", "/payment/create_user": "user_id",
 	} {
 		used := map[int]int{}
-		err := check.Poll(ctx, within, func(context.Context) error {
+		err := check.Poll(ctx, timeout, func(context.Context) error {
 			r := s.Client.Call("POST", path)
 			index, ok := shard.Of(r.Field(field))
 			if !ok {
-				return fmt.Errorf("POST %s: no ID that names a shard: %v", path, r)
+				return fmt.Errorf("POST %s: no shard in the ID: %v", path, r)
 			}
 			if used[index]++; len(used) < n {
-				return fmt.Errorf("POST %s: new IDs by shard %v, want %d shards", path, used, n)
+				return fmt.Errorf("POST %s: number of new IDs by shard is %v, want %d shards", path, used, n)
 			}
 			return nil
 		})
@@ -201,7 +204,7 @@ func (s *Shop) AwaitShards(ctx context.Context, n int, within time.Duration) err
 	return nil
 }
 
-// PaidTimes returns when each successful checkout since the last Forget got its response, in order.
+// PaidTimes returns the times of the 200 responses to checkouts since the last Forget, in order.
 func (s *Shop) PaidTimes() (times []time.Time) {
 	for _, h := range s.histories {
 		for _, r := range h.Checkouts {

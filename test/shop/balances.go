@@ -7,7 +7,7 @@ import (
 	"checkout/test/check"
 )
 
-// changeBalance changes stock or credit other than by an order.
+// changeBalance changes a random user's credit or a random item's stock with a direct request.
 func (s *Shop) changeBalance(random *rand.Rand) {
 	user, item := s.Users[random.IntN(len(s.Users))], s.Items[random.IntN(len(s.Items))]
 	amount := 1 + random.Int64N(40)
@@ -25,9 +25,10 @@ func (s *Shop) changeBalance(random *rand.Rand) {
 	}
 }
 
-// addAmount adds to a counter, or subtracts from it, and records the deposit as certain or uncertain.
-func (s *Shop) addAmount(random *rand.Rand, put map[string]int64, maybe map[string][]int64, id string, by int64,
-	path string) {
+// addAmount adds to a counter, or subtracts if by is negative. It records by as a deposit. If the outcome is unknown,
+// the deposit is uncertain.
+func (s *Shop) addAmount(random *rand.Rand, deposits map[string]int64, uncertain map[string][]int64, id string,
+	by int64, path string) {
 	s.pace()
 	r := s.writeClient(random).Call("POST", fmt.Sprintf(path, id, max(by, -by)))
 	s.record(r)
@@ -35,13 +36,13 @@ func (s *Shop) addAmount(random *rand.Rand, put map[string]int64, maybe map[stri
 	defer s.mu.Unlock()
 	switch {
 	case r.OK():
-		put[id] += by
+		deposits[id] += by
 	case r.Unknown():
-		maybe[id] = append(maybe[id], by)
+		uncertain[id] = append(uncertain[id], by)
 	}
 }
 
-// payDirectly pays for something that is not an order, and sometimes cancels the payment.
+// payDirectly sends a payment for a purpose that is not an order, and sometimes cancels it.
 func (s *Shop) payDirectly(random *rand.Rand, user string, amount int64) {
 	p := &check.Payment{User: user, Purpose: fmt.Sprintf("ticket-%016x", random.Uint64()), Amount: amount}
 	s.mu.Lock()

@@ -8,9 +8,9 @@ import (
 	"checkout/test/check"
 )
 
-// writeClient returns a client for one write. With probability KeyRate it sends the write with an idempotency key. It
-// then retries while the outcome is unknown, sometimes after a known outcome too, and sometimes sends two copies at
-// once.
+// writeClient returns a client for one write. With probability KeyRate the client sends the write with an idempotency
+// key. It then retries while the outcome is unknown. Sometimes it retries after a known outcome, or sends two copies
+// concurrently.
 func (s *Shop) writeClient(random *rand.Rand) *check.Client {
 	if s.behavior.KeyRate == 0 || random.Float64() >= s.behavior.KeyRate {
 		return s.Client
@@ -31,8 +31,7 @@ func (s *Shop) writeClient(random *rand.Rand) *check.Client {
 	return s.Client.WithKey(keyed)
 }
 
-// KeyedRequests returns how many writes had an idempotency key since the last Forget, and how many responses were
-// replays.
+// KeyedRequests returns the number of writes with an idempotency key since the last Forget, and the number of replays.
 func (s *Shop) KeyedRequests() (sent, replays int) {
 	for _, keyed := range s.keyedRequests {
 		replays += keyed.Replays()
@@ -40,5 +39,5 @@ func (s *Shop) KeyedRequests() (sent, replays int) {
 	return len(s.keyedRequests), replays
 }
 
-// MaxOrders returns how many orders the clients may have created since the last Forget.
+// MaxOrders returns the maximum number of orders that the clients may have created since the last Forget.
 func (s *Shop) MaxOrders() int { return s.maxOrders }

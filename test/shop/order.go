@@ -8,7 +8,8 @@ import (
 	"checkout/test/check"
 )
 
-// placeOrder creates, fills and checks out one order. With AllRoutes it sometimes changes a balance instead.
+// placeOrder creates, fills and checks out one order. If Behavior.AllRoutes is set, it sometimes changes a balance
+// instead.
 func (s *Shop) placeOrder(random *rand.Rand) {
 	if s.behavior.AllRoutes && random.IntN(5) == 0 {
 		s.changeBalance(random)
@@ -24,7 +25,7 @@ func (s *Shop) placeOrder(random *rand.Rand) {
 		s.mu.Unlock()
 	}
 	if !r.OK() {
-		time.Sleep(20 * time.Millisecond) // a part is unavailable
+		time.Sleep(20 * time.Millisecond) // part of the system is unavailable
 		return
 	}
 	h := &check.History{Order: r.Field("order_id"), User: user}
@@ -42,7 +43,7 @@ func (s *Shop) placeOrder(random *rand.Rand) {
 	s.checkoutConcurrently(h, random)
 }
 
-// fill adds items to the order. With AllRoutes it prefers scarce items, and sometimes adds many.
+// fill adds items to the order. If Behavior.AllRoutes is set, it prefers scarce items, and sometimes adds many items.
 func (s *Shop) fill(h *check.History, random *rand.Rand) {
 	items := 1 + random.IntN(6)
 	if s.behavior.AllRoutes && random.IntN(12) == 0 {
@@ -66,13 +67,13 @@ func (s *Shop) fill(h *check.History, random *rand.Rand) {
 	}
 }
 
-// checkoutConcurrently checks out a filled order and sends other requests about it at the same time.
+// checkoutConcurrently checks out an order and concurrently sends other requests for the order.
 func (s *Shop) checkoutConcurrently(h *check.History, random *rand.Rand) {
 	if random.IntN(25) == 0 {
 		s.pace()
 		h.Remove(s.writeClient(random))
 		if random.IntN(2) == 0 {
-			return // otherwise check out the removed order
+			return // in half of the cases, check out the removed order
 		}
 	}
 	var meanwhile sync.WaitGroup
@@ -110,7 +111,7 @@ func (s *Shop) checkoutConcurrently(h *check.History, random *rand.Rand) {
 	}
 }
 
-// instance returns a client of one order instance, or of the gateway if no instance is known.
+// instance returns a client of an order instance. If no instance is known, it returns the client of the gateway.
 func (s *Shop) instance(i int) *check.Client {
 	if len(s.behavior.InstanceURLs) == 0 {
 		return s.Client
@@ -126,18 +127,19 @@ func (s *Shop) checkout(h *check.History, c *check.Client) check.Response {
 	return r
 }
 
-// record records a response to a request that is not about an order.
+// record records a response that belongs to no history.
 func (s *Shop) record(r check.Response) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.responses = append(s.responses, r)
 }
 
-// retry sends a request until its outcome is known, at most four times. It reports whether the status is 200.
-func (s *Shop) retry(random *rand.Rand, ask func() check.Response) bool {
+// retry sends a request until its outcome is known, but at most one to four times. It reports whether the status is
+// 200.
+func (s *Shop) retry(random *rand.Rand, send func() check.Response) bool {
 	for range 1 + random.IntN(4) {
 		s.pace()
-		r := ask()
+		r := send()
 		if !r.Unknown() {
 			s.decided.Add(1)
 			return r.OK()

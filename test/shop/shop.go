@@ -1,11 +1,11 @@
-// Package shop is a load generator whose clients record every response that they receive.
+// Package shop is a load generator. Its clients record every response, so that package check can check the responses.
 //
 //	shop.go        users, items, and clients that start and stop
-//	order.go       what a client does with an order
+//	order.go       the requests for an order
 //	keys.go        writes with an idempotency key
 //	balances.go    changes of stock and credit, and direct payments
-//	violations.go  the recorded responses, compared with a snapshot of Redis
-//	audit.go       the verdict on a deployed system
+//	violations.go  compares the responses with a snapshot of Redis
+//	audit.go       audits a deployed system after load
 package shop
 
 import (
@@ -18,22 +18,23 @@ import (
 	"checkout/test/check"
 )
 
-// Behavior is what the clients of a shop do.
+// Behavior configures the clients of a shop.
 type Behavior struct {
-	Clients    int     // concurrent clients
+	Clients    int     // number of concurrent clients
 	CancelRate float64 // probability that a client cancels a paid order
-	AllRoutes  bool    // use every route, and two instances at once
-	Rate       float64 // requests per second of all clients; 0: no limit
+	AllRoutes  bool    // use every route, and two instances concurrently
+	Rate       float64 // requests per second of all clients together; 0 means no limit
 	KeyRate    float64 // probability that a write has an idempotency key and is retried
 
-	// InstanceURLs are the public ports of order instances. With AllRoutes, clients also use them directly.
+	// InstanceURLs are the URLs of the public ports of order instances. If AllRoutes is set, clients also send requests to
+	// them directly.
 	InstanceURLs []string
-	// OnCheckout, if set, is called with each response to a checkout.
+	// OnCheckout, if set, receives each response to a checkout.
 	OnCheckout func(check.Response)
 }
 
-// Shop is users, items, and clients that fill orders, check out and sometimes cancel. One third of the users can pay
-// everything, one third a few orders, one third nothing. Every fourth item is scarce.
+// Shop is a set of users, items and clients. The clients fill orders, check them out and sometimes cancel them. One
+// third of the users can pay all orders, one third can pay a few, and one third none. Every fourth item is scarce.
 type Shop struct {
 	Client       *check.Client
 	Deposits     check.Deposits
@@ -43,18 +44,18 @@ type Shop struct {
 	stopped atomic.Bool
 	running sync.WaitGroup
 	decided atomic.Int64
-	next    atomic.Int64 // Unix time in ns of the next request, if there is a rate
+	next    atomic.Int64 // Unix time in ns of the next request, if the rate is limited
 
 	mu            sync.Mutex // guards the fields below, and Deposits while clients run
 	histories     []*check.History
 	payments      []*check.Payment
 	keyedRequests []*check.KeyedRequest
-	kept          []*check.History // of Buy
-	maxOrders     int              // upper bound of the orders created
-	responses     []check.Response // to requests that are not about an order
+	kept          []*check.History // histories of the orders paid by Buy
+	maxOrders     int              // maximum number of orders that clients may have created
+	responses     []check.Response // responses that belong to no history
 }
 
-// Fill creates users and items.
+// Fill returns a shop with new users and items.
 func Fill(c *check.Client, behavior Behavior) (*Shop, error) {
 	s := &Shop{Client: c, Deposits: check.NewDeposits(), behavior: behavior}
 	for i := range 30 {
@@ -79,7 +80,7 @@ func Fill(c *check.Client, behavior Behavior) (*Shop, error) {
 	return s, nil
 }
 
-// Start starts the clients. source returns a client's source of random numbers.
+// Start starts the clients. source returns the random number generator of a client.
 func (s *Shop) Start(source func(client uint64) *rand.Rand) {
 	s.stopped.Store(false)
 	for i := range s.behavior.Clients {
@@ -91,30 +92,30 @@ func (s *Shop) Start(source func(client uint64) *rand.Rand) {
 	}
 }
 
-// Stop stops the clients after their current order. They can start again.
+// Stop stops the clients after their current orders. Start may start them again.
 func (s *Shop) Stop() {
 	s.stopped.Store(true)
 	s.running.Wait()
 }
 
-// Decided returns how many checkouts and cancels got 200 or 4xx.
+// Decided returns the number of checkouts and cancels that got 200 or 4xx.
 func (s *Shop) Decided() int64 { return s.decided.Load() }
 
-// create creates a user or an item and adds credit or stock.
+// create creates a user or an item, and adds credit or stock to it.
 func (s *Shop) create(create, name, add string, amount int64) (id string, err error) {
 	r := s.Client.Call("POST", create)
 	if id = r.Field(name); id == "" {
-		return "", fmt.Errorf("%s: %v", create, r)
+		return "", fmt.Errorf("POST %s: %v", create, r)
 	}
 	if amount > 0 {
 		if r := s.Client.Call("POST", fmt.Sprintf(add, id, amount)); !r.OK() {
-			return "", fmt.Errorf(add+": %v", id, amount, r)
+			return "", fmt.Errorf("POST "+add+": %v", id, amount, r)
 		}
 	}
 	return id, nil
 }
 
-// pace waits until the rate allows another request.
+// pace waits until Behavior.Rate allows another request.
 func (s *Shop) pace() {
 	if s.behavior.Rate <= 0 {
 		return

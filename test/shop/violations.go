@@ -10,35 +10,35 @@ import (
 // Histories returns the histories of all orders since the last Forget.
 func (s *Shop) Histories() []*check.History { return s.histories }
 
-// Violations compares all recorded responses with a snapshot. The clients must be stopped.
+// Violations lists contradictions between the recorded responses and a snapshot. The clients must have stopped.
 func (s *Shop) Violations(sn *check.Snapshot) []string {
-	var found []string
+	var violations []string
 	for _, h := range s.histories {
-		found = append(found, h.Violations(sn)...)
+		violations = append(violations, h.Violations(sn)...)
 	}
 	for _, p := range s.payments {
-		found = append(found, p.Violations(sn)...)
+		violations = append(violations, p.Violations(sn)...)
 	}
-	for _, o := range s.keyedRequests {
-		found = append(found, o.Violations()...)
+	for _, k := range s.keyedRequests {
+		violations = append(violations, k.Violations()...)
 	}
 	for _, r := range s.responses {
 		if violation := r.FormatViolation(); violation != "" {
-			found = append(found, violation)
+			violations = append(violations, violation)
 		}
 	}
-	return found
+	return violations
 }
 
-// Forget drops the recorded responses after a check, and takes uncertain deposits from the snapshot. It keeps the
-// orders of Buy.
+// Forget drops the recorded responses, except those for orders paid by Buy. It resolves uncertain deposits from the
+// snapshot. Call Forget after the responses have been checked.
 func (s *Shop) Forget(sn *check.Snapshot) {
 	s.Deposits.Resolve(sn)
 	s.histories = slices.Clone(s.kept)
 	s.payments, s.keyedRequests, s.responses, s.maxOrders = nil, nil, nil, 0
 }
 
-// Summary counts the responses by status and problem.
+// Summary formats the number of responses by status and problem.
 func (s *Shop) Summary() string {
 	var checkouts, cancels []check.Response
 	other := s.responses
@@ -52,7 +52,7 @@ func (s *Shop) Summary() string {
 		check.Tally(other))
 }
 
-// Responses returns every response since the last Forget.
+// Responses returns all responses since the last Forget.
 func (s *Shop) Responses() []check.Response {
 	all := slices.Clone(s.responses)
 	for _, h := range s.histories {

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// Output runs a command and returns what it wrote to its standard output. If the command's context ends, the command
-// gets an interrupt, and is killed after another 20 s.
+// Output runs a command and returns its standard output. If the command's context ends, Output sends an interrupt to
+// the command, and kills it after another 20 s.
 func Output(cmd *exec.Cmd) (string, error) {
 	var stdout, both bytes.Buffer
 	cmd.Stdout, cmd.Stderr = io.MultiWriter(&stdout, &both), &both
@@ -27,13 +27,13 @@ func Output(cmd *exec.Cmd) (string, error) {
 	return strings.TrimSpace(stdout.String()), nil
 }
 
-// Last returns the last n lines of text.
+// Last returns the last n lines of a text.
 func Last(text string, n int) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
 
-// FreePort returns a port of the loopback interface that is free now.
+// FreePort returns a free port of the loopback interface.
 func FreePort() (int, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -43,7 +43,7 @@ func FreePort() (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
-// Python runs a Python script in test/ against a gateway, and prints the last lines of its output.
+// Python runs a Python script in test/ against a gateway. It prints the last lines of the script's output.
 func (r *Runner) Python(ctx context.Context, python []string, gateway string, script ...string) error {
 	args := slices.Concat(python[1:], script)
 	cmd := exec.CommandContext(ctx, python[0], args...)

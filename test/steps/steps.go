@@ -1,4 +1,4 @@
-// Package steps runs a test of a deployed system as a list of steps, and the commands that the steps need.
+// Package steps runs tests of deployed systems. A test is a list of steps that run commands.
 package steps
 
 import (
@@ -21,25 +21,25 @@ import (
 type Step struct {
 	Name     string
 	Run      func(context.Context) error
-	Required bool // the test ends if this step fails
+	Required bool // if this step fails, later steps do not run
 }
 
-// Runner runs steps and prints what they report.
+// Runner runs steps and prints their results.
 type Runner struct {
 	Out   io.Writer
-	First string                           // part of the name of the first step to run; empty: run all
-	Skip  string                           // part of the names of the steps to leave out; empty: leave out none
-	State func(ctx context.Context) string // what to print after a failed step
+	First string                           // part of the name of the first step to run; "" runs all steps
+	Skip  string                           // part of the names of steps to skip; "" skips none
+	State func(ctx context.Context) string // describes the system after a failed step
 }
 
 // Logf prints one line about the current step.
 func (r *Runner) Logf(format string, args ...any) { fmt.Fprintf(r.Out, "  "+format+"\n", args...) }
 
-// Run runs the steps in order and returns the errors of all that failed.
+// Run runs the steps in order. It returns the errors of all failed steps.
 func (r *Runner) Run(ctx context.Context, steps []Step) error {
 	first := slices.IndexFunc(steps, func(s Step) bool { return strings.Contains(s.Name, r.First) })
 	if first < 0 {
-		return fmt.Errorf("find the first step: no name contains %q", r.First)
+		return fmt.Errorf("select the first step: no name contains %q", r.First)
 	}
 	var errs []error
 	start, done := time.Now(), 0
@@ -66,7 +66,8 @@ func (r *Runner) Run(ctx context.Context, steps []Step) error {
 	return errors.Join(errs...)
 }
 
-// Main runs a test and exits with status 1 if it fails. With the flag -o it also writes the output to a report.
+// Main runs a test, and exits with status 1 if the test fails. If the flag -o is set, Main also writes the output to a
+// report.
 func Main(name string, test func(ctx context.Context, out io.Writer) error) {
 	report := flag.String("o", "", "also write the output to this Markdown `file`")
 	flag.Parse()
@@ -83,9 +84,10 @@ func Main(name string, test func(ctx context.Context, out io.Writer) error) {
 	}
 }
 
-// notes is the heading of the part of a report that people write. A new report keeps it.
+// notes is the heading of the manual part of a report. writeReport preserves this part.
 const notes = "\n## Notes\n"
 
+// writeReport writes a report, but preserves the notes in an existing file.
 func writeReport(file, name, log string) error {
 	old, err := os.ReadFile(file)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {

@@ -10,6 +10,7 @@ import (
 	"testing"
 )
 
+// TestRunSelectsStepsAndStopsAtRequired checks which steps run, and that Run stops after a failed required step.
 func TestRunSelectsStepsAndStopsAtRequired(t *testing.T) {
 	for _, c := range []struct{ first, skip, fail, want string }{
 		{"", "", "", "a b c"},
@@ -32,11 +33,13 @@ func TestRunSelectsStepsAndStopsAtRequired(t *testing.T) {
 		r := Runner{Out: io.Discard, First: c.first, Skip: c.skip, State: func(context.Context) string { return "" }}
 		err := r.Run(context.Background(), []Step{step("a"), step("b"), step("c")})
 		if got := strings.Join(ran, " "); got != c.want || (err != nil) != (c.fail != "") {
-			t.Errorf("%+v: ran %q, %v", c, got, err)
+			t.Errorf("run with first %q, skip %q, failing step %q: ran %q, error %v, want %q",
+				c.first, c.skip, c.fail, got, err, c.want)
 		}
 	}
 }
 
+// TestReportKeepsNotes checks that a new report replaces the output and keeps the notes.
 func TestReportKeepsNotes(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "results", "report.md")
 	if err := writeReport(file, "test-x", "first\n"); err != nil {
@@ -52,6 +55,6 @@ func TestReportKeepsNotes(t *testing.T) {
 	text, _ = os.ReadFile(file)
 	if got := string(text); strings.Contains(got, "first") || !strings.Contains(got, "second") ||
 		!strings.Contains(got, "keep this") {
-		t.Errorf("report: %s", got)
+		t.Errorf("report: got %q, want the second output and the notes", got)
 	}
 }
