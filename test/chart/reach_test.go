@@ -9,12 +9,12 @@ import (
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// world is any client that is not a pod of this system.
-const world = "world"
+// outside stands for any client that is not a pod of this system.
+const outside = "outside"
 
 // allowedPorts are the ports that the network policies must open, by source and destination.
 var allowedPorts = map[[2]string][]int{
-	{world, "gateway"}:           {8000},
+	{outside, "gateway"}:         {8000},
 	{"checkout-test", "gateway"}: {8000},
 	{"gateway", "order"}:         {5000}, {"gateway", "stock"}: {5000}, {"gateway", "payment"}: {5000},
 	{"order", "stock"}: {5001}, {"order", "payment"}: {5001}, {"payment", "order"}: {5001},
@@ -32,7 +32,7 @@ func (s *system) checkReach(t *testing.T) {
 // violations compares the network policies with allowedPorts, for every source, destination and port.
 func (s *system) violations() (violations []string) {
 	templates, _ := s.pods()
-	labels := map[string]map[string]string{world: nil}
+	labels := map[string]map[string]string{outside: nil}
 	for name, template := range templates {
 		labels[name] = template.Labels
 	}
@@ -41,7 +41,7 @@ func (s *system) violations() (violations []string) {
 		for to := range templates {
 			for _, port := range []int{5000, 5001, 6379, 8000} {
 				want := slices.Contains(allowedPorts[[2]string{from, to}], port)
-				got := (from == world || s.allowsEgress(labels[from], labels[to], port)) &&
+				got := (from == outside || s.allowsEgress(labels[from], labels[to], port)) &&
 					s.allowsIngress(labels[from], labels[to], port)
 				if from != to && got != want {
 					violations = append(violations,

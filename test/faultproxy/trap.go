@@ -34,7 +34,7 @@ type Trap struct {
 	closing sync.Once     // closes resume
 }
 
-// Trap sets a trap for the next n calls of a script. It ignores calls that do not have about in any argument.
+// Trap sets a trap that stops the next n calls of a script with an argument that contains about.
 func (p *Proxy) Trap(n int, script, about string, phase Phase) (*Trap, error) {
 	if r, ok := p.protocol.(respProtocol); !ok || !r.scripts.has(script) {
 		return nil, fmt.Errorf("set a trap: script not loaded: %q", script)

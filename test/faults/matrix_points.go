@@ -23,7 +23,7 @@ func (p matrixPoint) pause() time.Duration {
 	case p.after != "":
 		return 4 * time.Second // a recovery claim lasts up to 2.5 s
 	case p.service == "order" && strings.HasPrefix(p.name, "recovery "):
-		return 11 * time.Second // a claim to confirm lasts 10 s
+		return 11 * time.Second // a recovery worker's claim for confirmations lasts 10 s
 	}
 	return 7 * time.Second // a lease lasts 5 s, and a coordinator works for up to 12 s
 }

@@ -17,7 +17,7 @@ import (
 // cpuTime returns the CPU time that processes have used. It reads their CPU clocks, because reading /proc may take over
 // a second in a program with thousands of busy clients.
 func cpuTime(processes []stack.Process) (all time.Duration) {
-	const ofAllThreads = 2 // CPUCLOCK_SCHED: see clock_getcpuclockid(3)
+	const ofAllThreads = 2 // CPUCLOCK_SCHED; see clock_getcpuclockid(3)
 	for _, p := range processes {
 		var t unix.Timespec
 		if err := unix.ClockGettime(int32(^p.PID<<3|ofAllThreads), &t); err != nil {

@@ -157,7 +157,7 @@ func (s *rig) create(ctx context.Context, k kind) (*testOrder, error) {
 type heldOrder struct {
 	*testOrder
 	points   []string // names of the fail points
-	first    string   // instance on which the first one fired
+	first    string   // instance on which the first of the points fired
 	response chan check.Response
 }
 

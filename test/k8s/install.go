@@ -11,7 +11,7 @@ import (
 	"checkout/test/check"
 )
 
-// upgrade installs the system with these values, or upgrades it to them.
+// upgrade installs or upgrades the system with these values.
 func (r *run) upgrade(ctx context.Context, values string) error {
 	args := []string{"upgrade", "--install", release, chartDir, "-f", "k8s/minikube.yaml",
 		"--set", "image.prefix=" + r.prefix + "," + values}

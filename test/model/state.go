@@ -89,7 +89,7 @@ func (a *attempt) is(f flags) bool { return a.flags&f != 0 }
 type state struct {
 	order     orderState
 	current   uint8            // the order's attempt
-	cart      shards           // shards that an attempt of this cart reserves on
+	cart      shards           // shards on which a checkout of this cart reserves
 	wasReset  bool             // batch_init has happened
 	purchases uint8            // ledger: how many times the order became PAID since its creation or last reset
 	free      [maxShards]uint8 // counters

@@ -73,7 +73,7 @@ func (s *Shop) checkoutConcurrently(h *check.History, random *rand.Rand) {
 		s.pace()
 		h.Remove(s.writeClient(random))
 		if random.IntN(2) == 0 {
-			return // in half of the cases, check out the removed order
+			return // the other half of the removed orders are checked out
 		}
 	}
 	var meanwhile sync.WaitGroup
@@ -134,8 +134,8 @@ func (s *Shop) record(r check.Response) {
 	s.responses = append(s.responses, r)
 }
 
-// retry sends a request until its outcome is known, but at most one to four times. It reports whether the status is
-// 200.
+// retry sends a request until its outcome is known. The maximum number of tries is random, from 1 to 4. retry reports
+// whether the status is 200.
 func (s *Shop) retry(random *rand.Rand, send func() check.Response) bool {
 	for range 1 + random.IntN(4) {
 		s.pace()

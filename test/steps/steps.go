@@ -29,7 +29,7 @@ type Runner struct {
 	Out   io.Writer
 	First string                           // part of the name of the first step to run; "" runs all steps
 	Skip  string                           // part of the names of steps to skip; "" skips none
-	State func(ctx context.Context) string // describes the system after a failed step
+	State func(ctx context.Context) string // describes the system; called after a failed step
 }
 
 // Logf prints one line about the current step.
