@@ -76,7 +76,7 @@ func TestReadUsageMatchesGetrusage(t *testing.T) {
 		used += time.Duration(r.Utime.Nano() + r.Stime.Nano())
 	}
 	after := read()
-	// readUsage rounds four times down to whole ticks: user and system time, of this process and of its children.
+	// readUsage truncates four values to whole ticks: the user and system time of this process and of its children.
 	if low, high := before.servers().total(), after.servers().total()+4*tick; used < low || used > high {
 		t.Errorf("getrusage reports %v, readUsage %v to %v", used, low, high)
 	}

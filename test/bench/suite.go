@@ -12,12 +12,12 @@ import (
 type plan struct {
 	users, items int           // numbers of objects that the orders use
 	slices       int           // number of slices per measurement
-	slice        time.Duration // of simple requests; the minimum for empty requests
+	slice        time.Duration // duration of a slice of simple requests; minimum for empty requests
 	closed       []load
 
 	// The following is measured only if high is not 0.
 	medium, high  int       // numbers of clients
-	openShares    []float64 // of the rate of the closed loop with high clients, for the open loop
+	openShares    []float64 // rates of the open loop, relative to the closed loop with high clients
 	openCount     int       // checkouts for a share of 1
 	carts         []cart
 	shards        []int
