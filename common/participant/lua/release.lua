@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- release: adds what an attempt has reserved to the counters again, and prevents any later reservation by it.
+-- release: adds the reserved amounts of an attempt back to the counters, and prevents any later reservation by it.
 -- KEYS  1 record of the attempt  2.. every counter that it may have reserved from
 -- ARGV  1 deadline of the attempt, Unix ms
 -- returns {code}
