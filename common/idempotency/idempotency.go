@@ -117,7 +117,8 @@ func homeShard(c *cluster.Cluster, key *Key) (*redis.Shard, error) {
 	index := shard.OfKey(key.Name, c.ActiveShards())
 	home, ok := c.Shard(index)
 	if !ok {
-		return nil, fmt.Errorf("find the home shard of %s %q: shard %d is unknown: %w", Header, key.Name, index, api.Unavailable)
+		return nil, fmt.Errorf("find the home shard of %s %q: shard %d is unknown: %w",
+			Header, key.Name, index, api.Unavailable)
 	}
 	return home, nil
 }

@@ -128,7 +128,8 @@ func (p *Peer) check(ctx context.Context, address string) error {
 		return fmt.Errorf("check the internal port of %s at %s: %w", p.service, address, err)
 	}
 	if shardMap.Service != p.service {
-		return fmt.Errorf("check the internal port of %s at %s: it belongs to service %q", p.service, address, shardMap.Service)
+		return fmt.Errorf("check the internal port of %s at %s: it belongs to service %q", p.service, address,
+			shardMap.Service)
 	}
 	p.shardMap.Store(&shardMap)
 	if closing {

@@ -68,7 +68,8 @@ func newMetrics() *Metrics {
 		confirmed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "checkout_confirmed_total", Help: "Decided attempts whose records were confirmed."}),
 	}
-	stepDurations := histogram("checkout_step_duration_seconds", "Duration of one step of a saga, including retries.", "step")
+	stepDurations := histogram("checkout_step_duration_seconds",
+		"Duration of one step of a saga, including retries.", "step")
 	stepRetries := counter("checkout_step_retries_total",
 		"Retries of a step of a saga after a lost reply or an unknown outcome.", "step")
 	m.Group = metrics.Group{
