@@ -100,7 +100,7 @@ class Case(unittest.TestCase):
         self.assertEqual(tu.find_item(item_id)["stock"], stock)
 
     def assertNoCollision(self, create):
-        """Calls create from many threads. Each call must return a different ID."""
+        """Calls the function create from many threads. Each call must return a different ID."""
         def ten():
             return [create() for _ in range(10)]
 

@@ -58,7 +58,7 @@ class TestInternalPort(Case):
             self.assertEqual(media_type(response), "application/problem+json")
 
     def test_no_header_reaches_it(self):
-        """Tries other hosts, and headers that contain the path for some gateways."""
+        """Tries other hosts, and headers from which some gateways take the path."""
         for host in ("localhost:5001", "order:5001", "stock", "127.0.0.1:5001", "payment-1.payment:5001"):
             for path in ("/internal/reserve", "/readyz", "/orders/readyz", "/debug/pprof/"):
                 with self.subTest(host=host, path=path):

@@ -83,7 +83,7 @@ class TestIdempotencyKey(Case):
         self.assertCredit(user_id, 95)
 
     def test_another_request_with_the_key(self):
-        """Checks that every other request with a used key is refused, whatever shard its objects are on."""
+        """Checks that every other request with a used key is refused, on every shard."""
         user_id, item_id = self.new_user(credit=100), self.new_item(price=3, stock=100)
         others = [self.new_item(stock=100) for _ in range(4)]
         order_id, key = self.new_order(user_id), str(uuid.uuid4())

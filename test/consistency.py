@@ -4,14 +4,14 @@ It creates one item with --stock pieces, --users users with --credit each, and -
 random user. It checks all orders out at once, each over its own connection. Then:
 
 - every response is 200, 402 (no credit) or 409 (no stock);
-- as many orders are paid as there is stock, or as there is credit where that is less. A user with
-  several orders pays as many as the credit allows: credit is taken before stock is asked, so a piece
-  is refused only when all are gone, and no piece that was taken comes back;
+- the number of paid orders is the smaller of two numbers: the pieces in stock, and the orders that the users can
+  afford. A checkout reserves credit before stock. So it gets 409 only when no piece is left, and no reserved piece
+  is released;
 - an order is PAID if its response was 200, and OPEN otherwise;
-- the stock that is left and the credit that each user has left say the same;
+- the remaining stock and the remaining credit of each user agree with the paid orders;
 - repeated checkouts of paid orders get 200 and change nothing.
 
-Exit code 0 if all of it holds, 1 if not. Needs aiohttp.
+The exit code is 0 if all of this holds, else 1. Needs aiohttp.
 """
 import argparse
 import asyncio
@@ -101,7 +101,7 @@ class Shop:
 
 
 async def gather(call, arguments, at_a_time: int) -> list:
-    """Calls call(argument) for each argument, at most at_a_time at once. Returns the results in order."""
+    """Calls call(argument) for each argument, with at most at_a_time calls at once. Returns the results in order."""
     gate = asyncio.Semaphore(at_a_time)
 
     async def one(argument):
@@ -209,7 +209,7 @@ def check(options: argparse.Namespace, buyers: list, orders: list, outcomes: lis
 
 def main() -> int:
     options = arguments()
-    # One file per connection: one connection per order, and some for the preparation.
+    # Each connection is an open file. There is one connection per order, and some for the preparation.
     needed = options.orders + 200
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < needed:

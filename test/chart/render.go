@@ -31,7 +31,7 @@ func render(root string, values map[string]any) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	given["Release"].(map[string]any)["Service"] = "kubectl" // value of the label managed-by without Helm
+	given["Release"].(map[string]any)["Service"] = "kubectl" // the value of the label managed-by
 	rendered, err := engine.Render(chart, given)
 	if err != nil {
 		return nil, err

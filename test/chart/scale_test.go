@@ -9,8 +9,9 @@ import (
 	"testing"
 )
 
-// script runs a script in gke-scale with fakes of the programs that it calls. It returns the command lines of the fakes
-// and the output of the script. existing lists the resources that exist, each by a word of its describe command.
+// script runs a script in gke-scale. Fakes replace the programs that the script calls. script returns the command lines
+// of the fakes and the output of the script. existing lists the resources that exist: for each, a word from the command
+// that describes it.
 func script(t *testing.T, name string, args, environ []string, existing ...string) (calls []string, output string,
 	err error) {
 	t.Helper()
@@ -37,14 +38,15 @@ func script(t *testing.T, name string, args, environ []string, existing ...strin
 	return strings.Split(strings.TrimSpace(string(text)), "\n"), string(out), err
 }
 
-// changes returns the calls that change something.
+// changes returns the calls that change a resource.
 func changes(calls []string) []string {
 	return slices.DeleteFunc(slices.Clone(calls), func(call string) bool {
 		return call == "" || strings.Contains(call, " describe ") || strings.HasPrefix(call, "dig ")
 	})
 }
 
-// inOrder checks that each call contains the corresponding string in words. "…" in words matches any text.
+// inOrder checks that the first call contains the first string in words, the second call the second string, and so on.
+// "…" in words matches any text.
 func inOrder(t *testing.T, calls []string, words ...string) {
 	t.Helper()
 	if len(calls) != len(words) {

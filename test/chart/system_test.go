@@ -16,8 +16,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// object contains a function for each kind that returns an empty object. The type of the object makes an unknown field
-// an error.
+// object maps each kind to a function. The function returns an empty object of the kind's Go type. A field that the
+// type does not have is an error.
 var object = map[string]func() any{
 	"v1 Secret":                              func() any { return &core.Secret{} },
 	"v1 ConfigMap":                           func() any { return &core.ConfigMap{} },
@@ -33,7 +33,7 @@ var object = map[string]func() any{
 	"networking.gke.io/v1 HealthCheckPolicy": func() any { return &healthCheckPolicy{} },
 }
 
-// healthCheckPolicy is the part of GKE's HealthCheckPolicy that the chart uses. See
+// healthCheckPolicy has the fields that the chart uses of the GKE resource HealthCheckPolicy:
 // https://googlecloudplatform.github.io/gke-gateway-api.
 type healthCheckPolicy struct {
 	APIVersion, Kind string

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// ResponseTimeout is the client's timeout. The gateway responds earlier: it tries two instances for 15 s each.
+// ResponseTimeout is the client's timeout. The gateway responds earlier, because it tries two instances for 15 s each.
 const ResponseTimeout = 35 * time.Second
 
 // Client sends requests to a gateway or an instance.

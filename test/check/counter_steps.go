@@ -153,7 +153,8 @@ func (c counterCall) apply(at counterState) counterState {
 	return counterState{at.amount + c.amount, at.records}
 }
 
-// stepKeyed implements step for a direct change with an idempotency key. The key's record is taken or refused.
+// stepKeyed implements step for a direct change with an idempotency key. The call makes the key's record taken or
+// refused.
 func (c counterCall) stepKeyed(at counterState) []counterState {
 	record, done := at.records[c.record], c.apply(at).withRecord(c.record, recordTaken, 0)
 	if done.amount < 0 {

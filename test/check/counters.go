@@ -120,7 +120,7 @@ func (sn *Snapshot) counter(tag, id string) (n int64, known bool) {
 // counterHistory is the history of one counter.
 type counterHistory struct {
 	start   counterState
-	keys    map[string]int // idempotency keys in the first snapshot
+	keys    map[string]int // outcome codes of the idempotency keys in the first snapshot
 	numbers map[string]int // record numbers by name
 	amounts []int64        // reserved or paid amounts by record number
 	calls   []counterCall
@@ -172,7 +172,7 @@ func (h *counterHistory) addRecord(name string, code byte, amount int64) int {
 	return i
 }
 
-// addKey returns the record number of an idempotency key. A new record starts as in the first snapshot.
+// addKey returns the record number of an idempotency key. A new record gets its code from the first snapshot.
 func (h *counterHistory) addKey(key string) int {
 	switch code, known := h.keys[key]; {
 	case !known:

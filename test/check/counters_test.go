@@ -9,7 +9,7 @@ import (
 
 type calls = []faultproxy.Call
 
-// script returns a call that began at moment from. If reply is not empty, the reply arrived at moment to.
+// script returns a call that began at moment(from). If there is a reply, it arrived at moment(to).
 func script(from, to int, name, keys, args, reply string) faultproxy.Call {
 	c := faultproxy.Call{Name: name, Keys: strings.Fields(keys), Args: strings.Fields(args), Began: moment(from)}
 	if reply != "" {

@@ -31,7 +31,7 @@ func (Deposits) explains(uncertain []int64, difference int64) bool {
 	return sums[difference]
 }
 
-// Resolve replaces the uncertain deposits with the amounts that explain the snapshot of a correct system.
+// Resolve makes uncertain deposits certain. It calculates them from the snapshot, which must have no violations.
 func (d Deposits) Resolve(sn *Snapshot) {
 	spent, sold := sn.paidTotals()
 	for user := range d.UncertainCredit {

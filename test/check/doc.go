@@ -7,7 +7,7 @@
 //	history.go, request.go          the requests for one order, and contradictions between their responses
 //	linear.go                       checks that a history is linearizable
 //	payment.go                      a direct payment and its responses
-//	shards.go                       connections to every Redis shard; waits until everything is decided
+//	shards.go                       connects to every Redis shard; waits until every order is decided
 //	snapshot.go                     reads the content of every Redis shard
 //	checkers.go, deposits.go        invariants of a snapshot, such as conservation of stock and credit
 //	counters.go, counter_steps.go   checks the script replies of each counter

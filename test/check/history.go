@@ -33,8 +33,8 @@ func (h *History) record(list *[]Response, r Response) Response {
 // Violations lists contradictions between the responses, and between the responses and the snapshot. The rules are:
 //
 //   - After a 200 to a checkout, the order is PAID until a client cancels it. A later checkout is not refused.
-//   - A checkout that got 4xx did not pay. If no checkout got 200, the order may be PAID only after an unknown
-//     response, and only if no checkout that was sent later got 4xx.
+//   - A checkout that got 4xx did not pay. If no checkout got 200, the order may be PAID only if a checkout got an
+//     unknown response, and no checkout after this response got 4xx.
 //   - After a 200 to a cancel, the order is CANCELLED.
 //   - A cancel that is sent after the 200 to a checkout is not refused.
 //   - After any other response, the order may be paid or not, but it is decided. Snapshot.Violations checks that.
@@ -86,7 +86,7 @@ func (h *History) Violations(sn *Snapshot) []string {
 	return violations
 }
 
-// mayBePaid reports whether the order may be paid. That is so after a 200, and after an unknown response unless a later
+// mayBePaid reports whether the order may be paid: a checkout got 200, or it got an unknown response and no later
 // checkout was refused. A refusal means that earlier attempts are closed. A 429 does not mean that.
 func (h *History) mayBePaid() bool {
 	return anyOf(h.Checkouts, func(r Response) bool {

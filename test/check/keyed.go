@@ -15,15 +15,15 @@ import (
 type KeyedRequest struct {
 	Key      string
 	Parallel int                             // number of copies to send concurrently; 0 means 1
-	Retry    func(r Response, sent int) bool // reports whether to send again; nil means never
+	Retry    func(r Response, sent int) bool // reports whether to send again after sent rounds; nil means never
 
 	request   string
 	mu        sync.Mutex
 	responses []Response
 }
 
-// WithKey returns a client whose next Call sends the request with the key of k. Call sends the request as often as k
-// demands, and returns k.Outcome.
+// WithKey returns a client whose next Call sends the request with the key of k. Call sends it again while k.Retry
+// returns true, and returns k.Outcome.
 func (c *Client) WithKey(k *KeyedRequest) *Client {
 	keyed := *c
 	keyed.keyed = k
@@ -79,7 +79,7 @@ func (k *KeyedRequest) Outcome() Response {
 			return by
 		}
 		if rank(a) > 0 {
-			a, b = b, a // the outcome stays unknown until the last response
+			a, b = b, a // without a final response, choose the last response
 		}
 		return a.Ended.Compare(b.Ended)
 	})

@@ -10,7 +10,8 @@ import (
 
 type resps = []Response
 
-// keyedResp returns a response to a request with an idempotency key, sent at moment from and received at moment to.
+// keyedResp returns a response to a request with an idempotency key. The request was sent at moment(from), and the
+// response arrived at moment(to).
 func keyedResp(from, to, status int, replayed bool, body string) Response {
 	r := Response{Status: status, Body: body, Began: moment(from), Ended: moment(to), Header: http.Header{}, mayFail: true}
 	r.Header.Set("Content-Type",
@@ -34,7 +35,7 @@ func TestKeyedRequest(t *testing.T) {
 		name      string
 		responses []Response
 		outcome   int    // status
-		began     int    // of the outcome
+		began     int    // moment at which the outcome began
 		violation string // "" if there is none
 	}{
 		{"one response", resps{keyedResp(0, 1, 200, false, done)}, 200, 0, ""},

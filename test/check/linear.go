@@ -50,7 +50,7 @@ func (h *History) Linearizable(sn *Snapshot) (linear, known bool) {
 	events := make([]porcupine.Operation, 0, len(requests)+1)
 	for i, t := range requests {
 		if t.Status == http.StatusTooManyRequests || t.Unknown() && (t.Kind == findOrder || t.Kind == paymentStatus) {
-			continue // without effect and without information
+			continue // the request had no effect, and the response says nothing about the order
 		}
 		ended := t.Ended.UnixNano()
 		if t.Unknown() {

@@ -12,8 +12,8 @@ type reqs = []Request
 // moment returns the time s seconds after an arbitrary start.
 func moment(s int) time.Time { return time.Unix(1_700_000_000+int64(s), 0) }
 
-// resp returns a response to a request, sent at moment from and received at moment to. what is the status, optionally
-// followed by a problem or a JSON body: "200", "409 order-not-open", "200 {}".
+// resp returns a response to a request. The request was sent at moment(from), and the response arrived at moment(to).
+// what is the status, optionally followed by a problem or a JSON body: "200", "409 order-not-open", "200 {}".
 func resp(from, to int, what string) Response {
 	status, rest, _ := strings.Cut(what, " ")
 	r := Response{Began: moment(from), Ended: moment(to), Body: rest}
@@ -51,7 +51,7 @@ func TestLinearizable(t *testing.T) {
 		others    []Request
 		checkouts []Response
 		cancels   []Response
-		state     string // at the end
+		state     string // final state of the order
 		pieces    int64
 		want      bool
 	}{

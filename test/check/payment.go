@@ -35,7 +35,7 @@ func (p *Payment) Cancel(c *Client) Response {
 // Violations lists contradictions between the responses and the snapshot. The rules are:
 //
 //   - After a 200 to a payment, the payment exists.
-//   - After a 200 to a cancel, the payment is refunded. Without a cancel that may have succeeded, it is not refunded.
+//   - After a 200 to a cancel, the payment is refunded. If no cancel can have succeeded, the payment is not refunded.
 //   - If every payment was refused, the payment does not exist.
 func (p *Payment) Violations(sn *Snapshot) []string {
 	amount, exists := sn.Payments[p.User+" "+p.Purpose]

@@ -124,9 +124,9 @@ func (all Shards) CheckConfirmed(ctx context.Context) error {
 	return nil
 }
 
-// Settle waits until no order is undecided, and then until no attempt is unconfirmed. Each may take DecisionTimeout.
-// Settle returns the time until no order was undecided. No request may be in flight, and the whole system must be
-// available.
+// Settle waits until no order is undecided, and then until no attempt is unconfirmed. Each wait may take
+// DecisionTimeout. Settle returns the time until no order was undecided. No request may be in flight, and the whole
+// system must be available.
 func (all Shards) Settle(ctx context.Context) (decided time.Duration, err error) {
 	began := time.Now()
 	if err := Poll(ctx, DecisionTimeout, all.CheckDecided); err != nil {

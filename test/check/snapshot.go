@@ -126,7 +126,7 @@ func (sn *Snapshot) read(ctx context.Context, shard *redis.Client, tag string) e
 		return err
 	}
 	for name, text := range stringCmds {
-		if text.Err() == nil { // the key has not expired meanwhile
+		if text.Err() == nil { // otherwise the key has expired meanwhile
 			sn.addString(tag, name, text.Val(), ttls[name].Val())
 		}
 	}

@@ -125,7 +125,8 @@ func volumes(project, service string) string {
 	return ""
 }
 
-// checkRedis checks that a Redis is configured to lose no data. memory is the limit of its container in bytes.
+// checkRedis checks the settings that prevent a Redis from losing data. memory is the memory limit of the container in
+// bytes.
 func (r *run) checkRedis(ctx context.Context, redis string, memory int64) error {
 	text, err := r.project.compose(ctx, "exec", "-T", redis, "redis-cli", "config", "get", "[am]*")
 	if err != nil {

@@ -16,7 +16,7 @@ const (
 	loadOnly = 2 * time.Second // duration of load before and after each action
 )
 
-// openShop creates the users and items for the clients. The system must not contain data of the test.
+// openShop creates the users and items for the clients. The system must not contain older data of the test.
 func (r *run) openShop(ctx context.Context) error {
 	if r.shop != nil {
 		r.shop.Client.Close()
@@ -45,8 +45,8 @@ func (r *run) audit(ctx context.Context) (shop.Audit, error) {
 	return a, err
 }
 
-// stillWorks checks that the system works. It pays one order, waits until every container is healthy, and audits. It
-// returns the time until the order was paid.
+// stillWorks checks that the system works. It pays one order, waits until every container is healthy, and calls audit.
+// It returns the time until the order was paid.
 func (r *run) stillWorks(ctx context.Context) (time.Duration, error) {
 	began := time.Now()
 	if err := r.shop.Buy(ctx, recoveryTimeout); err != nil {
@@ -60,8 +60,8 @@ func (r *run) stillWorks(ctx context.Context) (time.Duration, error) {
 	return took, err
 }
 
-// underLoad runs clients while it calls do and waits until every container is healthy. Then it audits, and prints the
-// longest time without a paid checkout.
+// underLoad runs clients while it calls do and waits until every container is healthy. Then it calls audit, and prints
+// the longest time without a paid checkout.
 func (r *run) underLoad(ctx context.Context, what string, do func() error) error {
 	began := time.Now()
 	r.shop.Start(func(client uint64) *rand.Rand { return rand.New(rand.NewPCG(client, uint64(began.UnixNano()))) })

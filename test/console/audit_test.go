@@ -80,7 +80,7 @@ func (b *browser) checkKeyboard() {
 		document.activeElement.blur();
 		return unreached.size;
 	})()`)
-	const extra = 5 // more presses, because the focus may start in the middle of the page
+	const extra = 5 // additional key presses, because the focus may start in the middle of the page
 	for range 2 {
 		b.do(chromedp.KeyEvent(strings.Repeat("\t", stops+extra)))
 	}
@@ -103,7 +103,7 @@ func (b *browser) report(expression string) {
 	}
 }
 
-// setDark selects dark or light colours and reduced motion, and checks that the page follows.
+// setDark selects dark or light colours and reduced motion, and checks that the page uses them.
 func (b *browser) setDark(dark bool) {
 	b.t.Helper()
 	scheme := "light"

@@ -20,7 +20,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// testTimeout ends a test that hangs. A test takes much less.
+// testTimeout limits the duration of a test. A test normally takes much less.
 const testTimeout = 2 * time.Minute
 
 // browser is a Chromium process that shows one page.

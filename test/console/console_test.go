@@ -80,8 +80,8 @@ func TestConsoleShowsHealthCheckoutsAndAFailedShard(t *testing.T) {
 }
 
 // TestConsoleRetriesAnUndecidedOrder checks that the console shows an undecided order with its status and age, and
-// retries it. The test stops a component that the order needs. It presses the button of the order when the component
-// runs again.
+// retries it. The test stops a component that the order needs. When the component runs again, the test presses the
+// order's button.
 func TestConsoleRetriesAnUndecidedOrder(t *testing.T) {
 	s := start(t, stack.Config{Instances: 1, Shards: 1})
 	b := open(t, s.Gateway())

@@ -25,10 +25,11 @@ func (s *system) oneOnEachShard(what string, create func() string) [2]string {
 	return created
 }
 
-// waitUntilUnhealthy waits until every instance of a service reports shard 0 unhealthy. The request needs this shard.
+// waitUntilUnhealthy waits until every instance of a service reports shard 0 unhealthy. request must be a request that
+// needs this shard.
 func (s *system) waitUntilUnhealthy(service, request string) {
 	s.t.Helper()
-	const timeout = 2 * time.Second // twice the expected 1 s, for a busy host; test/faults measures it
+	const timeout = 2 * time.Second // twice the expected 1 s, for a busy host
 	method, path, _ := strings.Cut(request, " ")
 	s.eventually(check.DecisionTimeout, "every instance reports the shard unhealthy", func() error {
 		began := time.Now()
@@ -66,7 +67,7 @@ func TestUnavailableShardFailsOnlyItsOwnRequests(t *testing.T) {
 func testUnavailableShard(t *testing.T, fail, restore func(s *system, name string)) {
 	s, deposits := start(t, stack.Config{Instances: 2}), check.NewDeposits()
 	items := s.oneOnEachShard("item", func() string { return s.newItem(1, 0) })
-	uncached := s.oneOnEachShard("item", func() string { return s.newItem(1, 0) }) // order has not cached their prices
+	uncached := s.oneOnEachShard("item", func() string { return s.newItem(1, 0) }) // their prices are not yet cached
 	users := s.oneOnEachShard("user", func() string { return s.newUser(0) })
 	for i := range 2 {
 		s.post("/stock/add/%s/1000", items[i])
@@ -128,7 +129,7 @@ func testUnavailableShard(t *testing.T, fail, restore func(s *system, name strin
 			if r := unaffected[round].Checkout(s.Client); !r.OK() {
 				t.Errorf("without shard 0 of %s: a checkout that does not need it: %v", service, r)
 			}
-			for range 4 { // through both instances
+			for range 4 { // enough to reach both instances
 				s.post("/orders/create/%s", users[1])
 				s.post("/stock/item/create/1")
 				s.post("/payment/create_user")

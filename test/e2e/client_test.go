@@ -64,8 +64,8 @@ func (s *system) newItem(price, stock int64) string {
 	return id
 }
 
-// newItemOn creates an item on the given shard. Instances create items on all shards in turn, so it can need several
-// tries.
+// newItemOn creates an item on the given shard. Instances create items on all shards in turn, so newItemOn may need
+// several tries.
 func (s *system) newItemOn(shard int, price, stock int64) string {
 	s.t.Helper()
 	for range 100 {
@@ -100,7 +100,8 @@ func (s *system) stock(item string) int64 {
 	return int64(s.get("/stock/find/%s", item)["stock"].(float64))
 }
 
-// concurrently calls do with 0 to n-1, with at most workers calls at once. It ends the test if the test has failed.
+// concurrently calls do(0), do(1), …, do(n-1). The number of calls at once is at most workers. If the test has failed,
+// concurrently then ends it.
 func (s *system) concurrently(n, workers int, do func(i int)) {
 	s.t.Helper()
 	var running sync.WaitGroup

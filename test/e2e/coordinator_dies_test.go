@@ -116,7 +116,7 @@ func TestRetryAfterCoordinatorDiesGetsTrueOutcome(t *testing.T) {
 				}
 				r := request(s.Client)
 				for until := time.Now().Add(check.DecisionTimeout); r.Unknown() && time.Now().Before(until); {
-					time.Sleep(20 * time.Millisecond) // the gateway responds at once while order is down
+					time.Sleep(20 * time.Millisecond) // the gateway responds at once while the order service is down
 					r = request(s.Client)
 				}
 				c.response <- r

@@ -70,8 +70,8 @@ func TestStockDiesBetweenTwoItems(t *testing.T) {
 	}
 }
 
-// TestLostCompensationsAreRetried checks that the coordinator retries compensations. The first three releases on each
-// shard and the first three closes are lost.
+// TestLostCompensationsAreRetried checks that the coordinator retries compensations. On each shard, the first three
+// calls of release or close are lost.
 func TestLostCompensationsAreRetried(t *testing.T) {
 	t.Parallel()
 	s, deposits := startProxied(t), check.NewDeposits()
@@ -154,7 +154,7 @@ func TestAbortingOrderHasNoOutcomeBeforeRelease(t *testing.T) {
 }
 
 // TestTombstoneRejectsLateReserve checks that a reserve that arrives after the attempt is closed has no effect. The
-// test delays the reserve of payment.
+// test delays the reserve on the payment shard.
 func TestTombstoneRejectsLateReserve(t *testing.T) {
 	t.Parallel()
 	s, deposits := startProxied(t), check.NewDeposits()

@@ -9,9 +9,10 @@ import (
 )
 
 // TestRetriedCheckoutBeginsOnce checks that only one instance begins a checkout that the gateway retries. The test
-// pauses one of two order instances. After 15 s the gateway retries its checkouts on the other instance. That instance
-// refuses them because the users lack credit, or because a Redis is slow on a busy host. Then the users get credit, and
-// the paused instance resumes. It must not charge any user, because the clients have received a refusal.
+// pauses one of two order instances. After 15 s the gateway retries the checkouts of the paused instance on the other
+// one. The other instance refuses them because the users lack credit, or because a Redis is slow on a busy host. Then
+// the users get credit, and the paused instance resumes. The resumed instance must not charge any user, because the
+// clients have received a refusal.
 func TestRetriedCheckoutBeginsOnce(t *testing.T) {
 	t.Parallel()
 	const gatewayTimeout = 15 * time.Second
@@ -46,7 +47,7 @@ func TestRetriedCheckoutBeginsOnce(t *testing.T) {
 	}
 	s.must(s.Resume("order-1"))
 	s.waitReady()
-	time.Sleep(2 * time.Second) // time for the instance to begin checkouts by mistake, which no response would show
+	time.Sleep(2 * time.Second) // if the instance began checkouts by mistake, no response would show it
 	s.settle()
 	s.check(deposits, histories...)
 	t.Logf("the gateway retried %d of %d checkouts", n, len(histories))

@@ -62,7 +62,7 @@ func (s *system) waitUntilRouted(route string, instance, instances int) {
 	})
 }
 
-// count adds the states of the undecided orders to states.
+// count counts the undecided orders by state. It adds the numbers to those in states.
 func (l *load) count(states map[string]int) {
 	l.t.Helper()
 	ctx := context.Background()

@@ -60,7 +60,7 @@ func TestNoLeakedFilesOrKeys(t *testing.T) {
 	for key, record := range sn.Records {
 		service := map[string]string{"{s0}": "stock", "{p0}": "payment"}[key[:4]]
 		expires := s.shards[service][0].PExpireTime(context.Background(), key).Val()
-		// A record expires 60 s after the deadline, which is 30 s after begin.
+		// The deadline is 30 s after begin. The record expires 60 s after the deadline.
 		left := time.Until(time.UnixMilli(int64(expires / time.Millisecond)))
 		if record.Persistent || left > 90*time.Second {
 			t.Errorf("%s expires in %v, want at most 90s", key, left)
@@ -97,8 +97,8 @@ func (s *system) keys() map[string]int64 {
 	return count
 }
 
-// TestFullRedisStillCompensates checks that a Redis at its memory limit rejects begin and reserve, but still commits,
-// aborts, releases and refunds.
+// TestFullRedisStillCompensates checks that a Redis at its memory limit rejects calls of begin and reserve, but still
+// runs commit, abort, release and refund.
 func TestFullRedisStillCompensates(t *testing.T) {
 	t.Parallel()
 	s, deposits := startProxied(t), check.NewDeposits()
@@ -121,7 +121,7 @@ func TestFullRedisStillCompensates(t *testing.T) {
 		}
 	}
 
-	// If stock is full, the checkout is aborted and takes nothing.
+	// If the Redis of stock is full, the checkout is aborted and takes neither stock nor credit.
 	c := s.prepare(deposits, sagaNamed(t, "paid"), step{"stock", 0, "reserve"})
 	s.fill("stock")
 	s.send(c)

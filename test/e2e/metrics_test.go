@@ -48,7 +48,7 @@ func TestPrometheusEvaluatesEveryRuleAndPanel(t *testing.T) {
 		}
 		return nil
 	})
-	users := map[string]string{} // rule or panel by expression
+	users := map[string]string{} // the rule or panel that uses an expression
 	for _, r := range rules {
 		users[r.Query] = "rule " + r.Name
 	}
@@ -101,7 +101,7 @@ func TestShardDownFires(t *testing.T) {
 	})
 }
 
-// dashboard returns the expressions of each panel. It replaces Grafana's variables by their initial values.
+// dashboard returns the expressions of each panel. It replaces Grafana's variables with their initial values.
 func dashboard(t *testing.T) map[string][]string {
 	t.Helper()
 	root, err := stack.Root()

@@ -53,7 +53,7 @@ func TestInstancesWithEqualMachineIDs(t *testing.T) {
 }
 
 // TestCartIsFrozenDuringAndAfterCheckout checks that an edit of a cart during a checkout, or after it, is refused and
-// changes nothing. The same holds for a missing order, and without Redis.
+// changes nothing. An edit of a missing order, or without Redis, is refused too.
 func TestCartIsFrozenDuringAndAfterCheckout(t *testing.T) {
 	t.Parallel()
 	s, deposits := startProxied(t), check.NewDeposits()
@@ -73,7 +73,7 @@ func TestCartIsFrozenDuringAndAfterCheckout(t *testing.T) {
 		}
 	}
 	begin := s.proxies["order"][0].trapCall("begin", c.arg, faultproxy.After)
-	s.must(s.Pause("payment-1")) // not its Redis, which would become unhealthy before all edits are done
+	s.must(s.Pause("payment-1")) // not the Redis: it would become unhealthy before all edits are done
 	s.send(c)
 	begin.wait()
 	begin.Pass()
@@ -157,8 +157,8 @@ func TestNoAdministrativeRoutes(t *testing.T) {
 	}
 }
 
-// TestNegativeAmountsAndUnpaidCancelsCreateNothing checks that negative amounts and prices create no credit or stock.
-// The same holds for a cancel of an order that is unpaid, already cancelled, or another user's.
+// TestNegativeAmountsAndUnpaidCancelsCreateNothing checks that negative amounts and prices create no credit or stock. A
+// cancel of an order that is unpaid, already cancelled, or another user's, creates none either.
 func TestNegativeAmountsAndUnpaidCancelsCreateNothing(t *testing.T) {
 	t.Parallel()
 	s, deposits := start(t, stack.Config{}), check.NewDeposits()

@@ -48,25 +48,26 @@ func startProxied(t *testing.T) *proxied {
 	return &proxied{s, proxies}
 }
 
-// redisProxy is a fault proxy that ends the test on an error.
+// redisProxy is a fault proxy. Its methods end the test on an error.
 type redisProxy struct {
 	*faultproxy.Proxy
 	t testing.TB
 }
 
-// trap is a trap of a fault proxy that ends the test on an error.
+// trap is a trap of a fault proxy. Its methods end the test on an error.
 type trap struct {
 	*faultproxy.Trap
 	t testing.TB
 }
 
-// trapCall sets a trap for the next call of a script with an argument that contains arg.
+// trapCall sets a trap for the next call of a script. It ignores a call if none of its arguments contains the string
+// arg.
 func (p *redisProxy) trapCall(script, arg string, phase faultproxy.Phase) *trap {
 	p.t.Helper()
 	return p.trapCalls(1, script, arg, phase)
 }
 
-// trapCalls sets a trap for the next n such calls.
+// trapCalls is like trapCall, but the trap stops the next n calls.
 func (p *redisProxy) trapCalls(n int, script, arg string, phase faultproxy.Phase) *trap {
 	p.t.Helper()
 	c, err := p.Trap(n, script, arg, phase)

@@ -167,7 +167,7 @@ func (w *routesTest) directPayments() {
 	order := w.order(user)
 	w.do("POST", "/payment/pay/%s/5", user)
 	w.mu.Lock()
-	w.deposits.Credit[user] -= 5 // no record shows a payment without an order
+	w.deposits.Credit[user] -= 5 // a payment without an order leaves no record, so count it here
 	w.mu.Unlock()
 	for range 2 {
 		w.do("POST", "/payment/pay/%s/%s/10", user, order)
@@ -204,7 +204,7 @@ func (w *routesTest) refusals() {
 	w.same(w.stock(item), 1)
 }
 
-// batchInit resets the decimal IDs and checks two orders out.
+// batchInit resets the objects with decimal IDs and checks two orders out.
 func (w *routesTest) batchInit() {
 	w.t.Helper()
 	w.do("POST", "/stock/batch_init/20/100/3")

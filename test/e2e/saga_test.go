@@ -81,8 +81,8 @@ type sagaCase struct {
 	saga
 	step          step
 	first, second string            // the items, on shards 0 and 1
-	args          map[string]string // by service and shard: an argument that only calls for this order have
-	arg           string            // the argument for the call of the step
+	args          map[string]string // by service and shard: an argument that identifies calls for this order
+	arg           string            // the argument that identifies the call of the step
 	trap          *trap
 	response      chan check.Response
 }
@@ -127,8 +127,8 @@ func (s *proxied) finishes(deposits check.Deposits, c *sagaCase, where string) {
 	}
 }
 
-// finishesAfterRetry is like finishes, but the client first retries after an unknown outcome or a closed attempt. They
-// can occur because a Redis becomes unhealthy when a proxy holds a reply for 0.7 s.
+// finishesAfterRetry is like finishes, but the client first retries after an unknown outcome or a closed attempt. Both
+// can occur, because a Redis becomes unhealthy when a proxy holds a reply for 0.7 s.
 func (s *proxied) finishesAfterRetry(deposits check.Deposits, c *sagaCase, where string) {
 	s.t.Helper()
 	r := <-c.response
@@ -144,7 +144,7 @@ func (s *proxied) finishesAfterRetry(deposits check.Deposits, c *sagaCase, where
 	s.finishes(deposits, c, where)
 }
 
-// hasCounter returns an error unless a counter in Redis has the value n.
+// hasCounter returns an error if a counter in Redis has a value other than n.
 func (s *system) hasCounter(service string, shard int, id string, n int64) error {
 	kind := map[string]string{"stock": "i", "payment": "u"}[service]
 	key := fmt.Sprintf("{%s%d}%s:%s", service[:1], shard, kind, id)
@@ -166,10 +166,10 @@ func (s *proxied) disturbEveryStep(deposits check.Deposits, what string, disturb
 	}
 }
 
-// heldAtMost limits the time for which a call is held. After 0.7 s its Redis becomes unhealthy.
+// heldAtMost limits the time for which a call is held. If a call is held for 0.7 s, the Redis becomes unhealthy.
 const heldAtMost = 500 * time.Millisecond
 
-// disturb disturbs one step of one saga. On a busy host the call may be held for longer than heldAtMost, so that its
+// disturb disturbs one step of one saga. On a busy host the call may be held for longer than heldAtMost, so that the
 // Redis becomes unhealthy. Then disturb tries again.
 func (s *proxied) disturb(deposits check.Deposits, sa saga, st step, what string, disturb func(*trap)) {
 	s.t.Helper()

@@ -85,7 +85,7 @@ func TestPasswordAppearsNowhere(t *testing.T) {
 		{"REDIS_PASSWORD=" + secret, "REDIS_ADDRS=127.0.0.1:1", "MACHINE_ID=1/1", "ORDER_SERVICE_URL=http://127.0.0.1:1/",
 			"STOCK_SERVICE_URL=http://127.0.0.1:1/", "PAYMENT_SERVICE_URL=http://127.0.0.1:1/", "PORT=1", "BIND=192.0.2.1"},
 	}
-	for _, service := range stack.Services() { // with an invalid environment, or without a service to check
+	for _, service := range stack.Services() { // each command fails: the environment is invalid, or no service runs
 		for _, args := range [][]string{{}, {"healthcheck"}} {
 			for _, env := range environments {
 				command := exec.Command(filepath.Join(bin, service), args...)

@@ -21,7 +21,7 @@ import (
 func TestShutdownFinishesCheckoutInFlight(t *testing.T) {
 	t.Parallel()
 	for waitsFor, hold := range map[string]func(*proxied, *sagaCase) (release func()){
-		"payment": func(s *proxied, c *sagaCase) func() { // not a Redis, which would become unhealthy on a busy host
+		"payment": func(s *proxied, c *sagaCase) func() { // pausing a Redis could make it unhealthy on a busy host
 			begin := s.proxies["order"][0].trapCall("begin", c.arg, faultproxy.After)
 			s.must(s.Pause("payment-1"))
 			s.send(c)
@@ -106,8 +106,8 @@ func TestRollingRestartLosesNoRequest(t *testing.T) {
 // visitorPause is the pause between two requests of a visitor. It leaves processor time for the restarts.
 const visitorPause = 10 * time.Millisecond
 
-// startVisitors starts clients that read objects, create objects and edit carts. The clients of package shop do none of
-// this. Every request must succeed until the caller calls stop.
+// startVisitors starts clients that read objects, create objects and edit carts. The clients of package shop do not.
+// Every request must succeed until the caller calls stop.
 func (s *system) startVisitors(deposits check.Deposits) (stop func()) {
 	s.t.Helper()
 	user, item := s.newUser(10), s.newItem(1, 10)

@@ -64,7 +64,7 @@ var smugglingRequests = map[string]string{
 }
 
 // TestNoRequestSmuggling checks that a request hidden in another request never reaches the internal port. No other
-// client receives its response.
+// client receives a response to the hidden request.
 func TestNoRequestSmuggling(t *testing.T) {
 	t.Parallel()
 	s, deposits := start(t, stack.Config{}), check.NewDeposits()

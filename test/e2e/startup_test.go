@@ -131,7 +131,7 @@ func TestUnavailableServiceGets503(t *testing.T) {
 			}
 			return err
 		})
-		if test.service != "order" { // the attempt closes without charging anything
+		if test.service != "order" { // the attempt is closed and charges nothing
 			if r := s.Checkout(order); r.Problem() != "attempt-closed" && !r.Unknown() {
 				t.Errorf("a checkout without %s: %v", test.service, r)
 			}

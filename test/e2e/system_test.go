@@ -12,7 +12,7 @@ import (
 	"checkout/test/stack"
 )
 
-// readyTimeout ends a test that hangs.
+// readyTimeout limits the wait for a system to become ready. Normally this takes much less.
 const readyTimeout = 90 * time.Second
 
 // system is a running system with a client of its gateway and connections to its Redis servers.
@@ -45,7 +45,7 @@ func launch(t *testing.T, cfg stack.Config) *system {
 	t.Helper()
 	cfg.Race = true
 	cfg.OnExit = func(name string, err error) { t.Errorf("%s exited unexpectedly: %v", name, err) }
-	started, err := stack.Start(context.Background(), cfg) // t.Context would end before the method end reads the logs
+	started, err := stack.Start(context.Background(), cfg) // t.Context() ends before the method end reads logs
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -191,7 +191,7 @@ func TestConcurrentCheckoutsHaveSeparateTraces(t *testing.T) {
 }
 
 // TestRecoveryTraceLinksToCheckout checks that the trace of a recovery links to the trace of the checkout and contains
-// the attempt. The test kills the coordinator during a checkout.
+// the attempt's ID. The test kills the coordinator during a checkout.
 func TestRecoveryTraceLinksToCheckout(t *testing.T) {
 	t.Parallel()
 	c := newCollector(t)

@@ -14,7 +14,8 @@ type Faults struct {
 	Record       float64       // probability that an idempotent message is kept for Recorder.Replay
 }
 
-// Set replaces the faults. When dropping ends, it closes all connections, so that lost messages and replies stay lost.
+// Set replaces the faults. If the proxy dropped messages and now stops doing so, Set closes all connections. Lost
+// messages and replies then stay lost.
 func (p *Proxy) Set(f Faults) {
 	p.mu.Lock()
 	before := p.faults
@@ -34,7 +35,7 @@ func (p *Proxy) current() Faults {
 	return p.faults
 }
 
-// dropped blocks while drops returns true for the current faults. It reports whether drops ever returned true.
+// dropped blocks while the function drops returns true for the current faults. It reports whether it had to block.
 func (p *Proxy) dropped(drops func(Faults) bool) bool {
 	lost := false
 	for {

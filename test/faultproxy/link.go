@@ -16,7 +16,7 @@ type link struct {
 // inFlight is a forwarded message that has no reply yet.
 type inFlight struct {
 	Call
-	trap *Trap // stops the reply; nil if none does
+	trap *Trap // the trap that stops the reply, or nil
 }
 
 // Call is a message that reached the target.

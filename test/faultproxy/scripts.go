@@ -8,8 +8,8 @@ import (
 	"sync"
 )
 
-// Scripts maps the SHA-1 of each script to the script's name. Proxies fill it from SCRIPT LOAD, which every instance
-// sends for all of its scripts when it connects.
+// Scripts maps the SHA-1 of each script to the script's name. When an instance connects to Redis, it loads all of its
+// scripts with SCRIPT LOAD. The proxies read the names from these commands.
 type Scripts struct{ names sync.Map } // by SHA-1
 
 // scriptName matches the first comment of a script, "-- name: …".

@@ -34,7 +34,8 @@ type Trap struct {
 	closing sync.Once     // closes resume
 }
 
-// Trap sets a trap that stops the next n calls of a script with an argument that contains about.
+// Trap sets a trap for the next n calls of a script. It ignores a call if none of its arguments contains the string
+// about.
 func (p *Proxy) Trap(n int, script, about string, phase Phase) (*Trap, error) {
 	if r, ok := p.protocol.(respProtocol); !ok || !r.scripts.has(script) {
 		return nil, fmt.Errorf("set a trap: script not loaded: %q", script)
@@ -49,7 +50,7 @@ func (p *Proxy) Trap(n int, script, about string, phase Phase) (*Trap, error) {
 	return t, nil
 }
 
-// trapFor returns the trap that must stop a message, or nil. It counts the call.
+// trapFor returns the trap that must stop a message, or nil. It counts the message as stopped.
 func (p *Proxy) trapFor(m message) *Trap {
 	if m.name == "" {
 		return nil

@@ -53,7 +53,8 @@ func abuses() []abuse {
 	}
 }
 
-// repeat returns a function that sends first once, and then more repeatedly with pauses.
+// repeat returns a function for abuse.run. It sends the string first once. Then it sends the string more again and
+// again, with pauses.
 func repeat(pause time.Duration, first, more string) func(context.Context, countedConn) error {
 	return func(ctx context.Context, conn countedConn) error {
 		_, err := io.WriteString(conn, first)
@@ -76,8 +77,8 @@ const (
 )
 
 // start starts a process with the abusive clients, and returns when all connections are open. stop stops the process
-// and returns the number of bytes that it sent. The process is separate because its goroutines would otherwise delay
-// the ordinary clients.
+// and returns the number of bytes that the process sent. The process is separate because its goroutines would otherwise
+// delay the ordinary clients.
 func (a abuse) start(ctx context.Context, addr string) (connections int64, stop func() (sent int64), err error) {
 	self, err := os.Executable()
 	if err != nil {

@@ -118,7 +118,7 @@ func (r *availabilityRun) add(op operation) {
 }
 
 // addItem adds an item to an order and reports whether that succeeded. The order service caches prices, so the request
-// may not need stock. addItem assumes that a failed request needed it.
+// may not need stock. addItem assumes that a failed request needed stock.
 func (r *availabilityRun) addItem(order, item string) bool {
 	resp, shards := r.Call("POST", "/orders/addItem/"+order+"/"+item), map[string]int{"order": shardOf(order)}
 	if !resp.OK() {

@@ -24,7 +24,7 @@
 //
 // Scenarios matrix and mutations use fail points inside the services:
 //
-//	matrix.go, matrix_points.go       every step of the protocol is killed, paused, or loses its reply
+//	matrix.go, matrix_points.go       kills or pauses an instance, or loses a reply, at every step of the protocol
 //	failpoints.go, orders.go          control of fail points; creation of the orders that reach them
 //	mutation_*.go, edits.go           the product broken on purpose, to test the checkers
 //	interleavings*.go, rig.go         short runs that force a sequence of events

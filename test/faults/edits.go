@@ -89,7 +89,7 @@ func (s sources) configure(cfg *stack.Config, folder string) error {
 	return nil
 }
 
-// readScripts makes the services read scripts from the folder in the variable SCRIPTS first.
+// readScripts makes the services prefer the scripts in the folder that the variable SCRIPTS names.
 var readScripts = []edit{
 	{"common/redis/script.go", `	source, err := fs.ReadFile(files, "lua/"+name+".lua")
 `, `	source, err := os.ReadFile(os.Getenv("SCRIPTS") + "/" + name + ".lua")
@@ -109,8 +109,8 @@ func productWithShortTimes() (sources, error) {
 }
 
 // shortTimes shortens the lease, the deadline, the timeouts and the retention of records. As in the product, the refund
-// window is longer than the deadline. Otherwise a refund's record would expire before that of its reservation, and
-// the checkers could not explain that reservation.
+// window is longer than the deadline. Otherwise the record of a refund would expire before the record of its
+// reservation, and the checkers could not explain that reservation.
 var shortTimes = []edit{
 	{"common/protocol/protocol.go", "Lease = 5 * time.Second", "Lease = time.Second"},
 	{"common/protocol/protocol.go", "Deadline = 30 * time.Second", "Deadline = 3 * time.Second"},

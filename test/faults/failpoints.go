@@ -26,7 +26,7 @@ type armedPoint struct {
 	Point   string `json:"point"`
 	About   string `json:"about"`
 	Action  string `json:"action"`
-	Hit     int    `json:"hit"` // number of the visit at which the point fires; 0 means 1
+	Hit     int    `json:"hit"` // the point fires at this visit; 0 means the first
 	PauseMS int64  `json:"pause_ms"`
 }
 

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// kill sends SIGKILL and later restarts the process. Redis then loads its append-only file.
+// kill sends SIGKILL to a process and restarts it later. A restarted Redis loads its append-only file.
 var kill = &injector{
 	kind: "SIGKILL", targets: processes("order", "stock", "payment", "redis", "nginx"),
 	longest: 2500 * time.Millisecond, weight: 6,
@@ -16,7 +16,7 @@ var kill = &injector{
 	},
 }
 
-// pause sends SIGSTOP and later SIGCONT. Some pauses are longer than a lease.
+// pause sends SIGSTOP to a process, and later SIGCONT. Some pauses are longer than a lease.
 var pause = &injector{
 	kind: "SIGSTOP", targets: processes("order", "stock", "payment", "redis", "nginx"),
 	shortest: 100 * time.Millisecond, longest: 8 * time.Second, weight: 4,

@@ -195,7 +195,8 @@ func runCommitAfterNextBegin(ctx context.Context, s *rig) error {
 	if err := s.waitState(ctx, h.testOrder, "OPEN"); err != nil {
 		return err
 	}
-	// The first begin of the request returns the previous attempt. The second begin names it and starts an attempt.
+	// The request calls begin twice. The first call returns the previous attempt. The second call names that attempt and
+	// starts the next one.
 	begin, err := s.armAt(ctx, 2, actionPause, "order", "coordinator begin", h.Order)
 	if err != nil {
 		return err

@@ -9,8 +9,8 @@ import (
 	"checkout/test/check"
 )
 
-// Load of manyCheckouts. Each order instance handles half of the orders. If each order leaks, the instance exceeds
-// usageLimit.
+// Load of manyCheckouts. Each order instance handles half of the orders. If each order leaks a resource, the instance
+// exceeds usageLimit.
 const (
 	clients       = 8   // concurrent requests
 	leakingOrders = 480 // number of orders

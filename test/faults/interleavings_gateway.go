@@ -12,8 +12,8 @@ import (
 )
 
 // Interleavings of checkouts that the gateway retries. The first instance is paused, and the second instance refuses
-// the checkout. The user receives credit, and the first instance resumes. The test sends the requests directly instead
-// of through the gateway, whose timeout is 15 s.
+// the checkout. The user receives credit, and the first instance resumes. The test sends the requests directly to the
+// instances, because the gateway's timeout is 15 s.
 var (
 	// The first instance resumes with an open connection to its client.
 	instanceResumesAfterRefusal = &interleaving{"an instance resumes a checkout that another one refused",
@@ -26,8 +26,8 @@ var (
 )
 
 // resumeRefused sends a request to the first order instance while it is paused. Then it makes the second instance
-// refuse requests, adds credit, and resumes the first instance. Each letter is the ID of a request. If disconnect is
-// true, the client of the first instance disconnects.
+// refuse requests, adds credit, and resumes the first instance. The letters first and refused identify the requests. If
+// disconnect is true, the client of the first instance disconnects.
 func (s *rig) resumeRefused(ctx context.Context, disconnect bool, first rune, refused ...rune) error {
 	const header = "X-Checkout-Id"
 	requestID := func(letter rune) string { return strings.Repeat(string(letter), 32) }

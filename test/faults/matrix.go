@@ -25,7 +25,7 @@ const (
 	pauseForGood = 13 * time.Second // longer than a coordinator's total budget, so that recovery takes over
 	cellTimeout  = time.Minute      // for several tries, because another instance may execute the step
 	retryPause   = 100 * time.Millisecond
-	pointTimeout = 20 * time.Second // for an order to reach the point, possibly by recovery
+	pointTimeout = 20 * time.Second // for an order to reach the point, possibly during recovery
 )
 
 // matrixRun is the state of the scenario.

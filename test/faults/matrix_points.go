@@ -75,8 +75,8 @@ func matrixPoints() []matrixPoint {
 	return all
 }
 
-// aboutOf returns a function that returns the string that identifies an order's message at a fail point. Scripts of the
-// order service name the order. Messages to a participant name the user or the item.
+// aboutOf returns a function for matrixPoint.about. The function returns the string that identifies an order's message.
+// Scripts of the order service name the order. Messages to a participant name the user or the item.
 func aboutOf(service, point string) func(*testOrder) string {
 	_, step, _ := strings.Cut(point, " ")
 	switch {

@@ -1,12 +1,12 @@
 package main
 
-// mutation breaks the product on purpose, so that the interleaving leads to the violation want.
+// mutation breaks the product on purpose, so that its interleaving leads to a violation.
 type mutation struct {
 	name         string // describes what is broken
 	edits        []edit // applied after shortTimes
 	redisArgs    []string
 	interleaving *interleaving
-	want         string // part of the expected violation
+	want         string // the violation must contain this string
 }
 
 // Files that several mutations edit.
@@ -26,8 +26,8 @@ const (
 const eachCheckout = `	trace.FromContext(ctx).Set("checkout.attempt", a.id)
 `
 
-// Parts of the violations that package check reports. TestCheckersReportViolations checks that its source contains
-// them.
+// Parts of the violations that package check reports. TestCheckersReportViolations checks that the source of package
+// check contains these strings.
 const (
 	heldForever  = "belongs to no paid order"
 	notConserved = ": off by "

@@ -22,7 +22,7 @@ var mutationScenario = scenario{
 
 const (
 	parallelRigs = 4 // more than the processors, because rigs mostly wait
-	maxTries     = 3 // runs until the interleaving happens and the mutation is caught
+	maxTries     = 3 // limit of runs until the interleaving happens and the mutation is caught
 )
 
 // outcome is the result of running an interleaving.

@@ -19,7 +19,7 @@ type options struct {
 	command   string // command that reproduces the run
 	scenarios []scenario
 	sizes     []stack.Size
-	duration  time.Duration // total of all timed trials
+	duration  time.Duration // total duration of all timed trials
 	seed      uint64
 	clients   int
 	rate      float64 // requests per second of all clients together; 0 means unlimited

@@ -22,7 +22,7 @@ var overloadScenario = scenario{
 }
 
 const (
-	overloadOrders  = 150_000 // more orders than the scenario can pay; an order that got 429 is sent again
+	overloadOrders  = 150_000 // more than the scenario can pay; a checkout that got 429 is sent again
 	overloadMoney   = 1_000_000_000
 	overloadClients = 256             // clients of the closed loop that measures the peak rate
 	overloadLasts   = 5 * time.Second // duration of a measurement
@@ -108,15 +108,14 @@ func checkoutRequest(order int) []byte {
 	return fmt.Appendf(nil, "POST /orders/checkout/%d HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", order)
 }
 
-// measurement contains the results of a load. Its rates cover only the interval from from to to.
+// measurement contains the results of a load. Its rates cover only the interval between the times from and to.
 type measurement struct {
 	*results
 	from, to time.Time
 	cpu      time.Duration // CPU time of the system in the interval
 }
 
-// measure runs a load for the warm-up and then for the duration lasts, which it measures. It returns after the last
-// response.
+// measure runs a load and measures it after the warm-up, for the duration lasts. It returns after the last response.
 func (o *overloadRun) measure(ctx context.Context, lasts time.Duration, load func(time.Duration) *results) measurement {
 	var m measurement
 	processes := o.Processes()

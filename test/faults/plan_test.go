@@ -32,8 +32,8 @@ func TestPlanDependsOnSeed(t *testing.T) {
 	}
 }
 
-// TestPlanKeepsLimits checks the limits in the comment of plan on many plans. It also checks that every kind of fault
-// occurs.
+// TestPlanKeepsLimits checks that many plans keep the limits that the comment of plan describes. It also checks that
+// every kind of fault occurs.
 func TestPlanKeepsLimits(t *testing.T) {
 	size := stack.Size{Instances: 2, Shards: 2}
 	seen := map[string]int{}

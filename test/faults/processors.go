@@ -58,8 +58,8 @@ func pin(pid int, cores *unix.CPUSet) error {
 	return nil
 }
 
-// maxConnections returns the maximum number of connections of this program. It is enough for every scenario, unless the
-// limit of open files is too low.
+// maxConnections returns the maximum number of connections of this program. It is enough for every scenario if the
+// limit of open files is high enough.
 func maxConnections() int {
 	const enough, others = 14_000, 1000
 	var limit unix.Rlimit

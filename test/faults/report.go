@@ -79,7 +79,8 @@ func (r *report) violations() int {
 	return total
 }
 
-// err returns errViolations with all violations, or nil. It repeats them because logs are often cut to their end.
+// err returns errViolations with all violations, or nil. It repeats the violations, because often only the end of a log
+// is kept.
 func (r *report) err() error {
 	if r.violations() == 0 {
 		return nil

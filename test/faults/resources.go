@@ -38,7 +38,7 @@ type memoryPeaks struct {
 func (s *system) watchMemory() (m *memoryPeaks, stop func()) {
 	m = &memoryPeaks{MiB: map[string]int{}}
 	processes := slices.DeleteFunc(s.Processes(), func(p stack.Process) bool {
-		return strings.HasPrefix(p.Name, "redis-") // memory depends on the data
+		return strings.HasPrefix(p.Name, "redis-") // a Redis: its memory depends on the data
 	})
 	stopping, stopped := make(chan struct{}), make(chan struct{})
 	go func() {

@@ -128,7 +128,8 @@ func (s *rig) checkResponse(ctx context.Context, o *testOrder, r check.Response)
 	}
 }
 
-// inspect reads an order from Redis. holds contains the keys of its attempt's RESERVED records, by service.
+// inspect reads an order from Redis. holds contains the keys of the RESERVED records of the order's attempt, by
+// service.
 func (s *rig) inspect(ctx context.Context, o *testOrder) (stored check.Order, holds map[string][]string, err error) {
 	sn, err := s.shards.Snapshot(ctx)
 	if err != nil {

@@ -78,7 +78,7 @@ func (tr *trial) show(text string) (done func()) {
 	})
 }
 
-// setStatus adds the result of status to the progress display until done is called.
+// setStatus adds the result of the function status to the progress display until done is called.
 func (tr *trial) setStatus(status func() string) (done func()) {
 	set := func(status func() string) {
 		tr.mu.Lock()

@@ -42,7 +42,7 @@ func (u usage) exceeds(limit usage) (excesses []string) {
 	return excesses
 }
 
-// leaks describes the instances that exceed the limit. It passes the usage of each instance to record.
+// leaks describes the instances that exceed the limit. It passes the usage of each instance to the function record.
 func (s *system) leaks(ctx context.Context, limit usage, record func(usage)) (leaks []string, err error) {
 	for _, p := range s.Processes() {
 		service, _, _ := strings.Cut(p.Name, "-")

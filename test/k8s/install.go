@@ -68,8 +68,8 @@ func (r *run) install(ctx context.Context, values string) error {
 	return r.buy(ctx)
 }
 
-// suite runs the Python suite and the consistency run. It then deletes all data, because their batch_init overwrites
-// paid orders.
+// suite runs the Python suite and the consistency run. It then deletes all data, because both runs overwrite paid
+// orders with batch_init.
 func (r *run) suite(ctx context.Context) (err error) {
 	url := "http://gateway." + r.namespace + ".svc.cluster.local"
 	if r.inside == nil {
@@ -118,7 +118,7 @@ func (r *run) remove(ctx context.Context, volumes int) error {
 	return r.onlyVolumes(ctx, volumes)
 }
 
-// onlyVolumes waits until the namespace contains only a number of volumes and the objects in others.
+// onlyVolumes waits until the namespace contains only this number of volumes and the objects that others lists.
 func (r *run) onlyVolumes(ctx context.Context, volumes int, others ...string) error {
 	kinds, err := r.kube(ctx, "api-resources", "--namespaced", "--verbs=list", "-o", "name")
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 
 const (
 	clients = 8
-	buys    = 30 // number of decided checkouts and cancels that shows that the system works
+	buys    = 30 // the system works if it has decided so many checkouts and cancels
 )
 
 // openShop creates users and items, starts clients, and waits until the system works.
@@ -39,7 +39,7 @@ func (r *run) openShop(ctx context.Context) (*shop.Shop, error) {
 	return s, nil
 }
 
-// closeShop stops the clients and audits. It checks that at most failures requests failed.
+// closeShop stops the clients and calls audit. failures is the number of requests that may have failed.
 func (r *run) closeShop(ctx context.Context, s *shop.Shop, failures int) error {
 	s.Stop()
 	s.Client.Close()
@@ -53,8 +53,8 @@ func (r *run) buy(ctx context.Context) error {
 	return r.underLoad(ctx, 0, func(*shop.Shop) error { return nil })
 }
 
-// underLoad runs clients while it calls do and waits until the system works again. Then it audits. At most failures
-// requests may fail.
+// underLoad runs clients while it calls do and waits until the system works again. Then it calls audit. failures is the
+// number of requests that may fail.
 func (r *run) underLoad(ctx context.Context, failures int, do func(*shop.Shop) error) error {
 	s, err := r.openShop(ctx)
 	if err != nil {

@@ -5,8 +5,8 @@ type Reset uint8
 
 const (
 	NoReset    Reset = iota
-	ResetFresh       // the order gets a fresh attempt; earlier begins may arrive after the reset
-	ResetQuiet       // the order gets no attempt; earlier begins do not arrive after the reset
+	ResetFresh       // the order gets a fresh attempt; begin calls sent before the reset may arrive after it
+	ResetQuiet       // the order gets no attempt; begin calls sent before the reset do not arrive after it
 )
 
 // Config selects what an exploration includes.

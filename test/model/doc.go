@@ -6,8 +6,8 @@
 // # States
 //
 // A state contains the order's record, the counters and records of each participant shard, and knowledge. When a script
-// returns a reply, all coordinators know the reply forever. Each coordinator may act on it at any later time, or never.
-// This single rule covers:
+// returns a reply, all coordinators know the reply forever. Each coordinator may act on the reply at any later time, or
+// never. This single rule covers:
 //
 //   - Any number of coordinators, recovery workers and client retries. A process with more knowledge may do everything
 //     that a process with less knowledge may do.
@@ -24,11 +24,13 @@
 //
 // # Time
 //
-// A time limit passes in an event that may happen as soon as the protocol allows it, on each shard independently.
+// The passing of a time limit is an event. It may happen as soon as the protocol allows it, on each shard
+// independently.
 //
 // For an attempt's reservation on a shard, one event represents both the deadline and the expiry of the record. While
 // the record exists, scripts return it and ignore the deadline. Later they return EXPIRED, because the record expires
-// after the deadline. This assumes that no shard's clock is set back by more than the 60 s between the two.
+// after the deadline. This assumes that no shard's clock is set back by more than 60 s, the time between deadline and
+// expiry.
 //
 // For a refund on a shard, one event represents all not-after times and the expiry of the record. A refund message
 // after its not-after time returns EXPIRED and has no effect, like a lost message. The record expires after every
@@ -38,27 +40,27 @@
 //
 // # Simplifications
 //
-// There is one order. Orders share only counters, so other clients (rivals) represent all other orders: they take from
-// the counters and return at any time. A cart costs one unit of credit, and one unit of stock on each of its stock
-// shards. The two stock shards are interchangeable: if two states differ only in the names of the stock shards, the
-// explorer visits one of them. Attempts are numbered in the order in which they are minted.
+// There is one order. Orders share only counters, so other clients (rivals) represent all other orders: they take units
+// from the counters and return them at any time. A cart costs one unit of credit, and one unit of stock on each of its
+// stock shards. The two stock shards are interchangeable: if two states differ only in the names of the stock shards,
+// the explorer visits one of them. Attempts are numbered in the order in which they are minted.
 //
 // # Cases that docs/protocol.md leaves open
 //
 //   - If commit, abort or refuse finds the order OPEN with its own attempt, the attempt was closed. The client gets 4xx
 //     with that attempt's reason.
 //   - If begin returns NOT_FOUND, or REFUNDING or CANCELLED of another attempt, the client gets 4xx. There is one
-//     exception: an earlier begin may have started the attempt although its reply was lost, and a batch_init may have
-//     overwritten a PAID order since. Then the client gets 503.
+//     exception: an earlier begin call, whose reply was lost, may have started the attempt. Since then a batch_init may
+//     have overwritten the PAID order. In this case the client gets 503.
 //   - If begin returns REFUNDING or CANCELLED of its own attempt, the client gets 200, because the order was paid.
-//   - A request that joined an attempt gets that attempt's reason. The request's own begin may arrive later and still
-//     start an attempt, if it named the joined attempt as `after` before that attempt was closed. A client's retry may
-//     continue such an attempt; otherwise recovery closes it.
-//   - An entry leaves `unconfirmed` when every shard has replied to its confirm.
+//   - A request that joined an attempt gets that attempt's reason. The request's own begin call may arrive later and
+//     still start an attempt, if it named the joined attempt as `after` before that attempt was closed. A client's
+//     retry may continue such an attempt; otherwise recovery closes it.
+//   - An entry leaves `unconfirmed` when every shard has replied to the confirm call.
 //   - If the deadline and the record of an attempt are long past, release returns RELEASED and stores nothing.
 //   - A cancellation refunds on all shards in any order.
-//   - batch_init of orders is explored in two variants. With ResetFresh, the order gets a fresh attempt, and earlier
-//     begins may arrive after the reset. ResetQuiet is the implementation: no earlier begin arrives after the reset.
-//     In both variants, all other messages may arrive after the reset.
+//   - batch_init of orders is explored in two variants. With ResetFresh, the order gets a fresh attempt, and begin
+//     calls sent before the reset may arrive after it. ResetQuiet is the implementation: these calls do not arrive
+//     after the reset. In both variants, all other messages may arrive after the reset.
 //   - batch_init of items and users is not explored. It overwrites the counters, so nothing is conserved across it.
 package model

@@ -1,6 +1,6 @@
 package model
 
-// This file models the scripts of the order shard. Each script is atomic. The scripts contain the mutations.
+// This file models the scripts of the order shard. Each script is atomic. The functions also contain the mutations.
 
 // Code is the code that a script returns, as named by the protocol.
 type Code string
@@ -11,21 +11,21 @@ const (
 	Stale     Code = "STALE"
 	Resumed   Code = "RESUMED"
 	Busy      Code = "BUSY"
-	Open      Code = "OPEN" // OPEN, and the order's attempt is another one or none
+	Open      Code = "OPEN" // the order is OPEN and has another attempt or none
 	Running   Code = "RUNNING"
 	Aborting  Code = "ABORTING"
 	Closed    Code = "CLOSED"
 	Paid      Code = "PAID"
 	Refunding Code = "REFUNDING"
 	Cancelled Code = "CANCELLED"
-	Undecided Code = "UNDECIDED" // of batch_init
+	Undecided Code = "UNDECIDED" // returned by batch_init
 	Done      Code = "DONE"
 	Reserved  Code = "RESERVED"
 	Refused   Code = "REFUSED"
 	Released  Code = "RELEASED"
 	Expired   Code = "EXPIRED"
 	Refunded  Code = "REFUNDED"
-	NotOpen   Code = "NOT_OPEN" // of cart edits
+	NotOpen   Code = "NOT_OPEN" // returned by cart edits
 	Nothing   Code = ""         // an event, or a claim that finds nothing to do
 )
 

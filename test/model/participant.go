@@ -1,6 +1,7 @@
 package model
 
-// This file models the scripts of the participant shards. Each script is atomic. Stock and payment use the same ones.
+// This file models the scripts of the participant shards. Each script is atomic. Stock and payment use the same
+// scripts.
 
 func (m *Model) reserve(s *state, i uint8, p int) Code {
 	a := s.at(i)

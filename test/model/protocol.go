@@ -43,7 +43,7 @@ type call struct {
 	script       Script
 	attempt      uint8
 	shard        int
-	after        uint8 // for begin and mint
+	after        uint8 // for begin and mint: the previous attempt
 	leaseExpired bool  // for begin and claim: the script finds an expired lease
 }
 

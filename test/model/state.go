@@ -11,7 +11,7 @@ const (
 const (
 	noAttempt    = 0
 	freshAttempt = 7 // minted by batch_init
-	neverBegins  = 6 // value of attempt.after: a batch_init came after the begin, so that the begin never arrives
+	neverBegins  = 6 // value of attempt.after: because of a later batch_init, the begin call never arrives
 )
 
 type orderState uint8
@@ -31,7 +31,7 @@ type record uint8
 
 const (
 	none      record = iota // no record, and the deadline has not passed
-	reserved                // without expiry
+	reserved                // RESERVED without an expiry
 	confirmed               // RESERVED with an expiry
 	refused
 	released
@@ -43,7 +43,7 @@ type refund uint8
 
 const (
 	noRefund refund = iota
-	refunded        // without expiry
+	refunded        // REFUNDED without an expiry
 	refundConfirmed
 	refundExpired // no record, and every not-after time has passed
 )

@@ -26,9 +26,9 @@ type Audit struct {
 	Unchecked  int // number of histories whose check timed out
 }
 
-// Audit waits until every order is decided. Then it reads everything through the API and from Redis, and compares it
-// with the responses that the clients received. The clients must have stopped. Audit checks only the shop's users and
-// items.
+// Audit waits until every order is decided. Then it reads all data through the API and from Redis, and compares the
+// data with the responses that the clients received. The clients must have stopped. Audit checks only the shop's users
+// and items.
 func (s *Shop) Audit(ctx context.Context, shards check.Shards) (a Audit, err error) {
 	if a.Decided, err = shards.Settle(ctx); err != nil {
 		return a, err

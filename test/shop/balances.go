@@ -25,8 +25,8 @@ func (s *Shop) changeBalance(random *rand.Rand) {
 	}
 }
 
-// addAmount adds to a counter, or subtracts if by is negative. It records by as a deposit. If the outcome is unknown,
-// the deposit is uncertain.
+// addAmount changes a counter by an amount, which may be negative. It records the amount as a deposit. If the outcome
+// is unknown, the deposit is uncertain.
 func (s *Shop) addAmount(random *rand.Rand, deposits map[string]int64, uncertain map[string][]int64, id string,
 	by int64, path string) {
 	s.pace()

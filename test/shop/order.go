@@ -73,7 +73,7 @@ func (s *Shop) checkoutConcurrently(h *check.History, random *rand.Rand) {
 		s.pace()
 		h.Remove(s.writeClient(random))
 		if random.IntN(2) == 0 {
-			return // the other half of the removed orders are checked out
+			return // check out only half of the removed orders
 		}
 	}
 	var meanwhile sync.WaitGroup

@@ -54,8 +54,8 @@ resources:
   limits: {memory: {{ .memoryMi }}Mi}
 {{- end }}
 
-{{/* A Service for one pod of a StatefulSet. Its address stays the same when the pod moves. It also serves pods that are not ready, because
-clients detect a failure sooner than a probe does. */}}
+{{/* A Service for one pod of a StatefulSet. The address of the Service stays the same when the pod moves. It also routes to a
+pod that is not ready, because clients detect a failure sooner than a probe does. */}}
 {{- define "address" }}
 ---
 apiVersion: v1

@@ -71,11 +71,11 @@ spec:
             httpGet: {path: /healthz, port: internal}
             periodSeconds: 1
             failureThreshold: 60
-          readinessProbe: # shards and peers are healthy; updates and disruption budgets wait for it
+          readinessProbe: # checks shards and peers; updates and disruption budgets wait until the pod is ready
             httpGet: {path: /readyz, port: internal}
             periodSeconds: 2
             timeoutSeconds: 3
-          livenessProbe: # the process only: restarting it does not repair a Redis
+          livenessProbe: # checks only the process, because a restart does not repair a Redis
             httpGet: {path: /healthz, port: internal}
             periodSeconds: 10
             timeoutSeconds: 5
