@@ -107,7 +107,7 @@ func runOnce(
 		key.Replayed, key.Created = result == replayed, reply.String(2)
 		return reply.From(1), reply.Err()
 	default:
-		return redis.Reply{}, fmt.Errorf("run script %s: undocumented result %d", Script(script).Name(), result)
+		return redis.Reply{}, fmt.Errorf("run script %q: unexpected result %d", Script(script).Name(), result)
 	}
 }
 

@@ -82,5 +82,5 @@ var Scripts = slices.Concat([]*redis.Script{
 
 // Undocumented returns the error for a code that the header of a script does not document.
 func Undocumented(s *redis.Script, code Code) error {
-	return fmt.Errorf("run script %s: undocumented result %d", s.Name(), code)
+	return fmt.Errorf("run script %q: unexpected result %d", s.Name(), code)
 }

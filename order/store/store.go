@@ -46,7 +46,7 @@ func (s *Store) Check(id string) error {
 }
 
 func undocumented(script *redis.Script, code int) error {
-	return fmt.Errorf("run script %s: undocumented result %d", script.Name(), code)
+	return fmt.Errorf("run script %q: unexpected result %d", script.Name(), code)
 }
 
 // Order is a stored order.
