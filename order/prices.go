@@ -29,7 +29,7 @@ type priceCache struct {
 
 	mu      sync.Mutex
 	prices  map[string]int64
-	expires time.Time // of all prices
+	expires time.Time // when all cached prices expire
 }
 
 func newPriceCache(stock *peer.Peer) *priceCache {

@@ -7,7 +7,7 @@ import (
 	"checkout/common/shard"
 )
 
-// The cache holds prices of minted items only, until it expires or is full.
+// The cache holds only prices of items with minted IDs. It drops all prices when it expires or is full.
 func TestPriceCache(t *testing.T) {
 	t.Parallel()
 	c := &priceCache{prices: map[string]int64{}}
@@ -20,7 +20,7 @@ func TestPriceCache(t *testing.T) {
 	}
 	wantCached(minted, false)
 	c.put(minted, 7)
-	c.put("12", 7) // batch_init may change its price
+	c.put("12", 7) // a decimal ID: batch_init may change the price
 	wantCached(minted, true)
 	wantCached("12", false)
 	wantCached(shard.Mint(3), false)

@@ -21,8 +21,8 @@ type handlers struct {
 	editable  bool // whether the console may change data
 }
 
-// routes adds every route that only the order service has. The gateway strips the prefix /orders and routes to the
-// public port only.
+// routes adds every route that only the order service has. The gateway strips the prefix /orders and sends requests
+// only to the public port.
 func (h *handlers) routes(public, internal gin.IRouter) {
 	public.GET("/", web.JSON(h.root))
 	public.POST("/create/:user_id", web.Idempotent(h.create))

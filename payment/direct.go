@@ -37,8 +37,7 @@ var (
 var scripts = slices.Concat(participant.Scripts, []*redis.Script{payOrderScript, cancelPaymentScript},
 	idempotency.Scripts(payOrderScript))
 
-// payOrder subtracts amount from a user's credit for an order. If it is called again for the order, it subtracts
-// nothing.
+// payOrder subtracts amount from a user's credit for an order. A second call for the same order subtracts nothing.
 func (u *users) payOrder(ctx context.Context, key *idempotency.Key, id, order string, amount int64) error {
 	code, err := u.Run(ctx, key, payOrderScript, id, []string{directPrefix + id}, order, amount)
 	if err != nil {

@@ -109,8 +109,9 @@ func (h *handlers) initBatch(c *gin.Context) (api.Message, error) {
 // undo refunds what the user paid for the order with a direct payment, a checkout, or both.
 //
 // The direct payment comes first, because only this step can be rejected (no such user, balance limit), and a rejected
-// request must not change anything. Then the order service undoes the checkout. Its outcome can be unknown, but it
-// cannot reject. Both steps keep a record and refund only once. So the client can retry after a 503.
+// request must not change anything. Then the order service undoes the checkout. The outcome of this second step may be
+// unknown, but it is never a rejection. Both steps keep a record and refund only once. So the client can retry after a
+// 503.
 func (h *handlers) undo(ctx context.Context, user, order string) error {
 	direct, err := h.users.returnPayment(ctx, user, order)
 	if err != nil {

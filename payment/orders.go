@@ -7,7 +7,8 @@ import (
 	"checkout/common/peer"
 )
 
-// orders is the client of the order service for checkouts that have paid an order. It batches concurrent requests.
+// orders is a client of the order service. It asks whether a checkout has paid an order, and cancels such orders. It
+// batches concurrent requests.
 type orders struct {
 	payments *peer.Batcher[api.Cancel, api.Purchase]
 	cancels  *peer.Batcher[api.Cancel, api.OrderPayment]
@@ -38,7 +39,7 @@ func (o *orders) undo(ctx context.Context, user, order string) api.OrderPayment 
 	return askTwice(ctx, o.cancels, cancel)
 }
 
-// askTwice retries once if there is no reply, because another instance may reply.
+// askTwice sends a request, and retries once if there is no reply, because another instance may reply.
 func askTwice[Reply comparable](ctx context.Context, b *peer.Batcher[api.Cancel, Reply], cancel api.Cancel) Reply {
 	var none Reply
 	reply := b.Do(ctx, cancel)

@@ -22,7 +22,8 @@ func cancelledMessage(user string) string {
 	return fmt.Sprintf(`{"msg":"what user %s paid for order A was given back"}`, user)
 }
 
-// A direct payment for an order subtracts credit once, however often it is sent, and never again after its return.
+// A direct payment for an order subtracts credit only once, however often the request is sent. After the payment was
+// refunded, the same request subtracts nothing.
 func TestDirectPaymentIsChargedOnce(t *testing.T) {
 	t.Parallel()
 	payment := newInstance(t, 1)
@@ -49,8 +50,8 @@ func TestDirectPaymentIsChargedOnce(t *testing.T) {
 	payment.wantCredit(t, other, 4)
 }
 
-// Concurrent requests with one payment subtract it once, and concurrent cancellations return it once (mistake 15 of the
-// predecessor).
+// Concurrent requests for the same payment subtract the amount once. Concurrent cancellations refund the amount once
+// (mistake 15 of the predecessor).
 func TestConcurrentDirectPaymentIsChargedOnce(t *testing.T) {
 	t.Parallel()
 	payment := newInstance(t, 1)
@@ -150,7 +151,7 @@ func TestCancelAndStatusCombineDirectPaymentAndCheckout(t *testing.T) {
 	}
 }
 
-// If an instance of the order service has just stopped, the request goes to another one.
+// If an instance of the order service has just stopped, the request goes to another instance.
 func TestOrderInstanceStops(t *testing.T) {
 	t.Parallel()
 	other := newFakeOrder(t)
@@ -164,7 +165,7 @@ func TestOrderInstanceStops(t *testing.T) {
 	}
 }
 
-// A retry after a 503 completes a cancellation, and returns nothing twice.
+// If a cancellation fails with 503, a retry completes it, and nothing is refunded twice.
 func TestCancelCompletesAfterA503(t *testing.T) {
 	t.Parallel()
 	payment := newInstance(t, 1)

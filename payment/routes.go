@@ -16,8 +16,8 @@ type handlers struct {
 	batchInit bool // whether batch_init may overwrite data
 }
 
-// routes adds every route that only the payment service has. The gateway strips the prefix /payment and routes to the
-// public port only.
+// routes adds every route that only the payment service has. The gateway strips the prefix /payment and sends requests
+// only to the public port.
 func (h *handlers) routes(public, internal gin.IRouter) {
 	public.GET("/", web.JSON(h.Ping))
 	public.POST("/create_user", web.Idempotent(h.create))

@@ -178,7 +178,7 @@ func TestBatchInitOverwritesUsers(t *testing.T) {
 	servicetest.New(t, definition, 1, forbidden).Refuse(t, "POST", "/batch_init/2/1", api.BatchDisabled)
 }
 
-// Requests for a shard that is down fail with 503 and Retry-After. All others succeed.
+// Requests for a shard that is down fail with 503 and Retry-After. All other requests succeed.
 func TestDownShardFailsOnlyItsRequests(t *testing.T) {
 	t.Parallel()
 	payment := newInstance(t, 2)

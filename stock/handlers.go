@@ -13,7 +13,7 @@ import (
 	"checkout/common/web"
 )
 
-// maxPrices bounds the items in one request for prices.
+// maxPrices is the largest number of items in one request for prices.
 const maxPrices = 1024
 
 // created is the response to item/create.

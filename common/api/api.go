@@ -7,7 +7,7 @@ const (
 	MaxBalance  = 1<<53 - 1         // largest balance, stock or total: JSON numbers are exact up to here
 	MaxItems    = 1_000             // distinct items in a cart
 	MaxPieces   = 10_000            // pieces in a cart
-	MaxIDLength = 256               // bytes of an ID that is stored without a lookup
+	MaxIDLength = 256               // longest ID, in bytes, that is stored without checking that it exists
 )
 
 // Item is a response about an item.

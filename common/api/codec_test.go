@@ -49,7 +49,8 @@ func TestCodecMatchesEncodingJSON(t *testing.T) {
 	}
 }
 
-// The lines of all attempts share one array, so appending to one list must not overwrite the next.
+// The decoder stores the lines of all attempts in one array. Appending to the lines of one attempt must not overwrite
+// the lines of the next attempt.
 func TestDecodedListsDoNotShareCapacity(t *testing.T) {
 	var attempts []Attempt
 	data := []byte(`[{"id":"a","lines":[{"id":"x","n":1}]},{"id":"b","lines":[{"id":"y","n":2}]}]`)
@@ -87,7 +88,7 @@ func FuzzUnmarshal(f *testing.F) {
 	})
 }
 
-// compareUnmarshal fails if Unmarshal and encoding/json disagree about data as a T.
+// compareUnmarshal checks that Unmarshal and encoding/json decode data into the same value of type T, or both fail.
 func compareUnmarshal[T any](t *testing.T, data []byte) {
 	t.Helper()
 	var got, want T
@@ -100,7 +101,7 @@ func compareUnmarshal[T any](t *testing.T, data []byte) {
 	}
 }
 
-// oneBatch is the size of a typical batch under load.
+// oneBatch has the size of a typical batch under load.
 var oneBatch = func() (attempts []Attempt) {
 	for range 64 {
 		attempts = append(attempts, Attempt{

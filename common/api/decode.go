@@ -11,7 +11,8 @@ type decoder struct {
 	failed bool
 }
 
-// decodeList parses a list into v with decodeOne. It leaves v unchanged and returns false if the form differs.
+// decodeList parses a list into v, with decodeOne for each element. If the input differs from what Marshal writes,
+// decodeList returns false and leaves v unchanged.
 func decodeList[T any](data []byte, v *[]T, decodeOne func(*decoder) T) bool {
 	d := &decoder{rest: string(data)}
 	list := []T{}
@@ -113,7 +114,7 @@ func (d *decoder) ints(all *[]int) []int {
 	return (*all)[first:len(*all):len(*all)]
 }
 
-// next skips text if the input continues with it, and reports whether it does.
+// next skips text and returns true if the rest of the input starts with text. Otherwise it returns false.
 func (d *decoder) next(text string) bool {
 	if d.failed || !strings.HasPrefix(d.rest, text) {
 		return false
@@ -122,7 +123,7 @@ func (d *decoder) next(text string) bool {
 	return true
 }
 
-// literal skips text, or fails if the input continues differently.
+// literal skips text. It fails if the rest of the input does not start with text.
 func (d *decoder) literal(text string) {
 	if !d.next(text) {
 		d.failed = true

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Expected size of one encoded list element in bytes, by type. appendList allocates its buffer accordingly.
+// Expected sizes of encoded list elements in bytes, by element type. appendList allocates its buffer accordingly.
 const (
 	attemptBytes      = 160
 	outcomeBytes      = 32
@@ -36,8 +36,8 @@ func Marshal(v any) ([]byte, error) {
 	return json.Marshal(v)
 }
 
-// Unmarshal parses JSON into v, like encoding/json. It parses the exact form that Marshal writes without reflection,
-// and leaves everything else to encoding/json.
+// Unmarshal parses JSON into v, like encoding/json. Input in exactly the form that Marshal writes is parsed without
+// reflection. encoding/json parses all other input.
 func Unmarshal(data []byte, v any) error {
 	ok := false
 	switch v := v.(type) {
@@ -60,8 +60,8 @@ func Unmarshal(data []byte, v any) error {
 	return json.Unmarshal(data, v)
 }
 
-// appendList encodes a list with appendOne. elementBytes is the expected size of an element. A nil list is encoded as
-// null.
+// appendList encodes a list, with appendOne for each element. elementBytes is the expected size of an element. A nil
+// list is encoded as null.
 func appendList[T any](list []T, elementBytes int, appendOne func([]byte, *T) []byte) []byte {
 	if list == nil {
 		return []byte("null")

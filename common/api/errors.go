@@ -2,7 +2,7 @@ package api
 
 import "slices"
 
-// Error is a failure that clients and peers can distinguish. Wrap it with the ID or value at fault:
+// Error is a failure that clients and peers can recognize. Wrap it with the ID or value that caused it:
 // fmt.Errorf("item %s: %w", id, api.ItemNotFound). Package web maps an Error to an HTTP status.
 type Error struct {
 	Name  string // last part of the problem type; never changes

@@ -1,6 +1,6 @@
 package api
 
-// Line is the quantity of one counter that an attempt reserves.
+// Line is a counter and the quantity that an attempt reserves from it.
 type Line struct {
 	ID       string `json:"id"`
 	Quantity int64  `json:"n"`
@@ -9,7 +9,8 @@ type Line struct {
 // Attempt is a request to a participant: to reserve, release or refund the lines of one attempt.
 type Attempt struct {
 	ID string `json:"id"`
-	// Until is the deadline of a reserve or release, or the not-after time of a refund. Unix ms by the Redis clock.
+	// Until is the deadline of the attempt in a reserve or release message, and the not-after time in a refund message.
+	// Unix ms by the Redis clock.
 	Until int64  `json:"until,omitempty"`
 	Lines []Line `json:"lines"`
 }
@@ -64,7 +65,7 @@ type Price struct {
 	Price int64     `json:"price"`
 }
 
-// PriceCode is whether an item has a price.
+// PriceCode says whether an item has a price.
 type PriceCode int
 
 // Codes of a Price.
@@ -81,9 +82,9 @@ type ShardMap struct {
 	Modulus int    `json:"modulus"` // decimal ID n is on shard n modulo Modulus; 0 if unknown
 }
 
-// Cancel is a request to the order service: did a checkout by this user pay the order? With an Attempt, it also cancels
-// the purchase of that attempt. It never cancels the purchase of another attempt, so a late or duplicate message does
-// no harm.
+// Cancel is a request to the order service. It asks whether a checkout by this user has paid the order. If Attempt is
+// set, the request also cancels the purchase of that attempt. It never cancels the purchase of another attempt, so a
+// late or duplicate request does no harm.
 type Cancel struct {
 	OrderID string `json:"order_id"`
 	UserID  string `json:"user_id"`
@@ -96,7 +97,7 @@ type Purchase struct {
 	Attempt string       `json:"attempt,omitempty"` // set with Paid and Cancelled: the attempt that paid
 }
 
-// OrderPayment is whether a checkout by a user paid an order.
+// OrderPayment says whether a checkout by a user paid an order.
 type OrderPayment int
 
 // Values of OrderPayment.

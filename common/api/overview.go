@@ -28,7 +28,7 @@ type SagaOverview struct {
 	Checkouts []CheckoutCount `json:"checkouts"`
 	Latency   []LatencyBucket `json:"took"`      // durations of paid checkouts
 	Undecided []Undecided     `json:"undecided"` // oldest first; the list may be incomplete
-	Pending   int64           `json:"waiting"`   // number of undecided orders, including those in flight
+	Pending   int64           `json:"waiting"`   // number of undecided orders, including those whose checkout is running
 	Editable  bool            `json:"editable"`  // whether the console may change data
 }
 

@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// offset is in nanoseconds. The environment variable CLOCK_OFFSET, such as "-45s", sets its initial value.
+// offset is the result of Offset in nanoseconds. The environment variable CLOCK_OFFSET, such as "-45s", sets its
+// initial value.
 var offset = func() *atomic.Int64 {
 	d, _ := time.ParseDuration(os.Getenv("CLOCK_OFFSET"))
 	n := new(atomic.Int64)
@@ -22,7 +23,7 @@ var offset = func() *atomic.Int64 {
 // Offset returns how far the clock of this process is ahead of the real time.
 func Offset() time.Duration { return time.Duration(offset.Load()) }
 
-// ShiftUUID adds Offset to the timestamp of a version 7 UUID: its first 6 bytes, in milliseconds.
+// ShiftUUID adds Offset to the timestamp of a version 7 UUID. The timestamp is the first 6 bytes, in milliseconds.
 func ShiftUUID(timestamp []byte) {
 	var wide [8]byte
 	copy(wide[2:], timestamp)
@@ -30,7 +31,8 @@ func ShiftUUID(timestamp []byte) {
 	copy(timestamp, wide[2:])
 }
 
-// Control responds with the offset as text. The query parameter offset, such as "-45s", changes it first.
+// Control responds with the offset as text. If the query parameter "offset" is set, for example to "-45s", Control
+// first changes the offset.
 func Control(w http.ResponseWriter, r *http.Request) {
 	if text := r.URL.Query().Get("offset"); text != "" {
 		d, err := time.ParseDuration(text)

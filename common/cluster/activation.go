@@ -16,9 +16,9 @@ import (
 	"checkout/common/redis"
 )
 
-// Instances restart with a new shard one after the other. Until then, an instance does not know the shard and must not
-// report IDs on it as missing: it would return 404 for an order, and RELEASED for a reservation. So a new shard becomes
-// active in steps:
+// When a shard is added, the instances restart one after the other. Before its restart, an instance does not know the
+// new shard. It must not report IDs on that shard as missing, with 404 for an order or RELEASED for a reservation. So a
+// new shard becomes active in steps:
 //
 //  1. An instance that starts with more shards announces the new number of shards on every shard. Every instance reads
 //     the announcement each second.
@@ -56,7 +56,7 @@ func (c *Cluster) Active(s *redis.Shard) bool { return s.Index < c.ActiveShards(
 func (c *Cluster) ActiveShards() int { return int(c.activation.active.Load()) }
 
 // unknownShard returns the error for an ID on a shard that this instance does not know: ErrNoSuchID if the shard is not
-// announced, or api.Unavailable.
+// announced, otherwise api.Unavailable.
 func (c *Cluster) unknownShard(shard int) error {
 	switch {
 	case shard < int(c.activation.announced.Load()):
@@ -124,7 +124,8 @@ func (c *Cluster) reportPresence(ctx context.Context, instance string) (fewest i
 	return fewest, reply.Err()
 }
 
-// readActivation reads both numbers from every healthy shard and returns the largest of each.
+// readActivation reads the numbers of announced and active shards from every healthy shard. It returns the largest
+// value of each number.
 func (c *Cluster) readActivation(ctx context.Context) (announced, active int) {
 	ctx, cancel := context.WithTimeout(ctx, readEvery)
 	defer cancel()
@@ -167,7 +168,8 @@ func number(reply *redis.Reply, i int) int {
 	return int(reply.Int(i))
 }
 
-// raise writes the number of shards of this instance to a field on every shard, unless the field is larger already.
+// raise writes the number of shards that this instance knows to a field on every shard. A shard that stores a larger
+// number keeps it.
 func (c *Cluster) raise(ctx context.Context, field string) error {
 	for _, s := range c.shards {
 		if _, err := s.Run(ctx, announceScript, []string{s.Key(activationKey)}, field, len(c.shards)); err != nil {

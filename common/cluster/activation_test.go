@@ -29,8 +29,8 @@ func eventuallyActive(t *testing.T, s *testredis.Server, service, shards string)
 	})
 }
 
-// A shard may become active while an instance that does not know it was stopped. That instance must not report IDs on
-// the new shard as missing. The old shards are full.
+// A new shard may become active while an instance that does not know the shard is paused. After that, the instance must
+// not report IDs on the new shard as missing. In this test, the old shards are full.
 func TestUnknownShardIsUnavailableOnceItIsAnnounced(t *testing.T) {
 	t.Parallel()
 	old, servers := testredis.Open(t, "stock", 2, nil)
@@ -73,7 +73,7 @@ func TestUnknownShardIsUnavailableOnceItIsAnnounced(t *testing.T) {
 	}
 }
 
-// A new shard becomes active when every running instance knows it. The old shard is full.
+// A new shard becomes active only when every running instance knows it. In this test, the old shard is full.
 func TestNewShardWaitsUntilEveryInstanceKnowsIt(t *testing.T) {
 	t.Parallel()
 	old, servers := testredis.Open(t, "order", 1, nil)
@@ -99,7 +99,7 @@ func eventuallyMintsOn(t *testing.T, m *cluster.Minter, shard int) {
 	})
 }
 
-// Without new shards nothing waits: an instance that restarts or is added mints on every shard at once.
+// If no shard is new, an instance that restarts or is added does not wait: it mints on every shard at once.
 func TestAddedInstanceMintsOnEveryShardAtOnce(t *testing.T) {
 	t.Parallel()
 	_, servers := testredis.Open(t, "order", 3, nil)
@@ -118,8 +118,8 @@ func TestAddedInstanceMintsOnEveryShardAtOnce(t *testing.T) {
 	}
 }
 
-// An instance may announce a shard and die. The next instance that knows the shard completes the activation, after the
-// same wait.
+// An announced shard is not active yet. If the announcing instance dies, the next instance that knows the shard
+// completes the activation, after the same wait.
 func TestAnnouncedShardIsNotActive(t *testing.T) {
 	t.Parallel()
 	old, servers := testredis.Open(t, "payment", 1, nil)

@@ -7,13 +7,13 @@ import (
 )
 
 const (
-	bulkIDs      = 500 // decimal IDs in one bulk call, which takes a shard about a millisecond
+	bulkIDs      = 500 // decimal IDs in one bulk call; a shard needs about 1 ms for such a call
 	bulkInFlight = 4   // bulk calls in flight per shard; a larger number would delay other callers
 )
 
-// EachDecimal writes the decimal IDs 0 to n-1 to all shards. Each call of start gets a list of numbers that belong to
-// one shard. EachDecimal waits for the call that start returns and passes the reply to done. It returns the first
-// error; calls in flight may still run. Call Respread first.
+// EachDecimal writes the decimal IDs 0 to n-1 to all shards. It calls start repeatedly, each time with a list of IDs
+// that belong to one shard. EachDecimal waits for the script calls that start returns, and passes each reply to done.
+// It returns the first error; script calls in flight may still run. Call Respread before EachDecimal.
 func (c *Cluster) EachDecimal(
 	ctx context.Context, n int, start func(at *redis.Shard, numbers []int) *redis.Call, done func(redis.Reply) error,
 ) error {

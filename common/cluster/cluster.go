@@ -76,7 +76,7 @@ func (c *Cluster) Close() {
 // Shards returns every shard, in order.
 func (c *Cluster) Shards() []*redis.Shard { return c.shards }
 
-// Shard returns shard i, or false if there is none. The index may come from a message of another service.
+// Shard returns shard i, or false if there is no such shard. The index i may come from a message of another service.
 func (c *Cluster) Shard(i int) (*redis.Shard, bool) {
 	if i < 0 || i >= len(c.shards) {
 		return nil, false

@@ -48,7 +48,8 @@ func TestLocate(t *testing.T) {
 	}
 }
 
-// Once every shard has been checked, Unavailable names the unhealthy ones, and the shard map is known if there is none.
+// After the first check of every shard, Unavailable lists exactly the unhealthy shards. If all shards are healthy, the
+// shard map is known.
 func TestProbed(t *testing.T) {
 	t.Parallel()
 	hanging, err := net.Listen("tcp", "127.0.0.1:0")

@@ -26,7 +26,7 @@ func (c *Cluster) NewMinter(i, n int) *Minter {
 }
 
 // Mint returns a new ID and its shard. It skips shards that are unhealthy or not active. It uses a shard of another
-// instance only if it must skip all shards of this one. The error is api.Unavailable if no shard is left.
+// instance only if it must skip every shard of this instance. The error is api.Unavailable if no shard is left.
 func (m *Minter) Mint() (string, *redis.Shard, error) {
 	first := int(m.next.Add(1))
 	for _, from := range [][]*redis.Shard{m.own, m.cluster.shards} {

@@ -11,7 +11,8 @@ import (
 	"checkout/common/testredis"
 )
 
-// A minter takes the healthy shards of its instance in turn, and other shards only if all of its own are unhealthy.
+// A minter uses the healthy shards of its instance in turn. It uses other shards only if all shards of its instance are
+// unhealthy.
 func TestMinterPrefersTheShardsOfItsInstance(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "order", 3, nil)

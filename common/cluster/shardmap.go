@@ -14,8 +14,8 @@ import (
 )
 
 // The shard map locates decimal IDs: ID n is on shard n modulo the number of shards at the last batch_init. Every shard
-// stores the map, and every instance reads it each second. The copy of an instance is a lease that expires after
-// staleAfter. An instance that changes the map waits longer than that before it writes IDs to their new shards. So no
+// stores the map, and every instance reads it each second. The map in an instance expires after staleAfter, like a
+// lease. An instance that changes the map waits longer than staleAfter before it writes IDs to their new shards. So no
 // instance looks for an ID on the old shard when the ID exists on the new one. See docs/adr/0011-shard-in-id.md.
 const (
 	shardMapKey    = "batch" // hash
@@ -56,8 +56,8 @@ func (c *Cluster) watchShardMap(ctx context.Context) {
 	}
 }
 
-// readShardMap reads the map from every shard and stores the newest. If every shard replies that it has none, decimal
-// IDs do not exist yet and will be spread over all shards.
+// readShardMap reads the map from every shard and stores the newest map. If every shard replies that it has no map,
+// decimal IDs do not exist yet and will be spread over all shards.
 func (c *Cluster) readShardMap(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readEvery)
 	defer cancel()
@@ -104,9 +104,9 @@ func readShardMapOf(ctx context.Context, s *redis.Shard) (shardMap, error) {
 	return m, reply.Err()
 }
 
-// Respread prepares all shards for the decimal IDs "0" to n-1, each stored under prefix+ID for every prefix. If shards
-// were added since the last Respread, it deletes the IDs on their old shards and waits until every instance has the new
-// map. It fails if a shard is unavailable.
+// Respread prepares all shards for writing the decimal IDs "0" to n-1. An ID has one key for each prefix: the prefix
+// followed by the ID. If shards were added since the last Respread, Respread deletes the IDs on their old shards. Then
+// it waits until every instance has the new map. It fails if a shard is unavailable.
 func (c *Cluster) Respread(ctx context.Context, n int, prefixes ...string) error {
 	if err := c.readShardMap(ctx); err != nil {
 		return err

@@ -15,13 +15,13 @@ import (
 	"checkout/common/testredis"
 )
 
-// touch writes its keys.
+// touch is a script that writes its keys.
 var touch = redis.NewScript("touch",
 	"#!lua\nfor i = 1, #KEYS do redis.call('HINCRBY', KEYS[i], 'n', 1) end\nreturn #KEYS\n")
 
 var scripts = []*redis.Script{touch}
 
-// writeDecimals writes the decimal IDs 0 to n-1, each under "d:".
+// writeDecimals writes the decimal IDs 0 to n-1, with the key prefix "d:".
 func writeDecimals(t *testing.T, c *cluster.Cluster, n int) error {
 	if err := c.Respread(t.Context(), n, "d:"); err != nil {
 		return err
@@ -35,8 +35,8 @@ func writeDecimals(t *testing.T, c *cluster.Cluster, n int) error {
 	}, func(redis.Reply) error { return nil })
 }
 
-// When a shard is added, minted IDs stay where they are. Decimal IDs move with the next batch only, and no instance
-// looks for one on its old shard once it exists on the new one.
+// When a shard is added, minted IDs stay where they are. Decimal IDs move only with the next batch. When a decimal ID
+// exists on its new shard, no instance looks for it on the old shard.
 func TestDecimalsMoveToANewShardWithTheNextBatch(t *testing.T) {
 	t.Parallel()
 	two, servers := testredis.Open(t, "order", 2, scripts)
@@ -57,7 +57,7 @@ func TestDecimalsMoveToANewShardWithTheNextBatch(t *testing.T) {
 	var watching sync.WaitGroup
 	watching.Go(func() {
 		for {
-			old := reader.Modulus() == 2 // both before and after the look at the new shard
+			old := reader.Modulus() == 2 // also checked after the request to the new shard
 			n, err := servers[2].Client.Exists(t.Context(), "{o2}d:5").Result()
 			if old && err == nil && n > 0 && reader.Modulus() == 2 {
 				t.Error("an instance looks for 5 on its old shard, and it exists on the new one")
@@ -95,7 +95,7 @@ func TestDecimalsMoveToANewShardWithTheNextBatch(t *testing.T) {
 	}
 }
 
-// checkSpread checks that the decimal IDs 0 to 999 are on their shards of three, and that no other ones exist.
+// checkSpread checks that the decimal IDs 0 to 999 are spread over three shards, and that no other decimal ID exists.
 func checkSpread(t *testing.T, servers []*testredis.Server) {
 	t.Helper()
 	total := 0
@@ -117,7 +117,7 @@ func checkSpread(t *testing.T, servers []*testredis.Server) {
 	}
 }
 
-// One healthy shard suffices to renew the lease of a shard map. Without any the map becomes unknown.
+// One healthy shard suffices to renew the lease of the shard map. Without a healthy shard, the map becomes unknown.
 func TestShardMapExpiresWithoutAHealthyShard(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "order", 2, scripts)
@@ -149,8 +149,8 @@ func TestShardMapExpiresWithoutAHealthyShard(t *testing.T) {
 	testredis.Eventually(t, "the map is known again", func() bool { return c.Modulus() == 2 })
 }
 
-// An instance may conclude that no shard map exists only if every shard has replied. Here one shard has lost the map
-// and another one, which has it, is down.
+// An instance may conclude that no shard map exists only if every shard has replied. In this test, one shard has lost
+// the map, one shard still has the map but is down, and one shard is new.
 func TestShardMapIsUnknownUntilEveryShardReplies(t *testing.T) {
 	t.Parallel()
 	servers := []*testredis.Server{testredis.Start(t), testredis.Start(t)}

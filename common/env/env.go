@@ -174,7 +174,7 @@ func (p *parser) flag(name string, fallback bool) bool {
 	}
 }
 
-// choice returns the value of a variable, which must be one of the words. The first word is the default.
+// choice returns the value of a variable. The value must be one of words, and the first word is the default.
 func (p *parser) choice(name string, words ...string) string {
 	s := p.getenv(name)
 	if s == "" {

@@ -35,8 +35,8 @@ func (p *parser) collector(name, value string) string {
 	return value
 }
 
-// headers parses "name=value,name=value", with URL-encoded values. Its errors contain no values, because they may be
-// secret.
+// headers parses a variable of the form "name=value,name=value", with URL-encoded values. Its error messages contain no
+// values, because values may be secret.
 func (p *parser) headers(name string) map[string]string {
 	s := p.getenv(name)
 	if s == "" {

@@ -19,7 +19,7 @@ import (
 // The actions of a fail point.
 const (
 	Kill  = "kill"  // kills the process with SIGKILL
-	Pause = "pause" // blocks the goroutine until it is resumed, at most for the longest pause
+	Pause = "pause" // blocks the goroutine until the fail point is disarmed, at most for PauseMS
 	Lose  = "lose"  // discards the reply to the step
 )
 
@@ -31,7 +31,7 @@ type Armed struct {
 	About   string `json:"about"`              // matches steps whose subject contains this string, such as an ID
 	Hit     int    `json:"hit"`                // fires at the Hit-th matching step; 0 means 1
 	Action  string `json:"action"`             // Kill, Pause or Lose
-	PauseMS int64  `json:"pause_ms,omitempty"` // the longest pause
+	PauseMS int64  `json:"pause_ms,omitempty"` // the longest pause, in ms
 	Seen    int    `json:"seen"`               // number of matching steps so far
 	Fired   bool   `json:"fired"`
 	Paused  bool   `json:"paused"` // a goroutine is paused now
@@ -41,7 +41,7 @@ type Armed struct {
 }
 
 // control holds the fail points of this process. It loads them from the file $FAIL_POINTS-<instance> at start, so that
-// a process restarts with them after a fail point has killed it.
+// they are armed again after a fail point has killed the process.
 var control = func() *controls {
 	c := &controls{}
 	instance, _, _ := strings.Cut(os.Getenv("MACHINE_ID"), "/")
@@ -66,7 +66,8 @@ type controls struct {
 	lastID int
 }
 
-// pass runs the action of the fail point that fires at a step, if any. It returns false if the reply must be discarded.
+// pass runs the action of the fail point that fires at a step, if any. It returns false if the reply to the step must
+// be discarded.
 func (c *controls) pass(point string, subject any) bool {
 	if c.count.Load() == 0 {
 		return true
@@ -94,7 +95,7 @@ func (c *controls) pass(point string, subject any) bool {
 	return false
 }
 
-// match counts a step for each matching fail point. It returns the fail point that fires, or nil.
+// match increments Seen of the armed fail points that match a step. It returns the fail point that fires, or nil.
 func (c *controls) match(point, subject string) *Armed {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -111,7 +112,7 @@ func (c *controls) match(point, subject string) *Armed {
 	return nil
 }
 
-// waitWhilePaused waits until the subject of no paused step contains any of the IDs.
+// waitWhilePaused waits while a step is paused whose subject contains one of the IDs.
 func (c *controls) waitWhilePaused(ids ...string) {
 	for {
 		c.mu.Lock()
@@ -139,8 +140,9 @@ func (a *Armed) endPause() {
 	}
 }
 
-// Control serves the fail points of this process. POST arms one fail point and returns it. GET lists all. DELETE
-// disarms and resumes the fail points named by the query parameter name, or all without it.
+// Control serves the fail points of this process. POST arms one fail point and returns it. GET lists all fail points.
+// DELETE disarms fail points and ends their pauses: those with the name in the query parameter "name", or all fail
+// points if the parameter is missing.
 func Control(w http.ResponseWriter, r *http.Request) {
 	var response any
 	switch r.Method {
@@ -168,7 +170,7 @@ func Control(w http.ResponseWriter, r *http.Request) {
 	json.NewEncoder(w).Encode(response)
 }
 
-// arm adds a fail point. It replaces a fail point with the same name that has not fired.
+// arm adds a fail point. The new fail point replaces an earlier one with the same name that has not fired.
 func (c *controls) arm(a *Armed) Armed {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -1,9 +1,9 @@
 // Package failpoint marks the steps of the protocol. Fault tests can kill the process, pause it, or discard a reply at
 // each step.
 //
-// Fail points exist only in builds with the tag "faults". Without the tag every function is empty and inlined. A test
-// checks that such a binary contains no code of this package. With the tag, package web serves Control on the internal
-// port.
+// Fail points exist only in builds with the tag "faults". Without the tag every function is empty and inlined, and a
+// test checks that the binary contains no code of this package. With the tag, package web serves Control on the
+// internal port.
 //
 // A point is named after its role and its step, such as "coordinator commit", "recovery release stock" or
 // "participant reserve done".

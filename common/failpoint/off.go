@@ -4,7 +4,7 @@ package failpoint
 
 import "context"
 
-// WithRole returns a context whose steps belong to a role, such as "recovery". Without one, the role is "coordinator".
+// WithRole returns a context whose steps belong to a role, such as "recovery". The default role is "coordinator".
 func WithRole(ctx context.Context, role string) context.Context { return ctx }
 
 // Reached marks the end of a step on a subject: an order or an attempt. A non-nil error means that the caller must
@@ -16,7 +16,8 @@ func Reply[T any](ctx context.Context, subject any, step, participant string, re
 	return reply
 }
 
-// ParticipantReached marks a stage of a step in a participant: "received" or "done". It panics to discard the reply.
+// ParticipantReached marks a stage of a step in a participant: "received" or "done". It panics if a fail point discards
+// the reply.
 func ParticipantReached(subject any, step, stage string) {}
 
 // WaitWhilePaused waits until no step of the order or the attempt is paused. The lease renewer calls it: a paused step

@@ -11,7 +11,7 @@ import (
 
 type roleKey struct{}
 
-// WithRole returns a context whose steps belong to a role, such as "recovery". Without one, the role is "coordinator".
+// WithRole returns a context whose steps belong to a role, such as "recovery". The default role is "coordinator".
 func WithRole(ctx context.Context, role string) context.Context {
 	return context.WithValue(ctx, roleKey{}, role)
 }
@@ -45,7 +45,8 @@ func Reply[T any](ctx context.Context, subject any, step, participant string, re
 // LostReply is the panic value of ParticipantReached. Package web recovers it and closes the connection.
 type LostReply struct{}
 
-// ParticipantReached marks a stage of a step in a participant: "received" or "done". It panics to discard the reply.
+// ParticipantReached marks a stage of a step in a participant: "received" or "done". It panics if a fail point discards
+// the reply.
 func ParticipantReached(subject any, step, stage string) {
 	if !control.pass("participant "+step+" "+stage, subject) {
 		panic(LostReply{})

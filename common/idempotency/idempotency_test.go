@@ -17,8 +17,8 @@ import (
 	"checkout/common/testredis"
 )
 
-// tally is a script like those of public writes. It must not be repeated. It returns the code that is its argument, and
-// adds to the counter if the code is 1.
+// tally is a script that stands for the scripts of public writes. It must not be retried. Its argument is the code that
+// it returns. With code 1, it also increments a counter.
 var tally = redis.NewScript("tally", `#!lua flags=allow-oom
 if ARGV[1] == '1' then
   redis.call('HINCRBY', KEYS[1], 'n', 1)
@@ -26,7 +26,7 @@ end
 return { tonumber(ARGV[1]) }
 `)
 
-// newKey returns the key of a request of one word.
+// newKey returns the idempotency key of a request that consists of one string.
 func newKey(t *testing.T, name, request string) *idempotency.Key {
 	t.Helper()
 	key, err := idempotency.New(name, request)
@@ -36,7 +36,8 @@ func newKey(t *testing.T, name, request string) *idempotency.Key {
 	return key
 }
 
-// Each row of the script once is a state, a call, its reply, the reply of its retry, and the state afterwards.
+// TestOnceScript checks the script "once". Each row has the state before, the call and its reply, the reply to a retry,
+// and the state afterwards.
 func TestOnceScript(t *testing.T) {
 	t.Parallel()
 	const counter, record, f, day = "{o0}c", "{o0}k:K", "0123456789abcdef", 24 * time.Hour
@@ -99,7 +100,7 @@ func TestOnceScript(t *testing.T) {
 	}
 }
 
-// runner runs tally on one shard and counts.
+// runner runs the script tally on one shard and counts how often the script has run.
 type runner struct {
 	*testing.T
 	cluster *cluster.Cluster
@@ -115,7 +116,7 @@ func (r *runner) run(key *idempotency.Key) (redis.Reply, error) {
 	return idempotency.Run(r.Context(), r.cluster, key, r.cluster.Shards()[0], tally, []string{"{o0}c"}, 1)
 }
 
-// count returns how often tally has run.
+// count returns how often the script tally has run.
 func (r *runner) count() int64 {
 	n, _ := r.server.Client.HGet(r.Context(), "{o0}c", "n").Int64()
 	return n
@@ -160,7 +161,7 @@ func TestConcurrentRequestsWithOneKeyRunOnce(t *testing.T) {
 	if _, err := r.run(newKey(t, "same", "subtract")); !errors.Is(err, api.KeyReused) || r.count() != 1 {
 		t.Errorf("another request with the key: %v, %d runs", err, r.count())
 	}
-	// The lifetime of records (keepFor) relies on their size.
+	// keepFor, the lifetime of records, was chosen for records of this size.
 	if size := r.server.Client.MemoryUsage(t.Context(), "{o0}k:same").Val(); size > 256 {
 		t.Errorf("a record takes %d bytes, want at most 256", size)
 	}
@@ -179,7 +180,7 @@ func TestKeyRunsOnceAlthoughTheScriptWasLost(t *testing.T) {
 	}
 }
 
-// A key belongs to one request, even if another request with the key writes to another shard.
+// A key belongs to one request. Another request with the same key is rejected, even if it writes to another shard.
 func TestKeyBelongsToOneRequestOnAllShards(t *testing.T) {
 	t.Parallel()
 	const shards = 3
@@ -215,7 +216,7 @@ func TestKeyBelongsToOneRequestOnAllShards(t *testing.T) {
 	}
 }
 
-// With a key, every instance mints on the home shard of the key, and on no other one.
+// For a request with a key, every instance mints only on the home shard of the key.
 func TestMintUsesTheHomeShardOfTheKey(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "order", 3, nil)

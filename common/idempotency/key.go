@@ -9,18 +9,18 @@ import (
 
 const (
 	// Header is the request header that carries a key. draft-ietf-httpapi-idempotency-key-header defines its value as a
-	// string in double quotes (RFC 8941). Many clients omit the quotes; the key is the same.
+	// string in double quotes (RFC 8941). Many clients omit the quotes. The key is the same with and without quotes.
 	Header = "Idempotency-Key"
 	// ReplayedHeader is the response header of a replay; its value is "true".
 	ReplayedHeader = "Idempotent-Replayed"
-	// MaxLength bounds a key, in bytes.
+	// MaxLength is the length of the longest key, in bytes.
 	MaxLength = 255
 )
 
 // ErrMalformed is the error for a header without a valid key.
 var ErrMalformed = errors.New("not 1 to 255 printable characters, alone or in double quotes")
 
-// Key is an idempotency key and the request that came with it. A nil key means a request without one.
+// Key is an idempotency key and the request that came with it. A nil *Key means that the request has no key.
 type Key struct {
 	Name        string
 	Fingerprint string // a digest of the request
@@ -43,8 +43,8 @@ func New(header string, request ...string) (*Key, error) {
 	return &Key{Name: name, Fingerprint: hex.EncodeToString(hash.Sum(nil)[:16])}, nil
 }
 
-// CreatedOr returns the ID that a request has created: k.Created, which in a replay is the ID of the first request. For
-// a nil key it returns id.
+// CreatedOr returns the ID that a request has created: k.Created, which in a replay is the ID that the first request
+// created. If k is nil, CreatedOr returns id.
 func (k *Key) CreatedOr(id string) string {
 	if k == nil {
 		return id

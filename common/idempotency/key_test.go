@@ -50,7 +50,7 @@ func TestFingerprintsDifferIfAnyPartDiffers(t *testing.T) {
 	}
 }
 
-// FuzzNew checks that every accepted key is short and printable, and that it stays the same if it is quoted again.
+// FuzzNew checks that every accepted key is short and printable, and that New accepts the same key in quotes.
 func FuzzNew(f *testing.F) {
 	for _, seed := range []string{"a", `"a"`, `"\""`, `"a\\"`, `"`, "a b"} {
 		f.Add(seed)

@@ -47,7 +47,7 @@ func (g Group) Collect(ch chan<- prometheus.Metric) {
 }
 
 // Handler serves the metrics of the given collectors, the Go runtime and the process. Each metric has the label
-// service.
+// "service".
 func Handler(service string, parts ...prometheus.Collector) http.Handler {
 	registry := prometheus.NewRegistry()
 	labeled := prometheus.WrapRegistererWith(prometheus.Labels{"service": service}, registry)

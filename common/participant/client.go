@@ -13,7 +13,7 @@ import (
 )
 
 // Client is the coordinator's HTTP client for the Reservations of a participant. It sends concurrent calls in one
-// request, unless their attempts are on different shards. So a slow shard does not delay the others.
+// request if their attempts are on the same shards. So a slow shard does not delay attempts on other shards.
 type Client struct {
 	peer                     *peer.Peer
 	reserve, release, refund *peer.Batcher[api.Attempt, api.Outcome]
@@ -33,7 +33,7 @@ func (c *Client) Reserve(ctx context.Context, a api.Attempt) api.Outcome {
 	return failpoint.Reply(ctx, a, "reserve", c.peer.Service(), c.reserve.Do(ctx, a))
 }
 
-// Release releases what an attempt may have reserved, and prevents any later reservation by it.
+// Release releases what an attempt may have reserved. The attempt cannot reserve anything afterwards.
 func (c *Client) Release(ctx context.Context, a api.Attempt) api.Outcome {
 	return failpoint.Reply(ctx, a, "release", c.peer.Service(), c.release.Do(ctx, a))
 }
@@ -56,8 +56,8 @@ func (c *Client) Confirm(ctx context.Context, list []api.Confirmation) ([]api.Do
 	return done, failpoint.Reached(ctx, list, "confirm", c.peer.Service())
 }
 
-// group returns a name for the set of shards of an attempt. It may be wrong while the shard map is unknown; that only
-// delays the attempt.
+// group returns a name for the set of shards of an attempt. While the shard map is unknown, the name may be wrong; that
+// only delays the attempt.
 func (c *Client) group(a api.Attempt) string {
 	if len(a.Lines) == 1 {
 		return strconv.Itoa(c.shardOf(a.Lines[0].ID))

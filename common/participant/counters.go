@@ -15,18 +15,19 @@ import (
 // Kind describes the counters of one service.
 type Kind struct {
 	Noun         string // the name of a counter in errors, such as "item"
-	Prefix       string // the key of a counter is Prefix and the ID
+	Prefix       string // the key of a counter is Prefix followed by the ID
 	NotFound     *api.Error
 	Insufficient *api.Error
 }
 
-// Attribute is a number that is stored with a counter, such as a price. Its key is Prefix and the ID of the counter.
+// Attribute is a number that is stored with a counter, such as a price. Its key is Prefix followed by the ID of the
+// counter.
 type Attribute struct {
 	Prefix string
 	Value  int64
 }
 
-// Counters stores one number per ID: the pieces of an item, or the credit of a user, that no attempt has reserved.
+// Counters stores one number per ID: the unreserved pieces of an item, or the unreserved credit of a user.
 type Counters struct {
 	Kind
 	cluster *cluster.Cluster
@@ -36,7 +37,7 @@ type Counters struct {
 // NewCounters returns the counters of a service.
 func NewCounters(c *cluster.Cluster, m *cluster.Minter, k Kind) *Counters { return &Counters{k, c, m} }
 
-// createTries is how often Create mints another ID if the ID is taken. In practice, no ID is ever taken.
+// createTries is the number of IDs that Create tries. In practice, the first ID is never taken.
 const createTries = 3
 
 // Create creates a counter with value 0 and attributes, and returns its ID.
@@ -75,7 +76,7 @@ func (c *Counters) Find(ctx context.Context, id string, prefixes ...string) (red
 	return c.WaitFind(ctx, id, read)
 }
 
-// StartFind sends the read of Find and returns at once. Pass the result to WaitFind.
+// StartFind starts the read of Find and returns at once. Pass the returned Read to WaitFind.
 func (c *Counters) StartFind(id string, prefixes ...string) (*redis.Read, error) {
 	at, err := c.Locate(id)
 	if err != nil {
@@ -134,7 +135,7 @@ func (c *Counters) Subtract(ctx context.Context, key *idempotency.Key, id string
 	return Undocumented(subtractScript, code)
 }
 
-// BatchInit overwrites the counters "0" to n-1 and their attributes. It deletes the keys of these IDs that have an
+// BatchInit overwrites the counters "0" to n-1 and their attributes. For the same IDs, it deletes the keys with an
 // obsolete prefix.
 func (c *Counters) BatchInit(ctx context.Context, n int, value int64, attributes []Attribute,
 	obsolete ...string) error {
@@ -164,7 +165,7 @@ func (c *Counters) BatchInit(ctx context.Context, n int, value int64, attributes
 	})
 }
 
-// Run runs a script on a counter and on further keys of its shard. With an idempotency key, the script runs once.
+// Run runs a script on a counter and on further keys of the same shard. With an idempotency key, the script runs once.
 func (c *Counters) Run(
 	ctx context.Context, key *idempotency.Key, script *redis.Script, id string, others []string, args ...any,
 ) (Code, error) {

@@ -6,7 +6,7 @@ import (
 	"checkout/common/testredis"
 )
 
-// Keys of counters, their attributes and obsolete keys beside them.
+// Keys of counters, of their attributes, and of obsolete data with the same IDs.
 const (
 	counter1   = "{s0}i:1"
 	attribute1 = "{s0}p:1"

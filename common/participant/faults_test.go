@@ -11,8 +11,8 @@ import (
 	"checkout/common/testredis"
 )
 
-// If one of its shards is down, the outcome of an attempt is unknown; other attempts are not affected. When the shard
-// returns, the same message completes the step.
+// While a shard of an attempt is down, the outcome of the attempt is unknown. Other attempts are not affected. When the
+// shard is up again, the same message completes the step.
 func TestAttemptOnADownShardIsUnknownUntilItReturns(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "stock", 2, Scripts)
@@ -162,8 +162,8 @@ func TestFullShardRejectsReserveOnly(t *testing.T) {
 	}
 }
 
-// A reservation outlives its deadline, because the decision may arrive at any time. A reserve after the deadline gets
-// nothing.
+// A reservation outlives its deadline, because the decision may arrive at any time. A reserve message that arrives
+// after the deadline reserves nothing.
 func TestReservationOutlivesItsDeadline(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "stock", 1, Scripts)

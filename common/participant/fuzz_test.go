@@ -11,7 +11,7 @@ import (
 	"checkout/common/api"
 )
 
-// FuzzSteps checks that a step runs only for attempts that a coordinator may send, whatever the request's body is.
+// FuzzSteps sends arbitrary request bodies. It checks that a step runs only for attempts that a coordinator may send.
 func FuzzSteps(f *testing.F) {
 	for _, body := range []string{
 		`[{"id":"a","until":1790000000000,"lines":[{"id":"x","n":1}]}]`,

@@ -20,8 +20,8 @@ import (
 // Key prefixes of records. The attempt's ID follows.
 const (
 	recordPrefix = "r:"
-	// refundSuffix ends the key of a refund's record. The reservation has a record of its own, because it expires at
-	// another time.
+	// refundSuffix ends the key of a refund's record. Refund and reservation have separate records, because the records
+	// expire at different times.
 	refundSuffix = ":refund"
 )
 
@@ -38,7 +38,7 @@ const (
 )
 
 // Prelude returns the definitions that the scripts of a participant may use: the definitions of package protocol, the
-// codes, and more.
+// codes, and the definitions in more.
 func Prelude(more ...redis.Definition) []redis.Definition {
 	return protocol.Prelude(append([]redis.Definition{
 		protocol.Number("NOT_FOUND", NotFound),

@@ -18,19 +18,20 @@ import (
 
 const (
 	shards   = 2
-	counters = 2  // on each shard
-	attempts = 40 // that want about twice as many pieces as there are
-	pieces   = 25 // of each counter at the start
+	counters = 2  // number on each shard
+	attempts = 40 // together they want about twice as many pieces as there are
+	pieces   = 25 // initial value of each counter
 )
 
-// decision is what the order's shard has decided about an attempt. It only changes forward.
+// decision is what the order's shard has decided about an attempt. It changes from open to committed or aborted, and
+// from committed to cancelled.
 type decision int32
 
 const (
 	open decision = iota
 	committed
 	aborted
-	cancelled // committed before
+	cancelled // after committed
 )
 
 // walk is a random walk of the protocol. It sends the messages that coordinators may send, in any order and any number
@@ -63,7 +64,7 @@ func (w *walk) decision(i int) decision { return decision(w.decided[i].Load()) }
 
 func (w *walk) decide(i int, from, to decision) { w.decided[i].CompareAndSwap(int32(from), int32(to)) }
 
-// step takes some attempts, and sends a message about each or decides it.
+// step chooses some attempts. For each of them it either sends a message or makes a decision.
 func (w *walk) step(ctx context.Context, random *rand.Rand) error {
 	var reserves, releases, refunds []int
 	var confirms []api.Confirmation
@@ -133,7 +134,7 @@ func (w *walk) checkReserve(i int, code api.Code) error {
 	return nil
 }
 
-// checkConservation checks for every counter that free, reserved and sold pieces add up to those at the start.
+// checkConservation checks for every counter that free, reserved and sold pieces add up to the initial value.
 func (w *walk) checkConservation(t *testing.T) {
 	t.Helper()
 	sums := map[string]int64{}
@@ -169,7 +170,7 @@ func (w *walk) checkConservation(t *testing.T) {
 	}
 }
 
-// amount parses a number of pieces in the counter or record of a key.
+// amount parses a number of pieces: the value of a counter, or an amount in a record. key is for error messages.
 func amount(t *testing.T, key, text string) int64 {
 	t.Helper()
 	n, err := strconv.ParseInt(text, 10, 64)
@@ -230,7 +231,7 @@ func TestRandomWalkConservesCounters(t *testing.T) {
 	}
 }
 
-// Several coordinators work on the same attempts at the same time, and their messages overtake each other.
+// Several coordinators work on the same attempts concurrently, and their messages overtake each other.
 func TestConcurrentRandomWalksConserveCounters(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "stock", shards, Scripts)

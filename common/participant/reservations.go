@@ -16,7 +16,8 @@ type Reservations struct {
 	prefix  string
 }
 
-// NewReservations returns Reservations for the counters of a cluster. The key of a counter is prefix and its ID.
+// NewReservations returns Reservations for the counters of a cluster. The key of a counter is prefix followed by its
+// ID.
 func NewReservations(c *cluster.Cluster, prefix string) *Reservations {
 	return &Reservations{c, prefix}
 }
@@ -27,7 +28,7 @@ type step struct {
 	suffix  string // ends the key of the record
 	amounts bool   // whether the amounts are arguments of the script
 	// codes lists Unknown and the codes that the script may return. If the shards of an attempt return different codes,
-	// the attempt has the one that comes last in this list.
+	// the outcome of the attempt is the code that comes last in this list.
 	codes []api.Code
 }
 
@@ -44,7 +45,7 @@ func (r *Reservations) Reserve(ctx context.Context, attempts []api.Attempt) []ap
 	return r.run(ctx, reserve, attempts)
 }
 
-// Release releases what each attempt has reserved, and prevents any later reservation by it.
+// Release releases what each attempt has reserved. The attempt cannot reserve anything afterwards.
 func (r *Reservations) Release(ctx context.Context, attempts []api.Attempt) []api.Outcome {
 	return r.run(ctx, release, attempts)
 }
@@ -63,7 +64,7 @@ type part struct {
 	err   error
 }
 
-// run starts the calls of all attempts before it waits for the first, so that the calls share round trips.
+// run starts the calls of all attempts before it waits for the first reply, so that the calls share round trips.
 func (r *Reservations) run(ctx context.Context, do step, attempts []api.Attempt) []api.Outcome {
 	parts := make([][]part, len(attempts))
 	spans := make([]trace.Span, len(attempts))

@@ -11,10 +11,10 @@ import (
 	"checkout/common/testredis"
 )
 
-// far is a deadline far ahead: 2100, Unix ms.
+// far is a deadline in the distant future: the year 2100, in Unix ms.
 const far = 4102444800000
 
-// put creates a counter on a shard and returns its ID.
+// put creates a counter on a shard and returns the ID of the counter.
 func put(t *testing.T, servers []*testredis.Server, at int, n int64) string {
 	t.Helper()
 	id := shard.Mint(at)
@@ -24,7 +24,7 @@ func put(t *testing.T, servers []*testredis.Server, at int, n int64) string {
 	return id
 }
 
-// confirmation confirms a record on shards.
+// confirmation returns a message that confirms a record on shards.
 func confirmation(record string, shards ...int) api.Confirmation {
 	return api.Confirmation{Record: record, Until: far, Shards: shards}
 }
@@ -45,7 +45,7 @@ func attempt(until int64, lines ...api.Line) api.Attempt {
 	return api.Attempt{ID: shard.Mint(0), Until: until, Lines: lines}
 }
 
-// one runs a step for one attempt.
+// one runs a step for one attempt and returns the outcome.
 func one(t *testing.T, s *Reservations, step step, a api.Attempt) api.Outcome {
 	t.Helper()
 	return s.run(t.Context(), step, []api.Attempt{a})[0]
@@ -100,7 +100,8 @@ func TestAttemptSpansSeveralShards(t *testing.T) {
 	}
 }
 
-// An attempt on a counter that no shard can hold is refused and recorded, like one on any counter that does not exist.
+// An attempt on a counter that no shard can hold is refused, and the refusal is recorded. The same holds for any
+// counter that does not exist.
 func TestReserveRefusesImpossibleCounters(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "stock", 2, Scripts)
@@ -130,8 +131,8 @@ func TestJoinOutcomes(t *testing.T) {
 	c, servers := testredis.Open(t, "stock", 2, Scripts)
 	s := NewReservations(c, "i:")
 	ids := []string{put(t, servers, 0, 5), put(t, servers, 1, 5)}
-	// The record that a part finds determines its outcome. The deadline has passed, so a part without a record is Expired.
-	// A part that may not run scripts gets an error reply, and is Unknown.
+	// The record on a shard determines the outcome of the part there. The deadline has passed, so a part without a
+	// record is Expired. A shard that may not run scripts returns an error, so the part there is Unknown.
 	record := func(text string) func(string, *testredis.Server) error {
 		return func(key string, server *testredis.Server) error {
 			return server.Client.Set(t.Context(), key, text, 0).Err()
@@ -151,7 +152,7 @@ func TestJoinOutcomes(t *testing.T) {
 
 	type pair struct{ one, other, want api.Code }
 	for name, pairs := range map[string][]pair{
-		"reserve": { // RESERVED if all parts are; a refusal is final; else the part with the least certainty counts
+		"reserve": { // RESERVED if all parts are; REFUSED if one part is; else the least certain part counts
 			{api.Reserved, api.Reserved, api.Reserved}, {api.Reserved, api.Refused, api.Refused},
 			{api.Reserved, api.Released, api.Released},
 			{api.Reserved, api.Expired, api.Expired}, {api.Reserved, api.Unknown, api.Unknown},

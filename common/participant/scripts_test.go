@@ -7,7 +7,7 @@ import (
 	"checkout/common/testredis"
 )
 
-// Deadlines, and the expiry of a record whose attempt has the deadline future.
+// Deadlines, and the expiry of a record whose attempt has the deadline "future".
 const (
 	future       = "4102444800000" // 2100
 	futureExpiry = "@4102444860000"
@@ -148,8 +148,8 @@ func TestConfirmScript(t *testing.T) {
 	})
 }
 
-// runCases runs the cases of one script. Each of these scripts may be repeated. Unless a case says otherwise, the retry
-// gets the same reply.
+// runCases runs the cases of one script that is safe to retry. If a case has no OnRetry, the retry must get the same
+// reply as the first call.
 func runCases(t *testing.T, script *redis.Script, cases []testredis.Case) {
 	for i := range cases {
 		cases[i].Script = script

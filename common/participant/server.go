@@ -20,7 +20,7 @@ const (
 	confirmPath = "/internal/confirm"
 )
 
-// maxBatch bounds the messages in one request.
+// maxBatch is the largest number of messages in one request.
 const maxBatch = 1024
 
 // Routes adds the participant's routes to the internal port.

@@ -56,9 +56,9 @@ func TestInvalidRequestsChangeNothing(t *testing.T) {
 		fmt.Sprintf(`[{"id":"A","until":1,"lines":[{"id":%q,"n":9007199254740992}]}]`, id), // too large for Lua
 		fmt.Sprintf(`[{"id":"A","until":1,"lines":[{"id":%q,"n":99999999999999999999}]}]`, id),
 		fmt.Sprintf(`[{"id":"A","until":1,"lines":[{"id":%q,"n":1.5}]}]`, id),
-		// read once, reserved twice
+		// one counter twice: the script would read it once and subtract from it twice
 		fmt.Sprintf(`[{"id":"A","until":%d,"lines":[{"id":%q,"n":1},{"id":%q,"n":1}]}]`, int64(far), id, id),
-		// the same in a large cart
+		// one counter twice in a large cart
 		fmt.Sprintf(`[{"id":"A","until":%d,"lines":[%s{"id":"7","n":1}]}]`, int64(far), many),
 		fmt.Sprintf(`[{"id":%q,"until":1,"lines":[{"id":%q,"n":1}]}]`, strings.Repeat("A", api.MaxIDLength+1), id),
 		"[" + strings.Repeat(good+",", maxBatch) + good + "]",
@@ -97,7 +97,7 @@ func manyLines(n int) string {
 	return b.String()
 }
 
-// newClient returns a client of the participant at address, which is available.
+// newClient waits until the participant at address is available. Then it returns a client of the participant.
 func newClient(t *testing.T, address string) *Client {
 	t.Helper()
 	p := peer.New("stock", []string{address})
@@ -148,7 +148,7 @@ func TestClientRunsEveryStep(t *testing.T) {
 	}
 }
 
-// A shard that hangs delays only attempts that need it.
+// An unresponsive shard delays only the attempts that use it.
 func TestHangingShardDelaysOnlyItsAttempts(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "stock", 2, Scripts)

@@ -26,7 +26,8 @@ func validate(attempts []api.Attempt) error {
 	return nil
 }
 
-// smallCart is the largest number of lines for which repeats compares all pairs: up to there it is faster than a set.
+// smallCart is the largest number of lines for which repeats compares all pairs. For so few lines, this is faster than
+// a set.
 const smallCart = 32
 
 // repeats reports whether two lines have the same counter.

@@ -127,7 +127,8 @@ func withSpans[In, Out any](ctx context.Context, batch []*message[In, Out]) cont
 	return trace.WithSpans(ctx, spans)
 }
 
-// take removes the next batch from a queue. If the queue is empty, it returns nil and marks the request as ended.
+// take removes the next batch from a queue and returns it. If the queue is empty, take returns nil and the caller's
+// request no longer counts as in flight.
 func (b *Batcher[In, Out]) take(group string, q *queue[In, Out]) []*message[In, Out] {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"checkout/common/requestid"
 )
 
-// newDoubler returns a batcher of /double. Numbers with the same thousands are a group.
+// newDoubler returns a batcher for the route /double. The group of a number n is n/1000.
 func newDoubler(p *Peer) *Batcher[int, int] {
 	return NewBatcher[int, int](p, "/double", func(n int) string { return strconv.Itoa(n / 1000) })
 }
@@ -143,7 +143,7 @@ func TestHangingGroupDelaysNoOtherGroup(t *testing.T) {
 	callers.Wait()
 }
 
-// A caller whose context ends gets the zero value. Its message and those of the same batch are still sent.
+// A caller whose context ends gets the zero value. Its message and the other messages of the batch are still sent.
 func TestCancelledCallerCancelsNoMessage(t *testing.T) {
 	t.Parallel()
 	f := newFake(t, "stock", true)

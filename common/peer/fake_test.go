@@ -15,7 +15,7 @@ import (
 	"checkout/common/requestid"
 )
 
-// manyRequests is the capacity of the fake's channels: more than a test sends.
+// manyRequests is the capacity of the fake's channels. No test sends so many requests.
 const manyRequests = 4096
 
 // fake is the internal port of a service that doubles numbers.
@@ -30,7 +30,7 @@ type fake struct {
 	reply func([]int) any // instead of the doubled numbers
 }
 
-// newFake serves a fake. With hold, each request waits for a value from release.
+// newFake starts a fake. If hold is true, each request waits for a value from the channel "release".
 func newFake(t *testing.T, service string, hold bool) *fake {
 	t.Helper()
 	f := &fake{service: service, received: make(chan []int, manyRequests), requestIDs: make(chan string, manyRequests)}
@@ -50,7 +50,7 @@ func (f *fake) routes() http.Handler {
 	})
 	mux.HandleFunc("POST /double", f.double)
 	mux.HandleFunc("POST /hang", func(_ http.ResponseWriter, r *http.Request) {
-		io.Copy(io.Discard, r.Body) // only then does the server notice that the client disconnects
+		io.Copy(io.Discard, r.Body) // the server notices a disconnect only after it has read the body
 		<-r.Context().Done()
 	})
 	mux.HandleFunc("POST /fail", func(w http.ResponseWriter, _ *http.Request) {
@@ -67,7 +67,7 @@ func (f *fake) double(w http.ResponseWriter, r *http.Request) {
 	}
 	select {
 	case f.requestIDs <- r.Header.Get(requestid.Header):
-	default: // this test does not read them
+	default: // the channel is full, because this test does not read the request IDs
 	}
 	f.received <- list
 	if f.release != nil {
@@ -113,7 +113,7 @@ func (f *fake) next(t *testing.T) []int {
 	}
 }
 
-// open returns the peer at addresses when it is available.
+// open waits until the peer at addresses is available and returns the peer.
 func open(t *testing.T, addresses ...string) *Peer {
 	t.Helper()
 	p := New("stock", addresses)

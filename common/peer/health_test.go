@@ -53,7 +53,8 @@ func TestPeerMayStartLater(t *testing.T) {
 	}
 }
 
-// Instances share the calls. One that dies fails few calls, and it gets its share again after it recovers.
+// Calls are balanced over the instances. If an instance dies, few calls fail. After the instance recovers, it gets its
+// share of the calls again.
 func TestCallsAreBalancedOverHealthyInstances(t *testing.T) {
 	t.Parallel()
 	first, second := newFake(t, "stock", false), freeAddress(t)
@@ -83,7 +84,7 @@ func TestCallsAreBalancedOverHealthyInstances(t *testing.T) {
 			failed++
 		}
 	}
-	if failed > 2 { // a health check in progress may mark it as healthy once more
+	if failed > 2 { // a health check in progress may mark the dead instance as healthy once more
 		t.Errorf("%d of %d calls failed because of one dead instance", failed, calls)
 	}
 	if p.Unavailable() != "" {
@@ -96,7 +97,8 @@ func TestCallsAreBalancedOverHealthyInstances(t *testing.T) {
 	}
 }
 
-// An instance that shuts down closes its connections, so callers avoid it before it is gone and no call fails.
+// An instance that shuts down sets "Connection: close" in its responses. So callers avoid the instance before it exits,
+// and no call fails.
 func TestStoppingInstanceGetsNoCalls(t *testing.T) {
 	t.Parallel()
 	first := newFake(t, "stock", false)

@@ -87,8 +87,8 @@ func (p *Peer) Unavailable() string { return p.health.Load().problem }
 // ShardMap returns the last shard map that the peer reported, or the zero value if it has reported none.
 func (p *Peer) ShardMap() api.ShardMap { return *p.shardMap.Load() }
 
-// Call posts in as JSON to path and decodes the response into out. It sends the request ID and trace of ctx. After any
-// error, the outcome of the call is unknown.
+// Call sends a POST request to path and decodes the response into out. The body is the JSON encoding of in. The request
+// carries the request ID and trace of ctx. After any error, the outcome of the call is unknown.
 func (p *Peer) Call(ctx context.Context, path string, in, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -123,8 +123,8 @@ func (p *Peer) Call(ctx context.Context, path string, in, out any) error {
 	return nil
 }
 
-// exchange sends a request and decodes the response into out. closing reports whether the instance closes the
-// connection, which means that it is shutting down.
+// exchange sends a request and decodes the response into out. closing is true if the instance closes the connection
+// because it is shutting down.
 func (p *Peer) exchange(request *http.Request, out any) (closing bool, err error) {
 	response, err := p.client.Do(request)
 	if err != nil {

@@ -11,18 +11,18 @@ import (
 const (
 	// Lease is how long recovery ignores a running attempt after its coordinator has renewed the lease.
 	Lease = 5 * time.Second
-	// Deadline is the time after begin when participants stop accepting reservations of the attempt.
+	// Deadline is the time after the start of an attempt when participants stop accepting its reservations.
 	Deadline = 30 * time.Second
 	// RefundWindow is how long participants accept a refund message.
 	RefundWindow = 60 * time.Second
 	// Retention is how long a record is kept after participants stop accepting messages about its attempt. The protocol
-	// tolerates a clock skew of half of it between shards.
+	// tolerates a clock skew of half of Retention between shards.
 	Retention = 60 * time.Second
 )
 
-// Prelude returns the definitions that every script may use, followed by more. It defines the protocol's durations in
-// milliseconds, now_ms() for Redis TIME in milliseconds, and ms(time) to format such a time. Scripts need ms because
-// newer Redis versions format a large Lua number as 1.7e+12, which Go cannot parse as an integer.
+// Prelude returns the definitions that every script may use: the protocol's durations in milliseconds, now_ms() for
+// Redis TIME in milliseconds, and ms(time) to format such a time. The definitions in more follow. Scripts need ms
+// because newer Redis versions format a large Lua number as 1.7e+12, which Go cannot parse as an integer.
 func Prelude(more ...redis.Definition) []redis.Definition {
 	return append([]redis.Definition{
 		Number("DEADLINE_MS", Deadline.Milliseconds()),

@@ -25,8 +25,8 @@ const (
 	readSize   = 32 << 10 // minimum free bytes in the buffer for one read
 	maxReply   = 64 << 20 // bytes
 	keptBuffer = 1 << 20  // bytes; a larger buffer is not reused
-	// graceAfterDeadline is the time to read a reply after the deadline. If this process was stopped, the reply has
-	// already arrived.
+	// graceAfterDeadline is the time to read a reply after the deadline. If this process was paused, the deadline may
+	// have passed although the reply has arrived.
 	graceAfterDeadline = 20 * time.Millisecond
 )
 
@@ -59,7 +59,7 @@ func (c *conn) authenticate(config env.Redis) error {
 	return nil
 }
 
-// write sends out and sets the deadline for all replies.
+// write sends the bytes in out and sets the deadline for all replies.
 func (c *conn) write(out []byte, deadline time.Time) error {
 	if err := c.SetDeadline(deadline); err != nil {
 		return err
@@ -115,8 +115,8 @@ func (c *conn) fill() error {
 }
 
 // stale reports whether the connection must not be used for another batch: it has unexpected bytes, or the server has
-// closed it. Commands on a closed connection would have an unknown outcome. stale detects a close only if the
-// connection was idle for at least idle, because the check costs a system call.
+// closed it. Commands on a closed connection would have an unknown outcome. stale looks for a close only if the
+// connection was idle for at least the given time, because the check costs a system call.
 func (c *conn) stale(idle time.Duration) bool {
 	if len(c.unread) > 0 {
 		return true

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// A process that was stopped may find that its deadline has passed although the reply has arrived. It reads that reply,
-// and does not wait much longer for one that has not arrived.
+// A deadline may pass while the process is paused. A reply that has already arrived is still read. For a reply that has
+// not arrived, the process does not wait much longer.
 func TestReplyThatHasArrivedIsReadAfterTheDeadline(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -29,7 +29,7 @@ func TestReplyThatHasArrivedIsReadAfterTheDeadline(t *testing.T) {
 	if _, err := io.WriteString(server, ":1\r\n:2\r\n:"); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(10 * time.Millisecond) // for the kernel to deliver it
+	time.Sleep(10 * time.Millisecond) // until the kernel has delivered the replies
 	if err := c.SetDeadline(time.Now().Add(-time.Second)); err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,7 @@ import (
 	"checkout/common/redis"
 )
 
-// NewScript inserts the definitions that a script uses below its first line.
+// NewScript inserts the definitions that a script uses after the first line of the script.
 func ExampleNewScript() {
 	prelude := []redis.Definition{
 		{Name: "DONE", Lua: "local DONE = 1"},

@@ -63,8 +63,8 @@ func (s *Shard) Watch(ctx context.Context, checked func()) {
 	}
 }
 
-// check sends TIME to the shard. The reply shows that the shard works, and its clock skew. If the shard was unhealthy,
-// check loads the scripts before it makes the shard healthy.
+// check sends TIME to the shard. A reply shows that the shard works, and how far its clock is ahead. If the shard was
+// unhealthy, check loads the scripts before it makes the shard healthy.
 func (s *Shard) check(ctx context.Context) {
 	checking, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// link is a proxy before a server that can lose replies: commands arrive and run, but their replies do not come back.
+// link is a proxy in front of a server. It can lose replies: commands arrive and run, but the client gets no reply.
 type link struct {
 	addr   string
 	losing atomic.Bool
@@ -38,7 +38,7 @@ func newLink(t *testing.T, server string) *link {
 	return l
 }
 
-// forward copies bytes in both directions until one side closes, or a reply must be lost.
+// forward copies bytes in both directions until one side closes its connection, or a reply must be lost.
 func (l *link) forward(client net.Conn, address string) {
 	defer client.Close()
 	server, err := net.Dial("tcp", address)

@@ -26,12 +26,12 @@ func gather(t *testing.T, c prometheus.Collector) (first map[string]*dto.Metric,
 	return first, series
 }
 
-// The metrics count every command in its batch, failures and lost scripts, and report dead shards.
+// The metrics count batches, commands per batch, failures and lost scripts. They also report dead shards.
 func TestShardMetrics(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "order", 1, scripts)
 	at := c.Shards()[0]
-	if _, err := at.Run(t.Context(), count, counter); err != nil { // opens the connection, in a batch of its own
+	if _, err := at.Run(t.Context(), count, counter); err != nil { // opens the connection, in a separate batch
 		t.Fatal(err)
 	}
 	testredis.Eventually(t, "all shards are active, so that activation sends no more commands", func() bool {
@@ -52,7 +52,7 @@ func TestShardMetrics(t *testing.T) {
 		})
 	}
 	done.Wait()
-	// shortly after its reply
+	// the count increases shortly after the reply
 	testredis.Eventually(t, "every command is counted", func() bool { return commands() == 3+callers })
 	first, series := gather(t, c)
 	size, took := first["redis_batch_commands"].GetHistogram(), first["redis_batch_duration_seconds"].GetHistogram()

@@ -58,7 +58,8 @@ type command struct {
 
 var commands = sync.Pool{New: func() any { return &command{done: make(chan struct{}, 1)} }}
 
-// start queues the command that write appends to its argument. The caller must wait for the reply at most once.
+// start queues one command. write appends the encoded command to its argument. The caller must wait for the reply at
+// most once.
 func (p *pipeline) start(write func(out []byte) []byte) (*command, error) {
 	c := commands.Get().(*command)
 	p.mu.Lock()
@@ -143,7 +144,7 @@ func (p *pipeline) next() *batch {
 }
 
 // exchange sends a batch and passes each reply to its caller. It returns the number of replies. The error applies to
-// the other commands of the batch.
+// the commands without a reply.
 func (p *pipeline) exchange(b *batch) (replied int, err error) {
 	if err := p.failFast(); err != nil {
 		return 0, err

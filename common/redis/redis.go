@@ -19,7 +19,7 @@ import (
 	"checkout/common/env"
 )
 
-// Timeouts of a shard. A write that times out has an unknown outcome. Its caller decides whether to retry it.
+// Timeouts of a shard. A write that times out has an unknown outcome. The caller decides whether to retry the write.
 const (
 	dialTimeout = 500 * time.Millisecond
 	// replyTimeout bounds one batch. A shard that exceeds it becomes unhealthy, so that its callers get an error within a

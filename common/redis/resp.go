@@ -143,7 +143,8 @@ func length(digits []byte) (int, bool) {
 	return n, len(digits) > 0 && n <= maxReply
 }
 
-// parse parses one complete reply, as measure has found it. All strings of the result share the memory of reply.
+// parse parses one complete reply. measure must have accepted the reply. All strings of the result share the memory of
+// reply.
 func parse(reply string) value {
 	v, _ := parseOne(reply)
 	return v

@@ -57,7 +57,7 @@ func TestParseReplies(t *testing.T) {
 	}
 }
 
-// FuzzParse checks that every measured reply can be parsed, and that its length is the measured one.
+// FuzzParse checks that parse can parse every reply that measure accepts, and that measure returns the correct length.
 func FuzzParse(f *testing.F) {
 	for _, reply := range []string{"+OK\r\n", "*2\r\n:1\r\n$1\r\nx\r\n", "*-1\r\n", "$3\r\na", "*1\r\n*1\r\n*0\r\n"} {
 		f.Add([]byte(reply))

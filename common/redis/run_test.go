@@ -11,7 +11,7 @@ import (
 	"checkout/common/testredis"
 )
 
-// count is a script that must not be repeated: it returns how often it has run.
+// count is a script that must not be retried: it returns how often it has run.
 var count = redis.NewScript("count", "#!lua\nreturn redis.call('INCR', KEYS[1])\n")
 
 var (
@@ -19,7 +19,7 @@ var (
 	counter = []string{"{o0}c"}
 )
 
-// runs returns how often count has run.
+// runs returns how often the script count has run.
 func runs(t *testing.T, s *testredis.Server) int64 {
 	t.Helper()
 	n, err := s.Client.IncrBy(t.Context(), counter[0], 0).Result()
@@ -101,7 +101,7 @@ func TestScriptIsNotRetriedAfterALostReply(t *testing.T) {
 		if n > 1 {
 			t.Errorf("one call has run %d times", n)
 		}
-		ran += n // 0 if a health check lost its reply first, so that the call was not sent
+		ran += n // 0 if the reply to a health check was lost first: then the call was not sent
 	}
 	if ran == 0 {
 		t.Error("no reply was lost")

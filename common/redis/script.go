@@ -12,7 +12,7 @@ import (
 // Script is a Lua script that runs atomically on one shard.
 type Script struct {
 	name, source, sha string
-	call              []byte // the encoded words EVALSHA and sha
+	call              []byte // "EVALSHA" and sha, both encoded
 	spanName          string
 }
 
@@ -31,8 +31,8 @@ func MustScript(files fs.FS, name string, prelude []Definition) *Script {
 	return NewScript(name, string(source), prelude...)
 }
 
-// NewScript returns a script. The source must start with a shebang line. NewScript inserts one line after it, with the
-// definitions of prelude that the script uses.
+// NewScript returns a script. The source must start with a shebang line. NewScript inserts one line after the shebang
+// line, with the definitions of prelude that the script uses.
 func NewScript(name, source string, prelude ...Definition) *Script {
 	shebang, body, _ := strings.Cut(source, "\n")
 	code := comment.ReplaceAllString(body, "")

@@ -23,7 +23,7 @@ import (
 )
 
 // A shard may require TLS, a user, a password and a database number. If one of them is wrong, the shard is unavailable.
-// The test is not parallel, because the process trusts the certificate.
+// The test is not parallel, because it makes the whole process trust a certificate.
 func TestShardWithTLSAndCredentials(t *testing.T) {
 	server := testredis.Start(t)
 	port := secure(t, server)
@@ -72,7 +72,8 @@ func TestShardWithTLSAndCredentials(t *testing.T) {
 	}
 }
 
-// secure makes a server listen with TLS too, for one user, with a certificate for "localhost" that this process trusts.
+// secure makes a server listen on a second port with TLS, and adds a user with a password. The certificate is for
+// "localhost", and this process trusts it.
 func secure(t *testing.T, server *testredis.Server) (port string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -15,8 +15,8 @@ import (
 // idleCheck is the idle time after which a batch connection is checked before use: the server may have closed it.
 const idleCheck = 500 * time.Millisecond
 
-// Shard is a client of one Redis server. Commands of concurrent callers share round trips and fsyncs. It never sends a
-// command twice, except for a script that the server did not run because it had lost the script.
+// Shard is a client of one Redis server. Commands of concurrent callers share round trips and fsyncs. A Shard never
+// sends a command twice, except for a script that did not run because the server had lost the script.
 type Shard struct {
 	Index    int
 	tag      string
@@ -105,7 +105,7 @@ func (s *Shard) send(write func([]byte) []byte) (*command, error) {
 }
 
 // Failed logs and counts a failed command and returns the error for its caller: api.Overloaded if the queue was full,
-// or api.Unavailable. It requests a health check, unless the server has returned an error reply.
+// otherwise api.Unavailable. It requests a health check, unless the server has returned an error reply.
 func (s *Shard) Failed(ctx context.Context, command string, err error) error {
 	s.metrics.failures.Inc()
 	switch {
@@ -135,5 +135,5 @@ func (s *Shard) logFailure(ctx context.Context, command string, err error) {
 		"shard", s.Index, "command", command, "error", err, "unlogged", s.unlogged.Swap(0))
 }
 
-// Unavailable returns the error for callers when a command has failed. It hides the cause, which the log has.
+// Unavailable returns the error for callers when a command has failed. The error hides the cause; the log contains it.
 func (s *Shard) Unavailable() error { return fmt.Errorf("shard %d: %w", s.Index, api.Unavailable) }

@@ -12,7 +12,7 @@ import (
 	"checkout/common/testredis"
 )
 
-// eventuallyRuns waits until a script runs on a shard that was unhealthy, at most for a second.
+// eventuallyRuns waits until a script runs on a shard that was unhealthy. It waits at most a second.
 func eventuallyRuns(t *testing.T, at *redis.Shard) {
 	t.Helper()
 	start := time.Now()
@@ -25,7 +25,7 @@ func eventuallyRuns(t *testing.T, at *redis.Shard) {
 	}
 }
 
-// Calls of a dead shard fail fast, and the shard serves calls as soon as it is back.
+// Calls to a dead shard fail fast. Calls succeed again as soon as the shard has restarted.
 func TestDeadShardFailsFastAndRecovers(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "order", 2, scripts)
@@ -55,8 +55,8 @@ func TestDeadShardFailsFastAndRecovers(t *testing.T) {
 	}
 }
 
-// A shard that hangs delays its callers by at most a second, however many there are, and later callers not at all. It
-// serves calls as soon as it resumes, and has run nothing twice.
+// An unresponsive shard delays its callers by at most a second, however many callers there are. Later callers are not
+// delayed. Calls succeed again as soon as the shard resumes, and the shard has run no script twice.
 func TestHangingShardDelaysCallersByAtMostASecond(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "order", 1, scripts)
@@ -139,7 +139,7 @@ func TestCallsBeyondTheQueueAreNotSent(t *testing.T) {
 		t.Fatal(err)
 	}
 	var ran, overloaded, unknown int64
-	// a busy host may find the shard unhealthy before its queue is full
+	// on a busy host, the shard may become unhealthy before its queue is full
 	for tries := 0; overloaded == 0 && tries < 20; tries++ {
 		testredis.Eventually(t, "the shard is healthy", at.Healthy)
 		servers[0].Pause()

@@ -43,7 +43,7 @@ func TestAcceptReplacesUnsafeIDs(t *testing.T) {
 	}
 }
 
-// The receiver can split a joined ID and accepts it.
+// The receiver of a joined ID accepts it, and can split it into the IDs of the requests.
 func TestJoinCountsTheIDsLeftOut(t *testing.T) {
 	t.Parallel()
 	many := func(n, length int) []string {

@@ -92,7 +92,7 @@ func (s *Service) serve(ctx context.Context) error {
 	return err
 }
 
-// Peer returns the client of another service at hosts (host:port). Close closes it.
+// Peer returns the client of another service at hosts (host:port). Service.Close closes the client.
 func (s *Service) Peer(name string, hosts []string) *peer.Peer {
 	p := peer.New(name, hosts)
 	s.peers = append(s.peers, p)

@@ -29,7 +29,7 @@ func (l *log) Write(p []byte) (int, error) {
 	return l.Buffer.Write(p)
 }
 
-// after returns the first word after a mark.
+// after returns the first word of the output after mark.
 func (l *log) after(mark string) string {
 	l.Lock()
 	defer l.Unlock()

@@ -70,7 +70,7 @@ func Of(id string) (int, bool) {
 	return s, digits < 16
 }
 
-// hexDigit is the value of each hexadecimal digit, and 255 for other bytes. It is a table for speed: a checkout parses
+// hexDigit maps each hexadecimal digit to its value, and other bytes to 255. It is a table for speed: a checkout parses
 // many IDs.
 var hexDigit = func() (values [256]byte) {
 	for c := range values {

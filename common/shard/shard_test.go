@@ -35,7 +35,7 @@ func TestMintNeverRepeats(t *testing.T) {
 	}
 }
 
-// Keys spread evenly. A new shard takes its share from the others, and no other key moves.
+// Keys spread evenly. A new shard takes its share of the keys from the other shards, and no other key moves.
 func TestAddingAShardMovesOnlyItsShareOfKeys(t *testing.T) {
 	const keys = 30_000
 	for n := 1; n <= 5; n++ {

@@ -10,8 +10,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// CPU returns the processor time that a server has used. It does not depend on the load of the host, but elapsed time
-// does.
+// CPU returns the processor time that a server has used. Unlike elapsed time, processor time does not depend on the
+// load of the host.
 func CPU(t testing.TB, client *redis.Client) time.Duration {
 	t.Helper()
 	info, err := client.Info(t.Context(), "cpu").Result()
@@ -33,8 +33,8 @@ func CPU(t testing.TB, client *redis.Client) time.Duration {
 	return used
 }
 
-// ReportCPU makes n calls in round trips of size, which queue fills, and reports the server's processor time for each
-// call as the metric <name>-redis-µs.
+// ReportCPU makes n calls in round trips of size calls each. queue adds the calls to a round trip. ReportCPU reports
+// the server's processor time per call as the metric <name>-redis-µs.
 func ReportCPU(b *testing.B, client *redis.Client, name string, n, size int,
 	queue func(p redis.Pipeliner, from, to int)) {
 	b.Helper()

@@ -9,7 +9,7 @@ import (
 	"checkout/common/redis"
 )
 
-// Open starts n servers and opens them as the shards of a service. All shards are available when it returns.
+// Open starts n servers and opens them as the shards of a service. All shards are available when Open returns.
 func Open(t testing.TB, service string, n int, scripts []*redis.Script) (*cluster.Cluster, []*Server) {
 	t.Helper()
 	servers := make([]*Server, n)
@@ -20,7 +20,7 @@ func Open(t testing.TB, service string, n int, scripts []*redis.Script) (*cluste
 }
 
 // Connect opens running servers as the shards of a service. Each call simulates another instance. All shards are
-// available when it returns.
+// available when Connect returns.
 func Connect(t testing.TB, service string, servers []*Server, scripts []*redis.Script) *cluster.Cluster {
 	t.Helper()
 	var config env.Redis

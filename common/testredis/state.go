@@ -11,8 +11,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// State is the content of a server, by key, in a form that is easy to write and compare. A string is itself. A hash or
-// a sorted set is "field=value field=value", sorted. The suffix "@<ms>" is the expiry of the key, in Unix milliseconds.
+// State is the content of a server, by key, in a form that is easy to write and compare. A string appears unchanged. A
+// hash or a sorted set appears as "field=value field=value", sorted. The suffix "@<ms>" is the expiry of the key, in
+// Unix milliseconds.
 type State map[string]string
 
 // Load replaces the content of the server. It supports strings and hashes.

@@ -81,6 +81,6 @@ func encodeValue(v attribute.Value) *common.AnyValue {
 	return &common.AnyValue{Value: &common.AnyValue_StringValue{StringValue: validUTF8(v.String())}}
 }
 
-// validUTF8 replaces invalid bytes. Protobuf rejects them, so one invalid attribute, such as the path of a request,
-// would lose the whole batch.
+// validUTF8 replaces invalid bytes. Protobuf rejects such bytes, so one invalid attribute, such as the path of a
+// request, would lose the whole batch.
 func validUTF8(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }

@@ -14,7 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// A collector can decode every field that the exporter sends, also if a client put invalid UTF-8 into an attribute.
+// A collector can decode every field that the exporter sends, even if a client has put invalid UTF-8 into an attribute.
 func TestExportedSpansDecode(t *testing.T) {
 	bodies := make(chan []byte, 1)
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

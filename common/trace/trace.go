@@ -61,7 +61,7 @@ func Enabled() bool { return tracer.Load() != nil }
 // Span is one operation of a trace. The methods of its zero value do nothing.
 type Span struct{ span otrace.Span }
 
-// Begin begins a child of the span in ctx. It returns the zero Span if ctx carries none.
+// Begin begins a child of the span in ctx. It returns the zero Span if ctx carries no span.
 func Begin(ctx context.Context, name string) (context.Context, Span) {
 	return begin(ctx, name, otrace.SpanKindInternal)
 }

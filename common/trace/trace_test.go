@@ -36,7 +36,8 @@ func TestDisabledTracingDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// start traces to a collector that responds with the given statuses, and then with 200.
+// start starts tracing to a collector. The collector responds to the first requests with the given statuses, and to
+// later requests with 200.
 func start(t *testing.T, statuses ...int) (stop func(), requests *atomic.Int64) {
 	t.Helper()
 	requests = &atomic.Int64{}

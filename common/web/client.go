@@ -10,7 +10,7 @@ import (
 // clientConn is the connection of a client. It carries one request at a time.
 type clientConn struct {
 	raw    syscall.RawConn
-	peek   func(fd uintptr) // sets closed; stored, so that ClientConnected does not allocate a closure
+	peek   func(fd uintptr) // sets closed; kept here so that ClientConnected does not allocate a closure
 	closed bool
 }
 
@@ -37,11 +37,11 @@ func WithClientConn(ctx context.Context, conn net.Conn) context.Context {
 	return context.WithValue(ctx, clientConnKey{}, c)
 }
 
-// ClientConnected reports whether the client has not closed its connection. It returns true if ctx has no connection.
+// ClientConnected reports whether the connection of the client is still open. It returns true if ctx has no connection.
 // Call it only in the handler of the request.
 //
-// The context of a request also ends when the client disconnects, but a little later. In that time, a process that
-// resumes after a stop would start work for a client that has disconnected.
+// The context of a request also ends when the client disconnects, but a little later. Before that, a process that
+// resumes after a pause would start work for a client that has disconnected.
 func ClientConnected(ctx context.Context) bool {
 	c, ok := ctx.Value(clientConnKey{}).(*clientConn)
 	return !ok || c.raw.Control(c.peek) == nil && !c.closed

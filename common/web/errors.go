@@ -68,8 +68,8 @@ func statusOf(failure *api.Error) int {
 	return http.StatusServiceUnavailable
 }
 
-// fail responds with the problem for err. If err wraps no api.Error, fail logs it and leaves its text out of the
-// response.
+// fail responds with the problem for err. If err wraps no api.Error, fail logs err and leaves the text of err out of
+// the response.
 func fail(c *gin.Context, err error) {
 	c.Abort()
 	ctx := c.Request.Context()

@@ -29,7 +29,7 @@ type Readiness struct {
 func alive(*gin.Context) (map[string]string, error) { return map[string]string{"status": "alive"}, nil }
 
 // HandleReadiness adds the route /readyz to the internal port. The route responds with 200 if unavailable returns an
-// empty list. It responds with 503 and the list otherwise, and while the instance stops.
+// empty list. Otherwise, and while the instance stops, it responds with 503 and the list.
 //
 // Serve opens the public port when unavailable returns an empty list, or after startupTimeout. It opens the port only
 // after probed has returned true: before that, unavailable has no results of health checks.
@@ -48,8 +48,8 @@ func (s *Server) HandleReadiness(unavailable func() []string, probed func() bool
 	})
 }
 
-// awaitReady waits until the instance is ready, so that it does not respond with 503 because it has just started. It
-// waits until all first health checks are complete, and for unavailable dependencies at most for startupTimeout.
+// awaitReady delays the opening of the public port, so that a new instance does not respond with 503. It waits until
+// all first health checks are complete. If dependencies are unavailable, it waits for them, at most for startupTimeout.
 func (s *Server) awaitReady(ctx context.Context) {
 	if s.unavailable == nil {
 		return
@@ -66,8 +66,8 @@ func (s *Server) awaitReady(ctx context.Context) {
 	}
 }
 
-// Healthcheck requests /readyz from the instance on this host and returns an error if it is not ready. It is the health
-// check of containers, which have no shell. An empty host means loopback.
+// Healthcheck requests /readyz from the instance on this host and returns an error if the instance is not ready.
+// Containers use it as their health check, because they have no shell. An empty host means loopback.
 func Healthcheck(ctx context.Context, host string, internalPort int) error {
 	if host == "" {
 		host = loopback

@@ -96,7 +96,7 @@ func TestReadiness(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	check(503, stopping)
-	// It stays alive, so that an orchestrator does not kill it while it stops.
+	// /healthz still succeeds, so that an orchestrator does not kill an instance that is shutting down.
 	if response, err := http.Get("http://" + r.at.Internal + "/healthz"); err != nil || response.StatusCode != 200 {
 		t.Errorf("health while stopping: %v", err)
 	} else {

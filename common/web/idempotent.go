@@ -9,8 +9,8 @@ import (
 	"checkout/common/idempotency"
 )
 
-// Idempotent is like JSON, but for a write that accepts an Idempotency-Key. key is nil if the request has none. A
-// replay has the header Idempotent-Replayed.
+// Idempotent is like JSON, but for a write that accepts an Idempotency-Key. If the request has no key, handle gets nil.
+// A replay has the header Idempotent-Replayed.
 func Idempotent[T any](handle func(c *gin.Context, key *idempotency.Key) (T, error)) gin.HandlerFunc {
 	return JSON(func(c *gin.Context) (T, error) {
 		key, err := idempotencyKey(c)

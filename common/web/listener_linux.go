@@ -9,8 +9,8 @@ import (
 // dropNewConnections makes the kernel drop new connection attempts to a listener. The kernel still completes handshakes
 // in progress. Closing the listener at once would reset them, although their clients may have sent a request.
 //
-// A socket filter drops each SYN without ACK. The kernel of the client retransmits the SYN and gets a reset after the
-// listener is closed. So the client knows that it has sent no request. See
+// A socket filter drops each SYN without ACK. The kernel of the client retransmits the SYN. After the listener is
+// closed, the client gets a reset and knows that it has sent no request. See
 // docs/adr/0016-gateway-timeouts-and-shutdown.md.
 func dropNewConnections(l net.Listener) error {
 	const (

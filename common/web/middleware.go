@@ -35,8 +35,8 @@ func (s *Server) closeWhileDraining(c *gin.Context) {
 	}
 }
 
-// identify puts the request ID into the context. It accepts the ID in the request's header if it is valid, and creates
-// one otherwise.
+// identify puts the request ID into the context. If the ID in the request header is valid, identify uses it. Otherwise
+// it creates an ID.
 func identify(maxLength int) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		id := requestid.Accept(c.Request.Header.Get(requestid.Header), maxLength)

@@ -45,8 +45,8 @@ type Server struct {
 	probed                     func() bool
 }
 
-// NewServer returns a server that responds with a problem to unknown routes and methods. If debug is true, it logs each
-// request.
+// NewServer returns a server that responds with a problem to unknown routes and methods. If debug is true, the server
+// logs each request.
 func NewServer(debug bool) *Server {
 	durations := newRequestDurations()
 	s := &Server{

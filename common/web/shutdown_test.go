@@ -93,7 +93,7 @@ func TestShutdownLosesNoRequest(t *testing.T) {
 	}
 }
 
-// idleClient keeps one connection and sends a request by it from time to time.
+// idleClient keeps one connection open and sends a request over it from time to time.
 type idleClient struct {
 	net.Conn
 	keepAlive time.Duration // the longest pause between two requests
@@ -110,7 +110,8 @@ func (c idleClient) request(t *testing.T, wantClose bool) {
 	}
 }
 
-// A shutdown closes no connection that a client may still use; the response asks the client to close it.
+// A shutdown closes no connection that a client may still use. Instead, each response asks the client to close its
+// connection.
 func TestShutdownLetsClientsCloseConnections(t *testing.T) {
 	s := NewServer(false)
 	empty := JSON(func(*gin.Context) (string, error) { return "", nil })

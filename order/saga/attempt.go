@@ -31,20 +31,20 @@ func newAttempt(orderID string, r store.Result) *attempt {
 	}
 }
 
-// credit returns the message about the attempt to payment: one line for the user's credit.
+// credit returns the message to payment about the attempt. Its only line is the user's credit.
 func (a *attempt) credit() api.Attempt {
 	return api.Attempt{ID: a.id, Until: a.deadline, Lines: []api.Line{{ID: a.user, Quantity: a.total}}}
 }
 
-// stock returns the message about the attempt to stock: one line for each item.
+// stock returns the message to stock about the attempt. It has one line for each item.
 func (a *attempt) stock() api.Attempt {
 	return api.Attempt{ID: a.id, Until: a.deadline, Lines: a.lines}
 }
 
 // The gateway retries a checkout on another instance after a timeout, so two instances may handle one request. Assume
-// that the first instance was stopped, and that the second responds with 4xx because the attempt is closed. When the
-// first instance resumes, it must not begin another attempt. Two rules prevent that. An attempt contains the name of
-// its request, and a checkout does not begin if its client has disconnected. See
+// that the first instance is paused, and that the second instance responds with 4xx because the attempt is closed. When
+// the first instance resumes, it must not begin another attempt. Two rules prevent that. An attempt ID contains the
+// name of its request, and a checkout does not begin if its client has disconnected. See
 // docs/adr/0014-request-named-attempts.md.
 
 // Request is a client's request for a checkout.
@@ -60,10 +60,10 @@ func (r Request) connected() bool { return r.Connected == nil || r.Connected() }
 // errClientDisconnected is the error of a checkout that did not begin because its client disconnected.
 var errClientDisconnected = fmt.Errorf("checkout not started: client disconnected: %w", api.Unavailable)
 
-// namedBytes is the number of bytes of a request's name that an attempt contains.
+// namedBytes is the number of bytes of a request's name that an attempt ID contains.
 const namedBytes = 8
 
-// mintAttempt returns a new attempt ID with the name of a request. If the name is invalid, the ID is random.
+// mintAttempt returns a new attempt ID that contains the name of a request. If the name is invalid, the ID is random.
 func mintAttempt(request string) string {
 	attempt := uuid.New()
 	var name [namedBytes]byte

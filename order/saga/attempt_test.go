@@ -52,13 +52,13 @@ func TestAttemptContainsTheNameOfItsRequest(t *testing.T) {
 }
 
 // An instance refuses a checkout, the user gets credit, and the gateway retries the request on another instance. The
-// first response says that nothing is reserved any more, so the second instance must not begin the request again.
+// first response says that nothing is reserved any more, so the second instance must not begin another attempt.
 func TestRetriedRequestDoesNotBeginAgain(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	for _, c := range []struct {
 		what, first, second string
-		disconnected        bool // the caller of the second request
+		disconnected        bool // whether the caller of the second request has disconnected
 		want                error
 	}{
 		{"the same request", requestName, requestName, false, api.InsufficientCredit},
@@ -106,8 +106,8 @@ func caller(name string) (r Request, disconnect func()) {
 	return Request{Name: name, Connected: func() bool { return !gone.Load() }}, func() { gone.Store(true) }
 }
 
-// A checkout does not begin if its caller disconnects while it is queued. A caller that has joined it still gets its
-// checkout.
+// A queued checkout does not begin if its only caller disconnects. If another caller has joined the checkout, it begins
+// for that caller.
 func TestCheckoutOfADisconnectedCallerDoesNotBegin(t *testing.T) {
 	s := openShop(t)
 	item, user := shard.Mint(0), shard.Mint(0)
@@ -132,7 +132,7 @@ func TestCheckoutOfADisconnectedCallerDoesNotBegin(t *testing.T) {
 	go func() { results[0] <- s.co.Checkout(t.Context(), id, first) }()
 	time.Sleep(20 * time.Millisecond)
 	go func() { results[1] <- s.co.Checkout(t.Context(), id, second) }()
-	time.Sleep(20 * time.Millisecond) // the second caller has joined
+	time.Sleep(20 * time.Millisecond) // until the second caller has joined
 	disconnect()
 	s.co.limiter.leave()
 	if err := <-results[0]; err != nil && !errors.Is(err, api.Unavailable) {

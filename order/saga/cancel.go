@@ -19,7 +19,7 @@ const cancelBudget = 2500 * time.Millisecond
 //	refund     stock, payment    each participant records the refund, so that it happens once
 //	cancelled  order             REFUNDING -> CANCELLED
 
-// Payment returns whether a checkout of the user has paid the order, and which attempt.
+// Payment returns whether a checkout of the user has paid the order, and the attempt that has paid.
 func (co *Coordinator) Payment(ctx context.Context, c api.Cancel) api.Purchase {
 	o, err := co.store.Summary(ctx, c.OrderID)
 	switch {
@@ -49,7 +49,7 @@ func (co *Coordinator) Cancel(ctx context.Context, c api.Cancel) api.OrderPaymen
 }
 
 // undo cancels the purchase of attempt c.Attempt. It does nothing if another attempt has paid the order, because the
-// message may be a late one.
+// message may be late.
 func (co *Coordinator) undo(ctx context.Context, c api.Cancel) api.OrderPayment {
 	lastReply := time.Now()
 	for range backoff(ctx, lastReply.Add(beginBudget)) {
@@ -69,7 +69,7 @@ func (co *Coordinator) undo(ctx context.Context, c api.Cancel) api.OrderPayment 
 			return api.Cancelled
 		}
 		if err != nil || state.Code != store.CodeRefunding {
-			continue // the reply was lost, or the order has changed since Payment
+			continue // the reply was lost, or the order has changed since the call of Payment
 		}
 		lastReply = time.Now()
 		switch err := co.refund(ctx, newAttempt(c.OrderID, state)); {

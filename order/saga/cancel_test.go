@@ -32,7 +32,8 @@ func (s *shop) cancel(co *Coordinator, id, user string) api.OrderPayment {
 	return co.Cancel(context.Background(), c)
 }
 
-// A delayed cancellation names no attempt, or one that has not paid the order. It cancels nothing.
+// A delayed cancellation may name no attempt, or an attempt that has not paid the order. Such a cancellation cancels
+// nothing.
 func TestCancelIgnoresOtherAttempts(t *testing.T) {
 	s := openShop(t)
 	user := shard.Mint(0)

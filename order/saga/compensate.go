@@ -50,8 +50,9 @@ func (a *attempt) refusal() error {
 	return fmt.Errorf("order %s: %w", a.orderID, api.AttemptClosed)
 }
 
-// refuse closes an attempt that payment has refused. Payment has recorded the refusal, and stock got no message yet. So
-// the attempt cannot reserve anything, even if another coordinator has closed it meanwhile.
+// refuse closes an attempt that payment has refused. Payment has recorded the refusal and no message was sent to stock,
+// so the attempt holds nothing and never will. The refusal is the correct result, even if another coordinator has
+// closed the attempt meanwhile.
 func (co *Coordinator) refuse(ctx context.Context, a *attempt, reason string) error {
 	found, err := retryUntilDone(ctx, co.steps.refuse, a.orderID, func() (store.Result, error) {
 		return co.store.Refuse(ctx, a.orderID, a.id, reason)

@@ -75,13 +75,13 @@ func New(orders *store.Store, stock, payment Participant) *Coordinator {
 	}
 }
 
-// Checkout decides an order. It returns nil if the order is paid. After an error with a 4xx status, this request holds
-// no reservations and never will. After api.Unavailable, the outcome is unknown. After api.Overloaded, nothing has
-// begun.
+// Checkout decides the checkout of an order. It returns nil if the order is paid. After an error with a 4xx status,
+// this request holds no reservations and never will. After api.Unavailable, the outcome is unknown. After
+// api.Overloaded, nothing has begun.
 //
 // Concurrent callers for the same order share one saga, which uses the Request of the first caller. A saga that has
 // begun continues if its client disconnects. If the saga has not begun because the client of the first caller
-// disconnected, another caller begins.
+// disconnected, another caller begins the saga.
 func (co *Coordinator) Checkout(ctx context.Context, orderID string, r Request) error {
 	for {
 		_, err, _ := co.checkouts.Do(orderID, func() (any, error) {
@@ -155,8 +155,8 @@ func (co *Coordinator) decide(ctx context.Context, orderID string, r Request) er
 	return co.settle(ctx, a, found)
 }
 
-// keepLease renews the lease of an attempt until the returned function is called. To renew it, keepLease runs begin
-// again with the same attempt. Most checkouts are decided before the first renewal.
+// keepLease renews the lease of an attempt until the returned function is called. To renew the lease, keepLease calls
+// the script begin again with the same attempt. Most checkouts are decided before the first renewal.
 func (co *Coordinator) keepLease(ctx context.Context, a *attempt) (stop func()) {
 	var stopped atomic.Bool
 	var renew func()

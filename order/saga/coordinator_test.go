@@ -55,8 +55,8 @@ func TestCheckoutOutcomes(t *testing.T) {
 	}
 }
 
-// An attempt that stock's only shard has refused needs no release there. With several shards, the others may have
-// reserved something.
+// If an attempt has only one stock shard and that shard has refused, stock needs no release. If the attempt has several
+// stock shards, the other shards may have reserved something.
 func TestRefusalByTheOnlyStockShardNeedsNoRelease(t *testing.T) {
 	s := openShopWith(t, 2)
 	ctx := context.Background()
@@ -91,8 +91,8 @@ func TestRefusalByTheOnlyStockShardNeedsNoRelease(t *testing.T) {
 	}
 }
 
-// While stock is down, an attempt is aborted when its budget ends. It keeps its credit until stock confirms the
-// release.
+// While stock is down, an attempt is aborted when its time budget ends. Its credit stays reserved until stock has
+// confirmed the release.
 func TestAbortKeepsCreditUntilStockReplies(t *testing.T) {
 	t.Parallel()
 	s := openShop(t)

@@ -62,16 +62,16 @@ func TestSagaUnderLoss(t *testing.T) {
 	t.Log("messages to stock and payment: ", s.stock.messages, s.payment.messages)
 }
 
-// lossResponse is what a caller got for an order. It is neither received nor cancelled if the coordinator was killed.
+// lossResponse is what a caller got for an order. If the coordinator was killed, received and cancelled are both false.
 type lossResponse struct {
 	orderID   string
-	received  bool // the response to a checkout, which is err
+	received  bool // whether a checkout returned; err is its result
 	err       error
 	cancelled bool
 }
 
-// checkoutConcurrently checks random orders out, and cancels some. Each caller is an instance of its own: the instances
-// share nothing but Redis.
+// checkoutConcurrently checks random orders out, and cancels some. Each caller simulates a separate instance: the
+// callers share nothing but Redis.
 func (s *shop) checkoutConcurrently(ctx context.Context, ids []string) []lossResponse {
 	var responses []lossResponse
 	var mu sync.Mutex
@@ -82,7 +82,7 @@ func (s *shop) checkoutConcurrently(ctx context.Context, ids []string) []lossRes
 		working.Add(1)
 		go func() {
 			r := lossResponse{orderID: ids[rand.N(len(ids))]}
-			defer func() { // runs if the coordinator is killed, too
+			defer func() { // also runs if the coordinator is killed
 				mu.Lock()
 				responses = append(responses, r)
 				mu.Unlock()

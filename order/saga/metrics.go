@@ -41,7 +41,7 @@ type stepMetrics struct {
 	retries  prometheus.Counter
 }
 
-// done records a step that began at start and was retried retries times.
+// done records one step: its duration since start, and the number of its retries.
 func (m stepMetrics) done(start time.Time, retries int) {
 	m.duration.Observe(time.Since(start).Seconds())
 	if retries > 0 {

@@ -51,8 +51,8 @@ func (r *Recovery) Run(ctx context.Context) {
 	workers.Wait()
 }
 
-// watch calls work while the shard is healthy: again at once if there is more work, or after a pause. When the shard
-// becomes healthy again, watch resets the duration of claims.
+// watch calls work repeatedly while the shard is healthy. It pauses between two calls, unless work reports that there
+// is more to do. When the shard becomes healthy again, watch resets the duration of claims.
 func (r *Recovery) watch(
 	ctx context.Context, shard *redis.Shard, work func(context.Context, *redis.Shard) (more bool),
 ) {
@@ -129,7 +129,8 @@ func (r *Recovery) recover(ctx context.Context, orderID string) {
 	r.mu.Unlock()
 }
 
-// traceOf returns the traceparent of the claimed attempt, or "" if the order has none or that of an earlier attempt.
+// traceOf returns the traceparent of the claimed attempt. It returns "" if the order has no traceparent, or one of an
+// earlier attempt.
 func traceOf(claimed store.Result) string {
 	attempt, parent, _ := strings.Cut(claimed.Trace, " ")
 	if attempt != claimed.Attempt {
@@ -144,7 +145,7 @@ func (r *Recovery) claimFor(orderID string) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.claims) > maxClaimCounts {
-		clear(r.claims) // it also contains orders that other instances have recovered
+		clear(r.claims) // claims also contains orders that other instances have recovered
 	}
 	n := min(r.claims[orderID], 2)
 	r.claims[orderID] = n + 1

@@ -18,13 +18,12 @@ const (
 	lastPause  = 250 * time.Millisecond
 )
 
-// downBudget is how long a step is retried while its shard is unhealthy. The shard may recover at once. But a longer
-// wait would fill the instance with waiting callers. They get an error within a second, and recovery completes the
-// saga.
+// downBudget is how long a step is retried while its shard is unhealthy. The shard may recover soon, but a longer wait
+// would fill the instance with waiting callers. Callers get an error within a second, and recovery completes the saga.
 const downBudget = 500 * time.Millisecond
 
-// backoff yields 0, 1, 2, … until ctx ends. It pauses after each number. No pause extends beyond the time at, so that
-// the caller can decide then whether to continue.
+// backoff yields 0, 1, 2, … until ctx ends. It pauses after each number. The caller decides at the time "at" whether to
+// continue, so no pause extends beyond that time.
 func backoff(ctx context.Context, at time.Time) iter.Seq[int] {
 	return func(yield func(int) bool) {
 		pause := firstPause

@@ -48,7 +48,7 @@ func openShopWith(t *testing.T, stockShards int) *shop {
 	return s
 }
 
-// lossy is a participant that randomly loses messages and replies, and kills the coordinator that calls it.
+// lossy is a participant that randomly loses messages and replies, and randomly kills the coordinator that calls it.
 type lossy struct {
 	*participant.Reservations
 	mu         sync.Mutex

@@ -100,7 +100,7 @@ func (s *Store) Backlog(ctx context.Context, shard *redis.Shard, limit int) (Bac
 	errs := []error{reply.Err(), ids.Err()}
 	for i, read := range reads {
 		order, err := read.Wait(ctx)
-		if err == nil && order.Has(2) { // without a deadline, the order was decided and removed meanwhile
+		if err == nil && order.Has(2) { // if the deadline is missing, the order was decided and removed meanwhile
 			age := time.Duration(now-order.Int(2))*time.Millisecond + protocol.Deadline
 			b.Orders = append(b.Orders, api.Undecided{
 				OrderID: ids.String(i), UserID: order.String(1), Shard: shard.Index, Status: order.String(0),

@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// The age of an undecided order is the time since its checkout began or its cancellation was requested. Neither the
-// order's own age nor a later claim changes it.
+// The age of an undecided order is the time since its checkout began or its cancellation was requested. It does not
+// depend on the age of the order or on later claims.
 func TestBacklogCountsAndOldest(t *testing.T) {
 	s, client := openStore(t)
 	ctx := context.Background()
 	for name, c := range map[string]struct {
 		state                  string
-		cancel                 bool // before the backlog is read
+		cancel                 bool // whether the order is cancelled before the backlog is read
 		undecided, unconfirmed int64
 		oldest                 time.Duration
 	}{

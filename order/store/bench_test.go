@@ -12,8 +12,8 @@ import (
 	"checkout/common/testredis"
 )
 
-// BenchmarkSagaScripts measures the processor time that the order's Redis spends on begin, commit and confirmation of a
-// checkout. Round trips have the size of those of a busy instance.
+// BenchmarkSagaScripts measures the processor time that the order's Redis spends on one checkout: on the scripts begin
+// and commit, and on the confirmation. Each round trip contains as many calls as in a busy instance.
 func BenchmarkSagaScripts(b *testing.B) {
 	for _, items := range []int{1, 20} {
 		b.Run(fmt.Sprintf("items=%d", items), func(b *testing.B) {

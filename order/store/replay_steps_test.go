@@ -60,7 +60,8 @@ func (r *replay) callOrder(step model.Step) (model.Code, error) {
 	return orderCode(step, got), nil
 }
 
-// setLease sets the lease of an undecided order to expired or not, and makes its entry due.
+// setLease makes the lease of an undecided order valid or expired. It also makes the order's entry in the set undecided
+// due.
 func (r *replay) setLease(step model.Step) error {
 	if !r.before.Undecided || step.Script != model.Begin && step.Script != model.Claim {
 		return nil
@@ -84,7 +85,7 @@ var orderCodes = map[Code]model.Code{
 	CodePaid: model.Paid, CodeRefunding: model.Refunding, CodeCancelled: model.Cancelled,
 }
 
-// orderCode returns the code of the model for a result. An OPEN order is CLOSED for its own attempt.
+// orderCode returns the code of the model for a result. For the last attempt of an OPEN order, the code is CLOSED.
 func orderCode(step model.Step, got Result) model.Code {
 	switch {
 	case step.Script == model.Claim && got.Code == CodeNotFound:
@@ -143,8 +144,8 @@ func hasWork(script model.Script, c Code) bool {
 	return false
 }
 
-// callParticipant sends a message about one attempt to one shard. A time that has passed on that shard in the model has
-// passed in the message.
+// callParticipant sends a message about one attempt to one shard. If the deadline or not-after time has passed on that
+// shard in the model, the message contains a time in the past.
 func (r *replay) callParticipant(step model.Step) (model.Code, error) {
 	store, line, at := r.payment, api.Line{ID: replayUser, Quantity: 1}, 0
 	if step.Shard > 0 {

@@ -37,19 +37,19 @@ type replay struct {
 	client         *redis.Client
 	store          *Store
 	stock, payment *participant.Reservations
-	counters       []string   // keys, by the participant shard of the model
-	records        []string   // key prefixes, by the participant shard of the model
-	attempts       []string   // by the model's number, from 1; "" is none
+	counters       []string   // keys, by number of the participant shard in the model
+	records        []string   // key prefixes, by number of the participant shard in the model
+	attempts       []string   // IDs, by number of the attempt in the model, from 1; index 0 is ""
 	deadlines      []int64    // by attempt, Unix ms
 	notAfters      []int64    // by attempt, Unix ms
-	reasons        [][]string // by attempt: possible reasons of its close
+	reasons        [][]string // by attempt: possible reasons why it was closed
 	before         model.Snapshot
 }
 
 func TestScriptsBehaveLikeTheModel(t *testing.T) {
 	const walks, steps = 250, 80
 	server := testredis.Start(t)
-	if err := server.Client.ConfigSet(t.Context(), "appendfsync", "no").Err(); err != nil { // no server dies here
+	if err := server.Client.ConfigSet(t.Context(), "appendfsync", "no").Err(); err != nil { // this server never crashes
 		t.Fatal(err)
 	}
 	one := []*testredis.Server{server}
@@ -191,7 +191,7 @@ func edited(err error) (model.Code, error) {
 	return "", err
 }
 
-// batchInit runs the script itself, because the store reads undecided first.
+// batchInit runs the script batch_init directly, because Store.BatchInit would first read the undecided orders.
 func (r *replay) batchInit() (model.Code, error) {
 	shard := r.store.Shards()[0]
 	reply, err := shard.Run(r.ctx, batchInitScript, []string{shard.Key(orderKey(replayOrder))}, replayPrice, replayUser,
@@ -205,7 +205,7 @@ func (r *replay) batchInit() (model.Code, error) {
 	return model.Done, reply.Err()
 }
 
-// simulate runs a step that no script does.
+// simulate runs a step of the model for which there is no script.
 func (r *replay) simulate(step model.Step) error {
 	switch step.Script {
 	case model.Mint:
@@ -226,7 +226,7 @@ func (r *replay) simulate(step model.Step) error {
 	return fmt.Errorf("no replay of step %s", step)
 }
 
-// expire deletes a record if it has expired in the model. The step before has checked that it has a TTL.
+// expire deletes a record if it has expired in the model. The previous step has checked that the record has a TTL.
 func (r *replay) expire(key string, expired bool) error {
 	if !expired {
 		return nil

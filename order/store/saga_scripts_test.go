@@ -18,7 +18,7 @@ type row struct {
 	call    call
 	want    Result
 	after   string  // the whole content afterwards; empty: as before
-	onRetry *Result // of an identical call, which must change nothing; nil: as want
+	onRetry *Result // result of a second, identical call, which must change nothing; nil: same as want
 }
 
 // call calls a script.
@@ -37,7 +37,7 @@ var (
 	closed       = decided("OPEN")
 )
 
-// decided returns an order with a reason in a state.
+// decided returns an order in the given state, with a reason.
 func decided(state string) string {
 	return "o:O a=A dl=now+30 i:x=2@5 i:y=1@7,3@8 k=2 q=6 r=credit s=" + state + " t=41 u=U"
 }
@@ -57,7 +57,7 @@ func work(r Result) Result {
 	return r
 }
 
-// claimed returns the result of claim or cancel.
+// claimed returns the result of the script claim or cancel.
 func claimed(c Code, reason string) Result {
 	return work(Result{Code: c, Attempt: "A", Reason: reason, Deadline: 30, NotAfter: 60})
 }
@@ -103,7 +103,7 @@ func cancelledOf(attempt string, stock, credit []int) call {
 
 func claim(ctx context.Context, s *Store) (Result, error) { return s.Claim(ctx, id, 10*time.Second) }
 
-// runRows runs each row in its own subtest. Every script of the saga may be repeated, so each call is made twice.
+// runRows runs each row in a separate subtest. Every script of the saga is safe to retry, so each call is made twice.
 func runRows(t *testing.T, rows []row) {
 	s, client := openStore(t)
 	for _, r := range rows {

@@ -25,7 +25,7 @@ const (
 	emptyOrder = "o:O k=0 q=0 s=OPEN t=0 u=U"
 )
 
-// openStore returns a store on a Redis server of its own.
+// openStore returns a store on a new Redis server.
 func openStore(t testing.TB) (*Store, *redis.Client) {
 	t.Helper()
 	c, servers := testredis.Open(t, "order", 1, Scripts)
@@ -41,7 +41,7 @@ func snapshot(t testing.TB, c *redis.Client, now time.Time) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Shard activation writes its key at any time.
+	// Ignore the key that shard activation writes at any time.
 	keys = slices.DeleteFunc(keys, func(key string) bool { return key == "{o0}growth" })
 	slices.Sort(keys)
 	var lines []string
@@ -72,7 +72,7 @@ func snapshot(t testing.TB, c *redis.Client, now time.Time) string {
 	return strings.Join(lines, "\n")
 }
 
-// relative returns a Unix time in ms as in a snapshot, and any other value unchanged.
+// relative converts a Unix time in ms to the form of a snapshot. It returns any other value unchanged.
 func relative(value string, now time.Time) string {
 	n, err := strconv.ParseInt(value, 10, 64)
 	if err != nil || math.Abs(float64(n-now.UnixMilli())) > 1e6 {

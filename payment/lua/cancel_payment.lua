@@ -3,7 +3,7 @@
 -- KEYS  1 credit  2 direct payments
 -- ARGV  1 order ID  2 largest credit
 -- returns {code}
---   0 NOT_FOUND: no such user   1 DONE: now or before   7 NOTHING_PAID: no direct payment for the order
+--   0 NOT_FOUND: no such user   1 DONE: by this call or an earlier one   7 NOTHING_PAID: no direct payment for the order
 --   3 LIMIT: the credit would be too large; nothing is changed
 -- Safe to retry. Allowed when memory is full, because a refund must not fail.
 local have = redis.call('GET', KEYS[1])

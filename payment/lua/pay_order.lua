@@ -3,9 +3,9 @@
 -- KEYS  1 credit  2 direct payments: the amount by order ID; negative after a refund
 -- ARGV  1 order ID  2 amount, at least 1
 -- returns {code}
---   0 NOT_FOUND: no such user   1 DONE: now or before   2 INSUFFICIENT
+--   0 NOT_FOUND: no such user   1 DONE: by this call or an earlier one   2 INSUFFICIENT
 --   5 PAID_DIFFERENTLY: another amount was paid for the order   6 RETURNED: the payment for the order was refunded
--- Safe to retry. It checks the payment before the credit, because the first call may have spent all credit.
+-- Safe to retry. The payment is checked before the credit, because the first call may have spent all credit.
 local have = redis.call('GET', KEYS[1])
 if not have then
   return { NOT_FOUND }

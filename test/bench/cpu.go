@@ -34,7 +34,7 @@ const generator = "generator"
 // processKinds are the kinds of server processes in the order of the report.
 var processKinds = []string{"nginx", "order", "stock", "payment", "redis-order", "redis-stock", "redis-payment"}
 
-// add adds the difference between two readings.
+// add adds the difference between two readings to u.
 func (u usage) add(before, after usage) {
 	for kind, c := range after {
 		b := before[kind]

@@ -21,7 +21,8 @@ const (
 
 // work is a source of requests and a receiver of their results. Only one goroutine calls its methods.
 type work interface {
-	// next appends the next request to buf, and returns it with a tag. ok is false if no request is left.
+	// next appends the next request to buf. It returns the extended buffer and a tag for the request. ok is false if no
+	// request is left.
 	next(buf []byte) (request []byte, tag int, ok bool)
 	// done receives the result of the request with this tag. The response body is valid until done returns.
 	done(tag int, r result)
@@ -30,7 +31,7 @@ type work interface {
 // result is the outcome of one request.
 type result struct {
 	response
-	latency time.Duration // until the end of the response; from the send, or in an open loop from the due time
+	latency time.Duration // from the send (open loop: from the due time) until the end of the response
 	err     error         // the connection broke, or the request timed out
 }
 
@@ -50,7 +51,7 @@ type client struct {
 	file *os.File // keeps fd open
 	fd   int
 	in   []byte // receive buffer
-	have int    // bytes of an incomplete response in the buffer
+	have int    // number of bytes of an incomplete response in the buffer
 	out  []byte
 	sent time.Time // when the request in flight was sent or due; zero: none in flight
 	tag  int

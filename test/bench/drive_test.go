@@ -238,8 +238,8 @@ func TestDriverTimesOut(t *testing.T) {
 	})
 }
 
-// TestOpenLoopCountsTheWaitOfDueRequests checks that the latency of every request due during a stall of the server
-// includes the stall. A closed loop would show it only for the requests in flight.
+// TestOpenLoopCountsTheWaitOfDueRequests checks that the latency of a request that is due while the server stalls
+// includes the stall. In a closed loop, only the requests in flight show the stall.
 func TestOpenLoopCountsTheWaitOfDueRequests(t *testing.T) {
 	t.Parallel()
 	const stall, interval, total, clients = 500 * time.Millisecond, 2 * time.Millisecond, 500, 4

@@ -121,7 +121,7 @@ func (f *fixture) orders(ctx context.Context, n int) ([]order, error) {
 // violations are contradictions between the responses and the final state.
 type violations struct {
 	named []string
-	more  int // violations that are not in named
+	more  int // number of further violations, which are not in named
 }
 
 const maxNamed = 10

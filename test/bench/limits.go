@@ -12,9 +12,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// limits are the separate speeds of the disk and of one redis-server. They limit the speed of the system.
+// limits are the speeds of the disk and of one redis-server, measured separately. They limit the speed of the system.
 type limits struct {
-	fsyncP50, fsyncP99 time.Duration // to append and sync one record, as Redis does
+	fsyncP50, fsyncP99 time.Duration // time to append and sync one record, as Redis does
 	scripts            []scriptRate
 }
 

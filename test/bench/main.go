@@ -92,7 +92,7 @@ func parseOptions(args []string, usage io.Writer) (options, error) {
 	return o, nil
 }
 
-// run measures as the arguments say, and writes the report to stdout.
+// run measures what the arguments select, and writes the report to stdout.
 func run(ctx context.Context, args []string, stdout, progress io.Writer) error {
 	o, err := parseOptions(args, progress)
 	if err != nil {

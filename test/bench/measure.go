@@ -35,7 +35,7 @@ func (p *phase) join(slice *phase) {
 // rate returns the number of requests per second.
 func (p *phase) rate() float64 { return float64(p.count()) / p.elapsed.Seconds() }
 
-// each returns a processor time per request, in µs.
+// each divides a processor time by the number of requests and returns the result in µs.
 func (p *phase) each(used time.Duration) float64 {
 	return float64(used) / float64(time.Microsecond) / float64(p.count())
 }
@@ -69,7 +69,7 @@ type point struct {
 	violations
 }
 
-// ok reports whether every checkout succeeded and everything adds up.
+// ok reports whether every checkout succeeded and verify has found no violation.
 func (p *point) ok() bool {
 	return p.work.allOK() && p.baseline.allOK() && p.paid == p.sent && len(p.named) == 0
 }

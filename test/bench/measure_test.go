@@ -57,7 +57,7 @@ func TestCorrectSystemAddsUp(t *testing.T) {
 func TestReportNamesFailuresAndViolations(t *testing.T) {
 	for name, test := range map[string]struct {
 		stub *stub
-		want []string // in the report
+		want []string // parts of the report
 	}{
 		"failed checkouts": {&stub{failEvery: 25}, []string{
 			"| 200: 96, 503: 4 |", "| 8 clients | 110 | 106 | 0 |",

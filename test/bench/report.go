@@ -24,7 +24,7 @@ type report struct {
 	memory                 map[string]uint64 // in bytes, by kind of process
 }
 
-// ok reports whether every checkout succeeded and everything adds up.
+// ok reports whether every checkout succeeded and verify has found no violation.
 func (r *report) ok() bool {
 	return !slices.ContainsFunc(r.points(), func(p *point) bool { return !p.ok() })
 }
@@ -195,7 +195,7 @@ func (r *report) otherSections(w *strings.Builder) {
 	cells(w, row...)
 }
 
-// disturbed is the share of the processor time of other programs above which the report warns.
+// disturbed is a share of the processor time. If other programs use more, the report contains a warning.
 const disturbed = 0.1
 
 // checkSection writes the results of verify and the load of the host.

@@ -106,7 +106,7 @@ func (r *report) measureRejected(ctx context.Context, b *bench) error {
 	return nil
 }
 
-const orderEvery = 140 * time.Microsecond // measureSimple prepares one order per such interval
+const orderEvery = 140 * time.Microsecond // measureSimple prepares one order for each such interval of a slice
 
 // measureSimple alternates each kind of simple request with empty requests.
 func (r *report) measureSimple(ctx context.Context, b *bench) error {

@@ -15,10 +15,10 @@ type plan struct {
 	slice        time.Duration // duration of a slice of simple requests; minimum for empty requests
 	closed       []load
 
-	// The following is measured only if high is not 0.
+	// If high is 0, the parts below are not measured.
 	medium, high  int       // numbers of clients
 	openShares    []float64 // rates of the open loop, relative to the closed loop with high clients
-	openCount     int       // checkouts for a share of 1
+	openCount     int       // number of checkouts for a share of 1
 	carts         []cart
 	shards        []int
 	shardCount    int // checkouts in each round
@@ -62,7 +62,7 @@ type requestPoint struct {
 	work, baseline *phase
 }
 
-// ratio returns how many empty requests cost as much as one request.
+// ratio returns how many empty requests cost as much as one request of this kind.
 func (p *requestPoint) ratio() float64 { return p.baseline.rate() / p.work.rate() }
 
 // batchInit is the duration of one batch_init.
@@ -106,7 +106,8 @@ func (r *report) measureSystem(ctx context.Context, o options, log *log.Logger) 
 	if r.plan.high == 0 {
 		return nil
 	}
-	// After the carts, not everything is read back: some requests add stock or overwrite orders.
+	// The order matters: the parts after "carts" add stock or overwrite orders, so the final values can no longer be
+	// checked in full.
 	for _, part := range []struct {
 		name    string
 		measure func(context.Context, *bench) error

@@ -68,8 +68,9 @@ const (
 	settlePoll    = 20 * time.Millisecond
 )
 
-// settle waits until no checkout is undecided or unconfirmed. It returns the number of such checkouts at its start.
-// Afterwards the processor time of the servers includes all work of the checkouts. With -gateway it does nothing.
+// settle waits until no checkout is undecided or unconfirmed. It returns the number of such checkouts at the start of
+// the wait. Afterwards the processor time of the servers includes all work of the checkouts. With -gateway it does
+// nothing.
 func (s *system) settle(ctx context.Context) (backlog int64, err error) {
 	if s.stack == nil {
 		return 0, nil

@@ -146,7 +146,7 @@ const noResponse = 0
 type tally struct {
 	latencies []time.Duration // of all requests with a response
 	statuses  map[int]int
-	samples   map[int]string // the first body, or error, with each status except 200
+	samples   map[int]string // by status, except 200: the first body or error
 }
 
 func newTally() *tally { return &tally{statuses: map[int]int{}, samples: map[int]string{}} }

@@ -26,7 +26,7 @@ const (
 )
 
 // wantOutput is the output of each client in testdata/client. A client has a credit of 100 and buys two pieces at a
-// price of 5. Then it tries to add an item to the paid order, which fails.
+// price of 5. Then it tries to add an item to the paid order and gets an error.
 const wantOutput = "true PAID 10 90 /problems/order-not-open"
 
 // startSystem starts a system and returns the address of its gateway.

@@ -56,7 +56,7 @@ func Load() (*Document, error) {
 	return d, nil
 }
 
-// replaceParameters replaces each parameter of a path template, such as {item_id}.
+// replaceParameters replaces each parameter of a path template, such as {item_id}, with a string.
 func replaceParameters(template, with string) string {
 	return parameter.ReplaceAllString(template, with)
 }

@@ -48,7 +48,7 @@ var builds = struct {
 	done map[string]*build // by fmt.Sprint(Source)
 }{done: map[string]*build{}}
 
-// build is the build of one source. Build holds the mutex meanwhile.
+// build is the build of one source. Its mutex is locked during the build.
 type build struct {
 	sync.Mutex
 	dir    string  // empty until the build succeeds
@@ -129,9 +129,9 @@ func buildAll(ctx context.Context, progress io.Writer, dir, root string, source 
 	return nil
 }
 
-// buildOverlay builds a service only if no other service has an overlay. It takes every other service from another
-// build: from the one with only that overlay, or from the one without overlays. So each variant of a service is built
-// once.
+// buildOverlay builds a source with overlays. If only one service has an overlay, it builds that service from the
+// changed files. It takes every other binary from another build: the one with only the overlay of that binary, or the
+// one without overlays. So each variant of a service is built once.
 func buildOverlay(ctx context.Context, progress io.Writer, dir, root string, source Source) error {
 	for _, service := range Services() {
 		files := source.Overlay[service]
@@ -182,7 +182,7 @@ func writeOverlay(dir, root string, files map[string]string) (string, error) {
 	return path, os.WriteFile(path, list, 0o644)
 }
 
-// goBuild builds services and writes the binaries to the directory to.
+// goBuild builds services and writes the binaries to a directory.
 func goBuild(
 	ctx context.Context, progress io.Writer, root, to string, source Source, services []string, flags ...string,
 ) error {
@@ -207,7 +207,7 @@ func goBuild(
 	return nil
 }
 
-// linkOrCopy creates a hard link named to, or a copy if the two paths are on different file systems.
+// linkOrCopy creates a hard link to a file, or a copy if the two paths are on different file systems.
 func linkOrCopy(from, to string) error {
 	if os.Link(from, to) == nil {
 		return nil

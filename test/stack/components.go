@@ -104,8 +104,8 @@ func checkGateway(ctx context.Context, addr string) error {
 	return err
 }
 
-// instance returns one instance of a service. The path is only the name of the binary; start completes it after the
-// build.
+// instance returns one instance of a service. The path of the component is only the name of the binary; start completes
+// the path after the build.
 func (s *Stack) instance(service string, number int) (*component, error) {
 	name := instanceName(service, number)
 	shards, err := s.proxied(name, s.redises[service], func(i int) string { return redisName(service, i) })
@@ -141,8 +141,8 @@ func (s *Stack) instance(service string, number int) (*component, error) {
 	}, nil
 }
 
-// proxied replaces the addresses that a component connects to by those that Config.Proxy returns. name returns the name
-// of the component at addrs[i].
+// proxied replaces the addresses that a component connects to with those that Config.Proxy returns. name(i) returns the
+// name of the component at addrs[i].
 func (s *Stack) proxied(from string, addrs []string, name func(i int) string) ([]string, error) {
 	if s.cfg.Proxy == nil {
 		return addrs, nil

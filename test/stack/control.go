@@ -6,7 +6,7 @@ import (
 	"syscall"
 )
 
-// with passes the component with this name to do.
+// with calls do with the component of the given name.
 func (s *Stack) with(name string, do func(*component) error) error {
 	c := s.byName[name]
 	if c == nil {
@@ -47,7 +47,7 @@ func (s *Stack) Restart(ctx context.Context, name string) error {
 // Kill sends SIGKILL to all processes of a component and waits for their exit.
 func (s *Stack) Kill(name string) error { return s.with(name, (*component).kill) }
 
-// Terminate sends SIGTERM and does not wait.
+// Terminate sends SIGTERM to a component and does not wait for its exit.
 func (s *Stack) Terminate(name string) error { return s.signal(name, syscall.SIGTERM, false, true) }
 
 // Pause stops all processes of a component with SIGSTOP, until Resume.

@@ -86,8 +86,8 @@ func checkProblem(t *testing.T, resp *http.Response, body []byte, want *api.Erro
 	}
 }
 
-// TestClientReceives413WhileSending checks that a client receives the response to a body that is too large, even if it
-// sends the whole body.
+// TestClientReceives413WhileSending checks that a client receives the response to a body that is too large, even if the
+// client sends the whole body.
 func TestClientReceives413WhileSending(t *testing.T) {
 	s := start(t, stack.Config{})
 	for range 20 {
@@ -174,7 +174,7 @@ func TestGatewayRetriesOnlyIdempotentRequests(t *testing.T) {
 }
 
 // TestGatewaySetsCheckoutID checks that each checkout gets a new X-Checkout-Id, even if the client sends one. A retry
-// on another instance has the same ID. Other requests have none.
+// on another instance has the same ID. Requests other than checkouts have no such ID.
 func TestGatewaySetsCheckoutID(t *testing.T) {
 	s := start(t, stack.Config{Instances: 2, Shards: 1})
 	received := make(chan []string, 10)

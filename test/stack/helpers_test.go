@@ -15,7 +15,7 @@ import (
 	"checkout/test/stack"
 )
 
-// testTimeout ends a test that hangs. A start takes much less, even on a busy host.
+// testTimeout ends a test that hangs. A start takes much less time, even on a busy host.
 const testTimeout = 90 * time.Second
 
 func must(t *testing.T, err error) {
@@ -115,7 +115,7 @@ func send(t *testing.T, s *stack.Stack, request string) (*http.Response, []byte)
 	return exchange(t, conn, request)
 }
 
-// replaceInstance kills an instance and serves its public port with a handler. The first instance is 1.
+// replaceInstance kills an instance and serves its public port with a handler. Instances count from 1.
 func replaceInstance(t *testing.T, s *stack.Stack, service string, instance int, h http.HandlerFunc) {
 	t.Helper()
 	must(t, s.Kill(fmt.Sprintf("%s-%d", service, instance)))

@@ -14,8 +14,8 @@ import (
 //go:embed install.sh
 var installScript string
 
-// Package is a Debian package. It is installed if Sign, a program or an absolute path, exists. If Sign is empty, the
-// database of dpkg decides.
+// Package is a Debian package. Sign is a program or an absolute path; if it exists, the package counts as installed. If
+// Sign is empty, the database of dpkg decides.
 type Package struct{ Name, Sign string }
 
 // SystemPackages returns the packages that Start needs in addition to Go.

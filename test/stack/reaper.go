@@ -68,8 +68,8 @@ func (s *spawner) reject() { s.closed.Store(true) }
 // close ends the thread. The kernel then kills all running children.
 func (s *spawner) close() { close(s.stop) }
 
-// reaperScript reads lists of process groups, one per line. When its input ends, it kills the groups of the last list
-// and removes $1.
+// reaperScript reads lines. Each line is a list of process groups. When its input ends, it kills the groups of the last
+// list and removes $1.
 const reaperScript = `while read -r line; do groups=$line; done
 [ -z "$groups" ] || kill -s KILL -- $groups 2>/dev/null
 [ -z "$1" ] || rm -rf -- "$1"`
@@ -84,7 +84,7 @@ type reaper struct {
 // newReaper starts the shell. If dir is not "", the shell removes that directory at the end.
 func newReaper(dir string) (*reaper, error) {
 	cmd := exec.Command("/bin/sh", "-c", reaperScript, "sh", dir)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // Ctrl-C must not stop it
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // Ctrl-C must not stop the shell
 	pipe, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err

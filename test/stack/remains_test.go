@@ -93,8 +93,8 @@ func processesIn(dir string) []string {
 	return all
 }
 
-// childKey is an environment variable. If it is set, the test binary runs no tests: it starts a system, prints the PIDs
-// and waits.
+// childKey is an environment variable. If it is set, the test binary runs no tests. Instead, it starts a system, prints
+// the PIDs and waits.
 const childKey = "STACK_TEST_CHILD"
 
 func TestMain(m *testing.M) {

@@ -115,7 +115,7 @@ func restart(ctx context.Context, s *stack.Stack, name string, out *lines) {
 	}
 }
 
-// explain adds advice to the error about ports in use.
+// explain adds advice to an error about ports in use.
 func explain(err error) error {
 	var taken *stack.TakenError
 	if errors.As(err, &taken) {

@@ -15,7 +15,7 @@ import (
 	"checkout/test/stack"
 )
 
-// testTimeout ends a test that hangs. Every step takes much less.
+// testTimeout ends a test that hangs. Every step takes much less time.
 const testTimeout = 2 * time.Minute
 
 // output records the text that serve prints.

@@ -1,13 +1,13 @@
 #!lua
 -- once: runs another script once for an idempotency key, and replays its reply to later requests.
--- Go puts the body of the other script into a function work, before this code.
+-- Package idempotency inserts the body of the other script before this code, as the function "work".
 -- KEYS  the KEYS of work; then the record of the idempotency key
--- ARGV  the ARGV of work; then the fingerprint of the request, the ID that it creates or "", lifetime of the record in s
--- returns {result, code, created}: code is the result of work, created is the ID that it has created
+-- ARGV  the ARGV of work; then the fingerprint of the request; the ID that the request creates, or ""; lifetime of the record in s
+-- returns {result, code, created}: code is the result of work, created is the ID that the request has created
 --   0 DIFFERS: the key belongs to another request, and work did not run   1 DONE: work did run now
 --   2 REPLAYED: work did run for an earlier request
--- Safe to retry, even if work must not be retried. The record stores any result of work, with one exception. If the ID for a
--- create is taken, nothing is recorded, because the caller retries with another ID.
+-- Safe to retry: a retry replays the recorded result and does not run work again. One result of work is not recorded: if the ID
+-- for a create is taken, the caller retries with another ID.
 local record, n = KEYS[#KEYS], #ARGV
 local fingerprint, created, seconds = ARGV[n - 2], ARGV[n - 1], ARGV[n]
 local found = redis.call('HMGET', record, 'f', 'code', 'id')

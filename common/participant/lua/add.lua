@@ -4,7 +4,7 @@
 -- ARGV  1 amount  2 largest sum
 -- returns {code}
 --   0 NOT_FOUND   1 DONE   3 LIMIT: the sum would be too large
--- Must not be retried: each call adds. It changes nothing unless it returns DONE.
+-- Must not be retried: each call adds. Only a call that returns DONE changes the counter.
 local have = redis.call('GET', KEYS[1])
 if not have then
   return { NOT_FOUND }

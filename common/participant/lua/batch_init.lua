@@ -1,7 +1,7 @@
 #!lua
 -- batch_init: creates or overwrites counters and their attributes, and deletes other keys of the same IDs.
 -- KEYS  for each ID: the counter, its attributes, keys to delete
--- ARGV  1 number of values per ID  2 number of keys to delete per ID  3.. the values: of the counter, then of its attributes
+-- ARGV  1 number of values per ID  2 number of keys to delete per ID  3.. values of every ID: counter, attributes
 -- returns {code}
 --   1 DONE
 -- Safe to retry.

@@ -4,7 +4,7 @@
 -- ARGV  1 amount, at least 1
 -- returns {code}
 --   0 NOT_FOUND   1 DONE   2 INSUFFICIENT
--- Must not be retried: each call subtracts. It changes nothing unless it returns DONE.
+-- Must not be retried: each call subtracts. Only a call that returns DONE changes the counter.
 local have = redis.call('GET', KEYS[1])
 if not have then
   return { NOT_FOUND }

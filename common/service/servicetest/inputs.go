@@ -13,8 +13,8 @@ var NotNumbers = []string{
 	"18446744073709551621", strings.Repeat("9", 300),
 }
 
-// NotIDs returns path segments that are not the ID of anything, percent-encoded where necessary: invalid IDs, IDs of
-// nothing, variants of the ID id, and key, the Redis key of a decimal ID, with and without its hash tag.
+// NotIDs returns path segments that are not the ID of anything, percent-encoded where necessary: invalid IDs, IDs that
+// do not exist, variants of id, and key with and without its hash tag. key is the Redis key of a decimal ID.
 func NotIDs(id, key string) []string {
 	_, name, _ := strings.Cut(key, "}")
 	return []string{

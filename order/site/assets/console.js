@@ -6,7 +6,7 @@ const staleAfter = 10000; // ms after which an instance that does not respond is
 const instances = new Map(); // the last two overviews of each instance, by name: "order 1/2"
 const byId = (id) => document.getElementById(id);
 
-// make returns a new element. It never interprets text as HTML.
+// make returns a new element. It adds text as plain text, never as HTML.
 function make(name, text, className) {
   const element = document.createElement(name);
   if (text !== undefined) element.textContent = text;
@@ -26,7 +26,7 @@ function cellOf(content, className) {
   return td;
 }
 
-// none returns the only row of an empty table.
+// none returns the row that an empty table shows.
 function none(columns) {
   return row(Object.assign(make("td", "None.", "dim"), { colSpan: columns }));
 }
@@ -206,8 +206,8 @@ byId("try").addEventListener("submit", async (event) => {
   button.disabled = false;
 });
 
-// step sends one request and shows the response. It throws if the response is an error. The idempotency key makes the retry after
-// a 503 safe.
+// step sends one request and shows the response. It throws if the response is an error. The idempotency key makes it safe
+// to retry after a 503.
 async function step(what, path) {
   const key = { "Idempotency-Key": Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("") };
   const shown = make("li", what + ": ");

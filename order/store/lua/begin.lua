@@ -1,12 +1,12 @@
 #!lua
 -- begin: starts an attempt to check the order out, joins the running attempt, or returns the state of the order.
 -- KEYS  1 order  2 undecided
--- ARGV  1 attempt to start  2 last attempt of the order that the caller has read, or ""  3 order ID
---       4 lease, ms  5 optional: traceparent of the caller, for recovery
+-- ARGV  1 attempt to start  2 last attempt that the caller has read from the order, or ""  3 order ID
+--       4 lease in ms  5 optional: traceparent of the caller, for recovery
 -- returns {code, attempt, reason[, 0, fields]}. Codes 1, 3 and 5 include the fields: all fields of the order before the change,
 -- followed by the current deadline.
---   0 NOT_FOUND   1 STARTED   2 STALE: ARGV 2 is not the last attempt; begin again with the returned one
---   3 RESUMED: this attempt is running, or another one whose lease has expired   4 BUSY: another attempt has the lease
+--   0 NOT_FOUND   1 STARTED   2 STALE: ARGV 2 is not the last attempt; call begin again with the returned attempt
+--   3 RESUMED: this attempt is running, or another attempt with an expired lease   4 BUSY: another attempt has the lease
 --   5 ABORTING   6 CLOSED: this attempt was closed; reason says why
 --   7 PAID; an empty order becomes PAID at once   8 REFUNDING   9 CANCELLED
 -- Safe to retry: a late duplicate for a closed attempt returns CLOSED or STALE and starts nothing.

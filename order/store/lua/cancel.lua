@@ -1,9 +1,9 @@
 #!lua
 -- cancel: starts or continues the cancellation of a paid order.
 -- KEYS  1 order  2 undecided
--- ARGV  1 attempt that paid the order  2 order ID  3 lease, ms: recovery ignores the order for that long
--- returns {code, attempt, reason[, not-after time of refunds, all fields of the order]}; code 8 includes the last two
---   0 NOT_FOUND   5 ABORTING   6 OPEN   7 PAID by another attempt   8 REFUNDING, now or before   9 CANCELLED   10 RUNNING
+-- ARGV  1 attempt that paid the order  2 order ID  3 lease in ms: recovery ignores the order for that long
+-- returns {code, attempt, reason[, not-after time of refunds, all fields of the order]}; only code 8 includes the last two
+--   0 NOT_FOUND   5 ABORTING   6 OPEN   7 PAID by another attempt   8 REFUNDING   9 CANCELLED   10 RUNNING
 -- The deadline of the order becomes now + DEADLINE_MS, as in begin, so that backlog can compute the age of the cancellation.
 -- Safe to retry.
 local f = redis.call('HMGET', KEYS[1], 's', 'a', 'r')

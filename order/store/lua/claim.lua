@@ -1,10 +1,10 @@
 #!lua flags=allow-oom
 -- claim: assigns an undecided order to one recovery worker for some time.
 -- KEYS  1 order  2 undecided
--- ARGV  1 order ID  2 duration of the claim, ms
+-- ARGV  1 order ID  2 duration of the claim in ms
 -- returns {code, attempt, reason, not-after time of refunds, all fields of the order}
 --   5 ABORTING   8 REFUNDING   10 RUNNING, and the lease has expired
--- or {0}: there is nothing to do, or not yet. If the order is decided or does not exist, its entry in undecided is removed.
+-- or {0}: there is nothing to do now. If the order is decided or does not exist, its entry in the set undecided is removed.
 -- Safe to retry: the second call returns {0}, because the entry is not due. Allowed when memory is full, because recovery must
 -- release reservations then too.
 local due = redis.call('ZSCORE', KEYS[2], ARGV[1])

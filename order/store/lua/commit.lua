@@ -3,7 +3,7 @@
 -- KEYS  1 order  2 undecided  3 unconfirmed
 -- ARGV  1 attempt  2 order ID  3 stock's shards  4 payment's shards (each like "0,2")
 -- returns {code, attempt, reason}
---   7 PAID with this attempt: it has paid the order, now or before. The order may have been cancelled since.
+--   7 PAID with this attempt: this attempt has paid the order. The order may have been cancelled since.
 --   Otherwise, the state of the order and its attempt:
 --   0 NOT_FOUND   5 ABORTING   6 OPEN   7 PAID   8 REFUNDING   9 CANCELLED   10 RUNNING
 -- Safe to retry. Allowed when memory is full, because confirm then frees more memory than commit uses.
