@@ -2,7 +2,7 @@
 -- once: runs another script once for an idempotency key, and replays its reply to later requests.
 -- Package idempotency inserts the body of the other script before this code, as the function "work".
 -- KEYS  the KEYS of work; then the record of the idempotency key
--- ARGV  the ARGV of work; then the fingerprint of the request; the ID that the request creates, or ""; lifetime of the record in s
+-- ARGV  the ARGV of work; then the fingerprint of the request; the ID that it creates, or ""; lifetime of the record in s
 -- returns {result, code, created}: code is the result of work, created is the ID that the request has created
 --   0 DIFFERS: the key belongs to another request, and work did not run   1 DONE: work did run now
 --   2 REPLAYED: work did run for an earlier request

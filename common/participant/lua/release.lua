@@ -3,7 +3,8 @@
 -- KEYS  1 record of the attempt  2.. every counter that the attempt may have reserved from
 -- ARGV  1 deadline of the attempt, Unix ms
 -- returns {code}
---   3 RELEASED: by this call or an earlier one, or nothing was reserved   2 REFUSED: a refusal is recorded, so nothing is reserved
+--   3 RELEASED: by this call or an earlier one, or nothing was reserved
+--   2 REFUSED: a refusal is recorded, so nothing is reserved
 --   0 UNKNOWN: the record contains a counter that is not in KEYS; nothing is changed
 -- Safe to retry. The record contains the amounts (see reserve.lua). If there is no record, release writes a tombstone, so that a
 -- late reserve has no effect. Allowed when memory is full, because a release must not fail.
