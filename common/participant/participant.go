@@ -17,7 +17,7 @@ import (
 	"checkout/common/redis"
 )
 
-// Key prefixes of records. The attempt's ID follows.
+// The key of a record is recordPrefix, the attempt's ID and, for a refund, refundSuffix.
 const (
 	recordPrefix = "r:"
 	// refundSuffix ends the key of a refund's record. Refund and reservation have separate records, because the records

@@ -207,7 +207,7 @@ func (co *Coordinator) begin(ctx context.Context, orderID string, r Request) (st
 		case errors.Is(err, api.Overloaded) && tries == 0:
 			return store.Result{}, err // nothing has begun
 		case err != nil && time.Since(lastReply) >= beginBudget:
-			return store.Result{}, fmt.Errorf("order %s: begin: no reply from its shard: %w", orderID, api.Unavailable)
+			return store.Result{}, fmt.Errorf("order %s: step \"begin\": no reply from its shard: %w", orderID, api.Unavailable)
 		case err != nil:
 			lost++
 		case found.Code == store.CodeBusy:

@@ -22,14 +22,14 @@ const (
 // would fill the instance with waiting callers. Callers get an error within a second, and recovery completes the saga.
 const downBudget = 500 * time.Millisecond
 
-// backoff yields 0, 1, 2, … until ctx ends. It pauses after each number. The caller decides at the time "at" whether to
-// continue, so no pause extends beyond that time.
-func backoff(ctx context.Context, at time.Time) iter.Seq[int] {
+// backoff yields 0, 1, 2, … until ctx ends, with a pause after each number. A pause that starts before decideAt ends no
+// later than decideAt, because the caller then decides whether to continue.
+func backoff(ctx context.Context, decideAt time.Time) iter.Seq[int] {
 	return func(yield func(int) bool) {
 		pause := firstPause
 		for n := 0; ctx.Err() == nil && yield(n); n++ {
 			jittered := pause/2 + rand.N(pause)
-			if left := time.Until(at); left > 0 {
+			if left := time.Until(decideAt); left > 0 {
 				jittered = min(jittered, left)
 			}
 			select {
@@ -82,6 +82,6 @@ func retryUntilDone(
 			return found, err
 		}
 	}
-	return store.Result{}, fmt.Errorf("order %s: %s: no reply from its shard before the timeout: %w",
+	return store.Result{}, fmt.Errorf("order %s: step %q: no reply from its shard before the timeout: %w",
 		orderID, m.name, api.Unavailable)
 }

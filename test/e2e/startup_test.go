@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	fastFailure  = 2 * time.Second // limit for a response that needs no unavailable component
+	fastFailure  = 2 * time.Second // limit for a response that must not wait for Redis
 	recoveryTime = 2 * time.Second // from the start of Redis to the first checkout
 )
 

@@ -29,9 +29,10 @@ var (
 			return s.waitRecordGone(ctx, h.testOrder, ":refund")
 		}, "payment: participant refund received")}
 
-	// An instance is paused before it completes a cancellation, and recovery completes it. The order is created again,
-	// paid, and cancelled again. The first instance resumes, and the instance of the second cancellation dies.
-	cancelledAfterNextCancel = &interleaving{"the cancelled of one cancellation arrives during the next",
+	// Instance 1 is paused before it runs the script cancelled, and recovery completes the cancellation. The order is
+	// created again, paid, and cancelled again by instance 2, which is paused after the script cancel. Instance 1 resumes,
+	// so its late call of cancelled arrives during the second cancellation. Then instance 2 is killed.
+	cancelledAfterNextCancel = &interleaving{"a late call of cancelled arrives during the next cancellation",
 		runCancelledAfterNextCancel}
 )
 

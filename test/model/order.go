@@ -1,6 +1,7 @@
 package model
 
-// This file models the scripts of the order shard. Each script is atomic. The functions also contain the mutations.
+// This file models the scripts of the order shard. Each script is atomic. The functions also implement
+// the deliberate errors that Mutation lists.
 
 // Code is the code that a script returns, as named by the protocol.
 type Code string

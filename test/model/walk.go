@@ -109,8 +109,8 @@ func (m *Model) wild(s *state, to []call) []call {
 	return to
 }
 
-// isNoOpEdit reports whether a call adds an item that is in the cart, or removes an item that is not. Walk skips such
-// calls: they change quantities in the product, but the model has no quantities.
+// isNoOpEdit reports whether an edit of an open order changes nothing in the model: it adds an item that the cart has,
+// or removes one that it lacks. Walk skips such calls: the model has no quantities, so the real scripts would differ.
 func (s *state) isNoOpEdit(c call) bool {
 	noOp := c.script == AddItem && s.cart.has(c.shard) || c.script == RemoveItem && !s.cart.has(c.shard)
 	return s.order == open && noOp
