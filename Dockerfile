@@ -1,5 +1,5 @@
 # All images of the system, for any architecture: docker build --target order|stock|payment|gateway .
-# One step builds the three services, because they share most packages. The build is reproducible: if a binary does not change, its
+# One RUN builds the three services, because they share most packages. The build is reproducible: if a binary does not change, its
 # image does not change either.
 
 FROM --platform=$BUILDPLATFORM golang:1.26-alpine AS build
@@ -20,8 +20,8 @@ RUN --mount=type=cache,target=/root/.cache/go-build \
 # Only a static binary, and the CA certificates for REDIS_TLS=1.
 FROM scratch AS service
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
-# schedtrace keeps the Go runtime's monitor thread from sleeping, which saves a wake-up on many system calls. It would print a trace
-# line only every 24 days. See docs/adr/0009-godebug-schedtrace.md.
+# schedtrace keeps the Go runtime's monitor thread from sleeping, which saves a wake-up on many system calls. schedtrace would print
+# a trace line only every 24 days. See docs/adr/0009-godebug-schedtrace.md.
 ENV GIN_MODE=release GODEBUG=schedtrace=2147483647
 EXPOSE 5000 5001
 USER 65532:65532

@@ -49,7 +49,7 @@ chart: ## validate the Helm chart against the Kubernetes API types, and the plai
 manifests: ## generate k8s/kube and gke/kube from the chart
 	@cd test/chart && $(GO) run .
 
-# test/e2e and test/stack mostly wait, so they run together, apart from what needs the processors. test/bench measures time.
+# test/e2e and test/stack mostly wait, so they run together. test/bench measures time, so it runs alone.
 e2e: ## the protocol model, the Python suite and the end-to-end tests, with crashes and restarts
 	$(GO) test -count=1 -timeout 14m -p 2 ./test/e2e ./test/stack
 	$(GO) test -count=1 -timeout 14m -p 2 $$($(GO) list ./test/... | grep -v -e /e2e -e /stack -e /bench)

@@ -17,7 +17,7 @@ run() {
     [ "${DRY_RUN:-0}" = 1 ] || "$@"
 }
 
-# exists DESCRIBE_CMD…: true if the command finds its resource. With DRY_RUN=1 nothing exists, and no command runs.
+# exists DESCRIBE_CMD…: true if the command finds the resource. With DRY_RUN=1 nothing exists, and no command runs.
 exists() { [ "${DRY_RUN:-0}" != 1 ] && "$@" >/dev/null 2>&1; }
 
 # require PROGRAM…: exit if a program is not installed.

@@ -63,7 +63,7 @@ class TestMicroservices(Case):
                 self.assertTrue(tu.status_code_is_success(tu.add_item_to_order(order_id, second, quantity)))
                 self.assertTrue(tu.status_code_is_success(tu.subtract_stock(second, 1)))
 
-                # Neither stock nor credit.
+                # Stock and credit are missing.
                 self.assertTrue(tu.status_code_is_failure(tu.checkout_order(order_id).status_code))
                 self.assertBalances(user_id, 0, {first: 15, second: 0}, paid=order_id, expected=False)
 

@@ -59,7 +59,7 @@ func TestPlainManifestsAreUpToDate(t *testing.T) {
 	}
 }
 
-// TestWrongValuesAreRefused checks that the chart refuses wrong values, and that the error names them.
+// TestWrongValuesAreRefused checks that the chart refuses wrong values, and that the error names the wrong values.
 func TestWrongValuesAreRefused(t *testing.T) {
 	for values, name := range map[string]string{
 		"machines: 0":                             "machines",

@@ -40,7 +40,7 @@ func axe(t *testing.T) string {
 	return axeText
 }
 
-// checkAccessibility runs axe on the current page. A rule that axe cannot decide counts as a failure.
+// checkAccessibility runs axe on the current page. A rule that axe reports as incomplete counts as a failure.
 func (b *browser) checkAccessibility() {
 	b.t.Helper()
 	if !value[bool](b, `"axe" in window`) {

@@ -114,7 +114,8 @@ func TestConsoleRetriesAnUndecidedOrder(t *testing.T) {
 			t.Errorf("the row of order %s is %q, want its age and shard", order, row)
 		}
 		b.picture("console-undecided-" + strings.ToLower(tt.status))
-		// Keep a reference to the button: a recovery worker may decide the order first, which removes its row.
+		// Keep a reference to the button: a recovery worker may decide the order first. Then the console removes
+		// the row of the order.
 		value[bool](b, `!!(window.button = document.querySelector("#undecided button"))`)
 		ctx, cancel := context.WithTimeout(b.Context, testTimeout)
 		defer cancel()
@@ -147,8 +148,8 @@ func TestReadOnlyConsoleHidesControls(t *testing.T) {
 	b.checkProblems()
 }
 
-// TestDocsAreAccessibleAndTryRequests checks that the API documentation is accessible and can send requests. It uses
-// mouse and keyboard, light and dark colours, a desktop and a phone.
+// TestDocsAreAccessibleAndTryRequests checks that the API documentation is accessible and can send requests. The test
+// uses mouse and keyboard, light and dark colours, a desktop and a phone.
 func TestDocsAreAccessibleAndTryRequests(t *testing.T) {
 	s := start(t, stack.Config{Instances: 1, Shards: 1})
 	b := open(t, s.Gateway())

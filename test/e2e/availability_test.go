@@ -67,7 +67,7 @@ func TestUnavailableShardFailsOnlyItsOwnRequests(t *testing.T) {
 func testUnavailableShard(t *testing.T, fail, restore func(s *system, name string)) {
 	s, deposits := start(t, stack.Config{Instances: 2}), check.NewDeposits()
 	items := s.oneOnEachShard("item", func() string { return s.newItem(1, 0) })
-	uncached := s.oneOnEachShard("item", func() string { return s.newItem(1, 0) }) // their prices are not yet cached
+	uncached := s.oneOnEachShard("item", func() string { return s.newItem(1, 0) }) // no instance has cached their prices
 	users := s.oneOnEachShard("user", func() string { return s.newUser(0) })
 	for i := range 2 {
 		s.post("/stock/add/%s/1000", items[i])

@@ -43,7 +43,7 @@ func TestCoordinatorDiesBetweenSteps(t *testing.T) {
 	}
 }
 
-// killAt kills the order instance when a saga reaches a step, and starts it again.
+// killAt kills the order instance when a saga reaches a step, and starts the instance again.
 func (s *proxied) killAt(deposits check.Deposits, sa saga, st step, message string) *sagaCase {
 	s.t.Helper()
 	c := s.prepare(deposits, sa, st)

@@ -10,8 +10,8 @@ import (
 )
 
 // TestOrderRedisDiesAtCommit checks that a checkout gets 200 if the order's Redis dies at the commit: before the commit
-// runs, or before its reply arrives. The coordinator retries the commit. If Redis is down for longer than the client
-// waits, the client gets 503. The order is decided when Redis is available again, and can be checked out.
+// runs, or before the commit's reply arrives. The coordinator retries the commit. If Redis is down for longer than the
+// client waits, the client gets 503. The order is decided when Redis is available again, and can be checked out.
 func TestOrderRedisDiesAtCommit(t *testing.T) {
 	t.Parallel()
 	s, deposits := startProxied(t), check.NewDeposits()

@@ -26,8 +26,8 @@ var (
 // document is a Markdown file of the repository.
 type document struct{ name, text string }
 
-// readDocuments returns every Markdown file except those in folders named results. These describe earlier versions of
-// the repository.
+// readDocuments returns every Markdown file except those in folders named results. The files in those
+// folders describe earlier versions of the repository.
 func readDocuments(t *testing.T, root string) []document {
 	t.Helper()
 	var all []document

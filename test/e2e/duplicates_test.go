@@ -50,7 +50,7 @@ func TestLostReplyIsNotResent(t *testing.T) {
 		}
 	}
 
-	// A reserve is safe to retry. The coordinator retries it, and it takes effect once.
+	// A reserve is safe to retry: the coordinator sends the reserve again, and only one of the two takes effect.
 	deposits := check.NewDeposits()
 	c := s.prepare(deposits, sagaNamed(t, "paid"), step{"stock", 0, "reserve"})
 	trap := s.proxies["stock"][0].trapCall("reserve", c.arg, faultproxy.After)

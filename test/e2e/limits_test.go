@@ -60,7 +60,7 @@ func TestNoLeakedFilesOrKeys(t *testing.T) {
 	for key, record := range sn.Records {
 		service := map[string]string{"{s0}": "stock", "{p0}": "payment"}[key[:4]]
 		expires := s.shards[service][0].PExpireTime(context.Background(), key).Val()
-		// The deadline is 30 s after begin. The record expires 60 s after the deadline.
+		// The deadline of an attempt is 30 s after begin. A record of the attempt expires 60 s after the deadline.
 		left := time.Until(time.UnixMilli(int64(expires / time.Millisecond)))
 		if record.Persistent || left > 90*time.Second {
 			t.Errorf("%s expires in %v, want at most 90s", key, left)

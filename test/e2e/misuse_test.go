@@ -73,7 +73,7 @@ func TestCartIsFrozenDuringAndAfterCheckout(t *testing.T) {
 		}
 	}
 	begin := s.proxies["order"][0].trapCall("begin", c.arg, faultproxy.After)
-	s.must(s.Pause("payment-1")) // not the Redis: it would become unhealthy before all edits are done
+	s.must(s.Pause("payment-1")) // not the Redis: a paused one would become unhealthy before the last edit
 	s.send(c)
 	begin.wait()
 	begin.Pass()
@@ -189,7 +189,7 @@ func TestNegativeAmountsAndUnpaidCancelsCreateNothing(t *testing.T) {
 	h.Checkout(s.Client)
 	other := s.newUser(1)
 	deposits.Credit[other] = 1
-	s.problem(409, "nothing-paid", "POST", "/payment/cancel/"+other+"/"+order) // another user paid it
+	s.problem(409, "nothing-paid", "POST", "/payment/cancel/"+other+"/"+order) // another user paid for this order
 	for range 3 {
 		if r := h.Cancel(s.Client); !r.OK() {
 			t.Errorf("cancel: %v", r)

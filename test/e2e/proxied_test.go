@@ -38,7 +38,7 @@ func startProxied(t *testing.T) *proxied {
 			return "", err
 		}
 		if shard == "0" {
-			proxies[service] = nil // start may retry with other ports
+			proxies[service] = nil // the function start may retry with other ports
 		}
 		proxies[service] = append(proxies[service], &redisProxy{p, t})
 		return p.Addr(), nil
@@ -60,14 +60,13 @@ type trap struct {
 	t testing.TB
 }
 
-// trapCall sets a trap for the next call of a script. It ignores a call if none of its arguments contains the string
-// arg.
+// trapCall sets a trap for the next call of a script that has an argument containing the string in arg.
 func (p *redisProxy) trapCall(script, arg string, phase faultproxy.Phase) *trap {
 	p.t.Helper()
 	return p.trapCalls(1, script, arg, phase)
 }
 
-// trapCalls is like trapCall, but the trap stops the next n calls.
+// trapCalls is like trapCall, but the trap stops the next n such calls.
 func (p *redisProxy) trapCalls(n int, script, arg string, phase faultproxy.Phase) *trap {
 	p.t.Helper()
 	c, err := p.Trap(n, script, arg, phase)

@@ -42,7 +42,7 @@ type routesTest struct {
 	*system
 	deposits check.Deposits
 	mu       sync.Mutex
-	visited  map[string]bool // "POST /orders/create/x"
+	visited  map[string]bool // by method and path, such as "POST /orders/create/x"
 }
 
 func (w *routesTest) do(method, format string, args ...any) map[string]any {

@@ -22,11 +22,11 @@ func (st step) String() string { return fmt.Sprintf("%s %d %s", st.service, st.s
 // saga is one sequence of steps of a checkout or a cancel. The cart has an item on each shard of stock.
 type saga struct {
 	name   string
-	credit int64 // of the user; the cart costs 7
-	stock  int64 // of the second item; the cart has 3
-	cancel bool  // the steps are those of a cancel, after a checkout
+	credit int64 // credit of the user; the cart costs 7
+	stock  int64 // stock of the second item; the cart has 3 pieces of it
+	cancel bool  // the saga is a cancel of a paid order, not a checkout
 	steps  []step
-	// before and after are the states of the order before and after the step decision.
+	// decision is the step that changes the state of the order from before to after. Some sagas have no such step.
 	decision      step
 	before, after string
 	onRetry       []string // possible outcomes of a retry after the coordinator died
@@ -166,11 +166,12 @@ func (s *proxied) disturbEveryStep(deposits check.Deposits, what string, disturb
 	}
 }
 
-// heldAtMost limits the time for which a call is held. If a call is held for 0.7 s, the Redis becomes unhealthy.
+// heldAtMost is the longest hold of a call after which disturb expects the normal outcome. If a proxy holds a call for
+// 0.7 s, the Redis of the call becomes unhealthy.
 const heldAtMost = 500 * time.Millisecond
 
-// disturb disturbs one step of one saga. On a busy host the call may be held for longer than heldAtMost, so that the
-// Redis becomes unhealthy. Then disturb tries again.
+// disturb disturbs one step of one saga. If the call was held for longer than heldAtMost, as on a busy host, disturb
+// tries again with a new order.
 func (s *proxied) disturb(deposits check.Deposits, sa saga, st step, what string, disturb func(*trap)) {
 	s.t.Helper()
 	const tries = 10

@@ -61,7 +61,7 @@ func TestShutdownFinishesCheckoutInFlight(t *testing.T) {
 	}
 }
 
-// waitForExit waits until an instance exits, and checks that its status is 0.
+// waitForExit waits until an instance exits, and checks that the exit status is 0.
 func (s *system) waitForExit(name string) {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), check.DecisionTimeout)
@@ -106,8 +106,8 @@ func TestRollingRestartLosesNoRequest(t *testing.T) {
 // visitorPause is the pause between two requests of a visitor. It leaves processor time for the restarts.
 const visitorPause = 10 * time.Millisecond
 
-// startVisitors starts clients that read objects, create objects and edit carts. The clients of package shop do not.
-// Every request must succeed until the caller calls stop.
+// startVisitors starts clients that read, create and remove objects and edit carts, next to the clients of package
+// shop. Every request of a visitor must get the expected status until the caller calls stop.
 func (s *system) startVisitors(deposits check.Deposits) (stop func()) {
 	s.t.Helper()
 	user, item := s.newUser(10), s.newItem(1, 10)

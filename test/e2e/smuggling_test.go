@@ -19,8 +19,9 @@ const (
 	getHead  = "GET /orders/ HTTP/1.1\r\nHost: x\r\n"
 )
 
-// smugglingRequests are requests that two servers may parse differently. {} is a whole request that only one of them
-// would see, {n} its length in bytes, {x} the length in hexadecimal, and @ the address of the internal port.
+// smugglingRequests are requests that two servers may parse differently. {} is a whole request that only one of the
+// servers would see, {n} the length of this request in bytes, {x} the same length in hexadecimal, and @ the address of
+// the internal port.
 var smugglingRequests = map[string]string{
 	"CL.TE":           postHead + "Content-Length: {n+5}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{}",
 	"TE.CL":           postHead + "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n{x}\r\n{}\r\n0\r\n\r\n",
@@ -105,8 +106,8 @@ func TestNoRequestSmuggling(t *testing.T) {
 	s.check(deposits)
 }
 
-// exchange sends bytes to the gateway. It returns everything that the gateway sends until it closes the connection
-// or pauses.
+// exchange sends bytes to the gateway. It returns everything that the gateway sends until the gateway closes
+// the connection or pauses.
 func (s *system) exchange(request string) string {
 	s.t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(s.Stack.Gateway(), "http://"))

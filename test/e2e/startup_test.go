@@ -16,7 +16,7 @@ import (
 
 const (
 	fastFailure  = 2 * time.Second // limit for a response that must not wait for Redis
-	recoveryTime = 2 * time.Second // from the start of Redis to the first checkout
+	recoveryTime = 2 * time.Second // limit for the time from the start of Redis to the first checkout
 )
 
 // TestServicesStartWithoutRedis checks that services start without Redis. They report what is unavailable, respond with

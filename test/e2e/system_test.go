@@ -128,7 +128,8 @@ func (s *system) snapshot() *check.Snapshot {
 	return sn
 }
 
-// check reports every violation in a snapshot and every history that contradicts it. No request may be in flight.
+// check reports every violation in a snapshot and every history that contradicts the snapshot. No request may be in
+// flight.
 func (s *system) check(deposits check.Deposits, histories ...*check.History) *check.Snapshot {
 	s.t.Helper()
 	sn := s.snapshot()

@@ -125,8 +125,8 @@ func (r *run) drain(ctx context.Context) error {
 	})
 }
 
-// drainNodes drains the nodes until the disruption budgets stop it. It checks that one pod of each service and of the
-// gateway is left.
+// drainNodes drains the nodes until the disruption budgets stop the drain. It checks that one pod of each service and
+// of the gateway is left.
 func (r *run) drainNodes(ctx context.Context, nodes []string) error {
 	args := append(append([]string{"drain"}, nodes...),
 		"--pod-selector", ours+",app.kubernetes.io/name in (order,stock,payment,gateway)",

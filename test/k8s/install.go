@@ -118,7 +118,7 @@ func (r *run) remove(ctx context.Context, volumes int) error {
 	return r.onlyVolumes(ctx, volumes)
 }
 
-// onlyVolumes waits until the namespace contains only this number of volumes and the objects that others lists.
+// onlyVolumes waits until the namespace contains only this number of volumes and the objects in others.
 func (r *run) onlyVolumes(ctx context.Context, volumes int, others ...string) error {
 	kinds, err := r.kube(ctx, "api-resources", "--namespaced", "--verbs=list", "-o", "name")
 	if err != nil {

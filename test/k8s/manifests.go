@@ -95,7 +95,7 @@ func (r *run) manifests(ctx context.Context) error {
 	return nil
 }
 
-// wrongValues checks that the chart refuses wrong values, and that the error names them.
+// wrongValues checks that the chart refuses wrong values, and that the error names the wrong values.
 func (r *run) wrongValues(ctx context.Context) error {
 	for value, name := range map[string]string{
 		"shards=0": "shards", "shrads=2": "shrads", "entrance.kind=nodePort": "entrance",

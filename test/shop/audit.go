@@ -15,13 +15,13 @@ import (
 
 const (
 	readers     = 8                // number of concurrent readers in an audit
-	readTimeout = 10 * time.Second // for one read to succeed
+	readTimeout = 10 * time.Second // limit for the retries of one read
 )
 
-// Audit is the result of comparing a system with the responses that its clients received.
+// Audit is the result of comparing a system with the responses that the clients received.
 type Audit struct {
 	Snapshot   *check.Snapshot
-	Decided    time.Duration // time until no order was undecided
+	Decided    time.Duration // time until all orders were decided
 	Violations []string
 	Unchecked  int // number of histories whose check timed out
 }
@@ -142,7 +142,7 @@ func (s *Shop) CheckFailures(allowed int) (failed int, err error) {
 	return len(failures), err
 }
 
-// AwaitDecided waits until n more checkouts and cancels got 200 or 4xx.
+// AwaitDecided waits until the number that Decided returns has grown by n.
 func (s *Shop) AwaitDecided(ctx context.Context, n int64, timeout time.Duration) error {
 	until := s.Decided() + n
 	return check.Poll(ctx, timeout, func(context.Context) error {

@@ -8,8 +8,8 @@ import (
 	"checkout/test/check"
 )
 
-// placeOrder creates, fills and checks out one order. If Behavior.AllRoutes is set, it sometimes changes a balance
-// instead.
+// placeOrder creates, fills and checks out one order. If Behavior.AllRoutes is set, placeOrder sometimes changes a
+// balance instead.
 func (s *Shop) placeOrder(random *rand.Rand) {
 	if s.behavior.AllRoutes && random.IntN(5) == 0 {
 		s.changeBalance(random)
@@ -43,7 +43,7 @@ func (s *Shop) placeOrder(random *rand.Rand) {
 	s.checkoutConcurrently(h, random)
 }
 
-// fill adds items to the order. If Behavior.AllRoutes is set, it prefers scarce items, and sometimes adds many items.
+// fill adds items to the order. If Behavior.AllRoutes is set, fill prefers scarce items, and sometimes adds many items.
 func (s *Shop) fill(h *check.History, random *rand.Rand) {
 	items := 1 + random.IntN(6)
 	if s.behavior.AllRoutes && random.IntN(12) == 0 {
@@ -111,7 +111,7 @@ func (s *Shop) checkoutConcurrently(h *check.History, random *rand.Rand) {
 	}
 }
 
-// instance returns a client of an order instance. If no instance is known, it returns the client of the gateway.
+// instance returns a client of an order instance. Without InstanceURLs, it returns the client of the gateway.
 func (s *Shop) instance(i int) *check.Client {
 	if len(s.behavior.InstanceURLs) == 0 {
 		return s.Client

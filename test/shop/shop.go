@@ -24,10 +24,10 @@ type Behavior struct {
 	CancelRate float64 // probability that a client cancels a paid order
 	AllRoutes  bool    // use every route, and two instances concurrently
 	Rate       float64 // requests per second of all clients together; 0 means no limit
-	KeyRate    float64 // probability that a write has an idempotency key and is retried
+	KeyRate    float64 // probability that a write has an idempotency key, and is retried while its outcome is unknown
 
-	// InstanceURLs are the URLs of the public ports of order instances. If AllRoutes is set, clients also send requests to
-	// them directly.
+	// InstanceURLs are the URLs of the public ports of order instances. If AllRoutes is set, clients also send checkouts
+	// to these instances directly.
 	InstanceURLs []string
 	// OnCheckout, if set, receives each response to a checkout.
 	OnCheckout func(check.Response)
@@ -98,7 +98,8 @@ func (s *Shop) Stop() {
 	s.running.Wait()
 }
 
-// Decided returns the number of checkouts and cancels that got 200 or 4xx.
+// Decided returns the number of checkouts and cancels that ended with 200 or 4xx, with or without retries. It does not
+// count the additional copies that clients send concurrently.
 func (s *Shop) Decided() int64 { return s.decided.Load() }
 
 // create creates a user or an item, and adds credit or stock to it.

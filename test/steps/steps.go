@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// Step is one part of a test.
+// Step is one part of a test, not a step of a saga.
 type Step struct {
 	Name     string
 	Run      func(context.Context) error
