@@ -45,7 +45,7 @@ type LatencyBucket struct {
 	Count   int64   `json:"count"`
 }
 
-// Undecided is an order whose checkout or cancellation is not decided.
+// Undecided is an order whose status is RUNNING, ABORTING or REFUNDING.
 type Undecided struct {
 	OrderID string `json:"order_id"`
 	UserID  string `json:"user_id"`

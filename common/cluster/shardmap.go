@@ -105,8 +105,8 @@ func readShardMapOf(ctx context.Context, s *redis.Shard) (shardMap, error) {
 }
 
 // Respread prepares all shards for writing the decimal IDs "0" to n-1. An ID has one key for each prefix: the prefix
-// followed by the ID. If shards were added since the last Respread, Respread deletes the IDs on their old shards. Then
-// it waits until every instance has the new map. It fails if a shard is unavailable.
+// followed by the ID. If shards were added since the last Respread, Respread deletes the IDs on their old shards,
+// writes the new shard map and waits until no instance uses the old map. Respread fails if a shard is unavailable.
 func (c *Cluster) Respread(ctx context.Context, n int, prefixes ...string) error {
 	if err := c.readShardMap(ctx); err != nil {
 		return err

@@ -28,7 +28,7 @@ type Armed struct {
 	ID      int    `json:"id"`
 	Name    string `json:"name"` // printed on stderr when the point fires
 	Point   string `json:"point"`
-	About   string `json:"about"`              // matches steps whose subject contains this string, such as an ID
+	About   string `json:"about"`              // the point matches steps whose subject contains this string, such as an ID
 	Hit     int    `json:"hit"`                // fires at the Hit-th matching step; 0 means 1
 	Action  string `json:"action"`             // Kill, Pause or Lose
 	PauseMS int64  `json:"pause_ms,omitempty"` // the longest pause, in ms

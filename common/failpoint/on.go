@@ -53,6 +53,6 @@ func ParticipantReached(subject any, step, stage string) {
 	}
 }
 
-// WaitWhilePaused waits until no step of the order or the attempt is paused. The lease renewer calls it: a paused step
-// simulates a paused process, which would not renew its leases.
+// WaitWhilePaused waits until no step of the order or the attempt is paused. The lease renewer calls
+// WaitWhilePaused, because a paused step simulates a paused process, and a paused process renews no leases.
 func WaitWhilePaused(order, attempt string) { control.waitWhilePaused(order, attempt) }

@@ -45,7 +45,7 @@ const (
 // scripts maps each script to its idempotent version.
 var scripts sync.Map
 
-// Script returns the idempotent version of a script, which does its work once for a key.
+// Script returns the idempotent version of a script. The idempotent version does the work once for each key.
 func Script(s *redis.Script) *redis.Script {
 	if found, ok := scripts.Load(s); ok {
 		return found.(*redis.Script)
@@ -111,8 +111,8 @@ func runOnce(
 	}
 }
 
-// homeShard returns the home shard of a key, which is the same on every instance. Most keys keep their home shard when
-// shards are added.
+// homeShard returns the home shard of a key. When shards are added, a key keeps its home shard or moves to a new
+// shard.
 func homeShard(c *cluster.Cluster, key *Key) (*redis.Shard, error) {
 	index := shard.OfKey(key.Name, c.ActiveShards())
 	home, ok := c.Shard(index)

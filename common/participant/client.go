@@ -12,8 +12,9 @@ import (
 	"checkout/common/shard"
 )
 
-// Client is the coordinator's HTTP client for the Reservations of a participant. It sends concurrent calls in one
-// request if their attempts are on the same shards. So a slow shard does not delay attempts on other shards.
+// Client is the coordinator's HTTP client for the Reservations of a participant. Concurrent calls of Reserve
+// share one HTTP request if their attempts are on the same shards; so do calls of Release, and calls of Refund. So a
+// slow shard does not delay attempts on other shards.
 type Client struct {
 	peer                     *peer.Peer
 	reserve, release, refund *peer.Batcher[api.Attempt, api.Outcome]
@@ -28,7 +29,7 @@ func NewClient(p *peer.Peer) *Client {
 	return c
 }
 
-// Reserve reserves all lines of an attempt. The outcome is api.Unknown if there is no reply; then the caller may retry.
+// Reserve reserves all lines of an attempt. If the outcome is api.Unknown, the caller may retry.
 func (c *Client) Reserve(ctx context.Context, a api.Attempt) api.Outcome {
 	return failpoint.Reply(ctx, a, "reserve", c.peer.Service(), c.reserve.Do(ctx, a))
 }
@@ -43,7 +44,7 @@ func (c *Client) Refund(ctx context.Context, a api.Attempt) api.Outcome {
 	return failpoint.Reply(ctx, a, "refund", c.peer.Service(), c.refund.Do(ctx, a))
 }
 
-// Confirm sets an expiry for the records of decided attempts. It is safe to retry.
+// Confirm sets an expiry for the records of decided attempts. The caller may retry after an error.
 func (c *Client) Confirm(ctx context.Context, list []api.Confirmation) ([]api.Done, error) {
 	var done []api.Done
 	for part := range slices.Chunk(list, maxBatch) {

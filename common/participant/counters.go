@@ -165,7 +165,8 @@ func (c *Counters) BatchInit(ctx context.Context, n int, value int64, attributes
 	})
 }
 
-// Run runs a script on a counter and on further keys of the same shard. With an idempotency key, the script runs once.
+// Run runs a script on a counter and on further keys of the same shard. With an idempotency key, the script runs
+// once for all requests with that key.
 func (c *Counters) Run(
 	ctx context.Context, key *idempotency.Key, script *redis.Script, id string, others []string, args ...any,
 ) (Code, error) {

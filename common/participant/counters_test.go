@@ -16,7 +16,7 @@ const (
 	obsolete2  = "{s0}d:2"
 	counter3   = "{s0}i:3"
 
-	largest = 9007199254740991 // 2^53-1
+	largest = 9007199254740991 // largest value of a counter: 2^53-1
 )
 
 func TestCounterScripts(t *testing.T) {

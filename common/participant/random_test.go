@@ -42,7 +42,7 @@ type walk struct {
 	ids      []string
 	attempts []api.Attempt
 	decided  []atomic.Int32
-	reserved []atomic.Bool // reserve has returned RESERVED
+	reserved []atomic.Bool // by attempt: whether reserve has returned RESERVED
 }
 
 func newWalk(t *testing.T, store *Reservations, servers []*testredis.Server, random *rand.Rand) *walk {
@@ -117,8 +117,8 @@ func (w *walk) attemptsAt(indexes []int) []api.Attempt {
 	return list
 }
 
-// checkReserve checks that the outcome of reserve is stable: RESERVED until the attempt is aborted, RELEASED from then
-// on.
+// checkReserve checks the outcome of reserve. After the first RESERVED, the outcome stays RESERVED until the attempt is
+// aborted. Before the attempt is aborted, the outcome is never RELEASED.
 func (w *walk) checkReserve(i int, code api.Code) error {
 	before := w.reserved[i].Load()
 	switch {

@@ -35,7 +35,7 @@ type step struct {
 var (
 	// If one shard refuses, the attempt is refused. The coordinator then releases what other shards have reserved.
 	reserve = step{reserveScript, "", true, []api.Code{api.Reserved, api.Released, api.Unknown, api.Expired, api.Refused}}
-	// An attempt is released when every shard has released it.
+	// An attempt is Released when every shard has released it or recorded a refusal, and at least one has released it.
 	release = step{releaseScript, "", false, []api.Code{api.Refused, api.Released, api.Unknown}}
 	refund  = step{refundScript, refundSuffix, true, []api.Code{api.Refunded, api.Unknown, api.Expired}}
 )

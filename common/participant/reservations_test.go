@@ -152,7 +152,7 @@ func TestJoinOutcomes(t *testing.T) {
 
 	type pair struct{ one, other, want api.Code }
 	for name, pairs := range map[string][]pair{
-		"reserve": { // RESERVED if all parts are; REFUSED if one part is; else the least certain part counts
+		"reserve": { // REFUSED if a part is REFUSED, else EXPIRED, else UNKNOWN, else RELEASED, else RESERVED
 			{api.Reserved, api.Reserved, api.Reserved}, {api.Reserved, api.Refused, api.Refused},
 			{api.Reserved, api.Released, api.Released},
 			{api.Reserved, api.Expired, api.Expired}, {api.Reserved, api.Unknown, api.Unknown},
@@ -163,12 +163,12 @@ func TestJoinOutcomes(t *testing.T) {
 			{api.Released, api.Unknown, api.Unknown},
 			{api.Expired, api.Expired, api.Expired}, {api.Expired, api.Unknown, api.Expired},
 			{api.Unknown, api.Unknown, api.Unknown}},
-		"release": { // RELEASED if every part is
+		"release": { // UNKNOWN if a part is UNKNOWN, else RELEASED, else REFUSED
 			{api.Released, api.Released, api.Released}, {api.Released, api.Refused, api.Released},
 			{api.Refused, api.Refused, api.Refused},
 			{api.Released, api.Unknown, api.Unknown}, {api.Refused, api.Unknown, api.Unknown},
 			{api.Unknown, api.Unknown, api.Unknown}},
-		"refund": { // REFUNDED if every part is; an EXPIRED part needs a new refund window
+		"refund": { // EXPIRED if a part is EXPIRED, else UNKNOWN, else REFUNDED
 			{api.Refunded, api.Refunded, api.Refunded}, {api.Refunded, api.Expired, api.Expired},
 			{api.Refunded, api.Unknown, api.Unknown},
 			{api.Expired, api.Expired, api.Expired}, {api.Expired, api.Unknown, api.Expired},

@@ -14,7 +14,7 @@ const (
 	past         = "1000000000000" // 2001
 )
 
-// Keys of an attempt's record and of counters.
+// Keys: the record of an attempt, and three counters.
 const (
 	record   = "{s0}r:A"
 	counterX = "{s0}i:X"

@@ -10,7 +10,7 @@ import (
 // validate returns an error for attempts that a coordinator never sends.
 func validate(attempts []api.Attempt) error {
 	for _, a := range attempts {
-		// If the deadline were missing, the record would expire at once, and a retry would reserve again.
+		// Without a deadline, the tombstone of a release would expire at once, and a late reserve would take effect.
 		if a.ID == "" || len(a.ID) > api.MaxIDLength || a.Until <= 0 || len(a.Lines) == 0 || len(a.Lines) > api.MaxItems {
 			return fmt.Errorf("invalid attempt %q: until %d, %d lines: %w", a.ID, a.Until, len(a.Lines), api.BadRequest)
 		}

@@ -15,19 +15,19 @@ import (
 	"checkout/common/requestid"
 )
 
-// manyRequests is the capacity of the fake's channels. No test sends so many requests.
+// manyRequests is the capacity of the fake's channels. A test that sends more requests must read the lists.
 const manyRequests = 4096
 
 // fake is the internal port of a service that doubles numbers.
 type fake struct {
 	address    string
 	service    string
-	received   chan []int  // the lists
-	requestIDs chan string // that came with the lists
+	received   chan []int  // the lists of all requests
+	requestIDs chan string // the request IDs of all requests; later ones are dropped while the channel is full
 	release    chan struct{}
 
 	mu    sync.Mutex
-	reply func([]int) any // instead of the doubled numbers
+	reply func([]int) any // if not nil, returns the response to a list
 }
 
 // newFake starts a fake. If hold is true, each request waits for a value from the channel "release".
@@ -67,7 +67,7 @@ func (f *fake) double(w http.ResponseWriter, r *http.Request) {
 	}
 	select {
 	case f.requestIDs <- r.Header.Get(requestid.Header):
-	default: // the channel is full, because this test does not read the request IDs
+	default: // the channel is full: drop the request ID
 	}
 	f.received <- list
 	if f.release != nil {

@@ -27,8 +27,8 @@ type health struct {
 // notProbed is the health before the first round of checks.
 var notProbed = health{problem: "not probed yet"}
 
-// pick returns the next healthy address. If none is healthy, it returns the next of all addresses, which may have
-// recovered since the last health check.
+// pick returns the next healthy address. If none is healthy, pick returns the next of all addresses, because that
+// address may have recovered since the last health check. If there are no addresses, pick returns "".
 func (p *Peer) pick() string {
 	h := p.health.Load()
 	from := h.healthy

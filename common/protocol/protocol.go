@@ -9,14 +9,15 @@ import (
 )
 
 const (
-	// Lease is how long recovery ignores a running attempt after its coordinator has renewed the lease.
+	// Lease is how long recovery ignores a running attempt after its coordinator has begun it or renewed the lease.
 	Lease = 5 * time.Second
 	// Deadline is the time after the start of an attempt when participants stop accepting its reservations.
 	Deadline = 30 * time.Second
-	// RefundWindow is how long participants accept a refund message.
+	// RefundWindow is the time from the script call that starts or resumes a cancellation until the not-after time of the
+	// refund messages.
 	RefundWindow = 60 * time.Second
-	// Retention is how long a record is kept after participants stop accepting messages about its attempt. The protocol
-	// tolerates a clock skew of half of Retention between shards.
+	// Retention is the shortest time that a record is kept after the deadline of the attempt or, for the record of a
+	// refund, after the not-after time. The protocol tolerates a clock skew of half of Retention between shards.
 	Retention = 60 * time.Second
 )
 

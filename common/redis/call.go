@@ -34,8 +34,8 @@ func (c *Call) send() {
 }
 
 // Wait waits for the script's reply and returns it. It must be called at most once. The error is api.Overloaded if the
-// queue was full and the script did not run. It is api.Unavailable if the script may have run. The timeouts of the
-// shard limit the wait. ctx is only for traces and logs.
+// queue was full and the script did not run. Any other error is api.Unavailable, and the script may have run. The
+// timeouts of the shard limit the wait. ctx is only for traces and logs.
 func (c *Call) Wait(ctx context.Context) (reply Reply, err error) {
 	defer func() { c.span.End(err) }()
 	v, err := c.receive()

@@ -91,7 +91,7 @@ func (c *command) wait() (value, error) {
 	return c.recycle()
 }
 
-// waitContext is like wait, but returns when ctx ends.
+// waitContext is like wait, but also returns when ctx ends.
 func (c *command) waitContext(ctx context.Context) (value, error) {
 	select {
 	case <-c.done:

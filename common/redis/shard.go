@@ -31,7 +31,7 @@ type Shard struct {
 	checkNow chan struct{}
 
 	lastLog  atomic.Int64 // Unix time of the last logged failure, s
-	unlogged atomic.Int64 // number of failures since then
+	unlogged atomic.Int64 // number of failures since the last logged failure
 }
 
 // NewShard returns the shard with the given index, at addr (host:port). Every key of the shard starts with tag, a hash
@@ -105,7 +105,8 @@ func (s *Shard) send(write func([]byte) []byte) (*command, error) {
 }
 
 // Failed logs and counts a failed command and returns the error for its caller: api.Overloaded if the queue was full,
-// otherwise api.Unavailable. It requests a health check, unless the server has returned an error reply.
+// otherwise api.Unavailable. Failed requests a health check, unless the queue was full, the shard is unhealthy already,
+// or the server has returned an error reply.
 func (s *Shard) Failed(ctx context.Context, command string, err error) error {
 	s.metrics.failures.Inc()
 	switch {
@@ -135,5 +136,6 @@ func (s *Shard) logFailure(ctx context.Context, command string, err error) {
 		"shard", s.Index, "command", command, "error", err, "unlogged", s.unlogged.Swap(0))
 }
 
-// Unavailable returns the error for callers when a command has failed. The error hides the cause; the log contains it.
+// Unavailable returns the error for callers when a command has failed. The error hides the cause. Causes appear only in
+// logs.
 func (s *Shard) Unavailable() error { return fmt.Errorf("shard %d: %w", s.Index, api.Unavailable) }

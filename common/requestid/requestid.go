@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// Header is the HTTP header of requests and responses.
+	// Header is the HTTP header that carries the ID in requests and responses.
 	Header = "X-Request-Id"
 	// MaxLength is the longest ID of one request, in bytes.
 	MaxLength = 128

@@ -23,7 +23,7 @@ import (
 // Definition describes one of the three services.
 type Definition struct {
 	Name    string     // "order", "stock" or "payment"
-	Peers   []env.Peer // the services that it calls
+	Peers   []env.Peer // the services that this service calls
 	Scripts []*redis.Script
 	Setup   func(*Service) // adds the routes, collectors and background work of the service
 }

@@ -110,7 +110,7 @@ func (s Span) Set(key, value string) {
 	}
 }
 
-// End ends the span. A non-nil err marks it as failed.
+// End ends the span. A non-nil err marks the span as failed.
 func (s Span) End(err error) {
 	if s.span == nil {
 		return

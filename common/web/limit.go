@@ -9,8 +9,9 @@ import (
 const (
 	minLimit = 2048
 	maxLimit = 8192
-	// limitWindow is the time over which the completion rate is measured. The limit is the number of requests that
-	// complete in one window. So, by Little's law, a request stays in the instance for about one window.
+	// limitWindow is the time over which the completion rate is measured. Between minLimit and maxLimit, the limit is the
+	// number of requests that complete in one window. Then, by Little's law, an average request stays in the instance for
+	// at most about one window.
 	limitWindow = time.Second
 )
 

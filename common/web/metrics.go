@@ -14,8 +14,8 @@ import (
 	"checkout/common/metrics"
 )
 
-// HandleMetrics adds the route /metrics to the internal port. It serves the metrics of the server and of the given
-// collectors.
+// HandleMetrics adds the route /metrics to the internal port. The route serves the metrics of the server and of the
+// given collectors.
 func (s *Server) HandleMetrics(service string, collectors ...prometheus.Collector) {
 	collectors = append(collectors, s.durations, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "http_requests_in_flight", Help: "Public requests in flight on this instance.",

@@ -24,8 +24,9 @@ import (
 const (
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 10 * time.Second
-	// idleTimeout exceeds the 60 s after which nginx closes an idle connection. So nginx never sends a request on a
-	// connection that the server is closing.
+	// idleTimeout exceeds the times after which the gateway (keepalive_timeout in upstreams.conf) and peers
+	// (idleConnTimeout in package peer) close an idle connection. So neither sends a request on a connection that the
+	// server is closing.
 	idleTimeout = 2 * time.Minute
 
 	maxPublicBody      = 64 << 10 // bytes; no public route needs a body
@@ -128,7 +129,7 @@ func newHTTPServer(handler http.Handler, maxHeaderBytes int, open *connections) 
 	}
 }
 
-// debugWriter logs the messages of net/http at debug level. They are about misbehaving clients.
+// debugWriter logs the messages of net/http at debug level. The messages are about misbehaving clients.
 type debugWriter struct{}
 
 func (debugWriter) Write(p []byte) (int, error) {

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- presence: stores how many shards an instance knows, and returns the smallest number that any running instance knows.
 -- KEYS  1 activation, on shard 0
--- ARGV  1 instance  2 number of shards that this instance knows  3 maximum age in ms: an instance with an older entry has stopped
+-- ARGV  1 instance  2 number of shards that this instance knows  3 age in ms of an entry whose instance counts as stopped
 -- returns {smallest number of shards that a running instance knows}
 -- Safe to retry. Allowed when memory is full, because a new shard is needed then.
 local now = now_ms()

@@ -1,5 +1,5 @@
 #!lua
--- once: runs another script once for an idempotency key, and replays its reply to later requests.
+-- once: runs another script once for an idempotency key, and replays the first reply to later requests.
 -- Package idempotency inserts the body of the other script before this code, as the function "work".
 -- KEYS  the KEYS of work; then the record of the idempotency key
 -- ARGV  the ARGV of work; then the fingerprint of the request; the ID that it creates, or ""; lifetime of the record in s

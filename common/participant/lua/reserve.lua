@@ -4,7 +4,7 @@
 -- ARGV  1 deadline of the attempt, Unix ms  2.. amount from each counter
 -- returns {code[, reason, line]}
 --   1 RESERVED   2 REFUSED: reason is 1 TOO_LITTLE or 2 NO_COUNTER; line is the index of the counter, from 0
---   3 RELEASED   4 EXPIRED: past the deadline and no result is recorded; nothing is changed
+--   3 RELEASED: by an earlier call of release   4 EXPIRED: past the deadline and no result is recorded; nothing is changed
 -- Safe to retry: if there is a record, the recorded result is returned. The record is checked before the counters, because the
 -- first call may have emptied a counter.
 -- A record is a string that starts with its code: "1 counter amount counter amount", "2 reason line" or "3". The record of a
