@@ -39,7 +39,7 @@ class Case(unittest.TestCase):
         return order_id
 
     def batch_init(self, path: str):
-        """Runs batch_init. Skips the test if the deployment disables it."""
+        """Runs batch_init. Skips the test if the deployment disables batch_init."""
         response = tu.post(path)
         if response.status_code == 403:
             self.assertProblem(response, 403, "batch-init-disabled")

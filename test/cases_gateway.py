@@ -33,21 +33,21 @@ class TestInternalPort(Case):
             for target in (item_id, user_id)]).encode()
         with self.unchanged([user_id], [item_id], [order_id]):
             for service in ("orders", "stock", "payment"):
-                for step in ("internal/reserve", "internal/refund", "readyz"):
-                    for name in self.names(step):
+                for path in ("internal/reserve", "internal/refund", "readyz"):
+                    for name in self.names(path):
                         for spelling in SPELLINGS:
                             self.refused(spelling.replace("[]", service).replace("{}", name), attack)
 
-    def names(self, step: str):
-        """Yields the step unchanged, in other letter cases, and percent-encoded."""
-        yield step
-        if step == "internal/reserve":
-            yield step.upper()
-            yield step.title()
-            yield "%69" + step[1:]
-            yield "".join(f"%{ord(letter):02x}" for letter in step)
-            yield step.replace("/", "//")
-            yield step.replace("/", "%2f")
+    def names(self, path: str):
+        """Yields the path unchanged, in other letter cases, and percent-encoded."""
+        yield path
+        if path == "internal/reserve":
+            yield path.upper()
+            yield path.title()
+            yield "%69" + path[1:]
+            yield "".join(f"%{ord(letter):02x}" for letter in path)
+            yield path.replace("/", "//")
+            yield path.replace("/", "%2f")
 
     def refused(self, target: str, attack: bytes):
         method = "GET" if "readyz" in target else "POST"
@@ -73,7 +73,7 @@ class TestInternalPort(Case):
 class TestSpellings(Case):
 
     def test_harmless_spellings_of_a_public_route(self):
-        """The same spellings work for a public route, so the gateway does not reject them as malformed."""
+        """Such spellings work for a public route, so the gateway does not reject them as malformed."""
         user_id = self.new_user(credit=10)
         for spelling in ("/payment/find_user/{}", "//payment/find_user/{}", "/payment//find_user/{}", "/payment//find_user//{}",
                          "/./payment/./find_user/{}", "/orders/../payment/find_user/{}", "/orders/%2e%2e/payment/find_user/{}",

@@ -1,7 +1,7 @@
 """The API as Python functions. The course's utils.py has functions of the same names.
 
 create_* and find_* return the decoded JSON body, checkout_order the response, and the other functions the HTTP status.
-`call` returns the response of any route. `raw` sends a request line unchanged, which HTTP libraries do not.
+`call` returns the response of any route. `raw` sends a request line unchanged; an HTTP library would change some request lines.
 
 The environment variable GATEWAY_URL is the URL of the gateway. The default is http://localhost:8000.
 """
@@ -26,7 +26,7 @@ _local = threading.local()
 
 
 def _session() -> requests.Session:
-    """Returns the session of this thread. It ignores proxy settings in the environment."""
+    """Returns the session of this thread. The session ignores proxy settings in the environment."""
     if not hasattr(_local, "session"):
         _local.session = requests.Session()
         _local.session.trust_env = False

@@ -92,7 +92,7 @@ func TestLostCompensationsAreRetried(t *testing.T) {
 		s.finishes(deposits, c, "compensations lost")
 		for _, trap := range traps {
 			if trap.Calls() != lost {
-				t.Errorf("%s was lost %d times, want %d", trap.Script, trap.Calls(), lost)
+				t.Errorf("the script %s was lost %d times, want %d", trap.Script, trap.Calls(), lost)
 			}
 		}
 	}

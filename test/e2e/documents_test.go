@@ -91,7 +91,7 @@ func TestDocumentsNameOnlyWhatExists(t *testing.T) {
 			for _, found := range target.FindAllStringSubmatch(span, -1) {
 				targets++
 				if !strings.Contains(makefile, "\n"+found[1]+":") {
-					t.Errorf("%s names the target make %s, which does not exist", d.name, found[1])
+					t.Errorf("%s names make %s, but this target does not exist", d.name, found[1])
 				}
 			}
 		}

@@ -41,7 +41,7 @@ func TestLostReplyIsNotResent(t *testing.T) {
 			t.Errorf("%s: %v %s", w.path, r, r.FormatViolation())
 		}
 		if n := trap.Calls(); n != 1 {
-			t.Errorf("%s was sent %d times, want once", w.script, n)
+			t.Errorf("the script %s was sent %d times, want once", w.script, n)
 		}
 		trap.Remove()
 		s.waitReady()
