@@ -60,7 +60,7 @@ func (h *handlers) find(c *gin.Context) (api.Order, error) {
 	return order, nil
 }
 
-// addItem adds pieces of an item at its current price. The script checks that the order is open.
+// addItem adds pieces of an item at its current price. The script add_item checks that the order is open.
 func (h *handlers) addItem(c *gin.Context, key *idempotency.Key) (api.Message, error) {
 	quantity, err := quantity(c)
 	if err != nil {

@@ -11,11 +11,11 @@ import (
 
 const (
 	overviewTimeout  = time.Second
-	overviewPerShard = 20 // undecided orders per shard
+	overviewPerShard = 20 // largest number of undecided orders per shard
 )
 
-// sagaOverview returns the number of checkouts that this instance has decided, and the undecided orders of all healthy
-// shards.
+// sagaOverview returns the number of checkouts that this instance has handled, by outcome, and up to overviewPerShard
+// undecided orders of each healthy shard.
 func (h *handlers) sagaOverview(ctx context.Context) *api.SagaOverview {
 	ctx, cancel := context.WithTimeout(ctx, overviewTimeout)
 	defer cancel()

@@ -23,7 +23,8 @@ const (
 const pricesPath = "/internal/prices"
 
 // priceCache reads prices from stock and batches concurrent requests. It caches the price of an item with a minted ID,
-// because that price never changes. It does not cache the price of a decimal ID, because batch_init may change it.
+// because that price never changes. The price of an item with a decimal ID is not cached, because batch_init may change
+// it.
 type priceCache struct {
 	batcher *peer.Batcher[string, api.Price]
 

@@ -7,6 +7,6 @@
 //	direct.go    direct payments
 //	orders.go    client of the order service
 //
-// Package common/participant has the counters and the steps of the protocol, which stock uses too. Package
+// Package common/participant has the counters and the steps of the protocol, for stock and payment. Package
 // common/service has the code that all services share.
 package main

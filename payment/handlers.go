@@ -108,10 +108,9 @@ func (h *handlers) initBatch(c *gin.Context) (api.Message, error) {
 
 // undo refunds what the user paid for the order with a direct payment, a checkout, or both.
 //
-// The direct payment comes first, because only this step can be rejected (no such user, balance limit), and a rejected
-// request must not change anything. Then the order service undoes the checkout. The outcome of this second step may be
-// unknown, but it is never a rejection. Both steps keep a record and refund only once. So the client can retry after a
-// 503.
+// The direct payment is refunded first, because that refund can be rejected (no such user, balance limit), and a
+// rejected request must not change anything. Then the order service cancels the checkout. A missing checkout is an
+// error only if there was no direct payment either. Both refunds happen only once, so the client can retry after a 503.
 func (h *handlers) undo(ctx context.Context, user, order string) error {
 	direct, err := h.users.returnPayment(ctx, user, order)
 	if err != nil {
@@ -131,7 +130,7 @@ func (h *handlers) undo(ctx context.Context, user, order string) error {
 	}
 }
 
-// isPaid reports whether a checkout of the user has paid the order, or a direct payment that was not refunded.
+// isPaid reports whether the order is paid: by a checkout of the user, or by a direct payment that was not refunded.
 func (h *handlers) isPaid(ctx context.Context, user, order string) (bool, error) {
 	direct, err := h.users.directPayment(ctx, user, order)
 	if err != nil || direct > 0 {

@@ -16,7 +16,7 @@ const (
 	directPrefix = "d:"
 )
 
-// users stores the users of all shards. Each has a credit counter and direct payments.
+// users stores the users of all shards. Each user has a credit counter and direct payments.
 type users struct{ *participant.Counters }
 
 func newUsers(s *service.Service) *users {

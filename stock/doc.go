@@ -5,6 +5,6 @@
 //	handlers.go  HTTP handlers
 //	items.go     Redis schema of an item
 //
-// Package common/participant has the counters and the steps of the protocol, which payment uses too. Package
+// Package common/participant has the counters and the steps of the protocol, for stock and payment. Package
 // common/service has the code that all services share.
 package main

@@ -16,7 +16,7 @@ const (
 	pricePrefix = "p:" // string: price in minor units
 )
 
-// items stores the items of all shards. Each has a stock counter and a price.
+// items stores the items of all shards. Each item has a stock counter and a price.
 type items struct{ *participant.Counters }
 
 func newItems(s *service.Service) *items {
@@ -34,7 +34,7 @@ func (i *items) find(ctx context.Context, id string) (api.Item, error) {
 	return item, reply.Err()
 }
 
-// prices returns the price of each item, or the reason why it has none.
+// prices returns a reply for each item: its price, or that the item does not exist, or that the price is unknown.
 func (i *items) prices(ctx context.Context, ids []string) []api.Price {
 	reads := make([]*redis.Read, len(ids))
 	prices := make([]api.Price, len(ids))

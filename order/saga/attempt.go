@@ -21,7 +21,7 @@ type attempt struct {
 	deadline int64 // Unix ms by Redis TIME
 	notAfter int64 // refunds after this time have no effect, Unix ms by Redis TIME
 
-	stockHoldsNothing bool // the only stock shard of the attempt has recorded a refusal: there is nothing to release
+	stockHoldsNothing bool // the only stock shard of the attempt has recorded a refusal: stock has nothing to release
 }
 
 func newAttempt(orderID string, r store.Result) *attempt {
@@ -31,20 +31,20 @@ func newAttempt(orderID string, r store.Result) *attempt {
 	}
 }
 
-// credit returns the message to payment about the attempt. Its only line is the user's credit.
+// credit returns the message to payment about the attempt. The message has one line: the user and the order's total.
 func (a *attempt) credit() api.Attempt {
 	return api.Attempt{ID: a.id, Until: a.deadline, Lines: []api.Line{{ID: a.user, Quantity: a.total}}}
 }
 
-// stock returns the message to stock about the attempt. It has one line for each item.
+// stock returns the message to stock about the attempt. The message has one line for each item.
 func (a *attempt) stock() api.Attempt {
 	return api.Attempt{ID: a.id, Until: a.deadline, Lines: a.lines}
 }
 
 // The gateway retries a checkout on another instance after a timeout, so two instances may handle one request. Assume
-// that the first instance is paused, and that the second instance responds with 4xx because the attempt is closed. When
-// the first instance resumes, it must not begin another attempt. Two rules prevent that. An attempt ID contains the
-// name of its request, and a checkout does not begin if its client has disconnected. See
+// that the first instance is paused, and that the second instance responds with 4xx because its attempt is closed. When
+// the first instance resumes, it must not begin another attempt. Two rules prevent that. An attempt ID starts with the
+// name of the request, and a checkout does not begin if its client has disconnected. See
 // docs/adr/0014-request-named-attempts.md.
 
 // Request is a client's request for a checkout.
@@ -60,10 +60,11 @@ func (r Request) connected() bool { return r.Connected == nil || r.Connected() }
 // errClientDisconnected is the error of a checkout that did not begin because its client disconnected.
 var errClientDisconnected = fmt.Errorf("checkout not started: client disconnected: %w", api.Unavailable)
 
-// namedBytes is the number of bytes of a request's name that an attempt ID contains.
+// namedBytes is the number of bytes of a request's name with which an attempt ID starts.
 const namedBytes = 8
 
-// mintAttempt returns a new attempt ID that contains the name of a request. If the name is invalid, the ID is random.
+// mintAttempt returns a new attempt ID that starts with a request's name, shortened to namedBytes. Only the UUID's
+// version replaces part of the name. If the name is invalid, the whole ID is random.
 func mintAttempt(request string) string {
 	attempt := uuid.New()
 	var name [namedBytes]byte
@@ -76,7 +77,7 @@ func mintAttempt(request string) string {
 	return attempt.String()
 }
 
-// sameRequest reports whether two attempt IDs contain the name of the same request.
+// sameRequest reports whether two attempts belong to the same request: whether their IDs start with the same name.
 func sameRequest(a, b string) bool {
 	const named = len("01234567-89ab-4def-")
 	return len(a) >= named && len(b) >= named && a[:named] == b[:named]

@@ -51,8 +51,8 @@ func TestAttemptContainsTheNameOfItsRequest(t *testing.T) {
 	}
 }
 
-// An instance refuses a checkout, the user gets credit, and the gateway retries the request on another instance. The
-// first response says that nothing is reserved any more, so the second instance must not begin another attempt.
+// Payment refuses an attempt, the user gets credit, and the gateway retries the request on another instance. The first
+// response says that the request reserves nothing, so the second instance must not begin another attempt.
 func TestRetriedRequestDoesNotBeginAgain(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -106,8 +106,8 @@ func caller(name string) (r Request, disconnect func()) {
 	return Request{Name: name, Connected: func() bool { return !gone.Load() }}, func() { gone.Store(true) }
 }
 
-// A queued checkout does not begin if its only caller disconnects. If another caller has joined the checkout, it begins
-// for that caller.
+// A queued checkout does not begin if its only caller disconnects. If another caller has joined the checkout, the
+// checkout begins for that caller.
 func TestCheckoutOfADisconnectedCallerDoesNotBegin(t *testing.T) {
 	s := openShop(t)
 	item, user := shard.Mint(0), shard.Mint(0)

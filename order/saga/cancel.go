@@ -10,7 +10,8 @@ import (
 	"checkout/order/store"
 )
 
-// cancelBudget is the time for one cancellation while its caller waits. After that, recovery completes it.
+// cancelBudget is the time for one cancellation while its caller waits. If the order is REFUNDING after that, recovery
+// completes the cancellation.
 const cancelBudget = 2500 * time.Millisecond
 
 // A cancellation is the reverse saga of a paid order:
@@ -19,7 +20,8 @@ const cancelBudget = 2500 * time.Millisecond
 //	refund     stock, payment    each participant records the refund, so that it happens once
 //	cancelled  order             REFUNDING -> CANCELLED
 
-// Payment returns whether a checkout of the user has paid the order, and the attempt that has paid.
+// Payment returns whether a checkout of the user has paid the order, and which attempt has paid. The result is
+// api.PaymentUnknown if the order cannot be read.
 func (co *Coordinator) Payment(ctx context.Context, c api.Cancel) api.Purchase {
 	o, err := co.store.Summary(ctx, c.OrderID)
 	switch {
@@ -48,8 +50,8 @@ func (co *Coordinator) Cancel(ctx context.Context, c api.Cancel) api.OrderPaymen
 	return result.(api.OrderPayment)
 }
 
-// undo cancels the purchase of attempt c.Attempt. It does nothing if another attempt has paid the order, because the
-// message may be late.
+// undo cancels the purchase of attempt c.Attempt. If another attempt has paid the order, undo does nothing, because the
+// request to cancel may be late.
 func (co *Coordinator) undo(ctx context.Context, c api.Cancel) api.OrderPayment {
 	lastReply := time.Now()
 	for range backoff(ctx, lastReply.Add(beginBudget)) {
@@ -83,7 +85,7 @@ func (co *Coordinator) undo(ctx context.Context, c api.Cancel) api.OrderPayment 
 }
 
 // refund refunds a REFUNDING order and completes its cancellation. An order without lines needs no refund. If a refund
-// message is too late, the next claim of recovery retries with a new refund window.
+// message arrives after a.notAfter, the message has no effect, and recovery retries with a later time.
 func (co *Coordinator) refund(ctx context.Context, a *attempt) error {
 	var stockShards, creditShards []int
 	if len(a.lines) > 0 {
@@ -103,7 +105,7 @@ func (co *Coordinator) refund(ctx context.Context, a *attempt) error {
 		return co.store.Cancelled(ctx, a.orderID, a.id, stockShards, creditShards)
 	})
 	if err == nil && state.Code != store.CodeCancelled {
-		return fmt.Errorf("order %s: record cancellation of attempt %s: order is %s: %w",
+		return fmt.Errorf("order %s: record cancellation of attempt %s: the script returned %s: %w",
 			a.orderID, a.id, state.Code, api.Unavailable)
 	}
 	return err

@@ -52,7 +52,7 @@ func (a *attempt) refusal() error {
 
 // refuse closes an attempt that payment has refused. Payment has recorded the refusal and no message was sent to stock,
 // so the attempt holds nothing and never will. The refusal is the correct result, even if another coordinator has
-// closed the attempt meanwhile.
+// closed the attempt meanwhile. If another coordinator is still aborting the attempt, refuse completes that first.
 func (co *Coordinator) refuse(ctx context.Context, a *attempt, reason string) error {
 	found, err := retryUntilDone(ctx, co.steps.refuse, a.orderID, func() (store.Result, error) {
 		return co.store.Refuse(ctx, a.orderID, a.id, reason)
@@ -67,7 +67,7 @@ func (co *Coordinator) refuse(ctx context.Context, a *attempt, reason string) er
 	return a.refusal()
 }
 
-// abort decides that the attempt will never be paid. Then it releases what the attempt has reserved.
+// abort decides that the attempt will never be paid. Then abort releases what the attempt has reserved.
 func (co *Coordinator) abort(ctx context.Context, a *attempt, reason string) error {
 	found, err := retryUntilDone(ctx, co.steps.abort, a.orderID, func() (store.Result, error) {
 		return co.store.Abort(ctx, a.orderID, a.id, reason)

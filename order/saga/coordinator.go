@@ -41,12 +41,12 @@ import (
 // Time budgets of a checkout. The gateway waits 15 s for a response.
 const (
 	forwardBudget = 8 * time.Second        // time to reserve; then the attempt is aborted
-	beginBudget   = 600 * time.Millisecond // time to begin if the order's shard does not reply
+	beginBudget   = 600 * time.Millisecond // time to begin (also: a cancellation) if the order's shard does not reply
 	totalBudget   = 12 * time.Second       // time to decide; then the outcome is unknown
 )
 
-// Participant is stock or payment, as the coordinator uses it. Every step is safe to retry. The outcome is api.Unknown
-// if there is no reply.
+// Participant is stock or payment, as the coordinator uses it. Every step is safe to retry. The code of an outcome is
+// api.Unknown if there is no reply.
 type Participant interface {
 	Reserve(ctx context.Context, a api.Attempt) api.Outcome
 	Release(ctx context.Context, a api.Attempt) api.Outcome
@@ -207,7 +207,7 @@ func (co *Coordinator) begin(ctx context.Context, orderID string, r Request) (st
 		case errors.Is(err, api.Overloaded) && tries == 0:
 			return store.Result{}, err // nothing has begun
 		case err != nil && time.Since(lastReply) >= beginBudget:
-			return store.Result{}, fmt.Errorf("order %s: step \"begin\": no reply from its shard: %w", orderID, api.Unavailable)
+			return store.Result{}, fmt.Errorf("order %s: step \"begin\": no reply from the shard: %w", orderID, api.Unavailable)
 		case err != nil:
 			lost++
 		case found.Code == store.CodeBusy:
@@ -232,8 +232,8 @@ func paidByThisRequest(attempt string, found store.Result) bool {
 	return cancelled && (found.Attempt == attempt || sameRequest(found.Attempt, attempt))
 }
 
-// settle returns the result of a checkout after commit or abort. found is the state of the order that the script
-// returned.
+// settle returns the result of a checkout. found is the result of the script commit or abort. If the attempt is
+// ABORTING, settle first releases what the attempt has reserved.
 func (co *Coordinator) settle(ctx context.Context, a *attempt, found store.Result) error {
 	if found.Attempt == a.id {
 		a.reason = found.Reason
@@ -246,6 +246,6 @@ func (co *Coordinator) settle(ctx context.Context, a *attempt, found store.Resul
 			return a.refusal()
 		}
 	}
-	return fmt.Errorf("order %s: decide attempt %s: order is %s with attempt %s: %w",
+	return fmt.Errorf("order %s: decide attempt %s: the script returned %s, attempt %q: %w",
 		a.orderID, a.id, found.Code, found.Attempt, api.Unavailable)
 }

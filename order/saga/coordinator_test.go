@@ -91,8 +91,8 @@ func TestRefusalByTheOnlyStockShardNeedsNoRelease(t *testing.T) {
 	}
 }
 
-// While stock is down, an attempt is aborted when its time budget ends. Its credit stays reserved until stock has
-// confirmed the release.
+// While stock is down, an attempt is aborted when its time budget ends. The attempt's credit stays reserved until stock
+// has recorded the release.
 func TestAbortKeepsCreditUntilStockReplies(t *testing.T) {
 	t.Parallel()
 	s := openShop(t)

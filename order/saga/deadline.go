@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// granularity is how much later than requested a deadline may expire.
+// granularity is how much later than requested a context may expire.
 const granularity = 100 * time.Millisecond
 
-// deadlines creates contexts with a timeout. Contexts that are created within granularity share one deadline and one
-// timer. This saves timers: each checkout needs several contexts, and they rarely expire.
+// deadlines creates contexts with a timeout. Contexts that are created in the same period of length granularity share
+// one deadline and one timer. This saves timers: each checkout needs several contexts, and they rarely expire.
 type deadlines struct {
 	after time.Duration
 

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// A deadline is at most granularity later than requested, and never earlier. Requests within granularity share a timer.
+// A context expires at most granularity later than requested, and never earlier. Contexts that are created within
+// granularity share a timer.
 func TestDeadlinesShareATimer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

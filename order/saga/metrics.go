@@ -14,8 +14,8 @@ import (
 	"checkout/order/store"
 )
 
-// Metrics counts sagas. Its series start with 0 before the first saga, because rates and alerts need a value before the
-// first event.
+// Metrics counts sagas. All series except refused checkouts start with 0 before the first saga, because rates and
+// alerts need a value before the first event.
 type Metrics struct {
 	metrics.Group
 	checkouts                                      *prometheus.CounterVec
@@ -120,7 +120,8 @@ func (m *Metrics) countCheckout(start time.Time, err error) {
 	m.refusedDuration.Observe(seconds)
 }
 
-// countRecovery counts an undecided order that a worker has claimed. state is the state of the order at that time.
+// countRecovery counts an undecided order that a worker has claimed. state is the order's state at that time. decided
+// says whether the worker completed the saga.
 func (m *Metrics) countRecovery(state string, decided bool) {
 	m.recovered.WithLabelValues(recoveryLabels(state, decided)...).Inc()
 }

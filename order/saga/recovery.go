@@ -17,24 +17,25 @@ import (
 	"checkout/order/store"
 )
 
-// Every instance of the order service watches every shard. A claim prevents that two instances recover the same order.
+// Batches and times of recovery. Every instance of the order service watches every shard. While one instance has the
+// claim of an order, no other instance recovers the order.
 const (
 	pollEvery     = 250 * time.Millisecond
 	recoverBatch  = 64                      // orders per shard that one instance recovers at a time
 	recoverBudget = 2 * time.Second         // time to recover one order after one claim
-	firstClaim    = 2500 * time.Millisecond // longer than recoverBudget; doubled after each failed recovery
+	firstClaim    = 2500 * time.Millisecond // longer than recoverBudget; doubled after each failure, up to lastClaim
 	lastClaim     = 10 * time.Second        // the longest claim
 	confirmBatch  = 500
 	confirmClaim  = 10 * time.Second
 
-	maxClaimCounts = 100_000 // orders whose claims are counted
+	maxClaimCounts = 100_000 // largest number of orders whose claims are counted
 )
 
 // Recovery completes the sagas of dead coordinators and confirms decided attempts.
 type Recovery struct {
 	co     *Coordinator
 	mu     sync.Mutex
-	claims map[string]int // number of claims of each undecided order, by order ID
+	claims map[string]int // claims by this instance of each undecided order, at most 3, by order ID
 }
 
 // NewRecovery returns the recovery workers of an instance.
@@ -52,7 +53,7 @@ func (r *Recovery) Run(ctx context.Context) {
 }
 
 // watch calls work repeatedly while the shard is healthy. It pauses between two calls, unless work reports that there
-// is more to do. When the shard becomes healthy again, watch resets the duration of claims.
+// is more to do. When the shard becomes healthy again, watch resets the duration of all later claims.
 func (r *Recovery) watch(
 	ctx context.Context, shard *redis.Shard, work func(context.Context, *redis.Shard) (more bool),
 ) {
@@ -91,8 +92,8 @@ func (r *Recovery) recoverDue(ctx context.Context, shard *redis.Shard) (more boo
 	return len(ids) == recoverBatch
 }
 
-// recover claims an undecided order and completes its saga. It aborts a RUNNING order, releases and closes an ABORTING
-// order, and refunds a REFUNDING order.
+// recover claims an undecided order and completes its saga. It aborts the attempt of a RUNNING order, releases and
+// closes the attempt of an ABORTING order, and refunds a REFUNDING order.
 func (r *Recovery) recover(ctx context.Context, orderID string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recoverBudget)
 	defer cancel()

@@ -18,8 +18,9 @@ const (
 	lastPause  = 250 * time.Millisecond
 )
 
-// downBudget is how long a step is retried while its shard is unhealthy. The shard may recover soon, but a longer wait
-// would fill the instance with waiting callers. Callers get an error within a second, and recovery completes the saga.
+// downBudget is how long a reservation or refund is retried while a participant's shard is unhealthy. The shard may
+// recover soon, but a longer wait would fill the instance with waiting callers. Callers get an error within a second,
+// and recovery completes the saga.
 const downBudget = 500 * time.Millisecond
 
 // backoff yields 0, 1, 2, … until ctx ends, with a pause after each number. A pause that starts before decideAt ends no
@@ -41,13 +42,13 @@ func backoff(ctx context.Context, decideAt time.Time) iter.Seq[int] {
 	}
 }
 
-// retryUntilKnown retries a participant's step until its outcome is known, its shard is unhealthy for downBudget, or
-// ctx ends.
+// retryUntilKnown retries a participant's step until its outcome is known, ctx ends, or downBudget has passed and a
+// shard of the participant is unhealthy.
 func retryUntilKnown(ctx context.Context, m stepMetrics, try func() api.Outcome) api.Outcome {
 	return retryUntil(ctx, m, downBudget, try, func(c api.Code) bool { return c != api.Unknown })
 }
 
-// retryUntilReleased retries a release until it is recorded, its shard is unhealthy, or ctx ends.
+// retryUntilReleased retries a release until it is recorded, a shard of the participant is unhealthy, or ctx ends.
 func retryUntilReleased(ctx context.Context, m stepMetrics, try func() api.Outcome) api.Outcome {
 	return retryUntil(ctx, m, 0, try, func(c api.Code) bool { return c == api.Released || c == api.Refused })
 }
@@ -82,6 +83,6 @@ func retryUntilDone(
 			return found, err
 		}
 	}
-	return store.Result{}, fmt.Errorf("order %s: step %q: no reply from its shard before the timeout: %w",
+	return store.Result{}, fmt.Errorf("order %s: step %q: no reply from the shard before the timeout: %w",
 		orderID, m.name, api.Unavailable)
 }

@@ -13,7 +13,7 @@ import (
 // ErrTaken is the error of Create if the ID is taken.
 var ErrTaken = errors.New("the order exists")
 
-// run runs a script on one order and returns its code. With an idempotency key, the script runs once.
+// run runs a script on one order and returns the script's code. With an idempotency key, the script runs once.
 func (s *Store) run(
 	ctx context.Context, key *idempotency.Key, script *redis.Script, id string, args ...any,
 ) (int, error) {

@@ -123,7 +123,7 @@ func TestBatchInitOverwritesUnlessUndecided(t *testing.T) {
 	if err := s.BatchInit(ctx, 5, 10, 20, 3); err != nil {
 		t.Errorf("batch_init of other orders: %v", err)
 	}
-	// The script rejects undecided orders as well, because a checkout may begin after the check in BatchInit.
+	// The script batch_init rejects undecided orders too, because a checkout may begin after the check in BatchInit.
 	reply, err := s.Shards()[0].Run(ctx, batchInitScript, []string{"{o0}o:6", "{o0}o:7"}, 1, 0, 0, 1, 0, 0, 1)
 	if err != nil || reply.Int(0) != 0 {
 		t.Errorf("the script returned %+v, %v", reply, err)

@@ -17,7 +17,7 @@ const (
 	attemptField  = "a"
 	userField     = "u"
 	totalField    = "t"  // sum of all lines, in minor units
-	deadlineField = "dl" // deadline of the attempt, Unix ms by Redis TIME
+	deadlineField = "dl" // deadline of the attempt (the script cancel overwrites it), Unix ms by Redis TIME
 	traceField    = "tp" // "<attempt> <traceparent>"; set only if tracing is on
 	itemField     = "i:" // the item's ID follows; the value is "quantity@price,quantity@price", a part for each price
 	// Only the scripts use the other fields. "r" is the reason of the last closed attempt. "lease" is the end of the lease

@@ -20,10 +20,10 @@ import (
 )
 
 // The model of the protocol (test/model) is explored exhaustively. The replay runs random walks of the model on the
-// real scripts. After each step, the reply and all stored data must be those of the model, so what holds for the model
-// holds for the scripts.
+// real scripts. After each step, the reply and all stored data must be those of the model. So what holds for the model
+// also holds for the scripts, as far as the walks reach.
 
-// All IDs are decimal, so that batch_init can overwrite them.
+// The objects of a walk. The IDs are decimal, so that batch_init can overwrite the order.
 const (
 	replayOrder = "0"
 	replayUser  = "0"
@@ -234,7 +234,7 @@ func (r *replay) expire(key string, expired bool) error {
 	return r.client.Del(r.ctx, key).Err()
 }
 
-// unconfirm removes an entry of unconfirmed, as the recovery worker does.
+// unconfirm removes an entry of the set unconfirmed, as the recovery worker does.
 func (r *replay) unconfirm(record string) error {
 	shard := r.store.Shards()[0]
 	entries, err := r.client.ZRange(r.ctx, shard.Key(unconfirmedKey), 0, -1).Result()

@@ -34,8 +34,8 @@ var (
 	lease         = milliseconds(protocol.Lease)
 )
 
-// Begin starts an attempt, or joins the running attempt. after is the order's last attempt that the caller has read, or
-// "".
+// Begin starts an attempt, or joins the running attempt. The parameter after is the last attempt that the caller has
+// read from the order, or "".
 func (s *Store) Begin(ctx context.Context, id, attempt, after string) (Result, error) {
 	args := []any{attempt, after, id, lease}
 	if parent := trace.FromContext(ctx).Traceparent(); parent != "" {
@@ -44,7 +44,8 @@ func (s *Store) Begin(ctx context.Context, id, attempt, after string) (Result, e
 	return s.saga(ctx, beginScript, id, undecidedSet, args...)
 }
 
-// Commit decides that an attempt is paid. stock and credit are the indexes of the shards with its reservations.
+// Commit decides that an attempt is paid. stock and credit are the indexes of the shards with the attempt's
+// reservations.
 func (s *Store) Commit(ctx context.Context, id, attempt string, stock, credit []int) (Result, error) {
 	return s.saga(ctx, commitScript, id, undecidedSets, attempt, id, joinShards(stock), joinShards(credit))
 }
@@ -102,7 +103,7 @@ func (s *Store) saga(ctx context.Context, script *redis.Script, id string, sets 
 	return result, failpoint.Reached(ctx, id, script.Name(), "")
 }
 
-// parseResult parses a reply of the form {code, attempt, reason[, not-after, all fields of the order]}.
+// parseResult parses a reply of the form {code[, attempt, reason[, not-after, all fields of the order]]}.
 func parseResult(script *redis.Script, reply redis.Reply) (Result, error) {
 	r := Result{Code: Code(reply.Int(0))}
 	if reply.Len() >= 3 {

@@ -21,7 +21,7 @@ const (
 	CodeResumed
 	CodeBusy
 	CodeAborting
-	CodeClosed // from begin: the attempt of the argument is closed; from other scripts: the order is open
+	CodeClosed // from begin: the given attempt is closed; from close: always; from others: the order is open
 	CodePaid
 	CodeRefunding
 	CodeCancelled

@@ -1,7 +1,7 @@
 // Package store keeps orders: their Redis schema, the scripts that change it, and the Go side of each script.
 //
-// keys.go has the schema, scripts.go the result codes, and lua/ the scripts. A method of Store that runs a script has
-// the name of the script.
+// keys.go has the schema, scripts.go the result codes, and lua/ the scripts. Each script except undecided has a method
+// of Store with the same name.
 package store
 
 import (
@@ -26,7 +26,7 @@ func New(c *cluster.Cluster) *Store { return &Store{c} }
 // Shards returns every shard, in order.
 func (s *Store) Shards() []*redis.Shard { return s.cluster.Shards() }
 
-// locate returns the shard of an order and its key there.
+// locate returns the shard of an order, and the order's key there.
 func (s *Store) locate(id string) (*redis.Shard, string, error) {
 	shard, err := s.cluster.Locate(id)
 	if errors.Is(err, cluster.ErrNoSuchID) {

@@ -5,7 +5,7 @@
 -- returns {code}
 --   0 NOT_FOUND: no such user   1 DONE: by this call or an earlier one   7 NOTHING_PAID: no direct payment for the order
 --   3 LIMIT: the credit would be too large; nothing is changed
--- Safe to retry. Allowed when memory is full, because a refund must not fail.
+-- Safe to retry. Allowed when memory is full, so that a refund works then too.
 local have = redis.call('GET', KEYS[1])
 if not have then
   return { NOT_FOUND }

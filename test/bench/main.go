@@ -3,7 +3,7 @@
 // It starts the system with package stack and prepares users, items and orders through the public API. Then it checks
 // out each order once through the gateway, in a closed loop: each client sends its next request when it has a response.
 // Slices of checkouts alternate with slices of empty requests (GET /orders/) from the same clients. The ratio of the
-// two rates is the cost of a checkout in empty requests. It varies less between hosts and runs than either rate.
+// two rates is the cost of a checkout in empty requests. The ratio varies less between hosts and runs than either rate.
 // Afterwards bench reads back every order, user and item, and checks that they add up.
 //
 // The load generator shares the processors with the system. So it runs on one thread with epoll (drive.go), and has a
@@ -14,8 +14,8 @@
 // only the closed loop. With -clients and -gateway it measures a running system. To profile that system, run go tool
 // pprof on /debug/pprof/profile of an internal port meanwhile.
 //
-// bench exits with status 1 if a response is unexpected, or if orders, users and items do not add up. With -check it
-// also exits with 1 if a ratio is worse than the kept ratio by more than 15 %.
+// bench exits with status 1 if a response is unexpected, or if orders, users and items do not add up. With -check,
+// bench also exits with 1 if a ratio is worse than the kept ratio by more than 15 %.
 package main
 
 import (

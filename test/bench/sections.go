@@ -67,7 +67,7 @@ func (r *report) measureCarts(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// measureRejected alternates accepted checkouts with checkouts of a sold-out item, which are rejected.
+// measureRejected alternates checkouts that pay with checkouts of a sold-out item, which stock refuses.
 func (r *report) measureRejected(ctx context.Context, b *bench) error {
 	soldOut := &fixture{d: b.fix.d, users: b.fix.users, lines: 1}
 	items, err := fetchAll[created](ctx, b.fix.d, 1, func(int) (string, string) {

@@ -64,7 +64,7 @@ func (s *system) close() error {
 }
 
 const (
-	settleTimeout = 30 * time.Second // the protocol's limit
+	settleTimeout = 30 * time.Second // the limit of the protocol for the decision of every order
 	settlePoll    = 20 * time.Millisecond
 )
 

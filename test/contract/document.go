@@ -1,7 +1,8 @@
 // Package contract reads order/site/openapi.json and compares the system with it.
 //
 // The document describes every public route and response. Tests of the services compare their routes with the document.
-// End-to-end tests compare responses with it (package validator). The tests of this package generate clients from it.
+// End-to-end tests compare responses with the document (package validator). The tests of this package generate clients
+// from the document.
 package contract
 
 import (

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// Processors describes the processors of this host. sharedWith names the load generator, which uses them too.
+// Processors describes the processors of this host. sharedWith names a program that uses the same processors.
 func Processors(sharedWith string) string {
 	return fmt.Sprintf("%s, %d processors for everything, %s included", model(), runtime.NumCPU(), sharedWith)
 }

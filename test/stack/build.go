@@ -130,7 +130,7 @@ func buildAll(ctx context.Context, progress io.Writer, dir, root string, source 
 }
 
 // buildOverlay builds a source with overlays. If only one service has an overlay, it builds that service from the
-// changed files. It takes every other binary from another build: the one with only the overlay of that binary, or the
+// changed files. It takes every other binary from another build: the one with only the overlay of that service, or the
 // one without overlays. So each variant of a service is built once.
 func buildOverlay(ctx context.Context, progress io.Writer, dir, root string, source Source) error {
 	for _, service := range Services() {

@@ -6,7 +6,7 @@ import (
 	"syscall"
 )
 
-// with calls do with the component of the given name.
+// with passes the component of the given name to a function.
 func (s *Stack) with(name string, do func(*component) error) error {
 	c := s.byName[name]
 	if c == nil {

@@ -47,8 +47,8 @@ func (p *ports) addr(fixed int) string {
 	return loopback(port)
 }
 
-// free returns an unused port below the kernel's range for outgoing connections. An outgoing connection cannot take
-// such a port while its component is stopped.
+// free returns an unused port below the kernel's range for outgoing connections. So no outgoing connection takes the
+// port while its component is stopped. If few ports are below the range, the kernel chooses any port.
 func (p *ports) free() (int, error) {
 	high := 32768 // the default of Linux
 	if b, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range"); err == nil {

@@ -12,7 +12,7 @@
 //	DATA          data   directory of the data and the logs
 //	ACCESS_LOG    0      1: the gateway logs every request to logs/nginx.log
 //
-// It passes WDM_DEBUG, GIN_MODE and BATCH_INIT to the services.
+// The command passes WDM_DEBUG, GIN_MODE and BATCH_INIT to the services.
 //
 // With -exec it starts a system on free ports with temporary data, and runs a shell command with GATEWAY_URL set. It
 // exits with the status of the command. In this mode, LOGS is the directory for the logs. With -deps it only installs

@@ -147,8 +147,8 @@ function drawUndecided(saga) {
   if (focused) document.querySelector(`[data-order="${CSS.escape(focused)}"]`)?.focus();
 }
 
-// retry sends the checkout or cancel request of an order again. The request joins an attempt in flight, so the order is charged
-// at most once.
+// retry sends the checkout or cancel request of an order again. It is safe: a checkout joins the attempt in flight,
+// and a cancellation refunds only once.
 async function retry(u) {
   retrying = u.order_id;
   const path = u.status === "REFUNDING" ? `/payment/cancel/${encodeURIComponent(u.user_id)}/` : "/orders/checkout/";
@@ -206,8 +206,8 @@ byId("try").addEventListener("submit", async (event) => {
   button.disabled = false;
 });
 
-// step sends one request and shows the response. It throws if the response is an error. The idempotency key makes it safe
-// to retry after a 503.
+// step sends one request and shows the response. It throws if the response is an error. The idempotency key makes the
+// retry after a 503 safe.
 async function step(what, path) {
   const key = { "Idempotency-Key": Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("") };
   const shown = make("li", what + ": ");

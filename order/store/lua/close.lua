@@ -3,7 +3,7 @@
 -- KEYS  1 order  2 undecided
 -- ARGV  1 attempt  2 order ID
 -- returns {code}
---   6 CLOSED: by this call or an earlier one, or another attempt has begun, or the order does not exist
+--   6 CLOSED, always. Nothing is changed unless the order is ABORTING this attempt
 -- Safe to retry. Allowed when memory is full.
 local f = redis.call('HMGET', KEYS[1], 's', 'a')
 if f[1] == 'ABORTING' and f[2] == ARGV[1] then

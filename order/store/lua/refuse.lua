@@ -1,11 +1,11 @@
 #!lua flags=allow-oom
--- refuse: closes an attempt that payment has refused. Payment comes first, so nothing is reserved anywhere.
+-- refuse: closes an attempt that payment has refused. The saga asks payment before stock, so nothing is reserved.
 -- KEYS  1 order  2 undecided
 -- ARGV  1 attempt  2 order ID  3 reason
 -- returns {code, attempt, reason}
 --   6 CLOSED with this attempt: the order is open again. Otherwise, the state of the order and its attempt:
 --   0 NOT_FOUND   5 ABORTING   6 OPEN   7 PAID   8 REFUNDING   9 CANCELLED   10 RUNNING
--- Safe to retry: the second call returns CLOSED too. Allowed when memory is full.
+-- Safe to retry: the second call changes nothing. Allowed when memory is full.
 local f = redis.call('HMGET', KEYS[1], 's', 'a', 'r')
 if f[1] == 'RUNNING' and f[2] == ARGV[1] then
   redis.call('HSET', KEYS[1], 's', 'OPEN', 'r', ARGV[3])

@@ -3,7 +3,7 @@
 -- KEYS  1 order
 -- ARGV  1 item  2 quantity
 -- returns {code}
---   0 NOT_FOUND   1 DONE   2 NOT_OPEN   3 NOT_IN_ORDER   4 TOO_FEW: the order has fewer pieces
+--   0 NOT_FOUND   1 DONE   2 NOT_OPEN   3 NOT_IN_ORDER   4 TOO_FEW: the order has fewer pieces of the item
 -- Must not be retried: each call removes.
 local field = 'i:' .. ARGV[1]
 local f = redis.call('HMGET', KEYS[1], 's', 't', 'q', 'k', field)
