@@ -40,7 +40,8 @@ func (sn *Snapshot) checkOrders(report func(string, ...any)) {
 	}
 }
 
-// checkConservation compares each user's credit and each item's stock with the deposits and the paid orders.
+// checkConservation compares each user's credit and each item's stock with the deposits, the paid orders and
+// the direct payments.
 func (sn *Snapshot) checkConservation(deposits Deposits, report func(string, ...any)) {
 	spent, sold := sn.paidTotals()
 	for user, left := range sn.Credit {
@@ -90,7 +91,8 @@ func (sn *Snapshot) paidTotals() (spent, sold map[string]int64) {
 }
 
 // checkRecords checks that each RESERVED record belongs to a PAID order, or to a CANCELLED order with a refund record.
-// It also checks that each PAID order has its records, with the same amounts, until they expire.
+// The records of a PAID order must have the amounts of the order, until the records may expire. Every record must
+// expire, unless its confirmation is pending.
 func (sn *Snapshot) checkRecords(report func(string, ...any)) {
 	owners := map[string]string{}
 	for id, o := range sn.Orders {
@@ -98,7 +100,7 @@ func (sn *Snapshot) checkRecords(report func(string, ...any)) {
 			owners[o.Attempt] = id
 		}
 	}
-	held := map[string]map[string]int64{} // reserved amounts by attempt, by user or item
+	held := map[string]map[string]int64{} // reserved amounts, by attempt and then by user or item
 	refunds := map[string]bool{}          // refunded attempts
 	for _, r := range sn.Records {
 		if r.Refund && r.Code == Refunded {
@@ -154,7 +156,8 @@ func (sn *Snapshot) checkRecords(report func(string, ...any)) {
 	}
 }
 
-// awaitsConfirmation reports whether a record is in the sorted set `unconfirmed`.
+// awaitsConfirmation reports whether the sorted set `unconfirmed` contains a record, named "<attempt>" or
+// "<attempt>:refund".
 func (sn *Snapshot) awaitsConfirmation(record string) bool {
 	for _, entry := range sn.Unconfirmed {
 		if strings.HasPrefix(entry, record+" ") {

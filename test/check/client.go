@@ -16,7 +16,7 @@ type Client struct {
 	HTTP           *http.Client
 	GatewayMayFail bool          // a missing response is not a violation
 	direct         bool          // Gateway is an instance's public port
-	keyed          *KeyedRequest // if set, sends requests with its idempotency key
+	keyed          *KeyedRequest // if not nil, Call sends requests with this idempotency key
 
 	// OnResponse, if set, receives every response.
 	OnResponse func(method, path string, r Response)
@@ -31,7 +31,8 @@ func NewClient(gateway string) *Client {
 	}}
 }
 
-// Instance returns a client of the instance whose public port is at the URL. It shares the HTTP client of c.
+// Instance returns a client of the instance whose public port is at the URL. The new client shares the HTTP
+// client of c.
 func (c *Client) Instance(url string) *Client {
 	return &Client{Gateway: url, HTTP: c.HTTP, GatewayMayFail: true, direct: true}
 }

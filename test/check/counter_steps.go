@@ -1,7 +1,7 @@
 package check
 
-// stepRecord implements step for a call that uses the record of an attempt, a refund or a direct payment. amount is the
-// amount that the reservation or payment subtracts.
+// stepRecord implements the method step for a call that uses the record of an attempt, a refund or a direct payment.
+// amount is the amount that the reservation or payment subtracts.
 func (c counterCall) stepRecord(at counterState, amount int64) []counterState {
 	switch c.Name {
 	case "reserve":
@@ -128,7 +128,8 @@ func (c counterCall) cancelPayment(at counterState, amount int64) []counterState
 	return nil
 }
 
-// stepPlain implements step for a direct change without a record.
+// stepPlain implements the method step for a direct change without a record. A direct change is a call of the script
+// add, subtract, add_funds or pay.
 func (c counterCall) stepPlain(at counterState) []counterState {
 	done := c.apply(at)
 	code, replied := c.reply(0)
@@ -153,8 +154,8 @@ func (c counterCall) apply(at counterState) counterState {
 	return counterState{at.amount + c.amount, at.records}
 }
 
-// stepKeyed implements step for a direct change with an idempotency key. The call makes the key's record taken or
-// refused.
+// stepKeyed implements the method step for a direct change with an idempotency key. The first call with the key sets
+// the key's record to recordTaken or recordRefused.
 func (c counterCall) stepKeyed(at counterState) []counterState {
 	record, done := at.records[c.record], c.apply(at).withRecord(c.record, recordTaken, 0)
 	if done.amount < 0 {

@@ -16,20 +16,20 @@ import (
 
 // This file checks the histories of counters. A counter is an item's stock or a user's credit. Its history consists of
 // the script calls that change it, as recorded by a fault proxy. Each call must take effect atomically, at some moment
-// between call and reply. The model of a counter also stores the records of attempts.
+// between call and reply. The model of a counter also stores the records that the calls use.
 
 const (
 	counterTimeout = 5 * time.Second // limits the search in one history
-	// recordMayExpire is the earliest time after a deadline at which a record may have expired. Records expire 60 s after
-	// the deadline, and clocks may differ by 30 s.
+	// recordMayExpire is the time after a deadline or not-after time during which a record certainly exists. Records exist
+	// for at least 60 s after that time, and clocks may differ by 30 s.
 	recordMayExpire = 30 * time.Second
 )
 
-// Codes in counterState.records. Each code is one byte. It is the state of the record of an attempt, a refund, a direct
+// Codes in counterState.records. Each code is one byte: the state of the record of an attempt, a refund, a direct
 // payment or an idempotency key.
 const (
 	recordNone     = '0'
-	recordTaken    = '1' // RESERVED, or a direct change that succeeded
+	recordTaken    = '1' // RESERVED, paid directly, or the change with an idempotency key succeeded
 	recordRefused  = '2'
 	recordReturned = '3' // RELEASED, REFUNDED, or a refunded direct payment
 )
@@ -45,14 +45,14 @@ type counterCall struct {
 	faultproxy.Call
 	record          int   // index in counterState.records
 	amount          int64 // amount to subtract or to add
-	line            int   // index of the counter in the call
+	line            int   // index among the counters of a reserve, release or refund call
 	recordMayBeGone bool  // the record may have expired
 	keyed           bool  // the call has an idempotency key, and record is the key's record
 }
 
-// Counters checks the history of every counter between two snapshots. It returns a violation for each history that no
-// counter can have, the number of histories, and the number of searches that timed out. All calls must have been sent
-// after the first snapshot and before the second.
+// Counters checks the histories of counters between two snapshots. It ignores counters that are not in the first
+// snapshot. It returns a violation for each impossible history, the number of histories, and the number of searches
+// that timed out. All calls must have been sent after the first snapshot and before the second.
 func Counters(before, after *Snapshot, calls []faultproxy.Call) (violations []string, checked, tooLong int) {
 	histories := map[string]*counterHistory{}
 	for _, c := range calls {
@@ -107,7 +107,7 @@ func scriptName(c faultproxy.Call) (name string, once bool) {
 	return strings.CutSuffix(c.Name, " once")
 }
 
-// counter returns the amount of the counter of a user or item. tag is the prefix of its Redis key, for example "{s0}i".
+// counter returns the amount of the counter of a user or item. tag is the prefix of the Redis key, for example "{s0}i".
 func (sn *Snapshot) counter(tag, id string) (n int64, known bool) {
 	if strings.HasSuffix(tag, "}u") {
 		n, known = sn.Credit[id]
@@ -157,7 +157,7 @@ func newCounter(tag, id string, n int64, at *Snapshot) *counterHistory {
 	return h
 }
 
-// addRecord returns the number of a record. It adds the record if it is new.
+// addRecord returns the number of a record. A new record is added first.
 func (h *counterHistory) addRecord(name string, code byte, amount int64) int {
 	i, known := h.numbers[name]
 	if !known {
@@ -217,7 +217,7 @@ func (h *counterHistory) add(c faultproxy.Call, line int) {
 		call.amount = arg(0)
 	}
 	switch c.Name {
-	case "reserve", "release", "refund": // ARGV[1] is the deadline of the attempt or the not-after of the refund
+	case "reserve", "release", "refund": // ARGV[1] is the deadline of the attempt or the not-after time of the refund
 		ended := c.Ended
 		if ended.IsZero() {
 			ended = c.Began.Add(time.Minute)

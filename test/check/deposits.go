@@ -5,8 +5,8 @@ type Deposits struct {
 	Credit map[string]int64 // by user
 	Stock  map[string]int64 // by item
 
-	// UncertainCredit and UncertainStock are the amounts of requests with an unknown outcome. Any subset of them may have
-	// been added. A negative amount may have been subtracted.
+	// UncertainCredit and UncertainStock are the amounts of requests with an unknown outcome, by user and by item. Any
+	// subset of these requests may have taken effect. The amount of a request that subtracts is negative.
 	UncertainCredit, UncertainStock map[string][]int64
 
 	Partial bool // do not check users and items without an entry, because other clients created them
@@ -31,7 +31,8 @@ func (Deposits) explains(uncertain []int64, difference int64) bool {
 	return sums[difference]
 }
 
-// Resolve makes uncertain deposits certain. It calculates them from the snapshot, which must have no violations.
+// Resolve makes uncertain deposits certain. The snapshot must have no violations, because Resolve calculates the
+// deposits from the snapshot.
 func (d Deposits) Resolve(sn *Snapshot) {
 	spent, sold := sn.paidTotals()
 	for user := range d.UncertainCredit {

@@ -32,9 +32,10 @@ func (h *History) record(list *[]Response, r Response) Response {
 
 // Violations lists contradictions between the responses, and between the responses and the snapshot. The rules are:
 //
-//   - After a 200 to a checkout, the order is PAID until a client cancels it. A later checkout is not refused.
+//   - After a 200 to a checkout, the order is PAID until a client cancels it. Until a cancel is sent, no later checkout
+//     is refused.
 //   - A checkout that got 4xx did not pay. If no checkout got 200, the order may be PAID only if a checkout got an
-//     unknown response, and no checkout after this response got 4xx.
+//     unknown response, and no checkout after this response got 4xx other than 429.
 //   - After a 200 to a cancel, the order is CANCELLED.
 //   - A cancel that is sent after the 200 to a checkout is not refused.
 //   - After any other response, the order may be paid or not, but it is decided. Snapshot.Violations checks that.
@@ -86,8 +87,8 @@ func (h *History) Violations(sn *Snapshot) []string {
 	return violations
 }
 
-// mayBePaid reports whether the order may be paid: a checkout got 200, or it got an unknown response and no later
-// checkout was refused. A refusal means that earlier attempts are closed. A 429 does not mean that.
+// mayBePaid reports whether the order may be paid: a checkout got 200, or a checkout got an unknown response and no
+// later checkout was refused. A refusal other than 429 means that earlier attempts are closed.
 func (h *History) mayBePaid() bool {
 	return anyOf(h.Checkouts, func(r Response) bool {
 		return r.OK() || r.Unknown() && !anyOf(h.Checkouts, func(later Response) bool {

@@ -11,19 +11,19 @@ import (
 	"checkout/common/idempotency"
 )
 
-// KeyedRequest is a request with an idempotency key. It may be sent several times, and records all responses.
+// KeyedRequest is a request with an idempotency key, and the responses to all of its copies.
 type KeyedRequest struct {
 	Key      string
 	Parallel int                             // number of copies to send concurrently; 0 means 1
-	Retry    func(r Response, sent int) bool // reports whether to send again after sent rounds; nil means never
+	Retry    func(r Response, sent int) bool // reports whether to send again after that many rounds; nil means never
 
 	request   string
 	mu        sync.Mutex
 	responses []Response
 }
 
-// WithKey returns a client whose next Call sends the request with the key of k. Call sends it again while k.Retry
-// returns true, and returns k.Outcome.
+// WithKey returns a client whose next Call sends the request with the key of k. Call sends the request again
+// while k.Retry returns true, and returns k.Outcome.
 func (c *Client) WithKey(k *KeyedRequest) *Client {
 	keyed := *c
 	keyed.keyed = k
@@ -52,13 +52,14 @@ func (k *KeyedRequest) send(c *Client, method, path string) Response {
 	}
 }
 
-// isFinal reports whether the service stores the response with the key. Every later response must be the same.
+// isFinal reports whether the service stores the response with the key. All final responses must be the same.
 func isFinal(r Response) bool {
 	return !r.Unknown() && r.Status != http.StatusTooManyRequests && r.Status != http.StatusBadRequest
 }
 
 // Outcome combines the responses into one. It returns the first final response. If there is none, it returns the last
-// unknown response. If there is none either, it returns the last response. Began is the time of the first request.
+// unknown response. If there is none either, it returns the last response. Began of the result is the time of the first
+// request.
 func (k *KeyedRequest) Outcome() Response {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -87,8 +88,8 @@ func (k *KeyedRequest) Outcome() Response {
 	return best
 }
 
-// Violations lists the responses that break the promise of an idempotency key. The promise is that all final responses
-// are the same, and that all but one of them are replays.
+// Violations lists the responses that break the promise of an idempotency key. The promise is that the request
+// is executed at most once, and that all final responses are the same.
 func (k *KeyedRequest) Violations() []string {
 	k.mu.Lock()
 	defer k.mu.Unlock()

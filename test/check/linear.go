@@ -17,7 +17,7 @@ import (
 // linearizeTimeout limits the search for one history.
 const linearizeTimeout = 2 * time.Second
 
-// orderState is a state of the model of an order. The model has no RUNNING, ABORTING and REFUNDING: see visibleState.
+// orderState is a state of the model of an order. The model has no RUNNING, ABORTING or REFUNDING: see visibleState.
 type orderState struct {
 	state string // OPEN, PAID, CANCELLED, or GONE
 	lines string // pieces by item, formatted by joinLines
@@ -111,10 +111,10 @@ const (
 	applied
 )
 
-// effects returns a function that decides whether an edit with an unknown outcome took effect. It compares the edits
-// with the final lines of the order. If the edits with known outcomes explain the final quantity of an item, the
-// unknown edits of the item did not take effect. If all edits together explain it, all took effect. This makes the
-// search faster, because its time doubles with every undetermined edit.
+// effects returns a function that determines whether an edit with an unknown outcome took effect, from the final lines
+// of the order. If the edits with known outcomes explain the final quantity of an item, the unknown edits of the item
+// did not take effect. If all edits of the item together explain the quantity, all took effect. In other cases the
+// effect stays open. Every open edit doubles the time of the search.
 func effects(requests []Request, lines map[string]int64) func(Request) effect {
 	type sums struct{ known, added, removed int64 }
 	items := map[string]*sums{}
@@ -211,7 +211,7 @@ func (e operation) step(at orderState) (orderState, bool) {
 	}
 }
 
-// edit implements step for an edit with a known outcome.
+// edit implements the method step for an edit with a known outcome.
 func (e operation) edit(at orderState) (orderState, bool) {
 	lines := splitLines(at.lines)
 	have := lines[e.Item]
@@ -263,7 +263,7 @@ func (f findBody) matches(at orderState, duringCheckout bool) bool {
 		f.Total == total && joinLines(lines) == at.lines
 }
 
-// visibleState maps a state of the product to a state of the model.
+// visibleState maps a state of an order in Redis to a state of the model.
 func visibleState(state string) string {
 	switch state {
 	case "RUNNING", "ABORTING":

@@ -96,7 +96,7 @@ func Tally(responses []Response) string {
 	return strings.TrimPrefix(fmt.Sprint(counts), "map")
 }
 
-// Number returns a number in the body. ok is false if there is none.
+// Number returns the number with a name in the JSON body. ok is false if the body has no such number.
 func (r Response) Number(name string) (n int64, ok bool) {
 	var fields map[string]any
 	if json.Unmarshal([]byte(r.Body), &fields) != nil {
@@ -106,7 +106,7 @@ func (r Response) Number(name string) (n int64, ok bool) {
 	return int64(number), ok
 }
 
-// Field returns a string in the body. It returns "" if there is none.
+// Field returns the string with a name in the JSON body. It returns "" if the body has no such string.
 func (r Response) Field(name string) string {
 	var fields map[string]any
 	if json.Unmarshal([]byte(r.Body), &fields) != nil {

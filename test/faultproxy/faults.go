@@ -10,12 +10,12 @@ type Faults struct {
 	Delay        time.Duration // maximum random delay of each message and each reply
 	Duplicate    float64       // probability that an idempotent message is sent again within 20 ms
 	Repeat       float64       // probability that an idempotent message is sent again within RepeatWithin
-	RepeatWithin time.Duration // maximum random delay of such a copy
+	RepeatWithin time.Duration // maximum random delay of a copy that Repeat selects
 	Record       float64       // probability that an idempotent message is kept for Recorder.Replay
 }
 
-// Set replaces the faults. If the proxy dropped messages and now stops doing so, Set closes all connections. Lost
-// messages and replies then stay lost.
+// Set replaces the faults. Set closes all connections if the new faults include Cut, or if Blackhole or DropReplies
+// ends. Dropped messages and replies then stay lost.
 func (p *Proxy) Set(f Faults) {
 	p.mu.Lock()
 	before := p.faults

@@ -19,7 +19,7 @@ type inFlight struct {
 	trap *Trap // the trap that stops the reply, or nil
 }
 
-// Call is a message that reached the target.
+// Call is a message that the proxy sent to the target.
 type Call struct {
 	Name  string   // the script or the URL path
 	Keys  []string // the script's KEYS
@@ -41,7 +41,7 @@ type message struct {
 	raw        []byte
 	name       string // as in Call
 	keys, args []string
-	idempotent bool     // a copy has no effect and gets the same reply
+	idempotent bool     // the message may be sent again
 	values     []string // the command name and its arguments
 }
 

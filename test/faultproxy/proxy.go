@@ -25,7 +25,7 @@ type Proxy struct {
 	copies   sync.WaitGroup // copies in flight
 }
 
-// ForRedis starts a proxy to a Redis server. It adds every script that a client loads to scripts.
+// ForRedis starts a proxy to a Redis server. It stores the names of the scripts that clients load.
 func ForRedis(target string, scripts *Scripts) (*Proxy, error) {
 	return listen(target, respProtocol{scripts})
 }
@@ -47,8 +47,8 @@ func listen(target string, protocol protocol) (*Proxy, error) {
 // Addr returns the address that the proxy listens on, as host:port.
 func (p *Proxy) Addr() string { return p.listener.Addr().String() }
 
-// OnCall sets a function that receives every call that reached the target. The proxy calls it when the reply arrives
-// or the connection ends.
+// OnCall sets a function that receives every call sent to the target. The proxy calls the function when the reply
+// arrives or the connection ends.
 func (p *Proxy) OnCall(f func(Call)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -85,7 +85,8 @@ func (t *Trap) Wait(timeout time.Duration) error {
 	case <-t.stopped:
 		return nil
 	case <-time.After(timeout):
-		return fmt.Errorf("wait for a call of %s about %s: no call within %v", t.Script, t.About, timeout)
+		return fmt.Errorf("wait for a call of %s with an argument that contains %q: no call within %v",
+			t.Script, t.About, timeout)
 	}
 }
 

@@ -71,8 +71,8 @@ const (
 	reconnectPause  = 50 * time.Millisecond
 	// maxUnsent limits the kernel's send buffer. A larger buffer would only cost the clients CPU time.
 	maxUnsent = 64 << 10
-	// abuseNice is the niceness of the abusive process. It shares processors with the ordinary clients and must not
-	// delay their requests.
+	// abuseNice is the niceness of the abusive process. The process shares processors with the ordinary clients and must
+	// not delay their requests.
 	abuseNice = "10"
 )
 

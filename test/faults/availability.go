@@ -65,8 +65,8 @@ func runAvailability(ctx context.Context, tr *trial) (err error) {
 	return nil
 }
 
-// withoutRedis kills or pauses shard 0 of a service while clients send requests, and checks their responses. It returns
-// a row of the report.
+// withoutRedis kills or pauses shard 0 of a service, and checks the responses to clients until it restarts or resumes
+// the shard. It returns a row of the report.
 func (r *availabilityRun) withoutRedis(ctx context.Context, service, fault string) (string, error) {
 	name := "redis-" + service + "-0"
 	before := r.runClients(ctx, beforeFault)
@@ -152,8 +152,9 @@ func (r *availabilityRun) waitRecovered(ctx context.Context, service string) (ti
 	return time.Now(), err
 }
 
-// withoutInstance kills or restarts an instance while clients send requests, and checks their responses. A kill must
-// not fail any checkout. A restart must not fail any request. withoutInstance returns a row of the report.
+// withoutInstance kills or restarts an instance while clients send requests, and checks their responses. After a
+// kill no checkout may fail, except with the problem attempt-closed. During a restart no request may fail.
+// withoutInstance returns a row of the report.
 func (r *availabilityRun) withoutInstance(ctx context.Context, name, fault string) (string, error) {
 	before := r.runClients(ctx, beforeFault)
 	done := r.trial.inject(fault, name)

@@ -2,8 +2,8 @@
 // `make soak DURATION=2h` for hours.
 //
 // It starts the real system with Redis and nginx, in one or several sizes, and runs scenarios on each. All random
-// choices derive from a seed, which it prints. Package check defines the invariants. The command prints each violation
-// at once and exits with status 1 if there was one. At the end it prints a report in Markdown.
+// choices derive from a seed, which the command prints. Package check defines the invariants. The command prints each
+// violation at once and exits with status 1 if there was one. At the end it prints a report in Markdown.
 //
 // The program:
 //
@@ -26,7 +26,7 @@
 //
 //	matrix.go, matrix_points.go       kills or pauses an instance, or loses a reply, at every step of the protocol
 //	failpoints.go, orders.go          control of fail points; creation of the orders that reach them
-//	mutation_*.go, edits.go           the product broken on purpose, to test the checkers
+//	mutation_*.go, edits.go           services that are broken on purpose, to test the checkers
 //	interleavings*.go, rig.go         short runs that force a sequence of events
 //
 // Scenarios with partial failures and overload:

@@ -63,7 +63,7 @@ func servicesOf(file string) []string {
 }
 
 // configure makes a system use the sources. It adds Go files to the build overlay. It writes scripts to a folder per
-// service. The services read them at run time because of readScripts, so a changed script needs no build.
+// service. Because of readScripts, the services read the scripts at run time, so a changed script needs no build.
 func (s sources) configure(cfg *stack.Config, folder string) error {
 	cfg.Overlay = stack.Overlay{}
 	for _, service := range stack.Services() {
@@ -89,7 +89,8 @@ func (s sources) configure(cfg *stack.Config, folder string) error {
 	return nil
 }
 
-// readScripts makes the services prefer the scripts in the folder that the variable SCRIPTS names.
+// readScripts makes the services prefer the scripts in the folder that the environment variable SCRIPTS
+// names.
 var readScripts = []edit{
 	{"common/redis/script.go", `	source, err := fs.ReadFile(files, "lua/"+name+".lua")
 `, `	source, err := os.ReadFile(os.Getenv("SCRIPTS") + "/" + name + ".lua")
@@ -103,12 +104,12 @@ var readScripts = []edit{
 `},
 }
 
-// productWithShortTimes returns the correct product with readScripts and shortTimes applied.
+// productWithShortTimes returns the correct services with readScripts and shortTimes applied.
 func productWithShortTimes() (sources, error) {
 	return sources{}.edited(slices.Concat(readScripts, shortTimes))
 }
 
-// shortTimes shortens the lease, the deadline, the timeouts and the retention of records. As in the product, the refund
+// shortTimes shortens the lease, the deadline, the timeouts and the retention of records. As in production, the refund
 // window is longer than the deadline. Otherwise the record of a refund would expire before the record of its
 // reservation, and the checkers could not explain that reservation.
 var shortTimes = []edit{

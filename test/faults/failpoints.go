@@ -24,7 +24,7 @@ import (
 type armedPoint struct {
 	Name    string `json:"name"` // unique
 	Point   string `json:"point"`
-	About   string `json:"about"`
+	About   string `json:"about"` // the point matches steps whose subject contains this string
 	Action  string `json:"action"`
 	Hit     int    `json:"hit"` // the point fires at this visit; 0 means the first
 	PauseMS int64  `json:"pause_ms"`
@@ -41,7 +41,7 @@ const (
 // it also detects points that kill their process.
 type failPoints struct {
 	*stack.Stack
-	folder string // one file per instance with the points to arm at its start
+	folder string // has one file per instance, with the points to arm when the instance starts
 
 	mu    sync.Mutex
 	armed map[string]map[string]armedPoint // points that have not fired, by instance ("order-1") and name
@@ -144,8 +144,11 @@ func (f *failPoints) call(ctx context.Context, method, instance, query string, b
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
-	if err != nil || response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s fail points of %s: %s %s: %w", method, instance, response.Status, text, err)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("unexpected status %s: %s", response.Status, text)
+	}
+	if err != nil {
+		return fmt.Errorf("%s fail points of %s: %w", method, instance, err)
 	}
 	return nil
 }

@@ -38,7 +38,7 @@ func serviceLinks(size stack.Size) []string {
 	return all
 }
 
-// internalLinks returns all links except those from the gateway. All messages on these links are idempotent.
+// internalLinks returns all links except those from the gateway. Copies of a client's requests could take effect twice.
 func internalLinks(size stack.Size) []string {
 	return slices.DeleteFunc(links(size), func(link string) bool { return strings.HasPrefix(link, "nginx ") })
 }

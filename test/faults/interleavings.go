@@ -10,8 +10,8 @@ import (
 	"checkout/test/check"
 )
 
-// Interleavings of one checkout or cancel. Each comment describes the events. Afterwards the checkers must report no
-// violation.
+// Interleavings of the requests for one order. Each comment describes the events. If the services are correct, the
+// checkers must report no violation.
 var (
 	// An order is paid without faults.
 	plainCheckout = &interleaving{"a checkout without faults", runKind(kindPaid)}
@@ -36,7 +36,7 @@ var (
 			return s.waitRecordGone(ctx, h.testOrder, "")
 		}, "payment: participant reserve received")}
 
-	// A reserve is refused. A duplicate of it arrives after the user has received enough credit.
+	// A reserve is refused. A duplicate of this reserve arrives after the user has received enough credit.
 	refusedReserveDuplicated = &interleaving{"a duplicate of a refused reserve arrives when there is credit",
 		holdWhile(kindNoCredit, func(ctx context.Context, s *rig, h *heldOrder) error {
 			if a := <-h.response; a.Status != http.StatusPaymentRequired {
@@ -132,7 +132,8 @@ func killOrdersAt(k kind, point string, down time.Duration) runFunc {
 	}
 }
 
-// holdWhile returns a run that pauses a request at fail points, calls do, and resumes the last fail point.
+// holdWhile returns a run that pauses a request at fail points, calls the function do, and resumes the last
+// fail point.
 func holdWhile(k kind, do func(context.Context, *rig, *heldOrder) error, points ...string) runFunc {
 	return func(ctx context.Context, s *rig) error {
 		h, err := s.holdAt(ctx, k, actionPause, points...)
@@ -195,8 +196,8 @@ func runCommitAfterNextBegin(ctx context.Context, s *rig) error {
 	if err := s.waitState(ctx, h.testOrder, "OPEN"); err != nil {
 		return err
 	}
-	// The request calls begin twice. The first call returns the previous attempt. The second call names that attempt and
-	// starts the next one.
+	// The request calls the script begin twice. The first call returns the previous attempt. The second call names that
+	// attempt and starts the next one.
 	begin, err := s.armAt(ctx, 2, actionPause, "order", "coordinator begin", h.Order)
 	if err != nil {
 		return err

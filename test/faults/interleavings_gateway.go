@@ -20,7 +20,7 @@ var (
 		func(ctx context.Context, s *rig) error { return s.resumeRefused(ctx, false, 'a', 'a') }}
 
 	// The first instance resumes after its client disconnected. Meanwhile the second instance refused two requests: the
-	// retry of the first one and a new one.
+	// retry of the paused request, and a new request.
 	instanceResumesAfterTwoRefusals = &interleaving{"an instance resumes a checkout after two refusals elsewhere",
 		func(ctx context.Context, s *rig) error { return s.resumeRefused(ctx, true, 'a', 'a', 'b') }}
 )

@@ -13,13 +13,14 @@ import (
 	"checkout/test/check"
 )
 
-// Interleavings in which a message arrives after the next attempt or the next cancellation.
+// Interleavings in which a message arrives very late.
 var (
 	// A duplicate of a begin arrives after its attempt and the next attempt were closed.
 	beginAfterNextClose = &interleaving{"a duplicate of a begin arrives after the next attempt closed",
 		runBeginAfterNextClose}
 
-	// A refund message is delayed, and the refund is retried. The delayed message arrives after the record expired.
+	// A refund message is delayed, and the refund is retried. The delayed message arrives after the refund's
+	// record expired.
 	refundAfterRecordExpired = &interleaving{"a refund arrives after its record expired",
 		holdWhile(kindCancelled, func(ctx context.Context, s *rig, h *heldOrder) error {
 			if err := s.waitState(ctx, h.testOrder, "CANCELLED"); err != nil {

@@ -23,9 +23,9 @@ var matrixScenario = scenario{
 
 const (
 	pauseForGood = 13 * time.Second // longer than a coordinator's total budget, so that recovery takes over
-	cellTimeout  = time.Minute      // for several tries, because another instance may execute the step
+	cellTimeout  = time.Minute      // limit for all tries; a try fails if another instance executes the step
 	retryPause   = 100 * time.Millisecond
-	pointTimeout = 20 * time.Second // for an order to reach the point, possibly during recovery
+	pointTimeout = 20 * time.Second // limit until an order reaches the point, possibly during recovery
 )
 
 // matrixRun is the state of the scenario.
@@ -42,8 +42,8 @@ type matrixRun struct {
 	failed error          // errors of the test itself
 }
 
-// runMatrix visits every cell of the matrix. Pauses and lost replies run concurrently. Kills of instances of one
-// service run one after the other.
+// runMatrix visits every cell of the matrix. Pauses and lost replies run concurrently. Kills in one service run one
+// after the other, except at points that need a paused coordinator (matrixPoint.after).
 func runMatrix(ctx context.Context, tr *trial) (err error) {
 	m := &matrixRun{trial: tr, counts: map[string]int{}}
 	one := stack.Size{Instances: 1, Shards: tr.size.Shards}

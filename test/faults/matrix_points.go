@@ -32,8 +32,8 @@ func aboutOrder(o *testOrder) string { return o.Order }
 func aboutUser(o *testOrder) string  { return o.User }
 func aboutItem(o *testOrder) string  { return o.items[0] }
 
-// aboutAny matches every message. Confirmations need it, because they are batched and their attempts are not known in
-// advance.
+// aboutAny returns "", which matches every message. Confirmations use aboutAny, because they are batched and their
+// attempts are not known in advance.
 func aboutAny(*testOrder) string { return "" }
 
 // matrixPoints returns the fail points at each step of coordinator, recovery and participant.

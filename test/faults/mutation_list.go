@@ -1,6 +1,6 @@
 package main
 
-// mutation breaks the product on purpose, so that its interleaving leads to a violation.
+// mutation breaks the services on purpose, so that its interleaving leads to a violation.
 type mutation struct {
 	name         string // describes what is broken
 	edits        []edit // applied after shortTimes
@@ -22,7 +22,7 @@ const (
 	confirmLua = "common/participant/lua/confirm.lua"
 )
 
-// eachCheckout is a statement that each checkout executes. Mutations insert code after it.
+// eachCheckout is a statement that each checkout executes. Mutations insert code after this statement.
 const eachCheckout = `	trace.FromContext(ctx).Set("checkout.attempt", a.id)
 `
 
@@ -41,7 +41,7 @@ const (
 )
 
 // mutations cover every rule of the protocol and all mutations of the model (test/model), with three exceptions. The
-// exceptions concern messages that arrive after a batch_init, for which the product promises nothing:
+// exceptions concern messages that arrive after a batch_init, for which the system promises nothing:
 //
 //   - responds 4xx for a superseded attempt
 //   - batch_init clears unconfirmed

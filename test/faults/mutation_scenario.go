@@ -12,7 +12,7 @@ import (
 	"checkout/test/stack"
 )
 
-// mutationScenario breaks the product on purpose, to test the checkers.
+// mutationScenario breaks the services on purpose, to test the checkers.
 var mutationScenario = scenario{
 	name: "mutations", run: runMutations, sizes: []stack.Size{{Instances: 2, Shards: 2}},
 	about: "Each rule of the protocol is broken on purpose. A short run forces an interleaving that needs the rule, " +
@@ -21,8 +21,8 @@ var mutationScenario = scenario{
 }
 
 const (
-	parallelRigs = 4 // more than the processors, because rigs mostly wait
-	maxTries     = 3 // limit of runs until the interleaving happens and the mutation is caught
+	parallelRigs = 4 // rigs at a time; may exceed the processors, because rigs mostly wait
+	maxTries     = 3 // maximum runs of an interleaving, because the result may depend on timing
 )
 
 // outcome is the result of running an interleaving.
@@ -32,7 +32,7 @@ type outcome struct {
 	took       time.Duration
 }
 
-// runMutations runs every mutation, and every interleaving on the correct product.
+// runMutations runs the selected mutations, and their interleavings on the correct services.
 func runMutations(ctx context.Context, tr *trial) error {
 	product, err := productWithShortTimes()
 	if err != nil {
@@ -73,7 +73,7 @@ func runMutations(ctx context.Context, tr *trial) error {
 	return tr.reportMutations(correct, broken)
 }
 
-// runCorrect runs an interleaving on the correct product.
+// runCorrect runs an interleaving on the correct services.
 func (tr *trial) runCorrect(ctx context.Context, il *interleaving, product sources) (o outcome) {
 	defer tr.inject("interleavings", il.name)()
 	for range maxTries {
@@ -98,7 +98,7 @@ func (tr *trial) runMutation(ctx context.Context, m mutation, source sources) (o
 }
 
 // reportMutations adds the result of each mutation to the report. It reports a violation for each mutation that was not
-// caught, and for each violation of the correct product.
+// caught, and for each violation of the correct services.
 func (tr *trial) reportMutations(correct map[*interleaving]*outcome, broken []*outcome) error {
 	var errs []error
 	for il, o := range correct {

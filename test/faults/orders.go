@@ -31,7 +31,8 @@ type testOrder struct {
 	paid  bool // the order was paid before the test, so its request is a cancel
 }
 
-// testOrders creates test orders. It writes them directly to Redis, so that faults of the services do not prevent it.
+// testOrders creates test orders. It writes the orders directly to Redis, because faults may prevent the services from
+// creating them.
 type testOrders struct {
 	shards check.Shards
 

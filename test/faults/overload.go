@@ -22,8 +22,8 @@ var overloadScenario = scenario{
 }
 
 const (
-	overloadOrders  = 150_000 // more than the scenario can pay; a checkout that got 429 is sent again
-	overloadMoney   = 1_000_000_000
+	overloadOrders  = 150_000         // more than the scenario can pay; a checkout that got 429 is sent again
+	overloadMoney   = 1_000_000_000   // credit of each user, and stock of each item
 	overloadClients = 256             // clients of the closed loop that measures the peak rate
 	overloadLasts   = 5 * time.Second // duration of a measurement
 	warmUp          = time.Second     // time before a measurement, in which connections open and queues fill
@@ -243,7 +243,7 @@ func (o *overloadRun) compareWithRedis(ctx context.Context) error {
 		state := sn.Orders[strconv.Itoa(order)].State
 		switch paid := state == "PAID"; {
 		case o.paid[order] && !paid:
-			o.trial.violate("order %d got 200, but is %s", order, state)
+			o.trial.violate("order %d got 200, but its state is %q", order, state)
 		case o.shed[order] && paid:
 			o.trial.violate("order %d only got 429, but is PAID", order)
 		}

@@ -43,8 +43,8 @@ func (i injection) conflicts(other injection) bool {
 	return i.target == other.target || everything && isProcess(i.target) && isProcess(other.target)
 }
 
-// plan chooses the faults of one round. At most concurrent faults overlap, and faults of one target never overlap. All
-// faults end before the round ends.
+// plan chooses the faults of one round. The argument concurrent limits the number of faults at a time. Faults of one
+// target never overlap. All faults end before the round ends.
 func plan(random *rand.Rand, injectors []*injector, size stack.Size, length time.Duration, concurrent int) []injection {
 	var chosen []injection
 	fits := func(one injection) bool {

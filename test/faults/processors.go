@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pinProcessors pins this program and the system to different processors until restore is called. The load then does
-// not slow down the system. With one processor pinProcessors does nothing. how describes the result.
+// pinProcessors pins this program and the system to different processors, so that the load does not slow down the
+// system. restore unpins this program. With one processor pinProcessors does nothing. how describes the result.
 func (s *system) pinProcessors() (how string, restore func() error, err error) {
 	cores := runtime.NumCPU()
 	if cores < 2 {
@@ -58,8 +58,8 @@ func pin(pid int, cores *unix.CPUSet) error {
 	return nil
 }
 
-// maxConnections returns the maximum number of connections of this program. It is enough for every scenario if the
-// limit of open files is high enough.
+// maxConnections returns the maximum number of connections of this program. The number is enough for every
+// scenario if the limit of open files is high enough.
 func maxConnections() int {
 	const enough, others = 14_000, 1000
 	var limit unix.Rlimit

@@ -8,7 +8,7 @@ import (
 	"checkout/test/faultproxy"
 )
 
-// proxies are the fault proxies of a system. Each link has one. Links are named "from > to".
+// proxies are the fault proxies of a system. Each link has one proxy. Links are named "from > to".
 type proxies struct {
 	scripts  *faultproxy.Scripts
 	recorder *faultproxy.Recorder
@@ -21,10 +21,11 @@ type proxies struct {
 	calls   []faultproxy.Call // script calls to stock and payment shards since the last takeCalls
 }
 
-// recordedMessages is the number of internal requests to keep for a replay after the round.
+// recordedMessages is the maximum number of internal requests to keep for a replay after the round.
 const recordedMessages = 5000
 
-// newProxies returns the proxies of a system that has not started. random provides their random numbers.
+// newProxies returns the proxies of a system that has not started. The function random provides their random
+// numbers.
 func newProxies(random func(name string, n uint64) *rand.Rand) *proxies {
 	return &proxies{
 		scripts: &faultproxy.Scripts{}, random: random, byLink: map[string]*faultproxy.Proxy{},

@@ -58,7 +58,7 @@ func (r *report) current() *trial {
 	return r.trials[len(r.trials)-1]
 }
 
-// checkouts returns the number of checkouts that got a response.
+// checkouts returns the number of checkouts that have ended, with or without a response.
 func (r *report) checkouts() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -79,8 +79,8 @@ func (r *report) violations() int {
 	return total
 }
 
-// err returns errViolations with all violations, or nil. It repeats the violations, because often only the end of a log
-// is kept.
+// err returns errViolations with the first violations of each trial, or nil. The progress display has printed them, but
+// often only the end of a log is kept.
 func (r *report) err() error {
 	if r.violations() == 0 {
 		return nil

@@ -38,8 +38,8 @@ type rig struct {
 }
 
 const (
-	eventTimeout  = 20 * time.Second // for one event of an interleaving
-	settleTimeout = 15 * time.Second // for all orders to be decided at the end
+	eventTimeout  = 20 * time.Second // limit for one event of an interleaving
+	settleTimeout = 15 * time.Second // limit until all orders are decided, and again until all are confirmed
 )
 
 // runInterleaving builds a system from the sources, runs an interleaving on it, and returns the violations.
@@ -102,7 +102,7 @@ func (s *rig) violate(format string, args ...any) {
 	s.violations = append(s.violations, fmt.Sprintf(format, args...))
 }
 
-// send sends an order's request in the background. It checks the response against Redis when it arrives.
+// send sends an order's request in the background. When the response arrives, send compares it with Redis.
 func (s *rig) send(ctx context.Context, o *testOrder) (response chan check.Response) {
 	response = make(chan check.Response, 1)
 	s.sending.Go(func() {
@@ -114,7 +114,7 @@ func (s *rig) send(ctx context.Context, o *testOrder) (response chan check.Respo
 }
 
 // checkResponse compares the response to a checkout with Redis. After a 200 the order must be PAID. After a 4xx the
-// attempt must hold no reservation.
+// order must not be RUNNING or ABORTING. If the order is OPEN after a 4xx, its attempt must hold no reservation.
 func (s *rig) checkResponse(ctx context.Context, o *testOrder, r check.Response) {
 	stored, holds, err := s.inspect(ctx, o)
 	switch {

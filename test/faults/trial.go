@@ -24,7 +24,7 @@ type trial struct {
 	took       time.Duration
 	faults     map[string]int // number of injected faults, by kind
 	counts     map[string]int // other numbers in the report
-	outcomes   map[string]int // number of responses to checkouts, by status
+	outcomes   map[string]int // number of checkouts, by status of the response
 	now        []string       // current faults and actions
 	status     func() string  // additional status for the progress display, or nil
 	violated   int
@@ -112,7 +112,7 @@ func (tr *trial) recordLongest(name string, took time.Duration) {
 	tr.counts[name] = max(tr.counts[name], int(took.Milliseconds()))
 }
 
-// countCheckout counts a response to a checkout.
+// countCheckout counts a checkout that ended, with or without a response.
 func (tr *trial) countCheckout(outcome string) {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
@@ -120,7 +120,7 @@ func (tr *trial) countCheckout(outcome string) {
 	tr.counts["checkouts"]++
 }
 
-// maxViolations is the maximum number of violations that the report quotes.
+// maxViolations is the maximum number of violations that the report quotes for each trial.
 const maxViolations = 100
 
 // violate records and prints a violation.

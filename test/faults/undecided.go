@@ -28,7 +28,8 @@ type undecidedShard struct {
 	since map[string]time.Time // time of the first poll that returned an order, by order
 }
 
-// watchUndecided polls the undecided orders until stop is called. It adds them to the progress display and the report.
+// watchUndecided polls the undecided orders until stop is called. It adds their number and age to the progress
+// display and the report.
 func (s *system) watchUndecided(ctx context.Context) (stop func()) {
 	u := &undecided{trial: s.trial, shards: make([]undecidedShard, len(s.shards["order"]))}
 	ctx, cancel := context.WithCancel(ctx)

@@ -20,7 +20,8 @@ type usage struct {
 }
 
 // usageLimit returns the limits for an idle instance after a number of concurrent clients. The limits allow for
-// connections that stay open and for the workers of each shard. A leak in each request exceeds them by hundreds.
+// connections that stay open and for the workers of each shard. A leak in each request exceeds
+// the limits.
 func (s *system) usageLimit(clients int) usage {
 	kept := 80 + 6*clients + 20*s.trial.size.Instances*s.trial.size.Shards
 	return usage{goroutines: kept, files: kept, resident: 200, heap: 8 << 10}

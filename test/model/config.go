@@ -22,7 +22,8 @@ type Config struct {
 	Mutation    Mutation
 }
 
-// Mutation breaks one rule of the protocol, so that an exploration finds a violation.
+// Mutation is a rule of the protocol that the model breaks on purpose, so that an exploration finds a violation.
+// Correct breaks no rule.
 type Mutation uint8
 
 const (

@@ -10,7 +10,7 @@ func (m *Model) violation(s *state) string {
 	if (s.undecided() || s.order == paid) && s.at(s.current).lines != s.cart {
 		return "the attempt does not reserve the contents of the cart"
 	}
-	// Stock reserved without credit is a violation only in these two models. Other mutations must lead to a worse one.
+	// Stock reserved without credit is a violation only in these two cases. Other mutations must break another invariant.
 	checksCredit := m.Mutation == Correct || m.Mutation == PaymentReleasedFirst
 	for i := uint8(1); int(i) <= m.Attempts; i++ {
 		if text := s.attemptViolation(i, checksCredit); text != "" {
@@ -77,8 +77,8 @@ func (s *state) attemptViolation(i uint8, checksCredit bool) string {
 	return ""
 }
 
-// settled reports whether the order is decided and every record has an expiry. The invariants imply that no attempt
-// then holds a reservation.
+// settled reports whether the order is decided and every record has an expiry. The invariants imply that then only
+// attempts that paid hold reservations.
 func (s *state) settled() bool {
 	if s.undecided() {
 		return false

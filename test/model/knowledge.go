@@ -7,7 +7,7 @@ package model
 // caller joins.
 func (m *Model) learnBegin(s *state, c call, code Code) {
 	a := s.at(c.attempt)
-	// The caller's attempt was not paid. Exception: an earlier begin started it, and a batch_init overwrote the order.
+	// The caller's attempt was not paid. Exception: an earlier begin started the attempt, then batch_init reset the order.
 	notPaid := code == NotFound || (code == Refunding || code == Cancelled) && s.current != c.attempt
 	if notPaid && (!a.is(began) || m.Reset == NoReset) {
 		a.after = c.after

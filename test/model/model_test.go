@@ -8,7 +8,7 @@ import (
 
 var large = flag.Bool("model.large", false, "also explore configurations that take minutes and gigabytes")
 
-// everything returns a configuration with all events except batch_init.
+// everything returns a configuration with all events except batch_init and the death of all processes.
 func everything(attempts, stockShards int) Config {
 	return Config{Attempts: attempts, StockShards: stockShards, Cancel: true, Edits: true, Remove: true, Rivals: true}
 }

@@ -86,7 +86,7 @@ func (m *Model) begin(s *state, i, after uint8, leaseExpired bool) Code {
 	return Started
 }
 
-// pay makes the order PAID. Its current attempt is the one that paid.
+// pay makes the order PAID by its current attempt.
 func (m *Model) pay(s *state) {
 	s.order = paid
 	s.purchases = min(s.purchases+1, 3)

@@ -1,6 +1,6 @@
 package model
 
-// Limits that let a state be packed into a key.
+// Limits that let a state be packed into a key, and the index of the payment shard.
 const (
 	maxAttempts = 3
 	maxShards   = 3 // participant shards

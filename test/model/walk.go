@@ -44,7 +44,7 @@ type Record struct {
 	DeadlinePassed bool // the deadline, or every not-after time, has passed on this shard
 }
 
-// Walk takes n random steps, with and without effect. A wild walk calls any script for any attempt at any time. No
+// Walk takes n random steps. Some of them have no effect. A wild walk calls any script for any attempt at any time. No
 // coordinator does that, but the scripts define a reply to every such call.
 func (m *Model) Walk(rng *rand.Rand, n int, wild bool) []Step {
 	s := m.initial()
@@ -94,7 +94,7 @@ func pick(rng *rand.Rand, calls []call) call {
 	return calls[rng.IntN(len(calls))]
 }
 
-// wild appends every call for every minted attempt, even if the attempt did not begin and has no lines.
+// wild appends script calls and expiries for every minted attempt, even if the attempt did not begin and has no lines.
 func (m *Model) wild(s *state, to []call) []call {
 	for i := uint8(1); int(i) <= m.Attempts && s.at(i).flags != 0; i++ {
 		for _, script := range []Script{Commit, Refuse, Abort, Close, Cancel, MarkCancelled} {
@@ -110,7 +110,7 @@ func (m *Model) wild(s *state, to []call) []call {
 }
 
 // isNoOpEdit reports whether an edit of an open order changes nothing in the model: it adds an item that the cart has,
-// or removes one that it lacks. Walk skips such calls: the model has no quantities, so the real scripts would differ.
+// or removes one that the cart lacks. Walk skips such calls, because the real scripts would change more than the model.
 func (s *state) isNoOpEdit(c call) bool {
 	noOp := c.script == AddItem && s.cart.has(c.shard) || c.script == RemoveItem && !s.cart.has(c.shard)
 	return s.order == open && noOp
