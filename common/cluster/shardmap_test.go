@@ -117,7 +117,7 @@ func checkSpread(t *testing.T, servers []*testredis.Server) {
 	}
 }
 
-// One healthy shard suffices to renew the lease of the shard map. Without a healthy shard, the map becomes unknown.
+// One healthy shard suffices to keep the shard map known. Without a healthy shard, the map becomes unknown.
 func TestShardMapExpiresWithoutAHealthyShard(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "order", 2, scripts)

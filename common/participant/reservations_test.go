@@ -131,8 +131,8 @@ func TestJoinOutcomes(t *testing.T) {
 	c, servers := testredis.Open(t, "stock", 2, Scripts)
 	s := NewReservations(c, "i:")
 	ids := []string{put(t, servers, 0, 5), put(t, servers, 1, 5)}
-	// The record on a shard determines the outcome of the part there. The deadline has passed, so a part without a
-	// record is Expired. A shard that may not run scripts returns an error, so the part there is Unknown.
+	// Each shard has its own record of the attempt, and the record determines its outcome. The deadline has passed, so a
+	// shard without a record returns Expired. A shard that may not run scripts returns an error: Unknown.
 	record := func(text string) func(string, *testredis.Server) error {
 		return func(key string, server *testredis.Server) error {
 			return server.Client.Set(t.Context(), key, text, 0).Err()

@@ -246,6 +246,6 @@ func (co *Coordinator) settle(ctx context.Context, a *attempt, found store.Resul
 			return a.refusal()
 		}
 	}
-	return fmt.Errorf("order %s: decide attempt %s: the script returned %s, attempt %q: %w",
+	return fmt.Errorf("order %s: decide attempt %s: unexpected reply %s, the order is at attempt %q: %w",
 		a.orderID, a.id, found.Code, found.Attempt, api.Unavailable)
 }

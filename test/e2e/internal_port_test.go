@@ -86,7 +86,8 @@ func TestGatewayNeverReachesInternalPort(t *testing.T) {
 		}
 	}
 
-	// The internal port accepts the same request. So the test notices a request that gets there.
+	// Sent to the internal port directly, the request leaves a record. So the check above would find a request that the
+	// gateway lets through.
 	for service, key := range map[string]string{"stock": "{s0}r:" + attempt, "payment": "{p0}r:" + attempt + "-u"} {
 		internal := strings.TrimPrefix(s.InternalURLs(service)[0], "http://")
 		status, err := rawTo(internal, "POST", "/internal/reserve", internal, body)

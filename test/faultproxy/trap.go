@@ -34,8 +34,7 @@ type Trap struct {
 	closing sync.Once     // closes resume
 }
 
-// Trap sets a trap for the next n calls of a script. It ignores a call if none of its arguments contains the string
-// about.
+// Trap sets a trap for the next n calls of a script. It ignores calls in which no argument contains the value of about.
 func (p *Proxy) Trap(n int, script, about string, phase Phase) (*Trap, error) {
 	if r, ok := p.protocol.(respProtocol); !ok || !r.scripts.has(script) {
 		return nil, fmt.Errorf("set a trap: script not loaded: %q", script)

@@ -35,7 +35,7 @@ type mixRun struct {
 	proxies *proxies
 	clocks  string                 // folder with the offsets of the Redis clocks
 	before  *check.Snapshot        // snapshot at the end of the previous round
-	busy    map[string]*sync.Mutex // by target; needed because faults may last longer than planned
+	busy    map[string]*sync.Mutex // by target; held during a fault, so that two never overlap on one target
 }
 
 const (

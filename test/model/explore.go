@@ -135,8 +135,8 @@ func (m *Model) key(s *state) key {
 	return s.canonical()
 }
 
-// trace describes the steps from the initial state to state n. A visited state may have its two stock shards swapped;
-// trace uses the same names in all lines.
+// trace describes the steps from the initial state to state n. The set of visited states may store a
+// state with its two stock shards swapped; trace undoes the swaps, so that each shard keeps its name in all lines.
 func (m *Model) trace(v *visited, n uint32) []string {
 	var path []uint32
 	for ; n != 0; n = v.parent[n] {
