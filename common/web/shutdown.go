@@ -34,7 +34,7 @@ const (
 func (s *Server) shutdown(publicListener net.Listener, public, internal *http.Server) error {
 	// Close the listener first, so that clients cannot connect again after they have closed their connections.
 	if err := dropNewConnections(publicListener); err != nil {
-		slog.Warn("shutdown: drop new connections: handshakes in progress may be reset", "error", err)
+		slog.Warn("shutdown: the kernel cannot drop new connections, so handshakes in progress may be reset", "error", err)
 	}
 	time.Sleep(handshakeTimeout)
 	publicListener.Close()

@@ -132,8 +132,8 @@ func TestBatchInitIsOffOutsideMinikube(t *testing.T) {
 	}
 }
 
-// TestUpgradeRestartsOnlyWhatItChanges checks which pods an upgrade restarts. New images do not restart Redis. More
-// instances or shards restart the pods whose configuration contains their addresses.
+// TestUpgradeRestartsOnlyWhatItChanges checks which pods an upgrade restarts. A new instance or
+// shard restarts only the pods whose configuration contains its address.
 func TestUpgradeRestartsOnlyWhatItChanges(t *testing.T) {
 	before := load(t, parse(t, "{machines: 2, shards: 2}")).templates(t)
 	for values, want := range map[string][]string{

@@ -20,8 +20,8 @@ import (
 
 const (
 	counterTimeout = 5 * time.Second // limits the search in one history
-	// recordMayExpire is the time after a deadline or not-after time during which a record certainly exists. Records exist
-	// for at least 60 s after that time, and clocks may differ by 30 s.
+	// recordMayExpire is how long after a deadline or not-after time a record may start to be missing. Until then it
+	// exists: it is kept for at least 60 s, and clocks may differ by 30 s.
 	recordMayExpire = 30 * time.Second
 )
 

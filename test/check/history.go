@@ -38,7 +38,8 @@ func (h *History) record(list *[]Response, r Response) Response {
 //     unknown response, and no checkout after this response got 4xx other than 429.
 //   - After a 200 to a cancel, the order is CANCELLED.
 //   - A cancel that is sent after the 200 to a checkout is not refused.
-//   - After any other response, the order may be paid or not, but it is decided. Snapshot.Violations checks that.
+//   - After an unknown response, neither 200 nor 4xx, the order may be paid, cancelled or neither.
+//     But it must not be undecided in the snapshot; Snapshot.Violations checks that.
 func (h *History) Violations(sn *Snapshot) []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
