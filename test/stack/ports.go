@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -28,7 +27,7 @@ const (
 // ports assigns fixed or free ports to listeners. After the first failure it sets err and returns "".
 type ports struct {
 	fixed    bool
-	assigned []int
+	reserved []net.Listener // one abstract Unix socket for each free port
 	err      error
 }
 
@@ -47,8 +46,10 @@ func (p *ports) addr(fixed int) string {
 	return loopback(port)
 }
 
-// free returns an unused port below the kernel's range for outgoing connections. So no outgoing connection takes the
-// port while its component is stopped. If few ports are below the range, the kernel chooses any port.
+// free returns an unused port and reserves it until close, so that nothing takes the port while its component is
+// stopped: no outgoing connection, because the port is below the kernel's range for these, and no other stack on this
+// host, because an abstract Unix socket is named after the port. If few ports are below the range, the kernel chooses
+// any port.
 func (p *ports) free() (int, error) {
 	high := 32768 // the default of Linux
 	if b, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range"); err == nil {
@@ -67,12 +68,31 @@ func (p *ports) free() (int, error) {
 		}
 		port = l.Addr().(*net.TCPAddr).Port
 		l.Close()
-		if !slices.Contains(p.assigned, port) {
-			p.assigned = append(p.assigned, port)
+		if p.reserve(port) {
 			return port, nil
 		}
 	}
 	return 0, errors.New("find a free port on 127.0.0.1: none in 1000 tries")
+}
+
+// reserve reserves a port until close. It reports false if a stack on this host has reserved the port.
+func (p *ports) reserve(port int) bool {
+	reservation, err := net.Listen("unix", "@checkout-port-"+strconv.Itoa(port))
+	if err != nil {
+		return false
+	}
+	p.reserved = append(p.reserved, reservation)
+	return true
+}
+
+// close ends the reservations.
+func (p *ports) close() error {
+	var errs []error
+	for _, reservation := range p.reserved {
+		errs = append(errs, reservation.Close())
+	}
+	p.reserved = nil
+	return errors.Join(errs...)
 }
 
 func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }

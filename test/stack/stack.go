@@ -18,6 +18,7 @@ type Stack struct {
 	dir        string
 	logs       string
 	lock       *os.File
+	ports      ports
 	spawner    *spawner
 	reaper     *reaper
 	components []*component // in start order: Redis, instances, gateway
@@ -117,7 +118,8 @@ func (s *Stack) openDir() (err error) {
 
 // assignPorts assigns the ports of all components.
 func (s *Stack) assignPorts() error {
-	ports := &ports{fixed: s.cfg.FixedPorts}
+	ports := &s.ports
+	ports.fixed = s.cfg.FixedPorts
 	for i, service := range Services() {
 		size, step := s.cfg.size(service), i*fixedStep
 		for shard := range size.Shards {
@@ -244,6 +246,7 @@ func (s *Stack) Close() error {
 		if s.cfg.Race {
 			errs = append(errs, s.races())
 		}
+		errs = append(errs, s.ports.close())
 		if s.lock != nil {
 			errs = append(errs, s.lock.Close())
 		}

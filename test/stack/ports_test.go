@@ -1,0 +1,35 @@
+package stack
+
+import (
+	"slices"
+	"testing"
+)
+
+// TestFreePortsAreReserved checks that two stacks never get the same port, although no component listens on it yet, and
+// that a port is free again after close.
+func TestFreePortsAreReserved(t *testing.T) {
+	var first, second ports
+	t.Cleanup(func() { first.close() })
+	t.Cleanup(func() { second.close() })
+	port, err := first.free()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second.reserve(port) {
+		t.Errorf("port %d belongs to two stacks", port)
+	}
+	if err := first.close(); err != nil {
+		t.Fatal(err)
+	}
+	if !second.reserve(port) {
+		t.Errorf("port %d is not free after close", port)
+	}
+	var several []int
+	for range 100 {
+		port, err := first.free()
+		if err != nil || slices.Contains(several, port) {
+			t.Fatalf("port %d: %v, after %v", port, err, several)
+		}
+		several = append(several, port)
+	}
+}
