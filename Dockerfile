@@ -1,6 +1,6 @@
 # All images of the system, for any architecture: docker build --target order|stock|payment|gateway .
-# One RUN builds the three services, because they share most packages. The build is reproducible: if a binary does not change, its
-# image does not change either.
+# One RUN instruction builds the three services, because the services share most packages. The build is reproducible: if a binary
+# does not change, its image does not change either.
 
 FROM --platform=$BUILDPLATFORM golang:1.26-alpine AS build
 WORKDIR /src
@@ -15,7 +15,7 @@ ARG VERSION=devel
 # nomsgpack omits Gin's MessagePack codec, a third of the binary. No route uses it.
 RUN --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
-    go build -trimpath -buildvcs=false -tags nomsgpack -ldflags "-s -w -X checkout/common/metrics.version=$VERSION" -o /out/ ./order ./stock ./payment
+    go build -trimpath -buildvcs=false -tags nomsgpack -ldflags "-s -w -X checkout/common/version.version=$VERSION" -o /out/ ./order ./stock ./payment
 
 # Only a static binary, and the CA certificates for REDIS_TLS=1.
 FROM scratch AS service
@@ -23,7 +23,7 @@ COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 # schedtrace keeps the Go runtime's monitor thread from sleeping, which saves a wake-up on many system calls. schedtrace would print
 # a trace line only every 24 days. See docs/adr/0009-godebug-schedtrace.md.
 ENV GIN_MODE=release GODEBUG=schedtrace=2147483647
-EXPOSE 5000 5001
+EXPOSE 5000 5001 5002
 USER 65532:65532
 
 FROM service AS order

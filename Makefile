@@ -1,47 +1,76 @@
 # `make` without a target lists the targets.
 
+comma      := ,
 GO         ?= go
 PYTHON     ?= /usr/bin/python3
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 ACTIONLINT  = github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+# If another user owns the files, as in some containers, Go cannot read the version from Git. So the linker sets the
+# version.
 export GOFLAGS += -buildvcs=false
+# docker-compose.yml passes VERSION to the builds of the images.
+export VERSION ?= $(or $(shell git -c safe.directory='*' describe --tags --always --dirty 2>/dev/null),devel)
+LDFLAGS     = -ldflags '-X checkout/common/version.version=$(VERSION)'
 
-.PHONY: help up build deps check vuln test unit chart e2e manifests python compose test-compose images publish test-k8s bench bench-check stress clean
+# Some clients, such as curl and Python, send requests for localhost to the proxy of the environment.
+export NO_PROXY := localhost,127.0.0.1,::1$(addprefix $(comma),$(or $(NO_PROXY),$(no_proxy)))
+export no_proxy := $(NO_PROXY)
+
+.PHONY: help up build deps check vuln test unit chart e2e manifests python compose test-compose images publish test-k8s bench bench-check kills stress clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-up: ## run the whole system; MACHINES=n, SHARDS=m, GATEWAY_PORT=8000, DATA=data
-	@$(GO) build -o bin/up ./test/up
+up: ## run the whole system; MACHINES=n, SHARDS=m, GATEWAY_PORT=8000, DATA=data, and the services' variables
+	@$(GO) build $(LDFLAGS) -o bin/up ./test/up
 	@exec bin/up
 
+.PHONY: backup restore
+backup: ## copy the data of `make up` to DIR, while the system runs or not; DATA=data
+	@test/up/backup $(DIR)
+
+restore: ## replace the data of `make up` by the backup in DIR; DATA=data
+	@test/up/restore $(DIR)
+
 build: ## build the services into bin/
-	$(GO) build -o bin/ ./order ./stock ./payment
+	$(GO) build $(LDFLAGS) -o bin/ ./order ./stock ./payment
 
 deps: ## install missing Debian packages for the tests (apt-get; with sudo unless root)
-	@$(GO) run ./test/up -deps
+	@$(GO) run ./test/up -deps all
 
 check: ## gofmt, go vet, staticcheck, luacheck, shellcheck, actionlint, govulncheck, line and file lengths; prints only what is wrong
+	@$(GO) run ./test/up -deps check
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w $$unformatted"; exit 1; fi
 	@$(GO) run ./test/style
 	@$(GO) vet ./...
-	@$(GO) vet -tags faults ./...
+	@$(GO) vet -tags faults $$(grep -rl --include='*.go' '^//go:build faults' common | xargs -n 1 dirname | sort -u | sed 's,^,./,')
 	@$(GO) run $(STATICCHECK) ./...
 	@out=$$(luacheck --quiet .) || { echo "$$out"; exit 1; }
-	@shellcheck -x gke-scale/*.sh
+	@shellcheck -x .ci/names gke-scale/*.sh k8s/restore k8s/helm/checkout/files/backup k8s/helm/checkout/files/redis-start test/up/backup test/up/restore
 	@$(GO) run $(ACTIONLINT)
 	@$(MAKE) --no-print-directory vuln
 
 vuln: ## govulncheck; skipped if its database is unreachable
-	@out=$$($(GO) run $(GOVULNCHECK) ./... 2>&1); code=$$?; \
-	case "$$out" in *vuln.go.dev*) if [ $$code -ne 0 ]; then echo "govulncheck: skipped, because its database is unreachable"; exit 0; fi;; esac; \
+	@skip() { echo "govulncheck: skipped, because its database is unreachable"; exit 0; }; \
+	! command -v curl >/dev/null || curl -fsS -o /dev/null --max-time 10 https://vuln.go.dev/index/db.json 2>/dev/null || skip; \
+	out=$$($(GO) run $(GOVULNCHECK) ./... 2>&1); code=$$?; \
+	case "$$out" in *vuln.go.dev*) [ $$code = 0 ] || skip;; esac; \
 	if [ $$code -ne 0 ]; then echo "$$out"; fi; exit $$code
 
-test: deps check unit chart e2e ## all checks and tests, without fault injection
+# Most unit tests wait, so the checks and the tests of the chart run beside them, with a lower priority.
+test: deps ## all checks and tests, without fault injection, in about 10 minutes
+	@$(MAKE) --no-print-directory -j 2 check-and-chart unit
+	@$(MAKE) --no-print-directory e2e
 
-unit: ## unit tests of the services, with the race detector
-	$(GO) test -race -count=1 -timeout 10m ./common/... ./order/... ./stock/... ./payment/...
+.PHONY: check-and-chart
+check-and-chart: ## check and chart, one after the other, with a low priority
+	@nice $(MAKE) --no-print-directory check
+	@nice $(MAKE) --no-print-directory chart
+
+# ./order comes first, because its tests take longest.
+unit: deps ## unit tests of the services, with the race detector
+	$(GO) test -race -count=1 -timeout 10m ./order/... ./common/... ./stock/... ./payment/...
 
 chart: ## validate the Helm chart against the Kubernetes API types, and the plain manifests against the chart
 	cd test/chart && $(GO) vet ./... && $(GO) test -count=1 ./...
@@ -49,52 +78,73 @@ chart: ## validate the Helm chart against the Kubernetes API types, and the plai
 manifests: ## generate k8s/kube and gke/kube from the chart
 	@cd test/chart && $(GO) run .
 
-# test/e2e and test/stack mostly wait, so they run together. test/bench measures time, so it runs alone.
-e2e: ## the protocol model, the Python suite and the end-to-end tests, with crashes and restarts
-	$(GO) test -count=1 -timeout 14m -p 2 ./test/e2e ./test/stack
-	$(GO) test -count=1 -timeout 14m -p 2 $$($(GO) list ./test/... | grep -v -e /e2e -e /stack -e /bench)
+# Most packages of test/ mostly wait, so three packages run at a time. test/bench measures time, so it runs alone.
+# test/console runs alone too: Chromium raises its own priority if the user is root, and other tests then get no processor.
+# -short omits the builds for another platform, which are part of test-compose.
+e2e: deps ## the protocol model, the Python suite and the end-to-end tests, with crashes and restarts
+	$(GO) test -count=1 -timeout 14m -short -p 3 ./test/e2e ./test/stack \
+		$$($(GO) list ./test/... | grep -v -e /e2e -e /stack -e /bench -e /console)
+	$(GO) test -count=1 -timeout 10m ./test/console
 	$(GO) test -count=1 -timeout 5m ./test/bench
 
 # Each run draws and prints a new seed, so that many runs try many schedules. SEED=n repeats the choices of a run.
 .PHONY: faults soak
-faults: ## inject faults into the running system for about 8 minutes, report to bin/faults.md; SEED=n
+faults: deps ## inject faults into the running system for about 8 minutes, report to bin/faults.md; SEED=n
 	$(GO) run ./test/faults $(if $(SEED),-seed $(SEED))
 
-soak: ## inject random faults for DURATION=2h, at most RATE=n requests per second; REPORT=bin/soak.md
+soak: deps ## inject random faults for DURATION=2h, at most RATE=n requests per second; REPORT=bin/soak.md
 	$(GO) run ./test/faults -scenario mix -duration $(or $(DURATION),2h) $(if $(RATE),-rate $(RATE)) $(if $(SEED),-seed $(SEED)) -o $(or $(REPORT),bin/soak.md)
 
-python: ## only the Python suite and the consistency test, against a temporary system
-	$(GO) build -o bin/up ./test/up
+.PHONY: screenshots
+screenshots: deps ## take the pictures in docs/images: the console, and a film of a kill and its recovery
+	IMAGES=$(CURDIR)/docs/images $(GO) test -count=1 -timeout 10m -run TestImages ./test/console
+
+python: deps ## only the Python suite and the consistency test, against a temporary system
+	$(GO) build $(LDFLAGS) -o bin/up ./test/up
 	bin/up -exec 'cd test && $(PYTHON) -m unittest test_microservices && $(PYTHON) consistency.py'
 
 compose: ## docker compose up --build, with MACHINES=n instances and SHARDS=m of each service
+	@chmod -R a+rX compose common/metrics k8s/helm/checkout/files # containers read these files as other users
 	compose/scale $(or $(MACHINES),1) $(SHARDS)
 	docker compose up --build
 
 test-compose: ## test the system in docker compose, with killed containers; MACHINES=n, SHARDS=m, REPORT=file
-	@$(GO) build -o bin/test-compose ./test/compose
+	@$(GO) test -count=1 ./test/compose
+	@$(GO) build $(LDFLAGS) -o bin/test-compose ./test/compose
 	@exec bin/test-compose $(if $(REPORT),-o $(REPORT))
 
 images: ## build the images; IMAGE_PREFIX=registry.example/shop/, IMAGE_TAG=latest, BAKE="more arguments of docker buildx bake"
 	docker buildx bake -f docker-compose.yml $(BAKE)
 
-publish: ## build images for amd64 and arm64, with SBOM and provenance, and push them; bin/images.json lists the digests
-	@mkdir -p bin
+publish: ## build images for amd64 and arm64, with SBOM and provenance, and push them; LATEST=1 adds the tag "latest"
+	@mkdir -p bin # bin/images.json lists the digests
 	docker buildx bake -f docker-compose.yml --set '*.platform=linux/amd64,linux/arm64' --sbom true --provenance mode=max \
-		--push --metadata-file bin/images.json $(BAKE)
+		$(if $(LATEST),$(foreach image,order stock payment gateway,$(foreach tag,$(IMAGE_TAG) latest,\
+			--set $(image).tags=$(IMAGE_PREFIX)$(image):$(tag)))) --push --metadata-file bin/images.json $(BAKE)
+
+PACKAGES = bin
+.PHONY: chart-package
+chart-package: ## package the chart into bin/chart.tgz; IMAGE_PREFIX and SOURCE_URL set the values image.prefix and observability.sourceURL
+	mkdir -p $(PACKAGES) && rm -rf $(PACKAGES)/checkout && cp -rL k8s/helm/checkout $(PACKAGES)
+	sed -i 's|^  prefix: .*|  prefix: $(or $(IMAGE_PREFIX),checkout-)|' $(PACKAGES)/checkout/values.yaml
+	$(if $(SOURCE_URL),sed -i 's|^  sourceURL: .*|  sourceURL: $(SOURCE_URL)|' $(PACKAGES)/checkout/values.yaml)
+	tar -C $(PACKAGES) -czf $(PACKAGES)/chart.tgz checkout
 
 test-k8s: ## test the chart on a real cluster under load; see test/k8s/main.go
-	@$(GO) build -o bin/test-k8s ./test/k8s
+	@$(GO) build $(LDFLAGS) -o bin/test-k8s ./test/k8s
 	@exec bin/test-k8s $(if $(REPORT),-o $(REPORT))
 
-bench: ## measure speed for 4 to 7 minutes; the report goes to bin/bench, with KEEP=1 to docs/results/bench
+bench: deps ## measure speed for 4 to 7 minutes; the report goes to bin/bench, with KEEP=1 to docs/results/bench
 	$(GO) run ./test/bench -o $(if $(KEEP),docs/results/bench,bin/bench)
 
-bench-check: ## measure speed and fail if a ratio is over 15 % worse than in docs/results/bench/figures.json
+bench-check: deps ## measure speed and fail if a ratio is over 15 % worse than in docs/results/bench/figures.json
 	$(GO) run ./test/bench -o bin/bench -check docs/results/bench/figures.json
 
+kills: deps ## repeat the consistency run with a SIGKILL of each component; KILLS=n runs each
+	$(GO) test ./test/e2e -run TestConsistencyWithKills -kills $(or $(KILLS),5) -timeout 10h -v
+
 stress: deps ## simulate users with Locust; USERS=n, DURATION=30s, GATEWAY_URL of a running system
-	@$(GO) build -o bin/up ./test/up
+	@$(GO) build $(LDFLAGS) -o bin/up ./test/up
 	@if [ -n "$$GATEWAY_URL" ]; then test/stress/run; else bin/up -exec test/stress/run; fi
 
 clean: ## remove build output, but never data/

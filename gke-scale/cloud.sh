@@ -1,28 +1,54 @@
 # shellcheck shell=bash disable=SC2034 # deploy.sh and undeploy.sh use these variables
 # Settings and functions that deploy.sh and undeploy.sh share.
 
-REGION=${REGION:-us-central1}
 CLUSTER=${CLUSTER:-checkout}
 NETWORK=${NETWORK:-default}
 NAMESPACE=${NAMESPACE:-default}
 RELEASE=checkout
-NAT=nat-gw-$REGION ROUTER=rtr-$REGION ADDRESS=$REGION-nat-ip
-FIREWALL=all-pods-and-master-ipv4-cidrs
 
 die() { echo "${0##*/}: $*" >&2; exit 1; }
 
-# run CMD…: print the command, and run it unless DRY_RUN=1.
-run() {
-    { printf '+' && printf ' %q' "$@" && echo; } >&2
-    [ "${DRY_RUN:-0}" = 1 ] || "$@"
+# parse OPTION…: set REGION, DRY_RUN and rest, the arguments that are neither --region nor --dry-run.
+parse() {
+    rest=()
+    while [ $# != 0 ]; do
+        case $1 in
+        --region) [ $# -ge 2 ] || die "--region needs a value"; REGION=$2; shift ;;
+        --region=*) REGION=${1#*=} ;;
+        --dry-run) DRY_RUN=1 ;;
+        *) rest+=("$1") ;;
+        esac
+        shift
+    done
+    REGION=${REGION:-us-central1} DRY_RUN=${DRY_RUN:-0}
+    [[ $REGION =~ ^[a-z]+(-[a-z]+)+[0-9]+$ ]] || die "the region must be a name such as us-central1, not '$REGION'"
+    NAT=nat-gw-$REGION ROUTER=rtr-$REGION ADDRESS=$REGION-nat-ip
 }
 
-# exists DESCRIBE_CMD…: true if the command finds the resource. With DRY_RUN=1 nothing exists, and no command runs.
-exists() { [ "${DRY_RUN:-0}" != 1 ] && "$@" >/dev/null 2>&1; }
+# run CMD…: print the command, and run it unless this is a dry run.
+run() {
+    { printf '+' && printf ' %q' "$@" && echo; } >&2
+    [ "$DRY_RUN" = 1 ] || "$@"
+}
+
+# exists NAME LIST_CMD…: true if the list contains a resource of that name. In a dry run, the result is false and no command runs. If the
+# command fails, the script exits, because a create command would fail or change an existing resource.
+exists() {
+    [ "$DRY_RUN" != 1 ] || return 1
+    local name=$1 names
+    shift
+    names=$("$@" --format 'value(name)') || die "failed: $*"
+    grep -qx -- "$name" <<<"$names"
+}
+
+has_cluster() { exists "$CLUSTER" gcloud container clusters list --region "$REGION"; }
+has_address() { exists "$ADDRESS" gcloud compute addresses list --regions "$REGION"; }
+has_router() { exists "$ROUTER" gcloud compute routers list --regions "$REGION"; }
+has_nat() { exists "$NAT" gcloud compute routers nats list --router "$ROUTER" --region "$REGION"; }
 
 # require PROGRAM…: exit if a program is not installed.
 require() {
-    [ "${DRY_RUN:-0}" = 1 ] && return
+    [ "$DRY_RUN" != 1 ] || return 0
     local program missing=()
     for program; do command -v "$program" >/dev/null || missing+=("$program"); done
     [ ${#missing[@]} = 0 ] || die "not installed: ${missing[*]}"

@@ -1,34 +1,46 @@
 #!/usr/bin/env bash
-# undeploy.sh [--data] [--cluster]: delete what deploy.sh created. REGION, CLUSTER, NETWORK, NAMESPACE and DRY_RUN: see deploy.sh.
+# undeploy.sh [--dry-run] [--region REGION] [--data] [--cluster]: delete the resources of deploy.sh. CLUSTER, NETWORK, NAMESPACE: see
+# deploy.sh. You can run the script again after a failure.
 #
 #   (no option)   delete the system; keep the volumes, so that deploy.sh can use them again
 #   --data        also delete the volumes, with all orders, items and users
-#   --cluster     also delete the cluster, Cloud NAT and the firewall rule; requires --data, because the volumes go with the cluster
+#   --cluster     also delete the cluster and Cloud NAT; requires --data, because a deleted cluster has no volumes
+#   --dry-run     print every command for a project where everything exists, run none
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source-path=SCRIPTDIR source=cloud.sh
 . "$here/cloud.sh"
 
+parse "$@"
 data=0 cluster=0
-for option; do
+for option in ${rest[@]+"${rest[@]}"}; do
     case $option in
     --data) data=1 ;;
     --cluster) cluster=1 ;;
-    *) die "unknown option $option: want --data or --cluster" ;;
+    *) die "unknown option $option: want --data, --cluster, --region or --dry-run" ;;
     esac
 done
 [ $cluster = 0 ] || [ $data = 1 ] || die "--cluster deletes the volumes too: add --data to confirm"
 require gcloud kubectl helm
 
-run gcloud container clusters get-credentials "$CLUSTER" --region "$REGION"
-run helm uninstall "$RELEASE" --namespace "$NAMESPACE" --ignore-not-found --wait
-if [ $data = 1 ]; then
-    run kubectl --namespace "$NAMESPACE" delete persistentvolumeclaim -l "app.kubernetes.io/instance=$RELEASE"
+# delete HAS CMD…: run the command if the resource exists.
+delete() {
+    if [ "$DRY_RUN" = 1 ] || "$1"; then run "${@:2}"; fi
+}
+
+if [ "$DRY_RUN" = 1 ] || has_cluster; then
+    run gcloud container clusters get-credentials "$CLUSTER" --region "$REGION"
+    run helm uninstall "$RELEASE" --namespace "$NAMESPACE" --ignore-not-found --wait
+    if [ $data = 1 ]; then
+        run kubectl --namespace "$NAMESPACE" delete persistentvolumeclaim -l "app.kubernetes.io/instance=$RELEASE"
+    fi
 fi
 if [ $cluster = 1 ]; then
-    run gcloud container clusters delete "$CLUSTER" --region "$REGION" --quiet
-    run gcloud compute firewall-rules delete "$FIREWALL" --quiet
-    run gcloud compute routers nats delete "$NAT" --router "$ROUTER" --router-region "$REGION" --quiet
-    run gcloud compute routers delete "$ROUTER" --region "$REGION" --quiet
-    run gcloud compute addresses delete "$ADDRESS" --region "$REGION" --quiet
+    delete has_cluster gcloud container clusters delete "$CLUSTER" --region "$REGION" --quiet
+    # A router without a NAT may have other users, but only deploy.sh uses this name.
+    if [ "$DRY_RUN" = 1 ] || has_router; then
+        delete has_nat gcloud compute routers nats delete "$NAT" --router "$ROUTER" --region "$REGION" --quiet
+        run gcloud compute routers delete "$ROUTER" --region "$REGION" --quiet
+    fi
+    delete has_address gcloud compute addresses delete "$ADDRESS" --region "$REGION" --quiet
 fi

@@ -29,9 +29,12 @@ func (h *handlers) create(c *gin.Context, key *idempotency.Key) (created, error)
 	return created{OrderID: id}, err
 }
 
+// createTries is the number of IDs that newOrder tries. In practice, the first one is always free.
+const createTries = 3
+
 // newOrder creates an order on a shard of this instance or, with an idempotency key, on the key's home shard.
 func (h *handlers) newOrder(ctx context.Context, key *idempotency.Key, user string) (string, error) {
-	for {
+	for range createTries {
 		id, _, err := idempotency.Mint(h.Cluster, h.Minter, key)
 		if err != nil {
 			return "", err
@@ -40,6 +43,7 @@ func (h *handlers) newOrder(ctx context.Context, key *idempotency.Key, user stri
 			return key.CreatedOr(id), err
 		}
 	}
+	return "", fmt.Errorf("create an order: %d minted IDs were all taken", createTries)
 }
 
 func (h *handlers) find(c *gin.Context) (api.Order, error) {
@@ -99,15 +103,15 @@ func (h *handlers) remove(c *gin.Context, key *idempotency.Key) (api.Message, er
 }
 
 func (h *handlers) initBatch(c *gin.Context) (api.Message, error) {
-	n, err1 := web.Count(c, "n", 1, shard.MaxDecimal)
+	if !h.batchInit {
+		return api.Message{}, api.BatchDisabled
+	}
+	n, err1 := web.Count(c, "n", 1, int64(h.Config.BatchLimit))
 	items, err2 := web.Count(c, "n_items", 1, shard.MaxDecimal)
 	users, err3 := web.Count(c, "n_users", 1, shard.MaxDecimal)
 	price, err4 := web.Price(c, "item_price")
-	switch err := errors.Join(err1, err2, err3, err4); {
-	case err != nil:
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		return api.Message{}, err
-	case !h.batchInit:
-		return api.Message{}, api.BatchDisabled
 	}
 	return api.Message{Msg: "Batch init for orders successful"},
 		h.orders.BatchInit(c.Request.Context(), n, items, users, price)

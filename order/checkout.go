@@ -12,10 +12,6 @@ import (
 	"checkout/order/saga"
 )
 
-// requestHeader is the header with the gateway's name for a client request: 32 hexadecimal digits. The name is the same
-// when the gateway retries the request on another instance. The gateway overwrites a header that the client has sent.
-const requestHeader = "X-Checkout-Id"
-
 // paidOrder is the response to a checkout that has paid the order.
 type paidOrder struct {
 	OrderID string `json:"order_id"`
@@ -24,7 +20,10 @@ type paidOrder struct {
 
 func (h *handlers) checkout(c *gin.Context) (paidOrder, error) {
 	ctx, id := c.Request.Context(), c.Param("order_id")
-	request := saga.Request{Name: c.GetHeader(requestHeader), Connected: func() bool { return web.ClientConnected(ctx) }}
+	request := saga.Request{
+		Name:      c.GetHeader(web.CheckoutHeader),
+		Connected: func() bool { return web.ClientConnected(ctx) },
+	}
 	if err := h.saga.Checkout(ctx, id, request); err != nil {
 		return paidOrder{}, err
 	}
@@ -39,8 +38,8 @@ func (h *handlers) cancel(c *gin.Context) ([]api.OrderPayment, error) {
 	return forEach(c, h.saga.Cancel)
 }
 
-// forEach handles all entries of an internal request concurrently. It continues if the caller disconnects, because the
-// entries belong to several client requests.
+// forEach handles all entries of an internal request concurrently. forEach continues if the caller disconnects, because
+// the entries belong to several client requests.
 func forEach[Result any](c *gin.Context, handle func(context.Context, api.Cancel) Result) ([]Result, error) {
 	entries, err := web.Body[[]api.Cancel](c)
 	if err != nil {

@@ -3,10 +3,12 @@
 //	routes.go    every route
 //	cart.go      handlers of orders, their items and batch_init
 //	checkout.go  handlers of checkouts and cancellations
+//	history.go   handler of an order's history
+//	list.go      handlers of lists of orders
 //	prices.go    cache of stock's prices
 //	overview.go  data about sagas for the console
 //	saga/        the coordinator of the checkout
-//	store/       the Redis schema of orders and the scripts that change it
+//	store/       the Redis schema of orders and the scripts that change orders
 //	site/        console, API docs and openapi.json
 //
 // Package common/service has the code that all services share.

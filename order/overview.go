@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	overviewTimeout  = time.Second
-	overviewPerShard = 20 // largest number of undecided orders per shard
+	overviewTimeout  = 700 * time.Millisecond // the gateway waits 1 s for the overview of one instance
+	overviewPerShard = 20                     // largest number of undecided orders per shard
 )
 
 // sagaOverview returns the number of checkouts that this instance has handled, by outcome, and up to overviewPerShard
@@ -32,6 +32,9 @@ func (h *handlers) sagaOverview(ctx context.Context) *api.SagaOverview {
 			}
 			mu.Lock()
 			defer mu.Unlock()
+			for i := range backlog.Orders {
+				backlog.Orders[i].WaitingFor = h.saga.WaitingFor(backlog.Orders[i].OrderID)
+			}
 			o.Pending += backlog.Undecided
 			o.Undecided = append(o.Undecided, backlog.Orders...)
 		})

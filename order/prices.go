@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// cachePricesFor limits how long a cached price is used. If stock is restored from a backup, an item may no longer
-	// exist. An order with such an item is refused at checkout.
+	// cachePricesFor is the longest use of a cached price. If an item no longer exists after a restore of stock from a
+	// backup, stock refuses checkouts of the item.
 	cachePricesFor  = 10 * time.Second
 	maxCachedPrices = 1 << 16
 )
@@ -24,7 +24,7 @@ const pricesPath = "/internal/prices"
 
 // priceCache reads prices from stock and batches concurrent requests. It caches the price of an item with a minted ID,
 // because that price never changes. The price of an item with a decimal ID is not cached, because batch_init may change
-// it.
+// that price.
 type priceCache struct {
 	batcher *peer.Batcher[string, api.Price]
 
@@ -34,17 +34,12 @@ type priceCache struct {
 }
 
 func newPriceCache(stock *peer.Peer) *priceCache {
-	group := func(item string) string {
-		if s, ok := shard.Of(item); ok {
-			return strconv.Itoa(s)
-		}
-		return ""
-	}
+	group := func(item string) string { return strconv.Itoa(stock.ShardOf(item)) }
 	return &priceCache{batcher: peer.NewBatcher[string, api.Price](stock, pricesPath, group), prices: map[string]int64{}}
 }
 
-// price returns the price of an item, in minor units. It retries once if there is no reply, because another instance of
-// stock may reply.
+// price returns the price of an item, in minor units. Without a reply, the method retries once, because another
+// instance of stock may reply.
 func (c *priceCache) price(ctx context.Context, item string) (int64, error) {
 	if price, ok := c.get(item); ok {
 		return price, nil

@@ -7,7 +7,7 @@ import (
 	"checkout/common/shard"
 )
 
-// The cache holds only prices of items with minted IDs. It drops all prices when it expires or is full.
+// The cache holds only prices of items with minted IDs. The cache drops all prices when it expires or is full.
 func TestPriceCache(t *testing.T) {
 	t.Parallel()
 	c := &priceCache{prices: map[string]int64{}}
@@ -15,7 +15,7 @@ func TestPriceCache(t *testing.T) {
 	wantCached := func(item string, want bool) {
 		t.Helper()
 		if price, ok := c.get(item); ok != want || ok && price != 7 {
-			t.Errorf("%s: price %d, cached %v, want %v", item, price, ok, want)
+			t.Errorf("item %s: got the price %d, cached %v; want 7, cached %v", item, price, ok, want)
 		}
 	}
 	wantCached(minted, false)
@@ -35,6 +35,6 @@ func TestPriceCache(t *testing.T) {
 	}
 	wantCached(minted, false)
 	if len(c.prices) != 0 {
-		t.Errorf("a full cache still has %d prices", len(c.prices))
+		t.Errorf("a full cache still has %d prices, want 0", len(c.prices))
 	}
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/gin-gonic/gin"
 
 	"checkout/common/api"
@@ -34,10 +36,24 @@ func (h *handlers) routes(public, internal gin.IRouter) {
 	public.DELETE("/removeItem/:order_id/:item_id/:quantity", web.Idempotent(h.removeItem))
 	public.POST("/checkout/:order_id", web.JSON(h.checkout))
 	public.POST("/batch_init/:n/:n_items/:n_users/:item_price", web.JSON(h.initBatch))
-	site.Routes(public)
+	public.GET("/list", web.List(h.Config.Lists, h.list))
+	public.GET("/history/:order_id", web.List(h.Config.Lists, h.history))
+	site.Routes(public, h.Config.Demo.URL)
 
 	internal.POST("/internal/payments", web.JSON(h.payments))
+	internal.POST("/internal/orders", web.JSON(h.purchases))
 	internal.POST("/internal/cancel", web.JSON(h.cancel))
+}
+
+// prefix is the part that the gateway strips from the paths of orders.
+const prefix = "/orders"
+
+// clientPath returns the path that the client has sent to the gateway, given the path of a public request.
+func clientPath(path string) string {
+	if page, ok := strings.CutPrefix(path, site.Prefix+"/"); ok {
+		return "/" + page
+	}
+	return prefix + path
 }
 
 func (h *handlers) root(*gin.Context) (api.Message, error) {

@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"embed"
 	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"checkout/common/api"
 	"checkout/common/idempotency"
@@ -18,44 +21,102 @@ const (
 	paidDifferently participant.Code = participant.Taken + 1 + iota
 	returned
 	nothingPaid
+	startedPayment
+	settled
+
+	lost participant.Code = -1
 )
 
 var prelude = participant.Prelude(
 	protocol.Number("PAID_DIFFERENTLY", paidDifferently),
 	protocol.Number("RETURNED", returned),
 	protocol.Number("NOTHING_PAID", nothingPaid),
+	protocol.Number("STARTED_PAYMENT", startedPayment),
+	protocol.Number("SETTLED", settled),
+	protocol.Number("LOST", lost),
 )
 
 //go:embed lua/*.lua
 var files embed.FS
 
 var (
+	startPaymentScript  = redis.MustScript(files, "start_payment", prelude)
+	stopPaymentScript   = redis.MustScript(files, "stop_payment", prelude)
 	payOrderScript      = redis.MustScript(files, "pay_order", prelude)
 	cancelPaymentScript = redis.MustScript(files, "cancel_payment", prelude)
 )
 
-var scripts = slices.Concat(participant.Scripts, []*redis.Script{payOrderScript, cancelPaymentScript},
+var scripts = slices.Concat(participant.Scripts,
+	[]*redis.Script{startPaymentScript, stopPaymentScript, payOrderScript, cancelPaymentScript},
 	idempotency.Scripts(payOrderScript))
 
+// paymentDuration is the time after which a payment that has started expires. The order service replies much faster.
+const paymentDuration = 3 * time.Second
+
+// startPayment starts the payment for an order. Until the payment is made or stopped, no checkout of the order reserves
+// credit of the user. If the result token is "", the payment would change nothing, and payOrder reports why.
+func (u *users) startPayment(ctx context.Context, id, order string) (token string, err error) {
+	at, err := u.Locate(id)
+	if err != nil {
+		return "", err
+	}
+	keys := []string{at.Key(creditPrefix + id), at.Key(directPrefix + id)}
+	reply, err := at.Run(ctx, startPaymentScript, keys, order, rand.Text(), paymentDuration.Milliseconds())
+	if err != nil {
+		return "", fmt.Errorf("user %s: %w", id, err)
+	}
+	switch code := participant.Code(reply.Int(0)); {
+	case reply.Err() != nil:
+		return "", reply.Err()
+	case code == startedPayment:
+		return reply.String(1), reply.Err()
+	case code == settled:
+		return "", nil
+	default:
+		return "", participant.Undocumented(startPaymentScript, code)
+	}
+}
+
+// stopPayment ends a payment in progress without a charge. If stopPayment fails, the payment expires after
+// paymentDuration.
+func (u *users) stopPayment(ctx context.Context, id, order, token string) {
+	if at, err := u.Locate(id); err == nil {
+		at.Run(ctx, stopPaymentScript, []string{at.Key(directPrefix + id)}, order, token)
+	}
+}
+
+// inProgress is the first character of the value of a payment that is in progress.
+const inProgress = "?"
+
+// errLost is the error of payOrder if the payment is no longer in progress.
+var errLost = fmt.Errorf("the payment was not made in time: %w", api.Unavailable)
+
 // payOrder subtracts amount from a user's credit for an order. A second call for the same order subtracts nothing.
-func (u *users) payOrder(ctx context.Context, key *idempotency.Key, id, order string, amount int64) error {
-	code, err := u.Run(ctx, key, payOrderScript, id, []string{directPrefix + id}, order, amount)
+func (u *users) payOrder(
+	ctx context.Context, key *idempotency.Key, id, order string, amount int64, token string,
+) error {
+	reply, err := u.RunReply(ctx, key, payOrderScript, id, []string{directPrefix + id}, order, amount, token)
 	if err != nil {
 		return err
 	}
-	switch code {
-	case participant.Done:
+	switch code := participant.Code(reply.Int(0)); {
+	case reply.Err() != nil:
+		return reply.Err()
+	case code == participant.Done:
 		return nil
-	case participant.NotFound:
+	case code == lost:
+		return fmt.Errorf("user %s, order %s: %w", id, order, errLost)
+	case code == participant.NotFound:
 		return fmt.Errorf("user %s: %w", id, api.UserNotFound)
-	case participant.Insufficient:
-		return fmt.Errorf("user %s: subtract %d: %w", id, amount, api.InsufficientCredit)
-	case paidDifferently:
+	case code == participant.Insufficient:
+		return u.Lacks(id, amount, reply)
+	case code == paidDifferently:
 		return fmt.Errorf("user %s, order %s: %w", id, order, api.PaymentDiffers)
-	case returned:
+	case code == returned:
 		return fmt.Errorf("user %s, order %s: %w", id, order, api.PaymentCancelled)
+	default:
+		return participant.Undocumented(payOrderScript, code)
 	}
-	return participant.Undocumented(payOrderScript, code)
 }
 
 // returnPayment refunds the direct payment for an order, once. It reports whether there was a direct payment.
@@ -77,8 +138,8 @@ func (u *users) returnPayment(ctx context.Context, id, order string) (bool, erro
 	return false, participant.Undocumented(cancelPaymentScript, code)
 }
 
-// directPayment returns the amount that a user paid directly for an order. It is 0 without a direct payment, and
-// negative after a refund.
+// directPayment returns the amount that a user paid directly for an order. The amount is 0 without a direct payment,
+// and negative after a refund.
 func (u *users) directPayment(ctx context.Context, id, order string) (int64, error) {
 	user, err := u.StartFind(id)
 	if err != nil {
@@ -95,6 +156,9 @@ func (u *users) directPayment(ctx context.Context, id, order string) (int64, err
 	reply, err := payment.Wait(ctx)
 	if err != nil || !reply.Has(0) {
 		return 0, err
+	}
+	if strings.HasPrefix(reply.String(0), inProgress) {
+		return 0, reply.Err()
 	}
 	amount := reply.Int(0)
 	return amount, reply.Err()

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"checkout/common/api"
+	"checkout/common/list"
 	"checkout/common/peer"
 )
 
@@ -20,18 +21,22 @@ type fakeOrder struct {
 
 	mu       sync.Mutex
 	payment  api.OrderPayment
-	fails    bool // replies with status 500 instead
+	state    string          // of the order
+	fails    bool            // replies with status 500 instead
+	paid     []api.PaidOrder // what checkouts have paid, newest first
 	recorded []string
+	slow     sync.Map // by order, a channel that holds requests until the channel is closed
 }
 
 func newFakeOrder(t *testing.T) *fakeOrder {
 	f := &fakeOrder{}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+peer.ShardMapPath, func(w http.ResponseWriter, _ *http.Request) {
-		json.NewEncoder(w).Encode(api.ShardMap{Service: "order", Shards: 1, Modulus: 1})
+		json.NewEncoder(w).Encode(api.ShardMap{Service: "order", Shards: 2, Modulus: 2})
 	})
 	mux.HandleFunc("POST /internal/payments", f.serve("payment"))
 	mux.HandleFunc("POST /internal/cancel", f.serve("cancel"))
+	mux.HandleFunc("POST /internal/orders", f.purchases)
 	f.server = httptest.NewServer(mux)
 	f.address = strings.TrimPrefix(f.server.URL, "http://")
 	t.Cleanup(f.server.Close)
@@ -45,6 +50,11 @@ func (f *fakeOrder) serve(kind string) http.HandlerFunc {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
+		for _, c := range list {
+			if released, ok := f.slow.Load(kind + " " + c.OrderID); ok {
+				<-released.(chan struct{})
+			}
+		}
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		if f.fails {
@@ -55,7 +65,7 @@ func (f *fakeOrder) serve(kind string) http.HandlerFunc {
 		for i, c := range list {
 			replies[i] = f.payment
 			if kind == "payment" {
-				purchase := api.Purchase{Payment: f.payment}
+				purchase := api.Purchase{Payment: f.payment, State: f.state}
 				if f.payment == api.Paid || f.payment == api.Cancelled {
 					purchase.Attempt = "the attempt"
 				}
@@ -68,11 +78,50 @@ func (f *fakeOrder) serve(kind string) http.HandlerFunc {
 	}
 }
 
-// reply sets the payment that the service reports.
-func (f *fakeOrder) reply(payment api.OrderPayment) {
+// purchases replies with a page of the paid orders, like the order service.
+func (f *fakeOrder) purchases(w http.ResponseWriter, r *http.Request) {
+	var request api.PurchasesRequest
+	if err := json.NewDecoder(r.Body).Decode(&request); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.payment, f.fails = payment, false
+	if f.fails {
+		http.Error(w, "down", http.StatusInternalServerError)
+		return
+	}
+	after := ""
+	if request.Cursor != "" {
+		after, _ = list.ParseCursor(request.Cursor, func(string) bool { return true })
+	}
+	var part list.Part[api.PaidOrder]
+	for _, order := range f.paid {
+		if after != "" && list.Compare(order.OrderID, after) <= 0 {
+			continue
+		}
+		if len(part.Entries) == request.Limit {
+			part.Through = part.Entries[request.Limit-1].ID
+			break
+		}
+		part.Entries = append(part.Entries, list.Entry[api.PaidOrder]{ID: order.OrderID, Value: order})
+	}
+	json.NewEncoder(w).Encode(list.Merge([]list.Part[api.PaidOrder]{part}, request.Limit))
+}
+
+// reply sets the payment that the service reports, and the usual state of such an order.
+func (f *fakeOrder) reply(payment api.OrderPayment) {
+	states := map[api.OrderPayment]string{
+		api.NotPaid: api.StateOpen, api.Paid: api.StatePaid, api.Cancelled: api.StateCancelled,
+	}
+	f.replyState(payment, states[payment])
+}
+
+// replyState sets the payment and the state that the service reports.
+func (f *fakeOrder) replyState(payment api.OrderPayment, state string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.payment, f.state, f.fails = payment, state, false
 }
 
 // fail makes all requests fail.

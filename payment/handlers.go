@@ -2,13 +2,16 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 
 	"checkout/common/api"
+	"checkout/common/failpoint"
 	"checkout/common/idempotency"
-	"checkout/common/shard"
+	"checkout/common/list"
 	"checkout/common/web"
 )
 
@@ -34,6 +37,14 @@ func (h *handlers) create(c *gin.Context, key *idempotency.Key) (created, error)
 
 func (h *handlers) find(c *gin.Context) (api.User, error) {
 	return h.users.find(c.Request.Context(), c.Param("user_id"))
+}
+
+func (h *handlers) list(c *gin.Context) (api.List[api.User], error) {
+	page, err := web.Page(c, list.IsID)
+	if err != nil {
+		return api.List[api.User]{}, err
+	}
+	return h.users.list(c.Request.Context(), page)
 }
 
 func (h *handlers) addFunds(c *gin.Context, key *idempotency.Key) (funded, error) {
@@ -69,7 +80,10 @@ func (h *handlers) payOrder(c *gin.Context, key *idempotency.Key) (api.Message, 
 		err := fmt.Errorf("order ID is too long: %d bytes, want at most %d: %w", len(order), api.MaxIDLength, api.BadRequest)
 		return api.Message{}, err
 	}
-	if err := h.users.payOrder(c.Request.Context(), key, user, order, amount); err != nil {
+	if !utf8.ValidString(order) { // a JSON response could not name the order
+		return api.Message{}, fmt.Errorf("order ID %+q is not UTF-8: %w", order, api.BadRequest)
+	}
+	if err := h.payDirectly(c.Request.Context(), key, user, order, amount); err != nil {
 		return api.Message{}, err
 	}
 	return api.Message{Msg: fmt.Sprintf("user %s paid %d for order %s", user, amount, order)}, nil
@@ -80,7 +94,7 @@ func (h *handlers) cancel(c *gin.Context) (api.Message, error) {
 	if err := h.undo(c.Request.Context(), user, order); err != nil {
 		return api.Message{}, err
 	}
-	return api.Message{Msg: fmt.Sprintf("what user %s paid for order %s was given back", user, order)}, nil
+	return api.Message{Msg: fmt.Sprintf("refunded what user %s paid for order %s", user, order)}, nil
 }
 
 func (h *handlers) status(c *gin.Context) (paymentStatus, error) {
@@ -92,7 +106,7 @@ func (h *handlers) initBatch(c *gin.Context) (api.Message, error) {
 	if !h.batchInit {
 		return api.Message{}, api.BatchDisabled
 	}
-	n, err := web.Count(c, "n", 1, shard.MaxDecimal)
+	n, err := web.Count(c, "n", 1, int64(h.Config.BatchLimit))
 	if err != nil {
 		return api.Message{}, err
 	}
@@ -106,9 +120,56 @@ func (h *handlers) initBatch(c *gin.Context) (api.Message, error) {
 	return api.Message{Msg: "Batch init for users successful"}, nil
 }
 
-// undo refunds what the user paid for the order with a direct payment, a checkout, or both.
+// payTries is how often payDirectly starts a payment. payDirectly starts again if the payment has expired, or if
+// another request has stopped the same payment.
+const payTries = 4
+
+// payDirectly pays for an order outside of a checkout. A direct payment and a checkout of the same user never both pay.
+// From startPayment on, no attempt reserves credit for the order. If the order is still OPEN then, all attempts that
+// have reserved credit before are closed. A payment for an order that does not exist is allowed.
+func (h *handlers) payDirectly(
+	ctx context.Context, key *idempotency.Key, user, order string, amount int64,
+) error {
+	for range payTries {
+		token, err := h.users.startPayment(ctx, user, order)
+		if err != nil {
+			return err
+		}
+		if token != "" {
+			if err := h.orders.payable(ctx, user, order); err != nil {
+				h.users.stopPayment(context.WithoutCancel(ctx), user, order, token)
+				return h.firstReply(ctx, key, user, order, amount, err)
+			}
+			failpoint.ParticipantReached(user, "pay", "checked")
+		}
+		err = h.users.payOrder(ctx, key, user, order, amount, token)
+		if err != nil && token != "" && !errors.Is(err, errLost) {
+			h.users.stopPayment(context.WithoutCancel(ctx), user, order, token) // changes nothing if the payment was made
+		}
+		if !errors.Is(err, errLost) {
+			return err
+		}
+	}
+	return fmt.Errorf("user %s, order %s: %w", user, order, errLost)
+}
+
+// firstReply returns the stored result of the first request with the same idempotency key. Without such a result,
+// firstReply returns err, the error with which the order now refuses the payment.
+func (h *handlers) firstReply(
+	ctx context.Context, key *idempotency.Key, user, order string, amount int64, err error,
+) error {
+	if key == nil {
+		return err
+	}
+	if first := h.users.payOrder(ctx, key, user, order, amount, ""); !errors.Is(first, errLost) {
+		return first
+	}
+	return err
+}
+
+// undo refunds the user's direct payment for the order, the checkout of the order, or both.
 //
-// The direct payment is refunded first, because that refund can be rejected (no such user, balance limit), and a
+// undo refunds the direct payment first, because that refund can be rejected (no such user, balance limit), and a
 // rejected request must not change anything. Then the order service cancels the checkout. A missing checkout is an
 // error only if there was no direct payment either. Both refunds happen only once, so the client can retry after a 503.
 func (h *handlers) undo(ctx context.Context, user, order string) error {

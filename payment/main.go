@@ -10,12 +10,14 @@ import (
 
 func main() { service.Main(run) }
 
-// run runs an instance of the service, or its health check. See service.Definition.Run.
+// run runs an instance of the service, or another command such as adopt-shard. See service.Definition.Run.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
 	return definition.Run(ctx, args, getenv, stdout)
 }
 
-var definition = service.Definition{Name: "payment", Peers: []env.Peer{env.Order}, Scripts: scripts, Setup: setup}
+var definition = service.Definition{
+	Name: "payment", Prefix: "/payment", Peers: []env.Peer{env.Order}, Scripts: scripts, Setup: setup,
+}
 
 func setup(s *service.Service) {
 	h := &handlers{

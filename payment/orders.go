@@ -2,33 +2,59 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"strconv"
 
 	"checkout/common/api"
 	"checkout/common/peer"
 )
 
-// orders is a client of the order service. It asks whether a checkout has paid an order, and cancels such orders. It
-// batches concurrent requests.
+// orders is a client of the order service. The client reads whether a checkout has paid an order, cancels such orders,
+// and lists them. Reads share a request only if their orders are on the same shard, so that no read waits for another
+// shard. A cancellation needs shards of all three services, so the cancellations of different orders never share a
+// request.
 type orders struct {
+	peer     *peer.Peer
 	payments *peer.Batcher[api.Cancel, api.Purchase]
 	cancels  *peer.Batcher[api.Cancel, api.OrderPayment]
 }
 
 func newOrders(p *peer.Peer) *orders {
-	oneGroup := func(api.Cancel) string { return "" }
+	shard := func(c api.Cancel) string { return strconv.Itoa(p.ShardOf(c.OrderID)) }
+	order := func(c api.Cancel) string { return c.OrderID }
 	return &orders{
-		payments: peer.NewBatcher[api.Cancel, api.Purchase](p, "/internal/payments", oneGroup),
-		cancels:  peer.NewBatcher[api.Cancel, api.OrderPayment](p, "/internal/cancel", oneGroup),
+		peer:     p,
+		payments: peer.NewBatcher[api.Cancel, api.Purchase](p, "/internal/payments", shard),
+		cancels:  peer.NewBatcher[api.Cancel, api.OrderPayment](p, "/internal/cancel", order),
 	}
 }
 
-// payment returns whether a checkout of the user has paid the order, or api.PaymentUnknown if there is no reply.
+// payment returns whether a checkout of the user has paid the order, or api.PaymentUnknown without a reply.
 func (o *orders) payment(ctx context.Context, user, order string) api.OrderPayment {
 	return askTwice(ctx, o.payments, api.Cancel{OrderID: order, UserID: user}).Payment
 }
 
-// undo cancels the order if a checkout of the user has paid it. The request contains the attempt that has paid, so that
-// a delayed message cannot cancel a later attempt. undo is safe to retry.
+// payable returns an error unless the order is OPEN or does not exist.
+func (o *orders) payable(ctx context.Context, user, order string) error {
+	found := askTwice(ctx, o.payments, api.Cancel{OrderID: order, UserID: user})
+	switch found.State {
+	case api.StateOpen:
+		return nil
+	case api.StatePaid:
+		return fmt.Errorf("order %s: %w", order, api.PaidByCheckout)
+	case api.StateRunning, api.StateAborting:
+		return fmt.Errorf("order %s: status %s, a checkout is in progress: %w", order, found.State, api.OrderNotOpen)
+	case api.StateRefunding, api.StateCancelled:
+		return fmt.Errorf("order %s: status %s: %w", order, found.State, api.OrderCancelled)
+	}
+	if found.Payment == api.OrderMissing {
+		return nil
+	}
+	return fmt.Errorf("order %s: no reply from the order service: %w", order, api.Unavailable)
+}
+
+// undo cancels the order if a checkout of the user has paid the order. The request contains the attempt that has paid,
+// so that a delayed message cannot cancel a later attempt. undo is safe to retry.
 func (o *orders) undo(ctx context.Context, user, order string) api.OrderPayment {
 	cancel := api.Cancel{OrderID: order, UserID: user}
 	purchase := askTwice(ctx, o.payments, cancel)

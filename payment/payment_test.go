@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -17,9 +18,9 @@ func paidMessage(user string, amount int) string {
 	return fmt.Sprintf(`{"msg":"user %s paid %d for order A"}`, user, amount)
 }
 
-// cancelledMessage is the response to a cancellation of what a user paid for order A.
+// cancelledMessage is the response to a cancellation of a user's payment for order A.
 func cancelledMessage(user string) string {
-	return fmt.Sprintf(`{"msg":"what user %s paid for order A was given back"}`, user)
+	return fmt.Sprintf(`{"msg":"refunded what user %s paid for order A"}`, user)
 }
 
 // A direct payment for an order subtracts credit only once, however often the request is sent. After the payment was
@@ -50,8 +51,7 @@ func TestDirectPaymentIsChargedOnce(t *testing.T) {
 	payment.wantCredit(t, other, 4)
 }
 
-// Concurrent requests for the same payment subtract the amount once. Concurrent cancellations refund the amount once
-// (mistake 15 of the predecessor).
+// Concurrent requests for the same payment subtract the amount once. Concurrent cancellations refund the amount once.
 func TestConcurrentDirectPaymentIsChargedOnce(t *testing.T) {
 	t.Parallel()
 	payment := newInstance(t, 1)
@@ -62,7 +62,7 @@ func TestConcurrentDirectPaymentIsChargedOnce(t *testing.T) {
 		for range 50 {
 			senders.Go(func() {
 				if w := payment.Call("POST", path); w.Code != 200 {
-					t.Errorf("%s: %d %s", path, w.Code, w.Body)
+					t.Errorf("POST %s: got %d %s, want 200", path, w.Code, w.Body)
 				}
 			})
 		}
@@ -71,6 +71,93 @@ func TestConcurrentDirectPaymentIsChargedOnce(t *testing.T) {
 	concurrently("/pay/" + id + "/A/6")
 	payment.wantCredit(t, id, 4)
 	concurrently("/cancel/" + id + "/A")
+	payment.wantCredit(t, id, 10)
+}
+
+// A direct payment for an order is refused unless the order is OPEN or does not exist. A refused payment changes
+// nothing, and a later payment succeeds.
+func TestDirectPaymentNeedsAnOpenOrder(t *testing.T) {
+	t.Parallel()
+	payment := newInstance(t, 1)
+	id := payment.create(t, 10)
+	for _, row := range []struct {
+		payment api.OrderPayment
+		state   string
+		want    *api.Error
+	}{
+		{api.Paid, api.StatePaid, api.PaidByCheckout},
+		{api.NotPaid, api.StatePaid, api.PaidByCheckout}, // by another user
+		{api.NotPaid, api.StateRunning, api.OrderNotOpen},
+		{api.NotPaid, api.StateAborting, api.OrderNotOpen},
+		{api.Cancelled, api.StateRefunding, api.OrderCancelled},
+		{api.Cancelled, api.StateCancelled, api.OrderCancelled},
+		{api.PaymentUnknown, "", api.Unavailable},
+		{api.NotPaid, "", api.Unavailable}, // an older instance
+		{api.NotPaid, "NEW", api.Unavailable},
+	} {
+		payment.order.replyState(row.payment, row.state)
+		payment.Refuse(t, "POST", "/pay/"+id+"/A/6", row.want)
+		payment.Refuse(t, "POST", "/pay/"+id+"/A/11", row.want) // more than the credit
+		if row.state == api.StateRunning {
+			w := payment.Call("POST", "/pay/"+id+"/A/6")
+			if !strings.Contains(w.Body.String(), "RUNNING") {
+				t.Errorf("pay for a RUNNING order: got %s, want the status of the order in the response", w.Body)
+			}
+		}
+	}
+	payment.order.reply(api.NotPaid)
+	payment.Refuse(t, "POST", "/pay/"+id+"/A/11", api.InsufficientCredit)
+	if w := payment.Call("POST", "/pay/"+id+"/A/11"); !strings.Contains(w.Body.String(), "11 needed, 10 available") {
+		t.Errorf("pay 11 of 10: got %s, want both amounts in the response", w.Body)
+	}
+	if n := payment.Shards[0].Client.Exists(t.Context(), "{p0}d:"+id).Val(); n != 0 {
+		t.Error("after a rejection for too little credit, a payment is in progress, want none")
+	}
+	payment.Want(t, "POST", "/pay/"+id+"/A/6", paidMessage(id, 6))
+	payment.order.replyState(api.Paid, api.StatePaid)
+	payment.Want(t, "POST", "/pay/"+id+"/A/6", paidMessage(id, 6)) // paid before
+	payment.wantCredit(t, id, 4)
+}
+
+// The first response to a payment with an idempotency key is replayed, even if the order has changed since then. A
+// payment that was refused because of the order can be retried with its key.
+func TestDirectPaymentWithAKey(t *testing.T) {
+	t.Parallel()
+	payment := newInstance(t, 1)
+	id := payment.create(t, 10)
+	pay := func(key string, amount, status int, replayed string) {
+		t.Helper()
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest("POST", fmt.Sprintf("/pay/%s/A/%d", id, amount), nil)
+		r.Host = "localhost"
+		r.Header.Set("Idempotency-Key", key)
+		payment.Public.ServeHTTP(w, r)
+		if w.Code != status || w.Header().Get("Idempotent-Replayed") != replayed {
+			t.Errorf("pay with key %s: got %d %v %s, want %d, replayed %q", key, w.Code, w.Header(), w.Body, status, replayed)
+		}
+		if status == 402 && !strings.Contains(w.Body.String(), "11 needed, 10 available") {
+			t.Errorf("pay 11 of 10: got %s, want both amounts in the response", w.Body)
+		}
+	}
+	payment.order.replyState(api.NotPaid, api.StateRunning)
+	pay("a", 6, 409, "")
+	payment.order.reply(api.NotPaid)
+	pay("b", 11, 402, "")
+	pay("b", 11, 402, "true")
+	payment.order.replyState(api.Paid, api.StatePaid)
+	pay("b", 11, 402, "true")
+	pay("d", 11, 409, "")
+	payment.order.reply(api.NotPaid)
+	pay("d", 11, 402, "")
+	pay("a", 6, 200, "")
+	payment.order.replyState(api.Paid, api.StatePaid)
+	pay("a", 6, 200, "true")
+	payment.order.reply(api.NotPaid)
+	payment.Want(t, "POST", "/cancel/"+id+"/A", cancelledMessage(id))
+	payment.order.fail()
+	pay("a", 6, 200, "true")
+	pay("b", 11, 402, "true")
+	pay("c", 6, 409, "")
 	payment.wantCredit(t, id, 10)
 }
 
@@ -105,6 +192,7 @@ func TestCancelAndStatusCombineDirectPaymentAndCheckout(t *testing.T) {
 		t.Run(fmt.Sprintf("%s %d", row.direct, row.checkout), func(t *testing.T) {
 			id := payment.create(t, 10)
 			if row.direct != none {
+				payment.order.reply(api.NotPaid)
 				payment.Want(t, "POST", "/pay/"+id+"/A/6", paidMessage(id, 6))
 			}
 			if row.direct == returned {
@@ -123,7 +211,7 @@ func TestCancelAndStatusCombineDirectPaymentAndCheckout(t *testing.T) {
 			asked := fmt.Sprintf("payment %s A", id)
 			for _, request := range payment.order.requests() {
 				if request != asked {
-					t.Errorf("status has sent %q", request)
+					t.Errorf("status has sent %q, want %q", request, asked)
 				}
 			}
 			for range 2 {
@@ -133,7 +221,7 @@ func TestCancelAndStatusCombineDirectPaymentAndCheckout(t *testing.T) {
 				}
 				w := payment.Call("POST", "/cancel/"+id+"/A")
 				if w.Code != code || row.cancel != nil && !strings.Contains(w.Body.String(), row.cancel.Type()) {
-					t.Errorf("cancel: %d %s, want %d", w.Code, w.Body, code)
+					t.Errorf("cancel: got %d %s, want %d", w.Code, w.Body, code)
 				}
 				want := []string{asked}
 				switch row.checkout {
@@ -165,21 +253,22 @@ func TestOrderInstanceStops(t *testing.T) {
 	}
 }
 
-// If a cancellation fails with 503, a retry completes it, and nothing is refunded twice.
+// If a cancellation fails with 503, a retry completes the cancellation, and nothing is refunded twice.
 func TestCancelCompletesAfterA503(t *testing.T) {
 	t.Parallel()
 	payment := newInstance(t, 1)
+	payment.order.reply(api.NotPaid)
 	id := payment.create(t, 10)
 	payment.Want(t, "POST", "/pay/"+id+"/A/6", paidMessage(id, 6))
 	payment.order.fail()
 	for range 2 {
 		if w := payment.Call("POST", "/cancel/"+id+"/A"); w.Code != 503 || w.Header().Get("Retry-After") == "" {
-			t.Errorf("without the order service: %d %s", w.Code, w.Body)
+			t.Errorf("cancel without the order service: got %d %s, want 503 with Retry-After", w.Code, w.Body)
 		}
 		payment.wantCredit(t, id, 10)
 	}
 	if w := payment.Call("GET", "/status/"+id+"/A"); w.Code != 503 {
-		t.Errorf("status without the order service: %d %s", w.Code, w.Body)
+		t.Errorf("status without the order service: got %d %s, want 503", w.Code, w.Body)
 	}
 	payment.order.reply(api.Cancelled)
 	testredis.Eventually(t, "the cancellation completes",
@@ -187,7 +276,7 @@ func TestCancelCompletesAfterA503(t *testing.T) {
 	payment.wantCredit(t, id, 10)
 }
 
-// A full shard rejects payments and accepts cancellations (mistake 16 of the predecessor).
+// A full shard rejects payments and accepts cancellations.
 func TestFullShardRejectsPaymentsOnly(t *testing.T) {
 	t.Parallel()
 	payment := newInstance(t, 1)

@@ -23,7 +23,10 @@ func (h *handlers) routes(public, internal gin.IRouter) {
 	public.POST("/create_user", web.Idempotent(h.create))
 	public.GET("/find_user/:user_id", web.JSON(h.find))
 	public.POST("/add_funds/:user_id/:amount", web.Idempotent(h.addFunds))
-	// Gin allows one parameter name per position in a path. The second parameter of pay is an amount or an order ID.
+	public.GET("/list", web.List(h.Config.Lists, h.list))
+	public.GET("/history/:user_id", web.List(h.Config.Lists, h.history))
+	// Gin allows one parameter name per position in a path. The second parameter of the routes "pay" is an amount or
+	// an order ID.
 	public.POST("/pay/:user_id/:amount_or_order_id", web.Idempotent(h.pay))
 	public.POST("/pay/:user_id/:amount_or_order_id/:amount", web.Idempotent(h.payOrder))
 	public.POST("/cancel/:user_id/:order_id", web.JSON(h.cancel))
@@ -31,5 +34,8 @@ func (h *handlers) routes(public, internal gin.IRouter) {
 	public.POST("/status/:user_id/:order_id", web.JSON(h.status))
 	public.POST("/batch_init/:n/:starting_money", web.JSON(h.initBatch))
 
-	participant.NewReservations(h.Cluster, creditPrefix).Routes(internal)
+	reservations := participant.NewReservations(h.Cluster, creditPrefix)
+	reservations.RefusePaidOrders(directPrefix)
+	reservations.Routes(internal)
+	h.Collect(reservations)
 }

@@ -34,7 +34,7 @@ func (payment *instance) create(t *testing.T, credit int64) string {
 	w := payment.Call("POST", "/create_user")
 	var response created
 	if err := json.Unmarshal(w.Body.Bytes(), &response); w.Code != 200 || err != nil {
-		t.Fatalf("create: %d %s", w.Code, w.Body)
+		t.Fatalf("POST /create_user: got %d %s, want 200 and an ID", w.Code, w.Body)
 	}
 	if credit > 0 {
 		payment.Want(t, "POST", fmt.Sprintf("/add_funds/%s/%d", response.UserID, credit), `{"done":true}`)
@@ -61,17 +61,17 @@ func TestUsersAreSpreadOverTheShards(t *testing.T) {
 		id := payment.create(t, 0)
 		at, ok := shard.Of(id)
 		if !ok {
-			t.Fatalf("%s was not minted", id)
+			t.Fatalf("create: got the ID %s, want a minted one", id)
 		}
 		seen[at] = true
 		payment.wantCredit(t, id, 0)
-		payment.Want(t, "POST", "//add_funds//"+id+"/1000000000000", `{"done":true}`)
+		payment.Want(t, "POST", "/add_funds/"+id+"/1000000000000", `{"done":true}`)
 		payment.Want(t, "POST", "/pay/"+id+"/999999999999", fmt.Sprintf(`{"msg":"user %s paid 999999999999"}`, id))
 		payment.wantCredit(t, id, 1)
 		payment.Refuse(t, "POST", "/pay/"+id+"/2", api.InsufficientCredit)
 	}
 	if len(seen) != 2 {
-		t.Errorf("4 users are on %d of 2 shards", len(seen))
+		t.Errorf("4 users are on %d of 2 shards, want both", len(seen))
 	}
 	payment.Want(t, "GET", "/",
 		`{"service":"payment","machine":"1/1","shards":[{"shard":0,"up":true},{"shard":1,"up":true}]}`)
@@ -88,10 +88,11 @@ func TestCreditAboveTheLimitIsRejected(t *testing.T) {
 	if err := payment.Shards[0].Client.Set(t.Context(), "{p0}u:"+id, int64(api.MaxBalance-5), 0).Err(); err != nil {
 		t.Fatal(err)
 	}
+	payment.order.requests()
 	payment.Refuse(t, "POST", "/add_funds/"+id+"/6", api.BalanceLimit)
 	payment.Refuse(t, "POST", "/cancel/"+id+"/A", api.BalanceLimit)
 	if requests := payment.order.requests(); len(requests) != 0 {
-		t.Errorf("a rejected cancellation has called the order service: %v", requests)
+		t.Errorf("a rejected cancellation has sent %v to the order service, want nothing", requests)
 	}
 	payment.Want(t, "POST", "/add_funds/"+id+"/5", `{"done":true}`)
 	payment.wantCredit(t, id, api.MaxBalance)
@@ -101,9 +102,11 @@ func TestCreditAboveTheLimitIsRejected(t *testing.T) {
 func TestInvalidInputChangesNothing(t *testing.T) {
 	t.Parallel()
 	payment := newInstance(t, 2)
-	payment.order.reply(api.Paid)
+	payment.order.reply(api.NotPaid)
 	id := payment.create(t, 10)
 	payment.Want(t, "POST", "/pay/"+id+"/A/4", paidMessage(id, 4))
+	payment.order.reply(api.Paid)
+	payment.order.requests()
 	payment.Want(t, "POST", "/batch_init/3/7", `{"msg":"Batch init for users successful"}`)
 	for _, n := range append([]string{"0", "00"}, servicetest.NotNumbers...) {
 		payment.Refuse(t, "POST", "/add_funds/"+id+"/"+n, api.InvalidNumber)
@@ -115,8 +118,9 @@ func TestInvalidInputChangesNothing(t *testing.T) {
 	for _, n := range servicetest.NotNumbers {
 		payment.Refuse(t, "POST", "/batch_init/3/"+n, api.InvalidNumber)
 	}
-	payment.Refuse(t, "POST", "/batch_init/10000001/5", api.InvalidNumber)
+	payment.Refuse(t, "POST", "/batch_init/10001/5", api.InvalidNumber)
 	payment.Refuse(t, "POST", "/pay/"+id+"/"+strings.Repeat("x", api.MaxIDLength+1)+"/1", api.BadRequest)
+	payment.Refuse(t, "POST", "/pay/"+id+"/%ff/1", api.BadRequest)
 	for _, other := range servicetest.NotIDs(id, "{p0}u:0") {
 		payment.Refuse(t, "GET", "/find_user/"+other, api.UserNotFound)
 		payment.Refuse(t, "POST", "/add_funds/"+other+"/1", api.UserNotFound)
@@ -127,7 +131,7 @@ func TestInvalidInputChangesNothing(t *testing.T) {
 		payment.Refuse(t, "POST", "/status/"+other+"/A", api.UserNotFound)
 	}
 	if requests := payment.order.requests(); len(requests) != 0 {
-		t.Errorf("requests to the order service about users that do not exist: %v", requests)
+		t.Errorf("requests to the order service about missing users: got %v, want none", requests)
 	}
 	routes := map[string]string{
 		"/": "GET", "/ping": "GET", "/create_user": "POST", "/find_user/" + id: "GET", "/add_funds/" + id + "/1": "POST",
@@ -135,7 +139,7 @@ func TestInvalidInputChangesNothing(t *testing.T) {
 		"/status/" + id + "/A": "GET POST", "/batch_init/1/1": "POST",
 	}
 	for path, allowed := range routes {
-		for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} {
+		for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE", "PROPFIND"} {
 			if !strings.Contains(allowed, method) {
 				payment.Refuse(t, method, path, api.WrongMethod)
 			}
@@ -165,7 +169,7 @@ func TestBatchInitOverwritesUsers(t *testing.T) {
 	for i, s := range payment.Shards {
 		users, err := s.Client.Keys(t.Context(), fmt.Sprintf("{p%d}u:*", i)).Result()
 		if err != nil || len(users) != 1252-i {
-			t.Errorf("shard %d holds %d users, %v", i, len(users), err)
+			t.Errorf("shard %d holds %d users, %v; want %d", i, len(users), err, 1252-i)
 		}
 	}
 	payment.Want(t, "POST", "/pay/1/A/3", paidMessage("1", 3))
@@ -191,7 +195,7 @@ func TestDownShardFailsOnlyItsRequests(t *testing.T) {
 		payment.WantUnavailable(t, method, path)
 	}
 	if requests := payment.order.requests(); len(requests) != 0 {
-		t.Errorf("requests to the order service before the direct payment is known: %v", requests)
+		t.Errorf("requests to the order service before the direct payment is known: got %v, want none", requests)
 	}
 	payment.wantCredit(t, "0", 7)
 	for range 4 {
@@ -204,7 +208,8 @@ func TestDownShardFailsOnlyItsRequests(t *testing.T) {
 func TestInternalPortReportsShardMapAndReadiness(t *testing.T) {
 	t.Parallel()
 	payment := newInstance(t, 1)
-	payment.WantInternal(t, "/internal/placement", 200, `{"service":"payment","shards":1,"modulus":1}`)
+	payment.WantInternal(t, "/internal/placement", 200,
+		`{"service":"payment","shards":1,"modulus":1,"identities":["`+payment.Cluster.Identities()[0]+`"]}`)
 	payment.WantInternal(t, "/readyz", 200, `{"ready":true}`)
 	payment.order.server.Close()
 	testredis.Eventually(t, "the order service is unavailable", func() bool {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"checkout/common/api"
+	"checkout/common/list"
 	"checkout/common/participant"
 	"checkout/common/service"
 )
@@ -22,6 +23,7 @@ type users struct{ *participant.Counters }
 func newUsers(s *service.Service) *users {
 	return &users{participant.NewCounters(s.Cluster, s.Minter, participant.Kind{
 		Noun: "user", Prefix: creditPrefix, NotFound: api.UserNotFound, Insufficient: api.InsufficientCredit,
+		Listed: s.Config.Lists,
 	})}
 }
 
@@ -32,4 +34,10 @@ func (u *users) find(ctx context.Context, id string) (api.User, error) {
 	}
 	user := api.User{UserID: id, Credit: reply.Int(0)}
 	return user, reply.Err()
+}
+
+func (u *users) list(ctx context.Context, page list.Page) (api.List[api.User], error) {
+	return participant.List(ctx, u.Counters, page, nil, func(id string, values []int64) api.User {
+		return api.User{UserID: id, Credit: values[0]}
+	})
 }

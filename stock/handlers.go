@@ -8,8 +8,8 @@ import (
 
 	"checkout/common/api"
 	"checkout/common/idempotency"
+	"checkout/common/list"
 	"checkout/common/participant"
-	"checkout/common/shard"
 	"checkout/common/web"
 )
 
@@ -32,6 +32,14 @@ func (h *handlers) create(c *gin.Context, key *idempotency.Key) (created, error)
 
 func (h *handlers) find(c *gin.Context) (api.Item, error) {
 	return h.items.find(c.Request.Context(), c.Param("item_id"))
+}
+
+func (h *handlers) list(c *gin.Context) (api.List[api.Item], error) {
+	page, err := web.Page(c, list.IsID)
+	if err != nil {
+		return api.List[api.Item]{}, err
+	}
+	return h.items.list(c.Request.Context(), page)
 }
 
 func (h *handlers) add(c *gin.Context, key *idempotency.Key) (api.Message, error) {
@@ -62,7 +70,7 @@ func (h *handlers) initBatch(c *gin.Context) (api.Message, error) {
 	if !h.batchInit {
 		return api.Message{}, api.BatchDisabled
 	}
-	n, err := web.Count(c, "n", 1, shard.MaxDecimal)
+	n, err := web.Count(c, "n", 1, int64(h.Config.BatchLimit))
 	if err != nil {
 		return api.Message{}, err
 	}
@@ -81,8 +89,8 @@ func (h *handlers) initBatch(c *gin.Context) (api.Message, error) {
 	return api.Message{Msg: "Batch init for stock successful"}, nil
 }
 
-// prices returns the prices of items to the order service. It continues if the caller disconnects, because the items
-// belong to several client requests.
+// prices returns the prices of items to the order service. prices continues if the caller disconnects, because the
+// items belong to several client requests.
 func (h *handlers) prices(c *gin.Context) ([]api.Price, error) {
 	ids, err := web.Body[[]string](c)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"checkout/common/api"
+	"checkout/common/list"
 	"checkout/common/participant"
 	"checkout/common/redis"
 	"checkout/common/service"
@@ -22,6 +23,7 @@ type items struct{ *participant.Counters }
 func newItems(s *service.Service) *items {
 	return &items{participant.NewCounters(s.Cluster, s.Minter, participant.Kind{
 		Noun: "item", Prefix: stockPrefix, NotFound: api.ItemNotFound, Insufficient: api.InsufficientStock,
+		Listed: s.Config.Lists,
 	})}
 }
 
@@ -30,11 +32,17 @@ func (i *items) find(ctx context.Context, id string) (api.Item, error) {
 	if err != nil {
 		return api.Item{}, err
 	}
-	item := api.Item{Stock: reply.Int(0), Price: reply.Int(1)}
+	item := api.Item{ItemID: id, Stock: reply.Int(0), Price: reply.Int(1)}
 	return item, reply.Err()
 }
 
-// prices returns a reply for each item: its price, or that the item does not exist, or that the price is unknown.
+func (i *items) list(ctx context.Context, page list.Page) (api.List[api.Item], error) {
+	return participant.List(ctx, i.Counters, page, []string{pricePrefix}, func(id string, values []int64) api.Item {
+		return api.Item{ItemID: id, Stock: values[0], Price: values[1]}
+	})
+}
+
+// prices returns a reply for each item: the price, "no such item", or "price unknown".
 func (i *items) prices(ctx context.Context, ids []string) []api.Price {
 	reads := make([]*redis.Read, len(ids))
 	prices := make([]api.Price, len(ids))

@@ -21,10 +21,13 @@ func (h *handlers) routes(public, internal gin.IRouter) {
 	public.GET("/", web.JSON(h.Ping))
 	public.POST("/item/create/:price", web.Idempotent(h.create))
 	public.GET("/find/:item_id", web.JSON(h.find))
+	public.GET("/list", web.List(h.Config.Lists, h.list))
 	public.POST("/add/:item_id/:amount", web.Idempotent(h.add))
 	public.POST("/subtract/:item_id/:amount", web.Idempotent(h.subtract))
 	public.POST("/batch_init/:n/:starting_stock/:item_price", web.JSON(h.initBatch))
 
-	participant.NewReservations(h.Cluster, stockPrefix).Routes(internal)
+	reservations := participant.NewReservations(h.Cluster, stockPrefix)
+	reservations.Routes(internal)
+	h.Collect(reservations)
 	internal.POST("/internal/prices", web.JSON(h.prices))
 }

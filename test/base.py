@@ -8,7 +8,7 @@ import utils as tu
 MAX_AMOUNT = 10 ** 12  # the largest single amount, price or quantity
 MAX_SUM = 2 ** 53 - 1  # the largest balance or total
 
-# A problem never contains these words, unless the client sent them.
+# A problem contains these words only if the client has sent them.
 INTERNALS = ("redis", "lua", "goroutine", "panic", "dial tcp", "127.0.0.1", ".go:", "wrongtype", "noscript",
              "evalsha", "nginx", "strconv", "upstream", "context deadline", "runtime error")
 

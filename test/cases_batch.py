@@ -12,7 +12,7 @@ class TestBatchInit(Case):
     def test_items(self):
         self.batch_init("/stock/batch_init/10/50/7")
         for item_id in map(str, range(10)):
-            self.assertEqual(tu.find_item(item_id), {"price": 7, "stock": 50})
+            self.assertEqual(tu.find_item(item_id), {"item_id": item_id, "price": 7, "stock": 50})
         self.assertEqual(tu.add_stock("0", 5), 200)
         self.assertEqual(tu.subtract_stock("9", 5), 200)
         self.assertStock("0", 55)
@@ -102,7 +102,7 @@ class TestBatchInit(Case):
         self.batch_init("/orders/batch_init/10000/10000/10000/4")
         for last in ("4999", "9998", "9999"):
             self.assertCredit(last, 8)
-            self.assertEqual(tu.find_item(last), {"price": 4, "stock": 2})
+            self.assertEqual(tu.find_item(last), {"item_id": last, "price": 4, "stock": 2})
             self.assertOrder(last, "OPEN", 8)
         for path in ("/payment/find_user/", "/stock/find/", "/orders/find/"):
             self.assertProblem(tu.get(path + "4711000000"), 404)
@@ -117,11 +117,11 @@ class TestBatchInit(Case):
 
     def test_smallest_and_largest_numbers(self):
         self.batch_init("/stock/batch_init/1/0/0")
-        self.assertEqual(tu.find_item("0"), {"price": 0, "stock": 0})
+        self.assertEqual(tu.find_item("0"), {"item_id": "0", "price": 0, "stock": 0})
         self.batch_init("/payment/batch_init/1/0")
         self.assertCredit("0", 0)
         self.batch_init(f"/stock/batch_init/1/{MAX_AMOUNT}/{MAX_AMOUNT}")
-        self.assertEqual(tu.find_item("0"), {"price": MAX_AMOUNT, "stock": MAX_AMOUNT})
+        self.assertEqual(tu.find_item("0"), {"item_id": "0", "price": MAX_AMOUNT, "stock": MAX_AMOUNT})
         self.batch_init(f"/payment/batch_init/1/{MAX_AMOUNT}")
         self.assertCredit("0", MAX_AMOUNT)
         self.batch_init(f"/orders/batch_init/1/1/1/{MAX_AMOUNT}")

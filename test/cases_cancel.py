@@ -1,4 +1,4 @@
-"""payment/cancel refunds what was paid for an order, once."""
+"""payment/cancel refunds the payment for an order, once."""
 import uuid
 
 import utils as tu

@@ -1,4 +1,4 @@
-"""The gateway hides internal routes in every spelling, and refuses oversized and malformed requests."""
+"""The gateway hides internal routes in every spelling, and rejects oversized and malformed requests."""
 import json
 import uuid
 
@@ -7,8 +7,8 @@ from base import Case, media_type
 
 __all__ = ["TestInternalPort", "TestSpellings", "TestOversize", "TestMalformed"]
 
-# Spellings that a careless gateway might route to the internal port. {} is a path such as internal/reserve, [] the
-# prefix of a service.
+# Spellings that a careless gateway might route to the internal port. {} stands for a path such as
+# internal/reserve, and [] for the prefix of a service.
 SPELLINGS = (
     "/{}", "//{}", "///{}", "/./{}", "/%2f{}", "/{}/", "/{}?", "/{}?x=/orders/", "/{}#", "/{};x", "/%20{}", "{}",
     "/[]/{}", "/[]/{}/", "/[]//{}", "//[]//{}", "///[]///{}", "/[]/./{}", "/./[]/{}", "/[]/%2e/{}", "/[]/{}/.", "/[]/{}?a=b",
@@ -58,7 +58,7 @@ class TestInternalPort(Case):
             self.assertEqual(media_type(response), "application/problem+json")
 
     def test_no_header_reaches_it(self):
-        """Tries other hosts, and headers from which some gateways take the path."""
+        """Sends requests with other hosts, and with headers from which some gateways read the path."""
         for host in ("localhost:5001", "order:5001", "stock", "127.0.0.1:5001", "payment-1.payment:5001"):
             for path in ("/internal/reserve", "/readyz", "/orders/readyz", "/debug/pprof/"):
                 with self.subTest(host=host, path=path):
@@ -73,7 +73,7 @@ class TestInternalPort(Case):
 class TestSpellings(Case):
 
     def test_harmless_spellings_of_a_public_route(self):
-        """Such spellings work for a public route, so the gateway does not reject them as malformed."""
+        """The same spellings work for a public route, so the gateway does not reject the requests as malformed."""
         user_id = self.new_user(credit=10)
         for spelling in ("/payment/find_user/{}", "//payment/find_user/{}", "/payment//find_user/{}", "/payment//find_user//{}",
                          "/./payment/./find_user/{}", "/orders/../payment/find_user/{}", "/orders/%2e%2e/payment/find_user/{}",

@@ -36,7 +36,8 @@ class TestIdempotencyKey(Case):
             with self.subTest(path=path):
                 ids = {self.assertRunsOnce(path)[field] for _ in range(8)}  # enough to reach every shard
                 self.assertEqual(len(ids), 8)
-        self.assertEqual(tu.find_item(self.assertRunsOnce("/stock/item/create/7")["item_id"]), {"price": 7, "stock": 0})
+        item_id = self.assertRunsOnce("/stock/item/create/7")["item_id"]
+        self.assertEqual(tu.find_item(item_id), {"item_id": item_id, "price": 7, "stock": 0})
 
     def test_stock(self):
         item_id = self.new_item(price=3)
@@ -65,7 +66,7 @@ class TestIdempotencyKey(Case):
         self.assertProblem(tu.get(f"/orders/find/{order_id}"), 404, "order-not-found")
 
     def test_a_refusal_is_replayed(self):
-        """A refusal is replayed too, even if the request would succeed now."""
+        """The service also replays a refusal, even if the request would succeed now."""
         user_id, item_id, key = self.new_user(credit=5), self.new_item(stock=5), str(uuid.uuid4())
         first = send(f"/payment/pay/{user_id}/10", key)
         self.assertProblem(first, 402, "insufficient-credit")
@@ -101,7 +102,7 @@ class TestIdempotencyKey(Case):
             self.assertReused(f"/orders/removeItem/{order_id}/{item_id}", key, "DELETE")
 
     def test_simultaneous_requests(self):
-        """Sends simultaneous requests with one key, which reach every instance. Only one of them runs."""
+        """Sends simultaneous requests with one key, which reach every instance. Only one request runs."""
         item_id, key = self.new_item(), str(uuid.uuid4())
         responses = tu.simultaneously([lambda: send(f"/stock/add/{item_id}/5", key)] * 32)
         for response in responses:
@@ -114,10 +115,13 @@ class TestIdempotencyKey(Case):
 
     def test_malformed_key(self):
         item_id = self.new_item()
-        with self.unchanged(items=[item_id]):
+        order_id = self.new_order(self.new_user(), (item_id, 1))
+        with self.unchanged(items=[item_id], orders=[order_id]):
             for key in ("", '""', '"', '"open', 'a"b', "two words", '"a";b=1', "x" * 256, f'"{"x" * 256}"'):
                 with self.subTest(key=key):
                     self.assertProblem(send(f"/stock/add/{item_id}/1", key), 400, "idempotency-key-malformed")
+                    for path in (f"/orders/removeItem/{order_id}/{item_id}", f"/orders/remove/{order_id}"):
+                        self.assertProblem(send(path, key, "DELETE"), 400, "idempotency-key-malformed")
             self.assertProblem(tu.raw(f"/stock/add/{item_id}/1", "POST",
                                       [("Idempotency-Key", "a"), ("Idempotency-Key", "b")]), 400)
         self.assertRunsOnce(f"/stock/add/{item_id}/1")

@@ -1,4 +1,4 @@
-"""Bad numbers, IDs, methods and paths on every route. Each is refused and changes nothing."""
+"""Bad numbers, IDs, methods and paths on every route. Each bad request is rejected and changes nothing."""
 import uuid
 
 import utils as tu
@@ -87,7 +87,7 @@ class TestBadNumbers(Case):
                 self.assertProblem(tu.post(path), 400, "invalid-number")
 
     def test_no_number(self):
-        """A path without its number is an unknown route: numbers have no default."""
+        """A path without its number is an unknown route, because numbers have no default."""
         with self.unchanged([self.user_id], [self.item_id], [self.order_id]):
             for method, path in (("POST", "/stock/item/create"),
                                  ("POST", f"/stock/add/{self.item_id}"),
@@ -179,7 +179,7 @@ class TestUnknownIDs(Case):
 
 
 class TestMethods(Case):
-    METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND")
+    METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "PROPFIND")
 
     def test_wrong_methods(self):
         user_id, item_id = self.new_user(credit=10), self.new_item(price=1, stock=5)
@@ -210,6 +210,23 @@ class TestMethods(Case):
                         listed = {word.strip() for word in response.headers.get("Allow", "").split(",")}
                         self.assertEqual(listed - {"HEAD", "OPTIONS"}, set(allowed.split()))
 
+    def test_options_lists_the_methods(self):
+        for path, allowed in {"/orders/find/1": "GET HEAD OPTIONS", "/orders/checkout/1": "OPTIONS POST",
+                              "/orders/remove/1": "DELETE OPTIONS", "/payment/status/1/1": "GET HEAD OPTIONS POST",
+                              "/stock/": "GET HEAD OPTIONS", "/docs": "GET HEAD OPTIONS"}.items():
+            with self.subTest(path=path):
+                response = tu.raw(path, "OPTIONS")
+                self.assertEqual(response.status_code, 204)
+                self.assertEqual(sorted(response.headers["Allow"].split(", ")), allowed.split())
+
+    def test_head_has_the_headers_of_get(self):
+        for path in ("/orders/ping", "/stock/find/none", "/docs", "/", "/openapi.json", "/nothing"):
+            with self.subTest(path=path):
+                response, same = tu.raw(path), tu.raw(path, "HEAD")
+                self.assertEqual((same.status_code, same.text), (response.status_code, ""))
+                for name in ("Content-Type", "Content-Length", "Cache-Control"):
+                    self.assertEqual(same.headers[name], response.headers[name])
+
     def test_methods_that_the_gateway_refuses(self):
         for method in ("TRACE", "CONNECT"):
             with self.subTest(method=method):
@@ -238,7 +255,7 @@ class TestUnknownRoutes(Case):
     def test_paths_outside_the_services(self):
         for path in ("/nothing", "/order/find/1", "/orderss/find/1", "/stocks/", "/payments/", "/users/create",
                      "/healthz", "/readyz", "/metrics", "/debug/pprof/", "/internal/reserve", "/nginx_status",
-                     "/problems/bad-request", "/favicon.ico", "/.env", "/index.html"):
+                     "/problems/none", "/favicon.ico", "/.env", "/index.html"):
             for method in ("GET", "POST"):
                 with self.subTest(method=method, path=path):
                     self.assertProblem(tu.raw(path, method), 404, "route-not-found")

@@ -84,6 +84,41 @@ class TestDirectPayment(Case):
             for amount in (1, 5, 11, MAX_AMOUNT):
                 self.assertProblem(tu.post(f"/payment/pay/{user_id}/{order_id}/{amount}"), 409, "payment-differs")
 
+    def test_an_order_that_is_paid_directly_is_not_checked_out(self):
+        user_id, item_id = self.new_user(credit=50), self.new_item(price=4, stock=5)
+        order_id = self.new_order(user_id, (item_id, 2))
+        self.assertOK(tu.post(f"/payment/pay/{user_id}/{order_id}/8"))
+        with self.unchanged([user_id], [item_id], [order_id]):
+            for _ in range(2):
+                self.assertProblem(tu.post(f"/orders/checkout/{order_id}"), 409, "paid-directly", mentions=user_id)
+        self.assertEqual(tu.payment_cancel(user_id, order_id), 200)
+        self.assertOK(tu.checkout_order(order_id))
+        self.assertCredit(user_id, 42)
+
+    def test_an_order_that_is_checked_out_is_not_paid_directly(self):
+        user_id, item_id = self.new_user(credit=50), self.new_item(price=4, stock=5)
+        order_id = self.new_order(user_id, (item_id, 2))
+        self.assertOK(tu.checkout_order(order_id))
+        other_id = self.new_user(credit=50)
+        with self.unchanged([user_id, other_id], [item_id], [order_id]):
+            for payer in (user_id, other_id):
+                for amount in (8, 1):
+                    self.assertProblem(tu.post(f"/payment/pay/{payer}/{order_id}/{amount}"), 409, "paid-by-checkout")
+        self.assertEqual(tu.payment_cancel(user_id, order_id), 200)
+        self.assertProblem(tu.post(f"/payment/pay/{user_id}/{order_id}/8"), 409, "order-cancelled")
+        self.assertCredit(user_id, 50)
+
+    def test_simultaneous_payment_and_checkout_charge_once(self):
+        item_id = self.new_item(price=4, stock=100)
+        for _ in range(20):
+            user_id = self.new_user(credit=50)
+            order_id = self.new_order(user_id, (item_id, 2))
+            pay, checkout = f"/payment/pay/{user_id}/{order_id}/8", f"/orders/checkout/{order_id}"
+            tu.post_all([pay, checkout, pay, checkout])
+            paid = tu.find_order(order_id)["paid"]
+            self.assertEqual(tu.post(pay).status_code, 409 if paid else 200)
+            self.assertCredit(user_id, 42)
+
     def test_two_users_pay_for_one_order(self):
         payer, helper = self.new_user(credit=10), self.new_user(credit=10)
         order_id = self.new_order(payer)

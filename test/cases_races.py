@@ -76,7 +76,7 @@ class TestRaces(Case):
         self.assertOrder(order_id, "CANCELLED", 10)
 
     def test_cancel_against_checkout(self):
-        """The order ends paid or cancelled, and credit and stock agree with its state."""
+        """In the end, the order is paid or cancelled, and credit and stock agree with the state of the order."""
         for _ in range(10):
             user_id, item_id = self.new_user(credit=10), self.new_item(price=5, stock=2)
             order_id = self.new_order(user_id, (item_id, 2))
@@ -91,7 +91,7 @@ class TestRaces(Case):
             self.assertStock(item_id, 2 if cancelled else 0)
 
     def test_add_item_against_checkout(self):
-        """An item is added before the checkout, or its addition is refused. The charge is the total of the cart."""
+        """Either the item is added before the checkout, or the addition is refused. The charge is the total of the cart."""
         for _ in range(10):
             user_id, item_id = self.new_user(credit=100), self.new_item(price=5, stock=20)
             order_id = self.new_order(user_id, (item_id, 1))
@@ -119,7 +119,7 @@ class TestRaces(Case):
             self.assertEqual(tu.get(f"/orders/find/{order_id}").status_code, 200 if paid else 404)
 
     def test_counters(self):
-        """Stock, credit and cart: exactly as many requests succeed as possible, and each takes effect once."""
+        """Stock, credit and cart: as many requests as possible succeed, and each of these requests takes effect once."""
         user_id, item_id = self.new_user(credit=20), self.new_item(price=1, stock=20)
         order_id = self.new_order(user_id)
         for path, refusal in ((f"/stock/subtract/{item_id}/1", 409), (f"/payment/pay/{user_id}/1", 402)):

@@ -13,7 +13,7 @@ class TestStock(Case):
         for price in (0, 1, 5, MAX_AMOUNT):
             with self.subTest(price=price):
                 item_id = self.new_item(price)
-                self.assertEqual(self.assertOK(tu.get(f"/stock/find/{item_id}")), {"price": price, "stock": 0})
+                self.assertEqual(self.assertOK(tu.get(f"/stock/find/{item_id}")), {"item_id": item_id, "price": price, "stock": 0})
 
     def test_add_and_subtract(self):
         item_id = self.new_item(price=3)
@@ -22,7 +22,7 @@ class TestStock(Case):
         self.assertOK(tu.post(f"/stock/subtract/{item_id}/{MAX_AMOUNT - 1}"))
         self.assertStock(item_id, 1)
         self.assertOK(tu.post(f"/stock/subtract/{item_id}/1"))
-        self.assertEqual(tu.find_item(item_id), {"price": 3, "stock": 0})
+        self.assertEqual(tu.find_item(item_id), {"item_id": item_id, "price": 3, "stock": 0})
 
     def test_subtract_more_than_there_is(self):
         item_id = self.new_item(stock=10)

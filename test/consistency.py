@@ -1,17 +1,17 @@
 """The consistency run: many users check out at once, with less stock than orders.
 
-It creates one item with --stock pieces, --users users with --credit each, and --orders orders of one piece, each of a
-random user. It checks all orders out at once, each over its own connection. Then:
+The run creates one item with --stock pieces, --users users with --credit each, and --orders orders of one piece, each
+of a random user. It checks all orders out at once, each over its own connection. Then:
 
 - every response is 200, 402 (no credit) or 409 (no stock);
 - the number of paid orders is the smaller of two numbers: the pieces in stock, and the orders that the users can
-  afford. A checkout reserves credit before stock. So it gets 409 only when no piece is left, and no reserved piece
-  is released;
+  afford. A checkout reserves credit before stock. So a checkout gets 409 only if no piece is left, and no reserved
+  piece is released;
 - an order is PAID if its response was 200, and OPEN otherwise;
 - the remaining stock and the remaining credit of each user agree with the paid orders;
 - repeated checkouts of paid orders get 200 and change nothing.
 
-The exit code is 0 if all of this holds, else 1. Needs aiohttp.
+The exit code is 0 if all of these conditions hold, else 1. Needs aiohttp.
 """
 import argparse
 import asyncio
@@ -24,8 +24,8 @@ from collections import Counter
 
 import aiohttp
 
-# Longer than the 15 s for which the gateway waits for a service.
-TIMEOUT = aiohttp.ClientTimeout(total=30)
+# Longer than the longest response of the gateway, 31 s: the gateway may try a second instance after 15 s.
+TIMEOUT = aiohttp.ClientTimeout(total=35)
 
 
 def arguments() -> argparse.Namespace:
@@ -101,7 +101,7 @@ class Shop:
 
 
 async def gather(call, arguments, at_a_time: int) -> list:
-    """Calls call(argument) for each argument, with at most at_a_time calls at once. Returns the results in order."""
+    """Calls the function call with each argument, with at most at_a_time calls at once. Returns the results in order."""
     gate = asyncio.Semaphore(at_a_time)
 
     async def one(argument):

@@ -23,7 +23,7 @@ class TestMicroservices(Case):
 
     def test_stock(self):
         item_id = tu.create_item(5)["item_id"]
-        self.assertEqual(tu.find_item(item_id), {"price": 5, "stock": 0})
+        self.assertEqual(tu.find_item(item_id), {"item_id": item_id, "price": 5, "stock": 0})
 
         self.assertTrue(tu.status_code_is_success(tu.add_stock(item_id, 50)))
         self.assertStock(item_id, 50)

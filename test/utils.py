@@ -19,8 +19,8 @@ import requests
 GATEWAY_URL = os.environ.get("GATEWAY_URL", "http://localhost:8000").rstrip("/")
 ORDER_URL = STOCK_URL = PAYMENT_URL = GATEWAY_URL
 
-# Longer than the 15 s for which the gateway waits for a service.
-TIMEOUT = 20
+# Longer than the longest response of the gateway, 31 s: the gateway may try a second instance after 15 s.
+TIMEOUT = 35
 
 _local = threading.local()
 
@@ -113,7 +113,7 @@ def create_order(user_id: str) -> dict:
 
 
 def add_item_to_order(order_id: str, item_id: str, quantity=None) -> int:
-    """Adds an item, with a quantity in the newer API."""
+    """Adds an item; only the newer API has the quantity."""
     suffix = "" if quantity is None else f"/{quantity}"
     return post(f"/orders/addItem/{order_id}/{item_id}{suffix}").status_code
 
@@ -170,7 +170,7 @@ def _connect() -> socket.socket:
 
 
 def raw(target: str, method: str = "GET", headers=(), body: bytes = b"", host: str = None) -> RawResponse:
-    """Sends one request on its own connection, with target and headers unchanged.
+    """Sends one request on a new connection, without changes to the argument target and the headers.
 
     The gateway may reject the request before it has read the whole body.
     """

@@ -3,17 +3,19 @@ package api
 
 // Limits of the public API.
 const (
-	MaxAmount   = 1_000_000_000_000 // largest amount, price or quantity in a request, in minor units or pieces
-	MaxBalance  = 1<<53 - 1         // largest balance, stock or total: JSON numbers are exact up to here
-	MaxItems    = 1_000             // distinct items in a cart
-	MaxPieces   = 10_000            // pieces in a cart
-	MaxIDLength = 256               // longest ID, in bytes, that is stored without checking that it exists
+	MaxAmount   = 1_000_000_000_000   // largest amount, price or quantity in a request, in minor units or pieces
+	MaxBalance  = 1<<53 - 1           // largest balance, stock or total: JSON numbers are exact up to here
+	MaxItems    = 1_000               // distinct items in a cart
+	MaxPieces   = 10_000              // pieces in a cart
+	MaxTime     = 253_402_300_799_000 // latest time in a message between services: the year 9999, in Unix ms
+	MaxIDLength = 256                 // longest ID, in bytes, of an object that may not exist
 )
 
 // Item is a response about an item.
 type Item struct {
-	Price int64 `json:"price"` // in minor units
-	Stock int64 `json:"stock"` // in pieces
+	ItemID string `json:"item_id"`
+	Price  int64  `json:"price"` // in minor units
+	Stock  int64  `json:"stock"` // in pieces
 }
 
 // User is a response about a user.
@@ -33,14 +35,24 @@ type Order struct {
 	Lines     []OrderLine `json:"lines"`
 }
 
-// OrderLine is one item of an order. Price is the price when the item was added.
+// States of an order.
+const (
+	StateOpen      = "OPEN"
+	StateRunning   = "RUNNING"
+	StateAborting  = "ABORTING"
+	StatePaid      = "PAID"
+	StateRefunding = "REFUNDING"
+	StateCancelled = "CANCELLED"
+)
+
+// OrderLine is one item of an order. Price is the item's price at the time when the item was added.
 type OrderLine struct {
 	ItemID   string `json:"item_id"`
 	Quantity int64  `json:"quantity"`
 	Price    int64  `json:"price"`
 }
 
-// Message is a response that only describes what was done.
+// Message is the response of a route that has no data to return. Msg describes the effect of the request.
 type Message struct {
 	Msg string `json:"msg"`
 }

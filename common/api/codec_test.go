@@ -14,10 +14,16 @@ var messages = map[string]any{
 		{ID: "without a deadline", Lines: []Line{{"z", 0}}},
 		{ID: "negative", Until: -1, Lines: []Line{{"", -5}}},
 	},
-	"attempts without lines": []Attempt{{ID: "a"}, {ID: "b", Lines: []Line{}}},
-	"escapes":                []Attempt{{ID: "quote \" slash \\ <&> é \x00 \xff \u2028", Lines: []Line{{"\t", 1}}}},
+	"attempts of orders":     []Attempt{{ID: "a", Order: "o", Until: 1, Lines: []Line{{"u", 5}}}, {ID: "b", Order: "é"}},
+	"attempts without lines": []Attempt{{ID: "a"}, {ID: "b", Lines: []Line{}}, {ID: "c", Wait: true}},
+	"attempts that wait": []Attempt{
+		{ID: "a", Wait: true, Lines: []Line{{"i", 1}}}, {ID: "b", Lines: []Line{{"i", 2}}},
+	},
+	"escapes": []Attempt{{ID: "quote \" slash \\ <&> é \x00 \xff \u2028", Lines: []Line{{"\t", 1}}}},
 	"outcomes": []Outcome{
 		{}, {Code: Reserved, Shards: []int{0}}, {Code: Refused, Reason: NotFound, ID: "x", Shards: []int{0, 3, 12}},
+		{Code: Refused, Reason: Insufficient, ID: "x", Available: 5, Shards: []int{0}},
+		{Reason: ShardDown, SilentMS: 1500, Shards: []int{1}},
 		{Shards: []int{}},
 	},
 	"confirmations": []Confirmation{{"a:refund", 5, []int{1, 2}}, {"b", 6, nil}, {"c", 7, []int{}}},
@@ -33,18 +39,18 @@ func TestCodecMatchesEncodingJSON(t *testing.T) {
 		got, err := Marshal(message)
 		want, wantErr := json.Marshal(message)
 		if string(got) != string(want) || err != nil || wantErr != nil {
-			t.Errorf("%s: got %s, want %s (%v, %v)", name, got, want, err, wantErr)
+			t.Errorf("marshal %s: got %s, %v; want %s, %v", name, got, err, want, wantErr)
 		}
 		back := reflect.New(reflect.TypeOf(message))
 		wantBack := reflect.New(reflect.TypeOf(message))
 		if err := Unmarshal(got, back.Interface()); err != nil {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("unmarshal %s: %v", name, err)
 		}
 		if err := json.Unmarshal(got, wantBack.Interface()); err != nil {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("unmarshal %s with encoding/json: %v", name, err)
 		}
 		if !reflect.DeepEqual(back.Elem().Interface(), wantBack.Elem().Interface()) {
-			t.Errorf("%s: decoded %#v, want %#v", name, back.Elem(), wantBack.Elem())
+			t.Errorf("unmarshal %s: got %#v, want %#v", name, back.Elem(), wantBack.Elem())
 		}
 	}
 }
@@ -59,7 +65,7 @@ func TestDecodedListsDoNotShareCapacity(t *testing.T) {
 	}
 	_ = append(attempts[0].Lines, Line{"z", 3})
 	if attempts[1].Lines[0] != (Line{"y", 2}) {
-		t.Errorf("the lines of the second attempt became %v", attempts[1].Lines)
+		t.Errorf("the lines of the second attempt changed to %v, want y", attempts[1].Lines)
 	}
 }
 
@@ -94,10 +100,10 @@ func compareUnmarshal[T any](t *testing.T, data []byte) {
 	var got, want T
 	err, wantErr := Unmarshal(data, &got), json.Unmarshal(data, &want)
 	if (err == nil) != (wantErr == nil) {
-		t.Fatalf("%q as %T: error %v, encoding/json: %v", data, got, err, wantErr)
+		t.Fatalf("unmarshal %q as %T: got error %v, want %v", data, got, err, wantErr)
 	}
 	if err == nil && !reflect.DeepEqual(got, want) {
-		t.Fatalf("%q: got %#v, encoding/json: %#v", data, got, want)
+		t.Fatalf("unmarshal %q: got %#v, want %#v", data, got, want)
 	}
 }
 
@@ -105,7 +111,8 @@ func compareUnmarshal[T any](t *testing.T, data []byte) {
 var oneBatch = func() (attempts []Attempt) {
 	for range 64 {
 		attempts = append(attempts, Attempt{
-			"8f0e8f5c-51cc-4e8c-8c6a-2f0f6ad6a1f0", 1790000000000, []Line{{"01a20ac5-5153-749e-8e14-d4476ca60000", 1}},
+			ID: "8f0e8f5c-51cc-4e8c-8c6a-2f0f6ad6a1f0", Until: 1790000000000,
+			Lines: []Line{{"01a20ac5-5153-749e-8e14-d4476ca60000", 1}},
 		})
 	}
 	return attempts

@@ -2,7 +2,8 @@ package api
 
 import "strings"
 
-// maxDigits is the largest number of digits that the decoder reads; encoding/json handles longer numbers and overflow.
+// maxDigits is the largest number of digits that the decoder reads. encoding/json parses longer numbers, and detects
+// overflow.
 const maxDigits = 18
 
 // decoder parses only the exact form that Marshal writes. It fails at the first difference.
@@ -11,7 +12,7 @@ type decoder struct {
 	failed bool
 }
 
-// decodeList parses a list into v, with decodeOne for each element. If the input differs from what Marshal writes,
+// decodeList parses a list into v. It calls decodeOne for each element. If the input differs from what Marshal writes,
 // decodeList returns false and leaves v unchanged.
 func decodeList[T any](data []byte, v *[]T, decodeOne func(*decoder) T) bool {
 	d := &decoder{rest: string(data)}
@@ -35,6 +36,9 @@ func decodeAttempts(data []byte, v *[]Attempt) bool {
 	return decodeList(data, v, func(d *decoder) (a Attempt) {
 		d.literal(`{"id":`)
 		a.ID = d.string()
+		if d.next(`,"order":`) {
+			a.Order = d.string()
+		}
 		if d.next(`,"until":`) {
 			a.Until = d.int()
 		}
@@ -48,7 +52,9 @@ func decodeAttempts(data []byte, v *[]Attempt) bool {
 			d.literal("}")
 			lines = append(lines, line)
 		}
-		d.literal("]}")
+		d.literal("]")
+		a.Wait = d.next(`,"wait":true`)
+		d.literal("}")
 		a.Lines = lines[first:len(lines):len(lines)]
 		return a
 	})
@@ -64,6 +70,12 @@ func decodeOutcomes(data []byte, v *[]Outcome) bool {
 		}
 		if d.next(`,"id":`) {
 			o.ID = d.string()
+		}
+		if d.next(`,"available":`) {
+			o.Available = d.int()
+		}
+		if d.next(`,"silent_ms":`) {
+			o.SilentMS = d.int()
 		}
 		if d.next(`,"shards":`) {
 			o.Shards = d.ints(&shards)
@@ -103,7 +115,7 @@ func (d *decoder) price() (p Price) {
 	return p
 }
 
-// ints reads a list of one or more integers, appends it to all and returns the appended part.
+// ints reads a list of one or more integers and appends them to *all. It returns the appended part.
 func (d *decoder) ints(all *[]int) []int {
 	first := len(*all)
 	d.literal("[")
@@ -114,7 +126,8 @@ func (d *decoder) ints(all *[]int) []int {
 	return (*all)[first:len(*all):len(*all)]
 }
 
-// next skips text and returns true if the rest of the input starts with text. Otherwise it returns false.
+// next reports whether the rest of the input starts with the argument text. If so, the method skips this
+// text.
 func (d *decoder) next(text string) bool {
 	if d.failed || !strings.HasPrefix(d.rest, text) {
 		return false
@@ -123,7 +136,7 @@ func (d *decoder) next(text string) bool {
 	return true
 }
 
-// literal skips text. It fails if the rest of the input does not start with text.
+// literal skips the argument text. It fails if the rest of the input does not start with this text.
 func (d *decoder) literal(text string) {
 	if !d.next(text) {
 		d.failed = true

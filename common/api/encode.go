@@ -17,7 +17,7 @@ const (
 )
 
 // Marshal returns the same JSON encoding of v as encoding/json. It encodes the messages of a checkout without
-// reflection, because that is faster. See docs/adr/0002-json-codec.md.
+// reflection, because this code is faster. See docs/adr/0002-json-codec.md.
 func Marshal(v any) ([]byte, error) {
 	switch v := v.(type) {
 	case []Attempt:
@@ -60,8 +60,8 @@ func Unmarshal(data []byte, v any) error {
 	return json.Unmarshal(data, v)
 }
 
-// appendList encodes a list, with appendOne for each element. elementBytes is the expected size of an element. A nil
-// list is encoded as null.
+// appendList encodes a list. It calls appendOne for each element. The argument elementBytes is the expected size of an
+// element. appendList encodes a nil list as null.
 func appendList[T any](list []T, elementBytes int, appendOne func([]byte, *T) []byte) []byte {
 	if list == nil {
 		return []byte("null")
@@ -78,22 +78,32 @@ func appendList[T any](list []T, elementBytes int, appendOne func([]byte, *T) []
 
 func appendAttempt(b []byte, a *Attempt) []byte {
 	b = appendString(append(b, `{"id":`...), &a.ID)
+	if a.Order != "" {
+		b = appendString(append(b, `,"order":`...), &a.Order)
+	}
 	if a.Until != 0 {
 		b = strconv.AppendInt(append(b, `,"until":`...), a.Until, 10)
 	}
-	b = append(b, `,"lines":`...)
-	if a.Lines == nil {
-		return append(b, "null}"...)
+	b = appendLines(append(b, `,"lines":`...), a.Lines)
+	if a.Wait {
+		b = append(b, `,"wait":true`...)
+	}
+	return append(b, '}')
+}
+
+func appendLines(b []byte, lines []Line) []byte {
+	if lines == nil {
+		return append(b, "null"...)
 	}
 	b = append(b, '[')
-	for i := range a.Lines {
+	for i := range lines {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendString(append(b, `{"id":`...), &a.Lines[i].ID)
-		b = append(strconv.AppendInt(append(b, `,"n":`...), a.Lines[i].Quantity, 10), '}')
+		b = appendString(append(b, `{"id":`...), &lines[i].ID)
+		b = append(strconv.AppendInt(append(b, `,"n":`...), lines[i].Quantity, 10), '}')
 	}
-	return append(b, "]}"...)
+	return append(b, ']')
 }
 
 func appendOutcome(b []byte, o *Outcome) []byte {
@@ -103,6 +113,12 @@ func appendOutcome(b []byte, o *Outcome) []byte {
 	}
 	if o.ID != "" {
 		b = appendString(append(b, `,"id":`...), &o.ID)
+	}
+	if o.Available != 0 {
+		b = strconv.AppendInt(append(b, `,"available":`...), o.Available, 10)
+	}
+	if o.SilentMS != 0 {
+		b = strconv.AppendInt(append(b, `,"silent_ms":`...), o.SilentMS, 10)
 	}
 	if len(o.Shards) > 0 {
 		b = appendInts(append(b, `,"shards":`...), o.Shards)

@@ -1,6 +1,6 @@
 package api
 
-// Line is a counter and the quantity that an attempt reserves from it.
+// Line is a counter and the quantity that an attempt reserves from the counter.
 type Line struct {
 	ID       string `json:"id"`
 	Quantity int64  `json:"n"`
@@ -8,19 +8,27 @@ type Line struct {
 
 // Attempt is a request to a participant: to reserve, release or refund the lines of one attempt.
 type Attempt struct {
-	ID string `json:"id"`
+	ID    string `json:"id"`
+	Order string `json:"order,omitempty"` // the order's ID; set only in a reserve message to payment
 	// Until is the deadline of the attempt in a reserve or release message, and the not-after time in a refund message.
-	// Unix ms by the Redis clock.
+	// The value is in Unix ms, by the Redis clock.
 	Until int64  `json:"until,omitempty"`
 	Lines []Line `json:"lines"`
+	// Wait is for a reserve message. If a counter is too low, a participant replies Short instead of recording a refusal.
+	Wait bool `json:"wait,omitempty"`
 }
 
 // Outcome is a participant's reply to an Attempt.
 type Outcome struct {
 	Code   Code   `json:"code"`
-	Reason Reason `json:"reason,omitempty"` // set with Refused; with Unknown it may be ShardDown
+	Reason Reason `json:"reason,omitempty"` // set with Refused; with Unknown, ShardDown or ShardRefuses are possible
 	ID     string `json:"id,omitempty"`     // set with Refused: the ID of the line that failed
-	Shards []int  `json:"shards,omitempty"` // shards that hold a record of the attempt
+	// Available is set with Refused and Insufficient: the value of the counter that is too low.
+	Available int64 `json:"available,omitempty"`
+	// SilentMS is set with ShardDown: the time since the last reply of the shard, 0 if unknown.
+	SilentMS int64 `json:"silent_ms,omitempty"`
+	// Shards lists the shards that hold a record of the attempt or, with Unknown, the shards whose result is unknown.
+	Shards []int `json:"shards,omitempty"`
 }
 
 // Code is the state of an attempt at a participant.
@@ -30,10 +38,11 @@ type Code int
 const (
 	Unknown  Code = iota
 	Reserved      // all lines are reserved
-	Refused       // a refusal is recorded: the attempt never reserves anything
+	Refused       // a refusal is recorded: the attempt can never reserve anything
 	Released      // a release is recorded: nothing is reserved any more, and a later reserve has no effect
 	Expired       // the message arrived too late and changed nothing
 	Refunded      // a refund is recorded: all lines were refunded once
+	Short         // a counter is too low for now; nothing is recorded, because the message has Wait
 )
 
 // Reason is why an attempt was refused or has an unknown outcome.
@@ -44,10 +53,12 @@ const (
 	NoReason     Reason = iota
 	Insufficient        // a counter is too low
 	NotFound            // a counter does not exist
-	ShardDown           // with Unknown: a shard is unhealthy, so a retry fails until it recovers
+	ShardDown           // with Unknown: a shard is unhealthy, so a retry fails until the shard recovers
+	ShardRefuses        // with Unknown: a shard refuses writes, so a retry fails until the cause is removed
+	DirectlyPaid        // the user has paid for the order with a direct payment
 )
 
-// Confirmation is a message to a participant: the attempt is decided, so its record may expire.
+// Confirmation is a message to a participant: the attempt is decided, so the record may expire.
 type Confirmation struct {
 	Record string `json:"record"` // "<attempt>", or "<attempt>:refund"
 	Until  int64  `json:"until"`  // when the record expires, Unix ms by the Redis clock
@@ -80,11 +91,14 @@ type ShardMap struct {
 	Service string `json:"service"`
 	Shards  int    `json:"shards"`
 	Modulus int    `json:"modulus"` // decimal ID n is on shard n modulo Modulus; 0 if unknown
+	// Identities has one string for each shard: the ID of the shard, and then the former IDs that this ID replaces,
+	// separated by spaces. The string is empty for a shard that the instance has not used yet.
+	Identities []string `json:"identities,omitempty"`
 }
 
-// Cancel is a request to the order service. It asks whether a checkout by this user has paid the order. If Attempt is
-// set, the request also cancels the purchase of that attempt. It never cancels the purchase of another attempt, so a
-// late or duplicate request does no harm.
+// Cancel is a request to the order service. Cancel asks whether a checkout by this user has paid the order. If Attempt
+// is set, the request also cancels the purchase of that attempt. The request never cancels the purchase of another
+// attempt, so a late or duplicate request does no harm.
 type Cancel struct {
 	OrderID string `json:"order_id"`
 	UserID  string `json:"user_id"`
@@ -95,9 +109,12 @@ type Cancel struct {
 type Purchase struct {
 	Payment OrderPayment `json:"payment"`
 	Attempt string       `json:"attempt,omitempty"` // set with Paid and Cancelled: the attempt that paid
+	// State is the state of the order, even of another user's order. State is "" if the order is missing or its state is
+	// unknown.
+	State string `json:"state,omitempty"`
 }
 
-// OrderPayment says whether a checkout by a user paid an order.
+// OrderPayment is whether a checkout by a user paid an order.
 type OrderPayment int
 
 // Values of OrderPayment.
@@ -107,4 +124,5 @@ const (
 	NotPaid                     // no checkout by this user paid the order
 	Paid
 	Cancelled
+	PaymentUnavailable // a shard is unhealthy or refuses writes, so a retry fails too
 )

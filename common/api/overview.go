@@ -11,6 +11,9 @@ type Ping struct {
 type ShardState struct {
 	Shard   int  `json:"shard"`
 	Healthy bool `json:"up"`
+	// Problem is one word for why the shard is unhealthy or, if Healthy is true, why the shard refuses writes. Problem is
+	// empty if the shard has no problem or does not reply.
+	Problem string `json:"problem,omitempty"`
 }
 
 // Overview is the state of one instance, for the console. Counters start at 0 when the instance starts.
@@ -19,16 +22,45 @@ type Overview struct {
 	Instance string           `json:"machine"` // "i/N"
 	Shards   []ShardState     `json:"shards"`
 	Modulus  int              `json:"modulus"`        // decimal ID n is on shard n modulo Modulus; 0 if unknown
-	Requests map[string]int64 `json:"requests"`       // responses on the public port, by status
+	Requests map[string]int64 `json:"requests"`       // responses on the public port, by status, without overviews
 	Saga     *SagaOverview    `json:"saga,omitempty"` // set by the order service only
+	Demo     *Demo            `json:"demo,omitempty"` // set by the order service only, under `make up CONSOLE=demo`
+
+	Incarnation string  `json:"incarnation"` // first 8 digits of the UUID of the process
+	StartedAt   int64   `json:"started_at"`  // Unix ms, by the clock of the instance
+	Now         int64   `json:"now"`         // Unix ms, by the clock of the instance
+	Events      []Event `json:"events"`      // the last events of the instance, oldest first
+}
+
+// Demo is the control port of `make up CONSOLE=demo`. The port stops and kills components. It needs the token in the
+// header X-Token.
+type Demo struct {
+	URL   string `json:"url"`
+	Token string `json:"token"`
+}
+
+// Event is something that happened to an instance, its shards, its peers or its orders. Package events lists the kinds.
+// Only the fields that apply are set.
+type Event struct {
+	Sequence    int64  `json:"seq"` // 1, 2, … since the start of the instance
+	At          int64  `json:"at"`  // Unix ms, by the clock of the instance
+	Kind        string `json:"kind"`
+	Service     string `json:"service,omitempty"`
+	Shard       *int   `json:"shard,omitempty"`
+	OrderID     string `json:"order_id,omitempty"`
+	DurationMS  int64  `json:"duration_ms,omitempty"`
+	Detail      string `json:"detail,omitempty"`
+	By          string `json:"by,omitempty"`          // what decided an order: "recovery" or "retry"
+	Incarnation string `json:"incarnation,omitempty"` // of the instance that was lost
+	Count       int64  `json:"count,omitempty"`       // number of orders
 }
 
 // SagaOverview counts the checkouts of one order instance and lists undecided orders of all its shards.
 type SagaOverview struct {
 	Checkouts []CheckoutCount `json:"checkouts"`
 	Latency   []LatencyBucket `json:"took"`      // durations of paid checkouts
-	Undecided []Undecided     `json:"undecided"` // oldest first; the list may be incomplete
-	Pending   int64           `json:"waiting"`   // number of undecided orders, including those whose checkout is running
+	Undecided []Undecided     `json:"undecided"` // oldest first; a limited number per shard
+	Pending   int64           `json:"waiting"`   // number of undecided orders, including orders with a running checkout
 	Editable  bool            `json:"editable"`  // whether the console may change data
 }
 
@@ -52,4 +84,6 @@ type Undecided struct {
 	Shard   int    `json:"shard"`
 	Status  string `json:"status"`
 	AgeMS   int64  `json:"age_ms"` // time since the checkout or cancellation began, by the Redis clock
+	// WaitingFor is the step that this instance could not do, or nil if there is none.
+	WaitingFor *Waiting `json:"waiting_for,omitempty"`
 }

@@ -1,2 +1,3 @@
-// Package clock lets fault tests shift the clock of this process. Without the build tag "faults" it does nothing.
+// Package clock lets fault tests shift the clock of this process. Without the build tag "faults" the package does
+// nothing.
 package clock

@@ -6,10 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
-
-	"github.com/google/uuid"
 
 	"checkout/common/api"
 	"checkout/common/protocol"
@@ -17,51 +14,50 @@ import (
 )
 
 // When a shard is added, the instances restart one after the other. Before its restart, an instance does not know the
-// new shard. It must not report IDs on that shard as missing, with 404 for an order or RELEASED for a reservation. So a
-// new shard becomes active in steps:
+// new shard. The instance must not report IDs on that shard as missing, with 404 for an order or RELEASED for a
+// reservation. So a new shard becomes active in steps:
 //
 //  1. An instance that starts with more shards announces the new number of shards on every shard. Every instance reads
 //     the announcement each second.
 //  2. The announcing instance waits for changeWait. By then every other instance has read the announcement, or treats
 //     its last read as stale and reports unknown shards as unavailable.
-//  3. The announcing instance waits while any instance reports, on shard 0, that it knows fewer shards.
+//  3. The announcing instance waits while any connected instance knows fewer shards. The name of each connection
+//     contains the number of shards that its instance knows.
 //  4. The announcing instance writes the number of active shards. Then all instances mint IDs on the new shards.
 //
-// A new system has no announcement on shard 0. It activates all shards at once. See docs/adr/0012-shard-activation.md.
+// In a new system, shard 0 has no announcement, and all shards become active at once. See
+// docs/adr/0012-shard-activation.md.
 const (
-	activationKey  = "growth" // hash
+	activationKey  = redis.ActivationKey // hash
 	announcedField = "announced"
-	activeField    = "open"
+	activeField    = redis.ActiveField
 )
 
 //go:embed lua/*.lua
 var files embed.FS
 
-var (
-	announceScript = redis.MustScript(files, "announce", protocol.Prelude())
-	presenceScript = redis.MustScript(files, "presence", protocol.Prelude())
-)
+var announceScript = redis.MustScript(files, "announce", protocol.Prelude())
 
 // activation holds the numbers of announced and active shards, as this instance last read them.
 type activation struct {
-	announced atomic.Int64
-	active    atomic.Int64
-	read      atomic.Int64 // time of the last successful read, Unix ns
+	announced, active int
+	read              time.Time // when the request of the last successful read was sent
 }
 
 // Active reports whether IDs may be minted on a shard.
 func (c *Cluster) Active(s *redis.Shard) bool { return s.Index < c.ActiveShards() }
 
-// ActiveShards returns the number of active shards, or 0 while it is unknown.
-func (c *Cluster) ActiveShards() int { return int(c.activation.active.Load()) }
+// ActiveShards returns the number of active shards, or 0 while this number is unknown.
+func (c *Cluster) ActiveShards() int { return c.activation.Load().active }
 
 // unknownShard returns the error for an ID on a shard that this instance does not know: ErrNoSuchID if the shard is not
 // announced, otherwise api.Unavailable.
 func (c *Cluster) unknownShard(shard int) error {
+	a := c.activation.Load()
 	switch {
-	case shard < int(c.activation.announced.Load()):
+	case shard < a.announced:
 		return fmt.Errorf("shard %d is announced, but REDIS_ADDRS lacks it: %w", shard, api.Unavailable)
-	case time.Since(time.Unix(0, c.activation.read.Load())) > staleAfter:
+	case time.Since(a.read) > staleAfter:
 		return fmt.Errorf("look up shard %d: number of shards not loaded: %w", shard, api.Unavailable)
 	default:
 		return ErrNoSuchID
@@ -69,21 +65,20 @@ func (c *Cluster) unknownShard(shard int) error {
 }
 
 func (c *Cluster) watchActivation(ctx context.Context) {
-	instance, all := uuid.NewString(), len(c.shards)
+	all, complete := len(c.shards), false // complete: every shard stores both numbers
 	for ctx.Err() == nil {
 		announced, active := c.readActivation(ctx)
-		_, _ = c.reportPresence(ctx, instance) // reportPresence logs a failure, and the next round retries
 		switch {
-		case announced == 0 && active == all: // a new system
-			if c.raise(ctx, announcedField) == nil && c.raise(ctx, activeField) == nil {
+		case active >= all: // the system may be new, or an instance wrote the numbers to only some shards
+			if !complete {
+				complete = c.raise(ctx, announcedField) == nil && c.raise(ctx, activeField) == nil
+			}
+			if complete {
 				sleep(ctx, readEvery)
 				continue
 			}
-		case active >= all:
-			sleep(ctx, readEvery)
-			continue
 		case announced > 0 && c.raise(ctx, announcedField) == nil:
-			if c.everyInstanceKnows(ctx, instance) && c.raise(ctx, activeField) == nil {
+			if c.everyInstanceKnows(ctx) && c.raise(ctx, activeField) == nil {
 				continue
 			}
 		}
@@ -91,37 +86,44 @@ func (c *Cluster) watchActivation(ctx context.Context) {
 	}
 }
 
-// everyInstanceKnows waits for changeWait, so that all instances read the announcement. Then it reports whether all of
-// them know every shard.
-func (c *Cluster) everyInstanceKnows(ctx context.Context, instance string) bool {
-	var fewest int
-	var err error
+// everyInstanceKnows waits for changeWait, so that all instances read the announcement. Then it reports whether all
+// instances that were connected meanwhile know every shard. everyInstanceKnows looks at every shard once a second, so
+// it also finds an instance that has just lost its connection to one shard.
+func (c *Cluster) everyInstanceKnows(ctx context.Context) bool {
+	fewest, complete := len(c.shards), true
 	for waited := time.Duration(0); waited < changeWait; waited += readEvery {
 		sleep(ctx, readEvery)
-		fewest, err = c.reportPresence(ctx, instance)
+		known, err := c.fewestKnown(ctx)
+		fewest, complete = min(fewest, known), complete && err == nil
 	}
-	if err == nil && fewest < len(c.shards) {
+	if fewest < len(c.shards) {
 		slog.InfoContext(ctx, "new shards not activated: another instance does not know them",
 			"shards", len(c.shards), "known", fewest)
 	}
-	return err == nil && fewest >= len(c.shards)
+	return complete && fewest == len(c.shards)
 }
 
-// reportPresence writes the number of shards that this instance knows to shard 0. It returns the smallest number that
-// any running instance has written.
-func (c *Cluster) reportPresence(ctx context.Context, instance string) (fewest int, err error) {
-	s := c.shards[0]
-	if !s.Healthy() {
-		return 0, s.Unavailable()
-	}
+// fewestKnown returns the smallest number of shards that any instance with a connection to any shard knows. It ignores
+// instances that sent nothing for longer than staleAfter: such instances are paused or dead.
+func (c *Cluster) fewestKnown(ctx context.Context) (fewest int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, readEvery)
 	defer cancel()
-	reply, err := s.DoScript(ctx, presenceScript, s.Key(activationKey), instance, len(c.shards), staleAfter.Milliseconds())
-	if err != nil {
-		return 0, s.Failed(ctx, presenceScript.Name(), err)
+	fewest = len(c.shards)
+	for _, s := range c.shards {
+		if !s.Healthy() {
+			return fewest, s.Unavailable()
+		}
+		instances, err := s.Instances(ctx)
+		if err != nil {
+			return fewest, err
+		}
+		for _, instance := range instances {
+			if instance.Idle <= staleAfter {
+				fewest = min(fewest, instance.Shards)
+			}
+		}
 	}
-	fewest = int(reply.Int(0))
-	return fewest, reply.Err()
+	return fewest, nil
 }
 
 // readActivation reads the numbers of announced and active shards from every healthy shard. It returns the largest
@@ -129,9 +131,13 @@ func (c *Cluster) reportPresence(ctx context.Context, instance string) (fewest i
 func (c *Cluster) readActivation(ctx context.Context) (announced, active int) {
 	ctx, cancel := context.WithTimeout(ctx, readEvery)
 	defer cancel()
+	// This process may pause at any point. So the age of the numbers counts from before the read, and the numbers and
+	// their age change in one step.
+	next := *c.activation.Load()
+	sent := time.Now()
 	replies, replied := make([]redis.Reply, len(c.shards)), make([]bool, len(c.shards))
 	var reads sync.WaitGroup
-	for i, s := range c.shards { // concurrently: an unresponsive shard must not delay the others
+	for i, s := range c.shards { // concurrently, because an unresponsive shard must not delay other shards
 		if !s.Healthy() {
 			continue
 		}
@@ -145,19 +151,18 @@ func (c *Cluster) readActivation(ctx context.Context) (announced, active int) {
 		})
 	}
 	reads.Wait()
-	announced, active = int(c.activation.announced.Load()), c.ActiveShards()
 	for i, reply := range replies {
 		if replied[i] {
-			announced, active = max(announced, number(&reply, 0)), max(active, number(&reply, 1))
-			c.activation.read.Store(time.Now().UnixNano())
+			next.announced = max(next.announced, number(&reply, 0))
+			next.active = max(next.active, number(&reply, 1))
+			next.read = sent
 		}
 	}
-	if announced == 0 && replied[0] {
-		active = len(c.shards)
+	if next.announced == 0 && replied[0] {
+		next.active = len(c.shards)
 	}
-	c.activation.announced.Store(int64(announced))
-	c.activation.active.Store(int64(active))
-	return announced, active
+	c.activation.Store(&next)
+	return next.announced, next.active
 }
 
 // number returns value i of a reply, or 0 if the value is nil.
@@ -168,10 +173,22 @@ func number(reply *redis.Reply, i int) int {
 	return int(reply.Int(i))
 }
 
-// raise writes the number of shards that this instance knows to a field on every shard. A shard that stores a larger
-// number keeps it.
+// raise writes how many shards this instance knows, to a field on every shard. A shard that stores a larger number
+// keeps that number.
 func (c *Cluster) raise(ctx context.Context, field string) error {
 	for _, s := range c.shards {
+		if !s.Healthy() {
+			return s.Unavailable()
+		}
+		// Read first: a call of announceScript counts as a write even if the call changes nothing. An instance that waits
+		// must not write, because a write to a full disk makes Redis exit.
+		stored, err := s.Fields(ctx, s.Key(activationKey), field)
+		if err != nil {
+			return err
+		}
+		if number(&stored, 0) >= len(c.shards) {
+			continue
+		}
 		if _, err := s.Run(ctx, announceScript, []string{s.Key(activationKey)}, field, len(c.shards)); err != nil {
 			return err
 		}

@@ -7,29 +7,41 @@ import (
 )
 
 const (
-	bulkIDs      = 500 // decimal IDs in one bulk call; a shard needs about 1 ms for such a call
+	bulkIDs      = 500 // decimal IDs in one bulk call; a shard takes about 1 ms for such a call
 	bulkInFlight = 4   // bulk calls in flight per shard; a larger number would delay other callers
 )
 
-// EachDecimal writes the decimal IDs 0 to n-1 to all shards. It calls start repeatedly, each time with a list of IDs
-// that belong to one shard. EachDecimal waits for the script calls that start returns, and passes each reply to done.
-// It returns the first error; script calls in flight may still run. Call Respread before EachDecimal.
-func (c *Cluster) EachDecimal(
-	ctx context.Context, n int, start func(at *redis.Shard, numbers []int) *redis.Call, done func(redis.Reply) error,
-) error {
-	shards := len(c.shards)
-	var inFlight []*redis.Call // oldest first
+// bulk is work on many decimal IDs. The function start starts a script call for a list of IDs that belong to one shard.
+// The function done returns the error in the reply.
+type bulk struct {
+	start func(at *redis.Shard, numbers []int) *redis.Call
+	done  func(redis.Reply) error
+}
+
+// bulkCall is a bulk call in flight.
+type bulkCall struct {
+	call *redis.Call
+	ids  int
+}
+
+// eachDecimal does work on the decimal IDs 0 to n-1, which are spread over the given number of shards. It returns the
+// number of IDs that are done, and the first error. After an error, calls in flight may still run.
+func (c *Cluster) eachDecimal(ctx context.Context, n, shards int, work bulk) (finished int, err error) {
+	var inFlight []bulkCall // oldest first
 	finishOldest := func() error {
 		oldest := inFlight[0]
 		inFlight = inFlight[1:]
-		reply, err := oldest.Wait(ctx)
-		if err != nil {
-			return err
+		reply, err := oldest.call.Wait(ctx)
+		if err == nil {
+			err = work.done(reply)
 		}
-		return done(reply)
+		if err == nil {
+			finished += oldest.ids
+		}
+		return err
 	}
 	for block := 0; block < n; block += bulkIDs * shards {
-		for i, at := range c.shards {
+		for i, at := range c.shards[:shards] {
 			var numbers []int
 			for number := block + i; number < min(n, block+bulkIDs*shards); number += shards {
 				numbers = append(numbers, number)
@@ -39,19 +51,16 @@ func (c *Cluster) EachDecimal(
 			}
 			if len(inFlight) == bulkInFlight*shards {
 				if err := finishOldest(); err != nil {
-					return err
+					return finished, err
 				}
 			}
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			inFlight = append(inFlight, start(at, numbers))
+			inFlight = append(inFlight, bulkCall{work.start(at, numbers), len(numbers)})
 		}
 	}
 	for len(inFlight) > 0 {
 		if err := finishOldest(); err != nil {
-			return err
+			return finished, err
 		}
 	}
-	return nil
+	return finished, nil
 }

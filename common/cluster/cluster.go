@@ -3,6 +3,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,8 +12,12 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/google/uuid"
+
 	"checkout/common/api"
 	"checkout/common/env"
+	"checkout/common/events"
+	"checkout/common/logs"
 	"checkout/common/metrics"
 	"checkout/common/redis"
 	"checkout/common/shard"
@@ -23,37 +28,58 @@ var ErrNoSuchID = errors.New("cluster: no shard can hold this ID")
 
 // Cluster is all shards of a service.
 type Cluster struct {
-	shards     []*redis.Shard
-	shardMap   atomic.Pointer[shardMap] // nil until the first successful read
-	activation activation
-	probed     atomic.Bool
-	stop       context.CancelFunc
-	done       sync.WaitGroup
+	shards       []*redis.Shard
+	shardMap     atomic.Pointer[shardMap] // nil until the first successful read
+	activation   atomic.Pointer[activation]
+	system       string
+	name         redis.ClientName
+	identities   *redis.Identities
+	probed       atomic.Bool
+	keyLimit     int
+	refusedPeers logs.Limiter // limits the log lines about refused peers, by service
+	events       *events.Ring
+	stop         context.CancelFunc
+	done         sync.WaitGroup
 	metrics.Group
 }
 
-// Open returns the shards of a service ("order", "stock", "payment") and checks their health until Close. It returns at
-// once: commands for a shard fail with api.Unavailable until the shard passes a health check. Each shard loads the
-// scripts when it becomes healthy.
+// Open returns the shards of a service ("order", "stock", "payment") and checks their health until Close. Open does not
+// wait for a health check. Commands for a shard fail with api.Unavailable until the shard passes a health check. Each
+// shard loads the scripts when the shard becomes healthy.
 func Open(service string, config env.Redis, scripts []*redis.Script) *Cluster {
+	scripts = slices.Concat(scripts, []*redis.Script{announceScript, knowScript, markScript})
+	c := newCluster(service, config, scripts)
 	ctx, stop := context.WithCancel(context.Background())
-	c := &Cluster{stop: stop}
-	shardMetrics := redis.NewMetrics()
-	scripts = slices.Concat(scripts, []*redis.Script{announceScript, presenceScript})
+	c.stop = stop
 	var checked sync.WaitGroup
-	for i, addr := range config.Addrs {
-		s := redis.NewShard(i, hashTag(service, i), addr, config, scripts, shardMetrics)
-		c.shards = append(c.shards, s)
+	for _, s := range c.shards {
 		checked.Add(1)
 		c.done.Go(func() { s.Watch(ctx, checked.Done) })
 	}
-	c.Group = metrics.Group{shardMetrics, redis.NewCollector(c.shards)}
+	c.done.Go(func() { c.watchIdentities(ctx) })
 	c.done.Go(func() {
 		checked.Wait()
 		c.probe(ctx)
 		c.done.Go(func() { c.watchShardMap(ctx) })
 		c.watchActivation(ctx)
 	})
+	return c
+}
+
+// newCluster returns the shards of a service, before their first health check.
+func newCluster(service string, config env.Redis, scripts []*redis.Script) *Cluster {
+	c := &Cluster{stop: func() {}, system: cmp.Or(config.System, env.DefaultSystem), events: events.NewRing()}
+	c.keyLimit = cmp.Or(config.KeyLimit, env.DefaultKeyLimit)
+	c.name = redis.ClientName{Service: service, Incarnation: uuid.NewString(), Shards: len(config.Addrs)}
+	c.activation.Store(&activation{})
+	c.identities = redis.NewIdentities(c.system, service, len(config.Addrs))
+	shardMetrics := redis.NewMetrics()
+	for i, addr := range config.Addrs {
+		s := redis.NewShard(i, hashTag(service, i), addr, config, c.name, c.identities, scripts, shardMetrics)
+		s.Events = c.events
+		c.shards = append(c.shards, s)
+	}
+	c.Group = metrics.Group{shardMetrics, redis.NewCollector(c.shards, config.Disk)}
 	return c
 }
 
@@ -72,6 +98,19 @@ func (c *Cluster) Close() {
 		s.Close()
 	}
 }
+
+// Incarnation returns the UUID that identifies this process to the shards. Shard.Instances lists these UUIDs.
+func (c *Cluster) Incarnation() string { return c.name.Incarnation }
+
+// ShortIncarnation returns the form in which orders store the incarnation of a process. If two processes have the same
+// form and one of them dies, the orders of that process wait until their leases expire.
+func ShortIncarnation(id string) string { return id[:min(8, len(id))] }
+
+// Events returns the last events of this instance. The shards add theirs.
+func (c *Cluster) Events() *events.Ring { return c.events }
+
+// KeyLimit returns the largest number of idempotency keys that a shard stores.
+func (c *Cluster) KeyLimit() int { return c.keyLimit }
 
 // Shards returns every shard, in order.
 func (c *Cluster) Shards() []*redis.Shard { return c.shards }
@@ -122,22 +161,46 @@ func (c *Cluster) States() []api.ShardState {
 	states := make([]api.ShardState, len(c.shards))
 	for i, s := range c.shards {
 		states[i] = api.ShardState{Shard: i, Healthy: s.Healthy()}
+		if problem := s.Problem(); problem != redis.Unreachable {
+			states[i].Problem = string(problem)
+		}
 	}
 	return states
 }
 
-// Unavailable lists why the service is not ready: its unhealthy shards, or the number of shards if it is unknown.
+// Unavailable lists the reasons why the service is not ready: each shard with a problem, or the unknown number of
+// shards. While a new shard waits for its activation, Unavailable ignores shards whose memory is full. Otherwise a
+// rolling update would wait until this instance is ready, and the activation would wait for the update.
 func (c *Cluster) Unavailable() []string {
 	var unavailable []string
-	for i, s := range c.shards {
-		if !s.Healthy() {
-			unavailable = append(unavailable, fmt.Sprintf("shard %d", i))
+	now := c.activation.Load()
+	activating := now.announced > now.active
+	for _, s := range c.shards {
+		if problem := s.Problem(); problem != "" && (problem != redis.MemoryFull || !activating) {
+			unavailable = append(unavailable, s.Describe())
 		}
 	}
-	if len(unavailable) == 0 && c.activation.active.Load() == 0 {
+	if len(unavailable) == 0 && c.ActiveShards() == 0 {
 		unavailable = append(unavailable, "the number of shards")
 	}
 	return unavailable
+}
+
+// Unfit lists the reasons why only this instance cannot serve: the instance has not used any shard yet, or it started
+// with wrong addresses of its shards. Unfit ignores a shard that is unavailable, has lost its data or has been
+// exchanged.
+func (c *Cluster) Unfit() []string {
+	var reasons []string
+	for _, s := range c.shards {
+		used, _ := c.identities.Sighting(s.Index)
+		if p := s.Problem(); p == redis.TooFewShards || p == redis.AnotherShard && used == "" {
+			reasons = append(reasons, s.Describe())
+		}
+	}
+	if len(reasons) == 0 && c.ActiveShards() == 0 {
+		reasons = append(reasons, "no shard has been available since the start")
+	}
+	return reasons
 }
 
 // hashTag returns the hash tag of a shard of a service, such as "{o0}".

@@ -2,7 +2,6 @@ package cluster_test
 
 import (
 	"errors"
-	"net"
 	"slices"
 	"testing"
 
@@ -22,7 +21,7 @@ func indexOf(t *testing.T, c *cluster.Cluster, id string) int {
 	return s.Index
 }
 
-// openUnhealthy opens shards without waiting until all of them are healthy.
+// openUnhealthy opens shards without waiting until all shards are healthy.
 func openUnhealthy(t *testing.T, addrs ...string) *cluster.Cluster {
 	t.Helper()
 	c := cluster.Open("order", env.Redis{Addrs: addrs}, scripts)
@@ -40,10 +39,10 @@ func TestLocate(t *testing.T) {
 	}
 	for _, id := range []string{"", "x", "-1", "01", "10000000", shard.Mint(3), "{o0}7"} {
 		if s, err := c.Locate(id); !errors.Is(err, cluster.ErrNoSuchID) {
-			t.Errorf("Locate(%q) = %v, %v", id, s, err)
+			t.Errorf("Locate(%q) = %v, %v; want ErrNoSuchID", id, s, err)
 		}
 		if s, err := c.LocateOrFirst(id); err != nil || s.Index != 0 {
-			t.Errorf("LocateOrFirst(%q) = %v, %v", id, s, err)
+			t.Errorf("LocateOrFirst(%q) = %v, %v; want shard 0", id, s, err)
 		}
 	}
 }
@@ -52,30 +51,29 @@ func TestLocate(t *testing.T) {
 // shard map is known.
 func TestProbed(t *testing.T) {
 	t.Parallel()
-	hanging, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer hanging.Close()
 	for name, row := range map[string]struct {
-		other       string
+		disturb     func(*testredis.Server)
 		unavailable []string
 	}{
-		"both are healthy": {testredis.Start(t).Addr, nil},
-		"one is down":      {"127.0.0.1:1", []string{"shard 1"}},
-		"one hangs":        {hanging.Addr().String(), []string{"shard 1"}},
+		"both are healthy": {func(*testredis.Server) {}, nil},
+		"one is down":      {(*testredis.Server).Kill, []string{"shard 1"}},
+		"one is paused":    {(*testredis.Server).Pause, []string{"shard 1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := openUnhealthy(t, testredis.Start(t).Addr, row.other)
-			if name == "one hangs" && c.Probed() {
-				t.Error("a shard that hangs was checked at once")
+			first, servers := testredis.Open(t, "order", 2, scripts)
+			eventuallyActive(t, servers[0], "o", "2")
+			first.Close()
+			row.disturb(servers[1])
+			c := openUnhealthy(t, servers[0].Addr, servers[1].Addr)
+			if name == "one is paused" && c.Probed() {
+				t.Error("Probed returned true before the health check of the paused shard timed out")
 			}
 			testredis.Eventually(t, "every shard was checked", c.Probed)
 			if got := c.Unavailable(); !slices.Equal(got, row.unavailable) {
 				t.Errorf("unavailable: %q, want %q", got, row.unavailable)
 			}
 			if known := c.Modulus() > 0; known != (row.unavailable == nil) {
-				t.Errorf("the shard map is known: %v", known)
+				t.Errorf("the shard map is known: got %v, want %v", known, row.unavailable == nil)
 			}
 		})
 	}

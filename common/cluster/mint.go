@@ -25,13 +25,14 @@ func (c *Cluster) NewMinter(i, n int) *Minter {
 	return m
 }
 
-// Mint returns a new ID and its shard. It skips shards that are unhealthy or not active. It uses a shard of another
-// instance only if it must skip every shard of this instance. The error is api.Unavailable if no shard is left.
+// Mint returns a new ID and its shard. It skips shards that are unhealthy, refuse writes or are not active. It uses a
+// shard of another instance only if it must skip every shard of this instance. The error is api.Unavailable if no shard
+// is left.
 func (m *Minter) Mint() (string, *redis.Shard, error) {
 	first := int(m.next.Add(1))
 	for _, from := range [][]*redis.Shard{m.own, m.cluster.shards} {
 		for i := range from {
-			if at := from[(first+i)%len(from)]; at.Healthy() && m.cluster.Active(at) {
+			if at := from[(first+i)%len(from)]; at.Writable() && m.cluster.Active(at) {
 				return shard.Mint(at.Index), at, nil
 			}
 		}

@@ -24,7 +24,7 @@ func TestMinterPrefersTheShardsOfItsInstance(t *testing.T) {
 				t.Fatal(err)
 			}
 			if of, ok := shard.Of(id); !ok || of != s.Index {
-				t.Fatalf("%s was minted for shard %d", id, s.Index)
+				t.Fatalf("%s was minted for shard %d, but its last digits name another shard", id, s.Index)
 			}
 			on = append(on, s.Index)
 		}
@@ -33,24 +33,24 @@ func TestMinterPrefersTheShardsOfItsInstance(t *testing.T) {
 	}
 	alone, first := c.NewMinter(1, 1), c.NewMinter(1, 2)
 	if on := mint(alone); !slices.Equal(on, []int{0, 0, 1, 1, 2, 2}) {
-		t.Errorf("the only instance mints on %v", on)
+		t.Errorf("the only instance mints on the shards %v, want each in turn", on)
 	}
 	if on := mint(first); !slices.Equal(on, []int{0, 0, 0, 2, 2, 2}) {
-		t.Errorf("instance 1 of 2 mints on %v", on)
+		t.Errorf("instance 1 of 2 mints on the shards %v, want 0 and 2 in turn", on)
 	}
 	servers[2].Kill()
 	eventuallyUnavailable(t, c, 1)
 	if on := mint(first); !slices.Equal(on, []int{0, 0, 0, 0, 0, 0}) {
-		t.Errorf("with shard 2 down, instance 1 of 2 mints on %v", on)
+		t.Errorf("with shard 2 down, instance 1 of 2 mints on the shards %v, want only 0", on)
 	}
 	if on := slices.Compact(mint(c.NewMinter(3, 3))); !slices.Equal(on, []int{0, 1}) {
-		t.Errorf("an instance whose own shard is down mints on %v", on)
+		t.Errorf("an instance whose only shard is down mints on the shards %v, want 0 and 1", on)
 	}
 	servers[0].Kill()
 	servers[1].Kill()
 	eventuallyUnavailable(t, c, 3)
 	if id, _, err := first.Mint(); !errors.Is(err, api.Unavailable) {
-		t.Errorf("with every shard down: minted %s, %v", id, err)
+		t.Errorf("mint with every shard down: got %q, %v; want unavailable", id, err)
 	}
 }
 

@@ -2,9 +2,9 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"slices"
-	"strconv"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -14,9 +14,9 @@ import (
 )
 
 // The shard map locates decimal IDs: ID n is on shard n modulo the number of shards at the last batch_init. Every shard
-// stores the map, and every instance reads it each second. The map in an instance expires after staleAfter, like a
+// stores the map, and every instance reads the map each second. The map in an instance expires after staleAfter, like a
 // lease. An instance that changes the map waits longer than staleAfter before it writes IDs to their new shards. So no
-// instance looks for an ID on the old shard when the ID exists on the new one. See docs/adr/0011-shard-in-id.md.
+// instance looks for an ID on its old shard while the ID exists on the new shard. See docs/adr/0011-shard-in-id.md.
 const (
 	shardMapKey    = "batch" // hash
 	modulusField   = "m"     // number of shards that the decimal IDs are spread over
@@ -26,18 +26,16 @@ const (
 	readEvery  = time.Second
 	staleAfter = 3 * time.Second
 	changeWait = staleAfter + time.Second
-
-	unlinkBatch = 1000 // keys in one UNLINK command
 )
 
-// shardMap is the shard map as it was last read.
+// shardMap is the last shard map that was read.
 type shardMap struct {
 	modulus, count int
 	writtenAt      int64 // Unix ms
 	read           time.Time
 }
 
-// Modulus returns the number of shards that the decimal IDs are spread over, or 0 while it is unknown.
+// Modulus returns the number of shards that the decimal IDs are spread over, or 0 while this number is unknown.
 func (c *Cluster) Modulus() int {
 	m := c.shardMap.Load()
 	if m == nil || time.Since(m.read) > staleAfter {
@@ -46,11 +44,27 @@ func (c *Cluster) Modulus() int {
 	return m.modulus
 }
 
+// Decimals returns the number of decimal IDs that batch_init may have written: "0" to n-1.
+func (c *Cluster) Decimals() int {
+	if m := c.shardMap.Load(); m != nil {
+		return m.count
+	}
+	return 0
+}
+
 func (c *Cluster) watchShardMap(ctx context.Context) {
+	logged := "" // the last error that was logged
 	for ctx.Err() == nil {
 		pause := readEvery
-		if c.readShardMap(ctx) != nil {
+		if err := c.readShardMap(ctx); err != nil {
 			pause = redis.CheckUnhealthyEvery
+			// The health checks log why a shard is unavailable.
+			if text := err.Error(); text != logged && !errors.Is(err, api.Unavailable) {
+				slog.ErrorContext(ctx, "decimal IDs are unavailable", "error", err)
+				logged = text
+			}
+		} else {
+			logged = ""
 		}
 		sleep(ctx, pause)
 	}
@@ -64,7 +78,7 @@ func (c *Cluster) readShardMap(ctx context.Context) error {
 	newest, failed := shardMap{modulus: len(c.shards), read: time.Now()}, 0
 	maps, errs := make([]shardMap, len(c.shards)), make([]error, len(c.shards))
 	var reads sync.WaitGroup
-	for i, s := range c.shards { // concurrently: an unresponsive shard must not delay the others
+	for i, s := range c.shards { // concurrently, because an unresponsive shard must not delay other shards
 		reads.Go(func() { maps[i], errs[i] = readShardMapOf(ctx, s) })
 	}
 	reads.Wait()
@@ -104,18 +118,25 @@ func readShardMapOf(ctx context.Context, s *redis.Shard) (shardMap, error) {
 	return m, reply.Err()
 }
 
-// Respread prepares all shards for writing the decimal IDs "0" to n-1. An ID has one key for each prefix: the prefix
-// followed by the ID. If shards were added since the last Respread, Respread deletes the IDs on their old shards,
-// writes the new shard map and waits until no instance uses the old map. Respread fails if a shard is unavailable.
-func (c *Cluster) Respread(ctx context.Context, n int, prefixes ...string) error {
+// grown reads the shard map from every shard. It reports whether shards were added since the last batch_init. grown
+// fails if a shard is unavailable.
+func (c *Cluster) grown(ctx context.Context) (bool, error) {
 	if err := c.readShardMap(ctx); err != nil {
-		return err
+		return false, err
 	}
 	old := c.shardMap.Load()
-	grown := old.writtenAt != 0 && old.modulus != len(c.shards)
+	return old.writtenAt != 0 && old.modulus != len(c.shards), nil
+}
+
+// respread prepares all shards for writing the decimal IDs "0" to n-1. If shards were added since the last batch_init,
+// respread deletes the objects on their old shards, writes the new shard map and waits until no instance uses the old
+// map.
+func (c *Cluster) respread(ctx context.Context, n int, batch string, grown bool, o Overwrite) error {
+	old := c.shardMap.Load()
 	if grown {
-		if err := c.deleteDecimals(ctx, prefixes, old); err != nil {
-			return err
+		if deleted, err := c.eachDecimal(ctx, old.count, old.modulus, o.work(batch, o.Delete)); err != nil {
+			return fmt.Errorf("spread decimal IDs over %d shards: %d of %d old objects deleted: %w",
+				len(c.shards), deleted, old.count, err)
 		}
 		old = &shardMap{}
 	}
@@ -124,9 +145,7 @@ func (c *Cluster) Respread(ctx context.Context, n int, prefixes ...string) error
 		return err
 	}
 	if grown {
-		if sleep(ctx, changeWait); ctx.Err() != nil {
-			return ctx.Err()
-		}
+		sleep(ctx, changeWait)
 	}
 	return c.readShardMap(ctx)
 }
@@ -136,24 +155,6 @@ func (c *Cluster) writeShardMap(ctx context.Context, count int, at int64) error 
 		_, err := s.Do(ctx, "HSET", s.Key(shardMapKey), modulusField, len(c.shards), countField, count, writtenAtField, at)
 		if err != nil {
 			return s.Failed(ctx, "HSET", err)
-		}
-	}
-	return nil
-}
-
-func (c *Cluster) deleteDecimals(ctx context.Context, prefixes []string, old *shardMap) error {
-	keys := make([][]any, len(c.shards))
-	for n := range old.count {
-		i := n % old.modulus
-		for _, prefix := range prefixes {
-			keys[i] = append(keys[i], c.shards[i].Key(prefix+strconv.Itoa(n)))
-		}
-	}
-	for i, s := range c.shards {
-		for chunk := range slices.Chunk(keys[i], unlinkBatch) {
-			if _, err := s.Do(ctx, append([]any{"UNLINK"}, chunk...)...); err != nil {
-				return s.Failed(ctx, "UNLINK", err)
-			}
 		}
 	}
 	return nil

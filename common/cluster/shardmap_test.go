@@ -1,6 +1,7 @@
 package cluster_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -19,24 +20,39 @@ import (
 var touch = redis.NewScript("touch",
 	"#!lua\nfor i = 1, #KEYS do redis.call('HINCRBY', KEYS[i], 'n', 1) end\nreturn #KEYS\n")
 
-var scripts = []*redis.Script{touch}
+// drop is a script that deletes its keys.
+var drop = redis.NewScript("drop", "#!lua\nreturn redis.call('DEL', unpack(KEYS))\n")
 
-// writeDecimals writes the decimal IDs 0 to n-1, with the key prefix "d:".
-func writeDecimals(t *testing.T, c *cluster.Cluster, n int) error {
-	if err := c.Respread(t.Context(), n, "d:"); err != nil {
-		return err
-	}
-	return c.EachDecimal(t.Context(), n, func(at *redis.Shard, numbers []int) *redis.Call {
+var scripts = []*redis.Script{touch, drop}
+
+// overwrite returns a batch_init that writes hashes with the key prefix "d:".
+func overwrite(t *testing.T) cluster.Overwrite {
+	keys := func(at *redis.Shard, numbers []int) []string {
 		keys := make([]string, len(numbers))
 		for i, number := range numbers {
 			keys[i] = at.Key("d:" + shard.FormatDecimal(number))
 		}
-		return at.Start(t.Context(), touch, keys)
-	}, func(redis.Reply) error { return nil })
+		return keys
+	}
+	return cluster.Overwrite{
+		Check: func(context.Context, int) error { return nil },
+		Delete: func(at *redis.Shard, _ string, numbers []int) *redis.Call {
+			return at.Start(t.Context(), drop, keys(at, numbers))
+		},
+		Write: func(at *redis.Shard, _ string, numbers []int) *redis.Call {
+			return at.Start(t.Context(), touch, keys(at, numbers))
+		},
+		Done: func(redis.Reply) error { return nil },
+	}
 }
 
-// When a shard is added, minted IDs stay where they are. Decimal IDs move only with the next batch. When a decimal ID
-// exists on its new shard, no instance looks for it on the old shard.
+// writeDecimals writes the decimal IDs 0 to n-1, with the key prefix "d:".
+func writeDecimals(t *testing.T, c *cluster.Cluster, n int) error {
+	return c.Overwrite(t.Context(), n, overwrite(t))
+}
+
+// When a shard is added, minted IDs stay where they are. Decimal IDs move only with the next batch_init. When a decimal
+// ID exists on its new shard, no instance looks for the ID on the old shard.
 func TestDecimalsMoveToANewShardWithTheNextBatch(t *testing.T) {
 	t.Parallel()
 	two, servers := testredis.Open(t, "order", 2, scripts)
@@ -50,7 +66,7 @@ func TestDecimalsMoveToANewShardWithTheNextBatch(t *testing.T) {
 	reader := testredis.Connect(t, "order", servers, scripts)
 	for _, c := range []*cluster.Cluster{writer, reader} {
 		if got := indexOf(t, c, "5"); got != 1 || c.Modulus() != 2 {
-			t.Errorf("before the next batch, 5 is on shard %d, modulus %d", got, c.Modulus())
+			t.Errorf("before the next batch_init, ID 5 is on shard %d, modulus %d; want shard 1, modulus 2", got, c.Modulus())
 		}
 	}
 	done := make(chan struct{})
@@ -60,7 +76,7 @@ func TestDecimalsMoveToANewShardWithTheNextBatch(t *testing.T) {
 			old := reader.Modulus() == 2 // also checked after the request to the new shard
 			n, err := servers[2].Client.Exists(t.Context(), "{o2}d:5").Result()
 			if old && err == nil && n > 0 && reader.Modulus() == 2 {
-				t.Error("an instance looks for 5 on its old shard, and it exists on the new one")
+				t.Error("an instance looks for ID 5 on the old shard while the ID exists on the new shard")
 			}
 			select {
 			case <-done:
@@ -77,10 +93,10 @@ func TestDecimalsMoveToANewShardWithTheNextBatch(t *testing.T) {
 	}
 	for _, c := range []*cluster.Cluster{writer, reader} {
 		if got := indexOf(t, c, "5"); got != 2 {
-			t.Errorf("after the next batch, 5 is on shard %d", got)
+			t.Errorf("after the next batch_init, ID 5 is on shard %d, want 2", got)
 		}
 		if got := indexOf(t, c, minted); got != 1 {
-			t.Errorf("%s has moved to shard %d", minted, got)
+			t.Errorf("%s is on shard %d, want 1 as before", minted, got)
 		}
 	}
 	checkSpread(t, servers)
@@ -88,10 +104,10 @@ func TestDecimalsMoveToANewShardWithTheNextBatch(t *testing.T) {
 	testredis.Eventually(t, "the map of the instance with two shards is unknown",
 		func() bool { return two.Modulus() == 0 })
 	if _, err := two.Locate("5"); !errors.Is(err, api.Unavailable) {
-		t.Errorf("locate with too few shards: %v", err)
+		t.Errorf("locate with too few shards: got %v, want unavailable", err)
 	}
 	if err := writeDecimals(t, two, 10); err == nil {
-		t.Error("an instance with too few shards has written")
+		t.Error("batch_init by an instance with too few shards: got no error, want one")
 	}
 }
 
@@ -107,12 +123,13 @@ func checkSpread(t *testing.T, servers []*testredis.Server) {
 		for _, number := range []int{0, 4, 5, 999, 1000, 1999} {
 			has, want := slices.Contains(keys, fmt.Sprintf("{o%d}d:%d", i, number)), number < 1000 && number%3 == i
 			if has != want {
-				t.Errorf("shard %d has %d: %v, want %v", i, number, has, want)
+				t.Errorf("shard %d has ID %d: got %v, want %v", i, number, has, want)
 			}
 		}
 		total += len(keys)
 	}
-	if want := 1000 + 1 + 3 + 3; total != want { // one minted ID; the shard map and the activation on each shard
+	// One minted ID; the shard map, the activation, the identity and the write sequence on each shard.
+	if want := 1000 + 1 + 4*3; total != want {
 		t.Errorf("%d keys, want %d", total, want)
 	}
 }
@@ -127,7 +144,7 @@ func TestShardMapExpiresWithoutAHealthyShard(t *testing.T) {
 	servers[1].Kill()
 	eventuallyUnavailable(t, c, 1)
 	if err := writeDecimals(t, c, 10); !errors.Is(err, api.Unavailable) {
-		t.Errorf("batch with a shard down: %v", err)
+		t.Errorf("batch_init with a shard down: got %v, want unavailable", err)
 	}
 	for start := time.Now(); time.Since(start) < 3500*time.Millisecond; time.Sleep(50 * time.Millisecond) {
 		if c.Modulus() != 2 {
@@ -137,13 +154,13 @@ func TestShardMapExpiresWithoutAHealthyShard(t *testing.T) {
 	servers[0].Kill()
 	testredis.Eventually(t, "the map is unknown", func() bool { return c.Modulus() == 0 })
 	if _, err := c.Locate("5"); !errors.Is(err, api.Unavailable) {
-		t.Errorf("locate: %v", err)
+		t.Errorf("Locate without a shard map: got %v, want unavailable", err)
 	}
 	if _, err := c.LocateOrFirst("5"); !errors.Is(err, api.Unavailable) {
-		t.Errorf("locate or first: %v", err)
+		t.Errorf("LocateOrFirst without a shard map: got %v, want unavailable", err)
 	}
 	if got := indexOf(t, c, shard.Mint(1)); got != 1 {
-		t.Errorf("a minted id is on shard %d", got)
+		t.Errorf("an ID minted on shard 1 is on shard %d, want 1", got)
 	}
 	servers[0].Restart(t)
 	testredis.Eventually(t, "the map is known again", func() bool { return c.Modulus() == 2 })
@@ -158,11 +175,11 @@ func TestShardMapIsUnknownUntilEveryShardReplies(t *testing.T) {
 	if err := writeDecimals(t, two, 10); err != nil {
 		t.Fatal(err)
 	}
+	servers = append(servers, testredis.Start(t))
+	testredis.Connect(t, "order", servers, scripts)
 	servers[1].Kill()
-	if err := servers[0].Client.FlushAll(t.Context()).Err(); err != nil {
-		t.Fatal(err)
-	}
-	three := openUnhealthy(t, servers[0].Addr, servers[1].Addr, testredis.Start(t).Addr)
+	servers[0].Wipe(t)
+	three := openUnhealthy(t, servers[0].Addr, servers[1].Addr, servers[2].Addr)
 	testredis.Eventually(t, "two shards are healthy", func() bool { return len(three.Unavailable()) == 1 })
 	for start := time.Now(); time.Since(start) < time.Second; time.Sleep(20 * time.Millisecond) {
 		if m := three.Modulus(); m != 0 {

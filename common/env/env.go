@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,12 +16,17 @@ import (
 type Config struct {
 	Instance, Instances int // i and N of MACHINE_ID "i/N"; i counts from 1
 	Redis               Redis
-	Bind                string // the address of both listeners; empty for every address
+	Bind                string // the address of all listeners; empty for every address
 	Port                int    // the public port
 	InternalPort        int
+	MetricsPort         int // the monitoring port
+	Access              Access
 	Debug               bool // log every request and response
 	BatchInit           bool // allow batch_init, which overwrites data
+	BatchLimit          int  // the largest number of objects that batch_init writes
 	Console             bool // let the console change data
+	Lists               bool // serve lists and histories
+	Demo                Demo
 	LogJSON             bool
 	Traces              Traces
 	OrderPeers          []string // host:port of the internal port of each order instance
@@ -32,11 +36,24 @@ type Config struct {
 
 // Redis configures the connections to the shards. Only the address differs between shards.
 type Redis struct {
+	System             string   // which system the shards belong to; empty means DefaultSystem
 	Addrs              []string // host:port by shard index
 	Username, Password string
 	DB                 int
 	TLS                bool
+	Durable            string // DurableAlways or Unchecked; "" means DurableAlways
+	Disk               int64  // size of each shard's disk in bytes; 0: unknown
+	KeyLimit           int    // the largest number of idempotency keys on one shard; 0 means DefaultKeyLimit
 }
+
+// DefaultKeyLimit is the default of IDEMPOTENCY_KEY_LIMIT.
+const DefaultKeyLimit = 1_000_000
+
+// Values of REDIS_DURABLE.
+const (
+	DurableAlways = "always"    // check that Redis acknowledges a write after it is on disk
+	Unchecked     = "unchecked" // check no setting of Redis
+)
 
 // Traces configures the export of spans. The zero value disables it.
 type Traces struct {
@@ -44,7 +61,7 @@ type Traces struct {
 	Headers map[string]string // sent with each request
 }
 
-// Variable documents one environment variable, or several with the same meaning.
+// Variable documents one environment variable, or several variables with the same meaning.
 type Variable struct{ Name, Meaning, Default string }
 
 // Variables lists every variable that Parse reads, in the order of the table in docs/deploy.md.
@@ -56,20 +73,71 @@ var Variables = []Variable{
 		"required where used",
 	},
 	{"REDIS_ADDRS", "`host:port[,host:port…]`, one per shard, in shard order", "required"},
+	{
+		"SYSTEM_NAME",
+		"the name of this system, stored in each Redis; a service refuses the Redis of another system",
+		DefaultSystem,
+	},
 	{"REDIS_PASSWORD", "the password of every shard", "empty"},
 	{"REDIS_USERNAME", "the user name of every shard", "empty"},
 	{"REDIS_DB", "the database number of every shard", "0"},
-	{"REDIS_TLS", "1: use TLS for every shard", "0"},
+	{"REDIS_TLS", "1: use TLS for every shard; SSL_CERT_FILE can name a file with further CAs", "0"},
+	{
+		"REDIS_DURABLE",
+		"`always`: refuse a Redis whose settings may lose acknowledged writes, or cannot be read with CONFIG GET; " +
+			"`unchecked`: use every Redis, for development and for a managed Redis that you have checked yourself",
+		"always",
+	},
+	{"REDIS_DISK", "the size of the disk of each shard, such as `10Gi`; only for an alert", "empty: unknown"},
 	{"MACHINE_ID", "`i/N`: instance i of N, i from 1; N instances can serve any number of shards", "required"},
 	{"PORT", "the public port", "5000"},
 	{
 		"INTERNAL_PORT",
-		"the internal port: transaction steps, health, metrics, profiles; the gateway does not route to it",
+		"the internal port: transaction steps and health; only peers may reach it",
 		"5001",
 	},
-	{"BIND", "the IP address that both ports bind to", "every address"},
+	{"METRICS_PORT", "the monitoring port: metrics, profiles and health", "5002"},
+	{"BIND", "the IP address that all three ports bind to", "every address"},
+	{
+		"INTERNAL_TOKEN",
+		"a secret of at least 16 characters that all services share, or several, comma-separated: the first one is sent " +
+			"to peers, and every one is accepted; an empty one accepts requests without a token",
+		"empty: no token is needed",
+	},
+	{
+		"ALLOWED_HOSTS",
+		"names in the Host header that are accepted, comma-separated: `shop.example`, `*.shop.example` or `*` for every " +
+			"name. IP addresses, names without a dot, and names below `localhost`, `internal`, `svc` and " +
+			"`cluster.local` are always accepted",
+		"empty",
+	},
+	{
+		"CORS_ORIGINS",
+		"origins of browser apps that may use the API, comma-separated: `https://shop.example`",
+		"empty: only the pages of the gateway itself",
+	},
+	{"CLIENT_TRACES", "1: continue the traces that clients name in `traceparent`, with their sampling", "0"},
 	{"BATCH_INIT", "0: reject batch_init, which overwrites data", "1"},
-	{"CONSOLE", "0: the console is read-only", "1"},
+	{"BATCH_LIMIT", "the largest number of objects that one batch_init writes, up to 10000000", "1000000"},
+	{
+		"IDEMPOTENCY_KEY_LIMIT",
+		"the largest number of idempotency keys that one shard stores for 24 hours, about 200 bytes each", "1000000",
+	},
+	{
+		"CONSOLE",
+		"0: the console is read-only and shows no IDs; `demo`, only for `make up`: it can also kill and stop components",
+		"1",
+	},
+	{
+		"DEMO_URL, DEMO_TOKEN",
+		"the control port of `make up CONSOLE=demo` and its token; `make up` sets both, for the order service only",
+		"empty",
+	},
+	{
+		"LISTS",
+		"0: the routes that list objects or return a history respond with 404, and no index is written for lists",
+		"the value of CONSOLE, because lists show IDs to everybody",
+	},
 	{"WDM_DEBUG", "1: log every request and response", "0"},
 	{"LOG_FORMAT", "`text` or `json`", "text"},
 	{
@@ -84,7 +152,7 @@ var Variables = []Variable{
 	{"GIN_MODE", "`debug` or `release`", "release in every shipped manifest"},
 }
 
-// Peer is a service that another one calls.
+// Peer is a service that another service calls.
 type Peer string
 
 // The peers. Each value is the prefix of an environment variable, such as ORDER_SERVICE_URL.
@@ -100,21 +168,30 @@ func Parse(getenv func(string) string, peers ...Peer) (Config, error) {
 	p := parser{getenv: getenv}
 	c := Config{
 		Redis: Redis{
+			System:   p.name("SYSTEM_NAME", DefaultSystem),
 			Addrs:    p.addrs("REDIS_ADDRS"),
 			Username: getenv("REDIS_USERNAME"),
 			Password: getenv("REDIS_PASSWORD"),
 			DB:       p.number("REDIS_DB", 0, 0, 1<<15),
 			TLS:      p.flag("REDIS_TLS", false),
+			Durable:  p.choice("REDIS_DURABLE", DurableAlways, Unchecked),
+			Disk:     p.size("REDIS_DISK"),
+			KeyLimit: p.number("IDEMPOTENCY_KEY_LIMIT", DefaultKeyLimit, 1, 1e9),
 		},
 		Bind:         getenv("BIND"),
 		Port:         p.number("PORT", 5000, 0, 65535),
 		InternalPort: p.number("INTERNAL_PORT", 5001, 0, 65535),
+		MetricsPort:  p.number("METRICS_PORT", 5002, 0, 65535),
+		Access:       p.access(),
 		Debug:        p.flag("WDM_DEBUG", false),
 		BatchInit:    p.flag("BATCH_INIT", true),
+		BatchLimit:   p.number("BATCH_LIMIT", 1_000_000, 1, shard.MaxDecimal),
 		LogJSON:      p.choice("LOG_FORMAT", "text", "json") == "json",
 		Traces:       p.traces(),
 		Console:      p.flag("CONSOLE", true),
+		Demo:         p.demo(),
 	}
+	c.Lists = p.flag("LISTS", c.Console)
 	c.Instance, c.Instances = p.instance("MACHINE_ID")
 	for _, peer := range peers {
 		urls := p.urls(string(peer) + "_SERVICE_URL")
@@ -131,7 +208,10 @@ func Parse(getenv func(string) string, peers ...Peer) (Config, error) {
 		p.reject("BIND", "%q is not an IP address", c.Bind)
 	}
 	if c.Port == c.InternalPort && c.Port != 0 {
-		p.reject("INTERNAL_PORT", "%d equals PORT: the two ports must differ", c.Port)
+		p.reject("INTERNAL_PORT", "%d equals PORT: the ports must differ", c.Port)
+	}
+	if c.MetricsPort != 0 && (c.MetricsPort == c.Port || c.MetricsPort == c.InternalPort) {
+		p.reject("METRICS_PORT", "%d equals PORT or INTERNAL_PORT: the ports must differ", c.MetricsPort)
 	}
 	p.choice("GIN_MODE", "debug", "release", "test")
 	return c, errors.Join(p.errs...)
@@ -142,7 +222,7 @@ type parser struct {
 	errs   []error
 }
 
-// reject records that the value of a variable is invalid.
+// reject records an error for the value of a variable.
 func (p *parser) reject(name, format string, args ...any) {
 	p.errs = append(p.errs, fmt.Errorf("%s: %s", name, fmt.Sprintf(format, args...)))
 }
@@ -174,14 +254,14 @@ func (p *parser) flag(name string, fallback bool) bool {
 	}
 }
 
-// choice returns the value of a variable. The value must be one of words, and the first word is the default.
-func (p *parser) choice(name string, words ...string) string {
+// choice returns the value of a variable. Only the values in the list allowed are valid. The first one is the default.
+func (p *parser) choice(name string, allowed ...string) string {
 	s := p.getenv(name)
 	if s == "" {
-		return words[0]
+		return allowed[0]
 	}
-	if !slices.Contains(words, s) {
-		p.reject(name, "%q is not one of %s", s, strings.Join(words, ", "))
+	if !slices.Contains(allowed, s) {
+		p.reject(name, "%q is not one of %s", s, strings.Join(allowed, ", "))
 	}
 	return s
 }
@@ -189,7 +269,7 @@ func (p *parser) choice(name string, words ...string) string {
 func (p *parser) instance(name string) (instance, instances int) {
 	s := p.getenv(name)
 	if s == "" {
-		p.reject(name, "is missing: set i/N, the number of this instance and of all, such as 1/3")
+		p.reject(name, "is missing: set i/N for instance i of N, such as 1/3")
 		return 0, 0
 	}
 	left, right, _ := strings.Cut(s, "/")
@@ -200,54 +280,4 @@ func (p *parser) instance(name string) (instance, instances int) {
 		return 0, 0
 	}
 	return instance, instances
-}
-
-func (p *parser) addrs(name string) []string {
-	s := p.getenv(name)
-	if s == "" {
-		p.reject(name, "is missing: list host:port of every shard, in shard order")
-		return nil
-	}
-	addrs := strings.Split(s, ",")
-	if len(addrs) > shard.Max {
-		p.reject(name, "%d shards exceed the limit of %d", len(addrs), shard.Max)
-	}
-	seen := map[string]bool{}
-	for _, a := range addrs {
-		if !isHostPort(a) {
-			p.reject(name, "%q is not host:port", a)
-		} else if seen[a] {
-			p.reject(name, "%q is listed twice: each shard needs its own Redis", a)
-		}
-		seen[a] = true
-	}
-	return addrs
-}
-
-func (p *parser) urls(name string) []string {
-	s := p.getenv(name)
-	if s == "" {
-		p.reject(name, "is missing: set http://host:port/ of the service's internal port")
-		return nil
-	}
-	var urls []string
-	for raw := range strings.SplitSeq(s, ",") {
-		u, err := url.Parse(raw)
-		if err != nil || u.Scheme != "http" || !isHostPort(u.Host) || u.Path != "" && u.Path != "/" ||
-			u.RawQuery != "" || u.User != nil || u.Fragment != "" {
-			p.reject(name, "%q is not of the form http://host:port/", raw)
-			continue
-		}
-		urls = append(urls, u.Host)
-	}
-	return urls
-}
-
-func isHostPort(s string) bool {
-	host, port, err := net.SplitHostPort(s)
-	if err != nil || host == "" || strings.ContainsAny(host, " \t/@") {
-		return false
-	}
-	n, err := strconv.Atoi(port)
-	return err == nil && n >= 1 && n <= 65535
 }

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// traces reads the variables of the OpenTelemetry exporter. The OpenTelemetry SDK reads the variables for sampling and
-// names.
+// traces reads the variables of the OpenTelemetry exporter. The OpenTelemetry SDK itself reads the
+// variables for sampling and names.
 func (p *parser) traces() Traces {
 	base, exact := p.getenv("OTEL_EXPORTER_OTLP_ENDPOINT"), p.getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 	p.choice("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
@@ -35,7 +35,7 @@ func (p *parser) collector(name, value string) string {
 	return value
 }
 
-// headers parses a variable of the form "name=value,name=value", with URL-encoded values. Its error messages contain no
+// headers parses a variable of the form "name=value,name=value", with URL-encoded values. The error messages contain no
 // values, because values may be secret.
 func (p *parser) headers(name string) map[string]string {
 	s := p.getenv(name)
@@ -45,7 +45,7 @@ func (p *parser) headers(name string) map[string]string {
 	all := map[string]string{}
 	for i, pair := range strings.Split(s, ",") {
 		key, value, ok := strings.Cut(pair, "=")
-		value, err := url.QueryUnescape(strings.TrimSpace(value))
+		value, err := url.PathUnescape(strings.TrimSpace(value))
 		key = strings.TrimSpace(key)
 		if !ok || err != nil || key == "" || strings.ContainsAny(key, " \t\r\n:") || strings.ContainsAny(value, "\r\n") {
 			p.reject(name, "header %d is not of the form name=value", i+1)

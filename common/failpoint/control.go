@@ -19,7 +19,7 @@ import (
 // The actions of a fail point.
 const (
 	Kill  = "kill"  // kills the process with SIGKILL
-	Pause = "pause" // blocks the goroutine until the fail point is disarmed, at most for PauseMS
+	Pause = "pause" // blocks the goroutine until the fail point is disarmed, for at most PauseMS
 	Lose  = "lose"  // discards the reply to the step
 )
 
@@ -28,7 +28,7 @@ type Armed struct {
 	ID      int    `json:"id"`
 	Name    string `json:"name"` // printed on stderr when the point fires
 	Point   string `json:"point"`
-	About   string `json:"about"`              // the point matches steps whose subject contains this string, such as an ID
+	About   string `json:"about"`              // matches steps whose subject contains this string, such as an ID
 	Hit     int    `json:"hit"`                // fires at the Hit-th matching step; 0 means 1
 	Action  string `json:"action"`             // Kill, Pause or Lose
 	PauseMS int64  `json:"pause_ms,omitempty"` // the longest pause, in ms
@@ -40,8 +40,8 @@ type Armed struct {
 	resume     chan struct{} // closed to end the pause
 }
 
-// control holds the fail points of this process. It loads them from the file $FAIL_POINTS-<instance> at start, so that
-// they are armed again after a fail point has killed the process.
+// control holds the fail points of this process. At start, control loads the fail points from the file
+// $FAIL_POINTS-<instance>. So a process has fail points again after a fail point has killed it.
 var control = func() *controls {
 	c := &controls{}
 	instance, _, _ := strings.Cut(os.Getenv("MACHINE_ID"), "/")
@@ -95,7 +95,8 @@ func (c *controls) pass(point string, subject any) bool {
 	return false
 }
 
-// match increments Seen of the armed fail points that match a step. It returns the fail point that fires, or nil.
+// match increments the field Seen of the armed fail points that match a step. It returns the fail point that
+// fires, or nil.
 func (c *controls) match(point, subject string) *Armed {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -112,7 +113,7 @@ func (c *controls) match(point, subject string) *Armed {
 	return nil
 }
 
-// waitWhilePaused waits while a step is paused whose subject contains one of the IDs.
+// waitWhilePaused waits while any step on a subject that contains one of the IDs is paused.
 func (c *controls) waitWhilePaused(ids ...string) {
 	for {
 		c.mu.Lock()
@@ -129,7 +130,7 @@ func (c *controls) waitWhilePaused(ids ...string) {
 	}
 }
 
-// endPause ends a pause. Calling it again does nothing.
+// endPause ends a pause. A second call does nothing.
 func (a *Armed) endPause() {
 	control.mu.Lock()
 	defer control.mu.Unlock()
@@ -141,8 +142,8 @@ func (a *Armed) endPause() {
 }
 
 // Control serves the fail points of this process. POST arms one fail point and returns it. GET lists all fail points.
-// DELETE disarms fail points and ends their pauses: those with the name in the query parameter "name", or all fail
-// points if the parameter is missing.
+// DELETE disarms the fail points with the name in the query parameter "name", or all fail points without this
+// parameter, and ends their pauses.
 func Control(w http.ResponseWriter, r *http.Request) {
 	var response any
 	switch r.Method {

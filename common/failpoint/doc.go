@@ -1,4 +1,4 @@
-// Package failpoint marks the steps of the protocol. Fault tests can kill the process, pause it, or discard a reply at
+// Package failpoint marks the steps of the protocol. Fault tests can kill or pause the process, or discard a reply at
 // each step.
 //
 // Fail points exist only in builds with the tag "faults". Without the tag every function is empty and inlined, and a

@@ -8,7 +8,7 @@ import "context"
 func WithRole(ctx context.Context, role string) context.Context { return ctx }
 
 // Reached marks the end of a step on a subject: an order or an attempt. A non-nil error means that the caller must
-// treat the reply as lost. participant is empty for a step on the order's own shard.
+// treat the reply as lost. The argument participant is empty for a step on the order's own shard.
 func Reached(ctx context.Context, subject any, step, participant string) error { return nil }
 
 // Reply is like Reached for a step with a reply. It returns the reply, or the zero value if the reply is lost.
@@ -20,6 +20,6 @@ func Reply[T any](ctx context.Context, subject any, step, participant string, re
 // the reply.
 func ParticipantReached(subject any, step, stage string) {}
 
-// WaitWhilePaused waits until no step of the order or the attempt is paused. The lease renewer calls
+// WaitWhilePaused waits until no step of the order or the attempt is paused. The goroutine that renews a lease calls
 // WaitWhilePaused, because a paused step simulates a paused process, and a paused process renews no leases.
 func WaitWhilePaused(order, attempt string) {}

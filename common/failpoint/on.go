@@ -17,7 +17,7 @@ func WithRole(ctx context.Context, role string) context.Context {
 }
 
 // Reached marks the end of a step on a subject: an order or an attempt. A non-nil error means that the caller must
-// treat the reply as lost. participant is empty for a step on the order's own shard.
+// treat the reply as lost. The argument participant is empty for a step on the order's own shard.
 func Reached(ctx context.Context, subject any, step, participant string) error {
 	role, ok := ctx.Value(roleKey{}).(string)
 	if !ok {
@@ -42,7 +42,7 @@ func Reply[T any](ctx context.Context, subject any, step, participant string, re
 	return reply
 }
 
-// LostReply is the panic value of ParticipantReached. Package web recovers it and closes the connection.
+// LostReply is the panic value of ParticipantReached. Package web recovers this panic and closes the connection.
 type LostReply struct{}
 
 // ParticipantReached marks a stage of a step in a participant: "received" or "done". It panics if a fail point discards
@@ -53,6 +53,6 @@ func ParticipantReached(subject any, step, stage string) {
 	}
 }
 
-// WaitWhilePaused waits until no step of the order or the attempt is paused. The lease renewer calls
+// WaitWhilePaused waits until no step of the order or the attempt is paused. The goroutine that renews a lease calls
 // WaitWhilePaused, because a paused step simulates a paused process, and a paused process renews no leases.
 func WaitWhilePaused(order, attempt string) { control.waitWhilePaused(order, attempt) }

@@ -1,4 +1,4 @@
-// Package idempotency runs a write once for an idempotency key, however often a client sends the request.
+// Package idempotency runs a write only once for an idempotency key, even if a client sends the request several times.
 //
 // One script does the work and stores a record of the key, the request and the reply. So the work and the record are
 // written together or not at all. See docs/adr/0013-idempotency-records-with-the-work.md.
@@ -8,6 +8,7 @@ import (
 	"context"
 	"embed"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,22 +25,33 @@ var files embed.FS
 var (
 	prelude = protocol.Prelude(
 		protocol.Number("DIFFERS", differs), protocol.Number("DONE", done), protocol.Number("REPLAYED", replayed),
+		protocol.Number("EXHAUSTED", exhausted),
 	)
 	onceScript     = redis.MustScript(files, "once", prelude)
 	claimKeyScript = redis.MustScript(files, "claim_key", prelude)
 )
 
-// recordPrefix starts the name of a key's record.
-const recordPrefix = "k:"
+// Keys of the records, without the shard's hash tag.
+const (
+	recordPrefix  = "k:"   // hash: the record of a client's key; the key's name follows the prefix
+	gatewayPrefix = "g:"   // hash: the record of a request that the gateway may retry; the request's name follows
+	countsKey     = "keys" // hash: the number of records of clients' keys by hour, in hours since 1970
+)
 
-// keepFor is how long the record of a key is kept. It bounds the memory for records, which take some 200 bytes each.
-const keepFor = 24 * time.Hour
+const (
+	// keepFor is how long the record of a client's key is kept. A record takes about 200 bytes.
+	keepFor = 24 * time.Hour
+	// keepForGateway is longer than all tries of the gateway for one request. The last try begins within 16 s and takes at
+	// most 15 s.
+	keepForGateway = time.Minute
+)
 
 // Results of the script once.lua.
 const (
 	differs = iota
 	done
 	replayed
+	exhausted
 )
 
 // scripts maps each script to its idempotent version.
@@ -50,8 +62,10 @@ func Script(s *redis.Script) *redis.Script {
 	if found, ok := scripts.Load(s); ok {
 		return found.(*redis.Script)
 	}
-	// The shebang line has no flags: with allow-oom, the script would write records even if memory is full.
-	wrapped := redis.NewScript(s.Name()+" once", "#!lua\nlocal function work()\n"+s.Body()+"end\n"+onceScript.Body())
+	// Keep the flags of the script. Without its flag allow-oom, Redis would reject the idempotent version when memory is
+	// full.
+	shebang, _, _ := strings.Cut(s.Source(), "\n")
+	wrapped := redis.NewScript(s.Name()+" once", shebang+"\nlocal function work()\n"+s.Body()+"end\n"+onceScript.Body())
 	found, _ := scripts.LoadOrStore(s, wrapped)
 	return found.(*redis.Script)
 }
@@ -66,7 +80,8 @@ func Scripts(writes ...*redis.Script) []*redis.Script {
 }
 
 // Run runs a script on a shard. With a key, the script runs once for all requests with that key, and each request gets
-// the first reply. The error is api.KeyReused if the requests differ. With a nil key, Run only runs the script.
+// the first reply. The error is api.KeyReused if the requests differ, and api.KeysExhausted if a shard stores too many
+// keys. With a nil key, Run only runs the script.
 //
 // The record of the key is stored on the shard of the data. A second record on the key's home shard detects a request
 // with the same key for data on another shard.
@@ -76,24 +91,32 @@ func Run(
 	if key == nil {
 		return at.Run(ctx, script, keys, args...)
 	}
+	if key.gateway {
+		return runOnce(ctx, at, key, 0, script, keys, args...)
+	}
+	limit := c.KeyLimit()
 	home, err := homeShard(c, key)
 	if err != nil {
 		return redis.Reply{}, err
 	}
 	if home != at {
 		claim := &Key{Name: key.Name, Fingerprint: key.Fingerprint}
-		if _, err := runOnce(ctx, home, claim, claimKeyScript, nil); err != nil {
+		if _, err := runOnce(ctx, home, claim, limit, claimKeyScript, nil); err != nil {
 			return redis.Reply{}, err
 		}
 	}
-	return runOnce(ctx, at, key, script, keys, args...)
+	return runOnce(ctx, at, key, limit, script, keys, args...)
 }
 
 func runOnce(
-	ctx context.Context, at *redis.Shard, key *Key, script *redis.Script, keys []string, args ...any,
+	ctx context.Context, at *redis.Shard, key *Key, limit int, script *redis.Script, keys []string, args ...any,
 ) (redis.Reply, error) {
-	keys = append(keys[:len(keys):len(keys)], at.Key(recordPrefix+key.Name))
-	args = append(args[:len(args):len(args)], key.Fingerprint, key.Created, int64(keepFor/time.Second))
+	prefix, keep := recordPrefix, keepFor
+	if key.gateway {
+		prefix, keep = gatewayPrefix, keepForGateway
+	}
+	keys = append(keys[:len(keys):len(keys)], at.Key(prefix+key.Name), at.Key(countsKey))
+	args = append(args[:len(args):len(args)], key.Fingerprint, key.Created, int64(keep/time.Second), limit)
 	reply, err := at.Run(ctx, Script(script), keys, args...)
 	if err != nil {
 		return redis.Reply{}, err
@@ -103,16 +126,21 @@ func runOnce(
 		return redis.Reply{}, reply.Err()
 	case result == differs:
 		return redis.Reply{}, fmt.Errorf("%s %q: %w", Header, key.Name, api.KeyReused)
+	case result == exhausted:
+		return redis.Reply{}, fmt.Errorf("shard %d: %w", at.Index, api.KeysExhausted)
 	case result == done || result == replayed:
-		key.Replayed, key.Created = result == replayed, reply.String(2)
+		key.Replayed = result == replayed
+		if key.Created != "" {
+			key.Created = reply.String(2)
+		}
 		return reply.From(1), reply.Err()
 	default:
 		return redis.Reply{}, fmt.Errorf("run script %q: unexpected result %d", Script(script).Name(), result)
 	}
 }
 
-// homeShard returns the home shard of a key. When shards are added, a key keeps its home shard or moves to a new
-// shard.
+// homeShard returns the home shard of a key. When shards are added, the home shard of a key stays the same or is one of
+// the new shards.
 func homeShard(c *cluster.Cluster, key *Key) (*redis.Shard, error) {
 	index := shard.OfKey(key.Name, c.ActiveShards())
 	home, ok := c.Shard(index)
@@ -123,7 +151,7 @@ func homeShard(c *cluster.Cluster, key *Key) (*redis.Shard, error) {
 	return home, nil
 }
 
-// Mint returns a new ID and its shard for a request that creates something. With a key, it mints on the key's home
+// Mint returns a new ID and its shard for a request that creates something. With a key, Mint mints on the key's home
 // shard, so that a retry finds the record of the first request.
 func Mint(c *cluster.Cluster, m *cluster.Minter, key *Key) (string, *redis.Shard, error) {
 	if key == nil {

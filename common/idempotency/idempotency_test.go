@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -17,8 +18,8 @@ import (
 	"checkout/common/testredis"
 )
 
-// tally is a script that stands for the scripts of public writes. It must not be retried. Its argument is the code that
-// it returns. With code 1, it also increments a counter.
+// tally is a script like the scripts of public writes: a call is not safe to retry. The script returns its
+// argument as the code. With code 1, the script also increments a counter.
 var tally = redis.NewScript("tally", `#!lua flags=allow-oom
 if ARGV[1] == '1' then
   redis.call('HINCRBY', KEYS[1], 'n', 1)
@@ -41,9 +42,16 @@ func newKey(t *testing.T, name, request string) *idempotency.Key {
 func TestOnceScript(t *testing.T) {
 	t.Parallel()
 	const counter, record, f, day = "{o0}c", "{o0}k:K", "0123456789abcdef", 24 * time.Hour
-	keys := []string{counter, record}
+	const counts = "{o0}keys"
+	keys := []string{counter, record, counts}
 	type state = testredis.State
 	c, servers := testredis.Open(t, "order", 1, nil)
+	if left := time.Until(time.Now().Truncate(time.Hour).Add(time.Hour)); left < 30*time.Second {
+		time.Sleep(left)
+	}
+	hour := time.Now().Unix() / 3600
+	hours := strings.NewReplacer("now=", fmt.Sprint(hour, "="), "last=", fmt.Sprint(hour-24, "="),
+		"old=", fmt.Sprint(hour-25, "="))
 	for _, row := range []struct {
 		name                string
 		before              state
@@ -51,7 +59,7 @@ func TestOnceScript(t *testing.T) {
 		fingerprint, create string
 		want, onRetry       string
 		after               state
-	}{
+	}{ // the column "now" of counts is the current hour, "old" an hour whose records have expired
 		{"DONE", nil, 1, f, "", "[1 1 ]", "[2 1 ]", state{counter: "n=1", record: "code=1 f=" + f}},
 		{"DONE beside other records", state{counter: "n=7", "{o0}k:L": "code=1 f=" + f},
 			1, f, "", "[1 1 ]", "[2 1 ]",
@@ -68,14 +76,25 @@ func TestOnceScript(t *testing.T) {
 			1, f, "", "[2 3 ]", "[2 3 ]", state{counter: "n=7", record: "code=3 f=" + f}},
 		{"REPLAYED, created with another ID", state{record: "code=1 f=" + f + " id=id-1"},
 			1, f, "id-2", "[2 1 id-1]", "[2 1 id-1]", state{record: "code=1 f=" + f + " id=id-1"}},
+		{"DONE, the last record below the limit", state{counts: "old=9 last=3 now=1"}, 1, f, "", "[1 1 ]", "[2 1 ]",
+			state{counter: "n=1", record: "code=1 f=" + f, counts: "last=3 now=2"}},
+		{"EXHAUSTED", state{counter: "n=7", counts: "last=3 now=2"}, 1, f, "", "[3]", "[3]",
+			state{counter: "n=7", counts: "last=3 now=2"}},
+		{"REPLAYED, although the shard has too many records", state{record: "code=1 f=" + f, counts: "now=5"},
+			1, f, "", "[2 1 ]", "[2 1 ]", state{record: "code=1 f=" + f, counts: "now=5"}},
 		{"DIFFERS", state{counter: "n=7", record: "code=1 f=" + f},
 			1, "fedcba9876543210", "", "[0]", "[0]", state{counter: "n=7", record: "code=1 f=" + f}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
+			for _, all := range []state{row.before, row.after} {
+				if all[counts] != "" {
+					all[counts] = hours.Replace(all[counts])
+				}
+			}
 			servers[0].Load(t, row.before)
 			for _, want := range []string{row.want, row.onRetry} {
 				script, seconds := idempotency.Script(tally), int(day/time.Second)
-				reply, err := c.Shards()[0].Run(t.Context(), script, keys, row.code, row.fingerprint, row.create, seconds)
+				reply, err := c.Shards()[0].Run(t.Context(), script, keys, row.code, row.fingerprint, row.create, seconds, 5)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -84,23 +103,30 @@ func TestOnceScript(t *testing.T) {
 					got += fmt.Sprintf(" %d %s", reply.Int(1), reply.String(2))
 				}
 				if got = "[" + got + "]"; got != want || reply.Err() != nil {
-					t.Errorf("got %s, %v, want %s", got, reply.Err(), want)
+					t.Errorf("reply: got %s, %v, want %s", got, reply.Err(), want)
 				}
 			}
 			written := row.before[record] == "" && row.after[record] != ""
 			ttl := servers[0].Client.TTL(t.Context(), record).Val()
 			if written && (ttl < day-time.Minute || ttl > day) {
-				t.Errorf("the record expires in %v", ttl)
+				t.Errorf("the record expires in %v, want a day", ttl)
 			}
 			servers[0].Client.Persist(t.Context(), record)
-			if got := servers[0].Dump(t); fmt.Sprint(got) != fmt.Sprint(row.after) {
+			got := servers[0].Dump(t)
+			if row.after[counts] == "" {
+				if one := fmt.Sprint(hour, "=1"); written != (got[counts] == one) {
+					t.Errorf("records by hour: got %q, want %q only if a record was written (%v)", got[counts], one, written)
+				}
+				delete(got, counts)
+			}
+			if fmt.Sprint(got) != fmt.Sprint(row.after) {
 				t.Errorf("after the calls:\n got %v\nwant %v", got, row.after)
 			}
 		})
 	}
 }
 
-// runner runs the script tally on one shard and counts how often the script has run.
+// runner runs the script "tally" on one shard and counts how often the script has run.
 type runner struct {
 	*testing.T
 	cluster *cluster.Cluster
@@ -116,7 +142,7 @@ func (r *runner) run(key *idempotency.Key) (redis.Reply, error) {
 	return idempotency.Run(r.Context(), r.cluster, key, r.cluster.Shards()[0], tally, []string{"{o0}c"}, 1)
 }
 
-// count returns how often the script tally has run.
+// count returns how often the script "tally" has run.
 func (r *runner) count() int64 {
 	n, _ := r.server.Client.HGet(r.Context(), "{o0}c", "n").Int64()
 	return n
@@ -127,11 +153,11 @@ func TestRunWithoutAKeyStoresNoRecord(t *testing.T) {
 	r := newRunner(t)
 	for range 2 {
 		if reply, err := r.run(nil); err != nil || reply.Int(0) != 1 {
-			t.Errorf("got %d, %v", reply.Int(0), err)
+			t.Errorf("run: got %d, %v; want 1", reply.Int(0), err)
 		}
 	}
 	if state := r.server.Dump(t); len(state) != 1 || r.count() != 2 {
-		t.Errorf("stored: %v", state)
+		t.Errorf("two calls without a key: Redis has %v, want only the counter, which is 2", state)
 	}
 }
 
@@ -146,7 +172,7 @@ func TestConcurrentRequestsWithOneKeyRunOnce(t *testing.T) {
 			callers.Go(func() {
 				reply, err := r.run(key)
 				if err != nil || reply.Int(0) != 1 {
-					t.Errorf("got %d, %v", reply.Int(0), err)
+					t.Errorf("run: got %d, %v; want 1", reply.Int(0), err)
 				}
 				if !key.Replayed {
 					ran.Add(1)
@@ -155,11 +181,11 @@ func TestConcurrentRequestsWithOneKeyRunOnce(t *testing.T) {
 		}
 		callers.Wait()
 		if n := ran.Load(); n != want || r.count() != 1 {
-			t.Errorf("round %d: %d callers report a first run, %d runs", round, n, r.count())
+			t.Errorf("round %d: got %d first replies and %d runs, want %d and 1", round, n, r.count(), want)
 		}
 	}
 	if _, err := r.run(newKey(t, "same", "subtract")); !errors.Is(err, api.KeyReused) || r.count() != 1 {
-		t.Errorf("another request with the key: %v, %d runs", err, r.count())
+		t.Errorf("another request with the key: got %v, %d runs; want key-reused, 1 run", err, r.count())
 	}
 	// keepFor, the lifetime of records, was chosen for records of this size.
 	if size := r.server.Client.MemoryUsage(t.Context(), "{o0}k:same").Val(); size > 256 {
@@ -175,12 +201,13 @@ func TestKeyRunsOnceAlthoughTheScriptWasLost(t *testing.T) {
 	}
 	for range 2 {
 		if _, err := r.run(newKey(t, "other", "add")); err != nil || r.count() != 1 {
-			t.Errorf("%v, %d runs", err, r.count())
+			t.Errorf("run with a key after the scripts were lost: got %v, %d runs; want 1 run", err, r.count())
 		}
 	}
 }
 
-// A key belongs to one request. Another request with the same key is rejected, even if it writes to another shard.
+// A key belongs to one request. Another request with the same key is rejected, even if that request writes to another
+// shard.
 func TestKeyBelongsToOneRequestOnAllShards(t *testing.T) {
 	t.Parallel()
 	const shards = 3
@@ -201,7 +228,7 @@ func TestKeyBelongsToOneRequestOnAllShards(t *testing.T) {
 			for at := range shards {
 				replayed, err := run(name, at)
 				if at == first && (err != nil || !replayed) || at != first && !errors.Is(err, api.KeyReused) {
-					t.Errorf("%s on shard %d, then %d: replayed %v, %v", name, first, at, replayed, err)
+					t.Errorf("%s on shard %d, then %d: replayed %v, %v; want a replay or key-reused", name, first, at, replayed, err)
 				}
 			}
 		}
@@ -234,7 +261,7 @@ func TestMintUsesTheHomeShardOfTheKey(t *testing.T) {
 		}
 	}
 	if id, at, err := idempotency.Mint(c, minters[1], nil); err != nil || at.Index != 1 {
-		t.Errorf("without a key: %s, %v", id, err)
+		t.Errorf("mint without a key: got %s, %v; want an ID on shard 1", id, err)
 	}
 	servers[home].Kill()
 	testredis.Eventually(t, "the shard is unavailable", func() bool { return len(c.Unavailable()) == 1 })
@@ -245,6 +272,6 @@ func TestMintUsesTheHomeShardOfTheKey(t *testing.T) {
 	}
 	if _, err := idempotency.Run(t.Context(), c, key, at, tally, []string{at.Key("c")}, 1); !errors.Is(err,
 		api.Unavailable) {
-		t.Errorf("with the home shard down: %v", err)
+		t.Errorf("run with the home shard down: got %v, want unavailable", err)
 	}
 }

@@ -4,11 +4,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"regexp"
 	"strings"
 )
 
 const (
-	// Header is the request header that carries a key. draft-ietf-httpapi-idempotency-key-header defines its value as a
+	// Header is the request header that carries a key. draft-ietf-httpapi-idempotency-key-header defines the value as a
 	// string in double quotes (RFC 8941). Many clients omit the quotes. The key is the same with and without quotes.
 	Header = "Idempotency-Key"
 	// ReplayedHeader is the response header of a replay; its value is "true".
@@ -20,31 +21,58 @@ const (
 // ErrMalformed is the error for a header without a valid key.
 var ErrMalformed = errors.New("not 1 to 255 printable characters, alone or in double quotes")
 
-// Key is an idempotency key and the request that came with it. A nil *Key means that the request has no key.
+// Key is an idempotency key and the request that carries the key. A nil *Key means that the request has no key.
 type Key struct {
 	Name        string
 	Fingerprint string // a digest of the request
+
+	gateway bool // whether the key names a request that the gateway may retry; see Gateway
 
 	Created  string // for requests that create something: the minted ID; after Run, the ID that was created
 	Replayed bool   // set by Run if the reply is a replay
 }
 
-// New parses the key in a header. request identifies the request: its method, its route and every parameter.
+// New parses the key in a header. The argument request identifies the request: its method, its route and every
+// parameter.
 func New(header string, request ...string) (*Key, error) {
 	name, err := parse(header)
 	if err != nil {
 		return nil, err
 	}
+	return &Key{Name: name, Fingerprint: fingerprint(request)}, nil
+}
+
+// GatewayHeader is the header with the gateway's name for a DELETE request: 32 hexadecimal digits, the same on each
+// retry. The gateway overwrites the value that a client has sent.
+const GatewayHeader = "X-Delete-Id"
+
+// gatewayName matches a valid GatewayHeader.
+var gatewayName = regexp.MustCompile(`^[0-9a-f]{32}$`)
+
+// Gateway returns the key of a request that the gateway may retry on another instance, or nil if the argument name
+// is not valid. Unlike the record of a client's key, the record of such a key lives for a minute, is stored only if
+// the write took effect, and does not count towards the limit. These names never equal the names of clients' keys.
+func Gateway(name string, request ...string) *Key {
+	if !gatewayName.MatchString(name) {
+		return nil
+	}
+	return &Key{Name: name, Fingerprint: fingerprint(request), gateway: true}
+}
+
+// FromGateway reports whether the gateway generated the key. Otherwise a client did.
+func (k *Key) FromGateway() bool { return k != nil && k.gateway }
+
+func fingerprint(request []string) string {
 	hash := sha256.New()
 	for _, part := range request {
 		hash.Write([]byte(part))
 		hash.Write([]byte{0})
 	}
-	return &Key{Name: name, Fingerprint: hex.EncodeToString(hash.Sum(nil)[:16])}, nil
+	return hex.EncodeToString(hash.Sum(nil)[:16])
 }
 
-// CreatedOr returns the ID that a request has created: k.Created, which in a replay is the ID that the first request
-// created. If k is nil, CreatedOr returns id.
+// CreatedOr returns k.Created, the ID that a request has created. In a replay, k.Created is the ID that the first
+// request created. If k is nil, CreatedOr returns id.
 func (k *Key) CreatedOr(id string) string {
 	if k == nil {
 		return id

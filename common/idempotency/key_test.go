@@ -41,10 +41,10 @@ func TestFingerprintsDifferIfAnyPartDiffers(t *testing.T) {
 		}
 		b, _ := New(`"other key"`, request...)
 		if a.Fingerprint != b.Fingerprint || len(a.Fingerprint) != 32 {
-			t.Errorf("%q: fingerprints %s and %s", request, a.Fingerprint, b.Fingerprint)
+			t.Errorf("%q: got the fingerprints %s and %s, want the same one of 32 digits", request, a.Fingerprint, b.Fingerprint)
 		}
 		if other, ok := seen[a.Fingerprint]; ok {
-			t.Errorf("%q and %q have one fingerprint", request, other)
+			t.Errorf("%q and %q have the same fingerprint, want different ones", request, other)
 		}
 		seen[a.Fingerprint] = request
 	}
@@ -62,11 +62,11 @@ func FuzzNew(f *testing.F) {
 		}
 		unprintable := func(r rune) bool { return r < ' ' || r > '~' }
 		if key.Name == "" || len(key.Name) > MaxLength || strings.ContainsFunc(key.Name, unprintable) {
-			t.Errorf("%q was accepted as %q", header, key.Name)
+			t.Errorf("header %q: got the key %q, want a short printable one", header, key.Name)
 		}
 		quoted := `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(key.Name) + `"`
 		if again, err := New(quoted); err != nil || again.Name != key.Name {
-			t.Errorf("%q, quoted again: %+v, %v", key.Name, again, err)
+			t.Errorf("the key %q in quotes: got %+v, %v; want the same key", key.Name, again, err)
 		}
 	})
 }

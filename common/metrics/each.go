@@ -5,7 +5,8 @@ import (
 	dto "github.com/prometheus/client_model/go"
 )
 
-// Each calls visit with every metric of a collector and its labels. It skips metrics that report an error.
+// Each calls the function visit with every metric of a collector and its labels. Each skips metrics that report an
+// error.
 func Each(c prometheus.Collector, visit func(labels map[string]string, m *dto.Metric)) {
 	all := make(chan prometheus.Metric, 64)
 	go func() {

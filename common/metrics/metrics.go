@@ -5,16 +5,15 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"runtime/debug"
+	"runtime"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-)
 
-// version is set by the linker: -X checkout/common/metrics.version=1.2.3.
-var version = "devel"
+	"checkout/common/version"
+)
 
 const (
 	scrapeTimeout        = 5 * time.Second
@@ -58,7 +57,7 @@ func Handler(service string, parts ...prometheus.Collector) http.Handler {
 	labeled.MustRegister(parts...)
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{
 		ErrorLog:            logger{},
-		ErrorHandling:       promhttp.ContinueOnError, // serve the other metrics if one fails
+		ErrorHandling:       promhttp.ContinueOnError, // serve all other metrics if one metric fails
 		MaxRequestsInFlight: maxConcurrentScrapes,
 		Timeout:             scrapeTimeout,
 	})
@@ -66,14 +65,8 @@ func Handler(service string, parts ...prometheus.Collector) http.Handler {
 
 // buildInfo returns a metric whose labels identify the build.
 func buildInfo() prometheus.Collector {
-	labels := prometheus.Labels{"version": version, "go": "", "revision": ""}
-	if info, ok := debug.ReadBuildInfo(); ok {
-		labels["go"] = info.GoVersion
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				labels["revision"] = s.Value
-			}
-		}
+	labels := prometheus.Labels{
+		"version": version.Get(), "go": runtime.Version(), "revision": version.Revision(),
 	}
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "checkout_build_info", Help: "Version of the program, in labels; always 1.", ConstLabels: labels,

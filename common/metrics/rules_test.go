@@ -8,9 +8,11 @@ import (
 	"testing"
 )
 
+const rulesFile = "../../k8s/helm/checkout/files/rules.yml"
+
 // TestRules runs promtool on the rules and on their tests in rules_test.yml.
 func TestRules(t *testing.T) {
-	for _, args := range [][]string{{"check", "rules", "rules.yml"}, {"test", "rules", "rules_test.yml"}} {
+	for _, args := range [][]string{{"check", "rules", rulesFile}, {"test", "rules", "rules_test.yml"}} {
 		if out, err := exec.Command("promtool", args...).CombinedOutput(); err != nil {
 			t.Errorf("promtool %v: %v\n%s", args, err, out)
 		}
@@ -19,7 +21,7 @@ func TestRules(t *testing.T) {
 
 // TestRunbook checks that each alert links to its section of the runbook, and that each section has an alert.
 func TestRunbook(t *testing.T) {
-	rules, err := os.ReadFile("rules.yml")
+	rules, err := os.ReadFile(rulesFile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +41,7 @@ func TestRunbook(t *testing.T) {
 	}
 	alerts := regexp.MustCompile(`(?m)^      - alert: (\w+)$`).FindAllStringSubmatchIndex(string(rules), -1)
 	if len(alerts) < 10 {
-		t.Fatalf("found only %d alerts", len(alerts))
+		t.Fatalf("found only %d alerts, want at least 10", len(alerts))
 	}
 	for i, at := range alerts {
 		end := len(rules)
@@ -51,8 +53,9 @@ func TestRunbook(t *testing.T) {
 			t.Errorf("alert %s has no section in docs/operations.md", name)
 		}
 		delete(sections, name)
-		if link := "runbook: docs/operations.md#" + strings.ToLower(name) + "\n"; !strings.Contains(rule, link) {
-			t.Errorf("alert %s lacks the annotation %q", name, link)
+		link := "runbook_url: https://github.com/OWNER/checkout/blob/main/docs/operations.md#" + strings.ToLower(name) + "\n"
+		if !strings.Contains(rule, link) {
+			t.Errorf("alert %s does not have the annotation %q", name, link)
 		}
 	}
 	for title := range sections {

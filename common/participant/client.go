@@ -9,12 +9,11 @@ import (
 	"checkout/common/api"
 	"checkout/common/failpoint"
 	"checkout/common/peer"
-	"checkout/common/shard"
 )
 
-// Client is the coordinator's HTTP client for the Reservations of a participant. Concurrent calls of Reserve
-// share one HTTP request if their attempts are on the same shards; so do calls of Release, and calls of Refund. So a
-// slow shard does not delay attempts on other shards.
+// Client is the coordinator's HTTP client for the Reservations of a participant. Concurrent calls of Reserve share an
+// HTTP request only if their attempts use the same shards. So a slow shard does not delay attempts on other shards.
+// Calls of Release and Refund share requests in the same way.
 type Client struct {
 	peer                     *peer.Peer
 	reserve, release, refund *peer.Batcher[api.Attempt, api.Outcome]
@@ -29,12 +28,15 @@ func NewClient(p *peer.Peer) *Client {
 	return c
 }
 
+// Unavailable returns why the participant is unavailable, or "" if it is available.
+func (c *Client) Unavailable() string { return c.peer.Unavailable() }
+
 // Reserve reserves all lines of an attempt. If the outcome is api.Unknown, the caller may retry.
 func (c *Client) Reserve(ctx context.Context, a api.Attempt) api.Outcome {
 	return failpoint.Reply(ctx, a, "reserve", c.peer.Service(), c.reserve.Do(ctx, a))
 }
 
-// Release releases what an attempt may have reserved. The attempt cannot reserve anything afterwards.
+// Release releases the reservations that an attempt may have. The attempt cannot reserve anything afterwards.
 func (c *Client) Release(ctx context.Context, a api.Attempt) api.Outcome {
 	return failpoint.Reply(ctx, a, "release", c.peer.Service(), c.release.Do(ctx, a))
 }
@@ -57,15 +59,14 @@ func (c *Client) Confirm(ctx context.Context, list []api.Confirmation) ([]api.Do
 	return done, failpoint.Reached(ctx, list, "confirm", c.peer.Service())
 }
 
-// group returns a name for the set of shards of an attempt. While the shard map is unknown, the name may be wrong; that
-// only delays the attempt.
+// group returns a name for the set of shards of an attempt.
 func (c *Client) group(a api.Attempt) string {
 	if len(a.Lines) == 1 {
-		return strconv.Itoa(c.shardOf(a.Lines[0].ID))
+		return strconv.Itoa(c.peer.ShardOf(a.Lines[0].ID))
 	}
 	var shards []int
 	for _, line := range a.Lines {
-		if s := c.shardOf(line.ID); !slices.Contains(shards, s) {
+		if s := c.peer.ShardOf(line.ID); !slices.Contains(shards, s) {
 			shards = append(shards, s)
 		}
 	}
@@ -76,16 +77,4 @@ func (c *Client) group(a api.Attempt) string {
 		b.WriteByte(',')
 	}
 	return b.String()
-}
-
-func (c *Client) shardOf(id string) int {
-	if s, ok := shard.Of(id); ok {
-		return s
-	}
-	if n, ok := shard.ParseDecimal(id); ok {
-		if modulus := c.peer.ShardMap().Modulus; modulus > 0 {
-			return n % modulus
-		}
-	}
-	return 0
 }

@@ -9,7 +9,6 @@ import (
 	"checkout/common/cluster"
 	"checkout/common/idempotency"
 	"checkout/common/redis"
-	"checkout/common/shard"
 )
 
 // Kind describes the counters of one service.
@@ -18,10 +17,11 @@ type Kind struct {
 	Prefix       string // the key of a counter is Prefix followed by the ID
 	NotFound     *api.Error
 	Insufficient *api.Error
+	Listed       bool // whether Create adds new counters to the index of lists
 }
 
-// Attribute is a number that is stored with a counter, such as a price. Its key is Prefix followed by the ID of the
-// counter.
+// Attribute is a number that is stored with a counter, such as a price. The key of an attribute is Prefix followed by
+// the ID of the counter.
 type Attribute struct {
 	Prefix string
 	Value  int64
@@ -37,7 +37,7 @@ type Counters struct {
 // NewCounters returns the counters of a service.
 func NewCounters(c *cluster.Cluster, m *cluster.Minter, k Kind) *Counters { return &Counters{k, c, m} }
 
-// createTries is the number of IDs that Create tries. In practice, the first ID is never taken.
+// createTries is the number of IDs that Create tries. In practice, the first one is always free.
 const createTries = 3
 
 // Create creates a counter with value 0 and attributes, and returns its ID.
@@ -47,7 +47,11 @@ func (c *Counters) Create(ctx context.Context, key *idempotency.Key, attributes 
 		if err != nil {
 			return "", err
 		}
-		keys, args := []string{at.Key(c.Prefix + id)}, []any{len(attributes)}
+		listed := ""
+		if c.Listed {
+			listed = id
+		}
+		keys, args := []string{at.Key(c.Prefix + id), at.Key(idsKey)}, []any{listed, len(attributes)}
 		for _, a := range attributes {
 			keys, args = append(keys, at.Key(a.Prefix+id)), append(args, a.Value)
 		}
@@ -121,58 +125,53 @@ func (c *Counters) Add(ctx context.Context, key *idempotency.Key, id string, amo
 
 // Subtract subtracts amount from a counter. The error is Kind.Insufficient if the counter is too small.
 func (c *Counters) Subtract(ctx context.Context, key *idempotency.Key, id string, amount int64) error {
-	code, err := c.Run(ctx, key, subtractScript, id, nil, amount)
-	switch {
-	case err != nil:
+	reply, err := c.RunReply(ctx, key, subtractScript, id, nil, amount)
+	if err != nil {
 		return err
+	}
+	switch code := Code(reply.Int(0)); {
+	case reply.Err() != nil:
+		return reply.Err()
 	case code == Done:
 		return nil
 	case code == NotFound:
 		return c.missing(id)
 	case code == Insufficient:
-		return fmt.Errorf("%s %s: subtract %d: %w", c.Noun, id, amount, c.Insufficient)
+		return c.Lacks(id, amount, reply)
+	default:
+		return Undocumented(subtractScript, code)
 	}
-	return Undocumented(subtractScript, code)
 }
 
-// BatchInit overwrites the counters "0" to n-1 and their attributes. For the same IDs, it deletes the keys with an
-// obsolete prefix.
-func (c *Counters) BatchInit(ctx context.Context, n int, value int64, attributes []Attribute,
-	obsolete ...string) error {
-	prefixes, values := []string{c.Prefix}, []any{1 + len(attributes), len(obsolete), value}
-	for _, a := range attributes {
-		prefixes, values = append(prefixes, a.Prefix), append(values, a.Value)
+// Lacks returns the error for a counter that is smaller than amount. The argument reply is {code, counter}. The counter
+// may be missing in the replay of a record that an earlier version of the service stored.
+func (c *Counters) Lacks(id string, amount int64, reply redis.Reply) error {
+	if available := reply.String(1); available != "" {
+		return fmt.Errorf("%s %s: %d needed, %s available: %w", c.Noun, id, amount, available, c.Insufficient)
 	}
-	prefixes = append(prefixes, obsolete...)
-	if err := c.cluster.Respread(ctx, n, prefixes...); err != nil {
-		return err
-	}
-	start := func(at *redis.Shard, numbers []int) *redis.Call {
-		keys := make([]string, 0, len(prefixes)*len(numbers))
-		for _, number := range numbers {
-			id := shard.FormatDecimal(number)
-			for _, prefix := range prefixes {
-				keys = append(keys, at.Key(prefix+id))
-			}
-		}
-		return at.Start(ctx, batchInitScript, keys, values...)
-	}
-	return c.cluster.EachDecimal(ctx, n, start, func(reply redis.Reply) error {
-		if code := Code(reply.Int(0)); code != Done {
-			return Undocumented(batchInitScript, code)
-		}
-		return reply.Err()
-	})
+	return fmt.Errorf("%s %s: %d needed: %w", c.Noun, id, amount, c.Insufficient)
 }
 
-// Run runs a script on a counter and on further keys of the same shard. With an idempotency key, the script runs
-// once for all requests with that key.
+// Run is like RunReply, but returns the code of the script.
 func (c *Counters) Run(
 	ctx context.Context, key *idempotency.Key, script *redis.Script, id string, others []string, args ...any,
 ) (Code, error) {
-	at, err := c.Locate(id)
+	reply, err := c.RunReply(ctx, key, script, id, others, args...)
 	if err != nil {
 		return 0, err
+	}
+	code := Code(reply.Int(0))
+	return code, reply.Err()
+}
+
+// RunReply runs a script on a counter and on further keys of the same shard. With an idempotency key, the script runs
+// once for all requests with that key.
+func (c *Counters) RunReply(
+	ctx context.Context, key *idempotency.Key, script *redis.Script, id string, others []string, args ...any,
+) (redis.Reply, error) {
+	at, err := c.Locate(id)
+	if err != nil {
+		return redis.Reply{}, err
 	}
 	keys := []string{at.Key(c.Prefix + id)}
 	for _, name := range others {
@@ -180,10 +179,9 @@ func (c *Counters) Run(
 	}
 	reply, err := idempotency.Run(ctx, c.cluster, key, at, script, keys, args...)
 	if err != nil {
-		return 0, fmt.Errorf("%s %s: %w", c.Noun, id, err)
+		return redis.Reply{}, fmt.Errorf("%s %s: %w", c.Noun, id, err)
 	}
-	code := Code(reply.Int(0))
-	return code, reply.Err()
+	return reply, nil
 }
 
 // Locate returns the shard of a counter.

@@ -20,20 +20,20 @@ func TestAttemptOnADownShardIsUnknownUntilItReturns(t *testing.T) {
 	up, down := put(t, servers, 0, 5), put(t, servers, 1, 5)
 	both := attempt(far, api.Line{ID: up, Quantity: 1}, api.Line{ID: down, Quantity: 1})
 	if got := one(t, s, reserve, both); got.Code != api.Reserved {
-		t.Fatalf("reserve: %+v", got)
+		t.Fatalf("reserve: got %+v, want RESERVED", got)
 	}
 	servers[1].Kill()
 	other, onlyUp := attempt(far, both.Lines...), attempt(far, api.Line{ID: up, Quantity: 1})
 	outcomes := s.Reserve(t.Context(), []api.Attempt{other, onlyUp})
 	if outcomes[0].Code != api.Unknown || outcomes[1].Code != api.Reserved {
-		t.Errorf("reserve with a shard down: %+v", outcomes)
+		t.Errorf("reserve with a shard down: got %+v, want UNKNOWN and RESERVED", outcomes)
 	}
 	tooMuch := attempt(far, api.Line{ID: down, Quantity: 1}, api.Line{ID: up, Quantity: 99})
 	if got := one(t, s, reserve, tooMuch); got.Code != api.Refused || got.ID != up {
-		t.Errorf("reserve, refused by one shard and unknown on the other: %+v", got)
+		t.Errorf("reserve, refused by one shard and unknown on the other: got %+v, want REFUSED", got)
 	}
 	if got := one(t, s, release, both); got.Code != api.Unknown {
-		t.Errorf("release with a shard down: %+v", got)
+		t.Errorf("release with a shard down: got %+v, want UNKNOWN", got)
 	}
 	testredis.Eventually(t, "outcomes report that the shard is down", func() bool {
 		got := s.Reserve(t.Context(), []api.Attempt{other, onlyUp})
@@ -43,21 +43,21 @@ func TestAttemptOnADownShardIsUnknownUntilItReturns(t *testing.T) {
 		confirmation(onlyUp.ID, 0), confirmation(both.ID, 0, 1), confirmation(both.ID, 7), confirmation(both.ID, -1),
 	})
 	if !slices.Equal(done, []api.Done{{OK: true}, {}, {}, {}}) {
-		t.Errorf("confirm with a shard down: %v", done)
+		t.Errorf("confirm with a shard down: got %v, want OK for the first record only", done)
 	}
 	servers[1].Restart(t)
 	testredis.Eventually(t, "release completes", func() bool { return one(t, s, release, both).Code == api.Released })
 	for _, a := range []api.Attempt{other, tooMuch} {
 		if got := one(t, s, release, a); got.Code != api.Released {
-			t.Errorf("release: %+v", got)
+			t.Errorf("release: got %+v, want RELEASED", got)
 		}
 	}
 	if a, b := counter(t, servers, up), counter(t, servers, down); a != 4 || b != 5 {
-		t.Errorf("counters: %d and %d, want 4 (one piece is sold) and 5", a, b)
+		t.Errorf("counters: got %d and %d, want 4 (one piece is sold) and 5", a, b)
 	}
 }
 
-// A shard that restarts loses its scripts. No step may fail because of that (mistake 5 of the predecessor).
+// A shard that restarts loses its scripts. No step may fail because of this loss.
 func TestStepsReloadLostScripts(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "stock", 1, Scripts)
@@ -90,21 +90,21 @@ func TestStepsReloadLostScripts(t *testing.T) {
 			} {
 				lose()
 				if got := one(t, s, row.do, row.attempt); got.Code != row.want {
-					t.Errorf("%+v, want code %d", got, row.want)
+					t.Errorf("step without its script: got %+v, want code %d", got, row.want)
 				}
 				if got := counter(t, servers, id); got != row.left {
-					t.Errorf("%d left, want %d", got, row.left)
+					t.Errorf("counter: got %d, want %d", got, row.left)
 				}
 			}
 			lose()
 			if done := s.Confirm(t.Context(), []api.Confirmation{confirmation(paid.ID, 0)}); !done[0].OK {
-				t.Error("confirm failed")
+				t.Error("confirm: got an unknown outcome, want OK")
 			}
 		})
 	}
 }
 
-// When memory is full, a shard rejects reserve and accepts all other steps (mistake 16 of the predecessor).
+// When memory is full, a shard rejects reserve and accepts all other steps.
 func TestFullShardRejectsReserveOnly(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "stock", 1, Scripts)
@@ -115,7 +115,7 @@ func TestFullShardRejectsReserveOnly(t *testing.T) {
 	late := attempt(far, line)
 	for _, a := range []api.Attempt{paid, aborted} {
 		if got := one(t, s, reserve, a); got.Code != api.Reserved {
-			t.Fatalf("%+v", got)
+			t.Fatalf("reserve: got %+v, want RESERVED", got)
 		}
 	}
 	setMaxMemory := func(bytes string) {
@@ -130,35 +130,36 @@ func TestFullShardRejectsReserveOnly(t *testing.T) {
 	}
 	before := servers[0].Dump(t)
 	if got := one(t, s, reserve, late); got.Code != api.Unknown {
-		t.Errorf("reserve: %+v, want unknown", got)
+		t.Errorf("reserve on a full shard: got %+v, want UNKNOWN", got)
 	}
 	if after := servers[0].Dump(t); !maps.Equal(before, after) {
-		t.Errorf("reserve has written: %v", after)
+		t.Errorf("reserve on a full shard changed the data to %v, want %v", after, before)
 	}
 	for range 2 {
 		if got := one(t, s, release, aborted); got.Code != api.Released {
-			t.Errorf("release: %+v", got)
+			t.Errorf("release: got %+v, want RELEASED", got)
 		}
 		if got := one(t, s, release, unreserved); got.Code != api.Released {
-			t.Errorf("release of an attempt that has reserved nothing: %+v", got)
+			t.Errorf("release of an attempt that has reserved nothing: got %+v, want RELEASED", got)
 		}
 		if got := one(t, s, refund, paid); got.Code != api.Refunded {
-			t.Errorf("refund: %+v", got)
+			t.Errorf("refund: got %+v, want REFUNDED", got)
 		}
 		confirmations := []api.Confirmation{confirmation(paid.ID, 0), confirmation(paid.ID+":refund", 0)}
 		if done := s.Confirm(t.Context(), confirmations); !done[0].OK || !done[1].OK {
-			t.Errorf("confirm: %v", done)
+			t.Errorf("confirm: got %v, want both OK", done)
 		}
 	}
 	if got := counter(t, servers, id); got != 10 {
-		t.Errorf("%d left, want 10", got)
+		t.Errorf("counter: got %d, want 10", got)
 	}
 	setMaxMemory("0")
+	testredis.Eventually(t, "the shard accepts writes", c.Shards()[0].Writable)
 	if got := one(t, s, reserve, unreserved); got.Code != api.Released {
-		t.Errorf("reserve after its release: %+v", got)
+		t.Errorf("reserve after the release: got %+v, want RELEASED", got)
 	}
 	if got := one(t, s, reserve, late); got.Code != api.Reserved {
-		t.Errorf("reserve, memory is free again: %+v", got)
+		t.Errorf("reserve when memory is free again: got %+v, want RESERVED", got)
 	}
 }
 
@@ -178,33 +179,33 @@ func TestReservationOutlivesItsDeadline(t *testing.T) {
 	held, refused, late := attempt(until, line), attempt(until, api.Line{ID: id, Quantity: 99}), attempt(until, line)
 	if got := s.Reserve(t.Context(), []api.Attempt{held, refused}); got[0].Code != api.Reserved ||
 		got[1].Code != api.Refused {
-		t.Fatalf("%+v", got)
+		t.Fatalf("reserve: got %+v, want RESERVED, and REFUSED for 99 pieces", got)
 	}
 	testredis.Eventually(t, "the deadline passes", func() bool {
 		return one(t, s, reserve, attempt(until, api.Line{ID: id, Quantity: 0})).Code == api.Expired
 	})
 	got := s.Reserve(t.Context(), []api.Attempt{held, refused, late})
 	if got[0].Code != api.Reserved || got[1].Code != api.Refused || got[2].Code != api.Expired {
-		t.Errorf("reserve after the deadline: %+v", got)
+		t.Errorf("reserve after the deadline: got %+v, want EXPIRED", got)
 	}
 	state := servers[0].Dump(t)
 	expiry := "@" + strconv.FormatInt(until+60000, 10)
 	if got := state["{s0}r:"+held.ID]; got != "1 "+counterKey(0, id)+" 1" {
 		t.Errorf("RESERVED: record %q, want no expiry", got)
 	}
-	if got := state["{s0}r:"+refused.ID]; got != "2 1 0"+expiry {
+	if got := state["{s0}r:"+refused.ID]; got != "2 1 0 9"+expiry {
 		t.Errorf("REFUSED: record %q, want expiry %s", got, expiry)
 	}
 	if _, ok := state["{s0}r:"+late.ID]; ok {
-		t.Error("EXPIRED: there is a record")
+		t.Error("EXPIRED: got a record, want none")
 	}
 	if got := one(t, s, release, held); got.Code != api.Released {
-		t.Errorf("release: %+v", got)
+		t.Errorf("release: got %+v, want RELEASED", got)
 	}
 	if got := servers[0].Dump(t)["{s0}r:"+held.ID]; got != "3"+expiry {
 		t.Errorf("RELEASED: record %q, want expiry %s", got, expiry)
 	}
 	if got := counter(t, servers, id); got != 10 {
-		t.Errorf("%d left, want 10", got)
+		t.Errorf("counter: got %d, want 10", got)
 	}
 }

@@ -29,16 +29,17 @@ func FuzzSteps(f *testing.F) {
 		engine.POST("/", steps("reserve", func(_ context.Context, attempts []api.Attempt) []api.Outcome {
 			ran++
 			if len(attempts) > maxBatch {
-				t.Errorf("%d attempts", len(attempts))
+				t.Errorf("the step runs for %d attempts, more than the limit", len(attempts))
 			}
 			for _, a := range attempts {
-				if a.ID == "" || len(a.ID) > api.MaxIDLength || a.Until <= 0 || len(a.Lines) == 0 || len(a.Lines) > api.MaxItems {
-					t.Errorf("%+v", a)
+				if a.ID == "" || len(a.ID) > api.MaxIDLength || a.Until <= 0 || a.Until > api.MaxTime ||
+					len(a.Lines) == 0 || len(a.Lines) > api.MaxItems {
+					t.Errorf("the step runs for the invalid attempt %+v", a)
 				}
 				seen := map[string]bool{}
 				for _, line := range a.Lines {
 					if line.Quantity < 0 || line.Quantity > api.MaxBalance || seen[line.ID] {
-						t.Errorf("%+v", a)
+						t.Errorf("the step runs for the invalid attempt %+v", a)
 					}
 					seen[line.ID] = true
 				}
@@ -48,7 +49,7 @@ func FuzzSteps(f *testing.F) {
 		w := httptest.NewRecorder()
 		engine.ServeHTTP(w, httptest.NewRequest("POST", "/", strings.NewReader(body)))
 		if w.Code != 200 && w.Code != 400 || (w.Code == 200) != (ran == 1) {
-			t.Errorf("%q: status %d, %d runs", body, w.Code, ran)
+			t.Errorf("%q: got status %d and %d runs, want 200 and one, or 400 and none", body, w.Code, ran)
 		}
 	})
 }

@@ -1,5 +1,4 @@
-// Package participant implements what stock and payment share: counters, and the reservations that checkouts make from
-// them.
+// Package participant implements what stock and payment share: counters, and reservations from counters.
 //
 // Counters implements the public operations: create, find, add, subtract and batch reset. Reservations implements the
 // steps of the protocol: reserve, release, refund and confirm. Client is the coordinator's HTTP client for
@@ -20,8 +19,8 @@ import (
 // The key of a record is recordPrefix, the attempt's ID and, for a refund, refundSuffix.
 const (
 	recordPrefix = "r:"
-	// refundSuffix ends the key of a refund's record. Refund and reservation have separate records, because the records
-	// expire at different times.
+	// refundSuffix ends the key of a refund's record. A refund and a reservation have separate records, because the
+	// records expire at different times.
 	refundSuffix = ":refund"
 )
 
@@ -35,7 +34,19 @@ const (
 	Insufficient
 	LimitExceeded
 	Taken
+
+	interrupted = NotFound
 )
+
+// overflow is the result of release and refund if a counter has fullAt or more.
+const overflow api.Code = 9
+
+// fullAt is a limit for counters: the sum of a counter below fullAt and any amount fits into a 64-bit integer.
+const fullAt = 9_200_000_000_000_000_000
+
+// words defines the Lua function "words", which returns the words of a record after its code.
+var words = redis.Definition{Name: "words", Lua: "local function words(record) local all = {} " +
+	"for word in string.gmatch(record, ' (%S+)') do all[#all + 1] = word end return all end"}
 
 // Prelude returns the definitions that the scripts of a participant may use: the definitions of package protocol, the
 // codes, and the definitions in more.
@@ -46,6 +57,7 @@ func Prelude(more ...redis.Definition) []redis.Definition {
 		protocol.Number("INSUFFICIENT", Insufficient),
 		protocol.Number("LIMIT", LimitExceeded),
 		protocol.Number("TAKEN", Taken),
+		protocol.Number("INTERRUPTED", interrupted),
 
 		protocol.Number("UNKNOWN", api.Unknown),
 		protocol.Number("RESERVED", api.Reserved),
@@ -53,8 +65,13 @@ func Prelude(more ...redis.Definition) []redis.Definition {
 		protocol.Number("RELEASED", api.Released),
 		protocol.Number("EXPIRED", api.Expired),
 		protocol.Number("REFUNDED", api.Refunded),
+		protocol.Number("SHORT", api.Short),
 		protocol.Number("TOO_LITTLE", api.Insufficient),
 		protocol.Number("NO_COUNTER", api.NotFound),
+		protocol.Number("PAID_DIRECTLY", api.DirectlyPaid),
+		protocol.Number("OVERFLOW", overflow),
+		protocol.Number("FULL_AT", int64(fullAt)),
+		words,
 	}, more...)...)
 }
 
@@ -65,11 +82,15 @@ func script(name string) *redis.Script { return redis.MustScript(files, name, Pr
 
 var (
 	createScript    = script("create")
+	listScript      = script("list")
 	addScript       = script("add")
 	subtractScript  = script("subtract")
 	batchInitScript = script("batch_init")
+	deleteScript    = script("delete")
+	heldScript      = script("held")
 
-	reserveScript = script("reserve")
+	reserveScript = redis.MustScript(files, "reserve", Prelude(protocol.Number("GUARDED", 0)))
+	guardedScript = redis.MustScript(files, "reserve", Prelude(protocol.Number("GUARDED", 1)))
 	releaseScript = script("release")
 	confirmScript = script("confirm")
 	refundScript  = script("refund")
@@ -77,7 +98,8 @@ var (
 
 // Scripts are the scripts of every participant.
 var Scripts = slices.Concat([]*redis.Script{
-	createScript, addScript, subtractScript, batchInitScript, reserveScript, releaseScript, confirmScript, refundScript,
+	createScript, listScript, addScript, subtractScript, batchInitScript, deleteScript, heldScript,
+	reserveScript, guardedScript, releaseScript, confirmScript, refundScript,
 }, idempotency.Scripts(createScript, addScript, subtractScript))
 
 // Undocumented returns the error for a code that the header of a script does not document.

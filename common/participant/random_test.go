@@ -19,12 +19,12 @@ import (
 const (
 	shards   = 2
 	counters = 2  // number on each shard
-	attempts = 40 // together they want about twice as many pieces as there are
+	attempts = 40 // together, the attempts want about twice the pieces that exist
 	pieces   = 25 // initial value of each counter
 )
 
-// decision is what the order's shard has decided about an attempt. It changes from open to committed or aborted, and
-// from committed to cancelled.
+// decision is the decision of the order's shard about an attempt. A decision changes from open to committed or
+// aborted, and from committed to cancelled.
 type decision int32
 
 const (
@@ -34,8 +34,8 @@ const (
 	cancelled // after committed
 )
 
-// walk is a random walk of the protocol. It sends the messages that coordinators may send, in any order and any number
-// of times.
+// walk is a random walk of the protocol. A walk sends the messages that coordinators may send, in any order and any
+// number of times.
 type walk struct {
 	store    *Reservations
 	servers  []*testredis.Server
@@ -64,7 +64,7 @@ func (w *walk) decision(i int) decision { return decision(w.decided[i].Load()) }
 
 func (w *walk) decide(i int, from, to decision) { w.decided[i].CompareAndSwap(int32(from), int32(to)) }
 
-// step chooses some attempts. For each of them it either sends a message or makes a decision.
+// step chooses some attempts. For each of these attempts, step either sends a message or makes a decision.
 func (w *walk) step(ctx context.Context, random *rand.Rand) error {
 	var reserves, releases, refunds []int
 	var confirms []api.Confirmation
@@ -88,7 +88,7 @@ func (w *walk) step(ctx context.Context, random *rand.Rand) error {
 	}
 	for _, c := range w.store.Confirm(ctx, confirms) {
 		if !c.OK {
-			return fmt.Errorf("confirm: %v", c)
+			return fmt.Errorf("confirm: got %v, want OK", c)
 		}
 	}
 	for n, outcome := range w.store.Reserve(ctx, w.attemptsAt(reserves)) {
@@ -98,12 +98,12 @@ func (w *walk) step(ctx context.Context, random *rand.Rand) error {
 	}
 	for _, outcome := range w.store.Release(ctx, w.attemptsAt(releases)) {
 		if outcome.Code != api.Released && outcome.Code != api.Refused {
-			return fmt.Errorf("release: %+v", outcome)
+			return fmt.Errorf("release: got %+v, want RELEASED or REFUSED", outcome)
 		}
 	}
 	for _, outcome := range w.store.Refund(ctx, w.attemptsAt(refunds)) {
 		if outcome.Code != api.Refunded {
-			return fmt.Errorf("refund: %+v", outcome)
+			return fmt.Errorf("refund: got %+v, want REFUNDED", outcome)
 		}
 	}
 	return nil
@@ -125,11 +125,11 @@ func (w *walk) checkReserve(i int, code api.Code) error {
 	case code == api.Reserved:
 		w.reserved[i].Store(true)
 	case code != api.Refused && code != api.Released:
-		return fmt.Errorf("reserve: %v", code)
+		return fmt.Errorf("reserve: got code %v, want RESERVED, REFUSED or RELEASED", code)
 	case before && w.decision(i) != aborted:
-		return fmt.Errorf("attempt %d was RESERVED and is not aborted: reserve returned %v", i, code)
+		return fmt.Errorf("reserve again for attempt %d, not aborted: got %v, want RESERVED", i, code)
 	case code == api.Released && w.decision(i) != aborted:
-		return fmt.Errorf("attempt %d is not aborted: reserve returned RELEASED", i)
+		return fmt.Errorf("reserve for attempt %d, not aborted: got RELEASED, want RESERVED or REFUSED", i)
 	}
 	return nil
 }
@@ -170,12 +170,13 @@ func (w *walk) checkConservation(t *testing.T) {
 	}
 }
 
-// amount parses a number of pieces: the value of a counter, or an amount in a record. key is for error messages.
+// amount parses a number of pieces: the value of a counter, or an amount in a record. The argument key is for error
+// messages.
 func amount(t *testing.T, key, text string) int64 {
 	t.Helper()
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || n < 0 {
-		t.Fatalf("%s: %q, %v", key, text, err)
+		t.Fatalf("%s: got the value %q, %v; want a number of pieces", key, text, err)
 	}
 	return n
 }
@@ -192,11 +193,11 @@ func (w *walk) finish(t *testing.T) {
 		switch w.decision(i) {
 		case aborted:
 			if got := one(t, w.store, release, a); got.Code != api.Released && got.Code != api.Refused {
-				t.Fatalf("release: %+v", got)
+				t.Fatalf("release: got %+v, want RELEASED or REFUSED", got)
 			}
 		case cancelled:
 			if got := one(t, w.store, refund, a); got.Code != api.Refunded {
-				t.Fatalf("refund: %+v", got)
+				t.Fatalf("refund: got %+v, want REFUNDED", got)
 			}
 		case committed:
 			for _, line := range a.Lines {
@@ -206,7 +207,7 @@ func (w *walk) finish(t *testing.T) {
 	}
 	for id, n := range want {
 		if got := counter(t, w.servers, id); got != n {
-			t.Errorf("%s: %d are left, want %d", id, got, n)
+			t.Errorf("counter %s: got %d, want %d", id, got, n)
 		}
 	}
 	w.checkConservation(t)

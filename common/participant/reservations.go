@@ -2,6 +2,7 @@ package participant
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"checkout/common/api"
@@ -14,12 +15,24 @@ import (
 type Reservations struct {
 	cluster *cluster.Cluster
 	prefix  string
+	guard   string // see RefusePaidOrders
+	reserve step
+	*returnMetrics
 }
 
-// NewReservations returns Reservations for the counters of a cluster. The key of a counter is prefix followed by its
-// ID.
+// NewReservations returns Reservations for the counters of a cluster. The key of a counter is prefix followed by the ID
+// of the counter.
 func NewReservations(c *cluster.Cluster, prefix string) *Reservations {
-	return &Reservations{c, prefix}
+	r := &Reservations{cluster: c, prefix: prefix, reserve: reserve}
+	r.returnMetrics = newReturnMetrics()
+	return r
+}
+
+// RefusePaidOrders makes Reserve refuse an attempt whose order has a direct payment. The key of the hash with the
+// direct payments of a user is prefix followed by the user's ID. Each attempt must have exactly one line.
+func (r *Reservations) RefusePaidOrders(prefix string) {
+	r.guard = prefix
+	r.reserve.script = guardedScript
 }
 
 // step describes how one step of the protocol calls its script.
@@ -27,25 +40,29 @@ type step struct {
 	script  *redis.Script
 	suffix  string // ends the key of the record
 	amounts bool   // whether the amounts are arguments of the script
+	returns bool   // whether the script returns amounts to counters
 	// codes lists Unknown and the codes that the script may return. If the shards of an attempt return different codes,
 	// the outcome of the attempt is the code that comes last in this list.
 	codes []api.Code
 }
 
 var (
-	// If one shard refuses, the attempt is refused. The coordinator then releases what other shards have reserved.
-	reserve = step{reserveScript, "", true, []api.Code{api.Reserved, api.Released, api.Unknown, api.Expired, api.Refused}}
-	// An attempt is Released when every shard has released it or recorded a refusal, and at least one has released it.
-	release = step{releaseScript, "", false, []api.Code{api.Refused, api.Released, api.Unknown}}
-	refund  = step{refundScript, refundSuffix, true, []api.Code{api.Refunded, api.Unknown, api.Expired}}
+	// If one shard refuses, the outcome is Refused. The coordinator then releases the reservations on other
+	// shards.
+	reserve = step{reserveScript, "", true, false,
+		[]api.Code{api.Reserved, api.Short, api.Released, api.Unknown, api.Expired, api.Refused}}
+	// The outcome is Released if at least one shard has released the attempt, and all other shards have recorded a
+	// refusal.
+	release = step{releaseScript, "", false, true, []api.Code{api.Refused, api.Released, api.Unknown}}
+	refund  = step{refundScript, refundSuffix, true, true, []api.Code{api.Refunded, api.Unknown, api.Expired}}
 )
 
 // Reserve reserves all lines of each attempt, with one script call per attempt and shard.
 func (r *Reservations) Reserve(ctx context.Context, attempts []api.Attempt) []api.Outcome {
-	return r.run(ctx, reserve, attempts)
+	return r.run(ctx, r.reserve, attempts)
 }
 
-// Release releases what each attempt has reserved. The attempt cannot reserve anything afterwards.
+// Release releases the reservations of each attempt. The attempt cannot reserve anything afterwards.
 func (r *Reservations) Release(ctx context.Context, attempts []api.Attempt) []api.Outcome {
 	return r.run(ctx, release, attempts)
 }
@@ -55,7 +72,7 @@ func (r *Reservations) Refund(ctx context.Context, attempts []api.Attempt) []api
 	return r.run(ctx, refund, attempts)
 }
 
-// part is the lines of an attempt on one shard, and the script call for them.
+// part is the lines of an attempt on one shard, and the script call for these lines.
 type part struct {
 	shard int
 	at    *redis.Shard
@@ -64,7 +81,7 @@ type part struct {
 	err   error
 }
 
-// run starts the calls of all attempts before it waits for the first reply, so that the calls share round trips.
+// run starts the calls of all attempts before waiting for the first reply, so that the calls share round trips.
 func (r *Reservations) run(ctx context.Context, do step, attempts []api.Attempt) []api.Outcome {
 	parts := make([][]part, len(attempts))
 	spans := make([]trace.Span, len(attempts))
@@ -81,7 +98,7 @@ func (r *Reservations) run(ctx context.Context, do step, attempts []api.Attempt)
 	}
 	outcomes := make([]api.Outcome, len(attempts))
 	for i := range attempts {
-		outcomes[i] = join(ctx, do, parts[i])
+		outcomes[i] = r.join(ctx, do, attempts[i].ID, parts[i])
 		spans[i].End(nil)
 	}
 	return outcomes
@@ -109,8 +126,8 @@ func (r *Reservations) split(lines []api.Line) []part {
 
 func (r *Reservations) start(ctx context.Context, do step, a api.Attempt, p *part) *redis.Call {
 	at := p.at
-	keys := make([]string, 0, 1+len(p.lines))
-	args := make([]any, 0, 1+len(p.lines))
+	keys := make([]string, 0, 3+len(p.lines))
+	args := make([]any, 0, 3+len(p.lines))
 	keys = append(keys, at.Key(recordPrefix+a.ID+do.suffix))
 	args = append(args, a.Until)
 	for _, line := range p.lines {
@@ -119,41 +136,66 @@ func (r *Reservations) start(ctx context.Context, do step, a api.Attempt, p *par
 			args = append(args, line.Quantity)
 		}
 	}
+	switch do.script {
+	case reserveScript:
+		keys = append(keys, at.Key(cluster.OverwritingKey))
+	case guardedScript:
+		keys = append(keys, at.Key(r.guard+p.lines[0].ID), at.Key(cluster.OverwritingKey))
+		args = append(args, a.Order)
+	}
+	if a.Wait && do.amounts && !do.returns {
+		args = append(args, 1)
+	}
 	return at.Start(ctx, do.script, keys, args...)
 }
 
 // join waits for all parts of an attempt and combines their outcomes.
-func join(ctx context.Context, do step, parts []part) api.Outcome {
+func (r *Reservations) join(ctx context.Context, do step, attempt string, parts []part) api.Outcome {
 	var joined api.Outcome
-	shards := make([]int, 0, len(parts))
+	shards, unknown := make([]int, 0, len(parts)), []int(nil)
 	for i := range parts {
-		outcome := parts[i].wait(ctx, do)
+		outcome := r.wait(ctx, do, attempt, &parts[i])
 		shards = append(shards, parts[i].shard)
+		if outcome.Code == api.Unknown {
+			unknown = append(unknown, parts[i].shard)
+		}
 		if i == 0 || slices.Index(do.codes, outcome.Code) > slices.Index(do.codes, joined.Code) {
 			joined = outcome
 		}
 	}
-	joined.Shards = shards
+	if joined.Shards = shards; joined.Code == api.Unknown {
+		joined.Shards = unknown
+	}
 	return joined
 }
 
-func (p *part) wait(ctx context.Context, do step) api.Outcome {
+func (r *Reservations) wait(ctx context.Context, do step, attempt string, p *part) api.Outcome {
 	if p.err != nil {
 		return api.Outcome{}
 	}
 	reply, err := p.call.Wait(ctx)
 	if err != nil {
-		if !p.at.Healthy() {
-			return api.Outcome{Reason: api.ShardDown}
+		silent := p.at.Silent().Milliseconds()
+		switch {
+		case errors.Is(err, redis.ErrRefused):
+			return api.Outcome{Reason: api.ShardRefuses}
+		case !p.at.Healthy():
+			return api.Outcome{Reason: api.ShardDown, SilentMS: silent}
 		}
 		return api.Outcome{}
 	}
 	outcome := api.Outcome{Code: api.Code(reply.Int(0))}
-	if outcome.Code == api.Refused && reply.Len() == 3 {
+	if outcome.Code == api.Refused && reply.Len() >= 3 {
 		line := reply.Int(2)
 		if line >= 0 && line < int64(len(p.lines)) {
 			outcome.Reason, outcome.ID = api.Reason(reply.Int(1)), p.lines[line].ID
+			if reply.Len() > 3 {
+				outcome.Available = reply.Int(3)
+			}
 		}
+	}
+	if do.returns {
+		r.observe(ctx, do, attempt, p, outcome.Code, reply)
 	}
 	if reply.Err() != nil || !slices.Contains(do.codes, outcome.Code) {
 		return api.Outcome{}
@@ -166,7 +208,7 @@ func (r *Reservations) Confirm(ctx context.Context, confirmations []api.Confirma
 	type batch struct {
 		keys []string
 		args []any
-		of   []int
+		of   []int // index in confirmations of each key
 	}
 	batches := make([]batch, len(r.cluster.Shards()))
 	done := make([]api.Done, len(confirmations))
@@ -184,12 +226,18 @@ func (r *Reservations) Confirm(ctx context.Context, confirmations []api.Confirma
 			b.of = append(b.of, i)
 		}
 	}
+	calls := make([]*redis.Call, len(batches))
 	for index, b := range batches {
-		if len(b.keys) == 0 {
+		if len(b.keys) > 0 {
+			calls[index] = r.cluster.Shards()[index].Start(ctx, confirmScript, b.keys, b.args...)
+		}
+	}
+	for index, call := range calls {
+		if call == nil {
 			continue
 		}
-		if _, err := r.cluster.Shards()[index].Run(ctx, confirmScript, b.keys, b.args...); err != nil {
-			for _, i := range b.of {
+		if _, err := call.Wait(ctx); err != nil {
+			for _, i := range batches[index].of {
 				done[i].OK = false
 			}
 		}

@@ -1,7 +1,6 @@
 package participant
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -45,7 +44,7 @@ func attempt(until int64, lines ...api.Line) api.Attempt {
 	return api.Attempt{ID: shard.Mint(0), Until: until, Lines: lines}
 }
 
-// one runs a step for one attempt and returns the outcome.
+// one runs a step for a single attempt and returns the outcome.
 func one(t *testing.T, s *Reservations, step step, a api.Attempt) api.Outcome {
 	t.Helper()
 	return s.run(t.Context(), step, []api.Attempt{a})[0]
@@ -71,31 +70,31 @@ func TestAttemptSpansSeveralShards(t *testing.T) {
 	for range 2 {
 		got := one(t, s, reserve, reserved)
 		if got.Code != api.Reserved || !slices.Equal(got.Shards, []int{0, 1, 2}) {
-			t.Fatalf("reserve: %+v", got)
+			t.Fatalf("reserve: got %+v, want RESERVED on the shards 0, 1 and 2", got)
 		}
 		if got := counters(); got != [4]int64{4, 3, 2, 1} {
-			t.Fatalf("after reserve: %v", got)
+			t.Fatalf("after reserve: the counters are %v, want 4, 3, 2 and 1", got)
 		}
 	}
 	refused := attempt(far,
 		api.Line{ID: ids[0], Quantity: 1}, api.Line{ID: ids[3], Quantity: 2}, api.Line{ID: ids[1], Quantity: 1})
 	for range 2 {
 		if got := one(t, s, reserve, refused); got.Code != api.Refused || got.Reason != api.Insufficient || got.ID != ids[3] {
-			t.Fatalf("reserve too much of one: %+v", got)
+			t.Fatalf("reserve too much of one counter: got %+v, want REFUSED", got)
 		}
 	}
 	if got := one(t, s, release, refused); got.Code != api.Released {
-		t.Fatalf("release of the refused attempt: %+v", got)
+		t.Fatalf("release of the refused attempt: got %+v, want RELEASED", got)
 	}
 	if got := counters(); got != [4]int64{4, 3, 2, 1} {
-		t.Fatalf("after the refusal and its release: %v", got)
+		t.Fatalf("after the refusal and the release: the counters are %v, want 4, 3, 2 and 1", got)
 	}
 	for range 2 {
 		if got := one(t, s, refund, reserved); got.Code != api.Refunded || !slices.Equal(got.Shards, []int{0, 1, 2}) {
-			t.Fatalf("refund: %+v", got)
+			t.Fatalf("refund: got %+v, want REFUNDED on the shards 0, 1 and 2", got)
 		}
 		if got := counters(); got != [4]int64{5, 5, 5, 5} {
-			t.Fatalf("after refund: %v", got)
+			t.Fatalf("after refund: the counters are %v, want 5 each", got)
 		}
 	}
 }
@@ -110,7 +109,7 @@ func TestReserveRefusesImpossibleCounters(t *testing.T) {
 		a := attempt(far, api.Line{ID: id, Quantity: 1})
 		for range 2 {
 			if got := one(t, s, reserve, a); got.Code != api.Refused || got.Reason != api.NotFound || got.ID != id {
-				t.Errorf("%q: %+v", id, got)
+				t.Errorf("reserve from the missing counter %q: got %+v, want REFUSED", id, got)
 			}
 		}
 		records := 0
@@ -120,8 +119,34 @@ func TestReserveRefusesImpossibleCounters(t *testing.T) {
 			}
 		}
 		if records != 1 {
-			t.Errorf("%q: %d records of the refusal, want 1", id, records)
+			t.Errorf("counter %q: got %d records of the refusal, want 1", id, records)
 		}
+	}
+}
+
+// A caller that waits gets Short while one of the shards has too little. When enough pieces are free again, a retry
+// reserves them.
+func TestReserveThatWaits(t *testing.T) {
+	t.Parallel()
+	c, servers := testredis.Open(t, "stock", 2, Scripts)
+	s := NewReservations(c, "i:")
+	ids := []string{put(t, servers, 0, 5), put(t, servers, 1, 0)}
+	a := attempt(far, api.Line{ID: ids[0], Quantity: 1}, api.Line{ID: ids[1], Quantity: 1})
+	a.Wait = true
+	for range 2 {
+		if got := one(t, s, reserve, a); got.Code != api.Short {
+			t.Errorf("too little on one shard: got %+v, want SHORT", got)
+		}
+	}
+	if err := servers[1].Client.Set(t.Context(), "{s1}i:"+ids[1], 1, 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if got := one(t, s, reserve, a); got.Code != api.Reserved {
+		t.Errorf("enough on both shards: got %+v, want RESERVED", got)
+	}
+	b := attempt(far, api.Line{ID: ids[1], Quantity: 1})
+	if got := one(t, s, reserve, b); got.Code != api.Refused || got.ID != ids[1] {
+		t.Errorf("a caller that does not wait: got %+v, want REFUSED", got)
 	}
 }
 
@@ -131,8 +156,8 @@ func TestJoinOutcomes(t *testing.T) {
 	c, servers := testredis.Open(t, "stock", 2, Scripts)
 	s := NewReservations(c, "i:")
 	ids := []string{put(t, servers, 0, 5), put(t, servers, 1, 5)}
-	// Each shard has its own record of the attempt, and the record determines its outcome. The deadline has passed, so a
-	// shard without a record returns Expired. A shard that may not run scripts returns an error: Unknown.
+	// Each shard has its own record of the attempt, and the record determines the outcome on that shard. The deadline has
+	// passed, so a shard without a record returns Expired. A shard that may not run scripts returns an error: Unknown.
 	record := func(text string) func(string, *testredis.Server) error {
 		return func(key string, server *testredis.Server) error {
 			return server.Client.Set(t.Context(), key, text, 0).Err()
@@ -180,7 +205,11 @@ func TestJoinOutcomes(t *testing.T) {
 				a := attempt(1, api.Line{ID: ids[0], Quantity: 1}, api.Line{ID: ids[1], Quantity: 1})
 				for i, code := range codes {
 					key := fmt.Sprintf("{s%d}r:%s%s", i, a.ID, do.suffix)
-					if err := errors.Join(allow("", servers[i]), prepare[code](key, servers[i])); err != nil {
+					if err := allow("", servers[i]); err != nil {
+						t.Fatal(err)
+					}
+					testredis.Eventually(t, "the shard accepts writes", c.Shards()[i].Writable)
+					if err := prepare[code](key, servers[i]); err != nil {
 						t.Fatal(err)
 					}
 				}
@@ -191,6 +220,6 @@ func TestJoinOutcomes(t *testing.T) {
 		}
 	}
 	if a, b := counter(t, servers, ids[0]), counter(t, servers, ids[1]); a != 5 || b != 5 {
-		t.Errorf("the counters have changed: %d, %d", a, b)
+		t.Errorf("the counters have changed to %d and %d, want no change", a, b)
 	}
 }

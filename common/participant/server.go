@@ -11,7 +11,7 @@ import (
 	"checkout/common/web"
 )
 
-// The internal routes of a participant. Each accepts a list of messages and returns a list of replies in the same
+// The internal routes of a participant. Each route accepts a list of messages and returns a list of replies in the same
 // order.
 const (
 	reservePath = "/internal/reserve"
@@ -37,7 +37,7 @@ func (res *Reservations) Routes(r gin.IRouter) {
 			return nil, fmt.Errorf("too many confirmations: %d, want at most %d: %w", len(list), maxBatch, api.BadRequest)
 		}
 		for _, c := range list {
-			if c.Record == "" || c.Until <= 0 {
+			if c.Record == "" || !validTime(c.Until) {
 				return nil, fmt.Errorf("invalid confirmation: record %q, until %d: %w", c.Record, c.Until, api.BadRequest)
 			}
 		}
@@ -62,8 +62,8 @@ func steps(name string, run func(context.Context, []api.Attempt) []api.Outcome) 
 	})
 }
 
-// handle runs a step for all messages in a request. It continues if the caller disconnects, because the messages belong
-// to several client requests.
+// handle runs a step for all messages in a request. handle continues if the caller disconnects, because the messages
+// belong to several client requests.
 func handle[In, Out any](c *gin.Context, step string, list []In, run func(context.Context, []In) []Out) []Out {
 	failpoint.ParticipantReached(list, step, "received")
 	results := run(context.WithoutCancel(c.Request.Context()), list)

@@ -50,13 +50,14 @@ func TestInvalidRequestsChangeNothing(t *testing.T) {
 	before := servers[0].Dump(t)
 	steps := []string{"", "{", "{}", `"x"`, "[1]", `[{"id":"A"}]`, `[{"until":1,"lines":[{"id":"x","n":1}]}]`,
 		fmt.Sprintf(`[%s,{"id":"B","until":%d,"lines":[]}]`, good, int64(far)),
-		fmt.Sprintf(`[{"id":"A","lines":[{"id":%q,"n":1}]}]`, id),                          // no deadline
-		fmt.Sprintf(`[{"id":"A","until":-5,"lines":[{"id":%q,"n":1}]}]`, id),               // a wrong deadline
-		fmt.Sprintf(`[{"id":"A","until":1,"lines":[{"id":%q,"n":-1}]}]`, id),               // would add instead of reserve
-		fmt.Sprintf(`[{"id":"A","until":1,"lines":[{"id":%q,"n":9007199254740992}]}]`, id), // too large for Lua
+		fmt.Sprintf(`[{"id":"A","lines":[{"id":%q,"n":1}]}]`, id),                             // no deadline
+		fmt.Sprintf(`[{"id":"A","until":-5,"lines":[{"id":%q,"n":1}]}]`, id),                  // a wrong deadline
+		fmt.Sprintf(`[{"id":"A","until":9223372036854775807,"lines":[{"id":%q,"n":1}]}]`, id), // no possible time
+		fmt.Sprintf(`[{"id":"A","until":1,"lines":[{"id":%q,"n":-1}]}]`, id),                  // would add instead of reserve
+		fmt.Sprintf(`[{"id":"A","until":1,"lines":[{"id":%q,"n":9007199254740992}]}]`, id),    // too large for Lua
 		fmt.Sprintf(`[{"id":"A","until":1,"lines":[{"id":%q,"n":99999999999999999999}]}]`, id),
 		fmt.Sprintf(`[{"id":"A","until":1,"lines":[{"id":%q,"n":1.5}]}]`, id),
-		// one counter twice: the script would read it once and subtract from it twice
+		// one counter twice: the script would read the counter once and subtract twice
 		fmt.Sprintf(`[{"id":"A","until":%d,"lines":[{"id":%q,"n":1},{"id":%q,"n":1}]}]`, int64(far), id, id),
 		// one counter twice in a large cart
 		fmt.Sprintf(`[{"id":"A","until":%d,"lines":[%s{"id":"7","n":1}]}]`, int64(far), many),
@@ -76,16 +77,16 @@ func TestInvalidRequestsChangeNothing(t *testing.T) {
 			}
 			var problem api.Problem
 			if err := json.NewDecoder(response.Body).Decode(&problem); err != nil {
-				t.Errorf("%s %.80s: %v", path, body, err)
+				t.Errorf("%s %.80s: decode the problem: %v", path, body, err)
 			}
 			response.Body.Close()
 			if response.StatusCode != http.StatusBadRequest || problem.Type != api.BadRequest.Type() {
-				t.Errorf("%s %.80s: status %d, %+v", path, body, response.StatusCode, problem)
+				t.Errorf("%s %.80s: got status %d, %+v; want 400 bad-request", path, body, response.StatusCode, problem)
 			}
 		}
 	}
 	if after := servers[0].Dump(t); !maps.Equal(before, after) {
-		t.Errorf("the shard has changed: %v", after)
+		t.Errorf("rejected requests changed the shard to %v, want no change", after)
 	}
 }
 
@@ -100,7 +101,7 @@ func manyLines(n int) string {
 // newClient waits until the participant at address is available. Then it returns a client of the participant.
 func newClient(t *testing.T, address string) *Client {
 	t.Helper()
-	p := peer.New("stock", []string{address})
+	p := peer.New("stock", []string{address}, "", nil, nil)
 	t.Cleanup(p.Close)
 	testredis.Eventually(t, "the participant is available", func() bool { return p.Unavailable() == "" })
 	return NewClient(p)
@@ -115,28 +116,28 @@ func TestClientRunsEveryStep(t *testing.T) {
 	refused, aborted := attempt(far, api.Line{ID: a, Quantity: 9}), attempt(far, api.Line{ID: b, Quantity: 1})
 	for range 2 {
 		if got := client.Reserve(t.Context(), paid); got.Code != api.Reserved || !slices.Equal(got.Shards, []int{0, 1}) {
-			t.Errorf("reserve: %+v", got)
+			t.Errorf("reserve: got %+v, want RESERVED on both shards", got)
 		}
 		if got := client.Reserve(t.Context(), refused); got.Code != api.Refused || got.Reason != api.Insufficient ||
 			got.ID != a {
-			t.Errorf("reserve too much: %+v", got)
+			t.Errorf("reserve too much: got %+v, want REFUSED", got)
 		}
 		if got := client.Release(t.Context(), aborted); got.Code != api.Released {
-			t.Errorf("release: %+v", got)
+			t.Errorf("release: got %+v, want RELEASED", got)
 		}
 		if got := client.Reserve(t.Context(), attempt(1, api.Line{ID: a, Quantity: 1})); got.Code != api.Expired {
-			t.Errorf("reserve past the deadline: %+v", got)
+			t.Errorf("reserve past the deadline: got %+v, want EXPIRED", got)
 		}
 		done, err := client.Confirm(t.Context(), []api.Confirmation{confirmation(paid.ID, 0, 1), confirmation("x", 5)})
 		if err != nil || !slices.Equal(done, []api.Done{{OK: true}, {}}) {
-			t.Errorf("confirm: %v, %v", done, err)
+			t.Errorf("confirm: got %v, %v; want OK for the first record only", done, err)
 		}
 	}
 	if x, y := counter(t, servers, a), counter(t, servers, b); x != 3 || y != 2 {
-		t.Errorf("%d and %d are left, want 3 and 2", x, y)
+		t.Errorf("counters: got %d and %d, want 3 and 2", x, y)
 	}
 	if got := client.Refund(t.Context(), paid); got.Code != api.Refunded {
-		t.Errorf("refund: %+v", got)
+		t.Errorf("refund: got %+v, want REFUNDED", got)
 	}
 	many := make([]api.Confirmation, 2*maxBatch+1)
 	for i := range many {
@@ -144,23 +145,23 @@ func TestClientRunsEveryStep(t *testing.T) {
 	}
 	if done, err := client.Confirm(t.Context(), many); err != nil || len(done) != len(many) ||
 		slices.Contains(done, api.Done{}) {
-		t.Errorf("confirm %d records: %d replies, %v", len(many), len(done), err)
+		t.Errorf("confirm %d records: got %d replies, %v; want OK for each", len(many), len(done), err)
 	}
 }
 
-// An unresponsive shard delays only the attempts that use it.
-func TestHangingShardDelaysOnlyItsAttempts(t *testing.T) {
+// An unresponsive shard delays only the attempts that use this shard.
+func TestUnresponsiveShardDelaysOnlyItsAttempts(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "stock", 2, Scripts)
 	client := newClient(t, serve(t, c))
-	good, hanging := put(t, servers, 0, 100), put(t, servers, 1, 100)
+	good, paused := put(t, servers, 0, 100), put(t, servers, 1, 100)
 	servers[1].Pause()
 	defer servers[1].Resume()
 	var working sync.WaitGroup
 	for range 20 {
 		working.Go(func() {
-			if got := client.Reserve(t.Context(), attempt(far, api.Line{ID: hanging, Quantity: 1})); got.Code != api.Unknown {
-				t.Errorf("reserve on the hanging shard: %+v", got)
+			if got := client.Reserve(t.Context(), attempt(far, api.Line{ID: paused, Quantity: 1})); got.Code != api.Unknown {
+				t.Errorf("reserve on the paused shard: got %+v, want an unknown outcome", got)
 			}
 		})
 	}
@@ -168,12 +169,12 @@ func TestHangingShardDelaysOnlyItsAttempts(t *testing.T) {
 	for range 50 {
 		start := time.Now()
 		if got := client.Reserve(t.Context(), attempt(far, api.Line{ID: good, Quantity: 1})); got.Code != api.Reserved {
-			t.Errorf("reserve on the good shard: %+v", got)
+			t.Errorf("reserve on the other shard: got %+v, want RESERVED", got)
 		}
 		longest = max(longest, time.Since(start))
 	}
 	if longest > 500*time.Millisecond {
-		t.Errorf("an attempt on the good shard took %v", longest)
+		t.Errorf("an attempt on the other shard took %v, want at most 500ms", longest)
 	}
 	working.Wait()
 }

@@ -11,7 +11,8 @@ import (
 func validate(attempts []api.Attempt) error {
 	for _, a := range attempts {
 		// Without a deadline, the tombstone of a release would expire at once, and a late reserve would take effect.
-		if a.ID == "" || len(a.ID) > api.MaxIDLength || a.Until <= 0 || len(a.Lines) == 0 || len(a.Lines) > api.MaxItems {
+		if a.ID == "" || len(a.ID) > api.MaxIDLength || !validTime(a.Until) ||
+			len(a.Lines) == 0 || len(a.Lines) > api.MaxItems {
 			return fmt.Errorf("invalid attempt %q: until %d, %d lines: %w", a.ID, a.Until, len(a.Lines), api.BadRequest)
 		}
 		for _, line := range a.Lines {
@@ -26,8 +27,12 @@ func validate(attempts []api.Attempt) error {
 	return nil
 }
 
-// smallCart is the largest number of lines for which repeats compares all pairs. For so few lines, this is faster than
-// a set.
+// validTime reports whether a time in Unix ms is in the range that the scripts support. With a later time, a script
+// would fail after its first write.
+func validTime(ms int64) bool { return ms > 0 && ms <= api.MaxTime }
+
+// smallCart is the largest number of lines for which repeats compares all pairs. For so few lines, the comparison of
+// pairs is faster than a set.
 const smallCart = 32
 
 // repeats reports whether two lines have the same counter.

@@ -43,7 +43,7 @@ type message[In, Out any] struct {
 	in        In
 	span      trace.Span
 	out       Out           // the reply, or the zero value if there was none
-	done      chan struct{} // buffered; gets one value when out is set
+	done      chan struct{} // buffered; gets one value when out is final
 }
 
 // NewBatcher returns a batcher for a route of p. Only messages of the same group share a request.
@@ -59,8 +59,8 @@ func NewBatcher[In, Out any](p *Peer, path string, group func(In) string) *Batch
 	}
 }
 
-// Do sends a message and returns its reply. It returns the zero value if there is no reply; then the outcome is
-// unknown. If ctx ends, Do returns at once, but the message may still be sent.
+// Do sends a message and returns its reply. If there is no reply, Do returns the zero value, and the outcome is
+// unknown. If ctx ends, Do returns at once, but the batcher may still send the message.
 func (b *Batcher[In, Out]) Do(ctx context.Context, in In) Out {
 	_, span := trace.BeginClient(ctx, b.spanName)
 	defer span.End(nil)
@@ -127,8 +127,8 @@ func withSpans[In, Out any](ctx context.Context, batch []*message[In, Out]) cont
 	return trace.WithSpans(ctx, spans)
 }
 
-// take removes the next batch from a queue and returns it. If the queue is empty, take returns nil and the caller's
-// request no longer counts as in flight.
+// take removes the next batch from a queue and returns it. If the queue is empty, the method returns nil and
+// decrements the number of requests in flight, because the calling sender exits.
 func (b *Batcher[In, Out]) take(group string, q *queue[In, Out]) []*message[In, Out] {
 	b.mu.Lock()
 	defer b.mu.Unlock()

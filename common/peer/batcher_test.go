@@ -38,14 +38,14 @@ func TestSingleCallerNeverWaits(t *testing.T) {
 	start := time.Now()
 	for n := range 200 {
 		if got := b.Do(t.Context(), n); got != 2*n {
-			t.Fatalf("the double of %d is %d", n, got)
+			t.Fatalf("the double of %d: got %d, want %d", n, got, 2*n)
 		}
 		if list := f.next(t); len(list) != 1 || list[0] != n {
 			t.Fatalf("received %v, want %d", list, n)
 		}
 	}
 	if took := time.Since(start); took > 2*time.Second {
-		t.Errorf("200 calls took %v", took)
+		t.Errorf("200 calls took %v, want at most 2s", took)
 	}
 	eventually(t, "the batcher is idle", b.idle)
 }
@@ -67,14 +67,14 @@ func TestBatchCarriesTheRequestIDsOfItsMessages(t *testing.T) {
 	f.release <- struct{}{}
 	callers.Wait()
 	if one, three := <-f.requestIDs, <-f.requestIDs; one != "first" || three != "a,b,c" {
-		t.Errorf("request IDs %q, then %q", one, three)
+		t.Errorf("got the request IDs %q, then %q; want \"first\", then \"a,b,c\"", one, three)
 	}
 	callers.Go(func() { b.Do(t.Context(), 7) })
 	f.next(t)
 	f.release <- struct{}{}
 	callers.Wait()
 	if id := <-f.requestIDs; id != "" {
-		t.Errorf("a message without a request ID has %q", id)
+		t.Errorf("a message without a request ID has %q, want \"\"", id)
 	}
 }
 
@@ -86,7 +86,7 @@ func TestMessagesThatWaitShareARequest(t *testing.T) {
 	call := func(n int) {
 		callers.Go(func() {
 			if got := b.Do(t.Context(), n); got != 2*n {
-				t.Errorf("the double of %d is %d", n, got)
+				t.Errorf("the double of %d: got %d, want %d", n, got, 2*n)
 			}
 		})
 	}
@@ -111,12 +111,12 @@ func TestMessagesThatWaitShareARequest(t *testing.T) {
 	}
 	callers.Wait()
 	if sizes[0] != maxBatch || sizes[1] != maxBatch || sizes[2] != rest {
-		t.Errorf("%d messages were sent in batches of %v", waiting, sizes)
+		t.Errorf("%d messages were sent in batches of %v, want %d, %d and %d", waiting, sizes, maxBatch, maxBatch, rest)
 	}
 	eventually(t, "the batcher is idle", b.idle)
 }
 
-func TestHangingGroupDelaysNoOtherGroup(t *testing.T) {
+func TestSlowGroupDelaysNoOtherGroup(t *testing.T) {
 	t.Parallel()
 	f := newFake(t, "stock", false)
 	release := make(chan struct{})
@@ -136,14 +136,15 @@ func TestHangingGroupDelaysNoOtherGroup(t *testing.T) {
 	}
 	for n := range 20 {
 		if got := b.Do(t.Context(), 1000+n); got != 1000+n {
-			t.Errorf("got %d", got)
+			t.Errorf("a message of the other group: got %d, want the number itself", got)
 		}
 	}
 	close(release)
 	callers.Wait()
 }
 
-// A caller whose context ends gets the zero value. Its message and the other messages of the batch are still sent.
+// A caller whose context ends gets the zero value. The caller's message and the other messages of the batch are still
+// sent.
 func TestCancelledCallerCancelsNoMessage(t *testing.T) {
 	t.Parallel()
 	f := newFake(t, "stock", true)
@@ -159,13 +160,13 @@ func TestCancelledCallerCancelsNoMessage(t *testing.T) {
 	eventually(t, "the first message waits", func() bool { return b.waiting("0") == 1 })
 	callers.Go(func() {
 		if got := b.Do(t.Context(), 101); got != 202 {
-			t.Errorf("the other caller got %d", got)
+			t.Errorf("the other caller got %d, want 202", got)
 		}
 	})
 	eventually(t, "both messages wait", func() bool { return b.waiting("0") == 2 })
 	cancel()
 	if got := <-cancelled; got != 0 {
-		t.Errorf("the cancelled caller got %d", got)
+		t.Errorf("the cancelled caller got %d, want 0", got)
 	}
 	f.release <- struct{}{}
 	if list := f.next(t); len(list) != 2 || list[0] != 100 || list[1] != 101 {
@@ -191,11 +192,11 @@ func TestMissingOrInvalidReplyIsTheZeroValue(t *testing.T) {
 		f.reply = reply
 		f.mu.Unlock()
 		if got := newDoubler(p).Do(t.Context(), 5); got != 0 {
-			t.Errorf("%s: got %d", name, got)
+			t.Errorf("response with %s: got %d, want 0", name, got)
 		}
 	}
 	b := NewBatcher[int, int](p, "/fail", func(int) string { return "" })
 	if got := b.Do(t.Context(), 5); got != 0 {
-		t.Errorf("error response: got %d", got)
+		t.Errorf("error response: got %d, want 0", got)
 	}
 }

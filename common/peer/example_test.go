@@ -31,7 +31,7 @@ func ExampleBatcher() {
 	server := httptest.NewServer(mux)
 	defer server.Close()
 
-	stock := peer.New("stock", []string{strings.TrimPrefix(server.URL, "http://")})
+	stock := peer.New("stock", []string{strings.TrimPrefix(server.URL, "http://")}, "", nil, nil)
 	defer stock.Close()
 	for stock.Unavailable() != "" {
 		time.Sleep(time.Millisecond)

@@ -108,7 +108,7 @@ func (f *fake) next(t *testing.T) []int {
 	case list := <-f.received:
 		return list
 	case <-time.After(5 * time.Second):
-		t.Fatal("no request arrives")
+		t.Fatal("no request has arrived, want one")
 		return nil
 	}
 }
@@ -116,7 +116,7 @@ func (f *fake) next(t *testing.T) []int {
 // open waits until the peer at addresses is available and returns the peer.
 func open(t *testing.T, addresses ...string) *Peer {
 	t.Helper()
-	p := New("stock", addresses)
+	p := New("stock", addresses, "", nil, nil)
 	t.Cleanup(p.Close)
 	eventually(t, "the peer is available", func() bool { return p.Unavailable() == "" })
 	return p
@@ -126,7 +126,7 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("never: %s", what)
+			t.Fatalf("wait until %s: timeout", what)
 		}
 	}
 }

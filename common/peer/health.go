@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"checkout/common/api"
+	"checkout/common/events"
 )
 
 const (
@@ -24,8 +25,8 @@ type health struct {
 	problem      string   // why the peer is unavailable, or "" if it is available
 }
 
-// notProbed is the health before the first round of checks.
-var notProbed = health{problem: "not probed yet"}
+// notProbed is the health before the first round of health checks is complete.
+var notProbed = health{problem: "no health check is complete yet"}
 
 // pick returns the next healthy address. If none is healthy, pick returns the next of all addresses, because that
 // address may have recovered since the last health check. If there are no addresses, pick returns "".
@@ -58,14 +59,48 @@ func (p *Peer) markUnhealthy(address string) {
 
 // checkHealth checks all addresses at an interval until ctx ends.
 func (p *Peer) checkHealth(ctx context.Context) {
+	reported := outage{}
 	for {
-		p.health.Store(p.checkAll(ctx))
+		found := p.checkAll(ctx)
+		p.health.Store(found)
+		if ctx.Err() == nil {
+			reported = p.addEvent(reported, found)
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(healthCheckInterval):
 		}
 	}
+}
+
+// outage is what the events report about the instances of a peer.
+type outage struct {
+	used   bool      // all instances have been healthy at once; before that, they may be starting
+	since  time.Time // zero if all instances are healthy
+	detail string
+}
+
+// addEvent adds an event if the number of healthy instances has changed.
+func (p *Peer) addEvent(last outage, found *health) outage {
+	if len(found.healthy) == len(found.all) && found.problem == "" {
+		if !last.since.IsZero() {
+			p.events.Add(api.Event{
+				Kind: events.PeerBack, Service: p.service, DurationMS: time.Since(last.since).Milliseconds(),
+			})
+		}
+		return outage{used: true}
+	}
+	now := last
+	now.detail = fmt.Sprintf("%d of %d instances healthy", len(found.healthy), len(found.all))
+	if !now.used || now.detail == last.detail {
+		return last
+	}
+	if now.since.IsZero() {
+		now.since = time.Now()
+	}
+	p.events.Add(api.Event{Kind: events.PeerUnavailable, Service: p.service, Detail: now.detail})
+	return now
 }
 
 // checkAll resolves every host and checks every address.
@@ -116,23 +151,31 @@ func resolve(ctx context.Context, host string) ([]string, error) {
 	return addresses, nil
 }
 
-// check requests the shard map from an address. It fails if another service responds, or if the instance is stopping.
+// check requests the shard map from an address. check fails if another service responds, or if the instance is
+// stopping.
 func (p *Peer) check(ctx context.Context, address string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+ShardMapPath, nil)
 	if err != nil {
 		return err
 	}
 	var shardMap api.ShardMap
-	closing, err := p.exchange(request, &shardMap)
+	reply, err := p.exchange(request, &shardMap)
 	if err != nil {
 		return fmt.Errorf("check the internal port of %s at %s: %w", p.service, address, err)
 	}
 	if shardMap.Service != p.service {
-		return fmt.Errorf("check the internal port of %s at %s: it belongs to service %q", p.service, address,
+		return fmt.Errorf("check the internal port of %s at %s: the port belongs to service %q", p.service, address,
 			shardMap.Service)
 	}
+	if p.verify != nil {
+		if err := p.verify(ctx, shardMap); err != nil {
+			p.verified.Delete(reply.shards)
+			return fmt.Errorf("check the internal port of %s at %s: %w", p.service, address, err)
+		}
+		p.verified.Store(reply.shards, true)
+	}
 	p.shardMap.Store(&shardMap)
-	if closing {
+	if reply.closing {
 		return fmt.Errorf("check the internal port of %s at %s: the instance is stopping", p.service, address)
 	}
 	return nil

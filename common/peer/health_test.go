@@ -5,12 +5,14 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"checkout/common/api"
+	"checkout/common/events"
 )
 
 func (p *Peer) healthyAddresses() []string { return p.health.Load().healthy }
@@ -24,13 +26,13 @@ func TestUnavailableSaysWhatIsWrongWithTheAddress(t *testing.T) {
 	gateway := httptest.NewServer(http.NotFoundHandler())
 	defer gateway.Close()
 	for address, want := range map[string]string{
-		newFake(t, "payment", false).address:       `it belongs to service "payment"`,
+		newFake(t, "payment", false).address:       `the port belongs to service "payment"`,
 		strings.TrimPrefix(page.URL, "http://"):    "check the internal port of stock",
 		strings.TrimPrefix(gateway.URL, "http://"): "check the internal port of stock",
 		freeAddress(t):              "check the internal port of stock",
 		"no-such-host.invalid:5001": "no-such-host.invalid",
 	} {
-		p := New("stock", []string{address})
+		p := New("stock", []string{address}, "", nil, nil)
 		eventually(t, "the peer reports "+want, func() bool { return strings.Contains(p.Unavailable(), want) })
 		p.Close()
 	}
@@ -39,17 +41,17 @@ func TestUnavailableSaysWhatIsWrongWithTheAddress(t *testing.T) {
 func TestPeerMayStartLater(t *testing.T) {
 	t.Parallel()
 	address := freeAddress(t)
-	p := New("stock", []string{address})
+	p := New("stock", []string{address}, "", nil, nil)
 	defer p.Close()
 	if err := double(t, p); !errors.Is(err, api.Unavailable) {
-		t.Errorf("call without an instance: %v", err)
+		t.Errorf("call without an instance: got %v, want unavailable", err)
 	}
 	serveAt(t, address)
 	start := time.Now()
 	eventually(t, "a call succeeds", func() bool { return double(t, p) == nil })
 	eventually(t, "the peer is available", func() bool { return p.Unavailable() == "" })
 	if took := time.Since(start); took > 2*time.Second {
-		t.Errorf("the peer became available after %v", took)
+		t.Errorf("the peer became available after %v, want at most 2s", took)
 	}
 }
 
@@ -75,7 +77,7 @@ func TestCallsAreBalancedOverHealthyInstances(t *testing.T) {
 		return len(first.received)
 	}
 	if n := firstShare(); n != calls/2 {
-		t.Errorf("the first of two instances received %d of %d calls", n, calls)
+		t.Errorf("the first of two instances received %d of %d calls, want half", n, calls)
 	}
 	stop()
 	failed := 0
@@ -84,16 +86,16 @@ func TestCallsAreBalancedOverHealthyInstances(t *testing.T) {
 			failed++
 		}
 	}
-	if failed > 2 { // a health check in progress may mark the dead instance as healthy once more
-		t.Errorf("%d of %d calls failed because of one dead instance", failed, calls)
+	if failed > 2 { // a health check in progress may mark the stopped instance as healthy once more
+		t.Errorf("one of two instances stopped: %d of %d calls failed, want at most 2", failed, calls)
 	}
 	if p.Unavailable() != "" {
-		t.Errorf("unavailable with one healthy instance: %s", p.Unavailable())
+		t.Errorf("peer with one healthy instance: got the problem %q, want none", p.Unavailable())
 	}
 	serveAt(t, second)
 	eventually(t, "the second instance is healthy again", bothHealthy)
 	if n := firstShare(); n != calls/2 {
-		t.Errorf("the first of two instances received %d of %d calls", n, calls)
+		t.Errorf("the first of two instances received %d of %d calls, want half", n, calls)
 	}
 }
 
@@ -120,13 +122,13 @@ func TestStoppingInstanceGetsNoCalls(t *testing.T) {
 	stopping.Store(true)
 	for range 4 {
 		if err := double(t, p); err != nil {
-			t.Errorf("call while an instance stops: %v", err)
+			t.Errorf("call while an instance stops: got %v, want success", err)
 		}
 	}
 	<-checked
 	<-checked // the result of the first check is stored
 	if healthy := p.healthyAddresses(); len(healthy) != 1 || healthy[0] != first.address {
-		t.Errorf("healthy: %v, want only %s", healthy, first.address)
+		t.Errorf("healthy addresses: got %v, want only %s", healthy, first.address)
 	}
 	stopping.Store(false)
 	eventually(t, "the second instance is healthy again", bothHealthy)
@@ -134,19 +136,45 @@ func TestStoppingInstanceGetsNoCalls(t *testing.T) {
 
 func TestProbedWaitsForEveryAddress(t *testing.T) {
 	t.Parallel()
-	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	unresponsive, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer silent.Close()
+	defer unresponsive.Close()
 	responsive := newFake(t, "stock", false).address
-	p := New("stock", []string{responsive, silent.Addr().String()})
+	p := New("stock", []string{responsive, unresponsive.Addr().String()}, "", nil, nil)
 	defer p.Close()
 	if p.Probed() {
-		t.Error("probed before an address has timed out")
+		t.Error("Probed returned true before the health check of one address timed out")
 	}
-	eventually(t, "the peer is probed", p.Probed)
+	eventually(t, "every address is checked", p.Probed)
 	if problem := p.Unavailable(); problem != "" || p.pick() != responsive {
-		t.Errorf("problem %q, healthy %v", problem, p.healthyAddresses())
+		t.Errorf("got the problem %q and the healthy addresses %v, want none and the responsive one",
+			problem, p.healthyAddresses())
+	}
+}
+
+// The events report changes of the number of healthy instances, but not the start of the system.
+func TestEventsOfAPeer(t *testing.T) {
+	p := &Peer{service: "stock", events: events.NewRing()}
+	both := []string{"a", "b"}
+	last := outage{}
+	for _, healthy := range []int{0, 1, 2, 1, 1, 0, 2, 2} {
+		found := &health{healthy: both[:healthy], all: both}
+		if healthy == 0 {
+			found.problem = "none"
+		}
+		last = p.addEvent(last, found)
+	}
+	var got []string
+	for _, e := range p.events.After(0) {
+		got = append(got, e.Kind+" "+e.Service+" "+e.Detail)
+	}
+	want := []string{
+		"peer_unavailable stock 1 of 2 instances healthy",
+		"peer_unavailable stock 0 of 2 instances healthy", "peer_back stock ",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -29,6 +29,6 @@ func TestMetricsCountCallsBatchesAndAddresses(t *testing.T) {
 		}
 	}
 	if problems, err := testutil.CollectAndLint(p); err != nil || len(problems) > 0 {
-		t.Errorf("metric names: %v, %v", problems, err)
+		t.Errorf("lint the metrics: %v, %v", problems, err)
 	}
 }

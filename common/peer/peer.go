@@ -17,13 +17,22 @@ import (
 	"time"
 
 	"checkout/common/api"
+	"checkout/common/events"
+	"checkout/common/logs"
 	"checkout/common/metrics"
 	"checkout/common/requestid"
+	"checkout/common/shard"
 	"checkout/common/trace"
 )
 
-// ShardMapPath is the internal route that returns the shard map of a service. Peers use it as their health check.
+// ShardMapPath is the internal route that returns the shard map of a service. Peers request this route as their health
+// check.
 const ShardMapPath = "/internal/placement"
+
+// ShardsHeader is a header of each response of the internal port: a digest of the identities of the shards. A reply
+// counts only if a shard map with this digest was verified, because the instance may have restarted with other Redis
+// servers since its last health check.
+const ShardsHeader = "X-Shards"
 
 const (
 	// callTimeout exceeds the 1 s within which a service responds even if a shard is unresponsive.
@@ -42,25 +51,38 @@ type Peer struct {
 	service  string
 	hosts    []string // host:port as configured; a name may resolve to several addresses
 	client   *http.Client
+	auth     string        // the header Authorization of every request, or ""
 	next     atomic.Uint32 // for round robin
 	shardMap atomic.Pointer[api.ShardMap]
+	verified sync.Map // digests of the few shard maps that were verified; see ShardsHeader
 	health   atomic.Pointer[health]
+	verify   func(context.Context, api.ShardMap) error // checks the identities of the peer's shards; may be nil
 	stop     context.CancelFunc
 	done     sync.WaitGroup
+	events   *events.Ring // may be nil
+	failures logs.Limiter // limits the log lines about failed calls, by path
 	metrics  callMetrics
 	metrics.Group
 }
 
-// New returns the peer that provides service ("order", "stock" or "payment") at hosts (host:port). It starts health
-// checks and does not wait for their result. Call Close to stop them.
-func New(service string, hosts []string) *Peer {
+// New returns the peer that provides service ("order", "stock" or "payment") at hosts (host:port). The argument
+// authorization is the Authorization header of every request; "" means no such header. An instance of the peer is
+// unhealthy if the function verify rejects its shard map; verify may be nil. The peer adds to log when instances
+// become unhealthy or healthy; log may be nil. New starts health checks and does not wait for their result. Close stops
+// the health checks.
+func New(
+	service string, hosts []string, authorization string, verify func(context.Context, api.ShardMap) error,
+	log *events.Ring,
+) *Peer {
 	ctx, stop := context.WithCancel(context.Background())
-	p := &Peer{service: service, hosts: hosts, stop: stop, client: &http.Client{Transport: &http.Transport{
+	p := &Peer{service: service, hosts: hosts, auth: authorization, verify: verify, events: log, stop: stop}
+	// The transport has no Proxy, so calls ignore the proxy variables of the environment.
+	p.client = &http.Client{Transport: &http.Transport{
 		DialContext:         (&net.Dialer{Timeout: dialTimeout, KeepAlive: keepAliveInterval}).DialContext,
 		MaxIdleConnsPerHost: maxIdleConns,
 		IdleConnTimeout:     idleConnTimeout,
 		DisableCompression:  true,
-	}}}
+	}}
 	p.initMetrics()
 	p.shardMap.Store(&api.ShardMap{})
 	p.health.Store(&notProbed)
@@ -87,6 +109,20 @@ func (p *Peer) Unavailable() string { return p.health.Load().problem }
 // ShardMap returns the last shard map that the peer reported, or the zero value if it has reported none.
 func (p *Peer) ShardMap() api.ShardMap { return *p.shardMap.Load() }
 
+// ShardOf returns the shard of an ID at the peer, or 0 if the shard is unknown. Callers only group messages by the
+// result, so a wrong shard only delays messages.
+func (p *Peer) ShardOf(id string) int {
+	if s, ok := shard.Of(id); ok {
+		return s
+	}
+	if n, ok := shard.ParseDecimal(id); ok {
+		if modulus := p.ShardMap().Modulus; modulus > 0 {
+			return n % modulus
+		}
+	}
+	return 0
+}
+
 // Call sends a POST request to path and decodes the response into out. The body is the JSON encoding of in. The request
 // carries the request ID and trace of ctx. After any error, the outcome of the call is unknown.
 func (p *Peer) Call(ctx context.Context, path string, in, out any) error {
@@ -110,37 +146,71 @@ func (p *Peer) Call(ctx context.Context, path string, in, out any) error {
 	}
 	trace.Inject(ctx, request.Header)
 	start := time.Now()
-	closing, err := p.exchange(request, out)
+	reply, err := p.exchange(request, out)
+	if err == nil {
+		err = p.verifyReply(ctx, address, reply)
+	}
 	p.metrics.durations.WithLabelValues(path).Observe(time.Since(start).Seconds())
-	if closing || err != nil {
+	if reply.closing || err != nil {
 		p.markUnhealthy(address)
 	}
 	if err != nil {
 		p.metrics.failures.WithLabelValues(path).Inc()
-		slog.WarnContext(ctx, "call failed", "peer", p.service, "address", address, "path", path, "error", err)
+		if unlogged, ok := p.failures.Allow(path); ok {
+			slog.WarnContext(ctx, "call failed", "peer", p.service, "address", address, "path", path, "error", err,
+				"unlogged", unlogged)
+		}
 		return fmt.Errorf("%s: %w", p.service, api.Unavailable)
 	}
 	return nil
 }
 
-// exchange sends a request and decodes the response into out. closing is true if the instance closes the connection
-// because it is shutting down.
-func (p *Peer) exchange(request *http.Request, out any) (closing bool, err error) {
+// reply is the part of a response that describes its instance.
+type reply struct {
+	closing bool   // the instance closes the connection because it is shutting down
+	shards  string // the value of ShardsHeader
+}
+
+// verifyReply returns an error if the shards of the instance that has sent a reply are not verified.
+func (p *Peer) verifyReply(ctx context.Context, address string, r reply) error {
+	if p.isVerified(r) {
+		return nil
+	}
+	if err := p.check(ctx, address); err != nil {
+		return err
+	}
+	if !p.isVerified(r) {
+		return fmt.Errorf("%s at %s: the shards have changed since the reply", p.service, address)
+	}
+	return nil
+}
+
+func (p *Peer) isVerified(r reply) bool {
+	_, ok := p.verified.Load(r.shards)
+	return ok || p.verify == nil
+}
+
+// exchange sends a request and decodes the response into out.
+func (p *Peer) exchange(request *http.Request, out any) (r reply, err error) {
+	if p.auth != "" {
+		request.Header.Set("Authorization", p.auth)
+	}
 	response, err := p.client.Do(request)
 	if err != nil {
-		return false, err
+		return reply{}, err
 	}
 	defer response.Body.Close()
+	r = reply{response.Close, response.Header.Get(ShardsHeader)}
 	limited := io.LimitReader(response.Body, maxResponseBytes)
 	if response.StatusCode != http.StatusOK {
 		text, _ := io.ReadAll(io.LimitReader(limited, maxErrorTextLength))
-		return response.Close, fmt.Errorf("unexpected status %d: %s", response.StatusCode, text)
+		return r, fmt.Errorf("unexpected status %d: %s", response.StatusCode, text)
 	}
 	body, err := readBody(limited, response.ContentLength)
 	if err != nil {
-		return response.Close, err
+		return r, err
 	}
-	return response.Close, api.Unmarshal(body, out)
+	return r, api.Unmarshal(body, out)
 }
 
 // readBody reads a body to the end, so that the connection can be reused.

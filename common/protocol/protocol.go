@@ -9,7 +9,9 @@ import (
 )
 
 const (
-	// Lease is how long recovery ignores a running attempt after its coordinator has begun it or renewed the lease.
+	// Lease is the time after the start of an attempt, or after the last renewal of its lease, in which recovery and
+	// other requests leave the attempt alone. A retry of the same request does not wait. Recovery does not wait if the
+	// coordinator is dead.
 	Lease = 5 * time.Second
 	// Deadline is the time after the start of an attempt when participants stop accepting its reservations.
 	Deadline = 30 * time.Second

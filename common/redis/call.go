@@ -30,16 +30,19 @@ func (s *Shard) Start(ctx context.Context, script *Script, keys []string, args .
 }
 
 func (c *Call) send() {
-	c.command, c.err = c.shard.send(func(out []byte) []byte { return appendScript(out, c.script, c.keys, c.args) })
+	c.command, c.err = c.shard.send(c.script.needs, func(out []byte) []byte {
+		return appendScript(out, c.script, c.keys, c.args)
+	})
 }
 
-// Wait waits for the script's reply and returns it. It must be called at most once. The error is api.Overloaded if the
-// queue was full and the script did not run. Any other error is api.Unavailable, and the script may have run. The
-// timeouts of the shard limit the wait. ctx is only for traces and logs.
+// Wait waits for the script's reply and returns it. Call Wait at most once. The error is api.Overloaded if the queue
+// was full and the script did not run. Any other error is api.Unavailable, and the script may have run. If the error is
+// ErrRefused, the same call fails until the shard's problem is solved. The timeouts of the shard limit the wait. ctx is
+// only for traces and logs.
 func (c *Call) Wait(ctx context.Context) (reply Reply, err error) {
 	defer func() { c.span.End(err) }()
 	v, err := c.receive()
-	if isNoScript(err) {
+	for tries := 0; isNoScript(err) && tries < loadTries; tries++ {
 		c.shard.metrics.reloads.Inc()
 		if err = c.shard.load(ctx, c.script); err == nil {
 			c.send()
@@ -47,7 +50,7 @@ func (c *Call) Wait(ctx context.Context) (reply Reply, err error) {
 		}
 	}
 	if err != nil {
-		return Reply{}, c.shard.Failed(ctx, c.script.name, err)
+		return Reply{}, c.shard.failed(ctx, c.script.name, c.script.needs, c.keys, err)
 	}
 	return newReply(v), nil
 }
@@ -65,6 +68,9 @@ func (c *Call) receive() (value, error) {
 	return reply, err
 }
 
+// loadTries is how often Wait loads a script. The shard may lose the script again before the call.
+const loadTries = 3
+
 // Run runs a script and waits for its reply.
 func (s *Shard) Run(ctx context.Context, script *Script, keys []string, args ...any) (Reply, error) {
 	return s.Start(ctx, script, keys, args...).Wait(ctx)
@@ -74,7 +80,8 @@ func (s *Shard) Run(ctx context.Context, script *Script, keys []string, args ...
 func (s *Shard) load(ctx context.Context, scripts ...*Script) error {
 	loading := make([]*command, 0, len(scripts))
 	for _, script := range scripts {
-		c, err := s.control.start(func(out []byte) []byte { return appendCommand(out, "SCRIPT", "LOAD", script.source) })
+		write := func(out []byte) []byte { return appendCommand(out, "SCRIPT", "LOAD", script.source) }
+		c, err := s.control.start(write, false)
 		if err != nil {
 			return err
 		}
@@ -102,7 +109,7 @@ type Read struct {
 
 func (s *Shard) startRead(name, key string, fields []string) *Read {
 	read := &Read{shard: s, name: name}
-	read.command, read.err = s.send(func(out []byte) []byte { return appendRead(out, name, key, fields) })
+	read.command, read.err = s.send(readOnly, func(out []byte) []byte { return appendRead(out, name, key, fields) })
 	return read
 }
 
@@ -126,7 +133,7 @@ func (r *Read) Wait(ctx context.Context) (Reply, error) {
 	}
 	r.command, r.err = nil, errWaited
 	if err != nil {
-		return Reply{}, r.shard.Failed(ctx, r.name, err)
+		return Reply{}, r.shard.failed(ctx, r.name, readOnly, nil, err)
 	}
 	return newReply(reply), nil
 }

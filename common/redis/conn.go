@@ -19,6 +19,9 @@ type conn struct {
 	buffer []byte
 	unread []byte    // the part of buffer that is not parsed yet
 	used   time.Time // when the connection last became idle
+
+	lineage *lineage // the shard's lineage when the connection was verified
+	runID   string   // identifies the process of the server
 }
 
 const (
@@ -32,8 +35,8 @@ const (
 
 func newConn(socket net.Conn) *conn { return &conn{Conn: socket, used: time.Now()} }
 
-// authenticate sends the credentials and selects the database.
-func (c *conn) authenticate(config env.Redis) error {
+// authenticate sends the credentials, selects the database and names the connection.
+func (c *conn) authenticate(config env.Redis, name ClientName) error {
 	var commands [][]any
 	switch {
 	case config.Username != "":
@@ -44,6 +47,7 @@ func (c *conn) authenticate(config env.Redis) error {
 	if config.DB != 0 {
 		commands = append(commands, []any{"SELECT", config.DB})
 	}
+	commands = append(commands, []any{"CLIENT", "SETNAME", name.String()})
 	for _, args := range commands {
 		if err := c.write(appendCommand(nil, args...), time.Now().Add(replyTimeout)); err != nil {
 			return err
@@ -114,9 +118,9 @@ func (c *conn) fill() error {
 	return err
 }
 
-// stale reports whether the connection must not be used for another batch: it has unexpected bytes, or the server has
-// closed it. Commands on a closed connection would have an unknown outcome. stale looks for a close only if the
-// connection was idle for at least the given time, because the check costs a system call.
+// stale reports whether the connection must not be used for another batch: the connection has unexpected bytes, or the
+// server has closed the connection. Commands on a closed connection would have an unknown outcome. stale checks for a
+// close only if the connection was idle for at least the given time, because the check costs a system call.
 func (c *conn) stale(idle time.Duration) bool {
 	if len(c.unread) > 0 {
 		return true
@@ -137,7 +141,7 @@ func (c *conn) stale(idle time.Duration) bool {
 		var peeked [1]byte
 		n, _, err := syscall.Recvfrom(int(fd), peeked[:], syscall.MSG_PEEK)
 		closed := n == 0 && err == nil || err != nil && !errors.Is(err, syscall.EAGAIN)
-		stale = closed || n > 0 && c.Conn == socket // unread bytes on a TLS connection may be a TLS record without data
+		stale = closed || n > 0 && c.Conn == socket // with TLS, unread bytes may be a record without data
 		return true
 	})
 	return err != nil || stale

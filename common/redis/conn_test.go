@@ -35,14 +35,14 @@ func TestReplyThatHasArrivedIsReadAfterTheDeadline(t *testing.T) {
 	}
 	for range 2 {
 		if _, err := c.read(); err != nil {
-			t.Errorf("a reply that has arrived: %v", err)
+			t.Errorf("read a reply that has arrived: got %v, want success", err)
 		}
 	}
 	start := time.Now()
 	if _, err := c.read(); !timedOut(err) {
-		t.Errorf("a reply that has not arrived: %v", err)
+		t.Errorf("read a reply that has not arrived: got %v, want a timeout", err)
 	}
 	if took := time.Since(start); took > 500*time.Millisecond {
-		t.Errorf("waited %v for a reply that has not arrived", took)
+		t.Errorf("waited %v for a reply that has not arrived, want at most 500ms", took)
 	}
 }

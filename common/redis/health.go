@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -10,10 +11,10 @@ import (
 )
 
 const (
-	// CheckEvery is the time between health checks of a healthy shard.
+	// CheckEvery is the time between health checks of a shard without problems.
 	CheckEvery = time.Second
-	// CheckUnhealthyEvery is the time between health checks of an unhealthy shard.
-	CheckUnhealthyEvery = 200 * time.Millisecond
+	// CheckUnhealthyEvery is the time between health checks of a shard with a problem.
+	CheckUnhealthyEvery = 100 * time.Millisecond
 	// maxMissed is the number of consecutive timeouts that make a shard unhealthy. A busy shard may miss one check.
 	maxMissed = 2
 	// maxSkew is the largest clock skew that the protocol tolerates: half of protocol.Retention. Package protocol imports
@@ -21,20 +22,29 @@ const (
 	maxSkew = 30 * time.Second
 )
 
-// Healthy reports whether the shard passed its last health check.
-func (s *Shard) Healthy() bool { return s.healthy.Load() }
+// verification is one condition that a shard must meet. A health check runs every verification in order, until one
+// fails.
+type verification struct {
+	level level // level of a shard that fails the verification
+	run   func(*Shard, context.Context) error
+}
+
+var verifications = []verification{
+	{unavailable, (*Shard).verifyIdentity},
+	{unavailable, (*Shard).verifyClock},
+	{unavailable, (*Shard).verifySettings},
+	{unavailable, (*Shard).verifyScripts},
+	{unavailable, (*Shard).verifyBatches},
+	{unavailable, (*Shard).verifyReads},
+	{readOnly, (*Shard).verifyWrites},
+	{full, (*Shard).verifyMemory},
+}
 
 // Skew returns how far the shard's clock is ahead of the clock of this instance.
 func (s *Shard) Skew() time.Duration { return time.Duration(s.skew.Load()) }
 
-// markDown makes the shard unhealthy after a timeout, so that queued commands fail at once. The shard becomes healthy
-// when it passes the next health check.
-func (s *Shard) markDown(err error) {
-	if s.healthy.Swap(false) {
-		slog.Warn("shard is unhealthy", "shard", s.Index, "error", err)
-	}
-	s.requestCheck()
-}
+// CheckNow requests a health check.
+func (s *Shard) CheckNow() { s.requestCheck() }
 
 // requestCheck makes Watch check the shard at once.
 func (s *Shard) requestCheck() {
@@ -44,14 +54,17 @@ func (s *Shard) requestCheck() {
 	}
 }
 
-// Watch checks the shard's health until ctx ends. It calls checked after the first check.
+// Watch checks the shard's health until ctx ends. Watch calls the function checked after the first check, or when ctx
+// ends before that.
 func (s *Shard) Watch(ctx context.Context, checked func()) {
 	checked = sync.OnceFunc(checked)
+	defer checked()
 	for {
-		s.check(ctx)
-		checked()
+		if s.check(ctx) {
+			checked()
+		}
 		pause := CheckEvery
-		if !s.healthy.Load() || s.missed > 0 {
+		if !s.Writable() || s.missed > 0 {
 			pause = CheckUnhealthyEvery
 		}
 		select {
@@ -63,57 +76,91 @@ func (s *Shard) Watch(ctx context.Context, checked func()) {
 	}
 }
 
-// check sends TIME to the shard. A reply shows that the shard works, and how far its clock is ahead. If the shard was
-// unhealthy, check loads the scripts before it makes the shard healthy.
-func (s *Shard) check(ctx context.Context) {
-	checking, cancel := context.WithTimeout(ctx, checkTimeout)
-	defer cancel()
-	sent := time.Now()
-	now, err := s.time(checking)
-	received := time.Now()
-	if err == nil && !s.healthy.Load() {
-		err = s.load(checking, s.scripts...)
-	}
+// check runs the verifications and stores their result. One timeout does not make a healthy shard unhealthy. check
+// returns false if there is no result yet, because the other shards are not inspected yet.
+func (s *Shard) check(ctx context.Context) bool {
+	found := s.verify(ctx)
 	if ctx.Err() != nil {
-		return // the shard is being closed
+		return true // the shard is being closed
 	}
-	if timedOut(err) {
-		if s.missed++; s.missed < maxMissed && s.healthy.Load() {
-			return
+	if errors.Is(found.err, errInspecting) {
+		return false
+	}
+	if timedOut(found.err) {
+		found.level = unavailable
+		if s.missed++; s.missed < maxMissed && s.Healthy() {
+			return true
 		}
 	} else {
 		s.missed = 0
 	}
-	s.setHealthy(err)
+	s.setState(found)
+	return true
+}
+
+// verify returns the state of the shard according to the first verification that fails.
+func (s *Shard) verify(ctx context.Context) *state {
+	for _, v := range verifications {
+		if err := s.run(ctx, v); err != nil {
+			return &state{level: v.level, reason: reasonOf(err), err: err, keys: s.state.Load().keys}
+		}
+	}
+	return &state{level: available}
+}
+
+// run runs one verification. Each verification has its own timeout, so that a busy shard can pass all
+// verifications.
+func (s *Shard) run(ctx context.Context, v verification) error {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	return v.run(s, ctx)
+}
+
+// verifyClock sends TIME. The reply shows that the shard works and what time its clock shows.
+func (s *Shard) verifyClock(ctx context.Context) error {
+	sent := time.Now()
+	reply, err := s.Do(ctx, "TIME")
+	received := time.Now()
 	if err != nil {
-		return
+		return err
+	}
+	now := time.Unix(reply.Int(0), reply.Int(1)*int64(time.Microsecond))
+	if reply.Err() != nil {
+		return reply.Err()
 	}
 	skew := now.Sub(sent.Add(received.Sub(sent)/2 + clock.Offset()))
 	if s.skew.Store(int64(skew)); skew.Abs() > maxSkew {
 		slog.Error("clock skew of the shard exceeds the limit",
 			"shard", s.Index, "skew_ms", skew.Milliseconds(), "limit_ms", maxSkew.Milliseconds())
 	}
+	return nil
 }
 
-// setHealthy records the result of a check. It logs the first result, so that a wrong password is visible, and each
-// change.
-func (s *Shard) setHealthy(err error) {
-	healthy := err == nil
-	if changed := s.healthy.Swap(healthy) != healthy; changed || !s.checked {
-		if healthy {
-			slog.Info("shard is healthy", "shard", s.Index)
-		} else {
-			slog.Warn("shard is unhealthy", "shard", s.Index, "error", err)
-		}
+// verifyScripts loads all scripts before an unhealthy shard becomes healthy. If a healthy shard loses a script, the
+// next call of the script loads it again.
+func (s *Shard) verifyScripts(ctx context.Context) error {
+	if s.Healthy() {
+		return nil
 	}
-	s.checked = true
+	return s.load(ctx, s.scripts...)
 }
 
-func (s *Shard) time(ctx context.Context) (time.Time, error) {
-	reply, err := s.Do(ctx, "TIME")
+// verifyBatches sends TIME on the connection for batches, before an unhealthy shard becomes healthy. The second
+// connection may work although Redis rejects the connection for batches, because the number of clients has reached
+// maxclients.
+func (s *Shard) verifyBatches(ctx context.Context) error {
+	if s.Healthy() {
+		return nil
+	}
+	s.probing.Store(true)
+	defer s.probing.Store(false)
+	c, err := s.batches.start(func(out []byte) []byte { return appendCommand(out, "TIME") }, false)
 	if err != nil {
-		return time.Time{}, err
+		return err
 	}
-	now := time.Unix(reply.Int(0), reply.Int(1)*int64(time.Microsecond))
-	return now, reply.Err()
+	reply, err := c.waitContext(ctx)
+	if err == nil {
+		err = reply.err()
+	}
+	return err
 }

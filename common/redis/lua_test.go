@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Every script of the project is short. Its header documents its purpose, keys and reply and, if it writes, whether it
-// is safe to retry.
+// Every script of the project is short. The header documents the purpose, the keys and the reply and, if the script
+// writes, whether a retry is safe.
 func TestScriptsAreDocumented(t *testing.T) {
 	t.Parallel()
 	var files []string
@@ -38,7 +38,7 @@ func TestScriptsAreDocumented(t *testing.T) {
 		name, text := strings.TrimSuffix(filepath.Base(file), ".lua"), strings.Join(header, "")
 		for _, part := range []string{"#!lua", "\n-- " + name + ": ", "\n-- KEYS ", "\n-- returns "} {
 			if !strings.Contains(text, part) {
-				t.Errorf("%s: the header lacks %q", file, part)
+				t.Errorf("%s: the header comment does not contain %q", file, part)
 			}
 		}
 		safety := strings.Contains(text, "Safe to retry") || strings.Contains(text, "Must not be retried")
@@ -46,10 +46,10 @@ func TestScriptsAreDocumented(t *testing.T) {
 			t.Errorf("%s: the header of a script that writes must state whether it is safe to retry", file)
 		}
 		if len(code) > 40 {
-			t.Errorf("%s: %d lines below the header, at most 40", file, len(code))
+			t.Errorf("%s: got %d lines below the header, want at most 40", file, len(code))
 		}
 		if strings.Contains(string(source), "tostring(") {
-			t.Errorf("%s: tostring prints large numbers as 1e+15", file)
+			t.Errorf("%s: the script calls tostring, which prints large numbers as 1e+15", file)
 		}
 	}
 }

@@ -16,7 +16,7 @@ type Metrics struct {
 	metrics.Group
 }
 
-// NewMetrics returns the metrics of a service. NewShard adds a shard to them.
+// NewMetrics returns the metrics of a service. NewShard adds a shard to the metrics.
 func NewMetrics() *Metrics {
 	label := []string{"shard"}
 	counter := func(name, help string) *prometheus.CounterVec {
@@ -24,16 +24,17 @@ func NewMetrics() *Metrics {
 	}
 	m := &Metrics{
 		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "redis_batch_duration_seconds",
+			Name:    "redis_shard_batch_duration_seconds",
 			Help:    "Time from sending a batch of commands to its last reply: a round trip, the scripts and an fsync.",
 			Buckets: metrics.LatencyBuckets(),
 		}, label),
 		size: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "redis_batch_commands", Help: "Commands in one batch.",
+			Name: "redis_shard_batch_commands", Help: "Commands in one batch.",
 			Buckets: metrics.BatchSizeBuckets(),
 		}, label),
-		failures: counter("redis_failures_total", "Commands that failed: they were not sent, or their outcome is unknown."),
-		reloads: counter("redis_script_reloads_total",
+		failures: counter("redis_shard_failures_total",
+			"Commands that failed: they were not sent, or their outcome is unknown."),
+		reloads: counter("redis_shard_script_reloads_total",
 			"Scripts that were loaded again because the shard lost them in a restart."),
 	}
 	m.Group = metrics.Group{m.took, m.size, m.failures, m.reloads}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,7 +16,6 @@ const (
 )
 
 var (
-	errUnhealthy = errors.New("redis: the shard is unhealthy")
 	errQueueFull = errors.New("redis: too many commands are queued for the shard")
 	errClosed    = errors.New("redis: the shard is closed")
 	errWaited    = errors.New("redis: Wait was called twice")
@@ -27,10 +27,12 @@ var (
 type pipeline struct {
 	dial     func(context.Context) (*conn, error)
 	timeout  time.Duration // for one batch
-	idle     time.Duration // a connection that was idle for so long is checked before use
-	failFast func() error  // called before a batch is sent; its error fails the whole batch
-	timedOut func(error)   // called after a batch timed out, before its callers return
+	idle     time.Duration // idle time after which a connection is checked before use
+	failFast func() error  // called before a batch is sent; an error fails the whole batch
+	failed   func(error)   // called after a batch timed out or its shard was refused, before the callers return
 	observe  func(start time.Time, commands int)
+	current  func() *lineage // the lineage of the shard; a connection of another lineage is closed
+	trailer  trailer         // ends each batch that writes
 
 	mu      sync.Mutex
 	waiting []*batch // new commands go to the last batch
@@ -40,27 +42,35 @@ type pipeline struct {
 	spare   *batch
 	sender  sync.WaitGroup
 
+	replied atomic.Int64 // when the last batch got its replies, as time since epoch
+
 	conn *conn // used by the sender only
 }
+
+// epoch is a time with a monotonic clock reading.
+var epoch = time.Now()
 
 // batch is the commands of one round trip.
 type batch struct {
 	out      []byte
 	commands []*command
+	writes   bool // whether a command may write
 }
 
 // command is one command whose caller waits for the reply.
 type command struct {
-	reply value
-	err   error
-	done  chan struct{} // buffered; gets one value when reply or err is set
+	reply   value
+	err     error
+	counted bool          // whether the write sequence must count the command
+	done    chan struct{} // buffered; gets one value when reply or err is set
 }
 
 var commands = sync.Pool{New: func() any { return &command{done: make(chan struct{}, 1)} }}
 
-// start queues one command. write appends the encoded command to its argument. The caller must wait for the reply at
+// start queues one command. The function write appends the encoded command to its argument. The argument counted is
+// true if the command may write and the write sequence must count the command. The caller must wait for the reply at
 // most once.
-func (p *pipeline) start(write func(out []byte) []byte) (*command, error) {
+func (p *pipeline) start(write func(out []byte) []byte, counted bool) (*command, error) {
 	c := commands.Get().(*command)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -70,6 +80,7 @@ func (p *pipeline) start(write func(out []byte) []byte) (*command, error) {
 	if p.queued == maxQueued {
 		return nil, errQueueFull
 	}
+	c.counted = counted
 	p.queued++
 	last := len(p.waiting) - 1
 	if last < 0 || len(p.waiting[last].commands) == maxBatch {
@@ -77,7 +88,7 @@ func (p *pipeline) start(write func(out []byte) []byte) (*command, error) {
 		last++
 	}
 	b := p.waiting[last]
-	b.out, b.commands = write(b.out), append(b.commands, c)
+	b.out, b.commands, b.writes = write(b.out), append(b.commands, c), b.writes || counted
 	if !p.sending {
 		p.sending = true
 		p.sender.Go(p.send)
@@ -118,8 +129,8 @@ func (p *pipeline) send() {
 		if err != nil {
 			p.disconnect()
 		}
-		if timedOut(err) {
-			p.timedOut(err)
+		if timedOut(err) || refused(err) {
+			p.failed(err)
 		}
 		for _, c := range b.commands[replied:] {
 			c.err = err
@@ -129,7 +140,7 @@ func (p *pipeline) send() {
 	}
 }
 
-// next returns the next batch. If no batch is waiting, it returns nil and the sender must exit.
+// next returns the next batch. If no batch is waiting, the method returns nil and the sender must exit.
 func (p *pipeline) next() *batch {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -149,7 +160,7 @@ func (p *pipeline) exchange(b *batch) (replied int, err error) {
 	if err := p.failFast(); err != nil {
 		return 0, err
 	}
-	if p.conn != nil && p.conn.stale(p.idle) {
+	if p.conn != nil && (p.conn.lineage != p.current() || p.conn.stale(p.idle)) {
 		p.disconnect()
 	}
 	if p.conn == nil {
@@ -160,6 +171,9 @@ func (p *pipeline) exchange(b *batch) (replied int, err error) {
 			return 0, err
 		}
 	}
+	if b.writes {
+		return p.exchangeCounted(b)
+	}
 	if err := p.conn.write(b.out, time.Now().Add(p.timeout)); err != nil {
 		return 0, err
 	}
@@ -167,10 +181,45 @@ func (p *pipeline) exchange(b *batch) (replied int, err error) {
 		if c.reply, err = p.conn.read(); err != nil {
 			return i, err
 		}
+		if i == 0 {
+			p.markReplied()
+		}
 		c.done <- struct{}{}
 	}
 	return len(b.commands), nil
 }
+
+// exchangeCounted sends a batch that writes. No caller gets a reply before the reply of the trailer. If the server
+// rejects the trailer, the write sequence does not count the writes. Then each successful write has an unknown outcome.
+func (p *pipeline) exchangeCounted(b *batch) (replied int, err error) {
+	seen := p.conn.lineage.seen.Load()
+	b.out = append(b.out, p.trailer.command...)
+	if err := p.conn.write(b.out, time.Now().Add(p.timeout)); err != nil {
+		return 0, err
+	}
+	for _, c := range b.commands {
+		if c.reply, err = p.conn.read(); err != nil {
+			return 0, err
+		}
+	}
+	broken, err := p.trailer.finish(p.conn, seen, p.timeout)
+	if broken {
+		return 0, err
+	}
+	p.markReplied()
+	for _, c := range b.commands {
+		if c.counted && c.reply.kind != '-' {
+			c.err = err
+		}
+		c.done <- struct{}{}
+	}
+	runtime.Gosched() // all callers got their replies at once: let them add their next commands to the next batch
+	return len(b.commands), nil
+}
+
+// markReplied stores the time of a reply before any caller gets the reply. So everything that a caller does after
+// the reply is later than the stored time.
+func (p *pipeline) markReplied() { p.replied.Store(int64(time.Since(epoch))) }
 
 func (p *pipeline) disconnect() {
 	if p.conn != nil {
@@ -192,7 +241,7 @@ func (p *pipeline) recycle(b *batch) {
 		return
 	}
 	clear(b.commands)
-	b.out, b.commands = b.out[:0], b.commands[:0]
+	b.out, b.commands, b.writes = b.out[:0], b.commands[:0], false
 	p.mu.Lock()
 	p.spare = b
 	p.mu.Unlock()

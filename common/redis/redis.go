@@ -2,7 +2,7 @@
 // checks the server's health.
 //
 // Scripts and reads of concurrent callers share round trips and fsyncs (pipeline.go). Health checks and other rare
-// commands use a second connection, so that they never wait behind a full batch. The package implements RESP itself and
+// commands never wait behind a full batch, because they use a second connection. The package implements RESP itself and
 // uses go-redis only to dial, with or without TLS. See docs/adr/0001-own-redis-pipeline.md.
 package redis
 
@@ -22,15 +22,16 @@ import (
 // Timeouts of a shard. A write that times out has an unknown outcome. The caller decides whether to retry the write.
 const (
 	dialTimeout = 500 * time.Millisecond
-	// replyTimeout bounds one batch. A shard that exceeds it becomes unhealthy, so that its callers get an error within a
-	// second.
+	// replyTimeout bounds one batch. The fallback of a trailer gets the same time again; see newTrailer in this
+	// package. A shard that exceeds replyTimeout becomes unhealthy, so that its callers get an error soon.
 	replyTimeout = 700 * time.Millisecond
 	// checkTimeout bounds one command on the second connection.
 	checkTimeout = time.Second
 )
 
-// dialer returns a function that opens a connection to addr, authenticated and with the configured database selected.
-func dialer(addr string, c env.Redis) func(context.Context) (*conn, error) {
+// dialer returns a function that opens a connection to addr. The connection is authenticated and named, and uses the
+// configured database.
+func dialer(addr string, c env.Redis, name ClientName) func(context.Context) (*conn, error) {
 	options := &goredis.Options{Addr: addr, DialTimeout: dialTimeout}
 	if c.TLS {
 		options.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
@@ -42,7 +43,7 @@ func dialer(addr string, c env.Redis) func(context.Context) (*conn, error) {
 			return nil, err
 		}
 		conn := newConn(socket)
-		if err := conn.authenticate(c); err != nil {
+		if err := conn.authenticate(c, name); err != nil {
 			return nil, errors.Join(err, socket.Close())
 		}
 		return conn, nil

@@ -63,7 +63,7 @@ func (r *Reply) List(i int) Reply {
 // Has reports whether value i exists and is not nil.
 func (r *Reply) Has(i int) bool { return i < len(r.values) && r.values[i].kind != 0 }
 
-// From returns the values from i on.
+// From returns value i and the values after it.
 func (r *Reply) From(i int) Reply { return Reply{values: r.values[min(i, len(r.values)):], err: r.err} }
 
 // Err returns the first error of Int, String or List: the value was missing or had the wrong type.

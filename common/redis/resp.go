@@ -143,7 +143,7 @@ func length(digits []byte) (int, bool) {
 	return n, len(digits) > 0 && n <= maxReply
 }
 
-// parse parses one complete reply. measure must have accepted the reply. All strings of the result share the memory of
+// parse parses one complete reply that the function measure has accepted. All strings of the result share the memory of
 // reply.
 func parse(reply string) value {
 	v, _ := parseOne(reply)

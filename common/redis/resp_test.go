@@ -19,7 +19,7 @@ func TestAppendCommands(t *testing.T) {
 		string(appendRead(nil, "HMGET", "k", []string{"f", "g"})):       "*4 $5 HMGET $1 k $1 f $1 g ",
 	} {
 		if want = strings.ReplaceAll(want, " ", "\r\n"); got != want {
-			t.Errorf("got %q, want %q", got, want)
+			t.Errorf("command: got %q, want %q", got, want)
 		}
 	}
 }
@@ -40,24 +40,25 @@ func TestParseReplies(t *testing.T) {
 	} {
 		for n := range len(reply) {
 			if got, err := measure([]byte(reply[:n])); got != 0 || err != nil {
-				t.Errorf("%q: %d, %v", reply[:n], got, err)
+				t.Errorf("measure the incomplete reply %q: got %d, %v; want 0", reply[:n], got, err)
 			}
 		}
 		if n, err := measure([]byte(reply + "+more")); n != len(reply) || err != nil {
-			t.Errorf("%q: measured %d, %v", reply, n, err)
+			t.Errorf("measure %q: got %d, %v; want %d", reply, n, err, len(reply))
 		} else if got := parse(reply[:n]); !reflect.DeepEqual(got, want) {
-			t.Errorf("%q: got %+v, want %+v", reply, got, want)
+			t.Errorf("parse %q: got %+v, want %+v", reply, got, want)
 		}
 	}
 	for _, wrong := range []string{"x\r\n", "\r\n", "\n", "+OK\n", "$x\r\n", "$-2\r\n", "$\r\n",
 		"$99999999999999999999\r\n", "$1\r\nabc\r\n", "*1\r\n?\r\n"} {
 		if _, err := measure([]byte(wrong)); !errors.Is(err, errReply) {
-			t.Errorf("%q: %v", wrong, err)
+			t.Errorf("measure %q: got %v, want %v", wrong, err, errReply)
 		}
 	}
 }
 
-// FuzzParse checks that parse can parse every reply that measure accepts, and that measure returns the correct length.
+// FuzzParse checks that the function parse can parse every reply that the function measure accepts, and that measure
+// returns the correct length.
 func FuzzParse(f *testing.F) {
 	for _, reply := range []string{"+OK\r\n", "*2\r\n:1\r\n$1\r\nx\r\n", "*-1\r\n", "$3\r\na", "*1\r\n*1\r\n*0\r\n"} {
 		f.Add([]byte(reply))
@@ -68,12 +69,12 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		if _, rest := parseOne(string(b[:n])); rest != "" {
-			t.Errorf("%q: %q is left", b[:n], rest)
+			t.Errorf("parse %q: %q is left, want nothing", b[:n], rest)
 		}
 	})
 }
 
-// FuzzCommand checks that no argument can end a command or begin another one.
+// FuzzCommand checks that no argument can end a command or begin another command.
 func FuzzCommand(f *testing.F) {
 	f.Add("{o0}o:1", "a\r\n*1\r\n$8\r\nFLUSHALL\r\n", int64(7))
 	f.Add("", "\x00", int64(-1))
@@ -90,14 +91,14 @@ func FuzzCommand(f *testing.F) {
 		} {
 			length, err := measure(c.out)
 			if err != nil || length != len(c.out) {
-				t.Fatalf("%q: the first command has %d bytes, %v", c.out, length, err)
+				t.Fatalf("measure %q: got %d, %v; want one command of %d bytes", c.out, length, err, len(c.out))
 			}
 			var got []string
 			for _, text := range parse(string(c.out)).list {
 				got = append(got, text.text)
 			}
 			if !slices.Equal(got, c.want) {
-				t.Errorf("%q, want %q", got, c.want)
+				t.Errorf("parse the command: got %q, want %q", got, c.want)
 			}
 		}
 	})

@@ -1,6 +1,7 @@
 package redis_test
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"testing"
@@ -11,7 +12,7 @@ import (
 	"checkout/common/testredis"
 )
 
-// count is a script that must not be retried: it returns how often it has run.
+// count is a script that returns how often it has run. A retry of a call would count twice.
 var count = redis.NewScript("count", "#!lua\nreturn redis.call('INCR', KEYS[1])\n")
 
 var (
@@ -34,24 +35,44 @@ func TestScriptRunsOnItsShard(t *testing.T) {
 	c, servers := testredis.Open(t, "order", 2, scripts)
 	at, ok := c.Shard(0)
 	if !ok || at.Key("c") != counter[0] {
-		t.Fatalf("shard 0: %v, %q", ok, at.Key("c"))
+		t.Fatalf("shard 0: found %v, key %q; want true, %q", ok, at.Key("c"), counter[0])
 	}
 	for _, i := range []int{-1, 2} {
 		if _, ok := c.Shard(i); ok {
-			t.Errorf("there is a shard %d of 2", i)
+			t.Errorf("shard %d of 2 exists, want none", i)
 		}
 	}
 	for want := range int64(3) {
 		reply, err := at.Run(t.Context(), count, counter)
 		if err != nil || reply.Int(0) != want+1 || reply.Err() != nil {
-			t.Errorf("got %d, %v, want %d", reply.Int(0), err, want+1)
+			t.Errorf("run the counting script: got %d, %v, want %d", reply.Int(0), err, want+1)
 		}
 	}
 	if skew := at.Skew().Abs(); skew > time.Second {
-		t.Errorf("clock skew of a shard on this host: %v", skew)
+		t.Errorf("clock skew of a shard on this host: got %v, want at most 1s", skew)
 	}
 	if n := runs(t, servers[1]); n != 0 {
-		t.Errorf("shard 1 has run %d scripts of shard 0", n)
+		t.Errorf("shard 1 has run %d scripts of shard 0, want 0", n)
+	}
+}
+
+// A script on the second connection runs although the shard loses its scripts all the time, between any two commands.
+func TestScriptsThatAreLostAllTheTimeStillRun(t *testing.T) {
+	t.Parallel()
+	c, servers := testredis.Open(t, "order", 1, scripts)
+	ctx, stop := context.WithCancel(t.Context())
+	var flushing sync.WaitGroup
+	flushing.Go(func() {
+		for ctx.Err() == nil {
+			servers[0].Client.ScriptFlush(ctx)
+		}
+	})
+	defer flushing.Wait()
+	defer stop()
+	for range 300 {
+		if _, err := c.Shards()[0].DoScript(ctx, count, counter[0]); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -73,12 +94,12 @@ func TestLostScriptIsLoadedAndRunsOncePerCaller(t *testing.T) {
 		}
 		callersDone.Wait()
 		if n := runs(t, servers[0]); n != (round+1)*callers {
-			t.Fatalf("round %d: %d runs for %d callers", round, n, (round+1)*callers)
+			t.Fatalf("round %d: got %d runs, want %d", round, n, (round+1)*callers)
 		}
 	}
 }
 
-// If a reply is lost, the client must not run the script again (mistake 8 of the predecessor).
+// If a reply is lost, the client must not run the script again.
 func TestScriptIsNotRetriedAfterALostReply(t *testing.T) {
 	t.Parallel()
 	server := testredis.Start(t)
@@ -90,7 +111,7 @@ func TestScriptIsNotRetriedAfterALostReply(t *testing.T) {
 		before := runs(t, server)
 		link.loseReplies(true)
 		if _, err := at.Run(t.Context(), count, counter); !errors.Is(err, api.Unavailable) {
-			t.Errorf("run without a reply: %v", err)
+			t.Errorf("run without a reply: got %v, want unavailable", err)
 		}
 		link.loseReplies(false)
 		testredis.Eventually(t, "the shard replies again", func() bool {
@@ -99,12 +120,12 @@ func TestScriptIsNotRetriedAfterALostReply(t *testing.T) {
 		})
 		n := runs(t, server) - before
 		if n > 1 {
-			t.Errorf("one call has run %d times", n)
+			t.Errorf("one call has run %d times, want at most once", n)
 		}
-		ran += n // 0 if the reply to a health check was lost first: then the call was not sent
+		ran += n // 0 if a reply to a health check was lost first: then the shard was unhealthy, and the call was not sent
 	}
 	if ran == 0 {
-		t.Error("no reply was lost")
+		t.Error("no call has run: in every round the shard was unhealthy before the call")
 	}
 }
 
@@ -118,11 +139,11 @@ func TestErrorReplyLeavesTheShardHealthy(t *testing.T) {
 	}
 	for name, err := range calls(t, at) {
 		if !errors.Is(err, api.Unavailable) {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: got the error %v, want unavailable", name, err)
 		}
 	}
 	if !at.Healthy() {
-		t.Error("the shard is unhealthy")
+		t.Error("the shard is unhealthy, want healthy")
 	}
 }
 
@@ -142,7 +163,7 @@ func TestFieldsAndHash(t *testing.T) {
 	reply, err := at.Fields(t.Context(), "{o0}h", "b", "none", "a")
 	if err != nil || reply.Len() != 3 || reply.String(0) != "text" || reply.Has(1) || reply.String(1) != "" ||
 		reply.Int(2) != 1 || reply.Err() != nil {
-		t.Errorf("fields: %v, %v", reply, err)
+		t.Errorf("fields: got %v, %v; want a text, nil and 1", reply, err)
 	}
 	for name, misread := range map[string]func(r *redis.Reply){
 		"text as an integer":      func(r *redis.Reply) { r.Int(0) },
@@ -152,14 +173,14 @@ func TestFieldsAndHash(t *testing.T) {
 	} {
 		r := reply
 		if misread(&r); r.Err() == nil {
-			t.Errorf("%s: no error", name)
+			t.Errorf("read %s: got no error, want one", name)
 		}
 	}
 	if hash, err := at.Hash(t.Context(), "{o0}h"); err != nil || len(hash) != 2 || hash["a"] != "1" ||
 		hash["b"] != "text" {
-		t.Errorf("hash: %v, %v", hash, err)
+		t.Errorf("hash: got %v, %v; want two fields", hash, err)
 	}
 	if hash, err := at.Hash(t.Context(), "{o0}none"); err != nil || len(hash) != 0 {
-		t.Errorf("missing hash: %v, %v", hash, err)
+		t.Errorf("missing hash: got %v, %v; want no fields", hash, err)
 	}
 }

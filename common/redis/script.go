@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"regexp"
+	"slices"
 	"strings"
+	"unicode"
 )
 
 // Script is a Lua script that runs atomically on one shard.
@@ -14,6 +16,7 @@ type Script struct {
 	name, source, sha string
 	call              []byte // "EVALSHA" and sha, both encoded
 	spanName          string
+	needs             level // lowest level of a shard that runs the script
 }
 
 // Definition is a constant or a function that Go and the scripts share.
@@ -35,10 +38,10 @@ func MustScript(files fs.FS, name string, prelude []Definition) *Script {
 // line, with the definitions of prelude that the script uses.
 func NewScript(name, source string, prelude ...Definition) *Script {
 	shebang, body, _ := strings.Cut(source, "\n")
-	code := comment.ReplaceAllString(body, "")
+	names := strings.FieldsFunc(comment.ReplaceAllString(body, ""), notInName)
 	var used []string
 	for _, d := range prelude {
-		if regexp.MustCompile(`\b` + d.Name + `\b`).MatchString(code) {
+		if slices.Contains(names, d.Name) {
 			used = append(used, d.Lua)
 		}
 	}
@@ -47,6 +50,14 @@ func NewScript(name, source string, prelude ...Definition) *Script {
 	}
 	sum := sha1.Sum([]byte(source))
 	s := &Script{name: name, spanName: "redis " + name, source: source, sha: hex.EncodeToString(sum[:])}
+	switch {
+	case strings.Contains(shebang, "no-writes"):
+		s.needs = readOnly
+	case strings.Contains(shebang, "allow-oom"):
+		s.needs = full
+	default:
+		s.needs = available
+	}
 	s.call = appendString(appendString(nil, "EVALSHA"), s.sha)
 	return s
 }
@@ -54,10 +65,13 @@ func NewScript(name, source string, prelude ...Definition) *Script {
 // comment matches a Lua comment.
 var comment = regexp.MustCompile(`--[^\n]*`)
 
+// notInName reports whether a character cannot be part of a name in Lua.
+func notInName(r rune) bool { return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) }
+
 // Name returns the script's name.
 func (s *Script) Name() string { return s.name }
 
-// SHA returns the SHA-1 digest that EVALSHA takes.
+// SHA returns the SHA-1 digest of the source, for EVALSHA.
 func (s *Script) SHA() string { return s.sha }
 
 // Source returns the source, with the definitions that the script uses.

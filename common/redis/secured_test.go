@@ -22,8 +22,8 @@ import (
 	"checkout/common/testredis"
 )
 
-// A shard may require TLS, a user, a password and a database number. If one of them is wrong, the shard is unavailable.
-// The test is not parallel, because it makes the whole process trust a certificate.
+// A shard may require TLS, a user, a password and a database number. If one of these settings is wrong, the shard is
+// unavailable. The test is not parallel, because the test makes the whole process trust a certificate.
 func TestShardWithTLSAndCredentials(t *testing.T) {
 	server := testredis.Start(t)
 	port := secure(t, server)
@@ -50,7 +50,7 @@ func TestShardWithTLSAndCredentials(t *testing.T) {
 			at := shards.Shards()[0]
 			if !row.ok {
 				if _, err := at.Run(t.Context(), count, counter); !errors.Is(err, api.Unavailable) {
-					t.Errorf("got %v, want %v", err, api.Unavailable)
+					t.Errorf("run with wrong settings: got %v, want %v", err, api.Unavailable)
 				}
 				return
 			}
@@ -58,17 +58,17 @@ func TestShardWithTLSAndCredentials(t *testing.T) {
 			for want := range int64(3) {
 				reply, err := at.Run(t.Context(), count, counter)
 				if err != nil || reply.Int(0) != want+1 {
-					t.Errorf("got %d, %v, want %d", reply.Int(0), err, want+1)
+					t.Errorf("run: got %d, %v, want %d", reply.Int(0), err, want+1)
 				}
 			}
 		})
 	}
 	if n, err := server.Client.Do(t.Context(), "EXISTS", counter[0]).Int(); n != 0 || err != nil {
-		t.Errorf("database 0 has the counter: %d, %v", n, err)
+		t.Errorf("counters in database 0: got %d, %v, want 0", n, err)
 	}
 	keyspace, err := server.Client.InfoMap(t.Context(), "keyspace").Result()
 	if _, ok := keyspace["Keyspace"]["db3"]; err != nil || !ok || len(keyspace["Keyspace"]) != 1 {
-		t.Errorf("databases %v, %v, want db3 alone", keyspace, err)
+		t.Errorf("databases with keys: got %v, %v, want only db3", keyspace, err)
 	}
 }
 

@@ -2,12 +2,15 @@ package redis_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"checkout/common/api"
+	"checkout/common/events"
 	"checkout/common/redis"
 	"checkout/common/testredis"
 )
@@ -21,12 +24,12 @@ func eventuallyRuns(t *testing.T, at *redis.Shard) {
 		return err == nil
 	})
 	if took := time.Since(start); took > time.Second {
-		t.Errorf("the shard runs scripts again after %v", took)
+		t.Errorf("the shard runs scripts again after %v, want at most 1s", took)
 	}
 }
 
-// Calls to a dead shard fail fast. Calls succeed again as soon as the shard has restarted.
-func TestDeadShardFailsFastAndRecovers(t *testing.T) {
+// Calls to a killed shard fail fast. Calls succeed again as soon as the shard has restarted.
+func TestKilledShardFailsFastAndRecovers(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "order", 2, scripts)
 	at := c.Shards()[0]
@@ -37,27 +40,43 @@ func TestDeadShardFailsFastAndRecovers(t *testing.T) {
 			return !at.Healthy()
 		})
 		if states := c.States(); states[0].Healthy || !states[1].Healthy {
-			t.Errorf("states: %v", states)
+			t.Errorf("got the states %v, want only shard 0 unhealthy", states)
 		}
 		start := time.Now()
 		for range 1000 {
 			for name, err := range calls(t, at) {
 				if !errors.Is(err, api.Unavailable) {
-					t.Fatalf("%s: %v", name, err)
+					t.Fatalf("%s: got %v, want unavailable", name, err)
 				}
 			}
 		}
 		if took := time.Since(start); took > 500*time.Millisecond {
-			t.Errorf("3,000 calls of a dead shard took %v", took)
+			t.Errorf("3,000 calls of a killed shard took %v, want at most 500ms", took)
 		}
 		servers[0].Restart(t)
 		eventuallyRuns(t, at)
+		wantOutage(t, c.Events(), at.Index)
+	}
+}
+
+// wantOutage checks that the last events report that a shard was unavailable, and for how long. The duration may be
+// 1 ms shorter than the time between the events, because each of the three values is rounded down to milliseconds.
+func wantOutage(t *testing.T, ring *events.Ring, index int) {
+	t.Helper()
+	all := ring.After(0)
+	if len(all) < 2 {
+		t.Fatalf("got the events %+v, want at least two", all)
+	}
+	down, back := all[len(all)-2], all[len(all)-1]
+	if down.Kind != events.ShardUnavailable || down.Detail == "" || back.Kind != events.ShardBack ||
+		*back.Shard != index || back.Service != "order" || back.DurationMS < back.At-down.At-1 {
+		t.Errorf("the last events are %+v and %+v, want that shard %d was unavailable and is back", down, back, index)
 	}
 }
 
 // An unresponsive shard delays its callers by at most a second, however many callers there are. Later callers are not
 // delayed. Calls succeed again as soon as the shard resumes, and the shard has run no script twice.
-func TestHangingShardDelaysCallersByAtMostASecond(t *testing.T) {
+func TestUnresponsiveShardDelaysCallersByAtMostASecond(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "order", 1, scripts)
 	at := c.Shards()[0]
@@ -75,7 +94,7 @@ func TestHangingShardDelaysCallersByAtMostASecond(t *testing.T) {
 			working.Go(func() {
 				start := time.Now()
 				if _, err := at.Run(t.Context(), count, counter); !errors.Is(err, api.Unavailable) {
-					t.Errorf("run: %v", err)
+					t.Errorf("run on an unresponsive shard: got %v, want unavailable", err)
 				}
 				took[i] = time.Since(start)
 			})
@@ -84,22 +103,22 @@ func TestHangingShardDelaysCallersByAtMostASecond(t *testing.T) {
 		return slices.Max(took)
 	}
 	if longest := longestCall(); longest > limit {
-		t.Errorf("a call took %v", longest)
+		t.Errorf("a call of an unresponsive shard took %v, want at most %v", longest, limit)
 	}
 	if at.Healthy() {
-		t.Error("a shard that hangs is healthy")
+		t.Error("an unresponsive shard is healthy, want unhealthy")
 	}
 	for range 3 {
 		if longest := longestCall(); longest > limit/4 {
-			t.Errorf("a call of an unhealthy shard took %v", longest)
+			t.Errorf("a call of an unhealthy shard took %v, want at most %v", longest, limit/4)
 		}
 		time.Sleep(500 * time.Millisecond)
 	}
 	servers[0].Resume()
 	eventuallyRuns(t, at)
-	// The first batch reached the server. Later calls were not sent.
+	// The first batch reached the server. The instance did not send later calls.
 	if n := runs(t, servers[0]); n < 2 || n > 2+callers {
-		t.Errorf("%d calls have run", n)
+		t.Errorf("%d calls have run, want 2 to %d", n, 2+callers)
 	}
 }
 
@@ -115,7 +134,7 @@ func TestBusyShardStaysHealthy(t *testing.T) {
 		for range callers {
 			working.Go(func() {
 				if _, err := at.Run(t.Context(), count, counter); err != nil {
-					t.Errorf("run: %v", err)
+					t.Errorf("run on a busy shard: got %v, want success", err)
 				}
 			})
 		}
@@ -123,11 +142,11 @@ func TestBusyShardStaysHealthy(t *testing.T) {
 		servers[0].Resume()
 		working.Wait()
 		if !at.Healthy() {
-			t.Error("the shard is unhealthy")
+			t.Error("the shard is unhealthy, want healthy")
 		}
 	}
 	if n := runs(t, servers[0]); n != 3*callers {
-		t.Errorf("%d runs for %d calls", n, 3*callers)
+		t.Errorf("%d runs for %d calls, want one run per call", n, 3*callers)
 	}
 }
 
@@ -162,10 +181,46 @@ func TestCallsBeyondTheQueueAreNotSent(t *testing.T) {
 		}
 	}
 	if overloaded == 0 || ran == 0 {
-		t.Errorf("%d calls ran, %d were overloaded, %d are unknown", ran, overloaded, unknown)
+		t.Errorf("%d calls ran, %d were overloaded, %d are unknown; want some of the first two", ran, overloaded, unknown)
 	}
 	if n := runs(t, servers[0]); n < 1+ran || n > 1+ran+unknown {
 		t.Errorf("%d runs: %d calls got a reply, %d are unknown, and none of %d overloaded ones may run",
 			n, 1+ran, unknown, overloaded)
+	}
+}
+
+// A shard that loads its data after a restart is unhealthy for a moment. Its callers may retry, because loading is
+// not a refusal.
+func TestLoadingShardDoesNotRefuse(t *testing.T) {
+	t.Parallel()
+	c, servers := testredis.Open(t, "order", 1, scripts)
+	at := c.Shards()[0]
+	for i := range 1000 {
+		servers[0].Client.Set(t.Context(), fmt.Sprint(i), i, 0)
+	}
+	do(t, servers[0], "BGREWRITEAOF") // the loading of the resulting file can be slowed down
+	testredis.Eventually(t, "the file is rewritten", func() bool {
+		info := servers[0].Client.InfoMap(t.Context(), "persistence").Item("Persistence", "aof_rewrite_in_progress")
+		return info == "0"
+	})
+	for loading := 0; loading < 3; { // a health check may find the problem before a call finds it
+		servers[0].Kill()
+		var restarting sync.WaitGroup
+		restarting.Go(func() {
+			servers[0].Restart(t, "--key-load-delay", "1000", "--loading-process-events-interval-bytes", "1024")
+		})
+		testredis.Eventually(t, "the server loads its data", func() bool {
+			err := servers[0].Client.Ping(t.Context()).Err()
+			return err != nil && strings.HasPrefix(err.Error(), "LOADING")
+		})
+		_, err := at.Run(t.Context(), count, counter)
+		if at.Problem() == redis.Loading {
+			loading++
+		}
+		if errors.Is(err, redis.ErrRefused) || !errors.Is(err, api.Unavailable) {
+			t.Errorf("run while loading: got %v, problem %q; want unavailable and not refused", err, at.Problem())
+		}
+		restarting.Wait()
+		testredis.Eventually(t, "the shard is healthy", at.Healthy)
 	}
 }

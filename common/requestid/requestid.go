@@ -14,11 +14,11 @@ const (
 	Header = "X-Request-Id"
 	// MaxLength is the longest ID of one request, in bytes.
 	MaxLength = 128
-	// MaxJoinedLength is the longest result of Join, in bytes: the IDs of about a hundred requests.
+	// MaxJoinedLength is the longest result of Join, in bytes. A result has room for the IDs of about a hundred requests.
 	MaxJoinedLength = 4 << 10
 )
 
-// carrier is a context with an ID. Creating it takes one allocation; context.WithValue takes two.
+// carrier is a context with an ID. Creating a carrier takes one allocation; context.WithValue takes two.
 type carrier struct {
 	context.Context
 	id string
@@ -36,7 +36,7 @@ func (c *carrier) Value(k any) any {
 // NewContext returns a copy of ctx that carries the ID of a request.
 func NewContext(ctx context.Context, id string) context.Context { return &carrier{ctx, id} }
 
-// FromContext returns the ID that ctx carries, or "" if it carries none.
+// FromContext returns the ID that ctx carries, or "" without an ID.
 func FromContext(ctx context.Context) string {
 	id, _ := ctx.Value(key{}).(string)
 	return id

@@ -13,16 +13,16 @@ func TestContextCarriesTheNewestID(t *testing.T) {
 	type other struct{}
 	ctx := context.WithValue(NewContext(context.WithValue(t.Context(), other{}, "kept"), "a"), other{}, "new")
 	if got := FromContext(context.WithoutCancel(ctx)); got != "a" {
-		t.Errorf("got %q, want a", got)
+		t.Errorf("ID of the context: got %q, want a", got)
 	}
 	if got := FromContext(NewContext(ctx, "b")); got != "b" {
-		t.Errorf("got %q, want b", got)
+		t.Errorf("ID of the derived context: got %q, want b", got)
 	}
 	if got := FromContext(t.Context()); got != "" {
-		t.Errorf("got %q from a context without an ID", got)
+		t.Errorf("a context without an ID has the ID %q, want \"\"", got)
 	}
 	if got := NewContext(context.WithValue(t.Context(), other{}, "kept"), "a").Value(other{}); got != "kept" {
-		t.Errorf("the value of another key is %v", got)
+		t.Errorf("the value of another key: got %v, want \"kept\"", got)
 	}
 }
 
@@ -30,20 +30,20 @@ func TestAcceptReplacesUnsafeIDs(t *testing.T) {
 	t.Parallel()
 	for _, id := range []string{"a", "0f3c-9", strings.Repeat("x", 128), "a,b"} {
 		if got := Accept(id, 128); got != id {
-			t.Errorf("Accept(%q) = %q", id, got)
+			t.Errorf("Accept(%q) returned %q, want the same ID", id, got)
 		}
 	}
 	seen := map[string]bool{}
 	for _, id := range []string{"", "a b", "a\nlevel=ERROR", "é", strings.Repeat("x", 129)} {
 		got := Accept(id, 128)
 		if got == id || seen[got] || Accept(got, 128) != got {
-			t.Errorf("Accept(%q) = %q", id, got)
+			t.Errorf("Accept(%q) returned %q, want a new ID", id, got)
 		}
 		seen[got] = true
 	}
 }
 
-// The receiver of a joined ID accepts it, and can split it into the IDs of the requests.
+// The receiver of a joined ID accepts the ID, and can split the ID into the IDs of the requests.
 func TestJoinCountsTheIDsLeftOut(t *testing.T) {
 	t.Parallel()
 	many := func(n, length int) []string {
@@ -71,12 +71,12 @@ func TestJoinCountsTheIDsLeftOut(t *testing.T) {
 	for _, c := range []struct{ n, length, kept int }{{100, 32, 100}, {124, 32, 123}, {256, 32, 123}, {256, 128, 31}} {
 		got := Join(many(c.n, c.length))
 		if len(got) > MaxJoinedLength || Accept(got, MaxJoinedLength) != got {
-			t.Errorf("%d IDs of %d bytes: joined to %d bytes", c.n, c.length, len(got))
+			t.Errorf("join %d IDs of %d bytes: got %d bytes, want at most %d", c.n, c.length, len(got), MaxJoinedLength)
 		}
 		ids := strings.Split(got, ",")
 		if c.kept < c.n {
 			if last := ids[len(ids)-1]; last != fmt.Sprintf("+%d-more", c.n-c.kept) {
-				t.Errorf("%d IDs of %d bytes: ends with %q", c.n, c.length, last)
+				t.Errorf("join %d IDs of %d bytes: got %q at the end, want +%d-more", c.n, c.length, last, c.n-c.kept)
 			}
 			ids = ids[:len(ids)-1]
 		}
@@ -100,11 +100,11 @@ func TestLogHandlerAddsTheRequestID(t *testing.T) {
 	log.InfoContext(NewContext(t.Context(), "id-1"), "with")
 	log.With("more", 1).InfoContext(NewContext(t.Context(), "id-2"), "with")
 	if want := "msg=without\nmsg=with request_id=id-1\nmsg=with more=1 request_id=id-2\n"; out.String() != want {
-		t.Errorf("got %s, want %s", out.String(), want)
+		t.Errorf("log: got %s, want %s", out.String(), want)
 	}
 }
 
-// Whatever a caller sends, the ID in logs, headers and responses is short and printable.
+// The ID in logs, headers and responses is short and printable for every ID that a caller sends.
 func FuzzAccept(f *testing.F) {
 	for _, sent := range []string{"", "a-1", "a b", "a\r\nSet-Cookie: x", "é", "\x00", strings.Repeat("x", MaxLength+1)} {
 		f.Add(sent)
@@ -112,7 +112,7 @@ func FuzzAccept(f *testing.F) {
 	f.Fuzz(func(t *testing.T, sent string) {
 		id := Accept(sent, MaxLength)
 		if id == "" || len(id) > MaxLength || strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }) {
-			t.Errorf("Accept(%q) = %q", sent, id)
+			t.Errorf("Accept(%q) returned %q, want a short printable ID", sent, id)
 		}
 	})
 }

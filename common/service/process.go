@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -12,10 +13,11 @@ import (
 	"syscall"
 
 	"checkout/common/requestid"
+	"checkout/common/trace"
 )
 
-// gcPercent lets the heap grow to five times the live heap before a collection. The live heap has a few megabytes, so
-// this saves CPU time and costs little memory.
+// gcPercent lets the heap grow to five times the live heap before a garbage collection. The live heap has a few
+// megabytes, so a larger heap saves CPU time and costs little memory.
 const gcPercent = 400
 
 // tuneRuntime sets GOGC and GOMAXPROCS, unless the environment sets them. A service uses half of the processors,
@@ -30,21 +32,30 @@ func tuneRuntime() {
 	}
 }
 
-// Main runs a service until SIGTERM or SIGINT. If run fails, it prints the error to stderr and exits with status 1.
+// Main runs a service until SIGTERM or SIGINT. If the function run fails, Main prints the error to stderr and exits
+// with status 1. If the arguments are wrong, Main exits with status 2.
 func Main(run func(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error) {
 	tuneRuntime()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	err := run(ctx, os.Args, os.Getenv, os.Stdout)
 	stop()
-	if err != nil {
+	var usage *usageError
+	switch {
+	case errors.As(err, &usage):
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	case errors.Is(err, errLogged):
+		os.Exit(1)
+	case err != nil:
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-// setLogger makes the default logger write to w, as text or JSON. Debug records are written only if debug is true.
-// Records that are logged with the context of a request contain the request ID.
-func setLogger(w io.Writer, debug, json bool) {
+// setLogger makes the default logger write to w, as text or JSON. Each record names the service and its instance.
+// Debug records are written only if debug is true. Records that are logged with the context of a request contain its
+// request ID and its trace ID.
+func setLogger(w io.Writer, service, instance string, debug, json bool) {
 	options := &slog.HandlerOptions{Level: slog.LevelInfo}
 	if debug {
 		options.Level = slog.LevelDebug
@@ -53,5 +64,23 @@ func setLogger(w io.Writer, debug, json bool) {
 	if json {
 		handler = slog.NewJSONHandler(w, options)
 	}
-	slog.SetDefault(slog.New(requestid.LogHandler(handler)))
+	slog.SetDefault(slog.New(traceHandler{requestid.LogHandler(handler)}).With("service", service, "instance", instance))
+}
+
+// traceHandler adds the attribute trace_id to each record whose context belongs to a trace.
+type traceHandler struct{ slog.Handler }
+
+func (h traceHandler) Handle(ctx context.Context, r slog.Record) error {
+	if id := trace.IDs(ctx); id != "" {
+		r.AddAttrs(slog.String("trace_id", id))
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+func (h traceHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return traceHandler{h.Handler.WithAttrs(attrs)}
+}
+
+func (h traceHandler) WithGroup(name string) slog.Handler {
+	return traceHandler{h.Handler.WithGroup(name)}
 }

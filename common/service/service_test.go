@@ -3,6 +3,7 @@ package service_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -69,23 +70,23 @@ func TestRunServesUntilItsContextEnds(t *testing.T) {
 	body, _ := io.ReadAll(response.Body)
 	response.Body.Close()
 	if want := `{"service":"stock","machine":"2/3","shards":[{"shard":0,"up":true}]}`; string(body) != want {
-		t.Errorf("got %s, want %s", body, want)
+		t.Errorf("GET /ping: got %s, want %s", body, want)
 	}
 	_, vars["INTERNAL_PORT"], _ = net.SplitHostPort(out.after("internal="))
 	if err := definition.Run(t.Context(), []string{"stock", "healthcheck"}, getenv, &out); err != nil {
-		t.Errorf("healthcheck of a ready instance: %v", err)
+		t.Errorf("healthcheck of a ready instance: got %v, want success", err)
 	}
 	stop()
 	select {
 	case err := <-stopped:
 		if err != nil {
-			t.Errorf("run: %v", err)
+			t.Errorf("run until stopped: got %v, want success", err)
 		}
 	case <-time.After(10 * time.Second):
 		t.Fatal("the service has not stopped after 10 s")
 	}
 	if err := definition.Run(t.Context(), []string{"stock", "healthcheck"}, getenv, &out); err == nil {
-		t.Error("healthcheck of a stopped instance succeeds")
+		t.Error("healthcheck of a stopped instance: got no error, want one")
 	}
 }
 
@@ -93,7 +94,28 @@ func TestRunRejectsAnIncompleteEnvironment(t *testing.T) {
 	for _, args := range [][]string{{"stock"}, {"stock", "healthcheck"}} {
 		err := definition.Run(t.Context(), args, func(string) string { return "" }, io.Discard)
 		if err == nil || !strings.Contains(err.Error(), "REDIS_ADDRS") || !strings.Contains(err.Error(), "MACHINE_ID") {
-			t.Errorf("%v: %v", args, err)
+			t.Errorf("run with the arguments %v: got %v, want the names of both missing variables", args, err)
+		}
+	}
+}
+
+func TestRunChecksItsArguments(t *testing.T) {
+	for _, tt := range []struct{ args, out, err string }{
+		{"--version", "stock devel ", ""},
+		{"version", "stock devel ", ""},
+		{"--help", "\n  REDIS_ADDRS ", ""},
+		{"-h", "stock healthcheck ", ""},
+		{"--verbose", "", `unexpected argument "--verbose"; run stock --help`},
+		{"healthchek", "", `unexpected argument "healthchek"; run stock --help`},
+		{"healthcheck 5001", "", `unexpected argument "5001"; run stock --help`},
+		{"---help", "", `unexpected argument "---help"; run stock --help`},
+	} {
+		var out strings.Builder
+		args := append([]string{"stock"}, strings.Fields(tt.args)...)
+		err := definition.Run(t.Context(), args, func(string) string { return "" }, &out)
+		if text := fmt.Sprint(err); err != nil && text != tt.err || err == nil && tt.err != "" ||
+			!strings.Contains(out.String(), tt.out) {
+			t.Errorf("%s: got %q and the error %v, want %q and the error %q", tt.args, out.String(), err, tt.out, tt.err)
 		}
 	}
 }

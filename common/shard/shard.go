@@ -3,7 +3,7 @@
 // A minted ID is a UUID of version 7 (RFC 9562). Its last 16 bits are the index of its shard: an ID that ends in 0002
 // is on shard 2. A timestamp and 46 random bits make IDs unique, even if two processes have the same MACHINE_ID.
 //
-// The decimal IDs "0", "1", ... of batch_init do not contain their shard. Package cluster locates them. See
+// The decimal IDs "0", "1", ... of batch_init do not contain their shard. Package cluster locates decimal IDs. See
 // docs/adr/0011-shard-in-id.md.
 package shard
 
@@ -70,8 +70,8 @@ func Of(id string) (int, bool) {
 	return s, digits < 16
 }
 
-// hexDigit maps each hexadecimal digit to its value, and other bytes to 255. It is a table for speed: a checkout parses
-// many IDs.
+// hexDigit maps each hexadecimal digit to its value, and other bytes to 255. A table is fast: a checkout parses many
+// IDs.
 var hexDigit = func() (values [256]byte) {
 	for c := range values {
 		values[c] = 0xff
@@ -100,8 +100,8 @@ func ParseDecimal(id string) (int, bool) {
 // FormatDecimal returns the decimal ID of n.
 func FormatDecimal(n int) string { return strconv.Itoa(n) }
 
-// Owned returns the shards on which an instance mints IDs. Shards are assigned to instances in turn. If there are fewer
-// shards than instances, every instance mints on every shard. instance counts from 1, as in MACHINE_ID.
+// Owned returns the shards on which an instance mints IDs. The shards are dealt to the instances in turn. With fewer
+// shards than instances, every instance mints on every shard. The argument instance counts from 1, as in MACHINE_ID.
 func Owned(instance, instances, shards int) []int {
 	var owned []int
 	for s := range shards {

@@ -44,13 +44,13 @@ func TestAddingAShardMovesOnlyItsShareOfKeys(t *testing.T) {
 			key := fmt.Sprintf("key-%d", i)
 			before, after := OfKey(key, n), OfKey(key, n+1)
 			if before != OfKey(key, n) || before < 0 || before >= n || after != before && after != n {
-				t.Fatalf("%s: shard %d of %d, %d of %d", key, before, n, after, n+1)
+				t.Fatalf("%s: on shard %d of %d, then %d of %d; want the same or the new shard", key, before, n, after, n+1)
 			}
 			counts[after]++
 		}
 		for s, got := range counts {
 			if want := keys / (n + 1); got < want*9/10 || got > want*11/10 {
-				t.Errorf("shard %d of %d has %d of %d keys", s, n+1, got, keys)
+				t.Errorf("shard %d of %d has %d of %d keys, want an equal share", s, n+1, got, keys)
 			}
 		}
 	}
@@ -63,7 +63,7 @@ func TestOfRejectsOtherStrings(t *testing.T) {
 		uuid.NewString(), "{" + id + "}", "urn:uuid:" + id, strings.Repeat("0", 36),
 	} {
 		if s, ok := Of(bad); ok && bad != strings.ToLower(bad) || ok && len(bad) != 36 {
-			t.Errorf("Of(%q) = %d", bad, s)
+			t.Errorf("Of(%q) = %d, want no shard", bad, s)
 		}
 	}
 	if _, ok := Of(uuid.NewString()); ok {
@@ -74,14 +74,14 @@ func TestOfRejectsOtherStrings(t *testing.T) {
 func TestParseDecimalRequiresCanonicalForm(t *testing.T) {
 	for id, want := range map[string]int{"0": 0, "7": 7, "10": 10, "9999999": 9999999} {
 		if got, ok := ParseDecimal(id); !ok || got != want {
-			t.Errorf("ParseDecimal(%q) = %d, %v", id, got, ok)
+			t.Errorf("ParseDecimal(%q) = %d, %v; want the number", id, got, ok)
 		}
 	}
 	for _, bad := range []string{
 		"", "00", "07", "-1", "+1", "1.0", "1e3", " 1", "10000000", "99999999999999999999", "a", "１",
 	} {
 		if n, ok := ParseDecimal(bad); ok {
-			t.Errorf("ParseDecimal(%q) = %d", bad, n)
+			t.Errorf("ParseDecimal(%q) = %d, want no number", bad, n)
 		}
 	}
 }
@@ -108,11 +108,11 @@ func FuzzIDs(f *testing.F) {
 		if s, ok := Of(id); ok {
 			u, err := uuid.Parse(id)
 			if err != nil || u.String() != id || u.Version() != 7 || s < 0 || s >= Max {
-				t.Errorf("Of(%q) = %d", id, s)
+				t.Errorf("Of(%q) = %d, want no shard", id, s)
 			}
 		}
 		if n, ok := ParseDecimal(id); ok && FormatDecimal(n) != id {
-			t.Errorf("ParseDecimal(%q) = %d", id, n)
+			t.Errorf("ParseDecimal(%q) = %d, want no number", id, n)
 		}
 	})
 }

@@ -19,12 +19,12 @@ type Case struct {
 	Want   string // the reply: its values, separated by spaces
 	After  State  // all keys after the call; nil if the call changes nothing
 
-	// OnRetry is the reply to a second, identical call, which must change nothing. It is empty if the script must not be
-	// retried.
+	// OnRetry is the reply to a second, identical call, which must change nothing. OnRetry is empty if a retry of the
+	// script is not safe.
 	OnRetry string
 }
 
-// SameReply is a value of Case.OnRetry. It means that the second call has the same reply as the first.
+// SameReply is a value of Case.OnRetry: the second call has the same reply as the first call.
 const SameReply = "the same"
 
 // RunCases runs each case in a subtest, on one shard of a service.

@@ -33,8 +33,9 @@ func CPU(t testing.TB, client *redis.Client) time.Duration {
 	return used
 }
 
-// ReportCPU makes n calls in round trips of size calls each. queue adds the calls to a round trip. ReportCPU reports
-// the server's processor time per call as the metric <name>-redis-µs.
+// ReportCPU makes n calls. Each round trip has as many calls as the argument size says. The function queue adds
+// the calls to a round trip. ReportCPU reports the server's processor time per call as the metric
+// <name>-redis-µs.
 func ReportCPU(b *testing.B, client *redis.Client, name string, n, size int,
 	queue func(p redis.Pipeliner, from, to int)) {
 	b.Helper()

@@ -23,13 +23,28 @@ func Open(t testing.TB, service string, n int, scripts []*redis.Script) (*cluste
 // available when Connect returns.
 func Connect(t testing.TB, service string, servers []*Server, scripts []*redis.Script) *cluster.Cluster {
 	t.Helper()
-	var config env.Redis
+	return ConnectWith(t, env.Redis{}, service, servers, scripts)
+}
+
+// ConnectWith is like Connect, but uses the given configuration. ConnectWith adds the addresses of the
+// servers.
+func ConnectWith(
+	t testing.TB, config env.Redis, service string, servers []*Server, scripts []*redis.Script,
+) *cluster.Cluster {
+	t.Helper()
 	for _, s := range servers {
 		config.Addrs = append(config.Addrs, s.Addr)
 	}
 	c := cluster.Open(service, config, scripts)
 	t.Cleanup(c.Close)
-	Eventually(t, "every shard is available", func() bool { return len(c.Unavailable()) == 0 && c.Modulus() > 0 })
+	Eventually(t, "every shard is available", func() bool {
+		for _, s := range c.Shards() {
+			if !s.Healthy() {
+				return false
+			}
+		}
+		return c.Modulus() > 0 && c.ActiveShards() > 0
+	})
 	return c
 }
 

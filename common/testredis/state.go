@@ -16,12 +16,15 @@ import (
 // Unix milliseconds.
 type State map[string]string
 
-// Load replaces the content of the server. It supports strings and hashes.
+// Load replaces the data of the service, and keeps the keys that belong to the shard itself. It supports strings
+// and hashes.
 func (s *Server) Load(t testing.TB, state State) {
 	t.Helper()
 	ctx := context.Background()
 	p := s.Client.Pipeline()
-	p.FlushAll(ctx)
+	for _, key := range s.keys(t) {
+		p.Del(ctx, key)
+	}
 	for key, text := range state {
 		text, expiry, expires := strings.Cut(text, "@")
 		if !strings.Contains(text, "=") {
@@ -45,16 +48,30 @@ func (s *Server) Load(t testing.TB, state State) {
 	}
 }
 
-// Dump returns the content of the server.
-func (s *Server) Dump(t testing.TB) State {
+// keys returns all keys of the service's data. It omits the keys that belong to the shard itself, which an
+// instance may write at any time: the identity, the write sequence and the activation of shards.
+func (s *Server) keys(t testing.TB) []string {
 	t.Helper()
-	ctx := context.Background()
-	keys, err := s.Client.Keys(ctx, "*").Result()
+	keys, err := s.Client.Keys(context.Background(), "*").Result()
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Ignore the key that shard activation writes at any time.
-	keys = slices.DeleteFunc(keys, func(key string) bool { return strings.HasSuffix(key, "}growth") })
+	return slices.DeleteFunc(keys, ShardKey)
+}
+
+// ShardKey reports whether a key belongs to the shard itself, and not to the data of its service.
+func ShardKey(key string) bool {
+	return key == "identity" || strings.HasSuffix(key, "}growth") || strings.HasSuffix(key, "}seq")
+}
+
+// Wipe deletes the data of the service, and keeps the keys that belong to the shard itself.
+func (s *Server) Wipe(t testing.TB) { s.Load(t, nil) }
+
+// Dump returns the data of the service.
+func (s *Server) Dump(t testing.TB) State {
+	t.Helper()
+	ctx := context.Background()
+	keys := s.keys(t)
 	types, expiries := make([]*redis.StatusCmd, len(keys)), make([]*redis.Cmd, len(keys))
 	s.pipeline(t, func(p redis.Pipeliner) {
 		for i, key := range keys {

@@ -1,11 +1,13 @@
-// Package testredis starts redis-server processes for tests. Their configuration is that of production: every write is
-// synced to disk, and no key is evicted.
+// Package testredis starts redis-server processes for tests. The servers are configured as in production: every write
+// is synced to disk, and no key is evicted.
 package testredis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -60,11 +62,12 @@ func freeAddr(t testing.TB) string {
 	return l.Addr().String()
 }
 
-func (s *Server) run() error {
+func (s *Server) run(args ...string) error {
 	_, port, _ := net.SplitHostPort(s.Addr)
 	s.cmd = exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1",
 		"--dir", s.dir, "--logfile", filepath.Join(s.dir, "log"),
 		"--appendonly", "yes", "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction")
+	s.cmd.Args = append(s.cmd.Args, args...)
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := s.cmd.Start(); err != nil {
 		return err
@@ -95,7 +98,7 @@ func hasLine(info, want string) bool {
 	return false
 }
 
-// exited reports whether the process has exited, without waiting for it.
+// exited reports whether the process has exited, and does not wait.
 func (s *Server) exited() bool {
 	var status syscall.WaitStatus
 	pid, _ := syscall.Wait4(s.cmd.Process.Pid, &status, syscall.WNOHANG, nil)
@@ -108,10 +111,10 @@ func (s *Server) Kill() {
 	s.cmd.Wait()
 }
 
-// Restart starts a killed server again, with the same address and data.
-func (s *Server) Restart(t testing.TB) {
+// Restart starts a killed server again, with the same address and data. The server may still be loading its data.
+func (s *Server) Restart(t testing.TB, args ...string) {
 	t.Helper()
-	if err := s.run(); err != nil {
+	if err := s.run(args...); err != nil {
 		t.Fatalf("restart redis-server: %v", err)
 	}
 }
@@ -121,3 +124,33 @@ func (s *Server) Pause() { s.cmd.Process.Signal(syscall.SIGSTOP) }
 
 // Resume continues a paused server.
 func (s *Server) Resume() { s.cmd.Process.Signal(syscall.SIGCONT) }
+
+// Erase kills the server, deletes its data and starts it again, as if its disk was lost.
+func (s *Server) Erase(t testing.TB) {
+	t.Helper()
+	s.Kill()
+	if err := os.RemoveAll(s.files()); err != nil {
+		t.Fatal(err)
+	}
+	s.Restart(t)
+}
+
+// Backup copies the data of the server and returns a function that replaces the current data with the copy.
+func (s *Server) Backup(t testing.TB) (restore func()) {
+	t.Helper()
+	backup := filepath.Join(t.TempDir(), "backup")
+	if err := os.CopyFS(backup, os.DirFS(s.files())); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		t.Helper()
+		s.Kill()
+		if err := errors.Join(os.RemoveAll(s.files()), os.CopyFS(s.files(), os.DirFS(backup))); err != nil {
+			t.Fatal(err)
+		}
+		s.Restart(t)
+	}
+}
+
+// files returns the directory with the append-only file.
+func (s *Server) files() string { return filepath.Join(s.dir, "appendonlydir") }

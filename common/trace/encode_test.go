@@ -45,35 +45,35 @@ func TestExportedSpansDecode(t *testing.T) {
 		resource[kv.Key] = kv.Value.GetStringValue()
 	}
 	if resource["service.name"] != "order" || resource["service.instance.id"] != "order-2" {
-		t.Errorf("resource is %v", resource)
+		t.Errorf("got the resource %v, want service order and instance order-2", resource)
 	}
 	scope := data.ResourceSpans[0].ScopeSpans[0]
 	if scope.Scope.Name != scopeName || len(scope.Spans) != 2 {
-		t.Fatalf("scope %q has %d spans", scope.Scope.Name, len(scope.Spans))
+		t.Fatalf("scope %q has %d spans, want 2", scope.Scope.Name, len(scope.Spans))
 	}
 	gotChild, gotRoot := scope.Spans[0], scope.Spans[1]
 	if string(gotChild.ParentSpanId) != string(gotRoot.SpanId) || string(gotChild.TraceId) != string(gotRoot.TraceId) {
-		t.Errorf("child %v does not name its parent %v", gotChild, gotRoot)
+		t.Errorf("got the child %v, want one with the parent %v", gotChild, gotRoot)
 	}
 	traceID := earlier.span.SpanContext().TraceID()
 	if gotRoot.ParentSpanId != nil || len(gotRoot.Links) != 1 || string(gotRoot.Links[0].TraceId) != string(traceID[:]) {
-		t.Errorf("root is %v, want a root that links to trace %v", gotRoot, traceID)
+		t.Errorf("got the root %v, want a root that links to trace %v", gotRoot, traceID)
 	}
 	if gotRoot.Kind != otlp.Span_SPAN_KIND_INTERNAL || gotChild.Kind != otlp.Span_SPAN_KIND_CLIENT {
-		t.Errorf("kinds are %v and %v", gotRoot.Kind, gotChild.Kind)
+		t.Errorf("got the kinds %v and %v, want INTERNAL and CLIENT", gotRoot.Kind, gotChild.Kind)
 	}
 	status := gotChild.Status
 	if gotRoot.Status != nil || status.Code != otlp.Status_STATUS_CODE_ERROR || status.Message != "no reply" {
-		t.Errorf("statuses are %v and %v", gotRoot.Status, status)
+		t.Errorf("got the statuses %v and %v, want none and the error \"no reply\"", gotRoot.Status, status)
 	}
 	if len(gotChild.Events) != 1 || gotChild.Events[0].Name != "retry" ||
 		gotChild.EndTimeUnixNano < gotChild.StartTimeUnixNano {
-		t.Errorf("child is %v", gotChild)
+		t.Errorf("got the child span %v, want its name, event and times", gotChild)
 	}
 	attributes := gotChild.Attributes
 	if len(attributes) != 3 || attributes[0].Value.GetIntValue() != -7 || !attributes[1].Value.GetBoolValue() ||
 		attributes[2].Value.GetStringValue() != "/stock/\uFFFD" {
-		t.Errorf("attributes are %v", attributes)
+		t.Errorf("got the attributes %v, want those of the child span", attributes)
 	}
 }
 
@@ -84,6 +84,6 @@ func TestPackageDoesNotLinkGRPC(t *testing.T) {
 		t.Fatal(err)
 	}
 	if strings.Contains(string(deps), "google.golang.org/grpc") {
-		t.Error("package trace imports gRPC")
+		t.Error("package trace imports gRPC, want no such import")
 	}
 }

@@ -3,13 +3,15 @@ package trace
 import (
 	"context"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 
 	otrace "go.opentelemetry.io/otel/trace"
 )
 
 // messagesHeader is the header with one traceparent per message of a batched request, in order, separated by commas.
-// The entry of a message that is not traced is empty.
+// The entry of a message without a trace is empty.
 const messagesHeader = "Traceparents"
 
 type messagesKey struct{}
@@ -37,7 +39,7 @@ func Inject(ctx context.Context, header http.Header) {
 	}
 }
 
-// Extract returns a context with the traceparents in the header of an incoming request. BeginMessage uses them.
+// Extract returns a context with the traceparents from the header of an incoming request, for BeginMessage.
 func Extract(ctx context.Context, header http.Header) context.Context {
 	traceparents := header.Get(messagesHeader)
 	if traceparents == "" {
@@ -64,4 +66,42 @@ func BeginMessage(ctx context.Context, i int, name string) (context.Context, Spa
 	ctx = otrace.ContextWithRemoteSpanContext(ctx, parent)
 	ctx, span := (*t).Start(ctx, name, otrace.WithSpanKind(otrace.SpanKindServer))
 	return ctx, Span{span}
+}
+
+// maxIDs is the largest number of trace IDs that IDs returns. A batched request can carry hundreds of trace
+// IDs.
+const maxIDs = 8
+
+// IDs returns the trace ID of the span in ctx. For a batched request, which has no span of its own, IDs returns the
+// trace IDs of the messages, separated by commas. If there are more than maxIDs, the result ends with the number of
+// omitted messages, such as ",+12-more". IDs returns "" if nothing is traced.
+func IDs(ctx context.Context) string {
+	if tracer.Load() == nil {
+		return ""
+	}
+	if span := otrace.SpanContextFromContext(ctx); span.HasTraceID() {
+		return span.TraceID().String()
+	}
+	traceparents, _ := ctx.Value(messagesKey{}).([]string)
+	if spans, ok := ctx.Value(messagesKey{}).([]Span); ok {
+		for _, span := range spans {
+			traceparents = append(traceparents, span.Traceparent())
+		}
+	}
+	var ids []string
+	omitted := 0
+	for _, traceparent := range traceparents {
+		id := parseTraceparent(traceparent).TraceID()
+		switch {
+		case !id.IsValid() || slices.Contains(ids, id.String()):
+		case len(ids) == maxIDs:
+			omitted++
+		default:
+			ids = append(ids, id.String())
+		}
+	}
+	if omitted > 0 {
+		ids = append(ids, "+"+strconv.Itoa(omitted)+"-more")
+	}
+	return strings.Join(ids, ",")
 }

@@ -80,8 +80,8 @@ func begin(ctx context.Context, name string, kind otrace.SpanKind) (context.Cont
 	return ctx, Span{span}
 }
 
-// BeginLinked begins a new trace that links to an earlier span. traceparent is the result of Span.Traceparent for that
-// span; if it is empty, the trace has no link.
+// BeginLinked begins a new trace that links to an earlier span. The argument traceparent is the result of
+// Span.Traceparent for the earlier span; with "", the trace has no link.
 func BeginLinked(ctx context.Context, name, traceparent string) (context.Context, Span) {
 	t := tracer.Load()
 	if t == nil {
@@ -122,7 +122,7 @@ func (s Span) End(err error) {
 }
 
 // Traceparent returns the IDs of the span in the W3C traceparent format, or "" if the span is not sampled. Other
-// processes and stored records can refer to the span with it.
+// processes and stored records can refer to the span with this text.
 func (s Span) Traceparent() string {
 	if s.span == nil || !s.span.SpanContext().IsSampled() {
 		return ""

@@ -20,17 +20,17 @@ func TestDisabledTracingDoesNotAllocate(t *testing.T) {
 		received.End(err)
 		FromContext(child).Set("key", "value")
 		if span.Traceparent() != "" || child != ctx {
-			t.Error("a span began")
+			t.Error("a span began while tracing is off, want no span")
 		}
 		span.End(err)
 	}); n != 0 {
-		t.Errorf("got %v allocations, want 0", n)
+		t.Errorf("Begin while tracing is off: got %v allocations, want 0", n)
 	}
 	if len(header) > 0 {
-		t.Errorf("injected %v", header)
+		t.Errorf("injected the header %v, want none", header)
 	}
 	if stop, err := Start(ctx, "order", "1", Collector{}); err != nil || Enabled() {
-		t.Errorf("without a collector: enabled %v, error %v", Enabled(), err)
+		t.Errorf("Start without a collector: got enabled %v, error %v; want false, nil", Enabled(), err)
 	} else {
 		stop()
 	}
@@ -70,7 +70,7 @@ func TestMessagesContinueTheTraceOfTheirSender(t *testing.T) {
 		messageCtx, message := BeginMessage(ctx, i, "message")
 		if sent.span == nil {
 			if message.span != nil {
-				t.Errorf("message %d is traced", i)
+				t.Errorf("message %d is traced, want no span", i)
 			}
 			continue
 		}
@@ -79,7 +79,7 @@ func TestMessagesContinueTheTraceOfTheirSender(t *testing.T) {
 			t.Errorf("message %d has trace %v, want %v", i, got, want)
 		}
 		if _, child := Begin(messageCtx, "child"); child.span.SpanContext().TraceID() != want {
-			t.Errorf("the child of message %d is not in trace %v", i, want)
+			t.Errorf("the child of message %d is in another trace, want trace %v", i, want)
 		}
 	}
 }
@@ -93,7 +93,7 @@ func TestWorkWithoutATraceHasNoSpan(t *testing.T) {
 		ctx := Extract(t.Context(), header)
 		for i := range 9 {
 			if _, span := BeginMessage(ctx, i, "message"); span.span != nil {
-				t.Errorf("%s: message %d is traced", name, i)
+				t.Errorf("%s: message %d is traced, want no span", name, i)
 			}
 		}
 	}
@@ -101,10 +101,10 @@ func TestWorkWithoutATraceHasNoSpan(t *testing.T) {
 	header := http.Header{}
 	Inject(WithSpans(t.Context(), []Span{sender}), header)
 	if _, span := BeginMessage(Extract(t.Context(), header), 1, "message"); span.span != nil {
-		t.Error("a message after the last one is traced")
+		t.Error("a message without a traceparent is traced, want no trace")
 	}
 	if _, span := Begin(t.Context(), "alone"); span.span != nil {
-		t.Error("a span began without a parent")
+		t.Error("a span began without a parent, want no span")
 	}
 }
 
@@ -115,7 +115,7 @@ func TestExportRetriesOnlyRetryableStatuses(t *testing.T) {
 		span.End(nil)
 		stop()
 		if n := requests.Load(); n != want {
-			t.Errorf("after %v: %d requests, want %d", statuses, n, want)
+			t.Errorf("responses %v: got %d requests, want %d", statuses, n, want)
 		}
 	}
 	stop, requests := start(t, 400, 400)
@@ -123,7 +123,7 @@ func TestExportRetriesOnlyRetryableStatuses(t *testing.T) {
 	span.End(errors.New("failed"))
 	stop()
 	if n := requests.Load(); n != 1 {
-		t.Errorf("after 400: %d requests, want 1", n)
+		t.Errorf("response 400: got %d requests, want 1", n)
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// clientConn is the connection of a client. It carries one request at a time.
+// clientConn is the connection of a client. The connection carries one request at a time.
 type clientConn struct {
 	raw    syscall.RawConn
 	peek   func(fd uintptr) // sets closed; kept here so that ClientConnected does not allocate a closure
@@ -16,7 +16,8 @@ type clientConn struct {
 
 type clientConnKey struct{}
 
-// WithClientConn returns a context that carries conn for ClientConnected. Use it as the ConnContext of an http.Server.
+// WithClientConn returns a context that carries conn for ClientConnected. Use this function as the ConnContext of an
+// http.Server.
 func WithClientConn(ctx context.Context, conn net.Conn) context.Context {
 	socket, ok := conn.(syscall.Conn)
 	if !ok {
@@ -38,10 +39,10 @@ func WithClientConn(ctx context.Context, conn net.Conn) context.Context {
 }
 
 // ClientConnected reports whether the connection of the client is still open. It returns true if ctx has no connection.
-// Call it only in the handler of the request.
+// Call ClientConnected only in the handler of the request.
 //
-// The context of a request also ends when the client disconnects, but a little later. Before that, a process that
-// resumes after a pause would start work for a client that has disconnected.
+// The context of a request ends a little after the client disconnects. Before the context ends, a process that
+// resumes after a pause could start work for a disconnected client.
 func ClientConnected(ctx context.Context) bool {
 	c, ok := ctx.Value(clientConnKey{}).(*clientConn)
 	return !ok || c.raw.Control(c.peek) == nil && !c.closed

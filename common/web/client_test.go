@@ -69,7 +69,7 @@ func TestClientConnected(t *testing.T) {
 			time.Sleep(deliveryTime)
 			close(proceed)
 			if got := <-connected; got != c.want {
-				t.Errorf("connected: %v, want %v", got, c.want)
+				t.Errorf("ClientConnected: got %v, want %v", got, c.want)
 			}
 		})
 	}
@@ -77,10 +77,10 @@ func TestClientConnected(t *testing.T) {
 
 func TestClientOfUnknownConnectionCountsAsConnected(t *testing.T) {
 	if !ClientConnected(context.Background()) {
-		t.Error("a context without a connection reports a disconnected client")
+		t.Error("context without a connection: got a disconnected client, want a connected client")
 	}
 	if !ClientConnected(WithClientConn(context.Background(), struct{ net.Conn }{})) {
-		t.Error("a connection without a file descriptor reports a disconnected client")
+		t.Error("connection without a file descriptor: got a disconnected client, want a connected client")
 	}
 }
 

@@ -17,7 +17,7 @@ func TestEveryErrorHasAStatus(t *testing.T) {
 	names := map[string]bool{}
 	for _, failure := range api.Errors() {
 		if _, ok := statuses[failure]; !ok {
-			t.Errorf("%s has no status", failure.Name)
+			t.Errorf("the error %s has no status", failure.Name)
 		}
 		if names[failure.Name] {
 			t.Errorf("two errors have the name %s", failure.Name)
@@ -47,12 +47,20 @@ func TestStatus(t *testing.T) {
 	}
 }
 
-// An error that wraps no api.Error is logged, and its text stays out of the response.
-func TestErrorsBecomeProblems(t *testing.T) {
+// captureLog returns the log, from debug level, until the end of the test.
+func captureLog(t *testing.T) *strings.Builder {
+	t.Helper()
 	var log strings.Builder
 	previous := slog.Default()
-	slog.SetDefault(slog.New(requestid.LogHandler(slog.NewTextHandler(&log, nil))))
-	defer slog.SetDefault(previous)
+	options := &slog.HandlerOptions{Level: slog.LevelDebug}
+	slog.SetDefault(slog.New(requestid.LogHandler(slog.NewTextHandler(&log, options))))
+	t.Cleanup(func() { slog.SetDefault(previous) })
+	return &log
+}
+
+// A response with 503 is logged. The response does not contain the text of an error that wraps no api.Error.
+func TestErrorsBecomeProblems(t *testing.T) {
+	log := captureLog(t)
 	s := NewServer(false)
 	routes := map[string]error{
 		"/plain":       api.OrderNotFound,
@@ -89,16 +97,69 @@ func TestErrorsBecomeProblems(t *testing.T) {
 			RequestID: "my-id-1",
 		}
 		if w.Code != wantProblem.Status || p != wantProblem {
-			t.Errorf("%s: %d %+v, want %+v", path, w.Code, p, wantProblem)
+			t.Errorf("GET %s: got %d %+v, want %+v", path, w.Code, p, wantProblem)
 		}
 		if got := w.Header().Get("Retry-After"); got != want.retry {
-			t.Errorf("%s: Retry-After %q, want %q", path, got, want.retry)
+			t.Errorf("GET %s: got Retry-After %q, want %q", path, got, want.retry)
 		}
 		if strings.Contains(w.Body.String(), "secret") {
 			t.Errorf("%s exposes the text of an error: %s", path, w.Body)
 		}
-		if logged := strings.Contains(log.String(), "request_id=my-id-1"); logged != (want.detail == "") {
-			t.Errorf("%s: logged %v: %s", path, logged, log.String())
+		if logged := strings.Contains(log.String(), "request_id=my-id-1"); logged != (w.Code == 503) {
+			t.Errorf("GET %s: logged %v, want only responses with 503 logged: %s", path, logged, log.String())
 		}
+	}
+}
+
+// detailedError is an error with attributes for the log.
+type detailedError struct{ error }
+
+func (detailedError) LogAttrs() []any { return []any{"order", 7, "cause", "a secret"} }
+
+func (e detailedError) Unwrap() error { return e.error }
+
+// During an outage, a route logs a burst of its failures and then one failure per second. The lines name the
+// cause; the responses do not name the cause.
+func TestFailuresAreLoggedWithTheirCauseAndALimit(t *testing.T) {
+	log := captureLog(t)
+	s := NewServer(false)
+	s.Public.GET("/outage/:id", JSON(func(*gin.Context) (string, error) {
+		return "", fmt.Errorf("order 7: %w", detailedError{api.Unavailable})
+	}))
+	const requests = 1000
+	for i := range requests {
+		if w := send(s.Public, "GET", fmt.Sprintf("/outage/%d", i), ""); w.Code != 503 ||
+			strings.Contains(w.Body.String(), "secret") {
+			t.Fatalf("outage: got %d %s, want 503 without the secret", w.Code, w.Body)
+		}
+	}
+	lines := strings.Count(log.String(), "\n")
+	if lines < 2 || lines > requests/10 {
+		t.Errorf("%d lines for %d failures, want a few", lines, requests)
+	}
+	if !strings.Contains(log.String(), `path=/outage/0 unlogged=0 order=7 cause="a secret" request_id=`) {
+		t.Errorf("the log does not name the order or the cause:\n%s", log)
+	}
+}
+
+// The internal port of an idle instance gets only health checks. Even with debug logging, the instance logs no health
+// check.
+func TestDebugLogSkipsHealthChecks(t *testing.T) {
+	log := captureLog(t)
+	s := NewServer(true)
+	s.HandleReadiness(fit, fit, func() bool { return true })
+	s.open.Store(true)
+	for _, path := range []string{"/healthz", "/readyz", "/readyz/instance"} {
+		if w := send(s.Internal, "GET", path, ""); w.Code != 200 {
+			t.Fatalf("GET %s: got %d, want 200", path, w.Code)
+		}
+	}
+	if log.Len() > 0 {
+		t.Errorf("health checks are logged, want no line:\n%s", log)
+	}
+	send(s.Internal, "GET", "/nothing", "")
+	send(s.Public, "GET", "/nothing", "")
+	if lines := strings.Count(log.String(), "msg=request "); lines != 2 {
+		t.Errorf("%d failed requests are logged, want 2:\n%s", lines, log)
 	}
 }

@@ -17,7 +17,7 @@ func ExampleJSON() {
 		if id := c.Param("item_id"); id != "7" {
 			return api.Item{}, fmt.Errorf("item %s: %w", id, api.ItemNotFound)
 		}
-		return api.Item{Price: 250, Stock: 12}, nil
+		return api.Item{ItemID: "7", Price: 250, Stock: 12}, nil
 	}))
 	for _, path := range []string{"/find/7", "/find/8"} {
 		w := httptest.NewRecorder()
@@ -29,6 +29,6 @@ func ExampleJSON() {
 	}
 	// Output:
 	// 200 application/json; charset=utf-8
-	// {"price":250,"stock":12}
+	// {"item_id":"7","price":250,"stock":12}
 	// 404 application/problem+json
 }

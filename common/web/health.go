@@ -17,10 +17,14 @@ const (
 	startupPollInterval = 5 * time.Millisecond
 	healthcheckTimeout  = 2 * time.Second
 	loopback            = "127.0.0.1"
+	livenessPath        = "/healthz"
+	readinessPath       = "/readyz"
+	instancePath        = readinessPath + "/instance"
+	starting            = "the instance is starting"
 	stopping            = "the instance is stopping"
 )
 
-// Readiness is the body of /readyz.
+// Readiness is the body of /readyz and /readyz/instance.
 type Readiness struct {
 	Ready       bool     `json:"ready"`
 	Unavailable []string `json:"missing,omitempty"`
@@ -28,28 +32,45 @@ type Readiness struct {
 
 func alive(*gin.Context) (map[string]string, error) { return map[string]string{"status": "alive"}, nil }
 
-// HandleReadiness adds the route /readyz to the internal port. The route responds with 200 if unavailable returns an
-// empty list. Otherwise, and while the instance stops, it responds with 503 and the list.
+// HandleReadiness adds two routes to the internal and the monitoring port. Each responds with 200, or with 503 and a
+// list of problems. An instance that stops has a problem.
 //
-// Serve opens the public port when unavailable returns an empty list, or after startupTimeout. It opens the port only
-// after probed has returned true: before that, unavailable has no results of health checks.
-func (s *Server) HandleReadiness(unavailable func() []string, probed func() bool) {
+//   - /readyz lists the result of the function unavailable: everything that the instance needs.
+//   - /readyz/instance lists the result of the function unfit: problems that only this instance has. An instance has a
+//     problem until it opens its public port. See docs/adr/0023-instances-are-deployments.md.
+//
+// Serve opens the public port when the function unavailable returns an empty list, or after startupTimeout. Serve never
+// opens the port before the function probed has returned true, because no results of health checks exist before.
+func (s *Server) HandleReadiness(unavailable, unfit func() []string, probed func() bool) {
 	s.unavailable, s.probed = unavailable, probed
-	s.Internal.GET("/readyz", func(c *gin.Context) {
-		problems := unavailable()
-		if s.draining.Load() {
-			problems = append(problems, stopping)
+	for path, problems := range map[string]func() []string{
+		readinessPath: unavailable,
+		instancePath: func() []string {
+			if !s.open.Load() {
+				return append(unfit(), starting)
+			}
+			return unfit()
+		},
+	} {
+		readiness := func(c *gin.Context) {
+			list := problems()
+			if s.draining.Load() {
+				list = append(list, stopping)
+			}
+			status := http.StatusOK
+			if len(list) > 0 {
+				status = http.StatusServiceUnavailable
+			}
+			c.JSON(status, Readiness{Ready: len(list) == 0, Unavailable: list})
 		}
-		status := http.StatusOK
-		if len(problems) > 0 {
-			status = http.StatusServiceUnavailable
-		}
-		c.JSON(status, Readiness{Ready: len(problems) == 0, Unavailable: problems})
-	})
+		s.Internal.GET(path, readiness)
+		s.Monitoring.GET(path, readiness)
+	}
 }
 
 // awaitReady delays the opening of the public port, so that a new instance does not respond with 503. It waits until
-// all first health checks are complete. If dependencies are unavailable, it waits for them, at most for startupTimeout.
+// all first health checks are complete. If dependencies are unavailable, awaitReady also waits for these
+// dependencies, for at most startupTimeout.
 func (s *Server) awaitReady(ctx context.Context) {
 	if s.unavailable == nil {
 		return
@@ -67,19 +88,20 @@ func (s *Server) awaitReady(ctx context.Context) {
 }
 
 // Healthcheck requests /readyz from the instance on this host and returns an error if the instance is not ready.
-// Containers use it as their health check, because they have no shell. An empty host means loopback.
+// Containers use Healthcheck as their health check, because the images contain no shell. An empty host means loopback.
 func Healthcheck(ctx context.Context, host string, internalPort int) error {
 	if host == "" {
 		host = loopback
 	}
 	ctx, cancel := context.WithTimeout(ctx, healthcheckTimeout)
 	defer cancel()
-	url := "http://" + net.JoinHostPort(host, strconv.Itoa(internalPort)) + "/readyz"
+	url := "http://" + net.JoinHostPort(host, strconv.Itoa(internalPort)) + readinessPath
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err
 	}
-	response, err := http.DefaultClient.Do(request)
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}} // ignores the environment's proxy
+	response, err := client.Do(request)
 	if err != nil {
 		return err
 	}

@@ -13,13 +13,14 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// The public port opens when the instance is ready, or after startupTimeout, but not before the first probe.
+// The public port opens when the instance is ready, or after startupTimeout, but not before all first health checks are
+// complete.
 func TestPublicPortOpensWhenReady(t *testing.T) {
-	for name, after := range map[string]struct{ probed, ready, opens time.Duration }{
-		"ready soon":          {0, 200 * time.Millisecond, 200 * time.Millisecond},
-		"never ready":         {0, time.Hour, startupTimeout},
-		"ready before probed": {300 * time.Millisecond, 0, 300 * time.Millisecond},
-		"probed late":         {startupTimeout + time.Second/2, time.Hour, startupTimeout + time.Second/2},
+	for name, after := range map[string]struct{ checked, ready, opens time.Duration }{
+		"ready soon":             {0, 200 * time.Millisecond, 200 * time.Millisecond},
+		"never ready":            {0, time.Hour, startupTimeout},
+		"ready before the check": {300 * time.Millisecond, 0, 300 * time.Millisecond},
+		"checked late":           {startupTimeout + time.Second/2, time.Hour, startupTimeout + time.Second/2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -29,7 +30,7 @@ func TestPublicPortOpensWhenReady(t *testing.T) {
 					return []string{"shard 0"}
 				}
 				return nil
-			}, func() bool { return time.Since(started) >= after.probed })
+			}, fit, func() bool { return time.Since(started) >= after.checked })
 			s.Public.GET("/", JSON(func(*gin.Context) (time.Duration, error) { return time.Since(started), nil }))
 			r := start(t, s)
 			response, err := http.Get("http://" + r.at.Public + "/")
@@ -50,11 +51,16 @@ func TestPublicPortOpensWhenReady(t *testing.T) {
 	}
 }
 
+// fit lists no problem of the instance.
+func fit() []string { return nil }
+
 func TestReadiness(t *testing.T) {
 	s := NewServer(true)
-	var unavailable atomic.Pointer[[]string]
+	var unavailable, unfit atomic.Pointer[[]string]
 	unavailable.Store(&[]string{"shard 1"})
-	s.HandleReadiness(func() []string { return *unavailable.Load() }, func() bool { return true })
+	unfit.Store(&[]string{})
+	s.HandleReadiness(func() []string { return *unavailable.Load() }, func() []string { return *unfit.Load() },
+		func() bool { return true })
 	entered, release := make(chan struct{}), make(chan struct{})
 	s.Public.GET("/slow", JSON(func(*gin.Context) (string, error) {
 		close(entered)
@@ -64,9 +70,9 @@ func TestReadiness(t *testing.T) {
 	r := start(t, s)
 	_, port, _ := net.SplitHostPort(r.at.Internal)
 	internalPort, _ := strconv.Atoi(port)
-	check := func(status int, want ...string) {
+	get := func(path string, status int, want ...string) {
 		t.Helper()
-		response, err := http.Get("http://" + r.at.Internal + "/readyz")
+		response, err := http.Get("http://" + r.at.Internal + path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -77,17 +83,31 @@ func TestReadiness(t *testing.T) {
 		}
 		if response.StatusCode != status || got.Ready != (status == 200) ||
 			strings.Join(got.Unavailable, "; ") != strings.Join(want, "; ") {
-			t.Errorf("%d %+v, want %d %v", response.StatusCode, got, status, want)
+			t.Errorf("GET %s: got %d %+v, want %d %v", path, response.StatusCode, got, status, want)
 		}
+	}
+	check := func(status int, want ...string) {
+		t.Helper()
+		get("/readyz", status, want...)
 		for _, host := range []string{"", "127.0.0.1"} {
 			if err := Healthcheck(t.Context(), host, internalPort); (err == nil) != (status == 200) {
-				t.Errorf("health check of host %q: %v", host, err)
+				t.Errorf("health check of host %q: got %v, want an error unless the instance is ready", host, err)
 			}
 		}
 	}
 	check(503, "shard 1")
+	get("/readyz/instance", 503, starting) // the public port is closed while a shard is unavailable at the start
+	for deadline := time.Now().Add(5 * time.Second); !s.open.Load() && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
+	check(503, "shard 1")
+	get("/readyz/instance", 200)
 	unavailable.Store(&[]string{})
 	check(200)
+	unfit.Store(&[]string{"too few shards"})
+	check(200)
+	get("/readyz/instance", 503, "too few shards")
+	unfit.Store(&[]string{})
 
 	go http.Get("http://" + r.at.Public + "/slow")
 	<-entered
@@ -96,15 +116,16 @@ func TestReadiness(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	check(503, stopping)
+	get("/readyz/instance", 503, stopping)
 	// /healthz still succeeds, so that an orchestrator does not kill an instance that is shutting down.
 	if response, err := http.Get("http://" + r.at.Internal + "/healthz"); err != nil || response.StatusCode != 200 {
-		t.Errorf("health while stopping: %v", err)
+		t.Errorf("GET /healthz while the instance stops: got %v, want 200", err)
 	} else {
 		response.Body.Close()
 	}
 	close(release)
 	r.wait(t)
 	if err := Healthcheck(t.Context(), "", internalPort); err == nil {
-		t.Error("an instance that has stopped is healthy")
+		t.Error("healthcheck of a stopped instance: got no error, want one")
 	}
 }

@@ -10,8 +10,8 @@ const (
 	minLimit = 2048
 	maxLimit = 8192
 	// limitWindow is the time over which the completion rate is measured. Between minLimit and maxLimit, the limit is the
-	// number of requests that complete in one window. Then, by Little's law, an average request stays in the instance for
-	// at most about one window.
+	// number of requests that complete in one window. By Little's law, an average request then takes at most about one
+	// window.
 	limitWindow = time.Second
 )
 
@@ -21,7 +21,7 @@ type limiter struct {
 	inFlight, completed, windowStart, limit atomic.Int64 // windowStart is in Unix ns
 }
 
-// acquire admits a request, or returns false if the limit is reached. Call release after an admitted request.
+// acquire admits a request, or returns false if the limit is reached. Call release at the end of an admitted request.
 func (l *limiter) acquire() bool {
 	if l.inFlight.Add(1) <= max(minLimit, l.limit.Load()) {
 		return true

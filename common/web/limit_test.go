@@ -42,7 +42,7 @@ func TestLimitFollowsCompletionRate(t *testing.T) {
 	complete(3000, time.Millisecond)
 	expectLimit(minLimit)
 	if n := l.inFlight.Load(); n != 0 {
-		t.Errorf("%d requests are in flight", n)
+		t.Errorf("%d requests are in flight, want none", n)
 	}
 }
 
@@ -58,7 +58,7 @@ func TestRequestsOverTheLimitAreShed(t *testing.T) {
 	for range minLimit {
 		requests.Go(func() {
 			if w := send(s.Public, "POST", "/", ""); w.Code != 200 {
-				t.Errorf("an admitted request got %d", w.Code)
+				t.Errorf("an admitted request got %d, want 200", w.Code)
 			}
 		})
 	}
@@ -67,13 +67,14 @@ func TestRequestsOverTheLimitAreShed(t *testing.T) {
 	}
 	for range 3 {
 		w := send(s.Public, "POST", "/", "")
-		if p := problem(t, w); w.Code != 429 || p.Type != api.Overloaded.Type() || w.Header().Get("Retry-After") == "" {
-			t.Errorf("over the limit: %d %+v", w.Code, p)
+		if p := problem(t, w); w.Code != 429 || p.Type != api.Overloaded.Type() || w.Header().Get("Retry-After") != "1" ||
+			w.Header().Get("RateLimit") != `"concurrency";r=0;t=1` {
+			t.Errorf("over the limit: got %d %v %+v, want 429", w.Code, w.Header(), p)
 		}
 	}
 	close(release)
 	requests.Wait()
 	if w := send(s.Public, "POST", "/", ""); w.Code != 200 {
-		t.Errorf("below the limit: %d", w.Code)
+		t.Errorf("below the limit: got %d, want 200", w.Code)
 	}
 }

@@ -6,12 +6,13 @@ import (
 	"strconv"
 )
 
-// Addresses are the host:port pairs of the two listeners. Port 0 picks a free port.
-type Addresses struct{ Public, Internal string }
+// Addresses are the host:port pairs of the three listeners. Port 0 picks a free port.
+type Addresses struct{ Public, Internal, Monitoring string }
 
-// JoinHostPorts returns the addresses of both ports on one host. An empty host means all interfaces.
-func JoinHostPorts(host string, public, internal int) Addresses {
-	return Addresses{net.JoinHostPort(host, strconv.Itoa(public)), net.JoinHostPort(host, strconv.Itoa(internal))}
+// JoinHostPorts returns the addresses of the ports on one host. An empty host means all interfaces.
+func JoinHostPorts(host string, public, internal, monitoring int) Addresses {
+	at := func(port int) string { return net.JoinHostPort(host, strconv.Itoa(port)) }
+	return Addresses{at(public), at(internal), at(monitoring)}
 }
 
 // listen opens a plain TCP listener. Multipath TCP, the default in Go, does not support dropNewConnections.

@@ -7,7 +7,8 @@ import (
 )
 
 // dropNewConnections makes the kernel drop new connection attempts to a listener. The kernel still completes handshakes
-// in progress. Closing the listener at once would reset them, although their clients may have sent a request.
+// in progress. Closing the listener at once would reset these handshakes, although their clients may have sent a
+// request.
 //
 // A socket filter drops each SYN without ACK. The kernel of the client retransmits the SYN. After the listener is
 // closed, the client gets a reset and knows that it has sent no request. See

@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,13 +15,13 @@ import (
 	"checkout/common/metrics"
 )
 
-// HandleMetrics adds the route /metrics to the internal port. The route serves the metrics of the server and of the
+// HandleMetrics adds the route /metrics to the monitoring port. The route serves the metrics of the server and of the
 // given collectors.
 func (s *Server) HandleMetrics(service string, collectors ...prometheus.Collector) {
 	collectors = append(collectors, s.durations, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "http_requests_in_flight", Help: "Public requests in flight on this instance.",
 	}, func() float64 { return float64(s.limiter.inFlight.Load()) }))
-	s.Internal.GET("/metrics", gin.WrapH(metrics.Handler(service, collectors...)))
+	s.Monitoring.GET("/metrics", gin.WrapH(metrics.Handler(service, collectors...)))
 }
 
 func newRequestDurations() *prometheus.HistogramVec {
@@ -82,11 +83,12 @@ func (r *routeMetrics) observer(m *requestMetrics, status int) prometheus.Observ
 	return observer
 }
 
-// Responses returns the number of responses on the public port, by status.
+// Responses returns the number of responses on the public port, by status. It does not count overviews, so that an open
+// console does not change the numbers that it shows.
 func (s *Server) Responses() map[string]int64 {
 	responses := map[string]int64{}
 	metrics.Each(s.durations, func(labels map[string]string, m *dto.Metric) {
-		if labels["listener"] == "public" {
+		if labels["listener"] == "public" && !strings.HasPrefix(labels["route"], "/overview") {
 			responses[labels["code"]] += int64(m.GetHistogram().GetSampleCount())
 		}
 	})

@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -15,9 +16,9 @@ import (
 // scrape returns the values of /metrics by series.
 func scrape(t *testing.T, s *Server) map[string]string {
 	t.Helper()
-	w := send(s.Internal, "GET", "/metrics", "")
+	w := send(s.Monitoring, "GET", "/metrics", "")
 	if w.Code != 200 {
-		t.Fatalf("/metrics: %d %s", w.Code, w.Body)
+		t.Fatalf("GET /metrics: got %d %s, want 200", w.Code, w.Body)
 	}
 	lines := map[string]string{}
 	for line := range strings.Lines(w.Body.String()) {
@@ -72,19 +73,34 @@ func TestRequestDurationsAreObserved(t *testing.T) {
 		}
 		found++
 		if want[series] != n {
-			t.Errorf("%s is %s, want %q", series, n, want[series])
+			t.Errorf("%s: got %s, want %q", series, n, want[series])
 		}
 	}
 	if found != len(want) {
 		t.Errorf("%d series of requests, want %d: %v", found, len(want), got)
 	}
 	if got[`http_requests_in_flight{service="shop"}`] != "0" {
-		t.Errorf("in flight: %q", got[`http_requests_in_flight{service="shop"}`])
+		t.Errorf("requests in flight: got %q, want 0", got[`http_requests_in_flight{service="shop"}`])
 	}
 	for _, name := range []string{"go_goroutines", "process_cpu_seconds_total"} {
 		if got[name+`{service="shop"}`] == "" {
-			t.Errorf("%s is missing", name)
+			t.Errorf("the metric %s is missing", name)
 		}
+	}
+}
+
+// An open console requests overviews all the time. These requests do not count as requests of clients.
+func TestResponsesDoNotCountOverviews(t *testing.T) {
+	s := NewServer(false)
+	for _, path := range []string{"/find/:id", "/overview", "/overview/:instance"} {
+		s.Public.GET(path, JSON(func(*gin.Context) (string, error) { return "", nil }))
+	}
+	s.HandleMetrics("shop")
+	for _, path := range []string{"/find/1", "/overview", "/overview/1", "/none"} {
+		send(s.Public, "GET", path, "")
+	}
+	if got, want := s.Responses(), map[string]int64{"200": 1, "404": 1}; !maps.Equal(got, want) {
+		t.Errorf("got the responses %v, want %v", got, want)
 	}
 }
 
@@ -106,7 +122,7 @@ func TestConcurrentFirstRequestsShareASeries(t *testing.T) {
 		<-done
 	}
 	if got := scrape(t, s)[countSeries("public", "GET", "/", 200)]; got != fmt.Sprint(clients*each) {
-		t.Errorf("%s of %d requests were counted", got, clients*each)
+		t.Errorf("counted %s requests, want %d", got, clients*each)
 	}
 }
 

@@ -1,29 +1,31 @@
 package web
 
 import (
-	"fmt"
+	"context"
 	"log/slog"
-	"net/http/pprof"
+	"net/http"
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"go.opentelemetry.io/contrib/instrumentation/github.com/gin-gonic/gin/otelgin"
+	"go.opentelemetry.io/otel/propagation"
 
 	"checkout/common/api"
 	"checkout/common/requestid"
 	"checkout/common/trace"
 )
 
-// admit sheds requests over the limit and rejects large bodies.
+// admit sheds requests over the limit and rejects large requests.
 func (s *Server) admit(c *gin.Context) {
+	if err := checkSize(c.Request); err != nil {
+		fail(c, err)
+		return
+	}
 	if !s.limiter.acquire() {
 		fail(c, api.Overloaded)
 		return
 	}
 	defer func() { s.limiter.release(time.Now()) }()
-	if c.Request.ContentLength > maxPublicBody {
-		fail(c, fmt.Errorf("body of %d bytes, want at most %d: %w", c.Request.ContentLength, maxPublicBody, api.TooLarge))
-		return
-	}
 	s.closeWhileDraining(c)
 	c.Next()
 }
@@ -36,7 +38,7 @@ func (s *Server) closeWhileDraining(c *gin.Context) {
 }
 
 // identify puts the request ID into the context. If the ID in the request header is valid, identify uses it. Otherwise
-// it creates an ID.
+// identify creates an ID.
 func identify(maxLength int) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		id := requestid.Accept(c.Request.Header.Get(requestid.Header), maxLength)
@@ -44,24 +46,53 @@ func identify(maxLength int) gin.HandlerFunc {
 	}
 }
 
+// traceRequest begins a span for each public request. The span is the root of a trace, so that a client cannot choose
+// the trace ID or the sampling. With Access.ClientTraces, the span is a child of the client's span instead.
+func (s *Server) traceRequest() gin.HandlerFunc {
+	propagator := clientPropagator{propagation.TraceContext{}, s}
+	return otelgin.Middleware("", otelgin.WithPropagators(propagator))
+}
+
+// clientPropagator ignores the trace of the client unless Access.ClientTraces is set.
+type clientPropagator struct {
+	propagation.TraceContext
+	server *Server
+}
+
+// Extract implements propagation.TextMapPropagator.
+func (p clientPropagator) Extract(ctx context.Context, header propagation.TextMapCarrier) context.Context {
+	if !p.server.access.ClientTraces {
+		return ctx
+	}
+	return p.TraceContext.Extract(ctx, header)
+}
+
 // extractTrace puts the traceparents of the messages in a request into the context.
 func extractTrace(c *gin.Context) {
 	c.Request = c.Request.WithContext(trace.Extract(c.Request.Context(), c.Request.Header))
 }
 
-func logRequest(c *gin.Context) {
-	start := time.Now()
-	c.Next()
-	slog.DebugContext(c.Request.Context(), "request", "method", c.Request.Method, "path", c.Request.URL.Path,
-		"status", c.Writer.Status(), "bytes", c.Writer.Size(), "took_us", time.Since(start).Microseconds())
-}
+// contextKey is the key under which keepContext stores the context of a request.
+const contextKey = "context"
 
-// handleProfiles adds the routes of net/http/pprof.
-func handleProfiles(g *gin.RouterGroup) {
-	g.GET("/", gin.WrapF(pprof.Index))
-	g.GET("/profile", gin.WrapF(pprof.Profile))
-	g.GET("/trace", gin.WrapF(pprof.Trace))
-	for _, name := range []string{"allocs", "block", "goroutine", "heap", "mutex", "threadcreate"} {
-		g.GET("/"+name, gin.WrapH(pprof.Handler(name)))
+// keepContext stores the context of the request for logRequests. At the end, the tracing middleware restores the
+// context without its span.
+func keepContext(c *gin.Context) { c.Set(contextKey, c.Request.Context()) }
+
+// logRequests logs each request at debug level. On the internal port, logRequests skips successful GET requests,
+// because they are health checks. So an idle instance logs nothing.
+func logRequests(internal bool) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		start := time.Now()
+		c.Next()
+		if internal && c.Request.Method == http.MethodGet && c.Writer.Status() == http.StatusOK {
+			return
+		}
+		ctx, ok := c.Value(contextKey).(context.Context)
+		if !ok {
+			ctx = c.Request.Context()
+		}
+		slog.DebugContext(ctx, "request", "method", c.Request.Method, "path", c.Request.URL.Path,
+			"status", c.Writer.Status(), "bytes", c.Writer.Size(), "took_us", time.Since(start).Microseconds())
 	}
 }

@@ -46,26 +46,26 @@ func TestDebugLogsOneLinePerRequestWithoutSecrets(t *testing.T) {
 		RequestID                      string `json:"request_id"`
 	}
 	if err := json.Unmarshal([]byte(lines[0]), &line); err != nil || len(lines) != 1 {
-		t.Fatalf("%q: %v", lines, err)
+		t.Fatalf("got the lines %q, %v; want one line of JSON", lines, err)
 	}
 	if line.Level != "DEBUG" || line.Msg != "request" || line.Method != "POST" || line.Path != "/pay/7" ||
 		line.Status != 402 || line.TookUS == nil || line.RequestID != "my-id" || line.Time == "" {
-		t.Errorf("JSON: %+v", line)
+		t.Errorf("got the JSON line %+v, want the request", line)
 	}
 	lines = logOneRequest(t, true, false)
 	if len(lines) != 1 {
-		t.Fatalf("text: %q", lines)
+		t.Fatalf("got the lines %q, want one", lines)
 	}
 	for _, part := range []string{"level=DEBUG", "status=402", "request_id=my-id"} {
 		if !strings.Contains(lines[0], part) {
-			t.Errorf("text: no %s in %q", part, lines[0])
+			t.Errorf("text: want %s in the line %q", part, lines[0])
 		}
 	}
 }
 
 func TestRequestsAreNotLoggedWithoutDebug(t *testing.T) {
 	if lines := logOneRequest(t, false, false); lines[0] != "" {
-		t.Errorf("got %q", lines)
+		t.Errorf("without debug logging: got the lines %q, want none", lines)
 	}
 }
 
@@ -73,14 +73,14 @@ func TestRequestIDOfTheClientIsKeptIfValid(t *testing.T) {
 	s := NewServer(false)
 	for _, id := range []string{"a", "0f3c-9", strings.Repeat("x", 128)} {
 		if p := problem(t, send(s.Public, "GET", "/none", "", "X-Request-Id", id)); p.RequestID != id {
-			t.Errorf("%q became %q", id, p.RequestID)
+			t.Errorf("X-Request-Id %q: the response has %q, want the same ID", id, p.RequestID)
 		}
 	}
 	seen := map[string]bool{}
 	for _, id := range []string{"", "a b", "a\nlevel=ERROR", "é", strings.Repeat("x", 129)} {
 		p := problem(t, send(s.Public, "GET", "/none", "", "X-Request-Id", id))
 		if p.RequestID == id || seen[p.RequestID] {
-			t.Errorf("%q became %q", id, p.RequestID)
+			t.Errorf("invalid X-Request-Id %q: the response has %q, want a new ID", id, p.RequestID)
 		}
 		seen[p.RequestID] = true
 	}
@@ -91,10 +91,10 @@ func TestLargeBodyIsRejected(t *testing.T) {
 	executed := 0
 	s.Public.POST("/", JSON(func(*gin.Context) (string, error) { executed++; return "", nil }))
 	if w := send(s.Public, "POST", "/", strings.Repeat("x", maxPublicBody)); w.Code != 200 || executed != 1 {
-		t.Errorf("at the limit: %d", w.Code)
+		t.Errorf("body at the limit: got %d, want 200", w.Code)
 	}
 	w := send(s.Public, "POST", "/", strings.Repeat("x", maxPublicBody+1))
 	if p := problem(t, w); w.Code != 413 || p.Type != api.TooLarge.Type() || executed != 1 {
-		t.Errorf("over the limit: %d %+v, executed %d times", w.Code, p, executed)
+		t.Errorf("body over the limit: got %d %+v, executed %d times; want 413, once", w.Code, p, executed)
 	}
 }

@@ -24,7 +24,10 @@ func Count(c *gin.Context, name string, low, high int64) (int, error) {
 }
 
 func intParam(c *gin.Context, name string, low, high int64) (int64, error) {
-	s := c.Param(name)
+	return parseInt(name, c.Param(name), low, high)
+}
+
+func parseInt(name, s string, low, high int64) (int64, error) {
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil || n < low || n > high || s[0] < '0' { // the API does not accept a sign, but strconv does
 		return 0, &paramError{name, s, low, high}
@@ -32,7 +35,7 @@ func intParam(c *gin.Context, name string, low, high int64) (int64, error) {
 	return n, nil
 }
 
-// paramError wraps api.InvalidNumber. It formats its message only when Error is called.
+// paramError wraps api.InvalidNumber. The message is formatted only when Error is called.
 type paramError struct {
 	name, value string
 	low, high   int64

@@ -18,24 +18,24 @@ func param(value string) *gin.Context {
 func TestIntegerParams(t *testing.T) {
 	for value, want := range map[string]int64{"1": 1, "7": 7, "007": 7, "1000000000000": api.MaxAmount} {
 		if got, err := Amount(param(value), "n"); got != want || err != nil {
-			t.Errorf("amount %q is %d, %v", value, got, err)
+			t.Errorf("amount %q: got %d, %v; want %d", value, got, err, want)
 		}
 		if got, err := Price(param(value), "n"); got != want || err != nil {
-			t.Errorf("price %q is %d, %v", value, got, err)
+			t.Errorf("price %q: got %d, %v; want %d", value, got, err, want)
 		}
 	}
 	if got, err := Price(param("0"), "n"); got != 0 || err != nil {
-		t.Errorf("price 0 is %d, %v", got, err)
+		t.Errorf("price 0: got %d, %v; want 0", got, err)
 	}
 	if _, err := Amount(param("0"), "n"); !errors.Is(err, api.InvalidNumber) {
-		t.Errorf("amount 0: %v", err)
+		t.Errorf("amount 0: got %v, want invalid-number", err)
 	}
 	if got, err := Count(param("5"), "n", 1, 5); got != 5 || err != nil {
-		t.Errorf("count 5 is %d, %v", got, err)
+		t.Errorf("count 5: got %d, %v; want 5", got, err)
 	}
 	for _, value := range []string{"0", "6"} {
 		if _, err := Count(param(value), "n", 1, 5); !errors.Is(err, api.InvalidNumber) {
-			t.Errorf("count %q: %v", value, err)
+			t.Errorf("count %q: got %v, want invalid-number", value, err)
 		}
 	}
 	for _, value := range []string{
@@ -45,9 +45,9 @@ func TestIntegerParams(t *testing.T) {
 		for name, parse := range map[string]func(*gin.Context, string) (int64, error){"amount": Amount, "price": Price} {
 			got, err := parse(param(value), "n")
 			if !errors.Is(err, api.InvalidNumber) || got != 0 {
-				t.Errorf("%s %q is %d, %v", name, value, got, err)
+				t.Errorf("%s %q: got %d, %v; want invalid-number", name, value, got, err)
 			} else if len(err.Error()) > 200 || !strings.Contains(err.Error(), "n ") {
-				t.Errorf("%s %q: %v", name, value, err)
+				t.Errorf("%s %q: got the error %v, want a short one that names the parameter", name, value, err)
 			}
 		}
 	}
@@ -65,7 +65,7 @@ func FuzzAmount(f *testing.F) {
 		}
 		n, ok := new(big.Int).SetString(value, 10)
 		if !ok || !n.IsInt64() || n.Int64() != got || got < 1 || got > api.MaxAmount {
-			t.Errorf("%q was parsed as %d", value, got)
+			t.Errorf("Amount(%q) = %d, want the exact number", value, got)
 		}
 	})
 }

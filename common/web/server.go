@@ -13,9 +13,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
-	"go.opentelemetry.io/contrib/instrumentation/github.com/gin-gonic/gin/otelgin"
 
-	"checkout/common/api"
 	"checkout/common/requestid"
 	"checkout/common/trace"
 )
@@ -25,22 +23,28 @@ const (
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 10 * time.Second
 	// idleTimeout exceeds the times after which the gateway (keepalive_timeout in upstreams.conf) and peers
-	// (idleConnTimeout in package peer) close an idle connection. So neither sends a request on a connection that the
-	// server is closing.
+	// (idleConnTimeout in package peer) close an idle connection. So the gateway and peers never send a request on a
+	// connection that the server is closing.
 	idleTimeout = 2 * time.Minute
 
 	maxPublicBody      = 64 << 10 // bytes; no public route needs a body
-	maxPublicHeaders   = 16 << 10 // bytes
+	maxPublicLine      = 8 << 10  // bytes; of the request line, and of a header line
+	maxPublicHeaders   = 32 << 10 // bytes; of all lines
 	maxInternalHeaders = 64 << 10 // bytes; a batched request has one traceparent per message
 )
 
-// Server is the HTTP server of a service. Register routes on Public, which the gateway reaches, and on Internal, which
-// serves peers, health checks and metrics. Then call Serve.
+// Server is the HTTP server of a service. The gateway sends requests to Public. Peers and health checks use
+// Internal. See monitoring.go for Monitoring. Register the routes first, then call Serve.
 type Server struct {
-	Public, Internal           *gin.Engine
+	Public, Internal, Monitoring *gin.Engine
+	// ClientPath returns the path that the client has sent to the gateway, given the path of a public request. If
+	// ClientPath is nil, the paths are equal.
+	ClientPath                 func(path string) string
 	publicConns, internalConns connections
-	limiter                    limiter // limits public requests
+	limiter                    limiter     // limits public requests
+	open                       atomic.Bool // the public port is open
 	draining                   atomic.Bool
+	access                     *access
 	durations                  *prometheus.HistogramVec
 	unavailable                func() []string // arguments of HandleReadiness, or nil
 	probed                     func() bool
@@ -53,40 +57,54 @@ func NewServer(debug bool) *Server {
 	s := &Server{
 		Public:    newEngine("public", requestid.MaxLength, durations),
 		Internal:  newEngine("internal", requestid.MaxJoinedLength, durations),
+		access:    newAccess(Access{}),
 		durations: durations,
 	}
 	if debug {
-		s.Public.Use(logRequest)
-		s.Internal.Use(logRequest)
+		s.Public.Use(logRequests(false))
+		s.Internal.Use(logRequests(true))
 	}
+	s.Public.Use(s.allowOrigins, s.checkHost, rejectForeignOrigins(s.checkPublicOrigin))
+	s.Internal.Use(s.checkHost, rejectForeignOrigins(s.checkPrivateOrigin), s.authenticate)
 	if trace.Enabled() {
-		s.Public.Use(otelgin.Middleware(""))
+		s.Public.Use(s.traceRequest())
 		s.Internal.Use(extractTrace)
+	}
+	if debug {
+		s.Public.Use(keepContext)
+		s.Internal.Use(keepContext)
+	}
+	s.Monitoring = s.newMonitoring(durations)
+	for _, e := range []*gin.Engine{s.Public, s.Internal, s.Monitoring} {
+		e.Use(s.parameters)
+		e.NoRoute(s.noRoute)
+		e.NoMethod(s.allow)
 	}
 	s.Public.Use(s.admit)
 	s.Internal.Use(s.closeWhileDraining)
-	s.Internal.GET("/healthz", JSON(alive))
-	handleProfiles(s.Internal.Group("/debug/pprof"))
+	for _, e := range []*gin.Engine{s.Internal, s.Monitoring} {
+		e.GET(livenessPath, JSON(alive))
+	}
+	handleProfiles(s.Monitoring.Group("/debug/pprof"))
 	handleFaults(s.Internal)
 	return s
 }
 
 func newEngine(listener string, maxIDLength int, durations *prometheus.HistogramVec) *gin.Engine {
 	e := gin.New()
-	e.Use(newRequestMetrics(listener, e, durations).observe, identify(maxIDLength))
+	e.Use(newRequestMetrics(listener, e, durations).observe, identify(maxIDLength), secure)
+	e.ForwardedByClientIP = false // spans name the connected host as the client, not a host from a header
 	e.HandleMethodNotAllowed = true
-	e.RemoveExtraSlash = true // some gateways leave a double slash when they strip a prefix
+	e.UseRawPath, e.UnescapePathValues = true, false // see the method parameters
 	e.RedirectTrailingSlash = false
 	e.Use(gin.CustomRecoveryWithWriter(nil, func(c *gin.Context, panicked any) {
 		fail(c, fmt.Errorf("panic: %v", panicked))
 	}))
-	e.NoRoute(func(c *gin.Context) { fail(c, fmt.Errorf("%s: %w", c.Request.URL.Path, api.RouteNotFound)) })
-	e.NoMethod(func(c *gin.Context) { fail(c, fmt.Errorf("%s: %w", c.Request.Method, api.WrongMethod)) })
 	return e
 }
 
-// Serve listens on both ports and serves until ctx ends. Then it shuts down without losing a request (see shutdown.go).
-// It opens the public port as HandleReadiness describes.
+// Serve listens on all ports and serves until ctx ends. Then it shuts down without losing a request (see shutdown.go).
+// Serve opens the public port as HandleReadiness describes.
 func (s *Server) Serve(ctx context.Context, at Addresses) error {
 	publicListener, err := listen(ctx, at.Public)
 	if err != nil {
@@ -97,18 +115,31 @@ func (s *Server) Serve(ctx context.Context, at Addresses) error {
 		publicListener.Close()
 		return fmt.Errorf("listen on the internal port: %w", err)
 	}
-	public := newHTTPServer(http.MaxBytesHandler(s.Public, maxPublicBody), maxPublicHeaders, &s.publicConns)
+	monitoringListener, err := listen(ctx, at.Monitoring)
+	if err != nil {
+		publicListener.Close()
+		internalListener.Close()
+		return fmt.Errorf("listen on the monitoring port: %w", err)
+	}
+	handler := trimSlashes(http.MaxBytesHandler(s.Public, maxPublicBody))
+	public := newHTTPServer(handler, maxPublicHeaders, &s.publicConns)
 	internal := newHTTPServer(s.Internal, maxInternalHeaders, &s.internalConns)
-	failed := make(chan error, 2)
+	monitoring := newHTTPServer(s.Monitoring, maxPublicHeaders, nil)
+	defer monitoring.Close() // after the shutdown, so that Prometheus can read the last metrics
+	failed := make(chan error, 3)
 	serve := func(server *http.Server, l net.Listener) {
-		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+		err := server.Serve(problemListener{l, server.MaxHeaderBytes})
+		if !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 			failed <- err
 		}
 	}
 	go serve(internal, internalListener)
+	go serve(monitoring, monitoringListener)
 	s.awaitReady(ctx)
 	go serve(public, publicListener)
-	slog.Info("serving", "public", publicListener.Addr().String(), "internal", internalListener.Addr().String())
+	s.open.Store(true)
+	slog.Info("serving", "public", publicListener.Addr().String(), "internal", internalListener.Addr().String(),
+		"monitoring", monitoringListener.Addr().String())
 	select {
 	case err = <-failed:
 	case <-ctx.Done():
@@ -116,20 +147,25 @@ func (s *Server) Serve(ctx context.Context, at Addresses) error {
 	return errors.Join(err, s.shutdown(publicListener, public, internal))
 }
 
+// newHTTPServer returns a server that counts its connections in open, unless open is nil.
 func newHTTPServer(handler http.Handler, maxHeaderBytes int, open *connections) *http.Server {
-	return &http.Server{
+	server := &http.Server{
 		Handler:           handler,
 		ConnContext:       WithClientConn,
-		ConnState:         open.track,
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          log.New(debugWriter{}, "", 0),
 	}
+	if open != nil {
+		server.ConnState = open.track
+	}
+	return server
 }
 
-// debugWriter logs the messages of net/http at debug level. The messages are about misbehaving clients.
+// debugWriter logs the messages of net/http at debug level. net/http logs only messages about misbehaving
+// clients.
 type debugWriter struct{}
 
 func (debugWriter) Write(p []byte) (int, error) {

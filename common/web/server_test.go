@@ -34,7 +34,7 @@ func freeAddress(t *testing.T) string {
 func start(t *testing.T, s *Server) *running {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
-	r := &running{s, Addresses{freeAddress(t), freeAddress(t)}, stop, make(chan error, 1)}
+	r := &running{s, Addresses{freeAddress(t), freeAddress(t), freeAddress(t)}, stop, make(chan error, 1)}
 	go func() { r.served <- s.Serve(ctx, r.at) }()
 	t.Cleanup(stop)
 	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
@@ -53,10 +53,10 @@ func (r *running) wait(t *testing.T) {
 	select {
 	case err := <-r.served:
 		if err != nil {
-			t.Errorf("Serve returned %v", err)
+			t.Errorf("Serve returned %v, want nil", err)
 		}
 	case <-time.After(inFlightTimeout + 5*time.Second):
-		t.Fatal("the server does not stop")
+		t.Fatal("the server has not stopped, want a stop")
 	}
 }
 
@@ -67,7 +67,7 @@ func TestServeStopsCleanlyBeforeItListens(t *testing.T) {
 		servers.Go(func() {
 			ctx, stop := context.WithCancel(t.Context())
 			stop()
-			if err := NewServer(false).Serve(ctx, JoinHostPorts("127.0.0.1", 0, 0)); err != nil {
+			if err := NewServer(false).Serve(ctx, JoinHostPorts("127.0.0.1", 0, 0, 0)); err != nil {
 				t.Error(err)
 			}
 		})
@@ -81,24 +81,28 @@ func TestServeNamesThePortThatIsTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	free, used := freeAddress(t), taken.Addr().String()
-	for port, at := range map[string]Addresses{"public port": {used, free}, "internal port": {free, used}} {
+	free, free2, used := freeAddress(t), freeAddress(t), taken.Addr().String()
+	for port, at := range map[string]Addresses{
+		"public port": {used, free, free2}, "internal port": {free, used, free2}, "monitoring port": {free, free2, used},
+	} {
 		err := NewServer(false).Serve(t.Context(), at)
 		if !errors.Is(err, syscall.EADDRINUSE) || !strings.HasPrefix(err.Error(), "listen on the "+port) {
-			t.Errorf("%s: %v", port, err)
+			t.Errorf("%s: got %v, want an error that names the port", port, err)
 		}
-		if conn, err := net.Dial("tcp", free); err == nil {
-			conn.Close()
-			t.Errorf("%s is taken, and the other port is still open", port)
+		for _, address := range []string{free, free2} {
+			if conn, err := net.Dial("tcp", address); err == nil {
+				conn.Close()
+				t.Errorf("the %s is taken, but another port is still open", port)
+			}
 		}
 	}
 }
 
 func TestJoinHostPorts(t *testing.T) {
-	if got := JoinHostPorts("::1", 80, 81); got != (Addresses{"[::1]:80", "[::1]:81"}) {
-		t.Errorf("got %v", got)
+	if got := JoinHostPorts("::1", 80, 81, 82); got != (Addresses{"[::1]:80", "[::1]:81", "[::1]:82"}) {
+		t.Errorf("JoinHostPorts(::1): got %v, want the ports 80, 81 and 82 of [::1]", got)
 	}
-	if got := JoinHostPorts("", 80, 81); got != (Addresses{":80", ":81"}) {
-		t.Errorf("got %v", got)
+	if got := JoinHostPorts("", 80, 81, 82); got != (Addresses{":80", ":81", ":82"}) {
+		t.Errorf("JoinHostPorts without a host: got %v, want the ports 80, 81 and 82", got)
 	}
 }

@@ -26,15 +26,16 @@ const (
 	connectionPollInterval = 10 * time.Millisecond
 )
 
-// shutdown stops both listeners without losing a request. If a server closes an idle connection, it may lose a request
-// that is on the way, and the client does not know whether the request was executed. So shutdown lets the clients close
-// their connections: each response has the header "Connection: close", and the gateway closes idle connections itself.
-// Then shutdown closes the remaining connections. It closes the internal port last, so that requests in flight on other
-// instances can finish.
+// shutdown stops the public and the internal port without losing a request. A server that closes an idle connection may
+// lose a request that is on the way, and the client cannot find out whether the request was executed. So shutdown lets
+// the clients close their connections: each response has the header "Connection: close", and the gateway closes idle
+// connections itself. Then shutdown closes the remaining connections. shutdown closes the internal port after the
+// public port, so that requests in flight on other instances can finish. Serve closes the monitoring port after that.
 func (s *Server) shutdown(publicListener net.Listener, public, internal *http.Server) error {
 	// Close the listener first, so that clients cannot connect again after they have closed their connections.
 	if err := dropNewConnections(publicListener); err != nil {
-		slog.Warn("shutdown: the kernel cannot drop new connections, so handshakes in progress may be reset", "error", err)
+		slog.Warn("shutdown: failed to make the kernel ignore new connection attempts; "+
+			"closing the listener may reset handshakes in progress", "error", err)
 	}
 	time.Sleep(handshakeTimeout)
 	publicListener.Close()

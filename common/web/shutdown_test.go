@@ -14,7 +14,7 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// A shutdown waits for requests in flight on both ports and loses no request that clients send meanwhile.
+// A shutdown waits for requests in flight on both ports. It loses no request that clients send meanwhile.
 func TestShutdownLosesNoRequest(t *testing.T) {
 	s := NewServer(false)
 	entered, release := make(chan struct{}, 2), make(chan struct{})
@@ -32,15 +32,15 @@ func TestShutdownLosesNoRequest(t *testing.T) {
 	var inFlight sync.WaitGroup
 	for _, address := range []string{r.at.Public, r.at.Internal} {
 		inFlight.Go(func() {
-			response, err := http.Post("http://"+address+"/slow", "", nil)
+			response, err := http.Post("http://"+address+"/slow", "application/json", nil)
 			if err != nil {
-				t.Errorf("request in flight: %v", err)
+				t.Errorf("request in flight: got %v, want a response", err)
 				return
 			}
 			defer response.Body.Close()
 			body, err := io.ReadAll(response.Body)
 			if response.StatusCode != 200 || string(body) != `"done"` || err != nil {
-				t.Errorf("request in flight: %d %s %v", response.StatusCode, body, err)
+				t.Errorf("request in flight: got %d %s, %v; want 200", response.StatusCode, body, err)
 			}
 		})
 		<-entered
@@ -75,20 +75,20 @@ func TestShutdownLosesNoRequest(t *testing.T) {
 	r.stop()
 	clients.Wait()
 	if executed.Load() != responses.Load() {
-		t.Errorf("executed %d requests, and clients received %d responses", executed.Load(), responses.Load())
+		t.Errorf("executed %d requests, but clients received %d responses, want the same", executed.Load(), responses.Load())
 	}
 	select {
 	case err := <-r.served:
-		t.Fatalf("stopped with requests in flight: %v", err)
+		t.Fatalf("the server stopped with requests in flight: %v", err)
 	case <-time.After(gatewayCloseTimeout + time.Second):
 	}
 	close(release)
 	inFlight.Wait()
 	r.wait(t)
-	for _, address := range []string{r.at.Public, r.at.Internal} {
+	for _, address := range []string{r.at.Public, r.at.Internal, r.at.Monitoring} {
 		if conn, err := net.Dial("tcp", address); err == nil {
 			conn.Close()
-			t.Errorf("%s is still open", address)
+			t.Errorf("port %s is still open after the shutdown", address)
 		}
 	}
 }
@@ -101,12 +101,12 @@ type idleClient struct {
 
 // request sends a request and checks whether the response asks the client to close its connection.
 func (c idleClient) request(t *testing.T, wantClose bool) {
-	io.WriteString(c, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+	io.WriteString(c, "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 0\r\n\r\n")
 	response, err := http.ReadResponse(bufio.NewReader(c), nil)
 	if err != nil {
 		t.Errorf("lost a request: %v", err)
 	} else if response.Close != wantClose {
-		t.Errorf("Connection: close is %v, want %v", response.Close, wantClose)
+		t.Errorf("response with Connection: close: got %v, want %v", response.Close, wantClose)
 	}
 }
 
@@ -148,6 +148,6 @@ func TestShutdownLetsClientsCloseConnections(t *testing.T) {
 	}
 	r.wait(t)
 	if took := time.Since(stopped); took > gatewayCloseTimeout {
-		t.Errorf("the shutdown took %v after all clients had closed their connections", took)
+		t.Errorf("the shutdown took %v after the clients closed, want at most %v", took, gatewayCloseTimeout)
 	}
 }

@@ -1,20 +1,21 @@
 // Package web adapts HTTP to the services.
 //
 // A handler is a function that returns a value or an error. JSON turns it into a Gin handler. Only this package writes
-// responses and maps errors to statuses. A Server has a public and an internal port, reports readiness and metrics,
-// sheds requests over a limit and shuts down without losing a request.
+// responses and maps errors to statuses. A Server has a public, an internal and a monitoring port, reports readiness
+// and metrics, sheds requests over a limit and shuts down without losing a request.
 package web
 
 import (
 	"net/http"
+	"strconv"
 
 	"github.com/gin-gonic/gin"
 
 	"checkout/common/api"
 )
 
-// JSON returns a Gin handler that calls handle. It responds with the JSON encoding of the returned value, or with the
-// problem for the returned error.
+// JSON returns a Gin handler that calls the function handle. The handler responds with the JSON encoding of the
+// returned value, or with the problem for the returned error.
 func JSON[T any](handle func(*gin.Context) (T, error)) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		value, err := handle(c)
@@ -27,6 +28,23 @@ func JSON[T any](handle func(*gin.Context) (T, error)) gin.HandlerFunc {
 			fail(c, err)
 			return
 		}
-		c.Data(http.StatusOK, "application/json; charset=utf-8", body)
+		respond(c, http.StatusOK, "application/json; charset=utf-8", body)
+	}
+}
+
+// respond writes a response of the API. Caches must not store the response, because the data may change at any time.
+func respond(c *gin.Context, status int, mediaType string, body []byte) {
+	c.Header("Cache-Control", "no-store")
+	Send(c, status, mediaType, body)
+}
+
+// Send writes a response. The response to HEAD has the same headers as the response to GET, but no body.
+func Send(c *gin.Context, status int, mediaType string, body []byte) {
+	c.Header("Content-Type", mediaType)
+	c.Header("Content-Length", strconv.Itoa(len(body)))
+	c.Status(status)
+	c.Writer.WriteHeaderNow()
+	if c.Request.Method != http.MethodHead {
+		c.Writer.Write(body) // an error means that the client has disconnected
 	}
 }

@@ -3,6 +3,7 @@ package saga
 import (
 	"encoding/hex"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -13,7 +14,7 @@ import (
 // attempt is one attempt to check an order out.
 type attempt struct {
 	orderID, id string
-	reason      string // why the attempt is or will be closed
+	reason      string // why the attempt was or will be closed
 
 	user     string
 	total    int64 // in minor units
@@ -21,7 +22,11 @@ type attempt struct {
 	deadline int64 // Unix ms by Redis TIME
 	notAfter int64 // refunds after this time have no effect, Unix ms by Redis TIME
 
-	stockHoldsNothing bool // the only stock shard of the attempt has recorded a refusal: stock has nothing to release
+	creditReserved    time.Time   // when the coordinator sent the message to which payment replied RESERVED
+	arrived           time.Time   // when the client's request arrived; zero if no client waits for the attempt
+	started           time.Time   // when this coordinator began to reserve
+	steps             store.Steps // since started
+	stockHoldsNothing bool        // the only stock shard has recorded a refusal: stock has nothing to release
 }
 
 func newAttempt(orderID string, r store.Result) *attempt {
@@ -32,8 +37,9 @@ func newAttempt(orderID string, r store.Result) *attempt {
 }
 
 // credit returns the message to payment about the attempt. The message has one line: the user and the order's total.
+// The message contains the order's ID, so that payment can refuse an order that the user has paid directly.
 func (a *attempt) credit() api.Attempt {
-	return api.Attempt{ID: a.id, Until: a.deadline, Lines: []api.Line{{ID: a.user, Quantity: a.total}}}
+	return api.Attempt{ID: a.id, Order: a.orderID, Until: a.deadline, Lines: []api.Line{{ID: a.user, Quantity: a.total}}}
 }
 
 // stock returns the message to stock about the attempt. The message has one line for each item.
@@ -41,18 +47,20 @@ func (a *attempt) stock() api.Attempt {
 	return api.Attempt{ID: a.id, Until: a.deadline, Lines: a.lines}
 }
 
-// The gateway retries a checkout on another instance after a timeout, so two instances may handle one request. Assume
-// that the first instance is paused, and that the second instance responds with 4xx because its attempt is closed. When
-// the first instance resumes, it must not begin another attempt. Two rules prevent that. An attempt ID starts with the
-// name of the request, and a checkout does not begin if its client has disconnected. See
-// docs/adr/0014-request-named-attempts.md.
+// The gateway retries a checkout on another instance after a timeout, so two instances may handle one request. If the
+// first instance is paused, the second instance may respond with 4xx because its attempt is closed. When the first
+// instance resumes, it must not begin another attempt. Two rules prevent this: an attempt ID starts with the name of
+// the request, and a checkout does not begin if its client has disconnected. If the attempt of the first instance is
+// still running, the second instance continues that attempt at once. See docs/adr/0014-request-named-attempts.md.
 
 // Request is a client's request for a checkout.
 type Request struct {
 	// Name is the gateway's name for the request: 32 hexadecimal digits. A retry on another instance has the same name.
 	Name string
-	// Connected reports whether the client is still connected. If it is nil, the client counts as connected.
+	// Connected reports whether the client is still connected. If Connected is nil, the client counts as connected.
 	Connected func() bool
+
+	arrived time.Time
 }
 
 func (r Request) connected() bool { return r.Connected == nil || r.Connected() }
@@ -60,11 +68,11 @@ func (r Request) connected() bool { return r.Connected == nil || r.Connected() }
 // errClientDisconnected is the error of a checkout that did not begin because its client disconnected.
 var errClientDisconnected = fmt.Errorf("checkout not started: client disconnected: %w", api.Unavailable)
 
-// namedBytes is the number of bytes of a request's name with which an attempt ID starts.
+// namedBytes is the number of bytes of a request's name at the start of an attempt ID.
 const namedBytes = 8
 
-// mintAttempt returns a new attempt ID that starts with a request's name, shortened to namedBytes. Only the UUID's
-// version replaces part of the name. If the name is invalid, the whole ID is random.
+// mintAttempt returns a new attempt ID that starts with the first namedBytes of a request's name. Only the UUID's
+// version replaces 4 bits of the name. If the name is invalid, the whole ID is random.
 func mintAttempt(request string) string {
 	attempt := uuid.New()
 	var name [namedBytes]byte
@@ -79,6 +87,6 @@ func mintAttempt(request string) string {
 
 // sameRequest reports whether two attempts belong to the same request: whether their IDs start with the same name.
 func sameRequest(a, b string) bool {
-	const named = len("01234567-89ab-4def-")
+	const named = store.AttemptNameLength
 	return len(a) >= named && len(b) >= named && a[:named] == b[:named]
 }

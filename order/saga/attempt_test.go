@@ -43,19 +43,19 @@ func TestAttemptContainsTheNameOfItsRequest(t *testing.T) {
 			}
 		}
 		if got := strings.HasPrefix(a, "01234567-89ab-4def-"); got != c.named || sameRequest(a, b) != c.named {
-			t.Errorf("%s: attempts %s and %s, same request: %v, want %v", c.what, a, b, sameRequest(a, b), c.named)
+			t.Errorf("%s: sameRequest(%s, %s) returned %v, want %v", c.what, a, b, sameRequest(a, b), c.named)
 		}
 	}
 	if sameRequest("", "") || sameRequest(mintAttempt(requestName), "") || sameRequest("short", "short") {
-		t.Error("attempts without a name belong to one request")
+		t.Error("two attempts without a name belong to one request, want two requests")
 	}
 }
 
 // Payment refuses an attempt, the user gets credit, and the gateway retries the request on another instance. The first
-// response says that the request reserves nothing, so the second instance must not begin another attempt.
+// response promises that the request reserves nothing, so the second instance must not begin another attempt.
 func TestRetriedRequestDoesNotBeginAgain(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
+	t.Cleanup(cancel)
 	for _, c := range []struct {
 		what, first, second string
 		disconnected        bool // whether the caller of the second request has disconnected
@@ -69,13 +69,14 @@ func TestRetriedRequestDoesNotBeginAgain(t *testing.T) {
 		{"a request without a name, whose caller has disconnected", "", "", true, api.Unavailable},
 	} {
 		t.Run(c.what, func(t *testing.T) {
+			t.Parallel()
 			s := openShop(t)
 			item, user := shard.Mint(0), shard.Mint(0)
 			s.set("{s0}i:"+item, 5)
 			s.set("{p0}u:"+user, 1)
 			id := s.order(user, map[string]int64{item: 1})
 			if err := s.co.Checkout(ctx, id, Request{Name: c.first}); !errors.Is(err, api.InsufficientCredit) {
-				t.Fatalf("first request: %v", err)
+				t.Fatalf("first request: got %v, want too little credit", err)
 			}
 			s.set("{p0}u:"+user, 10)
 			state, money := store.StateOpen, int64(10)
@@ -90,11 +91,11 @@ func TestRetriedRequestDoesNotBeginAgain(t *testing.T) {
 			for range 2 {
 				err := second.Checkout(ctx, id, request)
 				if credit := s.get("{p0}u:" + user); !errors.Is(err, c.want) || s.state(id) != state || credit != money {
-					t.Errorf("got %v, %s, credit %d; want %v, %s, %d", err, s.state(id), credit, c.want, state, money)
+					t.Errorf("retry: got %v, %s, credit %d; want %v, %s, %d", err, s.state(id), credit, c.want, state, money)
 				}
 			}
 			if err := second.Checkout(context.Background(), id, Request{Name: strings.Repeat("2", 32)}); err != nil {
-				t.Errorf("last request: %v", err)
+				t.Errorf("last request: got %v, want the order paid", err)
 			}
 		})
 	}
@@ -124,7 +125,7 @@ func TestCheckoutOfADisconnectedCallerDoesNotBegin(t *testing.T) {
 	s.co.limiter.leave()
 	if err := <-results[0]; !errors.Is(err, api.Unavailable) || s.state(id) != store.StateOpen ||
 		s.get("{p0}u:"+user) != 10 {
-		t.Fatalf("disconnected caller: %v, %s", err, s.state(id))
+		t.Fatalf("disconnected caller: got %v, order %s; want unavailable and the order OPEN", err, s.state(id))
 	}
 
 	s.co.limiter.slots <- struct{}{}
@@ -136,16 +137,18 @@ func TestCheckoutOfADisconnectedCallerDoesNotBegin(t *testing.T) {
 	disconnect()
 	s.co.limiter.leave()
 	if err := <-results[0]; err != nil && !errors.Is(err, api.Unavailable) {
-		t.Errorf("disconnected caller: %v", err)
+		t.Errorf("disconnected caller: got %v, want success or unavailable", err)
 	}
 	if err := <-results[1]; err != nil || s.state(id) != store.StatePaid || s.get("{p0}u:"+user) != 8 {
-		t.Errorf("joined caller: %v, %s", err, s.state(id))
+		t.Errorf("joined caller: got %v, order %s; want the order PAID for 2", err, s.state(id))
 	}
 }
 
-// A checkout succeeds and its response is lost. The user cancels, and the gateway retries the request. The retry
-// reports that this request has paid the order. Any other request finds the order cancelled.
+// The response to a successful checkout is lost. The user cancels the order, and the gateway retries the
+// request. The retry reports that this request has paid the order. Every other request finds the order
+// cancelled.
 func TestRetryOfAPaidRequestSucceedsAfterACancellation(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	for _, items := range []map[string]int64{{}, {shard.Mint(0): 1}} {
 		s := openShop(t)
@@ -156,23 +159,55 @@ func TestRetryOfAPaidRequestSucceedsAfterACancellation(t *testing.T) {
 		}
 		id := s.order(user, items)
 		if err := s.co.Checkout(ctx, id, Request{Name: requestName}); err != nil {
-			t.Fatalf("first request: %v", err)
+			t.Fatalf("first request: got %v, want success", err)
 		}
 		if got := s.cancel(s.co, id, user); got != api.Cancelled {
-			t.Fatalf("cancel: %v", got)
+			t.Fatalf("cancel: got %v, want Cancelled", got)
 		}
 		for range 2 {
 			if err := s.co.Checkout(ctx, id, Request{Name: requestName}); err != nil {
-				t.Errorf("%d items, retry: %v", len(items), err)
+				t.Errorf("%d items: retry: got %v, want success", len(items), err)
 			}
 			for _, other := range []string{strings.Repeat("1", 32), ""} {
 				if err := s.co.Checkout(ctx, id, Request{Name: other}); !errors.Is(err, api.OrderCancelled) {
-					t.Errorf("%d items, request %q: %v", len(items), other, err)
+					t.Errorf("%d items: request %q: got %v, want that the order is cancelled", len(items), other, err)
 				}
 			}
 		}
 		if s.state(id) != store.StateCancelled || s.get("{p0}u:"+user) != 10 {
-			t.Errorf("%d items: %s, credit %d", len(items), s.state(id), s.get("{p0}u:"+user))
+			t.Errorf("%d items: order %s, credit %d; want CANCELLED, 10", len(items), s.state(id), s.get("{p0}u:"+user))
+		}
+	}
+}
+
+// A caller that has joined an attempt never begins an attempt, even if batch_init resets the order when the joined
+// attempt is closed.
+func TestJoinedCallerDoesNotBegin(t *testing.T) {
+	t.Parallel()
+	s := openShop(t)
+	item, user := shard.Mint(0), shard.Mint(0)
+	s.set("{s0}i:"+item, 5)
+	s.set("{p0}u:"+user, 10)
+	id := s.order(user, map[string]int64{item: 1})
+	s.hold(&instance{Coordinator: s.co}, id)
+	result := make(chan error)
+	go func() { result <- s.co.Checkout(context.Background(), id, Request{}) }()
+	time.Sleep(200 * time.Millisecond) // until the checkout has joined
+	key := "{o0}o:" + id
+	s.at(key).HSet(t.Context(), key, "s", "OPEN", "a", "")
+	if err := <-result; !errors.Is(err, api.AttemptClosed) || s.state(id) != store.StateOpen {
+		t.Errorf("joined checkout: got %v, order %s; want the attempt closed and the order OPEN", err, s.state(id))
+	}
+}
+
+// A checkout whose attempt has paid the order succeeds, even if the order was cancelled afterwards.
+func TestCancelledOrderWasPaid(t *testing.T) {
+	t.Parallel()
+	for _, code := range []store.Code{store.CodePaid, store.CodeRefunding, store.CodeCancelled} {
+		a := &attempt{orderID: "O", id: "A"}
+		co := &Coordinator{Metrics: newMetrics()}
+		if err := co.settle(t.Context(), a, store.Result{Code: code, Attempt: "A"}); err != nil {
+			t.Errorf("settle with code %s: got %v, want the order paid", code, err)
 		}
 	}
 }

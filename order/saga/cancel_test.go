@@ -3,29 +3,39 @@ package saga
 import (
 	"context"
 	"errors"
+	"math"
+	"strings"
 	"testing"
+	"time"
 
 	"checkout/common/api"
 	"checkout/common/shard"
 	"checkout/order/store"
 )
 
+// An empty order needs a user, like every other order. Stock is not involved.
 func TestEmptyOrderIsPaidAndCancelled(t *testing.T) {
+	t.Parallel()
 	s := openShop(t)
 	user := shard.Mint(0)
 	id := s.order(user, nil)
+	err := s.co.Checkout(context.Background(), id, Request{})
+	if !errors.Is(err, api.UserNotFound) || s.state(id) != store.StateOpen {
+		t.Errorf("checkout without the user: got %v, %s; want no user, OPEN", err, s.state(id))
+	}
+	s.set("{p0}u:"+user, 0)
 	if err := s.co.Checkout(context.Background(), id, Request{}); err != nil || s.state(id) != store.StatePaid {
-		t.Errorf("got %v, %s", err, s.state(id))
+		t.Errorf("checkout: got %v, %s; want success, PAID", err, s.state(id))
 	}
 	if got := s.cancel(s.co, id, user); got != api.Cancelled || s.state(id) != store.StateCancelled {
-		t.Errorf("cancel: %v, %s", got, s.state(id))
+		t.Errorf("cancel: got %v, %s; want Cancelled, CANCELLED", got, s.state(id))
 	}
 	if err := s.co.Checkout(context.Background(), id, Request{}); !errors.Is(err, api.OrderCancelled) {
-		t.Errorf("checkout of a cancelled order: %v", err)
+		t.Errorf("checkout of a cancelled order: got %v, want that the order is cancelled", err)
 	}
 }
 
-// cancel cancels the checkout by which a user has paid an order, if there is one.
+// cancel cancels the checkout of an order that a user has paid. Without such a checkout, cancel does nothing.
 func (s *shop) cancel(co *Coordinator, id, user string) api.OrderPayment {
 	c := api.Cancel{OrderID: id, UserID: user}
 	c.Attempt = co.Payment(context.Background(), c).Attempt
@@ -35,8 +45,10 @@ func (s *shop) cancel(co *Coordinator, id, user string) api.OrderPayment {
 // A delayed cancellation may name no attempt, or an attempt that has not paid the order. Such a cancellation cancels
 // nothing.
 func TestCancelIgnoresOtherAttempts(t *testing.T) {
+	t.Parallel()
 	s := openShop(t)
 	user := shard.Mint(0)
+	s.set("{p0}u:"+user, 0)
 	id := s.order(user, nil)
 	if err := s.co.Checkout(context.Background(), id, Request{}); err != nil {
 		t.Fatal(err)
@@ -44,7 +56,54 @@ func TestCancelIgnoresOtherAttempts(t *testing.T) {
 	for _, attempt := range []string{"", "another"} {
 		got := s.co.Cancel(context.Background(), api.Cancel{OrderID: id, UserID: user, Attempt: attempt})
 		if got != api.NotPaid || s.state(id) != store.StatePaid {
-			t.Errorf("cancel of attempt %q: %v, %s", attempt, got, s.state(id))
+			t.Errorf("cancel of attempt %q: got %v, %s; want NotPaid, PAID", attempt, got, s.state(id))
 		}
+	}
+}
+
+// A cancellation of an empty order refunds a credit of 0, so payment has a refund record.
+func TestCancelRefundsTheCreditOfAnEmptyOrder(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	s := openShop(t)
+	user := shard.Mint(0)
+	s.set("{p0}u:"+user, 7)
+	id := s.order(user, nil)
+	if err := s.co.Checkout(ctx, id, Request{}); err != nil {
+		t.Fatal(err)
+	}
+	purchase := s.co.Payment(ctx, api.Cancel{OrderID: id, UserID: user})
+	got := s.co.Cancel(ctx, api.Cancel{OrderID: id, UserID: user, Attempt: purchase.Attempt})
+	if got != api.Cancelled || s.get("{p0}u:"+user) != 7 {
+		t.Errorf("cancel: got %v, credit %d; want Cancelled, 7", got, s.get("{p0}u:"+user))
+	}
+	if n := s.at("{p0}").Exists(ctx, "{p0}r:"+purchase.Attempt+":refund").Val(); n != 1 {
+		t.Error("payment has no record of the refund, want one")
+	}
+}
+
+// A participant may reply without a final result. Then the cause in the log is not a missing reply.
+func TestCauseOfARefundWithoutAResult(t *testing.T) {
+	user := shard.Mint(0)
+	for _, c := range []struct {
+		name     string
+		credit   int64
+		notAfter time.Time
+		want     string
+	}{
+		{"EXPIRED", 7, time.UnixMilli(1), "the participant returned EXPIRED: the message arrived too late"},
+		{"OVERFLOW", math.MaxInt64 - 1, time.Now().Add(time.Hour), "no final result before the timeout"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := openShop(t)
+			s.set("{p0}u:"+user, c.credit)
+			ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+			defer cancel()
+			err := s.co.refund(ctx, &attempt{orderID: "O", id: "A", user: user, total: 2, notAfter: c.notAfter.UnixMilli()})
+			var failed *stepError
+			if !errors.As(err, &failed) || !errors.Is(err, api.Unavailable) || !strings.HasPrefix(failed.cause, c.want) {
+				t.Errorf("refund: got the error %+v, want the cause %q", failed, c.want)
+			}
+		})
 	}
 }

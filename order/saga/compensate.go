@@ -9,52 +9,91 @@ import (
 	"checkout/order/store"
 )
 
-// Reasons of a closed attempt, as stored with the order.
+// Reasons of a closed attempt, as stored with the order. An ID follows a reason that ends with a space. Two numbers may
+// precede the ID: the amount that was needed, and the amount that was available.
 const (
-	reasonCredit  = "credit"
-	reasonUser    = "user "  // the user's ID follows
-	reasonStock   = "stock " // the item's ID follows
-	reasonItem    = "item "  // the item's ID follows
+	reasonCredit  = "credit "
+	reasonUser    = "user "
+	reasonStock   = "stock "
+	reasonItem    = "item "
+	reasonDirect  = "direct "
 	reasonTimeout = "given-up"
 )
 
-func creditReason(o api.Outcome) string {
-	if o.Reason == api.NotFound {
+func (a *attempt) creditReason(o api.Outcome) string {
+	switch o.Reason {
+	case api.NotFound:
 		return reasonUser + o.ID
+	case api.DirectlyPaid:
+		return reasonDirect + o.ID
 	}
-	return reasonCredit
+	return fmt.Sprint(reasonCredit, a.total, " ", o.Available, " ", o.ID)
 }
 
-func stockReason(o api.Outcome) string {
+func (a *attempt) stockReason(o api.Outcome) string {
 	if o.Reason == api.NotFound {
 		return reasonItem + o.ID
 	}
-	return reasonStock + o.ID
+	needed := int64(0)
+	for _, line := range a.lines {
+		if line.ID == o.ID {
+			needed = line.Quantity
+		}
+	}
+	return fmt.Sprint(reasonStock, needed, " ", o.Available, " ", o.ID)
 }
 
-// refusal returns the error of a checkout whose attempt is closed. A closed attempt holds no reservations and never
-// will.
+// closedErrors maps the first word of a reason to the object that its ID names, and to the error.
+var closedErrors = map[string]struct {
+	noun string
+	err  *api.Error
+}{
+	reasonCredit: {"user", api.InsufficientCredit},
+	reasonUser:   {"user", api.UserNotFound},
+	reasonStock:  {"item", api.InsufficientStock},
+	reasonItem:   {"item", api.ItemNotFound},
+	reasonDirect: {"user", api.PaidDirectly},
+}
+
+// ReasonName returns the name of the error of a checkout whose attempt is closed with a reason. The argument is the
+// first letter of the reason.
+func ReasonName(letter byte) string {
+	for word, refused := range closedErrors {
+		if word[0] == letter {
+			return refused.err.Name
+		}
+	}
+	return api.AttemptClosed.Name
+}
+
+// refusal returns the error of a checkout whose attempt is closed. A closed attempt never holds reservations.
 func (a *attempt) refusal() error {
-	if item, ok := strings.CutPrefix(a.reason, reasonStock); ok {
-		return fmt.Errorf("order %s, item %s: %w", a.orderID, item, api.InsufficientStock)
+	word, rest, _ := strings.Cut(a.reason, " ")
+	refused, ok := closedErrors[word+" "]
+	if !ok {
+		return fmt.Errorf("order %s: %w", a.orderID, api.AttemptClosed)
 	}
-	if item, ok := strings.CutPrefix(a.reason, reasonItem); ok {
-		return fmt.Errorf("order %s, item %s: %w", a.orderID, item, api.ItemNotFound)
+	if refused.err == api.PaidDirectly {
+		return fmt.Errorf("order %s: undo with POST /payment/cancel/%s/%s: %w", a.orderID, rest, a.orderID, refused.err)
 	}
-	if user, ok := strings.CutPrefix(a.reason, reasonUser); ok {
-		return fmt.Errorf("order %s, user %s: %w", a.orderID, user, api.UserNotFound)
+	counted := refused.err == api.InsufficientCredit || refused.err == api.InsufficientStock
+	if parts := strings.SplitN(rest, " ", 3); counted && len(parts) == 3 {
+		return fmt.Errorf("order %s, %s %s: %s needed, %s available: %w",
+			a.orderID, refused.noun, parts[2], parts[0], parts[1], refused.err)
 	}
-	if a.reason == reasonCredit {
-		return fmt.Errorf("order %s: %w", a.orderID, api.InsufficientCredit)
+	if rest == "" { // written by an older version
+		return fmt.Errorf("order %s: %w", a.orderID, refused.err)
 	}
-	return fmt.Errorf("order %s: %w", a.orderID, api.AttemptClosed)
+	return fmt.Errorf("order %s, %s %s: %w", a.orderID, refused.noun, rest, refused.err)
 }
 
-// refuse closes an attempt that payment has refused. Payment has recorded the refusal and no message was sent to stock,
-// so the attempt holds nothing and never will. The refusal is the correct result, even if another coordinator has
-// closed the attempt meanwhile. If another coordinator is still aborting the attempt, refuse completes that first.
+// refuse closes an attempt that this coordinator has started and that payment has refused. Payment has recorded the
+// refusal and no message was sent to stock, so the attempt never holds anything. Use abort for a resumed attempt,
+// because an earlier coordinator may have reserved stock before payment lost its data. The refusal is the correct
+// result, even if another coordinator has closed the attempt meanwhile. If another coordinator is still aborting the
+// attempt, the method "refuse" first completes that abort.
 func (co *Coordinator) refuse(ctx context.Context, a *attempt, reason string) error {
-	found, err := retryUntilDone(ctx, co.steps.refuse, a.orderID, func() (store.Result, error) {
+	found, err := retryUntilDone(ctx, co.steps.refuse.of(a), func() (store.Result, error) {
 		return co.store.Refuse(ctx, a.orderID, a.id, reason)
 	})
 	if err != nil {
@@ -67,10 +106,10 @@ func (co *Coordinator) refuse(ctx context.Context, a *attempt, reason string) er
 	return a.refusal()
 }
 
-// abort decides that the attempt will never be paid. Then abort releases what the attempt has reserved.
+// abort decides that the attempt will never be paid. Then abort releases the reservations of the attempt.
 func (co *Coordinator) abort(ctx context.Context, a *attempt, reason string) error {
-	found, err := retryUntilDone(ctx, co.steps.abort, a.orderID, func() (store.Result, error) {
-		return co.store.Abort(ctx, a.orderID, a.id, reason)
+	found, err := retryUntilDone(ctx, co.steps.abort.of(a), func() (store.Result, error) {
+		return co.store.Abort(ctx, a.orderID, a.id, reason, a.steps)
 	})
 	if err != nil {
 		return err
@@ -78,36 +117,25 @@ func (co *Coordinator) abort(ctx context.Context, a *attempt, reason string) err
 	return co.settle(ctx, a, found)
 }
 
-// release releases what an ABORTING attempt has reserved, reopens the order and returns the refusal. It releases stock
-// before credit, so that the attempt never holds stock without credit.
+// release releases the reservations of an ABORTING attempt, reopens the order and returns the refusal. release
+// releases stock before credit, so that the attempt never holds stock without credit.
 func (co *Coordinator) release(ctx context.Context, a *attempt) error {
-	if !a.stockHoldsNothing {
-		stock := retryUntilReleased(ctx, co.steps.releaseStock,
+	if !a.stockHoldsNothing && len(a.lines) > 0 {
+		stock := retryUntilReleased(ctx, co.steps.releaseStock.of(a), a,
 			func() api.Outcome { return co.stock.Release(ctx, a.stock()) })
 		if stock.Code == api.Unknown {
-			return fmt.Errorf("order %s: release stock: %w", a.orderID, unknownOutcome(stock))
+			return a.unknownOutcome(co.steps.releaseStock, co.stock, stock)
 		}
 	}
-	credit := retryUntilReleased(ctx, co.steps.releaseCredit,
+	credit := retryUntilReleased(ctx, co.steps.releaseCredit.of(a), a,
 		func() api.Outcome { return co.payment.Release(ctx, a.credit()) })
 	if credit.Code == api.Unknown {
-		return fmt.Errorf("order %s: release credit: %w", a.orderID, unknownOutcome(credit))
+		return a.unknownOutcome(co.steps.releaseCredit, co.payment, credit)
 	}
-	_, err := retryUntilDone(ctx, co.steps.closed, a.orderID,
+	_, err := retryUntilDone(ctx, co.steps.closed.of(a),
 		func() (store.Result, error) { return co.store.Close(ctx, a.orderID, a.id) })
 	if err != nil {
 		return err
 	}
 	return a.refusal()
-}
-
-// errShardDown is the error for an outcome that is unknown because a shard is unhealthy.
-var errShardDown = fmt.Errorf("a shard is unhealthy: %w", api.Unavailable)
-
-// unknownOutcome returns the error for an unknown outcome.
-func unknownOutcome(o api.Outcome) error {
-	if o.Reason == api.ShardDown {
-		return errShardDown
-	}
-	return api.Unavailable
 }

@@ -4,7 +4,7 @@
 // so the saga needs no other log.
 //
 //	begin    order    OPEN -> RUNNING, with a lease and a deadline
-//	reserve  payment  the credit; it comes first, so that no stock is held for a user without enough credit
+//	reserve  payment  the credit, before stock, so that no stock is held for a user without enough credit
 //	reserve  stock    every line of the cart, in one call
 //	commit   order    RUNNING -> PAID: the decision, one compare-and-set in one Redis
 //
@@ -15,7 +15,7 @@
 //	release  payment
 //	close    order    ABORTING -> OPEN
 //
-// If the coordinator dies during a saga, a recovery worker of any instance finds the order in the set undecided and
+// If the coordinator dies during a saga, a recovery worker of any instance finds the order in the set "undecided" and
 // completes the saga.
 //
 // coordinator.go has the forward steps, compensate.go the compensation, cancel.go the cancellation of a paid order, and
@@ -34,14 +34,16 @@ import (
 	"checkout/common/api"
 	"checkout/common/failpoint"
 	"checkout/common/protocol"
+	"checkout/common/redis"
 	"checkout/common/trace"
 	"checkout/order/store"
 )
 
 // Time budgets of a checkout. The gateway waits 15 s for a response.
 const (
-	forwardBudget = 8 * time.Second        // time to reserve; then the attempt is aborted
-	beginBudget   = 600 * time.Millisecond // time to begin (also: a cancellation) if the order's shard does not reply
+	forwardBudget = 8 * time.Second        // time to reserve; then the coordinator aborts the attempt
+	beginBudget   = 750 * time.Millisecond // time to begin, or to cancel, while the order's shard does not reply
+	orphanBudget  = 6 * time.Second        // time to wait for orphaned reservations before a refusal
 	totalBudget   = 12 * time.Second       // time to decide; then the outcome is unknown
 )
 
@@ -62,8 +64,11 @@ type Coordinator struct {
 	limiter        limiter
 	checkouts      singleflight.Group // by order
 	cancels        singleflight.Group // by request
+	creditReplies  replies
+	orphans        atomic.Int64 // number of missing processes whose orders may hold reservations: see orphans.go
 
 	*Metrics
+	timeline
 	total, forward deadlines
 }
 
@@ -71,13 +76,14 @@ type Coordinator struct {
 func New(orders *store.Store, stock, payment Participant) *Coordinator {
 	return &Coordinator{
 		store: orders, stock: stock, payment: payment, limiter: newLimiter(), Metrics: newMetrics(),
-		total: deadlines{after: totalBudget}, forward: deadlines{after: forwardBudget},
+		timeline: timeline{ring: orders.Events()},
+		total:    deadlines{after: totalBudget}, forward: deadlines{after: forwardBudget},
 	}
 }
 
 // Checkout decides the checkout of an order. It returns nil if the order is paid. After an error with a 4xx status,
-// this request holds no reservations and never will. After api.Unavailable, the outcome is unknown. After
-// api.Overloaded, nothing has begun.
+// this request never holds reservations. After api.Unavailable, the outcome is unknown. After api.Overloaded,
+// nothing has begun.
 //
 // Concurrent callers for the same order share one saga, which uses the Request of the first caller. A saga that has
 // begun continues if its client disconnects. If the saga has not begun because the client of the first caller
@@ -87,12 +93,14 @@ func (co *Coordinator) Checkout(ctx context.Context, orderID string, r Request) 
 		_, err, _ := co.checkouts.Do(orderID, func() (any, error) {
 			ctx := co.total.from(ctx)
 			start := time.Now()
+			r.arrived = start
 			err := co.limiter.enter(ctx)
 			if err == nil {
 				defer co.limiter.leave()
 				err = co.decide(ctx, orderID, r)
 			}
 			co.countCheckout(start, err)
+			co.finished(orderID, err, 0)
 			return nil, err
 		})
 		if !errors.Is(err, errClientDisconnected) || !r.connected() {
@@ -102,12 +110,16 @@ func (co *Coordinator) Checkout(ctx context.Context, orderID string, r Request) 
 }
 
 // decide runs the saga.
-func (co *Coordinator) decide(ctx context.Context, orderID string, r Request) error {
+func (co *Coordinator) decide(ctx context.Context, orderID string, r Request) (err error) {
 	begun, err := co.begin(ctx, orderID, r)
 	if err != nil {
 		return err
 	}
 	a := newAttempt(orderID, begun)
+	a.arrived = r.arrived
+	if begun.Code == store.CodeResumed || begun.Code == store.CodeAborting {
+		defer func() { co.finished(orderID, err, co.age(a)) }()
+	}
 	switch begun.Code {
 	case store.CodePaid:
 		return nil
@@ -125,29 +137,48 @@ func (co *Coordinator) decide(ctx context.Context, orderID string, r Request) er
 	trace.FromContext(ctx).Set("checkout.attempt", a.id)
 	defer co.keepLease(ctx, a)()
 	forward := co.forward.from(ctx)
-	credit := retryUntilKnown(forward, co.steps.reserveCredit, func() api.Outcome {
-		return co.payment.Reserve(forward, a.credit())
-	})
+	a.started = time.Now()
+	credit := co.reserveCredit(forward, a)
+	if credit.Code == api.Reserved {
+		a.steps.Credit = time.Since(a.started)
+	}
 	switch {
-	case credit.Code == api.Refused:
-		return co.refuse(ctx, a, creditReason(credit))
+	case credit.Code == api.Refused && begun.Code == store.CodeStarted:
+		return co.refuse(ctx, a, a.creditReason(credit))
+	case credit.Code == api.Refused: // an earlier coordinator of a resumed attempt may have reserved stock
+		return co.abort(ctx, a, a.creditReason(credit))
 	case credit.Code != api.Reserved:
 		return co.abort(ctx, a, reasonTimeout)
 	}
 
-	stock := retryUntilKnown(forward, co.steps.reserveStock, func() api.Outcome {
-		return co.stock.Reserve(forward, a.stock())
-	})
+	stock := api.Outcome{Code: api.Reserved} // an empty cart needs no stock
+	if len(a.lines) > 0 {
+		stock = retryUntilKnown(forward, co.steps.reserveStock.of(a), a.arrived, func() api.Outcome {
+			message := a.stock()
+			message.Wait = co.waits(a)
+			return co.stock.Reserve(forward, message)
+		})
+	}
+	if stock.Code == api.Reserved && len(a.lines) > 0 {
+		a.steps.Stock = time.Since(a.started)
+	}
 	switch {
 	case stock.Code == api.Refused:
 		a.stockHoldsNothing = len(stock.Shards) == 1
-		return co.abort(ctx, a, stockReason(stock))
+		return co.abort(ctx, a, a.stockReason(stock))
 	case stock.Code != api.Reserved:
 		return co.abort(ctx, a, reasonTimeout)
 	}
 
-	found, err := retryUntilDone(ctx, co.steps.commit, a.orderID, func() (store.Result, error) {
-		return co.store.Commit(ctx, a.orderID, a.id, stock.Shards, credit.Shards)
+	switch credit = co.recheckCredit(forward, a, credit); {
+	case credit.Code == api.Refused:
+		return co.abort(ctx, a, a.creditReason(credit))
+	case credit.Code != api.Reserved:
+		return co.abort(ctx, a, reasonTimeout)
+	}
+
+	found, err := retryUntilDone(ctx, co.steps.commit.of(a), func() (store.Result, error) {
+		return co.store.Commit(ctx, a.orderID, a.id, stock.Shards, credit.Shards, a.steps)
 	})
 	if err != nil {
 		return err
@@ -155,8 +186,15 @@ func (co *Coordinator) decide(ctx context.Context, orderID string, r Request) er
 	return co.settle(ctx, a, found)
 }
 
+// waits reports whether a reservation should wait if a counter is too low. Recovery may soon release the reservations
+// of a dead process. If waits returns true, the participant returns api.Short instead of a refusal, and the
+// coordinator retries.
+func (co *Coordinator) waits(a *attempt) bool {
+	return co.orphans.Load() > 0 && time.Since(a.started) < orphanBudget
+}
+
 // keepLease renews the lease of an attempt until the returned function is called. To renew the lease, keepLease calls
-// the script begin again with the same attempt. Most checkouts are decided before the first renewal.
+// the script "begin" again with the same attempt. Most checkouts are decided before the first renewal.
 func (co *Coordinator) keepLease(ctx context.Context, a *attempt) (stop func()) {
 	var stopped atomic.Bool
 	var renew func()
@@ -173,10 +211,14 @@ func (co *Coordinator) keepLease(ctx context.Context, a *attempt) (stop func()) 
 	}
 }
 
-// begin starts an attempt, or joins a running attempt and waits until it is decided. After a lost reply it retries with
-// the same attempt. It mints another attempt only if the order's current attempt is closed and belongs to another
-// request (see attempt.go). A caller that has joined an attempt never begins one. If the joined attempt is closed,
-// begin returns the reason of that attempt.
+// neverAttempt is not the ID of an attempt. A call of begin with neverAttempt as the order's last attempt starts no
+// attempt.
+const neverAttempt = "joined"
+
+// begin starts an attempt, or joins a running attempt and waits until that attempt is decided. After a lost reply,
+// begin retries with the same attempt. begin mints another attempt only if the order's current attempt is closed and
+// belongs to another request (see attempt.go). A caller that has joined an attempt never begins an attempt. If the
+// joined attempt is closed, begin returns the reason of that attempt.
 func (co *Coordinator) begin(ctx context.Context, orderID string, r Request) (store.Result, error) {
 	start, lost := time.Now(), 0
 	defer func() { co.steps.begin.done(start, lost) }()
@@ -206,39 +248,42 @@ func (co *Coordinator) begin(ctx context.Context, orderID string, r Request) (st
 			return store.Result{}, err
 		case errors.Is(err, api.Overloaded) && tries == 0:
 			return store.Result{}, err // nothing has begun
-		case err != nil && time.Since(lastReply) >= beginBudget:
-			return store.Result{}, fmt.Errorf("order %s: step \"begin\": no reply from the shard: %w", orderID, api.Unavailable)
+		case errors.Is(err, redis.ErrRefused):
+			return store.Result{}, fmt.Errorf("order %s: step \"begin\": %w", orderID, err)
+		case err != nil && time.Since(lastReply) >= beginBudget && !awaitsRestart(r.arrived, co.store.Silent(orderID)):
+			return store.Result{}, &stepError{order: orderID, step: "begin", err: errNoReply, cause: err.Error()}
 		case err != nil:
 			lost++
 		case found.Code == store.CodeBusy:
-			joined = true
+			joined, after = true, neverAttempt // start no attempt, even if batch_init resets the order
 		case found.Code == store.CodeStale && joined:
 			found.Code = store.CodeClosed
 			return found, nil
 		case paidByThisRequest(attempt, found):
-			found.Code = store.CodePaid // the order was cancelled later, but this request did pay it
+			found.Code = store.CodePaid // the order was cancelled later, but this request has paid the order
 			return found, nil
 		case found.Code != store.CodeStale:
 			return found, nil
 		}
 	}
-	return store.Result{}, fmt.Errorf("order %s: begin: another attempt is still running: %w", orderID, api.Unavailable)
+	const cause = "the coordinator of that attempt is slow or has died"
+	return store.Result{}, &stepError{order: orderID, step: "begin", err: errStillRunning, cause: cause}
 }
 
-// paidByThisRequest reports whether the request of attempt has paid an order that was cancelled later. The request may
-// have run on another instance.
+// paidByThisRequest reports whether the request of the given attempt has paid an order that was cancelled later. The
+// request may have run on another instance.
 func paidByThisRequest(attempt string, found store.Result) bool {
 	cancelled := found.Code == store.CodeRefunding || found.Code == store.CodeCancelled
 	return cancelled && (found.Attempt == attempt || sameRequest(found.Attempt, attempt))
 }
 
-// settle returns the result of a checkout. found is the result of the script commit or abort. If the attempt is
-// ABORTING, settle first releases what the attempt has reserved.
+// settle returns the result of a checkout. The argument found is the result of the script "commit" or "abort". If the
+// attempt is ABORTING, settle first releases the reservations of the attempt.
 func (co *Coordinator) settle(ctx context.Context, a *attempt, found store.Result) error {
 	if found.Attempt == a.id {
 		a.reason = found.Reason
 		switch found.Code {
-		case store.CodePaid:
+		case store.CodePaid, store.CodeRefunding, store.CodeCancelled: // paid, and maybe cancelled afterwards
 			return nil
 		case store.CodeAborting:
 			return co.release(ctx, a)

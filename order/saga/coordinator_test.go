@@ -12,6 +12,7 @@ import (
 )
 
 func TestCheckoutOutcomes(t *testing.T) {
+	t.Parallel()
 	s := openShop(t)
 	ctx := context.Background()
 	item, user := shard.Mint(0), shard.Mint(0)
@@ -50,14 +51,15 @@ func TestCheckoutOutcomes(t *testing.T) {
 			}
 		})
 	}
-	if n := s.client.ZCard(ctx, "{o0}undecided").Val(); n != 0 {
-		t.Errorf("%d orders are undecided", n)
+	if n := s.at("{o0}").ZCard(ctx, "{o0}undecided").Val(); n != 0 {
+		t.Errorf("%d orders are undecided, want 0", n)
 	}
 }
 
 // If an attempt has only one stock shard and that shard has refused, stock needs no release. If the attempt has several
 // stock shards, the other shards may have reserved something.
 func TestRefusalByTheOnlyStockShardNeedsNoRelease(t *testing.T) {
+	t.Parallel()
 	s := openShopWith(t, 2)
 	ctx := context.Background()
 	available, lacking, user := shard.Mint(0), shard.Mint(1), shard.Mint(0)
@@ -78,21 +80,21 @@ func TestRefusalByTheOnlyStockShardNeedsNoRelease(t *testing.T) {
 			id := s.order(user, c.items)
 			if err := s.co.Checkout(ctx, id, Request{}); !errors.Is(err, api.InsufficientStock) ||
 				s.state(id) != store.StateOpen {
-				t.Errorf("%v, %s", err, s.state(id))
+				t.Errorf("checkout: got %v, %s; want too little stock, OPEN", err, s.state(id))
 			}
 			if stock, payment := s.stock.released.Load(), s.payment.released.Load(); stock != c.released || payment != 1 {
-				t.Errorf("%d releases of stock, %d of payment; want %d, 1", stock, payment, c.released)
+				t.Errorf("releases: got %d of stock, %d of payment; want %d, 1", stock, payment, c.released)
 			}
 			left, other, money := s.get("{s0}i:"+available), s.get("{s1}i:"+lacking), s.get("{p0}u:"+user)
 			if left != 1 || other != 1 || money != 10 {
-				t.Errorf("%d and %d pieces, credit %d; want 1, 1, 10", left, other, money)
+				t.Errorf("left: got %d and %d pieces, credit %d; want 1, 1, 10", left, other, money)
 			}
 		})
 	}
 }
 
-// While stock is down, an attempt is aborted when its time budget ends. The attempt's credit stays reserved until stock
-// has recorded the release.
+// While stock is down, the coordinator aborts an attempt when the time budget of the attempt ends. The attempt's credit
+// stays reserved until stock has recorded the release.
 func TestAbortKeepsCreditUntilStockReplies(t *testing.T) {
 	t.Parallel()
 	s := openShop(t)
@@ -106,22 +108,22 @@ func TestAbortKeepsCreditUntilStockReplies(t *testing.T) {
 	deadline := time.Now().Add(10 * time.Second)
 	for s.state(id) != store.StateAborting {
 		if time.Now().After(deadline) {
-			t.Fatalf("the order is %s", s.state(id))
+			t.Fatalf("after 10 s, the order is %s, want ABORTING", s.state(id))
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
 	if money := s.get("{p0}u:" + user); money != 8 {
-		t.Errorf("credit %d, want 8: it was released before stock replied", money)
+		t.Errorf("credit before stock has replied: got %d, want 8, because 2 are still reserved", money)
 	}
 	s.stock.set(0, 0, false)
 	if err := <-result; !errors.Is(err, api.AttemptClosed) {
-		t.Errorf("got %v", err)
+		t.Errorf("first checkout: got %v, want the attempt closed", err)
 	}
 	if left, money := s.get("{s0}i:"+item), s.get("{p0}u:"+user); left != 5 || money != 10 ||
 		s.state(id) != store.StateOpen {
-		t.Errorf("%s, stock %d, credit %d", s.state(id), left, money)
+		t.Errorf("after the release: order %s, stock %d, credit %d; want OPEN, 5, 10", s.state(id), left, money)
 	}
 	if err := s.co.Checkout(context.Background(), id, Request{}); err != nil {
-		t.Errorf("second checkout: %v", err)
+		t.Errorf("second checkout: got %v, want success", err)
 	}
 }

@@ -9,8 +9,8 @@ import (
 // granularity is how much later than requested a context may expire.
 const granularity = 100 * time.Millisecond
 
-// deadlines creates contexts with a timeout. Contexts that are created in the same period of length granularity share
-// one deadline and one timer. This saves timers: each checkout needs several contexts, and they rarely expire.
+// deadlines creates contexts with a timeout. Contexts created within the same 100 ms (granularity) share one deadline
+// and one timer. Sharing saves timers: each checkout needs several contexts, which rarely expire.
 type deadlines struct {
 	after time.Duration
 
@@ -20,8 +20,8 @@ type deadlines struct {
 	shared time.Time          // latest is shared until this time
 }
 
-// from returns a context with the values of ctx. The context expires after d.after, or up to granularity later. It does
-// not end when ctx ends.
+// from returns a context with the values of ctx. The context expires after d.after, or up to granularity later. The
+// context does not end when ctx ends.
 func (d *deadlines) from(ctx context.Context) context.Context {
 	now := time.Now()
 	d.mu.Lock()

@@ -21,19 +21,21 @@ func TestDeadlinesShareATimer(t *testing.T) {
 		time.Sleep(time.Nanosecond)
 		third := d.from(t.Context())
 		if first.Done() != second.Done() || second.Done() == third.Done() {
-			t.Error("the first and second context must share a timer, and the third have its own")
+			t.Error("want one timer for the first and second context, and another timer for the third")
 		}
 		if cancel(); first.Err() != nil || first.Value(key{}) != "of the caller" || second.Value(key{}) != nil {
-			t.Errorf("after the end of the caller's context: %v, value %v", first.Err(), first.Value(key{}))
+			t.Errorf("after the caller's context ended: got error %v, values %v and %v; want nil, \"of the caller\" and nil",
+				first.Err(), first.Value(key{}), second.Value(key{}))
 		}
 		time.Sleep(time.Second - 1)
 		if first.Err() != nil || second.Err() != nil {
-			t.Error("a context ended early")
+			t.Error("the first or second context ended before its deadline, want both open")
 		}
 		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		if first.Err() != context.DeadlineExceeded || second.Err() != context.DeadlineExceeded || third.Err() != nil {
-			t.Errorf("errors at the deadline: %v, %v, %v", first.Err(), second.Err(), third.Err())
+			t.Errorf("errors at the deadline: got %v, %v, %v; want the third one nil", first.Err(), second.Err(),
+				third.Err())
 		}
 		<-third.Done()
 	})

@@ -8,10 +8,10 @@ import (
 )
 
 const (
-	// maxConcurrent is the largest number of checkouts that one instance decides at a time. With more, all checkouts
-	// would become so slow that they exceed their time budget.
+	// maxConcurrent is the largest number of checkouts that one instance decides at a time. With more concurrent
+	// checkouts, every checkout would exceed its time budget.
 	maxConcurrent = 1024
-	// maxWait is how long a checkout may wait to begin. The rest of its time budget must be enough to decide the
+	// maxWait is the longest wait of a checkout before it begins. The remaining time budget must be enough to decide the
 	// checkout.
 	maxWait = 4 * time.Second
 )

@@ -11,7 +11,7 @@ import (
 	"checkout/order/store"
 )
 
-// A checkout waits for a slot before it begins. It gets api.Overloaded if it waits too long.
+// A checkout waits for a slot before it begins. A checkout that waits too long gets api.Overloaded.
 func TestCheckoutWaitsForASlot(t *testing.T) {
 	s := openShop(t)
 	item, user := shard.Mint(0), shard.Mint(0)
@@ -24,26 +24,26 @@ func TestCheckoutWaitsForASlot(t *testing.T) {
 	}
 	if err := s.co.Checkout(t.Context(), id, Request{}); !errors.Is(err, api.Overloaded) ||
 		s.state(id) != store.StateOpen {
-		t.Errorf("without a slot: %v, %s", err, s.state(id))
+		t.Errorf("checkout without a slot: got %v, %s; want overloaded, OPEN", err, s.state(id))
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := s.co.limiter.enter(ended); !errors.Is(err, api.Overloaded) {
-		t.Errorf("a checkout whose context has ended: %v", err)
+		t.Errorf("enter with an ended context: got %v, want overloaded", err)
 	}
 	s.co.limiter.wait = time.Minute
 	result := make(chan error)
 	go func() { result <- s.co.Checkout(context.Background(), id, Request{}) }()
 	select {
 	case err := <-result:
-		t.Fatalf("the checkout has not waited: %v", err)
+		t.Fatalf("the checkout returned %v, want a wait for the slot", err)
 	case <-time.After(50 * time.Millisecond):
 	}
 	s.co.limiter.leave()
 	if err := <-result; err != nil || s.state(id) != store.StatePaid {
-		t.Errorf("with a slot: %v, %s", err, s.state(id))
+		t.Errorf("checkout with a slot: got %v, %s; want success, PAID", err, s.state(id))
 	}
 	if len(s.co.limiter.slots) != 0 {
-		t.Error("the checkout has not returned its slot")
+		t.Error("after the checkout its slot is in use, want a free slot")
 	}
 }

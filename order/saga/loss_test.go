@@ -51,10 +51,10 @@ func TestSagaUnderLoss(t *testing.T) {
 	responses := s.checkoutConcurrently(ctx, ids)
 	s.stock.set(0, 0, false)
 	s.payment.set(0, 0, false)
-	undecided := func() []string { return s.client.ZRange(ctx, "{o0}undecided", 0, -1).Val() }
+	undecided := func() []string { return s.at("{o0}").ZRange(ctx, "{o0}undecided", 0, -1).Val() }
 	for start := time.Now(); len(undecided()) > 0; time.Sleep(10 * time.Millisecond) {
 		if time.Since(start) > 30*time.Second {
-			t.Fatalf("undecided after 30 s: %v", undecided())
+			t.Fatalf("undecided orders after 30 s: got %v, want none", undecided())
 		}
 	}
 	states := s.checkConservation(ids, items, users)
@@ -62,7 +62,8 @@ func TestSagaUnderLoss(t *testing.T) {
 	t.Log("messages to stock and payment: ", s.stock.messages, s.payment.messages)
 }
 
-// lossResponse is what a caller got for an order. If the coordinator was killed, received and cancelled are both false.
+// lossResponse is the response that a caller got for an order. If the coordinator was killed, received and cancelled
+// are both false.
 type lossResponse struct {
 	orderID   string
 	received  bool // whether a checkout returned; err is its result
@@ -70,8 +71,8 @@ type lossResponse struct {
 	cancelled bool
 }
 
-// checkoutConcurrently checks random orders out, and cancels some. Each caller simulates a separate instance: the
-// callers share nothing but Redis.
+// checkoutConcurrently checks random orders out, and cancels some orders. Each caller simulates a separate
+// instance: callers share only Redis.
 func (s *shop) checkoutConcurrently(ctx context.Context, ids []string) []lossResponse {
 	var responses []lossResponse
 	var mu sync.Mutex
@@ -122,12 +123,12 @@ func (s *shop) checkConservation(ids, items, users []string) map[string]string {
 	}
 	for _, item := range items {
 		if left := s.get("{s0}i:" + item); left+sold[item] != startingStock || left < 0 {
-			s.t.Errorf("item %s: %d left, %d sold, of %d", item, left, sold[item], startingStock)
+			s.t.Errorf("item %s: %d left, %d sold, want %d in all", item, left, sold[item], startingStock)
 		}
 	}
 	for _, user := range users {
 		if left := s.get("{p0}u:" + user); left+spent[user] != startingCredit || left < 0 {
-			s.t.Errorf("user %s: %d left, %d spent, of %d", user, left, spent[user], startingCredit)
+			s.t.Errorf("user %s: %d left, %d spent, want %d in all", user, left, spent[user], startingCredit)
 		}
 	}
 	return states
@@ -142,14 +143,14 @@ func checkResponses(t *testing.T, responses []lossResponse, states map[string]st
 		case r.received && r.err == nil:
 			outcomes["200"]++
 			if state != store.StatePaid && state != store.StateCancelled {
-				t.Errorf("a checkout of order %s succeeded, and it is %s", r.orderID, state)
+				t.Errorf("the checkout of order %s succeeded, but the order is %s", r.orderID, state)
 			}
 		case r.received:
 			outcomes[strconv.Itoa(web.Status(r.err))]++
 		case r.cancelled:
 			outcomes["cancelled"]++
 			if state != store.StateCancelled {
-				t.Errorf("a cancellation of order %s succeeded, and it is %s", r.orderID, state)
+				t.Errorf("the cancellation of order %s succeeded, but the order is %s", r.orderID, state)
 			}
 		default:
 			outcomes["killed"]++

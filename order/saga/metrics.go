@@ -23,8 +23,9 @@ type Metrics struct {
 	paid                                           prometheus.Counter
 	paidDuration, refusedDuration, unknownDuration prometheus.Observer
 	cancellations, recovered                       *prometheus.CounterVec
-	confirmed                                      prometheus.Counter
+	confirmed, unreadable                          prometheus.Counter
 	steps                                          steps
+	waiting                                        *waiting
 }
 
 // steps has the metrics of each step: forward steps, compensation and cancellation.
@@ -36,10 +37,22 @@ type steps struct {
 
 // stepMetrics has the name and the metrics of one step of a saga.
 type stepMetrics struct {
-	name     string
-	duration prometheus.Observer
-	retries  prometheus.Counter
+	name, service  string // service is whose shards the step needs
+	duration       prometheus.Observer
+	retries        prometheus.Counter
+	waiting        *waiting
+	order, attempt string // set by of
 }
+
+// of returns the metrics of the step for one attempt.
+func (m stepMetrics) of(a *attempt) stepMetrics {
+	m.order, m.attempt = a.orderID, a.id
+	return m
+}
+
+// failed records a try that failed. The argument since is the start of the step. The argument shards lists the
+// shards without a result, if known.
+func (m stepMetrics) failed(since time.Time, shards []int) { m.waiting.failed(m, since, shards) }
 
 // done records one step: its duration since start, and the number of its retries.
 func (m stepMetrics) done(start time.Time, retries int) {
@@ -67,6 +80,9 @@ func newMetrics() *Metrics {
 		cancellations: counter("checkout_cancellations_total", "Cancellations of paid orders, by outcome.", "outcome"),
 		confirmed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "checkout_confirmed_total", Help: "Decided attempts whose records were confirmed."}),
+		unreadable: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "checkout_unconfirmed_unreadable_total",
+			Help: "Entries of the set \"unconfirmed\" that could not be read. They are retried and counted every 10 s."}),
 	}
 	stepDurations := histogram("checkout_step_duration_seconds",
 		"Duration of one step of a saga, including retries.", "step")
@@ -74,6 +90,7 @@ func newMetrics() *Metrics {
 		"Retries of a step of a saga after a lost reply or an unknown outcome.", "step")
 	m.Group = metrics.Group{
 		m.checkouts, m.durations, stepDurations, stepRetries, m.recovered, m.cancellations, m.confirmed,
+		m.unreadable,
 	}
 
 	m.paid = m.checkouts.WithLabelValues("paid", "")
@@ -90,8 +107,19 @@ func newMetrics() *Metrics {
 		m.cancellations.WithLabelValues(outcome)
 	}
 
+	m.waiting = &waiting{byID: map[string]waitingStep{}}
 	step := func(name string) stepMetrics {
-		return stepMetrics{name, stepDurations.WithLabelValues(name), stepRetries.WithLabelValues(name)}
+		service := "order"
+		switch {
+		case strings.HasSuffix(name, " credit"):
+			service = "payment"
+		case strings.HasSuffix(name, " stock"):
+			service = "stock"
+		}
+		return stepMetrics{
+			name: name, service: service, waiting: m.waiting,
+			duration: stepDurations.WithLabelValues(name), retries: stepRetries.WithLabelValues(name),
+		}
 	}
 	m.steps = steps{
 		begin: step("begin"), commit: step("commit"), refuse: step("refuse"), abort: step("abort"),
@@ -110,18 +138,24 @@ func (m *Metrics) countCheckout(start time.Time, err error) {
 		m.paidDuration.Observe(seconds)
 		return
 	}
-	failure, ok := errors.AsType[*api.Error](err)
-	if !ok || failure == api.Unavailable {
+	if unknown(err) {
 		m.checkouts.WithLabelValues("unknown", api.Unavailable.Name).Inc()
 		m.unknownDuration.Observe(seconds)
 		return
 	}
+	failure, _ := errors.AsType[*api.Error](err)
 	m.checkouts.WithLabelValues("refused", failure.Name).Inc()
 	m.refusedDuration.Observe(seconds)
 }
 
-// countRecovery counts an undecided order that a worker has claimed. state is the order's state at that time. decided
-// says whether the worker completed the saga.
+// unknown reports whether the outcome of a checkout that ended with err is unknown.
+func unknown(err error) bool {
+	failure, ok := errors.AsType[*api.Error](err)
+	return err != nil && (!ok || failure == api.Unavailable)
+}
+
+// countRecovery counts an undecided order that a worker has claimed. The argument state is the order's state at that
+// time. The argument decided says whether the worker completed the saga.
 func (m *Metrics) countRecovery(state string, decided bool) {
 	m.recovered.WithLabelValues(recoveryLabels(state, decided)...).Inc()
 }
@@ -136,7 +170,7 @@ func (m *Metrics) countCancellation(result api.OrderPayment) {
 	switch result {
 	case api.Cancelled:
 		outcome = "cancelled"
-	case api.PaymentUnknown:
+	case api.PaymentUnknown, api.PaymentUnavailable:
 		outcome = "unknown"
 	}
 	m.cancellations.WithLabelValues(outcome).Inc()

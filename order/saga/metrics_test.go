@@ -18,6 +18,7 @@ import (
 
 // The metrics count each checkout once, by its outcome, and each step once, with its retries.
 func TestSagaMetrics(t *testing.T) {
+	t.Parallel()
 	s := openShopWith(t, 2)
 	ctx := context.Background()
 	item, elsewhere, rich, poor := shard.Mint(0), shard.Mint(1), shard.Mint(0), shard.Mint(0)
@@ -76,10 +77,10 @@ func TestSagaMetrics(t *testing.T) {
 		t.Fatal(err)
 	}
 	if n := testutil.ToFloat64(s.co.steps.reserveCredit.retries); n < 1 {
-		t.Errorf("counted %v retries, although payment was down", n)
+		t.Errorf("counted %v retries while payment was down, want some", n)
 	}
 	if n := stepCounts(t, s.co.Metrics)["reserve credit"]; n != 6 {
-		t.Errorf("counted %d steps, want 6: a retry is no step of its own", n)
+		t.Errorf("counted %d steps, want 6: a retry is not a separate step", n)
 	}
 }
 
@@ -104,7 +105,7 @@ func TestBacklogMetrics(t *testing.T) {
 	if _, err := s.store.Begin(ctx, id, "A", ""); err != nil {
 		t.Fatal(err)
 	}
-	s.client.HIncrBy(ctx, "{o0}o:"+id, "dl", -40_000)
+	s.at("{o0}").HIncrBy(ctx, "{o0}o:"+id, "dl", -40_000)
 	families, err := gather(NewBacklog(s.store))
 	if err != nil {
 		t.Fatal(err)
@@ -112,15 +113,15 @@ func TestBacklogMetrics(t *testing.T) {
 	value := func(name string) float64 {
 		m := families[name].GetMetric()
 		if len(m) != 1 || m[0].GetLabel()[0].GetValue() != "0" {
-			t.Fatalf("%s: %v", name, m)
+			t.Fatalf("%s: got %v, want one series of shard 0", name, m)
 		}
 		return m[0].GetGauge().GetValue()
 	}
 	if n, age := value("checkout_undecided"), value("checkout_undecided_age_seconds"); n != 1 || age < 40 || age > 50 {
-		t.Errorf("%v undecided, the oldest %v s old; want 1, 40 s", n, age)
+		t.Errorf("undecided: got %v orders, the oldest %v s old; want 1, 40 s to 50 s", n, age)
 	}
 	if n := value("checkout_unconfirmed"); n != 0 {
-		t.Errorf("%v unconfirmed, want 0", n)
+		t.Errorf("unconfirmed: got %v attempts, want 0", n)
 	}
 }
 
@@ -135,11 +136,11 @@ func TestOutcomesAndLatency(t *testing.T) {
 		got[outcome.Outcome+" "+outcome.Reason] = outcome.Count
 	}
 	if want := "map[paid :2 refused insufficient-stock:1 unknown unavailable:1]"; fmt.Sprint(got) != want {
-		t.Errorf("got %v, want %s", got, want)
+		t.Errorf("outcomes: got %v, want %s", got, want)
 	}
 	latency := m.Latency()
 	if last := latency[len(latency)-1]; len(latency) < 10 || last.Count != 2 || last.Seconds != 15 {
-		t.Errorf("latency %+v", latency)
+		t.Errorf("latency: got %+v, want at least 10 buckets, the last one with 2 checkouts within 15 s", latency)
 	}
 }
 

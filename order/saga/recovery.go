@@ -35,32 +35,37 @@ const (
 type Recovery struct {
 	co     *Coordinator
 	mu     sync.Mutex
-	claims map[string]int // claims by this instance of each undecided order, at most 3, by order ID
+	claims map[string]int       // number of claims by this instance, up to 3, by order ID
+	seen   map[string]time.Time // when each process was last connected to any shard, by incarnation
 }
 
 // NewRecovery returns the recovery workers of an instance.
-func NewRecovery(co *Coordinator) *Recovery { return &Recovery{co: co, claims: map[string]int{}} }
+func NewRecovery(co *Coordinator) *Recovery {
+	return &Recovery{co: co, claims: map[string]int{}, seen: map[string]time.Time{}}
+}
 
-// Run watches every shard until ctx ends. It returns when no work is in flight.
+// Run watches every shard until ctx ends. Run returns when no work is in flight.
 func (r *Recovery) Run(ctx context.Context) {
 	ctx = failpoint.WithRole(ctx, "recovery")
 	var workers sync.WaitGroup
 	for _, shard := range r.co.store.Shards() {
 		workers.Go(func() { r.watch(ctx, shard, r.recoverDue) })
 		workers.Go(func() { r.watch(ctx, shard, r.confirmDue) })
+		workers.Go(func() { newOrphanWatch(r, shard).run(ctx) })
 	}
 	workers.Wait()
 }
 
-// watch calls work repeatedly while the shard is healthy. It pauses between two calls, unless work reports that there
-// is more to do. When the shard becomes healthy again, watch resets the duration of all later claims.
+// watch calls the function work repeatedly while the shard runs scripts that complete work. watch pauses between two
+// calls, unless the function work reports that there is more to do. When the shard has recovered, watch resets the
+// duration of all later claims.
 func (r *Recovery) watch(
 	ctx context.Context, shard *redis.Shard, work func(context.Context, *redis.Shard) (more bool),
 ) {
 	wasUnhealthy := false
 	for ctx.Err() == nil {
 		more := false
-		if !shard.Healthy() {
+		if !shard.Completes() {
 			wasUnhealthy = true
 		} else {
 			if wasUnhealthy {
@@ -86,18 +91,24 @@ func (r *Recovery) recoverDue(ctx context.Context, shard *redis.Shard) (more boo
 	}
 	var working sync.WaitGroup
 	for _, id := range ids {
-		working.Go(func() { r.recover(ctx, id) })
+		working.Go(func() {
+			r.recover(ctx, id, func(ctx context.Context, claim time.Duration) (store.Result, error) {
+				return r.co.store.Claim(ctx, id, claim)
+			})
+		})
 	}
 	working.Wait()
 	return len(ids) == recoverBatch
 }
 
-// recover claims an undecided order and completes its saga. It aborts the attempt of a RUNNING order, releases and
-// closes the attempt of an ABORTING order, and refunds a REFUNDING order.
-func (r *Recovery) recover(ctx context.Context, orderID string) {
+// recover claims an undecided order with the function claim and completes its saga. recover aborts the attempt of a
+// RUNNING order, releases and closes the attempt of an ABORTING order, and refunds a REFUNDING order.
+func (r *Recovery) recover(
+	ctx context.Context, orderID string, claim func(context.Context, time.Duration) (store.Result, error),
+) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recoverBudget)
 	defer cancel()
-	claimed, err := r.co.store.Claim(ctx, orderID, r.claimFor(orderID))
+	claimed, err := claim(ctx, r.claimFor(orderID))
 	if err != nil || claimed.Code == store.CodeNotFound {
 		return
 	}
@@ -125,13 +136,17 @@ func (r *Recovery) recover(ctx context.Context, orderID string) {
 		return // the order is due again when the claim expires
 	}
 	slog.InfoContext(ctx, "order recovered", "order", orderID, "attempt", a.id, "outcome", err)
+	decided := stateAfter(err)
+	if claimed.Code == store.CodeRefunding {
+		decided = store.StateCancelled
+	}
+	r.co.decided(orderID, decided, byRecovery, r.co.age(a))
 	r.mu.Lock()
 	delete(r.claims, orderID)
 	r.mu.Unlock()
 }
 
-// traceOf returns the traceparent of the claimed attempt. It returns "" if the order has no traceparent, or one of an
-// earlier attempt.
+// traceOf returns the traceparent of the claimed attempt, or "" if the order has no traceparent of this attempt.
 func traceOf(claimed store.Result) string {
 	attempt, parent, _ := strings.Cut(claimed.Trace, " ")
 	if attempt != claimed.Attempt {
@@ -162,7 +177,11 @@ func (r *Recovery) resetClaims() {
 // confirmDue confirms decided attempts of a shard, so that their records may expire.
 func (r *Recovery) confirmDue(ctx context.Context, shard *redis.Shard) (more bool) {
 	ctx = context.WithoutCancel(ctx)
-	taken, err := r.co.store.TakeUnconfirmed(ctx, shard, confirmBatch, confirmClaim)
+	taken, unreadable, err := r.co.store.TakeUnconfirmed(ctx, shard, confirmBatch, confirmClaim)
+	for _, err := range unreadable {
+		slog.ErrorContext(ctx, "skip unconfirmed attempt", "shard", shard.Index, "error", err)
+		r.co.unreadable.Inc()
+	}
 	if err != nil && !errors.Is(err, api.Unavailable) && !errors.Is(err, api.Overloaded) {
 		slog.ErrorContext(ctx, "read unconfirmed attempts", "shard", shard.Index, "error", err)
 	}
@@ -192,5 +211,5 @@ func (r *Recovery) confirmDue(ctx context.Context, shard *redis.Shard) (more boo
 		return false
 	}
 	r.co.confirmed.Add(float64(len(done)))
-	return len(taken) == confirmBatch
+	return len(taken)+len(unreadable) == confirmBatch
 }

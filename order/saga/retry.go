@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"checkout/common/api"
+	"checkout/common/redis"
 	"checkout/order/store"
 )
 
@@ -18,10 +19,24 @@ const (
 	lastPause  = 250 * time.Millisecond
 )
 
-// downBudget is how long a reservation or refund is retried while a participant's shard is unhealthy. The shard may
-// recover soon, but a longer wait would fill the instance with waiting callers. Callers get an error within a second,
-// and recovery completes the saga.
-const downBudget = 500 * time.Millisecond
+const (
+	// downBudget is the time for retries of a step while a participant's shard is unhealthy. The shard may recover
+	// soon, but a longer wait would fill the instance with waiting callers. Callers get an error within a second,
+	// and recovery completes the saga.
+	downBudget = 750 * time.Millisecond
+	// restartBudget replaces downBudget and beginBudget for a checkout that was in flight when the shard failed. The time
+	// counts from the last reply of the shard. A Redis that restarts often replies again within this time. Later checkouts
+	// do not wait so long, so the number of waiting checkouts is bounded. See docs/adr/0024-restart-of-a-shard.md.
+	restartBudget = 2 * time.Second
+	// refusedBudget is the time for retries of a step after "begin" while the order's shard refuses the step.
+	refusedBudget = 500 * time.Millisecond
+)
+
+// awaitsRestart reports whether a request waits for the restart of a shard. The argument silent is the time since the
+// last reply of the shard.
+func awaitsRestart(arrived time.Time, silent time.Duration) bool {
+	return silent > 0 && silent < restartBudget && time.Since(arrived) > silent && !arrived.IsZero()
+}
 
 // backoff yields 0, 1, 2, … until ctx ends, with a pause after each number. A pause that starts before decideAt ends no
 // later than decideAt, because the caller then decides whether to continue.
@@ -42,28 +57,44 @@ func backoff(ctx context.Context, decideAt time.Time) iter.Seq[int] {
 	}
 }
 
-// retryUntilKnown retries a participant's step until its outcome is known, ctx ends, or downBudget has passed and a
-// shard of the participant is unhealthy.
-func retryUntilKnown(ctx context.Context, m stepMetrics, try func() api.Outcome) api.Outcome {
-	return retryUntil(ctx, m, downBudget, try, func(c api.Code) bool { return c != api.Unknown })
+// retryUntilKnown retries a participant's step until the outcome is known; api.Short counts as unknown. retryUntilKnown
+// gives up when ctx ends, when a shard of the participant refuses the step, or when a shard is unhealthy after
+// downBudget. For a request that was in flight when the shard failed, restartBudget applies.
+func retryUntilKnown(ctx context.Context, m stepMetrics, arrived time.Time, try func() api.Outcome) api.Outcome {
+	known := func(c api.Code) bool { return c != api.Unknown && c != api.Short }
+	return retryUntil(ctx, m, downBudget, arrived, try, known)
 }
 
-// retryUntilReleased retries a release until it is recorded, a shard of the participant is unhealthy, or ctx ends.
-func retryUntilReleased(ctx context.Context, m stepMetrics, try func() api.Outcome) api.Outcome {
-	return retryUntil(ctx, m, 0, try, func(c api.Code) bool { return c == api.Released || c == api.Refused })
+// retryUntilReleased retries a release until the release is recorded. It gives up when ctx ends, or when a shard of the
+// participant refuses the release. If a shard is unhealthy, retryUntilReleased gives up after the same time as
+// retryUntilKnown. It gives up at once if no client waits, or if an unhealthy shard was the reason to abort the
+// attempt.
+func retryUntilReleased(ctx context.Context, m stepMetrics, a *attempt, try func() api.Outcome) api.Outcome {
+	down := downBudget
+	if a.arrived.IsZero() || a.reason == reasonTimeout {
+		down = 0
+	}
+	released := func(c api.Code) bool { return c == api.Released || c == api.Refused }
+	return retryUntil(ctx, m, down, a.arrived, try, released)
 }
 
 func retryUntil(
-	ctx context.Context, m stepMetrics, down time.Duration, try func() api.Outcome, ends func(api.Code) bool,
+	ctx context.Context, m stepMetrics, down time.Duration, arrived time.Time, try func() api.Outcome,
+	ends func(api.Code) bool,
 ) (outcome api.Outcome) {
 	start, retries := time.Now(), 0
 	for retries = range backoff(ctx, start.Add(down)) {
 		if outcome = try(); ends(outcome.Code) {
+			m.waiting.succeeded(m)
 			break
 		}
-		shardDown := outcome.Reason == api.ShardDown && time.Since(start) >= down
-		if outcome = (api.Outcome{}); shardDown {
-			outcome.Reason = api.ShardDown
+		m.failed(start, outcome.Shards)
+		failed := outcome
+		outcome = api.Outcome{}
+		gone := failed.Reason == api.ShardDown && time.Since(start) >= down &&
+			!awaitsRestart(arrived, time.Duration(failed.SilentMS)*time.Millisecond)
+		if gone || failed.Reason == api.ShardRefuses {
+			outcome.Reason = failed.Reason
 			break
 		}
 	}
@@ -71,18 +102,24 @@ func retryUntil(
 	return outcome
 }
 
-// retryUntilDone retries a script on the order's shard until the shard replies or ctx ends.
+// retryUntilDone retries a script on the order's shard until the shard replies. It gives up when ctx ends, or when the
+// shard refuses the script after refusedBudget.
 func retryUntilDone(
-	ctx context.Context, m stepMetrics, orderID string, script func() (store.Result, error),
+	ctx context.Context, m stepMetrics, script func() (store.Result, error),
 ) (store.Result, error) {
 	start, retries := time.Now(), 0
 	defer func() { m.done(start, retries) }()
+	cause := context.Cause(ctx)
 	for retries = range backoff(ctx, time.Time{}) {
-		found, err := script()
-		if err == nil || errors.Is(err, api.OrderNotFound) {
-			return found, err
+		var found store.Result
+		if found, cause = script(); cause == nil || errors.Is(cause, api.OrderNotFound) {
+			m.waiting.succeeded(m)
+			return found, cause
+		}
+		m.failed(start, nil)
+		if errors.Is(cause, redis.ErrRefused) && time.Since(start) >= refusedBudget {
+			return store.Result{}, &stepError{order: m.order, step: m.name, err: cause, cause: "the shard refuses the script"}
 		}
 	}
-	return store.Result{}, fmt.Errorf("order %s: step %q: no reply from the shard before the timeout: %w",
-		orderID, m.name, api.Unavailable)
+	return store.Result{}, &stepError{order: m.order, step: m.name, err: errNoReply, cause: fmt.Sprint(cause)}
 }

@@ -14,12 +14,13 @@ func TestRetriesOfAnUnhealthyShardEndInTime(t *testing.T) {
 	for range 50 { // pauses are random
 		synctest.Test(t, func(t *testing.T) {
 			start, tries := time.Now(), 0
-			outcome := retryUntilKnown(t.Context(), step, func() api.Outcome {
+			outcome := retryUntilKnown(t.Context(), step, start, func() api.Outcome {
 				tries++
 				return api.Outcome{Code: api.Unknown, Reason: api.ShardDown}
 			})
 			if took := time.Since(start); took != downBudget || tries < 3 || outcome.Reason != api.ShardDown {
-				t.Errorf("ended after %v and %d tries with %+v", took, tries, outcome)
+				t.Errorf("ended after %v and %d tries with %+v; want %v, at least 3 tries and ShardDown", took, tries, outcome,
+					downBudget)
 			}
 		})
 	}

@@ -4,7 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"runtime"
-	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -20,10 +20,10 @@ import (
 	"checkout/order/store"
 )
 
-// shop is a coordinator, with the data of order, stock and payment on one Redis server.
+// shop is a coordinator, with the shards of order, stock and payment.
 type shop struct {
 	t              *testing.T
-	client         *goredis.Client
+	clients        map[string]*goredis.Client // by the hash tag of the shard
 	store          *store.Store
 	stock, payment *lossy
 	co             *Coordinator
@@ -37,11 +37,15 @@ func openShop(t *testing.T) *shop {
 // openShopWith opens a shop with a number of shards of stock, and one shard of order and of payment.
 func openShopWith(t *testing.T, stockShards int) *shop {
 	t.Helper()
-	server := testredis.Start(t)
+	s := &shop{t: t, clients: map[string]*goredis.Client{}}
 	open := func(name string, shards int, scripts []*redis.Script) *cluster.Cluster {
-		return testredis.Connect(t, name, slices.Repeat([]*testredis.Server{server}, shards), scripts)
+		c, servers := testredis.Open(t, name, shards, scripts)
+		for i, server := range servers {
+			s.clients[c.Shards()[i].Key("")] = server.Client
+		}
+		return c
 	}
-	s := &shop{t: t, client: server.Client, store: store.New(open("order", 1, store.Scripts))}
+	s.store = store.New(open("order", 1, store.Scripts))
 	s.stock = &lossy{Reservations: participant.NewReservations(open("stock", stockShards, participant.Scripts), "i:")}
 	s.payment = &lossy{Reservations: participant.NewReservations(open("payment", 1, participant.Scripts), "u:")}
 	s.co = New(s.store, s.stock, s.payment)
@@ -55,6 +59,7 @@ type lossy struct {
 	lose, kill float64 // probabilities
 	down       bool    // loses every message
 	messages   int
+	onReserve  func()       // called before a reservation, unless nil
 	released   atomic.Int32 // releases that arrived
 }
 
@@ -86,6 +91,9 @@ func (l *lossy) set(lose, kill float64, down bool) {
 }
 
 func (l *lossy) Reserve(ctx context.Context, a api.Attempt) api.Outcome {
+	if l.onReserve != nil {
+		l.onReserve()
+	}
 	return l.call(func() api.Outcome { return l.Reservations.Reserve(ctx, []api.Attempt{a})[0] })
 }
 
@@ -101,14 +109,20 @@ func (l *lossy) Confirm(ctx context.Context, list []api.Confirmation) ([]api.Don
 	return l.Reservations.Confirm(ctx, list), nil
 }
 
+// at returns the client of the shard of a key.
+func (s *shop) at(key string) *goredis.Client {
+	tag, _, _ := strings.Cut(key, "}")
+	return s.clients[tag+"}"]
+}
+
 // set sets a counter.
 func (s *shop) set(key string, amount int64) {
-	s.client.Set(context.Background(), key, amount, 0)
+	s.at(key).Set(context.Background(), key, amount, 0)
 }
 
 // get returns a counter.
 func (s *shop) get(key string) int64 {
-	n, err := s.client.Get(context.Background(), key).Int64()
+	n, err := s.at(key).Get(context.Background(), key).Int64()
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -14,20 +14,25 @@ import (
 	"strings"
 
 	"github.com/gin-gonic/gin"
+
+	"checkout/common/web"
 )
 
-//go:embed console.html docs.html openapi.json assets vendor
+//go:embed console.html docs.html problem.html openapi.json assets vendor
 var files embed.FS
 
-// Prefix is the path of the site on the public port. The gateway adds it to the paths of the site.
+// Prefix is the path of the site on the public port. The gateway adds this prefix to the paths of the site.
 const Prefix = "/site"
 
 // contentPolicy allows same-origin content only. Styles need 'unsafe-inline', because Swagger UI sets inline styles.
+// Routes appends URLs to connect-src.
 const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; " +
-	"img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+	"img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; connect-src 'self'"
 
-// Routes adds a route for each file of the site.
-func Routes(r gin.IRouter) {
+// Routes adds a route for each file of the site. Pages may send requests to their own origin and to the URLs in
+// connect. Routes ignores an empty URL.
+func Routes(r gin.IRouter, connect ...string) {
+	policy := strings.TrimRight(contentPolicy+" "+strings.Join(connect, " "), " ")
 	names := map[string]string{"/": "console.html", "/docs": "docs.html", "/openapi.json": "openapi.json"}
 	for _, pattern := range []string{"assets/*", "vendor/*.gz"} {
 		found, err := fs.Glob(files, pattern)
@@ -38,32 +43,52 @@ func Routes(r gin.IRouter) {
 			names["/assets/"+strings.TrimSuffix(path.Base(name), ".gz")] = name
 		}
 	}
+	addProblems(r)
 	for route, name := range names {
 		content, err := files.ReadFile(name)
 		if err != nil {
 			panic(err) // the file is not embedded
 		}
-		r.GET(Prefix+route, newFile(name, content).send)
+		f := newFile(name, content)
+		f.policy = policy
+		r.GET(Prefix+route, f.send)
 	}
 }
 
-// file is a file of the site, compressed with gzip.
+// file is a file of the site.
 type file struct {
 	mediaType, etag string
-	zipped          []byte
+	policy          string // the header Content-Security-Policy
+	plain, zipped   []byte
 }
 
 func newFile(name string, content []byte) *file {
-	name, zipped := strings.CutSuffix(name, ".gz")
-	if !zipped {
+	name, vendored := strings.CutSuffix(name, ".gz")
+	f := &file{mediaType: mediaType(name), plain: content, zipped: content}
+	if vendored {
+		f.plain = unzip(content)
+	} else {
 		var buffer bytes.Buffer
 		w, _ := gzip.NewWriterLevel(&buffer, gzip.BestCompression) // fails only for an invalid level
 		w.Write(content)
 		w.Close()
-		content = buffer.Bytes()
+		f.zipped = buffer.Bytes()
 	}
-	sum := sha256.Sum256(content)
-	return &file{mediaType: mediaType(name), etag: `"` + hex.EncodeToString(sum[:8]) + `"`, zipped: content}
+	sum := sha256.Sum256(f.zipped)
+	f.etag = hex.EncodeToString(sum[:8])
+	return f
+}
+
+func unzip(content []byte) []byte {
+	r, err := gzip.NewReader(bytes.NewReader(content))
+	if err != nil {
+		panic(err) // a vendored file is corrupt
+	}
+	plain, err := io.ReadAll(r)
+	if err != nil {
+		panic(err)
+	}
+	return plain
 }
 
 // mediaType returns the media type of a file. It does not use package mime, because the container image has no table of
@@ -83,30 +108,29 @@ func mediaType(name string) string {
 	}
 }
 
-// send responds with the file, or with 304 if the client has it. Clients must revalidate each time, so that a page and
-// its scripts have the same version.
+// send responds with the file, or with 304 if the client has the file. Clients must revalidate each time, so that a
+// page and its scripts have the same version.
 func (f *file) send(c *gin.Context) {
 	h := c.Writer.Header()
-	h.Set("ETag", f.etag)
+	content, etag := f.plain, `"`+f.etag+`"`
+	zip := acceptsGzip(c.Request.Header.Values("Accept-Encoding"))
+	if zip {
+		content, etag = f.zipped, `"`+f.etag+`-gzip"`
+	}
+	h.Set("ETag", etag)
 	h.Set("Cache-Control", "no-cache")
-	h.Set("Vary", "Accept-Encoding")
-	h.Set("Content-Security-Policy", contentPolicy)
+	h.Add("Vary", "Accept-Encoding")
+	h.Set("Content-Security-Policy", f.policy)
 	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY") // for browsers that ignore frame-ancestors
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Referrer-Policy", "no-referrer")
-	if strings.Contains(c.GetHeader("If-None-Match"), f.etag) {
+	if matches(c.Request.Header.Values("If-None-Match"), etag) {
 		c.Status(http.StatusNotModified)
 		return
 	}
-	if strings.Contains(c.GetHeader("Accept-Encoding"), "gzip") {
+	if zip {
 		h.Set("Content-Encoding", "gzip")
-		c.Data(http.StatusOK, f.mediaType, f.zipped)
-		return
 	}
-	plain, err := gzip.NewReader(bytes.NewReader(f.zipped))
-	if err != nil {
-		panic(err) // not valid gzip: a vendored file is corrupt
-	}
-	h.Set("Content-Type", f.mediaType)
-	c.Status(http.StatusOK)
-	io.Copy(c.Writer, plain)
+	web.Send(c, http.StatusOK, f.mediaType, content)
 }

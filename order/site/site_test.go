@@ -3,14 +3,16 @@ package site
 import (
 	"bytes"
 	"compress/gzip"
+	"html/template"
 	"io"
-	"io/fs"
 	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/gin-gonic/gin"
+
+	"checkout/common/api"
 )
 
 // A file is sent with gzip if the client accepts it, and with 304 if the client has the file.
@@ -36,23 +38,68 @@ func TestFilesAreServed(t *testing.T) {
 		want, header := media[extension], plain.Header()
 		if want == "" || !strings.HasPrefix(header.Get("Content-Type"), want) ||
 			header.Get("X-Content-Type-Options") != "nosniff" {
-			t.Errorf("%s: %v", route.Path, header)
+			t.Errorf("GET %s: got the headers %v, want Content-Type %s and nosniff", route.Path, header, want)
 		}
 		unzip, err := gzip.NewReader(zipped.Body)
 		if err != nil || zipped.Header().Get("Content-Encoding") != "gzip" || header.Get("Content-Encoding") != "" {
-			t.Fatalf("%s: %v %v", route.Path, err, zipped.Header())
+			t.Fatalf("GET %s with gzip: got the headers %v, %v; want gzip", route.Path, zipped.Header(), err)
 		}
 		content, err := io.ReadAll(unzip)
 		if err != nil || plain.Code != 200 || plain.Body.Len() == 0 || !bytes.Equal(content, plain.Body.Bytes()) {
-			t.Errorf("%s: status %d, %d bytes plain, %d unzipped, %v", route.Path, plain.Code, plain.Body.Len(), len(content),
-				err)
+			t.Errorf("GET %s: got %d, %d bytes plain, %d unzipped, %v; want 200 and equal bytes", route.Path, plain.Code,
+				plain.Body.Len(), len(content), err)
 		}
-		again := get(route.Path, "If-None-Match", header.Get("ETag"))
-		if other := get(route.Path, "If-None-Match", `"other"`); again.Code != 304 || again.Body.Len() != 0 ||
-			other.Code != 200 {
-			t.Errorf("%s: status %d to a client that has the file, %d to one that has another", route.Path, again.Code,
-				other.Code)
+		for _, form := range []string{"%s", "W/%s", `"other", %s`, "*"} {
+			again := get(route.Path, "If-None-Match", strings.ReplaceAll(form, "%s", header.Get("ETag")))
+			if again.Code != 304 || again.Body.Len() != 0 {
+				t.Errorf("GET %s by a client that has the file: got %d, want 304 without a body", route.Path, again.Code)
+			}
 		}
+		other := get(route.Path, "If-None-Match", `"other"`)
+		unlike := get(route.Path, "If-None-Match", header.Get("ETag"), "Accept-Encoding", "gzip")
+		if other.Code != 200 || unlike.Code != 200 {
+			t.Errorf("GET %s by a client that has another file: got %d and %d, want 200", route.Path, other.Code, unlike.Code)
+		}
+	}
+}
+
+func TestGzipIsOnlySentToClientsThatAcceptIt(t *testing.T) {
+	t.Parallel()
+	for header, want := range map[string]bool{
+		"": false, "gzip": true, "GZIP": true, "x-gzip": true, "br, gzip": true, "gzip;q=0": false, "gzip; q=0.0": false,
+		"gzip;Q=0": false, "gzip ;q=0.001": true, "br;q=1, gzip;q=0": false, "*": true, "*;q=0": false,
+		"gzip;q=0, *": false, "gzip, *;q=0": true, "identity": false, "identity, gzip;q=0.5": false,
+		"identity;q=0.5, gzip": true, "identity;q=0": false, "gzip;q=1.1": false, "gzip;q=x": false, "gzip;q=": false,
+		"gzip;x=y;q=0": false, "ungzip": false, "br": false,
+	} {
+		if got := acceptsGzip([]string{header}); got != want {
+			t.Errorf("Accept-Encoding %q: got gzip %v, want %v", header, got, want)
+		}
+	}
+	if !acceptsGzip([]string{"br", "gzip"}) || acceptsGzip(nil) {
+		t.Error("acceptsGzip must join two headers to one list, and reject gzip without a header")
+	}
+}
+
+// Each problem type resolves to a page with its title and what to do.
+func TestEveryProblemHasAPage(t *testing.T) {
+	gin.SetMode(gin.TestMode)
+	r := gin.New()
+	Routes(r)
+	for _, e := range api.Errors() {
+		w := httptest.NewRecorder()
+		r.ServeHTTP(w, httptest.NewRequest("GET", Prefix+e.Type(), nil))
+		page := w.Body.String()
+		if w.Code != 200 || advice[e] == "" || !strings.Contains(page, template.HTMLEscapeString(e.Title)) ||
+			!strings.Contains(page, template.HTMLEscapeString(advice[e])) {
+			t.Errorf("GET %s: got %d %s, want 200 with the title and the advice", e.Type(), w.Code, page)
+		}
+	}
+	if text := advice[api.BatchUndecided]; strings.Contains(text, "Nothing") { // batch_init may have written some orders
+		t.Errorf("advice for batch-undecided: got %q, want no claim that nothing was written", text)
+	}
+	if len(advice) != len(api.Errors()) {
+		t.Errorf("advice for %d problems, want %d", len(advice), len(api.Errors()))
 	}
 }
 
@@ -65,20 +112,20 @@ func TestLinksResolve(t *testing.T) {
 	for _, route := range r.Routes() {
 		routes[strings.TrimPrefix(route.Path, Prefix)] = true
 	}
-	pages, err := fs.Glob(files, "*.html")
-	if err != nil || len(pages) < 2 {
-		t.Fatal(pages, err)
-	}
-	for _, page := range pages {
-		content, _ := files.ReadFile(page)
-		links := regexp.MustCompile(`(?:href|src)="([^"#]+)"`).FindAllSubmatch(content, -1)
+	for route := range routes {
+		w := httptest.NewRecorder()
+		r.ServeHTTP(w, httptest.NewRequest("GET", Prefix+route, nil))
+		if !strings.HasPrefix(w.Header().Get("Content-Type"), "text/html") {
+			continue
+		}
+		links := regexp.MustCompile(`(?:href|src)="([^"#]+)"`).FindAllStringSubmatch(w.Body.String(), -1)
 		for _, link := range links {
-			if !routes[string(link[1])] {
-				t.Errorf("%s: no file for the link %s", page, link[1])
+			if !routes[link[1]] {
+				t.Errorf("%s: no file for the link %s", route, link[1])
 			}
 		}
 		if len(links) < 3 {
-			t.Errorf("%s: only %d links", page, len(links))
+			t.Errorf("%s: only %d links", route, len(links))
 		}
 	}
 }

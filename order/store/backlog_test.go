@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// The age of an undecided order is the time since its checkout began or its cancellation was requested. It does not
-// depend on the age of the order or on later claims.
+// The age of an undecided order is the time since its checkout began or its cancellation was requested. This age does
+// not depend on the age of the order or on later claims.
 func TestBacklogCountsAndOldest(t *testing.T) {
 	s, client := openStore(t)
 	ctx := context.Background()
@@ -40,7 +40,7 @@ func TestBacklogCountsAndOldest(t *testing.T) {
 		got, err := s.Backlog(ctx, s.Shards()[0], 1000)
 		if err != nil || got.Undecided != c.undecided || got.Unconfirmed != c.unconfirmed ||
 			(got.Oldest()-c.oldest).Abs() > 2*time.Second {
-			t.Errorf("%s: %+v, %v; want %+v", name, got, err, c)
+			t.Errorf("%s: got %+v, %v; want %+v", name, got, err, c)
 		}
 	}
 }
@@ -51,17 +51,17 @@ func TestBacklogListsOrdersByDueTime(t *testing.T) {
 		"undecided old at now-5\nundecided new at now+5\nundecided gone at now-10", time.Now())
 	got, err := s.Backlog(t.Context(), s.Shards()[0], 10)
 	if err != nil || got.Undecided != 3 || len(got.Orders) != 2 {
-		t.Fatalf("got %+v, %v", got, err)
+		t.Fatalf("backlog: got %+v, %v; want 3 undecided, 2 of them with an order", got, err)
 	}
 	old, recent := got.Orders[0], got.Orders[1]
 	if old.OrderID != "old" || old.Status != StateRunning || old.UserID != "U" || old.AgeMS < 9_000 || old.AgeMS > 20_000 {
-		t.Errorf("old: %+v", old)
+		t.Errorf("first order: got %+v, want \"old\", RUNNING for 10 s", old)
 	}
 	if recent.OrderID != "new" || recent.Status != StateRefunding || recent.AgeMS > 8_000 {
-		t.Errorf("new: %+v", recent)
+		t.Errorf("second order: got %+v, want \"new\", just REFUNDING", recent)
 	}
 	if got, err := s.Backlog(t.Context(), s.Shards()[0], 2); err != nil || len(got.Orders) != 1 {
-		t.Errorf("two of three: %+v, %v", got, err)
+		t.Errorf("backlog with limit 2: got %+v, %v; want one order", got, err)
 	}
 }
 
@@ -72,23 +72,23 @@ func TestDueAndTakeUnconfirmed(t *testing.T) {
 	restore(t, client, "undecided p at now-5\nundecided q at now-10\nundecided r at now+5\n"+
 		"unconfirmed A now+90 0,2 1 at now-5\nunconfirmed C now+90 0 0 at now+5", time.Now())
 	if due, err := s.Due(ctx, at, 10); err != nil || fmt.Sprint(due) != "[q p]" {
-		t.Errorf("due: %v, %v", due, err)
+		t.Errorf("due: got %v, %v; want [q p]", due, err)
 	}
 	if due, err := s.Due(ctx, at, 1); err != nil || fmt.Sprint(due) != "[q]" {
-		t.Errorf("due, at most 1: %v, %v", due, err)
+		t.Errorf("due with limit 1: got %v, %v; want [q]", due, err)
 	}
-	taken, err := s.TakeUnconfirmed(ctx, at, 10, 10*time.Second)
-	if err != nil || len(taken) != 1 || taken[0].Record != "A" ||
+	taken, unreadable, err := s.TakeUnconfirmed(ctx, at, 10, 10*time.Second)
+	if err != nil || len(unreadable) != 0 || len(taken) != 1 || taken[0].Record != "A" ||
 		fmt.Sprint(taken[0].Stock, taken[0].Credit) != "[0 2] [1]" {
-		t.Fatalf("taken: %+v, %v", taken, err)
+		t.Fatalf("take: got %+v, %v; want A with the shards 0, 2 and 1", taken, err)
 	}
-	if again, err := s.TakeUnconfirmed(ctx, at, 10, 10*time.Second); err != nil || len(again) != 0 {
-		t.Errorf("retry: %+v, %v", again, err)
+	if again, _, err := s.TakeUnconfirmed(ctx, at, 10, 10*time.Second); err != nil || len(again) != 0 {
+		t.Errorf("take again: got %+v, %v; want no entry", again, err)
 	}
 	if err := s.Confirmed(ctx, at, taken[:1]); err != nil {
 		t.Error(err)
 	}
 	if n := client.ZCard(ctx, "{o0}unconfirmed").Val(); n != 1 {
-		t.Errorf("%d entries are left, want 1: C", n)
+		t.Errorf("%d entries are left, want only C", n)
 	}
 }

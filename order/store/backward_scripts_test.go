@@ -5,7 +5,7 @@ import "testing"
 func TestBackwardScripts(t *testing.T) {
 	runRows(t, []row{
 		{name: "abort ABORTING", before: lapsed, call: abortOf("A"), want: result(CodeAborting, "A", "given-up"),
-			after: "o:O a=A dl=now+30 i:x=2@5 i:y=1@7,3@8 k=2 lease=now-5 q=6 r=given-up s=ABORTING t=41 u=U" +
+			after: "o:O a=A by=me dl=now+30 i:x=2@5 i:y=1@7,3@8 k=2 lease=now-5 q=6 r=given-up s=ABORTING t=41 u=U" +
 				"\nundecided O at now+5"},
 		{name: "abort ABORTING before", before: aborting, call: abortOf("A"), want: found(CodeAborting)},
 		{name: "abort NOT_FOUND", call: abortOf("A"), want: Result{}},
@@ -23,7 +23,7 @@ func TestBackwardScripts(t *testing.T) {
 		{name: "close CLOSED, a PAID order is unchanged", before: paid, call: closeOf("A"), want: Result{Code: CodeClosed}},
 
 		{name: "cancel REFUNDING", before: paid, call: cancelOf("A"), want: toRefund,
-			after: decided("REFUNDING") + "\nundecided O at now+5"},
+			after: by("me", decided("REFUNDING")) + "\nundecided O at now+5"},
 		{name: "cancel REFUNDING before", before: refunding, call: cancelOf("A"), want: toRefund},
 		{name: "cancel NOT_FOUND", call: cancelOf("A"), want: Result{}},
 		{name: "cancel ABORTING", before: aborting, call: cancelOf("A"), want: found(CodeAborting)},

@@ -12,8 +12,8 @@ import (
 	"checkout/common/testredis"
 )
 
-// BenchmarkSagaScripts measures the processor time that the order's Redis spends on one checkout: on the scripts begin
-// and commit, and on the confirmation. Each round trip contains as many calls as in a busy instance.
+// BenchmarkSagaScripts measures the processor time that the order's Redis spends on one checkout: on the scripts
+// "begin" and "commit", and on the confirmation. Each round trip contains as many calls as in a busy instance.
 func BenchmarkSagaScripts(b *testing.B) {
 	for _, items := range []int{1, 20} {
 		b.Run(fmt.Sprintf("items=%d", items), func(b *testing.B) {
@@ -39,7 +39,7 @@ func BenchmarkSagaScripts(b *testing.B) {
 			testredis.ReportCPU(b, client, "begin", n, 64, func(p redis.Pipeliner, from, to int) {
 				for i := from; i < to; i++ {
 					keys := []string{shard.Key(orderKey(benchOrder(i))), undecided}
-					p.EvalSha(b.Context(), beginScript.SHA(), keys, attempts[i], "", benchOrder(i), lease)
+					p.EvalSha(b.Context(), beginScript.SHA(), keys, attempts[i], "", benchOrder(i), lease, store.by)
 				}
 			})
 			testredis.ReportCPU(b, client, "commit", n, 64, func(p redis.Pipeliner, from, to int) {
@@ -50,7 +50,7 @@ func BenchmarkSagaScripts(b *testing.B) {
 			})
 			before := testredis.CPU(b, client)
 			for left := n; left > 0; {
-				taken, err := store.TakeUnconfirmed(b.Context(), shard, 500, 10*time.Second)
+				taken, _, err := store.TakeUnconfirmed(b.Context(), shard, 500, 10*time.Second)
 				if err != nil {
 					b.Fatal(err)
 				}

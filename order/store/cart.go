@@ -13,25 +13,45 @@ import (
 // ErrTaken is the error of Create if the ID is taken.
 var ErrTaken = errors.New("the order exists")
 
-// run runs a script on one order and returns the script's code. With an idempotency key, the script runs once.
+// run runs a script on one order and on indexes of its shard. It returns the script's code, and the state of the order
+// if the code is cartNotOpen. With an idempotency key, the script runs once.
 func (s *Store) run(
-	ctx context.Context, key *idempotency.Key, script *redis.Script, id string, args ...any,
-) (int, error) {
+	ctx context.Context, key *idempotency.Key, script *redis.Script, id string, indexes []string, args ...any,
+) (code int, state string, err error) {
 	shard, name, err := s.locate(id)
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
-	reply, err := idempotency.Run(ctx, s.cluster, key, shard, script, []string{name}, args...)
+	keys := make([]string, 1, 1+len(indexes))
+	keys[0] = name
+	for _, index := range indexes {
+		keys = append(keys, shard.Key(index))
+	}
+	reply, err := idempotency.Run(ctx, s.cluster, key, shard, script, keys, args...)
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
-	code := int(reply.Int(0))
-	return code, reply.Err()
+	if code = int(reply.Int(0)); code == cartNotOpen && reply.Len() > 1 {
+		state = reply.String(1)
+	}
+	return code, state, reply.Err()
+}
+
+// notOpen returns the error for an order that is not open. The state of older idempotency records is "".
+func notOpen(id, state string) error {
+	if state == "" {
+		return fmt.Errorf("order %s: %w", id, api.OrderNotOpen)
+	}
+	return fmt.Errorf("order %s: status %s: %w", id, state, api.OrderNotOpen)
 }
 
 // Create creates an empty order for a user.
 func (s *Store) Create(ctx context.Context, key *idempotency.Key, id, user string) error {
-	code, err := s.run(ctx, key, createScript, id, user)
+	indexed := id
+	if !s.Index {
+		indexed = ""
+	}
+	code, _, err := s.run(ctx, key, createScript, id, []string{ordersKey, userPrefix + user}, user, indexed)
 	if err != nil {
 		return err
 	}
@@ -46,7 +66,7 @@ func (s *Store) Create(ctx context.Context, key *idempotency.Key, id, user strin
 
 // AddItem adds pieces of an item to an open order, at a price in minor units.
 func (s *Store) AddItem(ctx context.Context, key *idempotency.Key, id, item string, quantity, price int64) error {
-	code, err := s.run(ctx, key, addItemScript, id,
+	code, state, err := s.run(ctx, key, addItemScript, id, nil,
 		item, quantity, price, api.MaxItems, api.MaxPieces, int64(api.MaxBalance))
 	if err != nil {
 		return err
@@ -57,7 +77,7 @@ func (s *Store) AddItem(ctx context.Context, key *idempotency.Key, id, item stri
 	case cartNotFound:
 		return fmt.Errorf("order %s: %w", id, api.OrderNotFound)
 	case cartNotOpen:
-		return fmt.Errorf("order %s: %w", id, api.OrderNotOpen)
+		return notOpen(id, state)
 	case cartFull:
 		return fmt.Errorf("order %s: want at most %d items and %d pieces: %w", id, api.MaxItems, api.MaxPieces, api.CartFull)
 	case cartLimit:
@@ -68,7 +88,7 @@ func (s *Store) AddItem(ctx context.Context, key *idempotency.Key, id, item stri
 
 // RemoveItem removes pieces of an item from an open order. It removes the pieces that were added last.
 func (s *Store) RemoveItem(ctx context.Context, key *idempotency.Key, id, item string, quantity int64) error {
-	code, err := s.run(ctx, key, removeItemScript, id, item, quantity)
+	code, state, err := s.run(ctx, key, removeItemScript, id, nil, item, quantity)
 	if err != nil {
 		return err
 	}
@@ -78,7 +98,7 @@ func (s *Store) RemoveItem(ctx context.Context, key *idempotency.Key, id, item s
 	case cartNotFound:
 		return fmt.Errorf("order %s: %w", id, api.OrderNotFound)
 	case cartNotOpen:
-		return fmt.Errorf("order %s: %w", id, api.OrderNotOpen)
+		return notOpen(id, state)
 	case cartNotInCart:
 		return fmt.Errorf("order %s, item %s: %w", id, item, api.ItemNotInOrder)
 	case cartTooFew:
@@ -89,7 +109,11 @@ func (s *Store) RemoveItem(ctx context.Context, key *idempotency.Key, id, item s
 
 // Remove deletes an open order.
 func (s *Store) Remove(ctx context.Context, key *idempotency.Key, id string) error {
-	code, err := s.run(ctx, key, removeScript, id)
+	shard, _, err := s.locate(id)
+	if err != nil {
+		return err
+	}
+	code, state, err := s.run(ctx, key, removeScript, id, []string{ordersKey}, id, shard.Key(userPrefix))
 	if err != nil {
 		return err
 	}
@@ -99,7 +123,7 @@ func (s *Store) Remove(ctx context.Context, key *idempotency.Key, id string) err
 	case cartNotFound:
 		return fmt.Errorf("order %s: %w", id, api.OrderNotFound)
 	case cartNotOpen:
-		return fmt.Errorf("order %s: %w", id, api.OrderNotOpen)
+		return notOpen(id, state)
 	}
 	return undocumented(removeScript, code)
 }

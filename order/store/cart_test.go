@@ -10,6 +10,7 @@ import (
 
 	"checkout/common/api"
 	"checkout/common/shard"
+	"checkout/common/testredis"
 )
 
 func TestCartScripts(t *testing.T) {
@@ -31,7 +32,7 @@ func TestCartScripts(t *testing.T) {
 		want   error
 		after  string
 	}{
-		{"create DONE", "", create, nil, emptyOrder},
+		{"create DONE", "", create, nil, emptyOrder + "\norders O at 0\norders:U O at 0"},
 		{"create TAKEN", openOrder, create, ErrTaken, openOrder},
 		{"add_item NOT_FOUND", "", addItem("x", 1, 5), api.OrderNotFound, ""},
 		{"add_item DONE", emptyOrder, addItem("x", 3, 5), nil, "o:O i:x=3@5 k=1 q=3 s=OPEN t=15 u=U"},
@@ -69,6 +70,7 @@ func TestCartScripts(t *testing.T) {
 		{"remove_item TOO_FEW", openOrder, removeItem("y", 5), api.TooFewInOrder, openOrder},
 		{"remove_item NOT_OPEN", inState("PAID"), removeItem("x", 1), api.OrderNotOpen, inState("PAID")},
 		{"remove DONE", openOrder, remove, nil, ""},
+		{"remove DONE, leaves the lists", openOrder + "\norders O at 0\norders:U O at 0", remove, nil, ""},
 		{"remove NOT_FOUND", "", remove, api.OrderNotFound, ""},
 		{"remove NOT_OPEN, RUNNING", inState("RUNNING"), remove, api.OrderNotOpen, inState("RUNNING")},
 		{"remove NOT_OPEN, CANCELLED", inState("CANCELLED"), remove, api.OrderNotOpen, inState("CANCELLED")},
@@ -77,7 +79,7 @@ func TestCartScripts(t *testing.T) {
 			now := time.Now()
 			restore(t, client, r.before, now)
 			if err := r.call(context.Background()); !errors.Is(err, r.want) {
-				t.Errorf("got %v, want %v", err, r.want)
+				t.Errorf("%s: got the error %v, want %v", r.name, err, r.want)
 			}
 			if after := snapshot(t, client, now); after != r.after {
 				t.Errorf("after the call:\n%s\nwant\n%s", after, r.after)
@@ -104,32 +106,89 @@ func TestBatchInitOverwritesUnlessUndecided(t *testing.T) {
 		o, err := s.Find(ctx, shard.FormatDecimal(number))
 		if err != nil || o.State != StateOpen || o.Total != 6 || len(o.Lines) != 2 ||
 			o.Lines[0].ItemID == o.Lines[1].ItemID || o.Lines[0].Price != 3 {
-			t.Errorf("order %d: %+v, %v", number, o, err)
+			t.Errorf("find order %d: got %+v, %v; want two lines with a total of 6", number, o, err)
 		}
 	}
 	if _, err := s.Find(ctx, "1200"); !errors.Is(err, api.OrderNotFound) {
-		t.Errorf("order 1200: %v", err)
+		t.Errorf("find order 1200: got %v, want order-not-found", err)
 	}
 	if a, err := s.Begin(ctx, "7", "A", ""); err != nil || a.Code != CodeStarted {
-		t.Fatalf("begin: %+v, %v", a, err)
+		t.Fatalf("begin: got %+v, %v; want STARTED", a, err)
 	}
 	before := client.HGetAll(ctx, "{o0}o:8").Val()
 	if err := s.BatchInit(ctx, 1200, 10, 20, 3); !errors.Is(err, api.BatchUndecided) {
-		t.Errorf("batch_init of a running order: %v", err)
+		t.Errorf("batch_init of a running order: got %v, want batch-undecided", err)
 	}
 	if after := client.HGetAll(ctx, "{o0}o:8").Val(); fmt.Sprint(before) != fmt.Sprint(after) {
 		t.Errorf("a rejected batch_init has changed order 8 from %v to %v", before, after)
 	}
 	if err := s.BatchInit(ctx, 5, 10, 20, 3); err != nil {
-		t.Errorf("batch_init of other orders: %v", err)
+		t.Errorf("batch_init of other orders: got %v, want success", err)
 	}
-	// The script batch_init rejects undecided orders too, because a checkout may begin after the check in BatchInit.
-	reply, err := s.Shards()[0].Run(ctx, batchInitScript, []string{"{o0}o:6", "{o0}o:7"}, 1, 0, 0, 1, 0, 0, 1)
-	if err != nil || reply.Int(0) != 0 {
-		t.Errorf("the script returned %+v, %v", reply, err)
+	// The script "batch_init" rejects undecided orders too, because a checkout may begin after the check in BatchInit. A
+	// batch_init whose marker has expired does not overwrite orders of a later batch_init.
+	const marker = "{o0}overwriting"
+	client.Set(ctx, marker, "B", 0)
+	for _, row := range []struct {
+		batch, second string
+		want          int64
+	}{{"B", "7", cartUndecided}, {"C", "8", cartInterrupted}} {
+		keys := []string{"{o0}o:6", "{o0}o:" + row.second, marker}
+		reply, err := s.Shards()[0].Run(ctx, batchInitScript, keys, row.batch, 1, 0, 0, 1, 0, 0, 1)
+		if err != nil || reply.Int(0) != row.want {
+			t.Errorf("the script \"batch_init\" of batch %s returned %d (%v), want %d", row.batch, reply.Int(0), err, row.want)
+		}
 	}
 	if o, _ := s.Find(ctx, "6"); o.Total != 6 {
-		t.Errorf("the script has overwritten order 6: %+v", o)
+		t.Errorf("order 6 was overwritten: got %+v, want the total 6", o)
+	}
+}
+
+// After shards were added, batch_init deletes every order with a decimal ID. batch_init must not delete an undecided
+// order, whose reservations would have no owner.
+func TestBatchInitAfterGrowthKeepsUndecidedOrders(t *testing.T) {
+	t.Parallel()
+	c, servers := testredis.Open(t, "order", 1, Scripts)
+	ctx, s := context.Background(), New(c)
+	if err := s.BatchInit(ctx, 1200, 10, 20, 3); err != nil {
+		t.Fatal(err)
+	}
+	if a, err := s.Begin(ctx, "1100", "A", ""); err != nil || a.Code != CodeStarted {
+		t.Fatalf("begin: got %+v, %v; want STARTED", a, err)
+	}
+	s = New(testredis.Connect(t, "order", append(servers, testredis.Start(t)), Scripts))
+	before := servers[0].Dump(t)
+	if err := s.BatchInit(ctx, 5, 10, 20, 3); !errors.Is(err, api.BatchUndecided) ||
+		!strings.Contains(err.Error(), "order 1100") {
+		t.Errorf("batch_init that would delete a running order: got %v, want batch-undecided and the order", err)
+	}
+	if after := servers[0].Dump(t); fmt.Sprint(before) != fmt.Sprint(after) {
+		t.Error("a rejected batch_init has changed the shard")
+	}
+	// The script "delete" rejects undecided orders too, because a checkout may begin after the check.
+	const marker = "{o0}overwriting"
+	servers[0].Client.Set(ctx, marker, "B", 0)
+	keys := []string{"{o0}o:1099", "{o0}o:1100", marker}
+	for batch, want := range map[string]int64{"B": cartUndecided, "C": cartInterrupted} {
+		reply, err := s.Shards()[0].Run(ctx, deleteScript, keys, batch)
+		if err != nil || reply.Int(0) != want || servers[0].Client.Exists(ctx, keys[0], keys[1]).Val() != 2 {
+			t.Errorf("the script \"delete\" of batch %s returned %d (%v), want %d", batch, reply.Int(0), err, want)
+		}
+	}
+	servers[0].Client.Del(ctx, marker)
+	for _, step := range []func() (Result, error){
+		func() (Result, error) { return s.Abort(ctx, "1100", "A", "given-up", Steps{}) },
+		func() (Result, error) { return s.Close(ctx, "1100", "A") },
+	} {
+		if _, err := step(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.BatchInit(ctx, 5, 10, 20, 3); err != nil {
+		t.Errorf("batch_init of decided orders: got %v, want success", err)
+	}
+	if _, err := s.Find(ctx, "1100"); !errors.Is(err, api.OrderNotFound) {
+		t.Errorf("find order 1100 after batch_init: got %v, want order-not-found", err)
 	}
 }
 
@@ -143,6 +202,6 @@ func TestBatchInitMergesEqualItems(t *testing.T) {
 	o, err := s.Find(ctx, "2")
 	if err != nil || len(o.Lines) != 1 || o.Lines[0] != (api.OrderLine{ItemID: "0", Quantity: 2, Price: 1e12}) ||
 		o.Total != 2e12 || o.User != "0" {
-		t.Errorf("got %+v, %v", o, err)
+		t.Errorf("find order 2: got %+v, %v; want one line of two pieces of item 0", o, err)
 	}
 }

@@ -15,22 +15,22 @@ func FuzzLines(f *testing.F) {
 		lines, err := parseLines(item, value)
 		if err != nil {
 			if lines != nil {
-				t.Errorf("%q: %v and %v", value, lines, err)
+				t.Errorf("parse %q: got the lines %v and the error %v, want only one of them", value, lines, err)
 			}
 			return
 		}
 		if len(lines) != 1+strings.Count(value, ",") {
-			t.Errorf("%q: %v", value, lines)
+			t.Errorf("parse %q: got %v, want one line for each part", value, lines)
 		}
 		var sum int64
 		for _, line := range lines {
 			sum += line.Quantity
 			if line.ItemID != item {
-				t.Errorf("%q: %v", value, lines)
+				t.Errorf("parse %q: got %v, want lines of item %q", value, lines, item)
 			}
 		}
 		if line, err := parsePieces(item, value); err != nil || line.ID != item || line.Quantity != sum {
-			t.Errorf("%q: %v, %v", value, line, err)
+			t.Errorf("parsePieces(%q): got %v, %v; want %d pieces", value, line, err, sum)
 		}
 	})
 }

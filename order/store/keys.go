@@ -1,11 +1,17 @@
 package store
 
-import "time"
+import (
+	"time"
+
+	"checkout/common/api"
+)
 
 // Keys of an order shard, without the shard's hash tag.
 const (
 	undecidedKey   = "undecided"   // sorted set: undecided orders, by the time when recovery is due, in ms
 	unconfirmedKey = "unconfirmed" // sorted set: unconfirmed attempts, by the time when confirm is due, in ms
+	ordersKey      = "orders"      // sorted set with equal scores: minted IDs of orders, for lists
+	userPrefix     = "orders:"     // sorted set with equal scores: minted IDs of a user's orders; the user's ID follows
 	orderPrefix    = "o:"          // hash: an order; the ID follows
 )
 
@@ -16,22 +22,25 @@ const (
 	stateField    = "s"
 	attemptField  = "a"
 	userField     = "u"
-	totalField    = "t"  // sum of all lines, in minor units
-	deadlineField = "dl" // deadline of the attempt (the script cancel overwrites it), Unix ms by Redis TIME
-	traceField    = "tp" // "<attempt> <traceparent>"; set only if tracing is on
-	itemField     = "i:" // the item's ID follows; the value is "quantity@price,quantity@price", a part for each price
-	// Only the scripts use the other fields. "r" is the reason of the last closed attempt. "lease" is the end of the lease
-	// in Unix ms. "q" is the number of pieces, and "k" the number of items.
+	piecesField   = "q"     // number of pieces
+	totalField    = "t"     // sum of all lines, in minor units
+	deadlineField = "dl"    // deadline of the attempt (the script "cancel" overwrites it), Unix ms by Redis TIME
+	historyField  = "h"     // events of all attempts: see history.go
+	byField       = "by"    // incarnation of the instance that works, or last worked, on the order
+	leaseField    = "lease" // end of the lease, Unix ms
+	traceField    = "tp"    // "<attempt> <traceparent>"; set only if tracing is on
+	itemField     = "i:"    // the item's ID follows; the value is "quantity@price,quantity@price", a part for each price
+	// Only the scripts use the other fields. "r" is the reason of the last closed attempt. "k" is the number of items.
 )
 
-// States of an order, as stored and as shown to clients.
+// States of an order, as stored.
 const (
-	StateOpen      = "OPEN"
-	StateRunning   = "RUNNING"
-	StateAborting  = "ABORTING"
-	StatePaid      = "PAID"
-	StateRefunding = "REFUNDING"
-	StateCancelled = "CANCELLED"
+	StateOpen      = api.StateOpen
+	StateRunning   = api.StateRunning
+	StateAborting  = api.StateAborting
+	StatePaid      = api.StatePaid
+	StateRefunding = api.StateRefunding
+	StateCancelled = api.StateCancelled
 )
 
 func milliseconds(d time.Duration) int64 { return d.Milliseconds() }

@@ -37,13 +37,17 @@ func (r *replay) callOrder(step model.Step) (model.Code, error) {
 	case model.Begin:
 		got, err = r.store.Begin(r.ctx, replayOrder, attempt, r.attempts[step.After])
 	case model.Claim:
-		got, err = r.store.Claim(r.ctx, replayOrder, 2500*time.Millisecond)
+		if r.orphan {
+			got, err = r.store.ClaimOrphan(r.ctx, Orphan{ID: replayOrder, by: "dead"}, 2500*time.Millisecond)
+		} else {
+			got, err = r.store.Claim(r.ctx, replayOrder, 2500*time.Millisecond)
+		}
 	case model.Commit:
-		got, err = r.store.Commit(r.ctx, replayOrder, attempt, stock, credit)
+		got, err = r.store.Commit(r.ctx, replayOrder, attempt, stock, credit, Steps{Credit: time.Millisecond})
 	case model.Refuse:
 		got, err = r.store.Refuse(r.ctx, replayOrder, attempt, "refused")
 	case model.Abort:
-		got, err = r.store.Abort(r.ctx, replayOrder, attempt, "aborted")
+		got, err = r.store.Abort(r.ctx, replayOrder, attempt, "aborted", Steps{})
 	case model.Close:
 		got, err = r.store.Close(r.ctx, replayOrder, attempt)
 	case model.Cancel:
@@ -60,18 +64,23 @@ func (r *replay) callOrder(step model.Step) (model.Code, error) {
 	return orderCode(step, got), nil
 }
 
-// setLease makes the lease of an undecided order valid or expired. It also makes the order's entry in the set undecided
-// due.
+// setLease makes the lease of an undecided order valid or expired. It also makes the order due in the work list (the
+// set "undecided").
 func (r *replay) setLease(step model.Step) error {
 	if !r.before.Undecided || step.Script != model.Begin && step.Script != model.Claim {
 		return nil
 	}
 	shard := r.store.Shards()[0]
 	lease := time.Now().Add(time.Hour).UnixMilli()
+	p := r.client.Pipeline()
 	if step.LeaseExpired {
 		lease = past
 	}
-	p := r.client.Pipeline()
+	// The model does not say why a lease counts as expired. Every second claim finds the order of a dead instance.
+	if r.orphan = step.Script == model.Claim && step.LeaseExpired && !r.orphan; r.orphan {
+		lease = time.Now().Add(time.Hour).UnixMilli()
+		p.HSet(r.ctx, shard.Key(orderKey(replayOrder)), "by", "dead")
+	}
 	p.HSet(r.ctx, shard.Key(orderKey(replayOrder)), "lease", lease)
 	p.ZAdd(r.ctx, shard.Key(undecidedKey), redis.Z{Score: past, Member: replayOrder})
 	_, err := p.Exec(r.ctx)
@@ -110,7 +119,7 @@ func (r *replay) checkResult(step model.Step, got Result) error {
 		slices.Sort(cart)
 		if want := step.Then.Cart; !slices.Equal(cart, want) || got.User != replayUser ||
 			got.Total != int64(len(want)*replayPrice) {
-			return fmt.Errorf("got %+v, want the cart %v", got, want)
+			return fmt.Errorf("cart: got %+v, want %v", got, want)
 		}
 		if step.Then.Order == StateRefunding {
 			r.notAfters[step.Then.Attempt] = got.NotAfter
@@ -159,7 +168,7 @@ func (r *replay) callParticipant(step model.Step) (model.Code, error) {
 	if before.Refunds[step.Shard].DeadlinePassed {
 		notAfter = past
 	}
-	attempt := api.Attempt{ID: r.attempts[step.Attempt], Until: deadline, Lines: []api.Line{line}}
+	attempt := api.Attempt{ID: r.attempts[step.Attempt], Until: deadline, Lines: []api.Line{line}, Wait: step.Waits}
 	var outcomes []api.Outcome
 	switch step.Script {
 	case model.Reserve:
@@ -175,7 +184,7 @@ func (r *replay) callParticipant(step model.Step) (model.Code, error) {
 			confirmation.Record, confirmation.Until = attempt.ID+":refund", r.notAfters[step.Attempt]
 		}
 		if done := store.Confirm(r.ctx, []api.Confirmation{confirmation}); !done[0].OK {
-			return "", fmt.Errorf("confirm failed")
+			return "", fmt.Errorf("confirm: got an unknown outcome, want OK")
 		}
 		return model.Done, nil
 	}
@@ -184,10 +193,10 @@ func (r *replay) callParticipant(step model.Step) (model.Code, error) {
 
 var participantCodes = map[api.Code]model.Code{
 	api.Reserved: model.Reserved, api.Refused: model.Refused, api.Released: model.Released, api.Expired: model.Expired,
-	api.Refunded: model.Refunded,
+	api.Refunded: model.Refunded, api.Short: model.Short,
 }
 
-// compare compares all stored data, read in one round trip, with the model.
+// compare compares all stored data with the model. One round trip reads all data of a server.
 func (r *replay) compare(want model.Snapshot) error {
 	shard, p := r.store.Shards()[0], r.client.Pipeline()
 	order := p.HGetAll(r.ctx, shard.Key(orderKey(replayOrder)))
@@ -197,12 +206,16 @@ func (r *replay) compare(want model.Snapshot) error {
 	var codes []*redis.StringCmd
 	var ttls []*redis.DurationCmd
 	for at, counter := range r.counters {
+		p := r.participant(at).Pipeline()
 		free[at] = p.Get(r.ctx, counter)
 		for _, name := range r.attempts[1:] {
 			for _, key := range []string{r.records[at] + name, r.records[at] + name + ":refund"} {
 				codes = append(codes, p.GetRange(r.ctx, key, 0, 0))
 				ttls = append(ttls, p.PTTL(r.ctx, key))
 			}
+		}
+		if _, err := p.Exec(r.ctx); err != nil && !errors.Is(err, redis.Nil) {
+			return err
 		}
 	}
 	if _, err := p.Exec(r.ctx); err != nil && !errors.Is(err, redis.Nil) {

@@ -14,6 +14,8 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"checkout/common/api"
+	"checkout/common/cluster"
+	"checkout/common/env"
 	"checkout/common/participant"
 	"checkout/common/testredis"
 	"checkout/test/model"
@@ -37,31 +39,37 @@ type replay struct {
 	client         *redis.Client
 	store          *Store
 	stock, payment *participant.Reservations
-	counters       []string   // keys, by number of the participant shard in the model
-	records        []string   // key prefixes, by number of the participant shard in the model
-	attempts       []string   // IDs, by number of the attempt in the model, from 1; index 0 is ""
-	deadlines      []int64    // by attempt, Unix ms
-	notAfters      []int64    // by attempt, Unix ms
-	reasons        [][]string // by attempt: possible reasons why it was closed
+	servers        []*testredis.Server // the order shard, then the participant shards by their number in the model
+	counters       []string            // keys, by number of the participant shard in the model
+	records        []string            // key prefixes, by number of the participant shard in the model
+	attempts       []string            // IDs, by number of the attempt in the model, from 1; index 0 is ""
+	deadlines      []int64             // by attempt, Unix ms
+	notAfters      []int64             // by attempt, Unix ms
+	reasons        [][]string          // by attempt: possible reasons why the attempt was closed
+	orphan         bool                // the last claim was for an order of a dead instance
 	before         model.Snapshot
 }
 
 func TestScriptsBehaveLikeTheModel(t *testing.T) {
 	const walks, steps = 250, 80
-	server := testredis.Start(t)
-	if err := server.Client.ConfigSet(t.Context(), "appendfsync", "no").Err(); err != nil { // this server never crashes
-		t.Fatal(err)
+	var servers []*testredis.Server
+	for range 4 {
+		server := testredis.Start(t)
+		if err := server.Client.ConfigSet(t.Context(), "appendfsync", "no").Err(); err != nil { // the server never crashes
+			t.Fatal(err)
+		}
+		servers = append(servers, server)
 	}
-	one := []*testredis.Server{server}
-	orders := testredis.Connect(t, "order", one, Scripts)
-	stock := testredis.Connect(t, "stock", []*testredis.Server{server, server}, participant.Scripts)
-	payment := testredis.Connect(t, "payment", one, participant.Scripts)
+	config := env.Redis{Durable: env.Unchecked}
+	orders := testredis.ConnectWith(t, config, "order", servers[:1], Scripts)
+	payment := testredis.ConnectWith(t, config, "payment", servers[1:2], participant.Scripts)
+	stock := testredis.ConnectWith(t, config, "stock", servers[2:], participant.Scripts)
 	m := model.Model{Config: model.Config{Attempts: 3, StockShards: 2, Cancel: true, Edits: true, Remove: true,
-		Rivals: true, Reset: model.ResetQuiet}}
+		Rivals: true, Retried: true, Reset: model.ResetQuiet}}
 	seen := map[string]bool{}
 	for _, wild := range []bool{false, true} {
 		for walk := range walks {
-			r := &replay{t: t, ctx: t.Context(), client: server.Client, store: New(orders),
+			r := &replay{t: t, ctx: t.Context(), servers: servers, client: servers[0].Client, store: New(orders),
 				stock: participant.NewReservations(stock, "i:"), payment: participant.NewReservations(payment, "u:"),
 				counters: []string{payment.Shards()[0].Key("u:0"), stock.Shards()[0].Key("i:0"), stock.Shards()[1].Key("i:1")},
 				records:  []string{payment.Shards()[0].Key("r:"), stock.Shards()[0].Key("r:"), stock.Shards()[1].Key("r:")},
@@ -101,7 +109,7 @@ var replayed = []string{
 	"removeItem: DONE NOT_FOUND NOT_OPEN",
 	"remove: DONE NOT_FOUND NOT_OPEN",
 	"batch_init: DONE UNDECIDED",
-	"reserve: RESERVED REFUSED RELEASED EXPIRED",
+	"reserve: RESERVED REFUSED RELEASED EXPIRED SHORT",
 	"release: RELEASED REFUSED",
 	"refund: REFUNDED EXPIRED",
 	"confirm: DONE",
@@ -112,9 +120,11 @@ var replayed = []string{
 
 // start stores the first state of the model: one piece of each item, enough credit for one order, and an open order.
 func (r *replay) start(attempts int) {
-	r.must(r.client.FlushAll(r.ctx).Err())
-	for _, counter := range r.counters {
-		r.must(r.client.Set(r.ctx, counter, 1, 0).Err())
+	for _, server := range r.servers {
+		server.Wipe(r.t)
+	}
+	for shard, counter := range r.counters {
+		r.must(r.participant(shard).Set(r.ctx, counter, 1, 0).Err())
 	}
 	r.must(r.store.Create(r.ctx, nil, replayOrder, replayUser))
 	for _, item := range []string{"0", "1"} {
@@ -125,6 +135,9 @@ func (r *replay) start(attempts int) {
 	for range attempts {
 		r.attempts = append(r.attempts, uuid.NewString())
 	}
+	// The last two attempts belong to one request.
+	last := r.attempts[attempts]
+	r.attempts[attempts-1] = last[:AttemptNameLength] + r.attempts[attempts-1][AttemptNameLength:]
 	r.deadlines, r.notAfters, r.reasons = make([]int64, attempts+1), make([]int64, attempts+1), make([][]string,
 		attempts+1)
 	for i := range r.deadlines {
@@ -151,7 +164,7 @@ func (r *replay) step(step model.Step) error {
 		return err
 	}
 	if code != step.Code {
-		return fmt.Errorf("got %q, want %q", code, step.Code)
+		return fmt.Errorf("reply: got the code %q, want %q", code, step.Code)
 	}
 	r.before = step.Then
 	return r.compare(step.Then)
@@ -191,11 +204,14 @@ func edited(err error) (model.Code, error) {
 	return "", err
 }
 
-// batchInit runs the script batch_init directly, because Store.BatchInit would first read the undecided orders.
+// batchInit runs the script "batch_init" directly, because Store.BatchInit would first read the undecided orders.
 func (r *replay) batchInit() (model.Code, error) {
 	shard := r.store.Shards()[0]
-	reply, err := shard.Run(r.ctx, batchInitScript, []string{shard.Key(orderKey(replayOrder))}, replayPrice, replayUser,
-		"0", "1")
+	marker := shard.Key(cluster.OverwritingKey)
+	r.client.Set(r.ctx, marker, "B", 0)
+	defer r.client.Del(r.ctx, marker)
+	keys := []string{shard.Key(orderKey(replayOrder)), marker}
+	reply, err := shard.Run(r.ctx, batchInitScript, keys, "B", replayPrice, replayUser, "0", "1")
 	if err != nil {
 		return "", err
 	}
@@ -211,30 +227,33 @@ func (r *replay) simulate(step model.Step) error {
 	case model.Mint:
 		return nil
 	case model.RivalTakes, model.RivalReturns:
-		free, err := r.client.Get(r.ctx, r.counters[step.Shard]).Int()
+		free, err := r.participant(step.Shard).Get(r.ctx, r.counters[step.Shard]).Int()
 		if err != nil {
 			return err
 		}
-		return r.client.IncrBy(r.ctx, r.counters[step.Shard], int64(step.Then.Free[step.Shard]-free)).Err()
+		return r.participant(step.Shard).IncrBy(r.ctx, r.counters[step.Shard], int64(step.Then.Free[step.Shard]-free)).Err()
 	case model.RecordExpires:
-		return r.expire(r.records[step.Shard]+r.attempts[step.Attempt],
+		return r.expire(step.Shard, r.records[step.Shard]+r.attempts[step.Attempt],
 			step.Then.Attempts[step.Attempt-1].Records[step.Shard].DeadlinePassed)
 	case model.RefundExpires:
-		return r.expire(r.records[step.Shard]+r.attempts[step.Attempt]+":refund",
+		return r.expire(step.Shard, r.records[step.Shard]+r.attempts[step.Attempt]+":refund",
 			step.Then.Attempts[step.Attempt-1].Refunds[step.Shard].DeadlinePassed)
 	}
 	return fmt.Errorf("no replay of step %s", step)
 }
 
 // expire deletes a record if it has expired in the model. The previous step has checked that the record has a TTL.
-func (r *replay) expire(key string, expired bool) error {
+func (r *replay) expire(shard int, key string, expired bool) error {
 	if !expired {
 		return nil
 	}
-	return r.client.Del(r.ctx, key).Err()
+	return r.participant(shard).Del(r.ctx, key).Err()
 }
 
-// unconfirm removes an entry of the set unconfirmed, as the recovery worker does.
+// participant returns the client of a participant shard, by its number in the model.
+func (r *replay) participant(shard int) *redis.Client { return r.servers[1+shard].Client }
+
+// unconfirm removes an entry of the set "unconfirmed", as the recovery worker does.
 func (r *replay) unconfirm(record string) error {
 	shard := r.store.Shards()[0]
 	entries, err := r.client.ZRange(r.ctx, shard.Key(unconfirmedKey), 0, -1).Result()

@@ -32,32 +32,34 @@ var (
 	undecidedSet  = []string{undecidedKey}
 	undecidedSets = []string{undecidedKey, unconfirmedKey}
 	lease         = milliseconds(protocol.Lease)
+	recoveryDelay = lease // time until recovery may claim an aborted or cancelled order
 )
 
 // Begin starts an attempt, or joins the running attempt. The parameter after is the last attempt that the caller has
 // read from the order, or "".
 func (s *Store) Begin(ctx context.Context, id, attempt, after string) (Result, error) {
-	args := []any{attempt, after, id, lease}
+	args := []any{attempt, after, id, lease, s.by}
 	if parent := trace.FromContext(ctx).Traceparent(); parent != "" {
 		args = append(args, parent)
 	}
 	return s.saga(ctx, beginScript, id, undecidedSet, args...)
 }
 
-// Commit decides that an attempt is paid. stock and credit are the indexes of the shards with the attempt's
-// reservations.
-func (s *Store) Commit(ctx context.Context, id, attempt string, stock, credit []int) (Result, error) {
-	return s.saga(ctx, commitScript, id, undecidedSets, attempt, id, joinShards(stock), joinShards(credit))
+// Commit decides that an attempt is paid. The arguments stock and credit are the indexes of the shards with the
+// attempt's reservations. The argument steps is for the history.
+func (s *Store) Commit(ctx context.Context, id, attempt string, stock, credit []int, steps Steps) (Result, error) {
+	return s.saga(
+		ctx, commitScript, id, undecidedSets, attempt, id, joinShards(stock), joinShards(credit), steps.String())
 }
 
-// Refuse closes an attempt that payment has refused.
+// Refuse closes an attempt that the caller has started and that payment has refused.
 func (s *Store) Refuse(ctx context.Context, id, attempt, reason string) (Result, error) {
 	return s.saga(ctx, refuseScript, id, undecidedSet, attempt, id, reason)
 }
 
-// Abort decides that an attempt will not be paid.
-func (s *Store) Abort(ctx context.Context, id, attempt, reason string) (Result, error) {
-	return s.saga(ctx, abortScript, id, undecidedSet, attempt, id, reason, lease)
+// Abort decides that an attempt will not be paid. The argument steps is for the history.
+func (s *Store) Abort(ctx context.Context, id, attempt, reason string, steps Steps) (Result, error) {
+	return s.saga(ctx, abortScript, id, undecidedSet, attempt, id, reason, recoveryDelay, s.by, steps.String())
 }
 
 // Close reopens the order after every participant has released an attempt.
@@ -67,16 +69,21 @@ func (s *Store) Close(ctx context.Context, id, attempt string) (Result, error) {
 
 // Claim assigns an undecided order to one recovery worker for a duration.
 func (s *Store) Claim(ctx context.Context, id string, duration time.Duration) (Result, error) {
-	return s.saga(ctx, claimScript, id, undecidedSet, id, milliseconds(duration))
+	return s.saga(ctx, claimScript, id, undecidedSet, id, milliseconds(duration), s.by)
+}
+
+// ClaimOrphan is like Claim, for an order that a dead process worked on. The order need not be due.
+func (s *Store) ClaimOrphan(ctx context.Context, o Orphan, duration time.Duration) (Result, error) {
+	return s.saga(ctx, claimScript, o.ID, undecidedSet, o.ID, milliseconds(duration), s.by, o.by)
 }
 
 // Cancel starts or continues the cancellation of an order that attempt has paid.
 func (s *Store) Cancel(ctx context.Context, id, attempt string) (Result, error) {
-	return s.saga(ctx, cancelScript, id, undecidedSet, attempt, id, lease)
+	return s.saga(ctx, cancelScript, id, undecidedSet, attempt, id, recoveryDelay, s.by)
 }
 
-// Cancelled records that stock and payment have refunded an attempt. stock and credit are the indexes of the shards
-// with the records of the refunds.
+// Cancelled records that stock and payment have refunded an attempt. The arguments stock and credit are the indexes of
+// the shards with the records of the refunds.
 func (s *Store) Cancelled(ctx context.Context, id, attempt string, stock, credit []int) (Result, error) {
 	return s.saga(ctx, cancelledScript, id, undecidedSets, attempt, id, joinShards(stock), joinShards(credit))
 }

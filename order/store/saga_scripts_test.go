@@ -26,7 +26,7 @@ type call func(context.Context, *Store) (Result, error)
 
 // States of an order. A is its attempt.
 var (
-	runningOrder = "o:O a=A dl=now+30 i:x=2@5 i:y=1@7,3@8 k=2 lease=now+5 q=6 s=RUNNING t=41 u=U"
+	runningOrder = "o:O a=A by=me dl=now+30 i:x=2@5 i:y=1@7,3@8 k=2 lease=now+5 q=6 s=RUNNING t=41 u=U"
 	running      = runningOrder + "\nundecided O at now+5"
 	lapsed       = strings.ReplaceAll(running, "now+5", "now-5") // the lease has expired
 	otherRunning = strings.Replace(running, "a=A", "a=B", 1)
@@ -42,10 +42,14 @@ func decided(state string) string {
 	return "o:O a=A dl=now+30 i:x=2@5 i:y=1@7,3@8 k=2 q=6 r=credit s=" + state + " t=41 u=U"
 }
 
+// named is the start of every attempt of one request.
+const named = "01234567-89ab-4def-89ab-00000000000"
+
 // Results with work to do. Their times are seconds from now.
 var (
 	started  = work(Result{Code: CodeStarted, Attempt: "A", Deadline: 30})
 	resumed  = work(Result{Code: CodeResumed, Attempt: "A", Deadline: 30})
+	named1   = work(Result{Code: CodeResumed, Attempt: named + "1", Deadline: 30})
 	busy     = result(CodeBusy, "A", "")
 	toAbort  = work(Result{Code: CodeAborting, Attempt: "A", Reason: "credit", Deadline: 30})
 	toRefund = claimed(CodeRefunding, "credit")
@@ -57,7 +61,7 @@ func work(r Result) Result {
 	return r
 }
 
-// claimed returns the result of the script claim or cancel.
+// claimed returns the result of the script "claim" or "cancel".
 func claimed(c Code, reason string) Result {
 	return work(Result{Code: c, Attempt: "A", Reason: reason, Deadline: 30, NotAfter: 60})
 }
@@ -75,7 +79,7 @@ func beginOf(attempt, after string) call {
 
 func commitOf(attempt string) call {
 	return func(ctx context.Context, s *Store) (Result, error) {
-		return s.Commit(ctx, id, attempt, []int{0, 2}, []int{1})
+		return s.Commit(ctx, id, attempt, []int{0, 2}, []int{1}, Steps{})
 	}
 }
 
@@ -84,7 +88,9 @@ func refuseOf(attempt string) call {
 }
 
 func abortOf(attempt string) call {
-	return func(ctx context.Context, s *Store) (Result, error) { return s.Abort(ctx, id, attempt, "given-up") }
+	return func(ctx context.Context, s *Store) (Result, error) {
+		return s.Abort(ctx, id, attempt, "given-up", Steps{})
+	}
 }
 
 func closeOf(attempt string) call {
@@ -102,6 +108,16 @@ func cancelledOf(attempt string, stock, credit []int) call {
 }
 
 func claim(ctx context.Context, s *Store) (Result, error) { return s.Claim(ctx, id, 10*time.Second) }
+
+// claimOrphan claims the order as an order of the dead instance "dead".
+func claimOrphan(ctx context.Context, s *Store) (Result, error) {
+	return s.ClaimOrphan(ctx, Orphan{ID: id, by: "dead"}, 10*time.Second)
+}
+
+// by replaces the incarnation in an order.
+func by(incarnation, order string) string {
+	return strings.Replace(strings.Replace(order, " by=me", "", 1), "a=A", "a=A by="+incarnation, 1)
+}
 
 // runRows runs each row in a separate subtest. Every script of the saga is safe to retry, so each call is made twice.
 func runRows(t *testing.T, rows []row) {
@@ -122,6 +138,7 @@ func runRows(t *testing.T, rows []row) {
 			if r.onRetry != nil {
 				onRetry = *r.onRetry
 			}
+			var history []string // after each call
 			for i, want := range []Result{r.want, onRetry} {
 				got, err := r.call(ctx, s)
 				if err != nil {
@@ -133,6 +150,10 @@ func runRows(t *testing.T, rows []row) {
 				if state := snapshot(t, client, now); state != after {
 					t.Errorf("after call %d:\n%s\nwant\n%s", i+1, state, after)
 				}
+				history = append(history, client.HGet(ctx, "{o0}"+orderKey(id), historyField).Val())
+			}
+			if history[0] != history[1] {
+				t.Errorf("the history is %q, and after a retry %q", history[0], history[1])
 			}
 		})
 	}

@@ -21,7 +21,7 @@ const (
 	CodeResumed
 	CodeBusy
 	CodeAborting
-	CodeClosed // from begin: the given attempt is closed; from close: always; from others: the order is open
+	CodeClosed // begin: the given attempt is closed; close: its only code; others: the order is OPEN
 	CodePaid
 	CodeRefunding
 	CodeCancelled
@@ -47,11 +47,15 @@ const (
 	cartFull
 	cartLimit
 
-	cartTaken     = cartNotFound
-	cartUndecided = cartNotFound
-	cartNotInCart = cartFull
-	cartTooFew    = cartLimit
+	cartTaken       = cartNotFound
+	cartUndecided   = cartNotFound
+	cartInterrupted = cartNotOpen
+	cartNotInCart   = cartFull
+	cartTooFew      = cartLimit
 )
+
+// AttemptNameLength is the length of the name of a request at the start of an attempt ID.
+const AttemptNameLength = len("01234567-89ab-4def-")
 
 // codeOf defines the Lua function code_of, which returns the code of a stored state.
 var codeOf = redis.Definition{Name: "code_of", Lua: fmt.Sprintf(
@@ -59,8 +63,18 @@ var codeOf = redis.Definition{Name: "code_of", Lua: fmt.Sprintf(
 		"return ({ OPEN = %d, RUNNING = %d, ABORTING = %d, PAID = %d, REFUNDING = %d, CANCELLED = %d })[state] or %d end",
 	CodeClosed, CodeRunning, CodeAborting, CodePaid, CodeRefunding, CodeCancelled, CodeNotFound)}
 
+// overwriteRefusal defines the Lua function overwrite_refusal, which returns why a batch_init must not overwrite or
+// delete the orders KEYS[1] to KEYS[#KEYS - 1], or nil. The last key is the marker.
+var overwriteRefusal = redis.Definition{Name: "overwrite_refusal", Lua: fmt.Sprintf(
+	"local function overwrite_refusal(batch) "+
+		"if redis.call('GET', KEYS[#KEYS]) ~= batch then return %d end "+
+		"for i = 1, #KEYS - 1 do local state = redis.call('HGET', KEYS[i], 's') "+
+		"if state == 'RUNNING' or state == 'ABORTING' or state == 'REFUNDING' then return %d end end end",
+	cartInterrupted, cartUndecided)}
+
 // Prelude has the definitions that the scripts of the store may use.
-var Prelude = protocol.Prelude(codeOf,
+var Prelude = protocol.Prelude(codeOf, overwriteRefusal, withEvent,
+	protocol.Number("NAME_LENGTH", AttemptNameLength),
 	protocol.Number("NOT_FOUND", CodeNotFound),
 	protocol.Number("STARTED", CodeStarted),
 	protocol.Number("STALE", CodeStale),
@@ -78,7 +92,6 @@ var Prelude = protocol.Prelude(codeOf,
 	protocol.Number("FULL", cartFull),
 	protocol.Number("LIMIT", cartLimit),
 	protocol.Number("TAKEN", cartTaken),
-	protocol.Number("UNDECIDED", cartUndecided),
 	protocol.Number("NOT_IN_ORDER", cartNotInCart),
 	protocol.Number("TOO_FEW", cartTooFew),
 )
@@ -94,6 +107,7 @@ var (
 	removeItemScript = script("remove_item")
 	removeScript     = script("remove")
 	batchInitScript  = script("batch_init")
+	deleteScript     = script("delete")
 	undecidedScript  = script("undecided")
 
 	beginScript           = script("begin")
@@ -105,14 +119,17 @@ var (
 	cancelScript          = script("cancel")
 	cancelledScript       = script("cancelled")
 	dueScript             = script("due")
+	orphansScript         = script("orphans")
 	takeUnconfirmedScript = script("take_unconfirmed")
 	confirmedScript       = script("confirmed")
 	backlogScript         = script("backlog")
+	historyScript         = script("history")
+	listScript            = script("list")
 )
 
 // Scripts are all scripts that a Store runs.
 var Scripts = slices.Concat([]*redis.Script{
-	createScript, addItemScript, removeItemScript, removeScript, batchInitScript, undecidedScript,
+	createScript, addItemScript, removeItemScript, removeScript, batchInitScript, deleteScript, undecidedScript,
 	beginScript, commitScript, refuseScript, abortScript, closeScript, claimScript, cancelScript, cancelledScript,
-	dueScript, takeUnconfirmedScript, confirmedScript, backlogScript,
+	dueScript, orphansScript, takeUnconfirmedScript, confirmedScript, backlogScript, historyScript, listScript,
 }, idempotency.Scripts(createScript, addItemScript, removeItemScript, removeScript))

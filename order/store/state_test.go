@@ -29,11 +29,13 @@ const (
 func openStore(t testing.TB) (*Store, *redis.Client) {
 	t.Helper()
 	c, servers := testredis.Open(t, "order", 1, Scripts)
-	return New(c), servers[0].Client
+	s := New(c)
+	s.by = "me"
+	return s, servers[0].Client
 }
 
 // snapshot returns the whole content of a server as text: a line per key or sorted-set entry, with O for the order's
-// ID. Times are relative to now, rounded to 5 s ("now+30").
+// ID. Times are relative to now, rounded to 5 s ("now+30"). The histories of orders are left out: see history_test.go.
 func snapshot(t testing.TB, c *redis.Client, now time.Time) string {
 	t.Helper()
 	ctx := context.Background()
@@ -41,8 +43,7 @@ func snapshot(t testing.TB, c *redis.Client, now time.Time) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Ignore the key that shard activation writes at any time.
-	keys = slices.DeleteFunc(keys, func(key string) bool { return key == "{o0}growth" })
+	keys = slices.DeleteFunc(keys, testredis.ShardKey)
 	slices.Sort(keys)
 	var lines []string
 	for _, key := range keys {
@@ -50,6 +51,7 @@ func snapshot(t testing.TB, c *redis.Client, now time.Time) string {
 		switch c.Type(ctx, key).Val() {
 		case "hash":
 			fields := c.HGetAll(ctx, key).Val()
+			delete(fields, historyField)
 			var parts []string
 			for _, f := range slices.Sorted(maps.Keys(fields)) {
 				parts = append(parts, f+"="+relative(fields[f], now))
@@ -109,8 +111,8 @@ func absolute(t testing.TB, text string, now time.Time) string {
 func restore(t testing.TB, c *redis.Client, state string, now time.Time) {
 	t.Helper()
 	ctx := context.Background()
-	if err := c.FlushAll(ctx).Err(); err != nil {
-		t.Fatal(err)
+	for _, key := range slices.DeleteFunc(c.Keys(ctx, "*").Val(), testredis.ShardKey) {
+		c.Del(ctx, key)
 	}
 	for line := range strings.SplitSeq(state, "\n") {
 		words := strings.Fields(line)
@@ -118,7 +120,7 @@ func restore(t testing.TB, c *redis.Client, state string, now time.Time) {
 			continue
 		}
 		key := "{o0}" + strings.Replace(words[0], "O", id, 1)
-		if words[0] == undecidedKey || words[0] == unconfirmedKey {
+		if words[0] == undecidedKey || words[0] == unconfirmedKey || strings.HasPrefix(words[0], ordersKey) {
 			at := len(words) - 1
 			score, err := strconv.ParseFloat(absolute(t, words[at], now), 64)
 			if err != nil {

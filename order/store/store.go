@@ -1,7 +1,7 @@
 // Package store keeps orders: their Redis schema, the scripts that change it, and the Go side of each script.
 //
-// keys.go has the schema, scripts.go the result codes, and lua/ the scripts. Each script except undecided has a method
-// of Store with the same name.
+// keys.go has the schema, scripts.go the result codes, and lua/ the scripts. BatchInit runs the scripts "batch_init",
+// "delete" and "undecided". Each other script has a method of Store with the same name.
 package store
 
 import (
@@ -11,17 +11,28 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"checkout/common/api"
 	"checkout/common/cluster"
+	"checkout/common/events"
 	"checkout/common/redis"
 )
 
 // Store keeps orders on the shards of the order service.
-type Store struct{ cluster *cluster.Cluster }
+type Store struct {
+	Index   bool // whether Create adds orders to the lists
+	cluster *cluster.Cluster
+	by      string // this process, as orders store it
+}
 
 // New returns the store on the shards of the order service.
-func New(c *cluster.Cluster) *Store { return &Store{c} }
+func New(c *cluster.Cluster) *Store {
+	return &Store{Index: true, cluster: c, by: cluster.ShortIncarnation(c.Incarnation())}
+}
+
+// Events returns the last events of this instance.
+func (s *Store) Events() *events.Ring { return s.cluster.Events() }
 
 // Shards returns every shard, in order.
 func (s *Store) Shards() []*redis.Shard { return s.cluster.Shards() }
@@ -43,6 +54,37 @@ func (s *Store) locate(id string) (*redis.Shard, string, error) {
 func (s *Store) Check(id string) error {
 	_, _, err := s.locate(id)
 	return err
+}
+
+// ShardOf returns the index of an order's shard, or nil if it is unknown.
+func (s *Store) ShardOf(id string) *int {
+	shard, _, err := s.locate(id)
+	if err != nil {
+		return nil
+	}
+	return &shard.Index
+}
+
+// Incarnation returns this process, as orders store it.
+func (s *Store) Incarnation() string { return s.by }
+
+// Skew returns how far the clock of the order's shard is ahead of the clock of this instance.
+func (s *Store) Skew(id string) time.Duration {
+	shard, _, err := s.locate(id)
+	if err != nil {
+		return 0
+	}
+	return shard.Skew()
+}
+
+// Silent returns the time since the last reply of the order's shard if the shard is not connected. Otherwise it
+// returns 0.
+func (s *Store) Silent(id string) time.Duration {
+	shard, _, err := s.locate(id)
+	if err != nil {
+		return 0
+	}
+	return shard.Silent()
 }
 
 func undocumented(script *redis.Script, code int) error {

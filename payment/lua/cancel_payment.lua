@@ -3,15 +3,16 @@
 -- KEYS  1 credit  2 direct payments
 -- ARGV  1 order ID  2 largest credit
 -- returns {code}
---   0 NOT_FOUND: no such user   1 DONE: by this call or an earlier one   7 NOTHING_PAID: no direct payment for the order
+--   0 NOT_FOUND: no such user   1 DONE: by this call or an earlier one
+--   7 NOTHING_PAID: no direct payment for the order, or the payment is in progress
 --   3 LIMIT: the credit would be too large; nothing is changed
--- Safe to retry. Allowed when memory is full, so that a refund works then too.
+-- Safe to retry. Allowed when memory is full, because a refund must not fail.
 local have = redis.call('GET', KEYS[1])
 if not have then
   return { NOT_FOUND }
 end
 local paid = redis.call('HGET', KEYS[2], ARGV[1])
-if not paid then
+if not paid or string.sub(paid, 1, 1) == '?' then
   return { NOTHING_PAID }
 elseif string.sub(paid, 1, 1) == '-' then
   return { DONE }

@@ -1,23 +1,26 @@
 #!lua
 -- pay_order: pays for an order from a user's credit, outside of a checkout.
--- KEYS  1 credit  2 direct payments: the amount by order ID; negative after a refund
--- ARGV  1 order ID  2 amount, at least 1
--- returns {code}
---   0 NOT_FOUND: no such user   1 DONE: by this call or an earlier one   2 INSUFFICIENT
+-- KEYS  1 credit  2 direct payments: by order ID, the amount, "-amount" after a refund, or "?token:expiry" while in progress
+-- ARGV  1 order ID  2 amount, at least 1  3 token of start_payment, or "" to pay nothing
+-- returns {code[, credit]}
+--   0 NOT_FOUND: no such user   1 DONE: by this call or an earlier one   2 INSUFFICIENT: credit is the user's credit
 --   5 PAID_DIFFERENTLY: another amount was paid for the order   6 RETURNED: the payment for the order was refunded
--- Safe to retry. The payment is checked before the credit, because the first call may have spent all credit.
+--   -1 LOST: the payment with this token is not in progress, so a checkout may have reserved; call start_payment again
+-- Safe to retry. pay_order checks the payment before the credit, because the first call may have spent all credit.
 local have = redis.call('GET', KEYS[1])
 if not have then
   return { NOT_FOUND }
 end
 local paid = redis.call('HGET', KEYS[2], ARGV[1])
+local token, expiry = string.match(paid or '', '^%?([^:]+):(%d+)$')
 if paid == ARGV[2] then
   return { DONE }
-elseif paid then
+elseif paid and not token then
   return { string.sub(paid, 1, 1) == '-' and RETURNED or PAID_DIFFERENTLY }
-end
-if tonumber(have) < tonumber(ARGV[2]) then
-  return { INSUFFICIENT }
+elseif token ~= ARGV[3] or now_ms() > tonumber(expiry) then
+  return { LOST }
+elseif tonumber(have) < tonumber(ARGV[2]) then
+  return { INSUFFICIENT, have }
 end
 redis.call('DECRBY', KEYS[1], ARGV[2])
 redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])

@@ -81,7 +81,7 @@ func stat(pid int) (procfs.ProcStat, error) {
 }
 
 // peakMemory returns the peak resident size in bytes, by kind of process. If a kind has several processes, the largest
-// one counts.
+// process counts.
 func peakMemory(processes []stack.Process) (map[string]uint64, error) {
 	peak := map[string]uint64{}
 	for _, p := range processes {
@@ -112,7 +112,7 @@ func processKind(name string) string {
 // hostCPU is the time of all processors of this host since it started.
 type hostCPU struct{ busy, idle time.Duration }
 
-// readHostCPU reads /proc/stat. Time that the hypervisor gave to other guests ("steal") counts as busy.
+// readHostCPU reads /proc/stat. The time "steal", which the hypervisor gave to other guests, counts as busy.
 func readHostCPU() (hostCPU, error) {
 	root, err := procfs.NewDefaultFS()
 	if err != nil {

@@ -21,22 +21,23 @@ const (
 
 // work is a source of requests and a receiver of their results. Only one goroutine calls its methods.
 type work interface {
-	// next appends the next request to buf. It returns the extended buffer and a tag for the request. ok is false if no
-	// request is left.
+	// next appends the next request to buf. It returns the extended buffer and a tag for the request. The result ok is
+	// false if no request is left.
 	next(buf []byte) (request []byte, tag int, ok bool)
-	// done receives the result of the request with this tag. The response body is valid until done returns.
+	// done receives the result of the request with this tag. The response body is valid until this method
+	// returns.
 	done(tag int, r result)
 }
 
 // result is the outcome of one request.
 type result struct {
 	response
-	latency time.Duration // from the send (open loop: from the due time) until the end of the response
+	latency time.Duration // from the send or, in an open loop, from the due time until the end of the response
 	err     error         // the connection broke, or the request timed out
 }
 
-// driver is a set of clients, each with one keep-alive connection. One thread serves all clients. One goroutine per
-// client would take more processor time from the system under test.
+// driver is a set of clients, each with one keep-alive connection. One thread serves all clients, because one
+// goroutine per client would take more processor time from the system under test.
 type driver struct {
 	addr     string // host:port
 	timeout  time.Duration
@@ -53,7 +54,7 @@ type client struct {
 	in   []byte // receive buffer
 	have int    // number of bytes of an incomplete response in the buffer
 	out  []byte
-	sent time.Time // when the request in flight was sent or due; zero: none in flight
+	sent time.Time // when the request in flight was sent or due; zero without a request in flight
 	tag  int
 }
 
@@ -98,7 +99,7 @@ func (d *driver) dial(ctx context.Context, i int) error {
 	return nil
 }
 
-// close closes the connection, which removes it from epoll.
+// close closes the connection. The kernel then removes the connection from epoll.
 func (c *client) close() error {
 	if c == nil || c.file == nil {
 		return nil
@@ -117,7 +118,7 @@ func (d *driver) close() error {
 }
 
 // run sends requests until no work is left and every request has a result. It replaces broken connections. If a dial
-// fails or ctx ends, it returns an error, and the driver cannot be used again.
+// fails or ctx ends, run returns an error, and the driver cannot be used again.
 func (d *driver) run(ctx context.Context, w work) error {
 	for range 1 + len(d.clients)/maxEvents { // notice connections that the server closed since the last run
 		if err := d.poll(ctx, w, 0); err != nil {
@@ -184,8 +185,8 @@ func (d *driver) send(i int, w work) {
 	c.out, c.tag, c.sent = request, tag, start
 	d.inFlight++
 	if n, err := syscall.Write(c.fd, request); err != nil || n != len(request) {
-		// The connection is broken: otherwise the request would fit into the empty socket buffer. receive then reports an
-		// error.
+		// The connection is broken, because a request always fits into an empty socket buffer. The method receive then
+		// reports an error.
 		_ = syscall.Shutdown(c.fd, syscall.SHUT_RDWR)
 	}
 }
@@ -259,13 +260,13 @@ func (d *driver) expire(ctx context.Context, w work, now time.Time) error {
 	return nil
 }
 
-// sysEpollPwait2 is the system call number of epoll_pwait2(2) on all architectures except alpha. Linux 5.11 and later
-// have it.
+// sysEpollPwait2 is the system call number of epoll_pwait2(2) on all architectures except alpha. The call needs Linux
+// 5.11.
 const sysEpollPwait2 = 441
 
 // epollWait differs from syscall.EpollWait in two ways: the timeout has microsecond precision, and the call does not
-// notify Go's scheduler. Notifications would cost a third of the generator's time. After 10 ms the scheduler interrupts
-// the wait with a signal (EINTR), so that other goroutines can run.
+// notify Go's scheduler. Notifications would cost a third of the generator's time. After 10 ms, the scheduler
+// interrupts the wait with a signal (EINTR), so that other goroutines can run.
 func epollWait(epoll int, events []syscall.EpollEvent, wait time.Duration) (int, error) {
 	limit := syscall.NsecToTimespec(int64(max(wait, 0)))
 	n, _, errno := syscall.RawSyscall6(sysEpollPwait2, uintptr(epoll), uintptr(unsafe.Pointer(unsafe.SliceData(events))),

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// serve accepts connections and passes each of them to respond. The first connection has number 1. serve returns the
-// host:port.
+// serve accepts connections and passes each connection to the function respond. The first connection has number 1.
+// The result is the host:port.
 func serve(t *testing.T, respond func(c net.Conn, number int)) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -37,7 +37,8 @@ func serve(t *testing.T, respond func(c net.Conn, number int)) string {
 	return l.Addr().String()
 }
 
-// requests reads requests from a connection and passes each path to handle. It stops when handle returns false.
+// requests reads requests from a connection and passes each path to the function handle. It stops when handle
+// returns false.
 func requests(c net.Conn, handle func(path string) bool) {
 	in := bufio.NewReader(c)
 	for {
@@ -168,7 +169,7 @@ func TestDriverReplacesBrokenConnections(t *testing.T) {
 			}
 			got := w.results
 			if len(got) != 3 || got[0] != "200 ok" || got[2] != "200 ok" || !strings.Contains(got[1], test.want) {
-				t.Errorf("got %q, want the second to be %q", got, test.want)
+				t.Errorf("got the responses %q, want %q as the second one", got, test.want)
 			}
 		})
 	}
@@ -192,7 +193,7 @@ func TestDriverReplacesIdleConnections(t *testing.T) {
 			t.Fatal(err)
 		}
 		if w.results[0] != "200 ok" {
-			t.Errorf("round %d: got %q", round, w.results)
+			t.Errorf("round %d: got %q, want 200 ok first", round, w.results)
 		}
 		if round == 0 {
 			close(hangUp)
@@ -239,7 +240,7 @@ func TestDriverTimesOut(t *testing.T) {
 }
 
 // TestOpenLoopCountsTheWaitOfDueRequests checks that the latency of a request that is due while the server stalls
-// includes the stall. In a closed loop, only the requests in flight show the stall.
+// includes the stall. In a closed loop, only the latencies of requests in flight include the stall.
 func TestOpenLoopCountsTheWaitOfDueRequests(t *testing.T) {
 	t.Parallel()
 	const stall, interval, total, clients = 500 * time.Millisecond, 2 * time.Millisecond, 500, 4
@@ -259,7 +260,7 @@ func TestOpenLoopCountsTheWaitOfDueRequests(t *testing.T) {
 		t.Fatal(err)
 	}
 	if took := time.Since(start); took < (total-1)*interval {
-		t.Errorf("%d requests, one every %v, took %v", total, interval, took)
+		t.Errorf("%d requests, one every %v, took only %v, want longer", total, interval, took)
 	}
 	waited := 0
 	for _, took := range w.latencies {
@@ -268,6 +269,6 @@ func TestOpenLoopCountsTheWaitOfDueRequests(t *testing.T) {
 		}
 	}
 	if due := int(stall / interval); waited < due*8/10 || len(w.latencies) != total {
-		t.Errorf("%d of %d latencies include the stall, but %d requests were due during it", waited, len(w.latencies), due)
+		t.Errorf("%d of %d latencies include the stall, want %d", waited, len(w.latencies), due)
 	}
 }

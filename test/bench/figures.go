@@ -64,8 +64,8 @@ func (f *figures) write(file string) error {
 // tolerance is the relative increase of a ratio that check accepts.
 const tolerance = 0.15
 
-// check compares the ratios with those in file and prints each ratio. It returns an error if a ratio is worse. It
-// ignores a ratio that is missing on one side.
+// check compares the ratios with the ratios in a file and prints each ratio. check returns an error if a ratio is
+// worse. It ignores ratios without a counterpart.
 func (f *figures) check(file string, out io.Writer) error {
 	text, err := os.ReadFile(file)
 	if err != nil {

@@ -30,7 +30,7 @@ type counter struct {
 	used int64 // credit or pieces that the paid orders used
 }
 
-// order is an order. It contains one piece of each item.
+// order is an order in the system. The cart contains one piece of each item.
 type order struct {
 	id     string
 	user   int
@@ -89,7 +89,7 @@ func (f *fixture) create(ctx context.Context, users, items int) error {
 		}, nil))
 }
 
-// orders creates n orders. Each has a random user and random items.
+// orders creates n orders. Each order has a random user, and consecutive items that start with a random item.
 func (f *fixture) orders(ctx context.Context, n int) ([]order, error) {
 	orders := make([]order, n)
 	for i := range orders {

@@ -12,7 +12,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// limits are the speeds of the disk and of one redis-server, measured separately. They limit the speed of the system.
+// limits are the separately measured speeds of the disk and of one redis-server. Both speeds limit the speed of the
+// system.
 type limits struct {
 	fsyncP50, fsyncP99 time.Duration // time to append and sync one record, as Redis does
 	scripts            []scriptRate
@@ -27,7 +28,7 @@ type scriptRate struct {
 
 const (
 	fsyncs         = 500
-	fsyncRecord    = 256 // bytes; a script of the system appends about as many
+	fsyncRecord    = 256 // bytes; about the size that one script of the services appends
 	scriptDuration = 500 * time.Millisecond
 	scriptText     = `return redis.call('HINCRBY', KEYS[1], 'n', 1)`
 	scriptKey      = "bench:limit"

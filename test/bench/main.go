@@ -1,21 +1,22 @@
 // Command bench measures the whole system on one host. `make bench` and `make bench-check` run it.
 //
-// It starts the system with package stack and prepares users, items and orders through the public API. Then it checks
-// out each order once through the gateway, in a closed loop: each client sends its next request when it has a response.
-// Slices of checkouts alternate with slices of empty requests (GET /orders/) from the same clients. The ratio of the
-// two rates is the cost of a checkout in empty requests. The ratio varies less between hosts and runs than either rate.
-// Afterwards bench reads back every order, user and item, and checks that they add up.
+// bench starts the system with package stack and prepares users, items and orders through the public API. Then bench
+// checks out each order once through the gateway, in a closed loop: each client sends its next request when it has
+// received a response. Slices of checkouts alternate with slices of empty requests (GET /orders/) from the same
+// clients. The ratio of the two rates is the cost of a checkout in empty requests. The ratio varies less between hosts
+// and runs than either rate. Afterwards, bench reads back every order, user and item, and checks that all amounts add
+// up.
 //
-// The load generator shares the processors with the system. So it runs on one thread with epoll (drive.go), and has a
-// small HTTP/1.1 parser (response.go).
+// The load generator shares the processors with the system. To use little processor time, it runs on one thread with
+// epoll (drive.go), and has a small HTTP/1.1 parser (response.go).
 //
 // Without flags, bench measures a closed loop with 1 to 512 clients, an open loop at several rates (pace.go), carts of
-// 1 to 50 items, 1 to 4 shards, reads and simple writes, refused checkouts, and batch_init. With -clients it measures
-// only the closed loop. With -clients and -gateway it measures a running system. To profile that system, run go tool
-// pprof on /debug/pprof/profile of an internal port meanwhile.
+// 1 to 50 items, 1 to 4 shards, reads and simple writes, refused checkouts, and batch_init. With -clients, bench
+// measures only the closed loop. With -clients and -gateway, bench measures a running system. To profile the running
+// system, use `go tool pprof` with /debug/pprof/profile of a monitoring port.
 //
-// bench exits with status 1 if a response is unexpected, or if orders, users and items do not add up. With -check,
-// bench also exits with 1 if a ratio is worse than the kept ratio by more than 15 %.
+// bench exits with status 1 if a response is unexpected, or if orders, users and items do not add up. With -check FILE,
+// bench also exits with 1 if a ratio is more than 15 % worse than in FILE, the figures.json of an earlier run.
 package main
 
 import (
@@ -32,6 +33,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"checkout/common/version"
 )
 
 func main() {
@@ -68,7 +71,7 @@ func parseOptions(args []string, usage io.Writer) (options, error) {
 	flags.StringVar(&o.gateway, "gateway", "", "with -clients: `URL` of a running system; its processor time is unknown")
 	flags.StringVar(&o.out, "o", "", "`directory` for report.md and figures.json")
 	flags.StringVar(&o.check, "check", "", "fail if a ratio is worse than in this figures.json by more than 15 %")
-	if err := flags.Parse(args); err != nil {
+	if err := version.ParseFlags(flags, args, os.Stdout); err != nil {
 		return o, err
 	}
 	for text := range strings.SplitSeq(*clients, ",") {
@@ -82,8 +85,6 @@ func parseOptions(args []string, usage io.Writer) (options, error) {
 		o.clients = append(o.clients, n)
 	}
 	switch {
-	case flags.NArg() > 0:
-		return o, fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	case o.slices < 1 || o.shards < 1:
 		return o, errors.New("-slices and -shards must be positive")
 	case len(o.clients) == 0 && (o.gateway != "" || o.shards != 1):
@@ -92,7 +93,7 @@ func parseOptions(args []string, usage io.Writer) (options, error) {
 	return o, nil
 }
 
-// run measures what the arguments select, and writes the report to stdout.
+// run takes the measurements that the arguments select, and writes the report to stdout.
 func run(ctx context.Context, args []string, stdout, progress io.Writer) error {
 	o, err := parseOptions(args, progress)
 	if err != nil {

@@ -18,7 +18,7 @@ type phase struct {
 // cpuShare is the use of all processors of this host.
 type cpuShare struct {
 	all, busy time.Duration
-	own       time.Duration // the part of busy that servers and generator used
+	own       time.Duration // the part of busy that the servers and the generator used
 }
 
 func newPhase() *phase { return &phase{tally: newTally(), cpu: usage{}} }
@@ -35,7 +35,7 @@ func (p *phase) join(slice *phase) {
 // rate returns the number of requests per second.
 func (p *phase) rate() float64 { return float64(p.count()) / p.elapsed.Seconds() }
 
-// each divides a processor time by the number of requests and returns the result in µs.
+// each returns a processor time, divided by the number of requests, in µs.
 func (p *phase) each(used time.Duration) float64 {
 	return float64(used) / float64(time.Microsecond) / float64(p.count())
 }
@@ -46,7 +46,7 @@ func (p *phase) cost() float64 { return p.each(p.cpu.servers().total()) }
 // of returns the processor time of one kind of process per request, in µs.
 func (p *phase) of(kind string) float64 { return p.each(p.cpu[kind].total()) }
 
-// shares returns two shares of the processor time, from 0 to 1: the time in use, and the time used by other programs.
+// shares returns two shares of the processor time, from 0 to 1: the busy time, and the time of other programs.
 func (c cpuShare) shares() (busy, others float64) {
 	if c.all == 0 {
 		return 0, 0
@@ -69,7 +69,7 @@ type point struct {
 	violations
 }
 
-// ok reports whether every checkout succeeded and verify has found no violation.
+// ok reports whether every checkout succeeded and the method "verify" has found no violation.
 func (p *point) ok() bool {
 	return p.work.allOK() && p.baseline.allOK() && p.paid == p.sent && len(p.named) == 0
 }
@@ -123,7 +123,8 @@ const (
 	baselineAtMost = 5 * time.Second
 )
 
-// closed measures n checkouts in slices. After each slice, a slice of empty requests takes the same time.
+// closed measures n checkouts in slices. After each slice follows a slice of empty requests that is about as long, but
+// at least plan.slice and at most baselineAtMost.
 func (b *bench) closed(ctx context.Context, clients, n, slices int) (*point, error) {
 	warm := max(n/warmUp, clients)
 	b.log.Printf("%s: preparing %d orders", plural(clients, "client"), warm+n)
@@ -185,9 +186,9 @@ func (b *bench) timed(ctx context.Context, d *driver, k kind, duration time.Dura
 	return into, err
 }
 
-// slice runs one slice of work. The elapsed time ends with the last response. The processor time ends when all
-// checkouts are confirmed, so that it includes all their work. slice returns the number of unconfirmed checkouts at the
-// last response.
+// slice runs one slice of work. The elapsed time ends with the last response. The measurement of the processor
+// time ends when all checkouts are confirmed, because confirmations are work of the checkouts. slice returns
+// the number of unconfirmed checkouts at the last response.
 func (b *bench) slice(ctx context.Context, d *driver, into *phase, w work) (backlog int64, err error) {
 	before, err := b.read()
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// measureStub measures a stub and returns the report. It checks that report.md has the same text.
+// measureStub measures a stub and returns the report. It also checks that the file report.md contains the same report.
 func measureStub(t *testing.T, s *stub, change func(*plan)) (text string, err error) {
 	t.Helper()
 	o := options{slices: 1, gateway: "http://" + startStub(t, s), out: t.TempDir()}
@@ -33,7 +33,7 @@ func measureStub(t *testing.T, s *stub, change func(*plan)) (text string, err er
 		t.Fatal(fileErr)
 	}
 	if out.String() != string(written) {
-		t.Errorf("report.md differs from what was printed:\n%s\n%s", written, &out)
+		t.Errorf("report.md differs from the printed report:\n%s\n%s", written, &out)
 	}
 	return out.String(), err
 }
@@ -44,12 +44,12 @@ func TestCorrectSystemAddsUp(t *testing.T) {
 	if err != nil {
 		t.Errorf("got %v\n%s", err, text)
 	}
-	// The warm-up is one checkout for ten measured ones, and at least one per client.
+	// The warm-up has one checkout for ten measured checkouts, and at least one checkout per client.
 	for _, want := range []string{
 		"| 200: 50 |", "| 1 client | 55 | 55 | 0 |", "| 200: 60 |", "| 8 clients | 68 | 68 | 0 |",
 	} {
 		if !strings.Contains(text, want) {
-			t.Errorf("no %q in\n%s", want, text)
+			t.Errorf("want %q in the report:\n%s", want, text)
 		}
 	}
 }
@@ -79,7 +79,7 @@ func TestReportNamesFailuresAndViolations(t *testing.T) {
 			}
 			for _, want := range test.want {
 				if !strings.Contains(text, want) {
-					t.Errorf("no %q in\n%s", want, text)
+					t.Errorf("want %q in the report:\n%s", want, text)
 				}
 			}
 		})
@@ -106,7 +106,7 @@ func TestInvalidOptions(t *testing.T) {
 	}
 }
 
-// TestFullReport checks that all measurements work with real systems. It does little work in each.
+// TestFullReport checks that all measurements work with real systems. The test does little work in each measurement.
 func TestFullReport(t *testing.T) {
 	o := options{slices: 1, shards: 1, out: t.TempDir()}
 	p := plan{
@@ -123,10 +123,10 @@ func TestFullReport(t *testing.T) {
 	}
 	var out strings.Builder
 	if err := r.finish(o, &out, io.Discard); err != nil {
-		t.Fatalf("%v\n%s", err, &out)
+		t.Fatalf("finish the report: %v\n%s", err, &out)
 	}
 	if text, err := os.ReadFile(filepath.Join(o.out, "report.md")); err != nil || string(text) != out.String() {
-		t.Errorf("report.md differs from what was printed: %v", err)
+		t.Errorf("report.md differs from the printed report: %v", err)
 	}
 	f := r.figures()
 	for _, name := range []string{
@@ -142,7 +142,7 @@ func TestFullReport(t *testing.T) {
 		"2 shards, 8 clients: CPU / with 1 shard", "2 shards, 16 clients: CPU / with 1 shard",
 	} {
 		if _, found := f.Ratios[name]; !found {
-			t.Errorf("no %q in %q", name, slices.Sorted(maps.Keys(f.Ratios)))
+			t.Errorf("want the ratio %q among %q", name, slices.Sorted(maps.Keys(f.Ratios)))
 		}
 	}
 }
@@ -152,7 +152,7 @@ func TestCheckComparesWithKeptFigures(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "figures.json")
 	now := &figures{Ratios: map[string]float64{"same": 4, "better": 1, "noise": 4.59, "new": 9}}
 	if err := now.check(file, io.Discard); err == nil {
-		t.Error("check succeeded without a file")
+		t.Error("check without a file: got no error, want one")
 	}
 	kept := &figures{Ratios: map[string]float64{"same": 4, "better": 4, "noise": 4, "worse": 4, "gone": 4}}
 	if err := kept.write(file); err != nil {

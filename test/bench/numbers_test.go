@@ -51,7 +51,7 @@ func TestTally(t *testing.T) {
 		t.Errorf("got %d latencies, want 5", len(a.latencies))
 	}
 	if a.samples[503] != "busy" || a.samples[noResponse] != os.ErrDeadlineExceeded.Error() {
-		t.Errorf("got samples %v", a.samples)
+		t.Errorf("got the samples %v, want the first body and the first error", a.samples)
 	}
 }
 
@@ -78,10 +78,10 @@ func TestReadUsageMatchesGetrusage(t *testing.T) {
 	after := read()
 	// readUsage truncates four values to whole ticks: the user and system time of this process and of its children.
 	if low, high := before.servers().total(), after.servers().total()+4*tick; used < low || used > high {
-		t.Errorf("getrusage reports %v, readUsage %v to %v", used, low, high)
+		t.Errorf("getrusage reports %v, want a value between the two values of readUsage, %v and %v", used, low, high)
 	}
 	if before["order"].total() < 5*tick || len(before) != 2 || before[generator] == (cpu{}) {
-		t.Errorf("got %v, want order and generator", before)
+		t.Errorf("got %v, want only order and generator, order at least %v, generator above 0", before, 5*tick)
 	}
 }
 
@@ -93,7 +93,7 @@ func TestReadHostCPUAdvances(t *testing.T) {
 	time.Sleep(50 * time.Millisecond)
 	after, err := readHostCPU()
 	if err != nil || after.busy < before.busy || after.busy+after.idle <= before.busy+before.idle {
-		t.Errorf("got %v then %v, %v", before, after, err)
+		t.Errorf("readHostCPU twice: got %v, then %v with error %v; want larger times", before, after, err)
 	}
 }
 
@@ -101,7 +101,7 @@ func TestUsageAdd(t *testing.T) {
 	u := usage{"nginx": {user: 1}, generator: {user: 7}}
 	u.add(usage{"nginx": {user: 10, system: 5}}, usage{"nginx": {user: 12, system: 9}, "order": {user: 3}})
 	if u["nginx"] != (cpu{user: 3, system: 4}) || u["order"] != (cpu{user: 3}) || u.servers().total() != 10 {
-		t.Errorf("got %v", u)
+		t.Errorf("usage.add: got %v, want 3 and 4 more for nginx, 3 for order", u)
 	}
 }
 

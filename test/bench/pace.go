@@ -2,9 +2,9 @@ package main
 
 import "time"
 
-// pace turns a driver into an open loop, in which a request is due at a fixed interval. Latency counts from the time
-// when a request was due, so it includes the delay that earlier slow responses cause. A closed loop omits this delay
-// ("coordinated omission").
+// pace turns a driver into an open loop, in which a request is due at a fixed interval. The latency of a request
+// counts from its due time, so the latency includes the delay by earlier slow responses. A closed loop omits this
+// delay ("coordinated omission").
 type pace struct {
 	interval time.Duration
 	total    int // number of requests
@@ -26,7 +26,7 @@ func (p *pace) left() bool { return p != nil && p.taken < p.total }
 // due returns the time when the next request is due.
 func (p *pace) due() time.Time { return p.start.Add(time.Duration(p.taken) * p.interval) }
 
-// take takes the next request if it is due, and returns the time when it was due.
+// take takes the next request if the request is due, and returns the time when the request was due.
 func (p *pace) take(now time.Time) (time.Time, bool) {
 	due := p.due()
 	if !p.left() || due.After(now) {

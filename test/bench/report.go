@@ -24,7 +24,7 @@ type report struct {
 	memory                 map[string]uint64 // in bytes, by kind of process
 }
 
-// ok reports whether every checkout succeeded and verify has found no violation.
+// ok reports whether every checkout succeeded and the method "verify" has found no violation.
 func (r *report) ok() bool {
 	return !slices.ContainsFunc(r.points(), func(p *point) bool { return !p.ok() })
 }
@@ -104,8 +104,8 @@ func split(p *phase, c cpu) string {
 // sequence: from the client to order, from order to payment, and from order to stock.
 const scriptsInSequence, requestsInSequence = 4, 3
 
-// soleClient compares the latency of one client with the sum of the separate latencies. The sum is slightly too high:
-// it counts three requests through the gateway, but only one of them uses the gateway.
+// soleClient compares the latency of one client with the sum of the separate latencies. The sum is slightly too high,
+// because it counts three requests through the gateway, and only one request uses the gateway.
 func (r *report) soleClient(w *strings.Builder) {
 	for _, p := range r.closed {
 		if p.clients != 1 || r.limits == nil {
@@ -131,8 +131,8 @@ func (r *report) openSection(w *strings.Builder) {
 	}
 }
 
-// perItem returns the processor time of each further item in a cart, in µs. It is the slope from the smallest to the
-// largest cart.
+// perItem returns the processor time of each further item in a cart, in µs: the slope from the smallest to the largest
+// cart.
 func (r *report) perItem() float64 {
 	first, last := r.carts[0], r.carts[len(r.carts)-1]
 	return (last.work.cost() - first.work.cost()) / float64(last.items-first.items)
@@ -195,7 +195,8 @@ func (r *report) otherSections(w *strings.Builder) {
 	cells(w, row...)
 }
 
-// disturbed is a share of the processor time. If other programs use more, the report contains a warning.
+// disturbed is a limit: if other programs use more than this share of the processor time, the report contains a
+// warning.
 const disturbed = 0.1
 
 // checkSection writes the results of verify and the load of the host.

@@ -21,7 +21,7 @@ type response struct {
 }
 
 // parseResponse parses the first response in b and returns its length. The length is 0 if the response is incomplete.
-// It does not handle responses to HEAD and CONNECT, interim responses (1xx) or upgrades.
+// parseResponse does not handle responses to HEAD and CONNECT, interim responses (1xx) or upgrades.
 func parseResponse(b []byte) (response, int, error) {
 	end := bytes.Index(b, []byte("\r\n\r\n"))
 	if end < 0 {

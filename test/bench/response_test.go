@@ -96,7 +96,7 @@ func FuzzParseResponse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, in []byte) {
 		got, n, err := parseResponse(in)
 		if n < 0 || n > len(in) || err != nil && n != 0 {
-			t.Fatalf("%d of %d bytes, %v", n, len(in), err)
+			t.Fatalf("parsed %d of %d bytes, %v; want at most all bytes, and 0 after an error", n, len(in), err)
 		}
 		if n == 0 {
 			return

@@ -98,7 +98,7 @@ func (r *report) measureRejected(ctx context.Context, b *bench) error {
 				return err
 			}
 			if slice.statuses[kind.status] != slice.count() {
-				return fmt.Errorf("checkouts returned %s, want only %d", slice.tally, kind.status)
+				return fmt.Errorf("checkouts got the statuses %s, want only %d", slice.tally, kind.status)
 			}
 			kind.into.join(slice)
 		}
@@ -106,7 +106,7 @@ func (r *report) measureRejected(ctx context.Context, b *bench) error {
 	return nil
 }
 
-const orderEvery = 140 * time.Microsecond // measureSimple prepares one order for each such interval of a slice
+const orderEvery = 140 * time.Microsecond // measureSimple prepares one order for each interval orderEvery of a slice
 
 // measureSimple alternates each kind of simple request with empty requests.
 func (r *report) measureSimple(ctx context.Context, b *bench) error {
@@ -159,7 +159,8 @@ func simpleKinds(f *fixture, orders []order) []kind {
 	}
 }
 
-// measureBatchInit reads the peak memory and then times batch_init. batch_init would increase the peak.
+// measureBatchInit reads the peak memory before it measures the time of batch_init, because batch_init
+// increases the peak.
 func (r *report) measureBatchInit(ctx context.Context, b *bench) (err error) {
 	if r.memory, err = peakMemory(b.sys.processes); err != nil {
 		return err
@@ -181,7 +182,7 @@ func (r *report) measureBatchInit(ctx context.Context, b *bench) (err error) {
 
 // measureShards measures systems with different numbers of shards under two loads: the same number of clients in total,
 // and the same number of clients per shard. All systems run at once and are measured in turn, so that other programs on
-// the host affect all of them.
+// the host affect all systems.
 func (r *report) measureShards(ctx context.Context, o options, log *log.Logger) (failed error) {
 	var all []*bench
 	for _, shards := range r.plan.shards {

@@ -13,7 +13,7 @@ import (
 	"checkout/common/api"
 )
 
-// stub implements the public API in one process. Its fields make it misbehave.
+// stub implements the public API in one process. The fields make the stub misbehave.
 type stub struct {
 	mu        sync.Mutex
 	users     map[string]int64
@@ -22,11 +22,11 @@ type stub struct {
 	ids       int
 	checkouts int
 
-	failEvery  int  // every n-th checkout returns 503 and does nothing; 0: none
+	failEvery  int  // every n-th checkout returns 503 and does nothing; 0: no checkout
 	leak       bool // one checkout removes one piece too many from the stock
 	overcharge bool // one checkout charges twice
 	deny       bool // one paid order is reported as unpaid
-	breakEvery int  // every n-th checkout completes and then breaks its connection; 0: none
+	breakEvery int  // every n-th checkout completes and then breaks its connection; 0: no checkout
 }
 
 // startStub starts a stub and returns its host:port.

@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// plan says what to measure, and how much of it.
+// plan sets the number of objects, slices and requests of each measurement.
 type plan struct {
 	users, items int           // numbers of objects that the orders use
 	slices       int           // number of slices per measurement
-	slice        time.Duration // duration of a slice of simple requests; minimum for empty requests
+	slice        time.Duration // duration of a slice of simple requests; a slice of empty requests takes at least this
 	closed       []load
 
-	// If high is 0, the parts below are not measured.
+	// If high is 0, the measurements below are skipped.
 	medium, high  int       // numbers of clients
 	openShares    []float64 // rates of the open loop, relative to the closed loop with high clients
 	openCount     int       // number of checkouts for a share of 1
@@ -106,8 +106,8 @@ func (r *report) measureSystem(ctx context.Context, o options, log *log.Logger) 
 	if r.plan.high == 0 {
 		return nil
 	}
-	// The order matters: the parts after "carts" add stock or overwrite orders, so the final values can no longer be
-	// checked in full.
+	// The order matters: the parts after "carts" add stock or overwrite orders, so a complete check of the final
+	// values is no longer possible.
 	for _, part := range []struct {
 		name    string
 		measure func(context.Context, *bench) error

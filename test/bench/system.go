@@ -69,8 +69,8 @@ const (
 )
 
 // settle waits until no checkout is undecided or unconfirmed. It returns the number of such checkouts at the start of
-// the wait. Afterwards the processor time of the servers includes all work of the checkouts. With -gateway it does
-// nothing.
+// the wait. Afterwards, the processor time of the servers includes all work of the checkouts. With -gateway, the
+// method does nothing.
 func (s *system) settle(ctx context.Context) (backlog int64, err error) {
 	if s.stack == nil {
 		return 0, nil

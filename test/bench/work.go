@@ -21,7 +21,7 @@ func appendRequest(buf []byte, method, host, path string) []byte {
 	return append(buf, "\r\n\r\n"...)
 }
 
-// calls is work in which every request must succeed. It creates objects or reads them back.
+// calls is work that creates objects or reads them back. Every request must succeed.
 type calls struct {
 	host    string
 	n       int
@@ -29,7 +29,7 @@ type calls struct {
 	handle  func(i int, body []byte) error // called with each response; may be nil
 
 	sent int
-	err  error // the first failure; next sends nothing afterwards
+	err  error // the first failure; after a failure, the method next sends nothing
 }
 
 func (c *calls) next(buf []byte) ([]byte, int, bool) {
@@ -83,7 +83,7 @@ func fetchAll[T any](ctx context.Context, d *driver, n int, request func(i int) 
 	})
 }
 
-// checkouts is work that checks out each order once. It stores the status of the response in the order.
+// checkouts is work that checks out each order once, and stores the status of the response in the order.
 type checkouts struct {
 	host   string
 	orders []order
@@ -111,7 +111,7 @@ type kind struct {
 	path         func(i int) string
 }
 
-// empty is a request that passes through the gateway and a service and does nothing.
+// empty is a request that only passes through the gateway and a service.
 var empty = kind{"empty requests", "GET", func(int) string { return "/orders/" }}
 
 // timed is work that sends requests of one kind for a duration after the first request.
@@ -139,7 +139,7 @@ func (t *timed) next(buf []byte) ([]byte, int, bool) {
 
 func (t *timed) done(_ int, r result) { t.add(r) }
 
-// noResponse stands in place of a status if there was no response.
+// noResponse is the status of a request without a response.
 const noResponse = 0
 
 // tally counts results by status.
@@ -208,7 +208,7 @@ func (t *tally) percentile(p float64) time.Duration {
 }
 
 // percentile returns the nearest-rank percentile: the smallest duration that at least p percent of all durations do not
-// exceed. It returns 0 if there are none.
+// exceed. Without durations, the result is 0.
 func percentile(sorted []time.Duration, p float64) time.Duration {
 	if len(sorted) == 0 {
 		return 0

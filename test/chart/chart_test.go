@@ -2,13 +2,15 @@ package main
 
 import (
 	"bytes"
-	"maps"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	"helm.sh/helm/v3/pkg/chart/loader"
 	"helm.sh/helm/v3/pkg/chartutil"
 )
 
@@ -59,35 +61,87 @@ func TestPlainManifestsAreUpToDate(t *testing.T) {
 	}
 }
 
+// TestChartHasNoSymbolicLinks checks that the chart consists of files, because helm warns about links and Flux
+// ignores links.
+func TestChartHasNoSymbolicLinks(t *testing.T) {
+	files := 0
+	err := filepath.WalkDir(filepath.Join(root, chartDir), func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			if files++; !d.Type().IsRegular() {
+				t.Errorf("%s is not a regular file", path)
+			}
+		}
+		return err
+	})
+	if err != nil || files < 10 {
+		t.Errorf("walk the chart: got %d files, %v, want at least 10", files, err)
+	}
+}
+
+// TestVersionMovesWithTheRelease checks that the chart has the version of the newest release in the changelog or,
+// with unreleased changes, another version.
+func TestVersionMovesWithTheRelease(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "CHANGELOG.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	released := regexp.MustCompile(`(?m)^## (\d+\.\d+\.\d+)`).FindSubmatch(text)
+	unreleased := bytes.Contains(text, []byte("\n## Unreleased\n"))
+	chart, err := loader.Load(filepath.Join(root, chartDir))
+	if err != nil || released == nil {
+		t.Fatal(err, released)
+	}
+	if v := chart.Metadata; v.Version != v.AppVersion || (v.Version == string(released[1])) == unreleased {
+		t.Errorf("got chart version %s for the app %s; the newest release is %s, with unreleased changes: %v",
+			v.Version, v.AppVersion, released[1], unreleased)
+	}
+}
+
 // TestWrongValuesAreRefused checks that the chart refuses wrong values, and that the error names the wrong values.
 func TestWrongValuesAreRefused(t *testing.T) {
 	for values, name := range map[string]string{
-		"machines: 0":                             "machines",
-		"shards: 257":                             "shards",
-		"shards: two":                             "shards",
-		"shards: 1.5":                             "shards",
-		"order: {machines: 0}":                    "order",
-		"shrads: 2":                               "shrads",
-		"redis: {maxmemory: 1gb}":                 "maxmemory",
-		"redis: {maxmemoryMi: 1Gi}":               "maxmemoryMi",
-		"redis: {flavour: keydb}":                 "flavour",
-		"redis: {image: redis}":                   "image",
-		"redis: {storage: {size: 10}}":            "size",
-		"redis: {password: a b}":                  "password",
-		"redis: {password: a, existingSecret: b}": "redis.existingSecret",
-		"entrance: {kind: nodePort}":              "kind",
-		"entrance: {kind: gateway}":               "entrance.class",
-		"entrance: {tlsSecret: tls}":              "entrance.tlsSecret",
-		"machine: {cpu: much}":                    "cpu",
-		"image: {tag: a b}":                       "tag",
-		"image: {pullPolicy: Sometimes}":          "pullPolicy",
-		"batchInit: 1":                            "batchInit",
-		"console: 1":                              "console",
-		"gateway: {replicas: 0}":                  "replicas",
+		"machines: 0":                              "machines",
+		"shards: 257":                              "shards",
+		"shards: two":                              "shards",
+		"shards: 1.5":                              "shards",
+		"order: {machines: 0}":                     "order",
+		"shrads: 2":                                "shrads",
+		"redis: {maxmemory: 1gb}":                  "maxmemory",
+		"redis: {maxmemoryMi: 1Gi}":                "maxmemoryMi",
+		"redis: {flavour: keydb}":                  "flavour",
+		"redis: {image: redis}":                    "image",
+		"redis: {storage: {size: 10}}":             "size",
+		"redis: {password: a b}":                   "password",
+		"redis: {password: a, existingSecret: b}":  "redis.existingSecret",
+		"entrance: {kind: nodePort}":               "kind",
+		"entrance: {kind: gateway}":                "entrance.class",
+		"machine: {cpu: much}":                     "cpu",
+		"image: {tag: a b}":                        "tag",
+		"image: {pullPolicy: Sometimes}":           "pullPolicy",
+		"batchInit: 1":                             "batchInit",
+		"console: 1":                               "console",
+		"batchLimit: 0":                            "batchLimit",
+		"batchLimit: 10000001":                     "batchLimit",
+		"idempotencyKeyLimit: 0":                   "idempotencyKeyLimit",
+		"redis: {minFreeMi: 0}":                    "minFreeMi",
+		"access: {hosts: ['a:80']}":                "hosts",
+		"access: {hosts: [a..example]}":            "hosts",
+		"access: {hosts: ['*.']}":                  "hosts",
+		"access: {hosts: [.a]}":                    "hosts",
+		"access: {corsOrigins: ['https://a:443']}": "corsOrigins",
+		"access: {corsOrigins: ['http://a:80']}":   "corsOrigins",
+		"access: {corsOrigins: ['https://a..b']}":  "corsOrigins",
+		"access: {corsOrigins: ['https://A.b']}":   "corsOrigins",
+		"access: {corsOrigins: ['https://a.b/']}":  "corsOrigins",
+		"access: {corsOrigins: ['*']}":             "corsOrigins",
+		"access: {corsOrigins: ['a\";']}":          "corsOrigins",
+		"access: {token: abc}":                     "token",
+		"gateway: {replicas: 0}":                   "replicas",
+		"lostNodeSeconds: -1":                      "lostNodeSeconds",
 	} {
 		_, err := render(root, parse(t, values))
 		if err == nil {
-			t.Errorf("render with %s: got no error", values)
+			t.Errorf("render with %s: got no error, want one", values)
 		} else if !strings.Contains(err.Error(), name) {
 			t.Errorf("render with %s: error does not name %q: %v", values, name, err)
 		}
@@ -105,7 +159,12 @@ func TestValuesAreAccepted(t *testing.T) {
 		"{entrance: {kind: ingress, class: traefik, host: shop.example, tlsSecret: tls, annotations: {a: b}}}",
 		"{entrance: {kind: gateway, class: c, host: shop.example, tlsSecret: tls, annotations: {a: b}}}",
 		"{entrance: {kind: gateway, parent: others}}",
+		"{entrance: {kind: ingress, host: '*.b.example'}, access: {hosts: ['*', Shop.example, a_b]}}",
+		"{access: {corsOrigins: ['http://localhost:3000', 'http://a.example:443', 'https://a.example:8443']}}",
+		"{access: {hosts: ['*.b.example'], corsOrigins: ['https://a.example'], clientTraces: true, internalTokenSecret: t}}",
 		"{entrance: {kind: none}, networkPolicy: {metricsFrom: [{namespaceSelector: {matchLabels: {a: b}}}]}}",
+		"{redis: {existingSecret: mine, existingSecretKey: redis}}",
+		"{redis: {gkeStatefulHA: true, storage: {class: regional}}}",
 		"{networkPolicy: {enabled: false}, image: {prefix: 'registry.local:5000/shop/', pullSecrets: [key]}}",
 	} {
 		s := load(t, parse(t, values))
@@ -145,37 +204,17 @@ func TestUpgradeRestartsOnlyWhatItChanges(t *testing.T) {
 		"{machines: 2, shards: 2, stock: {machines: 3}}":      {"gateway", "order", "stock"},
 		"{machines: 2, shards: 2, redis: {maxmemoryMi: 512}}": {"order-redis", "payment-redis", "stock-redis"},
 	} {
+		s := load(t, parse(t, values))
+		workloads, _ := s.pods()
 		var changed []string
-		for name, template := range load(t, parse(t, values)).templates(t) {
+		for name, template := range s.templates(t) {
 			if template != before[name] {
-				changed = append(changed, name)
+				changed = append(changed, component(workloads[name]))
 			}
 		}
-		if slices.Sort(changed); !slices.Equal(changed, want) {
+		slices.Sort(changed)
+		if changed = slices.Compact(changed); !slices.Equal(changed, want) {
 			t.Errorf("upgrade to %s: restarts %v, want %v", values, changed, want)
 		}
-	}
-}
-
-// TestPasswordIsGeneratedUnlessGiven checks that the chart generates a different password for each installation, unless
-// a password or a Secret is given.
-func TestPasswordIsGeneratedUnlessGiven(t *testing.T) {
-	passwords := map[string]bool{}
-	for range 3 {
-		passwords[string(load(t, nil).secret(t).Data["password"])] = true
-	}
-	for p := range maps.Keys(passwords) {
-		if len(p) != 40 {
-			t.Errorf("generate password: got %q, want 40 characters", p)
-		}
-	}
-	if len(passwords) != 3 {
-		t.Errorf("generate three passwords: got %v, want three different ones", passwords)
-	}
-	if got := string(load(t, parse(t, "redis: {password: given}")).secret(t).Data["password"]); got != "given" {
-		t.Errorf("given password: got %q, want %q", got, "given")
-	}
-	if s := load(t, parse(t, "redis: {existingSecret: mine}")); s.objects["Secret"] != nil {
-		t.Errorf("given Secret: the chart creates another Secret")
 	}
 }

@@ -15,6 +15,9 @@ import (
 	policy "k8s.io/api/policy/v1"
 )
 
+// podIndex is the label that distinguishes the pods of a StatefulSet, and the instances of a service.
+const podIndex = apps.PodIndexLabel
+
 // check checks that every address leads to one pod. It also checks the security, limits, probes and budget of every
 // pod, the configuration of Redis, and the network policies.
 func (s *system) check(t *testing.T) {
@@ -23,10 +26,14 @@ func (s *system) check(t *testing.T) {
 	templates, numbers := s.pods()
 	for name, template := range templates {
 		checkRestricted(t, name, template.Spec)
-		if name != "checkout-test" {
-			checkProbed(t, name, template.Spec)
-			s.checkBudget(t, name, template, numbers[name])
+		if name != "checkout-test" && name != passwordJob {
+			checkProbed(t, name, template)
+			s.checkBudget(t, name, template)
 		}
+		if instance := slices.Contains(services, component(template)); instance && numbers[name] != 1 {
+			t.Errorf("%s: %d pods, want one for each instance", name, numbers[name])
+		}
+		checkTolerations(t, name, template)
 	}
 	s.checkRedis(t)
 	if len(s.objects["NetworkPolicy"]) > 0 {
@@ -34,10 +41,11 @@ func (s *system) check(t *testing.T) {
 	}
 }
 
-// checkAddresses checks that every configured address leads to the right pod. The addresses are those in REDIS_ADDRS,
+// checkAddresses checks that every configured address leads to the right pod. It checks the addresses in REDIS_ADDRS,
 // the internal ports of peers, and the servers in the gateway's configuration.
 func (s *system) checkAddresses(t *testing.T) {
 	t.Helper()
+	templates, numbers := s.pods()
 	checkLeads := func(where, address, component string, index int) {
 		t.Helper()
 		host, port, _ := strings.Cut(address, ":")
@@ -46,23 +54,24 @@ func (s *system) checkAddresses(t *testing.T) {
 		}
 		service := of[*core.Service](s, "Service")[host]
 		if service == nil {
-			t.Errorf("%s: no Service %s", where, host)
+			t.Errorf("%s: the manifests contain no Service %s", where, host)
 			return
 		}
-		templates, numbers := s.pods()
-		template, first := templates[component], 0
-		if slices.Contains(services, component) {
-			first = int(of[*apps.StatefulSet](s, "StatefulSet")[component].Spec.Ordinals.Start)
+		template, isRedis := templates[host], strings.HasSuffix(component, "-redis")
+		if isRedis {
+			template = templates[component]
+			template.Labels = maps.Clone(template.Labels)
+			template.Labels[podIndex] = strconv.Itoa(index) // Kubernetes adds this label
 		}
-		selector := maps.Clone(service.Spec.Selector)
-		if got := selector["apps.kubernetes.io/pod-index"]; got != strconv.Itoa(index) || index < first ||
-			index >= first+numbers[component] {
-			t.Errorf("%s: Service %s selects pod index %s, but %d pods start at index %d", where, host, got,
-				numbers[component], first)
+		if !maps.Equal(service.Spec.Selector, template.Labels) || service.Spec.ClusterIP == "None" ||
+			isRedis && index >= numbers[component] {
+			t.Errorf("%s: Service %s selects %v, but the pod of %s has %v", where, host, service.Spec.Selector, component,
+				template.Labels)
 		}
-		if delete(selector, "apps.kubernetes.io/pod-index"); !maps.Equal(selector, template.Labels) ||
-			service.Spec.ClusterIP == "None" {
-			t.Errorf("%s: Service %s selects %v, but the pods of %s have %v", where, host, selector, component, template.Labels)
+		// With PublishNotReadyAddresses, half of the connections would reach the pod on a lost node instead of its
+		// replacement.
+		if service.Spec.PublishNotReadyAddresses != isRedis {
+			t.Errorf("Service %s: PublishNotReadyAddresses is %v, want true for a Redis only", host, !isRedis)
 		}
 		serves := slices.ContainsFunc(service.Spec.Ports,
 			func(p core.ServicePort) bool { return strconv.Itoa(int(p.Port)) == port })
@@ -72,10 +81,9 @@ func (s *system) checkAddresses(t *testing.T) {
 			t.Errorf("%s: port %s is in the Service: %v, in the container: %v; want both", where, port, serves, listens)
 		}
 	}
-	_, numbers := s.pods()
 	config := of[*core.ConfigMap](s, "ConfigMap")["gateway"].Data
-	for name, set := range s.instances() {
-		env := environment(set)
+	for name, template := range s.instances() {
+		env := environment(template)
 		addrs := strings.Split(env["REDIS_ADDRS"], ",")
 		for i, address := range addrs {
 			checkLeads(name+": REDIS_ADDRS", address, name+"-redis", i)
@@ -83,8 +91,11 @@ func (s *system) checkAddresses(t *testing.T) {
 		if len(addrs) != numbers[name+"-redis"] {
 			t.Errorf("%s: %d shards in REDIS_ADDRS, want %d", name, len(addrs), numbers[name+"-redis"])
 		}
-		if want := fmt.Sprintf("$(POD_INDEX)/%d", numbers[name]); env["MACHINE_ID"] != want {
-			t.Errorf("%s: MACHINE_ID=%s, want %s", name, env["MACHINE_ID"], want)
+		for i := range s.count(name) {
+			want, got := fmt.Sprintf("%d/%d", i+1, s.count(name)), environment(templates[fmt.Sprintf("%s-%d", name, i+1)])
+			if got["MACHINE_ID"] != want {
+				t.Errorf("%s: MACHINE_ID=%s, want %s", name, got["MACHINE_ID"], want)
+			}
 		}
 		for peer := range strings.SplitSeq(map[string]string{"order": "stock,payment", "payment": "order"}[name], ",") {
 			if peer == "" {
@@ -98,8 +109,8 @@ func (s *system) checkAddresses(t *testing.T) {
 				}
 				checkLeads(name+": "+peer, u.Host, peer, i+1)
 			}
-			if len(urls) != numbers[peer] {
-				t.Errorf("%s: %d URLs of %s, want %d", name, len(urls), peer, numbers[peer])
+			if len(urls) != s.count(peer) {
+				t.Errorf("%s: %d URLs of %s, want %d", name, len(urls), peer, s.count(peer))
 			}
 		}
 		_, upstream, _ := strings.Cut(config["upstreams.conf"], "upstream "+name+" {")
@@ -108,8 +119,8 @@ func (s *system) checkAddresses(t *testing.T) {
 		for i, server := range servers {
 			checkLeads("gateway: upstream "+name, server[1], name, i+1)
 		}
-		if len(servers) != numbers[name] {
-			t.Errorf("gateway: %d servers of %s, want %d", len(servers), name, numbers[name])
+		if len(servers) != s.count(name) {
+			t.Errorf("gateway: %d servers of %s, want %d", len(servers), name, s.count(name))
 		}
 	}
 }
@@ -123,7 +134,8 @@ func checkRestricted(t *testing.T, name string, pod core.PodSpec) {
 			*s.RunAsUser > 0,
 		"seccomp": s != nil && s.SeccompProfile != nil &&
 			s.SeccompProfile.Type == core.SeccompProfileTypeRuntimeDefault,
-		"no token":              pod.AutomountServiceAccountToken != nil && !*pod.AutomountServiceAccountToken,
+		"no token": pod.AutomountServiceAccountToken != nil &&
+			*pod.AutomountServiceAccountToken == (name == passwordJob),
 		"no Service variables":  pod.EnableServiceLinks != nil && !*pod.EnableServiceLinks,
 		"no host namespaces":    !pod.HostNetwork && !pod.HostPID && !pod.HostIPC,
 		"exactly one container": len(pod.Containers) == 1 && len(pod.InitContainers) == 0,
@@ -150,43 +162,66 @@ func checkRestricted(t *testing.T, name string, pod core.PodSpec) {
 	}
 	for _, v := range pod.Volumes {
 		if v.HostPath != nil {
-			t.Errorf("%s mounts host path %s", name, v.HostPath.Path)
+			t.Errorf("%s mounts the host path %s, want no host path", name, v.HostPath.Path)
 		}
 	}
 }
 
 // checkProbed checks that a pod has probes. The liveness of an instance must not depend on Redis or peers.
-func checkProbed(t *testing.T, name string, pod core.PodSpec) {
+func checkProbed(t *testing.T, name string, template core.PodTemplateSpec) {
 	t.Helper()
-	c := pod.Containers[0]
+	c := template.Spec.Containers[0]
 	if c.ReadinessProbe == nil || c.LivenessProbe == nil {
 		t.Fatalf("%s: a probe is missing", name)
 	}
-	if slices.Contains(services, name) {
+	if slices.Contains(services, component(template)) {
 		if live, ready := c.LivenessProbe.HTTPGet, c.ReadinessProbe.HTTPGet; live == nil || live.Path != "/healthz" ||
-			ready == nil || ready.Path != "/readyz" ||
+			ready == nil || ready.Path != "/readyz/instance" ||
 			live.Port.String() != "internal" || ready.Port.String() != "internal" {
-			t.Errorf("%s: got probes %+v and %+v, want /healthz and /readyz on the internal port",
+			t.Errorf("%s: got probes %+v and %+v, want /healthz and /readyz/instance on the internal port",
 				name, c.LivenessProbe, c.ReadinessProbe)
 		}
 	}
 }
 
 // checkBudget checks the disruption budget and the topology spread of a workload.
-func (s *system) checkBudget(t *testing.T, name string, template core.PodTemplateSpec, number int) {
+func (s *system) checkBudget(t *testing.T, name string, template core.PodTemplateSpec) {
 	t.Helper()
-	budget := of[*policy.PodDisruptionBudget](s, "PodDisruptionBudget")[name]
-	if budget == nil || !maps.Equal(budget.Spec.Selector.MatchLabels, template.Labels) ||
-		budget.Spec.MaxUnavailable.IntValue() != 1 {
+	labels := maps.Clone(template.Labels)
+	delete(labels, podIndex) // all instances of a service share a budget
+	budget := of[*policy.PodDisruptionBudget](s, "PodDisruptionBudget")[component(template)]
+	if budget == nil || !maps.Equal(budget.Spec.Selector.MatchLabels, labels) ||
+		budget.Spec.MaxUnavailable.IntValue() != 1 || budget.Spec.UnhealthyPodEvictionPolicy == nil ||
+		*budget.Spec.UnhealthyPodEvictionPolicy != policy.AlwaysAllow {
 		t.Errorf("%s: got disruption budget %+v, want at most 1 unavailable pod", name, budget)
 	}
 	if len(template.Spec.TopologySpreadConstraints) != 2 {
 		t.Errorf("%s: %d topology spread constraints, want 2", name, len(template.Spec.TopologySpreadConstraints))
 	}
 	for _, c := range template.Spec.TopologySpreadConstraints {
-		if !maps.Equal(c.LabelSelector.MatchLabels, template.Labels) {
-			t.Errorf("%s: topology spread of pods with the labels %v", name, c.LabelSelector)
+		if !maps.Equal(c.LabelSelector.MatchLabels, labels) {
+			t.Errorf("%s: the topology spread selects pods with the labels %v, want the labels of the pods",
+				name, c.LabelSelector)
 		}
+	}
+}
+
+// checkTolerations checks that Kubernetes soon replaces the instances and gateways of a lost node. Kubernetes must not
+// replace a Redis, because only one pod may use the volume.
+func checkTolerations(t *testing.T, name string, template core.PodTemplateSpec) {
+	t.Helper()
+	got := map[string]int64{}
+	for _, toleration := range template.Spec.Tolerations {
+		if toleration.Effect == core.TaintEffectNoExecute && toleration.TolerationSeconds != nil {
+			got[toleration.Key] = *toleration.TolerationSeconds
+		}
+	}
+	want := map[string]int64{}
+	if slices.Contains(append([]string{"gateway"}, services...), component(template)) {
+		want = map[string]int64{core.TaintNodeUnreachable: 5, core.TaintNodeNotReady: 5}
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("%s tolerates a lost node for %v seconds, want %v", name, got, want)
 	}
 }
 
@@ -212,9 +247,9 @@ func (s *system) checkRedis(t *testing.T) {
 		if limit := c.Resources.Limits.Memory().Value(); err != nil || most<<20*2 > limit {
 			t.Errorf("%s-redis: maxmemory %s, want at most half of %d bytes: %v", service, settings["--maxmemory"], limit, err)
 		}
-		if env := environment(set); env["REDISCLI_AUTH"] == "" ||
+		if env := environment(set.Spec.Template); env["REDISCLI_AUTH"] == "" ||
 			env["REDISCLI_AUTH"] != environment(instances)["REDIS_PASSWORD"] {
-			t.Errorf("%s-redis: password %q, but the instances use %q", service, env["REDISCLI_AUTH"],
+			t.Errorf("%s-redis: got password %q, want %q as in the instances", service, env["REDISCLI_AUTH"],
 				environment(instances)["REDIS_PASSWORD"])
 		}
 		if len(set.Spec.VolumeClaimTemplates) != 1 || c.VolumeMounts[0].MountPath != "/data" ||

@@ -15,8 +15,8 @@ const outside = "outside"
 // allowedPorts are the ports that the network policies must open, by source and destination.
 var allowedPorts = map[[2]string][]int{
 	{outside, "gateway"}:         {8000},
-	{"checkout-test", "gateway"}: {8000},
-	{"gateway", "order"}:         {5000}, {"gateway", "stock"}: {5000}, {"gateway", "payment"}: {5000},
+	{"checkout-test", "gateway"}: {8000}, {passwordJob, "gateway"}: {8000},
+	{"gateway", "order"}: {5000}, {"gateway", "stock"}: {5000}, {"gateway", "payment"}: {5000},
 	{"order", "stock"}: {5001}, {"order", "payment"}: {5001}, {"payment", "order"}: {5001},
 	{"order", "order-redis"}: {6379}, {"stock", "stock-redis"}: {6379}, {"payment", "payment-redis"}: {6379},
 }
@@ -34,12 +34,18 @@ func (s *system) violations() (violations []string) {
 	templates, _ := s.pods()
 	labels := map[string]map[string]string{outside: nil}
 	for name, template := range templates {
-		labels[name] = template.Labels
+		if name == "checkout-test" || name == passwordJob {
+			labels[name] = template.Labels
+		} else {
+			labels[component(template)] = template.Labels
+		}
 	}
-	delete(templates, "checkout-test") // checkout-test has no open ports
 	for from := range labels {
-		for to := range templates {
-			for _, port := range []int{5000, 5001, 6379, 8000} {
+		for to := range labels {
+			if slices.Contains([]string{outside, "checkout-test", passwordJob}, to) {
+				continue // no open ports
+			}
+			for _, port := range []int{5000, 5001, 5002, 6379, 8000} {
 				want := slices.Contains(allowedPorts[[2]string{from, to}], port)
 				got := (from == outside || s.allowsEgress(labels[from], labels[to], port)) &&
 					s.allowsIngress(labels[from], labels[to], port)
@@ -121,6 +127,11 @@ func TestWrongPoliciesAreDetected(t *testing.T) {
 		"a gateway that reaches every port": func(p map[string]*networking.NetworkPolicy) {
 			p["gateway"].Spec.Egress[1].Ports = nil
 			p["order"].Spec.Ingress[0].Ports = nil
+		},
+		"metrics open to all": func(p map[string]*networking.NetworkPolicy) {
+			rule := *p["stock"].Spec.Ingress[1].DeepCopy()
+			rule.Ports[0].Port.IntVal, rule.From = 5002, nil
+			p["stock"].Spec.Ingress = append(p["stock"].Spec.Ingress, rule)
 		},
 		"a closed Redis": func(p map[string]*networking.NetworkPolicy) { p["stock-redis"].Spec.Ingress = nil },
 	} {

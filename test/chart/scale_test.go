@@ -1,39 +1,71 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+
+	"k8s.io/apimachinery/pkg/api/resource"
 )
 
-// script runs a script in gke-scale. Fakes replace the programs that the script calls. script returns the command lines
-// of the fakes and the output of the script. existing lists the resources that exist: for each, a word from the command
-// that describes it.
-func script(t *testing.T, name string, args, environ []string, existing ...string) (calls []string, output string,
-	err error) {
+// gcloud is a stand-in for the program gcloud. The stand-in keeps resources in files, and prints what gcloud 528
+// prints.
+const gcloud = `#!/bin/sh
+printf '%s\n' "gcloud $*" >>"$FAKE/calls"
+case "$*" in *"${FAIL:-nothing}"*) echo "ERROR: (gcloud) quota" >&2; exit 1 ;; esac
+while [ $# -gt 0 ]; do
+	case $1 in
+	clusters | addresses | routers | nats) kind=$1 ;;
+	create | create-auto) echo "$2" >>"$FAKE/$kind" ;;
+	delete) grep -vx -- "$2" "$FAKE/$kind" >"$FAKE/left"; mv "$FAKE/left" "$FAKE/$kind" ;;
+	list) [ ! -f "$FAKE/$kind" ] || cat "$FAKE/$kind" ;;
+	describe) [ ! -f "$FAKE/networks" ] || cat "$FAKE/networks" ;;
+	--master-authorized-networks) echo "$2" >"$FAKE/networks" ;;
+	esac
+	shift
+done
+`
+
+// cloud is a directory with stand-ins for the programs that the scripts in gke-scale call, and the state of gcloud.
+type cloud struct {
+	t   *testing.T
+	dir string
+}
+
+func newCloud(t *testing.T) cloud {
 	t.Helper()
-	dir := t.TempDir()
-	log := filepath.Join(dir, "calls")
-	gcloud := "case \"$*\" in\n"
-	for _, word := range existing {
-		gcloud += "*" + word + "*describe*--format*) echo 198.51.100.7/32,198.51.100.8/32 ;;\n*" + word + "*describe*) ;;\n"
+	c := cloud{t, t.TempDir()}
+	log := "#!/bin/sh\nprintf '%s\\n' \"${0##*/} $*\" >>\"$FAKE/calls\"\n"
+	for program, text := range map[string]string{
+		"gcloud": gcloud, "helm": log, "kubectl": log, "dig": log + "echo 192.0.2.1\n",
+	} {
+		c.write(program, text)
 	}
-	gcloud += "*describe*--format*) ;;\n*describe*) exit 1 ;;\nesac\n"
-	for program, does := range map[string]string{"gcloud": gcloud, "helm": "", "kubectl": "", "dig": "echo 192.0.2.1\n"} {
-		text := "#!/bin/sh\nprintf '%s\\n' \"" + program + " $*\" >>" + log + "\n" + does
-		if err := os.WriteFile(filepath.Join(dir, program), []byte(text), 0o755); err != nil {
-			t.Fatal(err)
-		}
+	return c
+}
+
+func (c cloud) write(name, text string) {
+	c.t.Helper()
+	if err := os.WriteFile(filepath.Join(c.dir, name), []byte(text), 0o755); err != nil {
+		c.t.Fatal(err)
 	}
+}
+
+// run runs a script in gke-scale. It returns the new lines in the file "calls", and the output.
+func (c cloud) run(name string, args []string, environ ...string) (calls []string, output string, err error) {
+	c.t.Helper()
+	c.write("calls", "")
 	cmd := exec.Command(filepath.Join(root, "gke-scale", name), args...)
-	cmd.Env = append(append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH")), environ...)
+	cmd.Env = append(append(os.Environ(), "PATH="+c.dir+":"+os.Getenv("PATH"), "FAKE="+c.dir), environ...)
 	out, err := cmd.CombinedOutput()
-	text, readErr := os.ReadFile(log)
-	if readErr != nil && !os.IsNotExist(readErr) {
-		t.Fatal(readErr)
+	text, readErr := os.ReadFile(filepath.Join(c.dir, "calls"))
+	if readErr != nil {
+		c.t.Fatal(readErr)
 	}
 	return strings.Split(strings.TrimSpace(string(text)), "\n"), string(out), err
 }
@@ -41,20 +73,21 @@ func script(t *testing.T, name string, args, environ []string, existing ...strin
 // changes returns the calls that change a resource.
 func changes(calls []string) []string {
 	return slices.DeleteFunc(slices.Clone(calls), func(call string) bool {
-		return call == "" || strings.Contains(call, " describe ") || strings.HasPrefix(call, "dig ")
+		return call == "" || strings.Contains(call, " describe ") || strings.Contains(call, " list ") ||
+			strings.HasPrefix(call, "dig ")
 	})
 }
 
-// inOrder checks that the first call contains the first string in words, the second call the second string, and so on.
-// "…" in words matches any text.
-func inOrder(t *testing.T, calls []string, words ...string) {
+// inOrder checks that each call contains the wanted string at the same position of the list. "…" in a wanted string
+// matches any text.
+func inOrder(t *testing.T, calls []string, wanted ...string) {
 	t.Helper()
-	if len(calls) != len(words) {
-		t.Errorf("got %d commands, want %d:\n%s", len(calls), len(words), strings.Join(calls, "\n"))
+	if len(calls) != len(wanted) {
+		t.Errorf("got %d commands, want %d:\n%s", len(calls), len(wanted), strings.Join(calls, "\n"))
 		return
 	}
-	for i, word := range words {
-		for part := range strings.SplitSeq(word, "…") {
+	for i, want := range wanted {
+		for part := range strings.SplitSeq(want, "…") {
 			if !strings.Contains(calls[i], part) {
 				t.Errorf("command %d: got %s, want %q in it", i+1, calls[i], part)
 			}
@@ -62,73 +95,143 @@ func inOrder(t *testing.T, calls []string, words ...string) {
 	}
 }
 
-// fromNothing are the commands that create a cluster and install the system.
+// fromNothing are the commands that create a cluster and install the system. No command creates a firewall rule,
+// because GKE creates the rules.
 var fromNothing = []string{
 	"gcloud container clusters create-auto checkout --region europe-west4…--enable-private-nodes",
 	"gcloud compute addresses create europe-west4-nat-ip --region europe-west4",
 	"gcloud compute routers create rtr-europe-west4 --network default --region europe-west4",
-	"gcloud compute routers nats create nat-gw-europe-west4 --router rtr-europe-west4 --router-region europe-west4 " +
+	"gcloud compute routers nats create nat-gw-europe-west4 --router rtr-europe-west4 --region europe-west4 " +
 		"--nat-external-ip-pool europe-west4-nat-ip --nat-all-subnet-ip-ranges",
-	"gcloud compute firewall-rules create all-pods-and-master-ipv4-cidrs --network default…" +
-		"--source-ranges 10.0.0.0/8,172.16.2.0/28",
 	"gcloud container clusters update checkout --region europe-west4 " +
 		"--enable-master-authorized-networks --master-authorized-networks 192.0.2.1/32",
 	"gcloud container clusters get-credentials checkout --region europe-west4",
-	"helm upgrade --install checkout…values.yaml --set machines=3,shards=3 " +
+	"helm upgrade --install checkout…--reset-then-reuse-values…values.yaml --set machines=3,shards=3 " +
 		"--set-string machine.cpu=2,redis.cpu=2 --set image.prefix=r.example/checkout-",
 	"helm test checkout --namespace default",
 	"kubectl --namespace default wait gateway/checkout",
 	"kubectl --namespace default get gateway checkout",
 }
 
-// TestDeployFromNothing checks the commands of deploy.sh if no resource exists.
-func TestDeployFromNothing(t *testing.T) {
-	calls, output, err := script(t, "deploy.sh", []string{"3"},
-		[]string{"REGION=europe-west4", "CPU=2", "IMAGE_PREFIX=r.example/checkout-"})
+const prefix = "IMAGE_PREFIX=r.example/checkout-"
+
+// TestDeploy checks the commands of deploy.sh if nothing exists. The test also checks that a second run creates nothing
+// again: after a failure at any command, and with a larger N.
+func TestDeploy(t *testing.T) {
+	args := []string{"--region", "europe-west4", "3"}
+	c := newCloud(t)
+	calls, output, err := c.run("deploy.sh", args, "CPU=2", prefix)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
 	inOrder(t, changes(calls), fromNothing...)
-}
 
-// TestDeployAgain checks that deploy.sh keeps existing resources and existing authorized networks.
-func TestDeployAgain(t *testing.T) {
-	calls, output, err := script(t, "deploy.sh", []string{"4"}, nil, "clusters", "addresses", "routers", "firewall-rules")
+	c.write("networks", "198.51.100.7/32,198.51.100.8/32\n")
+	calls, output, err = c.run("deploy.sh", []string{"4"}, prefix, "REGION=europe-west4", "IMAGE_TAG=2.0.0")
 	if err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
 	inOrder(t, changes(calls), "--master-authorized-networks 198.51.100.7/32,198.51.100.8/32,192.0.2.1/32",
-		"get-credentials", "machines=4,shards=4", "helm test", "wait gateway", "get gateway")
+		"get-credentials", "machines=4,shards=4…cpu=1…image.tag=2.0.0", "helm test", "wait gateway", "get gateway")
+
+	for _, failing := range []string{"create-auto", "addresses create", "routers create", "nats create", "update",
+		"clusters list", "nats list"} {
+		c := newCloud(t)
+		first, output, err := c.run("deploy.sh", args, "CPU=2", prefix, "FAIL="+failing)
+		if err == nil || !strings.Contains(output, "quota") || !strings.Contains(first[len(first)-1], failing) {
+			t.Errorf("deploy with a failing %q: got error %v, last command %q, want the failing command and its output in:\n%s",
+				failing, err,
+				first[len(first)-1], output)
+		}
+		second, output, err := c.run("deploy.sh", args, "CPU=2", prefix)
+		if err != nil {
+			t.Errorf("deploy again after a failing %q: %v\n%s", failing, err, output)
+		}
+		done := slices.DeleteFunc(changes(first), func(call string) bool { return strings.Contains(call, failing) })
+		inOrder(t, append(done, changes(second)...), fromNothing...)
+	}
 }
 
-// TestDeployDryRun checks that deploy.sh prints the commands and runs none if DRY_RUN is set.
+// TestDeployDryRun checks that deploy.sh and undeploy.sh only print their commands in a dry run.
 func TestDeployDryRun(t *testing.T) {
-	calls, output, err := script(t, "deploy.sh", []string{"3"},
-		[]string{"REGION=europe-west4", "CPU=2", "IMAGE_PREFIX=r.example/checkout-", "DRY_RUN=1"})
-	if err != nil || len(changes(calls)) > 0 || calls[0] != "" {
-		t.Errorf("deploy with DRY_RUN: ran %q, error %v", calls, err)
+	for _, run := range []struct {
+		script string
+		args   []string
+		want   int
+	}{
+		{"deploy.sh", []string{"--dry-run", "--region=europe-west4", "3"}, len(fromNothing)},
+		{"deploy.sh", []string{"3", "--dry-run"}, len(fromNothing)},
+		{"undeploy.sh", []string{"--data", "--dry-run", "--cluster"}, 7},
+	} {
+		calls, output, err := newCloud(t).run(run.script, run.args, "CPU=2", prefix)
+		if err != nil || calls[0] != "" {
+			t.Errorf("%s %q: ran %q, error %v; want no command and no error", run.script, run.args, calls, err)
+		}
+		if printed := strings.Count(output, "+ "); printed != run.want {
+			t.Errorf("%s %q: printed %d commands, want %d:\n%s", run.script, run.args, printed, run.want, output)
+		}
 	}
-	if lines := strings.Split(strings.TrimSpace(output), "\n"); len(lines) != len(fromNothing) {
-		t.Errorf("deploy with DRY_RUN: printed %d commands, want %d:\n%s", len(lines), len(fromNothing), output)
+}
+
+// TestDeployPrintsItsProcessors checks that deploy.sh prints the number of processors that the pods request.
+func TestDeployPrintsItsProcessors(t *testing.T) {
+	for _, c := range []struct{ n, cpu int }{{1, 1}, {2, 3}, {5, 2}} {
+		_, output, err := newCloud(t).run("deploy.sh", []string{"--dry-run", strconv.Itoa(c.n)},
+			fmt.Sprintf("CPU=%d", c.cpu), prefix)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, output)
+		}
+		values := read(t, "gke-scale/values.yaml")
+		values["machines"], values["shards"] = c.n, c.n
+		for _, part := range []string{"machine", "redis"} {
+			values[part].(map[string]any)["cpu"] = strconv.Itoa(c.cpu)
+		}
+		requests := processors(load(t, values))
+		if want := fmt.Sprintf("%d processors: ", requests); !strings.HasPrefix(output, want) {
+			t.Errorf("N=%d CPU=%d: pods request %d processors, and deploy.sh prints:\n%s", c.n, c.cpu, requests, output)
+		}
 	}
+}
+
+// processors returns the number of processors that the pods of all Deployments and StatefulSets request.
+func processors(s *system) int64 {
+	var sum resource.Quantity
+	templates, numbers := s.pods()
+	for name, template := range templates {
+		if s.objects["Deployment"][name] == nil && s.objects["StatefulSet"][name] == nil {
+			continue // a Job or a test
+		}
+		for _, c := range template.Spec.Containers {
+			for range numbers[name] {
+				sum.Add(*c.Resources.Requests.Cpu())
+			}
+		}
+	}
+	return sum.Value()
 }
 
 // TestDeployRefusesWrongNumbers checks that deploy.sh refuses wrong numbers before it runs a command.
 func TestDeployRefusesWrongNumbers(t *testing.T) {
 	for _, args := range [][]string{nil, {""}, {"0"}, {"-1"}, {"65"}, {"2.5"}, {"two"}, {"2", "3"}, {"02"}, {"1e1"},
 		{"$(id)"}} {
-		if calls, output, err := script(t, "deploy.sh", args, nil); err == nil || calls[0] != "" ||
+		if calls, output, err := newCloud(t).run("deploy.sh", args, prefix); err == nil || calls[0] != "" ||
 			!strings.Contains(output, "deploy.sh: ") {
 			t.Errorf("deploy %q: got error %v, output %q, ran %q; want an error and no command", args, err, output, calls)
 		}
 	}
-	if calls, output, err := script(t, "deploy.sh", []string{"2"}, []string{"CPU=many"}); err == nil || calls[0] != "" ||
-		!strings.Contains(output, "CPU") {
-		t.Errorf("deploy with CPU=many: got error %v, output %q, ran %q; want an error and no command", err, output, calls)
+	for name, environ := range map[string][]string{
+		"CPU": {prefix, "CPU=many"}, "region": {prefix, "REGION=$(id)"}, "IMAGE_PREFIX": {"IMAGE_PREFIX="},
+	} {
+		if calls, output, err := newCloud(t).run("deploy.sh", []string{"2"}, environ...); err == nil || calls[0] != "" ||
+			!strings.Contains(output, name) {
+			t.Errorf("deploy with %q: got error %v, output %q, ran %q; want an error that names %s, and no command",
+				environ, err, output, calls, name)
+		}
 	}
 }
 
-// TestUndeploy checks the commands of undeploy.sh, and that it refuses wrong arguments.
+// TestUndeploy checks the commands of undeploy.sh. It also checks that a second run deletes nothing again, and
+// that undeploy.sh refuses wrong arguments.
 func TestUndeploy(t *testing.T) {
 	for _, c := range []struct {
 		args []string
@@ -139,17 +242,28 @@ func TestUndeploy(t *testing.T) {
 			"delete persistentvolumeclaim -l app.kubernetes.io/instance=checkout"}},
 		{[]string{"--cluster", "--data"}, []string{
 			"get-credentials", "helm uninstall checkout", "delete persistentvolumeclaim", "clusters delete checkout",
-			"firewall-rules delete", "nats delete", "routers delete", "addresses delete",
+			"nats delete", "routers delete", "addresses delete",
 		}},
 	} {
-		calls, output, err := script(t, "undeploy.sh", c.args, nil)
+		cloud := newCloud(t)
+		if _, output, err := cloud.run("deploy.sh", []string{"2"}, prefix); err != nil {
+			t.Fatalf("%v\n%s", err, output)
+		}
+		calls, output, err := cloud.run("undeploy.sh", c.args)
 		if err != nil {
 			t.Errorf("%v: %v\n%s", c.args, err, output)
 		}
 		inOrder(t, changes(calls), c.want...)
+		if !slices.Contains(c.args, "--cluster") {
+			continue
+		}
+		if calls, output, err := cloud.run("undeploy.sh", c.args); err != nil || len(changes(calls)) > 0 {
+			t.Errorf("undeploy %v again: ran %q, error %v, want no command and no error:\n%s",
+				c.args, changes(calls), err, output)
+		}
 	}
 	for _, args := range [][]string{{"--cluster"}, {"--all"}, {"3"}} {
-		if calls, output, err := script(t, "undeploy.sh", args, nil); err == nil || calls[0] != "" {
+		if calls, output, err := newCloud(t).run("undeploy.sh", args); err == nil || calls[0] != "" {
 			t.Errorf("undeploy %q: got output %q, ran %q; want an error and no command", args, output, calls)
 		}
 	}

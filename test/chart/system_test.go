@@ -9,28 +9,38 @@ import (
 	"testing"
 
 	apps "k8s.io/api/apps/v1"
+	autoscaling "k8s.io/api/autoscaling/v2"
+	batch "k8s.io/api/batch/v1"
 	core "k8s.io/api/core/v1"
 	networking "k8s.io/api/networking/v1"
 	policy "k8s.io/api/policy/v1"
+	rbac "k8s.io/api/rbac/v1"
 	gateway "sigs.k8s.io/gateway-api/apis/v1"
 	"sigs.k8s.io/yaml"
 )
 
-// object maps each kind to a function. The function returns an empty object of the kind's Go type. A field that the
-// type does not have is an error.
+// object maps each kind to a function that returns an empty object of the kind's Go type. An unknown field is an
+// error.
 var object = map[string]func() any{
-	"v1 Secret":                              func() any { return &core.Secret{} },
-	"v1 ConfigMap":                           func() any { return &core.ConfigMap{} },
-	"v1 Service":                             func() any { return &core.Service{} },
-	"v1 Pod":                                 func() any { return &core.Pod{} },
-	"apps/v1 StatefulSet":                    func() any { return &apps.StatefulSet{} },
-	"apps/v1 Deployment":                     func() any { return &apps.Deployment{} },
-	"policy/v1 PodDisruptionBudget":          func() any { return &policy.PodDisruptionBudget{} },
-	"networking.k8s.io/v1 NetworkPolicy":     func() any { return &networking.NetworkPolicy{} },
-	"networking.k8s.io/v1 Ingress":           func() any { return &networking.Ingress{} },
-	"gateway.networking.k8s.io/v1 Gateway":   func() any { return &gateway.Gateway{} },
-	"gateway.networking.k8s.io/v1 HTTPRoute": func() any { return &gateway.HTTPRoute{} },
-	"networking.gke.io/v1 HealthCheckPolicy": func() any { return &healthCheckPolicy{} },
+	"v1 Secret":                                func() any { return &core.Secret{} },
+	"v1 ServiceAccount":                        func() any { return &core.ServiceAccount{} },
+	"autoscaling/v2 HorizontalPodAutoscaler":   func() any { return &autoscaling.HorizontalPodAutoscaler{} },
+	"batch/v1 CronJob":                         func() any { return &batch.CronJob{} },
+	"rbac.authorization.k8s.io/v1 Role":        func() any { return &rbac.Role{} },
+	"rbac.authorization.k8s.io/v1 RoleBinding": func() any { return &rbac.RoleBinding{} },
+	"v1 ConfigMap":                             func() any { return &core.ConfigMap{} },
+	"v1 Service":                               func() any { return &core.Service{} },
+	"v1 Pod":                                   func() any { return &core.Pod{} },
+	"batch/v1 Job":                             func() any { return &batch.Job{} },
+	"apps/v1 StatefulSet":                      func() any { return &apps.StatefulSet{} },
+	"apps/v1 Deployment":                       func() any { return &apps.Deployment{} },
+	"policy/v1 PodDisruptionBudget":            func() any { return &policy.PodDisruptionBudget{} },
+	"networking.k8s.io/v1 NetworkPolicy":       func() any { return &networking.NetworkPolicy{} },
+	"networking.k8s.io/v1 Ingress":             func() any { return &networking.Ingress{} },
+	"gateway.networking.k8s.io/v1 Gateway":     func() any { return &gateway.Gateway{} },
+	"gateway.networking.k8s.io/v1 HTTPRoute":   func() any { return &gateway.HTTPRoute{} },
+	"networking.gke.io/v1 HealthCheckPolicy":   func() any { return &healthCheckPolicy{} },
+	"ha.gke.io/v1 HighAvailabilityApplication": func() any { return &highAvailability{} },
 }
 
 // healthCheckPolicy has the fields that the chart uses of the GKE resource HealthCheckPolicy:
@@ -55,6 +65,26 @@ type healthCheckPolicy struct {
 	}
 }
 
+// highAvailability is the GKE resource HighAvailabilityApplication:
+// https://cloud.google.com/kubernetes-engine/docs/reference/crds/highavailabilityapplication.
+type highAvailability struct {
+	APIVersion, Kind string
+	Metadata         struct {
+		Name   string
+		Labels map[string]string
+	}
+	Spec struct {
+		ResourceSelection struct{ ResourceKind string }
+		Policy            struct {
+			StorageSettings  struct{ RequireRegionalStorage bool }
+			FailoverSettings struct {
+				ForceDeleteStrategy  string
+				AfterNodeUnreachable struct{ AfterNodeUnreachableSeconds int }
+			}
+		}
+	}
+}
+
 // system contains the objects in the chart's output, by kind and name.
 type system struct{ objects map[string]map[string]any }
 
@@ -65,6 +95,12 @@ func load(t *testing.T, values map[string]any) *system {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return parseSystem(t, rendered)
+}
+
+// parseSystem parses the chart's output.
+func parseSystem(t *testing.T, rendered map[string]string) *system {
+	t.Helper()
 	s := &system{map[string]map[string]any{}}
 	for _, file := range slices.Sorted(maps.Keys(rendered)) {
 		for text := range strings.SplitSeq(rendered[file], "\n---\n") {
@@ -111,13 +147,34 @@ func of[T any](s *system, kind string) map[string]T {
 	return objects
 }
 
+// passwordJob is the name of the Job that generates the password, without the hash at the end.
+const passwordJob = "redis-password"
+
 var services = []string{"order", "payment", "stock"}
 
-// instances returns the StatefulSets of the services, by service.
-func (s *system) instances() map[string]*apps.StatefulSet {
-	sets := of[*apps.StatefulSet](s, "StatefulSet")
-	maps.DeleteFunc(sets, func(name string, _ *apps.StatefulSet) bool { return !slices.Contains(services, name) })
-	return sets
+// instances returns the pod template of the first instance of each service, by service.
+func (s *system) instances() map[string]core.PodTemplateSpec {
+	templates, _ := s.pods()
+	first := map[string]core.PodTemplateSpec{}
+	for _, service := range services {
+		first[service] = templates[service+"-1"]
+	}
+	return first
+}
+
+// count returns the number of instances of a service.
+func (s *system) count(service string) (n int) {
+	for _, deployment := range of[*apps.Deployment](s, "Deployment") {
+		if component(deployment.Spec.Template) == service {
+			n += int(*deployment.Spec.Replicas)
+		}
+	}
+	return n
+}
+
+// component returns the component that a pod belongs to, such as "order" or "order-redis".
+func component(template core.PodTemplateSpec) string {
+	return template.Labels["app.kubernetes.io/name"]
 }
 
 // pods returns the pod template and the number of pods of every workload, by name.
@@ -127,10 +184,16 @@ func (s *system) pods() (map[string]core.PodTemplateSpec, map[string]int) {
 		templates[name], numbers[name] = set.Spec.Template, int(*set.Spec.Replicas)
 	}
 	for name, deployment := range of[*apps.Deployment](s, "Deployment") {
-		templates[name], numbers[name] = deployment.Spec.Template, int(*deployment.Spec.Replicas)
+		templates[name] = deployment.Spec.Template
+		if replicas := deployment.Spec.Replicas; replicas != nil {
+			numbers[name] = int(*replicas)
+		}
 	}
 	for name, pod := range of[*core.Pod](s, "Pod") {
 		templates[name], numbers[name] = core.PodTemplateSpec{ObjectMeta: pod.ObjectMeta, Spec: pod.Spec}, 1
+	}
+	for _, job := range of[*batch.Job](s, "Job") { // its name contains a hash
+		templates[passwordJob], numbers[passwordJob] = job.Spec.Template, 1
 	}
 	return templates, numbers
 }
@@ -150,20 +213,11 @@ func (s *system) templates(t *testing.T) map[string]string {
 	return texts
 }
 
-func (s *system) secret(t *testing.T) *core.Secret {
-	t.Helper()
-	secret := of[*core.Secret](s, "Secret")["redis-password"]
-	if secret == nil {
-		t.Fatal("find Secret redis-password: not in the chart's output")
-	}
-	return secret
-}
-
-// environment returns the environment variables of a StatefulSet's container. The value of a variable from a Secret is
+// environment returns the environment variables of a pod's container. The value of a variable from a Secret is
 // "<key> of <Secret>".
-func environment(set *apps.StatefulSet) map[string]string {
+func environment(template core.PodTemplateSpec) map[string]string {
 	env := map[string]string{}
-	for _, v := range set.Spec.Template.Spec.Containers[0].Env {
+	for _, v := range template.Spec.Containers[0].Env {
 		env[v.Name] = v.Value
 		if ref := v.ValueFrom; ref != nil && ref.SecretKeyRef != nil {
 			env[v.Name] = fmt.Sprintf("%s of %s", ref.SecretKeyRef.Key, ref.SecretKeyRef.Name)

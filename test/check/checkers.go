@@ -50,7 +50,7 @@ func (sn *Snapshot) checkConservation(deposits Deposits, report func(string, ...
 		}
 		want := deposits.Credit[user] - spent[user] - sn.DirectPayments[user]
 		if !deposits.explains(deposits.UncertainCredit[user], left-want) {
-			report("user %s: credit %d of %d; paid orders cost %d, direct payments %d: off by %+d, uncertain amounts %v",
+			report("user %s: credit %d; deposited %d, paid orders cost %d, paid directly %d: off by %+d, uncertain amounts %v",
 				user, left, deposits.Credit[user], spent[user], sn.DirectPayments[user], left-want, deposits.UncertainCredit[user])
 		}
 	}
@@ -59,7 +59,7 @@ func (sn *Snapshot) checkConservation(deposits Deposits, report func(string, ...
 			continue
 		}
 		if want := deposits.Stock[item] - sold[item]; !deposits.explains(deposits.UncertainStock[item], left-want) {
-			report("item %s: stock %d of %d; paid orders contain %d: off by %+d, uncertain amounts %v",
+			report("item %s: stock %d; deposited %d, paid orders contain %d: off by %+d, uncertain amounts %v",
 				item, left, deposits.Stock[item], sold[item], left-want, deposits.UncertainStock[item])
 		}
 	}

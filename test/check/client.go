@@ -37,8 +37,8 @@ func (c *Client) Instance(url string) *Client {
 	return &Client{Gateway: url, HTTP: c.HTTP, GatewayMayFail: true, direct: true}
 }
 
-// Call sends one request to the gateway. If path is a complete URL, Call sends the request there. headers contains
-// alternating names and values.
+// Call sends one request to the gateway. If path is a complete URL, Call sends the request to this URL. The
+// argument headers contains alternating names and values.
 func (c *Client) Call(method, path string, headers ...string) Response {
 	if c.keyed != nil {
 		return c.keyed.send(c, method, path)

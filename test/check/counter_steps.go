@@ -1,7 +1,7 @@
 package check
 
 // stepRecord implements the method step for a call that uses the record of an attempt, a refund or a direct payment.
-// amount is the amount that the reservation or payment subtracts.
+// The argument amount is the amount that the reservation or payment subtracts.
 func (c counterCall) stepRecord(at counterState, amount int64) []counterState {
 	switch c.Name {
 	case "reserve":
@@ -31,20 +31,24 @@ func (c counterCall) reserve(at counterState) []counterState {
 		return []counterState{at, refused, taken} // refused if another counter is too low
 	}
 	switch code {
+	case 0: // the caller retries
+		return validIf(at, record == recordNone)
 	case 1:
 		if record == recordNone && taken.amount >= 0 {
 			return []counterState{taken}
 		}
 		return validIf(at, record == recordTaken)
 	case 2:
+		reason, _ := c.reply(1)
 		line, _ := c.reply(2)
-		if record == recordNone && (line != c.line || taken.amount < 0) {
+		paidDirectly := reason == 5
+		if record == recordNone && (line != c.line || taken.amount < 0 || paidDirectly) {
 			return []counterState{refused}
 		}
 		return validIf(at, record == recordRefused)
 	case 3:
 		return validIf(at, record == recordReturned)
-	case 4:
+	case 4, 6: // expired, or a counter is too low for a caller that waits
 		return validIf(at, record == recordNone)
 	}
 	return nil
@@ -106,6 +110,8 @@ func (c counterCall) payOrder(at counterState) []counterState {
 		return validIf(at, record == recordNone && paid.amount < 0)
 	case code == 6:
 		return validIf(at, record == recordReturned)
+	case code == -1: // the caller starts again
+		return validIf(at, record == recordNone)
 	}
 	return nil
 }
@@ -173,6 +179,8 @@ func (c counterCall) stepKeyed(at counterState) []counterState {
 		return validIf(done, done.records[c.record] == outcome)
 	case how == 2:
 		return validIf(at, record == outcome)
+	case how == 3: // too many keys
+		return validIf(at, record == recordNone)
 	}
 	return nil
 }

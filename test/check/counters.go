@@ -20,8 +20,8 @@ import (
 
 const (
 	counterTimeout = 5 * time.Second // limits the search in one history
-	// recordMayExpire is how long after a deadline or not-after time a record may start to be missing. Until then it
-	// exists: it is kept for at least 60 s, and clocks may differ by 30 s.
+	// recordMayExpire is the time after a deadline or not-after time from which a record may be missing. A record is kept
+	// for at least 60 s, and clocks may differ by 30 s.
 	recordMayExpire = 30 * time.Second
 )
 
@@ -52,7 +52,7 @@ type counterCall struct {
 
 // Counters checks the histories of counters between two snapshots. It ignores counters that are not in the first
 // snapshot. It returns a violation for each impossible history, the number of histories, and the number of searches
-// that timed out. All calls must have been sent after the first snapshot and before the second.
+// that timed out. All calls must have been sent between the two snapshots.
 func Counters(before, after *Snapshot, calls []faultproxy.Call) (violations []string, checked, tooLong int) {
 	histories := map[string]*counterHistory{}
 	for _, c := range calls {
@@ -90,7 +90,7 @@ func Counters(before, after *Snapshot, calls []faultproxy.Call) (violations []st
 	return violations, checked, tooLong
 }
 
-// changesCounter reports whether c.Keys[key] is a counter that the call may change. It expects that clients send no
+// changesCounter reports whether c.Keys[key] is a counter that the call may change. It assumes that clients send no
 // idempotency key with a payment for a purpose, because the purpose already identifies the payment.
 func changesCounter(c faultproxy.Call, key int) bool {
 	switch name, _ := scriptName(c); name {
@@ -107,7 +107,8 @@ func scriptName(c faultproxy.Call) (name string, once bool) {
 	return strings.CutSuffix(c.Name, " once")
 }
 
-// counter returns the amount of the counter of a user or item. tag is the prefix of the Redis key, for example "{s0}i".
+// counter returns the amount of the counter of a user or item. The argument tag is the prefix of the Redis key, for
+// example "{s0}i".
 func (sn *Snapshot) counter(tag, id string) (n int64, known bool) {
 	if strings.HasSuffix(tag, "}u") {
 		n, known = sn.Credit[id]
@@ -157,7 +158,7 @@ func newCounter(tag, id string, n int64, at *Snapshot) *counterHistory {
 	return h
 }
 
-// addRecord returns the number of a record. A new record is added first.
+// addRecord returns the number of a record. A new record gets the next number.
 func (h *counterHistory) addRecord(name string, code byte, amount int64) int {
 	i, known := h.numbers[name]
 	if !known {
@@ -183,7 +184,7 @@ func (h *counterHistory) addKey(key string) int {
 	return h.addRecord(key, recordRefused, 0)
 }
 
-// add adds a call to the history. line is the index of the counter in the call's KEYS.
+// add adds a call to the history. The argument line is the index of the counter in the call's KEYS.
 func (h *counterHistory) add(c faultproxy.Call, line int) {
 	call := counterCall{Call: c, line: line - 1, record: -1}
 	arg := func(i int) int64 {
@@ -195,7 +196,7 @@ func (h *counterHistory) add(c faultproxy.Call, line int) {
 	}
 	if name, once := scriptName(c); once {
 		call.Name, call.keyed, call.amount = name, true, arg(0)
-		call.record = h.addKey(c.Keys[len(c.Keys)-1])
+		call.record = h.addKey(c.Keys[len(c.Keys)-2]) // the last key is the number of records
 		h.calls = append(h.calls, call)
 		return
 	}
@@ -283,7 +284,7 @@ func (c counterCall) step(at counterState, amounts []int64) []counterState {
 	return next
 }
 
-// withRecord returns the state after a record changed to code and add was added to the amount.
+// withRecord returns the state with a new code for a record, and with the argument add added to the amount.
 func (s counterState) withRecord(record int, code byte, add int64) counterState {
 	return counterState{s.amount + add, s.records[:record] + string(code) + s.records[record+1:]}
 }

@@ -38,10 +38,10 @@ func TestCounters(t *testing.T) {
 		return script(from, to, "cancel_payment", user, "ticket 999", reply)
 	}
 	add := func(from, to int, n, reply string) faultproxy.Call {
-		return script(from, to, "add once", item+" {s0}k:K", n+" f - 86400", reply)
+		return script(from, to, "add once", item+" {s0}k:K {s0}keys", n+" f - 86400 1000", reply)
 	}
 	subtract := func(from, to int, n, reply string) faultproxy.Call {
-		return script(from, to, "subtract once", item+" {s0}k:K", n+" f - 86400", reply)
+		return script(from, to, "subtract once", item+" {s0}k:K {s0}keys", n+" f - 86400 1000", reply)
 	}
 	for _, c := range []struct {
 		name  string
@@ -125,7 +125,7 @@ func TestCounters(t *testing.T) {
 // TestCountersStartWithStoredKeys checks that histories start with the idempotency keys in the first snapshot.
 func TestCountersStartWithStoredKeys(t *testing.T) {
 	before := &Snapshot{Stock: map[string]int64{"i": 6}, taken: moment(-1), Keys: map[string]int{"{s0}k:K": 1}}
-	again := script(0, 1, "add once", "{s0}i:i {s0}k:K", "4 f - 86400", "2 1")
+	again := script(0, 1, "add once", "{s0}i:i {s0}k:K {s0}keys", "4 f - 86400 1000", "2 1")
 	for end, want := range map[int64]bool{6: true, 10: false} {
 		after := &Snapshot{Stock: map[string]int64{"i": end}, taken: moment(90)}
 		if violations, _, _ := Counters(before, after, calls{again}); (len(violations) == 0) != want {

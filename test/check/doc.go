@@ -1,6 +1,6 @@
-// Package check verifies that a system has kept its promises. It compares the content of Redis with the clients'
-// deposits and with the responses that clients received. It reads Redis directly, because a faulty service may report
-// its data wrongly.
+// Package check verifies that a system has kept its promises. The package compares the content of Redis with the
+// clients' deposits and with the responses that clients received. It reads Redis directly, because a faulty service
+// may report wrong data.
 //
 //	client.go, response.go          requests and their responses
 //	keyed.go                        requests with an idempotency key

@@ -32,14 +32,14 @@ func (h *History) record(list *[]Response, r Response) Response {
 
 // Violations lists contradictions between the responses, and between the responses and the snapshot. The rules are:
 //
-//   - After a 200 to a checkout, the order is PAID until a client cancels it. Until a cancel is sent, no later checkout
-//     is refused.
+//   - After a 200 to a checkout, the order is PAID until a client cancels the order. Until a cancel is sent, no later
+//     checkout is refused.
 //   - A checkout that got 4xx did not pay. If no checkout got 200, the order may be PAID only if a checkout got an
 //     unknown response, and no checkout after this response got 4xx other than 429.
 //   - After a 200 to a cancel, the order is CANCELLED.
 //   - A cancel that is sent after the 200 to a checkout is not refused.
-//   - After an unknown response, neither 200 nor 4xx, the order may be paid, cancelled or neither.
-//     But it must not be undecided in the snapshot; Snapshot.Violations checks that.
+//   - After an unknown response, neither 200 nor 4xx, the order may have any final state.
+//     Snapshot.Violations checks that no order is undecided.
 func (h *History) Violations(sn *Snapshot) []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()

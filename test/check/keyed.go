@@ -15,7 +15,7 @@ import (
 type KeyedRequest struct {
 	Key      string
 	Parallel int                             // number of copies to send concurrently; 0 means 1
-	Retry    func(r Response, sent int) bool // reports whether to send again after that many rounds; nil means never
+	Retry    func(r Response, sent int) bool // reports whether to send again after a number of rounds; nil: never
 
 	request   string
 	mu        sync.Mutex
@@ -57,9 +57,8 @@ func isFinal(r Response) bool {
 	return !r.Unknown() && r.Status != http.StatusTooManyRequests && r.Status != http.StatusBadRequest
 }
 
-// Outcome combines the responses into one. It returns the first final response. If there is none, it returns the last
-// unknown response. If there is none either, it returns the last response. Began of the result is the time of the first
-// request.
+// Outcome combines the responses into one: the first final response or, without a final response, the last unknown
+// response or, without an unknown response, the last response. Began of the result is the time of the first request.
 func (k *KeyedRequest) Outcome() Response {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -36,7 +36,7 @@ func TestKeyedRequest(t *testing.T) {
 		responses []Response
 		outcome   int    // status
 		began     int    // moment at which the outcome began
-		violation string // "" if there is none
+		violation string // part of the violation; "" for none
 	}{
 		{"one response", resps{keyedResp(0, 1, 200, false, done)}, 200, 0, ""},
 		{"one replay, after the gateway retried", resps{keyedResp(0, 1, 200, true, done)}, 200, 0, ""},

@@ -33,7 +33,7 @@ type operation struct {
 
 // Linearizable reports whether the history is linearizable: whether every request can have taken effect atomically, at
 // some moment between request and response. A request with an unknown outcome may take effect at any later moment, or
-// never. The order in the snapshot counts as the last response. known is false if the search timed out.
+// never. The order in the snapshot counts as the last response. The result known is false if the search timed out.
 func (h *History) Linearizable(sn *Snapshot) (linear, known bool) {
 	h.mu.Lock()
 	requests := h.requests()
@@ -50,7 +50,7 @@ func (h *History) Linearizable(sn *Snapshot) (linear, known bool) {
 	events := make([]porcupine.Operation, 0, len(requests)+1)
 	for i, t := range requests {
 		if t.Status == http.StatusTooManyRequests || t.Unknown() && (t.Kind == findOrder || t.Kind == paymentStatus) {
-			continue // the request had no effect, and the response says nothing about the order
+			continue // the request had no effect, and the response does not depend on the order
 		}
 		ended := t.Ended.UnixNano()
 		if t.Unknown() {
@@ -113,8 +113,8 @@ const (
 
 // effects returns a function that determines whether an edit with an unknown outcome took effect, from the final lines
 // of the order. If the edits with known outcomes explain the final quantity of an item, the unknown edits of the item
-// did not take effect. If all edits of the item together explain the quantity, all took effect. In other cases the
-// effect stays open. Every open edit doubles the time of the search.
+// did not take effect. If all edits of the item together explain the quantity, all edits took effect. In other cases,
+// the effect of an edit stays open. Every open effect doubles the time of the search.
 func effects(requests []Request, lines map[string]int64) func(Request) effect {
 	type sums struct{ known, added, removed int64 }
 	items := map[string]*sums{}
@@ -153,8 +153,8 @@ func effects(requests []Request, lines map[string]int64) func(Request) effect {
 	}
 }
 
-// duringCheckout reports whether an attempt may have been RUNNING during a request. That is so if a checkout was sent
-// before the response to the request arrived, and had no known outcome when the request was sent.
+// duringCheckout reports whether an attempt may have been RUNNING during a request: whether a checkout was sent before
+// the response to the request arrived, and had no known outcome when the request was sent.
 func duringCheckout(t Request, requests []Request) bool {
 	return slices.ContainsFunc(requests, func(other Request) bool {
 		return other.Kind == checkout && other.Began.Before(t.Ended) && (other.Unknown() || other.Ended.After(t.Began))
@@ -228,7 +228,7 @@ func (e operation) edit(at orderState) (orderState, bool) {
 	return at, false
 }
 
-// apply returns the state after an operation took effect. If the operation is impossible, apply returns the same state.
+// apply returns the state after an operation took effect. If the operation is impossible, the result is the same state.
 func (e operation) apply(at orderState) orderState {
 	lines := splitLines(at.lines)
 	switch {

@@ -45,7 +45,7 @@ func (r Response) Problem() string {
 	return strings.TrimPrefix(p.Type, "/problems/")
 }
 
-// FormatViolation describes how the response violates the format that all responses have, or returns "".
+// FormatViolation describes how the response violates the common format of all responses, or returns "".
 func (r Response) FormatViolation() string {
 	if r.Status == 0 {
 		if r.mayFail {
@@ -96,7 +96,8 @@ func Tally(responses []Response) string {
 	return strings.TrimPrefix(fmt.Sprint(counts), "map")
 }
 
-// Number returns the number with a name in the JSON body. ok is false if the body has no such number.
+// Number returns the number with a name in the JSON body. The result ok is false if the body has no such
+// number.
 func (r Response) Number(name string) (n int64, ok bool) {
 	var fields map[string]any
 	if json.Unmarshal([]byte(r.Body), &fields) != nil {

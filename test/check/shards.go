@@ -13,7 +13,8 @@ import (
 	"checkout/test/stack"
 )
 
-// DecisionTimeout is how long an order may stay undecided after the whole system is available again.
+// DecisionTimeout is the longest time that an order may stay undecided after the whole system is available
+// again.
 const DecisionTimeout = 30 * time.Second
 
 // Shards are connections to every Redis shard, by service and index.
@@ -51,8 +52,8 @@ func (all Shards) Ping(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Empty waits until everything is decided and confirmed. Then it deletes every key except the records of shard
-// activation.
+// Empty waits until everything is decided and confirmed. Then Empty deletes every key except the identities, write
+// sequences and activation of the shards.
 func (all Shards) Empty(ctx context.Context) error {
 	if _, err := all.Settle(ctx); err != nil {
 		return err
@@ -61,7 +62,7 @@ func (all Shards) Empty(ctx context.Context) error {
 		for _, shard := range shards {
 			keys := shard.Scan(ctx, 0, "*", 5000).Iterator()
 			for keys.Next(ctx) {
-				if strings.HasSuffix(keys.Val(), "}growth") {
+				if key := keys.Val(); key == "identity" || strings.HasSuffix(key, "}seq") || strings.HasSuffix(key, "}growth") {
 					continue
 				}
 				if err := shard.Unlink(ctx, keys.Val()).Err(); err != nil {
@@ -139,7 +140,7 @@ func (all Shards) Settle(ctx context.Context) (decided time.Duration, err error)
 	return decided, nil
 }
 
-// Poll calls check until it returns nil. After the timeout Poll returns the last error.
+// Poll calls the function check until that function returns nil. After the timeout, Poll returns the last error.
 func Poll(ctx context.Context, timeout time.Duration, check func(context.Context) error) error {
 	for until := time.Now().Add(timeout); ; time.Sleep(10 * time.Millisecond) {
 		err := check(ctx)

@@ -12,7 +12,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Snapshot is the content of every Redis shard, read one after the other. No request may be in flight meanwhile.
+// Snapshot is the content of every Redis shard, read one shard after the other. No request may be in flight
+// during the read.
 type Snapshot struct {
 	Orders          map[string]Order
 	Credit          map[string]int64 // free credit, by user
@@ -48,7 +49,7 @@ type Record struct {
 	TTL        time.Duration    // 0 if the record does not expire
 }
 
-// Codes of records. They are documented in common/participant/lua/reserve.lua.
+// Codes of records, as documented in common/participant/lua/reserve.lua.
 const (
 	Reserved = 1
 	Refunded = 5
@@ -103,6 +104,7 @@ func (sn *Snapshot) read(ctx context.Context, shard *redis.Client, tag string) e
 	for _, key := range keys {
 		name, ok := strings.CutPrefix(key, tag)
 		switch {
+		case key == "identity":
 		case !ok:
 			sn.unexpected = append(sn.unexpected, key)
 		case name == "undecided" || name == "unconfirmed":
@@ -115,7 +117,8 @@ func (sn *Snapshot) read(ctx context.Context, shard *redis.Client, tag string) e
 			} else {
 				sn.Unconfirmed = append(sn.Unconfirmed, entries...)
 			}
-		case name == "batch", name == "growth":
+		case name == "ids", name == "orders", strings.HasPrefix(name, "orders:"): // indexes of lists
+		case name == "batch", name == "growth", name == "seq", name == "keys", name == "overwriting":
 		case isString(name):
 			stringCmds[name], ttls[name] = pipe.Get(ctx, key), pipe.PTTL(ctx, key)
 		default:
@@ -174,11 +177,14 @@ func (sn *Snapshot) addHash(tag, name string, fields map[string]string, ttl time
 		sn.Orders[id] = sn.order(fields)
 	case "d":
 		for purpose, value := range fields {
+			if strings.HasPrefix(value, "?") {
+				continue // in progress, or not made in time
+			}
 			amount := sn.number(value)
 			sn.Payments[id+" "+purpose] = amount
 			sn.DirectPayments[id] += max(0, amount)
 		}
-	case "k":
+	case "k", "g":
 		sn.Keys[tag+name] = int(sn.number(fields["code"]))
 		if ttl < 0 {
 			sn.unexpected = append(sn.unexpected, tag+name+" without expiry")

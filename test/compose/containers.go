@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"os/exec"
 	"slices"
 	"strconv"
@@ -23,7 +25,8 @@ const (
 	certificates = 500e3
 )
 
-// checkImages prints the size of each image. It returns an error if an image is too large.
+// checkImages prints the size of each image. It returns an error if an image is too large, or does not contain the
+// version of this build.
 func (r *run) checkImages(ctx context.Context) error {
 	for _, service := range images {
 		text, err := docker(ctx, "image", "inspect", "-f", "{{.Size}}", r.project.image(service))
@@ -35,8 +38,19 @@ func (r *run) checkImages(ctx context.Context) error {
 			return err
 		}
 		r.Logf("image of %-8s %6.1f MB", service, float64(size)/1e6)
-		if service != gateway && size >= maxImage {
+		if service == gateway {
+			continue
+		}
+		if size >= maxImage {
 			return fmt.Errorf("check image of %s: %d bytes, want less than %.0f", service, size, maxImage)
+		}
+		version, err := docker(ctx, "run", "--rm", "--network", "none", r.project.image(service), "--version")
+		want := service + " " + cmp.Or(os.Getenv("VERSION"), "devel") + " "
+		if err == nil && !strings.HasPrefix(version, want) {
+			err = fmt.Errorf("run %s --version in its image: got %q, want %q", service, version, want)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
@@ -71,7 +85,7 @@ func (r *run) checkContainers(ctx context.Context) error {
 			"restart unless stopped":  h.RestartPolicy.Name == "unless-stopped",
 			"a passed health check":   c.healthy(),
 			"the expected ports":      c.published() == r.published(service),
-			"the expected volume":     c.volumes() == volumes(r.project.name, service),
+			"the expected mounts":     c.mounts() == mounts(r.project.name, service),
 		} {
 			if !holds {
 				errs = append(errs, fmt.Errorf("check container %s: want %s", service, what))
@@ -106,21 +120,23 @@ func (r *run) published(service string) string {
 	return fmt.Sprintf("127.0.0.1:%d to 8000/tcp", r.project.port)
 }
 
-// volumes lists the mounts of the container, except tmpfs.
-func (c container) volumes() string {
+// mounts lists the volumes and files that are mounted in the container, by destination.
+func (c container) mounts() string {
 	var mounts []string
 	for _, m := range c.Mounts {
 		if m.Type != "tmpfs" {
-			mounts = append(mounts, m.Type+" "+m.Name+" at "+m.Destination)
+			mounts = append(mounts, fmt.Sprintf("%s: %s %s, writable: %v", m.Destination, m.Type, m.Name, m.RW))
 		}
 	}
-	return strings.Join(mounts, ", ")
+	slices.Sort(mounts)
+	return strings.Join(mounts, "; ")
 }
 
-// volumes returns the expected result of container.volumes for a service.
-func volumes(project, service string) string {
+// mounts returns the expected result of container.mounts for a service.
+func mounts(project, service string) string {
 	if owner, number, isRedis := strings.Cut(service, "-redis"); isRedis {
-		return "volume " + project + "_" + owner + "-data" + number + " at /data"
+		return fmt.Sprintf("/data: volume %s_%s-data%s, writable: true; /usr/local/bin/redis-start: bind , writable: false",
+			project, owner, number)
 	}
 	return ""
 }

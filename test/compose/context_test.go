@@ -14,7 +14,7 @@ import (
 // ignore is a line of a .dockerignore file.
 type ignore struct {
 	matches *regexp.Regexp
-	except  bool // the line starts with "!": files that match the rest of the line are not ignored
+	except  bool // the line starts with "!": the build context includes files that match the pattern after "!"
 }
 
 // ignores reads a .dockerignore file.

@@ -60,8 +60,8 @@ func (r *run) stillWorks(ctx context.Context) (time.Duration, error) {
 	return took, err
 }
 
-// underLoad runs clients while it calls do and waits until every container is healthy. Then it calls audit, and prints
-// the longest time without a paid checkout.
+// underLoad starts clients, calls the function do, and waits until every container is healthy. Then it stops the
+// clients, calls audit, and prints the longest time without a paid checkout.
 func (r *run) underLoad(ctx context.Context, what string, do func() error) error {
 	began := time.Now()
 	r.shop.Start(func(client uint64) *rand.Rand { return rand.New(rand.NewPCG(client, uint64(began.UnixNano()))) })
@@ -107,8 +107,8 @@ func (r *run) killsUnderLoad(ctx context.Context) error {
 }
 
 // everyPartWorks checks that the gateway uses every instance, and that every shard receives new objects. It sends all
-// requests to one service before those to the next. The gateway distributes requests in turn, so in a mixed sequence
-// one instance could receive all requests to its service.
+// requests to one service before it sends requests to the next service. The gateway distributes requests in turn, so in
+// a mixed sequence one instance could receive all requests to its service.
 func (r *run) everyPartWorks(ctx context.Context) error {
 	instances := map[string]bool{}
 	for _, path := range []string{"/orders/ping", "/stock/ping", "/payment/ping"} {
@@ -121,7 +121,7 @@ func (r *run) everyPartWorks(ctx context.Context) error {
 		}
 	}
 	if len(instances) != len(services)*r.project.instances {
-		return fmt.Errorf("ping %d instances of each service: only these respond: %v", r.project.instances, instances)
+		return fmt.Errorf("ping %d instances of each service: got responses only of %v", r.project.instances, instances)
 	}
 	return r.shop.AwaitShards(ctx, r.project.shards, recoveryTimeout)
 }

@@ -1,14 +1,15 @@
 // Command test-compose checks that `docker compose up --build` starts the whole system. Run it with `make
 // test-compose`.
 //
-// It builds the images, starts the system without data three times, and runs the Python suite and the consistency run.
-// It inspects the containers. It kills each process with SIGKILL: alone, together and under load. It deletes all data
-// and restores a backup. It stops the system gracefully and starts it again with the same data.
+// test-compose builds the images. Three times, it deletes all data and starts the system. It runs the Python suite and
+// the consistency run, and inspects the containers. It kills the processes with SIGKILL: one at a time, in groups, and
+// some under load. It deletes all data and restores a backup. Finally it stops the system gracefully, and starts the
+// system again with the same data.
 //
-// It uses a separate project name, port and network, and removes everything at the end, even after a failure. It
-// connects to Redis at the containers' addresses, so the Docker engine must run on this computer.
+// test-compose uses a separate project name, port and network, and removes everything at the end, even after a failure.
+// It connects to Redis at the containers' addresses, so the Docker engine must run on this computer.
 //
-//	MACHINES  instances of each service (1); if there are more, compose/scale first adds them under load
+//	MACHINES  instances of each service (1); with more instances, compose/scale first adds instances under load
 //	SHARDS    Redis shards of each service (the number of instances)
 //	PYTHON    Python with requests and aiohttp (/usr/bin/python3)
 package main
@@ -76,6 +77,7 @@ func test(ctx context.Context, out io.Writer) (err error) {
 	r := &run{Runner: &steps.Runner{Out: out, State: p.logs}, project: p, python: []string{python}, dir: dir}
 	list := []steps.Step{
 		{Name: "docker-compose.yml is valid", Run: r.config, Required: true},
+		{Name: "compose.demo.yml differs only in the builds", Run: r.demo, Required: true},
 		{Name: "build the images", Run: r.build, Required: true},
 		{Name: "start without data, three times", Run: r.firstUps, Required: true},
 	}

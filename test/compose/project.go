@@ -16,8 +16,8 @@ import (
 	"checkout/test/steps"
 )
 
-// project is the system in docker-compose.yml, with a separate name, port and network. It can run next to other
-// projects.
+// project is the system in docker-compose.yml, with a separate name, port and network. So the system can run next to
+// other projects.
 type project struct {
 	name      string
 	port      int      // of the gateway
@@ -97,6 +97,20 @@ func (p *project) composeWith(ctx context.Context, password string, args ...stri
 	return steps.Output(cmd)
 }
 
+// rendered returns a compose file with all profiles, as docker compose understands it. The result has no extensions
+// (x-…), because they have no effect.
+func (p *project) rendered(ctx context.Context, file string) (system map[string]any, err error) {
+	text, err := p.compose(ctx, "--profile", "*", "-f", file, "config", "--format", "json")
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal([]byte(text), &system); err != nil {
+		return nil, fmt.Errorf("parse %s as rendered by docker compose: %w", file, err)
+	}
+	maps.DeleteFunc(system, func(key string, _ any) bool { return strings.HasPrefix(key, "x-") })
+	return system, nil
+}
+
 // env returns the environment variables that make docker compose use this project.
 func (p *project) env() []string {
 	return append(os.Environ(),
@@ -143,7 +157,10 @@ type container struct {
 		PidsLimit                    int64
 		RestartPolicy                struct{ Name string }
 	}
-	Mounts          []struct{ Type, Name, Destination string }
+	Mounts []struct {
+		Type, Name, Destination string
+		RW                      bool
+	}
 	NetworkSettings struct {
 		Ports    map[string][]struct{ HostIP, HostPort string }
 		Networks map[string]struct{ IPAddress string }
@@ -159,7 +176,7 @@ func (c container) healthy() bool {
 	return c.State.Running && c.State.Health != nil && c.State.Health.Status == "healthy"
 }
 
-// inspect returns the project's containers, including stopped ones, by service name.
+// inspect returns the project's containers, including stopped containers, by service name.
 func (p *project) inspect(ctx context.Context) (map[string]container, error) {
 	ids, err := p.compose(ctx, "ps", "-a", "-q")
 	if err != nil || ids == "" {
@@ -180,9 +197,9 @@ func (p *project) inspect(ctx context.Context) (map[string]container, error) {
 	return byService, nil
 }
 
-// kill sends SIGKILL to the main process of each named service at the same time. It does not use `docker kill`, because
-// Docker does not restart a container that a user killed. The signal comes from a container in the host's process
-// namespace, so the test does not need root on the host.
+// kill sends SIGKILL to the main process of each named service at the same time. The method does not use `docker kill`,
+// because Docker does not restart a container that a user killed. The signal comes from a container in the host's
+// process namespace, so the test does not need root on the host.
 func (p *project) kill(ctx context.Context, services ...string) error {
 	all, err := p.inspect(ctx)
 	if err != nil {

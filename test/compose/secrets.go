@@ -46,14 +46,14 @@ func (r *run) checkSecret(ctx context.Context, password string) error {
 			return fmt.Errorf("check image of %s: the password is in %s", name, where)
 		}
 		if searched < 1<<20 {
-			return fmt.Errorf("search the image of %s: only %d bytes", name, searched)
+			return fmt.Errorf("search the image of %s: found only %d bytes", name, searched)
 		}
 	}
 	return nil
 }
 
 // searchImage searches the output of `docker save` for a word, including compressed layers. It returns the number of
-// bytes searched. where is the name of the first file with the word, or "".
+// bytes searched. The result where is the name of the first file with the word, or "".
 func searchImage(saved io.Reader, word string) (searched int64, where string, err error) {
 	for files := tar.NewReader(saved); ; {
 		file, err := files.Next()

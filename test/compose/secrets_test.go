@@ -15,7 +15,8 @@ import (
 	"checkout/test/stack"
 )
 
-// planted is a secret in the environment of a build and in files next to the sources. It must not reach an image.
+// planted is a secret in the environment of a build and in files next to the sources. The secret must not reach an
+// image.
 const planted = "s3cr3t-that-stays-here"
 
 // secretFiles are files that may contain secrets, and files that no image needs.
@@ -87,7 +88,7 @@ func TestBuildContextHasNoSecret(t *testing.T) {
 func holdsNoSecret(t *testing.T, name string) {
 	t.Helper()
 	if text, err := os.ReadFile(name); err != nil || bytes.Contains(text, []byte(planted)) {
-		t.Errorf("check %s: it contains the secret or cannot be read: %v", name, err)
+		t.Errorf("check %s: the file contains the secret or cannot be read: %v", name, err)
 	}
 }
 
@@ -137,7 +138,7 @@ func TestDockerfileTakesNoSecret(t *testing.T) {
 	builds := buildArgs.FindAllString(string(compose), -1)
 	for _, build := range builds {
 		_, args, _ := strings.Cut(build, "args:")
-		if args != "" && args != ` {VERSION: "${IMAGE_TAG:-devel}"}}` {
+		if args != "" && args != ` {VERSION: "${VERSION:-devel}"}}` {
 			t.Errorf("docker-compose.yml: unknown build argument in %q: if it is no secret, add it to this test", build)
 		}
 	}
@@ -185,6 +186,6 @@ func TestSearchImage(t *testing.T) {
 	w.Write([]byte{0x28, 0xb5, 0x2f, 0xfd})
 	w.Close()
 	if _, _, err := searchImage(&b, word); err == nil {
-		t.Error("search a zstd layer: got no error")
+		t.Error("search a zstd layer: got no error, want one")
 	}
 }

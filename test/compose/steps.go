@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +19,26 @@ func (r *run) config(ctx context.Context) error {
 	return err
 }
 
+// demo checks that compose.demo.yml runs the same system as docker-compose.yml, without builds.
+func (r *run) demo(ctx context.Context) error {
+	want, err := r.project.rendered(ctx, "docker-compose.yml")
+	if err != nil {
+		return err
+	}
+	services, _ := want["services"].(map[string]any)
+	for _, service := range services {
+		delete(service.(map[string]any), "build")
+	}
+	got, err := r.project.rendered(ctx, "compose.demo.yml")
+	if err != nil {
+		return err
+	}
+	if !reflect.DeepEqual(got, want) || len(services) == 0 {
+		return fmt.Errorf("compose.demo.yml: got %v, want %v", got, want)
+	}
+	return nil
+}
+
 func (r *run) build(ctx context.Context) error {
 	if _, err := r.project.compose(ctx, "build"); err != nil {
 		return err
@@ -25,8 +46,8 @@ func (r *run) build(ctx context.Context) error {
 	return r.checkImages(ctx)
 }
 
-// firstUps starts the system without data, three times. The system must work, and no container may restart. At the
-// second start every Redis has a password, which the images must not contain.
+// firstUps deletes all data and starts the system, three times. The system must work, and no container may restart. At
+// the second start every Redis has a password, which the images must not contain.
 func (r *run) firstUps(ctx context.Context) error {
 	for i := range firstUps {
 		if _, err := r.project.compose(ctx, "down", "--volumes", "--remove-orphans"); err != nil {
@@ -110,7 +131,7 @@ func (r *run) script(script ...string) func(context.Context) error {
 }
 
 // kills sends SIGKILL to the processes of groups of containers: all instances, all shards, all containers, and each
-// container alone. The engine must restart the killed containers and no others. No acknowledged data may be lost.
+// container alone. The engine must restart only the killed containers. No acknowledged data may be lost.
 func (r *run) kills(ctx context.Context) error {
 	victims := [][]string{r.project.allInstances(), r.project.allShards(), r.project.all()}
 	for _, one := range r.project.all() {
@@ -157,8 +178,8 @@ func (r *run) recreate(ctx context.Context) error {
 	return nil
 }
 
-// backup backs up all data under load, deletes the data, and restores it. Afterwards orders from before the backup must
-// exist, and a later order must not.
+// backup backs up all data under load, deletes the data, and restores the backup. Then orders from before the backup
+// must exist, and a later order must not exist.
 func (r *run) backup(ctx context.Context) error {
 	if _, err := r.stillWorks(ctx); err != nil {
 		return err
@@ -186,8 +207,8 @@ func (r *run) backup(ctx context.Context) error {
 	return nil
 }
 
-// restart stops the system. Every process must exit with code 0 within its grace period. restart then removes the
-// containers and starts new ones with the same volumes.
+// restart stops the system. Every process must exit with code 0 within its grace period. Then restart removes the
+// containers and starts new containers with the same volumes.
 func (r *run) restart(ctx context.Context) error {
 	if _, err := r.project.compose(ctx, "stop"); err != nil {
 		return err

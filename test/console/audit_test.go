@@ -40,17 +40,54 @@ func axe(t *testing.T) string {
 	return axeText
 }
 
-// checkAccessibility runs axe on the current page. A rule that axe reports as incomplete counts as a failure.
+// checkAccessibility runs axe on the current page. A rule that axe reports as incomplete counts as a failure. axe
+// cannot determine the background of text in a drawing, so checkDrawings does.
 func (b *browser) checkAccessibility() {
 	b.t.Helper()
 	if !value[bool](b, `"axe" in window`) {
 		value[bool](b, axe(b.t)+"; true")
 	}
 	b.report(`(async () => {
-		const found = await axe.run(document, { resultTypes: ["violations", "incomplete"] });
+		// An element that fades in has too little contrast until its animation ends.
+		const ending = document.getAnimations().filter((a) => Number.isFinite(a.effect.getComputedTiming().endTime));
+		await Promise.allSettled(ending.map((a) => a.finished));
+		const found = await axe.run({ exclude: "svg text" }, { resultTypes: ["violations", "incomplete"] });
 		const messages = (node) => [...node.any, ...node.all, ...node.none].map((check) => check.message).join("; ");
 		return [...found.violations, ...found.incomplete].flatMap((rule) => rule.nodes.map((node) =>
 			rule.id + ": " + node.html.slice(0, 200) + ": " + messages(node)));
+	})()`)
+	b.checkDrawings()
+}
+
+// checkDrawings checks that each text in a drawing has enough contrast to the filled shape before it, or to the page.
+func (b *browser) checkDrawings() {
+	b.t.Helper()
+	b.report(`(() => {
+		const visible = (color) => color !== "none" && !/, 0\)$/.test(color);
+		const luminance = (color) => color.match(/[\d.]+/g).slice(0, 3).map((v) => v / 255)
+			.map((v) => (v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4))
+			.reduce((sum, v, i) => sum + v * [.2126, .7152, .0722][i], 0);
+		const around = (outer, inner) => outer.left <= inner.left && outer.right >= inner.right &&
+			outer.top <= inner.top && outer.bottom >= inner.bottom;
+		const behind = (text) => {
+			for (let e = text.previousElementSibling; e; e = e.previousElementSibling) {
+				const { fill } = getComputedStyle(e);
+				if (/^(rect|path|circle|ellipse)$/.test(e.nodeName) && visible(fill) &&
+					around(e.getBoundingClientRect(), text.getBoundingClientRect())) return fill;
+			}
+			for (let e = text.parentElement; e; e = e.parentElement) {
+				const { backgroundColor } = getComputedStyle(e);
+				if (visible(backgroundColor)) return backgroundColor;
+			}
+			return "rgb(255, 255, 255)";
+		};
+		return [...document.querySelectorAll("svg text")].filter((e) => e.checkVisibility()).flatMap((text) => {
+			const { fill } = getComputedStyle(text), background = behind(text);
+			const [light, dark] = [luminance(fill), luminance(background)].sort((a, b) => b - a);
+			const contrast = (light + .05) / (dark + .05);
+			return contrast >= 4.5 ? [] :
+				["contrast " + contrast.toFixed(2) + " of " + fill + " on " + background + ": " + text.outerHTML.slice(0, 200)];
+		});
 	})()`)
 }
 
@@ -83,6 +120,9 @@ func (b *browser) checkKeyboard() {
 	const extra = 5 // additional key presses, because the focus may start in the middle of the page
 	for range 2 {
 		b.do(chromedp.KeyEvent(strings.Repeat("\t", stops+extra)))
+		if value[int](b, "unreached.size") == 0 {
+			break
+		}
 	}
 	b.report(`[...unreached].map((e) => "not reachable by keyboard: " + e.outerHTML.slice(0, 200)).concat(
 		[...new Set(unmarked)].map((e) => "focus not visible: " + e.outerHTML.slice(0, 200)))`)
@@ -115,6 +155,7 @@ func (b *browser) setDark(dark bool) {
 	brightness := value[int](b, `new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() =>
 		resolve(Number(getComputedStyle(document.body).backgroundColor.match(/\d+/)[0])))))`)
 	if brightness < 128 != dark {
-		b.t.Errorf("%s colours: the brightness of the background is %d of 255", scheme, brightness)
+		b.t.Errorf("%s colours: the brightness of the background is %d of 255, want the colours of the scheme",
+			scheme, brightness)
 	}
 }

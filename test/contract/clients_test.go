@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,8 +26,7 @@ const (
 	nodeTypes         = "@types/node@20.19.43"
 )
 
-// wantOutput is the output of each client in testdata/client. A client has a credit of 100 and buys two pieces at a
-// price of 5. Then it tries to add an item to the paid order and gets an error.
+// wantOutput is the output of both programs in docs/api.md.
 const wantOutput = "true PAID 10 90 /problems/order-not-open"
 
 // startSystem starts a system and returns the address of its gateway.
@@ -36,7 +36,7 @@ func startSystem(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.Close() })
+	t.Cleanup(func() { s.End(t) })
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := s.WaitReady(ctx); err != nil {
@@ -45,14 +45,24 @@ func startSystem(t *testing.T) string {
 	return s.Gateway()
 }
 
-// copyClient copies a file of testdata/client into a folder.
-func copyClient(t *testing.T, name, folder string) {
+// writeProgram writes the program in docs/api.md for a language to a folder. It checks that docs/api.md installs the
+// same packages as the test.
+func writeProgram(t *testing.T, language, folder, name string, packages ...string) {
 	t.Helper()
-	text, err := os.ReadFile("testdata/client/" + name)
-	if err == nil {
-		err = os.WriteFile(filepath.Join(folder, name), text, 0o644)
-	}
+	page, err := os.ReadFile("../../docs/api.md")
 	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range append(packages, "`"+wantOutput+"`") {
+		if !bytes.Contains(page, []byte(text)) {
+			t.Errorf("docs/api.md does not name %s", text)
+		}
+	}
+	found := regexp.MustCompile("(?ms)^```"+language+"\n(.*?)^```").FindAllSubmatch(page, -1)
+	if len(found) != 1 {
+		t.Fatalf("docs/api.md has %d programs in %s, want 1", len(found), language)
+	}
+	if err := os.WriteFile(filepath.Join(folder, name), found[0][1], 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -76,11 +86,14 @@ func TestGoClient(t *testing.T) {
 		"type Order struct", "TotalCost int64", "type Problem struct", "IdempotencyKey *IdempotencyKey",
 	} {
 		if !regexp.MustCompile(strings.ReplaceAll(regexp.QuoteMeta(part), " ", `\s+`)).MatchString(code) {
-			t.Errorf("the client lacks %q", part)
+			t.Errorf("the generated client does not contain %q", part)
 		}
 	}
 	module := t.TempDir()
-	copyClient(t, "main.go", module)
+	writeProgram(t, "go", module, "main.go", oapiCodegen, oapiRuntime)
+	if out := npm.Run(t, module, "gofmt", "-l", "."); out != "" {
+		t.Error("the program in docs/api.md is not formatted by gofmt")
+	}
 	if err := os.Mkdir(filepath.Join(module, "client"), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +109,7 @@ func TestGoClient(t *testing.T) {
 }
 
 // TestTypeScriptClient checks that openapi-typescript generates types for every path, and that a program with these
-// types can buy from a running system.
+// types can buy from a running system. The compiler must reject the program testdata/rejected.ts.
 func TestTypeScriptClient(t *testing.T) {
 	t.Parallel()
 	d, err := Load()
@@ -115,13 +128,20 @@ func TestTypeScriptClient(t *testing.T) {
 	}
 	for _, p := range d.paths {
 		if !bytes.Contains(code, []byte(`"`+p.template+`": {`)) {
-			t.Errorf("the types lack the path %s", p.template)
+			t.Errorf("the generated types do not contain the path %s", p.template)
 		}
 	}
-	copyClient(t, "shop.ts", project)
+	writeProgram(t, "ts", project, "shop.ts", openAPITypescript, openAPIFetch, typescript, nodeTypes)
+	rejected, err := os.ReadFile("testdata/rejected.ts")
+	if err == nil {
+		err = os.WriteFile(filepath.Join(project, "rejected.ts"), rejected, 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	npm.Run(t, project, "npm", "pkg", "set", "type=module")
 	npm.Run(t, project, "npx", "tsc", "--strict", "--target", "es2022", "--module", "esnext",
-		"--moduleResolution", "bundler", "--types", "node", "shop.ts")
+		"--moduleResolution", "bundler", "--types", "node", "shop.ts", "rejected.ts")
 	if output := npm.Run(t, project, "node", "shop.js", startSystem(t)); strings.TrimSpace(output) != wantOutput {
 		t.Errorf("the client prints %q, want %q", output, wantOutput)
 	}
@@ -134,36 +154,50 @@ func TestVendoredFilesMatchThePublishedPackage(t *testing.T) {
 		t.Fatal(err)
 	}
 	folder := filepath.Join(root, "order/site/vendor")
-	readme, err := os.ReadFile(filepath.Join(folder, "README.md"))
+	readme := read(t, filepath.Join(folder, "README.md"))
+	vendored, err := filepath.Glob(folder + "/*.gz")
 	if err != nil {
 		t.Fatal(err)
 	}
-	pinned := regexp.MustCompile("`([a-z-]+)` ([0-9.]+[0-9])").FindStringSubmatch(string(readme))
-	if pinned == nil {
-		t.Fatalf("find package and version in the README: %s", readme)
-	}
-	published := npm.Unpack(t, pinned[1]+"@"+pinned[2])
-	files, err := filepath.Glob(folder + "/*.gz")
-	if err != nil || len(files) != 2 {
-		t.Fatalf("found the files %q, want 2; error %v", files, err)
-	}
-	for _, file := range files {
-		zipped, err := os.Open(file)
-		if err != nil {
-			t.Fatal(err)
+	rows := regexp.MustCompile("(?m)^\\| `([a-z-]+)` ([0-9.]+) .*$").FindAllStringSubmatch(string(readme), -1)
+	for _, row := range rows {
+		published := npm.Unpack(t, row[1]+"@"+row[2])
+		for _, path := range regexp.MustCompile("`([^`]+[.](?:js|css))`").FindAllStringSubmatch(row[0], -1) {
+			file := filepath.Join(folder, filepath.Base(path[1])+".gz")
+			vendored = slices.DeleteFunc(vendored, func(name string) bool { return name == file })
+			if !bytes.Equal(gunzip(t, file), read(t, filepath.Join(published, path[1]))) {
+				t.Errorf("%s differs from the published file", file)
+			}
 		}
-		defer zipped.Close()
-		plain, err := gzip.NewReader(zipped)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := io.ReadAll(plain)
-		if err != nil {
-			t.Fatal(err)
-		}
-		want, err := os.ReadFile(filepath.Join(published, strings.TrimSuffix(filepath.Base(file), ".gz")))
-		if err != nil || !bytes.Equal(got, want) {
-			t.Errorf("%s differs from the published file, error %v", file, err)
+		license := filepath.Join(folder, "LICENSE."+row[1])
+		notice, _ := os.ReadFile(filepath.Join(published, "NOTICE")) // not every package has one
+		if !bytes.Equal(read(t, license), append(read(t, filepath.Join(published, "LICENSE")), notice...)) {
+			t.Errorf("%s differs from the published license and notice", license)
 		}
 	}
+	if len(vendored) > 0 {
+		t.Errorf("the README does not name the packages of %q", vendored)
+	}
+}
+
+func read(t *testing.T, file string) []byte {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
+func gunzip(t *testing.T, file string) []byte {
+	t.Helper()
+	r, err := gzip.NewReader(bytes.NewReader(read(t, file)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
 }

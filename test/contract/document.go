@@ -8,6 +8,7 @@ package contract
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -48,7 +49,11 @@ func Load() (*Document, error) {
 	}
 	for template, item := range d.tree["paths"].(map[string]any) {
 		p := path{template: template, operations: map[string]map[string]any{}}
-		p.pattern = regexp.MustCompile("^" + replaceParameters(template, "[^/]+") + "$")
+		pattern := "^" + replaceParameters(template, "[^/]+")
+		if slices.Contains(slices.Collect(maps.Values(prefixes)), template) {
+			pattern += "/?" // the gateway serves /orders and /orders/
+		}
+		p.pattern = regexp.MustCompile(pattern + "$")
 		for method, operation := range item.(map[string]any) {
 			p.operations[strings.ToUpper(method)] = operation.(map[string]any)
 		}
@@ -74,7 +79,7 @@ func (d *Document) Routes() []string {
 	return routes
 }
 
-// Operation returns the operation that handles a request, or nil if there is none.
+// Operation returns the operation that handles a request, or nil without such an operation.
 func (d *Document) Operation(method, path string) map[string]any {
 	for _, p := range d.paths {
 		if operation := p.operations[method]; operation != nil && p.pattern.MatchString(path) {
@@ -98,8 +103,8 @@ func (d *Document) Resolve(node any) map[string]any {
 	return target
 }
 
-// Response returns the documented response of an operation for a status. listed is false if only the default response
-// applies.
+// Response returns the documented response of an operation for a status. The result listed is false if only the
+// default response applies.
 func (d *Document) Response(operation map[string]any, status int) (response map[string]any, listed bool) {
 	responses := operation["responses"].(map[string]any)
 	if r, ok := responses[fmt.Sprint(status)]; ok {
@@ -143,7 +148,8 @@ func (d *Document) ProblemTypes() []string {
 	return types
 }
 
-// Walk calls visit with every object of the document and its location, such as "#/components/schemas/Item".
+// Walk calls the function visit with the location of every object of the document, such as
+// "#/components/schemas/Item", and the object.
 func (d *Document) Walk(visit func(location string, node map[string]any)) { walk("#", d.tree, visit) }
 
 func walk(location string, node any, visit func(string, map[string]any)) {

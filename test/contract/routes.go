@@ -15,9 +15,11 @@ var prefixes = map[string]string{"order": "/orders", "stock": "/stock", "payment
 var (
 	ginParameter = regexp.MustCompile(`:[^/]+`)
 	asset        = regexp.MustCompile(`^/assets/[^/]+$`)
+	problem      = regexp.MustCompile(`^/problems/[^/]+$`)
 )
 
-// CheckRoutes fails the test unless the document lists exactly the public routes of a service.
+// CheckRoutes fails the test unless the document lists exactly the public routes of a service, except the HEAD routes.
+// There must be a HEAD route for each GET route.
 func CheckRoutes(t *testing.T, service string, routes gin.RoutesInfo) {
 	t.Helper()
 	d, err := Load()
@@ -26,9 +28,18 @@ func CheckRoutes(t *testing.T, service string, routes gin.RoutesInfo) {
 	}
 	var registered []string
 	for _, r := range routes {
+		isHead := func(other gin.RouteInfo) bool { return other.Method == "HEAD" && other.Path == r.Path }
+		if r.Method == "GET" && !slices.ContainsFunc(routes, isHead) {
+			t.Errorf("no HEAD route for GET %s", r.Path)
+		}
+		if r.Method == "HEAD" {
+			continue
+		}
 		path := prefixes[service] + ginParameter.ReplaceAllString(r.Path, "{}")
 		if page, ok := strings.CutPrefix(r.Path, "/site"); ok { // the gateway serves these pages at other paths
-			path = asset.ReplaceAllString(page, "/assets/{}")
+			path = problem.ReplaceAllString(asset.ReplaceAllString(page, "/assets/{}"), "/problems/{}")
+		} else {
+			path = strings.TrimSuffix(path, "/")
 		}
 		registered = append(registered, r.Method+" "+path)
 	}
@@ -39,7 +50,7 @@ func CheckRoutes(t *testing.T, service string, routes gin.RoutesInfo) {
 		_, path, _ := strings.Cut(route, " ")
 		owner := "order" // order also serves the site
 		for other, prefix := range prefixes {
-			if strings.HasPrefix(path, prefix+"/") {
+			if strings.HasPrefix(path+"/", prefix+"/") {
 				owner = other
 			}
 		}

@@ -21,12 +21,12 @@ func (s *system) oneOnEachShard(what string, create func() string) [2]string {
 			return created
 		}
 	}
-	s.t.Fatalf("create one %s on each shard: one shard has none after 100 tries", what)
+	s.t.Fatalf("create one %s on each shard: one shard is still empty after 100 tries", what)
 	return created
 }
 
-// waitUntilUnhealthy waits until every instance of a service reports shard 0 unhealthy. request must be a request that
-// needs this shard.
+// waitUntilUnhealthy waits until every instance of a service reports shard 0 unhealthy. The argument request must need
+// this shard.
 func (s *system) waitUntilUnhealthy(service, request string) {
 	s.t.Helper()
 	const timeout = 2 * time.Second // twice the expected 1 s, for a busy host
@@ -46,9 +46,9 @@ func (s *system) waitUntilUnhealthy(service, request string) {
 	})
 }
 
-// TestUnavailableShardFailsOnlyItsOwnRequests checks that an unavailable shard fails only the requests that need it.
-// Such a request gets 503, and succeeds once the shard is available again. All other requests succeed, and new objects
-// are created on the other shard. The test kills or pauses one shard of each service in turn.
+// TestUnavailableShardFailsOnlyItsOwnRequests checks that only requests that need an unavailable shard fail. Such a
+// request gets 503, and succeeds once the shard is available again. All other requests succeed, and new objects are
+// created on the available shard. The test kills or pauses one shard of each service in turn.
 func TestUnavailableShardFailsOnlyItsOwnRequests(t *testing.T) {
 	t.Parallel()
 	t.Run("killed", func(t *testing.T) {
@@ -67,7 +67,7 @@ func TestUnavailableShardFailsOnlyItsOwnRequests(t *testing.T) {
 func testUnavailableShard(t *testing.T, fail, restore func(s *system, name string)) {
 	s, deposits := start(t, stack.Config{Instances: 2}), check.NewDeposits()
 	items := s.oneOnEachShard("item", func() string { return s.newItem(1, 0) })
-	uncached := s.oneOnEachShard("item", func() string { return s.newItem(1, 0) }) // no instance has cached their prices
+	uncached := s.oneOnEachShard("item", func() string { return s.newItem(1, 0) }) // with uncached prices
 	users := s.oneOnEachShard("user", func() string { return s.newUser(0) })
 	for i := range 2 {
 		s.post("/stock/add/%s/1000", items[i])
@@ -97,7 +97,7 @@ func testUnavailableShard(t *testing.T, fail, restore func(s *system, name strin
 		}
 		paid := newOrder(users[0], items[0], 0)
 		if r := paid.Checkout(s.Client); !r.OK() {
-			t.Fatalf("checkout: %v", r)
+			t.Fatalf("checkout before the fault: got %v, want 200", r)
 		}
 		fail(s, "redis-"+service+"-0")
 		needs := map[string][]string{
@@ -115,19 +115,19 @@ func testUnavailableShard(t *testing.T, fail, restore func(s *system, name strin
 		for round := range 3 {
 			began := time.Now()
 			if r := affected[round].Checkout(s.Client); r.Status != 503 || r.FormatViolation() != "" {
-				t.Errorf("without shard 0 of %s: a checkout that needs it: %v %s", service, r, r.FormatViolation())
+				t.Errorf("without shard 0 of %s: a checkout that needs the shard: %v %s", service, r, r.FormatViolation())
 			}
 			if r := paid.Cancel(s.Client); r.Status != 503 || r.FormatViolation() != "" {
-				t.Errorf("without shard 0 of %s: a cancel that needs it: %v %s", service, r, r.FormatViolation())
+				t.Errorf("without shard 0 of %s: a cancel that needs the shard: %v %s", service, r, r.FormatViolation())
 			}
 			for _, request := range needs {
 				method, path, _ := strings.Cut(request, " ")
 				s.problem(503, "unavailable", method, path)
 			}
 			took := time.Since(began).Round(time.Millisecond)
-			t.Logf("without shard 0 of %s: %d requests that need it took %v", service, 2+len(needs), took)
+			t.Logf("without shard 0 of %s: %d requests that need the shard took %v", service, 2+len(needs), took)
 			if r := unaffected[round].Checkout(s.Client); !r.OK() {
-				t.Errorf("without shard 0 of %s: a checkout that does not need it: %v", service, r)
+				t.Errorf("without shard 0 of %s: a checkout that does not need the shard: got %v, want 200", service, r)
 			}
 			for range 4 { // enough to reach both instances
 				s.post("/orders/create/%s", users[1])

@@ -12,8 +12,8 @@ import (
 	"checkout/test/stack"
 )
 
-// TestCheckersFindEveryViolation checks that package check detects every kind of violation. It corrupts a healthy
-// system or a history in one way at a time.
+// TestCheckersFindEveryViolation checks that package check detects every kind of violation. The test makes one change
+// at a time to a correct system or to a history.
 func TestCheckersFindEveryViolation(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{})
@@ -104,7 +104,7 @@ func TestCheckersFindEveryViolation(t *testing.T) {
 		{"a price without an item", text(items, "{s0}p:x", 1), "a price without item x"},
 		{"a user is lost", hidden(users, "{p0}u:"+poor), "user " + poor + " is lost"},
 		{"a paid order was never charged", set(orders, hash(refused.Order), "s", "PAID"),
-			"credit 1 of 1; paid orders cost 10"},
+			"credit 1; deposited 1, paid orders cost 10"},
 		{"an order is stuck", set(orders, hash(refused.Order), "s", "RUNNING"), "not a final state"},
 		{"an order is undecided", member(orders, "{o0}undecided", refused.Order), "is undecided"},
 		{"an order's total is wrong", set(orders, hash(refused.Order), "t", 9), "total 9, 2 pieces"},
@@ -135,7 +135,7 @@ func TestCheckersFindEveryViolation(t *testing.T) {
 		found := s.snapshot().AllViolations(deposits, histories)
 		undo()
 		if !strings.Contains(strings.Join(found, "\n"), tt.want) {
-			t.Errorf("%s: the checkers report no %q:\n%s", tt.name, tt.want, strings.Join(found, "\n"))
+			t.Errorf("%s: the checkers do not report %q:\n%s", tt.name, tt.want, strings.Join(found, "\n"))
 		}
 		if left := s.snapshot().AllViolations(deposits, histories); len(left) > 0 {
 			t.Fatalf("%s: violations after the corruption was undone:\n%s", tt.name, strings.Join(left, "\n"))

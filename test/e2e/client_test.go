@@ -80,7 +80,8 @@ func (s *system) newItemOn(shard int, price, stock int64) string {
 	return ""
 }
 
-// newOrder creates an order with one piece of each item. An item that is named twice is added twice.
+// newOrder creates an order with one piece of each item. If an item occurs twice in the arguments, the order
+// has two pieces of the item.
 func (s *system) newOrder(user string, items ...string) string {
 	s.t.Helper()
 	id := s.post("/orders/create/%s", user)["order_id"].(string)
@@ -100,8 +101,8 @@ func (s *system) stock(item string) int64 {
 	return int64(s.get("/stock/find/%s", item)["stock"].(float64))
 }
 
-// concurrently calls do(0), do(1), …, do(n-1). The number of calls at once is at most workers. If the test has failed,
-// concurrently then ends it.
+// concurrently makes the calls do(0), do(1), …, do(n-1), at most workers calls at a time. It waits for all calls. If
+// the test has failed during a call, the method ends the test.
 func (s *system) concurrently(n, workers int, do func(i int)) {
 	s.t.Helper()
 	var running sync.WaitGroup

@@ -10,8 +10,8 @@ import (
 	"checkout/test/stack"
 )
 
-// TestThousandCheckoutsForHundredPieces checks that 1,000 simultaneous checkouts pay exactly 100 orders if the item has
-// 100 pieces. All other checkouts get 402 or 409. Each order belongs to a random user with a credit of 1.
+// TestThousandCheckoutsForHundredPieces checks that 1,000 simultaneous checkouts for an item with 100 pieces pay
+// exactly 100 orders. All other checkouts get 402 or 409. Each order belongs to a random user with a credit of 1.
 func TestThousandCheckoutsForHundredPieces(t *testing.T) {
 	const users, orders, pieces = 1000, 1000, 100
 	s, deposits := start(t, stack.Config{Instances: 3, Shards: 2}), check.NewDeposits()

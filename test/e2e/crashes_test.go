@@ -34,14 +34,14 @@ func TestOrderRedisDiesAtCommit(t *testing.T) {
 	s.must(s.Kill("redis-order-0"))
 	trap.Drop()
 	if r := <-c.response; !r.Unknown() || r.FormatViolation() != "" {
-		t.Errorf("checkout without the order's Redis: %v %s", r, r.FormatViolation())
+		t.Errorf("checkout without the order's Redis: got %v %s, want an unknown outcome", r, r.FormatViolation())
 	}
 	s.startAgain("redis-order-0")
 	s.waitReady()
 	s.settle()
 	s.check(deposits, c.History)
 	if r := c.History.Checkout(s.Client); !r.OK() {
-		t.Errorf("checkout after recovery: %v", r)
+		t.Errorf("checkout after recovery: got %v, want 200", r)
 	}
 	s.settle()
 	s.check(deposits, c.History)
@@ -92,13 +92,13 @@ func TestLostCompensationsAreRetried(t *testing.T) {
 		s.finishes(deposits, c, "compensations lost")
 		for _, trap := range traps {
 			if trap.Calls() != lost {
-				t.Errorf("the script %s was lost %d times, want %d", trap.Script, trap.Calls(), lost)
+				t.Errorf("%d calls of the script %s were lost, want %d", trap.Calls(), trap.Script, lost)
 			}
 		}
 	}
 }
 
-// TestFlushedScriptsAreReloaded checks that each saga continues if all shards lose their scripts at any step.
+// TestFlushedScriptsAreReloaded checks that each saga continues if all shards lose their scripts at a step.
 func TestFlushedScriptsAreReloaded(t *testing.T) {
 	t.Parallel()
 	s, deposits := startProxied(t), check.NewDeposits()
@@ -119,6 +119,7 @@ func TestAbortingOrderHasNoOutcomeBeforeRelease(t *testing.T) {
 	t.Parallel()
 	s, deposits := startProxied(t), check.NewDeposits()
 	c := s.prepare(deposits, sagaNamed(t, "no stock"), step{"stock", 0, "release"})
+	c.direct = true
 	release := s.proxies["stock"][0].trapCalls(100, "release", c.arg, faultproxy.Before)
 	s.send(c)
 	release.wait()
@@ -128,10 +129,11 @@ func TestAbortingOrderHasNoOutcomeBeforeRelease(t *testing.T) {
 		t.Errorf("first checkout: %v, want an unknown outcome", r)
 	}
 	s.waitReady()
+	c.direct = false
 	s.send(c)
 	s.eventually(check.DecisionTimeout, "the second coordinator releases", func() error {
 		if n := release.Calls(); n < 3 {
-			return fmt.Errorf("%d calls", n)
+			return fmt.Errorf("%d calls of release, want at least 3", n)
 		}
 		return nil
 	})
@@ -153,8 +155,8 @@ func TestAbortingOrderHasNoOutcomeBeforeRelease(t *testing.T) {
 	s.finishes(deposits, c, "ABORTING")
 }
 
-// TestTombstoneRejectsLateReserve checks that a reserve that arrives after the attempt is closed has no effect. The
-// test delays the reserve on the payment shard.
+// TestTombstoneRejectsLateReserve checks that a reserve message has no effect if it arrives after the attempt is
+// closed. The test delays the reserve message on the payment shard.
 func TestTombstoneRejectsLateReserve(t *testing.T) {
 	t.Parallel()
 	s, deposits := startProxied(t), check.NewDeposits()
@@ -166,7 +168,7 @@ func TestTombstoneRejectsLateReserve(t *testing.T) {
 		// On a busy host, payment's Redis becomes healthy too late for the coordinator. Then recovery closes the attempt.
 		s.settle()
 	} else if outcome(r) != "409 attempt-closed" {
-		t.Errorf("checkout with a delayed reserve: %v", r)
+		t.Errorf("checkout with a delayed reserve: got %v, want 409 attempt-closed", r)
 	}
 	reply, err := reserve.Replay()
 	s.must(err)
@@ -177,7 +179,7 @@ func TestTombstoneRejectsLateReserve(t *testing.T) {
 	s.settle()
 	s.check(deposits, c.History)
 	if r := c.History.Checkout(s.Client); !r.OK() {
-		t.Errorf("new checkout: %v", r)
+		t.Errorf("new checkout: got %v, want 200", r)
 	}
 	s.settle()
 	s.check(deposits, c.History)

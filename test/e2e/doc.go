@@ -1,10 +1,11 @@
 // Package e2e tests the whole system from outside: the real binaries, built with the race detector, real Redis and real
 // nginx. Package stack starts a system for each test.
 //
-// After a test, package check compares Redis with what clients received. Faults are signals to processes, or fault
-// proxies between a service and its Redis that hold, drop or delay one command. Package shop simulates clients.
+// After a test, package check compares Redis with what clients received. A fault is a signal to a process, or a
+// command between a service and its Redis that a fault proxy holds, drops or delays. Package shop simulates
+// clients.
 //
-// The predecessor of this system had 16 bugs. A test covers each of them:
+// The predecessor of this system had 16 bugs. A test covers each bug:
 //
 //	killed between two steps               TestCoordinatorDiesBetweenSteps, TestOrderIsKilledUnderLoad
 //	order Redis fails at the commit        TestOrderRedisDiesAtCommit

@@ -26,8 +26,8 @@ var (
 // document is a Markdown file of the repository.
 type document struct{ name, text string }
 
-// readDocuments returns every Markdown file except those in folders named results. The files in those
-// folders describe earlier versions of the repository.
+// readDocuments returns every Markdown file outside of folders with the name "results". Such folders
+// describe earlier versions of the repository.
 func readDocuments(t *testing.T, root string) []document {
 	t.Helper()
 	var all []document
@@ -64,7 +64,8 @@ func readDocument(t *testing.T, root, name string) string {
 	return string(text)
 }
 
-// TestDocumentsNameOnlyWhatExists checks that links, anchors, paths and make targets in the documents exist.
+// TestDocumentsNameOnlyWhatExists checks that all links, anchors, paths and make targets in the documents
+// exist.
 func TestDocumentsNameOnlyWhatExists(t *testing.T) {
 	t.Parallel()
 	root, err := stack.Root()
@@ -91,13 +92,13 @@ func TestDocumentsNameOnlyWhatExists(t *testing.T) {
 			for _, found := range target.FindAllStringSubmatch(span, -1) {
 				targets++
 				if !strings.Contains(makefile, "\n"+found[1]+":") {
-					t.Errorf("%s names make %s, but this target does not exist", d.name, found[1])
+					t.Errorf("%s names the make target %s, which does not exist", d.name, found[1])
 				}
 			}
 		}
 	}
 	if links < 100 || paths < 30 || targets < 30 {
-		t.Errorf("found only %d links, %d paths and %d make targets", links, paths, targets)
+		t.Errorf("found only %d links, %d paths and %d make targets, want more of each", links, paths, targets)
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 	"checkout/test/faultproxy"
 )
 
-// TestLostReplyIsNotResent checks that a service does not retry a write that must not be retried. If the reply is lost,
+// TestLostReplyIsNotResent checks that a service does not retry a write if a retry is not safe. If the reply is lost,
 // the write has run once, and the client receives 503.
 func TestLostReplyIsNotResent(t *testing.T) {
 	t.Parallel()
@@ -38,7 +38,7 @@ func TestLostReplyIsNotResent(t *testing.T) {
 		trap := s.proxies[w.service][0].trapCalls(9, w.script, w.arg, faultproxy.After)
 		trap.DropOnce()
 		if r := s.Call("POST", w.path); r.Status != http.StatusServiceUnavailable || r.FormatViolation() != "" {
-			t.Errorf("%s: %v %s", w.path, r, r.FormatViolation())
+			t.Errorf("POST %s without a reply from Redis: got %v %s, want 503", w.path, r, r.FormatViolation())
 		}
 		if n := trap.Calls(); n != 1 {
 			t.Errorf("the script %s was sent %d times, want once", w.script, n)
@@ -46,18 +46,19 @@ func TestLostReplyIsNotResent(t *testing.T) {
 		trap.Remove()
 		s.waitReady()
 		if got := w.value() - had; got != w.change {
-			t.Errorf("%s: %+d, want %+d", w.path, got, w.change)
+			t.Errorf("%s: the value changed by %+d, want %+d", w.path, got, w.change)
 		}
 	}
 
-	// A reserve is safe to retry: the coordinator sends the reserve again, and only one of the two takes effect.
+	// A reserve message is safe to retry: the coordinator sends the message again, and only one of the two
+	// messages takes effect.
 	deposits := check.NewDeposits()
 	c := s.prepare(deposits, sagaNamed(t, "paid"), step{"stock", 0, "reserve"})
 	trap := s.proxies["stock"][0].trapCall("reserve", c.arg, faultproxy.After)
 	trap.Drop()
 	s.send(c)
 	if r := <-c.response; !r.OK() || trap.Calls() != 1 {
-		t.Errorf("checkout after a lost reply of reserve: %v, %d lost replies", r, trap.Calls())
+		t.Errorf("checkout after a lost reply of reserve: got %v after %d lost replies, want 200 after 1", r, trap.Calls())
 	}
 	if err := s.hasCounter("stock", 0, c.first, 3); err != nil {
 		t.Error(err)
@@ -69,8 +70,8 @@ func (s *system) total(order string) int64 {
 	return int64(s.get("/orders/find/%s", order)["total_cost"].(float64))
 }
 
-// TestDuplicateStepsAreHarmless checks that duplicates of a step have no effect. It sends every step of every saga to
-// Redis twice, and one reserve to the internal port twenty times at once.
+// TestDuplicateStepsAreHarmless checks that duplicates of a step have no effect. The test sends every step of every
+// saga to Redis twice, and one reserve message to the internal port twenty times at once.
 func TestDuplicateStepsAreHarmless(t *testing.T) {
 	t.Parallel()
 	s, deposits := startProxied(t), check.NewDeposits()

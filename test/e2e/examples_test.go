@@ -53,7 +53,7 @@ func TestLocustUsersGetNoFailures(t *testing.T) {
 		s.must(err)
 		for _, name := range names {
 			if !strings.Contains(string(table), name) {
-				t.Errorf("%s: the table lacks %q:\n%s", kind, name, table)
+				t.Errorf("%s: the table does not contain %q:\n%s", kind, name, table)
 			}
 		}
 	}

@@ -6,13 +6,15 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"checkout/test/faultproxy"
+	"checkout/test/stack"
 )
 
 // TestLostReplyIsReplayedForIdempotencyKey checks that a retry with the same idempotency key is safe for every public
 // write. The test drops either the write or the reply. The client receives 503 and retries. The write runs once, and
-// further retries receive the same response. A different request with the same key is refused.
+// further retries receive the same response. Another request with the same key is refused.
 func TestLostReplyIsReplayedForIdempotencyKey(t *testing.T) {
 	t.Parallel()
 	s := startProxied(t)
@@ -54,7 +56,7 @@ func TestLostReplyIsReplayedForIdempotencyKey(t *testing.T) {
 			}
 			r := s.Call(w.method, path, "Idempotency-Key", key)
 			if r.Status != http.StatusServiceUnavailable || r.FormatViolation() != "" {
-				t.Errorf("%s without a reply: %v %s", path, r, r.FormatViolation())
+				t.Errorf("%s without a reply from Redis: got %v %s, want 503", path, r, r.FormatViolation())
 			}
 			for _, trap := range traps {
 				trap.Remove()
@@ -67,7 +69,7 @@ func TestLostReplyIsReplayedForIdempotencyKey(t *testing.T) {
 			}
 			again := s.Call(w.method, path, "Idempotency-Key", `"`+key+`"`)
 			if again.Body != first.Body || again.Header.Get("Idempotent-Replayed") != "true" {
-				t.Errorf("%s: the first retry received %v, the second %v", path, first, again)
+				t.Errorf("%s: the first retry received %v, the second %v, want a replay of the first response", path, first, again)
 			}
 			if got := w.value() - had; got != w.change {
 				t.Errorf("%s, lost %d: changed by %+d, want %+d", path, lost, got, w.change)
@@ -77,10 +79,64 @@ func TestLostReplyIsReplayedForIdempotencyKey(t *testing.T) {
 			}[w.service]
 			r = s.Call("POST", other, "Idempotency-Key", key)
 			if outcome(r) != "422 idempotency-key-reused" || r.FormatViolation() != "" {
-				t.Errorf("%s with the key of %s: %v %s", other, path, r, r.FormatViolation())
+				t.Errorf("%s with the key of %s: got %v %s, want 422", other, path, r, r.FormatViolation())
 			}
 			if got := w.value() - had; got != w.change {
 				t.Errorf("%s with the key of %s: changed by %+d, want %+d", other, path, got, w.change)
+			}
+		}
+	}
+}
+
+// TestDeletesLeaveLittleInRedis checks that a DELETE without a key leaves a small record for a minute, and that a
+// refused DELETE leaves no record. A client cannot choose the name of the record. A malformed key gets 400, as on
+// every route.
+func TestDeletesLeaveLittleInRedis(t *testing.T) {
+	t.Parallel()
+	s := start(t, stack.Config{})
+	item := s.newItem(5, 100)
+	order := s.newOrder(s.newUser(100), item, item, item)
+	path, shard := "/orders/removeItem/"+order+"/"+item, s.shards["order"][0]
+	records := func() []string {
+		var all []string
+		for _, pattern := range []string{"*}k:*", "*}g:*", "*}keys"} {
+			keys, err := shard.Keys(t.Context(), pattern).Result()
+			s.must(err)
+			all = append(all, keys...)
+		}
+		return all
+	}
+	for range 20 {
+		s.problem(404, "item-not-in-order", "DELETE", "/orders/removeItem/"+order+"/"+s.newItem(1, 1))
+		s.problem(409, "too-few-in-order", "DELETE", path+"/4")
+		s.problem(404, "order-not-found", "DELETE", "/orders/remove/01980c6e-0000-7000-8000-000000000000")
+	}
+	if left := records(); len(left) > 0 {
+		t.Errorf("refused requests left the records %v, want none", left)
+	}
+	for range 2 { // the gateway overwrites the header, so both requests take effect
+		if r := s.Call("DELETE", path, "X-Delete-Id", strings.Repeat("a", 32)); !r.OK() {
+			t.Errorf("removeItem: got %v, want 200", r)
+		}
+	}
+	if total := s.total(order); total != 5 {
+		t.Errorf("the order's total is %d, want 5", total)
+	}
+	left := records()
+	if len(left) != 2 {
+		t.Errorf("two requests left the records %v, want 2", left)
+	}
+	for _, record := range left {
+		ttl, err := shard.TTL(t.Context(), record).Result()
+		if err != nil || ttl > time.Minute || ttl < 0 {
+			t.Errorf("%s expires in %v, %v; want at most a minute", record, ttl, err)
+		}
+	}
+	for _, key := range []string{"", `""`, "two words", strings.Repeat("x", 256)} {
+		for _, method := range []string{"DELETE " + path, "POST /stock/add/" + item + "/1", "POST /orders/create/x"} {
+			method, path, _ := strings.Cut(method, " ")
+			if r := s.Call(method, path, "Idempotency-Key", key); outcome(r) != "400 idempotency-key-malformed" {
+				t.Errorf("%s %s with the key %.20q: got %v, want 400", method, path, key, r)
 			}
 		}
 	}

@@ -16,8 +16,8 @@ import (
 	"checkout/test/stack"
 )
 
-// spellings are ways to request an internal path from the gateway. {} is the path, [] the public prefix of a
-// service, and @ the address of its internal port.
+// spellings are ways to request an internal path from the gateway. {} stands for the path, [] for the public prefix
+// of a service, and @ for the address of the service's internal port.
 var spellings = []string{
 	"/{}", "//{}", "/./{}", "/%2f{}", "/{}/", "/{}?x=/orders/", "/{};x", "/%20{}", "{}", "/[]/{}", "/[]/{}/",
 	"/[]//{}", "//[]//{}", "///[]///{}", "/[]/./{}", "/./[]/{}", "/[]/%2e/{}", "/[]/{}/.", "/[]/{}?a=b", "/[]/{}#x",
@@ -32,8 +32,8 @@ var spellings = []string{
 	"HTTP://LOCALHOST/[]/{}", "//@/{}", "/[]/http://@/{}", "/[]/@/{}", "@", "*",
 }
 
-// TestGatewayNeverReachesInternalPort checks that no request through the gateway reaches an internal port. It requests
-// internal paths in every spelling and with every method, over raw connections. No request gets 200 or changes
+// TestGatewayNeverReachesInternalPort checks that no request through the gateway reaches an internal port. The test
+// requests internal paths in every spelling and with every method, over raw connections. No request gets 200 or changes
 // anything.
 func TestGatewayNeverReachesInternalPort(t *testing.T) {
 	t.Parallel()
@@ -86,8 +86,8 @@ func TestGatewayNeverReachesInternalPort(t *testing.T) {
 		}
 	}
 
-	// Sent to the internal port directly, the request leaves a record. So the check above would find a request that the
-	// gateway lets through.
+	// If the test sends the request directly to the internal port, the request leaves a record. So the check above
+	// would find a request that passed the gateway.
 	for service, key := range map[string]string{"stock": "{s0}r:" + attempt, "payment": "{p0}r:" + attempt + "-u"} {
 		internal := strings.TrimPrefix(s.InternalURLs(service)[0], "http://")
 		status, err := rawTo(internal, "POST", "/internal/reserve", internal, body)
@@ -100,7 +100,7 @@ func TestGatewayNeverReachesInternalPort(t *testing.T) {
 	}
 }
 
-// raw sends one request to the gateway exactly as spelled. It returns the status, or 0 if the gateway closed the
+// raw sends one request unchanged to the gateway. It returns the status, or 0 if the gateway closed the
 // connection.
 func (s *system) raw(method, target, host, body string) (int, error) {
 	return rawTo(strings.TrimPrefix(s.Stack.Gateway(), "http://"), method, target, host, body)

@@ -25,14 +25,14 @@ func TestOrderIsKilledUnderLoad(t *testing.T) {
 			interrupted, kills := map[string]int{}, 0
 			for ; kills < 5 || instances == 1 && (interrupted["RUNNING"] < 5 || interrupted["REFUNDING"] < 1); kills++ {
 				if kills == 40 {
-					t.Fatalf("%d kills interrupted only %v", kills, interrupted)
+					t.Fatalf("%d kills interrupted only %v, want 5 RUNNING and 1 REFUNDING", kills, interrupted)
 				}
 				l.awaitDecisions(10 + random.Int64N(30))
 				time.Sleep(time.Duration(random.IntN(30)) * time.Millisecond)
 				instance := 1 + random.IntN(instances)
 				name := fmt.Sprintf("order-%d", instance)
 				s.must(s.Kill(name))
-				if instances == 1 { // with two instances, the other one may be processing the undecided orders
+				if instances == 1 { // with two instances, the living instance may be processing the undecided orders
 					l.count(interrupted)
 				}
 				time.Sleep(time.Duration(random.IntN(300)) * time.Millisecond)
@@ -79,7 +79,7 @@ func (l *load) count(states map[string]int) {
 }
 
 // TestEveryOtherPartIsKilledOrPausedUnderLoad checks that all invariants hold after stock and payment instances and
-// every Redis are killed under load. It also pauses some instances and Redis servers for 2 s.
+// every Redis are killed under load. The test also pauses some instances and Redis servers for 2 s.
 func TestEveryOtherPartIsKilledOrPausedUnderLoad(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{Instances: 2})

@@ -39,7 +39,7 @@ func TestNoLeakedFilesOrKeys(t *testing.T) {
 	refuse(200)
 	for name, has := range s.files() {
 		if has > had[name]+20 { // the pools vary a little; a leak would add 200
-			t.Errorf("%s had %d open files, and %d after 200 refused checkouts", name, had[name], has)
+			t.Errorf("%s had %d open files, and %d after 200 refused checkouts, want at most 20 more", name, had[name], has)
 		}
 	}
 
@@ -54,7 +54,7 @@ func TestNoLeakedFilesOrKeys(t *testing.T) {
 	sn := s.check(deposits)
 	for service, has := range s.keys() {
 		if has > before[service]+paid { // one key per order and service
-			t.Errorf("%s had %d keys, and %d after %d paid orders", service, before[service], has, paid)
+			t.Errorf("%s had %d keys, and %d after %d paid orders, want one more per order", service, before[service], has, paid)
 		}
 	}
 	for key, record := range sn.Records {
@@ -68,7 +68,7 @@ func TestNoLeakedFilesOrKeys(t *testing.T) {
 	}
 }
 
-// files counts the open files of each service.
+// files counts the open files of each component except Redis, by component name.
 func (s *system) files() map[string]int {
 	s.t.Helper()
 	count := map[string]int{}
@@ -121,7 +121,7 @@ func TestFullRedisStillCompensates(t *testing.T) {
 		}
 	}
 
-	// If the Redis of stock is full, the checkout is aborted and takes neither stock nor credit.
+	// If the Redis of stock is full, the coordinator aborts the checkout, which takes neither stock nor credit.
 	c := s.prepare(deposits, sagaNamed(t, "paid"), step{"stock", 0, "reserve"})
 	s.fill("stock")
 	s.send(c)
@@ -134,7 +134,7 @@ func TestFullRedisStillCompensates(t *testing.T) {
 	// If every Redis is full, no checkout begins.
 	s.fill("order", "payment")
 	if r := c.History.Checkout(s.Client); r.OK() || r.FormatViolation() != "" {
-		t.Errorf("checkout with every Redis full: %v %s", r, r.FormatViolation())
+		t.Errorf("checkout with every Redis full: got %v %s, want a problem", r, r.FormatViolation())
 	}
 	s.settle()
 	s.check(deposits, c.History)
@@ -146,7 +146,7 @@ func TestFullRedisStillCompensates(t *testing.T) {
 	s.check(deposits, c.History)
 }
 
-// fill sets a memory limit on the Redis servers of the services, so that they are full.
+// fill sets a memory limit on the Redis servers of the services, so that these servers are full.
 func (s *system) fill(services ...string) {
 	s.t.Helper()
 	for _, service := range services {
@@ -156,12 +156,22 @@ func (s *system) fill(services ...string) {
 	}
 }
 
-// empty removes the memory limit of all Redis servers.
+// empty removes the memory limit of all Redis servers, and waits until the instances have noticed.
 func (s *system) empty() {
 	s.t.Helper()
 	for _, shards := range s.shards {
 		for _, shard := range shards {
 			s.must(shard.ConfigSet(context.Background(), "maxmemory", "1gb").Err())
+		}
+	}
+	for _, service := range stack.Services() {
+		for _, url := range s.InternalURLs(service) {
+			s.eventually(check.DecisionTimeout, service+" is ready", func() error {
+				if r := s.Call("GET", url+"/readyz"); !r.OK() {
+					return fmt.Errorf("%s: %v", url, r)
+				}
+				return nil
+			})
 		}
 	}
 }

@@ -29,7 +29,7 @@ func (l *load) awaitDecisions(n int64) {
 	until := l.Decided() + n
 	l.eventually(check.DecisionTimeout, fmt.Sprintf("%d more requests are decided", n), func() error {
 		if left := until - l.Decided(); left > 0 {
-			return fmt.Errorf("%d requests to go", left)
+			return fmt.Errorf("%d of these requests are still undecided", left)
 		}
 		return nil
 	})

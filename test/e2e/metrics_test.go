@@ -19,14 +19,14 @@ import (
 // dashboard use. No alert fires.
 func TestPrometheusEvaluatesEveryRuleAndPanel(t *testing.T) {
 	t.Parallel()
-	s := start(t, stack.Config{Instances: 2})
+	s := start(t, stack.Config{Instances: 2, Env: map[string][]string{"": {"REDIS_DISK=1Ti"}}})
 	p := s.startPrometheus()
 
 	item := s.newItem(5, 100)
 	paid := s.newOrder(s.newUser(100), item)
 	s.post("/orders/checkout/%s", paid)
 	s.post("/payment/cancel/%s/%s", s.get("/orders/find/%s", paid)["user_id"], paid)
-	for range 4 { // enough that both instances count a refusal
+	for range 4 { // enough requests, so that both instances count a refusal
 		s.problem(402, "insufficient-credit", "POST", "/orders/checkout/"+s.newOrder(s.newUser(1), item))
 	}
 
@@ -43,7 +43,7 @@ func TestPrometheusEvaluatesEveryRuleAndPanel(t *testing.T) {
 	s.eventually(time.Minute, "every rule is evaluated", func() error {
 		for _, r := range p.rules() {
 			if r.Health != "ok" {
-				return fmt.Errorf("%s is %s: %s", r.Name, r.Health, r.LastError)
+				return fmt.Errorf("rule %s: got health %s, want ok: %s", r.Name, r.Health, r.LastError)
 			}
 		}
 		return nil
@@ -71,6 +71,10 @@ func TestPrometheusEvaluatesEveryRuleAndPanel(t *testing.T) {
 				return fmt.Errorf("%s: found no metric in %s", user, expr)
 			}
 			for _, name := range named {
+				// Kubernetes exports the metrics of volumes, and a healthy shard has no problem.
+				if strings.HasPrefix(name, "kubelet_") || name == "redis_shard_problem" {
+					continue
+				}
 				if !slices.Contains(known, name) {
 					return fmt.Errorf("%s uses %s, which no instance exports", user, name)
 				}
@@ -80,7 +84,7 @@ func TestPrometheusEvaluatesEveryRuleAndPanel(t *testing.T) {
 	})
 	for _, r := range p.rules() {
 		if r.State == "firing" {
-			t.Errorf("%s fires in a healthy system", r.Name)
+			t.Errorf("alert %s fires in a healthy system", r.Name)
 		}
 	}
 }
@@ -108,7 +112,7 @@ func dashboard(t *testing.T) map[string][]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile(filepath.Join(root, "common/metrics/dashboard.json"))
+	text, err := os.ReadFile(filepath.Join(root, "k8s/helm/checkout/files/dashboard.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,8 @@ import (
 	"checkout/test/stack"
 )
 
-// TestInstancesWithEqualMachineIDs checks that two instances of a service with the same MACHINE_ID create no equal IDs.
+// TestInstancesWithEqualMachineIDs checks that two instances of a service with the same MACHINE_ID never create the
+// same ID.
 func TestInstancesWithEqualMachineIDs(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{Instances: 2, Shards: 1, Env: map[string][]string{"": {"MACHINE_ID=1/1"}}})
@@ -25,7 +26,8 @@ func TestInstancesWithEqualMachineIDs(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		if other, taken := owner[id]; taken || id == "" {
-			t.Errorf("%s %d: %v, and %q has created the same ID", service, i, r, other)
+			t.Errorf("create an object on %s %d: got %v, want a new ID; the instance with the same ID is %q",
+				service, i, r, other)
 		}
 		owner[id] = fmt.Sprint(service, " ", i)
 		return id
@@ -52,8 +54,8 @@ func TestInstancesWithEqualMachineIDs(t *testing.T) {
 	s.check(deposits, histories...)
 }
 
-// TestCartIsFrozenDuringAndAfterCheckout checks that an edit of a cart during a checkout, or after it, is refused and
-// changes nothing. An edit of a missing order, or without Redis, is refused too.
+// TestCartIsFrozenDuringAndAfterCheckout checks that an edit of a cart during or after a checkout is refused and
+// changes nothing. The service also refuses an edit of a missing order, and an edit without Redis.
 func TestCartIsFrozenDuringAndAfterCheckout(t *testing.T) {
 	t.Parallel()
 	s, deposits := startProxied(t), check.NewDeposits()
@@ -73,7 +75,7 @@ func TestCartIsFrozenDuringAndAfterCheckout(t *testing.T) {
 		}
 	}
 	begin := s.proxies["order"][0].trapCall("begin", c.arg, faultproxy.After)
-	s.must(s.Pause("payment-1")) // not the Redis: a paused one would become unhealthy before the last edit
+	s.must(s.Pause("payment-1")) // the instance, because a paused Redis would become unhealthy before the last edit
 	s.send(c)
 	begin.wait()
 	begin.Pass()
@@ -130,8 +132,8 @@ func TestMissingIDsAndBadNumbersGetExactStatuses(t *testing.T) {
 	s.check(deposits)
 }
 
-// TestNoAdministrativeRoutes checks that no public route exists for administration or for steps of a saga. It requests
-// the predecessor's administrative routes and common names of internal pages.
+// TestNoAdministrativeRoutes checks that no public route exists for administration or for steps of a saga. The test
+// requests the predecessor's administrative routes and common names of internal pages.
 func TestNoAdministrativeRoutes(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{})
@@ -146,19 +148,19 @@ func TestNoAdministrativeRoutes(t *testing.T) {
 		} {
 			for _, method := range []string{"GET", "POST", "PUT", "DELETE", "PATCH"} {
 				if r := s.Call(method, prefix+path); r.Status != 404 && r.Status != 405 || r.FormatViolation() != "" {
-					t.Errorf("%s %s%s: %v %s", method, prefix, path, r, r.FormatViolation())
+					t.Errorf("%s %s%s: got %v %s, want 404 or 405", method, prefix, path, r, r.FormatViolation())
 				}
 			}
 		}
 	}
 	data := func(sn *check.Snapshot) string { return fmt.Sprint(sn.Credit, sn.Stock, sn.Orders) }
 	if after := s.snapshot(); data(after) != data(before) {
-		t.Errorf("the data changed from %v to %v", before, after)
+		t.Errorf("the data changed from %v to %v, want no change", before, after)
 	}
 }
 
 // TestNegativeAmountsAndUnpaidCancelsCreateNothing checks that negative amounts and prices create no credit or stock. A
-// cancel of an order that is unpaid, already cancelled, or another user's, creates none either.
+// cancel of an unpaid order, of a cancelled order, or of another user's order creates no credit or stock either.
 func TestNegativeAmountsAndUnpaidCancelsCreateNothing(t *testing.T) {
 	t.Parallel()
 	s, deposits := start(t, stack.Config{}), check.NewDeposits()
@@ -192,7 +194,7 @@ func TestNegativeAmountsAndUnpaidCancelsCreateNothing(t *testing.T) {
 	s.problem(409, "nothing-paid", "POST", "/payment/cancel/"+other+"/"+order) // another user paid for this order
 	for range 3 {
 		if r := h.Cancel(s.Client); !r.OK() {
-			t.Errorf("cancel: %v", r)
+			t.Errorf("cancel: got %v, want 200", r)
 		}
 	}
 	s.settle()

@@ -24,8 +24,8 @@ type prometheus struct {
 	url string
 }
 
-// discovery matches the DNS service discovery of a job. startPrometheus replaces it, because package stack provides no
-// DNS names.
+// discovery matches the DNS service discovery of a job. startPrometheus replaces the match, because package stack
+// provides no DNS names.
 var discovery = regexp.MustCompile(`dns_sd_configs: \[\{names: \[(\w+)\][^\]]*\]`)
 
 // startPrometheus starts a Prometheus with the configuration in compose and the addresses of the instances. It waits
@@ -40,13 +40,14 @@ func (s *system) startPrometheus() *prometheus {
 	config := discovery.ReplaceAllStringFunc(string(shipped), func(match string) string {
 		found++
 		var addresses []string
-		for _, u := range s.InternalURLs(discovery.FindStringSubmatch(match)[1]) {
+		for _, u := range s.MetricsURLs(discovery.FindStringSubmatch(match)[1]) {
 			addresses = append(addresses, strings.TrimPrefix(u, "http://"))
 		}
 		return fmt.Sprintf("static_configs: [{targets: [%q]}]", strings.Join(addresses, `","`))
 	})
 	config = strings.ReplaceAll(config, `\"`, `"`)
-	config = strings.ReplaceAll(config, "/etc/prometheus/rules.yml", filepath.Join(root, "common/metrics/rules.yml"))
+	rules := filepath.Join(root, "k8s/helm/checkout/files/rules.yml")
+	config = strings.ReplaceAll(config, "/etc/prometheus/rules.yml", rules)
 	if found != 3 {
 		s.t.Fatalf("found %d jobs, want 3, in\n%s", found, shipped)
 	}
@@ -82,7 +83,7 @@ func (s *system) startPrometheus() *prometheus {
 			}
 		}
 		if len(response.ActiveTargets) == 0 {
-			return fmt.Errorf("no targets")
+			return fmt.Errorf("Prometheus has no targets, want all instances")
 		}
 		return nil
 	})

@@ -18,6 +18,12 @@ type proxied struct {
 // startProxied starts one instance of each service. Order and payment have one shard, stock has two.
 func startProxied(t *testing.T) *proxied {
 	t.Helper()
+	return startProxiedWith(t, 1)
+}
+
+// startProxiedWith is like startProxied, with a number of instances of the order service.
+func startProxiedWith(t *testing.T, orders int) *proxied {
+	t.Helper()
 	scripts := &faultproxy.Scripts{}
 	proxies := map[string][]*redisProxy{}
 	t.Cleanup(func() { // runs after the cleanup of start, which kills the instances
@@ -43,7 +49,7 @@ func startProxied(t *testing.T) *proxied {
 		proxies[service] = append(proxies[service], &redisProxy{p, t})
 		return p.Addr(), nil
 	}
-	sizes := map[string]stack.Size{"stock": {Instances: 1, Shards: 2}}
+	sizes := map[string]stack.Size{"stock": {Instances: 1, Shards: 2}, "order": {Instances: orders, Shards: 1}}
 	s := start(t, stack.Config{Instances: 1, Sizes: sizes, Proxy: proxy})
 	return &proxied{s, proxies}
 }

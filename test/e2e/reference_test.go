@@ -41,8 +41,8 @@ func TestDataModelNamesEveryScript(t *testing.T) {
 	}
 }
 
-// TestDataModelNamesEveryKey checks that docs/data-model.md documents the form of every key in Redis. It creates
-// objects of every kind first.
+// TestDataModelNamesEveryKey checks that docs/data-model.md documents the form of every key in Redis. The test first
+// creates objects of every kind.
 func TestDataModelNamesEveryKey(t *testing.T) {
 	t.Parallel()
 	root, err := stack.Root()
@@ -65,6 +65,9 @@ func TestDataModelNamesEveryKey(t *testing.T) {
 		}
 		for _, key := range keys {
 			parts := form.FindStringSubmatch(key)
+			if key == "identity" {
+				continue // no hash tag; the document has a section about this key
+			}
 			if parts == nil {
 				t.Errorf("the key %q of %s has no documented form", key, service)
 				continue
@@ -75,7 +78,9 @@ func TestDataModelNamesEveryKey(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"o:", "r:", "i:", "p:", "u:", "d:", "k:", "batch", "growth"} {
+	for _, name := range []string{
+		"o:", "orders", "orders:", "r:", "i:", "p:", "u:", "d:", "k:", "batch", "growth", "seq",
+	} {
 		if !seen[name] {
 			t.Errorf("the tour left no key %s in Redis: %v", name, seen)
 		}

@@ -10,8 +10,8 @@ import (
 )
 
 // TestRequestIDIsLoggedByEveryService checks that the ID of a request is in its response and in the log of every
-// service that took part. A request without an ID gets one from the gateway. The log line of a batched message contains
-// the ID of each request in it.
+// service that took part. A request without an ID gets an ID from the gateway. The log line of a batched message
+// contains the ID of each request in the message.
 func TestRequestIDIsLoggedByEveryService(t *testing.T) {
 	t.Parallel()
 	debug := []string{"WDM_DEBUG=1"}
@@ -26,12 +26,13 @@ func TestRequestIDIsLoggedByEveryService(t *testing.T) {
 	s.concurrently(orders, orders, func(i int) {
 		r := s.Call("POST", "/orders/checkout/"+paid[i], "X-Request-Id", ids[i])
 		if !r.OK() || r.Header.Get("X-Request-Id") != ids[i] {
-			t.Errorf("checkout with ID %q: %v with ID %q", ids[i], r, r.Header.Get("X-Request-Id"))
+			t.Errorf("checkout with ID %q: got %v with ID %q, want 200 with the same ID",
+				ids[i], r, r.Header.Get("X-Request-Id"))
 		}
 	})
 	r := s.Call("POST", "/payment/cancel/"+user+"/"+paid[0], "X-Request-Id", "undo")
 	if !r.OK() {
-		t.Errorf("cancel: %v", r)
+		t.Errorf("cancel: got %v, want 200", r)
 	}
 	for service, paths := range map[string][]string{
 		"order-1": {"/checkout/"}, "payment-1": {"/internal/reserve"}, "stock-1": {"/internal/reserve"},
@@ -64,7 +65,7 @@ func TestRequestIDIsLoggedByEveryService(t *testing.T) {
 		r := s.Call("GET", "/orders/find/nothing", "X-Request-Id", bad)
 		id := r.Header.Get("X-Request-Id")
 		if id == bad || id == "" || r.Field("request_id") != id {
-			t.Errorf("invalid ID %q: %v with ID %q", bad, r, id)
+			t.Errorf("invalid ID %q: got %v with ID %q, want a new ID", bad, r, id)
 		}
 	}
 }

@@ -14,7 +14,8 @@ import (
 	"checkout/test/stack"
 )
 
-// TestEveryPublicRoute checks every route of the public API, older and newer ones, on systems of several sizes.
+// TestEveryPublicRoute checks every route of the public API, including the older routes, on systems of several
+// sizes.
 func TestEveryPublicRoute(t *testing.T) {
 	t.Parallel()
 	for _, size := range []stack.Size{{Instances: 1, Shards: 1}, {Instances: 2, Shards: 2}, {Instances: 3, Shards: 2}} {
@@ -59,7 +60,7 @@ func (w *routesTest) user(credit int64) string {
 	w.t.Helper()
 	id := w.do("POST", "/payment/create_user")["user_id"].(string)
 	if done := w.do("POST", "/payment/add_funds/%s/%d", id, credit)["done"]; done != true {
-		w.t.Errorf("add_funds: done is %v", done)
+		w.t.Errorf("add_funds: got done %v, want true", done)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -72,7 +73,7 @@ func (w *routesTest) item(price, stock int64) string {
 	id := w.do("POST", "/stock/item/create/%d", price)["item_id"].(string)
 	w.do("POST", "/stock/add/%s/%d", id, stock+3)
 	w.do("POST", "/stock/subtract/%s/%d", id, 3)
-	w.same(w.do("GET", "/stock/find/%s", id), map[string]any{"price": price, "stock": stock})
+	w.same(w.do("GET", "/stock/find/%s", id), map[string]any{"item_id": id, "price": price, "stock": stock})
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.deposits.Stock[id] = stock
@@ -92,7 +93,7 @@ func (w *routesTest) same(got, want any) {
 	}
 }
 
-// cart fills an order through the older and the newer routes, and empties it.
+// cart fills an order through the older and the newer routes, and empties the order.
 func (w *routesTest) cart() {
 	w.t.Helper()
 	user, cheap, dear := w.user(1), w.item(5, 10), w.item(7, 10)
@@ -128,7 +129,7 @@ func (w *routesTest) cart() {
 	w.problem(404, "order-not-found", "GET", "/orders/find/"+order)
 }
 
-// checkoutAndCancel checks an order out and cancels it.
+// checkoutAndCancel checks an order out and cancels the order.
 func (w *routesTest) checkoutAndCancel() {
 	w.t.Helper()
 	user, item := w.user(20), w.item(5, 4)
@@ -211,7 +212,7 @@ func (w *routesTest) batchInit() {
 	w.do("POST", "/payment/batch_init/10/50")
 	w.do("POST", "/orders/batch_init/30/20/10/3")
 	for i := range 20 {
-		w.same(w.do("GET", "/stock/find/%d", i), map[string]any{"price": 3, "stock": 100})
+		w.same(w.do("GET", "/stock/find/%d", i), map[string]any{"item_id": i, "price": 3, "stock": 100})
 	}
 	for _, order := range []string{"0", "29"} {
 		found := w.do("GET", "/orders/find/%s", order)
@@ -229,12 +230,20 @@ func (w *routesTest) batchInit() {
 // shards healthy.
 func (w *routesTest) pings(size stack.Size) {
 	w.t.Helper()
+	w.do("GET", "/orders/history/0")
+	w.do("GET", "/payment/history/0")
 	for _, service := range []struct{ route, name string }{
 		{"orders", "order"}, {"stock", "stock"}, {"payment", "payment"},
 	} {
 		w.do("GET", "/%s/", service.route)
+		w.same(len(w.do("GET", "/%s/list", service.route)["data"].([]any)), 20)
+		w.problem(404, "route-not-found", "GET", fmt.Sprintf("/%s/overview/%d", service.route, size.Instances+1))
 		for instance := 1; instance <= size.Instances; instance++ {
 			w.waitUntilRouted(service.route, instance, size.Instances)
+			for range 2 { // would alternate between two instances
+				overview := w.do("GET", "/%s/overview/%d", service.route, instance)
+				w.same(overview["machine"], fmt.Sprintf("%d/%d", instance, size.Instances))
+			}
 		}
 		ping := w.do("GET", "/%s/ping", service.route)
 		w.same(ping["service"], service.name)
@@ -250,20 +259,20 @@ func (w *routesTest) pings(size stack.Size) {
 }
 
 // reportMissedRoutes reports the routes of the services in openapi.json that the test has not used. Tests of the
-// services compare their routes with that document.
+// services compare their routes with openapi.json.
 func (w *routesTest) reportMissedRoutes() {
 	w.t.Helper()
 	d, err := contract.Load()
 	w.must(err)
 	routes := 0
 	for _, route := range d.Routes() {
-		if !regexp.MustCompile("^[A-Z]+ /(orders|stock|payment)/").MatchString(route) {
+		if !regexp.MustCompile(`^[A-Z]+ /(orders|stock|payment)\b`).MatchString(route) {
 			continue
 		}
 		routes++
-		pattern := regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(route), `\{\}`, "[^/]+") + "$")
+		pattern := regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(route), `\{\}`, "[^/]+") + "/?$")
 		if !slices.ContainsFunc(slices.Collect(maps.Keys(w.visited)), pattern.MatchString) {
-			w.t.Errorf("the test did not use %s", route)
+			w.t.Errorf("the test did not use the route %s", route)
 		}
 	}
 	if routes < 32 {

@@ -16,15 +16,15 @@ import (
 )
 
 // TestPasswordAppearsNowhere checks that the Redis password appears in no log, response, metric, profile or health
-// check. It provokes errors of every kind, with debug logs enabled.
+// check. The test provokes errors of every kind, with debug logs enabled.
 func TestPasswordAppearsNowhere(t *testing.T) {
 	t.Parallel()
-	const secret, wrong = "s3cr3t-of-the-shop", "s3cr3t-that-is-wrong"
+	const secret, wrong, token = "s3cr3t-of-the-shop", "s3cr3t-that-is-wrong", "INTERNAL_TOKEN=s3cr3t-between-services"
 	var output bytes.Buffer
 	for _, cfg := range []stack.Config{
-		{Env: map[string][]string{"": {"WDM_DEBUG=1"}}},
-		{Env: map[string][]string{"": {"WDM_DEBUG=1", "REDIS_PASSWORD=" + wrong}}},
-		{Env: map[string][]string{"": {"WDM_DEBUG=1", "REDIS_USERNAME=nobody"}}},
+		{Env: map[string][]string{"": {"WDM_DEBUG=1", token}}},
+		{Env: map[string][]string{"": {"WDM_DEBUG=1", token, "REDIS_PASSWORD=" + wrong}}},
+		{Env: map[string][]string{"": {"WDM_DEBUG=1", token, "REDIS_USERNAME=nobody"}}},
 	} {
 		cfg.RedisPassword = secret
 		s := launch(t, cfg)
@@ -32,7 +32,7 @@ func TestPasswordAppearsNowhere(t *testing.T) {
 			r := s.Call(method, url)
 			fmt.Fprintln(&output, method, url, r.Status, r.Header, r.Body, r.Err)
 		}
-		if len(cfg.Env[""]) == 1 {
+		if len(cfg.Env[""]) == 2 {
 			s.waitReady()
 			user, item := s.newUser(50), s.newItem(3, 50)
 			order := s.newOrder(user, item)
@@ -55,6 +55,7 @@ func TestPasswordAppearsNowhere(t *testing.T) {
 				"/debug/pprof/goroutine?debug=2", "/debug/vars", "/internal/placement", "/nothing",
 			} {
 				request("GET", s.InternalURLs(service)[0]+path)
+				request("GET", s.MetricsURLs(service)[0]+path)
 			}
 			request("POST", s.InternalURLs(service)[0]+"/internal/reserve")
 		}
@@ -68,7 +69,7 @@ func TestPasswordAppearsNowhere(t *testing.T) {
 		logs, err := filepath.Glob(filepath.Join(s.Dir(), "logs", "*"))
 		s.must(err)
 		if len(logs) < 7 {
-			t.Errorf("found only the logs %v", logs)
+			t.Errorf("found only the logs %v, want at least 7", logs)
 		}
 		for _, log := range logs {
 			text, err := os.ReadFile(log)
@@ -105,10 +106,10 @@ func TestPasswordAppearsNowhere(t *testing.T) {
 			}
 		}
 	}
-	// The output must contain these strings: otherwise the test has provoked no errors.
+	// The output contains these strings if the test has provoked errors.
 	for _, text := range []string{"shard is unhealthy", "WRONGPASS", "level=DEBUG", "http_request_duration_seconds"} {
 		if !strings.Contains(output.String(), text) {
-			t.Errorf("the output lacks %q", text)
+			t.Errorf("the output lacks %q, so the test has provoked too few errors", text)
 		}
 	}
 }

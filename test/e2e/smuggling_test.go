@@ -19,9 +19,9 @@ const (
 	getHead  = "GET /orders/ HTTP/1.1\r\nHost: x\r\n"
 )
 
-// smugglingRequests are requests that two servers may parse differently. {} is a whole request that only one of the
-// servers would see, {n} the length of this request in bytes, {x} the same length in hexadecimal, and @ the address of
-// the internal port.
+// smugglingRequests are requests that two servers may parse differently. {} stands for a whole request that only one
+// of the servers would find, {n} for the length of this request in bytes, {x} for the same length in hexadecimal, and
+// @ for the address of the internal port.
 var smugglingRequests = map[string]string{
 	"CL.TE":           postHead + "Content-Length: {n+5}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{}",
 	"TE.CL":           postHead + "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n{x}\r\n{}\r\n0\r\n\r\n",
@@ -84,15 +84,15 @@ func TestNoRequestSmuggling(t *testing.T) {
 			received := s.exchange(fill.Replace(strings.ReplaceAll(text, "/orders/", "/"+service+"/")))
 			for _, internalText := range []string{`"code"`, `"alive"`, " 101 "} {
 				if strings.Contains(received, internalText) {
-					t.Errorf("%s: the response contains %s: %s", name, internalText, received)
+					t.Errorf("%s: the response contains %s, want no text of an internal port: %s", name, internalText, received)
 				}
 			}
 			for range 4 {
 				if got := s.get("/stock/find/%s", item); got["price"] != 3.0 || got["stock"] != 50.0 {
-					t.Errorf("after %s: the item is %v", name, got)
+					t.Errorf("after %s: got the item %v, want the item unchanged", name, got)
 				}
 				if got := s.get("/payment/find_user/%s", user); got["user_id"] != user {
-					t.Errorf("after %s: the user is %v", name, got)
+					t.Errorf("after %s: got the user %v, want the user that was read", name, got)
 				}
 				if r := s.Call("GET", "/orders/find/"+item); r.Status != 404 || !strings.Contains(r.Body, item) {
 					t.Errorf("after %s: find of a missing order: %v, want 404", name, r)

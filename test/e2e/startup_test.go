@@ -19,8 +19,8 @@ const (
 	recoveryTime = 2 * time.Second // limit for the time from the start of Redis to the first checkout
 )
 
-// TestServicesStartWithoutRedis checks that services start without Redis. They report what is unavailable, respond with
-// 503 at once, and recover when Redis starts.
+// TestServicesStartWithoutRedis checks that services start without Redis. The services report the unavailable
+// parts, respond with 503 at once, and recover when Redis starts.
 func TestServicesStartWithoutRedis(t *testing.T) {
 	s := start(t, stack.Config{})
 	user, item := s.newUser(100), s.newItem(5, 10)
@@ -37,7 +37,7 @@ func TestServicesStartWithoutRedis(t *testing.T) {
 		s.eventually(check.DecisionTimeout, service+" reports its shard unavailable", func() error {
 			status, missing, err := s.readiness(service)
 			if err == nil && (status != http.StatusServiceUnavailable || !slices.Contains(missing, "shard 0")) {
-				err = fmt.Errorf("%d, missing %q", status, missing)
+				err = fmt.Errorf("/readyz: got status %d, unavailable %q, want 503 with the unavailable part", status, missing)
 			}
 			return err
 		})
@@ -85,7 +85,7 @@ func TestServicesStartWithoutRedis(t *testing.T) {
 	s.check(deposits)
 }
 
-// readiness returns the status of /readyz and the list of what is unavailable.
+// readiness returns the status of /readyz and the list of unavailable parts.
 func (s *system) readiness(service string) (status int, missing []string, err error) {
 	response, err := s.HTTP.Get(s.InternalURLs(service)[0] + "/readyz")
 	if err != nil {
@@ -101,8 +101,8 @@ func (s *system) readiness(service string) (status int, missing []string, err er
 	return response.StatusCode, ready.Missing, err
 }
 
-// TestUnavailableServiceGets503 checks that the gateway responds with 503 for a service that is down. The other
-// services report that service unavailable.
+// TestUnavailableServiceGets503 checks that the gateway responds with 503 for a service that is down. The
+// running services report that service unavailable.
 func TestUnavailableServiceGets503(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{})
@@ -120,20 +120,20 @@ func TestUnavailableServiceGets503(t *testing.T) {
 		r := s.Call(test.method, test.path)
 		violation, took := r.FormatViolation(), r.Ended.Sub(r.Began)
 		if violation != "" || r.Problem() != "unavailable" || took > fastFailure {
-			t.Errorf("without %s: %v after %v: %s", test.service, r, took, violation)
+			t.Errorf("without %s: got %v after %v, want 503: %s", test.service, r, took, violation)
 		}
 		dependent := dependents[test.service]
 		s.eventually(check.DecisionTimeout, dependent+" reports "+test.service+" unavailable", func() error {
 			status, missing, err := s.readiness(dependent)
 			reported := strings.Contains(strings.Join(missing, " "), test.service)
 			if err == nil && (status != http.StatusServiceUnavailable || !reported) {
-				err = fmt.Errorf("%d, missing %q", status, missing)
+				err = fmt.Errorf("/readyz: got status %d, unavailable %q, want 503 with the unavailable part", status, missing)
 			}
 			return err
 		})
 		if test.service != "order" { // the attempt is closed and charges nothing
 			if r := s.Checkout(order); r.Problem() != "attempt-closed" && !r.Unknown() {
-				t.Errorf("a checkout without %s: %v", test.service, r)
+				t.Errorf("a checkout without %s: got %v, want attempt-closed or 503", test.service, r)
 			}
 		}
 		s.startAgain(test.service + "-1")

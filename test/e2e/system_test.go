@@ -12,7 +12,7 @@ import (
 	"checkout/test/stack"
 )
 
-// readyTimeout limits the wait for a system to become ready. Normally this takes much less.
+// readyTimeout limits the wait for a system to become ready. Normally a system is ready much sooner.
 const readyTimeout = 90 * time.Second
 
 // system is a running system with a client of its gateway and connections to its Redis servers.
@@ -45,7 +45,7 @@ func launch(t *testing.T, cfg stack.Config) *system {
 	t.Helper()
 	cfg.Race = true
 	cfg.OnExit = func(name string, err error) { t.Errorf("%s exited unexpectedly: %v", name, err) }
-	started, err := stack.Start(context.Background(), cfg) // t.Context() ends before the method end reads logs
+	started, err := stack.Start(context.Background(), cfg) // t.Context() ends before the method "end" reads logs
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,9 +72,7 @@ func (s *system) end() {
 	}
 	s.Client.Close()
 	s.shards.Close()
-	if err := s.Stack.Close(); err != nil {
-		s.t.Error(err)
-	}
+	s.Stack.End(s.t)
 }
 
 func (s *system) waitReady() {
@@ -100,7 +98,8 @@ func (s *system) startAgain(name string) {
 	s.must(s.Start(context.Background(), name))
 }
 
-// eventually waits until condition returns nil. After the timeout it ends the test with the last error.
+// eventually waits until the function condition returns nil. After the timeout, the method ends the test with
+// the last error.
 func (s *system) eventually(timeout time.Duration, what string, condition func() error) {
 	s.t.Helper()
 	err := check.Poll(context.Background(), timeout, func(context.Context) error { return condition() })
@@ -115,7 +114,7 @@ func (s *system) settle() {
 	s.t.Helper()
 	took, err := s.shards.Settle(context.Background())
 	s.must(err)
-	if took > time.Second { // otherwise there was nothing to recover
+	if took > time.Second { // recovery was needed
 		s.t.Logf("every order was decided after %v", took.Round(time.Millisecond))
 	}
 }

@@ -1,11 +1,11 @@
 #!/bin/sh
-# An example client: creates a user, an item and an order, checks the order out, and prints the result. It retries each request
-# safely.
+# An example client: creates a user, an item and an order, checks the order out, and prints the result. The client
+# retries each request safely.
 #   GATEWAY_URL=http://localhost:8000 sh shop.sh
 set -eu
 shop=${GATEWAY_URL:-http://localhost:8000}
 
-# call METHOD PATH [curl options] prints the response, or an error response on stderr. It retries a request that was shed (429) or
+# call METHOD PATH [curl options] prints the response, or an error response on stderr. call retries a request that was shed (429) or
 # that has an unknown outcome (503). The idempotency key makes retries of writes safe.
 call() {
     method=$1 path=$2
@@ -33,7 +33,7 @@ item=$(call POST /stock/item/create/5 -H "$(key)" | field item_id)
 call POST "/stock/add/$item/10" -H "$(key)" >/dev/null
 order=$(call POST "/orders/create/$user" -H "$(key)" | field order_id)
 call POST "/orders/addItem/$order/$item/2" -H "$(key)" >/dev/null
-call POST "/orders/checkout/$order" >/dev/null # needs no key
+call POST "/orders/checkout/$order" >/dev/null # a checkout needs no key
 echo "paid: $(call GET "/orders/find/$order" | field paid)"
 echo "credit: $(call GET "/payment/find_user/$user" | field credit)"
 echo "stock: $(call GET "/stock/find/$item" | field stock)"

@@ -15,7 +15,7 @@ type Faults struct {
 }
 
 // Set replaces the faults. Set closes all connections if the new faults include Cut, or if Blackhole or DropReplies
-// ends. Dropped messages and replies then stay lost.
+// ends, so that dropped messages and replies stay lost.
 func (p *Proxy) Set(f Faults) {
 	p.mu.Lock()
 	before := p.faults
@@ -35,7 +35,8 @@ func (p *Proxy) current() Faults {
 	return p.faults
 }
 
-// dropped blocks while the function drops returns true for the current faults. It reports whether it had to block.
+// dropped blocks while the function drops returns true for the current faults. It reports whether it has
+// blocked.
 func (p *Proxy) dropped(drops func(Faults) bool) bool {
 	lost := false
 	for {

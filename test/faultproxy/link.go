@@ -133,7 +133,8 @@ func (p *Proxy) report(c Call) {
 	}
 }
 
-// copy sends or records copies of an idempotent message, depending on the faults. Each copy gets a new connection.
+// copy sends or records copies of an idempotent message, depending on the faults. It sends each copy on a new
+// connection.
 func (p *Proxy) copy(m message, f Faults, d draw) {
 	if !m.idempotent {
 		return

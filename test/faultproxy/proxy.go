@@ -7,7 +7,7 @@ import (
 )
 
 // Proxy forwards connections to one target. On each connection it keeps the order of messages. Faults may drop
-// messages, and traps may stop them.
+// messages, and traps may stop messages.
 type Proxy struct {
 	protocol protocol
 	target   string
@@ -25,7 +25,8 @@ type Proxy struct {
 	copies   sync.WaitGroup // copies in flight
 }
 
-// ForRedis starts a proxy to a Redis server. It stores the names of the scripts that clients load.
+// ForRedis starts a proxy to a Redis server. The proxy stores the names of loaded scripts in the argument
+// scripts.
 func ForRedis(target string, scripts *Scripts) (*Proxy, error) {
 	return listen(target, respProtocol{scripts})
 }
@@ -79,7 +80,7 @@ func (p *Proxy) accept() {
 func (p *Proxy) open(client net.Conn) {
 	target, err := net.DialTimeout("tcp", p.target, time.Second)
 	if err != nil {
-		reset(client) // the client sees an error, as it would without the proxy
+		reset(client) // the client gets an error, as without the proxy
 		return
 	}
 	l := &link{Proxy: p, client: client, target: target, sent: make(chan *inFlight, 1<<16)}

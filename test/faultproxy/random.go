@@ -6,13 +6,13 @@ import (
 )
 
 // random draws the random numbers that select messages for faults. The numbers for message n depend only on the seed.
-// The time and earlier faults do not change them.
+// The time and earlier faults do not change these numbers.
 type random struct {
 	mu                sync.Mutex
 	messages, replies *rand.Rand
 }
 
-// draw holds the random numbers for one message. Each is from 0 to 1.
+// draw holds the random numbers for one message. Each number is from 0 to 1.
 type draw struct{ delay, duplicate, duplicateAfter, repeat, repeatAfter, record float64 }
 
 // Seed restarts the sequence of random numbers. A new proxy has seed 0.

@@ -65,7 +65,7 @@ func TestSeedSelectsMessages(t *testing.T) {
 			duplicated, again, recorded, recordedAgain)
 	}
 	if other, _ := run(2, Faults{}); slices.Equal(other, duplicated) {
-		t.Errorf("seeds 1 and 2: the same messages are duplicated: %v", other)
+		t.Errorf("seeds 1 and 2: both duplicate the messages %v, want a difference", other)
 	}
 }
 

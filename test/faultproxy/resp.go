@@ -36,7 +36,8 @@ func (p respProtocol) reply(r *bufio.Reader) (raw []byte, values []string, faile
 	return raw, values, len(raw) > 0 && raw[0] == '-', err
 }
 
-// idempotentScripts lists the scripts of the checkout protocol. They may be called again with the same arguments.
+// idempotentScripts lists the scripts of the checkout protocol. The proxy may repeat calls of these scripts with the
+// same arguments.
 var idempotentScripts = []string{
 	"begin", "commit", "refuse", "abort", "close", "cancel", "cancelled", "confirmed",
 	"reserve", "release", "refund", "confirm",

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// TestReadRESP checks that readRESP reads exactly one value of every type, and that it rejects incomplete values.
+// TestReadRESP checks that readRESP reads exactly one value of every type, and that readRESP rejects incomplete
+// values.
 func TestReadRESP(t *testing.T) {
 	for _, message := range []string{
 		"+OK\r\n", "-ERR no\r\n", ":12\r\n", "$-1\r\n", "$0\r\n\r\n", "$5\r\na\r\nbc\r\n", "*-1\r\n", "*0\r\n",
@@ -17,10 +18,10 @@ func TestReadRESP(t *testing.T) {
 		r := reader(message + "+next\r\n")
 		raw, _, err := readRESP(r)
 		if err != nil || !bytes.Equal(raw, []byte(message)) {
-			t.Errorf("read RESP value %q: got %q, %v", message, raw, err)
+			t.Errorf("read RESP value %q: got %q, %v, want the whole value", message, raw, err)
 		}
 		if next, values, err := readRESP(r); err != nil || string(next) != "+next\r\n" || values[0] != "next" {
-			t.Errorf("read the value after %q: got %q, %v", message, next, err)
+			t.Errorf("read the value after %q: got %q, %v, want the next value", message, next, err)
 		}
 	}
 	for _, message := range []string{"", "x\r\n", "$5\r\nabc", "*2\r\n:1\r\n", "$x\r\n"} {

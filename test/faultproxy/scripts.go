@@ -8,8 +8,8 @@ import (
 	"sync"
 )
 
-// Scripts maps the SHA-1 of each script to the script's name. When an instance connects to Redis, it loads all of its
-// scripts with SCRIPT LOAD. The proxies read the names from these commands.
+// Scripts maps the SHA-1 of each script to the script's name. When an instance connects to Redis, the instance loads
+// all of its scripts with SCRIPT LOAD. The proxies read the names from these commands.
 type Scripts struct{ names sync.Map } // by SHA-1
 
 // scriptName matches the first comment of a script, "-- name: …".
@@ -29,7 +29,7 @@ func (s *Scripts) learn(source string) {
 	s.names.Store(hex.EncodeToString(sum[:]), name)
 }
 
-// name returns the name of a script, or "" if no instance has loaded it.
+// name returns the name of a script, or "" if no instance has loaded the script.
 func (s *Scripts) name(sha string) string {
 	name, _ := s.names.Load(sha)
 	text, _ := name.(string)

@@ -30,11 +30,12 @@ type Trap struct {
 	stopped chan struct{} // closed when the first call is stopped
 	once    sync.Once     // closes stopped
 	command []byte        // the first command that was stopped in phase Before
-	resume  chan bool     // true forwards one call, false drops one; closing it drops all
+	resume  chan bool     // true forwards one call, false drops one call; closing the channel drops all calls
 	closing sync.Once     // closes resume
 }
 
-// Trap sets a trap for the next n calls of a script. It ignores calls in which no argument contains the value of about.
+// Trap sets a trap for the next n calls of a script. It ignores a call unless one of its arguments contains the text
+// about.
 func (p *Proxy) Trap(n int, script, about string, phase Phase) (*Trap, error) {
 	if r, ok := p.protocol.(respProtocol); !ok || !r.scripts.has(script) {
 		return nil, fmt.Errorf("set a trap: script not loaded: %q", script)
@@ -49,7 +50,7 @@ func (p *Proxy) Trap(n int, script, about string, phase Phase) (*Trap, error) {
 	return t, nil
 }
 
-// trapFor returns the trap that must stop a message, or nil. It counts the message as stopped.
+// trapFor returns the trap that must stop a message, or nil. The trap counts the message as stopped.
 func (p *Proxy) trapFor(m message) *Trap {
 	if m.name == "" {
 		return nil
@@ -98,7 +99,7 @@ func (t *Trap) Drop() { t.closing.Do(func() { close(t.resume) }) }
 // DropOnce drops one stopped call and closes its connection.
 func (t *Trap) DropOnce() { t.resume <- false }
 
-// Remove drops the stopped calls and stops no further ones.
+// Remove drops the stopped calls. The trap stops no further calls.
 func (t *Trap) Remove() {
 	t.proxy.mu.Lock()
 	t.left = 0
@@ -116,7 +117,7 @@ func (t *Trap) Calls() int {
 // Replay sends the first stopped command on a new connection. It returns the values in the reply.
 func (t *Trap) Replay() ([]string, error) {
 	if t.command == nil {
-		return nil, errors.New("replay a command: none was stopped in phase Before")
+		return nil, errors.New("replay a command: no command was stopped in phase Before")
 	}
 	return t.proxy.send(message{raw: t.command})
 }

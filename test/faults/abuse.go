@@ -53,8 +53,8 @@ func abuses() []abuse {
 	}
 }
 
-// repeat returns a function for abuse.run. It sends the string first once. Then it sends the string more again and
-// again, with pauses.
+// repeat returns a function for abuse.run. The function sends the text first once, and then the text more again
+// and again, with pauses.
 func repeat(pause time.Duration, first, more string) func(context.Context, countedConn) error {
 	return func(ctx context.Context, conn countedConn) error {
 		_, err := io.WriteString(conn, first)
@@ -69,16 +69,16 @@ const (
 	abuseCommand    = "abuse" // the first argument that makes this program run abusive clients
 	concurrentDials = 64
 	reconnectPause  = 50 * time.Millisecond
-	// maxUnsent limits the kernel's send buffer. A larger buffer would only cost the clients CPU time.
+	// maxUnsent limits the kernel's send buffer. A larger buffer would only cost CPU time of the clients.
 	maxUnsent = 64 << 10
 	// abuseNice is the niceness of the abusive process. The process shares processors with the ordinary clients and must
 	// not delay their requests.
 	abuseNice = "10"
 )
 
-// start starts a process with the abusive clients, and returns when all connections are open. stop stops the process
-// and returns the number of bytes that the process sent. The process is separate because its goroutines would otherwise
-// delay the ordinary clients.
+// start starts a process with the abusive clients, and returns when all connections are open. The result stop stops the
+// process and returns the number of bytes that the process sent. In this process, the abusive clients would delay the
+// ordinary clients.
 func (a abuse) start(ctx context.Context, addr string) (connections int64, stop func() (sent int64), err error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -115,8 +115,8 @@ func (a abuse) start(ctx context.Context, addr string) (connections int64, stop 
 	return connections, stop, nil
 }
 
-// runAbuse is the main function of the abusive process. When all connections are open, it prints their number. When
-// stdin is closed, it stops and prints the number of bytes sent.
+// runAbuse is the main function of the abusive process. When all connections are open, runAbuse prints their
+// number. When stdin is closed, runAbuse stops the clients and prints the number of bytes sent.
 func runAbuse(name, addr string, stdin io.Reader, stdout io.Writer) error {
 	kinds := abuses()
 	i := slices.IndexFunc(kinds, func(a abuse) bool { return a.name == name })
@@ -147,7 +147,8 @@ func (c countedConn) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// connect opens the connections and abuses them until stop is called. It reopens connections that the server closes.
+// connect opens the connections and abuses them until the result stop is called. It reopens connections that the
+// server closes.
 func (a abuse) connect(ctx context.Context, addr string) (connections int64, stop func() (sent int64), err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup

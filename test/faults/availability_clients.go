@@ -9,13 +9,17 @@ import (
 	"sync"
 	"time"
 
+	"checkout/common/idempotency"
+	"checkout/common/shard"
 	"checkout/test/check"
+	"checkout/test/stack"
 )
 
 // operation is a request with its response.
 type operation struct {
 	name   string
 	shards map[string]int // the shard that the request needs, by service
+	reads  bool           // the request changes nothing
 	check.Response
 }
 
@@ -27,14 +31,30 @@ func (op operation) needs(service string, shard int) bool {
 	return ok && on == shard
 }
 
-// availabilityRun is the state of the scenario. Its clients send requests that need known shards.
+// availabilityRun is the state of the scenario, such as the shards that each request of the clients needs.
 type availabilityRun struct {
 	*system
 	orders, items, users [2]string   // by shard
-	carts                chan string // orders whose item and user are on shard 0, filled before the fault
+	carts                chan string // orders with their item and user on shard 0, filled before the fault
+	paid                 chan string // like carts, but paid before the fault; nil: the clients cancel nothing
 
 	mu         sync.Mutex
 	operations []operation
+}
+
+// startAvailability starts a system with an order, an item and a user on each shard. The caller must end the
+// system.
+func (tr *trial) startAvailability(ctx context.Context, cfg stack.Config) (*availabilityRun, error) {
+	s, err := tr.start(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	r := &availabilityRun{system: s, carts: make(chan string, preparedCarts)}
+	if err := r.fill(); err != nil {
+		r.end(&err)
+		return nil, err
+	}
+	return r, nil
 }
 
 // fill creates an order, an item and a user on each shard.
@@ -85,29 +105,46 @@ func (r *availabilityRun) runClients(ctx context.Context, lasts time.Duration) [
 }
 
 // runClient sends one request of each kind, about items and users on one shard.
-func (r *availabilityRun) runClient(shard int) {
-	item, user := r.items[shard], r.users[shard]
-	r.send("find an order", "GET", "/orders/find/"+r.orders[shard], map[string]int{"order": shard})
-	r.send("find an item", "GET", "/stock/find/"+item, map[string]int{"stock": shard})
-	r.send("find a user", "GET", "/payment/find_user/"+user, map[string]int{"payment": shard})
-	r.send("add stock", "POST", "/stock/add/"+item+"/1", map[string]int{"stock": shard})
-	order := r.send("create", "POST", "/orders/create/"+user, nil).Field("order_id")
-	if order == "" {
-		return
-	}
-	if r.addItem(order, item) {
-		r.checkout(order, shard)
-	}
+func (r *availabilityRun) runClient(on int) {
 	select {
 	case order := <-r.carts:
 		r.checkout(order, 0)
 	default:
 	}
+	select {
+	case order := <-r.paid:
+		r.cancel(order, 0)
+	default:
+	}
+	item, user := r.items[on], r.users[on]
+	r.send("find an order", "GET", "/orders/find/"+r.orders[on], map[string]int{"order": on})
+	r.send("find an item", "GET", "/stock/find/"+item, map[string]int{"stock": on})
+	r.send("find a user", "GET", "/payment/find_user/"+user, map[string]int{"payment": on})
+	r.send("add stock", "POST", "/stock/add/"+item+"/1", map[string]int{"stock": on})
+	r.sendKeyed("keyed add", "/stock/add/"+item+"/1", "stock", on)
+	r.sendKeyed("keyed create", "/orders/create/"+user, "order", on)
+	order := r.send("create", "POST", "/orders/create/"+user, nil).Field("order_id")
+	if order == "" {
+		return
+	}
+	if r.addItem(order, item) && r.checkout(order, on) && r.paid != nil {
+		r.cancel(order, on)
+	}
+}
+
+// sendKeyed sends a write with a new idempotency key, whose record is on the given shard.
+func (r *availabilityRun) sendKeyed(name, path, service string, on int) {
+	key := fmt.Sprint("key-", rand.Uint64())
+	for shard.OfKey(key, 2) != on {
+		key = fmt.Sprint("key-", rand.Uint64())
+	}
+	resp := r.Call("POST", path, idempotency.Header, key)
+	r.add(operation{name, map[string]int{service: on}, false, resp})
 }
 
 func (r *availabilityRun) send(name, method, path string, shards map[string]int) check.Response {
 	resp := r.Call(method, path)
-	r.add(operation{name, shards, resp})
+	r.add(operation{name, shards, method == "GET", resp})
 	return resp
 }
 
@@ -117,30 +154,42 @@ func (r *availabilityRun) add(op operation) {
 	r.operations = append(r.operations, op)
 }
 
-// addItem adds an item to an order and reports whether that succeeded. The order service caches prices, so the request
-// may not need stock. addItem assumes that a failed request needed stock.
+// addItem adds an item to an order and reports whether the item was added. The order service caches prices, so the
+// request may not need stock. addItem assumes that a failed request needed stock.
 func (r *availabilityRun) addItem(order, item string) bool {
 	resp, shards := r.Call("POST", "/orders/addItem/"+order+"/"+item), map[string]int{"order": shardOf(order)}
 	if !resp.OK() {
 		shards["stock"] = shardOf(item)
 	}
-	r.add(operation{"add an item", shards, resp})
+	r.add(operation{"add an item", shards, false, resp})
 	return resp.OK()
 }
 
-func (r *availabilityRun) checkout(order string, shard int) {
+// cancel cancels a paid order.
+func (r *availabilityRun) cancel(order string, shard int) {
+	shards := map[string]int{"order": shardOf(order), "stock": shard, "payment": shard}
+	r.send("cancel", "POST", "/payment/cancel/"+r.users[shard]+"/"+order, shards)
+}
+
+// checkout checks an order out and reports whether the order is paid.
+func (r *availabilityRun) checkout(order string, shard int) bool {
 	shards := map[string]int{"order": shardOf(order), "stock": shard, "payment": shard}
 	resp := r.send("checkout", "POST", "/orders/checkout/"+order, shards)
 	r.trial.countCheckout(fmt.Sprint(resp.Status))
+	return resp.OK()
 }
 
 // shardOf returns the index of the shard of an ID, 0 or 1.
 func shardOf(id string) int { return int(id[len(id)-1] - '0') }
 
-// fillCarts fills carts for checkouts while shard 0 is unavailable.
+// fillCarts fills carts before shard 0 becomes unavailable, so that clients can check these carts out during the
+// fault. Half of the orders are on shard 0.
 func (r *availabilityRun) fillCarts() error {
 	for len(r.carts) < cap(r.carts) {
-		order := r.Call("POST", "/orders/create/"+r.users[0]).Field("order_id")
+		order := ""
+		for tries := 0; tries < 100 && (order == "" || shardOf(order) != len(r.carts)%2); tries++ {
+			order = r.Call("POST", "/orders/create/"+r.users[0]).Field("order_id")
+		}
 		if resp := r.Call("POST", "/orders/addItem/"+order+"/"+r.items[0]); !resp.OK() {
 			return fmt.Errorf("fill a cart: %v", resp)
 		}

@@ -45,7 +45,7 @@ type pool struct {
 
 func newPool(addr string, limit int) *pool { return &pool{addr: addr, limit: limit} }
 
-// send gives a job to an idle client or to a new one. It returns false if all connections are busy.
+// send gives a job to an idle client or to a new client. It returns false if all connections are busy.
 func (p *pool) send(j job) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -84,7 +84,7 @@ func (p *pool) runClient(jobs chan job) {
 		p.mu.Lock()
 		p.idle = append(p.idle, jobs)
 		p.mu.Unlock()
-		j.done(r) // after the client is idle, because done may send the next job
+		j.done(r) // call the function done when the client is idle, because done may send the next job
 	}
 	if conn != nil {
 		conn.Close()
@@ -237,7 +237,7 @@ func (rs *results) between(from, to time.Time, status int) int {
 	return n
 }
 
-// percentile returns the p-th percentile of the latency of responses with a status. It returns 0 if there are none.
+// percentile returns the p-th percentile of the latency of responses with a status, or 0 without such responses.
 func (rs *results) percentile(status, p int) time.Duration {
 	var took []time.Duration
 	for _, r := range rs.all {
@@ -248,7 +248,7 @@ func (rs *results) percentile(status, p int) time.Duration {
 	return percentile(took, p)
 }
 
-// percentile returns the p-th percentile of durations. It returns 0 if there are none.
+// percentile returns the p-th percentile of durations, or 0 without durations.
 func percentile(all []time.Duration, p int) time.Duration {
 	if len(all) == 0 {
 		return 0

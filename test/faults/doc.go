@@ -1,9 +1,9 @@
 // Command faults injects faults into a running system and checks its invariants. Run it with `make faults`, or with
 // `make soak DURATION=2h` for hours.
 //
-// It starts the real system with Redis and nginx, in one or several sizes, and runs scenarios on each. All random
+// faults starts the real system with Redis and nginx, in one or several sizes, and runs scenarios on each. All random
 // choices derive from a seed, which the command prints. Package check defines the invariants. The command prints each
-// violation at once and exits with status 1 if there was one. At the end it prints a report in Markdown.
+// violation at once, and exits with status 1 after a violation. At the end, it prints a report in Markdown.
 //
 // The program:
 //
@@ -32,6 +32,7 @@
 // Scenarios with partial failures and overload:
 //
 //	availability*.go         one Redis or one instance fails; requests that do not need it must succeed
+//	identity.go              a Redis that is empty, older or of another shard; wrong REDIS_ADDRS
 //	overload.go              more checkouts than the system can handle
 //	flood.go, abuse.go       thousands of abusive connections
 package main

@@ -12,10 +12,12 @@ import (
 	"checkout/test/stack"
 )
 
-// edit replaces a string that occurs exactly once in a source file.
+// edit replaces a string that occurs exactly once in a source file. A file "order: common/x.go" is edited only for the
+// order service, so that the other services need no build.
 type edit struct{ file, old, new string }
 
-// sources are the contents of changed files, by path relative to the project's root.
+// sources are the contents of changed files, by path relative to the project's root. The path may start with a service,
+// as in edit.
 type sources map[string]string
 
 // edited returns the sources with the edits applied in order.
@@ -40,6 +42,9 @@ func (s sources) text(file string) (string, error) {
 	if text, ok := s[file]; ok {
 		return text, nil
 	}
+	if _, path, ok := strings.Cut(file, ": "); ok {
+		return s.text(path)
+	}
 	root, err := stack.Root()
 	if err != nil {
 		return "", err
@@ -62,8 +67,9 @@ func servicesOf(file string) []string {
 	return stack.Services()
 }
 
-// configure makes a system use the sources. It adds Go files to the build overlay. It writes scripts to a folder per
-// service. Because of readScripts, the services read the scripts at run time, so a changed script needs no build.
+// configure makes a system use the sources. It adds Go files to the build overlay, and writes scripts to a folder
+// for each service. With the edit readScripts, the services read the scripts at run time, so a changed script needs
+// no build.
 func (s sources) configure(cfg *stack.Config, folder string) error {
 	cfg.Overlay = stack.Overlay{}
 	for _, service := range stack.Services() {
@@ -75,12 +81,19 @@ func (s sources) configure(cfg *stack.Config, folder string) error {
 		cfg.Env[service] = append(cfg.Env[service], "SCRIPTS="+scripts)
 	}
 	for file, text := range s {
-		for _, service := range servicesOf(file) {
-			if !strings.HasSuffix(file, ".lua") {
-				cfg.Overlay[service][file] = text
+		only, path, ok := strings.Cut(file, ": ")
+		if !ok {
+			path = file
+		}
+		for _, service := range servicesOf(path) {
+			if _, other := s[service+": "+path]; ok && service != only || !ok && other {
 				continue
 			}
-			script := filepath.Join(folder, "lua", service, filepath.Base(file))
+			if !strings.HasSuffix(path, ".lua") {
+				cfg.Overlay[service][path] = text
+				continue
+			}
+			script := filepath.Join(folder, "lua", service, filepath.Base(path))
 			if err := os.WriteFile(script, []byte(text), 0o644); err != nil {
 				return err
 			}
@@ -110,8 +123,8 @@ func productWithShortTimes() (sources, error) {
 }
 
 // shortTimes shortens the lease, the deadline, the timeouts and the retention of records. As in production, the refund
-// window is longer than the deadline. Otherwise the record of a refund would expire before the record of its
-// reservation, and the checkers could not explain that reservation.
+// window is longer than the deadline. With a shorter window, the record of a refund could expire before the record of
+// its reservation, and the checkers could not explain that reservation.
 var shortTimes = []edit{
 	{"common/protocol/protocol.go", "Lease = 5 * time.Second", "Lease = time.Second"},
 	{"common/protocol/protocol.go", "Deadline = 30 * time.Second", "Deadline = 3 * time.Second"},

@@ -26,7 +26,7 @@ type armedPoint struct {
 	Point   string `json:"point"`
 	About   string `json:"about"` // the point matches steps whose subject contains this string
 	Action  string `json:"action"`
-	Hit     int    `json:"hit"` // the point fires at this visit; 0 means the first
+	Hit     int    `json:"hit"` // the point fires at this visit; 0 means the first visit
 	PauseMS int64  `json:"pause_ms"`
 }
 
@@ -98,7 +98,7 @@ func (f *failPoints) arm(ctx context.Context, p armedPoint, instances ...string)
 	return nil
 }
 
-// disarm disarms a fail point on instances and resumes the steps that it paused.
+// disarm disarms a fail point on instances and resumes the steps that the point paused.
 func (f *failPoints) disarm(ctx context.Context, name string, instances ...string) error {
 	for _, instance := range instances {
 		if err := f.persist(instance, name, nil); err != nil {
@@ -138,6 +138,7 @@ func (f *failPoints) call(ctx context.Context, method, instance, query string, b
 	if err != nil {
 		return err
 	}
+	request.Header.Set("Content-Type", "application/json")
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return err
@@ -154,9 +155,12 @@ func (f *failPoints) call(ctx context.Context, method, instance, query string, b
 }
 
 // internalURL returns the URL of an instance's internal port.
-func internalURL(s *stack.Stack, instance string) string {
+func internalURL(s *stack.Stack, instance string) string { return urlOf(s.InternalURLs, instance) }
+
+// urlOf returns the URL of an instance. The function urls returns the URLs of all instances of a service.
+func urlOf(urls func(service string) []string, instance string) string {
 	for _, service := range stack.Services() {
-		for i, url := range s.InternalURLs(service) {
+		for i, url := range urls(service) {
 			if instance == fmt.Sprintf("%s-%d", service, i+1) {
 				return url
 			}
@@ -196,8 +200,8 @@ func (f *failPoints) readLogs() {
 	}
 }
 
-// wait waits until a fail point fires and returns the instance. It returns an error after the timeout, or when missed
-// returns true and the point has not fired.
+// wait waits until a fail point fires and returns the instance. It returns an error after the timeout, or if the
+// function missed returns true and the point has not fired.
 func (f *failPoints) wait(ctx context.Context, name string, timeout time.Duration, missed func() bool) (
 	instance string, err error) {
 	for until := time.Now().Add(timeout); ; time.Sleep(10 * time.Millisecond) {

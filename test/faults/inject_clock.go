@@ -48,7 +48,8 @@ func offsetClocks(ctx context.Context, size stack.Size, folder string) (map[stri
 	return env, nil
 }
 
-// setOffset writes the offset of a clock to its file. It overwrites the file in place because Redis has mapped it.
+// setOffset writes the offset of a clock to its file. setOffset overwrites the file in place, because Redis has mapped
+// the file.
 func setOffset(name string, offset time.Duration) error {
 	file, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -125,7 +126,7 @@ var instanceClockJump = &injector{
 	inject: func(m *mixRun, i injection) (func() error, error) {
 		url := internalURL(m.Stack, strings.TrimPrefix(i.target, clockPrefix)) + "/internal/clock?offset="
 		set := func(offset time.Duration) error {
-			response, err := http.Post(url+offset.String(), "", nil)
+			response, err := http.Post(url+offset.String(), "application/json", nil)
 			if err != nil {
 				return nil // the instance is down, and restarts with the correct clock
 			}

@@ -30,8 +30,8 @@ var rollingRestart = &injector{
 	},
 }
 
-// duplicateID restarts an instance with the MACHINE_ID of the first instance. Later it restarts the instance with the
-// right MACHINE_ID.
+// duplicateID restarts an instance with the MACHINE_ID of the first instance. Later, duplicateID restarts the
+// instance with the right MACHINE_ID.
 var duplicateID = &injector{
 	kind: "duplicate MACHINE_ID", targets: furtherInstances, shortest: time.Second, longest: 6 * time.Second, weight: 2,
 	inject: func(m *mixRun, i injection) (func() error, error) {

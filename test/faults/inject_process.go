@@ -25,8 +25,8 @@ var pause = &injector{
 	},
 }
 
-// redisFull sets the memory limit of a Redis to 1 byte, so that it rejects scripts that may allocate. Compensations
-// must still run.
+// redisFull sets the memory limit of a Redis to 1 byte, so that the Redis rejects scripts that may allocate memory.
+// Compensations must still run.
 var redisFull = &injector{
 	kind: "Redis full", targets: processes("redis"),
 	shortest: 500 * time.Millisecond, longest: 5 * time.Second, weight: 2,

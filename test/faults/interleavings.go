@@ -16,7 +16,7 @@ var (
 	// An order is paid without faults.
 	plainCheckout = &interleaving{"a checkout without faults", runKind(kindPaid)}
 
-	// One stock shard reserves and the other refuses.
+	// One stock shard reserves, and the second stock shard refuses.
 	stockRefuses = &interleaving{"stock refuses a checkout", runKind(kindNoStock)}
 
 	// A paid order is cancelled without faults.
@@ -61,10 +61,23 @@ var (
 	// The coordinator is paused before its commit, and recovery aborts the attempt. The coordinator resumes when
 	// recovery is about to release the credit.
 	coordinatorResumesDuringRelease = &interleaving{"the coordinator resumes while recovery releases",
-		holdWhile(kindPaid, func(ctx context.Context, s *rig, h *heldOrder) error {
-			_, err := s.resumeFirst(ctx, h)
-			return err
-		}, "order: coordinator reserve stock", "order: recovery release payment")}
+		func(ctx context.Context, s *rig) error {
+			h, err := s.holdBeforeCommit(ctx)
+			if err != nil {
+				return err
+			}
+			release, err := s.arm(ctx, actionPause, "order", "recovery release payment", h.User)
+			if err != nil {
+				return err
+			}
+			if _, err := s.waitFired(ctx, release); err != nil {
+				return err
+			}
+			if _, err := s.resumeFirst(ctx, h); err != nil {
+				return err
+			}
+			return s.resume(ctx, release)
+		}}
 
 	// The coordinator is paused before its commit. Recovery claims the attempt and is paused. The coordinator resumes
 	// and commits.
@@ -92,7 +105,7 @@ var (
 	// attempt.
 	betweenReleases = &interleaving{"the records between the two releases", runBetweenReleases}
 
-	// The order's Redis is killed while an attempt is RUNNING. It restarts with the data that it persisted.
+	// The order's Redis is killed while an attempt is RUNNING. The Redis restarts with the data that it persisted.
 	orderRedisDies = &interleaving{"the order's Redis dies while an attempt is RUNNING",
 		holdWhile(kindPaid, func(ctx context.Context, s *rig, _ *heldOrder) error {
 			return errors.Join(s.Kill("redis-order-0"), s.Start(ctx, "redis-order-0"), s.ready(ctx))
@@ -107,7 +120,7 @@ var (
 		killOrdersAt(kindCancelled, "coordinator cancel", 0)}
 )
 
-// runKind returns a run that sends the request for one order, without faults.
+// runKind returns a runFunc that sends the request for one order, without faults.
 func runKind(k kind) runFunc {
 	return func(ctx context.Context, s *rig) error {
 		o, err := s.create(ctx, k)
@@ -118,9 +131,11 @@ func runKind(k kind) runFunc {
 	}
 }
 
-// killOrdersAt returns a run that kills all order instances at a step, and restarts them after a delay.
+// killOrdersAt returns a runFunc that kills all order instances at a step, and restarts the instances after a delay. A
+// checkout bypasses the gateway, because the gateway's retry would do the work of recovery.
 func killOrdersAt(k kind, point string, down time.Duration) runFunc {
 	return func(ctx context.Context, s *rig) error {
+		s.direct = true
 		if _, err := s.holdAt(ctx, k, actionPause, "order: "+point); err != nil {
 			return err
 		}
@@ -132,8 +147,8 @@ func killOrdersAt(k kind, point string, down time.Duration) runFunc {
 	}
 }
 
-// holdWhile returns a run that pauses a request at fail points, calls the function do, and resumes the last
-// fail point.
+// holdWhile returns a runFunc that holds a request at all the given fail points and then calls do. Afterwards it
+// releases the request from the last point.
 func holdWhile(k kind, do func(context.Context, *rig, *heldOrder) error, points ...string) runFunc {
 	return func(ctx context.Context, s *rig) error {
 		h, err := s.holdAt(ctx, k, actionPause, points...)
@@ -163,8 +178,8 @@ func restartUntilClosed(ctx context.Context, s *rig, h *heldOrder) error {
 	return s.waitState(ctx, h.testOrder, "OPEN")
 }
 
-// waitRecordGone waits until the record of the order's attempt has expired on the payment shard. suffix is "", or
-// ":refund" for the record of the refund.
+// waitRecordGone waits until the record of the order's attempt has expired on the payment shard. The argument
+// suffix is "", or ":refund" for the record of the refund.
 func (s *rig) waitRecordGone(ctx context.Context, o *testOrder, suffix string) error {
 	stored, _, err := s.inspect(ctx, o)
 	if err != nil {
@@ -179,7 +194,7 @@ func (s *rig) waitRecordGone(ctx context.Context, o *testOrder, suffix string) e
 	})
 }
 
-// addFunds gives the user of an order enough credit to pay it.
+// addFunds gives the user of an order enough credit for a checkout.
 func (s *rig) addFunds(o *testOrder) error {
 	if a := s.Call("POST", "/payment/add_funds/"+o.User+"/100"); !a.OK() {
 		return fmt.Errorf("add funds: %v", a)
@@ -189,14 +204,14 @@ func (s *rig) addFunds(o *testOrder) error {
 }
 
 func runCommitAfterNextBegin(ctx context.Context, s *rig) error {
-	h, err := s.holdAt(ctx, kindPaid, actionPause, "order: coordinator reserve stock")
+	h, err := s.holdBeforeCommit(ctx)
 	if err != nil {
 		return err
 	}
 	if err := s.waitState(ctx, h.testOrder, "OPEN"); err != nil {
 		return err
 	}
-	// The request calls the script begin twice. The first call returns the previous attempt. The second call names that
+	// The request calls the script "begin" twice. The first call returns the previous attempt. The second call names that
 	// attempt and starts the next one.
 	begin, err := s.armAt(ctx, 2, actionPause, "order", "coordinator begin", h.Order)
 	if err != nil {

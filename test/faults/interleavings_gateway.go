@@ -25,9 +25,10 @@ var (
 		func(ctx context.Context, s *rig) error { return s.resumeRefused(ctx, true, 'a', 'a', 'b') }}
 )
 
-// resumeRefused sends a request to the first order instance while it is paused. Then it makes the second instance
-// refuse requests, adds credit, and resumes the first instance. The letters first and refused identify the requests. If
-// disconnect is true, the client of the first instance disconnects.
+// resumeRefused sends a request to the first order instance while that instance is paused. Then resumeRefused makes the
+// second instance refuse requests, adds credit, and resumes the first instance. Each letter names one request of a
+// client. The request in the argument first goes to the first instance; the requests in the argument refused go to the
+// second instance. If disconnect is true, the client of the first instance disconnects.
 func (s *rig) resumeRefused(ctx context.Context, disconnect bool, first rune, refused ...rune) error {
 	const header = "X-Checkout-Id"
 	requestID := func(letter rune) string { return strings.Repeat(string(letter), 32) }

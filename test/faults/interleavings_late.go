@@ -30,9 +30,9 @@ var (
 			return s.waitRecordGone(ctx, h.testOrder, ":refund")
 		}, "payment: participant refund received")}
 
-	// Instance 1 is paused before it runs the script cancelled, and recovery completes the cancellation. The order is
-	// created again, paid, and cancelled again by instance 2, which is paused after the script cancel. Instance 1 resumes,
-	// so its late call of cancelled arrives during the second cancellation. Then instance 2 is killed.
+	// Instance 1 is paused before it runs the script "cancelled", and recovery completes the cancellation. The order is
+	// created again, paid, and cancelled again by instance 2, which is paused after the script "cancel". Instance 1
+	// resumes, so its late call of "cancelled" arrives during the second cancellation. Then instance 2 is killed.
 	cancelledAfterNextCancel = &interleaving{"a late call of cancelled arrives during the next cancellation",
 		runCancelledAfterNextCancel}
 )
@@ -63,7 +63,7 @@ func runBeginAfterNextClose(ctx context.Context, s *rig) error {
 	// Send the begin call of the first attempt again. The call names no previous attempt.
 	keys := []string{"{o0}o:" + o.Order, "{o0}undecided"}
 	begin := redis.NewScript("begin", text, store.Prelude...).Source()
-	if err := s.shards["order"][0].Eval(ctx, begin, keys, attempts[0], "", o.Order, 1000).Err(); err != nil {
+	if err := s.shards["order"][0].Eval(ctx, begin, keys, attempts[0], "", o.Order, 1000, "order-1").Err(); err != nil {
 		return err
 	}
 	stored, _, err := s.inspect(ctx, o)
@@ -120,7 +120,8 @@ func runCancelledAfterNextCancel(ctx context.Context, s *rig) error {
 	if err := s.waitState(ctx, o, "CANCELLED"); err != nil {
 		return err
 	}
-	// Wait until the records of the first purchase have expired. The checkers would find no order for them.
+	// Wait until the records of the first purchase have expired. The checkers would otherwise report records without
+	// an order.
 	return check.Poll(ctx, eventTimeout, func(ctx context.Context) error {
 		sn, err := s.shards.Snapshot(ctx)
 		if err == nil && len(sn.Records) > 0 {

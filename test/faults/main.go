@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"sync"
 	"syscall"
 )
 
@@ -32,8 +33,8 @@ func main() {
 // errViolations means that the scenarios ran and found violations.
 var errViolations = errors.New("the system violated its invariants")
 
-// run runs the trials that args select, one after the other, and writes the report. After an interrupt it reports the
-// results so far.
+// run runs the selected trials and writes the report. Successive trials that mostly wait run at the same time, all
+// others one after the other. After an interrupt run reports the results so far.
 func run(ctx context.Context, args []string, stdout io.Writer, progress *progress) error {
 	o, err := parseOptions(args, progress)
 	if err != nil {
@@ -44,12 +45,14 @@ func run(ctx context.Context, args []string, stdout io.Writer, progress *progres
 	r := newReport(ctx, o)
 	defer progress.watch(r)()
 	var failed error
-	for _, tr := range o.trials(progress) {
-		r.add(tr)
-		if failed = tr.run(ctx); failed != nil {
-			failed = fmt.Errorf("%s: %w", tr.name(), failed)
-			break
+	for trials := o.trials(progress); len(trials) > 0 && failed == nil; {
+		n := 1
+		for trials[0].scenario.waits && n < len(trials) && trials[n].scenario.waits {
+			n++
 		}
+		r.add(trials[:n]...)
+		failed = runTogether(ctx, trials[:n])
+		trials = trials[n:]
 	}
 	if ctx.Err() != nil {
 		failed = nil // the error is a consequence of the interrupt
@@ -58,6 +61,21 @@ func run(ctx context.Context, args []string, stdout io.Writer, progress *progres
 	text := r.markdown()
 	fmt.Fprint(stdout, text)
 	return errors.Join(failed, writeReport(o.report, text), r.err())
+}
+
+// runTogether runs trials at the same time.
+func runTogether(ctx context.Context, trials []*trial) error {
+	errs := make([]error, len(trials))
+	var running sync.WaitGroup
+	for i, tr := range trials {
+		running.Go(func() {
+			if err := tr.run(ctx); err != nil {
+				errs[i] = fmt.Errorf("%s: %w", tr.name(), err)
+			}
+		})
+	}
+	running.Wait()
+	return errors.Join(errs...)
 }
 
 func writeReport(file, text string) error {

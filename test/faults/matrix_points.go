@@ -12,12 +12,12 @@ type matrixPoint struct {
 	point   string
 	service string                  // service with the fail point
 	kind    kind                    // kind of the order that reaches the point
-	about   func(*testOrder) string // string that identifies the order's message at the point
+	about   func(*testOrder) string // returns the string that identifies the order's message at the point
 	after   string                  // fail point at which the order's coordinator is paused first; "" for none
 }
 
-// pause returns how long to pause at the point. The pause is longer than the lease or claim that protects the step. It
-// leaves a coordinator enough time to continue.
+// pause returns how long to pause at the point. The pause is longer than the lease or claim that protects the step. The
+// pause still leaves a coordinator enough time to continue.
 func (p matrixPoint) pause() time.Duration {
 	switch {
 	case p.after != "":
@@ -32,8 +32,8 @@ func aboutOrder(o *testOrder) string { return o.Order }
 func aboutUser(o *testOrder) string  { return o.User }
 func aboutItem(o *testOrder) string  { return o.items[0] }
 
-// aboutAny returns "", which matches every message. Confirmations use aboutAny, because they are batched and their
-// attempts are not known in advance.
+// aboutAny returns "", which matches every message. Confirmations use aboutAny, because a batch confirms attempts
+// that are not known in advance.
 func aboutAny(*testOrder) string { return "" }
 
 // matrixPoints returns the fail points at each step of coordinator, recovery and participant.

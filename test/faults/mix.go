@@ -31,20 +31,22 @@ func injectors() []*injector {
 // mixRun is the state of the scenario.
 type mixRun struct {
 	*system
+	seen    map[string]bool // kinds of faults that were injected
 	shop    *shop.Shop
 	proxies *proxies
 	clocks  string                 // folder with the offsets of the Redis clocks
 	before  *check.Snapshot        // snapshot at the end of the previous round
-	busy    map[string]*sync.Mutex // by target; held during a fault, so that two never overlap on one target
+	busy    map[string]*sync.Mutex // by target; locked during a fault, so that two faults of one target never overlap
 }
 
 const (
+	minRounds        = 2 // enough for every kind of fault
 	roundLength      = 10 * time.Second
 	concurrentFaults = 3
 	replayedMessages = 200 // internal requests to replay after each round
 )
 
-// runMix runs rounds for the trial's duration, but at least one round.
+// runMix runs rounds for the trial's duration, but at least minRounds.
 func runMix(ctx context.Context, tr *trial) (err error) {
 	proxies := newProxies(tr.random)
 	defer proxies.close()
@@ -61,7 +63,7 @@ func runMix(ctx context.Context, tr *trial) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.close()) }()
+	defer s.end(&err)
 	s.GatewayMayFail = true
 	sh, err := shop.Fill(s.Client, shop.Behavior{
 		Clients: tr.options.clients, CancelRate: 0.3, AllRoutes: true, KeyRate: 0.3, Rate: tr.options.rate,
@@ -70,7 +72,9 @@ func runMix(ctx context.Context, tr *trial) (err error) {
 	if err != nil {
 		return err
 	}
-	m := &mixRun{system: s, shop: sh, proxies: proxies, clocks: clocks, busy: map[string]*sync.Mutex{}}
+	m := &mixRun{
+		system: s, shop: sh, proxies: proxies, clocks: clocks, busy: map[string]*sync.Mutex{}, seen: map[string]bool{},
+	}
 	for _, in := range injectors() {
 		for _, target := range in.targets(tr.size) {
 			m.busy[target] = new(sync.Mutex)
@@ -82,7 +86,7 @@ func runMix(ctx context.Context, tr *trial) (err error) {
 	}
 	defer m.watchUndecided(ctx)()
 	ends := time.Now().Add(tr.options.duration)
-	for round := uint64(1); ctx.Err() == nil && (round == 1 || time.Now().Before(ends)); round++ {
+	for round := uint64(1); ctx.Err() == nil && (round <= minRounds || time.Now().Before(ends)); round++ {
 		if err := m.round(ctx, round); err != nil {
 			return err
 		}
@@ -90,12 +94,13 @@ func runMix(ctx context.Context, tr *trial) (err error) {
 	return nil
 }
 
-// round injects the faults of one round while clients use the system. When the system is idle again, round checks the
-// invariants.
+// round injects the faults of one round while clients use the system. When the system is idle again, the method
+// checks the invariants.
 func (m *mixRun) round(ctx context.Context, n uint64) error {
 	m.proxies.seed(n)
 	m.shop.Start(func(client uint64) *rand.Rand { return m.trial.random("client", n<<32|client) })
-	err := m.injectAll(ctx, plan(m.trial.random("plan", n), injectors(), m.trial.size, roundLength, concurrentFaults))
+	faults := plan(m.trial.random("plan", n), injectors(), m.seen, m.trial.size, roundLength, concurrentFaults)
+	err := m.injectAll(ctx, faults)
 	m.show("stopping the clients", m.shop.Stop)
 	if err != nil {
 		return err
@@ -113,7 +118,7 @@ func (m *mixRun) round(ctx context.Context, n uint64) error {
 	return err
 }
 
-// show calls do and meanwhile shows a text in the progress display.
+// show shows a text in the progress display while the function do runs.
 func (m *mixRun) show(text string, do func()) {
 	defer m.trial.show(text)()
 	do()
@@ -156,7 +161,7 @@ func (m *mixRun) check(ctx context.Context, n uint64) error {
 	return nil
 }
 
-// injectAll injects the planned faults. It returns when all of them have ended.
+// injectAll injects the planned faults. It returns when all faults have ended.
 func (m *mixRun) injectAll(ctx context.Context, planned []injection) error {
 	began := time.Now()
 	var working sync.WaitGroup
@@ -181,7 +186,8 @@ func (m *mixRun) injectAll(ctx context.Context, planned []injection) error {
 	return errors.Join(errs...)
 }
 
-// lock waits until no fault affects a target. It blocks other faults of the target until unlock is called.
+// lock waits until no fault affects a target. It blocks other faults of the target until the result unlock is
+// called.
 func (m *mixRun) lock(target string) (unlock func()) {
 	targets := []string{target}
 	if target == everyInstance {

@@ -1,8 +1,8 @@
 package main
 
-// mutation breaks the services on purpose, so that its interleaving leads to a violation.
+// mutation is a deliberate fault in the services, and an interleaving in which the fault leads to a violation.
 type mutation struct {
-	name         string // describes what is broken
+	name         string // describes the fault
 	edits        []edit // applied after shortTimes
 	redisArgs    []string
 	interleaving *interleaving
@@ -26,6 +26,9 @@ const (
 const eachCheckout = `	trace.FromContext(ctx).Set("checkout.attempt", a.id)
 `
 
+// anyPeer makes an instance accept all shards of its peers.
+var anyPeer = edit{"common/peer/health.go", "p.verify(ctx, shardMap); err != nil {", "p.verify(ctx, shardMap); false {"}
+
 // Parts of the violations that package check reports. TestCheckersReportViolations checks that the source of package
 // check contains these strings.
 const (
@@ -40,21 +43,21 @@ const (
 	isLost       = "the order is lost"
 )
 
-// mutations cover every rule of the protocol and all mutations of the model (test/model), with three exceptions. The
-// exceptions concern messages that arrive after a batch_init, for which the system promises nothing:
+// mutations cover every rule of the protocol and all mutations of the model in test/model, except the following three.
+// These three concern messages that arrive after a batch_init. The system promises nothing for such messages:
 //
 //   - responds 4xx for a superseded attempt
 //   - batch_init clears unconfirmed
 //   - batch_init stores no fresh attempt
 var mutations = []mutation{
 	{name: "release leaves no tombstone", interleaving: reserveAfterClose, want: heldForever, edits: []edit{
-		{releaseLua, `redis.call('SET', KEYS[1], RELEASED,`, `if not code then
+		{releaseLua, `redis.call('SET', KEYS[1], table.concat(released, ' '),`, `if not code then
   return { RELEASED }
 end
-redis.call('SET', KEYS[1], RELEASED,`}}},
+redis.call('SET', KEYS[1], table.concat(released, ' '),`}}},
 	{name: "a refusal is not recorded", interleaving: refusedReserveDuplicated, want: heldForever, edits: []edit{
-		{reserveLua, `    redis.call('SET', KEYS[1], REFUSED .. ' ' .. reason .. ' ' .. i - 2, ` +
-			"'PXAT', ms(ARGV[1] + RETENTION_MS))\n", ``}}},
+		{reserveLua, "  redis.call('SET', KEYS[1], table.concat({ REFUSED, reason, line, available }, ' '), 'PXAT', " +
+			"ms(ARGV[1] + RETENTION_MS))\n", ``}}},
 	{name: "releases before the abort is durable", interleaving: coordinatorResumesDuringRelease,
 		want: holdsNothing, edits: []edit{
 			{abortGo, `	found, err := retryUntilDone(ctx, co.steps.abort`, `	co.stock.Release(ctx, a.stock())
@@ -62,9 +65,9 @@ redis.call('SET', KEYS[1], RELEASED,`}}},
 	found, err := retryUntilDone(ctx, co.steps.abort`}}},
 	{name: "a reservation expires before confirm", interleaving: coordinatorDiesBeforeCommit,
 		want: notConserved, edits: []edit{
-			{reserveLua, `redis.call('MSET', unpack(left))
-`, `redis.call('MSET', unpack(left))
-redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', ARGV[1] - 2000))
+			{reserveLua, `return { RESERVED }
+`, `redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', ARGV[1] - 2000))
+return { RESERVED }
 `}}},
 	{name: "responds 4xx before close", interleaving: slowRelease, want: "got 409, but", edits: []edit{
 		{checkoutGo, `		case store.CodeAborting:
@@ -82,18 +85,24 @@ redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', ARGV[1] - 2000))
 		{"order/store/lua/commit.lua", "if state == 'RUNNING' and attempt == ARGV[1] then", "if state == 'RUNNING' then"}}},
 	{name: "begin is not stored", interleaving: plainCheckout, want: heldForever, edits: []edit{
 		{"order/store/lua/begin.lua",
-			`redis.call('HSET', KEYS[1], 's', 'RUNNING', 'a', attempt, 'dl', deadline, 'lease', lease)
+			`redis.call('HSET', KEYS[1], 's', 'RUNNING', 'a', attempt, 'dl', deadline, 'lease', lease, 'by', ARGV[5], 'h', h)
 `, ``},
 		{"order/store/lua/begin.lua", `redis.call('ZADD', KEYS[2], lease, ARGV[3])
 `, ``}}},
-	{name: "the order's Redis does not persist", interleaving: orderRedisDies,
-		want: isLost, redisArgs: []string{"--appendonly", "no"}},
+	{name: "the order's Redis does not persist, and no check refuses it", interleaving: orderRedisDies,
+		want: isLost, redisArgs: []string{"--appendonly", "no"}, edits: []edit{
+			{"common/redis/settings.go", "if len(wrong) > 0 {", "if len(wrong) > len(settings) {"},
+			{"common/redis/identities.go", "	if found.ID == \"\" {", `	if shard.lineage != nil {
+		return Verified, nil
+	}
+	if found.ID == "" {`},
+			{"common/redis/sequence.go", "if sequence <= seen {", "if sequence <= 0 {"},
+		}},
 	{name: "reserve is not stored", interleaving: plainCheckout, want: holdsNothing, edits: []edit{
-		{reserveLua, `redis.call('MSET', unpack(left))
-`, ``}}},
+		{reserveLua, "redis.call('MSET', KEYS[1], table.concat(reserved, ' '), unpack(left))", ``}}},
 	{name: "refuses without abort after stock was reserved", interleaving: stockRefuses,
 		want: "got 409, but the attempt holds", edits: []edit{
-			{checkoutGo, "co.abort(ctx, a, stockReason(stock))", "co.refuse(ctx, a, stockReason(stock))"}}},
+			{checkoutGo, "co.abort(ctx, a, a.stockReason(stock))", "co.refuse(ctx, a, a.stockReason(stock))"}}},
 	{name: "skips the release when one of several stock shards refuses", interleaving: stockRefuses,
 		want: "got 409, but the attempt holds", edits: []edit{
 			{checkoutGo, "a.stockHoldsNothing = len(stock.Shards) == 1", "a.stockHoldsNothing = true"}}},
@@ -110,8 +119,8 @@ redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', ARGV[1] - 2000))
 			{refundLua, "now_ms() > tonumber(ARGV[1])", "now_ms() < 0"}}},
 	{name: "a refund record expires before CANCELLED", interleaving: refundAfterRecordExpired,
 		want: notConserved, edits: []edit{
-			{refundLua, `redis.call('SET', KEYS[1], REFUNDED)
-`, `redis.call('SET', KEYS[1], REFUNDED, 'PX', 1)
+			{refundLua, `redis.call('SET', KEYS[1], table.concat(refunded, ' '))
+`, `redis.call('SET', KEYS[1], table.concat(refunded, ' '), 'PX', 1)
 `}}},
 	{name: "a refund record expires before the last not-after", interleaving: refundAfterRecordExpired,
 		want: notConserved, edits: []edit{
@@ -124,24 +133,24 @@ redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', ARGV[1] - 2000))
 		want: wasPaid, edits: []edit{
 			{"order/store/lua/abort.lua", "if f[1] == 'RUNNING' and", "if (f[1] == 'RUNNING' or f[1] == 'PAID') and"}}},
 	{name: "confirms before commit", interleaving: coordinatorDiesBeforeCommit, want: notConserved, edits: []edit{
-		{checkoutGo, `	stock := retryUntilKnown(`,
+		{checkoutGo, `	stock := api.Outcome{Code: api.Reserved}`,
 			`	c := api.Confirmation{Record: a.id, Until: a.deadline - 2000, Shards: credit.Shards}
 	co.payment.Confirm(ctx, []api.Confirmation{c})
-	stock := retryUntilKnown(`}}},
+	stock := api.Outcome{Code: api.Reserved}`}}},
 	{name: "reserve checks the balance before its record", interleaving: reserveReplyLost,
 		want: notConserved, edits: []edit{
-			{reserveLua, `local record = have[1]
-`, `local record = have[1]
-for i = 2, #KEYS do
+			{reserveLua, `if record then
+`, `for i = 2, #KEYS - 1 - GUARDED do
   if tonumber(have[i] or 0) < tonumber(ARGV[i]) then
     record = nil
   end
 end
+if record then
 `}}},
 	{name: "responds 200 before commit", interleaving: plainCheckout,
 		want: "got 200, but the order is RUNNING", edits: []edit{
 			{checkoutGo, `	found, err := retryUntilDone(ctx, co.steps.commit`, `	if ctx := context.WithoutCancel(ctx); true {
-		time.AfterFunc(time.Second, func() { co.store.Commit(ctx, a.orderID, a.id, stock.Shards, credit.Shards) })
+		time.AfterFunc(time.Second, func() { co.store.Commit(ctx, a.orderID, a.id, stock.Shards, credit.Shards, a.steps) })
 		return nil
 	}
 	found, err := retryUntilDone(ctx, co.steps.commit`}}},
@@ -153,19 +162,15 @@ end
 			{"order/store/lua/remove.lua", "elseif state ~= 'OPEN' then", "elseif state == 'never' then"}}},
 	{name: "recovery ignores ABORTING", interleaving: coordinatorDiesAfterAbort,
 		want: `is "ABORTING", ` + wrongState, edits: []edit{
-			{"order/store/lua/abort.lua", "redis.call('ZADD', KEYS[2], ms(now_ms() + ARGV[4]), ARGV[2])",
+			{"order/store/lua/abort.lua", "redis.call('ZADD', KEYS[2], ms(now + ARGV[4]), ARGV[2])",
 				"redis.call('ZREM', KEYS[2], ARGV[2])"}}},
 	{name: "recovery ignores REFUNDING", interleaving: coordinatorDiesAfterCancel,
 		want: `is "REFUNDING", ` + wrongState, edits: []edit{
 			{"order/store/lua/cancel.lua", "  redis.call('ZADD', KEYS[2], ms(now + ARGV[3]), ARGV[2])\n", ""}}},
 	{name: "batch_init resets an undecided order", interleaving: batchInitDuringCheckout,
 		want: heldForever, edits: []edit{
-			{"order/store/batch.go", `	if err := s.refuseUndecided(ctx, n); err != nil {
-		return err
-	}
-`, ``},
-			{"order/store/lua/batch_init.lua", "if state == 'RUNNING' or state == 'ABORTING' or state == 'REFUNDING' then",
-				"if state == 'none' then"}}},
+			{"order/store/batch.go", "Check: s.refuseUndecided,", "Check: func(context.Context, int) error { return nil },"},
+			{"order/store/lua/batch_init.lua", "if refusal then", "if false then"}}},
 
 	// Resource leaks.
 	{name: "each checkout leaks a goroutine", interleaving: manyCheckouts, want: "goroutines when idle", edits: []edit{
@@ -179,11 +184,6 @@ end
 `, `	"sync/atomic"
 	"syscall"
 `}}},
-	{name: "each call of a peer leaks a connection", interleaving: manyCheckouts,
-		want: "open files when idle", edits: []edit{
-			{"common/peer/peer.go", "response, err := p.client.Do(request)", `client := *p.client
-	client.Transport = client.Transport.(*http.Transport).Clone()
-	response, err := client.Do(request)`}}},
 	{name: "each checkout leaks memory", interleaving: manyCheckouts,
 		want: "KiB of live heap when idle", edits: []edit{
 			{checkoutGo, eachCheckout, eachCheckout + `	attempts.Store(a.id, strings.Repeat(a.id, 1000))
@@ -205,7 +205,7 @@ end
 		want: expiresLate, edits: []edit{
 			{confirmLua, "ARGV[i], 'NX')", "string.format('%.0f', ARGV[i] + 86400000), 'NX')"}}},
 	{name: "a tombstone never expires", interleaving: stockRefuses, want: neverExpires, edits: []edit{
-		{releaseLua, "RELEASED, 'PXAT', ms(ARGV[1] + RETENTION_MS))", "RELEASED)"}}},
+		{releaseLua, "table.concat(released, ' '), 'PXAT', ms(ARGV[1] + RETENTION_MS))", "RELEASED)"}}},
 	{name: "an idempotency record never expires", interleaving: writesRetriedWithKeys,
 		want: neverExpires, edits: []edit{
 			{onceLua, "redis.call('EXPIRE', record, seconds)", ""}}},
@@ -221,4 +221,48 @@ end
 		want: wasRefused, edits: []edit{
 			{checkoutGo, `if !joined && !r.connected() {`, `if false {`},
 			{checkoutGo, `case !r.connected():`, `case false:`}}},
+
+	// Rules for the orders of an instance that has died.
+	{name: "begin does not store who works on the order", interleaving: orphanRecovered,
+		want: "was recovered only after the lease", edits: []edit{
+			{"order/store/lua/begin.lua", ", 'by', ARGV[5], 'h'", ", 'h'"}}},
+	{name: "a retry does not resume the attempt of its request", interleaving: retryResumes,
+		want: "only after the lease", edits: []edit{
+			{"order/store/lua/begin.lua", "string.sub(attempt, 1, NAME_LENGTH) == string.sub(ARGV[1], 1, NAME_LENGTH)",
+				"attempt == ARGV[1]"}}},
+	{name: "reserve refuses although its caller waits", interleaving: orphanAwaited,
+		want: "recovery was about to return", edits: []edit{
+			{reserveLua, "return waits and { SHORT } or refuse(", "return refuse("}}},
+
+	// Rules for a Redis that has lost data.
+	{name: "the credit is not checked again before the commit", interleaving: creditLost,
+		want: "the checkout got 200", edits: []edit{
+			{"order/saga/credit.go", "	return co.reserveCredit(ctx, a)\n", "	return credit\n"}}},
+	{name: "an empty Redis replaces one that is in use", interleaving: creditLost, want: "the checkout got 4",
+		edits: []edit{
+			{"payment: common/redis/identities.go", `case ids.known(index) != "":`, `case false:`},
+			{"payment: common/redis/identities.go", `case shard.id != "" && shard.id != found.ID && !found.replaces(shard.id):`,
+				`case false:`},
+			anyPeer}},
+	{name: "a peer with another Redis is accepted", interleaving: paymentLost, want: "the checkout got 4",
+		edits: []edit{anyPeer}},
+	{name: "the write sequence is not compared", interleaving: sequenceBack,
+		want: "was acknowledged", edits: []edit{
+			{"payment: common/redis/sequence.go", "if sequence <= seen {", "if false {"}}},
+
+	// Rules for direct payments and batch_init.
+	{name: "reserve ignores a direct payment in progress", interleaving: checkoutDuringPayment,
+		want: "was charged twice", edits: []edit{
+			{reserveLua, "if now_ms() <= (tonumber(string.match(paid, '^%?[^:]+:(%d+)$')) or 0) then", "if false then"},
+			{reserveLua, "  redis.call('HDEL', KEYS[n + 1], ARGV[n + 1])", "  local _"}}},
+	{name: "pay_order charges although its payment was lost", interleaving: checkoutAfterLostPayment,
+		want: "was charged twice", edits: []edit{
+			{"payment/lua/pay_order.lua", "elseif token ~= ARGV[3] or now_ms() > tonumber(expiry) then", "elseif false then"}}},
+	{name: "stop_payment does not stop", interleaving: paymentAfterCheckout, want: "is still in progress", edits: []edit{
+		{"payment/lua/stop_payment.lua", "if token == ARGV[2] then", "if false then"}}},
+	{name: "reserve ignores the marker of batch_init", interleaving: checkoutDuringOverwrite, want: notConserved,
+		edits: []edit{{reserveLua, "if overwriting and string.find(KEYS[i], ':%d+$') then", "if false then"}}},
+	{name: "batch_init writes without its marker", interleaving: overwriteInterrupted, want: notConserved,
+		edits: []edit{{"common/participant/lua/batch_init.lua", "if redis.call('GET', KEYS[#KEYS]) ~= ARGV[1] then",
+			"if false then"}}},
 }

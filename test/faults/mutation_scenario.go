@@ -14,14 +14,14 @@ import (
 
 // mutationScenario breaks the services on purpose, to test the checkers.
 var mutationScenario = scenario{
-	name: "mutations", run: runMutations, sizes: []stack.Size{{Instances: 2, Shards: 2}},
+	name: "mutations", run: runMutations, sizes: []stack.Size{{Instances: 2, Shards: 2}}, waits: true,
 	about: "Each rule of the protocol is broken on purpose. A short run forces an interleaving that needs the rule, " +
 		"and the checkers must report a violation. The same run on the correct product must report none. " +
 		"All runs use a lease of 1 s and a deadline of 3 s",
 }
 
 const (
-	parallelRigs = 4 // rigs at a time; may exceed the processors, because rigs mostly wait
+	parallelRigs = 6 // rigs at a time; may exceed the processors, because rigs mostly wait
 	maxTries     = 3 // maximum runs of an interleaving, because the result may depend on timing
 )
 
@@ -77,7 +77,7 @@ func runMutations(ctx context.Context, tr *trial) error {
 func (tr *trial) runCorrect(ctx context.Context, il *interleaving, product sources) (o outcome) {
 	defer tr.inject("interleavings", il.name)()
 	for range maxTries {
-		if o.violations, o.err = tr.runInterleaving(ctx, il, product); o.err == nil || ctx.Err() != nil {
+		if o.violations, o.err = tr.runInterleaving(ctx, il, product, true); o.err == nil || ctx.Err() != nil {
 			break
 		}
 	}
@@ -89,7 +89,7 @@ func (tr *trial) runCorrect(ctx context.Context, il *interleaving, product sourc
 func (tr *trial) runMutation(ctx context.Context, m mutation, source sources) (o outcome) {
 	defer tr.inject("mutations", m.name)()
 	for range maxTries {
-		o.violations, o.err = tr.runInterleaving(ctx, m.interleaving, source, m.redisArgs...)
+		o.violations, o.err = tr.runInterleaving(ctx, m.interleaving, source, false, m.redisArgs...)
 		if o.err == nil && strings.Contains(strings.Join(o.violations, "\n"), m.want) || ctx.Err() != nil {
 			break
 		}

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"checkout/common/version"
 	"checkout/test/stack"
 )
 
@@ -34,20 +36,20 @@ func parseOptions(args []string, usage io.Writer) (options, error) {
 	flags.SetOutput(usage)
 	names := flags.String("scenario", "all", "comma-separated `scenarios`:\n"+describeScenarios())
 	sizes := flags.String("sizes", "1x1,2x2", "sizes of the system, as `instances x shards` of each service")
-	flags.DurationVar(&o.duration, "duration", time.Minute, "total duration of scenario mix over all sizes")
+	flags.DurationVar(&o.duration, "duration", 40*time.Second, "total duration of scenario mix over all sizes")
 	flags.Uint64Var(&o.seed, "seed", 0, "seed of all random choices; 0 means a random seed")
 	flags.IntVar(&o.clients, "clients", 12, "number of concurrent clients in scenario mix")
 	flags.Float64Var(&o.rate, "rate", 0, "requests per second of all clients in scenario mix together; 0 means unlimited")
 	flags.BoolVar(&o.race, "race", false, "build the services with the race detector; a data race is a violation")
 	flags.StringVar(&o.report, "o", "bin/faults.md", "write the report in Markdown to this `file`")
 	flags.StringVar(&o.only, "only", "", "run only the mutations and floods whose names contain this `text`")
-	if err := flags.Parse(args); err != nil {
+	if err := version.ParseFlags(flags, args, os.Stdout); err != nil {
 		return o, err
 	}
 	var errs [2]error
 	o.scenarios, errs[0] = chooseScenarios(*names)
 	o.sizes, errs[1] = parseSizes(*sizes)
-	if err := errors.Join(errs[0], errs[1], o.check(flags.NArg())); err != nil {
+	if err := errors.Join(errs[0], errs[1], o.check()); err != nil {
 		return o, err
 	}
 	for o.seed == 0 {
@@ -57,14 +59,13 @@ func parseOptions(args []string, usage io.Writer) (options, error) {
 	return o, nil
 }
 
-func (o options) check(extra int) error {
+func (o options) check() error {
 	var errs []error
 	reject := func(invalid bool, format string, args ...any) {
 		if invalid {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	reject(extra > 0, "parse flags: unexpected arguments")
 	reject(o.duration <= 0, "parse -duration: %v is not positive", o.duration)
 	reject(o.clients < 1, "parse -clients: %d is not positive", o.clients)
 	reject(o.rate < 0, "parse -rate: %v is negative", o.rate)

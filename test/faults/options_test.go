@@ -30,7 +30,7 @@ func TestCommandReproducesRun(t *testing.T) {
 		}
 		again, err := parseOptions(strings.Fields(strings.ReplaceAll(command, `'one'\''s'`, "one's")), io.Discard)
 		if err != nil || again.command != o.command {
-			t.Errorf("parse command %q: got command %q, %v", o.command, again.command, err)
+			t.Errorf("parse command %q: got command %q, %v, want the same command", o.command, again.command, err)
 		}
 	}
 }
@@ -41,7 +41,7 @@ func TestOptionsRejectInvalidFlags(t *testing.T) {
 		"-scenario nothing", "-sizes 2", "-sizes 0x1", "-sizes 1x", "-duration 0s", "-clients 0", "-rate -1", "more",
 	} {
 		if _, err := parseOptions(strings.Fields(args), io.Discard); err == nil {
-			t.Errorf("parse %q: got no error", args)
+			t.Errorf("parse %q: got no error, want one", args)
 		}
 	}
 }

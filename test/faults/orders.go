@@ -109,7 +109,8 @@ func (ts *testOrders) decided(ctx context.Context, o *testOrder) bool {
 	return err == nil && (state == "OPEN" || state == "PAID" || state == "CANCELLED")
 }
 
-// violations checks all orders. No request may be in flight. adjust may change the snapshot before the check.
+// violations checks all orders. No request may be in flight. The functions in adjust may change the snapshot
+// before the check.
 func (ts *testOrders) violations(ctx context.Context, adjust ...func(*check.Snapshot)) ([]string, error) {
 	sn, err := ts.shards.Snapshot(ctx)
 	if err != nil {
@@ -135,13 +136,13 @@ func (o *testOrder) send(c *check.Client) check.Response {
 	return o.Checkout(c)
 }
 
-// pay pays an order that the test will cancel. It reports whether that succeeded.
+// pay pays an order that the test cancels later. It reports whether the order is paid.
 func (o *testOrder) pay(c *check.Client) bool {
 	o.paid = o.sendUntilKnown(c).OK()
 	return o.paid
 }
 
-// sendUntilKnown retries the order's request until the outcome is known, for at most check.DecisionTimeout.
+// sendUntilKnown sends the order's request until the outcome is known, for at most check.DecisionTimeout.
 func (o *testOrder) sendUntilKnown(c *check.Client) check.Response {
 	for until := time.Now().Add(check.DecisionTimeout); ; time.Sleep(50 * time.Millisecond) {
 		r := o.send(c)

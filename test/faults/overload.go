@@ -18,7 +18,7 @@ import (
 var overloadScenario = scenario{
 	name: "overload", run: runOverload, sizes: []stack.Size{{Instances: 1, Shards: 1}},
 	about: "Clients send checkouts at 4 and 16 times the rate that the system can process. " +
-		"It must shed the excess before any work begins",
+		"The system must reject the excess before any work begins",
 }
 
 const (
@@ -46,7 +46,7 @@ func runOverload(ctx context.Context, tr *trial) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.close()) }()
+	defer s.end(&err)
 	o := &overloadRun{
 		system: s, pool: newPool(strings.TrimPrefix(s.Stack.Gateway(), "http://"), maxConnections()),
 		paid: map[int]bool{}, shed: map[int]bool{}, unknown: map[int]bool{},
@@ -115,7 +115,7 @@ type measurement struct {
 	cpu      time.Duration // CPU time of the system in the interval
 }
 
-// measure runs a load and measures it after the warm-up, for the duration lasts. It returns after the last response.
+// measure runs a load for the warm-up and then measures it for a duration (lasts). It returns after the last response.
 func (o *overloadRun) measure(ctx context.Context, lasts time.Duration, load func(time.Duration) *results) measurement {
 	var m measurement
 	processes := o.Processes()
@@ -193,7 +193,7 @@ func (o *overloadRun) record(order int, r result) {
 			o.shed[order] = true
 		}
 		if !r.retryAfter {
-			o.trial.violate("a response with status 429 has no Retry-After")
+			o.trial.violate("got a response with status 429 without Retry-After, want Retry-After")
 		}
 	case errors.Is(r.err, errNoConnection):
 	default:
@@ -208,12 +208,12 @@ func (o *overloadRun) record(order int, r result) {
 func (o *overloadRun) checkResults(rs *results) {
 	for _, r := range rs.all {
 		if r.status != 200 && r.status != 429 && r.status != 503 && !errors.Is(r.err, errNoConnection) {
-			o.trial.violate("a checkout under overload got status %d, error %v", r.status, r.err)
+			o.trial.violate("a checkout under overload got status %d, error %v, want 200, 429 or 503", r.status, r.err)
 		}
 	}
 }
 
-// measureRecovery offers half of the peak rate. It reports the time of the last checkout that was not paid.
+// measureRecovery offers half of the peak rate. It reports when the last checkout failed.
 func (o *overloadRun) measureRecovery(ctx context.Context, peak measurement) string {
 	m := o.offer(ctx, peak.rate(200)/2)
 	var last time.Duration
@@ -243,9 +243,9 @@ func (o *overloadRun) compareWithRedis(ctx context.Context) error {
 		state := sn.Orders[strconv.Itoa(order)].State
 		switch paid := state == "PAID"; {
 		case o.paid[order] && !paid:
-			o.trial.violate("order %d got 200, but its state is %q", order, state)
+			o.trial.violate("order %d got 200, but is %q, want PAID", order, state)
 		case o.shed[order] && paid:
-			o.trial.violate("order %d only got 429, but is PAID", order)
+			o.trial.violate("order %d got only responses with status 429, but is PAID", order)
 		}
 	}
 	o.trial.count("orders compared with the responses", overloadOrders)

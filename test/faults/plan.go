@@ -43,9 +43,12 @@ func (i injection) conflicts(other injection) bool {
 	return i.target == other.target || everything && isProcess(i.target) && isProcess(other.target)
 }
 
-// plan chooses the faults of one round. The argument concurrent limits the number of faults at a time. Faults of one
-// target never overlap. All faults end before the round ends.
-func plan(random *rand.Rand, injectors []*injector, size stack.Size, length time.Duration, concurrent int) []injection {
+// plan chooses the faults of one round, first the kinds that are not in the map seen. The argument concurrent limits
+// the number of faults at a time. Faults of one target never overlap. All faults end before the round ends. plan adds
+// the kinds of the chosen faults to seen.
+func plan(
+	random *rand.Rand, injectors []*injector, seen map[string]bool, size stack.Size, length time.Duration, concurrent int,
+) []injection {
 	var chosen []injection
 	fits := func(one injection) bool {
 		overlapping := 0
@@ -65,6 +68,21 @@ func plan(random *rand.Rand, injectors []*injector, size stack.Size, length time
 		total += in.weight
 	}
 	const tries = 60
+	try := func(in *injector) {
+		lasts := in.shortest + time.Duration(random.Int64N(int64(in.longest-in.shortest)+1))
+		at := time.Duration(random.Int64N(int64(length)))
+		targets := in.targets(size)
+		one := injection{in, at, lasts, targets[random.IntN(len(targets))], random.Float64()}
+		if fits(one) {
+			chosen = append(chosen, one)
+			seen[in.kind] = true
+		}
+	}
+	for _, i := range random.Perm(len(injectors)) {
+		for n := 0; n < tries && !seen[injectors[i].kind]; n++ {
+			try(injectors[i])
+		}
+	}
 	for range tries {
 		in, pick := (*injector)(nil), random.IntN(total)
 		for _, in = range injectors {
@@ -72,13 +90,7 @@ func plan(random *rand.Rand, injectors []*injector, size stack.Size, length time
 				break
 			}
 		}
-		lasts := in.shortest + time.Duration(random.Int64N(int64(in.longest-in.shortest)+1))
-		at := time.Duration(random.Int64N(int64(length)))
-		targets := in.targets(size)
-		one := injection{in, at, lasts, targets[random.IntN(len(targets))], random.Float64()}
-		if fits(one) {
-			chosen = append(chosen, one)
-		}
+		try(in)
 	}
 	slices.SortStableFunc(chosen, func(a, b injection) int { return int(a.at - b.at) })
 	return chosen

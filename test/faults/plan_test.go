@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -13,22 +14,23 @@ import (
 func TestPlanDependsOnSeed(t *testing.T) {
 	planned := func(seed uint64, size stack.Size) string {
 		tr := &trial{scenario: mixScenario, size: size, options: options{seed: seed}}
-		var all []string
+		all, seen := []string{}, map[string]bool{}
 		for round := range uint64(3) {
-			all = append(all, fmt.Sprint(plan(tr.random("plan", round), injectors(), size, roundLength, concurrentFaults)))
+			planned := plan(tr.random("plan", round), injectors(), seen, size, roundLength, concurrentFaults)
+			all = append(all, fmt.Sprint(planned))
 		}
 		return strings.Join(all, "\n")
 	}
 	one, two := stack.Size{Instances: 1, Shards: 1}, stack.Size{Instances: 2, Shards: 2}
 	first := planned(1, two)
 	if again := planned(1, two); again != first {
-		t.Error("plan twice with one seed: got different plans")
+		t.Error("plan twice with one seed: got different plans, want equal plans")
 	}
 	if first == planned(2, two) || planned(1, one) == first {
-		t.Error("plan with two seeds or two sizes: got the same plan")
+		t.Error("plan with two seeds or two sizes: got equal plans, want different plans")
 	}
 	if rounds := strings.Split(first, "\n"); rounds[0] == rounds[1] {
-		t.Error("plan two rounds: got the same plan")
+		t.Error("plan two rounds: got equal plans, want different plans")
 	}
 }
 
@@ -38,7 +40,8 @@ func TestPlanKeepsLimits(t *testing.T) {
 	size := stack.Size{Instances: 2, Shards: 2}
 	seen := map[string]int{}
 	for seed := range uint64(300) {
-		planned := plan(rand.New(rand.NewPCG(seed, 0)), injectors(), size, roundLength, concurrentFaults)
+		kinds := map[string]bool{"SIGKILL": seed%2 == 0}
+		planned := plan(rand.New(rand.NewPCG(seed, 0)), injectors(), kinds, size, roundLength, concurrentFaults)
 		for i, a := range planned {
 			seen[a.kind]++
 			if a.at < 0 || a.lasts < a.shortest || a.lasts > a.longest || a.at+a.lasts > roundLength {
@@ -64,6 +67,33 @@ func TestPlanKeepsLimits(t *testing.T) {
 		if seen[in.kind] < 10 {
 			t.Errorf("fault %q: occurs %d times in 300 plans, want at least 10", in.kind, seen[in.kind])
 		}
+	}
+}
+
+// TestFewRoundsHaveEveryKind checks that the fewest rounds on the default sizes inject every kind of fault. With 1 % of
+// the seeds, one kind may not fit into a round.
+func TestFewRoundsHaveEveryKind(t *testing.T) {
+	const seeds = 200
+	missing := 0
+	for seed := range uint64(seeds) {
+		seen := map[string]bool{}
+		for _, n := range []int{1, 2} {
+			tr := &trial{scenario: mixScenario, size: stack.Size{Instances: n, Shards: n}, options: options{seed: seed}}
+			kinds := map[string]bool{}
+			for round := range uint64(minRounds) {
+				plan(tr.random("plan", round), injectors(), kinds, tr.size, roundLength, concurrentFaults)
+			}
+			maps.Copy(seen, kinds)
+		}
+		for _, in := range injectors() {
+			if !seen[in.kind] {
+				missing++
+				t.Logf("seed %d: fault %q is missing", seed, in.kind)
+			}
+		}
+	}
+	if missing > seeds/100 {
+		t.Errorf("a kind of fault is missing %d times with %d seeds, want at most %d", missing, seeds, seeds/100)
 	}
 }
 

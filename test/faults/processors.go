@@ -13,7 +13,8 @@ import (
 )
 
 // pinProcessors pins this program and the system to different processors, so that the load does not slow down the
-// system. restore unpins this program. With one processor pinProcessors does nothing. how describes the result.
+// system. With one processor, pinProcessors does nothing. The result how describes the processors, and the result
+// restore unpins this program.
 func (s *system) pinProcessors() (how string, restore func() error, err error) {
 	cores := runtime.NumCPU()
 	if cores < 2 {

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// progress prints events, one per line. On a terminal it shows the current status below the events. Elsewhere it prints
-// the status every 5 s.
+// progress prints events, one per line. On a terminal, progress shows the current status below the events. Elsewhere,
+// progress prints the status every 5 s.
 type progress struct {
 	w        io.Writer
 	terminal bool
@@ -45,7 +45,7 @@ func (p *progress) erase() {
 	}
 }
 
-// watch shows the status of the report's current trial until stop is called.
+// watch shows the status of the report's current trial until the result stop is called.
 func (p *progress) watch(r *report) (stop func()) {
 	every := 5 * time.Second
 	if p.terminal {

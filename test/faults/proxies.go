@@ -24,8 +24,8 @@ type proxies struct {
 // recordedMessages is the maximum number of internal requests to keep for a replay after the round.
 const recordedMessages = 5000
 
-// newProxies returns the proxies of a system that has not started. The function random provides their random
-// numbers.
+// newProxies returns the proxies of a system that has not started. The function random provides the random
+// numbers of the proxies.
 func newProxies(random func(name string, n uint64) *rand.Rand) *proxies {
 	return &proxies{
 		scripts: &faultproxy.Scripts{}, random: random, byLink: map[string]*faultproxy.Proxy{},

@@ -23,7 +23,7 @@ type report struct {
 	interrupted bool
 
 	mu     sync.Mutex
-	trials []*trial // trials that have begun; the last one is the current one
+	trials []*trial // trials that have begun; the progress display shows the last one
 }
 
 func newReport(ctx context.Context, o options) *report {
@@ -43,10 +43,10 @@ func describeEnvironment(ctx context.Context) []string {
 	}
 }
 
-func (r *report) add(tr *trial) {
+func (r *report) add(trials ...*trial) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.trials = append(r.trials, tr)
+	r.trials = append(r.trials, trials...)
 }
 
 func (r *report) current() *trial {
@@ -79,8 +79,8 @@ func (r *report) violations() int {
 	return total
 }
 
-// err returns errViolations with the first violations of each trial, or nil. The progress display has printed them, but
-// often only the end of a log is kept.
+// err returns errViolations with the first violations of each trial, or nil. The progress display has printed the
+// violations, but often only the end of a log is kept.
 func (r *report) err() error {
 	if r.violations() == 0 {
 		return nil
@@ -94,7 +94,7 @@ func (r *report) err() error {
 	return fmt.Errorf("%w:\n%s", errViolations, strings.Join(quoted, "\n"))
 }
 
-// quoted returns the first violations, and one line with the number of the others.
+// quoted returns the first violations, and one line with the number of violations that it omits.
 func (tr *trial) quoted() []string {
 	quoted := slices.Clone(tr.violations)
 	if more := tr.violated - len(quoted); more > 0 {

@@ -14,8 +14,8 @@ import (
 	"checkout/test/stack"
 )
 
-// cpuTime returns the CPU time that processes have used. It reads their CPU clocks, because reading /proc may take over
-// a second in a program with thousands of busy clients.
+// cpuTime returns the CPU time that processes have used. It reads the CPU clocks of the processes, because reading
+// /proc may take over a second in a program with thousands of busy clients.
 func cpuTime(processes []stack.Process) (all time.Duration) {
 	const ofAllThreads = 2 // CPUCLOCK_SCHED; see clock_getcpuclockid(3)
 	for _, p := range processes {
@@ -34,7 +34,7 @@ type memoryPeaks struct {
 	MiB map[string]int
 }
 
-// watchMemory samples the memory of the system's processes, except Redis, until stop is called.
+// watchMemory samples the memory of the system's processes, except Redis, until the result stop is called.
 func (s *system) watchMemory() (m *memoryPeaks, stop func()) {
 	m = &memoryPeaks{MiB: map[string]int{}}
 	processes := slices.DeleteFunc(s.Processes(), func(p stack.Process) bool {

@@ -23,13 +23,14 @@ type interleaving struct {
 // runFunc runs an interleaving. It returns an error if the intended events did not happen.
 type runFunc func(ctx context.Context, s *rig) error
 
-// rig is the small system for an interleaving. It has two order instances, so that two coordinators can compete. It has
-// two stock shards, so that one shard can reserve while the other refuses.
+// rig is the small system for an interleaving. It has two order instances, so that two coordinators can compete. The
+// rig has two stock shards, so that one shard can reserve while the other shard refuses.
 type rig struct {
 	*system
 	orders *testOrders
 	points *failPoints
 	source sources
+	direct bool // checkouts do not pass through the gateway
 
 	mu         sync.Mutex
 	violations []string
@@ -39,12 +40,14 @@ type rig struct {
 
 const (
 	eventTimeout  = 20 * time.Second // limit for one event of an interleaving
-	settleTimeout = 15 * time.Second // limit until all orders are decided, and again until all are confirmed
+	settleTimeout = 15 * time.Second // limit until all orders are decided, and then until all are confirmed
 )
 
-// runInterleaving builds a system from the sources, runs an interleaving on it, and returns the violations.
-func (tr *trial) runInterleaving(ctx context.Context, il *interleaving, source sources, redisArgs ...string) (
-	violations []string, err error) {
+// runInterleaving builds a system from the sources, runs an interleaving on it, and returns the violations. If keep is
+// true, runInterleaving keeps the files of the system after a failure.
+func (tr *trial) runInterleaving(
+	ctx context.Context, il *interleaving, source sources, keep bool, redisArgs ...string,
+) (violations []string, err error) {
 	s := &rig{source: source}
 	cfg := stack.Config{RedisArgs: redisArgs, Sizes: map[string]stack.Size{
 		"order": {Instances: 2, Shards: 1}, "stock": {Instances: 1, Shards: 2}, "payment": {Instances: 1, Shards: 1},
@@ -61,7 +64,12 @@ func (tr *trial) runInterleaving(ctx context.Context, il *interleaving, source s
 	if s.system, err = tr.start(ctx, cfg); err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, s.close()) }()
+	defer func() {
+		if keep && (err != nil || len(violations) > 0) {
+			s.keep()
+		}
+		err = errors.Join(err, s.close())
+	}()
 	s.points, s.orders = newFailPoints(s.Stack, folder), newTestOrders(s.shards, tr.random(il.name, 0))
 	if err := errors.Join(il.run(ctx, s), ctx.Err()); err != nil {
 		return nil, err
@@ -102,15 +110,24 @@ func (s *rig) violate(format string, args ...any) {
 	s.violations = append(s.violations, fmt.Sprintf(format, args...))
 }
 
-// send sends an order's request in the background. When the response arrives, send compares it with Redis.
+// send sends an order's request in the background. When the response arrives, send compares the response with
+// Redis.
 func (s *rig) send(ctx context.Context, o *testOrder) (response chan check.Response) {
 	response = make(chan check.Response, 1)
 	s.sending.Go(func() {
-		r := o.send(s.Client)
+		r := s.request(o)
 		s.checkResponse(ctx, o, r)
 		response <- r
 	})
 	return response
+}
+
+// request sends an order's request through the gateway or, if s.direct is true, a checkout to an instance.
+func (s *rig) request(o *testOrder) check.Response {
+	if s.direct && !o.paid {
+		return o.Checkout(s.Client.Instance(s.PublicURLs("order")[0]))
+	}
+	return o.send(s.Client)
 }
 
 // checkResponse compares the response to a checkout with Redis. After a 200 the order must be PAID. After a 4xx the
@@ -120,16 +137,16 @@ func (s *rig) checkResponse(ctx context.Context, o *testOrder, r check.Response)
 	switch {
 	case err != nil || o.paid || r.Unknown():
 	case r.OK() && stored.State != "PAID":
-		s.violate("got 200, but the order is %s", stored.State)
+		s.violate("the client got 200, but the order is %s, want PAID", stored.State)
 	case r.Refused() && (stored.State == "RUNNING" || stored.State == "ABORTING"):
-		s.violate("got %d, but the order is %s", r.Status, stored.State)
+		s.violate("the client got %d, but the order is %s, want a decided state", r.Status, stored.State)
 	case r.Refused() && stored.State == "OPEN" && len(holds["payment"])+len(holds["stock"]) > 0:
-		s.violate("got %d, but the attempt holds %v", r.Status, holds)
+		s.violate("the client got %d, but the attempt holds %v, want no reservations", r.Status, holds)
 	}
 }
 
-// inspect reads an order from Redis. holds contains the keys of the RESERVED records of the order's attempt, by
-// service.
+// inspect reads an order from Redis. The result holds contains the keys of the RESERVED records of the order's
+// attempt, by service.
 func (s *rig) inspect(ctx context.Context, o *testOrder) (stored check.Order, holds map[string][]string, err error) {
 	sn, err := s.shards.Snapshot(ctx)
 	if err != nil {
@@ -145,7 +162,7 @@ func (s *rig) inspect(ctx context.Context, o *testOrder) (stored check.Order, ho
 	return stored, holds, nil
 }
 
-// create creates an order. If the test will cancel the order, create also pays it.
+// create creates an order. If the test cancels the order later, the method also pays the order.
 func (s *rig) create(ctx context.Context, k kind) (*testOrder, error) {
 	o, err := s.orders.create(ctx, k)
 	if err == nil && k == kindCancelled && !o.pay(s.Client) {
@@ -162,8 +179,8 @@ type heldOrder struct {
 	response chan check.Response
 }
 
-// holdAt creates an order, arms fail points, sends the order's request, and waits until all points have fired. Each
-// point is written with its service: "payment: participant reserve received".
+// holdAt creates an order, arms fail points, sends the order's request, and waits until all points have fired. The
+// name of a point contains its service, as in "payment: participant reserve received".
 func (s *rig) holdAt(ctx context.Context, k kind, action string, points ...string) (*heldOrder, error) {
 	o, err := s.create(ctx, k)
 	if err != nil {
@@ -191,12 +208,33 @@ func (s *rig) holdAt(ctx context.Context, k kind, action string, points ...strin
 	return h, nil
 }
 
+// holdBeforeCommit creates an order, sends its checkout, and pauses the coordinator just before the commit.
+// holdBeforeCommit pauses the coordinator twice, because after a first pause the coordinator reserves the credit
+// again.
+func (s *rig) holdBeforeCommit(ctx context.Context) (*heldOrder, error) {
+	h, err := s.holdAt(ctx, kindPaid, actionPause, "order: coordinator reserve stock")
+	if err != nil {
+		return nil, err
+	}
+	repeated, err := s.arm(ctx, actionPause, "order", "coordinator reserve payment", h.User)
+	if err != nil {
+		return nil, err
+	}
+	sleep(ctx, 200*time.Millisecond) // the coordinator trusts the first reservation for 100 ms
+	if err := s.resume(ctx, h.points[0]); err != nil {
+		return nil, err
+	}
+	h.points = []string{repeated}
+	h.first, err = s.waitFired(ctx, repeated)
+	return h, err
+}
+
 // arm arms a fail point on all instances of its service and returns its name.
 func (s *rig) arm(ctx context.Context, action, service, point, about string) (string, error) {
 	return s.armAt(ctx, 1, action, service, point, about)
 }
 
-// armAt arms a fail point that fires at visit number hit. It returns the name of the point.
+// armAt arms a fail point that fires when it is reached for the nth time (n = hit). It returns the name of the point.
 func (s *rig) armAt(ctx context.Context, hit int, action, service, point, about string) (string, error) {
 	s.mu.Lock()
 	s.armed++
@@ -213,7 +251,7 @@ func (s *rig) waitFired(ctx context.Context, name string) (string, error) {
 	return s.points.wait(ctx, name, eventTimeout, func() bool { return false })
 }
 
-// resume disarms a fail point and resumes the step that it paused.
+// resume disarms a fail point and resumes the step that the point paused.
 func (s *rig) resume(ctx context.Context, name string) error {
 	for _, service := range stack.Services() {
 		if strings.Contains(name, ": "+service+" ") {

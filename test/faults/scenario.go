@@ -17,12 +17,14 @@ type scenario struct {
 
 	sizes []stack.Size // supported sizes; empty means all
 	timed bool         // runs for options.duration
+	waits bool         // mostly waits and measures nothing, so it runs beside other such scenarios
 }
 
 // scenarios returns all scenarios in the order in which they run.
 func scenarios() []scenario {
 	return []scenario{
-		mixScenario, matrixScenario, mutationScenario, availabilityScenario, overloadScenario, floodScenario,
+		mixScenario, matrixScenario, mutationScenario, availabilityScenario, refusingScenario, diskScenario,
+		identityScenario, overloadScenario, floodScenario,
 	}
 }
 

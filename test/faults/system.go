@@ -9,7 +9,8 @@ import (
 	"checkout/test/stack"
 )
 
-// readyWithin limits the start of a system. It is generous, because it only stops a run that makes no progress.
+// readyWithin limits the start of a system. The limit is generous, because its only purpose is to stop a run that makes
+// no progress.
 const readyWithin = 90 * time.Second
 
 // system is the system of a trial, with a client of its gateway and connections to its Redis shards.
@@ -44,6 +45,25 @@ func (tr *trial) launch(ctx context.Context, cfg stack.Config) (*system, error) 
 		return nil, err
 	}
 	return &system{started, check.NewClient(started.Gateway()), check.OpenShards(started), tr}, nil
+}
+
+// end closes the system at the end of a run with a result. If the run has failed, or if the trial has found a
+// violation, the method keeps the files of the system.
+func (s *system) end(result *error) {
+	if *result != nil || s.trial.failed() {
+		s.keep()
+	}
+	*result = errors.Join(*result, s.close())
+}
+
+// keep keeps the files of the system, and names their folder in the report.
+func (s *system) keep() {
+	folder, err := s.Keep(s.trial.name())
+	if err != nil {
+		folder = err.Error()
+	}
+	s.trial.progress.logf("logs and Redis files of %s: %s", s.trial.name(), folder)
+	s.trial.note("Logs and Redis files: %s", folder)
 }
 
 // close stops the system. A data race is a violation.

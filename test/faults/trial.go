@@ -56,7 +56,7 @@ func (tr *trial) random(name string, n uint64) *rand.Rand {
 	return rand.New(rand.NewPCG(tr.options.seed^h.Sum64(), n))
 }
 
-// inject counts a fault, and shows the fault in the progress display until done is called.
+// inject counts a fault, and shows the fault in the progress display until the result done is called.
 func (tr *trial) inject(kind, target string) (done func()) {
 	tr.mu.Lock()
 	tr.faults[kind]++
@@ -64,7 +64,7 @@ func (tr *trial) inject(kind, target string) (done func()) {
 	return tr.show(kind + " " + target)
 }
 
-// show shows a text in the progress display until done is called.
+// show shows a text in the progress display until the result done is called.
 func (tr *trial) show(text string) (done func()) {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
@@ -78,7 +78,7 @@ func (tr *trial) show(text string) (done func()) {
 	})
 }
 
-// setStatus adds the result of the function status to the progress display until done is called.
+// setStatus adds the result of the function status to the progress display until the result done is called.
 func (tr *trial) setStatus(status func() string) (done func()) {
 	set := func(status func() string) {
 		tr.mu.Lock()
@@ -133,6 +133,13 @@ func (tr *trial) violate(format string, args ...any) {
 	}
 	tr.mu.Unlock()
 	tr.progress.logf("VIOLATION in %s: %s", tr.name(), violation)
+}
+
+// failed reports whether the trial has found a violation.
+func (tr *trial) failed() bool {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	return tr.violated > 0
 }
 
 // note adds a paragraph to the report.

@@ -12,7 +12,7 @@ import (
 
 const (
 	pollInterval = 250 * time.Millisecond
-	staleAfter   = time.Second // a shard is unavailable if its last successful poll is older than this
+	staleAfter   = time.Second // a shard is unavailable if its last successful poll is older than staleAfter
 )
 
 // undecided polls the undecided orders on each order shard.
@@ -28,14 +28,14 @@ type undecidedShard struct {
 	since map[string]time.Time // time of the first poll that returned an order, by order
 }
 
-// watchUndecided polls the undecided orders until stop is called. It adds their number and age to the progress
-// display and the report.
+// watchUndecided polls the undecided orders until the result stop is called. It adds the number and the age of these
+// orders to the progress display and the report.
 func (s *system) watchUndecided(ctx context.Context) (stop func()) {
 	u := &undecided{trial: s.trial, shards: make([]undecidedShard, len(s.shards["order"]))}
 	ctx, cancel := context.WithCancel(ctx)
 	var polling sync.WaitGroup
 	for i, shard := range s.shards["order"] {
-		polling.Go(func() { // one goroutine per shard, so that an unavailable shard does not delay the others
+		polling.Go(func() { // one goroutine per shard, so that an unavailable shard delays no other shard
 			for sleep(ctx, pollInterval) {
 				u.poll(ctx, i, shard)
 			}

@@ -12,8 +12,8 @@ import (
 	"checkout/test/check"
 )
 
-// TestUndecidedOrdersAreCounted checks the number of undecided orders in the status and in the report. It checks them
-// while all shards are available, and while one is unavailable.
+// TestUndecidedOrdersAreCounted checks the number of undecided orders in the status and in the report. The test checks
+// these numbers while all shards are available, and while one shard is unavailable.
 func TestUndecidedOrdersAreCounted(t *testing.T) {
 	t.Parallel()
 	one, two := testredis.Start(t), testredis.Start(t)

@@ -43,7 +43,7 @@ func (u usage) exceeds(limit usage) (excesses []string) {
 	return excesses
 }
 
-// leaks describes the instances that exceed the limit. It passes the usage of each instance to the function record.
+// leaks describes the instances that exceed the limit. The function record receives the usage of each instance.
 func (s *system) leaks(ctx context.Context, limit usage, record func(usage)) (leaks []string, err error) {
 	for _, p := range s.Processes() {
 		service, _, _ := strings.Cut(p.Name, "-")
@@ -88,7 +88,7 @@ func (s *system) usage(ctx context.Context, p stack.Process) (u usage, err error
 
 // profile reads a profile of an instance.
 func (s *system) profile(ctx context.Context, instance, name string) (string, error) {
-	request, err := http.NewRequestWithContext(ctx, "GET", internalURL(s.Stack, instance)+"/debug/pprof/"+name, nil)
+	request, err := http.NewRequestWithContext(ctx, "GET", urlOf(s.MetricsURLs, instance)+"/debug/pprof/"+name, nil)
 	if err != nil {
 		return "", err
 	}

@@ -49,8 +49,8 @@ func output(ctx context.Context, input string, command []string) (string, error)
 	return steps.Output(cmd)
 }
 
-// newNamespace replaces the namespace with an empty one. The new namespace enforces the restricted Pod Security
-// Standard.
+// newNamespace replaces the namespace with an empty namespace. The new namespace enforces the restricted Pod
+// Security Standard.
 func (c *cluster) newNamespace(ctx context.Context) error {
 	if err := c.deleteNamespaces(ctx); err != nil {
 		return err
@@ -64,33 +64,45 @@ func (c *cluster) newNamespace(ctx context.Context) error {
 }
 
 func (c *cluster) deleteNamespaces(ctx context.Context) error {
-	_, err := c.kube(ctx, "delete", "namespace", c.namespace, c.nodeNamespace(), "--ignore-not-byPod", "--timeout=3m")
+	_, err := c.kube(ctx, "delete", "namespace", c.namespace, c.nodeNamespace(), "--ignore-not-found", "--timeout=3m")
 	return err
 }
 
-// ready waits until every pod of the system is up to date and ready.
+// rolledOut waits until every workload is up to date and available, with the command that docs/deploy.md contains.
+func (c *cluster) rolledOut(ctx context.Context) error {
+	_, err := c.kube(ctx, "rollout", "status", "deployment,statefulset", "-l", ours, "--timeout="+readyTimeout.String())
+	return err
+}
+
+// ready waits until every workload is rolled out, and every pod of the system is ready. It ignores the completed
+// pods of Jobs.
 func (c *cluster) ready(ctx context.Context) error {
-	sets, err := c.kube(ctx, "get", "statefulset,deployment", "-l", ours, "-o", "name")
-	if err != nil {
+	if err := c.rolledOut(ctx); err != nil {
 		return err
 	}
-	for _, set := range strings.Fields(sets) {
-		if _, err := c.kube(ctx, "rollout", "status", set, "--timeout="+readyTimeout.String()); err != nil {
-			return err
-		}
-	}
 	return check.Poll(ctx, recoveryTimeout, func(ctx context.Context) error {
-		pods, err := c.kube(ctx, "get", "pods", "-l", ours, "--no-headers")
+		pods, err := c.kube(ctx, "get", "pods", "-l", ours, "--field-selector=status.phase!=Succeeded", "--no-headers")
 		if err != nil {
 			return err
 		}
 		for pod := range strings.Lines(pods) {
-			if !strings.Contains(pod, " 1/1 ") {
+			if !strings.Contains(pod, " 1/1 ") || strings.Contains(pod, "Terminating") {
 				return fmt.Errorf("pod not ready: %s", pod)
 			}
 		}
 		return nil
 	})
+}
+
+// instance returns the name of the pod of an instance.
+func (c *cluster) instance(ctx context.Context, service string, number int) (string, error) {
+	pods, err := c.kube(ctx, "get", "pods", "-l",
+		fmt.Sprintf("%s,app.kubernetes.io/name=%s,apps.kubernetes.io/pod-index=%d", ours, service, number),
+		"-o", "jsonpath={.items[*].metadata.name}")
+	if err == nil && len(strings.Fields(pods)) != 1 {
+		err = fmt.Errorf("find instance %d of %s: got the pods %q, want one", number, service, pods)
+	}
+	return pods, err
 }
 
 // state describes the pods, events and logs after a failed step.
@@ -101,7 +113,7 @@ func (c *cluster) state(ctx context.Context) string {
 	return pods + "\n" + steps.Last(events, 15) + "\n" + steps.Last(logs, 60)
 }
 
-// restarts returns the UID and the restart count of each pod as "UID/count", by pod name. It skips terminating pods.
+// restarts returns the UID and the restart count of each pod as "UID/count", by pod name, without terminating pods.
 func (c *cluster) restarts(ctx context.Context) (map[string]string, error) {
 	text, err := c.kube(ctx, "get", "pods", "-l", ours, "-o",
 		"go-template={{range .items}}{{if not .metadata.deletionTimestamp}}"+
@@ -118,8 +130,18 @@ func (c *cluster) restarts(ctx context.Context) (map[string]string, error) {
 // nodeNamespace returns the name of a second namespace, which allows privileged pods.
 func (c *cluster) nodeNamespace() string { return c.namespace + "-node" }
 
-// killer is a pod that kills a process in another pod on the same node. It is needed because a container cannot kill
-// its own main process.
+// privileged returns the second namespace. If the namespace does not exist, the method creates the namespace.
+func (c *cluster) privileged(ctx context.Context) (*cluster, error) {
+	p := &cluster{c.kubectl, c.helm, c.nodeNamespace()}
+	if _, err := p.kube(ctx, "get", "namespace", p.namespace); err == nil {
+		return p, nil
+	}
+	_, err := p.kube(ctx, "create", "namespace", p.namespace)
+	return p, err
+}
+
+// killer is a pod that kills a process in another pod on the same node, because a container cannot kill its own main
+// process.
 const killer = `
 apiVersion: v1
 kind: Pod
@@ -156,11 +178,9 @@ func (c *cluster) kill(ctx context.Context, pod, process string) error {
 	if err != nil {
 		return err
 	}
-	privileged := &cluster{c.kubectl, c.helm, c.nodeNamespace()}
-	if _, err := privileged.kube(ctx, "get", "namespace", privileged.namespace); err != nil {
-		if _, err := privileged.kube(ctx, "create", "namespace", privileged.namespace); err != nil {
-			return err
-		}
+	privileged, err := c.privileged(ctx)
+	if err != nil {
+		return err
 	}
 	if _, err := privileged.kubeInput(ctx, fmt.Sprintf(killer, node, image, process, uid), "create", "-f",
 		"-"); err != nil {

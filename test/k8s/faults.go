@@ -31,12 +31,16 @@ func (r *run) killAndWait(ctx context.Context, pod, process string) error {
 	})
 }
 
-// killInstances kills one instance of each service under load. Requests in flight there may fail, at most one per
-// client.
+// killInstances kills one instance of each service under load. Requests in flight on these instances may fail, at most
+// one per client.
 func (r *run) killInstances(ctx context.Context) error {
 	return r.underLoad(ctx, clients*len(services), func(s *shop.Shop) error {
 		for _, service := range services {
-			if err := r.killAndWait(ctx, service+"-1", service); err != nil {
+			pod, err := r.instance(ctx, service, 1)
+			if err != nil {
+				return err
+			}
+			if err := r.killAndWait(ctx, pod, service); err != nil {
 				return err
 			}
 			if err := s.AwaitDecided(ctx, buys, recoveryTimeout); err != nil {
@@ -56,8 +60,8 @@ func (r *run) killRedis(ctx context.Context) error {
 		func(*shop.Shop) error { return r.killAndWait(ctx, "order-redis-1", "redis-server") })
 }
 
-// deleteRedis deletes two Redis pods under load, one of them by force. The new pods get other addresses and the same
-// volumes.
+// deleteRedis deletes two Redis pods under load, the second pod by force. The new pods get other addresses and the
+// same volumes.
 func (r *run) deleteRedis(ctx context.Context) error {
 	return r.underLoad(ctx, anyNumber, func(s *shop.Shop) error {
 		for pod, options := range map[string][]string{"payment-redis-0": {"--grace-period=0", "--force"},
@@ -94,14 +98,15 @@ func (r *run) update(ctx context.Context) error {
 		}
 		for pod := range now {
 			if isRedis, same := strings.Contains(pod, "-redis-"), now[pod] == before[pod]; isRedis != same {
-				return fmt.Errorf("update: pod %s was %s and is %s", pod, before[pod], now[pod])
+				return fmt.Errorf("update: want all instances and gateways replaced, and no other pod: "+
+					"UID/restarts of pod %s were %s, are %s", pod, before[pod], now[pod])
 			}
 		}
 		return nil
 	})
 }
 
-// drain drains all nodes under load, except for their Redis pods. There is no node for the evicted pods, so the
+// drain drains all nodes under load, and keeps the Redis pods. The evicted pods find no node, so the
 // disruption budgets must keep one pod of each service and of the gateway. No request may fail.
 func (r *run) drain(ctx context.Context) error {
 	names, err := r.kube(ctx, "get", "nodes", "-o", "jsonpath={.items[*].metadata.name}")
@@ -154,7 +159,7 @@ func (r *run) drainNodes(ctx context.Context, nodes []string) error {
 }
 
 // grow adds a shard and an instance to each service under load. Old data must stay available, and new objects must
-// reach every shard. An instance that does not know the new shard yet must respond 503, never 404.
+// reach every shard. An instance that does not know the new shard yet must respond with 503, never with 404.
 func (r *run) grow(ctx context.Context) error {
 	return r.underLoad(ctx, anyNumber, func(s *shop.Shop) error {
 		if err := r.change(ctx, "grown", func() error { return r.upgrade(ctx, grown) }); err != nil {
@@ -162,6 +167,53 @@ func (r *run) grow(ctx context.Context) error {
 		}
 		return s.AwaitShards(ctx, 3, recoveryTimeout)
 	})
+}
+
+// rollBack rolls back to the revision before the growth, which has one shard less. The new instances must refuse to
+// start, and the instances that know all shards must go on serving. Rolling forward must repair everything.
+func (r *run) rollBack(ctx context.Context) error {
+	return r.underLoad(ctx, anyNumber, func(s *shop.Shop) error {
+		if _, err := r.chart(ctx, "rollback", release); err != nil {
+			return err
+		}
+		if err := check.Poll(ctx, recoveryTimeout, r.refuseTooFewShards); err != nil {
+			return err
+		}
+		if err := s.AwaitDecided(ctx, buys, recoveryTimeout); err != nil {
+			return fmt.Errorf("after the rollback: %w", err)
+		}
+		if err := r.shrink(ctx); err != nil {
+			return fmt.Errorf("after the rollback: %w", err)
+		}
+		return r.change(ctx, "rolled forward", func() error {
+			_, err := r.chart(ctx, "rollback", release)
+			return err
+		})
+	})
+}
+
+// refuseTooFewShards checks that each service has a ready old instance, and a new instance that is not ready and logs
+// the reason.
+func (r *run) refuseTooFewShards(ctx context.Context) error {
+	for _, service := range services {
+		logs, err := r.kube(ctx, "logs", "-l", ours+",app.kubernetes.io/name="+service, "--tail=100",
+			"--max-log-requests=10")
+		if err != nil {
+			return err
+		}
+		if !strings.Contains(logs, "3 shards are active, but REDIS_ADDRS lists only 2") {
+			return fmt.Errorf("no instance of %s refuses too few shards, want one", service)
+		}
+		ready, err := r.kube(ctx, "get", "deployment", service+"-1", "-o",
+			"jsonpath={.status.replicas} {.status.updatedReplicas} {.status.readyReplicas}")
+		if err != nil {
+			return err
+		}
+		if ready != "2 1 1" {
+			return fmt.Errorf("%s-1 has %s pods, updated and ready pods; want 2 1 1", service, ready)
+		}
+	}
+	return nil
 }
 
 // shrink checks that the chart refuses to remove a shard.

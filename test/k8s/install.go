@@ -9,12 +9,17 @@ import (
 	"time"
 
 	"checkout/test/check"
+	"checkout/test/shop"
 )
 
 // upgrade installs or upgrades the system with these values.
 func (r *run) upgrade(ctx context.Context, values string) error {
-	args := []string{"upgrade", "--install", release, chartDir, "-f", "k8s/minikube.yaml",
-		"--set", "image.prefix=" + r.prefix + "," + values}
+	return r.deploy(ctx, chartDir, "-f", "k8s/minikube.yaml", "--set", values)
+}
+
+// deploy installs or upgrades the system with a chart and options for Helm.
+func (r *run) deploy(ctx context.Context, chart string, options ...string) error {
+	args := append([]string{"upgrade", "--install", release, chart, "--set", "image.prefix=" + r.prefix}, options...)
 	if r.values != "" {
 		args = append(args, "--set", r.values)
 	}
@@ -29,7 +34,7 @@ const (
 	grown     = "machines=3,shards=3,gateway.replicas=2,image.tag=next"
 )
 
-// change calls do, waits until everything is ready, and prints the duration of both.
+// change calls the function do and waits until everything is ready. It prints the time for both.
 func (r *run) change(ctx context.Context, what string, do func() error) error {
 	began := time.Now()
 	if err := do(); err != nil {
@@ -42,14 +47,103 @@ func (r *run) change(ctx context.Context, what string, do func() error) error {
 	return nil
 }
 
-func (r *run) installOne(ctx context.Context) error { return r.install(ctx, oneShard) }
-func (r *run) installTwo(ctx context.Context) error { return r.install(ctx, twoShards) }
+func (r *run) installOne(ctx context.Context) error {
+	if err := r.install(ctx, func() error { return r.upgrade(ctx, oneShard) }); err != nil {
+		return err
+	}
+	return r.testAgain(ctx)
+}
 
-func (r *run) install(ctx context.Context, values string) error {
+// testAgain checks that `helm test` fails without a gateway, and passes again with a gateway.
+func (r *run) testAgain(ctx context.Context) error {
+	if _, err := r.kube(ctx, "scale", "deployment/gateway", "--replicas=0"); err != nil {
+		return err
+	}
+	// A stopping gateway still serves.
+	if _, err := r.kube(ctx, "wait", "--for=delete", "pod", "-l", ours+",app.kubernetes.io/name=gateway",
+		"--timeout=60s"); err != nil {
+		return err
+	}
+	if _, err := r.chart(ctx, "test", release, "--timeout", "10s"); err == nil {
+		return errors.New("helm test passed without a gateway, want a failure")
+	}
+	if _, err := r.kube(ctx, "scale", "deployment/gateway", "--replicas=1"); err != nil {
+		return err
+	}
+	if err := r.rolledOut(ctx); err != nil {
+		return err
+	}
+	_, err := r.chart(ctx, "test", release, "--timeout", "2m")
+	return err
+}
+
+// chart1 is the chart before instances became Deployments. It contains the Secret with the password.
+const chart1 = "test/k8s/testdata/checkout-1.0.0.tgz"
+
+func (r *run) installChart1(ctx context.Context) error {
+	return r.install(ctx, func() error {
+		values := "batchInit=true,console=true,machine.memoryMi=256,redis.maxmemoryMi=256,redis.storage.size=2Gi,"
+		return r.deploy(ctx, chart1, "--set", values+twoShards)
+	})
+}
+
+// upgradeChart1 upgrades from chart 1 under load as docs/deploy.md describes. No request may fail, the password must
+// stay, and no Redis may restart.
+func (r *run) upgradeChart1(ctx context.Context) error {
+	instances := []string{"statefulset", "order", "stock", "payment"}
+	sets := func(args ...string) error {
+		_, err := r.kube(ctx, slices.Concat(args[:1], instances, args[1:])...)
+		return err
+	}
+	password, err := r.password(ctx)
+	if err != nil {
+		return err
+	}
+	before, err := r.restarts(ctx)
+	if err != nil {
+		return err
+	}
+	return r.underLoad(ctx, 0, func(*shop.Shop) error {
+		if err := sets("annotate", "helm.sh/resource-policy=keep"); err != nil {
+			return err
+		}
+		if err := r.change(ctx, "upgraded", func() error { return r.upgrade(ctx, twoShards) }); err != nil {
+			return err
+		}
+		if err := sets("scale", "--replicas=1"); err != nil {
+			return err
+		}
+		if _, err := r.kube(ctx, "wait", "--for=delete", "pod/order-2", "pod/stock-2", "pod/payment-2",
+			"--timeout=60s"); err != nil {
+			return err
+		}
+		if err := r.change(ctx, "old instances removed", func() error { return sets("delete") }); err != nil {
+			return err
+		}
+		now, err := r.restarts(ctx)
+		if err != nil {
+			return err
+		}
+		for pod := range now {
+			if strings.Contains(pod, "-redis-") && now[pod] != before[pod] {
+				return fmt.Errorf("the upgrade has replaced or restarted Redis pod %s: UID/restarts were %s, are %s",
+					pod, before[pod], now[pod])
+			}
+		}
+		kept, err := r.password(ctx)
+		if err == nil && kept != password {
+			err = errors.New("the upgrade has changed the password")
+		}
+		return err
+	})
+}
+
+// install installs the system in an empty namespace, and checks that it works.
+func (r *run) install(ctx context.Context, do func() error) error {
 	if err := r.newNamespace(ctx); err != nil {
 		return err
 	}
-	if err := r.change(ctx, "installed", func() error { return r.upgrade(ctx, values) }); err != nil {
+	if err := r.change(ctx, "installed", do); err != nil {
 		return err
 	}
 	restarts, err := r.restarts(ctx)
@@ -64,15 +158,15 @@ func (r *run) install(ctx context.Context, values string) error {
 	if _, err := r.chart(ctx, "test", release, "--timeout", "2m"); err != nil {
 		return err
 	}
-	r.Logf("helm test passed: it checked out an order")
+	r.Logf("helm test passed and has checked out an order")
 	return r.buy(ctx)
 }
 
-// suite runs the Python suite and the consistency run. It then deletes all data, because both runs overwrite paid
-// orders with batch_init.
+// suite runs the Python suite and the consistency run. Then suite deletes all data, because both runs overwrite
+// paid orders with batch_init.
 func (r *run) suite(ctx context.Context) (err error) {
 	url := "http://gateway." + r.namespace + ".svc.cluster.local"
-	if r.inside == nil {
+	if len(r.inside) == 0 {
 		if url, err = r.gateway(ctx); err != nil {
 			return err
 		}
@@ -90,9 +184,9 @@ func (r *run) suite(ctx context.Context) (err error) {
 	return errors.Join(failed, shards.Empty(ctx))
 }
 
-// reinstall uninstalls and reinstalls the system. All data must still exist, although the password changes.
+// reinstall uninstalls and reinstalls the system. All data must still exist.
 func (r *run) reinstall(ctx context.Context) error {
-	s, err := r.openShop(ctx)
+	s, err := r.openShop(ctx, false)
 	if err != nil {
 		return err
 	}
@@ -108,14 +202,21 @@ func (r *run) reinstall(ctx context.Context) error {
 	return r.audit(ctx, s)
 }
 
-func (r *run) uninstall(ctx context.Context) error { return r.remove(ctx, 9) }
+// uninstall uninstalls the system, whose volumes remain. It checks that the chart then refuses an installation with
+// fewer shards than volumes.
+func (r *run) uninstall(ctx context.Context) error {
+	if err := r.remove(ctx, 9); err != nil {
+		return err
+	}
+	return r.shrink(ctx)
+}
 
-// remove uninstalls the system, and checks that only its volumes remain.
+// remove uninstalls the system, and checks that only its volumes and the password remain.
 func (r *run) remove(ctx context.Context, volumes int) error {
 	if _, err := r.chart(ctx, "uninstall", release); err != nil {
 		return err
 	}
-	return r.onlyVolumes(ctx, volumes)
+	return r.onlyVolumes(ctx, volumes, "secret/redis-password")
 }
 
 // onlyVolumes waits until the namespace contains only this number of volumes and the objects in others.

@@ -18,16 +18,19 @@ import (
 
 const (
 	clients = 8
-	buys    = 30 // the system works if it has decided so many checkouts and cancels
+	buys    = 30 // number of decided checkouts and cancels that show that the system works
 )
 
-// openShop creates users and items, starts clients, and waits until the system works.
-func (r *run) openShop(ctx context.Context) (*shop.Shop, error) {
+// openShop creates users and items, starts clients, and waits until the system works. If gatewayMayFail is true, a
+// missing response is not a violation.
+func (r *run) openShop(ctx context.Context, gatewayMayFail bool) (*shop.Shop, error) {
 	url, err := r.gateway(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s, err := shop.Fill(check.NewClient(url), shop.Behavior{Clients: clients, CancelRate: 0.2})
+	client := check.NewClient(url)
+	client.GatewayMayFail = gatewayMayFail
+	s, err := shop.Fill(client, shop.Behavior{Clients: clients, CancelRate: 0.2})
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +42,8 @@ func (r *run) openShop(ctx context.Context) (*shop.Shop, error) {
 	return s, nil
 }
 
-// closeShop stops the clients and calls audit. failures is the number of requests that may have failed.
+// closeShop stops the clients and calls audit. The argument failures is the number of requests that may have
+// failed.
 func (r *run) closeShop(ctx context.Context, s *shop.Shop, failures int) error {
 	s.Stop()
 	s.Client.Close()
@@ -48,15 +52,32 @@ func (r *run) closeShop(ctx context.Context, s *shop.Shop, failures int) error {
 	return errors.Join(err, r.audit(ctx, s))
 }
 
+// shardsHealthy waits until the instances of order use all their shards. An instance may be ready before it uses all
+// shards.
+func (r *run) shardsHealthy(ctx context.Context) error {
+	url, err := r.gateway(ctx)
+	if err != nil {
+		return err
+	}
+	client := check.NewClient(url)
+	defer client.Close()
+	return check.Poll(ctx, recoveryTimeout, func(context.Context) error {
+		if ping := client.Call("GET", "/orders/ping"); !ping.OK() || strings.Contains(ping.Body, `"up":false`) {
+			return fmt.Errorf("order does not use all shards: %v", ping)
+		}
+		return nil
+	})
+}
+
 // buy checks that the system works under a short load. No request may fail.
 func (r *run) buy(ctx context.Context) error {
 	return r.underLoad(ctx, 0, func(*shop.Shop) error { return nil })
 }
 
-// underLoad runs clients while it calls do and waits until the system works again. Then it calls audit. failures is the
-// number of requests that may fail.
+// underLoad starts clients, calls the function do, and waits until the system works again. Then it stops the
+// clients and calls audit. The argument failures is the number of requests that may fail.
 func (r *run) underLoad(ctx context.Context, failures int, do func(*shop.Shop) error) error {
-	s, err := r.openShop(ctx)
+	s, err := r.openShop(ctx, false)
 	if err != nil {
 		return err
 	}
@@ -89,9 +110,14 @@ func (r *run) audit(ctx context.Context, s *shop.Shop) error {
 	return a.Err()
 }
 
+// password returns the password of Redis.
+func (c *cluster) password(ctx context.Context) (string, error) {
+	return c.kube(ctx, "get", "secret", "redis-password", "-o", "go-template={{.data.password | base64decode}}")
+}
+
 // openShards connects to every Redis shard through a port that is forwarded to its pod.
 func (r *run) openShards(ctx context.Context) (shards check.Shards, done func(), err error) {
-	secret, err := r.kube(ctx, "get", "secret", "redis-password", "-o", "go-template={{.data.password | base64decode}}")
+	secret, err := r.password(ctx)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -1,11 +1,12 @@
 // Command test-k8s tests the deployment in docs/deploy.md on a Kubernetes cluster. Run it with `make test-k8s`.
 //
-// It checks every manifest, installs the system with one and with two shards, and runs the Python suite and the
+// test-k8s checks every manifest, installs the system with one and with two shards, and runs the Python suite and the
 // consistency run. Under load, it kills an instance of each service and a Redis with SIGKILL, and deletes Redis pods.
-// Under load, it also updates all images, drains the nodes up to the disruption budgets, and adds instances and shards.
-// At the end it removes everything.
+// Under load, it also upgrades from chart 1, updates all images, drains the nodes up to the disruption budgets, stops a
+// kubelet, adds instances and shards, and rolls back. At the end it removes everything.
 //
-// It uses separate namespaces. It cordons every node for some seconds, so the cluster should have no other users.
+// test-k8s uses separate namespaces. It cordons every node for some seconds. If a node runs no Redis, test-k8s
+// stops the kubelet of that node for three minutes. So the cluster should have no other users.
 //
 //	KUBECTL, HELM   commands (kubectl, helm)
 //	LOAD            command that loads local images into the cluster, for example minikube image load
@@ -77,15 +78,20 @@ func test(ctx context.Context, out io.Writer) (err error) {
 		{Name: "install with one shard", Run: r.installOne, Required: true},
 		{Name: "the Python suite, one shard", Run: r.suite},
 		{Name: "uninstall keeps the data, install uses it again", Run: r.reinstall},
-		{Name: "install with two shards", Run: r.installTwo, Required: true},
+		{Name: "install chart 1 with two shards", Run: r.installChart1, Required: true},
+		{Name: "upgrade from chart 1 under load", Run: r.upgradeChart1, Required: true},
 		{Name: "the Python suite, two shards", Run: r.suite},
 		{Name: "SIGKILL of an instance of each service under load", Run: r.killInstances},
 		{Name: "SIGKILL of a Redis under load", Run: r.killRedis},
 		{Name: "delete two Redis pods under load", Run: r.deleteRedis},
 		{Name: "update everything under load", Run: r.update},
+		{Name: "update everything while a shard is away", Run: r.updateWithoutShard},
 		{Name: "drain up to the budgets under load", Run: r.drain},
+		{Name: "lose a node under load", Run: r.loseNode},
 		{Name: "grow from 2 to 3 shards and instances under load", Run: r.grow},
+		{Name: "roll back over the growth, and forward", Run: r.rollBack},
 		{Name: "the chart refuses to remove a shard", Run: r.shrink},
+		{Name: "the chart refuses what contradicts the cluster", Run: r.contradictions},
 		{Name: "the Python suite, three shards", Run: r.suite},
 		{Name: "uninstall", Run: r.uninstall},
 	})

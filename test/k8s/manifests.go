@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -16,7 +17,7 @@ var valuesFiles = []string{"k8s/minikube.yaml", "gke/values.yaml", "gke-scale/va
 
 // images builds the images, gives them a second tag for the update, and loads them into the cluster.
 func (r *run) images(ctx context.Context) error {
-	if r.load == nil {
+	if len(r.load) == 0 {
 		r.Logf("LOAD is not set: the cluster must have the images %sorder:latest, %[1]sorder:next and so on", r.prefix)
 		return nil
 	}
@@ -45,7 +46,7 @@ func (r *run) manifests(ctx context.Context) error {
 		return err
 	}
 	check := func(what, text string) error {
-		if r.conform != nil {
+		if len(r.conform) > 0 {
 			if _, err := output(ctx, text, r.conform); err != nil {
 				return fmt.Errorf("check %s: %w", what, err)
 			}
@@ -65,7 +66,8 @@ func (r *run) manifests(ctx context.Context) error {
 				args = append(args, "-f", values)
 			}
 			if kind != "" {
-				args = append(args, "--set", "entrance.kind="+kind+",entrance.class=some")
+				class := map[bool]string{true: "some"}[kind == "ingress" || kind == "gateway"]
+				args = append(args, "--set", "entrance.kind="+kind+",entrance.class="+class)
 			}
 			text, err := r.chart(ctx, args...)
 			if err != nil {
@@ -108,27 +110,59 @@ func (r *run) wrongValues(ctx context.Context) error {
 	return nil
 }
 
-// plain applies the plain manifests, checks that the system works, and deletes the manifests. Only the volumes and the
-// Secret that plain created may remain.
+// plain applies the plain manifests twice, replaces a Redis, and checks that the system works and still has its data.
+// The second apply must not change the password. Finally plain deletes the manifests. Only the volumes and the password
+// may remain.
 func (r *run) plain(ctx context.Context) error {
 	if err := r.newNamespace(ctx); err != nil {
 		return err
 	}
-	secret := []string{"create", "secret", "generic", "redis-password", "--from-literal=password=not a secret"}
-	if _, err := r.kube(ctx, secret...); err != nil {
+	manifests, err := r.plainManifests()
+	if err != nil {
 		return err
 	}
-	if _, err := r.kube(ctx, "apply", "-f", "k8s/kube/."); err != nil {
+	for range 2 {
+		if _, err := r.kubeInput(ctx, manifests, "apply", "-f", "-"); err != nil {
+			return err
+		}
+		if err := r.ready(ctx); err != nil {
+			return err
+		}
+	}
+	if _, err := r.kube(ctx, "delete", "pod", "order-redis-0"); err != nil {
 		return err
 	}
 	if err := r.ready(ctx); err != nil {
 		return err
 	}
+	if err := r.shardsHealthy(ctx); err != nil {
+		return err
+	}
 	if err := r.buy(ctx); err != nil {
 		return err
 	}
-	if _, err := r.kube(ctx, "delete", "-f", "k8s/kube/.", "--timeout=2m"); err != nil {
+	if _, err := r.kubeInput(ctx, manifests, "delete", "-f", "-", "--timeout=2m"); err != nil {
 		return err
 	}
 	return r.onlyVolumes(ctx, 3, "secret/redis-password")
+}
+
+// plainManifests returns the manifests in k8s/kube for the namespace of the test.
+func (r *run) plainManifests() (string, error) {
+	files, err := filepath.Glob("k8s/kube/*.yaml")
+	if err != nil {
+		return "", err
+	}
+	var all []string
+	for _, file := range files {
+		if filepath.Base(file) == "kustomization.yaml" {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return "", err
+		}
+		all = append(all, strings.ReplaceAll(string(text), "namespace: default", "namespace: "+r.namespace))
+	}
+	return strings.Join(all, "\n---\n"), nil
 }

@@ -5,14 +5,15 @@ type Reset uint8
 
 const (
 	NoReset    Reset = iota
-	ResetFresh       // the order gets a fresh attempt; begin calls sent before the reset may arrive after it
-	ResetQuiet       // the order gets no attempt; begin calls sent before the reset do not arrive after it
+	ResetFresh       // the order gets a fresh attempt; begin calls sent before the reset may arrive after the reset
+	ResetQuiet       // the order gets no attempt; begin calls sent before the reset do not arrive after the reset
 )
 
-// Config selects what an exploration includes.
+// Config selects the parts of an exploration.
 type Config struct {
 	Attempts    int   // maximum number of checkout attempts, 1 to 3
 	StockShards int   // number of stock shards in the cart, 1 or 2
+	Retried     bool  // the last two attempts belong to one request, which two instances handle
 	Cancel      bool  // paid orders may be cancelled
 	Edits       bool  // the cart may change, and become empty, while the order is OPEN
 	Remove      bool  // the order may be removed
@@ -58,9 +59,12 @@ const (
 	RemoveWhileRunning
 	RecoveryIgnoresAborting
 	RecoveryIgnoresRefunding
+	RetryReplacesAttempt
+	RetryAfterOwnRefusal
+	ShortCountsAsRefused
 )
 
-// mutationNames describe what each mutation breaks.
+// mutationNames describe the effect of each mutation.
 var mutationNames = [...]string{
 	Correct:                           "correct",
 	NoTombstone:                       "release leaves no tombstone",
@@ -93,6 +97,9 @@ var mutationNames = [...]string{
 	RemoveWhileRunning:                "remove deletes an undecided order",
 	RecoveryIgnoresAborting:           "recovery ignores ABORTING",
 	RecoveryIgnoresRefunding:          "recovery ignores REFUNDING",
+	RetryReplacesAttempt:              "a retry replaces the running attempt of its request",
+	RetryAfterOwnRefusal:              "a retry begins again after an attempt of its request was closed",
+	ShortCountsAsRefused:              "SHORT counts as REFUSED",
 }
 
 func (m Mutation) String() string { return mutationNames[m] }

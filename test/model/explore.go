@@ -8,7 +8,7 @@ import (
 // Result is the result of an exploration.
 type Result struct {
 	States    int
-	Violation string   // empty if there is none
+	Violation string   // empty if the model is correct
 	Trace     []string // the shortest path to the violation
 }
 
@@ -20,26 +20,35 @@ func (r Result) String() string {
 }
 
 // visited is the set of visited states, numbered in the order of their discovery. It is an open-addressed hash table.
-// Its chunks never move, because copying them would dominate the explorer's time and memory.
+// Its chunks never move, because copying chunks would dominate the explorer's time and memory.
 type visited struct {
 	chunks [][]key
 	parent []uint32
-	table  []uint32 // state number + 1, or 0 for a free slot; the length is a power of two
+	table  []entry // the length is a power of two
 }
+
+// entry is a slot of the table: the number of a state + 1, or 0 for a free slot. The upper half is the hash of the
+// state, so that a search reads almost no keys of other states.
+type entry uint64
 
 const chunkBits = 16
 
-func newVisited() *visited { return &visited{table: make([]uint32, 1<<12)} }
+func newVisited() *visited { return &visited{table: make([]entry, 1<<12)} }
 
 func (v *visited) len() int { return len(v.parent) }
 
 func (v *visited) key(n uint32) *key { return &v.chunks[n>>chunkBits][n&(1<<chunkBits-1)] }
 
-// add adds a state and returns its number. If the state is already in the set, add returns the existing number.
+// add adds a state and returns its number. If the state is already in the set, the result is the existing
+// number.
 func (v *visited) add(k *key, parent uint32) (n uint32, isNew bool) {
-	slot := v.slot(k)
-	if v.table[slot] != 0 {
-		return v.table[slot] - 1, false
+	hash, mask := k.hash(), uint32(len(v.table)-1)
+	slot := hash & mask
+	for ; v.table[slot] != 0; slot = (slot + 1) & mask {
+		e := v.table[slot]
+		if n := uint32(e) - 1; uint32(e>>32) == hash && *v.key(n) == *k {
+			return n, false
+		}
 	}
 	n = uint32(len(v.parent))
 	if n&(1<<chunkBits-1) == 0 {
@@ -48,27 +57,26 @@ func (v *visited) add(k *key, parent uint32) (n uint32, isNew bool) {
 	last := len(v.chunks) - 1
 	v.chunks[last] = append(v.chunks[last], *k)
 	v.parent = append(v.parent, parent)
-	v.table[slot] = n + 1
+	v.table[slot] = entry(hash)<<32 | entry(n+1)
 	if len(v.parent)*5 > len(v.table)*3 {
 		v.grow()
 	}
 	return n, true
 }
 
-// slot returns the index of the state's slot, or of the free slot to store it in.
-func (v *visited) slot(k *key) uint32 {
-	mask := uint32(len(v.table) - 1)
-	slot := k.hash() & mask
-	for v.table[slot] != 0 && *v.key(v.table[slot] - 1) != *k {
-		slot = (slot + 1) & mask
-	}
-	return slot
-}
-
 func (v *visited) grow() {
-	v.table = make([]uint32, 2*len(v.table))
-	for n := range uint32(len(v.parent)) {
-		v.table[v.slot(v.key(n))] = n + 1
+	old := v.table
+	v.table = make([]entry, 2*len(old))
+	mask := uint32(len(v.table) - 1)
+	for _, e := range old {
+		if e == 0 {
+			continue
+		}
+		slot := uint32(e>>32) & mask
+		for v.table[slot] != 0 {
+			slot = (slot + 1) & mask
+		}
+		v.table[slot] = e
 	}
 }
 
@@ -97,8 +105,8 @@ type violatingState struct {
 	text   string
 }
 
-// explore adds every reachable state to v, until it finds a violation. If edge is not nil, explore calls it for every
-// step between two different states.
+// explore adds every reachable state to v, until it finds a violation. explore calls the function edge, unless it is
+// nil, for every step between two different states.
 func (m *Model) explore(v *visited, edge func(from, to uint32, c call)) *violatingState {
 	first := m.initial()
 	k := m.key(&first)

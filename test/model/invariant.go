@@ -10,11 +10,17 @@ func (m *Model) violation(s *state) string {
 	if (s.undecided() || s.order == paid) && s.at(s.current).lines != s.cart {
 		return "the attempt does not reserve the contents of the cart"
 	}
-	// Stock reserved without credit is a violation only in these two cases. Other mutations must break another invariant.
+	// Stock that is reserved without credit is a violation only for Correct and PaymentReleasedFirst. Other mutations
+	// must break another invariant.
 	checksCredit := m.Mutation == Correct || m.Mutation == PaymentReleasedFirst
 	for i := uint8(1); int(i) <= m.Attempts; i++ {
 		if text := s.attemptViolation(i, checksCredit); text != "" {
 			return fmt.Sprintf("attempt %d: %s", i, text)
+		}
+		for j := uint8(1); int(j) <= m.Attempts; j++ {
+			if m.sameRequest(i, j) && s.at(i).is(got4xx) && s.at(j).is(wasPaid) && i != j {
+				return fmt.Sprintf("client got 4xx with attempt %d, but attempt %d of the same request paid the order", i, j)
+			}
 		}
 	}
 	for p := range 1 + m.StockShards {
@@ -77,8 +83,8 @@ func (s *state) attemptViolation(i uint8, checksCredit bool) string {
 	return ""
 }
 
-// settled reports whether the order is decided and every record has an expiry. The invariants imply that then only
-// attempts that paid hold reservations.
+// settled reports whether the order is decided and every record has an expiry. By the invariants, only paid
+// attempts then hold reservations.
 func (s *state) settled() bool {
 	if s.undecided() {
 		return false

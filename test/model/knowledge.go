@@ -1,17 +1,20 @@
 package model
 
-// This file records knowledge and responses. All processes know every reply. A client gets its response as soon as the
-// protocol allows it.
+// This file records what coordinators know from replies, and which responses clients get. The model assumes that all
+// processes know every reply. A client gets its response as soon as the protocol allows.
 
 // learnBegin learns from the reply to begin. The reply concerns the caller's own attempt, and the attempt that the
 // caller joins.
 func (m *Model) learnBegin(s *state, c call, code Code) {
 	a := s.at(c.attempt)
-	// The caller's attempt was not paid. Exception: an earlier begin started the attempt, then batch_init reset the order.
-	notPaid := code == NotFound || (code == Refunding || code == Cancelled) && s.current != c.attempt
+	// The caller's attempt was not paid, unless an earlier begin started the attempt and batch_init then reset the order.
+	notPaid := code == NotFound || (code == Refunding || code == Cancelled) && !m.sameRequest(s.current, c.attempt)
 	if notPaid && (!a.is(began) || m.Reset == NoReset) {
 		a.after = c.after
 		a.flags |= got4xx
+	}
+	if code == Started {
+		a.flags |= knownStarted
 	}
 	if s.current != noAttempt && s.current <= maxAttempts {
 		m.learnOrder(s, s.current)
@@ -32,8 +35,8 @@ func (m *Model) learnOrder(s *state, i uint8) {
 	}
 	a := s.at(i)
 	if s.current != i || s.order == gone {
-		// The order has another attempt or does not exist. The client gets 503, unless attempt i is known to hold
-		// nothing now and later.
+		// The order has another attempt or does not exist. The client gets 503, unless a reply has shown that
+		// attempt i holds nothing now and later.
 		if a.is(knownRefused) || a.isReleased() || m.Mutation == SupersededGets4xx {
 			a.flags |= got4xx
 		}
@@ -59,6 +62,9 @@ func (m *Model) learnOrder(s *state, i uint8) {
 }
 
 func (m *Model) learnReserve(a *attempt, p int, code Code) {
+	if code == Short && m.Mutation == ShortCountsAsRefused {
+		code = Refused
+	}
 	switch {
 	case code == Reserved:
 		a.knownReserved |= 1 << p

@@ -1,8 +1,8 @@
 package model
 
-// Live explores all states. It checks that the recovery worker alone can settle each of them, even if all other
-// processes died. The worker knows only the replies that it receives. Live searches backwards from the settled states,
-// along the worker's steps.
+// Live explores all states. It checks that the recovery worker alone can settle each state, even if all other processes
+// died. The worker knows only the replies that it receives. Live searches backwards from the settled states, along the
+// worker's steps.
 func (m *Model) Live() Result {
 	v := newVisited()
 	var from, to []uint32
@@ -32,7 +32,7 @@ func (s Script) recovers() bool {
 	return false
 }
 
-// backwards reports for every state whether some steps lead from it to a settled state.
+// backwards reports for every state whether any steps lead from this state to a settled state.
 func backwards(v *visited, from, to []uint32) []bool {
 	// The steps to state n come from the states into[start[n]:start[n+1]].
 	start := make([]uint32, v.len()+1)

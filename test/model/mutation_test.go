@@ -15,6 +15,7 @@ func TestMutations(t *testing.T) {
 	cancels := Config{Attempts: 1, StockShards: 1, Cancel: true}
 	resets := Config{Attempts: 2, StockShards: 1, Cancel: true, Reset: ResetFresh}
 	quiet := Config{Attempts: 1, StockShards: 1, Reset: ResetQuiet}
+	retried := Config{Attempts: 2, StockShards: 1, Rivals: true, Retried: true}
 	dies := Config{Attempts: 1, StockShards: 1, Cancel: true, Forget: true}
 	const (
 		heldAfter4xx = "client got 4xx, but the attempt holds a reservation"
@@ -58,6 +59,9 @@ func TestMutations(t *testing.T) {
 		{RemoveWhileRunning, removes, heldForever},
 		{RecoveryIgnoresAborting, dies, stuck},
 		{RecoveryIgnoresRefunding, dies, stuck},
+		{RetryReplacesAttempt, retried, heldForever},
+		{RetryAfterOwnRefusal, retried, "of the same request paid the order"},
+		{ShortCountsAsRefused, two, heldAfter4xx},
 	} {
 		t.Run(c.mutation.String(), func(t *testing.T) {
 			right := Model{c.config}
@@ -68,7 +72,7 @@ func TestMutations(t *testing.T) {
 				explore = (*Model).Live
 			}
 			if r := explore(&right); r.Violation != "" {
-				t.Fatalf("explore without the mutation: %v", r)
+				t.Fatalf("explore without the mutation: got %v, want no violation", r)
 			}
 			r := explore(&wrong)
 			if !strings.Contains(r.Violation, c.want) {

@@ -25,6 +25,7 @@ const (
 	Refused   Code = "REFUSED"
 	Released  Code = "RELEASED"
 	Expired   Code = "EXPIRED"
+	Short     Code = "SHORT" // too little for now; nothing is recorded
 	Refunded  Code = "REFUNDED"
 	NotOpen   Code = "NOT_OPEN" // returned by cart edits
 	Nothing   Code = ""         // an event, or a claim that finds nothing to do
@@ -63,7 +64,13 @@ func (m *Model) begin(s *state, i, after uint8, leaseExpired bool) Code {
 			return Stale
 		}
 	case running:
-		if s.current == i || leaseExpired {
+		if m.Mutation == RetryReplacesAttempt && s.current != i && m.sameRequest(s.current, i) {
+			break
+		}
+		if after == i && s.current != i { // a late renewal
+			return Busy
+		}
+		if m.sameRequest(s.current, i) || leaseExpired {
 			return Resumed
 		}
 		return Busy
@@ -79,10 +86,6 @@ func (m *Model) begin(s *state, i, after uint8, leaseExpired bool) Code {
 	a.after, a.lines = after, s.cart
 	a.flags |= began
 	s.order, s.current = running, i
-	if s.cart == 0 {
-		m.pay(s)
-		return Paid
-	}
 	return Started
 }
 
@@ -91,10 +94,7 @@ func (m *Model) pay(s *state) {
 	s.order = paid
 	s.purchases = min(s.purchases+1, 3)
 	a := s.at(s.current)
-	a.flags |= wasPaid
-	if a.lines != 0 {
-		a.flags |= unconfirmed
-	}
+	a.flags |= wasPaid | unconfirmed
 }
 
 func (m *Model) commit(s *state, i uint8) Code {
@@ -129,7 +129,7 @@ func (m *Model) close(s *state, i uint8) Code {
 	return Closed
 }
 
-// claim claims an undecided order for the recovery worker. It does not claim a RUNNING order with a valid lease.
+// claim claims an undecided order for the recovery worker. A RUNNING order with a valid lease is not claimed.
 func (m *Model) claim(s *state, leaseExpired bool) Code {
 	switch {
 	case s.order == running && leaseExpired, s.order == aborting, s.order == refunding:
@@ -157,7 +157,7 @@ func (m *Model) cancelled(s *state, i uint8) Code {
 	return s.codeFor(i)
 }
 
-// edit adds a line to the cart or removes one.
+// edit adds a line to the cart or removes a line.
 func (m *Model) edit(s *state, p int, adds bool) Code {
 	if s.order == gone {
 		return NotFound

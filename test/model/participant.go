@@ -3,7 +3,7 @@ package model
 // This file models the scripts of the participant shards. Each script is atomic. Stock and payment use the same
 // scripts.
 
-func (m *Model) reserve(s *state, i uint8, p int) Code {
+func (m *Model) reserve(s *state, i uint8, p int, waits bool) Code {
 	a := s.at(i)
 	if m.Mutation == BalanceBeforeRecord && s.free[p] == 0 && a.records[p] != none {
 		return Refused
@@ -21,6 +21,9 @@ func (m *Model) reserve(s *state, i uint8, p int) Code {
 		}
 	}
 	if s.free[p] == 0 {
+		if waits {
+			return Short
+		}
 		if m.Mutation != RefusalNotRecorded {
 			a.records[p] = refused
 		}
@@ -80,7 +83,7 @@ func (m *Model) confirmRefund(s *state, i uint8, p int) Code {
 	return Done
 }
 
-// expire lets a deadline pass and a record expire, if that may happen now. See "Time" in the package comment.
+// expire lets a deadline pass and a record expire, if both may happen now. See "Time" in the package comment.
 func (m *Model) expire(s *state, i uint8, p int) {
 	a := s.at(i)
 	switch a.records[p] {
@@ -99,7 +102,7 @@ func (m *Model) expire(s *state, i uint8, p int) {
 	}
 }
 
-// expireRefund lets all not-after times pass and a refund record expire, if that may happen now.
+// expireRefund lets all not-after times pass and a refund record expire, if both may happen now.
 func (m *Model) expireRefund(s *state, i uint8, p int) {
 	a := s.at(i)
 	switch a.refunds[p] {

@@ -45,6 +45,7 @@ type call struct {
 	shard        int
 	after        uint8 // for begin and mint: the previous attempt
 	leaseExpired bool  // for begin and claim: the script finds an expired lease
+	waits        bool  // for reserve: the caller waits for orphaned reservations; a refusal is not recorded
 }
 
 func (c call) String() string {
@@ -57,9 +58,15 @@ func (c call) String() string {
 		return text
 	case Mint:
 		return fmt.Sprintf("mint(%d after %s)", c.attempt, attemptName(c.after))
+	case Reserve:
+		text := fmt.Sprintf("%s(%d) on %s", c.script, c.attempt, shardName(c.shard))
+		if c.waits {
+			text += ", waits"
+		}
+		return text
 	case Commit, Refuse, Abort, Close, Cancel, MarkCancelled, Unconfirm, UnconfirmRefund, LoseBegin:
 		return fmt.Sprintf("%s(%d)", c.script, c.attempt)
-	case Reserve, Release, Confirm, Refund, ConfirmRefund, RecordExpires, RefundExpires, LoseReserve:
+	case Release, Confirm, Refund, ConfirmRefund, RecordExpires, RefundExpires, LoseReserve:
 		return fmt.Sprintf("%s(%d) on %s", c.script, c.attempt, shardName(c.shard))
 	case AddItem, RemoveItem, RivalTakes, RivalReturns:
 		return fmt.Sprintf("%s on %s", c.script, shardName(c.shard))
@@ -95,8 +102,15 @@ func (m *Model) calls(s *state, to []call) []call {
 	return m.events(s, to)
 }
 
-// begins appends the recovery worker's claim, the begins of minted attempts, and the minting of another attempt. The
-// caller that mints may or may not have read the order's current attempt.
+// sameRequest reports whether two attempts belong to one request.
+func (m *Model) sameRequest(i, j uint8) bool {
+	n := uint8(m.Attempts)
+	return i == j || m.Retried && min(i, j) == n-1 && max(i, j) == n
+}
+
+// begins appends the recovery worker's claim, the calls of begin for each minted attempt, and up to two calls of mint
+// for the next attempt. The caller of the first mint has not read the order's current attempt. The caller of the second
+// mint has read the current attempt, which must belong to another request.
 func (m *Model) begins(s *state, to []call) []call {
 	to = append(to, call{script: Claim, leaseExpired: true})
 	i := uint8(1)
@@ -109,7 +123,7 @@ func (m *Model) begins(s *state, to []call) []call {
 	}
 	if int(i) <= m.Attempts {
 		to = append(to, call{script: Mint, attempt: i, after: noAttempt})
-		if s.current != noAttempt {
+		if s.current != noAttempt && (!m.sameRequest(i, s.current) || m.Mutation == RetryAfterOwnRefusal) {
 			to = append(to, call{script: Mint, attempt: i, after: s.current})
 		}
 	}
@@ -119,21 +133,26 @@ func (m *Model) begins(s *state, to []call) []call {
 // forward appends the coordinator's steps towards commit.
 func (m *Model) forward(s *state, i uint8, to []call) []call {
 	a := s.at(i)
+	to = append(to, call{script: Begin, attempt: i, after: i}) // renews the lease
 	for p := range maxShards {
 		if a.lines.has(p) && (p == payment || a.knownReserved.has(payment) || m.Mutation == RefuseAfterStockReserve) {
 			to = append(to, call{script: Reserve, attempt: i, shard: p})
+			if s.free[p] == 0 { // with free units, waiting makes no difference
+				to = append(to, call{script: Reserve, attempt: i, shard: p, waits: true})
+			}
 		}
 	}
 	if a.knownReserved == a.lines {
 		to = append(to, call{script: Commit, attempt: i})
 	}
-	if a.is(knownRefused) {
+	if a.is(knownStarted) && a.is(knownRefused) {
 		to = append(to, call{script: Refuse, attempt: i})
 	}
 	return to
 }
 
-// backward appends the steps that abort an attempt. The coordinator and the recovery worker may take them at any time.
+// backward appends the steps that abort an attempt. The coordinator and the recovery worker may take these steps at
+// any time.
 func (m *Model) backward(s *state, i uint8, to []call) []call {
 	a := s.at(i)
 	to = append(to, call{script: Abort, attempt: i})
@@ -151,7 +170,8 @@ func (m *Model) backward(s *state, i uint8, to []call) []call {
 	return to
 }
 
-// stockIsReleased reports whether every stock shard is known to hold nothing for the attempt, now and later.
+// stockIsReleased reports whether replies have shown that no stock shard holds anything for the attempt, now
+// or later.
 func (a *attempt) stockIsReleased() bool { return a.lines&^a.knownReleased&^(1<<payment) == 0 }
 
 // isReleased reports whether the attempt may be closed.

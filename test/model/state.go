@@ -1,6 +1,7 @@
 package model
 
-// Limits that let a state be packed into a key, and the index of the payment shard.
+// maxAttempts and maxShards are limits, so that a state can be packed into a key. payment is the index of the
+// payment shard.
 const (
 	maxAttempts = 3
 	maxShards   = 3 // participant shards
@@ -11,7 +12,7 @@ const (
 const (
 	noAttempt    = 0
 	freshAttempt = 7 // minted by batch_init
-	neverBegins  = 6 // value of attempt.after: because of a later batch_init, the begin call never arrives
+	neverBegins  = 6 // value of attempt.after if the begin call never arrives, because batch_init happened first
 )
 
 type orderState uint8
@@ -48,8 +49,8 @@ const (
 	refundExpired // no record, and every not-after time has passed
 )
 
-// flags are facts about an attempt: stored on the order shard, in the ledger, known to the coordinators, or sent to the
-// client. The ledger records past events for the invariants.
+// flags are facts about an attempt. A fact is stored on the order shard or in the ledger, known to the coordinators, or
+// sent to the client. The ledger records past events for the invariants.
 type flags uint16
 
 const (
@@ -60,6 +61,7 @@ const (
 	wasCancelled                        // ledger: the order was CANCELLED later
 	knownAborting                       // a reply contained ABORTING and this attempt
 	knownRefunding                      // a reply contained REFUNDING and this attempt
+	knownStarted                        // begin returned STARTED to a process that is still alive
 	knownRefused                        // reserve on the payment shard returned REFUSED
 	got200
 	got4xx
@@ -73,7 +75,7 @@ func (s shards) has(p int) bool { return s&(1<<p) != 0 }
 
 // attempt is the state of one attempt.
 type attempt struct {
-	after         uint8             // the previous attempt, which the attempt's begin names
+	after         uint8             // the previous attempt, as named in the call of begin
 	lines         shards            // shards on which the attempt reserves one unit
 	records       [maxShards]record // by participant shard
 	refunds       [maxShards]refund // by participant shard

@@ -46,7 +46,9 @@ func (m *Model) step(s *state, c call) Code {
 	switch c.script {
 	case Begin:
 		code := m.begin(s, i, c.after, c.leaseExpired)
-		m.learnBegin(s, c, code)
+		if c.after != i { // the reply to a renewal is not used
+			m.learnBegin(s, c, code)
+		}
 		return code
 	case Claim:
 		code := m.claim(s, c.leaseExpired)
@@ -71,7 +73,7 @@ func (m *Model) step(s *state, c call) Code {
 	case MarkCancelled:
 		return m.cancelled(s, i)
 	case Reserve:
-		code := m.reserve(s, i, p)
+		code := m.reserve(s, i, p, c.waits)
 		m.learnReserve(s.at(i), p, code)
 		return code
 	case Release:
@@ -127,7 +129,7 @@ func (m *Model) stepEvent(s *state, c call) Code {
 		for i := range s.attempts {
 			a := &s.attempts[i]
 			a.knownReserved, a.knownReleased, a.knownRefunded = 0, 0, 0
-			a.flags &^= knownAborting | knownRefunding | knownRefused
+			a.flags &^= knownAborting | knownRefunding | knownStarted | knownRefused
 		}
 	case LoseBegin:
 		if s.holds(running, c.attempt) {

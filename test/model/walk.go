@@ -8,11 +8,12 @@ import (
 // Step is one step of a walk: a call, the expected code, and the expected state after the call.
 type Step struct {
 	Script       Script
-	Attempt      int  // number of the attempt, from 1; 0 if the step has none
-	After        int  // for begin: the attempt that it names as `after`, or 0
+	Attempt      int  // number of the attempt, from 1; 0 for a step without an attempt
+	After        int  // for begin: the attempt that the call names as `after`, or 0
 	LeaseExpired bool // for begin and claim: the lease of a RUNNING order has expired
+	Waits        bool // for reserve: the caller waits for orphaned reservations
 	Shard        int  // participant shard: 0 is payment, 1 and 2 are stock
-	Code         Code // Nothing for events
+	Code         Code // the constant Nothing for events
 	Then         Snapshot
 	text         string
 }
@@ -21,8 +22,8 @@ func (s Step) String() string { return s.text }
 
 // Snapshot is the stored part of a state.
 type Snapshot struct {
-	Order     string // state of the order; "" if it does not exist
-	Attempt   int    // current attempt of the order; 0 if it has none
+	Order     string // state of the order; "" without an order
+	Attempt   int    // current attempt of the order; 0 without an attempt
 	Cart      []int  // stock shards with a line
 	Undecided bool   // the order is in the sorted set `undecided`
 	Free      []int  // counters, by participant shard
@@ -44,8 +45,8 @@ type Record struct {
 	DeadlinePassed bool // the deadline, or every not-after time, has passed on this shard
 }
 
-// Walk takes n random steps. Some of them have no effect. A wild walk calls any script for any attempt at any time. No
-// coordinator does that, but the scripts define a reply to every such call.
+// Walk takes n random steps. Some steps have no effect. A wild walk calls any script for any attempt at any time. No
+// coordinator makes such calls, but the scripts define a reply to each call.
 func (m *Model) Walk(rng *rand.Rand, n int, wild bool) []Step {
 	s := m.initial()
 	steps := make([]Step, n)
@@ -55,22 +56,24 @@ func (m *Model) Walk(rng *rand.Rand, n int, wild bool) []Step {
 			calls = m.wild(&s, calls)
 		}
 		early := i < n/2 // no Remove yet, because nothing more can happen to a removed order
-		calls = slices.DeleteFunc(calls, func(c call) bool { return s.isNoOpEdit(c) || early && c.script == Remove })
+		calls = slices.DeleteFunc(calls, func(c call) bool {
+			return s.isNoOpEdit(c) || early && c.script == Remove
+		})
 		c := pick(rng, calls)
 		if c.script == Begin || c.script == Claim {
 			c.leaseExpired = rng.IntN(2) == 0
 		}
 		code := m.step(&s, c)
 		steps[i] = Step{
-			Script: c.script, Attempt: int(c.attempt), After: int(c.after), LeaseExpired: c.leaseExpired, Shard: c.shard,
-			Code: code, Then: m.snapshot(&s), text: c.String(),
+			Script: c.script, Attempt: int(c.attempt), After: int(c.after), LeaseExpired: c.leaseExpired,
+			Waits: c.waits, Shard: c.shard, Code: code, Then: m.snapshot(&s), text: c.String(),
 		}
 	}
 	return steps
 }
 
-// weights are the relative frequencies of scripts. All other scripts have weight 4. With equal weights few walks would
-// pay the order. Most would abort attempts, empty the cart, or let rivals take the stock.
+// weights are the relative frequencies of scripts. All other scripts have weight 4. With equal weights, few walks
+// would pay the order. Most walks would abort attempts, empty the cart, or let rivals take the stock.
 var weights = map[Script]int{
 	Reserve: 12, Commit: 12, Refund: 8, AddItem: 3, RivalReturns: 3, Mint: 2, Cancel: 2, Claim: 2,
 	Abort: 1, RemoveItem: 1, Remove: 1, BatchInit: 1, RivalTakes: 1, RecordExpires: 1, RefundExpires: 1,
@@ -109,8 +112,9 @@ func (m *Model) wild(s *state, to []call) []call {
 	return to
 }
 
-// isNoOpEdit reports whether an edit of an open order changes nothing in the model: it adds an item that the cart has,
-// or removes one that the cart lacks. Walk skips such calls, because the real scripts would change more than the model.
+// isNoOpEdit reports whether an edit of an open order changes nothing in the model: the edit adds an item of the cart,
+// or removes an item that is not in the cart. Walk skips such calls, because the real scripts would change more than
+// the model.
 func (s *state) isNoOpEdit(c call) bool {
 	noOp := c.script == AddItem && s.cart.has(c.shard) || c.script == RemoveItem && !s.cart.has(c.shard)
 	return s.order == open && noOp

@@ -74,8 +74,8 @@ func retryRead(ctx context.Context, read func() check.Response) check.Response {
 	}
 }
 
-// readOrders reads every order through the API. It adds the responses to the histories. It returns an error message for
-// each order that it could not read.
+// readOrders reads every order through the API, and adds the responses to the histories. It returns an error message
+// for each order that it could not read.
 func (s *Shop) readOrders(ctx context.Context) (failed []string) {
 	var mu sync.Mutex
 	queue := make(chan *check.History)
@@ -127,8 +127,8 @@ func (s *Shop) unexpected() (violations []string) {
 	return violations
 }
 
-// CheckFailures returns the number of failed requests, and an error if more than allowed failed. A request fails if it
-// gets 429, 503 or no response.
+// CheckFailures returns the number of failed requests. It returns an error if that number is larger than the
+// argument allowed. A request fails if it gets 429, 503 or no response.
 func (s *Shop) CheckFailures(allowed int) (failed int, err error) {
 	var failures []string
 	for _, r := range s.Responses() {
@@ -147,14 +147,14 @@ func (s *Shop) AwaitDecided(ctx context.Context, n int64, timeout time.Duration)
 	until := s.Decided() + n
 	return check.Poll(ctx, timeout, func(context.Context) error {
 		if left := until - s.Decided(); left > 0 {
-			return fmt.Errorf("%d checkouts or cancels are not yet decided", left)
+			return fmt.Errorf("%d checkouts or cancels are still undecided, want 0", left)
 		}
 		return nil
 	})
 }
 
-// Buy creates an order of one item and checks it out. If that fails, Buy retries with a new order. Forget does not drop
-// the history of the paid order.
+// Buy creates an order of one item and checks it out. If the order is not paid, Buy retries with a new order. The
+// function Forget keeps the history of the paid order.
 func (s *Shop) Buy(ctx context.Context, timeout time.Duration) error {
 	return check.Poll(ctx, timeout, func(context.Context) error {
 		r := s.Client.Call("POST", "/orders/create/"+s.Users[0])

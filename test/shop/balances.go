@@ -42,7 +42,7 @@ func (s *Shop) addAmount(random *rand.Rand, deposits map[string]int64, uncertain
 	}
 }
 
-// payDirectly sends a payment for a purpose that is not an order, and sometimes cancels it.
+// payDirectly sends a payment for a purpose that is not an order, and sometimes cancels the payment.
 func (s *Shop) payDirectly(random *rand.Rand, user string, amount int64) {
 	p := &check.Payment{User: user, Purpose: fmt.Sprintf("ticket-%016x", random.Uint64()), Amount: amount}
 	s.mu.Lock()

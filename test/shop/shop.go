@@ -24,7 +24,7 @@ type Behavior struct {
 	CancelRate float64 // probability that a client cancels a paid order
 	AllRoutes  bool    // use every route, and two instances concurrently
 	Rate       float64 // requests per second of all clients together; 0 means no limit
-	KeyRate    float64 // probability that a write has an idempotency key, and is retried while its outcome is unknown
+	KeyRate    float64 // probability that a write has an idempotency key and is retried if its outcome is unknown
 
 	// InstanceURLs are the URLs of the public ports of order instances. If AllRoutes is set, clients also send checkouts
 	// to these instances directly.
@@ -33,8 +33,9 @@ type Behavior struct {
 	OnCheckout func(check.Response)
 }
 
-// Shop is a set of users, items and clients. The clients fill orders, check them out and sometimes cancel them. One
-// third of the users can pay all orders, one third can pay a few, and one third none. Every fourth item is scarce.
+// Shop is a set of users, items and clients. The clients fill orders, check orders out, and sometimes cancel
+// orders. One third of the users can pay all orders, one third can pay a few orders, and one third can pay no
+// order. Every fourth item is scarce.
 type Shop struct {
 	Client       *check.Client
 	Deposits     check.Deposits
@@ -80,7 +81,7 @@ func Fill(c *check.Client, behavior Behavior) (*Shop, error) {
 	return s, nil
 }
 
-// Start starts the clients. source returns the random number generator of a client.
+// Start starts the clients. The function source returns the random number generator of a client.
 func (s *Shop) Start(source func(client uint64) *rand.Rand) {
 	s.stopped.Store(false)
 	for i := range s.behavior.Clients {
@@ -92,17 +93,17 @@ func (s *Shop) Start(source func(client uint64) *rand.Rand) {
 	}
 }
 
-// Stop stops the clients after their current orders. Start may start them again.
+// Stop stops the clients after their current orders. A second call of Start starts the clients again.
 func (s *Shop) Stop() {
 	s.stopped.Store(true)
 	s.running.Wait()
 }
 
 // Decided returns the number of checkouts and cancels that ended with 200 or 4xx, with or without retries. It does not
-// count the additional copies that clients send concurrently.
+// count additional copies that clients send concurrently.
 func (s *Shop) Decided() int64 { return s.decided.Load() }
 
-// create creates a user or an item, and adds credit or stock to it.
+// create creates a user with credit, or an item with stock.
 func (s *Shop) create(create, name, add string, amount int64) (id string, err error) {
 	r := s.Client.Call("POST", create)
 	if id = r.Field(name); id == "" {

@@ -30,8 +30,8 @@ func (s *Shop) Violations(sn *check.Snapshot) []string {
 	return violations
 }
 
-// Forget drops the recorded responses, except those for orders paid by Buy. It resolves uncertain deposits from the
-// snapshot. Call Forget after the responses have been checked.
+// Forget drops the recorded responses, except the responses for orders paid by Buy. It resolves uncertain deposits
+// from the snapshot. Call Forget after the responses have been checked.
 func (s *Shop) Forget(sn *check.Snapshot) {
 	s.Deposits.Resolve(sn)
 	s.histories = slices.Clone(s.kept)
@@ -41,9 +41,9 @@ func (s *Shop) Forget(sn *check.Snapshot) {
 // Summary formats the number of responses by status and problem.
 func (s *Shop) Summary() string {
 	var checkouts, cancels []check.Response
-	other := s.responses
+	other := slices.Clone(s.responses)
 	for _, h := range s.histories {
-		checkouts, cancels = slices.Concat(checkouts, h.Checkouts), slices.Concat(cancels, h.Cancels)
+		checkouts, cancels = append(checkouts, h.Checkouts...), append(cancels, h.Cancels...)
 		for _, t := range h.Requests {
 			other = append(other, t.Response)
 		}
@@ -56,7 +56,7 @@ func (s *Shop) Summary() string {
 func (s *Shop) Responses() []check.Response {
 	all := slices.Clone(s.responses)
 	for _, h := range s.histories {
-		all = slices.Concat(all, h.Checkouts, h.Cancels)
+		all = append(append(all, h.Checkouts...), h.Cancels...)
 		for _, t := range h.Requests {
 			all = append(all, t.Response)
 		}

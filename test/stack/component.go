@@ -27,8 +27,8 @@ type listener struct {
 	purpose string // for error messages
 }
 
-// component is one server of the system: a redis-server, an instance or nginx. It can be started again with the same
-// command.
+// component is one server of the system: a redis-server, an instance or nginx. A stopped component can be started
+// again with the same command.
 type component struct {
 	name      string
 	path      string
@@ -57,6 +57,7 @@ type process struct {
 	// Guarded by component.mu.
 	started       bool // responded at least once
 	stopRequested bool
+	paused        bool // by SIGSTOP
 }
 
 func (p *process) running() bool {
@@ -78,12 +79,16 @@ func (c *component) process() *process {
 	return c.latest
 }
 
-// launch starts the process without waiting for it to respond.
+// launch starts the process without waiting for it to respond. It keeps a process that runs but has not responded yet,
+// because a Redis waits while its disk is full.
 func (c *component) launch() (*process, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.latest.running() {
-		return nil, fmt.Errorf("start %s: already running (pid %d)", c.name, c.latest.pid)
+		if !c.latest.started && !c.latest.stopRequested {
+			return c.latest, nil
+		}
+		return nil, fmt.Errorf("start %s: the process %d is %w", c.name, c.latest.pid, ErrRunning)
 	}
 	log, err := os.OpenFile(c.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -104,11 +109,11 @@ func (c *component) launch() (*process, error) {
 	return p, nil
 }
 
-// wait waits until the process has exited. Then it kills the rest of the process group.
+// wait waits until the process has exited. Then it kills all remaining processes of the group.
 func (c *component) wait(cmd *exec.Cmd, p *process) {
 	err := cmd.Wait()
 	if len(groupMembers(p.pid)) > 0 {
-		_ = syscall.Kill(-p.pid, syscall.SIGKILL) // fails only if the group has just ended
+		_ = syscall.Kill(-p.pid, syscall.SIGKILL) // an error means that the group has just ended
 		for deadline := time.Now().Add(killTimeout); len(groupMembers(p.pid)) > 0 && time.Now().Before(deadline); {
 			time.Sleep(pollInterval)
 		}
@@ -159,13 +164,16 @@ func (c *component) start(ctx context.Context) error {
 	}
 }
 
-// signal sends a signal to the main process, or to its whole process group. It returns the main process. stops says
-// whether the signal makes the process exit.
+// signal sends a signal to the main process, or to its whole process group. It returns the main process. The
+// argument stops says whether the signal makes the process exit.
 func (c *component) signal(sig syscall.Signal, group, stops bool) (*process, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p := c.latest
 	if !p.running() {
+		if p != nil && stops {
+			p.stopRequested = true
+		}
 		return p, fmt.Errorf("send %v to %s: not running", sig, c.name)
 	}
 	p.stopRequested = p.stopRequested || stops
@@ -176,6 +184,7 @@ func (c *component) signal(sig syscall.Signal, group, stops bool) (*process, err
 	if err := syscall.Kill(pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return p, fmt.Errorf("send %v to %s: %w", sig, c.name, err)
 	}
+	p.paused = sig == syscall.SIGSTOP || p.paused && sig != syscall.SIGCONT
 	return p, nil
 }
 
@@ -184,7 +193,10 @@ func (c *component) signal(sig syscall.Signal, group, stops bool) (*process, err
 func (c *component) shutdown(ctx context.Context) error {
 	p, err := c.signal(c.stop, false, true)
 	if err != nil {
-		return nil // it was not running
+		return nil // the component was not running
+	}
+	if c.state() == Paused {
+		_, _ = c.signal(syscall.SIGCONT, true, false) // a paused process handles other signals only afterwards
 	}
 	ctx, cancel := context.WithTimeout(ctx, stopTimeout)
 	defer cancel()
@@ -200,7 +212,7 @@ func (c *component) shutdown(ctx context.Context) error {
 func (c *component) kill() error {
 	p, err := c.signal(syscall.SIGKILL, true, true)
 	if err != nil {
-		return nil // it was not running
+		return nil // the component was not running
 	}
 	select {
 	case <-p.done:

@@ -15,15 +15,19 @@ import (
 
 const dialTimeout = time.Second
 
-// redis returns the redis-server of one shard. Acknowledged writes are durable; nothing is evicted.
-func (s *Stack) redis(path, service string, shard int) *component {
+// redisStart is the path of redis-start in the repository. The script prepares a data directory and becomes the
+// redis-server.
+const redisStart = "k8s/helm/checkout/files/redis-start"
+
+// redis returns the redis-server of one shard. Acknowledged writes are durable, and Redis evicts no keys.
+func (s *Stack) redis(start, path, service string, shard int) *component {
 	name, addr := redisName(service, shard), s.redises[service][shard]
 	memory := s.cfg.RedisMemory
 	if memory == "" {
 		memory = "1gb"
 	}
 	args := []string{
-		"--port", portOf(addr), "--bind", "127.0.0.1", "--dir", filepath.Join(s.dir, name),
+		start, path, "--port", portOf(addr), "--bind", "127.0.0.1", "--dir", filepath.Join(s.dir, name),
 		"--appendonly", "yes", "--appendfsync", "always", "--save", "",
 		"--maxmemory", memory, "--maxmemory-policy", "noeviction",
 	}
@@ -33,7 +37,8 @@ func (s *Stack) redis(path, service string, shard int) *component {
 		auth = "AUTH " + s.cfg.RedisPassword + "\r\n"
 	}
 	return &component{
-		name: name, path: path, args: append(args, s.cfg.RedisArgs...), env: slices.Concat(os.Environ(), s.cfg.Env[name]),
+		name: name, path: "/bin/sh", args: append(args, s.cfg.RedisArgs...),
+		env:       slices.Concat(os.Environ(), s.cfg.Env[name]),
 		stop:      syscall.SIGTERM,
 		listeners: []listener{{addr, fmt.Sprintf("shard %d of %s", shard, service)}},
 		check:     func(ctx context.Context, pid int) error { return pingRedis(ctx, addr, auth, pid) },
@@ -89,8 +94,8 @@ func checkListens(ctx context.Context, addrs ...string) error {
 	return nil
 }
 
-// checkGateway checks that nginx returns a response with any status. An open port is not enough: nginx listens before
-// it handles signals, and SIGTERM would kill it.
+// checkGateway checks that nginx returns a response with any status. An open port is not enough, because nginx
+// listens before it handles signals, and a SIGTERM in between would kill nginx.
 func checkGateway(ctx context.Context, addr string) error {
 	conn, err := dial(ctx, addr)
 	if err != nil {
@@ -104,20 +109,20 @@ func checkGateway(ctx context.Context, addr string) error {
 	return err
 }
 
-// instance returns one instance of a service. The path of the component is only the name of the binary; start completes
-// the path after the build.
+// instance returns one instance of a service. The path of the component is only the name of the binary; the function
+// start completes the path after the build.
 func (s *Stack) instance(service string, number int) (*component, error) {
 	name := instanceName(service, number)
 	shards, err := s.proxied(name, s.redises[service], func(i int) string { return redisName(service, i) })
 	if err != nil {
 		return nil, err
 	}
-	public, internal := s.public[service][number-1], s.internal[service][number-1]
+	public, internal, metrics := s.public[service][number-1], s.internal[service][number-1], s.metrics[service][number-1]
 	// The Dockerfile sets the same GODEBUG. The environment can override it. See docs/adr/0009-godebug-schedtrace.md.
 	env := append([]string{"GODEBUG=schedtrace=2147483647"}, inherited(os.Environ())...)
 	env = append(env,
 		"GIN_MODE=release", "BIND=127.0.0.1",
-		"PORT="+portOf(public), "INTERNAL_PORT="+portOf(internal),
+		"PORT="+portOf(public), "INTERNAL_PORT="+portOf(internal), "METRICS_PORT="+portOf(metrics),
 		fmt.Sprintf("MACHINE_ID=%d/%d", number, s.cfg.size(service).Instances),
 		"REDIS_ADDRS="+strings.Join(shards, ","),
 	)
@@ -135,14 +140,14 @@ func (s *Stack) instance(service string, number int) (*component, error) {
 		name: name, path: service,
 		env:       slices.Concat(env, s.cfg.Env[""], s.cfg.Env[service], s.cfg.Env[name]),
 		stop:      syscall.SIGTERM,
-		listeners: []listener{{public, "public port"}, {internal, "internal port"}},
+		listeners: []listener{{public, "public port"}, {internal, "internal port"}, {metrics, "monitoring port"}},
 		ready:     "http://" + internal + "/readyz",
 		check:     func(ctx context.Context, _ int) error { return checkListens(ctx, internal, public) },
 	}, nil
 }
 
-// proxied replaces the addresses that a component connects to with those that Config.Proxy returns. name(i) returns the
-// name of the component at addrs[i].
+// proxied replaces the addresses that a component connects to with the results of Config.Proxy. The function name
+// returns the name of the component at addrs[i].
 func (s *Stack) proxied(from string, addrs []string, name func(i int) string) ([]string, error) {
 	if s.cfg.Proxy == nil {
 		return addrs, nil
@@ -158,8 +163,8 @@ func (s *Stack) proxied(from string, addrs []string, name func(i int) string) ([
 	return all, nil
 }
 
-// inherited returns the variables that a service inherits from this process: those of the Go runtime and of the system,
-// but none that configure a service.
+// inherited returns the variables that a service inherits from this process: the variables of the Go runtime and of the
+// system, without the variables that configure a service.
 func inherited(env []string) []string {
 	return slices.DeleteFunc(env, func(kv string) bool {
 		key, _, _ := strings.Cut(kv, "=")
@@ -185,9 +190,14 @@ func (s *Stack) nginx(path string) (*component, error) {
 	if err != nil {
 		return nil, err
 	}
+	listeners, listen := []listener{{s.gateway, "the gateway"}}, fmt.Sprintf("listen %s backlog=4096;\n", s.gateway)
+	if s.gateway6 != "" {
+		listeners = append(listeners, listener{s.gateway6, "the gateway, IPv6"})
+		listen += fmt.Sprintf("listen %s backlog=4096;\n", s.gateway6)
+	}
 	files := map[string]string{
 		"nginx.conf":     string(conf),
-		"listen.conf":    fmt.Sprintf("listen %s backlog=4096;\n%s", s.gateway, s.cfg.Listen),
+		"listen.conf":    listen + clientSettings(s.cfg.Env[""]) + s.cfg.Listen,
 		"upstreams.conf": upstreams,
 	}
 	for name, text := range files {
@@ -201,18 +211,37 @@ func (s *Stack) nginx(path string) (*component, error) {
 			"-e", "stderr", "-p", dir + "/", "-c", filepath.Join(dir, "nginx.conf"), "-g", "worker_processes auto;",
 		},
 		stop:      syscall.SIGQUIT,
-		listeners: []listener{{s.gateway, "the gateway"}},
+		listeners: listeners,
 		check:     func(ctx context.Context, _ int) error { return checkGateway(ctx, s.gateway) },
 	}, nil
+}
+
+// clientSettings returns the lines of listen.conf for the environment variables that the gateway also needs. The
+// services validate the values.
+func clientSettings(env []string) string {
+	var lines strings.Builder
+	for _, variable := range env {
+		name, value, _ := strings.Cut(variable, "=")
+		switch {
+		case name == "CORS_ORIGINS":
+			fmt.Fprintf(&lines, "set $cors_origins \"%s\";\n", strings.ReplaceAll(value, ",", " "))
+		case name == "CLIENT_TRACES" && value == "1":
+			lines.WriteString("set $client_traceparent $http_traceparent; set $client_tracestate $http_tracestate;\n")
+		}
+	}
+	return lines.String()
 }
 
 // instanceLimit is the number of requests in flight that the gateway allows for each instance.
 const instanceLimit = 2048
 
+// prefixes are the prefixes of the paths of each service at the gateway.
+var prefixes = map[string]string{"order": "/orders", "stock": "/stock", "payment": "/payment"}
+
 // upstreams returns the contents of upstreams.conf.
 func (s *Stack) upstreams() (string, error) {
 	var b strings.Builder
-	instances := 0
+	instances, overviews := 0, ""
 	for _, service := range Services() {
 		instances = max(instances, len(s.public[service]))
 		fmt.Fprintf(&b, "upstream %s {\n    zone %[1]s 256k;\n", service)
@@ -225,7 +254,12 @@ func (s *Stack) upstreams() (string, error) {
 		}
 		fmt.Fprintf(&b, "    keepalive %d;\n    keepalive_requests 1000000;\n    keepalive_timeout 2s;\n}\n",
 			instanceLimit*len(addrs))
+		for i, addr := range addrs {
+			fmt.Fprintf(&b, "upstream %s_%d { server %s; }\n", service, i+1, addr)
+			overviews += fmt.Sprintf("    %s/overview/%d %s_%d;\n", prefixes[service], i+1, service, i+1)
+		}
 	}
+	fmt.Fprintf(&b, "map $uri $instance {\n%s}\n", overviews)
 	fmt.Fprintf(&b, "limit_conn calls %d;\n", instanceLimit*instances)
 	return b.String(), nil
 }

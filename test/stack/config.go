@@ -32,11 +32,12 @@ type Size struct{ Instances, Shards int }
 // with its data in a temporary directory that Close removes.
 type Config struct {
 	Instances int             // of each service; 0 means 1
-	Shards    int             // of each service; 0 means one per instance
-	Sizes     map[string]Size // overrides for single services
+	Shards    int             // of each service; 0 means the number of instances
+	Sizes     map[string]Size // overrides Instances and Shards, by service
 
 	Dir  string // data, logs and nginx's files. Empty: a temporary directory, removed by Close
 	Logs string // directory with a log file per component; empty: Dir/logs
+	Kept string // directory for the files of failed runs: see Keep; empty: bin/failed
 
 	// FixedPorts selects the ports listed in ports.go instead of free ports, so that addresses survive restarts. If a
 	// port is in use, Start returns a TakenError before it starts anything.
@@ -52,15 +53,16 @@ type Config struct {
 	// all its instances, or "" for all instances.
 	Env map[string][]string
 
-	Race    bool    // build the services with the race detector; Close then reports the races found
+	Race    bool    // build the services with the race detector; Close then reports data races
 	Tags    string  // build tags of the services; "faults" enables fail points
 	Overlay Overlay // source files to replace in the build
+	Version string  // the services print it for --version; empty: "devel"
 
 	Progress io.Writer                    // receives one line per step; nil: discard
 	OnExit   func(name string, err error) // called when a component exits unexpectedly; err is its exit status
 
-	// Proxy, if set, is called before the start for each connection between two components. addr is where the component
-	// "to" listens. Proxy returns the address that the component "from" connects to instead.
+	// Proxy, if set, is called before the start for each connection between two components. The component "to" listens
+	// at addr. The component "from" connects to the address that Proxy returns.
 	Proxy func(from, to, addr string) (string, error)
 }
 
@@ -84,11 +86,21 @@ func (c Config) check() error {
 				service, size.Instances, size.Shards, maxPerService)
 		}
 		if have := ShardsIn(c.Dir, service); have > size.Shards {
-			return fmt.Errorf("start with %[4]d shards of %[3]s: %[1]s holds %[2]d shards of %[3]s",
-				c.Dir, have, service, size.Shards)
+			return &ShrinkError{Dir: c.Dir, Service: service, Shards: size.Shards, Have: have}
 		}
 	}
 	return nil
+}
+
+// ShrinkError is the error of Start if a directory contains more shards of a service than Start should use.
+type ShrinkError struct {
+	Dir, Service string
+	Shards, Have int
+}
+
+func (e *ShrinkError) Error() string {
+	return fmt.Sprintf("start with %[4]d shards of %[3]s: %[1]s holds %[2]d shards of %[3]s",
+		e.Dir, e.Have, e.Service, e.Shards)
 }
 
 // ShardsIn returns the number of shards of a service that have data in dir.
@@ -121,7 +133,7 @@ func Start(ctx context.Context, cfg Config) (*Stack, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	// Retry with other ports, because another process can bind a port between the check and the start.
+	// Retry with other ports, because another process can take a port between the check and the start.
 	const tries = 5
 	for try := 1; ; try++ {
 		s, err := start(ctx, cfg)

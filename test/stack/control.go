@@ -3,6 +3,8 @@ package stack
 import (
 	"context"
 	"fmt"
+	"os/exec"
+	"path/filepath"
 	"syscall"
 )
 
@@ -47,6 +49,10 @@ func (s *Stack) Restart(ctx context.Context, name string) error {
 // Kill sends SIGKILL to all processes of a component and waits for their exit.
 func (s *Stack) Kill(name string) error { return s.with(name, (*component).kill) }
 
+// Crash sends SIGKILL to all processes of a component and does not wait for their exit. OnExit is called, as if the
+// component had crashed.
+func (s *Stack) Crash(name string) error { return s.signal(name, syscall.SIGKILL, true, false) }
+
 // Terminate sends SIGTERM to a component and does not wait for its exit.
 func (s *Stack) Terminate(name string) error { return s.signal(name, syscall.SIGTERM, false, true) }
 
@@ -73,8 +79,26 @@ func (s *Stack) SetEnv(name string, env ...string) error {
 	})
 }
 
+// Command returns a command that runs the program of a component with its environment and other arguments, such as
+// "adopt-shard", "0".
+func (s *Stack) Command(ctx context.Context, name string, args ...string) (cmd *exec.Cmd, err error) {
+	err = s.with(name, func(c *component) error {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		cmd = exec.CommandContext(ctx, c.path, args...)
+		cmd.Env = c.env
+		return nil
+	})
+	return cmd, err
+}
+
+// RedisDir returns the directory with the data of a shard.
+func (s *Stack) RedisDir(service string, shard int) string {
+	return filepath.Join(s.dir, redisName(service, shard))
+}
+
 // Wait waits until a component has exited and returns its exit status, such as "exit status 0" or "signal: killed". It
-// returns nil if the component never ran. If ctx ends first, it returns the cause.
+// returns nil if the component never ran. If ctx ends first, Wait returns the cause.
 func (s *Stack) Wait(ctx context.Context, name string) error {
 	return s.with(name, func(c *component) error {
 		p := c.process()
@@ -120,6 +144,9 @@ func (s *Stack) PublicURLs(service string) []string { return urls(s.public[servi
 
 // InternalURLs returns the URLs of the instances' internal ports. Instance i is at index i-1.
 func (s *Stack) InternalURLs(service string) []string { return urls(s.internal[service]) }
+
+// MetricsURLs returns the URLs of the instances' monitoring ports. Instance i is at index i-1.
+func (s *Stack) MetricsURLs(service string) []string { return urls(s.metrics[service]) }
 
 // RedisAddrs returns the host:port of each shard of a service.
 func (s *Stack) RedisAddrs(service string) []string { return s.redises[service] }

@@ -1,11 +1,11 @@
 // Package stack starts the whole system on one host: a real redis-server for every shard, the real binaries of every
 // service instance, and a real nginx with the project's nginx.conf.
 //
-// `make up`, the end-to-end tests, the fault runs and the load generator all use it, so that tests run the real system.
-// A caller can stop, kill, pause and restart each component by its name, on the same ports and data: "nginx";
-// "order-1", instance 1 (from 1, as in MACHINE_ID) of the order service; "redis-order-0", shard 0 (from 0, as in IDs)
-// of the order service.
+// `make up`, the end-to-end tests, the fault runs and the load generator all use this package, so that tests run the
+// real system. A caller can stop, kill, pause and restart each component by its name, on the same ports and data:
+// "nginx"; "order-1", instance 1 (from 1, as in MACHINE_ID) of the order service; "redis-order-0", shard 0 (from 0, as
+// in IDs) of the order service.
 //
-// Everything listens on 127.0.0.1 only. All processes end when the process that started them ends, even by SIGKILL: see
-// reaper.go.
+// Everything listens on 127.0.0.1 only. When the process that uses this package ends, even by SIGKILL, all processes of
+// the system end: see reaper.go.
 package stack

@@ -25,21 +25,21 @@ func TestOnlyFaultsBuildsContainFailPoints(t *testing.T) {
 		for _, service := range stack.Services() {
 			for _, route := range []string{"/internal/failpoints", "/internal/clock"} {
 				if status, body := request(t, "GET", s.InternalURLs(service)[0]+route, ""); status != c.status {
-					t.Errorf("%s with tags %q: GET %s is %d: %s", service, c.tags, route, status, body)
+					t.Errorf("%s with tags %q: GET %s: got %d %s, want %d", service, c.tags, route, status, body, c.status)
 				}
 				if status, body := request(t, "GET", s.PublicURLs(service)[0]+route, ""); status != http.StatusNotFound {
-					t.Errorf("%s with tags %q, public port: GET %s is %d: %s", service, c.tags, route, status, body)
+					t.Errorf("%s with tags %q, public port: GET %s: got %d, want 404: %s", service, c.tags, route, status, body)
 				}
 			}
 			symbols, err := exec.CommandContext(t.Context(), "go", "tool", "nm", filepath.Join(bin, service)).Output()
 			must(t, err)
 			for _, name := range []string{"checkout/common/failpoint.", "checkout/common/clock."} {
 				if got, want := strings.Contains(string(symbols), name), c.tags != ""; got != want {
-					t.Errorf("%s with tags %q: contains %s is %t, want %t", service, c.tags, name, got, want)
+					t.Errorf("%s with tags %q: has the symbol %s: got %t, want %t", service, c.tags, name, got, want)
 				}
 			}
 			if !strings.Contains(string(symbols), "checkout/common/web.") {
-				t.Errorf("%s contains no symbols of this project", service)
+				t.Errorf("%s contains no symbols of this project, want some", service)
 			}
 		}
 	}
@@ -55,23 +55,23 @@ func TestFailPointsFire(t *testing.T) {
 		t.Helper()
 		fault := fmt.Sprintf(`{"point":"coordinator begin","about":%q,"action":%q,"pause_ms":60000}`, about, action)
 		if status, body := request(t, "POST", failpoints, fault); status != http.StatusOK {
-			t.Fatalf("arm the fail point: %d %s", status, body)
+			t.Fatalf("arm the fail point: got %d %s, want 200", status, body)
 		}
 	}
 	unknown := `{"point":"coordinator begin","action":"explode"}`
 	if status, body := request(t, "POST", failpoints, unknown); status != http.StatusBadRequest {
-		t.Errorf("unknown action: %d %s", status, body)
+		t.Errorf("unknown action: got %d %s, want 400", status, body)
 	}
 
 	lost, other := order(), order()
 	arm(lost, "lose")
-	for _, id := range []string{other, lost} { // the coordinator retries; an empty order is PAID at once
+	for _, id := range []string{other, lost} { // the coordinator retries the lost step; an empty order is PAID at once
 		if status, body := request(t, "POST", s.Gateway()+"/orders/checkout/"+id, ""); status != http.StatusOK {
-			t.Errorf("checkout: %d %s", status, body)
+			t.Errorf("checkout of an empty order: got status %d, want 200: %s", status, body)
 		}
 	}
 	if _, body := request(t, "GET", failpoints, ""); !strings.Contains(body, `"seen":1,"fired":true`) {
-		t.Errorf("after a lost reply: %s", body)
+		t.Errorf("after a lost reply: the fail points are %s, want one that has fired", body)
 	}
 	request(t, "DELETE", failpoints, "")
 
@@ -93,12 +93,12 @@ func TestFailPointsFire(t *testing.T) {
 	})
 	select {
 	case status := <-received:
-		t.Errorf("status %d while paused", status)
+		t.Errorf("paused checkout: got status %d, want no response yet", status)
 	default:
 	}
 	request(t, "DELETE", failpoints, "")
 	if status := <-received; status != http.StatusOK {
-		t.Errorf("after a pause: %d", status)
+		t.Errorf("resumed checkout: got status %d, want 200", status)
 	}
 
 	arm("", "kill")
@@ -107,7 +107,7 @@ func TestFailPointsFire(t *testing.T) {
 		t.Errorf("got status %d, want no response: the fail point kills the process", response.StatusCode)
 	}
 	if err := s.Wait(t.Context(), "order-1"); err == nil || err.Error() != "signal: killed" {
-		t.Errorf("after a kill: %v", err)
+		t.Errorf("exit of order-1: got %v, want signal: killed", err)
 	}
 }
 
@@ -124,7 +124,7 @@ func TestClockOffsetShiftsNewIDs(t *testing.T) {
 		}
 		id := create(t, s, "/payment/create_user", "user_id")
 		if got := mintedAt(id).Sub(time.Now().Add(offset)).Abs(); got > time.Minute {
-			t.Errorf("offset %v: the timestamp of ID %s is %v off", offset, id, got)
+			t.Errorf("offset %v: the timestamp of ID %s differs from the clock by %v", offset, id, got)
 		}
 	}
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // TestGatewayWaitsForASYNRetry checks that a request succeeds although the gateway's first SYN is lost. The kernel
-// sends the SYN again after 1 s, and the gateway must wait for that.
+// sends the SYN again after 1 s, and the gateway must wait for the second SYN.
 func TestGatewayWaitsForASYNRetry(t *testing.T) {
 	s := start(t, stack.Config{})
 	must(t, s.Kill("stock-1"))
@@ -39,7 +39,7 @@ func TestGatewayWaitsForASYNRetry(t *testing.T) {
 	go server.Serve(listener)
 	t.Cleanup(func() { server.Close() })
 	if resp := <-received; resp == nil || resp.StatusCode != http.StatusOK {
-		t.Errorf("after a lost SYN: %v", resp)
+		t.Errorf("request after a lost SYN: got %v, want 200", resp)
 	}
 }
 
@@ -60,7 +60,7 @@ func listenBacklogOne(t *testing.T, addr string) net.Listener {
 	return l
 }
 
-// connecting reports whether a SYN to addr is still without a reply.
+// connecting reports whether a SYN to addr has no reply yet.
 func connecting(t *testing.T, addr string) bool {
 	t.Helper()
 	const synSent = "02"

@@ -5,16 +5,20 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/gin-gonic/gin"
+
 	"checkout/common/api"
+	"checkout/common/web"
 	"checkout/test/stack"
 )
 
 // TestGatewayShedsExcessLoad checks that the gateway rejects excess requests at once, without sending them to an
 // instance. A server that holds every request replaces order-1. Each service has a separate limit. Requests with a body
-// do not count, so that slow uploads do not block other clients.
+// do not count towards the limit, so that slow uploads do not block other clients.
 func TestGatewayShedsExcessLoad(t *testing.T) {
 	const limit = 2048
 	const request = "POST /orders/create/u HTTP/1.1\r\nHost: x\r\nX-Mark: plain\r\n\r\n"
@@ -38,7 +42,7 @@ func TestGatewayShedsExcessLoad(t *testing.T) {
 		clients.Go(func() {
 			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 			if err != nil || resp.StatusCode != http.StatusOK {
-				t.Errorf("request within the limit: %v, %v", resp, err)
+				t.Errorf("request within the limit: got %v, %v, want 200", resp, err)
 			}
 		})
 	}
@@ -64,7 +68,7 @@ func TestGatewayShedsExcessLoad(t *testing.T) {
 	}
 	resp, body := send(t, s, "POST /payment/create_user HTTP/1.1\r\nHost: x\r\n\r\n")
 	if resp.StatusCode != http.StatusOK {
-		t.Errorf("another service: %s %s", resp.Status, body)
+		t.Errorf("request to another service: got %s %s, want 200", resp.Status, body)
 	}
 	write(t, dial(t, s), "POST /orders/create/u HTTP/1.1\r\nHost: x\r\nX-Mark: body\r\nContent-Length: 2\r\n\r\n{}")
 	if mark := nextHeld("a request with a body"); mark != "body" {
@@ -73,6 +77,38 @@ func TestGatewayShedsExcessLoad(t *testing.T) {
 	releaseAll()
 	clients.Wait()
 	if resp, body := send(t, s, request); resp.StatusCode != http.StatusOK {
-		t.Errorf("after the overload: %s %s", resp.Status, body)
+		t.Errorf("request after the overload: got %s %s, want 200", resp.Status, body)
+	}
+}
+
+// TestGatewayRetryIsNotOverloaded checks the response to a checkout and to a DELETE that an instance rejects because of
+// overload. 429 means that no work has begun. After a retry, the gateway cannot know whether work has begun: the first
+// instance may have done the work and died before it responded.
+func TestGatewayRetryIsNotOverloaded(t *testing.T) {
+	t.Parallel()
+	s := start(t, stack.Config{Instances: 2, Shards: 1})
+	var received atomic.Int64
+	for i := range 2 {
+		replaceInstance(t, s, "order", i+1, func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Query().Get("die") != "" && received.Add(1) == 1 {
+				panic(http.ErrAbortHandler)
+			}
+			c, _ := gin.CreateTestContext(w)
+			c.Request = r
+			web.JSON(func(*gin.Context) (any, error) { return nil, api.Overloaded })(c)
+		})
+	}
+	for _, request := range []string{
+		"POST /orders/checkout/o", "DELETE /orders/removeItem/o/i", "DELETE /orders/remove/o",
+	} {
+		resp, body := send(t, s, request+" HTTP/1.1\r\nHost: x\r\n\r\n")
+		checkProblem(t, resp, body, api.Overloaded, http.StatusTooManyRequests)
+		received.Store(0)
+		resp, body = send(t, s, request+"?die=1 HTTP/1.1\r\nHost: x\r\n\r\n")
+		checkProblem(t, resp, body, api.Unavailable, http.StatusServiceUnavailable)
+		if n := received.Load(); n != 2 {
+			t.Errorf("the instances received %s %d times, want 2", request, n)
+		}
+		time.Sleep(2100 * time.Millisecond) // until nginx uses the failed instance again
 	}
 }

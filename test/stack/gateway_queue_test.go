@@ -10,8 +10,8 @@ import (
 )
 
 // TestGatewayAcceptsAllBeforeItResponds checks that the gateway accepts all pending connections before it sends the
-// first response. Then the kernel's backlog does not overflow under load. The clients connect while the gateway is
-// paused.
+// first response. Otherwise the kernel's backlog could overflow under load. The clients connect while the gateway
+// is paused.
 func TestGatewayAcceptsAllBeforeItResponds(t *testing.T) {
 	const clients = 2000
 	s := start(t, stack.Config{})
@@ -30,7 +30,7 @@ func TestGatewayAcceptsAllBeforeItResponds(t *testing.T) {
 	must(t, s.Resume("nginx"))
 	must(t, <-received)
 	if left := backlog(t, addr); left > 0 {
-		t.Errorf("the gateway responds while the backlog has %d connections", left)
+		t.Errorf("the gateway responds while the backlog has %d connections, want 0", left)
 	}
 	for range clients - 1 {
 		must(t, <-received)

@@ -1,7 +1,6 @@
 package stack_test
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -22,13 +22,10 @@ import (
 func TestGatewayErrorsAreProblemDocuments(t *testing.T) {
 	s := start(t, stack.Config{})
 	must(t, s.Kill("payment-1"))
-	uriTooLong := &api.Error{Name: "uri-too-long", Title: "the address is too long"}
-	headersTooLarge := &api.Error{Name: "headers-too-large", Title: "the headers are too large"}
-	statuses := map[*api.Error]int{
-		uriTooLong: http.StatusRequestURITooLong, headersTooLarge: http.StatusRequestHeaderFieldsTooLarge,
-	}
 	long := strings.Repeat("a", 9000)
+	const get = "GET /orders/ HTTP/1.1\r\nHost: x\r\n"
 	const end = " HTTP/1.1\r\nHost: gateway\r\n\r\n"
+	const body = " HTTP/1.1\r\nHost: x\r\nContent-Length: 65537\r\n\r\n"
 	for _, c := range []struct {
 		name, request string
 		want          *api.Error
@@ -43,7 +40,11 @@ func TestGatewayErrorsAreProblemDocuments(t *testing.T) {
 		{"path above the root", "GET /../../etc/passwd" + end, api.BadRequest},
 		{"readiness", "GET /orders/readyz" + end, api.RouteNotFound},
 		{"pprof", "GET /orders/debug/pprof/" + end, api.RouteNotFound},
-		{"the gateway's error pages", "GET /problems/unavailable" + end, api.RouteNotFound},
+		{"the gateway's error pages", "GET /errors/unavailable" + end, api.RouteNotFound},
+		{"the gateway's error pages with dots", "GET /orders/../errors/unavailable" + end, api.RouteNotFound},
+		{"unknown problem", "GET /problems/none" + end, api.RouteNotFound},
+		{"unknown asset", "GET /assets/none.js" + end, api.RouteNotFound},
+		{"assets without a name", "GET /assets" + end, api.RouteNotFound},
 		{"checkout without an order", "POST /orders/checkout" + end, api.RouteNotFound},
 		{"not HTTP", "hello there\r\n\r\n", api.BadRequest},
 		{"no host", "GET /orders/ HTTP/1.1\r\n\r\n", api.BadRequest},
@@ -51,14 +52,30 @@ func TestGatewayErrorsAreProblemDocuments(t *testing.T) {
 		{"unknown transfer coding", "POST /orders/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: magic\r\n\r\n", api.BadRequest},
 		{"unknown HTTP version", "GET /orders/ HTTP/3.0\r\nHost: x\r\n\r\n", api.BadRequest},
 		{"TRACE", "TRACE /orders/" + end, api.WrongMethod},
-		{"long body", "POST /orders/create/u HTTP/1.1\r\nHost: x\r\nContent-Length: 65537\r\n\r\n", api.TooLarge},
-		{"long path", "GET /orders/find/" + long + end, uriTooLong},
-		{"long header", "GET /orders/ HTTP/1.1\r\nHost: x\r\nX-Long: " + long + "\r\n\r\n", headersTooLarge},
+		{"CONNECT", "CONNECT gateway:80" + end, api.BadRequest},
+		{"long body", "POST /orders/create/u" + body, api.TooLarge},
+		{"long body to an unknown path", "POST /nothing" + body, api.TooLarge},
+		{"long body to a page", "POST /docs" + body, api.TooLarge},
+		{"long body of TRACE", "TRACE /orders/" + body, api.WrongMethod},
+		{"long body with a length and chunks", "POST /orders/create/u HTTP/1.1\r\nHost: x\r\n" +
+			"Content-Length: 65537\r\nTransfer-Encoding: chunked\r\n\r\n", api.BadRequest},
+		{"long body with an unknown transfer coding", "POST /orders/create/u HTTP/1.1\r\nHost: x\r\n" +
+			"Content-Length: 65537\r\nTransfer-Encoding: magic\r\n\r\n", api.BadRequest},
+		{"long body without a host", "POST / HTTP/1.1\r\nContent-Length: 65537\r\n\r\n", api.BadRequest},
+		{"long path", "GET /orders/find/" + long + end, api.URITooLong},
+		{"long header", "GET /orders/ HTTP/1.1\r\nHost: x\r\nX-Long: " + long + "\r\n\r\n", api.HeadersTooLong},
+		{"headers of 27 KiB in one line", get + "X: " + strings.Repeat(long, 3) + "\r\n\r\n", api.HeadersTooLong},
+		{"headers of 48 KiB", get + strings.Repeat("X: "+long[:4000]+"\r\n", 12) + "\r\n", api.HeadersTooLong},
+		{"headers of 1 MiB", get + strings.Repeat("X: "+long[:4000]+"\r\n", 262) + "\r\n", api.HeadersTooLong},
 		{"service without an instance", "POST /payment/create_user" + end, api.Unavailable},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			resp, body := send(t, s, c.request)
-			checkProblem(t, resp, body, c.want, cmp.Or(statuses[c.want], web.Status(c.want)))
+			want := c.want
+			if c.name == "CONNECT" && resp.StatusCode == http.StatusMethodNotAllowed {
+				want = api.WrongMethod // nginx 1.30 rejects the method, nginx 1.22 rejects the target
+			}
+			checkProblem(t, resp, body, want, web.Status(want))
 		})
 	}
 }
@@ -68,21 +85,34 @@ func checkProblem(t *testing.T, resp *http.Response, body []byte, want *api.Erro
 	t.Helper()
 	var p api.Problem
 	if err := json.Unmarshal(body, &p); err != nil {
-		t.Fatalf("%s: %q: %v", resp.Status, body, err)
+		t.Fatalf("got %s %q, want a problem: %v", resp.Status, body, err)
 	}
 	if resp.StatusCode != status || p.Status != status || p.Type != want.Type() || p.Title != want.Title ||
 		p.Detail == "" {
 		t.Errorf("got %s %+v, want %d %+v", resp.Status, p, status, *want)
 	}
 	if got := resp.Header.Get("Content-Type"); got != "application/problem+json" {
-		t.Errorf("Content-Type %q", got)
+		t.Errorf("got Content-Type %q, want application/problem+json", got)
 	}
 	if id := resp.Header.Values("X-Request-Id"); len(id) != 1 || id[0] != p.RequestID {
-		t.Errorf("X-Request-Id %q, in the body %q", id, p.RequestID)
+		t.Errorf("got X-Request-Id %q, want the request_id in the body, %q", id, p.RequestID)
+	}
+	if caching := resp.Header.Values("Cache-Control"); !slices.Equal(caching, []string{"no-store"}) {
+		t.Errorf("got Cache-Control %q, want no-store", caching)
+	}
+	if allow := resp.Header.Get("Allow"); (allow != "") != (want == api.WrongMethod) {
+		t.Errorf("got Allow %q, want this header with 405 only", allow)
 	}
 	temporary := want == api.Unavailable || want == api.Overloaded
 	if after := resp.Header.Get("Retry-After"); (after != "") != temporary {
-		t.Errorf("Retry-After %q", after)
+		t.Errorf("got Retry-After %q, want this header with 429 and 503 only", after)
+	}
+	var limits []string
+	if want == api.Overloaded {
+		limits = []string{`"concurrency";r=0;t=1`}
+	}
+	if got := resp.Header.Values("RateLimit"); !slices.Equal(got, limits) {
+		t.Errorf("got RateLimit %q, want %q", got, limits)
 	}
 }
 
@@ -94,12 +124,12 @@ func TestClientReceives413WhileSending(t *testing.T) {
 		for _, size := range []int{65 << 10, 1 << 20} {
 			resp, err := http.Post(s.Gateway()+"/orders/create/u", "text/plain", strings.NewReader(strings.Repeat("x", size)))
 			if err != nil {
-				t.Errorf("%d bytes: %v", size, err)
+				t.Errorf("body of %d bytes: no response: %v", size, err)
 				continue
 			}
 			resp.Body.Close()
 			if resp.StatusCode != http.StatusRequestEntityTooLarge {
-				t.Errorf("%d bytes: %s", size, resp.Status)
+				t.Errorf("body of %d bytes: got %s, want 413", size, resp.Status)
 			}
 		}
 	}
@@ -111,7 +141,7 @@ func TestGatewayKeepsSafeRequestIDs(t *testing.T) {
 	for id, kept := range safe {
 		resp, _ := send(t, s, "GET /orders/ HTTP/1.1\r\nHost: x\r\nX-Request-Id: "+id+"\r\n\r\n")
 		if got := resp.Header.Get("X-Request-Id"); (got == id) != kept || got == "" {
-			t.Errorf("request ID %q: the response has %q", id, got)
+			t.Errorf("request ID %q: the response has %q; want the same ID: %t", id, got, kept)
 		}
 	}
 	generated := map[string]bool{}
@@ -127,19 +157,20 @@ func TestGatewayKeepsSafeRequestIDs(t *testing.T) {
 		client.CloseIdleConnections()
 	}
 	if delete(generated, ""); len(generated) != 4 {
-		t.Errorf("four requests without an ID got %v", generated)
+		t.Errorf("four requests without an ID got the IDs %v, want four different ones", generated)
 	}
 }
 
 // TestGatewayRetriesOnlyIdempotentRequests checks which requests the gateway retries on order-2. A server that drops
 // every request replaces order-1.
 func TestGatewayRetriesOnlyIdempotentRequests(t *testing.T) {
+	t.Parallel()
 	s := start(t, stack.Config{Instances: 2, Shards: 1})
 	must(t, s.Kill("order-1"))
 	for i := range 20 { // nginx retries every request that it could not send
 		resp, body := send(t, s, fmt.Sprintf("POST /orders/create/u%d HTTP/1.1\r\nHost: x\r\n\r\n", i))
 		if resp.StatusCode != http.StatusOK {
-			t.Fatalf("with one of two instances stopped: %s %s", resp.Status, body)
+			t.Fatalf("with one of two instances stopped: got %s %s, want 200", resp.Status, body)
 		}
 	}
 	var received atomic.Int64
@@ -157,8 +188,9 @@ func TestGatewayRetriesOnlyIdempotentRequests(t *testing.T) {
 			for until := time.Now().Add(testTimeout); time.Now().Before(until); {
 				resp, body := send(t, s, request+" HTTP/1.1\r\nHost: x\r\n\r\n")
 				switch received.Load() - before {
-				case 0:
-					continue // nginx chose order-2, or skips order-1 for 1 s after a failure
+				case 0: // nginx chose order-2, or skips order-1 for 1 s after a failure
+					time.Sleep(10 * time.Millisecond) // leaves the processors to other tests
+					continue
 				case 1:
 					if resp.StatusCode != want {
 						t.Errorf("%s %s, want %d", resp.Status, body, want)
@@ -176,6 +208,7 @@ func TestGatewayRetriesOnlyIdempotentRequests(t *testing.T) {
 // TestGatewaySetsCheckoutID checks that each checkout gets a new X-Checkout-Id, even if the client sends one. A retry
 // on another instance has the same ID. Requests other than checkouts have no such ID.
 func TestGatewaySetsCheckoutID(t *testing.T) {
+	t.Parallel()
 	s := start(t, stack.Config{Instances: 2, Shards: 1})
 	received := make(chan []string, 10)
 	drop := func(w http.ResponseWriter, r *http.Request) {
@@ -190,23 +223,27 @@ func TestGatewaySetsCheckoutID(t *testing.T) {
 	checkoutID := regexp.MustCompile("^[0-9a-f]{32}$")
 	for range checkouts {
 		send(t, s, "POST /orders/checkout/o"+end)
-		for range 2 {
+		tries := len(received)
+		for range tries {
 			got := <-received
 			if len(got) != 1 || !checkoutID.MatchString(got[0]) || strings.Trim(got[0], "0") == "" {
-				t.Fatalf("checkout ID %q", got)
+				t.Fatalf("got X-Checkout-Id %q, want one of 32 digits", got)
 			}
 			ids[got[0]]++
+		}
+		if tries < 2 {
+			t.Fatalf("%d tries, want one on each instance", tries)
 		}
 		time.Sleep(2100 * time.Millisecond) // until nginx uses the failed instances again
 	}
 	if len(ids) != checkouts {
-		t.Errorf("%d checkouts, each on two instances, have the IDs %v", checkouts, ids)
+		t.Errorf("%d checkouts, each on two instances, have the IDs %v, want one ID per checkout", checkouts, ids)
 	}
 	for _, request := range []string{"POST /orders/create/u", "DELETE /orders/remove/o", "GET /orders/find/o"} {
 		time.Sleep(2100 * time.Millisecond)
 		send(t, s, request+end)
 		if got := <-received; len(got) != 0 {
-			t.Errorf("%s has the checkout ID %q", request, got)
+			t.Errorf("%s: got X-Checkout-Id %q, want none", request, got)
 		}
 		for len(received) > 0 {
 			<-received
@@ -215,12 +252,13 @@ func TestGatewaySetsCheckoutID(t *testing.T) {
 }
 
 // TestGatewayWorkersShareFailures checks that nginx workers share the state of a failing instance. All workers together
-// may try the instance once per fail_timeout, not once each. The test keeps connections to every worker open.
+// may try the instance once per fail_timeout. The test keeps connections to every worker open.
 func TestGatewayWorkersShareFailures(t *testing.T) {
+	t.Parallel()
 	s := start(t, stack.Config{Instances: 2, Shards: 1})
 	var received atomic.Int64
 	dropRequests(t, s, &received)
-	var clients []net.Conn // opened together, so that every worker gets some
+	var clients []net.Conn // opened together, so that every worker gets some connections
 	for range 64 {
 		clients = append(clients, dial(t, s))
 	}
@@ -229,6 +267,7 @@ func TestGatewayWorkersShareFailures(t *testing.T) {
 		for _, conn := range clients { // in sequence, because workers share a failure only after the request has ended
 			exchange(t, conn, "POST /orders/create/u HTTP/1.1\r\nHost: x\r\n\r\n")
 		}
+		time.Sleep(50 * time.Millisecond) // leaves the processors to other tests
 	}
 	// nginx counts whole seconds, so a timeout of 1 s can last 2 s.
 	took := time.Since(begun)

@@ -15,7 +15,7 @@ import (
 	"checkout/test/stack"
 )
 
-// testTimeout ends a test that hangs. A start takes much less time, even on a busy host.
+// testTimeout limits each wait of a test. A start takes much less time, even on a busy host.
 const testTimeout = 90 * time.Second
 
 func must(t *testing.T, err error) {
@@ -28,13 +28,9 @@ func must(t *testing.T, err error) {
 // start starts a system, waits until it is ready, and closes it at the end of the test.
 func start(t *testing.T, cfg stack.Config) *stack.Stack {
 	t.Helper()
-	s, err := stack.Start(t.Context(), cfg)
+	s, err := stack.Start(context.Background(), cfg) // t.Context() ends before the cleanup
 	must(t, err)
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(func() { s.End(t) })
 	waitReady(t, s)
 	return s
 }
@@ -61,6 +57,7 @@ func request(t *testing.T, method, url, body string) (int, string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	must(t, err)
+	request.Header.Set("Content-Type", "application/json")
 	response, err := http.DefaultClient.Do(request)
 	must(t, err)
 	defer response.Body.Close()
@@ -94,7 +91,7 @@ func write(t *testing.T, conn net.Conn, text string) {
 	must(t, err)
 }
 
-// exchange writes a request unchanged to a connection. It returns the response and the body.
+// exchange writes a request unchanged to a connection, and returns the response and the body.
 func exchange(t *testing.T, conn net.Conn, request string) (*http.Response, []byte) {
 	t.Helper()
 	must(t, conn.SetDeadline(time.Now().Add(20*time.Second)))

@@ -8,14 +8,15 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 )
 
 //go:embed install.sh
 var installScript string
 
-// Package is a Debian package. Sign is a program or an absolute path; if it exists, the package counts as installed. If
-// Sign is empty, the database of dpkg decides.
+// Package is a Debian package. Sign is a program or an absolute path. The package counts as installed if Sign exists
+// or, for an empty Sign, if dpkg lists the package.
 type Package struct{ Name, Sign string }
 
 // SystemPackages returns the packages that Start needs in addition to Go.
@@ -27,20 +28,28 @@ func SystemPackages() []Package {
 	}
 }
 
-// TestPackages returns the packages that the checks and tests need. The race detector needs the C compiler.
+// CheckPackages returns the packages that make check needs.
+func CheckPackages() []Package {
+	return []Package{
+		{"lua-check", "luacheck"}, {"shellcheck", "shellcheck"},
+		{"ca-certificates", "/etc/ssl/certs/ca-certificates.crt"}, // go downloads modules over TLS
+	}
+}
+
+// TestPackages returns the packages that all checks and tests need. The race detector needs the C compiler.
 func TestPackages() []Package {
-	return append(SystemPackages(), []Package{
-		{"gcc", "gcc"}, {"libc6-dev", ""}, {"lua-check", "luacheck"}, {"shellcheck", "shellcheck"},
+	return slices.Concat(SystemPackages(), CheckPackages(), []Package{
+		{"gcc", "gcc"}, {"libc6-dev", ""}, {"git", "git"},
 		{"redis-tools", "redis-cli"}, {"prometheus", "promtool"}, {"chromium", "chromium"}, {"npm", "npm"}, {"curl", "curl"},
 		{"python3", ""}, {"python3-requests", ""}, {"python3-aiohttp", ""}, {"python3-locust", "locust"},
-	}...)
+	})
 }
 
 // Install installs the missing packages with apt-get, as root or with sudo. It writes the progress to w.
 func Install(ctx context.Context, w io.Writer, packages []Package) error {
 	var missing []string
 	for _, p := range packages {
-		if !p.installed(ctx) {
+		if !slices.Contains(missing, p.Name) && !p.installed(ctx) {
 			missing = append(missing, p.Name)
 		}
 	}
@@ -59,9 +68,9 @@ func Install(ctx context.Context, w io.Writer, packages []Package) error {
 		}
 		args, how = append([]string{"sudo"}, args...), "sudo apt-get"
 	}
-	fmt.Fprintf(w, "installing %s with %s; their system services stay disabled\n", list, how)
+	fmt.Fprintf(w, "installing %s with %s; the system services of these packages stay disabled\n", list, how)
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // lets the script clean up
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // an interrupt lets the script clean up
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, w, w
 	if err := cmd.Run(); err != nil {
 		return errors.Join(fmt.Errorf("install %s: %w", list, err), context.Cause(ctx))

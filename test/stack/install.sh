@@ -1,8 +1,8 @@
-# Installs the Debian packages in the arguments, as root. It keeps their system services stopped and disabled, because the tests start
+# Installs the Debian packages in the arguments, as root. Their system services stay disabled, because the tests start
 # their own Redis, nginx and Prometheus processes.
 set -eu
 export DEBIAN_FRONTEND=noninteractive
-policy=/usr/sbin/policy-rc.d # maintainer scripts run it before they start a service; exit status 101 forbids that
+policy=/usr/sbin/policy-rc.d # maintainer scripts start a service only if this program succeeds; exit status 101 forbids the start
 if [ ! -e "$policy" ]; then
     trap 'rm -f "$policy"' EXIT
     trap 'exit 1' HUP INT TERM

@@ -12,26 +12,29 @@ import (
 	"syscall"
 )
 
-// The fixed ports: 5snn is the public port and 6snn the internal port of instance nn, 7snn the Redis of shard nn. s is
-// 1 for order, 2 for stock, 3 for payment. The gateway has 8000. Nothing uses the common ports 5000, 5001 and 6379.
+// The fixed ports: 5snn is the public port, 6snn the internal port and 8snn the monitoring port of instance nn, 7snn
+// the Redis of shard nn. s is 1 for order, 2 for stock, 3 for payment. The gateway has 8000. Nothing uses the common
+// ports 5000 to 5002 and 6379.
 const (
 	fixedPublic    = 5100
 	fixedInternal  = 6100
 	fixedRedis     = 7100
+	fixedMetrics   = 8100
 	fixedGateway   = 8000
 	fixedStep      = 100
 	maxPerService  = fixedStep - 1
 	lowestFreePort = 10000
 )
 
-// ports assigns fixed or free ports to listeners. After the first failure it sets err and returns "".
+// ports assigns fixed or free ports to listeners. After the first failure, the method addr sets the field err
+// and returns "".
 type ports struct {
 	fixed    bool
 	reserved []net.Listener // one abstract Unix socket for each free port
 	err      error
 }
 
-// addr returns the host:port of a listener: the given fixed port, or a free one.
+// addr returns the host:port of a listener: the given fixed port, or a free port.
 func (p *ports) addr(fixed int) string {
 	if p.fixed {
 		return loopback(fixed)
@@ -46,10 +49,10 @@ func (p *ports) addr(fixed int) string {
 	return loopback(port)
 }
 
-// free returns an unused port and reserves it until close, so that nothing takes the port while its component is
-// stopped: no outgoing connection, because the port is below the kernel's range for these, and no other stack on this
-// host, because an abstract Unix socket is named after the port. If few ports are below the range, the kernel chooses
-// any port.
+// free returns an unused port and reserves the port until close, even while its component is stopped. Outgoing
+// connections do not take the port, because it is below the kernel's range for outgoing connections. Other stacks on
+// this host do not take the port, because the reservation is an abstract Unix socket with the port in its name. If few
+// ports are below the range, the kernel chooses any port.
 func (p *ports) free() (int, error) {
 	high := 32768 // the default of Linux
 	if b, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range"); err == nil {
@@ -75,7 +78,8 @@ func (p *ports) free() (int, error) {
 	return 0, errors.New("find a free port on 127.0.0.1: none in 1000 tries")
 }
 
-// reserve reserves a port until close. It reports false if a stack on this host has reserved the port.
+// reserve reserves a port until close. It returns false if a stack on this host has already reserved the
+// port.
 func (p *ports) reserve(port int) bool {
 	reservation, err := net.Listen("unix", "@checkout-port-"+strconv.Itoa(port))
 	if err != nil {

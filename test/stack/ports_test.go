@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestFreePortsAreReserved checks that two stacks never get the same port, although no component listens on it yet, and
-// that a port is free again after close.
+// TestFreePortsAreReserved checks that two stacks never get the same port, even before a component listens, and that a
+// port is free again after close.
 func TestFreePortsAreReserved(t *testing.T) {
 	var first, second ports
 	t.Cleanup(func() { first.close() })
@@ -16,7 +16,7 @@ func TestFreePortsAreReserved(t *testing.T) {
 		t.Fatal(err)
 	}
 	if second.reserve(port) {
-		t.Errorf("port %d belongs to two stacks", port)
+		t.Errorf("port %d belongs to two stacks, want different ports", port)
 	}
 	if err := first.close(); err != nil {
 		t.Fatal(err)
@@ -28,7 +28,7 @@ func TestFreePortsAreReserved(t *testing.T) {
 	for range 100 {
 		port, err := first.free()
 		if err != nil || slices.Contains(several, port) {
-			t.Fatalf("port %d: %v, after %v", port, err, several)
+			t.Fatalf("got port %d, %v; want a port other than %v", port, err, several)
 		}
 		several = append(several, port)
 	}

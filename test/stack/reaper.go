@@ -13,13 +13,13 @@ import (
 	"syscall"
 )
 
-// No child process outlives this process, whether it returns, panics, calls os.Exit or is killed with SIGKILL:
+// No child process outlives this process, even if this process panics, calls os.Exit or is killed with
+// SIGKILL:
 //
-//   - Each child has Pdeathsig SIGKILL, which the kernel sends when the thread that started the child ends. So one
-//     thread starts all children and lives as long as the stack (spawner).
-//   - Pdeathsig does not apply to a child's children, such as nginx's workers. So a shell holds the other end of a pipe
-//     from this process. When the pipe closes, the shell kills all process groups and removes temporary directories
-//     (reaper).
+//   - Each child has Pdeathsig SIGKILL: the kernel kills the child when the thread that started the child ends. So
+//     one thread, the spawner, starts all children and lives as long as the stack.
+//   - Pdeathsig does not apply to a child's children, such as nginx's workers. So a shell, the reaper, reads from a
+//     pipe of this process. When the pipe closes, the shell kills all process groups and removes temporary directories.
 
 // spawner starts processes on one operating system thread.
 type spawner struct {
@@ -68,8 +68,8 @@ func (s *spawner) reject() { s.closed.Store(true) }
 // close ends the thread. The kernel then kills all running children.
 func (s *spawner) close() { close(s.stop) }
 
-// reaperScript reads lines. Each line is a list of process groups. When its input ends, it kills the groups of the last
-// list and removes $1.
+// reaperScript reads lines. Each line is a list of process groups. When the input ends, the script kills the groups of
+// the last list and removes $1.
 const reaperScript = `while read -r line; do groups=$line; done
 [ -z "$groups" ] || kill -s KILL -- $groups 2>/dev/null
 [ -z "$1" ] || rm -rf -- "$1"`
@@ -109,7 +109,8 @@ func (r *reaper) remove(group int) {
 	r.write()
 }
 
-// write sends the whole list to the shell. It ignores errors: if the shell has ended, Pdeathsig still applies.
+// write sends the whole list to the shell. It ignores errors, because Pdeathsig still applies if the shell has
+// ended.
 func (r *reaper) write() {
 	var line strings.Builder
 	for _, g := range r.groups {

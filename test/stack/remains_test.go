@@ -46,7 +46,7 @@ func TestCloseKillsProcessesAndRemovesFiles(t *testing.T) {
 		t.Errorf("the temporary directory %s still exists: %v", s.Dir(), err)
 	}
 	if err := s.Start(t.Context(), "nginx"); err == nil {
-		t.Error("Start succeeded on a closed stack")
+		t.Error("Start on a closed stack: got no error, want one")
 	}
 }
 
@@ -64,14 +64,14 @@ func TestCancelledContextKillsEverything(t *testing.T) {
 	dir := t.TempDir()
 	_, err = stack.Start(ctx, stack.Config{Dir: dir, Progress: onFirstStart(cancel)})
 	if err == nil {
-		t.Error("Start succeeded with a cancelled context")
+		t.Error("Start with a cancelled context: got no error, want one")
 	}
 	if left := processesIn(dir); len(left) > 0 {
-		t.Errorf("processes left: %v", left)
+		t.Errorf("after the failed Start, the processes %v still run", left)
 	}
 }
 
-// onFirstStart is a writer for progress. It calls the function when the first component has started.
+// onFirstStart is a writer for Config.Progress. The writer calls the function when the first component has started.
 type onFirstStart func()
 
 func (f onFirstStart) Write(p []byte) (int, error) {
@@ -93,8 +93,8 @@ func processesIn(dir string) []string {
 	return all
 }
 
-// childKey is an environment variable. If it is set, the test binary runs no tests. Instead, it starts a system, prints
-// the PIDs and waits.
+// childKey is an environment variable. If it is set, the test binary runs no tests. Instead, the binary starts a
+// system, prints the PIDs and waits.
 const childKey = "STACK_TEST_CHILD"
 
 func TestMain(m *testing.M) {

@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 )
 
 // Stack is a running system.
@@ -25,21 +24,28 @@ type Stack struct {
 	byName     map[string]*component
 
 	gateway  string              // host:port
+	gateway6 string              // the same port on ::1, because "localhost" may mean ::1; empty: none
 	public   map[string][]string // service -> host:port of each instance's public port
 	internal map[string][]string // service -> host:port of each instance's internal port
+	metrics  map[string][]string // service -> host:port of each instance's monitoring port
 	redises  map[string][]string // service -> host:port of each shard
+
+	keeping sync.Mutex
+	kept    string // the folder that Keep has returned
 
 	closing  sync.Once
 	closed   chan struct{}
 	closeErr error
 }
 
-// start makes one attempt to start the system. After an error, it stops what it has started.
+// start makes one attempt to start the system. After an error, the method stops all started
+// components.
 func start(ctx context.Context, cfg Config) (_ *Stack, err error) {
 	s := &Stack{
 		cfg: cfg, byName: map[string]*component{}, spawner: newSpawner(),
-		public: map[string][]string{}, internal: map[string][]string{}, redises: map[string][]string{},
-		closed: make(chan struct{}),
+		public: map[string][]string{}, internal: map[string][]string{}, metrics: map[string][]string{},
+		redises: map[string][]string{},
+		closed:  make(chan struct{}),
 	}
 	defer func() {
 		if err != nil {
@@ -56,7 +62,8 @@ func start(ctx context.Context, cfg Config) (_ *Stack, err error) {
 		return nil, err
 	}
 	s.logf("building %s (the first build takes minutes)", strings.Join(Services(), ", "))
-	bin, err := Build(ctx, cfg.Progress, Source{Race: cfg.Race, Tags: cfg.Tags, Overlay: cfg.Overlay})
+	source := Source{Race: cfg.Race, Tags: cfg.Tags, Overlay: cfg.Overlay, Version: cfg.Version}
+	bin, err := Build(ctx, cfg.Progress, source)
 	if err != nil {
 		return nil, err
 	}
@@ -89,30 +96,23 @@ func (s *Stack) openDir() (err error) {
 	if s.dir, err = filepath.Abs(s.dir); err != nil {
 		return err
 	}
+	if err := os.MkdirAll(s.dir, 0o755); err != nil {
+		return err
+	}
+	// test/up/backup finds processes by the path of their data, which the kernel reports without symbolic links.
+	if s.dir, err = filepath.EvalSymlinks(s.dir); err != nil {
+		return err
+	}
 	if s.reaper, err = newReaper(temporary); err != nil {
 		return err
 	}
 	if s.logs = s.cfg.Logs; s.logs == "" {
 		s.logs = filepath.Join(s.dir, "logs")
 	}
-	for _, dir := range []string{s.dir, s.logs} {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return err
-		}
-	}
-	name := filepath.Join(s.dir, "lock")
-	if s.lock, err = os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o644); err != nil {
+	if err := os.MkdirAll(s.logs, 0o755); err != nil {
 		return err
 	}
-	if err := syscall.Flock(int(s.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		holder, _ := os.ReadFile(name)
-		return fmt.Errorf("lock data directory %s: in use by another system (pid %s)",
-			s.dir, strings.TrimSpace(string(holder)))
-	}
-	if err := s.lock.Truncate(0); err != nil {
-		return err
-	}
-	_, err = s.lock.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	s.lock, err = lockFile(filepath.Join(s.dir, "lock"))
 	return err
 }
 
@@ -128,12 +128,26 @@ func (s *Stack) assignPorts() error {
 		for number := 1; number <= size.Instances; number++ {
 			s.public[service] = append(s.public[service], ports.addr(fixedPublic+step+number))
 			s.internal[service] = append(s.internal[service], ports.addr(fixedInternal+step+number))
+			s.metrics[service] = append(s.metrics[service], ports.addr(fixedMetrics+step+number))
 		}
 	}
 	if s.gateway = loopback(s.cfg.GatewayPort); s.cfg.GatewayPort == 0 {
 		s.gateway = ports.addr(fixedGateway)
 	}
+	if ports.err == nil && hasIPv6() {
+		s.gateway6 = net.JoinHostPort("::1", portOf(s.gateway))
+	}
 	return ports.err
+}
+
+// hasIPv6 reports whether this host has the loopback address of IPv6.
+func hasIPv6() bool {
+	l, err := net.Listen("tcp6", "[::1]:0")
+	if err != nil {
+		return false
+	}
+	l.Close()
+	return true
 }
 
 // plan creates all components without starting them.
@@ -146,12 +160,16 @@ func (s *Stack) plan() error {
 	if err != nil {
 		return err
 	}
+	root, err := Root()
+	if err != nil {
+		return err
+	}
 	if err := s.assignPorts(); err != nil {
 		return err
 	}
 	for _, service := range Services() {
 		for shard := range s.redises[service] {
-			s.components = append(s.components, s.redis(redisServer, service, shard))
+			s.components = append(s.components, s.redis(filepath.Join(root, redisStart), redisServer, service, shard))
 		}
 	}
 	for _, service := range Services() {
@@ -176,7 +194,7 @@ func (s *Stack) plan() error {
 	return nil
 }
 
-// startAll starts all components concurrently. No component needs another one to run first.
+// startAll starts all components concurrently. No component needs another component to run first.
 func (s *Stack) startAll(ctx context.Context) error {
 	for _, service := range Services() {
 		for shard := range s.redises[service] {
@@ -194,7 +212,7 @@ func (s *Stack) startAll(ctx context.Context) error {
 	}), context.Cause(ctx))
 }
 
-// parallel calls do for all components concurrently and joins the errors.
+// parallel calls the function do for all components concurrently and joins the errors.
 func parallel(components []*component, do func(*component) error) error {
 	errs := make([]error, len(components))
 	var wg sync.WaitGroup
@@ -206,8 +224,8 @@ func parallel(components []*component, do func(*component) error) error {
 }
 
 // Shutdown stops the system gracefully: requests in flight finish, and every Redis closes its append-only file.
-// Shutdown stops order, then stock and payment, then the gateway, then Redis. After a timeout it kills a component and
-// reports an error. Finally it closes the stack.
+// Shutdown stops order, then stock and payment, then the gateway, then Redis. After a timeout, Shutdown kills a
+// component and reports an error. Finally, Shutdown closes the stack.
 func (s *Stack) Shutdown(ctx context.Context) error {
 	groups := make([][]*component, 4)
 	for _, c := range s.components {
@@ -235,20 +253,23 @@ func (s *Stack) Shutdown(ctx context.Context) error {
 	return errors.Join(errors.Join(errs...), s.Close())
 }
 
-// Close kills all running processes and removes the temporary directory. With Race it returns the data races that the
-// services logged. Later calls return the same error.
+// Close kills all running processes, copies the directory if Keep was called, and removes the temporary directory.
+// With Config.Race, Close returns the data races that the services logged. Later calls return the same error.
 func (s *Stack) Close() error {
 	s.closing.Do(func() {
+		s.keeping.Lock()
 		close(s.closed)
+		s.keeping.Unlock()
 		s.spawner.reject()
 		errs := []error{parallel(s.components, (*component).kill)}
 		s.spawner.close()
+		errs = append(errs, s.copyKept())
 		if s.cfg.Race {
 			errs = append(errs, s.races())
 		}
 		errs = append(errs, s.ports.close())
 		if s.lock != nil {
-			errs = append(errs, s.lock.Close())
+			errs = append(errs, unlock(s.lock))
 		}
 		if s.reaper != nil {
 			errs = append(errs, s.reaper.close())

@@ -73,16 +73,16 @@ func TestComponentsStopPauseAndRestart(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			must(t, s.Kill(name))
 			if err := s.Wait(ctx, name); err == nil || err.Error() != "signal: killed" {
-				t.Errorf("after Kill: %v", err)
+				t.Errorf("exit after Kill: got %v, want signal: killed", err)
 			}
 			must(t, s.Start(ctx, name))
 			if err := s.Start(ctx, name); err == nil {
-				t.Error("Start succeeded for a running component")
+				t.Error("Start of a running component: got no error, want one")
 			}
 			must(t, s.Restart(ctx, name))
 			must(t, s.Terminate(name))
 			if err := s.Wait(ctx, name); err == nil || err.Error() != "exit status 0" {
-				t.Errorf("after SIGTERM: %v\n%s", err, s.Tail(name, 10))
+				t.Errorf("exit after SIGTERM: got %v, want exit status 0\n%s", err, s.Tail(name, 10))
 			}
 			must(t, s.Start(ctx, name))
 			waitReady(t, s)
@@ -94,7 +94,7 @@ func TestComponentsStopPauseAndRestart(t *testing.T) {
 	must(t, s.Kill("redis-stock-0"))
 	must(t, s.Start(ctx, "redis-stock-0"))
 	if got := redis(t, addr, "EXISTS kept"); got != ":1" {
-		t.Errorf("after SIGKILL of Redis: EXISTS kept = %s", got)
+		t.Errorf("after SIGKILL of Redis: EXISTS kept: got %s, want :1", got)
 	}
 	must(t, s.Pause("redis-stock-0"))
 	conn, err := net.DialTimeout("tcp", addr, time.Second) // the kernel accepts the connection
@@ -104,12 +104,12 @@ func TestComponentsStopPauseAndRestart(t *testing.T) {
 	must(t, conn.SetReadDeadline(time.Now().Add(200*time.Millisecond)))
 	reply := make([]byte, 7)
 	if _, err := conn.Read(reply); !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("paused Redis: %v", err)
+		t.Errorf("read from a paused Redis: got %v, want a timeout", err)
 	}
 	must(t, s.Resume("redis-stock-0"))
 	must(t, conn.SetReadDeadline(time.Now().Add(10*time.Second)))
 	if _, err := conn.Read(reply); err != nil || string(reply) != "+PONG\r\n" {
-		t.Errorf("after Resume: %q, %v", reply, err)
+		t.Errorf("read after Resume: got %q, %v, want +PONG", reply, err)
 	}
 }
 
@@ -130,7 +130,7 @@ func TestDataSurvivesRestartsAndShardsCannotShrink(t *testing.T) {
 
 	s = start(t, stack.Config{Dir: dir, Instances: 2})
 	if got := redis(t, s.RedisAddrs("order")[0], "EXISTS kept"); got != ":1" {
-		t.Errorf("after a restart: EXISTS kept = %s", got)
+		t.Errorf("after a restart: EXISTS kept returns %s, want :1", got)
 	}
 	must(t, s.Shutdown(t.Context()))
 	startFails("holds 2 shards of order")
@@ -148,7 +148,7 @@ func TestStartReportsAPortInUseBeforeStartingAnything(t *testing.T) {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
 	if logs, _ := os.ReadDir(filepath.Join(dir, "logs")); len(logs) > 0 {
-		t.Errorf("components were started: logs %v", logs)
+		t.Errorf("got the logs %v, want none, because no component must start", logs)
 	}
 }
 
@@ -167,13 +167,41 @@ func TestWaitReadyNamesTheComponentThatIsNotReady(t *testing.T) {
 	defer cancel()
 	notReady := regexp.MustCompile(`(payment|order)-1 is not ready`)
 	if err := s.WaitReady(ctx); err == nil || !notReady.MatchString(err.Error()) {
-		t.Errorf("WaitReady without a Redis: %v", err)
+		t.Errorf("WaitReady without a Redis: got %v, want the name of an instance that is not ready", err)
 	}
 	must(t, s.Start(t.Context(), "redis-payment-0"))
 	waitReady(t, s)
 	must(t, s.Kill("stock-1"))
 	resp, _ := send(t, s, "GET /stock/ HTTP/1.1\r\nHost: x\r\n\r\n")
 	if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {
-		t.Errorf("route without an instance: %s, Retry-After %q", resp.Status, resp.Header.Get("Retry-After"))
+		t.Errorf("route without an instance: got %s, Retry-After %q, want 503 with Retry-After",
+			resp.Status, resp.Header.Get("Retry-After"))
 	}
+}
+
+// The overview of a hung instance fails within a second or two, and that of the other instance does not. The console
+// relies on this.
+func TestGatewayAsksOneInstanceForItsOverview(t *testing.T) {
+	s := start(t, stack.Config{Sizes: map[string]stack.Size{"stock": {Instances: 2, Shards: 1}}})
+	want := func(instance, status int) {
+		t.Helper()
+		url := fmt.Sprintf("%s/stock/overview/%d", s.Gateway(), instance)
+		if got, body := request(t, "GET", url, ""); got != status {
+			t.Errorf("GET %s: got %d %s, want %d", url, got, body, status)
+		}
+	}
+	want(3, http.StatusNotFound)
+	must(t, s.Pause("stock-1"))
+	for range 4 {
+		want(2, http.StatusOK)
+	}
+	want(1, http.StatusServiceUnavailable)
+	must(t, s.Resume("stock-1"))
+	eventually(t, "instance 1 responds", func() bool {
+		status, _ := request(t, "GET", s.Gateway()+"/stock/overview/1", "")
+		return status == http.StatusOK
+	})
+	must(t, s.Kill("stock-2"))
+	want(2, http.StatusServiceUnavailable)
+	want(1, http.StatusOK)
 }

@@ -15,9 +15,11 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"checkout/common/version"
 )
 
-// Step is one part of a test, not a step of a saga.
+// Step is one part of a test of a deployed system.
 type Step struct {
 	Name     string
 	Run      func(context.Context) error
@@ -69,8 +71,15 @@ func (r *Runner) Run(ctx context.Context, steps []Step) error {
 // Main runs a test, and exits with status 1 if the test fails. If the flag -o is set, Main also writes the output to a
 // report.
 func Main(name string, test func(ctx context.Context, out io.Writer) error) {
-	report := flag.String("o", "", "also write the output to this Markdown `file`")
-	flag.Parse()
+	flags := flag.NewFlagSet(name, flag.ContinueOnError)
+	report := flags.String("o", "", "also write the output to this Markdown `file`")
+	switch err := version.ParseFlags(flags, os.Args[1:], os.Stdout); {
+	case errors.Is(err, flag.ErrHelp):
+		return
+	case err != nil:
+		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
+		os.Exit(2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	var log bytes.Buffer

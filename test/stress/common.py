@@ -1,6 +1,6 @@
-"""Code that course.py and shop.py share. It decides which responses are failures.
+"""Code that course.py and shop.py share, such as which responses are failures.
 
-A 4xx response is an expected outcome and has a separate row in the tables. Any other status except 200 is a failure, and so is a missing response.
+A 4xx response is an expected outcome and has a separate row in the tables. Any other status except 200 is a failure. A missing response is a failure, too.
 """
 
 import os
@@ -15,7 +15,7 @@ class GatewayUser(FastHttpUser):
 
     abstract = True
     host = GATEWAY_URL
-    network_timeout = connection_timeout = 30.0  # the gateway responds within 16 s
+    network_timeout = connection_timeout = 30.0  # one instance responds within 15 s; the gateway may try a second instance
 
     def call(self, method, path, name):
         """Sends a request and counts it in the row `name`. Returns the JSON of a 200 response, otherwise None."""

@@ -22,7 +22,7 @@ items = []
 
 @events.init.add_listener
 def create_items(**_):
-    """Creates the items before the test starts. One in ten has little stock."""
+    """Creates the items before the test starts. One item in ten has little stock."""
     session = requests.Session()
 
     def post(path):

@@ -1,22 +1,26 @@
 // Command up runs the whole system on this host: `make up`.
 //
-// It installs redis-server and nginx if they are missing, builds the services, and starts everything on fixed ports. It
+// up installs redis-server and nginx if they are missing, builds the services, and starts everything on fixed ports. It
 // prints example requests and restarts components that crash. It stops gracefully on Ctrl-C or SIGTERM. A second Ctrl-C
-// kills everything at once.
+// kills everything at once. SIGUSR1 stops the gateway and SIGUSR2 starts the gateway; test/up/backup sends these
+// signals.
 //
 // Environment variables, with their defaults:
 //
 //	MACHINES      1      instances of each service
-//	SHARDS               shards of each service; default: MACHINES, or as many as DATA contains if that is more
+//	SHARDS               shards of each service; default: MACHINES, or the number of shards in DATA if it is larger
 //	GATEWAY_PORT  8000
 //	DATA          data   directory of the data and the logs
 //	ACCESS_LOG    0      1: the gateway logs every request to logs/nginx.log
 //
-// The command passes WDM_DEBUG, GIN_MODE and BATCH_INIT to the services.
+// The services also get their own variables, such as BATCH_INIT and LOG_FORMAT: all variables in
+// docs/deploy.md that up does not set itself, and the variables of OpenTelemetry. With CONSOLE=demo, up opens a control
+// port for the console.
 //
-// With -exec it starts a system on free ports with temporary data, and runs a shell command with GATEWAY_URL set. It
-// exits with the status of the command. In this mode, LOGS is the directory for the logs. With -deps it only installs
-// the packages that the tests need.
+// With -exec, up starts a system on free ports with temporary data, and runs a shell command with GATEWAY_URL set. It
+// exits with the status of the command. In this mode, LOGS is the directory for the logs. With -deps, up only
+// installs packages: "-deps check" installs the packages for the checks, "-deps all" installs the packages for the
+// checks and all tests.
 package main
 
 import (
@@ -28,10 +32,14 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
+	"checkout/common/env"
+	"checkout/common/version"
 	"checkout/test/stack"
 )
 
@@ -44,29 +52,47 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	context.AfterFunc(ctx, stop) // a second signal kills this process and its children
-	err := run(ctx, os.Args[1:], os.Getenv, os.Stdout)
-	var failed *exec.ExitError
-	switch {
-	case errors.As(err, &failed) && failed.ExitCode() > 0:
-		os.Exit(failed.ExitCode())
-	case err != nil:
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	os.Exit(exitStatus(run(ctx, os.Args[1:], os.Environ(), os.Stdout), os.Stderr))
 }
 
-func run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
+// commandError is the error of the command that runs with -exec. The command has printed its own errors.
+type commandError struct{ error }
+
+func (e commandError) Unwrap() error { return e.error }
+
+// exitStatus returns the exit status for an error. It also prints the error, except for a commandError.
+func exitStatus(err error, stderr io.Writer) int {
+	var command commandError
+	var failed *exec.ExitError
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+		return 0
+	case errors.As(err, &command) && errors.As(command, &failed) && failed.ExitCode() > 0:
+		return failed.ExitCode()
+	}
+	fmt.Fprintln(stderr, err)
+	return 1
+}
+
+func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("up", flag.ContinueOnError)
+	flags.Usage = func() { fmt.Fprint(flags.Output(), usage); flags.PrintDefaults() }
 	command := flags.String("exec", "", "run this shell `command` against a temporary system at GATEWAY_URL")
-	deps := flags.Bool("deps", false, "only install the packages that the tests need")
+	deps := flags.String("deps", "", "only install the packages that these `targets` need: check or all")
 	race := flags.Bool("race", false, "build the services with the race detector")
-	if err := flags.Parse(args); err != nil {
+	if err := version.ParseFlags(flags, args, stdout); err != nil {
 		return err
 	}
-	if *deps {
+	switch *deps {
+	case "":
+	case "check":
+		return stack.Install(ctx, stdout, stack.CheckPackages())
+	case "all":
 		return stack.Install(ctx, stdout, stack.TestPackages())
+	default:
+		return fmt.Errorf("-deps: %q is neither check nor all", *deps)
 	}
-	cfg, err := config(getenv)
+	cfg, err := config(environ)
 	if err != nil {
 		return err
 	}
@@ -82,11 +108,28 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	return serve(ctx, cfg, stdout)
 }
 
+const usage = `up runs the whole system on this host. These variables configure it:
+
+  MACHINES      instances of each service (1)
+  SHARDS        shards of each service (MACHINES, or as many as DATA contains if that is more)
+  GATEWAY_PORT  the gateway's port (8000)
+  DATA          directory of the data and the logs (data)
+  ACCESS_LOG    1: the gateway logs every request to logs/nginx.log in DATA (0)
+
+It passes the variables of the services on; order --help lists them. Flags:
+
+`
+
 // config reads the configuration from the environment. The error lists all invalid variables.
-func config(getenv func(string) string) (stack.Config, error) {
+func config(environ []string) (stack.Config, error) {
+	vars := map[string]string{}
+	for _, entry := range environ {
+		key, value, _ := strings.Cut(entry, "=")
+		vars[key] = value
+	}
 	var errs []error
 	number := func(key string, fallback, highest int) int {
-		text := getenv(key)
+		text := vars[key]
 		if text == "" {
 			return fallback
 		}
@@ -100,23 +143,45 @@ func config(getenv func(string) string) (stack.Config, error) {
 		Instances:   number("MACHINES", 1, 99),
 		Shards:      number("SHARDS", 0, 99),
 		GatewayPort: number("GATEWAY_PORT", 0, 65535),
-		Dir:         getenv("DATA"),
-		Logs:        getenv("LOGS"),
-		Env:         map[string][]string{},
+		Dir:         vars["DATA"],
+		Logs:        vars["LOGS"],
+		Env:         map[string][]string{"": passedOn(environ)},
 	}
-	switch text := getenv("ACCESS_LOG"); text {
+	if v := version.Get(); v != "devel" {
+		cfg.Version = v
+	}
+	switch text := vars["ACCESS_LOG"]; text {
 	case "", "0":
 	case "1":
 		cfg.Listen = "access_log /dev/stdout json buffer=64k flush=1s;\n"
 	default:
 		errs = append(errs, fmt.Errorf("ACCESS_LOG: %q is not 0 or 1", text))
 	}
-	for _, key := range []string{"WDM_DEBUG", "GIN_MODE", "BATCH_INIT"} {
-		if value := getenv(key); value != "" {
-			cfg.Env[""] = append(cfg.Env[""], key+"="+value)
+	return cfg, errors.Join(errs...)
+}
+
+// ownVariables are the variables of the services that this command sets itself.
+var ownVariables = []string{
+	"ORDER_SERVICE_URL", "STOCK_SERVICE_URL", "PAYMENT_SERVICE_URL", "MACHINE_ID", "PORT", "INTERNAL_PORT",
+	"METRICS_PORT", "BIND",
+	"REDIS_ADDRS", "REDIS_PASSWORD", "REDIS_USERNAME", "REDIS_DB", "REDIS_TLS", "DEMO_URL", "DEMO_TOKEN",
+}
+
+// passedOn returns the entries of an environment that the services get: all documented variables except ownVariables,
+// the variables of the OpenTelemetry SDK, and the proxies for the collector. An empty variable counts as not set.
+func passedOn(environ []string) []string {
+	documented := map[string]bool{
+		"HTTP_PROXY": true, "HTTPS_PROXY": true, "NO_PROXY": true, "http_proxy": true, "https_proxy": true, "no_proxy": true,
+	}
+	for _, v := range env.Variables {
+		for name := range strings.SplitSeq(v.Name, ", ") {
+			documented[name] = !slices.Contains(ownVariables, name)
 		}
 	}
-	return cfg, errors.Join(errs...)
+	return slices.DeleteFunc(slices.Clone(environ), func(entry string) bool {
+		key, value, _ := strings.Cut(entry, "=")
+		return value == "" || !documented[key] && !strings.HasPrefix(key, "OTEL_")
+	})
 }
 
 // execute runs a command against a temporary system.
@@ -137,5 +202,8 @@ func execute(ctx context.Context, cfg stack.Config, command string, stdout io.Wr
 	cmd.WaitDelay = 5 * time.Second
 	cmd.Env = append(os.Environ(), "GATEWAY_URL="+s.Gateway())
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, stdout, os.Stderr
-	return cmd.Run()
+	if err := cmd.Run(); err != nil {
+		return commandError{err}
+	}
+	return nil
 }

@@ -33,11 +33,11 @@ func TestMakeHelpListsEveryTarget(t *testing.T) {
 	}
 	for _, target := range targets {
 		if !listed[target[1]] {
-			t.Errorf("help lacks target %s", target[1])
+			t.Errorf("make help does not list the target %s", target[1])
 		}
 		delete(listed, target[1])
 	}
 	for name := range listed {
-		t.Errorf("help lists %s, which is not a target", name)
+		t.Errorf("make help lists %s, which is not a target of the Makefile", name)
 	}
 }

@@ -1,40 +1,26 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"sync"
-	"time"
+	"syscall"
 
 	"checkout/test/stack"
+	"checkout/test/supervise"
 )
-
-const (
-	minBackoff = time.Second // before a restart; doubled after each failure
-	maxBackoff = 30 * time.Second
-)
-
-// exit is an unexpected exit of a component.
-type exit struct {
-	name string
-	err  error
-}
 
 // serve runs the system until ctx ends.
 func serve(ctx context.Context, cfg stack.Config, stdout io.Writer) error {
 	out := &lines{w: stdout}
-	exits := make(chan exit)
 	cfg.Progress = out
-	cfg.OnExit = func(name string, err error) {
-		select {
-		case exits <- exit{name, err}:
-		case <-ctx.Done():
-		}
-	}
 	if cfg.Dir == "" {
 		cfg.Dir = "data"
 	}
@@ -45,7 +31,19 @@ func serve(ctx context.Context, cfg stack.Config, stdout io.Writer) error {
 		}
 	}
 
-	// A signal during the start kills everything. A later signal stops the system gracefully.
+	supervisor, err := supervise.New(ctx, &cfg, out.printf)
+	if err != nil {
+		return err
+	}
+	defer supervisor.Close()
+
+	// Handle these signals of test/up/backup as long as this process runs, because by default they kill the
+	// process.
+	pauses := make(chan os.Signal, 2)
+	signal.Notify(pauses, syscall.SIGUSR1, syscall.SIGUSR2)
+	defer signal.Stop(pauses)
+
+	// An interrupt during the start kills everything. A later interrupt stops the system gracefully.
 	starting, kill := context.WithCancel(context.Background())
 	defer kill()
 	detach := context.AfterFunc(ctx, kill)
@@ -59,20 +57,10 @@ func serve(ctx context.Context, cfg stack.Config, stdout io.Writer) error {
 	}
 	detach()
 
-	var restarts sync.WaitGroup
-	restarts.Go(func() {
-		for {
-			select {
-			case e := <-exits:
-				out.printf("%s exited: %v; its log ends with:\n%s", e.name, e.err, indent(s.Tail(e.name, 5)))
-				restarts.Go(func() { restart(ctx, s, e.name, out) })
-			case <-ctx.Done():
-				return
-			}
-		}
-	})
+	var tasks sync.WaitGroup
+	tasks.Go(func() { supervisor.Run(s) })
 	stop := func() error {
-		restarts.Wait()
+		tasks.Wait()
 		out.printf("stopping; press Ctrl-C again to kill everything")
 		err := s.Shutdown(context.Background())
 		if err == nil {
@@ -81,6 +69,7 @@ func serve(ctx context.Context, cfg stack.Config, stdout io.Writer) error {
 		return err
 	}
 
+	tasks.Go(func() { pauseGateway(ctx, pauses, s, out) })
 	out.printf("waiting for the system to be ready")
 	ready, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
@@ -95,28 +84,13 @@ func serve(ctx context.Context, cfg stack.Config, stdout io.Writer) error {
 	return stop()
 }
 
-// restart starts a component that has exited. It retries with exponential backoff until the component responds.
-func restart(ctx context.Context, s *stack.Stack, name string, out *lines) {
-	for backoff := minBackoff; ; backoff = min(2*backoff, maxBackoff) {
-		select {
-		case <-time.After(backoff):
-		case <-ctx.Done():
-			return
-		}
-		err := s.Start(ctx, name)
-		if err == nil {
-			out.printf("restarted %s", name)
-			return
-		}
-		if ctx.Err() != nil {
-			return
-		}
-		out.printf("restart %s: %v", name, err)
-	}
-}
-
-// explain adds advice to an error about ports in use.
+// explain adds advice to an error about ports in use, or about a smaller number of shards.
 func explain(err error) error {
+	var shrink *stack.ShrinkError
+	if errors.As(err, &shrink) {
+		return fmt.Errorf("%w\na shard cannot be removed, because its data exists nowhere else: set SHARDS=%d or leave "+
+			"SHARDS out, or set DATA to another directory to start with new data", err, shrink.Have)
+	}
 	var taken *stack.TakenError
 	if errors.As(err, &taken) {
 		return fmt.Errorf("%w\nnothing was started; stop these processes, or set GATEWAY_PORT to use another port", err)
@@ -128,14 +102,20 @@ func welcome(s *stack.Stack, cfg stack.Config) string {
 	gateway := strings.Replace(s.Gateway(), "127.0.0.1", "localhost", 1)
 	var b strings.Builder
 	fmt.Fprintf(&b, "\nThe system is ready at %s/orders/, /stock/ and /payment/.\n\n", gateway)
+	fmt.Fprintf(&b, "  %-8s %s/\n  %-8s %s/docs\n", "console", gateway, "API docs", gateway)
 	for _, service := range stack.Services() {
-		fmt.Fprintf(&b, "  %-8s internal ports %s  Redis %s\n", service,
-			strings.Join(s.InternalURLs(service), " "), strings.Join(s.RedisAddrs(service), " "))
+		fmt.Fprintf(&b, "  %-8s internal ports %s  metrics %s  Redis %s\n", service,
+			strings.Join(s.InternalURLs(service), " "),
+			strings.Join(s.MetricsURLs(service), "/metrics ")+"/metrics", strings.Join(s.RedisAddrs(service), " "))
 	}
 	fmt.Fprintf(&b, "  %-8s %s, logs in %s/logs\n", "data", s.Dir(), s.Dir())
 	curl := ""
 	if _, err := exec.LookPath("curl"); err != nil {
 		curl = " (apt-get install curl)"
+	}
+	proxy := cmp.Or(os.Getenv("http_proxy"), os.Getenv("all_proxy"), os.Getenv("ALL_PROXY"))
+	if except := os.Getenv("no_proxy") + os.Getenv("NO_PROXY"); proxy != "" && !strings.Contains(except, "localhost") {
+		b.WriteString("\nThis shell uses a proxy, also for localhost. First run: export no_proxy=localhost,127.0.0.1,::1\n")
 	}
 	fmt.Fprintf(&b, `
 Try%s:
@@ -157,8 +137,6 @@ Try%s:
 	b.WriteString("Press Ctrl-C to stop.")
 	return b.String()
 }
-
-func indent(text string) string { return "    " + strings.ReplaceAll(text, "\n", "\n    ") }
 
 // lines is a writer that several goroutines can use.
 type lines struct {

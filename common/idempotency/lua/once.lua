@@ -1,27 +1,51 @@
 #!lua
 -- once: runs another script once for an idempotency key, and replays the first reply to later requests.
--- Package idempotency inserts the body of the other script before this code, as the function "work".
--- KEYS  the KEYS of work; then the record of the idempotency key
--- ARGV  the ARGV of work; then the fingerprint of the request; the ID that it creates, or ""; lifetime of the record in s
--- returns {result, code, created}: code is the result of work, created is the ID that the request has created
---   0 DIFFERS: the key belongs to another request, and work did not run   1 DONE: work did run now
---   2 REPLAYED: work did run for an earlier request
--- Safe to retry: a retry replays the recorded result and does not run work again. One result of work is not recorded: if the ID
--- for a create is taken, the caller retries with another ID.
-local record, n = KEYS[#KEYS], #ARGV
-local fingerprint, created, seconds = ARGV[n - 2], ARGV[n - 1], ARGV[n]
-local found = redis.call('HMGET', record, 'f', 'code', 'id')
+-- Package idempotency inserts the body of the other script before this code, as the function "work", and keeps the flags of that
+-- script.
+-- KEYS  the KEYS of work; then the record of the idempotency key; the number of records by hour
+-- ARGV  the ARGV of work; then the fingerprint of the request; the ID that it creates, or ""; lifetime of the record in s;
+--       largest number of records on the shard, or 0 if the gateway generated the key: no limit, and only code 1 is recorded
+-- returns {result, code, created}: code is the result of work, created is the ID that the request has created. If the request
+-- creates nothing, created is the second value of the reply of work, or "".
+--   0 DIFFERS: the key belongs to another request, and work did not run   1 DONE: this call ran work
+--   2 REPLAYED: an earlier request ran work   3 EXHAUSTED: the shard has too many records, and work did not run
+-- Safe to retry: a retry replays the recorded result and does not run work again. Two results are not recorded, because the
+-- caller tries again after them: a negative code, and any code but 1 if the request creates something (the ID is taken).
+local record, counts, n = KEYS[#KEYS - 1], KEYS[#KEYS], #ARGV
+local fingerprint, created, seconds, limit = ARGV[n - 3], ARGV[n - 2], ARGV[n - 1], tonumber(ARGV[n])
+local found = redis.call('HMGET', record, 'f', 'code', 'id', 'detail')
 if found[1] then
   if found[1] ~= fingerprint then
     return { DIFFERS }
   end
-  return { REPLAYED, tonumber(found[2]), found[3] or '' }
+  return { REPLAYED, tonumber(found[2]), found[3] or found[4] or '' }
 end
-local code = work()[1]
-if created == '' then
-  redis.call('HSET', record, 'f', fingerprint, 'code', code)
-elseif code == 1 then
-  redis.call('HSET', record, 'f', fingerprint, 'code', code, 'id', created)
+local hour, stored = math.floor(now_ms() / 3600000), 0
+local hours = limit > 0 and redis.call('HGETALL', counts) or {}
+for i = 1, #hours, 2 do
+  if hours[i] + seconds / 3600 < hour then -- its records have expired
+    redis.call('HDEL', counts, hours[i])
+  else
+    stored = stored + hours[i + 1]
+  end
+end
+if limit > 0 and stored >= limit then
+  return { EXHAUSTED }
+end
+local reply, field = work(), 'id'
+local code, creates = reply[1], created ~= ''
+if not creates then
+  field, created = 'detail', reply[2] or ''
+end
+if code < 0 or code ~= 1 and (creates or limit == 0) then
+  return { DONE, code, created }
+end
+redis.call('HSET', record, 'f', fingerprint, 'code', code)
+if created ~= '' then
+  redis.call('HSET', record, field, created)
 end
 redis.call('EXPIRE', record, seconds)
+if limit > 0 then
+  redis.call('HINCRBY', counts, hour, 1)
+end
 return { DONE, code, created }

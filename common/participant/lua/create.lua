@@ -1,15 +1,18 @@
 #!lua
--- create: creates a counter with value 0, and its attributes.
--- KEYS  1 counter  2.. attributes
--- ARGV  1 number of attributes  2.. their values. More KEYS and ARGV may follow, for once.lua.
+-- create: creates a counter with value 0, and its attributes, and adds its ID to the index of lists.
+-- KEYS  1 counter  2 ids: the index  3.. attributes
+-- ARGV  1 ID, or "": not in the index  2 number of attributes  3.. their values. More KEYS and ARGV may follow, for once.lua.
 -- returns {code}
---   1 DONE   4 TAKEN: one of the keys exists; nothing is changed
+--   1 DONE   4 TAKEN: the counter or an attribute exists; nothing is changed
 -- Must not be retried: the second call would return TAKEN.
 local values = { KEYS[1], 0 }
-for i = 2, 1 + ARGV[1] do
-  values[2 * i - 1], values[2 * i] = KEYS[i], ARGV[i]
+for i = 3, 2 + ARGV[2] do
+  values[2 * i - 3], values[2 * i - 2] = KEYS[i], ARGV[i]
 end
 if redis.call('MSETNX', unpack(values)) == 0 then
   return { TAKEN }
+end
+if ARGV[1] ~= '' then
+  redis.call('ZADD', KEYS[2], 0, ARGV[1])
 end
 return { DONE }

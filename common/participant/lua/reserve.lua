@@ -1,41 +1,62 @@
 #!lua
 -- reserve: subtracts all amounts of an attempt from the counters of this shard, or none of them.
--- KEYS  1 record of the attempt  2.. counters, all different
--- ARGV  1 deadline of the attempt, Unix ms  2.. amount from each counter
--- returns {code[, reason, line]}
---   1 RESERVED   2 REFUSED: reason is 1 TOO_LITTLE or 2 NO_COUNTER; line is the index of the counter, from 0
+-- KEYS  1 record of the attempt  2.. counters, all different  then, if GUARDED is 1: direct payments of the user
+--       last: marker of a batch_init in progress
+-- ARGV  1 deadline of the attempt, Unix ms  2.. amount from each counter  then, if GUARDED is 1: order ID
+--       last, optional: 1 if the caller waits when a counter is too low
+-- returns {code[, reason, line, available]}
+--   0 UNKNOWN: batch_init is overwriting the counters with decimal IDs, or a direct payment for the order is in progress; nothing
+--     is changed, and the caller retries
+--   1 RESERVED   2 REFUSED: reason is 1 TOO_LITTLE, 2 NO_COUNTER or 5 PAID_DIRECTLY; line is the index of the counter, from 0;
+--     available is the value of that counter if there is too little
+--   6 SHORT: a counter is too low, and the caller waits; nothing is changed
 --   3 RELEASED: by an earlier call of release   4 EXPIRED: past the deadline and no result is recorded; nothing is changed
 -- Safe to retry: if there is a record, the recorded result is returned. The record is checked before the counters, because the
 -- first call may have emptied a counter.
--- A record is a string that starts with its code: "1 counter amount counter amount", "2 reason line" or "3". The record of a
--- refund is "5". A RESERVED record has no TTL until it is confirmed. Other records of reserve and release expire RETENTION_MS
--- after the deadline.
-local have = redis.call('MGET', unpack(KEYS))
-local record = have[1]
+-- A record is a string that starts with its code: "1 counter amount counter amount", "2 reason line[ available]" or "3". The
+-- record of a refund is "5". Counters that no longer existed follow the codes 3 and 5. A RESERVED record has no TTL until it is
+-- confirmed. Other records of reserve and release expire RETENTION_MS after the deadline.
+-- The field of a direct payment is "amount", "-amount" after it was returned, or "?token:expiry" while it is in progress.
+-- If a payment in progress has expired, reserve deletes the field of the payment.
+-- A Lua number is exact up to 2^53, so DECRBY subtracts from counters of 16 or more digits. Lua still compares them correctly,
+-- because no amount exceeds 2^53-1.
+local have, n = redis.call('MGET', unpack(KEYS)), #KEYS - 1 - GUARDED
+local record, overwriting, waits = have[1], have[#KEYS], ARGV[n + 1 + GUARDED]
 if record then
-  local code, reason, line = string.match(record, '^(%d) ?(%d*) ?(%d*)')
-  code = tonumber(code)
-  if code ~= REFUSED then
-    return { code, 0, 0 }
-  end
-  return { code, tonumber(reason), tonumber(line) }
+  local code, reason, line, available = string.match(record, '^(%d) ?(%d*) ?(%d*) ?(%d*)')
+  return { tonumber(code), tonumber(reason) or 0, tonumber(line) or 0, available ~= '' and available or nil }
 end
 if now_ms() > tonumber(ARGV[1]) then
   return { EXPIRED }
 end
-local n = #KEYS
--- One MSET writes all counters and the record. It costs half as much as one command per counter.
-local left, reserved = {}, { RESERVED }
+local function refuse(reason, line, available)
+  redis.call('SET', KEYS[1], table.concat({ REFUSED, reason, line, available }, ' '), 'PXAT', ms(ARGV[1] + RETENTION_MS))
+  return { REFUSED, reason, line, available }
+end
+local paid = GUARDED == 1 and have[2] and redis.call('HGET', KEYS[n + 1], ARGV[n + 1]) or ''
+if now_ms() <= (tonumber(string.match(paid, '^%?[^:]+:(%d+)$')) or 0) then
+  return { UNKNOWN }
+elseif string.find(paid, '^%d') then
+  return refuse(PAID_DIRECTLY, 0)
+elseif string.find(paid, '^%?') then
+  redis.call('HDEL', KEYS[n + 1], ARGV[n + 1]) -- this payment can no longer be made, even if the clock goes back
+end
+local left, reserved, large = {}, { RESERVED }, {}
 for i = 2, n do
   local has, want = have[i], ARGV[i]
-  if not has or has - want < 0 then
-    local reason = has and TOO_LITTLE or NO_COUNTER
-    redis.call('SET', KEYS[1], REFUSED .. ' ' .. reason .. ' ' .. i - 2, 'PXAT', ms(ARGV[1] + RETENTION_MS))
-    return { REFUSED, reason, i - 2 }
+  if overwriting and string.find(KEYS[i], ':%d+$') then
+    return { UNKNOWN }
+  elseif not has then
+    return refuse(NO_COUNTER, i - 2)
+  elseif has - want < 0 then
+    return waits and { SHORT } or refuse(TOO_LITTLE, i - 2, has)
+  elseif #has < 16 then
+    left[#left + 1], left[#left + 2] = KEYS[i], string.format('%d', has - want)
+  else
+    large[#large + 1] = i
   end
-  left[2 * i - 3], left[2 * i - 2] = KEYS[i], string.format('%d', has - want)
   reserved[2 * i - 2], reserved[2 * i - 1] = KEYS[i], want
 end
-left[2 * n - 1], left[2 * n] = KEYS[1], table.concat(reserved, ' ')
-redis.call('MSET', unpack(left))
+for _, i in ipairs(large) do redis.call('DECRBY', KEYS[i], ARGV[i]) end
+redis.call('MSET', KEYS[1], table.concat(reserved, ' '), unpack(left)) -- one MSET costs half as much as a SET for each counter
 return { RESERVED }

@@ -14,7 +14,8 @@ var NotNumbers = []string{
 }
 
 // NotIDs returns path segments that are not the ID of anything, percent-encoded where necessary: invalid IDs, IDs that
-// do not exist, variants of id, and key with and without its hash tag. key is the Redis key of a decimal ID.
+// do not exist, variants of the argument id, and the argument key with and without its hash tag. The argument key is
+// the Redis key of a decimal ID.
 func NotIDs(id, key string) []string {
 	_, name, _ := strings.Cut(key, "}")
 	return []string{

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -25,13 +26,13 @@ type Instance struct {
 	Shards []*testredis.Server
 }
 
-// New returns an instance of a service with the given number of shards. batch_init is allowed. The functions in
-// configure may change the configuration.
-func New(t *testing.T, d service.Definition, shards int, configure ...func(*env.Config)) *Instance {
+// New returns an instance of a service with the given number of shards. batch_init and lists are allowed. The functions
+// in configure may change the configuration.
+func New(t testing.TB, d service.Definition, shards int, configure ...func(*env.Config)) *Instance {
 	t.Helper()
 	gin.SetMode(gin.TestMode)
 	c, servers := testredis.Open(t, d.Name, shards, d.Scripts)
-	config := env.Config{Instance: 1, Instances: 1, BatchInit: true}
+	config := env.Config{Instance: 1, Instances: 1, BatchInit: true, BatchLimit: 10_000, Lists: true}
 	for _, change := range configure {
 		change(&config)
 	}
@@ -42,15 +43,20 @@ func New(t *testing.T, d service.Definition, shards int, configure ...func(*env.
 
 // Call sends a request to the public port.
 func (i *Instance) Call(method, path string) *httptest.ResponseRecorder {
-	w := httptest.NewRecorder()
-	i.Public.ServeHTTP(w, httptest.NewRequest(method, path, nil))
-	return w
+	return serve(i.Public, method, path, "")
 }
 
 // CallInternal sends a request to the internal port.
 func (i *Instance) CallInternal(method, path, body string) *httptest.ResponseRecorder {
+	return serve(i.Internal, method, path, body)
+}
+
+func serve(h http.Handler, method, path, body string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	r.Host = "localhost"
+	r.Header.Set("Content-Type", "application/json")
 	w := httptest.NewRecorder()
-	i.Internal.ServeHTTP(w, httptest.NewRequest(method, path, strings.NewReader(body)))
+	h.ServeHTTP(w, r)
 	return w
 }
 

@@ -41,10 +41,26 @@ function fixAccessibility() {
 }
 new MutationObserver(fixAccessibility).observe(api, { childList: true, subtree: true });
 
+// uuid returns a random UUID. crypto.randomUUID exists only on pages from HTTPS or localhost.
+function uuid() {
+  const hex = [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12})$/, "$1-$2-4$3-a$4-$5");
+}
+
+// nameRequest gives each request a new ID, and each write a new idempotency key, unless the form has values for them.
+function nameRequest(request) {
+  if (request.loadSpec) return request; // loads openapi.json
+  const missing = (name) => !Object.keys(request.headers).some((key) => key.toLowerCase() === name.toLowerCase());
+  if (missing("X-Request-Id")) request.headers["X-Request-Id"] = uuid();
+  if (request.method !== "GET" && missing("Idempotency-Key")) request.headers["Idempotency-Key"] = uuid();
+  return request;
+}
+
 SwaggerUIBundle({
   url: "/openapi.json",
   dom_id: "#api",
   plugins: [simplify],
+  requestInterceptor: nameRequest,
   deepLinking: true,
   docExpansion: "list",
   defaultModelsExpandDepth: 0,

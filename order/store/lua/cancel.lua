@@ -1,16 +1,18 @@
 #!lua
 -- cancel: starts or continues the cancellation of a paid order.
 -- KEYS  1 order  2 undecided
--- ARGV  1 attempt that paid the order  2 order ID  3 lease in ms: recovery ignores the order for that long
+-- ARGV  1 attempt that paid the order  2 order ID  3 time in ms until recovery may claim the order, unless this instance dies
+--       4 incarnation of the caller
 -- returns {code, attempt, reason[, not-after time of refunds, all fields of the order]}; only code 8 includes the last two
 --   0 NOT_FOUND   5 ABORTING   6 OPEN   7 PAID by another attempt   8 REFUNDING   9 CANCELLED   10 RUNNING
 -- The deadline of the order becomes now + DEADLINE_MS, as in begin, so that backlog can compute the age of the cancellation.
 -- Safe to retry.
-local f = redis.call('HMGET', KEYS[1], 's', 'a', 'r')
+local f = redis.call('HMGET', KEYS[1], 's', 'a', 'r', 'h', 'dl', 'by')
 local state, attempt, reason = f[1], f[2] or '', f[3] or ''
 local now = now_ms()
 if state == 'PAID' and attempt == ARGV[1] then
-  redis.call('HSET', KEYS[1], 's', 'REFUNDING', 'dl', ms(now + DEADLINE_MS))
+  local history = with_event(f[4], 'F', now, f[5], f[6], ARGV[4])
+  redis.call('HSET', KEYS[1], 's', 'REFUNDING', 'dl', ms(now + DEADLINE_MS), 'by', ARGV[4], 'h', history)
   redis.call('ZADD', KEYS[2], ms(now + ARGV[3]), ARGV[2])
   state = 'REFUNDING'
 end

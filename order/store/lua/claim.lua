@@ -1,26 +1,35 @@
 #!lua flags=allow-oom
 -- claim: assigns an undecided order to one recovery worker for some time.
 -- KEYS  1 order  2 undecided
--- ARGV  1 order ID  2 duration of the claim in ms
+-- ARGV  1 order ID  2 duration of the claim in ms  3 incarnation of the caller
+--       4 optional: incarnation that is dead. Its orders are claimed even if they are not due or their lease is valid.
 -- returns {code, attempt, reason, not-after time of refunds, all fields of the order}
---   5 ABORTING   8 REFUNDING   10 RUNNING, and the lease has expired
--- or {0}: there is nothing to do now. If the order is decided or does not exist, its entry in the set undecided is removed.
--- Safe to retry: the second call returns {0}, because the entry is not due. Allowed when memory is full, because recovery must
--- release reservations then too.
+--   5 ABORTING   8 REFUNDING   10 RUNNING, and the lease has expired or the incarnation of the order is dead
+-- or {0}: there is nothing to do now. If a due order is decided or does not exist, its entry in the set "undecided" is removed.
+-- Safe to retry: the second call returns {0}. Without ARGV 4, the order is no longer due; with ARGV 4, the order now has the
+-- incarnation of the caller. Allowed when memory is full, so that recovery can still release reservations.
 local due = redis.call('ZSCORE', KEYS[2], ARGV[1])
 local now = now_ms()
-if not due or tonumber(due) > now then
+if not due or not ARGV[4] and tonumber(due) > now then
   return { NOT_FOUND }
 end
-local f = redis.call('HMGET', KEYS[1], 's', 'a', 'r', 'lease')
+local f = redis.call('HMGET', KEYS[1], 's', 'a', 'r', 'lease', 'by', 'h', 'dl')
 local code = ({ RUNNING = RUNNING, ABORTING = ABORTING, REFUNDING = REFUNDING })[f[1]]
+if ARGV[4] and f[5] ~= ARGV[4] then
+  return { NOT_FOUND } -- another instance works on the order
+end
 if not code then
   redis.call('ZREM', KEYS[2], ARGV[1])
   return { NOT_FOUND }
 end
-if code == RUNNING and now < tonumber(f[4]) then
+if not ARGV[4] and code == RUNNING and now < (tonumber(f[4]) or 0) then
   redis.call('ZADD', KEYS[2], f[4], ARGV[1])
   return { NOT_FOUND }
 end
 redis.call('ZADD', KEYS[2], ms(now + ARGV[2]), ARGV[1])
+local history = f[6] or ''
+if not string.find(history, 'V%-?%d*$') then -- claims of an order that stays undecided are one event
+  history = with_event(history, 'V', now, f[7], f[5], ARGV[3])
+end
+redis.call('HSET', KEYS[1], 'by', ARGV[3], 'h', history)
 return { code, f[2], f[3] or '', ms(now + REFUND_WINDOW_MS), redis.call('HGETALL', KEYS[1]) }

@@ -1,18 +1,20 @@
 #!lua flags=allow-oom
--- commit: decides that this attempt is paid. Both participants have reserved for it.
+-- commit: decides that this attempt is paid. Both participants have reserved for this attempt.
 -- KEYS  1 order  2 undecided  3 unconfirmed
 -- ARGV  1 attempt  2 order ID  3 stock's shards  4 payment's shards (each like "0,2")
+--       5 optional: when the coordinator knew of the reservations, for the history: see with_event
 -- returns {code, attempt, reason}
 --   7 PAID with this attempt: this attempt has paid the order. The order may have been cancelled since.
 --   Otherwise, the state of the order and its attempt:
 --   0 NOT_FOUND   5 ABORTING   6 OPEN   7 PAID   8 REFUNDING   9 CANCELLED   10 RUNNING
 -- Safe to retry. Allowed when memory is full, because confirm then frees more memory than commit uses.
-local f = redis.call('HMGET', KEYS[1], 's', 'a', 'r', 'dl')
+local f = redis.call('HMGET', KEYS[1], 's', 'a', 'r', 'dl', 'h')
 local state, attempt = f[1], f[2]
 if state == 'RUNNING' and attempt == ARGV[1] then
-  redis.call('HSET', KEYS[1], 's', 'PAID')
+  local now = now_ms()
+  redis.call('HSET', KEYS[1], 's', 'PAID', 'h', with_event(f[5], 'P' .. (ARGV[5] or ''), now, f[4]))
   redis.call('ZREM', KEYS[2], ARGV[2])
-  redis.call('ZADD', KEYS[3], ms(now_ms()), attempt .. ' ' .. ms(f[4] + RETENTION_MS) .. ' ' .. ARGV[3] .. ' ' .. ARGV[4])
+  redis.call('ZADD', KEYS[3], ms(now), attempt .. ' ' .. ms(f[4] + RETENTION_MS) .. ' ' .. ARGV[3] .. ' ' .. ARGV[4])
   return { PAID, attempt, '' }
 end
 if attempt == ARGV[1] and (state == 'REFUNDING' or state == 'CANCELLED') then

@@ -1,8 +1,8 @@
 #!lua
--- remove_item: removes pieces of an item from an open order. It removes the pieces that were added last.
+-- remove_item: removes pieces of an item from an open order. The pieces that were added last are removed first.
 -- KEYS  1 order
 -- ARGV  1 item  2 quantity
--- returns {code}
+-- returns {code[, state]}
 --   0 NOT_FOUND   1 DONE   2 NOT_OPEN   3 NOT_IN_ORDER   4 TOO_FEW: the order has fewer pieces of the item
 -- Must not be retried: each call removes.
 local field = 'i:' .. ARGV[1]
@@ -10,7 +10,7 @@ local f = redis.call('HMGET', KEYS[1], 's', 't', 'q', 'k', field)
 if not f[1] then
   return { NOT_FOUND }
 elseif f[1] ~= 'OPEN' then
-  return { NOT_OPEN }
+  return { NOT_OPEN, f[1] }
 elseif not f[5] then
   return { NOT_IN_ORDER }
 end

@@ -53,7 +53,7 @@ func New() (*Validator, error) {
 	return &Validator{document: d, compiler: c, schemas: map[string]*jsonschema.Schema{}, seen: map[string]int{}}, nil
 }
 
-// strict makes every object schema reject properties that it does not list.
+// strict makes every object schema reject unlisted properties.
 func strict(node any) {
 	switch node := node.(type) {
 	case map[string]any:

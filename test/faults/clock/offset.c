@@ -1,4 +1,4 @@
-/* This library adds an offset to the time of day in a redis-server that preloads it. The file named by
+/* This library adds an offset to the time of day in a redis-server that preloads the library. The file named by
  * CLOCK_OFFSET_FILE contains the offset in nanoseconds: 8 bytes in native byte order. Monotonic clocks do not change.
  * libfaketime does not work: at the start, libfaketime and Redis' allocator call each other endlessly. */
 #define _GNU_SOURCE

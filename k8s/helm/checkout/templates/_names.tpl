@@ -1,7 +1,15 @@
-{{/* Labels that select the pods of a component. Pod templates have only these, so that an upgrade restarts only changed pods. */}}
+{{/* Labels that select the pods of a component. Pod templates have no other labels, so that an upgrade restarts only changed pods. */}}
 {{- define "selector" -}}
 app.kubernetes.io/name: {{ .name }}
 app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{/* Labels that select pod number .index of a StatefulSet, or the pods of instance .index. Kubernetes sets the label pod-index on pods of a
+StatefulSet. In chart 1, instances were StatefulSets. Their Deployments set the same label, so that the Services find old and new pods
+during an upgrade. */}}
+{{- define "selector.index" -}}
+{{ include "selector" . }}
+apps.kubernetes.io/pod-index: {{ .index | quote }}
 {{- end }}
 
 {{- define "labels" -}}
@@ -11,15 +19,25 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 
-{{/* .as: the name of the object, if it differs from the name of the component */}}
+{{/* .as: the name of the object, if it differs from the name of the component. .extra: further labels and annotations */}}
 {{- define "metadata" -}}
 name: {{ .as | default .name }}
-labels: {{- include "labels" . | nindent 2 }}
+labels:
+  {{- include "labels" . | nindent 2 }}
+  {{- with (.extra).labels }}{{ toYaml . | nindent 2 }}{{ end }}
+{{- with (.extra).annotations }}
+annotations: {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end }}
 
 {{- define "image" -}}
-image: {{ .Values.image.prefix }}{{ .name }}:{{ .Values.image.tag }}
+{{- $image := .Values.image -}}
+image: {{ include "registry" . }}{{ $image.prefix }}{{ .name }}:{{ $image.tag | default .Chart.AppVersion }}{{ with get ($image.digests | default dict) .name }}@{{ . }}{{ end }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
+{{- end }}
+
+{{- define "registry" -}}
+{{ with .Values.image.registry }}{{ . }}/{{ end }}
 {{- end }}
 
 {{/* The number of instances and of shards of a service. */}}
@@ -27,11 +45,15 @@ imagePullPolicy: {{ .Values.image.pullPolicy }}
 {{ (index .Values .service).machines | default .Values.machines }}
 {{- end }}
 {{- define "shards" -}}
-{{ (index .Values .service).shards | default .Values.shards }}
+{{- with .Values.redis.external }}{{ get . $.service | default list | len }}{{ else }}{{ (index .Values .service).shards | default .Values.shards }}{{ end }}
 {{- end }}
 
 {{- define "secretName" -}}
 {{ .Values.redis.existingSecret | default "redis-password" }}
+{{- end }}
+
+{{- define "secretKey" -}}
+{{ ternary .Values.redis.existingSecretKey "" (not (empty .Values.redis.existingSecret)) | default "password" }}
 {{- end }}
 
 {{/* URLs of the internal ports of a service, one per instance. Each host name is a Service that outlives the pod. */}}
@@ -42,9 +64,24 @@ imagePullPolicy: {{ .Values.image.pullPolicy }}
 {{ join "," $urls }}
 {{- end }}
 
+{{/* The templates read new values with a fallback, because an upgrade from an older chart with --reuse-values lacks new values. */}}
+
+{{/* Names that clients use for the gateway. The services accept names without a dot and IP addresses anyway. */}}
+{{- define "hosts" -}}
+{{- $hosts := list (printf "gateway.%s" .Release.Namespace) -}}
+{{- with .Values.entrance.host }}{{ $hosts = append $hosts . }}{{ end -}}
+{{ join "," (concat $hosts ((.Values.access).hosts | default list)) }}
+{{- end }}
+
+{{/* Variables about clients that the gateway and the services need. */}}
+{{- define "clients" -}}
+- {name: CORS_ORIGINS, value: {{ join "," ((.Values.access).corsOrigins | default list) | quote }}}
+- {name: CLIENT_TRACES, value: {{ ternary "1" "0" ((.Values.access).clientTraces | default false) | quote }}}
+{{- end }}
+
 {{- define "redisAddrs" -}}
 {{- $name := .service -}}
 {{- $addrs := list -}}
 {{- range $i := until (int (include "shards" .)) }}{{ $addrs = append $addrs (printf "%s-redis-%d:6379" $name $i) }}{{ end -}}
-{{ join "," $addrs }}
+{{ join "," (get (.Values.redis.external | default dict) .service | default $addrs) }}
 {{- end }}

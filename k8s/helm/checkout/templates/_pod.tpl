@@ -1,6 +1,25 @@
-{{/* Settings of every pod. Together with the security contexts below they meet the restricted Pod Security Standard. */}}
+{{/* Metadata of a pod. .pod: machine.pod, redis.pod or gateway.pod from the values */}}
+{{- define "pod.metadata" -}}
+labels:
+  {{- include (ternary "selector.index" "selector" (hasKey . "index")) . | nindent 2 }}
+  {{- with (.pod).labels }}{{ toYaml . | nindent 2 }}{{ end }}
+{{- with (.pod).annotations }}
+annotations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- define "serviceAccount" -}}
+{{ (.Values.serviceAccount).name | default (ternary "checkout" "" ((.Values.serviceAccount).create | default false)) }}
+{{- end }}
+
+{{/* Settings of every pod. These settings and the security contexts below meet the restricted Pod Security Standard. .pod:
+machine.pod, redis.pod or gateway.pod from the values, if any. .account: a service account; its token is mounted.
+.stateless: replace the pod soon if its node is lost */}}
 {{- define "pod" -}}
-automountServiceAccountToken: false
+automountServiceAccountToken: {{ not (empty .account) }}
+{{- with .account | default (include "serviceAccount" .) }}
+serviceAccountName: {{ . }}
+{{- end }}
 enableServiceLinks: false
 {{- with .Values.image.pullSecrets }}
 imagePullSecrets: {{- range . }}
@@ -9,11 +28,24 @@ imagePullSecrets: {{- range . }}
 {{- with .Values.priorityClass }}
 priorityClassName: {{ . }}
 {{- end }}
-{{- with .Values.nodeSelector }}
+{{- with merge (dict) ((.pod).nodeSelector | default dict) (.Values.nodeSelector | default dict) }}
 nodeSelector: {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .Values.tolerations }}
+{{- with concat (include "tolerations" . | fromYamlArray) (.Values.tolerations | default list) ((.pod).tolerations | default list) }}
 tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with (.pod).affinity }}
+affinity: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- define "tolerations" -}}
+{{- if .stateless }}
+{{- range list "unreachable" "not-ready" }}
+- {key: node.kubernetes.io/{{ . }}, operator: Exists, effect: NoExecute, tolerationSeconds: {{ $.Values.lostNodeSeconds | default 5 }}}
+{{- end }}
+{{- else }}
+[]
 {{- end }}
 {{- end }}
 
@@ -54,17 +86,18 @@ resources:
   limits: {memory: {{ .memoryMi }}Mi}
 {{- end }}
 
-{{/* A Service for one pod of a StatefulSet. The address of the Service stays the same when the pod moves. It also routes to a
-pod that is not ready, because clients detect a failure sooner than a probe does. */}}
+{{/* A Service for the pod with number .index. The Service's address stays the same when the pod is replaced. .unready: the Service also
+routes to a pod that is not ready. Kubernetes treats such a pod as usable even if the pod is terminating on a lost node. So only a
+StatefulSet may have .unready, because a StatefulSet never runs a second pod with the same number. */}}
 {{- define "address" }}
 ---
 apiVersion: v1
 kind: Service
-metadata: {{- include "metadata" (merge (dict "as" (printf "%s-%d" .name .index)) .) | nindent 2 }}
+metadata: {{- include "metadata" (merge (dict "as" (printf "%s-%d" .name .index) "extra" .services) .) | nindent 2 }}
 spec:
-  publishNotReadyAddresses: true
-  selector:
-    {{- include "selector" . | nindent 4 }}
-    apps.kubernetes.io/pod-index: {{ .index | quote }}
+  {{- if .unready }}
+  publishNotReadyAddresses: true # clients detect a failure sooner than a probe
+  {{- end }}
+  selector: {{- include "selector.index" . | nindent 4 }}
   ports: {{- toYaml .ports | nindent 4 }}
 {{- end }}

@@ -3,7 +3,7 @@
 podSelector: {matchLabels: {app.kubernetes.io/name: {{ .name }}, app.kubernetes.io/instance: {{ .Release.Name }}}}
 {{- end }}
 
-{{/* .service, .peers (services that it calls), .callers (services that call it) */}}
+{{/* .service: the service, .peers: the services that .service calls, .callers: the services that call .service */}}
 {{- define "service.policies" }}
 {{- $redis := printf "%s-redis" .service }}
 ---
@@ -23,12 +23,28 @@ spec:
         {{- range .callers }}
         - {{ include "peer" (merge (dict "name" .) $) }}
         {{- end }}
-        {{- with .Values.networkPolicy.metricsFrom }}{{ toYaml . | nindent 8 }}{{ end }}
+    {{- $readers := .Values.networkPolicy.metricsFrom | default list }}
+    {{- if and (eq .service "order") (.Values.backup).enabled }}
+    {{- $readers = append $readers (include "peer" (merge (dict "name" "backup") .) | fromYaml) }}
+    {{- end }}
+    {{- with $readers }}
+    - ports: [{port: 5002}]
+      from: {{- toYaml . | nindent 8 }}
+    {{- end }}
   egress:
     - ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}]
+    {{- if .Values.redis.external }}
+    {{- $redisPorts := list }}
+    {{- range splitList "," (include "redisAddrs" .) }}{{ $redisPorts = append $redisPorts (regexFind "[0-9]+$" .) }}{{ end }}
+    - ports: # the external Redis servers, on any host
+        {{- range uniq $redisPorts }}
+        - {port: {{ . }}}
+        {{- end }}
+    {{- else }}
     - ports: [{port: 6379}]
       to:
         - {{ include "peer" (merge (dict "name" $redis) .) }}
+    {{- end }}
     {{- with .Values.observability.traces }}
     - ports: [{port: {{ regexFind "[0-9]+/?$" . | trimSuffix "/" }}}] # the OTLP collector, on any host
     {{- end }}
@@ -39,6 +55,7 @@ spec:
         - {{ include "peer" (merge (dict "name" .) $) }}
         {{- end }}
     {{- end }}
+{{- if not .Values.redis.external }}
 ---
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
@@ -51,4 +68,5 @@ spec:
     - ports: [{port: 6379}]
       from:
         - {{ include "peer" (merge (dict "name" .service) .) }}
+{{- end }}
 {{- end }}

@@ -1,25 +1,29 @@
-{{/* The Redis shards of a service (.service, .name). Acknowledged writes are durable; nothing is evicted. */}}
+{{/* The Redis shards of a service (.service, .name). Acknowledged writes are durable, and no keys are evicted. */}}
 {{- define "redis.set" }}
 {{- $shards := int (include "shards" .) }}
-{{- $old := lookup "apps/v1" "StatefulSet" .Release.Namespace .name }}
-{{- if and $old (gt (int $old.spec.replicas) $shards) }}
-{{- fail (printf "%s has %d shards: cannot reduce them to %d, because the data of a shard exists nowhere else" .service (int $old.spec.replicas) $shards) }}
-{{- end }}
+{{- include "redis.guard" (merge (dict "shards" $shards) .) }}
 {{- $ports := list (dict "name" "redis" "port" 6379) }}
 {{- $redis := .Values.redis }}
 {{- $image := ternary "valkey/valkey:9.1-alpine" "redis:8.10-alpine" (eq $redis.flavour "valkey") }}
 {{- range $i := until $shards }}
-{{- include "address" (merge (dict "index" $i "ports" $ports) $) }}
+{{- include "address" (merge (dict "index" $i "ports" $ports "unready" true) $) }}
 {{- end }}
 ---
 apiVersion: v1
 kind: Service
-metadata: {{- include "metadata" . | nindent 2 }}
+metadata: {{- include "metadata" (merge (dict "extra" .services) .) | nindent 2 }}
 spec:
   clusterIP: None
   publishNotReadyAddresses: true
   selector: {{- include "selector" . | nindent 4 }}
   ports: {{- toYaml $ports | nindent 4 }}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {{- include "metadata" (merge (dict "as" (printf "%s-scripts" .name)) .) | nindent 2 }}
+data:
+  redis-start: |
+    {{- .Files.Get "files/redis-start" | nindent 4 }}
 ---
 apiVersion: apps/v1
 kind: StatefulSet
@@ -33,8 +37,7 @@ spec:
   selector:
     matchLabels: {{- include "selector" . | nindent 6 }}
   template:
-    metadata:
-      labels: {{- include "selector" . | nindent 8 }}
+    metadata: {{- include "pod.metadata" . | nindent 6 }}
     spec:
       {{- include "pod" . | nindent 6 }}
       {{- include "spread" . | nindent 6 }}
@@ -42,31 +45,41 @@ spec:
       terminationGracePeriodSeconds: 60
       containers:
         - name: redis
-          image: {{ $redis.image | default $image }}
+          image: {{ $redis.image | default (print (include "registry" .) $image) }}
           imagePullPolicy: {{ .Values.image.pullPolicy }}
-          # The image's own entrypoint would load unused modules.
-          command: [{{ $redis.flavour }}-server]
+          # The image's own entrypoint would load unused modules. redis-start prepares the data directory and waits while the disk is full.
+          command: [sh, /scripts/redis-start, {{ $redis.flavour }}-server]
           args: [--dir, /data, --appendonly, "yes", --appendfsync, always, --save, "", --maxmemory, {{ $redis.maxmemoryMi }}mb,
                  --maxmemory-policy, noeviction, --requirepass, $(REDISCLI_AUTH)]
           ports:
             - {name: redis, containerPort: 6379}
           env:
-            - name: REDISCLI_AUTH # {{ $redis.flavour }}-cli reads it
-              valueFrom: {secretKeyRef: {name: {{ include "secretName" . }}, key: password}}
+            - name: REDISCLI_AUTH # {{ $redis.flavour }}-cli reads this variable
+              valueFrom: {secretKeyRef: {name: {{ include "secretName" . }}, key: {{ include "secretKey" . }}}}
+            {{- with $redis.minFreeMi }}
+            - {name: REDIS_MIN_FREE_KIB, value: {{ mul 1024 . | quote }}}
+            {{- end }}
+            {{- with (.pod).env }}{{ toYaml . | nindent 12 }}{{ end }}
           {{- include "resources" (dict "cpu" $redis.cpu "memoryMi" (div (mul 5 (int $redis.maxmemoryMi)) 2)) | nindent 10 }}
           {{- include "containerSecurity" . | nindent 10 }}
           readinessProbe: # check the reply: redis-cli also exits with 0 when Redis replies LOADING
             exec: {command: [sh, -c, "{{ $redis.flavour }}-cli ping | grep -qx PONG"]}
             periodSeconds: 5
             timeoutSeconds: 3
-          livenessProbe: # any reply means alive, even LOADING
-            exec: {command: [{{ $redis.flavour }}-cli, ping]}
+          livenessProbe: # any reply means alive, even LOADING; redis-start is alive while it waits for free space
+            exec: {command: [sh, -c, "! pidof {{ $redis.flavour }}-server || {{ $redis.flavour }}-cli ping"]}
             initialDelaySeconds: 10
             periodSeconds: 20
             timeoutSeconds: 10
             failureThreshold: 6
           volumeMounts:
             - {name: data, mountPath: /data}
+            - {name: scripts, mountPath: /scripts, readOnly: true}
+            {{- with (.pod).volumeMounts }}{{ toYaml . | nindent 12 }}{{ end }}
+      volumes:
+        - name: scripts
+          configMap: {name: {{ .name }}-scripts}
+        {{- with (.pod).volumes }}{{ toYaml . | nindent 8 }}{{ end }}
   volumeClaimTemplates:
     - metadata:
         name: data
@@ -82,7 +95,90 @@ apiVersion: policy/v1
 kind: PodDisruptionBudget
 metadata: {{- include "metadata" . | nindent 2 }}
 spec:
-  maxUnavailable: 1 # a moving shard is unavailable for seconds: never move two shards of a service at once
+  maxUnavailable: 1 # a moving shard is unavailable for seconds, so never move two shards of a service at once
+  unhealthyPodEvictionPolicy: AlwaysAllow
   selector:
     matchLabels: {{- include "selector" . | nindent 6 }}
+{{- if .Values.redis.gkeStatefulHA }}{{ include "redis.gkeStatefulHA" . }}{{ end }}
+{{- end }}
+
+{{/* A GKE object that force-deletes the pod of a shard if the pod's node is lost. The object must have the same name as the StatefulSet. */}}
+{{- define "redis.gkeStatefulHA" }}
+---
+apiVersion: ha.gke.io/v1
+kind: HighAvailabilityApplication
+metadata: {{- include "metadata" . | nindent 2 }}
+spec:
+  resourceSelection: {resourceKind: StatefulSet}
+  policy:
+    storageSettings: {requireRegionalStorage: true}
+    failoverSettings:
+      forceDeleteStrategy: AfterNodeUnreachable
+      afterNodeUnreachable: {afterNodeUnreachableSeconds: 20}
+{{- end }}
+
+{{/* Fail if the cluster has more shards of the service than .shards, running or as volumes. Without a cluster (helm template) the lookup finds
+nothing; then the instances refuse to start with fewer shards than are active. */}}
+{{- define "redis.guard" }}
+{{- $most := 0 }}
+{{- with lookup "apps/v1" "StatefulSet" .Release.Namespace .name }}{{ $most = int .spec.replicas }}{{ end }}
+{{- $claim := printf "data-%s-" .name }}
+{{- $unused := list }}
+{{- range (lookup "v1" "PersistentVolumeClaim" .Release.Namespace "").items }}
+{{- $index := trimPrefix $claim .metadata.name }}
+{{- if and (hasPrefix $claim .metadata.name) (regexMatch "^[0-9]+$" $index) }}
+{{- $most = max $most (add1 (int $index)) | int }}
+{{- if ge (int $index) $.shards }}{{ $unused = append $unused .metadata.name }}{{ end }}
+{{- end }}
+{{- end }}
+{{- if gt $most .shards }}
+{{- fail (printf "%s has %d shards: cannot reduce them to %d, because the data of a shard exists nowhere else. Only if you no longer need the data: uninstall, and delete the PersistentVolumeClaims %s" .service $most .shards (join " " $unused | default "of these shards")) }}
+{{- end }}
+{{- end }}
+
+{{/* Variables of an instance about its Redis servers. */}}
+{{- define "redis.env" -}}
+{{- $redis := .Values.redis -}}
+{{- $external := $redis.external -}}
+{{- if or (not $external) $redis.existingSecret $redis.password -}}
+- name: REDIS_PASSWORD
+  valueFrom: {secretKeyRef: {name: {{ include "secretName" . }}, key: {{ include "secretKey" . }}}}
+{{- end }}
+{{- if not $external }}
+- {name: REDIS_DISK, value: {{ $redis.storage.size }}}
+{{- else }}
+{{- with $external.username }}
+- {name: REDIS_USERNAME, value: {{ . | quote }}}
+{{- end }}
+- {name: REDIS_TLS, value: {{ ternary "1" "0" ($external.tls | default false) | quote }}}
+{{- if eq ($external.checkSettings | toString) "false" }}
+- {name: REDIS_DURABLE, value: unchecked}
+{{- end }}
+{{- if $external.caSecret }}
+- {name: SSL_CERT_FILE, value: /etc/redis-ca/ca.crt} # Go adds this CA to the certificates in /etc/ssl/certs
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "instance.mounts" -}}
+{{- $ca := (.Values.redis.external).caSecret -}}
+{{- if or $ca .pod.volumeMounts -}}
+volumeMounts:
+{{- if $ca }}
+  - {name: redis-ca, mountPath: /etc/redis-ca, readOnly: true}
+{{- end }}
+{{- with .pod.volumeMounts }}{{ toYaml . | nindent 2 }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{- define "instance.volumes" -}}
+{{- $external := .Values.redis.external | default dict -}}
+{{- if or $external.caSecret .pod.volumes -}}
+volumes:
+{{- if $external.caSecret }}
+  - name: redis-ca
+    secret: {secretName: {{ $external.caSecret }}, items: [{key: {{ $external.caKey | default "ca.crt" }}, path: ca.crt}]}
+{{- end }}
+{{- with .pod.volumes }}{{ toYaml . | nindent 2 }}{{ end }}
+{{- end }}
 {{- end }}

@@ -13,12 +13,33 @@ upstream {{ $service }} {
 }
 {{ $most = max $most $machines }}
 {{- end -}}
+{{- $overviews := list }}
+{{- range $service := list "order" "stock" "payment" }}
+{{- $machines := include "machines" (merge (dict "service" $service) $) | int }}
+{{- range $i := untilStep 1 (int (add1 $machines)) 1 }}
+upstream {{ $service }}_{{ $i }} { server {{ $service }}-{{ $i }}:5000; }
+{{- $overviews = append $overviews (printf "/%s/overview/%d %s_%d;" (eq $service "order" | ternary "orders" $service) $i $service $i) }}
+{{- end }}
+{{- end }}
+map $uri $instance { # the upstream of the overview of one instance
+{{- range $overviews }}
+    {{ . }}
+{{- end }}
+}
 limit_conn calls {{ mul 2048 $most }}; # in flight per service, in each gateway: 2048 x the largest number of instances
 {{- end }}
 
 {{- define "listen.conf" -}}
 listen 8000 backlog=4096;
-include /tmp/access_log*.conf; # exists if ACCESS_LOG=1
+include /tmp/settings*.conf; # settings from the environment: see compose/gateway
+{{- with .Values.entrance.trustedProxies }}
+# The client is the last address in X-Forwarded-For that none of these load balancers has.
+{{- range . }}
+set_real_ip_from {{ . }};
+{{- end }}
+real_ip_header X-Forwarded-For;
+real_ip_recursive on;
+{{- end }}
 # While this gateway shuts down, ask clients to close their connections. If nginx closed a connection, it could cut off a request.
 set $leaving "";
 if (-f /tmp/leaving) { set $leaving close; }

@@ -1,0 +1,54 @@
+package api
+
+// OrderHistory lists the events of an order, for the console and for operators.
+type OrderHistory struct {
+	OrderID string       `json:"order_id"`
+	Status  string       `json:"status"`
+	Events  []OrderEvent `json:"events"` // oldest first
+	// Truncated is true if older events were removed.
+	Truncated bool `json:"truncated"`
+	// WaitingFor is the step that keeps the order undecided, or nil if the order is decided.
+	WaitingFor *Waiting `json:"waiting_for"`
+	TraceID    string   `json:"trace_id,omitempty"` // of the last attempt, if tracing was on
+}
+
+// OrderEvent is an event of an order's history.
+type OrderEvent struct {
+	At      int64  `json:"at"` // Unix ms by Redis TIME
+	Event   string `json:"event"`
+	Attempt string `json:"attempt,omitempty"` // the first 8 characters if the attempt is not the last one
+	By      string `json:"by,omitempty"`      // first 8 digits of the incarnation of the instance
+	// Instance is "i/N" if the responding instance caused the event, else empty.
+	Instance string `json:"instance,omitempty"`
+	// Reason is the name of the Error with which a checkout fails after this event.
+	Reason string `json:"reason,omitempty"`
+}
+
+// Events of an order's history.
+const (
+	EventBegin          = "begin"
+	EventResume         = "resume" // another instance has continued the attempt
+	EventCreditReserved = "credit_reserved"
+	EventStockReserved  = "stock_reserved"
+	EventPaid           = "paid"
+	EventRefused        = "refused"
+	EventAborting       = "aborting"
+	EventClosed         = "closed"
+	EventRefunding      = "refunding"
+	EventCancelled      = "cancelled"
+	EventRecovery       = "recovery" // a recovery worker has claimed the order
+)
+
+// Waiting is the step that an undecided order waits for.
+type Waiting struct {
+	// Step is the step that failed, such as "reserve stock". If another instance works on the order, the failed step is
+	// unknown, and Step is the next phase of the order: "decide", "release" or "refund".
+	Step    string `json:"step"`
+	Service string `json:"service,omitempty"` // the service whose shard the step needs, if known
+	Shard   *int   `json:"shard,omitempty"`   // if known
+	SinceMS int64  `json:"since_ms"`          // time since the step began
+	By      string `json:"by"`                // first 8 digits of the incarnation of the instance that works on the order
+	// LeaseMS is the time until the lease of a running attempt expires. If LeaseMS is negative, recovery claims the order
+	// soon.
+	LeaseMS int64 `json:"lease_ms,omitempty"`
+}

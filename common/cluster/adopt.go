@@ -1,0 +1,179 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"checkout/common/env"
+	"checkout/common/protocol"
+	"checkout/common/redis"
+)
+
+var adoptScript = redis.MustScript(files, "adopt_shard", protocol.Prelude())
+
+// errAnotherShard is the error for a Redis with the data of another shard, service or system. Adopt never adopts such a
+// Redis.
+var errAnotherShard = errors.New("correct REDIS_ADDRS or SYSTEM_NAME instead")
+
+// adoption is the state of one call of Adopt.
+type adoption struct {
+	*Cluster
+	index   int
+	servers []*redis.Unverified // by shard
+	found   []redis.Inspection
+}
+
+// Adopt makes all instances use the Redis at the address of a shard, although they refuse this Redis. Instances refuse
+// a Redis that is empty, has data from a release without identities, or is an older copy of the shard. Adopt gives the
+// Redis a new identity, which replaces the former identity of the shard. Adopt needs a reply from every shard of the
+// service. It writes a report to the argument out.
+func Adopt(ctx context.Context, service string, config env.Redis, index int, out io.Writer) error {
+	if index < 0 || index >= len(config.Addrs) {
+		return fmt.Errorf("adopt shard %d: REDIS_ADDRS lists %d shards, counted from 0", index, len(config.Addrs))
+	}
+	a := &adoption{Cluster: newCluster(service, config, nil), index: index}
+	defer a.close()
+	for i, addr := range config.Addrs {
+		server, err := a.shards[i].Unverified(ctx)
+		if err != nil {
+			return fmt.Errorf("adopt shard %d: connect to shard %d at %s: %w", index, i, addr, err)
+		}
+		a.servers = append(a.servers, server)
+		found, err := server.Inspect()
+		if err != nil {
+			return fmt.Errorf("adopt shard %d: read shard %d at %s: %w", index, i, addr, err)
+		}
+		a.found = append(a.found, found)
+	}
+	for i := range a.found {
+		if err := a.check(i); err != nil {
+			return fmt.Errorf("adopt shard %d: the Redis of shard %d at %s: %w", index, i, config.Addrs[i], err)
+		}
+	}
+	d, err := a.adopt()
+	if err != nil {
+		return fmt.Errorf("adopt shard %d: %w", index, err)
+	}
+	found := a.found[index]
+	fmt.Fprintf(out, "adopted the Redis at %s as shard %d of %s, system %q: "+
+		"%d keys, write sequence %d, identity %s, replaces %s\n",
+		config.Addrs[index], index, service, a.system, found.Keys, found.Sequence, d.ID, strings.Join(d.Replaces, " "))
+	return nil
+}
+
+// check returns an error if the Redis at the address of shard i has the data of another shard, service or system.
+func (a *adoption) check(i int) error {
+	found := &a.found[i]
+	if found.ID != "" {
+		if found.System != a.system || found.Service != a.name.Service || found.Index != strconv.Itoa(i) {
+			return fmt.Errorf("the Redis is shard %s of %s of system %q: %w", found.Index, found.Service, found.System,
+				errAnotherShard)
+		}
+		return nil
+	}
+	if i != a.index || found.Keys == 0 {
+		return nil
+	}
+	const samples = 100
+	for range samples {
+		reply, err := a.servers[i].Do("RANDOMKEY")
+		if err != nil {
+			return err
+		}
+		if key := reply.String(0); key != "" && !strings.HasPrefix(key, a.shards[i].Key("")) {
+			return fmt.Errorf("the Redis has the key %q, which does not belong to this shard: %w", key, errAnotherShard)
+		}
+	}
+	return nil
+}
+
+// adopt writes the identity, first to the shard and then to the other shards.
+func (a *adoption) adopt() (redis.Identity, error) {
+	d := redis.Identity{ID: uuid.NewString(), Replaces: a.replaced()}
+	announced, active, err := a.activeShards()
+	if err != nil {
+		return d, err
+	}
+	args := []any{a.system, a.name.Service, a.index, d.ID, strings.Join(d.Replaces, " "), announced, active}
+	for i := range a.found {
+		if other := &a.found[i]; i != a.index && other.ID != "" {
+			args = append(args, redis.ShardField(i), other.Record())
+		}
+	}
+	if _, err := a.servers[a.index].Run(adoptScript, []string{a.shards[a.index].Key(activationKey)}, args...); err != nil {
+		return d, err
+	}
+	for i, server := range a.servers {
+		if i != a.index && a.found[i].ID != "" {
+			_, err := server.Run(knowScript, nil, a.found[i].ID, redis.ShardField(a.index), d.Record())
+			if err != nil {
+				return d, fmt.Errorf("write the identity to shard %d: %w", i, err)
+			}
+		}
+	}
+	return d, nil
+}
+
+// replaced returns the former IDs of the shard, as its Redis and the other shards record them. replaced adds
+// redis.ReplacesAny if no former ID is recorded, or if there is no other shard, because running instances may know
+// another ID.
+func (a *adoption) replaced() (ids []string) {
+	for i := range a.found {
+		if i == a.index {
+			ids = append(ids, a.found[i].ID)
+			ids = append(ids, a.found[i].Replaces...)
+		} else {
+			ids = append(ids, a.found[i].Shards[a.index]...)
+		}
+	}
+	slices.Sort(ids)
+	ids = slices.DeleteFunc(slices.Compact(ids), func(id string) bool { return id == "" })
+	if (len(ids) == 0 || len(a.found) == 1) && !slices.Contains(ids, redis.ReplacesAny) {
+		ids = append(ids, redis.ReplacesAny)
+	}
+	return ids
+}
+
+// activeShards returns the largest number of announced shards, and of active shards, that any shard stores.
+func (a *adoption) activeShards() (announced, active int, err error) {
+	for i, server := range a.servers {
+		reply, err := server.Do("HMGET", a.shards[i].Key(activationKey), announcedField, activeField)
+		if err != nil {
+			return 0, 0, err
+		}
+		announced, active = max(announced, number(&reply, 0)), max(active, number(&reply, 1))
+	}
+	return announced, active, nil
+}
+
+func (a *adoption) close() {
+	for _, server := range a.servers {
+		server.Close()
+	}
+	a.stop()
+}
+
+// AdoptAll adopts the shards with the given indexes, the arguments of the command adopt-shard.
+func AdoptAll(ctx context.Context, service string, config env.Redis, indexes []string, out io.Writer) error {
+	if len(indexes) == 0 {
+		return errors.New("adopt-shard: name the indexes of the shards, counted from 0; " +
+			"see \"Adopt a shard\" in docs/operations.md")
+	}
+	for _, text := range indexes {
+		index, err := strconv.Atoi(text)
+		if err != nil {
+			return fmt.Errorf("adopt-shard: %q is not the index of a shard", text)
+		}
+		if err := Adopt(ctx, service, config, index, out); err != nil {
+			return err
+		}
+	}
+	return nil
+}

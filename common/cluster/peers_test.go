@@ -1,0 +1,74 @@
+package cluster_test
+
+import (
+	"strings"
+	"testing"
+
+	"checkout/common/api"
+	"checkout/common/cluster"
+	"checkout/common/env"
+	"checkout/common/testredis"
+)
+
+// If the only shard of a service loses its data while no instance of the service runs, the service uses the empty Redis
+// as a new shard. The peers of the service have stored the identity of the lost shard. These peers refuse the service
+// until an operator adopts the empty Redis.
+func TestPeersRememberAnOnlyShard(t *testing.T) {
+	t.Parallel()
+	order, orderShards := testredis.Open(t, "order", 2, nil)
+	server := testredis.Start(t)
+	payment := func() *cluster.Cluster {
+		return testredis.Connect(t, "payment", []*testredis.Server{server}, nil)
+	}
+	verify := func(order, payment *cluster.Cluster) error {
+		return order.VerifyPeer(t.Context(), api.ShardMap{Service: "payment", Identities: payment.Identities()})
+	}
+	wantRefused := func(what string, order, payment *cluster.Cluster) {
+		t.Helper()
+		err := verify(order, payment)
+		if err == nil || !strings.Contains(err.Error(), "shard 0 of payment is another Redis") {
+			t.Errorf("%s: verify the peer: got %v, want that shard 0 is another Redis", what, err)
+		}
+	}
+	wantStored := func(id string) {
+		t.Helper()
+		testredis.Eventually(t, "each shard of order stores the identity", func() bool {
+			for _, s := range orderShards {
+				if known := s.Client.HGet(t.Context(), "identity", "peer:payment:0").Val(); !strings.HasPrefix(known, id) {
+					return false
+				}
+			}
+			return true
+		})
+	}
+	first := payment()
+	if err := verify(order, first); err != nil {
+		t.Fatal(err)
+	}
+	wantStored(identities(t, server)[0])
+	restore := server.Backup(t)
+
+	first.Close()
+	server.Erase(t)
+	second := payment()
+	wantRefused("an instance that has seen the lost shard", order, second)
+	// When openUnhealthy returns, no shard has been read yet. VerifyPeer must wait for the first read.
+	wantRefused("an instance that has just started", openUnhealthy(t, addrs(orderShards...)...), second)
+
+	if err := cluster.Adopt(t.Context(), "payment", env.Redis{Addrs: addrs(server)}, 0, t.Output()); err != nil {
+		t.Fatal(err)
+	}
+	testredis.Eventually(t, "the adopted shard is accepted", func() bool { return verify(order, second) == nil })
+	wantStored(identities(t, server)[0])
+	later := openUnhealthy(t, addrs(orderShards...)...)
+	if err := verify(later, second); err != nil {
+		t.Errorf("verify by an instance that started after the adoption: got %v, want success", err)
+	}
+
+	second.Close()
+	restore()
+	third := payment()
+	for _, c := range []*cluster.Cluster{order, later} {
+		wantRefused("the shard from before the adoption", c, third)
+	}
+}

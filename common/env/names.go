@@ -1,0 +1,34 @@
+package env
+
+import (
+	"net"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// DefaultSystem is the default of SYSTEM_NAME.
+const DefaultSystem = "checkout"
+
+// name returns the value of a variable that is a name: letters, digits, dots, hyphens and underscores.
+func (p *parser) name(variable, fallback string) string {
+	s := p.getenv(variable)
+	if s == "" {
+		return fallback
+	}
+	if !systemName.MatchString(s) {
+		p.reject(variable, "%q is not a name of 1 to 63 letters, digits, dots, hyphens and underscores", s)
+	}
+	return s
+}
+
+var systemName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,63}$`)
+
+func isHostPort(s string) bool {
+	host, port, err := net.SplitHostPort(s)
+	if err != nil || host == "" || strings.ContainsAny(host, " \t/@") {
+		return false
+	}
+	n, err := strconv.Atoi(port)
+	return err == nil && n >= 1 && n <= 65535
+}

@@ -1,0 +1,109 @@
+// Package events keeps the last events of an instance, for the timeline of the console.
+package events
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+
+	"checkout/common/api"
+)
+
+const (
+	// kept is the maximum number of events of orders in a Ring, and also the maximum number of other events. The limits
+	// are separate, so that thousands of undecided orders do not replace the event that explains them.
+	kept = 50
+	// ordersPerSecond is the maximum number of events of orders that a Ring records per second. A Ring only counts
+	// further events.
+	ordersPerSecond = 20
+)
+
+// Kinds of events.
+const (
+	InstanceStarted  = "instance_started"
+	InstanceLost     = "instance_lost"     // a process died; recovery decides its orders
+	ShardUnavailable = "shard_unavailable" // detail: the problem of the shard
+	ShardRefuses     = "shard_refuses"     // the shard refuses writes; detail: the problem of the shard
+	ShardBack        = "shard_back"
+	PeerUnavailable  = "peer_unavailable" // an instance of another service is unhealthy; detail: how many are healthy
+	PeerBack         = "peer_back"
+	OrderUndecided   = "order_undecided" // a client got 503; detail: step and cause
+	OrderDecided     = "order_decided"   // detail: the state of the order
+	MoreOrders       = "more_orders"     // count: events of orders that were not recorded
+)
+
+// Ring keeps the last events. It is safe for concurrent use. A nil Ring records nothing.
+type Ring struct {
+	mu             sync.Mutex
+	last           int64 // sequence number of the last event
+	orders, others []api.Event
+	second         int64 // Unix time of the last event of an order
+	inSecond       int   // events of orders in that second
+	omitted        int64 // events of orders that were not recorded
+	now            func() time.Time
+}
+
+// NewRing returns a Ring without events.
+func NewRing() *Ring { return &Ring{now: time.Now} }
+
+// Add records an event. Add sets its sequence number and time.
+func (r *Ring) Add(e api.Event) {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.now()
+	if e.OrderID == "" {
+		r.others = r.record(r.others, now, e)
+		return
+	}
+	if second := now.Unix(); second != r.second {
+		r.countOmitted(now)
+		r.second, r.inSecond = second, 0
+	}
+	if r.inSecond++; r.inSecond > ordersPerSecond {
+		r.omitted++
+		return
+	}
+	r.orders = r.record(r.orders, now, e)
+}
+
+// countOmitted records the number of omitted events of orders. r.mu must be locked.
+func (r *Ring) countOmitted(now time.Time) {
+	if r.omitted > 0 {
+		r.orders = r.record(r.orders, now, api.Event{Kind: MoreOrders, Count: r.omitted})
+		r.omitted = 0
+	}
+}
+
+func (r *Ring) record(list []api.Event, now time.Time, e api.Event) []api.Event {
+	r.last++
+	e.Sequence, e.At = r.last, now.UnixMilli()
+	if len(list) == kept {
+		list = slices.Delete(list, 0, 1)
+	}
+	return append(list, e)
+}
+
+// After returns the events with larger sequence numbers, oldest first. After returns all events if no event has had
+// this sequence number, because the number then is from an earlier process.
+func (r *Ring) After(sequence int64) []api.Event {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if now := r.now(); now.Unix() != r.second {
+		r.countOmitted(now)
+	}
+	if sequence > r.last {
+		sequence = 0
+	}
+	all := []api.Event{}
+	for _, e := range slices.Concat(r.orders, r.others) {
+		if e.Sequence > sequence {
+			all = append(all, e)
+		}
+	}
+	slices.SortFunc(all, func(a, b api.Event) int { return cmp.Compare(a.Sequence, b.Sequence) })
+	return all
+}

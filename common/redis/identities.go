@@ -1,0 +1,300 @@
+package redis
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+)
+
+// Refusal is the error of a refused Redis. The instance reads nothing from a refused Redis and writes nothing to it.
+type Refusal struct {
+	Reason Reason
+	text   string
+}
+
+// Error describes the problem of the Redis.
+func (r *Refusal) Error() string { return r.text }
+
+func refusal(reason Reason, format string, args ...any) error {
+	return &Refusal{reason, fmt.Sprintf(format, args...)}
+}
+
+// refused reports whether an error is a Refusal.
+func refused(err error) bool {
+	_, ok := errors.AsType[*Refusal](err)
+	return ok
+}
+
+// The errors of a shard that was inspected and not refused, but cannot be used yet.
+var (
+	errInspecting = errors.New("redis: the other shards are not inspected yet")
+	errNew        = errors.New("redis: the shard is empty and has no identity yet")
+	errIncomplete = errors.New("redis: the other shards do not know the identity of this shard yet")
+)
+
+// inspected reports whether an error is the result of an inspection. Otherwise the inspection itself has failed.
+func inspected(err error) bool {
+	return refused(err) || errors.Is(err, errInspecting) || errors.Is(err, errNew) || errors.Is(err, errIncomplete)
+}
+
+// State is the result of the last inspection of a shard.
+type State int
+
+// States of a shard.
+const (
+	Unread     State = iota // no reply
+	New                     // an empty database without identity; no other shard has a record of the shard
+	Incomplete              // the Redis has an identity, but the other shards do not know the identity yet
+	Verified                // the Redis is the right shard
+	Refused                 // see Refusal
+)
+
+// Identities is the knowledge of an instance about the identities of the shards of its service.
+type Identities struct {
+	system, service string
+	changed         chan struct{} // gets a value when a shard has become New or Incomplete
+
+	digest atomic.Pointer[string] // see Digest
+
+	mu     sync.Mutex
+	shards []knownShard
+	peers  map[string][]string // the known identities of shards of other services, by PeerField
+}
+
+// knownShard is the knowledge of an instance about one shard.
+type knownShard struct {
+	inspected bool             // at least one inspection is complete, with any result
+	state     State            // result of the last inspection
+	claim     Identity         // the last inspected identity, if it is of this system, service and index
+	id        string           // the ID of the shard that this instance has used; empty before the first use
+	replaced  []string         // former IDs: those that id replaces, and those that this instance has used
+	seen      map[string]int64 // largest write sequence that any instance has seen, by ID of the shard
+	lineage   *lineage         // the write sequence of the shard under the ID in the field id
+	older     *atomic.Pointer[older]
+	recheck   func() // requests a health check
+}
+
+// NewIdentities returns the knowledge of a new instance: only the system and the service of its shards.
+func NewIdentities(system, service string, shards int) *Identities {
+	ids := &Identities{
+		system: system, service: service, changed: make(chan struct{}, 1), shards: make([]knownShard, shards),
+		peers: map[string][]string{},
+	}
+	for i := range ids.shards {
+		ids.shards[i].seen, ids.shards[i].older = map[string]int64{}, &atomic.Pointer[older]{}
+	}
+	ids.updateDigest()
+	return ids
+}
+
+// Changed returns a channel that gets a value when a shard waits for its identity.
+func (ids *Identities) Changed() <-chan struct{} { return ids.changed }
+
+// sightings returns the sequences that were seen of a shard. Call sightings before reading the shard's sequence,
+// because a later sighting could be ahead of that sequence.
+func (ids *Identities) sightings(index int) map[string]int64 {
+	ids.mu.Lock()
+	defer ids.mu.Unlock()
+	shard := &ids.shards[index]
+	seen := maps.Clone(shard.seen)
+	if l := shard.lineage; l != nil {
+		seen[l.id] = max(seen[l.id], l.seen.Load())
+	}
+	return seen
+}
+
+// unread records that a shard did not reply to its last inspection.
+func (ids *Identities) unread(index int) {
+	ids.mu.Lock()
+	defer ids.mu.Unlock()
+	shard := &ids.shards[index]
+	shard.state = Unread
+	ids.markInspected(shard)
+}
+
+// markInspected records that the first inspection of a shard is complete. When all shards were inspected, markInspected
+// requests the health checks that waited for these inspections. ids.mu must be locked.
+func (ids *Identities) markInspected(shard *knownShard) {
+	if shard.inspected {
+		return
+	}
+	shard.inspected = true
+	if ids.allInspected() {
+		for i := range ids.shards {
+			if recheck := ids.shards[i].recheck; recheck != nil {
+				recheck()
+			}
+		}
+	}
+}
+
+func (ids *Identities) allInspected() bool {
+	return !slices.ContainsFunc(ids.shards, func(s knownShard) bool { return !s.inspected })
+}
+
+// verify returns nil if this instance may use the inspected server as the shard with the given index. The argument seen
+// is the result of sightings before the inspection. The error is a *Refusal, or says why the shard waits.
+func (ids *Identities) verify(index int, found Inspection, seen map[string]int64) error {
+	ids.mu.Lock()
+	defer ids.mu.Unlock()
+	shard := &ids.shards[index]
+	var err error
+	shard.state, err = ids.judge(index, found, seen)
+	ids.markInspected(shard)
+	if errors.Is(err, errNew) || errors.Is(err, errIncomplete) {
+		select {
+		case ids.changed <- struct{}{}:
+		default:
+		}
+	}
+	return err
+}
+
+// judge returns the state of a shard after an inspection, and why the shard must not be used. ids.mu must be locked.
+func (ids *Identities) judge(index int, found Inspection, seen map[string]int64) (State, error) {
+	shard := &ids.shards[index]
+	shard.claim = Identity{}
+	if found.ID == "" {
+		switch {
+		case found.Keys > 0:
+			return Refused, refusal(NoIdentity, "the Redis has data, but no identity; is it the right Redis?")
+		case ids.known(index) != "":
+			return Refused, refusal(Empty, "the Redis is empty, but shard %d is in use with ID %s", index, ids.known(index))
+		case !ids.allInspected():
+			return New, errInspecting
+		}
+		return New, errNew
+	}
+	if found.System != ids.system || found.Service != ids.service || found.Index != strconv.Itoa(index) {
+		return Refused, refusal(AnotherShard, "the Redis is shard %s of %s of system %q, not shard %d of %s of system %q",
+			found.Index, found.Service, found.System, index, ids.service, ids.system)
+	}
+	if found.Active > len(ids.shards) {
+		return Refused, refusal(TooFewShards, "%d shards are active, but REDIS_ADDRS lists only %d",
+			found.Active, len(ids.shards))
+	}
+	shard.claim = found.Identity
+	ids.learnSequences(found.seen)
+	if !ids.allInspected() {
+		return Incomplete, errInspecting
+	}
+	if err := ids.contradiction(index, &found.Identity); err != nil {
+		return Refused, err
+	}
+	if known := shard.older.Load(); known != nil && known.id == found.ID && known.runID == found.runID {
+		return Refused, known.refusal()
+	}
+	if last := seen[found.ID]; found.Sequence < last {
+		now := &older{id: found.ID, runID: found.runID, sequence: found.Sequence, seen: last}
+		shard.older.Store(now)
+		return Refused, now.refusal()
+	}
+	if !found.Complete {
+		return Incomplete, errIncomplete
+	}
+	if shard.lineage == nil || shard.lineage.id != found.ID {
+		shard.lineage = &lineage{id: found.ID, older: shard.older}
+	}
+	if shard.id != found.ID {
+		shard.replaced = slices.Concat(shard.replaced, found.Replaces, []string{shard.id})
+		shard.id = found.ID
+		ids.updateDigest()
+	}
+	shard.lineage.raise(found.Sequence)
+	return Verified, nil
+}
+
+// contradiction returns a Refusal if this instance or another shard knows the shard under an ID that the identity
+// found does not replace, or if the identity found contains a wrong ID of another shard.
+func (ids *Identities) contradiction(index int, found *Identity) error {
+	shard := &ids.shards[index]
+	const replaced = "another Redis is at this address: its identity is %s, which %s replaces"
+	for i := range ids.shards { // before found.Replaces: "*" does not stand for later IDs
+		if known := ids.shards[i].claim.Shards[index]; len(known) > 0 && slices.Contains(known[1:], found.ID) {
+			return refusal(AnotherID, replaced, found.ID, known[0])
+		}
+	}
+	switch {
+	case slices.Contains(shard.replaced, found.ID):
+		return refusal(AnotherID, replaced, found.ID, shard.id)
+	case shard.id != "" && shard.id != found.ID && !found.replaces(shard.id):
+		return refusal(AnotherID, "another Redis is at this address: its identity is %s, but that of shard %d is %s",
+			found.ID, index, shard.id)
+	case shard.id != "":
+		return nil
+	}
+	for i := range ids.shards {
+		other := &ids.shards[i]
+		if known := other.claim.Shards[index]; len(known) > 0 && known[0] != found.ID && !found.replaces(known[0]) {
+			return refusal(AnotherID, "another Redis is at this address: its identity is %s, but shard %d knows shard %d as %s",
+				found.ID, i, index, known[0])
+		}
+		if known := found.Shards[i]; other.id == "" && other.claim.ID != "" && len(known) > 0 &&
+			!slices.Contains(known, other.claim.ID) && !other.claim.replaces(known[0]) {
+			return refusal(AnotherID, "the Redis knows shard %d as %s, but the identity of that shard is %s",
+				i, known[0], other.claim.ID)
+		}
+	}
+	return nil
+}
+
+// known returns the ID under which this instance or another shard knows a shard, or "" if no ID is known.
+func (ids *Identities) known(index int) string {
+	if id := ids.shards[index].id; id != "" {
+		return id
+	}
+	for i := range ids.shards {
+		if known := ids.shards[i].claim.Shards[index]; len(known) > 0 {
+			return known[0]
+		}
+	}
+	return ""
+}
+
+// learnSequences records the sequences that instances have written to a shard about other shards.
+func (ids *Identities) learnSequences(from map[int]sighting) {
+	for index, s := range from {
+		if index < len(ids.shards) {
+			seen := ids.shards[index].seen
+			seen[s.id] = max(seen[s.id], s.sequence)
+		}
+	}
+}
+
+// States returns the result of the last inspection of each shard.
+func (ids *Identities) States() []State {
+	ids.mu.Lock()
+	defer ids.mu.Unlock()
+	states := make([]State, len(ids.shards))
+	for i := range ids.shards {
+		states[i] = ids.shards[i].state
+	}
+	return states
+}
+
+// Claim returns the identity that the last inspection of a shard has found. The ID is empty if the shard has no
+// identity of this system, service and index.
+func (ids *Identities) Claim(index int) Identity {
+	ids.mu.Lock()
+	defer ids.mu.Unlock()
+	return ids.shards[index].claim
+}
+
+// Sighting returns the ID of a shard, and the largest write sequence that this instance has seen.
+func (ids *Identities) Sighting(index int) (id string, sequence int64) {
+	if l := ids.lineage(index); l != nil {
+		return l.id, l.seen.Load()
+	}
+	return "", 0
+}
+
+// lineage returns the write sequence of a shard under its identity, or nil before the first use of the shard.
+func (ids *Identities) lineage(index int) *lineage {
+	ids.mu.Lock()
+	defer ids.mu.Unlock()
+	return ids.shards[index].lineage
+}

@@ -1,0 +1,111 @@
+package redis
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// The shards of a service also store the identities of the shards of its peers. So a service notices that a peer lost
+// all shards at once, or its only shard, while no instance of the peer ran. The peer itself cannot notice the loss,
+// because nothing at the peer stores the former identities.
+
+// Current returns a string for each shard: the ID of the shard, and then the former IDs that this ID replaces. The
+// string is empty for a shard that this instance has not used.
+func (ids *Identities) Current() []string {
+	ids.mu.Lock()
+	defer ids.mu.Unlock()
+	current := make([]string, len(ids.shards))
+	for i := range ids.shards {
+		if claim := ids.shards[i].claim; claim.ID != "" && claim.ID == ids.shards[i].id {
+			current[i] = strings.Join(append([]string{claim.ID}, claim.Replaces...), " ")
+		}
+	}
+	return current
+}
+
+// Digest returns a digest of the IDs of the shards that this instance has used.
+func (ids *Identities) Digest() string { return *ids.digest.Load() }
+
+// updateDigest computes the digest. ids.mu must be locked, unless no other goroutine uses ids.
+func (ids *Identities) updateDigest() {
+	hash := sha256.New()
+	for i := range ids.shards {
+		fmt.Fprintln(hash, ids.shards[i].id)
+	}
+	digest := hex.EncodeToString(hash.Sum(nil)[:8])
+	ids.digest.Store(&digest)
+}
+
+// Inspected reports whether all shards were inspected at least once, with any result.
+func (ids *Identities) Inspected() bool {
+	ids.mu.Lock()
+	defer ids.mu.Unlock()
+	return ids.allInspected()
+}
+
+// VerifyPeer compares the string that an instance of another service reports about a shard (see Current) with the
+// known IDs. If the other service uses another Redis that no operator has adopted, VerifyPeer returns a Refusal.
+func (ids *Identities) VerifyPeer(service string, index int, reported string) error {
+	ids.mu.Lock()
+	defer ids.mu.Unlock()
+	record := strings.Fields(reported)
+	if len(record) == 0 {
+		return nil
+	}
+	id, replaces := record[0], record[1:]
+	field := PeerField(service, index)
+	known := ids.peer(field)
+	switch {
+	case len(known) > 0 && known[0] == id:
+		return nil
+	case len(known) > 0 && (len(replaces) == 0 || slices.Contains(known, id)):
+		return refusal(AnotherID, "shard %d of %s is another Redis, and no operator has adopted this Redis: "+
+			"its identity is %s, but %s has stored %s", index, service, id, ids.service, known[0])
+	}
+	next := slices.Concat(record, known)
+	slices.Sort(next[1:])
+	ids.peers[field] = slices.DeleteFunc(slices.Compact(next), func(id string) bool { return id == ReplacesAny })
+	return nil
+}
+
+// PeerRecords returns the records about shards of other services that a shard does not store yet: each field,
+// followed by its value.
+func (ids *Identities) PeerRecords(index int) (pairs []any) {
+	ids.mu.Lock()
+	defer ids.mu.Unlock()
+	fields := map[string]bool{}
+	for field := range ids.peers {
+		fields[field] = true
+	}
+	for i := range ids.shards {
+		for field := range ids.shards[i].claim.peers {
+			fields[field] = true
+		}
+	}
+	for field := range fields {
+		known, stored := ids.peer(field), ids.shards[index].claim.peers[field]
+		if len(stored) == 0 || stored[0] != known[0] {
+			pairs = append(pairs, field, strings.Join(known, " "))
+		}
+	}
+	return pairs
+}
+
+// peer returns the known IDs of a shard of another service. The IDs that this service's shards store take precedence
+// over the IDs that this instance has seen, because the instance may have seen the peer before it could read the
+// shards. ids.mu must be locked.
+func (ids *Identities) peer(field string) (known []string) {
+	consider := func(record []string) {
+		if len(record) > 0 && (len(known) == 0 || slices.Contains(record[1:], known[0])) {
+			known = record
+		}
+	}
+	for i := range ids.shards {
+		consider(ids.shards[i].claim.peers[field])
+	}
+	consider(ids.peers[field])
+	return known
+}

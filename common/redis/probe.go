@@ -1,0 +1,99 @@
+package redis
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+//go:embed lua/probe.lua
+var probeFile embed.FS
+
+// The probes are scripts that write nothing. Redis rejects a probe when it would reject other scripts with the same
+// flags.
+var (
+	probeReads  = probe("probe reads", "#!lua flags=no-writes")
+	probeWrites = probe("probe writes", "#!lua flags=allow-oom")
+	probeMemory = probe("probe memory", "#!lua")
+	probes      = []*Script{probeReads, probeWrites, probeMemory}
+)
+
+func probe(name, shebang string) *Script {
+	return NewScript(name, shebang+"\n"+MustScript(probeFile, "probe", nil).Body())
+}
+
+// probeKey is the key that the probes pass, without the hash tag. No such key exists.
+const probeKey = "probe"
+
+// commandCall matches a call of a Redis command in a script.
+var commandCall = regexp.MustCompile(`redis\.call\('(\w+)'`)
+
+// commandsOf returns the commands that the services use. The result reads lists the commands of reads and of scripts
+// that only read. The result writes lists the commands of the other scripts and of package cluster.
+func commandsOf(scripts []*Script) (reads, writes []any) {
+	used := map[level][]string{
+		readOnly: {"MGET", "HMGET", "HGETALL", "GET", "HGET", "DBSIZE"}, available: {"HSET", "UNLINK", "INCR", "EVAL"},
+	}
+	for _, s := range scripts {
+		l := readOnly
+		if s.needs > readOnly {
+			l = available
+		}
+		for _, match := range commandCall.FindAllStringSubmatch(comment.ReplaceAllString(s.source, ""), -1) {
+			used[l] = append(used[l], match[1])
+		}
+	}
+	list := func(names []string) (out []any) {
+		slices.Sort(names)
+		for _, name := range slices.Compact(names) {
+			out = append(out, name)
+		}
+		return out
+	}
+	return list(used[readOnly]), list(used[available])
+}
+
+// verifyReads checks that the shard runs scripts that only read, and that the user may run all read commands.
+func (s *Shard) verifyReads(ctx context.Context) error {
+	_, err := s.probe(ctx, probeReads, nil, s.reads)
+	return err
+}
+
+// verifyWrites checks that the shard runs scripts that write, and that the user may run all commands of these scripts
+// on the keys of the call that the shard refused last. A writable replica is refused too, because a replica loses its
+// own writes at the next synchronization.
+func (s *Shard) verifyWrites(ctx context.Context) error {
+	keys := append([]string{s.Key(probeKey)}, s.state.Load().keys...)
+	role, err := s.probe(ctx, probeWrites, keys, s.writes)
+	if err == nil && role == "slave" {
+		err = errReplica
+	}
+	return err
+}
+
+// errReplica is the error for a replica that accepts writes.
+var errReplica = errorReply("READONLY the shard is a replica of another Redis")
+
+// verifyMemory checks that the shard runs scripts that need memory.
+func (s *Shard) verifyMemory(ctx context.Context) error {
+	_, err := s.probe(ctx, probeMemory, nil, nil)
+	return err
+}
+
+// probe runs a probe and returns the role of the shard. probe fails if the user may not run some of the commands, and
+// the error lists these commands.
+func (s *Shard) probe(ctx context.Context, script *Script, keys []string, commands []any) (role string, err error) {
+	args := append([]any{s.Key(probeKey)}, commands...)
+	reply, err := s.doScript(ctx, script, keys, args...)
+	if err != nil {
+		return "", err
+	}
+	role, denied := reply.String(0), reply.String(1)
+	if denied != "" {
+		return role, errorReply(fmt.Sprintf("NOPERM the user may not run %s", strings.ToLower(denied)))
+	}
+	return role, reply.Err()
+}

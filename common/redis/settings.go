@@ -1,0 +1,69 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// settings lists the names and values of the settings without which Redis may lose acknowledged writes.
+var settings = []struct{ name, want string }{
+	{"appendonly", "yes"},
+	{"appendfsync", "always"},
+	{"no-appendfsync-on-rewrite", "no"},
+	{"maxmemory-policy", "noeviction"},
+}
+
+// settingsError is the error for wrong settings, and for settings that the user may not read.
+type settingsError struct{ error }
+
+func settingsCommand() []any {
+	command := []any{"CONFIG", "GET"}
+	for _, setting := range settings {
+		command = append(command, setting.name)
+	}
+	return command
+}
+
+// verifySettings checks the settings of the shard, unless REDIS_DURABLE is "unchecked".
+func (s *Shard) verifySettings(ctx context.Context) error {
+	if s.unchecked {
+		return nil
+	}
+	return checkSettings(s.Do(ctx, settingsCommand()...))
+}
+
+// checkSettings checks the reply to settingsCommand. An error reply that makes the whole shard unavailable is not a
+// settingsError. For example, Redis may be loading its data.
+func checkSettings(reply Reply, err error) error {
+	var rejected errorReply
+	if errors.As(err, &rejected) {
+		if _, serves := classify(string(rejected)); serves > unavailable {
+			return settingsError{fmt.Errorf("cannot verify the settings: CONFIG GET: %w; see REDIS_DURABLE", err)}
+		}
+	}
+	if err != nil {
+		return err
+	}
+	found := map[string]string{}
+	for i := 0; i+1 < reply.Len(); i += 2 {
+		found[reply.String(i)] = reply.String(i + 1)
+	}
+	if reply.Err() != nil {
+		return reply.Err()
+	}
+	var wrong []string
+	for _, setting := range settings {
+		switch value, ok := found[setting.name]; {
+		case !ok:
+			wrong = append(wrong, fmt.Sprintf("cannot verify %s: CONFIG GET does not list it; see REDIS_DURABLE", setting.name))
+		case value != setting.want:
+			wrong = append(wrong, fmt.Sprintf("%s is %q, want %q", setting.name, value, setting.want))
+		}
+	}
+	if len(wrong) > 0 {
+		return settingsError{errors.New(strings.Join(wrong, ", "))}
+	}
+	return nil
+}

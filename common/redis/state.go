@@ -1,0 +1,213 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"checkout/common/api"
+	"checkout/common/events"
+)
+
+// level says which commands a shard serves. Each level includes the commands of all lower levels.
+type level int
+
+const (
+	unavailable level = iota // nothing
+	readOnly                 // reads, and scripts with the flag no-writes
+	full                     // also scripts with the flag allow-oom: memory is full
+	available                // everything
+)
+
+// state is the result of the last health check, or of a failure that a caller has reported since.
+type state struct {
+	level    level
+	reason   Reason // "" if the level is available
+	err      error
+	reported time.Time // when a caller reported the failure; zero for the result of a health check
+	keys     []string  // keys of the call that the shard has refused
+	since    time.Time // start of the problem that an event has reported; zero if there is none
+}
+
+// keepReported is the shortest time that a reported failure remains, even if health checks do not find the
+// failure. For example, memory may be full only at times.
+const keepReported = time.Second
+
+var errUnhealthy = errors.New("redis: the shard is unhealthy")
+
+// ErrRefused is the error of a command that the shard refuses until the problem of the shard is solved. ErrRefused
+// wraps api.Unavailable, because the outcome may be unknown: a script without permission for one of its commands may
+// have run in part.
+var ErrRefused = fmt.Errorf("refused: %w", api.Unavailable)
+
+// Healthy reports whether the shard serves reads. A healthy shard may refuse writes, see Writable.
+func (s *Shard) Healthy() bool { return s.state.Load().level > unavailable }
+
+// Writable reports whether the shard serves every command.
+func (s *Shard) Writable() bool { return s.state.Load().level == available }
+
+// Completes reports whether the shard runs the scripts that complete or undo work. These scripts have the flag
+// allow-oom.
+func (s *Shard) Completes() bool { return s.state.Load().level >= full }
+
+// Problem returns why the shard does not serve every command, or "" if the shard serves every command.
+func (s *Shard) Problem() Reason { return s.state.Load().reason }
+
+// Silent returns the time since the last reply of a shard that is not connected. It returns 0 for all other shards.
+func (s *Shard) Silent() time.Duration {
+	if now := s.state.Load(); now.level > unavailable || now.reason != Unreachable && now.reason != Loading {
+		return 0
+	}
+	return time.Since(epoch) - time.Duration(s.batches.replied.Load())
+}
+
+// Describe returns a text about the shard's problem, or "" without a problem.
+func (s *Shard) Describe() string {
+	switch now := s.state.Load(); {
+	case now.level == available:
+		return ""
+	case now.reason == Unreachable:
+		return fmt.Sprintf("shard %d", s.Index)
+	case now.level == unavailable:
+		return fmt.Sprintf("shard %d: %s: %v", s.Index, now.reason, now.err)
+	default:
+		return fmt.Sprintf("shard %d refuses writes: %s: %v", s.Index, now.reason, now.err)
+	}
+}
+
+// accept returns an error if the shard's level is lower than a command needs.
+func (s *Shard) accept(needs level) error {
+	switch l := s.state.Load().level; {
+	case l >= needs:
+		return nil
+	case l == unavailable:
+		return errUnhealthy
+	default:
+		return ErrRefused
+	}
+}
+
+// failFast returns an error if the shard is unhealthy, unless a health check needs the connection.
+func (s *Shard) failFast() error {
+	if s.probing.Load() {
+		return nil
+	}
+	return s.accept(readOnly)
+}
+
+// markDown makes the shard unhealthy after a timeout or a refusal, so that queued commands fail at once. The shard
+// becomes healthy when it passes the next health check.
+func (s *Shard) markDown(err error) {
+	if s.degrade(&state{level: unavailable, reason: reasonOf(err), err: err}) {
+		s.requestCheck() // only if the shard was healthy: an unhealthy shard is checked soon anyway
+	}
+}
+
+// failed is like Failed, for a command that needs the shard to have a level. An error reply may show that the shard
+// refuses more than this command. Then failed lowers the level of the shard, so that later commands fail at once, and
+// returns ErrRefused. The shard recovers when it passes a health check.
+func (s *Shard) failed(ctx context.Context, command string, needs level, keys []string, err error) error {
+	refused := errors.Is(err, ErrRefused)
+	var reply errorReply
+	if errors.As(err, &reply) {
+		if reason, l := classify(string(reply)); l < needs {
+			refused = reason != Loading // loading ends by itself
+			s.degrade(&state{level: l, reason: reason, err: err, reported: time.Now(), keys: keys})
+			s.requestCheck()
+		}
+	}
+	if err = s.Failed(ctx, command, err); refused {
+		return fmt.Errorf("shard %d: %w", s.Index, ErrRefused)
+	}
+	return err
+}
+
+// degrade stores a state if its level is lower than that of the current state. It reports whether it stored the state.
+func (s *Shard) degrade(to *state) bool {
+	for {
+		from := s.state.Load()
+		if to.level >= from.level {
+			return false
+		}
+		to.since = problemSince(from, to)
+		if s.state.CompareAndSwap(from, to) {
+			s.logState(to)
+			s.addEvent(from, to)
+			return true
+		}
+	}
+}
+
+// setState stores the result of a health check. A failure that a caller has just reported remains.
+func (s *Shard) setState(to *state) {
+	for {
+		from := s.state.Load()
+		if to.level > from.level && time.Since(from.reported) < keepReported {
+			to = from
+		}
+		since := problemSince(from, to)
+		if to != from {
+			to.since = since
+		}
+		if !s.state.CompareAndSwap(from, to) {
+			continue
+		}
+		if from.level != to.level || from.reason != to.reason || !s.checked {
+			s.logState(to)
+			s.addEvent(from, to)
+		}
+		s.checked = true
+		return
+	}
+}
+
+// logState logs a change of the state and its cause, such as a wrong password.
+func (s *Shard) logState(to *state) {
+	switch to.level {
+	case unavailable:
+		if refused(to.err) {
+			slog.Error("shard is refused", "shard", s.Index, "reason", to.reason, "error", to.err)
+			return
+		}
+		if to.reason == NotUsedYet { // normal at the first start; package cluster warns if this state lasts
+			slog.Info("shard is not used yet", "shard", s.Index, "reason", to.reason, "error", to.err)
+			return
+		}
+		slog.Warn("shard is unhealthy", "shard", s.Index, "reason", to.reason, "error", to.err)
+	case available:
+		slog.Info("shard is healthy", "shard", s.Index)
+	default:
+		slog.Warn("shard refuses writes", "shard", s.Index, "reason", to.reason, "error", to.err)
+	}
+}
+
+// problemSince returns when the problem of the state to began. A new shard that is not used yet has no problem.
+func problemSince(from, to *state) time.Time {
+	switch {
+	case to.level == available || to.reason == NotUsedYet:
+		return time.Time{}
+	case from.since.IsZero():
+		return time.Now()
+	}
+	return from.since
+}
+
+// addEvent adds a change of the state to the events of the instance.
+func (s *Shard) addEvent(from, to *state) {
+	e := api.Event{Kind: events.ShardRefuses, Service: s.name.Service, Shard: &s.Index, Detail: string(to.reason)}
+	switch {
+	case to.reason == NotUsedYet || to.level == available && from.since.IsZero():
+		return
+	case to.level == available:
+		e.Kind, e.DurationMS = events.ShardBack, time.Since(from.since).Milliseconds()
+	case to.level == unavailable:
+		e.Kind = events.ShardUnavailable
+	}
+	s.Events.Add(e)
+}
+
+// Unavailable returns the error for callers when a command has failed. The cause appears only in logs, not in the
+// error.
+func (s *Shard) Unavailable() error { return fmt.Errorf("shard %d: %w", s.Index, api.Unavailable) }

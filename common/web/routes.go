@@ -1,0 +1,90 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"checkout/common/api"
+)
+
+// HandleHead adds a HEAD route for each GET route that has no HEAD route yet. Call HandleHead after all routes are
+// added.
+func (s *Server) HandleHead() {
+	for _, e := range []*gin.Engine{s.Public, s.Internal, s.Monitoring} {
+		routes := e.Routes()
+		for _, r := range routes {
+			has := func(other gin.RouteInfo) bool { return other.Method == http.MethodHead && other.Path == r.Path }
+			if r.Method == http.MethodGet && !slices.ContainsFunc(routes, has) {
+				e.HEAD(r.Path, r.HandlerFunc)
+			}
+		}
+	}
+}
+
+// allow responds to a request whose path has routes only for other methods. Gin has listed these methods in the
+// header Allow.
+func (s *Server) allow(c *gin.Context) {
+	if strings.Contains(c.Request.URL.Path, "//") { // a parameter is empty
+		c.Writer.Header().Del("Allow")
+		s.noRoute(c)
+		return
+	}
+	methods := c.Writer.Header().Get("Allow") + ", " + http.MethodOptions
+	c.Header("Allow", methods)
+	if c.Request.Method == http.MethodOptions {
+		c.Header("Cache-Control", "no-store")
+		c.Status(http.StatusNoContent)
+		c.Writer.WriteHeaderNow()
+		return
+	}
+	fail(c, fmt.Errorf("%s %s: want %s: %w", c.Request.Method, s.requested(c), methods, api.WrongMethod))
+}
+
+func (s *Server) noRoute(c *gin.Context) {
+	fail(c, fmt.Errorf("%s: %w", s.requested(c), api.RouteNotFound))
+}
+
+// requested returns the path of a request as the client has sent it.
+func (s *Server) requested(c *gin.Context) string {
+	path := c.Request.URL.EscapedPath()
+	if s.ClientPath == nil {
+		return path
+	}
+	return s.ClientPath(path)
+}
+
+// parameters decodes the parameters of a route. An encoded slash or dot in a parameter never changes the route, because
+// the engine matches routes against the encoded path. A path with an empty parameter has no route.
+func (s *Server) parameters(c *gin.Context) {
+	encoded := c.Request.URL.RawPath != ""
+	for i := range c.Params {
+		value := &c.Params[i].Value
+		if *value == "" {
+			c.Abort()
+			s.noRoute(c)
+			return
+		}
+		if encoded {
+			if decoded, err := url.PathUnescape(*value); err == nil {
+				*value = decoded
+			}
+		}
+	}
+}
+
+// trimSlashes removes extra slashes at the start of the path, because some gateways leave a slash when they strip a
+// prefix.
+func trimSlashes(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for strings.HasPrefix(r.URL.Path, "//") {
+			r.URL.Path = r.URL.Path[1:]
+			r.URL.RawPath = strings.TrimPrefix(r.URL.RawPath, "/")
+		}
+		next.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,46 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"checkout/common/api"
+)
+
+// checkSize rejects a public request that is too large. The gateway has the same limits. The limit on all header lines
+// is MaxHeaderBytes of the http.Server.
+func checkSize(r *http.Request) error {
+	if n := len(r.Method) + len(" ") + len(r.RequestURI) + len(" HTTP/1.1\r\n"); n > maxPublicLine {
+		return fmt.Errorf("request line of %d bytes, want at most %d: %w", n, maxPublicLine, api.URITooLong)
+	}
+	for name, values := range r.Header {
+		for _, value := range values {
+			if n := len(name) + len(": ") + len(value) + len("\r\n"); n > maxPublicLine {
+				return fmt.Errorf("header line of %d bytes, want at most %d: %w", n, maxPublicLine, api.HeadersTooLong)
+			}
+		}
+	}
+	return checkBody(r)
+}
+
+// checkBody rejects a body that is too large. If the length is unknown, checkBody reads the body, which no public
+// route does.
+func checkBody(r *http.Request) error {
+	if r.ContentLength > maxPublicBody {
+		return fmt.Errorf("body of %d bytes, want at most %d: %w", r.ContentLength, maxPublicBody, api.TooLarge)
+	}
+	if r.ContentLength >= 0 {
+		return nil
+	}
+	n, err := io.CopyN(io.Discard, r.Body, maxPublicBody+1)
+	_, limited := errors.AsType[*http.MaxBytesError](err)
+	switch {
+	case n > maxPublicBody || limited:
+		return fmt.Errorf("body of more than %d bytes: %w", maxPublicBody, api.TooLarge)
+	case !errors.Is(err, io.EOF):
+		return fmt.Errorf("read body: %s: %w", err.Error(), api.BadRequest)
+	}
+	return nil
+}

@@ -1,0 +1,236 @@
+{{/* Refuse values with a plain sentence, which a schema cannot do: patterns, contradictions, and values that the chosen mode would ignore. */}}
+{{- define "checks.values" -}}
+{{- $redis := .Values.redis -}}
+{{- $gateway := .Values.gateway -}}
+{{- $entrance := .Values.entrance -}}
+{{- include "checks.entrance" . -}}
+{{- include "checks.external" . -}}
+
+{{- /* Redis */ -}}
+{{- $size := include "mebibytes" $redis.storage.size | int64 -}}
+{{- $need := add (mul 3 (int64 $redis.maxmemoryMi)) (int64 ($redis.minFreeMi | default 4)) -}}
+{{- if and (not $redis.external) (lt $size $need) -}}
+{{- fail (printf "redis.storage.size %s is too small for redis.maxmemoryMi %d: the append-only file needs up to three times as much, so set at least %dMi" $redis.storage.size (int64 $redis.maxmemoryMi) $need) -}}
+{{- end -}}
+{{- $base := regexReplaceAll "[@:].*" (base $redis.image) "" -}}
+{{- if and (has $base (list "redis" "valkey")) (ne $base $redis.flavour) -}}
+{{- fail (printf "redis.image %s does not fit redis.flavour %s: set redis.flavour to %s" $redis.image $redis.flavour $base) -}}
+{{- end -}}
+
+{{- /* Gateway */ -}}
+{{- $most := int ($gateway.autoscale).maxReplicas -}}
+{{- if and $most (lt $most (int $gateway.replicas)) -}}
+{{- fail (printf "gateway.autoscale.maxReplicas %d is smaller than gateway.replicas %d, which is the smallest number of gateways" $most (int $gateway.replicas)) -}}
+{{- end -}}
+{{- $least := add 32 (mul 16 (int $gateway.workers)) -}}
+{{- if lt (int $gateway.memoryMi) (int $least) -}}
+{{- fail (printf "gateway.memoryMi %d is too small for %d workers: set at least %d" (int $gateway.memoryMi) (int $gateway.workers) $least) -}}
+{{- end -}}
+
+{{- /* Monitoring and access */ -}}
+{{- $policy := .Values.networkPolicy -}}
+{{- if and $policy.metricsFrom (not $policy.enabled) -}}
+{{- fail "networkPolicy.metricsFrom has no effect while networkPolicy.enabled is false: remove it, or enable the policies" -}}
+{{- end -}}
+{{- if and .Values.observability.prometheusOperator $policy.enabled (not $policy.metricsFrom) -}}
+{{- fail "observability.prometheusOperator needs networkPolicy.metricsFrom: without it, the network policies keep Prometheus from the monitoring ports" -}}
+{{- end -}}
+{{- if and .Values.observability.labels (not .Values.observability.prometheusOperator) -}}
+{{- fail "observability.labels has no effect while observability.prometheusOperator is false" -}}
+{{- end -}}
+{{- $account := .Values.serviceAccount | default dict -}}
+{{- if and $account.annotations (not $account.create) -}}
+{{- fail "serviceAccount.annotations has no effect while serviceAccount.create is false: set it to true, or annotate the existing account yourself" -}}
+{{- end -}}
+
+{{- range $where, $labels := dict
+  "machine.pod.labels" (.Values.machine.pod).labels "redis.pod.labels" ($redis.pod).labels "gateway.pod.labels" ($gateway.pod).labels
+  "machine.service.labels" (.Values.machine.service).labels "redis.service.labels" ($redis.service).labels
+  "gateway.service.labels" ($gateway.service).labels "observability.labels" .Values.observability.labels
+  "observability.dashboard.labels" (.Values.observability.dashboard).labels -}}
+{{- range $label, $_ := $labels -}}
+{{- if regexMatch "^apps?[.]kubernetes[.]io/" $label -}}
+{{- fail (printf "%s cannot contain %s: the labels of app.kubernetes.io and apps.kubernetes.io select the pods" $where $label) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* Variables that the chart sets itself. Of two variables with the same name, Kubernetes would use the last one. */ -}}
+{{- $own := dict
+  "machine" (list "MACHINE_ID" "POD_INDEX" "POD_NAME" "REDIS_ADDRS" "REDIS_USERNAME" "REDIS_PASSWORD" "REDIS_TLS" "REDIS_DURABLE" "REDIS_DISK" "SSL_CERT_FILE" "SYSTEM_NAME"
+    "ORDER_SERVICE_URL" "STOCK_SERVICE_URL" "PAYMENT_SERVICE_URL" "BATCH_INIT" "BATCH_LIMIT" "IDEMPOTENCY_KEY_LIMIT" "CONSOLE" "WDM_DEBUG"
+    "INTERNAL_TOKEN" "ALLOWED_HOSTS" "CORS_ORIGINS" "CLIENT_TRACES" "LOG_FORMAT" "OTEL_EXPORTER_OTLP_ENDPOINT" "GIN_MODE" "GOMEMLIMIT"
+    "PORT" "INTERNAL_PORT" "METRICS_PORT" "BIND")
+  "redis" (list "REDISCLI_AUTH" "REDIS_MIN_FREE_KIB")
+  "gateway" (list "ACCESS_LOG" "CORS_ORIGINS" "CLIENT_TRACES") -}}
+{{- range $component, $names := $own -}}
+{{- range ((index $.Values $component).pod).env -}}
+{{- if has .name $names -}}
+{{- fail (printf "%s.pod.env cannot contain %s, because the chart sets it from another value" $component .name) -}}
+{{- end -}}
+{{- end -}}
+{{- range ((index $.Values $component).pod).volumes -}}
+{{- if has .name (list "config" "data" "redis-ca" "scripts" "tmp") -}}
+{{- fail (printf "%s.pod.volumes cannot contain %s, because the chart has a volume with this name" $component .name) -}}
+{{- end -}}
+{{- end -}}
+{{- $volumes := list -}}
+{{- range ((index $.Values $component).pod).volumes }}{{ $volumes = append $volumes .name }}{{ end -}}
+{{- range ((index $.Values $component).pod).volumeMounts -}}
+{{- if not (has .name $volumes) -}}
+{{- fail (printf "%s.pod.volumeMounts names the volume %s, which %s.pod.volumes does not contain" $component .name $component) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* A size such as 10Gi in MiB. */}}
+{{- define "mebibytes" -}}
+{{- if not (regexMatch "^[1-9][0-9]{0,6}(Mi|Gi|Ti)$" .) -}}
+{{- fail (printf "redis.storage.size %q is not a size: write a whole number with the unit Mi, Gi or Ti, such as 10Gi" .) -}}
+{{- end -}}
+{{- mul (regexFind "^[0-9]+" . | int64) (index (dict "Mi" 1 "Gi" 1024 "Ti" 1048576) (regexFind "..$" .)) -}}
+{{- end }}
+
+{{- define "checks.entrance" -}}
+{{- $entrance := .Values.entrance -}}
+{{- $kind := $entrance.kind -}}
+{{- if not (regexMatch "^$|^([*][.])?[a-z0-9-]+([.][a-z0-9-]+)*$" $entrance.host) -}}
+{{- fail (printf "entrance.host %q is not a host name: write it in lower case, without scheme, port and path, such as shop.example" $entrance.host) -}}
+{{- end -}}
+{{- range $entrance.trustedProxies -}}
+{{- if not (regexMatch "^[0-9a-fA-F.:]+/[0-9]{1,3}$" .) -}}
+{{- fail (printf "entrance.trustedProxies %q is not a network: write an address and a prefix length, such as 10.0.0.0/8" .) -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* For each value: the kinds that use the value, and the advice for all other kinds. */ -}}
+{{- $uses := dict
+  "class" (list "ingress gateway" "choose a class with the annotations of the Service in entrance.annotations")
+  "host" (list "ingress gateway" "list the name in access.hosts, and let DNS lead to the address of the Service")
+  "tlsSecret" (list "ingress gateway" "the gateway itself does not serve TLS")
+  "tlsRedirect" (list "gateway" "with an Ingress, set the annotation of its controller in entrance.annotations")
+  "parent" (list "gateway" "remove it, or set entrance.kind to gateway")
+  "parentNamespace" (list "gateway" "remove it, or set entrance.kind to gateway")
+  "parentSection" (list "gateway" "remove it, or set entrance.kind to gateway")
+  "gkeHealthCheck" (list "gateway" "with an Ingress, use a BackendConfig and gateway.service.annotations")
+  "annotations" (list "loadBalancer ingress gateway" "annotate the Service with gateway.service.annotations") -}}
+{{- range $name, $use := $uses -}}
+{{- if and (index $entrance $name) (not (has $kind (splitList " " (first $use)))) -}}
+{{- fail (printf "entrance.%s has no effect with entrance.kind %s, only with %s: %s" $name $kind (first $use | replace " " " or ") (last $use)) -}}
+{{- end -}}
+{{- end -}}
+
+{{- if and (eq $kind "gateway") (not $entrance.parent) (not $entrance.class) -}}
+{{- fail "entrance.kind gateway requires entrance.class (the GatewayClass of a new Gateway) or entrance.parent (an existing Gateway)" -}}
+{{- end -}}
+{{- if $entrance.parent -}}
+{{- range list "class" "tlsSecret" "tlsRedirect" -}}
+{{- if index $entrance . -}}
+{{- fail (printf "entrance.%s has no effect with entrance.parent: the existing Gateway %s has its own settings" . $entrance.parent) -}}
+{{- end -}}
+{{- end -}}
+{{- else if or $entrance.parentNamespace $entrance.parentSection -}}
+{{- fail "entrance.parentNamespace and entrance.parentSection belong to an existing Gateway: set entrance.parent to its name" -}}
+{{- end -}}
+{{- if and $entrance.tlsRedirect (not $entrance.tlsSecret) -}}
+{{- fail "entrance.tlsRedirect requires entrance.tlsSecret: without a certificate nothing serves HTTPS" -}}
+{{- end -}}
+{{- range $name, $value := $entrance.annotations -}}
+{{- if and (hasPrefix "cert-manager.io/" $name) (not $entrance.parent) (not (and $entrance.tlsSecret $entrance.host)) -}}
+{{- fail (printf "the annotation %s has no effect without entrance.host and entrance.tlsSecret: cert-manager writes the certificate for this host to this Secret" $name) -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* Redis servers that the chart does not create. */}}
+{{- define "checks.external" -}}
+{{- $external := .Values.redis.external -}}
+{{- range list "order" "stock" "payment" -}}
+{{- $addresses := index ($external | default dict) . -}}
+{{- if and $external (not $addresses) -}}
+{{- fail (printf "redis.external.%s is missing: list the addresses of all three services, one per shard, such as [redis.example:6379]" .) -}}
+{{- end -}}
+{{- range $addresses -}}
+{{- if not (regexMatch "^([A-Za-z0-9_.-]+|\\[[0-9a-fA-F:]+\\]):[1-9][0-9]{0,4}$" .) -}}
+{{- fail (printf "redis.external: %q is not host:port: write it without scheme, user and path, and set redis.external.tls for TLS" .) -}}
+{{- end -}}
+{{- end -}}
+{{- $shards := (index $.Values .).shards | default (ternary 0 $.Values.shards (eq (int $.Values.shards) 1)) | int -}}
+{{- if and $external $shards (ne $shards (len $addresses)) -}}
+{{- fail (printf "redis.external.%s lists %d shards, but shards is %d: the list decides, so leave shards at its default" . (len $addresses) $shards) -}}
+{{- end -}}
+{{- end -}}
+{{- if and $external (.Values.backup).enabled -}}
+{{- fail "backup.enabled has no effect on redis.external: back up your own servers yourself" -}}
+{{- end -}}
+{{- range list "image" "gkeStatefulHA" "pod" -}}
+{{- if and $external (index $.Values.redis .) -}}
+{{- fail (printf "redis.%s has no effect with redis.external, because the chart runs no Redis" .) -}}
+{{- end -}}
+{{- end -}}
+{{- if and (ne ($.Values.redis.existingSecretKey | default "password") "password") (not $.Values.redis.existingSecret) -}}
+{{- fail "redis.existingSecretKey has no effect without redis.existingSecret: set it to the name of your Secret" -}}
+{{- end -}}
+{{- if and ($external).caSecret (not $external.tls) -}}
+{{- fail "redis.external.caSecret has no effect while redis.external.tls is false" -}}
+{{- end -}}
+{{- end }}
+
+{{/* Refuse a second release in the namespace. This check must come first: the other comparisons with the cluster would find the objects of
+the first release. */}}
+{{- define "checks.release" -}}
+{{- $gateway := lookup "v1" "Service" .Release.Namespace "gateway" | default dict -}}
+{{- $owner := get (($gateway.metadata).annotations | default dict) "meta.helm.sh/release-name" -}}
+{{- if and $owner (ne $owner .Release.Name) -}}
+{{- fail (printf "the namespace %s already contains the release %s of this chart, and both would have the same names: use another namespace" .Release.Namespace $owner) -}}
+{{- end -}}
+{{- end }}
+
+{{/* Compare the values with the objects in the cluster. `helm template` finds no objects; then the API server refuses a wrong change. */}}
+{{- define "checks.live" -}}
+{{- $namespace := .Release.Namespace -}}
+{{- $redis := .Values.redis -}}
+{{- include "checks.release" . -}}
+{{- $order := lookup "apps/v1" "Deployment" $namespace "order-1" | default (lookup "apps/v1" "StatefulSet" $namespace "order") | default dict -}}
+{{- $env := dict -}}
+{{- $containers := ((($order.spec).template).spec).containers | default (list dict) -}}
+{{- range (first $containers).env }}{{ $_ := set $env .name (.value | default "") }}{{ end -}}
+{{- $system := default .Release.Name .Values.systemName -}}
+{{- if ne ($env.SYSTEM_NAME | default $system) $system -}}
+{{- fail (printf "systemName: the data belongs to the system %s, and the services would refuse it under the name %s: set systemName to %s" $env.SYSTEM_NAME $system $env.SYSTEM_NAME) -}}
+{{- end -}}
+{{- if and $env.REDIS_ADDRS (not $redis.external) (not (hasPrefix "order-redis-0:" $env.REDIS_ADDRS)) -}}
+{{- fail (printf "redis.external: the data of this system is in %s. Without redis.external, the system would start empty: back up the data, restore it to a new release, and uninstall this one" $env.REDIS_ADDRS) -}}
+{{- end -}}
+{{- range $service := list "order" "stock" "payment" -}}
+{{- $name := printf "%s-redis" $service -}}
+{{- $claim := lookup "v1" "PersistentVolumeClaim" $namespace (printf "data-%s-0" $name) | default dict -}}
+{{- $owner := get (($claim.metadata).labels | default dict) "app.kubernetes.io/instance" -}}
+{{- if and $owner (ne $owner $.Release.Name) -}}
+{{- fail (printf "the namespace %s contains the data of the release %s (claim data-%s-0): install the chart as %s to use it, or use another namespace" $namespace $owner $name $owner) -}}
+{{- end -}}
+{{- $set := lookup "apps/v1" "StatefulSet" $namespace $name | default dict -}}
+{{- with $set.spec -}}
+{{- if $redis.external -}}
+{{- fail (printf "redis.external: the data of this system is in the StatefulSet %s. Back it up, restore it to the external servers, and delete the StatefulSet first" $name) -}}
+{{- end -}}
+{{- $containers := ((.template).spec).containers | default (list dict) -}}
+{{- $command := (first $containers).command | default list | join " " -}}
+{{- $flavour := regexFind "(redis|valkey)-server" $command | trimSuffix "-server" -}}
+{{- if and $flavour (ne $flavour $redis.flavour) -}}
+{{- fail (printf "redis.flavour: %s runs %s, and %s cannot read its files: keep %s, or install a new system and copy the data" $name $flavour $redis.flavour $flavour) -}}
+{{- end -}}
+{{- with (first (.volumeClaimTemplates | default (list dict))).spec -}}
+{{- $size := .resources.requests.storage -}}
+{{- if ne (include "mebibytes" $size) (include "mebibytes" $redis.storage.size) -}}
+{{- fail (printf "redis.storage.size: %s has volumes of %s, and Kubernetes does not change them to %s: follow \"Resize the volumes\" in docs/operations.md" $name $size $redis.storage.size) -}}
+{{- end -}}
+{{- $class := .storageClassName | default "" -}}
+{{- if ne $class ($redis.storage.class | default "") -}}
+{{- fail (printf "redis.storage.class: %s has volumes of class %q, and Kubernetes does not change it to %q: restore a backup to move the data to another class" $name $class $redis.storage.class) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end }}

@@ -1,0 +1,208 @@
+package saga
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"checkout/common/api"
+	"checkout/common/events"
+	"checkout/common/redis"
+	"checkout/order/store"
+)
+
+// Recovery of the orders of a dead process does not wait for their leases. Each order names the process that works on
+// the order, and each shard knows which processes are connected. A process is dead if several consecutive looks did not
+// find the process. Counting looks instead of time means that no process seems dead after a pause of the looking
+// process. A live process looks at each shard with the same frequency, so it reconnects before the second look. See
+// docs/adr/0019-early-recovery.md.
+const (
+	lookEvery   = 200 * time.Millisecond // time between two looks at the processes that are connected to a shard
+	lookSoon    = 100 * time.Millisecond // time between two looks while a process is missing
+	lookTimeout = 500 * time.Millisecond
+	retryLook   = time.Second // time after a look that failed although the shard is healthy
+
+	// deadAfter is the number of looks in which a dead process is missing. Meanwhile the gateway may retry the checkouts
+	// of that process.
+	deadAfter   = 5
+	startLooks  = 3  // more looks after this process has started
+	settleLooks = 15 // more looks after the shard did not reply; other processes may still be reconnecting
+	// elsewhere is how long a process counts as alive after it was connected to any shard.
+	elsewhere = 400 * time.Millisecond
+
+	orphanBatch = 256 // orders that one instance recovers at a time
+	// orphanWaiting is how long reservations wait for a missing process and the recovery of its orders.
+	orphanWaiting = 5 * time.Second
+)
+
+// orphanWatch watches the processes that are connected to one shard, and recovers the orders of dead
+// processes.
+type orphanWatch struct {
+	r     *Recovery
+	shard *redis.Shard
+
+	look     int            // number of the current look
+	since    int            // only looks after look number since count towards deadAfter
+	lastSeen map[string]int // number of the last look that found a process
+	scan     bool           // whether to look for orphans
+	suspects map[string]*suspect
+	working  sync.WaitGroup
+}
+
+// suspect is a process that is not connected although undecided orders name it.
+type suspect struct {
+	from   int // last look that may have found the process
+	orders []store.Orphan
+	done   func() // ends the wait of reservations for these orders; further calls do nothing
+}
+
+func newOrphanWatch(r *Recovery, shard *redis.Shard) *orphanWatch {
+	return &orphanWatch{
+		r: r, shard: shard, since: 1 + startLooks, scan: true, lastSeen: map[string]int{}, suspects: map[string]*suspect{},
+	}
+}
+
+// run watches the shard until ctx ends. run returns when no work is in flight.
+func (w *orphanWatch) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		pause := lookEvery
+		if !w.shard.Healthy() {
+			w.interrupted()
+		} else if err := w.next(ctx); err != nil {
+			w.interrupted()
+			pause = retryLook
+		} else if len(w.suspects) > 0 {
+			pause = lookSoon
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+	}
+	w.working.Wait()
+}
+
+// interrupted forgets the suspects after a failed look: all processes may have lost their connections to the shard.
+// A process that has just started is not interrupted: its shards are unhealthy until their first health check.
+func (w *orphanWatch) interrupted() {
+	if w.look == 0 {
+		return
+	}
+	for by := range w.suspects {
+		w.acquit(by)
+	}
+	w.since, w.scan = w.look+1+settleLooks, true
+}
+
+// acquit forgets a suspect, because the process may be alive.
+func (w *orphanWatch) acquit(by string) {
+	w.suspects[by].done()
+	delete(w.suspects, by)
+}
+
+// next takes one look at the shard.
+func (w *orphanWatch) next(ctx context.Context) error {
+	looking, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	connected, err := w.r.co.store.Connected(looking, w.shard)
+	if err != nil {
+		return err
+	}
+	w.look++
+	w.r.see(connected)
+	for by, last := range w.lastSeen {
+		if !connected[by] && last == w.look-1 {
+			w.scan = true
+		}
+		if last < w.look-1 {
+			delete(w.lastSeen, by)
+		}
+	}
+	for by := range connected {
+		if w.lastSeen[by] = w.look; w.suspects[by] != nil {
+			w.acquit(by)
+		}
+	}
+	if w.scan {
+		orphans, err := w.r.co.store.Orphans(ctx, w.shard, connected)
+		if err != nil {
+			return err
+		}
+		w.scan = false
+		for by, orders := range orphans {
+			if w.suspects[by] == nil {
+				from := w.look // a process that was never seen may connect just now
+				if last, ok := w.lastSeen[by]; ok {
+					from = last
+				}
+				done := w.r.co.expectOrphans()
+				w.suspects[by] = &suspect{from: from, done: done}
+				time.AfterFunc(orphanWaiting, done) // even if the process is alive and has only lost its connection to this shard
+			}
+			w.suspects[by].orders = orders
+		}
+	}
+	for by, s := range w.suspects {
+		if w.look-max(s.from, w.since) >= deadAfter && !w.r.isElsewhere(by) {
+			delete(w.suspects, by)
+			w.working.Go(func() { w.r.recoverOrphans(context.WithoutCancel(ctx), w.shard, by, s) })
+		}
+	}
+	return nil
+}
+
+// see records when processes were last connected to any shard.
+func (r *Recovery) see(connected store.Incarnations) {
+	now := time.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for by := range connected {
+		r.seen[by] = now
+	}
+	for by, last := range r.seen {
+		if now.Sub(last) > time.Minute {
+			delete(r.seen, by)
+		}
+	}
+}
+
+// isElsewhere reports whether a process was connected to any shard a moment ago. Such a process is alive, and has
+// only lost its connection to one shard.
+func (r *Recovery) isElsewhere(by string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return time.Since(r.seen[by]) < elsewhere
+}
+
+// recoverOrphans recovers the orders of a dead process.
+func (r *Recovery) recoverOrphans(ctx context.Context, shard *redis.Shard, by string, s *suspect) {
+	defer s.done()
+	orders := s.orders
+	slog.InfoContext(ctx, "recover orders of a dead instance",
+		"shard", shard.Index, "incarnation", by, "orders", len(orders))
+	r.co.ring.Add(api.Event{
+		Kind: events.InstanceLost, Service: "order", Shard: &shard.Index, Incarnation: by, Count: int64(len(orders)),
+	})
+	// All instances recover these orders. In random order, two instances rarely claim the same order.
+	rand.Shuffle(len(orders), func(i, j int) { orders[i], orders[j] = orders[j], orders[i] })
+	for batch := range slices.Chunk(orders, orphanBatch) {
+		var working sync.WaitGroup
+		for _, o := range batch {
+			working.Go(func() {
+				r.recover(ctx, o.ID, func(ctx context.Context, claim time.Duration) (store.Result, error) {
+					return r.co.store.ClaimOrphan(ctx, o, claim)
+				})
+			})
+		}
+		working.Wait()
+	}
+}
+
+// expectOrphans makes reservations wait if a counter is too low, until the returned function is called.
+func (co *Coordinator) expectOrphans() (done func()) {
+	co.orphans.Add(1)
+	return sync.OnceFunc(func() { co.orphans.Add(-1) })
+}

@@ -1,0 +1,294 @@
+package saga
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"checkout/common/api"
+	"checkout/common/cluster"
+	"checkout/common/protocol"
+	"checkout/common/shard"
+	"checkout/common/testredis"
+	"checkout/order/store"
+)
+
+// instance is an order instance of a shop with recovery workers.
+type instance struct {
+	*Coordinator
+	cluster *cluster.Cluster
+	stop    func() // ends the recovery workers; the connections of the instance stay open
+}
+
+// instances starts order instances that share the Redis servers of order. The instances use stock and payment of the
+// shop.
+func (s *shop) instances(n int, servers ...*testredis.Server) []*instance {
+	all := make([]*instance, n)
+	for i := range all {
+		c := testredis.Connect(s.t, "order", servers, store.Scripts)
+		co := New(store.New(c), s.stock, s.payment)
+		ctx, cancel := context.WithCancel(context.Background())
+		ended := make(chan struct{})
+		go func() { defer close(ended); NewRecovery(co).Run(ctx) }()
+		all[i] = &instance{co, c, func() { cancel(); <-ended }}
+		s.t.Cleanup(all[i].stop)
+	}
+	return all
+}
+
+// die ends the recovery workers and closes the connections, as the kernel does for a process that was killed.
+func (i *instance) die() {
+	i.stop()
+	i.cluster.Close()
+}
+
+// hold begins an attempt of an order and reserves stock and credit, like a coordinator that stops before the
+// commit.
+func (s *shop) hold(i *instance, id string) store.Result {
+	s.t.Helper()
+	begun, err := i.store.Begin(s.t.Context(), id, mintAttempt(""), "")
+	if err != nil || begun.Code != store.CodeStarted {
+		s.t.Fatalf("begin: got %+v, %v; want STARTED", begun, err)
+	}
+	a := newAttempt(id, begun)
+	for _, outcome := range []api.Outcome{
+		s.payment.Reserve(s.t.Context(), a.credit()), s.stock.Reserve(s.t.Context(), a.stock()),
+	} {
+		if outcome.Code != api.Reserved {
+			s.t.Fatalf("reserve: got %+v, want RESERVED", outcome)
+		}
+	}
+	return begun
+}
+
+// openShopOf opens a shop with Redis servers for two order shards.
+func openShopOf(t *testing.T) (*shop, []*testredis.Server) {
+	s := openShop(t)
+	return s, []*testredis.Server{testredis.Start(t), testredis.Start(t)}
+}
+
+// orderOn creates an order of one piece on an order shard. The total of the order is 2.
+func (s *shop) orderOn(i *instance, at int, user, item string) string {
+	s.t.Helper()
+	id := shard.Mint(at)
+	if err := i.store.Create(s.t.Context(), nil, id, user); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := i.store.AddItem(s.t.Context(), nil, id, item, 1, 2); err != nil {
+		s.t.Fatal(err)
+	}
+	return id
+}
+
+func (i *instance) stateOf(t *testing.T, id string) string {
+	t.Helper()
+	o, err := i.store.Find(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o.State
+}
+
+// Another instance, or the next process, decides the orders of a dead instance long before their leases expire: in
+// each undecided state and on each shard.
+func TestOrdersOfADeadInstanceAreRecoveredAtOnce(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		what  string
+		start func(*shop, []*testredis.Server) (dying, recovering *instance)
+	}{
+		{"another instance", func(s *shop, servers []*testredis.Server) (*instance, *instance) {
+			both := s.instances(2, servers...)
+			return both[0], both[1]
+		}},
+		{"the next process", func(s *shop, servers []*testredis.Server) (*instance, *instance) {
+			return s.instances(1, servers...)[0], nil
+		}},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			t.Parallel()
+			s, servers := openShopOf(t)
+			dying, recovering := c.start(s, servers)
+			item, user := shard.Mint(0), shard.Mint(0)
+			s.set("{s0}i:"+item, 10)
+			s.set("{p0}u:"+user, 100)
+			running, aborting, refunding := s.orderOn(dying, 0, user, item), s.orderOn(dying, 1, user, item),
+				s.orderOn(dying, 1, user, item)
+			s.hold(dying, running)
+			a := s.hold(dying, aborting)
+			if _, err := dying.store.Abort(t.Context(), aborting, a.Attempt, reasonCredit, store.Steps{}); err != nil {
+				t.Fatal(err)
+			}
+			a = s.hold(dying, refunding)
+			if _, err := dying.store.Commit(t.Context(), refunding, a.Attempt, []int{0}, []int{0}, store.Steps{}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := dying.store.Cancel(t.Context(), refunding, a.Attempt); err != nil {
+				t.Fatal(err)
+			}
+			died := time.Now()
+			if dying.die(); recovering == nil {
+				recovering = s.instances(1, servers...)[0]
+			}
+			for id, want := range map[string]string{
+				running: store.StateOpen, aborting: store.StateOpen, refunding: store.StateCancelled,
+			} {
+				testredis.Eventually(t, "the order is "+want, func() bool { return recovering.stateOf(t, id) == want })
+			}
+			if took := time.Since(died); took > protocol.Lease-time.Second {
+				t.Errorf("decided after %v, want about 1 s", took)
+			} else {
+				t.Logf("decided after %v", took)
+			}
+			if stock, credit := s.get("{s0}i:"+item), s.get("{p0}u:"+user); stock != 10 || credit != 100 {
+				t.Errorf("%d pieces and credit %d are left, want 10 and 100", stock, credit)
+			}
+			testredis.Eventually(t, "no reservation waits", func() bool { return recovering.orphans.Load() == 0 })
+			wantRecovered(t, recovering, cluster.ShortIncarnation(dying.cluster.Incarnation()), map[string]string{
+				running: store.StateOpen, aborting: store.StateOpen, refunding: store.StateCancelled,
+			})
+		})
+	}
+}
+
+// A living instance keeps its orders even if its connections are closed, if Redis restarts or does not reply for a
+// second, and if other processes start and die.
+func TestOrdersOfALivingInstanceAreNotRecovered(t *testing.T) {
+	t.Parallel()
+	type scene struct {
+		*shop
+		servers    []*testredis.Server
+		living     *instance
+		item, user string
+	}
+	for what, disturb := range map[string]func(scene){
+		"its connections to one shard are closed all the time": func(s scene) {
+			for range 30 {
+				closeConnections(s.t, s.servers[0], s.living)
+				time.Sleep(50 * time.Millisecond)
+			}
+		},
+		"all its connections are closed several times": func(s scene) {
+			for range 3 {
+				closeConnections(s.t, s.servers[0], s.living)
+				closeConnections(s.t, s.servers[1], s.living)
+				time.Sleep(500 * time.Millisecond)
+			}
+		},
+		"Redis restarts": func(s scene) {
+			for range 2 {
+				s.servers[0].Kill()
+				time.Sleep(300 * time.Millisecond)
+				s.servers[0].Restart(s.t)
+				time.Sleep(700 * time.Millisecond)
+			}
+		},
+		"Redis does not reply": func(s scene) {
+			for _, server := range s.servers {
+				server.Pause()
+			}
+			time.Sleep(time.Second)
+			for _, server := range s.servers {
+				server.Resume()
+			}
+		},
+		"other processes start and die": func(s scene) {
+			for range 3 {
+				next := s.instances(1, s.servers...)[0]
+				s.hold(next, s.orderOn(next, 0, s.user, s.item))
+				next.die()
+			}
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			s, servers := openShopOf(t)
+			item, user := shard.Mint(0), shard.Mint(0)
+			s.set("{s0}i:"+item, 10)
+			s.set("{p0}u:"+user, 100)
+			both := s.instances(2, servers...)
+			id := s.orderOn(both[0], 0, user, item)
+			defer both[0].keepLease(t.Context(), newAttempt(id, s.hold(both[0], id)))()
+			disturb(scene{s, servers, both[0], item, user})
+			time.Sleep(2 * time.Second)
+			if o, err := both[1].store.Summary(t.Context(), id); err != nil || o.State != store.StateRunning {
+				t.Errorf("the order of a living instance: got %+v, %v; want RUNNING", o, err)
+			}
+		})
+	}
+}
+
+// closeConnections closes the connections of an instance to a shard.
+func closeConnections(t *testing.T, server *testredis.Server, of *instance) {
+	t.Helper()
+	for line := range strings.Lines(server.Client.ClientList(t.Context()).Val()) {
+		if !strings.Contains(line, ":"+of.cluster.Incarnation()+":") {
+			continue
+		}
+		id, _, _ := strings.Cut(strings.TrimPrefix(line, "id="), " ")
+		server.Client.ClientKillByFilter(t.Context(), "ID", id)
+	}
+}
+
+// If an order of a dead instance holds the pieces or the credit, a checkout waits and is not refused.
+func TestCheckoutWaitsForOrphanedReservations(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		what          string
+		stock, credit int64
+		other         bool // whether the second order is of another user
+	}{
+		{"pieces", 1, 100, true}, {"credit", 10, 2, false},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			t.Parallel()
+			s, servers := openShopOf(t)
+			item, user := shard.Mint(0), shard.Mint(0)
+			s.set("{s0}i:"+item, c.stock)
+			s.set("{p0}u:"+user, c.credit)
+			both := s.instances(2, servers...)
+			s.hold(both[0], s.orderOn(both[0], 0, user, item))
+			both[0].die()
+			testredis.Eventually(t, "the dead instance is missing", func() bool { return both[1].orphans.Load() > 0 })
+			if c.other {
+				user = shard.Mint(0)
+				s.set("{p0}u:"+user, 2)
+			}
+			if err := both[1].Checkout(t.Context(), s.orderOn(both[1], 1, user, item), Request{}); err != nil {
+				t.Errorf("checkout that waits for orphans: got %v, want success", err)
+			}
+			refused, want := s.orderOn(both[1], 1, user, item), api.InsufficientCredit
+			if c.other {
+				want = api.InsufficientStock
+				s.set("{p0}u:"+user, 2)
+			}
+			start := time.Now()
+			if err := both[1].Checkout(t.Context(), refused, Request{}); !errors.Is(err, want) {
+				t.Errorf("checkout without orphans: got %v, want %v", err, want)
+			}
+			if took := time.Since(start); took > time.Second {
+				t.Errorf("the refusal without orphans took %v, want at most 1s", took)
+			}
+		})
+	}
+}
+
+// If the pieces are not released, a waiting checkout is refused within its time budget, with the reason.
+func TestCheckoutThatWaitsIsRefusedInTheEnd(t *testing.T) {
+	t.Parallel()
+	s := openShop(t)
+	item, user := shard.Mint(0), shard.Mint(0)
+	s.set("{s0}i:"+item, 0)
+	s.set("{p0}u:"+user, 100)
+	defer s.co.expectOrphans()()
+	start := time.Now()
+	err := s.co.Checkout(t.Context(), s.order(user, map[string]int64{item: 1}), Request{})
+	if took := time.Since(start); !errors.Is(err, api.InsufficientStock) || took < orphanBudget || took > forwardBudget {
+		t.Errorf("checkout: got %v after %v, want too little stock after %v to %v", err, took, orphanBudget, forwardBudget)
+	}
+	if credit := s.get("{p0}u:" + user); credit != 100 {
+		t.Errorf("credit: got %d, want 100", credit)
+	}
+}

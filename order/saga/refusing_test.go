@@ -1,0 +1,156 @@
+package saga
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"checkout/common/api"
+	"checkout/common/cluster"
+	"checkout/common/participant"
+	"checkout/common/redis"
+	"checkout/common/shard"
+	"checkout/common/testredis"
+	"checkout/order/store"
+)
+
+// refusals lists pairs of commands: the first makes a shard refuse writes, and the second repairs the shard.
+var refusals = map[string][2]string{
+	"replica":     {"REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE"},
+	"full memory": {"CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0"},
+	"denied":      {"ACL SETUSER default -@write", "ACL SETUSER default +@all"},
+}
+
+// While shard 0 of a service refuses writes, all checkouts and cancellations that need the shard end within a second.
+// These checkouts do not use up the slots of other checkouts. After the repair, recovery decides every order.
+func TestShardThatRefusesWrites(t *testing.T) {
+	var measuring sync.Mutex // so that only the recoveries, which mostly wait, run beside a subtest that measures time
+	for _, service := range []string{"order", "stock", "payment"} {
+		for name, commands := range refusals {
+			t.Run(service+" "+name, func(t *testing.T) {
+				t.Parallel()
+				measuring.Lock()
+				done := sync.OnceFunc(measuring.Unlock)
+				defer done()
+				s := openShards(t)
+				paid := s.order(0)
+				if err := s.co.Checkout(t.Context(), paid, Request{}); err != nil {
+					t.Fatal(err)
+				}
+				bad, good := make([]string, 64), s.order(1)
+				for i := range bad {
+					bad[i] = s.order(0)
+				}
+				s.do(service, commands[0])
+				s.checkoutAll(bad, good)
+				start := time.Now()
+				purchase := s.co.Payment(t.Context(), api.Cancel{OrderID: paid, UserID: fixed(0)})
+				cancel := api.Cancel{OrderID: paid, UserID: fixed(0), Attempt: purchase.Attempt}
+				cancelled := s.co.Cancel(t.Context(), cancel)
+				took := time.Since(start)
+				done()
+				if took > time.Second || purchase.Payment != api.Paid {
+					t.Errorf("cancellation: got payment %v, result %v after %v; want Paid, within 1s", purchase, cancelled, took)
+				}
+				if refunds := name == "full memory" && service != "order"; (cancelled == api.Cancelled) != refunds ||
+					!refunds && cancelled != api.PaymentUnavailable {
+					t.Errorf("cancellation: got %v, want Cancelled: %v, else PaymentUnavailable", cancelled, refunds)
+				}
+				s.do(service, commands[1])
+				s.recover()
+			})
+		}
+	}
+}
+
+// shards is a coordinator with two shards of each service. Item, user and order i are on shard i of their service.
+type shards struct {
+	t       *testing.T
+	servers map[string][]*testredis.Server
+	store   *store.Store
+	co      *Coordinator
+}
+
+func openShards(t *testing.T) *shards {
+	t.Helper()
+	s := &shards{t: t, servers: map[string][]*testredis.Server{}}
+	open := func(service string, scripts []*redis.Script) *cluster.Cluster {
+		c, servers := testredis.Open(t, service, 2, scripts)
+		s.servers[service] = servers
+		return c
+	}
+	s.store = store.New(open("order", store.Scripts))
+	stock := &lossy{Reservations: participant.NewReservations(open("stock", participant.Scripts), "i:")}
+	payment := &lossy{Reservations: participant.NewReservations(open("payment", participant.Scripts), "u:")}
+	s.co = New(s.store, stock, payment)
+	s.co.limiter.slots = make(chan struct{}, 16)
+	for i := range 2 {
+		s.servers["stock"][i].Client.Set(t.Context(), fmt.Sprintf("{s%d}i:%s", i, fixed(i)), 1_000_000, 0)
+		s.servers["payment"][i].Client.Set(t.Context(), fmt.Sprintf("{p%d}u:%s", i, fixed(i)), 1_000_000, 0)
+	}
+	return s
+}
+
+// fixed returns the ID of the item and the user on a shard.
+func fixed(i int) string { return fmt.Sprintf("01890a5d-ac96-774b-bcce-b302099a%04x", i) }
+
+// order creates an order on shard i for user i, with one piece of item i.
+func (s *shards) order(i int) string {
+	s.t.Helper()
+	id := shard.Mint(i)
+	err := errors.Join(s.store.Create(s.t.Context(), nil, id, fixed(i)),
+		s.store.AddItem(s.t.Context(), nil, id, fixed(i), 1, 1))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return id
+}
+
+// do runs a command on shard 0 of a service.
+func (s *shards) do(service, command string) {
+	s.t.Helper()
+	var args []any
+	for _, word := range strings.Fields(command) {
+		args = append(args, word)
+	}
+	if err := s.servers[service][0].Client.Do(s.t.Context(), args...).Err(); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// checkoutAll checks out all orders in bad and the order good at the same time.
+func (s *shards) checkoutAll(bad []string, good string) {
+	var working sync.WaitGroup
+	for _, id := range bad {
+		working.Go(func() {
+			start := time.Now()
+			err := s.co.Checkout(s.t.Context(), id, Request{})
+			if took := time.Since(start); took > time.Second ||
+				!errors.Is(err, api.Unavailable) && !errors.Is(err, api.AttemptClosed) {
+				s.t.Errorf("checkout that needs the shard: got %v after %v; want unavailable or closed within 1s", err, took)
+			}
+		})
+	}
+	if err := s.co.Checkout(s.t.Context(), good, Request{}); err != nil {
+		s.t.Errorf("checkout that does not need the shard: got %v, want success", err)
+	}
+	working.Wait()
+}
+
+// recover runs recovery until every order is decided.
+func (s *shards) recover() {
+	s.t.Helper()
+	ctx, stop := context.WithCancel(s.t.Context())
+	var recovering sync.WaitGroup
+	recovering.Go(func() { NewRecovery(s.co).Run(ctx) })
+	defer recovering.Wait()
+	defer stop()
+	testredis.Eventually(s.t, "every order is decided", func() bool {
+		n, err := s.servers["order"][0].Client.ZCard(ctx, "{o0}undecided").Result()
+		return err == nil && n == 0
+	})
+}

@@ -1,0 +1,74 @@
+package saga
+
+import (
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"checkout/common/api"
+)
+
+// Checkouts that are in flight when a shard fails wait for the restart of the shard. A later checkout does not wait so
+// long.
+func TestCheckoutsInFlightAwaitTheRestartOfAShard(t *testing.T) {
+	for _, service := range []string{"order", "stock", "payment"} {
+		t.Run(service, func(t *testing.T) {
+			t.Parallel()
+			s := openShards(t)
+			inFlight, later := make([]string, 8), s.order(0)
+			for i := range inFlight {
+				inFlight[i] = s.order(0)
+			}
+			arrived := time.Now()
+			if err := s.co.Checkout(t.Context(), s.order(0), Request{}); err != nil { // every shard replies
+				t.Fatal(err)
+			}
+			s.servers[service][0].Kill()
+			var working sync.WaitGroup
+			for _, id := range inFlight {
+				working.Go(func() {
+					if err := s.co.decide(t.Context(), id, Request{arrived: arrived}); err != nil {
+						t.Errorf("checkout in flight: got %v, want success", err)
+					}
+				})
+			}
+			start := time.Now()
+			err := s.co.Checkout(t.Context(), later, Request{})
+			if took := time.Since(start); took > time.Second || !errors.Is(err, api.Unavailable) {
+				t.Errorf("later checkout: got %v after %v, want unavailable within 1s", err, took)
+			}
+			s.servers[service][0].Restart(t)
+			working.Wait()
+			s.recover()
+		})
+	}
+}
+
+// A step waits only a limited time for the restart of a shard.
+func TestWaitForTheRestartOfAShardEnds(t *testing.T) {
+	step := newMetrics().steps.reserveStock
+	tests := map[string]struct {
+		arrived       time.Duration // after the last reply of the shard
+		shortest, end time.Duration // how long after the last reply the step ends
+	}{
+		"in flight": {-time.Millisecond, restartBudget, restartBudget + 2*lastPause},
+		"later":     {time.Millisecond, time.Millisecond + downBudget, time.Millisecond + downBudget},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				reply := time.Now()
+				time.Sleep(max(0, test.arrived))
+				outcome := retryUntilKnown(t.Context(), step, reply.Add(test.arrived), func() api.Outcome {
+					return api.Outcome{Reason: api.ShardDown, SilentMS: max(1, time.Since(reply).Milliseconds())}
+				})
+				took := time.Since(reply)
+				if took < test.shortest || took > test.end || outcome.Reason != api.ShardDown {
+					t.Errorf("ended after %v with %+v, want ShardDown after %v to %v", took, outcome, test.shortest, test.end)
+				}
+			})
+		})
+	}
+}

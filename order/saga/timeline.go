@@ -1,0 +1,104 @@
+package saga
+
+import (
+	"cmp"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"checkout/common/api"
+	"checkout/common/events"
+	"checkout/common/protocol"
+	"checkout/order/store"
+)
+
+// maxFollowed is the largest number of undecided orders that a timeline follows.
+const maxFollowed = 1000
+
+// Causes for the decision of an order after a client got 503.
+const (
+	byRecovery = "recovery"
+	byRetry    = "retry"
+)
+
+// timeline adds an event when a client gets 503 for an order, and an event when the order is decided. While the
+// timeline follows no order, a checkout that pays at once does no work for the timeline.
+type timeline struct {
+	ring     *events.Ring
+	followed atomic.Int64 // length of since
+	mu       sync.Mutex
+	since    map[string]time.Time // when the client got 503, by order ID
+}
+
+// finished adds an event if the outcome err of a checkout is unknown, or if the checkout decides an order after a
+// client got 503. For the argument begun, see the method "decided".
+func (t *timeline) finished(orderID string, err error, begun time.Duration) {
+	switch {
+	case unknown(err):
+		t.undecided(orderID, err)
+	case errors.Is(err, api.Overloaded), errors.Is(err, api.OrderNotFound):
+	case errors.Is(err, api.OrderCancelled): // the refunds may still be in progress; the cancellation adds its own event
+	default:
+		t.decided(orderID, stateAfter(err), byRetry, begun)
+	}
+}
+
+// undecided adds an event when a client gets 503. Retries of the client add no further events.
+func (t *timeline) undecided(orderID string, err error) {
+	if errors.Is(err, errClientDisconnected) {
+		return // nothing has begun
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, ok := t.since[orderID]; ok {
+		return
+	}
+	if t.since == nil || len(t.since) >= maxFollowed { // other instances have decided many of these orders
+		t.since = map[string]time.Time{}
+	}
+	t.since[orderID] = time.Now()
+	t.followed.Store(int64(len(t.since)))
+	detail := api.Unavailable.Title
+	if step, ok := errors.AsType[*stepError](err); ok {
+		detail = step.step + ": " + cmp.Or(step.shown, step.cause)
+	}
+	t.ring.Add(api.Event{Kind: events.OrderUndecided, Service: "order", OrderID: orderID, Detail: detail})
+}
+
+// decided adds an event if a client of this instance got 503 for the order, or if the attempt is older than this
+// request. The argument begun is the age of such an older attempt, or 0.
+func (t *timeline) decided(orderID, state, by string, begun time.Duration) {
+	if begun == 0 && t.followed.Load() == 0 {
+		return
+	}
+	t.mu.Lock()
+	since, ok := t.since[orderID]
+	delete(t.since, orderID)
+	t.followed.Store(int64(len(t.since)))
+	t.mu.Unlock()
+	switch {
+	case ok:
+		begun = time.Since(since)
+	case begun == 0:
+		return
+	}
+	t.ring.Add(api.Event{
+		Kind: events.OrderDecided, Service: "order", OrderID: orderID, Detail: state, By: by,
+		DurationMS: max(1, begun.Milliseconds()),
+	})
+}
+
+// stateAfter returns the state of an order after a checkout that was decided with err.
+func stateAfter(err error) string {
+	if err == nil {
+		return store.StatePaid
+	}
+	return store.StateOpen
+}
+
+// age returns the time since the attempt or its cancellation began.
+func (co *Coordinator) age(a *attempt) time.Duration {
+	begun := time.UnixMilli(a.deadline).Add(-protocol.Deadline)
+	return max(time.Millisecond, time.Since(begun)+co.store.Skew(a.orderID))
+}

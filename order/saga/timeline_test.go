@@ -1,0 +1,99 @@
+package saga
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"testing"
+	"time"
+
+	"checkout/common/api"
+	"checkout/common/events"
+	"checkout/common/testredis"
+	"checkout/order/store"
+)
+
+// Each outcome of a checkout adds the expected events.
+func TestTimelineOfACheckout(t *testing.T) {
+	failed := &stepError{order: "o", step: "reserve stock", err: errShardDown, cause: "a shard is unhealthy"}
+	unexpected := errors.New("dial 10.0.0.1")
+	const undecided, paid = "order_undecided reserve stock: a shard is unhealthy", "order_decided PAID"
+	const open = "order_decided OPEN"
+	hidden := &stepError{order: "o", step: "release stock", err: api.Unavailable, cause: "dial 10.0.0.1", shown: "shown"}
+	for name, c := range map[string]struct {
+		outcomes []error
+		begun    time.Duration // of the last outcome
+		want     []string
+	}{
+		"paid":                  {outcomes: []error{nil}},
+		"refused":               {outcomes: []error{api.InsufficientStock}},
+		"unknown":               {outcomes: []error{failed}, want: []string{undecided}},
+		"addresses are hidden":  {outcomes: []error{hidden}, want: []string{"order_undecided release stock: shown"}},
+		"unexpected error":      {outcomes: []error{unexpected}, want: []string{"order_undecided " + api.Unavailable.Title}},
+		"client disconnected":   {outcomes: []error{errClientDisconnected}},
+		"overloaded":            {outcomes: []error{api.Overloaded}},
+		"retried, then paid":    {outcomes: []error{failed, failed, nil, nil}, want: []string{undecided, paid}},
+		"retried, then refused": {outcomes: []error{failed, api.AttemptClosed}, want: []string{undecided, open}},
+		"retry is overloaded":   {outcomes: []error{failed, api.Overloaded}, want: []string{undecided}},
+		"resumed, then paid":    {outcomes: []error{nil}, begun: time.Second, want: []string{paid}},
+		// The refunds of a cancelled order may still be in progress.
+		"cancelled": {outcomes: []error{failed, api.OrderCancelled}, want: []string{undecided}},
+	} {
+		line := timeline{ring: events.NewRing()}
+		for i, err := range c.outcomes {
+			begun := time.Duration(0)
+			if i == len(c.outcomes)-1 {
+				begun = c.begun
+			}
+			line.finished("o", err, begun)
+		}
+		var got []string
+		for _, e := range line.ring.After(0) {
+			if e.OrderID != "o" || e.Kind == events.OrderDecided && (e.By != byRetry || e.DurationMS < 1) {
+				t.Errorf("%s: unexpected event %+v", name, e)
+			}
+			got = append(got, e.Kind+" "+e.Detail)
+		}
+		if fmt.Sprint(got) != fmt.Sprint(c.want) {
+			t.Errorf("%s: got %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+func TestTimelineFollowsABoundedNumberOfOrders(t *testing.T) {
+	line := timeline{ring: events.NewRing()}
+	for i := range 3 * maxFollowed {
+		line.finished(fmt.Sprint(i), api.Unavailable, 0)
+	}
+	if n := line.followed.Load(); n > maxFollowed || int(n) != len(line.since) {
+		t.Errorf("follows %d orders, want at most %d", n, maxFollowed)
+	}
+	line.decided(fmt.Sprint(3*maxFollowed-1), store.StatePaid, byRecovery, 0)
+	if n := line.followed.Load(); int(n) != len(line.since) || n != maxFollowed-1 {
+		t.Errorf("follows %d orders after one was decided, want %d", n, maxFollowed-1)
+	}
+}
+
+// wantRecovered checks that the events of an instance report a dead process and the states of its recovered orders.
+func wantRecovered(t *testing.T, i *instance, dead string, orders map[string]string) {
+	t.Helper()
+	decided, lost := map[string]string{}, int64(0)
+	testredis.Eventually(t, "the events report every order", func() bool {
+		for _, e := range i.ring.After(0) {
+			switch e.Kind {
+			case events.OrderDecided:
+				if decided[e.OrderID] = e.Detail; e.By != byRecovery || e.DurationMS <= 0 || e.DurationMS > 60_000 {
+					t.Fatalf("got the event %+v, want by recovery, and a duration", e)
+				}
+			case events.InstanceLost:
+				if lost += e.Count; e.Incarnation != dead {
+					t.Fatalf("got the event %+v, want the incarnation %s", e, dead)
+				}
+			}
+		}
+		return len(decided) == len(orders)
+	})
+	if !maps.Equal(decided, orders) || lost < int64(len(orders)) {
+		t.Errorf("the events report %v and %d orders of dead processes, want %v", decided, lost, orders)
+	}
+}

@@ -1,0 +1,98 @@
+package saga
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"checkout/common/api"
+)
+
+const (
+	// waitingFor is the time after which a failed try is forgotten. It is longer than the time until recovery claims the
+	// order and tries again.
+	waitingFor = lastClaim + recoverBudget + time.Second
+	maxWaiting = 10_000 // largest number of sagas that are recorded as waiting
+)
+
+// waiting records the steps that have failed in sagas of this instance, for the console and for operators. A step that
+// succeeds at once is not recorded and costs nothing.
+type waiting struct {
+	count atomic.Int64 // length of byID, so that a step that succeeds at once takes no lock
+	mu    sync.Mutex
+	byID  map[string]waitingStep // by order
+	swept time.Time              // when expired steps were removed
+}
+
+// waitingStep is a step that has failed at least once.
+type waitingStep struct {
+	attempt, step, service string
+	shard                  *int
+	since, last            time.Time // the first and the last failed try
+}
+
+func (s waitingStep) expired() bool { return time.Since(s.last) > waitingFor }
+
+// failed records a failed try of a step. The argument since is the start of the step.
+func (w *waiting) failed(m stepMetrics, since time.Time, shards []int) {
+	next := waitingStep{attempt: m.attempt, step: m.name, service: m.service, since: since, last: time.Now()}
+	if len(shards) > 0 {
+		next.shard = &shards[0]
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	before, known := w.byID[m.order]
+	if before.attempt == next.attempt && before.step == next.step && !before.expired() {
+		next.since = before.since
+	}
+	if !known && len(w.byID) >= maxWaiting {
+		w.sweep()
+	}
+	if known || len(w.byID) < maxWaiting {
+		w.byID[m.order] = next
+	}
+	w.count.Store(int64(len(w.byID)))
+}
+
+// sweep removes expired steps. It reads all steps, so it does so at most once a second: while a shard is unavailable,
+// thousands of tries may fail in a second.
+func (w *waiting) sweep() {
+	if time.Since(w.swept) < time.Second {
+		return
+	}
+	w.swept = time.Now()
+	for id, step := range w.byID {
+		if step.expired() {
+			delete(w.byID, id)
+		}
+	}
+}
+
+// succeeded forgets the step that the order of m has waited for, because a step of the order has succeeded since.
+func (w *waiting) succeeded(m stepMetrics) {
+	if w.count.Load() == 0 {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.byID, m.order)
+	w.count.Store(int64(len(w.byID)))
+}
+
+// WaitingFor returns the step that this instance could not do for an undecided order, or nil without a failed step.
+func (co *Coordinator) WaitingFor(orderID string) *api.Waiting {
+	co.waiting.mu.Lock()
+	defer co.waiting.mu.Unlock()
+	step, ok := co.waiting.byID[orderID]
+	if !ok || step.expired() {
+		return nil
+	}
+	shard := step.shard
+	if step.service == "order" {
+		shard = co.store.ShardOf(orderID)
+	}
+	return &api.Waiting{
+		Step: step.step, Service: step.service, Shard: shard, SinceMS: time.Since(step.since).Milliseconds(),
+		By: co.store.Incarnation(),
+	}
+}

@@ -1,0 +1,36 @@
+// Merges the events of all instances.
+
+const kept = 500;
+const within = { order_undecided: 5000, order_decided: 5000 }; // ms; the default is 2000
+
+// merge adds the new events of the instances to a list, and returns the list, newest first. Every instance of a service reports what
+// happens to a shard, so events of several instances with one key and almost one time become one event. It has the time of the first
+// event and the longest duration. `machines` lists the instances that reported it.
+export function merge(list, instances) {
+  const merged = list.toReversed();
+  const added = instances.flatMap((m) => m.events.map((e) => ({ ...e, reporter: `${m.service} ${m.machine} ${m.overview.incarnation}`, service: e.service || m.service, machine: m.machine })));
+  const seen = new Set(merged.flatMap((e) => e.reports));
+  for (const e of added.sort((a, b) => a.time - b.time)) {
+    const report = `${e.reporter} ${e.seq}`;
+    if (seen.has(report)) continue;
+    const key = keyOf(e);
+    const distance = (o) => Math.abs(o.time - e.time);
+    const [same] = merged.filter((o) => o.key === key && distance(o) < (within[e.kind] || 2000) && !o.reporters.includes(e.reporter)).sort((a, b) => distance(a) - distance(b));
+    if (!same) {
+      merged.push({ ...e, key: key || report, reports: [report], reporters: [e.reporter], machines: [e.machine] });
+      continue;
+    }
+    same.time = Math.min(same.time, e.time);
+    same.duration_ms = Math.max(same.duration_ms || 0, e.duration_ms || 0);
+    same.reports.push(report);
+    same.reporters.push(e.reporter);
+    same.machines.push(e.machine);
+  }
+  return merged.sort((a, b) => b.time - a.time).slice(0, kept);
+}
+
+// keyOf returns "" for an event that only one instance reports.
+function keyOf({ kind, service, shard, order_id, incarnation }) {
+  if (kind === "instance_started" || kind === "more_orders") return "";
+  return [kind, service, shard, order_id, incarnation].join(" ");
+}

@@ -1,0 +1,146 @@
+// The events of all instances, newest first. merge.js removes duplicates.
+
+import { arrange, link, make, setText } from "./dom.js";
+import { icon } from "./icon.js";
+import { merge } from "./merge.js";
+import * as saga from "./saga.js";
+import * as topology from "./topology.js";
+
+const page = 10; // rows that one press of "Show more" adds
+const runLength = 4; // that many events of orders, one after the other, become one row
+const openRuns = new Set();
+// rows has the rows of the last draw by their content, { li, change }. The next draw uses them again, because a press and its release
+// must hit the same link.
+let rows = new Map(), before = rows;
+
+// kinds has the level of each kind of event, and a function that returns its text and links.
+const kinds = {
+  instance_started: ["info", (e) => [`Instance ${e.machines.join(", ")} of ${e.service} started`]],
+  instance_lost: ["bad", (e) => [`A process of ${e.service} was lost; recovery decides its orders`]],
+  shard_unavailable: ["bad", (e) => [shard(e), " is unavailable"]],
+  shard_refuses: ["warn", (e) => [shard(e), " refuses writes"]],
+  shard_back: ["good", (e) => [shard(e), " is back"]],
+  peer_unavailable: ["bad", (e) => [`An instance of ${e.service} is unavailable`]],
+  peer_back: ["good", (e) => [`An instance of ${e.service} is back`]],
+  order_undecided: ["warn", (e) => [order(e), " is undecided"]],
+  order_decided: ["good", (e) => [order(e), ` is ${e.detail}`, e.by ? `, decided by ${e.by}` : ""]],
+  more_orders: ["info", (e) => [`${e.count} more events of orders`]],
+};
+const states = { good: ["healthy", "ok"], warn: ["refuses writes", "warn"], bad: ["unhealthy", "fail"], info: ["unknown", "idle"] };
+
+let list, more, count = page, drawn = "", events = [];
+
+export function init(root) {
+  list = Object.assign(make("ol", undefined, "events"), { id: "events" });
+  more = make("button", "Show more", "quiet small");
+  more.addEventListener("click", () => { count += page; draw(); });
+  root.append(list, more);
+  draw();
+}
+
+export function update({ instances }) {
+  const key = instances.map((m) => `${m.service} ${m.machine} ${m.overview.incarnation} ${m.events.at(-1)?.seq}`).join();
+  if (key === drawn) return;
+  drawn = key;
+  events = merge(events, instances);
+  draw();
+}
+
+function draw() {
+  const focused = list.contains(document.activeElement) ? document.activeElement.dataset.key : "";
+  const all = runs();
+  [before, rows] = [rows, new Map()];
+  const shown = all.slice(0, count).map((run) => (run.length < runLength ? item(run[0]) : drawRun(run)));
+  arrange(list, shown.length ? shown : [make("li", "No events yet.", "dim")]);
+  if (focused && !list.contains(document.activeElement)) list.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+  more.hidden = all.length <= count;
+}
+
+// keep returns the row with a key, and creates it if the last draw had none.
+function keep(key, create) {
+  const kept = rows.get(key) ?? before.get(key) ?? create();
+  rows.set(key, kept);
+  return kept;
+}
+
+// runs returns the rows: lists of one event, or of events of many orders. An outage makes hundreds of them, and they would hide its cause.
+function runs() {
+  const all = [];
+  for (const e of events) {
+    const last = all.at(-1);
+    if (e.order_id && last?.[0].order_id && last[0].kind === e.kind) last.push(e);
+    else all.push([e]);
+  }
+  return all.flatMap((run) => (run.length < runLength ? run.map((e) => [e]) : [run]));
+}
+
+function drawRun(run) {
+  const { li, change } = keep("run " + run.at(-1).reports[0], () => addRun(run));
+  change(run);
+  return li;
+}
+
+// addRun returns a new row, and a function that shows the current events of its run: a run grows.
+function addRun(run) {
+  const oldest = run.at(-1), key = oldest.key + oldest.time, decided = oldest.kind === "order_decided";
+  const details = make("details"), orders = make("ol", undefined, "events");
+  const summary = make("summary"), text = make("span"), after = make("strong");
+  summary.dataset.key = key;
+  summary.append(text, after);
+  details.open = openRuns.has(key);
+  const fill = () => { if (details.open) arrange(orders, run.map(item)); };
+  details.addEventListener("toggle", () => { openRuns[details.open ? "add" : "delete"](key); fill(); });
+  details.append(summary, orders);
+  const li = line(run[0], details);
+  const change = (now) => {
+    run = now;
+    setText(text, `${run.length} orders are ${decided ? "decided" : "undecided"}`);
+    if (decided) setText(after, ` after ${duration(Math.max(...run.map((e) => e.duration_ms || 0)))} at most`);
+    setTime(li.querySelector("time"), run[0]);
+    fill();
+  };
+  return { li, change };
+}
+
+// item returns the row of an event. Its time and duration may change, because other instances report the event later.
+function item(e) {
+  const key = JSON.stringify([e.reports[0], e.time, e.duration_ms]);
+  return keep(key, () => ({ li: addItem(e) })).li;
+}
+
+function addItem(e) {
+  const what = make("span", undefined, "what");
+  for (const part of kindOf(e)[1](e)) {
+    if (part instanceof Node) part.dataset.key = `${e.key} ${e.time}`;
+    what.append(part);
+  }
+  if (e.duration_ms) what.append(make("strong", " after " + duration(e.duration_ms)));
+  if (e.detail && e.kind !== "order_decided") what.append(" ", make("span", e.detail, "dim"));
+  return line(e, what);
+}
+
+const kindOf = (e) => kinds[e.kind] || ["info", () => [e.kind.replaceAll("_", " ")]];
+
+function line(e, what) {
+  const time = make("time");
+  setTime(time, e);
+  const [state, className] = states[kindOf(e)[0]];
+  const li = make("li", undefined, className);
+  li.append(time, icon(state), what);
+  return li;
+}
+
+function setTime(element, e) {
+  setText(element, new Date(e.time).toTimeString().slice(0, 8));
+  element.dateTime = new Date(e.time).toISOString();
+}
+
+const duration = (ms) => (ms < 1000 ? ms + " ms" : ms < 60000 ? (ms / 1000).toFixed(1) + " s" : Math.round(ms / 6000) / 10 + " min");
+const shard = (e) => link(`Shard ${e.shard} of ${e.service}`, () => topology.focus(e.service, e.shard));
+
+function order(e) {
+  if (!e.order_id) return "An order"; // a read-only console shows no IDs
+  const button = link(`Order ${e.order_id.length > 12 ? e.order_id.slice(0, 8) + "…" + e.order_id.slice(-4) : e.order_id}`, () => saga.show(e.order_id));
+  button.title = "Order " + e.order_id;
+  return button;
+}

@@ -1,0 +1,159 @@
+// Draws the gateway, the instances and the shards. A state has a colour, a shape and a text.
+
+import { byId, cellOf, make, row, svg } from "./dom.js";
+import { icon } from "./icon.js";
+import { rate, requestsOf } from "./state.js";
+
+const size = { width: 132, height: 46, gap: 14, level: 52 }; // of a node, and between two rows of nodes
+const classes = { healthy: "ok", "refuses writes": "warn", unhealthy: "fail", unknown: "idle" };
+
+let picture, drawn = "", listed = "", highlighted = "";
+
+export function init(root) {
+  picture = make("div", undefined, "picture");
+  picture.setAttribute("role", "img"); // the table below has the same content
+  root.querySelector("h2").after(picture);
+}
+
+// focus scrolls to the drawing and marks a shard of a service.
+export function focus(service, shard) {
+  highlighted = service + " shard " + shard;
+  drawn = "";
+  byId("topology").scrollIntoView({ block: "start" });
+  byId("topology-title").focus({ preventScroll: true });
+}
+
+export function update(snapshot) {
+  draw(snapshot);
+  const key = JSON.stringify(snapshot.instances.map((m) => [m.service, m.machine, m.fresh ? "now" : ago(m.age), m.overview.shards]));
+  if (key === listed) return; // keep a text that a person selects
+  listed = key;
+  byId("instances").replaceChildren(...snapshot.instances.map(({ service, machine, overview, age, fresh }) => {
+    const shards = make("span");
+    overview.shards.forEach((s) => shards.append(make("span", `shard ${s.shard} ${stateOf(s)} `, stateOf(s) === "healthy" ? "good" : "bad")));
+    return row(service, machine, cellOf(make("span", fresh ? "now" : ago(age), fresh ? "good" : "bad")), cellOf(shards));
+  }));
+}
+
+const stateOf = (s) => (!s.up ? "unhealthy" : s.problem ? "refuses writes" : "healthy");
+const ago = (age) => (age < 120000 ? Math.round(age / 1000) + " s ago" : Math.round(age / 60000) + " min ago");
+
+// layout returns the nodes, the lines and the panels of the drawing, and its height. On a wide page, the services are columns; on a
+// narrow page they are rows, with the instances on the left and the shards on the right.
+function layout({ services }, width) {
+  const wide = width >= 700;
+  const anyFresh = services.some((s) => s.instances.some((m) => m.fresh)), known = services.some((s) => s.instances.length);
+  const gateway = {
+    kind: "gateway", id: "gateway", title: "gateway", x: width / 2, y: 26, w: size.width,
+    state: anyFresh ? "healthy" : known ? "unhealthy" : "unknown", text: anyFresh ? "healthy" : known ? "no response" : "unknown",
+  };
+  const drawing = { nodes: [gateway], lines: [], panels: [], height: 26 + size.height / 2, wide };
+  services.forEach((s, index) => {
+    const instances = instanceNodes(s);
+    const shards = s.shards.map(({ shard, state }) => ({ kind: "shard", id: `${s.service} shard ${shard}`, title: "shard " + shard, state, text: state, shard }));
+    const top = wide ? 26 + size.height / 2 + size.level : drawing.height + 24;
+    const area = wide ? { x: index * (width / services.length) + 6, width: width / services.length - 12 } : { x: 18, width: width - 18 };
+    const bottom = wide ? columns(area, top, instances, shards) : rows(area, top, instances, shards);
+    drawing.panels.push({ ...area, y: top, height: bottom - top, text: s.service });
+    drawing.height = Math.max(wide ? drawing.height : 0, bottom);
+    drawing.nodes.push(...instances, ...shards);
+    for (const instance of instances) {
+      drawing.lines.push({ from: gateway, to: instance, state: instance.state, busy: instance.rate > 0 });
+      for (const shard of shards) drawing.lines.push({ from: instance, to: shard, state: lineState(instance, shard), busy: instance.rate > 0 });
+    }
+  });
+  drawing.height += 2;
+  return drawing;
+}
+
+// columns places the instances above the shards, and returns the bottom of the panel.
+function columns({ x, width }, top, ...groups) {
+  let y = top + 18;
+  for (const group of groups) {
+    if (group.length === 0) continue; // the shards of a service that has not responded are unknown
+    const perRow = Math.min(group.length, Math.max(2, Math.floor((width - 20 + size.gap) / (size.width + size.gap))));
+    const w = Math.min(size.width, (width - 20 - (perRow - 1) * size.gap) / perRow);
+    group.forEach((node, i) => {
+      const inRow = Math.min(perRow, group.length - Math.floor(i / perRow) * perRow);
+      const start = x + width / 2 - (inRow * w + (inRow - 1) * size.gap) / 2 + w / 2;
+      Object.assign(node, { w, x: start + (i % perRow) * (w + size.gap), y: y + size.height / 2 + Math.floor(i / perRow) * (size.height + size.gap) });
+    });
+    y += Math.ceil(group.length / perRow) * (size.height + size.gap) - size.gap + size.level;
+  }
+  return y - size.level + 34;
+}
+
+// rows places the instances to the left of the shards, and returns the bottom of the panel.
+function rows({ x, width }, top, ...groups) {
+  const w = Math.min(size.width, (width - 20) * .465);
+  groups.forEach((group, column) => group.forEach((node, i) => Object.assign(node, {
+    w, x: column === 0 ? x + 10 + w / 2 : x + width - 10 - w / 2, y: top + 32 + size.height / 2 + i * (size.height + size.gap),
+  })));
+  return top + 32 + Math.max(...groups.map((group) => group.length)) * (size.height + size.gap) - size.gap + 10;
+}
+
+function instanceNodes({ service, instances, count }) {
+  const numbers = Array.from({ length: Math.max(count, 1) }, (_, i) => i + 1);
+  return numbers.map((number) => {
+    const m = instances.find((m) => m.number === number);
+    const node = { kind: "instance", id: `${service} ${number}`, title: count ? `${service} ${number}/${count}` : service, m, rate: 0 };
+    if (!m) return { ...node, state: "unknown", text: "unknown" };
+    if (!m.fresh) return { ...node, state: "unhealthy", text: "no response" };
+    const perSecond = rate([m], requestsOf);
+    return { ...node, state: "healthy", rate: perSecond, text: "healthy · " + perSecond.toFixed(0) + "/s" };
+  });
+}
+
+function lineState(instance, shard) {
+  if (!instance.m?.fresh) return "unknown";
+  const known = instance.m.overview.shards.find((s) => s.shard === shard.shard);
+  return known ? stateOf(known) : "unknown";
+}
+
+function draw(snapshot) {
+  const width = Math.max(280, Math.floor(picture.clientWidth));
+  const { nodes, lines, panels, height, wide } = layout(snapshot, width);
+  const key = JSON.stringify([width, highlighted, nodes.map((n) => [n.id, n.state, n.text]), lines.map((l) => [l.state, l.busy])]);
+  if (key === drawn) return;
+  drawn = key;
+  picture.classList.toggle("rows", !wide);
+  picture.style.height = height + "px";
+  picture.setAttribute("aria-label", "Topology: " + nodes.map((n) => `${n.kind === "shard" ? n.id : n.title} ${n.text}`).join(", "));
+  const labels = panels.map((p) => place(make("div", p.text, "group"), wide ? { left: p.x + p.width / 2 - 50, top: p.y + p.height - 28, width: 100 } : { left: p.x + 10, top: p.y + 4, width: 100 }));
+  picture.replaceChildren(
+    ...panels.map((p) => place(make("div", undefined, "panel"), { left: p.x, top: p.y, width: p.width, height: p.height })),
+    svg("svg", { width, height, viewBox: `0 0 ${width} ${height}` }, ...lines.map((line) => drawLine(line, wide))),
+    ...labels, ...nodes.map(drawNode));
+}
+
+// place sets the position of an element, in px.
+function place(element, position) {
+  for (const [name, value] of Object.entries(position)) element.style[name] = value + "px";
+  return element;
+}
+
+function drawLine({ from, to, state, busy }, wide) {
+  const line = svg("g", { class: "line " + classes[state] });
+  let d;
+  if (wide) {
+    const y1 = from.y + size.height / 2, y2 = to.y - size.height / 2, middle = (y1 + y2) / 2;
+    d = `M${from.x} ${y1}C${from.x} ${middle} ${to.x} ${middle} ${to.x} ${y2}`;
+  } else if (from.kind === "gateway") { // along the left margin
+    d = `M${from.x - from.w / 2} ${from.y}H16Q6 ${from.y} 6 ${from.y + 10}V${to.y - 10}Q6 ${to.y} 16 ${to.y}H${to.x - to.w / 2}`;
+  } else {
+    const x1 = from.x + from.w / 2, x2 = to.x - to.w / 2, middle = (x1 + x2) / 2;
+    d = `M${x1} ${from.y}C${middle} ${from.y} ${middle} ${to.y} ${x2} ${to.y}`;
+  }
+  line.append(svg("path", { d }));
+  if (busy && state === "healthy") line.append(svg("path", { d, class: "busy" }));
+  return line;
+}
+
+// drawNode returns an HTML element, because tools that check contrast do not know the background of a text in an SVG.
+function drawNode({ x, y, w, title, text, state, kind, id }) {
+  const node = make("div", undefined, `node ${kind} ${classes[state]}` + (id === highlighted ? " marked" : ""));
+  const texts = make("div");
+  texts.append(make("div", title, "title"), make("div", text, "text"));
+  node.append(icon(state), texts);
+  return place(node, { left: x - w / 2, top: y - size.height / 2, width: w, height: size.height });
+}

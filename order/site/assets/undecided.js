@@ -1,0 +1,56 @@
+// The undecided orders of the last overview, and their retry.
+
+import { request } from "./api.js";
+import { arrange, byId, cellOf, idLink, make, none, row, setText } from "./dom.js";
+import * as saga from "./saga.js";
+
+export function init() {}
+
+let retrying = ""; // ID of the order whose retry is in flight
+const rows = new Map(); // row of each order that the table shows, and a function that changes it, by order ID
+const empty = none(5);
+
+export function update({ newest }) {
+  if (!newest) return;
+  const { editable, undecided } = newest.saga;
+  byId("hidden").hidden = editable;
+  const old = undecided.filter((u) => u.age_ms >= 1000);
+  for (const id of rows.keys()) if (!old.some((u) => u.order_id === id)) rows.delete(id);
+  for (const u of old) {
+    if (!rows.has(u.order_id)) rows.set(u.order_id, add(u.order_id));
+    rows.get(u.order_id).change(u);
+  }
+  arrange(byId("undecided"), old.length ? old.map((u) => rows.get(u.order_id).line) : [empty]);
+}
+
+// add returns a new row, and a function that shows the current state of its order.
+function add(id) {
+  let current;
+  const button = make("button", "Retry now");
+  button.setAttribute("aria-label", "Retry now: order " + id);
+  button.addEventListener("click", () => retry(current));
+  const status = cellOf(""), age = cellOf("", "n"), shard = cellOf("", "n");
+  const change = (u) => {
+    current = u;
+    setText(status, u.status);
+    setText(age, (u.age_ms / 1000).toFixed(1) + " s");
+    setText(shard, String(u.shard));
+    button.disabled = retrying === id;
+  };
+  return { line: row(idLink(id, () => saga.show(id), "Show order"), status, age, shard, cellOf(button, "edit")), change };
+}
+
+// retry sends the checkout or cancel request of an order again. A retry is safe: a checkout joins the attempt in flight,
+// and a cancellation refunds only once.
+async function retry(u) {
+  retrying = u.order_id;
+  const path = u.status === "REFUNDING" ? `/payment/cancel/${encodeURIComponent(u.user_id)}/` : "/orders/checkout/";
+  setText(byId("retried"), "Retrying order " + u.order_id + "…");
+  try {
+    const response = await request("POST", path + encodeURIComponent(u.order_id));
+    setText(byId("retried"), `Order ${u.order_id}: ${response.status} ${response.body.title || "done"}.`);
+  } catch {
+    setText(byId("retried"), `Order ${u.order_id}: no response. Retry it.`);
+  }
+  retrying = "";
+}

@@ -1,0 +1,194 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"checkout/common/api"
+	"checkout/common/list"
+	"checkout/common/protocol"
+	"checkout/common/redis"
+	"checkout/common/shard"
+)
+
+// maxExamined is the largest number of orders per shard that one call of List examines if the query has a filter.
+const maxExamined = 200
+
+// Undecided is the Query.State of orders that are RUNNING, ABORTING or REFUNDING.
+const Undecided = "undecided"
+
+// Query selects orders of a list. An empty field selects every order.
+type Query struct {
+	User  string
+	State string // a state or Undecided
+	// Purchases selects the orders that a checkout has paid, whether they were cancelled later or not.
+	Purchases bool
+}
+
+// selects reports whether a query selects an order.
+func (q Query) selects(o Listed) bool {
+	undecided := o.State == StateRunning || o.State == StateAborting || o.State == StateRefunding
+	paid := o.State == StatePaid || o.State == StateRefunding || o.State == StateCancelled
+	return (q.User == "" || o.User == q.User) && (!q.Purchases || paid) &&
+		(q.State == "" || q.State == o.State || q.State == Undecided && undecided)
+}
+
+// onlyUndecided reports whether the query selects only undecided orders.
+func (q Query) onlyUndecided() bool {
+	return slices.Contains([]string{Undecided, StateRunning, StateAborting, StateRefunding}, q.State)
+}
+
+// Listed is an order of a list.
+type Listed struct {
+	ID, User, State string
+	Total, Pieces   int64
+	Paid, Refunded  int64 // when the order was paid and refunded, Unix ms by Redis TIME; 0 if it was not, or if unknown
+}
+
+// listedFields are the fields that listed parses.
+var listedFields = []string{
+	stateField, userField, totalField, piecesField, historyField, attemptField, byField, deadlineField,
+}
+
+func listed(id string, r redis.Reply) (Listed, error) {
+	o := Listed{ID: id, State: r.String(0), User: r.String(1), Total: r.Int(2), Pieces: r.Int(3)}
+	if history := r.String(4); history != "" && r.Has(7) {
+		events, _ := parseHistory(history, r.String(5), r.String(6), r.Int(7)-protocol.Deadline.Milliseconds())
+		for _, e := range events {
+			switch e.Kind {
+			case EventPaid:
+				o.Paid = e.At
+			case EventCancelled:
+				o.Refunded = e.At
+			}
+		}
+	}
+	return o, r.Err()
+}
+
+// List returns a page of orders. The orders of batch_init come last. They are not indexed by user, so a query with a
+// user finds them only if its state selects undecided orders. A page may be shorter than its limit even if more orders
+// follow, because List examines a limited number of orders.
+func (s *Store) List(ctx context.Context, q Query, page list.Page) (api.List[Listed], error) {
+	examine := page.Limit
+	if q.State != "" || q.Purchases {
+		examine = maxExamined
+	}
+	_, afterDecimal := shard.ParseDecimal(page.After)
+	var parts []list.Part[Listed]
+	var err error
+	switch {
+	case q.onlyUndecided():
+		parts, err = s.each(func(at *redis.Shard) (list.Part[Listed], error) {
+			ids, err := texts(at.Run(ctx, undecidedScript, []string{at.Key(undecidedKey)}))
+			if err != nil {
+				return list.Part[Listed]{}, err
+			}
+			slices.SortFunc(ids, list.Compare)
+			ids = slices.DeleteFunc(ids, func(id string) bool { return page.After != "" && list.Compare(id, page.After) <= 0 })
+			return read(ctx, q, page.Limit, examine, ids, func(string) *redis.Shard { return at })
+		})
+	case !afterDecimal:
+		parts, err = s.each(func(at *redis.Shard) (list.Part[Listed], error) {
+			index := ordersKey
+			if q.User != "" {
+				index = userPrefix + q.User
+			}
+			ids, err := texts(at.Run(ctx, listScript, []string{at.Key(index)}, page.After, examine+1))
+			if err != nil {
+				return list.Part[Listed]{}, err
+			}
+			return read(ctx, q, page.Limit, examine, ids, func(string) *redis.Shard { return at })
+		})
+	}
+	if err != nil {
+		return api.List[Listed]{}, err
+	}
+	more := slices.ContainsFunc(parts, func(p list.Part[Listed]) bool { return p.Through != "" })
+	if more || q.User != "" || q.onlyUndecided() {
+		return list.Merge(parts, page.Limit), nil
+	}
+	decimal, err := s.listDecimal(ctx, q, page, examine)
+	return list.Merge(append(parts, decimal), page.Limit), err
+}
+
+// listDecimal returns the next orders of batch_init on all shards.
+func (s *Store) listDecimal(ctx context.Context, q Query, page list.Page, examine int) (list.Part[Listed], error) {
+	if s.cluster.Modulus() == 0 {
+		return list.Part[Listed]{}, fmt.Errorf("list orders of batch_init: shard map not loaded: %w", api.Unavailable)
+	}
+	next := s.cluster.Decimals()
+	if after, ok := shard.ParseDecimal(page.After); ok {
+		next = min(next, after)
+	}
+	var ids []string
+	for n := next - 1; n >= 0 && len(ids) <= examine; n-- {
+		ids = append(ids, shard.FormatDecimal(n))
+	}
+	return read(ctx, q, page.Limit, examine, ids, func(id string) *redis.Shard {
+		at, _ := s.cluster.LocateOrFirst(id)
+		return at
+	})
+}
+
+// each calls a function for every shard concurrently.
+func (s *Store) each(call func(*redis.Shard) (list.Part[Listed], error)) ([]list.Part[Listed], error) {
+	parts, errs := make([]list.Part[Listed], len(s.Shards())), make([]error, len(s.Shards()))
+	var calls sync.WaitGroup
+	for i, at := range s.Shards() {
+		calls.Go(func() { parts[i], errs[i] = call(at) })
+	}
+	calls.Wait()
+	return parts, errors.Join(errs...)
+}
+
+// read reads at most examine orders and returns the first limit orders that the query selects. If there are more IDs,
+// they only show that the list continues.
+func read(
+	ctx context.Context, q Query, limit, examine int, ids []string, locate func(string) *redis.Shard,
+) (part list.Part[Listed], err error) {
+	more := len(ids) > examine
+	ids = ids[:min(examine, len(ids))]
+	reads := make([]*redis.Read, len(ids))
+	for i, id := range ids {
+		at := locate(id)
+		if at == nil {
+			return part, fmt.Errorf("order %s: locate: %w", id, api.Unavailable)
+		}
+		reads[i] = at.StartFields(at.Key(orderKey(id)), listedFields...)
+	}
+	for i, read := range reads {
+		reply, readErr := read.Wait(ctx)
+		if err = errors.Join(err, readErr); err != nil || len(part.Entries) == limit || !reply.Has(0) {
+			continue // wait for all reads
+		}
+		o, parseErr := listed(ids[i], reply)
+		if err = parseErr; err == nil && q.selects(o) {
+			part.Entries = append(part.Entries, list.Entry[Listed]{ID: o.ID, Value: o})
+			if len(part.Entries) == limit && (more || i+1 < len(ids)) {
+				part.Through = o.ID
+			}
+		}
+	}
+	if more && part.Through == "" {
+		part.Through = ids[len(ids)-1]
+	}
+	return part, err
+}
+
+// States are the values of Query.State.
+func States() []string {
+	return []string{StateOpen, StateRunning, StateAborting, StatePaid, StateRefunding, StateCancelled, Undecided}
+}
+
+// ParseState returns the Query.State of a parameter, or an error that wraps api.BadRequest.
+func ParseState(state string) (string, error) {
+	if !slices.Contains(States(), state) {
+		return "", fmt.Errorf("state %.40q: want one of %s: %w", state, strings.Join(States(), ", "), api.BadRequest)
+	}
+	return state, nil
+}

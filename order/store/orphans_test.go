@@ -1,0 +1,70 @@
+package store
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"checkout/common/testredis"
+)
+
+// Orphans lists the undecided orders of processes that are not connected, whatever their state and due time.
+func TestOrphansAreTheOrdersOfMissingProcesses(t *testing.T) {
+	s, client := openStore(t)
+	restore(t, client, "o:a s=RUNNING by=dead\no:b s=ABORTING by=dead\no:c s=RUNNING by=gone\no:d s=RUNNING by=lives\n"+
+		"o:e s=RUNNING\no:f s=PAID by=dead\n"+
+		"undecided a at now+5\nundecided b at now-5\nundecided c at now+5\nundecided d at now\nundecided e at now\n"+
+		"undecided missing at now", time.Now())
+	got, err := s.Orphans(t.Context(), s.Shards()[0], Incarnations{"lives": true, s.by: true})
+	if err != nil || len(got) != 2 {
+		t.Fatalf("orphans: got %v, %v; want those of the two dead processes", got, err)
+	}
+	for by, want := range map[string]string{"dead": "[a b]", "gone": "[c]"} {
+		var ids []string
+		for _, o := range got[by] {
+			ids = append(ids, o.ID)
+		}
+		slices.Sort(ids)
+		if fmt.Sprint(ids) != want {
+			t.Errorf("orphans of %s: got %v, want %s", by, ids, want)
+		}
+	}
+}
+
+// Connected lists every process that is connected, this one included, and no other.
+func TestConnectedProcesses(t *testing.T) {
+	c, servers := testredis.Open(t, "order", 1, Scripts)
+	first, second := New(c), New(testredis.Connect(t, "order", servers, Scripts))
+	other := servers[0].Client.Conn()
+	defer other.Close()
+	if err := other.ClientSetName(t.Context(), "checkout:stock:other:1").Err(); err != nil {
+		t.Fatal(err)
+	}
+	got, err := first.Connected(t.Context(), first.Shards()[0])
+	if err != nil || len(got) != 2 || !got[first.by] || !got[second.by] {
+		t.Errorf("connected: got %v, %v; want %s and %s", got, err, first.by, second.by)
+	}
+}
+
+// One unreadable entry does not keep the others from being taken. The unreadable entry is postponed like the others.
+func TestUnreadableEntriesDoNotBlockTheOthers(t *testing.T) {
+	s, client := openStore(t)
+	unreadable := []string{
+		"x", "A 1 0", "A 1 0 0 0", "A soon 0 0", "A 0 0 0", "A -5 0 0", "A 9223372036854775807 0 0", "A 1 0,x 0", "A 1 0 y",
+		" 1 0 0", fmt.Sprintf("%0300d 1 0 0", 1), "A 1e9 0 0",
+	}
+	key := s.Shards()[0].Key(unconfirmedKey)
+	for _, entry := range append(unreadable, "B 1764410000000 0,2 1") {
+		if err := client.Do(t.Context(), "ZADD", key, 1, entry).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	taken, errs, err := s.TakeUnconfirmed(t.Context(), s.Shards()[0], 100, 10*time.Second)
+	if err != nil || len(taken) != 1 || taken[0].Record != "B" || len(errs) != len(unreadable) {
+		t.Errorf("got the entries %+v, %d unreadable, %v; want B and %d", taken, len(errs), err, len(unreadable))
+	}
+	if n := client.ZCount(t.Context(), key, "-inf", "1000").Val(); n != 0 {
+		t.Errorf("%d entries are still due, want 0", n)
+	}
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"checkout/common/api"
+	"checkout/common/list"
+	"checkout/common/web"
+)
+
+// paymentRecord is one payment in the history of a user.
+type paymentRecord struct {
+	Kind       string `json:"kind"` // byCheckout or byPayment
+	OrderID    string `json:"order_id"`
+	Amount     int64  `json:"amount"`
+	Status     string `json:"status"`                // PAID, REFUNDING or CANCELLED
+	PaidAt     int64  `json:"paid_at,omitempty"`     // Unix ms; 0 for a direct payment, or if unknown
+	RefundedAt int64  `json:"refunded_at,omitempty"` // Unix ms; 0 for a direct payment, if not refunded, or if unknown
+}
+
+// Kinds of payments.
+const (
+	byCheckout = "checkout"
+	byPayment  = "direct"
+)
+
+// directSuffix follows the ID of the order in the name of a direct payment in the list. So a direct payment and the
+// checkout of the same order have different names.
+const directSuffix = " direct"
+
+// history returns a page of the payments of a user, sorted by the IDs of their orders, newest order first.
+func (h *handlers) history(c *gin.Context) (api.List[paymentRecord], error) {
+	ctx, user := c.Request.Context(), c.Param("user_id")
+	// The order of a direct payment may have any ID.
+	page, err := web.Page(c, func(name string) bool { return name != "" })
+	if err != nil {
+		return api.List[paymentRecord]{}, err
+	}
+	direct, err := h.users.directPayments(ctx, user, page)
+	if err != nil {
+		return api.List[paymentRecord]{}, err
+	}
+	checkouts, err := h.orders.purchases(ctx, user, page)
+	return list.Merge([]list.Part[paymentRecord]{direct, checkouts}, page.Limit), err
+}
+
+// directPayments returns the direct payments of a user that belong to a page.
+func (u *users) directPayments(
+	ctx context.Context, id string, page list.Page,
+) (part list.Part[paymentRecord], err error) {
+	if _, err := u.find(ctx, id); err != nil {
+		return part, err
+	}
+	at, err := u.Locate(id)
+	if err != nil {
+		return part, err
+	}
+	payments, err := at.Hash(ctx, at.Key(directPrefix+id))
+	if err != nil {
+		return part, fmt.Errorf("user %s: %w", id, err)
+	}
+	for order, value := range payments {
+		name := order + directSuffix
+		if strings.HasPrefix(value, inProgress) || page.After != "" && list.Compare(name, page.After) <= 0 {
+			continue
+		}
+		amount, err := strconv.ParseInt(value, 10, 64)
+		if err != nil {
+			return part, fmt.Errorf("user %s, order %s: parse direct payment %q: %w", id, order, value, err)
+		}
+		record := paymentRecord{Kind: byPayment, OrderID: order, Amount: amount, Status: api.StatePaid}
+		if amount < 0 {
+			record.Amount, record.Status = -amount, api.StateCancelled
+		}
+		part.Entries = append(part.Entries, list.Entry[paymentRecord]{ID: name, Value: record})
+	}
+	slices.SortFunc(part.Entries, func(a, b list.Entry[paymentRecord]) int { return list.Compare(a.ID, b.ID) })
+	if len(part.Entries) > page.Limit {
+		part.Entries = part.Entries[:page.Limit]
+		part.Through = part.Entries[page.Limit-1].ID
+	}
+	return part, nil
+}
+
+// purchases returns the orders that checkouts of a user have paid and that belong to a page.
+func (o *orders) purchases(
+	ctx context.Context, user string, page list.Page,
+) (part list.Part[paymentRecord], err error) {
+	request := api.PurchasesRequest{UserID: user, Limit: page.Limit}
+	if page.After != "" {
+		request.Cursor = list.Cursor(page.After)
+	}
+	var found api.Purchases
+	if err := o.peer.Call(ctx, "/internal/orders", request, &found); err != nil {
+		return part, fmt.Errorf("user %s: list paid orders: %v: %w", user, err, api.Unavailable)
+	}
+	if found.Unavailable {
+		return part, fmt.Errorf("user %s: list paid orders: a shard is unavailable: %w", user, api.Unavailable)
+	}
+	for _, order := range found.Data {
+		part.Entries = append(part.Entries, list.Entry[paymentRecord]{ID: order.OrderID, Value: paymentRecord{
+			Kind: byCheckout, OrderID: order.OrderID, Amount: order.TotalCost, Status: order.Status,
+			PaidAt: order.PaidAt, RefundedAt: order.RefundedAt,
+		}})
+	}
+	if found.HasMore {
+		part.Through, err = list.ParseCursor(found.NextCursor, list.IsID)
+	}
+	return part, err
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"checkout/common/api"
+	"checkout/common/env"
+	"checkout/common/service/servicetest"
+)
+
+// The history of a user has the orders that checkouts have paid and the direct payments, in pages of any size. An order
+// may have both.
+func TestHistoryListsEveryPayment(t *testing.T) {
+	t.Parallel()
+	payment := newInstance(t, 1)
+	user := payment.create(t, 100)
+	const older, newer = "01a20ac5-4c2e-7b1d-9f3a-52b0c6d10000", "01a20ac6-4c2e-7b1d-9f3a-52b0c6d10001"
+	payment.order.reply(api.OrderMissing)
+	for _, order := range []string{older, "x", "7"} {
+		payment.Want(t, "POST", fmt.Sprintf("/pay/%s/%s/10", user, order),
+			fmt.Sprintf(`{"msg":"user %s paid 10 for order %s"}`, user, order))
+	}
+	payment.Want(t, "POST", "/cancel/"+user+"/"+older, fmt.Sprintf(`{"msg":"refunded what user %s paid for order %s"}`,
+		user, older))
+	payment.order.paid = []api.PaidOrder{
+		{OrderID: newer, Status: api.StatePaid, TotalCost: 20, PaidAt: 1_764_410_000_009},
+		{OrderID: older, Status: api.StateCancelled, TotalCost: 30, PaidAt: 1_764_400_000_009, RefundedAt: 1_764_400_000_019},
+	}
+	want := []paymentRecord{
+		{Kind: byPayment, OrderID: "x", Amount: 10, Status: api.StatePaid},
+		{Kind: byPayment, OrderID: "7", Amount: 10, Status: api.StatePaid},
+		{Kind: byCheckout, OrderID: newer, Amount: 20, Status: api.StatePaid, PaidAt: 1_764_410_000_009},
+		{Kind: byPayment, OrderID: older, Amount: 10, Status: api.StateCancelled},
+		{
+			Kind: byCheckout, OrderID: older, Amount: 30, Status: api.StateCancelled,
+			PaidAt: 1_764_400_000_009, RefundedAt: 1_764_400_000_019,
+		},
+	}
+	for _, limit := range []int{1, 2, 3, 100} {
+		var got []paymentRecord
+		for cursor := ""; ; {
+			w := payment.Call("GET", fmt.Sprintf("/history/%s?limit=%d%s", user, limit, cursor))
+			var page api.List[paymentRecord]
+			if err := json.Unmarshal(w.Body.Bytes(), &page); w.Code != 200 || err != nil || len(page.Data) > limit {
+				t.Fatalf("limit %d: got %d %s, %v; want a page", limit, w.Code, w.Body, err)
+			}
+			if got = append(got, page.Data...); !page.HasMore {
+				break
+			}
+			cursor = "&cursor=" + page.NextCursor
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("limit %d: got\n%+v, want\n%+v", limit, got, want)
+		}
+	}
+
+	payment.Refuse(t, "GET", "/history/"+user+"?limit=0", api.InvalidNumber)
+	payment.Refuse(t, "GET", "/history/"+user+"?cursor=", api.BadRequest)
+	payment.Refuse(t, "GET", "/history/"+strings.Replace(user, "7", "8", 1), api.UserNotFound)
+	payment.order.fail()
+	payment.Refuse(t, "GET", "/history/"+user, api.Unavailable)
+}
+
+// A payment that is in progress is not in the history.
+func TestHistoryLeavesOutPaymentsInProgress(t *testing.T) {
+	t.Parallel()
+	payment := newInstance(t, 1)
+	user := payment.create(t, 100)
+	at := payment.Cluster.Shards()[0]
+	if _, err := at.Do(t.Context(), "HSET", at.Key(directPrefix+user), "O", "?token:1764410000000"); err != nil {
+		t.Fatal(err)
+	}
+	payment.Want(t, "GET", "/history/"+user, `{"data":[],"has_more":false}`)
+}
+
+// With LISTS=0, there are no histories.
+func TestHistoryIsDisabled(t *testing.T) {
+	t.Parallel()
+	payment := servicetest.New(t, definition, 1, func(c *env.Config) { c.Lists = false })
+	payment.Refuse(t, "GET", "/history/U", api.ListsDisabled)
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"checkout/common/api"
+)
+
+// If the shard of an order does not respond, requests about orders on other shards are not delayed. A
+// cancellation that waits for a shard of stock delays no other cancellation, even of an order on the same shard.
+func TestSlowOrderDelaysNoOther(t *testing.T) {
+	t.Parallel()
+	payment := newInstance(t, 1)
+	id := payment.create(t, 10)
+	for _, row := range []struct{ slow, path, other string }{
+		{"payment 0", "/status/" + id + "/", "1"},
+		{"payment 0", "/cancel/" + id + "/", "1"},
+		{"cancel 0", "/cancel/" + id + "/", "2"},
+	} {
+		payment.order.reply(api.Cancelled)
+		released := make(chan struct{})
+		payment.order.slow.Store(row.slow, released)
+		var waiting sync.WaitGroup
+		for range 10 {
+			waiting.Go(func() { payment.Call("POST", row.path+"0") })
+		}
+		time.Sleep(50 * time.Millisecond) // until the first request is in flight, and all other requests wait for it
+		done := make(chan int, 1)
+		go func() { done <- payment.Call("POST", row.path+row.other).Code }()
+		select {
+		case code := <-done:
+			if code != 200 {
+				t.Errorf("%s is slow: POST %s%s: got %d, want 200", row.slow, row.path, row.other, code)
+			}
+		case <-time.After(4 * time.Second):
+			t.Errorf("%s is slow: POST %s%s waits, want no wait", row.slow, row.path, row.other)
+		}
+		close(released)
+		payment.order.slow.Delete(row.slow)
+		waiting.Wait()
+	}
+}
+
+// If the order service replies that a retry would also fail, payment sends no second request.
+func TestUnavailableShardIsAskedOnce(t *testing.T) {
+	t.Parallel()
+	payment := newInstance(t, 1)
+	id := payment.create(t, 10)
+	payment.order.reply(api.PaymentUnavailable)
+	for _, path := range []string{"/status/" + id + "/A", "/cancel/" + id + "/A"} {
+		payment.order.requests()
+		payment.Refuse(t, "POST", path, api.Unavailable)
+		if n := len(payment.order.requests()); n != 1 {
+			t.Errorf("POST %s: sent %d requests to the order service, want 1", path, n)
+		}
+	}
+}
+
+// A payment that ends without a charge is no longer in progress, so a checkout of the order need not wait.
+func TestRejectedDirectPaymentEnds(t *testing.T) {
+	t.Parallel()
+	payment := newInstance(t, 1)
+	payment.order.reply(api.NotPaid)
+	id := payment.create(t, 10)
+	for _, request := range []struct {
+		path   string
+		status int
+	}{{"/add_funds/" + id + "/1", 200}, {"/pay/" + id + "/A/6", 422}} { // both requests have the same key
+		r, w := httptest.NewRequest("POST", request.path, nil), httptest.NewRecorder()
+		r.Host = "localhost"
+		r.Header.Set("Idempotency-Key", "K")
+		if payment.Public.ServeHTTP(w, r); w.Code != request.status {
+			t.Errorf("POST %s: got %d %s, want %d", request.path, w.Code, w.Body, request.status)
+		}
+	}
+	if n := payment.Shards[0].Client.Exists(t.Context(), "{p0}d:"+id).Val(); n != 0 {
+		t.Error("the rejected payment is still in progress")
+	}
+}

@@ -1,0 +1,217 @@
+package main
+
+import (
+	"encoding/pem"
+	"maps"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	batch "k8s.io/api/batch/v1"
+	core "k8s.io/api/core/v1"
+)
+
+// backup runs the script until the script ends. When the channel is closed, the method sends SIGTERM to the
+// script.
+func (f *fakeAPI) backup(t *testing.T, interrupt <-chan struct{}) (output string, err error) {
+	t.Helper()
+	server := httptest.NewTLSServer(f)
+	defer server.Close()
+	plain := httptest.NewServer(f)
+	defer plain.Close()
+	account := t.TempDir()
+	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	for name, text := range map[string][]byte{"ca.crt": certificate, "token": []byte("secret")} {
+		if err := os.WriteFile(filepath.Join(account, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command("sh", filepath.Join(root, chartDir, "files/backup"))
+	cmd.Env = append(os.Environ(), "ACCOUNT="+account, "KUBERNETES_API="+server.URL, "NAMESPACE=shop", "RELEASE=shop-1",
+		"CLAIMS="+claims, "ORDER_METRICS=http://127.0.0.1:1/metrics "+plain.URL+"/metrics", "ORDER_SHARDS=2",
+		"SNAPSHOT_CLASS=fast", "KEEP=2", "STOP_SECONDS=3", "READY_SECONDS=3", "no_proxy=127.0.0.1")
+	var text strings.Builder
+	cmd.Stdout, cmd.Stderr = &text, &text
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		<-interrupt
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+	}()
+	err = cmd.Wait()
+	return text.String(), err
+}
+
+// TestBackup checks a whole backup: the gateway stops, the orders settle, all volumes are saved, the gateway starts
+// before the snapshots are ready, and old backups are deleted.
+func TestBackup(t *testing.T) {
+	t.Parallel()
+	f := newFakeAPI()
+	f.old(1)
+	f.old(2)
+	f.old(3)
+	f.old(4, "checkout-backup-state") // from a killed run
+	polls := 0
+	f.metrics = func() string { // one order is undecided, then one shard does not reply
+		polls++
+		switch polls {
+		case 1:
+			return strings.Replace(settledMetrics, `undecided{shard="1"} 0`, `undecided{shard="1"} 1`, 1)
+		case 2:
+			return strings.Replace(settledMetrics, "checkout_unconfirmed{shard=\"0\"} 0\n", "", 1)
+		}
+		f.event("settled")
+		return settledMetrics
+	}
+	output, err := f.backup(t, nil)
+	want := []string{"0 gateways", "settled", "snapshot data-order-redis-0 of class fast",
+		"snapshot data-order-redis-1 of class fast", "snapshot data-stock-redis-0 of class fast", "settled", "3 gateways"}
+	if err != nil || !slices.Equal(f.events, want) || f.annotation != "" {
+		t.Errorf("backup: %v, annotation %q\n%s\nevents %q\nwant %q", err, f.annotation, output, f.events, want)
+	}
+	backups := map[string]int{}
+	for _, labels := range f.snapshots {
+		backups[labels["checkout-backup"]]++
+		if _, incomplete := labels["checkout-backup-state"]; incomplete {
+			t.Errorf("a complete backup has a snapshot with the labels %v, want no checkout-backup-state", labels)
+		}
+	}
+	if delete(backups, "20261103-030000"); len(backups) != 1 || slices.Collect(maps.Values(backups))[0] != 3 {
+		t.Errorf("backups besides the last old backup: %v, want one with 3 volumes", backups)
+	}
+}
+
+// TestBackupFails checks that a backup that fails leaves no snapshot, and that the gateway runs afterwards.
+func TestBackupFails(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(f *fakeAPI)
+		want   string // in the output
+		events []string
+	}{
+		"an order stays undecided": {
+			func(f *fakeAPI) {
+				f.metrics = func() string { return strings.Replace(settledMetrics, " 0", " 2", 1) }
+			},
+			"orders are still undecided or unconfirmed", []string{"0 gateways", "3 gateways"},
+		},
+		"no order instance replies": {
+			func(f *fakeAPI) { f.metrics = func() string { return "" } },
+			"orders are still undecided or unconfirmed", []string{"0 gateways", "3 gateways"},
+		},
+		"no snapshot is taken": {
+			func(f *fakeAPI) {
+				f.status = func(int) string { return `{"error": {"message": "no quota"}}` }
+				f.events = nil
+			},
+			"no quota", nil,
+		},
+		"an order starts meanwhile": {
+			func(f *fakeAPI) {
+				f.afterCreate = func() { f.metrics = func() string { return strings.Replace(settledMetrics, " 0", " 1", 1) } }
+			},
+			"something reached the services during the backup", nil,
+		},
+		"somebody starts the gateway": {
+			func(f *fakeAPI) { f.afterCreate = func() { f.replicas, f.generation = 5, f.generation+1 } },
+			"the gateway was changed during the backup", nil,
+		},
+		"the snapshots are never ready": {
+			func(f *fakeAPI) {
+				f.status = func(int) string { return `{"creationTime": "2026-11-30T03:00:00Z", "readyToUse": false}` }
+			},
+			"the snapshots were not ready in time", nil,
+		},
+		"the cluster has no snapshots": {
+			func(f *fakeAPI) { f.snapshots = nil }, "404", nil,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFakeAPI()
+			c.change(f)
+			output, err := f.backup(t, nil)
+			replicas := 3
+			if name == "somebody starts the gateway" {
+				replicas = 5
+			}
+			if err == nil || !strings.Contains(output, c.want) || f.replicas != replicas || f.annotation != "" ||
+				len(f.snapshots) > 0 || c.events != nil && !slices.Equal(f.events, c.events) {
+				t.Errorf("error %v, want %q in the output\n%s\n%d gateways, annotation %q, snapshots %v, events %q", err, c.want,
+					output, f.replicas, f.annotation, f.snapshots, f.events)
+			}
+		})
+	}
+}
+
+// TestInterruptedBackup checks that a backup that gets SIGTERM starts the gateway again. If a run is killed, the next
+// run starts the gateway.
+func TestInterruptedBackup(t *testing.T) {
+	t.Parallel()
+	f, interrupt := newFakeAPI(), make(chan struct{})
+	f.metrics = sync.OnceValue(func() string { close(interrupt); return "" })
+	if output, err := f.backup(t, interrupt); err == nil || f.replicas != 3 || f.annotation != "" {
+		t.Errorf("after SIGTERM: got error %v, %d gateways, annotation %q; want an error, 3 gateways, no annotation:\n%s",
+			err, f.replicas, f.annotation, output)
+	}
+	f = newFakeAPI()
+	f.replicas, f.annotation = 0, "3"
+	if output, err := f.backup(t, nil); err != nil || f.replicas != 3 || f.annotation != "" || len(f.snapshots) != 3 {
+		t.Errorf("after a killed run: error %v, %d gateways, annotation %q; want a backup, 3 gateways, no annotation:\n%s",
+			err, f.replicas, f.annotation, output)
+	}
+}
+
+// TestBackupObjects checks that the CronJob runs the script with the permissions that the script needs, and that the
+// script may read the metrics of the order instances.
+func TestBackupObjects(t *testing.T) {
+	s := load(t, parse(t, `{machines: 2, order: {shards: 2}, backup: {enabled: true, schedule: "0 4 * * *", keep: 3,
+		snapshotClass: fast}}`))
+	job := of[*batch.CronJob](s, "CronJob")["backup"].Spec
+	template := job.JobTemplate.Spec.Template
+	env := map[string]string{}
+	for _, v := range template.Spec.Containers[0].Env {
+		env[v.Name] = v.Value
+	}
+	want := map[string]string{"NAMESPACE": "default", "RELEASE": release, "KEEP": "3", "SNAPSHOT_CLASS": "fast",
+		"CLAIMS":        "data-order-redis-0 data-order-redis-1 data-stock-redis-0 data-payment-redis-0",
+		"ORDER_METRICS": "http://order-1:5002/metrics http://order-2:5002/metrics", "ORDER_SHARDS": "2",
+	}
+	if !maps.Equal(env, want) || job.Schedule != "0 4 * * *" || job.ConcurrencyPolicy != batch.ForbidConcurrent {
+		t.Errorf("CronJob: %+v, environment %v", job, env)
+	}
+	script, err := os.ReadFile(filepath.Join(root, chartDir, "files/backup"))
+	if got := of[*core.ConfigMap](s, "ConfigMap")["backup"].Data["backup"]; err != nil ||
+		strings.TrimSpace(got) != strings.TrimSpace(string(script)) {
+		t.Errorf("ConfigMap backup differs from files/backup: %v", err)
+	}
+	if template.Spec.ServiceAccountName != "backup" || !*template.Spec.AutomountServiceAccountToken {
+		t.Errorf("want a pod with the service account %q and its token, got %+v", "backup", template.Spec)
+	}
+	*template.Spec.AutomountServiceAccountToken = false // the backup breaks only this rule
+	checkRestricted(t, "backup", template.Spec)
+	for _, service := range services {
+		templates, _ := s.pods()
+		for _, port := range []int{5000, 5001, 5002} {
+			want := service == "order" && port == 5002
+			if got := s.allowsIngress(template.Labels, templates[service+"-1"].Labels, port); got != want {
+				t.Errorf("backup may connect to port %d of %s: %v, want %v", port, service, got, want)
+			}
+		}
+	}
+	if _, err := render(root, parse(t, "backup: {enabled: true, schedule: daily}")); err == nil {
+		t.Error("render with the schedule daily: got no error, want one")
+	}
+	for kind, objects := range load(t, nil).objects {
+		if objects["backup"] != nil {
+			t.Errorf("%s backup exists by default, want none", kind)
+		}
+	}
+}

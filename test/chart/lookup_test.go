@@ -1,0 +1,130 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	batch "k8s.io/api/batch/v1"
+	core "k8s.io/api/core/v1"
+	rbac "k8s.io/api/rbac/v1"
+	"sigs.k8s.io/yaml"
+)
+
+// TestRenderingIsRepeatable checks that the output depends on no random number and not on the time.
+func TestRenderingIsRepeatable(t *testing.T) {
+	for _, file := range valuesFiles {
+		first, err := render(root, read(t, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if again, err := render(root, read(t, file)); err != nil || !maps.Equal(first, again) {
+				t.Errorf("render with %q again: the output differs: %v", file, err)
+			}
+		}
+	}
+}
+
+// TestPassword checks where the password comes from. A Job in the cluster generates the password, unless the values
+// contain a password or name a Secret.
+func TestPassword(t *testing.T) {
+	s := load(t, nil)
+	jobs, roles := of[*batch.Job](s, "Job"), of[*rbac.Role](s, "Role")
+	if len(jobs) != 1 || len(s.objects["Secret"]) != 0 {
+		t.Fatalf("got %d Jobs and the Secrets %v, want one Job", len(jobs), s.objects["Secret"])
+	}
+	for _, job := range jobs {
+		account := job.Spec.Template.Spec.ServiceAccountName
+		binding := of[*rbac.RoleBinding](s, "RoleBinding")[passwordJob]
+		if of[*core.ServiceAccount](s, "ServiceAccount")[account] == nil || binding.Subjects[0].Name != account ||
+			binding.RoleRef.Name != passwordJob {
+			t.Errorf("the Job has the account %q, and the role is bound to %v, want the Job's account", account, binding)
+		}
+		if rules := roles[passwordJob].Rules; len(rules) != 1 || !slices.Equal(rules[0].Verbs, []string{"create"}) ||
+			!slices.Equal(rules[0].Resources, []string{"secrets"}) {
+			t.Errorf("the Job may %v, want only to create Secrets", rules)
+		}
+	}
+	// A change of the Job must change the Job's name, because Kubernetes rejects a change of a Job.
+	for name := range jobs {
+		if other := of[*batch.Job](load(t, parse(t, "image: {tag: other}")), "Job"); other[name] != nil {
+			t.Errorf("the Job has the name %s with two different images, want two names", name)
+		}
+	}
+
+	s = load(t, parse(t, "redis: {password: given}"))
+	secret := of[*core.Secret](s, "Secret")["redis-password"]
+	if secret == nil || string(secret.Data["password"]) != "given" || len(s.objects["Job"]) != 0 {
+		t.Errorf("given password: got the Secret %v and the Jobs %v, want this password and no Job", secret, s.objects["Job"])
+	}
+	s = load(t, parse(t, "redis: {existingSecret: mine, existingSecretKey: redis}"))
+	if s.objects["Secret"] != nil || s.objects["Job"] != nil {
+		t.Errorf("given Secret: got the Secrets %v and the Jobs %v, want none", s.objects["Secret"], s.objects["Job"])
+	}
+	if got := environment(s.instances()["order"])["REDIS_PASSWORD"]; got != "redis of mine" {
+		t.Errorf("given Secret: the password is %s, want the password in the Secret", got)
+	}
+	s.check(t)
+}
+
+// TestUpgradeKeepsThePassword checks that an upgrade keeps the Secret that an older chart contained. Otherwise Helm
+// would remove the Secret, because the new chart does not contain the Secret.
+func TestUpgradeKeepsThePassword(t *testing.T) {
+	for owner, want := range map[string]string{
+		", annotations: {meta.helm.sh/release-name: checkout}": "old", // owned by Helm
+		"": "", // created by the Job
+	} {
+		rendered, err := renderLive(t, "{}", map[string]string{"secrets/redis-password": fmt.Sprintf(
+			"{apiVersion: v1, kind: Secret, metadata: {name: redis-password%s}, data: {password: b2xk}}", owner)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		output := rendered["checkout/templates/secret.yaml"]
+		job := strings.Contains(output, "kind: Job")
+		switch {
+		case want == "" && (!job || strings.Contains(output, "kind: Secret")):
+			t.Errorf("the Job's Secret exists: got %s, want the Job and no Secret", output)
+		case want != "":
+			var got core.Secret
+			if err := yaml.UnmarshalStrict([]byte(output), &got); err != nil || job || got.Kind != "Secret" ||
+				string(got.Data["password"]) != want || got.Annotations["helm.sh/resource-policy"] != "keep" {
+				t.Errorf("an older chart's Secret exists: got %v, %s, want the Secret unchanged and no Job", err, output)
+			}
+		}
+	}
+}
+
+// TestShardsAreNeverRemoved checks that the chart refuses fewer shards than the cluster has, running or as volumes.
+func TestShardsAreNeverRemoved(t *testing.T) {
+	set := map[string]string{"statefulsets/stock-redis": strings.ReplaceAll(
+		strings.Replace(redisSet, "replicas: 1", "replicas: 3", 1), "order-redis", "stock-redis")}
+	claim := func(name string) map[string]string {
+		return map[string]string{"persistentvolumeclaims": fmt.Sprintf(
+			"{apiVersion: v1, kind: PersistentVolumeClaimList, items: [{metadata: {name: %s}}]}", name)}
+	}
+	const same = ", redis: {storage: {size: 20Gi, class: fast}}}"
+	for _, c := range []struct {
+		objects map[string]string
+		values  string
+		refused string
+	}{
+		{nil, "{shards: 1", ""},
+		{set, "{shards: 3", ""},
+		{set, "{shards: 2", "stock has 3 shards: cannot reduce them to 2"},
+		{set, "{shards: 3, stock: {shards: 1}", "cannot reduce them to 1"},
+		{claim("data-stock-redis-10"), "{shards: 10", "stock has 11 shards: cannot reduce them to 10"},
+		{claim("data-stock-redis-10"), "{shards: 10", "PersistentVolumeClaims data-stock-redis-10"},
+		{claim("data-stock-redis-10"), "{shards: 11", ""},
+		{claim("data-stock-redis-10"), "{shards: 1, stock: {shards: 11}", ""},
+		{claim("data-stock-redis-copy"), "{shards: 1", ""},
+		{claim("x-data-stock-redis-5"), "{shards: 1", ""},
+	} {
+		err := upgrade(t, c.values+same, c.objects)
+		if (err == nil) != (c.refused == "") || err != nil && !strings.Contains(err.Error(), c.refused) {
+			t.Errorf("%s in a cluster with %v: got the error %v, want %q", c.values, c.objects, err, c.refused)
+		}
+	}
+}

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// fakeKubectl is a stand-in for kubectl in tests of k8s/restore. It responds to get commands and logs all other
+// commands. Only the first "get pods" finds a pod. A command that contains the text in the file "fail" fails.
+const fakeKubectl = `#!/bin/sh
+shift 2 # -n namespace
+case "$*" in
+*"get volumesnapshot"*volumeSnapshotClassName*) echo fast ;;
+*"get volumesnapshot"*restoreSize*) cat "$FAKE/snapshots" ;;
+*"get volumesnapshot"*) printf '%s\n' 20261101-030000 20261102-030000 20261102-030000 ;;
+*"get pvc"*) cat "$FAKE/claims" ;;
+*"get statefulset,deployment"*)
+	printf '%s\n' statefulset.apps/order-redis deployment.apps/order-1 deployment.apps/gateway ;;
+*restore-replicas}*) cat "$FAKE/annotation" ;;
+*spec.replicas*) echo 2 ;;
+*labels.app*) echo name ;;
+*"get pods"*) if [ -e "$FAKE/asked" ]; then exit 0; fi; touch "$FAKE/asked"; echo pod/name ;;
+*"get cronjob"*) exit 1 ;;
+*) echo "$*" >>"$FAKE/log"
+	case "$*" in *"create -f"*) cat ${3#-} >>"$FAKE/created" ;; esac ;;
+esac
+[ ! -s "$FAKE/fail" ] || case "$*" in *"$(cat "$FAKE/fail")"*) exit 1 ;; esac
+`
+
+// restore runs k8s/restore with fakeKubectl in a directory with these files. It returns the commands, the created
+// objects and the output.
+func restore(t *testing.T, dir string, files map[string]string, environ []string, args ...string) (log []string,
+	created, output string, err error) {
+	t.Helper()
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "kubectl"), []byte(fakeKubectl), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(filepath.Join(root, "k8s/restore"), args...)
+	cmd.Env = append(append(os.Environ(), "FAKE="+dir, "KUBECTL="+dir+"/kubectl", "TMPDIR="+dir), environ...)
+	out, err := cmd.CombinedOutput()
+	text, _ := os.ReadFile(filepath.Join(dir, "log"))
+	objects, _ := os.ReadFile(filepath.Join(dir, "created"))
+	return strings.Split(strings.TrimSpace(string(text)), "\n"), string(objects), string(out), err
+}
+
+var cluster = map[string]string{
+	"snapshots": "data-order-redis-0 b-data-order-redis-0 true 10Gi\n" +
+		"data-order-redis-1 b-data-order-redis-1 true 10Gi\n",
+	// the claim of shard 1 is lost, and shard 2 was added after the backup
+	"claims": "data-order-redis-0 20Gi premium\ndata-order-redis-2 20Gi premium\n", "annotation": "2", "fail": "",
+}
+
+// TestRestore checks the order of the commands, and the claims that the commands create.
+func TestRestore(t *testing.T) {
+	log, created, output, err := restore(t, t.TempDir(), cluster, nil, "b")
+	if err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	inOrder(t, log,
+		`patch statefulset.apps/order-redis…"restore-replicas":"2"…"replicas":0`, "patch deployment.apps/order-1…0",
+		"patch deployment.apps/gateway…0", "create -f -", "create -f -", "wait volumesnapshot",
+		"delete pvc data-order-redis-0", "delete pvc data-order-redis-2",
+		"create -f …checkout-restore-default-checkout-b.yaml",
+		`patch statefulset.apps/order-redis…"restore-replicas":null…"replicas":2`,
+		"rollout status statefulset.apps/order-redis",
+		"patch deployment.apps/order-1…2", "patch deployment.apps/gateway…2", "rollout status", "rollout status")
+	parts := strings.SplitN(created, "---\n", 2)
+	if kept := strings.Count(parts[0], "volumeSnapshotClassName: fast\n"); kept != 2 {
+		t.Errorf("%d snapshots of the current data, want 2:\n%s", kept, parts[0])
+	}
+	want := `apiVersion: v1
+kind: PersistentVolumeClaim
+metadata:
+  name: data-order-redis-0
+  labels: {app.kubernetes.io/name: order-redis, app.kubernetes.io/instance: checkout}
+spec:
+  accessModes: [ReadWriteOnce]
+  storageClassName: premium
+  resources: {requests: {storage: 20Gi}}
+  dataSource: {apiGroup: snapshot.storage.k8s.io, kind: VolumeSnapshot, name: b-data-order-redis-0}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata:
+  name: data-order-redis-1
+  labels: {app.kubernetes.io/name: order-redis, app.kubernetes.io/instance: checkout}
+spec:
+  accessModes: [ReadWriteOnce]
+  resources: {requests: {storage: 10Gi}}
+  dataSource: {apiGroup: snapshot.storage.k8s.io, kind: VolumeSnapshot, name: b-data-order-redis-1}
+`
+	if parts[1] != want {
+		t.Errorf("claims:\n%s\nwant:\n%s", parts[1], want)
+	}
+}
+
+// TestRestoreContinues checks that a second run continues a first run that failed after the claims were deleted. The
+// second run uses the sizes and classes that the first run has stored, and takes no snapshot of partly restored
+// data.
+func TestRestoreContinues(t *testing.T) {
+	dir := t.TempDir()
+	first := map[string]string{"fail": "create -f " + dir}
+	for name, text := range cluster {
+		if name != "fail" {
+			first[name] = text
+		}
+	}
+	if _, _, output, err := restore(t, dir, first, nil, "b"); err == nil {
+		t.Fatalf("the first run succeeded, want a failure:\n%s", output)
+	}
+	for _, name := range []string{"log", "created"} {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	log, created, output, err := restore(t, dir, map[string]string{"claims": "", "fail": ""}, nil, "b")
+	if err != nil || !strings.Contains(created, "storageClassName: premium\n  resources: {requests: {storage: 20Gi}}") ||
+		strings.Contains(created, "kind: VolumeSnapshot\n") {
+		t.Errorf("second run: got error %v, want volumes as before and no new snapshot:\n%s\n%s\n%q",
+			err, output, created, log)
+	}
+}
+
+// TestRestoreRefuses checks that k8s/restore changes nothing without a complete backup. The test also checks the list
+// of backups, and that DISCARD=1 waits for no snapshot.
+func TestRestoreRefuses(t *testing.T) {
+	for snapshots, want := range map[string]string{
+		"": "there is no complete backup b", "data-order-redis-0 b-data-order-redis-0 false 10Gi\n": "is not ready to use",
+	} {
+		files := map[string]string{"snapshots": snapshots, "claims": cluster["claims"], "annotation": "", "fail": ""}
+		log, _, output, err := restore(t, t.TempDir(), files, nil, "b")
+		if err == nil || !strings.Contains(output, want) || !slices.Equal(log, []string{""}) {
+			t.Errorf("snapshots %q: error %v, ran %q, output %q; want %q", snapshots, err, log, output, want)
+		}
+	}
+	if _, _, output, err := restore(t, t.TempDir(), cluster, nil); err != nil ||
+		output != "20261101-030000 (1 volumes)\n20261102-030000 (2 volumes)\n" {
+		t.Errorf("list: %v, %q", err, output)
+	}
+	if log, _, output, err := restore(t, t.TempDir(), cluster, []string{"DISCARD=1"}, "b"); err != nil ||
+		slices.ContainsFunc(log, func(call string) bool { return strings.HasPrefix(call, "wait") }) {
+		t.Errorf("DISCARD=1: %v, %q\n%s", err, log, output)
+	}
+}

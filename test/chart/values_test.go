@@ -1,0 +1,286 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// refusals contains values and, indented, a part of the error for these values.
+const refusals = `
+# names and sizes
+entrance: {kind: ingress, host: 'https://a.example'}
+    entrance.host "https://a.example" is not a host name: write
+entrance: {kind: ingress, host: 'a.example:80'}
+    entrance.host "a.example:80" is not a host name: write
+entrance: {kind: ingress, host: a..example}
+    entrance.host "a..example" is not a host name: write
+entrance: {trustedProxies: [10.0.0.1]}
+    entrance.trustedProxies "10.0.0.1" is not a network: write
+redis: {storage: {size: 10GB}}
+    redis.storage.size "10GB" is not a size: write
+redis: {storage: {size: 3Gi}}
+    redis.storage.size 3Gi is too small for redis.maxmemoryMi 1024
+redis: {maxmemoryMi: 4096}
+    so set at least 12292Mi
+gateway: {workers: 64}
+    gateway.memoryMi 512 is too small for 64 workers: set at least 1056
+# values that the kind of entrance ignores
+entrance: {host: a.example}
+    list the name in access.hosts
+entrance: {kind: none, host: a.example}
+    entrance.host has no effect with entrance.kind none
+entrance: {class: nginx}
+    entrance.class has no effect with entrance.kind loadBalancer
+entrance: {tlsSecret: tls}
+    the gateway itself does not serve TLS
+entrance: {kind: ingress, parent: others}
+    remove it, or set entrance.kind to gateway
+entrance: {kind: ingress, parentSection: web}
+    remove it, or set entrance.kind to gateway
+entrance: {gkeHealthCheck: true}
+    use a BackendConfig
+entrance: {kind: none, annotations: {a: b}}
+    annotate the Service with gateway.service.annotations
+entrance: {kind: gateway, parent: a, class: b}
+    entrance.class has no effect with entrance.parent
+entrance: {kind: gateway, parent: a, tlsSecret: b}
+    entrance.tlsSecret has no effect with entrance.parent
+entrance: {kind: gateway, class: a, parentSection: b}
+    set entrance.parent to its name
+entrance: {kind: gateway}
+    requires entrance.class
+entrance: {kind: gateway, class: a, tlsRedirect: true}
+    entrance.tlsRedirect requires entrance.tlsSecret
+entrance: {kind: ingress, tlsSecret: a, tlsRedirect: true}
+    set the annotation of its controller
+entrance: {kind: ingress, annotations: {cert-manager.io/issuer: a}}
+    without entrance.host and entrance.tlsSecret
+# Redis
+redis: {image: 'valkey/valkey:9.1'}
+    set redis.flavour to valkey
+redis: {flavour: valkey, image: 'r.example/redis:8'}
+    set redis.flavour to redis
+redis: {external: {order: ['a:1'], stock: ['b:1']}}
+    redis.external.payment is missing
+redis: {external: {order: ['rediss://a:1'], stock: ['b:1'], payment: ['c:1']}}
+    set redis.external.tls for TLS
+redis: {external: {order: [a], stock: ['b:1'], payment: ['c:1']}}
+    "a" is not host:port
+redis: {external: {order: ['a:1'], stock: ['b:1'], payment: ['c:1'], caSecret: a}}
+    redis.external.caSecret has no effect
+{shards: 2, redis: {external: {order: ['a:1'], stock: ['b:1'], payment: ['c:1']}}}
+    lists 1 shards, but shards is 2
+redis: {gkeStatefulHA: true, external: {order: ['a:1'], stock: ['b:1'], payment: ['c:1']}}
+    redis.gkeStatefulHA has no effect with redis.external
+redis: {existingSecretKey: a}
+    redis.existingSecretKey has no effect without redis.existingSecret
+{backup: {enabled: true}, redis: {external: {order: ['a:1'], stock: ['b:1'], payment: ['c:1']}}}
+    back up your own servers yourself
+# policies and monitoring
+networkPolicy: {enabled: false, metricsFrom: [{namespaceSelector: {matchLabels: {name: monitoring}}}]}
+    networkPolicy.metricsFrom has no effect
+observability: {prometheusOperator: true}
+    needs networkPolicy.metricsFrom
+observability: {labels: {a: b}}
+    observability.labels has no effect
+networkPolicy: {metricsFrom: [{namespaceSelectr: {}}]}
+    namespaceSelectr
+networkPolicy: {metricsFrom: [{namespaceSelector: {matchLabel: {}}}]}
+    matchLabel
+networkPolicy: {metricsFrom: [{namespaceSelector: {matchLabels: {a: 1}}}]}
+    matchLabels/a
+networkPolicy: {metricsFrom: [{}]}
+    metricsFrom/0
+networkPolicy: {metricsFrom: [monitoring]}
+    metricsFrom/0
+networkPolicy: {metricsFrom: [{ipBlock: {cidr: 10.0.0.1}}]}
+    cidr
+networkPolicy: {metricsFrom: [{ipBlock: {cidr: 10.0.0.0/8}, podSelector: {}}]}
+    metricsFrom/0
+# pods and objects
+gateway: {replicas: 3, autoscale: {maxReplicas: 2}}
+    is smaller than gateway.replicas 3
+serviceAccount: {annotations: {a: b}}
+    set it to true, or annotate the existing account
+redis: {pod: {env: [{name: REDISCLI_AUTH, value: a}]}}
+    redis.pod.env cannot contain REDISCLI_AUTH
+redis: {pod: {volumes: [{name: data, emptyDir: {}}]}}
+    redis.pod.volumes cannot contain data
+machine: {pod: {volumeMounts: [{name: a, mountPath: /a}]}}
+    names the volume a, which machine.pod.volumes
+machine: {pod: {envs: []}}
+    envs
+machine: {pod: {env: [{name: A, value: 1}]}}
+    env/0/value
+machine: {pod: {env: [{name: A, valueFrom: {secretRef: {}}}]}}
+    secretRef
+machine: {pod: {volumes: [{name: a}]}}
+    volumes/0
+machine: {pod: {affinity: {nodeAfinity: {}}}}
+    nodeAfinity
+machine: {pod: {affinity: {nodeAffinity: {required: {}}}}}
+    required
+machine: {pod: {labels: {app.kubernetes.io/name: a}}}
+    machine.pod.labels cannot contain app.kubernetes.io/name
+machine: {pod: {annotations: {a: true}}}
+    annotations/a
+tolerations: [{key: a, effect: NoExcute}]
+    effect
+tolerations: [{keys: a}]
+    keys
+nodeSelector: {a: 1}
+    nodeSelector/a
+image: {digests: {order: 'sha256:1'}}
+    digests/order
+image: {digests: {redis: ''}}
+    redis
+image: {registry: 'https://r.example'}
+    registry
+image: {pullSecrets: [{name: a}]}
+    pullSecrets/0
+machine: {cpu: 0}
+    cpu
+machine: {cpu: -1}
+    cpu
+lostNodeSeconds: 0
+    lostNodeSeconds
+entrance: {tlsSecret: [a]}
+    tlsSecret
+`
+
+// TestRefusalsSayWhatToDo checks that the chart refuses contradictory values, values that the chosen mode would
+// ignore, and wrong values that an API server would accept. The error contains the value and the remedy.
+func TestRefusalsSayWhatToDo(t *testing.T) {
+	lines := strings.Split(strings.TrimSpace(refusals), "\n")
+	for i, values := range lines {
+		if strings.HasPrefix(values, "#") || strings.HasPrefix(values, " ") {
+			continue
+		}
+		sentence := strings.TrimSpace(lines[i+1])
+		_, err := render(root, parse(t, values))
+		if err == nil {
+			t.Errorf("render with %s: got no error, want one", values)
+		} else if !strings.Contains(err.Error(), sentence) {
+			t.Errorf("render with %s: error does not contain %q: %v", values, sentence, err)
+		}
+	}
+}
+
+// TestOwnVariablesAreReserved checks that the chart refuses every variable in pod.env that the chart sets itself.
+func TestOwnVariablesAreReserved(t *testing.T) {
+	s := load(t, parse(t, "{access: {internalTokenSecret: a}, observability: {traces: 'http://a:1'}}"))
+	names := map[string]map[string]bool{"machine": {}, "redis": {}, "gateway": {}}
+	for _, s := range []*system{s, load(t, parse(t, externalValues))} {
+		templates, _ := s.pods()
+		for workload, template := range templates {
+			component := "machine"
+			if workload == "gateway" {
+				component = "gateway"
+			} else if strings.HasSuffix(workload, "-redis") {
+				component = "redis"
+			}
+			for _, v := range template.Spec.Containers[0].Env {
+				names[component][v.Name] = true
+			}
+		}
+	}
+	for component := range names {
+		for name := range names[component] {
+			_, err := render(root, parse(t, component+": {pod: {env: [{name: "+name+", value: a}]}}"))
+			if err == nil || !strings.Contains(err.Error(), component+".pod.env cannot contain "+name) {
+				t.Errorf("render with %s in %s.pod.env: got error %v, want an error that names the variable", name, component, err)
+			}
+		}
+	}
+}
+
+// TestNumbersForCPU checks that a number of processors needs no quotes.
+func TestNumbersForCPU(t *testing.T) {
+	for text, want := range map[string]int64{"0.5": 500, "2": 2000, "1.5": 1500, "'0.5'": 500, "250m": 250} {
+		s := load(t, parse(t, "{machine: {cpu: "+text+"}, redis: {cpu: "+text+"}, gateway: {cpu: "+text+"}}"))
+		templates, _ := s.pods()
+		for _, name := range []string{"order-1", "order-redis", "gateway"} {
+			if got := templates[name].Spec.Containers[0].Resources.Requests.Cpu().MilliValue(); got != want {
+				t.Errorf("cpu: %s: %s requests %dm, want %dm", text, name, got, want)
+			}
+		}
+	}
+}
+
+// TestImages checks the names of the images.
+func TestImages(t *testing.T) {
+	digest := "sha256:" + strings.Repeat("a1", 32)
+	for values, want := range map[string][3]string{ // of order, gateway and order-redis
+		"{}":                    {"checkout-order:2.0.0", "checkout-gateway:2.0.0", "redis:8.10-alpine"},
+		"image: {tag: edge}":    {"checkout-order:edge", "checkout-gateway:edge", "redis:8.10-alpine"},
+		"image: {prefix: a/b-}": {"a/b-order:2.0.0", "a/b-gateway:2.0.0", "redis:8.10-alpine"},
+		"{image: {registry: 'r:5000/x'}, redis: {flavour: valkey}}": {"r:5000/x/checkout-order:2.0.0",
+			"r:5000/x/checkout-gateway:2.0.0", "r:5000/x/valkey/valkey:9.1-alpine"},
+		"{image: {registry: r, digests: {order: '" + digest + "'}}, redis: {image: 'q/redis@" + digest + "'}}": {
+			"r/checkout-order:2.0.0@" + digest, "r/checkout-gateway:2.0.0", "q/redis@" + digest},
+	} {
+		templates, _ := load(t, parse(t, values)).pods()
+		for i, name := range []string{"order-1", "gateway", "order-redis"} {
+			if got := templates[name].Spec.Containers[0].Image; got != want[i] {
+				t.Errorf("%s: image of %s is %s, want %s", values, name, got, want[i])
+			}
+		}
+	}
+}
+
+const externalValues = `{machines: 2, redis: {existingSecret: mine, external: {
+	order: ['a.example:6380', 'b.example:6381'], stock: ['c.example:6380'], payment: ['[fd00::1]:6380'],
+	username: checkout, tls: true, caSecret: ca, caKey: root.pem, checkSettings: false}}}`
+
+// TestExternalRedis checks that the instances use external Redis servers and may reach them, and that the chart creates
+// no Redis.
+func TestExternalRedis(t *testing.T) {
+	s := load(t, parse(t, externalValues))
+	templates, _ := s.pods()
+	for kind, objects := range s.objects {
+		for name := range objects {
+			if strings.Contains(name, "redis") {
+				t.Errorf("%s %s exists, want none for an external Redis", kind, name)
+			}
+		}
+	}
+	for service, want := range map[string]struct {
+		addresses string
+		ports     []int
+	}{
+		"order":   {"a.example:6380,b.example:6381", []int{6380, 6381}},
+		"stock":   {"c.example:6380", []int{6380}},
+		"payment": {"[fd00::1]:6380", []int{6380}},
+	} {
+		template := templates[service+"-1"]
+		checkRestricted(t, service, template.Spec)
+		env := environment(template)
+		for variable, value := range map[string]string{"REDIS_ADDRS": want.addresses, "REDIS_USERNAME": "checkout",
+			"REDIS_PASSWORD": "password of mine", "REDIS_TLS": "1", "REDIS_DURABLE": "unchecked", "REDIS_DISK": "",
+			"SSL_CERT_FILE": "/etc/redis-ca/ca.crt"} {
+			if env[variable] != value {
+				t.Errorf("%s: %s is %q, want %q", service, variable, env[variable], value)
+			}
+		}
+		volume, mount := template.Spec.Volumes[0], template.Spec.Containers[0].VolumeMounts[0]
+		if items := volume.Secret.Items; volume.Secret.SecretName != "ca" || len(items) != 1 || items[0].Key != "root.pem" ||
+			mount.Name != volume.Name || mount.MountPath+"/"+items[0].Path != env["SSL_CERT_FILE"] {
+			t.Errorf("%s: got the volume %+v and the mount %+v, want the CA certificate at SSL_CERT_FILE",
+				service, volume, mount)
+		}
+		for _, port := range []int{6379, 6380, 6381} {
+			got := s.allowsEgress(template.Labels, nil, port)
+			if allowed := slices.Contains(want.ports, port); got != allowed {
+				t.Errorf("%s: may connect to port %d of a host outside: %v, want %v", service, port, got, allowed)
+			}
+		}
+	}
+	minimal := load(t, parse(t, "redis: {external: {order: ['a:1'], stock: ['b:1'], payment: ['c:1']}}"))
+	env := environment(minimal.instances()["order"])
+	for _, variable := range []string{"REDIS_PASSWORD", "REDIS_USERNAME", "SSL_CERT_FILE", "REDIS_DURABLE"} {
+		if value, set := env[variable]; set {
+			t.Errorf("got %s=%q without a value for this variable, want none", variable, value)
+		}
+	}
+}

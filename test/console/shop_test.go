@@ -1,0 +1,180 @@
+package console
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"checkout/test/stack"
+	"checkout/test/supervise"
+)
+
+// boughtOrder is the ID of the order that the shop has checked out last.
+const boughtOrder = `document.getElementById("receipt").dataset.order`
+
+// receipt is a purchase that the page shows, with the current numbers of the API.
+type receipt struct {
+	Order   string
+	Shown   map[string][2]int // before and after, by the name of the row
+	Credit  int
+	Stock   []int // in the order of the shelf
+	Shelf   []int
+	Wallet  int
+	Status  string
+	Outcome string
+	Events  int // in the history of the order
+	Drawn   int // steps on the page
+	Waiting bool
+}
+
+// readReceipt compares what the page shows about the last purchase with the API.
+func readReceipt(b *browser) receipt {
+	b.t.Helper()
+	return value[receipt](b, `(async () => {
+		const get = async (path) => (await fetch(path)).json();
+		const number = (element) => parseInt(element.innerText.replace(/[^0-9].*/, "")) || 0;
+		const { user, items } = JSON.parse(sessionStorage.getItem("shop"));
+		const order = `+boughtOrder+`;
+		const rows = [...document.querySelectorAll("#receipt tbody tr")].map((tr) =>
+			[tr.cells[0].innerText, [number(tr.cells[1]), number(tr.cells[2])]]);
+		return {
+			Order: order, Shown: Object.fromEntries(rows),
+			Credit: (await get("/payment/find_user/" + user)).credit,
+			Stock: (await Promise.all(items.map((id) => get("/stock/find/" + id)))).map((item) => item.stock),
+			Shelf: items.map((_, i) => number(document.getElementById("stock-" + i))),
+			Wallet: number(document.getElementById("credit")),
+			Status: (await get("/orders/find/" + order)).status,
+			Outcome: document.getElementById("outcome").innerText,
+			Events: (await get("/orders/history/" + order)).events?.length ?? 0,
+			Drawn: document.querySelectorAll("#saga-steps .mark").length,
+			Waiting: document.querySelectorAll("#saga-steps .waiting").length > 0,
+		};
+	})()`)
+}
+
+// check reports the numbers of a receipt that differ from the API.
+func (r receipt) check(t *testing.T, status string, taken int) {
+	t.Helper()
+	credit := r.Shown["Credit"]
+	if r.Status != status || credit[0]-credit[1] != taken || credit[1] != r.Credit || r.Wallet != r.Credit {
+		t.Errorf("the page shows %+v; want the status %s, a credit lower by %d, and that of the API", r, status, taken)
+	}
+	for i, name := range []string{"teapots", "lamps", "plants"} {
+		row, shown := r.Shown["Stock of "+name]
+		if r.Shelf[i] != r.Stock[i] || shown && row[1] != r.Stock[i] {
+			t.Errorf("the page shows the stock %v and %v of %s, want %d", r.Shelf[i], row, name, r.Stock[i])
+		}
+	}
+	if r.Drawn != r.Events || r.Waiting {
+		t.Errorf("the saga of %s shows %d steps, waiting: %v; want %d and none", status, r.Drawn, r.Waiting, r.Events)
+	}
+}
+
+// TestShopShowsEachOutcome buys in the shop, and runs each purchase that fails on purpose. It compares each number on
+// the page with the API.
+func TestShopShowsEachOutcome(t *testing.T) {
+	s := sharedSystem(t)
+	b := open(t, s.Gateway())
+	b.do(chromedp.EmulateViewport(1100, 900), chromedp.Navigate(s.Gateway()+"/"))
+	b.shows("#credit", "500 credits")
+	if value[bool](b, `document.getElementById("demo").checkVisibility()`) {
+		t.Error("without CONSOLE=demo the page shows the buttons that break things")
+	}
+	for _, tt := range []struct {
+		button, outcome, saga, status string
+		taken                         int
+	}{
+		{"#buy", "Bought for 12 credits.", "PAID in ", "PAID", 12},
+		{"#case-poor", "Refused: there is not enough credit.", "OPEN again: refused in ", "OPEN", 0},
+		{"#case-sold-out", "Refused: there is not enough stock.", "OPEN again: refused in ", "OPEN", 0},
+		{"#case-twice", "Bought once: 23 credits, although the checkout was sent twice.", "PAID in ", "PAID", 23},
+		{"#case-cancelled", "Bought and cancelled: everything is back.", "CANCELLED: refunded in ", "CANCELLED", 0},
+	} {
+		b.do(chromedp.Focus(css(tt.button)), chromedp.KeyEvent("\r"))
+		b.shows("#outcome", tt.outcome)
+		b.shows("#saga-summary", tt.saga)
+		readReceipt(b).check(t, tt.status, tt.taken)
+		b.picture("shop-" + strings.TrimPrefix(tt.button, "#"))
+	}
+	b.checkCaptions()
+	b.checkProblems()
+}
+
+// TestBreakIt kills stock-1 during a purchase, with the control port. The page shows the state of the component and
+// what the order waits for. Then the component returns, and the order is paid.
+func TestBreakIt(t *testing.T) {
+	b := openDemo(t, stack.Config{Race: true})
+	b.do(chromedp.EmulateViewport(1100, 900))
+	b.shows("#components", "stock-1\n● running")
+	b.shows("#credit", "500 credits")
+	b.do(chromedp.Focus(css("#case-killed")), chromedp.KeyEvent("\r"))
+	b.shows("#components", "stock-1\n✖ killed")
+	b.shows("#saga-summary", "RUNNING: undecided")
+	b.shows("#saga-steps", "Waits for stock: reserve stock")
+	b.picture("shop-killed")
+	b.shows("#components", "stock-1\n● running")
+	b.shows("#receipt", "Checkout: ")
+	checkDecided(t, b)
+
+	// A recovery worker, or the next request, decides the order of an instance that was killed.
+	b.shows("#state", "All services are healthy.")
+	b.do(chromedp.Focus(css("#case-killed")), chromedp.KeyEvent("\r"))
+	b.shows("#saga-summary", "RUNNING: undecided")
+	b.do(chromedp.Click(css(`#components [aria-label="Kill order-1"]`)))
+	b.shows("#receipt", "Checkout: ")
+	checkDecided(t, b)
+	b.shows("#state", "All services are healthy.")
+	b.checkAccessibility()
+	b.picture("shop-recovered")
+	b.do(chromedp.Click(css(`#components [data-name=payment-1] [aria-label="Pause payment-1"]`)))
+	b.shows("#components", "payment-1\n❚❚ paused")
+	b.do(chromedp.Click(css(`#components [data-name=payment-1] [aria-label="Resume payment-1"]`)))
+	b.shows("#components", "payment-1\n● running")
+	b.do(chromedp.EmulateViewport(phoneWidth, 740, chromedp.EmulateMobile))
+	b.setDark(true)
+	b.checkWidth(phoneWidth)
+	b.checkAccessibility()
+	b.checkKeyboard()
+	b.picture("shop-phone-dark")
+	b.checkProblems()
+}
+
+// checkDecided checks the receipt of an order that was undecided during an outage. It may be paid or refused: the
+// checkout is aborted if the outage takes too long, for example on a busy machine.
+func checkDecided(t *testing.T, b *browser) {
+	t.Helper()
+	b.shows("#saga-summary", " in ")
+	r := readReceipt(b)
+	taken := map[string]int{"PAID": 12, "OPEN": 0}
+	if _, ok := taken[r.Status]; !ok {
+		t.Errorf("the order is %s, want PAID or OPEN", r.Status)
+	}
+	r.check(t, r.Status, taken[r.Status])
+}
+
+// openDemo starts a system with a control port, and opens the console.
+func openDemo(t *testing.T, cfg stack.Config) *browser {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	cfg.Env = map[string][]string{"": {"CONSOLE=demo"}}
+	supervisor, err := supervise.New(ctx, &cfg, t.Logf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := stack.Start(context.Background(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { defer close(ended); supervisor.Run(s) }()
+	t.Cleanup(func() { cancel(); <-ended; s.End(t) })
+	if err := waitReady(s); err != nil {
+		t.Fatal(err)
+	}
+	b := open(t, s.Gateway())
+	b.demo = supervisor.URL()
+	b.do(chromedp.Navigate(s.Gateway() + "/"))
+	return b
+}

@@ -1,0 +1,99 @@
+package console
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"slices"
+
+	"checkout/test/stack"
+)
+
+var (
+	//go:embed numbers.js
+	numbersScript string
+	//go:embed lists.js
+	listsScript string
+	//go:embed merge.js
+	mergeScript string
+	//go:embed wait.js
+	waitScript string
+)
+
+// maxDelay is how long the page may show an old state, in ms by the clock of the page.
+const maxDelay = 2000
+
+// attempts is how often a change is tried if the page shows it late. A busy machine may delay the page, but not each
+// time.
+const attempts = 3
+
+// checkStates kills, pauses and starts components. The page must show each change within maxDelay.
+func checkStates(b *browser, s *stack.Stack) {
+	b.t.Helper()
+	value[bool](b, waitScript)
+	for _, tt := range []struct {
+		component string
+		stop      func(string) error
+		start     func(context.Context, string) error
+		shows     string
+	}{
+		{"stock-1", s.Kill, s.Start, "instance 1/2 of stock is unavailable"},
+		{"order-2", s.Pause, func(_ context.Context, name string) error { return s.Resume(name) },
+			"instance 2/2 of order is unavailable"},
+		{"redis-payment-0", s.Kill, s.Start, "shard 0 of payment is unhealthy"},
+	} {
+		delay := maxDelay + 1.
+		for try := 0; try < attempts && delay > maxDelay; try++ {
+			begin := value[float64](b, "performance.now()")
+			if err := tt.stop(tt.component); err != nil {
+				b.t.Fatal(err)
+			}
+			stopped := value[float64](b, fmt.Sprintf("shown(%q)", tt.shows)) - begin
+			b.picture("console-without-" + tt.component)
+			if err := tt.start(b.Context, tt.component); err != nil {
+				b.t.Fatal(err)
+			}
+			started := value[float64](b, `(async () => {
+				const back = healthy(), seen = shown("All services are healthy.");
+				return await seen - await back;
+			})()`)
+			b.t.Logf("%s: the page showed the stop after %.0f ms, the return after %.0f ms", tt.component, stopped, started)
+			delay = max(stopped, started)
+		}
+		if delay > maxDelay {
+			b.t.Errorf("%s: %d times, the page showed a change later than %d ms", tt.component, attempts, maxDelay)
+		}
+	}
+	b.shows("#events", "Shard 0 of payment is back after ")
+	value[bool](b, `(() => {
+		const links = [...document.querySelectorAll("#events button")];
+		links.find((link) => link.innerText === "Shard 0 of payment").click();
+		return true;
+	})()`)
+	b.shows(".node.marked", "shard 0")
+}
+
+// checkNumbers compares the numbers of the page with the overviews. No request may change them meanwhile.
+func checkNumbers(b *browser) {
+	b.t.Helper()
+	b.report(numbersScript)
+}
+
+// checkMerge checks that events of several instances become one event only if they report the same.
+func checkMerge(b *browser) {
+	b.t.Helper()
+	got := value[[]string](b, mergeScript)
+	want := []string{
+		"2500 shard_unavailable 0 0 1/2", "2100 shard_back 0 1100 1/2,2/2", "1300 shard_unavailable 1 0 2/2",
+		"1000 shard_unavailable 0 0 1/2,2/2", "5 instance_started  0 2/2", "0 instance_started  0 1/2",
+	}
+	if !slices.Equal(got, want) {
+		b.t.Errorf("got the merged events %q, want %q", got, want)
+	}
+}
+
+// checkLists compares each list of the page with the API, page by page.
+func checkLists(b *browser) {
+	b.t.Helper()
+	b.report(listsScript)
+}

@@ -1,0 +1,62 @@
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"checkout/test/stack"
+)
+
+// TestIdleSystemWritesNothing checks that no append-only file grows before and after a checkout, while no request is
+// sent. A Redis with a full disk exits at its first write. So such a Redis can run until a request needs a write.
+func TestIdleSystemWritesNothing(t *testing.T) {
+	t.Parallel()
+	s := start(t, stack.Config{Instances: 2})
+	for _, service := range stack.Services() {
+		for i, shard := range s.shards[service] {
+			s.eventually(10*time.Second, "all shards are active", func() error {
+				open := shard.HGet(t.Context(), fmt.Sprintf("{%c%d}growth", service[0], i), "open").Val()
+				if open != "2" {
+					return fmt.Errorf("%s shard %d has %q active shards", service, i, open)
+				}
+				return nil
+			})
+		}
+	}
+	s.checkWritesNothing(3 * time.Second)
+	s.post("/orders/checkout/%s", s.newOrder(s.newUser(100), s.newItem(5, 10)))
+	s.settle()
+	s.checkWritesNothing(3 * time.Second)
+}
+
+// checkWritesNothing checks that no append-only file grows for a while.
+func (s *system) checkWritesNothing(lasts time.Duration) {
+	s.t.Helper()
+	time.Sleep(2 * time.Second) // within a second, instances store the write sequence of each shard on the next shard
+	before := s.aofSizes()
+	time.Sleep(lasts)
+	for shard, size := range s.aofSizes() {
+		if size != before[shard] {
+			s.t.Errorf("the append-only file of %s changed from %s to %s", shard, before[shard], size)
+		}
+	}
+}
+
+// aofSizes returns the size of the append-only file of each shard.
+func (s *system) aofSizes() map[string]string {
+	sizes := map[string]string{}
+	for _, service := range stack.Services() {
+		for i, shard := range s.shards[service] {
+			info := shard.Info(s.t.Context(), "persistence").Val()
+			_, size, _ := strings.Cut(info, "aof_current_size:")
+			size, _, found := strings.Cut(size, "\r")
+			if !found {
+				s.t.Fatalf("the output of Redis INFO contains no size: %q", info)
+			}
+			sizes[fmt.Sprintf("%s %d", service, i)] = size
+		}
+	}
+	return sizes
+}

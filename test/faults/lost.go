@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"checkout/test/check"
+)
+
+const appendOnlyDir = "appendonlydir"
+
+// replaceData replaces the data of a shard. The function prepare writes the other data; with nil, the shard is empty.
+// The result heal puts the current data back.
+func (s *system) replaceData(ctx context.Context, service string, shard int, prepare func(to string) error) (
+	heal func() error, err error) {
+	name, dir := fmt.Sprintf("redis-%s-%d", service, shard), s.RedisDir(service, shard)
+	current, other, kept := filepath.Join(dir, appendOnlyDir), filepath.Join(dir, "other"), filepath.Join(dir, "kept")
+	if prepare != nil {
+		if err := prepare(other); err != nil {
+			return nil, err
+		}
+		sleep(ctx, 3*time.Second) // time for more writes, and for a copy of the write sequence on the other shard
+	}
+	if err := errors.Join(s.Kill(name), os.Rename(current, kept)); err != nil {
+		return nil, err
+	}
+	if prepare != nil {
+		if err := os.Rename(other, current); err != nil {
+			return nil, err
+		}
+	}
+	return func() error {
+		return errors.Join(s.Kill(name), os.RemoveAll(current), os.Rename(kept, current), s.Start(ctx, name))
+	}, s.Start(ctx, name)
+}
+
+// loseService makes all shards of payment empty while no payment instance runs. Then payment has no record of the old
+// shards, but the order instances must refuse payment. Finally, loseService puts the data back.
+func (m *mixRun) loseService(ctx context.Context) error {
+	done := m.trial.inject("wrong Redis", "payment: all shards reborn empty while no instance ran")
+	defer done()
+	instances := []string{"payment-1", "payment-2"}
+	var heals []func() error
+	err := m.whileStopped(ctx, instances, func() error {
+		for shard := range m.shards["payment"] {
+			heal, err := m.replaceData(ctx, "payment", shard, nil)
+			if err != nil {
+				return err
+			}
+			heals = append(heals, heal)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	w := wrong{name: "payment: all shards lost", service: "payment", reason: "no operator has adopted"}
+	m.wantRefused(ctx, w, "order-2")
+	if err := m.whileStopped(ctx, []string{"order-1"}, func() error { return nil }); err != nil {
+		return err
+	}
+	m.wantRefused(ctx, w, "order-1") // order-1 has just started
+	err = m.whileStopped(ctx, instances, func() error {
+		for _, heal := range heals {
+			if err := heal(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return errors.Join(err, m.ready(ctx))
+}
+
+// whileStopped kills instances, calls the function do, and starts the instances again.
+func (m *mixRun) whileStopped(ctx context.Context, instances []string, do func() error) error {
+	for _, instance := range instances {
+		if err := m.Kill(instance); err != nil {
+			return err
+		}
+	}
+	if err := do(); err != nil {
+		return err
+	}
+	for _, instance := range instances {
+		if err := m.Start(ctx, instance); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// adoptLost loses the data of a shard for ever, and adopts the empty Redis. Then the system must be ready and work.
+func (m *mixRun) adoptLost(ctx context.Context) error {
+	if _, err := m.replaceData(ctx, "stock", 1, nil); err != nil {
+		return err
+	}
+	w := wrong{name: "stock: lost shard", service: "stock", shard: 1, reason: "the Redis is empty"}
+	m.wantRefused(ctx, w, "stock-1")
+	cmd, err := m.Command(ctx, "stock-2", "adopt-shard", "1")
+	if err != nil {
+		return err
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("adopt-shard: %w: %s", err, out)
+	}
+	if err := m.ready(ctx); err != nil {
+		m.trial.violate("after adopt-shard: %v", err)
+	}
+	err = check.Poll(ctx, refusedWithin, func(context.Context) error {
+		for range 4 { // on both shards
+			if item := m.Call("POST", "/stock/item/create/1"); !item.OK() {
+				return fmt.Errorf("create an item: %v", item)
+			}
+		}
+		return nil
+	})
+	if err != nil && ctx.Err() == nil {
+		m.trial.violate("after adopt-shard: %v; the log of stock-1 ends with\n%s", err, m.Tail("stock-1", 5))
+	}
+	return nil
+}

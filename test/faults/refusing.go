@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"checkout/test/stack"
+)
+
+// refusingScenario makes one Redis at a time refuse commands, although it replies.
+var refusingScenario = scenario{
+	name: "refusing", run: runRefusing, sizes: []stack.Size{{Instances: 2, Shards: 2}},
+	about: "One Redis is a replica, is full, denies writes or has a wrong setting: requests that need a refused command " +
+		"get 503 within a second, and all others succeed",
+}
+
+// refusal is a cause for which a Redis refuses commands.
+type refusal struct {
+	name          string
+	begin, repair string // commands, without spaces in their arguments
+	refusesReads  bool
+	// completes reports whether the Redis still runs the scripts that complete or undo work.
+	completes bool
+}
+
+var refusals = []refusal{
+	{name: "replica", begin: "REPLICAOF 127.0.0.1 1", repair: "REPLICAOF NO ONE"},
+	{name: "memory full", begin: "CONFIG SET maxmemory 1", repair: "CONFIG SET maxmemory 1gb", completes: true},
+	{name: "writes denied", begin: "ACL SETUSER default -@write", repair: "ACL SETUSER default +@all"},
+	{name: "appendfsync everysec", begin: "CONFIG SET appendfsync everysec", repair: "CONFIG SET appendfsync always",
+		refusesReads: true},
+}
+
+const (
+	duringRefusal = time.Second
+	// noticedWithin is the time after which every instance refuses a Redis with a wrong setting.
+	noticedWithin = 1500 * time.Millisecond
+	// slower limits the p99 during the refusal, divided by the p99 before, of requests that do not need the Redis.
+	slower = 2
+	// slowAnyway is the largest p99 that never counts as slower, because the p99 varies on a busy host.
+	slowAnyway = 250 * time.Millisecond
+)
+
+func runRefusing(ctx context.Context, tr *trial) (err error) {
+	r, err := tr.startAvailability(ctx, stack.Config{})
+	if err != nil {
+		return err
+	}
+	defer r.end(&err)
+	r.paid = make(chan string, preparedCarts)
+	lines := row("Redis", "cause", "p99 of others before", "during", "refused after, p50 / p99 / longest",
+		"recovered after", "responses that need it") + row("---", "---", "---:", "---:", "---:", "---:", "---")
+	for _, service := range stack.Services() {
+		before := r.runClients(ctx, beforeFault)
+		for _, cause := range refusals {
+			line, err := r.whileRefusing(ctx, service, cause, before)
+			if err != nil {
+				return err
+			}
+			lines += line
+		}
+	}
+	tr.note("Two instances and two shards of each service, %d clients.\n\n%s", availabilityClients, lines)
+	r.settle(ctx)
+	return nil
+}
+
+// whileRefusing makes shard 0 of a service refuse commands for a while, and checks the responses to clients. It returns
+// a row of the report.
+func (r *availabilityRun) whileRefusing(
+	ctx context.Context, service string, cause refusal, before []operation,
+) (string, error) {
+	if err := r.preparePaid(20); err != nil {
+		return "", err
+	}
+	name := "redis-" + service + "-0"
+	done := r.trial.inject(cause.name, name)
+	if err := r.command(ctx, service, cause.begin); err != nil {
+		return "", err
+	}
+	if cause.refusesReads {
+		r.runClients(ctx, noticedWithin) // until a health check finds the wrong setting, which no reply to a client shows
+	}
+	down := time.Now()
+	during := r.runClients(ctx, duringRefusal)
+	if err := r.command(ctx, service, cause.repair); err != nil {
+		return "", err
+	}
+	done()
+	repaired := time.Now()
+	recovered, err := r.waitRecovered(ctx, service)
+	if err != nil {
+		return "", err
+	}
+	var took []time.Duration
+	responses := map[string]int{}
+	needs := func(op operation) bool { return op.needs(service, 0) && (cause.refusesReads || !op.reads) }
+	for _, op := range during {
+		if needs(op) {
+			responses[fmt.Sprint(op.Status)]++
+			took = append(took, op.took())
+		}
+		if wrong := op.checkRefusing(service, cause, needs(op), down); wrong != "" {
+			r.trial.violate("%s, %s: %s: %s: %v %s", name, cause.name, op.name, wrong, op.Response, op.FormatViolation())
+		}
+	}
+	if len(took) == 0 {
+		return "", fmt.Errorf("no request needed %s", name)
+	}
+	others := func(op operation) bool { return !needs(op) && (op.name != "create" || op.OK()) }
+	a, b := p99(before, others), p99(during, others)
+	if b > slower*a && b > slowAnyway {
+		r.trial.violate("%s, %s: p99 of requests that do not need this Redis: %v, before %v", name, cause.name, b, a)
+	}
+	latency := fmt.Sprintf("%s / %s / %s", ms(percentile(took, 50)), ms(percentile(took, 99)), ms(percentile(took, 100)))
+	return row(name, cause.name, ms(a), ms(b), latency, ms(recovered.Sub(repaired)), formatCounts(responses)), nil
+}
+
+// checkRefusing describes the defect of a response that arrived while shard 0 of a service refused commands.
+func (op operation) checkRefusing(service string, cause refusal, needs bool, down time.Time) string {
+	switch {
+	case op.FormatViolation() != "" || op.Status == http.StatusTooManyRequests:
+		return "want no 429 and no malformed response"
+	case needs && op.took() > unavailableWithin:
+		return fmt.Sprintf("needs the refusing shard, took %v, want at most %v", op.took(), unavailableWithin)
+	case needs && (op.Status == http.StatusServiceUnavailable || op.Refused()):
+	case needs && op.OK() && op.name == "cancel" && cause.completes:
+	case needs:
+		return "needs the refusing shard, want 503"
+	case op.name == "create" && service == "order" && op.Status == 503 && op.Began.Sub(down) < time.Second:
+		// A failure is allowed if the instance chose the shard before the first refusal.
+	case !op.OK():
+		return "needs no command that the shard refuses, want 200"
+	}
+	return ""
+}
+
+// command runs a command on shard 0 of a service.
+func (r *availabilityRun) command(ctx context.Context, service, command string) error {
+	var args []any
+	for _, word := range strings.Fields(command) {
+		args = append(args, word)
+	}
+	if err := r.shards[service][0].Do(ctx, args...).Err(); err != nil {
+		return fmt.Errorf("%s of redis-%s-0: %w", command, service, err)
+	}
+	return nil
+}
+
+// preparePaid fills carts, and pays some orders whose item and user are on shard 0.
+func (r *availabilityRun) preparePaid(n int) error {
+	if err := r.fillCarts(); err != nil {
+		return err
+	}
+	for len(r.paid) < n {
+		order := <-r.carts
+		if resp := r.Call("POST", "/orders/checkout/"+order); !resp.OK() {
+			return fmt.Errorf("pay an order: %v", resp)
+		}
+		r.paid <- order
+	}
+	return nil
+}

@@ -1,0 +1,58 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// If a process runs but does not respond yet, the next start waits for this process. So while a Redis waits for
+// free space, the stack does not start a second process, and it reports a later exit of the Redis.
+func TestStartWaitsForASlowProcess(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	ready := filepath.Join(dir, "ready")
+	r, err := newReaper("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	exited := make(chan string, 1)
+	c := &component{
+		name: "slow", path: "/bin/sh", args: []string{"-c", "sleep 60"}, log: filepath.Join(dir, "log"),
+		stop: syscall.SIGTERM, spawner: newSpawner(), reaper: r,
+		onExit: func(name string, _ error) { exited <- name },
+		check:  func(context.Context, int) error { _, err := os.Stat(ready); return err },
+	}
+	defer func() {
+		if err := errors.Join(c.kill(), r.close()); err != nil {
+			t.Error(err)
+		}
+		c.spawner.close()
+	}()
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if err := c.start(ctx); !errors.Is(err, fs.ErrNotExist) {
+		t.Fatalf("start before the process responds: %v", err)
+	}
+	first := c.process().pid
+	if err := os.WriteFile(ready, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.start(t.Context()); err != nil || c.process().pid != first {
+		t.Fatalf("start again: %v, pid %d, want %d", err, c.process().pid, first)
+	}
+	if err := c.start(t.Context()); err == nil {
+		t.Error("a process that responds was started again")
+	}
+	if err := syscall.Kill(-first, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if name := <-exited; name != "slow" {
+		t.Errorf("OnExit was called for %q, want slow", name)
+	}
+}

@@ -1,0 +1,23 @@
+package stack
+
+import (
+	"fmt"
+	"syscall"
+)
+
+// MountDisk mounts a small disk of a size such as "8m" at an existing directory. The disk is in memory. MountDisk fails
+// unless this process is root and may mount. ResizeDisk changes the size. The result unmount removes the disk.
+func MountDisk(dir, size string) (unmount func() error, err error) {
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+size); err != nil {
+		return nil, fmt.Errorf("mount a disk of %s at %s: %w", size, dir, err)
+	}
+	return func() error { return syscall.Unmount(dir, syscall.MNT_DETACH) }, nil
+}
+
+// ResizeDisk changes the size of a mounted disk.
+func ResizeDisk(dir, size string) error {
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_REMOUNT, "size="+size); err != nil {
+		return fmt.Errorf("resize the disk at %s to %s: %w", dir, size, err)
+	}
+	return nil
+}

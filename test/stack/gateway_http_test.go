@@ -1,0 +1,154 @@
+package stack_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"checkout/common/api"
+	"checkout/common/web"
+	"checkout/test/contract"
+	"checkout/test/stack"
+)
+
+// hostileSegments are IDs that are more or less than one segment of a path, or have characters that nginx
+// decodes.
+var hostileSegments = []string{
+	"..", ".", "%2e%2e", "%2E%2e", ".%2e", "%2e", "a%2fb", "%2F", "..%2f..", "%2e%2e%2fx", "a/../b", "a/./b", "../..",
+	"..?x", "%2e%2e?x=//", "a#b", "a//b", "a//", "/", "",
+}
+
+// TestGatewayNeverChangesTheRoute checks that a request with a hostile ID never reaches another route. The response
+// is 404: about the ID, or with the whole path that the client has sent.
+func TestGatewayNeverChangesTheRoute(t *testing.T) {
+	s := start(t, stack.Config{})
+	d, err := contract.Load()
+	must(t, err)
+	parameter := regexp.MustCompile(`\{\}`)
+	checked := 0
+	for _, route := range d.Routes() {
+		method, path, _ := strings.Cut(route, " ")
+		if !regexp.MustCompile("^/(orders|stock|payment)/.*{}").MatchString(path) {
+			continue
+		}
+		for _, at := range parameter.FindAllStringIndex(path, -1) {
+			for _, id := range hostileSegments {
+				prefix, suffix := strings.ReplaceAll(path[:at[0]], "{}", "5"), strings.ReplaceAll(path[at[1]:], "{}", "5")
+				target := prefix + id + suffix
+				resp, body := send(t, s, method+" "+target+" HTTP/1.1\r\nHost: x\r\n\r\n")
+				var p api.Problem
+				err := json.Unmarshal(body, &p)
+				sent, _, _ := strings.Cut(target, "?")
+				shown, _, _ := strings.Cut(sent, "#")
+				quoted := strings.Contains(p.Detail, sent) || strings.Contains(p.Detail, shown)
+				whole := p.Type == api.RouteNotFound.Type() && quoted
+				about := strings.HasSuffix(p.Type, "-not-found") && p.Type != api.RouteNotFound.Type()
+				if err != nil || resp.StatusCode != http.StatusNotFound || !whole && !about {
+					t.Errorf("%s %s: got %s %s, want 404 about the ID or the whole path", method, target, resp.Status, body)
+				}
+				checked++
+			}
+		}
+	}
+	if checked < 500 {
+		t.Errorf("checked only %d paths, want more", checked)
+	}
+}
+
+// TestGatewayAcceptsHarmlessSpellings checks that queries and unusual spellings outside of IDs still work.
+func TestGatewayAcceptsHarmlessSpellings(t *testing.T) {
+	s := start(t, stack.Config{})
+	user := create(t, s, "/payment/create_user", "user_id")
+	for _, path := range []string{
+		"/payment/find_user/%s", "//payment//find_user/%s", "/./payment/./find_user/%s", "/orders/../payment/find_user/%s",
+		"/payment/find_user/%s?x=/../&y=%%2f#//", "/payment/%%66ind_user/%s", "/payment/find_user//%s",
+	} {
+		path := fmt.Sprintf(path, user)
+		resp, body := send(t, s, "GET "+path+" HTTP/1.1\r\nHost: x\r\n\r\n")
+		if resp.StatusCode != http.StatusOK || !strings.Contains(string(body), user) {
+			t.Errorf("GET %s: got %s %s, want 200 and the user", path, resp.Status, body)
+		}
+	}
+}
+
+// TestGatewayPassesHeadAndOptions checks every GET route and page with HEAD, and every path with OPTIONS.
+func TestGatewayPassesHeadAndOptions(t *testing.T) {
+	s := start(t, stack.Config{})
+	d, err := contract.Load()
+	must(t, err)
+	methods := map[string][]string{} // by path
+	for _, route := range d.Routes() {
+		method, path, _ := strings.Cut(route, " ")
+		path = strings.ReplaceAll(path, "/assets/{}", "/assets/docs.js")
+		path = strings.ReplaceAll(path, "/problems/{}", "/problems/overloaded")
+		path = strings.ReplaceAll(path, "{}", "5")
+		methods[path] = append(methods[path], method)
+	}
+	for path, allowed := range methods {
+		end := " HTTP/1.1\r\nHost: x\r\nX-Request-Id: a\r\n\r\n" // the body contains the ID
+		options, _ := send(t, s, "OPTIONS "+path+end)
+		listed := strings.Split(options.Header.Get("Allow"), ", ")
+		want := append(slices.Clone(allowed), "OPTIONS")
+		if slices.Contains(allowed, "GET") {
+			want = append(want, "HEAD")
+			get, body := send(t, s, "GET "+path+end)
+			head, nothing := send(t, s, "HEAD "+path+end)
+			overview := strings.Contains(path, "/overview") // differs each time
+			if head.StatusCode != get.StatusCode || len(nothing) != 0 || head.Header.Get("ETag") != get.Header.Get("ETag") ||
+				head.Header.Get("Cache-Control") != get.Header.Get("Cache-Control") ||
+				head.Header.Get("Content-Type") != get.Header.Get("Content-Type") ||
+				get.ContentLength != int64(len(body)) || head.ContentLength != get.ContentLength && !overview {
+				t.Errorf("%s: got GET %s %v, HEAD %s %v %s; want equal headers", path, get.Status, get.Header, head.Status,
+					head.Header, nothing)
+			}
+		}
+		slices.Sort(listed)
+		slices.Sort(want)
+		if options.StatusCode != http.StatusNoContent || !slices.Equal(listed, want) {
+			t.Errorf("OPTIONS %s: %s %q, want %q", path, options.Status, listed, want)
+		}
+	}
+	for _, path := range []string{"/none", "/orders/none", "/assets", "/internal/reserve"} {
+		resp, body := send(t, s, "HEAD "+path+" HTTP/1.1\r\nHost: x\r\n\r\n")
+		if resp.StatusCode != http.StatusNotFound || len(body) != 0 || resp.ContentLength <= 0 {
+			t.Errorf("HEAD %s: got %s %v %s, want 404 without a body", path, resp.Status, resp.Header, body)
+		}
+	}
+}
+
+// TestProblemTypesResolve checks that each type in package api and in nginx.conf is the path of a page, with the title,
+// and that nginx.conf has the titles and statuses of the services.
+func TestProblemTypesResolve(t *testing.T) {
+	s := start(t, stack.Config{})
+	for _, e := range api.Errors() {
+		status, page := request(t, "GET", s.Gateway()+e.Type(), "")
+		if status != http.StatusOK || !strings.Contains(page, "<h1>"+e.Name+"</h1>") {
+			t.Errorf("page %s: got %d %s, want 200 and the title", e.Type(), status, page)
+		}
+	}
+	root, err := stack.Root()
+	must(t, err)
+	config, err := os.ReadFile(filepath.Join(root, "nginx.conf"))
+	must(t, err)
+	problems := regexp.MustCompile(`return (\d+) '(\{.*\})\\n'`).FindAllSubmatch(config, -1)
+	for _, found := range problems {
+		var p api.Problem
+		must(t, json.Unmarshal(found[2], &p))
+		known := slices.ContainsFunc(api.Errors(), func(e *api.Error) bool {
+			status := web.Status(e)
+			return e.Type() == p.Type && e.Title == p.Title && status == p.Status && fmt.Sprint(status) == string(found[1])
+		})
+		if !known {
+			t.Errorf("nginx.conf has the unknown problem %s", found[2])
+		}
+	}
+	if len(problems) < 8 {
+		t.Errorf("nginx.conf has %d problems, want at least 8", len(problems))
+	}
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"checkout/test/stack"
+)
+
+// startUp runs the function serve on a data directory. It returns the URL of the gateway, the output of serve, and
+// a function that stops the system.
+func startUp(t *testing.T, dir string) (gateway string, out *output, stop func()) {
+	t.Helper()
+	ctx, interrupt := context.WithCancel(t.Context())
+	out = &output{}
+	done := make(chan error, 1)
+	go func() { done <- serve(ctx, stack.Config{Instances: 1, Dir: dir}, out) }()
+	stop = func() {
+		interrupt()
+		if err := <-done; err != nil {
+			t.Errorf("serve: %v\n%s", err, out)
+		}
+		done <- nil
+	}
+	t.Cleanup(stop)
+	return out.await(t, `The system is ready at (http://[^/]+)/`)[1], out, stop
+}
+
+// call sends a request and returns the body of its response.
+func call(t *testing.T, method, url string) string {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("%s %s: got %s, %v, want 200\n%s", method, url, response.Status, err, body)
+	}
+	return string(body)
+}
+
+// runScript runs a script of this folder.
+func runScript(t *testing.T, data, script, dir string) (string, error) {
+	t.Helper()
+	cmd := exec.Command("./"+script, dir)
+	cmd.Env = append(os.Environ(), "DATA="+data)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// A backup of a running or a stopped system contains its state at that time. The script restore rejects a
+// running system.
+func TestBackupAndRestore(t *testing.T) {
+	real, running, stopped := t.TempDir(), t.TempDir(), t.TempDir()
+	data := filepath.Join(t.TempDir(), "link") // the data may be on another disk
+	if err := os.Symlink(real, data); err != nil {
+		t.Fatal(err)
+	}
+	gateway, out, stop := startUp(t, data)
+	user := strings.Split(call(t, "POST", gateway+"/payment/create_user"), `"`)[3]
+	add := func(amount int) { call(t, "POST", fmt.Sprintf("%s/payment/add_funds/%s/%d", gateway, user, amount)) }
+	add(5)
+	if text, err := runScript(t, data, "backup", running); err != nil {
+		t.Fatalf("backup of a running system: %v\n%s", err, text)
+	}
+	out.await(t, "started the gateway on SIGUSR2")
+	add(10)
+	if text, err := runScript(t, data, "restore", running); err == nil || !strings.Contains(text, "stop make up first") {
+		t.Errorf("restore of a running system: got %v, want \"stop make up first\" in:\n%s", err, text)
+	}
+	stop()
+	if text, err := runScript(t, data, "backup", stopped); err != nil {
+		t.Fatalf("backup of a stopped system: %v\n%s", err, text)
+	}
+	text, err := runScript(t, data, "restore", t.TempDir())
+	if err == nil || !strings.Contains(text, "nothing was changed") {
+		t.Errorf("restore from an empty directory: got %v, want \"nothing was changed\" in:\n%s", err, text)
+	}
+	for backup, credit := range map[string]string{running: `"credit":5`, stopped: `"credit":15`} {
+		if text, err := runScript(t, data, "restore", backup); err != nil {
+			t.Fatalf("restore: %v\n%s", err, text)
+		}
+		gateway, _, stop = startUp(t, data)
+		if body := call(t, "GET", gateway+"/payment/find_user/"+user); !strings.Contains(body+",", credit) {
+			t.Errorf("the restored system has %s, want %s", body, credit)
+		}
+		stop()
+	}
+	if replaced, _ := filepath.Glob(filepath.Join(data, "replaced-*", "redis-order-0")); len(replaced) != 2 {
+		t.Errorf("the replaced data are in %v, want two directories", replaced)
+	}
+}
+
+// If test/up/backup sends its signal while the system starts, the system survives. The system stops the gateway as soon
+// as the gateway runs.
+func TestBackupSignalsDuringTheStart(t *testing.T) {
+	ctx, interrupt := context.WithCancel(t.Context())
+	out, done := &output{}, make(chan error, 1)
+	sent := false
+	first := writerFunc(func(p []byte) (int, error) {
+		if !sent { // the line "building …"
+			sent = true
+			if err := syscall.Kill(os.Getpid(), syscall.SIGUSR1); err != nil {
+				t.Error(err)
+			}
+		}
+		return out.Write(p)
+	})
+	go func() { done <- serve(ctx, stack.Config{Instances: 1, Dir: t.TempDir()}, first) }()
+	out.await(t, "stopped the gateway on SIGUSR1")
+	if err := syscall.Kill(os.Getpid(), syscall.SIGUSR2); err != nil {
+		t.Error(err)
+	}
+	out.await(t, "The system is ready at ")
+	interrupt()
+	if err := <-done; err != nil {
+		t.Errorf("serve: %v\n%s", err, out)
+	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
