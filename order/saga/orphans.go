@@ -68,21 +68,28 @@ func newOrphanWatch(r *Recovery, shard *redis.Shard) *orphanWatch {
 // run watches the shard until ctx ends. run returns when no work is in flight.
 func (w *orphanWatch) run(ctx context.Context) {
 	for ctx.Err() == nil {
-		pause := lookEvery
-		if !w.shard.Healthy() {
-			w.interrupted()
-		} else if err := w.next(ctx); err != nil {
-			w.interrupted()
-			pause = retryLook
-		} else if len(w.suspects) > 0 {
-			pause = lookSoon
-		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(pause):
+		case <-time.After(w.step(ctx)):
 		}
 	}
 	w.working.Wait()
+}
+
+// step takes one look at the shard, if the shard is healthy. It returns the time until the next step.
+func (w *orphanWatch) step(ctx context.Context) time.Duration {
+	if !w.shard.Healthy() {
+		w.interrupted()
+		return lookEvery
+	}
+	if err := w.next(ctx); err != nil {
+		w.interrupted()
+		return retryLook
+	}
+	if len(w.suspects) > 0 {
+		return lookSoon
+	}
+	return lookEvery
 }
 
 // interrupted forgets the suspects after a failed look: all processes may have lost their connections to the shard.

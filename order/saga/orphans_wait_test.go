@@ -21,11 +21,9 @@ func TestConnectingAtTheStartIsNoOutage(t *testing.T) {
 	c := cluster.Open("order", env.Redis{Addrs: []string{server.Addr}}, store.Scripts)
 	defer c.Close()
 	w := newOrphanWatch(NewRecovery(New(store.New(c), nil, nil)), c.Shards()[0])
-	watch := func(until func() bool) { // runs the watch for some looks at a time
+	watch := func(until func() bool) {
 		testredis.Eventually(t, "the watch has seen the shard", func() bool {
-			ctx, cancel := context.WithTimeout(t.Context(), 2*lookEvery)
-			defer cancel()
-			w.run(ctx)
+			w.step(t.Context())
 			return until()
 		})
 	}
