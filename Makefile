@@ -58,6 +58,7 @@ vuln: ## govulncheck; skipped if its database is unreachable
 	case "$$out" in *vuln.go.dev*) [ $$code = 0 ] || skip;; esac; \
 	if [ $$code -ne 0 ]; then echo "$$out"; fi; exit $$code
 
+# The target check has run go vet, so the tests run with -vet=off.
 # Most unit tests wait, so the checks and the tests of the chart run beside them, with a lower priority.
 test: deps ## all checks and tests, without fault injection, in about 10 minutes
 	@$(MAKE) --no-print-directory -j 2 check-and-chart unit
@@ -70,7 +71,7 @@ check-and-chart: ## check and chart, one after the other, with a low priority
 
 # ./order comes first, because its tests take longest.
 unit: deps ## unit tests of the services, with the race detector
-	$(GO) test -race -count=1 -timeout 10m ./order/... ./common/... ./stock/... ./payment/...
+	$(GO) test -race -vet=off -count=1 -timeout 10m ./order/... ./common/... ./stock/... ./payment/...
 
 chart: ## validate the Helm chart against the Kubernetes API types, and the plain manifests against the chart
 	cd test/chart && $(GO) vet ./... && $(GO) test -count=1 ./...
@@ -82,10 +83,10 @@ manifests: ## generate k8s/kube and gke/kube from the chart
 # test/console runs alone too: Chromium raises its own priority if the user is root, and other tests then get no processor.
 # -short omits the builds for another platform, which are part of test-compose.
 e2e: deps ## the protocol model, the Python suite and the end-to-end tests, with crashes and restarts
-	$(GO) test -count=1 -timeout 14m -short -p 3 ./test/e2e ./test/stack \
+	$(GO) test -vet=off -count=1 -timeout 14m -short -p 3 ./test/e2e ./test/stack \
 		$$($(GO) list ./test/... | grep -v -e /e2e -e /stack -e /bench -e /console)
-	$(GO) test -count=1 -timeout 10m ./test/console
-	$(GO) test -count=1 -timeout 5m ./test/bench
+	$(GO) test -vet=off -count=1 -timeout 10m ./test/console
+	$(GO) test -vet=off -count=1 -timeout 5m ./test/bench
 
 # Each run draws and prints a new seed, so that many runs try many schedules. SEED=n repeats the choices of a run.
 .PHONY: faults soak

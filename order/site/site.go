@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 
 	"github.com/gin-gonic/gin"
 
@@ -57,26 +58,40 @@ func Routes(r gin.IRouter, connect ...string) {
 
 // file is a file of the site.
 type file struct {
-	mediaType, etag string
-	policy          string // the header Content-Security-Policy
-	plain, zipped   []byte
+	mediaType string
+	policy    string // the header Content-Security-Policy
+	body      func() body
 }
 
+// body is the content of a file in both encodings.
+type body struct {
+	etag          string
+	plain, zipped []byte
+}
+
+// newFile returns the file with this name and content. The first request for the file encodes it, because an instance
+// that compressed all files would start 0.1 s of processor time later.
 func newFile(name string, content []byte) *file {
 	name, vendored := strings.CutSuffix(name, ".gz")
-	f := &file{mediaType: mediaType(name), plain: content, zipped: content}
-	if vendored {
-		f.plain = unzip(content)
-	} else {
-		var buffer bytes.Buffer
-		w, _ := gzip.NewWriterLevel(&buffer, gzip.BestCompression) // fails only for an invalid level
-		w.Write(content)
-		w.Close()
-		f.zipped = buffer.Bytes()
-	}
-	sum := sha256.Sum256(f.zipped)
-	f.etag = hex.EncodeToString(sum[:8])
-	return f
+	return &file{mediaType: mediaType(name), body: sync.OnceValue(func() body {
+		b := body{plain: content, zipped: content}
+		if vendored {
+			b.plain = unzip(content)
+		} else {
+			b.zipped = zip(content)
+		}
+		sum := sha256.Sum256(b.zipped)
+		b.etag = hex.EncodeToString(sum[:8])
+		return b
+	})}
+}
+
+func zip(content []byte) []byte {
+	var buffer bytes.Buffer
+	w, _ := gzip.NewWriterLevel(&buffer, gzip.BestCompression) // fails only for an invalid level
+	w.Write(content)
+	w.Close()
+	return buffer.Bytes()
 }
 
 func unzip(content []byte) []byte {
@@ -112,10 +127,11 @@ func mediaType(name string) string {
 // page and its scripts have the same version.
 func (f *file) send(c *gin.Context) {
 	h := c.Writer.Header()
-	content, etag := f.plain, `"`+f.etag+`"`
-	zip := acceptsGzip(c.Request.Header.Values("Accept-Encoding"))
-	if zip {
-		content, etag = f.zipped, `"`+f.etag+`-gzip"`
+	body := f.body()
+	content, etag := body.plain, `"`+body.etag+`"`
+	zipped := acceptsGzip(c.Request.Header.Values("Accept-Encoding"))
+	if zipped {
+		content, etag = body.zipped, `"`+body.etag+`-gzip"`
 	}
 	h.Set("ETag", etag)
 	h.Set("Cache-Control", "no-cache")
@@ -129,7 +145,7 @@ func (f *file) send(c *gin.Context) {
 		c.Status(http.StatusNotModified)
 		return
 	}
-	if zip {
+	if zipped {
 		h.Set("Content-Encoding", "gzip")
 	}
 	web.Send(c, http.StatusOK, f.mediaType, content)
