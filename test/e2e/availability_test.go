@@ -65,7 +65,7 @@ func TestUnavailableShardFailsOnlyItsOwnRequests(t *testing.T) {
 }
 
 func testUnavailableShard(t *testing.T, fail, restore func(s *system, name string)) {
-	s, deposits := start(t, stack.Config{Instances: 2}), check.NewDeposits()
+	s, deposits := start(t, stack.Config{Race: true, Instances: 2}), check.NewDeposits()
 	items := s.oneOnEachShard("item", func() string { return s.newItem(1, 0) })
 	uncached := s.oneOnEachShard("item", func() string { return s.newItem(1, 0) }) // with uncached prices
 	users := s.oneOnEachShard("user", func() string { return s.newUser(0) })

@@ -14,7 +14,7 @@ import (
 // exactly 100 orders. All other checkouts get 402 or 409. Each order belongs to a random user with a credit of 1.
 func TestThousandCheckoutsForHundredPieces(t *testing.T) {
 	const users, orders, pieces = 1000, 1000, 100
-	s, deposits := start(t, stack.Config{Instances: 3, Shards: 2}), check.NewDeposits()
+	s, deposits := start(t, stack.Config{Race: true, Instances: 3, Shards: 2}), check.NewDeposits()
 	s.post("/payment/batch_init/%d/1", users)
 	item := s.newItem(1, pieces)
 	deposits.Stock[item] = pieces

@@ -12,7 +12,7 @@ import (
 // while instances die. A direct payment and a checkout never both charge, and each response is true.
 func TestDirectPaymentAndCheckoutChargeOnce(t *testing.T) {
 	t.Parallel()
-	s := start(t, stack.Config{Instances: 2, Shards: 2})
+	s := start(t, stack.Config{Race: true, Instances: 2, Shards: 2})
 	const orders, credit, price = 60, 100, 7
 	item := s.newItem(price, orders*10)
 	var ids, users [orders]string

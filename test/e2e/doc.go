@@ -1,5 +1,6 @@
-// Package e2e tests the whole system from outside: the real binaries, built with the race detector, real Redis and real
-// nginx. Package stack starts a system for each test.
+// Package e2e tests the whole system from outside: the real binaries, real Redis and real nginx. Package stack starts a
+// system for each test. Tests with many clients at a time build the services with the race detector. An instance with
+// the race detector needs two to three times the processor time, so the other tests build without it.
 //
 // After a test, package check compares Redis with what clients received. A fault is a signal to a process, or a
 // command between a service and its Redis that a fault proxy holds, drops or delays. Package shop simulates

@@ -34,7 +34,7 @@ func TestExampleClients(t *testing.T) {
 // count refusals separately.
 func TestLocustUsersGetNoFailures(t *testing.T) {
 	t.Parallel()
-	s := start(t, stack.Config{})
+	s := start(t, stack.Config{Race: true})
 	root, err := stack.Root()
 	s.must(err)
 	results := t.TempDir()

@@ -19,7 +19,7 @@ import (
 func TestRetriedCheckoutBeginsOnce(t *testing.T) {
 	t.Parallel()
 	const gatewayTimeout = 15 * time.Second
-	s, deposits := start(t, stack.Config{Instances: 2}), check.NewDeposits()
+	s, deposits := start(t, stack.Config{Race: true, Instances: 2}), check.NewDeposits()
 	item := s.newItem(1, 100)
 	deposits.Stock[item] = 100
 	histories, retried := make([]*check.History, 12), make([]bool, 12)

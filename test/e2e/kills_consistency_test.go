@@ -26,7 +26,7 @@ func TestConsistencyWithKills(t *testing.T) {
 	}
 	for _, n := range []int{1, 2} {
 		t.Run(fmt.Sprintf("%dx%d", n, n), func(t *testing.T) {
-			s, deposits := start(t, stack.Config{Instances: n, Shards: n}), check.NewDeposits()
+			s, deposits := start(t, stack.Config{Race: true, Instances: n, Shards: n}), check.NewDeposits()
 			var table strings.Builder
 			var histories []*check.History
 			for i, victim := range s.Names() {

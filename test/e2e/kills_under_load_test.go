@@ -20,7 +20,7 @@ func TestOrderIsKilledUnderLoad(t *testing.T) {
 	for _, instances := range []int{1, 2} {
 		t.Run(fmt.Sprintf("%dx%d", instances, instances), func(t *testing.T) {
 			t.Parallel()
-			s := start(t, stack.Config{Instances: instances})
+			s := start(t, stack.Config{Race: true, Instances: instances})
 			l, random := s.startLoad(shop.Behavior{Clients: 16, CancelRate: 0.5}), newRandom(t, 1000)
 			interrupted, kills := map[string]int{}, 0
 			for ; kills < 5 || instances == 1 && (interrupted["RUNNING"] < 5 || interrupted["REFUNDING"] < 1); kills++ {
@@ -82,7 +82,7 @@ func (l *load) count(states map[string]int) {
 // every Redis are killed under load. The test also pauses some instances and Redis servers for 2 s.
 func TestEveryOtherPartIsKilledOrPausedUnderLoad(t *testing.T) {
 	t.Parallel()
-	s := start(t, stack.Config{Instances: 2})
+	s := start(t, stack.Config{Race: true, Instances: 2})
 	l, random := s.startLoad(shop.Behavior{Clients: 16, CancelRate: 0.3}), newRandom(t, 1000)
 	var killed, paused []string
 	for _, name := range s.Names() {

@@ -42,8 +42,10 @@ func prepareRun() error {
 	}
 	fmt.Printf("seed %d\n", *seed)
 	// Build before the tests, so that no test spends its timeout on the build.
-	if _, err := stack.Build(context.Background(), io.Discard, stack.Source{Race: true}); err != nil {
-		return err
+	for _, race := range []bool{false, true} {
+		if _, err := stack.Build(context.Background(), io.Discard, stack.Source{Race: race}); err != nil {
+			return err
+		}
 	}
 	return useMemoryForData()
 }

@@ -29,7 +29,7 @@ func TestPythonSuites(t *testing.T) {
 	for _, instances := range []int{1, 2} {
 		t.Run(fmt.Sprintf("%dx%d", instances, instances), func(t *testing.T) {
 			t.Parallel()
-			s := start(t, stack.Config{Instances: instances})
+			s := start(t, stack.Config{Race: true, Instances: instances})
 			for _, args := range [][]string{{"-m", "unittest", "test_microservices"}, {"consistency.py"}} {
 				cmd := exec.CommandContext(t.Context(), python, args...)
 				cmd.Dir = filepath.Join(root, "test")

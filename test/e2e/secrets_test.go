@@ -77,7 +77,7 @@ func TestPasswordAppearsNowhere(t *testing.T) {
 			fmt.Fprintln(&output, log, string(text))
 		}
 	}
-	bin, err := stack.Build(context.Background(), io.Discard, stack.Source{Race: true})
+	bin, err := stack.Build(context.Background(), io.Discard, stack.Source{})
 	if err != nil {
 		t.Fatal(err)
 	}

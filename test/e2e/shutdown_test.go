@@ -75,7 +75,7 @@ func (s *system) waitForExit(name string) {
 // Each instance exits with status 0. The clients send every kind of request.
 func TestRollingRestartLosesNoRequest(t *testing.T) {
 	t.Parallel()
-	s := start(t, stack.Config{Instances: 2})
+	s := start(t, stack.Config{Race: true, Instances: 2})
 	l := s.startLoad(shop.Behavior{Clients: 16, CancelRate: 0.3, Rate: 300})
 	stopVisitors := s.startVisitors(l.Deposits)
 	for _, name := range s.Names() {

@@ -100,7 +100,7 @@ func (c *collector) of(trace string) []span {
 // startTraced starts a system that exports its traces to the collector. The entries of variables configure the
 // services and the gateway.
 func (c *collector) startTraced(instances int, variables ...string) *system {
-	return start(c.t, stack.Config{Instances: instances, Env: map[string][]string{"": append(variables,
+	return start(c.t, stack.Config{Race: true, Instances: instances, Env: map[string][]string{"": append(variables,
 		"OTEL_EXPORTER_OTLP_ENDPOINT="+c.url, "OTEL_EXPORTER_OTLP_HEADERS=X-Key=let%20me%20in",
 		"OTEL_BSP_SCHEDULE_DELAY=100")}})
 }
