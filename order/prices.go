@@ -35,19 +35,16 @@ type priceCache struct {
 
 func newPriceCache(stock *peer.Peer) *priceCache {
 	group := func(item string) string { return strconv.Itoa(stock.ShardOf(item)) }
-	return &priceCache{batcher: peer.NewBatcher[string, api.Price](stock, pricesPath, group), prices: map[string]int64{}}
+	unknown := func(p api.Price) bool { return p.Code == api.PriceUnknown }
+	return &priceCache{batcher: peer.NewBatcher(stock, pricesPath, group, unknown), prices: map[string]int64{}}
 }
 
-// price returns the price of an item, in minor units. Without a reply, the method retries once, because another
-// instance of stock may reply.
+// price returns the price of an item, in minor units.
 func (c *priceCache) price(ctx context.Context, item string) (int64, error) {
 	if price, ok := c.get(item); ok {
 		return price, nil
 	}
-	reply := c.batcher.Do(ctx, item)
-	if reply.Code == api.PriceUnknown {
-		reply = c.batcher.Do(ctx, item)
-	}
+	reply := c.batcher.DoTwice(ctx, item)
 	switch reply.Code {
 	case api.PriceFound:
 		c.put(item, reply.Price)

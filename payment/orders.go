@@ -24,19 +24,25 @@ func newOrders(p *peer.Peer) *orders {
 	order := func(c api.Cancel) string { return c.OrderID }
 	return &orders{
 		peer:     p,
-		payments: peer.NewBatcher[api.Cancel, api.Purchase](p, "/internal/payments", shard),
-		cancels:  peer.NewBatcher[api.Cancel, api.OrderPayment](p, "/internal/cancel", order),
+		payments: peer.NewBatcher[api.Cancel](p, "/internal/payments", shard, isZero[api.Purchase]),
+		cancels:  peer.NewBatcher[api.Cancel](p, "/internal/cancel", order, isZero[api.OrderPayment]),
 	}
+}
+
+// isZero reports whether the order service has not replied: an unknown state is the zero value.
+func isZero[T comparable](reply T) bool {
+	var zero T
+	return reply == zero
 }
 
 // payment returns whether a checkout of the user has paid the order, or api.PaymentUnknown without a reply.
 func (o *orders) payment(ctx context.Context, user, order string) api.OrderPayment {
-	return askTwice(ctx, o.payments, api.Cancel{OrderID: order, UserID: user}).Payment
+	return o.payments.DoTwice(ctx, api.Cancel{OrderID: order, UserID: user}).Payment
 }
 
 // payable returns an error unless the order is OPEN or does not exist.
 func (o *orders) payable(ctx context.Context, user, order string) error {
-	found := askTwice(ctx, o.payments, api.Cancel{OrderID: order, UserID: user})
+	found := o.payments.DoTwice(ctx, api.Cancel{OrderID: order, UserID: user})
 	switch found.State {
 	case api.StateOpen:
 		return nil
@@ -57,20 +63,10 @@ func (o *orders) payable(ctx context.Context, user, order string) error {
 // so that a delayed message cannot cancel a later attempt. undo is safe to retry.
 func (o *orders) undo(ctx context.Context, user, order string) api.OrderPayment {
 	cancel := api.Cancel{OrderID: order, UserID: user}
-	purchase := askTwice(ctx, o.payments, cancel)
+	purchase := o.payments.DoTwice(ctx, cancel)
 	if purchase.Payment != api.Paid && purchase.Payment != api.Cancelled {
 		return purchase.Payment
 	}
 	cancel.Attempt = purchase.Attempt
-	return askTwice(ctx, o.cancels, cancel)
-}
-
-// askTwice sends a request, and retries once if there is no reply, because another instance may reply.
-func askTwice[Reply comparable](ctx context.Context, b *peer.Batcher[api.Cancel, Reply], cancel api.Cancel) Reply {
-	var none Reply
-	reply := b.Do(ctx, cancel)
-	if reply == none {
-		reply = b.Do(ctx, cancel)
-	}
-	return reply
+	return o.cancels.DoTwice(ctx, cancel)
 }

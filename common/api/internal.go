@@ -1,5 +1,7 @@
 package api
 
+import "time"
+
 // Line is a counter and the quantity that an attempt reserves from the counter.
 type Line struct {
 	ID       string `json:"id"`
@@ -44,6 +46,11 @@ const (
 	Refunded      // a refund is recorded: all lines were refunded once
 	Short         // a counter is too low for now; nothing is recorded, because the message has Wait
 )
+
+// HungAfter is the time after which a shard that has not replied counts as hung. Each instance needs 0.7 s to notice
+// that a shard hangs, but clients get an error within a second. So no caller waits for a second instance after this
+// time.
+const HungAfter = 100 * time.Millisecond
 
 // Reason is why an attempt was refused or has an unknown outcome.
 type Reason int

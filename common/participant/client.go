@@ -22,11 +22,13 @@ type Client struct {
 // NewClient returns the client of a participant.
 func NewClient(p *peer.Peer) *Client {
 	c := &Client{peer: p}
-	c.reserve = peer.NewBatcher[api.Attempt, api.Outcome](p, reservePath, c.group)
-	c.release = peer.NewBatcher[api.Attempt, api.Outcome](p, releasePath, c.group)
-	c.refund = peer.NewBatcher[api.Attempt, api.Outcome](p, refundPath, c.group)
+	c.reserve = peer.NewBatcher[api.Attempt](p, reservePath, c.group, shardDown)
+	c.release = peer.NewBatcher[api.Attempt](p, releasePath, c.group, shardDown)
+	c.refund = peer.NewBatcher[api.Attempt](p, refundPath, c.group, shardDown)
 	return c
 }
+
+func shardDown(o api.Outcome) bool { return o.Code == api.Unknown && o.Reason == api.ShardDown }
 
 // Unavailable returns why the participant is unavailable, or "" if it is available.
 func (c *Client) Unavailable() string { return c.peer.Unavailable() }

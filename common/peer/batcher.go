@@ -3,11 +3,14 @@ package peer
 import (
 	"context"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"checkout/common/api"
 	"checkout/common/requestid"
 	"checkout/common/trace"
 )
@@ -25,6 +28,7 @@ type Batcher[In, Out any] struct {
 	path      string
 	spanName  string
 	group     func(In) string
+	noReply   func(Out) bool
 	batchSize prometheus.Observer
 
 	mu     sync.Mutex
@@ -43,25 +47,48 @@ type message[In, Out any] struct {
 	in        In
 	span      trace.Span
 	out       Out           // the reply, or the zero value if there was none
+	replied   bool          // the peer has replied
 	done      chan struct{} // buffered; gets one value when out is final
 }
 
-// NewBatcher returns a batcher for a route of p. Only messages of the same group share a request.
-func NewBatcher[In, Out any](p *Peer, path string, group func(In) string) *Batcher[In, Out] {
+// NewBatcher returns a batcher for a route of p. Only messages of the same group share a request. The function noReply
+// reports whether a reply of the peer says that a shard has not replied. It also returns true for the zero value if
+// DoTwice is used.
+func NewBatcher[In, Out any](
+	p *Peer, path string, group func(In) string, noReply func(Out) bool,
+) *Batcher[In, Out] {
 	p.metrics.failures.WithLabelValues(path) // export 0 before the first failure
 	return &Batcher[In, Out]{
 		peer:      p,
 		path:      path,
 		spanName:  p.service + " " + strings.TrimPrefix(path, "/internal/"),
 		group:     group,
+		noReply:   noReply,
 		batchSize: p.metrics.batchSizes.WithLabelValues(path),
 		queues:    map[string]*queue[In, Out]{},
 	}
 }
 
 // Do sends a message and returns its reply. If there is no reply, Do returns the zero value, and the outcome is
-// unknown. If ctx ends, Do returns at once, but the batcher may still send the message.
+// unknown. If ctx ends, Do returns at once, but the batcher may still send the message. If a shard hangs, the waiting
+// messages of its group are not sent: they get the reply of the messages before them.
 func (b *Batcher[In, Out]) Do(ctx context.Context, in In) Out {
+	out, _ := b.do(ctx, in)
+	return out
+}
+
+// DoTwice is like Do, but it sends the message again if there was no reply, because another instance may reply. It does
+// not send the message again if the shard hangs.
+func (b *Batcher[In, Out]) DoTwice(ctx context.Context, in In) Out {
+	start := time.Now()
+	out, replied := b.do(ctx, in)
+	if b.noReply(out) && (!replied || time.Since(start) < api.HungAfter) {
+		out, _ = b.do(ctx, in)
+	}
+	return out
+}
+
+func (b *Batcher[In, Out]) do(ctx context.Context, in In) (out Out, replied bool) {
 	_, span := trace.BeginClient(ctx, b.spanName)
 	defer span.End(nil)
 	m, ok := b.free.Get().(*message[In, Out])
@@ -84,13 +111,12 @@ func (b *Batcher[In, Out]) Do(ctx context.Context, in In) Out {
 	b.mu.Unlock()
 	select {
 	case <-m.done:
-		out := m.out
+		out, replied = m.out, m.replied
 		*m = message[In, Out]{done: m.done}
 		b.free.Put(m)
-		return out
+		return out, replied
 	case <-ctx.Done():
-		var zero Out
-		return zero
+		return out, false
 	}
 }
 
@@ -104,16 +130,25 @@ func (b *Batcher[In, Out]) send(group string, q *queue[In, Out]) {
 			in[i], ids[i] = m.in, m.requestID
 		}
 		var out []Out
+		sent := time.Now()
 		ctx := withSpans(requestid.NewContext(context.Background(), requestid.Join(ids)), batch)
 		err := b.peer.Call(ctx, b.path, in, &out)
+		replied := err == nil && len(out) == len(in)
+		if replied && time.Since(sent) >= api.HungAfter && !slices.ContainsFunc(out, b.answered) {
+			waiting := b.takeAll(q)
+			batch = append(batch, waiting...)
+			out = append(out, slices.Repeat(out[:1], len(waiting))...)
+		}
 		for i, m := range batch {
-			if err == nil && len(out) == len(in) {
-				m.out = out[i]
+			if replied {
+				m.out, m.replied = out[i], true
 			}
 			m.done <- struct{}{}
 		}
 	}
 }
+
+func (b *Batcher[In, Out]) answered(out Out) bool { return !b.noReply(out) }
 
 // withSpans returns a context that carries the spans of a batch.
 func withSpans[In, Out any](ctx context.Context, batch []*message[In, Out]) context.Context {
@@ -142,4 +177,13 @@ func (b *Batcher[In, Out]) take(group string, q *queue[In, Out]) []*message[In, 
 	batch := q.waiting[:n:n]
 	q.waiting = q.waiting[n:]
 	return batch
+}
+
+// takeAll removes and returns all waiting messages of a queue.
+func (b *Batcher[In, Out]) takeAll(q *queue[In, Out]) []*message[In, Out] {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	waiting := q.waiting
+	q.waiting = nil
+	return waiting
 }

@@ -7,13 +7,16 @@ import (
 	"testing"
 	"time"
 
+	"checkout/common/api"
 	"checkout/common/requestid"
 )
 
 // newDoubler returns a batcher for the route /double. The group of a number n is n/1000.
 func newDoubler(p *Peer) *Batcher[int, int] {
-	return NewBatcher[int, int](p, "/double", func(n int) string { return strconv.Itoa(n / 1000) })
+	return NewBatcher[int, int](p, "/double", func(n int) string { return strconv.Itoa(n / 1000) }, isZero)
 }
+
+func isZero(n int) bool { return n == 0 }
 
 // waiting returns the number of messages that wait in a group.
 func (b *Batcher[In, Out]) waiting(group string) int {
@@ -195,8 +198,54 @@ func TestMissingOrInvalidReplyIsTheZeroValue(t *testing.T) {
 			t.Errorf("response with %s: got %d, want 0", name, got)
 		}
 	}
-	b := NewBatcher[int, int](p, "/fail", func(int) string { return "" })
+	b := NewBatcher[int, int](p, "/fail", func(int) string { return "" }, isZero)
 	if got := b.Do(t.Context(), 5); got != 0 {
 		t.Errorf("error response: got %d, want 0", got)
+	}
+}
+
+// If a shard hangs, the messages that wait behind a request get the reply of the request, and DoTwice sends nothing
+// again: another instance would need the same time to notice. A late answer does not stop the waiting messages.
+func TestMessagesDoNotWaitTwiceForAHungShard(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name     string
+		factor   int // of the reply; 0 means that the shard has not replied
+		requests int
+	}{
+		{"no answer", 0, 1},
+		{"late answer", 2, 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFake(t, "stock", true)
+			f.reply = func(list []int) any {
+				for i := range list {
+					list[i] *= c.factor
+				}
+				return list
+			}
+			b := newDoubler(open(t, f.address))
+			var callers sync.WaitGroup
+			call := func(do func(context.Context, int) int, n int) {
+				callers.Go(func() {
+					if got := do(t.Context(), n); got != c.factor*n {
+						t.Errorf("message %d: got %d, want %d", n, got, c.factor*n)
+					}
+				})
+			}
+			call(b.DoTwice, 1)
+			f.next(t)
+			for n := 2; n <= 4; n++ {
+				call(b.Do, n)
+			}
+			eventually(t, "three messages wait", func() bool { return b.waiting("0") == 3 })
+			time.Sleep(api.HungAfter)
+			close(f.release)
+			callers.Wait()
+			if got := 1 + len(f.received); got != c.requests {
+				t.Errorf("%d requests, want %d", got, c.requests)
+			}
+		})
 	}
 }

@@ -37,7 +37,8 @@ func ExampleBatcher() {
 		time.Sleep(time.Millisecond)
 	}
 	oneGroup := func(string) string { return "" }
-	prices := peer.NewBatcher[string, api.Price](stock, "/internal/prices", oneGroup)
+	unknown := func(p api.Price) bool { return p.Code == api.PriceUnknown }
+	prices := peer.NewBatcher(stock, "/internal/prices", oneGroup, unknown)
 	fmt.Println(prices.Do(context.Background(), "item-7").Price)
 	// Output: 250
 }

@@ -106,6 +106,12 @@ func (co *Coordinator) refuse(ctx context.Context, a *attempt, reason string) er
 	return a.refusal()
 }
 
+// abandon aborts an attempt because the outcome of a reservation is unknown.
+func (co *Coordinator) abandon(ctx context.Context, a *attempt, reservation api.Outcome) error {
+	a.shardDown = reservation.Reason == api.ShardDown
+	return co.abort(ctx, a, reasonTimeout)
+}
+
 // abort decides that the attempt will never be paid. Then abort releases the reservations of the attempt.
 func (co *Coordinator) abort(ctx context.Context, a *attempt, reason string) error {
 	found, err := retryUntilDone(ctx, co.steps.abort.of(a), func() (store.Result, error) {
@@ -120,15 +126,19 @@ func (co *Coordinator) abort(ctx context.Context, a *attempt, reason string) err
 // release releases the reservations of an ABORTING attempt, reopens the order and returns the refusal. release
 // releases stock before credit, so that the attempt never holds stock without credit.
 func (co *Coordinator) release(ctx context.Context, a *attempt) error {
+	releasing := ctx
+	if a.shardDown {
+		releasing = co.briefly.from(ctx)
+	}
 	if !a.stockHoldsNothing && len(a.lines) > 0 {
-		stock := retryUntilReleased(ctx, co.steps.releaseStock.of(a), a,
-			func() api.Outcome { return co.stock.Release(ctx, a.stock()) })
+		stock := retryUntilReleased(releasing, co.steps.releaseStock.of(a), a,
+			func() api.Outcome { return co.stock.Release(releasing, a.stock()) })
 		if stock.Code == api.Unknown {
 			return a.unknownOutcome(co.steps.releaseStock, co.stock, stock)
 		}
 	}
-	credit := retryUntilReleased(ctx, co.steps.releaseCredit.of(a), a,
-		func() api.Outcome { return co.payment.Release(ctx, a.credit()) })
+	credit := retryUntilReleased(releasing, co.steps.releaseCredit.of(a), a,
+		func() api.Outcome { return co.payment.Release(releasing, a.credit()) })
 	if credit.Code == api.Unknown {
 		return a.unknownOutcome(co.steps.releaseCredit, co.payment, credit)
 	}

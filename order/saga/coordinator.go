@@ -45,6 +45,9 @@ const (
 	beginBudget   = 750 * time.Millisecond // time to begin, or to cancel, while the order's shard does not reply
 	orphanBudget  = 6 * time.Second        // time to wait for orphaned reservations before a refusal
 	totalBudget   = 12 * time.Second       // time to decide; then the outcome is unknown
+	// releaseBudget is the time to release the reservations of an attempt after a shard did not reply to one of them.
+	// The attempt has used most of the second within which its client gets an error. Recovery completes the release.
+	releaseBudget = 50 * time.Millisecond
 )
 
 // Participant is stock or payment, as the coordinator uses it. Every step is safe to retry. The code of an outcome is
@@ -69,7 +72,7 @@ type Coordinator struct {
 
 	*Metrics
 	timeline
-	total, forward deadlines
+	total, forward, briefly deadlines
 }
 
 // New returns a coordinator.
@@ -78,6 +81,7 @@ func New(orders *store.Store, stock, payment Participant) *Coordinator {
 		store: orders, stock: stock, payment: payment, limiter: newLimiter(), Metrics: newMetrics(),
 		timeline: timeline{ring: orders.Events()},
 		total:    deadlines{after: totalBudget}, forward: deadlines{after: forwardBudget},
+		briefly: deadlines{after: releaseBudget},
 	}
 }
 
@@ -148,7 +152,7 @@ func (co *Coordinator) decide(ctx context.Context, orderID string, r Request) (e
 	case credit.Code == api.Refused: // an earlier coordinator of a resumed attempt may have reserved stock
 		return co.abort(ctx, a, a.creditReason(credit))
 	case credit.Code != api.Reserved:
-		return co.abort(ctx, a, reasonTimeout)
+		return co.abandon(ctx, a, credit)
 	}
 
 	stock := api.Outcome{Code: api.Reserved} // an empty cart needs no stock
@@ -167,14 +171,14 @@ func (co *Coordinator) decide(ctx context.Context, orderID string, r Request) (e
 		a.stockHoldsNothing = len(stock.Shards) == 1
 		return co.abort(ctx, a, a.stockReason(stock))
 	case stock.Code != api.Reserved:
-		return co.abort(ctx, a, reasonTimeout)
+		return co.abandon(ctx, a, stock)
 	}
 
 	switch credit = co.recheckCredit(forward, a, credit); {
 	case credit.Code == api.Refused:
 		return co.abort(ctx, a, a.creditReason(credit))
 	case credit.Code != api.Reserved:
-		return co.abort(ctx, a, reasonTimeout)
+		return co.abandon(ctx, a, credit)
 	}
 
 	found, err := retryUntilDone(ctx, co.steps.commit.of(a), func() (store.Result, error) {

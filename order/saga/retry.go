@@ -58,8 +58,8 @@ func backoff(ctx context.Context, decideAt time.Time) iter.Seq[int] {
 }
 
 // retryUntilKnown retries a participant's step until the outcome is known; api.Short counts as unknown. retryUntilKnown
-// gives up when ctx ends, when a shard of the participant refuses the step, or when a shard is unhealthy after
-// downBudget. For a request that was in flight when the shard failed, restartBudget applies.
+// gives up when ctx ends, when a shard of the participant refuses the step, when a shard is unhealthy after downBudget,
+// or when a shard hangs. For a request that was in flight when the shard failed, restartBudget applies.
 func retryUntilKnown(ctx context.Context, m stepMetrics, arrived time.Time, try func() api.Outcome) api.Outcome {
 	known := func(c api.Code) bool { return c != api.Unknown && c != api.Short }
 	return retryUntil(ctx, m, downBudget, arrived, try, known)
@@ -84,6 +84,7 @@ func retryUntil(
 ) (outcome api.Outcome) {
 	start, retries := time.Now(), 0
 	for retries = range backoff(ctx, start.Add(down)) {
+		tried := time.Now()
 		if outcome = try(); ends(outcome.Code) {
 			m.waiting.succeeded(m)
 			break
@@ -91,7 +92,8 @@ func retryUntil(
 		m.failed(start, outcome.Shards)
 		failed := outcome
 		outcome = api.Outcome{}
-		gone := failed.Reason == api.ShardDown && time.Since(start) >= down &&
+		hung := time.Since(tried) >= api.HungAfter
+		gone := failed.Reason == api.ShardDown && (hung || time.Since(start) >= down) &&
 			!awaitsRestart(arrived, time.Duration(failed.SilentMS)*time.Millisecond)
 		if gone || failed.Reason == api.ShardRefuses {
 			outcome.Reason = failed.Reason

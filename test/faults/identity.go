@@ -20,7 +20,7 @@ import (
 // identityScenario uses wrong Redis servers and addresses for a while. The instances must refuse each wrong Redis, so
 // that no data is lost and no response is wrong.
 var identityScenario = scenario{
-	name: "identity", run: runIdentity, sizes: []stack.Size{{Instances: 2, Shards: 2}},
+	name: "identity", run: runIdentity, sizes: []stack.Size{{Instances: 2, Shards: 2}}, waits: true,
 	about: "A Redis comes back empty or with an older copy; an instance starts with reversed, too few or another " +
 		"service's addresses. The instances must refuse each wrong Redis, so that no response is wrong and no write is lost",
 }

@@ -23,8 +23,8 @@ type scenario struct {
 // scenarios returns all scenarios in the order in which they run.
 func scenarios() []scenario {
 	return []scenario{
-		mixScenario, matrixScenario, mutationScenario, availabilityScenario, refusingScenario, diskScenario,
-		identityScenario, overloadScenario, floodScenario,
+		mixScenario, matrixScenario, mutationScenario, identityScenario, availabilityScenario, refusingScenario, diskScenario,
+		overloadScenario, floodScenario,
 	}
 }
 

@@ -1,0 +1,82 @@
+package saga
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"checkout/common/api"
+	"checkout/common/shard"
+	"checkout/order/store"
+)
+
+// hung is a participant with a shard that hangs.
+type hung struct {
+	Participant
+	reserves, releases, late atomic.Int32 // late: releases that the coordinator awaited for longer than a client waits
+}
+
+func (h *hung) Reserve(context.Context, api.Attempt) api.Outcome {
+	h.reserves.Add(1)
+	time.Sleep(api.HungAfter)
+	return api.Outcome{Code: api.Unknown, Reason: api.ShardDown}
+}
+
+func (h *hung) Release(ctx context.Context, _ api.Attempt) api.Outcome {
+	h.releases.Add(1)
+	select {
+	case <-ctx.Done():
+	case <-time.After(5 * time.Second):
+		h.late.Add(1)
+	}
+	return api.Outcome{}
+}
+
+// Each instance of a participant needs 0.7 s to notice that a shard hangs. A client gets an error within a second, so
+// the coordinator sends no second reservation, and does not wait for the release.
+func TestCheckoutWaitsOnceForAHungShard(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"stock", "payment"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := openShop(t)
+			item, user := shard.Mint(0), shard.Mint(0)
+			s.set("{s0}i:"+item, 5)
+			s.set("{p0}u:"+user, 10)
+			h := &hung{}
+			if name == "stock" {
+				h.Participant, s.co.stock = s.stock, h
+			} else {
+				h.Participant, s.co.payment = s.payment, h
+			}
+			id := s.order(user, map[string]int64{item: 1})
+			if err := s.co.Checkout(t.Context(), id, Request{}); !errors.Is(err, api.Unavailable) {
+				t.Errorf("checkout: got %v, want %v", err, api.Unavailable)
+			}
+			reserves, releases, late := h.reserves.Load(), h.releases.Load(), h.late.Load()
+			if state := s.state(id); reserves != 1 || releases != 1 || late != 0 || state != store.StateAborting {
+				t.Errorf("%d reservations, %d releases, %d of them awaited, order %s; want 1, 1, 0, ABORTING",
+					reserves, releases, late, state)
+			}
+		})
+	}
+}
+
+// A step is not retried if its shard hangs.
+func TestAHungStepIsTriedOnce(t *testing.T) {
+	step := newMetrics().steps.reserveStock
+	synctest.Test(t, func(t *testing.T) {
+		start, tries := time.Now(), 0
+		outcome := retryUntilKnown(t.Context(), step, start, func() api.Outcome {
+			tries++
+			time.Sleep(api.HungAfter)
+			return api.Outcome{Code: api.Unknown, Reason: api.ShardDown}
+		})
+		if tries != 1 || outcome.Reason != api.ShardDown {
+			t.Errorf("%d tries, %+v; want 1 try and ShardDown", tries, outcome)
+		}
+	})
+}
