@@ -74,7 +74,7 @@ unit: deps ## unit tests of the services, with the race detector
 	$(GO) test -race -vet=off -count=1 -timeout 10m ./order/... ./common/... ./stock/... ./payment/...
 
 chart: ## validate the Helm chart against the Kubernetes API types, and the plain manifests against the chart
-	cd test/chart && $(GO) vet ./... && $(GO) test -count=1 ./...
+	cd test/chart && $(GO) test -count=1 ./... # runs go vet
 
 manifests: ## generate k8s/kube and gke/kube from the chart
 	@cd test/chart && $(GO) run .
@@ -89,9 +89,12 @@ e2e: deps ## the protocol model, the Python suite and the end-to-end tests, with
 	$(GO) test -vet=off -count=1 -timeout 5m ./test/bench
 
 # Each run draws and prints a new seed, so that many runs try many schedules. SEED=n repeats the choices of a run.
-.PHONY: faults soak
-faults: deps ## inject faults into the running system for about 8 minutes, report to bin/faults.md; SEED=n
-	$(GO) run ./test/faults $(if $(SEED),-seed $(SEED))
+.PHONY: faults mutations soak
+faults: deps ## inject faults into the running system for about 7 minutes, report to bin/faults.md; SEED=n
+	$(GO) run ./test/faults -mutations 8 $(if $(SEED),-seed $(SEED))
+
+mutations: deps ## show that the checkers catch each rule of the protocol that is broken on purpose
+	$(GO) run ./test/faults -scenario mutations -o bin/mutations.md
 
 soak: deps ## inject random faults for DURATION=2h, at most RATE=n requests per second; REPORT=bin/soak.md
 	$(GO) run ./test/faults -scenario mix -duration $(or $(DURATION),2h) $(if $(RATE),-rate $(RATE)) $(if $(SEED),-seed $(SEED)) -o $(or $(REPORT),bin/soak.md)

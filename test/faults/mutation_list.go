@@ -108,8 +108,8 @@ return { RESERVED }
 			{checkoutGo, "a.stockHoldsNothing = len(stock.Shards) == 1", "a.stockHoldsNothing = true"}}},
 	{name: "releases payment before stock", interleaving: betweenReleases,
 		want: "holds stock without credit", edits: []edit{
-			{abortGo, "co.stock.Release(ctx, a.stock())", "co.payment.Release(ctx, a.credit()) /* stock */"},
-			{abortGo, "return co.payment.Release(ctx, a.credit()) })", "return co.stock.Release(ctx, a.stock()) })"},
+			{abortGo, "co.stock.Release(releasing, a.stock())", "co.payment.Release(releasing, a.credit()) /* stock */"},
+			{abortGo, "return co.payment.Release(releasing, a.credit()) })", "return co.stock.Release(releasing, a.stock()) })"},
 		}},
 	{name: "begin ignores the previous attempt", interleaving: beginAfterNextClose,
 		want: "without a new request, the order is RUNNING", edits: []edit{

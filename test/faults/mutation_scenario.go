@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -51,10 +53,8 @@ func runMutations(ctx context.Context, tr *trial) error {
 			o.took = time.Since(began)
 		})
 	}
-	for i, m := range mutations {
-		if !strings.Contains(m.name+" "+m.interleaving.name, tr.options.only) {
-			continue
-		}
+	for _, i := range tr.options.chooseMutations() {
+		m := mutations[i]
 		source, err := product.edited(m.edits)
 		if err != nil {
 			return fmt.Errorf("mutation %q: %w", m.name, err)
@@ -71,6 +71,19 @@ func runMutations(ctx context.Context, tr *trial) error {
 		return ctx.Err()
 	}
 	return tr.reportMutations(correct, broken)
+}
+
+// chooseMutations returns the indexes of the mutations to run.
+func (o options) chooseMutations() []int {
+	var chosen []int
+	for _, i := range rand.New(rand.NewPCG(o.seed, 0)).Perm(len(mutations)) {
+		m := mutations[i]
+		if strings.Contains(m.name+" "+m.interleaving.name, o.only) && (o.mutations == 0 || len(chosen) < o.mutations) {
+			chosen = append(chosen, i)
+		}
+	}
+	slices.Sort(chosen)
+	return chosen
 }
 
 // runCorrect runs an interleaving on the correct services.

@@ -28,6 +28,7 @@ type options struct {
 	race      bool
 	report    string
 	only      string // part of the names of the mutations and floods to run
+	mutations int    // number of random mutations to run; 0 means all
 }
 
 func parseOptions(args []string, usage io.Writer) (options, error) {
@@ -43,6 +44,7 @@ func parseOptions(args []string, usage io.Writer) (options, error) {
 	flags.BoolVar(&o.race, "race", false, "build the services with the race detector; a data race is a violation")
 	flags.StringVar(&o.report, "o", "bin/faults.md", "write the report in Markdown to this `file`")
 	flags.StringVar(&o.only, "only", "", "run only the mutations and floods whose names contain this `text`")
+	flags.IntVar(&o.mutations, "mutations", 0, "number of mutations to run, which the seed selects; 0 means all")
 	if err := version.ParseFlags(flags, args, os.Stdout); err != nil {
 		return o, err
 	}
@@ -68,6 +70,7 @@ func (o options) check() error {
 	}
 	reject(o.duration <= 0, "parse -duration: %v is not positive", o.duration)
 	reject(o.clients < 1, "parse -clients: %d is not positive", o.clients)
+	reject(o.mutations < 0, "parse -mutations: %d is negative", o.mutations)
 	reject(o.rate < 0, "parse -rate: %v is negative", o.rate)
 	return errors.Join(errs...)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 func TestCommandReproducesRun(t *testing.T) {
 	for args, want := range map[string]string{
 		"-seed 7":                             "-seed 7",
+		"-mutations 3 -seed 3":                "-mutations 3 -seed 3",
 		"":                                    "-seed %d",
 		"-seed 0 -race -o /tmp/x -rate 1e2":   "-race=true -rate 100 -seed %d",
 		"-scenario=mix --duration 60s -o=y":   "-duration 1m0s -scenario mix -seed %d",
@@ -55,5 +57,23 @@ func TestSizesShareDuration(t *testing.T) {
 	trials := o.trials(nil)
 	if len(trials) != 2 || trials[1].name() != "mix 3x2" || trials[0].options.duration != time.Hour {
 		t.Errorf("got %d trials of %v, want 2 of 1h", len(trials), trials[0].options.duration)
+	}
+}
+
+// The seed selects different mutations in each run, so that all mutations run over time.
+func TestTheSeedSelectsMutations(t *testing.T) {
+	seen := map[int]bool{}
+	for seed := range uint64(200) {
+		o := options{seed: seed, mutations: 8}
+		chosen := o.chooseMutations()
+		if len(chosen) != 8 || !slices.Equal(chosen, o.chooseMutations()) || !slices.IsSorted(chosen) {
+			t.Fatalf("seed %d selects %v, want 8 mutations, the same each time", seed, chosen)
+		}
+		for _, i := range chosen {
+			seen[i] = true
+		}
+	}
+	if len(seen) != len(mutations) || len((options{}).chooseMutations()) != len(mutations) {
+		t.Errorf("200 seeds select %d of %d mutations, want all", len(seen), len(mutations))
 	}
 }
