@@ -16,7 +16,8 @@ type Attempt struct {
 	// The value is in Unix ms, by the Redis clock.
 	Until int64  `json:"until,omitempty"`
 	Lines []Line `json:"lines"`
-	// Wait is for a reserve message. If a counter is too low, a participant replies Short instead of recording a refusal.
+	// Wait may be set in a reserve message. With Wait, a participant whose counter is too low replies Short and records no
+	// refusal.
 	Wait bool `json:"wait,omitempty"`
 }
 
@@ -47,9 +48,10 @@ const (
 	Short         // a counter is too low for now; nothing is recorded, because the message has Wait
 )
 
-// HungAfter is the time after which a shard that has not replied counts as hung. Each instance needs 0.7 s to notice
-// that a shard hangs, but clients get an error within a second. So no caller waits for a second instance after this
-// time.
+// HungAfter distinguishes a shard that hangs from a shard that is known to be unhealthy. A shard hangs if it accepts
+// messages but does not reply. An instance needs 0.7 s to notice that. Then its calls of the shard fail at once. If a
+// call has failed after HungAfter or later, no caller asks a second instance: that instance would also need 0.7 s, but
+// clients get an error within a second.
 const HungAfter = 100 * time.Millisecond
 
 // Reason is why an attempt was refused or has an unknown outcome.

@@ -103,8 +103,9 @@ func (c *Cluster) everyInstanceKnows(ctx context.Context) bool {
 	return complete && fewest == len(c.shards)
 }
 
-// fewestKnown returns the smallest number of shards that any instance with a connection to any shard knows. It ignores
-// instances that sent nothing for longer than staleAfter: such instances are paused or dead.
+// fewestKnown asks every shard which instances are connected, and returns the smallest number of shards that one of
+// these instances knows. It ignores instances that have sent no command for longer than staleAfter, because they are
+// paused or dead.
 func (c *Cluster) fewestKnown(ctx context.Context) (fewest int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, readEvery)
 	defer cancel()

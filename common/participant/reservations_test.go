@@ -124,7 +124,7 @@ func TestReserveRefusesImpossibleCounters(t *testing.T) {
 	}
 }
 
-// A caller that waits gets Short while one of the shards has too little. When enough pieces are free again, a retry
+// A reserve message with Wait gets Short while a shard has too few pieces. When enough pieces are free, a retry
 // reserves them.
 func TestReserveThatWaits(t *testing.T) {
 	t.Parallel()

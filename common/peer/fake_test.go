@@ -23,7 +23,7 @@ type fake struct {
 	address    string
 	service    string
 	received   chan []int  // the lists of all requests
-	requestIDs chan string // the request IDs of all requests; later ones are dropped while the channel is full
+	requestIDs chan string // the request IDs of all requests; IDs that do not fit into the channel are dropped
 	release    chan struct{}
 
 	mu    sync.Mutex

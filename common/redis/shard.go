@@ -142,7 +142,7 @@ func (s *Shard) Failed(ctx context.Context, command string, err error) error {
 	if !errors.As(err, &reply) {
 		s.requestCheck()
 	}
-	if !errors.Is(err, context.Canceled) { // the caller has cancelled the command, so the shard has not failed
+	if !errors.Is(err, context.Canceled) { // if the caller cancelled the command, the shard has not failed
 		s.logFailure(ctx, command, err)
 	}
 	return s.Unavailable()
