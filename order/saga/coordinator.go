@@ -45,8 +45,8 @@ const (
 	beginBudget   = 750 * time.Millisecond // time to begin, or to cancel, while the order's shard does not reply
 	orphanBudget  = 6 * time.Second        // time to wait for orphaned reservations before a refusal
 	totalBudget   = 12 * time.Second       // time to decide; then the outcome is unknown
-	// releaseBudget is the time to release the reservations of an attempt after a shard did not reply to one of them.
-	// The attempt has used most of the second within which its client gets an error. Recovery completes the release.
+	// releaseBudget limits the release of an attempt after a shard did not reply to the attempt, so that the client gets
+	// an error within a second. Recovery completes the release.
 	releaseBudget = 50 * time.Millisecond
 )
 

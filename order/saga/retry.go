@@ -59,7 +59,8 @@ func backoff(ctx context.Context, decideAt time.Time) iter.Seq[int] {
 
 // retryUntilKnown retries a participant's step until the outcome is known; api.Short counts as unknown. retryUntilKnown
 // gives up when ctx ends, when a shard of the participant refuses the step, when a shard is unhealthy after downBudget,
-// or when a shard hangs. For a request that was in flight when the shard failed, restartBudget applies.
+// or when a shard hangs (see api.HungAfter). For a request that was in flight when the shard failed, restartBudget
+// applies.
 func retryUntilKnown(ctx context.Context, m stepMetrics, arrived time.Time, try func() api.Outcome) api.Outcome {
 	known := func(c api.Code) bool { return c != api.Unknown && c != api.Short }
 	return retryUntil(ctx, m, downBudget, arrived, try, known)

@@ -79,7 +79,7 @@ func (w *waiting) succeeded(m stepMetrics) {
 	w.count.Store(int64(len(w.byID)))
 }
 
-// WaitingFor returns the step that this instance could not do for an undecided order, or nil without a failed step.
+// WaitingFor returns the step of an undecided order that failed on this instance, or nil if no step failed recently.
 func (co *Coordinator) WaitingFor(orderID string) *api.Waiting {
 	co.waiting.mu.Lock()
 	defer co.waiting.mu.Unlock()

@@ -48,7 +48,7 @@ type Event struct {
 	Kind    EventKind
 	At      int64  // Unix ms by Redis TIME
 	Attempt string // of earlier attempts, only the first 8 characters are stored
-	By      string // the incarnation, as orders store it, that began, claimed or changed the attempt last
+	By      string // first 8 digits of the incarnation that last began, resumed, aborted, cancelled or claimed it
 	Reason  byte   // the first letter of the reason of a closed attempt, or 0
 	// Credit and Stock are the times when the coordinator knew of the reservations, Unix ms; 0 if unknown. They are set
 	// only with EventPaid and EventAborting.

@@ -106,7 +106,7 @@ function remember(overview, sent, after) {
   const known = instances.get(name);
   overview.at = performance.now();
   const same = known && known.overview.incarnation === overview.incarnation;
-  if (same && overview.at - known.overview.at < pollInterval / 2) return; // the second response in one poll
+  if (same && overview.at - known.overview.at < pollInterval / 2) return; // the instance has already responded in this poll
   const took = overview.at - sent;
   // The instance read its clock between the request and the response.
   const offset = Date.now() - took / 2 - (overview.now || Date.now());

@@ -4,7 +4,8 @@
 -- KEYS  1 order  2 undecided
 -- ARGV  1 attempt  2 order ID  3 reason
 -- returns {code, attempt, reason}
---   6 CLOSED with this attempt: the order is open again. Otherwise, the state of the order and its attempt:
+--   6 with this attempt: the attempt is CLOSED, and the order is OPEN
+--   Any other reply is the state of the order and its last attempt, and the call has changed nothing:
 --   0 NOT_FOUND   5 ABORTING   6 OPEN   7 PAID   8 REFUNDING   9 CANCELLED   10 RUNNING
 -- Safe to retry: the second call changes nothing. Allowed when memory is full.
 local f = redis.call('HMGET', KEYS[1], 's', 'a', 'r', 'h', 'dl')
