@@ -98,7 +98,7 @@ func (o *orders) purchases(
 	}
 	var found api.Purchases
 	if err := o.peer.Call(ctx, "/internal/orders", request, &found); err != nil {
-		return part, fmt.Errorf("user %s: list paid orders: %v: %w", user, err, api.Unavailable)
+		return part, fmt.Errorf("user %s: list paid orders: %w", user, err)
 	}
 	if found.Unavailable {
 		return part, fmt.Errorf("user %s: list paid orders: a shard is unavailable: %w", user, api.Unavailable)
