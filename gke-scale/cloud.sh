@@ -31,8 +31,8 @@ run() {
     [ "$DRY_RUN" = 1 ] || "$@"
 }
 
-# exists NAME LIST_CMD…: true if the list contains a resource of that name. In a dry run, the result is false and no command runs. If the
-# command fails, the script exits, because a create command would fail or change an existing resource.
+# exists NAME LIST_CMD…: run LIST_CMD, and return true if its output contains the name. In a dry run, LIST_CMD does not run, and the
+# result is false. If LIST_CMD fails, the script exits: if the result were false, the caller might create a resource that already exists.
 exists() {
     [ "$DRY_RUN" != 1 ] || return 1
     local name=$1 names
