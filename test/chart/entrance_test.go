@@ -71,7 +71,7 @@ func TestAnnotationsOfTheEntrance(t *testing.T) {
 	}
 }
 
-// TestTrustedProxies checks that the gateway accepts the client's address only from trusted networks.
+// TestTrustedProxies checks that the gateway trusts X-Forwarded-For only from the networks in trustedProxies.
 func TestTrustedProxies(t *testing.T) {
 	config := func(values string) string {
 		return of[*core.ConfigMap](load(t, parse(t, values)), "ConfigMap")["gateway"].Data["listen.conf"]

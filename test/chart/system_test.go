@@ -43,7 +43,7 @@ var object = map[string]func() any{
 	"ha.gke.io/v1 HighAvailabilityApplication": func() any { return &highAvailability{} },
 }
 
-// healthCheckPolicy has the fields that the chart uses of the GKE resource HealthCheckPolicy:
+// healthCheckPolicy is the GKE resource HealthCheckPolicy, with only the fields that the chart sets:
 // https://googlecloudplatform.github.io/gke-gateway-api.
 type healthCheckPolicy struct {
 	APIVersion, Kind string

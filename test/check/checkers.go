@@ -40,8 +40,8 @@ func (sn *Snapshot) checkOrders(report func(string, ...any)) {
 	}
 }
 
-// checkConservation compares each user's credit and each item's stock with the deposits, the paid orders and
-// the direct payments.
+// checkConservation checks that each user's credit is the deposits minus the paid orders and direct payments, and that
+// each item's stock is the deposits minus the pieces of paid orders.
 func (sn *Snapshot) checkConservation(deposits Deposits, report func(string, ...any)) {
 	spent, sold := sn.paidTotals()
 	for user, left := range sn.Credit {

@@ -163,7 +163,7 @@ func (c *caller) checkOperations(d *Document) (compared int) {
 			case strings.HasPrefix(id, "overview") || strings.HasPrefix(id, "ping") || strings.HasPrefix(id, "hello"):
 				continue // a description of the system, which other tests compare with its schema
 			}
-			if id == "listItems" || id == "listUsers" { // list what all tests have created
+			if id == "listItems" || id == "listUsers" { // these lists contain the objects of all tests
 				continue
 			}
 			values := c.buy()

@@ -79,7 +79,7 @@ func runCancelledAfterNextCancel(ctx context.Context, s *rig) error {
 		return err
 	}
 	if !o.pay(s.Client) {
-		return fmt.Errorf("pay the order: %s", o.String())
+		return fmt.Errorf("pay the order: not paid; requests:\n%s", o.String())
 	}
 	refund, err := s.arm(ctx, actionPause, "order", "coordinator refund payment", "")
 	if err != nil {
@@ -97,7 +97,7 @@ func runCancelledAfterNextCancel(ctx context.Context, s *rig) error {
 	}
 	o.paid = false
 	if !o.pay(s.Client) {
-		return fmt.Errorf("pay the order again: %s", o.String())
+		return fmt.Errorf("pay the order again: not paid; requests:\n%s", o.String())
 	}
 	cancel, err := s.arm(ctx, actionPause, "order", "coordinator cancel", "")
 	if err != nil {

@@ -103,7 +103,7 @@ func (ts *testOrders) state(ctx context.Context, o *testOrder) (string, error) {
 	return ts.shards["order"][at].HGet(ctx, fmt.Sprintf("{o%d}o:%s", at, o.Order), "s").Result()
 }
 
-// decided reports whether an order is in a final state.
+// decided reports whether an order exists and no checkout or cancellation of it is in progress.
 func (ts *testOrders) decided(ctx context.Context, o *testOrder) bool {
 	state, err := ts.state(ctx, o)
 	return err == nil && (state == "OPEN" || state == "PAID" || state == "CANCELLED")

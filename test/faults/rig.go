@@ -122,7 +122,8 @@ func (s *rig) send(ctx context.Context, o *testOrder) (response chan check.Respo
 	return response
 }
 
-// request sends an order's request through the gateway or, if s.direct is true, a checkout to an instance.
+// request sends an order's request through the gateway. If s.direct is true, it sends a checkout directly to an
+// instance.
 func (s *rig) request(o *testOrder) check.Response {
 	if s.direct && !o.paid {
 		return o.Checkout(s.Client.Instance(s.PublicURLs("order")[0]))
@@ -166,7 +167,7 @@ func (s *rig) inspect(ctx context.Context, o *testOrder) (stored check.Order, ho
 func (s *rig) create(ctx context.Context, k kind) (*testOrder, error) {
 	o, err := s.orders.create(ctx, k)
 	if err == nil && k == kindCancelled && !o.pay(s.Client) {
-		err = fmt.Errorf("pay order %s: %s", o.Order, o.String())
+		err = fmt.Errorf("pay order %s: not paid; requests:\n%s", o.Order, o.String())
 	}
 	return o, err
 }

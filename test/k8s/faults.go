@@ -60,8 +60,8 @@ func (r *run) killRedis(ctx context.Context) error {
 		func(*shop.Shop) error { return r.killAndWait(ctx, "order-redis-1", "redis-server") })
 }
 
-// deleteRedis deletes two Redis pods under load, the second pod by force. The new pods get other addresses and the
-// same volumes.
+// deleteRedis deletes two Redis pods under load, one of them by force. The new pods get other addresses and the same
+// volumes.
 func (r *run) deleteRedis(ctx context.Context) error {
 	return r.underLoad(ctx, anyNumber, func(s *shop.Shop) error {
 		for pod, options := range map[string][]string{"payment-redis-0": {"--grace-period=0", "--force"},

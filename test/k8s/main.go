@@ -2,8 +2,9 @@
 //
 // test-k8s checks every manifest, installs the system with one and with two shards, and runs the Python suite and the
 // consistency run. Under load, it kills an instance of each service and a Redis with SIGKILL, and deletes Redis pods.
-// Under load, it also upgrades from chart 1, updates all images, drains the nodes up to the disruption budgets, stops a
-// kubelet, adds instances and shards, and rolls back. At the end it removes everything.
+// Under load, it also upgrades from chart 1, updates all images, drains the nodes until the disruption budgets stop the
+// drain, stops a kubelet, adds instances and shards, and rolls back. At the end it removes everything,
+// unless KEEP is 1.
 //
 // test-k8s uses separate namespaces. It cordons every node for some seconds. If a node runs no Redis, test-k8s
 // stops the kubelet of that node for three minutes. So the cluster should have no other users.
