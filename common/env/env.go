@@ -84,7 +84,7 @@ var Variables = []Variable{
 	{"REDIS_TLS", "1: use TLS for every shard; SSL_CERT_FILE can name a file with further CAs", "0"},
 	{
 		"REDIS_DURABLE",
-		"`always`: refuse a Redis whose settings may lose acknowledged writes, or cannot be read with CONFIG GET; " +
+		"`always`: do not use a Redis whose settings may lose acknowledged writes, or cannot be read with CONFIG GET; " +
 			"`unchecked`: use every Redis, for development and for a managed Redis that you have checked yourself",
 		"always",
 	},
