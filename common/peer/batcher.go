@@ -52,8 +52,7 @@ type message[In, Out any] struct {
 }
 
 // NewBatcher returns a batcher for a route of p. Only messages of the same group share a request. The function noReply
-// reports whether a reply of the peer says that a shard has not replied. It also returns true for the zero value if
-// DoTwice is used.
+// reports whether a reply of the peer says that a shard has not replied.
 func NewBatcher[In, Out any](
 	p *Peer, path string, group func(In) string, noReply func(Out) bool,
 ) *Batcher[In, Out] {
@@ -71,7 +70,7 @@ func NewBatcher[In, Out any](
 
 // Do sends a message and returns its reply. If there is no reply, Do returns the zero value, and the outcome is
 // unknown. If ctx ends, Do returns at once, but the batcher may still send the message. If a shard hangs, the waiting
-// messages of its group are not sent: they get the reply of the messages before them.
+// messages of its group are not sent: they get the reply of a message before them.
 func (b *Batcher[In, Out]) Do(ctx context.Context, in In) Out {
 	out, _ := b.do(ctx, in)
 	return out
@@ -82,7 +81,7 @@ func (b *Batcher[In, Out]) Do(ctx context.Context, in In) Out {
 func (b *Batcher[In, Out]) DoTwice(ctx context.Context, in In) Out {
 	start := time.Now()
 	out, replied := b.do(ctx, in)
-	if b.noReply(out) && (!replied || time.Since(start) < api.HungAfter) {
+	if !replied && ctx.Err() == nil || b.noReply(out) && time.Since(start) < api.HungAfter {
 		out, _ = b.do(ctx, in)
 	}
 	return out
@@ -134,10 +133,10 @@ func (b *Batcher[In, Out]) send(group string, q *queue[In, Out]) {
 		ctx := withSpans(requestid.NewContext(context.Background(), requestid.Join(ids)), batch)
 		err := b.peer.Call(ctx, b.path, in, &out)
 		replied := err == nil && len(out) == len(in)
-		if replied && time.Since(sent) >= api.HungAfter && !slices.ContainsFunc(out, b.answered) {
+		if i := slices.IndexFunc(out, b.noReply); replied && i >= 0 && time.Since(sent) >= api.HungAfter {
 			waiting := b.takeAll(q)
 			batch = append(batch, waiting...)
-			out = append(out, slices.Repeat(out[:1], len(waiting))...)
+			out = append(out, slices.Repeat(out[i:i+1], len(waiting))...)
 		}
 		for i, m := range batch {
 			if replied {
@@ -147,8 +146,6 @@ func (b *Batcher[In, Out]) send(group string, q *queue[In, Out]) {
 		}
 	}
 }
-
-func (b *Batcher[In, Out]) answered(out Out) bool { return !b.noReply(out) }
 
 // withSpans returns a context that carries the spans of a batch.
 func withSpans[In, Out any](ctx context.Context, batch []*message[In, Out]) context.Context {

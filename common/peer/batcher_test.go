@@ -204,48 +204,81 @@ func TestMissingOrInvalidReplyIsTheZeroValue(t *testing.T) {
 	}
 }
 
-// If a shard hangs, the messages that wait behind a request get the reply of the request, and DoTwice sends nothing
-// again: another instance would need the same time to notice. A late answer does not stop the waiting messages.
+// If a shard hangs, the messages that wait behind a request get the reply of one of its messages, and DoTwice sends
+// nothing again: another instance would need the same time to notice. A late answer, or a fast failure, does not stop
+// the waiting messages.
 func TestMessagesDoNotWaitTwiceForAHungShard(t *testing.T) {
 	t.Parallel()
+	const first, second, waiting = 1, 2, 3
+	double := func(n int) int { return 2 * n }
+	fail := func(int) int { return 0 }
 	for _, c := range []struct {
-		name     string
-		factor   int // of the reply; 0 means that the shard has not replied
-		requests int
+		name  string
+		delay time.Duration
+		reply func(n int) int // 0 means that the shard has not replied
+		want  int             // reply to the waiting message
+		sent  bool            // the waiting message reaches the peer
 	}{
-		{"no answer", 0, 1},
-		{"late answer", 2, 2},
+		{"no answer", api.HungAfter, fail, 0, false},
+		{"one answer of two", api.HungAfter, func(n int) int { return n % 2 }, 0, false},
+		{"late answers", api.HungAfter, double, 2 * waiting, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			f := newFake(t, "stock", true)
 			f.reply = func(list []int) any {
 				for i := range list {
-					list[i] *= c.factor
+					list[i] = c.reply(list[i])
 				}
 				return list
 			}
 			b := newDoubler(open(t, f.address))
 			var callers sync.WaitGroup
-			call := func(do func(context.Context, int) int, n int) {
+			call := func(do func(context.Context, int) int, n, want int) {
 				callers.Go(func() {
-					if got := do(t.Context(), n); got != c.factor*n {
-						t.Errorf("message %d: got %d, want %d", n, got, c.factor*n)
+					if got := do(t.Context(), n); got != want {
+						t.Errorf("message %d: got %d, want %d", n, got, want)
 					}
 				})
 			}
-			call(b.DoTwice, 1)
+			call(b.Do, 999, c.reply(999)) // occupies the group, so that the next two messages share a request
 			f.next(t)
-			for n := 2; n <= 4; n++ {
-				call(b.Do, n)
-			}
-			eventually(t, "three messages wait", func() bool { return b.waiting("0") == 3 })
-			time.Sleep(api.HungAfter)
+			call(b.DoTwice, first, c.reply(first))
+			call(b.DoTwice, second, c.reply(second))
+			eventually(t, "two messages wait", func() bool { return b.waiting("0") == 2 })
+			f.release <- struct{}{}
+			f.next(t)
+			call(b.Do, waiting, c.want)
+			eventually(t, "a message waits", func() bool { return b.waiting("0") == 1 })
+			time.Sleep(c.delay)
 			close(f.release)
 			callers.Wait()
-			if got := 1 + len(f.received); got != c.requests {
-				t.Errorf("%d requests, want %d", got, c.requests)
+			if got := len(f.received) == 1; got != c.sent {
+				t.Errorf("the waiting message was sent: %v, want %v", got, c.sent)
 			}
 		})
+	}
+}
+
+// DoTwice sends a message again if it got no reply at all, even late: the instance may have died.
+func TestDoTwiceAsksAnotherInstanceAfterALostReply(t *testing.T) {
+	t.Parallel()
+	f := newFake(t, "stock", true)
+	lost := true
+	f.reply = func(list []int) any {
+		if lost {
+			lost = false
+			return "no list"
+		}
+		return list
+	}
+	b := newDoubler(open(t, f.address))
+	go func() {
+		f.next(t)
+		time.Sleep(api.HungAfter)
+		close(f.release)
+	}()
+	if got := b.DoTwice(t.Context(), 5); got != 5 {
+		t.Errorf("got %d, want 5", got)
 	}
 }

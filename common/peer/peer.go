@@ -110,7 +110,7 @@ func (p *Peer) Unavailable() string { return p.health.Load().problem }
 func (p *Peer) ShardMap() api.ShardMap { return *p.shardMap.Load() }
 
 // ShardOf returns the shard of an ID at the peer, or 0 if the shard is unknown. Callers only group messages by the
-// result, so a wrong shard only delays messages.
+// result. With a wrong shard, a message waits and fails with the messages to that shard.
 func (p *Peer) ShardOf(id string) int {
 	if s, ok := shard.Of(id); ok {
 		return s

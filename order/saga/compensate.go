@@ -126,10 +126,11 @@ func (co *Coordinator) abort(ctx context.Context, a *attempt, reason string) err
 // release releases the reservations of an ABORTING attempt, reopens the order and returns the refusal. release
 // releases stock before credit, so that the attempt never holds stock without credit.
 func (co *Coordinator) release(ctx context.Context, a *attempt) error {
-	releasing := ctx
+	releasing, cancel := ctx, func() {}
 	if a.shardDown {
-		releasing = co.briefly.from(ctx)
+		releasing, cancel = context.WithTimeout(ctx, releaseBudget)
 	}
+	defer cancel()
 	if !a.stockHoldsNothing && len(a.lines) > 0 {
 		stock := retryUntilReleased(releasing, co.steps.releaseStock.of(a), a,
 			func() api.Outcome { return co.stock.Release(releasing, a.stock()) })

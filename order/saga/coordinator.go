@@ -47,7 +47,7 @@ const (
 	totalBudget   = 12 * time.Second       // time to decide; then the outcome is unknown
 	// releaseBudget limits the release of an attempt after a shard did not reply to the attempt, so that the client gets
 	// an error within a second. Recovery completes the release.
-	releaseBudget = 50 * time.Millisecond
+	releaseBudget = 100 * time.Millisecond
 )
 
 // Participant is stock or payment, as the coordinator uses it. Every step is safe to retry. The code of an outcome is
@@ -72,7 +72,7 @@ type Coordinator struct {
 
 	*Metrics
 	timeline
-	total, forward, briefly deadlines
+	total, forward deadlines
 }
 
 // New returns a coordinator.
@@ -81,7 +81,6 @@ func New(orders *store.Store, stock, payment Participant) *Coordinator {
 		store: orders, stock: stock, payment: payment, limiter: newLimiter(), Metrics: newMetrics(),
 		timeline: timeline{ring: orders.Events()},
 		total:    deadlines{after: totalBudget}, forward: deadlines{after: forwardBudget},
-		briefly: deadlines{after: releaseBudget},
 	}
 }
 

@@ -42,6 +42,9 @@ func (a *attempt) unknownOutcome(m stepMetrics, p Participant, o api.Outcome) er
 	e := &stepError{
 		order: a.orderID, attempt: a.id, step: m.name, err: api.Unavailable, cause: "no final result before the timeout",
 	}
+	if a.shardDown && o.Reason == api.NoReason {
+		o.Reason = api.ShardDown
+	}
 	peer, _ := p.(interface{ Unavailable() string })
 	switch o.Reason {
 	case api.ShardDown:
