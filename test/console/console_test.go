@@ -116,7 +116,8 @@ func TestConsoleRetriesAnUndecidedOrder(t *testing.T) {
 	b.checkProblems()
 }
 
-// TestReadOnlyConsoleHidesControls checks that the console shows no control that changes data if CONSOLE=0.
+// TestReadOnlyConsoleHidesControls checks that the console shows no control that changes data if CONSOLE=0, and that it
+// draws no saga from a history, because CONSOLE=0 disables histories.
 func TestReadOnlyConsoleHidesControls(t *testing.T) {
 	s := start(t, stack.Config{Instances: 1, Shards: 1, Env: map[string][]string{"order": {"CONSOLE=0"}}})
 	b := open(t, s.Gateway())
@@ -129,6 +130,13 @@ func TestReadOnlyConsoleHidesControls(t *testing.T) {
 	if sent := value[int](b, lists); sent != 0 {
 		t.Errorf("the page has sent %d requests for lists", sent)
 	}
+	order := value[string](b, `(async () => {
+		const post = async (path) => (await fetch(path, { method: "POST" })).json();
+		const { user_id: user } = await post("/payment/create_user");
+		return (await post("/orders/create/" + user)).order_id;
+	})()`)
+	value[bool](b, fmt.Sprintf(`import("/assets/saga.js").then((saga) => { saga.show(%q); return true; })`, order))
+	b.shows("#saga-summary", "OPEN. This system keeps no history of orders.")
 	b.checkProblems()
 }
 

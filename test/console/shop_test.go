@@ -105,7 +105,7 @@ func TestShopShowsEachOutcome(t *testing.T) {
 // TestBreakIt kills stock-1 during a purchase, with the control port. The page shows the state of the component and
 // what the order waits for. Then the component returns, and the order is paid.
 func TestBreakIt(t *testing.T) {
-	b := openDemo(t, stack.Config{Race: true})
+	b := openDemo(t, stack.Config{})
 	b.do(chromedp.EmulateViewport(1100, 900))
 	b.shows("#components", "stock-1\n● running")
 	b.shows("#credit", "500 credits")

@@ -83,7 +83,6 @@ func start(t *testing.T, cfg stack.Config) *stack.Stack {
 }
 
 func launch(t stack.T, cfg stack.Config) (*stack.Stack, error) {
-	cfg.Race = true
 	cfg.OnExit = func(name string, err error) { t.Errorf("%s exited unexpectedly: %v", name, err) }
 	return stack.Start(context.Background(), cfg)
 }
