@@ -205,7 +205,7 @@ func TestMissingOrInvalidReplyIsTheZeroValue(t *testing.T) {
 }
 
 // If a shard hangs, the messages that wait behind a request get the reply of one of its messages, and DoTwice sends
-// nothing again: another instance would need the same time to notice. A late answer, or a fast failure, does not stop
+// nothing again: another instance would need the same time to notice. A late answer does not stop
 // the waiting messages.
 func TestMessagesDoNotWaitTwiceForAHungShard(t *testing.T) {
 	t.Parallel()
