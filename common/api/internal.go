@@ -1,7 +1,5 @@
 package api
 
-import "time"
-
 // Line is a counter and the quantity that an attempt reserves from the counter.
 type Line struct {
 	ID       string `json:"id"`
@@ -23,12 +21,13 @@ type Attempt struct {
 
 // Outcome is a participant's reply to an Attempt.
 type Outcome struct {
-	Code   Code   `json:"code"`
-	Reason Reason `json:"reason,omitempty"` // set with Refused; with Unknown, ShardDown or ShardRefuses are possible
-	ID     string `json:"id,omitempty"`     // set with Refused: the ID of the line that failed
+	Code Code `json:"code"`
+	// Reason is set with Refused. With Unknown, it is ShardDown, ShardHangs, ShardRefuses or not set.
+	Reason Reason `json:"reason,omitempty"`
+	ID     string `json:"id,omitempty"` // set with Refused: the ID of the line that failed
 	// Available is set with Refused and Insufficient: the value of the counter that is too low.
 	Available int64 `json:"available,omitempty"`
-	// SilentMS is set with ShardDown: the time since the last reply of the shard, 0 if unknown.
+	// SilentMS is set with ShardDown and ShardHangs: the time since the last reply of the shard, 0 if unknown.
 	SilentMS int64 `json:"silent_ms,omitempty"`
 	// Shards lists the shards that hold a record of the attempt or, with Unknown, the shards whose result is unknown.
 	Shards []int `json:"shards,omitempty"`
@@ -48,12 +47,6 @@ const (
 	Short         // a counter is too low for now; nothing is recorded, because the message has Wait
 )
 
-// HungAfter distinguishes a shard that hangs from a shard that is known to be unhealthy. A shard hangs if it accepts
-// messages but does not reply. An instance needs 0.7 s to notice that. Then its calls of the shard fail at once. If a
-// call has failed after HungAfter or later, no caller asks a second instance: that instance would also need 0.7 s, but
-// clients get an error within a second.
-const HungAfter = 100 * time.Millisecond
-
 // Reason is why an attempt was refused or has an unknown outcome.
 type Reason int
 
@@ -65,6 +58,10 @@ const (
 	ShardDown           // with Unknown: a shard is unhealthy, so a retry fails until the shard recovers
 	ShardRefuses        // with Unknown: a shard refuses writes, so a retry fails until the cause is removed
 	DirectlyPaid        // the user has paid for the order with a direct payment
+	// ShardHangs is possible with Unknown: a shard that has replied before accepts messages and no longer replies. An
+	// instance needs 0.7 s to notice that. Clients get an error within a second, so no caller then asks a second instance,
+	// which would also need 0.7 s.
+	ShardHangs
 )
 
 // Confirmation is a message to a participant: the attempt is decided, so the record may expire.

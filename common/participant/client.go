@@ -22,13 +22,13 @@ type Client struct {
 // NewClient returns the client of a participant.
 func NewClient(p *peer.Peer) *Client {
 	c := &Client{peer: p}
-	c.reserve = peer.NewBatcher[api.Attempt](p, reservePath, c.group, shardDown)
-	c.release = peer.NewBatcher[api.Attempt](p, releasePath, c.group, shardDown)
-	c.refund = peer.NewBatcher[api.Attempt](p, refundPath, c.group, shardDown)
+	c.reserve = peer.NewBatcher[api.Attempt](p, reservePath, c.group, shardHangs)
+	c.release = peer.NewBatcher[api.Attempt](p, releasePath, c.group, shardHangs)
+	c.refund = peer.NewBatcher[api.Attempt](p, refundPath, c.group, shardHangs)
 	return c
 }
 
-func shardDown(o api.Outcome) bool { return o.Code == api.Unknown && o.Reason == api.ShardDown }
+func shardHangs(o api.Outcome) bool { return o.Reason == api.ShardHangs }
 
 // Unavailable returns why the participant is unavailable, or "" if it is available.
 func (c *Client) Unavailable() string { return c.peer.Unavailable() }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"checkout/common/api"
 	"checkout/common/cluster"
@@ -169,16 +170,23 @@ func (r *Reservations) join(ctx context.Context, do step, attempt string, parts 
 	return joined
 }
 
+// hungAfter is the time for which a call of a hung shard must have waited. Later calls find the shard unhealthy and
+// fail at once, so a retry costs little.
+const hungAfter = 100 * time.Millisecond
+
 func (r *Reservations) wait(ctx context.Context, do step, attempt string, p *part) api.Outcome {
 	if p.err != nil {
 		return api.Outcome{}
 	}
+	began := time.Now()
 	reply, err := p.call.Wait(ctx)
 	if err != nil {
 		silent := p.at.Silent().Milliseconds()
 		switch {
 		case errors.Is(err, redis.ErrRefused):
 			return api.Outcome{Reason: api.ShardRefuses}
+		case p.at.Hung() && time.Since(began) >= hungAfter:
+			return api.Outcome{Reason: api.ShardHangs, SilentMS: silent}
 		case !p.at.Healthy():
 			return api.Outcome{Reason: api.ShardDown, SilentMS: silent}
 		}

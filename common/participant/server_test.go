@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 
 	"checkout/common/api"
 	"checkout/common/cluster"
+	"checkout/common/env"
 	"checkout/common/peer"
 	"checkout/common/shard"
 	"checkout/common/testredis"
@@ -158,10 +160,15 @@ func TestUnresponsiveShardDelaysOnlyItsAttempts(t *testing.T) {
 	servers[1].Pause()
 	defer servers[1].Resume()
 	var working sync.WaitGroup
+	var hangs atomic.Int32 // later attempts may find the shard unhealthy already
 	for range 20 {
 		working.Go(func() {
-			if got := client.Reserve(t.Context(), attempt(far, api.Line{ID: paused, Quantity: 1})); got.Code != api.Unknown {
+			got := client.Reserve(t.Context(), attempt(far, api.Line{ID: paused, Quantity: 1}))
+			if got.Code != api.Unknown {
 				t.Errorf("reserve on the paused shard: got %+v, want an unknown outcome", got)
+			}
+			if got.Reason == api.ShardHangs {
+				hangs.Add(1)
 			}
 		})
 	}
@@ -177,4 +184,20 @@ func TestUnresponsiveShardDelaysOnlyItsAttempts(t *testing.T) {
 		t.Errorf("an attempt on the other shard took %v, want at most 500ms", longest)
 	}
 	working.Wait()
+	if hangs.Load() == 0 {
+		t.Error("no attempt learned that the shard hangs")
+	}
+}
+
+// A shard that has never replied does not hang: the participant has just started, and another instance may reply.
+func TestAShardThatNeverRepliedDoesNotHang(t *testing.T) {
+	t.Parallel()
+	c := cluster.Open("stock", env.Redis{Addrs: []string{"127.0.0.1:1"}}, Scripts)
+	defer c.Close()
+	time.Sleep(600 * time.Millisecond)
+	item := api.Line{ID: shard.Mint(0), Quantity: 1}
+	got := NewReservations(c, "i:").Reserve(t.Context(), []api.Attempt{attempt(far, item)})
+	if got[0].Reason != api.ShardDown || c.Shards()[0].Hung() {
+		t.Errorf("got %+v, want ShardDown", got[0])
+	}
 }

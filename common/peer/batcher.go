@@ -10,7 +10,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"checkout/common/api"
 	"checkout/common/requestid"
 	"checkout/common/trace"
 )
@@ -18,6 +17,10 @@ import (
 const (
 	maxBatch    = 256 // messages in one request
 	maxInFlight = 1   // requests in flight per group; further messages wait and share the next request
+
+	// hungAfter is the time of a request after which its shard counts as hung if there was no reply from the shard. An
+	// instance needs 0.7 s to notice that a shard hangs.
+	hungAfter = 500 * time.Millisecond
 )
 
 // Batcher sends messages to a route of a peer that accepts lists. It sends a message at once if no request of the same
@@ -47,12 +50,13 @@ type message[In, Out any] struct {
 	in        In
 	span      trace.Span
 	out       Out           // the reply, or the zero value if there was none
-	replied   bool          // the peer has replied
+	hung      bool          // the shard hangs, so another instance would not reply either
 	done      chan struct{} // buffered; gets one value when out is final
 }
 
 // NewBatcher returns a batcher for a route of p. Only messages of the same group share a request. The function noReply
-// reports whether a reply of the peer says that a shard has not replied.
+// reports whether a reply of the peer says that a shard has not replied. For DoTwice, it
+// must return true for the zero value.
 func NewBatcher[In, Out any](
 	p *Peer, path string, group func(In) string, noReply func(Out) bool,
 ) *Batcher[In, Out] {
@@ -79,15 +83,14 @@ func (b *Batcher[In, Out]) Do(ctx context.Context, in In) Out {
 // DoTwice is like Do, but it sends the message again if there was no reply, because another instance may reply. It does
 // not send the message again if the shard hangs.
 func (b *Batcher[In, Out]) DoTwice(ctx context.Context, in In) Out {
-	start := time.Now()
-	out, replied := b.do(ctx, in)
-	if !replied && ctx.Err() == nil || b.noReply(out) && time.Since(start) < api.HungAfter {
+	out, hung := b.do(ctx, in)
+	if b.noReply(out) && !hung && ctx.Err() == nil {
 		out, _ = b.do(ctx, in)
 	}
 	return out
 }
 
-func (b *Batcher[In, Out]) do(ctx context.Context, in In) (out Out, replied bool) {
+func (b *Batcher[In, Out]) do(ctx context.Context, in In) (out Out, hung bool) {
 	_, span := trace.BeginClient(ctx, b.spanName)
 	defer span.End(nil)
 	m, ok := b.free.Get().(*message[In, Out])
@@ -110,10 +113,10 @@ func (b *Batcher[In, Out]) do(ctx context.Context, in In) (out Out, replied bool
 	b.mu.Unlock()
 	select {
 	case <-m.done:
-		out, replied = m.out, m.replied
+		out, hung = m.out, m.hung
 		*m = message[In, Out]{done: m.done}
 		b.free.Put(m)
-		return out, replied
+		return out, hung
 	case <-ctx.Done():
 		return out, false
 	}
@@ -133,14 +136,16 @@ func (b *Batcher[In, Out]) send(group string, q *queue[In, Out]) {
 		ctx := withSpans(requestid.NewContext(context.Background(), requestid.Join(ids)), batch)
 		err := b.peer.Call(ctx, b.path, in, &out)
 		replied := err == nil && len(out) == len(in)
-		if i := slices.IndexFunc(out, b.noReply); replied && i >= 0 && time.Since(sent) >= api.HungAfter {
+		i := slices.IndexFunc(out, b.noReply)
+		hung := replied && i >= 0 && time.Since(sent) >= hungAfter
+		if hung {
 			waiting := b.takeAll(q)
 			batch = append(batch, waiting...)
 			out = append(out, slices.Repeat(out[i:i+1], len(waiting))...)
 		}
 		for i, m := range batch {
 			if replied {
-				m.out, m.replied = out[i], true
+				m.out, m.hung = out[i], hung
 			}
 			m.done <- struct{}{}
 		}

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"checkout/common/api"
 	"checkout/common/requestid"
 )
 
@@ -219,9 +218,9 @@ func TestMessagesDoNotWaitTwiceForAHungShard(t *testing.T) {
 		want  int             // reply to the waiting message
 		sent  bool            // the waiting message reaches the peer
 	}{
-		{"no answer", api.HungAfter, fail, 0, false},
-		{"one answer of two", api.HungAfter, func(n int) int { return n % 2 }, 0, false},
-		{"late answers", api.HungAfter, double, 2 * waiting, true},
+		{"no answer", hungAfter, fail, 0, false},
+		{"one answer of two", hungAfter, func(n int) int { return n % 2 }, 0, false},
+		{"late answers", hungAfter, double, 2 * waiting, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -275,7 +274,7 @@ func TestDoTwiceAsksAnotherInstanceAfterALostReply(t *testing.T) {
 	b := newDoubler(open(t, f.address))
 	go func() {
 		f.next(t)
-		time.Sleep(api.HungAfter)
+		time.Sleep(hungAfter)
 		close(f.release)
 	}()
 	if got := b.DoTwice(t.Context(), 5); got != 5 {

@@ -63,6 +63,13 @@ func (s *Shard) Silent() time.Duration {
 	return time.Since(epoch) - time.Duration(s.batches.replied.Load())
 }
 
+// hungAfter is the silence after which an unreachable shard counts as hung. It is shorter than replyTimeout, after
+// which an instance notices that a shard hangs. An instance usually notices the death of a Redis within milliseconds.
+const hungAfter = 500 * time.Millisecond
+
+// Hung reports whether a shard that has replied before is unreachable and has been silent for at least hungAfter.
+func (s *Shard) Hung() bool { return s.batches.replied.Load() > 0 && s.Silent() >= hungAfter }
+
 // Describe returns a text about the shard's problem, or "" without a problem.
 func (s *Shard) Describe() string {
 	switch now := s.state.Load(); {

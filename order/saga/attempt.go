@@ -26,7 +26,7 @@ type attempt struct {
 	arrived           time.Time   // when the client's request arrived; zero if no client waits for the attempt
 	started           time.Time   // when this coordinator began to reserve
 	steps             store.Steps // since started
-	shardDown         bool        // a shard did not reply to a reservation
+	shardHangs        bool        // a shard did not reply to a reservation
 	stockHoldsNothing bool        // the only stock shard has recorded a refusal: stock has nothing to release
 }
 

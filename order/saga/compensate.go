@@ -108,7 +108,7 @@ func (co *Coordinator) refuse(ctx context.Context, a *attempt, reason string) er
 
 // abandon aborts an attempt because the outcome of a reservation is unknown.
 func (co *Coordinator) abandon(ctx context.Context, a *attempt, reservation api.Outcome) error {
-	a.shardDown = reservation.Reason == api.ShardDown
+	a.shardHangs = reservation.Reason == api.ShardHangs
 	return co.abort(ctx, a, reasonTimeout)
 }
 
@@ -127,7 +127,7 @@ func (co *Coordinator) abort(ctx context.Context, a *attempt, reason string) err
 // releases stock before credit, so that the attempt never holds stock without credit.
 func (co *Coordinator) release(ctx context.Context, a *attempt) error {
 	releasing, cancel := ctx, func() {}
-	if a.shardDown {
+	if a.shardHangs {
 		releasing, cancel = context.WithTimeout(ctx, releaseBudget)
 	}
 	defer cancel()

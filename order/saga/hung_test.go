@@ -21,8 +21,7 @@ type hung struct {
 
 func (h *hung) Reserve(context.Context, api.Attempt) api.Outcome {
 	h.reserves.Add(1)
-	time.Sleep(api.HungAfter)
-	return api.Outcome{Code: api.Unknown, Reason: api.ShardDown}
+	return api.Outcome{Code: api.Unknown, Reason: api.ShardHangs}
 }
 
 func (h *hung) Release(ctx context.Context, _ api.Attempt) api.Outcome {
@@ -84,10 +83,29 @@ func TestACheckoutInFlightWaitsForAHungShard(t *testing.T) {
 			tries++
 			time.Sleep(700 * time.Millisecond)
 			silent := time.Since(lastReply).Milliseconds()
-			return api.Outcome{Code: api.Unknown, Reason: api.ShardDown, SilentMS: silent}
+			return api.Outcome{Code: api.Unknown, Reason: api.ShardHangs, SilentMS: silent}
 		})
 		if took := time.Since(lastReply); tries < 3 || took < restartBudget {
 			t.Errorf("ended after %d tries and %v, want at least 3 tries and %v", tries, took, restartBudget)
+		}
+	})
+}
+
+// A participant that starts on a busy host fails slowly, because its shards are not checked yet. Another instance may
+// reply, so the coordinator retries.
+func TestASlowFailureIsRetried(t *testing.T) {
+	step := newMetrics().steps.releaseCredit
+	synctest.Test(t, func(t *testing.T) {
+		tries := 0
+		outcome := retryUntilKnown(t.Context(), step, time.Now(), func() api.Outcome {
+			if tries++; tries > 1 {
+				return api.Outcome{Code: api.Reserved}
+			}
+			time.Sleep(700 * time.Millisecond)
+			return api.Outcome{Code: api.Unknown, Reason: api.ShardDown, SilentMS: 700}
+		})
+		if outcome.Code != api.Reserved {
+			t.Errorf("got %+v after %d tries, want the reply of the second instance", outcome, tries)
 		}
 	})
 }

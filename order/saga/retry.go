@@ -59,7 +59,7 @@ func backoff(ctx context.Context, decideAt time.Time) iter.Seq[int] {
 
 // retryUntilKnown retries a participant's step until the outcome is known; api.Short counts as unknown. retryUntilKnown
 // gives up when ctx ends, when a shard of the participant refuses the step, when a shard is unhealthy after downBudget,
-// or when a shard hangs (see api.HungAfter). For a request that was in flight when the shard failed, restartBudget
+// or when a shard hangs. For a request that was in flight when the shard failed, restartBudget
 // applies.
 func retryUntilKnown(ctx context.Context, m stepMetrics, arrived time.Time, try func() api.Outcome) api.Outcome {
 	known := func(c api.Code) bool { return c != api.Unknown && c != api.Short }
@@ -80,12 +80,11 @@ func retryUntilReleased(ctx context.Context, m stepMetrics, a *attempt, try func
 }
 
 func retryUntil(
-	ctx context.Context, m stepMetrics, down time.Duration, arrived time.Time, try func() api.Outcome,
+	ctx context.Context, m stepMetrics, budget time.Duration, arrived time.Time, try func() api.Outcome,
 	ends func(api.Code) bool,
 ) (outcome api.Outcome) {
 	start, retries := time.Now(), 0
-	for retries = range backoff(ctx, start.Add(down)) {
-		tried := time.Now()
+	for retries = range backoff(ctx, start.Add(budget)) {
 		if outcome = try(); ends(outcome.Code) {
 			m.waiting.succeeded(m)
 			break
@@ -93,10 +92,10 @@ func retryUntil(
 		m.failed(start, outcome.Shards)
 		failed := outcome
 		outcome = api.Outcome{}
-		hung := time.Since(tried) >= api.HungAfter
-		gone := failed.Reason == api.ShardDown && (hung || time.Since(start) >= down) &&
-			!awaitsRestart(arrived, time.Duration(failed.SilentMS)*time.Millisecond)
-		if gone || failed.Reason == api.ShardRefuses {
+		down := failed.Reason == api.ShardDown && time.Since(start) >= budget
+		gone := down || failed.Reason == api.ShardHangs
+		silent := time.Duration(failed.SilentMS) * time.Millisecond
+		if gone && !awaitsRestart(arrived, silent) || failed.Reason == api.ShardRefuses {
 			outcome.Reason = failed.Reason
 			break
 		}

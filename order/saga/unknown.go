@@ -42,12 +42,12 @@ func (a *attempt) unknownOutcome(m stepMetrics, p Participant, o api.Outcome) er
 	e := &stepError{
 		order: a.orderID, attempt: a.id, step: m.name, err: api.Unavailable, cause: "no final result before the timeout",
 	}
-	if a.shardDown && o.Reason == api.NoReason {
-		o.Reason = api.ShardDown
+	if a.shardHangs && o.Reason == api.NoReason {
+		o.Reason = api.ShardHangs
 	}
 	peer, _ := p.(interface{ Unavailable() string })
 	switch o.Reason {
-	case api.ShardDown:
+	case api.ShardDown, api.ShardHangs:
 		e.err, e.cause = errShardDown, "a shard of the participant is unhealthy"
 	case api.ShardRefuses:
 		e.err, e.cause = errShardDown, "a shard of the participant refuses writes"
