@@ -43,7 +43,7 @@ func TestConsoleShowsHealthCheckoutsAndAFailedShard(t *testing.T) {
 	checkLists(b)
 	b.picture("console")
 
-	b.do(chromedp.Click(css("#case-poor")))
+	b.do(chromedp.Focus(css("#case-poor")), chromedp.KeyEvent("\r")) // the page may scroll under a mouse
 	b.shows("#receipt", "Checkout: 402 there is not enough credit")
 	b.do(chromedp.SetValue(css("#id"), "nothing"), chromedp.Focus(css("#id")), chromedp.KeyEvent("\r"))
 	b.shows("#found", "There is no order, item or user")

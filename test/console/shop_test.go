@@ -109,6 +109,7 @@ func TestBreakIt(t *testing.T) {
 	b.do(chromedp.EmulateViewport(1100, 900))
 	b.shows("#components", "stock-1\n● running")
 	b.shows("#credit", "500 credits")
+	b.shows("#case-killed", "Kill") // the shop shows the button when it finds the control port
 	b.do(chromedp.Focus(css("#case-killed")), chromedp.KeyEvent("\r"))
 	b.shows("#components", "stock-1\n✖ killed")
 	b.shows("#saga-summary", "RUNNING: undecided")

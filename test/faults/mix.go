@@ -17,7 +17,7 @@ import (
 
 // mixScenario injects random faults while clients use the system.
 var mixScenario = scenario{
-	name: "mix", run: runMix, timed: true,
+	name: "mix", run: runMix, timed: true, waits: true,
 	about: "Clients send requests of all kinds while faults of all kinds are injected, in rounds on one system",
 }
 
