@@ -84,6 +84,7 @@ type part struct {
 
 // run starts the calls of all attempts before waiting for the first reply, so that the calls share round trips.
 func (r *Reservations) run(ctx context.Context, do step, attempts []api.Attempt) []api.Outcome {
+	started := time.Now()
 	parts := make([][]part, len(attempts))
 	spans := make([]trace.Span, len(attempts))
 	for i, a := range attempts {
@@ -99,7 +100,7 @@ func (r *Reservations) run(ctx context.Context, do step, attempts []api.Attempt)
 	}
 	outcomes := make([]api.Outcome, len(attempts))
 	for i := range attempts {
-		outcomes[i] = r.join(ctx, do, attempts[i].ID, parts[i])
+		outcomes[i] = r.join(ctx, do, attempts[i].ID, parts[i], started)
 		spans[i].End(nil)
 	}
 	return outcomes
@@ -151,11 +152,13 @@ func (r *Reservations) start(ctx context.Context, do step, a api.Attempt, p *par
 }
 
 // join waits for all parts of an attempt and combines their outcomes.
-func (r *Reservations) join(ctx context.Context, do step, attempt string, parts []part) api.Outcome {
+func (r *Reservations) join(
+	ctx context.Context, do step, attempt string, parts []part, started time.Time,
+) api.Outcome {
 	var joined api.Outcome
 	shards, unknown := make([]int, 0, len(parts)), []int(nil)
 	for i := range parts {
-		outcome := r.wait(ctx, do, attempt, &parts[i])
+		outcome := r.wait(ctx, do, attempt, &parts[i], started)
 		shards = append(shards, parts[i].shard)
 		if outcome.Code == api.Unknown {
 			unknown = append(unknown, parts[i].shard)
@@ -174,18 +177,19 @@ func (r *Reservations) join(ctx context.Context, do step, attempt string, parts 
 // fail at once, so a retry costs little.
 const hungAfter = 100 * time.Millisecond
 
-func (r *Reservations) wait(ctx context.Context, do step, attempt string, p *part) api.Outcome {
+func (r *Reservations) wait(
+	ctx context.Context, do step, attempt string, p *part, started time.Time,
+) api.Outcome {
 	if p.err != nil {
 		return api.Outcome{}
 	}
-	began := time.Now()
 	reply, err := p.call.Wait(ctx)
 	if err != nil {
 		silent := p.at.Silent().Milliseconds()
 		switch {
 		case errors.Is(err, redis.ErrRefused):
 			return api.Outcome{Reason: api.ShardRefuses}
-		case p.at.Hung() && time.Since(began) >= hungAfter:
+		case p.at.Hung() && time.Since(started) >= hungAfter:
 			return api.Outcome{Reason: api.ShardHangs, SilentMS: silent}
 		case !p.at.Healthy():
 			return api.Outcome{Reason: api.ShardDown, SilentMS: silent}

@@ -159,6 +159,16 @@ func TestUnresponsiveShardDelaysOnlyItsAttempts(t *testing.T) {
 	good, paused := put(t, servers, 0, 100), put(t, servers, 1, 100)
 	servers[1].Pause()
 	defer servers[1].Resume()
+	line := api.Line{ID: paused, Quantity: 1}
+	two := []api.Attempt{attempt(far, line), attempt(far, line)}
+	for _, got := range NewReservations(c, "i:").Reserve(t.Context(), two) {
+		if got.Reason != api.ShardHangs {
+			t.Errorf("two attempts in one call: got %+v, want ShardHangs for each", got)
+		}
+	}
+	servers[1].Resume()
+	testredis.Eventually(t, "the shard is healthy again", c.Shards()[1].Healthy)
+	servers[1].Pause()
 	var working sync.WaitGroup
 	var hangs atomic.Int32 // later attempts may find the shard unhealthy already
 	for range 20 {
