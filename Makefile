@@ -60,7 +60,7 @@ vuln: ## govulncheck; skipped if its database is unreachable
 
 # The target check has run go vet, so the tests run with -vet=off.
 # Most unit tests wait, so the checks and the tests of the chart run beside them, with a lower priority.
-test: deps ## all checks and tests, without fault injection, in about 10 minutes
+test: deps ## all checks and tests, without fault injection, in about 13 minutes
 	@$(MAKE) --no-print-directory -j 2 check-and-chart unit
 	@$(MAKE) --no-print-directory e2e
 
@@ -90,7 +90,7 @@ e2e: deps ## the protocol model, the Python suite and the end-to-end tests, with
 
 # Each run draws and prints a new seed, so that many runs try many schedules. SEED=n repeats the choices of a run.
 .PHONY: faults mutations soak
-faults: deps ## inject faults into the running system for about 7 minutes, report to bin/faults.md; SEED=n
+faults: deps ## inject faults into the running system for about 6 minutes, report to bin/faults.md; SEED=n
 	$(GO) run ./test/faults -mutations 8 $(if $(SEED),-seed $(SEED))
 
 mutations: deps ## show that the checkers catch each rule of the protocol that is broken on purpose
