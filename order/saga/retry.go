@@ -58,7 +58,7 @@ func backoff(ctx context.Context, decideAt time.Time) iter.Seq[int] {
 }
 
 // retryUntilKnown retries a participant's step until the outcome is known; api.Short counts as unknown. retryUntilKnown
-// gives up when ctx ends, when a shard of the participant refuses the step, when a shard is unhealthy after downBudget,
+// stops when ctx ends, when a shard of the participant refuses the step, when a shard is unhealthy after downBudget,
 // or when a shard hangs. For a request that was in flight when the shard failed, restartBudget
 // applies.
 func retryUntilKnown(ctx context.Context, m stepMetrics, arrived time.Time, try func() api.Outcome) api.Outcome {
@@ -66,9 +66,9 @@ func retryUntilKnown(ctx context.Context, m stepMetrics, arrived time.Time, try 
 	return retryUntil(ctx, m, downBudget, arrived, try, known)
 }
 
-// retryUntilReleased retries a release until the release is recorded. It gives up when ctx ends, or when a shard of the
-// participant refuses the release. If a shard is unhealthy, retryUntilReleased gives up after the same time as
-// retryUntilKnown. It gives up at once if no client waits, or if an unhealthy shard was the reason to abort the
+// retryUntilReleased retries a release until the release is recorded. It stops when ctx ends, or when a shard of the
+// participant refuses the release. If a shard is unhealthy, retryUntilReleased stops after the same time as
+// retryUntilKnown. It stops at once if no client waits, or if an unhealthy shard was the reason to abort the
 // attempt.
 func retryUntilReleased(ctx context.Context, m stepMetrics, a *attempt, try func() api.Outcome) api.Outcome {
 	down := downBudget
@@ -104,7 +104,7 @@ func retryUntil(
 	return outcome
 }
 
-// retryUntilDone retries a script on the order's shard until the shard replies. It gives up when ctx ends, or when the
+// retryUntilDone retries a script on the order's shard until the shard replies. It stops when ctx ends, or when the
 // shard refuses the script after refusedBudget.
 func retryUntilDone(
 	ctx context.Context, m stepMetrics, script func() (store.Result, error),

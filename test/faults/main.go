@@ -33,8 +33,8 @@ func main() {
 // errViolations means that the scenarios ran and found violations.
 var errViolations = errors.New("the system violated its invariants")
 
-// run runs the selected trials and writes the report. Successive trials that mostly wait run at the same time, all
-// others one after the other. After an interrupt run reports the results so far.
+// run runs the selected trials and writes the report. If there are several scenarios, successive
+// trials that mostly wait run at the same time. All others run one after the other. After an interrupt run reports the results so far.
 func run(ctx context.Context, args []string, stdout io.Writer, progress *progress) error {
 	o, err := parseOptions(args, progress)
 	if err != nil {
@@ -45,9 +45,10 @@ func run(ctx context.Context, args []string, stdout io.Writer, progress *progres
 	r := newReport(ctx, o)
 	defer progress.watch(r)()
 	var failed error
+	together := len(o.scenarios) > 1 // make soak runs one scenario, whose sizes share the duration
 	for trials := o.trials(progress); len(trials) > 0 && failed == nil; {
 		n := 1
-		for trials[0].scenario.waits && n < len(trials) && trials[n].scenario.waits {
+		for together && trials[0].scenario.waits && n < len(trials) && trials[n].scenario.waits {
 			n++
 		}
 		r.add(trials[:n]...)
