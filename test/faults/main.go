@@ -33,8 +33,8 @@ func main() {
 // errViolations means that the scenarios ran and found violations.
 var errViolations = errors.New("the system violated its invariants")
 
-// run runs the selected trials and writes the report. If there are several scenarios, successive trials that mostly wait
-// run at the same time. All others run one after the other. After an interrupt run reports the results so far.
+// run runs the selected trials and writes the report. If there are several scenarios, successive trials that mostly
+// wait run at the same time. All others run one after the other. After an interrupt run reports the results so far.
 func run(ctx context.Context, args []string, stdout io.Writer, progress *progress) error {
 	o, err := parseOptions(args, progress)
 	if err != nil {
