@@ -1,5 +1,5 @@
-# All images of the system, for any architecture: docker build --target order|stock|payment|gateway .
-# One RUN instruction builds the three services, because the services share most packages. The build is reproducible: if a binary
+# Builds all images of the system, for any architecture: docker build --target order|stock|payment|keeper|gateway .
+# One RUN instruction builds the services and the keeper, because they share most packages. The build is reproducible: if a binary
 # does not change, its image does not change either.
 
 FROM --platform=$BUILDPLATFORM golang:1.26-alpine AS build
@@ -10,18 +10,19 @@ COPY common common
 COPY order order
 COPY stock stock
 COPY payment payment
+COPY keeper keeper
 ARG TARGETOS TARGETARCH
 ARG VERSION=devel
-# nomsgpack omits Gin's MessagePack codec, a third of the binary. No route uses it.
+# The build tag nomsgpack omits Gin's MessagePack codec, which is a third of the binary. No route uses the codec.
 RUN --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
-    go build -trimpath -buildvcs=false -tags nomsgpack -ldflags "-s -w -X checkout/common/version.version=$VERSION" -o /out/ ./order ./stock ./payment
+    go build -trimpath -buildvcs=false -tags nomsgpack -ldflags "-s -w -X checkout/common/version.version=$VERSION" -o /out/ ./order ./stock ./payment ./keeper
 
-# Only a static binary, and the CA certificates for REDIS_TLS=1.
+# An image of a service contains only a static binary, and the CA certificates for REDIS_TLS=1.
 FROM scratch AS service
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
-# schedtrace keeps the Go runtime's monitor thread from sleeping, which saves a wake-up on many system calls. schedtrace would print
-# a trace line only every 24 days. See docs/adr/0009-godebug-schedtrace.md.
+# schedtrace keeps the Go runtime's monitor thread from sleeping, which saves a wake-up on many system calls. With this value,
+# schedtrace prints a trace line only every 24 days. See docs/adr/0009-godebug-schedtrace.md.
 ENV GIN_MODE=release GODEBUG=schedtrace=2147483647
 EXPOSE 5000 5001 5002
 USER 65532:65532
@@ -44,7 +45,14 @@ ENTRYPOINT ["/payment"]
 LABEL org.opencontainers.image.title="checkout payment" \
       org.opencontainers.image.description="users, their credit and their payments"
 
-# The image contains the configuration, so that it does not depend on files of the host.
+FROM service AS keeper
+COPY --from=build /out/keeper /keeper
+EXPOSE 7000 7001
+ENTRYPOINT ["/keeper"]
+LABEL org.opencontainers.image.title="checkout keeper" \
+      org.opencontainers.image.description="guards a Redis node of a replicated shard"
+
+# This image contains the configuration, so that the gateway needs no files of the host.
 FROM nginx:1.30-alpine AS gateway
 COPY --chmod=444 nginx.conf compose/upstreams.conf compose/listen.conf /etc/nginx/
 COPY --chmod=555 compose/gateway /usr/local/bin/gateway

@@ -13,7 +13,7 @@ export GOFLAGS += -buildvcs=false
 export VERSION ?= $(or $(shell git -c safe.directory='*' describe --tags --always --dirty 2>/dev/null),devel)
 LDFLAGS     = -ldflags '-X checkout/common/version.version=$(VERSION)'
 
-# Some clients, such as curl and Python, send requests for localhost to the proxy of the environment.
+# Without NO_PROXY, some clients, such as curl and Python, send requests for localhost to the proxy of the environment.
 export NO_PROXY := localhost,127.0.0.1,::1$(addprefix $(comma),$(or $(NO_PROXY),$(no_proxy)))
 export no_proxy := $(NO_PROXY)
 
@@ -22,32 +22,31 @@ export no_proxy := $(NO_PROXY)
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-up: ## run the whole system; MACHINES=n, SHARDS=m, GATEWAY_PORT=8000, DATA=data, and the services' variables
+up: ## run the whole system; MACHINES=n, SHARDS=m, REPLICAS=3, GATEWAY_PORT=8000, DATA=data, and the variables of the services
 	@$(GO) build $(LDFLAGS) -o bin/up ./test/up
 	@exec bin/up
 
 .PHONY: backup restore
-backup: ## copy the data of `make up` to DIR, while the system runs or not; DATA=data
+backup: ## copy the data of `make up` to DIR, whether the system runs or not; DATA=data
 	@test/up/backup $(DIR)
 
-restore: ## replace the data of `make up` by the backup in DIR; DATA=data
+restore: ## replace the data of `make up` with the backup in DIR; DATA=data
 	@test/up/restore $(DIR)
 
 build: ## build the services into bin/
-	$(GO) build $(LDFLAGS) -o bin/ ./order ./stock ./payment
+	$(GO) build $(LDFLAGS) -o bin/ ./order ./stock ./payment ./keeper
 
 deps: ## install missing Debian packages for the tests (apt-get; with sudo unless root)
 	@$(GO) run ./test/up -deps all
 
-check: ## gofmt, go vet, staticcheck, luacheck, shellcheck, actionlint, govulncheck, line and file lengths; prints only what is wrong
+check: ## gofmt, go vet, staticcheck, luacheck, shellcheck, actionlint, govulncheck, line and file lengths; prints only problems
+	@$(MAKE) --no-print-directory vet
 	@$(GO) run ./test/up -deps check
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w $$unformatted"; exit 1; fi
 	@$(GO) run ./test/style
-	@$(GO) vet ./...
-	@$(GO) vet -tags faults $$(grep -rl --include='*.go' '^//go:build faults' common | xargs -n 1 dirname | sort -u | sed 's,^,./,')
 	@$(GO) run $(STATICCHECK) ./...
 	@out=$$(luacheck --quiet .) || { echo "$$out"; exit 1; }
-	@shellcheck -x .ci/names gke-scale/*.sh k8s/restore k8s/helm/checkout/files/backup k8s/helm/checkout/files/redis-start test/up/backup test/up/restore
+	@shellcheck -x .ci/names gke-scale/*.sh k8s/replicate k8s/restore k8s/helm/checkout/files/backup k8s/helm/checkout/files/redis-start test/up/backup test/up/restore
 	@$(GO) run $(ACTIONLINT)
 	@$(MAKE) --no-print-directory vuln
 
@@ -58,58 +57,66 @@ vuln: ## govulncheck; skipped if its database is unreachable
 	case "$$out" in *vuln.go.dev*) [ $$code = 0 ] || skip;; esac; \
 	if [ $$code -ne 0 ]; then echo "$$out"; fi; exit $$code
 
-# The target check has run go vet, so the tests run with -vet=off.
-# Most unit tests wait, so the checks and the tests of the chart run beside them, with a lower priority.
-test: deps ## all checks and tests, without fault injection, in about 13 minutes
+# The target "check" includes go vet, so the tests run with -vet=off.
+# Most unit tests spend their time waiting, so the checks and the tests of the chart run beside them, with a lower priority. The
+# checks begin with go vet, which needs no Debian package: on a new machine, apt-get needs more than a minute to install the
+# packages for the unit tests.
+test: ## all checks and tests, without fault injection, in about 13 minutes
 	@$(MAKE) --no-print-directory -j 2 check-and-chart unit
 	@$(MAKE) --no-print-directory e2e
 
-.PHONY: check-and-chart
-check-and-chart: ## check and chart, one after the other, with a low priority
+.PHONY: check-and-chart vet
+vet: ## go vet
+	@$(GO) vet ./...
+	@$(GO) vet -tags faults $$(grep -rl --include='*.go' '^//go:build faults' common | xargs -n 1 dirname | sort -u | sed 's,^,./,')
+	@cd test/chart && $(GO) vet ./...
+
+check-and-chart: ## the targets check and chart, one after the other, with a low priority
 	@nice $(MAKE) --no-print-directory check
 	@nice $(MAKE) --no-print-directory chart
 
 # ./order comes first, because its tests take longest.
 unit: deps ## unit tests of the services, with the race detector
-	$(GO) test -race -vet=off -count=1 -timeout 10m ./order/... ./common/... ./stock/... ./payment/...
+	$(GO) test -race -vet=off -count=1 -timeout 10m ./order/... ./common/... ./stock/... ./payment/... ./keeper/...
 
 chart: ## validate the Helm chart against the Kubernetes API types, and the plain manifests against the chart
-	cd test/chart && $(GO) test -count=1 ./... # runs go vet
+	cd test/chart && $(GO) test -vet=off -count=1 ./...
 
 manifests: ## generate k8s/kube and gke/kube from the chart
 	@cd test/chart && $(GO) run .
 
-# Most packages of test/ mostly wait, so three packages run at a time. test/bench measures time, so it runs alone.
-# test/console runs alone too: Chromium raises its own priority if the user is root, and other tests then get no processor.
-# -short omits the builds for another platform, which are part of test-compose.
+# Most packages of test/ spend their time waiting, so three packages are tested at a time, long ones first. test/bench measures time, so it runs alone.
+# test/console runs alone too: Chromium raises its own priority if the user is root, and other tests then get no processor time.
+# -short omits the builds for another platform. The target "test-compose" includes them.
 e2e: deps ## the protocol model, the Python suite and the end-to-end tests, with crashes and restarts
-	$(GO) test -vet=off -count=1 -timeout 14m -short -p 3 ./test/e2e ./test/stack \
-		$$($(GO) list ./test/... | grep -v -e /e2e -e /stack -e /bench -e /console)
+	$(GO) test -vet=off -count=1 -timeout 14m -short -p 3 \
+		./test/e2e ./test/stack ./test/check ./test/compose ./test/contract ./test/up \
+		$$($(GO) list ./test/... | grep -v -E '/(e2e|stack|check|compose|contract|up|bench|console)$$')
 	$(GO) test -vet=off -count=1 -timeout 10m ./test/console
 	$(GO) test -vet=off -count=1 -timeout 5m ./test/bench
 
-# Each run draws and prints a new seed, so that many runs try many schedules. SEED=n repeats the choices of a run.
+# Each run draws and prints a new seed, so that many runs try many schedules. SEED=n repeats the choices of the run with the seed n.
 .PHONY: faults mutations soak
 faults: deps ## inject faults into the running system for about 6 minutes, report to bin/faults.md; SEED=n
-	$(GO) run ./test/faults -mutations 8 $(if $(SEED),-seed $(SEED))
+	$(GO) run ./test/faults -mutations 5 $(if $(SEED),-seed $(SEED))
 
-mutations: deps ## show that the checkers catch each rule of the protocol that is broken on purpose
+mutations: deps ## break each rule of the protocol on purpose; the checkers must report a violation each time
 	$(GO) run ./test/faults -scenario mutations -o bin/mutations.md
 
 soak: deps ## inject random faults for DURATION=2h, at most RATE=n requests per second; REPORT=bin/soak.md
 	$(GO) run ./test/faults -scenario mix -duration $(or $(DURATION),2h) $(if $(RATE),-rate $(RATE)) $(if $(SEED),-seed $(SEED)) -o $(or $(REPORT),bin/soak.md)
 
 .PHONY: screenshots
-screenshots: deps ## take the pictures in docs/images: the console, and a film of a kill and its recovery
+screenshots: deps ## take the pictures in docs/images: the console, and a film of the recovery after a kill
 	IMAGES=$(CURDIR)/docs/images $(GO) test -count=1 -timeout 10m -run TestImages ./test/console
 
-python: deps ## only the Python suite and the consistency test, against a temporary system
+python: deps ## only the Python suite and the consistency run, against a temporary system
 	$(GO) build $(LDFLAGS) -o bin/up ./test/up
 	bin/up -exec 'cd test && $(PYTHON) -m unittest test_microservices && $(PYTHON) consistency.py'
 
-compose: ## docker compose up --build, with MACHINES=n instances and SHARDS=m of each service
+compose: ## docker compose up --build, with MACHINES=n instances and SHARDS=m of each service, and REPLICAS=3 nodes of each shard
 	@chmod -R a+rX compose common/metrics k8s/helm/checkout/files # containers read these files as other users
-	compose/scale $(or $(MACHINES),1) $(SHARDS)
+	REPLICAS=$(REPLICAS) compose/scale $(or $(MACHINES),1) $(SHARDS)
 	docker compose up --build
 
 test-compose: ## test the system in docker compose, with killed containers; MACHINES=n, SHARDS=m, REPORT=file
@@ -123,7 +130,7 @@ images: ## build the images; IMAGE_PREFIX=registry.example/shop/, IMAGE_TAG=late
 publish: ## build images for amd64 and arm64, with SBOM and provenance, and push them; LATEST=1 adds the tag "latest"
 	@mkdir -p bin # bin/images.json lists the digests
 	docker buildx bake -f docker-compose.yml --set '*.platform=linux/amd64,linux/arm64' --sbom true --provenance mode=max \
-		$(if $(LATEST),$(foreach image,order stock payment gateway,$(foreach tag,$(IMAGE_TAG) latest,\
+		$(if $(LATEST),$(foreach image,order stock payment keeper gateway,$(foreach tag,$(IMAGE_TAG) latest,\
 			--set $(image).tags=$(IMAGE_PREFIX)$(image):$(tag)))) --push --metadata-file bin/images.json $(BAKE)
 
 PACKAGES = bin
@@ -144,7 +151,14 @@ bench: deps ## measure speed for 4 to 7 minutes; the report goes to bin/bench, w
 bench-check: deps ## measure speed and fail if a ratio is over 15 % worse than in docs/results/bench/figures.json
 	$(GO) run ./test/bench -o bin/bench -check docs/results/bench/figures.json
 
-kills: deps ## repeat the consistency run with a SIGKILL of each component; KILLS=n runs each
+.PHONY: bench-compare simulate
+bench-compare: deps ## measure other implementations of the API in turn with ours; URL="http://localhost:8001 …" NAME="a …" PIDS="1,2;3" ROUNDS=5, report to bin/compare.md
+	$(GO) run ./test/bench -compare "$(URL)" -names "$(NAME)" -pids "$(PIDS)" -slices $(or $(ROUNDS),5) $(if $(OURS),-gateway $(OURS)) -o bin
+
+simulate: ## predict the rate and the cost of systems with 1 to 256 shards, from measured costs
+	$(GO) run ./test/simulate
+
+kills: deps ## repeat the consistency run with a SIGKILL of each component; KILLS=n runs for each
 	$(GO) test ./test/e2e -run TestConsistencyWithKills -kills $(or $(KILLS),5) -timeout 10h -v
 
 stress: deps ## simulate users with Locust; USERS=n, DURATION=30s, GATEWAY_URL of a running system

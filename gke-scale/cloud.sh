@@ -8,7 +8,7 @@ RELEASE=checkout
 
 die() { echo "${0##*/}: $*" >&2; exit 1; }
 
-# parse OPTION…: set REGION, DRY_RUN and rest, the arguments that are neither --region nor --dry-run.
+# parse ARGUMENT…: set REGION and DRY_RUN. The array "rest" gets the arguments that are neither --region nor --dry-run.
 parse() {
     rest=()
     while [ $# != 0 ]; do
@@ -32,7 +32,7 @@ run() {
 }
 
 # exists NAME LIST_CMD…: run LIST_CMD, and return true if its output contains the name. In a dry run, LIST_CMD does not run, and the
-# result is false. If LIST_CMD fails, the script exits: if the result were false, the caller might create a resource that already exists.
+# result is false. If LIST_CMD fails, the script exits. With the result false, the caller would create a resource that may exist already.
 exists() {
     [ "$DRY_RUN" != 1 ] || return 1
     local name=$1 names

@@ -3,21 +3,23 @@
 # cluster.
 #
 # The script creates only missing resources, so that you can run it again after a failure. A larger N scales a running system up
-# without downtime. Values that you set with helm remain.
+# without downtime. Values that you have set with helm stay in effect.
 #
 #   N              1 to 64; never smaller than before, because the data of a shard exists nowhere else
 #   --region       or REGION; default us-central1
-#   --dry-run      or DRY_RUN=1: print every command for a project where nothing exists, run none
+#   --dry-run      or DRY_RUN=1: run no command; only print the commands for a project where nothing exists
 #
 # Environment variables:
 #   IMAGE_PREFIX   registry and prefix of the image names, e.g. ghcr.io/OWNER/checkout- ; required
 #   IMAGE_TAG      default: the appVersion of the chart
 #   CPU            processors of each instance and Redis (default 1)
+#   REPLICAS       3: three Redis nodes and keepers for each shard, spread over zones; default: the current number, or 1 for a new system
 #   CLUSTER        default checkout
 #   NETWORK        default "default"
 #   NAMESPACE      default "default"
 #
-# The system requests 6 N x CPU processors for the services and Redis, and 3 for the gateway. It also needs volumes and a load balancer.
+# The system requests 6 N x CPU processors for the services and Redis, and 3 for the gateway. With REPLICAS=3, it requests 12 N x CPU, and
+# 0.05 for each of 9 N keepers. It also needs volumes and a load balancer.
 # Check budget and quota first.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -26,14 +28,17 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 parse "$@"
 [ ${#rest[@]} = 1 ] || die "usage: deploy.sh [--dry-run] [--region REGION] N, the number of instances and Redis shards of each service"
-N=${rest[0]} CPU=${CPU:-1}
+N=${rest[0]} CPU=${CPU:-1} REPLICAS=${REPLICAS:-}
 [[ $N =~ ^([1-9]|[1-5][0-9]|6[0-4])$ ]] || die "N must be a number from 1 to 64, not $N"
 [[ $CPU =~ ^[1-9][0-9]?$ ]] || die "CPU must be a number from 1 to 99, not $CPU"
+[[ $REPLICAS =~ ^[13]?$ ]] || die "REPLICAS must be 1 or 3, not $REPLICAS"
 [ -n "${IMAGE_PREFIX:-}" ] || die "set IMAGE_PREFIX to where the images are, e.g. ghcr.io/OWNER/checkout-"
 chart=$here/../k8s/helm/checkout
 [ -f "$chart/Chart.yaml" ] || die "no chart at $chart: run this script in a clone of the repository"
 require gcloud kubectl helm dig
-echo "$((6 * N * CPU + 3)) processors: $CPU for each of $((3 * N)) instances and $((3 * N)) Redis, and 3 for the gateway" >&2
+redis=$((3 * N * ${REPLICAS:-1})) keepers=0
+[ "$REPLICAS" != 3 ] || keepers=$redis
+echo "$(((1000 * (3 * N + redis) * CPU + 50 * keepers + 999) / 1000 + 3)) processors: $CPU for each of $((3 * N)) instances and $redis Redis, 0.05 for each of $keepers keepers, and 3 for the gateway" >&2
 
 # 1. A private cluster: its nodes have no external addresses, so that the quota of addresses does not limit the number
 #    of nodes. GKE creates the firewall rules itself: control plane to nodes, nodes and pods to each other, health
@@ -75,6 +80,7 @@ run gcloud container clusters get-credentials "$CLUSTER" --region "$REGION"
 
 # 4. Install the system and check out an order. Autopilot creates nodes on demand, which takes minutes.
 values=(--set "machines=$N,shards=$N" --set-string "machine.cpu=$CPU,redis.cpu=$CPU" --set "image.prefix=$IMAGE_PREFIX")
+[ -z "$REPLICAS" ] || values+=(--set "redis.replicas=$REPLICAS")
 [ -z "${IMAGE_TAG:-}" ] || values+=(--set-string "image.tag=$IMAGE_TAG")
 run helm upgrade --install "$RELEASE" "$chart" --namespace "$NAMESPACE" --create-namespace --reset-then-reuse-values \
     -f "$here/values.yaml" "${values[@]}" --wait --timeout 30m

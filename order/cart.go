@@ -14,7 +14,7 @@ import (
 	"checkout/order/store"
 )
 
-// created is the response to create.
+// The type "created" is the response of the route "create".
 type created struct {
 	OrderID string `json:"order_id"`
 }
@@ -29,7 +29,7 @@ func (h *handlers) create(c *gin.Context, key *idempotency.Key) (created, error)
 	return created{OrderID: id}, err
 }
 
-// createTries is the number of IDs that newOrder tries. In practice, the first one is always free.
+// createTries is the largest number of IDs that newOrder tries for one order. In practice, the first ID is always free.
 const createTries = 3
 
 // newOrder creates an order on a shard of this instance or, with an idempotency key, on the key's home shard.
@@ -43,7 +43,7 @@ func (h *handlers) newOrder(ctx context.Context, key *idempotency.Key, user stri
 			return key.CreatedOr(id), err
 		}
 	}
-	return "", fmt.Errorf("create an order: %d minted IDs were all taken", createTries)
+	return "", fmt.Errorf("create an order: each of %d minted IDs was already taken", createTries)
 }
 
 func (h *handlers) find(c *gin.Context) (api.Order, error) {
@@ -64,7 +64,8 @@ func (h *handlers) find(c *gin.Context) (api.Order, error) {
 	return order, nil
 }
 
-// addItem adds pieces of an item at its current price. The script add_item checks that the order is open.
+// addItem adds pieces of an item to an order, at the item's current price. The script "add_item" checks that the order
+// is open.
 func (h *handlers) addItem(c *gin.Context, key *idempotency.Key) (api.Message, error) {
 	quantity, err := quantity(c)
 	if err != nil {
@@ -90,7 +91,7 @@ func (h *handlers) removeItem(c *gin.Context, key *idempotency.Key) (api.Message
 	return api.Message{Msg: "removed"}, err
 }
 
-// quantity returns the parameter quantity, or 1 if the route has no such parameter.
+// quantity returns the path parameter "quantity", or 1 if the route has no such parameter.
 func quantity(c *gin.Context) (int64, error) {
 	if _, found := c.Params.Get("quantity"); !found {
 		return 1, nil

@@ -38,8 +38,8 @@ func (h *handlers) cancel(c *gin.Context) ([]api.OrderPayment, error) {
 	return forEach(c, h.saga.Cancel)
 }
 
-// forEach handles all entries of an internal request concurrently. forEach continues if the caller disconnects, because
-// the entries belong to several client requests.
+// forEach decodes the entries of an internal request and calls handle(entry) concurrently for all of them. It continues
+// even if the caller disconnects, because the entries belong to several client requests.
 func forEach[Result any](c *gin.Context, handle func(context.Context, api.Cancel) Result) ([]Result, error) {
 	entries, err := web.Body[[]api.Cancel](c)
 	if err != nil {

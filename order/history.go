@@ -11,7 +11,7 @@ import (
 	"checkout/order/store"
 )
 
-// eventNames are the names of the events in responses.
+// eventNames maps stored events to their names in responses.
 var eventNames = map[store.EventKind]string{
 	store.EventBegin: api.EventBegin, store.EventResume: api.EventResume, store.EventPaid: api.EventPaid,
 	store.EventRefused: api.EventRefused, store.EventAborting: api.EventAborting, store.EventClosed: api.EventClosed,
@@ -19,7 +19,7 @@ var eventNames = map[store.EventKind]string{
 	store.EventRecovery: api.EventRecovery,
 }
 
-// history returns the events of an order, and the step that keeps an undecided order undecided.
+// history returns the events of an order and, if the order is undecided, the step that the order waits for.
 func (h *handlers) history(c *gin.Context) (api.OrderHistory, error) {
 	id := c.Param("order_id")
 	stored, err := h.orders.History(c.Request.Context(), id)
@@ -32,7 +32,8 @@ func (h *handlers) history(c *gin.Context) (api.OrderHistory, error) {
 	}, nil
 }
 
-// events converts the events of a stored history for a response. Each step of an attempt becomes a separate event.
+// The method "events" converts a stored history to the events of a response. A reservation is stored with the decision
+// that followed it; in the response, the reservation is a separate event.
 func (h *handlers) events(stored []store.Event) []api.OrderEvent {
 	events := make([]api.OrderEvent, 0, 2*len(stored))
 	for _, s := range stored {
@@ -55,14 +56,14 @@ func (h *handlers) events(stored []store.Event) []api.OrderEvent {
 		}
 		add(s.At, eventNames[s.Kind])
 	}
-	// Sort the events, because a claim may come between a step and the decision. The times of steps are from the
-	// coordinator's clock.
+	// A reservation is stored with a later decision, and recovery may have claimed the order between the two. So sort the
+	// events by time.
 	slices.SortStableFunc(events, func(a, b api.OrderEvent) int { return int(a.At - b.At) })
 	return events
 }
 
 // waitingFor returns the step that an undecided order waits for, or nil if the order is decided. Only the instance that
-// works on the order knows which step has failed.
+// works on the order knows which step has failed. Other instances derive the step from the state of the order.
 func (h *handlers) waitingFor(id string, stored store.History) *api.Waiting {
 	waiting := &api.Waiting{SinceMS: max(0, stored.Now-stored.Began), By: stored.By}
 	switch stored.State {
@@ -84,7 +85,8 @@ func (h *handlers) waitingFor(id string, stored store.History) *api.Waiting {
 	return waiting
 }
 
-// traceID returns the ID of the trace in which the last attempt began, or "".
+// traceID returns the ID of the trace in which the last attempt began, or "" if the order stores no trace of this
+// attempt.
 func traceID(stored store.History) string {
 	attempt, parent, _ := strings.Cut(stored.Trace, " ")
 	parts := strings.Split(parent, "-") // version, trace ID, span ID, flags

@@ -11,7 +11,8 @@ import (
 	"checkout/common/service/servicetest"
 )
 
-// historyOf returns an order's history without since_ms. It checks that since_ms is plausible.
+// historyOf reads the history of an order and checks that since_ms is plausible. It returns the history without
+// since_ms.
 func historyOf(t *testing.T, s *servicetest.Instance, id string) (h api.OrderHistory) {
 	t.Helper()
 	w := s.Call("GET", "/history/"+id)
@@ -20,7 +21,7 @@ func historyOf(t *testing.T, s *servicetest.Instance, id string) (h api.OrderHis
 	}
 	if waits := h.WaitingFor; waits != nil {
 		if waits.SinceMS < 5000 || waits.SinceMS > 60_000 {
-			t.Errorf("history: the order has waited for %d ms, want a bit more than 5000", waits.SinceMS)
+			t.Errorf("history: got since_ms %d, want 5000 to 60000", waits.SinceMS)
 		}
 		waits.SinceMS = 0
 	}

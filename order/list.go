@@ -12,7 +12,7 @@ import (
 	"checkout/order/store"
 )
 
-// list returns a page of all orders, of a user's orders or of the orders in a state.
+// list returns a page of orders. The query may select a user and a state.
 func (h *handlers) list(c *gin.Context) (api.List[api.OrderSummary], error) {
 	page, err := web.Page(c, list.IsID)
 	if err != nil {
@@ -44,18 +44,19 @@ func listQuery(c *gin.Context) (store.Query, error) {
 	return store.Query{User: user, State: state}, err
 }
 
-// purchases returns a page of the orders that checkouts of a user have paid, for the history of payments.
+// The method "purchases" returns one page of the orders that a user has paid by checkout. The payment service shows
+// them in the user's payment history.
 func (h *handlers) purchases(c *gin.Context) (api.Purchases, error) {
 	request, err := web.Body[api.PurchasesRequest](c)
 	if err != nil {
 		return api.Purchases{}, err
 	}
 	page := list.Page{Limit: request.Limit}
-	if request.Cursor != "" { // the list of payment also has direct payments, whose orders may have any ID
+	if request.Cursor != "" { // the cursor may name a direct payment, whose order may have any ID
 		page.After, err = list.ParseCursor(request.Cursor, func(name string) bool { return name != "" })
 	}
 	if err == nil && (request.UserID == "" || request.Limit < 1 || request.Limit > list.MaxLimit) {
-		err = fmt.Errorf("user %q, limit %d: want a user and a limit up to %d: %w",
+		err = fmt.Errorf("user %q, limit %d: want a user and a limit from 1 to %d: %w",
 			request.UserID, request.Limit, list.MaxLimit, api.BadRequest)
 	}
 	if err != nil {
@@ -73,7 +74,7 @@ func (h *handlers) purchases(c *gin.Context) (api.Purchases, error) {
 	return api.Purchases{List: orders}, err
 }
 
-// convert converts the objects of a page.
+// convert calls one(object) for each object of a page, and returns a page with the results. It returns err unchanged.
 func convert[From, To any](page api.List[From], err error, one func(From) To) (api.List[To], error) {
 	converted := api.List[To]{Data: make([]To, len(page.Data)), HasMore: page.HasMore, NextCursor: page.NextCursor}
 	for i, object := range page.Data {

@@ -13,7 +13,7 @@ import (
 	"checkout/common/service/servicetest"
 )
 
-// pages reads a list page by page. It returns the order IDs.
+// The function "pages" reads a list page by page, and returns the order IDs.
 func pages(t *testing.T, s *servicetest.Instance, query string, limit int) (ids []string) {
 	t.Helper()
 	for cursor := ""; ; {
@@ -33,7 +33,7 @@ func pages(t *testing.T, s *servicetest.Instance, query string, limit int) (ids 
 			return ids
 		}
 		if cursor = page.NextCursor; cursor == "" || len(ids) > 1000 {
-			t.Fatalf("%s: got no end of the list after %q", path, ids)
+			t.Fatalf("%s: the list does not end after %q", path, ids)
 		}
 	}
 }
@@ -77,7 +77,7 @@ func TestListOrders(t *testing.T) {
 	set("3", "PAID")
 	set("5", "RUNNING")
 	all := append(slices.Clone(minted), "0", "1", "2", "3", "4", "5", "6")
-	removed := minted[20] // OPEN, of U
+	removed := minted[20] // an OPEN order of U
 	if w := s.Call("DELETE", "/remove/"+removed); w.Code != 200 {
 		t.Fatalf("remove: %d %s", w.Code, w.Body)
 	}
@@ -131,14 +131,15 @@ func TestListOrders(t *testing.T) {
 	}
 	s.KillShard(t, 1)
 	s.WantUnavailable(t, "GET", "/list")
-	// A status of 503 would make payment take this instance for unhealthy.
+	// The internal route responds with 200 even if a shard is unavailable. After a 503, payment would treat this instance
+	// as unhealthy.
 	w = s.CallInternal("POST", "/internal/orders", `{"user_id":"V","limit":2}`)
 	if w.Code != 200 || !strings.Contains(w.Body.String(), `"unavailable":true`) {
 		t.Errorf("purchases while a shard is unavailable: %d %s, want 200 and unavailable", w.Code, w.Body)
 	}
 }
 
-// With LISTS=0, no list exists and create writes no index.
+// With LISTS=0, the list routes are disabled, and the route "create" does not write the index that they read.
 func TestListsAreDisabled(t *testing.T) {
 	t.Parallel()
 	s := servicetest.New(t, definition, 1, func(c *env.Config) { c.Lists = false })
@@ -148,7 +149,7 @@ func TestListsAreDisabled(t *testing.T) {
 	s.Refuse(t, "GET", "/list", api.ListsDisabled)
 	for key := range s.Dump(t) {
 		if strings.Contains(key, "orders") {
-			t.Errorf("create wrote %s", key)
+			t.Errorf("create wrote %s, want no index", key)
 		}
 	}
 }

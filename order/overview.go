@@ -11,7 +11,7 @@ import (
 
 const (
 	overviewTimeout  = 700 * time.Millisecond // the gateway waits 1 s for the overview of one instance
-	overviewPerShard = 20                     // largest number of undecided orders per shard
+	overviewPerShard = 20                     // largest number of undecided orders of one shard in an overview
 )
 
 // sagaOverview returns the number of checkouts that this instance has handled, by outcome, and up to overviewPerShard

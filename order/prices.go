@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// cachePricesFor is the longest use of a cached price. If an item no longer exists after a restore of stock from a
-	// backup, stock refuses checkouts of the item.
+	// cachePricesFor is how long prices are cached. A cached price may outlive its item if the stock service is restored
+	// from a backup. In that case, the stock service refuses checkouts that contain the item.
 	cachePricesFor  = 10 * time.Second
 	maxCachedPrices = 1 << 16
 )
@@ -55,7 +55,8 @@ func (c *priceCache) price(ctx context.Context, item string) (int64, error) {
 	return 0, fmt.Errorf("read the price of item %s: no reply from stock: %w", item, api.Unavailable)
 }
 
-// get returns the cached price of an item.
+// get returns the cached price of an item. If the cache has expired or is full, get clears the cache before the
+// look-up.
 func (c *priceCache) get(item string) (price int64, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -67,7 +68,7 @@ func (c *priceCache) get(item string) (price int64, ok bool) {
 	return price, ok
 }
 
-// put caches the price of an item with a minted ID.
+// put caches the price of an item with a minted ID. It ignores all other items.
 func (c *priceCache) put(item string, price int64) {
 	if _, minted := shard.Of(item); !minted {
 		return

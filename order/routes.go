@@ -23,8 +23,8 @@ type handlers struct {
 	editable  bool // whether the console may change data
 }
 
-// routes adds every route that only the order service has. The gateway strips the prefix /orders and sends requests
-// only to the public port.
+// The method "routes" adds every route that only the order service has. The gateway strips the prefix /orders and sends
+// requests only to the public port.
 func (h *handlers) routes(public, internal gin.IRouter) {
 	public.GET("/", web.JSON(h.root))
 	public.POST("/create/:user_id", web.Idempotent(h.create))
@@ -45,10 +45,11 @@ func (h *handlers) routes(public, internal gin.IRouter) {
 	internal.POST("/internal/cancel", web.JSON(h.cancel))
 }
 
-// prefix is the part that the gateway strips from the paths of orders.
+// prefix is the start of each path of the order service. The gateway strips this prefix.
 const prefix = "/orders"
 
-// clientPath returns the path that the client has sent to the gateway, given the path of a public request.
+// clientPath returns the path that the client has sent to the gateway. The argument is the path that the gateway has
+// forwarded.
 func clientPath(path string) string {
 	if page, ok := strings.CutPrefix(path, site.Prefix+"/"); ok {
 		return "/" + page

@@ -13,7 +13,7 @@ func TestRoutesAreDocumented(t *testing.T) {
 	contract.CheckRoutes(t, definition.Name, servicetest.New(t, definition, 1).Public.Routes())
 }
 
-// A checkout that gets 503 leaves a log line with its order, its step and the cause.
+// A checkout that gets 503 is logged with its order, its step and the cause.
 func TestUnknownOutcomeOfACheckoutIsLogged(t *testing.T) {
 	var log strings.Builder
 	s := servicetest.New(t, definition, 1)

@@ -16,7 +16,7 @@ import (
 	"checkout/common/redis"
 )
 
-// Results of the scripts of direct payments, in addition to the codes of package participant.
+// Codes that the scripts of direct payments return, in addition to the codes of package participant.
 const (
 	paidDifferently participant.Code = participant.Taken + 1 + iota
 	returned
@@ -50,11 +50,13 @@ var scripts = slices.Concat(participant.Scripts,
 	[]*redis.Script{startPaymentScript, stopPaymentScript, payOrderScript, cancelPaymentScript},
 	idempotency.Scripts(payOrderScript))
 
-// paymentDuration is the time after which a payment that has started expires. The order service replies much faster.
+// paymentDuration is the time from the start of a payment until it expires. The order service usually replies much
+// faster.
 const paymentDuration = 3 * time.Second
 
-// startPayment starts the payment for an order. Until the payment is made or stopped, no checkout of the order reserves
-// credit of the user. If the result token is "", the payment would change nothing, and payOrder reports why.
+// startPayment starts the payment for an order. Until the payment is made, is stopped or expires, no checkout of the
+// order reserves credit of the user. If the returned token is "", the payment would change nothing, and payOrder
+// reports why.
 func (u *users) startPayment(ctx context.Context, id, order string) (token string, err error) {
 	at, err := u.Locate(id)
 	if err != nil {
@@ -88,10 +90,11 @@ func (u *users) stopPayment(ctx context.Context, id, order, token string) {
 // inProgress is the first character of the value of a payment that is in progress.
 const inProgress = "?"
 
-// errLost is the error of payOrder if the payment is no longer in progress.
+// errLost is the error that payOrder returns if the payment is no longer in progress.
 var errLost = fmt.Errorf("the payment was not made in time: %w", api.Unavailable)
 
-// payOrder subtracts amount from a user's credit for an order. A second call for the same order subtracts nothing.
+// payOrder subtracts an amount from a user's credit, as the payment for an order. A second call for the same order
+// subtracts nothing. The caller passes the token that startPayment returned.
 func (u *users) payOrder(
 	ctx context.Context, key *idempotency.Key, id, order string, amount int64, token string,
 ) error {
@@ -138,8 +141,8 @@ func (u *users) returnPayment(ctx context.Context, id, order string) (bool, erro
 	return false, participant.Undocumented(cancelPaymentScript, code)
 }
 
-// directPayment returns the amount that a user paid directly for an order. The amount is 0 without a direct payment,
-// and negative after a refund.
+// directPayment returns the amount that a user paid directly for an order. The amount is 0 if there is no payment or
+// the payment is in progress, and negative after a refund.
 func (u *users) directPayment(ctx context.Context, id, order string) (int64, error) {
 	user, err := u.StartFind(id)
 	if err != nil {

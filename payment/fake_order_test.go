@@ -21,11 +21,11 @@ type fakeOrder struct {
 
 	mu       sync.Mutex
 	payment  api.OrderPayment
-	state    string          // of the order
-	fails    bool            // replies with status 500 instead
-	paid     []api.PaidOrder // what checkouts have paid, newest first
+	state    string          // state of every order
+	fails    bool            // whether every request gets status 500
+	paid     []api.PaidOrder // orders that checkouts have paid, newest first
 	recorded []string
-	slow     sync.Map // by order, a channel that holds requests until the channel is closed
+	slow     sync.Map // by "<kind> <order>": a channel; requests of this kind and order wait until it is closed
 }
 
 func newFakeOrder(t *testing.T) *fakeOrder {
@@ -78,7 +78,7 @@ func (f *fakeOrder) serve(kind string) http.HandlerFunc {
 	}
 }
 
-// purchases replies with a page of the paid orders, like the order service.
+// The handler "purchases" replies with a page of the paid orders, like the order service.
 func (f *fakeOrder) purchases(w http.ResponseWriter, r *http.Request) {
 	var request api.PurchasesRequest
 	if err := json.NewDecoder(r.Body).Decode(&request); err != nil {
@@ -109,7 +109,7 @@ func (f *fakeOrder) purchases(w http.ResponseWriter, r *http.Request) {
 	json.NewEncoder(w).Encode(list.Merge([]list.Part[api.PaidOrder]{part}, request.Limit))
 }
 
-// reply sets the payment that the service reports, and the usual state of such an order.
+// reply sets the payment that the service reports, and the usual state of an order with this payment.
 func (f *fakeOrder) reply(payment api.OrderPayment) {
 	states := map[api.OrderPayment]string{
 		api.NotPaid: api.StateOpen, api.Paid: api.StatePaid, api.Cancelled: api.StateCancelled,
@@ -131,7 +131,7 @@ func (f *fakeOrder) fail() {
 	f.fails = true
 }
 
-// requests returns the requests since the last call.
+// The method "requests" returns the requests since its last call.
 func (f *fakeOrder) requests() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()

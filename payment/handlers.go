@@ -15,17 +15,17 @@ import (
 	"checkout/common/web"
 )
 
-// created is the response to create_user.
+// The type "created" is the response of the route "create_user".
 type created struct {
 	UserID string `json:"user_id"`
 }
 
-// funded is the response to add_funds.
+// The type "funded" is the response of the route "add_funds".
 type funded struct {
 	Done bool `json:"done"`
 }
 
-// paymentStatus is the response to status.
+// paymentStatus is the response of the route "status".
 type paymentStatus struct {
 	Paid bool `json:"paid"`
 }
@@ -80,7 +80,7 @@ func (h *handlers) payOrder(c *gin.Context, key *idempotency.Key) (api.Message, 
 		err := fmt.Errorf("order ID is too long: %d bytes, want at most %d: %w", len(order), api.MaxIDLength, api.BadRequest)
 		return api.Message{}, err
 	}
-	if !utf8.ValidString(order) { // a JSON response could not name the order
+	if !utf8.ValidString(order) { // a JSON response could not contain the ID
 		return api.Message{}, fmt.Errorf("order ID %+q is not UTF-8: %w", order, api.BadRequest)
 	}
 	if err := h.payDirectly(c.Request.Context(), key, user, order, amount); err != nil {
@@ -110,7 +110,7 @@ func (h *handlers) initBatch(c *gin.Context) (api.Message, error) {
 	if err != nil {
 		return api.Message{}, err
 	}
-	credit, err := web.Price(c, "starting_money") // Price accepts 0, Amount does not
+	credit, err := web.Price(c, "starting_money") // unlike web.Amount, web.Price accepts 0
 	if err != nil {
 		return api.Message{}, err
 	}
@@ -120,13 +120,14 @@ func (h *handlers) initBatch(c *gin.Context) (api.Message, error) {
 	return api.Message{Msg: "Batch init for users successful"}, nil
 }
 
-// payTries is how often payDirectly starts a payment. payDirectly starts again if the payment has expired, or if
-// another request has stopped the same payment.
+// payTries is the largest number of times that payDirectly starts one payment. payDirectly starts the payment again
+// after it has expired, or after another request for the same payment has stopped it.
 const payTries = 4
 
-// payDirectly pays for an order outside of a checkout. A direct payment and a checkout of the same user never both pay.
-// From startPayment on, no attempt reserves credit for the order. If the order is still OPEN then, all attempts that
-// have reserved credit before are closed. A payment for an order that does not exist is allowed.
+// payDirectly pays for an order outside of a checkout. An order is never paid both directly and by a checkout of the
+// same user: after the call of startPayment, no attempt can reserve the user's credit for the order. If the order is
+// OPEN after that call, all earlier attempts are closed, so none of them holds credit. A payment for an order that does
+// not exist is allowed.
 func (h *handlers) payDirectly(
 	ctx context.Context, key *idempotency.Key, user, order string, amount int64,
 ) error {
@@ -153,8 +154,8 @@ func (h *handlers) payDirectly(
 	return fmt.Errorf("user %s, order %s: %w", user, order, errLost)
 }
 
-// firstReply returns the stored result of the first request with the same idempotency key. Without such a result,
-// firstReply returns err, the error with which the order now refuses the payment.
+// firstReply returns the stored result of the first request with the same idempotency key. If there is no such result,
+// firstReply returns err, the reason why the payment must not be made now.
 func (h *handlers) firstReply(
 	ctx context.Context, key *idempotency.Key, user, order string, amount int64, err error,
 ) error {
@@ -167,11 +168,12 @@ func (h *handlers) firstReply(
 	return err
 }
 
-// undo refunds the user's direct payment for the order, the checkout of the order, or both.
+// undo refunds the user's direct payment for the order, the user's checkout of the order, or both.
 //
 // undo refunds the direct payment first, because that refund can be rejected (no such user, balance limit), and a
-// rejected request must not change anything. Then the order service cancels the checkout. A missing checkout is an
-// error only if there was no direct payment either. Both refunds happen only once, so the client can retry after a 503.
+// rejected request must not change anything. After that, the order service cancels the checkout. A missing checkout is
+// an error only if there was no direct payment either. Each of the two refunds happens only once, so the client can
+// retry after a 503.
 func (h *handlers) undo(ctx context.Context, user, order string) error {
 	direct, err := h.users.returnPayment(ctx, user, order)
 	if err != nil {

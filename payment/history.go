@@ -30,14 +30,14 @@ const (
 	byPayment  = "direct"
 )
 
-// directSuffix follows the ID of the order in the name of a direct payment in the list. So a direct payment and the
-// checkout of the same order have different names.
+// directSuffix distinguishes a direct payment in the list from the checkout of the same order. In the list, the name of
+// a direct payment is the ID of its order, followed by directSuffix.
 const directSuffix = " direct"
 
-// history returns a page of the payments of a user, sorted by the IDs of their orders, newest order first.
+// history returns one page of a user's payments. They are sorted by the IDs of their orders, newest order first.
 func (h *handlers) history(c *gin.Context) (api.List[paymentRecord], error) {
 	ctx, user := c.Request.Context(), c.Param("user_id")
-	// The order of a direct payment may have any ID.
+	// The cursor may name a direct payment, whose order may have any ID.
 	page, err := web.Page(c, func(name string) bool { return name != "" })
 	if err != nil {
 		return api.List[paymentRecord]{}, err
@@ -50,7 +50,7 @@ func (h *handlers) history(c *gin.Context) (api.List[paymentRecord], error) {
 	return list.Merge([]list.Part[paymentRecord]{direct, checkouts}, page.Limit), err
 }
 
-// directPayments returns the direct payments of a user that belong to a page.
+// directPayments returns one page of a user's direct payments.
 func (u *users) directPayments(
 	ctx context.Context, id string, page list.Page,
 ) (part list.Part[paymentRecord], err error) {
@@ -88,7 +88,7 @@ func (u *users) directPayments(
 	return part, nil
 }
 
-// purchases returns the orders that checkouts of a user have paid and that belong to a page.
+// The method "purchases" returns one page of the orders that a user has paid by checkout.
 func (o *orders) purchases(
 	ctx context.Context, user string, page list.Page,
 ) (part list.Part[paymentRecord], err error) {

@@ -12,8 +12,8 @@ import (
 	"checkout/common/service/servicetest"
 )
 
-// The history of a user has the orders that checkouts have paid and the direct payments, in pages of any size. An order
-// may have both.
+// The history of a user lists the orders that the user has paid by checkout, and the direct payments, in pages of any
+// size. One order may have both kinds of payment.
 func TestHistoryListsEveryPayment(t *testing.T) {
 	t.Parallel()
 	payment := newInstance(t, 1)
@@ -77,7 +77,7 @@ func TestHistoryLeavesOutPaymentsInProgress(t *testing.T) {
 	payment.Want(t, "GET", "/history/"+user, `{"data":[],"has_more":false}`)
 }
 
-// With LISTS=0, there are no histories.
+// With LISTS=0, the route "history" is disabled.
 func TestHistoryIsDisabled(t *testing.T) {
 	t.Parallel()
 	payment := servicetest.New(t, definition, 1, func(c *env.Config) { c.Lists = false })

@@ -12,7 +12,7 @@ import (
 	"checkout/common/shard"
 )
 
-// directPayments are the direct payments of a walk at the limits.
+// The type directPayments makes and cancels direct payments in a random walk at the limits of the credit.
 type directPayments struct {
 	*users
 	reservations *participant.Reservations
@@ -24,7 +24,7 @@ type directPayment struct {
 	amount      int64
 }
 
-// pay pays for a new order directly. After that, no checkout can reserve credit for the order.
+// pay makes a direct payment for a new order, and checks that no checkout can reserve credit for the order after that.
 func (d *directPayments) pay(l *participanttest.Limits) string {
 	i, user := l.Pick()
 	p := directPayment{user: user, order: shard.Mint(0), amount: l.Amount(i)}
@@ -78,7 +78,7 @@ func (d *directPayments) cancel(l *participanttest.Limits) string {
 	return "cancel"
 }
 
-// All arithmetic on credit is exact, also with direct payments. Nothing is lost at the limits.
+// All arithmetic on credit is exact, including direct payments. Nothing is lost at the limits.
 func TestCreditIsExactAtTheLimits(t *testing.T) {
 	t.Parallel()
 	s := servicetest.New(t, definition, 1)

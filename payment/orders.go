@@ -9,10 +9,10 @@ import (
 	"checkout/common/peer"
 )
 
-// orders is a client of the order service. The client reads whether a checkout has paid an order, cancels such orders,
-// and lists them. Reads share a request only if their orders are on the same shard, so that no read waits for another
-// shard. A cancellation needs shards of all three services, so the cancellations of different orders never share a
-// request.
+// The type "orders" is a client of the order service. It reads whether a checkout has paid an order, cancels paid
+// checkouts, and lists the orders that a user has paid by checkout. Reads share a request only if their orders are on
+// the same shard, so that no read waits for another shard. A cancellation needs shards of all three services, so the
+// cancellations of different orders never share a request.
 type orders struct {
 	peer     *peer.Peer
 	payments *peer.Batcher[api.Cancel, api.Purchase]
@@ -29,13 +29,13 @@ func newOrders(p *peer.Peer) *orders {
 	}
 }
 
-// isZero reports whether the order service has not replied: an unknown state is the zero value.
+// isZero reports whether a reply is the zero value, which stands for a missing reply.
 func isZero[T comparable](reply T) bool {
 	var zero T
 	return reply == zero
 }
 
-// payment returns whether a checkout of the user has paid the order, or api.PaymentUnknown without a reply.
+// payment reports whether a checkout of the user has paid the order. Without a reply, the result is api.PaymentUnknown.
 func (o *orders) payment(ctx context.Context, user, order string) api.OrderPayment {
 	return o.payments.DoTwice(ctx, api.Cancel{OrderID: order, UserID: user}).Payment
 }
@@ -59,8 +59,8 @@ func (o *orders) payable(ctx context.Context, user, order string) error {
 	return fmt.Errorf("order %s: no reply from the order service: %w", order, api.Unavailable)
 }
 
-// undo cancels the order if a checkout of the user has paid the order. The request contains the attempt that has paid,
-// so that a delayed message cannot cancel a later attempt. undo is safe to retry.
+// undo cancels the order if a checkout of the user has paid it. The request contains the attempt that has paid, so that
+// a delayed message cannot cancel a later attempt. undo is safe to retry.
 func (o *orders) undo(ctx context.Context, user, order string) api.OrderPayment {
 	cancel := api.Cancel{OrderID: order, UserID: user}
 	purchase := o.payments.DoTwice(ctx, cancel)

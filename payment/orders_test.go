@@ -9,8 +9,8 @@ import (
 	"checkout/common/api"
 )
 
-// If the shard of an order does not respond, requests about orders on other shards are not delayed. A
-// cancellation that waits for a shard of stock delays no other cancellation, even of an order on the same shard.
+// If the shard of an order does not respond, requests about orders on other shards are not delayed. A cancellation that
+// waits for a stock shard delays no cancellation of another order, even of an order on the same order shard.
 func TestSlowOrderDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	payment := newInstance(t, 1)
@@ -59,7 +59,7 @@ func TestUnavailableShardIsAskedOnce(t *testing.T) {
 	}
 }
 
-// A payment that ends without a charge is no longer in progress, so a checkout of the order need not wait.
+// A rejected direct payment is no longer in progress, so a checkout of the order need not wait for it.
 func TestRejectedDirectPaymentEnds(t *testing.T) {
 	t.Parallel()
 	payment := newInstance(t, 1)

@@ -13,12 +13,12 @@ import (
 	"checkout/common/web"
 )
 
-// paidMessage is the response to a payment of a user for order A.
+// paidMessage returns the response to a user's payment for order A.
 func paidMessage(user string, amount int) string {
 	return fmt.Sprintf(`{"msg":"user %s paid %d for order A"}`, user, amount)
 }
 
-// cancelledMessage is the response to a cancellation of a user's payment for order A.
+// cancelledMessage returns the response to a cancellation of a user's payment for order A.
 func cancelledMessage(user string) string {
 	return fmt.Sprintf(`{"msg":"refunded what user %s paid for order A"}`, user)
 }
@@ -74,7 +74,7 @@ func TestConcurrentDirectPaymentIsChargedOnce(t *testing.T) {
 	payment.wantCredit(t, id, 10)
 }
 
-// A direct payment for an order is refused unless the order is OPEN or does not exist. A refused payment changes
+// A direct payment for an order is rejected unless the order is OPEN or does not exist. A rejected payment changes
 // nothing, and a later payment succeeds.
 func TestDirectPaymentNeedsAnOpenOrder(t *testing.T) {
 	t.Parallel()
@@ -86,13 +86,13 @@ func TestDirectPaymentNeedsAnOpenOrder(t *testing.T) {
 		want    *api.Error
 	}{
 		{api.Paid, api.StatePaid, api.PaidByCheckout},
-		{api.NotPaid, api.StatePaid, api.PaidByCheckout}, // by another user
+		{api.NotPaid, api.StatePaid, api.PaidByCheckout}, // paid by another user
 		{api.NotPaid, api.StateRunning, api.OrderNotOpen},
 		{api.NotPaid, api.StateAborting, api.OrderNotOpen},
 		{api.Cancelled, api.StateRefunding, api.OrderCancelled},
 		{api.Cancelled, api.StateCancelled, api.OrderCancelled},
 		{api.PaymentUnknown, "", api.Unavailable},
-		{api.NotPaid, "", api.Unavailable}, // an older instance
+		{api.NotPaid, "", api.Unavailable}, // a reply of an older instance
 		{api.NotPaid, "NEW", api.Unavailable},
 	} {
 		payment.order.replyState(row.payment, row.state)
@@ -115,12 +115,12 @@ func TestDirectPaymentNeedsAnOpenOrder(t *testing.T) {
 	}
 	payment.Want(t, "POST", "/pay/"+id+"/A/6", paidMessage(id, 6))
 	payment.order.replyState(api.Paid, api.StatePaid)
-	payment.Want(t, "POST", "/pay/"+id+"/A/6", paidMessage(id, 6)) // paid before
+	payment.Want(t, "POST", "/pay/"+id+"/A/6", paidMessage(id, 6)) // already paid
 	payment.wantCredit(t, id, 4)
 }
 
 // The first response to a payment with an idempotency key is replayed, even if the order has changed since then. A
-// payment that was refused because of the order can be retried with its key.
+// payment that was rejected because of the state of the order can be retried with the same key.
 func TestDirectPaymentWithAKey(t *testing.T) {
 	t.Parallel()
 	payment := newInstance(t, 1)
@@ -161,7 +161,7 @@ func TestDirectPaymentWithAKey(t *testing.T) {
 	payment.wantCredit(t, id, 10)
 }
 
-// The responses to cancel and status depend on the direct payment and on the reply of the order service.
+// The responses of the routes "cancel" and "status" depend on the direct payment and on the reply of the order service.
 func TestCancelAndStatusCombineDirectPaymentAndCheckout(t *testing.T) {
 	t.Parallel()
 	payment := newInstance(t, 1)
@@ -175,7 +175,7 @@ func TestCancelAndStatusCombineDirectPaymentAndCheckout(t *testing.T) {
 		{none, api.PaymentUnknown, api.Unavailable, api.Unavailable, false},
 		{none, api.OrderMissing, api.OrderNotFound, api.OrderNotFound, false},
 		{none, api.NotPaid, api.NothingPaid, nil, false},
-		{none, api.Paid, api.Unavailable, nil, true}, // Paid is no valid reply to a cancellation, so the outcome is unknown
+		{none, api.Paid, api.Unavailable, nil, true}, // Paid is not a valid reply to a cancellation: unknown outcome
 		{none, api.Cancelled, nil, nil, false},
 		{none, 99, api.Unavailable, api.Unavailable, false},
 		{paid, api.PaymentUnknown, api.Unavailable, nil, true},

@@ -16,8 +16,8 @@ type handlers struct {
 	batchInit bool // whether batch_init may overwrite data
 }
 
-// routes adds every route that only the payment service has. The gateway strips the prefix /payment and sends requests
-// only to the public port.
+// The method "routes" adds every route that only the payment service has. The gateway strips the prefix /payment and
+// sends requests only to the public port.
 func (h *handlers) routes(public, internal gin.IRouter) {
 	public.GET("/", web.JSON(h.Ping))
 	public.POST("/create_user", web.Idempotent(h.create))
@@ -25,8 +25,8 @@ func (h *handlers) routes(public, internal gin.IRouter) {
 	public.POST("/add_funds/:user_id/:amount", web.Idempotent(h.addFunds))
 	public.GET("/list", web.List(h.Config.Lists, h.list))
 	public.GET("/history/:user_id", web.List(h.Config.Lists, h.history))
-	// Gin allows one parameter name per position in a path. The second parameter of the routes "pay" is an amount or
-	// an order ID.
+	// Gin allows only one parameter name at each position of a path. The second parameter is an amount in the first of
+	// these two routes, and an order ID in the second.
 	public.POST("/pay/:user_id/:amount_or_order_id", web.Idempotent(h.pay))
 	public.POST("/pay/:user_id/:amount_or_order_id/:amount", web.Idempotent(h.payOrder))
 	public.POST("/cancel/:user_id/:order_id", web.JSON(h.cancel))

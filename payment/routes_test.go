@@ -14,7 +14,7 @@ import (
 	"checkout/test/contract"
 )
 
-// instance is an instance of payment and a fake of the order service that it calls.
+// instance is an instance of payment that calls a fake order service.
 type instance struct {
 	*servicetest.Instance
 	order *fakeOrder

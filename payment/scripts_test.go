@@ -9,7 +9,7 @@ import (
 	"checkout/common/testredis"
 )
 
-// Keys of user 1, and the order of the payments.
+// Keys of user 1, and values for the tables.
 const (
 	credit   = "{p0}u:1"
 	payments = "{p0}d:1"
@@ -34,10 +34,10 @@ func TestDirectPaymentScripts(t *testing.T) {
 
 		{Name: "stop_payment DONE", Script: stopPaymentScript, Before: state{payments: "A=?T:1000 B=2"},
 			Keys: keys[1:], Args: []any{order, "T"}, Want: "1", OnRetry: testredis.SameReply, After: state{payments: "B=2"}},
-		{Name: "stop_payment DONE, another one is in progress", Script: stopPaymentScript,
+		{Name: "stop_payment DONE, another payment is in progress", Script: stopPaymentScript,
 			Before: state{payments: "A=" + inTime}, Keys: keys[1:], Args: []any{order, "T2"}, Want: "1",
 			OnRetry: testredis.SameReply},
-		{Name: "stop_payment DONE, it was made", Script: stopPaymentScript, Before: state{payments: "A=3"},
+		{Name: "stop_payment DONE, the payment was made", Script: stopPaymentScript, Before: state{payments: "A=3"},
 			Keys: keys[1:], Args: []any{order, "T"}, Want: "1", OnRetry: testredis.SameReply},
 
 		{Name: "pay_order DONE", Script: payOrderScript, Before: state{credit: "4", payments: "A=" + inTime + " B=7 C=-2"},
@@ -56,12 +56,12 @@ func TestDirectPaymentScripts(t *testing.T) {
 			OnRetry: testredis.SameReply, After: state{credit: "9007199254740991", payments: "A=2"}},
 		{Name: "pay_order LOST, not started", Script: payOrderScript, Before: state{credit: "4"}, Keys: keys,
 			Args: []any{order, 3, "T"}, Want: "-1", OnRetry: testredis.SameReply},
-		{Name: "pay_order LOST, another one is in progress", Script: payOrderScript,
+		{Name: "pay_order LOST, another payment is in progress", Script: payOrderScript,
 			Before: state{credit: "4", payments: "A=" + inTime}, Keys: keys, Args: []any{order, 3, "T2"}, Want: "-1",
 			OnRetry: testredis.SameReply},
 		{Name: "pay_order LOST, not started, and too little credit", Script: payOrderScript, Before: state{credit: "4"},
 			Keys: keys, Args: []any{order, 5, ""}, Want: "-1", OnRetry: testredis.SameReply},
-		{Name: "pay_order LOST, not in time", Script: payOrderScript, Before: state{credit: "4", payments: "A=?T:1000"},
+		{Name: "pay_order LOST, expired", Script: payOrderScript, Before: state{credit: "4", payments: "A=?T:1000"},
 			Keys: keys, Args: []any{order, 3, "T"}, Want: "-1", OnRetry: testredis.SameReply},
 		{Name: "pay_order DONE before", Script: payOrderScript, Before: state{credit: "0", payments: "A=3"}, Keys: keys,
 			Args: []any{order, 3, ""}, Want: "1", OnRetry: testredis.SameReply},
@@ -107,16 +107,16 @@ func TestDirectPaymentScripts(t *testing.T) {
 	})
 }
 
-// start_payment stores a token and an expiry. The script replaces a payment that was not made in time, and joins a
-// payment that is in progress.
+// start_payment stores a token and an expiry. The script replaces a payment that has expired, and joins a payment that
+// is in progress.
 func TestStartPaymentScript(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, definition.Name, 1, scripts)
 	for _, row := range []struct{ name, payments, want string }{
 		{"the first payment of the user", "", "T"},
 		{"a payment for another order", "B=7", "T"},
-		{"an earlier one was not made in time", order + "=?T1:1000", "T"},
-		{"another one is in progress", order + "=?T1:4102444800000", "T1"},
+		{"an earlier payment has expired", order + "=?T1:1000", "T"},
+		{"another payment is in progress", order + "=?T1:4102444800000", "T1"},
 	} {
 		before := state{credit: "4"}
 		if row.payments != "" {

@@ -9,15 +9,16 @@ import (
 	"checkout/common/service"
 )
 
-// Key prefixes of a user, without the shard's hash tag. The user's ID follows.
+// Prefixes of a user's keys. A key consists of the shard's hash tag, the prefix and the user's ID.
 const (
 	creditPrefix = "u:" // string: credit in minor units that no attempt has reserved
 	// directPrefix is the prefix of a hash with the user's direct payments, by order ID. A value is the amount, such as
-	// "50", or "-50" after a refund. The hash is on the shard of the credit, so that one script changes both.
+	// "50", or "-50" after a refund, or "?token:expiry" while the payment is in progress. The hash is on the shard of the
+	// credit, so that one script changes both.
 	directPrefix = "d:"
 )
 
-// users stores the users of all shards. Each user has a credit counter and direct payments.
+// The type "users" stores the users of all shards. Each user has a credit counter and direct payments.
 type users struct{ *participant.Counters }
 
 func newUsers(s *service.Service) *users {

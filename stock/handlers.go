@@ -16,7 +16,7 @@ import (
 // maxPrices is the largest number of items in one request for prices.
 const maxPrices = 1024
 
-// created is the response to item/create.
+// The type "created" is the response of the route "item/create".
 type created struct {
 	ItemID string `json:"item_id"`
 }
@@ -74,7 +74,7 @@ func (h *handlers) initBatch(c *gin.Context) (api.Message, error) {
 	if err != nil {
 		return api.Message{}, err
 	}
-	stock, err := web.Price(c, "starting_stock") // Price accepts 0, Amount does not
+	stock, err := web.Price(c, "starting_stock") // unlike web.Amount, web.Price accepts 0
 	if err != nil {
 		return api.Message{}, err
 	}
@@ -89,8 +89,8 @@ func (h *handlers) initBatch(c *gin.Context) (api.Message, error) {
 	return api.Message{Msg: "Batch init for stock successful"}, nil
 }
 
-// prices returns the prices of items to the order service. prices continues if the caller disconnects, because the
-// items belong to several client requests.
+// The handler "prices" returns the prices of items to the order service. It continues even if the caller disconnects,
+// because the items belong to several client requests.
 func (h *handlers) prices(c *gin.Context) ([]api.Price, error) {
 	ids, err := web.Body[[]string](c)
 	if err != nil {

@@ -11,13 +11,13 @@ import (
 	"checkout/common/service"
 )
 
-// Key prefixes of an item, without the shard's hash tag. The item's ID follows.
+// Prefixes of an item's keys. A key consists of the shard's hash tag, the prefix and the item's ID.
 const (
 	stockPrefix = "i:" // string: pieces that no attempt has reserved
 	pricePrefix = "p:" // string: price in minor units
 )
 
-// items stores the items of all shards. Each item has a stock counter and a price.
+// The type "items" stores the items of all shards. Each item has a stock counter and a price.
 type items struct{ *participant.Counters }
 
 func newItems(s *service.Service) *items {
@@ -42,7 +42,8 @@ func (i *items) list(ctx context.Context, page list.Page) (api.List[api.Item], e
 	})
 }
 
-// prices returns a reply for each item: the price, "no such item", or "price unknown".
+// The method "prices" returns one reply for each item. The code of a reply says whether the price was found, the item
+// does not exist, or the price is unknown.
 func (i *items) prices(ctx context.Context, ids []string) []api.Price {
 	reads := make([]*redis.Read, len(ids))
 	prices := make([]api.Price, len(ids))

@@ -15,8 +15,8 @@ type handlers struct {
 	batchInit bool // whether batch_init may overwrite data
 }
 
-// routes adds every route that only the stock service has. The gateway strips the prefix /stock and sends requests only
-// to the public port.
+// The method "routes" adds every route that only the stock service has. The gateway strips the prefix /stock and sends
+// requests only to the public port.
 func (h *handlers) routes(public, internal gin.IRouter) {
 	public.GET("/", web.JSON(h.Ping))
 	public.POST("/item/create/:price", web.Idempotent(h.create))

@@ -8,7 +8,7 @@ import utils as tu
 MAX_AMOUNT = 10 ** 12  # the largest single amount, price or quantity
 MAX_SUM = 2 ** 53 - 1  # the largest balance or total
 
-# A problem contains these words only if the client has sent them.
+# Words about the implementation. An error response may contain one of these words only if the URL of the request contains the same word.
 INTERNALS = ("redis", "lua", "goroutine", "panic", "dial tcp", "127.0.0.1", ".go:", "wrongtype", "noscript",
              "evalsha", "nginx", "strconv", "upstream", "context deadline", "runtime error")
 
@@ -59,7 +59,7 @@ class Case(unittest.TestCase):
         return response.json()
 
     def assertProblem(self, response, status: int, name: str = None, mentions: str = None) -> dict:
-        """Checks a problem as in RFC 9457: status, type, title and detail, and no internal words."""
+        """Checks that the response is a problem (RFC 9457) with these properties and without the words in INTERNALS."""
         where = f"{response.url[:200]}: {response.status_code} {response.text[:300]}"
         self.assertEqual(response.status_code, status, where)
         self.assertEqual(media_type(response), "application/problem+json", where)
@@ -100,7 +100,7 @@ class Case(unittest.TestCase):
         self.assertEqual(tu.find_item(item_id)["stock"], stock)
 
     def assertNoCollision(self, create):
-        """Calls the function create from many threads. Each call must return a different ID."""
+        """Calls create() from many threads. Each call must return a different ID."""
         def ten():
             return [create() for _ in range(10)]
 

@@ -114,7 +114,7 @@ class TestCartLimits(Case):
         self.assertStock(str(MAX_LINES), 5)
 
     def test_total(self):
-        """Refuses a total that is too large to be an exact integer."""
+        """Checks that a total is refused if it is too large to be an exact integer."""
         item_id = self.new_item(price=MAX_AMOUNT)
         order_id = self.new_order(self.new_user(), (item_id, 9_007))
         self.assertOrder(order_id, "OPEN", 9_007 * MAX_AMOUNT)

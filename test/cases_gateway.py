@@ -1,4 +1,4 @@
-"""The gateway hides internal routes in every spelling, and rejects oversized and malformed requests."""
+"""The gateway hides internal routes, however a client spells them, and rejects oversized and malformed requests."""
 import json
 import uuid
 
@@ -73,7 +73,7 @@ class TestInternalPort(Case):
 class TestSpellings(Case):
 
     def test_harmless_spellings_of_a_public_route(self):
-        """The same spellings work for a public route, so the gateway does not reject the requests as malformed."""
+        """Similar spellings of a public route must work. Otherwise TestInternalPort could pass only because its requests are malformed."""
         user_id = self.new_user(credit=10)
         for spelling in ("/payment/find_user/{}", "//payment/find_user/{}", "/payment//find_user/{}", "/payment//find_user//{}",
                          "/./payment/./find_user/{}", "/orders/../payment/find_user/{}", "/orders/%2e%2e/payment/find_user/{}",

@@ -84,7 +84,7 @@ class TestIdempotencyKey(Case):
         self.assertCredit(user_id, 95)
 
     def test_another_request_with_the_key(self):
-        """Checks that every other request with a used key is refused, on every shard."""
+        """Checks that any other request with a used key is refused, on every shard."""
         user_id, item_id = self.new_user(credit=100), self.new_item(price=3, stock=100)
         others = [self.new_item(stock=100) for _ in range(4)]
         order_id, key = self.new_order(user_id), str(uuid.uuid4())
@@ -102,7 +102,7 @@ class TestIdempotencyKey(Case):
             self.assertReused(f"/orders/removeItem/{order_id}/{item_id}", key, "DELETE")
 
     def test_simultaneous_requests(self):
-        """Sends simultaneous requests with one key, which reach every instance. Only one request runs."""
+        """Sends simultaneous requests with one key to all instances. Only one of these requests runs."""
         item_id, key = self.new_item(), str(uuid.uuid4())
         responses = tu.simultaneously([lambda: send(f"/stock/add/{item_id}/5", key)] * 32)
         for response in responses:

@@ -50,7 +50,7 @@ class TestRaces(Case):
             self.assertOrder(order_id, "PAID" if paid else "OPEN", 5)
 
     def test_crossing_carts(self):
-        """Checks out carts with the same items in different sequence. Each order is paid or refused, and all sums agree."""
+        """Checks out carts with the same items in different sequences. Each order is paid or refused, and all sums agree."""
         items = [self.new_item(price=1, stock=20) for _ in range(4)]
         users = [self.new_user(credit=4) for _ in range(32)]
         orders = [self.new_order(user_id, *((items[(n + i) % 4], 1) for i in range(4)))
@@ -61,7 +61,7 @@ class TestRaces(Case):
         self.assertLessEqual(statuses[200], 20)
         self.assertEqual([tu.find_item(item_id)["stock"] for item_id in items], [20 - statuses[200]] * 4)
         self.assertEqual(sum(tu.find_user(user_id)["credit"] for user_id in users), 4 * (32 - statuses[200]))
-        # Another attempt may have reserved the last piece for a moment and then released it. So a retry may succeed.
+        # A checkout may have been refused because another attempt reserved the last piece for a moment. So a retry may succeed.
         again = Counter(tu.checkout_order(order_id).status_code for order_id in orders)
         self.assertEqual(again, {200: 20, 409: 12})
         self.assertEqual([tu.find_item(item_id)["stock"] for item_id in items], [0] * 4)

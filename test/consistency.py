@@ -1,17 +1,17 @@
-"""The consistency run: many users check out at once, with less stock than orders.
+"""The consistency run: many users check out at the same time, with less stock than orders.
 
 The run creates one item with --stock pieces, --users users with --credit each, and --orders orders of one piece, each
 of a random user. It checks all orders out at once, each over its own connection. Then:
 
 - every response is 200, 402 (no credit) or 409 (no stock);
 - the number of paid orders is the smaller of two numbers: the pieces in stock, and the orders that the users can
-  afford. A checkout reserves credit before stock. So a checkout gets 409 only if no piece is left, and no reserved
-  piece is released;
+  afford. A checkout reserves credit before stock. So a checkout gets 409 only if no piece is left, and a reserved
+  piece is never released;
 - an order is PAID if its response was 200, and OPEN otherwise;
 - the remaining stock and the remaining credit of each user agree with the paid orders;
 - repeated checkouts of paid orders get 200 and change nothing.
 
-The exit code is 0 if all of these conditions hold, else 1. Needs aiohttp.
+The exit code is 0 if all of these conditions hold, else 1. The script needs aiohttp.
 """
 import argparse
 import asyncio
@@ -24,14 +24,14 @@ from collections import Counter
 
 import aiohttp
 
-# Longer than the longest response of the gateway, 31 s: the gateway may try a second instance after 15 s.
+# Longer than the longest response time of the gateway, 31 s: after 15 s, the gateway may try a second instance.
 TIMEOUT = aiohttp.ClientTimeout(total=35)
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--gateway", default=os.environ.get("GATEWAY_URL", "http://localhost:8000"))
-    parser.add_argument("--stock", type=positive, default=100, help="pieces of the one item")
+    parser.add_argument("--stock", type=positive, default=100, help="pieces of the item")
     parser.add_argument("--price", type=positive, default=1)
     parser.add_argument("--users", type=positive, default=1000)
     parser.add_argument("--credit", type=positive, default=1, help="of each user")
@@ -101,7 +101,7 @@ class Shop:
 
 
 async def gather(call, arguments, at_a_time: int) -> list:
-    """Calls the function call with each argument, with at most at_a_time calls at once. Returns the results in order."""
+    """Awaits call(argument) for each argument, for at most at_a_time arguments at once. Returns the results in order."""
     gate = asyncio.Semaphore(at_a_time)
 
     async def one(argument):

@@ -1,7 +1,7 @@
 """The correctness suite: `python test_microservices.py`, against the gateway at GATEWAY_URL.
 
 The class below is the course's suite, for both generations of its API. The case modules test every route and every
-problem.
+type of error response.
 """
 import unittest
 

@@ -19,7 +19,7 @@ import requests
 GATEWAY_URL = os.environ.get("GATEWAY_URL", "http://localhost:8000").rstrip("/")
 ORDER_URL = STOCK_URL = PAYMENT_URL = GATEWAY_URL
 
-# Longer than the longest response of the gateway, 31 s: the gateway may try a second instance after 15 s.
+# Longer than the longest response time of the gateway, 31 s: after 15 s, the gateway may try a second instance.
 TIMEOUT = 35
 
 _local = threading.local()
@@ -170,7 +170,7 @@ def _connect() -> socket.socket:
 
 
 def raw(target: str, method: str = "GET", headers=(), body: bytes = b"", host: str = None) -> RawResponse:
-    """Sends one request on a new connection, without changes to the argument target and the headers.
+    """Sends one request on a new connection. The target and the headers are sent unchanged.
 
     The gateway may reject the request before it has read the whole body.
     """
@@ -191,7 +191,7 @@ def raw_bytes(data: bytes, target: str = "", method: str = "GET") -> RawResponse
 
 
 def simultaneously(functions: list) -> list:
-    """Calls all functions at once, each in its own thread. Returns their results in order."""
+    """Calls all functions concurrently, each in its own thread. Returns their results in order."""
     start = threading.Barrier(len(functions))
 
     def run(function):

@@ -8,7 +8,7 @@ const (
 	MaxItems    = 1_000               // distinct items in a cart
 	MaxPieces   = 10_000              // pieces in a cart
 	MaxTime     = 253_402_300_799_000 // latest time in a message between services: the year 9999, in Unix ms
-	MaxIDLength = 256                 // longest ID, in bytes, of an object that may not exist
+	MaxIDLength = 256                 // largest length of an ID in a message, in bytes
 )
 
 // Item is a response about an item.

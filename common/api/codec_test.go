@@ -24,6 +24,7 @@ var messages = map[string]any{
 		{}, {Code: Reserved, Shards: []int{0}}, {Code: Refused, Reason: NotFound, ID: "x", Shards: []int{0, 3, 12}},
 		{Code: Refused, Reason: Insufficient, ID: "x", Available: 5, Shards: []int{0}},
 		{Reason: ShardDown, SilentMS: 1500, Shards: []int{1}},
+		{Reason: ShardHangs, SilentMS: 700, Replicated: true, Shards: []int{1}},
 		{Shards: []int{}},
 	},
 	"confirmations": []Confirmation{{"a:refund", 5, []int{1, 2}}, {"b", 6, nil}, {"c", 7, []int{}}},

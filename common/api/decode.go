@@ -2,8 +2,8 @@ package api
 
 import "strings"
 
-// maxDigits is the largest number of digits that the decoder reads. encoding/json parses longer numbers, and detects
-// overflow.
+// maxDigits is the largest number of digits that the decoder reads. Longer numbers are left to encoding/json, which
+// detects overflow.
 const maxDigits = 18
 
 // decoder parses only the exact form that Marshal writes. It fails at the first difference.
@@ -32,7 +32,7 @@ func decodeList[T any](data []byte, v *[]T, decodeOne func(*decoder) T) bool {
 }
 
 func decodeAttempts(data []byte, v *[]Attempt) bool {
-	var lines []Line // lines of all attempts share one array
+	var lines []Line // the lines of all attempts share this array
 	return decodeList(data, v, func(d *decoder) (a Attempt) {
 		d.literal(`{"id":`)
 		a.ID = d.string()
@@ -61,7 +61,7 @@ func decodeAttempts(data []byte, v *[]Attempt) bool {
 }
 
 func decodeOutcomes(data []byte, v *[]Outcome) bool {
-	var shards []int // shards of all outcomes share one array
+	var shards []int // the shards of all outcomes share this array
 	return decodeList(data, v, func(d *decoder) (o Outcome) {
 		d.literal(`{"code":`)
 		o.Code = Code(d.int())
@@ -77,6 +77,7 @@ func decodeOutcomes(data []byte, v *[]Outcome) bool {
 		if d.next(`,"silent_ms":`) {
 			o.SilentMS = d.int()
 		}
+		o.Replicated = d.next(`,"replicated":true`)
 		if d.next(`,"shards":`) {
 			o.Shards = d.ints(&shards)
 		}
@@ -126,8 +127,7 @@ func (d *decoder) ints(all *[]int) []int {
 	return (*all)[first:len(*all):len(*all)]
 }
 
-// next reports whether the rest of the input starts with the argument text. If so, the method skips this
-// text.
+// next reports whether the remaining input starts with the argument. If it does, the decoder skips the argument.
 func (d *decoder) next(text string) bool {
 	if d.failed || !strings.HasPrefix(d.rest, text) {
 		return false
@@ -136,7 +136,8 @@ func (d *decoder) next(text string) bool {
 	return true
 }
 
-// literal skips the argument text. It fails if the rest of the input does not start with this text.
+// literal skips the argument. If the remaining input does not start with the argument, literal marks the decoder as
+// failed.
 func (d *decoder) literal(text string) {
 	if !d.next(text) {
 		d.failed = true

@@ -17,7 +17,7 @@ const (
 )
 
 // Marshal returns the same JSON encoding of v as encoding/json. It encodes the messages of a checkout without
-// reflection, because this code is faster. See docs/adr/0002-json-codec.md.
+// reflection, which is faster. See docs/adr/0002-json-codec.md.
 func Marshal(v any) ([]byte, error) {
 	switch v := v.(type) {
 	case []Attempt:
@@ -120,6 +120,9 @@ func appendOutcome(b []byte, o *Outcome) []byte {
 	if o.SilentMS != 0 {
 		b = strconv.AppendInt(append(b, `,"silent_ms":`...), o.SilentMS, 10)
 	}
+	if o.Replicated {
+		b = append(b, `,"replicated":true`...)
+	}
 	if len(o.Shards) > 0 {
 		b = appendInts(append(b, `,"shards":`...), o.Shards)
 	}
@@ -166,7 +169,7 @@ func appendString(b []byte, s *string) []byte {
 	return append(append(append(b, '"'), *s...), '"')
 }
 
-// plain marks the bytes that encoding/json writes without an escape.
+// plain is true for the bytes that encoding/json writes without an escape.
 var plain = func() (is [256]bool) {
 	for c := ' '; c < 0x7f; c++ {
 		is[c] = !strings.ContainsRune(`"\<>&`, c)

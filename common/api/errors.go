@@ -6,7 +6,7 @@ import "slices"
 // fmt.Errorf("item %s: %w", id, api.ItemNotFound). Package web maps an Error to an HTTP status.
 type Error struct {
 	Name  string // last part of the problem type; never changes
-	Title string // short text for people, the same for every occurrence
+	Title string // short text for humans, the same for every occurrence
 }
 
 // Error returns the title.

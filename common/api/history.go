@@ -9,16 +9,16 @@ type OrderHistory struct {
 	Truncated bool `json:"truncated"`
 	// WaitingFor is the step that keeps the order undecided, or nil if the order is decided.
 	WaitingFor *Waiting `json:"waiting_for"`
-	TraceID    string   `json:"trace_id,omitempty"` // of the last attempt, if tracing was on
+	TraceID    string   `json:"trace_id,omitempty"` // trace of the last attempt; set if tracing was on
 }
 
 // OrderEvent is an event of an order's history.
 type OrderEvent struct {
 	At      int64  `json:"at"` // Unix ms by Redis TIME
 	Event   string `json:"event"`
-	Attempt string `json:"attempt,omitempty"` // the first 8 characters if the attempt is not the last one
+	Attempt string `json:"attempt,omitempty"` // ID of the attempt, or its first 8 characters if a later attempt exists
 	By      string `json:"by,omitempty"`      // first 8 digits of the incarnation of the instance
-	// Instance is "i/N" if the responding instance caused the event, else empty.
+	// Instance is "i/N" if the instance that sends this response caused the event. Otherwise it is empty.
 	Instance string `json:"instance,omitempty"`
 	// Reason is the name of the Error with which a checkout fails after this event.
 	Reason string `json:"reason,omitempty"`
@@ -45,7 +45,7 @@ type Waiting struct {
 	// unknown, and Step is the next phase of the order: "decide", "release" or "refund".
 	Step    string `json:"step"`
 	Service string `json:"service,omitempty"` // the service whose shard the step needs, if known
-	Shard   *int   `json:"shard,omitempty"`   // if known
+	Shard   *int   `json:"shard,omitempty"`   // index of this shard, if known
 	SinceMS int64  `json:"since_ms"`          // time since the step began
 	By      string `json:"by"`                // first 8 digits of the incarnation of the instance that works on the order
 	// LeaseMS is the time until the lease of a running attempt expires. If LeaseMS is negative, recovery claims the order

@@ -14,22 +14,26 @@ type Attempt struct {
 	// The value is in Unix ms, by the Redis clock.
 	Until int64  `json:"until,omitempty"`
 	Lines []Line `json:"lines"`
-	// Wait may be set in a reserve message. With Wait, a participant whose counter is too low replies Short and records no
-	// refusal.
+	// Wait may be set in a reserve message. If Wait is set, a participant whose counter is too low replies Short and
+	// records no refusal.
 	Wait bool `json:"wait,omitempty"`
 }
 
 // Outcome is a participant's reply to an Attempt.
 type Outcome struct {
 	Code Code `json:"code"`
-	// Reason is set with Refused. With Unknown, it is ShardDown, ShardHangs, ShardRefuses or not set.
+	// Reason is set with Refused. With Unknown, it is ShardDown, ShardHangs, ShardRefuses, ShardLate
+	// or not set.
 	Reason Reason `json:"reason,omitempty"`
-	ID     string `json:"id,omitempty"` // set with Refused: the ID of the line that failed
+	ID     string `json:"id,omitempty"` // set with Refused: the ID of the line that could not be reserved
 	// Available is set with Refused and Insufficient: the value of the counter that is too low.
 	Available int64 `json:"available,omitempty"`
 	// SilentMS is set with ShardDown and ShardHangs: the time since the last reply of the shard, 0 if unknown.
 	SilentMS int64 `json:"silent_ms,omitempty"`
-	// Shards lists the shards that hold a record of the attempt or, with Unknown, the shards whose result is unknown.
+	// Replicated may be set with ShardDown and ShardHangs: the shard is replicated, so a failover soon replaces its
+	// primary.
+	Replicated bool `json:"replicated,omitempty"`
+	// Shards lists the shards that have a record of the attempt or, with Unknown, the shards whose result is unknown.
 	Shards []int `json:"shards,omitempty"`
 }
 
@@ -43,11 +47,11 @@ const (
 	Refused       // a refusal is recorded: the attempt can never reserve anything
 	Released      // a release is recorded: nothing is reserved any more, and a later reserve has no effect
 	Expired       // the message arrived too late and changed nothing
-	Refunded      // a refund is recorded: all lines were refunded once
-	Short         // a counter is too low for now; nothing is recorded, because the message has Wait
+	Refunded      // a refund is recorded: all lines are refunded, and a retry changes nothing
+	Short         // a counter is too low for now; nothing is recorded, because the message sets Wait
 )
 
-// Reason is why an attempt was refused or has an unknown outcome.
+// Reason is the cause of a refusal or of an unknown outcome.
 type Reason int
 
 // Reasons of an Outcome.
@@ -58,10 +62,12 @@ const (
 	ShardDown           // with Unknown: a shard is unhealthy, so a retry fails until the shard recovers
 	ShardRefuses        // with Unknown: a shard refuses writes, so a retry fails until the cause is removed
 	DirectlyPaid        // the user has paid for the order with a direct payment
-	// ShardHangs is possible with Unknown: a shard that has replied before accepts messages and no longer replies. An
-	// instance needs 0.7 s to notice that. Clients get an error within a second, so no caller then asks a second instance,
-	// which would also need 0.7 s.
+	// ShardHangs, with Unknown: a shard still accepts messages, but no longer replies. Each instance needs 0.7 s to
+	// notice this. Clients must get an error within a second, so callers do not try a second instance.
 	ShardHangs
+	// ShardLate, with Unknown: the shards of other attempts in the request have replied, but those of this attempt have
+	// not replied yet. The caller sends the attempt again, in a request that delays no other attempts.
+	ShardLate
 )
 
 // Confirmation is a message to a participant: the attempt is decided, so the record may expire.
@@ -82,7 +88,7 @@ type Price struct {
 	Price int64     `json:"price"`
 }
 
-// PriceCode says whether an item has a price.
+// PriceCode is the result of a request for an item's price.
 type PriceCode int
 
 // Codes of a Price.
@@ -97,14 +103,14 @@ type ShardMap struct {
 	Service string `json:"service"`
 	Shards  int    `json:"shards"`
 	Modulus int    `json:"modulus"` // decimal ID n is on shard n modulo Modulus; 0 if unknown
-	// Identities has one string for each shard: the ID of the shard, and then the former IDs that this ID replaces,
+	// Identities has one string for each shard: the ID of the shard, followed by the former IDs that it replaces,
 	// separated by spaces. The string is empty for a shard that the instance has not used yet.
 	Identities []string `json:"identities,omitempty"`
 }
 
-// Cancel is a request to the order service. Cancel asks whether a checkout by this user has paid the order. If Attempt
-// is set, the request also cancels the purchase of that attempt. The request never cancels the purchase of another
-// attempt, so a late or duplicate request does no harm.
+// Cancel asks the order service whether a checkout by this user has paid the order. If Attempt is set, Cancel also
+// cancels the purchase of that attempt. It never cancels the purchase of another attempt, so a late or duplicate
+// request does no harm.
 type Cancel struct {
 	OrderID string `json:"order_id"`
 	UserID  string `json:"user_id"`
@@ -115,12 +121,12 @@ type Cancel struct {
 type Purchase struct {
 	Payment OrderPayment `json:"payment"`
 	Attempt string       `json:"attempt,omitempty"` // set with Paid and Cancelled: the attempt that paid
-	// State is the state of the order, even of another user's order. State is "" if the order is missing or its state is
-	// unknown.
+	// State is the state of the order, even if the order belongs to another user. State is "" if the order does not exist
+	// or if its state is unknown.
 	State string `json:"state,omitempty"`
 }
 
-// OrderPayment is whether a checkout by a user paid an order.
+// OrderPayment is the result of a Cancel: whether a checkout by the user paid the order.
 type OrderPayment int
 
 // Values of OrderPayment.
@@ -130,5 +136,5 @@ const (
 	NotPaid                     // no checkout by this user paid the order
 	Paid
 	Cancelled
-	PaymentUnavailable // a shard is unhealthy or refuses writes, so a retry fails too
+	PaymentUnavailable // a shard is unhealthy or refuses writes, so a retry also fails
 )

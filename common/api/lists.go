@@ -4,11 +4,11 @@ package api
 type List[T any] struct {
 	Data    []T  `json:"data"`
 	HasMore bool `json:"has_more"`
-	// NextCursor is the parameter cursor of the next page. It is set only if HasMore is true.
+	// NextCursor is the value of the query parameter "cursor" for the next page. It is set only if HasMore is true.
 	NextCursor string `json:"next_cursor,omitempty"`
 }
 
-// OrderSummary is an order of a list.
+// OrderSummary is an order in a list.
 type OrderSummary struct {
 	OrderID   string `json:"order_id"`
 	UserID    string `json:"user_id"`
@@ -17,7 +17,7 @@ type OrderSummary struct {
 	Pieces    int64  `json:"pieces"`
 }
 
-// PurchasesRequest asks the order service for the orders that checkouts of a user have paid.
+// PurchasesRequest asks the order service for one page of the orders that a user has paid by checkout.
 type PurchasesRequest struct {
 	UserID string `json:"user_id"`
 	Cursor string `json:"cursor,omitempty"`
@@ -27,8 +27,8 @@ type PurchasesRequest struct {
 // Purchases is the reply to a PurchasesRequest.
 type Purchases struct {
 	List[PaidOrder]
-	// Unavailable is true if a shard is unavailable. Then the list is empty. An error status would make payment take this
-	// instance for unhealthy.
+	// Unavailable is true if a shard is unavailable. In this case, the list is empty, but the HTTP status is still 200.
+	// After an error status, the payment service would treat this order instance as unhealthy.
 	Unavailable bool `json:"unavailable,omitempty"`
 }
 

@@ -11,10 +11,36 @@ type Ping struct {
 type ShardState struct {
 	Shard   int  `json:"shard"`
 	Healthy bool `json:"up"`
-	// Problem is one word for why the shard is unhealthy or, if Healthy is true, why the shard refuses writes. Problem is
-	// empty if the shard has no problem or does not reply.
+	// Problem is a short code for the reason why the shard is unhealthy, or why a healthy shard refuses writes. Problem
+	// is empty if the shard has no problem or does not reply.
 	Problem string `json:"problem,omitempty"`
+	// Epoch is the epoch of the primary that last replied to this instance. Epoch is 0 if the shard is not replicated.
+	Epoch int64 `json:"epoch,omitempty"`
+	// Nodes are the nodes of a replicated shard, in the order of REDIS_ADDRS. For a shard on one server, Nodes is empty.
+	Nodes []NodeState `json:"nodes,omitempty"`
 }
+
+// NodeState is the state of a node of a replicated shard. Each instance asks the nodes once a second.
+type NodeState struct {
+	Node  int    `json:"node"` // index in REDIS_ADDRS, from 0
+	Role  string `json:"role"` // one of the roles below
+	Epoch int64  `json:"epoch"`
+	// Lag is the number of batches that the primary has and this node lacks, or 0 if this number is unknown. The two
+	// nodes reply at slightly different times, so the number is approximate.
+	Lag int64 `json:"lag"`
+	// Skew is how far the clock of the node is ahead of the clock of this instance, in ms.
+	Skew int64 `json:"clock_skew_ms"`
+}
+
+// Roles of a node.
+const (
+	NodePrimary     = "primary"     // accepts writes, and has the highest epoch
+	NodeReplica     = "replica"     // receives and acknowledges the writes of the primary
+	NodeSyncing     = "syncing"     // connects to a primary, loads its own data, or copies data and writes them to disk
+	NodeFrozen      = "frozen"      // follows no node: it has just started, or an election is in progress
+	NodeOutdated    = "outdated"    // accepts writes, although another node has a higher epoch; these writes get no reply
+	NodeUnreachable = "unreachable" // does not reply to this instance
+)
 
 // Overview is the state of one instance, for the console. Counters start at 0 when the instance starts.
 type Overview struct {
@@ -22,7 +48,7 @@ type Overview struct {
 	Instance string           `json:"machine"` // "i/N"
 	Shards   []ShardState     `json:"shards"`
 	Modulus  int              `json:"modulus"`        // decimal ID n is on shard n modulo Modulus; 0 if unknown
-	Requests map[string]int64 `json:"requests"`       // responses on the public port, by status, without overviews
+	Requests map[string]int64 `json:"requests"`       // responses on the public port by status, except overviews
 	Saga     *SagaOverview    `json:"saga,omitempty"` // set by the order service only
 	Demo     *Demo            `json:"demo,omitempty"` // set by the order service only, under `make up CONSOLE=demo`
 
@@ -32,8 +58,8 @@ type Overview struct {
 	Events      []Event `json:"events"`      // the last events of the instance, oldest first
 }
 
-// Demo is the control port of `make up CONSOLE=demo`. The port stops and kills components. It needs the token in the
-// header X-Token.
+// Demo is the control port of `make up CONSOLE=demo`. Through this port, the console stops and kills components. Each
+// request to the port needs the token in the header X-Token.
 type Demo struct {
 	URL   string `json:"url"`
 	Token string `json:"token"`
@@ -51,7 +77,7 @@ type Event struct {
 	DurationMS  int64  `json:"duration_ms,omitempty"`
 	Detail      string `json:"detail,omitempty"`
 	By          string `json:"by,omitempty"`          // what decided an order: "recovery" or "retry"
-	Incarnation string `json:"incarnation,omitempty"` // of the instance that was lost
+	Incarnation string `json:"incarnation,omitempty"` // incarnation of an instance that was lost
 	Count       int64  `json:"count,omitempty"`       // number of orders
 }
 
@@ -84,6 +110,6 @@ type Undecided struct {
 	Shard   int    `json:"shard"`
 	Status  string `json:"status"`
 	AgeMS   int64  `json:"age_ms"` // time since the checkout or cancellation began, by the Redis clock
-	// WaitingFor is the step that this instance could not do, or nil if there is none.
+	// WaitingFor is the step that this instance could not complete, or nil if there is none.
 	WaitingFor *Waiting `json:"waiting_for,omitempty"`
 }

@@ -4,8 +4,8 @@ package clock
 
 import "time"
 
-// Offset returns how far the clock of this process is ahead of the real time.
+// Offset returns how far the clock of this process is ahead of the host's clock.
 func Offset() time.Duration { return 0 }
 
-// ShiftUUID adds Offset to the timestamp of a version 7 UUID. The timestamp is the first 6 bytes, in milliseconds.
+// ShiftUUID does nothing, because Offset is 0.
 func ShiftUUID(timestamp []byte) {}

@@ -20,10 +20,11 @@ var offset = func() *atomic.Int64 {
 	return n
 }()
 
-// Offset returns how far the clock of this process is ahead of the real time.
+// Offset returns how far the clock of this process is ahead of the host's clock.
 func Offset() time.Duration { return time.Duration(offset.Load()) }
 
-// ShiftUUID adds Offset to the timestamp of a version 7 UUID. The timestamp is the first 6 bytes, in milliseconds.
+// ShiftUUID adds Offset to the timestamp of a version 7 UUID. The timestamp is in milliseconds, in the first 6 bytes of
+// the UUID.
 func ShiftUUID(timestamp []byte) {
 	var wide [8]byte
 	copy(wide[2:], timestamp)

@@ -28,7 +28,7 @@ import (
 // In a new system, shard 0 has no announcement, and all shards become active at once. See
 // docs/adr/0012-shard-activation.md.
 const (
-	activationKey  = redis.ActivationKey // hash
+	activationKey  = redis.ActivationKey // key of a hash
 	announcedField = "announced"
 	activeField    = redis.ActiveField
 )
@@ -132,8 +132,8 @@ func (c *Cluster) fewestKnown(ctx context.Context) (fewest int, err error) {
 func (c *Cluster) readActivation(ctx context.Context) (announced, active int) {
 	ctx, cancel := context.WithTimeout(ctx, readEvery)
 	defer cancel()
-	// This process may pause at any point. So the age of the numbers counts from before the read, and the numbers and
-	// their age change in one step.
+	// The process may pause at any point. Therefore next.read is the time before the requests were sent, and the numbers
+	// and this time are stored in one step.
 	next := *c.activation.Load()
 	sent := time.Now()
 	replies, replied := make([]redis.Reply, len(c.shards)), make([]bool, len(c.shards))
@@ -174,8 +174,8 @@ func number(reply *redis.Reply, i int) int {
 	return int(reply.Int(i))
 }
 
-// raise writes how many shards this instance knows, to a field on every shard. A shard that stores a larger number
-// keeps that number.
+// raise writes the number of shards in the REDIS_ADDRS of this instance to a field on every shard. A shard that stores
+// a larger number keeps that number.
 func (c *Cluster) raise(ctx context.Context, field string) error {
 	for _, s := range c.shards {
 		if !s.Healthy() {

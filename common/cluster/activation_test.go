@@ -26,7 +26,7 @@ func setFull(t *testing.T, s *testredis.Server) {
 	}
 }
 
-// eventuallyActive waits until shard 0 of a service ("o", "s", "p") stores the number of active shards.
+// eventuallyActive waits until shard 0 of a service ("o", "s", "p") stores the given number of active shards.
 func eventuallyActive(t *testing.T, s *testredis.Server, service, shards string) {
 	t.Helper()
 	testredis.Eventually(t, "the shards are active", func() bool {
@@ -104,8 +104,7 @@ func eventuallyMintsOn(t *testing.T, m *cluster.Minter, shard int) {
 	})
 }
 
-// If no shard is new, an instance that restarts or is added does not wait: such an instance mints on every shard at
-// once.
+// If no shard is new, an instance that restarts or is added does not wait: it mints on every shard at once.
 func TestAddedInstanceMintsOnEveryShardAtOnce(t *testing.T) {
 	t.Parallel()
 	_, servers := testredis.Open(t, "order", 3, nil)
@@ -145,7 +144,7 @@ func TestAnnouncedShardIsNotActive(t *testing.T) {
 	eventuallyMintsOn(t, minter, 1)
 }
 
-// An instance without a connection to shard 0 delays the activation if another shard sees the instance.
+// An instance that does not know the new shard delays the activation, even if it has no connection to shard 0.
 func TestActivationCountsInstancesOnEveryShard(t *testing.T) {
 	t.Parallel()
 	first, servers := testredis.Open(t, "order", 2, nil)
@@ -221,12 +220,12 @@ func aofSize(t *testing.T, s *testredis.Server) int {
 	return size
 }
 
-// A failed instance may have written the numbers of a new system, or the number of active shards, only to shard 0. The
-// next attempt, by the same or another instance, writes the numbers to all shards.
+// An instance may have written the numbers of a new system, or the number of active shards, only to shard 0 when a
+// write to shard 1 fails. Later, that instance or another one writes the numbers to all shards.
 func TestHalfWrittenActivationIsCompleted(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
-		remove map[int]string // by shard: the field that the shard lacks
+		remove map[int]string // by shard: the fields that the shard lacks
 	}{
 		"new system":         {map[int]string{0: "announced open", 1: "announced open"}},
 		"only shard 0 knows": {map[int]string{1: "announced open"}},
@@ -249,7 +248,7 @@ func TestHalfWrittenActivationIsCompleted(t *testing.T) {
 				announced := servers[0].Client.HGet(t.Context(), "{o0}growth", "announced").Val()
 				return announced == "2" && c.ActiveShards() == 2
 			})
-			time.Sleep(3 * redis.CheckUnhealthyEvery) // the instance fails at shard 1
+			time.Sleep(3 * redis.CheckUnhealthyEvery) // the writes to shard 1 fail
 			servers[1].Restart(t)
 			eventuallyStores(t, servers, "2")
 			wantRefused(t, openUnhealthy(t, servers[0].Addr), 0, "2 shards are active, but REDIS_ADDRS lists only 1")
@@ -257,7 +256,8 @@ func TestHalfWrittenActivationIsCompleted(t *testing.T) {
 	}
 }
 
-// eventuallyStores waits until every shard of order stores a number of shards, as announced and as active.
+// eventuallyStores waits until every shard of the order service stores the given number twice: as the number of
+// announced shards and as the number of active shards.
 func eventuallyStores(t *testing.T, servers []*testredis.Server, shards string) {
 	t.Helper()
 	testredis.Eventually(t, "every shard stores the activation", func() bool {

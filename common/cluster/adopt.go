@@ -30,10 +30,10 @@ type adoption struct {
 	found   []redis.Inspection
 }
 
-// Adopt makes all instances use the Redis at the address of a shard, although they refuse this Redis. Instances refuse
-// a Redis that is empty, has data from a release without identities, or is an older copy of the shard. Adopt gives the
+// Adopt makes all instances accept the Redis at the address of a shard, even if they have refused this Redis before
+// because it was empty, had data from a release without identities, or was an older copy of the shard. Adopt gives the
 // Redis a new identity, which replaces the former identity of the shard. Adopt needs a reply from every shard of the
-// service. It writes a report to the argument out.
+// service. The last argument receives a report.
 func Adopt(ctx context.Context, service string, config env.Redis, index int, out io.Writer) error {
 	if index < 0 || index >= len(config.Addrs) {
 		return fmt.Errorf("adopt shard %d: REDIS_ADDRS lists %d shards, counted from 0", index, len(config.Addrs))
@@ -94,7 +94,7 @@ func (a *adoption) check(i int) error {
 	return nil
 }
 
-// adopt writes the identity, first to the shard and then to the other shards.
+// adopt gives the shard a new identity. It writes the identity first to the shard, and then to the other shards.
 func (a *adoption) adopt() (redis.Identity, error) {
 	d := redis.Identity{ID: uuid.NewString(), Replaces: a.replaced()}
 	announced, active, err := a.activeShards()
@@ -107,7 +107,18 @@ func (a *adoption) adopt() (redis.Identity, error) {
 			args = append(args, redis.ShardField(i), other.Record())
 		}
 	}
-	if _, err := a.servers[a.index].Run(adoptScript, []string{a.shards[a.index].Key(activationKey)}, args...); err != nil {
+	server, keys := a.servers[a.index], []string{a.shards[a.index].Key(activationKey)}
+	if a.shards[a.index].Engine() {
+		// The key of the identity has no hash tag, so a script on a cluster must not change both keys. Write the numbers
+		// first: no instance uses the shard until the shard has its new identity.
+		for field, number := range map[string]int{announcedField: announced, activeField: active} {
+			if _, err := server.Do("EVAL", announceScript.Source(), 1, keys[0], field, number); err != nil {
+				return d, err
+			}
+		}
+		keys = nil
+	}
+	if _, err := server.Run(adoptScript, keys, args...); err != nil {
 		return d, err
 	}
 	for i, server := range a.servers {
@@ -121,9 +132,9 @@ func (a *adoption) adopt() (redis.Identity, error) {
 	return d, nil
 }
 
-// replaced returns the former IDs of the shard, as its Redis and the other shards record them. replaced adds
-// redis.ReplacesAny if no former ID is recorded, or if there is no other shard, because running instances may know
-// another ID.
+// replaced returns the former IDs of the shard, as its Redis and the other shards record them. If no former ID is
+// recorded, or if there is no other shard, running instances may know an ID that is not recorded. In these two cases,
+// replaced adds redis.ReplacesAny.
 func (a *adoption) replaced() (ids []string) {
 	for i := range a.found {
 		if i == a.index {
@@ -141,7 +152,7 @@ func (a *adoption) replaced() (ids []string) {
 	return ids
 }
 
-// activeShards returns the largest number of announced shards, and of active shards, that any shard stores.
+// activeShards returns the largest numbers of announced and of active shards that any shard stores.
 func (a *adoption) activeShards() (announced, active int, err error) {
 	for i, server := range a.servers {
 		reply, err := server.Do("HMGET", a.shards[i].Key(activationKey), announcedField, activeField)

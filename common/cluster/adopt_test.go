@@ -21,8 +21,8 @@ func adopt(t *testing.T, index int, servers ...*testredis.Server) error {
 	return err
 }
 
-// Instances refuse a shard that has lost data while an instance used the shard. An instance that starts later
-// refuses the shard, too. The other shard stays available. After an adoption of the shard, all instances use it.
+// Instances refuse a shard that has lost data while an instance used the shard. An instance that starts later refuses
+// the shard, too. The other shard stays available. After the shard is adopted, all instances use it.
 func TestLostDataIsRefusedUntilTheShardIsAdopted(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
@@ -64,7 +64,7 @@ func TestLostDataIsRefusedUntilTheShardIsAdopted(t *testing.T) {
 			if after := identities(t, servers[0]); !slices.Equal(before, after) {
 				t.Errorf("the identity of the other shard is %q, want %q as before", after, before)
 			}
-			restore() // a copy from before the adoption
+			restore() // the copy is from before the adoption
 			wantRefused(t, c, 1, "another Redis is at this address")
 			wantRefused(t, openUnhealthy(t, addrs(servers...)...), 1, "another Redis is at this address")
 		})
@@ -84,14 +84,14 @@ func TestOnlyShardIsRefusedUntilItIsAdopted(t *testing.T) {
 	wantUsed(t, c, 0)
 }
 
-// After the adoption of a Redis, instances refuse the former Redis, even if the field "replaces" of the former
-// Redis is "*". If the operator adopts the former Redis again, the instances accept that Redis. Without another
-// shard, only running instances can recognize the former Redis.
+// After the adoption of a Redis, instances refuse the former Redis, even if the field "replaces" of the former Redis is
+// "*". If the operator adopts the former Redis again, the instances accept it. In a service with only one shard, only
+// running instances can recognize the former Redis.
 func TestFormerRedisIsRefusedUntilItIsAdopted(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
 		shards   int
-		upgraded bool // from a release without identities
+		upgraded bool // the data is from a release without identities
 	}{
 		"one shard": {1, false}, "one shard, upgraded": {1, true}, "two shards, upgraded": {2, true},
 	} {

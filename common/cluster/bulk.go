@@ -7,15 +7,14 @@ import (
 )
 
 const (
-	bulkIDs      = 500 // decimal IDs in one bulk call; a shard takes about 1 ms for such a call
+	bulkIDs      = 500 // decimal IDs in one bulk call, which keeps a shard busy for about 1 ms
 	bulkInFlight = 4   // bulk calls in flight per shard; a larger number would delay other callers
 )
 
-// bulk is work on many decimal IDs. The function start starts a script call for a list of IDs that belong to one shard.
-// The function done returns the error in the reply.
+// bulk is work on many decimal IDs.
 type bulk struct {
-	start func(at *redis.Shard, numbers []int) *redis.Call
-	done  func(redis.Reply) error
+	start func(at *redis.Shard, numbers []int) *redis.Call // starts a script call for IDs that belong to one shard
+	done  func(redis.Reply) error                          // returns the error in the reply to such a call
 }
 
 // bulkCall is a bulk call in flight.
@@ -24,8 +23,9 @@ type bulkCall struct {
 	ids  int
 }
 
-// eachDecimal does work on the decimal IDs 0 to n-1, which are spread over the given number of shards. It returns the
-// number of IDs that are done, and the first error. After an error, calls in flight may still run.
+// eachDecimal makes the script calls of a bulk for the decimal IDs 0 to n-1. These IDs are spread over the given number
+// of shards. eachDecimal returns the number of IDs whose calls succeeded, and the first error. After an error, calls in
+// flight may still run.
 func (c *Cluster) eachDecimal(ctx context.Context, n, shards int, work bulk) (finished int, err error) {
 	var inFlight []bulkCall // oldest first
 	finishOldest := func() error {

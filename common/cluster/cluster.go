@@ -23,8 +23,8 @@ import (
 	"checkout/common/shard"
 )
 
-// ErrNoSuchID is the error for an ID that no shard can hold.
-var ErrNoSuchID = errors.New("cluster: no shard can hold this ID")
+// ErrNoSuchID is the error for an ID that belongs to no shard.
+var ErrNoSuchID = errors.New("cluster: the ID belongs to no shard")
 
 // Cluster is all shards of a service.
 type Cluster struct {
@@ -43,9 +43,9 @@ type Cluster struct {
 	metrics.Group
 }
 
-// Open returns the shards of a service ("order", "stock", "payment") and checks their health until Close. Open does not
-// wait for a health check. Commands for a shard fail with api.Unavailable until the shard passes a health check. Each
-// shard loads the scripts when the shard becomes healthy.
+// Open returns the shards of a service ("order", "stock", "payment") and checks their health until Close. Open does
+// not wait for a health check. Commands for a shard fail with api.Unavailable until the shard passes a health check.
+// Each shard loads the scripts when it becomes healthy.
 func Open(service string, config env.Redis, scripts []*redis.Script) *Cluster {
 	scripts = slices.Concat(scripts, []*redis.Script{announceScript, knowScript, markScript})
 	c := newCluster(service, config, scripts)
@@ -102,11 +102,11 @@ func (c *Cluster) Close() {
 // Incarnation returns the UUID that identifies this process to the shards. Shard.Instances lists these UUIDs.
 func (c *Cluster) Incarnation() string { return c.name.Incarnation }
 
-// ShortIncarnation returns the form in which orders store the incarnation of a process. If two processes have the same
-// form and one of them dies, the orders of that process wait until their leases expire.
+// ShortIncarnation returns the short form of an incarnation. The records of orders contain this form. If two processes
+// have the same short form and one of them dies, the orders of the dead process wait until their leases expire.
 func ShortIncarnation(id string) string { return id[:min(8, len(id))] }
 
-// Events returns the last events of this instance. The shards add theirs.
+// Events returns the ring of the last events of this instance. The shards also add their events to this ring.
 func (c *Cluster) Events() *events.Ring { return c.events }
 
 // KeyLimit returns the largest number of idempotency keys that a shard stores.
@@ -123,7 +123,7 @@ func (c *Cluster) Shard(i int) (*redis.Shard, bool) {
 	return c.shards[i], true
 }
 
-// Locate returns the shard of an ID. The error is ErrNoSuchID if no shard can hold the ID, and api.Unavailable while
+// Locate returns the shard of an ID. The error is ErrNoSuchID if the ID belongs to no shard, and api.Unavailable while
 // the shard map or the number of shards is unknown.
 func (c *Cluster) Locate(id string) (*redis.Shard, error) {
 	if i, ok := shard.Of(id); ok {
@@ -142,8 +142,8 @@ func (c *Cluster) Locate(id string) (*redis.Shard, error) {
 	return nil, fmt.Errorf("locate %s: shard map not loaded: %w", id, api.Unavailable)
 }
 
-// LocateOrFirst is like Locate, but returns the first shard for an ID that no shard can hold. A script can record there
-// that the ID does not exist.
+// LocateOrFirst is like Locate, but returns the first shard for an ID that belongs to no shard. A script can record
+// there that the ID does not exist.
 func (c *Cluster) LocateOrFirst(id string) (*redis.Shard, error) {
 	s, err := c.Locate(id)
 	if errors.Is(err, ErrNoSuchID) {
@@ -160,7 +160,7 @@ func (c *Cluster) Probed() bool { return c.probed.Load() }
 func (c *Cluster) States() []api.ShardState {
 	states := make([]api.ShardState, len(c.shards))
 	for i, s := range c.shards {
-		states[i] = api.ShardState{Shard: i, Healthy: s.Healthy()}
+		states[i] = api.ShardState{Shard: i, Healthy: s.Healthy(), Epoch: s.Epoch(), Nodes: s.Nodes()}
 		if problem := s.Problem(); problem != redis.Unreachable {
 			states[i].Problem = string(problem)
 		}
@@ -186,9 +186,8 @@ func (c *Cluster) Unavailable() []string {
 	return unavailable
 }
 
-// Unfit lists the reasons why only this instance cannot serve: the instance has not used any shard yet, or it started
-// with wrong addresses of its shards. Unfit ignores a shard that is unavailable, has lost its data or has been
-// exchanged.
+// Unfit lists the problems of this instance itself: no shard has been available since its start, or its REDIS_ADDRS is
+// wrong. Unfit ignores the problems of a shard that is unavailable, has lost its data or has been exchanged.
 func (c *Cluster) Unfit() []string {
 	var reasons []string
 	for _, s := range c.shards {

@@ -17,11 +17,11 @@ import (
 // Each shard has an identity (see redis.Identity). This file gives an identity to the shards of a new service, and to
 // shards that are added:
 //
-//  1. An instance writes the identity to an empty database with the right settings. First, the instance reads all
-//     other shards of the service. If any other shard has a record of this shard, the shard has lost its data, and the
-//     instance refuses the shard.
-//  2. The instance writes the identity to all other shards of the service. Then it marks this identity as complete.
-//     Before that, no instance uses the shard.
+//  1. An instance reads all other shards of the service. If any of them has a record of the new shard, the new shard
+//     has lost its data, and the instance refuses it. Otherwise, the instance writes an identity to the new shard, if
+//     its database is empty and its settings are right.
+//  2. The instance writes this identity to all other shards of the service. Then it marks the identity as complete.
+//     Until then, no instance uses the shard.
 //
 // Each instance also stores the write sequence of each shard on the next shard. So an instance that restarts
 // detects a shard that went back in time. See docs/adr/0022-shard-identity.md.
@@ -38,7 +38,7 @@ var (
 	knowScript  = redis.MustScript(files, "know_shards", protocol.Prelude())
 )
 
-// watchIdentities gives identities to new shards, and stores the knowledge of this instance about each shard on other
+// watchIdentities gives identities to new shards, and stores what this instance knows about each shard on other
 // shards.
 func (c *Cluster) watchIdentities(ctx context.Context) {
 	store := time.NewTicker(storeEvery)
@@ -58,14 +58,14 @@ func (c *Cluster) watchIdentities(ctx context.Context) {
 	}
 }
 
-// identityWait is how long new shards have been waiting for their identities.
+// identityWait tracks how long new shards have been waiting for their identities.
 type identityWait struct {
 	since  time.Time // zero: no shard waits
 	logged string    // the last reason that was logged
 }
 
-// warns reports whether to log why a new shard waits: the shard has waited for warnAfter, and this reason was not the
-// last one that was logged. An empty reason means that no shard waits.
+// warns is true if the instance must log the reason why a new shard waits: the shard has waited for warnAfter, and the
+// last logged reason was another one. An empty reason means that no shard waits.
 func (w *identityWait) warns(reason string, now time.Time) bool {
 	if reason == "" {
 		*w = identityWait{}
@@ -111,7 +111,7 @@ func (c *Cluster) identify(ctx context.Context) (waits string) {
 		err = c.complete(ctx, incomplete)
 	}
 	if err != nil {
-		return err.Error() // the next health check causes the next attempt
+		return err.Error() // after the next health check, watchIdentities calls identify again
 	}
 	for _, s := range c.shards {
 		s.CheckNow()
@@ -119,7 +119,7 @@ func (c *Cluster) identify(ctx context.Context) (waits string) {
 	return ""
 }
 
-// claim gives shard i an identity, unless the shard has one. claim fails if the settings of the Redis are wrong.
+// claim gives shard i an identity, unless the shard already has one. It fails if the settings of the Redis are wrong.
 func (c *Cluster) claim(ctx context.Context, i int) error {
 	server, err := c.shards[i].Unverified(ctx)
 	if err != nil {
@@ -130,7 +130,7 @@ func (c *Cluster) claim(ctx context.Context, i int) error {
 		return fmt.Errorf("shard %d: %w", i, err)
 	}
 	id := uuid.NewString()
-	reply, err := server.Run(claimScript, nil, c.system, c.name.Service, i, id)
+	reply, err := server.Run(claimScript, c.shards[i].KeysBeforeIdentity(), c.system, c.name.Service, i, id)
 	if err == nil && reply.String(0) == id {
 		slog.InfoContext(ctx, "new shard got its identity", "shard", i, "identity", id)
 	}
@@ -187,8 +187,8 @@ func known(reply redis.Reply, err error) error {
 	return err
 }
 
-// storeKnowledge stores on each shard the missing identities of other shards and of the shards of peers. The write
-// sequence that this instance has seen of a shard is stored on the next shard. storeKnowledge writes only what has
+// storeKnowledge stores on each shard the missing identities of other shards and of the shards of peers. It also
+// stores the write sequence of each shard, as this instance has seen it, on the next shard. It writes only what has
 // changed, and skips shards that reject every write.
 func (c *Cluster) storeKnowledge(ctx context.Context) {
 	pairs := make([][]any, len(c.shards))

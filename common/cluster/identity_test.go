@@ -15,7 +15,7 @@ import (
 	"checkout/common/testredis"
 )
 
-// write is a script that writes.
+// write is a script that increments a counter.
 var write = redis.NewScript("write", "#!lua\nreturn redis.call('INCR', KEYS[1])\n")
 
 func runWrite(t *testing.T, s *redis.Shard) error {
@@ -23,8 +23,8 @@ func runWrite(t *testing.T, s *redis.Shard) error {
 	return err
 }
 
-// wantRefused waits until an instance refuses a shard, for a reason that contains a text. The instance must not use the
-// shard meanwhile.
+// wantRefused waits until an instance refuses a shard and describes the problem with the given reason. Then wantRefused
+// checks that the instance does not use the shard.
 func wantRefused(t *testing.T, c *cluster.Cluster, shard int, reason string) {
 	t.Helper()
 	testredis.Eventually(t, fmt.Sprintf("shard %d is refused: %s", shard, reason), func() bool {
@@ -58,7 +58,7 @@ func addrs(servers ...*testredis.Server) (list []string) {
 	return list
 }
 
-// identities returns the IDs of servers.
+// identities returns the ID from the identity of each server.
 func identities(t *testing.T, servers ...*testredis.Server) (ids []string) {
 	for _, s := range servers {
 		ids = append(ids, s.Client.HGet(t.Context(), "identity", "id").Val())
@@ -138,7 +138,8 @@ func TestWrongRedisIsRefused(t *testing.T) {
 	}
 }
 
-// wantFit waits until an instance is fit to serve, or checks that it is unfit after it has probed its shards.
+// wantFit with the argument true waits until an instance is fit to serve. With false, wantFit waits until the instance
+// has probed its shards, and then checks that it is unfit.
 func wantFit(t *testing.T, c *cluster.Cluster, fit bool) {
 	t.Helper()
 	if fit {
@@ -148,8 +149,8 @@ func wantFit(t *testing.T, c *cluster.Cluster, fit bool) {
 	}
 }
 
-// An instance is fit to serve as soon as the instance has used a shard, and stays fit while shards are unavailable or
-// have lost their data. Otherwise one lost shard would take all instances out of service.
+// An instance is fit to serve as soon as it has used a shard, and stays fit while shards are unavailable or have lost
+// their data. Otherwise one lost shard would take all instances out of service.
 func TestLostShardLeavesTheInstanceFit(t *testing.T) {
 	t.Parallel()
 	lost := testredis.Start(t)
@@ -176,8 +177,8 @@ func TestLostShardLeavesTheInstanceFit(t *testing.T) {
 	wantFit(t, replacement, true)
 }
 
-// If the address of a used shard leads to another shard, all remaining shards still serve. A new instance is unfit,
-// because it cannot tell whether its addresses are wrong.
+// If the address of a used shard leads to another shard, a running instance stays fit and uses the remaining shards. A
+// new instance is unfit, because it cannot tell whether its addresses are wrong.
 func TestExchangedShardLeavesTheInstanceFit(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "order", 2, nil)

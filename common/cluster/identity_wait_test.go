@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// A new shard that waits is normal at first. After warnAfter, the instance logs each reason once.
+// At first, it is normal that a new shard waits for its identity. After warnAfter, the instance logs the reason, and
+// logs again only when the reason changes.
 func TestWaitingShardIsLoggedWhenItLasts(t *testing.T) {
 	start := time.Now()
 	var wait identityWait
@@ -20,7 +21,7 @@ func TestWaitingShardIsLoggedWhenItLasts(t *testing.T) {
 		{warnAfter + 1, "b", false},
 		{warnAfter + 2, "a", true},
 		{warnAfter + 3, "", false},
-		{warnAfter + 4, "a", false}, // another wait
+		{warnAfter + 4, "a", false}, // a new wait begins
 		{2*warnAfter + 4, "a", true},
 	} {
 		if got := wait.warns(step.reason, start.Add(step.after)); got != step.want {

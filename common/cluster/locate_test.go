@@ -11,7 +11,7 @@ import (
 	"checkout/common/testredis"
 )
 
-// indexOf returns the shard that holds an ID.
+// indexOf returns the index of the shard of an ID.
 func indexOf(t *testing.T, c *cluster.Cluster, id string) int {
 	t.Helper()
 	s, err := c.Locate(id)

@@ -16,7 +16,7 @@ type Minter struct {
 	next    atomic.Uint32
 }
 
-// NewMinter returns the minter of instance i of n. i counts from 1.
+// NewMinter returns the minter of instance i of n. The first instance has i = 1.
 func (c *Cluster) NewMinter(i, n int) *Minter {
 	m := &Minter{cluster: c}
 	for _, index := range shard.Owned(i, n, len(c.shards)) {

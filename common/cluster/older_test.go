@@ -8,7 +8,7 @@ import (
 	"checkout/common/testredis"
 )
 
-// A Redis that went back in time stays refused while its write sequence catches up, until an operator adopts the Redis.
+// Instances refuse a Redis that went back in time until an operator adopts it, even when its write sequence catches up.
 func TestOlderShardStaysRefusedUntilItIsAdopted(t *testing.T) {
 	t.Parallel()
 	for name, lost := range map[string]int64{"the last write": 1, "many writes": 50} {
@@ -24,7 +24,7 @@ func TestOlderShardStaysRefusedUntilItIsAdopted(t *testing.T) {
 			if err := runWrite(t, c.Shards()[0]); err == nil {
 				t.Error("a script has run on a Redis that went back in time, want an error")
 			}
-			client.Set(t.Context(), "{o0}seq", sequence+1000, 0) // as if another instance still writes to the Redis
+			client.Set(t.Context(), "{o0}seq", sequence+1000, 0) // as if another instance still wrote to the Redis
 			wantRefused(t, c, 0, "the Redis went back in time")
 			for start := time.Now(); time.Since(start) < time.Second; time.Sleep(50 * time.Millisecond) {
 				if err := runWrite(t, c.Shards()[0]); err == nil {
@@ -54,8 +54,7 @@ func TestOlderShardIsUsedAfterARestartWithItsData(t *testing.T) {
 	wantUsed(t, c, 0)
 }
 
-// A Redis with wrong settings gets no identity: such a Redis may lose its data, and instances would then refuse the
-// Redis as empty.
+// A Redis with wrong settings gets no identity: it may lose its data, and instances would then refuse it as empty.
 func TestNewShardWithWrongSettingsGetsNoIdentity(t *testing.T) {
 	t.Parallel()
 	server := testredis.Start(t)

@@ -47,7 +47,7 @@ type Overwrite struct {
 	// Delete and Write start a script call for a list of IDs on one shard. The script must change nothing if a change
 	// could harm a checkout, or if the marker of the shard differs from the argument batch.
 	Delete, Write func(at *redis.Shard, batch string, numbers []int) *redis.Call
-	// Done returns the error in a reply of either script.
+	// Done returns the error in the reply to a call that Delete or Write has started.
 	Done func(redis.Reply) error
 }
 
@@ -55,9 +55,9 @@ type Overwrite struct {
 var ErrInterrupted = fmt.Errorf("batch_init lost its marker: %w", api.Unavailable)
 
 // Overwrite creates or overwrites the objects "0" to n-1. If shards were added since the last call, Overwrite first
-// deletes every object with a decimal ID. One call runs at a time for all instances of a service. Overwrite continues
-// if ctx ends, and then logs the result. The error says how many IDs were written. The error is api.Overloaded only if
-// nothing was written or deleted.
+// deletes every object with a decimal ID. Only one call runs at a time across all instances of a service. Overwrite
+// continues when ctx ends. It logs the result, and the error says how many IDs were written. The error is
+// api.Overloaded only if nothing was written or deleted.
 func (c *Cluster) Overwrite(ctx context.Context, n int, o Overwrite) error {
 	ctx = context.WithoutCancel(ctx)
 	start, begun, written := time.Now(), false, 0
@@ -93,12 +93,13 @@ func (c *Cluster) Overwrite(ctx context.Context, n int, o Overwrite) error {
 	return fmt.Errorf("batch_init stopped after %d of %d IDs: %w", written, n, err)
 }
 
-// work returns the bulk work of Delete or Write.
+// work returns a bulk that starts its script calls with the given function, which is o.Delete or o.Write.
 func (o Overwrite) work(batch string, start func(*redis.Shard, string, []int) *redis.Call) bulk {
 	return bulk{func(at *redis.Shard, numbers []int) *redis.Call { return start(at, batch, numbers) }, o.Done}
 }
 
-// marked calls do while every shard has the marker of a new batch_init.
+// marked starts a batch_init with a new ID: it sets markers on all shards, calls the given function, and removes the
+// markers. While the function runs, marked renews the markers.
 func (c *Cluster) marked(ctx context.Context, do func(batch string) error) error {
 	batch := uuid.NewString()
 	defer c.mark(ctx, batch, batch, 0)
@@ -123,9 +124,9 @@ func (c *Cluster) marked(ctx context.Context, do func(batch string) error) error
 	return do(batch)
 }
 
-// mark runs the script "mark" on every shard, in order, until a call fails. To set markers, the argument expected is
-// "". If a shard then has the marker of another batch_init, mark removes the markers that this call has set. To remove
-// markers, the argument lifetime is 0. Then mark ignores errors, because markers expire anyway.
+// mark runs the script "mark" on every shard, in order, until a call fails. If the argument expected is "", mark sets
+// markers. If mark then finds the marker of another batch_init, it removes the markers that it has set. If the argument
+// lifetime is 0, mark removes markers and ignores errors, because markers expire anyway.
 func (c *Cluster) mark(ctx context.Context, batch, expected string, lifetime time.Duration) error {
 	for i, s := range c.shards {
 		reply, err := s.Run(ctx, markScript, []string{s.Key(OverwritingKey)}, batch, expected, lifetime.Milliseconds())

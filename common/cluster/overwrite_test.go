@@ -52,7 +52,7 @@ func TestOverwriteVisitsEachIDOnceOnItsShard(t *testing.T) {
 	}
 }
 
-// Overwrite ends with the first error, which says how much was written, and removes the markers.
+// Overwrite stops at the first error and removes the markers. The error says how many IDs were written.
 func TestOverwriteEndsWithTheFirstError(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "order", 2, scripts)
@@ -93,7 +93,7 @@ func TestOverwriteWithAFullQueue(t *testing.T) {
 	o, calls := overwrite(t), 0
 	write := o.Write
 	o.Write = func(at *redis.Shard, batch string, numbers []int) *redis.Call {
-		if calls++; calls == 4 { // on shard 1
+		if calls++; calls == 4 { // this call is for shard 1
 			servers[1].Pause()
 			defer servers[1].Resume()
 			for range 20_000 { // more than fit in the queue

@@ -35,7 +35,7 @@ func TestUnusedRedisIsNotCheckedWithoutPause(t *testing.T) {
 			before := connections(t, server)
 			const during = 2 * time.Second
 			time.Sleep(during)
-			// A check may open several connections: to inspect the Redis, and one more to write an identity.
+			// Each check may open several connections to inspect the Redis, and one more to write an identity.
 			const limit = 4 * int(during/redis.CheckUnhealthyEvery)
 			if n := connections(t, server) - before; n > limit {
 				t.Errorf("%d connections in %v, want at most %d", n, during, limit)
@@ -58,7 +58,7 @@ func connections(t *testing.T, s *testredis.Server) int {
 	return n
 }
 
-// Close returns although one shard never replies, so that the inspection of all shards is not complete.
+// Close returns even if one shard never replies, so that the first inspection of all shards never completes.
 func TestCloseBeforeAllShardsAreInspected(t *testing.T) {
 	t.Parallel()
 	servers := []*testredis.Server{testredis.Start(t), testredis.Start(t)}
@@ -74,7 +74,7 @@ func TestCloseBeforeAllShardsAreInspected(t *testing.T) {
 	select {
 	case <-closed:
 	case <-time.After(10 * time.Second):
-		t.Fatal("Close has not returned in time")
+		t.Fatal("Close has not returned after 10s")
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 // lease. An instance that changes the map waits longer than staleAfter before it writes IDs to their new shards. So no
 // instance looks for an ID on its old shard while the ID exists on the new shard. See docs/adr/0011-shard-in-id.md.
 const (
-	shardMapKey    = "batch" // hash
+	shardMapKey    = "batch" // key of a hash
 	modulusField   = "m"     // number of shards that the decimal IDs are spread over
 	countField     = "n"     // decimal IDs "0" to n-1 may exist
 	writtenAtField = "at"    // Unix ms; of several maps, the newest is valid
@@ -44,7 +44,7 @@ func (c *Cluster) Modulus() int {
 	return m.modulus
 }
 
-// Decimals returns the number of decimal IDs that batch_init may have written: "0" to n-1.
+// Decimals returns the number n of decimal IDs that batch_init may have written. These IDs are "0" to n-1.
 func (c *Cluster) Decimals() int {
 	if m := c.shardMap.Load(); m != nil {
 		return m.count
@@ -128,9 +128,8 @@ func (c *Cluster) grown(ctx context.Context) (bool, error) {
 	return old.writtenAt != 0 && old.modulus != len(c.shards), nil
 }
 
-// respread prepares all shards for writing the decimal IDs "0" to n-1. If shards were added since the last batch_init,
-// respread deletes the objects on their old shards, writes the new shard map and waits until no instance uses the old
-// map.
+// respread writes the shard map for the decimal IDs "0" to n-1. If shards were added since the last batch_init,
+// respread first deletes the objects on their old shards, and finally waits until no instance uses the old map.
 func (c *Cluster) respread(ctx context.Context, n int, batch string, grown bool, o Overwrite) error {
 	old := c.shardMap.Load()
 	if grown {

@@ -128,7 +128,8 @@ func checkSpread(t *testing.T, servers []*testredis.Server) {
 		}
 		total += len(keys)
 	}
-	// One minted ID; the shard map, the activation, the identity and the write sequence on each shard.
+	// Besides the decimal IDs, there is one minted ID. Each shard also has four keys: the shard map, the activation, the
+	// identity and the write sequence.
 	if want := 1000 + 1 + 4*3; total != want {
 		t.Errorf("%d keys, want %d", total, want)
 	}
@@ -166,8 +167,8 @@ func TestShardMapExpiresWithoutAHealthyShard(t *testing.T) {
 	testredis.Eventually(t, "the map is known again", func() bool { return c.Modulus() == 2 })
 }
 
-// An instance may conclude that no shard map exists only if every shard has replied. In this test, one shard has lost
-// the map, one shard still has the map but is down, and one shard is new.
+// An instance must not conclude that no shard map exists until every shard has replied. In this test, one shard has
+// lost the map, one shard still has the map but is down, and one shard is new.
 func TestShardMapIsUnknownUntilEveryShardReplies(t *testing.T) {
 	t.Parallel()
 	servers := []*testredis.Server{testredis.Start(t), testredis.Start(t)}

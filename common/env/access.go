@@ -10,13 +10,13 @@ import (
 type Access struct {
 	Hosts   []string // names that are valid in a Host header, besides the built-in names; in lower case
 	Origins []string // origins of browser apps
-	// Tokens are valid on the internal port. This instance sends the first token to peers. An empty token stands for a
-	// request without a token.
+	// Tokens are valid on the internal port. This instance sends the first token to peers. If the list contains an empty
+	// string, requests without a token are also accepted.
 	Tokens       []string
 	ClientTraces bool // whether to continue the traces of clients
 }
 
-// minToken is the length of the shortest token, in bytes. A random token of this length cannot be guessed.
+// minToken is the length of the shortest allowed token, in bytes. A random token of this length cannot be guessed.
 const minToken = 16
 
 func (p *parser) access() Access {
@@ -86,7 +86,7 @@ func (p *parser) tokens(name string) []string {
 	tokens := p.list(name)
 	for i, token := range tokens {
 		if token != "" && !isToken(token) {
-			p.reject(name, "token %d does not have at least %d printable ASCII characters without spaces", i+1, minToken)
+			p.reject(name, "token %d must have at least %d printable ASCII characters and no spaces", i+1, minToken)
 		}
 	}
 	if tokens != nil && !slices.ContainsFunc(tokens, func(token string) bool { return token != "" }) {

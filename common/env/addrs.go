@@ -18,15 +18,42 @@ func (p *parser) addrs(name string) []string {
 		p.reject(name, "%d shards exceed the limit of %d", len(addrs), shard.Max)
 	}
 	seen := map[string]bool{}
-	for _, a := range addrs {
-		if !isHostPort(a) {
-			p.reject(name, "%q is not host:port", a)
-		} else if seen[a] {
-			p.reject(name, "%q is listed twice: each shard needs its own Redis", a)
+	for _, shard := range addrs {
+		nodes := Nodes(shard)
+		if len(nodes) != 1 && len(nodes) != Copies {
+			p.reject(name, "%q has %d nodes: a shard has one node or %d", shard, len(nodes), Copies)
 		}
-		seen[a] = true
+		for _, a := range nodes {
+			if !isHostPort(a) {
+				p.reject(name, "%q is not host:port", a)
+			} else if seen[a] {
+				p.reject(name, "%q is listed twice: each node of a shard needs its own Redis", a)
+			}
+			seen[a] = true
+		}
 	}
 	return addrs
+}
+
+// Copies is the number of nodes of a replicated shard.
+const Copies = 3
+
+// Nodes returns host:port of each node of a shard. The argument is an element of Redis.Addrs.
+func Nodes(addr string) []string { return strings.Split(addr, "+") }
+
+// engine rejects settings that contradict REDIS_DURABLE=engine.
+func (p *parser) engine(c Redis) {
+	if c.Durable != Engine {
+		return
+	}
+	for _, addr := range c.Addrs {
+		if len(Nodes(addr)) > 1 {
+			p.reject("REDIS_DURABLE", "engine and the nodes %q contradict each other: list one address of each engine", addr)
+		}
+	}
+	if c.DB != 0 {
+		p.reject("REDIS_DB", "%d: with REDIS_DURABLE=engine, the number must be 0, because a cluster has one database", c.DB)
+	}
 }
 
 func (p *parser) urls(name string) []string {

@@ -5,8 +5,8 @@ import (
 	"net/url"
 )
 
-// Demo is the control port of `make up CONSOLE=demo`. The control port stops and kills components. The zero value means
-// that there is no control port.
+// Demo is the control port of `make up CONSOLE=demo`. Through this port, the console stops and kills components. The
+// zero value means that there is no control port.
 type Demo struct{ URL, Token string }
 
 // demo reads the variables DEMO_URL and DEMO_TOKEN. It accepts only a URL on the loopback interface.
@@ -21,7 +21,7 @@ func (p *parser) demo() Demo {
 		p.reject("DEMO_URL", "%q is not of the form http://127.0.0.1:port", d.URL)
 	}
 	if !isToken(d.Token) {
-		p.reject("DEMO_TOKEN", "the value does not have at least %d printable ASCII characters without spaces", minToken)
+		p.reject("DEMO_TOKEN", "the value must have at least %d printable ASCII characters and no spaces", minToken)
 	}
 	return d
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestDocsListEveryVariable checks the table in docs/deploy.md against Variables, line by line.
+// TestDocsListEveryVariable checks that docs/deploy.md contains exactly the table of Variables.
 func TestDocsListEveryVariable(t *testing.T) {
 	page, err := os.ReadFile("../../docs/deploy.md")
 	if err != nil {

@@ -36,12 +36,12 @@ type Config struct {
 
 // Redis configures the connections to the shards. Only the address differs between shards.
 type Redis struct {
-	System             string   // which system the shards belong to; empty means DefaultSystem
-	Addrs              []string // host:port by shard index
+	System             string   // name of the system that the shards belong to; empty means DefaultSystem
+	Addrs              []string // by shard index: host:port, or the nodes of a replicated shard, see Nodes
 	Username, Password string
 	DB                 int
 	TLS                bool
-	Durable            string // DurableAlways or Unchecked; "" means DurableAlways
+	Durable            string // DurableAlways, Unchecked or Engine; "" means DurableAlways
 	Disk               int64  // size of each shard's disk in bytes; 0: unknown
 	KeyLimit           int    // the largest number of idempotency keys on one shard; 0 means DefaultKeyLimit
 }
@@ -51,8 +51,9 @@ const DefaultKeyLimit = 1_000_000
 
 // Values of REDIS_DURABLE.
 const (
-	DurableAlways = "always"    // check that Redis acknowledges a write after it is on disk
-	Unchecked     = "unchecked" // check no setting of Redis
+	DurableAlways = "always"    // check that Redis acknowledges a write only when it is on disk
+	Unchecked     = "unchecked" // do not check the settings of Redis
+	Engine        = "engine"    // each shard is a cluster that replicates synchronously, see docs/replication.md
 )
 
 // Traces configures the export of spans. The zero value disables it.
@@ -72,7 +73,12 @@ var Variables = []Variable{
 			"address that a name resolves to, balances the load and fails over",
 		"required where used",
 	},
-	{"REDIS_ADDRS", "`host:port[,host:port…]`, one per shard, in shard order", "required"},
+	{
+		"REDIS_ADDRS",
+		"`host:port[,host:port…]`, one per shard, in shard order; a replicated shard has three nodes: " +
+			"`a0:6379+a1:6379+a2:6379`",
+		"required",
+	},
 	{
 		"SYSTEM_NAME",
 		"the name of this system, stored in each Redis; a service refuses the Redis of another system",
@@ -85,7 +91,9 @@ var Variables = []Variable{
 	{
 		"REDIS_DURABLE",
 		"`always`: do not use a Redis whose settings may lose acknowledged writes, or cannot be read with CONFIG GET; " +
-			"`unchecked`: use every Redis, for development and for a managed Redis that you have checked yourself",
+			"`unchecked`: use every Redis, for development and for a managed Redis that you have checked yourself; " +
+			"`engine`: each address leads to a managed service with synchronous durability, a cluster with one shard, and " +
+			"you vouch for its durability",
 		"always",
 	},
 	{"REDIS_DISK", "the size of the disk of each shard, such as `10Gi`; only for an alert", "empty: unknown"},
@@ -101,7 +109,8 @@ var Variables = []Variable{
 	{
 		"INTERNAL_TOKEN",
 		"a secret of at least 16 characters that all services share, or several, comma-separated: the first one is sent " +
-			"to peers, and every one is accepted; an empty one accepts requests without a token",
+			"to peers, and every one is accepted; an empty element means that requests without a token are also accepted " +
+			"(`new,`)",
 		"empty: no token is needed",
 	},
 	{
@@ -136,7 +145,7 @@ var Variables = []Variable{
 	{
 		"LISTS",
 		"0: the routes that list objects or return a history respond with 404, and no index is written for lists",
-		"the value of CONSOLE, because lists show IDs to everybody",
+		"the value of CONSOLE, because lists show IDs to all clients",
 	},
 	{"WDM_DEBUG", "1: log every request and response", "0"},
 	{"LOG_FORMAT", "`text` or `json`", "text"},
@@ -174,7 +183,7 @@ func Parse(getenv func(string) string, peers ...Peer) (Config, error) {
 			Password: getenv("REDIS_PASSWORD"),
 			DB:       p.number("REDIS_DB", 0, 0, 1<<15),
 			TLS:      p.flag("REDIS_TLS", false),
-			Durable:  p.choice("REDIS_DURABLE", DurableAlways, Unchecked),
+			Durable:  p.choice("REDIS_DURABLE", DurableAlways, Unchecked, Engine),
 			Disk:     p.size("REDIS_DISK"),
 			KeyLimit: p.number("IDEMPOTENCY_KEY_LIMIT", DefaultKeyLimit, 1, 1e9),
 		},
@@ -191,6 +200,7 @@ func Parse(getenv func(string) string, peers ...Peer) (Config, error) {
 		Console:      p.flag("CONSOLE", true),
 		Demo:         p.demo(),
 	}
+	p.engine(c.Redis)
 	c.Lists = p.flag("LISTS", c.Console)
 	c.Instance, c.Instances = p.instance("MACHINE_ID")
 	for _, peer := range peers {
@@ -254,7 +264,7 @@ func (p *parser) flag(name string, fallback bool) bool {
 	}
 }
 
-// choice returns the value of a variable. Only the values in the list allowed are valid. The first one is the default.
+// choice returns the value of a variable that must have one of the allowed values. The first one is the default.
 func (p *parser) choice(name string, allowed ...string) string {
 	s := p.getenv(name)
 	if s == "" {

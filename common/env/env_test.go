@@ -62,7 +62,7 @@ func TestParseUsesDefaults(t *testing.T) {
 	}
 }
 
-// Lists show IDs, so CONSOLE=0 disables lists too, unless LISTS=1.
+// CONSOLE=0 also disables the lists, because lists show IDs. LISTS=1 enables them anyway.
 func TestReadOnlyConsoleDisablesLists(t *testing.T) {
 	for _, c := range []struct {
 		console, lists string
@@ -98,8 +98,11 @@ func TestParseReportsAllErrorsTogether(t *testing.T) {
 func TestParseRejectsInvalidValues(t *testing.T) {
 	valid := map[string]string{"REDIS_ADDRS": "a:1", "MACHINE_ID": "1/1", "ORDER_SERVICE_URL": "http://o:1/"}
 	for name, values := range map[string][]string{
-		"MACHINE_ID":  {"0/1", "1", "1/0", "/", "1/1/1", "a/b", "-1/2", "2/1"},
-		"REDIS_ADDRS": {"a", "a:1,", ",a:1", "a:1, b:1", "a:0", "a:99999", "a:1,a:1", "http://a:1"},
+		"MACHINE_ID": {"0/1", "1", "1/0", "/", "1/1/1", "a/b", "-1/2", "2/1"},
+		"REDIS_ADDRS": {
+			"a", "a:1,", ",a:1", "a:1, b:1", "a:0", "a:99999", "a:1,a:1", "http://a:1",
+			"a:1+b:1", "a:1+b:1+a:1", "a:1+b:1+c:1+d:1", "a:1+b:1+c:1,b:1", "a:1+b+c:1", "a:1++c:1", "a:1+b:1+",
+		},
 		"ORDER_SERVICE_URL": {
 			"o:1", "https://o:1/", "http://o/", "http://o:1/x", "http://u:p@o:1/", "http://o:1/?q", "http://o:1,",
 		},
@@ -117,7 +120,7 @@ func TestParseRejectsInvalidValues(t *testing.T) {
 			"short", ",", "0123456789abcde", "0123456789abcdef,short", "0123456789 abcdef", "0123456789abcdefé",
 		},
 		"CLIENT_TRACES": {"yes"},
-		"CONSOLE":       {"demo", "yes"}, // make up passes CONSOLE=1 and DEMO_URL on
+		"CONSOLE":       {"demo", "yes"}, // `make up` replaces CONSOLE=demo by CONSOLE=1 and DEMO_URL
 		"DEMO_URL": {
 			"http://127.0.0.1:4000", "http://192.0.2.1:4000", "http://localhost:4000", "http://127.0.0.1:4000/",
 			"https://127.0.0.1:4000", "http://127.0.0.1:4000; script-src *",
@@ -128,7 +131,7 @@ func TestParseRejectsInvalidValues(t *testing.T) {
 		"LOG_FORMAT": {"JSON", "xml"},
 		"REDIS_DISK": {"0", "-1Gi", "10 Gi", "ten", "Gi", "1.5Gi", "10GiB", "9999999999Ti"},
 
-		"REDIS_DURABLE": {"1", "everysec", "Always"},
+		"REDIS_DURABLE": {"1", "everysec", "Always", "engines"},
 
 		"OTEL_EXPORTER_OTLP_ENDPOINT":        {"jaeger:4318", "ftp://j", "http://", "http://u:p@j:1"},
 		"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": {"jaeger"},
@@ -190,5 +193,23 @@ func TestErrorsDoNotContainHeaderValues(t *testing.T) {
 	_, err := Parse(getenv(map[string]string{"OTEL_EXPORTER_OTLP_HEADERS": "token=hush%zz"}))
 	if err == nil || strings.Contains(err.Error(), "hush") {
 		t.Errorf("Parse of an invalid header: got %v, want an error without the value", err)
+	}
+}
+
+// With REDIS_DURABLE=engine, Parse rejects a shard with three nodes, and a database other than 0.
+func TestEngine(t *testing.T) {
+	for _, c := range []struct{ addrs, db, want string }{
+		{"a:1,b:1", "", ""},
+		{"a:1,b:1", "0", ""},
+		{"a:1,b:1+c:1+d:1", "", `REDIS_DURABLE: engine and the nodes "b:1+c:1+d:1" contradict each other`},
+		{"a:1", "3", "REDIS_DB: 3: with REDIS_DURABLE=engine, the number must be 0"},
+	} {
+		got, err := Parse(getenv(map[string]string{
+			"REDIS_ADDRS": c.addrs, "REDIS_DB": c.db, "MACHINE_ID": "1/1", "REDIS_DURABLE": "engine",
+		}))
+		if c.want == "" && (err != nil || got.Redis.Durable != Engine) ||
+			c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%+v: got %q, %v", c, got.Redis.Durable, err)
+		}
 	}
 }

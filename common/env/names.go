@@ -10,7 +10,7 @@ import (
 // DefaultSystem is the default of SYSTEM_NAME.
 const DefaultSystem = "checkout"
 
-// name returns the value of a variable that is a name: letters, digits, dots, hyphens and underscores.
+// name returns the value of a variable. The value must consist of letters, digits, dots, hyphens and underscores.
 func (p *parser) name(variable, fallback string) string {
 	s := p.getenv(variable)
 	if s == "" {

@@ -14,7 +14,7 @@ var units = []struct {
 	{"Ki", 1 << 10}, {"Mi", 1 << 20}, {"Gi", 1 << 30}, {"Ti", 1 << 40}, {"k", 1e3}, {"M", 1e6}, {"G", 1e9}, {"T", 1e12},
 }
 
-// size returns a size in bytes, or 0 if the variable is empty.
+// size returns the size, in bytes, that a variable sets. It returns 0 if the variable is empty.
 func (p *parser) size(name string) int64 {
 	s := p.getenv(name)
 	if s == "" {

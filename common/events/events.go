@@ -11,11 +11,11 @@ import (
 )
 
 const (
-	// kept is the maximum number of events of orders in a Ring, and also the maximum number of other events. The limits
-	// are separate, so that thousands of undecided orders do not replace the event that explains them.
+	// kept is the maximum number of order events in a Ring, and also the maximum number of other events. The limits are
+	// separate, so that the events of thousands of undecided orders do not displace the event that shows their cause.
 	kept = 50
-	// ordersPerSecond is the maximum number of events of orders that a Ring records per second. A Ring only counts
-	// further events.
+	// ordersPerSecond is the maximum number of order events that a Ring records per second. A Ring only counts further
+	// order events.
 	ordersPerSecond = 20
 )
 
@@ -26,11 +26,14 @@ const (
 	ShardUnavailable = "shard_unavailable" // detail: the problem of the shard
 	ShardRefuses     = "shard_refuses"     // the shard refuses writes; detail: the problem of the shard
 	ShardBack        = "shard_back"
+	Failover         = "failover"         // another node is the primary; detail: the nodes and the epoch
+	CopiesMissing    = "copies_missing"   // fewer than three nodes have all data; detail: the nodes that lack data
+	CopiesBack       = "copies_back"      // a replicated shard has three copies again
 	PeerUnavailable  = "peer_unavailable" // an instance of another service is unhealthy; detail: how many are healthy
 	PeerBack         = "peer_back"
 	OrderUndecided   = "order_undecided" // a client got 503; detail: step and cause
 	OrderDecided     = "order_decided"   // detail: the state of the order
-	MoreOrders       = "more_orders"     // count: events of orders that were not recorded
+	MoreOrders       = "more_orders"     // count: order events that were not recorded
 )
 
 // Ring keeps the last events. It is safe for concurrent use. A nil Ring records nothing.
@@ -38,9 +41,9 @@ type Ring struct {
 	mu             sync.Mutex
 	last           int64 // sequence number of the last event
 	orders, others []api.Event
-	second         int64 // Unix time of the last event of an order
-	inSecond       int   // events of orders in that second
-	omitted        int64 // events of orders that were not recorded
+	second         int64 // Unix time of the last order event
+	inSecond       int   // order events in that second
+	omitted        int64 // order events that were not recorded
 	now            func() time.Time
 }
 
@@ -70,7 +73,7 @@ func (r *Ring) Add(e api.Event) {
 	r.orders = r.record(r.orders, now, e)
 }
 
-// countOmitted records the number of omitted events of orders. r.mu must be locked.
+// countOmitted records the number of omitted order events. r.mu must be locked.
 func (r *Ring) countOmitted(now time.Time) {
 	if r.omitted > 0 {
 		r.orders = r.record(r.orders, now, api.Event{Kind: MoreOrders, Count: r.omitted})
@@ -87,8 +90,8 @@ func (r *Ring) record(list []api.Event, now time.Time, e api.Event) []api.Event 
 	return append(list, e)
 }
 
-// After returns the events with larger sequence numbers, oldest first. After returns all events if no event has had
-// this sequence number, because the number then is from an earlier process.
+// After returns the events after a sequence number, oldest first. A number above the last sequence number comes from an
+// earlier process of this instance. For such a number, the method returns all events.
 func (r *Ring) After(sequence int64) []api.Event {
 	r.mu.Lock()
 	defer r.mu.Unlock()

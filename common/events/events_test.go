@@ -34,7 +34,7 @@ func TestRingKeepsTheLastEvents(t *testing.T) {
 	}
 }
 
-// Many events of orders replace no other event. The ring counts the events of orders that it does not record.
+// Order events never displace other events. The ring counts the order events that it does not record.
 func TestOrdersDoNotReplaceOtherEvents(t *testing.T) {
 	r, now := NewRing(), time.Unix(1000, 0)
 	r.now = func() time.Time { return now }
@@ -48,18 +48,18 @@ func TestOrdersDoNotReplaceOtherEvents(t *testing.T) {
 	}
 	all := r.After(0)
 	if got := kinds(all); got[ShardUnavailable] != 1 || got[OrderUndecided]+got[MoreOrders] != kept || len(all) != kept+1 {
-		t.Errorf("got %v, want the unavailable shard and %d events of orders", got, kept)
+		t.Errorf("got %v, want the unavailable shard and %d order events", got, kept)
 	}
 	for i, e := range all {
 		if e.Kind == MoreOrders && e.Count != perSecond-ordersPerSecond {
-			t.Errorf("got %+v, want %d more orders", e, perSecond-ordersPerSecond)
+			t.Errorf("got %+v, want a count of %d", e, perSecond-ordersPerSecond)
 		}
 		if i > 0 && e.Sequence <= all[i-1].Sequence {
 			t.Errorf("event %d follows event %d", e.Sequence, all[i-1].Sequence)
 		}
 	}
 	if last := all[len(all)-1]; last.Kind != MoreOrders {
-		t.Errorf("the last event is %+v, want the number of orders that were omitted in the last second", last)
+		t.Errorf("the last event is %+v, want the number of events omitted in the last second", last)
 	}
 	if again := r.After(0); !slices.Equal(again, all) {
 		t.Errorf("the second read returns %v, want %v", again, all)

@@ -40,8 +40,8 @@ type Armed struct {
 	resume     chan struct{} // closed to end the pause
 }
 
-// control holds the fail points of this process. At start, control loads the fail points from the file
-// $FAIL_POINTS-<instance>. So a process has fail points again after a fail point has killed it.
+// control holds the fail points of this process. At start, the process loads them from the file
+// $FAIL_POINTS-<instance>, so it has fail points again after a fail point has killed it.
 var control = func() *controls {
 	c := &controls{}
 	instance, _, _ := strings.Cut(os.Getenv("MACHINE_ID"), "/")
@@ -95,8 +95,8 @@ func (c *controls) pass(point string, subject any) bool {
 	return false
 }
 
-// match increments the field Seen of the armed fail points that match a step. It returns the fail point that
-// fires, or nil.
+// match returns the first armed fail point that fires at a step, or nil. On the way to it, the method increments the
+// field Seen of each fail point that matches the step.
 func (c *controls) match(point, subject string) *Armed {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -113,7 +113,7 @@ func (c *controls) match(point, subject string) *Armed {
 	return nil
 }
 
-// waitWhilePaused waits while any step on a subject that contains one of the IDs is paused.
+// waitWhilePaused waits while any step is paused whose subject contains one of the IDs.
 func (c *controls) waitWhilePaused(ids ...string) {
 	for {
 		c.mu.Lock()
@@ -142,8 +142,8 @@ func (a *Armed) endPause() {
 }
 
 // Control serves the fail points of this process. POST arms one fail point and returns it. GET lists all fail points.
-// DELETE disarms the fail points with the name in the query parameter "name", or all fail points without this
-// parameter, and ends their pauses.
+// DELETE disarms the fail points with the name in the query parameter "name". If the parameter is missing, DELETE
+// disarms all fail points. DELETE also ends the pauses of the disarmed fail points.
 func Control(w http.ResponseWriter, r *http.Request) {
 	var response any
 	switch r.Method {
@@ -197,7 +197,7 @@ func (c *controls) list() []Armed {
 	return all
 }
 
-// disarm removes the fail points with a name, or all if the name is empty, and ends their pauses.
+// disarm removes the fail points with the given name, or all fail points if the name is empty, and ends their pauses.
 func (c *controls) disarm(name string) {
 	var removed []*Armed
 	c.mu.Lock()

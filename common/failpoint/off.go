@@ -16,8 +16,8 @@ func Reply[T any](ctx context.Context, subject any, step, participant string, re
 	return reply
 }
 
-// ParticipantReached marks a stage of a step in a participant: "received" or "done". It panics if a fail point discards
-// the reply.
+// ParticipantReached marks a stage of a step in a participant, such as "received" or "done". It does nothing in this
+// build.
 func ParticipantReached(subject any, step, stage string) {}
 
 // WaitWhilePaused waits until no step of the order or the attempt is paused. The goroutine that renews a lease calls

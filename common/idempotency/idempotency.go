@@ -41,8 +41,8 @@ const (
 const (
 	// keepFor is how long the record of a client's key is kept. A record takes about 200 bytes.
 	keepFor = 24 * time.Hour
-	// keepForGateway is longer than all tries of the gateway for one request. The last try begins within 16 s and takes at
-	// most 15 s.
+	// keepForGateway exceeds the time for which the gateway retries a request: the last try begins within 16 s and takes
+	// at most 15 s.
 	keepForGateway = time.Minute
 )
 
@@ -57,13 +57,13 @@ const (
 // scripts maps each script to its idempotent version.
 var scripts sync.Map
 
-// Script returns the idempotent version of a script. The idempotent version does the work once for each key.
+// Script returns the idempotent version of a script. The idempotent version does the work only once for each key.
 func Script(s *redis.Script) *redis.Script {
 	if found, ok := scripts.Load(s); ok {
 		return found.(*redis.Script)
 	}
-	// Keep the flags of the script. Without its flag allow-oom, Redis would reject the idempotent version when memory is
-	// full.
+	// Keep the flags of the script. For example, if the script has the flag allow-oom, the idempotent version must also
+	// run when memory is full.
 	shebang, _, _ := strings.Cut(s.Source(), "\n")
 	wrapped := redis.NewScript(s.Name()+" once", shebang+"\nlocal function work()\n"+s.Body()+"end\n"+onceScript.Body())
 	found, _ := scripts.LoadOrStore(s, wrapped)
@@ -83,8 +83,8 @@ func Scripts(writes ...*redis.Script) []*redis.Script {
 // the first reply. The error is api.KeyReused if the requests differ, and api.KeysExhausted if a shard stores too many
 // keys. With a nil key, Run only runs the script.
 //
-// The record of the key is stored on the shard of the data. A second record on the key's home shard detects a request
-// with the same key for data on another shard.
+// The record of the key is stored on the shard of the data. With a second record on the key's home shard, Run detects a
+// request with the same key for data on another shard.
 func Run(
 	ctx context.Context, c *cluster.Cluster, key *Key, at *redis.Shard, script *redis.Script, keys []string, args ...any,
 ) (redis.Reply, error) {

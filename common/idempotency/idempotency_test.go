@@ -18,8 +18,8 @@ import (
 	"checkout/common/testredis"
 )
 
-// tally is a script like the scripts of public writes: a call is not safe to retry. The script returns its
-// argument as the code. With code 1, the script also increments a counter.
+// tally is not safe to retry, like the scripts of public writes. The script returns its argument as the code. With code
+// 1, the script also increments a counter.
 var tally = redis.NewScript("tally", `#!lua flags=allow-oom
 if ARGV[1] == '1' then
   redis.call('HINCRBY', KEYS[1], 'n', 1)
@@ -59,7 +59,7 @@ func TestOnceScript(t *testing.T) {
 		fingerprint, create string
 		want, onRetry       string
 		after               state
-	}{ // the column "now" of counts is the current hour, "old" an hour whose records have expired
+	}{ // In counts by hour, "now" is the current hour, "last" the oldest hour with valid records, "old" the one before.
 		{"DONE", nil, 1, f, "", "[1 1 ]", "[2 1 ]", state{counter: "n=1", record: "code=1 f=" + f}},
 		{"DONE beside other records", state{counter: "n=7", "{o0}k:L": "code=1 f=" + f},
 			1, f, "", "[1 1 ]", "[2 1 ]",

@@ -14,7 +14,7 @@ const (
 	Header = "Idempotency-Key"
 	// ReplayedHeader is the response header of a replay; its value is "true".
 	ReplayedHeader = "Idempotent-Replayed"
-	// MaxLength is the length of the longest key, in bytes.
+	// MaxLength is the length of the longest valid key, in bytes.
 	MaxLength = 255
 )
 
@@ -32,8 +32,8 @@ type Key struct {
 	Replayed bool   // set by Run if the reply is a replay
 }
 
-// New parses the key in a header. The argument request identifies the request: its method, its route and every
-// parameter.
+// New parses the key in a header. The other arguments identify the request that has the header: by its method, its
+// route and every parameter.
 func New(header string, request ...string) (*Key, error) {
 	name, err := parse(header)
 	if err != nil {
@@ -49,9 +49,10 @@ const GatewayHeader = "X-Delete-Id"
 // gatewayName matches a valid GatewayHeader.
 var gatewayName = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
-// Gateway returns the key of a request that the gateway may retry on another instance, or nil if the argument name
-// is not valid. Unlike the record of a client's key, the record of such a key lives for a minute, is stored only if
-// the write took effect, and does not count towards the limit. These names never equal the names of clients' keys.
+// Gateway returns the key of a request that the gateway may retry on another instance. It returns nil if the gateway's
+// name for the request is not valid. Unlike the record of a client's key, the record of this key lives for a minute, is
+// stored only if the write took effect, and does not count towards the limit. A client's key with the same name has a
+// separate record.
 func Gateway(name string, request ...string) *Key {
 	if !gatewayName.MatchString(name) {
 		return nil
@@ -59,7 +60,7 @@ func Gateway(name string, request ...string) *Key {
 	return &Key{Name: name, Fingerprint: fingerprint(request), gateway: true}
 }
 
-// FromGateway reports whether the gateway generated the key. Otherwise a client did.
+// FromGateway reports whether the key comes from the gateway and not from a client.
 func (k *Key) FromGateway() bool { return k != nil && k.gateway }
 
 func fingerprint(request []string) string {
@@ -72,7 +73,7 @@ func fingerprint(request []string) string {
 }
 
 // CreatedOr returns k.Created, the ID that a request has created. In a replay, k.Created is the ID that the first
-// request created. If k is nil, CreatedOr returns id.
+// request created. If k is nil, CreatedOr returns its argument.
 func (k *Key) CreatedOr(id string) string {
 	if k == nil {
 		return id

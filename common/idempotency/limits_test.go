@@ -15,9 +15,9 @@ import (
 	"checkout/common/testredis"
 )
 
-// The gateway gives each DELETE request a name, so that a retry is safe. The name leaves a record for a minute, and
-// only if the write took effect. The record does not count towards the limit, and no client's key has the same
-// record.
+// The gateway gives each DELETE request a name, so that a retry is safe. The shard stores a record for this name only
+// if the write took effect, and only for a minute. The record does not count towards the limit, and is separate from
+// the record of a client's key with the same name.
 func TestKeysOfTheGatewayLeaveLittle(t *testing.T) {
 	t.Parallel()
 	r := newRunner(t)
@@ -67,7 +67,7 @@ func TestKeysOfTheGatewayLeaveLittle(t *testing.T) {
 	}
 }
 
-// A script that may run when memory is full may also run with an idempotency key.
+// If a script may run when memory is full, its idempotent version may also run when memory is full.
 func TestScriptKeepsItsFlagsWithAKey(t *testing.T) {
 	t.Parallel()
 	r := newRunner(t)

@@ -1,5 +1,5 @@
-// Package list has the common code of all lists of objects: the order of IDs, cursors, and the merge of the results of
-// several shards. See docs/adr/0026-lists.md.
+// Package list contains the code that all lists of objects share: the order of IDs, cursors, and the merge of the
+// results of several shards. See docs/adr/0026-lists.md.
 //
 // A list is sorted newest first: minted IDs in descending order, and then the decimal IDs of batch_init in descending
 // order. The order depends only on the IDs, so a cursor stays valid when shards are added.
@@ -23,7 +23,7 @@ const (
 	MaxLimit     = 100
 )
 
-// maxCursor is the largest length of what a cursor contains: an ID, and a suffix if a list has two objects with one ID.
+// maxCursor is the maximum length of a decoded cursor: an ID, and a suffix if a list has two objects with the same ID.
 const maxCursor = api.MaxIDLength + 16
 
 // Page is the part of a list that a request selects.
@@ -32,7 +32,7 @@ type Page struct {
 	Limit int    // largest number of objects
 }
 
-// Compare orders IDs as a list does. It returns a negative number if a comes before b.
+// Compare defines the order of the IDs in a list. It returns a negative number if a comes before b.
 func Compare(a, b string) int {
 	numberA, decimalA := shard.ParseDecimal(a)
 	numberB, decimalB := shard.ParseDecimal(b)
@@ -57,11 +57,11 @@ func IsID(id string) bool {
 // cursors is the encoding of cursors.
 var cursors = base64.RawURLEncoding.Strict()
 
-// Cursor returns the cursor of the page after an ID.
+// Cursor returns the cursor of the page that begins after an ID.
 func Cursor(after string) string { return cursors.EncodeToString([]byte(after)) }
 
-// ParseCursor returns the ID in a cursor. The error wraps api.BadRequest if Cursor cannot have returned the cursor, or
-// if the function valid rejects the ID.
+// ParseCursor returns the ID in a cursor. The error wraps api.BadRequest if the text is not a result of Cursor, or if
+// the given function rejects the ID.
 func ParseCursor(cursor string, valid func(id string) bool) (string, error) {
 	id, err := cursors.DecodeString(cursor)
 	// DecodeString ignores newlines.
@@ -86,8 +86,9 @@ type Part[T any] struct {
 	Through string
 }
 
-// Merge joins the parts of all shards to one page. The page ends at the earliest Through of a part, so the page may be
-// shorter than limit even if more objects follow.
+// Merge joins the parts of all shards into one page. A page never extends past the field Through of a part, because the
+// shard of this part may have more objects after that ID. So the page may be shorter than limit even if more objects
+// follow.
 func Merge[T any](parts []Part[T], limit int) api.List[T] {
 	var entries []Entry[T]
 	through := ""

@@ -91,7 +91,8 @@ func TestPagesContainEveryEntryOnce(t *testing.T) {
 	}
 }
 
-// part returns the first entries of a shard after an ID. It examines at most scan IDs and drops some of them.
+// part returns the entries that a shard contributes to the page after an ID. The last argument is the largest number of
+// IDs that the shard examines.
 func part(ids []string, after string, scan int) Part[string] {
 	if after != "" {
 		ids = ids[slices.IndexFunc(append(ids, ""), func(id string) bool { return id == "" || Compare(id, after) > 0 }):]

@@ -9,11 +9,12 @@ import (
 	"testing"
 )
 
-// source is a reference of the dashboard to a data source.
+// source is a reference to a data source.
 type source struct{ Type, UID string }
 
-// TestDashboard checks that each panel has a description, the data source of the variable, and a text for "no data".
-// promtool parses each query. A test in test/e2e checks that the queries use metrics that exist.
+// TestDashboard checks that each panel has a description, a text for missing data, and the data source that the first
+// variable selects. promtool checks the syntax of each query. A test in test/e2e checks that the queries use metrics
+// that exist.
 func TestDashboard(t *testing.T) {
 	text, err := os.ReadFile("../../k8s/helm/checkout/files/dashboard.json")
 	if err != nil {
@@ -75,7 +76,7 @@ func TestDashboard(t *testing.T) {
 			t.Errorf("panel %q: got the description %q and the text for no data %q, want both", p.Title, p.Description,
 				p.FieldConfig.Defaults.NoValue)
 		}
-		// Grafana shows the text of noValue in the colour of the lowest threshold, which is green.
+		// Grafana shows the text of noValue in the color of the lowest threshold, which is green.
 		mapped := p.FieldConfig.Defaults.Mappings
 		if p.Type == "stat" && p.FieldConfig.Defaults.NoValue == "unknown" &&
 			(len(mapped) != 1 || mapped[0].Options.Match != "null" || mapped[0].Options.Result.Color != "orange") {
@@ -95,7 +96,7 @@ func TestDashboard(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(t.TempDir(), "dashboard.yml") // JSON is YAML
+	path := filepath.Join(t.TempDir(), "dashboard.yml") // every JSON file is valid YAML
 	if err := os.WriteFile(path, file, 0o644); err != nil {
 		t.Fatal(err)
 	}

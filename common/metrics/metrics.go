@@ -20,7 +20,8 @@ const (
 	maxConcurrentScrapes = 4
 )
 
-// LatencyBuckets returns the histogram buckets of latencies, in seconds: from an empty request to the longest checkout.
+// LatencyBuckets returns the histogram buckets of latencies, in seconds. They range from the latency of an empty
+// request to that of the longest checkout.
 func LatencyBuckets() []float64 {
 	return []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 15}
 }

@@ -12,15 +12,15 @@ import (
 )
 
 const (
-	// settleFor is the longest wait of batch_init until no attempt holds a reservation from the counters. The order
-	// service confirms a decided attempt within a second.
+	// settleFor is how long batch_init waits while attempts hold reservations from the counters. The order service
+	// confirms a decided attempt within a second.
 	settleFor  = 3 * time.Second
 	settlePoll = 100 * time.Millisecond
 	scanKeys   = 2000 // keys in one SCAN, which takes a shard about 1 ms
 )
 
 // BatchInit overwrites the counters "0" to n-1 and their attributes. For the same IDs, BatchInit deletes the keys with
-// an obsolete prefix. The error is api.BatchReserved if an undecided or unconfirmed attempt holds a reservation from
+// the obsolete prefixes. The error is api.BatchReserved if an undecided or unconfirmed attempt holds a reservation from
 // one of the counters, because a later release would add to the new value.
 func (c *Counters) BatchInit(ctx context.Context, n int, value int64, attributes []Attribute,
 	obsolete ...string) error {
@@ -61,8 +61,9 @@ func (c *Counters) BatchInit(ctx context.Context, n int, value int64, attributes
 	})
 }
 
-// checkReserved waits until no undecided or unconfirmed attempt holds a counter with a decimal ID below limit. No
-// attempt reserves from these counters while the marker of the batch_init exists, so one scan of each shard is enough.
+// checkReserved waits until no undecided or unconfirmed attempt holds a reservation from a counter with a decimal ID
+// below limit. No attempt reserves from these counters while the marker of the batch_init exists, so one scan of each
+// shard is enough.
 func (c *Counters) checkReserved(ctx context.Context, limit int) error {
 	deadline := time.Now().Add(settleFor)
 	for _, at := range c.cluster.Shards() {
@@ -81,7 +82,8 @@ func (c *Counters) checkReserved(ctx context.Context, limit int) error {
 	return nil
 }
 
-// scanHeld lists the records of a shard that hold counters with a decimal ID below limit, each followed by a counter.
+// scanHeld lists the unconfirmed RESERVED records of a shard that contain a counter with a decimal ID below limit. Each
+// record is followed by one such counter.
 func (c *Counters) scanHeld(ctx context.Context, at *redis.Shard, limit int) (held []string, err error) {
 	for cursor := "0"; ; {
 		reply, err := at.Do(ctx, "SCAN", cursor, "MATCH", at.Key(recordPrefix)+"*", "COUNT", scanKeys)
@@ -107,8 +109,8 @@ func (c *Counters) scanHeld(ctx context.Context, at *redis.Shard, limit int) (he
 	}
 }
 
-// held returns the given records that hold counters with a decimal ID below limit. Each record is followed by one of
-// its counters.
+// held returns those of the given records that are RESERVED, unconfirmed and contain a counter with a decimal ID below
+// limit. Each record is followed by one such counter.
 func (c *Counters) held(ctx context.Context, at *redis.Shard, records []string, limit int) ([]string, error) {
 	if len(records) == 0 {
 		return nil, nil
@@ -124,7 +126,7 @@ func (c *Counters) held(ctx context.Context, at *redis.Shard, records []string, 
 	return held, reply.Err()
 }
 
-// records returns the records in a result of scanHeld or held, without the counters.
+// records returns only the records from a list of records and counters, the result of the method scanHeld or held.
 func records(held []string) []string {
 	var records []string
 	for i := 0; i < len(held); i += 2 {

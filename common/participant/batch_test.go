@@ -81,8 +81,8 @@ func TestBatchInitWaitsForTheConfirmation(t *testing.T) {
 	wantStock(t, counters, "4", 100)
 }
 
-// Attempts reserve and release while batch_init overwrites the items again and again. In the end each item has the
-// stock that batch_init has written: no release added to a new stock.
+// Attempts reserve and release while batch_init overwrites the items again and again. In the end, each item has the
+// stock that batch_init wrote: no release was added to a new stock.
 func TestBatchInitDuringCheckoutsMintsNothing(t *testing.T) {
 	t.Parallel()
 	counters, steps, _ := newDecimals(t)

@@ -10,8 +10,8 @@ import (
 	"checkout/common/testredis"
 )
 
-// BenchmarkScripts measures the processor time that a participant's Redis spends on the scripts "reserve" and "confirm"
-// for one attempt. Each round trip contains as many calls as in a busy instance.
+// BenchmarkScripts measures the CPU time that a participant's Redis spends on the scripts "reserve" and "confirm" for
+// one attempt. Each round trip contains as many calls as in a busy instance.
 func BenchmarkScripts(b *testing.B) {
 	for _, items := range []int{1, 20} {
 		b.Run(fmt.Sprintf("items=%d", items), func(b *testing.B) {

@@ -12,8 +12,8 @@ import (
 )
 
 // Client is the coordinator's HTTP client for the Reservations of a participant. Concurrent calls of Reserve share an
-// HTTP request only if their attempts use the same shards. So a slow shard does not delay attempts on other shards.
-// Calls of Release and Refund share requests in the same way.
+// HTTP request, unless a shard is slow. Calls of Release share a request only if their attempts use the
+// same shards, and so do calls of Refund. So a slow shard does not delay attempts on other shards.
 type Client struct {
 	peer                     *peer.Peer
 	reserve, release, refund *peer.Batcher[api.Attempt, api.Outcome]
@@ -22,13 +22,14 @@ type Client struct {
 // NewClient returns the client of a participant.
 func NewClient(p *peer.Peer) *Client {
 	c := &Client{peer: p}
-	c.reserve = peer.NewBatcher[api.Attempt](p, reservePath, c.group, shardHangs)
+	c.reserve = peer.NewBatcher[api.Attempt](p, reservePath, c.group, shardHangs).ShareRequests(shardLate)
 	c.release = peer.NewBatcher[api.Attempt](p, releasePath, c.group, shardHangs)
 	c.refund = peer.NewBatcher[api.Attempt](p, refundPath, c.group, shardHangs)
 	return c
 }
 
 func shardHangs(o api.Outcome) bool { return o.Reason == api.ShardHangs }
+func shardLate(o api.Outcome) bool  { return o.Reason == api.ShardLate }
 
 // Unavailable returns why the participant is unavailable, or "" if it is available.
 func (c *Client) Unavailable() string { return c.peer.Unavailable() }

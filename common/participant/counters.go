@@ -17,7 +17,7 @@ type Kind struct {
 	Prefix       string // the key of a counter is Prefix followed by the ID
 	NotFound     *api.Error
 	Insufficient *api.Error
-	Listed       bool // whether Create adds new counters to the index of lists
+	Listed       bool // whether Create adds new counters to the index that the list routes read
 }
 
 // Attribute is a number that is stored with a counter, such as a price. The key of an attribute is Prefix followed by
@@ -68,7 +68,7 @@ func (c *Counters) Create(ctx context.Context, key *idempotency.Key, attributes 
 			return "", Undocumented(createScript, code)
 		}
 	}
-	return "", fmt.Errorf("create %s: %d minted IDs were all taken", c.Noun, createTries)
+	return "", fmt.Errorf("create %s: each of %d minted IDs was already taken", c.Noun, createTries)
 }
 
 // Find returns the value of a counter, followed by its attributes with the given prefixes.
@@ -143,8 +143,8 @@ func (c *Counters) Subtract(ctx context.Context, key *idempotency.Key, id string
 	}
 }
 
-// Lacks returns the error for a counter that is smaller than amount. The argument reply is {code, counter}. The counter
-// may be missing in the replay of a record that an earlier version of the service stored.
+// Lacks returns the error for a counter that is smaller than amount. The reply is {code, counter}. If the reply comes
+// from a record that an earlier version of the service stored, the counter may be absent.
 func (c *Counters) Lacks(id string, amount int64, reply redis.Reply) error {
 	if available := reply.String(1); available != "" {
 		return fmt.Errorf("%s %s: %d needed, %s available: %w", c.Noun, id, amount, available, c.Insufficient)

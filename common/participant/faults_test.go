@@ -57,7 +57,7 @@ func TestAttemptOnADownShardIsUnknownUntilItReturns(t *testing.T) {
 	}
 }
 
-// A shard that restarts loses its scripts. No step may fail because of this loss.
+// A shard that restarts loses its scripts. Steps must not fail because of this loss.
 func TestStepsReloadLostScripts(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "stock", 1, Scripts)

@@ -9,8 +9,8 @@ import (
 	"checkout/common/testredis"
 )
 
-// release and refund never create a counter. Both scripts record the step as done, and count the amounts that were not
-// added to a counter.
+// release and refund never create a counter. If a counter does not exist any more, the step is recorded as done, and a
+// metric counts the failure.
 func TestReturnsSkipMissingCounters(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "stock", 2, Scripts)
@@ -40,7 +40,7 @@ func TestReturnsSkipMissingCounters(t *testing.T) {
 	}
 	for _, step := range []string{"release", "refund"} {
 		metric := s.failures.WithLabelValues(step, missingCounter)
-		if n := testutil.ToFloat64(metric); n != 2 { // the retry counts again
+		if n := testutil.ToFloat64(metric); n != 2 { // the retry is also counted
 			t.Errorf("%s counted %v missing counters, want 2", step, n)
 		}
 	}

@@ -11,12 +11,13 @@ import (
 	"checkout/common/shard"
 )
 
-// idsKey is the key of a shard's index of lists: a sorted set of the minted IDs of its counters, all with score 0.
+// idsKey is the key of the index that the list routes read: a sorted set with the minted IDs of a shard's counters, all
+// with score 0.
 const idsKey = "ids"
 
-// List returns a page of the counters of c and of their attributes with the given prefixes. The function object returns
-// the object with an ID, given the value of its counter, followed by its attributes. The index has the minted IDs. List
-// computes the decimal IDs from the shard map.
+// List returns a page of the counters of c and of their attributes with the given prefixes. The last argument makes an
+// object of the page from an ID and its values: the counter, followed by the attributes. List reads the minted IDs from
+// the index, and computes the decimal IDs from the shard map.
 func List[T any](
 	ctx context.Context, c *Counters, page list.Page, prefixes []string, object func(id string, values []int64) T,
 ) (api.List[T], error) {
@@ -60,7 +61,7 @@ func List[T any](
 	return list.Merge(parts, page.Limit), nil
 }
 
-// lastOn returns the largest decimal ID below end on a shard, or -1 if there is none.
+// lastOn returns the largest decimal ID that is on a shard and smaller than end, or -1 if there is none.
 func lastOn(index, modulus, end int) int {
 	if end <= index {
 		return -1
@@ -68,8 +69,8 @@ func lastOn(index, modulus, end int) int {
 	return index + (end-1-index)/modulus*modulus
 }
 
-// readPart reads the reply of the script "list" with the given number of values for each ID. If there are more IDs than
-// limit, the shard may have more objects.
+// readPart reads the reply of the script "list". The argument width is the number of values for each ID. If the reply
+// has more than limit IDs, the shard may have more objects.
 func readPart[T any](reply redis.Reply, limit, width int, object func(string, []int64) T) (list.Part[T], error) {
 	part := list.Part[T]{}
 	ids, values := reply.List(0), reply.List(1)

@@ -19,7 +19,7 @@ type object struct {
 	counter, attribute int64
 }
 
-// pages returns all objects of a list, read in pages of a size, and the number of pages.
+// pages returns all objects of a list, read in pages of the given size, and the number of pages.
 func pages(t *testing.T, c *participant.Counters, limit int) (all []object, n int) {
 	t.Helper()
 	page := list.Page{Limit: limit}
@@ -31,7 +31,7 @@ func pages(t *testing.T, c *participant.Counters, limit int) (all []object, n in
 			t.Fatal(err)
 		}
 		if n++; n > 100 || len(got.Data) > limit {
-			t.Fatalf("page %d has %d objects, want at most %d, and an end", n, len(got.Data), limit)
+			t.Fatalf("page %d has %d objects, want at most 100 pages of at most %d objects", n, len(got.Data), limit)
 		}
 		all = append(all, got.Data...)
 		if !got.HasMore {
@@ -74,7 +74,7 @@ func TestListReturnsEveryObjectOnce(t *testing.T) {
 		}
 		testredis.Eventually(t, "the number of decimal IDs is known", func() bool { return c.Decimals() == 7 })
 		for id := 6; id >= 0; id-- {
-			if id == 4 { // has been deleted
+			if id == 4 { // delete this item
 				servers[id%shards].Client.Del(t.Context(), c.Shards()[id%shards].Key("i:4"))
 				continue
 			}

@@ -1,6 +1,6 @@
 // Package participant implements what stock and payment share: counters, and reservations from counters.
 //
-// Counters implements the public operations: create, find, add, subtract and batch reset. Reservations implements the
+// Counters implements the public operations: create, find, add, subtract and batch_init. Reservations implements the
 // steps of the protocol: reserve, release, refund and confirm. Client is the coordinator's HTTP client for
 // Reservations. See docs/protocol.md.
 package participant
@@ -44,12 +44,12 @@ const overflow api.Code = 9
 // fullAt is a limit for counters: the sum of a counter below fullAt and any amount fits into a 64-bit integer.
 const fullAt = 9_200_000_000_000_000_000
 
-// words defines the Lua function "words", which returns the words of a record after its code.
+// words defines the Lua function "words", which returns the words that follow the code in a record.
 var words = redis.Definition{Name: "words", Lua: "local function words(record) local all = {} " +
 	"for word in string.gmatch(record, ' (%S+)') do all[#all + 1] = word end return all end"}
 
-// Prelude returns the definitions that the scripts of a participant may use: the definitions of package protocol, the
-// codes, and the definitions in more.
+// Prelude returns the definitions that the scripts of a participant may use: the definitions of package protocol and
+// the codes. The caller's own definitions follow.
 func Prelude(more ...redis.Definition) []redis.Definition {
 	return protocol.Prelude(append([]redis.Definition{
 		protocol.Number("NOT_FOUND", NotFound),

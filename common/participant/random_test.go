@@ -31,7 +31,7 @@ const (
 	open decision = iota
 	committed
 	aborted
-	cancelled // after committed
+	cancelled // first committed, and then cancelled
 )
 
 // walk is a random walk of the protocol. A walk sends the messages that coordinators may send, in any order and any
@@ -170,7 +170,7 @@ func (w *walk) checkConservation(t *testing.T) {
 	}
 }
 
-// amount parses a number of pieces: the value of a counter, or an amount in a record. The argument key is for error
+// amount parses a number of pieces: the value of a counter, or an amount in a record. The key only appears in error
 // messages.
 func amount(t *testing.T, key, text string) int64 {
 	t.Helper()

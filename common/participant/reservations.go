@@ -98,16 +98,14 @@ func (r *Reservations) run(ctx context.Context, do step, attempts []api.Attempt)
 			}
 		}
 	}
-	outcomes := make([]api.Outcome, len(attempts))
-	for i := range attempts {
-		outcomes[i] = r.join(ctx, do, attempts[i].ID, parts[i], started)
-		spans[i].End(nil)
-	}
-	return outcomes
+	return inTime(sameShards(parts), func(i int) api.Outcome {
+		defer spans[i].End(nil)
+		return r.join(ctx, do, attempts[i].ID, parts[i], started)
+	})
 }
 
-// split groups lines by shard. A counter that no shard can hold belongs to the first shard, where the script records
-// that the counter does not exist.
+// split groups lines by shard. A counter whose ID belongs to no shard is assigned to the first shard, where the script
+// records that the counter does not exist.
 func (r *Reservations) split(lines []api.Line) []part {
 	parts := make([]part, 0, 1)
 	for _, line := range lines {
@@ -173,8 +171,8 @@ func (r *Reservations) join(
 	return joined
 }
 
-// hungAfter is the time for which a call of a hung shard must have waited. Later calls find the shard unhealthy and
-// fail at once, so a retry costs little.
+// hungAfter is the minimum time after which a failed call of a hung shard gets the reason ShardHangs. A call that
+// fails sooner costs little to retry.
 const hungAfter = 100 * time.Millisecond
 
 func (r *Reservations) wait(
@@ -185,16 +183,18 @@ func (r *Reservations) wait(
 	}
 	reply, err := p.call.Wait(ctx)
 	if err != nil {
-		silent := p.at.Silent().Milliseconds()
+		down := api.Outcome{SilentMS: p.at.Silent().Milliseconds(), Replicated: p.at.Replicated()}
 		switch {
 		case errors.Is(err, redis.ErrRefused):
 			return api.Outcome{Reason: api.ShardRefuses}
 		case p.at.Hung() && time.Since(started) >= hungAfter:
-			return api.Outcome{Reason: api.ShardHangs, SilentMS: silent}
+			down.Reason = api.ShardHangs
 		case !p.at.Healthy():
-			return api.Outcome{Reason: api.ShardDown, SilentMS: silent}
+			down.Reason = api.ShardDown
+		default:
+			return api.Outcome{}
 		}
-		return api.Outcome{}
+		return down
 	}
 	outcome := api.Outcome{Code: api.Code(reply.Int(0))}
 	if outcome.Code == api.Refused && reply.Len() >= 3 {

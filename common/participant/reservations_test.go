@@ -23,7 +23,7 @@ func put(t *testing.T, servers []*testredis.Server, at int, n int64) string {
 	return id
 }
 
-// confirmation returns a message that confirms a record on shards.
+// confirmation returns a message that confirms a record on the given shards.
 func confirmation(record string, shards ...int) api.Confirmation {
 	return api.Confirmation{Record: record, Until: far, Shards: shards}
 }
@@ -44,7 +44,7 @@ func attempt(until int64, lines ...api.Line) api.Attempt {
 	return api.Attempt{ID: shard.Mint(0), Until: until, Lines: lines}
 }
 
-// one runs a step for a single attempt and returns the outcome.
+// one is a helper that runs a step for a single attempt. It returns the outcome.
 func one(t *testing.T, s *Reservations, step step, a api.Attempt) api.Outcome {
 	t.Helper()
 	return s.run(t.Context(), step, []api.Attempt{a})[0]
@@ -99,8 +99,8 @@ func TestAttemptSpansSeveralShards(t *testing.T) {
 	}
 }
 
-// An attempt on a counter that no shard can hold is refused, and the refusal is recorded. The same holds for any
-// counter that does not exist.
+// If the ID of a counter belongs to no shard, or if the counter does not exist, the attempt is refused, and the refusal
+// is recorded.
 func TestReserveRefusesImpossibleCounters(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "stock", 2, Scripts)
@@ -124,8 +124,8 @@ func TestReserveRefusesImpossibleCounters(t *testing.T) {
 	}
 }
 
-// A reserve message with Wait gets Short while a shard has too few pieces. When enough pieces are free, a retry
-// reserves them.
+// A reserve message that sets Wait gets the outcome SHORT while a shard has too few pieces. When enough pieces are
+// free, a retry reserves them.
 func TestReserveThatWaits(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "stock", 2, Scripts)
@@ -157,7 +157,7 @@ func TestJoinOutcomes(t *testing.T) {
 	s := NewReservations(c, "i:")
 	ids := []string{put(t, servers, 0, 5), put(t, servers, 1, 5)}
 	// Each shard has its own record of the attempt, and the record determines the outcome on that shard. The deadline has
-	// passed, so a shard without a record returns Expired. A shard that may not run scripts returns an error: Unknown.
+	// passed, so a shard without a record returns EXPIRED. If a shard may not run scripts, its outcome is UNKNOWN.
 	record := func(text string) func(string, *testredis.Server) error {
 		return func(key string, server *testredis.Server) error {
 			return server.Client.Set(t.Context(), key, text, 0).Err()
@@ -177,7 +177,7 @@ func TestJoinOutcomes(t *testing.T) {
 
 	type pair struct{ one, other, want api.Code }
 	for name, pairs := range map[string][]pair{
-		"reserve": { // REFUSED if a part is REFUSED, else EXPIRED, else UNKNOWN, else RELEASED, else RESERVED
+		"reserve": { // the first of REFUSED, EXPIRED, UNKNOWN, RELEASED and RESERVED that a part has
 			{api.Reserved, api.Reserved, api.Reserved}, {api.Reserved, api.Refused, api.Refused},
 			{api.Reserved, api.Released, api.Released},
 			{api.Reserved, api.Expired, api.Expired}, {api.Reserved, api.Unknown, api.Unknown},
@@ -188,12 +188,12 @@ func TestJoinOutcomes(t *testing.T) {
 			{api.Released, api.Unknown, api.Unknown},
 			{api.Expired, api.Expired, api.Expired}, {api.Expired, api.Unknown, api.Expired},
 			{api.Unknown, api.Unknown, api.Unknown}},
-		"release": { // UNKNOWN if a part is UNKNOWN, else RELEASED, else REFUSED
+		"release": { // the first of UNKNOWN, RELEASED and REFUSED that a part has
 			{api.Released, api.Released, api.Released}, {api.Released, api.Refused, api.Released},
 			{api.Refused, api.Refused, api.Refused},
 			{api.Released, api.Unknown, api.Unknown}, {api.Refused, api.Unknown, api.Unknown},
 			{api.Unknown, api.Unknown, api.Unknown}},
-		"refund": { // EXPIRED if a part is EXPIRED, else UNKNOWN, else REFUNDED
+		"refund": { // the first of EXPIRED, UNKNOWN and REFUNDED that a part has
 			{api.Refunded, api.Refunded, api.Refunded}, {api.Refunded, api.Expired, api.Expired},
 			{api.Refunded, api.Unknown, api.Unknown},
 			{api.Expired, api.Expired, api.Expired}, {api.Expired, api.Unknown, api.Expired},

@@ -17,7 +17,7 @@ type returnMetrics struct {
 	metrics.Group
 }
 
-// Reasons of a return that failed, as values of the label "reason".
+// Reasons why a return failed, as values of the label "reason".
 const (
 	missingCounter = "missing"  // the counter does not exist any more; the step is recorded as done
 	fullCounter    = "overflow" // the counter is too large; nothing is changed, and recovery retries
@@ -26,7 +26,7 @@ const (
 func newReturnMetrics() *returnMetrics {
 	failures := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "participant_return_failures_total",
-		Help: "Amounts that a release or refund did not return to a counter: it does not exist (missing), or it is too " +
+		Help: "Amounts that a release or refund did not return, because the counter does not exist (missing) or is too " +
 			"large (overflow).",
 	}, []string{"step", "reason"})
 	for _, step := range []step{release, refund} {

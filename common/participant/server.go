@@ -62,8 +62,8 @@ func steps(name string, run func(context.Context, []api.Attempt) []api.Outcome) 
 	})
 }
 
-// handle runs a step for all messages in a request. handle continues if the caller disconnects, because the messages
-// belong to several client requests.
+// handle runs a step for all messages in a request. The step continues even if the caller disconnects, because the
+// messages belong to several client requests.
 func handle[In, Out any](c *gin.Context, step string, list []In, run func(context.Context, []In) []Out) []Out {
 	failpoint.ParticipantReached(list, step, "received")
 	results := run(context.WithoutCancel(c.Request.Context()), list)

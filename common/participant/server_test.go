@@ -24,7 +24,7 @@ import (
 	"checkout/common/web"
 )
 
-// serve serves the participant's routes over HTTP and returns its address.
+// serve starts an HTTP server with the participant's routes. It returns the address of the server.
 func serve(t *testing.T, c *cluster.Cluster) string {
 	t.Helper()
 	gin.SetMode(gin.TestMode)
@@ -38,7 +38,7 @@ func serve(t *testing.T, c *cluster.Cluster) string {
 	return strings.TrimPrefix(server.URL, "http://")
 }
 
-// A request that no coordinator sends is rejected as a whole, and changes nothing.
+// A request that no coordinator sends is rejected as a whole and changes nothing.
 func TestInvalidRequestsChangeNothing(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "stock", 1, Scripts)
@@ -54,7 +54,7 @@ func TestInvalidRequestsChangeNothing(t *testing.T) {
 		fmt.Sprintf(`[%s,{"id":"B","until":%d,"lines":[]}]`, good, int64(far)),
 		fmt.Sprintf(`[{"id":"A","lines":[{"id":%q,"n":1}]}]`, id),                             // no deadline
 		fmt.Sprintf(`[{"id":"A","until":-5,"lines":[{"id":%q,"n":1}]}]`, id),                  // a wrong deadline
-		fmt.Sprintf(`[{"id":"A","until":9223372036854775807,"lines":[{"id":%q,"n":1}]}]`, id), // no possible time
+		fmt.Sprintf(`[{"id":"A","until":9223372036854775807,"lines":[{"id":%q,"n":1}]}]`, id), // not a valid time
 		fmt.Sprintf(`[{"id":"A","until":1,"lines":[{"id":%q,"n":-1}]}]`, id),                  // would add instead of reserve
 		fmt.Sprintf(`[{"id":"A","until":1,"lines":[{"id":%q,"n":9007199254740992}]}]`, id),    // too large for Lua
 		fmt.Sprintf(`[{"id":"A","until":1,"lines":[{"id":%q,"n":99999999999999999999}]}]`, id),
@@ -100,7 +100,7 @@ func manyLines(n int) string {
 	return b.String()
 }
 
-// newClient waits until the participant at address is available. Then it returns a client of the participant.
+// newClient returns a client of the participant at an address. First, it waits until the participant is available.
 func newClient(t *testing.T, address string) *Client {
 	t.Helper()
 	p := peer.New("stock", []string{address}, "", nil, nil)
@@ -170,7 +170,7 @@ func TestUnresponsiveShardDelaysOnlyItsAttempts(t *testing.T) {
 	testredis.Eventually(t, "the shard is healthy again", c.Shards()[1].Healthy)
 	servers[1].Pause()
 	var working sync.WaitGroup
-	var hangs atomic.Int32 // later attempts may find the shard unhealthy already
+	var hangs atomic.Int32 // attempts with the reason ShardHangs; later attempts may already find the shard unhealthy
 	for range 20 {
 		working.Go(func() {
 			got := client.Reserve(t.Context(), attempt(far, api.Line{ID: paused, Quantity: 1}))
@@ -195,11 +195,12 @@ func TestUnresponsiveShardDelaysOnlyItsAttempts(t *testing.T) {
 	}
 	working.Wait()
 	if hangs.Load() == 0 {
-		t.Error("no attempt learned that the shard hangs")
+		t.Error("no attempt got the reason ShardHangs, want at least one")
 	}
 }
 
-// A shard that has never replied does not hang: the participant has just started, and another instance may reply.
+// A shard that has never replied to this instance does not count as hung: the instance has just started, and another
+// instance may get a reply.
 func TestAShardThatNeverRepliedDoesNotHang(t *testing.T) {
 	t.Parallel()
 	c := cluster.Open("stock", env.Redis{Addrs: []string{"127.0.0.1:1"}}, Scripts)

@@ -13,7 +13,7 @@ func validate(attempts []api.Attempt) error {
 		// Without a deadline, the tombstone of a release would expire at once, and a late reserve would take effect.
 		if a.ID == "" || len(a.ID) > api.MaxIDLength || !validTime(a.Until) ||
 			len(a.Lines) == 0 || len(a.Lines) > api.MaxItems {
-			return fmt.Errorf("invalid attempt %q: until %d, %d lines: %w", a.ID, a.Until, len(a.Lines), api.BadRequest)
+			return fmt.Errorf("invalid attempt %q: %d lines, not after %d: %w", a.ID, len(a.Lines), a.Until, api.BadRequest)
 		}
 		for _, line := range a.Lines {
 			if line.Quantity < 0 || line.Quantity > api.MaxBalance {
@@ -31,11 +31,11 @@ func validate(attempts []api.Attempt) error {
 // would fail after its first write.
 func validTime(ms int64) bool { return ms > 0 && ms <= api.MaxTime }
 
-// smallCart is the largest number of lines for which repeats compares all pairs. For so few lines, the comparison of
-// pairs is faster than a set.
+// smallCart is the largest number of lines of which all pairs are compared. For so few lines, comparing pairs is faster
+// than building a set.
 const smallCart = 32
 
-// repeats reports whether two lines have the same counter.
+// repeats is true if two of the lines have the same counter.
 func repeats(lines []api.Line) bool {
 	if len(lines) > smallCart {
 		seen := make(map[string]struct{}, len(lines))

@@ -16,16 +16,16 @@ import (
 
 const (
 	maxBatch    = 256 // messages in one request
-	maxInFlight = 1   // requests in flight per group; further messages wait and share the next request
+	maxInFlight = 1   // requests in flight per queue; further messages wait and share the next request
 
-	// hungAfter is the time of a request after which its shard counts as hung if there was no reply from the shard. An
-	// instance needs 0.7 s to notice that a shard hangs.
+	// If a request took at least hungAfter and a shard sent no reply, the shard counts as hung. An instance needs 0.7 s to
+	// notice that a shard hangs.
 	hungAfter = 500 * time.Millisecond
 )
 
 // Batcher sends messages to a route of a peer that accepts lists. It sends a message at once if no request of the same
-// group is in flight. Otherwise the message waits and shares the next request with others. The public port limits the
-// requests in flight, and thereby the number of waiting messages. See docs/adr/0007-http-batching.md.
+// group is in flight. Otherwise the message waits and shares the next request with others of its group. The public port
+// limits the requests in flight, and thereby the number of waiting messages. See docs/adr/0007-http-batching.md.
 type Batcher[In, Out any] struct {
 	peer      *Peer
 	path      string
@@ -33,13 +33,14 @@ type Batcher[In, Out any] struct {
 	group     func(In) string
 	noReply   func(Out) bool
 	batchSize prometheus.Observer
+	sharing   sharing[Out]
 
 	mu     sync.Mutex
-	queues map[string]*queue[In, Out] // by group; a group without a request in flight has no queue
+	queues map[string]*queue[In, Out] // by group, or sharedQueue; a queue exists only while a request is in flight
 	free   sync.Pool                  // messages for reuse; their callers have received the reply
 }
 
-// queue holds the messages of one group.
+// queue holds messages that may share a request.
 type queue[In, Out any] struct {
 	waiting  []*message[In, Out]
 	inFlight int // number of requests
@@ -47,6 +48,7 @@ type queue[In, Out any] struct {
 
 type message[In, Out any] struct {
 	requestID string
+	group     string
 	in        In
 	span      trace.Span
 	out       Out           // the reply, or the zero value if there was none
@@ -54,9 +56,9 @@ type message[In, Out any] struct {
 	done      chan struct{} // buffered; gets one value when out is final
 }
 
-// NewBatcher returns a batcher for a route of p. Only messages of the same group share a request. The function noReply
-// reports whether a reply of the peer says that a shard has not replied. For DoTwice, it
-// must return true for the zero value.
+// NewBatcher returns a batcher for a route of p. Messages of different groups share no request; see ShareRequests.
+// The function noReply reports whether the peer's reply means that a shard has not replied. For DoTwice, it must return
+// true for the zero value.
 func NewBatcher[In, Out any](
 	p *Peer, path string, group func(In) string, noReply func(Out) bool,
 ) *Batcher[In, Out] {
@@ -74,7 +76,7 @@ func NewBatcher[In, Out any](
 
 // Do sends a message and returns its reply. If there is no reply, Do returns the zero value, and the outcome is
 // unknown. If ctx ends, Do returns at once, but the batcher may still send the message. If a shard hangs, the waiting
-// messages of its group are not sent: they get the reply of a message before them.
+// messages of its group are not sent: they get the reply of an earlier message.
 func (b *Batcher[In, Out]) Do(ctx context.Context, in In) Out {
 	out, _ := b.do(ctx, in)
 	return out
@@ -97,19 +99,9 @@ func (b *Batcher[In, Out]) do(ctx context.Context, in In) (out Out, hung bool) {
 	if !ok {
 		m = &message[In, Out]{done: make(chan struct{}, 1)}
 	}
-	m.requestID, m.in, m.span = requestid.FromContext(ctx), in, span
-	group := b.group(in)
+	m.requestID, m.group, m.in, m.span = requestid.FromContext(ctx), b.group(in), in, span
 	b.mu.Lock()
-	q := b.queues[group]
-	if q == nil {
-		q = &queue[In, Out]{}
-		b.queues[group] = q
-	}
-	q.waiting = append(q.waiting, m)
-	if q.inFlight < maxInFlight {
-		q.inFlight++
-		go b.send(group, q)
-	}
+	b.add(b.sharing.queueOf(m.group), m)
 	b.mu.Unlock()
 	select {
 	case <-m.done:
@@ -122,34 +114,61 @@ func (b *Batcher[In, Out]) do(ctx context.Context, in In) (out Out, hung bool) {
 	}
 }
 
+// add adds a message to a queue. The caller holds b.mu.
+func (b *Batcher[In, Out]) add(name string, m *message[In, Out]) {
+	q := b.queues[name]
+	if q == nil {
+		q = &queue[In, Out]{}
+		b.queues[name] = q
+	}
+	q.waiting = append(q.waiting, m)
+	if q.inFlight < maxInFlight {
+		q.inFlight++
+		go b.send(name, q)
+	}
+}
+
 // send sends batches until no message is waiting.
-func (b *Batcher[In, Out]) send(group string, q *queue[In, Out]) {
+func (b *Batcher[In, Out]) send(name string, q *queue[In, Out]) {
 	runtime.Gosched() // let concurrent callers add their messages to this request
-	for batch := b.take(group, q); batch != nil; batch = b.take(group, q) {
+	for batch := b.take(name, q); batch != nil; batch = b.take(name, q) {
 		b.batchSize.Observe(float64(len(batch)))
-		in, ids := make([]In, len(batch)), make([]string, len(batch))
-		for i, m := range batch {
-			in[i], ids[i] = m.in, m.requestID
-		}
-		var out []Out
 		sent := time.Now()
-		ctx := withSpans(requestid.NewContext(context.Background(), requestid.Join(ids)), batch)
-		err := b.peer.Call(ctx, b.path, in, &out)
-		replied := err == nil && len(out) == len(in)
+		var out []Out
+		if name == sharedQueue {
+			batch, out = b.sendShared(batch)
+		} else {
+			out = b.exchange(batch)
+			b.rejoin(name, out, time.Since(sent))
+		}
 		i := slices.IndexFunc(out, b.noReply)
-		hung := replied && i >= 0 && time.Since(sent) >= hungAfter
-		if hung {
+		hung := i >= 0 && time.Since(sent) >= hungAfter
+		if hung && name != sharedQueue {
 			waiting := b.takeAll(q)
 			batch = append(batch, waiting...)
 			out = append(out, slices.Repeat(out[i:i+1], len(waiting))...)
 		}
 		for i, m := range batch {
-			if replied {
+			if out != nil {
 				m.out, m.hung = out[i], hung
 			}
 			m.done <- struct{}{}
 		}
 	}
+}
+
+// exchange sends a batch and returns the replies, or nil if there is not one reply for each message.
+func (b *Batcher[In, Out]) exchange(batch []*message[In, Out]) []Out {
+	in, ids := make([]In, len(batch)), make([]string, len(batch))
+	for i, m := range batch {
+		in[i], ids[i] = m.in, m.requestID
+	}
+	var out []Out
+	ctx := withSpans(requestid.NewContext(context.Background(), requestid.Join(ids)), batch)
+	if err := b.peer.Call(ctx, b.path, in, &out); err != nil || len(out) != len(in) {
+		return nil
+	}
+	return out
 }
 
 // withSpans returns a context that carries the spans of a batch.
@@ -166,12 +185,12 @@ func withSpans[In, Out any](ctx context.Context, batch []*message[In, Out]) cont
 
 // take removes the next batch from a queue and returns it. If the queue is empty, the method returns nil and
 // decrements the number of requests in flight, because the calling sender exits.
-func (b *Batcher[In, Out]) take(group string, q *queue[In, Out]) []*message[In, Out] {
+func (b *Batcher[In, Out]) take(name string, q *queue[In, Out]) []*message[In, Out] {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(q.waiting) == 0 {
 		if q.inFlight--; q.inFlight == 0 {
-			delete(b.queues, group)
+			delete(b.queues, name)
 		}
 		return nil
 	}

@@ -203,9 +203,9 @@ func TestMissingOrInvalidReplyIsTheZeroValue(t *testing.T) {
 	}
 }
 
-// If a shard hangs, the messages that wait behind a request get the reply of one of its messages, and DoTwice sends
-// nothing again: another instance would need the same time to notice. A late answer does not stop
-// the waiting messages.
+// If a request shows that a shard hangs, the messages that wait behind the request are not sent: they get the reply of
+// a message in the request. DoTwice does not retry, because another instance would need the same time to notice the
+// hang. If the replies to the request are only late, the waiting messages are sent.
 func TestMessagesDoNotWaitTwiceForAHungShard(t *testing.T) {
 	t.Parallel()
 	const first, second, waiting = 1, 2, 3
@@ -218,9 +218,9 @@ func TestMessagesDoNotWaitTwiceForAHungShard(t *testing.T) {
 		want  int             // reply to the waiting message
 		sent  bool            // the waiting message reaches the peer
 	}{
-		{"no answer", hungAfter, fail, 0, false},
-		{"one answer of two", hungAfter, func(n int) int { return n % 2 }, 0, false},
-		{"late answers", hungAfter, double, 2 * waiting, true},
+		{"no reply", hungAfter, fail, 0, false},
+		{"one reply of two", hungAfter, func(n int) int { return n % 2 }, 0, false},
+		{"late replies", hungAfter, double, 2 * waiting, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -259,7 +259,8 @@ func TestMessagesDoNotWaitTwiceForAHungShard(t *testing.T) {
 	}
 }
 
-// DoTwice sends a message again if it got no reply at all, even late: the instance may have died.
+// If the peer's response is lost, DoTwice sends the message again, even after hungAfter, because the instance may have
+// died.
 func TestDoTwiceAsksAnotherInstanceAfterALostReply(t *testing.T) {
 	t.Parallel()
 	f := newFake(t, "stock", true)

@@ -15,7 +15,7 @@ import (
 	"checkout/common/requestid"
 )
 
-// manyRequests is the capacity of the fake's channels. A test that sends more requests must read the lists.
+// manyRequests is the capacity of the fake's channels. A test that sends more requests must read from "received".
 const manyRequests = 4096
 
 // fake is the internal port of a service that doubles numbers.
@@ -113,7 +113,7 @@ func (f *fake) next(t *testing.T) []int {
 	}
 }
 
-// open waits until the peer at addresses is available and returns the peer.
+// open waits until the peer at the given addresses is available, and returns the peer.
 func open(t *testing.T, addresses ...string) *Peer {
 	t.Helper()
 	p := New("stock", addresses, "", nil, nil)
@@ -129,15 +129,4 @@ func eventually(t *testing.T, what string, holds func() bool) {
 			t.Fatalf("wait until %s: timeout", what)
 		}
 	}
-}
-
-// freeAddress returns an address without a listener.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }

@@ -57,7 +57,7 @@ func (p *Peer) markUnhealthy(address string) {
 	}
 }
 
-// checkHealth checks all addresses at an interval until ctx ends.
+// checkHealth checks all addresses at regular intervals until ctx ends.
 func (p *Peer) checkHealth(ctx context.Context) {
 	reported := outage{}
 	for {
@@ -74,9 +74,9 @@ func (p *Peer) checkHealth(ctx context.Context) {
 	}
 }
 
-// outage is what the events report about the instances of a peer.
+// outage is what the events have reported about the health of a peer's instances.
 type outage struct {
-	used   bool      // all instances have been healthy at once; before that, they may be starting
+	used   bool      // all instances have been healthy at the same time; before that, they may be starting
 	since  time.Time // zero if all instances are healthy
 	detail string
 }
@@ -151,8 +151,8 @@ func resolve(ctx context.Context, host string) ([]string, error) {
 	return addresses, nil
 }
 
-// check requests the shard map from an address. check fails if another service responds, or if the instance is
-// stopping.
+// check requests the shard map from an address. The error is not nil if the request fails, if another service responds,
+// or if the instance is stopping.
 func (p *Peer) check(ctx context.Context, address string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+ShardMapPath, nil)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"checkout/common/api"
 	"checkout/common/events"
+	"checkout/common/freeport"
 )
 
 func (p *Peer) healthyAddresses() []string { return p.health.Load().healthy }
@@ -29,8 +30,8 @@ func TestUnavailableSaysWhatIsWrongWithTheAddress(t *testing.T) {
 		newFake(t, "payment", false).address:       `the port belongs to service "payment"`,
 		strings.TrimPrefix(page.URL, "http://"):    "check the internal port of stock",
 		strings.TrimPrefix(gateway.URL, "http://"): "check the internal port of stock",
-		freeAddress(t):              "check the internal port of stock",
-		"no-such-host.invalid:5001": "no-such-host.invalid",
+		freeport.Addr(t):                           "check the internal port of stock",
+		"no-such-host.invalid:5001":                "no-such-host.invalid",
 	} {
 		p := New("stock", []string{address}, "", nil, nil)
 		eventually(t, "the peer reports "+want, func() bool { return strings.Contains(p.Unavailable(), want) })
@@ -40,7 +41,7 @@ func TestUnavailableSaysWhatIsWrongWithTheAddress(t *testing.T) {
 
 func TestPeerMayStartLater(t *testing.T) {
 	t.Parallel()
-	address := freeAddress(t)
+	address := freeport.Addr(t)
 	p := New("stock", []string{address}, "", nil, nil)
 	defer p.Close()
 	if err := double(t, p); !errors.Is(err, api.Unavailable) {
@@ -59,7 +60,7 @@ func TestPeerMayStartLater(t *testing.T) {
 // share of the calls again.
 func TestCallsAreBalancedOverHealthyInstances(t *testing.T) {
 	t.Parallel()
-	first, second := newFake(t, "stock", false), freeAddress(t)
+	first, second := newFake(t, "stock", false), freeport.Addr(t)
 	stop := serveAt(t, second)
 	p := open(t, first.address, second)
 	bothHealthy := func() bool { return len(p.healthyAddresses()) == 2 }
@@ -99,8 +100,8 @@ func TestCallsAreBalancedOverHealthyInstances(t *testing.T) {
 	}
 }
 
-// An instance that shuts down sets "Connection: close" in its responses. So callers avoid the instance before it exits,
-// and no call fails.
+// An instance that shuts down sets "Connection: close" in its responses. After such a response, callers avoid the
+// instance. So no call fails when the instance exits.
 func TestStoppingInstanceGetsNoCalls(t *testing.T) {
 	t.Parallel()
 	first := newFake(t, "stock", false)

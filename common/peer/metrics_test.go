@@ -4,12 +4,14 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"checkout/common/freeport"
 )
 
 func TestMetricsCountCallsBatchesAndAddresses(t *testing.T) {
 	t.Parallel()
 	f := newFake(t, "stock", false)
-	p := open(t, f.address, freeAddress(t))
+	p := open(t, f.address, freeport.Addr(t))
 	b := newDoubler(p)
 	for n := range 3 {
 		b.Do(t.Context(), n)

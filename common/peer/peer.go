@@ -29,9 +29,9 @@ import (
 // check.
 const ShardMapPath = "/internal/placement"
 
-// ShardsHeader is a header of each response of the internal port: a digest of the identities of the shards. A reply
-// counts only if a shard map with this digest was verified, because the instance may have restarted with other Redis
-// servers since its last health check.
+// ShardsHeader is a header of each response of the internal port: a digest of the identities of the shards. A Peer
+// accepts a response only if it has verified a shard map with this digest, because the instance may have restarted with
+// other Redis servers since its last health check.
 const ShardsHeader = "X-Shards"
 
 const (
@@ -65,11 +65,12 @@ type Peer struct {
 	metrics.Group
 }
 
-// New returns the peer that provides service ("order", "stock" or "payment") at hosts (host:port). The argument
-// authorization is the Authorization header of every request; "" means no such header. An instance of the peer is
-// unhealthy if the function verify rejects its shard map; verify may be nil. The peer adds to log when instances
-// become unhealthy or healthy; log may be nil. New starts health checks and does not wait for their result. Close stops
-// the health checks.
+// New returns the peer that provides a service ("order", "stock" or "payment") at the given hosts (host:port). New
+// starts health checks and does not wait for their result. Close stops the health checks.
+//
+// The argument authorization is the Authorization header of every request, or "" for no such header. The argument
+// verify may be nil. Otherwise, an instance is unhealthy if a call of verify rejects the instance's shard map. The ring
+// of events may be nil. Otherwise, it receives an event when instances become unhealthy or healthy.
 func New(
 	service string, hosts []string, authorization string, verify func(context.Context, api.ShardMap) error,
 	log *events.Ring,
@@ -103,14 +104,14 @@ func (p *Peer) Service() string { return p.service }
 // Probed reports whether the first round of health checks is complete.
 func (p *Peer) Probed() bool { return p.health.Load() != &notProbed }
 
-// Unavailable returns why the peer is unavailable, or "" if it is available.
+// Unavailable returns the reason why the peer is unavailable, or "" if it is available.
 func (p *Peer) Unavailable() string { return p.health.Load().problem }
 
 // ShardMap returns the last shard map that the peer reported, or the zero value if it has reported none.
 func (p *Peer) ShardMap() api.ShardMap { return *p.shardMap.Load() }
 
-// ShardOf returns the shard of an ID at the peer, or 0 if the shard is unknown. Callers only group messages by the
-// result. With a wrong shard, a message waits and fails with the messages to that shard.
+// ShardOf returns the shard of an ID at the peer, or 0 if the shard is unknown. Callers use the result only to group
+// messages. If the result is wrong, the message waits and fails together with the messages to the wrong shard.
 func (p *Peer) ShardOf(id string) int {
 	if s, ok := shard.Of(id); ok {
 		return s
@@ -123,8 +124,9 @@ func (p *Peer) ShardOf(id string) int {
 	return 0
 }
 
-// Call sends a POST request to path and decodes the response into out. The body is the JSON encoding of in. The request
-// carries the request ID and trace of ctx. After any error, the outcome of the call is unknown.
+// Call sends a POST request to a path. The body of the request is the JSON encoding of the third argument. Call decodes
+// the response into the last argument. The request carries the request ID and trace of ctx. After any error, the
+// outcome of the call is unknown.
 func (p *Peer) Call(ctx context.Context, path string, in, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -165,13 +167,13 @@ func (p *Peer) Call(ctx context.Context, path string, in, out any) error {
 	return nil
 }
 
-// reply is the part of a response that describes its instance.
+// reply is the part of a response that describes the instance.
 type reply struct {
 	closing bool   // the instance closes the connection because it is shutting down
 	shards  string // the value of ShardsHeader
 }
 
-// verifyReply returns an error if the shards of the instance that has sent a reply are not verified.
+// verifyReply returns an error if the shards of the instance that sent a reply cannot be verified.
 func (p *Peer) verifyReply(ctx context.Context, address string, r reply) error {
 	if p.isVerified(r) {
 		return nil
@@ -190,7 +192,7 @@ func (p *Peer) isVerified(r reply) bool {
 	return ok || p.verify == nil
 }
 
-// exchange sends a request and decodes the response into out.
+// exchange sends a request and decodes the response into the last argument.
 func (p *Peer) exchange(request *http.Request, out any) (r reply, err error) {
 	if p.auth != "" {
 		request.Header.Set("Authorization", p.auth)

@@ -49,7 +49,8 @@ func TestFailedCallIsUnavailableWithoutDetails(t *testing.T) {
 	}
 }
 
-// During an outage every call fails for the same reason. This test is not parallel, because it replaces the logger.
+// Thousands of calls may fail during an outage, so Call limits its log lines. This test is not parallel, because it
+// replaces the logger.
 func TestLogOfFailedCallsIsLimited(t *testing.T) {
 	var log bytes.Buffer
 	previous := slog.Default()

@@ -13,8 +13,8 @@ import (
 	"checkout/common/api"
 )
 
-// A reply counts only if the shards of the instance are verified, even if the instance has used other shards since its
-// last health check, or if no instance is healthy.
+// A call fails if the shards of the instance that replies are not verified. This is also true if the instance has
+// changed its shards since its last health check, or if no instance is healthy.
 func TestReplyOfUnverifiedShardsIsNoReply(t *testing.T) {
 	t.Parallel()
 	var shards atomic.Value

@@ -9,11 +9,11 @@ import (
 )
 
 const (
-	// Lease is the time after the start of an attempt, or after the last renewal of its lease, in which recovery and
-	// other requests leave the attempt alone. A retry of the same request does not wait. Recovery does not wait if the
-	// coordinator is dead.
+	// Lease is the time after the start of an attempt, or after the last renewal of its lease, during which recovery and
+	// other requests leave the attempt alone. A retry of the same request continues the attempt at once, and so does
+	// recovery if the coordinator is dead.
 	Lease = 5 * time.Second
-	// Deadline is the time after the start of an attempt when participants stop accepting its reservations.
+	// Deadline is how long participants accept reservations of an attempt after its start.
 	Deadline = 30 * time.Second
 	// RefundWindow is the time from the script call that starts or resumes a cancellation until the not-after time of the
 	// refund messages.
@@ -24,7 +24,7 @@ const (
 )
 
 // Prelude returns the definitions that every script may use: the protocol's durations in milliseconds, now_ms() for
-// Redis TIME in milliseconds, and ms(time) to format such a time. The definitions in more follow. Scripts need ms
+// Redis TIME in milliseconds, and ms(time) to format such a time. The caller's own definitions follow. Scripts need ms,
 // because newer Redis versions format a large Lua number as 1.7e+12, which Go cannot parse as an integer.
 func Prelude(more ...redis.Definition) []redis.Definition {
 	return append([]redis.Definition{

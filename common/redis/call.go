@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"slices"
 
 	"checkout/common/trace"
 )
@@ -35,19 +36,23 @@ func (c *Call) send() {
 	})
 }
 
-// Wait waits for the script's reply and returns it. Call Wait at most once. The error is api.Overloaded if the queue
-// was full and the script did not run. Any other error is api.Unavailable, and the script may have run. If the error is
-// ErrRefused, the same call fails until the shard's problem is solved. The timeouts of the shard limit the wait. ctx is
-// only for traces and logs.
+// Wait waits for the script's reply and returns it. If the script certainly did not run, because the server has lost
+// the script or is not the primary of an engine, Wait sends the call again. Call Wait at most once. The error is
+// api.Overloaded if the queue was full and the script did not run. Any other error is api.Unavailable, and the script
+// may have run. If the error is ErrRefused, the same call fails until the shard's problem is solved. The shard's
+// timeouts limit the wait. ctx is for traces, for logs and for reloading a lost script.
 func (c *Call) Wait(ctx context.Context) (reply Reply, err error) {
 	defer func() { c.span.End(err) }()
 	v, err := c.receive()
-	for tries := 0; isNoScript(err) && tries < loadTries; tries++ {
-		c.shard.metrics.reloads.Inc()
-		if err = c.shard.load(ctx, c.script); err == nil {
-			c.send()
-			v, err = c.receive()
+	for tries := 0; (isNoScript(err) || c.shard.redirected(v)) && tries < loadTries; tries++ {
+		if isNoScript(err) {
+			c.shard.metrics.reloads.Inc()
+			if err = c.shard.load(ctx, c.script); err != nil {
+				break
+			}
 		}
+		c.send()
+		v, err = c.receive()
 	}
 	if err != nil {
 		return Reply{}, c.shard.failed(ctx, c.script.name, c.script.needs, c.keys, err)
@@ -55,7 +60,7 @@ func (c *Call) Wait(ctx context.Context) (reply Reply, err error) {
 	return newReply(v), nil
 }
 
-// receive waits for the reply. It turns an error reply into an error.
+// receive waits for the reply. It turns an error reply into an error, but returns the reply, too.
 func (c *Call) receive() (value, error) {
 	if c.err != nil {
 		return value{}, c.err
@@ -68,7 +73,7 @@ func (c *Call) receive() (value, error) {
 	return reply, err
 }
 
-// loadTries is how often Wait loads a script. The shard may lose the script again before the call.
+// loadTries limits how often Wait sends a call again. The shard may lose the script again before the retry.
 const loadTries = 3
 
 // Run runs a script and waits for its reply.
@@ -76,8 +81,17 @@ func (s *Shard) Run(ctx context.Context, script *Script, keys []string, args ...
 	return s.Start(ctx, script, keys, args...).Wait(ctx)
 }
 
-// load loads scripts over the second connection.
+// load loads scripts on the second connection. If this connection leads to a node of an engine that is no longer the
+// primary, load tries again on the primary.
 func (s *Shard) load(ctx context.Context, scripts ...*Script) error {
+	err := s.loadOnce(ctx, scripts)
+	if s.left(err) {
+		err = s.loadOnce(ctx, scripts)
+	}
+	return err
+}
+
+func (s *Shard) loadOnce(ctx context.Context, scripts []*Script) error {
 	loading := make([]*command, 0, len(scripts))
 	for _, script := range scripts {
 		write := func(out []byte) []byte { return appendCommand(out, "SCRIPT", "LOAD", script.source) }
@@ -103,12 +117,17 @@ func (s *Shard) load(ctx context.Context, scripts ...*Script) error {
 type Read struct {
 	shard   *Shard
 	name    string
+	key     string
+	fields  []string
 	command *command
 	err     error
 }
 
 func (s *Shard) startRead(name, key string, fields []string) *Read {
-	read := &Read{shard: s, name: name}
+	read := &Read{shard: s, name: name, key: key}
+	if s.engine { // for an engine, Wait may have to send the command again
+		read.fields = slices.Clone(fields)
+	}
 	read.command, read.err = s.send(readOnly, func(out []byte) []byte { return appendRead(out, name, key, fields) })
 	return read
 }
@@ -121,13 +140,22 @@ func (s *Shard) StartFields(key string, fields ...string) *Read {
 	return s.startRead("HMGET", key, fields)
 }
 
-// Wait waits for the values or fields and returns them in order. A missing value is nil. Wait must be called at most
-// once. The timeouts of the shard limit the wait. ctx is only for logs.
+// Wait waits for the values or fields and returns them in order. A missing value is nil. Call Wait at most once. The
+// shard's timeouts limit the wait. ctx is only for logs.
 func (r *Read) Wait(ctx context.Context) (Reply, error) {
 	if r.err != nil {
 		return Reply{}, r.shard.Failed(ctx, r.name, r.err)
 	}
 	reply, err := r.command.wait()
+	for tries := 0; r.shard.redirected(reply) && tries < loadTries; tries++ {
+		r.command, r.err = r.shard.send(readOnly, func(out []byte) []byte {
+			return appendRead(out, r.name, r.key, r.fields)
+		})
+		if r.err != nil {
+			return Reply{}, r.shard.Failed(ctx, r.name, r.err)
+		}
+		reply, err = r.command.wait()
+	}
 	if err == nil {
 		err = reply.err()
 	}

@@ -3,7 +3,6 @@ package redis
 import (
 	"context"
 	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,6 +16,7 @@ type Collector struct {
 	memoryUsed, memoryMax, appendOnly *prometheus.Desc
 	aofSize, aofBase, rewriteOK       *prometheus.Desc
 	rewriteFailures, disk, uptime     *prometheus.Desc
+	nodes                             nodeDescs
 	diskBytes                         int64 // 0: unknown
 }
 
@@ -30,7 +30,7 @@ func NewCollector(shards []*Shard, disk int64) *Collector {
 		shards: shards, diskBytes: disk,
 		up: desc("up", "1: the shard serves reads. The shard may still refuse writes, see redis_shard_problem."),
 		problem: prometheus.NewDesc("redis_shard_problem",
-			"1: the shard does not serve every command, for this reason. Absent without a problem.",
+			"1: the shard does not serve every command; the label reason says why. Absent if there is no problem.",
 			[]string{"shard", "reason"}, nil),
 		skew: desc("clock_skew_seconds",
 			"How far the shard's clock is ahead of this instance's. The protocol allows 30 s."),
@@ -45,6 +45,7 @@ func NewCollector(shards []*Shard, disk int64) *Collector {
 			"Rewrites of the append-only file that have failed since the last successful rewrite."),
 		uptime: desc("uptime_seconds", "Time since the start of the shard's server."),
 		disk:   desc("disk_size_bytes", "Size of the shard's disk, from REDIS_DISK; absent if REDIS_DISK is not set."),
+		nodes:  newNodeDescs(),
 	}
 }
 
@@ -56,10 +57,11 @@ func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
 	} {
 		ch <- d
 	}
+	c.nodes.describe(ch)
 }
 
-// Collect implements prometheus.Collector. For an unhealthy shard, Collect reports only the health, the problem and the
-// queue.
+// Collect implements prometheus.Collector. For an unhealthy shard, Collect reports only the health, the problem, the
+// queue and the nodes.
 func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 	var requests sync.WaitGroup
 	defer requests.Wait()
@@ -72,6 +74,7 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 		if reason := shard.Problem(); reason != "" {
 			ch <- prometheus.MustNewConstMetric(c.problem, prometheus.GaugeValue, 1, label, string(reason))
 		}
+		c.nodes.collect(ch, shard)
 		if !shard.Healthy() {
 			gauge(c.up, 0)
 			continue
@@ -90,11 +93,7 @@ func (c *Collector) collectInfo(shard *Shard, gauge func(*prometheus.Desc, float
 	if err != nil {
 		return
 	}
-	fields := map[string]string{}
-	for line := range strings.SplitSeq(reply.String(0), "\r\n") {
-		name, value, _ := strings.Cut(line, ":")
-		fields[name] = value
-	}
+	fields := ParseInfo(reply.String(0))
 	for name, d := range map[string]*prometheus.Desc{
 		"used_memory": c.memoryUsed, "maxmemory": c.memoryMax,
 		"aof_current_size": c.aofSize, "aof_base_size": c.aofBase,
@@ -110,6 +109,9 @@ func (c *Collector) collectInfo(shard *Shard, gauge func(*prometheus.Desc, float
 		} else {
 			gauge(d, 0)
 		}
+	}
+	if shard.engine {
+		return // the replies of an engine do not depend on an append-only file
 	}
 	flag(c.appendOnly, fields["aof_enabled"] == "1" && fields["aof_last_write_status"] == "ok")
 	flag(c.rewriteOK, fields["aof_last_bgrewrite_status"] == "ok")

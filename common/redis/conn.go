@@ -22,14 +22,20 @@ type conn struct {
 
 	lineage *lineage // the shard's lineage when the connection was verified
 	runID   string   // identifies the process of the server
+
+	node  int   // index of the node, if the shard is replicated
+	epoch int64 // epoch of the primary, if the shard is replicated
+
+	engine bool // the server is a node of an engine
+	moved  bool // the server of an engine has replied that it is not the primary, or that it cannot serve now
 }
 
 const (
 	readSize   = 32 << 10 // minimum free bytes in the buffer for one read
 	maxReply   = 64 << 20 // bytes
 	keptBuffer = 1 << 20  // bytes; a larger buffer is not reused
-	// graceAfterDeadline is the time to read a reply after the deadline. If this process was paused, the deadline may
-	// have passed although the reply has arrived.
+	// graceAfterDeadline is the extra time to read a reply after the deadline. If this process was paused, the deadline
+	// may have passed although the reply has arrived.
 	graceAfterDeadline = 20 * time.Millisecond
 )
 
@@ -81,6 +87,7 @@ func (c *conn) read() (value, error) {
 		}
 		if n > 0 {
 			reply := parse(string(c.unread[:n]))
+			c.moved = c.moved || c.engine && leaves(reply)
 			if c.unread = c.unread[n:]; len(c.unread) == 0 {
 				c.used = time.Now()
 			}
@@ -118,9 +125,9 @@ func (c *conn) fill() error {
 	return err
 }
 
-// stale reports whether the connection must not be used for another batch: the connection has unexpected bytes, or the
-// server has closed the connection. Commands on a closed connection would have an unknown outcome. stale checks for a
-// close only if the connection was idle for at least the given time, because the check costs a system call.
+// stale reports whether the connection is unfit for another batch: it has unexpected bytes, or the server has closed
+// it. Commands on a closed connection would have an unknown outcome. The detection of a closed connection costs a
+// system call, so this check is made only for a connection that was idle for at least the given time.
 func (c *conn) stale(idle time.Duration) bool {
 	if len(c.unread) > 0 {
 		return true

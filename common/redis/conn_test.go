@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// A deadline may pass while the process is paused. A reply that has already arrived is still read. For a reply that has
-// not arrived, the process does not wait much longer.
+// If the deadline passes while the process is paused, replies that have arrived are still read. The process does not
+// wait much longer for any other reply.
 func TestReplyThatHasArrivedIsReadAfterTheDeadline(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

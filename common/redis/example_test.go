@@ -6,7 +6,7 @@ import (
 	"checkout/common/redis"
 )
 
-// NewScript inserts the definitions that a script uses after the first line of the script.
+// NewScript inserts, after the first line of a script, the definitions that the script uses.
 func ExampleNewScript() {
 	prelude := []redis.Definition{
 		{Name: "DONE", Lua: "local DONE = 1"},

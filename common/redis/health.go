@@ -22,7 +22,7 @@ const (
 	maxSkew = 30 * time.Second
 )
 
-// verification is one condition that a shard must meet. A health check runs every verification in order, until one
+// verification is one condition that a shard must meet. A health check runs the verifications in order until one
 // fails.
 type verification struct {
 	level level // level of a shard that fails the verification
@@ -54,11 +54,16 @@ func (s *Shard) requestCheck() {
 	}
 }
 
-// Watch checks the shard's health until ctx ends. Watch calls the function checked after the first check, or when ctx
-// ends before that.
+// Watch checks the shard's health until ctx ends. It calls the second argument once: after the first check, or when ctx
+// ends before the first check is complete.
 func (s *Shard) Watch(ctx context.Context, checked func()) {
 	checked = sync.OnceFunc(checked)
 	defer checked()
+	var nodes sync.WaitGroup
+	if s.nodes != nil {
+		nodes.Go(func() { s.nodes.watch(ctx) })
+	}
+	defer nodes.Wait()
 	for {
 		if s.check(ctx) {
 			checked()
@@ -76,10 +81,13 @@ func (s *Shard) Watch(ctx context.Context, checked func()) {
 	}
 }
 
-// check runs the verifications and stores their result. One timeout does not make a healthy shard unhealthy. check
-// returns false if there is no result yet, because the other shards are not inspected yet.
+// check runs the verifications and stores their result. One timeout does not make a healthy shard unhealthy. The return
+// value is false if there is no result yet, because the other shards are not inspected yet.
 func (s *Shard) check(ctx context.Context) bool {
 	found := s.verify(ctx)
+	if s.left(found.err) {
+		found = s.verify(ctx) // on a new connection, which leads to the primary
+	}
 	if ctx.Err() != nil {
 		return true // the shard is being closed
 	}
@@ -108,7 +116,7 @@ func (s *Shard) verify(ctx context.Context) *state {
 	return &state{level: available}
 }
 
-// run runs one verification. Each verification has its own timeout, so that a busy shard can pass all
+// run executes one verification. Each verification has its own timeout, so that a busy shard can pass all
 // verifications.
 func (s *Shard) run(ctx context.Context, v verification) error {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
@@ -116,7 +124,8 @@ func (s *Shard) run(ctx context.Context, v verification) error {
 	return v.run(s, ctx)
 }
 
-// verifyClock sends TIME. The reply shows that the shard works and what time its clock shows.
+// verifyClock sends TIME, to check that the shard replies and to measure its clock skew. An excessive skew is only
+// logged.
 func (s *Shard) verifyClock(ctx context.Context) error {
 	sent := time.Now()
 	reply, err := s.Do(ctx, "TIME")
@@ -124,16 +133,21 @@ func (s *Shard) verifyClock(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	now := time.Unix(reply.Int(0), reply.Int(1)*int64(time.Microsecond))
+	skew := skewOf(&reply, sent, received)
 	if reply.Err() != nil {
 		return reply.Err()
 	}
-	skew := now.Sub(sent.Add(received.Sub(sent)/2 + clock.Offset()))
 	if s.skew.Store(int64(skew)); skew.Abs() > maxSkew {
 		slog.Error("clock skew of the shard exceeds the limit",
 			"shard", s.Index, "skew_ms", skew.Milliseconds(), "limit_ms", maxSkew.Milliseconds())
 	}
 	return nil
+}
+
+// skewOf computes from a reply to TIME how far the clock of the server is ahead of the clock of this instance.
+func skewOf(reply *Reply, sent, received time.Time) time.Duration {
+	now := time.Unix(reply.Int(0), reply.Int(1)*int64(time.Microsecond))
+	return now.Sub(sent.Add(received.Sub(sent)/2 + clock.Offset()))
 }
 
 // verifyScripts loads all scripts before an unhealthy shard becomes healthy. If a healthy shard loses a script, the
@@ -145,9 +159,8 @@ func (s *Shard) verifyScripts(ctx context.Context) error {
 	return s.load(ctx, s.scripts...)
 }
 
-// verifyBatches sends TIME on the connection for batches, before an unhealthy shard becomes healthy. The second
-// connection may work although Redis rejects the connection for batches, because the number of clients has reached
-// maxclients.
+// verifyBatches sends TIME on the connection for batches before an unhealthy shard becomes healthy. When Redis has
+// maxclients clients, it rejects this connection although the second connection works.
 func (s *Shard) verifyBatches(ctx context.Context) error {
 	if s.Healthy() {
 		return nil

@@ -2,32 +2,12 @@ package redis
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
 )
-
-// Refusal is the error of a refused Redis. The instance reads nothing from a refused Redis and writes nothing to it.
-type Refusal struct {
-	Reason Reason
-	text   string
-}
-
-// Error describes the problem of the Redis.
-func (r *Refusal) Error() string { return r.text }
-
-func refusal(reason Reason, format string, args ...any) error {
-	return &Refusal{reason, fmt.Sprintf(format, args...)}
-}
-
-// refused reports whether an error is a Refusal.
-func refused(err error) bool {
-	_, ok := errors.AsType[*Refusal](err)
-	return ok
-}
 
 // The errors of a shard that was inspected and not refused, but cannot be used yet.
 var (
@@ -53,10 +33,10 @@ const (
 	Refused                 // see Refusal
 )
 
-// Identities is the knowledge of an instance about the identities of the shards of its service.
+// Identities holds what an instance knows about the identities of its service's shards.
 type Identities struct {
 	system, service string
-	changed         chan struct{} // gets a value when a shard has become New or Incomplete
+	changed         chan struct{} // receives a value when a shard becomes New or Incomplete
 
 	digest atomic.Pointer[string] // see Digest
 
@@ -65,20 +45,22 @@ type Identities struct {
 	peers  map[string][]string // the known identities of shards of other services, by PeerField
 }
 
-// knownShard is the knowledge of an instance about one shard.
+// knownShard holds what an instance knows about one shard.
 type knownShard struct {
 	inspected bool             // at least one inspection is complete, with any result
 	state     State            // result of the last inspection
 	claim     Identity         // the last inspected identity, if it is of this system, service and index
-	id        string           // the ID of the shard that this instance has used; empty before the first use
-	replaced  []string         // former IDs: those that id replaces, and those that this instance has used
-	seen      map[string]int64 // largest write sequence that any instance has seen, by ID of the shard
-	lineage   *lineage         // the write sequence of the shard under the ID in the field id
+	id        string           // the ID under which this instance has used the shard; empty before the first use
+	replaced  []string         // former IDs: those that the current ID replaces, and those that this instance has used
+	seen      map[string]int64 // largest write sequence that any instance has seen, by shard ID
+	lineage   *lineage         // the write sequence of the shard under its current ID
 	older     *atomic.Pointer[older]
 	recheck   func() // requests a health check
+
+	replicated bool // whether REDIS_ADDRS lists all nodes of the shard
 }
 
-// NewIdentities returns the knowledge of a new instance: only the system and the service of its shards.
+// NewIdentities returns the Identities of a new instance, which knows only its system and service.
 func NewIdentities(system, service string, shards int) *Identities {
 	ids := &Identities{
 		system: system, service: service, changed: make(chan struct{}, 1), shards: make([]knownShard, shards),
@@ -91,11 +73,11 @@ func NewIdentities(system, service string, shards int) *Identities {
 	return ids
 }
 
-// Changed returns a channel that gets a value when a shard waits for its identity.
+// Changed returns a channel that receives a value when a shard waits for its identity.
 func (ids *Identities) Changed() <-chan struct{} { return ids.changed }
 
-// sightings returns the sequences that were seen of a shard. Call sightings before reading the shard's sequence,
-// because a later sighting could be ahead of that sequence.
+// sightings returns the largest write sequence seen on a shard, by shard ID. Call sightings before reading the shard's
+// sequence, because a later sighting could be ahead of that sequence.
 func (ids *Identities) sightings(index int) map[string]int64 {
 	ids.mu.Lock()
 	defer ids.mu.Unlock()
@@ -107,7 +89,7 @@ func (ids *Identities) sightings(index int) map[string]int64 {
 	return seen
 }
 
-// unread records that a shard did not reply to its last inspection.
+// unread marks a shard that did not reply to its last inspection.
 func (ids *Identities) unread(index int) {
 	ids.mu.Lock()
 	defer ids.mu.Unlock()
@@ -116,8 +98,8 @@ func (ids *Identities) unread(index int) {
 	ids.markInspected(shard)
 }
 
-// markInspected records that the first inspection of a shard is complete. When all shards were inspected, markInspected
-// requests the health checks that waited for these inspections. ids.mu must be locked.
+// markInspected records that the first inspection of a shard is complete. When all shards have been inspected,
+// markInspected requests the health checks that waited for these inspections. ids.mu must be locked.
 func (ids *Identities) markInspected(shard *knownShard) {
 	if shard.inspected {
 		return
@@ -136,8 +118,8 @@ func (ids *Identities) allInspected() bool {
 	return !slices.ContainsFunc(ids.shards, func(s knownShard) bool { return !s.inspected })
 }
 
-// verify returns nil if this instance may use the inspected server as the shard with the given index. The argument seen
-// is the result of sightings before the inspection. The error is a *Refusal, or says why the shard waits.
+// verify returns nil if this instance may use the inspected server as the shard. Otherwise the error is a *Refusal, or
+// the reason why the shard must wait. The last argument is what sightings returned before the inspection.
 func (ids *Identities) verify(index int, found Inspection, seen map[string]int64) error {
 	ids.mu.Lock()
 	defer ids.mu.Unlock()
@@ -154,10 +136,17 @@ func (ids *Identities) verify(index int, found Inspection, seen map[string]int64
 	return err
 }
 
-// judge returns the state of a shard after an inspection, and why the shard must not be used. ids.mu must be locked.
+// judge returns the state of a shard after an inspection, and an error unless the state is Verified. ids.mu must be
+// locked.
 func (ids *Identities) judge(index int, found Inspection, seen map[string]int64) (State, error) {
 	shard := &ids.shards[index]
 	shard.claim = Identity{}
+	if found.layout != nil {
+		return Refused, found.layout
+	}
+	if found.replicated && !shard.replicated {
+		return Refused, refusal(Replicated, "the Redis is a node of a replicated shard: list all its nodes in REDIS_ADDRS")
+	}
 	if found.ID == "" {
 		switch {
 		case found.Keys > 0:
@@ -169,7 +158,7 @@ func (ids *Identities) judge(index int, found Inspection, seen map[string]int64)
 		}
 		return New, errNew
 	}
-	if found.System != ids.system || found.Service != ids.service || found.Index != strconv.Itoa(index) {
+	if !ids.names(index, &found.Identity) {
 		return Refused, refusal(AnotherShard, "the Redis is shard %s of %s of system %q, not shard %d of %s of system %q",
 			found.Index, found.Service, found.System, index, ids.service, ids.system)
 	}
@@ -208,12 +197,12 @@ func (ids *Identities) judge(index int, found Inspection, seen map[string]int64)
 	return Verified, nil
 }
 
-// contradiction returns a Refusal if this instance or another shard knows the shard under an ID that the identity
-// found does not replace, or if the identity found contains a wrong ID of another shard.
+// contradiction returns a Refusal in two cases: this instance or another shard knows the shard under another ID, which
+// the inspected identity does not replace; or the inspected identity contains a wrong ID of another shard.
 func (ids *Identities) contradiction(index int, found *Identity) error {
 	shard := &ids.shards[index]
 	const replaced = "another Redis is at this address: its identity is %s, which %s replaces"
-	for i := range ids.shards { // before found.Replaces: "*" does not stand for later IDs
+	for i := range ids.shards { // checked before found.Replaces, because "*" does not cover later IDs
 		if known := ids.shards[i].claim.Shards[index]; len(known) > 0 && slices.Contains(known[1:], found.ID) {
 			return refusal(AnotherID, replaced, found.ID, known[0])
 		}
@@ -242,6 +231,11 @@ func (ids *Identities) contradiction(index int, found *Identity) error {
 	return nil
 }
 
+// names is true for an identity that has the system and the service of this instance, and the given index.
+func (ids *Identities) names(index int, d *Identity) bool {
+	return d.System == ids.system && d.Service == ids.service && d.Index == strconv.Itoa(index)
+}
+
 // known returns the ID under which this instance or another shard knows a shard, or "" if no ID is known.
 func (ids *Identities) known(index int) string {
 	if id := ids.shards[index].id; id != "" {
@@ -255,7 +249,7 @@ func (ids *Identities) known(index int) string {
 	return ""
 }
 
-// learnSequences records the sequences that instances have written to a shard about other shards.
+// learnSequences records what instances have stored on a shard: write sequences that they have seen on other shards.
 func (ids *Identities) learnSequences(from map[int]sighting) {
 	for index, s := range from {
 		if index < len(ids.shards) {
@@ -284,7 +278,7 @@ func (ids *Identities) Claim(index int) Identity {
 	return ids.shards[index].claim
 }
 
-// Sighting returns the ID of a shard, and the largest write sequence that this instance has seen.
+// Sighting returns the ID of a shard, and the largest write sequence that this instance has seen on the shard.
 func (ids *Identities) Sighting(index int) (id string, sequence int64) {
 	if l := ids.lineage(index); l != nil {
 		return l.id, l.seen.Load()

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// A shard has an identity, so that an instance never mistakes one Redis for another. The identity is a hash. The key
-// has no hash tag, because the identity names the server at any position in REDIS_ADDRS. See
+// A shard has an identity, so that an instance never mistakes one Redis for another. The identity is a hash. Its key
+// has no hash tag, because the identity must be readable at any position in REDIS_ADDRS. See
 // docs/adr/0022-shard-identity.md.
 const (
 	// IdentityKey is the key of the identity.
@@ -18,20 +18,20 @@ const (
 	// CompleteField is set when the other shards of the service know the identity. Before that, no instance
 	// uses the shard.
 	CompleteField = "complete"
-	// shardPrefix is the prefix of the fields that name the identities of the other shards of the service, by index.
+	// shardPrefix is the prefix of the fields with the IDs of the service's other shards, by index.
 	shardPrefix = "shard:"
-	// seenPrefix is the prefix of the fields with the sequences that instances have seen of other shards, by index.
+	// seenPrefix is the prefix of the fields with the write sequences that instances have seen on other shards, by index.
 	seenPrefix = "seen:"
-	// peerPrefix is the prefix of the fields that name the identities of the shards of other services.
+	// peerPrefix is the prefix of the fields with the IDs of other services' shards.
 	peerPrefix = "peer:"
 	// ReplacesAny in the field "replaces" means that the replaced identity is not known.
 	ReplacesAny = "*"
 
-	// ActivationKey is the hash with the number of active shards, in the field ActiveField.
+	// ActivationKey is the key of a hash. Its field ActiveField is the number of active shards.
 	ActivationKey, ActiveField = "growth", "open"
 )
 
-// Identity is the identity of a shard, and its records about the other shards of its service.
+// Identity is the identity of a shard, with the shard's records about other shards.
 type Identity struct {
 	System, Service, Index string
 	ID                     string // a UUID; empty if the server has no identity
@@ -42,17 +42,16 @@ type Identity struct {
 	seen                   map[int]sighting
 }
 
-// sighting is a write sequence that an instance has seen of a shard.
+// sighting is a write sequence that an instance has seen on a shard.
 type sighting struct {
 	id       string // ID of the shard
 	sequence int64
 }
 
-// ShardField returns the field that names the identity of the shard with an index.
+// ShardField returns the field with the ID of the shard with the given index.
 func ShardField(index int) string { return shardPrefix + strconv.Itoa(index) }
 
-// Record returns the value of the field ShardField on the other shards: the ID, and then the former IDs that this ID
-// replaces.
+// Record returns the value that other shards store in ShardField: the ID, followed by the former IDs that it replaces.
 func (d *Identity) Record() string {
 	ids := []string{d.ID}
 	for _, id := range d.Replaces {
@@ -63,16 +62,16 @@ func (d *Identity) Record() string {
 	return strings.Join(ids, " ")
 }
 
-// SawOf returns the stored sighting of the shard with an index: the ID and the write sequence that an instance has
-// seen.
+// SawOf returns the stored sighting of the shard with the given index: the ID and the write sequence that an instance
+// has seen.
 func (d *Identity) SawOf(index int) (id string, sequence int64) {
 	return d.seen[index].id, d.seen[index].sequence
 }
 
-// SeenField returns the field with the sequence that instances have seen of the shard with an index.
+// SeenField returns the field with the write sequence seen on the shard with the given index.
 func SeenField(index int) string { return seenPrefix + strconv.Itoa(index) }
 
-// PeerField returns the field that names the identity of a shard of another service.
+// PeerField returns the field with the ID of a shard of another service.
 func PeerField(service string, index int) string {
 	return peerPrefix + service + ":" + strconv.Itoa(index)
 }
@@ -112,7 +111,7 @@ func parseIdentity(fields []value) Identity {
 	return d
 }
 
-// replaces reports whether the identity replaces the one with the given ID.
+// replaces is true if this identity replaces the identity with the given ID.
 func (d *Identity) replaces(id string) bool {
 	return slices.Contains(d.Replaces, id) || slices.Contains(d.Replaces, ReplacesAny)
 }
@@ -120,22 +119,40 @@ func (d *Identity) replaces(id string) bool {
 // Inspection is the data that an instance reads from a server before it uses the server as a shard.
 type Inspection struct {
 	Identity
-	Keys     int64 // number of keys in the database
-	Sequence int64 // the write sequence
-	Active   int   // number of active shards, as this shard stores it
-	runID    string
+	Keys       int64 // number of keys in the database, without those of KeysBeforeIdentity
+	Sequence   int64 // the write sequence
+	Active     int   // number of active shards, as this shard stores it
+	replicated bool  // whether the server is a node of a replicated shard
+	layout     error // a Refusal or nil, see Shard.layout
+	runID      string
 }
 
 // inspectCommands returns the commands of an inspection. DBSIZE comes first, because another instance may write the
 // identity meanwhile. If DBSIZE came last, a new shard could seem to have data without an identity.
 func (s *Shard) inspectCommands() [][]any {
-	return [][]any{
-		{"DBSIZE"}, {"HGETALL", IdentityKey}, {"GET", s.Key(sequenceKey)}, {"HGET", s.Key(ActivationKey), ActiveField},
-		{"INFO", "server"},
+	commands := [][]any{
+		{"DBSIZE"}, {"EXISTS", s.Key(EpochKey)}, {"HGETALL", IdentityKey}, {"GET", s.Key(sequenceKey)},
+		{"HGET", s.Key(ActivationKey), ActiveField}, {"INFO", "server", "cluster"},
 	}
+	if s.engine {
+		commands = append(commands, slotsCommand)
+	}
+	return commands
 }
 
-func parseInspection(replies []value) (Inspection, error) {
+// KeysBeforeIdentity returns the keys that a replicated shard has before it has an identity. It returns nil if the
+// shard is not replicated.
+func (s *Shard) KeysBeforeIdentity() []string {
+	if !s.trailer.replicated {
+		return nil
+	}
+	return []string{s.Key(EpochKey), s.Key(sequenceKey)}
+}
+
+func (s *Shard) parseInspection(replies []value) (Inspection, error) {
+	if err := s.layout(replies[5].text, replies[len(replies)-1]); err != nil {
+		return Inspection{layout: err}, nil // the other replies may be MOVED
+	}
 	for _, reply := range replies {
 		if err := reply.err(); err != nil {
 			return Inspection{}, err
@@ -145,22 +162,41 @@ func parseInspection(replies []value) (Inspection, error) {
 		n, _ := strconv.ParseInt(v.text, 10, 64) // nil counts as 0
 		return n
 	}
-	_, server, _ := strings.Cut(replies[4].text, "\r\nrun_id:")
+	_, server, _ := strings.Cut(replies[5].text, "\r\nrun_id:")
 	runID, _, _ := strings.Cut(server, "\r\n")
-	return Inspection{
-		Identity: parseIdentity(replies[1].list), Keys: number(replies[0]), Sequence: number(replies[2]),
-		Active: int(number(replies[3])), runID: runID,
-	}, nil
+	found := Inspection{
+		Identity: parseIdentity(replies[2].list), Keys: number(replies[0]), Sequence: number(replies[3]),
+		Active: int(number(replies[4])), replicated: replies[1].text == "1", runID: runID,
+	}
+	if s.trailer.replicated && found.Sequence > 0 {
+		found.Keys--
+	}
+	if s.trailer.replicated && found.replicated {
+		found.Keys--
+	}
+	return found, nil
 }
 
-// inspect reads the server of a new connection.
+// inspect reads an Inspection from the server of a new connection. If the server has an identity of this shard and the
+// shard is replicated, inspect reads again, with a trailer. This detects an old primary, which may lack the latest
+// data: no replica confirms its trailer.
 func (s *Shard) inspect(c *conn) (Inspection, error) {
+	found, err := s.inspectOnce(c, trailer{})
+	if err == nil && s.trailer.replicated && s.identities.names(s.Index, &found.Identity) {
+		return s.inspectOnce(c, s.trailer)
+	}
+	return found, err
+}
+
+// inspectOnce reads an Inspection from the server of a new connection. The trailer follows the commands of the
+// inspection.
+func (s *Shard) inspectOnce(c *conn, t trailer) (Inspection, error) {
 	var out []byte
 	commands := s.inspectCommands()
 	for _, command := range commands {
 		out = appendCommand(out, command...)
 	}
-	if err := c.write(out, time.Now().Add(replyTimeout)); err != nil {
+	if err := c.write(append(out, t.command...), time.Now().Add(replyTimeout)); err != nil {
 		return Inspection{}, err
 	}
 	replies := make([]value, len(commands))
@@ -170,10 +206,15 @@ func (s *Shard) inspect(c *conn) (Inspection, error) {
 			return Inspection{}, err
 		}
 	}
-	return parseInspection(replies)
+	if t.replicated {
+		if err := t.confirm(c, replyTimeout); err != nil {
+			return Inspection{}, err
+		}
+	}
+	return s.parseInspection(replies)
 }
 
-// dialVerified opens a connection for commands, and first checks that the connection leads to this shard.
+// dialVerified opens a connection for commands and verifies that it leads to this shard.
 func (s *Shard) dialVerified(ctx context.Context) (*conn, error) {
 	seen := s.identities.sightings(s.Index)
 	c, err := s.dial(ctx)
@@ -186,7 +227,7 @@ func (s *Shard) dialVerified(ctx context.Context) (*conn, error) {
 	}
 	if err != nil {
 		c.Close()
-		if refused(err) { // without markDown, which requests a health check: this call may be part of a health check
+		if refused(err) { // not markDown: it would request a health check, and this call may be part of one
 			s.degrade(&state{level: unavailable, reason: reasonOf(err), err: err})
 		}
 		return nil, err
@@ -195,8 +236,8 @@ func (s *Shard) dialVerified(ctx context.Context) (*conn, error) {
 	return c, nil
 }
 
-// verifyIdentity checks the identity and the write sequence of the shard again. A new shard with wrong settings gets no
-// identity, so verifyIdentity returns the error about its settings.
+// verifyIdentity checks the identity and the write sequence of the shard again. For a new shard with wrong settings,
+// it returns the error about the settings, because such a shard gets no identity.
 func (s *Shard) verifyIdentity(ctx context.Context) error {
 	err := s.inspectAgain(ctx)
 	if errors.Is(err, errNew) {
@@ -240,60 +281,5 @@ func (s *Shard) inspectControl(ctx context.Context) (Inspection, error) {
 			return Inspection{}, err
 		}
 	}
-	return parseInspection(replies)
+	return s.parseInspection(replies)
 }
-
-// Unverified opens a connection to a server that may not be this shard, for the commands that identify the server. The
-// caller must close the connection.
-func (s *Shard) Unverified(ctx context.Context) (*Unverified, error) {
-	c, err := s.dial(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return &Unverified{s, c}, nil
-}
-
-// Unverified is a connection to a server that may not be the shard.
-type Unverified struct {
-	shard *Shard
-	conn  *conn
-}
-
-// Inspect reads the identity of the server.
-func (u *Unverified) Inspect() (Inspection, error) { return u.shard.inspect(u.conn) }
-
-// VerifySettings returns an error if the server may lose acknowledged writes. Such a server must not get an identity:
-// after a restart the server could be empty, and instances would refuse the server.
-func (u *Unverified) VerifySettings() error {
-	if u.shard.unchecked {
-		return nil
-	}
-	return checkSettings(u.Do(settingsCommand()...))
-}
-
-// Do runs a command.
-func (u *Unverified) Do(args ...any) (Reply, error) {
-	if err := u.conn.write(appendCommand(nil, args...), time.Now().Add(checkTimeout)); err != nil {
-		return Reply{}, err
-	}
-	reply, err := u.conn.read()
-	if err == nil {
-		err = reply.err()
-	}
-	if err != nil {
-		return Reply{}, err
-	}
-	return newReply(reply), nil
-}
-
-// Run runs a script. The first key of the script is the identity.
-func (u *Unverified) Run(script *Script, moreKeys []string, args ...any) (Reply, error) {
-	command := []any{"EVAL", script.source, 1 + len(moreKeys), IdentityKey}
-	for _, key := range moreKeys {
-		command = append(command, key)
-	}
-	return u.Do(append(command, args...)...)
-}
-
-// Close closes the connection.
-func (u *Unverified) Close() error { return u.conn.Close() }

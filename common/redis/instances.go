@@ -9,7 +9,8 @@ import (
 )
 
 // ClientName is the name of an instance's connections: "checkout:<service>:<incarnation>:<shards>". Every connection
-// has this name from the start. So CLIENT LIST shows which instances run, and no instance stores a list.
+// has this name from the start. So CLIENT LIST shows which instances run, and there is no need to store a list of
+// them.
 type ClientName struct {
 	Service     string
 	Incarnation string // unique to one process, such as a UUID
@@ -41,10 +42,13 @@ type ConnectedInstance struct {
 }
 
 // Instances returns the instances of this service that have connections to the shard now, by incarnation. Instances
-// uses the second connection and writes nothing. A running instance may be missing for a second or two after the
-// shard was unresponsive, until the instance has opened new connections.
+// uses the second connection and writes nothing. A running instance may be missing for a second or two after the shard
+// was unresponsive, until the instance has reconnected.
 func (s *Shard) Instances(ctx context.Context) (map[string]ConnectedInstance, error) {
 	reply, err := s.Do(ctx, "CLIENT", "LIST", "TYPE", "normal")
+	if s.left(err) { // the server was not the primary
+		reply, err = s.Do(ctx, "CLIENT", "LIST", "TYPE", "normal")
+	}
 	if err != nil {
 		return nil, s.Failed(ctx, "CLIENT LIST", err)
 	}
@@ -67,7 +71,8 @@ func (s *Shard) Instances(ctx context.Context) (map[string]ConnectedInstance, er
 	return instances, reply.Err()
 }
 
-// clientField returns a field of a line of CLIENT LIST, such as "id=7 addr=127.0.0.1:50000 name=a db=0", or "".
+// clientField returns the value of a field in a line of CLIENT LIST, such as "id=7 addr=127.0.0.1:50000 name=a db=0".
+// It returns "" if the line lacks the field.
 func clientField(line, field string) string {
 	for pair := range strings.FieldsSeq(line) {
 		if name, value, _ := strings.Cut(pair, "="); name == field {

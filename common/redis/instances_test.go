@@ -11,7 +11,7 @@ import (
 )
 
 // Each instance appears once, with the number of shards that it knows, until it closes its connections. Instances of
-// another service or in another database, and clients that are no instances, do not appear.
+// another service or in another database, and clients that are not instances, do not appear.
 func TestInstancesAreThoseThatAreConnected(t *testing.T) {
 	t.Parallel()
 	first, servers := testredis.Open(t, "order", 1, scripts)

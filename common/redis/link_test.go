@@ -8,10 +8,13 @@ import (
 	"testing"
 )
 
-// link is a proxy in front of a server. It can lose replies: commands arrive and run, but the client gets no reply.
+// link is a proxy in front of a server. It can lose replies: commands arrive and run, but the client gets no reply. It
+// can also edit replies, and connect new clients to another server.
 type link struct {
 	addr   string
+	target atomic.Value // string: the address of the server
 	losing atomic.Bool
+	edit   atomic.Value // func([]byte) []byte: changes replies before the client gets them
 }
 
 func newLink(t *testing.T, server string) *link {
@@ -21,6 +24,8 @@ func newLink(t *testing.T, server string) *link {
 		t.Fatal(err)
 	}
 	l := &link{addr: listener.Addr().String()}
+	l.target.Store(server)
+	l.edit.Store(func(reply []byte) []byte { return reply })
 	var conns sync.WaitGroup
 	t.Cleanup(func() {
 		listener.Close()
@@ -32,13 +37,14 @@ func newLink(t *testing.T, server string) *link {
 			if err != nil {
 				return
 			}
-			conns.Go(func() { l.forward(client, server) })
+			conns.Go(func() { l.forward(client, l.target.Load().(string)) })
 		}
 	})
 	return l
 }
 
-// forward copies bytes in both directions until one side closes its connection, or a reply must be lost.
+// forward copies bytes in both directions until one side closes its connection. To lose a reply, forward closes both
+// connections.
 func (l *link) forward(client net.Conn, address string) {
 	defer client.Close()
 	server, err := net.Dial("tcp", address)
@@ -59,7 +65,7 @@ func (l *link) forward(client net.Conn, address string) {
 		if err != nil || l.losing.Load() {
 			return
 		}
-		if _, err := client.Write(buffer[:n]); err != nil {
+		if _, err := client.Write(l.edit.Load().(func([]byte) []byte)(buffer[:n])); err != nil {
 			return
 		}
 	}

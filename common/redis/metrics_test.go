@@ -1,6 +1,7 @@
 package redis_test
 
 import (
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -16,7 +17,7 @@ import (
 	"checkout/common/testredis"
 )
 
-// gather returns the first series of each metric of a collector, and the number of its series.
+// gather returns the first series of each metric of a collector, and the number of series of each metric.
 func gather(t *testing.T, c prometheus.Collector) (first map[string]*dto.Metric, series map[string]int) {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
@@ -30,6 +31,28 @@ func gather(t *testing.T, c prometheus.Collector) (first map[string]*dto.Metric,
 		first[f.GetName()], series[f.GetName()] = f.GetMetric()[0], len(f.GetMetric())
 	}
 	return first, series
+}
+
+// gatherValues returns the values of the gauges of a collector, by name and labels.
+func gatherValues(t *testing.T, c prometheus.Collector) map[string]float64 {
+	t.Helper()
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(c)
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := map[string]float64{}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			var labels []string
+			for _, l := range m.GetLabel() {
+				labels = append(labels, fmt.Sprintf("%s=%q", l.GetName(), l.GetValue()))
+			}
+			values[f.GetName()+"{"+strings.Join(labels, ",")+"}"] = m.GetGauge().GetValue()
+		}
+	}
+	return values
 }
 
 // The metrics count batches, commands per batch, failures and lost scripts. The metrics also report a shard that does
@@ -65,7 +88,7 @@ func TestShardMetrics(t *testing.T) {
 	size := first["redis_shard_batch_commands"].GetHistogram()
 	took := first["redis_shard_batch_duration_seconds"].GetHistogram()
 	if size.GetSampleCount() == 0 || took.GetSampleCount() != size.GetSampleCount() || took.GetSampleSum() <= 0 {
-		t.Errorf("got %v commands in %d batches, %d durations, %v s in all; want some, and a duration for each batch",
+		t.Errorf("got %v commands in %d batches, %d durations, %v s in all; want batches, and a duration for each",
 			size.GetSampleSum(), size.GetSampleCount(), took.GetSampleCount(), took.GetSampleSum())
 	}
 	for name, want := range map[string]int{
@@ -146,7 +169,7 @@ func TestDiskMetrics(t *testing.T) {
 	})
 }
 
-// killRewrite starts a rewrite of a server's append-only file and kills its process.
+// killRewrite starts a rewrite of a server's append-only file and kills the rewriting process.
 func killRewrite(t *testing.T, s *testredis.Server) {
 	t.Helper()
 	if err := s.Client.ConfigSet(t.Context(), "rdb-key-save-delay", "60000000").Err(); err != nil {

@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// The shards of a service also store the identities of the shards of its peers. So a service notices that a peer lost
-// all shards at once, or its only shard, while no instance of the peer ran. The peer itself cannot notice the loss,
-// because nothing at the peer stores the former identities.
+// The shards of a service also store the identities of the shards of its peers. So a service detects that a peer lost
+// its only shard, or all its shards at once, while no instance of the peer ran. The peer itself cannot detect this
+// loss, because it has lost its former identities, too.
 
-// Current returns a string for each shard: the ID of the shard, and then the former IDs that this ID replaces. The
+// Current returns a string for each shard: the ID of the shard, followed by the former IDs that it replaces. The
 // string is empty for a shard that this instance has not used.
 func (ids *Identities) Current() []string {
 	ids.mu.Lock()
@@ -39,7 +39,7 @@ func (ids *Identities) updateDigest() {
 	ids.digest.Store(&digest)
 }
 
-// Inspected reports whether all shards were inspected at least once, with any result.
+// Inspected reports whether all shards have been inspected at least once, with any result.
 func (ids *Identities) Inspected() bool {
 	ids.mu.Lock()
 	defer ids.mu.Unlock()
@@ -47,7 +47,7 @@ func (ids *Identities) Inspected() bool {
 }
 
 // VerifyPeer compares the string that an instance of another service reports about a shard (see Current) with the
-// known IDs. If the other service uses another Redis that no operator has adopted, VerifyPeer returns a Refusal.
+// known IDs. It returns a Refusal if the shard is now another Redis that no operator has adopted.
 func (ids *Identities) VerifyPeer(service string, index int, reported string) error {
 	ids.mu.Lock()
 	defer ids.mu.Unlock()
@@ -71,7 +71,7 @@ func (ids *Identities) VerifyPeer(service string, index int, reported string) er
 	return nil
 }
 
-// PeerRecords returns the records about shards of other services that a shard does not store yet: each field,
+// PeerRecords returns what the shard with an index does not store yet about the shards of other services: fields, each
 // followed by its value.
 func (ids *Identities) PeerRecords(index int) (pairs []any) {
 	ids.mu.Lock()

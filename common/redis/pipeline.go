@@ -29,10 +29,12 @@ type pipeline struct {
 	timeout  time.Duration // for one batch
 	idle     time.Duration // idle time after which a connection is checked before use
 	failFast func() error  // called before a batch is sent; an error fails the whole batch
-	failed   func(error)   // called after a batch timed out or its shard was refused, before the callers return
+	failed   func(error)   // called before the callers return, after a timeout or refusal (replicated: after any error)
 	observe  func(start time.Time, commands int)
-	current  func() *lineage // the lineage of the shard; a connection of another lineage is closed
-	trailer  trailer         // ends each batch that writes
+	current  func() *lineage // returns the lineage of the shard; a connection of another lineage is closed
+	trailer  trailer         // ends each batch that writes or, on a replicated shard, each batch
+	nodes    *nodes          // of a replicated shard, or nil
+	moved    func()          // called after the server of an engine has replied that it is not the primary
 
 	mu      sync.Mutex
 	waiting []*batch // new commands go to the last batch
@@ -42,19 +44,20 @@ type pipeline struct {
 	spare   *batch
 	sender  sync.WaitGroup
 
-	replied atomic.Int64 // when the last batch got its replies, as time since epoch
+	redial  atomic.Bool  // the connection must not be used again
+	replied atomic.Int64 // when the last batch got its replies, as time since clockOrigin
 
 	conn *conn // used by the sender only
 }
 
-// epoch is a time with a monotonic clock reading.
-var epoch = time.Now()
+// clockOrigin is the time zero of pipeline.replied and nodes.replied. It has a monotonic clock reading.
+var clockOrigin = time.Now()
 
 // batch is the commands of one round trip.
 type batch struct {
 	out      []byte
 	commands []*command
-	writes   bool // whether a command may write
+	writes   bool // whether any of the commands may write
 }
 
 // command is one command whose caller waits for the reply.
@@ -67,9 +70,9 @@ type command struct {
 
 var commands = sync.Pool{New: func() any { return &command{done: make(chan struct{}, 1)} }}
 
-// start queues one command. The function write appends the encoded command to its argument. The argument counted is
-// true if the command may write and the write sequence must count the command. The caller must wait for the reply at
-// most once.
+// start queues one command. The first argument appends the encoded command to a buffer. The second argument is true if
+// the command may write, so that the write sequence must count the command. The caller must wait for the reply at most
+// once.
 func (p *pipeline) start(write func(out []byte) []byte, counted bool) (*command, error) {
 	c := commands.Get().(*command)
 	p.mu.Lock()
@@ -126,10 +129,14 @@ func (p *pipeline) send() {
 		start := time.Now()
 		replied, err := p.exchange(b)
 		p.observe(start, len(b.commands))
+		if p.conn != nil && p.conn.moved {
+			p.redial.Store(true)
+			p.moved()
+		}
 		if err != nil {
 			p.disconnect()
 		}
-		if timedOut(err) || refused(err) {
+		if timedOut(err) || refused(err) || err != nil && p.trailer.replicated {
 			p.failed(err)
 		}
 		for _, c := range b.commands[replied:] {
@@ -140,7 +147,7 @@ func (p *pipeline) send() {
 	}
 }
 
-// next returns the next batch. If no batch is waiting, the method returns nil and the sender must exit.
+// next returns the next batch. If no batch is waiting, it returns nil, and the sender must exit.
 func (p *pipeline) next() *batch {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -160,7 +167,7 @@ func (p *pipeline) exchange(b *batch) (replied int, err error) {
 	if err := p.failFast(); err != nil {
 		return 0, err
 	}
-	if p.conn != nil && (p.conn.lineage != p.current() || p.conn.stale(p.idle)) {
+	if p.redial.Swap(false) || p.conn != nil && (p.conn.lineage != p.current() || p.conn.stale(p.idle)) {
 		p.disconnect()
 	}
 	if p.conn == nil {
@@ -171,7 +178,7 @@ func (p *pipeline) exchange(b *batch) (replied int, err error) {
 			return 0, err
 		}
 	}
-	if b.writes {
+	if b.writes || p.trailer.replicated || p.trailer.guard {
 		return p.exchangeCounted(b)
 	}
 	if err := p.conn.write(b.out, time.Now().Add(p.timeout)); err != nil {
@@ -189,8 +196,9 @@ func (p *pipeline) exchange(b *batch) (replied int, err error) {
 	return len(b.commands), nil
 }
 
-// exchangeCounted sends a batch that writes. No caller gets a reply before the reply of the trailer. If the server
-// rejects the trailer, the write sequence does not count the writes. Then each successful write has an unknown outcome.
+// exchangeCounted sends a batch with a trailer. No caller gets a reply before the reply to the trailer arrives. If the
+// server rejects the trailer, the write sequence does not count the writes of the batch. In this case, each successful
+// write has an unknown outcome.
 func (p *pipeline) exchangeCounted(b *batch) (replied int, err error) {
 	seen := p.conn.lineage.seen.Load()
 	b.out = append(b.out, p.trailer.command...)
@@ -207,6 +215,7 @@ func (p *pipeline) exchangeCounted(b *batch) (replied int, err error) {
 		return 0, err
 	}
 	p.markReplied()
+	p.nodes.markReplied(p.conn)
 	for _, c := range b.commands {
 		if c.counted && c.reply.kind != '-' {
 			c.err = err
@@ -219,7 +228,7 @@ func (p *pipeline) exchangeCounted(b *batch) (replied int, err error) {
 
 // markReplied stores the time of a reply before any caller gets the reply. So everything that a caller does after
 // the reply is later than the stored time.
-func (p *pipeline) markReplied() { p.replied.Store(int64(time.Since(epoch))) }
+func (p *pipeline) markReplied() { p.replied.Store(int64(time.Since(clockOrigin))) }
 
 func (p *pipeline) disconnect() {
 	if p.conn != nil {

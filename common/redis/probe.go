@@ -25,14 +25,14 @@ func probe(name, shebang string) *Script {
 	return NewScript(name, shebang+"\n"+MustScript(probeFile, "probe", nil).Body())
 }
 
-// probeKey is the key that the probes pass, without the hash tag. No such key exists.
+// probeKey is the key, without the hash tag, for which the probes check permissions. The key does not exist.
 const probeKey = "probe"
 
 // commandCall matches a call of a Redis command in a script.
 var commandCall = regexp.MustCompile(`redis\.call\('(\w+)'`)
 
-// commandsOf returns the commands that the services use. The result reads lists the commands of reads and of scripts
-// that only read. The result writes lists the commands of the other scripts and of package cluster.
+// commandsOf returns the Redis commands that the services use. One list has the read commands and the commands of
+// read-only scripts. The other list has the commands of all other scripts and of package cluster.
 func commandsOf(scripts []*Script) (reads, writes []any) {
 	used := map[level][]string{
 		readOnly: {"MGET", "HMGET", "HGETALL", "GET", "HGET", "DBSIZE"}, available: {"HSET", "UNLINK", "INCR", "EVAL"},
@@ -62,9 +62,9 @@ func (s *Shard) verifyReads(ctx context.Context) error {
 	return err
 }
 
-// verifyWrites checks that the shard runs scripts that write, and that the user may run all commands of these scripts
-// on the keys of the call that the shard refused last. A writable replica is refused too, because a replica loses its
-// own writes at the next synchronization.
+// verifyWrites checks that the shard runs scripts that write, also with the keys of the last refused call, and that the
+// user may run all commands of these scripts. A writable replica fails this check, because it loses its own writes at
+// the next synchronization.
 func (s *Shard) verifyWrites(ctx context.Context) error {
 	keys := append([]string{s.Key(probeKey)}, s.state.Load().keys...)
 	role, err := s.probe(ctx, probeWrites, keys, s.writes)
@@ -83,8 +83,8 @@ func (s *Shard) verifyMemory(ctx context.Context) error {
 	return err
 }
 
-// probe runs a probe and returns the role of the shard. probe fails if the user may not run some of the commands, and
-// the error lists these commands.
+// probe runs a probe and returns the role of the shard. If the user may not run some of the commands, the error lists
+// these commands.
 func (s *Shard) probe(ctx context.Context, script *Script, keys []string, commands []any) (role string, err error) {
 	args := append([]any{s.Key(probeKey)}, commands...)
 	reply, err := s.doScript(ctx, script, keys, args...)

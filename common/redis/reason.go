@@ -2,27 +2,29 @@ package redis
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 )
 
-// Reason is one word for why a shard does not serve every command. Metrics and responses contain this word.
+// Reason is a short code for the reason why a shard does not serve every command. It appears in metrics and responses.
 type Reason string
 
 // The reasons.
 const (
 	Unreachable Reason = "unreachable"      // no connection, or no reply in time
 	Settings    Reason = "settings"         // with these settings, Redis may lose acknowledged writes
-	Denied      Reason = "denied"           // the user or the password is wrong, or may not run a command
+	Denied      Reason = "denied"           // wrong user or password, or the user may not run a command
 	Replica     Reason = "replica"          // Redis is a replica of another Redis
 	Loading     Reason = "loading"          // Redis reads its data from disk
 	Busy        Reason = "busy"             // Redis runs a script that takes too long
 	MemoryFull  Reason = "memory-full"      // maxmemory is reached
 	DiskError   Reason = "disk-error"       // Redis cannot write its files
 	NoReplicas  Reason = "too-few-replicas" // min-replicas-to-write is not reached
-	Clustered   Reason = "cluster"          // Redis Cluster keeps the key elsewhere
+	FewCopies   Reason = "too-few-copies"   // a replicated shard has no primary, or no replica confirms its writes
+	Clustered   Reason = "cluster"          // the server belongs to a cluster, or the cluster does not serve the key
 	Other       Reason = "other"
 
-	// Why an instance refuses a Redis, see Identities.
+	// Reasons why an instance refuses a Redis; see Identities.
 	AnotherShard Reason = "another-shard"  // the Redis is a shard with another index, or of another service or system
 	AnotherID    Reason = "another-redis"  // the Redis has the right index, but another Redis was used as this shard
 	TooFewShards Reason = "too-few-shards" // more shards are active than the instance knows
@@ -30,10 +32,11 @@ const (
 	Empty        Reason = "empty"          // the Redis has lost its data
 	Older        Reason = "older"          // the Redis went back in time
 	NotUsedYet   Reason = "new"            // the shard is new, and its identity is not complete
+	Replicated   Reason = "replicated"     // REDIS_ADDRS lists only one node of a replicated shard
 )
 
-// refusals lists the error replies that concern more than one call, by their first words, and the level of a shard
-// that returns them. All other error replies concern one call: a key with the wrong type, for example.
+// refusals lists the error replies that affect more than one call, by their prefixes, with the level of a shard that
+// returns them. Any other error reply affects only one call, for example because a key has the wrong type.
 var refusals = []struct {
 	prefix string
 	reason Reason
@@ -52,6 +55,7 @@ var refusals = []struct {
 	{"ERR max number of clients", Unreachable, unavailable},
 	{"LOADING ", Loading, unavailable},
 	{"MASTERDOWN ", Replica, unavailable},
+	{"UNBLOCKED ", Replica, unavailable}, // the primary of a replicated shard became a replica
 	{"BUSY ", Busy, unavailable},
 	{"CLUSTERDOWN ", Clustered, unavailable},
 	{"MOVED ", Clustered, unavailable},
@@ -60,8 +64,8 @@ var refusals = []struct {
 	{"CROSSSLOT ", Clustered, unavailable},
 }
 
-// classify returns the reason and the level that an error reply implies for the whole shard. The level is available if
-// the reply concerns only one call.
+// classify returns the reason and the level that an error reply implies for the whole shard. If the reply affects only
+// one call, the result is the level named available.
 func classify(reply string) (Reason, level) {
 	for _, r := range refusals {
 		if strings.HasPrefix(reply, r.prefix) {
@@ -82,10 +86,32 @@ func reasonOf(err error) Reason {
 	if errors.Is(err, errNew) || errors.Is(err, errIncomplete) || errors.Is(err, errInspecting) {
 		return NotUsedYet
 	}
+	if errors.Is(err, errFewCopies) || errors.Is(err, errNoPrimary) {
+		return FewCopies
+	}
 	var reply errorReply
 	if errors.As(err, &reply) {
 		reason, _ := classify(string(reply))
 		return reason
 	}
 	return Unreachable
+}
+
+// Refusal is the error of a refused Redis. The instance reads nothing from a refused Redis and writes nothing to it.
+type Refusal struct {
+	Reason Reason
+	text   string
+}
+
+// Error describes the problem of the Redis.
+func (r *Refusal) Error() string { return r.text }
+
+func refusal(reason Reason, format string, args ...any) error {
+	return &Refusal{reason, fmt.Sprintf(format, args...)}
+}
+
+// refused reports whether an error is a Refusal.
+func refused(err error) bool {
+	_, ok := errors.AsType[*Refusal](err)
+	return ok
 }

@@ -1,5 +1,5 @@
-// Package redis talks to one Redis server, a shard: it batches the commands of concurrent callers, runs scripts and
-// checks the server's health.
+// Package redis is a client of one shard: a Redis server, or three of them with the same data. It batches the commands
+// of concurrent callers, runs scripts and checks the shard's health.
 //
 // Scripts and reads of concurrent callers share round trips and fsyncs (pipeline.go). Health checks and other rare
 // commands never wait behind a full batch, because they use a second connection. The package implements RESP itself and
@@ -22,8 +22,8 @@ import (
 // Timeouts of a shard. A write that times out has an unknown outcome. The caller decides whether to retry the write.
 const (
 	dialTimeout = 500 * time.Millisecond
-	// replyTimeout bounds one batch. The fallback of a trailer gets the same time again; see newTrailer in this
-	// package. A shard that exceeds replyTimeout becomes unhealthy, so that its callers get an error soon.
+	// replyTimeout bounds one batch. The fallback of a trailer gets the same time again; see newTrailer. A shard that
+	// exceeds replyTimeout becomes unhealthy, so that its callers get an error soon.
 	replyTimeout = 700 * time.Millisecond
 	// checkTimeout bounds one command on the second connection.
 	checkTimeout = time.Second
@@ -32,9 +32,15 @@ const (
 // dialer returns a function that opens a connection to addr. The connection is authenticated and named, and uses the
 // configured database.
 func dialer(addr string, c env.Redis, name ClientName) func(context.Context) (*conn, error) {
+	return dialerOf(addr, "", c, name)
+}
+
+// dialerOf is like dialer. With TLS, the certificate of the server must be valid for the host name, or for the host of
+// addr if the host name is "".
+func dialerOf(addr, host string, c env.Redis, name ClientName) func(context.Context) (*conn, error) {
 	options := &goredis.Options{Addr: addr, DialTimeout: dialTimeout}
 	if c.TLS {
-		options.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+		options.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: host}
 	}
 	dial := goredis.NewDialer(options)
 	return func(ctx context.Context) (*conn, error) {

@@ -17,7 +17,7 @@ var (
 	counts = redis.NewScript("counts", "#!lua flags=no-writes\nreturn redis.call('EXISTS', KEYS[1])\n")
 )
 
-// refusingCases lists what makes a shard refuse commands, and which calls it still serves.
+// refusingCases lists faults that make a shard refuse commands. For each fault, it lists the calls that still succeed.
 var refusingCases = []struct {
 	name                string
 	fault, repair       string // commands, separated by ";"
@@ -73,8 +73,8 @@ func do(t *testing.T, s *testredis.Server, commands string) {
 	}
 }
 
-// A shard that refuses some commands serves all other commands. Refused commands fail at once, and succeed as soon as
-// the cause is gone.
+// A shard that refuses some commands serves all others. Refused commands fail at once, and succeed again when the
+// cause is gone.
 func TestRefusingShard(t *testing.T) {
 	t.Parallel()
 	for _, row := range refusingCases {
@@ -92,7 +92,7 @@ func TestRefusingShard(t *testing.T) {
 			} else {
 				t.Log(problems[0])
 			}
-			if at.Writable() != row.grows || at.Completes() != row.frees { // else calls do not fail before they are sent
+			if at.Writable() != row.grows || at.Completes() != row.frees { // this state makes calls fail fast
 				t.Errorf("shard: got writable %v, completes %v; want %v, %v", at.Writable(), at.Completes(), row.grows, row.frees)
 			}
 			for _, call := range []struct {
@@ -130,7 +130,7 @@ func eventuallyRunsScript(t *testing.T, at *redis.Shard, script *redis.Script) {
 	})
 }
 
-// The first refused call makes the shard refuse writes at once, before the next health check.
+// After the first refused call, later writes fail at once, without waiting for the next health check.
 func TestReportedRefusalTakesEffectAtOnce(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "order", 1, []*redis.Script{grows, frees})
@@ -144,8 +144,8 @@ func TestReportedRefusalTakesEffectAtOnce(t *testing.T) {
 	}
 }
 
-// A Redis with as many connections as its setting maxclients accepts no new connection. The shard then stays
-// unhealthy, although the health checks have a connection.
+// A Redis that has maxclients connections accepts no new connection. The shard then stays unhealthy, although the
+// health checks have a connection.
 func TestShardWithoutFreeConnections(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "order", 1, []*redis.Script{grows})
@@ -176,7 +176,7 @@ func TestReadBesideAnUncountedWrite(t *testing.T) {
 	}
 	do(t, servers[0], "ACL SETUSER default -incr")
 	servers[0].Pause()
-	first := at.StartFields("{o0}none", "f") // alone in its batch
+	first := at.StartFields("{o0}none", "f") // this read is alone in its batch
 	time.Sleep(50 * time.Millisecond)
 	write := at.Start(t.Context(), sets, counter)
 	read := at.StartFields("{o0}none", "f")

@@ -144,7 +144,7 @@ func length(digits []byte) (int, bool) {
 }
 
 // parse parses one complete reply that the function measure has accepted. All strings of the result share the memory of
-// reply.
+// the argument.
 func parse(reply string) value {
 	v, _ := parseOne(reply)
 	return v

@@ -20,7 +20,7 @@ var (
 	counter = []string{"{o0}c"}
 )
 
-// runs returns how often the script count has run.
+// runs is the number of times that the script "count" has run.
 func runs(t *testing.T, s *testredis.Server) int64 {
 	t.Helper()
 	n, err := s.Client.IncrBy(t.Context(), counter[0], 0).Result()
@@ -56,7 +56,7 @@ func TestScriptRunsOnItsShard(t *testing.T) {
 	}
 }
 
-// A script on the second connection runs although the shard loses its scripts all the time, between any two commands.
+// A script on the second connection runs even if the shard loses its scripts between any two commands.
 func TestScriptsThatAreLostAllTheTimeStillRun(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "order", 1, scripts)
@@ -122,7 +122,7 @@ func TestScriptIsNotRetriedAfterALostReply(t *testing.T) {
 		if n > 1 {
 			t.Errorf("one call has run %d times, want at most once", n)
 		}
-		ran += n // 0 if a reply to a health check was lost first: then the shard was unhealthy, and the call was not sent
+		ran += n // n is 0 if a health check lost its reply first: the shard was then unhealthy, and the call was not sent
 	}
 	if ran == 0 {
 		t.Error("no call has run: in every round the shard was unhealthy before the call")
@@ -147,7 +147,7 @@ func TestErrorReplyLeavesTheShardHealthy(t *testing.T) {
 	}
 }
 
-// calls makes one call of each kind and returns their errors.
+// calls is a helper that makes one call of each kind and returns their errors.
 func calls(t *testing.T, at *redis.Shard) map[string]error {
 	_, run := at.Run(t.Context(), count, counter)
 	_, fields := at.Fields(t.Context(), counter[0], "f")

@@ -12,13 +12,14 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
+	"sync"
 	"testing"
 	"time"
 
 	"checkout/common/api"
 	"checkout/common/cluster"
 	"checkout/common/env"
+	"checkout/common/freeport"
 	"checkout/common/testredis"
 )
 
@@ -72,23 +73,29 @@ func TestShardWithTLSAndCredentials(t *testing.T) {
 	}
 }
 
-// secure makes a server listen on a second port with TLS, and adds a user with a password. The certificate is for
-// "localhost", and this process trusts it.
-func secure(t *testing.T, server *testredis.Server) (port string) {
-	t.Helper()
+// localhost returns a certificate and its key. It always returns the same pair, because a process loads its trusted
+// certificates only once.
+var localhost = sync.OnceValues(func() (pair [2][]byte, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		t.Fatal(err)
+		return pair, err
 	}
 	certificate := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, DNSNames: []string{"localhost"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
 	}
-	signed, err := x509.CreateCertificate(rand.Reader, certificate, certificate, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
+	if pair[0], err = x509.CreateCertificate(rand.Reader, certificate, certificate, &key.PublicKey, key); err != nil {
+		return pair, err
 	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
+	pair[1], err = x509.MarshalPKCS8PrivateKey(key)
+	return pair, err
+})
+
+// secure makes a server listen on a second port with TLS, and adds a user with a password. The certificate is for
+// "localhost", and this process trusts it.
+func secure(t *testing.T, server *testredis.Server) (port string) {
+	t.Helper()
+	pair, err := localhost()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,15 +107,10 @@ func secure(t *testing.T, server *testredis.Server) (port string) {
 		}
 		return file
 	}
-	certificateFile, keyFile := write("crt", "CERTIFICATE", signed), write("key", "PRIVATE KEY", private)
+	certificateFile, keyFile := write("crt", "CERTIFICATE", pair[0]), write("key", "PRIVATE KEY", pair[1])
 	t.Setenv("SSL_CERT_FILE", certificateFile)
 
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port = strconv.Itoa(free.Addr().(*net.TCPAddr).Port)
-	free.Close()
+	_, port, _ = net.SplitHostPort(freeport.Addr(t))
 	ctx := t.Context()
 	for _, command := range [][]any{
 		{"CONFIG", "SET", "tls-port", port, "tls-cert-file", certificateFile, "tls-key-file", keyFile, "tls-ca-cert-file",

@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -11,6 +12,9 @@ import (
 // sequence. No reply of the batch reaches a caller before the trailer's reply shows that the shard has not gone back in
 // time. An older copy of the data, or an empty database on a live connection, has a smaller sequence than this instance
 // has seen.
+//
+// On a replicated shard, every batch ends with a trailer, which also waits for a replica. Since Redis 7.2, WAIT ignores
+// what a connection has only read. The increment is a write, so the wait also covers the reads of the batch.
 const sequenceKey = "seq"
 
 // lineage is the write sequence of a shard under one identity.
@@ -41,33 +45,69 @@ func (l *lineage) raise(sequence int64) {
 	}
 }
 
-// trailer ends each batch that writes.
+// trailer is what a pipeline appends to a batch that writes. On a replicated shard, and on the second connection of an
+// engine, the pipeline appends it to every batch.
 type trailer struct {
-	command  []byte // increments the sequence
-	fallback []byte // does the same when memory is full
+	command    []byte // increments the sequence, and waits for a replica
+	fallback   []byte // does the same when memory is full
+	replicated bool
+	guard      bool // the command is only a read, to check that an engine's server is the primary; see guardOf
 }
 
-func newTrailer(key string) trailer {
-	return trailer{
-		command:  appendCommand(nil, "INCR", key),
-		fallback: appendCommand(nil, "EVAL", "#!lua flags=allow-oom\nreturn redis.call('INCR', KEYS[1])", 1, key),
+func newTrailer(key string, replicated bool) trailer {
+	t := trailer{
+		command:    appendCommand(nil, "INCR", key),
+		fallback:   appendCommand(nil, "EVAL", "#!lua flags=allow-oom\nreturn redis.call('INCR', KEYS[1])", 1, key),
+		replicated: replicated,
 	}
+	if replicated {
+		t.command, t.fallback = appendWait(t.command), appendWait(t.fallback)
+	}
+	return t
 }
 
-// finish reads the reply of the trailer. The argument seen is the sequence that was seen before the batch was sent. The
-// result broken means that the connection must not be used any more.
-func (t *trailer) finish(c *conn, seen int64, timeout time.Duration) (broken bool, err error) {
+// read reads the replies to the trailer. The first result is the reply to the increment. An error means that a
+// replicated shard may lose the batch.
+func (t *trailer) read(c *conn) (value, error) {
 	reply, err := c.read()
-	if err == nil && reply.kind == '-' && strings.HasPrefix(reply.text, "OOM") {
+	if err == nil && t.replicated && (reply.kind != '-' || isOOM(reply)) {
+		err = readCopies(c)
+	}
+	return reply, err
+}
+
+// receive is like the method read. If memory is full, it sends the fallback and reads the replies to the fallback.
+func (t *trailer) receive(c *conn, timeout time.Duration) (value, error) {
+	reply, err := t.read(c)
+	if err == nil && isOOM(reply) {
 		if err = c.write(t.fallback, time.Now().Add(timeout)); err == nil {
-			reply, err = c.read()
+			reply, err = t.read(c)
 		}
 	}
+	return reply, err
+}
+
+// confirm is like receive, for a server that may not be the shard. It ignores the sequence.
+func (t *trailer) confirm(c *conn, timeout time.Duration) error {
+	reply, err := t.receive(c, timeout)
+	return errors.Join(err, reply.err())
+}
+
+func isOOM(reply value) bool { return reply.kind == '-' && strings.HasPrefix(reply.text, "OOM") }
+
+// finish reads the replies to the trailer. The argument seen is the largest sequence that this instance had seen before
+// it sent the batch. If the first result is true, the connection must not be used any more.
+func (t *trailer) finish(c *conn, seen int64, timeout time.Duration) (broken bool, err error) {
+	reply, err := t.receive(c, timeout)
 	if err != nil {
 		return true, err
 	}
+	if t.guard {
+		err = reply.err()
+		return err != nil, err
+	}
 	if err := reply.err(); err != nil {
-		return false, err
+		return t.replicated, err // without the increment, the batch may have read old data from an old primary
 	}
 	sequence, err := strconv.ParseInt(reply.text, 10, 64)
 	if err != nil {

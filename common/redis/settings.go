@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// settings lists the names and values of the settings without which Redis may lose acknowledged writes.
+// settings lists the settings that prevent Redis from losing acknowledged writes.
 var settings = []struct{ name, want string }{
 	{"appendonly", "yes"},
 	{"appendfsync", "always"},
@@ -26,7 +26,7 @@ func settingsCommand() []any {
 	return command
 }
 
-// verifySettings checks the settings of the shard, unless REDIS_DURABLE is "unchecked".
+// verifySettings checks the settings of the shard, unless REDIS_DURABLE is "unchecked" or "engine".
 func (s *Shard) verifySettings(ctx context.Context) error {
 	if s.unchecked {
 		return nil

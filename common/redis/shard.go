@@ -18,15 +18,18 @@ import (
 // closed the connection.
 const idleCheck = 500 * time.Millisecond
 
-// Shard is a client of one Redis server. Commands of concurrent callers share round trips and fsyncs. A Shard never
-// sends a command twice, except for a script that did not run because the server had lost the script.
+// Shard is a client of one shard. Commands of concurrent callers share round trips and fsyncs. A Shard never sends a
+// command twice, except for a command that did not run: the server had lost the script, or was not the primary of an
+// engine.
 type Shard struct {
 	Index     int
 	Events    *events.Ring // records changes of the state; may be nil
 	tag       string
-	name      ClientName // of this instance
+	trailer   trailer
+	name      ClientName // of the connections of this instance
 	db        int
 	unchecked bool      // disables verifySettings
+	engine    bool      // the shard is an engine, see dialEngine
 	batches   *pipeline // scripts and reads
 	control   *pipeline // health checks, script loading and rare commands
 	scripts   []*Script
@@ -38,6 +41,7 @@ type Shard struct {
 	missed    int          // consecutive health checks that timed out; used by Watch only
 	checked   bool         // whether the first health check is complete; used by Watch only
 	skew      atomic.Int64 // the shard's clock minus the clock of this instance, ns
+	nodes     *nodes       // of a replicated shard, or nil
 	checkNow  chan struct{}
 
 	lastLog  atomic.Int64 // Unix time of the last logged failure, s
@@ -47,29 +51,54 @@ type Shard struct {
 	dial       func(context.Context) (*conn, error) // opens a connection that is not verified
 }
 
-// NewShard returns the shard with the given index, at addr (host:port). Every key of the shard starts with tag, a hash
-// tag such as "{o0}". The name identifies this instance in CLIENT LIST. All shards of a service share ids. The shard
-// loads the scripts when the shard becomes healthy. The shard is unhealthy until Watch has checked its health.
+// NewShard returns the shard with the given index. The address is host:port, or lists the nodes of a replicated shard;
+// see env.Nodes. All keys of the shard start with the hash tag, such as "{o0}". The name identifies this instance in
+// CLIENT LIST. All shards of a service get the same Identities. The shard loads the scripts when it becomes healthy.
+// The shard is unhealthy until Watch has checked its health.
 func NewShard(
 	index int, tag, addr string, c env.Redis, name ClientName, ids *Identities, scripts []*Script, m *Metrics,
 ) *Shard {
 	s := &Shard{
-		Index: index, tag: tag, name: name, db: c.DB, unchecked: c.Durable == env.Unchecked,
+		Index: index, tag: tag, name: name, db: c.DB,
+		unchecked: c.Durable == env.Unchecked || c.Durable == env.Engine, engine: c.Durable == env.Engine,
 		scripts: slices.Concat(scripts, probes), metrics: m.of(index), checkNow: make(chan struct{}, 1),
-		identities: ids, dial: dialer(addr, c, name),
+		identities: ids,
 	}
-	ids.shards[index].recheck = s.requestCheck
+	addrs := env.Nodes(addr)
+	s.trailer, s.dial = newTrailer(s.Key(sequenceKey), len(addrs) > 1), dialer(addr, c, name)
+	if s.trailer.replicated {
+		s.dial = dialPrimary(addrs, c, name, s.Key(EpochKey))
+		s.nodes = newNodes(s, addrs, c)
+	}
+	controlTrailer := s.trailer
+	if s.engine {
+		s.dial, controlTrailer = dialEngine(addr, c, name, s.Key(sequenceKey)), guardOf(s.Key(sequenceKey))
+	}
+	ids.shards[index].recheck, ids.shards[index].replicated = s.requestCheck, s.trailer.replicated
 	current := func() *lineage { return ids.lineage(index) }
 	s.reads, s.writes = commandsOf(scripts)
 	s.state.Store(&state{level: unavailable, reason: Unreachable, err: errUnhealthy})
 	s.batches = &pipeline{
 		dial: s.dialVerified, timeout: replyTimeout, idle: idleCheck, current: current,
-		failFast: s.failFast, failed: s.markDown, observe: s.metrics.batch, trailer: newTrailer(s.Key(sequenceKey)),
+		failFast: s.failFast, failed: s.markDown, observe: s.metrics.batch, trailer: s.trailer, nodes: s.nodes,
+	}
+	controlTimeout := checkTimeout
+	if s.trailer.replicated || s.engine {
+		controlTimeout = replyTimeout // then connect again: a failover may have replaced the primary
+		s.batches.failed = func(err error) {
+			s.control.redial.Store(true) // the next health check looks for the new primary at once
+			s.markDown(err)
+		}
 	}
 	s.control = &pipeline{
-		dial: s.dialVerified, timeout: checkTimeout, current: current,
+		dial: s.dialVerified, timeout: controlTimeout, current: current, trailer: controlTrailer, nodes: s.nodes,
 		failFast: func() error { return nil }, failed: func(error) {}, observe: func(time.Time, int) {},
 	}
+	s.batches.moved = func() {
+		s.control.redial.Store(true)
+		s.requestCheck()
+	}
+	s.control.moved = func() { s.batches.redial.Store(true) }
 	return s
 }
 
@@ -85,11 +114,10 @@ func (s *Shard) Key(name string) string { return s.tag + name }
 
 // Do runs one command on the shard's second connection, even if the shard is unhealthy.
 func (s *Shard) Do(ctx context.Context, args ...any) (Reply, error) {
-	c, err := s.control.start(func(out []byte) []byte { return appendCommand(out, args...) }, false)
-	if err != nil {
-		return Reply{}, err
+	reply, err := s.doOnce(ctx, args)
+	for tries := 0; s.redirected(reply) && tries < loadTries; tries++ {
+		reply, err = s.doOnce(ctx, args)
 	}
-	reply, err := c.waitContext(ctx)
 	if err == nil {
 		err = reply.err()
 	}
@@ -97,6 +125,14 @@ func (s *Shard) Do(ctx context.Context, args ...any) (Reply, error) {
 		return Reply{}, err
 	}
 	return newReply(reply), nil
+}
+
+func (s *Shard) doOnce(ctx context.Context, args []any) (value, error) {
+	c, err := s.control.start(func(out []byte) []byte { return appendCommand(out, args...) }, false)
+	if err != nil {
+		return value{}, err
+	}
+	return c.waitContext(ctx)
 }
 
 // DoScript runs a script on the shard's second connection. DoScript sends the source if the shard has lost the script,
@@ -127,9 +163,10 @@ func (s *Shard) send(needs level, write func([]byte) []byte) (*command, error) {
 	return s.batches.start(write, needs > readOnly)
 }
 
-// Failed logs and counts a failed command and returns the error for its caller: api.Overloaded if the queue was full,
-// otherwise api.Unavailable. Failed requests a health check, unless the queue was full, the shard already refuses
-// such commands, or the server has returned an error reply.
+// Failed handles the failure of a command: it logs and counts the failure, and returns the error for the caller of the
+// command. The error is api.Overloaded if the queue was full, otherwise api.Unavailable. This method also requests a
+// health check, unless the queue was full, the shard already refuses such commands, or the server has returned an error
+// reply.
 func (s *Shard) Failed(ctx context.Context, command string, err error) error {
 	s.metrics.failures.Inc()
 	switch {

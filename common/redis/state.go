@@ -11,7 +11,7 @@ import (
 	"checkout/common/events"
 )
 
-// level says which commands a shard serves. Each level includes the commands of all lower levels.
+// level describes which commands a shard serves. Each level includes the commands of all lower levels.
 type level int
 
 const (
@@ -24,15 +24,15 @@ const (
 // state is the result of the last health check, or of a failure that a caller has reported since.
 type state struct {
 	level    level
-	reason   Reason // "" if the level is available
+	reason   Reason // "" on the level named available
 	err      error
 	reported time.Time // when a caller reported the failure; zero for the result of a health check
-	keys     []string  // keys of the call that the shard has refused
+	keys     []string  // keys of the last refused call
 	since    time.Time // start of the problem that an event has reported; zero if there is none
 }
 
-// keepReported is the shortest time that a reported failure remains, even if health checks do not find the
-// failure. For example, memory may be full only at times.
+// keepReported is the minimum time that a reported failure remains, even if health checks do not find it. For example,
+// memory may be full only some of the time.
 const keepReported = time.Second
 
 var errUnhealthy = errors.New("redis: the shard is unhealthy")
@@ -52,15 +52,25 @@ func (s *Shard) Writable() bool { return s.state.Load().level == available }
 // allow-oom.
 func (s *Shard) Completes() bool { return s.state.Load().level >= full }
 
-// Problem returns why the shard does not serve every command, or "" if the shard serves every command.
+// Problem returns the reason why the shard does not serve every command, or "" if the shard serves every command.
 func (s *Shard) Problem() Reason { return s.state.Load().reason }
 
-// Silent returns the time since the last reply of a shard that is not connected. It returns 0 for all other shards.
+// Replicated reports whether the shard has replicas, so that a failover replaces a primary that has failed.
+func (s *Shard) Replicated() bool { return s.trailer.replicated || s.engine }
+
+// Silent returns the time since the last reply of a shard that is not connected, or has no primary with a replica. It
+// returns 0 for all other shards.
 func (s *Shard) Silent() time.Duration {
-	if now := s.state.Load(); now.level > unavailable || now.reason != Unreachable && now.reason != Loading {
+	switch now := s.state.Load(); {
+	case now.level > unavailable:
+		return 0
+	case now.reason == Unreachable, now.reason == Loading:
+	case s.trailer.replicated && (now.reason == FewCopies || now.reason == Replica):
+	case s.engine && passes(now.reason) && !refused(now.err):
+	default:
 		return 0
 	}
-	return time.Since(epoch) - time.Duration(s.batches.replied.Load())
+	return time.Since(clockOrigin) - time.Duration(s.batches.replied.Load())
 }
 
 // hungAfter is the silence after which an unreachable shard counts as hung. It is shorter than replyTimeout, after
@@ -112,16 +122,22 @@ func (s *Shard) markDown(err error) {
 	}
 }
 
-// failed is like Failed, for a command that needs the shard to have a level. An error reply may show that the shard
-// refuses more than this command. Then failed lowers the level of the shard, so that later commands fail at once, and
-// returns ErrRefused. The shard recovers when it passes a health check.
+// failed is like Failed, for a command that needs the given level. If an error reply shows that the shard refuses more
+// than this command, failed lowers the level of the shard, so that later commands fail at once, and returns ErrRefused.
+// The shard recovers when it passes a health check.
 func (s *Shard) failed(ctx context.Context, command string, needs level, keys []string, err error) error {
 	refused := errors.Is(err, ErrRefused)
 	var reply errorReply
 	if errors.As(err, &reply) {
-		if reason, l := classify(string(reply)); l < needs {
-			refused = reason != Loading // loading ends by itself
-			s.degrade(&state{level: l, reason: reason, err: err, reported: time.Now(), keys: keys})
+		reason, l := classify(string(reply))
+		to := &state{level: l, reason: reason, err: err, reported: time.Now(), keys: keys}
+		passing := s.engine && passes(reason)
+		if passing { // a health check finds the end of the problem at once
+			to.level, to.reported = unavailable, time.Time{}
+		}
+		if to.level < needs {
+			refused = reason != Loading && !passing // loading and passing problems end by themselves
+			s.degrade(to)
 			s.requestCheck()
 		}
 	}
@@ -190,7 +206,8 @@ func (s *Shard) logState(to *state) {
 	}
 }
 
-// problemSince returns when the problem of the state to began. A new shard that is not used yet has no problem.
+// problemSince returns the time when the problem of the new state began. A new shard that is not used yet has no
+// problem.
 func problemSince(from, to *state) time.Time {
 	switch {
 	case to.level == available || to.reason == NotUsedYet:

@@ -15,7 +15,7 @@ import (
 	"checkout/common/testredis"
 )
 
-// eventuallyRuns waits until a script runs on a shard that was unhealthy. It waits at most a second.
+// eventuallyRuns waits until a script runs on the shard again. The test fails if this takes more than a second.
 func eventuallyRuns(t *testing.T, at *redis.Shard) {
 	t.Helper()
 	start := time.Now()
@@ -59,8 +59,8 @@ func TestKilledShardFailsFastAndRecovers(t *testing.T) {
 	}
 }
 
-// wantOutage checks that the last events report that a shard was unavailable, and for how long. The duration may be
-// 1 ms shorter than the time between the events, because each of the three values is rounded down to milliseconds.
+// wantOutage checks that the last two events report an outage of a shard and its duration. The duration may be 1 ms
+// shorter than the time between the events, because all three values are rounded down to milliseconds.
 func wantOutage(t *testing.T, ring *events.Ring, index int) {
 	t.Helper()
 	all := ring.After(0)
@@ -181,10 +181,11 @@ func TestCallsBeyondTheQueueAreNotSent(t *testing.T) {
 		}
 	}
 	if overloaded == 0 || ran == 0 {
-		t.Errorf("%d calls ran, %d were overloaded, %d are unknown; want some of the first two", ran, overloaded, unknown)
+		t.Errorf("%d calls ran, %d were overloaded, %d are unknown; want calls that ran and calls that were overloaded",
+			ran, overloaded, unknown)
 	}
 	if n := runs(t, servers[0]); n < 1+ran || n > 1+ran+unknown {
-		t.Errorf("%d runs: %d calls got a reply, %d are unknown, and none of %d overloaded ones may run",
+		t.Errorf("the script ran %d times: %d calls got a reply, %d are unknown, and none of %d overloaded calls may run",
 			n, 1+ran, unknown, overloaded)
 	}
 }
@@ -198,12 +199,12 @@ func TestLoadingShardDoesNotRefuse(t *testing.T) {
 	for i := range 1000 {
 		servers[0].Client.Set(t.Context(), fmt.Sprint(i), i, 0)
 	}
-	do(t, servers[0], "BGREWRITEAOF") // the loading of the resulting file can be slowed down
+	do(t, servers[0], "BGREWRITEAOF") // loading the resulting file can be slowed down
 	testredis.Eventually(t, "the file is rewritten", func() bool {
 		info := servers[0].Client.InfoMap(t.Context(), "persistence").Item("Persistence", "aof_rewrite_in_progress")
 		return info == "0"
 	})
-	for loading := 0; loading < 3; { // a health check may find the problem before a call finds it
+	for loading := 0; loading < 3; { // a health check may find the problem before a call does
 		servers[0].Kill()
 		var restarting sync.WaitGroup
 		restarting.Go(func() {

@@ -1,4 +1,4 @@
-// Package requestid carries the ID of a request in its context. Log records and calls to other services contain the ID.
+// Package requestid carries the ID of a request in a context. Log records and calls to other services contain the ID.
 package requestid
 
 import (
@@ -12,9 +12,9 @@ import (
 const (
 	// Header is the HTTP header that carries the ID in requests and responses.
 	Header = "X-Request-Id"
-	// MaxLength is the longest ID of one request, in bytes.
+	// MaxLength is the largest length of the ID of one request, in bytes.
 	MaxLength = 128
-	// MaxJoinedLength is the longest result of Join, in bytes. A result has room for the IDs of about a hundred requests.
+	// MaxJoinedLength is the largest length of a result of Join, in bytes: room for the IDs of about a hundred requests.
 	MaxJoinedLength = 4 << 10
 )
 
@@ -36,7 +36,7 @@ func (c *carrier) Value(k any) any {
 // NewContext returns a copy of ctx that carries the ID of a request.
 func NewContext(ctx context.Context, id string) context.Context { return &carrier{ctx, id} }
 
-// FromContext returns the ID that ctx carries, or "" without an ID.
+// FromContext returns the ID that ctx carries, or "" if there is none.
 func FromContext(ctx context.Context) string {
 	id, _ := ctx.Value(key{}).(string)
 	return id

@@ -2,6 +2,7 @@ package service
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"text/tabwriter"
 
@@ -10,6 +11,9 @@ import (
 
 // usageError is the error for wrong arguments.
 type usageError struct{ error }
+
+// UsageError returns an error that makes Main exit with status 2.
+func UsageError(format string, args ...any) error { return &usageError{fmt.Errorf(format, args...)} }
 
 // parseArgs returns the command in the arguments of the process: "help", "version", "healthcheck", "adopt-shard", or ""
 // to run an instance.
@@ -34,10 +38,10 @@ func (d Definition) parseArgs(args []string) (string, error) {
 			return "healthcheck", nil
 		}
 	}
-	return "", &usageError{fmt.Errorf("unexpected argument %q; run %s --help", wrong, d.Name)}
+	return "", UsageError("unexpected argument %q; run %s --help", wrong, d.Name)
 }
 
-// adoptShard is the argument before the indexes of shards to adopt.
+// adoptShard is the command that adopts shards. The arguments after it are the indexes of these shards.
 const adoptShard = "adopt-shard"
 
 // help returns the text for --help.
@@ -56,13 +60,18 @@ func (d Definition) help() string {
 Environment:
 
 `, d.Name)
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	for _, v := range env.Variables {
+	WriteVariables(&b, env.Variables)
+	return b.String()
+}
+
+// WriteVariables writes the list of environment variables for --help.
+func WriteVariables(out io.Writer, variables []env.Variable) {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, v := range variables {
 		for name := range strings.SplitSeq(v.Name, ", ") {
 			fmt.Fprintf(w, "  %s\t%s\n", name, strings.ReplaceAll(v.Meaning, "`", ""))
 		}
 		fmt.Fprintf(w, "  \tdefault: %s\n", v.Default)
 	}
 	w.Flush()
-	return b.String()
 }

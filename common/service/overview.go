@@ -32,8 +32,8 @@ func (s *Service) overview(c *gin.Context) (api.Overview, error) {
 	return o, err
 }
 
-// overviewOf returns the overview if this instance has the number in the path. The gateway sends the request to this
-// instance only. Without such a gateway, the request may reach another instance.
+// overviewOf returns the overview if this instance has the number in the path. The gateway routes the request to that
+// instance. Without the gateway, the request may reach another instance.
 func (s *Service) overviewOf(c *gin.Context) (api.Overview, error) {
 	if number := c.Param("instance"); number != strconv.Itoa(s.Config.Instance) {
 		return api.Overview{}, fmt.Errorf("%s: this is instance %s: %w",
@@ -42,10 +42,10 @@ func (s *Service) overviewOf(c *gin.Context) (api.Overview, error) {
 	return s.overview(c)
 }
 
-// fullOverview returns the overview for the monitoring port. The query "after" selects the events with larger sequence
-// numbers.
+// fullOverview returns the overview for the monitoring port. The query parameter "after" is a sequence number: the
+// overview contains only events with larger sequence numbers.
 func (s *Service) fullOverview(c *gin.Context) (api.Overview, error) {
-	after, _ := strconv.ParseInt(c.Query("after"), 10, 64) // after an error, all events
+	after, _ := strconv.ParseInt(c.Query("after"), 10, 64) // without a valid number, select all events
 	o := api.Overview{
 		Service: s.Name, Instance: s.Instance(),
 		Shards: s.Cluster.States(), Modulus: s.Cluster.Modulus(), Requests: s.Responses(),

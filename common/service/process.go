@@ -32,8 +32,9 @@ func tuneRuntime() {
 	}
 }
 
-// Main runs a service until SIGTERM or SIGINT. If the function run fails, Main prints the error to stderr and exits
-// with status 1. If the arguments are wrong, Main exits with status 2.
+// Main calls the given function, which must run until its context ends. SIGTERM and SIGINT end the context. If the call
+// fails, Main prints the error to stderr, unless the error is already logged, and exits with status 1. If the arguments
+// of the process are wrong, the status is 2.
 func Main(run func(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error) {
 	tuneRuntime()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
@@ -52,10 +53,10 @@ func Main(run func(ctx context.Context, args []string, getenv func(string) strin
 	}
 }
 
-// setLogger makes the default logger write to w, as text or JSON. Each record names the service and its instance.
+// SetLogger makes the default logger write to w, as text or JSON. Each record names the service and its instance.
 // Debug records are written only if debug is true. Records that are logged with the context of a request contain its
 // request ID and its trace ID.
-func setLogger(w io.Writer, service, instance string, debug, json bool) {
+func SetLogger(w io.Writer, service, instance string, debug, json bool) {
 	options := &slog.HandlerOptions{Level: slog.LevelInfo}
 	if debug {
 		options.Level = slog.LevelDebug

@@ -51,7 +51,7 @@ func TestLoggerFormatsAndLevels(t *testing.T) {
 		{false, true, `"level":"INFO","msg":"info","service":"order","instance":"1/2"}` + "\n"},
 	} {
 		var log strings.Builder
-		setLogger(&log, "order", "1/2", c.debug, c.json)
+		SetLogger(&log, "order", "1/2", c.debug, c.json)
 		slog.Debug("debug")
 		slog.Info("info")
 		got := regexp.MustCompile(`(time=\S+ |\{"time":"[^"]+",)`).ReplaceAllString(log.String(), "")
@@ -87,7 +87,7 @@ func TestLogLinesNameTheTrace(t *testing.T) {
 			" trace_id=" + id + "," + strings.Split(other.Traceparent(), "-")[1]},
 	} {
 		var log strings.Builder
-		setLogger(&log, "order", "1/2", false, false)
+		SetLogger(&log, "order", "1/2", false, false)
 		slog.InfoContext(c.ctx, "info")
 		if want := "msg=info service=order instance=1/2" + c.want + "\n"; !strings.HasSuffix(log.String(), want) {
 			t.Errorf("%s: got %q, want %q at the end", c.name, log.String(), want)

@@ -72,7 +72,7 @@ func (d Definition) Run(ctx context.Context, args []string, getenv func(string) 
 	if command == adoptShard {
 		return cluster.AdoptAll(ctx, d.Name, config.Redis, args[2:], stdout)
 	}
-	setLogger(stdout, d.Name, instance(config), config.Debug, config.LogJSON)
+	SetLogger(stdout, d.Name, instance(config), config.Debug, config.LogJSON)
 	if err := d.serve(ctx, config); err != nil {
 		slog.Error("the instance failed", "error", err)
 		return errors.Join(errLogged, err)
@@ -96,7 +96,7 @@ func (d Definition) serve(ctx context.Context, config env.Config) error {
 	return s.serve(ctx)
 }
 
-// New returns an instance of a service on the shards of c. The instance does not listen yet.
+// New returns an instance of a service that uses the shards of the given cluster. The instance does not listen yet.
 func New(d Definition, config env.Config, c *cluster.Cluster) *Service {
 	s := &Service{
 		Name: d.Name, Config: config, Cluster: c, started: time.Now(),
@@ -131,7 +131,7 @@ func (s *Service) serve(ctx context.Context) error {
 	return err
 }
 
-// Peer returns the client of another service at hosts (host:port). Service.Close closes the client.
+// Peer returns the client of another service at the given hosts (host:port). Service.Close closes the client.
 func (s *Service) Peer(name string, hosts []string) *peer.Peer {
 	token := ""
 	if tokens := s.Config.Access.Tokens; len(tokens) > 0 {
@@ -145,7 +145,8 @@ func (s *Service) Peer(name string, hosts []string) *peer.Peer {
 // Collect adds collectors to the metrics of the service.
 func (s *Service) Collect(c ...prometheus.Collector) { s.collectors = append(s.collectors, c...) }
 
-// Background adds work that runs while the service serves. The work must return soon after its context ends.
+// Background adds a function that runs while the service accepts requests. The function must return soon after its
+// context ends.
 func (s *Service) Background(work func(context.Context)) { s.background = append(s.background, work) }
 
 // Close closes the clients of the service's peers.
@@ -163,7 +164,7 @@ func (s *Service) allCollectors() []prometheus.Collector {
 	return all
 }
 
-// Unavailable lists why the service is not ready: unavailable shards and peers.
+// Unavailable lists the reasons why the service is not ready: unavailable shards and peers.
 func (s *Service) Unavailable() []string {
 	unavailable := s.Cluster.Unavailable()
 	for _, p := range s.peers {

@@ -30,7 +30,7 @@ func (l *log) Write(p []byte) (int, error) {
 	return l.Buffer.Write(p)
 }
 
-// after returns the first word of the output after mark.
+// after is the word that follows the given text in the output, or "" if there is none.
 func (l *log) after(mark string) string {
 	l.Lock()
 	defer l.Unlock()

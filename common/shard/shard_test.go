@@ -23,7 +23,6 @@ func TestMintedIDContainsItsShard(t *testing.T) {
 	}
 }
 
-// IDs must not repeat within a process, or between processes with the same MACHINE_ID.
 func TestMintNeverRepeats(t *testing.T) {
 	seen := map[string]bool{}
 	for range 200_000 {
@@ -67,7 +66,7 @@ func TestOfRejectsOtherStrings(t *testing.T) {
 		}
 	}
 	if _, ok := Of(uuid.NewString()); ok {
-		t.Error("a UUID of version 4 passes for a minted ID")
+		t.Error("a UUID of version 4 is accepted as a minted ID")
 	}
 }
 

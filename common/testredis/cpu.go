@@ -10,8 +10,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// CPU returns the processor time that a server has used. Unlike elapsed time, processor time does not depend on the
-// load of the host.
+// CPU returns the CPU time that a server has used. Unlike elapsed time, CPU time does not depend on the load of the
+// host.
 func CPU(t testing.TB, client *redis.Client) time.Duration {
 	t.Helper()
 	info, err := client.Info(t.Context(), "cpu").Result()
@@ -33,9 +33,8 @@ func CPU(t testing.TB, client *redis.Client) time.Duration {
 	return used
 }
 
-// ReportCPU makes n calls. Each round trip has as many calls as the argument size says. The function queue adds
-// the calls to a round trip. ReportCPU reports the server's processor time per call as the metric
-// <name>-redis-µs.
+// ReportCPU makes n calls in round trips of the given size. The last argument adds the calls of one round trip to a
+// pipeline. ReportCPU reports the server's CPU time per call as the metric <name>-redis-µs.
 func ReportCPU(b *testing.B, client *redis.Client, name string, n, size int,
 	queue func(p redis.Pipeliner, from, to int)) {
 	b.Helper()

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"checkout/common/freeport"
 )
 
 // Server is a running redis-server.
@@ -24,26 +26,25 @@ type Server struct {
 	Addr   string
 	Client *redis.Client // direct access for tests
 	dir    string
+	engine string   // the server program
+	args   []string // arguments of every start
 	cmd    *exec.Cmd
 }
 
 // Start starts a redis-server and stops it when the test ends.
 func Start(t testing.TB) *Server {
 	t.Helper()
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		t.Fatal("redis-server is not installed: run make deps")
+	return start(t, "redis-server")
+}
+
+func start(t testing.TB, engine string, args ...string) *Server {
+	t.Helper()
+	if _, err := exec.LookPath(engine); err != nil {
+		t.Fatalf("%s is not installed: run make deps", engine)
 	}
-	s := &Server{dir: t.TempDir()}
-	// Retry: another process may take the free port before the server binds it.
-	var err error
-	for range 10 {
-		s.Addr = freeAddr(t)
-		if err = s.run(); err == nil {
-			break
-		}
-	}
-	if err != nil {
-		t.Fatalf("start redis-server: %v", err)
+	s := &Server{Addr: freeport.Addr(t), dir: t.TempDir(), engine: engine, args: args}
+	if err := s.run(); err != nil {
+		t.Fatalf("start %s: %v", engine, err)
 	}
 	s.Client = redis.NewClient(&redis.Options{Addr: s.Addr, MaxRetries: -1})
 	t.Cleanup(func() {
@@ -53,21 +54,12 @@ func Start(t testing.TB) *Server {
 	return s
 }
 
-func freeAddr(t testing.TB) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 func (s *Server) run(args ...string) error {
 	_, port, _ := net.SplitHostPort(s.Addr)
-	s.cmd = exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1",
+	s.cmd = exec.Command(s.engine, "--port", port, "--bind", "127.0.0.1",
 		"--dir", s.dir, "--logfile", filepath.Join(s.dir, "log"),
 		"--appendonly", "yes", "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction")
-	s.cmd.Args = append(s.cmd.Args, args...)
+	s.cmd.Args = append(append(s.cmd.Args, s.args...), args...)
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := s.cmd.Start(); err != nil {
 		return err
@@ -98,7 +90,7 @@ func hasLine(info, want string) bool {
 	return false
 }
 
-// exited reports whether the process has exited, and does not wait.
+// exited reports whether the process has exited. It does not wait.
 func (s *Server) exited() bool {
 	var status syscall.WaitStatus
 	pid, _ := syscall.Wait4(s.cmd.Process.Pid, &status, syscall.WNOHANG, nil)
@@ -115,7 +107,7 @@ func (s *Server) Kill() {
 func (s *Server) Restart(t testing.TB, args ...string) {
 	t.Helper()
 	if err := s.run(args...); err != nil {
-		t.Fatalf("restart redis-server: %v", err)
+		t.Fatalf("restart %s: %v", s.engine, err)
 	}
 }
 
@@ -125,7 +117,7 @@ func (s *Server) Pause() { s.cmd.Process.Signal(syscall.SIGSTOP) }
 // Resume continues a paused server.
 func (s *Server) Resume() { s.cmd.Process.Signal(syscall.SIGCONT) }
 
-// Erase kills the server, deletes its data and starts it again, as if its disk was lost.
+// Erase kills the server, deletes its data and starts it again, as if its disk had been lost.
 func (s *Server) Erase(t testing.TB) {
 	t.Helper()
 	s.Kill()

@@ -12,7 +12,7 @@ import (
 )
 
 // encode returns the OTLP message for spans of one resource. TracesData has the same wire format as
-// ExportTraceServiceRequest, but the package of TracesData does not import gRPC.
+// ExportTraceServiceRequest, but its package does not import gRPC.
 func encode(spans []sdk.ReadOnlySpan) *otlp.TracesData {
 	list := make([]*otlp.Span, len(spans))
 	for i, span := range spans {
@@ -82,5 +82,5 @@ func encodeValue(v attribute.Value) *common.AnyValue {
 }
 
 // validUTF8 replaces invalid bytes. Protobuf rejects such bytes, so one invalid attribute, such as the path of a
-// request, would lose the whole batch.
+// request, would make the export of the whole batch fail.
 func validUTF8(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }

@@ -1,7 +1,7 @@
 // Package trace records OpenTelemetry spans of requests that cross services.
 //
-// Tracing is off until Start is called with a collector. While tracing is off, beginning a span costs one comparison
-// and no allocation.
+// Tracing is off until Start is called with a collector. While tracing is off, a call of Begin costs one comparison and
+// no allocation.
 package trace
 
 import (
@@ -81,7 +81,7 @@ func begin(ctx context.Context, name string, kind otrace.SpanKind) (context.Cont
 }
 
 // BeginLinked begins a new trace that links to an earlier span. The argument traceparent is the result of
-// Span.Traceparent for the earlier span; with "", the trace has no link.
+// Span.Traceparent for the earlier span, or "" for a trace without a link.
 func BeginLinked(ctx context.Context, name, traceparent string) (context.Context, Span) {
 	t := tracer.Load()
 	if t == nil {

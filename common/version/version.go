@@ -1,4 +1,4 @@
-// Package version names the version of a program, for --version and the metrics.
+// Package version reports the version of a program, for --version and the metrics.
 package version
 
 import (

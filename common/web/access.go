@@ -25,9 +25,10 @@ type Access struct {
 	Hosts []string
 	// Origins are the origins of browser apps that may use the public port, such as "https://shop.example".
 	Origins []string
-	// Tokens are the tokens that an internal request may carry. An empty token accepts requests without a token.
+	// Tokens are the valid tokens of internal requests. If the list is empty or contains an empty string, requests without
+	// a token are also accepted.
 	Tokens []string
-	// ClientTraces says whether to continue the traces that clients name in the header traceparent.
+	// ClientTraces makes the server continue the traces that clients name in the header traceparent.
 	ClientTraces bool
 }
 
@@ -62,7 +63,7 @@ func newAccess(a Access) *access {
 	return prepared
 }
 
-// Authorization returns the header Authorization of an internal request, or "" for an empty token.
+// Authorization returns the value of the header Authorization of an internal request, or "" for an empty token.
 func Authorization(token string) string {
 	if token == "" {
 		return ""
@@ -73,9 +74,9 @@ func Authorization(token string) string {
 // Restrict sets which requests the server accepts. Call Restrict before Serve.
 func (s *Server) Restrict(a Access) { s.access = newAccess(a) }
 
-// checkHost rejects a request whose Host header names an unknown host. A stranger can make the name of its own page
-// resolve to this address (DNS rebinding). The browser then treats this server as the origin of the page, and lets
-// the page read all responses. An unknown route gets 404 under every name, as at the gateway.
+// checkHost rejects a request whose Host header names an unknown host. An attacker can make the host name of a web page
+// resolve to this address (DNS rebinding). The browser then treats this server as the origin of the page, and lets the
+// page read all responses. An unknown route gets 404 for every host name, as at the gateway.
 func (s *Server) checkHost(c *gin.Context) {
 	if host := c.Request.Host; c.FullPath() != "" && !s.access.hostAllowed(host) {
 		fail(c, fmt.Errorf("host %s is not in ALLOWED_HOSTS: %w", quote(host), api.UnknownHost))
@@ -85,9 +86,9 @@ func (s *Server) checkHost(c *gin.Context) {
 // privateSuffixes lists the endings of names that no public DNS server resolves.
 var privateSuffixes = []string{".localhost", ".internal", ".svc", ".cluster.local"}
 
-// hostAllowed reports whether the server accepts a Host header. It accepts names that no stranger can point at this
-// server: IP addresses, names without a dot, and names with a private suffix. It also accepts the configured names, and
-// an HTTP/1.0 request without a Host header, because every browser sends this header.
+// hostAllowed reports whether the server accepts a Host header. It accepts names that no attacker can point at this
+// server: IP addresses, names without a dot, and names with a private suffix. It also accepts the configured names,
+// and an HTTP/1.0 request without a Host header, because every browser sends this header.
 func (a *access) hostAllowed(hostPort string) bool {
 	host := hostPort
 	if rest, ok := strings.CutPrefix(host, "["); ok {
@@ -128,15 +129,15 @@ func (s *Server) checkPublicOrigin(r *http.Request) error  { return s.access.pub
 func (s *Server) checkPrivateOrigin(r *http.Request) error { return s.access.private.Check(r) }
 
 // authenticate rejects internal requests without a valid token, and internal requests with a Content-Type other than
-// JSON. Before a browser sends JSON to another origin, the browser sends a preflight request, which fails here. So no
-// page can send JSON. Health checks need no token.
+// JSON. Before a browser sends JSON to another origin, it sends a preflight request, which fails here. So no page of
+// another origin can send JSON. Health checks need no token.
 func (s *Server) authenticate(c *gin.Context) {
 	if path := c.FullPath(); path == livenessPath || path == readinessPath || path == instancePath {
 		return
 	}
 	if !s.access.tokenAccepted(c.Request.Header.Get("Authorization")) {
 		c.Header("WWW-Authenticate", "Bearer")
-		reject(c, http.StatusUnauthorized, "the header Authorization contains no token in INTERNAL_TOKEN")
+		reject(c, http.StatusUnauthorized, "the header Authorization does not contain a token of INTERNAL_TOKEN")
 		return
 	}
 	if method := c.Request.Method; method == http.MethodGet || method == http.MethodHead {
@@ -165,7 +166,7 @@ func (a *access) tokenAccepted(authorization string) bool {
 	return accepted == 1
 }
 
-// quote returns a value of a request header for an error message.
+// quote shortens and quotes the value of a request header for an error message.
 func quote(value string) string {
 	if len(value) > maxQuoted {
 		value = value[:maxQuoted] + "…"

@@ -40,7 +40,7 @@ func sendTo(e *gin.Engine, host, method, path string, header ...string) *httptes
 }
 
 // A page of another origin cannot send an unsafe request to any port. Requests without browser headers and requests of
-// the server's own pages are accepted, also behind a proxy that terminates TLS.
+// the server's own pages are accepted, even behind a proxy that terminates TLS.
 func TestForeignOriginsAreRejected(t *testing.T) {
 	s := guarded(Access{Hosts: []string{"shop.example"}})
 	for _, c := range []struct {
@@ -89,7 +89,7 @@ func TestForeignOriginsAreRejected(t *testing.T) {
 	}
 }
 
-// A page whose name resolves to this server (DNS rebinding) reaches no port: its Host header is unknown.
+// A page whose host name resolves to this server (DNS rebinding) reaches no port: its requests name an unknown host.
 func TestUnknownHostsAreRejected(t *testing.T) {
 	s := guarded(Access{Hosts: []string{"shop.example", "*.shops.example"}})
 	for host, allowed := range map[string]bool{
@@ -130,12 +130,12 @@ func TestUnknownHostsAreRejected(t *testing.T) {
 	}
 }
 
-// The internal port accepts each token in the list, so that instances can change the token one after the other.
+// The internal port accepts each token in the list, so that the token can be changed on one instance after another.
 func TestInternalTokens(t *testing.T) {
 	const first, second = "first-token-0123456", "second-token-012345"
 	for name, c := range map[string]struct {
 		tokens   []string
-		accepted string // of "none first second wrong"
+		accepted string // the accepted tokens among "none first second wrong"
 	}{
 		"no tokens":     {nil, "none first second wrong"},
 		"one":           {[]string{first}, "first"},
@@ -198,7 +198,8 @@ func TestInternalPortAcceptsJSONOnly(t *testing.T) {
 	}
 }
 
-// Each kind of route is on one port only: a client that may read metrics cannot reach an internal route.
+// The monitoring port shares only the health checks with the internal port, so a client that may read metrics cannot
+// reach another internal route.
 func TestPortsHaveSeparateRoutes(t *testing.T) {
 	s := guarded(Access{})
 	for path, want := range map[string]string{ // the ports that serve the path

@@ -10,7 +10,7 @@ import (
 // clientConn is the connection of a client. The connection carries one request at a time.
 type clientConn struct {
 	raw    syscall.RawConn
-	peek   func(fd uintptr) // sets closed; kept here so that ClientConnected does not allocate a closure
+	peek   func(fd uintptr) // sets the field closed; kept here so that ClientConnected does not allocate a closure
 	closed bool
 }
 

@@ -31,7 +31,8 @@ func TestClientConnected(t *testing.T) {
 			conn.SetLinger(0)
 			return conn.Close()
 		}, false},
-		// The unread request hides the end of the stream. The gateway never sends a second request before the response.
+		// The unread request hides the end of the stream, so the client counts as connected. This does no harm, because the
+		// gateway never sends a second request before it has the response.
 		{"sent its next request and closed the connection", func(conn *net.TCPConn) error {
 			_, err := io.WriteString(conn, request)
 			conn.Close()

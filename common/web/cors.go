@@ -17,8 +17,8 @@ var (
 	sameOrigin  = []string{"same-origin"}
 )
 
-// secure sets headers. With these headers, no browser runs a response as a script or loads a response into a page of
-// another origin.
+// secure sets headers that stop browsers from running a response as a script, or loading it into a page of another
+// origin.
 func secure(c *gin.Context) {
 	h := c.Writer.Header()
 	h["X-Content-Type-Options"] = noSniff

@@ -77,7 +77,7 @@ func TestPreflightRequests(t *testing.T) {
 	if w := send(s.Public, "OPTIONS", "/none", "", preflight...); w.Code != 404 {
 		t.Errorf("preflight of an unknown route: got %d, want 404", w.Code)
 	}
-	// A preflight request is an ordinary OPTIONS request if it comes from another origin or names no method.
+	// An OPTIONS request from another origin, or without Access-Control-Request-Method, is not a preflight request.
 	for name, headers := range map[string][]string{
 		"other origin": {"Origin", "https://evil.example", "Access-Control-Request-Method", "POST"},
 		"no method":    {"Origin", appOrigin},
@@ -89,7 +89,7 @@ func TestPreflightRequests(t *testing.T) {
 	}
 }
 
-// Without CORS_ORIGINS, responses contain no CORS header and do not vary.
+// Without CORS_ORIGINS, responses contain no CORS header and no Vary header.
 func TestNoOriginsNoCORS(t *testing.T) {
 	s := guarded(Access{})
 	for _, method := range []string{"GET", "OPTIONS"} {
@@ -102,8 +102,7 @@ func TestNoOriginsNoCORS(t *testing.T) {
 	}
 }
 
-// No browser runs a response as a script, guesses the type of a response, or loads a response into a page of
-// another site.
+// No browser runs a response as a script, guesses its type, or loads it into a page of another site.
 func TestResponsesCannotBeEmbedded(t *testing.T) {
 	s := guarded(Access{Tokens: []string{"0123456789abcdef"}})
 	for path, e := range map[string]*gin.Engine{

@@ -65,8 +65,8 @@ const (
 )
 
 // rateLimit is the value of the header RateLimit of responses with status 429
-// (https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/): no request is left, and t is retryAfter.
-// The limits themselves change with the load, so there is no RateLimit-Policy.
+// (https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/): r=0 means that no request is left, and t is
+// retryAfter. The limits themselves change with the load, so there is no RateLimit-Policy.
 const rateLimit = `"concurrency";r=0;t=` + retryAfter
 
 // Status returns the HTTP status for err: 200 for nil, and 503 if err wraps no api.Error.
@@ -89,11 +89,12 @@ func statusOf(failure *api.Error) int {
 	return http.StatusServiceUnavailable
 }
 
-// failures limits the log lines about responses with status 503, by route.
+// failures is the limiter of the log lines about responses with status 503, by route.
 var failures logs.Limiter
 
-// logFailure logs why a response has status 503. logFailure limits the lines, because an outage makes thousands of
-// requests fail. If expected is false, the error is a defect. An error with a method LogAttrs adds attributes.
+// logFailure logs the reason why a response has status 503. The number of lines is limited, because an outage makes
+// thousands of requests fail. If the last argument is false, the error is a defect. If the error has a method LogAttrs,
+// the line also contains the attributes that this method returns.
 func logFailure(c *gin.Context, err error, expected bool) {
 	unlogged, ok := failures.Allow(c.FullPath())
 	if !ok {
@@ -154,9 +155,9 @@ func fail(c *gin.Context, err error) {
 // the gateway retries the checkout on another instance. The gateway overwrites the value that a client has sent.
 const CheckoutHeader = "X-Checkout-Id"
 
-// mayBeRetried reports whether this request may be a retry of the gateway. Then another instance may have begun the
-// work and died. Only the gateway knows whether the request is a retry. So nginx follows the header
-// X-Accel-Redirect, and responds with Overloaded to a first try and with Unavailable to a retry.
+// mayBeRetried reports whether this request may be a retry by the gateway. Before a retry, another instance may have
+// begun the work and died. Only the gateway knows whether the request is a retry. So for such a request, fail sets
+// X-Accel-Redirect and leaves the choice to nginx: Overloaded for a first try, Unavailable for a retry.
 func mayBeRetried(c *gin.Context) bool {
 	return c.GetHeader(CheckoutHeader) != "" || c.GetHeader(idempotency.GatewayHeader) != ""
 }

@@ -47,7 +47,7 @@ func TestStatus(t *testing.T) {
 	}
 }
 
-// captureLog returns the log, from debug level, until the end of the test.
+// captureLog returns a buffer that receives all log lines until the end of the test, including debug lines.
 func captureLog(t *testing.T) *strings.Builder {
 	t.Helper()
 	var log strings.Builder
@@ -118,8 +118,8 @@ func (detailedError) LogAttrs() []any { return []any{"order", 7, "cause", "a sec
 
 func (e detailedError) Unwrap() error { return e.error }
 
-// During an outage, a route logs a burst of its failures and then one failure per second. The lines name the
-// cause; the responses do not name the cause.
+// During an outage, a route logs a burst of its failures and then one failure per second. The lines name the cause;
+// the responses do not.
 func TestFailuresAreLoggedWithTheirCauseAndALimit(t *testing.T) {
 	log := captureLog(t)
 	s := NewServer(false)

@@ -33,14 +33,14 @@ type Readiness struct {
 func alive(*gin.Context) (map[string]string, error) { return map[string]string{"status": "alive"}, nil }
 
 // HandleReadiness adds two routes to the internal and the monitoring port. Each responds with 200, or with 503 and a
-// list of problems. An instance that stops has a problem.
+// list of problems. While the instance stops, both respond with 503.
 //
-//   - /readyz lists the result of the function unavailable: everything that the instance needs.
-//   - /readyz/instance lists the result of the function unfit: problems that only this instance has. An instance has a
-//     problem until it opens its public port. See docs/adr/0023-instances-are-deployments.md.
+//   - /readyz lists what the first argument returns: problems of everything that the instance needs.
+//   - /readyz/instance lists what the second argument returns: problems that only this instance has. It also responds
+//     with 503 until the instance opens its public port. See docs/adr/0023-instances-are-deployments.md.
 //
-// Serve opens the public port when the function unavailable returns an empty list, or after startupTimeout. Serve never
-// opens the port before the function probed has returned true, because no results of health checks exist before.
+// Serve opens the public port when the first argument returns an empty list, or after startupTimeout. Serve never opens
+// the port before the third argument returns true, because until then some health checks have no result.
 func (s *Server) HandleReadiness(unavailable, unfit func() []string, probed func() bool) {
 	s.unavailable, s.probed = unavailable, probed
 	for path, problems := range map[string]func() []string{

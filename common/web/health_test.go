@@ -51,7 +51,7 @@ func TestPublicPortOpensWhenReady(t *testing.T) {
 	}
 }
 
-// fit lists no problem of the instance.
+// fit returns an empty list of problems.
 func fit() []string { return nil }
 
 func TestReadiness(t *testing.T) {

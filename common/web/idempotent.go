@@ -9,8 +9,8 @@ import (
 	"checkout/common/idempotency"
 )
 
-// Idempotent is like JSON, but for a write that accepts an Idempotency-Key. If the request has no key, the function
-// handle gets nil. A replay has the header Idempotent-Replayed.
+// Idempotent is like JSON, but for a write that accepts an Idempotency-Key. If the request has no key, the handler gets
+// nil as the key. A replay has the header Idempotent-Replayed.
 func Idempotent[T any](handle func(c *gin.Context, key *idempotency.Key) (T, error)) gin.HandlerFunc {
 	return JSON(func(c *gin.Context) (T, error) {
 		key, err := idempotencyKey(c)
@@ -19,8 +19,8 @@ func Idempotent[T any](handle func(c *gin.Context, key *idempotency.Key) (T, err
 			return zero, err
 		}
 		if key.FromGateway() && !ClientConnected(c.Request.Context()) {
-			// The gateway may have retried the request on another instance, and the record of the retry may have expired. Then
-			// a write would take effect a second time.
+			// The gateway may have retried the request on another instance, and the record of the retry may have expired. In
+			// this case, a write would take effect a second time.
 			var zero T
 			return zero, fmt.Errorf("write not started: client disconnected: %w", api.Unavailable)
 		}

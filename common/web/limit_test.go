@@ -33,12 +33,12 @@ func TestLimitFollowsCompletionRate(t *testing.T) {
 	}
 	expectLimit(minLimit) // before the first window ends
 	complete(3000, time.Millisecond)
-	expectLimit(minLimit) // 1,000 a second
+	expectLimit(minLimit) // for 1,000 requests per second
 	complete(12000, 250*time.Microsecond)
 	expectLimit(4000)
 	complete(300000, 10*time.Microsecond)
 	expectLimit(maxLimit)
-	now = now.Add(time.Minute) // idle
+	now = now.Add(time.Minute) // no requests for a minute
 	complete(3000, time.Millisecond)
 	expectLimit(minLimit)
 	if n := l.inFlight.Load(); n != 0 {

@@ -11,7 +11,7 @@ import (
 	"checkout/common/list"
 )
 
-// List returns a handler like the function JSON. The handler returns api.ListsDisabled unless enabled is true.
+// List is like JSON, but each request fails with api.ListsDisabled if lists are not enabled.
 func List[T any](enabled bool, handle func(*gin.Context) (T, error)) gin.HandlerFunc {
 	return JSON(func(c *gin.Context) (T, error) {
 		if !enabled {
@@ -22,8 +22,8 @@ func List[T any](enabled bool, handle func(*gin.Context) (T, error)) gin.Handler
 	})
 }
 
-// Page parses the query parameters "limit" and "cursor". The function valid reports whether an ID may be in a cursor of
-// this list. If valid is list.IsID, every ID of an object is valid.
+// Page parses the query parameters "limit" and "cursor". The last argument reports whether an ID may be in a cursor of
+// this list. For example, list.IsID accepts the ID of any object.
 func Page(c *gin.Context, valid func(id string) bool) (list.Page, error) {
 	page := list.Page{Limit: list.DefaultLimit}
 	limit, hasLimit, err := Query(c, "limit")
@@ -44,8 +44,8 @@ func Page(c *gin.Context, valid func(id string) bool) (list.Page, error) {
 	return page, err
 }
 
-// Query returns a query parameter and whether the request has it. The error wraps api.BadRequest if the request has the
-// parameter twice, or if the query is malformed.
+// Query returns a query parameter and whether the request has it. The error wraps api.BadRequest if the request has
+// the parameter more than once, or if the query is malformed.
 func Query(c *gin.Context, name string) (value string, found bool, err error) {
 	query, err := url.ParseQuery(c.Request.URL.RawQuery)
 	if err != nil {

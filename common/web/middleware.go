@@ -75,8 +75,8 @@ func extractTrace(c *gin.Context) {
 // contextKey is the key under which keepContext stores the context of a request.
 const contextKey = "context"
 
-// keepContext stores the context of the request for logRequests. At the end, the tracing middleware restores the
-// context without its span.
+// keepContext stores the context of the request for logRequests, because the tracing middleware removes its span from
+// the context when the request ends.
 func keepContext(c *gin.Context) { c.Set(contextKey, c.Request.Context()) }
 
 // logRequests logs each request at debug level. On the internal port, logRequests skips successful GET requests,

@@ -12,8 +12,8 @@ import (
 )
 
 // net/http itself responds to a request that it cannot parse, in plain text and without calling a handler. net/http
-// writes such a response with one call, directly to the connection. problemListener and problemConn replace this
-// response with a problem.
+// writes such a response directly to the connection, with one call of Write. problemListener and problemConn replace
+// this response with a problem.
 
 // problemListener is a listener whose connections are problemConns.
 type problemListener struct {
@@ -36,7 +36,7 @@ type problemConn struct {
 	maxHeaders int
 }
 
-var _ syscall.Conn = problemConn{} // for WithClientConn
+var _ syscall.Conn = problemConn{} // WithClientConn needs this interface
 
 // Parts of a response that net/http writes itself. A response of a handler has more headers.
 var (

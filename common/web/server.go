@@ -28,13 +28,13 @@ const (
 	idleTimeout = 2 * time.Minute
 
 	maxPublicBody      = 64 << 10 // bytes; no public route needs a body
-	maxPublicLine      = 8 << 10  // bytes; of the request line, and of a header line
-	maxPublicHeaders   = 32 << 10 // bytes; of all lines
+	maxPublicLine      = 8 << 10  // bytes; limit for the request line, and for each header line
+	maxPublicHeaders   = 32 << 10 // bytes; limit for all header lines together
 	maxInternalHeaders = 64 << 10 // bytes; a batched request has one traceparent per message
 )
 
-// Server is the HTTP server of a service. The gateway sends requests to Public. Peers and health checks use
-// Internal. See monitoring.go for Monitoring. Register the routes first, then call Serve.
+// Server is the HTTP server of a service. Public serves the gateway. Internal serves peers and health checks. See
+// monitoring.go for Monitoring. Register the routes first, then call Serve.
 type Server struct {
 	Public, Internal, Monitoring *gin.Engine
 	// ClientPath returns the path that the client has sent to the gateway, given the path of a public request. If
@@ -95,7 +95,7 @@ func newEngine(listener string, maxIDLength int, durations *prometheus.Histogram
 	e.Use(newRequestMetrics(listener, e, durations).observe, identify(maxIDLength), secure)
 	e.ForwardedByClientIP = false // spans name the connected host as the client, not a host from a header
 	e.HandleMethodNotAllowed = true
-	e.UseRawPath, e.UnescapePathValues = true, false // see the method parameters
+	e.UseRawPath, e.UnescapePathValues = true, false // see Server.parameters
 	e.RedirectTrailingSlash = false
 	e.Use(gin.CustomRecoveryWithWriter(nil, func(c *gin.Context, panicked any) {
 		fail(c, fmt.Errorf("panic: %v", panicked))
@@ -147,7 +147,7 @@ func (s *Server) Serve(ctx context.Context, at Addresses) error {
 	return errors.Join(err, s.shutdown(publicListener, public, internal))
 }
 
-// newHTTPServer returns a server that counts its connections in open, unless open is nil.
+// newHTTPServer returns a server that counts its connections in the last argument, unless this argument is nil.
 func newHTTPServer(handler http.Handler, maxHeaderBytes int, open *connections) *http.Server {
 	server := &http.Server{
 		Handler:           handler,

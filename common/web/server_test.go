@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"checkout/common/freeport"
 )
 
 // running is a server that serves on free ports.
@@ -20,21 +22,11 @@ type running struct {
 	served chan error // result of Serve
 }
 
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // start serves s and returns when the internal port responds.
 func start(t *testing.T, s *Server) *running {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
-	r := &running{s, Addresses{freeAddress(t), freeAddress(t), freeAddress(t)}, stop, make(chan error, 1)}
+	r := &running{s, Addresses{freeport.Addr(t), freeport.Addr(t), freeport.Addr(t)}, stop, make(chan error, 1)}
 	go func() { r.served <- s.Serve(ctx, r.at) }()
 	t.Cleanup(stop)
 	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
@@ -56,7 +48,7 @@ func (r *running) wait(t *testing.T) {
 			t.Errorf("Serve returned %v, want nil", err)
 		}
 	case <-time.After(inFlightTimeout + 5*time.Second):
-		t.Fatal("the server has not stopped, want a stop")
+		t.Fatal("Serve has not returned")
 	}
 }
 
@@ -81,7 +73,7 @@ func TestServeNamesThePortThatIsTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	free, free2, used := freeAddress(t), freeAddress(t), taken.Addr().String()
+	free, free2, used := freeport.Addr(t), freeport.Addr(t), taken.Addr().String()
 	for port, at := range map[string]Addresses{
 		"public port": {used, free, free2}, "internal port": {free, used, free2}, "monitoring port": {free, free2, used},
 	} {

@@ -12,7 +12,7 @@ import (
 
 // Timeouts of a shutdown. See docs/adr/0016-gateway-timeouts-and-shutdown.md.
 const (
-	// handshakeTimeout is the time for TCP handshakes in progress to complete: two round trips.
+	// handshakeTimeout is enough for TCP handshakes in progress to complete: two round trips.
 	handshakeTimeout = 100 * time.Millisecond
 	// gatewayCloseTimeout exceeds the 2 s after which the gateway closes an idle connection (keepalive_timeout in
 	// upstreams.conf).
@@ -26,9 +26,9 @@ const (
 	connectionPollInterval = 10 * time.Millisecond
 )
 
-// shutdown stops the public and the internal port without losing a request. A server that closes an idle connection may
-// lose a request that is on the way, and the client cannot find out whether the request was executed. So shutdown lets
-// the clients close their connections: each response has the header "Connection: close", and the gateway closes idle
+// shutdown stops the public and the internal port without losing a request. A server that closes an idle connection
+// may lose a request in transit, and the client cannot find out whether the request was executed. So shutdown lets the
+// clients close their connections: each response has the header "Connection: close", and the gateway closes idle
 // connections itself. Then shutdown closes the remaining connections. shutdown closes the internal port after the
 // public port, so that requests in flight on other instances can finish. Serve closes the monitoring port after that.
 func (s *Server) shutdown(publicListener net.Listener, public, internal *http.Server) error {

@@ -10,7 +10,7 @@ import (
 )
 
 // checkSize rejects a public request that is too large. The gateway has the same limits. The limit on all header lines
-// is MaxHeaderBytes of the http.Server.
+// together is MaxHeaderBytes of the http.Server.
 func checkSize(r *http.Request) error {
 	if n := len(r.Method) + len(" ") + len(r.RequestURI) + len(" HTTP/1.1\r\n"); n > maxPublicLine {
 		return fmt.Errorf("request line of %d bytes, want at most %d: %w", n, maxPublicLine, api.URITooLong)
@@ -25,8 +25,8 @@ func checkSize(r *http.Request) error {
 	return checkBody(r)
 }
 
-// checkBody rejects a body that is too large. If the length is unknown, checkBody reads the body, which no public
-// route does.
+// checkBody rejects a body that is too large. If the length is unknown, checkBody reads and discards the body, because
+// no public route needs a body.
 func checkBody(r *http.Request) error {
 	if r.ContentLength > maxPublicBody {
 		return fmt.Errorf("body of %d bytes, want at most %d: %w", r.ContentLength, maxPublicBody, api.TooLarge)

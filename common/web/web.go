@@ -1,8 +1,8 @@
 // Package web adapts HTTP to the services.
 //
-// A handler is a function that returns a value or an error. JSON turns it into a Gin handler. Only this package writes
-// responses and maps errors to statuses. A Server has a public, an internal and a monitoring port, reports readiness
-// and metrics, sheds requests over a limit and shuts down without losing a request.
+// A handler is a function that returns a value or an error. JSON turns a handler into a Gin handler. Only this package
+// writes responses and maps errors to statuses. A Server has a public, an internal and a monitoring port, reports
+// readiness and metrics, sheds requests over a limit and shuts down without losing a request.
 package web
 
 import (
@@ -14,7 +14,7 @@ import (
 	"checkout/common/api"
 )
 
-// JSON returns a Gin handler that calls the function handle. The handler responds with the JSON encoding of the
+// JSON returns a Gin handler that calls the given function. The Gin handler responds with the JSON encoding of the
 // returned value, or with the problem for the returned error.
 func JSON[T any](handle func(*gin.Context) (T, error)) gin.HandlerFunc {
 	return func(c *gin.Context) {

@@ -25,9 +25,9 @@ type attempt struct {
 	creditReserved    time.Time   // when the coordinator sent the message to which payment replied RESERVED
 	arrived           time.Time   // when the client's request arrived; zero if no client waits for the attempt
 	started           time.Time   // when this coordinator began to reserve
-	steps             store.Steps // since started
-	shardHangs        bool        // a shard did not reply to a reservation
-	stockHoldsNothing bool        // the only stock shard has recorded a refusal: stock has nothing to release
+	steps             store.Steps // durations from the start until each reservation
+	shardHangs        bool        // whether a shard did not reply to a reservation
+	stockHoldsNothing bool        // whether stock has nothing to release: the attempt's only stock shard has refused
 }
 
 func newAttempt(orderID string, r store.Result) *attempt {
@@ -49,10 +49,10 @@ func (a *attempt) stock() api.Attempt {
 }
 
 // The gateway retries a checkout on another instance after a timeout, so two instances may handle one request. If the
-// first instance is paused, the second instance may respond with 4xx because its attempt is closed. When the first
-// instance resumes, it must not begin another attempt. Two rules prevent this: an attempt ID starts with the name of
+// first instance is paused, the second instance may respond with 4xx because the attempt is closed. When the first
+// instance continues, it must not begin another attempt. Two rules prevent this: an attempt ID starts with the name of
 // the request, and a checkout does not begin if its client has disconnected. If the attempt of the first instance is
-// still running, the second instance continues that attempt at once. See docs/adr/0014-request-named-attempts.md.
+// still running, the second instance resumes that attempt at once. See docs/adr/0014-request-named-attempts.md.
 
 // Request is a client's request for a checkout.
 type Request struct {
@@ -72,7 +72,7 @@ var errClientDisconnected = fmt.Errorf("checkout not started: client disconnecte
 // namedBytes is the number of bytes of a request's name at the start of an attempt ID.
 const namedBytes = 8
 
-// mintAttempt returns a new attempt ID that starts with the first namedBytes of a request's name. Only the UUID's
+// mintAttempt returns a new attempt ID that starts with the first namedBytes bytes of a request's name. The UUID's
 // version replaces 4 bits of the name. If the name is invalid, the whole ID is random.
 func mintAttempt(request string) string {
 	attempt := uuid.New()

@@ -28,7 +28,7 @@ func TestAttemptContainsTheNameOfItsRequest(t *testing.T) {
 		{"16 digits", requestName[:16], true},
 		{"none", "", false},
 		{"15 digits", requestName[:15], false},
-		{"no hexadecimal number", "0123456789abcdex" + requestName[16:], false},
+		{"not hexadecimal", "0123456789abcdex" + requestName[16:], false},
 		{"with dashes", "01234567-89ab-4def-8edc-ba9876543210", false},
 		{"no digits", strings.Repeat("ä", 16), false},
 	} {
@@ -76,7 +76,7 @@ func TestRetriedRequestDoesNotBeginAgain(t *testing.T) {
 			s.set("{p0}u:"+user, 1)
 			id := s.order(user, map[string]int64{item: 1})
 			if err := s.co.Checkout(ctx, id, Request{Name: c.first}); !errors.Is(err, api.InsufficientCredit) {
-				t.Fatalf("first request: got %v, want too little credit", err)
+				t.Fatalf("first request: got %v, want insufficient-credit", err)
 			}
 			s.set("{p0}u:"+user, 10)
 			state, money := store.StateOpen, int64(10)
@@ -101,7 +101,7 @@ func TestRetriedRequestDoesNotBeginAgain(t *testing.T) {
 	}
 }
 
-// caller returns a request and a function that disconnects its caller.
+// The function "caller" returns a request, and a function that disconnects the client of the request.
 func caller(name string) (r Request, disconnect func()) {
 	var gone atomic.Bool
 	return Request{Name: name, Connected: func() bool { return !gone.Load() }}, func() { gone.Store(true) }
@@ -144,9 +144,8 @@ func TestCheckoutOfADisconnectedCallerDoesNotBegin(t *testing.T) {
 	}
 }
 
-// The response to a successful checkout is lost. The user cancels the order, and the gateway retries the
-// request. The retry reports that this request has paid the order. Every other request finds the order
-// cancelled.
+// The response to a successful checkout is lost. The user cancels the order, and the gateway retries the request. The
+// retry reports that this request has paid the order. Every other request finds the order cancelled.
 func TestRetryOfAPaidRequestSucceedsAfterACancellation(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
@@ -170,7 +169,7 @@ func TestRetryOfAPaidRequestSucceedsAfterACancellation(t *testing.T) {
 			}
 			for _, other := range []string{strings.Repeat("1", 32), ""} {
 				if err := s.co.Checkout(ctx, id, Request{Name: other}); !errors.Is(err, api.OrderCancelled) {
-					t.Errorf("%d items: request %q: got %v, want that the order is cancelled", len(items), other, err)
+					t.Errorf("%d items: request %q: got %v, want order-cancelled", len(items), other, err)
 				}
 			}
 		}
@@ -180,8 +179,8 @@ func TestRetryOfAPaidRequestSucceedsAfterACancellation(t *testing.T) {
 	}
 }
 
-// A caller that has joined an attempt never begins an attempt, even if batch_init resets the order when the joined
-// attempt is closed.
+// A caller that has joined an attempt never begins an attempt, even if batch_init resets the order after the joined
+// attempt was closed.
 func TestJoinedCallerDoesNotBegin(t *testing.T) {
 	t.Parallel()
 	s := openShop(t)

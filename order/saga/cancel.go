@@ -21,8 +21,8 @@ const cancelBudget = 2500 * time.Millisecond
 //	refund     stock, payment    each participant records the refund, so that the refund happens once
 //	cancelled  order             REFUNDING -> CANCELLED
 
-// Payment returns whether a checkout of the user has paid the order, and which attempt has paid. The result is
-// api.PaymentUnknown if the order cannot be read.
+// Payment reports whether a checkout of the user has paid the order, and which attempt has paid. If the order cannot be
+// read, the field Payment of the result is api.PaymentUnknown.
 func (co *Coordinator) Payment(ctx context.Context, c api.Cancel) api.Purchase {
 	o, err := co.store.Summary(ctx, c.OrderID)
 	switch {
@@ -97,7 +97,7 @@ func (co *Coordinator) undo(ctx context.Context, c api.Cancel) (result api.Order
 
 // refund refunds a REFUNDING order and completes its cancellation. For an order without lines, refund sends no message
 // to stock, and the refund at payment is 0. If a refund message arrives after a.notAfter, the message has no effect,
-// and recovery retries with a later time.
+// and recovery later retries with a new not-after time.
 func (co *Coordinator) refund(ctx context.Context, a *attempt) error {
 	stock, credit := a.stock(), a.credit()
 	stock.Until, credit.Until = a.notAfter, a.notAfter

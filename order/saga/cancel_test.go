@@ -13,7 +13,7 @@ import (
 	"checkout/order/store"
 )
 
-// An empty order needs a user, like every other order. Stock is not involved.
+// An empty order can be paid and cancelled without stock. Like every other order, it needs a user that exists.
 func TestEmptyOrderIsPaidAndCancelled(t *testing.T) {
 	t.Parallel()
 	s := openShop(t)
@@ -21,7 +21,7 @@ func TestEmptyOrderIsPaidAndCancelled(t *testing.T) {
 	id := s.order(user, nil)
 	err := s.co.Checkout(context.Background(), id, Request{})
 	if !errors.Is(err, api.UserNotFound) || s.state(id) != store.StateOpen {
-		t.Errorf("checkout without the user: got %v, %s; want no user, OPEN", err, s.state(id))
+		t.Errorf("checkout without the user: got %v, %s; want user-not-found, OPEN", err, s.state(id))
 	}
 	s.set("{p0}u:"+user, 0)
 	if err := s.co.Checkout(context.Background(), id, Request{}); err != nil || s.state(id) != store.StatePaid {
@@ -31,11 +31,11 @@ func TestEmptyOrderIsPaidAndCancelled(t *testing.T) {
 		t.Errorf("cancel: got %v, %s; want Cancelled, CANCELLED", got, s.state(id))
 	}
 	if err := s.co.Checkout(context.Background(), id, Request{}); !errors.Is(err, api.OrderCancelled) {
-		t.Errorf("checkout of a cancelled order: got %v, want that the order is cancelled", err)
+		t.Errorf("checkout of a cancelled order: got %v, want order-cancelled", err)
 	}
 }
 
-// cancel cancels the checkout of an order that a user has paid. Without such a checkout, cancel does nothing.
+// cancel cancels the checkout with which a user has paid an order. Without such a checkout, cancel does nothing.
 func (s *shop) cancel(co *Coordinator, id, user string) api.OrderPayment {
 	c := api.Cancel{OrderID: id, UserID: user}
 	c.Attempt = co.Payment(context.Background(), c).Attempt
@@ -82,7 +82,7 @@ func TestCancelRefundsTheCreditOfAnEmptyOrder(t *testing.T) {
 	}
 }
 
-// A participant may reply without a final result. Then the cause in the log is not a missing reply.
+// If a participant replies, but not with a final result, the logged cause is not a missing reply.
 func TestCauseOfARefundWithoutAResult(t *testing.T) {
 	user := shard.Mint(0)
 	for _, c := range []struct {

@@ -9,8 +9,8 @@ import (
 	"checkout/order/store"
 )
 
-// Reasons of a closed attempt, as stored with the order. An ID follows a reason that ends with a space. Two numbers may
-// precede the ID: the amount that was needed, and the amount that was available.
+// Reasons why an attempt was closed, as stored with the order. An ID follows a reason that ends with a space. Two
+// numbers may precede the ID: the amount that was needed, and the amount that was available.
 const (
 	reasonCredit  = "credit "
 	reasonUser    = "user "
@@ -43,7 +43,8 @@ func (a *attempt) stockReason(o api.Outcome) string {
 	return fmt.Sprint(reasonStock, needed, " ", o.Available, " ", o.ID)
 }
 
-// closedErrors maps the first word of a reason to the object that its ID names, and to the error.
+// closedErrors maps the first word of a reason to the error of the checkout, and to the kind of object whose ID is in
+// the reason.
 var closedErrors = map[string]struct {
 	noun string
 	err  *api.Error
@@ -55,8 +56,8 @@ var closedErrors = map[string]struct {
 	reasonDirect: {"user", api.PaidDirectly},
 }
 
-// ReasonName returns the name of the error of a checkout whose attempt is closed with a reason. The argument is the
-// first letter of the reason.
+// ReasonName returns the name of the error for the reason of a closed attempt. The argument is the first letter of the
+// reason.
 func ReasonName(letter byte) string {
 	for word, refused := range closedErrors {
 		if word[0] == letter {
@@ -81,17 +82,17 @@ func (a *attempt) refusal() error {
 		return fmt.Errorf("order %s, %s %s: %s needed, %s available: %w",
 			a.orderID, refused.noun, parts[2], parts[0], parts[1], refused.err)
 	}
-	if rest == "" { // written by an older version
+	if rest == "" { // an older version has written the reason
 		return fmt.Errorf("order %s: %w", a.orderID, refused.err)
 	}
 	return fmt.Errorf("order %s, %s %s: %w", a.orderID, refused.noun, rest, refused.err)
 }
 
 // refuse closes an attempt that this coordinator has started and that payment has refused. Payment has recorded the
-// refusal and no message was sent to stock, so the attempt never holds anything. Use abort for a resumed attempt,
-// because an earlier coordinator may have reserved stock before payment lost its data. The refusal is the correct
-// result, even if another coordinator has closed the attempt meanwhile. If another coordinator is still aborting the
-// attempt, the method "refuse" first completes that abort.
+// refusal and no message was sent to stock, so the attempt never holds reservations. For a resumed attempt, call the
+// method "abort" instead: an earlier coordinator may have reserved stock before payment lost its data. The refusal is
+// the correct result, even if another coordinator has closed the attempt meanwhile. If another coordinator has begun to
+// abort the attempt, refuse completes the abort before it returns.
 func (co *Coordinator) refuse(ctx context.Context, a *attempt, reason string) error {
 	found, err := retryUntilDone(ctx, co.steps.refuse.of(a), func() (store.Result, error) {
 		return co.store.Refuse(ctx, a.orderID, a.id, reason)
@@ -112,7 +113,7 @@ func (co *Coordinator) abandon(ctx context.Context, a *attempt, reservation api.
 	return co.abort(ctx, a, reasonTimeout)
 }
 
-// abort decides that the attempt will never be paid. Then abort releases the reservations of the attempt.
+// abort decides that the attempt will never be paid, and releases the reservations of the attempt.
 func (co *Coordinator) abort(ctx context.Context, a *attempt, reason string) error {
 	found, err := retryUntilDone(ctx, co.steps.abort.of(a), func() (store.Result, error) {
 		return co.store.Abort(ctx, a.orderID, a.id, reason, a.steps)
@@ -123,8 +124,8 @@ func (co *Coordinator) abort(ctx context.Context, a *attempt, reason string) err
 	return co.settle(ctx, a, found)
 }
 
-// release releases the reservations of an ABORTING attempt, reopens the order and returns the refusal. release
-// releases stock before credit, so that the attempt never holds stock without credit.
+// release releases the reservations of an attempt whose order is ABORTING, reopens the order and returns the refusal.
+// It releases stock before credit, so that the attempt never holds stock without credit.
 func (co *Coordinator) release(ctx context.Context, a *attempt) error {
 	releasing, cancel := ctx, func() {}
 	if a.shardHangs {

@@ -1,14 +1,15 @@
 // Package saga is the coordinator of the checkout protocol: it decides checkouts.
 //
-// A checkout is a saga. The record of the order is the log of the saga. The cart does not change while an attempt runs,
-// so the saga needs no other log.
+// A checkout is a saga. The record of the order is the log of the saga. This record also contains the cart, which does
+// not change while an attempt runs, so the saga needs no other log.
 //
 //	begin    order    OPEN -> RUNNING, with a lease and a deadline
 //	reserve  payment  the credit, before stock, so that no stock is held for a user without enough credit
 //	reserve  stock    every line of the cart, in one call
-//	commit   order    RUNNING -> PAID: the decision, one compare-and-set in one Redis
+//	commit   order    RUNNING -> PAID: the decision, one compare-and-set on one shard
 //
-// If stock refuses, or a participant is unavailable for too long, the saga compensates:
+// If payment refuses, the script "refuse" reopens the order, and nothing is reserved. If stock refuses, or a
+// participant is unavailable for too long, the saga compensates:
 //
 //	abort    order    RUNNING -> ABORTING: the decision that this attempt will never be paid
 //	release  stock    skipped if the attempt has only one stock shard and that shard has recorded a refusal
@@ -45,8 +46,8 @@ const (
 	beginBudget   = 750 * time.Millisecond // time to begin, or to cancel, while the order's shard does not reply
 	orphanBudget  = 6 * time.Second        // time to wait for orphaned reservations before a refusal
 	totalBudget   = 12 * time.Second       // time to decide; then the outcome is unknown
-	// releaseBudget limits the release of an attempt after a shard did not reply to the attempt, so that the client gets
-	// an error within a second. Recovery completes the release.
+	// releaseBudget limits the release of an attempt after a shard did not reply to a reservation, so that the client
+	// gets an error within a second. Recovery completes the release.
 	releaseBudget = 100 * time.Millisecond
 )
 
@@ -65,8 +66,8 @@ type Coordinator struct {
 	store          *store.Store
 	stock, payment Participant
 	limiter        limiter
-	checkouts      singleflight.Group // by order
-	cancels        singleflight.Group // by request
+	checkouts      singleflight.Group // by order ID
+	cancels        singleflight.Group // by request to cancel
 	creditReplies  replies
 	orphans        atomic.Int64 // number of missing processes whose orders may hold reservations: see orphans.go
 
@@ -189,9 +190,9 @@ func (co *Coordinator) decide(ctx context.Context, orderID string, r Request) (e
 	return co.settle(ctx, a, found)
 }
 
-// waits reports whether a reservation should wait if a counter is too low. Recovery may soon release the reservations
-// of a dead process. If waits returns true, the participant returns api.Short instead of a refusal, and the
-// coordinator retries.
+// The method "waits" reports whether the reservations of an attempt wait if a counter is too low, because recovery may
+// soon release the reservations of a dead process. A reservation that waits gets api.Short from the participant instead
+// of a refusal, and the coordinator retries it.
 func (co *Coordinator) waits(a *attempt) bool {
 	return co.orphans.Load() > 0 && time.Since(a.started) < orphanBudget
 }
@@ -214,14 +215,14 @@ func (co *Coordinator) keepLease(ctx context.Context, a *attempt) (stop func()) 
 	}
 }
 
-// neverAttempt is not the ID of an attempt. A call of begin with neverAttempt as the order's last attempt starts no
-// attempt.
+// neverAttempt is not the ID of any attempt. If a caller of the script "begin" passes neverAttempt as the order's last
+// attempt, the script starts no attempt.
 const neverAttempt = "joined"
 
-// begin starts an attempt, or joins a running attempt and waits until that attempt is decided. After a lost reply,
-// begin retries with the same attempt. begin mints another attempt only if the order's current attempt is closed and
-// belongs to another request (see attempt.go). A caller that has joined an attempt never begins an attempt. If the
-// joined attempt is closed, begin returns the reason of that attempt.
+// begin starts or resumes an attempt. If an attempt of another request is running, begin joins that attempt: it waits
+// until the attempt is decided. After a lost reply, begin retries with the same attempt ID. begin mints another ID only
+// if the order's current attempt is closed and belongs to another request (see attempt.go). A caller that has joined an
+// attempt never begins an attempt. If the joined attempt is closed, begin returns the reason of that attempt.
 func (co *Coordinator) begin(ctx context.Context, orderID string, r Request) (store.Result, error) {
 	start, lost := time.Now(), 0
 	defer func() { co.steps.begin.done(start, lost) }()
@@ -253,7 +254,7 @@ func (co *Coordinator) begin(ctx context.Context, orderID string, r Request) (st
 			return store.Result{}, err // nothing has begun
 		case errors.Is(err, redis.ErrRefused):
 			return store.Result{}, fmt.Errorf("order %s: step \"begin\": %w", orderID, err)
-		case err != nil && time.Since(lastReply) >= beginBudget && !awaitsRestart(r.arrived, co.store.Silent(orderID)):
+		case err != nil && time.Since(lastReply) >= beginBudget && !co.awaitsOrder(r, orderID):
 			return store.Result{}, &stepError{order: orderID, step: "begin", err: errNoReply, cause: err.Error()}
 		case err != nil:
 			lost++
@@ -269,7 +270,7 @@ func (co *Coordinator) begin(ctx context.Context, orderID string, r Request) (st
 			return found, nil
 		}
 	}
-	const cause = "the coordinator of that attempt is slow or has died"
+	const cause = "the coordinator of the running attempt is slow or has died"
 	return store.Result{}, &stepError{order: orderID, step: "begin", err: errStillRunning, cause: cause}
 }
 
@@ -280,8 +281,8 @@ func paidByThisRequest(attempt string, found store.Result) bool {
 	return cancelled && (found.Attempt == attempt || sameRequest(found.Attempt, attempt))
 }
 
-// settle returns the result of a checkout. The argument found is the result of the script "commit" or "abort". If the
-// attempt is ABORTING, settle first releases the reservations of the attempt.
+// settle returns the result of a checkout, given the reply of the script "commit" or "abort". If the attempt is
+// ABORTING, settle first releases the reservations of the attempt.
 func (co *Coordinator) settle(ctx context.Context, a *attempt, found store.Result) error {
 	if found.Attempt == a.id {
 		a.reason = found.Reason
@@ -294,6 +295,6 @@ func (co *Coordinator) settle(ctx context.Context, a *attempt, found store.Resul
 			return a.refusal()
 		}
 	}
-	return fmt.Errorf("order %s: decide attempt %s: unexpected reply %s, the order is at attempt %q: %w",
+	return fmt.Errorf("order %s: decide attempt %s: unexpected reply %s with attempt %q: %w",
 		a.orderID, a.id, found.Code, found.Attempt, api.Unavailable)
 }

@@ -57,7 +57,7 @@ func TestCheckoutOutcomes(t *testing.T) {
 }
 
 // If an attempt has only one stock shard and that shard has refused, stock needs no release. If the attempt has several
-// stock shards, the other shards may have reserved something.
+// stock shards, the other shards may have reserved pieces.
 func TestRefusalByTheOnlyStockShardNeedsNoRelease(t *testing.T) {
 	t.Parallel()
 	s := openShopWith(t, 2)
@@ -80,7 +80,7 @@ func TestRefusalByTheOnlyStockShardNeedsNoRelease(t *testing.T) {
 			id := s.order(user, c.items)
 			if err := s.co.Checkout(ctx, id, Request{}); !errors.Is(err, api.InsufficientStock) ||
 				s.state(id) != store.StateOpen {
-				t.Errorf("checkout: got %v, %s; want too little stock, OPEN", err, s.state(id))
+				t.Errorf("checkout: got %v, %s; want insufficient-stock, OPEN", err, s.state(id))
 			}
 			if stock, payment := s.stock.released.Load(), s.payment.released.Load(); stock != c.released || payment != 1 {
 				t.Errorf("releases: got %d of stock, %d of payment; want %d, 1", stock, payment, c.released)

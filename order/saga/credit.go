@@ -10,22 +10,23 @@ import (
 )
 
 // Stock may reply long after payment. If the payment shard lost its data meanwhile, the credit is no longer reserved,
-// and a commit would give the order away. So the coordinator reserves the credit again before commit, unless a recent
-// reply has shown that the payment shard keeps its data. A retry of a reservation changes nothing if the record
-// exists.
+// and after a commit, the user would never be charged. So the coordinator reserves the credit again before commit,
+// unless a recent reply has shown that the payment shard still has its data. If the reservation still exists, the
+// second message changes nothing.
 const (
-	// creditFresh is the time after sending a message in which its reply proves that the payment shard has lost no
-	// data. A reply for any attempt counts, because payment stops using a shard whose write sequence goes back.
+	// A reply RESERVED proves that the payment shard still has its data. creditFresh is how long this proof is valid after
+	// the message was sent. A reply for any attempt is a valid proof, because payment stops using a shard whose write
+	// sequence goes back.
 	creditFresh = 100 * time.Millisecond
-	// creditTrusted is the time after an attempt's own reservation in which the replies for other attempts count.
-	// Later, an operator may have replaced the shard, and a reply of the new shard proves nothing.
+	// creditTrusted is the time after an attempt's own reservation during which replies for other attempts count. Later,
+	// an operator may have replaced the shard, and a reply of the new shard proves nothing.
 	creditTrusted = time.Second
 )
 
-// replies records when each payment shard last replied RESERVED to a reservation.
+// The type "replies" stores, for each payment shard, the time of the last message that got the reply RESERVED.
 type replies struct {
 	mu   sync.Mutex
-	sent map[int]time.Time // when the message was sent, by shard
+	sent map[int]time.Time // when that message was sent, by shard
 }
 
 func (r *replies) record(shards []int, sent time.Time) {
@@ -41,14 +42,15 @@ func (r *replies) record(shards []int, sent time.Time) {
 	}
 }
 
-// fresh reports whether every shard has replied to a message that was sent less than creditFresh ago.
+// The method "fresh" reports whether each of the shards has replied RESERVED to a message that was sent less than
+// creditFresh ago.
 func (r *replies) fresh(shards []int) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return !slices.ContainsFunc(shards, func(shard int) bool { return time.Since(r.sent[shard]) >= creditFresh })
 }
 
-// reserveCredit reserves the credit of an attempt, or reads the recorded result.
+// reserveCredit reserves the credit of an attempt, or returns the outcome that payment has already recorded.
 func (co *Coordinator) reserveCredit(ctx context.Context, a *attempt) api.Outcome {
 	return retryUntilKnown(ctx, co.steps.reserveCredit.of(a), a.arrived, func() api.Outcome {
 		sent := time.Now()
@@ -63,8 +65,8 @@ func (co *Coordinator) reserveCredit(ctx context.Context, a *attempt) api.Outcom
 	})
 }
 
-// recheckCredit returns the outcome of the attempt's credit reservation before commit. recheckCredit reserves the
-// credit again if the payment shard may have lost the reservation.
+// recheckCredit returns the outcome of the attempt's credit reservation before commit. It reserves the credit again if
+// the payment shard may have lost the reservation.
 func (co *Coordinator) recheckCredit(ctx context.Context, a *attempt, credit api.Outcome) api.Outcome {
 	if time.Since(a.creditReserved) < creditTrusted && co.creditReplies.fresh(credit.Shards) {
 		return credit

@@ -18,11 +18,11 @@ func TestLostCreditIsNotCommitted(t *testing.T) {
 	ctx := context.Background()
 	for _, c := range []struct {
 		name  string
-		stock time.Duration // how long stock takes
-		lose  bool          // payment loses the user and the reservation meanwhile
+		stock time.Duration // how long stock takes to reply
+		lose  bool          // whether payment loses the user and the reservation meanwhile
 		want  error
 		state string
-		asked int // number of messages to payment
+		asked int // smallest number of messages to payment
 		left  int64
 	}{
 		{"stock is fast", 0, false, nil, store.StatePaid, 1, 4},
@@ -99,7 +99,7 @@ func TestRefusedResumedAttemptHoldsNoStock(t *testing.T) {
 	}
 }
 
-// For a second after a reservation, replies for other attempts show that the shard keeps its data.
+// For one second after a reservation, replies for other attempts show that the shard still has its data.
 func TestRepliesOfOtherAttemptsMakeCreditFresh(t *testing.T) {
 	s := openShop(t)
 	now := time.Now()

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// A context expires at most granularity later than requested, and never earlier. Contexts that are created within
-// granularity share a timer.
+// A context expires at most 100 ms (granularity) later than requested, and never earlier. Contexts that are created
+// within the same 100 ms share a timer.
 func TestDeadlinesShareATimer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -13,10 +13,10 @@ import (
 	"checkout/order/store"
 )
 
-// hung is a participant with a shard that hangs.
+// The type "hung" is a participant with a shard that hangs.
 type hung struct {
 	Participant
-	reserves, releases, late atomic.Int32 // late: releases that the coordinator awaited for longer than a client waits
+	reserves, releases, late atomic.Int32 // late: releases for which the coordinator waited longer than a client waits
 }
 
 func (h *hung) Reserve(context.Context, api.Attempt) api.Outcome {
@@ -34,8 +34,8 @@ func (h *hung) Release(ctx context.Context, _ api.Attempt) api.Outcome {
 	return api.Outcome{}
 }
 
-// Each instance of a participant needs 0.7 s to notice that a shard hangs. A client gets an error within a second, so
-// the coordinator sends no second reservation, and does not wait for the release.
+// Each instance of a participant needs 0.7 s to notice that a shard hangs. A client must get an error within a second,
+// so the coordinator sends no second reservation, and does not wait for the release.
 func TestCheckoutWaitsOnceForAHungShard(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"stock", "payment"} {
@@ -65,7 +65,7 @@ func TestCheckoutWaitsOnceForAHungShard(t *testing.T) {
 	}
 }
 
-// instant is a participant that always replies at once.
+// The type "instant" is a participant that releases at once.
 type instant struct{ Participant }
 
 func (instant) Release(context.Context, api.Attempt) api.Outcome {
@@ -91,8 +91,8 @@ func TestACheckoutInFlightWaitsForAHungShard(t *testing.T) {
 	})
 }
 
-// A participant that starts on a busy host fails slowly, because its shards are not checked yet. Another instance may
-// reply, so the coordinator retries.
+// While an instance of a participant starts on a busy host, calls of the instance fail slowly, because it has not
+// checked its shards yet. Another instance may reply, so the coordinator retries.
 func TestASlowFailureIsRetried(t *testing.T) {
 	step := newMetrics().steps.releaseCredit
 	synctest.Test(t, func(t *testing.T) {

@@ -24,7 +24,7 @@ type limiter struct {
 
 func newLimiter() limiter { return limiter{make(chan struct{}, maxConcurrent), maxWait} }
 
-// enter waits for a slot. Call leave to free the slot. If the error is api.Overloaded, the checkout must not begin.
+// enter waits for a slot, which the method "leave" frees. If enter returns api.Overloaded, the checkout must not begin.
 func (l *limiter) enter(ctx context.Context) error {
 	select {
 	case l.slots <- struct{}{}:

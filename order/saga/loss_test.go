@@ -19,8 +19,8 @@ const (
 	startingStock, startingCredit    = 60, 100
 )
 
-// Messages and replies are lost, coordinators die between any two steps, and orders are checked out concurrently and
-// cancelled, while recovery runs. Every response must be true, and no piece or credit may be lost.
+// Messages and replies are lost, and coordinators die between any two steps. Meanwhile, orders are checked out and
+// cancelled concurrently, and recovery runs. Every response must be true, and no piece or credit may be lost.
 func TestSagaUnderLoss(t *testing.T) {
 	t.Parallel()
 	s := openShop(t)
@@ -62,8 +62,8 @@ func TestSagaUnderLoss(t *testing.T) {
 	t.Log("messages to stock and payment: ", s.stock.messages, s.payment.messages)
 }
 
-// lossResponse is the response that a caller got for an order. If the coordinator was killed, received and cancelled
-// are both false.
+// lossResponse is the response that a caller got for an order. If the coordinator was killed, both bool fields are
+// false.
 type lossResponse struct {
 	orderID   string
 	received  bool // whether a checkout returned; err is its result
@@ -158,6 +158,6 @@ func checkResponses(t *testing.T, responses []lossResponse, states map[string]st
 	}
 	t.Log(outcomes)
 	if outcomes["200"] == 0 || outcomes["killed"] == 0 || outcomes["409"] == 0 {
-		t.Errorf("outcomes %v, want some of 200, 409 and killed", outcomes)
+		t.Errorf("outcomes %v, want 200, 409 and killed at least once each", outcomes)
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"checkout/order/store"
 )
 
-// Metrics counts sagas. All series except refused checkouts start with 0 before the first saga, because rates and
-// alerts need a value before the first event.
+// Metrics counts sagas. All series except those of refused checkouts start with 0 before the first saga, because rates
+// and alerts need a value before the first event.
 type Metrics struct {
 	metrics.Group
 	checkouts                                      *prometheus.CounterVec
@@ -28,7 +28,7 @@ type Metrics struct {
 	waiting                                        *waiting
 }
 
-// steps has the metrics of each step: forward steps, compensation and cancellation.
+// The type "steps" has the metrics of each step: forward steps, compensation and cancellation.
 type steps struct {
 	begin, reserveCredit, reserveStock, commit         stepMetrics
 	refuse, abort, releaseStock, releaseCredit, closed stepMetrics
@@ -37,24 +37,24 @@ type steps struct {
 
 // stepMetrics has the name and the metrics of one step of a saga.
 type stepMetrics struct {
-	name, service  string // service is whose shards the step needs
+	name, service  string // service: the service whose shards the step needs
 	duration       prometheus.Observer
 	retries        prometheus.Counter
 	waiting        *waiting
-	order, attempt string // set by of
+	order, attempt string // set by the method "of"
 }
 
-// of returns the metrics of the step for one attempt.
+// The method "of" returns the metrics of the step for one attempt.
 func (m stepMetrics) of(a *attempt) stepMetrics {
 	m.order, m.attempt = a.orderID, a.id
 	return m
 }
 
-// failed records a try that failed. The argument since is the start of the step. The argument shards lists the
-// shards without a result, if known.
+// The method "failed" records a failed try of the step. It takes the start time of the step and, if known, the shards
+// without a result.
 func (m stepMetrics) failed(since time.Time, shards []int) { m.waiting.failed(m, since, shards) }
 
-// done records one step: its duration since start, and the number of its retries.
+// The method "done" records the duration of one step that began at the given time, and the number of its retries.
 func (m stepMetrics) done(start time.Time, retries int) {
 	m.duration.Observe(time.Since(start).Seconds())
 	if retries > 0 {
@@ -130,7 +130,7 @@ func newMetrics() *Metrics {
 	return m
 }
 
-// countCheckout counts a checkout that began at start and ended with err.
+// countCheckout counts a checkout that began at the given time and ended with err.
 func (m *Metrics) countCheckout(start time.Time, err error) {
 	seconds := time.Since(start).Seconds()
 	if err == nil {
@@ -148,14 +148,14 @@ func (m *Metrics) countCheckout(start time.Time, err error) {
 	m.refusedDuration.Observe(seconds)
 }
 
-// unknown reports whether the outcome of a checkout that ended with err is unknown.
+// The function "unknown" reports whether a checkout that ended with err has an unknown outcome.
 func unknown(err error) bool {
 	failure, ok := errors.AsType[*api.Error](err)
 	return err != nil && (!ok || failure == api.Unavailable)
 }
 
-// countRecovery counts an undecided order that a worker has claimed. The argument state is the order's state at that
-// time. The argument decided says whether the worker completed the saga.
+// countRecovery counts an undecided order that a worker has claimed, by the state of the order at that time, and by
+// whether the worker has decided the order.
 func (m *Metrics) countRecovery(state string, decided bool) {
 	m.recovered.WithLabelValues(recoveryLabels(state, decided)...).Inc()
 }

@@ -84,7 +84,7 @@ func TestSagaMetrics(t *testing.T) {
 	}
 }
 
-// stepCounts returns the count of each step.
+// stepCounts returns how often each step was counted, by the name of the step.
 func stepCounts(t *testing.T, c *Metrics) map[string]uint64 {
 	t.Helper()
 	families, err := gather(c)

@@ -14,49 +14,49 @@ import (
 	"checkout/order/store"
 )
 
-// Recovery of the orders of a dead process does not wait for their leases. Each order names the process that works on
-// the order, and each shard knows which processes are connected. A process is dead if several consecutive looks did not
-// find the process. Counting looks instead of time means that no process seems dead after a pause of the looking
-// process. A live process looks at each shard with the same frequency, so it reconnects before the second look. See
+// Recovery does not wait until the leases of a dead process expire. Each order names the process that works on the
+// order, and each shard knows which processes are connected. A process counts as dead if several consecutive looks do
+// not find it. Recovery counts looks instead of time, so that a pause of the recovering process makes no other process
+// seem dead. A live process looks at each shard just as often, so it soon reconnects. See
 // docs/adr/0019-early-recovery.md.
 const (
 	lookEvery   = 200 * time.Millisecond // time between two looks at the processes that are connected to a shard
 	lookSoon    = 100 * time.Millisecond // time between two looks while a process is missing
 	lookTimeout = 500 * time.Millisecond
-	retryLook   = time.Second // time after a look that failed although the shard is healthy
+	retryLook   = time.Second // time until the next look after a failed look at a healthy shard
 
-	// deadAfter is the number of looks in which a dead process is missing. Meanwhile the gateway may retry the checkouts
-	// of that process.
+	// deadAfter is the number of consecutive looks that must miss a process before it counts as dead. This gives the
+	// gateway time to retry the checkouts of that process.
 	deadAfter   = 5
-	startLooks  = 3  // more looks after this process has started
-	settleLooks = 15 // more looks after the shard did not reply; other processes may still be reconnecting
-	// elsewhere is how long a process counts as alive after it was connected to any shard.
+	startLooks  = 3  // additional looks after the start of this process
+	settleLooks = 15 // additional looks after an outage of the shard, because other processes may still be reconnecting
+	// The constant "elsewhere" is how long a process counts as alive after it was connected to any shard.
 	elsewhere = 400 * time.Millisecond
 
-	orphanBatch = 256 // orders that one instance recovers at a time
-	// orphanWaiting is how long reservations wait for a missing process and the recovery of its orders.
+	orphanBatch = 256 // orders of a dead process that one instance recovers at a time
+	// orphanWaiting is the longest time that reservations wait for the return of a missing process or the recovery of its
+	// orders.
 	orphanWaiting = 5 * time.Second
 )
 
-// orphanWatch watches the processes that are connected to one shard, and recovers the orders of dead
-// processes.
+// orphanWatch watches the processes that are connected to one shard, and recovers the orders of dead processes.
 type orphanWatch struct {
 	r     *Recovery
 	shard *redis.Shard
 
 	look     int            // number of the current look
-	since    int            // only looks after look number since count towards deadAfter
-	lastSeen map[string]int // number of the last look that found a process
-	scan     bool           // whether to look for orphans
+	since    int            // looks up to this number do not count towards deadAfter
+	lastSeen map[string]int // number of the last look that found the process, by incarnation
+	scan     bool           // whether the orphans must be read again
 	suspects map[string]*suspect
 	working  sync.WaitGroup
 }
 
 // suspect is a process that is not connected although undecided orders name it.
 type suspect struct {
-	from   int // last look that may have found the process
+	from   int // number of the last look that may have found the process
 	orders []store.Orphan
-	done   func() // ends the wait of reservations for these orders; further calls do nothing
+	done   func() // makes reservations stop waiting for these orders; only the first call has an effect
 }
 
 func newOrphanWatch(r *Recovery, shard *redis.Shard) *orphanWatch {
@@ -92,8 +92,9 @@ func (w *orphanWatch) step(ctx context.Context) time.Duration {
 	return lookEvery
 }
 
-// interrupted forgets the suspects after a failed look: all processes may have lost their connections to the shard.
-// A process that has just started is not interrupted: its shards are unhealthy until their first health check.
+// The method "interrupted" forgets the suspects after an outage of the shard or a failed look, because all processes
+// may have lost their connections to the shard. Before the first look, it does nothing, because shards count as
+// unhealthy until their first health check.
 func (w *orphanWatch) interrupted() {
 	if w.look == 0 {
 		return
@@ -110,7 +111,7 @@ func (w *orphanWatch) acquit(by string) {
 	delete(w.suspects, by)
 }
 
-// next takes one look at the shard.
+// The method "next" takes one look at the shard, and starts the recovery of the orders of dead processes.
 func (w *orphanWatch) next(ctx context.Context) error {
 	looking, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
@@ -119,7 +120,7 @@ func (w *orphanWatch) next(ctx context.Context) error {
 		return err
 	}
 	w.look++
-	w.r.see(connected)
+	w.r.noteConnected(connected)
 	for by, last := range w.lastSeen {
 		if !connected[by] && last == w.look-1 {
 			w.scan = true
@@ -141,13 +142,13 @@ func (w *orphanWatch) next(ctx context.Context) error {
 		w.scan = false
 		for by, orders := range orphans {
 			if w.suspects[by] == nil {
-				from := w.look // a process that was never seen may connect just now
+				from := w.look // a process that was never seen may be connecting just now
 				if last, ok := w.lastSeen[by]; ok {
 					from = last
 				}
 				done := w.r.co.expectOrphans()
 				w.suspects[by] = &suspect{from: from, done: done}
-				time.AfterFunc(orphanWaiting, done) // even if the process is alive and has only lost its connection to this shard
+				time.AfterFunc(orphanWaiting, done) // limits the wait, because the process may be alive
 			}
 			w.suspects[by].orders = orders
 		}
@@ -161,8 +162,8 @@ func (w *orphanWatch) next(ctx context.Context) error {
 	return nil
 }
 
-// see records when processes were last connected to any shard.
-func (r *Recovery) see(connected store.Incarnations) {
+// noteConnected stores when each process was last connected to any shard.
+func (r *Recovery) noteConnected(connected store.Incarnations) {
 	now := time.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -15,15 +15,15 @@ import (
 	"checkout/order/store"
 )
 
-// instance is an order instance of a shop with recovery workers.
+// instance is an instance of the order service of a shop. It runs recovery workers.
 type instance struct {
 	*Coordinator
 	cluster *cluster.Cluster
 	stop    func() // ends the recovery workers; the connections of the instance stay open
 }
 
-// instances starts order instances that share the Redis servers of order. The instances use stock and payment of the
-// shop.
+// The method "instances" starts n instances of the order service. They share the given Redis servers, and the
+// participants (stock and payment) of the shop.
 func (s *shop) instances(n int, servers ...*testredis.Server) []*instance {
 	all := make([]*instance, n)
 	for i := range all {
@@ -44,8 +44,7 @@ func (i *instance) die() {
 	i.cluster.Close()
 }
 
-// hold begins an attempt of an order and reserves stock and credit, like a coordinator that stops before the
-// commit.
+// hold begins an attempt of an order and reserves stock and credit, like a coordinator that stops before the commit.
 func (s *shop) hold(i *instance, id string) store.Result {
 	s.t.Helper()
 	begun, err := i.store.Begin(s.t.Context(), id, mintAttempt(""), "")
@@ -63,13 +62,13 @@ func (s *shop) hold(i *instance, id string) store.Result {
 	return begun
 }
 
-// openShopOf opens a shop with Redis servers for two order shards.
+// openShopOf opens a shop, and starts two Redis servers for the order shards of additional instances.
 func openShopOf(t *testing.T) (*shop, []*testredis.Server) {
 	s := openShop(t)
 	return s, []*testredis.Server{testredis.Start(t), testredis.Start(t)}
 }
 
-// orderOn creates an order of one piece on an order shard. The total of the order is 2.
+// orderOn creates an order of one piece, with a total of 2, on an order shard.
 func (s *shop) orderOn(i *instance, at int, user, item string) string {
 	s.t.Helper()
 	id := shard.Mint(at)
@@ -91,8 +90,8 @@ func (i *instance) stateOf(t *testing.T, id string) string {
 	return o.State
 }
 
-// Another instance, or the next process, decides the orders of a dead instance long before their leases expire: in
-// each undecided state and on each shard.
+// Another instance, or the next process of the same instance, decides the orders of a dead instance long before their
+// leases expire. The orders are in different undecided states and on different shards.
 func TestOrdersOfADeadInstanceAreRecoveredAtOnce(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -164,7 +163,7 @@ func TestOrdersOfALivingInstanceAreNotRecovered(t *testing.T) {
 		item, user string
 	}
 	for what, disturb := range map[string]func(scene){
-		"its connections to one shard are closed all the time": func(s scene) {
+		"its connections to one shard are closed again and again": func(s scene) {
 			for range 30 {
 				closeConnections(s.t, s.servers[0], s.living)
 				time.Sleep(50 * time.Millisecond)
@@ -232,7 +231,8 @@ func closeConnections(t *testing.T, server *testredis.Server, of *instance) {
 	}
 }
 
-// If an order of a dead instance holds the pieces or the credit, a checkout waits and is not refused.
+// If an order of a dead instance holds the pieces or the credit that a checkout needs, the checkout waits and is not
+// refused.
 func TestCheckoutWaitsForOrphanedReservations(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -286,7 +286,7 @@ func TestCheckoutThatWaitsIsRefusedInTheEnd(t *testing.T) {
 	start := time.Now()
 	err := s.co.Checkout(t.Context(), s.order(user, map[string]int64{item: 1}), Request{})
 	if took := time.Since(start); !errors.Is(err, api.InsufficientStock) || took < orphanBudget || took > forwardBudget {
-		t.Errorf("checkout: got %v after %v, want too little stock after %v to %v", err, took, orphanBudget, forwardBudget)
+		t.Errorf("checkout: got %v after %v, want insufficient-stock after %v to %v", err, took, orphanBudget, forwardBudget)
 	}
 	if credit := s.get("{p0}u:" + user); credit != 100 {
 		t.Errorf("credit: got %d, want 100", credit)

@@ -13,8 +13,8 @@ import (
 	"checkout/order/store"
 )
 
-// A new process connects to a shard after a moment. Unlike an outage of the shard, this moment does not delay the
-// recovery of orphaned orders.
+// A new process needs a moment to connect to a shard. Unlike an outage of the shard, this does not delay the recovery
+// of orphaned orders.
 func TestConnectingAtTheStartIsNoOutage(t *testing.T) {
 	t.Parallel()
 	server := testredis.Start(t)
@@ -56,7 +56,7 @@ func TestReservationsWaitForAMissingProcessForALimitedTime(t *testing.T) {
 	working.Go(func() { r.Run(ctx) })
 	working.Go(func() {
 		for by := missing.cluster.Incarnation()[:8]; ctx.Err() == nil; time.Sleep(20 * time.Millisecond) {
-			r.see(store.Incarnations{by: true})
+			r.noteConnected(store.Incarnations{by: true})
 		}
 	})
 	s.hold(missing, s.orderOn(missing, 0, user, item))

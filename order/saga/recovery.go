@@ -17,8 +17,8 @@ import (
 	"checkout/order/store"
 )
 
-// Batches and times of recovery. Every instance of the order service watches every shard. While one instance has the
-// claim of an order, no other instance recovers the order.
+// Batch sizes and times of recovery. Every instance of the order service watches every shard. While one instance holds
+// the claim on an order, no other instance recovers the order.
 const (
 	pollEvery     = 250 * time.Millisecond
 	recoverBatch  = 64                      // orders per shard that one instance recovers at a time
@@ -35,8 +35,8 @@ const (
 type Recovery struct {
 	co     *Coordinator
 	mu     sync.Mutex
-	claims map[string]int       // number of claims by this instance, up to 3, by order ID
-	seen   map[string]time.Time // when each process was last connected to any shard, by incarnation
+	claims map[string]int       // by order ID: number of claims by this instance, at most 3
+	seen   map[string]time.Time // by incarnation: when the process was last connected to any shard
 }
 
 // NewRecovery returns the recovery workers of an instance.
@@ -56,9 +56,9 @@ func (r *Recovery) Run(ctx context.Context) {
 	workers.Wait()
 }
 
-// watch calls the function work repeatedly while the shard runs scripts that complete work. watch pauses between two
-// calls, unless the function work reports that there is more to do. When the shard has recovered, watch resets the
-// duration of all later claims.
+// watch calls work(shard) again and again while the shard can run the scripts that complete a saga. It pauses between
+// two calls, unless the call reports that there is more to do. When the shard has recovered, watch resets the backoff
+// of all claims.
 func (r *Recovery) watch(
 	ctx context.Context, shard *redis.Shard, work func(context.Context, *redis.Shard) (more bool),
 ) {
@@ -83,7 +83,7 @@ func (r *Recovery) watch(
 	}
 }
 
-// recoverDue recovers the undecided orders of a shard whose lease or claim has expired.
+// recoverDue recovers undecided orders that are due on a shard. It reports whether more orders may be due.
 func (r *Recovery) recoverDue(ctx context.Context, shard *redis.Shard) (more bool) {
 	ids, err := r.co.store.Due(ctx, shard, recoverBatch)
 	if err != nil {
@@ -101,8 +101,9 @@ func (r *Recovery) recoverDue(ctx context.Context, shard *redis.Shard) (more boo
 	return len(ids) == recoverBatch
 }
 
-// recover claims an undecided order with the function claim and completes its saga. recover aborts the attempt of a
-// RUNNING order, releases and closes the attempt of an ABORTING order, and refunds a REFUNDING order.
+// The method "recover" claims an undecided order, with the given function, and completes the saga of the order. It
+// aborts the attempt of a RUNNING order, releases and closes the attempt of an ABORTING order, and refunds a REFUNDING
+// order.
 func (r *Recovery) recover(
 	ctx context.Context, orderID string, claim func(context.Context, time.Duration) (store.Result, error),
 ) {
@@ -146,7 +147,7 @@ func (r *Recovery) recover(
 	r.mu.Unlock()
 }
 
-// traceOf returns the traceparent of the claimed attempt, or "" if the order has no traceparent of this attempt.
+// traceOf returns the traceparent of the claimed attempt, or "" if the order stores no traceparent of this attempt.
 func traceOf(claimed store.Result) string {
 	attempt, parent, _ := strings.Cut(claimed.Trace, " ")
 	if attempt != claimed.Attempt {
@@ -155,13 +156,13 @@ func traceOf(claimed store.Result) string {
 	return parent
 }
 
-// claimFor returns the duration of the next claim of an order: exponential backoff with jitter. So the workers do not
-// overload a participant that has just recovered, and do not retry all at once.
+// claimFor returns the duration of the next claim of an order: exponential backoff with jitter. The backoff keeps the
+// workers from overloading a participant that has just recovered, and the jitter spreads their retries.
 func (r *Recovery) claimFor(orderID string) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.claims) > maxClaimCounts {
-		clear(r.claims) // claims also contains orders that other instances have recovered
+		clear(r.claims) // the map also contains orders that other instances have recovered
 	}
 	n := min(r.claims[orderID], 2)
 	r.claims[orderID] = n + 1
@@ -174,7 +175,8 @@ func (r *Recovery) resetClaims() {
 	clear(r.claims)
 }
 
-// confirmDue confirms decided attempts of a shard, so that their records may expire.
+// confirmDue confirms decided attempts of a shard, so that their records may expire. It reports whether more attempts
+// may be due.
 func (r *Recovery) confirmDue(ctx context.Context, shard *redis.Shard) (more bool) {
 	ctx = context.WithoutCancel(ctx)
 	taken, unreadable, err := r.co.store.TakeUnconfirmed(ctx, shard, confirmBatch, confirmClaim)

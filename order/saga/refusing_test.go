@@ -18,7 +18,8 @@ import (
 	"checkout/order/store"
 )
 
-// refusals lists pairs of commands: the first makes a shard refuse writes, and the second repairs the shard.
+// The map "refusals" has pairs of commands: the first command makes a shard refuse writes, and the second repairs the
+// shard.
 var refusals = map[string][2]string{
 	"replica":     {"REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE"},
 	"full memory": {"CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0"},
@@ -26,9 +27,9 @@ var refusals = map[string][2]string{
 }
 
 // While shard 0 of a service refuses writes, all checkouts and cancellations that need the shard end within a second.
-// These checkouts do not use up the slots of other checkouts. After the repair, recovery decides every order.
+// These checkouts leave slots for checkouts that do not need the shard. After the repair, recovery decides every order.
 func TestShardThatRefusesWrites(t *testing.T) {
-	var measuring sync.Mutex // so that only the recoveries, which mostly wait, run beside a subtest that measures time
+	var measuring sync.Mutex // held by the subtest that measures time; other subtests may run recovery meanwhile
 	for _, service := range []string{"order", "stock", "payment"} {
 		for name, commands := range refusals {
 			t.Run(service+" "+name, func(t *testing.T) {
@@ -58,7 +59,8 @@ func TestShardThatRefusesWrites(t *testing.T) {
 				}
 				if refunds := name == "full memory" && service != "order"; (cancelled == api.Cancelled) != refunds ||
 					!refunds && cancelled != api.PaymentUnavailable {
-					t.Errorf("cancellation: got %v, want Cancelled: %v, else PaymentUnavailable", cancelled, refunds)
+					t.Errorf("cancellation: got %v; want Cancelled if the shard can refund (%v), else PaymentUnavailable",
+						cancelled, refunds)
 				}
 				s.do(service, commands[1])
 				s.recover()
@@ -67,7 +69,8 @@ func TestShardThatRefusesWrites(t *testing.T) {
 	}
 }
 
-// shards is a coordinator with two shards of each service. Item, user and order i are on shard i of their service.
+// The type "shards" is a coordinator with two shards of each service. Items, users and orders with the number i are on
+// shard i of their service.
 type shards struct {
 	t       *testing.T
 	servers map[string][]*testredis.Server
@@ -95,7 +98,7 @@ func openShards(t *testing.T) *shards {
 	return s
 }
 
-// fixed returns the ID of the item and the user on a shard.
+// The function "fixed" returns the ID of the item on shard i. The user on shard i has the same ID.
 func fixed(i int) string { return fmt.Sprintf("01890a5d-ac96-774b-bcce-b302099a%04x", i) }
 
 // order creates an order on shard i for user i, with one piece of item i.
@@ -110,7 +113,7 @@ func (s *shards) order(i int) string {
 	return id
 }
 
-// do runs a command on shard 0 of a service.
+// The method "do" runs a command on shard 0 of a service.
 func (s *shards) do(service, command string) {
 	s.t.Helper()
 	var args []any
@@ -122,7 +125,8 @@ func (s *shards) do(service, command string) {
 	}
 }
 
-// checkoutAll checks out all orders in bad and the order good at the same time.
+// checkoutAll checks all given orders out at the same time. The orders in the list need the shard that refuses writes.
+// The single order does not.
 func (s *shards) checkoutAll(bad []string, good string) {
 	var working sync.WaitGroup
 	for _, id := range bad {
@@ -141,7 +145,7 @@ func (s *shards) checkoutAll(bad []string, good string) {
 	working.Wait()
 }
 
-// recover runs recovery until every order is decided.
+// The method "recover" runs recovery workers until every order is decided.
 func (s *shards) recover() {
 	s.t.Helper()
 	ctx, stop := context.WithCancel(s.t.Context())

@@ -22,7 +22,7 @@ func TestCheckoutsInFlightAwaitTheRestartOfAShard(t *testing.T) {
 				inFlight[i] = s.order(0)
 			}
 			arrived := time.Now()
-			if err := s.co.Checkout(t.Context(), s.order(0), Request{}); err != nil { // every shard replies
+			if err := s.co.Checkout(t.Context(), s.order(0), Request{}); err != nil { // makes every shard reply
 				t.Fatal(err)
 			}
 			s.servers[service][0].Kill()
@@ -50,11 +50,15 @@ func TestCheckoutsInFlightAwaitTheRestartOfAShard(t *testing.T) {
 func TestWaitForTheRestartOfAShardEnds(t *testing.T) {
 	step := newMetrics().steps.reserveStock
 	tests := map[string]struct {
-		arrived       time.Duration // after the last reply of the shard
-		shortest, end time.Duration // how long after the last reply the step ends
+		arrived       time.Duration // time from the last reply of the shard until the checkout arrived
+		replicated    bool
+		shortest, end time.Duration // earliest and latest end of the step, as time since the last reply
 	}{
-		"in flight": {-time.Millisecond, restartBudget, restartBudget + 2*lastPause},
-		"later":     {time.Millisecond, time.Millisecond + downBudget, time.Millisecond + downBudget},
+		"in flight": {-time.Millisecond, false, restartBudget, restartBudget + 2*lastPause},
+		"later":     {time.Millisecond, false, time.Millisecond + downBudget, time.Millisecond + downBudget},
+
+		"in flight, replicated": {-time.Millisecond, true, failoverBudget, failoverBudget + 2*lastPause},
+		"later, replicated":     {time.Second, true, failoverBudget, failoverBudget + 2*lastPause},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -62,7 +66,8 @@ func TestWaitForTheRestartOfAShardEnds(t *testing.T) {
 				reply := time.Now()
 				time.Sleep(max(0, test.arrived))
 				outcome := retryUntilKnown(t.Context(), step, reply.Add(test.arrived), func() api.Outcome {
-					return api.Outcome{Reason: api.ShardDown, SilentMS: max(1, time.Since(reply).Milliseconds())}
+					silent := max(1, time.Since(reply).Milliseconds())
+					return api.Outcome{Reason: api.ShardDown, SilentMS: silent, Replicated: test.replicated}
 				})
 				took := time.Since(reply)
 				if took < test.shortest || took > test.end || outcome.Reason != api.ShardDown {

@@ -24,22 +24,37 @@ const (
 	// soon, but a longer wait would fill the instance with waiting callers. Callers get an error within a second,
 	// and recovery completes the saga.
 	downBudget = 750 * time.Millisecond
-	// restartBudget replaces downBudget and beginBudget for a checkout that was in flight when the shard failed. The time
-	// counts from the last reply of the shard. A Redis that restarts often replies again within this time. Later checkouts
+	// restartBudget replaces downBudget and beginBudget for a checkout that was in flight when the shard failed. The
+	// time counts from the last reply of the shard. A restarted Redis usually replies within this time. Later checkouts
 	// do not wait so long, so the number of waiting checkouts is bounded. See docs/adr/0024-restart-of-a-shard.md.
 	restartBudget = 2 * time.Second
+	// failoverBudget replaces downBudget, beginBudget and restartBudget for a replicated shard, for every checkout with a
+	// client. The time also counts from the last reply of the shard. A failover takes about 2 s. See docs/replication.md.
+	failoverBudget = 3500 * time.Millisecond
 	// refusedBudget is the time for retries of a step after "begin" while the order's shard refuses the step.
 	refusedBudget = 500 * time.Millisecond
 )
 
-// awaitsRestart reports whether a request waits for the restart of a shard. The argument silent is the time since the
-// last reply of the shard.
-func awaitsRestart(arrived time.Time, silent time.Duration) bool {
-	return silent > 0 && silent < restartBudget && time.Since(arrived) > silent && !arrived.IsZero()
+// awaitsShard reports whether a request waits for the restart of a shard or, if the shard is replicated, for its
+// failover. The request arrived at the given time, and the shard has been silent for the given duration.
+func awaitsShard(arrived time.Time, silent time.Duration, replicated bool) bool {
+	switch {
+	case silent <= 0 || arrived.IsZero():
+		return false
+	case replicated:
+		return silent < failoverBudget
+	}
+	return silent < restartBudget && time.Since(arrived) > silent
+}
+
+// awaitsOrder reports whether a request waits for the shard of its order.
+func (co *Coordinator) awaitsOrder(r Request, orderID string) bool {
+	silent, replicated := co.store.Silent(orderID)
+	return awaitsShard(r.arrived, silent, replicated)
 }
 
 // backoff yields 0, 1, 2, … until ctx ends, with a pause after each number. A pause that starts before decideAt ends no
-// later than decideAt, because the caller then decides whether to continue.
+// later than decideAt, because the caller decides at that time whether to continue.
 func backoff(ctx context.Context, decideAt time.Time) iter.Seq[int] {
 	return func(yield func(int) bool) {
 		pause := firstPause
@@ -57,10 +72,10 @@ func backoff(ctx context.Context, decideAt time.Time) iter.Seq[int] {
 	}
 }
 
-// retryUntilKnown retries a participant's step until the outcome is known; api.Short counts as unknown. retryUntilKnown
-// stops when ctx ends, when a shard of the participant refuses the step, when a shard is unhealthy after downBudget,
-// or when a shard hangs. For a request that was in flight when the shard failed, restartBudget
-// applies.
+// retryUntilKnown retries a participant's step until the outcome is known; api.Short counts as unknown. It stops when
+// ctx ends, when a shard of the participant refuses the step, when a shard is still unhealthy after downBudget, or when
+// a shard hangs. If the request was in flight when the shard failed, retryUntilKnown waits for an unhealthy or hanging
+// shard until restartBudget ends. If the shard is replicated, it waits until failoverBudget ends.
 func retryUntilKnown(ctx context.Context, m stepMetrics, arrived time.Time, try func() api.Outcome) api.Outcome {
 	known := func(c api.Code) bool { return c != api.Unknown && c != api.Short }
 	return retryUntil(ctx, m, downBudget, arrived, try, known)
@@ -68,8 +83,8 @@ func retryUntilKnown(ctx context.Context, m stepMetrics, arrived time.Time, try 
 
 // retryUntilReleased retries a release until the release is recorded. It stops when ctx ends, or when a shard of the
 // participant refuses the release. If a shard is unhealthy, retryUntilReleased stops after the same time as
-// retryUntilKnown. It stops at once if no client waits, or if an unhealthy shard was the reason to abort the
-// attempt.
+// retryUntilKnown. But downBudget counts as 0 if no client waits, or if the attempt was aborted because a reservation
+// had no result.
 func retryUntilReleased(ctx context.Context, m stepMetrics, a *attempt, try func() api.Outcome) api.Outcome {
 	down := downBudget
 	if a.arrived.IsZero() || a.reason == reasonTimeout {
@@ -95,7 +110,7 @@ func retryUntil(
 		down := failed.Reason == api.ShardDown && time.Since(start) >= budget
 		gone := down || failed.Reason == api.ShardHangs
 		silent := time.Duration(failed.SilentMS) * time.Millisecond
-		if gone && !awaitsRestart(arrived, silent) || failed.Reason == api.ShardRefuses {
+		if gone && !awaitsShard(arrived, silent, failed.Replicated) || failed.Reason == api.ShardRefuses {
 			outcome.Reason = failed.Reason
 			break
 		}
@@ -105,7 +120,7 @@ func retryUntil(
 }
 
 // retryUntilDone retries a script on the order's shard until the shard replies. It stops when ctx ends, or when the
-// shard refuses the script after refusedBudget.
+// shard still refuses the script after refusedBudget.
 func retryUntilDone(
 	ctx context.Context, m stepMetrics, script func() (store.Result, error),
 ) (store.Result, error) {

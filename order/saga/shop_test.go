@@ -34,7 +34,7 @@ func openShop(t *testing.T) *shop {
 	return openShopWith(t, 1)
 }
 
-// openShopWith opens a shop with a number of shards of stock, and one shard of order and of payment.
+// openShopWith opens a shop with the given number of stock shards, and one shard each of order and payment.
 func openShopWith(t *testing.T, stockShards int) *shop {
 	t.Helper()
 	s := &shop{t: t, clients: map[string]*goredis.Client{}}
@@ -52,12 +52,13 @@ func openShopWith(t *testing.T, stockShards int) *shop {
 	return s
 }
 
-// lossy is a participant that randomly loses messages and replies, and randomly kills the coordinator that calls it.
+// The type "lossy" is a participant that randomly loses messages and replies, and randomly kills the coordinator that
+// calls it.
 type lossy struct {
 	*participant.Reservations
 	mu         sync.Mutex
 	lose, kill float64 // probabilities
-	down       bool    // loses every message
+	down       bool    // whether every message is lost
 	messages   int
 	onReserve  func()       // called before a reservation, unless nil
 	released   atomic.Int32 // releases that arrived
@@ -109,7 +110,7 @@ func (l *lossy) Confirm(ctx context.Context, list []api.Confirmation) ([]api.Don
 	return l.Reservations.Confirm(ctx, list), nil
 }
 
-// at returns the client of the shard of a key.
+// The method "at" returns the client of the shard that has the given key.
 func (s *shop) at(key string) *goredis.Client {
 	tag, _, _ := strings.Cut(key, "}")
 	return s.clients[tag+"}"]

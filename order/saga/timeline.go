@@ -16,7 +16,7 @@ import (
 // maxFollowed is the largest number of undecided orders that a timeline follows.
 const maxFollowed = 1000
 
-// Causes for the decision of an order after a client got 503.
+// Values of the field By of an event: what decided an order after a client got 503.
 const (
 	byRecovery = "recovery"
 	byRetry    = "retry"
@@ -26,13 +26,13 @@ const (
 // timeline follows no order, a checkout that pays at once does no work for the timeline.
 type timeline struct {
 	ring     *events.Ring
-	followed atomic.Int64 // length of since
+	followed atomic.Int64 // len(since)
 	mu       sync.Mutex
 	since    map[string]time.Time // when the client got 503, by order ID
 }
 
-// finished adds an event if the outcome err of a checkout is unknown, or if the checkout decides an order after a
-// client got 503. For the argument begun, see the method "decided".
+// The method "finished" adds an event if a checkout that ended with err has an unknown outcome, or has decided an order
+// after a client got 503. The argument "begun" is that of the method "decided".
 func (t *timeline) finished(orderID string, err error, begun time.Duration) {
 	switch {
 	case unknown(err):
@@ -44,7 +44,7 @@ func (t *timeline) finished(orderID string, err error, begun time.Duration) {
 	}
 }
 
-// undecided adds an event when a client gets 503. Retries of the client add no further events.
+// The method "undecided" adds an event when a client gets 503. Retries of the client add no further events.
 func (t *timeline) undecided(orderID string, err error) {
 	if errors.Is(err, errClientDisconnected) {
 		return // nothing has begun
@@ -66,8 +66,8 @@ func (t *timeline) undecided(orderID string, err error) {
 	t.ring.Add(api.Event{Kind: events.OrderUndecided, Service: "order", OrderID: orderID, Detail: detail})
 }
 
-// decided adds an event if a client of this instance got 503 for the order, or if the attempt is older than this
-// request. The argument begun is the age of such an older attempt, or 0.
+// The method "decided" adds an event if a client of this instance got 503 for the order, or if the attempt is older
+// than this request. The argument "begun" is the age of the older attempt, or 0 if there is none.
 func (t *timeline) decided(orderID, state, by string, begun time.Duration) {
 	if begun == 0 && t.followed.Load() == 0 {
 		return
@@ -89,7 +89,7 @@ func (t *timeline) decided(orderID, state, by string, begun time.Duration) {
 	})
 }
 
-// stateAfter returns the state of an order after a checkout that was decided with err.
+// stateAfter returns the state of an order after a checkout that has decided the order and ended with err.
 func stateAfter(err error) string {
 	if err == nil {
 		return store.StatePaid

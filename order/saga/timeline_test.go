@@ -22,7 +22,7 @@ func TestTimelineOfACheckout(t *testing.T) {
 	hidden := &stepError{order: "o", step: "release stock", err: api.Unavailable, cause: "dial 10.0.0.1", shown: "shown"}
 	for name, c := range map[string]struct {
 		outcomes []error
-		begun    time.Duration // of the last outcome
+		begun    time.Duration // age of the attempt at the last outcome, or 0
 		want     []string
 	}{
 		"paid":                  {outcomes: []error{nil}},
@@ -66,11 +66,11 @@ func TestTimelineFollowsABoundedNumberOfOrders(t *testing.T) {
 		line.finished(fmt.Sprint(i), api.Unavailable, 0)
 	}
 	if n := line.followed.Load(); n > maxFollowed || int(n) != len(line.since) {
-		t.Errorf("follows %d orders, want at most %d", n, maxFollowed)
+		t.Errorf("the timeline follows %d orders, want at most %d", n, maxFollowed)
 	}
 	line.decided(fmt.Sprint(3*maxFollowed-1), store.StatePaid, byRecovery, 0)
 	if n := line.followed.Load(); int(n) != len(line.since) || n != maxFollowed-1 {
-		t.Errorf("follows %d orders after one was decided, want %d", n, maxFollowed-1)
+		t.Errorf("the timeline follows %d orders after one was decided, want %d", n, maxFollowed-1)
 	}
 }
 
@@ -83,7 +83,7 @@ func wantRecovered(t *testing.T, i *instance, dead string, orders map[string]str
 			switch e.Kind {
 			case events.OrderDecided:
 				if decided[e.OrderID] = e.Detail; e.By != byRecovery || e.DurationMS <= 0 || e.DurationMS > 60_000 {
-					t.Fatalf("got the event %+v, want by recovery, and a duration", e)
+					t.Fatalf("got the event %+v, want one by recovery, with a duration", e)
 				}
 			case events.InstanceLost:
 				if lost += e.Count; e.Incarnation != dead {

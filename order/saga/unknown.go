@@ -12,7 +12,7 @@ type stepError struct {
 	order, attempt, step string
 	err                  error // wraps api.Unavailable
 	cause                string
-	shown                string // replaces cause in the events of the instance if cause contains addresses
+	shown                string // replaces the cause in events, if the cause contains addresses
 }
 
 func (e *stepError) Error() string {
@@ -29,15 +29,14 @@ func (e *stepError) LogAttrs() []any {
 	return attrs
 }
 
-// Why a step has no result.
+// Errors of a step without a result.
 var (
 	errShardDown    = fmt.Errorf("a shard is unhealthy or refuses writes: %w", api.Unavailable)
 	errNoReply      = fmt.Errorf("no reply from the shard before the timeout: %w", api.Unavailable)
 	errStillRunning = fmt.Errorf("another attempt is still running: %w", api.Unavailable)
 )
 
-// unknownOutcome returns the error for a step of an attempt. The argument o is the unknown outcome of the
-// step.
+// unknownOutcome returns the error for a step whose outcome o is unknown.
 func (a *attempt) unknownOutcome(m stepMetrics, p Participant, o api.Outcome) error {
 	e := &stepError{
 		order: a.orderID, attempt: a.id, step: m.name, err: api.Unavailable, cause: "no final result before the timeout",

@@ -9,19 +9,19 @@ import (
 )
 
 const (
-	// waitingFor is the time after which a failed try is forgotten. It is longer than the time until recovery claims the
-	// order and tries again.
+	// waitingFor is the time after which a failed try is forgotten. It is longer than the time until recovery retries
+	// the order.
 	waitingFor = lastClaim + recoverBudget + time.Second
 	maxWaiting = 10_000 // largest number of sagas that are recorded as waiting
 )
 
-// waiting records the steps that have failed in sagas of this instance, for the console and for operators. A step that
-// succeeds at once is not recorded and costs nothing.
+// The type "waiting" stores the steps that have failed in sagas of this instance, for the console and for operators. A
+// step that succeeds at once is not stored and costs nothing.
 type waiting struct {
-	count atomic.Int64 // length of byID, so that a step that succeeds at once takes no lock
+	count atomic.Int64 // len(byID), so that a step that succeeds at once takes no lock
 	mu    sync.Mutex
-	byID  map[string]waitingStep // by order
-	swept time.Time              // when expired steps were removed
+	byID  map[string]waitingStep // by order ID
+	swept time.Time              // when expired steps were last removed
 }
 
 // waitingStep is a step that has failed at least once.
@@ -33,7 +33,8 @@ type waitingStep struct {
 
 func (s waitingStep) expired() bool { return time.Since(s.last) > waitingFor }
 
-// failed records a failed try of a step. The argument since is the start of the step.
+// The method "failed" records a failed try of a step. It takes the start time of the step and, if known, the shards
+// without a result.
 func (w *waiting) failed(m stepMetrics, since time.Time, shards []int) {
 	next := waitingStep{attempt: m.attempt, step: m.name, service: m.service, since: since, last: time.Now()}
 	if len(shards) > 0 {
@@ -54,8 +55,8 @@ func (w *waiting) failed(m stepMetrics, since time.Time, shards []int) {
 	w.count.Store(int64(len(w.byID)))
 }
 
-// sweep removes expired steps. It reads all steps, so it does so at most once a second: while a shard is unavailable,
-// thousands of tries may fail in a second.
+// sweep removes expired steps, at most once a second. A sweep reads all steps, and thousands of tries may fail in a
+// second while a shard is unavailable.
 func (w *waiting) sweep() {
 	if time.Since(w.swept) < time.Second {
 		return
@@ -68,7 +69,7 @@ func (w *waiting) sweep() {
 	}
 }
 
-// succeeded forgets the step that the order of m has waited for, because a step of the order has succeeded since.
+// The method "succeeded" removes the failed step of an order after a step of the order has succeeded.
 func (w *waiting) succeeded(m stepMetrics) {
 	if w.count.Load() == 0 {
 		return
@@ -79,7 +80,8 @@ func (w *waiting) succeeded(m stepMetrics) {
 	w.count.Store(int64(len(w.byID)))
 }
 
-// WaitingFor returns the step of an undecided order that failed on this instance, or nil if no step failed recently.
+// WaitingFor returns the failed step of an undecided order, or nil if no step of the order has failed recently on this
+// instance.
 func (co *Coordinator) WaitingFor(orderID string) *api.Waiting {
 	co.waiting.mu.Lock()
 	defer co.waiting.mu.Unlock()

@@ -71,7 +71,7 @@ func TestRecordedStepsAreBounded(t *testing.T) {
 		time.Sleep(waitingFor / 2)
 		fail(0)
 		if age := time.Since(m.waiting.byID[string(rune(0))].last); age != 0 {
-			t.Errorf("the last try of a recorded step that failed again was %v ago, want 0s", age)
+			t.Errorf("a recorded step has failed again, but its last try is from %v ago, want 0s", age)
 		}
 		time.Sleep(2 * waitingFor)
 		fail(maxWaiting + 20)

@@ -6,9 +6,9 @@ import (
 )
 
 // acceptsGzip reports whether a client with these Accept-Encoding headers wants gzip: it accepts gzip and does not
-// prefer no encoding (RFC 9110, section 12.5.3).
+// prefer an unencoded response (RFC 9110, section 12.5.3).
 func acceptsGzip(headers []string) bool {
-	zipped, identity, other := -1.0, -1.0, -1.0 // quality of gzip, no encoding, and any other; -1: not listed
+	zipped, identity, other := -1.0, -1.0, -1.0 // quality of gzip, of no encoding, of any other; -1: not listed
 	for _, entry := range list(headers) {
 		coding, parameters, _ := strings.Cut(entry, ";")
 		switch strings.ToLower(strings.TrimSpace(coding)) {
@@ -26,8 +26,8 @@ func acceptsGzip(headers []string) bool {
 	return zipped > 0 && zipped >= identity
 }
 
-// quality parses the quality in the parameters of a list entry, such as "q=0.5". The result is 1 without a quality, and
-// 0 if the quality is malformed.
+// The function "quality" parses the quality in the parameters of a list entry, such as "q=0.5". It returns 1 if there
+// is no quality, and 0 if the quality is malformed.
 func quality(parameters string) float64 {
 	for parameter := range strings.SplitSeq(parameters, ";") {
 		name, value, _ := strings.Cut(parameter, "=")
@@ -42,7 +42,8 @@ func quality(parameters string) float64 {
 	return 1
 }
 
-// matches reports whether If-None-Match headers list an ETag. The comparison is weak, as RFC 9110 requires.
+// The function "matches" reports whether If-None-Match headers list an ETag. The comparison is weak, as RFC 9110
+// requires.
 func matches(headers []string, etag string) bool {
 	for _, entry := range list(headers) {
 		if entry == "*" || strings.TrimPrefix(entry, "W/") == etag {
@@ -52,7 +53,7 @@ func matches(headers []string, etag string) bool {
 	return false
 }
 
-// list returns the entries of headers that contain lists.
+// The function "list" returns the entries of comma-separated headers.
 func list(headers []string) []string {
 	var entries []string
 	for _, header := range headers {

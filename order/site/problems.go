@@ -11,24 +11,24 @@ import (
 	"checkout/common/web"
 )
 
-// advice tells clients what to do about each problem type.
+// The map "advice" says what a client can do about each problem type.
 var advice = map[*api.Error]string{
 	api.InvalidNumber:  "Send a whole number in the range that the detail names.",
-	api.BadRequest:     "Fix the request. The detail names what is wrong with it.",
+	api.BadRequest:     "Fix the request. The detail says what is wrong.",
 	api.RouteNotFound:  "Compare the path with the routes in the API documentation. An ID is one segment of the path.",
-	api.WrongMethod:    "Use a method that the header Allow lists.",
+	api.WrongMethod:    "Use a method from the Allow header.",
 	api.TooLarge:       "Send no body, or one of at most 64 KiB. No route needs one.",
 	api.URITooLong:     "Send a request line of at most 8 KiB.",
 	api.HeadersTooLong: "Send header lines of at most 8 KiB, and at most 32 KiB in total.",
-	api.Overloaded:     "Nothing began. Retry after the seconds in the header Retry-After.",
+	api.Overloaded:     "Nothing began. Retry after the seconds in the Retry-After header.",
 	api.Unavailable: "The outcome is unknown. Retry a checkout, a cancellation, a payment for an order, batch_init, or " +
 		"a write with an Idempotency-Key as often as necessary. Before any other write, read the state first.",
 	api.KeyMalformed:   "Send one Idempotency-Key of 1 to 255 printable characters, such as a UUID.",
 	api.KeyReused:      "Use a new Idempotency-Key for each new request.",
 	api.BatchDisabled:  "Create objects one by one, or set BATCH_INIT=1 on the instances.",
 	api.ListsDisabled:  "Read objects one by one, or set LISTS=1 on the instances.",
-	api.ForeignOrigin:  "Use the pages of this server, or let the operator add your origin to CORS_ORIGINS.",
-	api.UnknownHost:    "Use the name or the address of this server, or let the operator add the name to ALLOWED_HOSTS.",
+	api.ForeignOrigin:  "Use the pages of this server, or ask the operator to add your origin to CORS_ORIGINS.",
+	api.UnknownHost:    "Use the name or address of this server, or ask the operator to add the name to ALLOWED_HOSTS.",
 	api.BatchUndecided: "Some orders may be new and others old. Retry when the checkouts of these orders are decided.",
 
 	api.BatchReserved: "Retry when the checkout is decided. That takes at most 30 s after every shard is available.",
@@ -58,7 +58,7 @@ var advice = map[*api.Error]string{
 	api.NothingPaid:        "There is nothing to refund.",
 }
 
-// The parts of the pages. html/template would enlarge the binary by a third, because that package keeps the linker from
+// Parts of the pages. The package html/template would enlarge the binary by a third, because it keeps the linker from
 // removing unused methods.
 const (
 	problemContent = `    <p>%s</p>
@@ -68,7 +68,7 @@ const (
       <div><dt>What to do</dt><dd>%s</dd></div>
     </dl>
 `
-	listContent = `    <p>The body of every failure has a <code>type</code>. Each type has a page:</p>
+	listContent = `    <p>The body of every error response has a <code>type</code>. Each type has a page:</p>
     <table><caption>Problem types</caption>
       <thead><tr><th scope="col">Type</th><th scope="col" class="n">Status</th><th scope="col">Title</th></tr></thead>
       <tbody>
@@ -82,7 +82,7 @@ const (
 func addProblems(r gin.IRouter) {
 	layout, err := files.ReadFile("problem.html")
 	if err != nil {
-		panic(err) // the file is embedded
+		panic(err) // the file is not embedded
 	}
 	add := func(route, heading, current, content string) {
 		page := strings.NewReplacer("{{heading}}", heading, "{{current}}", current, "{{content}}", content)

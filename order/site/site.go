@@ -1,4 +1,5 @@
-// Package site serves the console, the API docs and openapi.json. The pages load nothing from other servers.
+// Package site serves the console, the API docs, openapi.json and the pages of problem types. The pages load nothing
+// from other servers.
 package site
 
 import (
@@ -30,8 +31,8 @@ const Prefix = "/site"
 const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; " +
 	"img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; connect-src 'self'"
 
-// Routes adds a route for each file of the site. Pages may send requests to their own origin and to the URLs in
-// connect. Routes ignores an empty URL.
+// Routes adds a route for each file of the site. Pages may send requests to their own origin and to the given URLs.
+// Routes ignores an empty URL.
 func Routes(r gin.IRouter, connect ...string) {
 	policy := strings.TrimRight(contentPolicy+" "+strings.Join(connect, " "), " ")
 	names := map[string]string{"/": "console.html", "/docs": "docs.html", "/openapi.json": "openapi.json"}
@@ -63,14 +64,14 @@ type file struct {
 	body      func() body
 }
 
-// body is the content of a file in both encodings.
+// body is the content of a file, with and without gzip.
 type body struct {
 	etag          string
 	plain, zipped []byte
 }
 
-// newFile returns the file with this name and content. The first request for the file encodes it, because an instance
-// that compressed all files would start 0.1 s of processor time later.
+// newFile returns the file with this name and content. The content is compressed at the first request for the file,
+// because compressing all files at the start of an instance would take 0.1 s of processor time.
 func newFile(name string, content []byte) *file {
 	name, vendored := strings.CutSuffix(name, ".gz")
 	return &file{mediaType: mediaType(name), body: sync.OnceValue(func() body {

@@ -15,7 +15,7 @@ import (
 	"checkout/common/api"
 )
 
-// A file is sent with gzip if the client accepts it, and with 304 if the client has the file.
+// A client that accepts gzip gets a file with gzip. A client that has the file gets 304.
 func TestFilesAreServed(t *testing.T) {
 	gin.SetMode(gin.TestMode)
 	r := gin.New()
@@ -77,11 +77,11 @@ func TestGzipIsOnlySentToClientsThatAcceptIt(t *testing.T) {
 		}
 	}
 	if !acceptsGzip([]string{"br", "gzip"}) || acceptsGzip(nil) {
-		t.Error("acceptsGzip must join two headers to one list, and reject gzip without a header")
+		t.Error("acceptsGzip must join two headers into one list, and reject gzip without a header")
 	}
 }
 
-// Each problem type resolves to a page with its title and what to do.
+// Each problem type has a page with its title and its advice.
 func TestEveryProblemHasAPage(t *testing.T) {
 	gin.SetMode(gin.TestMode)
 	r := gin.New()

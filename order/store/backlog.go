@@ -10,12 +10,12 @@ import (
 	"checkout/common/redis"
 )
 
-// Due returns up to limit undecided orders of a shard whose lease or claim has expired.
+// Due returns the IDs of undecided orders that are due on a shard, at most as many as limit says.
 func (s *Store) Due(ctx context.Context, shard *redis.Shard, limit int) ([]string, error) {
 	return texts(shard.Run(ctx, dueScript, []string{shard.Key(undecidedKey)}, limit))
 }
 
-// Backlog is the undecided orders and unconfirmed attempts of a shard.
+// Backlog describes the undecided orders and unconfirmed attempts of a shard.
 type Backlog struct {
 	Undecided, Unconfirmed int64           // the number of each
 	Orders                 []api.Undecided // some of the undecided orders, by due time
@@ -30,7 +30,7 @@ func (b Backlog) Oldest() time.Duration {
 	return oldest
 }
 
-// Backlog returns the backlog of a shard, with up to limit undecided orders.
+// Backlog returns the backlog of a shard. The result has at most as many undecided orders as limit says.
 func (s *Store) Backlog(ctx context.Context, shard *redis.Shard, limit int) (Backlog, error) {
 	reply, err := shard.Run(ctx, backlogScript, []string{shard.Key(undecidedKey), shard.Key(unconfirmedKey)}, limit)
 	if err != nil {
@@ -58,7 +58,7 @@ func (s *Store) Backlog(ctx context.Context, shard *redis.Shard, limit int) (Bac
 	return b, errors.Join(errs...)
 }
 
-// texts returns the strings of a reply.
+// The function "texts" returns the strings of a reply.
 func texts(reply redis.Reply, err error) ([]string, error) {
 	if err != nil {
 		return nil, err

@@ -11,9 +11,9 @@ import (
 	"checkout/common/shard"
 )
 
-// BatchInit overwrites the orders "0" to n-1. Each new order has a random user and two random items. The argument price
-// is the price of every item, in minor units. The error is api.BatchUndecided if an order that would be overwritten or
-// deleted is undecided: its reservations would have no owner.
+// BatchInit overwrites the orders "0" to n-1. Each new order has a random user and two random items. Every item has the
+// given price, in minor units. If BatchInit would overwrite or delete an undecided order, it returns
+// api.BatchUndecided, because the reservations of that order would have no owner.
 func (s *Store) BatchInit(ctx context.Context, n, items, users int, price int64) error {
 	ctx = context.WithoutCancel(ctx)
 	return s.cluster.Overwrite(ctx, n, cluster.Overwrite{

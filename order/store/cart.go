@@ -10,11 +10,12 @@ import (
 	"checkout/common/redis"
 )
 
-// ErrTaken is the error of Create if the ID is taken.
-var ErrTaken = errors.New("the order exists")
+// ErrTaken is the error of Create if an order with the given ID exists.
+var ErrTaken = errors.New("the order already exists")
 
-// run runs a script on one order and on indexes of its shard. It returns the script's code, and the state of the order
-// if the code is cartNotOpen. With an idempotency key, the script runs once.
+// run runs a script on one order and on indexes of the order's shard. The caller passes the keys of these indexes
+// without the hash tag. The result is the script's code and, if the code is cartNotOpen, the state of the order. With
+// an idempotency key, the script takes effect only once.
 func (s *Store) run(
 	ctx context.Context, key *idempotency.Key, script *redis.Script, id string, indexes []string, args ...any,
 ) (code int, state string, err error) {
@@ -37,7 +38,8 @@ func (s *Store) run(
 	return code, state, reply.Err()
 }
 
-// notOpen returns the error for an order that is not open. The state of older idempotency records is "".
+// notOpen returns the error for an order that is not open. The state is "" if an older version has written the
+// idempotency record.
 func notOpen(id, state string) error {
 	if state == "" {
 		return fmt.Errorf("order %s: %w", id, api.OrderNotOpen)

@@ -145,7 +145,7 @@ func TestBatchInitOverwritesUnlessUndecided(t *testing.T) {
 }
 
 // After shards were added, batch_init deletes every order with a decimal ID. batch_init must not delete an undecided
-// order, whose reservations would have no owner.
+// order, because the reservations of that order would have no owner.
 func TestBatchInitAfterGrowthKeepsUndecidedOrders(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "order", 1, Scripts)

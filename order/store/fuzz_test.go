@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// FuzzLines checks that the field of an item is parsed completely or rejected.
+// FuzzLines checks that the cart field of an item is either parsed completely or rejected.
 func FuzzLines(f *testing.F) {
 	for _, value := range []string{"1@5", "1@5,2@6", "", "@", "1@", "@1", "1@5,", "-1@5", "9223372036854775808@1", "1@5@6",
 		"1 @5"} {

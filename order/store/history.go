@@ -14,26 +14,26 @@ import (
 	"checkout/common/redis"
 )
 
-// The field "h" of an order is the history of its attempts, for people. Nothing depends on it. The scripts that change
-// the state of the order append to it. It stores only what the record does not: the fields "a", "by" and "dl" describe
-// the last events, and the history has their earlier values. So the history of most paid orders is shorter than 16
-// bytes. For example, "BRc12@0b1c2d3e#5f6a7b8cB60345P3,6,9" means, read from the end:
+// The field "h" of an order is the history of its attempts, for the console and for operators. No decision depends on
+// the history. The scripts that change the state of the order append events to the history. The fields "a", "by" and
+// "dl" describe the last events, so the history stores only earlier values of these fields. Most paid orders have a
+// history of fewer than 16 bytes. For example, "BRc12#5f6a7b8c@0b1c2d3eB60345P3,6,9" means, read from the end:
 //
 //	P3,6,9      paid 9 ms after the attempt began; the credit was reserved after 3 ms, the stock after 6 ms
 //	B60345      the attempt began 60345 ms after the attempt before it
-//	#5f6a7b8c   before that, the attempt was another one, with this start
-//	@0b1c2d3e   before that, the incarnation was another one
+//	@0b1c2d3e   the events before this belong to the incarnation 0b1c2d3e
+//	#5f6a7b8c   the events before this belong to the attempt whose ID starts with 5f6a7b8c
 //	Rc12        refused after 12 ms, with a reason that starts with c ("credit")
 //	B           the first attempt began
 //
 // See docs/adr/0025-history-in-the-record.md.
 
-// historyBytes is the largest length of a history. Older events are removed, and the history then starts with "!".
+// historyBytes is the largest length of a history. A longer history loses its oldest events, and then starts with "!".
 const historyBytes = 160
 
-// withEvent defines the Lua function with_event, which returns a history with another event. The argument dl is the
-// field "dl" before the event. The arguments by and new_by are the incarnation before and after an event that sets it.
-// with_event never fails, whatever the fields contain.
+// withEvent defines the Lua function with_event, which appends an event to a history. The argument "dl" is the value of
+// the field "dl" before the event. If the event changes the field "by", the arguments "by" and "new_by" are its old and
+// its new value. The function with_event never fails, whatever the fields contain.
 var withEvent = redis.Definition{Name: "with_event", Lua: fmt.Sprintf(
 	"local function with_event(history, event, now, dl, by, new_by) "+
 		"history, dl = history or '', tonumber(dl) "+
@@ -47,11 +47,11 @@ var withEvent = redis.Definition{Name: "with_event", Lua: fmt.Sprintf(
 type Event struct {
 	Kind    EventKind
 	At      int64  // Unix ms by Redis TIME
-	Attempt string // of earlier attempts, only the first 8 characters are stored
-	By      string // first 8 digits of the incarnation that last began, resumed, aborted, cancelled or claimed it
+	Attempt string // for earlier attempts, only the first 8 characters
+	By      string // first 8 digits of the incarnation that worked on the order
 	Reason  byte   // the first letter of the reason of a closed attempt, or 0
-	// Credit and Stock are the times when the coordinator knew of the reservations, Unix ms; 0 if unknown. They are set
-	// only with EventPaid and EventAborting.
+	// Credit and Stock are the times when the coordinator learned of the reservations, Unix ms; 0 if unknown. They are
+	// set only with EventPaid and EventAborting.
 	Credit, Stock int64
 }
 
@@ -61,7 +61,7 @@ type EventKind byte
 // The events of a history.
 const (
 	EventBegin     EventKind = 'B'
-	EventResume    EventKind = 'S' // another instance has joined or taken over the attempt
+	EventResume    EventKind = 'S' // another instance has resumed the attempt
 	EventPaid      EventKind = 'P'
 	EventRefused   EventKind = 'R'
 	EventAborting  EventKind = 'A'
@@ -71,12 +71,12 @@ const (
 	EventRecovery  EventKind = 'V' // a recovery worker has claimed the order
 )
 
-// History is what is stored about the attempts of an order.
+// History describes the attempts of an order.
 type History struct {
 	State, Attempt, By string
 	Now                int64 // Redis TIME, Unix ms
 	Began              int64 // when the last attempt or cancellation began, Unix ms by Redis TIME; 0 before the first one
-	Lease              int64 // Unix ms by Redis TIME; 0 if there is none
+	Lease              int64 // when the lease expires, Unix ms by Redis TIME; 0 without a lease
 	Trace              string
 	Events             []Event // oldest first
 	Truncated          bool    // older events were removed
@@ -108,8 +108,8 @@ func (s *Store) History(ctx context.Context, id string) (History, error) {
 	return h, errors.Join(reply.Err(), fields.Err())
 }
 
-// parseHistory parses the history of an order. The other arguments are those of the last events: base is when the last
-// attempt or cancellation began. parseHistory skips what it cannot read.
+// parseHistory parses the history of an order. The given attempt and incarnation belong to the last events. The last
+// attempt or cancellation began at the time in the argument "base". parseHistory skips unreadable parts.
 func parseHistory(text, attempt, by string, base int64) (events []Event, truncated bool) {
 	text, truncated = strings.CutPrefix(text, "!")
 	for text != "" {
@@ -135,7 +135,7 @@ func parseHistory(text, attempt, by string, base int64) (events []Event, truncat
 		}
 	}
 	slices.Reverse(events)
-	began := int64(0) // by the coordinator whose reservations the next events have
+	began := int64(0) // when the coordinator of the next events began or resumed the attempt
 	for i := range events {
 		e := &events[i]
 		if e.Kind == EventBegin || e.Kind == EventResume {
@@ -152,11 +152,12 @@ func parseHistory(text, attempt, by string, base int64) (events []Event, truncat
 	return events, truncated
 }
 
-// startsPart reports whether r is the first character of an event or of an earlier value.
+// startsPart reports whether r is the first character of an event, or of an earlier value of the field "a" or "by".
 func startsPart(r rune) bool { return r == '@' || r == '#' || 'A' <= r && r <= 'Z' }
 
-// parseEvent parses an event such as "P3,6,9" or "Ac9". It returns the time after the start of the attempt or
-// cancellation, in ms. Credit and Stock are durations; -1 means that they are missing.
+// parseEvent parses an event such as "P3,6,9" or "Ac9". It also returns the time in ms from the previous start of an
+// attempt or cancellation until the event. In the returned event, Credit and Stock are durations in ms, or -1 if
+// missing.
 func parseEvent(part string) (e Event, after int64, ok bool) {
 	e = Event{Kind: EventKind(part[0]), Credit: -1, Stock: -1}
 	rest := part[1:]
@@ -188,11 +189,11 @@ func parseEvent(part string) (e Event, after int64, ok bool) {
 	return e, after, true
 }
 
-// Steps are the times after the start of an attempt when its coordinator knew of the reservations. A step that is not
-// done is 0.
+// Steps are the durations from the start of an attempt, or its resumption, until the coordinator learned of each
+// reservation. A missing reservation is 0.
 type Steps struct{ Credit, Stock time.Duration }
 
-// String returns the form of the steps in an event of the history.
+// String formats the steps for an event of the history.
 func (s Steps) String() string {
 	if s.Credit == 0 && s.Stock == 0 {
 		return ""

@@ -49,7 +49,7 @@ func TestParseHistory(t *testing.T) {
 			{Kind: EventRefunding, At: base, Attempt: secondAttempt, By: "bbbbbbbb"},
 			{Kind: EventCancelled, At: base + 15, Attempt: secondAttempt, By: "bbbbbbbb"},
 		}},
-		// What cannot be read is skipped. A reservation is never later than the decision.
+		// Unreadable parts are skipped. A reservation is never later than the decision.
 		{text: "xyzBQ7P-1,2,3Z?P1,2,3,4Px?C99999999999999999999P3000,6000,5", want: []Event{
 			{Kind: EventBegin, At: base, Attempt: secondAttempt, By: "bbbbbbbb"},
 			{Kind: EventPaid, At: base + 4, Attempt: secondAttempt, By: "bbbbbbbb", Credit: base + 1, Stock: base + 2},
@@ -63,7 +63,7 @@ func TestParseHistory(t *testing.T) {
 	}
 }
 
-// FuzzParseHistory checks that any text has a bounded number of events.
+// FuzzParseHistory checks that parseHistory returns a bounded number of known events for any text.
 func FuzzParseHistory(f *testing.F) {
 	for _, seed := range []string{"", "BP3,6,9", "!@aaaaaaaa#5f6a7b8cB60345V1As3,9F-5X1", "P,,\xff@#"} {
 		f.Add(seed)
@@ -71,18 +71,18 @@ func FuzzParseHistory(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		events, _ := parseHistory(text, "A", "me", time.Now().UnixMilli())
 		if len(events) > len(text) {
-			t.Errorf("%d events from %d bytes", len(events), len(text))
+			t.Errorf("got %d events from %d bytes, want at most one for each byte", len(events), len(text))
 		}
 		for _, e := range events {
 			if strings.IndexByte("BSPRACFXV", byte(e.Kind)) < 0 {
-				t.Errorf("got the event %+v", e)
+				t.Errorf("got the event %+v, want a known kind", e)
 			}
 		}
 	})
 }
 
-// TestScriptsRecordHistory runs sagas and compares their events: the letter of each event, its attempt and its
-// incarnation.
+// TestScriptsRecordHistory runs sagas and checks the events that they record: the letter of each event, its attempt and
+// its incarnation.
 func TestScriptsRecordHistory(t *testing.T) {
 	first, client := openStore(t)
 	first.by = "aaaaaaaa"
@@ -109,7 +109,7 @@ func TestScriptsRecordHistory(t *testing.T) {
 			first.Begin(ctx, id, firstAttempt, "")
 			second.Begin(ctx, id, firstAttempt, "")
 			second.Begin(ctx, id, firstAttempt, "") // a retry
-			first.Begin(ctx, id, firstAttempt, "")  // joins the event before
+			first.Begin(ctx, id, firstAttempt, "")  // adds no second event
 			second.Abort(ctx, id, firstAttempt, "stock 3 2 X", steps)
 			second.Close(ctx, id, firstAttempt)
 			second.Begin(ctx, id, secondAttempt, firstAttempt)
@@ -141,7 +141,7 @@ func TestScriptsRecordHistory(t *testing.T) {
 				kind := strings.TrimRight(string(e.Kind)+string(e.Reason), "\x00")
 				got = append(got, fmt.Sprintf("%s/%.8s/%.1s", kind, e.Attempt, e.By))
 				if e.At < h.Now-10_000 || e.At > h.Now || i > 0 && e.At < h.Events[i-1].At {
-					t.Errorf("the time of event %d is %d, now is %d", i, e.At, h.Now)
+					t.Errorf("event %d: got the time %d, want one in order, at most 10 s before %d", i, e.At, h.Now)
 				}
 			}
 			if strings.Join(got, " ") != test.want || h.Truncated {
@@ -151,7 +151,7 @@ func TestScriptsRecordHistory(t *testing.T) {
 	}
 }
 
-// A long history loses its first events.
+// A long history loses its oldest events.
 func TestHistoryIsBounded(t *testing.T) {
 	s, client := openStore(t)
 	restore(t, client, openOrder, time.Now())
@@ -159,20 +159,20 @@ func TestHistoryIsBounded(t *testing.T) {
 	for i := range 40 {
 		attempt := fmt.Sprintf("%08x-0000-4000-8000-000000000001", i)
 		if r, err := s.Begin(t.Context(), id, attempt, last); err != nil || r.Code != CodeStarted {
-			t.Fatalf("begin: got %+v, %v", r, err)
+			t.Fatalf("begin: got %+v, %v; want STARTED", r, err)
 		}
 		s.Refuse(t.Context(), id, attempt, "credit 10 5 U")
 		last = attempt
 	}
 	h, err := s.History(t.Context(), id)
 	if err != nil || !h.Truncated || len(h.Events) < 10 || h.Events[0].Attempt == "" {
-		t.Fatalf("got %+v, %v", h, err)
+		t.Fatalf("history: got %+v, %v; want at least 10 events, truncated", h, err)
 	}
 	if n := client.HStrLen(t.Context(), "{o0}"+orderKey(id), historyField).Val(); n > historyBytes {
 		t.Errorf("the history has %d bytes, want at most %d", n, historyBytes)
 	}
 	if e := h.Events[len(h.Events)-1]; e.Attempt != last || e.Kind != EventRefused {
-		t.Errorf("the last event is %+v", e)
+		t.Errorf("last event: got %+v, want the refusal of attempt %s", e, last)
 	}
 	for i := len(h.Events) - 1; i >= 0; i-- {
 		if want := fmt.Sprintf("%08x", 39-(len(h.Events)-1-i)/2); h.Events[i].Attempt[:8] != want {
@@ -181,7 +181,7 @@ func TestHistoryIsBounded(t *testing.T) {
 	}
 }
 
-// No history, not even an unreadable one, prevents the steps of a saga.
+// The steps of a saga succeed with any history, even an unreadable one.
 func TestSagaIgnoresTheHistory(t *testing.T) {
 	s, client := openStore(t)
 	for _, history := range []string{"?", "@#!", strings.Repeat("x", 5000), "S", "V-1", "\xff"} {
@@ -203,6 +203,6 @@ func TestSagaIgnoresTheHistory(t *testing.T) {
 		}
 	}
 	if _, err := s.History(t.Context(), "01a20ac5-5153-749e-8e14-d4476ca70000"); !errors.Is(err, api.OrderNotFound) {
-		t.Errorf("history of no order: got %v", err)
+		t.Errorf("history of a missing order: got %v, want order-not-found", err)
 	}
 }

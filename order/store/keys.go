@@ -8,8 +8,8 @@ import (
 
 // Keys of an order shard, without the shard's hash tag.
 const (
-	undecidedKey   = "undecided"   // sorted set: undecided orders, by the time when recovery is due, in ms
-	unconfirmedKey = "unconfirmed" // sorted set: unconfirmed attempts, by the time when confirm is due, in ms
+	undecidedKey   = "undecided"   // sorted set: undecided orders, by the time from which they are due, in ms
+	unconfirmedKey = "unconfirmed" // sorted set: unconfirmed attempts, by the time from which they are due, in ms
 	ordersKey      = "orders"      // sorted set with equal scores: minted IDs of orders, for lists
 	userPrefix     = "orders:"     // sorted set with equal scores: minted IDs of a user's orders; the user's ID follows
 	orderPrefix    = "o:"          // hash: an order; the ID follows
@@ -29,7 +29,7 @@ const (
 	byField       = "by"    // incarnation of the instance that works, or last worked, on the order
 	leaseField    = "lease" // end of the lease, Unix ms
 	traceField    = "tp"    // "<attempt> <traceparent>"; set only if tracing is on
-	itemField     = "i:"    // the item's ID follows; the value is "quantity@price,quantity@price", a part for each price
+	itemField     = "i:"    // the item's ID follows; the value is "quantity@price,quantity@price", one part for each price
 	// Only the scripts use the other fields. "r" is the reason of the last closed attempt. "k" is the number of items.
 )
 

@@ -15,13 +15,14 @@ import (
 	"checkout/common/shard"
 )
 
-// maxExamined is the largest number of orders per shard that one call of List examines if the query has a filter.
+// maxExamined is the largest number of orders per shard that one call of List examines if the query selects orders by
+// state, or selects purchases.
 const maxExamined = 200
 
-// Undecided is the Query.State of orders that are RUNNING, ABORTING or REFUNDING.
+// Undecided is the value of Query.State that selects the orders that are RUNNING, ABORTING or REFUNDING.
 const Undecided = "undecided"
 
-// Query selects orders of a list. An empty field selects every order.
+// Query selects orders of a list. A field with its zero value selects every order.
 type Query struct {
 	User  string
 	State string // a state or Undecided
@@ -29,7 +30,7 @@ type Query struct {
 	Purchases bool
 }
 
-// selects reports whether a query selects an order.
+// The method "selects" reports whether the query selects the given order.
 func (q Query) selects(o Listed) bool {
 	undecided := o.State == StateRunning || o.State == StateAborting || o.State == StateRefunding
 	paid := o.State == StatePaid || o.State == StateRefunding || o.State == StateCancelled
@@ -46,10 +47,10 @@ func (q Query) onlyUndecided() bool {
 type Listed struct {
 	ID, User, State string
 	Total, Pieces   int64
-	Paid, Refunded  int64 // when the order was paid and refunded, Unix ms by Redis TIME; 0 if it was not, or if unknown
+	Paid, Refunded  int64 // times of the payment and the refund, Unix ms by Redis TIME; 0 if there was none or if unknown
 }
 
-// listedFields are the fields that listed parses.
+// listedFields has the fields that the function "listed" parses.
 var listedFields = []string{
 	stateField, userField, totalField, piecesField, historyField, attemptField, byField, deadlineField,
 }
@@ -70,9 +71,9 @@ func listed(id string, r redis.Reply) (Listed, error) {
 	return o, r.Err()
 }
 
-// List returns a page of orders. The orders of batch_init come last. They are not indexed by user, so a query with a
-// user finds them only if its state selects undecided orders. A page may be shorter than its limit even if more orders
-// follow, because List examines a limited number of orders.
+// List returns a page of orders. The orders of batch_init come last. They are not indexed by user, so a query for a
+// user finds them only if the query is also restricted to undecided orders. A page may be shorter than its limit even
+// if more orders follow, because List examines a limited number of orders.
 func (s *Store) List(ctx context.Context, q Query, page list.Page) (api.List[Listed], error) {
 	examine := page.Limit
 	if q.State != "" || q.Purchases {
@@ -116,7 +117,7 @@ func (s *Store) List(ctx context.Context, q Query, page list.Page) (api.List[Lis
 	return list.Merge(append(parts, decimal), page.Limit), err
 }
 
-// listDecimal returns the next orders of batch_init on all shards.
+// listDecimal returns the part of a page that has the orders of batch_init. It reads them from all shards.
 func (s *Store) listDecimal(ctx context.Context, q Query, page list.Page, examine int) (list.Part[Listed], error) {
 	if s.cluster.Modulus() == 0 {
 		return list.Part[Listed]{}, fmt.Errorf("list orders of batch_init: shard map not loaded: %w", api.Unavailable)
@@ -135,7 +136,7 @@ func (s *Store) listDecimal(ctx context.Context, q Query, page list.Page, examin
 	})
 }
 
-// each calls a function for every shard concurrently.
+// The method "each" calls a function for every shard concurrently, and returns the results.
 func (s *Store) each(call func(*redis.Shard) (list.Part[Listed], error)) ([]list.Part[Listed], error) {
 	parts, errs := make([]list.Part[Listed], len(s.Shards())), make([]error, len(s.Shards()))
 	var calls sync.WaitGroup
@@ -146,8 +147,9 @@ func (s *Store) each(call func(*redis.Shard) (list.Part[Listed], error)) ([]list
 	return parts, errors.Join(errs...)
 }
 
-// read reads at most examine orders and returns the first limit orders that the query selects. If there are more IDs,
-// they only show that the list continues.
+// The function "read" loads the orders with the given IDs and returns those that the query selects. It loads at most as
+// many orders as the argument "examine" says, and returns at most as many as the argument "limit" says. Further IDs
+// only show that the list continues.
 func read(
 	ctx context.Context, q Query, limit, examine int, ids []string, locate func(string) *redis.Shard,
 ) (part list.Part[Listed], err error) {
@@ -180,12 +182,12 @@ func read(
 	return part, err
 }
 
-// States are the values of Query.State.
+// States returns the possible values of Query.State.
 func States() []string {
 	return []string{StateOpen, StateRunning, StateAborting, StatePaid, StateRefunding, StateCancelled, Undecided}
 }
 
-// ParseState returns the Query.State of a parameter, or an error that wraps api.BadRequest.
+// ParseState returns the Query.State for a query parameter, or an error that wraps api.BadRequest.
 func ParseState(state string) (string, error) {
 	if !slices.Contains(States(), state) {
 		return "", fmt.Errorf("state %.40q: want one of %s: %w", state, strings.Join(States(), ", "), api.BadRequest)

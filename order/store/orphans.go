@@ -7,10 +7,10 @@ import (
 	"checkout/common/redis"
 )
 
-// Orphan is an undecided order whose coordinator is not connected to its shard.
+// Orphan is an undecided order whose coordinator is not connected to the order's shard.
 type Orphan struct{ ID, by string }
 
-// Incarnations is a set of processes, in the form in which orders store them.
+// Incarnations is a set of processes, by the short form of their incarnations.
 type Incarnations map[string]bool
 
 // Connected returns the processes of this service that are connected to a shard. The result includes this process.
@@ -26,8 +26,8 @@ func (s *Store) Connected(ctx context.Context, shard *redis.Shard) (Incarnations
 	return connected, nil
 }
 
-// Orphans returns the undecided orders of a shard whose coordinator is not in connected, by incarnation of the
-// coordinator.
+// Orphans returns the orphans of a shard, by the incarnation of their coordinator. The caller passes the processes that
+// are connected to the shard.
 func (s *Store) Orphans(ctx context.Context, shard *redis.Shard, connected Incarnations) (map[string][]Orphan, error) {
 	args := []any{shard.Key(orderPrefix)}
 	for incarnation := range connected {

@@ -9,7 +9,8 @@ import (
 	"checkout/common/testredis"
 )
 
-// Orphans lists the undecided orders of processes that are not connected, whatever their state and due time.
+// Orphans lists the undecided orders of processes that are not connected. The state and the due time of an order do not
+// matter.
 func TestOrphansAreTheOrdersOfMissingProcesses(t *testing.T) {
 	s, client := openStore(t)
 	restore(t, client, "o:a s=RUNNING by=dead\no:b s=ABORTING by=dead\no:c s=RUNNING by=gone\no:d s=RUNNING by=lives\n"+
@@ -32,7 +33,7 @@ func TestOrphansAreTheOrdersOfMissingProcesses(t *testing.T) {
 	}
 }
 
-// Connected lists every process that is connected, this one included, and no other.
+// Connected lists all connected processes of the service, including this process, and no process of another service.
 func TestConnectedProcesses(t *testing.T) {
 	c, servers := testredis.Open(t, "order", 1, Scripts)
 	first, second := New(c), New(testredis.Connect(t, "order", servers, Scripts))
@@ -47,7 +48,7 @@ func TestConnectedProcesses(t *testing.T) {
 	}
 }
 
-// One unreadable entry does not keep the others from being taken. The unreadable entry is postponed like the others.
+// Unreadable entries become due again later, like all taken entries, so they do not block other entries.
 func TestUnreadableEntriesDoNotBlockTheOthers(t *testing.T) {
 	s, client := openStore(t)
 	unreadable := []string{

@@ -15,7 +15,7 @@ import (
 	"checkout/test/model"
 )
 
-// past is a time that has passed on every clock.
+// The constant "past" is a time that has passed on every clock.
 const past = 1
 
 // callOrder runs a script of the saga.
@@ -64,8 +64,8 @@ func (r *replay) callOrder(step model.Step) (model.Code, error) {
 	return orderCode(step, got), nil
 }
 
-// setLease makes the lease of an undecided order valid or expired. It also makes the order due in the work list (the
-// set "undecided").
+// setLease makes the lease of an undecided order valid or expired, as in the model. It also makes the order due in the
+// work list (the set "undecided").
 func (r *replay) setLease(step model.Step) error {
 	if !r.before.Undecided || step.Script != model.Begin && step.Script != model.Claim {
 		return nil
@@ -76,7 +76,9 @@ func (r *replay) setLease(step model.Step) error {
 	if step.LeaseExpired {
 		lease = past
 	}
-	// The model does not say why a lease counts as expired. Every second claim finds the order of a dead instance.
+	// In the model, a lease is either valid or expired. On a real server, an expired lease stands for two cases: the time
+	// of the lease has passed, or the instance that works on the order is dead. Claims of an order with an expired lease
+	// alternate between these two cases.
 	if r.orphan = step.Script == model.Claim && step.LeaseExpired && !r.orphan; r.orphan {
 		lease = time.Now().Add(time.Hour).UnixMilli()
 		p.HSet(r.ctx, shard.Key(orderKey(replayOrder)), "by", "dead")
@@ -94,7 +96,8 @@ var orderCodes = map[Code]model.Code{
 	CodePaid: model.Paid, CodeRefunding: model.Refunding, CodeCancelled: model.Cancelled,
 }
 
-// orderCode returns the code of the model for a result. For the last attempt of an OPEN order, the code is CLOSED.
+// orderCode returns the code of the model for a result. If the order is OPEN, the code is CLOSED for its last attempt,
+// and OPEN for any other attempt.
 func orderCode(step model.Step, got Result) model.Code {
 	switch {
 	case step.Script == model.Claim && got.Code == CodeNotFound:
@@ -105,7 +108,7 @@ func orderCode(step model.Step, got Result) model.Code {
 	return orderCodes[got.Code]
 }
 
-// checkResult checks the other values of a result, and records the times that later messages carry.
+// checkResult checks the values of a result other than its code, and records the times that later messages contain.
 func (r *replay) checkResult(step model.Step, got Result) error {
 	if got.Attempt != "" && got.Attempt != r.attempts[step.Then.Attempt] {
 		return fmt.Errorf("got attempt %q, want %d of %q", got.Attempt, step.Then.Attempt, r.attempts)
@@ -257,7 +260,8 @@ func (r *replay) compare(want model.Snapshot) error {
 	return nil
 }
 
-// record returns a stored record. DeadlinePassed is not stored, so it is copied from want.
+// The function "record" returns a stored record in the form of the model. If no record is stored, DeadlinePassed is
+// copied from the expected record.
 func record(code *redis.StringCmd, ttl *redis.DurationCmd, want model.Record) model.Record {
 	n, err := code.Int()
 	if err != nil {

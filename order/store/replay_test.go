@@ -21,9 +21,9 @@ import (
 	"checkout/test/model"
 )
 
-// The model of the protocol (test/model) is explored exhaustively. The replay runs random walks of the model on the
-// real scripts. After each step, the reply and all stored data must be those of the model. So what holds for the model
-// also holds for the scripts, as far as the walks reach.
+// The tests in test/model explore the model of the protocol exhaustively. The replay in this file runs random walks of
+// the model on the real scripts. After each step, the reply and all stored data must equal those of the model. So the
+// scripts have the properties of the model, as far as the walks reach.
 
 // The objects of a walk. The IDs are decimal, so that batch_init can overwrite the order.
 const (
@@ -32,7 +32,7 @@ const (
 	replayPrice = 1
 )
 
-// replay is a walk on a real Redis server, which stores every shard of all three services.
+// replay is a walk on real Redis servers, one for each shard of the three services.
 type replay struct {
 	t              *testing.T
 	ctx            context.Context
@@ -46,7 +46,7 @@ type replay struct {
 	deadlines      []int64             // by attempt, Unix ms
 	notAfters      []int64             // by attempt, Unix ms
 	reasons        [][]string          // by attempt: possible reasons why the attempt was closed
-	orphan         bool                // the last claim was for an order of a dead instance
+	orphan         bool                // whether the last claim was for an order of a dead instance
 	before         model.Snapshot
 }
 
@@ -95,7 +95,7 @@ func TestScriptsBehaveLikeTheModel(t *testing.T) {
 	}
 }
 
-// replayed lists the codes that the walks must see: every code that a script of the protocol documents.
+// The list "replayed" has the codes that the walks must see: every code that a script of the protocol documents.
 var replayed = []string{
 	"begin: NOT_FOUND STARTED STALE RESUMED BUSY ABORTING CLOSED PAID REFUNDING CANCELLED",
 	"claim: RUNNING ABORTING REFUNDING",
@@ -118,7 +118,7 @@ var replayed = []string{
 	"unconfirm refund: DONE",
 }
 
-// start stores the first state of the model: one piece of each item, enough credit for one order, and an open order.
+// start stores the initial state of the model: one piece of each item, enough credit for one order, and an open order.
 func (r *replay) start(attempts int) {
 	for _, server := range r.servers {
 		server.Wipe(r.t)
@@ -221,7 +221,7 @@ func (r *replay) batchInit() (model.Code, error) {
 	return model.Done, reply.Err()
 }
 
-// simulate runs a step of the model for which there is no script.
+// simulate runs a step of the model that has no script.
 func (r *replay) simulate(step model.Step) error {
 	switch step.Script {
 	case model.Mint:
@@ -239,7 +239,7 @@ func (r *replay) simulate(step model.Step) error {
 		return r.expire(step.Shard, r.records[step.Shard]+r.attempts[step.Attempt]+":refund",
 			step.Then.Attempts[step.Attempt-1].Refunds[step.Shard].DeadlinePassed)
 	}
-	return fmt.Errorf("no replay of step %s", step)
+	return fmt.Errorf("the replay has no step %s", step)
 }
 
 // expire deletes a record if it has expired in the model. The previous step has checked that the record has a TTL.
@@ -265,5 +265,5 @@ func (r *replay) unconfirm(record string) error {
 			return r.store.Confirmed(r.ctx, shard, []Unconfirmed{{Entry: entry}})
 		}
 	}
-	return fmt.Errorf("unconfirmed has no entry of %s", record)
+	return fmt.Errorf("the set unconfirmed has no entry of %s", record)
 }

@@ -15,7 +15,8 @@ import (
 	"checkout/common/trace"
 )
 
-// Result is the result of a script of the saga. The fields from User on are set only if there is work to do.
+// Result is the result of a script of the saga. User and the fields after it are set only if the caller must continue
+// the saga.
 type Result struct {
 	Code            Code
 	Attempt, Reason string
@@ -32,11 +33,11 @@ var (
 	undecidedSet  = []string{undecidedKey}
 	undecidedSets = []string{undecidedKey, unconfirmedKey}
 	lease         = milliseconds(protocol.Lease)
-	recoveryDelay = lease // time until recovery may claim an aborted or cancelled order
+	recoveryDelay = lease // time after which recovery may claim an ABORTING or REFUNDING order
 )
 
-// Begin starts an attempt, or joins the running attempt. The parameter after is the last attempt that the caller has
-// read from the order, or "".
+// Begin starts an attempt, resumes the running attempt, or returns the state of the order. The caller passes the ID of
+// its attempt, and the last attempt that it has read from the order, or "".
 func (s *Store) Begin(ctx context.Context, id, attempt, after string) (Result, error) {
 	args := []any{attempt, after, id, lease, s.by}
 	if parent := trace.FromContext(ctx).Traceparent(); parent != "" {
@@ -45,8 +46,8 @@ func (s *Store) Begin(ctx context.Context, id, attempt, after string) (Result, e
 	return s.saga(ctx, beginScript, id, undecidedSet, args...)
 }
 
-// Commit decides that an attempt is paid. The arguments stock and credit are the indexes of the shards with the
-// attempt's reservations. The argument steps is for the history.
+// Commit decides that an attempt has paid the order. The caller passes the indexes of the stock shards and the payment
+// shards with the attempt's reservations. The steps are for the history.
 func (s *Store) Commit(ctx context.Context, id, attempt string, stock, credit []int, steps Steps) (Result, error) {
 	return s.saga(
 		ctx, commitScript, id, undecidedSets, attempt, id, joinShards(stock), joinShards(credit), steps.String())
@@ -57,7 +58,7 @@ func (s *Store) Refuse(ctx context.Context, id, attempt, reason string) (Result,
 	return s.saga(ctx, refuseScript, id, undecidedSet, attempt, id, reason)
 }
 
-// Abort decides that an attempt will not be paid. The argument steps is for the history.
+// Abort decides that an attempt will never be paid. The steps are for the history.
 func (s *Store) Abort(ctx context.Context, id, attempt, reason string, steps Steps) (Result, error) {
 	return s.saga(ctx, abortScript, id, undecidedSet, attempt, id, reason, recoveryDelay, s.by, steps.String())
 }
@@ -77,18 +78,18 @@ func (s *Store) ClaimOrphan(ctx context.Context, o Orphan, duration time.Duratio
 	return s.saga(ctx, claimScript, o.ID, undecidedSet, o.ID, milliseconds(duration), s.by, o.by)
 }
 
-// Cancel starts or continues the cancellation of an order that attempt has paid.
+// Cancel starts or continues the cancellation of an order. The caller passes the attempt that paid the order.
 func (s *Store) Cancel(ctx context.Context, id, attempt string) (Result, error) {
 	return s.saga(ctx, cancelScript, id, undecidedSet, attempt, id, recoveryDelay, s.by)
 }
 
-// Cancelled records that stock and payment have refunded an attempt. The arguments stock and credit are the indexes of
-// the shards with the records of the refunds.
+// Cancelled records that stock and payment have refunded an attempt. The caller passes the indexes of the stock shards
+// and the payment shards with the records of the refunds.
 func (s *Store) Cancelled(ctx context.Context, id, attempt string, stock, credit []int) (Result, error) {
 	return s.saga(ctx, cancelledScript, id, undecidedSets, attempt, id, joinShards(stock), joinShards(credit))
 }
 
-// saga runs a script on an order and on sorted sets of its shard.
+// saga runs a script on an order and on sorted sets of the order's shard.
 func (s *Store) saga(ctx context.Context, script *redis.Script, id string, sets []string, args ...any) (Result, error) {
 	shard, key, err := s.locate(id)
 	if err != nil {
@@ -147,7 +148,7 @@ func parseResult(script *redis.Script, reply redis.Reply) (Result, error) {
 	return r, errors.Join(reply.Err(), fields.Err())
 }
 
-// parsePieces parses a cart field and adds up the quantities of all its parts.
+// parsePieces parses the cart field of an item, and adds up the quantities of its parts.
 func parsePieces(item, value string) (api.Line, error) {
 	line := api.Line{ID: item}
 	for part := range strings.SplitSeq(value, ",") {

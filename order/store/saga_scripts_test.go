@@ -14,17 +14,17 @@ import (
 // row is a test of one reply of a script of the saga. Each script has a row for each code that its header documents.
 type row struct {
 	name    string
-	before  string // the whole content of the server
+	before  string // the whole content of the server before the call
 	call    call
 	want    Result
-	after   string  // the whole content afterwards; empty: as before
+	after   string  // the whole content after the call; empty: as before the call
 	onRetry *Result // result of a second, identical call, which must change nothing; nil: same as want
 }
 
-// call calls a script.
+// call is a call of a script.
 type call func(context.Context, *Store) (Result, error)
 
-// States of an order. A is its attempt.
+// States of an order. Its attempt is B in otherRunning, and A in all other states.
 var (
 	runningOrder = "o:O a=A by=me dl=now+30 i:x=2@5 i:y=1@7,3@8 k=2 lease=now+5 q=6 s=RUNNING t=41 u=U"
 	running      = runningOrder + "\nundecided O at now+5"
@@ -37,15 +37,15 @@ var (
 	closed       = decided("OPEN")
 )
 
-// decided returns an order in the given state, with a reason.
+// The function "decided" returns an order in the given state, with a reason, in the form of a snapshot.
 func decided(state string) string {
 	return "o:O a=A dl=now+30 i:x=2@5 i:y=1@7,3@8 k=2 q=6 r=credit s=" + state + " t=41 u=U"
 }
 
-// named is the start of every attempt of one request.
+// The constant "named" is the start of the IDs of all attempts of one request.
 const named = "01234567-89ab-4def-89ab-00000000000"
 
-// Results with work to do. Their times are seconds from now.
+// Results of the scripts. Their times are seconds from now.
 var (
 	started  = work(Result{Code: CodeStarted, Attempt: "A", Deadline: 30})
 	resumed  = work(Result{Code: CodeResumed, Attempt: "A", Deadline: 30})
@@ -55,18 +55,18 @@ var (
 	toRefund = claimed(CodeRefunding, "credit")
 )
 
-// work adds the content of the order to a result.
+// The function "work" adds the user, the total and the lines of the order to a result.
 func work(r Result) Result {
 	r.User, r.Total, r.Lines = "U", 41, []api.Line{{ID: "x", Quantity: 2}, {ID: "y", Quantity: 4}}
 	return r
 }
 
-// claimed returns the result of the script "claim" or "cancel".
+// The function "claimed" returns the result of the script "claim" or "cancel".
 func claimed(c Code, reason string) Result {
 	return work(Result{Code: c, Attempt: "A", Reason: reason, Deadline: 30, NotAfter: 60})
 }
 
-// found returns the result for an order that is in another state.
+// The function "found" returns a result with the attempt A and the reason "credit".
 func found(c Code) Result { return result(c, "A", "credit") }
 
 func result(c Code, attempt, reason string) Result {
@@ -114,7 +114,7 @@ func claimOrphan(ctx context.Context, s *Store) (Result, error) {
 	return s.ClaimOrphan(ctx, Orphan{ID: id, by: "dead"}, 10*time.Second)
 }
 
-// by replaces the incarnation in an order.
+// The function "by" replaces the incarnation in an order.
 func by(incarnation, order string) string {
 	return strings.Replace(strings.Replace(order, " by=me", "", 1), "a=A", "a=A by="+incarnation, 1)
 }
@@ -153,13 +153,13 @@ func runRows(t *testing.T, rows []row) {
 				history = append(history, client.HGet(ctx, "{o0}"+orderKey(id), historyField).Val())
 			}
 			if history[0] != history[1] {
-				t.Errorf("the history is %q, and after a retry %q", history[0], history[1])
+				t.Errorf("the retry has changed the history from %q to %q", history[0], history[1])
 			}
 		})
 	}
 }
 
-// equal compares the result of a script with that of a row, whose times are seconds from now.
+// equal reports whether the result of a script equals that of a row. The times in a row are seconds from now.
 func equal(got, want Result, now time.Time) bool {
 	near := func(ms int64, seconds int64) bool {
 		if ms == 0 || seconds == 0 {

@@ -21,7 +21,7 @@ const (
 	CodeResumed
 	CodeBusy
 	CodeAborting
-	CodeClosed // begin: the given attempt is closed; close: its only code; others: the order is OPEN
+	CodeClosed // from "begin": the given attempt is closed; from "close": always; from other scripts: the order is OPEN
 	CodePaid
 	CodeRefunding
 	CodeCancelled
@@ -54,7 +54,7 @@ const (
 	cartTooFew      = cartLimit
 )
 
-// AttemptNameLength is the length of the name of a request at the start of an attempt ID.
+// AttemptNameLength is the length of the request name with which an attempt ID starts.
 const AttemptNameLength = len("01234567-89ab-4def-")
 
 // codeOf defines the Lua function code_of, which returns the code of a stored state.
@@ -63,8 +63,8 @@ var codeOf = redis.Definition{Name: "code_of", Lua: fmt.Sprintf(
 		"return ({ OPEN = %d, RUNNING = %d, ABORTING = %d, PAID = %d, REFUNDING = %d, CANCELLED = %d })[state] or %d end",
 	CodeClosed, CodeRunning, CodeAborting, CodePaid, CodeRefunding, CodeCancelled, CodeNotFound)}
 
-// overwriteRefusal defines the Lua function overwrite_refusal, which returns why a batch_init must not overwrite or
-// delete the orders KEYS[1] to KEYS[#KEYS - 1], or nil. The last key is the marker.
+// overwriteRefusal defines the Lua function overwrite_refusal, which returns an error code if a batch_init must not
+// overwrite or delete the orders KEYS[1] to KEYS[#KEYS - 1], and nil otherwise. The last key is the marker.
 var overwriteRefusal = redis.Definition{Name: "overwrite_refusal", Lua: fmt.Sprintf(
 	"local function overwrite_refusal(batch) "+
 		"if redis.call('GET', KEYS[#KEYS]) ~= batch then return %d end "+

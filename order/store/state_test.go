@@ -16,7 +16,7 @@ import (
 	"checkout/common/testredis"
 )
 
-// id is the order of every row in the tables. Its attempts are A and B.
+// id is the ID of the order in every row of the tables. The attempts of this order are A and B.
 const id = "01a20ac5-5153-749e-8e14-d4476ca60000"
 
 // Orders in the tables.
@@ -34,8 +34,9 @@ func openStore(t testing.TB) (*Store, *redis.Client) {
 	return s, servers[0].Client
 }
 
-// snapshot returns the whole content of a server as text: a line per key or sorted-set entry, with O for the order's
-// ID. Times are relative to now, rounded to 5 s ("now+30"). The histories of orders are left out: see history_test.go.
+// snapshot returns the data of a server as text: a line per key or sorted-set entry, with O for the order's ID. Times
+// are relative to now, rounded to 5 s ("now+30"). Two kinds of data are left out: the keys of the shard itself, such as
+// its identity, and the histories of orders (see history_test.go).
 func snapshot(t testing.TB, c *redis.Client, now time.Time) string {
 	t.Helper()
 	ctx := context.Background()
@@ -74,7 +75,7 @@ func snapshot(t testing.TB, c *redis.Client, now time.Time) string {
 	return strings.Join(lines, "\n")
 }
 
-// relative converts a Unix time in ms to the form of a snapshot. It returns any other value unchanged.
+// The function "relative" converts a Unix time in ms to the form of a snapshot. It returns any other value unchanged.
 func relative(value string, now time.Time) string {
 	n, err := strconv.ParseInt(value, 10, 64)
 	if err != nil || math.Abs(float64(n-now.UnixMilli())) > 1e6 {
@@ -90,7 +91,7 @@ func relative(value string, now time.Time) string {
 	return fmt.Sprintf("now%d", seconds)
 }
 
-// absolute is the inverse of relative.
+// The function "absolute" is the inverse of the function "relative".
 func absolute(t testing.TB, text string, now time.Time) string {
 	t.Helper()
 	offset, ok := strings.CutPrefix(text, "now")

@@ -1,4 +1,4 @@
-// Package store keeps orders: their Redis schema, the scripts that change it, and the Go side of each script.
+// Package store keeps orders in Redis: the schema, the scripts, and the Go code that calls each script.
 //
 // keys.go has the schema, scripts.go the result codes, and lua/ the scripts. BatchInit runs the scripts "batch_init",
 // "delete" and "undecided". Each other script has a method of Store with the same name.
@@ -23,7 +23,7 @@ import (
 type Store struct {
 	Index   bool // whether Create adds orders to the lists
 	cluster *cluster.Cluster
-	by      string // this process, as orders store it
+	by      string // incarnation of this process, in its short form
 }
 
 // New returns the store on the shards of the order service.
@@ -34,10 +34,10 @@ func New(c *cluster.Cluster) *Store {
 // Events returns the last events of this instance.
 func (s *Store) Events() *events.Ring { return s.cluster.Events() }
 
-// Shards returns every shard, in order.
+// Shards returns every shard, sorted by index.
 func (s *Store) Shards() []*redis.Shard { return s.cluster.Shards() }
 
-// locate returns the shard of an order, and the order's key there.
+// locate returns the shard of an order, and the order's key on that shard.
 func (s *Store) locate(id string) (*redis.Shard, string, error) {
 	shard, err := s.cluster.Locate(id)
 	if errors.Is(err, cluster.ErrNoSuchID) {
@@ -49,14 +49,14 @@ func (s *Store) locate(id string) (*redis.Shard, string, error) {
 	return shard, shard.Key(orderKey(id)), nil
 }
 
-// Check returns api.OrderNotFound if no shard can hold the order, and api.Unavailable while the shard of the order is
-// unknown. It does not read the order.
+// Check returns api.OrderNotFound if the order's ID belongs to no shard, and api.Unavailable while the shard of the
+// order is unknown. It does not read the order.
 func (s *Store) Check(id string) error {
 	_, _, err := s.locate(id)
 	return err
 }
 
-// ShardOf returns the index of an order's shard, or nil if it is unknown.
+// ShardOf returns the index of an order's shard, or nil if the shard is unknown.
 func (s *Store) ShardOf(id string) *int {
 	shard, _, err := s.locate(id)
 	if err != nil {
@@ -65,7 +65,7 @@ func (s *Store) ShardOf(id string) *int {
 	return &shard.Index
 }
 
-// Incarnation returns this process, as orders store it.
+// Incarnation returns the incarnation of this process in its short form, which orders store.
 func (s *Store) Incarnation() string { return s.by }
 
 // Skew returns how far the clock of the order's shard is ahead of the clock of this instance.
@@ -77,14 +77,14 @@ func (s *Store) Skew(id string) time.Duration {
 	return shard.Skew()
 }
 
-// Silent returns the time since the last reply of the order's shard if the shard is not connected. Otherwise it
-// returns 0.
-func (s *Store) Silent(id string) time.Duration {
+// Silent returns the time since the last reply of the order's shard if the shard is not connected, or has no primary
+// with a replica. Otherwise, Silent returns 0. Silent also reports whether the shard is replicated.
+func (s *Store) Silent(id string) (silent time.Duration, replicated bool) {
 	shard, _, err := s.locate(id)
 	if err != nil {
-		return 0
+		return 0, false
 	}
-	return shard.Silent()
+	return shard.Silent(), shard.Replicated()
 }
 
 func undocumented(script *redis.Script, code int) error {
@@ -94,7 +94,7 @@ func undocumented(script *redis.Script, code int) error {
 // Order is a stored order.
 type Order struct {
 	ID, User, State string
-	Attempt         string // the last attempt, or "" before the first
+	Attempt         string // the last attempt, or "" before the first attempt
 	Total           int64  // in minor units
 	Lines           []api.OrderLine
 }

@@ -21,14 +21,15 @@ type Unconfirmed struct {
 	Stock, Credit []int  // indexes of the shards with a record
 }
 
-// TakeUnconfirmed takes up to limit entries of a shard and assigns them to the caller for a duration. Entries that
-// cannot be read are postponed too. The result unreadable contains the errors of these entries.
+// TakeUnconfirmed assigns due entries of a shard to the caller for a duration, at most as many as limit says.
+// Unreadable entries are assigned like the others, so that they are not due again at once. The list of errors has one
+// error for each unreadable entry.
 func (s *Store) TakeUnconfirmed(
 	ctx context.Context, shard *redis.Shard, limit int, duration time.Duration,
 ) (taken []Unconfirmed, unreadable []error, err error) {
 	keys := []string{shard.Key(unconfirmedKey)}
 	// Read first: a call of takeUnconfirmedScript counts as a write even if the call changes nothing. An idle instance
-	// must not write, because a write makes Redis exit while its disk is full.
+	// must not write: while the disk is full, a write makes Redis exit.
 	entries, err := texts(shard.Run(ctx, dueScript, keys, 1))
 	if err != nil || len(entries) == 0 {
 		return nil, nil, err
@@ -60,8 +61,8 @@ func (s *Store) Confirmed(ctx context.Context, shard *redis.Shard, confirmed []U
 	return failpoint.Reached(ctx, entries, "confirmed", "")
 }
 
-// parseUnconfirmed parses "<record> <expiry, Unix ms> <stock's shards> <payment's shards>". It returns an error for
-// values that a participant rejects, because a participant rejects the whole batch with such a value.
+// parseUnconfirmed parses "<record> <expiry, Unix ms> <stock's shards> <payment's shards>". It rejects the values that
+// a participant rejects, because one such value makes a participant reject the whole batch.
 func parseUnconfirmed(entry string) (Unconfirmed, error) {
 	parts := strings.Split(entry, " ")
 	if len(parts) != 4 {

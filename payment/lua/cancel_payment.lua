@@ -1,10 +1,10 @@
 #!lua flags=allow-oom
 -- cancel_payment: refunds a direct payment for an order, once.
 -- KEYS  1 credit  2 direct payments
--- ARGV  1 order ID  2 largest credit
+-- ARGV  1 order ID  2 largest allowed credit
 -- returns {code}
---   0 NOT_FOUND: no such user   1 DONE: by this call or an earlier one
---   7 NOTHING_PAID: no direct payment for the order, or the payment is in progress
+--   0 NOT_FOUND: there is no such user   1 DONE: this call or an earlier one has refunded the payment
+--   7 NOTHING_PAID: there is no direct payment for the order, or the payment is in progress
 --   3 LIMIT: the credit would be too large; nothing is changed
 -- Safe to retry. Allowed when memory is full, because a refund must not fail.
 local have = redis.call('GET', KEYS[1])

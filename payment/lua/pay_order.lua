@@ -1,11 +1,12 @@
 #!lua
 -- pay_order: pays for an order from a user's credit, outside of a checkout.
 -- KEYS  1 credit  2 direct payments: by order ID, the amount, "-amount" after a refund, or "?token:expiry" while in progress
--- ARGV  1 order ID  2 amount, at least 1  3 token of start_payment, or "" to pay nothing
+-- ARGV  1 order ID  2 amount, at least 1  3 token of start_payment, or "" to read the result of an earlier payment
 -- returns {code[, credit]}
---   0 NOT_FOUND: no such user   1 DONE: by this call or an earlier one   2 INSUFFICIENT: credit is the user's credit
+--   0 NOT_FOUND: there is no such user   1 DONE: this call or an earlier one has made the payment
+--   2 INSUFFICIENT: the credit is too low; the reply contains the credit
 --   5 PAID_DIFFERENTLY: another amount was paid for the order   6 RETURNED: the payment for the order was refunded
---   -1 LOST: the payment with this token is not in progress, so a checkout may have reserved; call start_payment again
+--   -1 LOST: no payment with this token is in progress, so a checkout may have reserved credit; call start_payment again
 -- Safe to retry. pay_order checks the payment before the credit, because the first call may have spent all credit.
 local have = redis.call('GET', KEYS[1])
 if not have then

@@ -3,8 +3,10 @@
 -- KEYS  1 credit  2 direct payments
 -- ARGV  1 order ID  2 token, unique to the caller  3 duration in ms
 -- returns {code[, token]}
---   8 STARTED_PAYMENT: call pay_order with the token before the duration has passed. Simultaneous payments have the same token.
---   9 SETTLED: no such user, or the order was paid or refunded; pay_order returns which, and nothing is changed
+--   8 STARTED_PAYMENT: call pay_order with the returned token before the duration has passed. If a payment for the order was
+--     in progress, the token is the one of that payment.
+--   9 SETTLED: there is no such user, or the user's payment for the order was already made or refunded. Nothing is changed.
+--     The script "pay_order" returns the reason.
 -- Safe to retry: a later call extends the duration. The field of the order is "?token:expiry". stop_payment deletes
 -- this field.
 local exists, paid = redis.call('EXISTS', KEYS[1]) == 1, redis.call('HGET', KEYS[2], ARGV[1])

@@ -26,12 +26,12 @@ type cpu struct{ user, system time.Duration }
 func (c cpu) total() time.Duration { return c.user + c.system }
 func (c cpu) plus(o cpu) cpu       { return cpu{c.user + o.user, c.system + o.system} }
 
-// usage is processor time by kind of process: nginx, order, redis-order, … The kind generator is this process.
+// usage is processor time by kind of process: nginx, order, redis-order, … The kind "generator" is this process.
 type usage map[string]cpu
 
 const generator = "generator"
 
-// processKinds are the kinds of server processes in the order of the report.
+// processKinds are the kinds of server processes, as the report lists them.
 var processKinds = []string{"nginx", "order", "stock", "payment", "redis-order", "redis-stock", "redis-payment"}
 
 // add adds the difference between two readings to u.
@@ -99,17 +99,18 @@ func peakMemory(processes []stack.Process) (map[string]uint64, error) {
 	return peak, nil
 }
 
-// processKind returns the name of a component without the number: "redis-order" for "redis-order-0".
+// processKind returns the name of a component without the numbers: "redis-order" for "redis-order-0".
 func processKind(name string) string {
-	if i := strings.LastIndexByte(name, '-'); i >= 0 {
-		if _, err := strconv.Atoi(name[i+1:]); err == nil {
-			return name[:i]
+	for i := strings.LastIndexByte(name, '-'); i >= 0; i = strings.LastIndexByte(name, '-') {
+		if _, err := strconv.Atoi(name[i+1:]); err != nil {
+			break
 		}
+		name = name[:i]
 	}
 	return name
 }
 
-// hostCPU is the time of all processors of this host since it started.
+// hostCPU is the time of all processors of this host since the host started.
 type hostCPU struct{ busy, idle time.Duration }
 
 // readHostCPU reads /proc/stat. The time "steal", which the hypervisor gave to other guests, counts as busy.

@@ -21,8 +21,8 @@ const (
 
 // work is a source of requests and a receiver of their results. Only one goroutine calls its methods.
 type work interface {
-	// next appends the next request to buf. It returns the extended buffer and a tag for the request. The result ok is
-	// false if no request is left.
+	// next appends the next request to buf. It returns the extended buffer and a tag for the request. If no request is
+	// left, the third result is false.
 	next(buf []byte) (request []byte, tag int, ok bool)
 	// done receives the result of the request with this tag. The response body is valid until this method
 	// returns.
@@ -32,7 +32,7 @@ type work interface {
 // result is the outcome of one request.
 type result struct {
 	response
-	latency time.Duration // from the send or, in an open loop, from the due time until the end of the response
+	latency time.Duration // from the send, or in an open loop from the due time, to the end of the response
 	err     error         // the connection broke, or the request timed out
 }
 
@@ -54,7 +54,7 @@ type client struct {
 	in   []byte // receive buffer
 	have int    // number of bytes of an incomplete response in the buffer
 	out  []byte
-	sent time.Time // when the request in flight was sent or due; zero without a request in flight
+	sent time.Time // when the request in flight was sent or, in an open loop, due; zero: none in flight
 	tag  int
 }
 
@@ -120,7 +120,7 @@ func (d *driver) close() error {
 // run sends requests until no work is left and every request has a result. It replaces broken connections. If a dial
 // fails or ctx ends, run returns an error, and the driver cannot be used again.
 func (d *driver) run(ctx context.Context, w work) error {
-	for range 1 + len(d.clients)/maxEvents { // notice connections that the server closed since the last run
+	for range 1 + len(d.clients)/maxEvents { // detect connections that the server has closed since the last run
 		if err := d.poll(ctx, w, 0); err != nil {
 			return err
 		}
@@ -168,7 +168,8 @@ func (d *driver) poll(ctx context.Context, w work, wait time.Duration) error {
 	return nil
 }
 
-// send sends the next request, if any, on the connection of client i.
+// send sends the next request, if any, on the connection of client i. In an open loop, the client stays idle if no
+// request is due.
 func (d *driver) send(i int, w work) {
 	c, start := d.clients[i], time.Now()
 	if d.pace != nil {
@@ -185,8 +186,8 @@ func (d *driver) send(i int, w work) {
 	c.out, c.tag, c.sent = request, tag, start
 	d.inFlight++
 	if n, err := syscall.Write(c.fd, request); err != nil || n != len(request) {
-		// The connection is broken, because a request always fits into an empty socket buffer. The method receive then
-		// reports an error.
+		// The connection is broken, because a request always fits into an empty socket buffer. After the shutdown,
+		// d.receive fails the request.
 		_ = syscall.Shutdown(c.fd, syscall.SHUT_RDWR)
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// serve accepts connections and passes each connection to the function respond. The first connection has number 1.
-// The result is the host:port.
+// serve accepts connections. It passes each connection to the callback, with its number (1, 2, …). It returns the
+// host:port of the listener.
 func serve(t *testing.T, respond func(c net.Conn, number int)) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -37,8 +37,7 @@ func serve(t *testing.T, respond func(c net.Conn, number int)) string {
 	return l.Addr().String()
 }
 
-// requests reads requests from a connection and passes each path to the function handle. It stops when handle
-// returns false.
+// requests reads requests from a connection and passes each path to the callback, until the callback returns false.
 func requests(c net.Conn, handle func(path string) bool) {
 	in := bufio.NewReader(c)
 	for {
@@ -239,8 +238,9 @@ func TestDriverTimesOut(t *testing.T) {
 	})
 }
 
-// TestOpenLoopCountsTheWaitOfDueRequests checks that the latency of a request that is due while the server stalls
-// includes the stall. In a closed loop, only the latencies of requests in flight include the stall.
+// TestOpenLoopCountsTheWaitOfDueRequests checks an open loop while the server stalls. The latency of each request
+// that is due during the stall must include the wait for the end of the stall. In a closed loop, only requests in
+// flight include this wait.
 func TestOpenLoopCountsTheWaitOfDueRequests(t *testing.T) {
 	t.Parallel()
 	const stall, interval, total, clients = 500 * time.Millisecond, 2 * time.Millisecond, 500, 4

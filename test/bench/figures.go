@@ -61,11 +61,11 @@ func (f *figures) write(file string) error {
 	return os.WriteFile(file, append(text, '\n'), 0o644)
 }
 
-// tolerance is the relative increase of a ratio that check accepts.
+// tolerance is the largest accepted increase of a ratio, as a fraction.
 const tolerance = 0.15
 
-// check compares the ratios with the ratios in a file and prints each ratio. check returns an error if a ratio is
-// worse. It ignores ratios without a counterpart.
+// check prints each ratio and compares it with the ratio of the same name in a file. It returns an error if a ratio
+// has increased by more than the tolerance. It ignores ratios that the file lacks.
 func (f *figures) check(file string, out io.Writer) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -81,12 +81,12 @@ func (f *figures) check(file string, out io.Writer) error {
 		remark := ""
 		switch {
 		case before == 0:
-			remark = "no kept figure"
+			remark = "no earlier figure"
 		case now > before*(1+tolerance):
 			worse = append(worse, name)
-			remark = fmt.Sprintf("kept %.2f: WORSE by %.0f %%", before, 100*(now/before-1))
+			remark = fmt.Sprintf("before %.2f: WORSE by %.0f %%", before, 100*(now/before-1))
 		default:
-			remark = fmt.Sprintf("kept %.2f", before)
+			remark = fmt.Sprintf("before %.2f", before)
 		}
 		fmt.Fprintf(out, "%-60s %8.2f  %s\n", name, now, remark)
 	}

@@ -22,6 +22,8 @@ type fixture struct {
 	users []counter
 	items []counter
 	lines int // number of different items in each order
+
+	withoutQuantity bool // the route addItem has no quantity, as in the first version of the course's API
 }
 
 // counter is a user with credit or an item with stock.
@@ -89,7 +91,7 @@ func (f *fixture) create(ctx context.Context, users, items int) error {
 		}, nil))
 }
 
-// orders creates n orders. Each order has a random user, and consecutive items that start with a random item.
+// orders creates n orders. Each order has a random user, and f.lines consecutive items, starting at a random item.
 func (f *fixture) orders(ctx context.Context, n int) ([]order, error) {
 	orders := make([]order, n)
 	for i := range orders {
@@ -110,7 +112,7 @@ func (f *fixture) orders(ctx context.Context, n int) ([]order, error) {
 	}
 	err = callAll(ctx, f.d, n*f.lines, func(i int) (string, string) {
 		o := &orders[i/f.lines]
-		return "POST", "/orders/addItem/" + o.id + "/" + f.items[o.items[i%f.lines]].id + "/1"
+		return "POST", f.addItem(o.id, f.items[o.items[i%f.lines]].id)
 	}, nil)
 	if err != nil {
 		return nil, fmt.Errorf("add items to orders: %w", err)
@@ -118,10 +120,33 @@ func (f *fixture) orders(ctx context.Context, n int) ([]order, error) {
 	return orders, nil
 }
 
+func (f *fixture) addItem(order, item string) string {
+	path := "/orders/addItem/" + order + "/" + item
+	if f.withoutQuantity {
+		return path
+	}
+	return path + "/1"
+}
+
+// detectAddItem finds out which version of the route addItem a system has.
+func (f *fixture) detectAddItem(ctx context.Context) error {
+	orders, err := fetchAll[created](ctx, f.d, 1, func(int) (string, string) {
+		return "POST", "/orders/create/" + f.users[0].id
+	})
+	if err != nil {
+		return err
+	}
+	if call(ctx, f.d, "POST", f.addItem(orders[0].OrderID, f.items[0].id)) == nil {
+		return nil
+	}
+	f.withoutQuantity = true
+	return call(ctx, f.d, "POST", f.addItem(orders[0].OrderID, f.items[0].id))
+}
+
 // violations are contradictions between the responses and the final state.
 type violations struct {
 	named []string
-	more  int // number of further violations, which are not in named
+	more  int // number of violations that the list does not contain
 }
 
 const maxNamed = 10

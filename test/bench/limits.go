@@ -19,11 +19,10 @@ type limits struct {
 	scripts            []scriptRate
 }
 
-// scriptRate is the number of durable scripts per second on one redis-server. Each round trip contains a batch of
-// scripts.
+// scriptRate is the speed of durable scripts on one redis-server. Each round trip contains a batch of scripts.
 type scriptRate struct {
-	batch  int
-	second float64
+	batch  int     // scripts per round trip
+	second float64 // scripts per second
 }
 
 const (
@@ -79,8 +78,8 @@ func measureFsync(dir string) (p50, p99 time.Duration, err error) {
 	return percentile(latencies, 50), percentile(latencies, 99), nil
 }
 
-// measureScripts runs a script that writes, in batches of one round trip each. It returns the number of scripts per
-// second.
+// measureScripts runs batches of a script that writes one field. Each batch is one round trip. measureScripts returns
+// the number of scripts per second.
 func measureScripts(ctx context.Context, client *redis.Client, sha string, batch int,
 	duration time.Duration) (float64, error) {
 	start, n := time.Now(), 0

@@ -12,7 +12,8 @@
 //
 // Without flags, bench measures a closed loop with 1 to 512 clients, an open loop at several rates (pace.go), carts of
 // 1 to 50 items, 1 to 4 shards, reads and simple writes, refused checkouts, and batch_init. With -clients, bench
-// measures only the closed loop. With -clients and -gateway, bench measures a running system. To profile the running
+// measures only the closed loop. With -clients and -gateway, bench measures a running system. With -compare, bench
+// measures this project and other implementations of the course's API in turn (compare.go). To profile the running
 // system, use `go tool pprof` with /debug/pprof/profile of a monitoring port.
 //
 // bench exits with status 1 if a response is unexpected, or if orders, users and items do not add up. With -check FILE,
@@ -59,6 +60,8 @@ type options struct {
 	gateway string // URL of a running system
 	out     string // directory for the report and the figures
 	check   string // file with the figures to compare with
+
+	compare, names, pids string // of other implementations; see parseOthers
 }
 
 func parseOptions(args []string, usage io.Writer) (options, error) {
@@ -71,6 +74,9 @@ func parseOptions(args []string, usage io.Writer) (options, error) {
 	flags.StringVar(&o.gateway, "gateway", "", "with -clients: `URL` of a running system; its processor time is unknown")
 	flags.StringVar(&o.out, "o", "", "`directory` for report.md and figures.json")
 	flags.StringVar(&o.check, "check", "", "fail if a ratio is worse than in this figures.json by more than 15 %")
+	flags.StringVar(&o.compare, "compare", "", "measure this project and running systems with these `URLs` in turn")
+	flags.StringVar(&o.names, "names", "", "with -compare: a `name` for each URL")
+	flags.StringVar(&o.pids, "pids", "", "with -compare: the `process IDs` of each URL, like \"11,12;21,22\"")
 	if err := version.ParseFlags(flags, args, os.Stdout); err != nil {
 		return o, err
 	}
@@ -87,8 +93,10 @@ func parseOptions(args []string, usage io.Writer) (options, error) {
 	switch {
 	case o.slices < 1 || o.shards < 1:
 		return o, errors.New("-slices and -shards must be positive")
-	case len(o.clients) == 0 && (o.gateway != "" || o.shards != 1):
-		return o, errors.New("-gateway and -shards need -clients")
+	case o.compare == "" && (o.names != "" || o.pids != ""):
+		return o, errors.New("-names and -pids need -compare")
+	case len(o.clients) == 0 && o.compare == "" && (o.gateway != "" || o.shards != 1):
+		return o, errors.New("-gateway and -shards need -clients or -compare")
 	}
 	return o, nil
 }
@@ -98,6 +106,9 @@ func run(ctx context.Context, args []string, stdout, progress io.Writer) error {
 	o, err := parseOptions(args, progress)
 	if err != nil {
 		return err
+	}
+	if o.compare != "" {
+		return runComparison(ctx, o, stdout, progress)
 	}
 	r := &report{command: strings.Join(append([]string{"go run ./test/bench"}, args...), " "), date: time.Now()}
 	if err := r.measure(ctx, o, newPlan(o), log.New(progress, "", 0)); err != nil {

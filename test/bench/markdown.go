@@ -13,7 +13,8 @@ func table(w *strings.Builder, header string) {
 	fmt.Fprintf(w, "| %s |\n| --- %s|\n", header, strings.Repeat("| ---: ", strings.Count(header, "|")))
 }
 
-// cells writes a row of a table, with numbers without decimals and durations in ms. The number 0 means unknown.
+// cells writes a row of a table, with durations in ms and float64 numbers without decimals. A float64 of 0 means
+// unknown and appears as "-".
 func cells(w *strings.Builder, row ...any) {
 	for _, cell := range row {
 		switch v := cell.(type) {
@@ -40,7 +41,7 @@ func plural(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// chart writes a Mermaid chart, which GitHub draws. Each function y is one line of the chart.
+// chart writes a Mermaid chart, which GitHub draws. Each function in y returns the values of one line of the chart.
 func chart(w *strings.Builder, title, xTitle, yTitle string, points []*point,
 	x func(*point) int, y ...func(*point) float64) {
 	if len(points) < 2 {

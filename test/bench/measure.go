@@ -18,7 +18,7 @@ type phase struct {
 // cpuShare is the use of all processors of this host.
 type cpuShare struct {
 	all, busy time.Duration
-	own       time.Duration // the part of busy that the servers and the generator used
+	own       time.Duration // the part of the busy time that the servers and the generator used
 }
 
 func newPhase() *phase { return &phase{tally: newTally(), cpu: usage{}} }
@@ -35,7 +35,7 @@ func (p *phase) join(slice *phase) {
 // rate returns the number of requests per second.
 func (p *phase) rate() float64 { return float64(p.count()) / p.elapsed.Seconds() }
 
-// each returns a processor time, divided by the number of requests, in µs.
+// p.each(used) is a processor time divided by the number of requests, in µs.
 func (p *phase) each(used time.Duration) float64 {
 	return float64(used) / float64(time.Microsecond) / float64(p.count())
 }
@@ -43,7 +43,7 @@ func (p *phase) each(used time.Duration) float64 {
 // cost returns the processor time of all servers per request, in µs.
 func (p *phase) cost() float64 { return p.each(p.cpu.servers().total()) }
 
-// of returns the processor time of one kind of process per request, in µs.
+// p.of(kind) is the processor time of one kind of process per request, in µs.
 func (p *phase) of(kind string) float64 { return p.each(p.cpu[kind].total()) }
 
 // shares returns two shares of the processor time, from 0 to 1: the busy time, and the time of other programs.
@@ -69,7 +69,7 @@ type point struct {
 	violations
 }
 
-// ok reports whether every checkout succeeded and the method "verify" has found no violation.
+// ok reports whether all requests succeeded, all orders are paid and there is no violation.
 func (p *point) ok() bool {
 	return p.work.allOK() && p.baseline.allOK() && p.paid == p.sent && len(p.named) == 0
 }
@@ -123,8 +123,8 @@ const (
 	baselineAtMost = 5 * time.Second
 )
 
-// closed measures n checkouts in slices. After each slice follows a slice of empty requests that is about as long, but
-// at least plan.slice and at most baselineAtMost.
+// closed measures n checkouts in a closed loop, in slices. After each slice, it sends empty requests for about the
+// same time, but at least plan.slice and at most baselineAtMost.
 func (b *bench) closed(ctx context.Context, clients, n, slices int) (*point, error) {
 	warm := max(n/warmUp, clients)
 	b.log.Printf("%s: preparing %d orders", plural(clients, "client"), warm+n)
@@ -171,7 +171,7 @@ func (b *bench) verify(ctx context.Context, p *point, orders []order) error {
 	return err
 }
 
-// checkOut checks out orders. It stores the largest backlog in p.
+// checkOut checks out orders. It keeps the largest backlog so far in p.
 func (b *bench) checkOut(ctx context.Context, d *driver, orders []order, p *point) (*phase, error) {
 	into := newPhase()
 	backlog, err := b.slice(ctx, d, into, &checkouts{host: d.addr, orders: orders, tally: into.tally})
@@ -186,9 +186,9 @@ func (b *bench) timed(ctx context.Context, d *driver, k kind, duration time.Dura
 	return into, err
 }
 
-// slice runs one slice of work. The elapsed time ends with the last response. The measurement of the processor
-// time ends when all checkouts are confirmed, because confirmations are work of the checkouts. slice returns
-// the number of unconfirmed checkouts at the last response.
+// slice runs one slice of work. The elapsed time ends with the last response. The measurement of the processor time
+// ends when all checkouts are confirmed, because confirmations are part of the cost of checkouts. slice returns the
+// number of unconfirmed checkouts at the last response.
 func (b *bench) slice(ctx context.Context, d *driver, into *phase, w work) (backlog int64, err error) {
 	before, err := b.read()
 	if err != nil {

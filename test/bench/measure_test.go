@@ -152,14 +152,14 @@ func TestCheckComparesWithKeptFigures(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "figures.json")
 	now := &figures{Ratios: map[string]float64{"same": 4, "better": 1, "noise": 4.59, "new": 9}}
 	if err := now.check(file, io.Discard); err == nil {
-		t.Error("check without a file: got no error, want one")
+		t.Error("check with a missing file: got no error, want one")
 	}
 	kept := &figures{Ratios: map[string]float64{"same": 4, "better": 4, "noise": 4, "worse": 4, "gone": 4}}
 	if err := kept.write(file); err != nil {
 		t.Fatal(err)
 	}
 	var out strings.Builder
-	if err := now.check(file, &out); err != nil || !strings.Contains(out.String(), "no kept figure") {
+	if err := now.check(file, &out); err != nil || !strings.Contains(out.String(), "no earlier figure") {
 		t.Errorf("got %v\n%s", err, &out)
 	}
 	now.Ratios["worse"] = 4.61

@@ -101,13 +101,14 @@ func TestUsageAdd(t *testing.T) {
 	u := usage{"nginx": {user: 1}, generator: {user: 7}}
 	u.add(usage{"nginx": {user: 10, system: 5}}, usage{"nginx": {user: 12, system: 9}, "order": {user: 3}})
 	if u["nginx"] != (cpu{user: 3, system: 4}) || u["order"] != (cpu{user: 3}) || u.servers().total() != 10 {
-		t.Errorf("usage.add: got %v, want 3 and 4 more for nginx, 3 for order", u)
+		t.Errorf("usage.add: got %v, want user 3 and system 4 for nginx, and user 3 for order", u)
 	}
 }
 
 func TestProcessKind(t *testing.T) {
 	for name, want := range map[string]string{
 		"nginx": "nginx", "order-1": "order", "redis-order-12": "redis-order", "redis-order": "redis-order",
+		"redis-order-0-2": "redis-order",
 	} {
 		if got := processKind(name); got != want {
 			t.Errorf("%s: got %s, want %s", name, got, want)

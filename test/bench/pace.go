@@ -2,8 +2,8 @@ package main
 
 import "time"
 
-// pace turns a driver into an open loop, in which a request is due at a fixed interval. The latency of a request
-// counts from its due time, so the latency includes the delay by earlier slow responses. A closed loop omits this
+// pace turns a driver into an open loop, in which a request is due at a fixed interval. The latency of a request counts
+// from its due time, so the latency includes the delay that earlier slow responses cause. A closed loop omits this
 // delay ("coordinated omission").
 type pace struct {
 	interval time.Duration
@@ -20,13 +20,14 @@ func (p *pace) begin() {
 	}
 }
 
-// left reports whether there are more requests to send.
+// left reports whether an open loop has requests left to send. In a closed loop, it returns false.
 func (p *pace) left() bool { return p != nil && p.taken < p.total }
 
 // due returns the time when the next request is due.
 func (p *pace) due() time.Time { return p.start.Add(time.Duration(p.taken) * p.interval) }
 
-// take takes the next request if the request is due, and returns the time when the request was due.
+// take takes the next request if it is due. It returns the time when the request was due, and whether a request was
+// taken.
 func (p *pace) take(now time.Time) (time.Time, bool) {
 	due := p.due()
 	if !p.left() || due.After(now) {
@@ -36,7 +37,7 @@ func (p *pace) take(now time.Time) (time.Time, bool) {
 	return due, true
 }
 
-// sendDue sends due requests from idle clients. It returns the time until the next request is due.
+// sendDue sends due requests from idle clients. It returns how long the driver may wait before the next call.
 func (d *driver) sendDue(w work) time.Duration {
 	p := d.pace
 	for len(p.idle) > 0 && p.left() {

@@ -24,7 +24,7 @@ type report struct {
 	memory                 map[string]uint64 // in bytes, by kind of process
 }
 
-// ok reports whether every checkout succeeded and the method "verify" has found no violation.
+// ok reports whether each of the measurements is ok: see point.ok.
 func (r *report) ok() bool {
 	return !slices.ContainsFunc(r.points(), func(p *point) bool { return !p.ok() })
 }
@@ -100,12 +100,13 @@ func split(p *phase, c cpu) string {
 	return fmt.Sprintf("%.0f (%.0f + %.0f)", p.each(c.total()), p.each(c.user), p.each(c.system))
 }
 
-// A checkout runs four scripts in sequence: begin, reserve credit, reserve stock and commit. It sends three requests in
-// sequence: from the client to order, from order to payment, and from order to stock.
+// A checkout runs four scripts in sequence: begin, reserve credit, reserve stock and commit. It needs three requests
+// in sequence: from the client to order, from order to payment, and from order to stock.
 const scriptsInSequence, requestsInSequence = 4, 3
 
-// soleClient compares the latency of one client with the sum of the separate latencies. The sum is slightly too high,
-// because it counts three requests through the gateway, and only one request uses the gateway.
+// soleClient compares the latency of a checkout of one client with the sum of the latencies of its scripts and
+// requests. The sum is slightly too high, because it counts three requests through the gateway, and only one request
+// uses the gateway.
 func (r *report) soleClient(w *strings.Builder) {
 	for _, p := range r.closed {
 		if p.clients != 1 || r.limits == nil {
@@ -154,7 +155,7 @@ func (r *report) cartSection(w *strings.Builder) {
 func (r *report) shardSection(w *strings.Builder) {
 	fmt.Fprintf(w, "\n## Shards\n\n"+
 		"All shards of each service run on this one host, under two loads: %d clients in total, and %[1]d per shard.\n"+
-		"All systems run at once and are measured in turn.\n\n", r.plan.high)
+		"All systems run at the same time and are measured in turn.\n\n", r.plan.high)
 	table(w, "shards | clients | checkouts/s | p50 ms | cost in empty requests | CPU µs | against one shard | "+
 		"CPU µs of an empty request | "+strings.Join(processKinds, " | "))
 	for _, p := range r.sharded {
@@ -195,11 +196,10 @@ func (r *report) otherSections(w *strings.Builder) {
 	cells(w, row...)
 }
 
-// disturbed is a limit: if other programs use more than this share of the processor time, the report contains a
-// warning.
+// disturbed is a limit: if other programs use a larger share of the processor time, the report contains a warning.
 const disturbed = 0.1
 
-// checkSection writes the results of verify and the load of the host.
+// checkSection writes the results of the checks of all orders, users and items, and the load of the host.
 func (r *report) checkSection(w *strings.Builder) {
 	fmt.Fprint(w, "\n## Checks\n\n"+
 		"Bench reads back every order after its checkout, and all users and items. A violation is an object that does\n"+

@@ -67,7 +67,7 @@ func (r *report) measureCarts(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// measureRejected alternates checkouts that pay with checkouts of a sold-out item, which stock refuses.
+// measureRejected alternates successful checkouts with checkouts of a sold-out item, which the stock service refuses.
 func (r *report) measureRejected(ctx context.Context, b *bench) error {
 	soldOut := &fixture{d: b.fix.d, users: b.fix.users, lines: 1}
 	items, err := fetchAll[created](ctx, b.fix.d, 1, func(int) (string, string) {
@@ -106,7 +106,7 @@ func (r *report) measureRejected(ctx context.Context, b *bench) error {
 	return nil
 }
 
-const orderEvery = 140 * time.Microsecond // measureSimple prepares one order for each interval orderEvery of a slice
+const orderEvery = 140 * time.Microsecond // measureSimple prepares one order for every 140 µs of a slice
 
 // measureSimple alternates each kind of simple request with empty requests.
 func (r *report) measureSimple(ctx context.Context, b *bench) error {
@@ -181,8 +181,8 @@ func (r *report) measureBatchInit(ctx context.Context, b *bench) (err error) {
 }
 
 // measureShards measures systems with different numbers of shards under two loads: the same number of clients in total,
-// and the same number of clients per shard. All systems run at once and are measured in turn, so that other programs on
-// the host affect all systems.
+// and the same number of clients per shard. All systems run at the same time and are measured in turn, so that other
+// programs on the host affect all systems.
 func (r *report) measureShards(ctx context.Context, o options, log *log.Logger) (failed error) {
 	var all []*bench
 	for _, shards := range r.plan.shards {

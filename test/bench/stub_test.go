@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -13,7 +14,7 @@ import (
 	"checkout/common/api"
 )
 
-// stub implements the public API in one process. The fields make the stub misbehave.
+// stub implements the public API in one process. The fields after checkouts make it deviate from the real system.
 type stub struct {
 	mu        sync.Mutex
 	users     map[string]int64
@@ -22,12 +23,16 @@ type stub struct {
 	ids       int
 	checkouts int
 
-	failEvery  int  // every n-th checkout returns 503 and does nothing; 0: no checkout
+	failEvery  int  // every n-th checkout returns 503 and does nothing; 0: no checkout does
 	leak       bool // one checkout removes one piece too many from the stock
 	overcharge bool // one checkout charges twice
 	deny       bool // one paid order is reported as unpaid
-	breakEvery int  // every n-th checkout completes and then breaks its connection; 0: no checkout
+	free       bool // one checkout charges nothing
+	foreign    bool // spell the names in the responses in another way, and have no quantity in addItem
+	breakEvery int  // every n-th checkout completes and then breaks its connection; 0: no checkout does
 }
+
+var foreignNames = regexp.MustCompile(`_id":`)
 
 // startStub starts a stub and returns its host:port.
 func startStub(t *testing.T, s *stub) string {
@@ -42,9 +47,14 @@ func startStub(t *testing.T, s *stub) string {
 				panic(http.ErrAbortHandler)
 			}
 			w.WriteHeader(status)
-			if err := json.NewEncoder(w).Encode(body); err != nil {
+			text, err := json.Marshal(body)
+			if err != nil {
 				t.Error(err)
 			}
+			if s.foreign {
+				text = foreignNames.ReplaceAll(text, []byte(`Id":`))
+			}
+			w.Write(text)
 		})
 	}
 	handle("GET /orders/{$}", func(*http.Request) (any, int) { return map[string]string{}, 200 })
@@ -68,7 +78,11 @@ func startStub(t *testing.T, s *stub) string {
 		s.orders[id] = &api.Order{OrderID: id, UserID: r.PathValue("user")}
 		return created{OrderID: id}, 200
 	})
-	handle("POST /orders/addItem/{order}/{item}/1", func(r *http.Request) (any, int) {
+	addItem := "POST /orders/addItem/{order}/{item}/1"
+	if s.foreign {
+		addItem = "POST /orders/addItem/{order}/{item}"
+	}
+	handle(addItem, func(r *http.Request) (any, int) {
 		addPiece(s.orders[r.PathValue("order")], r.PathValue("item"))
 		return nil, 200
 	})
@@ -112,7 +126,9 @@ func (s *stub) checkout(r *http.Request) (any, int) {
 		return api.Problem{Type: "/problems/unavailable", Status: 503}, 503
 	}
 	o.Paid = !(once && s.deny)
-	s.users[o.UserID] -= o.TotalCost
+	if !once || !s.free {
+		s.users[o.UserID] -= o.TotalCost
+	}
 	if once && s.overcharge {
 		s.users[o.UserID] -= o.TotalCost
 	}

@@ -12,13 +12,13 @@ import (
 type plan struct {
 	users, items int           // numbers of objects that the orders use
 	slices       int           // number of slices per measurement
-	slice        time.Duration // duration of a slice of simple requests; a slice of empty requests takes at least this
+	slice        time.Duration // duration of a slice of simple requests; a slice of empty requests takes at least as long
 	closed       []load
 
-	// If high is 0, the measurements below are skipped.
+	// If the field high is 0, bench skips the measurements that use the fields below.
 	medium, high  int       // numbers of clients
-	openShares    []float64 // rates of the open loop, relative to the closed loop with high clients
-	openCount     int       // number of checkouts for a share of 1
+	openShares    []float64 // rates of the open loop, as fractions of the rate of the closed loop
+	openCount     int       // number of checkouts if the share is 1
 	carts         []cart
 	shards        []int
 	shardCount    int // checkouts in each round
@@ -106,8 +106,8 @@ func (r *report) measureSystem(ctx context.Context, o options, log *log.Logger) 
 	if r.plan.high == 0 {
 		return nil
 	}
-	// The order matters: the parts after "carts" add stock or overwrite orders, so a complete check of the final
-	// values is no longer possible.
+	// The sequence matters: the parts after "carts" add stock or overwrite orders, so a complete check of the final values
+	// is no longer possible.
 	for _, part := range []struct {
 		name    string
 		measure func(context.Context, *bench) error

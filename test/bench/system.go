@@ -64,16 +64,16 @@ func (s *system) close() error {
 }
 
 const (
-	settleTimeout = 30 * time.Second // the limit of the protocol for the decision of every order
+	settleTimeout = 30 * time.Second // the protocol decides every order within this time
 	settlePoll    = 20 * time.Millisecond
 )
 
 // settle waits until no checkout is undecided or unconfirmed. It returns the number of such checkouts at the start of
-// the wait. Afterwards, the processor time of the servers includes all work of the checkouts. With -gateway, the
-// method does nothing.
+// the wait. Afterwards, the processor time of the servers includes all work of the checkouts. With -gateway, settle
+// only waits until the processes are idle. If the processes are unknown, it does not wait.
 func (s *system) settle(ctx context.Context) (backlog int64, err error) {
 	if s.stack == nil {
-		return 0, nil
+		return 0, s.waitIdle(ctx)
 	}
 	cause := fmt.Errorf("wait until checkouts are confirmed: timeout after %v", settleTimeout)
 	ctx, cancel := context.WithTimeoutCause(ctx, settleTimeout, cause)
@@ -98,6 +98,37 @@ func (s *system) settle(ctx context.Context) (backlog int64, err error) {
 		}
 	}
 	return backlog, nil
+}
+
+const (
+	idlePoll    = 100 * time.Millisecond
+	idleTimeout = 5 * time.Second
+)
+
+// waitIdle waits until the processes use almost no processor time. If they never become idle, waitIdle returns after
+// idleTimeout.
+func (s *system) waitIdle(ctx context.Context) error {
+	if len(s.processes) == 0 {
+		return nil
+	}
+	var last time.Duration
+	for start := time.Now(); time.Since(start) < idleTimeout; {
+		u, err := readUsage(s.processes)
+		if err != nil {
+			return err
+		}
+		used := u.servers().total()
+		if used-last <= tick {
+			return nil
+		}
+		last = used
+		select {
+		case <-time.After(idlePoll):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
 }
 
 // pending counts the undecided and unconfirmed checkouts on all shards of the order service.

@@ -29,7 +29,7 @@ type calls struct {
 	handle  func(i int, body []byte) error // called with each response; may be nil
 
 	sent int
-	err  error // the first failure; after a failure, the method next sends nothing
+	err  error // the first failure; after a failure, no further request is sent
 }
 
 func (c *calls) next(buf []byte) ([]byte, int, bool) {
@@ -46,7 +46,7 @@ func (c *calls) done(i int, r result) {
 	err := r.err
 	switch {
 	case err != nil:
-	case r.status != 200:
+	case r.status/100 != 2:
 		err = fmt.Errorf("status %d: %s", r.status, clip(r.body))
 	case c.handle != nil:
 		err = c.handle(i, r.body)
@@ -57,7 +57,7 @@ func (c *calls) done(i int, r result) {
 	}
 }
 
-// callAll sends n requests and passes each response to handle.
+// callAll sends n requests and passes each response to the callback, if there is one.
 func callAll(ctx context.Context, d *driver, n int, request func(i int) (method, path string),
 	handle func(i int, body []byte) error) error {
 	c := &calls{host: d.addr, n: n, request: request, handle: handle}
@@ -111,10 +111,10 @@ type kind struct {
 	path         func(i int) string
 }
 
-// empty is a request that only passes through the gateway and a service.
+// empty requests only pass through the gateway and a service.
 var empty = kind{"empty requests", "GET", func(int) string { return "/orders/" }}
 
-// timed is work that sends requests of one kind for a duration after the first request.
+// timed is work that sends requests of one kind until the duration has passed since the first request.
 type timed struct {
 	kind
 	host     string
@@ -198,7 +198,7 @@ func (t *tally) merge(other *tally) {
 		t.statuses[status] += n
 	}
 	samples := maps.Clone(other.samples)
-	maps.Copy(samples, t.samples) // an earlier sample wins
+	maps.Copy(samples, t.samples) // the samples of t win
 	t.samples = samples
 }
 

@@ -12,7 +12,7 @@ import (
 	networking "k8s.io/api/networking/v1"
 )
 
-// TestAccessSettings checks that the settings about clients reach the services and the gateway, and that Prometheus may
+// TestAccessSettings checks that the values in "access" reach the services and the gateway, and that Prometheus may
 // reach only the monitoring port.
 func TestAccessSettings(t *testing.T) {
 	s := load(t, parse(t, `{entrance: {kind: ingress, host: shop.example},
@@ -34,7 +34,7 @@ func TestAccessSettings(t *testing.T) {
 		}
 		for variable, value := range want {
 			if name == "gateway" && variable == "ALLOWED_HOSTS" {
-				continue // the services check the host, not the gateway
+				continue // only the services check the host
 			}
 			if got[variable] != value {
 				t.Errorf("%s: %s is %q, want %q", name, variable, got[variable], value)
@@ -56,7 +56,7 @@ func TestAccessSettings(t *testing.T) {
 					name, rule.Ports, rule.From)
 			}
 			if strings.Contains(name, "redis") && monitoring {
-				t.Errorf("policy of %s admits Prometheus, want only the services", name)
+				t.Errorf("the policy of %s admits Prometheus, want no Redis to admit it", name)
 			}
 		}
 	}
@@ -66,7 +66,8 @@ func TestAccessSettings(t *testing.T) {
 	}
 }
 
-// missing returns an entry with the value nil for each value that is only in the argument current.
+// missing compares two trees of values, and returns the names that only the first tree has. The value of a name is
+// nil or, if the second tree lacks only a part below the name, a map of the missing names there.
 func missing(current, old map[string]any) map[string]any {
 	values := map[string]any{}
 	for name, value := range current {

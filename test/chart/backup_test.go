@@ -17,8 +17,7 @@ import (
 	core "k8s.io/api/core/v1"
 )
 
-// backup runs the script until the script ends. When the channel is closed, the method sends SIGTERM to the
-// script.
+// backup runs the backup script until it exits. When the channel is closed, backup sends SIGTERM to the script.
 func (f *fakeAPI) backup(t *testing.T, interrupt <-chan struct{}) (output string, err error) {
 	t.Helper()
 	server := httptest.NewTLSServer(f)
@@ -84,7 +83,7 @@ func TestBackup(t *testing.T) {
 		}
 	}
 	if delete(backups, "20261103-030000"); len(backups) != 1 || slices.Collect(maps.Values(backups))[0] != 3 {
-		t.Errorf("backups besides the last old backup: %v, want one with 3 volumes", backups)
+		t.Errorf("backups without the newest old one: %v, want one with 3 volumes", backups)
 	}
 }
 
@@ -113,13 +112,13 @@ func TestBackupFails(t *testing.T) {
 			},
 			"no quota", nil,
 		},
-		"an order starts meanwhile": {
+		"a checkout starts during the backup": {
 			func(f *fakeAPI) {
 				f.afterCreate = func() { f.metrics = func() string { return strings.Replace(settledMetrics, " 0", " 1", 1) } }
 			},
-			"something reached the services during the backup", nil,
+			"a request reached the services during the backup", nil,
 		},
-		"somebody starts the gateway": {
+		"an operator starts the gateway": {
 			func(f *fakeAPI) { f.afterCreate = func() { f.replicas, f.generation = 5, f.generation+1 } },
 			"the gateway was changed during the backup", nil,
 		},
@@ -139,7 +138,7 @@ func TestBackupFails(t *testing.T) {
 			c.change(f)
 			output, err := f.backup(t, nil)
 			replicas := 3
-			if name == "somebody starts the gateway" {
+			if name == "an operator starts the gateway" {
 				replicas = 5
 			}
 			if err == nil || !strings.Contains(output, c.want) || f.replicas != replicas || f.annotation != "" ||
@@ -195,7 +194,7 @@ func TestBackupObjects(t *testing.T) {
 	if template.Spec.ServiceAccountName != "backup" || !*template.Spec.AutomountServiceAccountToken {
 		t.Errorf("want a pod with the service account %q and its token, got %+v", "backup", template.Spec)
 	}
-	*template.Spec.AutomountServiceAccountToken = false // the backup breaks only this rule
+	*template.Spec.AutomountServiceAccountToken = false // the only rule that the backup may break
 	checkRestricted(t, "backup", template.Spec)
 	for _, service := range services {
 		templates, _ := s.pods()
@@ -207,7 +206,7 @@ func TestBackupObjects(t *testing.T) {
 		}
 	}
 	if _, err := render(root, parse(t, "backup: {enabled: true, schedule: daily}")); err == nil {
-		t.Error("render with the schedule daily: got no error, want one")
+		t.Error("render with backup.schedule=daily: got no error, want one")
 	}
 	for kind, objects := range load(t, nil).objects {
 		if objects["backup"] != nil {

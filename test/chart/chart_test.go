@@ -78,8 +78,8 @@ func TestChartHasNoSymbolicLinks(t *testing.T) {
 	}
 }
 
-// TestVersionMovesWithTheRelease checks that the chart has the version of the newest release in the changelog or,
-// with unreleased changes, another version.
+// TestVersionMovesWithTheRelease compares the version of the chart with the newest release in the changelog. If the
+// changelog has unreleased changes, the versions must differ. Otherwise they must be equal.
 func TestVersionMovesWithTheRelease(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(root, "CHANGELOG.md"))
 	if err != nil {
@@ -97,7 +97,7 @@ func TestVersionMovesWithTheRelease(t *testing.T) {
 	}
 }
 
-// TestWrongValuesAreRefused checks that the chart refuses wrong values, and that the error names the wrong values.
+// TestWrongValuesAreRefused checks that the chart refuses each invalid value, and that the error names the value.
 func TestWrongValuesAreRefused(t *testing.T) {
 	for values, name := range map[string]string{
 		"machines: 0":                              "machines",
@@ -107,6 +107,12 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		"order: {machines: 0}":                     "order",
 		"shrads: 2":                                "shrads",
 		"redis: {maxmemory: 1gb}":                  "maxmemory",
+		"redis: {replicas: 2}":                     "replicas",
+		"redis: {replicas: 0}":                     "replicas",
+		"redis: {replicas: 5}":                     "replicas",
+		"redis: {replicas: '3'}":                   "replicas",
+		"redis: {replicas: true}":                  "replicas",
+		"redis: {keeper: {token: abc}}":            "token",
 		"redis: {maxmemoryMi: 1Gi}":                "maxmemoryMi",
 		"redis: {flavour: keydb}":                  "flavour",
 		"redis: {image: redis}":                    "image",
@@ -165,6 +171,9 @@ func TestValuesAreAccepted(t *testing.T) {
 		"{entrance: {kind: none}, networkPolicy: {metricsFrom: [{namespaceSelector: {matchLabels: {a: b}}}]}}",
 		"{redis: {existingSecret: mine, existingSecretKey: redis}}",
 		"{redis: {gkeStatefulHA: true, storage: {class: regional}}}",
+		"{redis: {replicas: 3}}",
+		"{shards: 3, redis: {replicas: 3, flavour: valkey, keeper: {cpu: 1, tokenSecret: t}, existingSecret: mine}}",
+		"{machines: 2, order: {shards: 2}, redis: {replicas: 3, password: secret}, networkPolicy: {enabled: false}}",
 		"{networkPolicy: {enabled: false}, image: {prefix: 'registry.local:5000/shop/', pullSecrets: [key]}}",
 	} {
 		s := load(t, parse(t, values))
@@ -179,7 +188,7 @@ func TestValuesFiles(t *testing.T) {
 	}
 }
 
-// TestBatchInitIsOffOutsideMinikube checks that batch_init is only allowed on minikube, because it overwrites data.
+// TestBatchInitIsOffOutsideMinikube checks that batch_init is allowed only on minikube, because it overwrites data.
 func TestBatchInitIsOffOutsideMinikube(t *testing.T) {
 	for file, want := range map[string]string{"": "0", "k8s/minikube.yaml": "1", "gke/values.yaml": "0",
 		"gke-scale/values.yaml": "0"} {

@@ -18,15 +18,15 @@ import (
 // podIndex is the label that distinguishes the pods of a StatefulSet, and the instances of a service.
 const podIndex = apps.PodIndexLabel
 
-// check checks that every address leads to one pod. It also checks the security, limits, probes and budget of every
-// pod, the configuration of Redis, and the network policies.
+// check runs all checks below. Every address must belong to the right pod. The security, limits, probes and budget of
+// every pod, the configuration of Redis, and the network policies must be correct.
 func (s *system) check(t *testing.T) {
 	t.Helper()
 	s.checkAddresses(t)
 	templates, numbers := s.pods()
 	for name, template := range templates {
 		checkRestricted(t, name, template.Spec)
-		if name != "checkout-test" && name != passwordJob {
+		if !s.runsOnce(name) {
 			checkProbed(t, name, template)
 			s.checkBudget(t, name, template)
 		}
@@ -41,7 +41,7 @@ func (s *system) check(t *testing.T) {
 	}
 }
 
-// checkAddresses checks that every configured address leads to the right pod. It checks the addresses in REDIS_ADDRS,
+// checkAddresses checks that every configured address belongs to the right pod. It checks the addresses in REDIS_ADDRS,
 // the internal ports of peers, and the servers in the gateway's configuration.
 func (s *system) checkAddresses(t *testing.T) {
 	t.Helper()
@@ -57,9 +57,9 @@ func (s *system) checkAddresses(t *testing.T) {
 			t.Errorf("%s: the manifests contain no Service %s", where, host)
 			return
 		}
-		template, isRedis := templates[host], strings.HasSuffix(component, "-redis")
+		template, isRedis := templates[host], strings.Contains(component, "-redis")
 		if isRedis {
-			template = templates[component]
+			template = templates[component] // with three nodes, the host name is the name of a pod
 			template.Labels = maps.Clone(template.Labels)
 			template.Labels[podIndex] = strconv.Itoa(index) // Kubernetes adds this label
 		}
@@ -68,14 +68,14 @@ func (s *system) checkAddresses(t *testing.T) {
 			t.Errorf("%s: Service %s selects %v, but the pod of %s has %v", where, host, service.Spec.Selector, component,
 				template.Labels)
 		}
-		// With PublishNotReadyAddresses, half of the connections would reach the pod on a lost node instead of its
-		// replacement.
+		// In the Service of an instance, PublishNotReadyAddresses would send half of the connections to the old pod on a lost
+		// node instead of the new pod.
 		if service.Spec.PublishNotReadyAddresses != isRedis {
 			t.Errorf("Service %s: PublishNotReadyAddresses is %v, want true for a Redis only", host, !isRedis)
 		}
 		serves := slices.ContainsFunc(service.Spec.Ports,
 			func(p core.ServicePort) bool { return strconv.Itoa(int(p.Port)) == port })
-		listens := slices.ContainsFunc(template.Spec.Containers[0].Ports,
+		listens := slices.ContainsFunc(containers(template.Spec)[0].Ports,
 			func(p core.ContainerPort) bool { return strconv.Itoa(int(p.ContainerPort)) == port })
 		if !serves || !listens {
 			t.Errorf("%s: port %s is in the Service: %v, in the container: %v; want both", where, port, serves, listens)
@@ -85,11 +85,19 @@ func (s *system) checkAddresses(t *testing.T) {
 	for name, template := range s.instances() {
 		env := environment(template)
 		addrs := strings.Split(env["REDIS_ADDRS"], ",")
+		sets := s.redisSets(name)
 		for i, address := range addrs {
-			checkLeads(name+": REDIS_ADDRS", address, name+"-redis", i)
+			nodes := strings.Split(address, "+")
+			if len(nodes) == 1 {
+				checkLeads(name+": REDIS_ADDRS", address, name+"-redis", i)
+				continue
+			}
+			for node, address := range nodes {
+				checkLeads(name+": REDIS_ADDRS", address, fmt.Sprintf("%s-redis-%d", name, i), node)
+			}
 		}
-		if len(addrs) != numbers[name+"-redis"] {
-			t.Errorf("%s: %d shards in REDIS_ADDRS, want %d", name, len(addrs), numbers[name+"-redis"])
+		if want := max(len(sets), numbers[name+"-redis"]); len(addrs) != want {
+			t.Errorf("%s: %d shards in REDIS_ADDRS, want %d", name, len(addrs), want)
 		}
 		for i := range s.count(name) {
 			want, got := fmt.Sprintf("%d/%d", i+1, s.count(name)), environment(templates[fmt.Sprintf("%s-%d", name, i+1)])
@@ -135,16 +143,17 @@ func checkRestricted(t *testing.T, name string, pod core.PodSpec) {
 		"seccomp": s != nil && s.SeccompProfile != nil &&
 			s.SeccompProfile.Type == core.SeccompProfileTypeRuntimeDefault,
 		"no token": pod.AutomountServiceAccountToken != nil &&
-			*pod.AutomountServiceAccountToken == (name == passwordJob),
-		"no Service variables":  pod.EnableServiceLinks != nil && !*pod.EnableServiceLinks,
-		"no host namespaces":    !pod.HostNetwork && !pod.HostPID && !pod.HostIPC,
-		"exactly one container": len(pod.Containers) == 1 && len(pod.InitContainers) == 0,
+			*pod.AutomountServiceAccountToken == (name == passwordJob || name == "keeper-token"),
+		"no Service variables": pod.EnableServiceLinks != nil && !*pod.EnableServiceLinks,
+		"no host namespaces":   !pod.HostNetwork && !pod.HostPID && !pod.HostIPC,
+		"exactly one container": len(pod.Containers) == 1 &&
+			(len(pod.InitContainers) == 0 || pod.Containers[0].Name == "keeper" && len(pod.InitContainers) == 1),
 	} {
 		if !holds {
 			t.Errorf("%s: want %s", name, what)
 		}
 	}
-	for _, c := range pod.Containers {
+	for _, c := range containers(pod) {
 		s, r := c.SecurityContext, c.Resources
 		for what, holds := range map[string]bool{
 			"no privilege escalation": s != nil && s.AllowPrivilegeEscalation != nil && !*s.AllowPrivilegeEscalation,
@@ -170,9 +179,14 @@ func checkRestricted(t *testing.T, name string, pod core.PodSpec) {
 // checkProbed checks that a pod has probes. The liveness of an instance must not depend on Redis or peers.
 func checkProbed(t *testing.T, name string, template core.PodTemplateSpec) {
 	t.Helper()
+	for _, c := range containers(template.Spec) {
+		if c.LivenessProbe == nil {
+			t.Fatalf("%s: the liveness probe of %s is missing", name, c.Name)
+		}
+	}
 	c := template.Spec.Containers[0]
-	if c.ReadinessProbe == nil || c.LivenessProbe == nil {
-		t.Fatalf("%s: a probe is missing", name)
+	if c.ReadinessProbe == nil {
+		t.Fatalf("%s: the readiness probe of %s is missing", name, c.Name)
 	}
 	if slices.Contains(services, component(template)) {
 		if live, ready := c.LivenessProbe.HTTPGet, c.ReadinessProbe.HTTPGet; live == nil || live.Path != "/healthz" ||
@@ -206,8 +220,8 @@ func (s *system) checkBudget(t *testing.T, name string, template core.PodTemplat
 	}
 }
 
-// checkTolerations checks that Kubernetes soon replaces the instances and gateways of a lost node. Kubernetes must not
-// replace a Redis, because only one pod may use the volume.
+// checkTolerations checks that Kubernetes replaces the instances and gateways of a lost node after 5 s. Kubernetes must
+// not replace a Redis, because only one pod may use the volume.
 func checkTolerations(t *testing.T, name string, template core.PodTemplateSpec) {
 	t.Helper()
 	got := map[string]int64{}
@@ -230,35 +244,50 @@ func checkTolerations(t *testing.T, name string, template core.PodTemplateSpec) 
 func (s *system) checkRedis(t *testing.T) {
 	t.Helper()
 	for service, instances := range s.instances() {
-		set := of[*apps.StatefulSet](s, "StatefulSet")[service+"-redis"]
-		c, settings := set.Spec.Template.Spec.Containers[0], map[string]string{}
-		for i := 0; i+1 < len(c.Args); i += 2 {
-			settings[c.Args[i]] = c.Args[i+1]
+		for _, set := range s.redisSets(service) {
+			checkRedisSet(t, set, environment(instances)["REDIS_PASSWORD"])
 		}
-		for name, want := range map[string]string{
-			"--dir": "/data", "--appendonly": "yes", "--appendfsync": "always", "--save": "",
-			"--maxmemory-policy": "noeviction", "--requirepass": "$(REDISCLI_AUTH)",
-		} {
-			if got, ok := settings[name]; !ok || got != want {
-				t.Errorf("%s-redis: %s is %q, want %q", service, name, got, want)
-			}
+	}
+}
+
+// redisSets returns the StatefulSets of a service's Redis servers: one for all single shards together, or one for
+// each replicated shard.
+func (s *system) redisSets(service string) (sets []*apps.StatefulSet) {
+	for name, set := range of[*apps.StatefulSet](s, "StatefulSet") {
+		if strings.HasPrefix(name, service+"-redis") {
+			sets = append(sets, set)
 		}
-		most, err := strconv.ParseInt(strings.TrimSuffix(settings["--maxmemory"], "mb"), 10, 64)
-		if limit := c.Resources.Limits.Memory().Value(); err != nil || most<<20*2 > limit {
-			t.Errorf("%s-redis: maxmemory %s, want at most half of %d bytes: %v", service, settings["--maxmemory"], limit, err)
+	}
+	return sets
+}
+
+func checkRedisSet(t *testing.T, set *apps.StatefulSet, password string) {
+	t.Helper()
+	c, settings := containers(set.Spec.Template.Spec)[0], map[string]string{}
+	for i := 0; i+1 < len(c.Args); i += 2 {
+		settings[c.Args[i]] = c.Args[i+1]
+	}
+	for name, want := range map[string]string{
+		"--dir": "/data", "--appendonly": "yes", "--appendfsync": "always", "--save": "",
+		"--maxmemory-policy": "noeviction", "--requirepass": "$(REDISCLI_AUTH)",
+	} {
+		if got, ok := settings[name]; !ok || got != want {
+			t.Errorf("%s: %s is %q, want %q", set.Name, name, got, want)
 		}
-		if env := environment(set.Spec.Template); env["REDISCLI_AUTH"] == "" ||
-			env["REDISCLI_AUTH"] != environment(instances)["REDIS_PASSWORD"] {
-			t.Errorf("%s-redis: got password %q, want %q as in the instances", service, env["REDISCLI_AUTH"],
-				environment(instances)["REDIS_PASSWORD"])
-		}
-		if len(set.Spec.VolumeClaimTemplates) != 1 || c.VolumeMounts[0].MountPath != "/data" ||
-			c.VolumeMounts[0].Name != set.Spec.VolumeClaimTemplates[0].Name {
-			t.Errorf("%s-redis: /data is not a volume", service)
-		}
-		const retain = apps.RetainPersistentVolumeClaimRetentionPolicyType
-		if keep := set.Spec.PersistentVolumeClaimRetentionPolicy; keep.WhenDeleted != retain || keep.WhenScaled != retain {
-			t.Errorf("%s-redis: the volume is not retained: %+v", service, keep)
-		}
+	}
+	most, err := strconv.ParseInt(strings.TrimSuffix(settings["--maxmemory"], "mb"), 10, 64)
+	if limit := c.Resources.Limits.Memory().Value(); err != nil || most<<20*2 > limit {
+		t.Errorf("%s: maxmemory %s, want at most half of %d bytes: %v", set.Name, settings["--maxmemory"], limit, err)
+	}
+	if env := environment(set.Spec.Template); env["REDISCLI_AUTH"] == "" || env["REDISCLI_AUTH"] != password {
+		t.Errorf("%s: got password %q, want %q as in the instances", set.Name, env["REDISCLI_AUTH"], password)
+	}
+	if len(set.Spec.VolumeClaimTemplates) != 1 || c.VolumeMounts[0].MountPath != "/data" ||
+		c.VolumeMounts[0].Name != set.Spec.VolumeClaimTemplates[0].Name {
+		t.Errorf("%s: /data is not a volume", set.Name)
+	}
+	const retain = apps.RetainPersistentVolumeClaimRetentionPolicyType
+	if keep := set.Spec.PersistentVolumeClaimRetentionPolicy; keep.WhenDeleted != retain || keep.WhenScaled != retain {
+		t.Errorf("%s: the volume is not retained: %+v", set.Name, keep)
 	}
 }

@@ -11,7 +11,8 @@ import (
 	gateway "sigs.k8s.io/gateway-api/apis/v1"
 )
 
-// TestRedirectToHTTPS checks that a new Gateway redirects HTTP, and that only its HTTPS listener leads to the gateway.
+// TestRedirectToHTTPS checks that a new Gateway object redirects HTTP, and that only the HTTPS listener of the object
+// routes to nginx.
 func TestRedirectToHTTPS(t *testing.T) {
 	s := load(t, parse(t, `entrance: {kind: gateway, class: c, host: a.example, tlsSecret: tls, tlsRedirect: true,
 		annotations: {cert-manager.io/cluster-issuer: letsencrypt}}`))

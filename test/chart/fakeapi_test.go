@@ -10,17 +10,17 @@ import (
 	"sync"
 )
 
-// fakeAPI is an API server and an order instance for the backup script. A test replaces the functions metrics, status
-// and afterCreate to change the replies to the script.
+// fakeAPI is an API server and an order instance for the backup script. A test replaces the last three fields to
+// change the replies to the script.
 type fakeAPI struct {
 	sync.Mutex
 	replicas, generation int
 	annotation           string                       // the number of gateways that an interrupted run has stored
 	snapshots            map[string]map[string]string // labels by name
 	events               []string                     // changes, in order
-	metrics              func() string                // of the order instance
-	status               func(gateways int) string    // of each snapshot
-	afterCreate          func()                       // runs when a snapshot was created
+	metrics              func() string                // returns the metrics of the order instance
+	status               func(gateways int) string    // returns the status of each snapshot
+	afterCreate          func()                       // runs after the creation of each snapshot
 }
 
 const settledMetrics = `checkout_undecided{shard="0"} 0
@@ -154,7 +154,7 @@ func selects(selector string, labels map[string]string) bool {
 	return true
 }
 
-// old adds a complete backup of an earlier day.
+// f.old(day) adds a backup of an earlier day. With the label checkout-backup-state, the backup is incomplete.
 func (f *fakeAPI) old(day int, labels ...string) {
 	f.snapshots[fmt.Sprintf("202611%02d-data-order-redis-0", day)] = map[string]string{
 		"app.kubernetes.io/instance": "shop-1", "checkout-backup": fmt.Sprintf("202611%02d-030000", day)}

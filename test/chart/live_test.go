@@ -24,8 +24,8 @@ var resources = map[string][]meta.APIResource{
 		{Name: "deployments", Kind: "Deployment", Namespaced: true}},
 }
 
-// upgrade renders the chart like `helm upgrade` in a namespace with objects. The argument objects contains texts in
-// YAML by path, such as "services/gateway".
+// upgrade renders the chart like `helm upgrade` in a namespace that contains the given objects. The objects are YAML
+// texts by path, such as "services/gateway".
 func upgrade(t *testing.T, values string, objects map[string]string) error {
 	t.Helper()
 	_, err := renderLive(t, values, objects)
@@ -75,7 +75,7 @@ const redisSet = `{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: orde
 	template: {spec: {containers: [{command: [sh, /scripts/redis-start, redis-server]}]}},
 	volumeClaimTemplates: [{spec: {storageClassName: fast, resources: {requests: {storage: 20Gi}}}}]}}`
 
-// instanceSet is an instance of order in the cluster.
+// instanceSet is the Deployment of an order instance in the cluster.
 const instanceSet = `{apiVersion: apps/v1, kind: Deployment, metadata: {name: order-1}, spec: {template: {spec: {
 	containers: [{env: [{name: SYSTEM_NAME, value: checkout}, {name: REDIS_ADDRS, value: "order-redis-0:6379"},
 	{name: REDIS_PASSWORD, valueFrom: {}}]}]}}}}`
@@ -109,11 +109,12 @@ func TestChangesOfLiveDataAreRefused(t *testing.T) {
 		{externalValues, live, "redis.external: the data of this system is in the StatefulSet order-redis"},
 		{"{}", with("services/gateway", strings.Replace(live["services/gateway"], "name: checkout", "name: other", 1)),
 			"already contains the release other of this chart"},
-		{"{}", map[string]string{ // with more shards
+		{"{}", map[string]string{ // the other release has more shards
 			"services/gateway":         strings.Replace(live["services/gateway"], "name: checkout", "name: other", 1),
 			"statefulsets/stock-redis": strings.Replace(redisSet, "replicas: 1", "replicas: 3", 1),
 		}, "already contains the release other of this chart"},
-		{"{}", with("services/gateway", "{apiVersion: v1, kind: Service, metadata: {name: gateway}}"), ""}, // Helm fails
+		// Helm itself rejects a Service that belongs to no release.
+		{"{}", with("services/gateway", "{apiVersion: v1, kind: Service, metadata: {name: gateway}}"), ""},
 		{"{}", with("persistentvolumeclaims/data-order-redis-0",
 			strings.Replace(live["persistentvolumeclaims/data-order-redis-0"], "instance: checkout", "instance: old", 1)),
 			"contains the data of the release old (claim data-order-redis-0): install the chart as old"},

@@ -13,16 +13,20 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// TestRenderingIsRepeatable checks that the output depends on no random number and not on the time.
+// TestRenderingIsRepeatable checks that the output depends neither on random numbers nor on the time.
 func TestRenderingIsRepeatable(t *testing.T) {
+	all := []map[string]any{parse(t, replicated)}
 	for _, file := range valuesFiles {
-		first, err := render(root, read(t, file))
+		all = append(all, read(t, file))
+	}
+	for _, values := range all {
+		first, err := render(root, values)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for range 2 {
-			if again, err := render(root, read(t, file)); err != nil || !maps.Equal(first, again) {
-				t.Errorf("render with %q again: the output differs: %v", file, err)
+			if again, err := render(root, values); err != nil || !maps.Equal(first, again) {
+				t.Errorf("render with %v again: the output differs: %v", values, err)
 			}
 		}
 	}
@@ -48,7 +52,7 @@ func TestPassword(t *testing.T) {
 			t.Errorf("the Job may %v, want only to create Secrets", rules)
 		}
 	}
-	// A change of the Job must change the Job's name, because Kubernetes rejects a change of a Job.
+	// A Job with other contents must have another name, because Kubernetes rejects changes of an existing Job.
 	for name := range jobs {
 		if other := of[*batch.Job](load(t, parse(t, "image: {tag: other}")), "Job"); other[name] != nil {
 			t.Errorf("the Job has the name %s with two different images, want two names", name)
@@ -70,8 +74,8 @@ func TestPassword(t *testing.T) {
 	s.check(t)
 }
 
-// TestUpgradeKeepsThePassword checks that an upgrade keeps the Secret that an older chart contained. Otherwise Helm
-// would remove the Secret, because the new chart does not contain the Secret.
+// TestUpgradeKeepsThePassword checks that an upgrade keeps the Secret that an older chart contained. Helm would
+// delete this Secret if the output of the new chart did not contain it.
 func TestUpgradeKeepsThePassword(t *testing.T) {
 	for owner, want := range map[string]string{
 		", annotations: {meta.helm.sh/release-name: checkout}": "old", // owned by Helm
@@ -97,7 +101,8 @@ func TestUpgradeKeepsThePassword(t *testing.T) {
 	}
 }
 
-// TestShardsAreNeverRemoved checks that the chart refuses fewer shards than the cluster has, running or as volumes.
+// TestShardsAreNeverRemoved checks that the chart refuses fewer shards than the cluster has. A shard counts if it runs,
+// or if only its volume exists.
 func TestShardsAreNeverRemoved(t *testing.T) {
 	set := map[string]string{"statefulsets/stock-redis": strings.ReplaceAll(
 		strings.Replace(redisSet, "replicas: 1", "replicas: 3", 1), "order-redis", "stock-redis")}

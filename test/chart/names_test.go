@@ -17,10 +17,10 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// ours matches the name of an image of this project in a manifest: prefix, name and tag.
-var ours = regexp.MustCompile(`(?m)^\s*image: "?(\S*checkout-)(order|stock|payment|gateway):([^\s"]+)`)
+// ours is a pattern for the names of this project's images in a manifest. Its groups are prefix, name and tag.
+var ours = regexp.MustCompile(`(?m)^\s*image: "?(\S*checkout-)(order|stock|payment|keeper|gateway):([^\s"]+)`)
 
-// publishes runs .ci/names for a tag of Some-Org's repository. It returns what CI publishes.
+// publishes returns the variables that .ci/names prints for a tag in a repository of Some-Org.
 func publishes(t *testing.T, tag string) (names map[string]string, err error) {
 	t.Helper()
 	cmd := exec.Command(filepath.Join(root, ".ci/names"))
@@ -45,7 +45,7 @@ func appVersion(t *testing.T) string {
 	return meta.AppVersion
 }
 
-// wantImages checks that a text names every image of the project, with one prefix and tag.
+// wantImages checks that a text names every image of the project, with this prefix and tag.
 func wantImages(t *testing.T, what, text, prefix, tag string) {
 	t.Helper()
 	found := map[string]bool{}
@@ -56,7 +56,7 @@ func wantImages(t *testing.T, what, text, prefix, tag string) {
 		}
 	}
 	if len(found) != 4 {
-		t.Errorf("%s: got the images %v, want all four images", what, slices.Sorted(maps.Keys(found)))
+		t.Errorf("%s: got the images %v, want those of the services and the gateway", what, slices.Sorted(maps.Keys(found)))
 	}
 }
 
@@ -146,8 +146,8 @@ func TestComposeNames(t *testing.T) {
 			t.Errorf("docker-compose.yml: the version of %s is %q, want ${VERSION:-devel}", name, service.Build.Args["VERSION"])
 		}
 	}
-	if slices.Sort(built); !slices.Equal(built, []string{"gateway", "order", "payment", "stock"}) {
-		t.Errorf("docker-compose.yml builds %v, want the four images that CI publishes", built)
+	if slices.Sort(built); !slices.Equal(built, []string{"gateway", "keeper", "order", "payment", "stock"}) {
+		t.Errorf("docker-compose.yml builds %v, want the five images that CI publishes", built)
 	}
 }
 
@@ -200,7 +200,7 @@ func TestDevContainerHasTheGoOfCI(t *testing.T) {
 	}
 }
 
-// TestPublishedChart checks that the chart in CI is complete, and names the images that CI publishes.
+// TestPublishedChart checks that the chart that CI publishes is complete and names the images that CI publishes.
 func TestPublishedChart(t *testing.T) {
 	version := appVersion(t)
 	ci, err := publishes(t, "v"+version)

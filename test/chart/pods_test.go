@@ -10,7 +10,7 @@ import (
 	core "k8s.io/api/core/v1"
 )
 
-// podValues sets every field of the value "pod", for a component and for all pods.
+// podValues sets every field of the value "pod" of a component.
 const podValues = `{labels: {team: a}, annotations: {note: b}, nodeSelector: {disk: ssd, zone: x},
 	tolerations: [{key: mine, operator: Exists, effect: NoSchedule}],
 	affinity: {podAffinity: {preferredDuringSchedulingIgnoredDuringExecution: []}},
@@ -93,7 +93,7 @@ func TestServiceAccount(t *testing.T) {
 	}
 }
 
-// TestAutoscaling checks that an autoscaler owns the number of gateways.
+// TestAutoscaling checks that the chart leaves the number of gateways to the autoscaler.
 func TestAutoscaling(t *testing.T) {
 	s := load(t, parse(t, "gateway: {replicas: 3, autoscale: {maxReplicas: 9, cpuPercent: 60}}"))
 	s.check(t)

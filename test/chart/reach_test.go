@@ -3,8 +3,10 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
+	core "k8s.io/api/core/v1"
 	networking "k8s.io/api/networking/v1"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -12,16 +14,32 @@ import (
 // outside stands for any client that is not a pod of this system.
 const outside = "outside"
 
-// allowedPorts are the ports that the network policies must open, by source and destination.
+// allowedPorts are the ports that the network policies must open, by source and destination. See system.allowed for
+// the ports of replicated shards and Jobs.
 var allowedPorts = map[[2]string][]int{
 	{outside, "gateway"}:         {8000},
-	{"checkout-test", "gateway"}: {8000}, {passwordJob, "gateway"}: {8000},
-	{"gateway", "order"}: {5000}, {"gateway", "stock"}: {5000}, {"gateway", "payment"}: {5000},
+	{"checkout-test", "gateway"}: {8000},
+	{"gateway", "order"}:         {5000}, {"gateway", "stock"}: {5000}, {"gateway", "payment"}: {5000},
 	{"order", "stock"}: {5001}, {"order", "payment"}: {5001}, {"payment", "order"}: {5001},
 	{"order", "order-redis"}: {6379}, {"stock", "stock-redis"}: {6379}, {"payment", "payment-redis"}: {6379},
 }
 
-// checkReach checks that the network policies open exactly the ports in allowedPorts.
+// allowed returns the ports that the network policies must open between two components. Three components may reach the
+// nodes of a replicated shard: the nodes themselves (Redis and keeper), the service (Redis), and the Job that
+// initializes the shard (keeper).
+func (s *system) allowed(from, to string) []int {
+	templates, _ := s.pods()
+	if shard := templates[to]; len(shard.Spec.InitContainers) > 0 {
+		service, _, _ := strings.Cut(to, "-")
+		return map[string][]int{to: {6379, 7000}, service: {6379}, to + "-init": {7000}}[from]
+	}
+	if to == "gateway" && templates[from].Spec.RestartPolicy == core.RestartPolicyOnFailure {
+		return []int{8000} // no policy restricts a Job, and the gateway accepts every client
+	}
+	return allowedPorts[[2]string{from, to}]
+}
+
+// checkReach checks that the network policies open exactly the ports of system.allowed.
 func (s *system) checkReach(t *testing.T) {
 	t.Helper()
 	for _, violation := range s.violations() {
@@ -29,12 +47,12 @@ func (s *system) checkReach(t *testing.T) {
 	}
 }
 
-// violations compares the network policies with allowedPorts, for every source, destination and port.
+// violations compares the network policies with system.allowed, for every source, destination and port.
 func (s *system) violations() (violations []string) {
 	templates, _ := s.pods()
 	labels := map[string]map[string]string{outside: nil}
 	for name, template := range templates {
-		if name == "checkout-test" || name == passwordJob {
+		if s.runsOnce(name) {
 			labels[name] = template.Labels
 		} else {
 			labels[component(template)] = template.Labels
@@ -42,14 +60,14 @@ func (s *system) violations() (violations []string) {
 	}
 	for from := range labels {
 		for to := range labels {
-			if slices.Contains([]string{outside, "checkout-test", passwordJob}, to) {
-				continue // no open ports
+			if _, workload := templates[to]; to == outside || workload && s.runsOnce(to) {
+				continue // this destination has no ports
 			}
-			for _, port := range []int{5000, 5001, 5002, 6379, 8000} {
-				want := slices.Contains(allowedPorts[[2]string{from, to}], port)
+			for _, port := range []int{5000, 5001, 5002, 6379, 7000, 7001, 8000} {
+				want := slices.Contains(s.allowed(from, to), port)
 				got := (from == outside || s.allowsEgress(labels[from], labels[to], port)) &&
 					s.allowsIngress(labels[from], labels[to], port)
-				if from != to && got != want {
+				if (from != to || want) && got != want {
 					violations = append(violations,
 						fmt.Sprintf("connect from %s to port %d of %s: allowed %v, want %v", from, port, to, got, want))
 				}

@@ -78,8 +78,8 @@ func changes(calls []string) []string {
 	})
 }
 
-// inOrder checks that each call contains the wanted string at the same position of the list. "…" in a wanted string
-// matches any text.
+// inOrder checks that each call contains the wanted string with the same index. "…" in a wanted string matches any
+// text.
 func inOrder(t *testing.T, calls []string, wanted ...string) {
 	t.Helper()
 	if len(calls) != len(wanted) {
@@ -115,8 +115,9 @@ var fromNothing = []string{
 
 const prefix = "IMAGE_PREFIX=r.example/checkout-"
 
-// TestDeploy checks the commands of deploy.sh if nothing exists. The test also checks that a second run creates nothing
-// again: after a failure at any command, and with a larger N.
+// TestDeploy checks the commands of deploy.sh if no resources exist yet. A second run must not create existing
+// resources again. The test checks this with a larger N, and after a failure at one of the commands that create,
+// change or list resources.
 func TestDeploy(t *testing.T) {
 	args := []string{"--region", "europe-west4", "3"}
 	c := newCloud(t)
@@ -175,9 +176,9 @@ func TestDeployDryRun(t *testing.T) {
 
 // TestDeployPrintsItsProcessors checks that deploy.sh prints the number of processors that the pods request.
 func TestDeployPrintsItsProcessors(t *testing.T) {
-	for _, c := range []struct{ n, cpu int }{{1, 1}, {2, 3}, {5, 2}} {
+	for _, c := range []struct{ n, cpu, replicas int }{{1, 1, 1}, {2, 3, 1}, {5, 2, 1}, {1, 1, 3}, {3, 2, 3}} {
 		_, output, err := newCloud(t).run("deploy.sh", []string{"--dry-run", strconv.Itoa(c.n)},
-			fmt.Sprintf("CPU=%d", c.cpu), prefix)
+			fmt.Sprintf("CPU=%d", c.cpu), fmt.Sprintf("REPLICAS=%d", c.replicas), prefix)
 		if err != nil {
 			t.Fatalf("%v\n%s", err, output)
 		}
@@ -186,9 +187,13 @@ func TestDeployPrintsItsProcessors(t *testing.T) {
 		for _, part := range []string{"machine", "redis"} {
 			values[part].(map[string]any)["cpu"] = strconv.Itoa(c.cpu)
 		}
+		values["redis"].(map[string]any)["replicas"] = c.replicas
 		requests := processors(load(t, values))
 		if want := fmt.Sprintf("%d processors: ", requests); !strings.HasPrefix(output, want) {
-			t.Errorf("N=%d CPU=%d: pods request %d processors, and deploy.sh prints:\n%s", c.n, c.cpu, requests, output)
+			t.Errorf("%+v: pods request %d processors, and deploy.sh prints:\n%s", c, requests, output)
+		}
+		if got := strings.Contains(output, "redis.replicas="+strconv.Itoa(c.replicas)); !got {
+			t.Errorf("%+v: deploy.sh does not set redis.replicas:\n%s", c, output)
 		}
 	}
 }
@@ -201,7 +206,7 @@ func processors(s *system) int64 {
 		if s.objects["Deployment"][name] == nil && s.objects["StatefulSet"][name] == nil {
 			continue // a Job or a test
 		}
-		for _, c := range template.Spec.Containers {
+		for _, c := range containers(template.Spec) {
 			for range numbers[name] {
 				sum.Add(*c.Resources.Requests.Cpu())
 			}
@@ -220,7 +225,8 @@ func TestDeployRefusesWrongNumbers(t *testing.T) {
 		}
 	}
 	for name, environ := range map[string][]string{
-		"CPU": {prefix, "CPU=many"}, "region": {prefix, "REGION=$(id)"}, "IMAGE_PREFIX": {"IMAGE_PREFIX="},
+		"CPU": {prefix, "CPU=many"}, "REPLICAS": {prefix, "REPLICAS=2"},
+		"region": {prefix, "REGION=$(id)"}, "IMAGE_PREFIX": {"IMAGE_PREFIX="},
 	} {
 		if calls, output, err := newCloud(t).run("deploy.sh", []string{"2"}, environ...); err == nil || calls[0] != "" ||
 			!strings.Contains(output, name) {
@@ -230,8 +236,8 @@ func TestDeployRefusesWrongNumbers(t *testing.T) {
 	}
 }
 
-// TestUndeploy checks the commands of undeploy.sh. It also checks that a second run deletes nothing again, and
-// that undeploy.sh refuses wrong arguments.
+// TestUndeploy checks the commands of undeploy.sh. It also checks that a second run deletes nothing, and that
+// undeploy.sh refuses wrong arguments.
 func TestUndeploy(t *testing.T) {
 	for _, c := range []struct {
 		args []string

@@ -19,8 +19,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// object maps each kind to a function that returns an empty object of the kind's Go type. An unknown field is an
-// error.
+// object maps each API version and kind to a function that returns an empty object of its Go type. A test fails if a
+// manifest has a field that this type lacks.
 var object = map[string]func() any{
 	"v1 Secret":                                func() any { return &core.Secret{} },
 	"v1 ServiceAccount":                        func() any { return &core.ServiceAccount{} },
@@ -192,8 +192,9 @@ func (s *system) pods() (map[string]core.PodTemplateSpec, map[string]int) {
 	for name, pod := range of[*core.Pod](s, "Pod") {
 		templates[name], numbers[name] = core.PodTemplateSpec{ObjectMeta: pod.ObjectMeta, Spec: pod.Spec}, 1
 	}
-	for _, job := range of[*batch.Job](s, "Job") { // its name contains a hash
-		templates[passwordJob], numbers[passwordJob] = job.Spec.Template, 1
+	for name, job := range of[*batch.Job](s, "Job") {
+		name = name[:strings.LastIndex(name, "-")] // without the hash at the end
+		templates[name], numbers[name] = job.Spec.Template, 1
 	}
 	return templates, numbers
 }
@@ -213,11 +214,21 @@ func (s *system) templates(t *testing.T) map[string]string {
 	return texts
 }
 
-// environment returns the environment variables of a pod's container. The value of a variable from a Secret is
+// runsOnce reports whether a workload is a Job or a test.
+func (s *system) runsOnce(name string) bool {
+	return s.objects["Deployment"][name] == nil && s.objects["StatefulSet"][name] == nil
+}
+
+// containers returns the containers of a pod. A sidecar comes first.
+func containers(pod core.PodSpec) []core.Container {
+	return slices.Concat(pod.InitContainers, pod.Containers)
+}
+
+// environment returns the environment variables of a pod's first container. The value of a variable from a Secret is
 // "<key> of <Secret>".
 func environment(template core.PodTemplateSpec) map[string]string {
 	env := map[string]string{}
-	for _, v := range template.Spec.Containers[0].Env {
+	for _, v := range containers(template.Spec)[0].Env {
 		env[v.Name] = v.Value
 		if ref := v.ValueFrom; ref != nil && ref.SecretKeyRef != nil {
 			env[v.Name] = fmt.Sprintf("%s of %s", ref.SecretKeyRef.Key, ref.SecretKeyRef.Name)

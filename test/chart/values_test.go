@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// refusals contains values and, indented, a part of the error for these values.
+// refusals contains pairs of lines: values and, indented, a part of the error for these values.
 const refusals = `
 # names and sizes
 entrance: {kind: ingress, host: 'https://a.example'}
@@ -73,6 +73,18 @@ redis: {external: {order: ['a:1'], stock: ['b:1'], payment: ['c:1'], caSecret: a
     lists 1 shards, but shards is 2
 redis: {gkeStatefulHA: true, external: {order: ['a:1'], stock: ['b:1'], payment: ['c:1']}}
     redis.gkeStatefulHA has no effect with redis.external
+redis: {replicas: 3, external: {order: ['a:1'], stock: ['b:1'], payment: ['c:1']}}
+    redis.replicas has no effect with redis.external
+redis: {external: {order: ['a:1+b:1'], stock: ['b:1'], payment: ['c:1']}}
+    a shard has one node or three
+redis: {external: {order: ['a:1+b:1+c'], stock: ['b:1'], payment: ['c:1']}}
+    "c" is not host:port
+redis: {keeper: {tokenSecret: a}}
+    redis.keeper.tokenSecret has no effect without redis.replicas 3
+{backup: {enabled: true}, redis: {replicas: 3}}
+    backup.enabled supports only single shards
+redis: {replicas: 3, maxmemoryMi: 2048, storage: {size: 9Gi}}
+    set at least 10244Mi
 redis: {existingSecretKey: a}
     redis.existingSecretKey has no effect without redis.existingSecret
 {backup: {enabled: true}, redis: {external: {order: ['a:1'], stock: ['b:1'], payment: ['c:1']}}}
@@ -280,7 +292,7 @@ func TestExternalRedis(t *testing.T) {
 	env := environment(minimal.instances()["order"])
 	for _, variable := range []string{"REDIS_PASSWORD", "REDIS_USERNAME", "SSL_CERT_FILE", "REDIS_DURABLE"} {
 		if value, set := env[variable]; set {
-			t.Errorf("got %s=%q without a value for this variable, want none", variable, value)
+			t.Errorf("%s is %q, although the values do not set it", variable, value)
 		}
 	}
 }

@@ -37,8 +37,8 @@ func (c *Client) Instance(url string) *Client {
 	return &Client{Gateway: url, HTTP: c.HTTP, GatewayMayFail: true, direct: true}
 }
 
-// Call sends one request to the gateway. If path is a complete URL, Call sends the request to this URL. The
-// argument headers contains alternating names and values.
+// Call sends one request to the gateway. If path is a complete URL, Call sends the request to this URL. The last
+// arguments are the names and values of headers, in turn.
 func (c *Client) Call(method, path string, headers ...string) Response {
 	if c.keyed != nil {
 		return c.keyed.send(c, method, path)
@@ -80,7 +80,8 @@ func (c *Client) Call(method, path string, headers ...string) Response {
 // Checkout sends a checkout of an order.
 func (c *Client) Checkout(order string) Response { return c.Call("POST", "/orders/checkout/"+order) }
 
-// Cancel sends a cancel of an order, or of a direct payment for a purpose.
+// Cancel cancels a paid order, or a direct payment. For a direct payment, the last argument is the Purpose of the
+// Payment.
 func (c *Client) Cancel(user, order string) Response {
 	return c.Call("POST", "/payment/cancel/"+user+"/"+order)
 }

@@ -1,7 +1,7 @@
 package check
 
-// stepRecord implements the method step for a call that uses the record of an attempt, a refund or a direct payment.
-// The argument amount is the amount that the reservation or payment subtracts.
+// stepRecord implements counterCall.step for a call that uses the record of an attempt, a refund or a direct payment.
+// The last argument is the amount that the reservation or payment subtracts.
 func (c counterCall) stepRecord(at counterState, amount int64) []counterState {
 	switch c.Name {
 	case "reserve":
@@ -31,7 +31,7 @@ func (c counterCall) reserve(at counterState) []counterState {
 		return []counterState{at, refused, taken} // refused if another counter is too low
 	}
 	switch code {
-	case 0: // the caller retries
+	case 0: // UNKNOWN: the caller retries
 		return validIf(at, record == recordNone)
 	case 1:
 		if record == recordNone && taken.amount >= 0 {
@@ -48,7 +48,7 @@ func (c counterCall) reserve(at counterState) []counterState {
 		return validIf(at, record == recordRefused)
 	case 3:
 		return validIf(at, record == recordReturned)
-	case 4, 6: // expired, or a counter is too low for a caller that waits
+	case 4, 6: // EXPIRED, or SHORT: a counter is too low, and the caller waits
 		return validIf(at, record == recordNone)
 	}
 	return nil
@@ -134,7 +134,7 @@ func (c counterCall) cancelPayment(at counterState, amount int64) []counterState
 	return nil
 }
 
-// stepPlain implements the method step for a direct change without a record. A direct change is a call of the script
+// stepPlain implements counterCall.step for a direct change without a record. A direct change is a call of the script
 // add, subtract, add_funds or pay.
 func (c counterCall) stepPlain(at counterState) []counterState {
 	done := c.apply(at)
@@ -152,7 +152,7 @@ func (c counterCall) stepPlain(at counterState) []counterState {
 	return nil
 }
 
-// apply returns the state after a direct change succeeded.
+// apply returns the state after a successful direct change.
 func (c counterCall) apply(at counterState) counterState {
 	if c.Name == "subtract" || c.Name == "pay" {
 		return counterState{at.amount - c.amount, at.records}
@@ -160,7 +160,7 @@ func (c counterCall) apply(at counterState) counterState {
 	return counterState{at.amount + c.amount, at.records}
 }
 
-// stepKeyed implements the method step for a direct change with an idempotency key. The first call with the key sets
+// stepKeyed implements counterCall.step for a direct change with an idempotency key. The first call with the key sets
 // the key's record to recordTaken or recordRefused.
 func (c counterCall) stepKeyed(at counterState) []counterState {
 	record, done := at.records[c.record], c.apply(at).withRecord(c.record, recordTaken, 0)
@@ -179,7 +179,7 @@ func (c counterCall) stepKeyed(at counterState) []counterState {
 		return validIf(done, done.records[c.record] == outcome)
 	case how == 2:
 		return validIf(at, record == outcome)
-	case how == 3: // too many keys
+	case how == 3: // the shard has too many idempotency keys
 		return validIf(at, record == recordNone)
 	}
 	return nil

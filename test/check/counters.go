@@ -16,12 +16,12 @@ import (
 
 // This file checks the histories of counters. A counter is an item's stock or a user's credit. Its history consists of
 // the script calls that change it, as recorded by a fault proxy. Each call must take effect atomically, at some moment
-// between call and reply. The model of a counter also stores the records that the calls use.
+// between its start and its reply. The model of a counter also stores the records that the calls use.
 
 const (
 	counterTimeout = 5 * time.Second // limits the search in one history
-	// recordMayExpire is the time after a deadline or not-after time from which a record may be missing. A record is kept
-	// for at least 60 s, and clocks may differ by 30 s.
+	// recordMayExpire is the time after which a record may be missing, counted from its deadline or not-after time. A
+	// record is kept for at least 60 s, and clocks may differ by 30 s.
 	recordMayExpire = 30 * time.Second
 )
 
@@ -47,7 +47,7 @@ type counterCall struct {
 	amount          int64 // amount to subtract or to add
 	line            int   // index among the counters of a reserve, release or refund call
 	recordMayBeGone bool  // the record may have expired
-	keyed           bool  // the call has an idempotency key, and record is the key's record
+	keyed           bool  // the call has an idempotency key; the index above is the index of the key's record
 }
 
 // Counters checks the histories of counters between two snapshots. It ignores counters that are not in the first
@@ -107,7 +107,7 @@ func scriptName(c faultproxy.Call) (name string, once bool) {
 	return strings.CutSuffix(c.Name, " once")
 }
 
-// counter returns the amount of the counter of a user or item. The argument tag is the prefix of the Redis key, for
+// counter returns the amount of the counter of a user or item. Its first argument is the prefix of the Redis key, for
 // example "{s0}i".
 func (sn *Snapshot) counter(tag, id string) (n int64, known bool) {
 	if strings.HasSuffix(tag, "}u") {
@@ -184,9 +184,10 @@ func (h *counterHistory) addKey(key string) int {
 	return h.addRecord(key, recordRefused, 0)
 }
 
-// add adds a call to the history. The argument line is the index of the counter in the call's KEYS.
-func (h *counterHistory) add(c faultproxy.Call, line int) {
-	call := counterCall{Call: c, line: line - 1, record: -1}
+// add adds a call to the history. The second argument is the index of the counter in c.Keys, from 0. The first key of a
+// step of the protocol is the record.
+func (h *counterHistory) add(c faultproxy.Call, key int) {
+	call := counterCall{Call: c, line: key - 1, record: -1}
 	arg := func(i int) int64 {
 		if i >= len(c.Args) {
 			return 0
@@ -196,18 +197,18 @@ func (h *counterHistory) add(c faultproxy.Call, line int) {
 	}
 	if name, once := scriptName(c); once {
 		call.Name, call.keyed, call.amount = name, true, arg(0)
-		call.record = h.addKey(c.Keys[len(c.Keys)-2]) // the last key is the number of records
+		call.record = h.addKey(c.Keys[len(c.Keys)-2]) // the last key only counts the records
 		h.calls = append(h.calls, call)
 		return
 	}
 	switch c.Name {
 	case "reserve":
-		call.amount = arg(line)
+		call.amount = arg(key)
 		call.record = h.addRecord(h.recordName(c), recordNone, call.amount)
 	case "release":
 		call.record = h.addRecord(h.recordName(c), recordNone, 0)
 	case "refund":
-		call.amount = arg(line)
+		call.amount = arg(key)
 		call.record = h.addRecord(h.recordName(c), recordNone, 0)
 	case "pay_order":
 		call.amount = arg(1)
@@ -284,7 +285,7 @@ func (c counterCall) step(at counterState, amounts []int64) []counterState {
 	return next
 }
 
-// withRecord returns the state with a new code for a record, and with the argument add added to the amount.
+// withRecord returns the state with a new code for a record. It also adds its last argument to the amount.
 func (s counterState) withRecord(record int, code byte, add int64) counterState {
 	return counterState{s.amount + add, s.records[:record] + string(code) + s.records[record+1:]}
 }

@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// History contains the requests for one order and their responses. Each list is in the order of the responses.
+// History contains the requests for one order and their responses. Each list is sorted by the time of the response.
 type History struct {
 	Order, User string
 	mu          sync.Mutex

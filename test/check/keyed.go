@@ -15,7 +15,7 @@ import (
 type KeyedRequest struct {
 	Key      string
 	Parallel int                             // number of copies to send concurrently; 0 means 1
-	Retry    func(r Response, sent int) bool // reports whether to send again after a number of rounds; nil: never
+	Retry    func(r Response, sent int) bool // reports whether to send again after this number of rounds; nil: never
 
 	request   string
 	mu        sync.Mutex
@@ -57,8 +57,9 @@ func isFinal(r Response) bool {
 	return !r.Unknown() && r.Status != http.StatusTooManyRequests && r.Status != http.StatusBadRequest
 }
 
-// Outcome combines the responses into one: the first final response or, without a final response, the last unknown
-// response or, without an unknown response, the last response. Began of the result is the time of the first request.
+// Outcome combines the responses into one. The result is the first final response. Without a final response, it is the
+// last unknown response. Without an unknown response, it is the last response. The field Began of the result is the
+// time of the first request.
 func (k *KeyedRequest) Outcome() Response {
 	k.mu.Lock()
 	defer k.mu.Unlock()

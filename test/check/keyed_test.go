@@ -34,7 +34,7 @@ func TestKeyedRequest(t *testing.T) {
 	for _, c := range []struct {
 		name      string
 		responses []Response
-		outcome   int    // status
+		outcome   int    // status of the outcome
 		began     int    // moment at which the outcome began
 		violation string // part of the violation; "" for none
 	}{

@@ -27,13 +27,13 @@ type orderState struct {
 type operation struct {
 	Request
 	duringCheckout bool             // an attempt may have been RUNNING during the request
-	state          string           // for finalState
-	lines          map[string]int64 // for finalState
+	state          string           // final state of the order, if the kind is finalState
+	lines          map[string]int64 // final lines of the order, if the kind is finalState
 }
 
 // Linearizable reports whether the history is linearizable: whether every request can have taken effect atomically, at
 // some moment between request and response. A request with an unknown outcome may take effect at any later moment, or
-// never. The order in the snapshot counts as the last response. The result known is false if the search timed out.
+// never. The order in the snapshot counts as the last response. If the search timed out, the second result is false.
 func (h *History) Linearizable(sn *Snapshot) (linear, known bool) {
 	h.mu.Lock()
 	requests := h.requests()
@@ -102,7 +102,7 @@ func Linearizable(histories []*History, sn *Snapshot) (violations []string, unch
 	return violations, unchecked
 }
 
-// effect says whether a request with an unknown outcome took effect.
+// effect represents whether a request with an unknown outcome took effect.
 type effect int
 
 const (
@@ -111,10 +111,10 @@ const (
 	applied
 )
 
-// effects returns a function that determines whether an edit with an unknown outcome took effect, from the final lines
-// of the order. If the edits with known outcomes explain the final quantity of an item, the unknown edits of the item
+// effects returns a function that determines from the final lines of the order whether an edit with an unknown outcome
+// took effect. If the edits with known outcomes explain the final quantity of an item, the unknown edits of the item
 // did not take effect. If all edits of the item together explain the quantity, all edits took effect. In other cases,
-// the effect of an edit stays open. Every open effect doubles the time of the search.
+// the result is maybeApplied. Every such edit doubles the time of the search.
 func effects(requests []Request, lines map[string]int64) func(Request) effect {
 	type sums struct{ known, added, removed int64 }
 	items := map[string]*sums{}
@@ -153,8 +153,8 @@ func effects(requests []Request, lines map[string]int64) func(Request) effect {
 	}
 }
 
-// duringCheckout reports whether an attempt may have been RUNNING during a request: whether a checkout was sent before
-// the response to the request arrived, and had no known outcome when the request was sent.
+// duringCheckout reports whether an attempt may have been RUNNING during a request. This is possible if a checkout was
+// sent before the request got its response, and the outcome of the checkout was not known when the request was sent.
 func duringCheckout(t Request, requests []Request) bool {
 	return slices.ContainsFunc(requests, func(other Request) bool {
 		return other.Kind == checkout && other.Began.Before(t.Ended) && (other.Unknown() || other.Ended.After(t.Began))
@@ -174,7 +174,8 @@ var orderModel = porcupine.Model{
 	DescribeState: func(state any) string { return fmt.Sprintf("%+v", state) },
 }
 
-// step returns the state after an operation. It reports whether the response is possible in the state before.
+// step returns the state after an operation. It also reports whether the response is possible in the state before the
+// operation.
 func (e operation) step(at orderState) (orderState, bool) {
 	switch {
 	case e.Kind == finalState:
@@ -211,7 +212,7 @@ func (e operation) step(at orderState) (orderState, bool) {
 	}
 }
 
-// edit implements the method step for an edit with a known outcome.
+// edit implements operation.step for an edit with a known outcome.
 func (e operation) edit(at orderState) (orderState, bool) {
 	lines := splitLines(at.lines)
 	have := lines[e.Item]

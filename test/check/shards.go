@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,19 +26,40 @@ type Shards map[string][]*redis.Client
 func OpenShards(s *stack.Stack) Shards {
 	all := Shards{}
 	for _, service := range stack.Services() {
-		for _, addr := range s.RedisAddrs(service) {
-			all.Add(service, addr, "")
+		for shard := range s.RedisAddrs(service) {
+			all[service] = append(all[service], openShard(s, service, shard))
 		}
 	}
 	return all
 }
 
+// openShard connects to a shard. On a replicated shard, each command opens a new connection to the current primary.
+func openShard(s *stack.Stack, service string, shard int) *redis.Client {
+	nodes := s.Nodes(service, shard)
+	options := options(nodes[0].Addr, "")
+	if len(nodes) > 1 {
+		options.ConnMaxLifetime = 1 // no connection serves two commands
+		options.Dialer = func(ctx context.Context, network, _ string) (net.Conn, error) {
+			primary, err := s.Primary(ctx, service, shard)
+			if err != nil {
+				return nil, err
+			}
+			return (&net.Dialer{}).DialContext(ctx, network, primary.Addr)
+		}
+	}
+	return redis.NewClient(options)
+}
+
 // Add connects to the next shard of a service. The password may be empty.
 func (all Shards) Add(service, addr, password string) {
-	all[service] = append(all[service], redis.NewClient(&redis.Options{
+	all[service] = append(all[service], redis.NewClient(options(addr, password)))
+}
+
+func options(addr, password string) *redis.Options {
+	return &redis.Options{
 		Addr: addr, Password: password,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
-	}))
+	}
 }
 
 // Ping returns an error if a shard does not respond.
@@ -53,7 +76,7 @@ func (all Shards) Ping(ctx context.Context) error {
 }
 
 // Empty waits until everything is decided and confirmed. Then Empty deletes every key except the identities, write
-// sequences and activation of the shards.
+// sequences, epochs and activation of the shards.
 func (all Shards) Empty(ctx context.Context) error {
 	if _, err := all.Settle(ctx); err != nil {
 		return err
@@ -62,7 +85,8 @@ func (all Shards) Empty(ctx context.Context) error {
 		for _, shard := range shards {
 			keys := shard.Scan(ctx, 0, "*", 5000).Iterator()
 			for keys.Next(ctx) {
-				if key := keys.Val(); key == "identity" || strings.HasSuffix(key, "}seq") || strings.HasSuffix(key, "}growth") {
+				_, name, _ := strings.Cut(keys.Val(), "}")
+				if keys.Val() == "identity" || slices.Contains([]string{"seq", "epoch", "growth"}, name) {
 					continue
 				}
 				if err := shard.Unlink(ctx, keys.Val()).Err(); err != nil {
@@ -140,7 +164,7 @@ func (all Shards) Settle(ctx context.Context) (decided time.Duration, err error)
 	return decided, nil
 }
 
-// Poll calls the function check until that function returns nil. After the timeout, Poll returns the last error.
+// Poll calls the given function until it returns nil. After the timeout, Poll returns the last error.
 func Poll(ctx context.Context, timeout time.Duration, check func(context.Context) error) error {
 	for until := time.Now().Add(timeout); ; time.Sleep(10 * time.Millisecond) {
 		err := check(ctx)

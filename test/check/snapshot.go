@@ -18,8 +18,8 @@ type Snapshot struct {
 	Orders          map[string]Order
 	Credit          map[string]int64 // free credit, by user
 	Stock           map[string]int64 // free pieces, by item
-	DirectPayments  map[string]int64 // direct payments that were not refunded, by user
-	Payments        map[string]int64 // direct payments, by "<user> <purpose>"; negative if refunded
+	DirectPayments  map[string]int64 // sum of the direct payments that were not refunded, by user
+	Payments        map[string]int64 // amounts of direct payments, by "<user> <purpose>"; negative if refunded
 	Records         map[string]Record
 	Keys            map[string]int // code of the outcome in each idempotency record, by Redis key
 	Undecided       []string
@@ -117,8 +117,8 @@ func (sn *Snapshot) read(ctx context.Context, shard *redis.Client, tag string) e
 			} else {
 				sn.Unconfirmed = append(sn.Unconfirmed, entries...)
 			}
-		case name == "ids", name == "orders", strings.HasPrefix(name, "orders:"): // indexes of lists
-		case name == "batch", name == "growth", name == "seq", name == "keys", name == "overwriting":
+		case name == "ids", name == "orders", strings.HasPrefix(name, "orders:"): // the indexes that the list routes read
+		case name == "batch", name == "epoch", name == "growth", name == "seq", name == "keys", name == "overwriting":
 		case isString(name):
 			stringCmds[name], ttls[name] = pipe.Get(ctx, key), pipe.PTTL(ctx, key)
 		default:
@@ -178,7 +178,7 @@ func (sn *Snapshot) addHash(tag, name string, fields map[string]string, ttl time
 	case "d":
 		for purpose, value := range fields {
 			if strings.HasPrefix(value, "?") {
-				continue // in progress, or not made in time
+				continue // the payment is in progress, or has expired
 			}
 			amount := sn.number(value)
 			sn.Payments[id+" "+purpose] = amount

@@ -16,7 +16,7 @@ import (
 var (
 	services = []string{"order", "stock", "payment"}
 	gateway  = "gateway"
-	images   = slices.Concat(services, []string{gateway})
+	images   = slices.Concat(services, []string{"keeper", gateway})
 )
 
 // Limits in bytes. The image of a service contains a static binary and certificates.
@@ -25,8 +25,8 @@ const (
 	certificates = 500e3
 )
 
-// checkImages prints the size of each image. It returns an error if an image is too large, or does not contain the
-// version of this build.
+// checkImages prints the size of each image. It returns an error if the image of a service is too large, or does not
+// contain the version of this build.
 func (r *run) checkImages(ctx context.Context) error {
 	for _, service := range images {
 		text, err := docker(ctx, "image", "inspect", "-f", "{{.Size}}", r.project.image(service))
@@ -141,8 +141,8 @@ func mounts(project, service string) string {
 	return ""
 }
 
-// checkRedis checks the settings that prevent a Redis from losing data. memory is the memory limit of the container in
-// bytes.
+// checkRedis checks the settings that prevent a Redis from losing data. The argument memory is the memory limit of the
+// container in bytes.
 func (r *run) checkRedis(ctx context.Context, redis string, memory int64) error {
 	text, err := r.project.compose(ctx, "exec", "-T", redis, "redis-cli", "config", "get", "[am]*")
 	if err != nil {

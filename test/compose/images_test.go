@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"testing"
 
 	"checkout/test/stack"
@@ -19,10 +20,10 @@ import (
 var buildLine = regexp.MustCompile(
 	`CGO_ENABLED=0 GOOS=\$TARGETOS GOARCH=\$TARGETARCH \\\n\s+go build (.*) -o /out/ (.*)\n`)
 
-// TestBuildForAnotherPlatform checks that two builds for another platform produce equal binaries. One build is in the
-// repository, and one build is in a copy of the build context. Both use the Dockerfile's command. The second build has
-// a secret in its environment and next to its sources. The binaries must be static and small, and must not contain the
-// secret.
+// TestBuildForAnotherPlatform checks that two builds for another platform produce equal binaries. The first build is
+// in the repository, the second one in a copy of the build context. Both use the Dockerfile's command. The second
+// build has a secret in its environment and next to its sources. The binaries must be static and small, and must not
+// contain the secret.
 func TestBuildForAnotherPlatform(t *testing.T) {
 	if testing.Short() {
 		t.Skip("make test-compose runs this test")
@@ -48,7 +49,7 @@ func TestBuildForAnotherPlatform(t *testing.T) {
 	}
 	first, second := build(t, root, arch, flags, packages), build(t, elsewhere, arch, flags, packages,
 		"REDIS_PASSWORD="+planted)
-	for _, service := range services {
+	for _, service := range slices.Concat(services, []string{"keeper"}) {
 		checkBinary(t, filepath.Join(first, service), machine)
 		if !bytes.Equal(digest(t, filepath.Join(first, service)), digest(t, filepath.Join(second, service))) {
 			t.Errorf("build %s in two folders: the binaries differ", service)

@@ -45,8 +45,8 @@ func (r *run) audit(ctx context.Context) (shop.Audit, error) {
 	return a, err
 }
 
-// stillWorks checks that the system works. It pays one order, waits until every container is healthy, and calls audit.
-// It returns the time until the order was paid.
+// stillWorks checks that the system works. It pays one order, waits until every container is healthy, and audits the
+// system. It returns the time until the order was paid.
 func (r *run) stillWorks(ctx context.Context) (time.Duration, error) {
 	began := time.Now()
 	if err := r.shop.Buy(ctx, recoveryTimeout); err != nil {
@@ -60,8 +60,8 @@ func (r *run) stillWorks(ctx context.Context) (time.Duration, error) {
 	return took, err
 }
 
-// underLoad starts clients, calls the function do, and waits until every container is healthy. Then it stops the
-// clients, calls audit, and prints the longest time without a paid checkout.
+// underLoad performs an action while clients check orders out. When every container is healthy again, it stops the
+// clients, audits the system, and prints the longest time without a paid checkout.
 func (r *run) underLoad(ctx context.Context, what string, do func() error) error {
 	began := time.Now()
 	r.shop.Start(func(client uint64) *rand.Rand { return rand.New(rand.NewPCG(client, uint64(began.UnixNano()))) })
@@ -92,7 +92,7 @@ func (r *run) underLoad(ctx context.Context, what string, do func() error) error
 	return nil
 }
 
-// killsUnderLoad kills the last instance and the last shard of each service and the gateway, one after the other.
+// killsUnderLoad kills the last instance and the last shard of each service and the gateway, one after another.
 func (r *run) killsUnderLoad(ctx context.Context) error {
 	var victims []string
 	for _, service := range services {
@@ -107,8 +107,8 @@ func (r *run) killsUnderLoad(ctx context.Context) error {
 }
 
 // everyPartWorks checks that the gateway uses every instance, and that every shard receives new objects. It sends all
-// requests to one service before it sends requests to the next service. The gateway distributes requests in turn, so in
-// a mixed sequence one instance could receive all requests to its service.
+// requests to one service before it sends requests to the next service. The gateway distributes requests in turn, so
+// in a mixed sequence one instance could receive all requests to its service.
 func (r *run) everyPartWorks(ctx context.Context) error {
 	instances := map[string]bool{}
 	for _, path := range []string{"/orders/ping", "/stock/ping", "/payment/ping"} {

@@ -9,9 +9,9 @@
 // test-compose uses a separate project name, port and network, and removes everything at the end, even after a failure.
 // It connects to Redis at the containers' addresses, so the Docker engine must run on this computer.
 //
-//	MACHINES  instances of each service (1); with more instances, compose/scale first adds instances under load
-//	SHARDS    Redis shards of each service (the number of instances)
-//	PYTHON    Python with requests and aiohttp (/usr/bin/python3)
+//	MACHINES  instances of each service (default 1); the test starts with 1, and compose/scale adds the others under load
+//	SHARDS    Redis shards of each service (default: MACHINES)
+//	PYTHON    Python with requests and aiohttp (default /usr/bin/python3)
 package main
 
 import (
@@ -25,6 +25,7 @@ import (
 	"strconv"
 	"time"
 
+	"checkout/common/freeport"
 	"checkout/test/shop"
 	"checkout/test/steps"
 )
@@ -32,7 +33,7 @@ import (
 const (
 	firstUps        = 3
 	upTimeout       = 2 * time.Minute  // for the first start, with images that are already built
-	recoveryTimeout = 30 * time.Second // after a kill; the engine increases the delay before each restart
+	recoveryTimeout = 30 * time.Second // after a kill; Docker increases the delay before each restart
 )
 
 func main() { steps.Main("test-compose", test) }
@@ -59,7 +60,7 @@ func test(ctx context.Context, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	port, err := steps.FreePort()
+	port, err := freeport.Reserve()
 	if err != nil {
 		return err
 	}
@@ -69,7 +70,7 @@ func test(ctx context.Context, out io.Writer) (err error) {
 	}
 	defer os.RemoveAll(dir)
 	p := &project{
-		name: "checkout-test", port: port, network: "10.213.48",
+		name: "checkout-test", port: port.Number, network: "10.213.48",
 		instances: 1, shards: 1, files: []string{"docker-compose.yml"},
 	}
 	defer func() { err = errors.Join(err, p.remove(context.Background())) }()
@@ -98,7 +99,8 @@ func test(ctx context.Context, out io.Writer) (err error) {
 	}...))
 }
 
-// number reads a number from 1 to 9 from an environment variable.
+// number reads a number from 1 to 9 from an environment variable. If the variable is not set, it returns the
+// fallback.
 func number(key string, fallback int) (int, error) {
 	text := os.Getenv(key)
 	if text == "" {
@@ -111,7 +113,7 @@ func number(key string, fallback int) (int, error) {
 	return n, nil
 }
 
-// checkTools returns an error for each program that the test needs and that does not work.
+// checkTools returns an error that names each required program that does not work.
 func checkTools(ctx context.Context, python string) error {
 	var errs []error
 	for what, command := range map[string][]string{

@@ -16,8 +16,8 @@ import (
 	"checkout/test/steps"
 )
 
-// project is the system in docker-compose.yml, with a separate name, port and network. So the system can run next to
-// other projects.
+// project is the system in docker-compose.yml, with a separate name, port and network, so that it can run next to other
+// projects.
 type project struct {
 	name      string
 	port      int      // of the gateway
@@ -97,8 +97,8 @@ func (p *project) composeWith(ctx context.Context, password string, args ...stri
 	return steps.Output(cmd)
 }
 
-// rendered returns a compose file with all profiles, as docker compose understands it. The result has no extensions
-// (x-…), because they have no effect.
+// rendered returns a compose file with all profiles, as docker compose interprets it. It omits extensions (x-…),
+// because they have no effect.
 func (p *project) rendered(ctx context.Context, file string) (system map[string]any, err error) {
 	text, err := p.compose(ctx, "--profile", "*", "-f", file, "config", "--format", "json")
 	if err != nil {

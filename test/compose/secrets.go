@@ -53,7 +53,7 @@ func (r *run) checkSecret(ctx context.Context, password string) error {
 }
 
 // searchImage searches the output of `docker save` for a word, including compressed layers. It returns the number of
-// bytes searched. The result where is the name of the first file with the word, or "".
+// bytes searched, and the name of the first file with the word, or "".
 func searchImage(saved io.Reader, word string) (searched int64, where string, err error) {
 	for files := tar.NewReader(saved); ; {
 		file, err := files.Next()

@@ -32,7 +32,7 @@ func plant(t *testing.T, root string) string {
 	t.Helper()
 	dir := t.TempDir()
 	for _, name := range []string{".dockerignore", "go.mod", "go.sum", "nginx.conf", "compose", "common", "order",
-		"stock", "payment"} {
+		"stock", "payment", "keeper"} {
 		from := filepath.Join(root, name)
 		if info, err := os.Stat(from); err != nil {
 			t.Fatal(err)
@@ -112,10 +112,10 @@ func TestDockerfileTakesNoSecret(t *testing.T) {
 		"ARG": {"TARGETOS TARGETARCH", "VERSION=devel"},
 		"ENV": {"GIN_MODE=release GODEBUG=schedtrace=2147483647"},
 		"COPY": {
-			"go.mod go.sum ./", "common common", "order order", "stock stock", "payment payment",
+			"go.mod go.sum ./", "common common", "order order", "stock stock", "payment payment", "keeper keeper",
 			"--from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/", "--from=build /out/order /order",
 			"--from=build /out/stock /stock",
-			"--from=build /out/payment /payment",
+			"--from=build /out/payment /payment", "--from=build /out/keeper /keeper",
 			"--chmod=444 nginx.conf compose/upstreams.conf compose/listen.conf /etc/nginx/",
 			"--chmod=555 compose/gateway /usr/local/bin/gateway",
 		},
@@ -128,8 +128,8 @@ func TestDockerfileTakesNoSecret(t *testing.T) {
 			t.Errorf("Dockerfile: unknown instruction %q: if it copies no secret, add it to this test", match[0])
 		}
 	}
-	if seen["ARG"] != 2 || seen["ENV"] != 1 || seen["COPY"] != 11 {
-		t.Errorf("Dockerfile: got numbers of instructions %v, want 2 ARG, 1 ENV, 11 COPY", seen)
+	if seen["ARG"] != 2 || seen["ENV"] != 1 || seen["COPY"] != 13 {
+		t.Errorf("Dockerfile: got numbers of instructions %v, want 2 ARG, 1 ENV, 13 COPY", seen)
 	}
 	compose, err := os.ReadFile(filepath.Join(root, "docker-compose.yml"))
 	if err != nil {
@@ -142,8 +142,8 @@ func TestDockerfileTakesNoSecret(t *testing.T) {
 			t.Errorf("docker-compose.yml: unknown build argument in %q: if it is no secret, add it to this test", build)
 		}
 	}
-	if len(builds) != 4 {
-		t.Errorf("docker-compose.yml: got builds %q, want 4", builds)
+	if len(builds) != 5 {
+		t.Errorf("docker-compose.yml: got builds %q, want 5", builds)
 	}
 }
 

@@ -47,7 +47,7 @@ func (r *run) build(ctx context.Context) error {
 }
 
 // firstUps deletes all data and starts the system, three times. The system must work, and no container may restart. At
-// the second start every Redis has a password, which the images must not contain.
+// the second start, every Redis has a password. The images must not contain this password.
 func (r *run) firstUps(ctx context.Context) error {
 	for i := range firstUps {
 		if _, err := r.project.compose(ctx, "down", "--volumes", "--remove-orphans"); err != nil {
@@ -93,7 +93,8 @@ func (r *run) firstUps(ctx context.Context) error {
 	return nil
 }
 
-// grow returns a step that adds instances and shards under load, as an operator does. No data may be lost.
+// grow returns a step that adds instances and shards under load with compose/scale, as an operator does. No data may be
+// lost.
 func (r *run) grow(instances, shards int) func(context.Context) error {
 	return func(ctx context.Context) error {
 		file := filepath.Join(r.dir, "scaled.yml")
@@ -113,8 +114,8 @@ func (r *run) grow(instances, shards int) func(context.Context) error {
 	}
 }
 
-// script returns a step that runs a Python script. The step then deletes all data, because the script's batch_init
-// overwrites paid orders, and creates new users and items.
+// script returns a step that runs a Python script. Then the step deletes all data and creates new users and items,
+// because the script's batch_init overwrites paid orders.
 func (r *run) script(script ...string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		failed := r.Python(ctx, r.python, r.project.gatewayURL(), script...)
@@ -131,7 +132,7 @@ func (r *run) script(script ...string) func(context.Context) error {
 }
 
 // kills sends SIGKILL to the processes of groups of containers: all instances, all shards, all containers, and each
-// container alone. The engine must restart only the killed containers. No acknowledged data may be lost.
+// container alone. Docker must restart only the killed containers. No acknowledged data may be lost.
 func (r *run) kills(ctx context.Context) error {
 	victims := [][]string{r.project.allInstances(), r.project.allShards(), r.project.all()}
 	for _, one := range r.project.all() {

@@ -41,7 +41,7 @@ func axe(t *testing.T) string {
 }
 
 // checkAccessibility runs axe on the current page. A rule that axe reports as incomplete counts as a failure. axe
-// cannot determine the background of text in a drawing, so checkDrawings does.
+// cannot determine the background of text in a drawing, so checkDrawings checks the contrast of this text.
 func (b *browser) checkAccessibility() {
 	b.t.Helper()
 	if !value[bool](b, `"axe" in window`) {
@@ -59,7 +59,8 @@ func (b *browser) checkAccessibility() {
 	b.checkDrawings()
 }
 
-// checkDrawings checks that each text in a drawing has enough contrast to the filled shape before it, or to the page.
+// checkDrawings checks that each text in a drawing has enough contrast to the filled shape behind the text, or to the
+// page if there is no such shape.
 func (b *browser) checkDrawings() {
 	b.t.Helper()
 	b.report(`(() => {
@@ -143,7 +144,7 @@ func (b *browser) report(expression string) {
 	}
 }
 
-// setDark selects dark or light colours and reduced motion, and checks that the page uses them.
+// setDark selects dark or light colours and reduced motion, and checks that the page uses the colours.
 func (b *browser) setDark(dark bool) {
 	b.t.Helper()
 	scheme := "light"

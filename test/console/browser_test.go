@@ -21,13 +21,13 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// hangMargin is how long before the -timeout of the test binary a step of a test fails.
+// hangMargin is the time between the failure of a step that hangs and the -timeout of the test binary.
 const hangMargin = time.Minute
 
 // browser is a window of Chromium that shows one page. Each window has its own cookies, storage and cache.
 type browser struct {
-	// Context limits each step. A step may take as long as the test binary, because a busy machine can slow Chromium
-	// down many times. So the limit only stops a step that hangs, and the failure names the step.
+	// Context ends hangMargin before the -timeout of the test binary, so that a failure names the step that hangs. A
+	// shorter limit could end other steps, because a busy host can make Chromium many times slower.
 	context.Context
 	window  context.Context // has no deadline
 	t       *testing.T
@@ -45,7 +45,7 @@ var chromium = sync.OnceValues(func() (context.Context, error) {
 		return nil, errors.New("chromium is not installed: run `make deps`")
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(found), chromedp.NoSandbox,
-		chromedp.DisableGPU)
+		chromedp.DisableGPU, chromedp.ModifyCmdFunc(keepPriority))
 	for _, flag := range []string{
 		"disable-quic", "no-first-run", "disable-background-networking", "disable-component-update", "disable-sync",
 	} {
@@ -56,6 +56,15 @@ var chromium = sync.OnceValues(func() (context.Context, error) {
 	atEnd(func() { end(); stop() })
 	return ctx, chromedp.Do(ctx)
 })
+
+// keepPriority drops the capability to raise priorities. If Chromium runs as root with this capability, it raises its
+// own priority, and the tests that run at the same time get no processor time.
+func keepPriority(chromium *exec.Cmd) {
+	if os.Geteuid() == 0 {
+		chromium.Args = slices.Concat([]string{"setpriv", "--bounding-set=-sys_nice", chromium.Path}, chromium.Args[1:])
+		chromium.Path = "/usr/bin/setpriv"
+	}
+}
 
 func open(t *testing.T, gateway string) *browser {
 	t.Helper()
@@ -145,7 +154,7 @@ func (b *browser) text(selector string) string {
 	return value[string](b, fmt.Sprintf(`document.querySelector(%q)?.innerText ?? ""`, selector))
 }
 
-// shows waits until the visible text of an element contains want.
+// shows waits until the visible text of an element contains the wanted text.
 func (b *browser) shows(selector, want string) {
 	b.t.Helper()
 	var got string

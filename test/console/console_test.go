@@ -43,7 +43,7 @@ func TestConsoleShowsHealthCheckoutsAndAFailedShard(t *testing.T) {
 	checkLists(b)
 	b.picture("console")
 
-	b.do(chromedp.Focus(css("#case-poor")), chromedp.KeyEvent("\r")) // the page may scroll under a mouse
+	b.do(chromedp.Focus(css("#case-poor")), chromedp.KeyEvent("\r")) // not by mouse: the page may scroll before the click
 	b.shows("#receipt", "Checkout: 402 there is not enough credit")
 	b.do(chromedp.SetValue(css("#id"), "nothing"), chromedp.Focus(css("#id")), chromedp.KeyEvent("\r"))
 	b.shows("#found", "There is no order, item or user")
@@ -91,10 +91,10 @@ func TestConsoleRetriesAnUndecidedOrder(t *testing.T) {
 		value[bool](b, `!!send(`+tt.begin+`)`) // do not wait for the response
 		b.shows("#undecided", order+"\t"+tt.status+"\t")
 		if row := b.text("#undecided"); !regexp.MustCompile(`\t[1-9][0-9]*\.[0-9] s\t0\t`).MatchString(row) {
-			t.Errorf("the row of order %s is %q, want its age and shard", order, row)
+			t.Errorf("the row of order %s is %q, want the age and the shard of the order", order, row)
 		}
 		b.picture("console-undecided-" + strings.ToLower(tt.status))
-		// Keep a reference to the button: a recovery worker may decide the order first. Then the console removes
+		// Keep a reference to the button: a recovery worker may decide the order first. In that case, the console removes
 		// the row of the order.
 		value[bool](b, `!!(window.button = document.querySelector("#undecided td.edit button"))`)
 		ctx, cancel := context.WithTimeout(b.Context, readyTimeout)

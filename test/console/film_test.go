@@ -21,7 +21,7 @@ type film struct {
 	times []time.Time
 }
 
-// record takes screenshots until ended is closed.
+// record takes screenshots until the channel is closed.
 func (f *film) record(b *browser, interval time.Duration, ended <-chan struct{}) error {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
@@ -102,8 +102,9 @@ func rgba(frame image.Image, x, y int) color.RGBA {
 	return color.RGBAModel.Convert(frame.At(frame.Bounds().Min.X+x, frame.Bounds().Min.Y+y)).(color.RGBA)
 }
 
-// palette returns the most frequent colours of frames, and transparency as the first colour. Similar colours count as
-// one. Dithering would blur text and enlarge the file.
+// palette returns transparency as the first colour, followed by the most frequent colours of the frames. Similar
+// colours count as one, except for the 63 most frequent colours. The colours are not dithered, because dithering
+// would blur text and enlarge the file.
 func palette(frames []image.Image) color.Palette {
 	counts := map[color.RGBA]int{}
 	for i := 0; i < len(frames); i += max(1, len(frames)/8) {
@@ -133,7 +134,8 @@ func palette(frames []image.Image) color.Palette {
 	return colors
 }
 
-// difference returns the part of next that differs from shown. Its unchanged pixels are transparent.
+// difference compares two frames. It returns the part of the second frame that has changed. Unchanged pixels in this
+// part are transparent.
 func difference(shown, next *image.Paletted) *image.Paletted {
 	if shown == nil {
 		return next

@@ -12,7 +12,7 @@ import (
 	"checkout/test/stack"
 )
 
-// hide is the begin of a script that hides parts of the page, so that a picture shows the others.
+// hide is the beginning of a script that hides the elements of a selector. The caller appends the selector and ")".
 const hide = `((selector) => {
 	const style = new CSSStyleSheet();
 	style.replaceSync(selector + " { display: none !important; }");
@@ -20,8 +20,8 @@ const hide = `((selector) => {
 	return true;
 })(`
 
-// TestImages makes the pictures of the documentation: the console in light and dark colours, and a film of a kill and
-// its recovery. `make screenshots` runs it. IMAGES is the directory for the pictures.
+// TestImages makes the pictures of the documentation: the console in light and dark colours, and a film of the
+// recovery after a kill. `make screenshots` runs it. IMAGES is the directory for the pictures.
 func TestImages(t *testing.T) {
 	dir := os.Getenv("IMAGES")
 	if dir == "" {

@@ -11,7 +11,7 @@ import (
 	"checkout/test/supervise"
 )
 
-// boughtOrder is the ID of the order that the shop has checked out last.
+// boughtOrder is a JavaScript expression for the ID of the last order that the shop checked out.
 const boughtOrder = `document.getElementById("receipt").dataset.order`
 
 // receipt is a purchase that the page shows, with the current numbers of the API.
@@ -19,9 +19,9 @@ type receipt struct {
 	Order   string
 	Shown   map[string][2]int // before and after, by the name of the row
 	Credit  int
-	Stock   []int // in the order of the shelf
-	Shelf   []int
-	Wallet  int
+	Stock   []int // of each item, in the API
+	Shelf   []int // of each item, on the page
+	Wallet  int   // credit on the page
 	Status  string
 	Outcome string
 	Events  int // in the history of the order
@@ -29,7 +29,7 @@ type receipt struct {
 	Waiting bool
 }
 
-// readReceipt compares what the page shows about the last purchase with the API.
+// readReceipt reads what the page shows about the last purchase, and the same numbers from the API.
 func readReceipt(b *browser) receipt {
 	b.t.Helper()
 	return value[receipt](b, `(async () => {
@@ -59,7 +59,7 @@ func (r receipt) check(t *testing.T, status string, taken int) {
 	t.Helper()
 	credit := r.Shown["Credit"]
 	if r.Status != status || credit[0]-credit[1] != taken || credit[1] != r.Credit || r.Wallet != r.Credit {
-		t.Errorf("the page shows %+v; want the status %s, a credit lower by %d, and that of the API", r, status, taken)
+		t.Errorf("the page shows %+v; want the status %s, %d credits less, and the same credit as the API", r, status, taken)
 	}
 	for i, name := range []string{"teapots", "lamps", "plants"} {
 		row, shown := r.Shown["Stock of "+name]
@@ -68,12 +68,13 @@ func (r receipt) check(t *testing.T, status string, taken int) {
 		}
 	}
 	if r.Drawn != r.Events || r.Waiting {
-		t.Errorf("the saga of %s shows %d steps, waiting: %v; want %d and none", status, r.Drawn, r.Waiting, r.Events)
+		t.Errorf("the saga of %s shows %d steps, a waiting step: %v; want %d steps, and no waiting step",
+			status, r.Drawn, r.Waiting, r.Events)
 	}
 }
 
-// TestShopShowsEachOutcome buys in the shop, and runs each purchase that fails on purpose. It compares each number on
-// the page with the API.
+// TestShopShowsEachOutcome makes a normal purchase, and each special purchase that the shop offers, such as one
+// without enough credit. It compares each number on the page with the API.
 func TestShopShowsEachOutcome(t *testing.T) {
 	s := sharedSystem(t)
 	b := open(t, s.Gateway())
@@ -102,14 +103,15 @@ func TestShopShowsEachOutcome(t *testing.T) {
 	b.checkProblems()
 }
 
-// TestBreakIt kills stock-1 during a purchase, with the control port. The page shows the state of the component and
-// what the order waits for. Then the component returns, and the order is paid.
+// TestBreakIt kills stock-1 through the control port during a purchase. The page must show the state of the component
+// and what the order waits for. Then the component returns, and the order is decided.
 func TestBreakIt(t *testing.T) {
 	b := openDemo(t, stack.Config{})
 	b.do(chromedp.EmulateViewport(1100, 900))
 	b.shows("#components", "stock-1\n● running")
 	b.shows("#credit", "500 credits")
-	b.shows("#case-killed", "Kill") // the shop shows the button when it finds the control port
+	b.shows("#case-killed", "Kill") // the shop shows the button after the page has found the control port
+	b.do(chromedp.WaitVisible(css("#case-killed")), chromedp.WaitEnabled(css("#case-killed")))
 	b.do(chromedp.Focus(css("#case-killed")), chromedp.KeyEvent("\r"))
 	b.shows("#components", "stock-1\n✖ killed")
 	b.shows("#saga-summary", "RUNNING: undecided")
@@ -119,7 +121,7 @@ func TestBreakIt(t *testing.T) {
 	b.shows("#receipt", "Checkout: ")
 	checkDecided(t, b)
 
-	// A recovery worker, or the next request, decides the order of an instance that was killed.
+	// If the instance of the checkout is killed too, a recovery worker or the next request decides the order.
 	b.shows("#state", "All services are healthy.")
 	b.do(chromedp.Focus(css("#case-killed")), chromedp.KeyEvent("\r"))
 	b.shows("#saga-summary", "RUNNING: undecided")
@@ -142,8 +144,8 @@ func TestBreakIt(t *testing.T) {
 	b.checkProblems()
 }
 
-// checkDecided checks the receipt of an order that was undecided during an outage. It may be paid or refused: the
-// checkout is aborted if the outage takes too long, for example on a busy machine.
+// checkDecided checks the receipt of an order that was undecided during an outage. The order may be PAID or OPEN,
+// because the checkout is aborted if the outage takes too long, for example on a busy host.
 func checkDecided(t *testing.T, b *browser) {
 	t.Helper()
 	b.shows("#saga-summary", " in ")

@@ -23,8 +23,8 @@ var (
 // maxDelay is how long the page may show an old state, in ms by the clock of the page.
 const maxDelay = 2000
 
-// attempts is how often a change is tried if the page shows it late. A busy machine may delay the page, but not each
-// time.
+// attempts is the maximum number of times that the test makes a change. At least once, the page must show the change
+// within maxDelay. A busy host may delay the page, but not each time.
 const attempts = 3
 
 // checkStates kills, pauses and starts components. The page must show each change within maxDelay.
@@ -73,13 +73,14 @@ func checkStates(b *browser, s *stack.Stack) {
 	b.shows(".node.marked", "shard 0")
 }
 
-// checkNumbers compares the numbers of the page with the overviews. No request may change them meanwhile.
+// checkNumbers compares the numbers of the page with the overviews. No request may change the numbers during the
+// comparison.
 func checkNumbers(b *browser) {
 	b.t.Helper()
 	b.report(numbersScript)
 }
 
-// checkMerge checks that events of several instances become one event only if they report the same.
+// checkMerge checks that events of several instances become one event only if they report the same fact.
 func checkMerge(b *browser) {
 	b.t.Helper()
 	got := value[[]string](b, mergeScript)

@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// all represents all tests of the package, because the shared system outlives each test. It implements stack.T.
+// all is the whole test suite. The shared system, which outlives each single test, uses it as its stack.T.
 var all suite
 
 type suite struct{ failed atomic.Bool }
@@ -54,8 +54,8 @@ var shared = sync.OnceValues(func() (*stack.Stack, error) {
 	return s, err
 })
 
-// sharedSystem returns a system with one instance and one shard of each service. The tests of this package share it. A
-// test that stops a component starts it again.
+// sharedSystem returns a system with one instance and one shard of each service. The tests of this package share this
+// system. A test that stops a component must start the component again.
 func sharedSystem(t *testing.T) *stack.Stack {
 	t.Helper()
 	s, err := shared()

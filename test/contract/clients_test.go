@@ -109,7 +109,7 @@ func TestGoClient(t *testing.T) {
 }
 
 // TestTypeScriptClient checks that openapi-typescript generates types for every path, and that a program with these
-// types can buy from a running system. The compiler must reject the program testdata/rejected.ts.
+// types can buy from a running system. The compiler must reject each marked statement of testdata/rejected.ts.
 func TestTypeScriptClient(t *testing.T) {
 	t.Parallel()
 	d, err := Load()

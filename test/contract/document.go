@@ -79,7 +79,7 @@ func (d *Document) Routes() []string {
 	return routes
 }
 
-// Operation returns the operation that handles a request, or nil without such an operation.
+// Operation returns the operation that handles a request, or nil if there is none.
 func (d *Document) Operation(method, path string) map[string]any {
 	for _, p := range d.paths {
 		if operation := p.operations[method]; operation != nil && p.pattern.MatchString(path) {
@@ -103,7 +103,7 @@ func (d *Document) Resolve(node any) map[string]any {
 	return target
 }
 
-// Response returns the documented response of an operation for a status. The result listed is false if only the
+// Response returns the documented response of an operation for a status. The second result is false if only the
 // default response applies.
 func (d *Document) Response(operation map[string]any, status int) (response map[string]any, listed bool) {
 	responses := operation["responses"].(map[string]any)
@@ -148,8 +148,7 @@ func (d *Document) ProblemTypes() []string {
 	return types
 }
 
-// Walk calls the function visit with the location of every object of the document, such as
-// "#/components/schemas/Item", and the object.
+// Walk passes every object of the document to the callback, with its location, such as "#/components/schemas/Item".
 func (d *Document) Walk(visit func(location string, node map[string]any)) { walk("#", d.tree, visit) }
 
 func walk(location string, node any, visit func(string, map[string]any)) {

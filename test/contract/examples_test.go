@@ -41,8 +41,8 @@ func mask(text string) string {
 	return text
 }
 
-// send sends a request, and returns the status and the decoded body. The argument headers contains
-// alternating names and values.
+// send sends a request, and returns the status and the decoded body. The last arguments are the names and the values
+// of headers, in turn.
 func (c *caller) send(method, path string, body io.Reader, headers ...string) (int, any) {
 	c.t.Helper()
 	request, err := http.NewRequest(method, c.gateway+path, body)
@@ -108,8 +108,8 @@ func (c *caller) buy() map[string]string {
 	return map[string]string{"user_id": user, "item_id": item, "order_id": order}
 }
 
-// TestExamplesAreTrue sends the request of each operation and each problem in the document to a running system. The
-// response must equal the example, except for IDs and numbers.
+// TestExamplesAreTrue sends a request for each operation and each problem of the document to a running system. The
+// response must equal the example, except for the parts that the masks replace.
 func TestExamplesAreTrue(t *testing.T) {
 	t.Parallel()
 	d, err := Load()
@@ -129,7 +129,7 @@ func TestExamplesAreTrue(t *testing.T) {
 	c := &caller{t: t, gateway: s.Gateway(), details: map[string][]string{}}
 	successes := c.checkOperations(d)
 	if successes < 22 {
-		t.Errorf("compared only %d successful responses with their example, want more", successes)
+		t.Errorf("compared only %d successful responses with their examples, want at least 22", successes)
 	}
 	c.provoke(s)
 	for name, example := range d.Examples() {
@@ -141,8 +141,8 @@ func TestExamplesAreTrue(t *testing.T) {
 	}
 }
 
-// unprovoked are the problems that this test does not provoke, because they need an overload, a crash, or calls at
-// the same moment. Other tests compare the titles of these problems with the code.
+// unprovoked are the problems that this test does not provoke, because they need an overload, a crash, simultaneous
+// requests or another setting. Other tests compare the titles of these problems with the code.
 var unprovoked = []string{
 	"overloaded", "attempt-closed", "undecided", "idempotency-keys-exhausted", "reserved-by-checkout",
 	"batch-init-running", "lists-disabled",
@@ -158,12 +158,12 @@ func (c *caller) checkOperations(d *Document) (compared int) {
 			content, _ := response["content"].(map[string]any)["application/json"].(map[string]any)
 			example, ok := content["example"]
 			switch {
-			case !ok || id == "batchInitUsers": // disabled here
+			case !ok || id == "batchInitUsers": // this system disables batch_init for users
 				continue
 			case strings.HasPrefix(id, "overview") || strings.HasPrefix(id, "ping") || strings.HasPrefix(id, "hello"):
-				continue // a description of the system, which other tests compare with its schema
+				continue // the response describes the system; other tests compare the response with its schema
 			}
-			if id == "listItems" || id == "listUsers" { // these lists contain the objects of all tests
+			if id == "listItems" || id == "listUsers" { // these lists contain the objects of all requests
 				continue
 			}
 			values := c.buy()
@@ -203,13 +203,13 @@ func (c *caller) checkOperations(d *Document) (compared int) {
 	return compared
 }
 
-// maskValues masks only IDs and numbers, because keys and texts are part of a body.
+// maskValues masks only IDs and numbers. It keeps the texts in quotes, because the keys of a body are such texts.
 func maskValues(text string) string {
 	text = masks[0].pattern.ReplaceAllString(text, masks[0].with)
 	return masks[2].pattern.ReplaceAllString(text, masks[2].with)
 }
 
-// provoke sends requests that get each problem.
+// provoke sends requests that provoke each problem.
 func (c *caller) provoke(s *stack.Stack) {
 	c.t.Helper()
 	v, direct := c.buy(), c.buy()
@@ -257,7 +257,7 @@ func (c *caller) provoke(s *stack.Stack) {
 	}
 	c.send("POST", "/payment/create_user", strings.NewReader(strings.Repeat("x", 100<<10)))
 	full := c.post("item_id", "/stock/item/create/1")
-	for range 9008 { // 9,007 times 10^12 is the largest balance
+	for range 9008 { // the largest balance is a little more than 9,007 times 10^12
 		if status, _ := c.send("POST", "/stock/add/"+full+"/1000000000000", nil); status != 200 {
 			break
 		}

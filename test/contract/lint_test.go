@@ -35,7 +35,7 @@ func TestDocumentIsLintClean(t *testing.T) {
 		}
 	}
 	write(".spectral.json", []byte(`{"extends": ["spectral:oas"]}`))
-	// A linter exits with an error if it reports a problem, so lint ignores the exit status.
+	// A linter exits with an error if it reports a problem, so the test ignores the exit status.
 	lint := func(document []byte, command ...string) []string {
 		t.Helper()
 		write("openapi.json", document)
@@ -67,7 +67,7 @@ func TestDocumentIsLintClean(t *testing.T) {
 	}
 	for _, linter := range []struct {
 		command         []string
-		from, to, fault string // an edit of the document, and the rule that reports it
+		from, to, fault string // the old and the new text of an edit, and the rule that must report the edit
 	}{
 		{[]string{"redocly", "lint", "--format=json"}, `"/orders": {`, `"/orders/": {`, "no-path-trailing-slash"},
 		{[]string{"spectral", "lint", "--format=json", "--quiet"}, `"example": 2`, `"example": "two"`,

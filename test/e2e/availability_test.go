@@ -10,7 +10,7 @@ import (
 	"checkout/test/stack"
 )
 
-// oneOnEachShard calls create until it has created an object on each of two shards.
+// oneOnEachShard creates objects until there is one on each of two shards. It returns an ID for each shard.
 func (s *system) oneOnEachShard(what string, create func() string) [2]string {
 	s.t.Helper()
 	var created [2]string
@@ -25,8 +25,8 @@ func (s *system) oneOnEachShard(what string, create func() string) [2]string {
 	return created
 }
 
-// waitUntilUnhealthy waits until every instance of a service reports shard 0 unhealthy. The argument request must need
-// this shard.
+// waitUntilUnhealthy waits until every instance of a service reports shard 0 unhealthy. It sends the given request
+// repeatedly. The request must need this shard.
 func (s *system) waitUntilUnhealthy(service, request string) {
 	s.t.Helper()
 	const timeout = 2 * time.Second // twice the expected 1 s, for a busy host
@@ -47,7 +47,7 @@ func (s *system) waitUntilUnhealthy(service, request string) {
 }
 
 // TestUnavailableShardFailsOnlyItsOwnRequests checks that only requests that need an unavailable shard fail. Such a
-// request gets 503, and succeeds once the shard is available again. All other requests succeed, and new objects are
+// request gets 503, and succeeds when the shard is available again. All other requests succeed, and new objects are
 // created on the available shard. The test kills or pauses one shard of each service in turn.
 func TestUnavailableShardFailsOnlyItsOwnRequests(t *testing.T) {
 	t.Parallel()
@@ -67,7 +67,8 @@ func TestUnavailableShardFailsOnlyItsOwnRequests(t *testing.T) {
 func testUnavailableShard(t *testing.T, fail, restore func(s *system, name string)) {
 	s, deposits := start(t, stack.Config{Race: true, Instances: 2}), check.NewDeposits()
 	items := s.oneOnEachShard("item", func() string { return s.newItem(1, 0) })
-	uncached := s.oneOnEachShard("item", func() string { return s.newItem(1, 0) }) // with uncached prices
+	// The order service never caches the prices of these items.
+	uncached := s.oneOnEachShard("item", func() string { return s.newItem(1, 0) })
 	users := s.oneOnEachShard("user", func() string { return s.newUser(0) })
 	for i := range 2 {
 		s.post("/stock/add/%s/1000", items[i])

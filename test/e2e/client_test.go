@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 )
 
-// want sends a request and returns the fields of the response. The response must have this status.
+// want sends a request and returns the fields of the response, which must have the given status.
 func (s *system) want(status int, method, path string) map[string]any {
 	s.t.Helper()
 	r := s.Call(method, path)
@@ -25,7 +25,7 @@ func (s *system) want(status int, method, path string) map[string]any {
 	return fields
 }
 
-// problem sends a request. The response must have this status and this problem.
+// problem sends a request and checks that the response has this status and this problem.
 func (s *system) problem(status int, name, method, path string) {
 	s.t.Helper()
 	r := s.Call(method, path)
@@ -101,8 +101,8 @@ func (s *system) stock(item string) int64 {
 	return int64(s.get("/stock/find/%s", item)["stock"].(float64))
 }
 
-// concurrently makes the calls do(0), do(1), …, do(n-1), at most workers calls at a time. It waits for all calls. If
-// the test has failed during a call, the method ends the test.
+// concurrently calls do(0), do(1), …, do(n-1) and waits for all calls. The second argument limits the number of calls
+// at a time. If the test has failed meanwhile, the helper ends the test.
 func (s *system) concurrently(n, workers int, do func(i int)) {
 	s.t.Helper()
 	var running sync.WaitGroup

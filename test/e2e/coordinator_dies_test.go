@@ -10,8 +10,9 @@ import (
 )
 
 // TestCoordinatorDiesBetweenSteps checks that every order reaches the right state after the coordinator dies. The test
-// kills the only order instance at every step of every saga, with the message of the step in each of three states. The
-// checkouts bypass the gateway, because a retry of the gateway would complete the saga before recovery can.
+// kills the only order instance at every step of every saga. The checkouts bypass the gateway, because a retry of the
+// gateway would complete the saga before recovery can do so. At the time of the kill, the message of the step is in one
+// of three states:
 //
 //   - lost: Redis receives the message after every order is decided, as a late duplicate
 //   - late: Redis receives the message after the coordinator has died
@@ -73,8 +74,8 @@ func (s *proxied) killAt(deposits check.Deposits, sa saga, st step, message stri
 	return c
 }
 
-// checkStates waits for recovery and checks the final state of each order. The function done reports whether the step
-// at the time of the kill took effect.
+// checkStates waits for recovery and checks the final state of each order. The last argument is a function that reports
+// whether the step at which the coordinator was killed took effect.
 func (s *proxied) checkStates(deposits check.Deposits, cases []*sagaCase, done func(*sagaCase) bool) {
 	s.t.Helper()
 	s.settle()

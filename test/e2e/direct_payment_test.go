@@ -8,8 +8,9 @@ import (
 	"checkout/test/stack"
 )
 
-// TestDirectPaymentAndCheckoutChargeOnce sends direct payments, checkouts and cancellations of one order at once,
-// while instances die. A direct payment and a checkout never both charge, and each response is true.
+// TestDirectPaymentAndCheckoutChargeOnce sends direct payments, checkouts and cancellations of one order concurrently,
+// while instances die. The test checks that a direct payment and a checkout never both charge the user, and that the
+// credit of each user is right.
 func TestDirectPaymentAndCheckoutChargeOnce(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{Race: true, Instances: 2, Shards: 2})

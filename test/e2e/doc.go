@@ -2,19 +2,19 @@
 // system for each test. Tests with many clients at a time build the services with the race detector. An instance with
 // the race detector needs two to three times the processor time, so the other tests build without it.
 //
-// After a test, package check compares Redis with what clients received. A fault is a signal to a process, or a
-// command between a service and its Redis that a fault proxy holds, drops or delays. Package shop simulates
-// clients.
+// After a test, package check compares Redis with the responses that clients received. Tests inject faults with signals
+// to processes, and with fault proxies that hold, drop or delay commands between a service and its Redis. Package shop
+// simulates clients.
 //
 // The predecessor of this system had 16 bugs. A test covers each bug:
 //
 //	killed between two steps               TestCoordinatorDiesBetweenSteps, TestOrderIsKilledUnderLoad
 //	order Redis fails at the commit        TestOrderRedisDiesAtCommit
 //	stock dies between two items           TestStockDiesBetweenTwoItems
-//	a compensation is tried once           TestLostCompensationsAreRetried
+//	a compensation is never retried        TestLostCompensationsAreRetried
 //	a restarted Redis has no scripts       TestFlushedScriptsAreReloaded
-//	ABORTED is taken for rolled back       TestAbortingOrderHasNoOutcomeBeforeRelease
-//	a late charge goes through             TestTombstoneRejectsLateReserve
+//	ABORTED is mistaken for rolled back    TestAbortingOrderHasNoOutcomeBeforeRelease
+//	a late charge takes effect             TestTombstoneRejectsLateReserve
 //	a client library resends a write       TestLostReplyIsNotResent
 //	a duplicated message waits for itself  TestDuplicateStepsAreHarmless
 //	two instances have one MACHINE_ID      TestInstancesWithEqualMachineIDs

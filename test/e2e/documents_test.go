@@ -26,8 +26,8 @@ var (
 // document is a Markdown file of the repository.
 type document struct{ name, text string }
 
-// readDocuments returns every Markdown file outside of folders with the name "results". Such folders
-// describe earlier versions of the repository.
+// readDocuments returns every Markdown file of the repository, except generated and installed files. It also skips the
+// folders named "results", because they describe earlier versions.
 func readDocuments(t *testing.T, root string) []document {
 	t.Helper()
 	var all []document
@@ -102,7 +102,7 @@ func TestDocumentsNameOnlyWhatExists(t *testing.T) {
 	}
 }
 
-// checkLink resolves a link relative to its document, as GitHub does.
+// checkLink checks that the target of a link exists. It resolves the link relative to its document, as GitHub does.
 func checkLink(t *testing.T, root string, d document, to string) {
 	t.Helper()
 	path, anchor, _ := strings.Cut(to, "#")

@@ -71,7 +71,7 @@ func (s *system) total(order string) int64 {
 }
 
 // TestDuplicateStepsAreHarmless checks that duplicates of a step have no effect. The test sends every step of every
-// saga to Redis twice, and one reserve message to the internal port twenty times at once.
+// saga to Redis twice, and one reserve message to the internal port twenty times concurrently.
 func TestDuplicateStepsAreHarmless(t *testing.T) {
 	t.Parallel()
 	s, deposits := startProxied(t), check.NewDeposits()

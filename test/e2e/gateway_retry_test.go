@@ -50,7 +50,7 @@ func TestRetriedCheckoutBeginsOnce(t *testing.T) {
 	}
 	s.must(s.Resume("order-1"))
 	s.waitReady()
-	time.Sleep(2 * time.Second) // if the instance began checkouts by mistake, no response would show the mistake
+	time.Sleep(2 * time.Second) // wait: order-1 could begin a checkout by mistake, which no response would show
 	s.settle()
 	s.check(deposits, histories...)
 	t.Logf("the gateway retried %d of %d checkouts", n, len(histories))
@@ -88,8 +88,8 @@ func TestCheckoutSurvivesTheRestartOfItsCoordinator(t *testing.T) {
 }
 
 // restartAt kills order-1 when a checkout reaches a step, and starts order-1 again. With several instances, another
-// instance may be the coordinator; then the kill has no effect. If the start takes too long, as on a busy host, any
-// outcome may be right.
+// instance may be the coordinator; in this case the kill has no effect. If the start takes too long, as on a busy host,
+// any outcome is allowed.
 func (s *proxied) restartAt(
 	deposits check.Deposits, sa saga, st step, instances int, held time.Duration,
 ) *sagaCase {

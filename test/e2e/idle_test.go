@@ -9,8 +9,8 @@ import (
 	"checkout/test/stack"
 )
 
-// TestIdleSystemWritesNothing checks that no append-only file grows before and after a checkout, while no request is
-// sent. A Redis with a full disk exits at its first write. So such a Redis can run until a request needs a write.
+// TestIdleSystemWritesNothing checks that no append-only file grows while no request is sent, before and after a
+// checkout. A Redis whose disk is full exits at its first write, so an idle system must not write.
 func TestIdleSystemWritesNothing(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{Instances: 2})
@@ -31,10 +31,10 @@ func TestIdleSystemWritesNothing(t *testing.T) {
 	s.checkWritesNothing(3 * time.Second)
 }
 
-// checkWritesNothing checks that no append-only file grows for a while.
+// checkWritesNothing checks that no append-only file grows for the given time.
 func (s *system) checkWritesNothing(lasts time.Duration) {
 	s.t.Helper()
-	time.Sleep(2 * time.Second) // within a second, instances store the write sequence of each shard on the next shard
+	time.Sleep(2 * time.Second) // wait: within 1 s, instances store the write sequence of each shard on the next shard
 	before := s.aofSizes()
 	time.Sleep(lasts)
 	for shard, size := range s.aofSizes() {

@@ -86,8 +86,8 @@ func TestGatewayNeverReachesInternalPort(t *testing.T) {
 		}
 	}
 
-	// If the test sends the request directly to the internal port, the request leaves a record. So the check above
-	// would find a request that passed the gateway.
+	// The same request leaves a record if the test sends it directly to the internal port. Therefore the check above would
+	// detect a request that the gateway passed on.
 	for service, key := range map[string]string{"stock": "{s0}r:" + attempt, "payment": "{p0}r:" + attempt + "-u"} {
 		internal := strings.TrimPrefix(s.InternalURLs(service)[0], "http://")
 		status, err := rawTo(internal, "POST", "/internal/reserve", internal, body)

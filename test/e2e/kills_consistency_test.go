@@ -58,9 +58,9 @@ func spread(values []int) string {
 	return fmt.Sprintf("%d, %d, %d", values[len(values)/2], values[len(values)-1], sum)
 }
 
-// consistencyRun sends 1,000 checkouts at once for 100 pieces. Meanwhile, consistencyRun kills a component and starts
-// the component 0.2 s later. It returns the number of responses other than 200 and 4xx, and the number of pieces that
-// are left when every order is decided. Each user has enough credit.
+// consistencyRun sends 1,000 checkouts for 100 pieces at the same time. Meanwhile, consistencyRun kills a component and
+// starts the component 0.2 s later. It returns the number of responses other than 200 and 4xx, and the number of pieces
+// that are left when every order is decided. Each user has enough credit.
 func (s *system) consistencyRun(
 	victim string, run uint64, deposits check.Deposits,
 ) (unknown, unsold int, histories []*check.History) {

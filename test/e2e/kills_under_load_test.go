@@ -14,7 +14,7 @@ import (
 
 // TestOrderIsKilledUnderLoad checks that all invariants hold after order instances are killed at random moments under
 // load. No response may contradict the data in Redis, and every order must be decided before the timeout. With one
-// instance, the test goes on until the kills have interrupted several sagas.
+// instance, the test continues until the kills have interrupted several sagas.
 func TestOrderIsKilledUnderLoad(t *testing.T) {
 	t.Parallel()
 	for _, instances := range []int{1, 2} {
@@ -32,7 +32,7 @@ func TestOrderIsKilledUnderLoad(t *testing.T) {
 				instance := 1 + random.IntN(instances)
 				name := fmt.Sprintf("order-%d", instance)
 				s.must(s.Kill(name))
-				if instances == 1 { // with two instances, the living instance may be processing the undecided orders
+				if instances == 1 { // with two instances, the other instance may be processing the undecided orders
 					l.count(interrupted)
 				}
 				time.Sleep(time.Duration(random.IntN(300)) * time.Millisecond)
@@ -62,7 +62,7 @@ func (s *system) waitUntilRouted(route string, instance, instances int) {
 	})
 }
 
-// count counts the undecided orders by state. It adds the numbers to the map states.
+// count counts the undecided orders by state. It adds the numbers to the given map.
 func (l *load) count(states map[string]int) {
 	l.t.Helper()
 	ctx := context.Background()

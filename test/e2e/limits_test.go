@@ -121,7 +121,8 @@ func TestFullRedisStillCompensates(t *testing.T) {
 		}
 	}
 
-	// If the Redis of stock is full, the coordinator aborts the checkout, which takes neither stock nor credit.
+	// If the Redis of stock is full, the coordinator aborts the checkout. The checkout then takes neither stock nor
+	// credit.
 	c := s.prepare(deposits, sagaNamed(t, "paid"), step{"stock", 0, "reserve"})
 	s.fill("stock")
 	s.send(c)
@@ -140,7 +141,7 @@ func TestFullRedisStillCompensates(t *testing.T) {
 	s.check(deposits, c.History)
 	s.empty()
 	if r := c.History.Checkout(s.Client); !r.OK() {
-		t.Errorf("checkout without a memory limit: %v, want 200", r)
+		t.Errorf("checkout with enough memory: %v, want 200", r)
 	}
 	s.settle()
 	s.check(deposits, c.History)
@@ -156,7 +157,7 @@ func (s *system) fill(services ...string) {
 	}
 }
 
-// empty removes the memory limit of all Redis servers, and waits until the instances have noticed.
+// empty gives all Redis servers enough memory again, and waits until the instances are ready.
 func (s *system) empty() {
 	s.t.Helper()
 	for _, shards := range s.shards {

@@ -16,8 +16,8 @@ import (
 // seed determines the random choices of a run, but not its timing.
 var seed = flag.Uint64("seed", 0, "seed of random choices; 0 means a random seed")
 
-// parallelTests is the number of tests that run at once. The tests mostly wait for leases and restarts. With six tests
-// on two processors, an instance took longer than its time limit to start.
+// parallelTests is the number of tests that run at the same time. The tests spend most of their time waiting for leases
+// and restarts. With six tests on two processors, an instance took longer than its time limit to start.
 const parallelTests = "4"
 
 func TestMain(m *testing.M) {
@@ -63,7 +63,7 @@ func useMemoryForData() error {
 
 // newRandom returns the random number generator of one client in one test.
 func newRandom(t testing.TB, client uint64) *rand.Rand {
-	name := uint64(14695981039346656037) // FNV-1a
+	name := uint64(14695981039346656037) // FNV-1a hash of the test's name
 	for _, b := range []byte(t.Name()) {
 		name = (name ^ uint64(b)) * 1099511628211
 	}

@@ -26,7 +26,7 @@ func TestInstancesWithEqualMachineIDs(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		if other, taken := owner[id]; taken || id == "" {
-			t.Errorf("create an object on %s %d: got %v, want a new ID; the instance with the same ID is %q",
+			t.Errorf("create an object on %s %d: got %v, want a new ID; instance %q has created the same ID",
 				service, i, r, other)
 		}
 		owner[id] = fmt.Sprint(service, " ", i)
@@ -54,8 +54,8 @@ func TestInstancesWithEqualMachineIDs(t *testing.T) {
 	s.check(deposits, histories...)
 }
 
-// TestCartIsFrozenDuringAndAfterCheckout checks that an edit of a cart during or after a checkout is refused and
-// changes nothing. The service also refuses an edit of a missing order, and an edit without Redis.
+// TestCartIsFrozenDuringAndAfterCheckout checks that an edit of a cart during or after a checkout is rejected and
+// changes nothing. An edit of a missing order, and an edit while Redis is down, also fail.
 func TestCartIsFrozenDuringAndAfterCheckout(t *testing.T) {
 	t.Parallel()
 	s, deposits := startProxied(t), check.NewDeposits()
@@ -75,7 +75,7 @@ func TestCartIsFrozenDuringAndAfterCheckout(t *testing.T) {
 		}
 	}
 	begin := s.proxies["order"][0].trapCall("begin", c.arg, faultproxy.After)
-	s.must(s.Pause("payment-1")) // the instance, because a paused Redis would become unhealthy before the last edit
+	s.must(s.Pause("payment-1")) // pause no Redis: it would become unhealthy before the last edit
 	s.send(c)
 	begin.wait()
 	begin.Pass()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -15,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"checkout/common/freeport"
 	"checkout/test/stack"
 )
 
@@ -53,10 +53,7 @@ func (s *system) startPrometheus() *prometheus {
 	}
 	dir := s.t.TempDir()
 	s.must(os.WriteFile(filepath.Join(dir, "prometheus.yml"), []byte(config), 0o644))
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	s.must(err)
-	address := l.Addr().String()
-	l.Close()
+	address := freeport.Addr(s.t)
 	cmd := exec.Command("prometheus", "--config.file", filepath.Join(dir, "prometheus.yml"), "--storage.tsdb.path",
 		filepath.Join(dir, "data"), "--web.listen-address", address, "--log.level", "warn")
 	var log strings.Builder

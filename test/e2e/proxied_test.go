@@ -21,7 +21,7 @@ func startProxied(t *testing.T) *proxied {
 	return startProxiedWith(t, 1)
 }
 
-// startProxiedWith is like startProxied, with a number of instances of the order service.
+// startProxiedWith is like startProxied, but starts the given number of order instances.
 func startProxiedWith(t *testing.T, orders int) *proxied {
 	t.Helper()
 	scripts := &faultproxy.Scripts{}
@@ -44,7 +44,7 @@ func startProxiedWith(t *testing.T, orders int) *proxied {
 			return "", err
 		}
 		if shard == "0" {
-			proxies[service] = nil // the function start may retry with other ports
+			proxies[service] = nil // stack.Start may retry with other ports
 		}
 		proxies[service] = append(proxies[service], &redisProxy{p, t})
 		return p.Addr(), nil
@@ -66,7 +66,7 @@ type trap struct {
 	t testing.TB
 }
 
-// trapCall sets a trap for the next call of a script that has an argument containing the string in arg.
+// trapCall sets a trap for the next call of a script in which an argument contains arg.
 func (p *redisProxy) trapCall(script, arg string, phase faultproxy.Phase) *trap {
 	p.t.Helper()
 	return p.trapCalls(1, script, arg, phase)

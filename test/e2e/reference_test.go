@@ -124,7 +124,8 @@ func TestAPIPageIsComplete(t *testing.T) {
 	}
 }
 
-// TestFrontPage checks that README.md has at most 150 lines, and that the index of decision records is complete.
+// TestFrontPage checks that README.md has at most 150 lines, that the picture of the console has at most 300 kB, and
+// that the index of decision records is complete.
 func TestFrontPage(t *testing.T) {
 	t.Parallel()
 	root, err := stack.Root()

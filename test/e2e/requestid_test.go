@@ -59,7 +59,7 @@ func TestRequestIDIsLoggedByEveryService(t *testing.T) {
 
 	refused := s.Call("GET", "/orders/find/nothing", "X-Request-Id", "lost")
 	if refused.Field("request_id") != "lost" || refused.Header.Get("X-Request-Id") != "lost" {
-		t.Errorf("refusal: %v with ID %q, want ID lost", refused, refused.Header.Get("X-Request-Id"))
+		t.Errorf(`find a missing order: %v with ID %q, want the ID "lost"`, refused, refused.Header.Get("X-Request-Id"))
 	}
 	for _, bad := range []string{"", "two words", strings.Repeat("x", 129), `a"b`} {
 		r := s.Call("GET", "/orders/find/nothing", "X-Request-Id", bad)

@@ -240,7 +240,7 @@ func (w *routesTest) pings(size stack.Size) {
 		w.problem(404, "route-not-found", "GET", fmt.Sprintf("/%s/overview/%d", service.route, size.Instances+1))
 		for instance := 1; instance <= size.Instances; instance++ {
 			w.waitUntilRouted(service.route, instance, size.Instances)
-			for range 2 { // would alternate between two instances
+			for range 2 { // with wrong routing, the second request would reach another instance
 				overview := w.do("GET", "/%s/overview/%d", service.route, instance)
 				w.same(overview["machine"], fmt.Sprintf("%d/%d", instance, size.Instances))
 			}

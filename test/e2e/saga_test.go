@@ -26,7 +26,8 @@ type saga struct {
 	stock  int64 // stock of the second item; the cart has 3 pieces of it
 	cancel bool  // the saga is a cancel of a paid order, not a checkout
 	steps  []step
-	// decision is the step that changes the state of the order from before to after. Some sagas have no such step.
+	// decision is the step that changes the state of the order. Some sagas have no such step. The next two fields are the
+	// states of the order before and after this step.
 	decision      step
 	before, after string
 	onRetry       []string // possible outcomes of a retry after the coordinator died
@@ -159,8 +160,8 @@ func (s *system) hasCounter(service string, shard int, id string, n int64) error
 	return err
 }
 
-// disturbEveryStep disturbs each step of each saga. It calls the function disturb while a proxy holds the call of
-// the step. The disturbance must have no effect on the client.
+// disturbEveryStep disturbs each step of each saga. It calls the caller's function while a proxy holds the call of the
+// step. The disturbance must have no effect on the client.
 func (s *proxied) disturbEveryStep(deposits check.Deposits, what string, disturb func(*trap)) {
 	s.t.Helper()
 	for _, sa := range sagas {
@@ -170,8 +171,8 @@ func (s *proxied) disturbEveryStep(deposits check.Deposits, what string, disturb
 	}
 }
 
-// heldAtMost is the longest hold of a call after which the method disturb expects the normal outcome. If a proxy holds
-// a call for 0.7 s, the Redis of the call becomes unhealthy.
+// heldAtMost is the longest time that a proxy may hold a call without an effect on the outcome. After 0.7 s, the Redis
+// of the call would become unhealthy.
 const heldAtMost = 500 * time.Millisecond
 
 // disturb disturbs one step of one saga. If the call was held for longer than heldAtMost, as on a busy host, the

@@ -65,7 +65,7 @@ func TestPasswordAppearsNowhere(t *testing.T) {
 			request("GET", path)
 			request("POST", path)
 		}
-		time.Sleep(time.Second) // health checks fail and are logged
+		time.Sleep(time.Second) // wait until health checks have failed and have been logged
 		logs, err := filepath.Glob(filepath.Join(s.Dir(), "logs", "*"))
 		s.must(err)
 		if len(logs) < 7 {

@@ -107,7 +107,7 @@ func TestRollingRestartLosesNoRequest(t *testing.T) {
 const visitorPause = 10 * time.Millisecond
 
 // startVisitors starts clients that read, create and remove objects and edit carts, next to the clients of package
-// shop. Every request of a visitor must get the expected status until the caller calls stop.
+// shop. Every request of a visitor must get the expected status. The returned function stops the clients.
 func (s *system) startVisitors(deposits check.Deposits) (stop func()) {
 	s.t.Helper()
 	user, item := s.newUser(10), s.newItem(1, 10)

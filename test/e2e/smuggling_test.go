@@ -50,7 +50,7 @@ var smugglingRequests = map[string]string{
 	"bare newlines":             "POST /orders/create/x HTTP/1.1\nHost: x\nContent-Length: 0\n\n{}",
 	"in the path": "POST /orders/create/x%20HTTP/1.1%0d%0aHost:%20x%0d%0a%0d%0a{} " +
 		"HTTP/1.1\r\nHost: x\r\n\r\n",
-	"in the path, as it is": "POST /orders/create/x HTTP/1.1\r\nX: y\r\n\r\n{} HTTP/1.1\r\nHost: x\r\n\r\n",
+	"in the path, unescaped": "POST /orders/create/x HTTP/1.1\r\nX: y\r\n\r\n{} HTTP/1.1\r\nHost: x\r\n\r\n",
 	"h2c": getHead + "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n" +
 		"HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\nPRI * HTTP/2.0\r\n\r\nSM\r\n\r\n{}",
 	"a websocket": getHead + "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
@@ -106,8 +106,8 @@ func TestNoRequestSmuggling(t *testing.T) {
 	s.check(deposits)
 }
 
-// exchange sends bytes to the gateway. It returns everything that the gateway sends until the gateway closes
-// the connection or pauses.
+// exchange sends bytes to the gateway. It returns everything that the gateway sends until the gateway closes the
+// connection or sends nothing for 0.3 s.
 func (s *system) exchange(request string) string {
 	s.t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(s.Stack.Gateway(), "http://"))

@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	fastFailure  = 2 * time.Second // limit for a response that must not wait for Redis
-	recoveryTime = 2 * time.Second // limit for the time from the start of Redis to the first checkout
+	fastFailure  = 2 * time.Second // maximum response time if the response must not wait for Redis
+	recoveryTime = 2 * time.Second // maximum time from the start of Redis to the first checkout
 )
 
 // TestServicesStartWithoutRedis checks that services start without Redis. The services report the unavailable
@@ -131,7 +131,7 @@ func TestUnavailableServiceGets503(t *testing.T) {
 			}
 			return err
 		})
-		if test.service != "order" { // the attempt is closed and charges nothing
+		if test.service != "order" { // without stock or payment, the attempt is closed and charges nothing
 			if r := s.Checkout(order); r.Problem() != "attempt-closed" && !r.Unknown() {
 				t.Errorf("a checkout without %s: got %v, want attempt-closed or 503", test.service, r)
 			}

@@ -23,7 +23,7 @@ type system struct {
 	shards check.Shards
 }
 
-// start starts a system and waits until it is ready. The end of the test closes the system.
+// start starts a system and waits until it is ready. The system is closed when the test ends.
 func start(t *testing.T, cfg stack.Config) *system {
 	t.Helper()
 	s := launch(t, cfg)
@@ -51,7 +51,7 @@ func launch(t *testing.T, cfg stack.Config) *system {
 	s := &system{started, check.NewClient(started.Gateway()), t, check.OpenShards(started)}
 	s.Client.OnResponse = func(method, path string, r check.Response) {
 		if !strings.HasPrefix(path, "/") {
-			return // a request that bypasses the gateway
+			return // the request bypasses the gateway
 		}
 		if violation := openAPI().Violation(method, path, r.Status, r.Header, r.Body); violation != "" {
 			t.Errorf("%s %s violates openapi.json: %s", method, path, violation)
@@ -97,8 +97,7 @@ func (s *system) startAgain(name string) {
 	s.must(s.Start(context.Background(), name))
 }
 
-// eventually waits until the function condition returns nil. After the timeout, the method ends the test with
-// the last error.
+// eventually calls the given function until it returns nil. After the timeout, it ends the test with the last error.
 func (s *system) eventually(timeout time.Duration, what string, condition func() error) {
 	s.t.Helper()
 	err := check.Poll(context.Background(), timeout, func(context.Context) error { return condition() })

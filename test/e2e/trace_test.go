@@ -34,7 +34,7 @@ type span struct {
 	name                string
 	kind                otlp.Span_SpanKind
 	attributes          map[string]string
-	links               []string // trace IDs
+	links               []string // trace IDs of the links
 	startNano, stopNano uint64
 }
 
@@ -97,7 +97,7 @@ func (c *collector) of(trace string) []span {
 	return found
 }
 
-// startTraced starts a system that exports its traces to the collector. The entries of variables configure the
+// startTraced starts a system that exports its traces to the collector. The given environment variables configure the
 // services and the gateway.
 func (c *collector) startTraced(instances int, variables ...string) *system {
 	return start(c.t, stack.Config{Race: true, Instances: instances, Env: map[string][]string{"": append(variables,
@@ -110,7 +110,7 @@ func (s *system) checkout(order, trace string) int {
 	return s.checkoutAt(s.Stack.Gateway()+"/orders", order, trace)
 }
 
-// checkoutAt is like checkout, but sends the request to a URL with the route /checkout.
+// checkoutAt is like checkout, but sends the request to the route /checkout below the given URL.
 func (s *system) checkoutAt(url, order, trace string) int {
 	request, err := http.NewRequest("POST", url+"/checkout/"+order, nil)
 	s.must(err)
@@ -150,7 +150,7 @@ func TestConcurrentCheckoutsHaveSeparateTraces(t *testing.T) {
 		"payment redis reserve", "order stock reserve", "stock reserve", "stock redis reserve", "stock redis reserve",
 		"order redis commit",
 	}
-	// A coordinator that has waited for stock reserves the credit again.
+	// If stock was slow, the coordinator has reserved the credit again.
 	repeated := append(slices.Clone(want), "order payment reserve", "payment reserve", "payment redis reserve")
 	slices.Sort(want)
 	slices.Sort(repeated)

@@ -6,16 +6,17 @@ import "time"
 type Faults struct {
 	Cut          bool          // close all connections and reset new ones
 	Blackhole    bool          // keep connections open, but drop messages and replies
+	DropMessages bool          // drop messages, but forward replies to earlier messages
 	DropReplies  bool          // forward messages, but drop replies
 	Delay        time.Duration // maximum random delay of each message and each reply
 	Duplicate    float64       // probability that an idempotent message is sent again within 20 ms
 	Repeat       float64       // probability that an idempotent message is sent again within RepeatWithin
-	RepeatWithin time.Duration // maximum random delay of a copy that Repeat selects
+	RepeatWithin time.Duration // maximum random delay of the copies that Repeat causes
 	Record       float64       // probability that an idempotent message is kept for Recorder.Replay
 }
 
-// Set replaces the faults. Set closes all connections if the new faults include Cut, or if Blackhole or DropReplies
-// ends, so that dropped messages and replies stay lost.
+// Set replaces the faults. Set closes all connections if the new faults include Cut, or if Blackhole, DropMessages or
+// DropReplies ends, so that dropped messages and replies stay lost.
 func (p *Proxy) Set(f Faults) {
 	p.mu.Lock()
 	before := p.faults
@@ -23,7 +24,7 @@ func (p *Proxy) Set(f Faults) {
 	close(p.changed)
 	p.changed = make(chan struct{})
 	p.mu.Unlock()
-	if f.Cut || before.Blackhole && !f.Blackhole || before.DropReplies && !f.DropReplies {
+	if f.Cut || dropsMessages(before) && !dropsMessages(f) || dropsReplies(before) && !dropsReplies(f) {
 		p.closeLinks()
 	}
 }
@@ -35,8 +36,8 @@ func (p *Proxy) current() Faults {
 	return p.faults
 }
 
-// dropped blocks while the function drops returns true for the current faults. It reports whether it has
-// blocked.
+// dropped waits as long as the condition is true for the faults that apply. It reports whether it had to wait. If so,
+// the message or reply is lost.
 func (p *Proxy) dropped(drops func(Faults) bool) bool {
 	lost := false
 	for {
@@ -51,7 +52,7 @@ func (p *Proxy) dropped(drops func(Faults) bool) bool {
 	}
 }
 
-func dropsMessages(f Faults) bool { return f.Blackhole }
+func dropsMessages(f Faults) bool { return f.Blackhole || f.DropMessages }
 func dropsReplies(f Faults) bool  { return f.Blackhole || f.DropReplies }
 
 // scale returns a fraction, from 0 to 1, of a duration.

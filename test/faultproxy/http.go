@@ -16,7 +16,7 @@ func (httpProtocol) message(r *bufio.Reader) (message, error) {
 	raw, first, err := readHTTP(r, false)
 	method, rest, _ := strings.Cut(first, " ")
 	path, _, _ := strings.Cut(rest, " ")
-	return message{raw: raw, name: path, idempotent: idempotent(method, path)}, err
+	return message{raw: raw, name: path, idempotent: idempotent(method, path), values: []string{first}}, err
 }
 
 func (httpProtocol) reply(r *bufio.Reader) (raw []byte, values []string, failed bool, err error) {

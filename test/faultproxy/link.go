@@ -42,7 +42,7 @@ type message struct {
 	name       string // as in Call
 	keys, args []string
 	idempotent bool     // the message may be sent again
-	values     []string // the command name and its arguments
+	values     []string // the command name and its arguments, or the first line of the request
 }
 
 func (l *link) close() {
@@ -133,7 +133,7 @@ func (p *Proxy) report(c Call) {
 	}
 }
 
-// copy sends or records copies of an idempotent message, depending on the faults. It sends each copy on a new
+// copy applies the faults Duplicate, Repeat and Record to an idempotent message. It sends each copy on a new
 // connection.
 func (p *Proxy) copy(m message, f Faults, d draw) {
 	if !m.idempotent {

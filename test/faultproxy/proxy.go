@@ -25,8 +25,7 @@ type Proxy struct {
 	copies   sync.WaitGroup // copies in flight
 }
 
-// ForRedis starts a proxy to a Redis server. The proxy stores the names of loaded scripts in the argument
-// scripts.
+// ForRedis starts a proxy to a Redis server. The proxy adds the names of loaded scripts to the given Scripts.
 func ForRedis(target string, scripts *Scripts) (*Proxy, error) {
 	return listen(target, respProtocol{scripts})
 }
@@ -90,6 +89,10 @@ func (p *Proxy) open(client net.Conn) {
 	p.mu.Unlock()
 	if closed {
 		l.close()
+		return
+	}
+	if p.protocol == nil {
+		go l.forwardBytes()
 		return
 	}
 	go l.forward()

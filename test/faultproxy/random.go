@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// random draws the random numbers that select messages for faults. The numbers for message n depend only on the seed.
-// The time and earlier faults do not change these numbers.
+// random draws the random numbers that select messages for faults. The numbers for the message with number n depend
+// only on the seed and n. The time and earlier faults do not change these numbers.
 type random struct {
 	mu                sync.Mutex
 	messages, replies *rand.Rand

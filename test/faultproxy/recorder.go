@@ -7,7 +7,7 @@ import (
 
 // Recorder keeps messages and replays them later.
 type Recorder struct {
-	Capacity int        // maximum number of messages; after that, a new message overwrites a random message
+	Capacity int        // maximum number of messages; if it is reached, a new message overwrites a random message
 	Random   *rand.Rand // chooses the messages to overwrite
 
 	mu   sync.Mutex

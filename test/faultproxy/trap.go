@@ -20,7 +20,7 @@ const (
 // Trap stops calls of one script.
 type Trap struct {
 	proxy  *Proxy
-	Script string // name of the script
+	Script string // name of the script, or path
 	About  string // substring of one of the call's arguments
 	phase  Phase
 
@@ -28,16 +28,16 @@ type Trap struct {
 	calls int // number of calls stopped; guarded by proxy.mu
 
 	stopped chan struct{} // closed when the first call is stopped
-	once    sync.Once     // closes stopped
+	once    sync.Once     // closes the channel "stopped" once
 	command []byte        // the first command that was stopped in phase Before
 	resume  chan bool     // true forwards one call, false drops one call; closing the channel drops all calls
-	closing sync.Once     // closes resume
+	closing sync.Once     // closes the channel "resume" once
 }
 
-// Trap sets a trap for the next n calls of a script. It ignores a call unless one of its arguments contains the text
-// about.
+// Trap sets a trap for the next n calls of a script, or of the path of an HTTP request. The trap ignores a call if
+// none of its arguments contains the given text.
 func (p *Proxy) Trap(n int, script, about string, phase Phase) (*Trap, error) {
-	if r, ok := p.protocol.(respProtocol); !ok || !r.scripts.has(script) {
+	if r, ok := p.protocol.(respProtocol); ok && !r.scripts.has(script) || p.protocol == nil {
 		return nil, fmt.Errorf("set a trap: script not loaded: %q", script)
 	}
 	t := &Trap{
@@ -98,6 +98,17 @@ func (t *Trap) Drop() { t.closing.Do(func() { close(t.resume) }) }
 
 // DropOnce drops one stopped call and closes its connection.
 func (t *Trap) DropOnce() { t.resume <- false }
+
+// RemoveTraps removes all traps of the proxy.
+func (p *Proxy) RemoveTraps() {
+	p.mu.Lock()
+	traps := p.traps
+	p.traps = nil
+	p.mu.Unlock()
+	for _, t := range traps {
+		t.Remove()
+	}
+}
 
 // Remove drops the stopped calls. The trap stops no further calls.
 func (t *Trap) Remove() {

@@ -20,7 +20,7 @@ import (
 type abuse struct {
 	name        string
 	connections int
-	// run abuses a connection until ctx ends or the server closes the connection.
+	// run sends abusive traffic on a connection until ctx ends or the server closes the connection.
 	run func(ctx context.Context, conn countedConn) error
 }
 
@@ -53,8 +53,8 @@ func abuses() []abuse {
 	}
 }
 
-// repeat returns a function for abuse.run. The function sends the text first once, and then the text more again
-// and again, with pauses.
+// repeat returns a function for abuse.run. This function sends one text at the beginning. Then it sends another text
+// again and again, with a pause before each repetition.
 func repeat(pause time.Duration, first, more string) func(context.Context, countedConn) error {
 	return func(ctx context.Context, conn countedConn) error {
 		_, err := io.WriteString(conn, first)
@@ -66,19 +66,19 @@ func repeat(pause time.Duration, first, more string) func(context.Context, count
 }
 
 const (
-	abuseCommand    = "abuse" // the first argument that makes this program run abusive clients
+	abuseCommand    = "abuse" // with this first argument, the program runs abusive clients
 	concurrentDials = 64
 	reconnectPause  = 50 * time.Millisecond
-	// maxUnsent limits the kernel's send buffer. A larger buffer would only cost CPU time of the clients.
+	// maxUnsent limits the kernel's send buffer. A larger buffer would only cost CPU time.
 	maxUnsent = 64 << 10
 	// abuseNice is the niceness of the abusive process. The process shares processors with the ordinary clients and must
 	// not delay their requests.
 	abuseNice = "10"
 )
 
-// start starts a process with the abusive clients, and returns when all connections are open. The result stop stops the
-// process and returns the number of bytes that the process sent. In this process, the abusive clients would delay the
-// ordinary clients.
+// start runs the abusive clients in another process, so that they do not delay the ordinary clients. start returns when
+// all connections are open. The returned function ends the process and returns the number of bytes that the process has
+// sent.
 func (a abuse) start(ctx context.Context, addr string) (connections int64, stop func() (sent int64), err error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -115,8 +115,8 @@ func (a abuse) start(ctx context.Context, addr string) (connections int64, stop 
 	return connections, stop, nil
 }
 
-// runAbuse is the main function of the abusive process. When all connections are open, runAbuse prints their
-// number. When stdin is closed, runAbuse stops the clients and prints the number of bytes sent.
+// runAbuse is the main function of the abusive process. It prints the number of connections when all are open. When
+// stdin is closed, it stops the clients and prints the number of bytes sent.
 func runAbuse(name, addr string, stdin io.Reader, stdout io.Writer) error {
 	kinds := abuses()
 	i := slices.IndexFunc(kinds, func(a abuse) bool { return a.name == name })
@@ -147,8 +147,8 @@ func (c countedConn) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// connect opens the connections and abuses them until the result stop is called. It reopens connections that the
-// server closes.
+// connect opens the connections and sends abusive traffic until the caller calls the returned function. It reopens
+// connections that the server closes.
 func (a abuse) connect(ctx context.Context, addr string) (connections int64, stop func() (sent int64), err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup

@@ -11,7 +11,7 @@ import (
 	"checkout/test/stack"
 )
 
-// availabilityScenario makes one process at a time unavailable.
+// availabilityScenario makes one process at a time unavailable, and once both order instances.
 var availabilityScenario = scenario{
 	name: "availability", run: runAvailability, sizes: []stack.Size{{Instances: 2, Shards: 2}},
 	about: "One Redis is killed or paused: requests that need this Redis get 503 within a second, all others succeed. " +
@@ -23,11 +23,11 @@ const (
 	preparedCarts       = 100
 	beforeFault         = time.Second
 	duringFault         = 2 * time.Second
-	unavailableWithin   = time.Second // limit for responses to requests that need an unavailable Redis
+	unavailableWithin   = time.Second // maximum response time of a request that needs an unavailable Redis
 
-	// decidedWithin limits the time until the orders of a dead coordinator are decided. On a busy host, the decisions
-	// may take longer by busySlack. If recovery waited for the lease, or for the first claim of another worker, the
-	// decisions would take 5 s.
+	// decidedWithin limits the time until the orders of a dead coordinator are decided. On a busy host, the decisions may
+	// take busySlack longer. If recovery waited until a lease or the claim of a dead worker expired, the decisions would
+	// take up to 5 s.
 	decidedWithin = time.Second
 	busySlack     = 2 * time.Second
 )
@@ -115,7 +115,7 @@ func (r *availabilityRun) withoutRedis(ctx context.Context, service, fault strin
 		}
 	}
 	if len(took) == 0 {
-		return "", fmt.Errorf("no request needed %s", name)
+		return "", fmt.Errorf("none of the requests depended on %s", name)
 	}
 	others := func(op operation) bool { return !op.needs(service, 0) && (op.name != "create" || op.OK()) }
 	a, b := p99(before, others), p99(during, others)
@@ -137,25 +137,31 @@ func (op operation) checkWithout(service string, down time.Time) string {
 			return "needs the unavailable shard, want 503"
 		}
 	case op.name == "create" && service == "order" && op.Status == 503 && op.Began.Sub(down) < time.Second:
-		// A failure is allowed if the instance chose the shard before the instance detected the fault.
+		// A 503 is correct here, because the instance may have chosen the shard before it detected the fault.
 	case !op.OK():
 		return "does not need the unavailable shard, want 200"
 	}
 	return ""
 }
 
-// waitRecovered waits until requests that need shard 0 succeed again, and returns the time of the first success.
+// waitRecovered waits until requests that need shard 0 succeed again, and returns the time of the first success. Each
+// instance has its own health checks, so waitRecovered first waits for every instance.
 func (r *availabilityRun) waitRecovered(ctx context.Context, service string) (time.Time, error) {
-	err := check.Poll(ctx, check.DecisionTimeout, func(context.Context) error {
-		r.operations = nil
-		r.runClient(0)
-		for _, op := range r.operations {
-			if !op.OK() {
-				return fmt.Errorf("%s: %v", op.name, op.Response)
+	limited, cancel := context.WithTimeout(ctx, check.DecisionTimeout)
+	defer cancel()
+	err := r.WaitReady(limited)
+	if err == nil {
+		err = check.Poll(limited, check.DecisionTimeout, func(context.Context) error {
+			r.operations = nil
+			r.runClient(0)
+			for _, op := range r.operations {
+				if !op.OK() {
+					return fmt.Errorf("%s: %v", op.name, op.Response)
+				}
 			}
-		}
-		return nil
-	})
+			return nil
+		})
+	}
 	if err != nil && ctx.Err() == nil {
 		r.trial.violate("shard 0 of %s is available again, but requests fail: %v", service, err)
 		err = nil
@@ -163,9 +169,9 @@ func (r *availabilityRun) waitRecovered(ctx context.Context, service string) (ti
 	return time.Now(), err
 }
 
-// withoutInstance kills or restarts an instance while clients send requests, and checks their responses. After a
-// kill no checkout may fail, except with the problem attempt-closed. During a restart no request may fail.
-// withoutInstance returns a row of the report.
+// withoutInstance kills or restarts an instance while clients send requests, and checks their responses. After a kill
+// no checkout may fail, except with the problem attempt-closed. During a restart no request may fail. withoutInstance
+// returns a row of the report.
 func (r *availabilityRun) withoutInstance(ctx context.Context, name, fault string) (string, error) {
 	before := r.runClients(ctx, beforeFault)
 	done := r.trial.inject(fault, name)
@@ -186,7 +192,7 @@ func (r *availabilityRun) withoutInstance(ctx context.Context, name, fault strin
 	responses := map[string]int{}
 	for _, op := range during {
 		responses[fmt.Sprint(op.Status)]++
-		// Allowed: recovery closed the killed coordinator's attempt.
+		// Allow attempt-closed after a kill: recovery closed the attempt of the killed coordinator.
 		closed := fault == "SIGKILL" && op.Problem() == "attempt-closed"
 		if !op.OK() && !closed && (fault == "restart" || op.name == "checkout") || op.FormatViolation() != "" {
 			r.trial.violate("%s of %s: %s: %v %s", fault, name, op.name, op.Response, op.FormatViolation())

@@ -31,12 +31,12 @@ func (op operation) needs(service string, shard int) bool {
 	return ok && on == shard
 }
 
-// availabilityRun is the state of the scenario, such as the shards that each request of the clients needs.
+// availabilityRun is the state of the scenario.
 type availabilityRun struct {
 	*system
 	orders, items, users [2]string   // by shard
-	carts                chan string // orders with their item and user on shard 0, filled before the fault
-	paid                 chan string // like carts, but paid before the fault; nil: the clients cancel nothing
+	carts                chan string // orders that are filled before the fault; their item and user are on shard 0
+	paid                 chan string // like carts, but also paid before the fault; if nil, the clients cancel no order
 
 	mu         sync.Mutex
 	operations []operation
@@ -154,8 +154,8 @@ func (r *availabilityRun) add(op operation) {
 	r.operations = append(r.operations, op)
 }
 
-// addItem adds an item to an order and reports whether the item was added. The order service caches prices, so the
-// request may not need stock. addItem assumes that a failed request needed stock.
+// addItem adds an item to an order and reports whether the item was added. The order service caches prices, so not
+// every request needs stock. addItem assumes that a failed request needed stock.
 func (r *availabilityRun) addItem(order, item string) bool {
 	resp, shards := r.Call("POST", "/orders/addItem/"+order+"/"+item), map[string]int{"order": shardOf(order)}
 	if !resp.OK() {

@@ -84,7 +84,7 @@ func (p *pool) runClient(jobs chan job) {
 		p.mu.Lock()
 		p.idle = append(p.idle, jobs)
 		p.mu.Unlock()
-		j.done(r) // call the function done when the client is idle, because done may send the next job
+		j.done(r) // only after the client is idle, because this callback may send the next job
 	}
 	if conn != nil {
 		conn.Close()
@@ -139,7 +139,8 @@ func (r *result) exchange(conn net.Conn, in *bufio.Reader, request []byte) error
 	return nil
 }
 
-// open sends jobs at a rate for a duration, and returns after the last response.
+// open generates load in an open loop: it sends jobs at a fixed rate for a duration. open returns after the last
+// response.
 func (p *pool) open(ctx context.Context, rate float64, lasts time.Duration, next func() job) *results {
 	rs := newResults()
 	began := time.Now()
@@ -159,7 +160,8 @@ func (p *pool) open(ctx context.Context, rate float64, lasts time.Duration, next
 	return rs
 }
 
-// closed makes clients send one job after the other for a duration, and returns after the last response.
+// closed generates load in a closed loop: each client sends one job after another for a duration. closed returns after
+// the last response.
 func (p *pool) closed(ctx context.Context, clients int, lasts time.Duration, next func() job) *results {
 	rs := newResults()
 	until := time.Now().Add(lasts)
@@ -226,7 +228,7 @@ func (rs *results) wait() {
 	rs.pending.Wait()
 }
 
-// between counts the responses with a status that arrived in a time interval.
+// between counts the responses that arrived in a time interval and have the given status.
 func (rs *results) between(from, to time.Time, status int) int {
 	n := 0
 	for _, r := range rs.all {
@@ -237,7 +239,7 @@ func (rs *results) between(from, to time.Time, status int) int {
 	return n
 }
 
-// percentile returns the p-th percentile of the latency of responses with a status, or 0 without such responses.
+// percentile returns the p-th percentile of the latency of the responses with the given status, or 0 if there are none.
 func (rs *results) percentile(status, p int) time.Duration {
 	var took []time.Duration
 	for _, r := range rs.all {
@@ -248,7 +250,7 @@ func (rs *results) percentile(status, p int) time.Duration {
 	return percentile(took, p)
 }
 
-// percentile returns the p-th percentile of durations, or 0 without durations.
+// percentile returns the p-th percentile of durations, or 0 if there are none.
 func percentile(all []time.Duration, p int) time.Duration {
 	if len(all) == 0 {
 		return 0

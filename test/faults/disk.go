@@ -24,7 +24,7 @@ var diskScenario = scenario{
 const (
 	smallDisk  = "48m"
 	ballast    = "ballast"       // name of the file that fills a disk
-	exitWithin = 5 * time.Second // from the full disk to the exit of its Redis, while clients write
+	exitWithin = 5 * time.Second // maximum time from the full disk to the exit of the Redis, while clients write
 	diskShops  = 6               // number of clients; the test compares their responses with the data at the end
 	diskRate   = 60              // requests per second of all these clients
 )
@@ -109,7 +109,7 @@ func (r *availabilityRun) withFullDisk(ctx context.Context, service, disk string
 				started <- fmt.Errorf("the disk of %s is full, but %s exited", name, exited)
 				return
 			}
-			started <- r.Start(ctx, name) // waits for free space
+			started <- r.Start(ctx, name) // redis-start waits for free space
 		case <-time.After(exitWithin):
 			down <- time.Time{}
 			started <- fmt.Errorf("the disk of %s is full, but the Redis has not exited after %v", name, exitWithin)
@@ -144,7 +144,7 @@ func (r *availabilityRun) withFullDisk(ctx context.Context, service, disk string
 		}
 	}
 	if len(took) == 0 {
-		return "", fmt.Errorf("no request needed %s", name)
+		return "", fmt.Errorf("none of the requests depended on %s", name)
 	}
 	latency := fmt.Sprintf("%s / %s / %s", ms(percentile(took, 50)), ms(percentile(took, 99)), ms(percentile(took, 100)))
 	return row(name, formatCounts(responses), latency, ms(running.Sub(freed)), ms(recovered.Sub(running))), nil

@@ -3,13 +3,13 @@
 //
 // faults starts the real system with Redis and nginx, in one or several sizes, and runs scenarios on each. All random
 // choices derive from a seed, which the command prints. Package check defines the invariants. The command prints each
-// violation at once, and exits with status 1 after a violation. At the end, it prints a report in Markdown.
+// violation immediately, and exits with status 1 after a violation. At the end, it prints a report in Markdown.
 //
 // The program:
 //
 //	main.go, options.go      flags, and the loop over scenarios and sizes
 //	scenario.go              the list of scenarios
-//	trial.go, system.go      one scenario on one size, and the system that it runs on
+//	trial.go, system.go      one run of a scenario; the system that it runs on
 //	progress.go, report.go   the progress display and the report
 //	usage.go, resources.go   goroutines, files and memory of instances; CPU time and memory of processes
 //	processors.go            separate processors for the system and for the load
@@ -28,6 +28,14 @@
 //	failpoints.go, orders.go          control of fail points; creation of the orders that reach them
 //	mutation_*.go, edits.go           services that are broken on purpose, to test the checkers
 //	interleavings*.go, rig.go         short runs that force a sequence of events
+//
+// Scenario failover injects faults into replicated shards:
+//
+//	failover.go, replica_set.go      rounds of faults on all shards; one shard with its three nodes
+//	failover_processes.go, _links.go the kinds of faults of processes and links
+//	failover_clocks.go, _full.go     the kinds of faults of clocks; full disks and changed passwords
+//	failover_disks.go                the kinds of faults of disks and memory, and rolling restarts
+//	ledger.go                        a client of each shard, which detects lost writes and measures failovers
 //
 // Scenarios with partial failures and overload:
 //

@@ -12,12 +12,12 @@ import (
 	"checkout/test/stack"
 )
 
-// edit replaces a string that occurs exactly once in a source file. A file "order: common/x.go" is edited only for the
-// order service, so that the other services need no build.
+// edit replaces a string that occurs exactly once in a source file. If the name of the file is "order: common/x.go",
+// only the order service gets the edit, and the other services need no build.
 type edit struct{ file, old, new string }
 
-// sources are the contents of changed files, by path relative to the project's root. The path may start with a service,
-// as in edit.
+// sources are the contents of changed files, by path relative to the project's root. A path may start with a service,
+// like the file name of an edit.
 type sources map[string]string
 
 // edited returns the sources with the edits applied in order.
@@ -53,8 +53,8 @@ func (s sources) text(file string) (string, error) {
 	return string(text), err
 }
 
-// servicesOf returns the services that contain a file.
-func servicesOf(file string) []string {
+// programsOf returns the programs that contain a file: services or the keeper.
+func programsOf(file string) []string {
 	first, _, _ := strings.Cut(file, "/")
 	switch {
 	case first != "common":
@@ -72,7 +72,7 @@ func servicesOf(file string) []string {
 // no build.
 func (s sources) configure(cfg *stack.Config, folder string) error {
 	cfg.Overlay = stack.Overlay{}
-	for _, service := range stack.Services() {
+	for _, service := range append(stack.Services(), "keeper") {
 		cfg.Overlay[service] = map[string]string{}
 		scripts := filepath.Join(folder, "lua", service)
 		if err := os.MkdirAll(scripts, 0o755); err != nil {
@@ -85,7 +85,7 @@ func (s sources) configure(cfg *stack.Config, folder string) error {
 		if !ok {
 			path = file
 		}
-		for _, service := range servicesOf(path) {
+		for _, service := range programsOf(path) {
 			if _, other := s[service+": "+path]; ok && service != only || !ok && other {
 				continue
 			}
@@ -117,14 +117,14 @@ var readScripts = []edit{
 `},
 }
 
-// productWithShortTimes returns the correct services with readScripts and shortTimes applied.
+// productWithShortTimes returns the sources of the correct services, with readScripts and shortTimes applied.
 func productWithShortTimes() (sources, error) {
 	return sources{}.edited(slices.Concat(readScripts, shortTimes))
 }
 
 // shortTimes shortens the lease, the deadline, the timeouts and the retention of records. As in production, the refund
 // window is longer than the deadline. With a shorter window, the record of a refund could expire before the record of
-// its reservation, and the checkers could not explain that reservation.
+// the refunded reservation. The checkers could not explain such a reservation.
 var shortTimes = []edit{
 	{"common/protocol/protocol.go", "Lease = 5 * time.Second", "Lease = time.Second"},
 	{"common/protocol/protocol.go", "Deadline = 30 * time.Second", "Deadline = 3 * time.Second"},
@@ -135,5 +135,5 @@ var shortTimes = []edit{
 	{"order/saga/recovery.go", "confirmClaim  = 10 * time.Second", "confirmClaim  = time.Second"},
 }
 
-// shortRecordRetention is the minimum retention of records after their deadline with shortTimes.
+// shortRecordRetention is the minimum time that a record exists after its deadline, if shortTimes is applied.
 const shortRecordRetention = time.Second

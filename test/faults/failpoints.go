@@ -26,7 +26,7 @@ type armedPoint struct {
 	Point   string `json:"point"`
 	About   string `json:"about"` // the point matches steps whose subject contains this string
 	Action  string `json:"action"`
-	Hit     int    `json:"hit"` // the point fires at this visit; 0 means the first visit
+	Hit     int    `json:"hit"` // number of the visit at which the point fires; 0 means the first visit
 	PauseMS int64  `json:"pause_ms"`
 }
 
@@ -49,7 +49,8 @@ type failPoints struct {
 	read  map[string]int64                 // number of bytes read from each log
 }
 
-// withFailPoints enables fail points in cfg. It returns a folder for newFailPoints, which the caller must remove.
+// withFailPoints enables fail points in cfg. It returns the folder for newFailPoints. The caller must remove the
+// folder.
 func withFailPoints(cfg *stack.Config) (folder string, err error) {
 	if folder, err = os.MkdirTemp("", "checkout-points-"); err != nil {
 		return "", err
@@ -157,7 +158,8 @@ func (f *failPoints) call(ctx context.Context, method, instance, query string, b
 // internalURL returns the URL of an instance's internal port.
 func internalURL(s *stack.Stack, instance string) string { return urlOf(s.InternalURLs, instance) }
 
-// urlOf returns the URL of an instance. The function urls returns the URLs of all instances of a service.
+// urlOf returns the URL of an instance. Its first argument is a function that returns the URLs of all instances of a
+// service.
 func urlOf(urls func(service string) []string, instance string) string {
 	for _, service := range stack.Services() {
 		for i, url := range urls(service) {
@@ -200,8 +202,9 @@ func (f *failPoints) readLogs() {
 	}
 }
 
-// wait waits until a fail point fires and returns the instance. It returns an error after the timeout, or if the
-// function missed returns true and the point has not fired.
+// wait waits until a fail point fires and returns the instance. It returns an error if the point has not fired before
+// the timeout. The last argument is a function that reports whether the point cannot fire anymore. If so, wait returns
+// the error before the timeout.
 func (f *failPoints) wait(ctx context.Context, name string, timeout time.Duration, missed func() bool) (
 	instance string, err error) {
 	for until := time.Now().Add(timeout); ; time.Sleep(10 * time.Millisecond) {

@@ -22,10 +22,10 @@ var floodScenario = scenario{
 const (
 	floodLasts   = 2 * time.Second
 	floodClients = 8
-	maxSlowdown  = 4 // limit for the p99 with abuse, divided by the p99 without abuse
+	maxSlowdown  = 4 // maximum ratio of the p99 with abuse to the p99 without abuse
 	floodTries   = 3
-	// floodOrders is enough for about 3,000 checkouts per second. A second checkout of an order would be faster and bias
-	// the comparison.
+	// floodOrders is enough for the whole scenario at about 3,000 checkouts per second. Each order is checked out only
+	// once, because a repeated checkout is faster and would bias the comparison.
 	floodOrders = 300_000
 )
 

@@ -17,24 +17,25 @@ import (
 	"checkout/test/stack"
 )
 
-// identityScenario uses wrong Redis servers and addresses for a while. The instances must refuse each wrong Redis, so
-// that no data is lost and no response is wrong.
+// identityScenario replaces a Redis or its address with a wrong one for a while. The instances must refuse each wrong
+// Redis, so that no data is lost and no response is wrong.
 var identityScenario = scenario{
 	name: "identity", run: runIdentity, sizes: []stack.Size{{Instances: 2, Shards: 2}}, waits: true,
-	about: "A Redis comes back empty or with an older copy; an instance starts with reversed, too few or another " +
-		"service's addresses. The instances must refuse each wrong Redis, so that no response is wrong and no write is lost",
+	about: "A Redis comes back empty or with an older copy; an instance starts with addresses that are reversed, too " +
+		"few or of another service. The instances must refuse each wrong Redis, so that no response is wrong and no " +
+		"write is lost",
 }
 
 const (
 	refusedWithin = 20 * time.Second // enough for a restart of an instance and its first health checks
-	wrongLasts    = time.Second      // how long clients use the system after the refusal
+	wrongLasts    = time.Second      // how long clients use the system before the fault, and again after the refusal
 )
 
-// wrong is one wrong part of the system.
+// wrong describes a wrong Redis or a wrong address, and the refusal that the instances must report.
 type wrong struct {
 	name, service string
-	instances     []string // must refuse the shard or, as instances of another service, all shards of service
-	shard         int      // index of the shard that the instances must refuse
+	instances     []string // instances of the service; they must refuse the shard
+	shard         int      // index of the shard to refuse
 	reason        string   // part of the reason that the instances must report
 	inject        func() (heal func() error, err error)
 }
@@ -104,7 +105,7 @@ func (m *mixRun) wrongs(ctx context.Context) (all []wrong) {
 		all = append(all, wrong{service + ": " + name, service, []string{service + "-2"}, 0, reason,
 			func() (func() error, error) { return m.withEnv(ctx, service+"-2", variable, value) }})
 	}
-	// The services check addresses by the same code, so one service of each kind is enough for a run.
+	// All services check addresses with the same code, so a run tests each kind of wrong address with one service.
 	services := stack.Services()
 	m.trial.random("identity", 0).Shuffle(len(services), func(i, j int) {
 		services[i], services[j] = services[j], services[i]
@@ -118,7 +119,7 @@ func (m *mixRun) wrongs(ctx context.Context) (all []wrong) {
 	return all
 }
 
-// withWrong injects a fault and waits until the instances refuse the wrong part. After clients have used the system
+// withWrong injects a fault and waits until the instances refuse the wrong Redis. After clients have used the system
 // for a while, withWrong heals the fault.
 func (m *mixRun) withWrong(ctx context.Context, w wrong) error {
 	if !sleep(ctx, wrongLasts) {
@@ -143,7 +144,8 @@ func (m *mixRun) withWrong(ctx context.Context, w wrong) error {
 	return heal()
 }
 
-// wantRefused waits until an instance is not ready, for the reason of a fault.
+// wantRefused waits until an instance reports that it is not ready because of the wrong Redis. If the instance belongs
+// to another service, it must refuse all shards of the service with the wrong Redis.
 func (m *mixRun) wantRefused(ctx context.Context, w wrong, instance string) {
 	service, number, _ := strings.Cut(instance, "-")
 	url := m.InternalURLs(service)[int(number[0]-'1')]
@@ -184,8 +186,8 @@ func readiness(ctx context.Context, url string) (status int, missing []string, e
 	return response.StatusCode, body.Missing, err
 }
 
-// withEnv restarts an instance with another value of a variable. The result heal restarts the instance with
-// the present value.
+// withEnv restarts an instance with another value of a variable. The returned function restarts the instance with the
+// old value.
 func (m *mixRun) withEnv(ctx context.Context, instance, variable, value string) (heal func() error, err error) {
 	cmd, err := m.Command(ctx, instance)
 	if err != nil {

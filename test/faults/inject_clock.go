@@ -16,8 +16,8 @@ import (
 	"checkout/test/stack"
 )
 
-// maxRedisOffset is the largest offset of a Redis clock. Two clocks then differ by less than 30 s, which the protocol
-// allows.
+// maxRedisOffset is the largest offset of a Redis clock. Two clocks then differ by at most 24 s, which is less than the
+// 30 s that the protocol allows.
 const maxRedisOffset = 12 * time.Second
 
 // offsetSource is the source of a library that offsets the clock of a process. It is in a separate folder because cgo
@@ -26,9 +26,9 @@ const maxRedisOffset = 12 * time.Second
 //go:embed clock/offset.c
 var offsetSource []byte
 
-// offsetClocks makes the clock of every Redis adjustable. It returns the environment for each Redis, and creates a file
-// per Redis in folder for setOffset.
-func offsetClocks(ctx context.Context, size stack.Size, folder string) (map[string][]string, error) {
+// offsetClocks makes the clocks of the Redis servers with these names adjustable. It returns the environment of each
+// server. In the given folder, it creates one file per server, which contains the offset. setOffset writes these files.
+func offsetClocks(ctx context.Context, names []string, folder string) (map[string][]string, error) {
 	source, library := filepath.Join(folder, "offset.c"), filepath.Join(folder, "offset.so")
 	if err := os.WriteFile(source, offsetSource, 0o644); err != nil {
 		return nil, err
@@ -38,7 +38,7 @@ func offsetClocks(ctx context.Context, size stack.Size, folder string) (map[stri
 		return nil, fmt.Errorf("compile %s: %w\n%s", source, err, out)
 	}
 	env := map[string][]string{}
-	for _, name := range processes("redis")(size) {
+	for _, name := range names {
 		file := filepath.Join(folder, name)
 		if err := setOffset(file, 0); err != nil {
 			return nil, err
@@ -59,7 +59,8 @@ func setOffset(name string, offset time.Duration) error {
 	return errors.Join(err, file.Close())
 }
 
-// offsetOf maps an intensity, from 0 to 1, to an offset from -most to most.
+// offsetOf maps an intensity from 0 to 1 to an offset. The intensity 0 results in the largest negative offset, 0.5 in
+// no offset, and 1 in the largest positive offset.
 func offsetOf(intensity float64, most time.Duration) time.Duration {
 	return time.Duration((2*intensity - 1) * float64(most))
 }

@@ -13,7 +13,7 @@ import (
 // everyInstance is the target of faults that affect all instances.
 const everyInstance = "every instance"
 
-// rollingRestart restarts all instances gracefully, one after the other, like a deployment.
+// rollingRestart restarts all instances gracefully, one after another, like a deployment.
 var rollingRestart = &injector{
 	kind: "rolling restart", targets: func(stack.Size) []string { return []string{everyInstance} },
 	shortest: 4 * time.Second, longest: 6 * time.Second, weight: 1,

@@ -38,14 +38,14 @@ func serviceLinks(size stack.Size) []string {
 	return all
 }
 
-// internalLinks returns all links except the links from the gateway, because a copy of a client's request could take
-// effect twice.
+// internalLinks returns all links except those from the gateway. Faults that duplicate or reorder messages use only
+// these links, because a duplicate of a client's request could take effect twice.
 func internalLinks(size stack.Size) []string {
 	return slices.DeleteFunc(links(size), func(link string) bool { return strings.HasPrefix(link, "nginx ") })
 }
 
-// linkFault returns an injector of a network fault. The function faults maps an intensity, from 0 to 1, to the faults
-// that the proxy injects.
+// linkFault returns an injector of a network fault. The last argument is a function that returns the faults to inject
+// for an intensity from 0 to 1.
 func linkFault(kind string, targets func(stack.Size) []string, shortest, longest time.Duration, weight int,
 	faults func(intensity float64) faultproxy.Faults) *injector {
 	inject := func(m *mixRun, i injection) (func() error, error) {

@@ -90,8 +90,8 @@ var (
 			return err
 		}, "order: coordinator reserve stock", "order: recovery claim")}
 
-	// A coordinator is paused before its commit. Recovery closes its attempt, and another coordinator begins a second
-	// attempt. The first coordinator resumes, and the second one dies.
+	// A coordinator is paused before its commit. Recovery closes the attempt of this coordinator, and another coordinator
+	// begins a second attempt. The first coordinator resumes, and the second one dies.
 	commitAfterNextBegin = &interleaving{"a coordinator commits after another attempt began", runCommitAfterNextBegin}
 
 	// Stock refuses, and the release of the credit is delayed.
@@ -147,8 +147,8 @@ func killOrdersAt(k kind, point string, down time.Duration) runFunc {
 	}
 }
 
-// holdWhile returns a runFunc that holds a request at all the given fail points and then calls do. Afterwards it
-// releases the request from the last point.
+// holdWhile returns a runFunc that holds a request at all the given fail points and then runs the caller's function.
+// Afterwards it resumes the request at the last point.
 func holdWhile(k kind, do func(context.Context, *rig, *heldOrder) error, points ...string) runFunc {
 	return func(ctx context.Context, s *rig) error {
 		h, err := s.holdAt(ctx, k, actionPause, points...)
@@ -162,7 +162,7 @@ func holdWhile(k kind, do func(context.Context, *rig, *heldOrder) error, points 
 	}
 }
 
-// resumeFirst resumes the first fail point of a held order. It returns the response to the order's request.
+// resumeFirst resumes a held order at its first fail point. It returns the response to the order's request.
 func (s *rig) resumeFirst(ctx context.Context, h *heldOrder) (check.Response, error) {
 	if err := s.resume(ctx, h.points[0]); err != nil {
 		return check.Response{}, err
@@ -178,8 +178,8 @@ func restartUntilClosed(ctx context.Context, s *rig, h *heldOrder) error {
 	return s.waitState(ctx, h.testOrder, "OPEN")
 }
 
-// waitRecordGone waits until the record of the order's attempt has expired on the payment shard. The argument
-// suffix is "", or ":refund" for the record of the refund.
+// waitRecordGone waits until a record of the order's attempt has expired on the payment shard. The suffix ":refund"
+// selects the record of the refund, and the suffix "" selects the record of the reservation.
 func (s *rig) waitRecordGone(ctx context.Context, o *testOrder, suffix string) error {
 	stored, _, err := s.inspect(ctx, o)
 	if err != nil {
@@ -212,13 +212,13 @@ func runCommitAfterNextBegin(ctx context.Context, s *rig) error {
 		return err
 	}
 	// The request calls the script "begin" twice. The first call returns the previous attempt. The second call names that
-	// attempt and starts the next one.
+	// attempt as the previous one and starts the next attempt.
 	begin, err := s.armAt(ctx, 2, actionPause, "order", "coordinator begin", h.Order)
 	if err != nil {
 		return err
 	}
 	other := map[string]int{"order-1": 1, "order-2": 0}[h.first]
-	s.sending.Go(func() { // the response is lost, because the instance is killed first
+	s.sending.Go(func() { // this request gets no response, because the instance is killed first
 		s.Call("POST", s.PublicURLs("order")[other]+"/checkout/"+h.Order)
 	})
 	if err := s.waitState(ctx, h.testOrder, "RUNNING"); err != nil {

@@ -9,8 +9,8 @@ import (
 	"checkout/test/check"
 )
 
-// Load of manyCheckouts. Each order instance handles half of the orders. If each order leaks a resource, the instance
-// exceeds usageLimit.
+// The load of manyCheckouts. Each order instance handles half of the orders. This is enough to exceed usageLimit if
+// each order leaks a resource.
 const (
 	clients       = 8   // concurrent requests
 	leakingOrders = 480 // number of orders
@@ -60,7 +60,7 @@ func runManyCheckouts(ctx context.Context, s *rig) error {
 		sending.Go(func() error {
 			o, err := s.create(ctx, kinds[i%len(kinds)])
 			if err == nil {
-				o.send(s.Client) // not s.send: inspecting Redis after each response takes too long
+				o.send(s.Client) // do not use s.send: it inspects Redis after each response, which takes too long
 			}
 			return err
 		})

@@ -11,13 +11,13 @@ import (
 	"checkout/test/check"
 )
 
-// Interleavings in which one of two order instances dies. The lease of the order is extended, so that the attempt does
-// not end because of the lease.
+// Interleavings in which one of two order instances dies. The test extends the order's lease, so that the lease does
+// not expire before the recovery or the retry.
 var (
-	// The living instance recovers the order, because the coordinator of the order is not connected any more.
+	// The surviving instance recovers the order, because the coordinator of the order is no longer connected to Redis.
 	orphanRecovered = &interleaving{"an order instance dies and the other one recovers its order", runOrphanRecovered}
 
-	// The gateway sends the checkout to the living instance, which resumes the attempt.
+	// The gateway sends the checkout to the surviving instance, which resumes the attempt.
 	retryResumes = &interleaving{"an order instance dies and the gateway retries its checkout", runRetryResumes}
 
 	// A second order needs the pieces that the dead instance has reserved. The checkout of the second order waits for the
@@ -27,9 +27,9 @@ var (
 
 const longLease = 8 * time.Second
 
-// holdWithLongLease creates an order and pauses its coordinator after all reservations. Another coordinator would not
-// pause. holdWithLongLease extends the lease of the order, and returns the time when the lease ends by the clock of
-// Redis.
+// holdWithLongLease creates an order, pauses its coordinator after all reservations, and extends the order's lease. A
+// later coordinator of the order does not pause. holdWithLongLease also returns the time when the lease expires, by the
+// clock of Redis.
 func (s *rig) holdWithLongLease(ctx context.Context) (h *heldOrder, ends time.Time, err error) {
 	if h, err = s.holdAt(ctx, kindPaid, actionPause, "order: coordinator reserve stock"); err != nil {
 		return nil, ends, err
@@ -51,11 +51,12 @@ func (s *rig) holdWithLongLease(ctx context.Context) (h *heldOrder, ends time.Ti
 	return h, ends, err
 }
 
-// wantBefore reports a violation if a lease has ended by the clock of Redis.
+// wantBefore reports a violation if the lease has expired, by the clock of Redis. The caller passes the time when the
+// lease expires.
 func (s *rig) wantBefore(ctx context.Context, ends time.Time, what string) error {
 	now, err := s.shards["order"][0].Time(ctx).Result()
 	if err == nil && now.After(ends) {
-		s.violate("%s only after the lease had ended", what)
+		s.violate("%s only after the lease had expired", what)
 	}
 	return err
 }
@@ -80,7 +81,7 @@ func runRetryResumes(ctx context.Context, s *rig) error {
 	if err != nil {
 		return err
 	}
-	// Without "by", recovery must wait for the lease.
+	// Delete the field "by", which names the coordinator. Recovery must then wait until the lease expires.
 	if err := s.shards["order"][0].HDel(ctx, "{o0}o:"+h.Order, "by").Err(); err != nil {
 		return err
 	}
@@ -118,7 +119,7 @@ func runOrphanAwaited(ctx context.Context, s *rig) error {
 	if err := s.waitState(ctx, other, "RUNNING", "OPEN"); err != nil {
 		return err
 	}
-	sleep(ctx, 300*time.Millisecond) // until stock has replied
+	sleep(ctx, 300*time.Millisecond) // wait until stock has replied
 	if err := s.resume(ctx, claim); err != nil {
 		return err
 	}

@@ -9,8 +9,8 @@ import (
 	"checkout/test/check"
 )
 
-// Interleavings of a checkout with a direct payment for the same order, and with a batch_init of its item. The payment
-// or the batch_init is paused after it has found no conflicting attempt.
+// Interleavings of a checkout with a direct payment for the same order, and with a batch_init of the order's item. The
+// payment or the batch_init is paused after it has found no conflicting attempt.
 var (
 	// The checkout begins while the direct payment is in progress.
 	checkoutDuringPayment = &interleaving{"a checkout begins while its order is being paid directly",
@@ -40,7 +40,8 @@ func (s *rig) payDirectly(o *testOrder) check.Response {
 	return s.Call("POST", fmt.Sprintf("/payment/pay/%s/%s/%d", o.User, o.Order, total))
 }
 
-// waitReserving waits until the checkout of an order is RUNNING, and its first reservation has a reply.
+// waitReserving waits until the checkout of an order has begun. Then it waits for another 300 ms, which is enough for
+// the reply to the first reserve.
 func (s *rig) waitReserving(ctx context.Context, o *testOrder) error {
 	err := s.waitState(ctx, o, "RUNNING", "PAID")
 	sleep(ctx, 300*time.Millisecond)

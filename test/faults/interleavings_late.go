@@ -15,7 +15,7 @@ import (
 
 // Interleavings in which a message arrives very late.
 var (
-	// A duplicate of a begin arrives after its attempt and the next attempt were closed.
+	// A duplicate of a begin call arrives after the attempt of this call and the next attempt were closed.
 	beginAfterNextClose = &interleaving{"a duplicate of a begin arrives after the next attempt closed",
 		runBeginAfterNextClose}
 
@@ -113,7 +113,7 @@ func runCancelledAfterNextCancel(ctx context.Context, s *rig) error {
 	if err := s.resume(ctx, refund); err != nil {
 		return err
 	}
-	sleep(ctx, 200*time.Millisecond) // until the message of the first instance has arrived
+	sleep(ctx, 200*time.Millisecond) // wait until the message of the first instance has arrived
 	if err := s.restart(ctx, second); err != nil {
 		return err
 	}

@@ -21,11 +21,11 @@ var (
 )
 
 // runCreditLost returns a runFunc in which an empty Redis replaces payment's Redis, after the coordinator has reserved
-// everything. The reserved credit is not on disk, so the order must not be paid, and the client must not get a final
-// response.
+// everything. The new Redis lacks the credit's reservation, so the order must not be paid, and the client must not get
+// a final response.
 func runCreditLost(restart bool) runFunc {
 	return func(ctx context.Context, s *rig) error {
-		h, _, err := s.holdWithLongLease(ctx) // so that recovery does not abort the attempt
+		h, _, err := s.holdWithLongLease(ctx) // the long lease keeps recovery from aborting the attempt
 		if err != nil {
 			return err
 		}
@@ -42,7 +42,7 @@ func runCreditLost(restart bool) runFunc {
 		if restart {
 			err = s.start(ctx, "payment-1")
 		}
-		sleep(ctx, 1500*time.Millisecond) // two health checks, after which a defective instance would use the empty Redis
+		sleep(ctx, 1500*time.Millisecond) // a defective instance would use the empty Redis after two health checks
 		if err != nil {
 			return err
 		}
@@ -66,7 +66,7 @@ func runCreditLost(restart bool) runFunc {
 func runSequenceBack(ctx context.Context, s *rig) error {
 	const key = "{p0}seq"
 	redis := s.shards["payment"][0]
-	if r := s.Call("POST", "/payment/create_user"); !r.OK() { // the instance sees a write sequence
+	if r := s.Call("POST", "/payment/create_user"); !r.OK() { // after this write, the instance has seen a write sequence
 		return fmt.Errorf("create a user: %v", r)
 	}
 	sequence, err := redis.Get(ctx, key).Int64()
@@ -79,7 +79,7 @@ func runSequenceBack(ctx context.Context, s *rig) error {
 	if r := s.Call("POST", "/payment/create_user"); r.OK() {
 		s.violate("a write to a Redis that went back in time was acknowledged: %v", r)
 	}
-	// The instance never uses this server process again, so restart the server with a sufficient sequence.
+	// The instance never uses this server process again, so restart the server with a higher sequence.
 	return errors.Join(redis.Set(ctx, key, sequence+1000, 0).Err(), s.Kill("redis-payment-0"),
 		s.Start(ctx, "redis-payment-0"))
 }

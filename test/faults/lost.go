@@ -13,8 +13,8 @@ import (
 
 const appendOnlyDir = "appendonlydir"
 
-// replaceData replaces the data of a shard. The function prepare writes the other data; with nil, the shard is empty.
-// The result heal puts the current data back.
+// replaceData replaces the data of a shard. The last argument is a function that writes the new data to a folder, or
+// nil to make the shard empty. The returned function restores the replaced data.
 func (s *system) replaceData(ctx context.Context, service string, shard int, prepare func(to string) error) (
 	heal func() error, err error) {
 	name, dir := fmt.Sprintf("redis-%s-%d", service, shard), s.RedisDir(service, shard)
@@ -23,7 +23,7 @@ func (s *system) replaceData(ctx context.Context, service string, shard int, pre
 		if err := prepare(other); err != nil {
 			return nil, err
 		}
-		sleep(ctx, 3*time.Second) // time for more writes, and for a copy of the write sequence on the other shard
+		sleep(ctx, 3*time.Second) // wait for more writes, and for a copy of the write sequence on the other shard
 	}
 	if err := errors.Join(s.Kill(name), os.Rename(current, kept)); err != nil {
 		return nil, err
@@ -38,10 +38,10 @@ func (s *system) replaceData(ctx context.Context, service string, shard int, pre
 	}, s.Start(ctx, name)
 }
 
-// loseService makes all shards of payment empty while no payment instance runs. Then payment has no record of the old
-// shards, but the order instances must refuse payment. Finally, loseService puts the data back.
+// loseService empties all shards of payment while no payment instance runs. The new payment instances cannot know that
+// data is missing, but the order instances must refuse payment. Finally, loseService restores the data.
 func (m *mixRun) loseService(ctx context.Context) error {
-	done := m.trial.inject("wrong Redis", "payment: all shards reborn empty while no instance ran")
+	done := m.trial.inject("wrong Redis", "payment: all shards emptied while no instance ran")
 	defer done()
 	instances := []string{"payment-1", "payment-2"}
 	var heals []func() error
@@ -75,7 +75,7 @@ func (m *mixRun) loseService(ctx context.Context) error {
 	return errors.Join(err, m.ready(ctx))
 }
 
-// whileStopped kills instances, calls the function do, and starts the instances again.
+// whileStopped kills instances, runs the caller's function, and starts the instances again.
 func (m *mixRun) whileStopped(ctx context.Context, instances []string, do func() error) error {
 	for _, instance := range instances {
 		if err := m.Kill(instance); err != nil {
@@ -93,7 +93,8 @@ func (m *mixRun) whileStopped(ctx context.Context, instances []string, do func()
 	return nil
 }
 
-// adoptLost loses the data of a shard for ever, and adopts the empty Redis. Then the system must be ready and work.
+// adoptLost deletes the data of a shard permanently, and adopts the empty Redis. Afterwards the system must be ready,
+// and both shards must work.
 func (m *mixRun) adoptLost(ctx context.Context) error {
 	if _, err := m.replaceData(ctx, "stock", 1, nil); err != nil {
 		return err
@@ -111,7 +112,7 @@ func (m *mixRun) adoptLost(ctx context.Context) error {
 		m.trial.violate("after adopt-shard: %v", err)
 	}
 	err = check.Poll(ctx, refusedWithin, func(context.Context) error {
-		for range 4 { // on both shards
+		for range 4 { // enough to create items on both shards
 			if item := m.Call("POST", "/stock/item/create/1"); !item.OK() {
 				return fmt.Errorf("create an item: %v", item)
 			}

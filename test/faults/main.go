@@ -33,8 +33,9 @@ func main() {
 // errViolations means that the scenarios ran and found violations.
 var errViolations = errors.New("the system violated its invariants")
 
-// run runs the selected trials and writes the report. If there are several scenarios, successive trials that mostly
-// wait run at the same time. All others run one after the other. After an interrupt run reports the results so far.
+// run runs the selected trials and writes the report. If there are several scenarios, consecutive trials with
+// scenario.waits run at the same time. All other trials run one after another. After an interrupt, run reports the
+// results so far.
 func run(ctx context.Context, args []string, stdout io.Writer, progress *progress) error {
 	o, err := parseOptions(args, progress)
 	if err != nil {
@@ -45,7 +46,7 @@ func run(ctx context.Context, args []string, stdout io.Writer, progress *progres
 	r := newReport(ctx, o)
 	defer progress.watch(r)()
 	var failed error
-	together := len(o.scenarios) > 1 // make soak runs one scenario, whose sizes share the duration
+	together := len(o.scenarios) > 1 // false for make soak, whose trials share the duration
 	for trials := o.trials(progress); len(trials) > 0 && failed == nil; {
 		n := 1
 		for together && trials[0].scenario.waits && n < len(trials) && trials[n].scenario.waits {
@@ -87,8 +88,8 @@ func writeReport(file, text string) error {
 }
 
 // useMemoryForData stores the data of the systems in memory, unless TMPDIR is set or there is too little room. Redis
-// syncs each write, and a sync may take seconds on a shared disk. A killed Redis loses no data in memory, because the
-// kernel keeps its files.
+// syncs each write, and a sync may take seconds on a shared disk. A killed Redis loses no data, because the kernel
+// keeps the files in memory.
 func useMemoryForData() {
 	const shm, room = "/dev/shm", 2 << 30
 	var fs syscall.Statfs_t

@@ -23,9 +23,9 @@ var matrixScenario = scenario{
 
 const (
 	pauseForGood = 13 * time.Second // longer than a coordinator's total budget, so that recovery takes over
-	cellTimeout  = time.Minute      // limit for all tries; a try fails if another instance executes the step
+	cellTimeout  = time.Minute      // maximum time for all tries of one cell; a try fails if the step runs elsewhere
 	retryPause   = 100 * time.Millisecond
-	pointTimeout = 20 * time.Second // limit until an order reaches the point, possibly during recovery
+	pointTimeout = 20 * time.Second // maximum time until an order reaches the point, possibly during recovery
 )
 
 // matrixRun is the state of the scenario.
@@ -38,7 +38,7 @@ type matrixRun struct {
 	starts  sync.WaitGroup // instances that are restarting
 
 	mu     sync.Mutex
-	counts map[string]int // visits of each point, by point and action
+	counts map[string]int // number of visits, by point and action
 	failed error          // errors of the test itself
 }
 
@@ -104,7 +104,7 @@ func (m *matrixRun) visitTogether(ctx context.Context, points []matrixPoint, act
 	visiting.Wait()
 }
 
-// visit sends orders to a fail point until the point fires.
+// visit arms a fail point and sends requests for new orders until the point fires.
 func (m *matrixRun) visit(ctx context.Context, p matrixPoint, action string) {
 	for try, until := 1, time.Now().Add(cellTimeout); time.Now().Before(until) && ctx.Err() == nil; try++ {
 		name := fmt.Sprintf("%s, %s, try %d", p.name, action, try)
@@ -123,8 +123,9 @@ func (m *matrixRun) visit(ctx context.Context, p matrixPoint, action string) {
 	}
 }
 
-// try sends one order to a fail point and reports whether the point fired. Half of the clients then retry the request
-// until they know the outcome. Recovery completes the orders of the other clients.
+// try arms a fail point, sends the request for one new order, and reports whether the point fired. In half of the
+// cases, the client then retries the request until it knows the outcome. In the other cases, recovery completes the
+// order.
 func (m *matrixRun) try(ctx context.Context, p matrixPoint, action, name string) (fired bool, err error) {
 	o, err := m.orders.create(ctx, p.kind)
 	if err != nil {
@@ -153,7 +154,7 @@ func (m *matrixRun) try(ctx context.Context, p matrixPoint, action, name string)
 		return false, err
 	}
 	send := func() check.Response { return o.send(m.Client) }
-	if p.after != "" && !o.paid { // directly to an instance, because a retry of the gateway would do the work of recovery
+	if p.after != "" && !o.paid { // bypass the gateway, whose retry would do the work of recovery
 		instance := m.Client.Instance(m.PublicURLs("order")[m.pick(2)])
 		send = func() check.Response { return o.Checkout(instance) }
 	}
@@ -162,7 +163,7 @@ func (m *matrixRun) try(ctx context.Context, p matrixPoint, action, name string)
 		defer close(responded)
 		m.trial.countCheckout(status(send()))
 	})
-	missed := func() bool { // reports whether the order has passed the point, so that the point cannot fire
+	missed := func() bool { // reports whether the point cannot fire anymore, because the order has passed it
 		select {
 		case <-responded:
 			return p.after == "" && p.about(o) != "" || p.after != "" && m.points.firedAt(paused) == ""

@@ -8,7 +8,7 @@ import (
 
 // matrixPoint is a fail point and the kind of order that reaches it.
 type matrixPoint struct {
-	name    string // in the report
+	name    string // name in the report
 	point   string
 	service string                  // service with the fail point
 	kind    kind                    // kind of the order that reaches the point
@@ -76,7 +76,8 @@ func matrixPoints() []matrixPoint {
 }
 
 // aboutOf returns a function for matrixPoint.about. The function returns the string that identifies an order's message.
-// Scripts of the order service name the order. Messages to a participant name the user or the item.
+// Calls of the scripts of the order service contain the ID of the order. Messages to a participant contain the ID of
+// the user or the item.
 func aboutOf(service, point string) func(*testOrder) string {
 	_, step, _ := strings.Cut(point, " ")
 	switch {

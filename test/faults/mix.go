@@ -40,7 +40,7 @@ type mixRun struct {
 }
 
 const (
-	minRounds        = 2 // enough for every kind of fault
+	minRounds        = 2 // enough to inject every kind of fault
 	roundLength      = 10 * time.Second
 	concurrentFaults = 3
 	replayedMessages = 200 // internal requests to replay after each round
@@ -55,7 +55,7 @@ func runMix(ctx context.Context, tr *trial) (err error) {
 		return err
 	}
 	defer os.RemoveAll(clocks)
-	env, err := offsetClocks(ctx, tr.size, clocks)
+	env, err := offsetClocks(ctx, processes("redis")(tr.size), clocks)
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func runMix(ctx context.Context, tr *trial) (err error) {
 			m.busy[target] = new(sync.Mutex)
 		}
 	}
-	proxies.takeCalls() // drop the calls that filled the shop
+	proxies.takeCalls() // discard the calls that filled the shop
 	if m.before, err = s.shards.Snapshot(ctx); err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ func (m *mixRun) round(ctx context.Context, n uint64) error {
 	return err
 }
 
-// show shows a text in the progress display while the function do runs.
+// show runs the caller's function, and meanwhile shows a text in the progress display.
 func (m *mixRun) show(text string, do func()) {
 	defer m.trial.show(text)()
 	do()
@@ -186,8 +186,8 @@ func (m *mixRun) injectAll(ctx context.Context, planned []injection) error {
 	return errors.Join(errs...)
 }
 
-// lock waits until no fault affects a target. It blocks other faults of the target until the result unlock is
-// called.
+// lock waits until no fault affects a target. It blocks other faults of the target until the caller calls the returned
+// function.
 func (m *mixRun) lock(target string) (unlock func()) {
 	targets := []string{target}
 	if target == everyInstance {

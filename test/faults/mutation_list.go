@@ -1,5 +1,7 @@
 package main
 
+import "slices"
+
 // mutation is a deliberate fault in the services, and an interleaving in which the fault leads to a violation.
 type mutation struct {
 	name         string // describes the fault
@@ -43,13 +45,16 @@ const (
 	isLost       = "the order is lost"
 )
 
-// mutations cover every rule of the protocol and all mutations of the model in test/model, except the following three.
-// These three concern messages that arrive after a batch_init. The system promises nothing for such messages:
+// mutations are all mutations.
+var mutations = slices.Concat(protocolMutations, failoverMutations)
+
+// protocolMutations cover every rule of the protocol and all mutations of the model in test/model, except the following
+// three. These three concern messages that arrive after a batch_init. The system promises nothing for such messages:
 //
 //   - responds 4xx for a superseded attempt
 //   - batch_init clears unconfirmed
 //   - batch_init stores no fresh attempt
-var mutations = []mutation{
+var protocolMutations = []mutation{
 	{name: "release leaves no tombstone", interleaving: reserveAfterClose, want: heldForever, edits: []edit{
 		{releaseLua, `redis.call('SET', KEYS[1], table.concat(released, ' '),`, `if not code then
   return { RELEASED }
@@ -223,7 +228,7 @@ if record then
 			{checkoutGo, `case !r.connected():`, `case false:`}}},
 
 	// Rules for the orders of an instance that has died.
-	{name: "begin does not store who works on the order", interleaving: orphanRecovered,
+	{name: "begin does not store the order's coordinator", interleaving: orphanRecovered,
 		want: "was recovered only after the lease", edits: []edit{
 			{"order/store/lua/begin.lua", ", 'by', ARGV[5], 'h'", ", 'h'"}}},
 	{name: "a retry does not resume the attempt of its request", interleaving: retryResumes,

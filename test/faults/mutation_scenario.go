@@ -18,13 +18,14 @@ import (
 var mutationScenario = scenario{
 	name: "mutations", run: runMutations, sizes: []stack.Size{{Instances: 2, Shards: 2}}, waits: true,
 	about: "Each rule of the protocol is broken on purpose. A short run forces an interleaving that needs the rule, " +
-		"and the checkers must report a violation. The same run on the correct product must report none. " +
+		"and the checkers must report a violation. The same run on the correct services must report none. " +
 		"All runs use a lease of 1 s and a deadline of 3 s",
 }
 
 const (
-	parallelRigs = 6 // rigs at a time; may exceed the processors, because rigs mostly wait
-	maxTries     = 3 // maximum runs of an interleaving, because the result may depend on timing
+	parallelRigs = 6 // rigs at a time; may exceed the number of processors, because rigs spend most of their time waiting
+	replicaRigs  = 2 // rigs with replicated shards at a time, because these have three times as many processes
+	maxTries     = 3 // maximum number of runs of an interleaving, whose result may depend on timing
 )
 
 // outcome is the result of running an interleaving.
@@ -43,9 +44,13 @@ func runMutations(ctx context.Context, tr *trial) error {
 	correct := map[*interleaving]*outcome{}
 	broken := make([]*outcome, len(mutations))
 	var running sync.WaitGroup
-	slots := make(chan struct{}, parallelRigs)
-	start := func(o *outcome, run func() outcome) {
+	slots, replicaSlots := make(chan struct{}, parallelRigs), make(chan struct{}, replicaRigs)
+	start := func(il *interleaving, o *outcome, run func() outcome) {
 		running.Go(func() {
+			slots := slots
+			if il.replicated() {
+				slots = replicaSlots
+			}
 			slots <- struct{}{}
 			defer func() { <-slots }()
 			began := time.Now()
@@ -61,10 +66,10 @@ func runMutations(ctx context.Context, tr *trial) error {
 		}
 		if correct[m.interleaving] == nil {
 			correct[m.interleaving] = &outcome{}
-			start(correct[m.interleaving], func() outcome { return tr.runCorrect(ctx, m.interleaving, product) })
+			start(m.interleaving, correct[m.interleaving], func() outcome { return tr.runCorrect(ctx, m.interleaving, product) })
 		}
 		broken[i] = &outcome{}
-		start(broken[i], func() outcome { return tr.runMutation(ctx, m, source) })
+		start(m.interleaving, broken[i], func() outcome { return tr.runMutation(ctx, m, source) })
 	}
 	running.Wait()
 	if ctx.Err() != nil {
@@ -73,12 +78,15 @@ func runMutations(ctx context.Context, tr *trial) error {
 	return tr.reportMutations(correct, broken)
 }
 
-// chooseMutations returns the indexes of the mutations to run.
+// chooseMutations returns the indexes of the mutations to run. If the flag -mutations limits their number, the seed
+// selects them, and failoverMutations are omitted, because they need a machine without other work. `make mutations`
+// runs all mutations.
 func (o options) chooseMutations() []int {
 	var chosen []int
 	for _, i := range rand.New(rand.NewPCG(o.seed, 0)).Perm(len(mutations)) {
 		m := mutations[i]
-		if strings.Contains(m.name+" "+m.interleaving.name, o.only) && (o.mutations == 0 || len(chosen) < o.mutations) {
+		runs := o.mutations == 0 || len(chosen) < o.mutations && i < len(protocolMutations)
+		if runs && strings.Contains(m.name+" "+m.interleaving.name, o.only) {
 			chosen = append(chosen, i)
 		}
 	}
@@ -111,15 +119,15 @@ func (tr *trial) runMutation(ctx context.Context, m mutation, source sources) (o
 }
 
 // reportMutations adds the result of each mutation to the report. It reports a violation for each mutation that was not
-// caught, and for each violation of the correct services.
+// caught, and for each violation in a run of the correct services.
 func (tr *trial) reportMutations(correct map[*interleaving]*outcome, broken []*outcome) error {
 	var errs []error
 	for il, o := range correct {
 		if o.err != nil {
-			errs = append(errs, fmt.Errorf("run %q on the correct product: %w", il.name, o.err))
+			errs = append(errs, fmt.Errorf("run %q on the correct services: %w", il.name, o.err))
 		}
 		for _, violation := range o.violations {
-			tr.violate("%s, on the correct product: %s", il.name, violation)
+			tr.violate("%s, on the correct services: %s", il.name, violation)
 		}
 	}
 	var b strings.Builder
@@ -141,15 +149,15 @@ func (tr *trial) reportMutations(correct map[*interleaving]*outcome, broken []*o
 		}
 		b.WriteString(row(m.name, m.interleaving.name, by, o.took.Round(100*time.Millisecond).String()))
 	}
-	tr.count("interleavings run on the correct product", len(correct))
+	tr.count("interleavings run on the correct services", len(correct))
 	tr.note("%s", strings.TrimSuffix(b.String(), "\n"))
 	return errors.Join(errs...)
 }
 
 var idPattern = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 
-// lineAt returns the line of a text that contains index at. It replaces IDs and bars, so that the line fits into a
-// table.
+// lineAt returns one line of a text: the line that contains the byte at this index. lineAt replaces IDs and bars, so
+// that the line fits into a table.
 func lineAt(text string, at int) string {
 	line := text[strings.LastIndexByte(text[:at], '\n')+1:]
 	line, _, _ = strings.Cut(line, "\n")

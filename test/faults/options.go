@@ -21,13 +21,13 @@ type options struct {
 	command   string // command that reproduces the run
 	scenarios []scenario
 	sizes     []stack.Size
-	duration  time.Duration // total duration of all timed trials
+	duration  time.Duration // total duration of all trials of a timed scenario
 	seed      uint64
 	clients   int
 	rate      float64 // requests per second of all clients together; 0 means unlimited
 	race      bool
 	report    string
-	only      string // part of the names of the mutations and floods to run
+	only      string // run only the mutations, floods and failover faults whose names contain this text
 	mutations int    // number of random mutations to run; 0 means all
 }
 
@@ -37,13 +37,15 @@ func parseOptions(args []string, usage io.Writer) (options, error) {
 	flags.SetOutput(usage)
 	names := flags.String("scenario", "all", "comma-separated `scenarios`:\n"+describeScenarios())
 	sizes := flags.String("sizes", "1x1,2x2", "sizes of the system, as `instances x shards` of each service")
-	flags.DurationVar(&o.duration, "duration", 40*time.Second, "total duration of scenario mix over all sizes")
+	flags.DurationVar(&o.duration, "duration", 40*time.Second,
+		"total duration of scenario mix, and of scenario failover, over all sizes")
 	flags.Uint64Var(&o.seed, "seed", 0, "seed of all random choices; 0 means a random seed")
 	flags.IntVar(&o.clients, "clients", 12, "number of concurrent clients in scenario mix")
 	flags.Float64Var(&o.rate, "rate", 0, "requests per second of all clients in scenario mix together; 0 means unlimited")
 	flags.BoolVar(&o.race, "race", false, "build the services with the race detector; a data race is a violation")
 	flags.StringVar(&o.report, "o", "bin/faults.md", "write the report in Markdown to this `file`")
-	flags.StringVar(&o.only, "only", "", "run only the mutations and floods whose names contain this `text`")
+	flags.StringVar(&o.only, "only", "",
+		"run only the mutations, floods and failover faults whose names contain this `text`")
 	flags.IntVar(&o.mutations, "mutations", 0, "number of mutations to run, which the seed selects; 0 means all")
 	if err := version.ParseFlags(flags, args, os.Stdout); err != nil {
 		return o, err
@@ -106,24 +108,30 @@ func chooseScenarios(list string) ([]scenario, error) {
 	return chosen, nil
 }
 
-// trials returns a trial for each scenario on each size that it supports.
+// trials returns a trial for each scenario on each size that the scenario supports.
 func (o options) trials(live *progress) []*trial {
 	var all []*trial
-	timed := 0
+	timed := map[string]int{} // number of trials, by scenario
 	for _, s := range o.scenarios {
 		for _, size := range o.sizes {
 			if len(s.sizes) > 0 && !slices.Contains(s.sizes, size) {
 				continue
 			}
+			if s.copies > 0 && size.Shards > 1 && len(o.scenarios) > 1 {
+				continue // too slow for a run of several scenarios: this trial starts 18 nodes and 18 keepers
+			}
 			if s.timed {
-				timed++
+				timed[s.name]++
 			}
 			all = append(all, &trial{scenario: s, size: size, options: o, progress: live})
 		}
 	}
 	for _, tr := range all {
 		if tr.scenario.timed {
-			tr.options.duration = o.duration / time.Duration(timed)
+			tr.options.duration = o.duration / time.Duration(timed[tr.scenario.name])
+		}
+		if tr.scenario.copies > 0 && len(o.scenarios) > 1 {
+			tr.options.duration = min(tr.options.duration, failoverRound) // one round, because the nodes start slowly
 		}
 	}
 	return all

@@ -60,7 +60,8 @@ func TestSizesShareDuration(t *testing.T) {
 	}
 }
 
-// The seed selects different mutations in each run, so that all mutations run over time.
+// TestTheSeedSelectsMutations checks that each seed selects its own mutations, so that all mutations of the checkout
+// protocol run over time.
 func TestTheSeedSelectsMutations(t *testing.T) {
 	seen := map[int]bool{}
 	for seed := range uint64(200) {
@@ -73,7 +74,7 @@ func TestTheSeedSelectsMutations(t *testing.T) {
 			seen[i] = true
 		}
 	}
-	if len(seen) != len(mutations) || len((options{}).chooseMutations()) != len(mutations) {
-		t.Errorf("200 seeds select %d of %d mutations, want all", len(seen), len(mutations))
+	if len(seen) != len(protocolMutations) || len((options{}).chooseMutations()) != len(mutations) {
+		t.Errorf("200 seeds select %d of %d mutations, want all", len(seen), len(protocolMutations))
 	}
 }

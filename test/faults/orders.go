@@ -109,8 +109,8 @@ func (ts *testOrders) decided(ctx context.Context, o *testOrder) bool {
 	return err == nil && (state == "OPEN" || state == "PAID" || state == "CANCELLED")
 }
 
-// violations checks all orders. No request may be in flight. The functions in adjust may change the snapshot
-// before the check.
+// violations checks all orders. No request may be in flight. The given functions may change the snapshot before the
+// check.
 func (ts *testOrders) violations(ctx context.Context, adjust ...func(*check.Snapshot)) ([]string, error) {
 	sn, err := ts.shards.Snapshot(ctx)
 	if err != nil {

@@ -35,9 +35,9 @@ type overloadRun struct {
 	pool *pool
 
 	mu      sync.Mutex
-	next    []int // orders without a request in flight that are not known to be paid
+	next    []int // orders that are not known to be paid and have no request in flight
 	paid    map[int]bool
-	shed    map[int]bool // orders that only got 429
+	shed    map[int]bool // orders whose responses were all 429
 	unknown map[int]bool // orders with a request whose outcome is unknown
 }
 
@@ -90,7 +90,8 @@ func runOverload(ctx context.Context, tr *trial) (err error) {
 	return o.compareWithRedis(ctx)
 }
 
-// fill creates users and items with plenty of credit and stock, and orders "0", "1", …, with batch_init.
+// fill calls batch_init to create users, items and orders with the IDs "0", "1", …. Users and items have plenty of
+// credit and stock.
 func (s *system) fill(each, money, orders int) error {
 	for _, path := range []string{
 		fmt.Sprintf("/payment/batch_init/%d/%d", each, money), fmt.Sprintf("/stock/batch_init/%d/%d/1", each, money),
@@ -108,14 +109,16 @@ func checkoutRequest(order int) []byte {
 	return fmt.Appendf(nil, "POST /orders/checkout/%d HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", order)
 }
 
-// measurement contains the results of a load. Its rates cover only the interval between the times from and to.
+// measurement contains the results of a load. Its rates cover only the interval after the warm-up and before the end of
+// the load.
 type measurement struct {
 	*results
-	from, to time.Time
+	from, to time.Time     // limits of this interval
 	cpu      time.Duration // CPU time of the system in the interval
 }
 
-// measure runs a load for the warm-up and then measures it for a duration (lasts). It returns after the last response.
+// measure runs a load. After the warm-up, it measures the load for the given duration. It returns after the last
+// response.
 func (o *overloadRun) measure(ctx context.Context, lasts time.Duration, load func(time.Duration) *results) measurement {
 	var m measurement
 	processes := o.Processes()
@@ -140,7 +143,7 @@ func (o *overloadRun) offer(ctx context.Context, rate float64) measurement {
 	})
 }
 
-// rate returns the number of responses with a status per second.
+// rate returns how many responses with the given status arrived per second.
 func (m measurement) rate(status int) float64 {
 	return float64(m.between(m.from, m.to, status)) / m.to.Sub(m.from).Seconds()
 }
@@ -213,7 +216,8 @@ func (o *overloadRun) checkResults(rs *results) {
 	}
 }
 
-// measureRecovery offers half of the peak rate. It reports when the last checkout failed.
+// measureRecovery sends checkouts at half of the peak rate, directly after the overload. It returns a row of the
+// report, with the time until the last failed checkout.
 func (o *overloadRun) measureRecovery(ctx context.Context, peak measurement) string {
 	m := o.offer(ctx, peak.rate(200)/2)
 	var last time.Duration

@@ -43,9 +43,9 @@ func (i injection) conflicts(other injection) bool {
 	return i.target == other.target || everything && isProcess(i.target) && isProcess(other.target)
 }
 
-// plan chooses the faults of one round, first the kinds that are not in the map seen. The argument concurrent limits
-// the number of faults at a time. Faults of one target never overlap. All faults end before the round ends. plan adds
-// the kinds of the chosen faults to seen.
+// plan chooses the faults of one round. It first tries each kind of fault that no earlier round had. The map contains
+// the kinds of all rounds so far, and plan adds the kinds that it chooses. The last argument is the maximum number of
+// faults at any time. Faults of one target never overlap. All faults end before the round ends.
 func plan(
 	random *rand.Rand, injectors []*injector, seen map[string]bool, size stack.Size, length time.Duration, concurrent int,
 ) []injection {

@@ -70,8 +70,8 @@ func TestPlanKeepsLimits(t *testing.T) {
 	}
 }
 
-// TestFewRoundsHaveEveryKind checks that the fewest rounds on the default sizes inject every kind of fault. With 1 % of
-// the seeds, one kind may not fit into a round.
+// TestFewRoundsHaveEveryKind checks that minRounds rounds on each default size inject every kind of fault. For 1 % of
+// the seeds, one kind may be missing.
 func TestFewRoundsHaveEveryKind(t *testing.T) {
 	const seeds = 200
 	missing := 0

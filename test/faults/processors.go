@@ -13,8 +13,8 @@ import (
 )
 
 // pinProcessors pins this program and the system to different processors, so that the load does not slow down the
-// system. With one processor, pinProcessors does nothing. The result how describes the processors, and the result
-// restore unpins this program.
+// system. With one processor, pinProcessors does nothing. It returns a description of the assignment. The returned
+// function unpins this program.
 func (s *system) pinProcessors() (how string, restore func() error, err error) {
 	cores := runtime.NumCPU()
 	if cores < 2 {

@@ -45,7 +45,7 @@ func (p *progress) erase() {
 	}
 }
 
-// watch shows the status of the report's current trial until the result stop is called.
+// watch shows the status of the report's current trial until the caller calls the returned function.
 func (p *progress) watch(r *report) (stop func()) {
 	every := 5 * time.Second
 	if p.terminal {

@@ -24,8 +24,8 @@ type proxies struct {
 // recordedMessages is the maximum number of internal requests to keep for a replay after the round.
 const recordedMessages = 5000
 
-// newProxies returns the proxies of a system that has not started. The function random provides the random
-// numbers of the proxies.
+// newProxies returns the proxies of a system that has not started. The argument is a function that returns random
+// number generators for the proxies.
 func newProxies(random func(name string, n uint64) *rand.Rand) *proxies {
 	return &proxies{
 		scripts: &faultproxy.Scripts{}, random: random, byLink: map[string]*faultproxy.Proxy{},
@@ -37,9 +37,13 @@ func newProxies(random func(name string, n uint64) *rand.Rand) *proxies {
 func (ps *proxies) insert(from, to, addr string) (string, error) {
 	var p *faultproxy.Proxy
 	var err error
-	if strings.HasPrefix(to, "redis-") {
+	replication := strings.HasPrefix(from, "redis-")
+	switch {
+	case replication:
+		p, err = faultproxy.ForTCP(addr)
+	case strings.HasPrefix(to, "redis-"):
 		p, err = faultproxy.ForRedis(addr, ps.scripts)
-	} else {
+	default:
 		p, err = faultproxy.ForHTTP(addr)
 	}
 	if err != nil {
@@ -49,20 +53,20 @@ func (ps *proxies) insert(from, to, addr string) (string, error) {
 		p.RecordTo(ps.recorder)
 		p.Set(noFaults)
 	}
-	if strings.HasPrefix(to, "redis-stock-") || strings.HasPrefix(to, "redis-payment-") {
+	if !replication && (strings.HasPrefix(to, "redis-stock-") || strings.HasPrefix(to, "redis-payment-")) {
 		p.OnCall(ps.addCall)
 	}
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
 	name := from + " > " + to
-	if old := ps.byLink[name]; old != nil { // the stack has restarted its components
+	if old := ps.byLink[name]; old != nil { // stack.Start has tried again with other ports
 		old.Close()
 	}
 	ps.byLink[name] = p
 	return p.Addr(), nil
 }
 
-// seed restarts the random numbers of every proxy for a round.
+// seed reseeds the random numbers of every proxy for a round.
 func (ps *proxies) seed(round uint64) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()

@@ -10,19 +10,19 @@ import (
 	"checkout/test/stack"
 )
 
-// refusingScenario makes one Redis at a time refuse commands, although it replies.
+// refusingScenario makes one Redis at a time refuse commands. The Redis still replies.
 var refusingScenario = scenario{
 	name: "refusing", run: runRefusing, sizes: []stack.Size{{Instances: 2, Shards: 2}},
 	about: "One Redis is a replica, is full, denies writes or has a wrong setting: requests that need a refused command " +
 		"get 503 within a second, and all others succeed",
 }
 
-// refusal is a cause for which a Redis refuses commands.
+// refusal is a reason why a Redis refuses commands.
 type refusal struct {
 	name          string
-	begin, repair string // commands, without spaces in their arguments
+	begin, repair string // commands that begin and end the refusal; no argument contains a space
 	refusesReads  bool
-	// completes reports whether the Redis still runs the scripts that complete or undo work.
+	// completes is true if the Redis still runs the scripts that complete or undo work.
 	completes bool
 }
 
@@ -36,11 +36,12 @@ var refusals = []refusal{
 
 const (
 	duringRefusal = time.Second
-	// noticedWithin is the time after which every instance refuses a Redis with a wrong setting.
+	// noticedWithin is the maximum time until every instance refuses a Redis with a wrong setting.
 	noticedWithin = 1500 * time.Millisecond
-	// slower limits the p99 during the refusal, divided by the p99 before, of requests that do not need the Redis.
+	// slower is the maximum slowdown of requests that do not need the Redis: the ratio of their p99 during the refusal to
+	// their p99 before the refusal.
 	slower = 2
-	// slowAnyway is the largest p99 that never counts as slower, because the p99 varies on a busy host.
+	// A p99 of at most slowAnyway never counts as a slowdown, because the p99 varies on a busy host.
 	slowAnyway = 250 * time.Millisecond
 )
 
@@ -82,7 +83,7 @@ func (r *availabilityRun) whileRefusing(
 		return "", err
 	}
 	if cause.refusesReads {
-		r.runClients(ctx, noticedWithin) // until a health check finds the wrong setting, which no reply to a client shows
+		r.runClients(ctx, noticedWithin) // wait for a health check, because nothing else detects the wrong setting
 	}
 	down := time.Now()
 	during := r.runClients(ctx, duringRefusal)
@@ -108,7 +109,7 @@ func (r *availabilityRun) whileRefusing(
 		}
 	}
 	if len(took) == 0 {
-		return "", fmt.Errorf("no request needed %s", name)
+		return "", fmt.Errorf("none of the requests depended on %s", name)
 	}
 	others := func(op operation) bool { return !needs(op) && (op.name != "create" || op.OK()) }
 	a, b := p99(before, others), p99(during, others)
@@ -119,7 +120,8 @@ func (r *availabilityRun) whileRefusing(
 	return row(name, cause.name, ms(a), ms(b), latency, ms(recovered.Sub(repaired)), formatCounts(responses)), nil
 }
 
-// checkRefusing describes the defect of a response that arrived while shard 0 of a service refused commands.
+// checkRefusing describes the defect of a response that arrived while shard 0 of a service refused commands. It returns
+// "" for a correct response.
 func (op operation) checkRefusing(service string, cause refusal, needs bool, down time.Time) string {
 	switch {
 	case op.FormatViolation() != "" || op.Status == http.StatusTooManyRequests:
@@ -131,7 +133,7 @@ func (op operation) checkRefusing(service string, cause refusal, needs bool, dow
 	case needs:
 		return "needs the refusing shard, want 503"
 	case op.name == "create" && service == "order" && op.Status == 503 && op.Began.Sub(down) < time.Second:
-		// A failure is allowed if the instance chose the shard before the first refusal.
+		// A 503 is correct here, because the instance may have chosen the shard before the first refusal.
 	case !op.OK():
 		return "needs no command that the shard refuses, want 200"
 	}

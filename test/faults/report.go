@@ -33,7 +33,7 @@ func newReport(ctx context.Context, o options) *report {
 // describeEnvironment describes this computer and the versions of the software.
 func describeEnvironment(ctx context.Context) []string {
 	versions := []string{runtime.Version()}
-	for _, command := range [][]string{{"redis-server", "--version"}, {"nginx", "-v"}} {
+	for _, command := range [][]string{{"redis-server", "--version"}, {"valkey-server", "--version"}, {"nginx", "-v"}} {
 		if out, err := exec.CommandContext(ctx, command[0], command[1:]...).CombinedOutput(); err == nil {
 			versions = append(versions, strings.TrimSpace(string(out)))
 		}
@@ -79,8 +79,8 @@ func (r *report) violations() int {
 	return total
 }
 
-// err returns errViolations with the first violations of each trial, or nil. The progress display has printed the
-// violations, but often only the end of a log is kept.
+// err returns errViolations with the first violations of each trial, or nil. It repeats the violations at the end,
+// because often only the end of a log is kept.
 func (r *report) err() error {
 	if r.violations() == 0 {
 		return nil
@@ -94,7 +94,7 @@ func (r *report) err() error {
 	return fmt.Errorf("%w:\n%s", errViolations, strings.Join(quoted, "\n"))
 }
 
-// quoted returns the first violations, and one line with the number of violations that it omits.
+// quoted returns the first violations, and one line with the number of the other violations.
 func (tr *trial) quoted() []string {
 	quoted := slices.Clone(tr.violations)
 	if more := tr.violated - len(quoted); more > 0 {
@@ -118,9 +118,8 @@ func (r *report) markdown() string {
 	b.WriteString(row("scenario", "size", "took", "faults", "checkouts", "responses", "violations"))
 	b.WriteString(row("---", "---", "---:", "---:", "---:", "---", "---:"))
 	for _, tr := range r.trials {
-		size := fmt.Sprintf("%dx%d", tr.size.Instances, tr.size.Shards)
-		b.WriteString(row(tr.scenario.name, size, tr.took.Round(time.Second).String(), fmt.Sprint(sum(tr.faults)),
-			fmt.Sprint(tr.counts["checkouts"]), formatCounts(tr.outcomes), fmt.Sprint(tr.violated)))
+		b.WriteString(row(tr.scenario.name, tr.describeSize(), tr.took.Round(time.Second).String(),
+			fmt.Sprint(sum(tr.faults)), fmt.Sprint(tr.counts["checkouts"]), formatCounts(tr.outcomes), fmt.Sprint(tr.violated)))
 	}
 	r.writeFaults(&b)
 	for _, tr := range r.trials {

@@ -34,11 +34,11 @@ type memoryPeaks struct {
 	MiB map[string]int
 }
 
-// watchMemory samples the memory of the system's processes, except Redis, until the result stop is called.
+// watchMemory samples the memory of the system's processes, except Redis, until the caller calls the returned function.
 func (s *system) watchMemory() (m *memoryPeaks, stop func()) {
 	m = &memoryPeaks{MiB: map[string]int{}}
 	processes := slices.DeleteFunc(s.Processes(), func(p stack.Process) bool {
-		return strings.HasPrefix(p.Name, "redis-") // a Redis: its memory depends on the data
+		return strings.HasPrefix(p.Name, "redis-") // the memory of a Redis depends on the data
 	})
 	stopping, stopped := make(chan struct{}), make(chan struct{})
 	go func() {

@@ -27,10 +27,11 @@ type runFunc func(ctx context.Context, s *rig) error
 // rig has two stock shards, so that one shard can reserve while the other shard refuses.
 type rig struct {
 	*system
-	orders *testOrders
-	points *failPoints
-	source sources
-	direct bool // checkouts do not pass through the gateway
+	orders  *testOrders
+	points  *failPoints
+	source  sources
+	proxies *proxies // only set if the shards are replicated
+	direct  bool     // checkouts do not pass through the gateway
 
 	mu         sync.Mutex
 	violations []string
@@ -39,8 +40,8 @@ type rig struct {
 }
 
 const (
-	eventTimeout  = 20 * time.Second // limit for one event of an interleaving
-	settleTimeout = 15 * time.Second // limit until all orders are decided, and then until all are confirmed
+	eventTimeout  = 20 * time.Second // maximum time until one event of an interleaving
+	settleTimeout = 15 * time.Second // maximum time until all orders are decided, and from then until all are confirmed
 )
 
 // runInterleaving builds a system from the sources, runs an interleaving on it, and returns the violations. If keep is
@@ -53,6 +54,12 @@ func (tr *trial) runInterleaving(
 		"order": {Instances: 2, Shards: 1}, "stock": {Instances: 1, Shards: 2}, "payment": {Instances: 1, Shards: 1},
 	}}
 	cfg.OnExit = func(name string, how error) { s.violate("%s exited: %v", name, how) }
+	if il.replicated() {
+		s.proxies = newProxies(tr.random)
+		defer s.proxies.close()
+		cfg.Proxy, cfg.Replicas = s.proxies.insert, stack.Copies
+		cfg.Sizes["stock"] = stack.Size{Instances: 2, Shards: 1}
+	}
 	folder, err := withFailPoints(&cfg)
 	if err != nil {
 		return nil, err
@@ -146,8 +153,8 @@ func (s *rig) checkResponse(ctx context.Context, o *testOrder, r check.Response)
 	}
 }
 
-// inspect reads an order from Redis. The result holds contains the keys of the RESERVED records of the order's
-// attempt, by service.
+// inspect reads an order from Redis. It also returns the keys of the RESERVED records of the order's attempt, by
+// service.
 func (s *rig) inspect(ctx context.Context, o *testOrder) (stored check.Order, holds map[string][]string, err error) {
 	sn, err := s.shards.Snapshot(ctx)
 	if err != nil {
@@ -210,7 +217,7 @@ func (s *rig) holdAt(ctx context.Context, k kind, action string, points ...strin
 }
 
 // holdBeforeCommit creates an order, sends its checkout, and pauses the coordinator just before the commit.
-// holdBeforeCommit pauses the coordinator twice, because after a first pause the coordinator reserves the credit
+// holdBeforeCommit pauses the coordinator twice, because after the first pause the coordinator reserves the credit
 // again.
 func (s *rig) holdBeforeCommit(ctx context.Context) (*heldOrder, error) {
 	h, err := s.holdAt(ctx, kindPaid, actionPause, "order: coordinator reserve stock")
@@ -221,7 +228,7 @@ func (s *rig) holdBeforeCommit(ctx context.Context) (*heldOrder, error) {
 	if err != nil {
 		return nil, err
 	}
-	sleep(ctx, 200*time.Millisecond) // the coordinator trusts the first reservation for 100 ms
+	sleep(ctx, 200*time.Millisecond) // the coordinator reserves again if the first reservation is older than 100 ms
 	if err := s.resume(ctx, h.points[0]); err != nil {
 		return nil, err
 	}
@@ -278,20 +285,10 @@ func (s *rig) restart(ctx context.Context, instances ...string) error {
 	return errors.Join(s.kill(instances...), s.start(ctx, instances...))
 }
 
-func (s *rig) kill(instances ...string) error { return s.each(instances, s.Kill) }
+func (s *rig) kill(instances ...string) error { return each(instances, s.Kill) }
 
 func (s *rig) start(ctx context.Context, instances ...string) error {
-	return s.each(instances, func(instance string) error {
+	return each(instances, func(instance string) error {
 		return errors.Join(s.points.persist(instance, "", nil), s.Start(ctx, instance))
 	})
-}
-
-func (s *rig) each(instances []string, do func(string) error) error {
-	errs := make([]error, len(instances))
-	var doing sync.WaitGroup
-	for i, instance := range instances {
-		doing.Go(func() { errs[i] = do(instance) })
-	}
-	doing.Wait()
-	return errors.Join(errs...)
 }

@@ -15,16 +15,17 @@ type scenario struct {
 	// run reports violations of the system to the trial. It returns an error if the scenario itself failed.
 	run func(context.Context, *trial) error
 
-	sizes []stack.Size // supported sizes; empty means all
-	timed bool         // runs for options.duration
-	waits bool         // mostly waits and measures nothing, so it runs beside other such scenarios
+	sizes  []stack.Size // supported sizes; empty means all
+	timed  bool         // runs for options.duration
+	copies int          // nodes of each shard; 0 means 1
+	waits  bool         // waits most of the time and measures nothing, so it runs together with other such scenarios
 }
 
 // scenarios returns all scenarios in the order in which they run.
 func scenarios() []scenario {
 	return []scenario{
-		mixScenario, matrixScenario, mutationScenario, identityScenario, availabilityScenario, refusingScenario, diskScenario,
-		overloadScenario, floodScenario,
+		mixScenario, matrixScenario, mutationScenario, identityScenario, failoverScenario, availabilityScenario,
+		refusingScenario, diskScenario, overloadScenario, floodScenario,
 	}
 }
 

@@ -47,8 +47,8 @@ func (tr *trial) launch(ctx context.Context, cfg stack.Config) (*system, error) 
 	return &system{started, check.NewClient(started.Gateway()), check.OpenShards(started), tr}, nil
 }
 
-// end closes the system at the end of a run with a result. If the run has failed, or if the trial has found a
-// violation, the method keeps the files of the system.
+// end closes the system at the end of a run. The caller passes a pointer to the error of the run, and end adds the
+// error of the close. If the run has failed, or if the trial has found a violation, end keeps the files of the system.
 func (s *system) end(result *error) {
 	if *result != nil || s.trial.failed() {
 		s.keep()

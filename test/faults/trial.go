@@ -12,7 +12,8 @@ import (
 	"checkout/test/stack"
 )
 
-// trial is a scenario on a system of one size, with its results. It is safe for concurrent use.
+// trial is one run of a scenario on a system of a given size, with the results of the run. It is safe for concurrent
+// use.
 type trial struct {
 	scenario scenario
 	size     stack.Size
@@ -34,7 +35,16 @@ type trial struct {
 
 // name returns the name of the trial in the report.
 func (tr *trial) name() string {
-	return fmt.Sprintf("%s %dx%d", tr.scenario.name, tr.size.Instances, tr.size.Shards)
+	return tr.scenario.name + " " + tr.describeSize()
+}
+
+// describeSize returns the numbers of instances and shards of each service, and of the nodes of a replicated shard.
+func (tr *trial) describeSize() string {
+	size := fmt.Sprintf("%dx%d", tr.size.Instances, tr.size.Shards)
+	if tr.scenario.copies > 1 {
+		size += fmt.Sprintf("x%d", tr.scenario.copies)
+	}
+	return size
 }
 
 func (tr *trial) run(ctx context.Context) error {
@@ -56,7 +66,7 @@ func (tr *trial) random(name string, n uint64) *rand.Rand {
 	return rand.New(rand.NewPCG(tr.options.seed^h.Sum64(), n))
 }
 
-// inject counts a fault, and shows the fault in the progress display until the result done is called.
+// inject counts a fault, and shows it in the progress display until the caller calls the returned function.
 func (tr *trial) inject(kind, target string) (done func()) {
 	tr.mu.Lock()
 	tr.faults[kind]++
@@ -64,7 +74,7 @@ func (tr *trial) inject(kind, target string) (done func()) {
 	return tr.show(kind + " " + target)
 }
 
-// show shows a text in the progress display until the result done is called.
+// show shows a text in the progress display until the caller calls the returned function.
 func (tr *trial) show(text string) (done func()) {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
@@ -78,7 +88,8 @@ func (tr *trial) show(text string) (done func()) {
 	})
 }
 
-// setStatus adds the result of the function status to the progress display until the result done is called.
+// setStatus adds the text of the given function to the progress display, until the caller calls the function that
+// setStatus returns.
 func (tr *trial) setStatus(status func() string) (done func()) {
 	set := func(status func() string) {
 		tr.mu.Lock()

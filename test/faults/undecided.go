@@ -12,7 +12,7 @@ import (
 
 const (
 	pollInterval = 250 * time.Millisecond
-	staleAfter   = time.Second // a shard is unavailable if its last successful poll is older than staleAfter
+	staleAfter   = time.Second // a shard counts as unavailable this long after its last successful poll
 )
 
 // undecided polls the undecided orders on each order shard.
@@ -25,11 +25,11 @@ type undecided struct {
 // undecidedShard is the result of the last successful poll of a shard.
 type undecidedShard struct {
 	at    time.Time
-	since map[string]time.Time // time of the first poll that returned an order, by order
+	since map[string]time.Time // time of the first poll that returned the order, by order
 }
 
-// watchUndecided polls the undecided orders until the result stop is called. It adds the number and the age of these
-// orders to the progress display and the report.
+// watchUndecided polls the undecided orders until the caller calls the returned function. It adds the number and the
+// age of these orders to the progress display and the report.
 func (s *system) watchUndecided(ctx context.Context) (stop func()) {
 	u := &undecided{trial: s.trial, shards: make([]undecidedShard, len(s.shards["order"]))}
 	ctx, cancel := context.WithCancel(ctx)

@@ -19,9 +19,9 @@ type usage struct {
 	heap              int // live heap in KiB
 }
 
-// usageLimit returns the limits for an idle instance after a number of concurrent clients. The limits allow for
-// connections that stay open and for the workers of each shard. A leak in each request exceeds
-// the limits.
+// usageLimit returns the limits for an instance that is idle after the requests of a number of concurrent clients. The
+// limits allow for connections that stay open and for the workers of each shard. A leak in each request exceeds the
+// limits.
 func (s *system) usageLimit(clients int) usage {
 	kept := 80 + 6*clients + 20*s.trial.size.Instances*s.trial.size.Shards
 	return usage{goroutines: kept, files: kept, resident: 200, heap: 8 << 10}
@@ -43,7 +43,8 @@ func (u usage) exceeds(limit usage) (excesses []string) {
 	return excesses
 }
 
-// leaks describes the instances that exceed the limit. The function record receives the usage of each instance.
+// leaks describes the instances that exceed the limit. It also passes the usage of each instance to the caller's
+// function.
 func (s *system) leaks(ctx context.Context, limit usage, record func(usage)) (leaks []string, err error) {
 	for _, p := range s.Processes() {
 		service, _, _ := strings.Cut(p.Name, "-")

@@ -68,7 +68,7 @@ func (c *cluster) deleteNamespaces(ctx context.Context) error {
 	return err
 }
 
-// rolledOut waits until every workload is up to date and available, with the command that docs/deploy.md contains.
+// rolledOut runs the command in docs/deploy.md that waits until every workload is up to date and available.
 func (c *cluster) rolledOut(ctx context.Context) error {
 	_, err := c.kube(ctx, "rollout", "status", "deployment,statefulset", "-l", ours, "--timeout="+readyTimeout.String())
 	return err
@@ -86,7 +86,8 @@ func (c *cluster) ready(ctx context.Context) error {
 			return err
 		}
 		for pod := range strings.Lines(pods) {
-			if !strings.Contains(pod, " 1/1 ") || strings.Contains(pod, "Terminating") {
+			fields := append(strings.Fields(pod), "", "")
+			if ready, all, _ := strings.Cut(fields[1], "/"); ready != all || strings.Contains(pod, "Terminating") {
 				return fmt.Errorf("pod not ready: %s", pod)
 			}
 		}
@@ -130,7 +131,8 @@ func (c *cluster) restarts(ctx context.Context) (map[string]string, error) {
 // nodeNamespace returns the name of a second namespace, which allows privileged pods.
 func (c *cluster) nodeNamespace() string { return c.namespace + "-node" }
 
-// privileged returns the second namespace. If the namespace does not exist, the method creates the namespace.
+// privileged returns the same cluster with the second namespace. If this namespace does not exist, privileged creates
+// it.
 func (c *cluster) privileged(ctx context.Context) (*cluster, error) {
 	p := &cluster{c.kubectl, c.helm, c.nodeNamespace()}
 	if _, err := p.kube(ctx, "get", "namespace", p.namespace); err == nil {

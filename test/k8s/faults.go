@@ -51,7 +51,7 @@ func (r *run) killInstances(ctx context.Context) error {
 	})
 }
 
-// anyNumber is the number of requests that may fail while a shard is unavailable.
+// anyNumber allows every request to fail, for steps during which a shard is unavailable.
 const anyNumber = math.MaxInt
 
 // killRedis kills a Redis under load.
@@ -169,8 +169,9 @@ func (r *run) grow(ctx context.Context) error {
 	})
 }
 
-// rollBack rolls back to the revision before the growth, which has one shard less. The new instances must refuse to
-// start, and the instances that know all shards must go on serving. Rolling forward must repair everything.
+// rollBack rolls back to the revision before the step "grow". That revision lacks one shard, so its instances must
+// refuse to start. The instances that know all shards must continue to serve. A second rollback, to the revision with
+// all shards, must repair everything.
 func (r *run) rollBack(ctx context.Context) error {
 	return r.underLoad(ctx, anyNumber, func(s *shop.Shop) error {
 		if _, err := r.chart(ctx, "rollback", release); err != nil {
@@ -192,8 +193,8 @@ func (r *run) rollBack(ctx context.Context) error {
 	})
 }
 
-// refuseTooFewShards checks that each service has a ready old instance, and a new instance that is not ready and logs
-// the reason.
+// refuseTooFewShards checks that each service still has a ready instance from before the rollback, and that the new
+// instance is not ready and logs the reason.
 func (r *run) refuseTooFewShards(ctx context.Context) error {
 	for _, service := range services {
 		logs, err := r.kube(ctx, "logs", "-l", ours+",app.kubernetes.io/name="+service, "--tail=100",
@@ -202,7 +203,8 @@ func (r *run) refuseTooFewShards(ctx context.Context) error {
 			return err
 		}
 		if !strings.Contains(logs, "3 shards are active, but REDIS_ADDRS lists only 2") {
-			return fmt.Errorf("no instance of %s refuses too few shards, want one", service)
+			return fmt.Errorf("no instance of %s has logged that REDIS_ADDRS lists too few shards; want one such instance",
+				service)
 		}
 		ready, err := r.kube(ctx, "get", "deployment", service+"-1", "-o",
 			"jsonpath={.status.replicas} {.status.updatedReplicas} {.status.readyReplicas}")

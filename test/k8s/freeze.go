@@ -14,8 +14,8 @@ import (
 // freezeDelay gives the kubelet time to report that the freezer runs.
 const freezeDelay = 5 * time.Second
 
-// freezer is a pod that stops all processes of the other pods on its node with SIGSTOP and, on request, the kubelet.
-// Stopped processes do not reply any more, but their connections stay open. After some time, the freezer resumes the
+// freezer is a pod that stops the processes of other pods on its node with SIGSTOP. If requested, it also stops the
+// kubelet. Stopped processes no longer reply, but their connections stay open. After some time, the freezer resumes the
 // processes.
 const freezer = `
 apiVersion: v1
@@ -54,8 +54,8 @@ spec:
       securityContext: {privileged: true, runAsUser: 0}
 `
 
-// freeze starts the freezer, and returns the time at which the freezer stops the pods and, on request, the
-// kubelet.
+// freeze starts a freezer for the pods with the given UIDs. With kubelet=true, the freezer also stops the kubelet.
+// freeze returns the time at which the freezer stops the processes.
 func (r *run) freeze(ctx context.Context, node string, uids []string, kubelet bool, duration time.Duration) (
 	time.Time, error) {
 	image, err := r.kube(ctx, "get", "deployment", "gateway", "-o",
@@ -80,7 +80,7 @@ func (r *run) freeze(ctx context.Context, node string, uids []string, kubelet bo
 	return time.Now().Add(freezeDelay), err
 }
 
-// thawed waits until the freezer has ended, and deletes the freezer.
+// thawed waits until the freezer has completed, and deletes it.
 func (r *run) thawed(ctx context.Context) error {
 	privileged := &cluster{r.kubectl, r.helm, r.nodeNamespace()}
 	_, err := privileged.kube(ctx, "wait", "pod/freezer", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=3m")
@@ -88,8 +88,8 @@ func (r *run) thawed(ctx context.Context) error {
 	return errors.Join(err, deleteErr)
 }
 
-// updateWithoutShard updates every instance and gateway under load while a Redis does not reply. One lost shard must
-// not stop a roll-out.
+// updateWithoutShard updates every instance and gateway under load while a Redis does not reply. One unavailable
+// shard must not stop a roll-out.
 func (r *run) updateWithoutShard(ctx context.Context) error {
 	const away = time.Minute // shorter than the time after which Kubernetes restarts the Redis
 	where, err := r.kube(ctx, "get", "pod", "order-redis-1", "-o", "jsonpath={.spec.nodeName} {.metadata.uid}")
@@ -116,7 +116,7 @@ func (r *run) updateWithoutShard(ctx context.Context) error {
 		}
 		took := time.Since(stopped)
 		if r.Logf("updated %.0f s after order-redis-1 stopped", took.Seconds()); err == nil && took > away {
-			err = fmt.Errorf("the update took %v, but the shard was away for only %v", took, away)
+			err = fmt.Errorf("the update took %v, but the shard was unavailable for only %v", took, away)
 		}
 		return errors.Join(err, r.thawed(ctx), r.ready(ctx))
 	})

@@ -34,7 +34,7 @@ const (
 	grown     = "machines=3,shards=3,gateway.replicas=2,image.tag=next"
 )
 
-// change calls the function do and waits until everything is ready. It prints the time for both.
+// change performs an action and waits until everything is ready. It logs how long both take.
 func (r *run) change(ctx context.Context, what string, do func() error) error {
 	began := time.Now()
 	if err := do(); err != nil {
@@ -59,7 +59,7 @@ func (r *run) testAgain(ctx context.Context) error {
 	if _, err := r.kube(ctx, "scale", "deployment/gateway", "--replicas=0"); err != nil {
 		return err
 	}
-	// A stopping gateway still serves.
+	// A gateway that is stopping still serves requests.
 	if _, err := r.kube(ctx, "wait", "--for=delete", "pod", "-l", ours+",app.kubernetes.io/name=gateway",
 		"--timeout=60s"); err != nil {
 		return err
@@ -87,8 +87,8 @@ func (r *run) installChart1(ctx context.Context) error {
 	})
 }
 
-// upgradeChart1 upgrades from chart 1 under load as docs/deploy.md describes. No request may fail, the password must
-// stay, and no Redis may restart.
+// upgradeChart1 upgrades from chart 1 under load, with the commands in docs/deploy.md. No request may fail, the
+// password must stay the same, and no Redis may restart.
 func (r *run) upgradeChart1(ctx context.Context) error {
 	instances := []string{"statefulset", "order", "stock", "payment"}
 	sets := func(args ...string) error {
@@ -138,7 +138,7 @@ func (r *run) upgradeChart1(ctx context.Context) error {
 	})
 }
 
-// install installs the system in an empty namespace, and checks that it works.
+// install creates an empty namespace, installs the system with the given function, and checks that the system works.
 func (r *run) install(ctx context.Context, do func() error) error {
 	if err := r.newNamespace(ctx); err != nil {
 		return err
@@ -158,12 +158,12 @@ func (r *run) install(ctx context.Context, do func() error) error {
 	if _, err := r.chart(ctx, "test", release, "--timeout", "2m"); err != nil {
 		return err
 	}
-	r.Logf("helm test passed and has checked out an order")
+	r.Logf("helm test checked out an order")
 	return r.buy(ctx)
 }
 
-// suite runs the Python suite and the consistency run. Then suite deletes all data, because both runs overwrite
-// paid orders with batch_init.
+// suite runs the Python suite and the consistency run. Then it deletes all data, because both overwrite paid orders
+// with batch_init.
 func (r *run) suite(ctx context.Context) (err error) {
 	url := "http://gateway." + r.namespace + ".svc.cluster.local"
 	if len(r.inside) == 0 {
@@ -219,7 +219,7 @@ func (r *run) remove(ctx context.Context, volumes int) error {
 	return r.onlyVolumes(ctx, volumes, "secret/redis-password")
 }
 
-// onlyVolumes waits until the namespace contains only this number of volumes and the objects in others.
+// onlyVolumes waits until the namespace contains only this number of volumes and the given other objects.
 func (r *run) onlyVolumes(ctx context.Context, volumes int, others ...string) error {
 	kinds, err := r.kube(ctx, "api-resources", "--namespaced", "--verbs=list", "-o", "name")
 	if err != nil {

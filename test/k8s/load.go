@@ -11,9 +11,9 @@ import (
 	"strings"
 	"time"
 
+	"checkout/common/freeport"
 	"checkout/test/check"
 	"checkout/test/shop"
-	"checkout/test/steps"
 )
 
 const (
@@ -42,8 +42,7 @@ func (r *run) openShop(ctx context.Context, gatewayMayFail bool) (*shop.Shop, er
 	return s, nil
 }
 
-// closeShop stops the clients and calls audit. The argument failures is the number of requests that may have
-// failed.
+// closeShop stops the clients and audits the system. At most the given number of requests may have failed.
 func (r *run) closeShop(ctx context.Context, s *shop.Shop, failures int) error {
 	s.Stop()
 	s.Client.Close()
@@ -74,8 +73,8 @@ func (r *run) buy(ctx context.Context) error {
 	return r.underLoad(ctx, 0, func(*shop.Shop) error { return nil })
 }
 
-// underLoad starts clients, calls the function do, and waits until the system works again. Then it stops the
-// clients and calls audit. The argument failures is the number of requests that may fail.
+// underLoad performs an action while clients check orders out, and waits until the system works again. Then it stops
+// the clients and audits the system. At most the given number of requests may fail.
 func (r *run) underLoad(ctx context.Context, failures int, do func(*shop.Shop) error) error {
 	s, err := r.openShop(ctx, false)
 	if err != nil {
@@ -135,25 +134,23 @@ func (r *run) openShards(ctx context.Context) (shards check.Shards, done func(),
 		}
 	}()
 	for _, service := range services {
-		pods, err := r.kube(ctx, "get", "statefulset", service+"-redis", "-o", "jsonpath={.spec.replicas}")
+		pods, err := r.redisPods(ctx, service)
 		if err != nil {
 			return nil, nil, err
 		}
-		var n int
-		fmt.Sscan(pods, &n)
-		for i := range n {
-			port, err := steps.FreePort()
+		for _, pod := range pods {
+			port, err := freeport.Reserve()
 			if err != nil {
 				return nil, nil, err
 			}
-			pod := fmt.Sprintf("pod/%s-redis-%d", service, i)
-			args := slices.Concat(r.kubectl[1:], []string{"-n", r.namespace, "port-forward", pod, fmt.Sprintf("%d:6379", port)})
+			args := slices.Concat(r.kubectl[1:], []string{"-n", r.namespace, "port-forward", "pod/" + pod,
+				fmt.Sprintf("%d:6379", port.Number)})
 			forward := exec.Command(r.kubectl[0], args...)
 			if err := forward.Start(); err != nil {
 				return nil, nil, err
 			}
 			forwards = append(forwards, forward)
-			shards.Add(service, fmt.Sprintf("127.0.0.1:%d", port), secret)
+			shards.Add(service, port.Addr(), secret)
 		}
 	}
 	if err := check.Poll(ctx, recoveryTimeout, shards.Ping); err != nil {

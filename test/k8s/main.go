@@ -3,8 +3,8 @@
 // test-k8s checks every manifest, installs the system with one and with two shards, and runs the Python suite and the
 // consistency run. Under load, it kills an instance of each service and a Redis with SIGKILL, and deletes Redis pods.
 // Under load, it also upgrades from chart 1, updates all images, drains the nodes until the disruption budgets stop the
-// drain, stops a kubelet, adds instances and shards, and rolls back. At the end it removes everything,
-// unless KEEP is 1.
+// drain, stops a kubelet, adds instances and shards, and rolls back. It installs replicated shards, and deletes the
+// pods of primaries under load. At the end it removes everything, unless KEEP is 1.
 //
 // test-k8s uses separate namespaces. It cordons every node for some seconds. If a node runs no Redis, test-k8s
 // stops the kubelet of that node for three minutes. So the cluster should have no other users.
@@ -15,7 +15,9 @@
 //	INSIDE          command that runs Python inside the cluster's network; if not set, Python uses GATEWAY_URL
 //	GATEWAY_URL     URL of the gateway for this computer (the first node's address and the Service's port)
 //	CONFORM         command that checks manifests on its standard input, for example kubeconform -strict -
-//	VALUES          --set of every installation, for example machine.cpu=50m,redis.cpu=50m,gateway.cpu=50m
+//	VALUES          values for --set of every installation, for example machine.cpu=50m,redis.cpu=50m,gateway.cpu=50m
+//	REPLICATED      values for --set with replicated shards, such as redis.image=…; Redis needs WAITAOF (7.2)
+//	NAMESPACE       the namespace (checkout-test)
 //	PYTHON          Python with requests and aiohttp (/usr/bin/python3)
 //	FROM            part of the name of the first step to run; earlier steps must have run before
 //	SKIP            part of the names of steps to skip
@@ -52,7 +54,8 @@ type run struct {
 
 func test(ctx context.Context, out io.Writer) (err error) {
 	words := func(name, fallback string) []string { return strings.Fields(cmp.Or(os.Getenv(name), fallback)) }
-	c := &cluster{kubectl: words("KUBECTL", "kubectl"), helm: words("HELM", "helm"), namespace: "checkout-test"}
+	c := &cluster{kubectl: words("KUBECTL", "kubectl"), helm: words("HELM", "helm"),
+		namespace: cmp.Or(os.Getenv("NAMESPACE"), "checkout-test")}
 	r := &run{
 		Runner:  &steps.Runner{Out: out, First: os.Getenv("FROM"), Skip: os.Getenv("SKIP"), State: c.state},
 		cluster: c, python: words("PYTHON", "/usr/bin/python3"), inside: words("INSIDE", ""), url: os.Getenv("GATEWAY_URL"),
@@ -86,7 +89,7 @@ func test(ctx context.Context, out io.Writer) (err error) {
 		{Name: "SIGKILL of a Redis under load", Run: r.killRedis},
 		{Name: "delete two Redis pods under load", Run: r.deleteRedis},
 		{Name: "update everything under load", Run: r.update},
-		{Name: "update everything while a shard is away", Run: r.updateWithoutShard},
+		{Name: "update everything while a shard is unavailable", Run: r.updateWithoutShard},
 		{Name: "drain up to the budgets under load", Run: r.drain},
 		{Name: "lose a node under load", Run: r.loseNode},
 		{Name: "grow from 2 to 3 shards and instances under load", Run: r.grow},
@@ -95,5 +98,9 @@ func test(ctx context.Context, out io.Writer) (err error) {
 		{Name: "the chart refuses what contradicts the cluster", Run: r.contradictions},
 		{Name: "the Python suite, three shards", Run: r.suite},
 		{Name: "uninstall", Run: r.uninstall},
+		{Name: "install with replicated shards", Run: r.installReplicated, Required: true},
+		{Name: "delete the pods of primaries under load", Run: r.deletePrimaries},
+		{Name: "restart every node of every shard under load", Run: r.restartReplicated},
+		{Name: "from one copy of each shard to three", Run: r.replicate},
 	})
 }

@@ -22,7 +22,7 @@ func (r *run) images(ctx context.Context) error {
 		return nil
 	}
 	names := []string{"redis:8.10-alpine"}
-	for _, image := range append(slices.Clone(services), "gateway") {
+	for _, image := range append(slices.Clone(services), "keeper", "gateway") {
 		name := r.prefix + image
 		build := []string{"docker", "build", "-q", "--target", image, "-t", name + ":latest", "."}
 		if _, err := output(ctx, "", build); err != nil {
@@ -97,7 +97,7 @@ func (r *run) manifests(ctx context.Context) error {
 	return nil
 }
 
-// wrongValues checks that the chart refuses wrong values, and that the error names the wrong values.
+// wrongValues checks that the chart refuses each invalid value, and that the error names the value.
 func (r *run) wrongValues(ctx context.Context) error {
 	for value, name := range map[string]string{
 		"shards=0": "shards", "shrads=2": "shrads", "entrance.kind=nodePort": "entrance",
@@ -111,8 +111,8 @@ func (r *run) wrongValues(ctx context.Context) error {
 }
 
 // plain applies the plain manifests twice, replaces a Redis, and checks that the system works and still has its data.
-// The second apply must not change the password. Finally plain deletes the manifests. Only the volumes and the password
-// may remain.
+// The second apply must not change the password. Finally, plain deletes the objects of the manifests. Only the volumes
+// and the password may remain.
 func (r *run) plain(ctx context.Context) error {
 	if err := r.newNamespace(ctx); err != nil {
 		return err

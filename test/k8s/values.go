@@ -21,7 +21,8 @@ func (r *run) contradictions(ctx context.Context) error {
 	}
 	_, err := r.chart(ctx, "install", "second", chartDir)
 	if err == nil || !strings.Contains(err.Error(), "already contains the release "+release) {
-		return errors.Join(errors.New("install a second release: got no error, want a refusal"), err)
+		return errors.Join(errors.New("install a second release: want the error that the namespace already contains "+
+			"the release"), err)
 	}
 	return nil
 }

@@ -5,11 +5,11 @@ type Reset uint8
 
 const (
 	NoReset    Reset = iota
-	ResetFresh       // the order gets a fresh attempt; begin calls sent before the reset may arrive after the reset
-	ResetQuiet       // the order gets no attempt; begin calls sent before the reset do not arrive after the reset
+	ResetFresh       // the order gets a fresh attempt; a call of begin from before the reset may arrive after it
+	ResetQuiet       // the order gets no attempt; no call of begin from before the reset arrives after it
 )
 
-// Config selects the parts of an exploration.
+// Config selects what an exploration covers.
 type Config struct {
 	Attempts    int   // maximum number of checkout attempts, 1 to 3
 	StockShards int   // number of stock shards in the cart, 1 or 2
@@ -19,12 +19,12 @@ type Config struct {
 	Remove      bool  // the order may be removed
 	Rivals      bool  // other clients take stock and credit, and return them
 	Reset       Reset // batch_init of the order
-	Forget      bool  // all processes may die at once and lose their knowledge; only Live checks the consequences
+	Forget      bool  // all processes may die together and lose their knowledge; only Live checks the consequences
 	Mutation    Mutation
 }
 
-// Mutation is a rule of the protocol that the model breaks on purpose, so that an exploration finds a violation.
-// Correct breaks no rule.
+// Mutation is a rule of the protocol that the model breaks on purpose, so that an exploration finds a violation. The
+// value Correct breaks no rule.
 type Mutation uint8
 
 const (

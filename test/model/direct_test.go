@@ -9,28 +9,28 @@ import (
 // a request to the order service, and pay_order. Two requests pay, and two attempts check the order out. No step is
 // required to happen, which covers crashes and lost replies. Payments in progress may expire at any time.
 
-// Values of the direct payment of the order.
+// Values of directState.payment.
 const (
 	unpaid = iota
 	paidDirectly
-	inProgress // plus the number of the request that started it
+	inProgress // plus the index, in directState.pays, of the request that has started the payment
 )
 
 // directState is a state of the system.
 type directState struct {
-	payment int8 // the direct payment
-	expired bool // the payment in progress was not made in time
+	payment int8 // unpaid, paidDirectly, or inProgress + i
+	expired bool // the payment in progress has expired
 	order   int8 // 0 OPEN, 1 RUNNING, 2 ABORTING, 3 PAID
-	current int8 // the attempt of the order; 0: none
+	current int8 // the order's current attempt; 0: none
 	began   int8 // number of attempts that have begun
-	// reserved is the record of each attempt at payment: 0 none, 1 RESERVED, 2 REFUSED, 3 RELEASED.
+	// reserved is the record of each attempt on the payment shard: 0 none, 1 RESERVED, 2 REFUSED, 3 RELEASED.
 	reserved [2]int8
 	pays     [2]pay
 }
 
-// pay is a request to pay.
+// pay is a request for a direct payment.
 type pay struct {
-	step  int8 // 0 begin, 1 started, 2 the order was OPEN, 3 ended with 200, 4 ended without a charge
+	step  int8 // 0 new, 1 start_payment has run, 2 the order was found OPEN, 3 ended with 200, 4 ended without a charge
 	token int8 // the payment in progress that the request has started or joined
 }
 
@@ -39,7 +39,7 @@ type directRules struct {
 	reserveWaits, reserveRefuses, reserveDeletes, asksOrder, needsToken bool
 }
 
-// next returns all states that one step leads to.
+// next returns all states that one step from s can reach.
 func (r directRules) next(s directState) (all []directState) {
 	add := func(change func(*directState)) {
 		t := s
@@ -49,11 +49,11 @@ func (r directRules) next(s directState) (all []directState) {
 	if s.payment >= inProgress && !s.expired {
 		add(func(t *directState) { t.expired = true })
 	}
-	if s.payment >= inProgress && s.expired { // the clock of the shard goes back
+	if s.payment >= inProgress && s.expired { // the clock of the shard is set back
 		add(func(t *directState) { t.expired = false })
 	}
 	if s.payment == paidDirectly {
-		add(func(t *directState) { t.payment = unpaid }) // cancel_payment; a returned payment cannot be made again
+		add(func(t *directState) { t.payment = unpaid }) // cancel_payment
 	}
 	for i := range s.pays {
 		p := s.pays[i]
@@ -65,7 +65,7 @@ func (r directRules) next(s directState) (all []directState) {
 				case s.payment == paidDirectly:
 					t.pays[i].step = 3
 				case s.payment >= inProgress && !s.expired:
-					t.pays[i].token = s.payment // joins
+					t.pays[i].token = s.payment // joins the payment in progress
 				default:
 					t.payment, t.expired, t.pays[i].token = int8(inProgress+i), false, int8(inProgress+i)
 				}
@@ -98,11 +98,11 @@ func (r directRules) next(s directState) (all []directState) {
 			continue
 		}
 		current := int(s.current) == a+1
-		if s.reserved[a] == 0 { // reserve, also late; payment checks the record first
+		if s.reserved[a] == 0 { // reserve, which may arrive late; the script checks the record first
 			switch {
 			case s.payment == paidDirectly && r.reserveRefuses:
 				add(func(t *directState) { t.reserved[a] = 2 })
-			case s.payment >= inProgress && !s.expired && r.reserveWaits: // UNKNOWN; the coordinator retries
+			case s.payment >= inProgress && !s.expired && r.reserveWaits: // returns UNKNOWN; the coordinator retries
 			default:
 				add(func(t *directState) {
 					t.reserved[a] = 1
@@ -154,8 +154,8 @@ func (r directRules) explore() (violation string, states int) {
 	return "", len(seen)
 }
 
-// TestDirectPaymentAndCheckoutNeverBothPay checks that a direct payment and a checkout of an order never both pay.
-// Without one of the rules, both pay in at least one interleaving.
+// TestDirectPaymentAndCheckoutNeverBothPay checks that a direct payment and a checkout of an order never both pay. If
+// one of the rules is turned off, both pay in at least one interleaving.
 func TestDirectPaymentAndCheckoutNeverBothPay(t *testing.T) {
 	t.Parallel()
 	all := directRules{true, true, true, true, true}

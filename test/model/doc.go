@@ -1,7 +1,7 @@
-// Package model explores the checkout protocol exhaustively. The model covers every order of script calls, with any
-// loss, delay, duplication and crash, in configurations that are small enough to finish. The model verifies the
-// protocol, not the code. Walk connects protocol and code: a test replays the steps of a walk on the real scripts,
-// which must return the same codes and reach the same states.
+// Package model explores the checkout protocol exhaustively. The model covers every sequence of script calls, with any
+// loss, delay, duplication and crash, in configurations that are small enough for a complete exploration. The model
+// verifies the protocol, not the code. Model.Walk connects the protocol and the code: a test replays the steps of a
+// walk on the real scripts, which must return the same codes and reach the same states.
 //
 // # States
 //
@@ -19,7 +19,7 @@
 // allows more steps.
 //
 // The state also contains the responses that clients got. A client gets its response as soon as the protocol allows,
-// which is the strictest case for the invariants. Live uses the opposite assumption: all processes may die, and
+// which is the strictest case for the invariants. Model.Live uses the opposite assumption: all processes may die, and
 // recovery starts without knowledge.
 //
 // # Time
@@ -28,15 +28,15 @@
 // protocol allows.
 //
 // For an attempt's reservation on a shard, one event represents both the deadline and the expiry of the record. While
-// the record exists, scripts return the record and ignore the deadline. Later, scripts return EXPIRED, because the
-// record expires after the deadline. The model assumes that no shard's clock is set back by more than 60 s, the time
-// between deadline and expiry.
+// the record exists, scripts return the record and ignore the deadline. After the event, scripts return EXPIRED,
+// because the record expires after the deadline. The model assumes that no shard's clock is set back by more than 60 s,
+// the time between deadline and expiry.
 //
 // For a refund on a shard, one event represents all not-after times and the expiry of the record. A refund message
 // after its not-after time returns EXPIRED and has no effect, like a lost message. The record expires after every
 // not-after time.
 //
-// A script decides freely whether a lease has expired. A lease only saves work.
+// A script may find a lease valid or expired at any time, because safety does not depend on leases.
 //
 // # Simplifications
 //
@@ -47,23 +47,24 @@
 //
 // # Cases that docs/protocol.md leaves open
 //
-//   - If commit, abort or refuse finds the order OPEN with its own attempt, the attempt was closed. The client gets 4xx
-//     with that attempt's reason.
-//   - If begin returns NOT_FOUND, or REFUNDING or CANCELLED of another attempt, the client gets 4xx. There is one
-//     exception: an earlier begin call, whose reply was lost, may have started the attempt. Since then a batch_init may
-//     have overwritten the PAID order. In this case the client gets 503.
-//   - If begin returns REFUNDING or CANCELLED of its own attempt, the client gets 200, because the order was paid.
-//   - A request that joined an attempt gets that attempt's reason. The request's own begin call may arrive later and
-//     still start an attempt, if the call named the joined attempt as `after` before the joined attempt was closed.
-//     A client's retry may continue such an attempt; otherwise recovery closes it.
-//   - Only a process to which begin returned STARTED calls refuse. After RESUMED, another process may have reserved
-//     stock, so a process aborts instead.
+//   - If commit, abort or refuse finds the order OPEN, and the attempt of the call is still the order's current
+//     attempt, then the attempt was closed. The client gets 4xx with the reason of this attempt.
+//   - If begin returns NOT_FOUND, the client gets 4xx. The same applies if begin returns REFUNDING or CANCELLED for
+//     another attempt. There is one exception: an earlier call of begin, whose reply was lost, has started the attempt,
+//     and since then a batch_init may have overwritten the PAID order. In this case the client gets 503.
+//   - If begin returns REFUNDING or CANCELLED for the attempt of the call, the client gets 200, because the order was
+//     paid.
+//   - If a request joined an attempt, its 4xx response has the reason of this attempt. A duplicate of the request's
+//     call of begin may arrive after the joined attempt was closed. If the duplicate names the joined attempt as
+//     `after`, it starts a new attempt. A client's retry may continue the new attempt; otherwise recovery closes it.
+//   - Only a process to which begin returned STARTED calls refuse. After the reply RESUMED, a process aborts instead,
+//     because another process may have reserved stock.
 //   - An entry leaves `unconfirmed` when every shard has replied to the confirm call.
 //   - If the deadline and the record of an attempt are long past, release returns RELEASED and stores nothing.
 //   - A cancellation refunds on all shards in any order.
-//   - batch_init of orders is explored in two variants. With ResetFresh, the order gets a fresh attempt, and begin
-//     calls sent before the reset may arrive after the reset. ResetQuiet is the implementation: these calls do not
-//     arrive after the reset. In both variants, all other messages may arrive after the reset.
+//   - batch_init of orders is explored in two variants. With ResetFresh, the order gets a fresh attempt, and a call of
+//     begin from before the reset may arrive after the reset. ResetQuiet is the implementation: no call of begin from
+//     before the reset arrives after it. In both variants, all other messages may arrive after the reset.
 //   - batch_init of items and users is not explored. Such a batch_init overwrites the counters, so conservation
 //     does not hold across the call.
 package model

@@ -10,8 +10,8 @@ func (m *Model) violation(s *state) string {
 	if (s.undecided() || s.order == paid) && s.at(s.current).lines != s.cart {
 		return "the attempt does not reserve the contents of the cart"
 	}
-	// Stock that is reserved without credit is a violation only for Correct and PaymentReleasedFirst. Other mutations
-	// must break another invariant.
+	// Reserved stock without reserved credit is a violation only without a mutation and with PaymentReleasedFirst. Each
+	// other mutation must break another invariant.
 	checksCredit := m.Mutation == Correct || m.Mutation == PaymentReleasedFirst
 	for i := uint8(1); int(i) <= m.Attempts; i++ {
 		if text := s.attemptViolation(i, checksCredit); text != "" {
@@ -33,7 +33,7 @@ func (m *Model) violation(s *state) string {
 	return ""
 }
 
-// taken returns how much the order's attempts have taken from a shard: reserved, or sold and not refunded.
+// taken returns how many units of a shard the order's attempts have reserved, or sold and not refunded.
 func (s *state) taken(p int) int {
 	sum := 0
 	for i := range s.attempts {
@@ -83,8 +83,8 @@ func (s *state) attemptViolation(i uint8, checksCredit bool) string {
 	return ""
 }
 
-// settled reports whether the order is decided and every record has an expiry. By the invariants, only paid
-// attempts then hold reservations.
+// settled reports whether the order is decided and every record has an expiry. In such a state, the invariants allow
+// only paid attempts to hold reservations.
 func (s *state) settled() bool {
 	if s.undecided() {
 		return false

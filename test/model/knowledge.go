@@ -7,7 +7,8 @@ package model
 // caller joins.
 func (m *Model) learnBegin(s *state, c call, code Code) {
 	a := s.at(c.attempt)
-	// The caller's attempt was not paid, unless an earlier begin started the attempt and batch_init then reset the order.
+	// The caller's attempt was not paid, unless an earlier call of begin started the attempt and batch_init later reset
+	// the order.
 	notPaid := code == NotFound || (code == Refunding || code == Cancelled) && !m.sameRequest(s.current, c.attempt)
 	if notPaid && (!a.is(began) || m.Reset == NoReset) {
 		a.after = c.after
@@ -35,8 +36,8 @@ func (m *Model) learnOrder(s *state, i uint8) {
 	}
 	a := s.at(i)
 	if s.current != i || s.order == gone {
-		// The order has another attempt or does not exist. The client gets 503, unless a reply has shown that
-		// attempt i holds nothing now and later.
+		// The order has another attempt or does not exist. The client gets 503, unless a reply has shown that attempt i holds
+		// nothing and will never hold anything.
 		if a.is(knownRefused) || a.isReleased() || m.Mutation == SupersededGets4xx {
 			a.flags |= got4xx
 		}

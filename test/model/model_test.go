@@ -70,7 +70,7 @@ func skipLarge(t *testing.T, states int) {
 	t.Parallel()
 }
 
-// TestProtocol checks that no configuration reaches a violation.
+// TestProtocol checks that no configuration has a reachable violation.
 func TestProtocol(t *testing.T) {
 	for _, c := range configurations {
 		t.Run(c.name, func(t *testing.T) {
@@ -88,7 +88,7 @@ func TestProtocol(t *testing.T) {
 	}
 }
 
-// TestRecovery checks that recovery can settle the order in every state after all processes have died.
+// TestRecovery checks for every state that recovery can settle the order after all processes have died.
 func TestRecovery(t *testing.T) {
 	for _, c := range []struct {
 		name   string

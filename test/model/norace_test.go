@@ -2,5 +2,5 @@
 
 package model
 
-// largest is the number of states of the largest configuration to explore without -model.large.
+// largest is the maximum number of states of a configuration that is explored without -model.large.
 const largest = 3_000_000

@@ -25,13 +25,13 @@ const (
 	Refused   Code = "REFUSED"
 	Released  Code = "RELEASED"
 	Expired   Code = "EXPIRED"
-	Short     Code = "SHORT" // too little for now; nothing is recorded
+	Short     Code = "SHORT" // too few units for now; nothing is recorded
 	Refunded  Code = "REFUNDED"
 	NotOpen   Code = "NOT_OPEN" // returned by cart edits
-	Nothing   Code = ""         // an event, or a claim that finds nothing to do
+	Nothing   Code = ""         // no code: an event, or a claim that finds nothing to do
 )
 
-// codeFor returns the reply to a script that names attempt i and leaves the order in its current state.
+// codeFor returns the reply to a script call that names attempt i and does not change the order.
 func (s *state) codeFor(i uint8) Code {
 	switch s.order {
 	case gone:
@@ -67,7 +67,7 @@ func (m *Model) begin(s *state, i, after uint8, leaseExpired bool) Code {
 		if m.Mutation == RetryReplacesAttempt && s.current != i && m.sameRequest(s.current, i) {
 			break
 		}
-		if after == i && s.current != i { // a late renewal
+		if after == i && s.current != i { // a late renewal of a lease
 			return Busy
 		}
 		if m.sameRequest(s.current, i) || leaseExpired {
@@ -89,7 +89,7 @@ func (m *Model) begin(s *state, i, after uint8, leaseExpired bool) Code {
 	return Started
 }
 
-// pay makes the order PAID by its current attempt.
+// pay makes the order PAID, and records that its current attempt has paid it.
 func (m *Model) pay(s *state) {
 	s.order = paid
 	s.purchases = min(s.purchases+1, 3)

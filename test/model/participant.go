@@ -61,7 +61,7 @@ func (m *Model) refund(s *state, i uint8, p int) Code {
 	a := s.at(i)
 	if m.Mutation == CancelReusesRecord {
 		if a.records[p] == reserved || a.records[p] == confirmed {
-			a.refunds[p] = refunded // for the invariants
+			a.refunds[p] = refunded // recorded for the invariants
 		}
 		m.release(s, i, p)
 		return Refunded

@@ -2,7 +2,7 @@
 
 package model
 
-// largest is the number of states of the largest configuration to explore without -model.large. With the race
+// largest is the maximum number of states of a configuration that is explored without -model.large. With the race
 // detector, the explorer is 20 times slower. The explorer is a single goroutine, so larger configurations would reveal
 // no more races.
 const largest = 100_000

@@ -1,7 +1,7 @@
 package model
 
-// maxAttempts and maxShards are limits, so that a state can be packed into a key. payment is the index of the
-// payment shard.
+// maxAttempts and maxShards limit a state, so that it can be packed into a key. payment is the index of the payment
+// shard.
 const (
 	maxAttempts = 3
 	maxShards   = 3 // participant shards
@@ -12,7 +12,7 @@ const (
 const (
 	noAttempt    = 0
 	freshAttempt = 7 // minted by batch_init
-	neverBegins  = 6 // value of attempt.after if the begin call never arrives, because batch_init happened first
+	neverBegins  = 6 // value of attempt.after if the call of begin never arrives, because batch_init happened first
 )
 
 type orderState uint8

@@ -1,6 +1,7 @@
 package model
 
-// events appends the events that are not part of a checkout: other requests, passing time, crashes and lost writes.
+// events appends the events that are not part of a checkout: other requests, expired time limits, crashes and lost
+// writes.
 func (m *Model) events(s *state, to []call) []call {
 	for p := range 1 + m.StockShards {
 		if m.Edits && p != payment {

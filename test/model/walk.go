@@ -13,7 +13,7 @@ type Step struct {
 	LeaseExpired bool // for begin and claim: the lease of a RUNNING order has expired
 	Waits        bool // for reserve: the caller waits for orphaned reservations
 	Shard        int  // participant shard: 0 is payment, 1 and 2 are stock
-	Code         Code // the constant Nothing for events
+	Code         Code // expected code; Nothing for events
 	Then         Snapshot
 	text         string
 }
@@ -112,9 +112,9 @@ func (m *Model) wild(s *state, to []call) []call {
 	return to
 }
 
-// isNoOpEdit reports whether an edit of an open order changes nothing in the model: the edit adds an item of the cart,
-// or removes an item that is not in the cart. Walk skips such calls, because the real scripts would change more than
-// the model.
+// isNoOpEdit reports whether an edit of an open order changes nothing in the model: the edit adds an item that is
+// already in the cart, or removes an item that is not in the cart. Walk skips such calls, because the real scripts
+// would change more than the model.
 func (s *state) isNoOpEdit(c call) bool {
 	noOp := c.script == AddItem && s.cart.has(c.shard) || c.script == RemoveItem && !s.cart.has(c.shard)
 	return s.order == open && noOp

@@ -116,8 +116,8 @@ func (s *Shop) readBalances(ctx context.Context, sn *check.Snapshot) (violations
 	return violations
 }
 
-// unexpected lists the responses whose status is not 200, 402, 409, 429 or 503. Faults do not justify any other status:
-// for example, a 404 would mean that a created object is missing.
+// unexpected lists the responses whose status is not 200, 402, 409, 429 or 503. Status 0 stands for a lost response.
+// Faults do not justify any other status: for example, a 404 would mean that a created object is missing.
 func (s *Shop) unexpected() (violations []string) {
 	for _, r := range s.Responses() {
 		if !slices.Contains([]int{0, 200, 402, 409, 429, 503}, r.Status) {
@@ -127,8 +127,8 @@ func (s *Shop) unexpected() (violations []string) {
 	return violations
 }
 
-// CheckFailures returns the number of failed requests. It returns an error if that number is larger than the
-// argument allowed. A request fails if it gets 429, 503 or no response.
+// CheckFailures returns the number of failed requests, and an error if this number is larger than the limit. A
+// request fails if it gets 429, 503 or no response.
 func (s *Shop) CheckFailures(allowed int) (failed int, err error) {
 	var failures []string
 	for _, r := range s.Responses() {
@@ -142,7 +142,7 @@ func (s *Shop) CheckFailures(allowed int) (failed int, err error) {
 	return len(failures), err
 }
 
-// AwaitDecided waits until the number that Decided returns has grown by n.
+// AwaitDecided waits until n more checkouts and cancels are decided: see Shop.Decided.
 func (s *Shop) AwaitDecided(ctx context.Context, n int64, timeout time.Duration) error {
 	until := s.Decided() + n
 	return check.Poll(ctx, timeout, func(context.Context) error {
@@ -153,8 +153,8 @@ func (s *Shop) AwaitDecided(ctx context.Context, n int64, timeout time.Duration)
 	})
 }
 
-// Buy creates an order of one item and checks it out. If the order is not paid, Buy retries with a new order. The
-// function Forget keeps the history of the paid order.
+// Buy creates an order of one item and checks it out. If the order is not paid, Buy retries with a new order. A later
+// call of Forget keeps the history of the paid order.
 func (s *Shop) Buy(ctx context.Context, timeout time.Duration) error {
 	return check.Poll(ctx, timeout, func(context.Context) error {
 		r := s.Client.Call("POST", "/orders/create/"+s.Users[0])

@@ -81,7 +81,7 @@ func Fill(c *check.Client, behavior Behavior) (*Shop, error) {
 	return s, nil
 }
 
-// Start starts the clients. The function source returns the random number generator of a client.
+// Start starts the clients. The argument returns the random number generator of each client.
 func (s *Shop) Start(source func(client uint64) *rand.Rand) {
 	s.stopped.Store(false)
 	for i := range s.behavior.Clients {

@@ -35,21 +35,30 @@ func Root() (string, error) {
 
 // Source selects a build of the services. The zero value builds the project's code, unchanged.
 type Source struct {
-	Race bool   // with the race detector
+	Race bool   // build with the race detector
 	Tags string // build tags, comma-separated
 	// Version is the version that the services print for --version; empty: "devel".
 	Version string
+	Keeper  bool // also build the keeper
 	Overlay
 }
 
-// Overlay lists source files that a build replaces; the files on disk stay unchanged. The first key is a service, the
+// programs returns the names of the binaries.
+func (s Source) programs() []string {
+	if s.Keeper {
+		return append(Services(), keeperBinary)
+	}
+	return Services()
+}
+
+// Overlay lists source files that a build replaces; the files on disk stay unchanged. The first key is a program, the
 // second key a path relative to the project's root. The value is the new content.
 type Overlay map[string]map[string]string
 
 // builds caches the builds of this process.
 var builds = struct {
 	sync.Mutex
-	done map[string]*build // by fmt.Sprint(Source)
+	done map[string]*build // the key is fmt.Sprint(Source)
 }{done: map[string]*build{}}
 
 // build is the build of one source. Its mutex is locked during the build.
@@ -59,9 +68,9 @@ type build struct {
 	reaper *reaper // removes dir when this process ends
 }
 
-// Build builds the three services and returns the directory with their binaries. It builds each source only once per
-// process, so later changes to the files have no effect. The reaper removes the directory when this process ends. The
-// output of the go command goes to progress.
+// Build builds the programs of a source and returns the directory with their binaries. It builds each source only once
+// per process, so later changes to the source files have no effect. The reaper removes the directory when this process
+// ends. The output of the go command goes to the given writer.
 func Build(ctx context.Context, progress io.Writer, source Source) (string, error) {
 	key := fmt.Sprint(source)
 	builds.Lock()
@@ -101,7 +110,7 @@ func Build(ctx context.Context, progress io.Writer, source Source) (string, erro
 	return dir, nil
 }
 
-// buildAll builds all services in the project's bin directory, because go build skips binaries that are up to date
+// buildAll builds all programs in the project's bin directory, because go build skips binaries that are up to date
 // there. Then buildAll links the binaries into dir.
 func buildAll(ctx context.Context, progress io.Writer, dir, root string, source Source) error {
 	bin := filepath.Join(root, "bin")
@@ -122,41 +131,41 @@ func buildAll(ctx context.Context, progress io.Writer, dir, root string, source 
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		return fmt.Errorf("lock %s: %w", lock.Name(), err)
 	}
-	if err := goBuild(ctx, progress, root, bin, source, Services()); err != nil {
+	if err := goBuild(ctx, progress, root, bin, source, source.programs()); err != nil {
 		return err
 	}
-	for _, service := range Services() {
-		if err := linkOrCopy(filepath.Join(bin, service), filepath.Join(dir, service)); err != nil {
+	for _, program := range source.programs() {
+		if err := linkOrCopy(filepath.Join(bin, program), filepath.Join(dir, program)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// buildOverlay builds a source with overlays. If only one service has an overlay, it builds that service from the
-// changed files. All other binaries come from other builds. So each variant of a service is built once.
+// buildOverlay builds a source with overlays. If only one program has an overlay, it builds that program from the
+// changed files. All other binaries come from other builds, so that each variant of a program is built only once.
 func buildOverlay(ctx context.Context, progress io.Writer, dir, root string, source Source) error {
-	for _, service := range Services() {
-		files := source.Overlay[service]
+	for _, program := range source.programs() {
+		files := source.Overlay[program]
 		if len(files) > 0 && len(source.Overlay) == 1 {
-			overlay, err := writeOverlay(filepath.Join(dir, "overlay-"+service), root, files)
+			overlay, err := writeOverlay(filepath.Join(dir, "overlay-"+program), root, files)
 			if err != nil {
 				return err
 			}
-			if err := goBuild(ctx, progress, root, dir, source, []string{service}, "-overlay", overlay); err != nil {
+			if err := goBuild(ctx, progress, root, dir, source, []string{program}, "-overlay", overlay); err != nil {
 				return err
 			}
 			continue
 		}
-		single := Source{Race: source.Race, Tags: source.Tags}
+		single := Source{Race: source.Race, Tags: source.Tags, Keeper: source.Keeper}
 		if len(files) > 0 {
-			single.Overlay = Overlay{service: files}
+			single.Overlay = Overlay{program: files}
 		}
 		from, err := Build(ctx, progress, single)
 		if err != nil {
 			return err
 		}
-		if err := linkOrCopy(filepath.Join(from, service), filepath.Join(dir, service)); err != nil {
+		if err := linkOrCopy(filepath.Join(from, program), filepath.Join(dir, program)); err != nil {
 			return err
 		}
 	}
@@ -185,9 +194,9 @@ func writeOverlay(dir, root string, files map[string]string) (string, error) {
 	return path, os.WriteFile(path, list, 0o644)
 }
 
-// goBuild builds services and writes the binaries to a directory.
+// goBuild builds programs and writes the binaries to a directory.
 func goBuild(
-	ctx context.Context, progress io.Writer, root, to string, source Source, services []string, flags ...string,
+	ctx context.Context, progress io.Writer, root, to string, source Source, programs []string, flags ...string,
 ) error {
 	args, env := slices.Concat([]string{"build", "-o", to + "/", "-buildvcs=false"}, flags), os.Environ()
 	if source.Race {
@@ -196,15 +205,15 @@ func goBuild(
 	if source.Tags != "" {
 		args = append(args, "-tags", source.Tags)
 	}
-	// Without a version, the binaries are for tests, which need no debug information. The linker needs a quarter of its
-	// time for it.
+	// Without a version, the binaries are for tests and need no debug information, which would take a quarter of the
+	// linker's time.
 	ldflags := "-w"
 	if source.Version != "" {
 		ldflags = "-X " + version.LinkerFlag + source.Version
 	}
 	args = append(args, "-ldflags", ldflags)
-	for _, service := range services {
-		args = append(args, "./"+service)
+	for _, program := range programs {
+		args = append(args, "./"+program)
 	}
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir, cmd.Env = root, env

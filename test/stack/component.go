@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	startTimeout = 20 * time.Second // until a new process responds; Redis loads its data first
+	startTimeout = 20 * time.Second // maximum time until a new process responds; Redis loads its data first
 	stopTimeout  = 25 * time.Second // longer than the longest request
 	killTimeout  = 5 * time.Second
 	pollInterval = 10 * time.Millisecond
@@ -24,11 +24,11 @@ const (
 // listener is one listening port of a component.
 type listener struct {
 	addr    string // host:port
-	purpose string // for error messages
+	purpose string // description for error messages
 }
 
-// component is one server of the system: a redis-server, an instance or nginx. A stopped component can be started
-// again with the same command.
+// component is one server of the system: a redis-server, a keeper, an instance or nginx. A stopped component can be
+// started again with the same command.
 type component struct {
 	name      string
 	path      string
@@ -37,7 +37,7 @@ type component struct {
 	log       string
 	stop      syscall.Signal // stops the component gracefully
 	listeners []listener
-	ready     string                                   // URL that returns 200 when an instance is ready; empty: none
+	ready     string                                   // URL that returns 200 when the component is ready; empty: none
 	check     func(ctx context.Context, pid int) error // returns nil once the component responds
 
 	spawner *spawner
@@ -79,8 +79,8 @@ func (c *component) process() *process {
 	return c.latest
 }
 
-// launch starts the process without waiting for it to respond. It keeps a process that runs but has not responded yet,
-// because a Redis waits while its disk is full.
+// launch starts the process without waiting for it to respond. If a process runs but has not responded yet, launch
+// returns this process. Such a process may be a Redis that waits for free space on its disk.
 func (c *component) launch() (*process, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -164,8 +164,8 @@ func (c *component) start(ctx context.Context) error {
 	}
 }
 
-// signal sends a signal to the main process, or to its whole process group. It returns the main process. The
-// argument stops says whether the signal makes the process exit.
+// signal sends a signal to the main process, or to its whole process group. It returns the main process. The last
+// argument must be true if the signal makes the process exit.
 func (c *component) signal(sig syscall.Signal, group, stops bool) (*process, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -196,7 +196,7 @@ func (c *component) shutdown(ctx context.Context) error {
 		return nil // the component was not running
 	}
 	if c.state() == Paused {
-		_, _ = c.signal(syscall.SIGCONT, true, false) // a paused process handles other signals only afterwards
+		_, _ = c.signal(syscall.SIGCONT, true, false) // a paused process handles no other signal
 	}
 	ctx, cancel := context.WithTimeout(ctx, stopTimeout)
 	defer cancel()

@@ -11,8 +11,9 @@ import (
 	"time"
 )
 
-// If a process runs but does not respond yet, the next start waits for this process. So while a Redis waits for
-// free space, the stack does not start a second process, and it reports a later exit of the Redis.
+// TestStartWaitsForASlowProcess checks that start waits for a process that runs but does not respond yet, instead of
+// starting a second one. Such a process may be a Redis that waits for free space. OnExit is still called when this
+// process exits.
 func TestStartWaitsForASlowProcess(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -37,7 +38,7 @@ func TestStartWaitsForASlowProcess(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	if err := c.start(ctx); !errors.Is(err, fs.ErrNotExist) {
-		t.Fatalf("start before the process responds: %v", err)
+		t.Fatalf("start before the process responds: got %v, want fs.ErrNotExist", err)
 	}
 	first := c.process().pid
 	if err := os.WriteFile(ready, nil, 0o644); err != nil {

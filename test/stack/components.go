@@ -15,34 +15,42 @@ import (
 
 const dialTimeout = time.Second
 
-// redisStart is the path of redis-start in the repository. The script prepares a data directory and becomes the
+// redisStart is the path of redis-start in the repository. The script prepares a data directory and then executes
 // redis-server.
 const redisStart = "k8s/helm/checkout/files/redis-start"
 
-// redis returns the redis-server of one shard. Acknowledged writes are durable, and Redis evicts no keys.
-func (s *Stack) redis(start, path, service string, shard int) *component {
-	name, addr := redisName(service, shard), s.redises[service][shard]
+// redis returns the server of a node. Acknowledged writes are durable, and Redis evicts no keys.
+func (s *Stack) redis(start, path string, node Node, purpose string) *component {
 	memory := s.cfg.RedisMemory
 	if memory == "" {
 		memory = "1gb"
 	}
 	args := []string{
-		start, path, "--port", portOf(addr), "--bind", "127.0.0.1", "--dir", filepath.Join(s.dir, name),
+		start, path, "--port", portOf(node.Addr), "--bind", "127.0.0.1", "--dir", node.Dir,
 		"--appendonly", "yes", "--appendfsync", "always", "--save", "",
 		"--maxmemory", memory, "--maxmemory-policy", "noeviction",
 	}
-	auth := ""
 	if s.cfg.RedisPassword != "" {
 		args = append(args, "--requirepass", s.cfg.RedisPassword)
-		auth = "AUTH " + s.cfg.RedisPassword + "\r\n"
+	}
+	if node.Keeper != "" {
+		args = append(args, s.replicaArgs()...)
 	}
 	return &component{
-		name: name, path: "/bin/sh", args: append(args, s.cfg.RedisArgs...),
-		env:       slices.Concat(os.Environ(), s.cfg.Env[name]),
+		name: node.Name, path: "/bin/sh", args: append(args, s.cfg.RedisArgs...),
+		env:       slices.Concat(os.Environ(), s.cfg.Env[node.Name]),
 		stop:      syscall.SIGTERM,
-		listeners: []listener{{addr, fmt.Sprintf("shard %d of %s", shard, service)}},
-		check:     func(ctx context.Context, pid int) error { return pingRedis(ctx, addr, auth, pid) },
+		listeners: []listener{{node.Addr, purpose}},
+		check:     func(ctx context.Context, pid int) error { return pingRedis(ctx, node.Addr, s.redisAuth(), pid) },
 	}
+}
+
+// redisAuth returns the inline command that authenticates a connection to a Redis, or "".
+func (s *Stack) redisAuth() string {
+	if s.cfg.RedisPassword == "" {
+		return ""
+	}
+	return "AUTH " + s.cfg.RedisPassword + "\r\n"
 }
 
 // pingRedis checks that the Redis with this PID responds at addr. Another process may have taken the port. A server
@@ -94,8 +102,8 @@ func checkListens(ctx context.Context, addrs ...string) error {
 	return nil
 }
 
-// checkGateway checks that nginx returns a response with any status. An open port is not enough, because nginx
-// listens before it handles signals, and a SIGTERM in between would kill nginx.
+// checkGateway checks that nginx returns a response with any status. An open port is not enough, because nginx listens
+// before it handles signals. A SIGTERM between these two events would kill nginx.
 func checkGateway(ctx context.Context, addr string) error {
 	conn, err := dial(ctx, addr)
 	if err != nil {
@@ -109,13 +117,17 @@ func checkGateway(ctx context.Context, addr string) error {
 	return err
 }
 
-// instance returns one instance of a service. The path of the component is only the name of the binary; the function
-// start completes the path after the build.
+// instance returns one instance of a service. Until the build has finished, the path of the component is only the name
+// of the binary.
 func (s *Stack) instance(service string, number int) (*component, error) {
 	name := instanceName(service, number)
-	shards, err := s.proxied(name, s.redises[service], func(i int) string { return redisName(service, i) })
-	if err != nil {
-		return nil, err
+	var shards []string
+	for _, nodes := range s.shards[service] {
+		addrs, err := s.proxied(name, addrsOf(nodes), func(i int) string { return nodes[i].Name })
+		if err != nil {
+			return nil, err
+		}
+		shards = append(shards, strings.Join(addrs, "+"))
 	}
 	public, internal, metrics := s.public[service][number-1], s.internal[service][number-1], s.metrics[service][number-1]
 	// The Dockerfile sets the same GODEBUG. The environment can override it. See docs/adr/0009-godebug-schedtrace.md.
@@ -146,8 +158,8 @@ func (s *Stack) instance(service string, number int) (*component, error) {
 	}, nil
 }
 
-// proxied replaces the addresses that a component connects to with the results of Config.Proxy. The function name
-// returns the name of the component at addrs[i].
+// proxied calls Config.Proxy for each address that a component connects to, and returns the results. name(i) is the
+// name of the component at addrs[i].
 func (s *Stack) proxied(from string, addrs []string, name func(i int) string) ([]string, error) {
 	if s.cfg.Proxy == nil {
 		return addrs, nil

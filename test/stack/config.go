@@ -31,22 +31,25 @@ type Size struct{ Instances, Shards int }
 // Config describes the system to start. The zero value is one instance and one shard of each service, on free ports,
 // with its data in a temporary directory that Close removes.
 type Config struct {
-	Instances int             // of each service; 0 means 1
-	Shards    int             // of each service; 0 means the number of instances
+	Instances int             // number for each service; 0 means 1
+	Shards    int             // number for each service; 0 means the number of instances
 	Sizes     map[string]Size // overrides Instances and Shards, by service
 
-	Dir  string // data, logs and nginx's files. Empty: a temporary directory, removed by Close
+	// Replicas is the number of nodes of each shard: 0 or 1, or Copies. With Copies, each node has a keeper.
+	Replicas int
+
+	Dir  string // data, logs and nginx's files; empty: a temporary directory that Close removes
 	Logs string // directory with a log file per component; empty: Dir/logs
 	Kept string // directory for the files of failed runs: see Keep; empty: bin/failed
 
-	// FixedPorts selects the ports listed in ports.go instead of free ports, so that addresses survive restarts. If a
-	// port is in use, Start returns a TakenError before it starts anything.
+	// FixedPorts selects the ports listed in ports.go instead of free ports, so that the addresses stay the same after a
+	// restart. If a port is in use, Start returns a TakenError before it starts anything.
 	FixedPorts  bool
 	GatewayPort int // 0: 8000 with FixedPorts, otherwise a free port
 
 	Listen        string   // more directives for the gateway's listen.conf
 	RedisMemory   string   // maxmemory of each redis-server; empty: 1gb
-	RedisPassword string   // of every redis-server; empty: none
+	RedisPassword string   // password of every redis-server; empty: none
 	RedisArgs     []string // more arguments for every redis-server
 
 	// Env adds "KEY=value" entries to environments. The map key is the name of a component, the name of a service for
@@ -56,7 +59,7 @@ type Config struct {
 	Race    bool    // build the services with the race detector; Close then reports data races
 	Tags    string  // build tags of the services; "faults" enables fail points
 	Overlay Overlay // source files to replace in the build
-	Version string  // the services print it for --version; empty: "devel"
+	Version string  // version that the services print for --version; empty: "devel"
 
 	Progress io.Writer                    // receives one line per step; nil: discard
 	OnExit   func(name string, err error) // called when a component exits unexpectedly; err is its exit status
@@ -89,10 +92,16 @@ func (c Config) check() error {
 			return &ShrinkError{Dir: c.Dir, Service: service, Shards: size.Shards, Have: have}
 		}
 	}
+	if c.Replicas < 0 || c.Replicas > 1 && c.Replicas != Copies {
+		return fmt.Errorf("start with shards of %s: want 1 or %d", nodes(c.Replicas), Copies)
+	}
+	if have := ReplicasIn(c.Dir); have > 0 && have != max(c.Replicas, 1) {
+		return &ReplicasError{Dir: c.Dir, Replicas: max(c.Replicas, 1), Have: have}
+	}
 	return nil
 }
 
-// ShrinkError is the error of Start if a directory contains more shards of a service than Start should use.
+// ShrinkError is the error of Start if a directory contains more shards of a service than the Config has.
 type ShrinkError struct {
 	Dir, Service string
 	Shards, Have int
@@ -103,29 +112,82 @@ func (e *ShrinkError) Error() string {
 		e.Dir, e.Have, e.Service, e.Shards)
 }
 
+// ReplicasError is the error of Start if the shards in a directory have a number of nodes other than the one in the
+// Config.
+type ReplicasError struct {
+	Dir            string
+	Replicas, Have int
+}
+
+func (e *ReplicasError) Error() string {
+	return fmt.Sprintf("start with shards of %s: the shards in %s have %s", nodes(e.Replicas), e.Dir, nodes(e.Have))
+}
+
+func nodes(n int) string {
+	if n == 1 {
+		return "1 node"
+	}
+	return fmt.Sprintf("%d nodes", n)
+}
+
 // ShardsIn returns the number of shards of a service that have data in dir.
 func ShardsIn(dir, service string) int {
 	if dir == "" {
 		return 0
 	}
 	n := 0
-	for ; ; n++ {
-		if _, err := os.Stat(filepath.Join(dir, redisName(service, n))); err != nil {
-			return n
+	for replicasOf(dir, service, n) > 0 {
+		n++
+	}
+	return n
+}
+
+// ReplicasIn returns the number of nodes of each shard that has data in dir, or 0 if no shard has data.
+func ReplicasIn(dir string) int {
+	if dir == "" {
+		return 0
+	}
+	n := 0
+	for _, service := range Services() {
+		n = max(n, replicasOf(dir, service, 0))
+	}
+	return n
+}
+
+// replicasOf returns the number of nodes of a shard that has data in dir: 3 for a replicated shard, 1 for any other
+// shard, and 0 without data. The data of one node is enough, because a replicated shard may have lost the other nodes.
+func replicasOf(dir, service string, shard int) int {
+	exists := func(name string) bool {
+		_, err := os.Stat(filepath.Join(dir, name))
+		return err == nil
+	}
+	for node := range Copies {
+		if exists(nodeName(service, shard, node)) {
+			return Copies
 		}
 	}
+	if exists(redisName(service, shard)) {
+		return 1
+	}
+	return 0
 }
 
 func redisName(service string, shard int) string { return fmt.Sprintf("redis-%s-%d", service, shard) }
+func nodeName(service string, shard, node int) string {
+	return fmt.Sprintf("redis-%s-%d-%d", service, shard, node)
+}
 func instanceName(service string, instance int) string {
 	return fmt.Sprintf("%s-%d", service, instance)
 }
 
-const gatewayName = "nginx"
+const (
+	gatewayName  = "nginx"
+	keeperBinary = "keeper"
+)
 
-// Start builds the services and starts every component. It returns when every redis-server responds and every other
-// component listens. The services may not be ready yet: see WaitReady. When ctx ends, even after Start has returned,
-// all processes are killed.
+// Start builds the services and starts every component. It returns when every Redis responds, every new replicated
+// shard has its first primary, and every other component listens. The services may not be ready yet: see WaitReady.
+// When ctx ends, even after Start has returned, all processes are killed.
 func Start(ctx context.Context, cfg Config) (*Stack, error) {
 	if cfg.Progress == nil {
 		cfg.Progress = io.Discard

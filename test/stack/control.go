@@ -4,7 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
-	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 )
 
@@ -17,7 +18,7 @@ func (s *Stack) with(name string, do func(*component) error) error {
 	return do(c)
 }
 
-// Names returns the names of all components: Redis first, then the instances, then nginx.
+// Names returns the names of all components: Redis first, then the keepers, the instances and nginx.
 func (s *Stack) Names() []string {
 	var names []string
 	for _, c := range s.components {
@@ -46,7 +47,7 @@ func (s *Stack) Restart(ctx context.Context, name string) error {
 	return s.Start(ctx, name)
 }
 
-// Kill sends SIGKILL to all processes of a component and waits for their exit.
+// Kill sends SIGKILL to all processes of a component and waits until they have exited.
 func (s *Stack) Kill(name string) error { return s.with(name, (*component).kill) }
 
 // Crash sends SIGKILL to all processes of a component and does not wait for their exit. OnExit is called, as if the
@@ -56,7 +57,7 @@ func (s *Stack) Crash(name string) error { return s.signal(name, syscall.SIGKILL
 // Terminate sends SIGTERM to a component and does not wait for its exit.
 func (s *Stack) Terminate(name string) error { return s.signal(name, syscall.SIGTERM, false, true) }
 
-// Pause stops all processes of a component with SIGSTOP, until Resume.
+// Pause stops all processes of a component with SIGSTOP, until Resume is called.
 func (s *Stack) Pause(name string) error { return s.signal(name, syscall.SIGSTOP, true, false) }
 
 // Resume continues a paused component with SIGCONT.
@@ -79,8 +80,8 @@ func (s *Stack) SetEnv(name string, env ...string) error {
 	})
 }
 
-// Command returns a command that runs the program of a component with its environment and other arguments, such as
-// "adopt-shard", "0".
+// Command returns a command that runs the program of a component with the environment of the component, but with other
+// arguments, such as "adopt-shard", "0".
 func (s *Stack) Command(ctx context.Context, name string, args ...string) (cmd *exec.Cmd, err error) {
 	err = s.with(name, func(c *component) error {
 		c.mu.Lock()
@@ -92,10 +93,8 @@ func (s *Stack) Command(ctx context.Context, name string, args ...string) (cmd *
 	return cmd, err
 }
 
-// RedisDir returns the directory with the data of a shard.
-func (s *Stack) RedisDir(service string, shard int) string {
-	return filepath.Join(s.dir, redisName(service, shard))
-}
+// RedisDir returns the directory with the data of a shard that has one node.
+func (s *Stack) RedisDir(service string, shard int) string { return s.shards[service][shard][0].Dir }
 
 // Wait waits until a component has exited and returns its exit status, such as "exit status 0" or "signal: killed". It
 // returns nil if the component never ran. If ctx ends first, Wait returns the cause.
@@ -116,7 +115,7 @@ func (s *Stack) Wait(ctx context.Context, name string) error {
 
 // Process is one process of a component.
 type Process struct {
-	Name string // of the component
+	Name string // name of the component
 	PID  int
 }
 
@@ -148,8 +147,27 @@ func (s *Stack) InternalURLs(service string) []string { return urls(s.internal[s
 // MetricsURLs returns the URLs of the instances' monitoring ports. Instance i is at index i-1.
 func (s *Stack) MetricsURLs(service string) []string { return urls(s.metrics[service]) }
 
-// RedisAddrs returns the host:port of each shard of a service.
-func (s *Stack) RedisAddrs(service string) []string { return s.redises[service] }
+// KeeperURLs returns the URLs of the keepers of a service, in the order of shards and nodes. It returns no URLs if each
+// shard has one node.
+func (s *Stack) KeeperURLs(service string) []string {
+	var addrs []string
+	for _, node := range slices.Concat(s.shards[service]...) {
+		if node.Keeper != "" {
+			addrs = append(addrs, node.KeeperAddr)
+		}
+	}
+	return urls(addrs)
+}
+
+// RedisAddrs returns the element of REDIS_ADDRS for each shard of a service: the host:port of its Redis, or of its
+// three nodes, joined with "+".
+func (s *Stack) RedisAddrs(service string) []string {
+	var all []string
+	for _, nodes := range s.shards[service] {
+		all = append(all, strings.Join(addrsOf(nodes), "+"))
+	}
+	return all
+}
 
 func urls(addrs []string) []string {
 	var all []string

@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// MountDisk mounts a small disk of a size such as "8m" at an existing directory. The disk is in memory. MountDisk fails
-// unless this process is root and may mount. ResizeDisk changes the size. The result unmount removes the disk.
+// MountDisk mounts an in-memory disk of a size such as "8m" at an existing directory. It needs root and the permission
+// to mount. ResizeDisk changes the size. The returned function removes the disk.
 func MountDisk(dir, size string) (unmount func() error, err error) {
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+size); err != nil {
 		return nil, fmt.Errorf("mount a disk of %s at %s: %w", size, dir, err)

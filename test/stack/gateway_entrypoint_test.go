@@ -10,8 +10,8 @@ import (
 	"checkout/test/stack"
 )
 
-// TestGatewayEntrypoint checks which settings the entrypoint of the gateway's container writes. A wrong origin, which
-// could add directives to the configuration, stops the container.
+// TestGatewayEntrypoint checks which settings the entrypoint of the gateway's container writes. A malformed origin must
+// stop the container, because it could add directives to the configuration.
 func TestGatewayEntrypoint(t *testing.T) {
 	root, err := stack.Root()
 	must(t, err)

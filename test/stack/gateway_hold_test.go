@@ -18,11 +18,11 @@ import (
 // The tests in this file check that the gateway holds checkouts, and no other requests, while no order instance accepts
 // connections.
 
-// held is a request as order-1 received it.
+// held is one request that order-1 has received.
 type held struct{ id, request, body string }
 
-// failFirst replaces order-1 with a server that closes the connection of the first requests without a response.
-// The server responds to all later requests with 200.
+// failFirst replaces order-1 with a server that closes the connections of the first requests without a response. The
+// last argument is the number of these requests. The server responds to all later requests with 200.
 func failFirst(t *testing.T, s *stack.Stack, failures int) <-chan held {
 	received := make(chan held, 100)
 	left := int64(failures)
@@ -37,8 +37,8 @@ func failFirst(t *testing.T, s *stack.Stack, failures int) <-chan held {
 	return received
 }
 
-// TestGatewayRetriesHeldCheckouts checks that a checkout succeeds on the last try, and that each try sends the same
-// request with the same X-Checkout-Id. If the last try fails, too, the checkout fails.
+// TestGatewayRetriesHeldCheckouts checks that a held checkout succeeds even if only its last try succeeds. If all tries
+// fail, the client gets 503. Each try must send the same request with the same X-Checkout-Id.
 func TestGatewayRetriesHeldCheckouts(t *testing.T) {
 	const tries = 5
 	s := start(t, stack.Config{})
@@ -101,7 +101,7 @@ func TestGatewayHoldsOnlyCheckouts(t *testing.T) {
 			checkProblem(t, resp, body, api.RouteNotFound, http.StatusNotFound)
 		}
 		if resp.StatusCode == http.StatusUnauthorized {
-			t.Errorf("POST %s: got %s, want another status than 401", path, resp.Status)
+			t.Errorf("POST %s: got %s, want a status other than 401", path, resp.Status)
 		}
 	}
 	for _, status := range []int{500, 502, 503, 504} {
@@ -118,14 +118,14 @@ func TestGatewayHoldsOnlyCheckouts(t *testing.T) {
 	}
 }
 
-// TestGatewayForgetsDisconnectedCheckouts checks that the gateway does not send a held checkout whose client has
-// disconnected.
+// TestGatewayForgetsDisconnectedCheckouts checks that the gateway sends no held checkout to an instance after the
+// client has disconnected.
 func TestGatewayForgetsDisconnectedCheckouts(t *testing.T) {
 	s := start(t, stack.Config{})
 	must(t, s.Kill("order-1"))
 	gone := dial(t, s)
 	write(t, gone, "POST /orders/checkout/gone HTTP/1.1\r\nHost: x\r\n\r\n")
-	time.Sleep(100 * time.Millisecond) // the gateway has tried once
+	time.Sleep(100 * time.Millisecond) // wait until the gateway has tried once
 	must(t, gone.Close())
 	received := failFirst(t, s, 0)
 	if resp, _ := send(t, s, "POST /orders/checkout/stays HTTP/1.1\r\nHost: x\r\n\r\n"); resp.StatusCode != http.StatusOK {
@@ -139,8 +139,9 @@ func TestGatewayForgetsDisconnectedCheckouts(t *testing.T) {
 	}
 }
 
-// TestGatewayHoldsManyCheckouts checks that the gateway holds as many checkouts at once as the concurrency limit
-// allows. All held checkouts succeed after the instance is back. One more checkout is rejected meanwhile.
+// TestGatewayHoldsManyCheckouts checks that the gateway holds as many checkouts at a time as the concurrency limit
+// allows. While the gateway holds them, it rejects one more checkout. All held checkouts succeed after the instance is
+// back.
 func TestGatewayHoldsManyCheckouts(t *testing.T) {
 	const limit = 2048
 	s := start(t, stack.Config{})

@@ -24,8 +24,8 @@ var hostileSegments = []string{
 	"..?x", "%2e%2e?x=//", "a#b", "a//b", "a//", "/", "",
 }
 
-// TestGatewayNeverChangesTheRoute checks that a request with a hostile ID never reaches another route. The response
-// is 404: about the ID, or with the whole path that the client has sent.
+// TestGatewayNeverChangesTheRoute checks that a request with a hostile ID never reaches another route. The response is
+// a 404 that either concerns the ID or quotes the whole path that the client has sent.
 func TestGatewayNeverChangesTheRoute(t *testing.T) {
 	s := start(t, stack.Config{})
 	d, err := contract.Load()
@@ -91,7 +91,7 @@ func TestGatewayPassesHeadAndOptions(t *testing.T) {
 		methods[path] = append(methods[path], method)
 	}
 	for path, allowed := range methods {
-		end := " HTTP/1.1\r\nHost: x\r\nX-Request-Id: a\r\n\r\n" // the body contains the ID
+		end := " HTTP/1.1\r\nHost: x\r\nX-Request-Id: a\r\n\r\n" // a fixed ID, because the body contains the ID
 		options, _ := send(t, s, "OPTIONS "+path+end)
 		listed := strings.Split(options.Header.Get("Allow"), ", ")
 		want := append(slices.Clone(allowed), "OPTIONS")
@@ -99,7 +99,7 @@ func TestGatewayPassesHeadAndOptions(t *testing.T) {
 			want = append(want, "HEAD")
 			get, body := send(t, s, "GET "+path+end)
 			head, nothing := send(t, s, "HEAD "+path+end)
-			overview := strings.Contains(path, "/overview") // differs each time
+			overview := strings.Contains(path, "/overview") // the body differs each time
 			if head.StatusCode != get.StatusCode || len(nothing) != 0 || head.Header.Get("ETag") != get.Header.Get("ETag") ||
 				head.Header.Get("Cache-Control") != get.Header.Get("Cache-Control") ||
 				head.Header.Get("Content-Type") != get.Header.Get("Content-Type") ||
@@ -122,8 +122,8 @@ func TestGatewayPassesHeadAndOptions(t *testing.T) {
 	}
 }
 
-// TestProblemTypesResolve checks that each type in package api and in nginx.conf is the path of a page, with the title,
-// and that nginx.conf has the titles and statuses of the services.
+// TestProblemTypesResolve checks that the type of each problem in package api is the path of a page with the name of
+// the problem, and that nginx.conf contains only problems of package api.
 func TestProblemTypesResolve(t *testing.T) {
 	s := start(t, stack.Config{})
 	for _, e := range api.Errors() {

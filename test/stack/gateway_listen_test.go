@@ -11,7 +11,6 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -19,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"checkout/common/freeport"
 	"checkout/test/stack"
 )
 
@@ -66,7 +66,7 @@ func TestGatewayAccessLogIsJSON(t *testing.T) {
 	for text := range bytes.Lines(text) {
 		var l line
 		if text[0] != '{' {
-			continue // from the error log
+			continue // a line of the error log
 		}
 		if err := json.Unmarshal(text, &l); err != nil {
 			t.Errorf("parse the line %s: %v", text, err)
@@ -95,7 +95,7 @@ func TestGatewayForwardsTheClientAddress(t *testing.T) {
 	for _, c := range []struct{ name, listen, want string }{
 		{"client", "", "127.0.0.1"},
 		{"load balancer", "set_real_ip_from 127.0.0.0/8; real_ip_header X-Forwarded-For;\n", "198.51.100.7"},
-		// The chart writes the setting like this.
+		// The chart writes the settings in this form.
 		{"two load balancers", "set_real_ip_from 127.0.0.0/8;\nset_real_ip_from 198.51.100.7/32;\n" +
 			"real_ip_header X-Forwarded-For;\nreal_ip_recursive on;\n", "203.0.113.9"},
 	} {
@@ -135,10 +135,7 @@ func TestGatewayServesTLS(t *testing.T) {
 	} {
 		must(t, os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600))
 	}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	address := free.Addr().String()
-	must(t, free.Close())
+	address := freeport.Addr(t)
 	public := map[string][]string{"": {"ALLOWED_HOSTS=shop.example"}}
 	start(t, stack.Config{Env: public, Listen: fmt.Sprintf("listen %s ssl backlog=4096;\n"+
 		"ssl_certificate %s/tls.crt; ssl_certificate_key %[2]s/tls.key;\n", address, dir)})

@@ -82,8 +82,8 @@ func TestGatewayShedsExcessLoad(t *testing.T) {
 }
 
 // TestGatewayRetryIsNotOverloaded checks the response to a checkout and to a DELETE that an instance rejects because of
-// overload. 429 means that no work has begun. After a retry, the gateway cannot know whether work has begun: the first
-// instance may have done the work and died before it responded.
+// overload. The gateway passes on the 429, which means that no work has begun. If the gateway has retried the request,
+// the response is 503, because the first instance may have done the work before it died.
 func TestGatewayRetryIsNotOverloaded(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{Instances: 2, Shards: 1})
@@ -109,6 +109,6 @@ func TestGatewayRetryIsNotOverloaded(t *testing.T) {
 		if n := received.Load(); n != 2 {
 			t.Errorf("the instances received %s %d times, want 2", request, n)
 		}
-		time.Sleep(2100 * time.Millisecond) // until nginx uses the failed instance again
+		time.Sleep(2100 * time.Millisecond) // wait until nginx uses the failed instance again
 	}
 }

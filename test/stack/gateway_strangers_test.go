@@ -25,8 +25,9 @@ func startPublic(t *testing.T) *stack.Stack {
 	}}})
 }
 
-// TestGatewayRejectsPagesOfStrangers checks that writes of foreign pages, and requests of pages whose name resolves to
-// the gateway, are rejected. The pages of the gateway itself work under every name of the gateway.
+// TestGatewayRejectsPagesOfStrangers checks that the gateway rejects writes from pages of other origins, and all
+// requests from pages of a foreign host whose name resolves to the gateway (DNS rebinding). The gateway's own pages
+// work under all of its names.
 func TestGatewayRejectsPagesOfStrangers(t *testing.T) {
 	s := startPublic(t)
 	local := hostPort(s.Gateway())
@@ -138,9 +139,8 @@ func TestGatewayErrorsCarryCORSHeaders(t *testing.T) {
 	}
 }
 
-// TestPortsKeepStrangersOut checks the access of a host that reaches the ports. The host can read the monitoring
-// port, which has no internal route, and can call the internal port only with the token. The services themselves have
-// the token.
+// TestPortsKeepStrangersOut checks what a client on the internal network can do. It can read the monitoring port, which
+// has no internal route, and can call the internal port only with the token. The services themselves have the token.
 func TestPortsKeepStrangersOut(t *testing.T) {
 	s := start(t, stack.Config{Env: map[string][]string{
 		"":        {"CONSOLE=0", "INTERNAL_TOKEN=" + token + ",next-token-of-a-test"},

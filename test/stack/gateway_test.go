@@ -145,7 +145,7 @@ func TestGatewayKeepsSafeRequestIDs(t *testing.T) {
 		}
 	}
 	generated := map[string]bool{}
-	for range 2 { // connections, with two requests each
+	for range 2 { // two connections, with two requests each
 		client := &http.Client{Transport: &http.Transport{}}
 		for range 2 {
 			resp, err := client.Get(s.Gateway() + "/orders/")
@@ -206,7 +206,7 @@ func TestGatewayRetriesOnlyIdempotentRequests(t *testing.T) {
 }
 
 // TestGatewaySetsCheckoutID checks that each checkout gets a new X-Checkout-Id, even if the client sends one. A retry
-// on another instance has the same ID. Requests other than checkouts have no such ID.
+// on another instance has the same ID. Requests other than checkouts have no X-Checkout-Id.
 func TestGatewaySetsCheckoutID(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{Instances: 2, Shards: 1})
@@ -227,14 +227,14 @@ func TestGatewaySetsCheckoutID(t *testing.T) {
 		for range tries {
 			got := <-received
 			if len(got) != 1 || !checkoutID.MatchString(got[0]) || strings.Trim(got[0], "0") == "" {
-				t.Fatalf("got X-Checkout-Id %q, want one of 32 digits", got)
+				t.Fatalf("got X-Checkout-Id %q, want one ID of 32 hexadecimal digits", got)
 			}
 			ids[got[0]]++
 		}
 		if tries < 2 {
 			t.Fatalf("%d tries, want one on each instance", tries)
 		}
-		time.Sleep(2100 * time.Millisecond) // until nginx uses the failed instances again
+		time.Sleep(2100 * time.Millisecond) // wait until nginx uses the failed instances again
 	}
 	if len(ids) != checkouts {
 		t.Errorf("%d checkouts, each on two instances, have the IDs %v, want one ID per checkout", checkouts, ids)

@@ -75,7 +75,7 @@ func create(t *testing.T, s *stack.Stack, path, field string) string {
 	return response[field]
 }
 
-// dial connects to the gateway. The end of the test closes the connection.
+// dial connects to the gateway. The connection is closed when the test ends.
 func dial(t *testing.T, s *stack.Stack) net.Conn {
 	t.Helper()
 	conn, err := net.DialTimeout("tcp", hostPort(s.Gateway()), testTimeout)

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"errors"
@@ -28,7 +29,14 @@ func SystemPackages() []Package {
 	}
 }
 
-// CheckPackages returns the packages that make check needs.
+// ReplicaPackages returns the packages that Start also needs if Config.Replicas is 3.
+func ReplicaPackages() []Package { return []Package{{"valkey-server", replicaServer()}} }
+
+// replicaServer returns the server program of shards with three nodes. The Redis of Debian 12 has no WAITAOF. The
+// variable VALKEY names another program: Valkey 8 or newer, or Redis 7.2 or newer.
+func replicaServer() string { return cmp.Or(os.Getenv("VALKEY"), "valkey-server") }
+
+// CheckPackages returns the packages that `make check` needs.
 func CheckPackages() []Package {
 	return []Package{
 		{"lua-check", "luacheck"}, {"shellcheck", "shellcheck"},
@@ -38,7 +46,7 @@ func CheckPackages() []Package {
 
 // TestPackages returns the packages that all checks and tests need. The race detector needs the C compiler.
 func TestPackages() []Package {
-	return slices.Concat(SystemPackages(), CheckPackages(), []Package{
+	return slices.Concat(SystemPackages(), ReplicaPackages(), CheckPackages(), []Package{
 		{"gcc", "gcc"}, {"libc6-dev", ""}, {"git", "git"},
 		{"redis-tools", "redis-cli"}, {"prometheus", "promtool"}, {"chromium", "chromium"}, {"npm", "npm"}, {"curl", "curl"},
 		{"python3", ""}, {"python3-requests", ""}, {"python3-aiohttp", ""}, {"python3-locust", "locust"},

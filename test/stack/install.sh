@@ -11,10 +11,30 @@ if [ ! -e "$policy" ]; then
 fi
 lock='-o DPkg::Lock::Timeout=300'
 apt-get $lock update -q || echo 'apt-get update failed; continuing with the existing package lists'
+case " $* " in *" valkey-server "*)
+    if ! apt-cache show valkey-server >/dev/null 2>&1; then
+        . /etc/os-release
+        no_valkey() {
+            echo "$1: install Valkey 8 or Redis 7.2, or newer, by other means, and set VALKEY to the path of the server" >&2
+            exit 1
+        }
+        [ "$ID-${VERSION_CODENAME:-}" = debian-bookworm ] || no_valkey "no package source of $PRETTY_NAME has valkey-server"
+        # Debian 12 has Valkey in its backports. Their priority is so low that apt takes no other package from there.
+        mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Codename: bookworm' 'Created-By: Packages' | head -n 1)
+        source="${mirror:-http://deb.debian.org/debian/} bookworm-backports main" list=/etc/apt/sources.list.d/checkout-valkey.list
+        echo "deb $source" >"$list"
+        apt-get $lock update -q -o Dir::Etc::sourcelist="$list" -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0 || true
+        if ! apt-cache show valkey-server >/dev/null 2>&1; then
+            rm -f "$list"
+            no_valkey "$source does not have valkey-server, or cannot be reached"
+        fi
+    fi
+    ;;
+esac
 apt-get $lock install -y -q --no-install-recommends "$@"
 for package in "$@"; do
     case $package in
-    redis-server | nginx | prometheus)
+    redis-server | valkey-server | nginx | prometheus)
         if command -v systemctl >/dev/null; then
             systemctl disable "$package"
         else

@@ -15,7 +15,7 @@ import (
 
 const (
 	maxKept      = 20        // folders of failed runs that remain; Keep removes the oldest ones
-	maxKeptBytes = 256 << 20 // of the files in one folder
+	maxKeptBytes = 256 << 20 // maximum size of the files in one folder
 )
 
 // T is the part of testing.T that End needs.
@@ -43,8 +43,8 @@ func (s *Stack) End(t T) {
 var unsafeInNames = regexp.MustCompile(`[^a-zA-Z0-9._-]+`)
 
 // Keep makes Close copy the directory of the system to a folder: the logs, the files of every Redis, and the files of
-// nginx. Keep writes the state of each component to the folder, and returns the folder. Call Keep when a run has
-// failed, so that the message can name the folder. The argument name is the name of the run.
+// nginx. Keep writes the state of each component to the folder, and returns the folder. Call Keep as soon as a run has
+// failed, so that the error message can name the folder. The argument is the name of the run.
 func (s *Stack) Keep(name string) (folder string, err error) {
 	s.keeping.Lock()
 	defer s.keeping.Unlock()
@@ -87,8 +87,8 @@ func (s *Stack) Keep(name string) (folder string, err error) {
 	return folder, removeOldest(parent, maxKept)
 }
 
-// removeOldest removes the oldest folders until n folders are left. The name of each folder starts with its
-// time.
+// removeOldest removes the oldest folders until n folders are left. The name of each folder starts with the time of its
+// creation.
 func removeOldest(parent string, n int) error {
 	folders, err := os.ReadDir(parent)
 	if err != nil {

@@ -11,7 +11,8 @@ import (
 	"checkout/test/stack"
 )
 
-// A failed run keeps its logs, its Redis files and the state of its components, and removes the files of older runs.
+// TestKeepCopiesLogsAndRedisFiles checks that a failed run keeps its logs, its Redis files and the state of its
+// components, and removes the files of older runs.
 func TestKeepCopiesLogsAndRedisFiles(t *testing.T) {
 	parent := t.TempDir()
 	for i := range 30 {

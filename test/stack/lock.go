@@ -10,8 +10,8 @@ import (
 	"syscall"
 )
 
-// lockFile creates a file, locks it, and writes this process's PID to it. The owner removes the file before it releases
-// the lock. If the name already belongs to another file when lockFile gets the lock, lockFile tries again.
+// lockFile creates a file, locks it, and writes this process's PID to it. The owner of the lock removes the file before
+// it releases the lock. If lockFile has locked a file that was removed in this way, it tries again with a new file.
 func lockFile(name string) (*os.File, error) {
 	for {
 		lock, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o644)

@@ -3,35 +3,74 @@ package stack
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
+
+	"checkout/common/freeport"
 )
 
 // The fixed ports: 5snn is the public port, 6snn the internal port and 8snn the monitoring port of instance nn, 7snn
 // the Redis of shard nn. s is 1 for order, 2 for stock, 3 for payment. The gateway has 8000. Nothing uses the common
 // ports 5000 to 5002 and 6379.
+//
+// For node 1 of a replicated shard, s is greater by 3, for node 2 by 6. 3snn is the port of the node's keeper, and 4snn
+// its monitoring port.
 const (
-	fixedPublic    = 5100
-	fixedInternal  = 6100
-	fixedRedis     = 7100
-	fixedMetrics   = 8100
-	fixedGateway   = 8000
-	fixedStep      = 100
-	maxPerService  = fixedStep - 1
-	lowestFreePort = 10000
+	fixedKeeper        = 3100
+	fixedKeeperMetrics = 4100
+	fixedPublic        = 5100
+	fixedInternal      = 6100
+	fixedRedis         = 7100
+	fixedMetrics       = 8100
+	fixedGateway       = 8000
+	fixedStep          = 100
+	maxPerService      = fixedStep - 1
 )
 
-// ports assigns fixed or free ports to listeners. After the first failure, the method addr sets the field err
-// and returns "".
+// ports assigns fixed or free ports to listeners. At the first failure, the method addr sets the field err. From then
+// on, addr returns "".
 type ports struct {
 	fixed    bool
-	reserved []net.Listener // one abstract Unix socket for each free port
+	reserved []freeport.Port // the free ports, reserved until close
 	err      error
+}
+
+// assignPorts assigns the ports of all components.
+func (s *Stack) assignPorts() error {
+	ports := &s.ports
+	ports.fixed = s.cfg.FixedPorts
+	for i, service := range Services() {
+		size, step := s.cfg.size(service), i*fixedStep
+		for shard := range size.Shards {
+			s.shards[service] = append(s.shards[service], s.newShard(service, shard, step))
+		}
+		for number := 1; number <= size.Instances; number++ {
+			s.public[service] = append(s.public[service], ports.addr(fixedPublic+step+number))
+			s.internal[service] = append(s.internal[service], ports.addr(fixedInternal+step+number))
+			s.metrics[service] = append(s.metrics[service], ports.addr(fixedMetrics+step+number))
+		}
+	}
+	if s.gateway = loopback(s.cfg.GatewayPort); s.cfg.GatewayPort == 0 {
+		s.gateway = ports.addr(fixedGateway)
+	}
+	if ports.err == nil && hasIPv6() {
+		s.gateway6 = net.JoinHostPort("::1", portOf(s.gateway))
+	}
+	return ports.err
+}
+
+// hasIPv6 reports whether this host has the loopback address of IPv6.
+func hasIPv6() bool {
+	l, err := net.Listen("tcp6", "[::1]:0")
+	if err != nil {
+		return false
+	}
+	l.Close()
+	return true
 }
 
 // addr returns the host:port of a listener: the given fixed port, or a free port.
@@ -42,58 +81,19 @@ func (p *ports) addr(fixed int) string {
 	if p.err != nil {
 		return ""
 	}
-	var port int
-	if port, p.err = p.free(); p.err != nil {
+	var port freeport.Port
+	if port, p.err = freeport.Reserve(); p.err != nil {
 		return ""
 	}
-	return loopback(port)
-}
-
-// free returns an unused port and reserves the port until close, even while its component is stopped. Outgoing
-// connections do not take the port, because it is below the kernel's range for outgoing connections. Other stacks on
-// this host do not take the port, because the reservation is an abstract Unix socket with the port in its name. If few
-// ports are below the range, the kernel chooses any port.
-func (p *ports) free() (int, error) {
-	high := 32768 // the default of Linux
-	if b, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range"); err == nil {
-		if _, err := fmt.Sscan(string(b), &high); err != nil {
-			return 0, fmt.Errorf("parse ip_local_port_range: %w", err)
-		}
-	}
-	for range 1000 {
-		port := 0 // 0: the kernel chooses, because there are few ports below its range
-		if high > lowestFreePort+2000 {
-			port = lowestFreePort + rand.IntN(high-lowestFreePort)
-		}
-		l, err := net.Listen("tcp", loopback(port))
-		if err != nil {
-			continue
-		}
-		port = l.Addr().(*net.TCPAddr).Port
-		l.Close()
-		if p.reserve(port) {
-			return port, nil
-		}
-	}
-	return 0, errors.New("find a free port on 127.0.0.1: none in 1000 tries")
-}
-
-// reserve reserves a port until close. It returns false if a stack on this host has already reserved the
-// port.
-func (p *ports) reserve(port int) bool {
-	reservation, err := net.Listen("unix", "@checkout-port-"+strconv.Itoa(port))
-	if err != nil {
-		return false
-	}
-	p.reserved = append(p.reserved, reservation)
-	return true
+	p.reserved = append(p.reserved, port)
+	return port.Addr()
 }
 
 // close ends the reservations.
 func (p *ports) close() error {
 	var errs []error
-	for _, reservation := range p.reserved {
-		errs = append(errs, reservation.Close())
+	for _, port := range p.reserved {
+		errs = append(errs, port.Release())
 	}
 	p.reserved = nil
 	return errors.Join(errs...)

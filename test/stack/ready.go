@@ -11,9 +11,9 @@ import (
 
 const readyInterval = 50 * time.Millisecond
 
-// WaitReady waits until /readyz of every instance responds with 200 and the gateway reaches every service. If ctx ends
-// or a component exits first, WaitReady returns an error with the name of the component that is not ready and the end
-// of its log.
+// WaitReady waits until /readyz of every instance and keeper responds with 200 and the gateway reaches every service.
+// If ctx ends or a component exits first, WaitReady returns an error with the name of the component that is not ready
+// and the end of its log.
 func (s *Stack) WaitReady(ctx context.Context) error {
 	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	for _, c := range s.components {

@@ -62,7 +62,7 @@ func (s *spawner) start(cmd *exec.Cmd) error {
 	}
 }
 
-// reject makes all later calls of start fail.
+// reject makes all later calls of spawner.start fail.
 func (s *spawner) reject() { s.closed.Store(true) }
 
 // close ends the thread. The kernel then kills all running children.
@@ -109,8 +109,8 @@ func (r *reaper) remove(group int) {
 	r.write()
 }
 
-// write sends the whole list to the shell. It ignores errors, because Pdeathsig still applies if the shell has
-// ended.
+// write sends the whole list of process groups to the shell. It ignores errors, because Pdeathsig still applies if the
+// shell has ended.
 func (r *reaper) write() {
 	var line strings.Builder
 	for _, g := range r.groups {

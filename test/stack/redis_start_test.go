@@ -68,7 +68,8 @@ func (s *startedRedis) responds(ctx context.Context) bool {
 	return false
 }
 
-// filled returns a data directory of a stopped server that has acknowledged the given number of writes.
+// filled fills a directory with the data of a stopped server that has acknowledged the given number of writes. It
+// returns the path of the append-only file.
 func filled(t *testing.T, dir string, writes int) (incr string) {
 	t.Helper()
 	s := runRedis(t, dir)
@@ -84,8 +85,9 @@ func filled(t *testing.T, dir string, writes int) (incr string) {
 	return filepath.Join(dir, "appendonlydir", "appendonly.aof.1.incr.aof")
 }
 
-// A crash of the machine may leave NUL bytes or half a command behind the last whole command. Redis then starts with
-// every acknowledged write. If other bytes follow the NUL bytes, redis-start cuts nothing and Redis does not start.
+// TestRedisStartsAfterACrash checks files as a crash of the host may leave them, with NUL bytes or part of a command
+// after the last whole command. Redis must start with every acknowledged write. If other bytes follow the NUL bytes,
+// redis-start must cut nothing, and Redis must not start.
 func TestRedisStartsAfterACrash(t *testing.T) {
 	t.Parallel()
 	nul := func(n int) string { return strings.Repeat("\x00", n) }
@@ -137,8 +139,8 @@ func TestRedisStartsAfterACrash(t *testing.T) {
 	}
 }
 
-// If redis-start cannot read the end of the file, it cuts nothing. In this test, redis-start can read only the last
-// 100 bytes.
+// TestRedisStartDoesNotCutWhatItCannotRead checks that redis-start cuts nothing if it cannot read the end of the file.
+// In this test, redis-start can read only the last 100 bytes.
 func TestRedisStartDoesNotCutWhatItCannotRead(t *testing.T) {
 	t.Parallel()
 	bin := t.TempDir()
@@ -166,7 +168,8 @@ exec /usr/bin/tail "$@"
 	}
 }
 
-// Rewrites that a crash interrupted leave temporary files. redis-start removes these files and nothing else.
+// TestRedisStartRemovesTemporaryFiles checks that redis-start removes only the temporary files of rewrites that a crash
+// interrupted.
 func TestRedisStartRemovesTemporaryFiles(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -195,8 +198,8 @@ func TestRedisStartRemovesTemporaryFiles(t *testing.T) {
 	}
 }
 
-// Redis on a full disk exits at its first write. redis-start starts Redis again only when the disk has free space.
-// Redis then has every acknowledged write.
+// TestRedisWaitsWhileItsDiskIsFull checks that Redis on a full disk exits at its first write. redis-start starts Redis
+// again only when the disk has free space. Redis then has every acknowledged write.
 func TestRedisWaitsWhileItsDiskIsFull(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

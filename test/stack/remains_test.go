@@ -71,7 +71,7 @@ func TestCancelledContextKillsEverything(t *testing.T) {
 	}
 }
 
-// onFirstStart is a writer for Config.Progress. The writer calls the function when the first component has started.
+// onFirstStart is a function to call when the first component has started. It is a writer for Config.Progress.
 type onFirstStart func()
 
 func (f onFirstStart) Write(p []byte) (int, error) {
@@ -93,8 +93,8 @@ func processesIn(dir string) []string {
 	return all
 }
 
-// childKey is an environment variable. If it is set, the test binary runs no tests. Instead, the binary starts a
-// system, prints the PIDs and waits.
+// childKey is the name of an environment variable. If the variable is set, the test binary runs no tests. Instead, the
+// binary starts a system, prints the PIDs and waits.
 const childKey = "STACK_TEST_CHILD"
 
 func TestMain(m *testing.M) {

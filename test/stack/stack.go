@@ -2,9 +2,9 @@ package stack
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,7 +20,7 @@ type Stack struct {
 	ports      ports
 	spawner    *spawner
 	reaper     *reaper
-	components []*component // in start order: Redis, instances, gateway
+	components []*component // Redis, keepers, instances, gateway
 	byName     map[string]*component
 
 	gateway  string              // host:port
@@ -28,7 +28,9 @@ type Stack struct {
 	public   map[string][]string // service -> host:port of each instance's public port
 	internal map[string][]string // service -> host:port of each instance's internal port
 	metrics  map[string][]string // service -> host:port of each instance's monitoring port
-	redises  map[string][]string // service -> host:port of each shard
+	shards   map[string][][]Node // service -> nodes of each shard
+
+	keeperToken string // value of KEEPER_TOKEN for all keepers
 
 	keeping sync.Mutex
 	kept    string // the folder that Keep has returned
@@ -38,14 +40,13 @@ type Stack struct {
 	closeErr error
 }
 
-// start makes one attempt to start the system. After an error, the method stops all started
-// components.
+// start tries once to start the system. After an error, it stops all components that it started.
 func start(ctx context.Context, cfg Config) (_ *Stack, err error) {
 	s := &Stack{
 		cfg: cfg, byName: map[string]*component{}, spawner: newSpawner(),
 		public: map[string][]string{}, internal: map[string][]string{}, metrics: map[string][]string{},
-		redises: map[string][]string{},
-		closed:  make(chan struct{}),
+		shards: map[string][][]Node{}, keeperToken: rand.Text(),
+		closed: make(chan struct{}),
 	}
 	defer func() {
 		if err != nil {
@@ -61,8 +62,10 @@ func start(ctx context.Context, cfg Config) (_ *Stack, err error) {
 	if err := checkFree(s.components); err != nil {
 		return nil, err
 	}
-	s.logf("building %s (the first build takes minutes)", strings.Join(Services(), ", "))
-	source := Source{Race: cfg.Race, Tags: cfg.Tags, Overlay: cfg.Overlay, Version: cfg.Version}
+	source := Source{
+		Race: cfg.Race, Tags: cfg.Tags, Overlay: cfg.Overlay, Version: cfg.Version, Keeper: cfg.Replicas > 1,
+	}
+	s.logf("building %s (the first build takes minutes)", strings.Join(source.programs(), ", "))
 	bin, err := Build(ctx, cfg.Progress, source)
 	if err != nil {
 		return nil, err
@@ -116,43 +119,13 @@ func (s *Stack) openDir() (err error) {
 	return err
 }
 
-// assignPorts assigns the ports of all components.
-func (s *Stack) assignPorts() error {
-	ports := &s.ports
-	ports.fixed = s.cfg.FixedPorts
-	for i, service := range Services() {
-		size, step := s.cfg.size(service), i*fixedStep
-		for shard := range size.Shards {
-			s.redises[service] = append(s.redises[service], ports.addr(fixedRedis+step+shard))
-		}
-		for number := 1; number <= size.Instances; number++ {
-			s.public[service] = append(s.public[service], ports.addr(fixedPublic+step+number))
-			s.internal[service] = append(s.internal[service], ports.addr(fixedInternal+step+number))
-			s.metrics[service] = append(s.metrics[service], ports.addr(fixedMetrics+step+number))
-		}
-	}
-	if s.gateway = loopback(s.cfg.GatewayPort); s.cfg.GatewayPort == 0 {
-		s.gateway = ports.addr(fixedGateway)
-	}
-	if ports.err == nil && hasIPv6() {
-		s.gateway6 = net.JoinHostPort("::1", portOf(s.gateway))
-	}
-	return ports.err
-}
-
-// hasIPv6 reports whether this host has the loopback address of IPv6.
-func hasIPv6() bool {
-	l, err := net.Listen("tcp6", "[::1]:0")
-	if err != nil {
-		return false
-	}
-	l.Close()
-	return true
-}
-
 // plan creates all components without starting them.
 func (s *Stack) plan() error {
-	redisServer, err := find("redis-server")
+	server := "redis-server"
+	if s.cfg.Replicas > 1 {
+		server = replicaServer()
+	}
+	redisServer, err := find(server)
 	if err != nil {
 		return err
 	}
@@ -167,11 +140,24 @@ func (s *Stack) plan() error {
 	if err := s.assignPorts(); err != nil {
 		return err
 	}
+	var keepers []*component
 	for _, service := range Services() {
-		for shard := range s.redises[service] {
-			s.components = append(s.components, s.redis(filepath.Join(root, redisStart), redisServer, service, shard))
+		for shard, nodes := range s.shards[service] {
+			for i, node := range nodes {
+				purpose := fmt.Sprintf("shard %d of %s", shard, service)
+				s.components = append(s.components, s.redis(filepath.Join(root, redisStart), redisServer, node, purpose))
+				if node.Keeper == "" {
+					continue
+				}
+				keeper, err := s.keeper(service, shard, i)
+				if err != nil {
+					return err
+				}
+				keepers = append(keepers, keeper)
+			}
 		}
 	}
+	s.components = append(s.components, keepers...)
 	for _, service := range Services() {
 		for i := range s.public[service] {
 			instance, err := s.instance(service, i+1)
@@ -194,25 +180,41 @@ func (s *Stack) plan() error {
 	return nil
 }
 
-// startAll starts all components concurrently. No component needs another component to run first.
+// startAll starts the components concurrently. Only replicated shards start before the other components: first the
+// nodes, then the keepers.
 func (s *Stack) startAll(ctx context.Context) error {
-	for _, service := range Services() {
-		for shard := range s.redises[service] {
-			if err := os.MkdirAll(filepath.Join(s.dir, redisName(service, shard)), 0o755); err != nil {
-				return err
-			}
-		}
-	}
-	return errors.Join(parallel(s.components, func(c *component) error {
-		if err := c.start(ctx); err != nil {
+	for _, node := range s.nodes() {
+		if err := os.MkdirAll(node.Dir, 0o755); err != nil {
 			return err
 		}
-		s.logf("started %s (pid %d) on %s", c.name, c.process().pid, c.listeners[0].addr)
-		return nil
-	}), context.Cause(ctx))
+	}
+	start := func(components []*component) error {
+		return errors.Join(parallel(components, func(c *component) error {
+			if err := c.start(ctx); err != nil {
+				return err
+			}
+			s.logf("started %s (pid %d) on %s", c.name, c.process().pid, c.listeners[0].addr)
+			return nil
+		}), context.Cause(ctx))
+	}
+	if s.cfg.Replicas <= 1 {
+		return start(s.components)
+	}
+	n := len(s.nodes())
+	nodes, keepers, others := s.components[:n], s.components[n:2*n], s.components[2*n:]
+	if err := start(nodes); err != nil {
+		return err
+	}
+	if err := start(keepers); err != nil {
+		return err
+	}
+	if err := s.initShards(ctx); err != nil {
+		return errors.Join(err, context.Cause(ctx))
+	}
+	return start(others)
 }
 
-// parallel calls the function do for all components concurrently and joins the errors.
+// parallel calls a function for all components concurrently and joins the errors.
 func parallel(components []*component, do func(*component) error) error {
 	errs := make([]error, len(components))
 	var wg sync.WaitGroup
@@ -224,10 +226,10 @@ func parallel(components []*component, do func(*component) error) error {
 }
 
 // Shutdown stops the system gracefully: requests in flight finish, and every Redis closes its append-only file.
-// Shutdown stops order, then stock and payment, then the gateway, then Redis. After a timeout, Shutdown kills a
-// component and reports an error. Finally, Shutdown closes the stack.
+// Shutdown stops order, then stock and payment, then the gateway, the keepers and Redis. After a timeout, Shutdown
+// kills a component and reports an error. Finally, Shutdown closes the stack.
 func (s *Stack) Shutdown(ctx context.Context) error {
-	groups := make([][]*component, 4)
+	groups := make([][]*component, 5)
 	for _, c := range s.components {
 		group := 1 // stock and payment
 		switch {
@@ -235,8 +237,10 @@ func (s *Stack) Shutdown(ctx context.Context) error {
 			group = 0
 		case c.name == gatewayName:
 			group = 2
-		case strings.HasPrefix(c.name, "redis-"):
+		case strings.HasPrefix(c.name, "keeper-"):
 			group = 3
+		case strings.HasPrefix(c.name, "redis-"):
+			group = 4
 		}
 		groups[group] = append(groups[group], c)
 	}

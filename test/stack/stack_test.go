@@ -179,8 +179,8 @@ func TestWaitReadyNamesTheComponentThatIsNotReady(t *testing.T) {
 	}
 }
 
-// The overview of a hung instance fails within a second or two, and that of the other instance does not. The console
-// relies on this.
+// TestGatewayAsksOneInstanceForItsOverview checks that the overview of an instance fails while the instance hangs, and
+// that the overview of the other instance succeeds. The console relies on this.
 func TestGatewayAsksOneInstanceForItsOverview(t *testing.T) {
 	s := start(t, stack.Config{Sizes: map[string]stack.Size{"stock": {Instances: 2, Shards: 1}}})
 	want := func(instance, status int) {

@@ -1,4 +1,4 @@
-"""Code that course.py and shop.py share, such as which responses are failures.
+"""Code that course.py and shop.py share: the requests, and which responses count as failures.
 
 A 4xx response is an expected outcome and has a separate row in the tables. Any other status except 200 is a failure. A missing response is a failure, too.
 """

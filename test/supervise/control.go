@@ -71,7 +71,7 @@ func (c *control) handler(sv *Supervisor) http.Handler {
 		w.Header().Set("Vary", "Origin")
 		w.Header().Set("Cache-Control", "no-store")
 		switch {
-		case r.Host != c.Addr().String(): // DNS rebinding
+		case r.Host != c.Addr().String(): // prevents DNS rebinding
 			fail(w, http.StatusMisdirectedRequest, "the host is not that of the control port")
 			return
 		case origin != "" && !slices.Contains(origins, origin):

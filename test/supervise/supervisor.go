@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	minBackoff = 100 * time.Millisecond // before a restart; doubled after each failure. Checkouts wait for the restart.
+	minBackoff = 100 * time.Millisecond // before a restart; doubled after each failure; short, because checkouts wait
 	maxBackoff = 30 * time.Second
 	// killBackoff is the time before the restart of a component that the console has killed. It is long enough for a
 	// person to see the outage.
@@ -104,8 +104,8 @@ func (sv *Supervisor) Run(s *stack.Stack) {
 	}
 }
 
-// restart starts a component that has exited, unless it was stopped in the meantime. It retries with exponential
-// backoff until the component responds.
+// restart starts a component that has exited, unless the console has stopped the component in the meantime. restart
+// retries with exponential backoff until the component responds.
 func (sv *Supervisor) restart(name string) {
 	backoff := minBackoff
 	if sv.wasKilled(name) {
@@ -160,7 +160,7 @@ var actions = map[string]func(sv *Supervisor, name string) error{
 
 func (sv *Supervisor) kill(name string) error {
 	sv.mu.Lock()
-	defer sv.mu.Unlock() // the method restart reads sv.killed after the exit
+	defer sv.mu.Unlock() // sv.restart reads sv.killed after the exit
 	err := sv.stack.Crash(name)
 	sv.killed[name] = err == nil
 	return err

@@ -15,14 +15,14 @@ import (
 	"checkout/test/stack"
 )
 
-// startUp runs the function serve on a data directory. It returns the URL of the gateway, the output of serve, and
-// a function that stops the system.
-func startUp(t *testing.T, dir string) (gateway string, out *output, stop func()) {
+// startUp starts a system with serve(). It returns the URL of the gateway, the output of the system, and a function
+// that stops the system.
+func startUp(t *testing.T, cfg stack.Config) (gateway string, out *output, stop func()) {
 	t.Helper()
 	ctx, interrupt := context.WithCancel(t.Context())
 	out = &output{}
 	done := make(chan error, 1)
-	go func() { done <- serve(ctx, stack.Config{Instances: 1, Dir: dir}, out) }()
+	go func() { done <- serve(ctx, cfg, out) }()
 	stop = func() {
 		interrupt()
 		if err := <-done; err != nil {
@@ -62,15 +62,16 @@ func runScript(t *testing.T, data, script, dir string) (string, error) {
 	return string(out), err
 }
 
-// A backup of a running or a stopped system contains its state at that time. The script restore rejects a
-// running system.
+// TestBackupAndRestore checks that a backup of a running or a stopped system contains the state of the system at that
+// time, and that test/up/restore rejects a running system.
 func TestBackupAndRestore(t *testing.T) {
 	real, running, stopped := t.TempDir(), t.TempDir(), t.TempDir()
-	data := filepath.Join(t.TempDir(), "link") // the data may be on another disk
+	data := filepath.Join(t.TempDir(), "link") // DATA may be a link to a directory on another disk
 	if err := os.Symlink(real, data); err != nil {
 		t.Fatal(err)
 	}
-	gateway, out, stop := startUp(t, data)
+	cfg := stack.Config{Instances: 1, Dir: data}
+	gateway, out, stop := startUp(t, cfg)
 	user := strings.Split(call(t, "POST", gateway+"/payment/create_user"), `"`)[3]
 	add := func(amount int) { call(t, "POST", fmt.Sprintf("%s/payment/add_funds/%s/%d", gateway, user, amount)) }
 	add(5)
@@ -94,7 +95,7 @@ func TestBackupAndRestore(t *testing.T) {
 		if text, err := runScript(t, data, "restore", backup); err != nil {
 			t.Fatalf("restore: %v\n%s", err, text)
 		}
-		gateway, _, stop = startUp(t, data)
+		gateway, _, stop = startUp(t, cfg)
 		if body := call(t, "GET", gateway+"/payment/find_user/"+user); !strings.Contains(body+",", credit) {
 			t.Errorf("the restored system has %s, want %s", body, credit)
 		}
@@ -105,8 +106,8 @@ func TestBackupAndRestore(t *testing.T) {
 	}
 }
 
-// If test/up/backup sends its signal while the system starts, the system survives. The system stops the gateway as soon
-// as the gateway runs.
+// TestBackupSignalsDuringTheStart checks that the signal of test/up/backup does not kill a system that is starting.
+// As soon as the gateway runs, the system must stop the gateway.
 func TestBackupSignalsDuringTheStart(t *testing.T) {
 	ctx, interrupt := context.WithCancel(t.Context())
 	out, done := &output{}, make(chan error, 1)

@@ -48,11 +48,12 @@ func demoOf(t *testing.T, gateway string) *api.Demo {
 	return overview.Demo
 }
 
-// The control port of CONSOLE=demo kills, stops, starts, pauses and resumes components. It rejects a request without
-// the token, with another origin or with another host. Without CONSOLE=demo there is no control port.
+// TestControlPort checks that the control port of CONSOLE=demo kills, stops, starts, pauses and resumes components, and
+// rejects a request without the token, with another origin or with another host. Without CONSOLE=demo, there is no
+// control port.
 func TestControlPort(t *testing.T) {
 	dir := t.TempDir()
-	gateway, _, stop := startUp(t, dir)
+	gateway, _, stop := startUp(t, stack.Config{Instances: 1, Dir: dir})
 	if demo := demoOf(t, gateway); demo != nil {
 		t.Errorf("without CONSOLE=demo: got the control port %+v in the overview, want none", demo)
 	}

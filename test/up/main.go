@@ -1,29 +1,31 @@
 // Command up runs the whole system on this host: `make up`.
 //
-// up installs redis-server and nginx if they are missing, builds the services, and starts everything on fixed ports. It
-// prints example requests and restarts components that crash. It stops gracefully on Ctrl-C or SIGTERM. A second Ctrl-C
-// kills everything at once. SIGUSR1 stops the gateway and SIGUSR2 starts the gateway; test/up/backup sends these
-// signals.
+// The program installs the Redis server and nginx if they are missing, builds the services, and starts everything on
+// fixed ports. It prints example requests and restarts components that crash. It stops gracefully on Ctrl-C or
+// SIGTERM. A second Ctrl-C kills everything at once. SIGUSR1 stops the gateway and SIGUSR2 starts the gateway;
+// test/up/backup sends these signals.
 //
 // Environment variables, with their defaults:
 //
 //	MACHINES      1      instances of each service
 //	SHARDS               shards of each service; default: MACHINES, or the number of shards in DATA if it is larger
+//	REPLICAS             Redis nodes of each shard, 1 or 3; default: as in DATA, otherwise 1
 //	GATEWAY_PORT  8000
 //	DATA          data   directory of the data and the logs
 //	ACCESS_LOG    0      1: the gateway logs every request to logs/nginx.log
 //
-// The services also get their own variables, such as BATCH_INIT and LOG_FORMAT: all variables in
-// docs/deploy.md that up does not set itself, and the variables of OpenTelemetry. With CONSOLE=demo, up opens a control
+// The services also get their own variables, such as BATCH_INIT and LOG_FORMAT: all variables in docs/deploy.md that
+// this program does not set itself, and the variables of OpenTelemetry. With CONSOLE=demo, the program opens a control
 // port for the console.
 //
-// With -exec, up starts a system on free ports with temporary data, and runs a shell command with GATEWAY_URL set. It
-// exits with the status of the command. In this mode, LOGS is the directory for the logs. With -deps, up only
-// installs packages: "-deps check" installs the packages for the checks, "-deps all" installs the packages for the
-// checks and all tests.
+// With -exec, the program starts a system on free ports with temporary data, and runs a shell command with GATEWAY_URL
+// set. It exits with the status of the command. In this mode, LOGS is the directory for the logs. With -deps, the
+// program only installs packages: "-deps check" installs the packages for the checks, "-deps all" installs the packages
+// for the checks and all tests.
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -43,7 +45,10 @@ import (
 	"checkout/test/stack"
 )
 
-const readyTimeout = 2 * time.Minute // Redis may have much data to load
+const (
+	defaultDir   = "data"
+	readyTimeout = 2 * time.Minute // Redis may have much data to load
+)
 
 func main() {
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
@@ -97,7 +102,14 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 		return err
 	}
 	cfg.Race = *race
-	if err := stack.Install(ctx, stdout, stack.SystemPackages()); err != nil {
+	if *command == "" && cfg.Replicas == 0 {
+		cfg.Replicas = stack.ReplicasIn(cmp.Or(cfg.Dir, defaultDir))
+	}
+	packages := stack.SystemPackages()
+	if cfg.Replicas > 1 {
+		packages = append(packages, stack.ReplicaPackages()...)
+	}
+	if err := stack.Install(ctx, stdout, packages); err != nil {
 		return err
 	}
 	if *command != "" {
@@ -112,6 +124,7 @@ const usage = `up runs the whole system on this host. These variables configure 
 
   MACHINES      instances of each service (1)
   SHARDS        shards of each service (MACHINES, or as many as DATA contains if that is more)
+  REPLICAS      Redis nodes of each shard, 1 or 3 (as in DATA, otherwise 1)
   GATEWAY_PORT  the gateway's port (8000)
   DATA          directory of the data and the logs (data)
   ACCESS_LOG    1: the gateway logs every request to logs/nginx.log in DATA (0)
@@ -156,6 +169,15 @@ func config(environ []string) (stack.Config, error) {
 		cfg.Listen = "access_log /dev/stdout json buffer=64k flush=1s;\n"
 	default:
 		errs = append(errs, fmt.Errorf("ACCESS_LOG: %q is not 0 or 1", text))
+	}
+	switch text := vars["REPLICAS"]; text {
+	case "":
+	case "1":
+		cfg.Replicas = 1
+	case "3":
+		cfg.Replicas = stack.Copies
+	default:
+		errs = append(errs, fmt.Errorf("REPLICAS: %q is not 1 or 3", text))
 	}
 	return cfg, errors.Join(errs...)
 }

@@ -22,7 +22,7 @@ func serve(ctx context.Context, cfg stack.Config, stdout io.Writer) error {
 	out := &lines{w: stdout}
 	cfg.Progress = out
 	if cfg.Dir == "" {
-		cfg.Dir = "data"
+		cfg.Dir = defaultDir
 	}
 	if cfg.Shards == 0 {
 		cfg.Shards = cfg.Instances
@@ -37,8 +37,7 @@ func serve(ctx context.Context, cfg stack.Config, stdout io.Writer) error {
 	}
 	defer supervisor.Close()
 
-	// Handle these signals of test/up/backup as long as this process runs, because by default they kill the
-	// process.
+	// Handle these signals of test/up/backup as long as this process runs. By default, the signals would kill the process.
 	pauses := make(chan os.Signal, 2)
 	signal.Notify(pauses, syscall.SIGUSR1, syscall.SIGUSR2)
 	defer signal.Stop(pauses)
@@ -84,12 +83,18 @@ func serve(ctx context.Context, cfg stack.Config, stdout io.Writer) error {
 	return stop()
 }
 
-// explain adds advice to an error about ports in use, or about a smaller number of shards.
+// explain adds advice to an error about ports in use, about a smaller number of shards, or about a different number of
+// nodes.
 func explain(err error) error {
 	var shrink *stack.ShrinkError
 	if errors.As(err, &shrink) {
 		return fmt.Errorf("%w\na shard cannot be removed, because its data exists nowhere else: set SHARDS=%d or leave "+
 			"SHARDS out, or set DATA to another directory to start with new data", err, shrink.Have)
+	}
+	var replicas *stack.ReplicasError
+	if errors.As(err, &replicas) {
+		return fmt.Errorf("%w\nset REPLICAS=%d or leave REPLICAS out, or set DATA to another directory to start with new "+
+			"data", err, replicas.Have)
 	}
 	var taken *stack.TakenError
 	if errors.As(err, &taken) {
@@ -107,6 +112,9 @@ func welcome(s *stack.Stack, cfg stack.Config) string {
 		fmt.Fprintf(&b, "  %-8s internal ports %s  metrics %s  Redis %s\n", service,
 			strings.Join(s.InternalURLs(service), " "),
 			strings.Join(s.MetricsURLs(service), "/metrics ")+"/metrics", strings.Join(s.RedisAddrs(service), " "))
+		if keepers := s.KeeperURLs(service); keepers != nil {
+			fmt.Fprintf(&b, "  %-8s keepers %s/status\n", "", strings.Join(keepers, "/status "))
+		}
 	}
 	fmt.Fprintf(&b, "  %-8s %s, logs in %s/logs\n", "data", s.Dir(), s.Dir())
 	curl := ""
@@ -115,7 +123,7 @@ func welcome(s *stack.Stack, cfg stack.Config) string {
 	}
 	proxy := cmp.Or(os.Getenv("http_proxy"), os.Getenv("all_proxy"), os.Getenv("ALL_PROXY"))
 	if except := os.Getenv("no_proxy") + os.Getenv("NO_PROXY"); proxy != "" && !strings.Contains(except, "localhost") {
-		b.WriteString("\nThis shell uses a proxy, also for localhost. First run: export no_proxy=localhost,127.0.0.1,::1\n")
+		b.WriteString("\nThis shell uses a proxy even for localhost. First run: export no_proxy=localhost,127.0.0.1,::1\n")
 	}
 	fmt.Fprintf(&b, `
 Try%s:

@@ -118,10 +118,11 @@ func TestServePrintsExamplesRestartsComponentsAndStops(t *testing.T) {
 }
 
 func TestConfigReportsAllInvalidVariables(t *testing.T) {
-	_, err := config([]string{"MACHINES=0", "SHARDS=many", "GATEWAY_PORT=65536"})
+	_, err := config([]string{"MACHINES=0", "SHARDS=many", "GATEWAY_PORT=65536", "REPLICAS=2"})
 	want := `MACHINES: "0" is not a number from 1 to 99
 SHARDS: "many" is not a number from 1 to 99
-GATEWAY_PORT: "65536" is not a number from 1 to 65535`
+GATEWAY_PORT: "65536" is not a number from 1 to 65535
+REPLICAS: "2" is not 1 or 3`
 	if err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
@@ -136,8 +137,8 @@ func TestExecuteReturnsTheStatusOfTheCommand(t *testing.T) {
 	}
 }
 
-// The error of a component that exits during the start also contains an exit status. This error is not from the command
-// of -exec, so up must print the error.
+// TestErrorOfAComponentIsPrinted checks that exitStatus prints the error of a component that exits during the start.
+// The error contains an exit status, but it is not a commandError, the only error that exitStatus does not print.
 func TestErrorOfAComponentIsPrinted(t *testing.T) {
 	cfg, err := config([]string{"DATA=" + t.TempDir(), "CONSOLE=maybe"})
 	if err != nil {
@@ -150,7 +151,7 @@ func TestErrorOfAComponentIsPrinted(t *testing.T) {
 	}
 }
 
-// checkEnvironment checks that an instance has the variables of the test: it logs JSON.
+// checkEnvironment checks that an instance has the variables of the test. One of them makes the instance log JSON.
 func checkEnvironment(t *testing.T, dir, name string) {
 	t.Helper()
 	log, err := os.ReadFile(filepath.Join(dir, "logs", name+".log"))
@@ -206,7 +207,7 @@ func TestServicesGetEveryDocumentedVariable(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range names[4:] {
-		// Redis in Compose has no users, databases or TLS. GIN_MODE is fixed.
+		// Compose supports no Redis users, databases or TLS, and GIN_MODE is fixed.
 		fixed := slices.Contains(ownVariables, name) || name == "GIN_MODE"
 		if !fixed && !strings.Contains(string(compose), name+": ${"+name+":-") {
 			t.Errorf("docker-compose.yml does not pass %s on", name)
@@ -263,6 +264,19 @@ func TestFewerShardsThanTheDataNamesTheWayOut(t *testing.T) {
 	}
 	err := serve(t.Context(), stack.Config{Shards: 1, Dir: dir}, io.Discard)
 	for _, want := range []string{"2 shards of order", "SHARDS=2", "DATA"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got the error %v, want %q in it", err, want)
+		}
+	}
+}
+
+func TestAnotherNumberOfNodesNamesTheWayOut(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "redis-order-0"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	err := serve(t.Context(), stack.Config{Replicas: stack.Copies, Dir: dir}, io.Discard)
+	for _, want := range []string{"shards of 3 nodes", "REPLICAS=1", "DATA"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got the error %v, want %q in it", err, want)
 		}

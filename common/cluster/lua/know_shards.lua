@@ -1,10 +1,11 @@
 #!lua flags=allow-oom
--- know_shards: adds fields about other shards to the identity of a shard.
+-- know_shards: adds fields to the identity of a shard, such as records about other shards.
 -- KEYS  1 identity
--- ARGV  1 ID of this shard  2.. pairs of field and value. "shard:<index>" and "peer:<service>:<index>" are records,
---       "seen:<index>" is "<ID> <sequence>"
--- returns {1, or 0 if this shard has another ID: then nothing is changed}
--- Safe to retry. A smaller sequence of the same ID changes nothing. Allowed when memory is full, to protect the data.
+-- ARGV  1 ID of this shard  2.. fields, each followed by its value. The value of "shard:<index>" or "peer:<service>:<index>" is
+--       the ID of that shard, then the former IDs that it replaces. The value of "seen:<index>" is "<ID> <sequence>". The value
+--       of "complete" is 1.
+-- returns {1, or 0 if this shard has another ID and nothing is changed}
+-- Safe to retry. A smaller sequence of the same ID changes nothing. Allowed when memory is full, because this protects the data.
 if redis.call('HGET', KEYS[1], 'id') ~= ARGV[1] then
   return { 0 }
 end

@@ -1,5 +1,5 @@
 #!lua
--- claim_key: does nothing. The idempotent version (once.lua) records which request an idempotency key belongs to.
+-- claim_key: does nothing itself. Its idempotent version (see once.lua) records the request that an idempotency key belongs to.
 -- KEYS  none
 -- returns {code}
 --   1 DONE

@@ -1,16 +1,18 @@
 #!lua
 -- once: runs another script once for an idempotency key, and replays the first reply to later requests.
--- Package idempotency inserts the body of the other script before this code, as the function "work", and keeps the flags of that
+-- Package idempotency inserts the body of the other script before this code, as the function work(), and keeps the flags of that
 -- script.
--- KEYS  the KEYS of work; then the record of the idempotency key; the number of records by hour
--- ARGV  the ARGV of work; then the fingerprint of the request; the ID that it creates, or ""; lifetime of the record in s;
---       largest number of records on the shard, or 0 if the gateway generated the key: no limit, and only code 1 is recorded
--- returns {result, code, created}: code is the result of work, created is the ID that the request has created. If the request
--- creates nothing, created is the second value of the reply of work, or "".
---   0 DIFFERS: the key belongs to another request, and work did not run   1 DONE: this call ran work
---   2 REPLAYED: an earlier request ran work   3 EXHAUSTED: the shard has too many records, and work did not run
--- Safe to retry: a retry replays the recorded result and does not run work again. Two results are not recorded, because the
--- caller tries again after them: a negative code, and any code but 1 if the request creates something (the ID is taken).
+-- KEYS  the KEYS of work(); then the record of the idempotency key; the number of records by hour
+-- ARGV  the ARGV of work(); then the fingerprint of the request; the ID that it creates, or ""; lifetime of the record in s;
+--       largest number of records on the shard, or 0 if the gateway generated the key. With 0, there is no limit, and only
+--       code 1 is recorded.
+-- returns {result, code, created}: code is the first value that work() has returned, and created is the ID that the request
+-- has created. If the request creates nothing, created is the second value that work() has returned, or "".
+--   0 DIFFERS: the key belongs to another request, and work() did not run   1 DONE: this call ran work()
+--   2 REPLAYED: an earlier request ran work()   3 EXHAUSTED: the shard has too many records, and work() did not run
+-- Safe to retry: a retry returns the recorded values and does not run work() again. A negative code is not recorded, because the
+-- caller tries again. If the request creates something, only code 1 is recorded: after any other code, the ID is taken, and the
+-- caller tries another ID.
 local record, counts, n = KEYS[#KEYS - 1], KEYS[#KEYS], #ARGV
 local fingerprint, created, seconds, limit = ARGV[n - 3], ARGV[n - 2], ARGV[n - 1], tonumber(ARGV[n])
 local found = redis.call('HMGET', record, 'f', 'code', 'id', 'detail')
@@ -23,7 +25,7 @@ end
 local hour, stored = math.floor(now_ms() / 3600000), 0
 local hours = limit > 0 and redis.call('HGETALL', counts) or {}
 for i = 1, #hours, 2 do
-  if hours[i] + seconds / 3600 < hour then -- its records have expired
+  if hours[i] + seconds / 3600 < hour then -- the records of this hour have expired
     redis.call('HDEL', counts, hours[i])
   else
     stored = stored + hours[i + 1]

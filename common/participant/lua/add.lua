@@ -1,5 +1,5 @@
 #!lua
--- add: adds to a counter.
+-- add: adds an amount to a counter.
 -- KEYS  1 counter
 -- ARGV  1 amount  2 largest sum
 -- returns {code}

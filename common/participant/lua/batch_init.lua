@@ -1,7 +1,7 @@
 #!lua
 -- batch_init: creates or overwrites counters and their attributes, and deletes other keys of the same IDs.
 -- KEYS  for each ID: the counter, its attributes, keys to delete; last: the marker of the batch_init
--- ARGV  1 the batch_init  2 number of values per ID  3 number of keys to delete per ID
+-- ARGV  1 ID of the batch_init  2 number of values per ID  3 number of keys to delete per ID
 --       4.. values of every ID: counter, attributes
 -- returns {code}
 --   0 INTERRUPTED: the marker has expired, so an attempt may have reserved from the counters; nothing is changed   1 DONE

@@ -1,7 +1,8 @@
 #!lua
--- create: creates a counter with value 0, and its attributes, and adds its ID to the index of lists.
+-- create: creates a counter with value 0 and its attributes, and adds the counter's ID to the index that the list routes read.
 -- KEYS  1 counter  2 ids: the index  3.. attributes
--- ARGV  1 ID, or "": not in the index  2 number of attributes  3.. their values. More KEYS and ARGV may follow, for once.lua.
+-- ARGV  1 ID, or "" to leave it out of the index  2 number of attributes  3.. their values
+--       More KEYS and ARGV may follow, for once.lua.
 -- returns {code}
 --   1 DONE   4 TAKEN: the counter or an attribute exists; nothing is changed
 -- Must not be retried: the second call would return TAKEN.

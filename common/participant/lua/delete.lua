@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- delete: deletes counters, their attributes and other keys of the same IDs, before batch_init moves the IDs to other shards.
 -- KEYS  the keys to delete; last: the marker of the batch_init
--- ARGV  1 the batch_init
+-- ARGV  1 ID of the batch_init
 -- returns {code}
 --   0 INTERRUPTED: the marker has expired; nothing is changed   1 DONE
 -- Safe to retry. Allowed when memory is full, because the script frees memory.

@@ -1,8 +1,8 @@
 #!lua flags=no-writes
--- held: lists the attempts that hold counters with decimal IDs below a limit, and are undecided or not confirmed yet.
+-- held: lists the unconfirmed RESERVED records that contain a counter with a decimal ID below a limit.
 -- KEYS  1.. records of attempts
 -- ARGV  1 limit
--- returns {record, counter, record, counter, ...}: one of the counters for each attempt
+-- returns {record, counter, record, counter, ...}: one such counter for each record
 local held = {}
 for i = 1, #KEYS do
   local record = redis.call('GET', KEYS[i]) or ''

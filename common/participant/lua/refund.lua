@@ -3,10 +3,10 @@
 -- KEYS  1 record of the refund  2.. counters
 -- ARGV  1 not-after time, Unix ms  2.. amount for each counter
 -- returns {code[, counter, counter, ...]}
---   5 REFUNDED: by this call or an earlier one. Nothing was added to the counters in the reply, because these counters no
---     longer exist. The record lists the same counters.
---   4 EXPIRED: past the not-after time and no refund is recorded; nothing is changed
---   9 OVERFLOW: a counter is too large for a 64-bit integer; nothing is changed
+--   5 REFUNDED: this call or an earlier one added the amounts, except to the counters in the reply, which no longer exist. The
+--     record lists the same counters.
+--   4 EXPIRED: the not-after time has passed, and no refund is recorded; nothing is changed
+--   9 OVERFLOW: the sum could exceed a 64-bit integer; nothing is changed
 -- Safe to retry. The record has no TTL until it is confirmed. Allowed when memory is full, because a refund must not fail.
 local have = redis.call('MGET', unpack(KEYS))
 if have[1] then

@@ -3,11 +3,11 @@
 -- KEYS  1 record of the attempt  2.. every counter that the attempt may have reserved from
 -- ARGV  1 deadline of the attempt, Unix ms
 -- returns {code[, counter, counter, ...]}
---   3 RELEASED: by this call or an earlier one, or nothing was reserved. Nothing was added to the counters in the
---     reply, because these counters no longer exist. The record lists the same counters.
+--   3 RELEASED: this call or an earlier one added the amounts, except to the counters in the reply, which no longer exist; or
+--     nothing was reserved. The record lists the same counters.
 --   2 REFUSED: a refusal is recorded, so nothing is reserved
 --   0 UNKNOWN: the record contains a counter that is not in KEYS; nothing is changed
---   9 OVERFLOW: a counter is too large for a 64-bit integer; nothing is changed
+--   9 OVERFLOW: the sum could exceed a 64-bit integer; nothing is changed
 -- Safe to retry. The record contains the amounts (see reserve.lua). If there is no record, release writes a tombstone, so that a
 -- late reserve has no effect. Allowed when memory is full, because a release must not fail.
 local have = redis.call('MGET', unpack(KEYS))

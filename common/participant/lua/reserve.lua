@@ -2,24 +2,25 @@
 -- reserve: subtracts all amounts of an attempt from the counters of this shard, or none of them.
 -- KEYS  1 record of the attempt  2.. counters, all different  then, if GUARDED is 1: direct payments of the user
 --       last: marker of a batch_init in progress
--- ARGV  1 deadline of the attempt, Unix ms  2.. amount from each counter  then, if GUARDED is 1: order ID
+-- ARGV  1 deadline of the attempt, Unix ms  2.. amount to subtract from each counter  then, if GUARDED is 1: order ID
 --       last, optional: 1 if the caller waits when a counter is too low
 -- returns {code[, reason, line, available]}
 --   0 UNKNOWN: batch_init is overwriting the counters with decimal IDs, or a direct payment for the order is in progress; nothing
 --     is changed, and the caller retries
 --   1 RESERVED   2 REFUSED: reason is 1 TOO_LITTLE, 2 NO_COUNTER or 5 PAID_DIRECTLY; line is the index of the counter, from 0;
---     available is the value of that counter if there is too little
+--     available is the value of that counter if the value is too low
 --   6 SHORT: a counter is too low, and the caller waits; nothing is changed
---   3 RELEASED: by an earlier call of release   4 EXPIRED: past the deadline and no result is recorded; nothing is changed
+--   3 RELEASED: an earlier call of release has recorded this result
+--   4 EXPIRED: the deadline has passed, and no result is recorded; nothing is changed
 -- Safe to retry: if there is a record, the recorded result is returned. The record is checked before the counters, because the
 -- first call may have emptied a counter.
 -- A record is a string that starts with its code: "1 counter amount counter amount", "2 reason line[ available]" or "3". The
--- record of a refund is "5". Counters that no longer existed follow the codes 3 and 5. A RESERVED record has no TTL until it is
--- confirmed. Other records of reserve and release expire RETENTION_MS after the deadline.
+-- record of a refund is "5". After the codes 3 and 5, a record lists the counters that no longer existed. A RESERVED record has
+-- no TTL until it is confirmed. Other records of reserve and release expire RETENTION_MS after the deadline.
 -- The field of a direct payment is "amount", "-amount" after it was returned, or "?token:expiry" while it is in progress.
 -- If a payment in progress has expired, reserve deletes the field of the payment.
--- A Lua number is exact up to 2^53, so DECRBY subtracts from counters of 16 or more digits. Lua still compares them correctly,
--- because no amount exceeds 2^53-1.
+-- A Lua number is exact up to 2^53, so DECRBY subtracts from counters of 16 or more digits. Lua still compares such counters
+-- with amounts correctly, because no amount exceeds 2^53-1.
 local have, n = redis.call('MGET', unpack(KEYS)), #KEYS - 1 - GUARDED
 local record, overwriting, waits = have[1], have[#KEYS], ARGV[n + 1 + GUARDED]
 if record then

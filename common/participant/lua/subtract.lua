@@ -1,5 +1,5 @@
 #!lua
--- subtract: subtracts from a counter, outside of a checkout.
+-- subtract: subtracts an amount from a counter, outside of a checkout.
 -- KEYS  1 counter
 -- ARGV  1 amount, at least 1
 -- returns {code[, counter]}

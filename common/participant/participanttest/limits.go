@@ -1,4 +1,4 @@
-// Package participanttest tests the counters of a service at the limits of their numbers.
+// Package participanttest tests the counters of a service near the limits of their values.
 package participanttest
 
 import (
@@ -19,10 +19,11 @@ const (
 	fullAt = 9_200_000_000_000_000_000 // release and refund add nothing to a counter of at least fullAt
 	far    = 4102444800000             // a deadline in the year 2100
 	walks  = 20
-	steps  = 150 // of each walk
+	steps  = 150 // number of operations in each walk
 )
 
-// Limits tests the counters of a service with random operations near the limits, against exact arithmetic.
+// Limits tests the counters of a service with random operations near the limits. It compares the results with exact
+// arithmetic.
 type Limits struct {
 	*testing.T
 	Counters     *participant.Counters
@@ -31,8 +32,8 @@ type Limits struct {
 	Key          func(id string) string
 	Insufficient *api.Error // the error of Subtract
 	Lines        int        // largest number of lines of an attempt
-	// More are operations that only this service has. Each operation checks its own results and returns the name of the
-	// result, or "" if the operation did nothing.
+	// The functions in More are operations that only this service has. Each operation checks its own results and returns
+	// the name of the result, or "" if the operation did nothing.
 	More []func(l *Limits) string
 	// Results lists further results that at least one walk must reach.
 	Results []string
@@ -80,7 +81,7 @@ func (l *Limits) Run() {
 	}
 }
 
-// Pick returns one of the two counters.
+// Pick returns one of the two counters at random.
 func (l *Limits) Pick() (i int, id string) {
 	i = l.Random.IntN(2)
 	return i, l.ids[i]
@@ -100,7 +101,7 @@ func (l *Limits) Amount(i int) int64 {
 	return amounts[l.Random.IntN(len(amounts))]
 }
 
-// Has reports whether a counter is at least amount.
+// Has reports whether the expected value of a counter is at least amount.
 func (l *Limits) Has(i int, amount int64) bool { return l.want[i].Cmp(big.NewInt(amount)) >= 0 }
 
 // Fits reports whether amount can be added to a counter without exceeding api.MaxBalance.
@@ -111,7 +112,7 @@ func (l *Limits) Fits(i int, amount int64) bool {
 // Change adds amount to the expected value of a counter.
 func (l *Limits) Change(i int, amount int64) { l.want[i].Add(l.want[i], big.NewInt(amount)) }
 
-// step runs one random operation. It returns the result and the result of exact arithmetic.
+// step runs one random operation. It returns the actual result and the result that exact arithmetic predicts.
 func (l *Limits) step() (name string, got, want any) {
 	i, id := l.Pick()
 	n := l.Amount(i)
@@ -132,7 +133,7 @@ func (l *Limits) step() (name string, got, want any) {
 		return "subtract", err, nil
 	case 3, 4:
 		return l.reserve(i, n)
-	case 5: // as the coordinator does before it commits
+	case 5: // repeat a reservation, as the coordinator does before it commits
 		if len(l.reserved) == 0 {
 			return "", nil, nil
 		}
@@ -193,7 +194,7 @@ func (l *Limits) index(id string) int {
 // step is a step of the protocol.
 type step func(context.Context, []api.Attempt) []api.Outcome
 
-// one runs a step for a single attempt and returns the code of the outcome.
+// one is a helper that runs a step for a single attempt. It returns the code of the outcome.
 func (l *Limits) one(do step, a api.Attempt) api.Code {
 	return do(l.Context(), []api.Attempt{a})[0].Code
 }
@@ -207,7 +208,7 @@ func (l *Limits) giveBack(name string, do step, done api.Code, list *[]api.Attem
 	a := (*list)[i]
 	want := done
 	for _, line := range a.Lines {
-		// The scripts compare Lua numbers. This comparison is not exact, which moves the limit a little.
+		// The scripts compare Lua numbers. This comparison is not exact, so the effective limit differs a little.
 		if n, _ := new(big.Float).SetInt(l.want[l.index(line.ID)]).Float64(); n >= fullAt {
 			want = api.Unknown
 		}

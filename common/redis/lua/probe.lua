@@ -1,13 +1,13 @@
 #!lua
 -- probe: reports which commands the user of this connection may not run. probe writes nothing. Package redis replaces the shebang
--- line by lines with different flags. If Redis cannot serve scripts with these flags now, Redis rejects probe before probe runs.
+-- line to set other flags. If Redis cannot run scripts with these flags now, it rejects the call.
 -- KEYS  keys of the shard, or none
 -- ARGV  1 a key of the shard  2… names of commands
 -- returns {role, the commands that are denied}: role is "slave" for a replica, otherwise "master"
 -- Safe to retry.
 local denied = {}
 local function may(command)
-  if command == 'EVAL' then -- Redis looks for the keys after their number
+  if command == 'EVAL' then -- the keys of EVAL follow the script and the number of keys
     return redis.acl_check_cmd(command, '', '1', ARGV[1])
   end
   return redis.acl_check_cmd(command, ARGV[1])

@@ -26,8 +26,8 @@ type Instance struct {
 	Shards []*testredis.Server
 }
 
-// New returns an instance of a service with the given number of shards. batch_init and lists are allowed. The functions
-// in configure may change the configuration.
+// New returns an instance of a service with the given number of shards. batch_init and lists are allowed. The last
+// arguments are functions that may change the configuration.
 func New(t testing.TB, d service.Definition, shards int, configure ...func(*env.Config)) *Instance {
 	t.Helper()
 	gin.SetMode(gin.TestMode)
@@ -64,7 +64,7 @@ func serve(h http.Handler, method, path, body string) *httptest.ResponseRecorder
 func (i *Instance) WantInternal(t *testing.T, path string, code int, body string) {
 	t.Helper()
 	if w := i.CallInternal("GET", path, ""); w.Code != code || w.Body.String() != body {
-		t.Errorf("%s: %d %s, want %d %s", path, w.Code, w.Body, code, body)
+		t.Errorf("%s: got %d %s, want %d %s", path, w.Code, w.Body, code, body)
 	}
 }
 
@@ -77,13 +77,14 @@ func (i *Instance) KillShard(t *testing.T, index int) {
 	})
 }
 
-// WantUnavailable checks that a request fails because a shard is down, and that the response asks to retry.
+// WantUnavailable checks that a request fails because a shard is down, and that the response asks the client to retry.
 func (i *Instance) WantUnavailable(t *testing.T, method, path string) {
 	t.Helper()
 	w := i.Call(method, path)
 	if w.Code != 503 || w.Header().Get("Retry-After") != "1" ||
 		!strings.Contains(w.Body.String(), api.Unavailable.Type()) {
-		t.Errorf("%s %s: %d %v %s, want 503", method, path, w.Code, w.Header(), w.Body)
+		t.Errorf("%s %s: got %d %v %s, want 503 with Retry-After 1 and the problem %s",
+			method, path, w.Code, w.Header(), w.Body, api.Unavailable.Type())
 	}
 }
 
@@ -91,11 +92,11 @@ func (i *Instance) WantUnavailable(t *testing.T, method, path string) {
 func (i *Instance) Want(t *testing.T, method, path, body string) {
 	t.Helper()
 	if w := i.Call(method, path); w.Code != 200 || w.Body.String() != body {
-		t.Errorf("%s %s: %d %s, want 200 %s", method, path, w.Code, w.Body, body)
+		t.Errorf("%s %s: got %d %s, want 200 %s", method, path, w.Code, w.Body, body)
 	}
 }
 
-// Refuse checks that a request fails with the error want and changes no data.
+// Refuse checks that a request fails with the given error and changes no data.
 func (i *Instance) Refuse(t *testing.T, method, path string, want *api.Error) {
 	t.Helper()
 	before := i.Dump(t)
@@ -107,7 +108,7 @@ func (i *Instance) Refuse(t *testing.T, method, path string, want *api.Error) {
 	}
 	if w.Code != web.Status(want) || p.Status != w.Code || p.Type != want.Type() || p.Title != want.Title ||
 		p.RequestID == "" {
-		t.Errorf("%s %.80s: %d %+v, want %s", method, path, w.Code, p, want.Name)
+		t.Errorf("%s %.80s: got %d %+v, want the problem %s", method, path, w.Code, p, want.Name)
 	}
 	if after := i.Dump(t); !maps.Equal(before, after) {
 		t.Errorf("%s %.80s changed\n%v to\n%v", method, path, before, after)

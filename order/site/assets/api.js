@@ -22,7 +22,7 @@ export function newKey() {
 const maxTries = 4;
 const retryPause = 1000; // ms
 
-// retry calls send again while the service is unavailable, and returns the last response.
+// retry calls send() until the service is available, but at most maxTries times, and returns the last response.
 export async function retry(send) {
   for (let tries = 1; ; tries++) {
     const response = await send();
@@ -31,7 +31,7 @@ export async function retry(send) {
   }
 }
 
-// write sends a POST with an idempotency key, which makes its retries safe.
+// write sends a POST with an idempotency key, and retries it. The key makes the retries safe.
 export async function write(path) {
   const headers = { "Idempotency-Key": newKey() };
   return retry(() => request("POST", path, { headers }));

@@ -1,9 +1,9 @@
-// Figures and charts of the last 15 minutes, which the browser keeps. samples.js takes the samples.
+// Draws the current figures, and charts of the last 15 minutes. samples.js takes the samples.
 
 import { byId, cellOf, make, none, row, setText } from "./dom.js";
 import { latest, minutes, percentile, recentSamples, sample, series } from "./samples.js";
 
-// A line has a dash pattern of its own, because not all people see all colours.
+// The lines of a chart also differ in their dashes, because not everyone can tell the colours apart.
 const charts = [
   { id: "requests", title: "Requests per second", lines: [["requests", "requests", "--series1"]] },
   { id: "checkouts", title: "Checkouts per second", lines: [["paid", "paid", "--series1"], ["refused", "refused", "--series3", [8, 4]], ["unknown", "unknown", "--series2", [2, 3]]] },
@@ -25,7 +25,7 @@ export function init(root) {
     figure.append(caption, chart.canvas);
     grid.append(figure);
   }
-  // uPlot draws on a canvas, so it reads the colours once.
+  // uPlot reads the colours only when a chart is created.
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", createAll);
   let width = 0;
   new ResizeObserver(() => {
@@ -110,7 +110,7 @@ function createAll() {
   if (series.time.length) drawAll();
 }
 
-// keysOf returns the key of each line of a chart with several lines.
+// keysOf returns the legend of a chart: a key for each line. A chart with one line has an empty legend.
 function keysOf(chart) {
   const keys = make("span", undefined, "keys");
   for (const [, label, name, dash] of chart.lines.length > 1 ? chart.lines : []) {

@@ -36,5 +36,5 @@ function draw() {
 
 for (const [id, part] of Object.entries(parts)) part.init(byId(id));
 poll();
-// A response does not draw, because there are up to 20 per second, and each draw costs CPU.
+// Draw at an interval instead of after each response, because up to 20 responses arrive per second.
 setInterval(() => { if (!document.hidden) draw(); }, drawInterval);

@@ -1,4 +1,4 @@
-// Kills, stops and pauses components through the control port of `make up CONSOLE=demo`. No other deployment has one.
+// Kills, stops and pauses components through the control port, which only `make up CONSOLE=demo` has.
 
 import { request } from "./api.js";
 import { byId, make, setText } from "./dom.js";
@@ -6,15 +6,15 @@ import { byId, make, setText } from "./dom.js";
 const pollInterval = 1000; // ms
 const actionTimeout = 30000; // ms; a graceful stop waits for requests in flight
 
-let control; // { url, token } of the overview of an order instance
+let control; // { url, token } from the overview of an order instance
 let last = 0; // when the components were last requested
 const rows = new Map(); // row and buttons of each component, by its name
 const acting = new Set(); // names of components whose action is in flight
 
-// marks are the states of a component, with a tone and a symbol each.
+// The object "marks" has the tone and the symbol of each state of a component.
 const marks = { running: ["good", "●"], stopped: ["bad", "■"], killed: ["bad", "✖"], paused: ["warn", "❚❚"] };
 
-// buttons are the actions, with the states in which they are possible.
+// The object "buttons" has the states in which each action is possible.
 const buttons = { kill: ["running", "paused"], stop: ["running", "paused"], start: ["stopped", "killed"], pause: ["running"], resume: ["paused"] };
 
 export const available = () => control !== undefined;
@@ -45,7 +45,8 @@ export async function act(action, name) {
   setText(byId("demo-said"), problem ? `${action} ${name}: ${problem}.` : `${action} ${name}: done.`);
 }
 
-// send sends a request to the control port, calls ended, and draws the components of the response. It returns the problem, if any.
+// send sends a request to the control port. When the request has ended, send calls ended() and draws the components of the
+// response. It returns the problem, or "" if there is none.
 async function send(method, path, ended = () => {}) {
   try {
     const headers = { "X-Token": control.token };
@@ -62,11 +63,12 @@ async function send(method, path, ended = () => {}) {
 // groupOf returns the title of a component's group.
 function groupOf(name) {
   if (name === "nginx") return "gateway";
-  return name.replace(/^redis-/, "").replace(/-\d+$/, "");
+  return name.replace(/^(redis|keeper)-/, "").replace(/(-\d+)+$/, "");
 }
 
 function draw(components) {
-  for (const { name, state } of components.toSorted((a, b) => a.name.startsWith("redis-") - b.name.startsWith("redis-"))) {
+  const rank = ({ name }) => /^redis-/.test(name) + 2 * /^keeper-/.test(name);
+  for (const { name, state } of components.toSorted((a, b) => rank(a) - rank(b))) {
     const { line, shown, all } = rows.get(name) ?? add(name);
     const [tone, mark] = marks[state] ?? ["warn", "?"];
     setText(shown, `${mark} ${state}`);
@@ -81,7 +83,7 @@ function draw(components) {
   }
 }
 
-// swap hides or shows a button. If the button had the focus, the first button of its row gets it.
+// swap hides or shows a button. If swap hides the button that has the focus, the focus moves to another button of the same row.
 function swap(line, button, hidden) {
   const focused = document.activeElement === button;
   button.hidden = hidden;

@@ -49,7 +49,7 @@ function uuid() {
 
 // nameRequest gives each request a new ID, and each write a new idempotency key, unless the form has values for them.
 function nameRequest(request) {
-  if (request.loadSpec) return request; // loads openapi.json
+  if (request.loadSpec) return request; // this request loads openapi.json
   const missing = (name) => !Object.keys(request.headers).some((key) => key.toLowerCase() === name.toLowerCase());
   if (missing("X-Request-Id")) request.headers["X-Request-Id"] = uuid();
   if (request.method !== "GET" && missing("Idempotency-Key")) request.headers["Idempotency-Key"] = uuid();

@@ -18,7 +18,7 @@ export function svg(name, attributes = {}, ...children) {
   return element;
 }
 
-// row returns a row of a table. A cell is a td or the content of one.
+// row returns a row of a table. Each argument is a td, or the content of a td.
 export function row(...cells) {
   const tr = make("tr");
   tr.append(...cells.map((cell) => (cell instanceof Node && cell.nodeName === "TD" ? cell : cellOf(cell))));
@@ -31,12 +31,13 @@ export function cellOf(content, className) {
   return td;
 }
 
-// none returns the row that an empty table shows.
+// The function "none" returns the row that an empty table shows.
 export function none(columns, text = "None.") {
   return row(Object.assign(make("td", text, "dim"), { colSpan: columns }));
 }
 
-// link returns a button that looks like a link and calls act. A link to an order, for example, changes no address.
+// link returns a button that looks like a link. A click calls act(). The button is not a real link, because it does not change
+// the address of the page.
 export function link(text, act) {
   const button = make("button", text, "link");
   button.type = "button";
@@ -44,8 +45,8 @@ export function link(text, act) {
   return button;
 }
 
-// idLink returns a link whose text is an ID. A narrow page shows the beginning, which is the time of a UUID, and the end, which is its
-// shard. The label is a text such as "Show order".
+// idLink returns a link whose text is an ID. A narrow page shows only the beginning and the end of a UUID: the beginning contains
+// the time of its creation, and the end contains the index of its shard. The argument "label" is a text such as "Show order".
 export function idLink(id, act, label) {
   const button = link("", act);
   button.classList.add("id");
@@ -55,18 +56,19 @@ export function idLink(id, act, label) {
   return button;
 }
 
-// setText changes the text of an element only if it differs: a screen reader announces each assignment to a live region.
+// setText sets the text of an element, unless the element already has this text: a screen reader announces each assignment to a
+// live region.
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-// arrange gives an element these children. It does not touch a child that stays in its place: a press and its release must hit the
-// same button.
+// arrange replaces the children of an element. It does not touch a child that stays in its place, because the press and the
+// release of a click must hit the same button.
 export function arrange(parent, children) {
   const active = parent.contains(document.activeElement) && document.activeElement;
   for (const child of [...parent.children]) if (!children.includes(child)) child.remove();
   children.forEach((child, i) => { if (parent.children[i] !== child) parent.insertBefore(child, parent.children[i] ?? null); });
-  if (active && active !== document.activeElement) active.focus({ preventScroll: true }); // a move takes the focus
+  if (active && active !== document.activeElement) active.focus({ preventScroll: true }); // a moved element loses the focus
 }
 
 // replaceRows replaces the rows of a table, and keeps the focus on the control with the same data-key.

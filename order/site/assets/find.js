@@ -15,7 +15,7 @@ export function init() {
   });
 }
 
-// find shows what has this ID. A search that began before another one shows nothing.
+// find shows the objects with this ID. If several searches run, only the last one shows its result.
 export async function find(id) {
   const search = ++latest;
   byId("id").value = id;

@@ -1,11 +1,11 @@
-// The shape of a state.
+// Draws the picture of a state.
 
 import { svg } from "./dom.js";
 
 const mark = (d) => svg("path", { d, class: "mark" });
 
-// icon returns a picture: a disc with a check mark, a triangle, a square with a cross, or an empty ring for any other state. Its
-// colour is --c.
+// icon returns the picture of a state: a disc with a check mark (healthy), a triangle (refuses writes), a square with a cross
+// (unhealthy), or an empty ring (any other state). The picture has the colour --c.
 export function icon(state) {
   return svg("svg", { class: "icon", viewBox: "-9 -9 18 18", width: 18, height: 18, "aria-hidden": "true" }, ...shapes(state));
 }

@@ -8,8 +8,8 @@ import * as saga from "./saga.js";
 const limit = 10; // rows of a page
 const states = [["", "all"], ["undecided", "undecided"], ...["OPEN", "RUNNING", "ABORTING", "PAID", "REFUNDING", "CANCELLED"].map((s) => [s, s])];
 
-// lists has the caption, the columns, the path and the rows of each list. A column whose name
-// begins with # contains numbers. A narrow page has no room for a column whose name ends with *.
+// The object "lists" has the caption, the columns, the path and the rows of each list. A column whose name begins with # contains
+// numbers. A narrow page hides a column whose name ends with *.
 const lists = {
   orders: {
     text: "Orders", columns: ["Order", "Status", "User*", "#Total", "#Pieces*"],
@@ -56,7 +56,7 @@ export function init(root) {
   showFields();
 }
 
-// update loads the list when the console turns out to be editable.
+// update loads the list when the console becomes editable. A read-only console has no lists.
 export function update({ editable }) {
   if (editable && !opened) { opened = true; load(); }
 }
@@ -77,7 +77,7 @@ function showFields() {
   byId("list-user").parentElement.hidden = kind !== "orders" && kind !== "payments";
 }
 
-// load shows the first page of the selected list, or the page that a cursor points to.
+// load shows the first page of the selected list. If the argument is a cursor, load shows the page at this cursor.
 async function load(from) {
   const kind = byId("list-kind").value, list = lists[kind], turn = ++latest;
   const user = byId("list-user").value.trim();

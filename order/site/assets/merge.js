@@ -1,11 +1,11 @@
 // Merges the events of all instances.
 
 const kept = 500;
-const within = { order_undecided: 5000, order_decided: 5000 }; // ms; the default is 2000
+const within = { order_undecided: 5000, order_decided: 5000 }; // ms by kind of event: events closer together than this become one; the default is 2000
 
-// merge adds the new events of the instances to a list, and returns the list, newest first. Every instance of a service reports what
-// happens to a shard, so events of several instances with one key and almost one time become one event. It has the time of the first
-// event and the longest duration. `machines` lists the instances that reported it.
+// merge adds the new events of the instances to a list, and returns the list, newest first. Several instances may report the same
+// thing, such as a shard that is unavailable. So their events with the same key and almost the same time become one event, with the
+// earliest time and the longest duration. The field `machines` of this event lists the instances that reported it.
 export function merge(list, instances) {
   const merged = list.toReversed();
   const added = instances.flatMap((m) => m.events.map((e) => ({ ...e, reporter: `${m.service} ${m.machine} ${m.overview.incarnation}`, service: e.service || m.service, machine: m.machine })));

@@ -1,8 +1,8 @@
-// The shop's user, items and orders. This module only uses the public API.
+// The shop's user, items and orders. This module uses only the public API.
 
 import { request, retry, write } from "./api.js";
 
-// goods are the items that the shop creates on its first purchase, and startCredit is the credit of its user.
+// The shop creates the items in "goods" at the first purchase. startCredit is the credit of the user that the shop creates.
 export const goods = [{ name: "Teapot", price: 12, stock: 20 }, { name: "Lamp", price: 45, stock: 6 }, { name: "Plant", price: 23, stock: 9 }];
 export const startCredit = 500;
 
@@ -16,7 +16,7 @@ function load() {
     const stored = JSON.parse(sessionStorage.getItem(storageKey));
     return stored?.user && stored.items?.length === goods.length ? stored : null;
   } catch {
-    return null; // the browser stores nothing, or something else
+    return null; // the storage is disabled, or its content is invalid
   }
 }
 
@@ -55,8 +55,8 @@ async function create() {
   remember({ user, items });
 }
 
-// read returns { credit, stock: [...] } of the user and the items. Before the first purchase, it returns what the purchase will
-// create. It forgets a user or an item that no longer exists.
+// read returns { credit, stock: [...] } of the user and the items. Before the first purchase, read returns the credit and the
+// stock that the purchase will create. If the user or an item no longer exists, read forgets the user and all items.
 export async function read() {
   if (!ids) return { credit: startCredit, stock: goods.map((g) => g.stock) };
   try {
@@ -71,7 +71,8 @@ export async function read() {
 
 export const total = (lines) => lines.reduce((sum, { index, quantity }) => sum + goods[index].price * quantity, 0);
 
-// supply adds credit and stock that the lines need and the shop lacks.
+// supply adds the credit and the stock that are missing for the lines. needed.credit and needed.stock say which of the two to
+// add.
 async function supply(lines, { credit, stock }, needed) {
   if (needed.credit && credit < total(lines)) await send(`/payment/add_funds/${ids.user}/${total(lines) - credit}`);
   for (const { index, quantity } of needed.stock ? lines : []) {
@@ -86,11 +87,16 @@ export const actions = {
   cancel: { text: "Cancellation", run: (order) => write(`/payment/cancel/${ids.user}/${order}`) },
 };
 
-// purchase creates an order with lines and runs actions on it. plan(state) returns the lines for the current credit and stock.
-// needed says whether the shop may first add credit or stock. started gets the order's ID and a promise that ends with the last
-// action. purchase returns { order, lines, before, after, responses, status }.
+// purchase creates an order and runs actions on it. It returns { order, lines, before, after, responses, status }.
+// The arguments:
+//
+//   plan     a function that returns the lines of the order for the current credit and stock
+//   run      the list of actions
+//   needed   whether to add missing credit or stock first: see supply
+//   before   optional: a function that runs before the first action
+//   started  a function that gets the order's ID and a promise that resolves after the last action
 export async function purchase({ plan, run, needed = {}, before: prepare }, started) {
-  await read(); // forgets what no longer exists
+  await read(); // forgets objects that no longer exist
   if (!ids) await create();
   let before = await read();
   const lines = plan(before);
@@ -114,7 +120,7 @@ export async function purchase({ plan, run, needed = {}, before: prepare }, star
   return { order, lines, before, after: await read(), responses, status };
 }
 
-// decided waits until an order is decided, for at most a minute, and returns its status.
+// The function "decided" waits until an order is decided, but at most a minute. It returns the status of the order.
 async function decided(order) {
   for (let tries = 0; ; tries++) {
     const { ok, body } = await request("GET", "/orders/find/" + order).catch(() => ({}));

@@ -9,7 +9,7 @@ const pollInterval = 500; // ms between two requests while an order is undecided
 const undecided = ["RUNNING", "ABORTING", "REFUNDING"];
 const wait = (ms) => new Promise((next) => setTimeout(next, ms));
 
-let latest = 0; // number of the last call of show
+let latest = 0; // number of the last call of show()
 let drawn = 0; // number of events on the page
 let waits = []; // undecided orders of the last overviews, with the steps that they wait for
 const instances = new Map(); // "order 1/2" by the incarnation of the instance
@@ -30,7 +30,7 @@ export function init(root) {
     Object.assign(make("p", undefined, "dim"), { id: "saga-trace" }));
 }
 
-// update learns which instance has which incarnation, and what undecided orders wait for.
+// update records the incarnation of each instance, and the steps that undecided orders wait for.
 export function update({ instances: list, orders }) {
   waits = orders.flatMap((m) => m.overview.saga.undecided).filter((u) => u.waiting_for?.service);
   for (const { service, machine, overview } of list) {
@@ -38,8 +38,8 @@ export function update({ instances: list, orders }) {
   }
 }
 
-// show draws the saga of an order, and follows it while the order is undecided. If work is a promise, show also follows the order
-// until the promise ends, and leaves the page where it is. Otherwise it scrolls to the drawing.
+// show draws the saga of an order, and follows the order while it is undecided. Without a second argument, show scrolls to the
+// drawing. If the second argument is a promise, show follows the order at least until the promise settles, and does not scroll.
 export async function show(orderID, work) {
   const call = ++latest;
   drawn = 0;
@@ -70,7 +70,8 @@ export async function show(orderID, work) {
   }
 }
 
-// read returns the history of an order. Its field problem says why there is none; final means that another try is useless.
+// read returns the history of an order. If only the status is known, the field "plain" is true. If nothing is known, the field
+// "problem" says why, and the field "final" says whether a retry is useless.
 async function read(orderID) {
   const path = encodeURIComponent(orderID);
   try {
@@ -86,7 +87,7 @@ async function read(orderID) {
   }
 }
 
-// draw shows a history. Only the steps that are new move.
+// draw shows a history. Only new steps are animated.
 function draw(orderID, { status, events, truncated, waiting_for: waiting, trace_id: trace, problem, plain }) {
   const summary = byId("saga-summary");
   if (problem) {
@@ -103,7 +104,8 @@ function draw(orderID, { status, events, truncated, waiting_for: waiting, trace_
     return drawStep(event, events[index - 1], event.at - start, nameOf(event), index >= drawn ? index - drawn : -1);
   });
   if (truncated) steps.unshift(make("li", "Earlier steps are no longer stored.", "dim"));
-  // Only the instance that works on the order knows the service, and another instance may have sent this history.
+  // Only the instance that works on the order knows which service the order waits for, and another instance may have sent this
+  // history.
   if (waiting && !waiting.service) waiting = waits.find((u) => u.order_id === orderID && u.status === status)?.waiting_for ?? waiting;
   if (waiting && undecided.includes(status)) steps.push(drawWaiting(waiting, events.at(-1), nameOf(waiting)));
   byId("saga-steps").replaceChildren(...steps);
@@ -132,7 +134,7 @@ function summarise(status, events) {
   }
 }
 
-// nameOf returns who did a step.
+// nameOf returns the name of the instance or worker that did a step.
 function nameOf({ by, instance, event }) {
   const name = instances.get(by) ?? (instance ? "order " + instance : by ? "instance " + by : "");
   return event === "recovery" ? `recovery worker of ${name}` : name;

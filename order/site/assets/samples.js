@@ -4,14 +4,14 @@ import { requestsOf, sum } from "./state.js";
 
 export const minutes = 15;
 const interval = 1000; // ms
-export const recentSamples = 5; // percentiles are those of the last 5 samples, because one second may have few checkouts
+export const recentSamples = 5; // percentiles are computed from this many samples, because there may be few checkouts in one second
 const names = ["requests", "paid", "refused", "unknown", "p50", "p99", "undecided"];
 
-// series has the Unix time (s) of each sample, and the samples by name. A sample is null if it is unknown: the lines of the charts
-// have gaps there.
+// series.time has the Unix time (s) of each sample. For each name, series[name] has the values. An unknown value is null, and the
+// lines of the charts have a gap there.
 export const series = { time: [], ...Object.fromEntries(names.map((name) => [name, []])) };
 
-const previous = new Map(); // the overview of each instance at the last sample, by name and incarnation
+const previous = new Map(); // the last pair of each instance, by name and incarnation: see pairOf
 const recent = []; // durations of the checkouts in each of the last samples
 let last = 0; // performance.now() of the last sample
 
@@ -40,8 +40,8 @@ export function sample({ at, services, orders, newest }) {
   return true;
 }
 
-// pairOf returns an overview, the one at the last sample, and a function that returns the growth per second between them; `at` is the
-// time of the first sample of the pair. Without a new response, the last pair stands.
+// pairOf returns the overview of an instance, its overview at the last sample, and a function that computes the growth per second.
+// `at` is the time of the sample that created the pair. Without a new response, pairOf returns the last pair again.
 function pairOf({ service, machine, overview: now }, at) {
   const name = `${service} ${machine} ${now.incarnation || ""}`;
   const known = previous.get(name);
@@ -63,7 +63,7 @@ function add(time, values) {
 const finite = (ms) => (ms === Infinity ? 15000 : ms);
 
 // percentile returns a duration in ms: the given share of the paid checkouts (.99, for example) took no longer than that. The
-// argument has the cumulative buckets of each instance. It returns null without checkouts.
+// list has the cumulative buckets of each instance. Without checkouts, percentile returns null.
 export function percentile(list, share) {
   const counts = new Map();
   for (const { seconds, count } of list.flat()) counts.set(seconds, (counts.get(seconds) || 0) + count);

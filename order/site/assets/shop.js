@@ -1,4 +1,4 @@
-// A shop, to try a checkout: three items, a cart, and purchases that fail on purpose.
+// A shop to try checkouts: three items, a cart, and purchases that show special cases.
 
 import { byId, cellOf, make, row, setText } from "./dom.js";
 import * as demo from "./demo.js";
@@ -12,7 +12,7 @@ let state; // credit and stock; undefined until the first response
 let busy = false;
 let opened = false;
 
-// cases are purchases that show a rule of the checkout. `before` runs after the order exists and before its checkout.
+// cases are purchases that each show a rule of the checkout. `before` runs after the order exists and before its checkout.
 const cases = [
   { id: "poor", text: "Too little credit", plan: ({ credit }) => [{ index: 1, quantity: Math.floor(credit / goods[1].price) + 1 }], run: [checkout] },
   { id: "sold-out", text: "Sold out", plan: ({ stock }) => [{ index: 0, quantity: stock[0] + 1 }], needed: { credit: true }, run: [checkout] },
@@ -49,7 +49,8 @@ export function init(root) {
   draw();
 }
 
-// update reads credit and stock when the services respond for the first time, and shows the cases that need the control port.
+// update reads credit and stock when the console becomes editable. It shows the case that kills a component only if there is a
+// control port.
 export function update({ editable }) {
   byId("case-killed").hidden = !demo.available();
   if (editable && !opened) { opened = true; refresh(); }
@@ -98,7 +99,7 @@ function draw() {
   for (const button of document.querySelectorAll(".cases button")) setDisabled(button, busy);
 }
 
-// setDisabled keeps the focus on the button, which an attribute "disabled" would not.
+// setDisabled does not use the attribute "disabled", because a disabled button loses the focus.
 function setDisabled(button, disabled) {
   button.setAttribute("aria-disabled", String(disabled));
 }

@@ -8,19 +8,20 @@ export const services = { order: "/orders", stock: "/stock", payment: "/payment"
 // page should show that within 2 s.
 const pollInterval = 300;
 const pollTimeout = 1500; // ms
-const staleAfter = 1400; // ms after the last response, an instance counts as unavailable
-const staleInTurn = 8000; // the same, if requests reach the instances in turn
+const staleAfter = 1400; // time (ms) since the last response after which an instance counts as unavailable
+const staleInTurn = 8000; // the same for a service in inTurn
 
-// instances holds what is known of each instance, by name: "order 1/2". See snapshot.
+// instances holds the last overviews and the events of each instance, by name: "order 1/2". See snapshot.
 const instances = new Map();
 const failed = new Set(); // services whose last request failed
-// inTurn has the services whose requests reach the instances in turn, because the gateway has no route to one instance; and when
-// that was found. After directAgain (ms), the page asks for one instance again: the gateway may have changed.
+// The map "inTurn" has the services whose requests reach the instances in turn, because the gateway has no route to a single
+// instance. The value is the time when the page noticed this. After directAgain (ms), the page tries the route to one instance
+// again, because the gateway may have changed.
 const inTurn = new Map();
 const directAgain = 30000;
 let responses = 0;
-// active is when the page began to run again after it was hidden or the machine was busy. Ages count from then at the earliest, because
-// such a page receives no response.
+// The variable "active" is the time when the page last continued after it was hidden or the machine was busy. Before that time,
+// the page received no responses. So an instance counts as unavailable only if it has not responded for a while after that time.
 let active = 0, drawn = 0;
 document.addEventListener("visibilitychange", () => { active = performance.now(); });
 const opened = performance.now();
@@ -34,8 +35,8 @@ export const sum = (list) => list.reduce((a, b) => a + b, 0);
 //              are the last two overviews, each with `at`, the time of its response; `age` (ms) is the time since then; `took` (ms)
 //              is the duration of the last request; `fresh` is false if the instance is unavailable; `events` are all events that the
 //              process has reported, each with `time`: Unix ms by the clock of the browser
-//   services   a list of { service, instances, shards, count }; a shard is { shard, state }; see shardState for the states;
-//              `count` is the number of instances that the service should have
+//   services   a list of { service, instances, shards, count }; a shard is { shard, state, nodes }; see shardState for the states, and
+//              nodesOf for the nodes; `count` is the number of instances that the service should have
 //   orders     the fresh instances of the order service
 //   newest     the newest overview of the order service, or undefined
 //   editable   whether the console may change data
@@ -62,7 +63,7 @@ export function snapshot() {
 function serviceState(service, list) {
   const newest = list.toSorted((a, b) => a.age - b.age)[0]?.overview;
   const fresh = list.filter((m) => m.fresh);
-  const shards = (newest?.shards || []).map(({ shard }) => ({ shard, state: shardState(fresh, shard) }));
+  const shards = (newest?.shards || []).map(({ shard }) => ({ shard, state: shardState(fresh, shard), nodes: nodesOf(fresh, shard) }));
   return { service, instances: list, shards, count: newest ? countOf(newest) : 0 };
 }
 
@@ -73,18 +74,29 @@ export function shardState(list, shard) {
   return ["unhealthy", "refuses writes", "healthy"].find((state) => states.includes(state)) || "unknown";
 }
 
+// nodesOf returns the nodes of a replicated shard as the instance with the newest overview sees them: a list of { node, role, epoch,
+// lag }. It returns an empty list for a shard on one server, and if no instance is available.
+export function nodesOf(list, shard) {
+  const [newest] = list.toSorted((a, b) => a.age - b.age);
+  return newest?.overview.shards.find((s) => s.shard === shard)?.nodes || [];
+}
+
+// missingOf returns the nodes of a shard that are neither its primary nor a replica in sync.
+const missingOf = ({ nodes }) => nodes.filter(({ role }) => role !== "primary" && role !== "replica");
+
 function problemsOf({ service, instances: list, shards, count }) {
   if (!list.some((m) => m.fresh)) return list.length || failed.has(service) ? [service + " is unavailable"] : [];
   const missing = Array.from({ length: count }, (_, i) => i + 1).filter((n) => !list.some((m) => m.number === n && m.fresh));
   return [
     ...shards.filter((s) => s.state === "unhealthy").map((s) => `shard ${s.shard} of ${service} is unhealthy`),
     ...shards.filter((s) => s.state === "refuses writes").map((s) => `shard ${s.shard} of ${service} refuses writes`),
+    ...shards.filter((s) => s.state === "healthy").flatMap((s) => missingOf(s).map((n) => `node ${n.node} of shard ${s.shard} of ${service} is ${n.role}`)),
     ...missing.map((n) => `instance ${n}/${count} of ${service} is unavailable`),
   ];
 }
 
-// rate returns how much a number grew per second between the last two overviews, summed over instances. The function count
-// returns the number in an overview. A number that shrank belongs to an instance that restarted.
+// rate returns how much a number grew per second between the last two overviews, summed over instances. count(overview) returns
+// the number in an overview. If a number shrank, its instance has restarted, and the growth counts as 0.
 export function rate(list, count) {
   return sum(list.map(({ overview, before }) => (before ? Math.max(0, count(overview) - count(before)) / ((overview.at - before.at) / 1000) : 0)));
 }
@@ -112,7 +124,8 @@ function remember(overview, sent, after) {
   const offset = Date.now() - took / 2 - (overview.now || Date.now());
   const events = (same && known.events) || [];
   const last = events.at(-1)?.seq || 0;
-  // A new process numbers its events from 1, so ask for all of them first.
+  // A new process numbers its events from 1. If the request contained `after`, the response may lack some of these events, so
+  // wait for the next response.
   for (const e of same || !after ? overview.events || [] : []) if (e.seq > last) events.push({ ...e, time: e.at + offset });
   if (events.length > 500) events.splice(0, events.length - 500);
   instances.set(name, { service, machine, number: Number(machine.split("/")[0]), overview, before: same ? known.overview : undefined, took, events });
@@ -123,8 +136,8 @@ function remember(overview, sent, after) {
 
 const wait = (ms) => new Promise((next) => setTimeout(next, ms));
 
-// poll polls all instances for ever. A hidden page sends no request. Each instance has a loop of its own, so that a slow instance
-// delays no other. If the requests reach the instances in turn, the service has one loop more.
+// poll polls all instances forever. A hidden page sends no request. Each instance has its own loop, so that a slow instance delays
+// no other. If the requests reach the instances in turn, the service has one more loop.
 export function poll() {
   const loops = {};
   const wanted = (service) => {

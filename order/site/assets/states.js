@@ -1,4 +1,4 @@
-// Draws the states of an order, and the way that an order took through them.
+// Draws the states of an order, and the path of the order through these states.
 
 import { svg } from "./dom.js";
 
@@ -8,7 +8,7 @@ const places = {
   OPEN: [2, 4], RUNNING: [130, 4], PAID: [258, 4], ABORTING: [2, 78], CANCELLED: [130, 78], REFUNDING: [258, 78],
 };
 
-// ways are the arrows, by the event that takes an order along them.
+// The object "ways" has the arrow of each event that changes the state of an order.
 const ways = {
   begin: ["OPEN", "RUNNING", "M102 20H128"],
   paid: ["RUNNING", "PAID", "M230 20H256"],
@@ -18,7 +18,7 @@ const ways = {
   cancelled: ["REFUNDING", "CANCELLED", "M258 94H232"],
 };
 
-// drawStates shows the states in root, with the current one and those that the order has passed.
+// drawStates draws the states in root. It marks the current state, and the states that the order has passed.
 export function drawStates(root, status, events) {
   const taken = new Set(events.map((e) => e.event).filter((name) => ways[name]));
   if (taken.has("aborting") && status === "OPEN") taken.add("closed");

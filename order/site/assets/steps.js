@@ -7,7 +7,7 @@ const laneX = { order: 14, payment: 40, stock: 66 };
 const laneWidth = 80;
 const markY = 18;
 
-// kinds are the events of a history: the lane, the mark and the text of each.
+// The object "kinds" has the lane, the mark and the text of each kind of event in a history.
 const kinds = {
   begin: ["order", "done", "Checkout begins"],
   resume: ["order", "back", "Checkout resumes"],
@@ -39,8 +39,12 @@ export function duration(ms) {
   return `${Math.round(ms / 60000)} min`;
 }
 
-// drawStep returns the list item of an event. passed is the time since the checkout or cancellation began, in ms, and who the name of
-// the instance. fresh is the position among the new events, or -1 if the event is not new.
+// drawStep returns the list item of an event. The other arguments:
+//
+//   previous  the event before it, or undefined
+//   passed    time since the checkout or cancellation began, in ms
+//   who       name of the instance that did the step
+//   fresh     position of the event among the new events, or -1 if the event is not new
 export function drawStep(event, previous, passed, who, fresh) {
   const [, mark, text] = refuser(event) ? ["", "fail", `Refused by ${refuser(event)}`] : kinds[event.event] ?? ["order", "done", event.event.replaceAll("_", " ")];
   const reason = event.reason ? ": " + event.reason.replaceAll("-", " ") : "";
@@ -55,8 +59,8 @@ export function drawStep(event, previous, passed, who, fresh) {
   return item;
 }
 
-// drawWaiting returns the list item of the step that an undecided order waits for. The argument who is the name of
-// the instance that works on the order.
+// drawWaiting returns the list item of the step that an undecided order waits for. The last argument is the name of the instance
+// that works on the order.
 export function drawWaiting({ step: what, service, shard, since_ms: since = 0, lease_ms: lease }, previous, who) {
   const lane = lanes.includes(service) ? service : "order";
   const target = [service, shard === undefined ? "" : `shard ${shard}`].filter(Boolean).join(", ");
@@ -83,7 +87,7 @@ function step(lane, from, mark, text, detail) {
   return item;
 }
 
-// marks are the shape and the symbol of each kind of step.
+// The object "marks" has the shape and the symbol of each kind of step.
 const marks = {
   done: ["M-9 0a9 9 0 1 0 18 0a9 9 0 1 0-18 0z", "M-4 0-1 3 4-3"],
   final: ["M-11 0a11 11 0 1 0 22 0a11 11 0 1 0-22 0z", "M-5 0-1.5 4 5-4"],

@@ -7,19 +7,22 @@ import * as saga from "./saga.js";
 import * as topology from "./topology.js";
 
 const page = 10; // rows that one press of "Show more" adds
-const runLength = 4; // that many events of orders, one after the other, become one row
+const runLength = 4; // at least this many consecutive events of orders become one row
 const openRuns = new Set();
-// rows has the rows of the last draw by their content, { li, change }. The next draw uses them again, because a press and its release
-// must hit the same link.
+// The map "rows" has the rows of the last draw, { li, change }, by a key. During a draw, the map "before" has the rows of the
+// previous draw. A draw reuses rows, because the press and the release of a click must hit the same link.
 let rows = new Map(), before = rows;
 
-// kinds has the level of each kind of event, and a function that returns its text and links.
+// The object "kinds" has the level of each kind of event, and a function that returns its text and links.
 const kinds = {
   instance_started: ["info", (e) => [`Instance ${e.machines.join(", ")} of ${e.service} started`]],
   instance_lost: ["bad", (e) => [`A process of ${e.service} was lost; recovery decides its orders`]],
   shard_unavailable: ["bad", (e) => [shard(e), " is unavailable"]],
   shard_refuses: ["warn", (e) => [shard(e), " refuses writes"]],
   shard_back: ["good", (e) => [shard(e), " is back"]],
+  failover: ["warn", (e) => [shard(e), " failed over"]],
+  copies_missing: ["warn", (e) => [shard(e), " lacks copies"]],
+  copies_back: ["good", (e) => [shard(e), " has all copies again"]],
   peer_unavailable: ["bad", (e) => [`An instance of ${e.service} is unavailable`]],
   peer_back: ["good", (e) => [`An instance of ${e.service} is back`]],
   order_undecided: ["warn", (e) => [order(e), " is undecided"]],
@@ -56,14 +59,15 @@ function draw() {
   more.hidden = all.length <= count;
 }
 
-// keep returns the row with a key, and creates it if the last draw had none.
+// The function "keep" returns the row with the given key. It creates the row if neither this draw nor the previous draw has it.
 function keep(key, create) {
   const kept = rows.get(key) ?? before.get(key) ?? create();
   rows.set(key, kept);
   return kept;
 }
 
-// runs returns the rows: lists of one event, or of events of many orders. An outage makes hundreds of them, and they would hide its cause.
+// The function "runs" returns a list of events for each row: one event, or consecutive events of many orders. An outage causes
+// hundreds of events of orders, which would hide the event of its cause.
 function runs() {
   const all = [];
   for (const e of events) {
@@ -80,7 +84,7 @@ function drawRun(run) {
   return li;
 }
 
-// addRun returns a new row, and a function that shows the current events of its run: a run grows.
+// addRun returns a new row, and a function that updates the row when its run has grown.
 function addRun(run) {
   const oldest = run.at(-1), key = oldest.key + oldest.time, decided = oldest.kind === "order_decided";
   const details = make("details"), orders = make("ol", undefined, "events");
@@ -102,7 +106,7 @@ function addRun(run) {
   return { li, change };
 }
 
-// item returns the row of an event. Its time and duration may change, because other instances report the event later.
+// item returns the row of an event. The time and the duration of an event may change, because other instances report it later.
 function item(e) {
   const key = JSON.stringify([e.reports[0], e.time, e.duration_ms]);
   return keep(key, () => ({ li: addItem(e) })).li;

@@ -1,11 +1,17 @@
-// Draws the gateway, the instances and the shards. A state has a colour, a shape and a text.
+// Draws the gateway, the instances, the shards and the nodes of replicated shards. A state or a role has a colour, a shape and a text.
 
 import { byId, cellOf, make, row, svg } from "./dom.js";
 import { icon } from "./icon.js";
 import { rate, requestsOf } from "./state.js";
 
-const size = { width: 132, height: 46, gap: 14, level: 52 }; // of a node, and between two rows of nodes
+const size = { width: 132, height: 46, copy: 18, gap: 14, level: 52 }; // px: width, height, line height and distances of boxes
 const classes = { healthy: "ok", "refuses writes": "warn", unhealthy: "fail", unknown: "idle" };
+
+// The object "roles" has the colour and the symbol of each role of a node of a replicated shard.
+const roles = {
+  primary: ["ok", "◆"], replica: ["ok", "◇"], syncing: ["warn", "◐"], frozen: ["warn", "❚❚"], outdated: ["warn", "▲"],
+  unreachable: ["fail", "✖"],
+};
 
 let picture, drawn = "", listed = "", highlighted = "";
 
@@ -25,17 +31,26 @@ export function focus(service, shard) {
 
 export function update(snapshot) {
   draw(snapshot);
-  const key = JSON.stringify(snapshot.instances.map((m) => [m.service, m.machine, m.fresh ? "now" : ago(m.age), m.overview.shards]));
-  if (key === listed) return; // keep a text that a person selects
+  const key = JSON.stringify(snapshot.instances.map((m) => [m.service, m.machine, m.fresh ? "now" : ago(m.age), m.overview.shards.map(textOf)]));
+  if (key === listed) return; // a redraw would clear a selection of text
   listed = key;
   byId("instances").replaceChildren(...snapshot.instances.map(({ service, machine, overview, age, fresh }) => {
     const shards = make("span");
-    overview.shards.forEach((s) => shards.append(make("span", `shard ${s.shard} ${stateOf(s)} `, stateOf(s) === "healthy" ? "good" : "bad")));
+    overview.shards.forEach((s) => shards.append(make("span", textOf(s) + " ", stateOf(s) === "healthy" ? "good" : "bad")));
     return row(service, machine, cellOf(make("span", fresh ? "now" : ago(age), fresh ? "good" : "bad")), cellOf(shards));
   }));
 }
 
 const stateOf = (s) => (!s.up ? "unhealthy" : s.problem ? "refuses writes" : "healthy");
+const textOf = (s) => `shard ${s.shard} ${stateOf(s)}${nodesText(s.nodes)}`;
+
+// nodesText returns the roles of the nodes of a replicated shard, or "". A small lag is normal, so the text does not mention it.
+function nodesText(nodes = []) {
+  if (nodes.length === 0) return "";
+  const behind = (lag) => (lag >= 100 ? `, ${lag} batches behind` : "");
+  return ` (${nodes.map(({ node, role, lag }) => `node ${node} ${role}${behind(lag)}`).join(", ")})`;
+}
+
 const ago = (age) => (age < 120000 ? Math.round(age / 1000) + " s ago" : Math.round(age / 60000) + " min ago");
 
 // layout returns the nodes, the lines and the panels of the drawing, and its height. On a wide page, the services are columns; on a
@@ -44,13 +59,13 @@ function layout({ services }, width) {
   const wide = width >= 700;
   const anyFresh = services.some((s) => s.instances.some((m) => m.fresh)), known = services.some((s) => s.instances.length);
   const gateway = {
-    kind: "gateway", id: "gateway", title: "gateway", x: width / 2, y: 26, w: size.width,
+    kind: "gateway", id: "gateway", title: "gateway", x: width / 2, y: 26, w: size.width, h: size.height,
     state: anyFresh ? "healthy" : known ? "unhealthy" : "unknown", text: anyFresh ? "healthy" : known ? "no response" : "unknown",
   };
   const drawing = { nodes: [gateway], lines: [], panels: [], height: 26 + size.height / 2, wide };
   services.forEach((s, index) => {
     const instances = instanceNodes(s);
-    const shards = s.shards.map(({ shard, state }) => ({ kind: "shard", id: `${s.service} shard ${shard}`, title: "shard " + shard, state, text: state, shard }));
+    const shards = s.shards.map((known) => ({ ...known, kind: "shard", id: `${s.service} shard ${known.shard}`, title: "shard " + known.shard, text: known.state }));
     const top = wide ? 26 + size.height / 2 + size.level : drawing.height + 24;
     const area = wide ? { x: index * (width / services.length) + 6, width: width / services.length - 12 } : { x: 18, width: width - 18 };
     const bottom = wide ? columns(area, top, instances, shards) : rows(area, top, instances, shards);
@@ -66,30 +81,40 @@ function layout({ services }, width) {
   return drawing;
 }
 
-// columns places the instances above the shards, and returns the bottom of the panel.
+// heightOf returns the height of each box of a group.
+function heightOf(group) {
+  const lines = Math.max(0, ...group.map(({ nodes = [] }) => nodes.length));
+  return size.height + (lines && lines * size.copy + 6);
+}
+
+// The function "columns" places the instances above the shards, and returns the bottom of the panel.
 function columns({ x, width }, top, ...groups) {
   let y = top + 18;
   for (const group of groups) {
     if (group.length === 0) continue; // the shards of a service that has not responded are unknown
     const perRow = Math.min(group.length, Math.max(2, Math.floor((width - 20 + size.gap) / (size.width + size.gap))));
     const w = Math.min(size.width, (width - 20 - (perRow - 1) * size.gap) / perRow);
+    const h = heightOf(group);
     group.forEach((node, i) => {
       const inRow = Math.min(perRow, group.length - Math.floor(i / perRow) * perRow);
       const start = x + width / 2 - (inRow * w + (inRow - 1) * size.gap) / 2 + w / 2;
-      Object.assign(node, { w, x: start + (i % perRow) * (w + size.gap), y: y + size.height / 2 + Math.floor(i / perRow) * (size.height + size.gap) });
+      Object.assign(node, { w, h, x: start + (i % perRow) * (w + size.gap), y: y + h / 2 + Math.floor(i / perRow) * (h + size.gap) });
     });
-    y += Math.ceil(group.length / perRow) * (size.height + size.gap) - size.gap + size.level;
+    y += Math.ceil(group.length / perRow) * (h + size.gap) - size.gap + size.level;
   }
   return y - size.level + 34;
 }
 
-// rows places the instances to the left of the shards, and returns the bottom of the panel.
+// The function "rows" places the instances to the left of the shards, and returns the bottom of the panel.
 function rows({ x, width }, top, ...groups) {
   const w = Math.min(size.width, (width - 20) * .465);
-  groups.forEach((group, column) => group.forEach((node, i) => Object.assign(node, {
-    w, x: column === 0 ? x + 10 + w / 2 : x + width - 10 - w / 2, y: top + 32 + size.height / 2 + i * (size.height + size.gap),
-  })));
-  return top + 32 + Math.max(...groups.map((group) => group.length)) * (size.height + size.gap) - size.gap + 10;
+  groups.forEach((group, column) => {
+    const h = heightOf(group);
+    group.forEach((node, i) => Object.assign(node, {
+      w, h, x: column === 0 ? x + 10 + w / 2 : x + width - 10 - w / 2, y: top + 32 + h / 2 + i * (h + size.gap),
+    }));
+  });
+  return top + 32 + Math.max(...groups.map((group) => group.length * (heightOf(group) + size.gap))) - size.gap + 10;
 }
 
 function instanceNodes({ service, instances, count }) {
@@ -113,12 +138,12 @@ function lineState(instance, shard) {
 function draw(snapshot) {
   const width = Math.max(280, Math.floor(picture.clientWidth));
   const { nodes, lines, panels, height, wide } = layout(snapshot, width);
-  const key = JSON.stringify([width, highlighted, nodes.map((n) => [n.id, n.state, n.text]), lines.map((l) => [l.state, l.busy])]);
+  const key = JSON.stringify([width, highlighted, nodes.map((n) => [n.id, n.state, n.text, n.nodes?.map(({ role }) => role)]), lines.map((l) => [l.state, l.busy])]);
   if (key === drawn) return;
   drawn = key;
   picture.classList.toggle("rows", !wide);
   picture.style.height = height + "px";
-  picture.setAttribute("aria-label", "Topology: " + nodes.map((n) => `${n.kind === "shard" ? n.id : n.title} ${n.text}`).join(", "));
+  picture.setAttribute("aria-label", "Topology: " + nodes.map((n) => `${n.kind === "shard" ? n.id : n.title} ${n.text}${nodesText(n.nodes)}`).join(", "));
   const labels = panels.map((p) => place(make("div", p.text, "group"), wide ? { left: p.x + p.width / 2 - 50, top: p.y + p.height - 28, width: 100 } : { left: p.x + 10, top: p.y + 4, width: 100 }));
   picture.replaceChildren(
     ...panels.map((p) => place(make("div", undefined, "panel"), { left: p.x, top: p.y, width: p.width, height: p.height })),
@@ -136,7 +161,7 @@ function drawLine({ from, to, state, busy }, wide) {
   const line = svg("g", { class: "line " + classes[state] });
   let d;
   if (wide) {
-    const y1 = from.y + size.height / 2, y2 = to.y - size.height / 2, middle = (y1 + y2) / 2;
+    const y1 = from.y + from.h / 2, y2 = to.y - to.h / 2, middle = (y1 + y2) / 2;
     d = `M${from.x} ${y1}C${from.x} ${middle} ${to.x} ${middle} ${to.x} ${y2}`;
   } else if (from.kind === "gateway") { // along the left margin
     d = `M${from.x - from.w / 2} ${from.y}H16Q6 ${from.y} 6 ${from.y + 10}V${to.y - 10}Q6 ${to.y} 16 ${to.y}H${to.x - to.w / 2}`;
@@ -149,11 +174,23 @@ function drawLine({ from, to, state, busy }, wide) {
   return line;
 }
 
-// drawNode returns an HTML element, because tools that check contrast do not know the background of a text in an SVG.
-function drawNode({ x, y, w, title, text, state, kind, id }) {
+// drawNode returns an HTML element, because contrast checkers do not know the background of text in an SVG.
+function drawNode({ x, y, w, h, title, text, state, kind, id, nodes = [] }) {
   const node = make("div", undefined, `node ${kind} ${classes[state]}` + (id === highlighted ? " marked" : ""));
   const texts = make("div");
   texts.append(make("div", title, "title"), make("div", text, "text"));
   node.append(icon(state), texts);
-  return place(node, { left: x - w / 2, top: y - size.height / 2, width: w, height: size.height });
+  if (nodes.length) node.append(drawCopies(nodes));
+  return place(node, { left: x - w / 2, top: y - h / 2, width: w, height: h });
+}
+
+function drawCopies(nodes) {
+  const list = make("div", undefined, "copies");
+  for (const { node, role } of nodes) {
+    const [className, symbol] = roles[role] || ["idle", "?"];
+    const copy = make("div", `${node} ${role}`, "copy " + className);
+    copy.dataset.symbol = symbol;
+    list.append(copy);
+  }
+  return list;
 }

@@ -1,4 +1,4 @@
-// The undecided orders of the last overview, and their retry.
+// Lists the undecided orders of the last overview, and retries an order on request.
 
 import { request } from "./api.js";
 import { arrange, byId, cellOf, idLink, make, none, row, setText } from "./dom.js";

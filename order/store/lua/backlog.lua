@@ -1,5 +1,5 @@
 #!lua flags=no-writes
--- backlog: counts the undecided orders and unconfirmed attempts of this shard.
+-- backlog: counts the undecided orders and unconfirmed attempts of this shard, and lists undecided orders.
 -- KEYS  1 undecided  2 unconfirmed
 -- ARGV  1 maximum number of IDs
 -- returns {Redis TIME in ms, number of undecided orders, number of unconfirmed attempts, IDs of undecided orders by due time}

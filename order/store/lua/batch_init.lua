@@ -1,7 +1,7 @@
 #!lua
--- batch_init: overwrites all given orders with open orders of two items each, or none of them.
+-- batch_init: overwrites either all given orders or none of them. Each new order is open and has two pieces.
 -- KEYS  orders; last: the marker of this batch_init
--- ARGV  1 this batch_init  2 price of every item  3.. for each order: user, item, item
+-- ARGV  1 ID of this batch_init  2 price of every item  3.. for each order: user, item, item
 -- returns {code}
 --   1 DONE   0 UNDECIDED: an order is RUNNING, ABORTING or REFUNDING; nothing is changed
 --   2 INTERRUPTED: the marker has expired, so a later batch_init may have written the orders; nothing is changed

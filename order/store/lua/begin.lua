@@ -1,17 +1,19 @@
 #!lua
--- begin: starts an attempt to check the order out, joins the running attempt, or returns the state of the order.
+-- begin: starts an attempt to check the order out, resumes the running attempt, or returns the state of the order.
 -- KEYS  1 order  2 undecided
--- ARGV  1 attempt to start  2 last attempt that the caller has read from the order, or ""  3 order ID
+-- ARGV  1 attempt of the caller: a new ID, or the same ID again to retry or to renew the lease
+--       2 last attempt that the caller has read from the order, or ""  3 order ID
 --       4 lease in ms  5 incarnation of the caller  6 optional: traceparent of the caller, for recovery
--- returns {code, attempt, reason[, 0, fields]}. Codes 1, 3 and 5 include the fields: all fields of the order before the change,
--- followed by the current deadline. The 0 is in the place of the not-after time that other scripts return.
+-- returns {code, attempt, reason[, 0, fields]}. Only replies with the codes 1, 3 and 5 have all fields of the order, as they were
+-- before this call. With 1 and 3, the current deadline follows the other fields. The 0 fills the position in which other scripts
+-- return the not-after time.
 --   0 NOT_FOUND   1 STARTED   2 STALE: ARGV 2 is not the last attempt; call begin again with the returned attempt
---   3 RESUMED: this attempt is running, or another attempt of the same request, or one with an expired lease
---   4 BUSY: an attempt of another request has a valid lease, or the caller renews a lease (ARGV 1 is ARGV 2) and another attempt
---     is running
---   5 ABORTING   6 CLOSED: this attempt was closed; reason says why
+--   3 RESUMED: the running attempt is the one in ARGV 1, belongs to the same request, or has an expired lease
+--   4 BUSY: the running attempt belongs to another request and has a valid lease, or the caller wants to renew the lease of an
+--     attempt that is not running (ARGV 1 equals ARGV 2)
+--   5 ABORTING   6 CLOSED: the attempt in ARGV 1 is closed; reason says why
 --   7 PAID   8 REFUNDING   9 CANCELLED
--- Safe to retry: a late duplicate for a closed attempt returns CLOSED or STALE and starts nothing.
+-- Safe to retry: a late duplicate for a closed attempt never starts an attempt.
 local fields = redis.call('HGETALL', KEYS[1]) -- one read, for the decision and for the reply
 local f = {}
 for i = 1, #fields, 2 do
@@ -27,7 +29,7 @@ if state == 'OPEN' then
   end
   attempt, deadline = ARGV[1], ms(now + DEADLINE_MS)
 elseif state == 'RUNNING' then
-  -- Attempts of one request start with the same name: see order/saga/attempt.go.
+  -- The IDs of all attempts of one request start with the same name: see order/saga/attempt.go.
   local same, renewal = string.sub(attempt, 1, NAME_LENGTH) == string.sub(ARGV[1], 1, NAME_LENGTH), ARGV[1] == ARGV[2]
   if renewal and attempt ~= ARGV[1] or not same and now < tonumber(f.lease) then
     return { BUSY, attempt, '' }

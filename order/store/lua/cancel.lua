@@ -1,11 +1,11 @@
 #!lua
 -- cancel: starts or continues the cancellation of a paid order.
 -- KEYS  1 order  2 undecided
--- ARGV  1 attempt that paid the order  2 order ID  3 time in ms until recovery may claim the order, unless this instance dies
---       4 incarnation of the caller
--- returns {code, attempt, reason[, not-after time of refunds, all fields of the order]}; only code 8 includes the last two
+-- ARGV  1 attempt that paid the order  2 order ID
+--       3 time in ms after which recovery may claim the order (at once if the caller dies)  4 incarnation of the caller
+-- returns {code, attempt, reason[, not-after time of refunds, all fields of the order]}; the last two only with code 8
 --   0 NOT_FOUND   5 ABORTING   6 OPEN   7 PAID by another attempt   8 REFUNDING   9 CANCELLED   10 RUNNING
--- The deadline of the order becomes now + DEADLINE_MS, as in begin, so that backlog can compute the age of the cancellation.
+-- Like the script "begin", this script sets the deadline to now + DEADLINE_MS, so that the age of the cancellation is known.
 -- Safe to retry.
 local f = redis.call('HMGET', KEYS[1], 's', 'a', 'r', 'h', 'dl', 'by')
 local state, attempt, reason = f[1], f[2] or '', f[3] or ''

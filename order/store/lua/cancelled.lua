@@ -1,9 +1,10 @@
 #!lua flags=allow-oom
 -- cancelled: records that stock and payment have refunded this attempt.
 -- KEYS  1 order  2 undecided  3 unconfirmed
--- ARGV  1 attempt  2 order ID  3 stock's shards  4 payment's shards (each like "0,2"; stock's are "" for an empty order)
--- returns {code}: the state of the order, after the change if it was REFUNDING this attempt
---   0 NOT_FOUND   5 ABORTING   6 OPEN   7 PAID   8 REFUNDING of another attempt   9 CANCELLED   10 RUNNING
+-- ARGV  1 attempt  2 order ID  3 indexes of stock's shards, such as "0,2", or "" for an empty order
+--       4 indexes of payment's shards
+-- returns {code}: the state of the order after this call
+--   0 NOT_FOUND   5 ABORTING   6 OPEN   7 PAID   8 REFUNDING, but with another attempt   9 CANCELLED   10 RUNNING
 -- Safe to retry. The refund records are kept until the not-after time of every refund message has passed. Allowed when memory is
 -- full.
 local f = redis.call('HMGET', KEYS[1], 's', 'a', 'h', 'dl')

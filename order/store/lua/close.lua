@@ -3,7 +3,7 @@
 -- KEYS  1 order  2 undecided
 -- ARGV  1 attempt  2 order ID
 -- returns {code}
---   6 CLOSED, always. close changes the order only if the order is ABORTING this attempt.
+--   6 CLOSED, always. The script changes the order only if the order is ABORTING with this attempt.
 -- Safe to retry. Allowed when memory is full.
 local f = redis.call('HMGET', KEYS[1], 's', 'a', 'h', 'dl')
 if f[1] == 'ABORTING' and f[2] == ARGV[1] then

@@ -1,13 +1,13 @@
 #!lua flags=allow-oom
--- commit: decides that this attempt is paid. Both participants have reserved for this attempt.
+-- commit: decides that this attempt has paid the order. Before the call, both participants have reserved for this attempt.
 -- KEYS  1 order  2 undecided  3 unconfirmed
--- ARGV  1 attempt  2 order ID  3 stock's shards  4 payment's shards (each like "0,2")
---       5 optional: when the coordinator knew of the reservations, for the history: see with_event
+-- ARGV  1 attempt  2 order ID  3 indexes of stock's shards, such as "0,2"  4 indexes of payment's shards
+--       5 optional: times of the reservations, for the history: see type Steps in order/store
 -- returns {code, attempt, reason}
---   7 PAID with this attempt: this attempt has paid the order. The order may have been cancelled since.
---   Otherwise, the state of the order and its attempt:
+--   7 PAID with this attempt: this attempt has paid the order. The order may have been cancelled later.
+--   Any other reply is the state of the order and its last attempt, and the call has changed nothing:
 --   0 NOT_FOUND   5 ABORTING   6 OPEN   7 PAID   8 REFUNDING   9 CANCELLED   10 RUNNING
--- Safe to retry. Allowed when memory is full, because confirm then frees more memory than commit uses.
+-- Safe to retry. Allowed when memory is full, because the later confirmation frees more memory than this script uses.
 local f = redis.call('HMGET', KEYS[1], 's', 'a', 'r', 'dl', 'h')
 local state, attempt = f[1], f[2]
 if state == 'RUNNING' and attempt == ARGV[1] then

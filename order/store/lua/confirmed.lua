@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- confirmed: removes entries whose records are confirmed.
+-- confirmed: removes entries from the set "unconfirmed" after their records were confirmed.
 -- KEYS  1 unconfirmed
 -- ARGV  1.. entries
 -- returns {number of entries that were removed}

@@ -1,7 +1,7 @@
 #!lua
 -- create: creates an empty order.
 -- KEYS  1 order  2 orders  3 orders of the user
--- ARGV  1 user  2 order ID, or "" to leave the order out of the lists
+-- ARGV  1 user  2 order ID, or "" to keep the order out of the lists
 -- returns {code}
 --   1 DONE   0 TAKEN: the order exists; the caller mints another ID
 -- Must not be retried: the second call would return TAKEN.

@@ -1,5 +1,5 @@
 #!lua flags=no-writes
--- due: lists the undecided orders whose lease or claim has expired, or the unconfirmed attempts that are due.
+-- due: lists the due entries of the set "undecided" (IDs of orders) or of the set "unconfirmed" (attempts and refunds).
 -- KEYS  1 undecided or unconfirmed
 -- ARGV  1 maximum number of entries
 -- returns the entries by due time

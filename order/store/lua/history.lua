@@ -1,5 +1,5 @@
 #!lua flags=no-writes
--- history: reads what is stored about the attempts of an order.
+-- history: reads fields of an order, and the clock of Redis.
 -- KEYS  1 order
 -- ARGV  1.. fields
 -- returns {Redis TIME in ms, value of each field or nil...}

@@ -1,7 +1,7 @@
 #!lua flags=no-writes
--- orphans: lists the undecided orders whose coordinator is not connected.
+-- orphans: lists the undecided orders whose coordinator is not connected to this shard.
 -- KEYS  1 undecided
--- ARGV  1 prefix of the key of an order  2.. incarnations that are connected
+-- ARGV  1 prefix of the key of an order  2.. incarnations that are connected to this shard
 -- returns {ID, incarnation, ID, incarnation, ...}. Orders without an incarnation are not listed.
 local connected = {}
 for i = 2, #ARGV do

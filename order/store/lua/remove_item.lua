@@ -4,7 +4,7 @@
 -- ARGV  1 item  2 quantity
 -- returns {code[, state]}
 --   0 NOT_FOUND   1 DONE   2 NOT_OPEN   3 NOT_IN_ORDER   4 TOO_FEW: the order has fewer pieces of the item
--- Must not be retried: each call removes.
+-- Must not be retried: each call removes pieces.
 local field = 'i:' .. ARGV[1]
 local f = redis.call('HMGET', KEYS[1], 's', 't', 'q', 'k', field)
 if not f[1] then

@@ -23,8 +23,8 @@ type shop struct {
 	err    error
 }
 
-// call sends a request up to five times, until the outcome is known. The idempotency key makes retries of writes safe.
-// A checkout needs no key.
+// call sends a request, and repeats it after 429, 503 or a lost response, at most five times in all. The idempotency
+// key makes the repetition of a write safe. A checkout needs no key.
 func (s *shop) call(method, format string, args ...any) map[string]any {
 	path, key := fmt.Sprintf(format, args...), uuid.NewString()
 	for try := time.Duration(1); s.err == nil; try++ {

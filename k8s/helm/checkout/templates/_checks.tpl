@@ -1,4 +1,4 @@
-{{/* Refuse values with a plain sentence, which a schema cannot do: patterns, contradictions, and values that the chosen mode would ignore. */}}
+{{/* Refuse wrong patterns, contradictions, and values that the chosen mode would ignore. A schema cannot give such readable errors. */}}
 {{- define "checks.values" -}}
 {{- $redis := .Values.redis -}}
 {{- $gateway := .Values.gateway -}}
@@ -8,9 +8,20 @@
 
 {{- /* Redis */ -}}
 {{- $size := include "mebibytes" $redis.storage.size | int64 -}}
-{{- $need := add (mul 3 (int64 $redis.maxmemoryMi)) (int64 ($redis.minFreeMi | default 4)) -}}
+{{- $copies := int (include "replicas" .) -}}
+{{- $times := ternary 3 5 (eq $copies 1) -}}
+{{- $need := add (mul $times (int64 $redis.maxmemoryMi)) (int64 ($redis.minFreeMi | default 4)) -}}
 {{- if and (not $redis.external) (lt $size $need) -}}
-{{- fail (printf "redis.storage.size %s is too small for redis.maxmemoryMi %d: the append-only file needs up to three times as much, so set at least %dMi" $redis.storage.size (int64 $redis.maxmemoryMi) $need) -}}
+{{- fail (printf "redis.storage.size %s is too small for redis.maxmemoryMi %d: the %s up to %s times as much, so set at least %dMi" $redis.storage.size (int64 $redis.maxmemoryMi) (ternary "append-only file needs" "append-only file and a copy of the primary's data need" (eq $copies 1)) (ternary "three" "five" (eq $copies 1)) $need) -}}
+{{- end -}}
+{{- if and (ne (int ($redis.replicas | default 1)) 1) $redis.external -}}
+{{- fail "redis.replicas has no effect with redis.external: list the three nodes of a shard as host:port+host:port+host:port" -}}
+{{- end -}}
+{{- if and ($redis.keeper).tokenSecret (eq $copies 1) -}}
+{{- fail "redis.keeper.tokenSecret has no effect without redis.replicas 3: a single shard has no keeper" -}}
+{{- end -}}
+{{- if and (.Values.backup).enabled (eq $copies 3) -}}
+{{- fail "backup.enabled supports only single shards: with redis.replicas 3, snapshots of the three nodes could contradict each other about the promises of their keepers. See \"Back up and restore\" in docs/operations.md" -}}
 {{- end -}}
 {{- $base := regexReplaceAll "[@:].*" (base $redis.image) "" -}}
 {{- if and (has $base (list "redis" "valkey")) (ne $base $redis.flavour) -}}
@@ -84,7 +95,7 @@
 {{- end -}}
 {{- end }}
 
-{{/* A size such as 10Gi in MiB. */}}
+{{/* Convert a size such as 10Gi to MiB. */}}
 {{- define "mebibytes" -}}
 {{- if not (regexMatch "^[1-9][0-9]{0,6}(Mi|Gi|Ti)$" .) -}}
 {{- fail (printf "redis.storage.size %q is not a size: write a whole number with the unit Mi, Gi or Ti, such as 10Gi" .) -}}
@@ -107,7 +118,7 @@
 {{- /* For each value: the kinds that use the value, and the advice for all other kinds. */ -}}
 {{- $uses := dict
   "class" (list "ingress gateway" "choose a class with the annotations of the Service in entrance.annotations")
-  "host" (list "ingress gateway" "list the name in access.hosts, and let DNS lead to the address of the Service")
+  "host" (list "ingress gateway" "list the name in access.hosts, and point DNS to the address of the Service")
   "tlsSecret" (list "ingress gateway" "the gateway itself does not serve TLS")
   "tlsRedirect" (list "gateway" "with an Ingress, set the annotation of its controller in entrance.annotations")
   "parent" (list "gateway" "remove it, or set entrance.kind to gateway")
@@ -143,7 +154,7 @@
 {{- end -}}
 {{- end }}
 
-{{/* Redis servers that the chart does not create. */}}
+{{/* Check the addresses of the Redis servers that the chart does not create. */}}
 {{- define "checks.external" -}}
 {{- $external := .Values.redis.external -}}
 {{- range list "order" "stock" "payment" -}}
@@ -152,8 +163,17 @@
 {{- fail (printf "redis.external.%s is missing: list the addresses of all three services, one per shard, such as [redis.example:6379]" .) -}}
 {{- end -}}
 {{- range $addresses -}}
+{{- $nodes := splitList "+" . -}}
+{{- if not (has (len $nodes) (list 1 3)) -}}
+{{- fail (printf "redis.external: %q has %d nodes: a shard has one node or three" . (len $nodes)) -}}
+{{- end -}}
+{{- if and (eq ($external.durable | toString) "engine") (gt (len $nodes) 1) -}}
+{{- fail (printf "redis.external.durable engine and the nodes %q contradict each other: list one address of each engine" .) -}}
+{{- end -}}
+{{- range $nodes -}}
 {{- if not (regexMatch "^([A-Za-z0-9_.-]+|\\[[0-9a-fA-F:]+\\]):[1-9][0-9]{0,4}$" .) -}}
 {{- fail (printf "redis.external: %q is not host:port: write it without scheme, user and path, and set redis.external.tls for TLS" .) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- $shards := (index $.Values .).shards | default (ternary 0 $.Values.shards (eq (int $.Values.shards) 1)) | int -}}
@@ -171,6 +191,9 @@
 {{- end -}}
 {{- if and (ne ($.Values.redis.existingSecretKey | default "password") "password") (not $.Values.redis.existingSecret) -}}
 {{- fail "redis.existingSecretKey has no effect without redis.existingSecret: set it to the name of your Secret" -}}
+{{- end -}}
+{{- if and (eq (($external).durable | toString) "engine") (hasKey $external "checkSettings") -}}
+{{- fail "redis.external.checkSettings has no effect with redis.external.durable engine: an engine has no settings to check" -}}
 {{- end -}}
 {{- if and ($external).caSecret (not $external.tls) -}}
 {{- fail "redis.external.caSecret has no effect while redis.external.tls is false" -}}
@@ -200,22 +223,33 @@ the first release. */}}
 {{- if ne ($env.SYSTEM_NAME | default $system) $system -}}
 {{- fail (printf "systemName: the data belongs to the system %s, and the services would refuse it under the name %s: set systemName to %s" $env.SYSTEM_NAME $system $env.SYSTEM_NAME) -}}
 {{- end -}}
-{{- if and $env.REDIS_ADDRS (not $redis.external) (not (hasPrefix "order-redis-0:" $env.REDIS_ADDRS)) -}}
+{{- if and $env.REDIS_ADDRS (not $redis.external) (not (regexMatch "^order-redis-0(-0)?:" $env.REDIS_ADDRS)) -}}
 {{- fail (printf "redis.external: the data of this system is in %s. Without redis.external, the system would start empty: back up the data, restore it to a new release, and uninstall this one" $env.REDIS_ADDRS) -}}
 {{- end -}}
 {{- range $service := list "order" "stock" "payment" -}}
 {{- $name := printf "%s-redis" $service -}}
-{{- $claim := lookup "v1" "PersistentVolumeClaim" $namespace (printf "data-%s-0" $name) | default dict -}}
+{{- $single := lookup "v1" "PersistentVolumeClaim" $namespace (printf "data-%s-0" $name) | default dict -}}
+{{- $node := lookup "v1" "PersistentVolumeClaim" $namespace (printf "data-%s-0-0" $name) | default dict -}}
+{{- $claim := $single | default $node -}}
 {{- $owner := get (($claim.metadata).labels | default dict) "app.kubernetes.io/instance" -}}
 {{- if and $owner (ne $owner $.Release.Name) -}}
-{{- fail (printf "the namespace %s contains the data of the release %s (claim data-%s-0): install the chart as %s to use it, or use another namespace" $namespace $owner $name $owner) -}}
+{{- fail (printf "the namespace %s contains the data of the release %s (claim %s): install the chart as %s to use it, or use another namespace" $namespace $owner $claim.metadata.name $owner) -}}
 {{- end -}}
 {{- $set := lookup "apps/v1" "StatefulSet" $namespace $name | default dict -}}
-{{- with $set.spec -}}
+{{- $replicated := lookup "apps/v1" "StatefulSet" $namespace (printf "%s-0" $name) | default dict -}}
+{{- $copies := include "replicas" $ -}}
+{{- if and (eq $copies "3") (or $set $single) -}}
+{{- fail (printf "redis.replicas: %s has single shards. Run k8s/replicate first, which renames their volumes: see \"From single shards to replicated shards\" in docs/operations.md" $service) -}}
+{{- end -}}
+{{- if and (eq $copies "1") (not $redis.external) (or $replicated $node) -}}
+{{- fail (printf "redis.replicas: the shards of %s have three nodes. With one node each, they would start empty: set redis.replicas to 3" $service) -}}
+{{- end -}}
+{{- with $set.spec | default $replicated.spec -}}
+{{- $name := ternary $name (printf "%s-0" $name) (not (empty $set)) -}}
 {{- if $redis.external -}}
 {{- fail (printf "redis.external: the data of this system is in the StatefulSet %s. Back it up, restore it to the external servers, and delete the StatefulSet first" $name) -}}
 {{- end -}}
-{{- $containers := ((.template).spec).containers | default (list dict) -}}
+{{- $containers := ((.template).spec).initContainers | default ((.template).spec).containers | default (list dict) -}}
 {{- $command := (first $containers).command | default list | join " " -}}
 {{- $flavour := regexFind "(redis|valkey)-server" $command | trimSuffix "-server" -}}
 {{- if and $flavour (ne $flavour $redis.flavour) -}}

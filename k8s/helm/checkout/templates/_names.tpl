@@ -5,8 +5,8 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
 {{/* Labels that select pod number .index of a StatefulSet, or the pods of instance .index. Kubernetes sets the label pod-index on pods of a
-StatefulSet. In chart 1, instances were StatefulSets. Their Deployments set the same label, so that the Services find old and new pods
-during an upgrade. */}}
+StatefulSet. In chart 1, instances were StatefulSets. Today the Deployments of the instances set the same label, so that the Services find
+old and new pods during an upgrade from chart 1. */}}
 {{- define "selector.index" -}}
 {{ include "selector" . }}
 apps.kubernetes.io/pod-index: {{ .index | quote }}
@@ -48,6 +48,28 @@ imagePullPolicy: {{ .Values.image.pullPolicy }}
 {{- with .Values.redis.external }}{{ get . $.service | default list | len }}{{ else }}{{ (index .Values .service).shards | default .Values.shards }}{{ end }}
 {{- end }}
 
+{{/* The number of nodes of each shard: 1 or 3. */}}
+{{- define "replicas" -}}
+{{ ternary 1 (.Values.redis.replicas | default 1) (not (empty .Values.redis.external)) }}
+{{- end }}
+
+{{/* The components of the Redis servers of a service: one for all single shards together, or one for each replicated shard. */}}
+{{- define "redis.components" -}}
+{{- $name := printf "%s-redis" .service -}}
+{{- $names := list -}}
+{{- range $i := until (int (include "shards" .)) }}{{ $names = append $names (printf "%s-%d" $name $i) }}{{ end -}}
+{{ join " " (ternary (list $name) $names (eq (include "replicas" .) "1")) }}
+{{- end }}
+
+{{/* The addresses of the nodes of a replicated shard. .name: the component of the shard */}}
+{{- define "nodes" -}}
+{{ printf "%s-0:%d+%s-1:%d+%s-2:%d" .name .port .name .port .name .port }}
+{{- end }}
+
+{{- define "tokenSecret" -}}
+{{ (.Values.redis.keeper).tokenSecret | default "keeper-token" }}
+{{- end }}
+
 {{- define "secretName" -}}
 {{ .Values.redis.existingSecret | default "redis-password" }}
 {{- end }}
@@ -82,6 +104,10 @@ imagePullPolicy: {{ .Values.image.pullPolicy }}
 {{- define "redisAddrs" -}}
 {{- $name := .service -}}
 {{- $addrs := list -}}
-{{- range $i := until (int (include "shards" .)) }}{{ $addrs = append $addrs (printf "%s-redis-%d:6379" $name $i) }}{{ end -}}
+{{- $replicas := include "replicas" . -}}
+{{- range $i := until (int (include "shards" .)) }}
+{{- $shard := printf "%s-redis-%d" $name $i }}
+{{- $addrs = append $addrs (ternary (printf "%s:6379" $shard) (include "nodes" (dict "name" $shard "port" 6379)) (eq $replicas "1")) }}
+{{- end -}}
 {{ join "," (get (.Values.redis.external | default dict) .service | default $addrs) }}
 {{- end }}

@@ -1,5 +1,5 @@
-{{/* A Job that creates the Secret with the password of Redis, unless the Secret exists. The pods that use the Secret wait until it
-exists. So the chart's output contains nothing random, and the password stays when the output is applied again, with Helm or kubectl. */}}
+{{/* A Job that creates a Secret with a random value, such as the password of Redis, unless the Secret exists. .key: the key in the Secret.
+The pods that use the Secret wait until it exists. So the chart's output contains nothing random, and the password stays when the output is applied again, with Helm or kubectl. */}}
 {{- define "password.job" -}}
 apiVersion: v1
 kind: ServiceAccount
@@ -49,7 +49,7 @@ spec:
           response=$(curl -sS --max-time 20 --cacert $account/ca.crt --oauth2-bearer "$(cat $account/token)" -w '\n%{http_code}' \
               -H 'Content-Type: application/json' -d @- "https://kubernetes.default.svc/api/v1/namespaces/$(cat $account/namespace)/secrets" <<SECRET
           {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "{{ .name }}", "labels": {{ include "selector" . | fromYaml | toJson }}},
-           "stringData": {"password": "$password"}}
+           "stringData": {"{{ .key }}": "$password"}}
           SECRET
           )
           case $response in

@@ -5,7 +5,7 @@ podSelector: {matchLabels: {app.kubernetes.io/name: {{ .name }}, app.kubernetes.
 
 {{/* .service: the service, .peers: the services that .service calls, .callers: the services that call .service */}}
 {{- define "service.policies" }}
-{{- $redis := printf "%s-redis" .service }}
+{{- $redis := splitList " " (include "redis.components" .) }}
 ---
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
@@ -35,7 +35,7 @@ spec:
     - ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}]
     {{- if .Values.redis.external }}
     {{- $redisPorts := list }}
-    {{- range splitList "," (include "redisAddrs" .) }}{{ $redisPorts = append $redisPorts (regexFind "[0-9]+$" .) }}{{ end }}
+    {{- range splitList "," (include "redisAddrs" . | replace "+" ",") }}{{ $redisPorts = append $redisPorts (regexFind "[0-9]+$" .) }}{{ end }}
     - ports: # the external Redis servers, on any host
         {{- range uniq $redisPorts }}
         - {port: {{ . }}}
@@ -43,7 +43,9 @@ spec:
     {{- else }}
     - ports: [{port: 6379}]
       to:
-        - {{ include "peer" (merge (dict "name" $redis) .) }}
+        {{- range $redis }}
+        - {{ include "peer" (merge (dict "name" .) $) }}
+        {{- end }}
     {{- end }}
     {{- with .Values.observability.traces }}
     - ports: [{port: {{ regexFind "[0-9]+/?$" . | trimSuffix "/" }}}] # the OTLP collector, on any host
@@ -56,17 +58,42 @@ spec:
         {{- end }}
     {{- end }}
 {{- if not .Values.redis.external }}
+{{- range $redis }}
+{{- $set := merge (dict "name" .) $ }}
 ---
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
-metadata: {{- include "metadata" (merge (dict "name" $redis) .) | nindent 2 }}
+metadata: {{- include "metadata" $set | nindent 2 }}
 spec:
   podSelector:
-    matchLabels: {{- include "selector" (merge (dict "name" $redis) .) | nindent 6 }}
+    matchLabels: {{- include "selector" $set | nindent 6 }}
+  {{- if eq (include "replicas" $) "1" }}
   policyTypes: [Ingress, Egress] # no egress: Redis opens no connections
   ingress:
     - ports: [{port: 6379}]
       from:
-        - {{ include "peer" (merge (dict "name" .service) .) }}
+        - {{ include "peer" (merge (dict "name" $.service) $) }}
+  {{- else }}
+  policyTypes: [Ingress, Egress]
+  ingress:
+    - ports: [{port: 6379}]
+      from:
+        - {{ include "peer" (merge (dict "name" $.service) $) }}
+        - {{ include "peer" $set }}
+    - ports: [{port: 7000}]
+      from:
+        - {{ include "peer" $set }}
+        - {{ include "peer" (merge (dict "name" (printf "%s-init" .)) $) }}
+    {{- with $.Values.networkPolicy.metricsFrom }}
+    - ports: [{port: 7001}]
+      from: {{- toYaml . | nindent 8 }}
+    {{- end }}
+  egress: # only to the other nodes of the shard
+    - ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}]
+    - ports: [{port: 6379}, {port: 7000}]
+      to:
+        - {{ include "peer" $set }}
+  {{- end }}
+{{- end }}
 {{- end }}
 {{- end }}

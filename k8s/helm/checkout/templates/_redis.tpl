@@ -1,17 +1,35 @@
-{{/* The Redis shards of a service (.service, .name). Acknowledged writes are durable, and no keys are evicted. */}}
+{{/* The Redis shards of a service (.service, .name): one StatefulSet for all single shards together, or a StatefulSet with three nodes for
+each replicated shard. */}}
 {{- define "redis.set" }}
 {{- $shards := int (include "shards" .) }}
 {{- include "redis.guard" (merge (dict "shards" $shards) .) }}
+{{- if eq (include "replicas" .) "1" }}
+{{- include "redis.pods" (merge (dict "pods" $shards) .) }}
+{{- else }}
+{{- range $i := until $shards }}
+{{- $shard := merge (dict "name" (printf "%s-%d" $.name $i) "shard" (printf "%s-%d" $.service $i) "pods" 3) $ }}
+{{- include "redis.pods" $shard }}
+{{- include "keeper.init" $shard }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* A StatefulSet of .pods Redis servers. Acknowledged writes are durable, and no keys are evicted. .shard: the pods are the nodes of this
+replicated shard, such as order-0. Then the keeper is the main container, and Redis its sidecar: Kubernetes stops the keeper first, so that
+a primary hands over before its Redis stops. */}}
+{{- define "redis.pods" }}
 {{- $ports := list (dict "name" "redis" "port" 6379) }}
+{{- if .shard }}{{ $ports = append $ports (dict "name" "keeper" "port" 7000 "appProtocol" "http") }}{{ end }}
 {{- $redis := .Values.redis }}
 {{- $image := ternary "valkey/valkey:9.1-alpine" "redis:8.10-alpine" (eq $redis.flavour "valkey") }}
-{{- range $i := until $shards }}
+{{- $headless := ternary (printf "%s-nodes" .name) .name (not (empty .shard)) }}
+{{- range $i := until .pods }}
 {{- include "address" (merge (dict "index" $i "ports" $ports "unready" true) $) }}
 {{- end }}
 ---
 apiVersion: v1
 kind: Service
-metadata: {{- include "metadata" (merge (dict "extra" .services) .) | nindent 2 }}
+metadata: {{- include "metadata" (merge (dict "as" $headless "extra" .services) .) | nindent 2 }}
 spec:
   clusterIP: None
   publishNotReadyAddresses: true
@@ -29,8 +47,8 @@ apiVersion: apps/v1
 kind: StatefulSet
 metadata: {{- include "metadata" . | nindent 2 }}
 spec:
-  serviceName: {{ .name }}
-  replicas: {{ $shards }}
+  serviceName: {{ $headless }}
+  replicas: {{ .pods }}
   podManagementPolicy: Parallel # applies to scaling; an update still replaces one pod at a time
   minReadySeconds: 3
   persistentVolumeClaimRetentionPolicy: {whenDeleted: Retain, whenScaled: Retain}
@@ -43,14 +61,24 @@ spec:
       {{- include "spread" . | nindent 6 }}
       {{- include "podSecurity" (dict "user" 999 "group" 1000) | nindent 6 }}
       terminationGracePeriodSeconds: 60
+      {{- if .shard }}
+      initContainers:
+        - name: redis
+          restartPolicy: Always # a sidecar: it starts before the keeper and stops after the keeper
+      {{- else }}
       containers:
         - name: redis
+      {{- end }}
           image: {{ $redis.image | default (print (include "registry" .) $image) }}
           imagePullPolicy: {{ .Values.image.pullPolicy }}
           # The image's own entrypoint would load unused modules. redis-start prepares the data directory and waits while the disk is full.
           command: [sh, /scripts/redis-start, {{ $redis.flavour }}-server]
           args: [--dir, /data, --appendonly, "yes", --appendfsync, always, --save, "", --maxmemory, {{ $redis.maxmemoryMi }}mb,
-                 --maxmemory-policy, noeviction, --requirepass, $(REDISCLI_AUTH)]
+                 --maxmemory-policy, noeviction, --requirepass, $(REDISCLI_AUTH)
+                 {{- if .shard }}, --masterauth, $(REDISCLI_AUTH),
+                 --repl-diskless-load, disabled, --repl-diskless-sync-delay, "0", --repl-timeout, "5", --repl-backlog-size, 64mb,
+                 --replica-read-only, "yes", --replica-serve-stale-data, "yes",
+                 --replicaof, 127.0.0.1 1{{ end }}] {{- if .shard }} # follow no node until the keeper commands it{{ end }}
           ports:
             - {name: redis, containerPort: 6379}
           env:
@@ -62,10 +90,12 @@ spec:
             {{- with (.pod).env }}{{ toYaml . | nindent 12 }}{{ end }}
           {{- include "resources" (dict "cpu" $redis.cpu "memoryMi" (div (mul 5 (int $redis.maxmemoryMi)) 2)) | nindent 10 }}
           {{- include "containerSecurity" . | nindent 10 }}
+          {{- if not .shard }}
           readinessProbe: # check the reply: redis-cli also exits with 0 when Redis replies LOADING
             exec: {command: [sh, -c, "{{ $redis.flavour }}-cli ping | grep -qx PONG"]}
             periodSeconds: 5
             timeoutSeconds: 3
+          {{- end }}
           livenessProbe: # any reply means alive, even LOADING; redis-start is alive while it waits for free space
             exec: {command: [sh, -c, "! pidof {{ $redis.flavour }}-server || {{ $redis.flavour }}-cli ping"]}
             initialDelaySeconds: 10
@@ -76,6 +106,10 @@ spec:
             - {name: data, mountPath: /data}
             - {name: scripts, mountPath: /scripts, readOnly: true}
             {{- with (.pod).volumeMounts }}{{ toYaml . | nindent 12 }}{{ end }}
+      {{- if .shard }}
+      containers:
+        {{- include "keeper" . | nindent 8 }}
+      {{- end }}
       volumes:
         - name: scripts
           configMap: {name: {{ .name }}-scripts}
@@ -117,16 +151,20 @@ spec:
       afterNodeUnreachable: {afterNodeUnreachableSeconds: 20}
 {{- end }}
 
-{{/* Fail if the cluster has more shards of the service than .shards, running or as volumes. Without a cluster (helm template) the lookup finds
-nothing; then the instances refuse to start with fewer shards than are active. */}}
+{{/* Fail if the cluster has more shards of the service than .shards. A shard counts if it runs, or if only its volume exists. Without a cluster
+(helm template) the lookup finds nothing; then the instances refuse to start with fewer shards than are active. */}}
 {{- define "redis.guard" }}
 {{- $most := 0 }}
+{{- $single := eq (include "replicas" .) "1" }}
+{{- if $single }}
 {{- with lookup "apps/v1" "StatefulSet" .Release.Namespace .name }}{{ $most = int .spec.replicas }}{{ end }}
+{{- end }}
 {{- $claim := printf "data-%s-" .name }}
 {{- $unused := list }}
 {{- range (lookup "v1" "PersistentVolumeClaim" .Release.Namespace "").items }}
 {{- $index := trimPrefix $claim .metadata.name }}
-{{- if and (hasPrefix $claim .metadata.name) (regexMatch "^[0-9]+$" $index) }}
+{{- if and (hasPrefix $claim .metadata.name) (regexMatch (ternary "^[0-9]+$" "^[0-9]+-[0-2]$" $single) $index) }}
+{{- $index = regexFind "^[0-9]+" $index }}
 {{- $most = max $most (add1 (int $index)) | int }}
 {{- if ge (int $index) $.shards }}{{ $unused = append $unused .metadata.name }}{{ end }}
 {{- end }}
@@ -151,7 +189,9 @@ nothing; then the instances refuse to start with fewer shards than are active. *
 - {name: REDIS_USERNAME, value: {{ . | quote }}}
 {{- end }}
 - {name: REDIS_TLS, value: {{ ternary "1" "0" ($external.tls | default false) | quote }}}
-{{- if eq ($external.checkSettings | toString) "false" }}
+{{- if eq ($external.durable | default "always") "engine" }}
+- {name: REDIS_DURABLE, value: engine}
+{{- else if eq ($external.checkSettings | toString) "false" }}
 - {name: REDIS_DURABLE, value: unchecked}
 {{- end }}
 {{- if $external.caSecret }}

@@ -8,7 +8,7 @@
 {{- if .Values.networkPolicy.enabled }}{{ include "service.policies" . }}{{ end }}
 {{- end }}
 
-{{/* The instances of a service: .service, .name, .peers (the services whose internal ports it calls). Each instance is a Deployment
+{{/* The instances of a service: .service, .name, .peers (the services whose internal ports .service calls). Each instance is a Deployment
 with one pod, so that Kubernetes replaces the pod of a lost node, and MACHINE_ID stays the same. */}}
 {{- define "machines.set" }}
 {{- $machines := int (include "machines" .) }}

@@ -33,7 +33,7 @@ limit_conn calls {{ mul 2048 $most }}; # in flight per service, in each gateway:
 listen 8000 backlog=4096;
 include /tmp/settings*.conf; # settings from the environment: see compose/gateway
 {{- with .Values.entrance.trustedProxies }}
-# The client is the last address in X-Forwarded-For that none of these load balancers has.
+# The client is the last address in X-Forwarded-For that is not one of these load balancers.
 {{- range . }}
 set_real_ip_from {{ . }};
 {{- end }}

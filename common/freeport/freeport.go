@@ -1,0 +1,72 @@
+// Package freeport finds and reserves unused TCP ports, for tests and for systems on one host.
+package freeport
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"strconv"
+)
+
+const lowest = 10000
+
+// Port is a reserved port of 127.0.0.1.
+type Port struct {
+	Number      int
+	reservation net.Listener
+}
+
+// Reserve returns an unused port and reserves it until Release, even while nothing listens on it. Outgoing connections
+// do not take the port, because it is below the kernel's range for them. Other calls of Reserve on this host do not
+// take the port, because the reservation is an abstract Unix socket with the port in its name. If few ports are below
+// the kernel's range, the kernel chooses the port.
+func Reserve() (Port, error) {
+	high := 32768 // the default of Linux
+	if b, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range"); err == nil {
+		if _, err := fmt.Sscan(string(b), &high); err != nil {
+			return Port{}, fmt.Errorf("parse ip_local_port_range: %w", err)
+		}
+	}
+	for range 1000 {
+		number := 0 // the kernel chooses
+		if high > lowest+2000 {
+			number = lowest + rand.IntN(high-lowest)
+		}
+		l, err := net.Listen("tcp", Port{Number: number}.Addr())
+		if err != nil {
+			continue
+		}
+		number = l.Addr().(*net.TCPAddr).Port
+		l.Close()
+		if reservation, err := net.Listen("unix", "@checkout-port-"+strconv.Itoa(number)); err == nil {
+			return Port{number, reservation}, nil
+		}
+	}
+	return Port{}, errors.New("find a free port on 127.0.0.1: none in 1000 tries")
+}
+
+// Addr returns the address 127.0.0.1:port.
+func (p Port) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(p.Number)) }
+
+// Release ends the reservation.
+func (p Port) Release() error { return p.reservation.Close() }
+
+// Test is the part of testing.TB that Addr needs.
+type Test interface {
+	Helper()
+	Fatal(...any)
+	Cleanup(func())
+}
+
+// Addr returns an unused address of 127.0.0.1. The port is reserved until the end of the test.
+func Addr(t Test) string {
+	t.Helper()
+	port, err := Reserve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { port.Release() })
+	return port.Addr()
+}

@@ -1,0 +1,76 @@
+package participant
+
+import (
+	"slices"
+	"time"
+
+	"checkout/common/api"
+)
+
+// lateAfter is how much longer an attempt may take than the fastest attempts of its request. With 256 clients, a whole
+// request takes 5 to 20 ms. Clients get a response within a second, so lateAfter must be much shorter.
+const lateAfter = 100 * time.Millisecond
+
+// sameShards divides attempts into groups whose parts are on the same shards. A group lists the indices of its
+// attempts.
+func sameShards(parts [][]part) (groups [][]int) {
+	same := func(a, b part) bool { return a.shard == b.shard }
+	for i := range parts {
+		g := slices.IndexFunc(groups, func(g []int) bool { return slices.EqualFunc(parts[g[0]], parts[i], same) })
+		if g < 0 {
+			g = len(groups)
+			groups = append(groups, nil)
+		}
+		groups[g] = append(groups[g], i)
+	}
+	return groups
+}
+
+// inTime calls the function outcome, which waits for shards, for each attempt and returns the results. So that a slow
+// shard does not delay the attempts on other shards, the outcomes of the last groups are late if they take much longer
+// than the first.
+func inTime(groups [][]int, outcome func(attempt int) api.Outcome) []api.Outcome {
+	n := 0
+	for _, g := range groups {
+		n += len(g)
+	}
+	outcomes := make([]api.Outcome, n)
+	if len(groups) == 1 {
+		for i := range outcomes {
+			outcomes[i] = outcome(i)
+		}
+		return outcomes
+	}
+	type result struct {
+		group    []int
+		outcomes []api.Outcome
+	}
+	results := make(chan result, len(groups))
+	for _, g := range groups {
+		go func() {
+			r := result{g, make([]api.Outcome, len(g))}
+			for i, attempt := range g {
+				r.outcomes[i] = outcome(attempt)
+			}
+			results <- r
+		}()
+	}
+	for i := range outcomes {
+		outcomes[i] = api.Outcome{Reason: api.ShardLate}
+	}
+	var late <-chan time.Time // starts with the first result: without any, the whole host may be slow
+	for range groups {
+		select {
+		case r := <-results:
+			for i, attempt := range r.group {
+				outcomes[attempt] = r.outcomes[i]
+			}
+			if late == nil {
+				late = time.After(lateAfter)
+			}
+		case <-late:
+			return outcomes
+		}
+	}
+	return outcomes
+}

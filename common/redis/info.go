@@ -1,0 +1,47 @@
+package redis
+
+import "strings"
+
+// ParseInfo returns the fields of a reply to INFO.
+func ParseInfo(text string) map[string]string {
+	fields := map[string]string{}
+	for line := range strings.SplitSeq(text, "\r\n") {
+		if name, value, ok := strings.Cut(line, ":"); ok {
+			fields[name] = value
+		}
+	}
+	return fields
+}
+
+// CopyWatch detects whether the append-only file of a replica contains the last full copy of the data that the replica
+// received from its primary. INFO does not report this. But after a copy, Redis starts to rewrite the file before it
+// executes another command, and repeats the rewrite until it succeeds. The zero value is ready to use.
+type CopyWatch struct {
+	runID     string
+	connected bool
+	rewrites  string // number of rewrites when the replica was last connected
+	unwritten bool
+}
+
+// Unwritten reports whether the append-only file lacks the copy. Until the file has the copy, the replica acknowledges
+// no write, and a restart loads the data from before the copy. Call Unwritten after each INFO with the sections server
+// and persistence. The argument connected is true if the Redis is a primary, or receives the writes of a primary.
+//
+// If a rewrite starts while the replica is not connected, Unwritten assumes that the rewrite writes a copy to the file.
+// If it is in fact an ordinary rewrite, a replica in sync seems to have an unwritten copy until the rewrite ends.
+func (w *CopyWatch) Unwritten(info map[string]string, connected bool) bool {
+	if info["run_id"] != w.runID {
+		*w = CopyWatch{runID: info["run_id"]}
+	}
+	scheduled := info["aof_rewrite_scheduled"] == "1"
+	switch rewriting := scheduled || info["aof_rewrite_in_progress"] == "1"; {
+	case !rewriting:
+		w.unwritten = false
+	case connected && !w.connected && (scheduled || info["aof_rewrites"] != w.rewrites):
+		w.unwritten = true
+	}
+	if w.connected = connected; connected {
+		w.rewrites = info["aof_rewrites"]
+	}
+	return w.unwritten
+}

@@ -1,0 +1,145 @@
+package redis_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"checkout/common/api"
+	"checkout/common/cluster"
+	"checkout/common/env"
+	"checkout/common/redis"
+	"checkout/common/testredis"
+)
+
+// openGroup opens a replicated shard of the order service.
+func openGroup(t *testing.T) (*redis.Shard, *testredis.Group) {
+	t.Helper()
+	g := testredis.StartGroup(t, "{o0}")
+	return connectGroup(t, g), g
+}
+
+func connectGroup(t *testing.T, g *testredis.Group) *redis.Shard {
+	t.Helper()
+	c := cluster.Open("order", env.Redis{Addrs: []string{g.Addr()}}, scripts)
+	t.Cleanup(c.Close)
+	testredis.Eventually(t, "the shard is available", func() bool { return c.Shards()[0].Writable() && c.Modulus() > 0 })
+	return c.Shards()[0]
+}
+
+// serves is a helper that waits until the shard runs scripts again.
+func serves(t *testing.T, at *redis.Shard) {
+	t.Helper()
+	testredis.Eventually(t, "the shard runs scripts again", func() bool {
+		_, err := at.Run(t.Context(), count, counter)
+		return err == nil
+	})
+}
+
+// counted returns the counter, which the script "count" increases by one at each call.
+func counted(t *testing.T, at *redis.Shard) (n int64, err error) {
+	t.Helper()
+	reply, err := at.StartValues(counter[0]).Wait(t.Context())
+	if err != nil {
+		return 0, err
+	}
+	return reply.Int(0), reply.Err()
+}
+
+// After a failover, the new primary has every write that had a reply, and the shard runs scripts again.
+func TestFailoverKeepsAcknowledgedWrites(t *testing.T) {
+	t.Parallel()
+	at, g := openGroup(t)
+	const writes = 20
+	for range writes {
+		if _, err := at.Run(t.Context(), count, counter); err != nil {
+			t.Fatal(err)
+		}
+	}
+	g.Nodes[0].Kill()
+	g.Elect(t, 1)
+	serves(t, at)
+	if n, err := counted(t, at); err != nil || n < writes+1 {
+		t.Errorf("got the counter %d and the error %v after %d writes and a failover, want at least %d", n, err, writes,
+			writes+1)
+	}
+}
+
+// A batch gets no reply if no replica has stored it. Reads get no reply either, because a newer primary may exist.
+func TestReplicatedShardWithoutReplicaGivesNoReply(t *testing.T) {
+	t.Parallel()
+	at, g := openGroup(t)
+	g.Nodes[1].Kill()
+	if _, err := at.Run(t.Context(), count, counter); err != nil {
+		t.Errorf("one replica runs: got %v, want success", err)
+	}
+	g.Nodes[2].Kill()
+	if reply, err := at.Run(t.Context(), count, counter); !errors.Is(err, api.Unavailable) {
+		t.Errorf("no replica runs: a write returned %v, %v, want unavailable", reply, err)
+	}
+	testredis.Eventually(t, "the shard lacks copies", func() bool { return at.Problem() == redis.FewCopies })
+	if at.Silent() == 0 {
+		t.Error("the shard has been silent for 0 s, want a positive time")
+	}
+	if n, err := counted(t, at); !errors.Is(err, api.Unavailable) {
+		t.Errorf("no replica runs: a read returned %d, %v, want unavailable", n, err)
+	}
+	g.Nodes[2].Restart(t)
+	g.Elect(t, 0)
+	serves(t, at)
+}
+
+// After another node was elected, clients of the old primary get no reply from it, although it still runs.
+func TestOldPrimaryGivesNoReply(t *testing.T) {
+	t.Parallel()
+	at, g := openGroup(t)
+	if _, err := at.Run(t.Context(), count, counter); err != nil {
+		t.Fatal(err)
+	}
+	stale, err := at.Unverified(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stale.Close()
+	g.ElectFrom(t, 1, 1, 2) // as if the keepers did not reach the old primary
+	serves(t, at)           // on the node with the highest epoch
+	if found, err := stale.Inspect(); err == nil {
+		t.Errorf("the old primary returned %+v, want an error", found)
+	}
+	if n, err := counted(t, at); err != nil || n < 2 {
+		t.Errorf("got the counter %d and the error %v, want at least 2", n, err)
+	}
+}
+
+// If the primary is paused, another node is elected. When the old primary resumes, no client uses it.
+func TestPausedPrimaryIsReplaced(t *testing.T) {
+	t.Parallel()
+	at, g := openGroup(t)
+	g.Nodes[0].Pause()
+	start := time.Now()
+	if _, err := at.Run(t.Context(), count, counter); !errors.Is(err, api.Unavailable) {
+		t.Errorf("paused primary: got %v, want unavailable", err)
+	}
+	if took := time.Since(start); took > 1500*time.Millisecond {
+		t.Errorf("a call of the paused primary took %v, want at most 1.5s", took)
+	}
+	testredis.Eventually(t, "the shard hangs", at.Hung)
+	g.ElectFrom(t, 1, 1, 2)
+	serves(t, at)
+	g.Nodes[0].Resume()
+	for range 20 {
+		if _, err := at.Run(t.Context(), count, counter); err != nil {
+			t.Fatalf("after the old primary continued: %v", err)
+		}
+	}
+}
+
+// An instance whose REDIS_ADDRS lists only one node of a replicated shard would get replies to writes that no replica
+// has stored.
+func TestOneNodeOfAReplicatedShardIsRefused(t *testing.T) {
+	t.Parallel()
+	_, g := openGroup(t)
+	c := cluster.Open("order", env.Redis{Addrs: []string{g.Nodes[0].Addr}}, scripts)
+	t.Cleanup(c.Close)
+	testredis.Eventually(t, "the node is refused", func() bool { return c.Shards()[0].Problem() == redis.Replicated })
+}

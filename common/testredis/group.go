@@ -1,0 +1,97 @@
+package testredis
+
+import (
+	"errors"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+
+	"checkout/common/env"
+)
+
+// Group is a replicated shard without keepers: the test elects the primary.
+type Group struct {
+	Nodes            []*Server
+	epochKey, seqKey string
+}
+
+// Engine is the server program of a replicated shard. Redis 7.0 does not suffice, because it has no WAITAOF.
+const Engine = "valkey-server"
+
+// StartGroup starts the nodes of a replicated shard. Node 0 becomes the primary. The argument tag is the hash tag of
+// the shard, such as "{o0}".
+func StartGroup(t testing.TB, tag string) *Group {
+	t.Helper()
+	g := &Group{epochKey: tag + "epoch", seqKey: tag + "seq"}
+	for range env.Copies {
+		g.Nodes = append(g.Nodes, start(t, Engine,
+			"--replicaof", "127.0.0.1 1", "--repl-diskless-load", "disabled", "--repl-diskless-sync-delay", "0"))
+	}
+	g.Elect(t, 0)
+	return g
+}
+
+// Addr returns the element of REDIS_ADDRS for the shard.
+func (g *Group) Addr() string {
+	var addrs []string
+	for _, s := range g.Nodes {
+		addrs = append(addrs, s.Addr)
+	}
+	return strings.Join(addrs, "+")
+}
+
+// Elect makes a node the primary of the next epoch. First, all running nodes stop following another node, as in an
+// election of the keepers. If another running node has more batches then, that node becomes the primary instead. The
+// other running nodes follow the new primary.
+func (g *Group) Elect(t testing.TB, primary int) {
+	t.Helper()
+	g.ElectFrom(t, primary, 0, 1, 2)
+}
+
+// ElectFrom is like Elect, but sends commands only to the given nodes. The other nodes may be paused.
+func (g *Group) ElectFrom(t testing.TB, primary int, nodes ...int) {
+	t.Helper()
+	for _, i := range nodes {
+		g.follow(t, "127.0.0.1", "1", g.Nodes[i])
+	}
+	epoch := int64(0)
+	for _, i := range nodes {
+		epoch = max(epoch, g.number(t, i, g.epochKey))
+		if g.number(t, i, g.seqKey) > g.number(t, primary, g.seqKey) {
+			primary = i
+		}
+	}
+	elected := g.Nodes[primary]
+	err := elected.Client.ReplicaOf(t.Context(), "NO", "ONE").Err()
+	if err == nil {
+		err = elected.Client.Set(t.Context(), g.epochKey, epoch+1, 0).Err()
+	}
+	if err != nil {
+		t.Fatalf("make node %d the primary: %v", primary, err)
+	}
+	host, port, _ := net.SplitHostPort(elected.Addr)
+	for _, i := range nodes {
+		if i != primary {
+			g.follow(t, host, port, g.Nodes[i])
+		}
+	}
+}
+
+// number returns the value of a key of a node, 0 without the key, or -1 if the node does not run.
+func (g *Group) number(t testing.TB, node int, key string) int64 {
+	n, err := g.Nodes[node].Client.Get(t.Context(), key).Int64()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return -1
+	}
+	return n
+}
+
+// follow makes a node follow a server. It ignores a node that does not run.
+func (g *Group) follow(t testing.TB, host, port string, s *Server) {
+	t.Helper()
+	if err := s.Client.ReplicaOf(t.Context(), host, port).Err(); err != nil && s.Client.Ping(t.Context()).Err() == nil {
+		t.Fatalf("make %s follow %s:%s: %v", s.Addr, host, port, err)
+	}
+}

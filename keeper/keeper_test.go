@@ -1,0 +1,198 @@
+package main
+
+import (
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"checkout/keeper/status"
+)
+
+func TestKilledPrimary(t *testing.T) {
+	t.Parallel()
+	s := newShard(t)
+	p := s.init(0)
+	h := s.load(t)
+	gap := h.during(func() { stop(s.nodes[p].redis) })
+	t.Logf("kill of the primary's Redis: %v without an acknowledged batch", gap)
+	s.startRedis(p)
+	p = s.settle()
+
+	gap = h.during(func() {
+		stop(s.nodes[p].redis)
+		stop(s.nodes[p].keeper)
+	})
+	t.Logf("kill of the primary's Redis and keeper: %v without an acknowledged batch", gap)
+	s.startRedis(p)
+	s.startKeeper(p)
+	h.finish()
+}
+
+func TestWipedNodes(t *testing.T) {
+	t.Parallel()
+	s := newShard(t)
+	replica := (s.init(1) + 1) % 3
+	h := s.load(t)
+	gap := h.during(func() {
+		s.wipe(replica)
+		time.Sleep(300 * time.Millisecond)
+		s.startRedis(replica)
+		s.startKeeper(replica)
+	})
+	t.Logf("wiped replica: %v without an acknowledged batch", gap)
+
+	p := s.settle()
+	gap = h.during(func() { // the keeper keeps running
+		stop(s.nodes[p].redis)
+		os.RemoveAll(s.nodes[p].dir)
+		time.Sleep(200 * time.Millisecond)
+		s.startRedis(p)
+	})
+	t.Logf("wiped primary, back after 0.2 s: %v without an acknowledged batch", gap)
+	s.settle()
+	stop(s.nodes[p].keeper) // checks that the keeper has stored its promise again: otherwise its restart fails
+	s.startKeeper(p)
+
+	p = s.settle()
+	gap = h.during(func() {
+		s.wipe(p)
+		time.Sleep(200 * time.Millisecond)
+		s.startRedis(p)
+		s.startKeeper(p)
+	})
+	t.Logf("wiped primary with its keeper, back after 0.2 s: %v without an acknowledged batch", gap)
+	h.finish()
+}
+
+// wipe kills a node and deletes its disk.
+func (s *shard) wipe(i int) {
+	stop(s.nodes[i].redis)
+	stop(s.nodes[i].keeper)
+	os.RemoveAll(s.nodes[i].dir)
+}
+
+func TestHungProcesses(t *testing.T) {
+	t.Parallel()
+	s := newShard(t)
+	p := s.init(2)
+	h := s.load(t)
+	gap := h.during(func() { s.nodes[p].redis.Process.Signal(syscall.SIGSTOP) })
+	t.Logf("hung Redis of the primary: %v without an acknowledged batch", gap)
+	s.nodes[p].redis.Process.Signal(syscall.SIGCONT)
+	p = s.settle()
+
+	s.nodes[p].keeper.Process.Signal(syscall.SIGSTOP)
+	s.eventually("the others elect", func() bool { return s.primary() >= 0 }) // the hung keeper does not reply
+	s.nodes[p].keeper.Process.Signal(syscall.SIGCONT)
+	h.finish()
+}
+
+func TestHandoverAndRestart(t *testing.T) {
+	t.Parallel()
+	s := newShard(t)
+	p := s.init(0)
+	h := s.load(t)
+	var gap time.Duration
+	for try := range 5 { // kill -9 of the keeper; its Redis stays primary
+		p = s.settle()
+		epoch := s.status()[p].Epoch
+		var took time.Duration
+		gap = h.during(func() {
+			start := time.Now()
+			stop(s.nodes[p].keeper)
+			s.startKeeper(p)
+			s.eventually("the keeper answers", func() bool { return s.status()[p].Role != status.Unreachable })
+			took = time.Since(start)
+		})
+		now := s.status()[p]
+		if now.Role == status.Primary && now.Epoch == epoch {
+			break
+		}
+		if took < electTimeout/2 || try == 4 { // on a slow machine, the others may elect another primary
+			t.Fatalf("after the restart of the keeper in %v: got %+v, want the primary of epoch %d", took, now, epoch)
+		}
+	}
+	t.Logf("restart of the primary's keeper: %v without an acknowledged batch", gap)
+
+	gap = h.during(func() {
+		s.nodes[p].keeper.Process.Signal(syscall.SIGTERM)
+		<-s.nodes[p].keeper.exited
+		if state := s.nodes[p].keeper.ProcessState; !state.Success() {
+			t.Errorf("keeper after SIGTERM: %v", state)
+		}
+	})
+	t.Logf("handover by SIGTERM: %v without an acknowledged batch", gap)
+	s.eventually("another node is primary", func() bool { return s.primary() >= 0 })
+	s.startKeeper(p)
+	p = s.settle()
+
+	gap = h.during(func() {
+		if out, err := s.command(p, "handover"); err != nil {
+			t.Errorf("keeper handover: %v: %s", err, out)
+		}
+	})
+	t.Logf("keeper handover: %v without an acknowledged batch", gap)
+	if got := s.metric(p, "keeper_handovers_total"); got != "1" {
+		t.Errorf("keeper_handovers_total: got %s, want 1", got)
+	}
+	h.finish()
+	out, err := s.command(0, "status")
+	if err != nil || strings.Count(out, "replica") != 2 || strings.Count(out, "primary") != 1 {
+		t.Errorf("keeper status: got %v and\n%s, want a primary and two replicas", err, out)
+	}
+}
+
+// metric returns the value of a metric of a keeper.
+func (s *shard) metric(i int, name string) string {
+	response, err := statusClient.Get("http://127.0.0.1:" + s.nodes[i].metrics + "/metrics")
+	if err != nil {
+		return err.Error()
+	}
+	defer response.Body.Close()
+	text, _ := io.ReadAll(response.Body)
+	lines := strings.Split(string(text), "\n")
+	at := slices.IndexFunc(lines, func(line string) bool { return strings.HasPrefix(line, name+"{") })
+	if at < 0 {
+		return "no metric " + name
+	}
+	return lines[at][strings.LastIndexByte(lines[at], ' ')+1:]
+}
+
+// A keeper does not use a Redis whose settings break the promise, even if the settings change while the Redis is
+// primary.
+func TestSettingsThatBreakThePromise(t *testing.T) {
+	t.Parallel()
+	s := newShard(t)
+	p := s.init(0)
+	h := s.load(t)
+	for _, wrong := range []struct{ name, value, right string }{
+		{"appendfsync", "everysec", "always"},
+		{"repl-diskless-load", "on-empty-db", "disabled"},
+	} {
+		p = s.settle()
+		c := s.nodes[p].admin()
+		set := func(value string) {
+			if err := c.ConfigSet(t.Context(), wrong.name, value).Err(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		h.during(func() {
+			set(wrong.value)
+			s.eventually("another node is primary", func() bool {
+				now := s.primary()
+				return now >= 0 && now != p
+			})
+		})
+		n := s.status()[p]
+		if n.Role != status.Unreachable || n.Ready || !strings.Contains(n.Problem, wrong.name) {
+			t.Errorf("%s %s: got %+v, want %s and the setting as the problem", wrong.name, wrong.value, n, status.Unreachable)
+		}
+		set(wrong.right)
+		c.Close()
+	}
+	h.finish()
+}

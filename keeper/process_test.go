@@ -1,0 +1,46 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"syscall"
+)
+
+// process is a running process.
+type process struct {
+	*exec.Cmd
+	exited chan struct{}
+}
+
+func (s *shard) start(c *exec.Cmd, keeper *node) *process {
+	s.t.Helper()
+	if keeper != nil {
+		c.Env = append(os.Environ(), keeper.keeperEnv...)
+		c.Stdout, c.Stderr = keeper.log, keeper.log
+	}
+	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := c.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	p := &process{c, make(chan struct{})}
+	go func() {
+		c.Wait()
+		close(p.exited)
+	}()
+	return p
+}
+
+func (p *process) running() bool {
+	select {
+	case <-p.exited:
+		return false
+	default:
+		return true
+	}
+}
+
+// stop kills a process, like a power failure.
+func stop(p *process) {
+	p.Process.Kill()
+	<-p.exited
+}

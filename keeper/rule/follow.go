@@ -1,0 +1,118 @@
+package rule
+
+import (
+	"context"
+	"fmt"
+)
+
+// Beat is the message by which a primary reports that it is healthy.
+type Beat struct {
+	Node     int      `json:"node"` // index of the primary
+	Epoch    int64    `json:"epoch"`
+	Position Position `json:"position"`
+	RunID    string   `json:"run_id"` // identifies the process of the primary's Redis
+	Attach   bool     `json:"attach"` // follow now; otherwise wait, but follow no other node
+}
+
+// Ack is the reply to a beat.
+type Ack struct {
+	Promised int64    `json:"promised"`
+	Reached  bool     `json:"reached"` // the Redis of the node has replied, so the other fields are valid
+	Empty    bool     `json:"empty"`
+	Attached bool     `json:"attached"` // follows the primary that has sent the beat
+	InSync   bool     `json:"in_sync"`  // receives and acknowledges the writes of the primary
+	Copying  bool     `json:"copying"`  // receives or loads a copy of all data, or writes it to its append-only file
+	Stopping bool     `json:"stopping"` // the keeper is stopping, so the node must not be elected
+	Position Position `json:"position"`
+	Problem  string   `json:"problem,omitempty"`
+}
+
+// Follow obeys the beat of a primary (R4). If this node has neither data nor a promise, Follow fails with ErrUnagreed
+// unless both other nodes have agreed to this primary (R5). See Agrees.
+func (m *Member) Follow(ctx context.Context, b Beat, agreed bool) (Ack, error) {
+	if b.Epoch < m.promise.Epoch {
+		return Ack{Promised: m.promise.Epoch}, ErrOlder
+	}
+	o, err := m.redis.Observe(ctx)
+	if err != nil {
+		return Ack{Promised: m.promise.Epoch}, err
+	}
+	if b.Epoch < o.Position.Epoch && o.Complete() { // the data may be newer than the promise; see Check
+		return Ack{Promised: m.promise.Epoch}, ErrOlder
+	}
+	addr := m.Nodes[b.Node]
+	if !o.Loading { // a Redis that loads its data accepts no command to follow
+		o, err = m.obey(ctx, b, o, addr, agreed)
+	}
+	ack := Ack{
+		Promised: m.promise.Epoch, Reached: true, Empty: o.Empty(), Attached: o.Follows == addr, Position: o.Position,
+		Copying: o.Loading || o.Follows == addr && (o.Syncing || o.Unwritten),
+	}
+	ack.InSync = ack.Attached && o.LinkUp && o.Complete() && !o.Unwritten
+	return ack, err
+}
+
+// obey makes the Redis follow the primary or, while this node must wait, no node. It returns the state of the Redis.
+func (m *Member) obey(ctx context.Context, b Beat, o Observation, addr string, agreed bool) (Observation, error) {
+	switch {
+	case o.Foreign():
+		return o, ErrForeign
+	case m.Primary(o) && o.Position.Epoch == b.Epoch:
+		return o, fmt.Errorf("node %d and this node both claim to be the primary of epoch %d", b.Node, b.Epoch)
+	case b.Epoch == m.promise.Epoch && o.Follows == addr:
+		return o, nil
+	case o.Empty() && !b.Attach:
+		return o, nil
+	case o.Empty() && m.promise.Epoch == 0 && !agreed:
+		return o, ErrUnagreed
+	}
+	// An empty node stores its promise again, because its disk may have lost the file.
+	if b.Epoch > m.promise.Epoch || o.Empty() {
+		if err := m.save(Promise{Epoch: b.Epoch}); err != nil {
+			return o, err
+		}
+	}
+	if o.Follows == addr {
+		return o, nil
+	}
+	if !o.Frozen() {
+		var err error
+		if o, err = m.redis.Freeze(ctx); err != nil {
+			return o, err
+		}
+		if o.Complete() && b.Epoch < o.Position.Epoch { // the Redis received newer data before the freeze
+			return o, ErrOlder
+		}
+	}
+	if !b.Attach {
+		return o, nil
+	}
+	if err := m.redis.Follow(ctx, addr); err != nil {
+		return o, err
+	}
+	o.Follows, o.LinkUp, o.Syncing = addr, false, false
+	return o, nil
+}
+
+// View says whether a node acknowledges a primary. An empty node without a promise asks the other nodes for their views
+// before it follows a primary.
+type View struct {
+	Node     int
+	Promised int64
+	Primary  bool // the node is the primary of the promised epoch
+}
+
+// Agrees reports whether both other nodes acknowledge the primary and the epoch of a beat (R5). The empty node asks
+// them after it has received the beat. It may have forgotten a vote for a newer epoch, but the node that won with this
+// vote still has its own promise of that epoch.
+func (b Beat) Agrees(views []View) bool {
+	if len(views) != 2 {
+		return false
+	}
+	for _, v := range views {
+		if v.Promised != b.Epoch || v.Node == b.Node && !v.Primary {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,109 @@
+package rule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Founding is the request that makes a node the first primary of its shard (R5). All three nodes must promise the
+// epoch.
+type Founding struct {
+	Candidate
+	RunID string `json:"run_id"`
+	Stage Stage  `json:"stage"`
+	Dry   bool   `json:"dry"` // only report whether the node would grant the request
+}
+
+// Stage is what has happened on the shard before a founding.
+type Stage string
+
+// Stages.
+const (
+	// First: the shard has had no founding. The node may have the data of a single shard.
+	First Stage = "first"
+	// Retry: a founding by this node was interrupted. No node can have been primary.
+	Retry Stage = "retry"
+	// Again: this node has been primary, but no other node has completed a copy of its data. So no write was
+	// acknowledged, and no node can vote.
+	Again Stage = "again"
+)
+
+// Plan returns the founding that this node could begin. It changes nothing.
+func (m *Member) Plan(ctx context.Context) (Founding, error) {
+	o, err := m.redis.Observe(ctx)
+	if err != nil {
+		return Founding{}, err
+	}
+	f := Founding{RunID: o.RunID, Candidate: Candidate{
+		Node: m.Node, Epoch: FirstEpoch, Position: o.Position, runID: o.RunID,
+	}}
+	switch {
+	case o.Loading || !o.AOF:
+		err = errors.New("this node is still loading its data, or its append-only file is disabled")
+	case m.Primary(o):
+		err = fmt.Errorf("the shard is initialized: this node is the primary of epoch %d", o.Position.Epoch)
+	case o.Position.Epoch > 0:
+		f.Stage, f.Epoch = Again, max(m.promise.Epoch, o.Position.Epoch)+1
+	case m.promise == Promise{}:
+		f.Stage = First
+	case m.promise.Epoch == FirstEpoch && m.promise.Candidate != "":
+		f.Stage = Retry
+	default:
+		err = fmt.Errorf("the shard is initialized: this node has promised epoch %d", m.promise.Epoch)
+	}
+	return f, err
+}
+
+// Prepare begins a founding that both other nodes would grant: it stores the promise of the epoch. The caller then asks
+// both others, and calls Win or Cancel.
+func (m *Member) Prepare(ctx context.Context, f Founding) (Candidate, error) {
+	if f.Stage == Again {
+		return m.Stand(ctx, f.Candidate)
+	}
+	return f.Candidate, m.save(Promise{Epoch: f.Epoch, Candidate: f.runID})
+}
+
+// Cancel withdraws the promise of a first founding. Call it only if no other node can have granted the founding.
+func (m *Member) Cancel(f Founding) error {
+	if f.Stage != First || m.promise != (Promise{Epoch: f.Epoch, Candidate: f.runID}) {
+		return nil
+	}
+	return m.save(Promise{})
+}
+
+// Grant decides about a Founding of another node. This node grants the request only if this node is empty. In the stage
+// Again, this node must also know that it has never had data: its promise is still on its disk, so it has not lost the
+// disk.
+func (m *Member) Grant(ctx context.Context, f Founding) Ballot {
+	b := Ballot{Promised: m.promise.Epoch}
+	refuse := func(err error) Ballot {
+		b.Reason = err.Error()
+		return b
+	}
+	o, err := m.redis.Observe(ctx)
+	b.Position = o.Position
+	switch kept, interrupted := m.disk.Kept(), m.promise == (Promise{Epoch: FirstEpoch}); {
+	case err != nil:
+		return refuse(err)
+	case o.RunID == f.RunID:
+		return refuse(errors.New("both nodes have the same Redis: REDIS_ADDR is wrong"))
+	case o.Foreign():
+		return refuse(ErrForeign)
+	case !o.Empty():
+		return refuse(fmt.Errorf("the shard is initialized: the node has data of epoch %d", o.Position.Epoch))
+	case f.Stage == Again && (m.promise.Epoch == 0 || !kept):
+		return refuse(errors.New("the node is new, or it has lost its disk and maybe acknowledged writes"))
+	case f.Stage == Again && f.Epoch <= m.promise.Epoch && !f.Dry:
+		return refuse(ErrOlder)
+	case f.Stage != Again && m.promise != Promise{} && !(f.Stage == Retry && interrupted):
+		return refuse(fmt.Errorf("the shard is initialized: the node has promised epoch %d", m.promise.Epoch))
+	}
+	if !f.Dry {
+		if _, err := m.raise(ctx, Promise{Epoch: f.Epoch}); err != nil {
+			return refuse(err)
+		}
+	}
+	b.Granted, b.Promised = true, m.promise.Epoch
+	return b
+}

@@ -1,0 +1,65 @@
+package rule
+
+import "time"
+
+// patience is how long a replica may keep its turn without a sign of progress.
+const patience = 3 * time.Second
+
+// Joining is the turn of a replica to attach. A replica that needs a copy of all data cannot acknowledge anything
+// until the copy is in its append-only file, so replicas copy one after the other.
+type Joining struct {
+	active bool
+	node   int
+	failed int // 1 + the node that last lost its turn
+	until  time.Time
+}
+
+// Start gives the turn to a node.
+func (j *Joining) Start(node int, now time.Time) {
+	j.active, j.node, j.until = true, node, now.Add(patience)
+}
+
+// Next returns the node whose turn it is, or -1. The last argument contains only recent acknowledgements, so a node
+// that has not replied recently is missing.
+func (j *Joining) Next(now time.Time, epoch int64, acks map[int]Ack) int {
+	if j.active {
+		ack := acks[j.node]
+		if ack.Copying {
+			j.until = now.Add(patience)
+		}
+		if ack.InSync || now.After(j.until) {
+			j.active, j.failed = false, 0
+			if !ack.InSync {
+				j.failed = 1 + j.node
+			}
+		}
+	}
+	if j.active {
+		return j.node
+	}
+	best, bestRank := -1, 0
+	for node, ack := range acks {
+		if ack.Copying {
+			return -1 // this node attached before this keeper started
+		}
+		if !ack.Reached || ack.Attached || ack.Promised > epoch {
+			continue
+		}
+		// A node with data comes first, because it needs less time than an empty one. The node that last lost its turn
+		// comes last.
+		rank := 2
+		if !ack.Empty {
+			rank += 2
+		}
+		if j.failed == 1+node {
+			rank = 1
+		}
+		if rank > bestRank || rank == bestRank && node < best {
+			best, bestRank = node, rank
+		}
+	}
+	if best >= 0 {
+		j.Start(best, now)
+	}
+	return best
+}

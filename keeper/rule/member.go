@@ -1,0 +1,112 @@
+package rule
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+)
+
+// Member applies the rule to one node. Its methods must not run concurrently, except Promised.
+type Member struct {
+	Node    int      // index of this node
+	Nodes   []string // addresses of all nodes
+	redis   Redis
+	disk    Disk
+	promise Promise
+	current atomic.Int64 // promise.Epoch, for Promised
+}
+
+// NewMember returns a member with the stored promise, or the zero promise of a new node.
+func NewMember(node int, nodes []string, stored Promise, redis Redis, disk Disk) *Member {
+	m := &Member{Node: node, Nodes: nodes, redis: redis, disk: disk, promise: stored}
+	m.current.Store(stored.Epoch)
+	return m
+}
+
+// Promised returns the epoch of the promise. It may be called concurrently with the other methods.
+func (m *Member) Promised() int64 { return m.current.Load() }
+
+// save stores a promise before it takes effect.
+func (m *Member) save(p Promise) error {
+	if err := m.disk.Save(p); err != nil {
+		return fmt.Errorf("store the promise of epoch %d: %w", p.Epoch, err)
+	}
+	m.promise = p
+	m.current.Store(p.Epoch)
+	return nil
+}
+
+// Primary reports whether the observed Redis is the primary of the promised epoch. The result is also true if the
+// keeper has restarted while the Redis kept running. The result is false after a restart of the Redis: the new process
+// may lack writes that replicas have, so another election must decide.
+func (m *Member) Primary(o Observation) bool {
+	return o.Master && o.Complete() && o.Position.Epoch == m.promise.Epoch && m.promise.Candidate == o.RunID
+}
+
+// Check compares the stored promise with the first observation. A lost promise is an error, because the node may have
+// voted in an epoch that it does not know. The last argument reports whether there was a stored promise.
+//
+// A Redis that follows a node can receive a newer epoch before its keeper receives a beat of this epoch, for example if
+// that node is elected again. So data with a newer epoch is no error while the Redis still follows a node.
+func (m *Member) Check(o Observation, found bool) error {
+	switch epoch := o.Position.Epoch; {
+	case !found && epoch > 0:
+		return fmt.Errorf("there is no state file, but the data has epoch %d: %w", epoch, ErrLostPromise)
+	case epoch > m.promise.Epoch && (o.Master || o.Frozen()):
+		return fmt.Errorf("the data has epoch %d, the state file has %d: %w", epoch, m.promise.Epoch, ErrLostPromise)
+	}
+	return nil
+}
+
+// Inspect observes the Redis and restores the rule: the promise is at least the epoch of the data, and a Redis that
+// accepts writes without being the primary is frozen. Before keeper init, Inspect only observes.
+func (m *Member) Inspect(ctx context.Context) (Observation, error) {
+	o, err := m.redis.Observe(ctx)
+	if err != nil || o.Loading {
+		return o, err
+	}
+	if o.Complete() && o.Position.Epoch > m.promise.Epoch {
+		if err := m.save(Promise{Epoch: o.Position.Epoch}); err != nil {
+			return o, err
+		}
+	}
+	if o.Master && m.promise.Epoch > 0 && !m.Primary(o) {
+		return m.redis.Freeze(ctx)
+	}
+	return o, nil
+}
+
+// raise stores a higher promise and freezes the Redis. The promise comes first, so that no vote is forgotten. Until the
+// node follows a primary, its position stays the one in the result.
+func (m *Member) raise(ctx context.Context, p Promise) (Observation, error) {
+	if err := m.save(p); err != nil {
+		return Observation{}, err
+	}
+	o, err := m.redis.Freeze(ctx)
+	if err == nil && !o.Frozen() {
+		err = fmt.Errorf("freeze the Redis: it follows %q", o.Follows)
+	}
+	return o, err
+}
+
+// StepDown makes a primary give up its role, because another node has promised a higher epoch.
+func (m *Member) StepDown(ctx context.Context, epoch int64) error {
+	if epoch <= m.promise.Epoch {
+		return nil
+	}
+	_, err := m.raise(ctx, Promise{Epoch: epoch})
+	return err
+}
+
+// Release freezes the Redis of the primary of the given epoch, so that another node can be elected without a loss.
+func (m *Member) Release(ctx context.Context, epoch int64) error {
+	o, err := m.redis.Observe(ctx)
+	if err != nil {
+		return err
+	}
+	if !m.Primary(o) || o.Position.Epoch != epoch {
+		return fmt.Errorf("not the primary of epoch %d any more", epoch)
+	}
+	_, err = m.redis.Freeze(ctx)
+	return err
+}

@@ -1,0 +1,106 @@
+// Package rule implements the rule by which the three nodes of a replicated shard elect a primary and follow it. The
+// package controls one node: its Redis and its stored promise. It has no clock and no network, so that tests can try
+// every case.
+//
+// The caller runs one step of a Member at a time, and each step reads the Redis before it acts. See docs/replication.md
+// for the rule R1–R5.
+package rule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Frozen is the address that a frozen Redis follows. No server listens there, so a frozen Redis follows no node: it
+// receives no data and acknowledges none, and replicas cannot attach to it.
+const Frozen = "127.0.0.1:1"
+
+// FirstEpoch is the epoch of the first primary of a shard.
+const FirstEpoch = 1
+
+// Position is the state of the data of a node (R2): a node with a higher position has newer data. Both values are keys
+// in the data, because a Redis that restarts has forgotten its replication offset.
+type Position struct {
+	Epoch int64 `json:"epoch"` // epoch of the last primary whose writes the node has; 0: none
+	Seq   int64 `json:"seq"`   // write sequence
+}
+
+// Behind reports whether p is before q: it has an older epoch, or the same epoch and a lower write sequence.
+func (p Position) Behind(q Position) bool {
+	return p.Epoch < q.Epoch || p.Epoch == q.Epoch && p.Seq < q.Seq
+}
+
+// String returns "epoch:seq".
+func (p Position) String() string { return fmt.Sprintf("%d:%d", p.Epoch, p.Seq) }
+
+// Observation is what a Redis reports about itself.
+type Observation struct {
+	RunID   string `json:"-"`                 // identifies the process
+	Master  bool   `json:"master"`            // accepts writes
+	Follows string `json:"follows,omitempty"` // host:port of its primary, or Frozen; empty if Master
+	LinkUp  bool   `json:"link_up"`           // receives the writes of the node that it follows
+	Syncing bool   `json:"syncing,omitempty"` // receives a copy of all data
+	Loading bool   `json:"loading,omitempty"` // loads its data; Position is unknown
+	// Unwritten means that the append-only file does not have the copy in memory yet. Until then, the node acknowledges
+	// no write, and a restart loads the data from before the copy.
+	Unwritten bool     `json:"unwritten,omitempty"`
+	AOF       bool     `json:"-"`                 // the append-only file is on
+	Keys      bool     `json:"-"`                 // has at least one key
+	Position  Position `json:"position,omitzero"` // valid unless Loading
+}
+
+// Complete reports whether the node has complete data, so that it may vote and stand for election. Redis disables the
+// append-only file while it replaces its data by a copy. If this fails halfway, the file stays disabled.
+func (o Observation) Complete() bool { return !o.Loading && o.AOF && o.Position.Epoch > 0 }
+
+// Empty reports whether the node is empty in the sense of R5: it is new, its disk was lost, or a copy of the data was
+// interrupted.
+func (o Observation) Empty() bool { return !o.Loading && !o.Complete() }
+
+// Foreign reports whether the node has data that belongs to no replicated shard. Such data must not be overwritten.
+func (o Observation) Foreign() bool { return o.Empty() && o.AOF && o.Keys }
+
+// Frozen reports whether the node is frozen: it follows no node.
+func (o Observation) Frozen() bool { return !o.Master && o.Follows == Frozen }
+
+// Redis sends commands to the Redis of this node.
+type Redis interface {
+	// Observe reads the state of the Redis.
+	Observe(ctx context.Context) (Observation, error)
+	// Freeze makes the Redis follow no node. Freeze and the observation that it returns are one atomic step.
+	Freeze(ctx context.Context) (Observation, error)
+	// Follow makes the Redis follow the Redis at the given address.
+	Follow(ctx context.Context, addr string) error
+	// Promote observes the Redis, and passes the observation to its last argument. If this call returns no error, Promote
+	// makes the Redis a primary and writes the epoch as its first write. The Redis cannot restart unnoticed between the
+	// observation and the promotion. Promote closes all client connections.
+	Promote(ctx context.Context, epoch int64, check func(Observation) error) error
+}
+
+// Promise is what a keeper stores beside the data of its node. A node never acts for an epoch below its promise (R3,
+// R4).
+type Promise struct {
+	Epoch int64 `json:"promised"`
+	// Candidate is the run ID of this node's Redis if this node itself stands for election, or is primary, in Epoch.
+	Candidate string `json:"candidate_run_id,omitempty"`
+}
+
+// Disk stores the promise.
+type Disk interface {
+	// Save returns after the promise is on disk.
+	Save(Promise) error
+	// Kept reports whether a stored promise is still on the disk.
+	Kept() bool
+}
+
+// Errors of a Member.
+var (
+	ErrLostPromise = errors.New("the promise of this node is lost; restore the state file, " +
+		"or delete the data so that the node copies the data of the primary")
+	ErrOlder      = errors.New("the epoch is below the promise of this node")
+	ErrIncomplete = errors.New("this node is empty or still loading its data, so it cannot vote")
+	ErrForeign    = errors.New("the Redis of this node has data of another system; delete the data to let the node join")
+	ErrUnagreed   = errors.New("this node is empty: both other nodes must acknowledge a primary before it follows")
+	ErrOvertaken  = errors.New("the node has made another promise, or its Redis has restarted")
+)

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"checkout/common/env"
+	"checkout/common/freeport"
+	"checkout/keeper/rule"
+)
+
+// newRedisOnly starts a Redis without a keeper.
+func newRedisOnly(t *testing.T) (*node, *redisNode) {
+	t.Helper()
+	s := &shard{t: t}
+	n := &node{dir: t.TempDir(), addr: freeport.Addr(t)}
+	n.redisArgs = redisArgs(n)
+	s.nodes[0] = n
+	s.startRedis(0)
+	r := newRedis(env.Keeper{Service: "order", Redis: env.Redis{Addrs: []string{n.addr}}})
+	t.Cleanup(func() {
+		r.close()
+		stop(n.redis)
+	})
+	s.eventually("the Redis is frozen", func() bool {
+		o, err := r.Freeze(t.Context())
+		return err == nil && o.Frozen()
+	})
+	return n, r
+}
+
+func TestPromotionClosesConnections(t *testing.T) {
+	t.Parallel()
+	n, r := newRedisOnly(t)
+	client := n.client()
+	defer client.Close()
+	conn := client.Conn()
+	defer conn.Close()
+	if err := conn.Ping(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	accept := func(rule.Observation) error { return nil }
+	for o := (rule.Observation{}); !o.Master || o.Position != (rule.Position{Epoch: 3}); {
+		r.Promote(t.Context(), 3, accept) // a slow machine can cause timeouts
+		o, _ = r.Observe(t.Context())
+	}
+	if err := conn.Ping(t.Context()).Err(); err == nil {
+		t.Error("a connection has survived the promotion")
+	}
+}
+
+// TestLateCommand checks that a command cannot undo a later freeze after the keeper has stopped waiting for its reply.
+func TestLateCommand(t *testing.T) {
+	t.Parallel()
+	n, r := newRedisOnly(t)
+	n.redis.Process.Signal(syscall.SIGSTOP)
+	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := r.Follow(short, "127.0.0.1:9"); err == nil {
+		t.Error("Follow of a hung Redis: got no error, want a timeout")
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for r.Freeze(t.Context()); r.client == nil; { // after an error there is no client
+			r.Freeze(t.Context())
+		}
+	}()
+	time.Sleep(50 * time.Millisecond)
+	n.redis.Process.Signal(syscall.SIGCONT)
+	<-done
+	for range 5 {
+		time.Sleep(20 * time.Millisecond)
+		if o, err := r.Observe(t.Context()); err == nil && !o.Frozen() {
+			t.Errorf("after the freeze: got %+v, want a frozen Redis", o)
+		}
+	}
+}
+
+// TestStrangers checks which requests a keeper rejects.
+func TestStrangers(t *testing.T) {
+	t.Parallel()
+	k, err := newKeeper(env.Keeper{
+		Service: "order", Keepers: [3]string{"a:1", "b:1", "c:1"}, Redis: env.Redis{Addrs: []string{"127.0.0.1:1"}},
+		Token: "0123456789abcdef", State: filepath.Join(t.TempDir(), "keeper.json"),
+	}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(k.handler())
+	defer server.Close()
+	keeper := server.Listener.Addr().String()
+	const token = "0123456789abcdef"
+	for _, c := range []struct {
+		name, path, token, shard string
+		node                     int
+		want                     string
+	}{
+		{"no token", "/vote", "", "order-0", 1, "KEEPER_TOKEN"},
+		{"another token", "/init", token + "x", "order-0", 0, "KEEPER_TOKEN"},
+		{"another shard", "/beat", token, "stock-0", 1, "this is a keeper of order-0"},
+		{"this node", "/beat", token, "order-0", 0, "the sender and this keeper are both node 0"},
+		{"no node", "/beat", token, "order-0", 3, "not the index of a node"},
+		{"not primary", "/handover", token, "order-0", 0, errNotPrimary.Error()},
+	} {
+		err := post(t.Context(), statusClient, keeper, c.path, c.token, c.shard, c.node, struct{}{}, &struct{}{})
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %q", c.name, err, c.want)
+		}
+	}
+	for path, want := range map[string]int{"/healthz": 200, "/readyz": 503, "/status": 200, "/vote": 405, "/x": 404} {
+		response, err := http.Get("http://" + keeper + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if response.StatusCode != want {
+			t.Errorf("GET %s: got %d, want %d", path, response.StatusCode, want)
+		}
+	}
+}

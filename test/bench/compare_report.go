@@ -1,0 +1,112 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// markdown returns the report.
+func (c *comparison) markdown(date time.Time) string {
+	w := &strings.Builder{}
+	fmt.Fprintf(w, "# Comparison\n\nMeasured on %s by `make bench-compare`.\n\n",
+		date.UTC().Format("2006-01-02 15:04 MST"))
+	for _, line := range c.host {
+		fmt.Fprintf(w, "- %s\n", line)
+	}
+	for _, o := range c.others {
+		fmt.Fprintf(w, "- %s: a running system at %s\n", o.name, o.url)
+	}
+	fmt.Fprint(w, "\n## Checkouts in a closed loop\n\n"+
+		"Each client sends its next checkout when it has a response. The systems are measured in turn. Figures are medians\n"+
+		"of the rounds; brackets show the slowest and the fastest round. Ratios compare this project with the other\n"+
+		"system in the same round. CPU is the processor time of all processes of the system until they are idle again.\n"+
+		"Rates and CPU count only checkouts that got 2xx.\n\n")
+	table(w, "system | clients | checkouts/s | p50 ms | p99 ms | CPU µs | checkouts/s of this project / of it | "+
+		"its CPU / of this project | CPU µs by process | responses")
+	ours := c.systems[0]
+	for _, clients := range c.clients {
+		for _, s := range c.systems {
+			rounds, all := s.rounds[clients], newPhase()
+			for _, p := range rounds {
+				all.join(p)
+			}
+			rates := each(rounds, (*phase).paidRate)
+			row := []any{s.name, clients,
+				fmt.Sprintf("%.0f (%.0f–%.0f)", median(rates), slices.Min(rates), slices.Max(rates)),
+				time.Duration(median(each(rounds, func(p *phase) float64 { return float64(p.percentile(50)) }))),
+				time.Duration(median(each(rounds, func(p *phase) float64 { return float64(p.percentile(99)) }))),
+				median(each(rounds, (*phase).paidCost))}
+			for _, ratio := range []float64{
+				medianRatio(ours.rounds[clients], rounds, (*phase).paidRate),
+				medianRatio(rounds, ours.rounds[clients], (*phase).paidCost),
+			} {
+				cell := "-"
+				if ratio > 0 && s != ours {
+					cell = fmt.Sprintf("%.1f", ratio)
+				}
+				row = append(row, cell)
+			}
+			var processes []string
+			for _, kind := range slices.Sorted(maps.Keys(all.cpu)) {
+				if kind != generator && all.successes() > 0 {
+					used := float64(all.cpu[kind].total().Microseconds()) / float64(all.successes())
+					processes = append(processes, fmt.Sprintf("%s %.0f", kind, used))
+				}
+			}
+			cells(w, append(row, strings.Join(processes, ", "), all.tally)...)
+		}
+	}
+	c.auditSection(w)
+	return w.String()
+}
+
+func (c *comparison) auditSection(w *strings.Builder) {
+	fmt.Fprint(w, "\n## Checks\n\n"+
+		"After all checkouts, every order, user and item is read back. A checkout that got 2xx must have used credit and\n"+
+		"stock. A checkout that got 4xx must have used nothing. After any other response, the order itself decides. A\n"+
+		"response is wrong if the order contradicts it. Lost means: users have less credit, or items less stock, than the\n"+
+		"checkouts explain. Minted means: more.\n\n")
+	table(w, "system | checkouts | 2xx | 4xx | unknown | wrong responses | credit lost | credit minted | "+
+		"stock lost | stock minted | verdict")
+	for _, s := range c.systems {
+		a, verdict := s.audit, "adds up"
+		if !a.addsUp() {
+			verdict = "**does not add up**"
+		}
+		cells(w, s.name, a.checkouts, a.paid, a.refused, a.unknown, a.wrong, a.credit.lost, a.credit.minted,
+			a.stock.lost, a.stock.minted, verdict)
+	}
+}
+
+func each(rounds []*phase, of func(*phase) float64) []float64 {
+	var all []float64
+	for _, p := range rounds {
+		all = append(all, of(p))
+	}
+	return all
+}
+
+// medianRatio divides a figure of each round in the first list by the figure of the same round in the second list,
+// and returns the median of the quotients. It ignores rounds with an unknown figure. If no round is left, the result
+// is 0.
+func medianRatio(a, b []*phase, of func(*phase) float64) float64 {
+	var ratios []float64
+	for i := range min(len(a), len(b)) {
+		if of(a[i]) > 0 && of(b[i]) > 0 {
+			ratios = append(ratios, of(a[i])/of(b[i]))
+		}
+	}
+	if len(ratios) == 0 {
+		return 0
+	}
+	return median(ratios)
+}
+
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	n := len(sorted)
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+}

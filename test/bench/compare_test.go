@@ -1,0 +1,141 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestComparison compares the real system with two stubs. The first stub uses different names in its JSON. The second
+// stub charges twice, removes a piece too many, and reports a paid order as unpaid.
+func TestComparison(t *testing.T) {
+	urls := "http://" + startStub(t, &stub{foreign: true}) +
+		" http://" + startStub(t, &stub{leak: true, overcharge: true, deny: true})
+	others, err := parseOthers(urls, "honest lossy", fmt.Sprintf("%d;", os.Getpid()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &comparison{others: others, slice: 50 * time.Millisecond, clients: []int{1, 4}}
+	o, p := options{shards: 1}, plan{users: 20, items: 20, slices: 2}
+	if err := c.measure(t.Context(), o, p, log.New(t.Output(), "", log.Lmicroseconds)); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.violations(); err == nil || !strings.HasSuffix(err.Error(), ": lossy") {
+		t.Errorf("got %v, want an error that names only lossy", err)
+	}
+	ours, honest, lossy := c.systems[0], c.systems[1], c.systems[2]
+	want := audit{checkouts: len(lossy.orders), paid: len(lossy.orders), wrong: 1,
+		credit: difference{lost: price}, stock: difference{lost: 1}}
+	if lossy.audit != want {
+		t.Errorf("lossy: got %+v, want %+v", lossy.audit, want)
+	}
+	for _, s := range []*contestant{ours, honest} {
+		for _, clients := range c.clients {
+			all := newPhase()
+			for _, round := range s.rounds[clients] {
+				all.join(round)
+			}
+			if !(all.paidRate() > 0) || !all.allOK() || len(all.cpu) < 2 || s == honest && all.paidCost() <= 0 {
+				t.Errorf("%s, %d clients: %v/s, %v, processor time %v", s.name, clients, all.paidRate(), all.tally, all.cpu)
+			}
+		}
+	}
+	text := c.markdown(time.Now())
+	for _, part := range []string{"| this project | 1 |", "| honest | 4 |", "order ", "appendfsync always",
+		"| lossy | " + fmt.Sprint(len(lossy.orders)), "| **does not add up** |", "| adds up |"} {
+		if !strings.Contains(text, part) {
+			t.Errorf("want %q in the report:\n%s", part, text)
+		}
+	}
+}
+
+func TestAuditFindsMintedAmounts(t *testing.T) {
+	t.Parallel()
+	for _, s := range []*stub{{free: true}, {free: true, breakEvery: 5, failEvery: 9}} {
+		f, err := newFixture(t.Context(), startStub(t, s), 5, 5)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.close()
+		all, err := f.orders(t.Context(), 30)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := drive(t, f.d.addr, 2)
+		if err := d.run(t.Context(), &checkouts{host: f.d.addr, orders: all, tally: newTally()}); err != nil {
+			t.Fatal(err)
+		}
+		a, err := auditSystem(t.Context(), f, all, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if (a.credit != difference{minted: price}) || a.stock != (difference{}) || a.wrong != 0 || a.addsUp() ||
+			a.paid+a.unknown != 30 || a.unknown == 0 != (s.breakEvery == 0) {
+			t.Errorf("got %+v, want %d credit minted and nothing else", a, price)
+		}
+	}
+}
+
+func TestFieldsAcceptUsualNames(t *testing.T) {
+	for body, want := range map[string]created{
+		`{"user_id":"u1"}`: {UserID: "u1"},
+		`{"itemId":7}`:     {ItemID: "7"},
+		`{"Order-ID":"o"}`: {OrderID: "o"},
+		`{"id":"x"}`:       {"x", "x", "x"},
+	} {
+		var got created
+		if err := got.UnmarshalJSON([]byte(body)); err != nil || got != want {
+			t.Errorf("%s: got %+v, error %v, want %+v", body, got, err, want)
+		}
+	}
+	for _, body := range []string{`{}`, `[]`, `{"name":"x"}`, `{`} {
+		if err := new(created).UnmarshalJSON([]byte(body)); err == nil {
+			t.Errorf("%s: got no error, want one", body)
+		}
+	}
+	for body, want := range map[string]int64{
+		`{"credit":5}`: 5, `{"credit":"5"}`: 5, `{"credit":5.0}`: 5, `{"credit":5.5}`: -1,
+	} {
+		var f fields
+		err := f.UnmarshalJSON([]byte(body))
+		got, amountErr := f.amount("credit")
+		if err != nil || (amountErr != nil) != (want < 0) || want >= 0 && got != want {
+			t.Errorf("%s: got %d, errors %v, %v, want %d", body, got, err, amountErr, want)
+		}
+	}
+	for body, want := range map[string]bool{`{"paid":true}`: true, `{"paid":"True"}`: true, `{"paid":1}`: true,
+		`{"paid":0}`: false, `{"paid":false}`: false, `{}`: false} {
+		var f fields
+		if err := f.UnmarshalJSON([]byte(body)); err != nil || f.paid() != want {
+			t.Errorf("%s: got %t, error %v, want %t", body, f.paid(), err, want)
+		}
+	}
+}
+
+func TestComparisonRejectsOtherHostsAndWrongLists(t *testing.T) {
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"-compare", "http://shop.example:8000"}, "load goes only to localhost"},
+		{[]string{"-compare", "http://localhost:1 http://10.0.0.1"}, "load goes only to localhost"},
+		{[]string{"-compare", "http://localhost.shop.example"}, "load goes only to localhost"},
+		{[]string{"-compare", "http://127.0.0.1@10.0.0.1:80"}, "load goes only to localhost"},
+		{[]string{"-compare", "http://localhost:1", "-gateway", "http://10.0.0.1:80"}, "load goes only to localhost"},
+		{[]string{"-compare", " "}, "0 URLs"},
+		{[]string{"-compare", "http://localhost:1", "-names", "a b"}, "1 URLs, -names has 2"},
+		{[]string{"-compare", "http://localhost:1", "-pids", "x"}, "process x: not a number"},
+		{[]string{"-compare", "http://localhost:1", "-pids", "1073741824"}, "process 1073741824"},
+		{[]string{"-compare", "http://localhost:1", "-pids", ";1"}, "more lists"},
+		{[]string{"-names", "a"}, "need -compare"},
+	} {
+		if err := run(t.Context(), test.args, io.Discard, io.Discard); err == nil ||
+			!strings.Contains(err.Error(), test.want) {
+			t.Errorf("%q: got %v, want %q", test.args, err, test.want)
+		}
+	}
+}

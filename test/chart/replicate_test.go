@@ -1,0 +1,145 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// replicateKubectl is a stand-in for kubectl in tests of k8s/replicate. It keeps the claims in the folder "claims" and
+// logs all commands except get. A command that contains the text in the file "fail" fails.
+const replicateKubectl = `#!/bin/sh
+shift 2 # -n namespace
+case "$1" in get) ;; *) echo "$*" >>"$FAKE/log" ;; esac
+[ ! -s "$FAKE/fail" ] || case "$*" in *"$(cat "$FAKE/fail")"*) exit 1 ;; esac
+case "$*" in
+"get pvc -l"*) ls "$FAKE/claims" ;;
+"get pvc "*volumeName*) cat "$FAKE/claims/$3" ;;
+"get pvc "*storageClassName*) echo fast ;;
+"get pvc "*storage*) echo 10Gi ;;
+"get pvc "*uid*) echo "uid-of-$3" ;;
+"get pvc "*" -o name") [ -e "$FAKE/claims/$3" ] ;;
+"get pv "*annotations*) cat "$FAKE/policy-$3" 2>/dev/null || true ;;
+"get pv "*persistentVolumeReclaimPolicy*) echo Delete ;;
+"get deployment"*) printf '%s\n' deployment.apps/order-1 deployment.apps/gateway ;;
+"patch pv "*'"Retain"'*) echo Delete >"$FAKE/policy-$3" ;;
+"patch pv "*'"checkout-reclaim-policy":null'*) rm "$FAKE/policy-$3" ;;
+"create -f -") tee "$FAKE/created" | sed -n 's/^  name: //p;s/^  volumeName: //p' |
+	{ read -r name; read -r volume; echo "$volume" >"$FAKE/claims/$name"; } ;;
+"delete pvc "*) rm "$FAKE/claims/$3" ;;
+esac
+`
+
+func replicate(t *testing.T, dir, fail string, args ...string) (log []string, output string, err error) {
+	t.Helper()
+	for name, text := range map[string]string{"kubectl": replicateKubectl, "fail": fail, "log": ""} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command(filepath.Join(root, "k8s/replicate"), args...)
+	cmd.Env = append(os.Environ(), "FAKE="+dir, "KUBECTL="+dir+"/kubectl")
+	out, err := cmd.CombinedOutput()
+	text, _ := os.ReadFile(filepath.Join(dir, "log"))
+	return strings.Split(strings.TrimSpace(string(text)), "\n"), string(out), err
+}
+
+func withClaims(t *testing.T, claims map[string]string) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	for name, volume := range claims {
+		path := filepath.Join(dir, "claims", name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(volume+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func claimsIn(t *testing.T, dir string) string {
+	t.Helper()
+	entries, err := os.ReadDir(filepath.Join(dir, "claims"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []string
+	for _, e := range entries {
+		volume, _ := os.ReadFile(filepath.Join(dir, "claims", e.Name()))
+		list = append(list, e.Name()+"="+strings.TrimSpace(string(volume)))
+	}
+	return strings.Join(list, " ")
+}
+
+var single = map[string]string{"data-order-redis-0": "v0", "data-order-redis-1": "v1", "data-stock-redis-0": "v2"}
+
+const renamed = "data-order-redis-0-0=v0 data-order-redis-1-0=v1 data-stock-redis-0-0=v2"
+
+// TestReplicate checks that k8s/replicate renames every claim and keeps its volume, and that undo renames the claims
+// back.
+func TestReplicate(t *testing.T) {
+	dir := withClaims(t, single)
+	log, output, err := replicate(t, dir, "")
+	if got := claimsIn(t, dir); err != nil || got != renamed {
+		t.Fatalf("got the claims %s, error %v, want %s\n%s", got, err, renamed, output)
+	}
+	rename := []string{
+		`patch pv…"checkout-reclaim-policy":"Delete"…"persistentVolumeReclaimPolicy":"Retain"`, "create -f -",
+		`patch pv…"claimRef":{"name":"data-…-0","namespace":"default","uid":"uid-of-data-`, "delete pvc data-",
+		"wait pvc data-",
+	}
+	want := []string{"scale deployment.apps/order-1 --replicas=0", "scale deployment.apps/gateway --replicas=0",
+		"delete statefulset order-redis", "delete statefulset stock-redis", "delete statefulset payment-redis"}
+	for range single {
+		want = append(want, rename...)
+	}
+	for range single {
+		want = append(want, `patch pv…"checkout-reclaim-policy":null…"persistentVolumeReclaimPolicy":"Delete"`)
+	}
+	inOrder(t, log, want...)
+	created, _ := os.ReadFile(filepath.Join(dir, "created"))
+	for _, part := range []string{"app.kubernetes.io/name: stock-redis-0, app.kubernetes.io/instance: checkout",
+		"storageClassName: fast", "storage: 10Gi", "volumeName: v2"} {
+		if !strings.Contains(string(created), part) {
+			t.Errorf("the claim has no %q:\n%s", part, created)
+		}
+	}
+	if _, output, err := replicate(t, dir, ""); err == nil || !strings.Contains(output, "no shards") {
+		t.Errorf("a second run: got error %v, want a refusal:\n%s", err, output)
+	}
+	if _, output, err := replicate(t, dir, "", "undo"); err != nil ||
+		claimsIn(t, dir) != "data-order-redis-0=v0 data-order-redis-1=v1 data-stock-redis-0=v2" {
+		t.Errorf("undo: got the claims %s, error %v\n%s", claimsIn(t, dir), err, output)
+	}
+}
+
+// TestReplicateRefuses checks that k8s/replicate changes nothing after the upgrade, when each shard has three nodes.
+func TestReplicateRefuses(t *testing.T) {
+	after := map[string]string{"data-order-redis-0-0": "v0", "data-order-redis-0-1": "v1", "data-order-redis-0-2": "v2"}
+	for _, args := range [][]string{nil, {"undo"}, {"all"}} {
+		if log, output, err := replicate(t, withClaims(t, after), "", args...); err == nil || log[0] != "" {
+			t.Errorf("k8s/replicate %v after the upgrade: ran %q, error %v; want a refusal\n%s", args, log, err, output)
+		}
+	}
+}
+
+// TestReplicateAgain checks that a second run completes the work, after a failure at any command of the first run.
+func TestReplicateAgain(t *testing.T) {
+	for _, failing := range []string{"scale", "delete statefulset", "Retain", "create", "claimRef",
+		"delete pvc data-order-redis-1", "wait pvc data-order"} {
+		dir := withClaims(t, single)
+		if _, output, err := replicate(t, dir, failing); err == nil {
+			t.Errorf("with a failing %q: got no error\n%s", failing, output)
+		}
+		_, output, err := replicate(t, dir, "")
+		policies, _ := filepath.Glob(filepath.Join(dir, "policy-*"))
+		if got := claimsIn(t, dir); err != nil || got != renamed || len(policies) > 0 {
+			t.Errorf("again after a failing %q: got the claims %s, policies not restored %v, error %v\n%s",
+				failing, got, policies, err, output)
+		}
+	}
+}

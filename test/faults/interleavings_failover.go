@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	keepers "checkout/keeper/status"
+	"checkout/test/check"
+	"checkout/test/faultproxy"
+)
+
+// Interleavings on replicated shards. A client of shard 0 of stock increments a number and reads it.
+var (
+	// The replicas receive nothing. One instance writes and another one reads. Then the primary dies.
+	silentReplicas = &interleaving{"the replicas receive nothing, and then the primary dies", onShard(runSilentReplicas)}
+
+	// The keeper of the primary is cut off, and another node is elected. The third node receives no beat of the winner.
+	// The services and the replicas still reach the old primary.
+	oldPrimaryServes = &interleaving{"an old primary is reachable after an election", onShard(runOldPrimary(false))}
+
+	// Like oldPrimaryServes, but the third node also receives a beat of the old primary after it has voted.
+	oldPrimaryBeats = &interleaving{"a beat of the old primary arrives after an election", onShard(runOldPrimary(true))}
+
+	// One replica is stale when the primary dies. Only this replica can ask the other replica for a vote.
+	staleCandidate = &interleaving{"a stale replica stands for election", onShard(runStaleCandidate)}
+
+	// One replica is stale. The other replica loses its disk, and the primary is down for some seconds.
+	emptyVoter = &interleaving{"a stale replica asks an empty node for its vote", onShard(runEmptyVoter)}
+)
+
+// onReplicas lists the interleavings that run on replicated shards.
+var onReplicas = []*interleaving{silentReplicas, oldPrimaryServes, oldPrimaryBeats, staleCandidate, emptyVoter}
+
+// replicated reports whether the interleaving runs on replicated shards.
+func (il *interleaving) replicated() bool { return slices.Contains(onReplicas, il) }
+
+// electionTimeout is enough for an election, even on a busy host.
+const electionTimeout = 5 * time.Second
+
+// shardRun is a run on one replicated shard.
+type shardRun struct {
+	*replicaSet
+	*ledger
+}
+
+// onShard returns a runFunc for an interleaving on shard 0 of stock. At the end, the runFunc compares the number on the
+// shard with the acknowledged increments.
+func onShard(run func(context.Context, *shardRun) error) runFunc {
+	return func(ctx context.Context, s *rig) error {
+		i := slices.IndexFunc(s.newReplicaSets(s.proxies, s.trial.random), func(r *replicaSet) bool {
+			return r.service == "stock"
+		})
+		r := &shardRun{replicaSet: s.newReplicaSets(s.proxies, s.trial.random)[i]}
+		var err error
+		if r.ledger, err = s.newLedger("stock", 0, s.violate); err != nil {
+			return err
+		}
+		if err := r.waitWhole(ctx, wholeWithin); err != nil {
+			return err
+		}
+		for range 5 {
+			if a := r.write(r.clients[0]); !a.OK() {
+				return fmt.Errorf("write before the fault: %v", a)
+			}
+		}
+		err = run(ctx, r)
+		r.heal()
+		if err = errors.Join(err, r.waitWhole(ctx, wholeWithin)); err != nil {
+			return err
+		}
+		// An instance refuses a shard that has lost writes if the instance has seen a higher write sequence. A restarted
+		// instance has seen none, so it accepts the shard, and the reads below find the loss.
+		if err := s.restart(ctx, s.points.instances("stock")...); err != nil {
+			return err
+		}
+		for _, c := range r.clients {
+			if err := check.Poll(ctx, servedWithin, func(context.Context) error {
+				if a := r.read(c); !a.OK() {
+					return fmt.Errorf("read after the fault: %v", a)
+				}
+				return nil
+			}); err != nil {
+				return err
+			}
+		}
+		s.orders.initial.Stock[r.id] = r.low // the checkers expect this number
+		return nil
+	}
+}
+
+// writeFor writes for some time through both instances.
+func (r *shardRun) writeFor(ctx context.Context, lasts time.Duration) {
+	for until := time.Now().Add(lasts); time.Now().Before(until); sleep(ctx, 20*time.Millisecond) {
+		r.write(r.ledger.client())
+	}
+}
+
+// elected waits until a node other than the primary is elected, and returns it. It returns -1 after electionTimeout.
+func (r *shardRun) elected(ctx context.Context) int {
+	for until := time.Now().Add(electionTimeout); time.Now().Before(until); sleep(ctx, 20*time.Millisecond) {
+		for i, node := range r.status(ctx) {
+			if i != r.primary && node.Role == keepers.Primary {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+var blackhole = faultproxy.Faults{Blackhole: true}
+
+func runSilentReplicas(ctx context.Context, r *shardRun) error {
+	r.isolate(r.primary, r.others[:], true, false, blackhole)
+	written := make(chan check.Response, 1)
+	go func() { written <- r.clients[0].Call("POST", "/stock/add/"+r.id+"/1") }()
+	sleep(ctx, 100*time.Millisecond) // wait until the primary has executed the write
+	r.high++
+	r.read(r.clients[1])
+	if (<-written).OK() {
+		r.low = max(r.low, r.high)
+	}
+	if err := r.kill(r.redis(r.primary), r.keeper(r.primary)); err != nil {
+		return err
+	}
+	r.heal()
+	if r.elected(ctx) < 0 {
+		return errors.New("no other node is elected")
+	}
+	return r.start(ctx, r.redis(r.primary), r.keeper(r.primary))
+}
+
+func runOldPrimary(beats bool) func(context.Context, *shardRun) error {
+	return func(ctx context.Context, r *shardRun) error {
+		// The winner's beats to the third node are dropped.
+		for i, from := range r.others {
+			trap, err := r.proxies.on(r.keeper(from)+" > "+r.keeper(r.others[1-i])).Trap(1000, "/beat", "", faultproxy.Before)
+			if err != nil {
+				return err
+			}
+			trap.Drop()
+			defer trap.Remove()
+		}
+		// The services cannot reach another primary.
+		for _, other := range r.others {
+			r.setClients(other, []int{0, 1}, faultproxy.Faults{Cut: true})
+		}
+		r.isolate(r.primary, r.others[:], false, true, faultproxy.Faults{Cut: true})
+		winner := r.elected(ctx)
+		if winner < 0 {
+			return errors.New("no other node is elected")
+		}
+		if beats {
+			r.setLink(r.primary, r.others[0]+r.others[1]-winner, false, true, faultproxy.Faults{})
+		}
+		r.writeFor(ctx, 1500*time.Millisecond)
+		if beats { // cut the link again, so that the winner's beats arrive before the old primary steps down
+			r.setLink(r.primary, r.others[0]+r.others[1]-winner, false, true, faultproxy.Faults{Cut: true})
+		}
+		for i, from := range r.others {
+			r.proxies.on(r.keeper(from) + " > " + r.keeper(r.others[1-i])).RemoveTraps()
+			r.setLink(from, r.primary, false, true, faultproxy.Faults{})
+		}
+		sleep(ctx, time.Second)
+		return nil
+	}
+}
+
+func runStaleCandidate(ctx context.Context, r *shardRun) error {
+	stale, current := r.others[0], r.others[1]
+	r.setLink(stale, r.primary, true, false, blackhole)
+	r.writeFor(ctx, 500*time.Millisecond)
+	r.setLink(current, stale, false, true, faultproxy.Faults{Cut: true}) // only the stale replica can ask for a vote
+	if err := r.kill(r.redis(r.primary), r.keeper(r.primary)); err != nil {
+		return err
+	}
+	r.elected(ctx)
+	r.heal()
+	return r.start(ctx, r.redis(r.primary), r.keeper(r.primary))
+}
+
+func runEmptyVoter(ctx context.Context, r *shardRun) error {
+	stale, lost := r.others[0], r.others[1]
+	r.setLink(stale, r.primary, true, false, blackhole)
+	r.writeFor(ctx, 500*time.Millisecond)
+	err := r.kill(r.redis(r.primary), r.keeper(r.primary), r.redis(lost), r.keeper(lost))
+	if err = errors.Join(err, r.wipe(lost), r.start(ctx, r.redis(lost), r.keeper(lost))); err != nil {
+		return err
+	}
+	r.heal()
+	r.elected(ctx) // times out: no node is elected, because the only voter is empty
+	return r.start(ctx, r.redis(r.primary), r.keeper(r.primary))
+}

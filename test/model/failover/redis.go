@@ -1,0 +1,126 @@
+package failover
+
+// This file contains the steps of a Redis.
+
+// redisSteps appends the steps of the Redis of node i.
+func (m *Model) redisSteps(s *state, i uint8, to []step) []step {
+	n := &s.nodes[i]
+	if s.rewrites(n) {
+		to = append(to, step{event: rewrite, node: i})
+	}
+	if s.isPrimary(int(i)) {
+		return m.primarySteps(s, i, to)
+	}
+	if n.follows == 0 {
+		return to
+	}
+	j := n.follows - 1
+	source := &s.nodes[j]
+	if m.mayAcknowledge(s, i, j) {
+		to = append(to, step{event: acknowledge, node: j, other: i})
+	}
+	if source.mem == empty || source.mem == n.mem && n.history {
+		return to
+	}
+	if m.Mutation == DropBeforeCopy && n.mem != empty {
+		to = append(to, step{event: dropData, node: i, other: j})
+	}
+	switch {
+	case s.continues(n, source):
+		to = append(to, step{event: stream, node: i, other: j})
+	case s.serves(j):
+		to = append(to, step{event: fullCopy, node: i, other: j})
+	}
+	return to
+}
+
+// continues reports whether Redis n receives only the missing part of the log of its source.
+func (s *state) continues(n, source *node) bool { return n.history && s.contains(source.mem, n.mem) }
+
+// serves reports whether Redis j sends a full copy to a replica that needs one: it must be a primary, or be connected
+// to its own source.
+func (s *state) serves(j uint8) bool {
+	n := &s.nodes[j]
+	return s.isPrimary(int(j)) || n.follows != 0 && s.continues(n, &s.nodes[n.follows-1])
+}
+
+func (m *Model) primarySteps(s *state, i uint8, to []step) []step {
+	n := &s.nodes[i]
+	if int(s.batches) < m.Batches {
+		to = append(to, step{event: execute, node: i})
+	}
+	if m.Mutation == NoMark || m.Mutation == PromoteKeepsConnections && n.noted == empty {
+		to = append(to, step{event: readBatch, node: i})
+	}
+	if m.Mutation == AckAlone && n.mem.batches() > 0 && !s.rewrites(n) && !s.contains(s.acked, n.mem) {
+		to = append(to, step{event: acknowledge, node: i, other: i})
+	}
+	return to
+}
+
+// mayAcknowledge reports whether primary j may return the replies of the last batch in the log of node i. The batch
+// must belong to the current term of the primary, because the connections of earlier terms are closed. Both nodes must
+// have the batch on disk, or may have written it by now. mayAcknowledge returns false for a batch that an earlier reply
+// has shown, because another reply would change nothing.
+func (m *Model) mayAcknowledge(s *state, i, j uint8) bool {
+	n, primary := &s.nodes[i], &s.nodes[j]
+	if !s.isPrimary(int(j)) || n.mem.batches() == 0 || n.mem.term() != primary.mem.term() ||
+		!s.contains(primary.mem, n.mem) || s.contains(s.acked, n.mem) {
+		return false
+	}
+	return (!s.rewrites(n) || m.Mutation == NoWaitAOF) && (!s.rewrites(primary) || m.Mutation == AckBeforeOwnDisk)
+}
+
+func (m *Model) takeRedisStep(s *state, e step) {
+	n, o := &s.nodes[e.node], &s.nodes[e.other]
+	switch e.event {
+	case execute:
+		s.batches++
+		n.mem++
+		if n.noted != empty && !s.contains(n.mem, n.noted) {
+			s.stale = n.mem
+		}
+		n.noted = empty
+	case readBatch:
+		if m.Mutation == NoMark {
+			if !s.rewrites(n) {
+				s.sync(n, n.mem)
+			}
+			s.reply(n.mem)
+			break
+		}
+		n.noted = n.mem
+	case stream:
+		n.mem = s.after(n.mem, o.mem)
+	case fullCopy:
+		n.mem, n.history = o.mem, true
+	case dropData:
+		n.mem, n.disk = empty, empty
+	case rewrite:
+		n.disk, n.lost = n.mem, false
+	case acknowledge:
+		if m.Mutation != AckBeforeOwnDisk {
+			s.sync(n, o.mem)
+		}
+		if m.Mutation != NoWaitAOF {
+			s.sync(o, o.mem)
+		}
+		s.reply(o.mem)
+	}
+}
+
+// sync records that a log in the memory of a node is also on its disk.
+func (s *state) sync(n *node, t tip) {
+	if !s.contains(n.disk, t) {
+		n.disk = t
+	}
+}
+
+// reply shows a log to a client. The log must contain everything that earlier replies have shown.
+func (s *state) reply(t tip) {
+	if s.stale != empty && s.contains(t, s.stale) || !s.contains(t, s.acked) {
+		s.forked = true
+		return
+	}
+	s.acked = t
+}
