@@ -144,12 +144,11 @@ func (c *conn) stale(idle time.Duration) bool {
 		return true
 	}
 	stale := false
-	err = raw.Read(func(fd uintptr) bool {
+	err = raw.Control(func(fd uintptr) { // not raw.Read, which fails after the deadline of the last batch
 		var peeked [1]byte
 		n, _, err := syscall.Recvfrom(int(fd), peeked[:], syscall.MSG_PEEK)
 		closed := n == 0 && err == nil || err != nil && !errors.Is(err, syscall.EAGAIN)
 		stale = closed || n > 0 && c.Conn == socket // with TLS, unread bytes may be a record without data
-		return true
 	})
 	return err != nil || stale
 }

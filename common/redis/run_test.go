@@ -184,3 +184,24 @@ func TestFieldsAndHash(t *testing.T) {
 		t.Errorf("missing hash: got %v, %v; want no fields", hash, err)
 	}
 }
+
+// A connection that was idle is used again, because a new connection must be verified first.
+func TestIdleConnectionIsUsedAgain(t *testing.T) {
+	t.Parallel()
+	c, servers := testredis.Open(t, "order", 1, scripts)
+	connections := func() string {
+		if _, err := c.Shards()[0].Run(t.Context(), count, counter); err != nil {
+			t.Fatal(err)
+		}
+		stats, err := servers[0].Client.InfoMap(t.Context(), "stats").Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return stats["Stats"]["total_connections_received"]
+	}
+	before := connections()
+	time.Sleep(time.Second) // longer than the deadline of the last batch
+	if after := connections(); after != before {
+		t.Errorf("after an idle second, %s connections in total; want %s, as before", after, before)
+	}
+}
