@@ -83,6 +83,7 @@ func start(t *testing.T, cfg stack.Config) *stack.Stack {
 }
 
 func launch(t stack.T, cfg stack.Config) (*stack.Stack, error) {
+	cfg.InMemory = true
 	cfg.OnExit = func(name string, err error) { t.Errorf("%s exited unexpectedly: %v", name, err) }
 	return stack.Start(context.Background(), cfg)
 }
