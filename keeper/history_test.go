@@ -29,16 +29,19 @@ type history struct {
 }
 
 // load starts clients that write and read until a call of finish.
-func (s *shard) load(t *testing.T) *history {
+func (s *shard) load(t *testing.T) *history { return s.loadOf(t, 3, 8*time.Millisecond) }
+
+// loadOf is like load, with a number of clients and their pause after each batch.
+func (s *shard) loadOf(t *testing.T, clients int, pause time.Duration) *history {
 	ctx, stop := context.WithCancel(t.Context())
 	h := &history{t: t, shard: s, stop: stop, acked: map[string]bool{}, last: time.Now()}
-	for c := range 3 {
-		h.wait.Go(func() { h.run(ctx, c) })
+	for c := range clients {
+		h.wait.Go(func() { h.run(ctx, c, pause) })
 	}
 	return h
 }
 
-func (h *history) run(ctx context.Context, number int) {
+func (h *history) run(ctx context.Context, number int, pause time.Duration) {
 	var client *redis.Client
 	for i := 0; ctx.Err() == nil; i++ {
 		if client == nil {
@@ -52,7 +55,7 @@ func (h *history) run(ctx context.Context, number int) {
 			client.Close()
 			client = nil
 		}
-		time.Sleep(8 * time.Millisecond)
+		time.Sleep(pause)
 	}
 	if client != nil {
 		client.Close()

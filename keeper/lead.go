@@ -20,15 +20,19 @@ func (k *keeper) lead(ctx context.Context, o rule.Observation) {
 	for _, node := range k.others() {
 		if !k.acks[node].asked {
 			k.acks[node].asked = true
-			beats[node] = rule.Beat{
-				Node: k.config.Node, Epoch: o.Position.Epoch, Position: o.Position, RunID: o.RunID,
-				Attach: node == turn || acks[node].Attached,
-			}
+			beats[node] = k.beatOf(o, node == turn || acks[node].Attached)
 		}
 	}
 	k.mu.Unlock()
 	for node, beat := range beats {
 		go k.beat(ctx, node, beat)
+	}
+}
+
+// beatOf returns a beat of this node, whose Redis is in state o.
+func (k *keeper) beatOf(o rule.Observation, attach bool) rule.Beat {
+	return rule.Beat{
+		Node: k.config.Node, Epoch: o.Position.Epoch, Position: o.Position, Offset: o.Offset, RunID: o.RunID, Attach: attach,
 	}
 }
 
@@ -192,7 +196,7 @@ func (k *keeper) handover(ctx context.Context) error {
 	if err := k.step(ctx, func(ctx context.Context) error { return k.redis.pause(ctx, pauseTimeout) }); err != nil {
 		return err
 	}
-	err := k.catchUp(ctx, successor, epoch)
+	err := k.catchUp(ctx, successor)
 	if err == nil {
 		k.postpone(time.Now())
 		k.mu.Lock()
@@ -228,8 +232,9 @@ func (k *keeper) handover(ctx context.Context) error {
 	return nil
 }
 
-// catchUp waits until a replica has all data of the paused primary.
-func (k *keeper) catchUp(ctx context.Context, node int, epoch int64) error {
+// catchUp waits until a replica has all data of the paused primary. It also compares the offsets: if the replica lacks
+// only a request of the primary for an acknowledgement, then after the election the old primary would need a full copy.
+func (k *keeper) catchUp(ctx context.Context, node int) error {
 	ctx, cancel := context.WithTimeout(ctx, pauseTimeout/2)
 	defer cancel()
 	var o rule.Observation
@@ -241,11 +246,10 @@ func (k *keeper) catchUp(ctx context.Context, node int, epoch int64) error {
 	}
 	for {
 		var a rule.Ack
-		b := rule.Beat{Node: k.config.Node, Epoch: epoch, Position: o.Position, RunID: o.RunID, Attach: true}
-		if err := k.ask(ctx, node, "/beat", b, &a); err != nil {
+		if err := k.ask(ctx, node, "/beat", k.beatOf(o, true), &a); err != nil {
 			return err
 		}
-		if !a.Position.Behind(o.Position) {
+		if !a.Position.Behind(o.Position) && a.Offset >= o.Offset {
 			return nil
 		}
 		select {

@@ -30,7 +30,20 @@ func StartGroup(t testing.TB, tag string) *Group {
 			"--replicaof", "127.0.0.1 1", "--repl-diskless-load", "disabled", "--repl-diskless-sync-delay", "0"))
 	}
 	g.Elect(t, 0)
+	g.awaitReplicas(t)
 	return g
+}
+
+// awaitReplicas waits until both replicas acknowledge writes. After a copy of the data, this takes up to a second.
+func (g *Group) awaitReplicas(t testing.TB) {
+	t.Helper()
+	p := g.Nodes[0].Client.Pipeline()
+	p.Incr(t.Context(), g.seqKey)
+	p.Do(t.Context(), "WAIT", 2, 0)
+	synced := p.Do(t.Context(), "WAITAOF", 1, 2, 0)
+	if _, err := p.Exec(t.Context()); err != nil {
+		t.Fatalf("wait for the replicas: %v: %v", err, synced)
+	}
 }
 
 // Addr returns the element of REDIS_ADDRS for the shard.

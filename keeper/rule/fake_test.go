@@ -29,6 +29,7 @@ type fake struct {
 	copied  []entry
 	broken  bool  // a copy has failed halfway: the AOF is off
 	fail    error // error of every command, or nil
+	offset  int64 // replication offset
 	locked  bool  // cannot be frozen: a mutation
 	foreign bool
 }
@@ -49,7 +50,7 @@ func (f *fake) position() (p Position) {
 func (f *fake) observation() Observation {
 	return Observation{
 		RunID: strconv.Itoa(f.process), Master: f.master, Follows: f.follows, LinkUp: !f.master && f.follows != Frozen,
-		Loading: f.loading, AOF: !f.broken, Keys: len(f.log) > 0 || f.foreign, Position: f.position(),
+		Offset: f.offset, Loading: f.loading, AOF: !f.broken, Keys: len(f.log) > 0 || f.foreign, Position: f.position(),
 	}
 }
 

@@ -68,6 +68,32 @@ func TestFollow(t *testing.T) {
 	}
 }
 
+// A replica whose link is up is not in sync while it lacks something that preceded the previous beat: the primary may
+// not have begun to send writes after a full copy.
+func TestReplicaInSyncHasWhatPrecededThePreviousBeat(t *testing.T) {
+	f := replica(2, 5)
+	f.follows = "b:1"
+	m, _ := newMember(f, 2)
+	for i, c := range []struct {
+		runID           string
+		primary, offset int64
+		want            bool
+	}{
+		{"x", 900, 500, true}, // the first beat has no previous one
+		{"x", 900, 500, false},
+		{"x", 900, 899, false},
+		{"x", 2000, 900, true},
+		{"x", 2000, 900, false},
+		{"y", 2000, 900, true}, // another process
+	} {
+		f.offset = c.offset
+		beat := Beat{Node: 1, Epoch: 2, Position: Position{2, 9}, Offset: c.primary, RunID: c.runID, Attach: true}
+		if a, err := m.Follow(t.Context(), beat, false); err != nil || a.InSync != c.want || a.Offset != c.offset {
+			t.Errorf("beat %d: got %+v and %v, want in sync: %v", i, a, err, c.want)
+		}
+	}
+}
+
 // A node compares the epoch of a primary with that of its own data after the freeze, because the node may receive newer
 // data before the freeze.
 func TestFollowerReadsItsPositionAfterTheFreeze(t *testing.T) {

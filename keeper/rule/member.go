@@ -13,6 +13,7 @@ type Member struct {
 	redis   Redis
 	disk    Disk
 	promise Promise
+	beat    Beat         // the last one that Follow has not rejected
 	current atomic.Int64 // promise.Epoch, for Promised
 }
 

@@ -47,6 +47,7 @@ type Observation struct {
 	Unwritten bool     `json:"unwritten,omitempty"`
 	AOF       bool     `json:"-"`                 // the append-only file is on
 	Keys      bool     `json:"-"`                 // has at least one key
+	Offset    int64    `json:"-"`                 // replication offset, in bytes; comparable only while LinkUp
 	Position  Position `json:"position,omitzero"` // valid unless Loading
 }
 
