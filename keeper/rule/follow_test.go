@@ -141,6 +141,7 @@ func TestJoining(t *testing.T) {
 	start := time.Unix(1_000_000, 0)
 	waiting, empty := Ack{Reached: true, Promised: 1}, Ack{Reached: true, Empty: true}
 	copying := Ack{Reached: true, Attached: true, Copying: true, Promised: 1}
+	stopping := Ack{Reached: true, Promised: 1, Stopping: true}
 	synced := Ack{Reached: true, Attached: true, InSync: true, Promised: 1}
 	var j Joining
 	for i, c := range []struct {
@@ -162,6 +163,9 @@ func TestJoining(t *testing.T) {
 		{30 * time.Second, map[int]Ack{1: copying, 2: waiting}, -1}, // after a restart of the keeper
 		{31 * time.Second, map[int]Ack{1: synced, 2: {Reached: true, Promised: 9}}, -1},
 		{32 * time.Second, map[int]Ack{1: synced, 2: {}}, -1},
+		{33 * time.Second, map[int]Ack{1: stopping, 2: waiting}, 2}, // the old primary after a handover
+		{34 * time.Second, map[int]Ack{1: waiting, 2: synced}, 1},
+		{35 * time.Second, map[int]Ack{1: stopping, 2: waiting}, 2}, // a node stops during its turn
 	} {
 		if got := j.Next(start.Add(c.after), 1, c.acks); got != c.want {
 			t.Errorf("step %d: got node %d, want %d", i, got, c.want)

@@ -5,8 +5,9 @@ import "time"
 // patience is how long a replica may keep its turn without a sign of progress.
 const patience = 3 * time.Second
 
-// Joining is the turn of a replica to attach. A replica that needs a copy of all data cannot acknowledge anything
-// until the copy is in its append-only file, so replicas copy one after the other.
+// Joining decides which replica may begin to follow the primary. A replica that needs a copy of all data cannot
+// acknowledge anything until the copy is in its append-only file, so replicas begin one after the other. A replica whose
+// keeper is stopping comes last, because its Redis will probably stop, too.
 type Joining struct {
 	active bool
 	node   int
@@ -27,7 +28,7 @@ func (j *Joining) Next(now time.Time, epoch int64, acks map[int]Ack) int {
 		if ack.Copying {
 			j.until = now.Add(patience)
 		}
-		if ack.InSync || now.After(j.until) {
+		if ack.InSync || ack.Stopping || now.After(j.until) {
 			j.active, j.failed = false, 0
 			if !ack.InSync {
 				j.failed = 1 + j.node
@@ -39,19 +40,19 @@ func (j *Joining) Next(now time.Time, epoch int64, acks map[int]Ack) int {
 	}
 	best, bestRank := -1, 0
 	for node, ack := range acks {
-		if ack.Copying {
+		if ack.Copying && !ack.Stopping {
 			return -1 // this node attached before this keeper started
 		}
 		if !ack.Reached || ack.Attached || ack.Promised > epoch {
 			continue
 		}
-		// A node with data comes first, because it needs less time than an empty one. The node that last lost its turn
-		// comes last.
+		// A node with data comes first, because it needs less time than an empty one. A node that is stopping, and the
+		// node that last lost its turn, come last.
 		rank := 2
 		if !ack.Empty {
 			rank += 2
 		}
-		if j.failed == 1+node {
+		if ack.Stopping || j.failed == 1+node {
 			rank = 1
 		}
 		if rank > bestRank || rank == bestRank && node < best {
