@@ -153,6 +153,11 @@ func leaves(reply value) bool {
 	return passes(reason)
 }
 
+// passes is true for a problem that ends by itself, when an engine or a replicated shard has replaced its primary.
+func (s *Shard) passes(r Reason) bool {
+	return s.engine && passes(r) || s.trailer.replicated && r == Replica
+}
+
 // passes is true for a problem of an engine that ends by itself, when the engine has replaced its primary.
 func passes(r Reason) bool { return r == Clustered || r == Replica || r == Loading }
 

@@ -89,6 +89,31 @@ func TestReplicatedShardWithoutReplicaGivesNoReply(t *testing.T) {
 	serves(t, at)
 }
 
+// A primary that hands over rejects writes until another node is primary. Such a shard is unavailable, but it does not
+// refuse writes: the callers wait for the new primary.
+func TestHandoverIsNoRefusal(t *testing.T) {
+	t.Parallel()
+	at, g := openGroup(t)
+	primary := 0
+	for range 3 {
+		time.Sleep(200 * time.Millisecond) // until no command waits for a replica, because such a command gets another error
+		if err := g.Nodes[primary].Client.ReplicaOf(t.Context(), "127.0.0.1", "1").Err(); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			reply, err := at.Run(t.Context(), count, counter)
+			if !errors.Is(err, api.Unavailable) || errors.Is(err, redis.ErrRefused) {
+				t.Errorf("without a primary: a write returned %v, %v, want unavailable, and not refused", reply, err)
+			}
+		}
+		if at.Healthy() {
+			t.Error("without a primary, the shard is healthy")
+		}
+		primary = g.Elect(t, (primary+1)%3)
+		serves(t, at)
+	}
+}
+
 // After another node was elected, clients of the old primary get no reply from it, although it still runs.
 func TestOldPrimaryGivesNoReply(t *testing.T) {
 	t.Parallel()

@@ -131,7 +131,7 @@ func (s *Shard) failed(ctx context.Context, command string, needs level, keys []
 	if errors.As(err, &reply) {
 		reason, l := classify(string(reply))
 		to := &state{level: l, reason: reason, err: err, reported: time.Now(), keys: keys}
-		passing := s.engine && passes(reason)
+		passing := s.passes(reason)
 		if passing { // a health check finds the end of the problem at once
 			to.level, to.reported = unavailable, time.Time{}
 		}

@@ -57,14 +57,14 @@ func (g *Group) Addr() string {
 
 // Elect makes a node the primary of the next epoch. First, all running nodes stop following another node, as in an
 // election of the keepers. If another running node has more batches then, that node becomes the primary instead. The
-// other running nodes follow the new primary.
-func (g *Group) Elect(t testing.TB, primary int) {
+// other running nodes follow the new primary. Elect returns the index of the new primary.
+func (g *Group) Elect(t testing.TB, primary int) int {
 	t.Helper()
-	g.ElectFrom(t, primary, 0, 1, 2)
+	return g.ElectFrom(t, primary, 0, 1, 2)
 }
 
 // ElectFrom is like Elect, but sends commands only to the given nodes. The other nodes may be paused.
-func (g *Group) ElectFrom(t testing.TB, primary int, nodes ...int) {
+func (g *Group) ElectFrom(t testing.TB, primary int, nodes ...int) int {
 	t.Helper()
 	for _, i := range nodes {
 		g.follow(t, "127.0.0.1", "1", g.Nodes[i])
@@ -90,6 +90,7 @@ func (g *Group) ElectFrom(t testing.TB, primary int, nodes ...int) {
 			g.follow(t, host, port, g.Nodes[i])
 		}
 	}
+	return primary
 }
 
 // number returns the value of a key of a node, 0 without the key, or -1 if the node does not run.

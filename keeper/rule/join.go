@@ -6,8 +6,8 @@ import "time"
 const patience = 3 * time.Second
 
 // Joining decides which replica may begin to follow the primary. A replica that needs a copy of all data cannot
-// acknowledge anything until the copy is in its append-only file, so replicas begin one after the other. A replica whose
-// keeper is stopping comes last, because its Redis will probably stop, too.
+// acknowledge anything until the copy is in its append-only file, so replicas begin one after the other. A replica
+// whose keeper is stopping comes last, because its Redis will probably stop, too.
 type Joining struct {
 	active bool
 	node   int
