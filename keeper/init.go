@@ -58,7 +58,7 @@ func (k *keeper) collect(ctx context.Context, f rule.Founding) (granted int, err
 		var b rule.Ballot
 		if failure := k.ask(ctx, node, "/grant", f, &b); failure != nil {
 			granted++
-			err = errors.Join(err, fmt.Errorf("node %d is unreachable: %w", node, failure))
+			err = errors.Join(err, fmt.Errorf("ask node %d: %w", node, failure))
 			continue
 		}
 		k.seePromise(b.Promised)

@@ -111,7 +111,7 @@ func (k *keeper) exclusive(ctx context.Context, f func(context.Context) error) e
 	return f(ctx)
 }
 
-// run guards the node until ctx ends.
+// run checks the node regularly, and whenever the keeper is woken, until ctx ends or a check fails.
 func (k *keeper) run(ctx context.Context) error {
 	k.postpone(time.Now())
 	ticker := time.NewTicker(tickInterval)

@@ -73,7 +73,7 @@ func TestInit(t *testing.T) {
 		t.Errorf("keeper status before init: got %v and %s, want status 1", err, out)
 	}
 	stop(s.nodes[1].keeper)
-	refuse("a keeper is dead", "node 1 is unreachable")
+	refuse("a keeper is dead", "ask node 1: ")
 	s.startKeeper(1)
 	role(1, status.Uninitialized)
 	stop(s.nodes[2].redis)
@@ -183,7 +183,7 @@ func TestRepairs(t *testing.T) {
 		t.Errorf("after repairs of a replica: got %+v, want the primary of epoch 1", got)
 	}
 
-	// The Redis of the primary restarts as a master: it must not continue its epoch.
+	// The Redis of the primary restarts as a master: it must not be the primary of its old epoch again.
 	n := s.nodes[p]
 	frozen := n.redisArgs
 	n.redisArgs = nil

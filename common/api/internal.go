@@ -11,7 +11,7 @@ type Attempt struct {
 	ID    string `json:"id"`
 	Order string `json:"order,omitempty"` // the order's ID; set only in a reserve message to payment
 	// Until is the deadline of the attempt in a reserve or release message, and the not-after time in a refund message.
-	// The value is in Unix ms, by the Redis clock.
+	// The value is in Unix ms, by the clock of the order's shard.
 	Until int64  `json:"until,omitempty"`
 	Lines []Line `json:"lines"`
 	// Wait may be set in a reserve message. If Wait is set, a participant whose counter is too low replies Short and

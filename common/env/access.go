@@ -10,8 +10,8 @@ import (
 type Access struct {
 	Hosts   []string // names that are valid in a Host header, besides the built-in names; in lower case
 	Origins []string // origins of browser apps
-	// Tokens are valid on the internal port. This instance sends the first token to peers. If the list contains an empty
-	// string, requests without a token are also accepted.
+	// Tokens are valid on the internal port. This instance sends the first token to peers. If the list is empty, requests
+	// need no token. If the list contains an empty string, requests without a token are also accepted.
 	Tokens       []string
 	ClientTraces bool // whether to continue the traces of clients
 }

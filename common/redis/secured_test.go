@@ -23,8 +23,8 @@ import (
 	"checkout/common/testredis"
 )
 
-// A shard may require TLS, a user, a password and a database number. If one of these settings is wrong, the shard is
-// unavailable. The test is not parallel, because the test makes the whole process trust a certificate.
+// The connection to a shard can use TLS, a username, a password and a database number. If TLS or the credentials are
+// wrong, the shard is unavailable. The test is not parallel, because it makes the whole process trust a certificate.
 func TestShardWithTLSAndCredentials(t *testing.T) {
 	server := testredis.Start(t)
 	port := secure(t, server)

@@ -93,7 +93,7 @@ func (g *Group) ElectFrom(t testing.TB, primary int, nodes ...int) int {
 	return primary
 }
 
-// number returns the value of a key of a node, 0 without the key, or -1 if the node does not run.
+// number returns the number in a key of a node, 0 if the key does not exist, or -1 if the node cannot be read.
 func (g *Group) number(t testing.TB, node int, key string) int64 {
 	n, err := g.Nodes[node].Client.Get(t.Context(), key).Int64()
 	if err != nil && !errors.Is(err, redis.Nil) {

@@ -82,7 +82,7 @@ func TestCancelRefundsTheCreditOfAnEmptyOrder(t *testing.T) {
 	}
 }
 
-// If a participant replies, but not with a final result, the logged cause is not a missing reply.
+// If a participant replies without a final result, the logged cause says so. It does not say that the reply is missing.
 func TestCauseOfARefundWithoutAResult(t *testing.T) {
 	user := shard.Mint(0)
 	for _, c := range []struct {

@@ -25,7 +25,7 @@ const (
 	lookTimeout = 500 * time.Millisecond
 	retryLook   = time.Second // time until the next look after a failed look at a healthy shard
 
-	// deadAfter is the number of consecutive looks that must miss a process before it counts as dead. This gives the
+	// deadAfter is the number of consecutive looks that do not find a process before it counts as dead. This gives the
 	// gateway time to retry the checkouts of that process.
 	deadAfter   = 5
 	startLooks  = 3  // additional looks after the start of this process
@@ -189,7 +189,7 @@ func (r *Recovery) isElsewhere(by string) bool {
 func (r *Recovery) recoverOrphans(ctx context.Context, shard *redis.Shard, by string, s *suspect) {
 	defer s.done()
 	orders := s.orders
-	slog.InfoContext(ctx, "recover orders of a dead instance",
+	slog.InfoContext(ctx, "recovering the orders of a dead instance",
 		"shard", shard.Index, "incarnation", by, "orders", len(orders))
 	r.co.ring.Add(api.Event{
 		Kind: events.InstanceLost, Service: "order", Shard: &shard.Index, Incarnation: by, Count: int64(len(orders)),

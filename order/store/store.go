@@ -65,7 +65,7 @@ func (s *Store) ShardOf(id string) *int {
 	return &shard.Index
 }
 
-// Incarnation returns the incarnation of this process in its short form, which orders store.
+// Incarnation returns the short form of this process's incarnation. Each order has this form in its field "by".
 func (s *Store) Incarnation() string { return s.by }
 
 // Skew returns how far the clock of the order's shard is ahead of the clock of this instance.

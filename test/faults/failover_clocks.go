@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// clockKinds are the faults of the clocks of nodes. The clocks always differ by less than the 30 s that the protocol
-// allows.
+// clockKinds are the faults in which the clocks of nodes are wrong. The clocks always differ by less than the 30 s that
+// the protocol allows.
 var clockKinds = []*failoverKind{
 	{kind: "clock of the primary jumps", survivable: true, inject: func(ctx context.Context, r *replicaSet) error {
 		if err := r.setClock(r.primary, r.clockOffset()); err != nil {

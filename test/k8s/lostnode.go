@@ -124,7 +124,8 @@ func (r *run) lateFailures(s *shop.Shop, stopped time.Time) error {
 	}
 	r.Logf("the last failed request began %.1f s after the node was lost", last.Seconds())
 	if late > 0 {
-		return fmt.Errorf("%d requests that began more than %v after the node was lost failed", late, lostNodeTimeout)
+		return fmt.Errorf("%d requests failed although they began more than %v after the loss of the node",
+			late, lostNodeTimeout)
 	}
 	return nil
 }

@@ -45,13 +45,13 @@
 // stock shards. The two stock shards are interchangeable: if two states differ only in the names of the stock shards,
 // the explorer visits only one of these states. Attempts are numbered in the order in which they are minted.
 //
-// # Cases that docs/protocol.md leaves open
+// # Details, beyond docs/protocol.md
 //
 //   - If commit, abort or refuse finds the order OPEN, and the attempt of the call is still the order's current
 //     attempt, then the attempt was closed. The client gets 4xx with the reason of this attempt.
 //   - If begin returns NOT_FOUND, the client gets 4xx. The same applies if begin returns REFUNDING or CANCELLED for
-//     another attempt. There is one exception: an earlier call of begin, whose reply was lost, has started the attempt,
-//     and since then a batch_init may have overwritten the PAID order. In this case the client gets 503.
+//     another attempt. There is one exception: if an earlier call of begin, whose reply was lost, has started the
+//     attempt, then a batch_init may have overwritten the order after it was PAID. The client gets 503.
 //   - If begin returns REFUNDING or CANCELLED for the attempt of the call, the client gets 200, because the order was
 //     paid.
 //   - If a request joined an attempt, its 4xx response has the reason of this attempt. A duplicate of the request's
@@ -60,8 +60,9 @@
 //   - Only a process to which begin returned STARTED calls refuse. After the reply RESUMED, a process aborts instead,
 //     because another process may have reserved stock.
 //   - An entry leaves `unconfirmed` when every shard has replied to the confirm call.
-//   - If the deadline and the record of an attempt are long past, release returns RELEASED and stores nothing.
-//   - A cancellation refunds on all shards in any order.
+//   - If the deadline of an attempt passed long ago and its record has expired, release returns RELEASED and stores
+//     nothing.
+//   - A cancellation refunds on all shards in any order. (The implementation refunds stock before credit.)
 //   - batch_init of orders is explored in two variants. With ResetFresh, the order gets a fresh attempt, and a call of
 //     begin from before the reset may arrive after the reset. ResetQuiet is the implementation: no call of begin from
 //     before the reset arrives after it. In both variants, all other messages may arrive after the reset.

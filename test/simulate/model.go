@@ -45,7 +45,7 @@ type instance struct {
 	peers  [2][]*batcher // messages to the participants; only of order
 }
 
-// client is a client with its checkout.
+// client is a simulated client and the progress of its current checkout.
 type client struct {
 	began   time.Duration
 	in      *instance

@@ -204,7 +204,8 @@ func (c *component) shutdown(ctx context.Context) error {
 	case <-p.done:
 		return nil
 	case <-ctx.Done():
-		return errors.Join(fmt.Errorf("stop %s: still running after %v: %w", c.name, c.stop, context.Cause(ctx)), c.kill())
+		err := fmt.Errorf("stop %s: still running %v after the signal %q", c.name, stopTimeout, c.stop)
+		return errors.Join(err, context.Cause(ctx), c.kill())
 	}
 }
 

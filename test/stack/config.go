@@ -35,7 +35,7 @@ type Config struct {
 	Shards    int             // number for each service; 0 means the number of instances
 	Sizes     map[string]Size // overrides Instances and Shards, by service
 
-	// Replicas is the number of nodes of each shard: 0 or 1, or Copies. With Copies, each node has a keeper.
+	// Replicas is the number of nodes of each shard: 1 or Copies; 0 means 1. With Copies, each node has a keeper.
 	Replicas int
 
 	Dir string // data, logs and nginx's files; empty: a temporary directory that Close removes

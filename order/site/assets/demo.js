@@ -11,10 +11,10 @@ let last = 0; // when the components were last requested
 const rows = new Map(); // row and buttons of each component, by its name
 const acting = new Set(); // names of components whose action is in flight
 
-// The object "marks" has the tone and the symbol of each state of a component.
+// marks maps each state of a component to its tone and its symbol.
 const marks = { running: ["good", "●"], stopped: ["bad", "■"], killed: ["bad", "✖"], paused: ["warn", "❚❚"] };
 
-// The object "buttons" has the states in which each action is possible.
+// buttons maps each action to the states of a component in which the action is possible.
 const buttons = { kill: ["running", "paused"], stop: ["running", "paused"], start: ["stopped", "killed"], pause: ["running"], resume: ["paused"] };
 
 export const available = () => control !== undefined;
