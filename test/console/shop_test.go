@@ -161,7 +161,7 @@ func checkDecided(t *testing.T, b *browser) {
 func openDemo(t *testing.T, cfg stack.Config) *browser {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	cfg.InMemory, cfg.Env = true, map[string][]string{"": {"CONSOLE=demo"}}
+	cfg.Env = map[string][]string{"": {"CONSOLE=demo"}}
 	supervisor, err := supervise.New(ctx, &cfg, t.Logf)
 	if err != nil {
 		t.Fatal(err)

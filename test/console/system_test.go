@@ -22,6 +22,7 @@ var ends []func()
 func atEnd(end func()) { ends = append(ends, end) }
 
 func TestMain(m *testing.M) {
+	stack.UseMemory()
 	if m.Run() != 0 {
 		all.failed.Store(true)
 	}
@@ -83,7 +84,6 @@ func start(t *testing.T, cfg stack.Config) *stack.Stack {
 }
 
 func launch(t stack.T, cfg stack.Config) (*stack.Stack, error) {
-	cfg.InMemory = true
 	cfg.OnExit = func(name string, err error) { t.Errorf("%s exited unexpectedly: %v", name, err) }
 	return stack.Start(context.Background(), cfg)
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"syscall"
 	"testing"
 
 	"checkout/test/stack"
@@ -47,18 +46,8 @@ func prepareRun() error {
 			return err
 		}
 	}
-	return useMemoryForData()
-}
-
-// useMemoryForData makes all systems store their data in memory, if there is room. On a shared disk, an fsync can take
-// seconds. Data in memory survives the kill of a process, like data on disk.
-func useMemoryForData() error {
-	const shm, room = "/dev/shm", 1 << 30
-	var stat syscall.Statfs_t
-	if err := syscall.Statfs(shm, &stat); err != nil || stat.Bavail*uint64(stat.Bsize) < room {
-		return nil
-	}
-	return os.Setenv("TMPDIR", shm)
+	stack.UseMemory()
+	return nil
 }
 
 // newRandom returns the random number generator of one client in one test.

@@ -43,7 +43,6 @@ var openAPI = sync.OnceValue(func() *validator.Validator {
 // launch starts a system without waiting until it is ready.
 func launch(t *testing.T, cfg stack.Config) *system {
 	t.Helper()
-	cfg.InMemory = true
 	cfg.OnExit = func(name string, err error) { t.Errorf("%s exited unexpectedly: %v", name, err) }
 	started, err := stack.Start(context.Background(), cfg) // t.Context() ends before the method "end" reads logs
 	if err != nil {

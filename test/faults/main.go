@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"sync"
 	"syscall"
+
+	"checkout/test/stack"
 )
 
 func main() {
@@ -41,7 +43,7 @@ func run(ctx context.Context, args []string, stdout io.Writer, progress *progres
 	if err != nil {
 		return err
 	}
-	useMemoryForData()
+	stack.UseMemory()
 	progress.logf("seed %d", o.seed)
 	r := newReport(ctx, o)
 	defer progress.watch(r)()
@@ -85,15 +87,4 @@ func writeReport(file, text string) error {
 		return nil
 	}
 	return errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(text), 0o644))
-}
-
-// useMemoryForData stores the data of the systems in memory, unless TMPDIR is set or there is too little room. Redis
-// syncs each write, and a sync may take seconds on a shared disk. A killed Redis loses no data, because the kernel
-// keeps the files in memory.
-func useMemoryForData() {
-	const shm, room = "/dev/shm", 2 << 30
-	var fs syscall.Statfs_t
-	if os.Getenv("TMPDIR") == "" && syscall.Statfs(shm, &fs) == nil && fs.Bavail*uint64(fs.Bsize) >= room {
-		os.Setenv("TMPDIR", shm)
-	}
 }

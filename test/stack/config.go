@@ -38,12 +38,9 @@ type Config struct {
 	// Replicas is the number of nodes of each shard: 1 or Copies; 0 means 1. With Copies, each node has a keeper.
 	Replicas int
 
-	Dir string // data, logs and nginx's files; empty: a temporary directory that Close removes
-	// InMemory places the temporary directory in memory if there is space. Tests that allow no failed request need this:
-	// on a disk, an fsync of Redis can wait for a second, because it also waits for what a compiler writes.
-	InMemory bool
-	Logs     string // directory with a log file per component; empty: Dir/logs
-	Kept     string // directory for the files of failed runs: see Keep; empty: bin/failed
+	Dir  string // data, logs and nginx's files; empty: a temporary directory that Close removes
+	Logs string // directory with a log file per component; empty: Dir/logs
+	Kept string // directory for the files of failed runs: see Keep; empty: bin/failed
 
 	// FixedPorts selects the ports listed in ports.go instead of free ports, so that the addresses stay the same after a
 	// restart. If a port is in use, Start returns a TakenError before it starts anything.

@@ -1,17 +1,17 @@
 package stack
 
-import "syscall"
-
-const (
-	memoryDir = "/dev/shm" // Linux keeps its files in memory
-	minMemory = 2 << 30    // bytes; many systems share the space
+import (
+	"os"
+	"syscall"
 )
 
-// temporary returns the directory in which a system creates its temporary directory, or "" for the default.
-func (c Config) temporary() string {
-	var space syscall.Statfs_t
-	if !c.InMemory || syscall.Statfs(memoryDir, &space) != nil || space.Bavail*uint64(space.Bsize) < minMemory {
-		return ""
+// UseMemory makes this process store temporary files, such as the data of systems, in memory, unless TMPDIR is set or
+// there is too little space. Redis syncs each write, and on a disk that other programs use, a sync may take seconds. A
+// killed Redis loses no data, because the kernel keeps the files in memory.
+func UseMemory() {
+	const shm, space = "/dev/shm", 2 << 30
+	var fs syscall.Statfs_t
+	if os.Getenv("TMPDIR") == "" && syscall.Statfs(shm, &fs) == nil && fs.Bavail*uint64(fs.Bsize) >= space {
+		os.Setenv("TMPDIR", shm)
 	}
-	return memoryDir
 }

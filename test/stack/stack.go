@@ -91,7 +91,7 @@ func (s *Stack) logf(format string, args ...any) { fmt.Fprintf(s.cfg.Progress, f
 func (s *Stack) openDir() (err error) {
 	temporary := ""
 	if s.dir = s.cfg.Dir; s.dir == "" {
-		if s.dir, err = os.MkdirTemp(s.cfg.temporary(), "checkout-stack-"); err != nil {
+		if s.dir, err = os.MkdirTemp("", "checkout-stack-"); err != nil {
 			return err
 		}
 		temporary = s.dir
