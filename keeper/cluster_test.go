@@ -123,7 +123,7 @@ func redisArgs(n *node) []string {
 		"--port", port, "--bind", "127.0.0.1", "--dir", n.dir, "--appendonly", "yes", "--appendfsync", "always",
 		"--save", "", "--maxmemory-policy", "noeviction", "--replicaof", "127.0.0.1 1", "--repl-diskless-load", "disabled",
 		"--repl-diskless-sync-delay", "0", "--repl-timeout", "5", "--repl-backlog-size", "64mb",
-		"--shutdown-on-sigterm", "now force",
+		"--shutdown-on-sigterm", "now force", "--rename-command", "SYNC", "",
 	}
 }
 

@@ -195,4 +195,11 @@ func TestSettingsThatBreakThePromise(t *testing.T) {
 		c.Close()
 	}
 	h.finish()
+	n := s.nodes[p]
+	n.redisArgs = n.redisArgs[:slices.Index(n.redisArgs, "--rename-command")]
+	stop(n.redis)
+	s.startRedis(p)
+	s.eventually("the keeper does not use a Redis with the command SYNC", func() bool {
+		return strings.Contains(s.status()[p].Problem, "SYNC")
+	})
 }

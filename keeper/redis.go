@@ -101,12 +101,13 @@ type reading struct {
 	info     *redis.StringCmd
 	keys     *redis.SliceCmd
 	settings *redis.Cmd
+	sync     *redis.Cmd
 }
 
 func (r *redisNode) read(ctx context.Context, p redis.Pipeliner) reading {
 	return reading{
 		p.Info(ctx, "server", "replication", "persistence", "keyspace"), p.MGet(ctx, r.epoch, r.seq),
-		p.Do(ctx, "CONFIG", "GET", "appendfsync", "repl-diskless-load"),
+		p.Do(ctx, "CONFIG", "GET", "appendfsync", "repl-diskless-load"), p.Do(ctx, "COMMAND", "INFO", "SYNC"),
 	}
 }
 
@@ -115,7 +116,7 @@ func (r *redisNode) observation(read reading) (o rule.Observation, err error) {
 	if err := read.info.Err(); err != nil {
 		return o, fmt.Errorf("INFO: %w", err)
 	}
-	if err := checkSettings(read.settings); err != nil {
+	if err := errors.Join(checkSettings(read.settings), checkNoSync(read.sync)); err != nil {
 		return o, err
 	}
 	info := commonredis.ParseInfo(read.info.Val())
@@ -168,6 +169,19 @@ func checkSettings(reply *redis.Cmd) error {
 		case name == "repl-diskless-load" && value != "disabled" && value != "swapdb":
 			return fmt.Errorf("the setting repl-diskless-load of the Redis is %q, want disabled or swapdb", value)
 		}
+	}
+	return nil
+}
+
+// checkNoSync returns an error if the Redis has the command SYNC. If PSYNC gets an unexpected reply, such as BUSY, a
+// replica falls back to SYNC. Then it does not know its offset and sends no acknowledgements. After the next
+// interruption, it may continue with PSYNC at a wrong offset, and execute commands twice.
+func checkNoSync(reply *redis.Cmd) error {
+	switch commands, err := reply.Slice(); {
+	case err != nil:
+		return fmt.Errorf("COMMAND INFO: %w", err)
+	case len(commands) != 1 || commands[0] != nil:
+		return errors.New(`the Redis has the command SYNC; start it with rename-command SYNC ""`)
 	}
 	return nil
 }

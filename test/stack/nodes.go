@@ -114,6 +114,7 @@ func (s *Stack) replicaArgs() []string {
 		"--replicaof", "127.0.0.1 1", "--replica-read-only", "yes", "--replica-serve-stale-data", "yes",
 		"--repl-diskless-load", "disabled", "--repl-diskless-sync-delay", "0",
 		"--repl-timeout", "5", "--repl-backlog-size", "64mb", "--shutdown-on-sigterm", "now force",
+		"--rename-command", "SYNC", "",
 	}
 	if s.cfg.RedisPassword != "" {
 		args = append(args, "--masterauth", s.cfg.RedisPassword)

@@ -78,6 +78,7 @@ spec:
                  {{- if .shard }}, --masterauth, $(REDISCLI_AUTH),
                  --repl-diskless-load, disabled, --repl-diskless-sync-delay, "0", --repl-timeout, "5", --repl-backlog-size, 64mb,
                  --replica-read-only, "yes", --replica-serve-stale-data, "yes", --shutdown-on-sigterm, now force,
+                 --rename-command, SYNC, "",
                  --replicaof, 127.0.0.1 1{{ end }}] {{- if .shard }} # follow no node until the keeper commands it{{ end }}
           ports:
             - {name: redis, containerPort: 6379}
