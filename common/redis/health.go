@@ -15,7 +15,8 @@ const (
 	CheckEvery = time.Second
 	// CheckUnhealthyEvery is the time between health checks of a shard with a problem.
 	CheckUnhealthyEvery = 100 * time.Millisecond
-	// maxMissed is the number of consecutive timeouts that make a shard unhealthy. A busy shard may miss one check.
+	// maxMissed is the number of consecutive timeouts that make a shard unhealthy, if it replies on the other connection.
+	// A busy shard may miss one check.
 	maxMissed = 2
 	// maxSkew is the largest clock skew that the protocol tolerates: half of protocol.Retention. Package protocol imports
 	// this package, so the number is repeated here.
@@ -81,9 +82,10 @@ func (s *Shard) Watch(ctx context.Context, checked func()) {
 	}
 }
 
-// check runs the verifications and stores their result. One timeout does not make a healthy shard unhealthy. The return
-// value is false if there is no result yet, because the other shards are not inspected yet.
+// check runs the verifications and stores their result. The return value is false if there is no result yet, because
+// the other shards are not inspected yet.
 func (s *Shard) check(ctx context.Context) bool {
+	before := s.batches.replied.Load()
 	found := s.verify(ctx)
 	if s.left(found.err) {
 		found = s.verify(ctx) // on a new connection, which leads to the primary
@@ -96,7 +98,7 @@ func (s *Shard) check(ctx context.Context) bool {
 	}
 	if timedOut(found.err) {
 		found.level = unavailable
-		if s.missed++; s.missed < maxMissed && s.Healthy() {
+		if s.missed++; s.missed < maxMissed && s.Healthy() && s.batches.replied.Load() > before {
 			return true
 		}
 	} else {

@@ -25,7 +25,7 @@ const (
 	// replyTimeout bounds one batch. The fallback of a trailer gets the same time again; see newTrailer. A shard that
 	// exceeds replyTimeout becomes unhealthy, so that its callers get an error soon.
 	replyTimeout = 700 * time.Millisecond
-	// checkTimeout bounds one command on the second connection.
+	// checkTimeout bounds INFO for the metrics, and the commands of adopt-shard.
 	checkTimeout = time.Second
 )
 

@@ -82,16 +82,14 @@ func NewShard(
 		dial: s.dialVerified, timeout: replyTimeout, idle: idleCheck, current: current,
 		failFast: s.failFast, failed: s.markDown, observe: s.metrics.batch, trailer: s.trailer, nodes: s.nodes,
 	}
-	controlTimeout := checkTimeout
 	if s.trailer.replicated || s.engine {
-		controlTimeout = replyTimeout // then connect again: a failover may have replaced the primary
 		s.batches.failed = func(err error) {
 			s.control.redial.Store(true) // the next health check looks for the new primary at once
 			s.markDown(err)
 		}
 	}
 	s.control = &pipeline{
-		dial: s.dialVerified, timeout: controlTimeout, current: current, trailer: controlTrailer, nodes: s.nodes,
+		dial: s.dialVerified, timeout: replyTimeout, current: current, trailer: controlTrailer, nodes: s.nodes,
 		failFast: func() error { return nil }, failed: func(error) {}, observe: func(time.Time, int) {},
 	}
 	s.batches.moved = func() {

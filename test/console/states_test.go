@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/redis/go-redis/v9"
+
 	"checkout/test/stack"
 )
 
@@ -27,10 +29,18 @@ const maxDelay = 2000
 // within maxDelay. A busy host may delay the page, but not each time.
 const attempts = 3
 
-// checkStates kills, pauses and starts components. The page must show each change within maxDelay.
+// checkStates kills, pauses and starts components, and makes a Redis refuse writes. The page must show each change within maxDelay.
 func checkStates(b *browser, s *stack.Stack) {
 	b.t.Helper()
 	value[bool](b, waitScript)
+	resume := func(_ context.Context, name string) error { return s.Resume(name) }
+	demand := func(replicas string) func(string) error { // without so many replicas, the Redis rejects writes
+		return func(string) error {
+			client := redis.NewClient(&redis.Options{Addr: s.RedisAddrs("stock")[0]})
+			defer client.Close()
+			return client.ConfigSet(context.Background(), "min-replicas-to-write", replicas).Err()
+		}
+	}
 	for _, tt := range []struct {
 		component string
 		stop      func(string) error
@@ -38,8 +48,10 @@ func checkStates(b *browser, s *stack.Stack) {
 		shows     string
 	}{
 		{"stock-1", s.Kill, s.Start, "instance 1/2 of stock is unavailable"},
-		{"order-2", s.Pause, func(_ context.Context, name string) error { return s.Resume(name) },
-			"instance 2/2 of order is unavailable"},
+		{"order-2", s.Pause, resume, "instance 2/2 of order is unavailable"},
+		{"redis-stock-1", s.Pause, resume, "shard 1 of stock is unhealthy"},
+		{"redis-stock-0", demand("1"), func(_ context.Context, name string) error { return demand("0")(name) },
+			"shard 0 of stock refuses writes"},
 		{"redis-payment-0", s.Kill, s.Start, "shard 0 of payment is unhealthy"},
 	} {
 		delay := maxDelay + 1.
