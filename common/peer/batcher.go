@@ -75,8 +75,9 @@ func NewBatcher[In, Out any](
 }
 
 // Do sends a message and returns its reply. If there is no reply, Do returns the zero value, and the outcome is
-// unknown. If ctx ends, Do returns at once, but the batcher may still send the message. If a shard hangs, the waiting
-// messages of its group are not sent: they get the reply of an earlier message.
+// unknown. If ctx ends, Do returns at once, but the batcher may still send the message. If a shard hangs, the messages
+// that wait in its group are not sent: Do returns the peer's reply to an earlier message, which says that the shard has
+// not replied.
 func (b *Batcher[In, Out]) Do(ctx context.Context, in In) Out {
 	out, _ := b.do(ctx, in)
 	return out

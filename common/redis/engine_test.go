@@ -31,8 +31,8 @@ func openEngine(t *testing.T, config env.Redis) *redis.Shard {
 	return c.Shards()[0]
 }
 
-// counting runs the script "count" from several callers until stop is called. No two calls may get the same reply,
-// because a script must never run twice for one call.
+// counting runs the script "count" from several callers until stop is called. The script increments a counter, so two
+// calls with the same reply show that an acknowledged write was lost.
 type counting struct {
 	acked, failed atomic.Int64
 	stop          func()

@@ -12,7 +12,7 @@ import (
 
 // A replicated shard has three nodes: a primary and two replicas. Every batch ends with WAIT and WAITAOF, and no caller
 // gets a reply of the batch before the primary and a replica have the batch on disk. A keeper beside each node elects
-// the primary. The keepers never elect a node that lacks a batch with a reply. See docs/replication.md.
+// the primary. The keepers never elect a node that lacks an acknowledged batch. See docs/replication.md.
 
 // EpochKey is the key of the epoch of a replicated shard, without the hash tag. The keeper of a new primary increases
 // the epoch before the primary accepts commands from clients.

@@ -122,9 +122,9 @@ func (s *Shard) markDown(err error) {
 	}
 }
 
-// failed is like Failed, for a command that needs the given level. If an error reply shows that the shard refuses more
-// than this command, failed lowers the level of the shard, so that later commands fail at once, and returns ErrRefused.
-// The shard recovers when it passes a health check.
+// failed is like Failed, for a command that needs the given level. If an error reply shows that the shard also refuses
+// other commands, failed lowers the level of the shard, so that later commands fail at once. It then returns
+// ErrRefused, unless the problem ends by itself. The shard recovers when it passes a health check.
 func (s *Shard) failed(ctx context.Context, command string, needs level, keys []string, err error) error {
 	refused := errors.Is(err, ErrRefused)
 	var reply errorReply

@@ -40,8 +40,8 @@ func exchange(t *testing.T, address, request string) (*http.Response, []byte) {
 	return response, body
 }
 
-// The response to each failed request is a problem, even if net/http rejects the request before a handler
-// runs.
+// The response to each failed request is a problem document (RFC 9457), even if net/http rejects the request before a
+// handler runs.
 func TestProtocolErrorsAreProblems(t *testing.T) {
 	s := NewServer(false)
 	s.Public.POST("/", JSON(func(*gin.Context) (string, error) { return "", nil }))

@@ -14,11 +14,11 @@ import (
 	"checkout/order/store"
 )
 
-// Recovery does not wait until the leases of a dead process expire. Each order names the process that works on the
-// order, and each shard knows which processes are connected. A process counts as dead if several consecutive looks do
-// not find it. Recovery counts looks instead of time, so that a pause of the recovering process makes no other process
-// seem dead. A live process looks at each shard just as often, so it soon reconnects. See
-// docs/adr/0019-early-recovery.md.
+// Recovery usually does not wait until the leases of a dead process expire. Each undecided order names the process that
+// works on it, and each shard knows which processes are connected. A look reads the list of connected processes from
+// one shard. A process counts as dead if several consecutive looks do not find it. Recovery counts looks instead of
+// time, because otherwise live processes could seem dead after a pause of this process. A live process that has lost
+// its connection reconnects for its own next look, before it counts as dead. See docs/adr/0019-early-recovery.md.
 const (
 	lookEvery   = 200 * time.Millisecond // time between two looks at the processes that are connected to a shard
 	lookSoon    = 100 * time.Millisecond // time between two looks while a process is missing

@@ -91,7 +91,8 @@ func Counters(before, after *Snapshot, calls []faultproxy.Call) (violations []st
 }
 
 // changesCounter reports whether c.Keys[key] is a counter that the call may change. It assumes that clients send no
-// idempotency key with a payment for a purpose, because the purpose already identifies the payment.
+// idempotency key with a direct payment that is not for an order (type Payment), because the user and the purpose
+// already identify such a payment.
 func changesCounter(c faultproxy.Call, key int) bool {
 	switch name, _ := scriptName(c); name {
 	case "reserve", "release", "refund":

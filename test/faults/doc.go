@@ -40,7 +40,9 @@
 // Scenarios with partial failures and overload:
 //
 //	availability*.go         one Redis or one instance fails; requests that do not need it must succeed
-//	identity.go              a Redis that is empty, older or of another shard; wrong REDIS_ADDRS
+//	refusing.go              one Redis refuses commands, but still replies
+//	disk.go                  the disk of one Redis is full
+//	identity.go, lost.go     a Redis that is empty, older or of another shard; wrong REDIS_ADDRS
 //	overload.go              more checkouts than the system can handle
 //	flood.go, abuse.go       thousands of abusive connections
 package main

@@ -142,8 +142,9 @@ func buildAll(ctx context.Context, progress io.Writer, dir, root string, source 
 	return nil
 }
 
-// buildOverlay builds a source with overlays. If only one program has an overlay, it builds that program from the
-// changed files. All other binaries come from other builds, so that each variant of a program is built only once.
+// buildOverlay builds a source with overlays. If only one program has an overlay, buildOverlay builds this program with
+// the overlay, and takes the other binaries from the build without overlays. If several programs have overlays, it
+// takes each of these binaries from the build with only that program's overlay. So each overlay is built only once.
 func buildOverlay(ctx context.Context, progress io.Writer, dir, root string, source Source) error {
 	for _, program := range source.programs() {
 		files := source.Overlay[program]
