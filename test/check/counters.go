@@ -90,9 +90,8 @@ func Counters(before, after *Snapshot, calls []faultproxy.Call) (violations []st
 	return violations, checked, tooLong
 }
 
-// changesCounter reports whether c.Keys[key] is a counter that the call may change. It assumes that clients send no
-// idempotency key with a direct payment that is not for an order (type Payment), because the user and the purpose
-// already identify such a payment.
+// changesCounter reports whether c.Keys[key] is a counter that the call may change. It assumes that a direct payment
+// that is not for an order (type Payment) has no idempotency key, because its user and purpose already identify it.
 func changesCounter(c faultproxy.Call, key int) bool {
 	switch name, _ := scriptName(c); name {
 	case "reserve", "release", "refund":
@@ -185,8 +184,8 @@ func (h *counterHistory) addKey(key string) int {
 	return h.addRecord(key, recordRefused, 0)
 }
 
-// add adds a call to the history. The second argument is the index of the counter in c.Keys. In a call of reserve,
-// release or refund, c.Keys[0] is the record, so the counters start at index 1.
+// add adds a call to the history. The argument key is the index of the counter in c.Keys. In a call of reserve, release
+// or refund, c.Keys[0] is the record.
 func (h *counterHistory) add(c faultproxy.Call, key int) {
 	call := counterCall{Call: c, line: key - 1, record: -1}
 	arg := func(i int) int64 {

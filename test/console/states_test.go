@@ -29,7 +29,8 @@ const maxDelay = 2000
 // within maxDelay. A busy host may delay the page, but not each time.
 const attempts = 3
 
-// checkStates kills, pauses and starts components, and makes a Redis refuse writes. The page must show each change within maxDelay.
+// checkStates kills, pauses and starts components, and makes a Redis refuse writes. The page must show each change
+// within maxDelay.
 func checkStates(b *browser, s *stack.Stack) {
 	b.t.Helper()
 	value[bool](b, waitScript)
