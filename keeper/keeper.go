@@ -55,6 +55,7 @@ type keeper struct {
 	leads    int64     // the epoch of which this node is the primary, or 0
 	acks     [env.Copies]ack
 	joining  rule.Joining
+	offsets  offsets // of the Redis of this node, while it is primary
 	stopping bool
 	counters counters
 }

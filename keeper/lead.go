@@ -16,11 +16,12 @@ func (k *keeper) lead(ctx context.Context, o rule.Observation) {
 	k.mu.Lock()
 	acks := k.recentAcks(now)
 	turn := k.joining.Next(now, o.Position.Epoch, acks)
+	required := k.offsets.before(o, now)
 	beats := map[int]rule.Beat{}
 	for _, node := range k.others() {
 		if !k.acks[node].asked {
 			k.acks[node].asked = true
-			beats[node] = k.beatOf(o, node == turn || acks[node].Attached)
+			beats[node] = k.beatOf(o, required, node == turn || acks[node].Attached)
 		}
 	}
 	k.mu.Unlock()
@@ -30,10 +31,29 @@ func (k *keeper) lead(ctx context.Context, o rule.Observation) {
 }
 
 // beatOf returns a beat of this node, whose Redis is in state o.
-func (k *keeper) beatOf(o rule.Observation, attach bool) rule.Beat {
+func (k *keeper) beatOf(o rule.Observation, required int64, attach bool) rule.Beat {
 	return rule.Beat{
-		Node: k.config.Node, Epoch: o.Position.Epoch, Position: o.Position, Offset: o.Offset, RunID: o.RunID, Attach: attach,
+		Node: k.config.Node, Epoch: o.Position.Epoch, Position: o.Position, Required: required, RunID: o.RunID,
+		Attach: attach,
 	}
+}
+
+// offsets are two replication offsets that a primary had in one epoch, observed at least tickInterval apart.
+type offsets struct {
+	epoch, older, newer int64
+	at                  time.Time // of the newer one
+}
+
+// before adds an observation, and returns the offset of the primary at least tickInterval ago, or 0 if it is unknown.
+// Every healthy replica has reached this offset.
+func (f *offsets) before(o rule.Observation, now time.Time) int64 {
+	if f.epoch != o.Position.Epoch {
+		*f = offsets{epoch: o.Position.Epoch}
+	}
+	if now.Sub(f.at) >= tickInterval {
+		f.older, f.newer, f.at = f.newer, o.Offset, now
+	}
+	return f.older
 }
 
 // recentAcks returns the last acknowledgement of each node, if it is not older than the constant recent. The caller
@@ -190,8 +210,11 @@ func (k *keeper) handover(ctx context.Context) error {
 		return errNotPrimary
 	}
 	successor := k.successor()
-	if successor < 0 {
-		return errNoSuccessor
+	for start := time.Now(); successor < 0; successor = k.successor() { // a replica may lag for a moment
+		if time.Since(start) > pauseTimeout/2 {
+			return errNoSuccessor
+		}
+		time.Sleep(tickInterval / 4)
 	}
 	if err := k.step(ctx, func(ctx context.Context) error { return k.redis.pause(ctx, pauseTimeout) }); err != nil {
 		return err
@@ -246,7 +269,7 @@ func (k *keeper) catchUp(ctx context.Context, node int) error {
 	}
 	for {
 		var a rule.Ack
-		if err := k.ask(ctx, node, "/beat", k.beatOf(o, true), &a); err != nil {
+		if err := k.ask(ctx, node, "/beat", k.beatOf(o, 0, true), &a); err != nil {
 			return err
 		}
 		if !a.Position.Behind(o.Position) && a.Offset >= o.Offset {

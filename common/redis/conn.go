@@ -148,7 +148,7 @@ func (c *conn) stale(idle time.Duration) bool {
 		var peeked [1]byte
 		n, _, err := syscall.Recvfrom(int(fd), peeked[:], syscall.MSG_PEEK)
 		closed := n == 0 && err == nil || err != nil && !errors.Is(err, syscall.EAGAIN)
-		stale = closed || n > 0 && c.Conn == socket // with TLS, unread bytes may be a record without data
+		stale = closed || n > 0 // with TLS, the bytes are probably the notice that the server closes the connection
 	})
 	return err != nil || stale
 }

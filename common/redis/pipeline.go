@@ -167,7 +167,7 @@ func (p *pipeline) exchange(b *batch) (replied int, err error) {
 	if err := p.failFast(); err != nil {
 		return 0, err
 	}
-	if p.redial.Swap(false) || p.conn != nil && (p.conn.lineage != p.current() || p.conn.stale(p.idle)) {
+	if p.redial.Swap(false) || p.conn != nil && (p.conn.lineage != p.current() || p.conn.stale(p.idle) || p.mayBeOld()) {
 		p.disconnect()
 	}
 	if p.conn == nil {
@@ -194,6 +194,12 @@ func (p *pipeline) exchange(b *batch) (replied int, err error) {
 		c.done <- struct{}{}
 	}
 	return len(b.commands), nil
+}
+
+// mayBeOld is true if the connection of a replicated shard was idle, so that it may lead to an old primary, which is
+// frozen or hangs.
+func (p *pipeline) mayBeOld() bool {
+	return p.trailer.replicated && time.Since(p.conn.used) >= idleCheck
 }
 
 // exchangeCounted sends a batch with a trailer. No caller gets a reply before the reply to the trailer arrives. If the

@@ -25,7 +25,8 @@ const (
 	// replyTimeout bounds one batch. The fallback of a trailer gets the same time again; see newTrailer. A shard that
 	// exceeds replyTimeout becomes unhealthy, so that its callers get an error soon.
 	replyTimeout = 700 * time.Millisecond
-	// checkTimeout bounds INFO for the metrics, and the commands of adopt-shard.
+	// checkTimeout bounds INFO for the metrics, the commands to a Redis that is not verified, and the measurement of a
+	// clock.
 	checkTimeout = time.Second
 )
 

@@ -9,6 +9,8 @@ import (
 // Unverified opens a connection to a server that may not be this shard, for the commands that identify the server. The
 // caller must close the connection.
 func (s *Shard) Unverified(ctx context.Context) (*Unverified, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
 	c, err := s.dial(ctx)
 	if err != nil {
 		return nil, err

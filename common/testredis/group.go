@@ -37,13 +37,15 @@ func StartGroup(t testing.TB, tag string) *Group {
 // awaitReplicas waits until both replicas acknowledge writes. After a copy of the data, this takes up to a second.
 func (g *Group) awaitReplicas(t testing.TB) {
 	t.Helper()
-	p := g.Nodes[0].Client.Pipeline()
-	p.Incr(t.Context(), g.seqKey)
-	p.Do(t.Context(), "WAIT", 2, 0)
-	synced := p.Do(t.Context(), "WAITAOF", 1, 2, 0)
-	if _, err := p.Exec(t.Context()); err != nil {
-		t.Fatalf("wait for the replicas: %v: %v", err, synced)
-	}
+	Eventually(t, "both replicas acknowledge a write", func() bool {
+		p := g.Nodes[0].Client.Pipeline()
+		p.Incr(t.Context(), g.seqKey)
+		p.Do(t.Context(), "WAIT", 2, 500)
+		synced := p.Do(t.Context(), "WAITAOF", 1, 2, 500)
+		p.Exec(t.Context())
+		disks, err := synced.Int64Slice()
+		return err == nil && disks[1] == 2
+	})
 }
 
 // Addr returns the element of REDIS_ADDRS for the shard.

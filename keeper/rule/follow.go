@@ -10,9 +10,9 @@ type Beat struct {
 	Node     int      `json:"node"` // index of the primary
 	Epoch    int64    `json:"epoch"`
 	Position Position `json:"position"`
-	Offset   int64    `json:"offset"` // replication offset of the primary's Redis, in bytes
-	RunID    string   `json:"run_id"` // identifies the process of the primary's Redis
-	Attach   bool     `json:"attach"` // follow now; otherwise wait, but follow no other node
+	Required int64    `json:"required"` // replication offset that a node in sync has reached; see Ack.InSync
+	RunID    string   `json:"run_id"`   // identifies the process of the primary's Redis
+	Attach   bool     `json:"attach"`   // follow now; otherwise wait, but follow no other node
 }
 
 // Ack is the reply to a beat.
@@ -21,7 +21,7 @@ type Ack struct {
 	Reached  bool     `json:"reached"` // the Redis of the node has replied, so the other fields are valid
 	Empty    bool     `json:"empty"`
 	Attached bool     `json:"attached"` // follows the primary that has sent the beat
-	InSync   bool     `json:"in_sync"`  // acknowledges writes, and has all that preceded the previous beat
+	InSync   bool     `json:"in_sync"`  // acknowledges writes, and has the required offset
 	Copying  bool     `json:"copying"`  // receives or loads a copy of all data, or writes it to its append-only file
 	Stopping bool     `json:"stopping"` // the keeper is stopping, so the node must not be elected
 	Position Position `json:"position"`
@@ -34,7 +34,7 @@ type Ack struct {
 //
 // After a full copy, a primary may wait up to a second before it sends further writes, although the link is up: the
 // replica's first acknowledgement may have arrived before the primary noticed the end of the copy. So a replica is in
-// sync only if it has all that the primary had at the previous beat.
+// sync only if it has the offset that the primary had a moment before the beat.
 func (m *Member) Follow(ctx context.Context, b Beat, agreed bool) (Ack, error) {
 	if b.Epoch < m.promise.Epoch {
 		return Ack{Promised: m.promise.Epoch}, ErrOlder
@@ -46,11 +46,6 @@ func (m *Member) Follow(ctx context.Context, b Beat, agreed bool) (Ack, error) {
 	if b.Epoch < o.Position.Epoch && o.Complete() { // the data may be newer than the promise; see Check
 		return Ack{Promised: m.promise.Epoch}, ErrOlder
 	}
-	previous := int64(0)
-	if m.beat.Epoch == b.Epoch && m.beat.RunID == b.RunID {
-		previous = m.beat.Offset
-	}
-	m.beat = b
 	addr := m.Nodes[b.Node]
 	if !o.Loading { // a Redis that loads its data accepts no command to follow
 		o, err = m.obey(ctx, b, o, addr, agreed)
@@ -59,7 +54,7 @@ func (m *Member) Follow(ctx context.Context, b Beat, agreed bool) (Ack, error) {
 		Promised: m.promise.Epoch, Reached: true, Empty: o.Empty(), Attached: o.Follows == addr, Position: o.Position,
 		Offset: o.Offset, Copying: o.Loading || o.Follows == addr && (o.Syncing || o.Unwritten),
 	}
-	ack.InSync = ack.Attached && o.LinkUp && o.Complete() && !o.Unwritten && o.Offset >= previous
+	ack.InSync = ack.Attached && o.LinkUp && o.Complete() && !o.Unwritten && o.Offset >= b.Required
 	return ack, err
 }
 

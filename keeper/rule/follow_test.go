@@ -68,28 +68,20 @@ func TestFollow(t *testing.T) {
 	}
 }
 
-// A replica whose link is up is not in sync while it lacks something that preceded the previous beat: the primary may
-// not have begun to send writes after a full copy.
-func TestReplicaInSyncHasWhatPrecededThePreviousBeat(t *testing.T) {
+// A replica whose link is up is not in sync while it lacks what the primary had a moment before: the primary may not
+// have begun to send writes after a full copy.
+func TestReplicaInSyncHasTheRequiredOffset(t *testing.T) {
 	f := replica(2, 5)
 	f.follows = "b:1"
 	m, _ := newMember(f, 2)
-	for i, c := range []struct {
-		runID           string
-		primary, offset int64
-		want            bool
-	}{
-		{"x", 900, 500, true}, // the first beat has no previous one
-		{"x", 900, 500, false},
-		{"x", 900, 899, false},
-		{"x", 2000, 900, true},
-		{"x", 2000, 900, false},
-		{"y", 2000, 900, true}, // another process
-	} {
+	for _, c := range []struct {
+		required, offset int64
+		want             bool
+	}{{0, 500, true}, {900, 500, false}, {900, 899, false}, {900, 900, true}, {900, 2000, true}} {
 		f.offset = c.offset
-		beat := Beat{Node: 1, Epoch: 2, Position: Position{2, 9}, Offset: c.primary, RunID: c.runID, Attach: true}
+		beat := Beat{Node: 1, Epoch: 2, Position: Position{2, 9}, Required: c.required, Attach: true}
 		if a, err := m.Follow(t.Context(), beat, false); err != nil || a.InSync != c.want || a.Offset != c.offset {
-			t.Errorf("beat %d: got %+v and %v, want in sync: %v", i, a, err, c.want)
+			t.Errorf("%+v: got %+v and %v", c, a, err)
 		}
 	}
 }
@@ -163,9 +155,11 @@ func TestJoining(t *testing.T) {
 		{30 * time.Second, map[int]Ack{1: copying, 2: waiting}, -1}, // after a restart of the keeper
 		{31 * time.Second, map[int]Ack{1: synced, 2: {Reached: true, Promised: 9}}, -1},
 		{32 * time.Second, map[int]Ack{1: synced, 2: {}}, -1},
-		{33 * time.Second, map[int]Ack{1: stopping, 2: waiting}, 2}, // the old primary after a handover
-		{34 * time.Second, map[int]Ack{1: waiting, 2: synced}, 1},
-		{35 * time.Second, map[int]Ack{1: stopping, 2: waiting}, 2}, // a node stops during its turn
+		{33 * time.Second, map[int]Ack{1: {Reached: true, Copying: true}, 2: waiting}, 2}, // node 1 loads its own data
+		{34 * time.Second, map[int]Ack{1: stopping, 2: synced}, 1},
+		{35 * time.Second, map[int]Ack{1: stopping, 2: waiting}, 2}, // the old primary after a handover
+		{36 * time.Second, map[int]Ack{1: waiting, 2: synced}, 1},
+		{37 * time.Second, map[int]Ack{1: stopping, 2: waiting}, 2}, // a node stops during its turn
 	} {
 		if got := j.Next(start.Add(c.after), 1, c.acks); got != c.want {
 			t.Errorf("step %d: got node %d, want %d", i, got, c.want)

@@ -25,7 +25,7 @@ func (j *Joining) Start(node int, now time.Time) {
 func (j *Joining) Next(now time.Time, epoch int64, acks map[int]Ack) int {
 	if j.active {
 		ack := acks[j.node]
-		if ack.Copying {
+		if ack.Copying && ack.Attached {
 			j.until = now.Add(patience)
 		}
 		if ack.InSync || ack.Stopping || now.After(j.until) {
@@ -40,10 +40,10 @@ func (j *Joining) Next(now time.Time, epoch int64, acks map[int]Ack) int {
 	}
 	best, bestRank := -1, 0
 	for node, ack := range acks {
-		if ack.Copying && !ack.Stopping {
+		if ack.Copying && ack.Attached && !ack.Stopping {
 			return -1 // this node attached before this keeper started
 		}
-		if !ack.Reached || ack.Attached || ack.Promised > epoch {
+		if !ack.Reached || ack.Attached || ack.Copying || ack.Promised > epoch { // Copying: it loads its own data
 			continue
 		}
 		// A node with data comes first, because it needs less time than an empty one. A node that is stopping, and the

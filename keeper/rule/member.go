@@ -13,7 +13,6 @@ type Member struct {
 	redis   Redis
 	disk    Disk
 	promise Promise
-	beat    Beat         // the last one that Follow has not rejected
 	current atomic.Int64 // promise.Epoch, for Promised
 }
 
