@@ -92,7 +92,7 @@ func (r *run) checkContainers(ctx context.Context) error {
 			}
 		}
 	}
-	for _, redis := range r.project.allShards() {
+	for _, redis := range r.project.allRedis() {
 		errs = append(errs, r.checkRedis(ctx, redis, all[redis].HostConfig.Memory))
 	}
 	return errors.Join(append(errs, r.checkReach(ctx, all))...)
@@ -180,7 +180,7 @@ func (r *run) checkReach(ctx context.Context, all map[string]container) error {
 			return err
 		}
 	}
-	for _, redis := range r.project.allShards() {
+	for _, redis := range r.project.allRedis() {
 		for name, network := range all[redis].NetworkSettings.Networks {
 			url := "http://" + network.IPAddress + ":6379"
 			_, err := r.project.compose(ctx, "exec", "-T", gateway, "curl", "-s", "-m", "2", url)

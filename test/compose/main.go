@@ -3,8 +3,9 @@
 //
 // test-compose builds the images. Three times, it deletes all data and starts the system. It runs the Python suite and
 // the consistency run, and inspects the containers. It kills the processes with SIGKILL: one at a time, in groups, and
-// some under load. It deletes all data and restores a backup. Finally it stops the system gracefully, and starts the
-// system again with the same data.
+// some under load. It deletes all data and restores a backup. It stops the system gracefully, and starts the system
+// again with the same data. Finally it gives each shard three nodes, loses nodes and their disks, and repeats the
+// backup and the restart.
 //
 // test-compose uses a separate project name, port and network, and removes everything at the end, even after a failure.
 // It connects to Redis at the containers' addresses, so the Docker engine must run on this computer.
@@ -71,7 +72,7 @@ func test(ctx context.Context, out io.Writer) (err error) {
 	defer os.RemoveAll(dir)
 	p := &project{
 		name: "checkout-test", port: port.Number, network: "10.213.48",
-		instances: 1, shards: 1, files: []string{"docker-compose.yml"},
+		instances: 1, shards: 1, replicas: 1, files: []string{"docker-compose.yml"},
 	}
 	defer func() { err = errors.Join(err, p.remove(context.Background())) }()
 	fmt.Fprintf(out, "%s, MACHINES=%d SHARDS=%d\n", p.version(ctx), instances, shards)
@@ -96,6 +97,10 @@ func test(ctx context.Context, out io.Writer) (err error) {
 		{Name: "replace each instance's container", Run: r.recreate},
 		{Name: "back up, delete all data, restore", Run: r.backup},
 		{Name: "stop gracefully, start again with the same data", Run: r.restart},
+		{Name: "give each shard three nodes", Run: r.replicate, Required: true},
+		{Name: "lose a node of each service, and its disk", Run: r.lostNodes},
+		{Name: "back up, delete all data, restore three nodes of each shard", Run: r.backup},
+		{Name: "stop three nodes of each shard, start again with the same data", Run: r.restart},
 	}...))
 }
 

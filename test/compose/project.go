@@ -24,6 +24,7 @@ type project struct {
 	network   string   // first three numbers of every address
 	instances int      // of each service
 	shards    int      // of each service
+	replicas  int      // nodes of each shard: 1 or copies
 	files     []string // compose files
 }
 
@@ -37,17 +38,29 @@ func (p *project) allInstances() (names []string) {
 	return names
 }
 
-// allShards returns the names of all Redis shards.
-func (p *project) allShards() (names []string) {
+// allRedis returns the names of all Redis servers.
+func (p *project) allRedis() (names []string) {
 	for _, service := range services {
-		names = append(names, p.containersOf(service+"-redis", p.shards)...)
+		for _, shard := range p.containersOf(service+"-redis", p.shards) {
+			names = append(names, nodes(shard)[:p.replicas]...)
+		}
+	}
+	return names
+}
+
+// allKeepers returns the names of the keepers of replicated shards.
+func (p *project) allKeepers() (names []string) {
+	if p.replicas > 1 {
+		for _, node := range p.allRedis() {
+			names = append(names, keeperOf(node))
+		}
 	}
 	return names
 }
 
 // all returns the names of all containers.
 func (p *project) all() []string {
-	return slices.Concat(p.allInstances(), p.allShards(), []string{gateway})
+	return slices.Concat(p.allInstances(), p.allRedis(), p.allKeepers(), []string{gateway})
 }
 
 // containersOf returns the names of n containers of one kind.
@@ -66,7 +79,7 @@ func nth(kind string, i int) string {
 	return fmt.Sprintf("%s-%d", kind, i)
 }
 
-// openShards connects to every Redis shard at the address of its container.
+// openShards connects to every Redis shard at the address of its container, and to the primary of a replicated shard.
 func (p *project) openShards(ctx context.Context) (check.Shards, error) {
 	all, err := p.inspect(ctx)
 	if err != nil {
@@ -75,7 +88,13 @@ func (p *project) openShards(ctx context.Context) (check.Shards, error) {
 	shards := check.Shards{}
 	for _, service := range services {
 		for _, name := range p.containersOf(service+"-redis", p.shards) {
-			shards.Add(service, all[name].NetworkSettings.Networks[p.name+"_back"].IPAddress+":6379", "")
+			if p.replicas > 1 {
+				if name, err = p.primary(ctx, name); err != nil {
+					shards.Close()
+					return nil, err
+				}
+			}
+			shards.Add(service, p.redisAddr(all[name]), "")
 		}
 	}
 	if err := check.Poll(ctx, recoveryTimeout, shards.Ping); err != nil {
@@ -117,6 +136,7 @@ func (p *project) env() []string {
 		"COMPOSE_PROJECT_NAME="+p.name, "COMPOSE_FILE="+strings.Join(p.files, ":"), "COMPOSE_ENV_FILES="+os.DevNull,
 		"COMPOSE_ANSI=never", "COMPOSE_PROFILES=",
 		"GATEWAY_BIND=127.0.0.1", fmt.Sprintf("GATEWAY_PORT=%d", p.port), "NETWORK="+p.network,
+		"REPLICAS="+strconv.Itoa(p.replicas), "KEEPER_TOKEN=a-secret-of-this-test",
 		"REDIS_PASSWORD=", "BATCH_INIT=1", "WDM_DEBUG=0", "ACCESS_LOG=1", "IMAGE_PREFIX="+p.name+"-", "IMAGE_TAG=test")
 }
 
@@ -176,6 +196,11 @@ func (c container) healthy() bool {
 	return c.State.Running && c.State.Health != nil && c.State.Health.Status == "healthy"
 }
 
+// initialized reports whether the container has made a replicated shard ready for use, which ends the container.
+func (c container) initialized() bool {
+	return strings.Contains(c.service(), "-init") && !c.State.Running && c.State.ExitCode == 0
+}
+
 // inspect returns the project's containers, including stopped containers, by service name.
 func (p *project) inspect(ctx context.Context) (map[string]container, error) {
 	ids, err := p.compose(ctx, "ps", "-a", "-q")
@@ -226,7 +251,7 @@ func (p *project) waitHealthy(ctx context.Context) error {
 			return err
 		}
 		for _, service := range slices.Sorted(maps.Keys(all)) {
-			if !all[service].healthy() {
+			if !all[service].healthy() && !all[service].initialized() {
 				return fmt.Errorf("container %s is not healthy", service)
 			}
 		}

@@ -40,7 +40,7 @@ func (r *run) demo(ctx context.Context) error {
 }
 
 func (r *run) build(ctx context.Context) error {
-	if _, err := r.project.compose(ctx, "build"); err != nil {
+	if _, err := r.project.compose(ctx, "--profile", "template", "build"); err != nil {
 		return err
 	}
 	return r.checkImages(ctx)
@@ -97,11 +97,10 @@ func (r *run) firstUps(ctx context.Context) error {
 // lost.
 func (r *run) grow(instances, shards int) func(context.Context) error {
 	return func(ctx context.Context) error {
-		file := filepath.Join(r.dir, "scaled.yml")
-		if err := r.project.script(ctx, "scale", strconv.Itoa(instances), strconv.Itoa(shards), file); err != nil {
+		r.project.instances, r.project.shards = instances, shards
+		if err := r.scale(ctx); err != nil {
 			return err
 		}
-		r.project.instances, r.project.shards, r.project.files = instances, shards, append(r.project.files, file)
 		err := r.underLoad(ctx, "growth", func() error {
 			_, err := r.project.compose(ctx, "up", "--build", "--detach")
 			return err
@@ -112,6 +111,13 @@ func (r *run) grow(instances, shards int) func(context.Context) error {
 		_, err = r.stillWorks(ctx)
 		return err
 	}
+}
+
+// scale writes a compose file with the numbers of the project.
+func (r *run) scale(ctx context.Context) error {
+	p, file := r.project, filepath.Join(r.dir, "scaled.yml")
+	p.files = []string{p.files[0], file}
+	return p.script(ctx, "scale", strconv.Itoa(p.instances), strconv.Itoa(p.shards), file)
 }
 
 // script returns a step that runs a Python script. Then the step deletes all data and creates new users and items,
@@ -134,7 +140,7 @@ func (r *run) script(script ...string) func(context.Context) error {
 // kills sends SIGKILL to the processes of groups of containers: all instances, all shards, all containers, and each
 // container alone. Docker must restart only the killed containers. No acknowledged data may be lost.
 func (r *run) kills(ctx context.Context) error {
-	victims := [][]string{r.project.allInstances(), r.project.allShards(), r.project.all()}
+	victims := [][]string{r.project.allInstances(), r.project.allRedis(), r.project.all()}
 	for _, one := range r.project.all() {
 		victims = append(victims, []string{one})
 	}
