@@ -93,31 +93,30 @@ func (r *run) firstUps(ctx context.Context) error {
 	return nil
 }
 
-// grow returns a step that adds instances and shards under load with compose/scale, as an operator does. No data may be
-// lost.
+// grow returns a step that adds instances and shards under load with compose/scale, as an operator does.
 func (r *run) grow(instances, shards int) func(context.Context) error {
 	return func(ctx context.Context) error {
 		r.project.instances, r.project.shards = instances, shards
-		if err := r.scale(ctx); err != nil {
-			return err
-		}
-		err := r.underLoad(ctx, "growth", func() error {
-			_, err := r.project.compose(ctx, "up", "--build", "--detach")
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		_, err = r.stillWorks(ctx)
-		return err
+		return r.scale(ctx, "growth")
 	}
 }
 
-// scale writes a compose file with the numbers of the project.
-func (r *run) scale(ctx context.Context) error {
+// scale gives the running system the numbers of the project under load, with compose/scale. No data may be lost.
+func (r *run) scale(ctx context.Context, what string) error {
 	p, file := r.project, filepath.Join(r.dir, "scaled.yml")
 	p.files = []string{p.files[0], file}
-	return p.script(ctx, "scale", strconv.Itoa(p.instances), strconv.Itoa(p.shards), file)
+	if err := p.script(ctx, "scale", strconv.Itoa(p.instances), strconv.Itoa(p.shards), file); err != nil {
+		return err
+	}
+	err := r.underLoad(ctx, what, func() error {
+		_, err := p.compose(ctx, "up", "--build", "--detach")
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	_, err = r.stillWorks(ctx)
+	return err
 }
 
 // script returns a step that runs a Python script. Then the step deletes all data and creates new users and items,
