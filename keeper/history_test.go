@@ -29,19 +29,16 @@ type history struct {
 }
 
 // load starts clients that write and read until a call of finish.
-func (s *shard) load(t *testing.T) *history { return s.loadOf(t, 3, 8*time.Millisecond) }
-
-// loadOf is like load, with a number of clients and their pause after each batch.
-func (s *shard) loadOf(t *testing.T, clients int, pause time.Duration) *history {
+func (s *shard) load(t *testing.T) *history {
 	ctx, stop := context.WithCancel(t.Context())
 	h := &history{t: t, shard: s, stop: stop, acked: map[string]bool{}, last: time.Now()}
-	for c := range clients {
-		h.wait.Go(func() { h.run(ctx, c, pause) })
+	for c := range 3 {
+		h.wait.Go(func() { h.run(ctx, c) })
 	}
 	return h
 }
 
-func (h *history) run(ctx context.Context, number int, pause time.Duration) {
+func (h *history) run(ctx context.Context, number int) {
 	var client *redis.Client
 	for i := 0; ctx.Err() == nil; i++ {
 		if client == nil {
@@ -55,7 +52,7 @@ func (h *history) run(ctx context.Context, number int, pause time.Duration) {
 			client.Close()
 			client = nil
 		}
-		time.Sleep(pause)
+		time.Sleep(8 * time.Millisecond)
 	}
 	if client != nil {
 		client.Close()

@@ -96,7 +96,7 @@ func (k *keeper) step(ctx context.Context, f func(context.Context) error) error 
 	return k.exclusive(ctx, f)
 }
 
-// exclusive calls f while no other step runs. It gives up after askTimeout, or when ctx ends.
+// exclusive calls f while no other step runs. It returns an error after askTimeout, or when ctx ends.
 func (k *keeper) exclusive(ctx context.Context, f func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()

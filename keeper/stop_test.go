@@ -1,52 +1,11 @@
 package main
 
 import (
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 )
-
-// After a handover under load, the old primary and the other replica continue without a full copy of the data.
-func TestHandoverNeedsNoCopy(t *testing.T) {
-	t.Parallel()
-	s := newShard(t)
-	p := s.init(0)
-	h := s.loadOf(t, 12, 0)
-	before := s.copies()
-	for range 10 {
-		h.during(func() {
-			if out, err := s.command(p, "handover"); err != nil {
-				t.Fatalf("keeper handover: %v: %s", err, out)
-			}
-		})
-		p = s.settle()
-	}
-	h.finish()
-	if made := s.copies() - before; made != 0 {
-		t.Errorf("10 handovers needed %d full copies, want none", made)
-	}
-}
-
-// copies returns how many full copies the nodes have sent since their start.
-func (s *shard) copies() (sum int) {
-	s.t.Helper()
-	for _, n := range s.nodes {
-		client := n.admin()
-		stats, err := client.InfoMap(s.t.Context(), "stats").Result()
-		client.Close()
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		count, err := strconv.Atoi(stats["Stats"]["sync_full"])
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		sum += count
-	}
-	return sum
-}
 
 // A Redis that writes a copy of the data to its append-only file stops at SIGTERM. By default, Redis would ignore the
 // signal in this state.
