@@ -50,8 +50,8 @@ func (c *Cluster) Active(s *redis.Shard) bool { return s.Index < c.ActiveShards(
 // ActiveShards returns the number of active shards, or 0 while this number is unknown.
 func (c *Cluster) ActiveShards() int { return c.activation.Load().active }
 
-// unknownShard returns the error for an ID on a shard that this instance does not know: ErrNoSuchID if the shard is not
-// announced, otherwise api.Unavailable.
+// unknownShard returns the error for an ID on a shard that this instance does not know: api.Unavailable if the shard is
+// announced or the last read of the announcement is stale, otherwise ErrNoSuchID.
 func (c *Cluster) unknownShard(shard int) error {
 	a := c.activation.Load()
 	switch {
@@ -127,8 +127,9 @@ func (c *Cluster) fewestKnown(ctx context.Context) (fewest int, err error) {
 	return fewest, nil
 }
 
-// readActivation reads the numbers of announced and active shards from every healthy shard. It returns the largest
-// value of each number.
+// readActivation reads the numbers of announced and active shards from every healthy shard. It stores and returns the
+// largest value of each number. If shard 0 replies and no shard has an announcement, the system is new, and all shards
+// are active.
 func (c *Cluster) readActivation(ctx context.Context) (announced, active int) {
 	ctx, cancel := context.WithTimeout(ctx, readEvery)
 	defer cancel()

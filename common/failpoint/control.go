@@ -113,7 +113,7 @@ func (c *controls) match(point, subject string) *Armed {
 	return nil
 }
 
-// waitWhilePaused waits while any step is paused whose subject contains one of the IDs.
+// waitWhilePaused waits until no paused step has a subject that contains one of the IDs.
 func (c *controls) waitWhilePaused(ids ...string) {
 	for {
 		c.mu.Lock()

@@ -26,9 +26,9 @@ func sameShards(parts [][]part) (groups [][]int) {
 	return groups
 }
 
-// inTime calls the function outcome, which waits for shards, for each attempt and returns the results. So that a slow
-// shard does not delay the attempts on other shards, the outcomes of the last groups are late if they take much longer
-// than the first.
+// inTime calls the function outcome for each attempt and returns the results. A call may wait for a slow shard, so
+// inTime runs the groups concurrently. If a group takes lateAfter longer than the fastest group, its outcomes have the
+// reason api.ShardLate. So a slow shard does not delay the attempts on other shards.
 func inTime(groups [][]int, outcome func(attempt int) api.Outcome) []api.Outcome {
 	n := 0
 	for _, g := range groups {

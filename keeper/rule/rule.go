@@ -99,7 +99,7 @@ type Disk interface {
 var (
 	ErrLostPromise = errors.New("the promise of this node is lost; restore the state file, " +
 		"or delete the data so that the node copies the data of the primary")
-	ErrOlder      = errors.New("the epoch is below the promise of this node")
+	ErrOlder      = errors.New("the epoch is too old for the promise or the data of this node")
 	ErrIncomplete = errors.New("this node is empty or still loading its data, so it cannot vote")
 	ErrForeign    = errors.New("the Redis of this node has data of another system; delete the data to let the node join")
 	ErrUnagreed   = errors.New("this node is empty: both other nodes must acknowledge a primary before it follows")

@@ -8,8 +8,8 @@
 //	reserve  stock    every line of the cart, in one call
 //	commit   order    RUNNING -> PAID: the decision, one compare-and-set on one shard
 //
-// If payment refuses, the script "refuse" reopens the order, and nothing is reserved. If stock refuses, or a
-// participant is unavailable for too long, the saga compensates:
+// If payment refuses a new attempt, the script "refuse" reopens the order, and nothing is reserved. If payment refuses
+// later, if stock refuses, or if a participant is unavailable for too long, the saga compensates:
 //
 //	abort    order    RUNNING -> ABORTING: the decision that this attempt will never be paid
 //	release  stock    skipped if the attempt has only one stock shard and that shard has recorded a refusal

@@ -207,8 +207,8 @@ func (t *tally) percentile(p float64) time.Duration {
 	return percentile(slices.Sorted(slices.Values(t.latencies)), p)
 }
 
-// percentile returns the nearest-rank percentile: the smallest duration that at least p percent of all durations do not
-// exceed. Without durations, the result is 0.
+// percentile returns the nearest-rank percentile: the first of the sorted durations that is greater than or equal to at
+// least p percent of them. It returns 0 if there are no durations.
 func percentile(sorted []time.Duration, p float64) time.Duration {
 	if len(sorted) == 0 {
 		return 0

@@ -24,9 +24,9 @@ var allowedPorts = map[[2]string][]int{
 	{"order", "order-redis"}: {6379}, {"stock", "stock-redis"}: {6379}, {"payment", "payment-redis"}: {6379},
 }
 
-// allowed returns the ports that the network policies must open between two components. Three components may reach the
-// nodes of a replicated shard: the nodes themselves (Redis and keeper), the service (Redis), and the Job that
-// initializes the shard (keeper).
+// allowed returns the ports that the network policies must open between two components. In a replicated shard, the
+// nodes may reach each other's Redis and keeper. The service may reach only the Redis. The Job that initializes the
+// shard may reach only the keepers.
 func (s *system) allowed(from, to string) []int {
 	templates, _ := s.pods()
 	if shard := templates[to]; len(shard.Spec.InitContainers) > 0 {

@@ -121,7 +121,7 @@ func TestBreakIt(t *testing.T) {
 	b.shows("#receipt", "Checkout: ")
 	checkDecided(t, b)
 
-	// If the instance of the checkout is killed too, a recovery worker or the next request decides the order.
+	// Kill order-1 too, while it runs the checkout. Then a recovery worker or the next request decides the order.
 	b.shows("#state", "All services are healthy.")
 	b.do(chromedp.Focus(css("#case-killed")), chromedp.KeyEvent("\r"))
 	b.shows("#saga-summary", "RUNNING: undecided")

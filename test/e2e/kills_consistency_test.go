@@ -72,8 +72,8 @@ func spread(values []int) string {
 }
 
 // consistencyRun sends 1,000 checkouts for 100 pieces at the same time. After a random number of responses, it kills a
-// component. It starts the component 0.2 s later. It returns the number of responses other than 200 and 4xx, and the number of pieces
-// that are left when every order is decided. Each user has enough credit.
+// component. It starts the component 0.2 s later. It returns the number of responses other than 200 and 4xx, and the
+// number of pieces that are left when every order is decided. Each user has enough credit.
 func (s *system) consistencyRun(
 	victim string, run uint64, deposits check.Deposits,
 ) (unknown, unsold int, histories []*check.History) {

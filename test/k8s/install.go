@@ -152,7 +152,7 @@ func (r *run) install(ctx context.Context, do func() error) error {
 	}
 	for pod, n := range restarts {
 		if !strings.HasSuffix(n, "/0") {
-			return fmt.Errorf("install: pod %s restarted: %s", pod, n)
+			return fmt.Errorf("install: pod %s: UID/restarts is %s, want 0 restarts", pod, n)
 		}
 	}
 	if _, err := r.chart(ctx, "test", release, "--timeout", "2m"); err != nil {

@@ -41,7 +41,7 @@ func (m *Model) events(s *state, to []call) []call {
 	return to
 }
 
-// step takes one step. All processes learn the reply.
+// step runs one script call or event, and returns its code. All processes share the knowledge from the replies.
 func (m *Model) step(s *state, c call) Code {
 	i, p := c.attempt, c.shard
 	switch c.script {

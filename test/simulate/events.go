@@ -99,8 +99,8 @@ func (p *process) do(cost time.Duration, done func()) {
 	})
 }
 
-// yieldTicks is the average number of other tasks that run before a goroutine that has called runtime.Gosched runs
-// again. Such a goroutine waits in the global queue, and Go's scheduler looks into this queue once in 61 tasks.
+// yieldTicks is the number of other tasks that run, on average, before a call of runtime.Gosched returns. The caller
+// waits in the global queue, and Go's scheduler looks into this queue once in 61 tasks.
 const yieldTicks = 31
 
 // soon lets f run after at most yieldTicks other tasks.

@@ -29,7 +29,8 @@ export function merge(list, instances) {
   return merged.sort((a, b) => b.time - a.time).slice(0, kept);
 }
 
-// keyOf returns "" for an event that only one instance reports.
+// keyOf returns the same key for all reports of one event. It returns "" for a kind of event that only one instance can report:
+// merge does not join such events.
 function keyOf({ kind, service, shard, order_id, incarnation }) {
   if (kind === "instance_started" || kind === "more_orders") return "";
   return [kind, service, shard, order_id, incarnation].join(" ");

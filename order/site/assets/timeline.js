@@ -106,7 +106,8 @@ function addRun(run) {
   return { li, change };
 }
 
-// item returns the row of an event. The time and the duration of an event may change, because other instances report it later.
+// item returns the row of an event. If a later report of another instance changes the time or the duration of the event, item
+// returns a new row.
 function item(e) {
   const key = JSON.stringify([e.reports[0], e.time, e.duration_ms]);
   return keep(key, () => ({ li: addItem(e) })).li;
