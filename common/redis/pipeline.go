@@ -199,7 +199,7 @@ func (p *pipeline) exchange(b *batch) (replied int, err error) {
 // mayBeOld is true if the connection of a replicated shard was idle, so that it may lead to an old primary, which is
 // frozen or hangs.
 func (p *pipeline) mayBeOld() bool {
-	return p.trailer.replicated && time.Since(p.conn.used) >= idleCheck
+	return p.trailer.replicated && time.Since(p.conn.used) >= mayMove
 }
 
 // exchangeCounted sends a batch with a trailer. No caller gets a reply before the reply to the trailer arrives. If the

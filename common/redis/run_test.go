@@ -205,3 +205,20 @@ func TestIdleConnectionIsUsedAgain(t *testing.T) {
 		t.Errorf("after an idle second, %s connections in total; want %s, as before", after, before)
 	}
 }
+
+// A server that restarts while its connection is idle fails no call, although no health check has noticed the restart.
+func TestRestartOfAnIdleShardFailsNoCall(t *testing.T) {
+	t.Parallel()
+	c, servers := testredis.Open(t, "order", 1, scripts)
+	at := c.Shards()[0]
+	for range 5 {
+		eventuallyRuns(t, at)
+		time.Sleep(50 * time.Millisecond) // longer than idleCheck
+		servers[0].Kill()
+		servers[0].Restart(t)
+		testredis.Eventually(t, "the shard is healthy", at.Healthy)
+		if _, err := at.Run(t.Context(), count, counter); err != nil {
+			t.Errorf("call after the restart: %v", err)
+		}
+	}
+}

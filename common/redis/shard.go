@@ -14,9 +14,13 @@ import (
 	"checkout/common/events"
 )
 
-// idleCheck is the idle time after which a batch connection is checked before use, because the server may have
-// closed the connection.
-const idleCheck = 500 * time.Millisecond
+const (
+	// idleCheck is the idle time after which a batch connection is checked before use, because the server may have
+	// closed the connection. The check is a system call; a busy connection does without it.
+	idleCheck = 20 * time.Millisecond
+	// mayMove is the idle time of a replicated shard after which another node may be the primary.
+	mayMove = 500 * time.Millisecond
+)
 
 // Shard is a client of one shard. Commands of concurrent callers share round trips and fsyncs. A Shard never sends a
 // command twice, except for a command that did not run: the server had lost the script, or was not the primary of an
