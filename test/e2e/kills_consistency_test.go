@@ -36,6 +36,7 @@ func TestConsistencyWithKills(t *testing.T) {
 					histories = append(histories, of...)
 					unknown, unsold = append(unknown, u), append(unsold, left)
 				}
+				s.settle()
 				s.check(deposits, histories...)
 				fmt.Fprintf(&table, "\n| %dx%d | %s | %s | %s |", n, n, victim, spread(unknown), spread(unsold))
 			})
@@ -116,7 +117,7 @@ func (s *system) consistencyRun(
 		}
 	}
 	s.waitReady()
-	s.settle()
+	s.must(check.Poll(context.Background(), check.DecisionTimeout, s.shards.CheckDecided))
 	s.eventually(check.DecisionTimeout, "the stock is read", func() error { // a connection to Redis may have been lost
 		r := s.Call("GET", "/stock/find/"+item)
 		if !r.OK() {
