@@ -72,7 +72,8 @@ func (k *keeper) win(ctx context.Context) (c rule.Candidate, err error) {
 }
 
 // poll asks both other nodes for a vote or a pre-vote. It returns at the first grant, because the candidate and one
-// other node are two of three.
+// other node are two of three. After the grant of a node that is stopping, it waits for the other node, which will stay
+// and should attach first.
 func (k *keeper) poll(ctx context.Context, path string, c rule.Candidate) (granted bool, voter int) {
 	type answer struct {
 		rule.Ballot
@@ -92,12 +93,16 @@ func (k *keeper) poll(ctx context.Context, path string, c rule.Candidate) (grant
 	for range others {
 		a := <-answers
 		k.seePromise(a.Promised)
-		if a.Granted {
+		switch {
+		case a.Granted && !a.Stopping:
 			return true, a.node
+		case a.Granted:
+			granted, voter = true, a.node
+		default:
+			k.log.Debug("not granted", "request", path, "epoch", c.Epoch, "by", a.node, "reason", a.Reason)
 		}
-		k.log.Debug("not granted", "request", path, "epoch", c.Epoch, "by", a.node, "reason", a.Reason)
 	}
-	return false, -1
+	return granted, voter
 }
 
 func (k *keeper) seenPromise() int64 {
@@ -137,6 +142,7 @@ func (k *keeper) vote(ctx context.Context, c rule.Candidate) (b rule.Ballot) {
 		"granted", b.Granted, "own", b.Position.String(), "reason", b.Reason)
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	b.Stopping = k.stopping
 	if now := time.Now(); b.Granted {
 		k.deadline = now.Add(electTimeout + rand.N(electTimeout/2))
 	} else if b.Promised == c.Epoch { // refused, because this node has newer data

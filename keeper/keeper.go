@@ -49,6 +49,7 @@ type keeper struct {
 	deadline time.Time // when to stand for election
 	primary  rule.Beat // the last beat
 	lag      int64     // number of batches that this node lacked at the last beat
+	inSync   bool      // this node was in sync at the last beat
 	waits    string    // why this node does not follow the primary
 	resigned int64     // the primary of this epoch has resigned, so this node ignores its beats
 	floor    int64     // highest promise of another node

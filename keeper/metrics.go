@@ -22,7 +22,7 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 
 var (
 	roleDesc     = describe("role", "1 for the role of the node, 0 for the others.", "role")
-	readyDesc    = describe("ready", "1 if the node is primary, or receives the writes of the primary.")
+	readyDesc    = describe("ready", "1 if the node is the primary, a replica in sync, or part of a new shard.")
 	epochDesc    = describe("epoch", "Epoch of the data of the node.")
 	promisedDesc = describe("promised_epoch", "Epoch that the node has promised.")
 	seqDesc      = describe("position_seq", "Write sequence of the data of the node.")

@@ -127,7 +127,7 @@ func (k *keeper) hear(b rule.Beat, a rule.Ack) {
 	if k.primary.Epoch != b.Epoch || k.primary.Node != b.Node {
 		k.log.Info("received a beat of another primary", "node", b.Node, "epoch", b.Epoch)
 	}
-	k.lastBeat, k.primary, k.lag = now, b, max(0, b.Position.Seq-a.Position.Seq)
+	k.lastBeat, k.primary, k.lag, k.inSync = now, b, max(0, b.Position.Seq-a.Position.Seq), a.InSync
 }
 
 // views asks both other nodes for their views.

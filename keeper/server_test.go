@@ -84,6 +84,43 @@ func TestLateCommand(t *testing.T) {
 	}
 }
 
+// If the primary stops, the node that stays attaches to the new primary first, even if the vote of the old primary
+// arrives first.
+func TestVoteOfStoppingNode(t *testing.T) {
+	t.Parallel()
+	c := env.Keeper{
+		Service: "order", Keepers: [3]string{"a:1", "b:1", "c:1"}, Redis: env.Redis{Addrs: []string{"127.0.0.1:1"}},
+		Token: "0123456789abcdef", State: filepath.Join(t.TempDir(), "keeper.json"),
+	}
+	for i, delay := range []time.Duration{0, 50 * time.Millisecond} {
+		c.Node = i
+		voter, err := newKeeper(c, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		voter.stopping = delay == 0
+		mux := http.NewServeMux()
+		handle(voter, mux, "/vote", func(ctx context.Context, c rule.Candidate) (rule.Ballot, error) {
+			time.Sleep(delay)
+			b := voter.vote(ctx, c)
+			b.Granted = true // this keeper has no Redis
+			return b, nil
+		})
+		server := httptest.NewServer(mux)
+		defer server.Close()
+		c.Keepers[i] = server.Listener.Addr().String()
+	}
+	c.Node = 2
+	k, err := newKeeper(c, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if granted, voter := k.poll(t.Context(), "/vote", rule.Candidate{Node: 2, Epoch: 2}); !granted || voter != 1 {
+		t.Errorf("the election is won: %v, and node %d attaches first; want true and node 1, which does not stop",
+			granted, voter)
+	}
+}
+
 // TestStrangers checks which requests a keeper rejects.
 func TestStrangers(t *testing.T) {
 	t.Parallel()

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"slices"
 	"time"
 
 	"checkout/common/version"
@@ -20,7 +19,9 @@ func (k *keeper) status() status.Node {
 	}
 	led := now.Sub(k.lastBeat) < electTimeout
 	s.Role = k.role(s.Promised)
-	s.Ready = slices.Contains([]string{status.Primary, status.Replica, status.Uninitialized}, s.Role)
+	// An update or a drain stops the next node when this node is ready, so a replica must be in sync with a primary.
+	s.Ready = s.Role == status.Primary || s.Role == status.Replica && led && k.inSync ||
+		s.Role == status.Uninitialized && !led
 	if !o.Master && o.Follows != rule.Frozen {
 		s.Follows = o.Follows
 	}
@@ -37,6 +38,8 @@ func (k *keeper) status() status.Node {
 		s.Problem = "waits for its turn to copy the data of the primary"
 	case s.Role == status.Connecting && led:
 		s.Problem = "does not receive the writes of the primary"
+	case s.Role == status.Replica && led && !s.Ready:
+		s.Problem = "lacks recent writes of the primary"
 	case !s.Ready && !led:
 		s.Problem = "there is no primary"
 	}

@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -70,6 +71,52 @@ func TestShardWithTLSAndCredentials(t *testing.T) {
 	keyspace, err := server.Client.InfoMap(t.Context(), "keyspace").Result()
 	if _, ok := keyspace["Keyspace"]["db3"]; err != nil || !ok || len(keyspace["Keyspace"]) != 1 {
 		t.Errorf("databases with keys: got %v, %v, want only db3", keyspace, err)
+	}
+}
+
+// With TLS, an idle connection is used again: the session tickets that the server sends after a handshake do not count
+// as unexpected bytes. If the server has closed the connection, the next call does not fail.
+func TestIdleConnectionWithTLS(t *testing.T) {
+	server := testredis.Start(t)
+	shards := cluster.Open("order", env.Redis{
+		Addrs: []string{net.JoinHostPort("localhost", secure(t, server))}, Username: "shop", Password: "s3cret", TLS: true,
+	}, scripts)
+	defer shards.Close()
+	testredis.Eventually(t, "the shard is available", func() bool { return len(shards.Unavailable()) == 0 })
+	run := func() {
+		t.Helper()
+		if _, err := shards.Shards()[0].Run(t.Context(), count, counter); err != nil {
+			t.Errorf("run: got %v, want success", err)
+		}
+	}
+	do := func(args ...any) string {
+		t.Helper()
+		reply, err := server.Client.Do(t.Context(), args...).Text()
+		if err != nil {
+			t.Fatalf("%v: %v", args, err)
+		}
+		return reply
+	}
+	connections := func() string {
+		_, stats, _ := strings.Cut(do("INFO", "stats"), "total_connections_received:")
+		return strings.Fields(stats)[0]
+	}
+	run()
+	before := connections()
+	for range 2 {
+		time.Sleep(600 * time.Millisecond) // long enough for a check before the next call
+		run()
+	}
+	if after := connections(); after != before {
+		t.Errorf("after idle times, %s connections in total; want %s, as before", after, before)
+	}
+	time.Sleep(600 * time.Millisecond)
+	if err := server.Client.Do(t.Context(), "CLIENT", "KILL", "USER", "shop").Err(); err != nil {
+		t.Fatal(err)
+	}
+	run()
+	if after := connections(); after == before {
+		t.Error("the server has not closed the idle connection")
 	}
 }
 

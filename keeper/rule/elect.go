@@ -16,6 +16,7 @@ type Candidate struct {
 // Ballot is the reply of a voter to a candidate.
 type Ballot struct {
 	Granted  bool     `json:"granted"`
+	Stopping bool     `json:"stopping"` // the keeper of the voter is stopping
 	Promised int64    `json:"promised"` // the promise of the voter
 	Position Position `json:"position"` // the position of the voter
 	Reason   string   `json:"reason,omitempty"`

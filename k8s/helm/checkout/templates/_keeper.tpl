@@ -16,7 +16,7 @@
     - {name: LOG_FORMAT, value: {{ .Values.observability.logFormat }}}
   {{- include "keeper.resources" . | nindent 2 }}
   {{- include "containerSecurity" . | nindent 2 }}
-  readinessProbe: # ready: the primary, a replica in sync, or a node that is not initialized yet; so an update waits for each node before it replaces the next one
+  readinessProbe: # ready: the primary, a replica in sync, or a node of a new shard; so an update waits for each node before it replaces the next one
     httpGet: {path: /readyz, port: keeper}
     periodSeconds: 1
     timeoutSeconds: 3
