@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 
+	"golang.org/x/sync/singleflight"
+
 	"checkout/common/api"
 	"checkout/common/peer"
 )
@@ -17,6 +19,7 @@ type orders struct {
 	peer     *peer.Peer
 	payments *peer.Batcher[api.Cancel, api.Purchase]
 	cancels  *peer.Batcher[api.Cancel, api.OrderPayment]
+	undoing  singleflight.Group // by request to cancel
 }
 
 func newOrders(p *peer.Peer) *orders {
@@ -60,7 +63,8 @@ func (o *orders) payable(ctx context.Context, user, order string) error {
 }
 
 // undo cancels the order if a checkout of the user has paid it. The request contains the attempt that has paid, so that
-// a delayed message cannot cancel a later attempt. undo is safe to retry.
+// a delayed message cannot cancel a later attempt. undo is safe to retry. Concurrent callers share the cancellation of
+// one attempt. Otherwise the second message would wait for the first, and both may wait for a shard that hangs.
 func (o *orders) undo(ctx context.Context, user, order string) api.OrderPayment {
 	cancel := api.Cancel{OrderID: order, UserID: user}
 	purchase := o.payments.DoTwice(ctx, cancel)
@@ -68,5 +72,8 @@ func (o *orders) undo(ctx context.Context, user, order string) api.OrderPayment 
 		return purchase.Payment
 	}
 	cancel.Attempt = purchase.Attempt
-	return o.cancels.DoTwice(ctx, cancel)
+	result, _, _ := o.undoing.Do(fmt.Sprint(cancel), func() (any, error) {
+		return o.cancels.DoTwice(context.WithoutCancel(ctx), cancel), nil
+	})
+	return result.(api.OrderPayment)
 }

@@ -2,11 +2,13 @@ package main
 
 import (
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"checkout/common/api"
+	"checkout/common/testredis"
 )
 
 // If the shard of an order does not respond, requests about orders on other shards are not delayed. A cancellation that
@@ -41,6 +43,36 @@ func TestSlowOrderDelaysNoOther(t *testing.T) {
 		close(released)
 		payment.order.slow.Delete(row.slow)
 		waiting.Wait()
+	}
+}
+
+// Concurrent cancellations of one order send one message, so that none of them waits for a shard that hangs twice.
+func TestConcurrentCancellationsOfAnOrderShareAMessage(t *testing.T) {
+	t.Parallel()
+	payment := newInstance(t, 1)
+	id := payment.create(t, 10)
+	payment.order.reply(api.Paid)
+	released := make(chan struct{})
+	payment.order.slow.Store("cancel A", released)
+	var waiting sync.WaitGroup
+	cancel := func() { waiting.Go(func() { payment.Call("POST", "/cancel/"+id+"/A") }) }
+	read := func() (n int) { // number of reads; each cancellation first reads the state of the order
+		for _, request := range payment.order.requests() {
+			if strings.HasPrefix(request, "payment") {
+				n++
+			}
+		}
+		return n
+	}
+	for range 3 { // one after the other, so that each of them reads the order
+		cancel()
+		testredis.Eventually(t, "the cancellation reads the order", func() bool { return read() == 1 })
+	}
+	time.Sleep(50 * time.Millisecond) // until the last cancellation waits for the first
+	close(released)
+	waiting.Wait()
+	if got := payment.order.requests(); len(got) != 1 {
+		t.Errorf("sent the messages %q, want one", got)
 	}
 }
 

@@ -78,6 +78,7 @@ func decodeOutcomes(data []byte, v *[]Outcome) bool {
 			o.SilentMS = d.int()
 		}
 		o.Replicated = d.next(`,"replicated":true`)
+		o.Hangs = d.next(`,"hangs":true`)
 		if d.next(`,"shards":`) {
 			o.Shards = d.ints(&shards)
 		}

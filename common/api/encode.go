@@ -123,6 +123,9 @@ func appendOutcome(b []byte, o *Outcome) []byte {
 	if o.Replicated {
 		b = append(b, `,"replicated":true`...)
 	}
+	if o.Hangs {
+		b = append(b, `,"hangs":true`...)
+	}
 	if len(o.Shards) > 0 {
 		b = appendInts(append(b, `,"shards":`...), o.Shards)
 	}

@@ -33,6 +33,9 @@ type Outcome struct {
 	// Replicated may be set with ShardDown and ShardHangs: the shard is replicated, so a failover soon replaces its
 	// primary.
 	Replicated bool `json:"replicated,omitempty"`
+	// Hangs may be set with every code of a reserve message: one of the attempt's shards hangs, even if another shard has
+	// refused. A release then also waits for this shard.
+	Hangs bool `json:"hangs,omitempty"`
 	// Shards lists the shards that have a record of the attempt or, with Unknown, the shards whose result is unknown.
 	Shards []int `json:"shards,omitempty"`
 }

@@ -57,6 +57,25 @@ func TestAttemptOnADownShardIsUnknownUntilItReturns(t *testing.T) {
 	}
 }
 
+// If one shard of an attempt refuses and another one hangs, the outcome says both, so that the caller does not wait for
+// the shard that hangs again.
+func TestRefusalOfOneShardReportsThatAnotherHangs(t *testing.T) {
+	t.Parallel()
+	c, servers := testredis.Open(t, "stock", 2, Scripts)
+	s := NewReservations(c, "i:")
+	for hanging := range servers {
+		good, refuses := put(t, servers, hanging, 5), put(t, servers, 1-hanging, 5)
+		servers[hanging].Pause()
+		a := attempt(far, api.Line{ID: good, Quantity: 1}, api.Line{ID: refuses, Quantity: 99})
+		got := one(t, s, reserve, a)
+		servers[hanging].Resume()
+		if got.Code != api.Refused || got.ID != refuses || !got.Hangs {
+			t.Errorf("reserve while shard %d hangs: got %+v, want REFUSED and Hangs", hanging, got)
+		}
+		testredis.Eventually(t, "the attempt is released", func() bool { return one(t, s, release, a).Code == api.Released })
+	}
+}
+
 // A shard that restarts loses its scripts. Steps must not fail because of this loss.
 func TestStepsReloadLostScripts(t *testing.T) {
 	t.Parallel()

@@ -154,18 +154,19 @@ func (r *Reservations) join(
 	ctx context.Context, do step, attempt string, parts []part, started time.Time,
 ) api.Outcome {
 	var joined api.Outcome
-	shards, unknown := make([]int, 0, len(parts)), []int(nil)
+	shards, unknown, hangs := make([]int, 0, len(parts)), []int(nil), false
 	for i := range parts {
 		outcome := r.wait(ctx, do, attempt, &parts[i], started)
 		shards = append(shards, parts[i].shard)
 		if outcome.Code == api.Unknown {
 			unknown = append(unknown, parts[i].shard)
 		}
+		hangs = hangs || outcome.Reason == api.ShardHangs
 		if i == 0 || slices.Index(do.codes, outcome.Code) > slices.Index(do.codes, joined.Code) {
 			joined = outcome
 		}
 	}
-	if joined.Shards = shards; joined.Code == api.Unknown {
+	if joined.Shards, joined.Hangs = shards, hangs; joined.Code == api.Unknown {
 		joined.Shards = unknown
 	}
 	return joined

@@ -26,7 +26,7 @@ type attempt struct {
 	arrived           time.Time   // when the client's request arrived; zero if no client waits for the attempt
 	started           time.Time   // when this coordinator began to reserve
 	steps             store.Steps // durations from the start until each reservation
-	shardHangs        bool        // whether a shard did not reply to a reservation
+	shardHangs        bool        // whether a shard of the attempt hung when the attempt was aborted
 	stockHoldsNothing bool        // whether stock has nothing to release: the attempt's only stock shard has refused
 }
 
@@ -34,6 +34,7 @@ func newAttempt(orderID string, r store.Result) *attempt {
 	return &attempt{
 		orderID: orderID, id: r.Attempt, reason: r.Reason,
 		user: r.User, total: r.Total, lines: r.Lines, deadline: r.Deadline, notAfter: r.NotAfter,
+		shardHangs: r.Reason == reasonHung,
 	}
 }
 

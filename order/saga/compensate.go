@@ -18,6 +18,7 @@ const (
 	reasonItem    = "item "
 	reasonDirect  = "direct "
 	reasonTimeout = "given-up"
+	reasonHung    = reasonTimeout + " hung" // a shard hangs, so a release with a waiting client must not wait for it
 )
 
 func (a *attempt) creditReason(o api.Outcome) string {
@@ -42,6 +43,9 @@ func (a *attempt) stockReason(o api.Outcome) string {
 	}
 	return fmt.Sprint(reasonStock, needed, " ", o.Available, " ", o.ID)
 }
+
+// The method "gaveUp" reports whether the attempt was aborted although no participant had refused.
+func (a *attempt) gaveUp() bool { return a.reason == reasonTimeout || a.reason == reasonHung }
 
 // closedErrors maps the first word of a reason to the error of the checkout, and to the kind of object whose ID is in
 // the reason.
@@ -109,7 +113,10 @@ func (co *Coordinator) refuse(ctx context.Context, a *attempt, reason string) er
 
 // abandon aborts an attempt because the outcome of a reservation is unknown.
 func (co *Coordinator) abandon(ctx context.Context, a *attempt, reservation api.Outcome) error {
-	a.shardHangs = reservation.Reason == api.ShardHangs
+	a.shardHangs = reservation.Hangs
+	if a.shardHangs {
+		return co.abort(ctx, a, reasonHung)
+	}
 	return co.abort(ctx, a, reasonTimeout)
 }
 
@@ -128,7 +135,7 @@ func (co *Coordinator) abort(ctx context.Context, a *attempt, reason string) err
 // It releases stock before credit, so that the attempt never holds stock without credit.
 func (co *Coordinator) release(ctx context.Context, a *attempt) error {
 	releasing, cancel := ctx, func() {}
-	if a.shardHangs {
+	if a.shardHangs && !a.arrived.IsZero() {
 		releasing, cancel = context.WithTimeout(ctx, releaseBudget)
 	}
 	defer cancel()

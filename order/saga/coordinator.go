@@ -169,6 +169,7 @@ func (co *Coordinator) decide(ctx context.Context, orderID string, r Request) (e
 	switch {
 	case stock.Code == api.Refused:
 		a.stockHoldsNothing = len(stock.Shards) == 1
+		a.shardHangs = stock.Hangs // another shard than the one that refused
 		return co.abort(ctx, a, a.stockReason(stock))
 	case stock.Code != api.Reserved:
 		return co.abandon(ctx, a, stock)
@@ -215,8 +216,7 @@ func (co *Coordinator) keepLease(ctx context.Context, a *attempt) (stop func()) 
 	}
 }
 
-// neverAttempt is not the ID of any attempt. If a caller of the script "begin" passes neverAttempt as the order's last
-// attempt, the script starts no attempt.
+// neverAttempt is the ID of no attempt. With neverAttempt as the order's last attempt, "begin" starts no attempt.
 const neverAttempt = "joined"
 
 // begin starts or resumes an attempt. If an attempt of another request is running, begin joins that attempt: it waits

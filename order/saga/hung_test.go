@@ -3,10 +3,13 @@ package saga
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	goredis "github.com/redis/go-redis/v9"
 
 	"checkout/common/api"
 	"checkout/common/shard"
@@ -16,12 +19,16 @@ import (
 // The type "hung" is a participant with a shard that hangs.
 type hung struct {
 	Participant
+	refuses                  bool         // whether another shard of the participant refuses each reservation
 	reserves, releases, late atomic.Int32 // late: releases for which the coordinator waited longer than a client waits
 }
 
 func (h *hung) Reserve(context.Context, api.Attempt) api.Outcome {
 	h.reserves.Add(1)
-	return api.Outcome{Code: api.Unknown, Reason: api.ShardHangs}
+	if h.refuses {
+		return api.Outcome{Code: api.Refused, Reason: api.Insufficient, Hangs: true, Shards: []int{0, 1}}
+	}
+	return api.Outcome{Code: api.Unknown, Reason: api.ShardHangs, Hangs: true}
 }
 
 func (h *hung) Release(ctx context.Context, _ api.Attempt) api.Outcome {
@@ -35,18 +42,19 @@ func (h *hung) Release(ctx context.Context, _ api.Attempt) api.Outcome {
 }
 
 // Each instance of a participant needs 0.7 s to notice that a shard hangs. A client must get an error within a second,
-// so the coordinator sends no second reservation, and does not wait for the release.
+// so the coordinator sends no second reservation, and does not wait for the release. A second checkout of the order, on
+// another instance, does not wait for the release either.
 func TestCheckoutWaitsOnceForAHungShard(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"stock", "payment"} {
+	for _, name := range []string{"stock", "payment", "stock, and another shard refuses"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := openShop(t)
 			item, user := shard.Mint(0), shard.Mint(0)
 			s.set("{s0}i:"+item, 5)
 			s.set("{p0}u:"+user, 10)
-			h := &hung{}
-			if name == "stock" {
+			h := &hung{refuses: strings.Contains(name, "refuses")}
+			if name != "payment" {
 				h.Participant, s.co.stock = s.stock, h
 			} else {
 				h.Participant, s.co.payment = s.payment, h
@@ -56,12 +64,54 @@ func TestCheckoutWaitsOnceForAHungShard(t *testing.T) {
 			if err := s.co.Checkout(t.Context(), id, Request{}); !errors.Is(err, api.Unavailable) {
 				t.Errorf("checkout: got %v, want %v", err, api.Unavailable)
 			}
+			wantReleases := int32(1)
+			if !h.refuses { // the reason of a refused attempt does not say that a shard hangs
+				second := New(s.store, s.co.stock, s.co.payment)
+				if err := second.Checkout(t.Context(), id, Request{}); !errors.Is(err, api.Unavailable) {
+					t.Errorf("second checkout: got %v, want %v", err, api.Unavailable)
+				}
+				wantReleases++
+			}
 			reserves, releases, late := h.reserves.Load(), h.releases.Load(), h.late.Load()
-			if state := s.state(id); reserves != 1 || releases != 1 || late != 0 || state != store.StateAborting {
-				t.Errorf("%d reservations, %d releases, %d of them awaited, order %s; want 1, 1, 0, ABORTING",
-					reserves, releases, late, state)
+			if state := s.state(id); reserves != 1 || releases != wantReleases || late != 0 || state != store.StateAborting {
+				t.Errorf("%d reservations, %d releases, %d of them awaited, order %s; want 1, %d, 0, ABORTING",
+					reserves, releases, late, state, wantReleases)
 			}
 		})
+	}
+}
+
+// Recovery waits for the release of an attempt that was aborted because a shard hung.
+func TestRecoveryWaitsForTheReleaseOfAHungAttempt(t *testing.T) {
+	t.Parallel()
+	s := openShop(t)
+	s.co.stock = slow{s.stock}
+	item, user := shard.Mint(0), shard.Mint(0)
+	s.set("{s0}i:"+item, 5)
+	id := s.order(user, map[string]int64{item: 1})
+	begun, err := s.store.Begin(t.Context(), id, mintAttempt(""), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.store.Abort(t.Context(), id, begun.Attempt, reasonHung, store.Steps{}); err != nil {
+		t.Fatal(err)
+	}
+	s.at("{o0}undecided").ZAdd(t.Context(), "{o0}undecided", goredis.Z{Member: id}) // due now
+	NewRecovery(s.co).recoverDue(t.Context(), s.store.Shards()[0])
+	if state := s.state(id); state != store.StateOpen {
+		t.Errorf("after the recovery, the order is %s, want OPEN", state)
+	}
+}
+
+// The type "slow" is a participant that releases slowly.
+type slow struct{ Participant }
+
+func (s slow) Release(ctx context.Context, a api.Attempt) api.Outcome {
+	select {
+	case <-ctx.Done():
+		return api.Outcome{}
+	case <-time.After(3 * releaseBudget):
+		return s.Participant.Release(ctx, a)
 	}
 }
 

@@ -87,7 +87,7 @@ func retryUntilKnown(ctx context.Context, m stepMetrics, arrived time.Time, try 
 // had no result.
 func retryUntilReleased(ctx context.Context, m stepMetrics, a *attempt, try func() api.Outcome) api.Outcome {
 	down := downBudget
-	if a.arrived.IsZero() || a.reason == reasonTimeout {
+	if a.arrived.IsZero() || a.gaveUp() {
 		down = 0
 	}
 	released := func(c api.Code) bool { return c == api.Released || c == api.Refused }
@@ -108,10 +108,11 @@ func retryUntil(
 		failed := outcome
 		outcome = api.Outcome{}
 		down := failed.Reason == api.ShardDown && time.Since(start) >= budget
-		gone := down || failed.Reason == api.ShardHangs
+		hangs := failed.Hangs || failed.Reason == api.ShardHangs
+		gone := down || hangs
 		silent := time.Duration(failed.SilentMS) * time.Millisecond
 		if gone && !awaitsShard(arrived, silent, failed.Replicated) || failed.Reason == api.ShardRefuses {
-			outcome.Reason = failed.Reason
+			outcome.Reason, outcome.Hangs = failed.Reason, hangs
 			break
 		}
 	}

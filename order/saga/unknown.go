@@ -57,7 +57,7 @@ func (a *attempt) unknownOutcome(m stepMetrics, p Participant, o api.Outcome) er
 	case peer != nil && peer.Unavailable() != "":
 		e.cause, e.shown = peer.Unavailable(), "no instance of the participant is healthy"
 	}
-	if a.reason == reasonTimeout {
+	if a.gaveUp() {
 		e.cause += "; before this step, the attempt was aborted because a participant was unavailable"
 	}
 	return e

@@ -52,8 +52,8 @@ func runRefusing(ctx context.Context, tr *trial) (err error) {
 	}
 	defer r.end(&err)
 	r.paid = make(chan string, preparedCarts)
-	lines := row("Redis", "cause", "p99 of others before", "during", "refused after, p50 / p99 / longest",
-		"recovered after", "responses that need it") + row("---", "---", "---:", "---:", "---:", "---:", "---")
+	lines := row("Redis", "cause", "p99 of others before", "during", "ratio", "refused after, p50 / p99 / longest",
+		"recovered after", "responses that need it") + row("---", "---", "---:", "---:", "---:", "---:", "---:", "---")
 	for _, service := range stack.Services() {
 		before := r.runClients(ctx, beforeFault)
 		for _, cause := range refusals {
@@ -117,7 +117,8 @@ func (r *availabilityRun) whileRefusing(
 		r.trial.violate("%s, %s: p99 of requests that do not need this Redis: %v, before %v", name, cause.name, b, a)
 	}
 	latency := fmt.Sprintf("%s / %s / %s", ms(percentile(took, 50)), ms(percentile(took, 99)), ms(percentile(took, 100)))
-	return row(name, cause.name, ms(a), ms(b), latency, ms(recovered.Sub(repaired)), formatCounts(responses)), nil
+	return row(name, cause.name, ms(a), ms(b), fmt.Sprintf("%.1f", float64(b)/float64(a)), latency,
+		ms(recovered.Sub(repaired)), formatCounts(responses)), nil
 }
 
 // checkRefusing describes the defect of a response that arrived while shard 0 of a service refused commands. It returns

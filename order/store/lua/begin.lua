@@ -13,7 +13,8 @@
 --     attempt that is not running (ARGV 1 equals ARGV 2)
 --   5 ABORTING   6 CLOSED: the attempt in ARGV 1 is closed; reason says why
 --   7 PAID   8 REFUNDING   9 CANCELLED
--- Safe to retry: a late duplicate for a closed attempt never starts an attempt.
+-- Safe to retry: a late duplicate for a closed attempt never starts an attempt, because ARGV 2 is not the last attempt. One
+-- exception: batch_init removes the last attempt of an order, so a duplicate with an empty ARGV 2 may start its attempt again.
 local fields = redis.call('HGETALL', KEYS[1]) -- one read, for the decision and for the reply
 local f = {}
 for i = 1, #fields, 2 do
