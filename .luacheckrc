@@ -10,7 +10,7 @@ std = {
         "TAKEN", "NOT_OPEN", "FULL", "LIMIT", "NOT_IN_ORDER", "TOO_FEW", "overwrite_refusal", "with_event", -- order/store
         "INSUFFICIENT", "UNKNOWN", "RESERVED", "REFUSED", "RELEASED", "EXPIRED", "REFUNDED", "SHORT", "TOO_LITTLE", "NO_COUNTER", "PAID_DIRECTLY", "GUARDED", -- participant
         "OVERFLOW", "FULL_AT", "INTERRUPTED", "words", -- participant
-        "PAID_DIFFERENTLY", "RETURNED", "NOTHING_PAID", "STARTED_PAYMENT", "SETTLED", "LOST", -- payment
+        "PAID_DIFFERENTLY", "RETURNED", "NOTHING_PAID", "STARTED_PAYMENT", "SETTLED", "LOST", "UNINDEXED", -- payment
     },
 }
 max_line_length = 130

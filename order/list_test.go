@@ -7,10 +7,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/redis/go-redis/v9"
+
 	"checkout/common/api"
 	"checkout/common/env"
 	"checkout/common/list"
 	"checkout/common/service/servicetest"
+	"checkout/common/shard"
 )
 
 // The function "pages" reads a list page by page, and returns the order IDs.
@@ -136,6 +139,58 @@ func TestListOrders(t *testing.T) {
 	w = s.CallInternal("POST", "/internal/orders", `{"user_id":"V","limit":2}`)
 	if w.Code != 200 || !strings.Contains(w.Body.String(), `"unavailable":true`) {
 		t.Errorf("purchases while a shard is unavailable: %d %s, want 200 and unavailable", w.Code, w.Body)
+	}
+}
+
+// A page of undecided orders costs a shard a limited amount of work, even if thousands of orders are undecided. The
+// pages have the same orders before and after the number becomes large.
+func TestListOfManyUndecidedOrdersIsBounded(t *testing.T) {
+	t.Parallel()
+	s := servicetest.New(t, definition, 2)
+	s.Call("POST", "/batch_init/5/1/1/5")
+	want := []string{"4", "3"}
+	for range 7 {
+		var order created
+		json.Unmarshal(s.Call("POST", "/create/U").Body.Bytes(), &order)
+		want = append(want, order.OrderID)
+	}
+	slices.SortFunc(want, list.Compare)
+	for _, id := range want {
+		at, err := s.Cluster.Locate(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		client := s.Shards[at.Index].Client
+		client.HSet(t.Context(), at.Key("o:"+id), "s", "RUNNING", "u", "U")
+		client.ZAdd(t.Context(), at.Key("undecided"), redis.Z{Member: id})
+	}
+	check := func(when string) {
+		for _, query := range []string{"state=undecided", "state=RUNNING&user_id=U"} {
+			for _, limit := range []int{1, 3, 100} {
+				if got := pages(t, s, query, limit); !slices.Equal(got, want) {
+					t.Errorf("%s: %q, limit %d: got\n%q, want\n%q", when, query, limit, got, want)
+				}
+			}
+		}
+	}
+	check("few undecided orders")
+	many := make([]redis.Z, 20_000) // these orders do not exist
+	for i := range many {
+		many[i].Member = shard.Mint(1)
+	}
+	if err := s.Shards[1].Client.ZAdd(t.Context(), s.Cluster.Shards()[1].Key("undecided"), many...).Err(); err != nil {
+		t.Fatal(err)
+	}
+	check("many undecided orders")
+	sent := func() (bytes int) {
+		info := s.Shards[1].Client.InfoMap(t.Context(), "stats").Item("Stats", "total_net_output_bytes")
+		fmt.Sscan(info, &bytes)
+		return bytes
+	}
+	before := sent()
+	s.Call("GET", "/list?state=undecided&limit=1")
+	if bytes := sent() - before; before == 0 || bytes > 100_000 {
+		t.Errorf("a page made the shard send %d bytes, want at most 100,000", bytes)
 	}
 }
 

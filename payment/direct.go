@@ -34,6 +34,7 @@ var prelude = participant.Prelude(
 	protocol.Number("STARTED_PAYMENT", startedPayment),
 	protocol.Number("SETTLED", settled),
 	protocol.Number("LOST", lost),
+	protocol.Number("UNINDEXED", unindexed),
 )
 
 //go:embed lua/*.lua
@@ -44,10 +45,11 @@ var (
 	stopPaymentScript   = redis.MustScript(files, "stop_payment", prelude)
 	payOrderScript      = redis.MustScript(files, "pay_order", prelude)
 	cancelPaymentScript = redis.MustScript(files, "cancel_payment", prelude)
+	listPaymentsScript  = redis.MustScript(files, "list_payments", prelude)
 )
 
 var scripts = slices.Concat(participant.Scripts,
-	[]*redis.Script{startPaymentScript, stopPaymentScript, payOrderScript, cancelPaymentScript},
+	[]*redis.Script{startPaymentScript, stopPaymentScript, payOrderScript, cancelPaymentScript, listPaymentsScript},
 	idempotency.Scripts(payOrderScript))
 
 // paymentDuration is the time from the start of a payment until it expires. The order service usually replies much
@@ -98,7 +100,8 @@ var errLost = fmt.Errorf("the payment was not made in time: %w", api.Unavailable
 func (u *users) payOrder(
 	ctx context.Context, key *idempotency.Key, id, order string, amount int64, token string,
 ) error {
-	reply, err := u.RunReply(ctx, key, payOrderScript, id, []string{directPrefix + id}, order, amount, token)
+	reply, err := u.RunReply(ctx, key, payOrderScript, id, []string{directPrefix + id, indexPrefix + id},
+		order, amount, token)
 	if err != nil {
 		return err
 	}

@@ -114,7 +114,7 @@ func (h *handlers) initBatch(c *gin.Context) (api.Message, error) {
 	if err != nil {
 		return api.Message{}, err
 	}
-	if err := h.users.BatchInit(c.Request.Context(), n, credit, nil, directPrefix); err != nil {
+	if err := h.users.BatchInit(c.Request.Context(), n, credit, nil, directPrefix, indexPrefix); err != nil {
 		return api.Message{}, err
 	}
 	return api.Message{Msg: "Batch init for users successful"}, nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -31,8 +32,9 @@ const (
 )
 
 // directSuffix distinguishes a direct payment in the list from the checkout of the same order. In the list, the name of
-// a direct payment is the ID of its order, followed by directSuffix.
-const directSuffix = " direct"
+// a direct payment is the ID of its order, followed by directSuffix. The suffix is the smallest byte, so the names of
+// two direct payments have the same order as the IDs of their orders.
+const directSuffix = "\x00"
 
 // history returns one page of a user's payments. They are sorted by the IDs of their orders, newest order first.
 func (h *handlers) history(c *gin.Context) (api.List[paymentRecord], error) {
@@ -61,22 +63,21 @@ func (u *users) directPayments(
 	if err != nil {
 		return part, err
 	}
-	payments, err := at.Hash(ctx, at.Key(directPrefix+id))
+	before, _ := strings.CutSuffix(page.After, directSuffix)
+	keys := []string{at.Key(directPrefix + id), at.Key(indexPrefix + id)}
+	reply, err := at.Run(ctx, listPaymentsScript, keys, before, page.Limit+1)
 	if err != nil {
 		return part, fmt.Errorf("user %s: %w", id, err)
 	}
-	for order, value := range payments {
-		name := order + directSuffix
-		if strings.HasPrefix(value, inProgress) || page.After != "" && list.Compare(name, page.After) <= 0 {
+	orders, values := reply.List(0), reply.List(1)
+	for i := range orders.Len() {
+		name := orders.String(i) + directSuffix
+		if page.After != "" && list.Compare(name, page.After) <= 0 {
 			continue
 		}
-		amount, err := strconv.ParseInt(value, 10, 64)
+		record, err := directRecord(orders.String(i), values.String(i))
 		if err != nil {
-			return part, fmt.Errorf("user %s, order %s: parse direct payment %q: %w", id, order, value, err)
-		}
-		record := paymentRecord{Kind: byPayment, OrderID: order, Amount: amount, Status: api.StatePaid}
-		if amount < 0 {
-			record.Amount, record.Status = -amount, api.StateCancelled
+			return part, fmt.Errorf("user %s: %w", id, err)
 		}
 		part.Entries = append(part.Entries, list.Entry[paymentRecord]{ID: name, Value: record})
 	}
@@ -85,7 +86,24 @@ func (u *users) directPayments(
 		part.Entries = part.Entries[:page.Limit]
 		part.Through = part.Entries[page.Limit-1].ID
 	}
-	return part, nil
+	part.Entries = slices.DeleteFunc(part.Entries, func(e list.Entry[paymentRecord]) bool { return e.Value.Amount == 0 })
+	return part, errors.Join(reply.Err(), orders.Err(), values.Err())
+}
+
+// directRecord returns the record of a direct payment with a stored value. The amount is 0 if the payment was not made.
+func directRecord(order, value string) (paymentRecord, error) {
+	if value == "" || strings.HasPrefix(value, inProgress) {
+		return paymentRecord{}, nil
+	}
+	amount, err := strconv.ParseInt(value, 10, 64)
+	if err != nil {
+		return paymentRecord{}, fmt.Errorf("order %s: parse direct payment %q: %w", order, value, err)
+	}
+	record := paymentRecord{Kind: byPayment, OrderID: order, Amount: amount, Status: api.StatePaid}
+	if amount < 0 {
+		record.Amount, record.Status = -amount, api.StateCancelled
+	}
+	return record, nil
 }
 
 // The method "purchases" returns one page of the orders that a user has paid by checkout.

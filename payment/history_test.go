@@ -10,6 +10,7 @@ import (
 	"checkout/common/api"
 	"checkout/common/env"
 	"checkout/common/service/servicetest"
+	"checkout/common/shard"
 )
 
 // The history of a user lists the orders that the user has paid by checkout, and the direct payments, in pages of any
@@ -41,18 +42,7 @@ func TestHistoryListsEveryPayment(t *testing.T) {
 		},
 	}
 	for _, limit := range []int{1, 2, 3, 100} {
-		var got []paymentRecord
-		for cursor := ""; ; {
-			w := payment.Call("GET", fmt.Sprintf("/history/%s?limit=%d%s", user, limit, cursor))
-			var page api.List[paymentRecord]
-			if err := json.Unmarshal(w.Body.Bytes(), &page); w.Code != 200 || err != nil || len(page.Data) > limit {
-				t.Fatalf("limit %d: got %d %s, %v; want a page", limit, w.Code, w.Body, err)
-			}
-			if got = append(got, page.Data...); !page.HasMore {
-				break
-			}
-			cursor = "&cursor=" + page.NextCursor
-		}
+		got := payment.history(t, user, limit)
 		if !slices.Equal(got, want) {
 			t.Errorf("limit %d: got\n%+v, want\n%+v", limit, got, want)
 		}
@@ -65,6 +55,22 @@ func TestHistoryListsEveryPayment(t *testing.T) {
 	payment.Refuse(t, "GET", "/history/"+user, api.Unavailable)
 }
 
+// The method "history" reads the history of a user page by page.
+func (payment *instance) history(t *testing.T, user string, limit int) (records []paymentRecord) {
+	t.Helper()
+	for cursor := ""; ; {
+		w := payment.Call("GET", fmt.Sprintf("/history/%s?limit=%d%s", user, limit, cursor))
+		var page api.List[paymentRecord]
+		if err := json.Unmarshal(w.Body.Bytes(), &page); w.Code != 200 || err != nil || len(page.Data) > limit {
+			t.Fatalf("limit %d: got %d %s, %v; want a page", limit, w.Code, w.Body, err)
+		}
+		if records = append(records, page.Data...); !page.HasMore {
+			return records
+		}
+		cursor = "&cursor=" + page.NextCursor
+	}
+}
+
 // A payment that is in progress is not in the history.
 func TestHistoryLeavesOutPaymentsInProgress(t *testing.T) {
 	t.Parallel()
@@ -75,6 +81,55 @@ func TestHistoryLeavesOutPaymentsInProgress(t *testing.T) {
 		t.Fatal(err)
 	}
 	payment.Want(t, "GET", "/history/"+user, `{"data":[],"has_more":false}`)
+}
+
+// A page of the history costs a shard a limited amount of work, however many direct payments the user has made. Some of
+// the order IDs are as hostile as the route "pay" allows.
+func TestHistoryIsBounded(t *testing.T) {
+	t.Parallel()
+	payment := newInstance(t, 1)
+	payment.order.reply(api.OrderMissing)
+	user := payment.create(t, 1000)
+	at := payment.Cluster.Shards()[0]
+	orders := map[string]string{
+		"%00": "\x00", "a": "a", "a%00": "a\x00", "a%01": "a\x01", "a%20direct": "a direct", "7": "7",
+	}
+	var want []string
+	for i := range unindexed {
+		id := shard.Mint(i % 3)
+		want = append(want, id)
+		if _, err := at.Do(t.Context(), "HSET", at.Key(directPrefix+user), id, "1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := at.Do(t.Context(), "HSET", at.Key(directPrefix+user), "b", "?token:1764410000000"); err != nil {
+		t.Fatal(err)
+	}
+	for path, id := range orders {
+		want = append(want, id)
+		if w := payment.Call("POST", "/pay/"+user+"/"+path+"/1"); w.Code != 200 {
+			t.Fatalf("pay for order %q: got %d %s, want 200", id, w.Code, w.Body)
+		}
+	}
+	slices.Sort(want)
+	slices.Reverse(want)
+	for _, limit := range []int{1, 7, 100} {
+		var got []string
+		for _, record := range payment.history(t, user, limit) {
+			got = append(got, record.OrderID)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("limit %d: got %d payments\n%q, want %d\n%q", limit, len(got), got, len(want), want)
+		}
+	}
+	for _, before := range []string{"", want[50]} {
+		reply, err := at.Run(t.Context(), listPaymentsScript,
+			[]string{at.Key(directPrefix + user), at.Key(indexPrefix + user)}, before, 8)
+		orders, values := reply.List(0), reply.List(1)
+		if err != nil || orders.Len() != 8 || values.Len() != 8 {
+			t.Errorf("before %q: the shard returned %d orders, %d values, %v; want 8", before, orders.Len(), values.Len(), err)
+		}
+	}
 }
 
 // With LISTS=0, the route "history" is disabled.

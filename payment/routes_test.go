@@ -173,7 +173,14 @@ func TestBatchInitOverwritesUsers(t *testing.T) {
 		}
 	}
 	payment.Want(t, "POST", "/pay/1/A/3", paidMessage("1", 3))
+	index := payment.Shards[1].Client
+	if err := index.Do(t.Context(), "ZADD", "{p1}"+indexPrefix+"1", 0, "A").Err(); err != nil {
+		t.Fatal(err)
+	}
 	payment.Want(t, "POST", "/batch_init/2/0", `{"msg":"Batch init for users successful"}`)
+	if n := index.Exists(t.Context(), "{p1}"+indexPrefix+"1").Val(); n != 0 {
+		t.Error("batch_init left the index of the direct payments of user 1, want none")
+	}
 	payment.wantCredit(t, "0", 0)
 	payment.wantCredit(t, "1", 0)
 	payment.wantCredit(t, "2", 7)

@@ -13,6 +13,7 @@ import (
 const (
 	credit   = "{p0}u:1"
 	payments = "{p0}d:1"
+	index    = "{p0}direct:1"
 	order    = "A"
 	inTime   = "?T:4102444800000" // a payment in progress, with the token T
 )
@@ -24,6 +25,7 @@ const maxCredit = 9007199254740991 // 2^53-1
 func TestDirectPaymentScripts(t *testing.T) {
 	t.Parallel()
 	keys := []string{credit, payments}
+	paying := append(keys, index)
 	testredis.RunCases(t, definition.Name, scripts, []testredis.Case{
 		{Name: "start_payment SETTLED, paid", Script: startPaymentScript, Before: state{credit: "4", payments: "A=3"},
 			Keys: keys, Args: []any{order, "T", 3000}, Want: "9", OnRetry: testredis.SameReply},
@@ -41,46 +43,46 @@ func TestDirectPaymentScripts(t *testing.T) {
 			Keys: keys[1:], Args: []any{order, "T"}, Want: "1", OnRetry: testredis.SameReply},
 
 		{Name: "pay_order DONE", Script: payOrderScript, Before: state{credit: "4", payments: "A=" + inTime + " B=7 C=-2"},
-			Keys: keys, Args: []any{order, 3, "T"}, Want: "1", OnRetry: testredis.SameReply,
+			Keys: paying, Args: []any{order, 3, "T"}, Want: "1", OnRetry: testredis.SameReply,
 			After: state{credit: "1", payments: "A=3 B=7 C=-2"}},
 		{Name: "pay_order DONE with all credit: the retry reads the payment before the credit", Script: payOrderScript,
-			Before: state{credit: "4", payments: "A=" + inTime}, Keys: keys, Args: []any{order, 4, "T"}, Want: "1",
+			Before: state{credit: "4", payments: "A=" + inTime}, Keys: paying, Args: []any{order, 4, "T"}, Want: "1",
 			OnRetry: testredis.SameReply, After: state{credit: "0", payments: "A=4"}},
 		{Name: "pay_order DONE, from the largest number", Script: payOrderScript,
-			Before: state{credit: "9007199254740991", payments: "A=" + inTime}, Keys: keys,
+			Before: state{credit: "9007199254740991", payments: "A=" + inTime}, Keys: paying,
 			Args: []any{order, 1000000000000, "T"}, Want: "1", OnRetry: testredis.SameReply,
 			After: state{credit: "9006199254740991", payments: "A=1000000000000"}},
 		{Name: "pay_order DONE, from above the largest number", Script: payOrderScript,
-			Before: state{credit: "9007199254740993", payments: "A=" + inTime}, Keys: keys,
+			Before: state{credit: "9007199254740993", payments: "A=" + inTime}, Keys: paying,
 			Args: []any{order, 2, "T"}, Want: "1",
 			OnRetry: testredis.SameReply, After: state{credit: "9007199254740991", payments: "A=2"}},
-		{Name: "pay_order LOST, not started", Script: payOrderScript, Before: state{credit: "4"}, Keys: keys,
+		{Name: "pay_order LOST, not started", Script: payOrderScript, Before: state{credit: "4"}, Keys: paying,
 			Args: []any{order, 3, "T"}, Want: "-1", OnRetry: testredis.SameReply},
 		{Name: "pay_order LOST, another payment is in progress", Script: payOrderScript,
-			Before: state{credit: "4", payments: "A=" + inTime}, Keys: keys, Args: []any{order, 3, "T2"}, Want: "-1",
+			Before: state{credit: "4", payments: "A=" + inTime}, Keys: paying, Args: []any{order, 3, "T2"}, Want: "-1",
 			OnRetry: testredis.SameReply},
 		{Name: "pay_order LOST, not started, and too little credit", Script: payOrderScript, Before: state{credit: "4"},
-			Keys: keys, Args: []any{order, 5, ""}, Want: "-1", OnRetry: testredis.SameReply},
+			Keys: paying, Args: []any{order, 5, ""}, Want: "-1", OnRetry: testredis.SameReply},
 		{Name: "pay_order LOST, expired", Script: payOrderScript, Before: state{credit: "4", payments: "A=?T:1000"},
-			Keys: keys, Args: []any{order, 3, "T"}, Want: "-1", OnRetry: testredis.SameReply},
-		{Name: "pay_order DONE before", Script: payOrderScript, Before: state{credit: "0", payments: "A=3"}, Keys: keys,
+			Keys: paying, Args: []any{order, 3, "T"}, Want: "-1", OnRetry: testredis.SameReply},
+		{Name: "pay_order DONE before", Script: payOrderScript, Before: state{credit: "0", payments: "A=3"}, Keys: paying,
 			Args: []any{order, 3, ""}, Want: "1", OnRetry: testredis.SameReply},
 		{Name: "pay_order INSUFFICIENT", Script: payOrderScript, Before: state{credit: "4", payments: "A=" + inTime},
-			Keys: keys, Args: []any{order, 5, "T"}, Want: "2 4", OnRetry: testredis.SameReply},
+			Keys: paying, Args: []any{order, 5, "T"}, Want: "2 4", OnRetry: testredis.SameReply},
 		{Name: "pay_order INSUFFICIENT, compared as a number", Script: payOrderScript,
-			Before: state{credit: "9", payments: "A=" + inTime}, Keys: keys, Args: []any{order, 10, "T"}, Want: "2 9",
+			Before: state{credit: "9", payments: "A=" + inTime}, Keys: paying, Args: []any{order, 10, "T"}, Want: "2 9",
 			OnRetry: testredis.SameReply},
 		{Name: "pay_order PAID_DIFFERENTLY, less was paid", Script: payOrderScript,
-			Before: state{credit: "9", payments: "A=3"}, Keys: keys, Args: []any{order, 4, ""}, Want: "5",
+			Before: state{credit: "9", payments: "A=3"}, Keys: paying, Args: []any{order, 4, ""}, Want: "5",
 			OnRetry: testredis.SameReply},
 		{Name: "pay_order PAID_DIFFERENTLY, more was paid", Script: payOrderScript,
-			Before: state{credit: "9", payments: "A=3"}, Keys: keys, Args: []any{order, 2, ""}, Want: "5",
+			Before: state{credit: "9", payments: "A=3"}, Keys: paying, Args: []any{order, 2, ""}, Want: "5",
 			OnRetry: testredis.SameReply},
 		{Name: "pay_order RETURNED, the same amount", Script: payOrderScript, Before: state{credit: "9", payments: "A=-3"},
-			Keys: keys, Args: []any{order, 3, ""}, Want: "6", OnRetry: testredis.SameReply},
+			Keys: paying, Args: []any{order, 3, ""}, Want: "6", OnRetry: testredis.SameReply},
 		{Name: "pay_order RETURNED, another amount", Script: payOrderScript, Before: state{credit: "9", payments: "A=-3"},
-			Keys: keys, Args: []any{order, 1, ""}, Want: "6", OnRetry: testredis.SameReply},
-		{Name: "pay_order NOT_FOUND", Script: payOrderScript, Keys: keys, Args: []any{order, 3, ""}, Want: "0",
+			Keys: paying, Args: []any{order, 1, ""}, Want: "6", OnRetry: testredis.SameReply},
+		{Name: "pay_order NOT_FOUND", Script: payOrderScript, Keys: paying, Args: []any{order, 3, ""}, Want: "0",
 			OnRetry: testredis.SameReply},
 
 		{Name: "cancel_payment NOTHING_PAID, the payment is in progress", Script: cancelPaymentScript,

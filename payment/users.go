@@ -16,6 +16,10 @@ const (
 	// "50", or "-50" after a refund, or "?token:expiry" while the payment is in progress. The hash is on the shard of the
 	// credit, so that one script changes both.
 	directPrefix = "d:"
+	// indexPrefix is the prefix of a sorted set with equal scores: the order IDs of the user's direct payments. It exists
+	// once the hash has had more than "unindexed" fields. Until then, the history reads the whole hash.
+	indexPrefix = "direct:"
+	unindexed   = 200
 )
 
 // The type "users" stores the users of all shards. Each user has a credit counter and direct payments.

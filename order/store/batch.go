@@ -61,7 +61,7 @@ func orderKeys(at *redis.Shard, numbers []int) []string {
 // refuseUndecided returns an error if one of the orders "0" to limit-1 is undecided.
 func (s *Store) refuseUndecided(ctx context.Context, limit int) error {
 	for _, at := range s.Shards() {
-		ids, err := texts(at.Run(ctx, undecidedScript, []string{at.Key(undecidedKey)}))
+		ids, err := texts(at.Run(ctx, undecidedScript, []string{at.Key(undecidedKey)}, 0))
 		if err != nil {
 			return err
 		}

@@ -19,6 +19,9 @@ import (
 // state, or selects purchases.
 const maxExamined = 200
 
+// maxUndecided is the largest number of undecided orders on a shard for which List reads the set of undecided orders.
+const maxUndecided = 1000
+
 // Undecided is the value of Query.State that selects the orders that are RUNNING, ABORTING or REFUNDING.
 const Undecided = "undecided"
 
@@ -74,26 +77,24 @@ func listed(id string, r redis.Reply) (Listed, error) {
 // List returns a page of orders. The orders of batch_init come last. They are not indexed by user, so a query for a
 // user finds them only if the query is also restricted to undecided orders. A page may be shorter than its limit even
 // if more orders follow, because List examines a limited number of orders.
+//
+// For undecided orders, List reads the set of each shard while all sets are small. During a long outage, a set may
+// become large, and it is not sorted by ID. Then List searches all orders, as it does for every other state.
 func (s *Store) List(ctx context.Context, q Query, page list.Page) (api.List[Listed], error) {
+	if q.onlyUndecided() {
+		parts, err := s.listUndecided(ctx, q, page)
+		if !errors.Is(err, errManyUndecided) {
+			return list.Merge(parts, page.Limit), err
+		}
+	}
 	examine := page.Limit
 	if q.State != "" || q.Purchases {
 		examine = maxExamined
 	}
 	_, afterDecimal := shard.ParseDecimal(page.After)
 	var parts []list.Part[Listed]
-	var err error
-	switch {
-	case q.onlyUndecided():
-		parts, err = s.each(func(at *redis.Shard) (list.Part[Listed], error) {
-			ids, err := texts(at.Run(ctx, undecidedScript, []string{at.Key(undecidedKey)}))
-			if err != nil {
-				return list.Part[Listed]{}, err
-			}
-			slices.SortFunc(ids, list.Compare)
-			ids = slices.DeleteFunc(ids, func(id string) bool { return page.After != "" && list.Compare(id, page.After) <= 0 })
-			return read(ctx, q, page.Limit, examine, ids, func(string) *redis.Shard { return at })
-		})
-	case !afterDecimal:
+	if !afterDecimal {
+		var err error
 		parts, err = s.each(func(at *redis.Shard) (list.Part[Listed], error) {
 			index := ordersKey
 			if q.User != "" {
@@ -105,16 +106,35 @@ func (s *Store) List(ctx context.Context, q Query, page list.Page) (api.List[Lis
 			}
 			return read(ctx, q, page.Limit, examine, ids, func(string) *redis.Shard { return at })
 		})
-	}
-	if err != nil {
-		return api.List[Listed]{}, err
+		if err != nil {
+			return api.List[Listed]{}, err
+		}
 	}
 	more := slices.ContainsFunc(parts, func(p list.Part[Listed]) bool { return p.Through != "" })
-	if more || q.User != "" || q.onlyUndecided() {
+	if more || q.User != "" && !q.onlyUndecided() {
 		return list.Merge(parts, page.Limit), nil
 	}
 	decimal, err := s.listDecimal(ctx, q, page, examine)
 	return list.Merge(append(parts, decimal), page.Limit), err
+}
+
+// errManyUndecided is the error of listUndecided if a shard has more than maxUndecided undecided orders.
+var errManyUndecided = errors.New("too many undecided orders")
+
+// listUndecided returns the parts of a page of undecided orders. It reads the set of undecided orders of each shard.
+func (s *Store) listUndecided(ctx context.Context, q Query, page list.Page) ([]list.Part[Listed], error) {
+	return s.each(func(at *redis.Shard) (list.Part[Listed], error) {
+		ids, err := texts(at.Run(ctx, undecidedScript, []string{at.Key(undecidedKey)}, maxUndecided+1))
+		if err == nil && len(ids) > maxUndecided {
+			err = errManyUndecided
+		}
+		if err != nil {
+			return list.Part[Listed]{}, err
+		}
+		slices.SortFunc(ids, list.Compare)
+		ids = slices.DeleteFunc(ids, func(id string) bool { return page.After != "" && list.Compare(id, page.After) <= 0 })
+		return read(ctx, q, page.Limit, maxExamined, ids, func(string) *redis.Shard { return at })
+	})
 }
 
 // listDecimal returns the part of a page that has the orders of batch_init. It reads them from all shards.

@@ -1,6 +1,7 @@
 #!lua
 -- pay_order: pays for an order from a user's credit, outside of a checkout.
 -- KEYS  1 credit  2 direct payments: by order ID, the amount, "-amount" after a refund, or "?token:expiry" while in progress
+--       3 index: the order IDs of the direct payments, once the user has had more than UNINDEXED
 -- ARGV  1 order ID  2 amount, at least 1  3 token of start_payment, or "" to read the result of an earlier payment
 -- returns {code[, credit]}
 --   0 NOT_FOUND: there is no such user   1 DONE: this call or an earlier one has made the payment
@@ -25,4 +26,10 @@ elseif tonumber(have) < tonumber(ARGV[2]) then
 end
 redis.call('DECRBY', KEYS[1], ARGV[2])
 redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
+local indexed = redis.call('EXISTS', KEYS[3]) == 1
+if indexed or redis.call('HLEN', KEYS[2]) > UNINDEXED then
+  for _, order in ipairs(indexed and { ARGV[1] } or redis.call('HKEYS', KEYS[2])) do
+    redis.call('ZADD', KEYS[3], 0, order)
+  end
+end
 return { DONE }

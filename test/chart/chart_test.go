@@ -126,6 +126,7 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		"image: {pullPolicy: Sometimes}":           "pullPolicy",
 		"batchInit: 1":                             "batchInit",
 		"console: 1":                               "console",
+		"lists: 1":                                 "lists",
 		"batchLimit: 0":                            "batchLimit",
 		"batchLimit: 10000001":                     "batchLimit",
 		"idempotencyKeyLimit: 0":                   "idempotencyKeyLimit",
@@ -195,6 +196,19 @@ func TestBatchInitIsOffOutsideMinikube(t *testing.T) {
 		for name, set := range load(t, read(t, file)).instances() {
 			if got := environment(set)["BATCH_INIT"]; got != want {
 				t.Errorf("values file %q: %s has BATCH_INIT=%s, want %s", file, name, got, want)
+			}
+		}
+	}
+}
+
+// TestListsFollowTheConsole checks that the chart sets LISTS only if the value lists is set. Otherwise the services use
+// the value of CONSOLE.
+func TestListsFollowTheConsole(t *testing.T) {
+	for values, want := range map[string]string{"": "", "console: true": "", "lists: null": "", "lists: true": "1",
+		"{console: true, lists: false}": "0"} {
+		for name, set := range load(t, parse(t, values)).instances() {
+			if got := environment(set)["LISTS"]; got != want {
+				t.Errorf("values %q: %s has LISTS=%q, want %q", values, name, got, want)
 			}
 		}
 	}

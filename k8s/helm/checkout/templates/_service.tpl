@@ -72,6 +72,9 @@ spec:
             - {name: IDEMPOTENCY_KEY_LIMIT, value: {{ int64 . | quote }}}
             {{- end }}
             - {name: CONSOLE, value: {{ ternary "1" "0" .Values.console | quote }}}
+            {{- if not (kindIs "invalid" .Values.lists) }}
+            - {name: LISTS, value: {{ ternary "1" "0" .Values.lists | quote }}}
+            {{- end }}
             - {name: WDM_DEBUG, value: {{ ternary "1" "0" .Values.debug | quote }}}
             {{- with (.Values.access).internalTokenSecret }}
             - name: INTERNAL_TOKEN
