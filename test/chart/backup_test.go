@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/pem"
+	"fmt"
 	"maps"
 	"net/http/httptest"
 	"os"
@@ -35,6 +36,9 @@ func (f *fakeAPI) backup(t *testing.T, interrupt <-chan struct{}) (output string
 	cmd.Env = append(os.Environ(), "ACCOUNT="+account, "KUBERNETES_API="+server.URL, "NAMESPACE=shop", "RELEASE=shop-1",
 		"CLAIMS="+claims, "ORDER_METRICS=http://127.0.0.1:1/metrics "+plain.URL+"/metrics", "ORDER_SHARDS=2",
 		"SNAPSHOT_CLASS=fast", "KEEP=2", "STOP_SECONDS=3", "READY_SECONDS=3", "no_proxy=127.0.0.1")
+	for _, name := range f.environ {
+		cmd.Env = append(cmd.Env, name+"="+plain.URL+"/metrics")
+	}
 	var text strings.Builder
 	cmd.Stdout, cmd.Stderr = &text, &text
 	if err := cmd.Start(); err != nil {
@@ -150,6 +154,54 @@ func TestBackupFails(t *testing.T) {
 	}
 }
 
+// nodesMetrics returns the metrics of an instance whose replicated shards 0 and 1 have the given primaries. Node 2 is
+// not in sync, unless it is a primary.
+func nodesMetrics(primaries ...int) string {
+	var text strings.Builder
+	for shard, primary := range primaries {
+		for node := range 3 {
+			inSync := 1
+			if node != primary {
+				fmt.Fprintf(&text, "redis_shard_node_lag_batches{node=\"%d\",shard=\"%d\"} 0\n", node, shard)
+				inSync = map[bool]int{true: 1}[node < 2]
+			}
+			fmt.Fprintf(&text, "redis_shard_node_in_sync{node=\"%d\",shard=\"%d\"} %d\n", node, shard, inSync)
+		}
+	}
+	return text.String()
+}
+
+// TestBackupOfReplicatedShards checks that a backup saves only the volume of the primary of each shard, and that it
+// fails if another node becomes the primary meanwhile, or if a shard has no primary.
+func TestBackupOfReplicatedShards(t *testing.T) {
+	t.Parallel()
+	replicatedAPI := func(primaries ...int) *fakeAPI {
+		f := newFakeAPI()
+		f.environ = []string{"STOCK_METRICS", "PAYMENT_METRICS"}
+		f.metrics = func() string { return settledMetrics + nodesMetrics(primaries...) }
+		return f
+	}
+	f := replicatedAPI(1, 2)
+	output, err := f.backup(t, nil)
+	want := []string{"0 gateways", "snapshot data-order-redis-0-1 of class fast",
+		"snapshot data-order-redis-1-2 of class fast", "snapshot data-stock-redis-0-1 of class fast", "3 gateways"}
+	if err != nil || !slices.Equal(f.events, want) || len(f.snapshots) != 3 {
+		t.Errorf("backup: %v\n%s\nevents %q\nwant %q; snapshots %v", err, output, f.events, want, f.snapshots)
+	}
+	f = replicatedAPI(1, 2)
+	f.afterCreate = func() { f.metrics = func() string { return settledMetrics + nodesMetrics(0, 2) } }
+	if output, err := f.backup(t, nil); err == nil || !strings.Contains(output, "failed over during the backup") ||
+		f.replicas != 3 || len(f.snapshots) > 0 {
+		t.Errorf("failover: error %v, %d gateways, snapshots %v; want an error, 3 gateways, no snapshot:\n%s", err,
+			f.replicas, f.snapshots, output)
+	}
+	f = replicatedAPI(1, 3)
+	if output, err := f.backup(t, nil); err == nil || !strings.Contains(output, "a shard has no primary") ||
+		f.replicas != 3 {
+		t.Errorf("no primary: error %v, %d gateways; want an error, 3 gateways:\n%s", err, f.replicas, output)
+	}
+}
+
 // TestInterruptedBackup checks that a backup that gets SIGTERM starts the gateway again. If a run is killed, the next
 // run starts the gateway.
 func TestInterruptedBackup(t *testing.T) {
@@ -186,6 +238,17 @@ func TestBackupObjects(t *testing.T) {
 	if !maps.Equal(env, want) || job.Schedule != "0 4 * * *" || job.ConcurrencyPolicy != batch.ForbidConcurrent {
 		t.Errorf("CronJob: %+v, environment %v", job, env)
 	}
+	s3 := load(t, parse(t, "{machines: 2, redis: {replicas: 3}, backup: {enabled: true}}"))
+	env = environment(of[*batch.CronJob](s3, "CronJob")["backup"].Spec.JobTemplate.Spec.Template)
+	for name, want := range map[string]string{
+		"CLAIMS":          "data-order-redis-0 data-stock-redis-0 data-payment-redis-0",
+		"STOCK_METRICS":   "http://stock-1:5002/metrics http://stock-2:5002/metrics",
+		"PAYMENT_METRICS": "http://payment-1:5002/metrics http://payment-2:5002/metrics",
+	} {
+		if env[name] != want {
+			t.Errorf("replicated shards: %s is %q, want %q", name, env[name], want)
+		}
+	}
 	script, err := os.ReadFile(filepath.Join(root, chartDir, "files/backup"))
 	if got := of[*core.ConfigMap](s, "ConfigMap")["backup"].Data["backup"]; err != nil ||
 		strings.TrimSpace(got) != strings.TrimSpace(string(script)) {
@@ -197,11 +260,15 @@ func TestBackupObjects(t *testing.T) {
 	*template.Spec.AutomountServiceAccountToken = false // the only rule that the backup may break
 	checkRestricted(t, "backup", template.Spec)
 	for _, service := range services {
-		templates, _ := s.pods()
 		for _, port := range []int{5000, 5001, 5002} {
-			want := service == "order" && port == 5002
-			if got := s.allowsIngress(template.Labels, templates[service+"-1"].Labels, port); got != want {
-				t.Errorf("backup may connect to port %d of %s: %v, want %v", port, service, got, want)
+			for _, c := range []struct {
+				s    *system
+				want bool
+			}{{s, service == "order" && port == 5002}, {s3, port == 5002}} {
+				templates, _ := c.s.pods()
+				if got := c.s.allowsIngress(template.Labels, templates[service+"-1"].Labels, port); got != c.want {
+					t.Errorf("backup may connect to port %d of %s: %v, want %v", port, service, got, c.want)
+				}
 			}
 		}
 	}

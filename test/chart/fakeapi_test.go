@@ -10,7 +10,7 @@ import (
 	"sync"
 )
 
-// fakeAPI is an API server and an order instance for the backup script. A test replaces the last three fields to
+// fakeAPI is an API server and an order instance for the backup script. A test replaces the fields after events to
 // change the replies to the script.
 type fakeAPI struct {
 	sync.Mutex
@@ -21,6 +21,7 @@ type fakeAPI struct {
 	metrics              func() string                // returns the metrics of the order instance
 	status               func(gateways int) string    // returns the status of each snapshot
 	afterCreate          func()                       // runs after the creation of each snapshot
+	environ              []string                     // further variables of the script
 }
 
 const settledMetrics = `checkout_undecided{shard="0"} 0

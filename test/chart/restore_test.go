@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,8 +19,12 @@ case "$*" in
 *"get volumesnapshot"*restoreSize*) cat "$FAKE/snapshots" ;;
 *"get volumesnapshot"*) printf '%s\n' 20261101-030000 20261102-030000 20261102-030000 ;;
 *"get pvc"*) cat "$FAKE/claims" ;;
-*"get statefulset,deployment"*)
-	printf '%s\n' statefulset.apps/order-redis deployment.apps/order-1 deployment.apps/gateway ;;
+*"get statefulset,deployment"*) cat "$FAKE/workloads" ;;
+*restore-primary}*) sed -n 's/.*"restore-primary":"\([0-9]\)".*/\1/p' "$FAKE/log" ;;
+*"/keeper status"*) printf '%s\n' 'NODE REDIS ROLE' '0 a:1 replica' '1 b:1 primary' '2 c:1 replica' ;;
+*"command[2]"*) echo valkey-server ;;
+*template.spec*) echo '{"some":"setting"}' ;;
+*status.phase*) echo Succeeded ;;
 *restore-replicas}*) cat "$FAKE/annotation" ;;
 *spec.replicas*) echo 2 ;;
 *labels.app*) echo name ;;
@@ -57,6 +62,7 @@ var cluster = map[string]string{
 		"data-order-redis-1 b-data-order-redis-1 true 10Gi\n",
 	// the claim of shard 1 is lost, and shard 2 was added after the backup
 	"claims": "data-order-redis-0 20Gi premium\ndata-order-redis-2 20Gi premium\n", "annotation": "2", "fail": "",
+	"workloads": "statefulset.apps/order-redis\ndeployment.apps/order-1\ndeployment.apps/gateway\n",
 }
 
 // TestRestore checks the order of the commands, and the claims that the commands create.
@@ -66,8 +72,8 @@ func TestRestore(t *testing.T) {
 		t.Fatalf("%v\n%s", err, output)
 	}
 	inOrder(t, log,
-		`patch statefulset.apps/order-redis…"restore-replicas":"2"…"replicas":0`, "patch deployment.apps/order-1…0",
-		"patch deployment.apps/gateway…0", "create -f -", "create -f -", "wait volumesnapshot",
+		`patch deployment.apps/order-1…"restore-replicas":"2"…"replicas":0`, "patch deployment.apps/gateway…0",
+		"patch statefulset.apps/order-redis…0", "create -f -", "create -f -", "wait volumesnapshot",
 		"delete pvc data-order-redis-0", "delete pvc data-order-redis-2",
 		"create -f …checkout-restore-default-checkout-b.yaml",
 		`patch statefulset.apps/order-redis…"restore-replicas":null…"replicas":2`,
@@ -103,6 +109,48 @@ spec:
 	}
 }
 
+// TestRestoreReplicated checks that node 0 of each replicated shard gets the data without the epoch and the promise,
+// that the other nodes get new volumes, and that the backup of the current data has the volume of the primary. Shard 1
+// of the backup is a single shard.
+func TestRestoreReplicated(t *testing.T) {
+	files := map[string]string{
+		"snapshots": "data-order-redis-0-2 b-data-order-redis-0-2 true 10Gi\n" +
+			"data-order-redis-1 b-data-order-redis-1 true 10Gi\n",
+		"claims": "data-order-redis-0-0 20Gi premium\ndata-order-redis-0-1 20Gi premium\n", "annotation": "3", "fail": "",
+		"workloads": "statefulset.apps/order-redis-0\nstatefulset.apps/order-redis-1\ndeployment.apps/order-1\n",
+	}
+	log, created, output, err := restore(t, t.TempDir(), files, nil, "b")
+	if err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	inOrder(t, log, "patch deployment.apps/order-1…0", `patch statefulset/order-redis-0…"restore-primary":"1"`,
+		"patch statefulset.apps/order-redis-0…0", "patch statefulset.apps/order-redis-1…0", "create -f -", "create -f -",
+		"wait volumesnapshot", "delete pod restore-order-redis-0", "delete pod restore-order-redis-1",
+		"delete pvc data-order-redis-0-0", "delete pvc data-order-redis-0-1",
+		"create -f …checkout-restore-default-checkout-b.yaml", "create -f -", "create -f -",
+		"delete pod restore-order-redis-0", "delete pod restore-order-redis-1",
+		`patch statefulset.apps/order-redis-0…"restore-primary":null…"replicas":3`,
+		"patch statefulset.apps/order-redis-1…3",
+		"exec order-redis-0-0 -c keeper -- /keeper init --if-needed",
+		"exec order-redis-1-0 -c keeper -- /keeper init --if-needed", "rollout status statefulset.apps/order-redis-0",
+		"rollout status statefulset.apps/order-redis-1", "patch deployment.apps/order-1…3", "rollout status")
+	for _, want := range []string{
+		"source: {persistentVolumeClaimName: data-order-redis-0-1}",
+		"name: data-order-redis-0-0\n  labels: {app.kubernetes.io/name: order-redis-0, ",
+		"storageClassName: premium\n  resources: {requests: {storage: 20Gi}}\n" +
+			"  dataSource: {apiGroup: snapshot.storage.k8s.io, kind: VolumeSnapshot, name: b-data-order-redis-0-2}",
+		"name: data-order-redis-1-0\n", "name: b-data-order-redis-1}",
+		"cli del '{o0}epoch'", "cli del '{o1}epoch'", `cli="valkey-cli `, "claimName: data-order-redis-1-0}",
+	} {
+		if !strings.Contains(created, want) {
+			t.Errorf("the created objects lack %q:\n%s", want, created)
+		}
+	}
+	if n := strings.Count(created, "kind: PersistentVolumeClaim\n"); n != 2 {
+		t.Errorf("%d claims, want 2: those of node 0", n)
+	}
+}
+
 // TestRestoreContinues checks that a second run continues a first run that failed after the claims were deleted. The
 // second run uses the sizes and classes that the first run has stored, and takes no snapshot of partly restored
 // data.
@@ -135,8 +183,10 @@ func TestRestoreContinues(t *testing.T) {
 func TestRestoreRefuses(t *testing.T) {
 	for snapshots, want := range map[string]string{
 		"": "there is no complete backup b", "data-order-redis-0 b-data-order-redis-0 false 10Gi\n": "is not ready to use",
+		"data-order-redis-0-1 b-data-order-redis-0-1 true 10Gi\n": "b is a backup of replicated shards",
 	} {
-		files := map[string]string{"snapshots": snapshots, "claims": cluster["claims"], "annotation": "", "fail": ""}
+		files := maps.Clone(cluster)
+		files["snapshots"] = snapshots
 		log, _, output, err := restore(t, t.TempDir(), files, nil, "b")
 		if err == nil || !strings.Contains(output, want) || !slices.Equal(log, []string{""}) {
 			t.Errorf("snapshots %q: error %v, ran %q, output %q; want %q", snapshots, err, log, output, want)

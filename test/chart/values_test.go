@@ -81,8 +81,6 @@ redis: {external: {order: ['a:1+b:1+c'], stock: ['b:1'], payment: ['c:1']}}
     "c" is not host:port
 redis: {keeper: {tokenSecret: a}}
     redis.keeper.tokenSecret has no effect without redis.replicas 3
-{backup: {enabled: true}, redis: {replicas: 3}}
-    backup.enabled supports only single shards
 redis: {replicas: 3, maxmemoryMi: 2048, storage: {size: 9Gi}}
     set at least 10244Mi
 redis: {existingSecretKey: a}

@@ -4,7 +4,8 @@
 // consistency run. Under load, it kills an instance of each service and a Redis with SIGKILL, and deletes Redis pods.
 // Under load, it also upgrades from chart 1, updates all images, drains the nodes until the disruption budgets stop the
 // drain, stops a kubelet, adds instances and shards, and rolls back. It installs replicated shards, and deletes the
-// pods of primaries under load. At the end it removes everything, unless KEEP is 1.
+// pods of primaries under load. It backs up and restores single and replicated shards, and resizes volumes, if the
+// cluster has a storage class that can do this. At the end it removes everything, unless KEEP is 1.
 //
 // test-k8s uses separate namespaces. It cordons every node for some seconds. If a node runs no Redis, test-k8s
 // stops the kubelet of that node for three minutes. So the cluster should have no other users.
@@ -98,9 +99,12 @@ func test(ctx context.Context, out io.Writer) (err error) {
 		{Name: "the chart refuses what contradicts the cluster", Run: r.contradictions},
 		{Name: "the Python suite, three shards", Run: r.suite},
 		{Name: "uninstall", Run: r.uninstall},
+		{Name: "back up and restore single shards", Run: r.backUp("machines=1,shards=2")},
+		{Name: "resize the volumes under load", Run: r.resize},
 		{Name: "install with replicated shards", Run: r.installReplicated, Required: true},
 		{Name: "delete the pods of primaries under load", Run: r.deletePrimaries},
 		{Name: "restart every node of every shard under load", Run: r.restartReplicated},
-		{Name: "from one copy of each shard to three", Run: r.replicate},
+		{Name: "from one copy of each shard to three under load", Run: r.replicate},
+		{Name: "back up and restore replicated shards", Run: r.backUp(replicatedShards)},
 	})
 }

@@ -134,35 +134,3 @@ func (c *cluster) redisPods(ctx context.Context, service string) (pods []string,
 	}
 	return pods, nil
 }
-
-// replicate upgrades a system with one server per shard to replicated shards, as docs/operations.md describes. All data
-// must stay.
-func (r *run) replicate(ctx context.Context) error {
-	if err := r.install(ctx, func() error { return r.upgradeReplicated(ctx, oneShard) }); err != nil {
-		return err
-	}
-	s, err := r.openShop(ctx, false)
-	if err != nil {
-		return err
-	}
-	if err := r.closeShop(ctx, s, 0); err != nil {
-		return err
-	}
-	err = r.upgradeReplicated(ctx, replicatedShards)
-	if err == nil || !strings.Contains(err.Error(), "Run k8s/replicate first") {
-		return errors.Join(errors.New("upgrade to replicated shards without k8s/replicate: not refused"), err)
-	}
-	began := time.Now()
-	env := []string{"env", "NAMESPACE=" + r.namespace, "RELEASE=" + release, "KUBECTL=" + strings.Join(r.kubectl, " ")}
-	if _, err := output(ctx, "", append(env, "k8s/replicate")); err != nil {
-		return err
-	}
-	if err := r.change(ctx, "upgraded", func() error { return r.upgradeReplicated(ctx, replicatedShards) }); err != nil {
-		return err
-	}
-	r.Logf("the system was unavailable for %.0f s", time.Since(began).Seconds())
-	if err := r.audit(ctx, s); err != nil {
-		return err
-	}
-	return r.buy(ctx)
-}

@@ -20,9 +20,6 @@
 {{- if and ($redis.keeper).tokenSecret (eq $copies 1) -}}
 {{- fail "redis.keeper.tokenSecret has no effect without redis.replicas 3: a single shard has no keeper" -}}
 {{- end -}}
-{{- if and (.Values.backup).enabled (eq $copies 3) -}}
-{{- fail "backup.enabled supports only single shards: with redis.replicas 3, snapshots of the three nodes could contradict each other about the promises of their keepers. See \"Back up and restore\" in docs/operations.md" -}}
-{{- end -}}
 {{- $base := regexReplaceAll "[@:].*" (base $redis.image) "" -}}
 {{- if and (has $base (list "redis" "valkey")) (ne $base $redis.flavour) -}}
 {{- fail (printf "redis.image %s does not fit redis.flavour %s: set redis.flavour to %s" $redis.image $redis.flavour $base) -}}

@@ -24,7 +24,7 @@ spec:
         - {{ include "peer" (merge (dict "name" .) $) }}
         {{- end }}
     {{- $readers := .Values.networkPolicy.metricsFrom | default list }}
-    {{- if and (eq .service "order") (.Values.backup).enabled }}
+    {{- if and (.Values.backup).enabled (or (eq .service "order") (eq (include "replicas" .) "3")) }}
     {{- $readers = append $readers (include "peer" (merge (dict "name" "backup") .) | fromYaml) }}
     {{- end }}
     {{- with $readers }}
