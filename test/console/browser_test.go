@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
@@ -145,6 +146,28 @@ func (b *browser) do(actions ...action) {
 			text = textErr.Error()
 		}
 		b.t.Fatalf("%v\nthe page shows:\n%s", err, text)
+	}
+}
+
+// clickSlowly clicks an element with the mouse, as slowly as a person: between press and release, the page draws
+// several times. The click has no effect if the page replaces the element meanwhile. If the page moves the element,
+// clickSlowly clicks again.
+func (b *browser) clickSlowly(selector string) {
+	b.t.Helper()
+	centre := fmt.Sprintf(`(() => {
+		const { x, y, width, height } = document.querySelector(%q).getBoundingClientRect();
+		return [x + width / 2, y + height / 2];
+	})()`, selector)
+	b.do(chromedp.ScrollIntoView(css(selector)))
+	for moved := true; moved; {
+		at := value[[2]float64](b, centre)
+		mouse := func(event input.DispatchMouseEventType) {
+			b.do(chromedp.MouseEvent(event, at[0], at[1], chromedp.ButtonLeft, chromedp.ClickCount(1)))
+		}
+		mouse(input.DispatchMouseEventTypeMousePressed)
+		time.Sleep(time.Second)
+		moved = at != value[[2]float64](b, centre)
+		mouse(input.DispatchMouseEventTypeMouseReleased)
 	}
 }
 

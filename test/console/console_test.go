@@ -60,8 +60,8 @@ func TestConsoleShowsHealthCheckoutsAndAFailedShard(t *testing.T) {
 }
 
 // TestConsoleRetriesAnUndecidedOrder checks that the console shows an undecided order with its status and age, and can
-// retry the order. The test stops a component that the order needs. When the component runs again, the test presses the
-// order's button.
+// retry the order. The test stops a component that the order needs, and clicks the order's button with the mouse. When
+// the component runs again, the test presses the button again.
 func TestConsoleRetriesAnUndecidedOrder(t *testing.T) {
 	s := sharedSystem(t)
 	b := open(t, s.Gateway())
@@ -94,9 +94,13 @@ func TestConsoleRetriesAnUndecidedOrder(t *testing.T) {
 			t.Errorf("the row of order %s is %q, want the age and the shard of the order", order, row)
 		}
 		b.picture("console-undecided-" + strings.ToLower(tt.status))
+		const button = "#undecided td.edit button"
+		b.clickSlowly(button)
+		b.shows("#retried", "Order "+order+": ")
+		b.do(chromedp.WaitEnabled(css(button)))
 		// Keep a reference to the button: a recovery worker may decide the order first. In that case, the console removes
 		// the row of the order.
-		value[bool](b, `!!(window.button = document.querySelector("#undecided td.edit button"))`)
+		value[bool](b, `(window.button = document.querySelector("`+button+`"), retried.textContent = "", !!button)`)
 		ctx, cancel := context.WithTimeout(b.Context, readyTimeout)
 		defer cancel()
 		if err := s.Start(ctx, tt.stopped); err != nil {
