@@ -34,7 +34,7 @@ func (k *keeper) status() status.Node {
 		s.Problem = "writes the copy to its append-only file"
 	case led && !s.Ready && k.waits != "":
 		s.Problem = k.waits
-	case s.Role == status.Empty && led:
+	case (s.Role == status.Empty || s.Role == status.Uninitialized) && led:
 		s.Problem = "waits for its turn to copy the data of the primary"
 	case s.Role == status.Connecting && led:
 		s.Problem = "does not receive the writes of the primary"

@@ -101,7 +101,8 @@ var (
 		"or delete the data so that the node copies the data of the primary")
 	ErrOlder      = errors.New("the epoch is too old for the promise or the data of this node")
 	ErrIncomplete = errors.New("this node is empty or still loading its data, so it cannot vote")
-	ErrForeign    = errors.New("the Redis of this node has data of another system; delete the data to let the node join")
-	ErrUnagreed   = errors.New("this node is empty: both other nodes must acknowledge a primary before it follows")
-	ErrOvertaken  = errors.New("the node has made another promise, or its Redis has restarted")
+	ErrForeign    = errors.New("the Redis of this node has data of another system or of a single shard; " +
+		"only if you do not need the data, delete it to let the node join")
+	ErrUnagreed  = errors.New("this node is empty: both other nodes must acknowledge a primary before it follows")
+	ErrOvertaken = errors.New("the node has made another promise, or its Redis has restarted")
 )

@@ -10,6 +10,10 @@ import (
 // ResponseTimeout is the client's timeout. The gateway responds earlier, because it tries two instances for 15 s each.
 const ResponseTimeout = 35 * time.Second
 
+// idleTimeout is the time after which the client closes an idle connection. It is shorter than the gateway's timeout of
+// 75 s: a request on a connection that the gateway closes at the same moment would get no response.
+const idleTimeout = time.Minute
+
 // Client sends requests to a gateway or an instance.
 type Client struct {
 	Gateway        string // http://host:port
@@ -26,7 +30,7 @@ type Client struct {
 func NewClient(gateway string) *Client {
 	return &Client{Gateway: gateway, HTTP: &http.Client{
 		Timeout:       ResponseTimeout,
-		Transport:     &http.Transport{MaxIdleConnsPerHost: 2048},
+		Transport:     &http.Transport{MaxIdleConnsPerHost: 2048, IdleConnTimeout: idleTimeout},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
