@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -36,6 +37,8 @@ type Cluster struct {
 	identities   *redis.Identities
 	probed       atomic.Bool
 	keyLimit     int
+	callerWait   time.Duration
+	callers      callers
 	refusedPeers logs.Limiter // limits the log lines about refused peers, by service
 	events       *events.Ring
 	stop         context.CancelFunc
@@ -69,7 +72,7 @@ func Open(service string, config env.Redis, scripts []*redis.Script) *Cluster {
 // newCluster returns the shards of a service, before their first health check.
 func newCluster(service string, config env.Redis, scripts []*redis.Script) *Cluster {
 	c := &Cluster{stop: func() {}, system: cmp.Or(config.System, env.DefaultSystem), events: events.NewRing()}
-	c.keyLimit = cmp.Or(config.KeyLimit, env.DefaultKeyLimit)
+	c.keyLimit, c.callerWait = cmp.Or(config.KeyLimit, env.DefaultKeyLimit), config.CallerWait
 	c.name = redis.ClientName{Service: service, Incarnation: uuid.NewString(), Shards: len(config.Addrs)}
 	c.activation.Store(&activation{})
 	c.identities = redis.NewIdentities(c.system, service, len(config.Addrs))
@@ -187,7 +190,8 @@ func (c *Cluster) Unavailable() []string {
 }
 
 // Unfit lists the problems of this instance itself: no shard has been available since its start, or its REDIS_ADDRS is
-// wrong. Unfit ignores the problems of a shard that is unavailable, has lost its data or has been exchanged.
+// wrong. Unfit ignores the problems of a shard that is unavailable, has lost its data or has been exchanged. An
+// instance that waits for a report of its callers is fit, because callers in a cluster reach only fit instances.
 func (c *Cluster) Unfit() []string {
 	var reasons []string
 	for _, s := range c.shards {
@@ -196,7 +200,7 @@ func (c *Cluster) Unfit() []string {
 			reasons = append(reasons, s.Describe())
 		}
 	}
-	if len(reasons) == 0 && c.ActiveShards() == 0 {
+	if len(reasons) == 0 && c.ActiveShards() == 0 && !c.awaitsCallers() {
 		reasons = append(reasons, "no shard has been available since the start")
 	}
 	return reasons

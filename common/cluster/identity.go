@@ -18,8 +18,9 @@ import (
 // shards that are added:
 //
 //  1. An instance reads all other shards of the service. If any of them has a record of the new shard, the new shard
-//     has lost its data, and the instance refuses it. Otherwise, the instance writes an identity to the new shard, if
-//     its database is empty and its settings are right.
+//     has lost its data, and the instance refuses it. The same applies if a service that calls this service knows the
+//     new shard (see peers.go). Otherwise, the instance writes an identity to the new shard, if its database is empty
+//     and its settings are right.
 //  2. The instance writes this identity to all other shards of the service. Then it marks the identity as complete.
 //     Until then, no instance uses the shard.
 //
@@ -84,6 +85,9 @@ func (w *identityWait) warns(reason string, now time.Time) bool {
 // identify takes the next step for each shard without a complete identity. If a step is impossible, identify returns
 // the reason.
 func (c *Cluster) identify(ctx context.Context) (waits string) {
+	if c.awaitsCallers() {
+		return "a shard is empty, and no service that calls this service has reported which shards it knows"
+	}
 	var unread, fresh, incomplete []int
 	for i, state := range c.identities.States() {
 		switch state {

@@ -2,10 +2,16 @@ package cluster
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
 	"time"
 
 	"checkout/common/api"
+	"checkout/common/redis"
 )
 
 // Identities returns the identities of the shards that this instance has used, for its peers. See api.ShardMap.
@@ -15,8 +21,9 @@ func (c *Cluster) Identities() []string { return c.identities.Current() }
 func (c *Cluster) IdentityDigest() string { return c.identities.Digest() }
 
 // VerifyPeer returns an error if the identity of a peer's shard differs from the identity that this service has stored
-// for that shard. First, VerifyPeer waits until this instance has read its own shards, or until ctx ends.
-func (c *Cluster) VerifyPeer(ctx context.Context, m api.ShardMap) error {
+// for that shard. First, VerifyPeer waits until this instance has read its own shards, or until ctx ends. The result
+// final is false if the instance has read none of its shards, so that it may know another identity.
+func (c *Cluster) VerifyPeer(ctx context.Context, m api.ShardMap) (final bool, err error) {
 	for !c.identities.Inspected() && ctx.Err() == nil {
 		sleep(ctx, 5*time.Millisecond)
 	}
@@ -25,8 +32,73 @@ func (c *Cluster) VerifyPeer(ctx context.Context, m api.ShardMap) error {
 			if unlogged, ok := c.refusedPeers.Allow(m.Service); ok {
 				slog.ErrorContext(ctx, "a peer is refused", "peer", m.Service, "error", err, "unlogged", unlogged)
 			}
-			return err
+			return true, err
 		}
 	}
-	return nil
+	_, final = c.identities.KnownPeer(m.Service)
+	return final, nil
+}
+
+// A new service and a service that has lost all its data look the same to an instance that starts: no shard has data.
+// Only the services that call this service know the difference. So with each health check, a caller reports the shards
+// that it knows, and an instance gives no identity to an empty shard before it has received such a report. If no caller
+// runs, the instance waits for a limited time, because the service may be the first one that starts.
+
+// unread stands for the known shards if the caller has not been able to read its own shards.
+const unread = "?"
+
+// KnownShards returns the report of this instance to the instances of a peer: the system, the name of this service, and
+// the index and the ID of each known shard of the peer, as in "checkout order 0=<ID> 1=<ID>".
+func (c *Cluster) KnownShards(service string) string {
+	words := []string{c.system, c.name.Service}
+	known, ok := c.identities.KnownPeer(service)
+	if !ok {
+		return strings.Join(append(words, unread), " ")
+	}
+	for index, id := range known {
+		words = append(words, fmt.Sprint(index, "=", id))
+	}
+	return strings.Join(words, " ")
+}
+
+// callers tracks the reports of the services that call this service.
+type callers struct {
+	mu       sync.Mutex
+	reported bool      // a caller has reported which shards it knows
+	until    time.Time // when the instance stops waiting for a report; zero before an empty shard waits
+}
+
+// ReceiveReport handles the report of a caller, which KnownShards of the caller has returned. It ignores the reports of
+// other systems.
+func (c *Cluster) ReceiveReport(report string) {
+	words := strings.Fields(report)
+	if len(words) < 2 || words[0] != c.system {
+		return
+	}
+	for _, word := range words[2:] {
+		index, id, _ := strings.Cut(word, "=")
+		if i, err := strconv.Atoi(index); err == nil {
+			c.identities.Report(i, words[1], id)
+		}
+	}
+	c.callers.mu.Lock()
+	defer c.callers.mu.Unlock()
+	if len(words) == 3 && words[2] == unread {
+		c.callers.until = time.Now().Add(c.callerWait) // the caller runs, so wait until it can read its shards
+		return
+	}
+	c.callers.reported = true
+}
+
+// awaitsCallers reports whether an empty shard waits for the report of a caller.
+func (c *Cluster) awaitsCallers() bool {
+	if !slices.Contains(c.identities.States(), redis.New) {
+		return false
+	}
+	c.callers.mu.Lock()
+	defer c.callers.mu.Unlock()
+	if c.callers.until.IsZero() {
+		c.callers.until = time.Now().Add(c.callerWait)
+	}
+	return !c.callers.reported && time.Now().Before(c.callers.until)
 }

@@ -21,7 +21,8 @@ func TestPeersRememberAnOnlyShard(t *testing.T) {
 		return testredis.Connect(t, "payment", []*testredis.Server{server}, nil)
 	}
 	verify := func(order, payment *cluster.Cluster) error {
-		return order.VerifyPeer(t.Context(), api.ShardMap{Service: "payment", Identities: payment.Identities()})
+		_, err := order.VerifyPeer(t.Context(), api.ShardMap{Service: "payment", Identities: payment.Identities()})
+		return err
 	}
 	wantRefused := func(what string, order, payment *cluster.Cluster) {
 		t.Helper()

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"checkout/common/shard"
 )
@@ -41,13 +42,17 @@ type Redis struct {
 	Username, Password string
 	DB                 int
 	TLS                bool
-	Durable            string // DurableAlways, Unchecked or Engine; "" means DurableAlways
-	Disk               int64  // size of each shard's disk in bytes; 0: unknown
-	KeyLimit           int    // the largest number of idempotency keys on one shard; 0 means DefaultKeyLimit
+	Durable            string        // DurableAlways, Unchecked or Engine; "" means DurableAlways
+	Disk               int64         // size of each shard's disk in bytes; 0: unknown
+	KeyLimit           int           // the largest number of idempotency keys on one shard; 0 means DefaultKeyLimit
+	CallerWait         time.Duration // how long an empty shard waits for a report of the services that call this service
 }
 
 // DefaultKeyLimit is the default of IDEMPOTENCY_KEY_LIMIT.
 const DefaultKeyLimit = 1_000_000
+
+// callerWait is longer than an instance needs until its callers reach it, also in a cluster.
+const callerWait = 10 * time.Second
 
 // Values of REDIS_DURABLE.
 const (
@@ -177,15 +182,16 @@ func Parse(getenv func(string) string, peers ...Peer) (Config, error) {
 	p := parser{getenv: getenv}
 	c := Config{
 		Redis: Redis{
-			System:   p.name("SYSTEM_NAME", DefaultSystem),
-			Addrs:    p.addrs("REDIS_ADDRS"),
-			Username: getenv("REDIS_USERNAME"),
-			Password: getenv("REDIS_PASSWORD"),
-			DB:       p.number("REDIS_DB", 0, 0, 1<<15),
-			TLS:      p.flag("REDIS_TLS", false),
-			Durable:  p.choice("REDIS_DURABLE", DurableAlways, Unchecked, Engine),
-			Disk:     p.size("REDIS_DISK"),
-			KeyLimit: p.number("IDEMPOTENCY_KEY_LIMIT", DefaultKeyLimit, 1, 1e9),
+			System:     p.name("SYSTEM_NAME", DefaultSystem),
+			Addrs:      p.addrs("REDIS_ADDRS"),
+			Username:   getenv("REDIS_USERNAME"),
+			Password:   getenv("REDIS_PASSWORD"),
+			DB:         p.number("REDIS_DB", 0, 0, 1<<15),
+			TLS:        p.flag("REDIS_TLS", false),
+			Durable:    p.choice("REDIS_DURABLE", DurableAlways, Unchecked, Engine),
+			Disk:       p.size("REDIS_DISK"),
+			KeyLimit:   p.number("IDEMPOTENCY_KEY_LIMIT", DefaultKeyLimit, 1, 1e9),
+			CallerWait: callerWait,
 		},
 		Bind:         getenv("BIND"),
 		Port:         p.number("PORT", 5000, 0, 65535),

@@ -158,6 +158,9 @@ func (p *Peer) check(ctx context.Context, address string) error {
 	if err != nil {
 		return err
 	}
+	if p.shards != nil {
+		request.Header.Set(KnownHeader, p.shards.KnownShards(p.service))
+	}
 	var shardMap api.ShardMap
 	reply, err := p.exchange(request, &shardMap)
 	if err != nil {
@@ -167,12 +170,15 @@ func (p *Peer) check(ctx context.Context, address string) error {
 		return fmt.Errorf("check the internal port of %s at %s: the port belongs to service %q", p.service, address,
 			shardMap.Service)
 	}
-	if p.verify != nil {
-		if err := p.verify(ctx, shardMap); err != nil {
+	if p.shards != nil {
+		final, err := p.shards.VerifyPeer(ctx, shardMap)
+		if err != nil {
 			p.verified.Delete(reply.shards)
 			return fmt.Errorf("check the internal port of %s at %s: %w", p.service, address, err)
 		}
-		p.verified.Store(reply.shards, true)
+		if final {
+			p.verified.Store(reply.shards, true)
+		}
 	}
 	p.shardMap.Store(&shardMap)
 	if reply.closing {

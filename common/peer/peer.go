@@ -34,6 +34,9 @@ const ShardMapPath = "/internal/placement"
 // other Redis servers since its last health check.
 const ShardsHeader = "X-Shards"
 
+// KnownHeader is a header of each health check: the shards of the peer that the caller knows; see Shards.
+const KnownHeader = "X-Known-Shards"
+
 const (
 	// callTimeout exceeds the 1 s within which a service responds even if a shard is unresponsive.
 	callTimeout = 5 * time.Second
@@ -56,7 +59,7 @@ type Peer struct {
 	shardMap atomic.Pointer[api.ShardMap]
 	verified sync.Map // digests of the few shard maps that were verified; see ShardsHeader
 	health   atomic.Pointer[health]
-	verify   func(context.Context, api.ShardMap) error // checks the identities of the peer's shards; may be nil
+	shards   Shards // may be nil
 	stop     context.CancelFunc
 	done     sync.WaitGroup
 	events   *events.Ring // may be nil
@@ -65,18 +68,27 @@ type Peer struct {
 	metrics.Group
 }
 
+// Shards is what a service knows about the shards of its peers. Package cluster implements Shards.
+type Shards interface {
+	// VerifyPeer returns an error if the identities in the shard map are not the known ones. The result final is false if
+	// this instance cannot know the right identities yet.
+	VerifyPeer(context.Context, api.ShardMap) (final bool, err error)
+	// KnownShards returns the shards of the peer that this service knows, as the value of KnownHeader.
+	KnownShards(service string) string
+}
+
 // New returns the peer that provides a service ("order", "stock" or "payment") at the given hosts (host:port). New
 // starts health checks and does not wait for their result. Close stops the health checks.
 //
 // The argument authorization is the Authorization header of every request, or "" for no such header. The argument
-// verify may be nil. Otherwise, an instance is unhealthy if a call of verify rejects the instance's shard map. The ring
-// of events may be nil. Otherwise, it receives an event when instances become unhealthy or healthy.
+// shards may be nil. Otherwise, an instance is unhealthy if shards.VerifyPeer rejects its shard map, and each health
+// check reports shards.KnownShards to the instance. The ring of events may be nil. Otherwise, it receives an event when
+// instances become unhealthy or healthy.
 func New(
-	service string, hosts []string, authorization string, verify func(context.Context, api.ShardMap) error,
-	log *events.Ring,
+	service string, hosts []string, authorization string, shards Shards, log *events.Ring,
 ) *Peer {
 	ctx, stop := context.WithCancel(context.Background())
-	p := &Peer{service: service, hosts: hosts, auth: authorization, verify: verify, events: log, stop: stop}
+	p := &Peer{service: service, hosts: hosts, auth: authorization, shards: shards, events: log, stop: stop}
 	// The transport has no Proxy, so calls ignore the proxy variables of the environment.
 	p.client = &http.Client{Transport: &http.Transport{
 		DialContext:         (&net.Dialer{Timeout: dialTimeout, KeepAlive: keepAliveInterval}).DialContext,
@@ -189,7 +201,7 @@ func (p *Peer) verifyReply(ctx context.Context, address string, r reply) error {
 
 func (p *Peer) isVerified(r reply) bool {
 	_, ok := p.verified.Load(r.shards)
-	return ok || p.verify == nil
+	return ok || p.shards == nil
 }
 
 // exchange sends a request and decodes the response into the last argument.

@@ -17,26 +17,26 @@ import (
 // changed its shards since its last health check, or if no instance is healthy.
 func TestReplyOfUnverifiedShardsIsNoReply(t *testing.T) {
 	t.Parallel()
-	var shards atomic.Value
+	var shards, known atomic.Value
 	shards.Store("right")
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		identity := shards.Load().(string)
 		w.Header().Set(ShardsHeader, identity)
 		if r.URL.Path == ShardMapPath {
+			known.Store(r.Header.Get(KnownHeader))
 			json.NewEncoder(w).Encode(api.ShardMap{Service: "stock", Shards: 1, Identities: []string{identity}})
 			return
 		}
 		w.Write([]byte("1"))
 	}))
 	t.Cleanup(server.Close)
-	refused := errors.New("another Redis")
-	verify := func(_ context.Context, m api.ShardMap) error {
-		if m.Identities[0] == "wrong" {
-			return refused
+	verify := func(identity string) (final bool, err error) {
+		if identity == "wrong" {
+			return true, errors.New("another Redis")
 		}
-		return nil
+		return identity != "not final", nil
 	}
-	p := New("stock", []string{strings.TrimPrefix(server.URL, "http://")}, "", verify, nil)
+	p := New("stock", []string{strings.TrimPrefix(server.URL, "http://")}, "", fakeShards(verify), nil)
 	t.Cleanup(p.Close)
 	eventually(t, "the peer is available", func() bool { return p.Unavailable() == "" })
 	call := func() (reply int, err error) {
@@ -50,11 +50,25 @@ func TestReplyOfUnverifiedShardsIsNoReply(t *testing.T) {
 				t.Errorf("call of an instance with the shards %q: got %d, %v; want 1", identity, reply, err)
 			}
 		}
-		shards.Store("wrong")
-		for range 3 {
-			if _, err := call(); !errors.Is(err, api.Unavailable) {
-				t.Fatalf("call of an instance with other shards: got %v, want unavailable", err)
+		for _, identity := range []string{"wrong", "not final"} {
+			shards.Store(identity)
+			for range 3 {
+				if _, err := call(); !errors.Is(err, api.Unavailable) {
+					t.Fatalf("call of an instance with the shards %q: got %v, want unavailable", identity, err)
+				}
 			}
 		}
 	}
+	if got := known.Load(); got != "the shards of stock" {
+		t.Errorf("the last health check reported %q, want the known shards", got)
+	}
 }
+
+// fakeShards is a function that verifies the identity of the only shard of a peer.
+type fakeShards func(identity string) (final bool, err error)
+
+func (verify fakeShards) VerifyPeer(_ context.Context, m api.ShardMap) (final bool, err error) {
+	return verify(m.Identities[0])
+}
+
+func (fakeShards) KnownShards(service string) string { return "the shards of " + service }

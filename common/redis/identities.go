@@ -57,7 +57,8 @@ type knownShard struct {
 	older     *atomic.Pointer[older]
 	recheck   func() // requests a health check
 
-	replicated bool // whether REDIS_ADDRS lists all nodes of the shard
+	reported   string // what a service that calls this service knows about the shard, see Report
+	replicated bool   // whether REDIS_ADDRS lists all nodes of the shard
 }
 
 // NewIdentities returns the Identities of a new instance, which knows only its system and service.
@@ -153,6 +154,8 @@ func (ids *Identities) judge(index int, found Inspection, seen map[string]int64)
 			return Refused, refusal(NoIdentity, "the Redis has data, but no identity; is it the right Redis?")
 		case ids.known(index) != "":
 			return Refused, refusal(Empty, "the Redis is empty, but shard %d is in use with ID %s", index, ids.known(index))
+		case shard.reported != "":
+			return Refused, refusal(Empty, "the Redis is empty, but %s", shard.reported)
 		case !ids.allInspected():
 			return New, errInspecting
 		}

@@ -5,12 +5,14 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
 // The shards of a service also store the identities of the shards of its peers. So a service detects that a peer lost
 // its only shard, or all its shards at once, while no instance of the peer ran. The peer itself cannot detect this
-// loss, because it has lost its former identities, too.
+// loss, because it has lost its former identities, too. Therefore the service reports what it knows to the peer, which
+// then refuses an empty Redis.
 
 // Current returns a string for each shard: the ID of the shard, followed by the former IDs that it replaces. The
 // string is empty for a shard that this instance has not used.
@@ -76,16 +78,7 @@ func (ids *Identities) VerifyPeer(service string, index int, reported string) er
 func (ids *Identities) PeerRecords(index int) (pairs []any) {
 	ids.mu.Lock()
 	defer ids.mu.Unlock()
-	fields := map[string]bool{}
-	for field := range ids.peers {
-		fields[field] = true
-	}
-	for i := range ids.shards {
-		for field := range ids.shards[i].claim.peers {
-			fields[field] = true
-		}
-	}
-	for field := range fields {
+	for field := range ids.peerFields() {
 		known, stored := ids.peer(field), ids.shards[index].claim.peers[field]
 		if len(stored) == 0 || stored[0] != known[0] {
 			pairs = append(pairs, field, strings.Join(known, " "))
@@ -108,4 +101,52 @@ func (ids *Identities) peer(field string) (known []string) {
 	}
 	consider(ids.peers[field])
 	return known
+}
+
+// peerFields returns the fields of all known shards of other services. ids.mu must be locked.
+func (ids *Identities) peerFields() map[string]bool {
+	fields := map[string]bool{}
+	for field := range ids.peers {
+		fields[field] = true
+	}
+	for i := range ids.shards {
+		for field := range ids.shards[i].claim.peers {
+			fields[field] = true
+		}
+	}
+	return fields
+}
+
+// KnownPeer returns the known ID of each shard of a peer, by index. The result ok is false until this instance has read
+// the identity of one of its shards, or has found all its shards empty.
+func (ids *Identities) KnownPeer(service string) (known map[int]string, ok bool) {
+	ids.mu.Lock()
+	defer ids.mu.Unlock()
+	known = map[int]string{}
+	for field := range ids.peerFields() {
+		if index, err := strconv.Atoi(strings.TrimPrefix(field, peerPrefix+service+":")); err == nil {
+			known[index] = ids.peer(field)[0]
+		}
+	}
+	allNew := true
+	for i := range ids.shards {
+		ok = ok || ids.shards[i].claim.ID != ""
+		allNew = allNew && ids.shards[i].state == New
+	}
+	return known, ok || allNew
+}
+
+// Report records that a service that calls this service knows a shard under an ID. The instance then refuses an empty
+// Redis as this shard.
+func (ids *Identities) Report(index int, caller, id string) {
+	ids.mu.Lock()
+	defer ids.mu.Unlock()
+	if index < 0 || index >= len(ids.shards) {
+		return
+	}
+	shard := &ids.shards[index]
+	shard.reported = fmt.Sprintf("%s knows shard %d with ID %s", caller, index, id)
+	if shard.state == New {
+		shard.state = Unread // until the next inspection, which refuses the Redis if it is still empty
+	}
 }

@@ -137,7 +137,7 @@ func (s *Service) Peer(name string, hosts []string) *peer.Peer {
 	if tokens := s.Config.Access.Tokens; len(tokens) > 0 {
 		token = tokens[0]
 	}
-	p := peer.New(name, hosts, web.Authorization(token), s.Cluster.VerifyPeer, s.Cluster.Events())
+	p := peer.New(name, hosts, web.Authorization(token), s.Cluster, s.Cluster.Events())
 	s.peers = append(s.peers, p)
 	return p
 }
@@ -197,7 +197,8 @@ func (s *Service) Ping(*gin.Context) (api.Ping, error) {
 	return api.Ping{Service: s.Name, Instance: s.Instance(), Shards: s.Cluster.States()}, nil
 }
 
-func (s *Service) shardMap(*gin.Context) (api.ShardMap, error) {
+func (s *Service) shardMap(c *gin.Context) (api.ShardMap, error) {
+	s.Cluster.ReceiveReport(c.GetHeader(peer.KnownHeader))
 	return api.ShardMap{
 		Service: s.Name, Shards: len(s.Cluster.Shards()), Modulus: s.Cluster.Modulus(), Identities: s.Cluster.Identities(),
 	}, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 )
 
@@ -55,6 +56,9 @@ func runCreditLost(restart bool) runFunc {
 		}
 		if state, err := s.orders.state(ctx, h.testOrder); err != nil || state == "PAID" {
 			s.violate("payment's data was lost before the commit, and the order is %q, %v", state, err)
+		}
+		if r := s.Call("GET", "/payment/find_user/"+h.User); r.Status == http.StatusNotFound {
+			s.violate("payment's data was lost, and a request got 404: %v", r)
 		}
 		if restart {
 			return errors.Join(s.kill("payment-1"), heal(), s.start(ctx, "payment-1"))

@@ -39,7 +39,7 @@ func (s *system) replaceData(ctx context.Context, service string, shard int, pre
 }
 
 // loseService empties all shards of payment while no payment instance runs. The new payment instances cannot know that
-// data is missing, but the order instances must refuse payment. Finally, loseService restores the data.
+// data is missing, but the order instances report this to them. Finally, loseService restores the data.
 func (m *mixRun) loseService(ctx context.Context) error {
 	done := m.trial.inject("wrong Redis", "payment: all shards emptied while no instance ran")
 	defer done()
@@ -58,12 +58,20 @@ func (m *mixRun) loseService(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w := wrong{name: "payment: all shards lost", service: "payment", reason: "no operator has adopted"}
-	m.wantRefused(ctx, w, "order-2")
-	if err := m.whileStopped(ctx, []string{"order-1"}, func() error { return nil }); err != nil {
+	w := wrong{name: "payment: all shards lost", service: "payment", reason: "the Redis is empty, but order knows"}
+	wantRefused := func(instance string) {
+		for w.shard = range m.shards["payment"] {
+			m.wantRefused(ctx, w, instance)
+		}
+	}
+	wantRefused("payment-1")
+	wantRefused("payment-2")
+	// Now all instances that report or refuse start at the same time.
+	all := append([]string{"order-1", "order-2"}, instances...)
+	if err := m.whileStopped(ctx, all, func() error { return nil }); err != nil {
 		return err
 	}
-	m.wantRefused(ctx, w, "order-1") // order-1 has just started
+	wantRefused("payment-1")
 	err = m.whileStopped(ctx, instances, func() error {
 		for _, heal := range heals {
 			if err := heal(); err != nil {
