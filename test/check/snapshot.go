@@ -117,7 +117,7 @@ func (sn *Snapshot) read(ctx context.Context, shard *redis.Client, tag string) e
 			} else {
 				sn.Unconfirmed = append(sn.Unconfirmed, entries...)
 			}
-		case name == "ids", name == "orders", strings.HasPrefix(name, "orders:"), strings.HasPrefix(name, "direct:"): // indexes
+		case name == "ids", name == "orders", strings.HasPrefix(name, "orders:"), strings.HasPrefix(name, "direct:"):
 		case name == "batch", name == "epoch", name == "growth", name == "seq", name == "keys", name == "overwriting":
 		case isString(name):
 			stringCmds[name], ttls[name] = pipe.Get(ctx, key), pipe.PTTL(ctx, key)
