@@ -66,9 +66,10 @@ func TestBackup(t *testing.T) {
 		polls++
 		switch polls {
 		case 1:
-			return strings.Replace(settledMetrics, `undecided{shard="1"} 0`, `undecided{shard="1"} 1`, 1)
+			return strings.Replace(settledMetrics, `undecided{service="order",shard="1"} 0`,
+				`undecided{service="order",shard="1"} 1`, 1)
 		case 2:
-			return strings.Replace(settledMetrics, "checkout_unconfirmed{shard=\"0\"} 0\n", "", 1)
+			return strings.Replace(settledMetrics, "checkout_unconfirmed{service=\"order\",shard=\"0\"} 0\n", "", 1)
 		}
 		f.event("settled")
 		return settledMetrics
@@ -162,10 +163,10 @@ func nodesMetrics(primaries ...int) string {
 		for node := range 3 {
 			inSync := 1
 			if node != primary {
-				fmt.Fprintf(&text, "redis_shard_node_lag_batches{node=\"%d\",shard=\"%d\"} 0\n", node, shard)
+				fmt.Fprintf(&text, "redis_shard_node_lag_batches{node=\"%d\",service=\"order\",shard=\"%d\"} 0\n", node, shard)
 				inSync = map[bool]int{true: 1}[node < 2]
 			}
-			fmt.Fprintf(&text, "redis_shard_node_in_sync{node=\"%d\",shard=\"%d\"} %d\n", node, shard, inSync)
+			fmt.Fprintf(&text, "redis_shard_node_in_sync{node=\"%d\",service=\"order\",shard=\"%d\"} %d\n", node, shard, inSync)
 		}
 	}
 	return text.String()
@@ -237,6 +238,10 @@ func TestBackupObjects(t *testing.T) {
 	}
 	if !maps.Equal(env, want) || job.Schedule != "0 4 * * *" || job.ConcurrencyPolicy != batch.ForbidConcurrent {
 		t.Errorf("CronJob: %+v, environment %v", job, env)
+	}
+	if p := job.JobTemplate.Spec.PodFailurePolicy; p == nil || p.Rules[0].Action != batch.PodFailurePolicyActionFailJob ||
+		!slices.Equal(p.Rules[0].OnExitCodes.Values, []int32{1}) {
+		t.Errorf("got the pod failure policy %+v, want no retry after exit status 1", p)
 	}
 	s3 := load(t, parse(t, "{machines: 2, redis: {replicas: 3}, backup: {enabled: true}}"))
 	env = environment(of[*batch.CronJob](s3, "CronJob")["backup"].Spec.JobTemplate.Spec.Template)

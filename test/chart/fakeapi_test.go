@@ -24,10 +24,11 @@ type fakeAPI struct {
 	environ              []string                     // further variables of the script
 }
 
-const settledMetrics = `checkout_undecided{shard="0"} 0
-checkout_undecided{shard="1"} 0
-checkout_unconfirmed{shard="0"} 0
-checkout_unconfirmed{shard="1"} 0
+const settledMetrics = `checkout_undecided{service="order",shard="0"} 0
+checkout_undecided{service="order",shard="1"} 0
+checkout_undecided_age_seconds{service="order",shard="0"} 0
+checkout_unconfirmed{service="order",shard="0"} 0
+checkout_unconfirmed{service="order",shard="1"} 0
 `
 
 const claims = "data-order-redis-0 data-order-redis-1 data-stock-redis-0"

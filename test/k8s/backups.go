@@ -46,9 +46,12 @@ func (r *run) snapshotClasses(ctx context.Context) (storage, snapshots string, e
 func (r *run) backUp(values string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		storage, snapshots, err := r.snapshotClasses(ctx)
+		if err != nil {
+			return err
+		}
 		if storage == "" {
 			r.Logf("skipped: the cluster has no storage class whose driver has a VolumeSnapshotClass")
-			return err
+			return nil
 		}
 		values := fmt.Sprintf("%s,backup.enabled=true,backup.snapshotClass=%s,redis.storage.class=%s", values, snapshots,
 			storage)
