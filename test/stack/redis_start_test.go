@@ -168,6 +168,19 @@ exec /usr/bin/tail "$@"
 	}
 }
 
+// TestRedisStartNeedsItsDirectory checks that redis-start exits with a clear error if the data directory does not exist.
+func TestRedisStartNeedsItsDirectory(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "lost")
+	s := runRedis(t, dir)
+	limit := time.AfterFunc(10*time.Second, func() { _ = s.cmd.Process.Kill() })
+	defer limit.Stop()
+	err := s.cmd.Wait()
+	if want := "the data directory " + dir + " does not exist"; err == nil || !strings.Contains(s.log.String(), want) {
+		t.Errorf("got the error %v and the log %q, want %q", err, &s.log, want)
+	}
+}
+
 // TestRedisStartRemovesTemporaryFiles checks that redis-start removes only the temporary files of rewrites that a crash
 // interrupted.
 func TestRedisStartRemovesTemporaryFiles(t *testing.T) {
