@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"slices"
 	"syscall"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"checkout/test/stack"
 )
 
 // limits are the separately measured speeds of the disk and of one redis-server. Both speeds limit the speed of the
@@ -17,6 +21,7 @@ import (
 type limits struct {
 	fsyncP50, fsyncP99 time.Duration // time to append and sync one record, as Redis does
 	scripts            []scriptRate
+	chain              time.Duration // p50 of the bare chain; see measureChain
 }
 
 // scriptRate is the speed of durable scripts on one redis-server. Each round trip contains a batch of scripts.
@@ -27,6 +32,7 @@ type scriptRate struct {
 
 const (
 	fsyncs         = 500
+	chains         = 1000
 	fsyncRecord    = 256 // bytes; about the size that one script of the services appends
 	scriptDuration = 500 * time.Millisecond
 	scriptText     = `return redis.call('HINCRBY', KEYS[1], 'n', 1)`
@@ -53,7 +59,63 @@ func measureLimits(ctx context.Context, sys *system, duration time.Duration) (l 
 		}
 		l.scripts = append(l.scripts, scriptRate{batch, rate})
 	}
+	if l.chain, err = measureChain(ctx, sys.stack); err != nil {
+		return nil, fmt.Errorf("measure the bare chain: %w", err)
+	}
 	return l, nil
+}
+
+// measureChain measures the bare chain of a checkout: its three requests and four durable scripts, in the same
+// sequence, with requests and scripts that do nothing else. It returns the median time.
+func measureChain(ctx context.Context, s *stack.Stack) (p50 time.Duration, err error) {
+	shards := map[string]*redis.Client{}
+	for _, service := range []string{"order", "payment", "stock"} {
+		shard := redis.NewClient(&redis.Options{Addr: s.RedisAddrs(service)[0]})
+		defer shard.Close()
+		defer func() { err = errors.Join(err, shard.Del(ctx, scriptKey).Err()) }()
+		if err := shard.ScriptLoad(ctx, scriptText).Err(); err != nil {
+			return 0, err
+		}
+		shards[service] = shard
+	}
+	bare := redis.NewScript(scriptText)
+	script := func(service string) error {
+		return bare.EvalSha(ctx, shards[service], []string{scriptKey}).Err()
+	}
+	payment, stock := s.PublicURLs("payment")[0]+"/", s.PublicURLs("stock")[0]+"/"
+	times := make([]time.Duration, chains)
+	for i := range times {
+		start := time.Now()
+		err := errors.Join(
+			get(ctx, s.Gateway()+"/orders/"), script("order"),
+			get(ctx, payment), script("payment"),
+			get(ctx, stock), script("stock"),
+			script("order"),
+		)
+		if err != nil {
+			return 0, err
+		}
+		times[i] = time.Since(start)
+	}
+	slices.Sort(times)
+	return percentile(times, 50), nil
+}
+
+// get sends a request that does nothing.
+func get(ctx context.Context, url string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, response.Body)
+	if err = errors.Join(err, response.Body.Close()); err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("GET %s: %s", url, response.Status)
+	}
+	return err
 }
 
 // measureFsync appends records to a file in dir. After each record it calls fdatasync, as Redis does.
