@@ -101,6 +101,22 @@ func (b *browser) checkWidth(width int) {
 	}
 }
 
+// checkFits checks that no visible element is wider than its box, so that nothing is cut off and no part of the page
+// scrolls horizontally.
+func (b *browser) checkFits() {
+	b.t.Helper()
+	b.report(`(async () => {
+		const wide = () => [...document.querySelectorAll("body *")].filter((e) => e.checkVisibility() &&
+			!e.closest("svg, .skip, input") && e.clientWidth > 0 && e.scrollWidth > e.clientWidth + 1);
+		// After a change of the width, the page needs some time to draw.
+		for (const until = performance.now() + 2000; wide().length && performance.now() < until;) {
+			await new Promise((next) => setTimeout(next, 100));
+		}
+		return wide().map((e) =>
+			e.scrollWidth + " px do not fit in " + e.clientWidth + " px: " + e.outerHTML.slice(0, 200));
+	})()`)
+}
+
 // checkKeyboard checks that the Tab key reaches every control, and that each control shows the focus. It ignores
 // controls that are hidden from screen readers.
 func (b *browser) checkKeyboard() {

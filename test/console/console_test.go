@@ -51,6 +51,7 @@ func TestConsoleShowsHealthCheckoutsAndAFailedShard(t *testing.T) {
 	b.do(chromedp.EmulateViewport(phoneWidth, 740, chromedp.EmulateMobile))
 	b.setDark(true)
 	b.checkWidth(phoneWidth)
+	b.checkFits()
 	b.checkAccessibility()
 	b.checkKeyboard()
 	b.picture("console-phone-dark")
@@ -93,7 +94,10 @@ func TestConsoleRetriesAnUndecidedOrder(t *testing.T) {
 		if row := b.text("#undecided"); !regexp.MustCompile(`\t[1-9][0-9]*\.[0-9] s\t0\t`).MatchString(row) {
 			t.Errorf("the row of order %s is %q, want the age and the shard of the order", order, row)
 		}
+		b.do(chromedp.EmulateViewport(phoneWidth, 740))
+		b.checkFits()
 		b.picture("console-undecided-" + strings.ToLower(tt.status))
+		b.do(chromedp.EmulateViewport(1100, 900))
 		const button = "#undecided td.edit button"
 		b.clickSlowly(button)
 		b.shows("#retried", "Order "+order+": ")

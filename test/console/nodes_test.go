@@ -51,10 +51,13 @@ func TestConsoleShowsTheNodesOfReplicatedShards(t *testing.T) {
 			b.do(chromedp.EmulateViewport(int64(width), 900))
 			b.setDark(dark)
 			b.checkWidth(width)
+			b.checkFits()
 			b.checkAccessibility()
 			b.picture(fmt.Sprintf("console-nodes-%d-%v", width, dark))
 		}
 	}
+	b.report(`[...document.querySelectorAll("#instances td:last-child")].filter((e) => e.clientWidth < 130)
+		.map((e) => "the column of the shards has only " + e.clientWidth + " px")`)
 	b.report(`[...document.querySelectorAll(".copy")].filter((e) => e.scrollWidth > e.clientWidth ||
 		e.getBoundingClientRect().bottom > e.closest(".node").getBoundingClientRect().bottom)
 		.map((e) => "does not fit its shard: " + e.innerText)`)

@@ -138,6 +138,7 @@ func TestBreakIt(t *testing.T) {
 	b.do(chromedp.EmulateViewport(phoneWidth, 740, chromedp.EmulateMobile))
 	b.setDark(true)
 	b.checkWidth(phoneWidth)
+	b.checkFits()
 	b.checkAccessibility()
 	b.checkKeyboard()
 	b.picture("shop-phone-dark")

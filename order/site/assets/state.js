@@ -82,7 +82,7 @@ export function nodesOf(list, shard) {
 }
 
 // missingOf returns the nodes of a shard that are neither its primary nor a replica in sync.
-const missingOf = ({ nodes }) => nodes.filter(({ role }) => role !== "primary" && role !== "replica");
+export const missingOf = ({ nodes = [] }) => nodes.filter(({ role }) => role !== "primary" && role !== "replica");
 
 function problemsOf({ service, instances: list, shards, count }) {
   if (!list.some((m) => m.fresh)) return list.length || failed.has(service) ? [service + " is unavailable"] : [];

@@ -2,7 +2,7 @@
 
 import { byId, cellOf, make, row, svg } from "./dom.js";
 import { icon } from "./icon.js";
-import { rate, requestsOf } from "./state.js";
+import { missingOf, rate, requestsOf } from "./state.js";
 
 const size = { width: 132, height: 46, copy: 18, gap: 14, level: 52 }; // px: width, height, line height and distances of boxes
 const classes = { healthy: "ok", "refuses writes": "warn", unhealthy: "fail", unknown: "idle" };
@@ -36,8 +36,10 @@ export function update(snapshot) {
   listed = key;
   byId("instances").replaceChildren(...snapshot.instances.map(({ service, machine, overview, age, fresh }) => {
     const shards = make("span");
-    overview.shards.forEach((s) => shards.append(make("span", textOf(s) + " ", stateOf(s) === "healthy" ? "good" : "bad")));
-    return row(service, machine, cellOf(make("span", fresh ? "now" : ago(age), fresh ? "good" : "bad")), cellOf(shards));
+    overview.shards.forEach((s) => shards.append(make("span", textOf(s) + " ", stateOf(s) !== "healthy" ? "bad" : missingOf(s).length ? "warn" : "good")));
+    const name = make("span", service);
+    name.append(make("span", " " + machine, "short"));
+    return row(name, cellOf(machine, "wide"), cellOf(make("span", fresh ? "now" : ago(age), fresh ? "good" : "bad")), cellOf(shards));
   }));
 }
 

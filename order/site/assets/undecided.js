@@ -26,10 +26,10 @@ export function update({ newest }) {
 // add returns a new row, and a function that shows the current state of its order.
 function add(id) {
   let current;
-  const button = make("button", "Retry now");
-  button.setAttribute("aria-label", "Retry now: order " + id);
+  const button = make("button", "Retry", "small");
+  button.setAttribute("aria-label", "Retry order " + id);
   button.addEventListener("click", () => retry(current));
-  const status = cellOf(""), age = cellOf("", "n"), shard = cellOf("", "n");
+  const status = cellOf(""), age = cellOf("", "n"), shard = cellOf("", "n wide");
   const change = (u) => {
     current = u;
     setText(status, u.status);
