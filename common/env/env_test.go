@@ -32,7 +32,7 @@ func TestParseReadsEveryVariable(t *testing.T) {
 	want := Config{
 		Instance: 2, Instances: 3,
 		Redis: Redis{System: "shop-2", Addrs: []string{"a:6379", "b:6380"}, Password: "pwd", DB: 4, TLS: true,
-			Durable: Unchecked, Disk: 10 << 30, KeyLimit: 88},
+			Durable: Unchecked, Disk: 10 << 30, KeyLimit: 88, CallerWait: callerWait},
 		Port: 80, InternalPort: 5001, MetricsPort: 5003,
 		Access: Access{
 			Hosts:   []string{"shop.example", "*.b.example", "*"},
