@@ -107,8 +107,8 @@ func (r *report) soleClient(w *strings.Builder) {
 			continue
 		}
 		p50 := p.work.percentile(50)
-		fmt.Fprintf(w, "\nWith 1 client, a checkout sends 3 requests and runs 4 durable scripts in sequence. The bare chain of\n"+
-			"such requests and scripts takes %s ms; the checkout took %s ms, %.1f times as long.\n",
+		fmt.Fprintf(w, "\nWith 1 client, a checkout sends 3 requests and runs 4 durable scripts in sequence. The bare\n"+
+			"chain of such requests and scripts takes %s ms; the checkout took %s ms, %.1f times as long.\n",
 			ms(r.limits.chain), ms(p50), p50.Seconds()/r.limits.chain.Seconds())
 	}
 }

@@ -54,10 +54,14 @@ func (r *run) killInstances(ctx context.Context) error {
 // anyNumber allows every request to fail, for steps during which a shard is unavailable.
 const anyNumber = math.MaxInt
 
-// killRedis kills a Redis under load.
+// killRedis kills a Redis, or a Valkey, under load.
 func (r *run) killRedis(ctx context.Context) error {
+	process, err := r.kube(ctx, "exec", "order-redis-1", "--", "cat", "/proc/1/comm")
+	if err != nil {
+		return err
+	}
 	return r.underLoad(ctx, anyNumber,
-		func(*shop.Shop) error { return r.killAndWait(ctx, "order-redis-1", "redis-server") })
+		func(*shop.Shop) error { return r.killAndWait(ctx, "order-redis-1", process) })
 }
 
 // deleteRedis deletes two Redis pods under load, one of them by force. The new pods get other addresses and the same

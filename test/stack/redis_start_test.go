@@ -168,7 +168,7 @@ exec /usr/bin/tail "$@"
 	}
 }
 
-// TestRedisStartNeedsItsDirectory checks that redis-start exits with a clear error if the data directory does not exist.
+// TestRedisStartNeedsItsDirectory checks that redis-start exits with an error if the data directory does not exist.
 func TestRedisStartNeedsItsDirectory(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "lost")
