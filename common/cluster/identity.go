@@ -228,7 +228,8 @@ func (c *Cluster) storeKnowledge(ctx context.Context) {
 	}
 }
 
-// next returns the first shard after shard i that does not reject every write, or -1 if there is no such shard.
+// next returns the first shard after shard i, wrapping around, that can complete work (see Completes). It returns -1 if
+// no other shard can.
 func (c *Cluster) next(i int) int {
 	for step := 1; step < len(c.shards); step++ {
 		if j := (i + step) % len(c.shards); c.shards[j].Completes() {

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// A shard has an identity, so that an instance never mistakes one Redis for another. The identity is a hash. Its key
-// has no hash tag, because the identity must be readable at any position in REDIS_ADDRS. See
-// docs/adr/0022-shard-identity.md.
+// A shard has an identity, so that an instance never mistakes one Redis for another. The identity is a Redis
+// hash. An instance must be able to read it even if REDIS_ADDRS lists the Redis at the wrong index. So its key has no
+// hash tag, because the hash tags of the other keys contain the index. See docs/adr/0022-shard-identity.md.
 const (
 	// IdentityKey is the key of the identity.
 	IdentityKey = "identity"

@@ -68,8 +68,8 @@ func TestFollow(t *testing.T) {
 	}
 }
 
-// A replica whose link is up is not in sync while it lacks what the primary had a moment before: the primary may not
-// have begun to send writes after a full copy.
+// A replica whose link is up is in sync only if it has reached the required offset. The link alone does not suffice: it
+// is up after a full copy, but the primary may not have begun to send the writes that follow the copy.
 func TestReplicaInSyncHasTheRequiredOffset(t *testing.T) {
 	f := replica(2, 5)
 	f.follows = "b:1"

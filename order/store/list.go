@@ -15,8 +15,8 @@ import (
 	"checkout/common/shard"
 )
 
-// maxExamined is the largest number of orders per shard that one call of List examines if the query selects orders by
-// state, or selects purchases.
+// maxExamined is the largest number of orders that one call of List examines per shard if the query selects orders by
+// state, or selects purchases. In addition, List may examine as many orders of batch_init, counted over all shards.
 const maxExamined = 200
 
 // maxUndecided is the largest number of undecided orders on a shard for which List reads the set of undecided orders.

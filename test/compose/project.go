@@ -196,7 +196,8 @@ func (c container) healthy() bool {
 	return c.State.Running && c.State.Health != nil && c.State.Health.Status == "healthy"
 }
 
-// initialized reports whether the container has made a replicated shard ready for use, which ends the container.
+// initialized reports whether this container runs `keeper init` and has exited with status 0. Then a replicated shard
+// is ready for use.
 func (c container) initialized() bool {
 	return strings.Contains(c.service(), "-init") && !c.State.Running && c.State.ExitCode == 0
 }

@@ -178,7 +178,8 @@ func (f *failoverRun) deal() *failoverKind {
 	return k
 }
 
-// fault injects one fault into a shard and waits until the shard serves and is whole.
+// fault injects one fault into a shard. It waits until the shard acknowledges writes again and both other nodes follow
+// the primary.
 func (f *failoverRun) fault(ctx context.Context, r *replicaSet) error {
 	f.slots <- struct{}{}
 	defer func() { <-f.slots }()

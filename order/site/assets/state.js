@@ -96,7 +96,8 @@ function problemsOf({ service, instances: list, shards, count }) {
 }
 
 // rate returns how much a number grew per second between the last two overviews, summed over instances. count(overview) returns
-// the number in an overview. If a number shrank, its instance has restarted, and the growth counts as 0.
+// the number in an overview. An instance counts as 0 if it has only one overview since it started, or if the number
+// shrank.
 export function rate(list, count) {
   return sum(list.map(({ overview, before }) => (before ? Math.max(0, count(overview) - count(before)) / ((overview.at - before.at) / 1000) : 0)));
 }
