@@ -21,7 +21,8 @@ case " $* " in *" valkey-server "*)
         [ "$ID-${VERSION_CODENAME:-}" = debian-bookworm ] || no_valkey "no package source of $PRETTY_NAME has valkey-server"
         # Debian 12 has Valkey in its backports. Their priority is so low that apt takes no other package from there.
         mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Codename: bookworm' 'Created-By: Packages' | head -n 1)
-        source="${mirror:-http://deb.debian.org/debian/} bookworm-backports main" list=/etc/apt/sources.list.d/checkout-valkey.list
+        [ "$mirror" ] || no_valkey "apt has no package list of Debian 12"
+        source="$mirror bookworm-backports main" list=/etc/apt/sources.list.d/checkout-valkey.list
         echo "deb $source" >"$list"
         apt-get $lock update -q -o Dir::Etc::sourcelist="$list" -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0 || true
         if ! apt-cache show valkey-server >/dev/null 2>&1; then
