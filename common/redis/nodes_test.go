@@ -43,9 +43,7 @@ func TestNodesOfAReplicatedShard(t *testing.T) {
 		testredis.Eventually(t, "the nodes are "+want, func() bool { return rolesOf(at) == want })
 	}
 	shows("primary replica replica")
-	if _, err := at.Run(t.Context(), count, counter); err != nil {
-		t.Fatal(err)
-	}
+	serves(t, at)
 	if at.Epoch() != 1 {
 		t.Errorf("got the epoch %d, want 1", at.Epoch())
 	}

@@ -95,6 +95,16 @@ func (g *Group) ElectFrom(t testing.TB, primary int, nodes ...int) int {
 	return primary
 }
 
+// Batches returns the number of write batches that a node has.
+func (g *Group) Batches(t testing.TB, node int) int64 {
+	t.Helper()
+	n := g.number(t, node, g.seqKey)
+	if n < 0 {
+		t.Fatalf("node %d cannot be read", node)
+	}
+	return n
+}
+
 // number returns the number in a key of a node, 0 if the key does not exist, or -1 if the node cannot be read.
 func (g *Group) number(t testing.TB, node int, key string) int64 {
 	n, err := g.Nodes[node].Client.Get(t.Context(), key).Int64()
