@@ -148,7 +148,7 @@ func (r *redisNode) observation(read reading) (o rule.Observation, err error) {
 	for i, target := range []*int64{&o.Position.Epoch, &o.Position.Seq} {
 		if text, ok := read.keys.Val()[i].(string); ok {
 			if *target, err = strconv.ParseInt(text, 10, 64); err != nil || *target < 0 {
-				return o, fmt.Errorf("%s and %s: %v are not numbers", r.epoch, r.seq, read.keys.Val())
+				return o, fmt.Errorf("read %s and %s: %v are not two non-negative numbers", r.epoch, r.seq, read.keys.Val())
 			}
 		}
 	}

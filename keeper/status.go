@@ -19,7 +19,8 @@ func (k *keeper) status() status.Node {
 	}
 	led := now.Sub(k.lastBeat) < electTimeout
 	s.Role = k.role(s.Promised)
-	// An update or a drain stops the next node when this node is ready, so a replica must be in sync with a primary.
+	// An update or a drain stops the next node as soon as this node is ready. So a replica is ready only while it is in
+	// sync with a primary.
 	s.Ready = s.Role == status.Primary || s.Role == status.Replica && led && k.inSync ||
 		s.Role == status.Uninitialized && !led
 	if !o.Master && o.Follows != rule.Frozen {

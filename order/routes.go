@@ -23,8 +23,8 @@ type handlers struct {
 	editable  bool // whether the console may change data
 }
 
-// The method "routes" adds every route that only the order service has. The gateway strips the prefix /orders and sends
-// requests only to the public port.
+// The method "routes" adds the routes that package service does not add. The gateway strips the prefix /orders and
+// sends requests only to the public port.
 func (h *handlers) routes(public, internal gin.IRouter) {
 	public.GET("/", web.JSON(h.root))
 	public.POST("/create/:user_id", web.Idempotent(h.create))

@@ -32,8 +32,8 @@ const (
 )
 
 // directSuffix distinguishes a direct payment in the list from the checkout of the same order. In the list, the name of
-// a direct payment is the ID of its order, followed by directSuffix. The suffix is the smallest byte, so the names of
-// two direct payments have the same order as the IDs of their orders.
+// a direct payment is the ID of its order, followed by directSuffix. The suffix is the smallest byte, so the names
+// sort by their bytes in the same way as the order IDs.
 const directSuffix = "\x00"
 
 // history returns one page of a user's payments. They are sorted by the IDs of their orders, newest order first.

@@ -16,7 +16,7 @@ type handlers struct {
 	batchInit bool // whether batch_init may overwrite data
 }
 
-// The method "routes" adds every route that only the payment service has. The gateway strips the prefix /payment and
+// The method "routes" adds the routes that package service does not add. The gateway strips the prefix /payment and
 // sends requests only to the public port.
 func (h *handlers) routes(public, internal gin.IRouter) {
 	public.GET("/", web.JSON(h.Ping))

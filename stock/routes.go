@@ -15,7 +15,7 @@ type handlers struct {
 	batchInit bool // whether batch_init may overwrite data
 }
 
-// The method "routes" adds every route that only the stock service has. The gateway strips the prefix /stock and sends
+// The method "routes" adds the routes that package service does not add. The gateway strips the prefix /stock and sends
 // requests only to the public port.
 func (h *handlers) routes(public, internal gin.IRouter) {
 	public.GET("/", web.JSON(h.Ping))

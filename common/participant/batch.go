@@ -109,8 +109,8 @@ func (c *Counters) scanHeld(ctx context.Context, at *redis.Shard, limit int) (he
 	}
 }
 
-// held returns those of the given records that are RESERVED, unconfirmed and contain a counter with a decimal ID below
-// limit. Each record is followed by one such counter.
+// held returns those of the given records that are RESERVED and unconfirmed and contain a counter with a decimal ID
+// below limit. In the result, each record is followed by one such counter.
 func (c *Counters) held(ctx context.Context, at *redis.Shard, records []string, limit int) ([]string, error) {
 	if len(records) == 0 {
 		return nil, nil

@@ -170,8 +170,9 @@ func guardOf(key string) trailer {
 // slotsCommand is the command of an inspection that lists the nodes of an engine.
 var slotsCommand = []any{"CLUSTER", "SLOTS"}
 
-// layout returns a Refusal if the server belongs to a cluster without REDIS_DURABLE=engine, or if the engine has
-// several shards. The arguments are the reply to INFO and, for an engine, the reply to slotsCommand.
+// layout returns a Refusal in three cases: without REDIS_DURABLE=engine, if the server belongs to a cluster; with it,
+// if the server belongs to no cluster, or if the cluster has several shards. The arguments are the reply to INFO and,
+// for an engine, the reply to slotsCommand.
 func (s *Shard) layout(info string, slots value) error {
 	if !s.engine {
 		if strings.Contains(info, "\ncluster_enabled:1") {

@@ -74,7 +74,7 @@ func NewIdentities(system, service string, shards int) *Identities {
 	return ids
 }
 
-// Changed returns a channel that receives a value when a shard waits for its identity.
+// Changed returns a channel that receives a value when an inspection finds a shard New or Incomplete.
 func (ids *Identities) Changed() <-chan struct{} { return ids.changed }
 
 // sightings returns the largest write sequence seen on a shard, by shard ID. Call sightings before reading the shard's

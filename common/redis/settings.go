@@ -15,7 +15,7 @@ var settings = []struct{ name, want string }{
 	{"maxmemory-policy", "noeviction"},
 }
 
-// settingsError is the error for wrong settings, and for settings that the user may not read.
+// settingsError is the error for settings that are wrong, or that CONFIG GET does not return.
 type settingsError struct{ error }
 
 func settingsCommand() []any {

@@ -84,7 +84,7 @@ func (m *Member) raise(ctx context.Context, p Promise) (Observation, error) {
 	}
 	o, err := m.redis.Freeze(ctx)
 	if err == nil && !o.Frozen() {
-		err = fmt.Errorf("freeze the Redis: it follows %q", o.Follows)
+		err = fmt.Errorf("freeze the Redis: it is not frozen: accepts writes: %t, follows %q", o.Master, o.Follows)
 	}
 	return o, err
 }

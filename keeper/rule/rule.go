@@ -103,6 +103,7 @@ var (
 	ErrIncomplete = errors.New("this node is empty or still loading its data, so it cannot vote")
 	ErrForeign    = errors.New("the Redis of this node has data of another system or of a single shard; " +
 		"only if you do not need the data, delete it to let the node join")
-	ErrUnagreed  = errors.New("this node is empty: both other nodes must acknowledge a primary before it follows")
+	ErrUnagreed = errors.New("this node is empty: it follows a primary only after " +
+		"both other nodes have acknowledged this primary")
 	ErrOvertaken = errors.New("the node has made another promise, or its Redis has restarted")
 )

@@ -44,7 +44,7 @@ func NewRecovery(co *Coordinator) *Recovery {
 	return &Recovery{co: co, claims: map[string]int{}, seen: map[string]time.Time{}}
 }
 
-// Run watches every shard until ctx ends. Run returns when no work is in flight.
+// Run watches every shard until ctx ends, and returns after the work in flight has ended.
 func (r *Recovery) Run(ctx context.Context) {
 	ctx = failpoint.WithRole(ctx, "recovery")
 	var workers sync.WaitGroup

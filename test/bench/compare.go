@@ -133,7 +133,7 @@ func runComparison(ctx context.Context, o options, stdout, progress io.Writer) e
 	return c.violations()
 }
 
-// violations returns an error that names the systems whose amounts do not add up.
+// violations returns an error that names the systems whose responses, credit or stock do not add up, or nil.
 func (c *comparison) violations() error {
 	var names []string
 	for _, s := range c.systems {

@@ -159,8 +159,9 @@ entrance: {tlsSecret: [a]}
     tlsSecret
 `
 
-// TestRefusalsSayWhatToDo checks that the chart refuses contradictory values, values that the chosen mode would
-// ignore, and wrong values that an API server would accept. The error contains the value and the remedy.
+// TestRefusalsSayWhatToDo checks that the chart refuses contradictory values, values that the chosen mode would ignore,
+// and malformed values. The error must contain the text in "refusals": the problem or the remedy or, for a malformed
+// value, its path.
 func TestRefusalsSayWhatToDo(t *testing.T) {
 	lines := strings.Split(strings.TrimSpace(refusals), "\n")
 	for i, values := range lines {

@@ -95,7 +95,7 @@ func (p *project) primary(ctx context.Context, shard string) (string, error) {
 		}
 	}
 	if primary == "" {
-		return "", fmt.Errorf("find the primary of %s: no node is a primary: %w", shard, errors.Join(errs...))
+		return "", errors.Join(append(errs, fmt.Errorf("find the primary of %s: no node is a primary", shard))...)
 	}
 	return primary, nil
 }

@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"context"
 	"image"
 	"image/color"
 	"image/gif"
@@ -11,31 +12,47 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 )
 
-// film is a sequence of screenshots.
+// film is a sequence of frames.
 type film struct {
 	shots [][]byte // as PNG
 	times []time.Time
 }
 
-// record takes screenshots until the channel is closed.
-func (f *film) record(b *browser, interval time.Duration, ended <-chan struct{}) error {
-	tick := time.NewTicker(interval)
-	defer tick.Stop()
-	for {
-		params := page.CaptureScreenshotParams{OptimizeForSpeed: new(true)}
-		shot, err := chromedp.Call(b.Context, page.CaptureScreenshot, params)
-		if err != nil {
-			return err
+// record collects the frames that Chromium draws, until the channel is closed. Chromium sends a frame only if the page
+// has changed and the previous frame is acknowledged. A screenshot would take Chromium about half a second.
+func (f *film) record(b *browser, ended <-chan struct{}) error {
+	ctx, cancel := context.WithCancel(b.Context)
+	defer cancel()
+	const inFlight = 3
+	frames := make(chan *page.EventScreencastFrame, inFlight)
+	if err := chromedp.Listen(ctx, func(event any) {
+		if frame, ok := event.(*page.EventScreencastFrame); ok {
+			frames <- frame
 		}
-		f.shots, f.times = append(f.shots, shot.Data), append(f.times, time.Now())
+	}); err != nil {
+		return err
+	}
+	params := page.StartScreencastParams{Format: page.StartScreencastFormatPng, MaxFramesInFlight: inFlight}
+	if _, err := chromedp.Call(ctx, page.StartScreencast, params); err != nil {
+		return err
+	}
+	for {
 		select {
 		case <-ended:
-			return nil
-		case <-tick.C:
+			_, err := chromedp.Call(ctx, page.StopScreencast, cdp.Empty{})
+			return err
+		case frame := <-frames:
+			drawn := time.UnixMicro(int64(frame.Metadata.Timestamp * 1e6))
+			f.shots, f.times = append(f.shots, frame.Data), append(f.times, drawn)
+			ack := page.ScreencastFrameAckParams{SessionID: frame.SessionID}
+			if _, err := chromedp.Call(ctx, page.ScreencastFrameAck, ack); err != nil {
+				return err
+			}
 		}
 	}
 }

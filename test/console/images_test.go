@@ -60,7 +60,7 @@ func TestImages(t *testing.T) {
 	value[bool](b, hide+`"#demo, #receipt, nav, h1")`)
 	var f film
 	ended, recorded := make(chan struct{}), make(chan error, 1)
-	go func() { recorded <- f.record(b, 125*time.Millisecond, ended) }()
+	go func() { recorded <- f.record(b, ended) }()
 	time.Sleep(time.Second)
 	value[bool](b, `(document.getElementById("case-killed").click(), true)`)
 	b.shows("#saga-steps", "Waits for")

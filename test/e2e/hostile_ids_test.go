@@ -10,7 +10,8 @@ import (
 	"checkout/test/stack"
 )
 
-// hostileIDs are IDs that have a special meaning in Redis, Lua, logs or paths. No object has such an ID.
+// hostileIDs are IDs that are malformed, or unknown, or have a special meaning in Redis, Lua, logs or paths. No object
+// has such an ID.
 var hostileIDs = []string{
 	"\r\n", "a\r\nFLUSHALL\r\n", "\r\n*1\r\n$8\r\nFLUSHALL\r\n", "$8\r\nFLUSHALL", "\x00", "a\x00b", " ", "a b", "\t",
 	"{s0}", "{o0}o:x", "}{", "{}", "*", "?", "[a-z]", "i:x", "o:x", "undecided", "batch", "r:x", "'", `"`, `\`, "`",

@@ -75,9 +75,9 @@ func matrixPoints() []matrixPoint {
 	return all
 }
 
-// aboutOf returns a function for matrixPoint.about. The function returns the string that identifies an order's message.
-// Calls of the scripts of the order service contain the ID of the order. Messages to a participant contain the ID of
-// the user or the item.
+// aboutOf returns the field "about" of a matrixPoint. A call of a script of the order service contains the ID of the
+// order, and a message to a participant contains the ID of the user or the item. The steps of a confirmation concern
+// many attempts, so any message matches.
 func aboutOf(service, point string) func(*testOrder) string {
 	_, step, _ := strings.Cut(point, " ")
 	switch {

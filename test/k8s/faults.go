@@ -174,8 +174,8 @@ func (r *run) grow(ctx context.Context) error {
 }
 
 // rollBack rolls back to the revision before the step "grow". That revision lacks one shard, so its instances must
-// refuse to start. The instances that know all shards must continue to serve. A second rollback, to the revision with
-// all shards, must repair everything.
+// refuse all shards and never become ready. The old instances, which know all shards, must continue to serve. A second
+// rollback, to the revision with all shards, must repair everything.
 func (r *run) rollBack(ctx context.Context) error {
 	return r.underLoad(ctx, anyNumber, func(s *shop.Shop) error {
 		if _, err := r.chart(ctx, "rollback", release); err != nil {

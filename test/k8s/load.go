@@ -51,8 +51,8 @@ func (r *run) closeShop(ctx context.Context, s *shop.Shop, failures int) error {
 	return errors.Join(err, r.audit(ctx, s))
 }
 
-// shardsHealthy waits until the instances of order use all their shards. An instance may be ready before it uses all
-// shards.
+// shardsHealthy waits until one instance of order, which the gateway chooses, uses all its shards. An instance may be
+// ready before it uses all shards.
 func (r *run) shardsHealthy(ctx context.Context) error {
 	url, err := r.gateway(ctx)
 	if err != nil {

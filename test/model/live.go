@@ -2,9 +2,9 @@ package model
 
 import "checkout/test/model/visited"
 
-// Live explores all states. It checks that the recovery worker alone can settle the order from each state, even if all
-// other processes have died. The worker knows only the replies that it receives. Live searches backwards from the
-// settled states, along the worker's steps.
+// Live explores all states. It checks that the recovery and confirmation workers alone can settle the order from each
+// state, even if all other processes have died. The workers know only the replies that they receive. Live searches
+// backwards from the settled states, along the steps of these workers.
 func (m *Model) Live() Result {
 	v := visited.New[key]()
 	var edges []visited.Edge
@@ -28,7 +28,7 @@ func (m *Model) Live() Result {
 	return Result{States: v.Len()}
 }
 
-// recovers reports whether the recovery worker calls the script.
+// recovers reports whether a recovery or confirmation worker calls the script.
 func (s Script) recovers() bool {
 	switch s {
 	case Claim, Abort, Release, Close, Refund, MarkCancelled, Confirm, Unconfirm, ConfirmRefund, UnconfirmRefund:

@@ -103,7 +103,8 @@ func (m *model) process(kind string) *process {
 	return p
 }
 
-// service returns the instances of a service, with its Redis servers.
+// service adds the Redis servers and the instances of a service to the model, and returns the instances. The argument
+// "script" is the cost of one script in Redis, in µs.
 func (m *model) service(name string, script float64) (all []*instance) {
 	var redis []*process
 	for range m.shards {

@@ -21,7 +21,7 @@ upstream {{ $service }}_{{ $i }} { server {{ $service }}-{{ $i }}:5000; }
 {{- $overviews = append $overviews (printf "/%s/overview/%d %s_%d;" (eq $service "order" | ternary "orders" $service) $i $service $i) }}
 {{- end }}
 {{- end }}
-map $uri $instance { # the upstream of the overview of one instance
+map $uri $instance { # the upstream of the instance whose overview is requested
 {{- range $overviews }}
     {{ . }}
 {{- end }}
