@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -106,11 +109,11 @@ func TestBackupAndRestore(t *testing.T) {
 	}
 }
 
-// TestBackupSignalsDuringTheStart checks that the signal of test/up/backup does not kill a system that is starting.
-// As soon as the gateway runs, the system must stop the gateway.
+// TestBackupSignalsDuringTheStart checks that the signal of test/up/backup does not kill a system that is starting. As
+// soon as the system is ready, it must stop the gateway.
 func TestBackupSignalsDuringTheStart(t *testing.T) {
 	ctx, interrupt := context.WithCancel(t.Context())
-	out, done := &output{}, make(chan error, 1)
+	dir, out, done := t.TempDir(), &output{}, make(chan error, 1)
 	sent := false
 	first := writerFunc(func(p []byte) (int, error) {
 		if !sent { // the line "building …"
@@ -121,12 +124,20 @@ func TestBackupSignalsDuringTheStart(t *testing.T) {
 		}
 		return out.Write(p)
 	})
-	go func() { done <- serve(ctx, stack.Config{Instances: 1, Dir: t.TempDir()}, first) }()
+	go func() { done <- serve(ctx, stack.Config{Instances: 1, Dir: dir}, first) }()
+	gateway := out.await(t, "The system is ready at (http://[^/]+)/")[1]
 	out.await(t, "stopped the gateway on SIGUSR1")
+	if pid, err := os.ReadFile(filepath.Join(dir, pauseFile)); string(pid) != strconv.Itoa(os.Getpid()) {
+		t.Errorf("the file %s contains %q, %v, want the ID of this process", pauseFile, pid, err)
+	}
 	if err := syscall.Kill(os.Getpid(), syscall.SIGUSR2); err != nil {
 		t.Error(err)
 	}
-	out.await(t, "The system is ready at ")
+	out.await(t, "started the gateway on SIGUSR2")
+	call(t, "GET", gateway+"/orders/")
+	if _, err := os.Stat(filepath.Join(dir, pauseFile)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the file %s: got %v, want that it does not exist", pauseFile, err)
+	}
 	interrupt()
 	if err := <-done; err != nil {
 		t.Errorf("serve: %v\n%s", err, out)

@@ -2,23 +2,45 @@ package main
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"strconv"
 	"syscall"
 
 	"checkout/test/stack"
 )
 
+// pauseFile is a file in the data directory. While the gateway is stopped on SIGUSR1, it contains the process ID of
+// this process.
+const pauseFile = "paused"
+
 // pauseGateway stops the gateway gracefully on SIGUSR1 and starts the gateway on SIGUSR2, until ctx ends. The script
-// test/up/backup sends both signals.
+// test/up/backup sends both signals, and reads pauseFile.
 func pauseGateway(ctx context.Context, signals <-chan os.Signal, s *stack.Stack, out *lines) {
+	file := filepath.Join(s.Dir(), pauseFile)
+	pause := func() error {
+		if err := s.Stop(ctx, "nginx"); err != nil {
+			return err
+		}
+		return os.WriteFile(file, []byte(strconv.Itoa(os.Getpid())), 0o644)
+	}
+	resume := func() error {
+		if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return s.Start(ctx, "nginx")
+	}
+	defer os.Remove(file)
 	for {
 		select {
 		case got := <-signals:
-			change, done := s.Stop, "stopped the gateway on SIGUSR1; SIGUSR2 starts it"
+			change, done := pause, "stopped the gateway on SIGUSR1; SIGUSR2 starts it"
 			if got == syscall.SIGUSR2 {
-				change, done = s.Start, "started the gateway on SIGUSR2"
+				change, done = resume, "started the gateway on SIGUSR2"
 			}
-			if err := change(ctx, "nginx"); err != nil {
+			if err := change(); err != nil {
 				out.printf("on %v: %v", got, err)
 			} else {
 				out.printf("%s", done)

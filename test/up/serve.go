@@ -37,7 +37,8 @@ func serve(ctx context.Context, cfg stack.Config, stdout io.Writer) error {
 	}
 	defer supervisor.Close()
 
-	// Handle these signals of test/up/backup as long as this process runs. By default, the signals would kill the process.
+	// Receive these signals of test/up/backup as long as this process runs. By default, the signals would kill the
+	// process. A signal that arrives during the start waits until the system is ready.
 	pauses := make(chan os.Signal, 2)
 	signal.Notify(pauses, syscall.SIGUSR1, syscall.SIGUSR2)
 	defer signal.Stop(pauses)
@@ -68,7 +69,6 @@ func serve(ctx context.Context, cfg stack.Config, stdout io.Writer) error {
 		return err
 	}
 
-	tasks.Go(func() { pauseGateway(ctx, pauses, s, out) })
 	out.printf("waiting for the system to be ready")
 	ready, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
@@ -78,6 +78,7 @@ func serve(ctx context.Context, cfg stack.Config, stdout io.Writer) error {
 	}
 	if ctx.Err() == nil {
 		out.printf("%s", welcome(s, cfg))
+		tasks.Go(func() { pauseGateway(ctx, pauses, s, out) })
 	}
 	<-ctx.Done()
 	return stop()
