@@ -82,6 +82,8 @@ func TestBackupAndRestore(t *testing.T) {
 		t.Fatalf("backup of a running system: %v\n%s", err, text)
 	}
 	out.await(t, "started the gateway on SIGUSR2")
+	backupWithGateway(t, data)
+	out.await(t, "(?s)(started the gateway on SIGUSR2.*){2}")
 	add(10)
 	if text, err := runScript(t, data, "restore", running); err == nil || !strings.Contains(text, "stop make up first") {
 		t.Errorf("restore of a running system: got %v, want \"stop make up first\" in:\n%s", err, text)
@@ -107,6 +109,28 @@ func TestBackupAndRestore(t *testing.T) {
 	if replaced, _ := filepath.Glob(filepath.Join(data, "replaced-*", "redis-order-0")); len(replaced) != 2 {
 		t.Errorf("the replaced data are in %v, want two directories", replaced)
 	}
+}
+
+// backupWithGateway checks that a backup fails if another program starts the gateway meanwhile.
+func backupWithGateway(t *testing.T, data string) {
+	t.Helper()
+	tar, err := exec.LookPath("tar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	programs := t.TempDir()
+	script := fmt.Sprintf("#!/bin/sh\nkill -USR2 %d\nwhile [ -e %s/%s ]; do sleep 0.01; done\nexec %s \"$@\"\n",
+		os.Getpid(), data, pauseFile, tar)
+	if err := os.WriteFile(filepath.Join(programs, "tar"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	path := os.Getenv("PATH")
+	t.Setenv("PATH", programs+":"+path)
+	text, err := runScript(t, data, "backup", t.TempDir())
+	if err == nil || !strings.Contains(text, "has started the gateway") {
+		t.Errorf("backup while the gateway runs: got %v, want \"has started the gateway\" in:\n%s", err, text)
+	}
+	t.Setenv("PATH", path)
 }
 
 // TestBackupSignalsDuringTheStart checks that the signal of test/up/backup does not kill a system that is starting. As

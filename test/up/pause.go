@@ -30,7 +30,10 @@ func pauseGateway(ctx context.Context, signals <-chan os.Signal, s *stack.Stack,
 		if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		return s.Start(ctx, "nginx")
+		if err := s.Start(ctx, "nginx"); !errors.Is(err, stack.ErrRunning) {
+			return err
+		}
+		return nil
 	}
 	defer os.Remove(file)
 	for {
