@@ -199,42 +199,34 @@ var participantCodes = map[api.Code]model.Code{
 	api.Refunded: model.Refunded, api.Short: model.Short,
 }
 
-// compare compares all stored data with the model. One round trip reads all data of a server.
-func (r *replay) compare(want model.Snapshot) error {
+// read reads all data that the step may have changed: the data of one server. It updates r.stored.
+func (r *replay) read(step model.Step) error {
+	switch step.Script {
+	case model.Reserve, model.Release, model.Refund, model.Confirm, model.ConfirmRefund,
+		model.RivalTakes, model.RivalReturns, model.RecordExpires, model.RefundExpires:
+		return r.readParticipant(step.Shard)
+	case model.Mint:
+		return nil
+	}
+	return r.readOrder()
+}
+
+func (r *replay) readOrder() error {
 	shard, p := r.store.Shards()[0], r.client.Pipeline()
 	order := p.HGetAll(r.ctx, shard.Key(orderKey(replayOrder)))
 	undecided := p.ZScore(r.ctx, shard.Key(undecidedKey), replayOrder)
 	unconfirmed := p.ZRange(r.ctx, shard.Key(unconfirmedKey), 0, -1)
-	free := make([]*redis.StringCmd, len(r.counters))
-	var codes []*redis.StringCmd
-	var ttls []*redis.DurationCmd
-	for at, counter := range r.counters {
-		p := r.participant(at).Pipeline()
-		free[at] = p.Get(r.ctx, counter)
-		for _, name := range r.attempts[1:] {
-			for _, key := range []string{r.records[at] + name, r.records[at] + name + ":refund"} {
-				codes = append(codes, p.GetRange(r.ctx, key, 0, 0))
-				ttls = append(ttls, p.PTTL(r.ctx, key))
-			}
-		}
-		if _, err := p.Exec(r.ctx); err != nil && !errors.Is(err, redis.Nil) {
-			return err
-		}
-	}
 	if _, err := p.Exec(r.ctx); err != nil && !errors.Is(err, redis.Nil) {
 		return err
 	}
-
-	fields := order.Val()
-	got := model.Snapshot{
-		Order: fields[stateField], Attempt: slices.Index(r.attempts, fields[attemptField]), Undecided: undecided.Err() == nil,
-	}
+	got, fields := &r.stored, order.Val()
+	got.Order, got.Attempt = fields[stateField], slices.Index(r.attempts, fields[attemptField])
+	got.Undecided, got.Cart = undecided.Err() == nil, nil
 	for item, at := range []int{1, 2} {
 		if fields[itemField+strconv.Itoa(item)] == "1@1" {
 			got.Cart = append(got.Cart, at)
 		}
 	}
-	got.Attempts = make([]model.AttemptSnapshot, len(r.attempts)-1)
 	for i, name := range r.attempts[1:] {
 		has := func(record string) bool {
 			of := func(entry string) bool { return strings.HasPrefix(entry, record+" ") }
@@ -242,30 +234,58 @@ func (r *replay) compare(want model.Snapshot) error {
 		}
 		got.Attempts[i].Unconfirmed, got.Attempts[i].RefundUnconfirmed = has(name), has(name+":refund")
 	}
-	for at := range r.counters {
-		n, err := free[at].Int()
-		if err != nil {
-			return err
-		}
-		got.Free = append(got.Free, n)
-		for i := range got.Attempts {
-			a, next := &got.Attempts[i], 2*(at*len(got.Attempts)+i)
-			a.Records = append(a.Records, record(codes[next], ttls[next], want.Attempts[i].Records[at]))
-			a.Refunds = append(a.Refunds, record(codes[next+1], ttls[next+1], want.Attempts[i].Refunds[at]))
+	return nil
+}
+
+func (r *replay) readParticipant(at int) error {
+	p := r.participant(at).Pipeline()
+	free := p.Get(r.ctx, r.counters[at])
+	var codes []*redis.StringCmd
+	var ttls []*redis.DurationCmd
+	for _, name := range r.attempts[1:] {
+		for _, key := range []string{r.records[at] + name, r.records[at] + name + ":refund"} {
+			codes = append(codes, p.GetRange(r.ctx, key, 0, 0))
+			ttls = append(ttls, p.PTTL(r.ctx, key))
 		}
 	}
-	if !reflect.DeepEqual(got, want) {
-		return fmt.Errorf("stored: %+v\nwant:   %+v", got, want)
+	if _, err := p.Exec(r.ctx); err != nil && !errors.Is(err, redis.Nil) {
+		return err
+	}
+	n, err := free.Int()
+	r.stored.Free[at] = n
+	for i := range r.stored.Attempts {
+		a := &r.stored.Attempts[i]
+		a.Records[at], a.Refunds[at] = record(codes[2*i], ttls[2*i]), record(codes[2*i+1], ttls[2*i+1])
+	}
+	return err
+}
+
+// compare compares all stored data with the model.
+func (r *replay) compare(want model.Snapshot) error {
+	for i := range r.stored.Attempts {
+		for at := range r.counters {
+			complete(&r.stored.Attempts[i].Records[at], want.Attempts[i].Records[at])
+			complete(&r.stored.Attempts[i].Refunds[at], want.Attempts[i].Refunds[at])
+		}
+	}
+	if !reflect.DeepEqual(r.stored, want) {
+		return fmt.Errorf("stored: %+v\nwant:   %+v", r.stored, want)
 	}
 	return nil
 }
 
-// The function "record" returns a stored record in the form of the model. If no record is stored, DeadlinePassed is
-// copied from the expected record.
-func record(code *redis.StringCmd, ttl *redis.DurationCmd, want model.Record) model.Record {
+// The function "record" returns a stored record in the form of the model, or the zero value if there is none.
+func record(code *redis.StringCmd, ttl *redis.DurationCmd) model.Record {
 	n, err := code.Int()
 	if err != nil {
-		return model.Record{DeadlinePassed: want.DeadlinePassed}
+		return model.Record{}
 	}
 	return model.Record{Code: participantCodes[api.Code(n)], HasTTL: ttl.Val() > 0}
+}
+
+// complete copies DeadlinePassed from the model if no record is stored, because then nothing stored contains it.
+func complete(got *model.Record, want model.Record) {
+	if got.Code == model.Nothing {
+		got.DeadlinePassed = want.DeadlinePassed
+	}
 }

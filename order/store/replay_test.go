@@ -48,6 +48,7 @@ type replay struct {
 	reasons        [][]string          // by attempt: possible reasons why the attempt was closed
 	orphan         bool                // whether the last claim was for an order of a dead instance
 	before         model.Snapshot
+	stored         model.Snapshot // what the servers stored when they were last read
 }
 
 func TestScriptsBehaveLikeTheModel(t *testing.T) {
@@ -143,11 +144,18 @@ func (r *replay) start(attempts int) {
 	for i := range r.deadlines {
 		r.deadlines[i], r.notAfters[i] = later, later
 	}
-	for range attempts {
-		r.before.Attempts = append(r.before.Attempts,
-			model.AttemptSnapshot{Records: make([]model.Record, 3), Refunds: make([]model.Record, 3)})
+	for _, state := range []*model.Snapshot{&r.before, &r.stored} {
+		for range attempts {
+			state.Attempts = append(state.Attempts,
+				model.AttemptSnapshot{Records: make([]model.Record, 3), Refunds: make([]model.Record, 3)})
+		}
 	}
 	r.before.Order, r.before.Cart = StateOpen, []int{1, 2}
+	r.stored.Free = make([]int, len(r.counters))
+	r.must(r.readOrder())
+	for at := range r.counters {
+		r.must(r.readParticipant(at))
+	}
 }
 
 func (r *replay) must(err error) {
@@ -165,6 +173,9 @@ func (r *replay) step(step model.Step) error {
 	}
 	if code != step.Code {
 		return fmt.Errorf("reply: got the code %q, want %q", code, step.Code)
+	}
+	if err := r.read(step); err != nil {
+		return err
 	}
 	r.before = step.Then
 	return r.compare(step.Then)
