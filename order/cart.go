@@ -21,9 +21,8 @@ type created struct {
 
 func (h *handlers) create(c *gin.Context, key *idempotency.Key) (created, error) {
 	user := c.Param("user_id")
-	if len(user) > api.MaxIDLength {
-		return created{}, fmt.Errorf("user ID is too long: %d bytes, want at most %d: %w",
-			len(user), api.MaxIDLength, api.BadRequest)
+	if err := web.CheckID("user ID", user); err != nil {
+		return created{}, err
 	}
 	id, err := h.newOrder(c.Request.Context(), key, user)
 	return created{OrderID: id}, err

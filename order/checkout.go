@@ -41,7 +41,7 @@ func (h *handlers) cancel(c *gin.Context) ([]api.OrderPayment, error) {
 // forEach decodes the entries of an internal request and calls handle(entry) concurrently for all of them. It continues
 // even if the caller disconnects, because the entries belong to several client requests.
 func forEach[Result any](c *gin.Context, handle func(context.Context, api.Cancel) Result) ([]Result, error) {
-	entries, err := web.Body[[]api.Cancel](c)
+	entries, err := web.Entries[api.Cancel](c, "orders")
 	if err != nil {
 		return nil, err
 	}

@@ -5,12 +5,36 @@ import (
 	"strings"
 	"testing"
 
+	"checkout/common/api"
 	"checkout/common/service/servicetest"
+	"checkout/common/web"
 	"checkout/test/contract"
 )
 
 func TestRoutesAreDocumented(t *testing.T) {
 	contract.CheckRoutes(t, definition.Name, servicetest.New(t, definition, 1).Public.Routes())
+}
+
+// An ID that a JSON response could not contain, or that is too long, is not stored.
+func TestCreateRefusesUserIDsThatCannotBeStored(t *testing.T) {
+	t.Parallel()
+	s := servicetest.New(t, definition, 1)
+	for _, user := range []string{"%ff", "a%c3", strings.Repeat("u", api.MaxIDLength+1)} {
+		s.Refuse(t, "POST", "/create/"+user, api.BadRequest)
+	}
+	s.Want(t, "GET", "/list", `{"data":[],"has_more":false}`)
+}
+
+// The internal routes that handle all entries of a request concurrently limit their number.
+func TestInternalRequestsHaveLimitedEntries(t *testing.T) {
+	t.Parallel()
+	s := servicetest.New(t, definition, 1)
+	body := "[" + strings.Repeat("{},", web.MaxEntries) + "{}]"
+	for _, path := range []string{"/internal/payments", "/internal/cancel"} {
+		if w := s.CallInternal("POST", path, body); w.Code != 400 {
+			t.Errorf("%s with %d entries: got %d %s, want 400", path, web.MaxEntries+1, w.Code, w.Body)
+		}
+	}
 }
 
 // A checkout that gets 503 is logged with its order, its step and the cause.

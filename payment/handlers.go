@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 
@@ -76,12 +75,8 @@ func (h *handlers) payOrder(c *gin.Context, key *idempotency.Key) (api.Message, 
 		return api.Message{}, err
 	}
 	user, order := c.Param("user_id"), c.Param("amount_or_order_id")
-	if len(order) > api.MaxIDLength {
-		err := fmt.Errorf("order ID is too long: %d bytes, want at most %d: %w", len(order), api.MaxIDLength, api.BadRequest)
+	if err := web.CheckID("order ID", order); err != nil {
 		return api.Message{}, err
-	}
-	if !utf8.ValidString(order) { // a JSON response could not contain the ID
-		return api.Message{}, fmt.Errorf("order ID %+q is not UTF-8: %w", order, api.BadRequest)
 	}
 	if err := h.payDirectly(c.Request.Context(), key, user, order, amount); err != nil {
 		return api.Message{}, err

@@ -36,11 +36,16 @@ const (
 // sort by their bytes in the same way as the order IDs.
 const directSuffix = "\x00"
 
+// isPaymentName reports whether a cursor may contain this name. The order of a direct payment may have any ID.
+func isPaymentName(name string) bool {
+	order, direct := strings.CutSuffix(name, directSuffix)
+	return list.IsID(name) || direct && order != ""
+}
+
 // history returns one page of a user's payments. They are sorted by the IDs of their orders, newest order first.
 func (h *handlers) history(c *gin.Context) (api.List[paymentRecord], error) {
 	ctx, user := c.Request.Context(), c.Param("user_id")
-	// The cursor may name a direct payment, whose order may have any ID.
-	page, err := web.Page(c, func(name string) bool { return name != "" })
+	page, err := web.Page(c, isPaymentName)
 	if err != nil {
 		return api.List[paymentRecord]{}, err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"checkout/common/api"
 	"checkout/common/env"
+	"checkout/common/list"
 	"checkout/common/service/servicetest"
 	"checkout/common/shard"
 )
@@ -49,7 +50,9 @@ func TestHistoryListsEveryPayment(t *testing.T) {
 	}
 
 	payment.Refuse(t, "GET", "/history/"+user+"?limit=0", api.InvalidNumber)
-	payment.Refuse(t, "GET", "/history/"+user+"?cursor=", api.BadRequest)
+	for _, cursor := range []string{"", list.Cursor("abc"), list.Cursor(directSuffix), list.Cursor("042")} {
+		payment.Refuse(t, "GET", "/history/"+user+"?cursor="+cursor, api.BadRequest)
+	}
 	payment.Refuse(t, "GET", "/history/"+strings.Replace(user, "7", "8", 1), api.UserNotFound)
 	payment.order.fail()
 	payment.Refuse(t, "GET", "/history/"+user, api.Unavailable)

@@ -13,9 +13,6 @@ import (
 	"checkout/common/web"
 )
 
-// maxPrices is the largest number of items in one request for prices.
-const maxPrices = 1024
-
 // The type "created" is the response of the route "item/create".
 type created struct {
 	ItemID string `json:"item_id"`
@@ -92,12 +89,9 @@ func (h *handlers) initBatch(c *gin.Context) (api.Message, error) {
 // The handler "prices" returns the prices of items to the order service. It continues even if the caller disconnects,
 // because the items belong to several client requests.
 func (h *handlers) prices(c *gin.Context) ([]api.Price, error) {
-	ids, err := web.Body[[]string](c)
+	ids, err := web.Entries[string](c, "items")
 	if err != nil {
 		return nil, err
-	}
-	if len(ids) > maxPrices {
-		return nil, fmt.Errorf("too many items: %d, want at most %d: %w", len(ids), maxPrices, api.BadRequest)
 	}
 	return h.items.prices(context.WithoutCancel(c.Request.Context()), ids), nil
 }

@@ -11,6 +11,7 @@ import (
 	"checkout/common/env"
 	"checkout/common/service/servicetest"
 	"checkout/common/shard"
+	"checkout/common/web"
 	"checkout/test/contract"
 )
 
@@ -177,7 +178,7 @@ func TestPricesReportsEachItem(t *testing.T) {
 	if w := post(body); w.Code != 200 || w.Body.String() != want {
 		t.Errorf("prices: got %d %s, want 200 %s", w.Code, w.Body, want)
 	}
-	for _, bad := range []string{"", "{}", "[1]", "[", "[" + strings.Repeat(`"0",`, maxPrices) + `"0"]`} {
+	for _, bad := range []string{"", "{}", "[1]", "[", "[" + strings.Repeat(`"0",`, web.MaxEntries) + `"0"]`} {
 		if w := post(bad); w.Code != 400 {
 			t.Errorf("prices with the body %.20s: got %d %s, want 400", bad, w.Code, w.Body)
 		}

@@ -9,6 +9,7 @@ import (
 	"checkout/common/api"
 	"checkout/common/failpoint"
 	"checkout/common/peer"
+	"checkout/common/web"
 )
 
 // Client is the coordinator's HTTP client for the Reservations of a participant. Concurrent calls of Reserve share an
@@ -52,7 +53,7 @@ func (c *Client) Refund(ctx context.Context, a api.Attempt) api.Outcome {
 // Confirm sets an expiry for the records of decided attempts. The caller may retry after an error.
 func (c *Client) Confirm(ctx context.Context, list []api.Confirmation) ([]api.Done, error) {
 	var done []api.Done
-	for part := range slices.Chunk(list, maxBatch) {
+	for part := range slices.Chunk(list, web.MaxEntries) {
 		var partDone []api.Done
 		if err := c.peer.Call(ctx, confirmPath, part, &partDone); err != nil {
 			return nil, err

@@ -9,6 +9,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"checkout/common/api"
+	"checkout/common/web"
 )
 
 // FuzzSteps sends arbitrary request bodies. It checks that a step runs only for attempts that a coordinator may send.
@@ -28,7 +29,7 @@ func FuzzSteps(f *testing.F) {
 		engine := gin.New()
 		engine.POST("/", steps("reserve", func(_ context.Context, attempts []api.Attempt) []api.Outcome {
 			ran++
-			if len(attempts) > maxBatch {
+			if len(attempts) > web.MaxEntries {
 				t.Errorf("the step runs for %d attempts, more than the limit", len(attempts))
 			}
 			for _, a := range attempts {

@@ -20,21 +20,15 @@ const (
 	confirmPath = "/internal/confirm"
 )
 
-// maxBatch is the largest number of messages in one request.
-const maxBatch = 1024
-
 // Routes adds the participant's routes to the internal port.
 func (res *Reservations) Routes(r gin.IRouter) {
 	r.POST(reservePath, steps("reserve", res.Reserve))
 	r.POST(releasePath, steps("release", res.Release))
 	r.POST(refundPath, steps("refund", res.Refund))
 	r.POST(confirmPath, web.JSON(func(c *gin.Context) ([]api.Done, error) {
-		list, err := web.Body[[]api.Confirmation](c)
+		list, err := web.Entries[api.Confirmation](c, "confirmations")
 		if err != nil {
 			return nil, err
-		}
-		if len(list) > maxBatch {
-			return nil, fmt.Errorf("too many confirmations: %d, want at most %d: %w", len(list), maxBatch, api.BadRequest)
 		}
 		for _, c := range list {
 			if c.Record == "" || !validTime(c.Until) {
@@ -48,12 +42,9 @@ func (res *Reservations) Routes(r gin.IRouter) {
 // steps returns the handler of one step of the protocol.
 func steps(name string, run func(context.Context, []api.Attempt) []api.Outcome) gin.HandlerFunc {
 	return web.JSON(func(c *gin.Context) ([]api.Outcome, error) {
-		attempts, err := web.Body[[]api.Attempt](c)
+		attempts, err := web.Entries[api.Attempt](c, "attempts")
 		if err != nil {
 			return nil, err
-		}
-		if len(attempts) > maxBatch {
-			return nil, fmt.Errorf("too many attempts: %d, want at most %d: %w", len(attempts), maxBatch, api.BadRequest)
 		}
 		if err := validate(attempts); err != nil {
 			return nil, err

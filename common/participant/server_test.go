@@ -64,12 +64,12 @@ func TestInvalidRequestsChangeNothing(t *testing.T) {
 		// one counter twice in a large cart
 		fmt.Sprintf(`[{"id":"A","until":%d,"lines":[%s{"id":"7","n":1}]}]`, int64(far), many),
 		fmt.Sprintf(`[{"id":%q,"until":1,"lines":[{"id":%q,"n":1}]}]`, strings.Repeat("A", api.MaxIDLength+1), id),
-		"[" + strings.Repeat(good+",", maxBatch) + good + "]",
+		"[" + strings.Repeat(good+",", web.MaxEntries) + good + "]",
 		fmt.Sprintf(`[{"id":"A","until":1,"lines":[%s{"id":"x","n":1}]}]`, manyLines(api.MaxItems)),
 	}
 	confirms := []string{"", "{", "{}", `[{"record":"","until":1,"shards":[0]}]`, `[{"record":"A","shards":[0]}]`,
 		`[{"record":"A","until":0,"shards":[0]}]`,
-		"[" + strings.Repeat(`{"record":"A","until":1},`, maxBatch) + `{"record":"A","until":1}]`}
+		"[" + strings.Repeat(`{"record":"A","until":1},`, web.MaxEntries) + `{"record":"A","until":1}]`}
 	for path, bodies := range map[string][]string{reservePath: steps, releasePath: steps, refundPath: steps,
 		confirmPath: confirms} {
 		for _, body := range bodies {
@@ -141,7 +141,7 @@ func TestClientRunsEveryStep(t *testing.T) {
 	if got := client.Refund(t.Context(), paid); got.Code != api.Refunded {
 		t.Errorf("refund: got %+v, want REFUNDED", got)
 	}
-	many := make([]api.Confirmation, 2*maxBatch+1)
+	many := make([]api.Confirmation, 2*web.MaxEntries+1)
 	for i := range many {
 		many[i] = confirmation(shard.Mint(0), i%2)
 	}

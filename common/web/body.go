@@ -29,3 +29,16 @@ func Body[T any](c *gin.Context) (T, error) {
 	}
 	return value, nil
 }
+
+// MaxEntries is the largest number of entries in the body of an internal request. Peers send fewer.
+const MaxEntries = 1024
+
+// Entries decodes the body of an internal request that is a JSON array with one entry for each message. The argument
+// what names the entries in errors.
+func Entries[T any](c *gin.Context, what string) ([]T, error) {
+	entries, err := Body[[]T](c)
+	if err == nil && len(entries) > MaxEntries {
+		err = fmt.Errorf("too many %s: %d, want at most %d: %w", what, len(entries), MaxEntries, api.BadRequest)
+	}
+	return entries, err
+}

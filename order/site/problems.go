@@ -19,7 +19,7 @@ var advice = map[*api.Error]string{
 	api.WrongMethod:    "Use a method from the Allow header.",
 	api.TooLarge:       "Send no body, or one of at most 64 KiB. No route needs one.",
 	api.URITooLong:     "Send a request line of at most 8 KiB.",
-	api.HeadersTooLong: "Send header lines of at most 8 KiB, and at most 32 KiB in total.",
+	api.HeadersTooLong: "Send header lines of at most 8 KiB, and at most 16 KiB in total (32 KiB if the lines are short).",
 	api.Overloaded:     "Nothing began. Retry after the seconds in the Retry-After header.",
 	api.Unavailable: "The outcome is unknown. Retry a checkout, a cancellation, a payment for an order, batch_init, or " +
 		"a write with an Idempotency-Key as often as necessary. Before any other write, read the state first.",
@@ -79,14 +79,16 @@ const (
 )
 
 // addProblems adds a page for each problem type, and a page that lists them.
-func addProblems(r gin.IRouter) {
+func addProblems(r gin.IRouter, policy string) {
 	layout, err := files.ReadFile("problem.html")
 	if err != nil {
 		panic(err) // the file is not embedded
 	}
 	add := func(route, heading, current, content string) {
 		page := strings.NewReplacer("{{heading}}", heading, "{{current}}", current, "{{content}}", content)
-		r.GET(Prefix+route, newFile("problem.html", []byte(page.Replace(string(layout)))).send)
+		f := newFile("problem.html", []byte(page.Replace(string(layout))))
+		f.policy = policy
+		r.GET(Prefix+route, f.send)
 	}
 	var rows strings.Builder
 	for _, e := range api.Errors() {

@@ -45,7 +45,7 @@ func Routes(r gin.IRouter, connect ...string) {
 			names["/assets/"+strings.TrimSuffix(path.Base(name), ".gz")] = name
 		}
 	}
-	addProblems(r)
+	addProblems(r, policy)
 	for route, name := range names {
 		content, err := files.ReadFile(name)
 		if err != nil {

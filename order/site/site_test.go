@@ -37,8 +37,8 @@ func TestFilesAreServed(t *testing.T) {
 		extension := regexp.MustCompile(`\.[a-z]+$`).FindString(route.Path)
 		want, header := media[extension], plain.Header()
 		if want == "" || !strings.HasPrefix(header.Get("Content-Type"), want) ||
-			header.Get("X-Content-Type-Options") != "nosniff" {
-			t.Errorf("GET %s: got the headers %v, want Content-Type %s and nosniff", route.Path, header, want)
+			header.Get("X-Content-Type-Options") != "nosniff" || header.Get("Content-Security-Policy") == "" {
+			t.Errorf("GET %s: got the headers %v, want Content-Type %s, nosniff and a policy", route.Path, header, want)
 		}
 		unzip, err := gzip.NewReader(zipped.Body)
 		if err != nil || zipped.Header().Get("Content-Encoding") != "gzip" || header.Get("Content-Encoding") != "" {

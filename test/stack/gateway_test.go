@@ -65,6 +65,8 @@ func TestGatewayErrorsAreProblemDocuments(t *testing.T) {
 		{"long path", "GET /orders/find/" + long + end, api.URITooLong},
 		{"long header", "GET /orders/ HTTP/1.1\r\nHost: x\r\nX-Long: " + long + "\r\n\r\n", api.HeadersTooLong},
 		{"headers of 27 KiB in one line", get + "X: " + strings.Repeat(long, 3) + "\r\n\r\n", api.HeadersTooLong},
+		{"headers of 37 KiB in lines that need a buffer each", get + strings.Repeat("X: "+long[:5000]+"\r\n", 8) + "\r\n",
+			api.HeadersTooLong},
 		{"headers of 48 KiB", get + strings.Repeat("X: "+long[:4000]+"\r\n", 12) + "\r\n", api.HeadersTooLong},
 		{"headers of 1 MiB", get + strings.Repeat("X: "+long[:4000]+"\r\n", 262) + "\r\n", api.HeadersTooLong},
 		{"service without an instance", "POST /payment/create_user" + end, api.Unavailable},
