@@ -42,6 +42,7 @@ var announceScript = redis.MustScript(files, "announce", protocol.Prelude())
 type activation struct {
 	announced, active int
 	read              time.Time // when the request of the last successful read was sent
+	grown             time.Time // when a read last found more active shards than the read before; zero: never
 }
 
 // Active reports whether IDs may be minted on a shard.
@@ -162,6 +163,9 @@ func (c *Cluster) readActivation(ctx context.Context) (announced, active int) {
 	}
 	if next.announced == 0 && replied[0] {
 		next.active = len(c.shards)
+	}
+	if last := c.activation.Load().active; last > 0 && next.active > last {
+		next.grown = time.Now()
 	}
 	c.activation.Store(&next)
 	return next.announced, next.active

@@ -63,11 +63,11 @@ func (c *Cluster) Overwrite(ctx context.Context, n int, o Overwrite) error {
 	start, begun, written := time.Now(), false, 0
 	err := c.marked(ctx, func(batch string) error {
 		limit := n
-		grown, err := c.grown(ctx)
+		change, err := c.plan(ctx)
 		if err != nil {
 			return err
 		}
-		if grown {
+		if change.grown {
 			limit = shard.MaxDecimal
 		}
 		if err := o.Check(ctx, limit); err != nil {
@@ -75,7 +75,7 @@ func (c *Cluster) Overwrite(ctx context.Context, n int, o Overwrite) error {
 		}
 		failpoint.ParticipantReached(c.name.Service, "overwrite", "checked")
 		begun = true
-		if err := c.respread(ctx, n, batch, grown, o); err != nil {
+		if err := c.respread(ctx, n, batch, change, o); err != nil {
 			return err
 		}
 		written, err = c.eachDecimal(ctx, n, len(c.shards), o.work(batch, o.Write))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -31,7 +32,8 @@ const (
 // shardMap is the last shard map that was read.
 type shardMap struct {
 	modulus, count int
-	writtenAt      int64 // Unix ms
+	writtenAt      int64 // Unix ms; 0 if no shard has a map
+	uniform        bool  // every shard stores this modulus
 	read           time.Time
 }
 
@@ -71,11 +73,12 @@ func (c *Cluster) watchShardMap(ctx context.Context) {
 }
 
 // readShardMap reads the map from every shard and stores the newest map. If every shard replies that it has no map,
-// decimal IDs do not exist yet and will be spread over all shards.
+// decimal IDs do not exist yet. Then the number of active shards takes the place of the modulus, because during growth
+// all instances read the same number, although some know more shards.
 func (c *Cluster) readShardMap(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readEvery)
 	defer cancel()
-	newest, failed := shardMap{modulus: len(c.shards), read: time.Now()}, 0
+	newest, failed := shardMap{modulus: c.ActiveShards(), read: time.Now()}, 0
 	maps, errs := make([]shardMap, len(c.shards)), make([]error, len(c.shards))
 	var reads sync.WaitGroup
 	for i, s := range c.shards { // concurrently, because an unresponsive shard must not delay other shards
@@ -89,13 +92,14 @@ func (c *Cluster) readShardMap(ctx context.Context) error {
 			newest.modulus, newest.count, newest.writtenAt = m.modulus, m.count, m.writtenAt
 		}
 	}
-	if failed > 0 && newest.writtenAt == 0 {
+	if newest.writtenAt == 0 && (failed > 0 || newest.modulus == 0) {
 		return fmt.Errorf("read the shard map: %w", api.Unavailable)
 	}
 	if newest.modulus > len(c.shards) {
 		return fmt.Errorf("read the shard map: decimal IDs are on %d shards, but REDIS_ADDRS has only %d",
 			newest.modulus, len(c.shards))
 	}
+	newest.uniform = !slices.ContainsFunc(maps, func(m shardMap) bool { return m.modulus != newest.modulus })
 	c.shardMap.Store(&newest)
 	if failed > 0 {
 		return fmt.Errorf("read the shard map: %d shards failed: %w", failed, api.Unavailable)
@@ -118,21 +122,33 @@ func readShardMapOf(ctx context.Context, s *redis.Shard) (shardMap, error) {
 	return m, reply.Err()
 }
 
-// grown reads the shard map from every shard. It reports whether shards were added since the last batch_init. grown
-// fails if a shard is unavailable.
-func (c *Cluster) grown(ctx context.Context) (bool, error) {
+// change is what a batch_init changes about the shard map.
+type change struct {
+	grown bool // shards were added since the last batch_init
+	// Other instances may use another modulus. This is the case after growth, after a batch_init that has written the map
+	// to only some shards, and before the first batch_init, while instances know different numbers of shards.
+	wait bool
+}
+
+// plan reads the shard map from every shard. It fails if a shard is unavailable.
+func (c *Cluster) plan(ctx context.Context) (change, error) {
 	if err := c.readShardMap(ctx); err != nil {
-		return false, err
+		return change{}, err
 	}
-	old := c.shardMap.Load()
-	return old.writtenAt != 0 && old.modulus != len(c.shards), nil
+	old, active := c.shardMap.Load(), c.activation.Load()
+	if old.writtenAt == 0 {
+		return change{wait: active.active != len(c.shards) || time.Since(active.grown) < changeWait}, nil
+	}
+	grown := old.modulus != len(c.shards)
+	return change{grown: grown, wait: grown || !old.uniform}, nil
 }
 
 // respread writes the shard map for the decimal IDs "0" to n-1. If shards were added since the last batch_init,
-// respread first deletes the objects on their old shards, and finally waits until no instance uses the old map.
-func (c *Cluster) respread(ctx context.Context, n int, batch string, grown bool, o Overwrite) error {
+// respread first deletes the objects on their old shards. If necessary, it finally waits until no instance uses the old
+// map.
+func (c *Cluster) respread(ctx context.Context, n int, batch string, change change, o Overwrite) error {
 	old := c.shardMap.Load()
-	if grown {
+	if change.grown {
 		if deleted, err := c.eachDecimal(ctx, old.count, old.modulus, o.work(batch, o.Delete)); err != nil {
 			return fmt.Errorf("spread decimal IDs over %d shards: %d of %d old objects deleted: %w",
 				len(c.shards), deleted, old.count, err)
@@ -143,7 +159,7 @@ func (c *Cluster) respread(ctx context.Context, n int, batch string, grown bool,
 	if err := c.writeShardMap(ctx, max(n, old.count), max(now, old.writtenAt+1)); err != nil {
 		return err
 	}
-	if grown {
+	if change.wait {
 		sleep(ctx, changeWait)
 	}
 	return c.readShardMap(ctx)

@@ -69,28 +69,7 @@ func TestDecimalsMoveToANewShardWithTheNextBatch(t *testing.T) {
 			t.Errorf("before the next batch_init, ID 5 is on shard %d, modulus %d; want shard 1, modulus 2", got, c.Modulus())
 		}
 	}
-	done := make(chan struct{})
-	var watching sync.WaitGroup
-	watching.Go(func() {
-		for {
-			old := reader.Modulus() == 2 // also checked after the request to the new shard
-			n, err := servers[2].Client.Exists(t.Context(), "{o2}d:5").Result()
-			if old && err == nil && n > 0 && reader.Modulus() == 2 {
-				t.Error("an instance looks for ID 5 on the old shard while the ID exists on the new shard")
-			}
-			select {
-			case <-done:
-				return
-			case <-time.After(10 * time.Millisecond):
-			}
-		}
-	})
-	err := writeDecimals(t, writer, 1000)
-	close(done)
-	watching.Wait()
-	if err != nil {
-		t.Fatal(err)
-	}
+	writeWhileReading(t, writer, reader, servers[2])
 	for _, c := range []*cluster.Cluster{writer, reader} {
 		if got := indexOf(t, c, "5"); got != 2 {
 			t.Errorf("after the next batch_init, ID 5 is on shard %d, want 2", got)
@@ -109,6 +88,68 @@ func TestDecimalsMoveToANewShardWithTheNextBatch(t *testing.T) {
 	if err := writeDecimals(t, two, 10); err == nil {
 		t.Error("batch_init by an instance with too few shards: got no error, want one")
 	}
+}
+
+// writeWhileReading writes the decimal IDs 0 to 999 over three shards. Meanwhile, it checks that another instance never
+// looks for ID 5 on the shard of modulus 2 while the ID exists on the third shard.
+func writeWhileReading(t *testing.T, writer, reader *cluster.Cluster, third *testredis.Server) {
+	t.Helper()
+	done := make(chan struct{})
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		for {
+			old := reader.Modulus() == 2 // also checked after the request to the new shard
+			n, err := third.Client.Exists(t.Context(), "{o2}d:5").Result()
+			if old && err == nil && n > 0 && reader.Modulus() == 2 {
+				t.Error("an instance looks for ID 5 on the old shard while the ID exists on the new shard")
+			}
+			select {
+			case <-done:
+				return
+			case <-time.After(10 * time.Millisecond):
+			}
+		}
+	})
+	err := writeDecimals(t, writer, 1000)
+	close(done)
+	watching.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Before the first batch_init, there is no shard map. If instances know different numbers of shards then, they still use
+// the same modulus, and the first batch_init waits until all instances use its map.
+func TestFirstBatchDuringGrowth(t *testing.T) {
+	t.Parallel()
+	two, servers := testredis.Open(t, "order", 2, scripts)
+	servers = append(servers, testredis.Start(t))
+	three := testredis.Connect(t, "order", servers, scripts)
+	if a, b := two.Modulus(), three.Modulus(); a != 2 || b != 2 {
+		t.Errorf("without a map, the instances use the moduli %d and %d, want 2", a, b)
+	}
+	writeWhileReading(t, three, two, servers[2])
+	if m := two.Modulus(); m != 0 {
+		t.Errorf("the instance with two shards uses the modulus %d, want 0 for unknown", m)
+	}
+}
+
+// A batch_init that failed has written its map to only one shard. The next batch_init waits, because other instances
+// may not have read this map.
+func TestBatchAfterAPartialMap(t *testing.T) {
+	t.Parallel()
+	two, servers := testredis.Open(t, "order", 2, scripts)
+	if err := writeDecimals(t, two, 10); err != nil {
+		t.Fatal(err)
+	}
+	servers = append(servers, testredis.Start(t))
+	writer := testredis.Connect(t, "order", servers, scripts)
+	reader := testredis.Connect(t, "order", servers, scripts)
+	at := time.Now().Add(time.Second).UnixMilli()
+	if err := servers[0].Client.HSet(t.Context(), "{o0}batch", "m", 3, "n", 10, "at", at).Err(); err != nil {
+		t.Fatal(err)
+	}
+	writeWhileReading(t, writer, reader, servers[2])
 }
 
 // checkSpread checks that the decimal IDs 0 to 999 are spread over three shards, and that no other decimal ID exists.

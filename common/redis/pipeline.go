@@ -10,9 +10,12 @@ import (
 )
 
 const (
-	maxBatch  = 300       // commands in one round trip
-	maxQueued = 16384     // commands queued for one shard
-	keptBatch = 256 << 10 // bytes; the buffer of a larger batch is not reused
+	maxBatch  = 300   // commands in one round trip
+	maxQueued = 16384 // commands queued for one shard
+	// fullBatch is the size in bytes from which a batch gets no more commands. Large commands take Redis long: without
+	// this limit, 250 reservations of 1,000 items would exceed the timeout of a batch.
+	fullBatch = 256 << 10
+	keptBatch = 2 * fullBatch // bytes; the buffer of a larger batch is not reused
 )
 
 var (
@@ -86,7 +89,7 @@ func (p *pipeline) start(write func(out []byte) []byte, counted bool) (*command,
 	c.counted = counted
 	p.queued++
 	last := len(p.waiting) - 1
-	if last < 0 || len(p.waiting[last].commands) == maxBatch {
+	if last < 0 || len(p.waiting[last].commands) == maxBatch || len(p.waiting[last].out) >= fullBatch {
 		p.waiting = append(p.waiting, p.newBatch())
 		last++
 	}

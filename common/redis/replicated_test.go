@@ -89,6 +89,20 @@ func TestReplicatedShardWithoutReplicaGivesNoReply(t *testing.T) {
 	serves(t, at)
 }
 
+// A shard without traffic replies to health checks, so it has not been silent when its primary fails. Otherwise its
+// callers would not wait for the failover.
+func TestIdleShardIsNotSilent(t *testing.T) {
+	t.Parallel()
+	at, g := openGroup(t)
+	serves(t, at)
+	time.Sleep(3 * time.Second)
+	g.Nodes[0].Kill()
+	testredis.Eventually(t, "the shard is silent", func() bool { return at.Silent() > 0 })
+	if got := at.Silent(); got > 2*time.Second {
+		t.Errorf("the shard has been silent for %v, want the time since the last health check", got)
+	}
+}
+
 // A primary that hands over rejects writes until another node is primary. Such a shard is unavailable, but it does not
 // refuse writes: the callers wait for the new primary.
 func TestHandoverIsNoRefusal(t *testing.T) {

@@ -70,7 +70,13 @@ func (s *Shard) Silent() time.Duration {
 	default:
 		return 0
 	}
-	return time.Since(clockOrigin) - time.Duration(s.batches.replied.Load())
+	return time.Since(clockOrigin) - s.lastReply()
+}
+
+// lastReply returns the time of the last reply, as time since clockOrigin, or 0 if the shard has never replied. A reply
+// to a health check counts too, because a shard without traffic is not silent.
+func (s *Shard) lastReply() time.Duration {
+	return time.Duration(max(s.batches.replied.Load(), s.control.replied.Load()))
 }
 
 // hungAfter is the silence after which an unreachable shard counts as hung. It is shorter than replyTimeout, after
@@ -78,7 +84,7 @@ func (s *Shard) Silent() time.Duration {
 const hungAfter = 500 * time.Millisecond
 
 // Hung reports whether a shard that has replied before is unreachable and has been silent for at least hungAfter.
-func (s *Shard) Hung() bool { return s.batches.replied.Load() > 0 && s.Silent() >= hungAfter }
+func (s *Shard) Hung() bool { return s.lastReply() > 0 && s.Silent() >= hungAfter }
 
 // Describe returns a text about the shard's problem, or "" without a problem.
 func (s *Shard) Describe() string {

@@ -107,6 +107,29 @@ func caller(name string) (r Request, disconnect func()) {
 	return Request{Name: name, Connected: func() bool { return !gone.Load() }}, func() { gone.Store(true) }
 }
 
+// If the reply to "begin" is lost and the client disconnects, the checkout continues the attempt that has begun.
+func TestCheckoutContinuesAfterALostReplyToBegin(t *testing.T) {
+	t.Parallel()
+	s := openShards(t)
+	id, arrived := s.order(0), time.Now()
+	if err := s.co.Checkout(t.Context(), s.order(0), Request{}); err != nil { // makes every shard reply
+		t.Fatal(err)
+	}
+	r, disconnect := caller(requestName)
+	r.arrived = arrived
+	server := s.servers["order"][0]
+	server.Pause()
+	result := make(chan error, 1)
+	go func() { result <- s.co.decide(t.Context(), id, r) }()
+	time.Sleep(300 * time.Millisecond) // until the shard has received "begin"
+	disconnect()
+	time.Sleep(600 * time.Millisecond) // until the timeout of "begin"
+	server.Resume()
+	if err := <-result; err != nil {
+		t.Errorf("checkout: got %v, want success", err)
+	}
+}
+
 // A queued checkout does not begin if its only caller disconnects. If another caller has joined the checkout, the
 // checkout begins for that caller.
 func TestCheckoutOfADisconnectedCallerDoesNotBegin(t *testing.T) {

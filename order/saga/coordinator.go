@@ -230,7 +230,10 @@ func (co *Coordinator) begin(ctx context.Context, orderID string, r Request) (st
 	attempt, after, joined := mintAttempt(r.Name), "", false
 	for tries := range backoff(ctx, start.Add(beginBudget)) {
 		if !joined && !r.connected() {
-			return store.Result{}, fmt.Errorf("order %s: %w", orderID, errClientDisconnected)
+			if lost == 0 {
+				return store.Result{}, fmt.Errorf("order %s: %w", orderID, errClientDisconnected)
+			}
+			after = neverAttempt // a try without a reply may have begun: continue this attempt, but do not begin it
 		}
 		found, err := co.store.Begin(ctx, orderID, attempt, after)
 		if err == nil && found.Code == store.CodeStale && !joined {

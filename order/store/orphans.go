@@ -26,21 +26,32 @@ func (s *Store) Connected(ctx context.Context, shard *redis.Shard) (Incarnations
 	return connected, nil
 }
 
+// orphanScan is the number of undecided orders that one script looks at. A script blocks its shard, and after an outage
+// of another shard many orders may be undecided.
+const orphanScan = 1000
+
 // Orphans returns the orphans of a shard, by the incarnation of their coordinator. The caller passes the processes that
 // are connected to the shard.
 func (s *Store) Orphans(ctx context.Context, shard *redis.Shard, connected Incarnations) (map[string][]Orphan, error) {
-	args := []any{shard.Key(orderPrefix)}
+	args := []any{shard.Key(orderPrefix), orphanScan, -1}
 	for incarnation := range connected {
 		args = append(args, incarnation)
 	}
-	found, err := texts(shard.Run(ctx, orphansScript, []string{shard.Key(undecidedKey)}, args...))
-	if err != nil {
-		return nil, err
-	}
 	orphans := map[string][]Orphan{}
-	for i := 0; i+1 < len(found); i += 2 {
-		o := Orphan{ID: found[i], by: found[i+1]}
-		orphans[o.by] = append(orphans[o.by], o)
+	for first := -1; first != 0; {
+		args[2] = first
+		reply, err := shard.Run(ctx, orphansScript, []string{shard.Key(undecidedKey)}, args...)
+		if err != nil {
+			return nil, err
+		}
+		first = int(reply.Int(0))
+		for i := 1; i+1 < reply.Len(); i += 2 {
+			o := Orphan{ID: reply.String(i), by: reply.String(i + 1)}
+			orphans[o.by] = append(orphans[o.by], o)
+		}
+		if err := reply.Err(); err != nil {
+			return nil, err
+		}
 	}
 	return orphans, nil
 }

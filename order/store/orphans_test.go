@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -30,6 +31,33 @@ func TestOrphansAreTheOrdersOfMissingProcesses(t *testing.T) {
 		if fmt.Sprint(ids) != want {
 			t.Errorf("orphans of %s: got %v, want %s", by, ids, want)
 		}
+	}
+}
+
+// Each call of the script looks at a limited number of orders, and together the calls find every orphan.
+func TestOrphansOfManyOrders(t *testing.T) {
+	s, client := openStore(t)
+	const orders = 2*orphanScan + 500
+	p := client.Pipeline()
+	for i := range orders {
+		id := fmt.Sprint(i)
+		p.HSet(t.Context(), s.Shards()[0].Key(orderKey(id)), "s", "RUNNING", "by", "dead")
+		p.Do(t.Context(), "ZADD", s.Shards()[0].Key(undecidedKey), i, id)
+	}
+	if _, err := p.Exec(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	client.ConfigResetStat(t.Context())
+	got, err := s.Orphans(t.Context(), s.Shards()[0], Incarnations{s.by: true})
+	found := map[string]bool{}
+	for _, o := range got["dead"] {
+		found[o.ID] = true
+	}
+	if err != nil || len(found) != orders || len(got["dead"]) != orders {
+		t.Errorf("got %d orphans, %d of them different, %v; want %d", len(got["dead"]), len(found), err, orders)
+	}
+	if stats := client.Info(t.Context(), "commandstats").Val(); !strings.Contains(stats, "cmdstat_zrange:calls=3,") {
+		t.Errorf("the statistics of the commands are\n%s\nwant three calls of ZRANGE", stats)
 	}
 }
 

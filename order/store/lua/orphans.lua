@@ -1,14 +1,22 @@
 #!lua flags=no-writes
--- orphans: lists the undecided orders whose coordinator is not connected to this shard.
+-- orphans: looks at up to `limit` undecided orders, and lists those whose coordinator is not connected to this shard.
 -- KEYS  1 undecided
--- ARGV  1 prefix of the key of an order  2.. incarnations that are connected to this shard
--- returns {ID, incarnation, ID, incarnation, ...}. Orders without an incarnation are not listed.
+-- ARGV  1 prefix of the key of an order  2 limit  3 end: look at orders with a lower rank, -1: at the last orders
+--       4.. incarnations that are connected to this shard
+-- returns {first rank, ID, incarnation, ID, incarnation, ...}. Orders without an incarnation are not listed. If the first
+-- rank is not 0, the next call passes it as the end. From the end to the start, because orders leave the set anywhere, but
+-- usually enter it at the end: so no order is skipped between two calls.
 local connected = {}
-for i = 2, #ARGV do
+for i = 4, #ARGV do
   connected[ARGV[i]] = true
 end
-local orphans = {}
-for _, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+local stop = tonumber(ARGV[3])
+if stop < 0 then
+  stop = redis.call('ZCARD', KEYS[1])
+end
+local first = math.max(0, stop - tonumber(ARGV[2]))
+local orphans = { first }
+for _, id in ipairs(stop > 0 and redis.call('ZRANGE', KEYS[1], first, stop - 1) or {}) do
   local by = redis.call('HGET', ARGV[1] .. id, 'by')
   if by and not connected[by] then
     orphans[#orphans + 1] = id
