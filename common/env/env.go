@@ -229,7 +229,7 @@ func Parse(getenv func(string) string, peers ...Peer) (Config, error) {
 	if c.MetricsPort != 0 && (c.MetricsPort == c.Port || c.MetricsPort == c.InternalPort) {
 		p.reject("METRICS_PORT", "%d equals PORT or INTERNAL_PORT: the ports must differ", c.MetricsPort)
 	}
-	p.choice("GIN_MODE", "debug", "release", "test")
+	p.ginMode()
 	return c, errors.Join(p.errs...)
 }
 

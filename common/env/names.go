@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"checkout/common/ginmode"
 )
 
 // DefaultSystem is the default of SYSTEM_NAME.
@@ -31,4 +33,12 @@ func isHostPort(s string) bool {
 	}
 	n, err := strconv.Atoi(port)
 	return err == nil && n >= 1 && n <= 65535
+}
+
+// ginMode validates GIN_MODE. Package ginmode has removed an invalid value from the environment of the process.
+func (p *parser) ginMode() {
+	p.choice("GIN_MODE", ginmode.Modes...)
+	if ginmode.Invalid != "" {
+		p.reject("GIN_MODE", "%q is not one of %s", ginmode.Invalid, strings.Join(ginmode.Modes, ", "))
+	}
 }
