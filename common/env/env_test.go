@@ -133,11 +133,15 @@ func TestParseRejectsInvalidValues(t *testing.T) {
 
 		"REDIS_DURABLE": {"1", "everysec", "Always", "engines"},
 
-		"OTEL_EXPORTER_OTLP_ENDPOINT":        {"jaeger:4318", "ftp://j", "http://", "http://u:p@j:1"},
-		"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": {"jaeger"},
-		"OTEL_EXPORTER_OTLP_HEADERS":         {"a", "=b", "a=b,c", "a b=c", "a=%zz", "a=%0d%0ab"},
-		"OTEL_EXPORTER_OTLP_PROTOCOL":        {"grpc", "http/json"},
-		"OTEL_SDK_DISABLED":                  {"1"},
+		"OTEL_EXPORTER_OTLP_ENDPOINT": {
+			"jaeger:4318", "ftp://j", "http://", "http://u:p@j:1", "http://j:1?x=1", "http://j:1#x", "http://j:1?",
+		},
+		"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": {"jaeger", "http://j:1/v1/traces?x=1"},
+		"OTEL_EXPORTER_OTLP_HEADERS": {
+			"a", "=b", "a=b,c", "a b=c", "a=%zz", "a=%0d%0ab", "a=%00", "a=%7f", "a\x01=b",
+		},
+		"OTEL_EXPORTER_OTLP_PROTOCOL": {"grpc", "http/json"},
+		"OTEL_SDK_DISABLED":           {"1"},
 	} {
 		for _, value := range values {
 			vars := map[string]string{name: value}
