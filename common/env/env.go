@@ -121,7 +121,7 @@ var Variables = []Variable{
 	},
 	{
 		"CORS_ORIGINS",
-		"origins of browser apps that may use the API, comma-separated: `https://shop.example`",
+		"origins of browser apps that may use the API, comma-separated: `https://shop.example`; no IPv6 addresses",
 		"empty: only the pages of the gateway itself",
 	},
 	{"CLIENT_TRACES", "1: continue the traces that clients name in `traceparent`, with their sampling", "0"},

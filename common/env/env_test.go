@@ -101,6 +101,7 @@ func TestParseRejectsInvalidValues(t *testing.T) {
 		"MACHINE_ID": {"0/1", "1", "1/0", "/", "1/1/1", "a/b", "-1/2", "2/1"},
 		"REDIS_ADDRS": {
 			"a", "a:1,", ",a:1", "a:1, b:1", "a:0", "a:99999", "a:1,a:1", "http://a:1",
+			"a\n:1", "a\x00:1", "a\x7f:1", "a\u00a0:1", "a:+1", "a:01", "a:1,A:1", "a:1+b:1+A:1",
 			"a:1+b:1", "a:1+b:1+a:1", "a:1+b:1+c:1+d:1", "a:1+b:1+c:1,b:1", "a:1+b+c:1", "a:1++c:1", "a:1+b:1+",
 		},
 		"ORDER_SERVICE_URL": {
@@ -115,6 +116,7 @@ func TestParseRejectsInvalidValues(t *testing.T) {
 			"*", "null", "shop.example", "https://shop.example/", "https://Shop.example", "https://u@shop.example", "https://",
 			"https://*.example", "https://shop.example:443", "http://shop.example:80", "ftp://shop.example", "https://a,",
 			"https://a https://b", "https://a?b", "https://a:", `https://a";`,
+			"https://a:0443", "https://a:99999", "https://a:0", "https://a:65536", "http://[::1]:3000",
 		},
 		"INTERNAL_TOKEN": {
 			"short", ",", "0123456789abcde", "0123456789abcdef,short", "0123456789 abcdef", "0123456789abcdefé",
