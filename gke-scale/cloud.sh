@@ -37,14 +37,16 @@ exists() {
     [ "$DRY_RUN" != 1 ] || return 1
     local name=$1 names
     shift
-    names=$("$@" --format 'value(name)') || die "failed: $*"
+    names=$("$@") || die "failed: $*"
     grep -qx -- "$name" <<<"$names"
 }
 
-has_cluster() { exists "$CLUSTER" gcloud container clusters list --region "$REGION"; }
-has_address() { exists "$ADDRESS" gcloud compute addresses list --regions "$REGION"; }
-has_router() { exists "$ROUTER" gcloud compute routers list --regions "$REGION"; }
-has_nat() { exists "$NAT" gcloud compute routers nats list --router "$ROUTER" --region "$REGION"; }
+has_cluster() { exists "$CLUSTER" gcloud container clusters list --region "$REGION" --format 'value(name)'; }
+has_address() { exists "$ADDRESS" gcloud compute addresses list --regions "$REGION" --format 'value(name)'; }
+has_router() { exists "$ROUTER" gcloud compute routers list --regions "$REGION" --format 'value(name)'; }
+has_nat() { exists "$NAT" gcloud compute routers nats list --router "$ROUTER" --region "$REGION" --format 'value(name)'; }
+
+has_release() { exists "$RELEASE" helm list --namespace "$NAMESPACE" --short; }
 
 # require PROGRAM…: exit if a program is not installed.
 require() {

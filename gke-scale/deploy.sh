@@ -3,7 +3,8 @@
 # cluster.
 #
 # The script creates only missing resources, so that you can run it again after a failure. A larger N scales a running system up
-# without downtime. Values that you have set with helm stay in effect.
+# without downtime. All other values stay as they are, also those that you have set with helm; values.yaml is only for the first
+# installation. But each run sets the values of N, CPU and IMAGE_PREFIX.
 #
 #   N              1 to 64; never smaller than before, because the data of a shard exists nowhere else
 #   --region       or REGION; default us-central1
@@ -11,8 +12,8 @@
 #
 # Environment variables:
 #   IMAGE_PREFIX   registry and prefix of the image names, e.g. ghcr.io/OWNER/checkout- ; required
-#   IMAGE_TAG      default: the appVersion of the chart
-#   CPU            processors of each instance and Redis (default 1)
+#   IMAGE_TAG      default: the IMAGE_TAG of an earlier run or, without one, the appVersion of the chart
+#   CPU            processors of each instance and Redis (default 1, also if an earlier run had another number)
 #   REPLICAS       3: three Redis nodes and keepers for each shard, spread over zones; default: the current number, or 1 for a new system
 #   CLUSTER        default checkout
 #   NETWORK        default "default"
@@ -82,8 +83,10 @@ run gcloud container clusters get-credentials "$CLUSTER" --region "$REGION"
 values=(--set "machines=$N,shards=$N" --set-string "machine.cpu=$CPU,redis.cpu=$CPU" --set "image.prefix=$IMAGE_PREFIX")
 [ -z "$REPLICAS" ] || values+=(--set "redis.replicas=$REPLICAS")
 [ -z "${IMAGE_TAG:-}" ] || values+=(--set-string "image.tag=$IMAGE_TAG")
+# A file wins over the values of an existing release, so it would reset what you have set with helm.
+has_release || values=(-f "$here/values.yaml" "${values[@]}")
 run helm upgrade --install "$RELEASE" "$chart" --namespace "$NAMESPACE" --create-namespace --reset-then-reuse-values \
-    -f "$here/values.yaml" "${values[@]}" --wait --timeout 30m
+    "${values[@]}" --wait --timeout 30m
 run helm test "$RELEASE" --namespace "$NAMESPACE" --timeout 5m
 
 # 5. Print the address of the load balancer.

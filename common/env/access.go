@@ -68,12 +68,17 @@ func (p *parser) origins(name string) []string {
 		u, err := url.Parse(origin)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || !isName(u.Hostname()) ||
 			origin != u.Scheme+"://"+u.Host {
-			p.reject(name, "%q is not an origin in lower case, such as https://shop.example or http://localhost:3000", origin)
+			p.reject(name, "%q is not an origin with a name or an IPv4 address in lower case, such as https://shop.example or "+
+				"http://localhost:3000; IPv6 addresses are not supported", origin)
 			continue
 		}
-		if port := u.Port(); u.Scheme == "http" && port == "80" || u.Scheme == "https" && port == "443" ||
-			strings.HasSuffix(u.Host, ":") {
+		port := u.Port()
+		if u.Scheme == "http" && port == "80" || u.Scheme == "https" && port == "443" || strings.HasSuffix(u.Host, ":") {
 			p.reject(name, "%q contains the default port: leave it out, as browsers do", origin)
+			continue
+		}
+		if port != "" && !isPort(port) {
+			p.reject(name, "%q contains a port that is not a number from 1 to 65535 without leading zeros", origin)
 			continue
 		}
 		origins = append(origins, origin)

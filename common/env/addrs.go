@@ -24,12 +24,13 @@ func (p *parser) addrs(name string) []string {
 			p.reject(name, "%q has %d nodes: a shard has one node or %d", shard, len(nodes), Copies)
 		}
 		for _, a := range nodes {
+			key := strings.ToLower(a)
 			if !isHostPort(a) {
 				p.reject(name, "%q is not host:port", a)
-			} else if seen[a] {
+			} else if seen[key] {
 				p.reject(name, "%q is listed twice: each node of a shard needs its own Redis", a)
 			}
-			seen[a] = true
+			seen[key] = true
 		}
 	}
 	return addrs

@@ -61,12 +61,6 @@ const (
 	Engine        = "engine"    // each shard is a cluster that replicates synchronously, see docs/replication.md
 )
 
-// Traces configures the export of spans. The zero value disables it.
-type Traces struct {
-	URL     string            // the complete URL of an OTLP collector
-	Headers map[string]string // sent with each request
-}
-
 // Variable documents one environment variable, or several variables with the same meaning.
 type Variable struct{ Name, Meaning, Default string }
 
@@ -127,7 +121,7 @@ var Variables = []Variable{
 	},
 	{
 		"CORS_ORIGINS",
-		"origins of browser apps that may use the API, comma-separated: `https://shop.example`",
+		"origins of browser apps that may use the API, comma-separated: `https://shop.example`; no IPv6 addresses",
 		"empty: only the pages of the gateway itself",
 	},
 	{"CLIENT_TRACES", "1: continue the traces that clients name in `traceparent`, with their sampling", "0"},
@@ -163,6 +157,11 @@ var Variables = []Variable{
 	{"OTEL_EXPORTER_OTLP_HEADERS", "headers of each request to the collector, `name=value,…`", "empty"},
 	{"OTEL_EXPORTER_OTLP_PROTOCOL", "`http/protobuf`, the only supported protocol", "http/protobuf"},
 	{"OTEL_SDK_DISABLED", "`true`: no traces", "false"},
+	{
+		"OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG",
+		"which requests to trace: a sampler of OpenTelemetry, such as `traceidratio`, and its ratio from 0 to 1",
+		"parentbased_always_on, 1",
+	},
 	{"GIN_MODE", "`debug` or `release`", "release in every shipped manifest"},
 }
 
@@ -229,7 +228,7 @@ func Parse(getenv func(string) string, peers ...Peer) (Config, error) {
 	if c.MetricsPort != 0 && (c.MetricsPort == c.Port || c.MetricsPort == c.InternalPort) {
 		p.reject("METRICS_PORT", "%d equals PORT or INTERNAL_PORT: the ports must differ", c.MetricsPort)
 	}
-	p.choice("GIN_MODE", "debug", "release", "test")
+	p.ginMode()
 	return c, errors.Join(p.errs...)
 }
 

@@ -101,6 +101,7 @@ func TestParseRejectsInvalidValues(t *testing.T) {
 		"MACHINE_ID": {"0/1", "1", "1/0", "/", "1/1/1", "a/b", "-1/2", "2/1"},
 		"REDIS_ADDRS": {
 			"a", "a:1,", ",a:1", "a:1, b:1", "a:0", "a:99999", "a:1,a:1", "http://a:1",
+			"a\n:1", "a\x00:1", "a\x7f:1", "a\u00a0:1", "a:+1", "a:01", "a:1,A:1", "a:1+b:1+A:1",
 			"a:1+b:1", "a:1+b:1+a:1", "a:1+b:1+c:1+d:1", "a:1+b:1+c:1,b:1", "a:1+b+c:1", "a:1++c:1", "a:1+b:1+",
 		},
 		"ORDER_SERVICE_URL": {
@@ -115,6 +116,7 @@ func TestParseRejectsInvalidValues(t *testing.T) {
 			"*", "null", "shop.example", "https://shop.example/", "https://Shop.example", "https://u@shop.example", "https://",
 			"https://*.example", "https://shop.example:443", "http://shop.example:80", "ftp://shop.example", "https://a,",
 			"https://a https://b", "https://a?b", "https://a:", `https://a";`,
+			"https://a:0443", "https://a:99999", "https://a:0", "https://a:65536", "http://[::1]:3000",
 		},
 		"INTERNAL_TOKEN": {
 			"short", ",", "0123456789abcde", "0123456789abcdef,short", "0123456789 abcdef", "0123456789abcdefé",
@@ -133,11 +135,15 @@ func TestParseRejectsInvalidValues(t *testing.T) {
 
 		"REDIS_DURABLE": {"1", "everysec", "Always", "engines"},
 
-		"OTEL_EXPORTER_OTLP_ENDPOINT":        {"jaeger:4318", "ftp://j", "http://", "http://u:p@j:1"},
-		"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": {"jaeger"},
-		"OTEL_EXPORTER_OTLP_HEADERS":         {"a", "=b", "a=b,c", "a b=c", "a=%zz", "a=%0d%0ab"},
-		"OTEL_EXPORTER_OTLP_PROTOCOL":        {"grpc", "http/json"},
-		"OTEL_SDK_DISABLED":                  {"1"},
+		"OTEL_EXPORTER_OTLP_ENDPOINT": {
+			"jaeger:4318", "ftp://j", "http://", "http://u:p@j:1", "http://j:1?x=1", "http://j:1#x", "http://j:1?",
+		},
+		"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": {"jaeger", "http://j:1/v1/traces?x=1"},
+		"OTEL_EXPORTER_OTLP_HEADERS": {
+			"a", "=b", "a=b,c", "a b=c", "a=%zz", "a=%0d%0ab", "a=%00", "a=%7f", "a\x01=b",
+		},
+		"OTEL_EXPORTER_OTLP_PROTOCOL": {"grpc", "http/json"},
+		"OTEL_SDK_DISABLED":           {"1"},
 	} {
 		for _, value := range values {
 			vars := map[string]string{name: value}

@@ -5,6 +5,7 @@ import (
 	"net"
 	"regexp"
 	"strconv"
+	"strings"
 )
 
 // Keeper is the configuration of a keeper. KeeperVariables documents each variable.
@@ -122,7 +123,7 @@ func (p *parser) nodes(name string) (nodes [Copies]string) {
 			p.reject(name, "%q is not host:port", addr)
 		}
 		for _, other := range addrs[:i] {
-			if addr == other {
+			if strings.EqualFold(addr, other) {
 				p.reject(name, "%q is listed twice: each node needs its own address", addr)
 			}
 		}

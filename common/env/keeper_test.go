@@ -38,9 +38,9 @@ func TestParseKeeperRejectsInvalidValues(t *testing.T) {
 	for name, values := range map[string][]string{
 		"SHARD":        {"", "order", "order-", "order-01", "order--1", "gateway-0", "order-0 "},
 		"NODE":         {"", "3", "-1", "01"},
-		"NODES":        {"", "a:1", "a:1+b:1", "a:1+b:1+c:1+d:1", "a:1+b:1+a:1", "a:1+b:1+c", "a:1,b:1,c:1"},
+		"NODES":        {"", "a:1", "a:1+b:1", "a:1+b:1+c:1+d:1", "a:1+b:1+a:1", "a:1+b:1+A:1", "a:1+b:1+c", "a:1,b:1,c:1"},
 		"KEEPERS":      {"", "a:1+b:1", "a:1+b:1+b:1"},
-		"REDIS_ADDR":   {"a", "a:0"},
+		"REDIS_ADDR":   {"a", "a:0", "a:06379", "a\n:1"},
 		"REDIS_DB":     {"-1"},
 		"REDIS_TLS":    {"yes"},
 		"KEEPER_TOKEN": {"", "short", "0123456789 abcdef", "0123456789abcdefé"},

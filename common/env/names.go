@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"checkout/common/ginmode"
 )
 
 // DefaultSystem is the default of SYSTEM_NAME.
@@ -26,9 +28,20 @@ var systemName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,63}$`)
 
 func isHostPort(s string) bool {
 	host, port, err := net.SplitHostPort(s)
-	if err != nil || host == "" || strings.ContainsAny(host, " \t/@") {
-		return false
+	invalid := func(r rune) bool { return r <= ' ' || r > '~' || r == '/' || r == '@' }
+	return err == nil && host != "" && !strings.ContainsFunc(host, invalid) && isPort(port)
+}
+
+// isPort reports whether s is a port in its only canonical form, such as 80, but neither 080 nor +80.
+func isPort(s string) bool {
+	n, err := strconv.Atoi(s)
+	return err == nil && n >= 1 && n <= 65535 && s == strconv.Itoa(n)
+}
+
+// ginMode validates GIN_MODE. Package ginmode has removed an invalid value from the environment of the process.
+func (p *parser) ginMode() {
+	p.choice("GIN_MODE", ginmode.Modes...)
+	if ginmode.Invalid != "" {
+		p.reject("GIN_MODE", "%q is not one of %s", ginmode.Invalid, strings.Join(ginmode.Modes, ", "))
 	}
-	n, err := strconv.Atoi(port)
-	return err == nil && n >= 1 && n <= 65535
 }

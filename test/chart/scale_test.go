@@ -31,6 +31,17 @@ while [ $# -gt 0 ]; do
 done
 `
 
+// helm is a stand-in for the program helm. The stand-in keeps the name of the release in a file.
+const helm = `#!/bin/sh
+printf '%s\n' "helm $*" >>"$FAKE/calls"
+case "helm $*" in *"${FAIL:-nothing}"*) echo "Error: no quota" >&2; exit 1 ;; esac
+case $1 in
+upgrade) echo "$3" >"$FAKE/release" ;;
+uninstall) rm -f "$FAKE/release" ;;
+list) [ ! -f "$FAKE/release" ] || cat "$FAKE/release" ;;
+esac
+`
+
 // cloud is a directory with stand-ins for the programs that the scripts in gke-scale call, and the state of gcloud.
 type cloud struct {
 	t   *testing.T
@@ -42,7 +53,7 @@ func newCloud(t *testing.T) cloud {
 	c := cloud{t, t.TempDir()}
 	log := "#!/bin/sh\nprintf '%s\\n' \"${0##*/} $*\" >>\"$FAKE/calls\"\n"
 	for program, text := range map[string]string{
-		"gcloud": gcloud, "helm": log, "kubectl": log, "dig": log + "echo 192.0.2.1\n",
+		"gcloud": gcloud, "helm": helm, "kubectl": log, "dig": log + "echo 192.0.2.1\n",
 	} {
 		c.write(program, text)
 	}
@@ -106,7 +117,7 @@ var fromNothing = []string{
 	"gcloud container clusters update checkout --region europe-west4 " +
 		"--enable-master-authorized-networks --master-authorized-networks 192.0.2.1/32",
 	"gcloud container clusters get-credentials checkout --region europe-west4",
-	"helm upgrade --install checkout…--reset-then-reuse-values…values.yaml --set machines=3,shards=3 " +
+	"helm upgrade --install checkout…--reset-then-reuse-values -f …values.yaml --set machines=3,shards=3 " +
 		"--set-string machine.cpu=2,redis.cpu=2 --set image.prefix=r.example/checkout-",
 	"helm test checkout --namespace default",
 	"kubectl --namespace default wait gateway/checkout",
@@ -116,8 +127,8 @@ var fromNothing = []string{
 const prefix = "IMAGE_PREFIX=r.example/checkout-"
 
 // TestDeploy checks the commands of deploy.sh if no resources exist yet. A second run must not create existing
-// resources again. The test checks this with a larger N, and after a failure at one of the commands that create,
-// change or list resources.
+// resources again, and it must not reset the values of the release to those in values.yaml. The test checks this with a
+// larger N, and after a failure at one of the commands that create, change or list resources.
 func TestDeploy(t *testing.T) {
 	args := []string{"--region", "europe-west4", "3"}
 	c := newCloud(t)
@@ -133,7 +144,13 @@ func TestDeploy(t *testing.T) {
 		t.Fatalf("%v\n%s", err, output)
 	}
 	inOrder(t, changes(calls), "--master-authorized-networks 198.51.100.7/32,198.51.100.8/32,192.0.2.1/32",
-		"get-credentials", "machines=4,shards=4…cpu=1…image.tag=2.0.0", "helm test", "wait gateway", "get gateway")
+		"get-credentials", "--reset-then-reuse-values --set machines=4,shards=4…cpu=1…image.tag=2.0.0", "helm test",
+		"wait gateway", "get gateway")
+	// Without the list of releases, deploy.sh does not know whether it may use values.yaml.
+	if calls, _, err = c.run("deploy.sh", args, prefix, "FAIL=helm list"); err == nil ||
+		!strings.HasPrefix(calls[len(calls)-1], "helm list") {
+		t.Errorf("deploy with a failing helm list: got error %v and the commands %q, want helm list as the last", err, calls)
+	}
 
 	for _, failing := range []string{"create-auto", "addresses create", "routers create", "nats create", "update",
 		"clusters list", "nats list"} {

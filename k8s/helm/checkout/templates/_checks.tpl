@@ -40,6 +40,18 @@
 {{- if and $policy.metricsFrom (not $policy.enabled) -}}
 {{- fail "networkPolicy.metricsFrom has no effect while networkPolicy.enabled is false: remove it, or enable the policies" -}}
 {{- end -}}
+{{- range $policy.metricsFrom -}}
+{{- with .ipBlock -}}
+{{- range prepend (.except | default list) .cidr -}}
+{{- include "checks.network" (dict "where" "networkPolicy.metricsFrom" "network" .) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- range (.Values.access).corsOrigins -}}
+{{- include "checks.port" (dict "where" "access.corsOrigins" "address" .) -}}
+{{- end -}}
+{{- with .Values.observability.traces }}{{ include "checks.port" (dict "where" "observability.traces" "address" .) }}{{ end -}}
+{{- with (.Values.backup).schedule }}{{ include "checks.schedule" . }}{{ end -}}
 {{- if and .Values.observability.prometheusOperator $policy.enabled (not $policy.metricsFrom) -}}
 {{- fail "observability.prometheusOperator needs networkPolicy.metricsFrom: without it, the network policies keep Prometheus from the monitoring ports" -}}
 {{- end -}}
@@ -103,13 +115,15 @@
 {{- define "checks.entrance" -}}
 {{- $entrance := .Values.entrance -}}
 {{- $kind := $entrance.kind -}}
-{{- if not (regexMatch "^$|^([*][.])?[a-z0-9-]+([.][a-z0-9-]+)*$" $entrance.host) -}}
+{{- $label := "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?" -}}
+{{- if or (not (regexMatch (printf "^$|^([*][.])?%s([.]%s)*$" $label $label) $entrance.host)) (gt (len $entrance.host) 253) -}}
 {{- fail (printf "entrance.host %q is not a host name: write it in lower case, without scheme, port and path, such as shop.example" $entrance.host) -}}
 {{- end -}}
-{{- range $entrance.trustedProxies -}}
-{{- if not (regexMatch "^[0-9a-fA-F.:]+/[0-9]{1,3}$" .) -}}
-{{- fail (printf "entrance.trustedProxies %q is not a network: write an address and a prefix length, such as 10.0.0.0/8" .) -}}
+{{- if regexMatch "^[0-9.]+$" $entrance.host -}}
+{{- fail (printf "entrance.host %q is an IP address: leave it out, because without a name clients can use any IP address" $entrance.host) -}}
 {{- end -}}
+{{- range $entrance.trustedProxies -}}
+{{- include "checks.network" (dict "where" "entrance.trustedProxies" "network" .) -}}
 {{- end -}}
 
 {{- /* For each value: the kinds that use the value, and the advice for all other kinds. */ -}}
@@ -154,7 +168,7 @@
 {{/* Check the addresses of the Redis servers that the chart does not create. */}}
 {{- define "checks.external" -}}
 {{- $external := .Values.redis.external -}}
-{{- range list "order" "stock" "payment" -}}
+{{- range $service := list "order" "stock" "payment" -}}
 {{- $addresses := index ($external | default dict) . -}}
 {{- if and $external (not $addresses) -}}
 {{- fail (printf "redis.external.%s is missing: list the addresses of all three services, one per shard, such as [redis.example:6379]" .) -}}
@@ -171,6 +185,7 @@
 {{- if not (regexMatch "^([A-Za-z0-9_.-]+|\\[[0-9a-fA-F:]+\\]):[1-9][0-9]{0,4}$" .) -}}
 {{- fail (printf "redis.external: %q is not host:port: write it without scheme, user and path, and set redis.external.tls for TLS" .) -}}
 {{- end -}}
+{{- include "checks.port" (dict "where" (printf "redis.external.%s" $service) "address" .) -}}
 {{- end -}}
 {{- end -}}
 {{- $shards := (index $.Values .).shards | default (ternary 0 $.Values.shards (eq (int $.Values.shards) 1)) | int -}}

@@ -1,0 +1,23 @@
+// Package ginmode keeps an invalid GIN_MODE from Gin, which would panic before a program can report the error.
+//
+// The package must be initialized before Gin. Go initializes packages in the order of their import paths, as soon as
+// their imports are initialized. Gin needs all imports of this package too, and its path is after that of this package.
+package ginmode
+
+import (
+	"os"
+	"slices"
+)
+
+// Modes are the valid values of GIN_MODE.
+var Modes = []string{"debug", "release", "test"}
+
+// Invalid is the value of GIN_MODE if it was invalid. Then the environment no longer contains GIN_MODE.
+var Invalid string
+
+func init() {
+	if mode := os.Getenv("GIN_MODE"); mode != "" && !slices.Contains(Modes, mode) {
+		Invalid = mode
+		os.Unsetenv("GIN_MODE")
+	}
+}

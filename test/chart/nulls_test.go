@@ -1,0 +1,80 @@
+package main
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// ownDefaults are values whose default is also the default of the program that gets them. With null, the chart leaves
+// the variable out.
+var ownDefaults = []string{"batchLimit", "idempotencyKeyLimit", "redis.minFreeMi"}
+
+// at returns the map with the last key of a path. It creates missing maps.
+func at(values map[string]any, path []string) map[string]any {
+	for _, key := range path[:len(path)-1] {
+		next, ok := values[key].(map[string]any)
+		if !ok {
+			next = map[string]any{}
+			values[key] = next
+		}
+		values = next
+	}
+	return values
+}
+
+// TestNullMeansTheDefault sets each value to null, which removes the value in Helm. The chart must either refuse that,
+// or render what it renders with the default.
+func TestNullMeansTheDefault(t *testing.T) {
+	const base = "{backup: {enabled: true}, redis: {replicas: 3}, gateway: {autoscale: {maxReplicas: 5}}}"
+	same, err := render(root, parse(t, base))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var walk func(values map[string]any, path []string)
+	walk = func(values map[string]any, path []string) {
+		for key, value := range values {
+			path := append(slices.Clone(path), key)
+			name := strings.Join(path, ".")
+			null, unset, want := parse(t, base), parse(t, base), same
+			at(null, path)[key] = nil
+			if _, set := unset[path[0]]; set {
+				delete(at(unset, path), key)
+				if want, err = render(root, unset); err != nil {
+					t.Fatalf("render without %s: %v", name, err)
+				}
+			}
+			got, err := render(root, null)
+			if err == nil && !maps.Equal(got, want) && !slices.Contains(ownDefaults, name) {
+				t.Errorf("render with null for %s: the output differs from that of the default, want an error", name)
+			}
+			if below, ok := value.(map[string]any); ok {
+				walk(below, path)
+			}
+		}
+	}
+	walk(read(t, chartDir+"/values.yaml"), nil)
+}
+
+// TestNullIsRefused checks the errors for null in values without which the system would not work, or would have no
+// network policies.
+func TestNullIsRefused(t *testing.T) {
+	for values, name := range map[string]string{
+		"machines: null":                "machines",
+		"shards: null":                  "shards",
+		"networkPolicy: {enabled: ~}":   "enabled",
+		"networkPolicy: null":           "networkPolicy",
+		"redis: {maxmemoryMi: null}":    "maxmemoryMi",
+		"gateway: {replicas: null}":     "replicas",
+		"gateway: {accessLog: null}":    "accessLog",
+		"observability: {logFormat: ~}": "logFormat",
+		"image: null":                   "image",
+		"batchInit: null":               "batchInit",
+	} {
+		_, err := render(root, parse(t, values))
+		if err == nil || !strings.Contains(err.Error(), "missing property") || !strings.Contains(err.Error(), name) {
+			t.Errorf("render with %s: got the error %v, want one about the missing property %s", values, err, name)
+		}
+	}
+}
