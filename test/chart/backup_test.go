@@ -34,7 +34,7 @@ func (f *fakeAPI) backup(t *testing.T, interrupt <-chan struct{}) (output string
 	}
 	cmd := exec.Command("sh", filepath.Join(root, chartDir, "files/backup"))
 	cmd.Env = append(os.Environ(), "ACCOUNT="+account, "KUBERNETES_API="+server.URL, "NAMESPACE=shop", "RELEASE=shop-1",
-		"CLAIMS="+claims, "ORDER_METRICS=http://127.0.0.1:1/metrics "+plain.URL+"/metrics", "ORDER_SHARDS=2",
+		"JOB_UID=uid-1", "CLAIMS="+claims, "ORDER_METRICS=http://127.0.0.1:1/metrics "+plain.URL+"/metrics", "ORDER_SHARDS=2",
 		"SNAPSHOT_CLASS=fast", "KEEP=2", "STOP_SECONDS=3", "READY_SECONDS=3", "no_proxy=127.0.0.1")
 	for _, name := range f.environ {
 		cmd.Env = append(cmd.Env, name+"="+plain.URL+"/metrics")
@@ -230,19 +230,22 @@ func TestBackupObjects(t *testing.T) {
 	template := job.JobTemplate.Spec.Template
 	env := map[string]string{}
 	for _, v := range template.Spec.Containers[0].Env {
-		env[v.Name] = v.Value
+		if env[v.Name] = v.Value; v.ValueFrom != nil {
+			env[v.Name] = v.ValueFrom.FieldRef.FieldPath
+		}
 	}
 	want := map[string]string{"NAMESPACE": "default", "RELEASE": release, "KEEP": "3", "SNAPSHOT_CLASS": "fast",
 		"CLAIMS":        "data-order-redis-0 data-order-redis-1 data-stock-redis-0 data-payment-redis-0",
 		"ORDER_METRICS": "http://order-1:5002/metrics http://order-2:5002/metrics", "ORDER_SHARDS": "2",
+		"JOB_UID": "metadata.labels['batch.kubernetes.io/controller-uid']",
 	}
 	if !maps.Equal(env, want) || job.Schedule != "0 4 * * *" || job.ConcurrencyPolicy != batch.ForbidConcurrent {
 		t.Errorf("CronJob: %+v, environment %v", job, env)
 	}
-	if p := job.JobTemplate.Spec.PodFailurePolicy; p == nil || p.Rules[0].Action != batch.PodFailurePolicyActionFailJob ||
-		!slices.Equal(p.Rules[0].OnExitCodes.Values, []int32{1}) {
-		t.Errorf("got the pod failure policy %+v, want no retry after exit status 1", p)
+	if p := job.JobTemplate.Spec.PodFailurePolicy; p != nil {
+		t.Errorf("got the pod failure policy %+v; with it, the Job does not replace the pod of a lost node", p)
 	}
+	checkTolerations(t, "backup", template)
 	s3 := load(t, parse(t, "{machines: 2, redis: {replicas: 3}, backup: {enabled: true}}"))
 	env = environment(of[*batch.CronJob](s3, "CronJob")["backup"].Spec.JobTemplate.Spec.Template)
 	for name, want := range map[string]string{

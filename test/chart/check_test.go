@@ -220,8 +220,8 @@ func (s *system) checkBudget(t *testing.T, name string, template core.PodTemplat
 	}
 }
 
-// checkTolerations checks that Kubernetes replaces the instances and gateways of a lost node after 5 s. Kubernetes must
-// not replace a Redis, because only one pod may use the volume.
+// checkTolerations checks that Kubernetes replaces the instances, gateways and backups of a lost node after 5 s.
+// Kubernetes must not replace a Redis, because only one pod may use the volume.
 func checkTolerations(t *testing.T, name string, template core.PodTemplateSpec) {
 	t.Helper()
 	got := map[string]int64{}
@@ -231,7 +231,7 @@ func checkTolerations(t *testing.T, name string, template core.PodTemplateSpec) 
 		}
 	}
 	want := map[string]int64{}
-	if slices.Contains(append([]string{"gateway"}, services...), component(template)) {
+	if slices.Contains(append([]string{"gateway", "backup"}, services...), component(template)) {
 		want = map[string]int64{core.TaintNodeUnreachable: 5, core.TaintNodeNotReady: 5}
 	}
 	if !maps.Equal(got, want) {

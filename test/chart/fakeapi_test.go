@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -22,6 +23,8 @@ type fakeAPI struct {
 	status               func(gateways int) string    // returns the status of each snapshot
 	afterCreate          func()                       // runs after the creation of each snapshot
 	environ              []string                     // further variables of the script
+	pods                 map[string]string            // the response to each selector of pods
+	refuse               func(method string) bool     // reports whether a request about the gateway gets 403
 }
 
 const settledMetrics = `checkout_undecided{service="order",shard="0"} 0
@@ -40,7 +43,7 @@ func newFakeAPI() *fakeAPI {
 		status: func(gateways int) string { // ready after the gateway has started again
 			return fmt.Sprintf(`{"creationTime": "2026-11-30T03:00:00Z", "readyToUse": %v}`, gateways > 0)
 		},
-		afterCreate: func() {},
+		afterCreate: func() {}, refuse: func(string) bool { return false },
 	}
 }
 
@@ -58,6 +61,8 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	case r.Header.Get("Authorization") != "Bearer secret":
 		w.WriteHeader(http.StatusUnauthorized)
+	case strings.HasSuffix(r.URL.Path, "/gateway") && f.refuse(r.Method):
+		w.WriteHeader(http.StatusForbidden)
 	case r.URL.Path == "/apis/apps/v1/namespaces/shop/deployments/gateway":
 		if r.Method == "PATCH" {
 			f.patchGateway(body)
@@ -66,6 +71,8 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == "/api/v1/namespaces/shop/pods" &&
 		selector == "app.kubernetes.io/name=gateway,app.kubernetes.io/instance=shop-1":
 		answer = map[string]any{"items": make([]int, f.replicas)}
+	case r.URL.Path == "/api/v1/namespaces/shop/pods":
+		answer = json.RawMessage(cmp.Or(f.pods[selector], "{}"))
 	case f.snapshots == nil:
 		w.WriteHeader(http.StatusNotFound) // the cluster has no CSI snapshots
 	case r.URL.Path == snapshots && r.Method == "POST":

@@ -11,16 +11,18 @@ import (
 // replicateKubectl is a stand-in for kubectl in tests of k8s/replicate. It keeps the claims in the folder "claims" and
 // logs all commands except get. A command that contains the text in the file "fail" fails.
 const replicateKubectl = `#!/bin/sh
+until [ "$1" = -n ]; do shift; done
 shift 2 # -n namespace
-case "$1" in get) ;; *) echo "$*" >>"$FAKE/log" ;; esac
+case "$*" in "get pods"*) echo >>"$FAKE/polls" ;; "get "*) ;; *) echo "$*" >>"$FAKE/log" ;; esac
 [ ! -s "$FAKE/fail" ] || case "$*" in *"$(cat "$FAKE/fail")"*) exit 1 ;; esac
+[ ! -s "$FAKE/fail-once" ] || case "$*" in *"$(cat "$FAKE/fail-once")"*) rm "$FAKE/fail-once"; exit 1 ;; esac
 case "$*" in
 "get pvc -l"*) ls "$FAKE/claims" ;;
+"get pvc "*metadata.name*) [ ! -e "$FAKE/claims/$3" ] || echo "$3=$(cat "$FAKE/claims/$3")" ;;
 "get pvc "*volumeName*) cat "$FAKE/claims/$3" ;;
 "get pvc "*storageClassName*) echo fast ;;
 "get pvc "*storage*) echo 10Gi ;;
 "get pvc "*uid*) echo "uid-of-$3" ;;
-"get pvc "*" -o name") [ -e "$FAKE/claims/$3" ] ;;
 "get pv "*annotations*) cat "$FAKE/policy-$3" 2>/dev/null || true ;;
 "get pv "*persistentVolumeReclaimPolicy*) echo Delete ;;
 "get deployment"*) printf '%s\n' deployment.apps/order-1 deployment.apps/gateway ;;
@@ -32,6 +34,7 @@ case "$*" in
 esac
 `
 
+// replicate runs k8s/replicate with replicateKubectl. It returns the commands and the output.
 func replicate(t *testing.T, dir, fail string, args ...string) (log []string, output string, err error) {
 	t.Helper()
 	for name, text := range map[string]string{"kubectl": replicateKubectl, "fail": fail, "log": ""} {
@@ -40,7 +43,7 @@ func replicate(t *testing.T, dir, fail string, args ...string) (log []string, ou
 		}
 	}
 	cmd := exec.Command(filepath.Join(root, "k8s/replicate"), args...)
-	cmd.Env = append(os.Environ(), "FAKE="+dir, "KUBECTL="+dir+"/kubectl")
+	cmd.Env = append(os.Environ(), "FAKE="+dir, "KUBECTL=", "PATH="+dir+":"+os.Getenv("PATH"))
 	out, err := cmd.CombinedOutput()
 	text, _ := os.ReadFile(filepath.Join(dir, "log"))
 	return strings.Split(strings.TrimSpace(string(text)), "\n"), string(out), err
@@ -90,7 +93,6 @@ func TestReplicate(t *testing.T) {
 	rename := []string{
 		`patch pv…"checkout-reclaim-policy":"Delete"…"persistentVolumeReclaimPolicy":"Retain"`, "create -f -",
 		`patch pv…"claimRef":{"name":"data-…-0","namespace":"default","uid":"uid-of-data-`, "delete pvc data-",
-		"wait pvc data-",
 	}
 	want := []string{"scale deployment.apps/order-1 --replicas=0", "scale deployment.apps/gateway --replicas=0",
 		"delete statefulset order-redis", "delete statefulset stock-redis", "delete statefulset payment-redis"}
@@ -98,7 +100,8 @@ func TestReplicate(t *testing.T) {
 		want = append(want, rename...)
 	}
 	for range single {
-		want = append(want, `patch pv…"checkout-reclaim-policy":null…"persistentVolumeReclaimPolicy":"Delete"`)
+		want = append(want, "wait pvc data-",
+			`patch pv…"checkout-reclaim-policy":null…"persistentVolumeReclaimPolicy":"Delete"`)
 	}
 	inOrder(t, log, want...)
 	created, _ := os.ReadFile(filepath.Join(dir, "created"))
@@ -130,7 +133,8 @@ func TestReplicateRefuses(t *testing.T) {
 // TestReplicateAgain checks that a second run completes the work, after a failure at any command of the first run.
 func TestReplicateAgain(t *testing.T) {
 	for _, failing := range []string{"scale", "delete statefulset", "Retain", "create", "claimRef",
-		"delete pvc data-order-redis-1", "wait pvc data-order"} {
+		"delete pvc data-order-redis-1", "wait pvc data-order", "wait pvc data-stock",
+		`"checkout-reclaim-policy":null`} {
 		dir := withClaims(t, single)
 		if _, output, err := replicate(t, dir, failing); err == nil {
 			t.Errorf("with a failing %q: got no error\n%s", failing, output)
@@ -140,6 +144,41 @@ func TestReplicateAgain(t *testing.T) {
 		if got := claimsIn(t, dir); err != nil || got != renamed || len(policies) > 0 {
 			t.Errorf("again after a failing %q: got the claims %s, policies not restored %v, error %v\n%s",
 				failing, got, policies, err, output)
+		}
+	}
+}
+
+// TestReplicateFindsOtherVolume checks that k8s/replicate changes nothing if the new claim exists with another volume.
+// A "helm rollback" creates such claims.
+func TestReplicateFindsOtherVolume(t *testing.T) {
+	both := map[string]string{"data-order-redis-0-0": "v0", "data-order-redis-1-0": "v1", "data-order-redis-1": "empty"}
+	for _, args := range [][]string{nil, {"undo"}} {
+		dir := withClaims(t, both)
+		log, output, err := replicate(t, dir, "", args...)
+		if err == nil || !strings.Contains(output, "have different volumes") || log[0] != "" {
+			t.Errorf("k8s/replicate %v: ran %q, error %v; want a refusal\n%s", args, log, err, output)
+		}
+	}
+}
+
+// TestReplicateWhenGetFails checks that k8s/replicate does not take the failure of a get command for the absence of an
+// object.
+func TestReplicateWhenGetFails(t *testing.T) {
+	for get, never := range map[string]string{ // never: a command that must not run
+		"get deployment": "delete", "get pvc data-stock-redis-0-0": "scale", "get pvc -l": "scale", "get pods": "",
+	} {
+		dir := withClaims(t, single)
+		if err := os.WriteFile(filepath.Join(dir, "fail-once"), []byte(get), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		log, output, err := replicate(t, dir, "")
+		text := strings.Join(log, "\n")
+		if failed := err != nil; failed != (never != "") || failed && strings.Contains(text, never) {
+			t.Errorf("failing %q: error %v, ran %q; want a failure before %q\n%s", get, err, log, never, output)
+		}
+		// One poll for each of the 6 components, and one for the failure.
+		if polls, _ := os.ReadFile(filepath.Join(dir, "polls")); never == "" && len(polls) != 7 {
+			t.Errorf("failing %q: got %d polls, want 7", get, len(polls))
 		}
 	}
 }

@@ -11,10 +11,15 @@ import (
 )
 
 // fakeKubectl is a stand-in for kubectl in tests of k8s/restore. It responds to get commands and logs all other
-// commands. Only the first "get pods" finds a pod. A command that contains the text in the file "fail" fails.
+// commands. Only the first "get pods" finds a pod. A command that contains the text in the file "fail" fails. The first
+// get command that contains the text in the file "fail-once" fails without output.
 const fakeKubectl = `#!/bin/sh
+until [ "$1" = -n ]; do shift; done
 shift 2 # -n namespace
+case "$*" in *"get pods"*app.kubernetes.io/name=name*) echo >>"$FAKE/polls" ;; esac
+[ ! -s "$FAKE/fail-once" ] || case "$*" in *"$(cat "$FAKE/fail-once")"*) rm "$FAKE/fail-once"; exit 1 ;; esac
 case "$*" in
+*app.kubernetes.io/name=backup*) cat "$FAKE/backup-pods" ;;
 *"get volumesnapshot"*volumeSnapshotClassName*) echo fast ;;
 *"get volumesnapshot"*restoreSize*) cat "$FAKE/snapshots" ;;
 *"get volumesnapshot"*) printf '%s\n' 20261101-030000 20261102-030000 20261102-030000 ;;
@@ -26,10 +31,13 @@ case "$*" in
 *template.spec*) echo '{"some":"setting"}' ;;
 *status.phase*) echo Succeeded ;;
 *restore-replicas}*) cat "$FAKE/annotation" ;;
-*spec.replicas*) echo 2 ;;
+*backup-replicas}*) cat "$FAKE/backup-replicas" ;;
+*"get namespace"*) echo uid-1 ;;
+*"get deployment -l"*) cat "$FAKE/running" ;;
+*spec.replicas*) cat "$FAKE/replicas" ;;
 *labels.app*) echo name ;;
 *"get pods"*) if [ -e "$FAKE/asked" ]; then exit 0; fi; touch "$FAKE/asked"; echo pod/name ;;
-*"get cronjob"*) exit 1 ;;
+*"get cronjob"*) cat "$FAKE/cronjob" ;;
 *) echo "$*" >>"$FAKE/log"
 	case "$*" in *"create -f"*) cat ${3#-} >>"$FAKE/created" ;; esac ;;
 esac
@@ -41,6 +49,13 @@ esac
 func restore(t *testing.T, dir string, files map[string]string, environ []string, args ...string) (log []string,
 	created, output string, err error) {
 	t.Helper()
+	for name, text := range map[string]string{"replicas": "2", "running": "2 2", "backup-replicas": "", "backup-pods": "",
+		"cronjob": ""} {
+		if _, ok := files[name]; !ok {
+			files = maps.Clone(files)
+			files[name] = text
+		}
+	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -74,16 +89,17 @@ func TestRestore(t *testing.T) {
 	inOrder(t, log,
 		`patch deployment.apps/order-1…"restore-replicas":"2"…"replicas":0`, "patch deployment.apps/gateway…0",
 		"patch statefulset.apps/order-redis…0", "create -f -", "create -f -", "wait volumesnapshot",
-		"delete pvc data-order-redis-0", "delete pvc data-order-redis-2",
-		"create -f …checkout-restore-default-checkout-b.yaml",
+		"label volumesnapshot … checkout-backup-state-", "delete pvc data-order-redis-0", "delete pvc data-order-redis-2",
+		"create -f …checkout-restore-default-uid-1-checkout-b.yaml",
 		`patch statefulset.apps/order-redis…"restore-replicas":null…"replicas":2`,
 		"rollout status statefulset.apps/order-redis",
 		"patch deployment.apps/order-1…2", "patch deployment.apps/gateway…2", "rollout status", "rollout status")
 	parts := strings.SplitN(created, "---\n", 2)
-	if kept := strings.Count(parts[0], "volumeSnapshotClassName: fast\n"); kept != 2 {
-		t.Errorf("%d snapshots of the current data, want 2:\n%s", kept, parts[0])
+	want := "checkout-backup-state: incomplete}\nspec:\n  volumeSnapshotClassName: fast\n"
+	if kept := strings.Count(parts[0], want); kept != 2 {
+		t.Errorf("%d incomplete snapshots of the current data, want 2:\n%s", kept, parts[0])
 	}
-	want := `apiVersion: v1
+	want = `apiVersion: v1
 kind: PersistentVolumeClaim
 metadata:
   name: data-order-redis-0
@@ -125,9 +141,9 @@ func TestRestoreReplicated(t *testing.T) {
 	}
 	inOrder(t, log, "patch deployment.apps/order-1…0", `patch statefulset/order-redis-0…"restore-primary":"1"`,
 		"patch statefulset.apps/order-redis-0…0", "patch statefulset.apps/order-redis-1…0", "create -f -", "create -f -",
-		"wait volumesnapshot", "delete pod restore-order-redis-0", "delete pod restore-order-redis-1",
+		"wait volumesnapshot", "label volumesnapshot", "delete pod restore-order-redis-0", "delete pod restore-order-redis-1",
 		"delete pvc data-order-redis-0-0", "delete pvc data-order-redis-0-1",
-		"create -f …checkout-restore-default-checkout-b.yaml", "create -f -", "create -f -",
+		"create -f …checkout-restore-default-uid-1-checkout-b.yaml", "create -f -", "create -f -",
 		"delete pod restore-order-redis-0", "delete pod restore-order-redis-1",
 		`patch statefulset.apps/order-redis-0…"restore-primary":null…"replicas":3`,
 		"patch statefulset.apps/order-redis-1…3",
@@ -170,7 +186,7 @@ func TestRestoreContinues(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	log, created, output, err := restore(t, dir, map[string]string{"claims": "", "fail": ""}, nil, "b")
+	log, created, output, err := restore(t, dir, map[string]string{"claims": "", "fail": "", "running": "0 0"}, nil, "b")
 	if err != nil || !strings.Contains(created, "storageClassName: premium\n  resources: {requests: {storage: 20Gi}}") ||
 		strings.Contains(created, "kind: VolumeSnapshot\n") {
 		t.Errorf("second run: got error %v, want volumes as before and no new snapshot:\n%s\n%s\n%q",
