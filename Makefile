@@ -114,10 +114,10 @@ python: deps ## only the Python suite and the consistency run, against a tempora
 	$(GO) build $(LDFLAGS) -o bin/up ./test/up
 	bin/up -exec 'cd test && $(PYTHON) -m unittest test_microservices && $(PYTHON) consistency.py'
 
-compose: ## docker compose up --build, with MACHINES=n instances and SHARDS=m of each service, and REPLICAS=3 nodes of each shard
+compose: ## docker compose up --build --remove-orphans, with MACHINES=n instances and SHARDS=m of each service, and REPLICAS=3 nodes of each shard
 	@chmod -R a+rX compose common/metrics k8s/helm/checkout/files # containers read these files as other users
 	REPLICAS=$(REPLICAS) compose/scale $(or $(MACHINES),1) $(SHARDS)
-	docker compose up --build
+	docker compose up --build --remove-orphans # removes instances beyond MACHINES
 
 test-compose: ## test the system in docker compose, with killed containers; MACHINES=n, SHARDS=m, REPORT=file
 	@$(GO) test -count=1 ./test/compose
