@@ -28,10 +28,10 @@ up: ## run the whole system; MACHINES=n, SHARDS=m, REPLICAS=3, GATEWAY_PORT=8000
 
 .PHONY: backup restore
 backup: ## copy the data of `make up` to DIR, whether the system runs or not; DATA=data
-	@test/up/backup $(DIR)
+	@test/up/backup "$$DIR"
 
 restore: ## replace the data of `make up` with the backup in DIR; DATA=data
-	@test/up/restore $(DIR)
+	@test/up/restore "$$DIR"
 
 build: ## build the services into bin/
 	$(GO) build $(LDFLAGS) -o bin/ ./order ./stock ./payment ./keeper
@@ -46,7 +46,7 @@ check: ## gofmt, go vet, staticcheck, luacheck, shellcheck, actionlint, govulnch
 	@$(GO) run ./test/style
 	@$(GO) run $(STATICCHECK) ./...
 	@out=$$(luacheck --quiet .) || { echo "$$out"; exit 1; }
-	@shellcheck -x .ci/names compose/backup compose/gateway compose/restore compose/scale gke-scale/*.sh k8s/replicate k8s/restore k8s/helm/checkout/files/backup k8s/helm/checkout/files/redis-start test/up/backup test/up/restore
+	@shellcheck -x .ci/names compose/backup compose/gateway compose/restore compose/scale test/compose/testdata/docker gke-scale/*.sh k8s/replicate k8s/restore k8s/helm/checkout/files/backup k8s/helm/checkout/files/redis-start test/up/backup test/up/restore
 	@$(GO) run $(ACTIONLINT)
 	@$(MAKE) --no-print-directory vuln
 
@@ -114,10 +114,10 @@ python: deps ## only the Python suite and the consistency run, against a tempora
 	$(GO) build $(LDFLAGS) -o bin/up ./test/up
 	bin/up -exec 'cd test && $(PYTHON) -m unittest test_microservices && $(PYTHON) consistency.py'
 
-compose: ## docker compose up --build, with MACHINES=n instances and SHARDS=m of each service, and REPLICAS=3 nodes of each shard
+compose: ## docker compose up --build --remove-orphans, with MACHINES=n instances and SHARDS=m of each service, and REPLICAS=3 nodes of each shard
 	@chmod -R a+rX compose common/metrics k8s/helm/checkout/files # containers read these files as other users
 	REPLICAS=$(REPLICAS) compose/scale $(or $(MACHINES),1) $(SHARDS)
-	docker compose up --build
+	docker compose up --build --remove-orphans # removes instances beyond MACHINES
 
 test-compose: ## test the system in docker compose, with killed containers; MACHINES=n, SHARDS=m, REPORT=file
 	@$(GO) test -count=1 ./test/compose

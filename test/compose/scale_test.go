@@ -75,6 +75,23 @@ func TestScaleRemembersReplicas(t *testing.T) {
 	}
 }
 
+// TestScaleEndsTheLastLine checks that compose/scale writes its token on a new line of .env.
+func TestScaleEndsTheLastLine(t *testing.T) {
+	for before, want := range map[string]string{"A=1": "A=1\nKEEPER_", "A=1\n": "A=1\nKEEPER_", "": "KEEPER_"} {
+		dir := t.TempDir()
+		env := filepath.Join(dir, ".env")
+		if err := os.WriteFile(env, []byte(before), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := scale(t, dir, []string{"REPLICAS=3"}, "1"); err != nil {
+			t.Fatal(err, out)
+		}
+		if got, err := os.ReadFile(env); err != nil || !strings.HasPrefix(string(got), want) {
+			t.Errorf(".env with %q: got %q, %v, want the prefix %q", before, got, err, want)
+		}
+	}
+}
+
 // TestReplicas checks the containers of replicated shards, as docker compose interprets the output of compose/scale.
 func TestReplicas(t *testing.T) {
 	if exec.Command("docker", "compose", "version").Run() != nil {

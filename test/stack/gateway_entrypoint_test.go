@@ -10,8 +10,8 @@ import (
 	"checkout/test/stack"
 )
 
-// TestGatewayEntrypoint checks which settings the entrypoint of the gateway's container writes. A malformed origin must
-// stop the container, because it could add directives to the configuration.
+// TestGatewayEntrypoint checks which settings the entrypoint of the gateway's container writes. A wrong value
+// must stop the container. A malformed origin could even add directives to the configuration.
 func TestGatewayEntrypoint(t *testing.T) {
 	root, err := stack.Root()
 	must(t, err)
@@ -31,6 +31,10 @@ func TestGatewayEntrypoint(t *testing.T) {
 				"set $client_traceparent $http_traceparent; set $client_tracestate $http_tracestate;\n"},
 		{[]string{"ACCESS_LOG=1", "CLIENT_TRACES=0"},
 			"access_log /dev/stdout json buffer=64k flush=1s;\nset $cors_origins \"\";\n"},
+		{[]string{"ACCESS_LOG=0", "CLIENT_TRACES="}, "set $cors_origins \"\";\n"},
+		{[]string{"ACCESS_LOG=true"}, ""},
+		{[]string{"ACCESS_LOG=01"}, ""},
+		{[]string{"CLIENT_TRACES=yes"}, ""},
 		{[]string{`CORS_ORIGINS=https://a"; return 200 "`}, ""},
 		{[]string{"CORS_ORIGINS=https://$host"}, ""},
 		{[]string{"CORS_ORIGINS=*"}, ""},
@@ -40,8 +44,9 @@ func TestGatewayEntrypoint(t *testing.T) {
 		cmd.Env = append(c.env, "PATH="+dir+":"+os.Getenv("PATH"), "GATEWAY_TMP="+dir, "GATEWAY_HOSTS="+hosts)
 		out, err := cmd.CombinedOutput()
 		if c.want == "" {
-			if err == nil || !strings.Contains(string(out), "CORS_ORIGINS") {
-				t.Errorf("%q: %v %s, want an error", c.env, err, out)
+			name, _, _ := strings.Cut(c.env[0], "=")
+			if err == nil || !strings.HasPrefix(string(out), name+": ") {
+				t.Errorf("%q: got %v, %s, want an error about %s", c.env, err, out, name)
 			}
 			continue
 		}

@@ -56,11 +56,12 @@ func call(t *testing.T, method, url string) string {
 	return string(body)
 }
 
-// runScript runs a script of this folder.
-func runScript(t *testing.T, data, script, dir string) (string, error) {
+// runScript runs a script of this folder in its own process group, as a terminal does.
+func runScript(t *testing.T, data, script string, args ...string) (string, error) {
 	t.Helper()
-	cmd := exec.Command("./"+script, dir)
+	cmd := exec.Command("./"+script, args...)
 	cmd.Env = append(os.Environ(), "DATA="+data)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
@@ -82,8 +83,11 @@ func TestBackupAndRestore(t *testing.T) {
 		t.Fatalf("backup of a running system: %v\n%s", err, text)
 	}
 	out.await(t, "started the gateway on SIGUSR2")
-	backupWithGateway(t, data)
-	out.await(t, "(?s)(started the gateway on SIGUSR2.*){2}")
+	unfinished := t.TempDir()
+	backupWithGateway(t, data, unfinished)
+	out.await(t, "(?s)(started the gateway on SIGUSR2.*){3}") // the second one of the other program
+	backupWithCtrlC(t, data)
+	out.await(t, "(?s)(started the gateway on SIGUSR2.*){4}")
 	add(10)
 	if text, err := runScript(t, data, "restore", running); err == nil || !strings.Contains(text, "stop make up first") {
 		t.Errorf("restore of a running system: got %v, want \"stop make up first\" in:\n%s", err, text)
@@ -92,9 +96,11 @@ func TestBackupAndRestore(t *testing.T) {
 	if text, err := runScript(t, data, "backup", stopped); err != nil {
 		t.Fatalf("backup of a stopped system: %v\n%s", err, text)
 	}
-	text, err := runScript(t, data, "restore", t.TempDir())
-	if err == nil || !strings.Contains(text, "nothing was changed") {
-		t.Errorf("restore from an empty directory: got %v, want \"nothing was changed\" in:\n%s", err, text)
+	for want, dir := range map[string]string{"has no backup of order-redis": t.TempDir(), ".tar.part": unfinished} {
+		text, err := runScript(t, data, "restore", dir)
+		if err == nil || !strings.Contains(text, want) || !strings.Contains(text, "nothing was changed") {
+			t.Errorf("restore: got %v, want %q and \"nothing was changed\" in:\n%s", err, want, text)
+		}
 	}
 	for backup, credit := range map[string]string{running: `"credit":5`, stopped: `"credit":15`} {
 		if text, err := runScript(t, data, "restore", backup); err != nil {
@@ -111,26 +117,75 @@ func TestBackupAndRestore(t *testing.T) {
 	}
 }
 
-// backupWithGateway checks that a backup fails if another program starts the gateway meanwhile.
-func backupWithGateway(t *testing.T, data string) {
+// backupWith runs test/up/backup. Before each call of a program, a shell script runs. It can read the arguments of the
+// program.
+func backupWith(t *testing.T, data, dir, program, script string) (string, error) {
 	t.Helper()
-	tar, err := exec.LookPath("tar")
+	file, err := exec.LookPath(program)
 	if err != nil {
 		t.Fatal(err)
 	}
 	programs := t.TempDir()
-	script := fmt.Sprintf("#!/bin/sh\nkill -USR2 %d\nwhile [ -e %s/%s ]; do sleep 0.01; done\nexec %s \"$@\"\n",
-		os.Getpid(), data, pauseFile, tar)
-	if err := os.WriteFile(filepath.Join(programs, "tar"), []byte(script), 0o755); err != nil {
+	script = fmt.Sprintf("#!/bin/sh\n%s\nexec %s \"$@\"\n", script, file)
+	if err := os.WriteFile(filepath.Join(programs, program), []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	path := os.Getenv("PATH")
 	t.Setenv("PATH", programs+":"+path)
-	text, err := runScript(t, data, "backup", t.TempDir())
+	defer t.Setenv("PATH", path)
+	return runScript(t, data, "backup", dir)
+}
+
+// backupWithGateway checks that a backup fails and leaves no .tar file if another program starts the gateway while the
+// last shard is copied.
+func backupWithGateway(t *testing.T, data, dir string) {
+	t.Helper()
+	text, err := backupWith(t, data, dir, "tar", fmt.Sprintf(
+		"case $* in *redis-stock-0*) kill -USR2 %d; while [ -e %s/%s ]; do sleep 0.01; done ;; esac",
+		os.Getpid(), data, pauseFile))
 	if err == nil || !strings.Contains(text, "has started the gateway") {
 		t.Errorf("backup while the gateway runs: got %v, want \"has started the gateway\" in:\n%s", err, text)
 	}
-	t.Setenv("PATH", path)
+	if files, err := filepath.Glob(filepath.Join(dir, "*.tar")); err != nil || len(files) != 0 {
+		t.Errorf("files after a failed backup: got %v, %v, want none", files, err)
+	}
+}
+
+// backupWithCtrlC checks that test/up/backup starts the gateway again if it gets a second Ctrl-C meanwhile.
+func backupWithCtrlC(t *testing.T, data string) {
+	t.Helper()
+	text, err := backupWith(t, data, t.TempDir(), "redis-cli", `case $* in *percentage" 100") kill -INT 0 ;; esac`)
+	if err != nil {
+		t.Errorf("backup with a Ctrl-C at its end: %v\n%s", err, text)
+	}
+}
+
+// TestBackupArguments checks that the scripts reject further arguments, and that make passes a directory with spaces.
+func TestBackupArguments(t *testing.T) {
+	data, dir := t.TempDir(), filepath.Join(t.TempDir(), "a b")
+	for _, service := range []string{"order", "stock", "payment"} {
+		aof := filepath.Join(data, "redis-"+service+"-0", "appendonlydir")
+		if err := os.MkdirAll(aof, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(aof, "appendonly.aof.manifest"), []byte("file"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, script := range []string{"backup", "restore"} {
+		for _, args := range [][]string{nil, {""}, {dir, dir}} {
+			if text, err := runScript(t, data, script, args...); err == nil || !strings.Contains(text, "usage: ") {
+				t.Errorf("%s %q: got %v, want a usage message in:\n%s", script, args, err, text)
+			}
+		}
+		text, err := exec.Command("make", "-C", "../..", script, "DIR="+dir, "DATA="+data).CombinedOutput()
+		if err != nil {
+			t.Errorf("make %s DIR=%q: %v\n%s", script, dir, err, text)
+		}
+	}
+	if files, err := filepath.Glob(filepath.Join(dir, "*.tar")); err != nil || len(files) != 3 {
+		t.Errorf("files in %q: got %v, %v, want three", dir, files, err)
+	}
 }
 
 // TestBackupSignalsDuringTheStart checks that the signal of test/up/backup does not kill a system that is starting. As
