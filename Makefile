@@ -46,7 +46,7 @@ check: ## gofmt, go vet, staticcheck, luacheck, shellcheck, actionlint, govulnch
 	@$(GO) run ./test/style
 	@$(GO) run $(STATICCHECK) ./...
 	@out=$$(luacheck --quiet .) || { echo "$$out"; exit 1; }
-	@shellcheck -x .ci/names compose/backup compose/gateway compose/restore compose/scale gke-scale/*.sh k8s/replicate k8s/restore k8s/helm/checkout/files/backup k8s/helm/checkout/files/redis-start test/up/backup test/up/restore
+	@shellcheck -x .ci/names compose/backup compose/gateway compose/restore compose/scale test/compose/testdata/docker gke-scale/*.sh k8s/replicate k8s/restore k8s/helm/checkout/files/backup k8s/helm/checkout/files/redis-start test/up/backup test/up/restore
 	@$(GO) run $(ACTIONLINT)
 	@$(MAKE) --no-print-directory vuln
 

