@@ -4,6 +4,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -45,6 +47,14 @@ func (f fakeSystem) must(t *testing.T, script string, args ...string) {
 	}
 }
 
+// refuses runs a script that must fail with a message.
+func (f fakeSystem) refuses(t *testing.T, want, script string, args ...string) {
+	t.Helper()
+	if out, err := f.run(t, script, args...); err == nil || !strings.Contains(out, want) {
+		t.Errorf("compose/%s %q: got %v, want an error with %q in:\n%s", script, args, err, want, out)
+	}
+}
+
 // write replaces the data of all shards.
 func (f fakeSystem) write(t *testing.T, text string) {
 	t.Helper()
@@ -77,6 +87,32 @@ func (f fakeSystem) checkGateway(t *testing.T, want bool) {
 	}
 }
 
+// list returns the sorted names of the files in a directory.
+func list(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	return names
+}
+
+// content returns the append-only file in a backup of a shard.
+func content(t *testing.T, dir, shard string) string {
+	t.Helper()
+	file := filepath.Join(dir, shard+".tar")
+	text, err := exec.Command("tar", "-xOf", file, "appendonlydir/appendonly.aof.1.incr.aof").CombinedOutput()
+	if err != nil {
+		t.Errorf("read %s: %v\n%s", file, err, text)
+	}
+	return string(text)
+}
+
+var backupFiles = []string{"order-redis.tar", "payment-redis.tar", "stock-redis.tar"}
+
 // TestBackupStartsTheGateway checks that compose/backup starts the gateway again even if a service is unhealthy
 // (testdata/docker then rejects `docker compose start`) and after a second Ctrl-C, but only if the gateway ran before.
 func TestBackupStartsTheGateway(t *testing.T) {
@@ -91,4 +127,39 @@ func TestBackupStartsTheGateway(t *testing.T) {
 	}
 	f.must(t, "backup", dir)
 	f.checkGateway(t, false)
+}
+
+// TestFailedBackup checks that a backup that fails at its last check leaves the older backup as it is, and that
+// compose/restore rejects the directory until a backup succeeds.
+func TestFailedBackup(t *testing.T) {
+	f, dir := newFakeSystem(t), t.TempDir()
+	f.must(t, "backup", dir)
+	f.write(t, "new")
+	f.touch(t, "request")
+	f.refuses(t, "a request reached the services", "backup", dir)
+	f.checkGateway(t, true)
+	for _, service := range services {
+		if got := content(t, dir, service+"-redis"); got != "old" {
+			t.Errorf("%s-redis.tar after a failed backup: got the data %q, want \"old\"", service, got)
+		}
+	}
+	f.refuses(t, "nothing was changed", "restore", dir)
+	f.refuses(t, ".tar.part", "restore", dir, "order-redis")
+	for _, name := range []string{"request", "undecided"} {
+		if err := os.Remove(filepath.Join(string(f), name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "order-redis-2.tar.part"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	f.must(t, "backup", dir)
+	if got := list(t, dir); !slices.Equal(got, backupFiles) {
+		t.Errorf("the directory contains %v, want %v", got, backupFiles)
+	}
+	for _, service := range services {
+		if got := content(t, dir, service+"-redis"); got != "new" {
+			t.Errorf("%s-redis.tar: got the data %q, want \"new\"", service, got)
+		}
+	}
 }

@@ -83,7 +83,8 @@ func TestBackupAndRestore(t *testing.T) {
 		t.Fatalf("backup of a running system: %v\n%s", err, text)
 	}
 	out.await(t, "started the gateway on SIGUSR2")
-	backupWithGateway(t, data, t.TempDir())
+	unfinished := t.TempDir()
+	backupWithGateway(t, data, unfinished)
 	out.await(t, "(?s)(started the gateway on SIGUSR2.*){3}") // the second one of the other program
 	backupWithCtrlC(t, data)
 	out.await(t, "(?s)(started the gateway on SIGUSR2.*){4}")
@@ -95,9 +96,11 @@ func TestBackupAndRestore(t *testing.T) {
 	if text, err := runScript(t, data, "backup", stopped); err != nil {
 		t.Fatalf("backup of a stopped system: %v\n%s", err, text)
 	}
-	text, err := runScript(t, data, "restore", t.TempDir())
-	if err == nil || !strings.Contains(text, "nothing was changed") {
-		t.Errorf("restore from an empty directory: got %v, want \"nothing was changed\" in:\n%s", err, text)
+	for want, dir := range map[string]string{"has no backup of order-redis": t.TempDir(), ".tar.part": unfinished} {
+		text, err := runScript(t, data, "restore", dir)
+		if err == nil || !strings.Contains(text, want) || !strings.Contains(text, "nothing was changed") {
+			t.Errorf("restore: got %v, want %q and \"nothing was changed\" in:\n%s", err, want, text)
+		}
 	}
 	for backup, credit := range map[string]string{running: `"credit":5`, stopped: `"credit":15`} {
 		if text, err := runScript(t, data, "restore", backup); err != nil {
@@ -133,7 +136,8 @@ func backupWith(t *testing.T, data, dir, program, script string) (string, error)
 	return runScript(t, data, "backup", dir)
 }
 
-// backupWithGateway checks that a backup fails if another program starts the gateway while the last shard is copied.
+// backupWithGateway checks that a backup fails and leaves no .tar file if another program starts the gateway while the
+// last shard is copied.
 func backupWithGateway(t *testing.T, data, dir string) {
 	t.Helper()
 	text, err := backupWith(t, data, dir, "tar", fmt.Sprintf(
@@ -141,6 +145,9 @@ func backupWithGateway(t *testing.T, data, dir string) {
 		os.Getpid(), data, pauseFile))
 	if err == nil || !strings.Contains(text, "has started the gateway") {
 		t.Errorf("backup while the gateway runs: got %v, want \"has started the gateway\" in:\n%s", err, text)
+	}
+	if files, err := filepath.Glob(filepath.Join(dir, "*.tar")); err != nil || len(files) != 0 {
+		t.Errorf("files after a failed backup: got %v, %v, want none", files, err)
 	}
 }
 
