@@ -1,0 +1,106 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// data returns the append-only file of a shard. The path may contain *.
+func (f fakeSystem) data(t *testing.T, shard, path string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(string(f), shard, path, "appendonlydir", "appendonly.aof.1.incr.aof"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("data of %s: got the files %v, %v, want one", shard, files, err)
+	}
+	text, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// calls returns the calls of docker, one per line.
+func (f fakeSystem) calls(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(string(f), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TestRestore checks that compose/restore removes instances that are no longer configured, replaces the data and keeps
+// the replaced data.
+func TestRestore(t *testing.T) {
+	f, dir := newFakeSystem(t), t.TempDir()
+	f.must(t, "backup", dir)
+	f.write(t, "new")
+	f.must(t, "restore", dir)
+	for _, service := range services {
+		restored, replaced := f.data(t, service+"-redis", "."), f.data(t, service+"-redis", "replaced-*")
+		if restored != "old" || replaced != "new" {
+			t.Errorf("%s-redis: got %q and the replaced data %q, want \"old\" and \"new\"", service, restored, replaced)
+		}
+	}
+	if calls := f.calls(t); !strings.Contains(calls, "compose up --no-start --remove-orphans\ncompose stop\n") {
+		t.Errorf("want that the script removes orphans before it stops the system, got the calls\n%s", calls)
+	}
+}
+
+// TestRestoreToEmptyVolume checks that compose/restore keeps no replaced data if a volume is empty.
+func TestRestoreToEmptyVolume(t *testing.T) {
+	f, dir := newFakeSystem(t), t.TempDir()
+	f.must(t, "backup", dir)
+	empty := filepath.Join(string(f), "order-redis")
+	if err := errors.Join(os.RemoveAll(empty), os.Mkdir(empty, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	f.must(t, "restore", dir)
+	if got := list(t, empty); !slices.Equal(got, []string{"appendonlydir"}) {
+		t.Errorf("an empty volume after the restore: got %v, want only appendonlydir", got)
+	}
+}
+
+// TestRestoreChecksFirst checks that compose/restore changes nothing if it cannot restore the whole backup.
+func TestRestoreChecksFirst(t *testing.T) {
+	f, dir := newFakeSystem(t), t.TempDir()
+	f.must(t, "backup", dir)
+	f.write(t, "new")
+	tar := filepath.Join(dir, "stock-redis.tar")
+	whole, err := os.ReadFile(tar)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(name string, text []byte) {
+		if err := os.WriteFile(name, text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(tar, whole[:1024+200])
+	f.refuses(t, "stock-redis.tar is damaged", "restore", dir)
+	write(tar, make([]byte, 10240)) // an archive without files
+	f.refuses(t, "has no append-only file", "restore", dir)
+	write(tar, whole)
+	f.refuses(t, "the configuration has no shard order-redis-2", "restore", dir, "order-redis-2")
+	write(filepath.Join(dir, "order-redis-2.tar"), whole)
+	f.refuses(t, "run compose/scale first", "restore", dir)
+	for _, service := range services {
+		if got := f.data(t, service+"-redis", "."); got != "new" {
+			t.Errorf("%s-redis: got the data %q, want \"new\"", service, got)
+		}
+	}
+	if calls := f.calls(t); strings.Contains(calls, "compose stop\n") {
+		t.Errorf("want that the system runs, got the calls\n%s", calls)
+	}
+	f.must(t, "restore", dir, "order-redis") // despite order-redis-2.tar
+	if got := f.data(t, "order-redis", "."); got != "old" {
+		t.Errorf("order-redis: got the data %q, want \"old\"", got)
+	}
+	if calls := f.calls(t); !strings.Contains(calls, "order /order adopt-shard 0") {
+		t.Errorf("want that the script adopts the shard, got the calls\n%s", calls)
+	}
+}
