@@ -28,10 +28,10 @@ up: ## run the whole system; MACHINES=n, SHARDS=m, REPLICAS=3, GATEWAY_PORT=8000
 
 .PHONY: backup restore
 backup: ## copy the data of `make up` to DIR, whether the system runs or not; DATA=data
-	@test/up/backup $(DIR)
+	@test/up/backup "$$DIR"
 
 restore: ## replace the data of `make up` with the backup in DIR; DATA=data
-	@test/up/restore $(DIR)
+	@test/up/restore "$$DIR"
 
 build: ## build the services into bin/
 	$(GO) build $(LDFLAGS) -o bin/ ./order ./stock ./payment ./keeper

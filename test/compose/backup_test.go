@@ -129,6 +129,15 @@ func TestBackupStartsTheGateway(t *testing.T) {
 	f.checkGateway(t, false)
 }
 
+// TestBackupArguments checks that compose/backup and compose/restore reject missing and further arguments.
+func TestBackupArguments(t *testing.T) {
+	f, dir := newFakeSystem(t), t.TempDir()
+	f.refuses(t, "usage: ", "backup")
+	f.refuses(t, "usage: ", "backup", dir, dir)
+	f.refuses(t, "usage: ", "restore")
+	f.checkGateway(t, true)
+}
+
 // TestFailedBackup checks that a backup that fails at its last check leaves the older backup as it is, and that
 // compose/restore rejects the directory until a backup succeeds.
 func TestFailedBackup(t *testing.T) {

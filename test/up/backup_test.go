@@ -160,6 +160,34 @@ func backupWithCtrlC(t *testing.T, data string) {
 	}
 }
 
+// TestBackupArguments checks that the scripts reject further arguments, and that make passes a directory with spaces.
+func TestBackupArguments(t *testing.T) {
+	data, dir := t.TempDir(), filepath.Join(t.TempDir(), "a b")
+	for _, service := range []string{"order", "stock", "payment"} {
+		aof := filepath.Join(data, "redis-"+service+"-0", "appendonlydir")
+		if err := os.MkdirAll(aof, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(aof, "appendonly.aof.manifest"), []byte("file"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, script := range []string{"backup", "restore"} {
+		for _, args := range [][]string{nil, {""}, {dir, dir}} {
+			if text, err := runScript(t, data, script, args...); err == nil || !strings.Contains(text, "usage: ") {
+				t.Errorf("%s %q: got %v, want a usage message in:\n%s", script, args, err, text)
+			}
+		}
+		text, err := exec.Command("make", "-C", "../..", script, "DIR="+dir, "DATA="+data).CombinedOutput()
+		if err != nil {
+			t.Errorf("make %s DIR=%q: %v\n%s", script, dir, err, text)
+		}
+	}
+	if files, err := filepath.Glob(filepath.Join(dir, "*.tar")); err != nil || len(files) != 3 {
+		t.Errorf("files in %q: got %v, %v, want three", dir, files, err)
+	}
+}
+
 // TestBackupSignalsDuringTheStart checks that the signal of test/up/backup does not kill a system that is starting. As
 // soon as the system is ready, it must stop the gateway.
 func TestBackupSignalsDuringTheStart(t *testing.T) {
