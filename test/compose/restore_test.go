@@ -46,6 +46,15 @@ func TestRestore(t *testing.T) {
 			t.Errorf("%s-redis: got %q and the replaced data %q, want \"old\" and \"new\"", service, restored, replaced)
 		}
 	}
+	if calls := f.calls(t); !strings.Contains(calls, "compose up --no-start --remove-orphans\ncompose stop\n") {
+		t.Errorf("want that the script removes orphans before it stops the system, got the calls\n%s", calls)
+	}
+}
+
+// TestRestoreToEmptyVolume checks that compose/restore keeps no replaced data if a volume is empty.
+func TestRestoreToEmptyVolume(t *testing.T) {
+	f, dir := newFakeSystem(t), t.TempDir()
+	f.must(t, "backup", dir)
 	empty := filepath.Join(string(f), "order-redis")
 	if err := errors.Join(os.RemoveAll(empty), os.Mkdir(empty, 0o755)); err != nil {
 		t.Fatal(err)
@@ -53,9 +62,6 @@ func TestRestore(t *testing.T) {
 	f.must(t, "restore", dir)
 	if got := list(t, empty); !slices.Equal(got, []string{"appendonlydir"}) {
 		t.Errorf("an empty volume after the restore: got %v, want only appendonlydir", got)
-	}
-	if calls := f.calls(t); !strings.Contains(calls, "compose up --no-start --remove-orphans\ncompose stop\n") {
-		t.Errorf("want that the script removes orphans before it stops the system, got the calls\n%s", calls)
 	}
 }
 
