@@ -47,6 +47,7 @@ type queue[In, Out any] struct {
 }
 
 type message[In, Out any] struct {
+	ctx       context.Context // the caller's; see take
 	requestID string
 	group     string
 	in        In
@@ -75,9 +76,9 @@ func NewBatcher[In, Out any](
 }
 
 // Do sends a message and returns its reply. If there is no reply, Do returns the zero value, and the outcome is
-// unknown. If ctx ends, Do returns at once, but the batcher may still send the message. If a shard hangs, the messages
-// that wait in its group are not sent: Do returns the peer's reply to an earlier message, which says that the shard has
-// not replied.
+// unknown. If ctx ends, Do returns at once. The batcher then drops the message, unless the message is already in a
+// request. If a shard hangs, the messages that wait in its group are not sent: Do returns the peer's reply to an
+// earlier message, which says that the shard has not replied.
 func (b *Batcher[In, Out]) Do(ctx context.Context, in In) Out {
 	out, _ := b.do(ctx, in)
 	return out
@@ -100,7 +101,7 @@ func (b *Batcher[In, Out]) do(ctx context.Context, in In) (out Out, hung bool) {
 	if !ok {
 		m = &message[In, Out]{done: make(chan struct{}, 1)}
 	}
-	m.requestID, m.group, m.in, m.span = requestid.FromContext(ctx), b.group(in), in, span
+	m.ctx, m.requestID, m.group, m.in, m.span = ctx, requestid.FromContext(ctx), b.group(in), in, span
 	b.mu.Lock()
 	b.add(b.sharing.queueOf(m.group), m)
 	b.mu.Unlock()
@@ -184,11 +185,13 @@ func withSpans[In, Out any](ctx context.Context, batch []*message[In, Out]) cont
 	return trace.WithSpans(ctx, spans)
 }
 
-// take removes the next batch from a queue and returns it. If the queue is empty, the method returns nil and
-// decrements the number of requests in flight, because the calling sender exits.
+// take removes the next batch from a queue and returns it. It first drops the messages whose callers have gone.
+// Otherwise these messages would fill the memory while a peer hangs, and delay live messages afterwards. If the queue
+// is empty, the method returns nil and decrements the number of requests in flight, because the calling sender exits.
 func (b *Batcher[In, Out]) take(name string, q *queue[In, Out]) []*message[In, Out] {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	q.waiting = slices.DeleteFunc(q.waiting, func(m *message[In, Out]) bool { return m.ctx.Err() != nil })
 	if len(q.waiting) == 0 {
 		if q.inFlight--; q.inFlight == 0 {
 			delete(b.queues, name)

@@ -145,41 +145,6 @@ func TestSlowGroupDelaysNoOtherGroup(t *testing.T) {
 	callers.Wait()
 }
 
-// A caller whose context ends gets the zero value. The caller's message and the other messages of the batch are still
-// sent.
-func TestCancelledCallerCancelsNoMessage(t *testing.T) {
-	t.Parallel()
-	f := newFake(t, "stock", true)
-	b := newDoubler(open(t, f.address))
-	var callers sync.WaitGroup
-	for n := range maxInFlight {
-		callers.Go(func() { b.Do(t.Context(), n) })
-		f.next(t)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancelled := make(chan int, 1)
-	go func() { cancelled <- b.Do(ctx, 100) }()
-	eventually(t, "the first message waits", func() bool { return b.waiting("0") == 1 })
-	callers.Go(func() {
-		if got := b.Do(t.Context(), 101); got != 202 {
-			t.Errorf("the other caller got %d, want 202", got)
-		}
-	})
-	eventually(t, "both messages wait", func() bool { return b.waiting("0") == 2 })
-	cancel()
-	if got := <-cancelled; got != 0 {
-		t.Errorf("the cancelled caller got %d, want 0", got)
-	}
-	f.release <- struct{}{}
-	if list := f.next(t); len(list) != 2 || list[0] != 100 || list[1] != 101 {
-		t.Errorf("received %v, want both messages", list)
-	}
-	for range maxInFlight {
-		f.release <- struct{}{}
-	}
-	callers.Wait()
-}
-
 func TestMissingOrInvalidReplyIsTheZeroValue(t *testing.T) {
 	t.Parallel()
 	f := newFake(t, "stock", false)

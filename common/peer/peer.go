@@ -140,6 +140,7 @@ func (p *Peer) ShardOf(id string) int {
 // the response into the last argument. The request carries the request ID and trace of ctx. After any error, the
 // outcome of the call is unknown.
 func (p *Peer) Call(ctx context.Context, path string, in, out any) error {
+	caller := ctx
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	body, err := api.Marshal(in)
@@ -165,18 +166,26 @@ func (p *Peer) Call(ctx context.Context, path string, in, out any) error {
 		err = p.verifyReply(ctx, address, reply)
 	}
 	p.metrics.durations.WithLabelValues(path).Observe(time.Since(start).Seconds())
-	if reply.closing || err != nil {
+	if reply.closing {
 		p.markUnhealthy(address)
 	}
 	if err != nil {
-		p.metrics.failures.WithLabelValues(path).Inc()
-		if unlogged, ok := p.failures.Allow(path); ok {
-			slog.WarnContext(ctx, "call failed", "peer", p.service, "address", address, "path", path, "error", err,
-				"unlogged", unlogged)
+		if caller.Err() == nil { // otherwise the caller has ended the call, and the instance may be healthy
+			p.failed(ctx, address, path, err)
 		}
 		return fmt.Errorf("%s: %w", p.service, api.Unavailable)
 	}
 	return nil
+}
+
+// failed records that a call failed because of the instance.
+func (p *Peer) failed(ctx context.Context, address, path string, err error) {
+	p.markUnhealthy(address)
+	p.metrics.failures.WithLabelValues(path).Inc()
+	if unlogged, ok := p.failures.Allow(path); ok {
+		slog.WarnContext(ctx, "call failed", "peer", p.service, "address", address, "path", path, "error", err,
+			"unlogged", unlogged)
+	}
 }
 
 // reply is the part of a response that describes the instance.

@@ -2,12 +2,16 @@ package peer
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"checkout/common/api"
 )
@@ -64,6 +68,33 @@ func TestLogOfFailedCallsIsLimited(t *testing.T) {
 	p.Close()
 	if lines := strings.Count(log.String(), "call failed"); lines < 10 || lines > 50 {
 		t.Errorf("%d lines about 100 failed calls, want 10 and one per second:\n%s", lines, &log)
+	}
+}
+
+// If the caller ends a call, the peer counts no failure, and the instance stays healthy.
+func TestCancelledCallIsNoFailure(t *testing.T) {
+	t.Parallel()
+	f := newFake(t, "stock", true)
+	p := open(t, f.address)
+	ctx, cancel := context.WithCancel(t.Context())
+	result := make(chan error, 1)
+	go func() { result <- p.Call(ctx, "/double", []int{21}, &[]int{}) }()
+	f.next(t)
+	cancel()
+	if err := <-result; !errors.Is(err, api.Unavailable) {
+		t.Errorf("cancelled call: got %v, want unavailable", err)
+	}
+	if healthy := p.health.Load().healthy; !slices.Equal(healthy, []string{f.address}) {
+		t.Errorf("after a cancelled call, the healthy addresses are %v, want %s", healthy, f.address)
+	}
+	failures := func(path string) float64 { return testutil.ToFloat64(p.metrics.failures.WithLabelValues(path)) }
+	if n := failures("/double"); n != 0 {
+		t.Errorf("counted %v failures after a cancelled call, want 0", n)
+	}
+	close(f.release)
+	p.Call(t.Context(), "/fail", []int{1}, &[]int{})
+	if n := failures("/fail"); n != 1 {
+		t.Errorf("counted %v failures after a failed call, want 1", n)
 	}
 }
 

@@ -15,10 +15,14 @@ const (
 	limitWindow = time.Second
 )
 
+// processStart is the origin of the limiter's times. A duration since processStart is monotonic, so the limiter does
+// not stop adapting after a backward step of the wall clock.
+var processStart = time.Now()
+
 // limiter limits the requests in flight according to the rate at which requests complete. Requests over the limit are
 // shed with 429.
 type limiter struct {
-	inFlight, completed, windowStart, limit atomic.Int64 // windowStart is in Unix ns
+	inFlight, completed, windowStart, limit atomic.Int64 // windowStart is in ns since processStart
 }
 
 // acquire admits a request, or returns false if the limit is reached. Call release at the end of an admitted request.
@@ -30,12 +34,13 @@ func (l *limiter) acquire() bool {
 	return false
 }
 
-// release ends a request and, at the end of a window, adjusts the limit.
-func (l *limiter) release(now time.Time) {
+// release ends a request and, at the end of a window, adjusts the limit. The argument now is the time since
+// processStart.
+func (l *limiter) release(now time.Duration) {
 	l.inFlight.Add(-1)
 	completed, start := l.completed.Add(1), l.windowStart.Load()
-	elapsed := now.UnixNano() - start
-	if elapsed >= int64(limitWindow) && l.windowStart.CompareAndSwap(start, now.UnixNano()) {
+	elapsed := int64(now) - start
+	if elapsed >= int64(limitWindow) && l.windowStart.CompareAndSwap(start, int64(now)) {
 		l.completed.Add(-completed)
 		l.limit.Store(min(maxLimit, completed*int64(limitWindow)/elapsed))
 	}

@@ -25,7 +25,7 @@ func (s *Server) admit(c *gin.Context) {
 		fail(c, api.Overloaded)
 		return
 	}
-	defer func() { s.limiter.release(time.Now()) }()
+	defer func() { s.limiter.release(time.Since(processStart)) }()
 	s.closeWhileDraining(c)
 	c.Next()
 }

@@ -150,6 +150,11 @@ func TestCheckoutOfADisconnectedCallerDoesNotBegin(t *testing.T) {
 		s.get("{p0}u:"+user) != 10 {
 		t.Fatalf("disconnected caller: got %v, order %s; want unavailable and the order OPEN", err, s.state(id))
 	}
+	for _, counted := range s.co.Outcomes() {
+		if counted.Count != 0 {
+			t.Errorf("disconnected caller: counted %+v, want no checkout", counted)
+		}
+	}
 
 	s.co.limiter.slots <- struct{}{}
 	first, disconnect = caller(requestName)

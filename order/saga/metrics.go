@@ -130,8 +130,12 @@ func newMetrics() *Metrics {
 	return m
 }
 
-// countCheckout counts a checkout that began at the given time and ended with err.
+// countCheckout counts a checkout that began at the given time and ended with err. It does not count a checkout
+// that has not begun because its client disconnected, because the outcome of such a checkout is known.
 func (m *Metrics) countCheckout(start time.Time, err error) {
+	if errors.Is(err, errClientDisconnected) {
+		return
+	}
 	seconds := time.Since(start).Seconds()
 	if err == nil {
 		m.paid.Inc()

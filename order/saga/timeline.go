@@ -13,8 +13,14 @@ import (
 	"checkout/order/store"
 )
 
-// maxFollowed is the largest number of undecided orders that a timeline follows.
-const maxFollowed = 1000
+const (
+	// maxFollowed is the largest number of undecided orders that a timeline follows.
+	maxFollowed = 1000
+	// followFor is the time after the last 503 for an order during which a timeline follows the order. Another instance
+	// may decide the order, and this instance does not notice. Reservations have no effect after Deadline, and refunds
+	// none after RefundWindow.
+	followFor = max(protocol.Deadline, protocol.RefundWindow)
+)
 
 // Values of the field By of an event: what decided an order after a client got 503.
 const (
@@ -28,8 +34,13 @@ type timeline struct {
 	ring     *events.Ring
 	followed atomic.Int64 // len(since)
 	mu       sync.Mutex
-	since    map[string]time.Time // when the client got 503, by order ID
+	since    map[string]undecidedOrder // by order ID
 }
+
+// The type "undecidedOrder" has the times of the first and the last 503 for an order.
+type undecidedOrder struct{ first, last time.Time }
+
+func (o undecidedOrder) expired() bool { return time.Since(o.last) > followFor }
 
 // The method "finished" adds an event if a checkout that ended with err has an unknown outcome, or has decided an order
 // after a client got 503. The argument "begun" is that of the method "decided".
@@ -44,20 +55,23 @@ func (t *timeline) finished(orderID string, err error, begun time.Duration) {
 	}
 }
 
-// The method "undecided" adds an event when a client gets 503. Retries of the client add no further events.
+// The method "undecided" adds an event when a client gets 503. It adds none if the last 503 for the order is
+// at most followFor ago.
 func (t *timeline) undecided(orderID string, err error) {
 	if errors.Is(err, errClientDisconnected) {
 		return // nothing has begun
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if _, ok := t.since[orderID]; ok {
+	now := time.Now()
+	if o, ok := t.since[orderID]; ok && !o.expired() {
+		t.since[orderID] = undecidedOrder{o.first, now}
 		return
 	}
 	if t.since == nil || len(t.since) >= maxFollowed { // other instances have decided many of these orders
-		t.since = map[string]time.Time{}
+		t.since = map[string]undecidedOrder{}
 	}
-	t.since[orderID] = time.Now()
+	t.since[orderID] = undecidedOrder{now, now}
 	t.followed.Store(int64(len(t.since)))
 	detail := api.Unavailable.Title
 	if step, ok := errors.AsType[*stepError](err); ok {
@@ -73,13 +87,13 @@ func (t *timeline) decided(orderID, state, by string, begun time.Duration) {
 		return
 	}
 	t.mu.Lock()
-	since, ok := t.since[orderID]
+	o, ok := t.since[orderID]
 	delete(t.since, orderID)
 	t.followed.Store(int64(len(t.since)))
 	t.mu.Unlock()
 	switch {
-	case ok:
-		begun = time.Since(since)
+	case ok && !o.expired():
+		begun = time.Since(o.first)
 	case begun == 0:
 		return
 	}

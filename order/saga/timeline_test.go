@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"checkout/common/api"
@@ -57,6 +59,44 @@ func TestTimelineOfACheckout(t *testing.T) {
 		if fmt.Sprint(got) != fmt.Sprint(c.want) {
 			t.Errorf("%s: got %q, want %q", name, got, c.want)
 		}
+	}
+}
+
+// Another instance decides an order, so this instance does not notice. A day later, a retry finds the order decided, or
+// gets 503 again. The retry does not refer to the old 503. Frequent retries refer to the first 503.
+func TestTimelineForgetsOldOrders(t *testing.T) {
+	const undecided, decided = events.OrderUndecided, events.OrderDecided
+	for name, c := range map[string]struct {
+		pause    time.Duration
+		outcomes []error
+		want     []string
+		duration time.Duration // of the last event
+	}{
+		"soon, paid":      {followFor, []error{api.Unavailable, nil}, []string{undecided, decided}, followFor},
+		"late, paid":      {24 * time.Hour, []error{api.Unavailable, nil}, []string{undecided}, 0},
+		"late, 503 again": {24 * time.Hour, []error{api.Unavailable, api.Unavailable}, []string{undecided, undecided}, 0},
+		"many retries": {
+			followFor, []error{api.Unavailable, api.Unavailable, api.Unavailable, nil}, []string{undecided, decided},
+			3 * followFor,
+		},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			line := timeline{ring: events.NewRing()}
+			for i, err := range c.outcomes {
+				if i > 0 {
+					time.Sleep(c.pause)
+				}
+				line.finished("o", err, 0)
+			}
+			var kinds []string
+			var last time.Duration
+			for _, e := range line.ring.After(0) {
+				kinds, last = append(kinds, e.Kind), time.Duration(e.DurationMS)*time.Millisecond
+			}
+			if !slices.Equal(kinds, c.want) || last != c.duration {
+				t.Errorf("%s: got %q, the last one after %v; want %q, %v", name, kinds, last, c.want, c.duration)
+			}
+		})
 	}
 }
 
