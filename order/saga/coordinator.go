@@ -35,7 +35,6 @@ import (
 	"checkout/common/api"
 	"checkout/common/failpoint"
 	"checkout/common/protocol"
-	"checkout/common/redis"
 	"checkout/common/trace"
 	"checkout/order/store"
 )
@@ -214,74 +213,6 @@ func (co *Coordinator) keepLease(ctx context.Context, a *attempt) (stop func()) 
 		stopped.Store(true)
 		first.Stop()
 	}
-}
-
-// neverAttempt is the ID of no attempt. With neverAttempt as the order's last attempt, "begin" starts no attempt.
-const neverAttempt = "joined"
-
-// begin starts or resumes an attempt. If an attempt of another request is running, begin joins that attempt: it waits
-// until the attempt is decided. After a lost reply, begin retries with the same attempt ID. begin mints another ID only
-// if the order's current attempt is closed and belongs to another request (see attempt.go). A caller that has joined an
-// attempt never begins an attempt. If the joined attempt is closed, begin returns the reason of that attempt.
-func (co *Coordinator) begin(ctx context.Context, orderID string, r Request) (store.Result, error) {
-	start, lost := time.Now(), 0
-	defer func() { co.steps.begin.done(start, lost) }()
-	lastReply := start
-	attempt, after, joined := mintAttempt(r.Name), "", false
-	for tries := range backoff(ctx, start.Add(beginBudget)) {
-		if !joined && !r.connected() {
-			if lost == 0 {
-				return store.Result{}, fmt.Errorf("order %s: %w", orderID, errClientDisconnected)
-			}
-			after = neverAttempt // a try without a reply may have begun: continue this attempt, but do not begin it
-		}
-		found, err := co.store.Begin(ctx, orderID, attempt, after)
-		if err == nil && found.Code == store.CodeStale && !joined {
-			switch {
-			case sameRequest(attempt, found.Attempt):
-				found.Code = store.CodeClosed
-				return found, nil
-			case !r.connected():
-				return store.Result{}, fmt.Errorf("order %s: %w", orderID, errClientDisconnected)
-			}
-			attempt, after = mintAttempt(r.Name), found.Attempt
-			found, err = co.store.Begin(ctx, orderID, attempt, after)
-		}
-		if err == nil {
-			lastReply = time.Now()
-		}
-		switch {
-		case errors.Is(err, api.OrderNotFound):
-			return store.Result{}, err
-		case errors.Is(err, api.Overloaded) && tries == 0:
-			return store.Result{}, err // nothing has begun
-		case errors.Is(err, redis.ErrRefused):
-			return store.Result{}, fmt.Errorf("order %s: step \"begin\": %w", orderID, err)
-		case err != nil && time.Since(lastReply) >= beginBudget && !co.awaitsOrder(r, orderID):
-			return store.Result{}, &stepError{order: orderID, step: "begin", err: errNoReply, cause: err.Error()}
-		case err != nil:
-			lost++
-		case found.Code == store.CodeBusy:
-			joined, after = true, neverAttempt // start no attempt, even if batch_init resets the order
-		case found.Code == store.CodeStale && joined:
-			found.Code = store.CodeClosed
-			return found, nil
-		case paidByThisRequest(attempt, found):
-			found.Code = store.CodePaid // the order was cancelled later, but this request has paid the order
-			return found, nil
-		case found.Code != store.CodeStale:
-			return found, nil
-		}
-	}
-	const cause = "the coordinator of the running attempt is slow or has died"
-	return store.Result{}, &stepError{order: orderID, step: "begin", err: errStillRunning, cause: cause}
-}
-
-// paidByThisRequest reports whether the request of the given attempt has paid an order that was cancelled later. The
-// request may have run on another instance.
-func paidByThisRequest(attempt string, found store.Result) bool {
-	cancelled := found.Code == store.CodeRefunding || found.Code == store.CodeCancelled
-	return cancelled && (found.Attempt == attempt || sameRequest(found.Attempt, attempt))
 }
 
 // settle returns the result of a checkout, given the reply of the script "commit" or "abort". If the attempt is

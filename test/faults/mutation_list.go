@@ -18,6 +18,7 @@ const (
 	refundLua  = "common/participant/lua/refund.lua"
 	stepsGo    = "common/participant/participant.go"
 	checkoutGo = "order/saga/coordinator.go"
+	beginGo    = "order/saga/begin.go"
 	abortGo    = "order/saga/compensate.go"
 	recoveryGo = "order/saga/recovery.go"
 	onceLua    = "common/idempotency/lua/once.lua"
@@ -227,8 +228,8 @@ if record then
 		{"order/saga/attempt.go", "a[:named] == b[:named]", "a == b"}}},
 	{name: "a checkout begins after its client disconnected", interleaving: instanceResumesAfterTwoRefusals,
 		want: wasRefused, edits: []edit{
-			{checkoutGo, `if !joined && !r.connected() {`, `if false {`},
-			{checkoutGo, `case !r.connected():`, `case false:`}}},
+			{beginGo, `if !joined && !r.connected() {`, `if false {`},
+			{beginGo, `case !r.connected():`, `case false:`}}},
 
 	// Rules for the orders of an instance that has died.
 	{name: "begin does not store the order's coordinator", interleaving: orphanRecovered,
