@@ -8,7 +8,8 @@ import (
 	"checkout/common/testredis"
 )
 
-// On an engine, the identity and the numbers of shards are in different hash slots. An adopted engine has both.
+// On an engine, the identity is in another hash slot than the numbers of announced and active shards, so Adopt writes
+// them in separate steps. After Adopt, the engine has both.
 func TestEngineIsAdopted(t *testing.T) {
 	t.Parallel()
 	server := testredis.StartCluster(t).Nodes[0]

@@ -16,8 +16,9 @@ func WithRole(ctx context.Context, role string) context.Context {
 	return context.WithValue(ctx, roleKey{}, role)
 }
 
-// Reached marks the end of a step on a subject: an order or an attempt. A non-nil error means that the caller must
-// treat the reply as lost. The argument participant is empty for a step on the order's own shard.
+// Reached marks the end of a step on a subject: an order, an attempt, or a list of unconfirmed attempts. A non-nil
+// error means that the caller must treat the reply as lost. The argument participant is empty for a step on the order's
+// own shard.
 func Reached(ctx context.Context, subject any, step, participant string) error {
 	role, ok := ctx.Value(roleKey{}).(string)
 	if !ok {

@@ -76,8 +76,8 @@ func (m *Member) Inspect(ctx context.Context) (Observation, error) {
 	return o, nil
 }
 
-// raise stores a higher promise and freezes the Redis. The promise comes first, so that no vote is forgotten. Until the
-// node follows a primary, its position stays the one in the result.
+// raise stores a higher promise and freezes the Redis. The promise comes first, so that no vote is forgotten. The
+// position in the result stays valid until the node follows a primary or becomes one.
 func (m *Member) raise(ctx context.Context, p Promise) (Observation, error) {
 	if err := m.save(p); err != nil {
 		return Observation{}, err

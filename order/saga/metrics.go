@@ -130,8 +130,8 @@ func newMetrics() *Metrics {
 	return m
 }
 
-// countCheckout counts a checkout that began at the given time and ended with err. It does not count a checkout
-// that has not begun because its client disconnected, because the outcome of such a checkout is known.
+// countCheckout counts a checkout that arrived at the time start and ended with err. If the client disconnected before
+// the checkout began, countCheckout does nothing: such a checkout has taken nothing, so its outcome is not unknown.
 func (m *Metrics) countCheckout(start time.Time, err error) {
 	if errors.Is(err, errClientDisconnected) {
 		return

@@ -226,8 +226,8 @@ func (w *routesTest) batchInit() {
 	w.problem(404, "order-not-found", "GET", "/orders/find/30")
 }
 
-// pings checks that the ping route reaches every instance through the gateway, and that each instance reports all
-// shards healthy.
+// pings checks that the gateway routes overview/N to instance N of each service, and that the ping of each service
+// reports all shards healthy.
 func (w *routesTest) pings(size stack.Size) {
 	w.t.Helper()
 	w.do("GET", "/orders/history/0")

@@ -148,7 +148,7 @@ func (r *availabilityRun) command(ctx context.Context, service, command string) 
 		args = append(args, word)
 	}
 	if err := r.shards[service][0].Do(ctx, args...).Err(); err != nil {
-		return fmt.Errorf("%s of redis-%s-0: %w", command, service, err)
+		return fmt.Errorf("run %q on redis-%s-0: %w", command, service, err)
 	}
 	return nil
 }

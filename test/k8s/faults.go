@@ -216,7 +216,7 @@ func (r *run) refuseTooFewShards(ctx context.Context) error {
 			return err
 		}
 		if ready != "2 1 1" {
-			return fmt.Errorf("%s-1 has %s pods, updated and ready pods; want 2 1 1", service, ready)
+			return fmt.Errorf("deployment %s-1: pods, updated pods, ready pods: got %q, want %q", service, ready, "2 1 1")
 		}
 	}
 	return nil

@@ -85,7 +85,7 @@ func Install(ctx context.Context, w io.Writer, packages []Package) error {
 	}
 	for _, p := range packages {
 		if !p.installed(ctx) {
-			return fmt.Errorf("install %s: %q is still missing", p.Name, p.Sign)
+			return fmt.Errorf("install %s: %q is still missing", p.Name, cmp.Or(p.Sign, p.Name))
 		}
 	}
 	return nil
