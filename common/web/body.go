@@ -30,7 +30,8 @@ func Body[T any](c *gin.Context) (T, error) {
 	return value, nil
 }
 
-// MaxEntries is the largest number of entries in the body of an internal request. Peers send fewer.
+// MaxEntries is the largest number of entries in the body of an internal request. Peers
+// split longer lists.
 const MaxEntries = 1024
 
 // Entries decodes the body of an internal request that is a JSON array with one entry for each message. The argument

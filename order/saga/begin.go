@@ -18,6 +18,9 @@ const neverAttempt = "joined"
 // until the attempt is decided. After a lost reply, begin retries with the same attempt ID. begin mints another ID only
 // if the order's current attempt is closed and belongs to another request (see attempt.go). A caller that has joined an
 // attempt never begins an attempt. If the joined attempt is closed, begin returns the reason of that attempt.
+//
+// If the client disconnects, begin starts no attempt. But if a reply was lost, the attempt may have begun; then begin
+// resumes it.
 func (co *Coordinator) begin(ctx context.Context, orderID string, r Request) (store.Result, error) {
 	start, lost := time.Now(), 0
 	defer func() { co.steps.begin.done(start, lost) }()
