@@ -3,7 +3,6 @@ package console
 import (
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 
@@ -117,32 +116,35 @@ func (b *browser) checkFits() {
 	})()`)
 }
 
-// checkKeyboard checks that the Tab key reaches every control, and that each control shows the focus. It ignores
-// controls that are hidden from screen readers.
+// checkKeyboard checks that the Tab key reaches every control, and that each control shows the focus once the page has
+// drawn it. It ignores controls that are hidden from screen readers.
 func (b *browser) checkKeyboard() {
 	b.t.Helper()
 	stops := value[int](b, `(() => {
 		const controls = "a[href], button, input, select, textarea, [tabindex='0']";
 		window.unreached = new Set([...document.querySelectorAll(controls)]
 			.filter((e) => e.checkVisibility() && !e.disabled && !e.closest("[aria-hidden=true]")));
-		window.unmarked = [];
-		addEventListener("focusin", ({ target }) => {
-			unreached.delete(target);
-			const { outlineStyle, outlineWidth } = getComputedStyle(target);
-			if (outlineStyle === "none" || parseFloat(outlineWidth) < 2) unmarked.push(target);
-		});
+		window.unmarked = new Set();
 		document.activeElement.blur();
 		return unreached.size;
 	})()`)
 	const extra = 5 // additional key presses, because the focus may start in the middle of the page
-	for range 2 {
-		b.do(chromedp.KeyEvent(strings.Repeat("\t", stops+extra)))
-		if value[int](b, "unreached.size") == 0 {
+	for left := 2 * (stops + extra); left > 0; left-- {
+		b.do(chromedp.KeyEvent("\t"))
+		reached := value[bool](b, `new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => {
+			const focused = document.activeElement;
+			unreached.delete(focused);
+			const { outlineStyle, outlineWidth } = getComputedStyle(focused);
+			const marked = outlineStyle !== "none" && parseFloat(outlineWidth) >= 2;
+			if (!marked && focused !== document.body) unmarked.add(focused);
+			resolve(unreached.size === 0);
+		})))`)
+		if reached {
 			break
 		}
 	}
 	b.report(`[...unreached].map((e) => "not reachable by keyboard: " + e.outerHTML.slice(0, 200)).concat(
-		[...new Set(unmarked)].map((e) => "focus not visible: " + e.outerHTML.slice(0, 200)))`)
+		[...unmarked].map((e) => "focus not visible: " + e.outerHTML.slice(0, 200)))`)
 }
 
 // checkCaptions checks that each table has a caption and column headers.

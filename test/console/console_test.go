@@ -161,9 +161,11 @@ func TestDocsAreAccessibleAndTryRequests(t *testing.T) {
 	b.picture("docs")
 
 	b.do(chromedp.Focus(css("#operations-payment-createUser .opblock-summary-control")), chromedp.KeyEvent("\r"),
+		chromedp.WaitEnabled(css("#operations-payment-createUser .execute")),
 		chromedp.Focus(css("#operations-payment-createUser .execute")), chromedp.KeyEvent("\r"))
 	b.shows("#operations-payment-createUser .live-responses-table", `"user_id"`)
 	b.do(chromedp.Click(css("#operations-orders-findOrder .opblock-summary-control")),
+		chromedp.WaitEnabled(css("#operations-orders-findOrder .execute")),
 		chromedp.Click(css("#operations-orders-findOrder .execute")))
 	b.shows("#operations-orders-findOrder .live-responses-table", `"status": 404`)
 	b.do(chromedp.Click(css("#operations-orders-removeOrder .opblock-summary-control")),
@@ -181,6 +183,32 @@ func TestDocsAreAccessibleAndTryRequests(t *testing.T) {
 	b.checkProblems()
 }
 
+// TestDocsEnableExecuteWhenReady opens an operation and clicks Execute as soon as the button exists. Swagger UI cannot
+// send the request yet, so the button must be disabled. A later click must send the request.
+func TestDocsEnableExecuteWhenReady(t *testing.T) {
+	s := sharedSystem(t)
+	b := open(t, s.Gateway())
+	b.do(chromedp.Navigate(s.Gateway() + "/docs"))
+	b.shows("#api", "Create an order")
+	const form = "#operations-payment-createUser"
+	early := value[bool](b, `new Promise((resolve) => {
+		new MutationObserver((_, observer) => {
+			const execute = document.querySelector("`+form+` .execute");
+			if (!execute) return;
+			observer.disconnect();
+			resolve(!execute.disabled);
+			execute.click();
+		}).observe(document.body, { childList: true, subtree: true });
+		document.querySelector("`+form+` .opblock-summary-control").click();
+	})`)
+	if early {
+		t.Fatal("Execute is enabled before Swagger UI can send the request")
+	}
+	b.do(chromedp.WaitEnabled(css(form+" .execute")), chromedp.Click(css(form+" .execute")))
+	b.shows(form+" .live-responses-table", `"user_id"`)
+	b.checkProblems()
+}
+
 // TestDocsGiveEachRequestANewKey checks that a form of the documentation can send the same request several times. Each
 // request has an ID and an idempotency key of its own, so each one creates another user. A key in the form is sent
 // unchanged.
@@ -190,8 +218,7 @@ func TestDocsGiveEachRequestANewKey(t *testing.T) {
 	b.do(chromedp.Navigate(s.Gateway() + "/docs"))
 	b.shows("#api", "Create an order")
 	const form = "#operations-payment-createUser"
-	b.do(chromedp.Click(css(form + " .opblock-summary-control")))
-	b.shows(form, "Execute")
+	b.do(chromedp.Click(css(form+" .opblock-summary-control")), chromedp.WaitEnabled(css(form+" .execute")))
 	send := func() [3]string { // the ID of the new user, the request ID and the key
 		t.Helper()
 		return value[[3]string](b, `(async () => {

@@ -15,6 +15,14 @@ const simplify = (system) => ({ wrapComponents: {
   CopyToClipboardBtn: nothing, ServersContainer: nothing, InfoUrl: nothing,
 } });
 
+// enableWhenReady disables Execute until Swagger UI has resolved the references of the operation. Before that, Swagger UI
+// sends no request, and the button stays disabled for ever.
+const enableWhenReady = (system) => ({ wrapComponents: {
+  execute: (Execute) => (props) => system.React.createElement(Execute, {
+    ...props, disabled: props.disabled || !system.specSelectors.specResolvedSubtree(["paths", props.path, props.method]),
+  }),
+} });
+
 // labels are accessible names for elements that lack one.
 const labels = {
   ".examples-select-element": () => "Example",
@@ -59,7 +67,7 @@ function nameRequest(request) {
 SwaggerUIBundle({
   url: "/openapi.json",
   dom_id: "#api",
-  plugins: [simplify],
+  plugins: [simplify, enableWhenReady],
   requestInterceptor: nameRequest,
   deepLinking: true,
   docExpansion: "list",
