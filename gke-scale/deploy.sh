@@ -83,7 +83,7 @@ run gcloud container clusters get-credentials "$CLUSTER" --region "$REGION"
 values=(--set "machines=$N,shards=$N" --set-string "machine.cpu=$CPU,redis.cpu=$CPU" --set "image.prefix=$IMAGE_PREFIX")
 [ -z "$REPLICAS" ] || values+=(--set "redis.replicas=$REPLICAS")
 [ -z "${IMAGE_TAG:-}" ] || values+=(--set-string "image.tag=$IMAGE_TAG")
-# A file wins over the values of an existing release, so it would reset what you have set with helm.
+# With -f, values.yaml would override the values that you have set with helm, so use it only for a new release.
 has_release || values=(-f "$here/values.yaml" "${values[@]}")
 run helm upgrade --install "$RELEASE" "$chart" --namespace "$NAMESPACE" --create-namespace --reset-then-reuse-values \
     "${values[@]}" --wait --timeout 30m

@@ -92,8 +92,8 @@ func handle[Q, A any](k *keeper, mux *http.ServeMux, path string, f func(context
 	})
 }
 
-// checkSender returns an error if the sender belongs to another shard, or claims to be this node. Only the commands
-// keeper init and keeper handover may have the number of this node.
+// checkSender returns an error if the sender belongs to another shard, if it sends no valid node index, or if it sends
+// the index of this node. The commands "keeper init" and "keeper handover" may send the index of this node.
 func (k *keeper) checkSender(r *http.Request) error {
 	if shard := r.Header.Get(shardHeader); shard != k.config.ShardName() {
 		return fmt.Errorf("this is a keeper of %s, not of %q: KEEPERS is wrong", k.config.ShardName(), shard)

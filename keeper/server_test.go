@@ -56,7 +56,8 @@ func TestPromotionClosesConnections(t *testing.T) {
 	}
 }
 
-// TestLateCommand checks that a command cannot undo a later freeze after the keeper has stopped waiting for its reply.
+// TestLateCommand checks a command that Redis runs late. The keeper stops waiting for the reply to the command and
+// freezes the Redis. The late command must not undo the freeze.
 func TestLateCommand(t *testing.T) {
 	t.Parallel()
 	n, r := newRedisOnly(t)
@@ -84,7 +85,7 @@ func TestLateCommand(t *testing.T) {
 	}
 }
 
-// If the primary stops, the node that stays attaches to the new primary first, even if the vote of the old primary
+// If the old primary is stopping, the third node attaches to the new primary first, even if the vote of the old primary
 // arrives first.
 func TestVoteOfStoppingNode(t *testing.T) {
 	t.Parallel()
@@ -103,7 +104,7 @@ func TestVoteOfStoppingNode(t *testing.T) {
 		handle(voter, mux, "/vote", func(ctx context.Context, c rule.Candidate) (rule.Ballot, error) {
 			time.Sleep(delay)
 			b := voter.vote(ctx, c)
-			b.Granted = true // this keeper has no Redis
+			b.Granted = true // without a Redis, this keeper grants no vote
 			return b, nil
 		})
 		server := httptest.NewServer(mux)

@@ -25,7 +25,7 @@ func TestCreateRefusesUserIDsThatCannotBeStored(t *testing.T) {
 	s.Want(t, "GET", "/list", `{"data":[],"has_more":false}`)
 }
 
-// The internal routes that handle all entries of a request concurrently limit their number.
+// Some internal routes handle all entries of a request at the same time. These routes limit the number of entries.
 func TestInternalRequestsHaveLimitedEntries(t *testing.T) {
 	t.Parallel()
 	s := servicetest.New(t, definition, 1)

@@ -52,8 +52,8 @@ var scripts = slices.Concat(participant.Scripts,
 	[]*redis.Script{startPaymentScript, stopPaymentScript, payOrderScript, cancelPaymentScript, listPaymentsScript},
 	idempotency.Scripts(payOrderScript))
 
-// paymentDuration is the time from the start of a payment until it expires. The order service usually replies much
-// faster.
+// paymentDuration is the time from the start of a payment until it expires. Within this time, payDirectly must read the
+// state of the order from the order service and make the payment. Both usually take much less time.
 const paymentDuration = 3 * time.Second
 
 // startPayment starts the payment for an order. Until the payment is made, is stopped or expires, no checkout of the

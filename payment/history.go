@@ -95,7 +95,8 @@ func (u *users) directPayments(
 	return part, errors.Join(reply.Err(), orders.Err(), values.Err())
 }
 
-// directRecord returns the record of a direct payment with a stored value. The amount is 0 if the payment was not made.
+// directRecord converts the stored value of a direct payment to a record. If the payment was not made, the amount of
+// the record is 0.
 func directRecord(order, value string) (paymentRecord, error) {
 	if value == "" || strings.HasPrefix(value, inProgress) {
 		return paymentRecord{}, nil

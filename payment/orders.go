@@ -19,7 +19,7 @@ type orders struct {
 	peer     *peer.Peer
 	payments *peer.Batcher[api.Cancel, api.Purchase]
 	cancels  *peer.Batcher[api.Cancel, api.OrderPayment]
-	undoing  singleflight.Group // by request to cancel
+	undoing  singleflight.Group // by order, user and attempt of the cancellation
 }
 
 func newOrders(p *peer.Peer) *orders {

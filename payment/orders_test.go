@@ -46,7 +46,8 @@ func TestSlowOrderDelaysNoOther(t *testing.T) {
 	}
 }
 
-// Concurrent cancellations of one order send one message, so that none of them waits for a shard that hangs twice.
+// Concurrent cancellations of one order share one message. With separate messages, a cancellation might wait for a hung
+// shard twice: during the message of another cancellation, and then during its own message.
 func TestConcurrentCancellationsOfAnOrderShareAMessage(t *testing.T) {
 	t.Parallel()
 	payment := newInstance(t, 1)
@@ -56,7 +57,7 @@ func TestConcurrentCancellationsOfAnOrderShareAMessage(t *testing.T) {
 	payment.order.slow.Store("cancel A", released)
 	var waiting sync.WaitGroup
 	cancel := func() { waiting.Go(func() { payment.Call("POST", "/cancel/"+id+"/A") }) }
-	read := func() (n int) { // number of reads; each cancellation first reads the state of the order
+	read := func() (n int) { // number of reads since the last call; a cancellation first reads the order
 		for _, request := range payment.order.requests() {
 			if strings.HasPrefix(request, "payment") {
 				n++

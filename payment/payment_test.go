@@ -239,7 +239,7 @@ func TestCancelAndStatusCombineDirectPaymentAndCheckout(t *testing.T) {
 	}
 }
 
-// If an instance of the order service has just stopped, the request goes to another instance.
+// If an instance of the order service fails every request, payment sends the request to another instance.
 func TestOrderInstanceStops(t *testing.T) {
 	t.Parallel()
 	other := newFakeOrder(t)

@@ -6,14 +6,15 @@ import "strings"
 // detects overflow.
 const maxDigits = 18
 
-// decoder parses only the exact form that Marshal writes. It fails at the first difference.
+// decoder parses only the exact form that Marshal writes, and it fails at the first difference. It also fails at null,
+// at an escape in a string, and at an empty list inside an element.
 type decoder struct {
 	rest   string // the input that is not parsed yet; decoded strings share its memory
 	failed bool
 }
 
-// decodeList parses a list into v. It calls decodeOne for each element. If the input differs from what Marshal writes,
-// decodeList returns false and leaves v unchanged.
+// decodeList parses a list into v. It calls decodeOne for each element. If the decoder fails, decodeList returns false
+// and leaves v unchanged.
 func decodeList[T any](data []byte, v *[]T, decodeOne func(*decoder) T) bool {
 	d := &decoder{rest: string(data)}
 	list := []T{}

@@ -36,8 +36,8 @@ func Marshal(v any) ([]byte, error) {
 	return json.Marshal(v)
 }
 
-// Unmarshal parses JSON into v, like encoding/json. Input in exactly the form that Marshal writes is parsed without
-// reflection. encoding/json parses all other input.
+// Unmarshal parses JSON into v, like encoding/json. It parses the messages of a checkout without reflection if they
+// have the form that a decoder accepts. encoding/json parses all other input.
 func Unmarshal(data []byte, v any) error {
 	ok := false
 	switch v := v.(type) {
@@ -172,7 +172,7 @@ func appendString(b []byte, s *string) []byte {
 	return append(append(append(b, '"'), *s...), '"')
 }
 
-// plain is true for the bytes that encoding/json writes without an escape.
+// plain is true for the printable ASCII characters that encoding/json writes without an escape.
 var plain = func() (is [256]bool) {
 	for c := ' '; c < 0x7f; c++ {
 		is[c] = !strings.ContainsRune(`"\<>&`, c)

@@ -22,19 +22,19 @@ type Attempt struct {
 // Outcome is a participant's reply to an Attempt.
 type Outcome struct {
 	Code Code `json:"code"`
-	// Reason is set with Refused. With Unknown, it is ShardDown, ShardHangs, ShardRefuses, ShardLate
-	// or not set.
+	// Reason is set if a reserve message is Refused. With Unknown, Reason is ShardDown, ShardHangs, ShardRefuses,
+	// ShardLate or not set.
 	Reason Reason `json:"reason,omitempty"`
-	ID     string `json:"id,omitempty"` // set with Refused: the ID of the line that could not be reserved
-	// Available is set with Refused and Insufficient: the value of the counter that is too low.
+	ID     string `json:"id,omitempty"` // set if a reserve message is Refused: the ID of the line that caused the refusal
+	// Available is set if the reason of a refusal is Insufficient: the value of the counter that is too low.
 	Available int64 `json:"available,omitempty"`
 	// SilentMS is set with ShardDown and ShardHangs: the time since the last reply of the shard, 0 if unknown.
 	SilentMS int64 `json:"silent_ms,omitempty"`
 	// Replicated may be set with ShardDown and ShardHangs: the shard is replicated, so a failover soon replaces its
 	// primary.
 	Replicated bool `json:"replicated,omitempty"`
-	// Hangs may be set with every code of a reserve message: one of the attempt's shards hangs, even if another shard has
-	// refused. A release then also waits for this shard.
+	// Hangs is true if one of the attempt's shards hangs, even if the code comes from another shard, such as Refused. A
+	// release of the attempt then also waits for the shard that hangs.
 	Hangs bool `json:"hangs,omitempty"`
 	// Shards lists the shards that have a record of the attempt or, with Unknown, the shards whose result is unknown.
 	Shards []int `json:"shards,omitempty"`

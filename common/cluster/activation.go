@@ -130,7 +130,7 @@ func (c *Cluster) fewestKnown(ctx context.Context) (fewest int, err error) {
 
 // readActivation reads the numbers of announced and active shards from every healthy shard. It stores and returns the
 // largest value of each number. If shard 0 replies and no shard has an announcement, the system is new, and all shards
-// are active.
+// are active: instances write every announcement to shard 0 first.
 func (c *Cluster) readActivation(ctx context.Context) (announced, active int) {
 	ctx, cancel := context.WithTimeout(ctx, readEvery)
 	defer cancel()

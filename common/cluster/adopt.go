@@ -109,8 +109,9 @@ func (a *adoption) adopt() (redis.Identity, error) {
 	}
 	server, keys := a.servers[a.index], []string{a.shards[a.index].Key(activationKey)}
 	if a.shards[a.index].Engine() {
-		// The key of the identity has no hash tag, so a script on a cluster must not change both keys. Write the numbers
-		// first: no instance uses the shard until the shard has its new identity.
+		// An engine is a cluster, and a script on a cluster must not change both the identity and the numbers, because their
+		// keys have different hash slots. Write the numbers first: no instance uses the shard until the shard has its new
+		// identity.
 		for field, number := range map[string]int{announcedField: announced, activeField: active} {
 			if _, err := server.Do("EVAL", announceScript.Source(), 1, keys[0], field, number); err != nil {
 				return d, err

@@ -71,7 +71,8 @@ func TestLostDataIsRefusedUntilTheShardIsAdopted(t *testing.T) {
 	}
 }
 
-// If a service has only one shard, only a running instance knows the identity of that shard.
+// If a service has only one shard, no other shard of the service stores the identity of that shard. Nevertheless, a
+// running instance refuses the empty Redis.
 func TestOnlyShardIsRefusedUntilItIsAdopted(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "order", 1, nil)

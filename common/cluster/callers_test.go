@@ -18,7 +18,7 @@ func openEmpty(t *testing.T, wait time.Duration) (*cluster.Cluster, []*testredis
 	servers := []*testredis.Server{testredis.Start(t), testredis.Start(t)}
 	c := cluster.Open("stock", env.Redis{Addrs: addrs(servers...), CallerWait: wait}, nil)
 	t.Cleanup(c.Close)
-	wantFit(t, c, true) // otherwise, a caller in a cluster could not reach the instance
+	wantFit(t, c, true) // otherwise, a caller in Kubernetes could not reach the instance
 	return c, servers
 }
 
@@ -47,7 +47,8 @@ func TestEmptyShardAwaitsACaller(t *testing.T) {
 	wantUsed(t, c, 1)
 }
 
-// If a caller knows a shard, an empty Redis is not a new shard: the service has lost its data. An operator adopts it.
+// If a caller knows a shard, an empty Redis is not a new shard: the service has lost its data. The Redis is refused
+// until an operator adopts it.
 func TestEmptyShardThatACallerKnowsIsRefused(t *testing.T) {
 	t.Parallel()
 	c, servers := openEmpty(t, time.Hour)
@@ -64,7 +65,8 @@ func TestEmptyShardThatACallerKnowsIsRefused(t *testing.T) {
 	wantUsed(t, c, 1)
 }
 
-// An instance does not wait forever for a caller. It waits as long as a caller runs that cannot read its own shards.
+// An instance waits for a caller for a limited time. The time starts again with each report of a caller that has not
+// been able to read its own shards.
 func TestEmptyShardAwaitsACallerForALimitedTime(t *testing.T) {
 	t.Parallel()
 	const wait = 4 * time.Second
@@ -79,7 +81,7 @@ func TestEmptyShardAwaitsACallerForALimitedTime(t *testing.T) {
 	wantUsed(t, c, 1)
 }
 
-// A service reports the shards of a peer that it knows, as soon as it has read one of its own shards.
+// As soon as a service has read one of its own shards, it reports which shards of a peer it knows.
 func TestKnownShards(t *testing.T) {
 	t.Parallel()
 	order, servers := testredis.Open(t, "order", 2, nil)
@@ -117,7 +119,8 @@ func TestKnownShards(t *testing.T) {
 	}
 }
 
-// A service that has lost its only shard refuses the empty Redis, even if no instance ran meanwhile.
+// A service refuses the empty Redis after the loss of its only shard, even if none of its instances ran at that time: a
+// caller reports the lost shard.
 func TestLostServiceIsRefusedByItself(t *testing.T) {
 	t.Parallel()
 	order, orderShards := testredis.Open(t, "order", 1, nil)

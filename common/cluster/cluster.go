@@ -126,8 +126,9 @@ func (c *Cluster) Shard(i int) (*redis.Shard, bool) {
 	return c.shards[i], true
 }
 
-// Locate returns the shard of an ID. The error is ErrNoSuchID if the ID belongs to no shard, and api.Unavailable while
-// the shard map or the number of shards is unknown.
+// Locate returns the shard of an ID. The error is ErrNoSuchID if the ID belongs to no shard. The error is
+// api.Unavailable if the shard is announced but not in REDIS_ADDRS, or while the shard map or the number of shards is
+// unknown.
 func (c *Cluster) Locate(id string) (*redis.Shard, error) {
 	if i, ok := shard.Of(id); ok {
 		if i < len(c.shards) {
@@ -191,7 +192,7 @@ func (c *Cluster) Unavailable() []string {
 
 // Unfit lists the problems of this instance itself: no shard has been available since its start, or its REDIS_ADDRS is
 // wrong. Unfit ignores the problems of a shard that is unavailable, has lost its data or has been exchanged. An
-// instance that waits for a report of its callers is fit, because callers in a cluster reach only fit instances.
+// instance that waits for a report of its callers is fit, because in Kubernetes callers reach only fit instances.
 func (c *Cluster) Unfit() []string {
 	var reasons []string
 	for _, s := range c.shards {

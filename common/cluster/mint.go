@@ -9,7 +9,8 @@ import (
 	"checkout/common/shard"
 )
 
-// Minter mints IDs on the shards of one instance, round robin.
+// Minter mints IDs on the shards that are assigned to one instance (see shard.Owned), round robin. If it must skip all
+// of these shards, it uses another shard.
 type Minter struct {
 	cluster *Cluster
 	own     []*redis.Shard
@@ -26,8 +27,8 @@ func (c *Cluster) NewMinter(i, n int) *Minter {
 }
 
 // Mint returns a new ID and its shard. It skips shards that are unhealthy, refuse writes or are not active. It uses a
-// shard of another instance only if it must skip every shard of this instance. The error is api.Unavailable if no shard
-// is left.
+// shard that is not assigned to this instance only if it must skip every assigned shard. The error is api.Unavailable
+// if no shard is left.
 func (m *Minter) Mint() (string, *redis.Shard, error) {
 	first := int(m.next.Add(1))
 	for _, from := range [][]*redis.Shard{m.own, m.cluster.shards} {

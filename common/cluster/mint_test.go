@@ -11,8 +11,8 @@ import (
 	"checkout/common/testredis"
 )
 
-// A minter uses the healthy shards of its instance in turn. It uses other shards only if all shards of its instance are
-// unhealthy.
+// A minter uses the healthy shards that are assigned to its instance, in turn. It uses other shards only if all
+// assigned shards are unhealthy.
 func TestMinterPrefersTheShardsOfItsInstance(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "order", 3, nil)

@@ -8,7 +8,8 @@ import (
 	"checkout/common/testredis"
 )
 
-// Instances refuse a Redis that went back in time until an operator adopts it, even when its write sequence catches up.
+// If a Redis went back in time, instances refuse it until an operator adopts it. They refuse it even after its write
+// sequence has caught up.
 func TestOlderShardStaysRefusedUntilItIsAdopted(t *testing.T) {
 	t.Parallel()
 	for name, lost := range map[string]int64{"the last write": 1, "many writes": 50} {
@@ -39,7 +40,7 @@ func TestOlderShardStaysRefusedUntilItIsAdopted(t *testing.T) {
 	}
 }
 
-// A Redis that restarts with all its data is used again.
+// A refused Redis that went back in time is used again after it restarts with all its data.
 func TestOlderShardIsUsedAfterARestartWithItsData(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "order", 1, nil)

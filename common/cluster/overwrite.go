@@ -124,9 +124,10 @@ func (c *Cluster) marked(ctx context.Context, do func(batch string) error) error
 	return do(batch)
 }
 
-// mark runs the script "mark" on every shard, in order, until a call fails. If the argument expected is "", mark sets
-// markers. If mark then finds the marker of another batch_init, it removes the markers that it has set. If the argument
-// lifetime is 0, mark removes markers and ignores errors, because markers expire anyway.
+// mark runs the script "mark" on every shard, in order. If the argument lifetime is 0, mark removes markers and ignores
+// errors, because markers expire anyway. Otherwise it sets markers, if the argument expected is "", or renews them, and
+// stops at the first error. If mark finds the marker of another batch_init while it sets markers, it removes the
+// markers that it has set.
 func (c *Cluster) mark(ctx context.Context, batch, expected string, lifetime time.Duration) error {
 	for i, s := range c.shards {
 		reply, err := s.Run(ctx, markScript, []string{s.Key(OverwritingKey)}, batch, expected, lifetime.Milliseconds())

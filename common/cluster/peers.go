@@ -20,9 +20,10 @@ func (c *Cluster) Identities() []string { return c.identities.Current() }
 // IdentityDigest returns a digest of Identities.
 func (c *Cluster) IdentityDigest() string { return c.identities.Digest() }
 
-// VerifyPeer returns an error if the identity of a peer's shard differs from the identity that this service has stored
-// for that shard. First, VerifyPeer waits until this instance has read its own shards, or until ctx ends. The result
-// final is false if the instance has read none of its shards, so that it may know another identity.
+// VerifyPeer returns an error if a shard of a peer is another Redis than this service knows, and no operator has
+// adopted that Redis. First, VerifyPeer waits until this instance has inspected its own shards, or until ctx ends.
+// Without an error, the result final is false if the instance could read none of its shards: they may store another
+// identity.
 func (c *Cluster) VerifyPeer(ctx context.Context, m api.ShardMap) (final bool, err error) {
 	for !c.identities.Inspected() && ctx.Err() == nil {
 		sleep(ctx, 5*time.Millisecond)

@@ -118,8 +118,8 @@ func writeWhileReading(t *testing.T, writer, reader *cluster.Cluster, third *tes
 	}
 }
 
-// Before the first batch_init, there is no shard map. If instances know different numbers of shards then, they still
-// use the same modulus, and the first batch_init waits until all instances use its map.
+// Before the first batch_init, there is no shard map. Even if the instances know different numbers of shards, they use
+// the same modulus. The first batch_init over a new shard waits until no instance uses this modulus.
 func TestFirstBatchDuringGrowth(t *testing.T) {
 	t.Parallel()
 	two, servers := testredis.Open(t, "order", 2, scripts)

@@ -51,7 +51,7 @@ type Redis struct {
 // DefaultKeyLimit is the default of IDEMPOTENCY_KEY_LIMIT.
 const DefaultKeyLimit = 1_000_000
 
-// callerWait is longer than an instance needs until its callers reach it, also in a cluster.
+// callerWait is longer than it takes until a caller reaches a new instance, even on Kubernetes.
 const callerWait = 10 * time.Second
 
 // Values of REDIS_DURABLE.
@@ -291,7 +291,7 @@ func (p *parser) instance(name string) (instance, instances int) {
 	instance, err1 := strconv.Atoi(left)
 	instances, err2 := strconv.Atoi(right)
 	if err1 != nil || err2 != nil || instance < 1 || instance > instances || instances > shard.Max {
-		p.reject(name, "%q is not of the form i/N, with i from 1 to N", s)
+		p.reject(name, "%q is not of the form i/N, with i from 1 to N and N at most %d", s, shard.Max)
 		return 0, 0
 	}
 	return instance, instances

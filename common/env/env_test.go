@@ -98,7 +98,7 @@ func TestParseReportsAllErrorsTogether(t *testing.T) {
 func TestParseRejectsInvalidValues(t *testing.T) {
 	valid := map[string]string{"REDIS_ADDRS": "a:1", "MACHINE_ID": "1/1", "ORDER_SERVICE_URL": "http://o:1/"}
 	for name, values := range map[string][]string{
-		"MACHINE_ID": {"0/1", "1", "1/0", "/", "1/1/1", "a/b", "-1/2", "2/1"},
+		"MACHINE_ID": {"0/1", "1", "1/0", "/", "1/1/1", "a/b", "-1/2", "2/1", "1/65537"},
 		"REDIS_ADDRS": {
 			"a", "a:1,", ",a:1", "a:1, b:1", "a:0", "a:99999", "a:1,a:1", "http://a:1",
 			"a\n:1", "a\x00:1", "a\x7f:1", "a\u00a0:1", "a:+1", "a:01", "a:1,A:1", "a:1+b:1+A:1",

@@ -21,30 +21,53 @@ type Port struct {
 // Reserve returns an unused port and reserves it until Release, even while nothing listens on it. Outgoing connections
 // do not take the port, because it is below the kernel's range for them. Other calls of Reserve on this host do not
 // take the port, because the reservation is an abstract Unix socket with the port in its name. If few ports are below
-// the kernel's range, the kernel chooses the port.
+// the kernel's range, the kernel chooses a port from its range, and an outgoing connection may take this port.
 func Reserve() (Port, error) {
 	high := 32768 // the default of Linux
-	if b, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range"); err == nil {
+	b, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
+	if err == nil {
 		if _, err := fmt.Sscan(string(b), &high); err != nil {
 			return Port{}, fmt.Errorf("parse ip_local_port_range: %w", err)
 		}
 	}
 	for range 1000 {
-		number := 0 // the kernel chooses
+		number := 0
 		if high > lowest+2000 {
 			number = lowest + rand.IntN(high-lowest)
-		}
-		l, err := net.Listen("tcp", Port{Number: number}.Addr())
-		if err != nil {
+		} else if number, err = unused(0); err != nil { // the kernel chooses
 			continue
 		}
-		number = l.Addr().(*net.TCPAddr).Port
-		l.Close()
-		if reservation, err := net.Listen("unix", "@checkout-port-"+strconv.Itoa(number)); err == nil {
-			return Port{number, reservation}, nil
+		if port, err := reserve(number); err == nil {
+			return port, nil
 		}
 	}
 	return Port{}, errors.New("find a free port on 127.0.0.1: none in 1000 tries")
+}
+
+// reserve reserves a port. It returns an error if the port is reserved or in use. The reservation comes first: to find
+// out whether a port is unused, the function unused listens on it for a moment, and the owner of a reserved port could
+// fail to listen at that moment.
+func reserve(number int) (Port, error) {
+	reservation, err := net.Listen("unix", "@checkout-port-"+strconv.Itoa(number))
+	if err != nil {
+		return Port{}, err
+	}
+	if _, err := unused(number); err != nil {
+		reservation.Close()
+		return Port{}, err
+	}
+	return Port{number, reservation}, nil
+}
+
+// unused returns the number of the port, or of a port that the kernel chooses if the number is 0. It returns an error
+// if the port is in use.
+func unused(number int) (int, error) {
+	l, err := net.Listen("tcp", Port{Number: number}.Addr())
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
 // Addr returns the address 127.0.0.1:port.

@@ -43,6 +43,41 @@ func TestReserve(t *testing.T) {
 	all.Wait()
 }
 
+// The owner of a reserved port can always listen on it, even while other callers try to reserve the same port.
+func TestReserveLeavesReservedPortsAlone(t *testing.T) {
+	port, err := Reserve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer port.Release()
+	stop := make(chan struct{})
+	var others sync.WaitGroup
+	defer others.Wait()
+	defer close(stop)
+	for range 4 {
+		others.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if _, err := reserve(port.Number); err == nil {
+					t.Error("the port is reserved twice")
+					return
+				}
+			}
+		})
+	}
+	for range 2000 {
+		l, err := net.Listen("tcp", port.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Close()
+	}
+}
+
 func TestRelease(t *testing.T) {
 	port, err := Reserve()
 	if err != nil {

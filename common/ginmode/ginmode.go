@@ -1,7 +1,8 @@
 // Package ginmode keeps an invalid GIN_MODE from Gin, which would panic before a program can report the error.
 //
-// The package must be initialized before Gin. Go initializes packages in the order of their import paths, as soon as
-// their imports are initialized. Gin needs all imports of this package too, and its path is after that of this package.
+// The package must be initialized before Gin. In each step, Go initializes the package that has the first import path
+// among those whose imports are initialized. Gin also needs every import of this package, and the path of Gin comes
+// after the path of this package.
 package ginmode
 
 import (

@@ -84,7 +84,7 @@ func Scripts(writes ...*redis.Script) []*redis.Script {
 // keys. With a nil key, Run only runs the script.
 //
 // The record of the key is stored on the shard of the data. With a second record on the key's home shard, Run detects a
-// request with the same key for data on another shard.
+// request with the same key for data on another shard. A key of the gateway has no second record.
 func Run(
 	ctx context.Context, c *cluster.Cluster, key *Key, at *redis.Shard, script *redis.Script, keys []string, args ...any,
 ) (redis.Reply, error) {

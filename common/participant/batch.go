@@ -2,6 +2,7 @@ package participant
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -62,8 +63,8 @@ func (c *Counters) BatchInit(ctx context.Context, n int, value int64, attributes
 }
 
 // checkReserved waits until no undecided or unconfirmed attempt holds a reservation from a counter with a decimal ID
-// below limit. No attempt reserves from these counters while the marker of the batch_init exists, so one scan of each
-// shard is enough.
+// below limit. After settleFor, it gives up with the error api.BatchReserved. No attempt reserves from these counters
+// while the marker of the batch_init exists, so one scan of each shard is enough.
 func (c *Counters) checkReserved(ctx context.Context, limit int) error {
 	deadline := time.Now().Add(settleFor)
 	for _, at := range c.cluster.Shards() {
@@ -96,8 +97,8 @@ func (c *Counters) scanHeld(ctx context.Context, at *redis.Shard, limit int) (he
 		for i := range keys {
 			keys[i] = list.String(i)
 		}
-		if reply.Err() != nil || list.Err() != nil {
-			return nil, at.Failed(ctx, "SCAN", reply.Err())
+		if err := errors.Join(reply.Err(), list.Err()); err != nil {
+			return nil, at.Failed(ctx, "SCAN", err)
 		}
 		more, err := c.held(ctx, at, keys, limit)
 		if err != nil {

@@ -13,8 +13,8 @@ import (
 )
 
 // Client is the coordinator's HTTP client for the Reservations of a participant. Concurrent calls of Reserve share an
-// HTTP request, unless a shard is slow. Calls of Release share a request only if their attempts use the
-// same shards, and so do calls of Refund. So a slow shard does not delay attempts on other shards.
+// HTTP request, unless a shard is slow. Calls of Release share a request only if their attempts use the same shards.
+// The same holds for calls of Refund. So a slow shard does not delay attempts on other shards.
 type Client struct {
 	peer                     *peer.Peer
 	reserve, release, refund *peer.Batcher[api.Attempt, api.Outcome]

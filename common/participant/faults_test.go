@@ -57,8 +57,8 @@ func TestAttemptOnADownShardIsUnknownUntilItReturns(t *testing.T) {
 	}
 }
 
-// If one shard of an attempt refuses and another one hangs, the outcome says both, so that the caller does not wait for
-// the shard that hangs again.
+// If one shard of an attempt refuses and another one hangs, the outcome reports both. The coordinator then waits only
+// briefly for the release of the attempt.
 func TestRefusalOfOneShardReportsThatAnotherHangs(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "stock", 2, Scripts)

@@ -58,7 +58,7 @@ func inTime(groups [][]int, outcome func(attempt int) api.Outcome) []api.Outcome
 	for i := range outcomes {
 		outcomes[i] = api.Outcome{Reason: api.ShardLate}
 	}
-	var late <-chan time.Time // starts with the first result: without any, the whole host may be slow
+	var late <-chan time.Time // starts with the first result: while there is no result, the whole host may be slow
 	for range groups {
 		select {
 		case r := <-results:

@@ -79,7 +79,7 @@ type part struct {
 	at    *redis.Shard
 	lines []api.Line
 	call  *redis.Call
-	err   error
+	err   error // set while the shard of the lines is not known; shard is then -1, and there is no call
 }
 
 // run starts the calls of all attempts before waiting for the first reply, so that the calls share round trips.
@@ -172,7 +172,7 @@ func (r *Reservations) join(
 	return joined
 }
 
-// hungAfter is the minimum time after which a failed call of a hung shard gets the reason ShardHangs. A call that
+// hungAfter is the minimum time after which a failed call to a hung shard gets the reason ShardHangs. A call that
 // fails sooner costs little to retry.
 const hungAfter = 100 * time.Millisecond
 

@@ -14,7 +14,7 @@ const (
 	past         = "1000000000000" // 2001
 )
 
-// Keys: the record of an attempt, and three counters.
+// Keys: the record of an attempt, four counters, and the marker of a batch_init.
 const (
 	record   = "{s0}r:A"
 	counterX = "{s0}i:X"
@@ -116,7 +116,8 @@ func TestReserveScript(t *testing.T) {
 	runCases(t, reserveScript, cases)
 }
 
-// Payment refuses an attempt whose order is paid directly, and waits for a direct payment that is in progress.
+// Payment refuses an attempt whose order is paid directly. While a direct payment for the order is in progress, the
+// outcome is UNKNOWN, and the caller retries.
 func TestGuardedReserveScript(t *testing.T) {
 	t.Parallel()
 	const directs = "{s0}d:X"

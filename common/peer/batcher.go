@@ -19,7 +19,7 @@ const (
 	maxInFlight = 1   // requests in flight per queue; further messages wait and share the next request
 
 	// If a request took at least hungAfter and a shard sent no reply, the shard counts as hung. An instance needs 0.7 s to
-	// notice that a shard hangs.
+	// notice that a shard hangs. hungAfter is shorter, because the request may arrive during these 0.7 s.
 	hungAfter = 500 * time.Millisecond
 )
 
@@ -57,9 +57,9 @@ type message[In, Out any] struct {
 	done      chan struct{} // buffered; gets one value when out is final
 }
 
-// NewBatcher returns a batcher for a route of p. Messages of different groups share no request; see ShareRequests.
-// The function noReply reports whether the peer's reply means that a shard has not replied. For DoTwice, it must return
-// true for the zero value.
+// NewBatcher returns a batcher for a route of p. Messages of different groups share requests only after a call of
+// ShareRequests. The function noReply reports whether the peer's reply means that a shard has not replied. For DoTwice,
+// noReply must return true for the zero value.
 func NewBatcher[In, Out any](
 	p *Peer, path string, group func(In) string, noReply func(Out) bool,
 ) *Batcher[In, Out] {
@@ -77,8 +77,8 @@ func NewBatcher[In, Out any](
 
 // Do sends a message and returns its reply. If there is no reply, Do returns the zero value, and the outcome is
 // unknown. If ctx ends, Do returns at once. The batcher then drops the message, unless the message is already in a
-// request. If a shard hangs, the messages that wait in its group are not sent: Do returns the peer's reply to an
-// earlier message, which says that the shard has not replied.
+// request. If a shard hangs, the batcher does not send the messages that wait in its group. For each of them, Do
+// returns a copy of the peer's reply to an earlier message; noReply is true for that reply.
 func (b *Batcher[In, Out]) Do(ctx context.Context, in In) Out {
 	out, _ := b.do(ctx, in)
 	return out

@@ -81,7 +81,8 @@ type outage struct {
 	detail string
 }
 
-// addEvent adds an event if the number of healthy instances has changed.
+// addEvent adds an event if the number of healthy instances has changed. It adds no event before all instances have
+// been healthy at the same time.
 func (p *Peer) addEvent(last outage, found *health) outage {
 	if len(found.healthy) == len(found.all) && found.problem == "" {
 		if !last.since.IsZero() {

@@ -30,8 +30,8 @@ type sharing[Out any] struct {
 }
 
 // ShareRequests makes messages of different groups share requests, and returns b. The function late reports whether a
-// reply asks to send the message again, in a request with its group only. So the peer may get a message twice, and must
-// treat both alike. The name of a group must not be "*". Call ShareRequests before the first message.
+// reply asks to send the message again, in a request with its group only. So the peer may get a message twice, and the
+// message must be safe to retry. The name of a group must not be "*". Call ShareRequests before the first message.
 func (b *Batcher[In, Out]) ShareRequests(late func(Out) bool) *Batcher[In, Out] {
 	b.sharing = sharing[Out]{late: late, slowAfter: slowAfter, apart: map[string]bool{}}
 	return b
@@ -98,7 +98,8 @@ func (b *Batcher[In, Out]) watch() (stop func() bool) {
 	return timer.Stop
 }
 
-// rejoin lets a group return to the shared queue after a request of its own that was fast and has all replies.
+// rejoin is called after a request of one group. If a reply says that the shard is late or has not replied, the group
+// leaves the shared queue, or stays apart from it. If the request was fast and has all replies, the group may return.
 func (b *Batcher[In, Out]) rejoin(group string, out []Out, took time.Duration) {
 	if b.sharing.late == nil {
 		return

@@ -170,9 +170,9 @@ func guardOf(key string) trailer {
 // slotsCommand is the command of an inspection that lists the nodes of an engine.
 var slotsCommand = []any{"CLUSTER", "SLOTS"}
 
-// layout returns a Refusal in three cases: without REDIS_DURABLE=engine, if the server belongs to a cluster; with it,
-// if the server belongs to no cluster, or if the cluster has several shards. The arguments are the reply to INFO and,
-// for an engine, the reply to slotsCommand.
+// layout returns a Refusal if the kind of server does not match REDIS_DURABLE. With REDIS_DURABLE=engine, the server
+// must belong to a cluster that has only one shard. Otherwise, the server must not belong to a cluster. The arguments
+// are the reply to INFO and, for an engine, the reply to slotsCommand.
 func (s *Shard) layout(info string, slots value) error {
 	if !s.engine {
 		if strings.Contains(info, "\ncluster_enabled:1") {

@@ -141,8 +141,8 @@ func TestEngineLosesItsPrimary(t *testing.T) {
 	}
 }
 
-// The client reaches the nodes through fault proxies, which the nodes announce. Connections are cut and replies get
-// lost during failovers.
+// The client reaches the nodes through fault proxies, which the nodes announce. Before the first failover, the proxy of
+// the primary cuts all connections. Before the second one, it drops replies.
 func TestEngineWithNetworkFaults(t *testing.T) {
 	t.Parallel()
 	var proxies []*faultproxy.Proxy
@@ -196,7 +196,7 @@ func TestEngineWithTLS(t *testing.T) {
 }
 
 // Only a call whose own reply is MOVED is sent again. If MOVED is the reply to the trailer of the batch, the call has
-// run. The other replies of a cluster are temporary problems, not refusals.
+// run. The other error replies in this test are temporary problems, not refusals.
 func TestEngineRepeatsOnlyWhatDidNotRun(t *testing.T) {
 	nodes := testredis.StartCluster(t)
 	moved := "-MOVED 1 " + nodes.Nodes[0].Addr

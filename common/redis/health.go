@@ -13,7 +13,7 @@ import (
 const (
 	// CheckEvery is the time between health checks of a shard without problems.
 	CheckEvery = time.Second
-	// CheckUnhealthyEvery is the time between health checks of a shard with a problem.
+	// CheckUnhealthyEvery is the time between health checks of a shard with a problem, or after a check that timed out.
 	CheckUnhealthyEvery = 100 * time.Millisecond
 	// maxMissed is the number of consecutive timeouts that make a shard unhealthy, if it replies on the other connection.
 	// A busy shard may miss one check.

@@ -26,9 +26,9 @@ type State int
 
 // States of a shard.
 const (
-	Unread     State = iota // no reply
-	New                     // an empty database without identity; no other shard has a record of the shard
-	Incomplete              // the Redis has an identity, but the other shards do not know the identity yet
+	Unread     State = iota // the inspection failed, or there was none yet
+	New                     // an empty database without identity; no inspected shard has a record of the shard
+	Incomplete              // the Redis has an identity, but other shards do not know it or are not inspected yet
 	Verified                // the Redis is the right shard
 	Refused                 // see Refusal
 )
@@ -74,7 +74,8 @@ func NewIdentities(system, service string, shards int) *Identities {
 	return ids
 }
 
-// Changed returns a channel that receives a value when an inspection finds a shard New or Incomplete.
+// Changed returns a channel that receives a value when an inspection finds a shard New or Incomplete. It receives no
+// value before all shards have been inspected once.
 func (ids *Identities) Changed() <-chan struct{} { return ids.changed }
 
 // sightings returns the largest write sequence seen on a shard, by shard ID. Call sightings before reading the shard's
@@ -205,7 +206,7 @@ func (ids *Identities) judge(index int, found Inspection, seen map[string]int64)
 func (ids *Identities) contradiction(index int, found *Identity) error {
 	shard := &ids.shards[index]
 	const replaced = "another Redis is at this address: its identity is %s, which %s replaces"
-	for i := range ids.shards { // checked before found.Replaces, because "*" does not cover later IDs
+	for i := range ids.shards { // before found.Replaces, because its "*" would match the later ID known[0], too
 		if known := ids.shards[i].claim.Shards[index]; len(known) > 0 && slices.Contains(known[1:], found.ID) {
 			return refusal(AnotherID, replaced, found.ID, known[0])
 		}

@@ -1,6 +1,8 @@
 package redis
 
 import (
+	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -24,8 +26,8 @@ func newNodeDescs() nodeDescs {
 		up: desc("node_up", "1: the node replies to this instance.", "node"),
 		inSync: desc("node_in_sync",
 			"1: the node is the primary, or a replica that receives and acknowledges its writes.", "node"),
-		lag: desc("node_lag_batches",
-			"Batches that the primary has and the node lacks, approximately. Absent if it is unknown.", "node"),
+		lag: desc("node_lag_batches", "Batches that the primary has and the replica lacks, approximately. "+
+			"NaN if this instance sees no primary; 0 while the node loads its data.", "node"),
 		skew: desc("node_clock_skew_seconds",
 			"How far the clock of the node is ahead of this instance's. Absent if the node does not reply.", "node"),
 	}
@@ -53,6 +55,9 @@ func (d *nodeDescs) collect(ch chan<- prometheus.Metric, shard *Shard) {
 	if states == nil {
 		return
 	}
+	// An instance that sees no primary does not know the lag. With 0 instead of NaN, it would suppress the alert
+	// ReplicaLags, which uses the minimum of all instances.
+	primary := slices.ContainsFunc(states, func(s api.NodeState) bool { return s.Role == api.NodePrimary })
 	connected, inSync := 0., 0.
 	for _, s := range states {
 		node := strconv.Itoa(s.Node)
@@ -72,7 +77,11 @@ func (d *nodeDescs) collect(ch chan<- prometheus.Metric, shard *Shard) {
 		gauge(d.up, up, node)
 		gauge(d.inSync, current, node)
 		if s.Role == api.NodeReplica || s.Role == api.NodeSyncing {
-			gauge(d.lag, float64(s.Lag), node)
+			lag := math.NaN()
+			if primary {
+				lag = float64(s.Lag)
+			}
+			gauge(d.lag, lag, node)
 		}
 		if up == 1 {
 			gauge(d.skew, (time.Duration(s.Skew) * time.Millisecond).Seconds(), node)

@@ -1,6 +1,7 @@
 package redis_test
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -124,6 +125,13 @@ func TestNodeMetrics(t *testing.T) {
 	} {
 		if got, ok := values[series]; !ok || got != want {
 			t.Errorf("%s is %v, want %v: %v", series, got, want, values)
+		}
+	}
+	g.Nodes[0].Kill()
+	testredis.Eventually(t, "there is no primary", func() bool { return !strings.Contains(rolesOf(at), api.NodePrimary) })
+	for series, got := range gatherValues(t, redis.NewCollector([]*redis.Shard{at}, 0)) {
+		if strings.HasPrefix(series, "redis_shard_node_lag_batches") && !math.IsNaN(got) {
+			t.Errorf("without a primary, %s is %v, want NaN", series, got)
 		}
 	}
 }

@@ -87,9 +87,10 @@ func (ids *Identities) PeerRecords(index int) (pairs []any) {
 	return pairs
 }
 
-// peer returns the known IDs of a shard of another service. The IDs that this service's shards store take precedence
-// over the IDs that this instance has seen, because the instance may have seen the peer before it could read the
-// shards. ids.mu must be locked.
+// peer returns the known IDs of a shard of another service: its ID, followed by the former IDs that this ID replaces. A
+// record that replaces another record takes precedence. Otherwise, the IDs that this service's shards store take
+// precedence over the IDs that this instance has seen, because the instance may have seen the peer before it could read
+// the shards. ids.mu must be locked.
 func (ids *Identities) peer(field string) (known []string) {
 	consider := func(record []string) {
 		if len(record) > 0 && (len(known) == 0 || slices.Contains(record[1:], known[0])) {
@@ -118,7 +119,7 @@ func (ids *Identities) peerFields() map[string]bool {
 }
 
 // KnownPeer returns the known ID of each shard of a peer, by index. The result ok is false until this instance has read
-// the identity of one of its shards, or has found all its shards empty.
+// the identity of a shard of its own service, or has found all these shards empty.
 func (ids *Identities) KnownPeer(service string) (known map[int]string, ok bool) {
 	ids.mu.Lock()
 	defer ids.mu.Unlock()

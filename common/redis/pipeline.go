@@ -12,8 +12,8 @@ import (
 const (
 	maxBatch  = 300   // commands in one round trip
 	maxQueued = 16384 // commands queued for one shard
-	// fullBatch is the size in bytes from which a batch gets no more commands. Large commands take Redis long: without
-	// this limit, 250 reservations of 1,000 items would exceed the timeout of a batch.
+	// fullBatch is the size in bytes from which a batch gets no more commands. Redis needs more time for large commands:
+	// without this limit, 250 reservations of 1,000 items would exceed the timeout of a batch.
 	fullBatch = 256 << 10
 	keptBatch = 2 * fullBatch // bytes; the buffer of a larger batch is not reused
 )
@@ -35,9 +35,9 @@ type pipeline struct {
 	failed   func(error)   // called before the callers return, after a timeout or refusal (replicated: after any error)
 	observe  func(start time.Time, commands int)
 	current  func() *lineage // returns the lineage of the shard; a connection of another lineage is closed
-	trailer  trailer         // ends each batch that writes or, on a replicated shard, each batch
+	trailer  trailer         // ends each batch that writes, and in some cases each batch; see trailer
 	nodes    *nodes          // of a replicated shard, or nil
-	moved    func()          // called after the server of an engine has replied that it is not the primary
+	moved    func()          // called after a reply that sets conn.moved, so that the other connection is replaced, too
 
 	mu      sync.Mutex
 	waiting []*batch // new commands go to the last batch
@@ -206,8 +206,8 @@ func (p *pipeline) mayBeOld() bool {
 }
 
 // exchangeCounted sends a batch with a trailer. No caller gets a reply before the reply to the trailer arrives. If the
-// server rejects the trailer, the write sequence does not count the writes of the batch. In this case, each successful
-// write has an unknown outcome.
+// server rejects the trailer, the write sequence does not count the writes of the batch, so each successful write has
+// an unknown outcome. Reads still get their replies, unless the shard is replicated or the trailer is a guard.
 func (p *pipeline) exchangeCounted(b *batch) (replied int, err error) {
 	seen := p.conn.lineage.seen.Load()
 	b.out = append(b.out, p.trailer.command...)

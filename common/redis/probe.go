@@ -32,7 +32,7 @@ const probeKey = "probe"
 var commandCall = regexp.MustCompile(`redis\.call\('(\w+)'`)
 
 // commandsOf returns the Redis commands that the services use. One list has the read commands and the commands of
-// read-only scripts. The other list has the commands of all other scripts and of package cluster.
+// read-only scripts. The other list has the commands of all other scripts, of the trailer and of package cluster.
 func commandsOf(scripts []*Script) (reads, writes []any) {
 	used := map[level][]string{
 		readOnly: {"MGET", "HMGET", "HGETALL", "GET", "HGET", "DBSIZE"}, available: {"HSET", "UNLINK", "INCR", "EVAL"},

@@ -21,7 +21,7 @@ const (
 	DiskError   Reason = "disk-error"       // Redis cannot write its files
 	NoReplicas  Reason = "too-few-replicas" // min-replicas-to-write is not reached
 	FewCopies   Reason = "too-few-copies"   // a replicated shard has no primary, or no replica confirms its writes
-	Clustered   Reason = "cluster"          // the server belongs to a cluster, or the cluster does not serve the key
+	Clustered   Reason = "cluster"          // wrong cluster layout (see Shard.layout), or the key is not served
 	Other       Reason = "other"
 
 	// Reasons why an instance refuses a Redis; see Identities.
@@ -30,7 +30,7 @@ const (
 	TooFewShards Reason = "too-few-shards" // more shards are active than the instance knows
 	NoIdentity   Reason = "no-identity"    // the Redis has data without an identity
 	Empty        Reason = "empty"          // the Redis has lost its data
-	Older        Reason = "older"          // the Redis went back in time
+	Older        Reason = "older"          // the Redis is an older copy, or has lost acknowledged writes
 	NotUsedYet   Reason = "new"            // the shard is new, and its identity is not complete
 	Replicated   Reason = "replicated"     // REDIS_ADDRS lists only one node of a replicated shard
 )

@@ -22,9 +22,9 @@ import (
 // Timeouts of a shard. A write that times out has an unknown outcome. The caller decides whether to retry the write.
 const (
 	dialTimeout = 500 * time.Millisecond
-	// replyTimeout bounds one batch. If memory is full, the pipeline sends another form of the command that ends the
-	// batch (trailer.fallback), which gets the same time again. A shard that exceeds replyTimeout becomes unhealthy, so
-	// that its callers get an error soon.
+	// replyTimeout bounds one batch, including the trailer that ends it. If memory is full, the shard rejects the
+	// trailer. The pipeline then sends trailer.fallback, and waits up to replyTimeout again. A shard that exceeds
+	// replyTimeout becomes unhealthy, so that its callers get an error soon.
 	replyTimeout = 700 * time.Millisecond
 	// checkTimeout bounds INFO for the metrics, the commands to a Redis that is not verified, and the measurement of a
 	// clock.

@@ -19,7 +19,8 @@ import (
 const EpochKey = "epoch"
 
 const (
-	// copiesTimeout bounds the wait for one replica. A node that hangs must not use up replyTimeout.
+	// copiesTimeout bounds the wait for one node: for a replica that confirms a batch, and for a node that replies to a
+	// poll or to discovery. A node that hangs must not use up replyTimeout.
 	copiesTimeout = 400 * time.Millisecond
 	// electionSettles is how long discovery waits for the other nodes after a node has replied that it is the primary.
 	// During a partition, an old primary may reply first.
@@ -33,7 +34,7 @@ var (
 )
 
 // appendWait appends the commands that wait until a replica has stored what this connection has written. WAITAOF alone
-// would take up to a second, because a replica reports its fsyncs once a second unless WAIT asks.
+// would take up to a second, because a replica reports its fsyncs once a second unless WAIT requests a report.
 func appendWait(out []byte) []byte {
 	ms := copiesTimeout.Milliseconds()
 	return appendCommand(appendCommand(out, "WAIT", 1, ms), "WAITAOF", 1, 1, ms)

@@ -164,7 +164,7 @@ func TestPausedPrimaryIsReplaced(t *testing.T) {
 	g.ElectFrom(t, 1, 1, 2)
 	serves(t, at)
 	g.Nodes[0].Resume()
-	g.Batches(t, 0) // until the node has read the commands that it received while it was paused
+	g.Batches(t, 0) // wait until the node has read the commands that it received while it was paused
 	batches := g.Batches(t, 0)
 	for range 20 {
 		serves(t, at)

@@ -83,6 +83,6 @@ func (s *Script) Body() string {
 	return body
 }
 
-// isNoScript reports whether an error is NOSCRIPT: the shard has lost the script in a restart, so the script did not
-// run.
+// isNoScript reports whether an error is NOSCRIPT: the shard has lost the script, for example in a restart, so the
+// script did not run.
 func isNoScript(err error) bool { return err != nil && strings.HasPrefix(err.Error(), "NOSCRIPT") }

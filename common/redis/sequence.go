@@ -48,7 +48,7 @@ func (l *lineage) raise(sequence int64) {
 // trailer is what a pipeline appends to a batch that writes. On a replicated shard, and on the second connection of an
 // engine, the pipeline appends it to every batch.
 type trailer struct {
-	command    []byte // increments the sequence, and waits for a replica
+	command    []byte // increments the sequence; on a replicated shard, also waits for a replica
 	fallback   []byte // does the same when memory is full
 	replicated bool
 	guard      bool // the command is only a read, to check that an engine's server is the primary; see guardOf
@@ -66,8 +66,8 @@ func newTrailer(key string, replicated bool) trailer {
 	return t
 }
 
-// read reads the replies to the trailer. The first result is the reply to the increment. An error means that a
-// replicated shard may lose the batch.
+// read reads the replies to the trailer and returns the first one, which is the reply to the increment. It returns an
+// error if it cannot read a reply, or if a replicated shard may lose the batch.
 func (t *trailer) read(c *conn) (value, error) {
 	reply, err := c.read()
 	if err == nil && t.replicated && (reply.kind != '-' || isOOM(reply)) {

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// Only wrong settings, and settings that the user may not read, have the reason "settings".
+// An error has the reason "settings" only if a setting is wrong, or if a shard that replies to other commands does not
+// return its settings.
 func TestReasonOfSettings(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]Reason{

@@ -18,7 +18,8 @@ const (
 	// idleCheck is the idle time after which a batch connection is checked before use, because the server may have
 	// closed the connection. The check is a system call; a busy connection does without it.
 	idleCheck = 20 * time.Millisecond
-	// mayMove is the idle time of a replicated shard after which another node may be the primary.
+	// mayMove is the idle time after which a connection to a replicated shard is replaced before use, because another
+	// node may be the primary.
 	mayMove = 500 * time.Millisecond
 )
 
@@ -37,8 +38,8 @@ type Shard struct {
 	batches   *pipeline // scripts and reads
 	control   *pipeline // health checks, script loading and rare commands
 	scripts   []*Script
-	reads     []any // the commands of scripts that only read
-	writes    []any // the commands of scripts that write
+	reads     []any // names of the commands that only read, see commandsOf
+	writes    []any // names of the other commands, see commandsOf
 	metrics   *shardMetrics
 	state     atomic.Pointer[state]
 	probing   atomic.Bool  // verifyBatches is running
@@ -137,8 +138,8 @@ func (s *Shard) doOnce(ctx context.Context, args []any) (value, error) {
 	return c.waitContext(ctx)
 }
 
-// DoScript runs a script on the shard's second connection. DoScript sends the source if the shard has lost the script,
-// because after SCRIPT LOAD the shard could lose the script again.
+// DoScript runs a script on the shard's second connection. If the shard has lost the script, DoScript sends the source
+// with EVAL. It does not use SCRIPT LOAD and EVALSHA, because the shard could lose the script between these commands.
 func (s *Shard) DoScript(ctx context.Context, script *Script, key string, args ...any) (Reply, error) {
 	return s.doScript(ctx, script, []string{key}, args...)
 }
@@ -165,10 +166,10 @@ func (s *Shard) send(needs level, write func([]byte) []byte) (*command, error) {
 	return s.batches.start(write, needs > readOnly)
 }
 
-// Failed handles the failure of a command: it logs and counts the failure, and returns the error for the caller of the
-// command. The error is api.Overloaded if the queue was full, otherwise api.Unavailable. This method also requests a
-// health check, unless the queue was full, the shard already refuses such commands, or the server has returned an error
-// reply.
+// Failed handles the failure of a command: it counts the failure and returns the error for the caller of the command.
+// The error is api.Overloaded if the queue was full, otherwise api.Unavailable. Failed also logs the failure, unless
+// the caller cancelled the command, and requests a health check, unless the server returned an error reply. It does
+// neither if the queue was full, or if the command failed fast.
 func (s *Shard) Failed(ctx context.Context, command string, err error) error {
 	s.metrics.failures.Inc()
 	switch {

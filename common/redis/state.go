@@ -58,8 +58,8 @@ func (s *Shard) Problem() Reason { return s.state.Load().reason }
 // Replicated reports whether the shard has replicas, so that a failover replaces a primary that has failed.
 func (s *Shard) Replicated() bool { return s.trailer.replicated || s.engine }
 
-// Silent returns the time since the last reply of a shard that is not connected, or has no primary with a replica. It
-// returns 0 for all other shards.
+// Silent returns the time since the last reply of a shard that is unreachable, is loading its data or has no primary.
+// The primary of a replicated shard counts only if a replica confirms its writes. Silent returns 0 for other shards.
 func (s *Shard) Silent() time.Duration {
 	switch now := s.state.Load(); {
 	case now.level > unavailable:
@@ -79,8 +79,8 @@ func (s *Shard) lastReply() time.Duration {
 	return time.Duration(max(s.batches.replied.Load(), s.control.replied.Load()))
 }
 
-// hungAfter is the silence after which an unreachable shard counts as hung. It is shorter than replyTimeout, after
-// which an instance notices that a shard hangs. An instance usually notices the death of a Redis within milliseconds.
+// hungAfter is the silence after which an unreachable shard counts as hung, not as dead. An instance usually notices
+// the death of a Redis within milliseconds, but a hang only after replyTimeout, which is longer than hungAfter.
 const hungAfter = 500 * time.Millisecond
 
 // Hung reports whether a shard that has replied before is unreachable and has been silent for at least hungAfter.
@@ -120,8 +120,8 @@ func (s *Shard) failFast() error {
 	return s.accept(readOnly)
 }
 
-// markDown makes the shard unhealthy after a timeout or a refusal, so that queued commands fail at once. The shard
-// becomes healthy when it passes the next health check.
+// markDown makes the shard unhealthy after an error of a batch (see pipeline.failed), so that queued commands fail at
+// once. The shard becomes healthy when it passes the next health check.
 func (s *Shard) markDown(err error) {
 	if s.degrade(&state{level: unavailable, reason: reasonOf(err), err: err}) {
 		s.requestCheck() // only if the shard was healthy: an unhealthy shard is checked soon anyway

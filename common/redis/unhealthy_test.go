@@ -116,7 +116,7 @@ func TestUnresponsiveShardDelaysCallersByAtMostASecond(t *testing.T) {
 	}
 	servers[0].Resume()
 	eventuallyRuns(t, at)
-	// The first batch reached the server. The instance did not send later calls.
+	// The call before the pause and the last call have run. Of the other calls, the instance sent only the first batch.
 	if n := runs(t, servers[0]); n < 2 || n > 2+callers {
 		t.Errorf("%d calls have run, want 2 to %d", n, 2+callers)
 	}
@@ -204,7 +204,7 @@ func TestLoadingShardDoesNotRefuse(t *testing.T) {
 		info := servers[0].Client.InfoMap(t.Context(), "persistence").Item("Persistence", "aof_rewrite_in_progress")
 		return info == "0"
 	})
-	for loading := 0; loading < 3; { // a health check may find the problem before a call does
+	for loading := 0; loading < 3; { // several rounds, because a health check may find the problem before the call does
 		servers[0].Kill()
 		var restarting sync.WaitGroup
 		restarting.Go(func() {

@@ -71,8 +71,14 @@ func Join(ids []string) string {
 		if id == "" {
 			continue
 		}
-		if all.Len()+len(id) > MaxJoinedLength-len(",+999-more") {
-			all.WriteString(",+" + strconv.Itoa(len(ids)-i) + "-more")
+		if all.Len()+len(",")+len(id) > MaxJoinedLength-len(",+999-more") {
+			omitted := 0
+			for _, id := range ids[i:] {
+				if id != "" {
+					omitted++
+				}
+			}
+			all.WriteString(",+" + strconv.Itoa(omitted) + "-more")
 			break
 		}
 		if all.Len() > 0 {

@@ -68,7 +68,9 @@ func TestJoinCountsTheIDsLeftOut(t *testing.T) {
 			t.Errorf("Join(%q) = %q, want %q", c.ids, got, c.want)
 		}
 	}
-	for _, c := range []struct{ n, length, kept int }{{100, 32, 100}, {124, 32, 123}, {256, 32, 123}, {256, 128, 31}} {
+	for _, c := range []struct{ n, length, kept int }{
+		{100, 32, 100}, {124, 32, 123}, {256, 32, 123}, {256, 128, 31}, {256, 27, 145}, {256, 55, 72}, {256, 72, 55},
+	} {
 		got := Join(many(c.n, c.length))
 		if len(got) > MaxJoinedLength || Accept(got, MaxJoinedLength) != got {
 			t.Errorf("join %d IDs of %d bytes: got %d bytes, want at most %d", c.n, c.length, len(got), MaxJoinedLength)
@@ -83,6 +85,9 @@ func TestJoinCountsTheIDsLeftOut(t *testing.T) {
 		if len(ids) != c.kept {
 			t.Errorf("%d IDs of %d bytes: kept %d, want %d", c.n, c.length, len(ids), c.kept)
 		}
+	}
+	if got := Join(append(many(124, 32), "", "")); !strings.HasSuffix(got, ",+1-more") {
+		t.Errorf("join 124 IDs of 32 bytes and two empty ones: got %q at the end, want +1-more", got[len(got)-9:])
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 	"checkout/common/cluster"
 )
 
-// overview returns the overview for the public port. If the console is disabled, the overview contains no IDs.
+// overview returns the overview for the public port. If the console is disabled, the overview has no order IDs.
 func (s *Service) overview(c *gin.Context) (api.Overview, error) {
 	o, err := s.fullOverview(c)
 	if s.Config.Console {

@@ -18,8 +18,8 @@ type Cluster struct {
 	elected [2]time.Time // by node: the end of its last election
 }
 
-// voteEvery is the time after which the nodes vote for the same node again: two node timeouts. Until then, a failover
-// would only delay all writes.
+// voteEvery is a little longer than two node timeouts. For that time after an election, the nodes do not vote for the
+// same node again: a failover to it would fail, and would only delay all writes.
 const voteEvery = 1100 * time.Millisecond
 
 // EngineConfig returns the configuration of a service whose shards are clusters.

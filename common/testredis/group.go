@@ -17,7 +17,8 @@ type Group struct {
 	epochKey, seqKey string
 }
 
-// Engine is the server program of a replicated shard. Redis 7.0 does not suffice, because it has no WAITAOF.
+// Engine is the server program of each node of a Group or a Cluster. Redis 7.0 does not suffice for a Group, because
+// it has no WAITAOF.
 const Engine = "valkey-server"
 
 // StartGroup starts the nodes of a replicated shard. Node 0 becomes the primary. The argument tag is the hash tag of
@@ -58,7 +59,7 @@ func (g *Group) Addr() string {
 }
 
 // Elect makes a node the primary of the next epoch. First, all running nodes stop following another node, as in an
-// election of the keepers. If another running node has more batches then, that node becomes the primary instead. The
+// election of the keepers. Then, if another running node has more batches, that node becomes the primary instead. The
 // other running nodes follow the new primary. Elect returns the index of the new primary.
 func (g *Group) Elect(t testing.TB, primary int) int {
 	t.Helper()

@@ -1,5 +1,5 @@
-// Package testredis starts redis-server processes for tests. The servers are configured as in production: every write
-// is synced to disk, and no key is evicted.
+// Package testredis starts redis-server and valkey-server processes for tests. The servers are configured as in
+// production: every write is synced to disk, and no key is evicted.
 package testredis
 
 import (
@@ -21,7 +21,7 @@ import (
 	"checkout/common/freeport"
 )
 
-// Server is a running redis-server.
+// Server is a redis-server or a valkey-server.
 type Server struct {
 	Addr   string
 	Client *redis.Client // direct access for tests

@@ -17,16 +17,16 @@ import (
 	"checkout/common/requestid"
 )
 
-// Access configures which requests a server accepts. The zero value accepts only built-in host names (see hostAllowed),
-// no foreign origin, and internal requests without a token. See docs/adr/0020-strangers-and-browsers.md.
+// Access configures which requests a server accepts. The zero value accepts only built-in host names (see hostAllowed)
+// and no foreign origin, and needs no token for internal requests. See docs/adr/0020-strangers-and-browsers.md.
 type Access struct {
 	// Hosts are names that the Host header may have, in lower case, besides the built-in names. "*.example.com" is every
 	// name below example.com, and "*" is every name.
 	Hosts []string
 	// Origins are the origins of browser apps that may use the public port, such as "https://shop.example".
 	Origins []string
-	// Tokens are the valid tokens of internal requests. If the list is empty or contains an empty string, requests without
-	// a token are also accepted.
+	// Tokens are the valid tokens of internal requests. If the list is empty, the server checks no token. If the list
+	// contains an empty string, requests without a token are also accepted.
 	Tokens []string
 	// ClientTraces makes the server continue the traces that clients name in the header traceparent.
 	ClientTraces bool
@@ -75,8 +75,8 @@ func Authorization(token string) string {
 func (s *Server) Restrict(a Access) { s.access = newAccess(a) }
 
 // checkHost rejects a request whose Host header names an unknown host. An attacker can make the host name of a web page
-// resolve to this address (DNS rebinding). The browser then treats this server as the origin of the page, and lets the
-// page read all responses. An unknown route gets 404 for every host name, as at the gateway.
+// resolve to the address of this server (DNS rebinding). The browser then treats this server as the origin of the page,
+// and lets the page read all responses. An unknown route gets 404 for every host name, as at the gateway.
 func (s *Server) checkHost(c *gin.Context) {
 	if host := c.Request.Host; c.FullPath() != "" && !s.access.hostAllowed(host) {
 		fail(c, fmt.Errorf("host %s is not in ALLOWED_HOSTS: %w", quote(host), api.UnknownHost))
@@ -128,9 +128,9 @@ func rejectForeignOrigins(check func(*http.Request) error) gin.HandlerFunc {
 func (s *Server) checkPublicOrigin(r *http.Request) error  { return s.access.public.Check(r) }
 func (s *Server) checkPrivateOrigin(r *http.Request) error { return s.access.private.Check(r) }
 
-// authenticate rejects internal requests without a valid token, and internal requests with a Content-Type other than
-// JSON. Before a browser sends JSON to another origin, it sends a preflight request, which fails here. So no page of
-// another origin can send JSON. Health checks need no token.
+// authenticate rejects internal requests without a valid token. Except for GET and HEAD, it also rejects internal
+// requests with a Content-Type other than JSON. Before a browser sends JSON to another origin, it sends a preflight
+// request, which fails here. So no page of another origin can send JSON. Health checks need no token.
 func (s *Server) authenticate(c *gin.Context) {
 	if path := c.FullPath(); path == livenessPath || path == readinessPath || path == instancePath {
 		return

@@ -27,7 +27,7 @@ func guarded(a Access) *Server {
 	return s
 }
 
-// sendTo is like send, but with a Host header and without a Content-Type.
+// sendTo is like send, but with the given Host header and without a default Content-Type.
 func sendTo(e *gin.Engine, host, method, path string, header ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, path, strings.NewReader("[]"))
 	r.Host = host

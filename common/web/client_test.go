@@ -85,7 +85,7 @@ func TestClientOfUnknownConnectionCountsAsConnected(t *testing.T) {
 	}
 }
 
-// BenchmarkClientConnected measures ClientConnected, which every checkout calls once.
+// BenchmarkClientConnected measures ClientConnected, which a checkout usually calls once.
 func BenchmarkClientConnected(b *testing.B) {
 	s, url := http.Server{ConnContext: WithClientConn}, make(chan string)
 	s.Handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

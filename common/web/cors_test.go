@@ -102,7 +102,7 @@ func TestNoOriginsNoCORS(t *testing.T) {
 	}
 }
 
-// No browser runs a response as a script, guesses its type, or loads it into a page of another site.
+// No browser runs a response as a script, guesses its type, or loads it into a page of another origin.
 func TestResponsesCannotBeEmbedded(t *testing.T) {
 	s := guarded(Access{Tokens: []string{"0123456789abcdef"}})
 	for path, e := range map[string]*gin.Engine{

@@ -57,8 +57,8 @@ var statuses = map[*api.Error]int{
 	api.NothingPaid:        http.StatusConflict,
 }
 
-// Values of the header Retry-After of responses with status 429 or 503, in seconds. retryAfterExhausted is longer,
-// because idempotency keys expire after hours.
+// Values of the header Retry-After of responses with status 429 or 503, in seconds. retryAfterExhausted is for
+// api.KeysExhausted. It is longer, because stored idempotency keys must expire first, which can take hours.
 const (
 	retryAfter          = "1"
 	retryAfterExhausted = "60"
@@ -155,9 +155,10 @@ func fail(c *gin.Context, err error) {
 // the gateway retries the checkout on another instance. The gateway overwrites the value that a client has sent.
 const CheckoutHeader = "X-Checkout-Id"
 
-// mayBeRetried reports whether this request may be a retry by the gateway. Before a retry, another instance may have
-// begun the work and died. Only the gateway knows whether the request is a retry. So for such a request, fail sets
-// X-Accel-Redirect and leaves the choice to nginx: Overloaded for a first try, Unavailable for a retry.
+// mayBeRetried reports whether this request may be a retry by the gateway. Overloaded means that no work has begun. But
+// before a retry, another instance may have begun the work and died. Only the gateway knows whether the request is a
+// retry. So if this instance is overloaded, fail sets X-Accel-Redirect and lets nginx choose the error: Overloaded for
+// a first try, Unavailable for a retry.
 func mayBeRetried(c *gin.Context) bool {
 	return c.GetHeader(CheckoutHeader) != "" || c.GetHeader(idempotency.GatewayHeader) != ""
 }

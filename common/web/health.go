@@ -40,7 +40,8 @@ func alive(*gin.Context) (map[string]string, error) { return map[string]string{"
 //     with 503 until the instance opens its public port. See docs/adr/0023-instances-are-deployments.md.
 //
 // Serve opens the public port when the first argument returns an empty list, or after startupTimeout. Serve never opens
-// the port before the third argument returns true, because until then some health checks have no result.
+// the port before the third argument returns true, because until then some health checks have no result. If the
+// instance must stop earlier, Serve opens the port, so that the requests that wait there get a response, not a reset.
 func (s *Server) HandleReadiness(unavailable, unfit func() []string, probed func() bool) {
 	s.unavailable, s.probed = unavailable, probed
 	for path, problems := range map[string]func() []string{

@@ -35,8 +35,8 @@ func countSeries(listener, method, route string, code int) string {
 	return fmt.Sprintf("http_request_duration_seconds_count"+labels, code, listener, method, route)
 }
 
-// Requests are counted by listener, route and status, including those that middleware rejects. Paths and methods
-// without a route share one series.
+// Requests are counted by listener, method, route and status, including those that middleware rejects. Requests without
+// a route share one series for each status.
 func TestRequestDurationsAreObserved(t *testing.T) {
 	s := NewServer(false)
 	s.Public.GET("/find/:id", JSON(func(c *gin.Context) (string, error) {

@@ -8,7 +8,7 @@ import (
 	"checkout/common/api"
 )
 
-// maxQuoted is the largest number of bytes of an invalid parameter that an error message quotes.
+// maxQuoted is the largest number of bytes of an invalid parameter or header that an error message quotes.
 const maxQuoted = 40
 
 // Amount parses a path parameter as a positive amount, in minor units or pieces.

@@ -29,7 +29,7 @@ func (s *Server) HandleHead() {
 // allow responds to a request whose path has routes only for other methods. Gin has listed these methods in the
 // header Allow.
 func (s *Server) allow(c *gin.Context) {
-	if strings.Contains(c.Request.URL.Path, "//") { // a parameter is empty
+	if strings.Contains(c.Request.URL.EscapedPath(), "//") { // a parameter is empty
 		c.Writer.Header().Del("Allow")
 		s.noRoute(c)
 		return

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -156,7 +158,7 @@ func newHTTPServer(handler http.Handler, maxHeaderBytes int, open *connections) 
 		ReadTimeout:       readTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          log.New(debugWriter{}, "", 0),
+		ErrorLog:          log.New(errorLog{}, "", 0),
 	}
 	if open != nil {
 		server.ConnState = open.track
@@ -164,11 +166,16 @@ func newHTTPServer(handler http.Handler, maxHeaderBytes int, open *connections) 
 	return server
 }
 
-// debugWriter logs the messages of net/http at debug level. net/http logs only messages about misbehaving
-// clients.
-type debugWriter struct{}
+// errorLog logs the messages of net/http. Almost all of these messages are about misbehaving clients, so it logs them at
+// debug level. If the server cannot accept connections, for example because no file descriptor is left, it logs an
+// error.
+type errorLog struct{}
 
-func (debugWriter) Write(p []byte) (int, error) {
-	slog.Debug("http server", "message", string(p))
+func (errorLog) Write(p []byte) (int, error) {
+	level := slog.LevelDebug
+	if bytes.HasPrefix(p, []byte("http: Accept error:")) {
+		level = slog.LevelError
+	}
+	slog.Log(context.Background(), level, "http server", "message", strings.TrimSpace(string(p)))
 	return len(p), nil
 }

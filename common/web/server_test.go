@@ -98,3 +98,34 @@ func TestJoinHostPorts(t *testing.T) {
 		t.Errorf("JoinHostPorts without a host: got %v, want the ports 80, 81 and 82", got)
 	}
 }
+
+// failingListener fails once to accept a connection, as a host without free file descriptors does. Then it is closed.
+type failingListener struct {
+	net.Listener
+	failed bool
+}
+
+func (l *failingListener) Accept() (net.Conn, error) {
+	if l.failed {
+		return nil, net.ErrClosed
+	}
+	l.failed = true
+	return nil, syscall.EMFILE
+}
+
+// If the server cannot accept connections, the log says so as an error.
+func TestServerLogsThatItCannotAccept(t *testing.T) {
+	log := captureLog(t)
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closed.Close()
+	server := newHTTPServer(http.NotFoundHandler(), maxPublicHeaders, nil)
+	if err := server.Serve(&failingListener{Listener: closed}); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Serve returned %v, want %v", err, net.ErrClosed)
+	}
+	if got := log.String(); !strings.Contains(got, "level=ERROR") || !strings.Contains(got, "too many open files") {
+		t.Errorf("got the log %q, want an error that says too many open files", got)
+	}
+}

@@ -23,8 +23,8 @@ type simulation struct {
 	wins     int
 	lost     int
 	mutation string
-	// If severalLosses is true, several disks may be lost at once. In this case, acknowledged writes may be lost, but the
-	// shard must stop, and must not contradict a reply.
+	// If severalLosses is true, several disks may be lost at once, and acknowledged writes may be lost with them. After
+	// such a loss, a node without these writes must not be elected and must not acknowledge other writes.
 	severalLosses bool
 	wrong         string
 	trace         []string

@@ -54,7 +54,7 @@ type ReplicaState struct {
 	Problem string `json:"problem,omitempty"`
 }
 
-// View returns what an empty node must know to agree on a primary.
+// View returns the node's view of the primary. An empty node asks the others for their views before it follows one.
 func (n Node) View() rule.View {
 	return rule.View{Node: n.Node, Promised: n.Promised, Primary: n.Role == Primary}
 }
@@ -95,7 +95,7 @@ func GetAll(ctx context.Context, client *http.Client, keepers, nodes []string) [
 	return all
 }
 
-// Healthy reports whether the shard can acknowledge writes: there is a primary, and a node that follows it.
+// Healthy reports whether the shard can acknowledge writes: there are a primary and a replica.
 func Healthy(nodes []Node) bool {
 	primary, replica := false, false
 	for _, n := range nodes {

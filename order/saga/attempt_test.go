@@ -112,7 +112,7 @@ func TestCheckoutContinuesAfterALostReplyToBegin(t *testing.T) {
 	t.Parallel()
 	s := openShards(t)
 	id, arrived := s.order(0), time.Now()
-	if err := s.co.Checkout(t.Context(), s.order(0), Request{}); err != nil { // makes every shard reply
+	if err := s.co.Checkout(t.Context(), s.order(0), Request{}); err != nil { // every shard replies after arrived
 		t.Fatal(err)
 	}
 	r, disconnect := caller(requestName)

@@ -11,13 +11,15 @@ import (
 	"checkout/order/store"
 )
 
-// neverAttempt is the ID of no attempt. With neverAttempt as the order's last attempt, "begin" starts no attempt.
+// neverAttempt is not the ID of any attempt. The script "begin" starts an attempt only if the caller names the order's
+// last attempt. So with neverAttempt, it starts none.
 const neverAttempt = "joined"
 
 // begin starts or resumes an attempt. If an attempt of another request is running, begin joins that attempt: it waits
-// until the attempt is decided. After a lost reply, begin retries with the same attempt ID. begin mints another ID only
-// if the order's current attempt is closed and belongs to another request (see attempt.go). A caller that has joined an
-// attempt never begins an attempt. If the joined attempt is closed, begin returns the reason of that attempt.
+// until the attempt is decided, or until its lease expires; then begin resumes it. After a lost reply, begin retries
+// with the same attempt ID. begin mints another ID only if the order's current attempt is closed and belongs to another
+// request (see attempt.go). A caller that has joined an attempt never begins an attempt. If the joined attempt is
+// closed, begin returns the reason of that attempt.
 //
 // If the client disconnects, begin starts no attempt. But if a reply was lost, the attempt may have begun; then begin
 // resumes it.
@@ -31,7 +33,7 @@ func (co *Coordinator) begin(ctx context.Context, orderID string, r Request) (st
 			if lost == 0 {
 				return store.Result{}, fmt.Errorf("order %s: %w", orderID, errClientDisconnected)
 			}
-			after = neverAttempt // a try without a reply may have begun: continue this attempt, but do not begin it
+			after = neverAttempt // a try without a reply may have started the attempt: resume it, but do not start it
 		}
 		found, err := co.store.Begin(ctx, orderID, attempt, after)
 		if err == nil && found.Code == store.CodeStale && !joined {

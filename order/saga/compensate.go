@@ -111,7 +111,8 @@ func (co *Coordinator) refuse(ctx context.Context, a *attempt, reason string) er
 	return a.refusal()
 }
 
-// abandon aborts an attempt because the outcome of a reservation is unknown.
+// abandon aborts an attempt because a reservation was neither made nor refused: the outcome is unknown, the message was
+// too late (EXPIRED), or the attempt was already released (RELEASED).
 func (co *Coordinator) abandon(ctx context.Context, a *attempt, reservation api.Outcome) error {
 	a.shardHangs = reservation.Hangs
 	if a.shardHangs {

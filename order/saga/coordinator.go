@@ -68,7 +68,7 @@ type Coordinator struct {
 	checkouts      singleflight.Group // by order ID
 	cancels        singleflight.Group // by request to cancel
 	creditReplies  replies
-	orphans        atomic.Int64 // number of missing processes whose orders may hold reservations: see orphans.go
+	orphans        atomic.Int64 // missing processes, counted per shard, whose orders may hold reservations: see orphans.go
 
 	*Metrics
 	timeline

@@ -141,7 +141,7 @@ func TestACheckoutInFlightWaitsForAHungShard(t *testing.T) {
 	})
 }
 
-// While an instance of a participant starts on a busy host, calls of the instance fail slowly, because it has not
+// While an instance of a participant starts on a busy host, calls to the instance fail slowly, because it has not
 // checked its shards yet. Another instance may reply, so the coordinator retries.
 func TestASlowFailureIsRetried(t *testing.T) {
 	step := newMetrics().steps.releaseCredit

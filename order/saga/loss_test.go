@@ -62,8 +62,8 @@ func TestSagaUnderLoss(t *testing.T) {
 	t.Log("messages to stock and payment: ", s.stock.messages, s.payment.messages)
 }
 
-// lossResponse is the response that a caller got for an order. If the coordinator was killed, both bool fields are
-// false.
+// lossResponse is the response that a caller got for an order. Both bool fields are false if the coordinator was
+// killed, or if the caller tried to cancel the order without success.
 type lossResponse struct {
 	orderID   string
 	received  bool // whether a checkout returned; err is its result

@@ -131,7 +131,7 @@ func newMetrics() *Metrics {
 }
 
 // countCheckout counts a checkout that arrived at the time start and ended with err. If the client disconnected before
-// the checkout began, countCheckout does nothing: such a checkout has taken nothing, so its outcome is not unknown.
+// the checkout began, countCheckout does nothing: no attempt has begun, so the checkout must not count as unknown.
 func (m *Metrics) countCheckout(start time.Time, err error) {
 	if errors.Is(err, errClientDisconnected) {
 		return

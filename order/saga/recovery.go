@@ -22,8 +22,8 @@ import (
 const (
 	pollEvery     = 250 * time.Millisecond
 	recoverBatch  = 64                      // orders per shard that one instance recovers at a time
-	recoverBudget = 2 * time.Second         // time to recover one order after one claim
-	firstClaim    = 2500 * time.Millisecond // longer than recoverBudget; doubled after each failure, up to lastClaim
+	recoverBudget = 2 * time.Second         // time to claim one order and to complete its saga
+	firstClaim    = 2500 * time.Millisecond // with jitter, still at least recoverBudget; doubled after each failure
 	lastClaim     = 10 * time.Second        // the longest claim
 	confirmBatch  = 500
 	confirmClaim  = 10 * time.Second

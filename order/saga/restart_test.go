@@ -22,7 +22,7 @@ func TestCheckoutsInFlightAwaitTheRestartOfAShard(t *testing.T) {
 				inFlight[i] = s.order(0)
 			}
 			arrived := time.Now()
-			if err := s.co.Checkout(t.Context(), s.order(0), Request{}); err != nil { // makes every shard reply
+			if err := s.co.Checkout(t.Context(), s.order(0), Request{}); err != nil { // every shard replies after arrived
 				t.Fatal(err)
 			}
 			s.servers[service][0].Kill()

@@ -81,10 +81,10 @@ func retryUntilKnown(ctx context.Context, m stepMetrics, arrived time.Time, try 
 	return retryUntil(ctx, m, downBudget, arrived, try, known)
 }
 
-// retryUntilReleased retries a release until the release is recorded. It stops when ctx ends, or when a shard of the
-// participant refuses the release. If a shard is unhealthy, retryUntilReleased stops after the same time as
-// retryUntilKnown. But downBudget counts as 0 if no client waits, or if the attempt was aborted because a reservation
-// had no result.
+// retryUntilReleased retries a release until it is recorded, or until the participant replies REFUSED: a refused
+// attempt has nothing to release. It stops when ctx ends, or when a shard of the participant refuses the release. If a
+// shard is unhealthy, retryUntilReleased stops after the same time as retryUntilKnown. But downBudget counts as 0 if no
+// client waits, or if the attempt was aborted because a reservation had no result.
 func retryUntilReleased(ctx context.Context, m stepMetrics, a *attempt, try func() api.Outcome) api.Outcome {
 	down := downBudget
 	if a.arrived.IsZero() || a.gaveUp() {

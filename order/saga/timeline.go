@@ -16,9 +16,9 @@ import (
 const (
 	// maxFollowed is the largest number of undecided orders that a timeline follows.
 	maxFollowed = 1000
-	// followFor is the time after the last 503 for an order during which a timeline follows the order. Another instance
-	// may decide the order, and this instance does not notice. Reservations have no effect after Deadline, and refunds
-	// none after RefundWindow.
+	// followFor is how long a timeline follows an order after the last 503 for the order. The time is limited, because
+	// this instance does not notice if another instance decides the order. After followFor, messages that this instance
+	// has sent have no effect: reservations expire after Deadline, and refunds after RefundWindow.
 	followFor = max(protocol.Deadline, protocol.RefundWindow)
 )
 

@@ -62,8 +62,9 @@ func TestTimelineOfACheckout(t *testing.T) {
 	}
 }
 
-// Another instance decides an order, so this instance does not notice. A day later, a retry finds the order decided, or
-// gets 503 again. The retry does not refer to the old 503. Frequent retries refer to the first 503.
+// After a 503 for an order, another instance decides the order, and this instance does not notice. A retry a day later
+// ignores the old 503: it adds no event if the order is decided, and a new event if it gets 503 again. If the pauses
+// between retries are at most followFor, the duration of the last event counts from the first 503.
 func TestTimelineForgetsOldOrders(t *testing.T) {
 	const undecided, decided = events.OrderUndecided, events.OrderDecided
 	for name, c := range map[string]struct {

@@ -15,10 +15,10 @@ const (
 	maxWaiting = 10_000 // largest number of sagas that are recorded as waiting
 )
 
-// The type "waiting" stores the steps that have failed in sagas of this instance, for the console and for operators. A
-// step that succeeds at once is not stored and costs nothing.
+// The type "waiting" stores the steps that have failed in sagas of this instance, for the console and for operators. It
+// does not store a step that succeeds at once.
 type waiting struct {
-	count atomic.Int64 // len(byID), so that a step that succeeds at once takes no lock
+	count atomic.Int64 // len(byID); while it is 0, a step that succeeds takes no lock
 	mu    sync.Mutex
 	byID  map[string]waitingStep // by order ID
 	swept time.Time              // when expired steps were last removed

@@ -42,7 +42,7 @@ func quality(parameters string) float64 {
 	return 1
 }
 
-// The function "matches" reports whether If-None-Match headers list an ETag. The comparison is weak, as RFC 9110
+// The function "matches" reports whether If-None-Match headers list an ETag or "*". The comparison is weak, as RFC 9110
 // requires.
 func matches(headers []string, etag string) bool {
 	for _, entry := range list(headers) {

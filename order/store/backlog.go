@@ -45,7 +45,8 @@ func (s *Store) Backlog(ctx context.Context, shard *redis.Shard, limit int) (Bac
 	errs := []error{reply.Err(), ids.Err()}
 	for i, read := range reads {
 		order, err := read.Wait(ctx)
-		if err == nil && order.Has(2) { // if the deadline is missing, the order was decided and removed meanwhile
+		// If the deadline is missing, the order was decided meanwhile, and then removed or overwritten by batch_init.
+		if err == nil && order.Has(2) {
 			age := time.Duration(now-order.Int(2))*time.Millisecond + protocol.Deadline
 			b.Orders = append(b.Orders, api.Undecided{
 				OrderID: ids.String(i), UserID: order.String(1), Shard: shard.Index, Status: order.String(0),

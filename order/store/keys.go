@@ -30,7 +30,7 @@ const (
 	leaseField    = "lease" // end of the lease, Unix ms
 	traceField    = "tp"    // "<attempt> <traceparent>"; set only if tracing is on
 	itemField     = "i:"    // the item's ID follows; the value is "quantity@price,quantity@price", one part for each price
-	// Only the scripts use the other fields. "r" is the reason of the last closed attempt. "k" is the number of items.
+	// Only the scripts use the other fields. "r" is the reason of the last refusal or abort. "k" is the number of items.
 )
 
 // States of an order, as stored.

@@ -16,7 +16,7 @@ import (
 )
 
 // maxExamined is the largest number of orders that one call of List examines per shard if the query selects orders by
-// state, or selects purchases. In addition, List may examine as many orders of batch_init, counted over all shards.
+// state, or selects purchases. In addition, List may examine up to maxExamined orders of batch_init in total.
 const maxExamined = 200
 
 // maxUndecided is the largest number of undecided orders on a shard for which List reads the set of undecided orders.

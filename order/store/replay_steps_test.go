@@ -76,9 +76,9 @@ func (r *replay) setLease(step model.Step) error {
 	if step.LeaseExpired {
 		lease = past
 	}
-	// In the model, a lease is either valid or expired. On a real server, an expired lease stands for two cases: the time
-	// of the lease has passed, or the instance that works on the order is dead. Claims of an order with an expired lease
-	// alternate between these two cases.
+	// In the model, a lease is either valid or expired. An expired lease of the model stands for two cases on a real
+	// server: the time of the lease has passed, or the instance that works on the order is dead. Claims of an order
+	// with an expired lease alternate between these two cases.
 	if r.orphan = step.Script == model.Claim && step.LeaseExpired && !r.orphan; r.orphan {
 		lease = time.Now().Add(time.Hour).UnixMilli()
 		p.HSet(r.ctx, shard.Key(orderKey(replayOrder)), "by", "dead")
@@ -283,7 +283,8 @@ func record(code *redis.StringCmd, ttl *redis.DurationCmd) model.Record {
 	return model.Record{Code: participantCodes[api.Code(n)], HasTTL: ttl.Val() > 0}
 }
 
-// complete copies DeadlinePassed from the model if no record is stored, because then nothing stored contains it.
+// complete copies DeadlinePassed from the model if no record is stored, because no other stored data shows whether the
+// deadline has passed.
 func complete(got *model.Record, want model.Record) {
 	if got.Code == model.Nothing {
 		got.DeadlinePassed = want.DeadlinePassed

@@ -264,7 +264,7 @@ func (r *replay) expire(shard int, key string, expired bool) error {
 // participant returns the client of a participant shard, by its number in the model.
 func (r *replay) participant(shard int) *redis.Client { return r.servers[1+shard].Client }
 
-// unconfirm removes an entry of the set "unconfirmed", as the recovery worker does.
+// unconfirm removes an entry of the set "unconfirmed", as the confirmation worker does.
 func (r *replay) unconfirm(record string) error {
 	shard := r.store.Shards()[0]
 	entries, err := r.client.ZRange(r.ctx, shard.Key(unconfirmedKey), 0, -1).Result()

@@ -77,8 +77,9 @@ func (s *Store) Skew(id string) time.Duration {
 	return shard.Skew()
 }
 
-// Silent returns the time since the last reply of the order's shard if the shard is not connected, or has no primary
-// with a replica. Otherwise, Silent returns 0. Silent also reports whether the shard is replicated.
+// Silent returns the time since the last reply of the order's shard if the shard is unreachable, is loading its data or
+// has no primary: see redis.Shard.Silent. Otherwise, this time is 0. The second result reports whether the shard is
+// replicated.
 func (s *Store) Silent(id string) (silent time.Duration, replicated bool) {
 	shard, _, err := s.locate(id)
 	if err != nil {

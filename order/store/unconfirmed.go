@@ -13,7 +13,7 @@ import (
 	"checkout/common/redis"
 )
 
-// Unconfirmed is an entry of the set "unconfirmed": a decided attempt, or its refund.
+// Unconfirmed is an entry of the set "unconfirmed": an attempt that has paid its order, or the refund of an attempt.
 type Unconfirmed struct {
 	Entry         string // the stored form of the entry
 	Record        string // name of the records at stock and payment
@@ -21,9 +21,9 @@ type Unconfirmed struct {
 	Stock, Credit []int  // indexes of the shards with a record
 }
 
-// TakeUnconfirmed assigns due entries of a shard to the caller for a duration, at most as many as limit says.
-// Unreadable entries are assigned like the others, so that they are not due again at once. The list of errors has one
-// error for each unreadable entry.
+// TakeUnconfirmed assigns due entries of a shard to the caller for a duration, but not more entries than limit.
+// Unreadable entries are assigned like the others, so that they are not due again at once. The list "unreadable" has
+// one error for each unreadable entry.
 func (s *Store) TakeUnconfirmed(
 	ctx context.Context, shard *redis.Shard, limit int, duration time.Duration,
 ) (taken []Unconfirmed, unreadable []error, err error) {

@@ -24,8 +24,8 @@ func (c *comparison) markdown(date time.Time) string {
 		"of the rounds; brackets show the slowest and the fastest round. Ratios compare this project with the other\n"+
 		"system in the same round. CPU is the processor time of all processes of the system until they are idle again.\n"+
 		"Rates and CPU count only checkouts that got 2xx.\n\n")
-	table(w, "system | clients | checkouts/s | p50 ms | p99 ms | CPU µs | checkouts/s of this project / of it | "+
-		"its CPU / of this project | CPU µs by process | responses")
+	table(w, "system | clients | checkouts/s | p50 ms | p99 ms | CPU µs | checkouts/s of this project / of the system | "+
+		"CPU of the system / of this project | CPU µs by process | responses")
 	ours := c.systems[0]
 	for _, clients := range c.clients {
 		for _, s := range c.systems {

@@ -11,7 +11,7 @@ import (
 )
 
 // TestComparison compares the real system with two stubs. The first stub uses different names in its JSON. The second
-// stub charges twice, removes a piece too many, and reports a paid order as unpaid.
+// stub has one wrong checkout: it charges twice, removes one piece too many, and reports the order as unpaid.
 func TestComparison(t *testing.T) {
 	urls := "http://" + startStub(t, &stub{foreign: true}) +
 		" http://" + startStub(t, &stub{leak: true, overcharge: true, deny: true})

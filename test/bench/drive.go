@@ -265,8 +265,8 @@ func (d *driver) expire(ctx context.Context, w work, now time.Time) error {
 // 5.11.
 const sysEpollPwait2 = 441
 
-// epollWait differs from syscall.EpollWait in two ways: the timeout has microsecond precision, and the call does not
-// notify Go's scheduler. Notifications would cost a third of the generator's time. After 10 ms, the scheduler
+// epollWait differs from syscall.EpollWait in two ways: the timeout is not limited to whole milliseconds, and the call
+// does not notify Go's scheduler. Notifications would cost a third of the generator's time. After 10 ms, the scheduler
 // interrupts the wait with a signal (EINTR), so that other goroutines can run.
 func epollWait(epoll int, events []syscall.EpollEvent, wait time.Duration) (int, error) {
 	limit := syscall.NsecToTimespec(int64(max(wait, 0)))

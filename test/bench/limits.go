@@ -16,8 +16,8 @@ import (
 	"checkout/test/stack"
 )
 
-// limits are the separately measured speeds of the disk and of one redis-server. Both speeds limit the speed of the
-// system.
+// limits are separate measurements of the disk, of one redis-server and of the bare chain of a checkout. They limit the
+// speed of the system.
 type limits struct {
 	fsyncP50, fsyncP99 time.Duration // time to append and sync one record, as Redis does
 	scripts            []scriptRate
@@ -39,7 +39,7 @@ const (
 	scriptKey      = "bench:limit"
 )
 
-// measureLimits measures the disk of a system and one of its redis-servers.
+// measureLimits measures the disk of a system, one of its redis-servers and the bare chain of a checkout.
 func measureLimits(ctx context.Context, sys *system, duration time.Duration) (l *limits, err error) {
 	l = &limits{}
 	if l.fsyncP50, l.fsyncP99, err = measureFsync(sys.stack.Dir()); err != nil {
@@ -65,8 +65,8 @@ func measureLimits(ctx context.Context, sys *system, duration time.Duration) (l 
 	return l, nil
 }
 
-// measureChain measures the bare chain of a checkout: its three requests and four durable scripts, in the same
-// sequence, with requests and scripts that do nothing else. It returns the median time.
+// measureChain measures the bare chain of a checkout: three requests and four durable scripts, in the sequence of a
+// checkout. The requests do nothing, and each script only increments a field. measureChain returns the median time.
 func measureChain(ctx context.Context, s *stack.Stack) (p50 time.Duration, err error) {
 	shards := map[string]*redis.Client{}
 	for _, service := range []string{"order", "payment", "stock"} {

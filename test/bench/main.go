@@ -1,4 +1,5 @@
-// Command bench measures the whole system on one host. `make bench` and `make bench-check` run it.
+// Command bench measures the whole system on one host. `make bench`, `make bench-check` and `make bench-compare` run
+// it.
 //
 // bench starts the system with package stack and prepares users, items and orders through the public API. Then bench
 // checks out each order once through the gateway, in a closed loop: each client sends its next request when it has
@@ -11,7 +12,7 @@
 // epoll (drive.go), and has a small HTTP/1.1 parser (response.go).
 //
 // Without flags, bench measures a closed loop with 1 to 512 clients, an open loop at several rates (pace.go), carts of
-// 1 to 50 items, 1 to 4 shards, reads and simple writes, refused checkouts, and batch_init. With -clients, bench
+// 1 to 50 items, 1 to 4 shards, reads and simple writes, rejected checkouts, and batch_init. With -clients, bench
 // measures only the closed loop. With -clients and -gateway, bench measures a running system. With -compare, bench
 // measures this project and other implementations of the course's API in turn (compare.go). To profile the running
 // system, use `go tool pprof` with /debug/pprof/profile of a monitoring port.
@@ -70,8 +71,9 @@ func parseOptions(args []string, usage io.Writer) (options, error) {
 	flags.SetOutput(usage)
 	clients := flags.String("clients", "", "measure only the closed loop, with these `numbers` of clients, like 64,256")
 	flags.IntVar(&o.slices, "slices", 3, "slices of each measurement")
-	flags.IntVar(&o.shards, "shards", 1, "with -clients: shards of each service")
-	flags.StringVar(&o.gateway, "gateway", "", "with -clients: `URL` of a running system; its processor time is unknown")
+	flags.IntVar(&o.shards, "shards", 1, "with -clients or -compare: shards of each service")
+	flags.StringVar(&o.gateway, "gateway", "",
+		"with -clients or -compare: `URL` of a running system; its processor time is unknown")
 	flags.StringVar(&o.out, "o", "", "`directory` for report.md and figures.json")
 	flags.StringVar(&o.check, "check", "", "fail if a ratio is worse than in this figures.json by more than 15 %")
 	flags.StringVar(&o.compare, "compare", "", "measure this project and running systems with these `URLs` in turn")

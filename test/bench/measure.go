@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// phase is the result of all slices of one kind of work.
+// phase is the result of one slice of work, or the sum of several slices of the same kind of work.
 type phase struct {
 	*tally
 	elapsed time.Duration // until the last response
@@ -63,7 +63,7 @@ type point struct {
 	work     *phase
 	baseline *phase    // empty requests
 	ratios   []float64 // empty requests per checkout, for each pair of slices
-	backlog  int64     // the largest number of unconfirmed checkouts after a slice
+	backlog  int64     // the largest number of undecided and unconfirmed checkouts after a slice
 	sent     int       // checkouts, including the warm-up
 	paid     int
 	violations
@@ -188,7 +188,7 @@ func (b *bench) timed(ctx context.Context, d *driver, k kind, duration time.Dura
 
 // slice runs one slice of work. The elapsed time ends with the last response. The measurement of the processor time
 // ends when all checkouts are confirmed, because confirmations are part of the cost of checkouts. slice returns the
-// number of unconfirmed checkouts at the last response.
+// number of undecided and unconfirmed checkouts after the last response.
 func (b *bench) slice(ctx context.Context, d *driver, into *phase, w work) (backlog int64, err error) {
 	before, err := b.read()
 	if err != nil {

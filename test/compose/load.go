@@ -121,7 +121,7 @@ func (r *run) everyPartWorks(ctx context.Context) error {
 		}
 	}
 	if len(instances) != len(services)*r.project.instances {
-		return fmt.Errorf("ping %d instances of each service: got responses only of %v", r.project.instances, instances)
+		return fmt.Errorf("ping %d instances of each service: got responses only from %v", r.project.instances, instances)
 	}
 	return r.shop.AwaitShards(ctx, r.project.shards, recoveryTimeout)
 }

@@ -135,5 +135,6 @@ var shortTimes = []edit{
 	{"order/saga/recovery.go", "confirmClaim  = 10 * time.Second", "confirmClaim  = time.Second"},
 }
 
-// shortRecordRetention is the minimum time that a record exists after its deadline, if shortTimes is applied.
+// shortRecordRetention is the RecordRetention of a snapshot if shortTimes is applied. It is below the short Retention,
+// 3 s, minus the allowed clock difference, 1.5 s.
 const shortRecordRetention = time.Second

@@ -147,15 +147,19 @@ func runOldPrimary(beats bool) func(context.Context, *shardRun) error {
 		for _, other := range r.others {
 			r.setClients(other, []int{0, 1}, faultproxy.Faults{Cut: true})
 		}
+		// The client writes during the election too. On a busy host, the old primary may step down soon after it.
+		r.ledger.run()
 		r.isolate(r.primary, r.others[:], false, true, faultproxy.Faults{Cut: true})
 		winner := r.elected(ctx)
 		if winner < 0 {
+			r.ledger.stop()
 			return errors.New("no other node is elected")
 		}
 		if beats {
 			r.setLink(r.primary, r.others[0]+r.others[1]-winner, false, true, faultproxy.Faults{})
 		}
-		r.writeFor(ctx, 1500*time.Millisecond)
+		sleep(ctx, 1500*time.Millisecond)
+		r.ledger.stop()
 		if beats { // cut the link again, so that the winner's beats arrive before the old primary steps down
 			r.setLink(r.primary, r.others[0]+r.others[1]-winner, false, true, faultproxy.Faults{Cut: true})
 		}

@@ -5,7 +5,8 @@
 --       the ID of that shard, then the former IDs that it replaces. The value of "seen:<index>" is "<ID> <sequence>". The value
 --       of "complete" is 1.
 -- returns {1, or 0 if this shard has another ID and nothing is changed}
--- Safe to retry. A smaller sequence of the same ID changes nothing. Allowed when memory is full, because this protects the data.
+-- Safe to retry. A smaller sequence of the same ID changes nothing. Allowed when memory is full, because instances need these
+-- fields to detect lost data.
 if redis.call('HGET', KEYS[1], 'id') ~= ARGV[1] then
   return { 0 }
 end

@@ -18,8 +18,8 @@ import (
 const (
 	fullAt = 9_200_000_000_000_000_000 // release and refund add nothing to a counter of at least fullAt
 	far    = 4102444800000             // a deadline in the year 2100
-	walks  = 20
-	steps  = 150 // number of operations in each walk
+	walks  = 20                        // number of random sequences of operations
+	steps  = 150                       // number of operations in each walk
 )
 
 // Limits tests the counters of a service with random operations near the limits. It compares the results with exact

@@ -87,8 +87,8 @@ export const actions = {
   cancel: { text: "Cancellation", run: (order) => write(`/payment/cancel/${ids.user}/${order}`) },
 };
 
-// purchase creates an order and runs actions on it. It returns { order, lines, before, after, responses, status }.
-// The arguments:
+// purchase creates an order and runs actions on it. It returns { order, lines, before, after, responses, status }. The results
+// "before" and "after" have the credit and the stock, as read returns them. The arguments:
 //
 //   plan     a function that returns the lines of the order for the current credit and stock
 //   run      the list of actions

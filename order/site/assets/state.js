@@ -40,7 +40,7 @@ export const sum = (list) => list.reduce((a, b) => a + b, 0);
 //   orders     the fresh instances of the order service
 //   newest     the newest overview of the order service, or undefined
 //   editable   whether the console may change data
-//   problems   a list of texts, `text` joins them, `healthy` is true if there are none
+//   problems   a list of texts; `text` joins them; `healthy` is true if there are none and the page is no longer connecting
 export function snapshot() {
   const at = performance.now();
   if (at - drawn > 1000) active = at;

@@ -66,8 +66,8 @@ function keep(key, create) {
   return kept;
 }
 
-// The function "runs" returns a list of events for each row: one event, or consecutive events of many orders. An outage causes
-// hundreds of events of orders, which would hide the event of its cause.
+// The function "runs" returns a list of events for each row: one event, or consecutive events of one kind that concern orders.
+// An outage causes hundreds of events of orders. In separate rows, they would hide the event that reports the outage.
 function runs() {
   const all = [];
   for (const e of events) {

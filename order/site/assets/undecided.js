@@ -1,4 +1,4 @@
-// Lists the undecided orders of the last overview, and retries an order on request.
+// Lists the undecided orders of the newest overview that are at least 1 s old, and retries an order on request.
 
 import { request } from "./api.js";
 import { arrange, byId, cellOf, idLink, make, none, row, setText } from "./dom.js";

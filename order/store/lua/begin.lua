@@ -9,8 +9,8 @@
 -- return the not-after time.
 --   0 NOT_FOUND   1 STARTED   2 STALE: ARGV 2 is not the last attempt; call begin again with the returned attempt
 --   3 RESUMED: the running attempt is the one in ARGV 1, belongs to the same request, or has an expired lease
---   4 BUSY: the running attempt belongs to another request and has a valid lease, or the caller wants to renew the lease of an
---     attempt that is not running (ARGV 1 equals ARGV 2)
+--   4 BUSY: another attempt is running. It belongs to another request and has a valid lease, or the caller only wants to renew
+--     the lease of its own attempt (ARGV 1 equals ARGV 2)
 --   5 ABORTING   6 CLOSED: the attempt in ARGV 1 is closed; reason says why
 --   7 PAID   8 REFUNDING   9 CANCELLED
 -- Safe to retry: a late duplicate for a closed attempt never starts an attempt, because ARGV 2 is not the last attempt. One

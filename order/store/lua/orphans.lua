@@ -1,11 +1,11 @@
 #!lua flags=no-writes
 -- orphans: looks at up to `limit` undecided orders, and lists those whose coordinator is not connected to this shard.
 -- KEYS  1 undecided
--- ARGV  1 prefix of the key of an order  2 limit  3 end: look at orders with a lower rank, -1: at the last orders
+-- ARGV  1 prefix of the key of an order  2 limit  3 end: look at the orders with the next lower ranks; -1: at the last orders
 --       4.. incarnations that are connected to this shard
 -- returns {first rank, ID, incarnation, ID, incarnation, ...}. Orders without an incarnation are not listed. If the first
--- rank is not 0, the next call passes it as the end. From the end to the start, because orders leave the set anywhere, but
--- usually enter it at the end: so no order is skipped between two calls.
+-- rank is not 0, the next call passes it as the end. The calls go from the end of the set to its start. Orders leave the set at
+-- any rank, which only lowers the ranks of other orders. Orders usually enter the set at the end. So the calls rarely skip one.
 local connected = {}
 for i = 4, #ARGV do
   connected[ARGV[i]] = true

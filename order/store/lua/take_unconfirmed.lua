@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- take_unconfirmed: assigns unconfirmed attempts to one recovery worker for some time.
+-- take_unconfirmed: assigns unconfirmed attempts to one confirmation worker for some time.
 -- KEYS  1 unconfirmed
 -- ARGV  1 maximum number of entries  2 duration of the claim in ms
 -- returns the entries by due time: "<record> <expiry, Unix ms> <stock's shards> <payment's shards>"
