@@ -32,7 +32,8 @@ run() {
 }
 
 # exists NAME LIST_CMD…: run LIST_CMD, and return true if its output contains the name. In a dry run, LIST_CMD does not run, and the
-# result is false. If LIST_CMD fails, the script exits. With the result false, the caller would create a resource that may exist already.
+# result is false. If LIST_CMD fails, the script exits: with the result false, deploy.sh would try to create a resource that may exist
+# already, and undeploy.sh would not delete it.
 exists() {
     [ "$DRY_RUN" != 1 ] || return 1
     local name=$1 names

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# undeploy.sh [--dry-run] [--region REGION] [--data] [--cluster]: delete the resources of deploy.sh. deploy.sh explains the variables CLUSTER,
+# undeploy.sh [--dry-run] [--region REGION] [--data] [--cluster]: delete what deploy.sh has created. deploy.sh explains the variables CLUSTER,
 # NETWORK and NAMESPACE. You can run the script again after a failure.
 #
 #   (no option)   delete the system; keep the volumes, so that deploy.sh can use them again

@@ -33,7 +33,8 @@
 //   - A file that is unreadable, or names another shard or node: the keeper exits with an error.
 //
 // A Redis that restarts is never primary again without an election, even if its data are complete: replicas may have
-// writes that its process had not synced. A Redis that accepts writes without being elected is frozen.
+// writes that the old process had not synced. If a Redis accepts writes without being elected, its keeper freezes it,
+// unless the keeper has no promise yet.
 //
 // # Health
 //
@@ -48,6 +49,6 @@
 //
 // keeper init makes the node of a running keeper the first primary. Both other nodes must be reachable, empty and
 // without a promise; this node may have the data of a single shard. If the first primary restarts before another node
-// has copied its data, no node can vote. Then keeper init works once more: both other nodes are empty, but have kept
-// their promise, so no write was acknowledged. The command fails if one of them has lost its disk.
+// has copied its data, no other node can vote. Then keeper init can be repeated: both other nodes are empty, but have
+// kept their promise, so no write was acknowledged. The command fails if one of them has lost its disk.
 package main

@@ -145,7 +145,7 @@ func (k *keeper) vote(ctx context.Context, c rule.Candidate) (b rule.Ballot) {
 	b.Stopping = k.stopping
 	if now := time.Now(); b.Granted {
 		k.deadline = now.Add(electTimeout + rand.N(electTimeout/2))
-	} else if b.Promised == c.Epoch { // refused, because this node has newer data
+	} else if b.Promised == c.Epoch { // this node has newer data, or had promised this epoch before
 		k.deadline = now
 	}
 	return b

@@ -113,7 +113,7 @@ func (k *keeper) exclusive(ctx context.Context, f func(context.Context) error) e
 	return f(ctx)
 }
 
-// run checks the node regularly, and whenever the keeper is woken, until ctx ends or a check fails.
+// run calls tick regularly, and whenever the keeper is woken, until ctx ends or the promise is lost.
 func (k *keeper) run(ctx context.Context) error {
 	k.postpone(time.Now())
 	ticker := time.NewTicker(tickInterval)
@@ -146,7 +146,7 @@ func (k *keeper) postpone(now time.Time) {
 }
 
 // tick inspects the Redis. Then a primary sends its beats. A node that has received no beat for too long stands for
-// election. An error ends the keeper.
+// election. tick returns only the error ErrLostPromise, which ends the keeper.
 func (k *keeper) tick(ctx context.Context) error {
 	var o rule.Observation
 	primary := false

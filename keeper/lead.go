@@ -255,8 +255,9 @@ func (k *keeper) handover(ctx context.Context) error {
 	return nil
 }
 
-// catchUp waits until a replica has all data of the paused primary. It also compares the offsets: if the replica lacks
-// only a request of the primary for an acknowledgement, then after the election the old primary would need a full copy.
+// catchUp waits until a replica has all data of the paused primary. It also compares the offsets, because the primary
+// sends more than writes: WAIT makes it send REPLCONF GETACK. If the replica is elected without this message, the old
+// primary is ahead of it and needs a full copy.
 func (k *keeper) catchUp(ctx context.Context, node int) error {
 	ctx, cancel := context.WithTimeout(ctx, pauseTimeout/2)
 	defer cancel()

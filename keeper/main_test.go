@@ -30,8 +30,8 @@ func TestArguments(t *testing.T) {
 	}
 }
 
-// TestInit checks every case in which keeper init must fail. Then it checks that keeper init turns a single shard into
-// a replicated shard.
+// TestInit checks that keeper init fails while a keeper or a Redis is dead, a node has the wrong data, or another node
+// has a promise. Then it checks that keeper init turns a single shard into a replicated shard.
 func TestInit(t *testing.T) {
 	t.Parallel()
 	s := newShard(t)

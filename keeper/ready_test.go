@@ -25,7 +25,7 @@ func TestReadiness(t *testing.T) {
 		}
 	}
 
-	// The node replicates through a proxy that stops forwarding, so that its link stays up.
+	// The node replicates through a proxy. The proxy stops forwarding, but closes no connection, so the link stays up.
 	var stall sync.Mutex
 	s.replicateThrough(n, p, &stall)
 	s.eventually("the node is ready", func() bool { return s.readiness(n) == http.StatusOK })

@@ -19,8 +19,8 @@ import (
 )
 
 // redisNode sends commands to the Redis of this node. It implements rule.Redis. It uses go-redis instead of package
-// common/redis, which batches commands and checks the identity of a shard. A keeper sends only ten commands per second,
-// and it must also control a Redis that is empty or loading its data.
+// common/redis, which batches commands and checks the identity of a shard. A keeper sends only about 20 short pipelines
+// per second, and it must also control a Redis that is empty or loading its data.
 //
 // There is one connection. A hung Redis may execute a command after the keeper has stopped waiting for its reply. For
 // example, a late REPLICAOF could undo a freeze. So each new connection first kills the older connections of the
@@ -48,7 +48,7 @@ func newRedis(c env.Keeper) *redisNode {
 	return &redisNode{options: options, epoch: c.Tag() + "epoch", seq: c.Tag() + "seq"}
 }
 
-// use calls f with the client. After an error that is not an error reply, the next call gets another connection.
+// use calls f with the client. After an error other than an error reply, the next call gets another connection.
 func (r *redisNode) use(f func(*redis.Client) error) error {
 	if r.client == nil {
 		r.client = redis.NewClient(r.options)
@@ -269,7 +269,7 @@ func (r *redisNode) pause(ctx context.Context, d time.Duration) error {
 
 func (r *redisNode) resume(ctx context.Context) error { return r.do(ctx, "CLIENT", "UNPAUSE") }
 
-// identity returns the service and the index of the shard that has written the data, or "" if there is no identity.
+// identity returns the service and the index of the shard to which the data belongs, or "" if there is no identity.
 func (r *redisNode) identity(ctx context.Context) (service, index string, err error) {
 	err = r.use(func(c *redis.Client) error {
 		fields, err := c.HGetAll(ctx, "identity").Result()

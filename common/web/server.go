@@ -166,9 +166,8 @@ func newHTTPServer(handler http.Handler, maxHeaderBytes int, open *connections) 
 	return server
 }
 
-// errorLog logs the messages of net/http. Almost all of these messages are about misbehaving clients, so it logs them at
-// debug level. If the server cannot accept connections, for example because no file descriptor is left, it logs an
-// error.
+// errorLog logs the messages of net/http at debug level, because almost all of them are about misbehaving clients. If
+// the server cannot accept connections, for example because no file descriptor is left, it logs an error.
 type errorLog struct{}
 
 func (errorLog) Write(p []byte) (int, error) {

@@ -109,8 +109,8 @@ type View struct {
 }
 
 // Agrees reports whether both other nodes acknowledge the primary and the epoch of a beat (R5). The empty node asks
-// them after it has received the beat. It may have forgotten a vote for a newer epoch, but the node that won with this
-// vote still has its own promise of that epoch.
+// them after it has received the beat. The empty node may have forgotten a vote for a newer epoch. But the node that
+// won with this vote still has its own promise of that epoch, so it does not acknowledge an older primary.
 func (b Beat) Agrees(views []View) bool {
 	if len(views) != 2 {
 		return false

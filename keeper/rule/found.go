@@ -25,7 +25,7 @@ const (
 	// Retry: a founding by this node was interrupted. No node can have been primary.
 	Retry Stage = "retry"
 	// Again: this node has been primary, but no other node has completed a copy of its data. So no write was
-	// acknowledged, and no node can vote.
+	// acknowledged, and no other node can vote.
 	Again Stage = "again"
 )
 
@@ -73,8 +73,7 @@ func (m *Member) Cancel(f Founding) error {
 }
 
 // Grant decides about a Founding of another node. This node grants the request only if this node is empty. In the stage
-// Again, this node must also know that it has never had data: its promise is still on its disk, so it has not lost the
-// disk.
+// Again, its promise must also still be on its disk. Otherwise, a lost disk may have had acknowledged writes.
 func (m *Member) Grant(ctx context.Context, f Founding) Ballot {
 	b := Ballot{Promised: m.promise.Epoch}
 	refuse := func(err error) Ballot {

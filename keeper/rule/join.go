@@ -11,7 +11,7 @@ const patience = 3 * time.Second
 type Joining struct {
 	active bool
 	node   int
-	failed int // 1 + the node that last lost its turn
+	failed int // 1 + the node that last lost its turn, or 0
 	until  time.Time
 }
 
@@ -41,7 +41,7 @@ func (j *Joining) Next(now time.Time, epoch int64, acks map[int]Ack) int {
 	best, bestRank := -1, 0
 	for node, ack := range acks {
 		if ack.Copying && ack.Attached && !ack.Stopping {
-			return -1 // this node attached before this keeper started
+			return -1 // a copy is in progress without a turn, for example since before a restart of this keeper
 		}
 		if !ack.Reached || ack.Attached || ack.Copying || ack.Promised > epoch { // Copying: it loads its own data
 			continue

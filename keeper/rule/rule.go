@@ -42,8 +42,8 @@ type Observation struct {
 	LinkUp  bool   `json:"link_up"`           // receives the writes of the node that it follows
 	Syncing bool   `json:"syncing,omitempty"` // receives a copy of all data
 	Loading bool   `json:"loading,omitempty"` // loads its data; Position is unknown
-	// Unwritten means that the append-only file does not have the copy in memory yet. Until then, the node acknowledges
-	// no write, and a restart loads the data from before the copy.
+	// Unwritten means that the node has a copy of all data in memory, but not yet in its append-only file. Until the file
+	// has the copy, the node acknowledges no write, and a restart loads the data from before the copy.
 	Unwritten bool     `json:"unwritten,omitempty"`
 	AOF       bool     `json:"-"`                 // the append-only file is on
 	Keys      bool     `json:"-"`                 // has at least one key
