@@ -256,8 +256,8 @@ func (k *keeper) handover(ctx context.Context) error {
 }
 
 // catchUp waits until a replica has all data of the paused primary. It also compares the offsets, because the primary
-// sends more than writes: WAIT makes it send REPLCONF GETACK. If the replica is elected without this message, the old
-// primary is ahead of it and needs a full copy.
+// sends more than writes: WAIT makes it send REPLCONF GETACK. If the replica is elected before it has this message, the
+// old primary has the higher offset and needs a full copy.
 func (k *keeper) catchUp(ctx context.Context, node int) error {
 	ctx, cancel := context.WithTimeout(ctx, pauseTimeout/2)
 	defer cancel()

@@ -39,7 +39,7 @@ class TestInternalPort(Case):
                             self.refused(spelling.replace("[]", service).replace("{}", name), attack)
 
     def names(self, path: str):
-        """Yields the path unchanged, in other letter cases, and percent-encoded."""
+        """Yields the path. For internal/reserve, also yields other letter cases, encodings and slashes."""
         yield path
         if path == "internal/reserve":
             yield path.upper()

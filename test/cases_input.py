@@ -87,7 +87,7 @@ class TestBadNumbers(Case):
                 self.assertProblem(tu.post(path), 400, "invalid-number")
 
     def test_no_number(self):
-        """A path without its number is an unknown route, because numbers have no default."""
+        """A path without its number is rejected. Only the quantity in addItem and removeItem is optional."""
         with self.unchanged([self.user_id], [self.item_id], [self.order_id]):
             for method, path in (("POST", "/stock/item/create"),
                                  ("POST", f"/stock/add/{self.item_id}"),

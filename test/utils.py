@@ -1,6 +1,7 @@
 """The API as Python functions. The course's utils.py has functions of the same names.
 
-create_* and find_* return the decoded JSON body, checkout_order the response, and the other functions the HTTP status.
+create_*, find_* and payment_status return the decoded JSON body, checkout_order the response, and the other functions
+for single routes the HTTP status.
 `call` returns the response of any route. `raw` sends a request line unchanged; an HTTP library would change some request lines.
 
 The environment variable GATEWAY_URL is the URL of the gateway. The default is http://localhost:8000.

@@ -42,7 +42,7 @@ var announceScript = redis.MustScript(files, "announce", protocol.Prelude())
 type activation struct {
 	announced, active int
 	read              time.Time // when the request of the last successful read was sent
-	grown             time.Time // when a read last found more active shards than the read before; zero: never
+	grown             time.Time // when other instances may last have used fewer active shards; zero: never
 }
 
 // Active reports whether IDs may be minted on a shard.
@@ -94,6 +94,7 @@ func (c *Cluster) everyInstanceKnows(ctx context.Context) bool {
 	fewest, complete := len(c.shards), true
 	for waited := time.Duration(0); waited < changeWait; waited += readEvery {
 		sleep(ctx, readEvery)
+		c.readActivation(ctx) // another instance may activate the shards
 		known, err := c.fewestKnown(ctx)
 		fewest, complete = min(fewest, known), complete && err == nil
 	}
@@ -164,7 +165,8 @@ func (c *Cluster) readActivation(ctx context.Context) (announced, active int) {
 	if next.announced == 0 && replied[0] {
 		next.active = len(c.shards)
 	}
-	if last := c.activation.Load().active; last > 0 && next.active > last {
+	// If the first read finds numbers, an earlier instance may just have raised them.
+	if last := c.activation.Load().active; next.active > last && (last > 0 || next.announced > 0) {
 		next.grown = time.Now()
 	}
 	c.activation.Store(&next)

@@ -89,7 +89,7 @@ func newCluster(service string, config env.Redis, scripts []*redis.Script) *Clus
 // probe reads the shard map and the activation for the first time.
 func (c *Cluster) probe(ctx context.Context) {
 	c.readActivation(ctx)
-	_ = c.readShardMap(ctx) // watchShardMap retries
+	_, _ = c.readShardMap(ctx) // watchShardMap retries
 	c.probed.Store(true)
 }
 

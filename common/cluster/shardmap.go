@@ -58,7 +58,7 @@ func (c *Cluster) watchShardMap(ctx context.Context) {
 	logged := "" // the last error that was logged
 	for ctx.Err() == nil {
 		pause := readEvery
-		if err := c.readShardMap(ctx); err != nil {
+		if _, err := c.readShardMap(ctx); err != nil {
 			pause = redis.CheckUnhealthyEvery
 			// The health checks log why a shard is unavailable.
 			if text := err.Error(); text != logged && !errors.Is(err, api.Unavailable) {
@@ -72,13 +72,14 @@ func (c *Cluster) watchShardMap(ctx context.Context) {
 	}
 }
 
-// readShardMap reads the map from every shard and stores the newest map. If every shard replies that it has no map,
-// decimal IDs do not exist yet. Then the number of active shards takes the place of the modulus, because during growth
-// all instances read the same number, although some know more shards.
-func (c *Cluster) readShardMap(ctx context.Context) error {
+// readShardMap reads the map from every shard, stores the newest map and returns it. If every shard replies that it has
+// no map, decimal IDs do not exist yet. Then the number of active shards takes the place of the modulus, because during
+// growth all instances read the same number, although some know more shards. This modulus is as old as that number.
+func (c *Cluster) readShardMap(ctx context.Context) (shardMap, error) {
 	ctx, cancel := context.WithTimeout(ctx, readEvery)
 	defer cancel()
-	newest, failed := shardMap{modulus: c.ActiveShards(), read: time.Now()}, 0
+	sent, active, failed := time.Now(), c.activation.Load(), 0
+	newest := shardMap{modulus: active.active, read: active.read}
 	maps, errs := make([]shardMap, len(c.shards)), make([]error, len(c.shards))
 	var reads sync.WaitGroup
 	for i, s := range c.shards { // concurrently, because an unresponsive shard must not delay other shards
@@ -89,22 +90,33 @@ func (c *Cluster) readShardMap(ctx context.Context) error {
 		if errs[i] != nil {
 			failed++
 		} else if m.writtenAt > newest.writtenAt {
-			newest.modulus, newest.count, newest.writtenAt = m.modulus, m.count, m.writtenAt
+			newest = m
+			newest.read = sent
 		}
 	}
 	if newest.writtenAt == 0 && (failed > 0 || newest.modulus == 0) {
-		return fmt.Errorf("read the shard map: %w", api.Unavailable)
+		return newest, fmt.Errorf("read the shard map: %w", api.Unavailable)
 	}
 	if newest.modulus > len(c.shards) {
-		return fmt.Errorf("read the shard map: decimal IDs are on %d shards, but REDIS_ADDRS has only %d",
+		return newest, fmt.Errorf("read the shard map: decimal IDs are on %d shards, but REDIS_ADDRS has only %d",
 			newest.modulus, len(c.shards))
 	}
 	newest.uniform = !slices.ContainsFunc(maps, func(m shardMap) bool { return m.modulus != newest.modulus })
-	c.shardMap.Store(&newest)
+	c.storeShardMap(&newest)
 	if failed > 0 {
-		return fmt.Errorf("read the shard map: %d shards failed: %w", failed, api.Unavailable)
+		return newest, fmt.Errorf("read the shard map: %d shards failed: %w", failed, api.Unavailable)
 	}
-	return nil
+	return newest, nil
+}
+
+// storeShardMap stores a map, unless the stored one was read later: two reads may be in progress at the same time.
+func (c *Cluster) storeShardMap(m *shardMap) {
+	for {
+		stored := c.shardMap.Load()
+		if stored != nil && stored.read.After(m.read) || c.shardMap.CompareAndSwap(stored, m) {
+			return
+		}
+	}
 }
 
 func readShardMapOf(ctx context.Context, s *redis.Shard) (shardMap, error) {
@@ -124,6 +136,7 @@ func readShardMapOf(ctx context.Context, s *redis.Shard) (shardMap, error) {
 
 // change is what a batch_init changes about the shard map.
 type change struct {
+	from  shardMap
 	grown bool // shards were added since the last batch_init
 	// Other instances may use another modulus. This is the case after growth, after a batch_init that has written the map
 	// to only some shards, and before the first batch_init, while instances know different numbers of shards.
@@ -132,28 +145,29 @@ type change struct {
 
 // plan reads the shard map from every shard. It fails if a shard is unavailable.
 func (c *Cluster) plan(ctx context.Context) (change, error) {
-	if err := c.readShardMap(ctx); err != nil {
+	old, err := c.readShardMap(ctx)
+	if err != nil {
 		return change{}, err
 	}
-	old, active := c.shardMap.Load(), c.activation.Load()
 	if old.writtenAt == 0 {
-		return change{wait: active.active != len(c.shards) || time.Since(active.grown) < changeWait}, nil
+		active := c.activation.Load()
+		return change{from: old, wait: active.active != len(c.shards) || time.Since(active.grown) < changeWait}, nil
 	}
 	grown := old.modulus != len(c.shards)
-	return change{grown: grown, wait: grown || !old.uniform}, nil
+	return change{from: old, grown: grown, wait: grown || !old.uniform}, nil
 }
 
 // respread writes the shard map for the decimal IDs "0" to n-1. If shards were added since the last batch_init,
 // respread first deletes the objects on their old shards. If necessary, it finally waits until no instance uses the old
 // map.
 func (c *Cluster) respread(ctx context.Context, n int, batch string, change change, o Overwrite) error {
-	old := c.shardMap.Load()
+	old := change.from
 	if change.grown {
 		if deleted, err := c.eachDecimal(ctx, old.count, old.modulus, o.work(batch, o.Delete)); err != nil {
 			return fmt.Errorf("spread decimal IDs over %d shards: %d of %d old objects deleted: %w",
 				len(c.shards), deleted, old.count, err)
 		}
-		old = &shardMap{}
+		old = shardMap{}
 	}
 	now := time.Now().Add(clock.Offset()).UnixMilli()
 	if err := c.writeShardMap(ctx, max(n, old.count), max(now, old.writtenAt+1)); err != nil {
@@ -162,7 +176,8 @@ func (c *Cluster) respread(ctx context.Context, n int, batch string, change chan
 	if change.wait {
 		sleep(ctx, changeWait)
 	}
-	return c.readShardMap(ctx)
+	_, err := c.readShardMap(ctx)
+	return err
 }
 
 func (c *Cluster) writeShardMap(ctx context.Context, count int, at int64) error {

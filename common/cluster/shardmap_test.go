@@ -134,6 +134,25 @@ func TestFirstBatchDuringGrowth(t *testing.T) {
 	}
 }
 
+// The first batch_init may run on an instance that starts after another instance has activated the new shard. It waits
+// as well, because a third instance may have read the old number of active shards just before.
+func TestFirstBatchAfterGrowth(t *testing.T) {
+	t.Parallel()
+	_, servers := testredis.Open(t, "order", 2, scripts) // this instance prevents that the reader activates the shard
+	servers = append(servers, testredis.Start(t))
+	reader := testredis.Connect(t, "order", servers, scripts)
+	if got := reader.ActiveShards(); got != 2 {
+		t.Fatalf("got %d active shards, want 2", got)
+	}
+	for i, s := range servers {
+		if err := s.Client.HSet(t.Context(), fmt.Sprintf("{o%d}growth", i), "announced", 3, "open", 3).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	writeWhileReading(t, testredis.Connect(t, "order", servers, scripts), reader, servers[2])
+	testredis.Eventually(t, "the reader uses the new modulus", func() bool { return reader.Modulus() == 3 })
+}
+
 // A batch_init that failed has written its map to only one shard. The next batch_init waits, because other instances
 // may not have read this map.
 func TestBatchAfterAPartialMap(t *testing.T) {

@@ -79,10 +79,11 @@ type part struct {
 	at    *redis.Shard
 	lines []api.Line
 	call  *redis.Call
-	err   error // set while the shard of the lines is not known; shard is then -1, and there is no call
 }
 
-// run starts the calls of all attempts before waiting for the first reply, so that the calls share round trips.
+// run starts the calls of all attempts before waiting for the first reply, so that the calls share round trips. If the
+// shard of one line is not known yet, the attempt has no parts, and its outcome is unknown: a record without this line
+// would make a retry return too early.
 func (r *Reservations) run(ctx context.Context, do step, attempts []api.Attempt) []api.Outcome {
 	started := time.Now()
 	parts := make([][]part, len(attempts))
@@ -92,10 +93,7 @@ func (r *Reservations) run(ctx context.Context, do step, attempts []api.Attempt)
 		span.Set("checkout.attempt", a.ID)
 		parts[i], spans[i] = r.split(a.Lines), span
 		for j := range parts[i] {
-			p := &parts[i][j]
-			if p.err == nil {
-				p.call = r.start(ctx, do, a, p)
-			}
+			parts[i][j].call = r.start(ctx, do, a, &parts[i][j])
 		}
 	}
 	return inTime(sameShards(parts), func(i int) api.Outcome {
@@ -104,20 +102,19 @@ func (r *Reservations) run(ctx context.Context, do step, attempts []api.Attempt)
 	})
 }
 
-// split groups lines by shard. A counter whose ID belongs to no shard is assigned to the first shard, where the script
-// records that the counter does not exist.
+// split groups lines by shard. It returns nil if the shard of a line is not known yet. A counter whose ID belongs to no
+// shard is assigned to the first shard, where the script records that the counter does not exist.
 func (r *Reservations) split(lines []api.Line) []part {
 	parts := make([]part, 0, 1)
 	for _, line := range lines {
 		at, err := r.cluster.LocateOrFirst(line.ID)
-		index := -1
-		if err == nil {
-			index = at.Index
+		if err != nil {
+			return nil
 		}
-		i := slices.IndexFunc(parts, func(p part) bool { return p.shard == index })
+		i := slices.IndexFunc(parts, func(p part) bool { return p.at == at })
 		if i < 0 {
 			i = len(parts)
-			parts = append(parts, part{shard: index, at: at, err: err})
+			parts = append(parts, part{shard: at.Index, at: at})
 		}
 		parts[i].lines = append(parts[i].lines, line)
 	}
@@ -179,9 +176,6 @@ const hungAfter = 100 * time.Millisecond
 func (r *Reservations) wait(
 	ctx context.Context, do step, attempt string, p *part, started time.Time,
 ) api.Outcome {
-	if p.err != nil {
-		return api.Outcome{}
-	}
 	reply, err := p.call.Wait(ctx)
 	if err != nil {
 		down := api.Outcome{SilentMS: p.at.Silent().Milliseconds(), Replicated: p.at.Replicated()}

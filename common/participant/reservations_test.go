@@ -101,6 +101,58 @@ func TestAttemptSpansSeveralShards(t *testing.T) {
 
 // If the ID of a counter belongs to no shard, or if the counter does not exist, the attempt is refused, and the refusal
 // is recorded.
+// While the shard of one line is unknown, a step does nothing, and its outcome is unknown. If the step changed the other
+// counters of a shard and stored a record, a later try would find the record and omit the line.
+func TestStepsWaitUntilEveryLineIsLocated(t *testing.T) {
+	t.Parallel()
+	c, servers := testredis.Open(t, "stock", 1, Scripts)
+	s, redis := NewReservations(c, "i:"), servers[0].Client
+	setMap := func(modulus, at int64) {
+		t.Helper()
+		if err := redis.HSet(t.Context(), "{s0}batch", "m", modulus, "n", 10, "at", at).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	know := func(known bool, at int64) {
+		t.Helper()
+		modulus := int64(1)
+		if !known {
+			modulus = 9 // instances reject a map with more shards than they know
+		}
+		setMap(modulus, at)
+		testredis.Eventually(t, "the shard map is read", func() bool { return c.Modulus() > 0 == known })
+	}
+	minted := put(t, servers, 0, 5)
+	if err := redis.Set(t.Context(), "{s0}i:4", 5, 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	a := attempt(far, api.Line{ID: minted, Quantity: 2}, api.Line{ID: "4", Quantity: 1})
+	at := int64(1)
+	for _, c := range []struct {
+		do            step
+		done          api.Code
+		minted, other string // counters after the step
+	}{{reserve, api.Reserved, "3", "4"}, {refund, api.Refunded, "5", "5"}} {
+		know(false, at)
+		before := redis.MGet(t.Context(), counterKey(0, minted), "{s0}i:4").Val()
+		if got := one(t, s, c.do, a); got.Code != api.Unknown || len(got.Shards) != 0 {
+			t.Errorf("%s without a shard map: got %+v, want UNKNOWN without shards", c.do.script.Name(), got)
+		}
+		if got := redis.MGet(t.Context(), counterKey(0, minted), "{s0}i:4").Val(); !slices.Equal(got, before) {
+			t.Errorf("%s without a shard map: the counters are %v, want %v", c.do.script.Name(), got, before)
+		}
+		know(true, at+1)
+		if got := one(t, s, c.do, a); got.Code != c.done {
+			t.Errorf("%s: got %+v, want code %d", c.do.script.Name(), got, c.done)
+		}
+		got := redis.MGet(t.Context(), counterKey(0, minted), "{s0}i:4").Val()
+		if got[0] != c.minted || got[1] != c.other {
+			t.Errorf("%s: the counters are %v, want %s and %s", c.do.script.Name(), got, c.minted, c.other)
+		}
+		at += 2
+	}
+}
+
 func TestReserveRefusesImpossibleCounters(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "stock", 2, Scripts)

@@ -73,7 +73,8 @@ func (m *Member) Cancel(f Founding) error {
 }
 
 // Grant decides about a Founding of another node. This node grants the request only if this node is empty. In the stage
-// Again, its promise must also still be on its disk. Otherwise, a lost disk may have had acknowledged writes.
+// Again, the promise of this node must also still be on its disk. Otherwise, this node may have lost a disk with
+// acknowledged writes.
 func (m *Member) Grant(ctx context.Context, f Founding) Ballot {
 	b := Ballot{Promised: m.promise.Epoch}
 	refuse := func(err error) Ballot {

@@ -104,10 +104,10 @@ func split(p *phase, c cpu) string {
 // in sequence: from the client to order, from order to payment, and from order to stock.
 const scriptsInSequence, requestsInSequence = 4, 3
 
-// soleClient compares the latency of a checkout of one client with the bare chain of its scripts and requests, and with
-// the sum of the latencies of such scripts and requests in two loops. In a loop of one kind, the processors hardly
-// become idle, so the sum is smaller. It counts three requests through the gateway, and only one request uses the
-// gateway.
+// soleClient compares the latency of a checkout of one client with two values: the bare chain of its scripts and
+// requests, and the sum of the latencies of such scripts and requests in two loops, one of scripts only and one of
+// requests only. Two effects distort the sum. It is too small, because the processors hardly become idle in such a
+// loop. It is too large, because all three requests of the sum use the gateway, but only one of a checkout does.
 func (r *report) soleClient(w *strings.Builder) {
 	for _, p := range r.closed {
 		if p.clients != 1 || r.limits == nil {
@@ -206,8 +206,8 @@ const disturbed = 0.1
 func (r *report) checkSection(w *strings.Builder) {
 	fmt.Fprint(w, "\n## Checks\n\n"+
 		"Bench reads back every order after its checkout, and all users and items. A violation is an object that does\n"+
-		"not add up. Checkouts include the warm-up. The last column is the largest number of unconfirmed checkouts\n"+
-		"after a slice.\n\n")
+		"not add up. Checkouts include the warm-up. The last column is the largest number of undecided or unconfirmed\n"+
+		"checkouts after a slice.\n\n")
 	table(w, "measurement | checkouts | orders paid | violations | processors busy, % | by other programs, % | "+
 		"unconfirmed")
 	for _, p := range r.points() {

@@ -106,7 +106,9 @@ func (r *report) measureRejected(ctx context.Context, b *bench) error {
 	return nil
 }
 
-const orderEvery = 140 * time.Microsecond // measureSimple prepares one order for every 140 µs of a slice
+// orderEvery sets the number of orders that measureSimple prepares: one for every 140 µs of a slice. The requests use
+// these orders in turn.
+const orderEvery = 140 * time.Microsecond
 
 // measureSimple alternates each kind of simple request with empty requests.
 func (r *report) measureSimple(ctx context.Context, b *bench) error {

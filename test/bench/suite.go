@@ -106,8 +106,9 @@ func (r *report) measureSystem(ctx context.Context, o options, log *log.Logger) 
 	if r.plan.high == 0 {
 		return nil
 	}
-	// The sequence matters: the parts after "carts" add stock or overwrite orders, so a complete check of the final values
-	// is no longer possible.
+	// The sequence matters: after each of the first two parts, fixture.verify compares all credit and stock with the paid
+	// orders. "rejected checkouts" and "simple requests" change credit or stock without this check, so a later check would
+	// report violations.
 	for _, part := range []struct {
 		name    string
 		measure func(context.Context, *bench) error

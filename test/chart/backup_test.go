@@ -88,7 +88,7 @@ func TestBackup(t *testing.T) {
 		}
 	}
 	if delete(backups, "20261103-030000"); len(backups) != 1 || slices.Collect(maps.Values(backups))[0] != 3 {
-		t.Errorf("backups without the newest old one: %v, want one with 3 volumes", backups)
+		t.Errorf("backups other than 20261103-030000: %v, want only the new one, with 3 volumes", backups)
 	}
 }
 

@@ -21,7 +21,7 @@ func TestBackupThatCannotStartGateway(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		method      string // of the requests about the gateway that fail
-		first, last int    // the numbers of these requests; number 1 is before the stop
+		first, last int    // the numbers of these requests; GET 1 is before the stop, and PATCH 1 is the stop
 		status      int
 		gateways    int
 		annotation  string
@@ -57,7 +57,8 @@ func TestBackupThatCannotStartGateway(t *testing.T) {
 }
 
 // TestBackupAfterKilledRun checks that a run starts the gateway that a killed run has stopped, even if the run itself
-// fails at once. The number of gateways that run counts more than the number that a killed run has stored.
+// fails at once. If some gateways run, the backup ignores the number that a killed run has stored: it starts as many
+// gateways as ran before.
 func TestBackupAfterKilledRun(t *testing.T) {
 	t.Parallel()
 	f := newFakeAPI()
@@ -74,8 +75,8 @@ func TestBackupAfterKilledRun(t *testing.T) {
 	}
 }
 
-// TestBackupPods checks that a backup does nothing while another backup runs, or after a failed pod of its Job. It runs
-// if the other pod is terminating, as on a lost node, or if the earlier pod was killed.
+// TestBackupPods checks that a backup does nothing while another backup runs, or after a failed pod of its Job. The
+// backup runs if the other pod is terminating, as on a lost node, or if the earlier pod was killed.
 func TestBackupPods(t *testing.T) {
 	t.Parallel()
 	const (

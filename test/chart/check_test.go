@@ -18,8 +18,9 @@ import (
 // podIndex is the label that distinguishes the pods of a StatefulSet, and the instances of a service.
 const podIndex = apps.PodIndexLabel
 
-// check runs all checks below. Every address must belong to the right pod. The security, limits, probes and budget of
-// every pod, the configuration of Redis, and the network policies must be correct.
+// check runs all checks below. Every address must belong to the right pod. The security, limits and tolerations of
+// every pod, the configuration of Redis, and the network policies must be correct. A pod must also have probes and a
+// disruption budget, unless it is a test or the pod of a Job.
 func (s *system) check(t *testing.T) {
 	t.Helper()
 	s.checkAddresses(t)

@@ -11,8 +11,8 @@ import (
 	"sync"
 )
 
-// fakeAPI is an API server and an order instance for the backup script. A test replaces the fields after events to
-// change the replies to the script.
+// fakeAPI is an API server and an order instance for the backup script. A test sets the fields after events to change
+// the replies to the script, or the variables of the script.
 type fakeAPI struct {
 	sync.Mutex
 	replicas, generation int
@@ -163,7 +163,8 @@ func selects(selector string, labels map[string]string) bool {
 	return true
 }
 
-// f.old(day) adds a backup of an earlier day. With the label checkout-backup-state, the backup is incomplete.
+// old adds a backup that was taken on this day of November 2026. With the label checkout-backup-state, the backup is
+// incomplete.
 func (f *fakeAPI) old(day int, labels ...string) {
 	f.snapshots[fmt.Sprintf("202611%02d-data-order-redis-0", day)] = map[string]string{
 		"app.kubernetes.io/instance": "shop-1", "checkout-backup": fmt.Sprintf("202611%02d-030000", day)}

@@ -45,7 +45,8 @@ func appVersion(t *testing.T) string {
 	return meta.AppVersion
 }
 
-// wantImages checks that a text names every image of the project, with this prefix and tag.
+// wantImages checks that a text names the images of the services and of the gateway, with this prefix and tag. The
+// text must not name the image of the keeper, because only replicated shards use it.
 func wantImages(t *testing.T, what, text, prefix, tag string) {
 	t.Helper()
 	found := map[string]bool{}
@@ -69,8 +70,8 @@ func renderedText(t *testing.T, values map[string]any) string {
 	return strings.Join(slices.Collect(maps.Values(rendered)), "\n")
 }
 
-// TestNamesAgree checks that all places name the images that CI publishes: the chart with each values file, the
-// published chart, deploy.sh, the plain manifests, and Docker Compose.
+// TestNamesAgree checks that the chart with each values file, the plain manifests and deploy.sh name the images that CI
+// publishes. TestComposeNames and TestPublishedChart check the names in Docker Compose and in the published chart.
 func TestNamesAgree(t *testing.T) {
 	version := appVersion(t)
 	ci, err := publishes(t, "v"+version)
@@ -246,8 +247,8 @@ func TestPublishedChart(t *testing.T) {
 	}
 }
 
-// TestKustomizations checks that the committed kustomizations list the manifests, and that `kubectl apply -f` does not
-// read the kustomizations.
+// TestKustomizations checks that the committed kustomizations list the manifests. TestPlainManifestsAreUpToDate checks
+// that the folders for `kubectl apply -f` contain no kustomization.
 func TestKustomizations(t *testing.T) {
 	for _, m := range plainManifests {
 		path, want := m.kustomization()

@@ -8,8 +8,9 @@ import (
 	"testing"
 )
 
-// replicateKubectl is a stand-in for kubectl in tests of k8s/replicate. It keeps the claims in the folder "claims" and
-// logs all commands except get. A command that contains the text in the file "fail" fails.
+// replicateKubectl is a stand-in for kubectl in tests of k8s/replicate. It keeps the claims in the folder "claims",
+// logs all commands except get, and adds a line to the file "polls" for each "get pods". A command that contains the
+// text in the file "fail" fails. The first command that contains the text in the file "fail-once" also fails.
 const replicateKubectl = `#!/bin/sh
 until [ "$1" = -n ]; do shift; done
 shift 2 # -n namespace

@@ -10,9 +10,10 @@ import (
 	"testing"
 )
 
-// fakeKubectl is a stand-in for kubectl in tests of k8s/restore. It responds to get commands and logs all other
-// commands. Only the first "get pods" finds a pod. A command that contains the text in the file "fail" fails. The first
-// get command that contains the text in the file "fail-once" fails without output.
+// fakeKubectl is a stand-in for kubectl in tests of k8s/restore. It responds to get commands and to "keeper status",
+// and logs all other commands. For each "get pods" of a workload, it adds a line to the file "polls". Only the first
+// such command finds a pod. A command that contains the text in the file "fail" fails. The first command that contains
+// the text in the file "fail-once" fails without output.
 const fakeKubectl = `#!/bin/sh
 until [ "$1" = -n ]; do shift; done
 shift 2 # -n namespace

@@ -41,7 +41,7 @@ func (sn *Snapshot) checkOrders(report func(string, ...any)) {
 }
 
 // checkConservation checks that each user's credit is the deposits minus the paid orders and direct payments, and that
-// each item's stock is the deposits minus the pieces of paid orders.
+// each item's stock is the deposits minus the pieces of paid orders. Any of the uncertain deposits may count as well.
 func (sn *Snapshot) checkConservation(deposits Deposits, report func(string, ...any)) {
 	spent, sold := sn.paidTotals()
 	for user, left := range sn.Credit {

@@ -110,7 +110,7 @@ func (c counterCall) payOrder(at counterState) []counterState {
 		return validIf(at, record == recordNone && paid.amount < 0)
 	case code == 6:
 		return validIf(at, record == recordReturned)
-	case code == -1: // the caller starts again
+	case code == -1: // LOST: the caller calls start_payment again
 		return validIf(at, record == recordNone)
 	}
 	return nil

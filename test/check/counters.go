@@ -43,11 +43,11 @@ type counterState struct {
 // counterCall is a script call and its effect on one counter.
 type counterCall struct {
 	faultproxy.Call
-	record          int   // index in counterState.records
+	record          int   // index in counterState.records; -1: the call uses no record
 	amount          int64 // amount to subtract or to add
 	line            int   // index among the counters of a reserve, release or refund call
 	recordMayBeGone bool  // the record may have expired
-	keyed           bool  // the call has an idempotency key; the index above is the index of the key's record
+	keyed           bool  // the call has an idempotency key, and the field record is the index of the key's record
 }
 
 // Counters checks the histories of counters between two snapshots. It ignores counters that are not in the first
@@ -90,8 +90,8 @@ func Counters(before, after *Snapshot, calls []faultproxy.Call) (violations []st
 	return violations, checked, tooLong
 }
 
-// changesCounter reports whether c.Keys[key] is a counter that the call may change. It assumes that a direct payment
-// that is not for an order (type Payment) has no idempotency key, because its user and purpose already identify it.
+// changesCounter reports whether c.Keys[key] is a counter that the call may change. It assumes that no test sends a
+// direct payment with an idempotency key, because the user and the purpose already identify the payment.
 func changesCounter(c faultproxy.Call, key int) bool {
 	switch name, _ := scriptName(c); name {
 	case "reserve", "release", "refund":

@@ -29,7 +29,7 @@ func TestPaymentViolations(t *testing.T) {
 	for _, c := range []struct {
 		name          string
 		pays, cancels string // responses, comma-separated
-		is            int64  // amount in Redis; 0 without a payment
+		is            int64  // amount in Redis, negative if refunded; 0 without a payment
 		want          bool
 	}{
 		{"paid", "200", "", 5, true},

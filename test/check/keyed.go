@@ -52,7 +52,8 @@ func (k *KeyedRequest) send(c *Client, method, path string) Response {
 	}
 }
 
-// isFinal reports whether the service stores the response with the key. All final responses must be the same.
+// isFinal reports whether a response is final: 200 or 4xx, except 400 and 429, which the service does not store with
+// the key. All final responses must be the same.
 func isFinal(r Response) bool {
 	return !r.Unknown() && r.Status != http.StatusTooManyRequests && r.Status != http.StatusBadRequest
 }

@@ -112,9 +112,10 @@ const (
 )
 
 // effects returns a function that determines from the final lines of the order whether an edit with an unknown outcome
-// took effect. If the edits with known outcomes explain the final quantity of an item, the unknown edits of the item
-// did not take effect. If all edits of the item together explain the quantity, all edits took effect. In other cases,
-// the result is maybeApplied. Every such edit doubles the time of the search.
+// took effect. Two rules apply to an item if its edits with unknown outcomes are all additions, or all removals. If the
+// edits with known outcomes explain the final quantity of the item, no other edit took effect. If all edits together
+// explain the quantity, all edits took effect. In other cases, the result is maybeApplied. Each edit with this result
+// doubles the time of the search.
 func effects(requests []Request, lines map[string]int64) func(Request) effect {
 	type sums struct{ known, added, removed int64 }
 	items := map[string]*sums{}

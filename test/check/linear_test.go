@@ -13,8 +13,8 @@ type reqs = []Request
 func moment(s int) time.Time { return time.Unix(1_700_000_000+int64(s), 0) }
 
 // resp returns a response to a request. The request was sent at moment(from), and the response arrived at moment(to).
-// The last argument is the status, optionally followed by a problem or a JSON body: "200", "409 order-not-open", "200
-// {}".
+// The last argument is the status, optionally followed by a problem or a JSON body, such as "200", "200 {}" or
+// "409 order-not-open".
 func resp(from, to int, what string) Response {
 	status, rest, _ := strings.Cut(what, " ")
 	r := Response{Began: moment(from), Ended: moment(to), Body: rest}

@@ -58,7 +58,7 @@ const (
 const (
 	// minRecordRetention is the retention of confirmed records, 60 s, minus the allowed clock difference, 30 s.
 	minRecordRetention = 30 * time.Second
-	// maxRecordTTL is the longest TTL, 121 s for refunds, plus the allowed clock difference, 30 s.
+	// maxRecordTTL is the longest TTL, 120 s for refunds, plus the allowed clock difference, 30 s, and a margin of 1 s.
 	maxRecordTTL = 151 * time.Second
 )
 

@@ -12,7 +12,8 @@ import (
 	"checkout/test/stack"
 )
 
-// fakeSystem runs the scripts of compose/ against testdata/docker. Its name is the state directory of that script.
+// fakeSystem runs the scripts of compose/ with testdata/docker instead of docker. Its value is the directory $STATE of
+// testdata/docker.
 type fakeSystem string
 
 // newFakeSystem returns a running system. Each file of its shards contains the text "old".
@@ -71,7 +72,7 @@ func (f fakeSystem) write(t *testing.T, text string) {
 	}
 }
 
-// touch creates a file of testdata/docker.
+// touch creates one of the files that control testdata/docker.
 func (f fakeSystem) touch(t *testing.T, name string) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(string(f), name), nil, 0o644); err != nil {
@@ -113,8 +114,9 @@ func content(t *testing.T, dir, shard string) string {
 
 var backupFiles = []string{"order-redis.tar", "payment-redis.tar", "stock-redis.tar"}
 
-// TestBackupStartsTheGateway checks that compose/backup starts the gateway again even if a service is unhealthy
-// (testdata/docker then rejects `docker compose start`) and after a second Ctrl-C, but only if the gateway ran before.
+// TestBackupStartsTheGateway checks that compose/backup starts the gateway again if the gateway ran before the backup.
+// The script must do so although `docker compose start` always fails in testdata/docker, as it does while a service is
+// unhealthy, and although a Ctrl-C interrupts its first `docker start`.
 func TestBackupStartsTheGateway(t *testing.T) {
 	f, dir := newFakeSystem(t), t.TempDir()
 	f.must(t, "backup", dir)
@@ -129,7 +131,8 @@ func TestBackupStartsTheGateway(t *testing.T) {
 	f.checkGateway(t, false)
 }
 
-// TestBackupArguments checks that compose/backup and compose/restore reject missing and further arguments.
+// TestBackupArguments checks that compose/backup and compose/restore reject a missing argument, and that compose/backup
+// rejects a second argument.
 func TestBackupArguments(t *testing.T) {
 	f, dir := newFakeSystem(t), t.TempDir()
 	f.refuses(t, "usage: ", "backup")

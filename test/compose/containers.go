@@ -19,14 +19,14 @@ var (
 	images   = slices.Concat(services, []string{"keeper", gateway})
 )
 
-// Limits in bytes. The image of a service contains a static binary and certificates.
+// Limits in bytes. Each image except the gateway's contains a static binary and certificates.
 const (
 	maxImage     = 20e6
 	certificates = 500e3
 )
 
-// checkImages prints the size of each image. It returns an error if the image of a service is too large, or does not
-// contain the version of this build.
+// checkImages prints the size of each image. It returns an error if the image of a service or of the keeper is too
+// large, or does not contain the version of this build.
 func (r *run) checkImages(ctx context.Context) error {
 	for _, service := range images {
 		text, err := docker(ctx, "image", "inspect", "-f", "{{.Size}}", r.project.image(service))

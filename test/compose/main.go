@@ -33,7 +33,7 @@ import (
 
 const (
 	firstUps        = 3
-	upTimeout       = 2 * time.Minute  // for the first start, with images that are already built
+	upTimeout       = 2 * time.Minute  // for each start without data, with images that are already built
 	recoveryTimeout = 30 * time.Second // after a kill; Docker increases the delay before each restart
 )
 

@@ -79,7 +79,7 @@ func nth(kind string, i int) string {
 	return fmt.Sprintf("%s-%d", kind, i)
 }
 
-// openShards connects to every Redis shard at the address of its container, and to the primary of a replicated shard.
+// openShards connects to every shard at the address of a container: its only Redis, or the primary of its nodes.
 func (p *project) openShards(ctx context.Context) (check.Shards, error) {
 	all, err := p.inspect(ctx)
 	if err != nil {
@@ -196,8 +196,8 @@ func (c container) healthy() bool {
 	return c.State.Running && c.State.Health != nil && c.State.Health.Status == "healthy"
 }
 
-// initialized reports whether this container runs `keeper init` and has exited with status 0. Then a replicated shard
-// is ready for use.
+// initialized reports whether the container has run `keeper init` and exited with status 0. Then a replicated shard is
+// ready for use.
 func (c container) initialized() bool {
 	return strings.Contains(c.service(), "-init") && !c.State.Running && c.State.ExitCode == 0
 }

@@ -33,7 +33,8 @@ func (r *run) replicate(ctx context.Context) error {
 }
 
 // lostNodes kills the primary of the last shard of each service together with its keeper, under load. Then it removes
-// the containers and the volume of the primary, and starts empty ones, as an operator does after the loss of a disk.
+// the containers and the volume of the node that is now the primary, and starts empty ones, as an operator does after
+// the loss of a disk.
 func (r *run) lostNodes(ctx context.Context) error {
 	for _, service := range services {
 		shard := nth(service+"-redis", r.project.shards)
@@ -57,7 +58,7 @@ func (r *run) lostNodes(ctx context.Context) error {
 	return err
 }
 
-// replaceNode removes a node of a replicated shard and its volume, and starts an empty node.
+// replaceNode removes a node of a replicated shard, its keeper and its volume. Then it starts both again, without data.
 func (p *project) replaceNode(ctx context.Context, node string) error {
 	all, err := p.inspect(ctx)
 	if err != nil {
@@ -79,8 +80,8 @@ func (p *project) replaceNode(ctx context.Context, node string) error {
 	return err
 }
 
-// primary returns the name of the container of a shard's primary: the only node that is a master with an epoch, or,
-// while an old primary does not know yet that it was replaced, the master with the highest epoch.
+// primary returns the name of the container of a shard's primary: the master with the highest epoch. An old primary
+// that does not know yet that it was replaced is a master with a lower epoch.
 func (p *project) primary(ctx context.Context, shard string) (string, error) {
 	all, err := p.inspect(ctx)
 	if err != nil {
@@ -100,7 +101,7 @@ func (p *project) primary(ctx context.Context, shard string) (string, error) {
 	return primary, nil
 }
 
-// epoch returns the epoch of a node of a shard, or 0 if the node is not a master.
+// epoch returns the epoch of a node of a shard, or 0 if the node is not a master or has no epoch.
 func (p *project) epoch(ctx context.Context, node container, shard string) (int64, error) {
 	client := redis.NewClient(&redis.Options{Addr: p.redisAddr(node), MaxRetries: -1})
 	defer client.Close()

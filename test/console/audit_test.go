@@ -100,8 +100,8 @@ func (b *browser) checkWidth(width int) {
 	}
 }
 
-// checkFits checks that no visible element is wider than its box, so that nothing is cut off and no part of the page
-// scrolls horizontally.
+// checkFits checks that the content of each visible element is no wider than the element, so that nothing is cut off
+// and no part of the page scrolls horizontally.
 func (b *browser) checkFits() {
 	b.t.Helper()
 	b.report(`(async () => {
@@ -116,8 +116,8 @@ func (b *browser) checkFits() {
 	})()`)
 }
 
-// checkKeyboard checks that the Tab key reaches every control, and that each control shows the focus once the page has
-// drawn it. It ignores controls that are hidden from screen readers.
+// checkKeyboard checks that the Tab key reaches every control, and that each element with the focus has a visible
+// outline. It ignores controls that are hidden from screen readers.
 func (b *browser) checkKeyboard() {
 	b.t.Helper()
 	stops := value[int](b, `(() => {

@@ -1,4 +1,4 @@
-// Compares each page of the lists of the console with the API, and returns the differences.
+// Compares the first three pages of each list of the console with the API, and returns the first difference.
 (async () => {
   const lists = {
     orders: ["/orders/list", (o) => [o.order_id, o.status, o.user_id, o.total_cost, o.pieces]],

@@ -35,7 +35,7 @@ func checkStates(b *browser, s *stack.Stack) {
 	b.t.Helper()
 	value[bool](b, waitScript)
 	resume := func(_ context.Context, name string) error { return s.Resume(name) }
-	demand := func(replicas string) func(string) error { // without so many replicas, the Redis rejects writes
+	demand := func(replicas string) func(string) error { // the Redis has no replica, so "1" makes it reject writes
 		return func(string) error {
 			client := redis.NewClient(&redis.Options{Addr: s.RedisAddrs("stock")[0]})
 			defer client.Close()
@@ -106,7 +106,7 @@ func checkMerge(b *browser) {
 	}
 }
 
-// checkLists compares each list of the page with the API, page by page.
+// checkLists compares the first three pages of each list of the console with the API.
 func checkLists(b *browser) {
 	b.t.Helper()
 	b.report(listsScript)

@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// all is the whole test suite. The shared system, which outlives each single test, uses it as its stack.T.
+// all is the whole test suite. It is the stack.T of the shared system, because that system outlives each single test.
 var all suite
 
 type suite struct{ failed atomic.Bool }

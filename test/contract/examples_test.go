@@ -108,8 +108,9 @@ func (c *caller) buy() map[string]string {
 	return map[string]string{"user_id": user, "item_id": item, "order_id": order}
 }
 
-// TestExamplesAreTrue sends a request for each operation and each problem of the document to a running system. The
-// response must equal the example, except for the parts that the masks replace.
+// TestExamplesAreTrue sends requests for the operations and the problems of the document to a running system. A
+// successful response must equal the example of its operation. The detail of a problem must equal the detail of its
+// example. The test ignores the parts that the masks replace.
 func TestExamplesAreTrue(t *testing.T) {
 	t.Parallel()
 	d, err := Load()
@@ -209,7 +210,7 @@ func maskValues(text string) string {
 	return masks[2].pattern.ReplaceAllString(text, masks[2].with)
 }
 
-// provoke sends requests that provoke each problem.
+// provoke sends requests that provoke each problem that is not in the list unprovoked.
 func (c *caller) provoke(s *stack.Stack) {
 	c.t.Helper()
 	v, direct := c.buy(), c.buy()

@@ -102,7 +102,7 @@ func (s *system) stock(item string) int64 {
 }
 
 // concurrently calls do(0), do(1), …, do(n-1) and waits for all calls. The second argument limits the number of calls
-// at a time. If the test has failed meanwhile, the helper ends the test.
+// at a time. If the test has failed by then, concurrently ends the test.
 func (s *system) concurrently(n, workers int, do func(i int)) {
 	s.t.Helper()
 	var running sync.WaitGroup

@@ -14,8 +14,8 @@ import (
 // gateway would complete the saga before recovery can do so. At the time of the kill, the message of the step is in one
 // of three states:
 //
-//   - lost: Redis receives the message after every order is decided, as a late duplicate
-//   - late: Redis receives the message after the coordinator has died
+//   - lost: Redis has not received the message; the test sends it to Redis after every order is decided
+//   - late: Redis has not received the message; the test sends it to Redis before the coordinator starts again
 //   - done: the script has run, but its reply is lost
 //
 // Each kill also interrupts the recovery of earlier orders.
@@ -121,7 +121,7 @@ func TestRetryAfterCoordinatorDiesGetsTrueOutcome(t *testing.T) {
 				}
 				r := request(s.Client)
 				for until := time.Now().Add(check.DecisionTimeout); r.Unknown() && time.Now().Before(until); {
-					time.Sleep(20 * time.Millisecond) // the gateway responds at once while the order service is down
+					time.Sleep(20 * time.Millisecond) // the response may arrive at once while the order service is down
 					r = request(s.Client)
 				}
 				c.response <- r

@@ -10,8 +10,9 @@ import (
 )
 
 // TestOrderRedisDiesAtCommit checks that a checkout gets 200 if the order's Redis dies at the commit: before the commit
-// runs, or before the commit's reply arrives. The coordinator retries the commit. If Redis is down for longer than the
-// client waits, the client gets 503. The order is decided when Redis is available again, and can be checked out.
+// runs, or before the commit's reply arrives. The coordinator retries the commit. If the coordinator gives up before
+// Redis is available again, the client gets 503. When Redis is available, recovery decides the order, and a new
+// checkout of the order gets 200.
 func TestOrderRedisDiesAtCommit(t *testing.T) {
 	t.Parallel()
 	s, deposits := startProxied(t), check.NewDeposits()
@@ -113,8 +114,7 @@ func TestFlushedScriptsAreReloaded(t *testing.T) {
 }
 
 // TestAbortingOrderHasNoOutcomeBeforeRelease checks that a checkout of an ABORTING order gets 503 until everything is
-// released. The test kills the coordinator before the first release, and then holds all releases of the next
-// coordinator.
+// released. The test holds every release on stock shard 0, and kills the coordinator during the first of them.
 func TestAbortingOrderHasNoOutcomeBeforeRelease(t *testing.T) {
 	t.Parallel()
 	s, deposits := startProxied(t), check.NewDeposits()

@@ -68,7 +68,7 @@ func TestRetriedCheckoutBeginsOnce(t *testing.T) {
 // retries the checkout on a second instance. The next coordinator does not wait until the lease expires.
 func TestCheckoutSurvivesTheRestartOfItsCoordinator(t *testing.T) {
 	t.Parallel()
-	const held = 1500 * time.Millisecond // the gateway holds a checkout for 2 s
+	const held = 1500 * time.Millisecond // less than the 2 s for which the gateway holds a checkout
 	for _, instances := range []int{1, 2} {
 		t.Run(fmt.Sprint(instances), func(t *testing.T) {
 			t.Parallel()
@@ -88,8 +88,8 @@ func TestCheckoutSurvivesTheRestartOfItsCoordinator(t *testing.T) {
 }
 
 // restartAt kills order-1 when a checkout reaches a step, and starts order-1 again. With several instances, another
-// instance may be the coordinator; in this case the kill has no effect. If the start takes too long, as on a busy host,
-// any outcome is allowed.
+// instance may be the coordinator; in this case the kill has no effect. With one instance, any outcome is allowed if
+// order-1 takes longer than the given time to start, as on a busy host.
 func (s *proxied) restartAt(
 	deposits check.Deposits, sa saga, st step, instances int, held time.Duration,
 ) *sagaCase {

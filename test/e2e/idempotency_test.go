@@ -88,9 +88,9 @@ func TestLostReplyIsReplayedForIdempotencyKey(t *testing.T) {
 	}
 }
 
-// TestDeletesLeaveLittleInRedis checks that a DELETE without a key leaves a small record for a minute, and that a
-// refused DELETE leaves no record. A client cannot choose the name of the record. A malformed key gets 400, as on
-// every route.
+// TestDeletesLeaveLittleInRedis checks that a DELETE without an idempotency key leaves a small record for a minute, and
+// that a refused DELETE leaves no record. A client cannot choose the name of the record. A malformed idempotency key
+// gets 400, as on every route.
 func TestDeletesLeaveLittleInRedis(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{})

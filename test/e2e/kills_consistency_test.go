@@ -46,8 +46,8 @@ func TestConsistencyWithKills(t *testing.T) {
 	}
 }
 
-// victims returns the components to kill of a system with n shards and instances of each service: every shard, and one
-// instance of each service, because the instances are alike.
+// victims returns the components to kill in a system with n shards and n instances of each service: every shard, and
+// one instance of each service, because the instances are alike.
 func victims(n int) []string {
 	var names []string
 	for _, service := range []string{"order", "stock", "payment"} {

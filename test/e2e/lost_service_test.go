@@ -13,9 +13,10 @@ import (
 	"checkout/test/stack"
 )
 
-// TestServiceThatLostItsOnlyShardRefusesTheEmptyRedis checks a service whose only Redis comes back empty while all
-// instances are restarted. The instances remember nothing. But the services that call the service know that the shard
-// had data, so no request may get 404 or create anything on the empty Redis. When the data is back, everything works.
+// TestServiceThatLostItsOnlyShardRefusesTheEmptyRedis checks a service whose only Redis comes back empty while the
+// instances of all services are restarted. The restarted instances remember nothing. But the Redis of a caller of the
+// service contains the identity of the lost shard, so no request may get 404 or create anything on the empty Redis.
+// When the data is back, everything works.
 func TestServiceThatLostItsOnlyShardRefusesTheEmptyRedis(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{})
@@ -79,8 +80,8 @@ func (s *system) waitUntilKnown(service, caller string) {
 	})
 }
 
-// loseData kills all instances and the Redis of a service, and starts them again without the data of the service. The
-// returned function does the same, but puts the data back.
+// loseData kills the Redis of a service and the instances of all services, and starts them again without the data of
+// the service. The returned function does the same, but puts the data back.
 func (s *system) loseData(service string) (restore func()) {
 	s.t.Helper()
 	dir := s.RedisDir(service, 0)

@@ -75,7 +75,7 @@ func TestCartIsFrozenDuringAndAfterCheckout(t *testing.T) {
 		}
 	}
 	begin := s.proxies["order"][0].trapCall("begin", c.arg, faultproxy.After)
-	s.must(s.Pause("payment-1")) // pause no Redis: it would become unhealthy before the last edit
+	s.must(s.Pause("payment-1")) // not a Redis: a paused Redis would become unhealthy before the last edit
 	s.send(c)
 	begin.wait()
 	begin.Pass()

@@ -39,7 +39,7 @@ func (s *system) startPrometheus() *prometheus {
 	found := 0
 	config := discovery.ReplaceAllStringFunc(string(shipped), func(match string) string {
 		found++
-		addresses := []string{} // none of the keepers, because the system has no replicated shards
+		addresses := []string{} // empty for the keepers: the system has no replicated shards
 		for _, u := range s.MetricsURLs(discovery.FindStringSubmatch(match)[1]) {
 			addresses = append(addresses, strings.TrimPrefix(u, "http://"))
 		}

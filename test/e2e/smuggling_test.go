@@ -20,8 +20,8 @@ const (
 )
 
 // smugglingRequests are requests that two servers may parse differently. {} stands for a whole request that only one
-// of the servers would find, {n} for the length of this request in bytes, {x} for the same length in hexadecimal, and
-// @ for the address of the internal port.
+// of the servers would find, {n} for the length of this request in bytes, {x} for the same length in hexadecimal, {n+5}
+// for the length with the five bytes of an empty chunk, and @ for the address of the internal port.
 var smugglingRequests = map[string]string{
 	"CL.TE":           postHead + "Content-Length: {n+5}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{}",
 	"TE.CL":           postHead + "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n{x}\r\n{}\r\n0\r\n\r\n",

@@ -101,8 +101,8 @@ func (s *system) readiness(service string) (status int, missing []string, err er
 	return response.StatusCode, ready.Missing, err
 }
 
-// TestUnavailableServiceGets503 checks that the gateway responds with 503 for a service that is down. The
-// running services report that service unavailable.
+// TestUnavailableServiceGets503 checks that the gateway responds with 503 for a service that is down. The services
+// that call this service report it unavailable in /readyz.
 func TestUnavailableServiceGets503(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{})

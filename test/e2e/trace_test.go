@@ -199,9 +199,9 @@ func TestConcurrentCheckoutsHaveSeparateTraces(t *testing.T) {
 	}
 }
 
-// TestTracesOfClientsAreIgnored checks that a client cannot choose the ID of a trace or force the sampling of a trace,
-// neither at the gateway nor at the public port. The sampler of the second system samples no trace unless a client
-// asks for sampling.
+// TestTracesOfClientsAreIgnored checks that neither the gateway nor the public port lets a client choose the ID of a
+// trace or force the sampling of a trace. The sampler of the second system would sample a trace only if a client asks
+// for sampling.
 func TestTracesOfClientsAreIgnored(t *testing.T) {
 	t.Parallel()
 	c := newCollector(t)

@@ -5,8 +5,8 @@
 set -eu
 shop=${GATEWAY_URL:-http://localhost:8000}
 
-# call METHOD PATH [curl options] prints the response, or an error response on stderr. It retries a request that was shed (429) or
-# that has an unknown outcome (503). The idempotency key makes retries of writes safe.
+# call METHOD PATH [curl options] prints the response, or an error response on stderr. It retries a request that was
+# shed (429) or that has an unknown outcome (503). The idempotency key makes retries of writes safe.
 call() {
     method=$1 path=$2
     shift 2

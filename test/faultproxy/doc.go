@@ -1,6 +1,6 @@
-// Package faultproxy forwards connections between the processes of a system and injects network faults. It can cut,
-// delay, drop and duplicate messages. It understands two protocols: Redis commands, and HTTP/1.1 requests. It forwards
-// other protocols as bytes.
+// Package faultproxy forwards connections between the processes of a system and injects network faults. It can cut
+// connections, and delay, drop and duplicate messages. It understands two protocols: Redis commands, and HTTP/1.1
+// requests. It forwards other protocols as bytes.
 //
 //	proxy.go, link.go     a listener and its target; a connection
 //	faults.go, random.go  the faults, and the seeded random numbers that select messages for the faults

@@ -53,7 +53,8 @@ func (s sources) text(file string) (string, error) {
 	return string(text), err
 }
 
-// programsOf returns the programs that contain a file: services or the keeper.
+// programsOf returns the programs that get an edit of a file. The keeper also contains files of the folder common, but
+// it never gets an edit of these files.
 func programsOf(file string) []string {
 	first, _, _ := strings.Cut(file, "/")
 	switch {

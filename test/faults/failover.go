@@ -28,8 +28,8 @@ var failoverScenario = scenario{
 
 const (
 	failoverRound  = 20 * time.Second
-	failoverShards = 3 // maximum number of shards with a fault at the same time
-	failoverRate   = 150
+	failoverShards = 3   // maximum number of shards with a fault at the same time
+	failoverRate   = 150 // requests per second of all clients, unless the flag -rate is set
 
 	servedWithin = 10 * time.Second // maximum time from the end of a fault until its shard serves
 	wholeWithin  = 30 * time.Second // maximum time from the end of a fault until both other nodes follow the primary

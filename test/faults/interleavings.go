@@ -147,8 +147,8 @@ func killOrdersAt(k kind, point string, down time.Duration) runFunc {
 	}
 }
 
-// holdWhile returns a runFunc that holds a request at all the given fail points and then runs the caller's function.
-// Afterwards it resumes the request at the last point.
+// holdWhile returns a runFunc that sends a request, waits until each of the fail points has paused a step, and then
+// runs the caller's function. Afterwards it resumes the step at the last point.
 func holdWhile(k kind, do func(context.Context, *rig, *heldOrder) error, points ...string) runFunc {
 	return func(ctx context.Context, s *rig) error {
 		h, err := s.holdAt(ctx, k, actionPause, points...)

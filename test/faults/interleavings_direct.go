@@ -9,8 +9,9 @@ import (
 	"checkout/test/check"
 )
 
-// Interleavings of a checkout with a direct payment for the same order, and with a batch_init of the order's item. The
-// payment or the batch_init is paused after it has found no conflicting attempt.
+// Interleavings of a checkout with a direct payment for the same order, and with a batch_init of the order's item. In
+// all of them except paymentAfterCheckout, the payment or the batch_init is paused after it has found no conflicting
+// attempt.
 var (
 	// The checkout begins while the direct payment is in progress.
 	checkoutDuringPayment = &interleaving{"a checkout begins while its order is being paid directly",

@@ -21,7 +21,7 @@ var (
 	// The services and the replicas still reach the old primary.
 	oldPrimaryServes = &interleaving{"an old primary is reachable after an election", onShard(runOldPrimary(false))}
 
-	// Like oldPrimaryServes, but the third node also receives a beat of the old primary after it has voted.
+	// Like oldPrimaryServes, but after its vote for the winner, the third node receives beats of the old primary.
 	oldPrimaryBeats = &interleaving{"a beat of the old primary arrives after an election", onShard(runOldPrimary(true))}
 
 	// One replica is stale when the primary dies. Only this replica can ask the other replica for a vote.
@@ -147,7 +147,8 @@ func runOldPrimary(beats bool) func(context.Context, *shardRun) error {
 		for _, other := range r.others {
 			r.setClients(other, []int{0, 1}, faultproxy.Faults{Cut: true})
 		}
-		// The client writes during the election too. On a busy host, the old primary may step down soon after it.
+		// The client also writes during the election, because on a busy host, the old primary may step down soon after the
+		// election.
 		r.ledger.run()
 		r.isolate(r.primary, r.others[:], false, true, faultproxy.Faults{Cut: true})
 		winner := r.elected(ctx)
@@ -160,7 +161,9 @@ func runOldPrimary(beats bool) func(context.Context, *shardRun) error {
 		}
 		sleep(ctx, 1500*time.Millisecond)
 		r.ledger.stop()
-		if beats { // cut the link again, so that the winner's beats arrive before the old primary steps down
+		// Cut the link again. Otherwise a reply of the third node could make the old primary step down before the winner's
+		// beats arrive.
+		if beats {
 			r.setLink(r.primary, r.others[0]+r.others[1]-winner, false, true, faultproxy.Faults{Cut: true})
 		}
 		for i, from := range r.others {

@@ -26,9 +26,10 @@ var (
 )
 
 // resumeRefused sends a request to the first order instance while that instance is paused. Then resumeRefused makes the
-// second instance refuse requests, adds credit, and resumes the first instance. Each rune is the ID of a request: one
-// request to the first instance, and then one or more requests to the second instance. If disconnect is true, the
-// client of the first instance disconnects.
+// second instance refuse requests, adds credit, and resumes the first instance. Each rune stands for one request and
+// determines the name of the request: first for the request to the first instance, and refused for the requests to the
+// second instance. A request with the same rune as an earlier one is a retry. If disconnect is true, the client of the
+// first instance disconnects.
 func (s *rig) resumeRefused(ctx context.Context, disconnect bool, first rune, refused ...rune) error {
 	const header = "X-Checkout-Id"
 	requestID := func(letter rune) string { return strings.Repeat(string(letter), 32) }

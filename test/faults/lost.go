@@ -66,7 +66,8 @@ func (m *mixRun) loseService(ctx context.Context) error {
 	}
 	wantRefused("payment-1")
 	wantRefused("payment-2")
-	// Now all instances that report or refuse start at the same time.
+	// Restart the order instances, which report the loss, and the payment instances, which refuse the shards. All four
+	// are down at the same time, so no process keeps its knowledge of the loss in memory.
 	all := append([]string{"order-1", "order-2"}, instances...)
 	if err := m.whileStopped(ctx, all, func() error { return nil }); err != nil {
 		return err

@@ -23,7 +23,7 @@ var matrixScenario = scenario{
 
 const (
 	pauseForGood = 13 * time.Second // longer than a coordinator's total budget, so that recovery takes over
-	cellTimeout  = time.Minute      // maximum time for all tries of one cell; a try fails if the step runs elsewhere
+	cellTimeout  = time.Minute      // maximum time for all tries of a cell; a try fails if another instance runs the step
 	retryPause   = 100 * time.Millisecond
 	pointTimeout = 20 * time.Second // maximum time until an order reaches the point, possibly during recovery
 )
@@ -145,7 +145,8 @@ func (m *matrixRun) try(ctx context.Context, p matrixPoint, action, name string)
 		}
 		defer m.points.disarm(ctx, paused, m.points.instances("order")...)
 	} else if action == actionKill {
-		instances = instances[m.pick(len(instances)):][:1] // the gateway retries the checkout on the second instance
+		// Arm only one instance, because the gateway retries the checkout on another instance.
+		instances = instances[m.pick(len(instances)):][:1]
 	}
 	point := armedPoint{
 		Name: name, Point: p.point, About: p.about(o), Action: action, PauseMS: p.pause().Milliseconds(),

@@ -2,9 +2,10 @@ package main
 
 import "slices"
 
-// mutation is a deliberate fault in the services, and an interleaving in which the fault leads to a violation.
+// mutation is a deliberate error in the services or the keeper, and an interleaving in which the error leads to a
+// violation.
 type mutation struct {
-	name         string // describes the fault
+	name         string // describes the error
 	edits        []edit // applied after shortTimes
 	redisArgs    []string
 	interleaving *interleaving

@@ -24,7 +24,7 @@ type options struct {
 	duration  time.Duration // total duration of all trials of a timed scenario
 	seed      uint64
 	clients   int
-	rate      float64 // requests per second of all clients together; 0 means unlimited
+	rate      float64 // requests per second of all clients together; 0 means the default of the scenario
 	race      bool
 	report    string
 	only      string // run only the mutations, floods and failover faults whose names contain this text
@@ -40,8 +40,9 @@ func parseOptions(args []string, usage io.Writer) (options, error) {
 	flags.DurationVar(&o.duration, "duration", 40*time.Second,
 		"total duration of scenario mix, and of scenario failover, over all sizes")
 	flags.Uint64Var(&o.seed, "seed", 0, "seed of all random choices; 0 means a random seed")
-	flags.IntVar(&o.clients, "clients", 12, "number of concurrent clients in scenario mix")
-	flags.Float64Var(&o.rate, "rate", 0, "requests per second of all clients in scenario mix together; 0 means unlimited")
+	flags.IntVar(&o.clients, "clients", 12, "number of concurrent clients in scenarios mix, identity and failover")
+	flags.Float64Var(&o.rate, "rate", 0, "requests per second of all clients (see -clients) together; "+
+		fmt.Sprintf("0 means %d in scenario failover, and unlimited in the others", failoverRate))
 	flags.BoolVar(&o.race, "race", false, "build the services with the race detector; a data race is a violation")
 	flags.StringVar(&o.report, "o", "bin/faults.md", "write the report in Markdown to this `file`")
 	flags.StringVar(&o.only, "only", "",

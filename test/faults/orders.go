@@ -142,7 +142,8 @@ func (o *testOrder) pay(c *check.Client) bool {
 	return o.paid
 }
 
-// sendUntilKnown sends the order's request until the outcome is known, for at most check.DecisionTimeout.
+// sendUntilKnown repeats the order's request until the outcome is known and the response is not 429, for at most
+// check.DecisionTimeout.
 func (o *testOrder) sendUntilKnown(c *check.Client) check.Response {
 	for until := time.Now().Add(check.DecisionTimeout); ; time.Sleep(50 * time.Millisecond) {
 		r := o.send(c)

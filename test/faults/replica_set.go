@@ -79,7 +79,7 @@ func (r *replicaSet) current(ctx context.Context) (primary int, err error) {
 			replicas++
 		}
 	}
-	if primary < 0 || replicas != 4 {
+	if primary < 0 || replicas != 4 { // two replicas, each counted twice: by the primary and by its own keeper
 		return primary, fmt.Errorf("%s has no primary, or not two replicas:%s", r, text)
 	}
 	return primary, nil

@@ -24,7 +24,8 @@ type interleaving struct {
 type runFunc func(ctx context.Context, s *rig) error
 
 // rig is the small system for an interleaving. It has two order instances, so that two coordinators can compete. The
-// rig has two stock shards, so that one shard can reserve while the other shard refuses.
+// rig has two stock shards, so that one shard can reserve while the other shard refuses. If the shards are replicated,
+// the rig has two stock instances and one stock shard instead.
 type rig struct {
 	*system
 	orders  *testOrders

@@ -83,7 +83,8 @@ func (r *run) backUp(values string) func(context.Context) error {
 	}
 }
 
-// backUpNow runs the CronJob of the backups once. It logs for how long the shop paid no order.
+// backUpNow runs the CronJob of the backups once. For the backup "loaded", which runs under load, it also logs for how
+// long the shop paid no order.
 func (r *run) backUpNow(ctx context.Context, s *shop.Shop, name string) error {
 	began := time.Now()
 	if _, err := r.kube(ctx, "create", "job", "backup-"+name, "--from=cronjob/backup"); err != nil {

@@ -114,7 +114,8 @@ func (c *cluster) state(ctx context.Context) string {
 	return pods + "\n" + steps.Last(events, 15) + "\n" + steps.Last(logs, 60)
 }
 
-// restarts returns the UID and the restart count of each pod as "UID/count", by pod name, without terminating pods.
+// restarts returns the UID of each pod and the restart count of its first container as "UID/count", by pod name,
+// without terminating pods.
 func (c *cluster) restarts(ctx context.Context) (map[string]string, error) {
 	text, err := c.kube(ctx, "get", "pods", "-l", ours, "-o",
 		"go-template={{range .items}}{{if not .metadata.deletionTimestamp}}"+

@@ -31,8 +31,8 @@ func (r *run) killAndWait(ctx context.Context, pod, process string) error {
 	})
 }
 
-// killInstances kills one instance of each service under load. Requests in flight on these instances may fail, at most
-// one per client.
+// killInstances kills one instance of each service under load. Requests in flight on these instances may fail: for each
+// killed instance, at most one per client.
 func (r *run) killInstances(ctx context.Context) error {
 	return r.underLoad(ctx, clients*len(services), func(s *shop.Shop) error {
 		for _, service := range services {

@@ -37,7 +37,7 @@ spec:
           sleep %[3]d
           kubelets=$(grep -lx kubelet /proc/[0-9]*/comm | cut -d / -f 3)
           case $kubelets in
-          *[!0-9]*) # several nodes on one host: take the kubelet with the name of this one
+          *[!0-9]*) # several nodes on one host: take the kubelet of this node
               for p in $kubelets; do
                   tr '\0' ' ' </proc/$p/cmdline | grep -q -- "--hostname-override=%[1]s " && kubelet=$p
               done ;;

@@ -28,7 +28,7 @@ func (r *run) loseNode(ctx context.Context) error {
 		return err
 	}
 	if node == "" {
-		r.Logf("skipped: every node runs a Redis, or no instance")
+		r.Logf("skipped: every node runs a Redis, or no pod of the system")
 		return nil
 	}
 	var stopped time.Time
@@ -44,12 +44,12 @@ func (r *run) loseNode(ctx context.Context) error {
 		err = s.AwaitDecided(ctx, buys, recoveryTimeout)
 	}
 	s.Stop()
-	late := r.lateFailures(s, stopped) // before closeShop, which drops the responses
+	late := r.lateFailures(s, stopped) // before closeShop, which adds the responses of its audit
 	return errors.Join(err, thawErr, late, r.closeShop(ctx, s, anyNumber))
 }
 
-// nodeWithoutRedis returns the name of a node and the UIDs of the system's pods on this node. The node runs instances,
-// but no Redis.
+// nodeWithoutRedis returns the name of a node that runs pods of the system but no Redis, and the UIDs of these pods. If
+// there is no such node, the name is empty.
 func (r *run) nodeWithoutRedis(ctx context.Context) (node string, uids []string, err error) {
 	text, err := r.kube(ctx, "get", "pods", "-l", ours, "--field-selector=status.phase=Running", "-o",
 		"jsonpath={range .items[*]}{.spec.nodeName} {.metadata.name} {.metadata.uid}{\"\\n\"}{end}")

@@ -7,8 +7,8 @@
 // pods of primaries under load. It backs up and restores single and replicated shards, and resizes volumes, if the
 // cluster has a storage class that can do this. At the end it removes everything, unless KEEP is 1.
 //
-// test-k8s uses separate namespaces. It cordons every node for some seconds. If a node runs no Redis, test-k8s
-// stops the kubelet of that node for three minutes. So the cluster should have no other users.
+// test-k8s uses separate namespaces. It cordons every node for about a minute. If a node runs pods of the system but no
+// Redis, test-k8s stops the kubelet and these pods for 150 s. So the cluster should have no other users.
 //
 //	KUBECTL, HELM   commands (kubectl, helm)
 //	LOAD            command that loads local images into the cluster, for example minikube image load
@@ -17,7 +17,8 @@
 //	GATEWAY_URL     URL of the gateway for this computer (the first node's address and the Service's port)
 //	CONFORM         command that checks manifests on its standard input, for example kubeconform -strict -
 //	VALUES          values for --set of every installation, for example machine.cpu=50m,redis.cpu=50m,gateway.cpu=50m
-//	REPLICATED      values for --set with replicated shards, such as redis.image=…; Redis needs WAITAOF (7.2)
+//	REPLICATED      values for --set in the steps with replicated shards or backups, such as redis.image=…; replicated
+//	                shards need WAITAOF (Redis 7.2)
 //	NAMESPACE       the namespace (checkout-test)
 //	PYTHON          Python with requests and aiohttp (/usr/bin/python3)
 //	FROM            part of the name of the first step to run; earlier steps must have run before

@@ -15,8 +15,8 @@ import (
 // replicatedShards are the values of a system whose shards have three nodes.
 const replicatedShards = oneShard + ",redis.replicas=3"
 
-// installReplicated installs a system with replicated shards, and checks that it works. An upgrade to the same values
-// then runs the Jobs that initialize the shards a second time. The Jobs must do nothing.
+// installReplicated installs a system with replicated shards, and checks that it works. The Jobs of the installation
+// initialize the shards. Then an upgrade to the same values runs these Jobs again. This time they must do nothing.
 func (r *run) installReplicated(ctx context.Context) error {
 	deploy := func() error { return r.upgradeReplicated(ctx, replicatedShards) }
 	if err := r.install(ctx, deploy); err != nil {
@@ -33,8 +33,8 @@ func (r *run) upgradeReplicated(ctx context.Context, values string) error {
 	return r.upgrade(ctx, values)
 }
 
-// deletePrimaries deletes the pod of a primary of each service under load, once gracefully and twice with SIGKILL. It
-// logs how long no order was paid.
+// deletePrimaries deletes the pod of one primary of each service under load: gracefully for order, and with SIGKILL for
+// stock and payment. It logs how long no order was paid.
 func (r *run) deletePrimaries(ctx context.Context) error {
 	return r.underLoad(ctx, anyNumber, func(s *shop.Shop) error {
 		for _, service := range services {
@@ -87,12 +87,12 @@ func (r *run) restartReplicated(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		r.Logf("no order was paid for at most %.1f s", longestGap(s.PaidTimes(), began).Seconds())
+		r.Logf("the longest time without a paid order was %.1f s", longestGap(s.PaidTimes(), began).Seconds())
 		return nil
 	})
 }
 
-// primary returns the pod of the primary of a replicated shard. It waits until a replica is in sync.
+// primary returns the pod of the primary of a replicated shard. It waits until the shard has a primary and a replica.
 func (c *cluster) primary(ctx context.Context, set string) (pod string, err error) {
 	return pod, check.Poll(ctx, recoveryTimeout, func(ctx context.Context) error {
 		table, err := c.kube(ctx, "exec", set+"-0", "-c", "keeper", "--", "/keeper", "status")

@@ -34,7 +34,8 @@ type pay struct {
 	token int8 // the payment in progress that the request has started or joined
 }
 
-// directRules are the rules of the protocol. A mutation turns one rule off.
+// directRules are the rules of the protocol. A mutation turns one rule off. The names of the mutations in the test say
+// what happens without each rule.
 type directRules struct {
 	reserveWaits, reserveRefuses, reserveDeletes, asksOrder, needsToken bool
 }

@@ -28,7 +28,7 @@
 // protocol allows.
 //
 // For an attempt's reservation on a shard, one event represents both the deadline and the expiry of the record. While
-// the record exists, scripts return the record and ignore the deadline. After the event, scripts return EXPIRED,
+// the record exists, scripts return the record and ignore the deadline. After the event, reserve returns EXPIRED,
 // because the record expires after the deadline. The model assumes that no shard's clock is set back by more than 60 s,
 // the time between deadline and expiry.
 //
@@ -51,7 +51,7 @@
 //     attempt, then the attempt was closed. The client gets 4xx with the reason of this attempt.
 //   - If begin returns NOT_FOUND, the client gets 4xx. The same applies if begin returns REFUNDING or CANCELLED for
 //     another attempt. There is one exception: if an earlier call of begin, whose reply was lost, has started the
-//     attempt, then a batch_init may have overwritten the order after it was PAID. The client gets 503.
+//     attempt, then a batch_init may have overwritten the order after it was PAID. In this case, the client gets 503.
 //   - If begin returns REFUNDING or CANCELLED for the attempt of the call, the client gets 200, because the order was
 //     paid.
 //   - If a request joined an attempt, its 4xx response has the reason of this attempt. A duplicate of the request's

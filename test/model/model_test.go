@@ -61,7 +61,8 @@ var configurations = []struct {
 	},
 }
 
-// skipLarge skips configurations that are too large to explore in every run.
+// skipLarge skips a configuration that is too large to explore in every run, unless -model.large is set. If it does not
+// skip the configuration, it makes the test parallel.
 func skipLarge(t *testing.T, states int) {
 	t.Helper()
 	if states > largest && !*large {

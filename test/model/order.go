@@ -31,7 +31,7 @@ const (
 	Nothing   Code = ""         // no code: an event, or a claim that finds nothing to do
 )
 
-// codeFor returns the reply to a script call that names attempt i and does not change the order.
+// codeFor returns the code for the order's state, in the reply to a script call that names attempt i.
 func (s *state) codeFor(i uint8) Code {
 	switch s.order {
 	case gone:
@@ -79,7 +79,9 @@ func (m *Model) begin(s *state, i, after uint8, leaseExpired bool) Code {
 	}
 	a := s.at(i)
 	for p := range a.records {
-		if a.records[p] == expired { // a mutation begins an attempt twice, with a new deadline
+		// The new attempt has a new deadline. An earlier deadline may have passed only if a mutation begins the attempt
+		// twice, or if a wild walk has let a deadline pass before begin.
+		if a.records[p] == expired {
 			a.records[p] = none
 		}
 	}

@@ -55,7 +55,7 @@ func (m *Model) Walk(rng *rand.Rand, n int, wild bool) []Step {
 		if calls = m.calls(&s, calls[:0]); wild {
 			calls = m.wild(&s, calls)
 		}
-		early := i < n/2 // no Remove yet, because nothing more can happen to a removed order
+		early := i < n/2 // no Remove yet, because little can happen to a removed order
 		calls = slices.DeleteFunc(calls, func(c call) bool {
 			return s.isNoOpEdit(c) || early && c.script == Remove
 		})

@@ -116,7 +116,7 @@ func (s *Shop) readBalances(ctx context.Context, sn *check.Snapshot) (violations
 	return violations
 }
 
-// unexpected lists the responses whose status is not 200, 402, 409, 429 or 503. Status 0 stands for a lost response.
+// unexpected lists the responses whose status is not 200, 402, 409, 429, 503 or 0. Status 0 stands for a lost response.
 // Faults do not justify any other status: for example, a 404 would mean that a created object is missing.
 func (s *Shop) unexpected() (violations []string) {
 	for _, r := range s.Responses() {
@@ -147,7 +147,7 @@ func (s *Shop) AwaitDecided(ctx context.Context, n int64, timeout time.Duration)
 	until := s.Decided() + n
 	return check.Poll(ctx, timeout, func(context.Context) error {
 		if left := until - s.Decided(); left > 0 {
-			return fmt.Errorf("%d checkouts or cancels are still undecided, want 0", left)
+			return fmt.Errorf("%d more checkouts and cancels are decided, want %d", n-left, n)
 		}
 		return nil
 	})
@@ -204,7 +204,8 @@ func (s *Shop) AwaitShards(ctx context.Context, n int, timeout time.Duration) er
 	return nil
 }
 
-// PaidTimes returns the times of the 200 responses to checkouts since the last Forget, in order.
+// PaidTimes returns the times of the 200 responses to checkouts since the last Forget, and to all checkouts of orders
+// paid by Buy, in order.
 func (s *Shop) PaidTimes() (times []time.Time) {
 	for _, h := range s.histories {
 		for _, r := range h.Checkouts {

@@ -7,7 +7,7 @@ import (
 	"checkout/test/check"
 )
 
-// Histories returns the histories of all orders since the last Forget.
+// Histories returns the histories of all orders since the last Forget, and of all orders paid by Buy.
 func (s *Shop) Histories() []*check.History { return s.histories }
 
 // Violations lists contradictions between the recorded responses and a snapshot. The clients must have stopped.
@@ -52,7 +52,7 @@ func (s *Shop) Summary() string {
 		check.Tally(other))
 }
 
-// Responses returns all responses since the last Forget.
+// Responses returns all responses since the last Forget, and all responses for orders paid by Buy.
 func (s *Shop) Responses() []check.Response {
 	all := slices.Clone(s.responses)
 	for _, h := range s.histories {

@@ -14,10 +14,10 @@ type measurement struct {
 	perPeer         bool    // messages for all shards of a peer share HTTP requests
 }
 
-// Values of measurement.slower. They compare the CPU time of a checkout with 256 clients and one shard. In the first
-// series, the closed loop of docs/results/bench/report.md, it was 241 µs. The report measured several shards while
-// three systems ran on the host: there, it was 321 µs. The last series is that of docs/adr/0007-http-batching.md. On
-// the day of that series, it was 269 µs.
+// Values of measurement.slower: the CPU time of a checkout with 256 clients and one shard, relative to the same time in
+// the first series. The first series is the closed loop of docs/results/bench/report.md: 241 µs. The report measured
+// several shards while three systems ran on the host: 321 µs. The last series is that of
+// docs/adr/0007-http-batching.md: 269 µs on that day.
 const (
 	besideOthers = 321.0 / 241
 	december     = 269.0 / 241

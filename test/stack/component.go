@@ -164,8 +164,8 @@ func (c *component) start(ctx context.Context) error {
 	}
 }
 
-// signal sends a signal to the main process, or to its whole process group. It returns the main process. The last
-// argument must be true if the signal makes the process exit.
+// signal sends a signal to the main process, or to its whole process group. It returns the main process. If stops is
+// true, the exit of the process is expected, so onExit is not called.
 func (c *component) signal(sig syscall.Signal, group, stops bool) (*process, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

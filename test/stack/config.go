@@ -52,8 +52,8 @@ type Config struct {
 	RedisPassword string   // password of every redis-server; empty: none
 	RedisArgs     []string // more arguments for every redis-server
 
-	// Env adds "KEY=value" entries to environments. The map key is the name of a component, the name of a service for
-	// all its instances, or "" for all instances.
+	// Env adds "KEY=value" entries to environments. The map key is the name of a component other than nginx, the name of
+	// a service for all its instances, "keeper" for all keepers, or "" for all instances and keepers.
 	Env map[string][]string
 
 	Race    bool    // build the services with the race detector; Close then reports data races

@@ -140,7 +140,7 @@ func TestProblemTypesResolve(t *testing.T) {
 	for _, e := range api.Errors() {
 		status, page := request(t, "GET", s.Gateway()+e.Type(), "")
 		if status != http.StatusOK || !strings.Contains(page, "<h1>"+e.Name+"</h1>") {
-			t.Errorf("page %s: got %d %s, want 200 and the title", e.Type(), status, page)
+			t.Errorf("page %s: got %d %s, want 200 and the heading %s", e.Type(), status, page, e.Name)
 		}
 	}
 	root, err := stack.Root()

@@ -180,7 +180,7 @@ func TestGatewayRetriesOnlyIdempotentRequests(t *testing.T) {
 	for request, want := range map[string]int{
 		"POST /orders/create/u":         http.StatusServiceUnavailable,
 		"POST /orders/addItem/o/i/1":    http.StatusServiceUnavailable,
-		"DELETE /orders/removeItem/o/i": http.StatusNotFound, // the gateway adds an idempotency key
+		"DELETE /orders/removeItem/o/i": http.StatusNotFound, // X-Delete-Id makes the retry of a DELETE safe
 		"DELETE /orders/remove/o":       http.StatusNotFound,
 		"POST /orders/checkout/o":       http.StatusNotFound, // the status from order-2
 		"GET /orders/find/o":            http.StatusNotFound,
@@ -271,7 +271,8 @@ func TestGatewayWorkersShareFailures(t *testing.T) {
 		}
 		time.Sleep(50 * time.Millisecond) // leaves the processors to other tests
 	}
-	// nginx counts whole seconds, so a timeout of 1 s can last 2 s.
+	// nginx compares whole seconds: after a failure, it skips the instance until the end of the next second. So it tries
+	// the instance at most once in 2 s, except at the start of the test.
 	took := time.Since(begun)
 	if got, most := received.Load(), 2+int64(took/(2*time.Second)); got < 2 || got > most {
 		t.Errorf("the failing instance received %d requests in %v, want 2 to %d", got, took, most)

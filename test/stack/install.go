@@ -32,8 +32,9 @@ func SystemPackages() []Package {
 // ReplicaPackages returns the packages that Start also needs if Config.Replicas is 3.
 func ReplicaPackages() []Package { return []Package{{"valkey-server", replicaServer()}} }
 
-// replicaServer returns the server program of shards with three nodes. The Redis of Debian 12 has no WAITAOF. The
-// variable VALKEY names another program: Valkey 8 or newer, or Redis 7.2 or newer.
+// replicaServer returns the server program of shards with three nodes. The default is Valkey, because the Redis of
+// Debian 12 has no WAITAOF. The environment variable VALKEY names another program: Valkey 8 or newer, or Redis 7.2 or
+// newer.
 func replicaServer() string { return cmp.Or(os.Getenv("VALKEY"), "valkey-server") }
 
 // CheckPackages returns the packages that `make check` needs.

@@ -86,8 +86,9 @@ func filled(t *testing.T, dir string, writes int) (incr string) {
 }
 
 // TestRedisStartsAfterACrash checks files as a crash of the host may leave them, with NUL bytes or part of a command
-// after the last whole command. Redis must start with every acknowledged write. If other bytes follow the NUL bytes,
-// redis-start must cut nothing, and Redis must not start.
+// after the last whole command. Redis must start with every acknowledged write. But if the last whole command is followed
+// by garbage, or by NUL bytes and another command, Redis must not start, and redis-start must cut nothing except NUL
+// bytes at the end.
 func TestRedisStartsAfterACrash(t *testing.T) {
 	t.Parallel()
 	nul := func(n int) string { return strings.Repeat("\x00", n) }
@@ -139,8 +140,8 @@ func TestRedisStartsAfterACrash(t *testing.T) {
 	}
 }
 
-// TestRedisStartDoesNotCutWhatItCannotRead checks that redis-start cuts nothing if it cannot read the end of the file.
-// In this test, redis-start can read only the last 100 bytes.
+// TestRedisStartDoesNotCutWhatItCannotRead checks that redis-start cuts no byte that it cannot read. In this test, the
+// file ends with 1,000 NUL bytes, and redis-start can read only the last 100 bytes.
 func TestRedisStartDoesNotCutWhatItCannotRead(t *testing.T) {
 	t.Parallel()
 	bin := t.TempDir()

@@ -160,7 +160,7 @@ var actions = map[string]func(sv *Supervisor, name string) error{
 
 func (sv *Supervisor) kill(name string) error {
 	sv.mu.Lock()
-	defer sv.mu.Unlock() // sv.restart reads sv.killed after the exit
+	defer sv.mu.Unlock() // not before sv.killed is set, because sv.restart reads it after the exit
 	err := sv.stack.Crash(name)
 	sv.killed[name] = err == nil
 	return err

@@ -85,7 +85,7 @@ func TestBackupAndRestore(t *testing.T) {
 	out.await(t, "started the gateway on SIGUSR2")
 	unfinished := t.TempDir()
 	backupWithGateway(t, data, unfinished)
-	out.await(t, "(?s)(started the gateway on SIGUSR2.*){3}") // the second one of the other program
+	out.await(t, "(?s)(started the gateway on SIGUSR2.*){3}") // the second is of the other program
 	backupWithCtrlC(t, data)
 	out.await(t, "(?s)(started the gateway on SIGUSR2.*){4}")
 	add(10)
@@ -117,8 +117,8 @@ func TestBackupAndRestore(t *testing.T) {
 	}
 }
 
-// backupWith runs test/up/backup. Before each call of a program, a shell script runs. It can read the arguments of the
-// program.
+// backupWith runs test/up/backup, and runs a shell script before each call of a program. The script can read the
+// arguments of the program.
 func backupWith(t *testing.T, data, dir, program, script string) (string, error) {
 	t.Helper()
 	file, err := exec.LookPath(program)
@@ -151,7 +151,7 @@ func backupWithGateway(t *testing.T, data, dir string) {
 	}
 }
 
-// backupWithCtrlC checks that test/up/backup starts the gateway again if it gets a second Ctrl-C meanwhile.
+// backupWithCtrlC checks that test/up/backup starts the gateway again even if a Ctrl-C arrives just before.
 func backupWithCtrlC(t *testing.T, data string) {
 	t.Helper()
 	text, err := backupWith(t, data, t.TempDir(), "redis-cli", `case $* in *percentage" 100") kill -INT 0 ;; esac`)
@@ -160,7 +160,8 @@ func backupWithCtrlC(t *testing.T, data string) {
 	}
 }
 
-// TestBackupArguments checks that the scripts reject further arguments, and that make passes a directory with spaces.
+// TestBackupArguments checks that the scripts reject a missing, an empty and a second argument, and that make passes on a
+// directory with spaces.
 func TestBackupArguments(t *testing.T) {
 	data, dir := t.TempDir(), filepath.Join(t.TempDir(), "a b")
 	for _, service := range []string{"order", "stock", "payment"} {

@@ -65,7 +65,8 @@ type commandError struct{ error }
 
 func (e commandError) Unwrap() error { return e.error }
 
-// exitStatus returns the exit status for an error. It also prints the error, except for a commandError.
+// exitStatus returns the exit status for an error. It also prints the error, except for flag.ErrHelp and for a
+// commandError with an exit status.
 func exitStatus(err error, stderr io.Writer) int {
 	var command commandError
 	var failed *exec.ExitError
@@ -182,7 +183,7 @@ func config(environ []string) (stack.Config, error) {
 	return cfg, errors.Join(errs...)
 }
 
-// ownVariables are the variables of the services that this command sets itself.
+// ownVariables are the variables of the services that this command sets itself or leaves at their defaults.
 var ownVariables = []string{
 	"ORDER_SERVICE_URL", "STOCK_SERVICE_URL", "PAYMENT_SERVICE_URL", "MACHINE_ID", "PORT", "INTERNAL_PORT",
 	"METRICS_PORT", "BIND",

@@ -11,7 +11,7 @@ import (
 )
 
 // TestThreeNodesOfEachShard checks that a system with three nodes of each shard loses no credit when the console kills
-// a primary. The restored backup must have the same number of nodes.
+// a primary. After a restore, each shard must have three nodes again.
 func TestThreeNodesOfEachShard(t *testing.T) {
 	data, backup := t.TempDir(), t.TempDir()
 	cfg := stack.Config{

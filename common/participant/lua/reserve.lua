@@ -5,7 +5,8 @@
 -- ARGV  1 deadline of the attempt, Unix ms  2.. amount to subtract from each counter  then, if GUARDED is 1: order ID
 --       last, optional: 1 if the caller waits when a counter is too low
 -- returns {code[, reason, line, available]}
---   0 UNKNOWN: batch_init is overwriting the counters with decimal IDs, or a direct payment for the order is in progress; nothing
+--   0 UNKNOWN: batch_init is overwriting the counters with decimal IDs, or a direct payment for the order is in progress, or an
+--     earlier call has reserved from other counters (between the calls, batch_init moved a decimal ID to another shard); nothing
 --     is changed, and the caller retries
 --   1 RESERVED   2 REFUSED: reason is 1 TOO_LITTLE, 2 NO_COUNTER or 5 PAID_DIRECTLY; line is the index of the counter, from 0;
 --     available is the value of that counter if the value is too low
@@ -23,8 +24,24 @@
 -- with amounts correctly, because no amount exceeds 2^53-1.
 local have, n = redis.call('MGET', unpack(KEYS)), #KEYS - 1 - GUARDED
 local record, overwriting, waits = have[1], have[#KEYS], ARGV[n + 1 + GUARDED]
+local function same_counters(reserved)
+  local counters, found = {}, 0
+  for counter in string.gmatch(reserved, ' (%S+) %d+') do
+    counters[counter] = true
+    found = found + 1
+  end
+  for i = 2, n do
+    if not counters[KEYS[i]] then
+      return false
+    end
+  end
+  return found == n - 1
+end
 if record then
   local code, reason, line, available = string.match(record, '^(%d) ?(%d*) ?(%d*) ?(%d*)')
+  if tonumber(code) == RESERVED and not same_counters(record) then
+    return { UNKNOWN }
+  end
   return { tonumber(code), tonumber(reason) or 0, tonumber(line) or 0, available ~= '' and available or nil }
 end
 if now_ms() > tonumber(ARGV[1]) then

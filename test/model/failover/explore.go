@@ -11,7 +11,7 @@ import (
 type Result struct {
 	States    int
 	Violation string   // empty if the model is correct
-	Trace     []string // the shortest path to the violation, one line for each step and state
+	Trace     []string // the shortest path to the violation: each step, and the state after the step
 	Steps     int      // number of steps of the path
 }
 

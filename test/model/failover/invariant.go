@@ -27,7 +27,8 @@ func (m *Model) violation(s *state) string {
 }
 
 // lemma describes the first violated lemma, or returns "". The lemmas imply the invariants. Only the correct rule must
-// keep them, because a mutation must violate an invariant itself.
+// keep them, because a mutation must violate an invariant itself. With Config.LateEpoch, the rule does not keep them: a
+// batch before the epoch may have the same position as another batch.
 func (m *Model) lemma(s *state, copies int) string {
 	if s.acked != empty && copies == 1 && s.losses == 0 && !s.someDead() {
 		return "only one disk has an acknowledged batch"

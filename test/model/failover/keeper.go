@@ -79,7 +79,7 @@ func (m *Model) agreements(s *state, i, j uint8, to []step) []step {
 }
 
 // primaries appends the steps in which keeper i begins to follow a primary. The beat of a primary may arrive at any
-// later time, even when the node is no longer the primary.
+// later time, even after this primary has lost its role.
 func (m *Model) primaries(s *state, i uint8, to []step) []step {
 	n := &s.nodes[i]
 	others := uint8(1<<nodes-1) &^ (1 << i)
@@ -99,7 +99,7 @@ func (m *Model) primaries(s *state, i uint8, to []step) []step {
 }
 
 // lastTerm returns the highest number of a term whose primary sends beats. A primary sends no beat before it has
-// written its epoch.
+// written its epoch. With Config.LateEpoch, a term above maxEpochs belongs to a primary that has not written its epoch.
 func (m *Model) lastTerm() uint8 {
 	if m.LateEpoch {
 		return maxEpochs
@@ -176,9 +176,9 @@ func (m *Model) initialize(s *state, i uint8) {
 	s.nodes[i].disk = s.nodes[i].mem
 }
 
-// mayInitializeAgain reports whether `keeper init` can run again. Node i must be the only node with data, because its
-// Redis was frozen before another node had a copy on disk. The other two nodes must have a promise, which shows that
-// they have lost no disk.
+// mayInitializeAgain reports whether `keeper init` can run again on node i. Node i must be the only node with data, and
+// no longer the primary: its Redis was frozen before another node had a copy on disk. Every node must have a promise,
+// because a node without a promise may have lost its disk.
 func (m *Model) mayInitializeAgain(s *state, i uint8) bool {
 	if s.isPrimary(int(i)) || int(s.highestPromise()) >= m.Epochs || m.Mutation == InitOnce {
 		return false
@@ -213,8 +213,8 @@ func (m *Model) promise(n *node, epoch uint8) {
 	}
 }
 
-// freeze makes the Redis of a node follow no node, and ends a candidacy. A batch in flight gets no reply anymore,
-// because a promotion closes all connections.
+// freeze makes the Redis of a node follow no node, and ends a candidacy. A batch in flight can no longer get a
+// reply, because a promotion closes all connections.
 func (m *Model) freeze(n *node) {
 	n.candidacy = noCandidate
 	if m.Mutation != NoFreeze {
@@ -225,12 +225,13 @@ func (m *Model) freeze(n *node) {
 	}
 }
 
-// hasRoom reports whether a term of this epoch can begin.
+// hasRoom reports whether the model has a free number for a term of this epoch.
 func (s *state) hasRoom(epoch uint8) bool {
 	return s.terms[epoch].node == 0 || s.terms[maxEpochs+1].node == 0
 }
 
-// startTerm makes node i a primary. Its first write is the epoch.
+// startTerm makes node i the primary of a new term. If the number is already used, the term gets number maxEpochs+1.
+// The first entry of the term is its epoch.
 func (s *state) startTerm(i, number, epoch uint8) {
 	if s.terms[number].node != 0 {
 		number = maxEpochs + 1

@@ -47,7 +47,7 @@ func (s *state) rewrites(n *node) bool {
 	return n.mem != empty && (n.disk == empty || !s.contains(n.mem, n.disk))
 }
 
-// othersLost reports whether another node than i is lost for good, or has a replacement disk without a full copy.
+// othersLost reports whether a node other than i is lost for good, or has a replacement disk without a full copy.
 func (s *state) othersLost(i uint8) bool {
 	for j := range s.nodes {
 		if j != int(i) && (s.nodes[j].lost || s.nodes[j].dead) {

@@ -15,8 +15,8 @@ type Set[K Key] struct {
 	table  []entry // the length is a power of two
 }
 
-// entry is a slot of the table: the number of a state + 1, or 0 for a free slot. The upper half is the hash of the
-// state. Because of the hash, a search reads almost no keys of other states.
+// entry is a slot of the table; 0 is a free slot. The lower half is the number of a state + 1, and the upper half is
+// the hash of the state. Because of the hash, a search reads almost no keys of other states.
 type entry uint64
 
 const chunkBits = 16
