@@ -99,10 +99,8 @@ func TestAttemptSpansSeveralShards(t *testing.T) {
 	}
 }
 
-// If the ID of a counter belongs to no shard, or if the counter does not exist, the attempt is refused, and the refusal
-// is recorded.
-// While the shard of one line is unknown, a step does nothing, and its outcome is unknown. If the step changed the other
-// counters of a shard and stored a record, a later try would find the record and omit the line.
+// While the shard of one line is unknown, a step does nothing, and its outcome is unknown. If the step changed other
+// counters of the shard and stored a record, a later try would find the record and omit the line.
 func TestStepsWaitUntilEveryLineIsLocated(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "stock", 1, Scripts)
@@ -153,6 +151,8 @@ func TestStepsWaitUntilEveryLineIsLocated(t *testing.T) {
 	}
 }
 
+// If the ID of a counter belongs to no shard, or if the counter does not exist, the attempt is refused, and the refusal
+// is recorded.
 func TestReserveRefusesImpossibleCounters(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "stock", 2, Scripts)

@@ -238,3 +238,23 @@ func TestCancelledOrderWasPaid(t *testing.T) {
 		}
 	}
 }
+
+// If begin leaves little of the response budget, the reservations end early enough for the abort.
+func TestAbortHasTime(t *testing.T) {
+	t.Parallel()
+	s := openShop(t)
+	item, user := shard.Mint(0), shard.Mint(0)
+	s.set("{s0}i:"+item, 5)
+	s.set("{p0}u:"+user, 10)
+	id := s.order(user, map[string]int64{item: 1})
+	s.payment.set(0, 0, true)
+	s.co.total.after = abortBudget + 300*time.Millisecond
+	start := time.Now()
+	err := s.co.Checkout(t.Context(), id, Request{})
+	if took := time.Since(start); !errors.Is(err, api.Unavailable) || took > forwardBudget {
+		t.Errorf("checkout without payment: got %v after %v, want unavailable after %v", err, took, s.co.total.after)
+	}
+	if state := s.state(id); state != "ABORTING" {
+		t.Errorf("the order is %s, want ABORTING", state)
+	}
+}

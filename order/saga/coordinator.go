@@ -45,6 +45,7 @@ const (
 	beginBudget   = 750 * time.Millisecond // time to begin, or to cancel, while the order's shard does not reply
 	orphanBudget  = 6 * time.Second        // time to wait for orphaned reservations before a refusal
 	totalBudget   = 12 * time.Second       // time to decide; then the outcome is unknown
+	abortBudget   = 3 * time.Second        // time of totalBudget that is left for the abort
 	// releaseBudget limits the release of an attempt after a shard did not reply to a reservation, so that the client
 	// gets an error within a second. Recovery completes the release.
 	releaseBudget = 100 * time.Millisecond
@@ -139,7 +140,8 @@ func (co *Coordinator) decide(ctx context.Context, orderID string, r Request) (e
 
 	trace.FromContext(ctx).Set("checkout.attempt", a.id)
 	defer co.keepLease(ctx, a)()
-	forward := co.forward.from(ctx)
+	forward, stop := co.reserving(ctx)
+	defer stop()
 	a.started = time.Now()
 	credit := co.reserveCredit(forward, a)
 	if credit.Code == api.Reserved {
@@ -188,6 +190,16 @@ func (co *Coordinator) decide(ctx context.Context, orderID string, r Request) (e
 		return err
 	}
 	return co.settle(ctx, a, found)
+}
+
+// reserving returns the context of the reservations. It ends after forwardBudget. If begin has waited for long, for
+// example for the lease of another attempt, the context ends sooner, so that the coordinator can still abort.
+func (co *Coordinator) reserving(ctx context.Context) (context.Context, context.CancelFunc) {
+	end, ok := ctx.Deadline()
+	if end = end.Add(-abortBudget); ok && time.Until(end) < co.forward.after {
+		return context.WithDeadline(ctx, end)
+	}
+	return co.forward.from(ctx), func() {}
 }
 
 // The method "waits" reports whether the reservations of an attempt wait if a counter is too low, because recovery may

@@ -195,7 +195,7 @@ func (c *caller) checkOperations(d *Document) (compared int) {
 			}
 			want, _ := json.Marshal(example)
 			got, _ := json.Marshal(body)
-			if status != 200 || mask(string(want)) != mask(string(got)) && maskValues(string(want)) != maskValues(string(got)) {
+			if status != 200 || maskValues(string(want)) != maskValues(string(got)) {
 				c.t.Errorf("%s: %s %s: got %d %s, want the example %s", id, method, path, status, got, want)
 			}
 			compared++

@@ -125,10 +125,10 @@ func rawTo(address, method, target, host, body string) (int, error) {
 	}
 	response, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
 	if err != nil {
-		if _, timeout := err.(net.Error); timeout {
+		if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
 			return 0, err
 		}
-		return 0, nil
+		return 0, nil // the gateway closed or reset the connection
 	}
 	response.Body.Close()
 	return response.StatusCode, nil

@@ -15,11 +15,12 @@ import (
 	"checkout/test/stack"
 )
 
-// TestPasswordAppearsNowhere checks that the Redis password appears in no log, response, metric, profile or health
-// check. The test provokes errors of every kind, with debug logs enabled.
-func TestPasswordAppearsNowhere(t *testing.T) {
+// TestSecretsAppearNowhere checks that the Redis password and the internal token appear in no log, response, metric,
+// profile or health check. The test provokes errors of every kind, with debug logs enabled.
+func TestSecretsAppearNowhere(t *testing.T) {
 	t.Parallel()
-	const secret, wrong, token = "s3cr3t-of-the-shop", "s3cr3t-that-is-wrong", "INTERNAL_TOKEN=s3cr3t-between-services"
+	const secret, wrong, internal = "s3cr3t-of-the-shop", "s3cr3t-that-is-wrong", "s3cr3t-between-services"
+	const token = "INTERNAL_TOKEN=" + internal
 	var output bytes.Buffer
 	for _, cfg := range []stack.Config{
 		{Env: map[string][]string{"": {"WDM_DEBUG=1", token}}},
@@ -99,10 +100,10 @@ func TestPasswordAppearsNowhere(t *testing.T) {
 			}
 		}
 	}
-	for _, word := range []string{secret, wrong} {
+	for _, word := range []string{secret, wrong, internal} {
 		for line := range strings.Lines(output.String()) {
 			if strings.Contains(line, word) {
-				t.Errorf("the password appears in: %s", line)
+				t.Errorf("a secret appears in: %s", line)
 			}
 		}
 	}

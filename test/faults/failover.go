@@ -61,6 +61,9 @@ type failoverTimes struct {
 }
 
 func runFailover(ctx context.Context, tr *trial) (err error) {
+	if len(tr.failoverKinds()) == 0 { // the flag -only selects faults of another scenario
+		return nil
+	}
 	ps := newProxies(tr.random)
 	defer ps.close()
 	clocks, err := os.MkdirTemp("", "checkout-clocks-")
@@ -168,9 +171,7 @@ func (f *failoverRun) deal() *failoverKind {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.deck) == 0 {
-		f.deck = slices.DeleteFunc(failoverKinds(), func(k *failoverKind) bool {
-			return !strings.Contains(k.kind, f.trial.options.only)
-		})
+		f.deck = f.trial.failoverKinds()
 		f.deals.Shuffle(len(f.deck), func(i, j int) { f.deck[i], f.deck[j] = f.deck[j], f.deck[i] })
 	}
 	k := f.deck[0]

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -16,6 +17,13 @@ type failoverKind struct {
 	survivable bool
 	alone      bool // no other fault is injected at the same time
 	inject     func(ctx context.Context, r *replicaSet) error
+}
+
+// failoverKinds returns the kinds of faults whose names contain the text of the flag -only.
+func (tr *trial) failoverKinds() []*failoverKind {
+	return slices.DeleteFunc(failoverKinds(), func(k *failoverKind) bool {
+		return !strings.Contains(k.kind, tr.options.only)
+	})
 }
 
 // failoverKinds returns all kinds of faults.

@@ -79,8 +79,9 @@ func runMatrix(ctx context.Context, tr *trial) (err error) {
 	killing.Wait()
 
 	m.sending.Wait()
+	m.starts.Wait()
 	ready := check.Poll(ctx, readyWithin, m.ready) // an instance may have been killed just now
-	if err := errors.Join(ctx.Err(), m.failed, ready); err != nil {
+	if err := errors.Join(ctx.Err(), m.failure(), ready); err != nil {
 		return err
 	}
 	m.settle(ctx)
@@ -207,6 +208,12 @@ func (m *matrixRun) fail(err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.failed = errors.Join(m.failed, err)
+}
+
+func (m *matrixRun) failure() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.failed
 }
 
 // restart restarts an instance that a fail point killed. The instance's other fail points stay armed.

@@ -114,12 +114,13 @@ func (c *cluster) state(ctx context.Context) string {
 	return pods + "\n" + steps.Last(events, 15) + "\n" + steps.Last(logs, 60)
 }
 
-// restarts returns the UID of each pod and the restart count of its first container as "UID/count", by pod name,
-// without terminating pods.
+// restarts returns the UID of each pod and the restart counts of its containers as "UID/count", by pod name, without
+// terminating pods. If several containers run in a pod, the counts are joined, such as "UID/0,0".
 func (c *cluster) restarts(ctx context.Context) (map[string]string, error) {
 	text, err := c.kube(ctx, "get", "pods", "-l", ours, "-o",
 		"go-template={{range .items}}{{if not .metadata.deletionTimestamp}}"+
 			"{{.metadata.name}}={{.metadata.uid}}/{{with .status.containerStatuses}}{{(index . 0).restartCount}}{{end}}"+
+			"{{range .status.initContainerStatuses}},{{.restartCount}}{{end}}"+
 			`{{"\n"}}{{end}}{{end}}`)
 	byPod := map[string]string{}
 	for line := range strings.Lines(text) {

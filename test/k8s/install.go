@@ -151,7 +151,7 @@ func (r *run) install(ctx context.Context, do func() error) error {
 		return err
 	}
 	for pod, n := range restarts {
-		if !strings.HasSuffix(n, "/0") {
+		if _, counts, _ := strings.Cut(n, "/"); counts == "" || strings.Trim(counts, "0,") != "" {
 			return fmt.Errorf("install: pod %s: UID/restarts is %s, want 0 restarts", pod, n)
 		}
 	}

@@ -7,6 +7,6 @@
 // in IDs) of the order service. The nodes of a replicated shard are "redis-order-0-0" to "redis-order-0-2", with the
 // keepers "keeper-order-0-0" to "keeper-order-0-2".
 //
-// Everything listens on the loopback interface only. When the process that uses this package ends, even by SIGKILL, all processes of
-// the system end: see reaper.go.
+// Everything listens on the loopback interface only. When the process that uses this package ends, even by SIGKILL, all
+// processes of the system end: see reaper.go.
 package stack

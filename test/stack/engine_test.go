@@ -13,8 +13,8 @@ import (
 )
 
 // TestEngineShards runs the services with REDIS_DURABLE=engine: each shard is a cluster with one primary and one
-// replica. Failovers of all shards under load must neither lose nor repeat a write. The clusters are Valkey servers with
-// asynchronous replication, where only a graceful failover loses no write. So all failovers are graceful.
+// replica. Failovers of all shards under load must neither lose nor repeat a write. The clusters are Valkey servers
+// with asynchronous replication, where only a graceful failover loses no write. So all failovers are graceful.
 func TestEngineShards(t *testing.T) {
 	clusters := map[string]*testredis.Cluster{}
 	for _, service := range stack.Services() {

@@ -107,8 +107,8 @@ func (s *Stack) keeper(service string, shard, number int) (*component, error) {
 	}, nil
 }
 
-// replicaArgs returns the arguments of a Redis with a keeper. Until its keeper commands it, the Redis is frozen: it is a
-// replica of port 1, where nothing listens.
+// replicaArgs returns the arguments of a Redis with a keeper. Until its keeper commands it, the Redis is frozen: it is
+// a replica of port 1, where nothing listens.
 func (s *Stack) replicaArgs() []string {
 	args := []string{
 		"--replicaof", "127.0.0.1 1", "--replica-read-only", "yes", "--replica-serve-stale-data", "yes",
@@ -185,8 +185,8 @@ func (s *Stack) tryInit(ctx context.Context, service string, shard int) error {
 	return nil
 }
 
-// Primary returns the node with the current data of a shard. For a replicated shard, this is the master with the highest
-// epoch, and Primary returns an error if no node responds as a master, for example during a failover.
+// Primary returns the node with the current data of a shard. For a replicated shard, this is the master with the
+// highest epoch, and Primary returns an error if no node responds as a master, for example during a failover.
 func (s *Stack) Primary(ctx context.Context, service string, shard int) (Node, error) {
 	nodes := s.shards[service][shard]
 	if len(nodes) == 1 {

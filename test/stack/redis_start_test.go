@@ -86,9 +86,9 @@ func filled(t *testing.T, dir string, writes int) (incr string) {
 }
 
 // TestRedisStartsAfterACrash checks files as a crash of the host may leave them, with NUL bytes or part of a command
-// after the last whole command. Redis must start with every acknowledged write. But if the last whole command is followed
-// by garbage, or by NUL bytes and another command, Redis must not start, and redis-start must cut nothing except NUL
-// bytes at the end.
+// after the last whole command. Redis must start with every acknowledged write. But if the last whole command is
+// followed by garbage, or by NUL bytes and another command, Redis must not start, and redis-start must cut nothing
+// except NUL bytes at the end.
 func TestRedisStartsAfterACrash(t *testing.T) {
 	t.Parallel()
 	nul := func(n int) string { return strings.Repeat("\x00", n) }

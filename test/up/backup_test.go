@@ -85,7 +85,7 @@ func TestBackupAndRestore(t *testing.T) {
 	out.await(t, "started the gateway on SIGUSR2")
 	unfinished := t.TempDir()
 	backupWithGateway(t, data, unfinished)
-	out.await(t, "(?s)(started the gateway on SIGUSR2.*){3}") // the second is of the other program
+	out.await(t, "(?s)(started the gateway on SIGUSR2.*){3}") // the other program causes the second start
 	backupWithCtrlC(t, data)
 	out.await(t, "(?s)(started the gateway on SIGUSR2.*){4}")
 	add(10)
@@ -160,8 +160,8 @@ func backupWithCtrlC(t *testing.T, data string) {
 	}
 }
 
-// TestBackupArguments checks that the scripts reject a missing, an empty and a second argument, and that make passes on a
-// directory with spaces.
+// TestBackupArguments checks that the scripts reject a missing, an empty and a second argument, and that make passes on
+// a directory with spaces.
 func TestBackupArguments(t *testing.T) {
 	data, dir := t.TempDir(), filepath.Join(t.TempDir(), "a b")
 	for _, service := range []string{"order", "stock", "payment"} {
