@@ -49,6 +49,9 @@ func serve(ctx context.Context, cfg stack.Config, stdout io.Writer) error {
 	detach := context.AfterFunc(ctx, kill)
 	s, err := stack.Start(starting, cfg)
 	if ctx.Err() != nil {
+		if err == nil { // the interrupt came after the last component had started
+			_ = s.Close()
+		}
 		out.printf("stopped while starting")
 		return nil
 	}
