@@ -9,7 +9,7 @@ std = {
         "NAME_LENGTH", "NOT_FOUND", "STARTED", "STALE", "RESUMED", "BUSY", "ABORTING", "CLOSED", "PAID", "REFUNDING", "CANCELLED", "RUNNING", "code_of",
         "TAKEN", "NOT_OPEN", "FULL", "LIMIT", "NOT_IN_ORDER", "TOO_FEW", "overwrite_refusal", "with_event", -- order/store
         "INSUFFICIENT", "UNKNOWN", "RESERVED", "REFUSED", "RELEASED", "EXPIRED", "REFUNDED", "SHORT", "TOO_LITTLE", "NO_COUNTER", "PAID_DIRECTLY", "GUARDED", -- participant
-        "OVERFLOW", "FULL_AT", "INTERRUPTED", "words", -- participant
+        "OVERFLOW", "FULL_AT", "INTERRUPTED", "words", "recorded", -- participant
         "PAID_DIFFERENTLY", "RETURNED", "NOTHING_PAID", "STARTED_PAYMENT", "SETTLED", "LOST", "UNINDEXED", -- payment
     },
 }

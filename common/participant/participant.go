@@ -48,6 +48,14 @@ const fullAt = 9_200_000_000_000_000_000
 var words = redis.Definition{Name: "words", Lua: "local function words(record) local all = {} " +
 	"for word in string.gmatch(record, ' (%S+)') do all[#all + 1] = word end return all end"}
 
+// recorded defines the Lua function "recorded". It returns the code in the record of an attempt, or UNKNOWN if an
+// earlier call has reserved from other counters than KEYS[2] to KEYS[n].
+var recorded = redis.Definition{Name: "recorded", Lua: "local function recorded(record, n) " +
+	"local code, counters, others = tonumber(string.sub(record, 1, 1)), {}, 1 - n " +
+	"for counter in string.gmatch(record, ' (%S+) %d+') do counters[counter], others = true, others + 1 end " +
+	"for i = 2, n do if not counters[KEYS[i]] then others = -1 end end " +
+	fmt.Sprintf("return code == %d and others ~= 0 and %d or code end", api.Reserved, api.Unknown)}
+
 // Prelude returns the definitions that the scripts of a participant may use: the definitions of package protocol and
 // the codes. The caller's own definitions follow.
 func Prelude(more ...redis.Definition) []redis.Definition {
@@ -71,7 +79,7 @@ func Prelude(more ...redis.Definition) []redis.Definition {
 		protocol.Number("PAID_DIRECTLY", api.DirectlyPaid),
 		protocol.Number("OVERFLOW", overflow),
 		protocol.Number("FULL_AT", int64(fullAt)),
-		words,
+		words, recorded,
 	}, more...)...)
 }
 

@@ -212,6 +212,10 @@ func TestJoinOutcomes(t *testing.T) {
 	// passed, so a shard without a record returns EXPIRED. If a shard may not run scripts, its outcome is UNKNOWN.
 	record := func(text string) func(string, *testredis.Server) error {
 		return func(key string, server *testredis.Server) error {
+			if text == "1" {
+				i := slices.Index(servers, server)
+				return server.Client.Set(t.Context(), key, "1 "+counterKey(i, ids[i])+" 1", 0).Err()
+			}
 			return server.Client.Set(t.Context(), key, text, 0).Err()
 		}
 	}

@@ -213,9 +213,10 @@ func TestRestartOfAnIdleShardFailsNoCall(t *testing.T) {
 	at := c.Shards()[0]
 	for range 5 {
 		eventuallyRuns(t, at)
-		time.Sleep(50 * time.Millisecond) // longer than idleCheck
 		servers[0].Kill()
 		servers[0].Restart(t)
+		// Longer than idleCheck. Sleep after the restart, because a health check may use the connection until the kill.
+		time.Sleep(50 * time.Millisecond)
 		testredis.Eventually(t, "the shard is healthy", at.Healthy)
 		if _, err := at.Run(t.Context(), count, counter); err != nil {
 			t.Errorf("call after the restart: %v", err)

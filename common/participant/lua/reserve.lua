@@ -24,25 +24,9 @@
 -- with amounts correctly, because no amount exceeds 2^53-1.
 local have, n = redis.call('MGET', unpack(KEYS)), #KEYS - 1 - GUARDED
 local record, overwriting, waits = have[1], have[#KEYS], ARGV[n + 1 + GUARDED]
-local function same_counters(reserved)
-  local counters, found = {}, 0
-  for counter in string.gmatch(reserved, ' (%S+) %d+') do
-    counters[counter] = true
-    found = found + 1
-  end
-  for i = 2, n do
-    if not counters[KEYS[i]] then
-      return false
-    end
-  end
-  return found == n - 1
-end
 if record then
-  local code, reason, line, available = string.match(record, '^(%d) ?(%d*) ?(%d*) ?(%d*)')
-  if tonumber(code) == RESERVED and not same_counters(record) then
-    return { UNKNOWN }
-  end
-  return { tonumber(code), tonumber(reason) or 0, tonumber(line) or 0, available ~= '' and available or nil }
+  local reason, line, available = string.match(record, '^%d ?(%d*) ?(%d*) ?(%d*)')
+  return { recorded(record, n), tonumber(reason) or 0, tonumber(line) or 0, available ~= '' and available or nil }
 end
 if now_ms() > tonumber(ARGV[1]) then
   return { EXPIRED }
