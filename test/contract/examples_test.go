@@ -204,9 +204,13 @@ func (c *caller) checkOperations(d *Document) (compared int) {
 	return compared
 }
 
+// processID is the short ID of a process, which differs between an example and a response.
+var processID = regexp.MustCompile(`"[0-9a-f]{8}"`)
+
 // maskValues masks only IDs and numbers. It keeps the texts in quotes, because the keys of a body are such texts.
 func maskValues(text string) string {
 	text = masks[0].pattern.ReplaceAllString(text, masks[0].with)
+	text = processID.ReplaceAllString(text, "PROCESS")
 	return masks[2].pattern.ReplaceAllString(text, masks[2].with)
 }
 
