@@ -40,6 +40,7 @@ type keeper struct {
 	wake   chan struct{} // requests a tick now
 
 	failures logs.Limiter
+	founding sync.Mutex // held during keeper init
 
 	mu       sync.Mutex // guards the fields below; never held during a command, a request or a write to disk
 	started  bool       // the promise has been checked against the data

@@ -131,14 +131,7 @@ func TestVoteOfStoppingNode(t *testing.T) {
 // TestStrangers checks which requests a keeper rejects.
 func TestStrangers(t *testing.T) {
 	t.Parallel()
-	k, err := newKeeper(env.Keeper{
-		Service: "order", Keepers: [3]string{"a:1", "b:1", "c:1"}, Redis: env.Redis{Addrs: []string{"127.0.0.1:1"}},
-		Token: "0123456789abcdef", State: filepath.Join(t.TempDir(), "keeper.json"),
-	}, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(k.handler())
+	server := httptest.NewServer(newIdleKeeper(t).handler())
 	defer server.Close()
 	keeper := server.Listener.Addr().String()
 	const token = "0123456789abcdef"
