@@ -203,10 +203,11 @@ func (r *redisNode) observe(ctx context.Context, p redis.Pipeliner) (rule.Observ
 	return r.observation(read)
 }
 
-// Freeze implements rule.Redis.
+// Freeze implements rule.Redis. REPLICAOF and the observation use one connection, so they concern the same process.
+// They are no transaction, because Redis 7.2 queues no command in MULTI while its memory is full.
 func (r *redisNode) Freeze(ctx context.Context) (o rule.Observation, err error) {
 	err = r.use(func(c *redis.Client) error {
-		p := c.TxPipeline()
+		p := c.Pipeline()
 		p.Do(ctx, replicaOf(rule.Frozen)...)
 		read := r.read(ctx, p)
 		if _, err := p.Exec(ctx); err != nil {
@@ -237,6 +238,8 @@ func replicaOf(addr string) []any {
 
 // Promote implements rule.Redis. Both observation and promotion use the same connection, so they concern the same
 // process. The epoch is written by a script, because Redis rejects a write command in MULTI while it is a replica.
+//
+// A replica ignores maxmemory by default, so full memory does not prevent the transaction.
 //
 // Promote closes the connections of all other clients. Otherwise, a client that has sent the first part of a batch
 // before the promotion could get a stale read from this part, and an acknowledgement from the end of the batch.
