@@ -107,6 +107,29 @@ func TestEmptyNodeStoresItsPromiseAgain(t *testing.T) {
 	}
 }
 
+// A candidate that has lost the election of an epoch is not the primary of this epoch after a promotion by hand. Its
+// Redis may follow the primary although the freeze of the election has failed.
+func TestLosingCandidatePromotedByHand(t *testing.T) {
+	for _, follows := range []string{Frozen, "b:1"} {
+		for _, attach := range []bool{false, true} {
+			f := replica(1, 5)
+			f.follows = follows
+			d := &memory{promise: Promise{2, "0"}}
+			m := NewMember(0, addrs, d.promise, f, d)
+			beat := Beat{Node: 1, Epoch: 2, Attach: attach}
+			if _, err := m.Follow(t.Context(), beat, false); err != nil {
+				t.Fatal(err)
+			}
+			f.append(entry{epoch: 2})
+			f.master, f.follows = true, ""
+			if o, err := m.Inspect(t.Context()); err != nil || !o.Frozen() || d.promise != (Promise{2, ""}) {
+				t.Errorf("followed %s, attach %t: got %v, %v and the promise %+v, want a frozen node without a candidate",
+					follows, attach, f, err, d.promise)
+			}
+		}
+	}
+}
+
 func TestAgreement(t *testing.T) {
 	primary := View{Node: 1, Promised: 5, Primary: true}
 	for _, c := range []struct {
