@@ -107,7 +107,8 @@ type reading struct {
 func (r *redisNode) read(ctx context.Context, p redis.Pipeliner) reading {
 	return reading{
 		p.Info(ctx, "server", "replication", "persistence", "keyspace"), p.MGet(ctx, r.epoch, r.seq),
-		p.Do(ctx, "CONFIG", "GET", "appendfsync", "repl-diskless-load"), p.Do(ctx, "COMMAND", "INFO", "SYNC"),
+		p.Do(ctx, "CONFIG", "GET", "appendfsync", "repl-diskless-load", "replica-read-only"),
+		p.Do(ctx, "COMMAND", "INFO", "SYNC"),
 	}
 }
 
@@ -155,8 +156,9 @@ func (r *redisNode) observation(read reading) (o rule.Observation, err error) {
 	return o, nil
 }
 
-// checkSettings returns an error if the Redis acknowledges writes that are not on disk, or deletes its data before a
-// copy is complete. The rule is safe only if a Redis does neither, so the keeper does not use such a Redis.
+// checkSettings returns an error if the Redis acknowledges writes that are not on disk, deletes its data before a copy
+// is complete, or accepts writes while it is frozen. The rule is safe only if a Redis does none of these, so the keeper
+// does not use such a Redis.
 func checkSettings(reply *redis.Cmd) error {
 	list, err := reply.StringSlice()
 	if err != nil {
@@ -168,6 +170,8 @@ func checkSettings(reply *redis.Cmd) error {
 			return fmt.Errorf("the setting appendfsync of the Redis is %q, want always", value)
 		case name == "repl-diskless-load" && value != "disabled" && value != "swapdb":
 			return fmt.Errorf("the setting repl-diskless-load of the Redis is %q, want disabled or swapdb", value)
+		case name == "replica-read-only" && value != "yes":
+			return fmt.Errorf("the setting replica-read-only of the Redis is %q, want yes", value)
 		}
 	}
 	return nil
