@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"log/slog"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"checkout/common/env"
 )
@@ -32,4 +34,23 @@ func TestInitRunsOnce(t *testing.T) {
 	if err := k.found(t.Context()); err != errStarting {
 		t.Errorf("after the first keeper init: got %v, want %v", err, errStarting)
 	}
+}
+
+// Two keepers must not use one state file.
+func TestStateFileIsLocked(t *testing.T) {
+	config := newIdleKeeper(t).config
+	lock, err := lockState(config.State)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if err := guard(ctx, config); err == nil || !strings.Contains(err.Error(), "another keeper may be using") {
+		t.Errorf("a second keeper: got %v, want an error", err)
+	}
+	lock.Close()
+	if lock, err = lockState(config.State); err != nil {
+		t.Fatalf("after the first keeper has exited: %v", err)
+	}
+	lock.Close()
 }
