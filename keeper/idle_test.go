@@ -3,8 +3,12 @@ package main
 import (
 	"context"
 	"log/slog"
+	"net"
+	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -33,6 +37,41 @@ func TestInitRunsOnce(t *testing.T) {
 	k.founding.Unlock()
 	if err := k.found(t.Context()); err != errStarting {
 		t.Errorf("after the first keeper init: got %v, want %v", err, errStarting)
+	}
+}
+
+// A dial to another keeper has a timeout of its own, because it may outlive its request.
+func TestDialTimeout(t *testing.T) {
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := os.NewFile(uintptr(fd), "listener")
+	defer file.Close()
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Listen(fd, 0); err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.FileListener(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	// The first connection fills the backlog. So the kernel drops the SYN of the next connection.
+	first, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	dial := newIdleKeeper(t).client.Transport.(*http.Transport).DialContext
+	if dial == nil {
+		t.Fatal("dials have no timeout")
+	}
+	conn, err := dial(t.Context(), "tcp", listener.Addr().String())
+	if timeout, ok := err.(net.Error); !ok || !timeout.Timeout() {
+		t.Errorf("dial: got %v and %v, want a timeout", conn, err)
 	}
 }
 

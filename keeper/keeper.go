@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"sync"
 	"syscall"
@@ -74,8 +75,11 @@ type ack struct {
 func newKeeper(c env.Keeper, log *slog.Logger) (*keeper, error) {
 	k := &keeper{
 		config: c, log: log, redis: newRedis(c),
-		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 8, IdleConnTimeout: time.Minute}},
-		steps:  make(chan struct{}, 1), wake: make(chan struct{}, 1), problem: errStarting,
+		client: &http.Client{Transport: &http.Transport{
+			DialContext:         (&net.Dialer{Timeout: askTimeout}).DialContext, // a dial may outlive its request
+			MaxIdleConnsPerHost: 8, IdleConnTimeout: time.Minute,
+		}},
+		steps: make(chan struct{}, 1), wake: make(chan struct{}, 1), problem: errStarting,
 	}
 	file := stateFile{c.State, c.ShardName(), c.Node}
 	promise, found, err := file.load()
