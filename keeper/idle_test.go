@@ -5,14 +5,18 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"checkout/common/env"
+	"checkout/keeper/rule"
+	"checkout/keeper/status"
 )
 
 // newIdleKeeper returns node 0. It has no Redis and does not run.
@@ -37,6 +41,30 @@ func TestInitRunsOnce(t *testing.T) {
 	k.founding.Unlock()
 	if err := k.found(t.Context()); err != errStarting {
 		t.Errorf("after the first keeper init: got %v, want %v", err, errStarting)
+	}
+}
+
+// An empty node asks only the other keepers for their views.
+func TestViews(t *testing.T) {
+	k := newIdleKeeper(t)
+	var asked [3]atomic.Int32
+	for node := range asked {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			asked[node].Add(1)
+			respond(w, http.StatusOK, status.Node{Shard: "order-0", Node: node, Promised: 5, Role: status.Frozen})
+		}))
+		defer server.Close()
+		k.config.Keepers[node] = server.Listener.Addr().String()
+	}
+	views := k.views(t.Context())
+	for try := 0; len(views) != 2 && try < 10; try++ { // a slow machine can cause timeouts
+		views = k.views(t.Context())
+	}
+	if len(views) != 2 || views[0] != (rule.View{Node: 1, Promised: 5}) || views[1] != (rule.View{Node: 2, Promised: 5}) {
+		t.Errorf("got the views %+v, want those of nodes 1 and 2", views)
+	}
+	if own := asked[0].Load(); own > 0 {
+		t.Errorf("the node asked itself %d times", own)
 	}
 }
 
