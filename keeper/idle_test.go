@@ -32,6 +32,23 @@ func newIdleKeeper(t *testing.T) *keeper {
 	return k
 }
 
+// A node is ready before keeper init. An empty node that has received a beat belongs to a shard with data, so it is not
+// ready, even while there is no primary.
+func TestReadinessOfEmptyNode(t *testing.T) {
+	k := newIdleKeeper(t)
+	k.problem, k.observed = nil, rule.Observation{Follows: rule.Frozen, AOF: true}
+	if s := k.status(); s.Role != status.Uninitialized || !s.Ready {
+		t.Errorf("before keeper init: got %+v, want %s and ready", s, status.Uninitialized)
+	}
+	k.hear(rule.Beat{Node: 1, Epoch: 1}, rule.Ack{})
+	for _, lastBeat := range []time.Time{time.Now(), time.Now().Add(-2 * electTimeout), {}} {
+		k.lastBeat = lastBeat
+		if s := k.status(); s.Role != status.Uninitialized || s.Ready {
+			t.Errorf("last beat at %v: got %+v, want %s and not ready", lastBeat, s, status.Uninitialized)
+		}
+	}
+}
+
 func TestInitRunsOnce(t *testing.T) {
 	k := newIdleKeeper(t)
 	k.founding.Lock()
