@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -45,6 +46,7 @@ type shard struct {
 // node is one node of a shard.
 type node struct {
 	dir                  string
+	server               string // program of the Redis; empty: valkey-server
 	addr, port, metrics  string
 	redis, keeper        *process
 	redisArgs, keeperEnv []string
@@ -135,7 +137,7 @@ func (s *shard) startRedis(i int) {
 	if err := os.MkdirAll(n.dir, 0o755); err != nil {
 		s.t.Fatal(err)
 	}
-	c := exec.Command("valkey-server", n.redisArgs...)
+	c := exec.Command(cmp.Or(n.server, "valkey-server"), n.redisArgs...)
 	c.Stdout = &n.redisLog
 	n.redis = s.start(c, nil)
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"checkout/keeper/rule"
 )
@@ -44,6 +45,20 @@ func (f stateFile) load() (promise rule.Promise, found bool, err error) {
 			f.path, s.Node, s.Shard, f.node, f.shard)
 	}
 	return s.Promise, true, nil
+}
+
+// lockState locks a state file until the process exits or the caller closes the result: a second keeper with the file
+// would break the promise of the first one. Save replaces the state file, so the lock is on another file.
+func lockState(path string) (*os.File, error) {
+	file, err := os.OpenFile(path+".lock", os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("lock the state file: %w", err)
+	}
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		file.Close()
+		return nil, fmt.Errorf("lock %s: another keeper may be using this state file: %w", file.Name(), err)
+	}
+	return file, nil
 }
 
 // Kept implements rule.Disk.

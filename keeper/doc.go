@@ -32,6 +32,9 @@
 //     then promises that epoch.
 //   - A file that is unreadable, or names another shard or node: the keeper exits with an error.
 //
+// A running keeper holds a lock (flock) on a file beside the state file, so that a second keeper with the same state
+// file exits with an error.
+//
 // A Redis that restarts is never primary again without an election, even if its data are complete: replicas may have
 // writes that the old process had not synced. If a Redis accepts writes without being elected, its keeper freezes it,
 // unless the keeper has no promise yet.

@@ -12,6 +12,10 @@ import (
 // found handles the command keeper init: it makes this node the first primary of the shard (R5). An operator or a
 // deployment requests this once.
 func (k *keeper) found(ctx context.Context) error {
+	if !k.founding.TryLock() {
+		return errors.New("another keeper init is still running on this node")
+	}
+	defer k.founding.Unlock()
 	var f rule.Founding
 	if err := k.step(ctx, func(ctx context.Context) (err error) {
 		if err := k.checkIdentity(ctx); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"sync"
 	"syscall"
@@ -40,6 +41,7 @@ type keeper struct {
 	wake   chan struct{} // requests a tick now
 
 	failures logs.Limiter
+	founding sync.Mutex // held during keeper init
 
 	mu       sync.Mutex // guards the fields below; never held during a command, a request or a write to disk
 	started  bool       // the promise has been checked against the data
@@ -73,8 +75,11 @@ type ack struct {
 func newKeeper(c env.Keeper, log *slog.Logger) (*keeper, error) {
 	k := &keeper{
 		config: c, log: log, redis: newRedis(c),
-		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 8, IdleConnTimeout: time.Minute}},
-		steps:  make(chan struct{}, 1), wake: make(chan struct{}, 1), problem: errStarting,
+		client: &http.Client{Transport: &http.Transport{
+			DialContext:         (&net.Dialer{Timeout: askTimeout}).DialContext, // a dial may outlive its request
+			MaxIdleConnsPerHost: 8, IdleConnTimeout: time.Minute,
+		}},
+		steps: make(chan struct{}, 1), wake: make(chan struct{}, 1), problem: errStarting,
 	}
 	file := stateFile{c.State, c.ShardName(), c.Node}
 	promise, found, err := file.load()

@@ -172,6 +172,7 @@ func TestSettingsThatBreakThePromise(t *testing.T) {
 	for _, wrong := range []struct{ name, value, right string }{
 		{"appendfsync", "everysec", "always"},
 		{"repl-diskless-load", "on-empty-db", "disabled"},
+		{"replica-read-only", "no", "yes"},
 	} {
 		p = s.settle()
 		c := s.nodes[p].admin()

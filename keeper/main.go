@@ -81,6 +81,11 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 
 // guard runs the keeper.
 func guard(ctx context.Context, config env.Keeper) error {
+	lock, err := lockState(config.State)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
 	k, err := newKeeper(config, slog.Default())
 	if err != nil {
 		return err

@@ -134,8 +134,9 @@ func (k *keeper) hear(b rule.Beat, a rule.Ack) {
 func (k *keeper) views(ctx context.Context) (views []rule.View) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	for node, s := range status.GetAll(ctx, k.client, k.config.Keepers[:], k.config.Nodes[:]) {
-		if node != k.config.Node && s.Node == node && s.Shard == k.config.ShardName() {
+	for _, node := range k.others() {
+		s, err := status.Get(ctx, k.client, k.config.Keepers[node])
+		if err == nil && s.Node == node && s.Shard == k.config.ShardName() {
 			views = append(views, s.View())
 		}
 	}

@@ -107,7 +107,8 @@ type reading struct {
 func (r *redisNode) read(ctx context.Context, p redis.Pipeliner) reading {
 	return reading{
 		p.Info(ctx, "server", "replication", "persistence", "keyspace"), p.MGet(ctx, r.epoch, r.seq),
-		p.Do(ctx, "CONFIG", "GET", "appendfsync", "repl-diskless-load"), p.Do(ctx, "COMMAND", "INFO", "SYNC"),
+		p.Do(ctx, "CONFIG", "GET", "appendfsync", "repl-diskless-load", "replica-read-only"),
+		p.Do(ctx, "COMMAND", "INFO", "SYNC"),
 	}
 }
 
@@ -155,8 +156,9 @@ func (r *redisNode) observation(read reading) (o rule.Observation, err error) {
 	return o, nil
 }
 
-// checkSettings returns an error if the Redis acknowledges writes that are not on disk, or deletes its data before a
-// copy is complete. The rule is safe only if a Redis does neither, so the keeper does not use such a Redis.
+// checkSettings returns an error if the Redis acknowledges writes that are not on disk, deletes its data before a copy
+// is complete, or accepts writes while it is frozen. The rule is safe only if a Redis does none of these, so the keeper
+// does not use such a Redis.
 func checkSettings(reply *redis.Cmd) error {
 	list, err := reply.StringSlice()
 	if err != nil {
@@ -168,6 +170,8 @@ func checkSettings(reply *redis.Cmd) error {
 			return fmt.Errorf("the setting appendfsync of the Redis is %q, want always", value)
 		case name == "repl-diskless-load" && value != "disabled" && value != "swapdb":
 			return fmt.Errorf("the setting repl-diskless-load of the Redis is %q, want disabled or swapdb", value)
+		case name == "replica-read-only" && value != "yes":
+			return fmt.Errorf("the setting replica-read-only of the Redis is %q, want yes", value)
 		}
 	}
 	return nil
@@ -203,10 +207,11 @@ func (r *redisNode) observe(ctx context.Context, p redis.Pipeliner) (rule.Observ
 	return r.observation(read)
 }
 
-// Freeze implements rule.Redis.
+// Freeze implements rule.Redis. REPLICAOF and the observation use one connection, so they concern the same process.
+// They are no transaction, because Redis 7.2 queues no command in MULTI while its memory is full.
 func (r *redisNode) Freeze(ctx context.Context) (o rule.Observation, err error) {
 	err = r.use(func(c *redis.Client) error {
-		p := c.TxPipeline()
+		p := c.Pipeline()
 		p.Do(ctx, replicaOf(rule.Frozen)...)
 		read := r.read(ctx, p)
 		if _, err := p.Exec(ctx); err != nil {
@@ -237,6 +242,8 @@ func replicaOf(addr string) []any {
 
 // Promote implements rule.Redis. Both observation and promotion use the same connection, so they concern the same
 // process. The epoch is written by a script, because Redis rejects a write command in MULTI while it is a replica.
+//
+// A replica ignores maxmemory by default, so full memory does not prevent the transaction.
 //
 // Promote closes the connections of all other clients. Otherwise, a client that has sent the first part of a batch
 // before the promotion could get a stale read from this part, and an acknowledgement from the end of the batch.

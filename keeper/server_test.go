@@ -16,11 +16,11 @@ import (
 	"checkout/keeper/rule"
 )
 
-// newRedisOnly starts a Redis without a keeper.
-func newRedisOnly(t *testing.T) (*node, *redisNode) {
+// newRedisOnly starts a Redis without a keeper. The program is redis-server or valkey-server.
+func newRedisOnly(t *testing.T, server string) (*node, *redisNode) {
 	t.Helper()
 	s := &shard{t: t}
-	n := &node{dir: t.TempDir(), addr: freeport.Addr(t)}
+	n := &node{dir: t.TempDir(), server: server, addr: freeport.Addr(t)}
 	n.redisArgs = redisArgs(n)
 	s.nodes[0] = n
 	s.startRedis(0)
@@ -36,9 +36,46 @@ func newRedisOnly(t *testing.T) (*node, *redisNode) {
 	return n, r
 }
 
+// A primary with full memory can be frozen. In MULTI, Redis 7.0 rejects every command while its memory is full.
+func TestFreezeWithFullMemory(t *testing.T) {
+	t.Parallel()
+	n, r := newRedisOnly(t, "redis-server")
+	client := n.admin()
+	defer client.Close()
+	promoteTo(t, r, 3)
+	if err := client.ConfigSet(t.Context(), "maxmemory", "1").Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Set(t.Context(), "x", 1, 0).Err(); !isReply(err, "OOM") {
+		t.Fatalf("SET: got %v, want OOM", err)
+	}
+	for try := 0; ; try++ { // a slow machine can cause timeouts
+		o, err := r.Freeze(t.Context())
+		if err == nil && o.Frozen() && o.Position.Epoch == 3 {
+			break
+		}
+		if isReply(err, "") || try == 10 {
+			t.Fatalf("Freeze: got %+v, %v; want a frozen Redis", o, err)
+		}
+	}
+	promoteTo(t, r, 4) // a frozen Redis with full memory can be promoted
+}
+
+// promoteTo promotes a Redis in an epoch.
+func promoteTo(t *testing.T, r *redisNode, epoch int64) {
+	t.Helper()
+	accept := func(rule.Observation) error { return nil }
+	for o := (rule.Observation{}); !o.Master || o.Position != (rule.Position{Epoch: epoch}); {
+		if err := r.Promote(t.Context(), epoch, accept); isReply(err, "") { // a slow machine can cause timeouts
+			t.Fatal(err)
+		}
+		o, _ = r.Observe(t.Context())
+	}
+}
+
 func TestPromotionClosesConnections(t *testing.T) {
 	t.Parallel()
-	n, r := newRedisOnly(t)
+	n, r := newRedisOnly(t, "valkey-server")
 	client := n.client()
 	defer client.Close()
 	conn := client.Conn()
@@ -46,11 +83,7 @@ func TestPromotionClosesConnections(t *testing.T) {
 	if err := conn.Ping(t.Context()).Err(); err != nil {
 		t.Fatal(err)
 	}
-	accept := func(rule.Observation) error { return nil }
-	for o := (rule.Observation{}); !o.Master || o.Position != (rule.Position{Epoch: 3}); {
-		r.Promote(t.Context(), 3, accept) // a slow machine can cause timeouts
-		o, _ = r.Observe(t.Context())
-	}
+	promoteTo(t, r, 3)
 	if err := conn.Ping(t.Context()).Err(); err == nil {
 		t.Error("a connection has survived the promotion")
 	}
@@ -60,7 +93,7 @@ func TestPromotionClosesConnections(t *testing.T) {
 // freezes the Redis. The late command must not undo the freeze.
 func TestLateCommand(t *testing.T) {
 	t.Parallel()
-	n, r := newRedisOnly(t)
+	n, r := newRedisOnly(t, "valkey-server")
 	n.redis.Process.Signal(syscall.SIGSTOP)
 	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
@@ -131,14 +164,7 @@ func TestVoteOfStoppingNode(t *testing.T) {
 // TestStrangers checks which requests a keeper rejects.
 func TestStrangers(t *testing.T) {
 	t.Parallel()
-	k, err := newKeeper(env.Keeper{
-		Service: "order", Keepers: [3]string{"a:1", "b:1", "c:1"}, Redis: env.Redis{Addrs: []string{"127.0.0.1:1"}},
-		Token: "0123456789abcdef", State: filepath.Join(t.TempDir(), "keeper.json"),
-	}, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(k.handler())
+	server := httptest.NewServer(newIdleKeeper(t).handler())
 	defer server.Close()
 	keeper := server.Listener.Addr().String()
 	const token = "0123456789abcdef"

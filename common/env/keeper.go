@@ -48,7 +48,7 @@ var KeeperVariables = []Variable{
 	{"KEEPER_TOKEN", "a secret of at least 16 characters that the three keepers share", "required"},
 	{
 		"STATE_FILE",
-		"the file with the promise of this node; it must be on the same disk as the data of this node's Redis",
+		"the file with the promise of this node, in an existing directory on the same disk as the data of this node's Redis",
 		"keeper.json",
 	},
 	{"PORT", "the port for the other keepers and for health checks", "7000"},

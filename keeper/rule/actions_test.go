@@ -207,37 +207,51 @@ func (s *simulation) restartRedis(i int) {
 	s.nodes[i].restart()
 }
 
-// found simulates keeper init.
+// found simulates keeper init. Other events can happen between the plan, the grants and the promotion.
 func (s *simulation) found(i int) {
-	f, err := s.members[i].Plan(s.ctx())
+	m := s.members[i]
+	f, err := m.Plan(s.ctx())
 	if err != nil {
 		return
 	}
 	f.Dry = true
-	for {
-		for j := range s.nodes {
-			if j == i {
-				continue
-			}
-			b := s.members[j].Grant(s.ctx(), f)
-			if !b.Granted && s.mutation != "careless init" {
-				return
-			}
-			if f.Stage == Again {
-				f.Epoch = max(f.Epoch, b.Promised+1)
-			}
-		}
-		if !f.Dry {
-			break
-		}
-		f.Dry = false
-		if f.Candidate, err = s.members[i].Prepare(s.ctx(), f); err != nil {
+	if s.collect(&f) < 2 {
+		return
+	}
+	f.Dry = false
+	s.send(func() {
+		if s.members[i] != m { // the keeper has restarted
 			return
 		}
+		c, err := m.Prepare(s.ctx(), f)
+		if err != nil {
+			return
+		}
+		switch granted := s.collect(&f); {
+		case granted == 2:
+			s.note("node %d is founded in epoch %d: %s", i, f.Epoch, f.Stage)
+			s.send(func() { s.win(m, c) })
+		case granted == 0:
+			m.Cancel(f)
+		}
+	})
+}
+
+// collect asks the other nodes for a founding, and returns the number of grants.
+func (s *simulation) collect(f *Founding) (granted int) {
+	for j := range s.nodes {
+		if j == f.Node {
+			continue
+		}
+		b := s.members[j].Grant(s.ctx(), *f)
+		if b.Granted || s.mutation == "careless init" {
+			granted++
+		}
+		if f.Stage == Again && f.Dry {
+			f.Epoch = max(f.Epoch, b.Promised+1)
+		}
 	}
-	s.note("node %d is founded in epoch %d: %s", i, f.Epoch, f.Stage)
-	m := s.members[i]
-	s.send(func() { s.win(m, f.Candidate) })
+	return granted
 }
 
 // wipe simulates the loss of a node's disk. It does nothing unless both other nodes have data on disk or, with

@@ -60,12 +60,13 @@ func (m *Member) Follow(ctx context.Context, b Beat, agreed bool) (Ack, error) {
 
 // obey makes the Redis follow the primary or, while this node must wait, no node. It returns the state of the Redis.
 func (m *Member) obey(ctx context.Context, b Beat, o Observation, addr string, agreed bool) (Observation, error) {
+	promise := Promise{Epoch: b.Epoch} // without a candidate: this node has lost the election of the epoch
 	switch {
 	case o.Foreign():
 		return o, ErrForeign
 	case m.Primary(o) && o.Position.Epoch == b.Epoch:
 		return o, fmt.Errorf("node %d and this node both claim to be the primary of epoch %d", b.Node, b.Epoch)
-	case b.Epoch == m.promise.Epoch && o.Follows == addr:
+	case m.promise == promise && o.Follows == addr:
 		return o, nil
 	case o.Empty() && !b.Attach:
 		return o, nil
@@ -73,8 +74,8 @@ func (m *Member) obey(ctx context.Context, b Beat, o Observation, addr string, a
 		return o, ErrUnagreed
 	}
 	// An empty node stores its promise again, because its disk may have lost the file.
-	if b.Epoch > m.promise.Epoch || o.Empty() {
-		if err := m.save(Promise{Epoch: b.Epoch}); err != nil {
+	if m.promise != promise || o.Empty() {
+		if err := m.save(promise); err != nil {
 			return o, err
 		}
 	}

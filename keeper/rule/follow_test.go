@@ -107,6 +107,29 @@ func TestEmptyNodeStoresItsPromiseAgain(t *testing.T) {
 	}
 }
 
+// A candidate that has lost the election of an epoch is not the primary of this epoch after a promotion by hand. Its
+// Redis may follow the primary although the freeze of the election has failed.
+func TestLosingCandidatePromotedByHand(t *testing.T) {
+	for _, follows := range []string{Frozen, "b:1"} {
+		for _, attach := range []bool{false, true} {
+			f := replica(1, 5)
+			f.follows = follows
+			d := &memory{promise: Promise{2, "0"}}
+			m := NewMember(0, addrs, d.promise, f, d)
+			beat := Beat{Node: 1, Epoch: 2, Attach: attach}
+			if _, err := m.Follow(t.Context(), beat, false); err != nil {
+				t.Fatal(err)
+			}
+			f.append(entry{epoch: 2})
+			f.master, f.follows = true, ""
+			if o, err := m.Inspect(t.Context()); err != nil || !o.Frozen() || d.promise != (Promise{2, ""}) {
+				t.Errorf("followed %s, attach %t: got %v, %v and the promise %+v, want a frozen node without a candidate",
+					follows, attach, f, err, d.promise)
+			}
+		}
+	}
+}
+
 func TestAgreement(t *testing.T) {
 	primary := View{Node: 1, Promised: 5, Primary: true}
 	for _, c := range []struct {
@@ -152,7 +175,7 @@ func TestJoining(t *testing.T) {
 		{27 * time.Second, map[int]Ack{1: waiting, 2: empty}, 2}, // node 1 had its turn without progress
 		{28 * time.Second, map[int]Ack{1: waiting, 2: synced}, 1},
 		{29 * time.Second, map[int]Ack{1: synced, 2: synced}, -1},
-		{30 * time.Second, map[int]Ack{1: copying, 2: waiting}, -1}, // after a restart of the keeper
+		{30 * time.Second, map[int]Ack{1: copying, 2: waiting}, 1}, // after a restart of the keeper
 		{31 * time.Second, map[int]Ack{1: synced, 2: {Reached: true, Promised: 9}}, -1},
 		{32 * time.Second, map[int]Ack{1: synced, 2: {}}, -1},
 		{33 * time.Second, map[int]Ack{1: {Reached: true, Copying: true}, 2: waiting}, 2}, // node 1 loads its own data
@@ -163,6 +186,29 @@ func TestJoining(t *testing.T) {
 	} {
 		if got := j.Next(start.Add(c.after), 1, c.acks); got != c.want {
 			t.Errorf("step %d: got node %d, want %d", i, got, c.want)
+		}
+	}
+}
+
+// A copy that never ends keeps the other node waiting for at most longestTurn, even if it began before a restart of the
+// keeper. A copy that is merely slow keeps its turn until then.
+func TestJoiningDuringEndlessCopy(t *testing.T) {
+	start := time.Unix(1_000_000, 0)
+	copying := Ack{Reached: true, Attached: true, Copying: true, Promised: 1}
+	for _, waiting := range []Ack{{Reached: true, Promised: 1}, {Reached: true, Empty: true}} {
+		var fresh, turn Joining
+		turn.Start(1, start)
+		for name, j := range map[string]*Joining{"turn": &turn, "no turn": &fresh} {
+			got, now := 1, start
+			for ; got == 1 && now.Before(start.Add(5*time.Minute)); now = now.Add(100 * time.Millisecond) {
+				got = j.Next(now, 1, map[int]Ack{1: copying, 2: waiting})
+			}
+			if took := now.Sub(start); got != 2 || took < longestTurn || took > longestTurn+time.Second {
+				t.Errorf("%s, node 2 %+v: got node %d after %v, want node 2 after %v", name, waiting, got, took, longestTurn)
+			}
+			if got := j.Next(now, 1, map[int]Ack{1: copying, 2: copying}); got != 2 {
+				t.Errorf("%s: got node %d while node 2 copies, want its turn", name, got)
+			}
 		}
 	}
 }

@@ -13,6 +13,8 @@ type Founding struct {
 	RunID string `json:"run_id"`
 	Stage Stage  `json:"stage"`
 	Dry   bool   `json:"dry"` // only report whether the node would grant the request
+	// promise is the promise that this node had at Plan.
+	promise Promise
 }
 
 // Stage is what has happened on the shard before a founding.
@@ -35,7 +37,7 @@ func (m *Member) Plan(ctx context.Context) (Founding, error) {
 	if err != nil {
 		return Founding{}, err
 	}
-	f := Founding{RunID: o.RunID, Candidate: Candidate{
+	f := Founding{RunID: o.RunID, promise: m.promise, Candidate: Candidate{
 		Node: m.Node, Epoch: FirstEpoch, Position: o.Position, runID: o.RunID,
 	}}
 	switch {
@@ -55,16 +57,21 @@ func (m *Member) Plan(ctx context.Context) (Founding, error) {
 	return f, err
 }
 
-// Prepare begins a founding that both other nodes would grant: it stores the promise of the epoch. The caller then asks
-// both others, and calls Win or Cancel.
+// Prepare begins a founding that both other nodes would grant: it stores the promise of the epoch. Prepare fails if the
+// node has made another promise since Plan, for example for the founding of another node. The caller then asks both
+// others, and calls Win or Cancel.
 func (m *Member) Prepare(ctx context.Context, f Founding) (Candidate, error) {
+	if m.promise != f.promise {
+		return f.Candidate, ErrOvertaken
+	}
 	if f.Stage == Again {
 		return m.Stand(ctx, f.Candidate)
 	}
 	return f.Candidate, m.save(Promise{Epoch: f.Epoch, Candidate: f.runID})
 }
 
-// Cancel withdraws the promise of a first founding. Call it only if no other node can have granted the founding.
+// Cancel withdraws the promise of a first founding. Call it only after Prepare has succeeded, and only if no other node
+// can have granted the founding.
 func (m *Member) Cancel(f Founding) error {
 	if f.Stage != First || m.promise != (Promise{Epoch: f.Epoch, Candidate: f.runID}) {
 		return nil

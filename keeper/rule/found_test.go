@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"errors"
 	"strings"
 	"testing"
 )
@@ -103,5 +104,58 @@ func TestFounding(t *testing.T) {
 	founding, _ := m.Plan(t.Context())
 	if _, err := m.Prepare(t.Context(), founding); err != nil || m.Cancel(founding) != nil || d.promise != (Promise{}) {
 		t.Errorf("Cancel: got the promise %+v, %v; want none", d.promise, err)
+	}
+}
+
+// Two requests for keeper init on one node: the second one must not replace or cancel the promise of the first one.
+func TestTwoFoundingsOnOneNode(t *testing.T) {
+	f := replica(0, 0)
+	m, d := newMember(f, 0)
+	first, _ := m.Plan(t.Context())
+	second, _ := m.Plan(t.Context())
+	c, err := m.Prepare(t.Context(), first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 1; i < 3; i++ {
+		other, _ := newMember(with(replica(0, 0), func(f *fake) { f.process = i }), 0)
+		if b := other.Grant(t.Context(), first); !b.Granted {
+			t.Fatalf("node %d: got %+v, want a grant", i, b)
+		}
+	}
+	if _, err := m.Prepare(t.Context(), second); !errors.Is(err, ErrOvertaken) {
+		t.Errorf("second Prepare: got %v, want %v", err, ErrOvertaken)
+	}
+	if err := m.Win(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Prepare(t.Context(), second); !errors.Is(err, ErrOvertaken) {
+		t.Errorf("second Prepare after Win: got %v, want %v", err, ErrOvertaken)
+	}
+	if o, err := m.Inspect(t.Context()); err != nil || !m.Primary(o) || d.promise != (Promise{1, "0"}) {
+		t.Errorf("Inspect: got %+v, %v and the promise %+v, want a primary", o, err, d.promise)
+	}
+}
+
+// Requests for keeper init on two nodes: a node that has granted the other request cannot continue with its own.
+func TestTwoFoundingsOnTwoNodes(t *testing.T) {
+	for _, before := range []Promise{{}, {1, "5"}} { // the stages First and Retry
+		d := &memory{promise: before}
+		m := NewMember(0, addrs, before, replica(0, 0), d)
+		own, err := m.Plan(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if before == (Promise{}) {
+			other := Founding{Candidate: Candidate{Node: 1, Epoch: 1}, RunID: "9", Stage: First}
+			if b := m.Grant(t.Context(), other); !b.Granted {
+				t.Fatalf("got %+v, want a grant", b)
+			}
+		} else if _, err := m.Follow(t.Context(), Beat{Node: 1, Epoch: 1, Attach: true}, true); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := m.Prepare(t.Context(), own); !errors.Is(err, ErrOvertaken) || d.promise != (Promise{1, ""}) {
+			t.Errorf("%s: got %v and the promise %+v, want %v and the granted one", own.Stage, err, d.promise, ErrOvertaken)
+		}
 	}
 }

@@ -2,8 +2,13 @@ package rule
 
 import "time"
 
-// patience is how long a replica may keep its turn without a sign of progress.
-const patience = 3 * time.Second
+const (
+	// patience is how long a replica may keep its turn without a sign of progress.
+	patience = 3 * time.Second
+	// longestTurn bounds a turn, because a copy may fail again and again, for example on a full disk. While no replica is
+	// in sync, the shard waits for the turn to end. A copy continues after its turn.
+	longestTurn = 30 * time.Second
+)
 
 // Joining decides which replica may begin to follow the primary. A replica that needs a copy of all data cannot
 // acknowledge anything until the copy is in its append-only file, so replicas begin one after the other. A replica
@@ -11,13 +16,14 @@ const patience = 3 * time.Second
 type Joining struct {
 	active bool
 	node   int
-	failed int // 1 + the node that last lost its turn, or 0
-	until  time.Time
+	failed int       // 1 + the node that last lost its turn, or 0
+	until  time.Time // without a sign of progress
+	end    time.Time // even with progress
 }
 
 // Start gives the turn to a node.
 func (j *Joining) Start(node int, now time.Time) {
-	j.active, j.node, j.until = true, node, now.Add(patience)
+	j.active, j.node, j.until, j.end = true, node, now.Add(patience), now.Add(longestTurn)
 }
 
 // Next returns the node whose turn it is, or -1. The last argument contains only recent acknowledgements, so a node
@@ -28,7 +34,7 @@ func (j *Joining) Next(now time.Time, epoch int64, acks map[int]Ack) int {
 		if ack.Copying && ack.Attached {
 			j.until = now.Add(patience)
 		}
-		if ack.InSync || ack.Stopping || now.After(j.until) {
+		if ack.InSync || ack.Stopping || now.After(j.until) || now.After(j.end) {
 			j.active, j.failed = false, 0
 			if !ack.InSync {
 				j.failed = 1 + j.node
@@ -40,20 +46,21 @@ func (j *Joining) Next(now time.Time, epoch int64, acks map[int]Ack) int {
 	}
 	best, bestRank := -1, 0
 	for node, ack := range acks {
-		if ack.Copying && ack.Attached && !ack.Stopping {
-			return -1 // a copy is in progress without a turn, for example since before a restart of this keeper
-		}
-		if !ack.Reached || ack.Attached || ack.Copying || ack.Promised > epoch { // Copying: it loads its own data
+		// An attached node gets a turn if it copies without one, for example since before a restart of this keeper. A node
+		// that copies without being attached loads its own data.
+		if !ack.Reached || ack.Attached != ack.Copying || ack.Promised > epoch {
 			continue
 		}
-		// A node with data comes first, because it needs less time than an empty one. A node that is stopping, and the
-		// node that last lost its turn, come last.
+		// A node with data needs less time than an empty one. A node that is stopping, and the node that last lost its
+		// turn, come last.
 		rank := 2
-		if !ack.Empty {
-			rank += 2
-		}
-		if ack.Stopping || j.failed == 1+node {
+		switch {
+		case ack.Stopping || j.failed == 1+node:
 			rank = 1
+		case ack.Attached:
+			rank = 4
+		case !ack.Empty:
+			rank = 3
 		}
 		if rank > bestRank || rank == bestRank && node < best {
 			best, bestRank = node, rank

@@ -69,7 +69,8 @@ func (o Observation) Frozen() bool { return !o.Master && o.Follows == Frozen }
 type Redis interface {
 	// Observe reads the state of the Redis.
 	Observe(ctx context.Context) (Observation, error)
-	// Freeze makes the Redis follow no node. Freeze and the observation that it returns are one atomic step.
+	// Freeze makes the Redis follow no node, and then observes the same process. Between the two steps, the data do not
+	// change.
 	Freeze(ctx context.Context) (Observation, error)
 	// Follow makes the Redis follow the Redis at the given address.
 	Follow(ctx context.Context, addr string) error
