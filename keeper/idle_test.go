@@ -61,7 +61,7 @@ func TestInitRunsOnce(t *testing.T) {
 	}
 }
 
-// An empty node asks only the other keepers for their views.
+// An empty node asks only the other keepers for their views. A keeper that hangs does not hide the view of the other.
 func TestViews(t *testing.T) {
 	k := newIdleKeeper(t)
 	var asked [3]atomic.Int32
@@ -82,6 +82,18 @@ func TestViews(t *testing.T) {
 	}
 	if own := asked[0].Load(); own > 0 {
 		t.Errorf("the node asked itself %d times", own)
+	}
+	hung, err := net.Listen("tcp", "127.0.0.1:0") // accepts no connection
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hung.Close()
+	k.config.Keepers[1] = hung.Addr().String()
+	for try := 0; try == 0 || len(views) != 1 && try < 10; try++ {
+		views = k.views(t.Context())
+	}
+	if len(views) != 1 || views[0].Node != 2 {
+		t.Errorf("while node 1 hangs, got the views %+v, want that of node 2", views)
 	}
 }
 

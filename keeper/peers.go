@@ -130,13 +130,16 @@ func (k *keeper) hear(b rule.Beat, a rule.Ack) {
 	k.lastBeat, k.primary, k.lag, k.inSync = now, b, max(0, b.Position.Seq-a.Position.Seq), a.InSync
 }
 
-// views asks both other nodes for their views.
+// views asks both other nodes for their views, at the same time, because one of them may hang.
 func (k *keeper) views(ctx context.Context) (views []rule.View) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
+	var keepers, nodes []string
 	for _, node := range k.others() {
-		s, err := status.Get(ctx, k.client, k.config.Keepers[node])
-		if err == nil && s.Node == node && s.Shard == k.config.ShardName() {
+		keepers, nodes = append(keepers, k.config.Keepers[node]), append(nodes, k.config.Nodes[node])
+	}
+	for i, s := range status.GetAll(ctx, k.client, keepers, nodes) {
+		if s.Node == k.others()[i] && s.Shard == k.config.ShardName() {
 			views = append(views, s.View())
 		}
 	}
