@@ -70,7 +70,11 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer = f.gateway()
 	case r.URL.Path == "/api/v1/namespaces/shop/pods" &&
 		selector == "app.kubernetes.io/name=gateway,app.kubernetes.io/instance=shop-1":
-		answer = map[string]any{"items": make([]int, f.replicas)}
+		pods := f.replicas
+		if !strings.Contains(r.URL.Query().Get("fieldSelector"), "status.phase!=Failed") {
+			pods++ // an evicted pod
+		}
+		answer = map[string]any{"items": make([]int, pods)}
 	case r.URL.Path == "/api/v1/namespaces/shop/pods":
 		answer = json.RawMessage(cmp.Or(f.pods[selector], "{}"))
 	case f.snapshots == nil:

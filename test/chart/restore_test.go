@@ -16,7 +16,7 @@ import (
 const fakeKubectl = `#!/bin/sh
 until [ "$1" = -n ]; do shift; done
 shift 2 # -n namespace
-case "$*" in *"get pods"*app.kubernetes.io/name=name*) echo >>"$FAKE/polls" ;; esac
+case "$*" in *"get pods"*app.kubernetes.io/name=name*) echo "$*" >>"$FAKE/polls" ;; esac
 [ ! -s "$FAKE/fail-once" ] || case "$*" in *"$(cat "$FAKE/fail-once")"*) rm "$FAKE/fail-once"; exit 1 ;; esac
 case "$*" in
 *app.kubernetes.io/name=backup*) cat "$FAKE/backup-pods" ;;
@@ -29,7 +29,7 @@ case "$*" in
 *"/keeper status"*) printf '%s\n' 'NODE REDIS ROLE' '0 a:1 replica' '1 b:1 primary' '2 c:1 replica' ;;
 *"command[2]"*) echo valkey-server ;;
 *template.spec*) echo '{"some":"setting"}' ;;
-*status.phase*) echo Succeeded ;;
+*{.status.phase}*) echo Succeeded ;;
 *restore-replicas}*) cat "$FAKE/annotation" ;;
 *backup-replicas}*) cat "$FAKE/backup-replicas" ;;
 *"get namespace"*) echo uid-1 ;;
