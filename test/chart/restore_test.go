@@ -25,7 +25,7 @@ case "$*" in
 *"get volumesnapshot"*) printf '%s\n' 20261101-030000 20261102-030000 20261102-030000 ;;
 *"get pvc"*) cat "$FAKE/claims" ;;
 *"get statefulset,deployment"*) cat "$FAKE/workloads" ;;
-*restore-primary}*) sed -n 's/.*"restore-primary":"\([0-9]\)".*/\1/p' "$FAKE/log" ;;
+*restore-primary}*) sed -n 's/.*"restore-primary":"\([0-9]\)".*/\1/p' "$FAKE/log" | tail -n 1 ;;
 *"/keeper status"*) printf '%s\n' 'NODE REDIS ROLE' '0 a:1 replica' '1 b:1 primary' '2 c:1 replica' ;;
 *"command[2]"*) echo valkey-server ;;
 *template.spec*) echo '{"some":"setting"}' ;;
@@ -140,6 +140,7 @@ func TestRestoreReplicated(t *testing.T) {
 		t.Fatalf("%v\n%s", err, output)
 	}
 	inOrder(t, log, "patch deployment.apps/order-1…0", `patch statefulset/order-redis-0…"restore-primary":"1"`,
+		`patch statefulset/order-redis-1…"restore-primary":"1"`,
 		"patch statefulset.apps/order-redis-0…0", "patch statefulset.apps/order-redis-1…0", "create -f -", "create -f -",
 		"wait volumesnapshot", "label volumesnapshot", "delete pod restore-order-redis-0", "delete pod restore-order-redis-1",
 		"delete pvc data-order-redis-0-0", "delete pvc data-order-redis-0-1",
