@@ -79,6 +79,14 @@ func (f fakeSystem) touch(t *testing.T, name string) {
 	}
 }
 
+// remove deletes a file of testdata/docker.
+func (f fakeSystem) remove(t *testing.T, name string) {
+	t.Helper()
+	if err := os.Remove(filepath.Join(string(f), name)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // checkGateway checks whether the gateway runs.
 func (f fakeSystem) checkGateway(t *testing.T, want bool) {
 	t.Helper()
@@ -122,9 +130,7 @@ func TestBackupStartsTheGateway(t *testing.T) {
 	f.touch(t, "ctrl-c")
 	f.must(t, "backup", dir)
 	f.checkGateway(t, true)
-	if err := os.Remove(filepath.Join(string(f), "gateway")); err != nil {
-		t.Fatal(err)
-	}
+	f.remove(t, "gateway")
 	f.must(t, "backup", dir)
 	f.checkGateway(t, false)
 }
@@ -138,14 +144,23 @@ func TestBackupArguments(t *testing.T) {
 	f.checkGateway(t, true)
 }
 
-// TestFailedBackup checks that a backup that fails at its last check leaves the older backup as it is, and that
+// TestFailedBackup checks that a backup that fails at a copy or at its last check leaves the older backup as it is, and that
 // compose/restore rejects the directory until a backup succeeds.
 func TestFailedBackup(t *testing.T) {
 	f, dir := newFakeSystem(t), t.TempDir()
 	f.must(t, "backup", dir)
 	f.write(t, "new")
-	f.touch(t, "request")
-	f.refuses(t, "a request reached the services", "backup", dir)
+	f.touch(t, "truncated")
+	f.refuses(t, "stock-redis: the copy is incomplete", "backup", dir)
+	f.remove(t, "truncated")
+	for _, key := range []string{"{o0}unconfirmed", "{s0}overwriting", "{o0}undecided"} {
+		if err := os.WriteFile(filepath.Join(string(f), "request"), []byte(key), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		f.refuses(t, "a request reached the services", "backup", dir)
+		f.remove(t, key)
+	}
+	f.remove(t, "request")
 	f.checkGateway(t, true)
 	for _, service := range services {
 		if got := content(t, dir, service+"-redis"); got != "old" {
@@ -154,11 +169,6 @@ func TestFailedBackup(t *testing.T) {
 	}
 	f.refuses(t, "nothing was changed", "restore", dir)
 	f.refuses(t, ".tar.part", "restore", dir, "order-redis")
-	for _, name := range []string{"request", "undecided"} {
-		if err := os.Remove(filepath.Join(string(f), name)); err != nil {
-			t.Fatal(err)
-		}
-	}
 	if err := os.WriteFile(filepath.Join(dir, "order-redis-2.tar.part"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
