@@ -95,7 +95,8 @@ func TestRestore(t *testing.T) {
 		"rollout status statefulset.apps/order-redis",
 		"patch deployment.apps/order-1…2", "patch deployment.apps/gateway…2", "rollout status", "rollout status")
 	parts := strings.SplitN(created, "---\n", 2)
-	want := "checkout-backup-state: incomplete}\nspec:\n  volumeSnapshotClassName: fast\n"
+	want := "checkout-backup-state: incomplete}\n  annotations: {argocd.argoproj.io/sync-options: Prune=false, " +
+		"argocd.argoproj.io/compare-options: IgnoreExtraneous}\nspec:\n  volumeSnapshotClassName: fast\n"
 	if kept := strings.Count(parts[0], want); kept != 2 {
 		t.Errorf("%d incomplete snapshots of the current data, want 2:\n%s", kept, parts[0])
 	}
