@@ -87,8 +87,8 @@ const renamed = "data-order-redis-0-0=v0 data-order-redis-1-0=v1 data-stock-redi
 func TestReplicate(t *testing.T) {
 	dir := withClaims(t, single)
 	log, output, err := replicate(t, dir, "")
-	if got := claimsIn(t, dir); err != nil || got != renamed {
-		t.Fatalf("got the claims %s, error %v, want %s\n%s", got, err, renamed, output)
+	if got := claimsIn(t, dir); err != nil || got != renamed || !strings.Contains(output, "--force-conflicts") {
+		t.Fatalf("got the claims %s, error %v, want %s, and the option for Helm 4 in\n%s", got, err, renamed, output)
 	}
 	rename := []string{
 		`patch pv…"checkout-reclaim-policy":"Delete"…"persistentVolumeReclaimPolicy":"Retain"`, "create -f -",
