@@ -150,6 +150,11 @@ func TestRestoreChecksFirst(t *testing.T) {
 	if calls := f.calls(t); strings.Contains(calls, "compose stop\n") {
 		t.Errorf("want that the system runs, got the calls\n%s", calls)
 	}
+	write(filepath.Join(dir, "replicated"), nil)
+	f.refuses(t, "a backup of shards with three nodes", "restore", dir, "order-redis")
+	if err := os.Remove(filepath.Join(dir, "replicated")); err != nil {
+		t.Fatal(err)
+	}
 	f.must(t, "restore", dir, "order-redis") // despite order-redis-2.tar
 	if got := f.data(t, "order-redis", "."); got != "old" {
 		t.Errorf("order-redis: got the data %q, want \"old\"", got)
