@@ -31,8 +31,8 @@ while [ $# -gt 0 ]; do
 done
 `
 
-// helm is a stand-in for the program helm. The stand-in keeps the name of the release in a file. The release is pending,
-// so "helm list" prints it only with the option --all.
+// helm is a stand-in for the program helm. The stand-in keeps the name of the release in a file. The release is
+// pending, so "helm list" prints it only with the option --all.
 const helm = `#!/bin/sh
 printf '%s\n' "helm $*" >>"$FAKE/calls"
 case "helm $*" in *"${FAIL:-nothing}"*) echo "Error: no quota" >&2; exit 1 ;; esac

@@ -72,9 +72,9 @@ func (f fakeSystem) write(t *testing.T, text string) {
 }
 
 // touch creates a file of testdata/docker.
-func (f fakeSystem) touch(t *testing.T, name string) {
+func (f fakeSystem) touch(t *testing.T, name string, lines ...string) {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(string(f), name), nil, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(string(f), name), []byte(strings.Join(lines, "\n")), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -144,8 +144,8 @@ func TestBackupArguments(t *testing.T) {
 	f.checkGateway(t, true)
 }
 
-// TestFailedBackup checks that a backup that fails at a copy or at its last check leaves the older backup as it is, and that
-// compose/restore rejects the directory until a backup succeeds.
+// TestFailedBackup checks that a backup that fails at a copy or at its last check leaves the older backup as it is, and
+// that compose/restore rejects the directory until a backup succeeds.
 func TestFailedBackup(t *testing.T) {
 	f, dir := newFakeSystem(t), t.TempDir()
 	f.must(t, "backup", dir)
@@ -154,9 +154,7 @@ func TestFailedBackup(t *testing.T) {
 	f.refuses(t, "stock-redis: the copy is incomplete", "backup", dir)
 	f.remove(t, "truncated")
 	for _, key := range []string{"{o0}unconfirmed", "{s0}overwriting", "{o0}undecided"} {
-		if err := os.WriteFile(filepath.Join(string(f), "request"), []byte(key), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		f.touch(t, "request", key)
 		f.refuses(t, "a request reached the services", "backup", dir)
 		f.remove(t, key)
 	}

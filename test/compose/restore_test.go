@@ -71,9 +71,7 @@ func TestRestoreToEmptyVolume(t *testing.T) {
 func TestRestoreToMoreShards(t *testing.T) {
 	f, dir := newFakeSystem(t), t.TempDir()
 	f.must(t, "backup", dir)
-	if err := os.WriteFile(filepath.Join(string(f), "added"), []byte("order-redis-2\norder-redis-3\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	f.touch(t, "added", "order-redis-2", "order-redis-3")
 	for _, shard := range []string{"order-redis-2", "order-redis-3"} {
 		if err := os.CopyFS(filepath.Join(string(f), shard), os.DirFS(filepath.Join(string(f), "order-redis"))); err != nil {
 			t.Fatal(err)
