@@ -47,7 +47,7 @@ has_address() { exists "$ADDRESS" gcloud compute addresses list --regions "$REGI
 has_router() { exists "$ROUTER" gcloud compute routers list --regions "$REGION" --format 'value(name)'; }
 has_nat() { exists "$NAT" gcloud compute routers nats list --router "$ROUTER" --region "$REGION" --format 'value(name)'; }
 
-has_release() { exists "$RELEASE" helm list --namespace "$NAMESPACE" --short; }
+has_release() { exists "$RELEASE" helm list --namespace "$NAMESPACE" --all --short; } # also a pending release
 
 # require PROGRAM…: exit if a program is not installed.
 require() {

@@ -70,7 +70,11 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer = f.gateway()
 	case r.URL.Path == "/api/v1/namespaces/shop/pods" &&
 		selector == "app.kubernetes.io/name=gateway,app.kubernetes.io/instance=shop-1":
-		answer = map[string]any{"items": make([]int, f.replicas)}
+		pods := f.replicas
+		if !strings.Contains(r.URL.Query().Get("fieldSelector"), "status.phase!=Failed") {
+			pods++ // an evicted pod
+		}
+		answer = map[string]any{"items": make([]int, pods)}
 	case r.URL.Path == "/api/v1/namespaces/shop/pods":
 		answer = json.RawMessage(cmp.Or(f.pods[selector], "{}"))
 	case f.snapshots == nil:
@@ -78,15 +82,15 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == snapshots && r.Method == "POST":
 		var o struct {
 			Metadata struct {
-				Name   string
-				Labels map[string]string
+				Name                string
+				Labels, Annotations map[string]string
 			}
 			Spec struct {
 				VolumeSnapshotClassName string
 				Source                  struct{ PersistentVolumeClaimName string }
 			}
 		}
-		if err := json.Unmarshal(body, &o); err != nil {
+		if json.Unmarshal(body, &o) != nil || unpruned(o.Metadata.Annotations) != nil {
 			w.WriteHeader(http.StatusBadRequest)
 		}
 		f.snapshots[o.Metadata.Name] = o.Metadata.Labels
@@ -113,6 +117,15 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	text, _ := json.MarshalIndent(answer, "", "  ") // the script asks for pretty=true
 	_, _ = w.Write(text)
+}
+
+// unpruned returns an error if Argo CD would delete an object with these annotations, which is not in its repository.
+func unpruned(annotations map[string]string) error {
+	if annotations["argocd.argoproj.io/sync-options"] != "Prune=false" ||
+		annotations["argocd.argoproj.io/compare-options"] != "IgnoreExtraneous" {
+		return fmt.Errorf("annotations for Argo CD: got %v", annotations)
+	}
+	return nil
 }
 
 func (f *fakeAPI) event(format string, args ...any) {

@@ -51,6 +51,13 @@ func TestPassword(t *testing.T) {
 			!slices.Equal(rules[0].Resources, []string{"secrets"}) {
 			t.Errorf("the Job may %v, want only to create Secrets", rules)
 		}
+		_, text, _ := strings.Cut(job.Spec.Template.Spec.Containers[0].Args[0], "<<SECRET\n")
+		text, _, _ = strings.Cut(text, "\nSECRET\n")
+		var secret core.Secret
+		err := yaml.Unmarshal([]byte(text), &secret)
+		if err != nil || secret.StringData["password"] != "$password" || unpruned(secret.Annotations) != nil {
+			t.Errorf("the Job creates the Secret %+v (%v), want one that Argo CD does not delete", secret, err)
+		}
 	}
 	// A Job with other contents must have another name, because Kubernetes rejects changes of an existing Job.
 	for name := range jobs {

@@ -17,7 +17,7 @@ import (
 const fakeKubectl = `#!/bin/sh
 until [ "$1" = -n ]; do shift; done
 shift 2 # -n namespace
-case "$*" in *"get pods"*app.kubernetes.io/name=name*) echo >>"$FAKE/polls" ;; esac
+case "$*" in *"get pods"*app.kubernetes.io/name=name*) echo "$*" >>"$FAKE/polls" ;; esac
 [ ! -s "$FAKE/fail-once" ] || case "$*" in *"$(cat "$FAKE/fail-once")"*) rm "$FAKE/fail-once"; exit 1 ;; esac
 case "$*" in
 *app.kubernetes.io/name=backup*) cat "$FAKE/backup-pods" ;;
@@ -26,11 +26,11 @@ case "$*" in
 *"get volumesnapshot"*) printf '%s\n' 20261101-030000 20261102-030000 20261102-030000 ;;
 *"get pvc"*) cat "$FAKE/claims" ;;
 *"get statefulset,deployment"*) cat "$FAKE/workloads" ;;
-*restore-primary}*) sed -n 's/.*"restore-primary":"\([0-9]\)".*/\1/p' "$FAKE/log" ;;
+*restore-primary}*) sed -n 's/.*"restore-primary":"\([0-9]\)".*/\1/p' "$FAKE/log" | tail -n 1 ;;
 *"/keeper status"*) printf '%s\n' 'NODE REDIS ROLE' '0 a:1 replica' '1 b:1 primary' '2 c:1 replica' ;;
 *"command[2]"*) echo valkey-server ;;
 *template.spec*) echo '{"some":"setting"}' ;;
-*status.phase*) echo Succeeded ;;
+*{.status.phase}*) echo Succeeded ;;
 *restore-replicas}*) cat "$FAKE/annotation" ;;
 *backup-replicas}*) cat "$FAKE/backup-replicas" ;;
 *"get namespace"*) echo uid-1 ;;
@@ -96,7 +96,8 @@ func TestRestore(t *testing.T) {
 		"rollout status statefulset.apps/order-redis",
 		"patch deployment.apps/order-1…2", "patch deployment.apps/gateway…2", "rollout status", "rollout status")
 	parts := strings.SplitN(created, "---\n", 2)
-	want := "checkout-backup-state: incomplete}\nspec:\n  volumeSnapshotClassName: fast\n"
+	want := "checkout-backup-state: incomplete}\n  annotations: {argocd.argoproj.io/sync-options: Prune=false, " +
+		"argocd.argoproj.io/compare-options: IgnoreExtraneous}\nspec:\n  volumeSnapshotClassName: fast\n"
 	if kept := strings.Count(parts[0], want); kept != 2 {
 		t.Errorf("%d incomplete snapshots of the current data, want 2:\n%s", kept, parts[0])
 	}
@@ -141,6 +142,7 @@ func TestRestoreReplicated(t *testing.T) {
 		t.Fatalf("%v\n%s", err, output)
 	}
 	inOrder(t, log, "patch deployment.apps/order-1…0", `patch statefulset/order-redis-0…"restore-primary":"1"`,
+		`patch statefulset/order-redis-1…"restore-primary":"1"`,
 		"patch statefulset.apps/order-redis-0…0", "patch statefulset.apps/order-redis-1…0", "create -f -", "create -f -",
 		"wait volumesnapshot", "label volumesnapshot", "delete pod restore-order-redis-0", "delete pod restore-order-redis-1",
 		"delete pvc data-order-redis-0-0", "delete pvc data-order-redis-0-1",

@@ -73,9 +73,17 @@ func (f fakeSystem) write(t *testing.T, text string) {
 }
 
 // touch creates one of the files that control testdata/docker.
-func (f fakeSystem) touch(t *testing.T, name string) {
+func (f fakeSystem) touch(t *testing.T, name string, lines ...string) {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(string(f), name), nil, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(string(f), name), []byte(strings.Join(lines, "\n")), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// remove deletes one of these files.
+func (f fakeSystem) remove(t *testing.T, name string) {
+	t.Helper()
+	if err := os.Remove(filepath.Join(string(f), name)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -124,9 +132,7 @@ func TestBackupStartsTheGateway(t *testing.T) {
 	f.touch(t, "ctrl-c")
 	f.must(t, "backup", dir)
 	f.checkGateway(t, true)
-	if err := os.Remove(filepath.Join(string(f), "gateway")); err != nil {
-		t.Fatal(err)
-	}
+	f.remove(t, "gateway")
 	f.must(t, "backup", dir)
 	f.checkGateway(t, false)
 }
@@ -141,14 +147,21 @@ func TestBackupArguments(t *testing.T) {
 	f.checkGateway(t, true)
 }
 
-// TestFailedBackup checks that a backup that fails at its last check leaves the older backup as it is, and that
-// compose/restore rejects the directory until a backup succeeds.
+// TestFailedBackup checks that a backup that fails at a copy or at its last check leaves the older backup as it is, and
+// that compose/restore rejects the directory until a backup succeeds.
 func TestFailedBackup(t *testing.T) {
 	f, dir := newFakeSystem(t), t.TempDir()
 	f.must(t, "backup", dir)
 	f.write(t, "new")
-	f.touch(t, "request")
-	f.refuses(t, "a request reached the services", "backup", dir)
+	f.touch(t, "truncated")
+	f.refuses(t, "stock-redis: the copy is incomplete", "backup", dir)
+	f.remove(t, "truncated")
+	for _, key := range []string{"{o0}unconfirmed", "{s0}overwriting", "{o0}undecided"} {
+		f.touch(t, "request", key)
+		f.refuses(t, "a request reached the services", "backup", dir)
+		f.remove(t, key)
+	}
+	f.remove(t, "request")
 	f.checkGateway(t, true)
 	for _, service := range services {
 		if got := content(t, dir, service+"-redis"); got != "old" {
@@ -157,11 +170,6 @@ func TestFailedBackup(t *testing.T) {
 	}
 	f.refuses(t, "nothing was changed", "restore", dir)
 	f.refuses(t, ".tar.part", "restore", dir, "order-redis")
-	for _, name := range []string{"request", "undecided"} {
-		if err := os.Remove(filepath.Join(string(f), name)); err != nil {
-			t.Fatal(err)
-		}
-	}
 	if err := os.WriteFile(filepath.Join(dir, "order-redis-2.tar.part"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}

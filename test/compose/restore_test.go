@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // data returns the append-only file of a shard. The path may contain *.
@@ -65,6 +66,57 @@ func TestRestoreToEmptyVolume(t *testing.T) {
 	}
 }
 
+// TestRestoreToMoreShards checks that shards that were added after the backup start empty, but that compose/restore
+// rejects a backup that lacks another shard.
+func TestRestoreToMoreShards(t *testing.T) {
+	f, dir := newFakeSystem(t), t.TempDir()
+	f.must(t, "backup", dir)
+	f.touch(t, "added", "order-redis-2", "order-redis-3")
+	for _, shard := range []string{"order-redis-2", "order-redis-3"} {
+		if err := os.CopyFS(filepath.Join(string(f), shard), os.DirFS(filepath.Join(string(f), "order-redis"))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rename := func(from, to string) {
+		if err := os.Rename(filepath.Join(dir, from), filepath.Join(dir, to)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rename("stock-redis.tar", "order-redis-3.tar")
+	f.refuses(t, "a backup of order-redis-3, but not of order-redis-2;", "restore", dir)
+	rename("order-redis-3.tar", "stock-redis.tar")
+	rename("order-redis.tar", "saved")
+	f.refuses(t, "has no backup of order-redis;", "restore", dir)
+	rename("saved", "order-redis.tar")
+	f.refuses(t, "has no backup of order-redis-2;", "restore", dir, "order-redis-2")
+	f.must(t, "restore", dir)
+	for _, shard := range []string{"order-redis-2", "order-redis-3"} {
+		if got := list(t, filepath.Join(string(f), shard)); len(got) != 1 || !strings.HasPrefix(got[0], "replaced-") {
+			t.Errorf("%s after the restore: got %v, want only the replaced data", shard, got)
+		}
+	}
+	if got := f.data(t, "order-redis", "."); got != "old" {
+		t.Errorf("order-redis: got the data %q, want \"old\"", got)
+	}
+}
+
+// TestRestoreAgain checks that compose/restore says so if it fails half-way, and that a second run restores all data.
+func TestRestoreAgain(t *testing.T) {
+	f, dir := newFakeSystem(t), t.TempDir()
+	f.must(t, "backup", dir)
+	f.write(t, "new")
+	f.touch(t, "full")
+	f.refuses(t, "partly restored", "restore", dir)
+	f.remove(t, "full")
+	time.Sleep(time.Second) // the directory of the replaced data has the time in seconds
+	f.must(t, "restore", dir)
+	for _, service := range services {
+		if got := f.data(t, service+"-redis", "."); got != "old" {
+			t.Errorf("%s-redis: got the data %q, want \"old\"", service, got)
+		}
+	}
+}
+
 // TestRestoreChecksFirst checks that compose/restore changes nothing if it cannot restore the whole backup.
 func TestRestoreChecksFirst(t *testing.T) {
 	f, dir := newFakeSystem(t), t.TempDir()
@@ -95,6 +147,11 @@ func TestRestoreChecksFirst(t *testing.T) {
 	}
 	if calls := f.calls(t); strings.Contains(calls, "compose stop\n") {
 		t.Errorf("want that the system runs, got the calls\n%s", calls)
+	}
+	write(filepath.Join(dir, "replicated"), nil)
+	f.refuses(t, "a backup of shards with three nodes", "restore", dir, "order-redis")
+	if err := os.Remove(filepath.Join(dir, "replicated")); err != nil {
+		t.Fatal(err)
 	}
 	f.must(t, "restore", dir, "order-redis") // despite order-redis-2.tar
 	if got := f.data(t, "order-redis", "."); got != "old" {

@@ -52,6 +52,12 @@ func TestThreeNodesOfEachShard(t *testing.T) {
 	if err == nil || !strings.Contains(text, "start make up first") {
 		t.Errorf("backup of a stopped system: got %v, want \"start make up first\" in:\n%s", err, text)
 	}
+	t.Setenv("REPLICAS", "1")
+	text, err = runScript(t, data, "restore", backup)
+	if err == nil || !strings.Contains(text, "set REPLICAS=3; nothing was changed") {
+		t.Errorf("restore to single shards: got %v, want \"set REPLICAS=3\" in:\n%s", err, text)
+	}
+	t.Setenv("REPLICAS", "")
 	if text, err := runScript(t, data, "restore", backup); err != nil {
 		t.Fatalf("restore: %v\n%s", err, text)
 	}

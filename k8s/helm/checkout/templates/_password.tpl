@@ -1,5 +1,6 @@
 {{/* A Job that creates a Secret with a random value, such as the password of Redis, unless the Secret exists. .key: the key in the Secret.
-The pods that use the Secret wait until it exists. So the chart's output contains nothing random, and the password stays when the output is applied again, with Helm or kubectl. */}}
+The pods that use the Secret wait until it exists. So the chart's output contains nothing random, and the password stays when the output is applied again, with Helm or kubectl.
+The Secret is not in the output, but has the label by which Argo CD before 3.0 finds its objects. The annotations prevent that Argo CD deletes it. */}}
 {{- define "password.job" -}}
 apiVersion: v1
 kind: ServiceAccount
@@ -48,7 +49,8 @@ spec:
           password=$(head -c 20 /dev/urandom | od -An -v -tx1 | tr -d ' \n')
           response=$(curl -sS --max-time 20 --cacert $account/ca.crt --oauth2-bearer "$(cat $account/token)" -w '\n%{http_code}' \
               -H 'Content-Type: application/json' -d @- "https://kubernetes.default.svc/api/v1/namespaces/$(cat $account/namespace)/secrets" <<SECRET
-          {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "{{ .name }}", "labels": {{ include "selector" . | fromYaml | toJson }}},
+          {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "{{ .name }}", "labels": {{ include "selector" . | fromYaml | toJson }},
+            "annotations": {"argocd.argoproj.io/sync-options": "Prune=false", "argocd.argoproj.io/compare-options": "IgnoreExtraneous"}},
            "stringData": {"{{ .key }}": "$password"}}
           SECRET
           )
