@@ -59,7 +59,8 @@ func (h *history) run(ctx context.Context, number int) {
 	}
 }
 
-// batch sends a batch with the trailer of R1. If the batch is acknowledged, the history records the reply.
+// batch sends a read or a write, followed by the commands of R1 (see doc.go). If the batch is acknowledged, the history
+// records the reply.
 func (h *history) batch(client *redis.Client, id string, read bool) error {
 	ctx := context.Background()
 	h.mu.Lock()

@@ -82,8 +82,8 @@ type part struct {
 }
 
 // run starts the calls of all attempts before waiting for the first reply, so that the calls share round trips. If the
-// shard of one line is not known yet, the attempt has no parts, and its outcome is unknown: a record without this line
-// would make a retry return too early.
+// shard of one line is not known yet, the attempt has no parts, and its outcome is unknown: with a record that lacks
+// this line, a retry of refund would not refund it.
 func (r *Reservations) run(ctx context.Context, do step, attempts []api.Attempt) []api.Outcome {
 	started := time.Now()
 	parts := make([][]part, len(attempts))

@@ -32,9 +32,10 @@ type Ack struct {
 // Follow obeys the beat of a primary (R4). If this node has neither data nor a promise, Follow fails with ErrUnagreed
 // unless both other nodes have agreed to this primary (R5). See Agrees.
 //
-// After a full copy, a primary may wait up to a second before it sends further writes, although the link is up: the
-// replica's first acknowledgement may have arrived before the primary noticed the end of the copy. So a replica is in
-// sync only if it has the offset that the primary had a moment before the beat.
+// After a full copy, the link is up, but a primary may wait for an acknowledgement of the replica before it sends
+// further writes. If the first acknowledgement arrives before the primary notices the end of the copy, the primary
+// waits for the next one, for up to a second. Meanwhile, the replica lacks writes. So a replica is in sync only if it
+// has the offset that the primary had a moment before the beat.
 func (m *Member) Follow(ctx context.Context, b Beat, agreed bool) (Ack, error) {
 	if b.Epoch < m.promise.Epoch {
 		return Ack{Promised: m.promise.Epoch}, ErrOlder

@@ -46,8 +46,8 @@ func (j *Joining) Next(now time.Time, epoch int64, acks map[int]Ack) int {
 	}
 	best, bestRank := -1, 0
 	for node, ack := range acks {
-		// An attached node gets a turn if it copies without one, for example since before a restart of this keeper. A node
-		// that copies without being attached loads its own data.
+		// A node may be copying without a turn, for example because this keeper has restarted. If the node is attached, it
+		// gets a turn. If it is not attached, it is loading its own data, and gets no turn yet.
 		if !ack.Reached || ack.Attached != ack.Copying || ack.Promised > epoch {
 			continue
 		}

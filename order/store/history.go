@@ -156,8 +156,8 @@ func parseHistory(text, attempt, by string, base int64) (events []Event, truncat
 func startsPart(r rune) bool { return r == '@' || r == '#' || 'A' <= r && r <= 'Z' }
 
 // parseEvent parses an event such as "P3,6,9" or "Ac9". In "P3,6,9", Credit is 3 ms and Stock is 6 ms; each is -1 if it
-// is missing. The second result is the last number: the time in ms from the start of the attempt or cancellation to the
-// event. For an event that starts one, it is the time since the start before that.
+// is missing. The second result is the last number, in ms: the time from the start of the attempt or cancellation to
+// this event. If this event is itself such a start, the number is the time from the previous start to this event.
 func parseEvent(part string) (e Event, after int64, ok bool) {
 	e = Event{Kind: EventKind(part[0]), Credit: -1, Stock: -1}
 	rest := part[1:]

@@ -27,7 +27,7 @@ func (f *fields) UnmarshalJSON(body []byte) error {
 	return nil
 }
 
-// first looks up several names in turn. It returns the value of the first name that the object has, or "".
+// first returns the value of the first of these names that the object has, or "" if it has none.
 func (f fields) first(names ...string) string {
 	for _, name := range names {
 		if value, found := f[name]; found {

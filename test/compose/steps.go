@@ -163,8 +163,8 @@ func (r *run) kills(ctx context.Context) error {
 		for _, name := range r.project.all() {
 			restarted := after[name].State.StartedAt != before[name].State.StartedAt
 			if killed := slices.Contains(group, name); killed != restarted || after[name].ID != before[name].ID {
-				return fmt.Errorf("after SIGKILL of %v: container %s: restarted: %v, ID %s, before %s",
-					group, name, restarted, after[name].ID, before[name].ID)
+				return fmt.Errorf("after SIGKILL of %v: container %s: restarted: %v, want %v; ID %s, want %s",
+					group, name, restarted, killed, after[name].ID, before[name].ID)
 			}
 		}
 		r.Logf("%s: checkout paid after %.1f s", strings.Join(group, ", "), took.Seconds())

@@ -49,16 +49,16 @@
 //
 //   - If commit, abort or refuse finds the order OPEN, and the attempt of the call is still the order's current
 //     attempt, then the attempt was closed. The client gets 4xx with the reason of this attempt.
-//   - If begin returns NOT_FOUND, the client gets 4xx. The same applies if begin returns REFUNDING or CANCELLED for
-//     another attempt. There is one exception: if an earlier call of begin, whose reply was lost, has started the
-//     attempt, then a batch_init may have overwritten the order after it was PAID. In this case, the client gets 503.
+//   - If begin returns NOT_FOUND, or returns REFUNDING or CANCELLED for another attempt, the client gets 4xx, because
+//     its attempt was not paid. Exception: if an earlier call of begin, whose reply was lost, started the attempt, the
+//     client gets 503. The attempt may have been PAID before a batch_init overwrote the order.
 //   - If begin returns REFUNDING or CANCELLED for the attempt of the call, the client gets 200, because the order was
 //     paid.
 //   - If a request joined an attempt, its 4xx response has the reason of this attempt. A duplicate of the request's
 //     call of begin may arrive after the joined attempt was closed. If the duplicate names the joined attempt as
 //     `after`, it starts a new attempt. A client's retry may continue the new attempt; otherwise recovery closes it.
-//   - Only a process to which begin returned STARTED calls refuse. After the reply RESUMED, a process aborts instead,
-//     because another process may have reserved stock.
+//   - A process calls refuse only if begin returned STARTED to this process. If begin returned RESUMED, the process
+//     aborts instead, because another process may have reserved stock.
 //   - An entry leaves `unconfirmed` when every shard has replied to the confirm call.
 //   - If the deadline of an attempt passed long ago and its record has expired, release returns RELEASED and stores
 //     nothing.

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// clock is the simulated time, with the events that follow.
+// clock is the simulated time, with the scheduled events.
 type clock struct {
 	now    time.Duration
 	events []event // a binary heap by time, then by number

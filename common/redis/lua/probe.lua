@@ -1,6 +1,7 @@
 #!lua
--- probe: reports which commands the user of this connection may not run. probe writes nothing. Package redis makes three scripts
--- of this file, whose shebang lines have different flags. Redis rejects a call if it cannot run scripts with these flags now.
+-- probe: reports which commands the user of this connection may not run. probe writes nothing. Package redis makes
+-- three scripts from this file, with different flags in their shebang lines. Redis rejects a call of one of these
+-- scripts if it cannot run scripts with the same flags now.
 -- KEYS  keys of the shard, or none
 -- ARGV  1 a key of the shard  2… names of commands
 -- returns {role, the commands that are denied}: role is "slave" for a replica, otherwise "master"
