@@ -79,6 +79,7 @@ func TestChaos(t *testing.T) {
 					later(restartKeeper)
 				}
 				os.RemoveAll(n.dir)
+				os.Mkdir(n.dir, 0o755) // the new disk
 				later(func() { s.startRedis(i) })
 			}
 			pause(1500)

@@ -21,6 +21,9 @@ const (
 	tickInterval = 100 * time.Millisecond
 	// askTimeout bounds a request to another keeper, and all commands of one step.
 	askTimeout = 400 * time.Millisecond
+	// dialTimeout bounds a new connection to another keeper. It includes the name resolution. A dial may outlive its
+	// request, and a later request then uses the connection.
+	dialTimeout = 3 * time.Second
 	// electTimeout is the time without a beat after which a primary counts as unhealthy. Each keeper adds a random time of
 	// up to half of electTimeout before it stands for election. So two keepers seldom stand at the same time.
 	electTimeout = time.Second
@@ -76,7 +79,7 @@ func newKeeper(c env.Keeper, log *slog.Logger) (*keeper, error) {
 	k := &keeper{
 		config: c, log: log, redis: newRedis(c),
 		client: &http.Client{Transport: &http.Transport{
-			DialContext:         (&net.Dialer{Timeout: askTimeout}).DialContext, // a dial may outlive its request
+			DialContext:         (&net.Dialer{Timeout: dialTimeout}).DialContext,
 			MaxIdleConnsPerHost: 8, IdleConnTimeout: time.Minute,
 		}},
 		steps: make(chan struct{}, 1), wake: make(chan struct{}, 1), problem: errStarting,

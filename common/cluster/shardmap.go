@@ -39,11 +39,17 @@ type shardMap struct {
 
 // Modulus returns the number of shards that the decimal IDs are spread over, or 0 while this number is unknown.
 func (c *Cluster) Modulus() int {
-	m := c.shardMap.Load()
-	if m == nil || time.Since(m.read) > staleAfter {
+	m, a := c.shardMap.Load(), c.activation.Load()
+	switch {
+	case m == nil || time.Since(m.read) > staleAfter:
 		return 0
+	case m.writtenAt > 0:
+		return m.modulus
+	case time.Since(a.read) > staleAfter || a.active > len(c.shards):
+		return 0
+	default:
+		return a.active // there is no map yet: see readShardMap
 	}
-	return m.modulus
 }
 
 // Decimals returns the number n of decimal IDs that batch_init may have written. These IDs are "0" to n-1.
@@ -74,12 +80,12 @@ func (c *Cluster) watchShardMap(ctx context.Context) {
 
 // readShardMap reads the map from every shard, stores the newest map and returns it. If every shard replies that it has
 // no map, decimal IDs do not exist yet. Then the number of active shards takes the place of the modulus, because during
-// growth all instances read the same number, although some know more shards. This modulus is as old as that number.
+// growth all instances read the same number, although some know more shards.
 func (c *Cluster) readShardMap(ctx context.Context) (shardMap, error) {
 	ctx, cancel := context.WithTimeout(ctx, readEvery)
 	defer cancel()
-	sent, active, failed := time.Now(), c.activation.Load(), 0
-	newest := shardMap{modulus: active.active, read: active.read}
+	sent, failed := time.Now(), 0
+	newest := shardMap{modulus: c.ActiveShards(), read: sent}
 	maps, errs := make([]shardMap, len(c.shards)), make([]error, len(c.shards))
 	var reads sync.WaitGroup
 	for i, s := range c.shards { // concurrently, because an unresponsive shard must not delay other shards

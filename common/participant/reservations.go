@@ -150,6 +150,9 @@ func (r *Reservations) start(ctx context.Context, do step, a api.Attempt, p *par
 func (r *Reservations) join(
 	ctx context.Context, do step, attempt string, parts []part, started time.Time,
 ) api.Outcome {
+	if len(parts) == 0 {
+		return r.notLocated()
+	}
 	var joined api.Outcome
 	shards, unknown, hangs := make([]int, 0, len(parts)), []int(nil), false
 	for i := range parts {
@@ -169,6 +172,24 @@ func (r *Reservations) join(
 	return joined
 }
 
+// notLocated returns the outcome of an attempt with a line whose shard is not known. Usually, no shard has replied for
+// long enough to read the shard map. The caller then waits only as long as for a shard that is down.
+func (r *Reservations) notLocated() api.Outcome {
+	for _, at := range r.cluster.Shards() {
+		if !at.Healthy() {
+			o := unavailable(at)
+			o.Reason = api.ShardDown
+			return o
+		}
+	}
+	return api.Outcome{}
+}
+
+// unavailable returns an unknown outcome with the time for which a shard has been silent.
+func unavailable(at *redis.Shard) api.Outcome {
+	return api.Outcome{SilentMS: at.Silent().Milliseconds(), Replicated: at.Replicated()}
+}
+
 // hungAfter is the minimum time after which a failed call to a hung shard gets the reason ShardHangs. A call that
 // fails sooner costs little to retry.
 const hungAfter = 100 * time.Millisecond
@@ -178,7 +199,7 @@ func (r *Reservations) wait(
 ) api.Outcome {
 	reply, err := p.call.Wait(ctx)
 	if err != nil {
-		down := api.Outcome{SilentMS: p.at.Silent().Milliseconds(), Replicated: p.at.Replicated()}
+		down := unavailable(p.at)
 		switch {
 		case errors.Is(err, redis.ErrRefused):
 			return api.Outcome{Reason: api.ShardRefuses}

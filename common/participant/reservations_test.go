@@ -149,6 +149,11 @@ func TestStepsWaitUntilEveryLineIsLocated(t *testing.T) {
 		}
 		at += 2
 	}
+	servers[0].Kill()
+	testredis.Eventually(t, "the shard map is unknown", func() bool { return c.Modulus() == 0 })
+	if got := one(t, s, release, a); got.Code != api.Unknown || got.Reason != api.ShardDown || got.SilentMS == 0 {
+		t.Errorf("release without a shard map, because the shard is down: got %+v, want UNKNOWN and ShardDown", got)
+	}
 }
 
 // If the ID of a counter belongs to no shard, or if the counter does not exist, the attempt is refused, and the refusal

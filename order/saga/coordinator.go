@@ -44,6 +44,7 @@ const (
 	forwardBudget = 8 * time.Second        // time to reserve; then the coordinator aborts the attempt
 	beginBudget   = 750 * time.Millisecond // time to begin, or to cancel, while the order's shard does not reply
 	orphanBudget  = 6 * time.Second        // time to wait for orphaned reservations before a refusal
+	refusalBudget = 500 * time.Millisecond // time before the end of the reservations in which they no longer wait
 	totalBudget   = 12 * time.Second       // time to decide; then the outcome is unknown
 	abortBudget   = 3 * time.Second        // time of totalBudget that is left for the abort
 	// releaseBudget limits the release of an attempt after a shard did not reply to a reservation, so that the client
@@ -160,7 +161,7 @@ func (co *Coordinator) decide(ctx context.Context, orderID string, r Request) (e
 	if len(a.lines) > 0 {
 		stock = retryUntilKnown(forward, co.steps.reserveStock.of(a), a.arrived, func() api.Outcome {
 			message := a.stock()
-			message.Wait = co.waits(a)
+			message.Wait = co.waits(forward, a)
 			return co.stock.Reserve(forward, message)
 		})
 	}
@@ -204,9 +205,11 @@ func (co *Coordinator) reserving(ctx context.Context) (context.Context, context.
 
 // The method "waits" reports whether the reservations of an attempt wait if a counter is too low, because recovery may
 // soon release the reservations of a dead process. A reservation that waits gets api.Short from the participant instead
-// of a refusal, and the coordinator retries it.
-func (co *Coordinator) waits(a *attempt) bool {
-	return co.orphans.Load() > 0 && time.Since(a.started) < orphanBudget
+// of a refusal, and the coordinator retries it. The last tries before forward ends do not wait, so that the client gets
+// the refusal.
+func (co *Coordinator) waits(forward context.Context, a *attempt) bool {
+	end, ok := forward.Deadline()
+	return co.orphans.Load() > 0 && time.Since(a.started) < orphanBudget && (!ok || time.Until(end) > refusalBudget)
 }
 
 // keepLease renews the lease of an attempt until the returned function is called. To renew the lease, keepLease calls

@@ -55,7 +55,7 @@ func (co *Coordinator) reserveCredit(ctx context.Context, a *attempt) api.Outcom
 	return retryUntilKnown(ctx, co.steps.reserveCredit.of(a), a.arrived, func() api.Outcome {
 		sent := time.Now()
 		message := a.credit()
-		message.Wait = co.waits(a)
+		message.Wait = co.waits(ctx, a)
 		outcome := co.payment.Reserve(ctx, message)
 		if outcome.Code == api.Reserved {
 			a.creditReserved = sent
