@@ -63,7 +63,7 @@ func (c *Counters) BatchInit(ctx context.Context, n int, value int64, attributes
 }
 
 // checkReserved waits until no undecided or unconfirmed attempt holds a reservation from a counter with a decimal ID
-// below limit. After settleFor, it gives up with the error api.BatchReserved. No attempt reserves from these counters
+// below limit. After settleFor, it returns the error api.BatchReserved. No attempt reserves from these counters
 // while the marker of the batch_init exists, so one scan of each shard is enough.
 func (c *Counters) checkReserved(ctx context.Context, limit int) error {
 	deadline := time.Now().Add(settleFor)

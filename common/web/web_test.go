@@ -80,6 +80,7 @@ func TestUnknownRoutes(t *testing.T) {
 		{"GET", "/healthz", api.RouteNotFound},
 		{"GET", "/debug/pprof/", api.RouteNotFound},
 		{"POST", "/find/1", api.WrongMethod},
+		{"POST", "/find/a%2F%2Fb", api.WrongMethod}, // the parameter is not empty
 		{"DELETE", "/find/1", api.WrongMethod},
 	} {
 		w := send(s.Public, c.method, c.path, "")

@@ -258,3 +258,18 @@ func TestAbortHasTime(t *testing.T) {
 		t.Errorf("the order is %s, want ABORTING", state)
 	}
 }
+
+// While orders of dead processes may hold reservations, an attempt waits for them, except shortly before its
+// reservations end: the last tries get the refusal.
+func TestLastTriesDoNotWait(t *testing.T) {
+	t.Parallel()
+	co, a := &Coordinator{}, &attempt{started: time.Now()}
+	co.orphans.Store(1)
+	for left, want := range map[time.Duration]bool{time.Minute: true, refusalBudget / 2: false} {
+		forward, stop := context.WithTimeout(t.Context(), left)
+		defer stop()
+		if got := co.waits(forward, a); got != want {
+			t.Errorf("%v before the end of the reservations: waits is %v, want %v", left, got, want)
+		}
+	}
+}

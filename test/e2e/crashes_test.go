@@ -10,9 +10,8 @@ import (
 )
 
 // TestOrderRedisDiesAtCommit checks that a checkout gets 200 if the order's Redis dies at the commit: before the commit
-// runs, or before the commit's reply arrives. The coordinator retries the commit. If the coordinator gives up before
-// Redis is available again, the client gets 503. When Redis is available, recovery decides the order, and a new
-// checkout of the order gets 200.
+// runs, or before its reply arrives. The coordinator retries the commit. If its budget ends before Redis is available
+// again, the client gets 503. When Redis is available, recovery decides the order, and a new checkout gets 200.
 func TestOrderRedisDiesAtCommit(t *testing.T) {
 	t.Parallel()
 	s, deposits := startProxied(t), check.NewDeposits()
