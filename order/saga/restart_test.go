@@ -3,12 +3,16 @@ package saga
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"checkout/common/api"
 )
+
+// A busy machine may need more than 2 s to restart a Redis, so the tests of this package wait longer.
+func init() { restartBudget = forwardBudget }
 
 // Checkouts that are in flight when a shard fails wait for the restart of the shard. A later checkout does not wait so
 // long.
@@ -27,17 +31,20 @@ func TestCheckoutsInFlightAwaitTheRestartOfAShard(t *testing.T) {
 			}
 			s.servers[service][0].Kill()
 			var working sync.WaitGroup
+			var done atomic.Int32
 			for _, id := range inFlight {
 				working.Go(func() {
-					if err := s.co.decide(t.Context(), id, Request{arrived: arrived}); err != nil {
+					err := s.co.decide(t.Context(), id, Request{arrived: arrived})
+					if done.Add(1); err != nil {
 						t.Errorf("checkout in flight: got %v, want success", err)
 					}
 				})
 			}
-			start := time.Now()
-			err := s.co.Checkout(t.Context(), later, Request{})
-			if took := time.Since(start); took > time.Second || !errors.Is(err, api.Unavailable) {
-				t.Errorf("later checkout: got %v after %v, want unavailable within 1s", err, took)
+			if err := s.co.Checkout(t.Context(), later, Request{}); !errors.Is(err, api.Unavailable) {
+				t.Errorf("later checkout: got %v, want unavailable", err)
+			}
+			if n := done.Load(); n > 0 {
+				t.Errorf("%d checkouts in flight ended before the later checkout, want 0", n)
 			}
 			s.servers[service][0].Restart(t)
 			working.Wait()

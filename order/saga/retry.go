@@ -24,16 +24,18 @@ const (
 	// soon, but a longer wait would fill the instance with waiting callers. Callers get an error within a second,
 	// and recovery completes the saga.
 	downBudget = 750 * time.Millisecond
-	// restartBudget replaces downBudget and beginBudget for a checkout that was in flight when the shard failed. The
-	// time counts from the last reply of the shard. A restarted Redis usually replies within this time. Later checkouts
-	// do not wait so long, so the number of waiting checkouts is bounded. See docs/adr/0024-restart-of-a-shard.md.
-	restartBudget = 2 * time.Second
 	// failoverBudget replaces downBudget, beginBudget and restartBudget for a replicated shard, for every checkout with a
 	// client. The time also counts from the last reply of the shard. A failover takes about 2 s. See docs/replication.md.
 	failoverBudget = 3500 * time.Millisecond
 	// refusedBudget is the time for retries of a step after "begin" while the order's shard refuses the step.
 	refusedBudget = 500 * time.Millisecond
 )
+
+// restartBudget replaces downBudget and beginBudget for a checkout that was in flight when the shard failed. The time
+// counts from the last reply of the shard. A restarted Redis usually replies within this time. Later checkouts do not
+// wait so long, so the number of waiting checkouts is bounded. See docs/adr/0024-restart-of-a-shard.md. Only tests
+// change this variable.
+var restartBudget = 2 * time.Second
 
 // awaitsShard reports whether a request waits for the restart of a shard or, if the shard is replicated, for its
 // failover. The request arrived at the given time, and the shard has been silent for the given duration.
