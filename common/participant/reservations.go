@@ -231,7 +231,7 @@ func (r *Reservations) wait(
 	return outcome
 }
 
-// Confirm sets an expiry for the records of decided attempts, with one call per shard.
+// Confirm sets an expiry for the records of attempts that were paid or refunded, with one call per shard.
 func (r *Reservations) Confirm(ctx context.Context, confirmations []api.Confirmation) []api.Done {
 	type batch struct {
 		keys []string

@@ -19,7 +19,7 @@ const (
 	healthCheckTimeout  = time.Second
 )
 
-// health is the result of the last round of health checks.
+// health is the result of the last round of health checks, without the addresses that markUnhealthy has removed since.
 type health struct {
 	healthy, all []string // addresses
 	problem      string   // why the peer is unavailable, or "" if it is available

@@ -19,7 +19,7 @@ type Script struct {
 	needs             level // lowest level of a shard that runs the script
 }
 
-// Definition is a constant or a function that Go and the scripts share.
+// Definition is a Lua constant or function that scripts use by its name. Constants get their values from Go.
 type Definition struct {
 	Name string
 	Lua  string // a statement that defines Name as a local variable

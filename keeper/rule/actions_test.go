@@ -69,8 +69,9 @@ func (s *simulation) rewrite(i int) {
 	}
 }
 
-// acknowledge acknowledges a batch that a primary and one of its replicas have on disk. The batch reads all data of the
-// primary, so these data must include each write that was acknowledged before.
+// acknowledge acknowledges a random batch of node i if the node is a primary, and it and at least one replica have the
+// batch on disk. A batch may read any data of its primary, so the log of the primary must contain each write that was
+// acknowledged before.
 func (s *simulation) acknowledge(i int) {
 	p := s.nodes[i]
 	if !p.master || p.stale || len(p.log) == 0 {

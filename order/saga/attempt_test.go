@@ -51,8 +51,9 @@ func TestAttemptContainsTheNameOfItsRequest(t *testing.T) {
 	}
 }
 
-// Payment refuses an attempt, the user gets credit, and the gateway retries the request on another instance. The first
-// response promises that the request reserves nothing, so the second instance must not begin another attempt.
+// After a retry by the gateway, two instances have the same request. Payment refuses the attempt of one instance, which
+// responds with 402. Then the user gets credit, and the other instance handles the request. The 402 promises that the
+// request reserves nothing, so the other instance must not begin another attempt.
 func TestRetriedRequestDoesNotBeginAgain(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)

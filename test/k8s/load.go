@@ -62,7 +62,7 @@ func (r *run) shardsHealthy(ctx context.Context) error {
 	defer client.Close()
 	return check.Poll(ctx, recoveryTimeout, func(context.Context) error {
 		if ping := client.Call("GET", "/orders/ping"); !ping.OK() || strings.Contains(ping.Body, `"up":false`) {
-			return fmt.Errorf("order does not use all shards: %v", ping)
+			return fmt.Errorf("GET /orders/ping: got %v, want 200 and every shard up", ping)
 		}
 		return nil
 	})

@@ -230,8 +230,8 @@ func (s *state) hasRoom(epoch uint8) bool {
 	return s.terms[epoch].node == 0 || s.terms[maxEpochs+1].node == 0
 }
 
-// startTerm makes node i the primary of a new term. If the number is already used, the term gets number maxEpochs+1.
-// The first entry of the term is its epoch.
+// startTerm makes node i the primary of a new term of this epoch. The term gets the given number, or maxEpochs+1 if
+// another term has this number already. The log of the node then ends with the first entry of the new term.
 func (s *state) startTerm(i, number, epoch uint8) {
 	if s.terms[number].node != 0 {
 		number = maxEpochs + 1
