@@ -71,7 +71,8 @@ func TestShardMetrics(t *testing.T) {
 		first, _ := gather(t, c)
 		return first["redis_shard_batch_commands"].GetHistogram().GetSampleSum()
 	}
-	testredis.Eventually(t, "every command so far is counted", func() bool { return commands() == 6 })
+	testredis.Eventually(t, "the first command is counted", func() bool { return commands() > 0 })
+	before := commands()
 	const callers = 50
 	var done sync.WaitGroup
 	for range callers {
@@ -83,7 +84,7 @@ func TestShardMetrics(t *testing.T) {
 	}
 	done.Wait()
 	// the count increases shortly after the reply
-	testredis.Eventually(t, "every command is counted", func() bool { return commands() == 6+callers })
+	testredis.Eventually(t, "every command is counted", func() bool { return commands() >= before+callers })
 	first, series := gather(t, c)
 	size := first["redis_shard_batch_commands"].GetHistogram()
 	took := first["redis_shard_batch_duration_seconds"].GetHistogram()

@@ -1,6 +1,7 @@
 package redis_test
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -113,7 +114,6 @@ func TestNodeMetrics(t *testing.T) {
 			t.Errorf("%s has %d series, and %d of a single shard, want %d and 0", name, series[name], ofSingle[name], want)
 		}
 	}
-	values := gatherValues(t, redis.NewCollector([]*redis.Shard{at}, 0))
 	for series, want := range map[string]float64{
 		`redis_shard_epoch{shard="0"}`:                      1,
 		`redis_shard_replicas{shard="0",state="connected"}`: 1,
@@ -123,9 +123,10 @@ func TestNodeMetrics(t *testing.T) {
 		`redis_shard_node_in_sync{node="1",shard="0"}`:      1,
 		`redis_shard_node_in_sync{node="2",shard="0"}`:      0,
 	} {
-		if got, ok := values[series]; !ok || got != want {
-			t.Errorf("%s is %v, want %v: %v", series, got, want, values)
-		}
+		testredis.Eventually(t, fmt.Sprint(series, " is ", want), func() bool {
+			got, ok := gatherValues(t, redis.NewCollector([]*redis.Shard{at}, 0))[series]
+			return ok && got == want
+		})
 	}
 	g.Nodes[0].Kill()
 	testredis.Eventually(t, "there is no primary", func() bool { return !strings.Contains(rolesOf(at), api.NodePrimary) })

@@ -2,7 +2,13 @@ package redis
 
 import (
 	"bytes"
+	"context"
+	"io"
+	"net"
+	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // A batch gets no more commands when it has many commands or many bytes, so that Redis executes it within its timeout.
@@ -26,4 +32,85 @@ func TestBatchesAreLimited(t *testing.T) {
 				c.size, queued, largest, c.largest)
 		}
 	}
+}
+
+// pipelineTo returns a pipeline to a server, which is the other end of the connection. After a failed batch, commands
+// fail fast.
+func pipelineTo(client net.Conn, dials *int) *pipeline {
+	var failed error
+	return &pipeline{
+		timeout: replyTimeout, idle: time.Hour,
+		dial:     func(context.Context) (*conn, error) { *dials++; return newConn(client), nil },
+		failFast: func() error { return failed },
+		failed:   func(error) { failed = errUnhealthy },
+		observe:  func(time.Time, int) {},
+		current:  func() *lineage { return nil },
+	}
+}
+
+// callers sends full batches and waits for all replies. It returns the number of commands that failed. The commands do
+// not come from the pool, because another test may have used the commands in the pool outside of this test's bubble.
+func (p *pipeline) callers(batches int) (failures int) {
+	var all []*command
+	for range batches {
+		b := &batch{}
+		for range maxBatch {
+			b.out = appendCommand(b.out, "PING")
+			b.commands = append(b.commands, &command{done: make(chan struct{}, 1)})
+		}
+		p.waiting, all = append(p.waiting, b), append(all, b.commands...)
+	}
+	p.sender.Go(p.send)
+	for _, c := range all {
+		if <-c.done; c.err != nil {
+			failures++
+		}
+	}
+	p.sender.Wait()
+	return failures
+}
+
+// An unresponsive server delays its callers by the timeout of one batch, however many callers there are. Later callers
+// are not delayed.
+func TestUnresponsiveServerDelaysItsCallersOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, server := net.Pipe()
+		go io.Copy(io.Discard, server)
+		dials := 0
+		p := pipelineTo(client, &dials)
+		defer p.close()
+		for _, want := range []time.Duration{replyTimeout + graceAfterDeadline, 0, 0} {
+			start := time.Now()
+			if failures := p.callers(10); failures != 10*maxBatch {
+				t.Errorf("%d of %d calls failed, want all", failures, 10*maxBatch)
+			}
+			if took := time.Since(start); took != want {
+				t.Errorf("the calls took %v, want %v", took, want)
+			}
+		}
+		if dials != 1 {
+			t.Errorf("connected %d times, want once", dials)
+		}
+	})
+}
+
+// A server that is busy almost until the timeout of a batch stays healthy, and its callers wait.
+func TestBusyServerIsAwaited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, server := net.Pipe()
+		batch := make([]byte, maxBatch*len(appendCommand(nil, "PING")))
+		go func() {
+			for range 3 {
+				io.ReadFull(server, batch)
+				time.Sleep(replyTimeout - time.Millisecond)
+				io.WriteString(server, strings.Repeat("+PONG\r\n", maxBatch))
+			}
+		}()
+		dials := 0
+		p := pipelineTo(client, &dials)
+		defer p.close()
+		if failures := p.callers(3); failures > 0 || dials != 1 {
+			t.Errorf("%d calls failed, connected %d times, want no failure and 1 connection", failures, dials)
+		}
+	})
 }

@@ -3,7 +3,6 @@ package redis_test
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -15,21 +14,17 @@ import (
 	"checkout/common/testredis"
 )
 
-// eventuallyRuns waits until a script runs on the shard again. The test fails if this takes more than a second.
+// eventuallyRuns waits until a script runs on the shard again.
 func eventuallyRuns(t *testing.T, at *redis.Shard) {
 	t.Helper()
-	start := time.Now()
 	testredis.Eventually(t, "the shard runs scripts again", func() bool {
 		_, err := at.Run(t.Context(), count, counter)
 		return err == nil
 	})
-	if took := time.Since(start); took > time.Second {
-		t.Errorf("the shard runs scripts again after %v, want at most 1s", took)
-	}
 }
 
-// Calls to a killed shard fail fast. Calls succeed again as soon as the shard has restarted.
-func TestKilledShardFailsFastAndRecovers(t *testing.T) {
+// Calls to a killed shard fail. Calls succeed again when the shard has restarted.
+func TestKilledShardFailsAndRecovers(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "order", 2, scripts)
 	at := c.Shards()[0]
@@ -42,16 +37,10 @@ func TestKilledShardFailsFastAndRecovers(t *testing.T) {
 		if states := c.States(); states[0].Healthy || !states[1].Healthy {
 			t.Errorf("got the states %v, want only shard 0 unhealthy", states)
 		}
-		start := time.Now()
-		for range 1000 {
-			for name, err := range calls(t, at) {
-				if !errors.Is(err, api.Unavailable) {
-					t.Fatalf("%s: got %v, want unavailable", name, err)
-				}
+		for name, err := range calls(t, at) {
+			if !errors.Is(err, api.Unavailable) {
+				t.Fatalf("%s: got %v, want unavailable", name, err)
 			}
-		}
-		if took := time.Since(start); took > 500*time.Millisecond {
-			t.Errorf("3,000 calls of a killed shard took %v, want at most 500ms", took)
 		}
 		servers[0].Restart(t)
 		eventuallyRuns(t, at)
@@ -74,9 +63,9 @@ func wantOutage(t *testing.T, ring *events.Ring, index int) {
 	}
 }
 
-// An unresponsive shard delays its callers by at most a second, however many callers there are. Later callers are not
-// delayed. Calls succeed again as soon as the shard resumes, and the shard has run no script twice.
-func TestUnresponsiveShardDelaysCallersByAtMostASecond(t *testing.T) {
+// Callers of an unresponsive shard get an error while the shard is unresponsive. Calls succeed again when the shard
+// resumes, and the shard has run no script twice. TestUnresponsiveServerDelaysItsCallersOnce measures the delay.
+func TestUnresponsiveShardFailsAndRecovers(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "order", 1, scripts)
 	at := c.Shards()[0]
@@ -84,35 +73,21 @@ func TestUnresponsiveShardDelaysCallersByAtMostASecond(t *testing.T) {
 		t.Fatal(err)
 	}
 	servers[0].Pause()
-	var working sync.WaitGroup
-	defer working.Wait()
 	defer servers[0].Resume()
-	const callers, limit = 2000, 1200 * time.Millisecond // a second, and some slack for a busy host
-	longestCall := func() time.Duration {
-		took := make([]time.Duration, callers)
-		for i := range callers {
+	const callers = 2000
+	for range 3 {
+		var working sync.WaitGroup
+		for range callers {
 			working.Go(func() {
-				start := time.Now()
 				if _, err := at.Run(t.Context(), count, counter); !errors.Is(err, api.Unavailable) {
 					t.Errorf("run on an unresponsive shard: got %v, want unavailable", err)
 				}
-				took[i] = time.Since(start)
 			})
 		}
 		working.Wait()
-		return slices.Max(took)
-	}
-	if longest := longestCall(); longest > limit {
-		t.Errorf("a call of an unresponsive shard took %v, want at most %v", longest, limit)
-	}
-	if at.Healthy() {
-		t.Error("an unresponsive shard is healthy, want unhealthy")
-	}
-	for range 3 {
-		if longest := longestCall(); longest > limit/4 {
-			t.Errorf("a call of an unhealthy shard took %v, want at most %v", longest, limit/4)
+		if at.Healthy() {
+			t.Error("an unresponsive shard is healthy, want unhealthy")
 		}
-		time.Sleep(500 * time.Millisecond)
 	}
 	servers[0].Resume()
 	eventuallyRuns(t, at)
@@ -122,31 +97,34 @@ func TestUnresponsiveShardDelaysCallersByAtMostASecond(t *testing.T) {
 	}
 }
 
-// A shard that is busy for a moment stays healthy, and its callers wait.
+// A shard that is busy for a moment stays healthy, and its callers wait. (TestBusyServerIsAwaited has the exact limit.)
 func TestBusyShardStaysHealthy(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "order", 1, scripts)
 	at := c.Shards()[0]
-	const callers = 100
-	for range 3 {
+	for rounds := 0; rounds < 3; {
+		testredis.Eventually(t, "the shard is healthy", at.Healthy)
+		paused := time.Now()
 		servers[0].Pause()
-		var working sync.WaitGroup
-		for range callers {
-			working.Go(func() {
-				if _, err := at.Run(t.Context(), count, counter); err != nil {
-					t.Errorf("run on a busy shard: got %v, want success", err)
-				}
-			})
+		results := make(chan error, 100)
+		for range cap(results) {
+			go func() {
+				_, err := at.Run(t.Context(), count, counter)
+				results <- err
+			}()
 		}
-		time.Sleep(400 * time.Millisecond)
+		time.Sleep(200 * time.Millisecond)
 		servers[0].Resume()
-		working.Wait()
-		if !at.Healthy() {
-			t.Error("the shard is unhealthy, want healthy")
+		var failed error
+		for range cap(results) {
+			failed = errors.Join(failed, <-results)
 		}
-	}
-	if n := runs(t, servers[0]); n != 3*callers {
-		t.Errorf("%d runs for %d calls, want one run per call", n, 3*callers)
+		if time.Since(paused) > 500*time.Millisecond { // this machine was too slow for a short pause
+			continue
+		}
+		if rounds++; failed != nil || !at.Healthy() {
+			t.Errorf("busy shard: got %v and healthy=%v, want success and a healthy shard", failed, at.Healthy())
+		}
 	}
 }
 

@@ -47,10 +47,11 @@ func ConnectWith(
 	return c
 }
 
-// Eventually waits until a condition holds. It fails the test after ten seconds.
+// Eventually waits until a condition holds. It fails the test after a minute, which is far longer than any
+// condition needs.
 func Eventually(t testing.TB, condition string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !holds(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("timeout: %s", condition)
 		}
