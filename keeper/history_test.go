@@ -128,18 +128,16 @@ func (h *history) during(fault func()) time.Duration {
 	return h.gap
 }
 
-// await waits until at least 5 writes are acknowledged within 200 ms.
+// await waits until at least 5 more writes are acknowledged.
 func (h *history) await() {
 	h.t.Helper()
-	h.shard.eventually("batches are acknowledged", func() bool {
-		h.mu.Lock()
-		before := len(h.acked)
-		h.mu.Unlock()
-		time.Sleep(200 * time.Millisecond)
+	acked := func() int {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		return len(h.acked) >= before+5
-	})
+		return len(h.acked)
+	}
+	before := acked()
+	h.shard.eventually("batches are acknowledged", func() bool { return acked() >= before+5 })
 }
 
 // finish stops the clients and checks the history against the data of the primary.
@@ -149,10 +147,7 @@ func (h *history) finish() {
 	h.await()
 	h.stop()
 	h.wait.Wait()
-	client, err := h.shard.find()
-	if err != nil {
-		h.t.Fatal(err)
-	}
+	client := h.shard.nodes[h.shard.settle()].admin()
 	defer client.Close()
 	ctx := context.Background()
 	ids, err := client.SMembersMap(ctx, "{o0}ids").Result()
