@@ -65,7 +65,7 @@ func TestUndeployVolumes(t *testing.T) {
 		"": {"gcloud compute disks delete disk-3 --project shop --zone europe-west4-b\n",
 			"gcloud compute disks delete disk-4 --project shop --region europe-west4\n",
 			"(delete the disk of the volume pv-5 by hand)\n"},
-		"kubectl wait":                 {"run this script again: pv-1 projects/shop/zones/europe-west4-a/disks/disk-1\npv-2 "},
+		"kubectl wait":                 {"run this script again: pv-1 projects/shop/", "\npv-2 projects/shop/"},
 		"kubectl get persistentvolume": nil,
 	} {
 		cloud := newCloud(t)
