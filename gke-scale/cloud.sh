@@ -56,3 +56,22 @@ require() {
     for program; do command -v "$program" >/dev/null || missing+=("$program"); done
     [ ${#missing[@]} = 0 ] || die "not installed: ${missing[*]}"
 }
+
+# authorize: add the address of this shell to the authorized networks of the control plane, and get the credentials for kubectl and helm.
+authorize() {
+    local ip=203.0.113.1 known=
+    if [ "$DRY_RUN" != 1 ]; then
+        ip=$(dig +short myip.opendns.com @resolver1.opendns.com)
+        [[ $ip =~ ^[0-9]+(\.[0-9]+){3}$ ]] || die "looking up the address of this shell failed: got '$ip'"
+        known=$(gcloud container clusters describe "$CLUSTER" --region "$REGION" \
+            --format 'value[delimiter=","](masterAuthorizedNetworksConfig.cidrBlocks[].cidrBlock)')
+    fi
+    case ,$known, in
+    *",$ip/32,"*) ;;
+    *)
+        run gcloud container clusters update "$CLUSTER" --region "$REGION" \
+            --enable-master-authorized-networks --master-authorized-networks "${known:+$known,}$ip/32"
+        ;;
+    esac
+    run gcloud container clusters get-credentials "$CLUSTER" --region "$REGION"
+}

@@ -40,6 +40,7 @@ require gcloud kubectl helm dig
 redis=$((3 * N * ${REPLICAS:-1})) keepers=0
 [ "$REPLICAS" != 3 ] || keepers=$redis
 echo "$(((1000 * (3 * N + redis) * CPU + 50 * keepers + 999) / 1000 + 3)) processors: $CPU for each of $((3 * N)) instances and $redis Redis, 0.05 for each of $keepers keepers, and 3 for the gateway" >&2
+[ -n "$REPLICAS" ] || echo "REPLICAS is not set, so this is for one Redis of each shard. If the shards of the running system have three nodes, set REPLICAS=3" >&2
 
 # 1. A private cluster: its nodes have no external addresses, so that the quota of addresses does not limit the number
 #    of nodes. GKE creates the firewall rules itself: control plane to nodes, nodes and pods to each other, health
@@ -62,22 +63,8 @@ if ! has_nat; then
         --nat-external-ip-pool "$ADDRESS" --nat-all-subnet-ip-ranges
 fi
 
-# 3. Add the address of this shell to the authorized networks of the control plane.
-ip=203.0.113.1 known=
-if [ "$DRY_RUN" != 1 ]; then
-    ip=$(dig +short myip.opendns.com @resolver1.opendns.com)
-    [[ $ip =~ ^[0-9]+(\.[0-9]+){3}$ ]] || die "looking up the address of this shell failed: got '$ip'"
-    known=$(gcloud container clusters describe "$CLUSTER" --region "$REGION" \
-        --format 'value[delimiter=","](masterAuthorizedNetworksConfig.cidrBlocks[].cidrBlock)')
-fi
-case ,$known, in
-*",$ip/32,"*) ;;
-*)
-    run gcloud container clusters update "$CLUSTER" --region "$REGION" \
-        --enable-master-authorized-networks --master-authorized-networks "${known:+$known,}$ip/32"
-    ;;
-esac
-run gcloud container clusters get-credentials "$CLUSTER" --region "$REGION"
+# 3. Get access to the control plane.
+authorize
 
 # 4. Install the system and check out an order. Autopilot creates nodes on demand, which takes minutes.
 values=(--set "machines=$N,shards=$N" --set-string "machine.cpu=$CPU,redis.cpu=$CPU" --set "image.prefix=$IMAGE_PREFIX")

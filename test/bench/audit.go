@@ -34,11 +34,12 @@ const (
 )
 
 // auditSystem compares the responses to all checkouts with the final orders, credit and stock. No request may be in
-// flight. auditSystem repeats the comparison until everything adds up or the timeout has passed.
+// flight. auditSystem repeats the comparison until everything adds up or the timeout has passed. An error means that an
+// order, a user or an item could not be read.
 func auditSystem(ctx context.Context, f *fixture, orders []order, timeout time.Duration) (audit, error) {
 	for start := time.Now(); ; {
 		a, err := auditOnce(ctx, f, orders)
-		if err != nil || a.addsUp() || time.Since(start) >= timeout {
+		if err == nil && a.addsUp() || time.Since(start) >= timeout {
 			return a, err
 		}
 		select {
@@ -53,7 +54,12 @@ func auditSystem(ctx context.Context, f *fixture, orders []order, timeout time.D
 // 2xx, and nothing if its checkout returned 4xx. After any other response, the state of the order decides: only a
 // paid order may have used credit and stock.
 func auditOnce(ctx context.Context, f *fixture, orders []order) (a audit, err error) {
-	found, err := fetchAll[fields](ctx, f.d, len(orders), func(i int) (string, string) {
+	d, err := newDriver(ctx, f.d.addr, setupClients) // after an error, the driver of the fixture cannot be used
+	if err != nil {
+		return a, err
+	}
+	defer d.close()
+	found, err := fetchAll[fields](ctx, d, len(orders), func(i int) (string, string) {
 		return "GET", "/orders/find/" + orders[i].id
 	})
 	if err != nil {
@@ -62,7 +68,11 @@ func auditOnce(ctx context.Context, f *fixture, orders []order) (a audit, err er
 	credit, stock := make([]int64, len(f.users)), make([]int64, len(f.items))
 	a.checkouts = len(orders)
 	for i, o := range orders {
-		paid, sold := found[i].paid(), o.status/100 == 2
+		paid, err := found[i].paid()
+		if err != nil {
+			return a, fmt.Errorf("GET /orders/find/%s: %w", o.id, err)
+		}
+		sold := o.status/100 == 2
 		switch o.status / 100 {
 		case 2:
 			a.paid++
@@ -82,26 +92,26 @@ func auditOnce(ctx context.Context, f *fixture, orders []order) (a audit, err er
 			}
 		}
 	}
-	if a.credit, err = f.compareAmounts(ctx, f.users, credit, startCredit, "/payment/find_user/", "credit"); err != nil {
+	if a.credit, err = compareAmounts(ctx, d, f.users, credit, startCredit, "/payment/find_user/", "credit"); err != nil {
 		return a, err
 	}
-	a.stock, err = f.compareAmounts(ctx, f.items, stock, startStock, "/stock/find/", "stock")
+	a.stock, err = compareAmounts(ctx, d, f.items, stock, startStock, "/stock/find/", "stock")
 	return a, err
 }
 
 // compareAmounts reads users or items back and compares each amount with start - used.
-func (f *fixture) compareAmounts(ctx context.Context, of []counter, used []int64, start int64, path, field string) (
-	d difference, err error) {
-	found, err := fetchAll[fields](ctx, f.d, len(of), func(i int) (string, string) { return "GET", path + of[i].id })
+func compareAmounts(ctx context.Context, d *driver, of []counter, used []int64, start int64, path, field string) (
+	sum difference, err error) {
+	found, err := fetchAll[fields](ctx, d, len(of), func(i int) (string, string) { return "GET", path + of[i].id })
 	if err != nil {
-		return d, fmt.Errorf("read amounts back: %w", err)
+		return sum, fmt.Errorf("read amounts back: %w", err)
 	}
 	for i := range of {
 		amount, err := found[i].amount(field, "amount", "balance", "quantity")
 		if err != nil {
-			return d, fmt.Errorf("GET %s%s: %w", path, of[i].id, err)
+			return sum, fmt.Errorf("GET %s%s: %w", path, of[i].id, err)
 		}
-		d.add(amount - (start - used[i]))
+		sum.add(amount - (start - used[i]))
 	}
-	return d, nil
+	return sum, nil
 }

@@ -30,8 +30,11 @@ type other struct {
 func parseOthers(urls, names, pids string) ([]other, error) {
 	var all []other
 	for _, u := range strings.Fields(urls) {
-		if err := checkLoopback(u); err != nil {
+		if err := checkURL(u); err != nil {
 			return nil, err
+		}
+		if slices.ContainsFunc(all, func(o other) bool { return sameGateway(o.url, u) }) {
+			return nil, fmt.Errorf("compare: %s is listed twice", u)
 		}
 		all = append(all, other{name: strings.TrimPrefix(u, "http://"), url: u})
 	}
@@ -52,14 +55,17 @@ func parseOthers(urls, names, pids string) ([]other, error) {
 			if i >= len(all) {
 				return nil, fmt.Errorf("-pids: more lists than URLs in -compare (%d)", len(all))
 			}
+			if slices.ContainsFunc(all[i].processes, func(p stack.Process) bool { return p.PID == process.PID }) {
+				return nil, fmt.Errorf("-pids: process %s is listed twice for %s", text, all[i].name)
+			}
 			all[i].processes = append(all[i].processes, process)
 		}
 	}
 	return all, nil
 }
 
-// checkLoopback returns an error if the host of a URL may be another machine.
-func checkLoopback(text string) error {
+// checkURL returns an error if a URL is not of the form http://host:port, or if the host may be another machine.
+func checkURL(text string) error {
 	u, err := url.Parse(text)
 	if err != nil {
 		return fmt.Errorf("compare: %w", err)
@@ -67,7 +73,17 @@ func checkLoopback(text string) error {
 	if host := u.Hostname(); host != "localhost" && !net.ParseIP(host).IsLoopback() {
 		return fmt.Errorf("compare: %s is not on this host: load goes only to localhost, 127.0.0.0/8 and [::1]", text)
 	}
+	if _, err := parseGateway(text); err != nil {
+		return fmt.Errorf("compare: %w", err)
+	}
 	return nil
+}
+
+// sameGateway reports whether two valid URLs have the same host and port.
+func sameGateway(a, b string) bool {
+	first, _ := parseGateway(a)
+	second, _ := parseGateway(b)
+	return first == second
 }
 
 func findProcess(text string) (stack.Process, error) {
@@ -89,7 +105,27 @@ type contestant struct {
 	*bench
 	orders []order          // all orders that were checked out
 	rounds map[int][]*phase // by number of clients
-	audit  audit
+	failed error            // of a round; no further round was measured
+
+	audit     audit
+	unaudited error // why the audit was not possible
+}
+
+const addsUp = "adds up"
+
+// verdict returns addsUp or what is wrong.
+func (s *contestant) verdict() string {
+	switch {
+	case s.unaudited != nil:
+		return fmt.Sprintf("audit not possible: %v", s.unaudited)
+	case !s.audit.addsUp():
+		return "does not add up"
+	case s.audit.paid == 0:
+		return "no checkout got 2xx"
+	case s.failed != nil:
+		return "adds up, but a round failed"
+	}
+	return addsUp
 }
 
 // comparison is a measurement of several systems in turn. The first system is this project.
@@ -110,8 +146,11 @@ func runComparison(ctx context.Context, o options, stdout, progress io.Writer) e
 		return err
 	}
 	if o.gateway != "" {
-		if err := checkLoopback(o.gateway); err != nil {
+		if err := checkURL(o.gateway); err != nil {
 			return err
+		}
+		if slices.ContainsFunc(others, func(other other) bool { return sameGateway(other.url, o.gateway) }) {
+			return fmt.Errorf("compare: %s is both in -compare and the URL of -gateway", o.gateway)
 		}
 	}
 	c := &comparison{others: others, slice: 2 * time.Second, settle: auditTimeout, clients: o.clients}
@@ -133,31 +172,32 @@ func runComparison(ctx context.Context, o options, stdout, progress io.Writer) e
 	return c.violations()
 }
 
-// violations returns an error that names the systems whose responses, credit or stock do not add up, or nil.
+// violations returns an error that names the systems with a failure, or nil.
 func (c *comparison) violations() error {
 	var names []string
 	for _, s := range c.systems {
-		if !s.audit.addsUp() {
+		if s.verdict() != addsUp {
 			names = append(names, s.name)
 		}
 	}
 	if len(names) == 0 {
 		return nil
 	}
-	return fmt.Errorf("does not add up, see the report: %s", strings.Join(names, ", "))
+	return fmt.Errorf("failed or does not add up, see the report: %s", strings.Join(names, ", "))
 }
 
 // thisProject is the name of this project in the report.
 const thisProject = "this project"
 
 // measure starts this project, unless -gateway is set. In each round, it measures all systems in turn, in an order that
-// changes from round to round.
+// changes from round to round. It does not measure a system again after a failed round. The report names the failure.
 func (c *comparison) measure(ctx context.Context, o options, p plan, log *log.Logger) (err error) {
 	defer func() {
 		for _, s := range c.systems {
 			err = errors.Join(err, s.close())
 		}
 	}()
+	p.tolerant = true
 	for _, next := range slices.Concat([]other{{thisProject, o.gateway, nil}}, c.others) {
 		o.gateway = next.url
 		b, err := newBench(ctx, o, p, o.shards, log)
@@ -177,15 +217,23 @@ func (c *comparison) measure(ctx context.Context, o options, p plan, log *log.Lo
 		for round := range p.slices {
 			for i := range c.systems {
 				s := c.systems[(i+round)%len(c.systems)]
-				if err := s.round(ctx, clients, c.slice); err != nil {
-					return fmt.Errorf("%s, %s: %w", s.name, plural(clients, "client"), err)
+				if s.failed != nil {
+					continue
+				}
+				err := s.round(ctx, clients, c.slice)
+				if ctx.Err() != nil {
+					return context.Cause(ctx)
+				}
+				if err != nil {
+					s.failed = fmt.Errorf("%s: %w", plural(clients, "client"), err)
+					log.Printf("%s, %v", s.name, s.failed)
 				}
 			}
 		}
 	}
 	for _, s := range c.systems {
-		if s.audit, err = auditSystem(ctx, s.fix, s.orders, c.settle); err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
+		if s.audit, s.unaudited = auditSystem(ctx, s.fix, s.orders, c.settle); ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
 	}
 	return nil

@@ -23,25 +23,30 @@ func (c *comparison) markdown(date time.Time) string {
 		"Each client sends its next checkout when it has a response. The systems are measured in turn. Figures are medians\n"+
 		"of the rounds; brackets show the slowest and the fastest round. Ratios compare this project with the other\n"+
 		"system in the same round. CPU is the processor time of all processes of the system until they are idle again.\n"+
-		"Rates and CPU count only checkouts that got 2xx.\n\n")
+		"Rates, latencies and CPU count only checkouts that got 2xx. -: unknown.\n\n")
 	table(w, "system | clients | checkouts/s | p50 ms | p99 ms | CPU µs | checkouts/s of this project / of the system | "+
 		"CPU of the system / of this project | CPU µs by process | responses")
-	ours := c.systems[0]
+	ours, notes := c.systems[0], &strings.Builder{}
 	for _, clients := range c.clients {
 		for _, s := range c.systems {
 			rounds, all := s.rounds[clients], newPhase()
 			for _, p := range rounds {
 				all.join(p)
 			}
+			for _, process := range distinct(all.exited, nil) {
+				fmt.Fprintf(notes, "- %s, %s: CPU is unknown, because a process exited: %s\n", s.name, plural(clients, "client"),
+					process)
+			}
+			if len(rounds) == 0 {
+				continue // an earlier round failed
+			}
 			rates := each(rounds, (*phase).paidRate)
 			row := []any{s.name, clients,
 				fmt.Sprintf("%.0f (%.0f–%.0f)", median(rates), slices.Min(rates), slices.Max(rates)),
-				time.Duration(median(each(rounds, func(p *phase) float64 { return float64(p.percentile(50)) }))),
-				time.Duration(median(each(rounds, func(p *phase) float64 { return float64(p.percentile(99)) }))),
-				median(each(rounds, (*phase).paidCost))}
+				medianLatency(rounds, 50), medianLatency(rounds, 99), median(each(withCPU(rounds), (*phase).paidCost))}
 			for _, ratio := range []float64{
 				medianRatio(ours.rounds[clients], rounds, (*phase).paidRate),
-				medianRatio(rounds, ours.rounds[clients], (*phase).paidCost),
+				medianRatio(withCPU(rounds), withCPU(ours.rounds[clients]), (*phase).paidCost),
 			} {
 				cell := "-"
 				if ratio > 0 && s != ours {
@@ -59,6 +64,18 @@ func (c *comparison) markdown(date time.Time) string {
 			cells(w, append(row, strings.Join(processes, ", "), all.tally)...)
 		}
 	}
+	for _, s := range c.systems {
+		if s.failed != nil {
+			fmt.Fprintf(notes, "- %s: no further rounds after an error: %s\n", s.name, oneLine(s.failed.Error()))
+		}
+		if s.fix.leftOut > 0 {
+			fmt.Fprintf(notes, "- %s: %d users, items and orders were left out, because a request to prepare them failed\n",
+				s.name, s.fix.leftOut)
+		}
+	}
+	if notes.Len() > 0 {
+		fmt.Fprintf(w, "\n%s", notes)
+	}
 	c.auditSection(w)
 	return w.String()
 }
@@ -72,13 +89,32 @@ func (c *comparison) auditSection(w *strings.Builder) {
 	table(w, "system | checkouts | 2xx | 4xx | unknown | wrong responses | credit lost | credit minted | "+
 		"stock lost | stock minted | verdict")
 	for _, s := range c.systems {
-		a, verdict := s.audit, "adds up"
-		if !a.addsUp() {
-			verdict = "**does not add up**"
+		a, verdict := s.audit, oneLine(s.verdict())
+		if verdict != addsUp {
+			verdict = "**" + verdict + "**"
 		}
 		cells(w, s.name, a.checkouts, a.paid, a.refused, a.unknown, a.wrong, a.credit.lost, a.credit.minted,
 			a.stock.lost, a.stock.minted, verdict)
 	}
+}
+
+// oneLine makes a text fit into a cell of a table.
+func oneLine(text string) string {
+	return strings.ReplaceAll(strings.Join(strings.Fields(text), " "), "|", `\|`)
+}
+
+// withCPU returns the rounds. It returns none if the processor time of a round is unknown because a process exited.
+func withCPU(rounds []*phase) []*phase {
+	if slices.ContainsFunc(rounds, func(p *phase) bool { return len(p.exited) > 0 }) {
+		return nil
+	}
+	return rounds
+}
+
+// medianLatency returns the median of a percentile. It ignores rounds without a successful checkout.
+func medianLatency(rounds []*phase, p float64) time.Duration {
+	all := each(rounds, func(round *phase) float64 { return float64(round.percentile(p)) })
+	return time.Duration(median(slices.DeleteFunc(all, func(latency float64) bool { return latency == 0 })))
 }
 
 func each(rounds []*phase, of func(*phase) float64) []float64 {
@@ -105,7 +141,11 @@ func medianRatio(a, b []*phase, of func(*phase) float64) float64 {
 	return median(ratios)
 }
 
+// median returns the median, or 0 if there are no values.
 func median(values []float64) float64 {
+	if len(values) == 0 {
+		return 0
+	}
 	sorted := slices.Sorted(slices.Values(values))
 	n := len(sorted)
 	return (sorted[(n-1)/2] + sorted[n/2]) / 2

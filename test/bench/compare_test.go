@@ -53,6 +53,38 @@ func TestComparison(t *testing.T) {
 	}
 }
 
+// TestComparisonReportsFailures checks that the report is complete if systems fail: during the preparation, in every
+// checkout, in the audit, and in a round.
+func TestComparisonReportsFailures(t *testing.T) {
+	var urls []string
+	for _, s := range []*stub{{}, {flaky: true}, {failEvery: 1}, {vague: true}, {fullAfter: 20}} {
+		urls = append(urls, "http://"+startStub(t, s))
+	}
+	others, err := parseOthers(strings.Join(urls[1:], " "), "flaky closed vague full", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &comparison{others: others, slice: time.Millisecond, clients: []int{4, 5}}
+	o, p := options{gateway: urls[0]}, plan{users: 20, items: 20, slices: 1}
+	if err := c.measure(t.Context(), o, p, log.New(t.Output(), "", 0)); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.violations(); err == nil || !strings.HasSuffix(err.Error(), ": closed, vague, full") {
+		t.Errorf("got %v, want an error that names closed, vague and full", err)
+	}
+	if n := c.systems[1].fix.leftOut; n == 0 {
+		t.Error("flaky: got no object that was left out, want some")
+	}
+	text := c.markdown(time.Now())
+	for _, part := range []string{"| flaky | 5 |", "| closed | 4 | 0 (0–0) | - | - |", "| **no checkout got 2xx** |",
+		"| **audit not possible: GET /orders/find/o", "- full: no further rounds after an error: 4 clients: ",
+		"| **adds up, but a round failed** |", "- flaky: ", "| this project | 5 |"} {
+		if !strings.Contains(text, part) {
+			t.Errorf("want %q in the report:\n%s", part, text)
+		}
+	}
+}
+
 func TestAuditFindsMintedAmounts(t *testing.T) {
 	t.Parallel()
 	for _, s := range []*stub{{free: true}, {free: true, breakEvery: 5, failEvery: 9}} {
@@ -77,6 +109,22 @@ func TestAuditFindsMintedAmounts(t *testing.T) {
 			a.paid+a.unknown != 30 || a.unknown == 0 != (s.breakEvery == 0) {
 			t.Errorf("got %+v, want %d credit minted and nothing else", a, price)
 		}
+	}
+}
+
+func TestAuditTriesAgain(t *testing.T) {
+	t.Parallel()
+	f, err := newFixture(t.Context(), startStub(t, &stub{hiccup: true}), 1, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.close()
+	orders, err := f.orders(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, err := auditSystem(t.Context(), f, orders, time.Minute); err != nil || a.checkouts != 1 {
+		t.Errorf("got %+v and the error %v, want the audit of one order", a, err)
 	}
 }
 
@@ -107,11 +155,17 @@ func TestFieldsAcceptUsualNames(t *testing.T) {
 			t.Errorf("%s: got %d, errors %v, %v, want %d", body, got, err, amountErr, want)
 		}
 	}
-	for body, want := range map[string]bool{`{"paid":true}`: true, `{"paid":"True"}`: true, `{"paid":1}`: true,
-		`{"paid":0}`: false, `{"paid":false}`: false, `{}`: false} {
+	for body, want := range map[string]string{`{"paid":true}`: "true", `{"paid":"True"}`: "true", `{"paid":1}`: "true",
+		`{"paid":0}`: "false", `{"paid":false}`: "false", `{}`: "unknown", `{"paid":"perhaps"}`: "unknown"} {
 		var f fields
-		if err := f.UnmarshalJSON([]byte(body)); err != nil || f.paid() != want {
-			t.Errorf("%s: got %t, error %v, want %t", body, f.paid(), err, want)
+		err := f.UnmarshalJSON([]byte(body))
+		paid, paidErr := f.paid()
+		got := fmt.Sprint(paid)
+		if paidErr != nil {
+			got = "unknown"
+		}
+		if err != nil || got != want {
+			t.Errorf("%s: got %s, error %v, want %s", body, got, err, want)
 		}
 	}
 }
@@ -126,6 +180,12 @@ func TestComparisonRejectsOtherHostsAndWrongLists(t *testing.T) {
 		{[]string{"-compare", "http://localhost.shop.example"}, "load goes only to localhost"},
 		{[]string{"-compare", "http://127.0.0.1@10.0.0.1:80"}, "load goes only to localhost"},
 		{[]string{"-compare", "http://localhost:1", "-gateway", "http://10.0.0.1:80"}, "load goes only to localhost"},
+		{[]string{"-compare", "https://localhost:1"}, "not of the form http://host:port"},
+		{[]string{"-compare", "http://localhost:1/api"}, "not of the form http://host:port"},
+		{[]string{"-compare", "http://localhost:1", "-gateway", "http://localhost:2/api"}, "not of the form"},
+		{[]string{"-compare", "http://localhost:1 http://localhost:1/"}, "http://localhost:1/ is listed twice"},
+		{[]string{"-compare", "http://localhost", "-gateway", "http://localhost:80"}, "both in -compare and"},
+		{[]string{"-compare", "http://localhost:1", "-pids", "1 1"}, "process 1 is listed twice"},
 		{[]string{"-compare", " "}, "0 URLs"},
 		{[]string{"-compare", "http://localhost:1", "-names", "a b"}, "1 URLs, -names has 2"},
 		{[]string{"-compare", "http://localhost:1", "-pids", "x"}, "process x: not a number"},

@@ -34,11 +34,10 @@ const generator = "generator"
 // processKinds are the kinds of server processes, as the report lists them.
 var processKinds = []string{"nginx", "order", "stock", "payment", "redis-order", "redis-stock", "redis-payment"}
 
-// add adds the difference between two readings to u.
-func (u usage) add(before, after usage) {
-	for kind, c := range after {
-		b := before[kind]
-		u[kind] = u[kind].plus(cpu{c.user - b.user, c.system - b.system})
+// add adds another usage to u.
+func (u usage) add(other usage) {
+	for kind, c := range other {
+		u[kind] = u[kind].plus(c)
 	}
 }
 
@@ -52,24 +51,63 @@ func (u usage) servers() (sum cpu) {
 	return sum
 }
 
-// readUsage reads the processor time of processes since their start, with all threads and exited children.
-func readUsage(processes []stack.Process) (usage, error) {
-	u := usage{}
+// processTime is the processor time of a process since its start, with all threads and exited children.
+type processTime struct {
+	stack.Process
+	found bool
+	start uint64 // distinguishes the process from a later process with the same PID
+	cpu   cpu
+}
+
+// processTimes are the times of a list of processes, in the order of the list. The last one is this process.
+type processTimes []processTime
+
+func readProcessTimes(processes []stack.Process) (processTimes, error) {
+	var all processTimes
 	for _, p := range append(slices.Clip(processes), stack.Process{Name: generator, PID: os.Getpid()}) {
 		stat, err := stat(p.PID)
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
+			all = append(all, processTime{Process: p})
 			continue
 		}
 		if err != nil {
 			return nil, fmt.Errorf("read processor time of %s: %w", p.Name, err)
 		}
-		kind := processKind(p.Name)
-		u[kind] = u[kind].plus(cpu{
+		all = append(all, processTime{p, true, stat.Starttime, cpu{
 			user:   time.Duration(int(stat.UTime)+stat.CUTime) * tick,
 			system: time.Duration(int(stat.STime)+stat.CSTime) * tick,
-		})
+		}})
 	}
-	return u, nil
+	return all, nil
+}
+
+// since returns the processor time since an earlier reading of the same processes. If a process has exited, the time of
+// its system is unknown: since returns only the time of the generator, and the names of such processes.
+func (t processTimes) since(before processTimes) (u usage, exited []string) {
+	u = usage{}
+	for i, p := range t {
+		b := before[i]
+		if !b.found || !p.found || b.start != p.start {
+			exited = append(exited, fmt.Sprintf("%s (PID %d)", p.Name, p.PID))
+			continue
+		}
+		kind := processKind(p.Name)
+		u[kind] = u[kind].plus(cpu{p.cpu.user - b.cpu.user, p.cpu.system - b.cpu.system})
+	}
+	if exited != nil {
+		u = u.onlyGenerator()
+	}
+	return u, exited
+}
+
+func (u usage) onlyGenerator() usage { return usage{generator: u[generator]} }
+
+// servers returns the processor time of all processes except the generator.
+func (t processTimes) servers() (sum time.Duration) {
+	for _, p := range t[:len(t)-1] {
+		sum += p.cpu.total()
+	}
+	return sum
 }
 
 func stat(pid int) (procfs.ProcStat, error) {

@@ -47,9 +47,12 @@ func (f fields) amount(names ...string) (int64, error) {
 }
 
 // paid reports whether an order is paid.
-func (f fields) paid() bool {
+func (f fields) paid() (bool, error) {
 	value, err := strconv.ParseBool(strings.ToLower(f.first("paid", "ispaid")))
-	return err == nil && value
+	if err != nil {
+		return false, fmt.Errorf("no true or false value paid in the response %v", f)
+	}
+	return value, nil
 }
 
 // UnmarshalJSON accepts the ID of a new object under any of the usual names.

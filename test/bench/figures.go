@@ -22,8 +22,8 @@ func (r *report) figures() *figures {
 	for _, p := range r.closed {
 		name := fmt.Sprintf("%d clients: ", p.clients)
 		f.Ratios[name+"empty requests per checkout"] = p.ratio()
+		f.costRatio(name+"CPU of a checkout / of an empty request", p.work, p.baseline)
 		if cost := p.work.cost(); cost > 0 {
-			f.Ratios[name+"CPU of a checkout / of an empty request"] = cost / p.baseline.cost()
 			f.Absolute[name+"CPU µs"] = cost
 		}
 		f.Absolute[name+"checkouts/s"] = p.work.rate()
@@ -31,13 +31,13 @@ func (r *report) figures() *figures {
 	}
 	for i, p := range r.carts {
 		if i > 0 {
-			f.Ratios[fmt.Sprintf("%d items: CPU / with 1 item", p.items)] = p.work.cost() / r.carts[0].work.cost()
+			f.costRatio(fmt.Sprintf("%d items: CPU / with 1 item", p.items), p.work, r.carts[0].work)
 		}
 	}
 	for i, p := range r.sharded {
 		if i > 0 {
 			name := fmt.Sprintf("%d shards, %d clients: CPU / with 1 shard", p.shards, p.clients)
-			f.Ratios[name] = p.work.cost() / r.sharded[0].work.cost()
+			f.costRatio(name, p.work, r.sharded[0].work)
 		}
 	}
 	for _, p := range r.simple {
@@ -51,6 +51,13 @@ func (r *report) figures() *figures {
 		f.Absolute[fmt.Sprintf("batch_init of %d %s, s", r.plan.batch, b.name)] = b.time.Seconds()
 	}
 	return f
+}
+
+// costRatio adds the ratio of two processor times per request, if both are known.
+func (f *figures) costRatio(name string, a, b *phase) {
+	if a.cost() > 0 && b.cost() > 0 {
+		f.Ratios[name] = a.cost() / b.cost()
+	}
 }
 
 func (f *figures) write(file string) error {

@@ -13,8 +13,8 @@ func table(w *strings.Builder, header string) {
 	fmt.Fprintf(w, "| %s |\n| --- %s|\n", header, strings.Repeat("| ---: ", strings.Count(header, "|")))
 }
 
-// cells writes a row of a table, with durations in ms and float64 numbers without decimals. A float64 of 0 means
-// unknown and appears as "-".
+// cells writes a row of a table, with durations in ms and float64 numbers without decimals. A duration or
+// float64 of 0 means unknown and appears as "-".
 func cells(w *strings.Builder, row ...any) {
 	for _, cell := range row {
 		switch v := cell.(type) {
@@ -23,7 +23,9 @@ func cells(w *strings.Builder, row ...any) {
 				cell = fmt.Sprintf("%.0f", v)
 			}
 		case time.Duration:
-			cell = ms(v)
+			if cell = "-"; v != 0 {
+				cell = ms(v)
+			}
 		}
 		fmt.Fprintf(w, "| %v ", cell)
 	}

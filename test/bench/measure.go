@@ -12,6 +12,7 @@ type phase struct {
 	*tally
 	elapsed time.Duration // until the last response
 	cpu     usage         // until all checkouts are confirmed
+	exited  []string      // server processes that exited meanwhile, so that cpu contains only the generator
 	share   cpuShare      // until the last response
 }
 
@@ -26,7 +27,11 @@ func newPhase() *phase { return &phase{tally: newTally(), cpu: usage{}} }
 func (p *phase) join(slice *phase) {
 	p.merge(slice.tally)
 	p.elapsed += slice.elapsed
-	p.cpu.add(nil, slice.cpu)
+	p.cpu.add(slice.cpu)
+	p.exited = append(p.exited, slice.exited...)
+	if len(p.exited) > 0 {
+		p.cpu = p.cpu.onlyGenerator()
+	}
 	p.share.all += slice.share.all
 	p.share.busy += slice.share.busy
 	p.share.own += slice.share.own
@@ -40,7 +45,7 @@ func (p *phase) each(used time.Duration) float64 {
 	return float64(used) / float64(time.Microsecond) / float64(p.count())
 }
 
-// cost returns the processor time of all servers per request, in µs.
+// cost returns the processor time of all servers per request, in µs. The result 0 means unknown.
 func (p *phase) cost() float64 { return p.each(p.cpu.servers().total()) }
 
 // p.of(kind) is the processor time of one kind of process per request, in µs.
@@ -110,7 +115,8 @@ func newBench(ctx context.Context, o options, p plan, shards int, log *log.Logge
 		return nil, err
 	}
 	b.log.Printf("preparing %d users and %d items", p.users, p.items)
-	if b.fix, err = newFixture(ctx, b.sys.gateway, p.users, p.items); err != nil {
+	b.fix = &fixture{lines: 1, tolerant: p.tolerant}
+	if err = b.fix.open(ctx, b.sys.gateway, p.users, p.items); err != nil {
 		return nil, errors.Join(err, b.sys.close())
 	}
 	return b, nil
@@ -206,13 +212,12 @@ func (b *bench) slice(ctx context.Context, d *driver, into *phase, w work) (back
 	if backlog, err = b.sys.settle(ctx); err != nil {
 		return 0, err
 	}
-	settled, err := readUsage(b.sys.processes)
+	settled, err := readProcessTimes(b.sys.processes)
 	if err != nil {
 		return 0, err
 	}
-	during := usage{}
-	during.add(before.usage, after.usage)
-	into.cpu.add(before.usage, settled)
+	during, _ := after.times.since(before.times)
+	into.cpu, into.exited = settled.since(before.times)
 	into.cpu[generator] = during[generator]
 	busy, idle := after.host.busy-before.host.busy, after.host.idle-before.host.idle
 	into.share = cpuShare{all: busy + idle, busy: busy, own: during.servers().plus(during[generator]).total()}
@@ -221,12 +226,12 @@ func (b *bench) slice(ctx context.Context, d *driver, into *phase, w work) (back
 
 // reading contains all processor times at one moment.
 type reading struct {
-	usage usage
+	times processTimes
 	host  hostCPU
 }
 
 func (b *bench) read() (r reading, err error) {
-	if r.usage, err = readUsage(b.sys.processes); err != nil {
+	if r.times, err = readProcessTimes(b.sys.processes); err != nil {
 		return r, err
 	}
 	r.host, err = readHostCPU()

@@ -47,24 +47,25 @@ func TestTally(t *testing.T) {
 	if got, want := a.String(), "200: 3, 503: 2, no response: 1"; got != want || a.count() != 6 || a.allOK() {
 		t.Errorf("got %q, %d requests, allOK %t, want %q, 6, false", got, a.count(), a.allOK(), want)
 	}
-	if len(a.latencies) != 5 {
-		t.Errorf("got %d latencies, want 5", len(a.latencies))
+	if len(a.latencies) != 3 {
+		t.Errorf("got %d latencies, want those of the 3 requests that got 200", len(a.latencies))
 	}
 	if a.samples[503] != "busy" || a.samples[noResponse] != os.ErrDeadlineExceeded.Error() {
 		t.Errorf("got the samples %v, want the first body and the first error", a.samples)
 	}
 }
 
-// TestReadUsageMatchesGetrusage checks that readUsage and getrusage report the same processor time for this process.
-func TestReadUsageMatchesGetrusage(t *testing.T) {
+// TestProcessTimesMatchGetrusage checks that readProcessTimes and getrusage report the same processor time for this
+// process.
+func TestProcessTimesMatchGetrusage(t *testing.T) {
 	for start := time.Now(); time.Since(start) < 100*time.Millisecond; { // use some processor time
 	}
-	read := func() usage {
-		u, err := readUsage([]stack.Process{{Name: "order-1", PID: os.Getpid()}, {Name: "exited", PID: 1 << 30}})
+	read := func() processTimes {
+		times, err := readProcessTimes([]stack.Process{{Name: "order-1", PID: os.Getpid()}, {Name: "exited", PID: 1 << 30}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return u
+		return times
 	}
 	before := read()
 	var used time.Duration
@@ -76,12 +77,41 @@ func TestReadUsageMatchesGetrusage(t *testing.T) {
 		used += time.Duration(r.Utime.Nano() + r.Stime.Nano())
 	}
 	after := read()
-	// readUsage truncates four values to whole ticks: the user and system time of this process and of its children.
-	if low, high := before.servers().total(), after.servers().total()+4*tick; used < low || used > high {
-		t.Errorf("getrusage reports %v, want a value between the two values of readUsage, %v and %v", used, low, high)
+	// readProcessTimes truncates four values to whole ticks: the user and system time of this process and of its children.
+	if low, high := before.servers(), after.servers()+4*tick; used < low || used > high {
+		t.Errorf("getrusage reports %v, want a value between the two values of readProcessTimes, %v and %v", used, low, high)
 	}
-	if before["order"].total() < 5*tick || len(before) != 2 || before[generator] == (cpu{}) {
-		t.Errorf("got %v, want only order and generator, order at least %v, generator above 0", before, 5*tick)
+	if len(before) != 3 || before[0].cpu.total() < 5*tick || before[1].found || before[2].cpu == (cpu{}) {
+		t.Errorf("got %+v, want order with at least %v, no process, and the generator with more than 0", before, 5*tick)
+	}
+}
+
+// TestTimeIsUnknownIfAProcessExits checks that the exit of one of several processes of a kind makes the processor time
+// unknown, also if another process gets its PID.
+func TestTimeIsUnknownIfAProcessExits(t *testing.T) {
+	process := func(name string, pid int, start uint64, used time.Duration) processTime {
+		return processTime{stack.Process{Name: name, PID: pid}, start > 0, start, cpu{user: used}}
+	}
+	before := processTimes{process("nginx-0", 7, 1, 100), process("nginx-1", 8, 1, 100), process(generator, 9, 1, 5)}
+	for name, test := range map[string]struct {
+		second processTime
+		nginx  time.Duration
+		exited string
+	}{
+		"runs":   {process("nginx-1", 8, 1, 130), 50, ""},
+		"exited": {process("nginx-1", 8, 0, 0), 0, "nginx-1 (PID 8)"},
+		"reused": {process("nginx-1", 8, 2, 10), 0, "nginx-1 (PID 8)"},
+	} {
+		u, exited := processTimes{process("nginx-0", 7, 1, 120), test.second, process(generator, 9, 1, 9)}.since(before)
+		if u["nginx"].user != test.nginx || u[generator].user != 4 || strings.Join(exited, " ") != test.exited {
+			t.Errorf("%s: got %v, exited %q, want nginx %d, generator 4, exited %q", name, u, exited, test.nginx, test.exited)
+		}
+		p := newPhase()
+		p.join(&phase{tally: newTally(), cpu: usage{"nginx": {user: 70}, generator: {user: 1}}})
+		p.join(&phase{tally: newTally(), cpu: u, exited: exited})
+		if got := p.cpu.servers().total(); (got == 0) != (test.exited != "") || p.cpu[generator].user != 5 {
+			t.Errorf("%s: joined: got %v, want an unknown time after an exit", name, p.cpu)
+		}
 	}
 }
 
@@ -94,14 +124,6 @@ func TestReadHostCPUAdvances(t *testing.T) {
 	after, err := readHostCPU()
 	if err != nil || after.busy < before.busy || after.busy+after.idle <= before.busy+before.idle {
 		t.Errorf("readHostCPU twice: got %v, then %v with error %v; want larger times", before, after, err)
-	}
-}
-
-func TestUsageAdd(t *testing.T) {
-	u := usage{"nginx": {user: 1}, generator: {user: 7}}
-	u.add(usage{"nginx": {user: 10, system: 5}}, usage{"nginx": {user: 12, system: 9}, "order": {user: 3}})
-	if u["nginx"] != (cpu{user: 3, system: 4}) || u["order"] != (cpu{user: 3}) || u.servers().total() != 10 {
-		t.Errorf("usage.add: got %v, want user 3 and system 4 for nginx, and user 3 for order", u)
 	}
 }
 

@@ -228,6 +228,9 @@ func (p *point) failures(w *strings.Builder) {
 	if _, others := p.work.share.shares(); others > disturbed && p.work.cost() > 0 {
 		fmt.Fprintf(w, "- %s: **disturbed by other programs; measure again on an idle host.**\n", p.name)
 	}
+	for _, process := range distinct(p.work.exited, p.baseline.exited) {
+		fmt.Fprintf(w, "- %s: CPU is unknown, because a process exited: %s\n", p.name, process)
+	}
 	for _, violation := range p.named {
 		fmt.Fprintf(w, "- %s: %s\n", p.name, violation)
 	}
@@ -240,4 +243,9 @@ func (p *point) failures(w *strings.Builder) {
 				p.name, phase.statuses[status], phase.name, statusName(status), phase.samples[status])
 		}
 	}
+}
+
+// distinct returns the different strings of two lists, sorted.
+func distinct(a, b []string) []string {
+	return slices.Compact(slices.Sorted(slices.Values(slices.Concat(a, b))))
 }

@@ -22,6 +22,7 @@ type stub struct {
 	orders    map[string]*api.Order
 	ids       int
 	checkouts int
+	requests  int
 
 	failEvery  int  // every n-th checkout returns 503 and does nothing; 0: no checkout does
 	leak       bool // one checkout removes one piece too many from the stock
@@ -29,6 +30,10 @@ type stub struct {
 	deny       bool // one paid order is reported as unpaid
 	free       bool // one checkout charges nothing
 	foreign    bool // spell the names in the responses in another way, and have no quantity in addItem
+	flaky      bool // every 5th request that creates or adds something returns 503 and does nothing
+	vague      bool // the response of an order lacks "paid"
+	hiccup     bool // the first request for an order returns 503
+	fullAfter  int  // no more than this number of orders can be created; 0: no limit
 	breakEvery int  // every n-th checkout completes and then breaks its connection; 0: no checkout does
 }
 
@@ -41,7 +46,11 @@ func startStub(t *testing.T, s *stub) string {
 	handle := func(pattern string, f func(r *http.Request) (any, int)) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			s.mu.Lock()
-			body, status := f(r)
+			s.requests++
+			body, status := any(nil), 503
+			if !s.flaky || s.requests%5 != 0 || r.Method == "GET" || strings.Contains(pattern, "checkout") {
+				body, status = f(r)
+			}
 			s.mu.Unlock()
 			if status == 0 {
 				panic(http.ErrAbortHandler)
@@ -73,6 +82,9 @@ func startStub(t *testing.T, s *stub) string {
 		return api.Item{Price: price, Stock: s.items[r.PathValue("id")]}, 200
 	})
 	handle("POST /orders/create/{user}", func(r *http.Request) (any, int) {
+		if s.fullAfter > 0 && len(s.orders) >= s.fullAfter {
+			return nil, 503
+		}
 		s.ids++
 		id := fmt.Sprint("o", s.ids)
 		s.orders[id] = &api.Order{OrderID: id, UserID: r.PathValue("user")}
@@ -86,7 +98,16 @@ func startStub(t *testing.T, s *stub) string {
 		addPiece(s.orders[r.PathValue("order")], r.PathValue("item"))
 		return nil, 200
 	})
-	handle("GET /orders/find/{id}", func(r *http.Request) (any, int) { return s.orders[r.PathValue("id")], 200 })
+	handle("GET /orders/find/{id}", func(r *http.Request) (any, int) {
+		if s.hiccup {
+			s.hiccup = false
+			return nil, 503
+		}
+		if s.vague {
+			return map[string]string{"order_id": r.PathValue("id")}, 200
+		}
+		return s.orders[r.PathValue("id")], 200
+	})
 	handle("POST /orders/checkout/{id}", s.checkout)
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)

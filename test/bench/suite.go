@@ -11,6 +11,7 @@ import (
 // plan sets the number of objects, slices and requests of each measurement.
 type plan struct {
 	users, items int           // numbers of objects that the orders use
+	tolerant     bool          // leave out objects that cannot be prepared
 	slices       int           // number of slices per measurement
 	slice        time.Duration // duration of a slice of simple requests; a slice of empty requests takes at least as long
 	closed       []load

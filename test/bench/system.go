@@ -43,17 +43,26 @@ func startSystem(ctx context.Context, shards int, progress io.Writer) (*system, 
 
 // runningSystem returns the running system with this gateway URL.
 func runningSystem(gateway string) (*system, error) {
-	u, err := url.Parse(gateway)
+	addr, err := parseGateway(gateway)
 	if err != nil {
 		return nil, fmt.Errorf("-gateway: %w", err)
 	}
+	return &system{gateway: addr}, nil
+}
+
+// parseGateway returns the host:port of a gateway URL.
+func parseGateway(text string) (addr string, err error) {
+	u, err := url.Parse(text)
+	if err != nil {
+		return "", err
+	}
 	if u.Scheme != "http" || u.Hostname() == "" || u.Path != "" && u.Path != "/" {
-		return nil, fmt.Errorf("-gateway: %q is not of the form http://host:port", gateway)
+		return "", fmt.Errorf("%q is not of the form http://host:port", text)
 	}
 	if u.Port() == "" {
 		u.Host += ":80"
 	}
-	return &system{gateway: u.Host}, nil
+	return u.Host, nil
 }
 
 func (s *system) close() error {
@@ -113,11 +122,11 @@ func (s *system) waitIdle(ctx context.Context) error {
 	}
 	var last time.Duration
 	for start := time.Now(); time.Since(start) < idleTimeout; {
-		u, err := readUsage(s.processes)
+		times, err := readProcessTimes(s.processes)
 		if err != nil {
 			return err
 		}
-		used := u.servers().total()
+		used := times.servers()
 		if used-last <= tick {
 			return nil
 		}

@@ -21,19 +21,22 @@ func appendRequest(buf []byte, method, host, path string) []byte {
 	return append(buf, "\r\n\r\n"...)
 }
 
-// calls is work that creates objects or reads them back. Every request must succeed.
+// calls is work that creates objects or reads them back.
 type calls struct {
 	host    string
 	n       int
 	request func(i int) (method, path string)
 	handle  func(i int, body []byte) error // called with each response; may be nil
 
-	sent int
-	err  error // the first failure; after a failure, no further request is sent
+	tolerant bool // continue after a failure
+
+	sent   int
+	err    error // the first failure
+	failed map[int]bool
 }
 
 func (c *calls) next(buf []byte) ([]byte, int, bool) {
-	if c.sent == c.n || c.err != nil {
+	if c.sent == c.n || c.err != nil && !c.tolerant {
 		return buf, 0, false
 	}
 	i := c.sent
@@ -51,13 +54,20 @@ func (c *calls) done(i int, r result) {
 	case c.handle != nil:
 		err = c.handle(i, r.body)
 	}
-	if err != nil && c.err == nil {
+	if err == nil {
+		return
+	}
+	if c.failed == nil {
+		c.failed = map[int]bool{}
+	}
+	c.failed[i] = true
+	if c.err == nil {
 		method, path := c.request(i)
 		c.err = fmt.Errorf("%s %s: %w", method, path, err)
 	}
 }
 
-// callAll sends n requests and passes each response to the callback, if there is one.
+// callAll sends n requests and passes each response to the callback, if there is one. It stops at the first failure.
 func callAll(ctx context.Context, d *driver, n int, request func(i int) (method, path string),
 	handle func(i int, body []byte) error) error {
 	c := &calls{host: d.addr, n: n, request: request, handle: handle}
@@ -76,11 +86,15 @@ func call(ctx context.Context, d *driver, method, path string) error {
 func fetchAll[T any](ctx context.Context, d *driver, n int, request func(i int) (method, path string)) ([]T, error) {
 	all := make([]T, n)
 	return all, callAll(ctx, d, n, request, func(i int, body []byte) error {
-		if err := json.Unmarshal(body, &all[i]); err != nil {
-			return fmt.Errorf("decode response %q: %w", clip(body), err)
-		}
-		return nil
+		return decode(body, &all[i])
 	})
+}
+
+func decode(body []byte, into any) error {
+	if err := json.Unmarshal(body, into); err != nil {
+		return fmt.Errorf("decode response %q: %w", clip(body), err)
+	}
+	return nil
 }
 
 // checkouts is work that checks out each order once, and stores the status of the response in the order.
@@ -144,7 +158,7 @@ const noResponse = 0
 
 // tally counts results by status.
 type tally struct {
-	latencies []time.Duration // of all requests with a response
+	latencies []time.Duration // of all requests that got 2xx: an error may be much faster than the work
 	statuses  map[int]int
 	samples   map[int]string // by status, except 200: the first body or error
 }
@@ -155,7 +169,7 @@ func (t *tally) add(r result) {
 	status, sample := r.status, r.body
 	if r.err != nil {
 		status, sample = noResponse, []byte(r.err.Error())
-	} else {
+	} else if status/100 == 2 {
 		t.latencies = append(t.latencies, r.latency)
 	}
 	t.statuses[status]++

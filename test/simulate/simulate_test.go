@@ -2,6 +2,8 @@ package main
 
 import (
 	"reflect"
+	"regexp"
+	"strings"
 	"testing"
 	"time"
 )
@@ -87,6 +89,17 @@ func TestBatcherKeepsOneBatchInFlight(t *testing.T) {
 	}
 	if !reflect.DeepEqual(sizes, []int{1, 3, 2}) || b.batches != 3 || b.items != 6 || b.inFlight {
 		t.Errorf("got %+v, sizes %v, want the sizes 1, 3, 2", b, sizes)
+	}
+}
+
+// TestPredictedCoresHaveOneDecimal checks that the table does not claim more precision than the simulation has: the
+// simulated processor time is up to 23 % wrong.
+func TestPredictedCoresHaveOneDecimal(t *testing.T) {
+	t.Parallel()
+	var w strings.Builder
+	predict(&w, 1)
+	if row := regexp.MustCompile(`\| 1 \| as it is \| \d+ \| \d+ \| \d+\.\d \| \d\.\d \|`); !row.MatchString(w.String()) {
+		t.Errorf("want a row that matches %s in:\n%s", row, &w)
 	}
 }
 
