@@ -66,7 +66,7 @@ func (c *Counters) BatchInit(ctx context.Context, n int, value int64, attributes
 // below limit. After settleFor, it returns the error api.BatchReserved. No attempt reserves from these counters
 // while the marker of the batch_init exists, so one scan of each shard is enough.
 func (c *Counters) checkReserved(ctx context.Context, limit int) error {
-	deadline := time.Now().Add(settleFor)
+	deadline := time.Now().Add(c.settle)
 	for _, at := range c.cluster.Shards() {
 		held, err := c.scanHeld(ctx, at, limit)
 		for err == nil && len(held) > 0 {

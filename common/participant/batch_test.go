@@ -10,21 +10,20 @@ import (
 	"time"
 
 	"checkout/common/api"
-	"checkout/common/cluster"
 	"checkout/common/testredis"
 )
 
 // newDecimals returns items with the IDs "0" to "9" and a stock of 10, on two shards.
-func newDecimals(t *testing.T) (*Counters, *Reservations, *cluster.Cluster) {
+func newDecimals(t *testing.T) (*Counters, *Reservations, []*testredis.Server) {
 	t.Helper()
-	c, _ := testredis.Open(t, "stock", 2, Scripts)
+	c, servers := testredis.Open(t, "stock", 2, Scripts)
 	counters := NewCounters(c, c.NewMinter(1, 1), Kind{
 		Noun: "item", Prefix: "i:", NotFound: api.ItemNotFound, Insufficient: api.InsufficientStock,
 	})
 	if err := counters.BatchInit(t.Context(), 10, 10, nil); err != nil {
 		t.Fatal(err)
 	}
-	return counters, NewReservations(c, "i:"), c
+	return counters, NewReservations(c, "i:"), servers
 }
 
 func wantStock(t *testing.T, counters *Counters, id string, want int64) {
@@ -42,6 +41,7 @@ func TestBatchInitIsRefusedWhileAnAttemptHoldsAnItem(t *testing.T) {
 	if got := one(t, steps, reserve, a); got.Code != api.Reserved {
 		t.Fatalf("reserve: got %+v, want RESERVED", got)
 	}
+	counters.settle = 0
 	err := counters.BatchInit(t.Context(), 5, 100, nil)
 	if !errors.Is(err, api.BatchReserved) || !strings.Contains(err.Error(), "{s0}r:"+a.ID+" holds {s0}i:4") {
 		t.Errorf("batch_init of a reserved item: got %v, want batch-reserved with the record", err)
@@ -64,14 +64,21 @@ func TestBatchInitIsRefusedWhileAnAttemptHoldsAnItem(t *testing.T) {
 // A paid attempt is confirmed within a second. batch_init waits for the confirmation.
 func TestBatchInitWaitsForTheConfirmation(t *testing.T) {
 	t.Parallel()
-	counters, steps, _ := newDecimals(t)
+	counters, steps, servers := newDecimals(t)
 	a := attempt(far, api.Line{ID: "4", Quantity: 3}, api.Line{ID: "7", Quantity: 1})
 	if got := one(t, steps, reserve, a); got.Code != api.Reserved {
 		t.Fatalf("reserve: got %+v, want RESERVED", got)
 	}
+	counters.settle = time.Hour
+	if err := servers[0].Client.ConfigResetStat(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
 	var confirming sync.WaitGroup
 	confirming.Go(func() {
-		time.Sleep(500 * time.Millisecond)
+		testredis.Eventually(t, "batch_init reads the records", func() bool {
+			return strings.Contains(servers[0].Client.Info(t.Context(), "commandstats").Val(), "cmdstat_scan:")
+		})
+		time.Sleep(settlePoll)
 		steps.Confirm(context.Background(), []api.Confirmation{confirmation(a.ID, 0, 1)})
 	})
 	if err := counters.BatchInit(t.Context(), 10, 100, nil); err != nil {
@@ -86,6 +93,7 @@ func TestBatchInitWaitsForTheConfirmation(t *testing.T) {
 func TestBatchInitDuringCheckoutsMintsNothing(t *testing.T) {
 	t.Parallel()
 	counters, steps, _ := newDecimals(t)
+	counters.settle = time.Hour
 	const stock = 1000
 	stop := make(chan struct{})
 	var clients sync.WaitGroup

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"checkout/common/api"
 	"checkout/common/cluster"
@@ -32,10 +33,13 @@ type Counters struct {
 	Kind
 	cluster *cluster.Cluster
 	minter  *cluster.Minter
+	settle  time.Duration // settleFor, unless a test changes it
 }
 
 // NewCounters returns the counters of a service.
-func NewCounters(c *cluster.Cluster, m *cluster.Minter, k Kind) *Counters { return &Counters{k, c, m} }
+func NewCounters(c *cluster.Cluster, m *cluster.Minter, k Kind) *Counters {
+	return &Counters{k, c, m, settleFor}
+}
 
 // createTries is the number of IDs that Create tries. In practice, the first one is always free.
 const createTries = 3

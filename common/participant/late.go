@@ -27,9 +27,9 @@ func sameShards(parts [][]part) (groups [][]int) {
 }
 
 // inTime calls the function outcome for each attempt and returns the results. A call may wait for a slow shard, so
-// inTime runs the groups concurrently. If a group takes lateAfter longer than the fastest group, its outcomes have the
-// reason api.ShardLate. So a slow shard does not delay the attempts on other shards.
-func inTime(groups [][]int, outcome func(attempt int) api.Outcome) []api.Outcome {
+// inTime runs the groups concurrently. If a group takes longer than the fastest group by more than the given time, its
+// outcomes have the reason api.ShardLate. So a slow shard does not delay the attempts on other shards.
+func inTime(after time.Duration, groups [][]int, outcome func(attempt int) api.Outcome) []api.Outcome {
 	n := 0
 	for _, g := range groups {
 		n += len(g)
@@ -66,7 +66,7 @@ func inTime(groups [][]int, outcome func(attempt int) api.Outcome) []api.Outcome
 				outcomes[attempt] = r.outcomes[i]
 			}
 			if late == nil {
-				late = time.After(lateAfter)
+				late = time.After(after)
 			}
 		case <-late:
 			return outcomes

@@ -18,13 +18,14 @@ type Reservations struct {
 	prefix  string
 	guard   string // see RefusePaidOrders
 	reserve step
+	late    time.Duration // lateAfter, unless a test changes it
 	*returnMetrics
 }
 
 // NewReservations returns Reservations for the counters of a cluster. The key of a counter is prefix followed by the ID
 // of the counter.
 func NewReservations(c *cluster.Cluster, prefix string) *Reservations {
-	r := &Reservations{cluster: c, prefix: prefix, reserve: reserve}
+	r := &Reservations{cluster: c, prefix: prefix, reserve: reserve, late: lateAfter}
 	r.returnMetrics = newReturnMetrics()
 	return r
 }
@@ -96,7 +97,7 @@ func (r *Reservations) run(ctx context.Context, do step, attempts []api.Attempt)
 			parts[i][j].call = r.start(ctx, do, a, &parts[i][j])
 		}
 	}
-	return inTime(sameShards(parts), func(i int) api.Outcome {
+	return inTime(r.late, sameShards(parts), func(i int) api.Outcome {
 		defer spans[i].End(nil)
 		return r.join(ctx, do, attempts[i].ID, parts[i], started)
 	})

@@ -2,7 +2,6 @@ package peer
 
 import (
 	"encoding/json"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -49,10 +48,6 @@ func (f *fake) routes() http.Handler {
 		json.NewEncoder(w).Encode(api.ShardMap{Service: f.service, Shards: 3, Modulus: 2})
 	})
 	mux.HandleFunc("POST /double", f.double)
-	mux.HandleFunc("POST /hang", func(_ http.ResponseWriter, r *http.Request) {
-		io.Copy(io.Discard, r.Body) // the server notices a disconnect only after it has read the body
-		<-r.Context().Done()
-	})
 	mux.HandleFunc("POST /fail", func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "secret", http.StatusInternalServerError)
 	})
@@ -119,6 +114,21 @@ func open(t *testing.T, addresses ...string) *Peer {
 	p := New("stock", addresses, "", nil, nil)
 	t.Cleanup(p.Close)
 	eventually(t, "the peer is available", func() bool { return p.Unavailable() == "" })
+	return p
+}
+
+// handler implements http.RoundTripper without a network.
+type handler func(*http.Request) (*http.Response, error)
+
+func (h handler) RoundTrip(r *http.Request) (*http.Response, error) { return h(r) }
+
+// inMemory returns a peer with one healthy instance and without health checks. Its requests use no network, so tests
+// can run it in virtual time.
+func inMemory(h handler) *Peer {
+	p := &Peer{service: "stock", client: &http.Client{Transport: h}}
+	p.initMetrics()
+	p.shardMap.Store(&api.ShardMap{})
+	p.health.Store(&health{healthy: []string{"stock:5001"}, all: []string{"stock:5001"}})
 	return p
 }
 

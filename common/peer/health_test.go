@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"checkout/common/api"
 	"checkout/common/events"
@@ -48,12 +47,8 @@ func TestPeerMayStartLater(t *testing.T) {
 		t.Errorf("call without an instance: got %v, want unavailable", err)
 	}
 	serveAt(t, address)
-	start := time.Now()
 	eventually(t, "a call succeeds", func() bool { return double(t, p) == nil })
 	eventually(t, "the peer is available", func() bool { return p.Unavailable() == "" })
-	if took := time.Since(start); took > 2*time.Second {
-		t.Errorf("the peer became available after %v, want at most 2s", took)
-	}
 }
 
 // Calls are balanced over the instances. If an instance dies, few calls fail. After the instance recovers, it gets its

@@ -10,6 +10,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"checkout/common/api"
+	"checkout/common/logs"
 	"checkout/common/requestid"
 )
 
@@ -121,6 +122,7 @@ func (e detailedError) Unwrap() error { return e.error }
 // During an outage, a route logs a burst of its failures and then one failure per second. The lines name the cause;
 // the responses do not.
 func TestFailuresAreLoggedWithTheirCauseAndALimit(t *testing.T) {
+	failures = logs.Limiter{} // other runs of this test have used it
 	log := captureLog(t)
 	s := NewServer(false)
 	s.Public.GET("/outage/:id", JSON(func(*gin.Context) (string, error) {

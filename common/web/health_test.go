@@ -2,12 +2,14 @@ package web
 
 import (
 	"encoding/json"
+	"io"
 	"net"
 	"net/http"
 	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -22,33 +24,44 @@ func TestPublicPortOpensWhenReady(t *testing.T) {
 		"ready before the check": {300 * time.Millisecond, 0, 300 * time.Millisecond},
 		"checked late":           {startupTimeout + time.Second/2, time.Hour, startupTimeout + time.Second/2},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s, started := NewServer(false), time.Now()
-			s.HandleReadiness(func() []string {
-				if time.Since(started) < after.ready {
-					return []string{"shard 0"}
-				}
-				return nil
-			}, fit, func() bool { return time.Since(started) >= after.checked })
-			s.Public.GET("/", JSON(func(*gin.Context) (time.Duration, error) { return time.Since(started), nil }))
-			r := start(t, s)
-			response, err := http.Get("http://" + r.at.Public + "/")
-			if err != nil {
-				t.Fatal(err)
+		synctest.Test(t, func(t *testing.T) {
+			started := time.Now()
+			s := &Server{
+				unavailable: func() []string {
+					if time.Since(started) < after.ready {
+						return []string{"shard 0"}
+					}
+					return nil
+				},
+				probed: func() bool { return time.Since(started) >= after.checked },
 			}
-			defer response.Body.Close()
-			var opened time.Duration
-			if err := json.NewDecoder(response.Body).Decode(&opened); err != nil {
-				t.Fatal(err)
+			s.awaitReady(t.Context())
+			if opened := time.Since(started); opened != after.opens {
+				t.Errorf("%s: the public port opens after %v, want %v", name, opened, after.opens)
 			}
-			if opened < after.opens || opened > after.opens+time.Second {
-				t.Errorf("the public port opened after %v, want %v", opened, after.opens)
-			}
-			r.stop()
-			r.wait(t)
 		})
 	}
+}
+
+// A request that arrives before the public port opens waits.
+func TestRequestWaitsForThePublicPort(t *testing.T) {
+	t.Parallel()
+	s := NewServer(false)
+	var checked atomic.Bool
+	s.HandleReadiness(fit, fit, checked.Load)
+	s.Public.GET("/", JSON(func(*gin.Context) (bool, error) { return checked.Load(), nil }))
+	r := start(t, s)
+	time.AfterFunc(20*time.Millisecond, func() { checked.Store(true) })
+	response, err := http.Get("http://" + r.at.Public + "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if body, err := io.ReadAll(response.Body); string(body) != "true" {
+		t.Errorf("a request before the first health check: got %s, %v; want a response after the check", body, err)
+	}
+	r.stop()
+	r.wait(t)
 }
 
 // fit returns an empty list of problems.
@@ -57,10 +70,11 @@ func fit() []string { return nil }
 func TestReadiness(t *testing.T) {
 	s := NewServer(true)
 	var unavailable, unfit atomic.Pointer[[]string]
+	var probed atomic.Bool
 	unavailable.Store(&[]string{"shard 1"})
 	unfit.Store(&[]string{})
 	s.HandleReadiness(func() []string { return *unavailable.Load() }, func() []string { return *unfit.Load() },
-		func() bool { return true })
+		probed.Load)
 	entered, release := make(chan struct{}), make(chan struct{})
 	s.Public.GET("/slow", JSON(func(*gin.Context) (string, error) {
 		close(entered)
@@ -96,7 +110,8 @@ func TestReadiness(t *testing.T) {
 		}
 	}
 	check(503, "shard 1")
-	get("/readyz/instance", 503, starting) // the public port is closed while a shard is unavailable at the start
+	get("/readyz/instance", 503, starting) // the public port is closed
+	probed.Store(true)
 	for deadline := time.Now().Add(5 * time.Second); !s.open.Load() && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
 	}

@@ -50,6 +50,7 @@ type Server struct {
 	durations                  *prometheus.HistogramVec
 	unavailable                func() []string // arguments of HandleReadiness, or nil
 	probed                     func() bool
+	closing                    closeTimeouts
 }
 
 // NewServer returns a server that responds with a problem to unknown routes and methods. If debug is true, the server
@@ -61,6 +62,7 @@ func NewServer(debug bool) *Server {
 		Internal:  newEngine("internal", requestid.MaxJoinedLength, durations),
 		access:    newAccess(Access{}),
 		durations: durations,
+		closing:   newCloseTimeouts(),
 	}
 	if debug {
 		s.Public.Use(logRequests(false))

@@ -26,6 +26,13 @@ const (
 	connectionPollInterval = 10 * time.Millisecond
 )
 
+// closeTimeouts are the timeouts of the shutdown of one server: the constants above, unless a test changes them.
+type closeTimeouts struct{ handshake, gateway, peers time.Duration }
+
+func newCloseTimeouts() closeTimeouts {
+	return closeTimeouts{handshakeTimeout, gatewayCloseTimeout, peerCloseTimeout}
+}
+
 // shutdown stops the public and the internal port without losing a request. A server that closes an idle connection
 // may lose a request in transit, and the client cannot find out whether the request was executed. So shutdown lets the
 // clients close their connections: each response has the header "Connection: close", and the gateway closes idle
@@ -37,12 +44,12 @@ func (s *Server) shutdown(publicListener net.Listener, public, internal *http.Se
 		slog.Warn("shutdown: failed to make the kernel ignore new connection attempts; "+
 			"closing the listener may reset handshakes in progress", "error", err)
 	}
-	time.Sleep(handshakeTimeout)
+	time.Sleep(s.closing.handshake)
 	publicListener.Close()
 	s.draining.Store(true)
 	start := time.Now()
-	s.publicConns.awaitClosed(start.Add(gatewayCloseTimeout))
-	s.internalConns.awaitClosed(start.Add(peerCloseTimeout))
+	s.publicConns.awaitClosed(start.Add(s.closing.gateway))
+	s.internalConns.awaitClosed(start.Add(s.closing.peers))
 	ctx, cancel := context.WithTimeout(context.Background(), inFlightTimeout)
 	defer cancel()
 	err := public.Shutdown(ctx)

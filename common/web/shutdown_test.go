@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -16,7 +17,9 @@ import (
 
 // A shutdown waits for requests in flight on both ports. It loses no request that clients send meanwhile.
 func TestShutdownLosesNoRequest(t *testing.T) {
+	t.Parallel()
 	s := NewServer(false)
+	s.closing.handshake = 5 * time.Second // the host may stall during a handshake
 	entered, release := make(chan struct{}, 2), make(chan struct{})
 	slow := JSON(func(*gin.Context) (string, error) {
 		entered <- struct{}{}
@@ -80,7 +83,7 @@ func TestShutdownLosesNoRequest(t *testing.T) {
 	select {
 	case err := <-r.served:
 		t.Fatalf("the server stopped with requests in flight: %v", err)
-	case <-time.After(gatewayCloseTimeout + time.Second):
+	case <-time.After(s.closing.handshake + s.closing.gateway + time.Second):
 	}
 	close(release)
 	inFlight.Wait()
@@ -93,61 +96,69 @@ func TestShutdownLosesNoRequest(t *testing.T) {
 	}
 }
 
-// idleClient keeps one connection open and sends a request over it from time to time.
-type idleClient struct {
-	net.Conn
-	keepAlive time.Duration // the longest pause between two requests
-}
-
-// request sends a request and checks whether the response asks the client to close its connection.
-func (c idleClient) request(t *testing.T, wantClose bool) {
-	io.WriteString(c, "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 0\r\n\r\n")
-	response, err := http.ReadResponse(bufio.NewReader(c), nil)
-	if err != nil {
-		t.Errorf("lost a request: %v", err)
-	} else if response.Close != wantClose {
-		t.Errorf("response with Connection: close: got %v, want %v", response.Close, wantClose)
-	}
-}
-
 // A shutdown closes no connection that a client may still use. Instead, each response asks the client to close its
-// connection.
+// connection. The shutdown ends when the clients have closed their connections.
 func TestShutdownLetsClientsCloseConnections(t *testing.T) {
+	t.Parallel()
 	s := NewServer(false)
+	s.closing.gateway, s.closing.peers = time.Hour, time.Hour
 	empty := JSON(func(*gin.Context) (string, error) { return "", nil })
 	s.Public.POST("/", empty)
 	s.Internal.POST("/", empty)
 	r := start(t, s)
-	const perListener = 8
-	var clients []idleClient
-	for address, keepAlive := range map[string]time.Duration{r.at.Public: 2 * time.Second, r.at.Internal: time.Second} {
-		for range perListener {
+	var clients []net.Conn
+	for _, address := range []string{r.at.Public, r.at.Internal} {
+		for range 8 {
 			conn, err := net.Dial("tcp", address)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer conn.Close()
-			clients = append(clients, idleClient{conn, keepAlive})
+			clients = append(clients, conn)
 		}
 	}
-	for _, c := range clients {
-		c.request(t, false)
+	// request sends a request over each connection and checks whether the response asks to close the connection.
+	request := func(wantClose bool) {
+		for _, c := range clients {
+			io.WriteString(c, "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 0\r\n\r\n")
+			response, err := http.ReadResponse(bufio.NewReader(c), nil)
+			if err != nil {
+				t.Errorf("lost a request: %v", err)
+			} else if response.Close != wantClose {
+				t.Errorf("response with Connection: close: got %v, want %v", response.Close, wantClose)
+			}
+		}
 	}
-	stopped := time.Now()
+	request(false)
+	http.DefaultClient.CloseIdleConnections() // of the function start
 	r.stop()
-	var requests sync.WaitGroup
-	for i, c := range clients {
-		requests.Go(func() {
-			time.Sleep(handshakeTimeout + 50*time.Millisecond + c.keepAlive*time.Duration(i%perListener)/perListener)
-			c.request(t, true)
-		})
+	for !s.draining.Load() {
+		time.Sleep(time.Millisecond)
 	}
-	requests.Wait()
+	request(true)
 	for _, c := range clients {
 		c.Close()
 	}
 	r.wait(t)
-	if took := time.Since(stopped); took > gatewayCloseTimeout {
-		t.Errorf("the shutdown took %v after the clients closed, want at most %v", took, gatewayCloseTimeout)
+}
+
+// The gateway closes idle connections after 2 s, and a peer after its next health check, at most 1 s later. A shutdown
+// waits for both, but not forever.
+func TestShutdownWaitsForClientsForALimitedTime(t *testing.T) {
+	for _, c := range []struct{ timeout, closes, want time.Duration }{
+		{gatewayCloseTimeout, 2 * time.Second, 2 * time.Second},
+		{gatewayCloseTimeout, time.Hour, gatewayCloseTimeout},
+		{peerCloseTimeout, time.Second, time.Second},
+		{peerCloseTimeout, time.Hour, peerCloseTimeout},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			conns, start := &connections{}, time.Now()
+			conns.track(nil, http.StateNew)
+			time.AfterFunc(c.closes, func() { conns.track(nil, http.StateClosed) })
+			conns.awaitClosed(start.Add(c.timeout))
+			if took := time.Since(start); took < c.want || took > c.want+connectionPollInterval {
+				t.Errorf("waited %v for a connection that closes after %v, want %v", took, c.closes, c.want)
+			}
+		})
 	}
 }

@@ -3,6 +3,7 @@ package saga
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"checkout/common/api"
 	"checkout/common/shard"
+	"checkout/common/testredis"
 	"checkout/order/store"
 )
 
@@ -116,17 +118,17 @@ func TestCheckoutContinuesAfterALostReplyToBegin(t *testing.T) {
 	if err := s.co.Checkout(t.Context(), s.order(0), Request{}); err != nil { // every shard replies after arrived
 		t.Fatal(err)
 	}
-	r, disconnect := caller(requestName)
-	r.arrived = arrived
-	server := s.servers["order"][0]
-	server.Pause()
-	result := make(chan error, 1)
-	go func() { result <- s.co.decide(t.Context(), id, r) }()
-	time.Sleep(300 * time.Millisecond) // until the shard has received "begin"
-	disconnect()
-	time.Sleep(600 * time.Millisecond) // until the timeout of "begin"
-	server.Resume()
-	if err := <-result; err != nil {
+	server, tries := s.servers["order"][0], 0
+	connected := func() bool { // called before each try of "begin"
+		if tries++; tries == 1 {
+			server.Pause()
+		} else { // the first try has timed out
+			server.Resume()
+		}
+		return tries == 1
+	}
+	r := Request{Name: requestName, Connected: connected, arrived: arrived}
+	if err := s.co.decide(t.Context(), id, r); err != nil {
 		t.Errorf("checkout: got %v, want success", err)
 	}
 }
@@ -218,10 +220,21 @@ func TestJoinedCallerDoesNotBegin(t *testing.T) {
 	s.set("{p0}u:"+user, 10)
 	id := s.order(user, map[string]int64{item: 1})
 	s.hold(&instance{Coordinator: s.co}, id)
+	key := "{o0}o:" + id
+	if err := s.at(key).ConfigSet(t.Context(), "slowlog-log-slower-than", "0").Err(); err != nil {
+		t.Fatal(err)
+	}
 	result := make(chan error)
 	go func() { result <- s.co.Checkout(context.Background(), id, Request{}) }()
-	time.Sleep(200 * time.Millisecond) // until the checkout has joined
-	key := "{o0}o:" + id
+	testredis.Eventually(t, "the checkout has joined: it calls \"begin\" again", func() bool {
+		calls := 0
+		for _, command := range s.at(key).SlowLogGet(t.Context(), -1).Val() {
+			if slices.Contains(command.Args, key) {
+				calls++
+			}
+		}
+		return calls > 1
+	})
 	s.at(key).HSet(t.Context(), key, "s", "OPEN", "a", "")
 	if err := <-result; !errors.Is(err, api.AttemptClosed) || s.state(id) != store.StateOpen {
 		t.Errorf("joined checkout: got %v, order %s; want the attempt closed and the order OPEN", err, s.state(id))
@@ -257,20 +270,5 @@ func TestAbortHasTime(t *testing.T) {
 	}
 	if state := s.state(id); state != "ABORTING" {
 		t.Errorf("the order is %s, want ABORTING", state)
-	}
-}
-
-// While orders of dead processes may hold reservations, an attempt waits for them, except shortly before its
-// reservations end: the last tries get the refusal.
-func TestLastTriesDoNotWait(t *testing.T) {
-	t.Parallel()
-	co, a := &Coordinator{}, &attempt{started: time.Now()}
-	co.orphans.Store(1)
-	for left, want := range map[time.Duration]bool{time.Minute: true, refusalBudget / 2: false} {
-		forward, stop := context.WithTimeout(t.Context(), left)
-		defer stop()
-		if got := co.waits(forward, a); got != want {
-			t.Errorf("%v before the end of the reservations: waits is %v, want %v", left, got, want)
-		}
 	}
 }

@@ -137,7 +137,7 @@ func (co *Coordinator) abort(ctx context.Context, a *attempt, reason string) err
 func (co *Coordinator) release(ctx context.Context, a *attempt) error {
 	releasing, cancel := ctx, func() {}
 	if a.shardHangs && !a.arrived.IsZero() {
-		releasing, cancel = context.WithTimeout(ctx, releaseBudget)
+		releasing, cancel = context.WithTimeout(ctx, co.releaseWait)
 	}
 	defer cancel()
 	if !a.stockHoldsNothing && len(a.lines) > 0 {

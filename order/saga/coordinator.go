@@ -75,6 +75,8 @@ type Coordinator struct {
 	*Metrics
 	timeline
 	total, forward deadlines
+	// orphanBudget and releaseBudget, unless a test changes them
+	orphanWait, releaseWait time.Duration
 }
 
 // New returns a coordinator.
@@ -83,6 +85,7 @@ func New(orders *store.Store, stock, payment Participant) *Coordinator {
 		store: orders, stock: stock, payment: payment, limiter: newLimiter(), Metrics: newMetrics(),
 		timeline: timeline{ring: orders.Events()},
 		total:    deadlines{after: totalBudget}, forward: deadlines{after: forwardBudget},
+		orphanWait: orphanBudget, releaseWait: releaseBudget,
 	}
 }
 
@@ -209,7 +212,7 @@ func (co *Coordinator) reserving(ctx context.Context) (context.Context, context.
 // the refusal.
 func (co *Coordinator) waits(forward context.Context, a *attempt) bool {
 	end, ok := forward.Deadline()
-	return co.orphans.Load() > 0 && time.Since(a.started) < orphanBudget && (!ok || time.Until(end) > refusalBudget)
+	return co.orphans.Load() > 0 && time.Since(a.started) < co.orphanWait && (!ok || time.Until(end) > refusalBudget)
 }
 
 // keepLease renews the lease of an attempt until the returned function is called. To renew the lease, keepLease calls

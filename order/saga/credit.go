@@ -12,8 +12,8 @@ import (
 // Stock may reply long after payment. If the payment shard lost its data meanwhile, the credit is no longer reserved,
 // and after a commit, the user would never be charged. So the coordinator reserves the credit again before commit,
 // unless a recent reply has shown that the payment shard still has its data. If the reservation still exists, the
-// second message changes nothing.
-const (
+// second message changes nothing. Only tests change these variables.
+var (
 	// A reply RESERVED proves that the payment shard still has its data. creditFresh is how long this proof is valid after
 	// the message was sent. A reply for any attempt is a valid proof, because payment stops using a shard whose write
 	// sequence goes back.

@@ -9,10 +9,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	goredis "github.com/redis/go-redis/v9"
-
 	"checkout/common/api"
 	"checkout/common/shard"
+	"checkout/common/testredis"
 	"checkout/order/store"
 )
 
@@ -20,7 +19,7 @@ import (
 type hung struct {
 	Participant
 	refuses                  bool         // whether another shard of the participant refuses each reservation
-	reserves, releases, late atomic.Int32 // late: releases for which the coordinator waited longer than a client waits
+	reserves, releases, late atomic.Int32 // late: releases with another timeout than releaseWait, which is an hour
 }
 
 func (h *hung) Reserve(context.Context, api.Attempt) api.Outcome {
@@ -33,12 +32,10 @@ func (h *hung) Reserve(context.Context, api.Attempt) api.Outcome {
 
 func (h *hung) Release(ctx context.Context, _ api.Attempt) api.Outcome {
 	h.releases.Add(1)
-	select {
-	case <-ctx.Done():
-	case <-time.After(5 * time.Second):
+	if end, ok := ctx.Deadline(); !ok || time.Until(end) > time.Hour {
 		h.late.Add(1)
 	}
-	return api.Outcome{}
+	return api.Outcome{Reason: api.ShardHangs, Hangs: true}
 }
 
 // Each instance of a participant needs 0.7 s to notice that a shard hangs. A client must get an error within a second,
@@ -58,15 +55,16 @@ func TestCheckoutWaitsOnceForAHungShard(t *testing.T) {
 				h.Participant, s.co.stock = s.stock, h
 			} else {
 				h.Participant, s.co.payment = s.payment, h
-				s.co.stock = instant{s.stock} // so that the release of the credit begins in time
 			}
 			id := s.order(user, map[string]int64{item: 1})
+			s.co.total.after, s.co.releaseWait = 2*time.Hour, time.Hour // the release must not end before its message is sent
 			if err := s.co.Checkout(t.Context(), id, Request{}); !errors.Is(err, api.Unavailable) {
 				t.Errorf("checkout: got %v, want %v", err, api.Unavailable)
 			}
 			wantReleases := int32(1)
 			if !h.refuses { // the reason of a refused attempt does not say that a shard hangs
 				second := New(s.store, s.co.stock, s.co.payment)
+				second.total.after, second.releaseWait = 2*time.Hour, time.Hour
 				if err := second.Checkout(t.Context(), id, Request{}); !errors.Is(err, api.Unavailable) {
 					t.Errorf("second checkout: got %v, want %v", err, api.Unavailable)
 				}
@@ -85,7 +83,7 @@ func TestCheckoutWaitsOnceForAHungShard(t *testing.T) {
 func TestRecoveryWaitsForTheReleaseOfAHungAttempt(t *testing.T) {
 	t.Parallel()
 	s := openShop(t)
-	s.co.stock = slow{s.stock}
+	s.co.releaseWait = 0
 	item, user := shard.Mint(0), shard.Mint(0)
 	s.set("{s0}i:"+item, 5)
 	id := s.order(user, map[string]int64{item: 1})
@@ -96,30 +94,12 @@ func TestRecoveryWaitsForTheReleaseOfAHungAttempt(t *testing.T) {
 	if _, err := s.store.Abort(t.Context(), id, begun.Attempt, reasonHung, store.Steps{}); err != nil {
 		t.Fatal(err)
 	}
-	s.at("{o0}undecided").ZAdd(t.Context(), "{o0}undecided", goredis.Z{Member: id}) // due now
-	NewRecovery(s.co).recoverDue(t.Context(), s.store.Shards()[0])
-	if state := s.state(id); state != store.StateOpen {
-		t.Errorf("after the recovery, the order is %s, want OPEN", state)
-	}
-}
-
-// The type "slow" is a participant that releases slowly.
-type slow struct{ Participant }
-
-func (s slow) Release(ctx context.Context, a api.Attempt) api.Outcome {
-	select {
-	case <-ctx.Done():
-		return api.Outcome{}
-	case <-time.After(3 * releaseBudget):
-		return s.Participant.Release(ctx, a)
-	}
-}
-
-// The type "instant" is a participant that releases at once.
-type instant struct{ Participant }
-
-func (instant) Release(context.Context, api.Attempt) api.Outcome {
-	return api.Outcome{Code: api.Released}
+	r := NewRecovery(s.co)
+	testredis.Eventually(t, "recovery reopens the order", func() bool {
+		makeDue(t, s.at("{o0}"), "{o0}")
+		r.recoverDue(t.Context(), s.store.Shards()[0])
+		return s.state(id) == store.StateOpen
+	})
 }
 
 // A checkout that was in flight when the shard failed retries even a slow step until the restart budget ends.

@@ -53,6 +53,7 @@ func TestSagaUnderLoss(t *testing.T) {
 	s.payment.set(0, 0, false)
 	undecided := func() []string { return s.at("{o0}").ZRange(ctx, "{o0}undecided", 0, -1).Val() }
 	for start := time.Now(); len(undecided()) > 0; time.Sleep(10 * time.Millisecond) {
+		makeDue(t, s.at("{o0}"), "{o0}")
 		if time.Since(start) > 30*time.Second {
 			t.Fatalf("undecided orders after 30 s: got %v, want none", undecided())
 		}

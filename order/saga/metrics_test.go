@@ -70,14 +70,13 @@ func TestSagaMetrics(t *testing.T) {
 		}
 	}
 
-	s.payment.set(0, 0, true)
-	time.AfterFunc(100*time.Millisecond, func() { s.payment.set(0, 0, false) })
+	s.payment.loseNext = 3
 	s.set("{s0}i:"+item, 1)
 	if err := s.co.Checkout(ctx, s.order(rich, map[string]int64{item: 1}), Request{}); err != nil {
 		t.Fatal(err)
 	}
-	if n := testutil.ToFloat64(s.co.steps.reserveCredit.retries); n < 1 {
-		t.Errorf("counted %v retries while payment was down, want some", n)
+	if n := testutil.ToFloat64(s.co.steps.reserveCredit.retries); n < 3 {
+		t.Errorf("counted %v retries after three messages to payment were lost, want at least 3", n)
 	}
 	if n := stepCounts(t, s.co.Metrics)["reserve credit"]; n != 6 {
 		t.Errorf("counted %d steps, want 6: a retry is not a separate step", n)

@@ -49,6 +49,7 @@ type orphanWatch struct {
 	lastSeen map[string]int // number of the last look that found the process, by incarnation
 	scan     bool           // whether the orphans must be read again
 	suspects map[string]*suspect
+	waiting  time.Duration // orphanWaiting, unless a test changes it
 	working  sync.WaitGroup
 }
 
@@ -62,6 +63,7 @@ type suspect struct {
 func newOrphanWatch(r *Recovery, shard *redis.Shard) *orphanWatch {
 	return &orphanWatch{
 		r: r, shard: shard, since: 1 + startLooks, scan: true, lastSeen: map[string]int{}, suspects: map[string]*suspect{},
+		waiting: orphanWaiting,
 	}
 }
 
@@ -148,7 +150,7 @@ func (w *orphanWatch) next(ctx context.Context) error {
 				}
 				done := w.r.co.expectOrphans()
 				w.suspects[by] = &suspect{from: from, done: done}
-				time.AfterFunc(orphanWaiting, done) // limits the wait, because the process may be alive
+				time.AfterFunc(w.waiting, done) // limits the wait, because the process may be alive
 			}
 			w.suspects[by].orders = orders
 		}

@@ -2,10 +2,12 @@ package saga
 
 import (
 	"context"
-	"sync"
+	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"checkout/common/api"
 	"checkout/common/cluster"
 	"checkout/common/env"
 	"checkout/common/shard"
@@ -39,31 +41,126 @@ func TestConnectingAtTheStartIsNoOutage(t *testing.T) {
 	}
 }
 
-// A process that has lost only its connection to one shard is alive, so recovery does not claim its orders.
-// Reservations wait for these orders only for a limited time.
+// A missing process may be alive, so reservations wait for its orders only for a limited time.
 func TestReservationsWaitForAMissingProcessForALimitedTime(t *testing.T) {
 	t.Parallel()
 	s, servers := openShopOf(t)
 	item, user := shard.Mint(0), shard.Mint(0)
 	s.set("{s0}i:"+item, 10)
 	s.set("{p0}u:"+user, 100)
-	missing := s.instances(1, servers...)[0]
-	co := New(store.New(testredis.Connect(t, "order", servers, store.Scripts)), s.stock, s.payment)
-	r := NewRecovery(co)
-	ctx, cancel := context.WithCancel(t.Context())
-	var working sync.WaitGroup
-	defer func() { cancel(); working.Wait() }()
-	working.Go(func() { r.Run(ctx) })
-	working.Go(func() {
-		for by := missing.cluster.Incarnation()[:8]; ctx.Err() == nil; time.Sleep(20 * time.Millisecond) {
-			r.noteConnected(store.Incarnations{by: true})
-		}
-	})
+	missing, living := s.idle(servers...), s.idle(servers...)
+	watch := newOrphanWatch(NewRecovery(living.Coordinator), living.cluster.Shards()[0])
+	watch.waiting = time.Millisecond
 	s.hold(missing, s.orderOn(missing, 0, user, item))
 	missing.die()
-	testredis.Eventually(t, "the process is missing", func() bool { return co.orphans.Load() > 0 })
-	time.Sleep(orphanWaiting + 200*time.Millisecond)
-	if n := co.orphans.Load(); n != 0 {
-		t.Errorf("reservations still wait for %d processes, want 0", n)
+	testredis.Eventually(t, "the process is missing", func() bool {
+		watch.step(t.Context())
+		return len(watch.suspects) > 0
+	})
+	testredis.Eventually(t, "no reservation waits", func() bool { return living.orphans.Load() == 0 })
+}
+
+// If an order of a dead instance holds the pieces or the credit that a checkout needs, the checkout waits and is not
+// refused.
+func TestCheckoutWaitsForOrphanedReservations(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		what          string
+		stock, credit int64
+		other         bool // whether the second order is of another user
+	}{
+		{"pieces", 1, 100, true}, {"credit", 10, 2, false},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			t.Parallel()
+			s, servers := openShopOf(t)
+			item, user := shard.Mint(0), shard.Mint(0)
+			s.set("{s0}i:"+item, c.stock)
+			s.set("{p0}u:"+user, c.credit)
+			dying, living := s.idle(servers...), s.idle(servers...)
+			s.hold(dying, s.orderOn(dying, 0, user, item))
+			dying.die()
+			watch := newOrphanWatch(NewRecovery(living.Coordinator), living.cluster.Shards()[0])
+			watch.waiting = time.Hour
+			testredis.Eventually(t, "the dead instance is missing", func() bool {
+				watch.step(t.Context())
+				return living.orphans.Load() > 0
+			})
+			if c.other {
+				user = shard.Mint(0)
+				s.set("{p0}u:"+user, 2)
+			}
+			waits := func() int32 { return s.stock.waits.Load() + s.payment.waits.Load() }
+			result := make(chan error)
+			id := s.orderOn(living, 1, user, item)
+			go func() { result <- living.Checkout(context.Background(), id, Request{}) }()
+			testredis.Eventually(t, "the checkout waits", func() bool { return waits() > 2 })
+			testredis.Eventually(t, "the orphan is recovered", func() bool {
+				watch.step(t.Context())
+				return living.orphans.Load() == 0
+			})
+			if err := <-result; err != nil {
+				t.Errorf("checkout that waits for orphans: got %v, want success", err)
+			}
+			refused, want, before := s.orderOn(living, 1, user, item), api.InsufficientCredit, waits()
+			if c.other {
+				want = api.InsufficientStock
+				s.set("{p0}u:"+user, 2)
+			}
+			if err := living.Checkout(t.Context(), refused, Request{}); !errors.Is(err, want) || waits() != before {
+				t.Errorf("checkout without orphans: got %v, and %d reservations waited; want %v, 0", err, waits()-before, want)
+			}
+		})
+	}
+}
+
+// If the pieces are not released, a waiting checkout is refused in the end, with the reason.
+func TestCheckoutThatWaitsIsRefusedInTheEnd(t *testing.T) {
+	t.Parallel()
+	s := openShop(t)
+	item, user := shard.Mint(0), shard.Mint(0)
+	s.set("{s0}i:"+item, 0)
+	s.set("{p0}u:"+user, 100)
+	defer s.co.expectOrphans()()
+	s.co.orphanWait = time.Hour
+	tries := 0
+	s.stock.onReserve = func() {
+		if tries++; tries == 3 {
+			s.co.orphanWait = 0 // the next try does not wait
+		}
+	}
+	err := s.co.Checkout(t.Context(), s.order(user, map[string]int64{item: 1}), Request{})
+	if !errors.Is(err, api.InsufficientStock) || tries != 4 || s.stock.waits.Load() != 3 {
+		t.Errorf("checkout: got %v after %d tries, %d of them waiting; want insufficient-stock, 4, 3", err, tries,
+			s.stock.waits.Load())
+	}
+	if credit := s.get("{p0}u:" + user); credit != 100 {
+		t.Errorf("credit: got %d, want 100", credit)
+	}
+}
+
+// While orders of dead processes may hold reservations, an attempt waits for them, but only for a limited time. Shortly
+// before its reservations end, it does not wait: the last tries get the refusal.
+func TestLastTriesDoNotWait(t *testing.T) {
+	for _, c := range []struct {
+		orphans     int64
+		since, left time.Duration // since the start of the attempt, and until the end of the reservations
+		want        bool
+	}{
+		{1, 0, forwardBudget, true},
+		{0, 0, forwardBudget, false},
+		{1, orphanBudget - 1, refusalBudget + 1, true},
+		{1, orphanBudget, refusalBudget + 1, false},
+		{1, orphanBudget - 1, refusalBudget, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			co, a := &Coordinator{orphanWait: orphanBudget}, &attempt{started: time.Now().Add(-c.since)}
+			co.orphans.Store(c.orphans)
+			forward, stop := context.WithTimeout(t.Context(), c.left)
+			defer stop()
+			if got := co.waits(forward, a); got != c.want {
+				t.Errorf("%+v: waits is %v, want %v", c, got, c.want)
+			}
+		})
 	}
 }

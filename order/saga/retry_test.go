@@ -1,11 +1,14 @@
 package saga
 
 import (
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"checkout/common/api"
+	"checkout/common/redis"
+	"checkout/order/store"
 )
 
 // Retries end exactly at downBudget if the shard stays unhealthy, and not one pause later.
@@ -24,4 +27,28 @@ func TestRetriesOfAnUnhealthyShardEndInTime(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A refusing shard refuses the next tries too. A step of a participant is not retried. A step of the order's shard is
+// retried for a limited time, because the attempt has begun.
+func TestRetriesOfARefusingShardEndInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start, tries, steps := time.Now(), 0, newMetrics().steps
+		outcome := retryUntilKnown(t.Context(), steps.reserveStock, start, func() api.Outcome {
+			tries++
+			return api.Outcome{Code: api.Unknown, Reason: api.ShardRefuses}
+		})
+		if took := time.Since(start); took != 0 || tries != 1 || outcome.Reason != api.ShardRefuses {
+			t.Errorf("participant: ended after %v and %d tries with %+v; want 0s, 1 try and ShardRefuses", took, tries, outcome)
+		}
+		_, err := retryUntilDone(t.Context(), steps.commit, func() (store.Result, error) {
+			tries++
+			return store.Result{}, redis.ErrRefused
+		})
+		if took := time.Since(start); took < refusedBudget || took > refusedBudget+2*lastPause || tries < 4 ||
+			!errors.Is(err, redis.ErrRefused) {
+			t.Errorf("order: ended after %v and %d tries with %v; want %v, more tries and the refusal", took, tries-1, err,
+				refusedBudget)
+		}
+	})
 }

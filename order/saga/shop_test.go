@@ -59,8 +59,10 @@ type lossy struct {
 	mu         sync.Mutex
 	lose, kill float64 // probabilities
 	down       bool    // whether every message is lost
+	loseNext   int     // number of the next messages that are lost
 	messages   int
 	onReserve  func()       // called before a reservation, unless nil
+	waits      atomic.Int32 // reservations that wait if a counter is too low
 	released   atomic.Int32 // releases that arrived
 }
 
@@ -82,6 +84,10 @@ func (l *lossy) fails() bool {
 	if rand.Float64() < l.kill {
 		runtime.Goexit() // the coordinator dies between two steps; the deferred call unlocks the mutex
 	}
+	if l.loseNext > 0 {
+		l.loseNext--
+		return true
+	}
 	return l.down || rand.Float64() < l.lose
 }
 
@@ -94,6 +100,9 @@ func (l *lossy) set(lose, kill float64, down bool) {
 func (l *lossy) Reserve(ctx context.Context, a api.Attempt) api.Outcome {
 	if l.onReserve != nil {
 		l.onReserve()
+	}
+	if a.Wait {
+		l.waits.Add(1)
 	}
 	return l.call(func() api.Outcome { return l.Reservations.Reserve(ctx, []api.Attempt{a})[0] })
 }
@@ -128,6 +137,17 @@ func (s *shop) get(key string) int64 {
 		s.t.Fatal(err)
 	}
 	return n
+}
+
+// makeDue makes each undecided order of an order shard due: its lease and the claims of recovery have expired.
+func makeDue(t *testing.T, client *goredis.Client, tag string) {
+	t.Helper()
+	for _, id := range client.ZRange(t.Context(), tag+"undecided", 0, -1).Val() {
+		if client.HExists(t.Context(), tag+"o:"+id, "lease").Val() {
+			client.HSet(t.Context(), tag+"o:"+id, "lease", 0)
+		}
+		client.ZAddXX(t.Context(), tag+"undecided", goredis.Z{Member: id})
+	}
 }
 
 // order creates an order of a user. Each piece costs 2.
