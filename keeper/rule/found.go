@@ -26,8 +26,8 @@ const (
 	First Stage = "first"
 	// Retry: a founding by this node was interrupted. No node can have been primary.
 	Retry Stage = "retry"
-	// Again: this node has been primary, but no other node has completed a copy of its data. So no write was
-	// acknowledged, and no other node can vote.
+	// Again: this node has been primary, but no other node has completed a copy of its data. So no other node can vote,
+	// and none has acknowledged a write.
 	Again Stage = "again"
 )
 
@@ -79,8 +79,9 @@ func (m *Member) Cancel(f Founding) error {
 	return m.save(Promise{})
 }
 
-// Grant decides about a Founding of another node. This node grants the request only if this node is empty. In the stage
-// Again, the promise of this node must also still be on its disk. Otherwise, this node may have lost a disk with
+// Grant decides about a Founding of another node. This node grants the request only if neither its memory nor its disk
+// has data. After an interrupted copy, the append-only file is disabled, but it may contain acknowledged writes. In the
+// stage Again, the promise of this node must also still be on its disk. Otherwise, this node may have lost a disk with
 // acknowledged writes.
 func (m *Member) Grant(ctx context.Context, f Founding) Ballot {
 	b := Ballot{Promised: m.promise.Epoch}
@@ -95,6 +96,8 @@ func (m *Member) Grant(ctx context.Context, f Founding) Ballot {
 		return refuse(err)
 	case o.RunID == f.RunID:
 		return refuse(errors.New("both nodes have the same Redis: REDIS_ADDR is wrong"))
+	case !o.AOF:
+		return refuse(errors.New("the append-only file of the node is disabled, and may contain data: restart its Redis"))
 	case o.Foreign():
 		return refuse(ErrForeign)
 	case !o.Empty():
