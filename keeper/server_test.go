@@ -150,7 +150,7 @@ func TestVoteOfStoppingNode(t *testing.T) {
 		t.Fatal(err)
 	}
 	for try := range 10 { // on a slow machine, a vote may arrive too late
-		granted, voter := k.poll(t.Context(), "/vote", rule.Candidate{Node: 2, Epoch: 2})
+		granted, voter, _ := k.poll(t.Context(), "/vote", rule.Candidate{Node: 2, Epoch: 2})
 		if granted && voter == 1 {
 			break
 		}
@@ -158,6 +158,23 @@ func TestVoteOfStoppingNode(t *testing.T) {
 			t.Errorf("the election is won: %v, and node %d attaches first; want true and node 1, which does not stop",
 				granted, voter)
 		}
+	}
+}
+
+// A keeper does not vote for a candidate with its own Redis: the two keepers together have only one copy of the data.
+func TestVoteForTheSameRedis(t *testing.T) {
+	t.Parallel()
+	s := newShard(t)
+	c := rule.Candidate{Node: 1, Epoch: 2, RunID: s.status()[0].RunID}
+	for _, path := range []string{"/prevote", "/vote"} {
+		s.eventually(path+" is refused", func() bool {
+			var b rule.Ballot
+			err := post(t.Context(), statusClient, "127.0.0.1:"+s.nodes[0].port, path, "0123456789abcdef", "order-0", 1, c, &b)
+			if b.Granted || b.Promised > 0 {
+				t.Fatalf("%s: got %+v, want a refusal without a promise", path, b)
+			}
+			return err == nil && b.Reason == rule.ErrSameRedis.Error() // a slow machine can cause other errors
+		})
 	}
 }
 

@@ -10,9 +10,8 @@ import (
 // epoch.
 type Founding struct {
 	Candidate
-	RunID string `json:"run_id"`
-	Stage Stage  `json:"stage"`
-	Dry   bool   `json:"dry"` // only report whether the node would grant the request
+	Stage Stage `json:"stage"`
+	Dry   bool  `json:"dry"` // only report whether the node would grant the request
 	// promise is the promise that this node had at Plan.
 	promise Promise
 }
@@ -37,8 +36,8 @@ func (m *Member) Plan(ctx context.Context) (Founding, error) {
 	if err != nil {
 		return Founding{}, err
 	}
-	f := Founding{RunID: o.RunID, promise: m.promise, Candidate: Candidate{
-		Node: m.Node, Epoch: FirstEpoch, Position: o.Position, runID: o.RunID,
+	f := Founding{promise: m.promise, Candidate: Candidate{
+		Node: m.Node, Epoch: FirstEpoch, Position: o.Position, RunID: o.RunID,
 	}}
 	switch {
 	case o.Loading || !o.AOF:
@@ -67,13 +66,13 @@ func (m *Member) Prepare(ctx context.Context, f Founding) (Candidate, error) {
 	if f.Stage == Again {
 		return m.Stand(ctx, f.Candidate)
 	}
-	return f.Candidate, m.save(Promise{Epoch: f.Epoch, Candidate: f.runID})
+	return f.Candidate, m.save(Promise{Epoch: f.Epoch, Candidate: f.RunID})
 }
 
 // Cancel withdraws the promise of a first founding. Call it only after Prepare has succeeded, and only if no other node
 // can have granted the founding.
 func (m *Member) Cancel(f Founding) error {
-	if f.Stage != First || m.promise != (Promise{Epoch: f.Epoch, Candidate: f.runID}) {
+	if f.Stage != First || m.promise != (Promise{Epoch: f.Epoch, Candidate: f.RunID}) {
 		return nil
 	}
 	return m.save(Promise{})
@@ -95,7 +94,7 @@ func (m *Member) Grant(ctx context.Context, f Founding) Ballot {
 	case err != nil:
 		return refuse(err)
 	case o.RunID == f.RunID:
-		return refuse(errors.New("both nodes have the same Redis: REDIS_ADDR is wrong"))
+		return refuse(ErrSameRedis)
 	case !o.AOF:
 		return refuse(errors.New("the append-only file of the node is disabled, and may contain data: restart its Redis"))
 	case o.Foreign():

@@ -36,7 +36,7 @@ func TestPlan(t *testing.T) {
 
 func TestGrant(t *testing.T) {
 	ask := func(stage Stage, epoch int64) Founding {
-		return Founding{Candidate: Candidate{Node: 1, Epoch: epoch}, RunID: "9", Stage: stage}
+		return Founding{Candidate: Candidate{Node: 1, Epoch: epoch, RunID: "9"}, Stage: stage}
 	}
 	lost := &memory{fail: errDisk}
 	// A copy was interrupted: the memory is empty, but a restart would load data of epoch 1.
@@ -155,7 +155,7 @@ func TestTwoFoundingsOnTwoNodes(t *testing.T) {
 			t.Fatal(err)
 		}
 		if before == (Promise{}) {
-			other := Founding{Candidate: Candidate{Node: 1, Epoch: 1}, RunID: "9", Stage: First}
+			other := Founding{Candidate: Candidate{Node: 1, Epoch: 1, RunID: "9"}, Stage: First}
 			if b := m.Grant(t.Context(), other); !b.Granted {
 				t.Fatalf("got %+v, want a grant", b)
 			}
