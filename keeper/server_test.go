@@ -124,7 +124,7 @@ func TestVoteOfStoppingNode(t *testing.T) {
 	t.Parallel()
 	c := env.Keeper{
 		Service: "order", Keepers: [3]string{"a:1", "b:1", "c:1"}, Redis: env.Redis{Addrs: []string{"127.0.0.1:1"}},
-		Token: "0123456789abcdef", State: filepath.Join(t.TempDir(), "keeper.json"),
+		Tokens: []string{"0123456789abcdef"}, State: filepath.Join(t.TempDir(), "keeper.json"),
 	}
 	for i, delay := range []time.Duration{0, 50 * time.Millisecond} {
 		c.Node = i
@@ -181,10 +181,12 @@ func TestVoteForTheSameRedis(t *testing.T) {
 // TestStrangers checks which requests a keeper rejects.
 func TestStrangers(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewServer(newIdleKeeper(t).handler())
+	const token, newer = "0123456789abcdef", "fedcba9876543210"
+	k := newIdleKeeper(t)
+	k.config.Tokens = []string{token, newer}
+	server := httptest.NewServer(k.handler())
 	defer server.Close()
 	keeper := server.Listener.Addr().String()
-	const token = "0123456789abcdef"
 	for _, c := range []struct {
 		name, path, token, shard string
 		node                     int
@@ -192,10 +194,12 @@ func TestStrangers(t *testing.T) {
 	}{
 		{"no token", "/vote", "", "order-0", 1, "KEEPER_TOKEN"},
 		{"another token", "/init", token + "x", "order-0", 0, "KEEPER_TOKEN"},
+		{"both tokens", "/init", token + "," + newer, "order-0", 0, "KEEPER_TOKEN"},
 		{"another shard", "/beat", token, "stock-0", 1, "this is a keeper of order-0"},
 		{"this node", "/beat", token, "order-0", 0, "the sender and this keeper are both node 0"},
 		{"no node", "/beat", token, "order-0", 3, "not the index of a node"},
 		{"not primary", "/handover", token, "order-0", 0, errNotPrimary.Error()},
+		{"not primary, the second token", "/handover", newer, "order-0", 0, errNotPrimary.Error()},
 	} {
 		err := post(t.Context(), statusClient, keeper, c.path, c.token, c.shard, c.node, struct{}{}, &struct{}{})
 		if err == nil || !strings.Contains(err.Error(), c.want) {
