@@ -53,5 +53,6 @@
 // keeper init makes the node of a running keeper the first primary. Both other nodes must be reachable, empty and
 // without a promise; this node may have the data of a single shard. If the first primary restarts before another node
 // has copied its data, no other node can vote. Then keeper init can be repeated: both other nodes are empty, but have
-// kept their promise, so no write was acknowledged. The command fails if one of them has lost its disk.
+// kept their promise, so neither has acknowledged a write. The command fails if one of them has lost its disk, or if a
+// copy was interrupted: then the append-only file of the Redis is disabled, and may contain acknowledged writes.
 package main

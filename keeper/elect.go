@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"checkout/common/env"
@@ -37,7 +39,7 @@ var (
 
 // win stands for election. It returns the candidate: this node, with the epoch of the election and its own position.
 func (k *keeper) win(ctx context.Context) (c rule.Candidate, err error) {
-	granted, voter := false, -1
+	granted, voter, refusals := false, -1, ""
 	for range 2 { // a second time, with a higher epoch, if another node has already promised the epoch of the first try
 		if err = k.step(ctx, func(ctx context.Context) (err error) {
 			c, err = k.member.Standing(ctx, k.seenPromise())
@@ -45,12 +47,12 @@ func (k *keeper) win(ctx context.Context) (c rule.Candidate, err error) {
 		}); err != nil {
 			return c, err
 		}
-		if granted, _ = k.poll(ctx, "/prevote", c); granted || k.seenPromise() < c.Epoch {
+		if granted, _, refusals = k.poll(ctx, "/prevote", c); granted || k.seenPromise() < c.Epoch {
 			break
 		}
 	}
 	if !granted {
-		return c, errNoPrevote
+		return c, fmt.Errorf("%w: %s", errNoPrevote, refusals)
 	}
 	if err = k.step(ctx, func(ctx context.Context) (err error) {
 		c, err = k.member.Stand(ctx, c)
@@ -58,8 +60,8 @@ func (k *keeper) win(ctx context.Context) (c rule.Candidate, err error) {
 	}); err != nil {
 		return c, err
 	}
-	if granted, voter = k.poll(ctx, "/vote", c); !granted {
-		return c, errNoVote
+	if granted, voter, refusals = k.poll(ctx, "/vote", c); !granted {
+		return c, fmt.Errorf("%w: %s", errNoVote, refusals)
 	}
 	if err = k.step(ctx, func(ctx context.Context) error { return k.member.Win(ctx, c) }); err != nil {
 		return c, err
@@ -73,14 +75,14 @@ func (k *keeper) win(ctx context.Context) (c rule.Candidate, err error) {
 
 // poll asks both other nodes for a vote or a pre-vote. It returns at the first grant, because the candidate and one
 // other node are two of three. After the grant of a node that is stopping, it waits for the other node, which will stay
-// and should attach first.
-func (k *keeper) poll(ctx context.Context, path string, c rule.Candidate) (granted bool, voter int) {
+// and should attach first. The last result contains the reasons of the nodes that refuse.
+func (k *keeper) poll(ctx context.Context, path string, c rule.Candidate) (granted bool, voter int, refusals string) {
 	type answer struct {
 		rule.Ballot
 		node int
 	}
 	answers := make(chan answer, env.Copies)
-	others := k.others()
+	others, reasons := k.others(), []string(nil)
 	for _, node := range others {
 		go func() {
 			var b rule.Ballot
@@ -95,14 +97,14 @@ func (k *keeper) poll(ctx context.Context, path string, c rule.Candidate) (grant
 		k.seePromise(a.Promised)
 		switch {
 		case a.Granted && !a.Stopping:
-			return true, a.node
+			return true, a.node, ""
 		case a.Granted:
 			granted, voter = true, a.node
 		default:
-			k.log.Debug("not granted", "request", path, "epoch", c.Epoch, "by", a.node, "reason", a.Reason)
+			reasons = append(reasons, fmt.Sprintf("node %d: %s", a.node, a.Reason))
 		}
 	}
-	return granted, voter
+	return granted, voter, strings.Join(reasons, "; ")
 }
 
 func (k *keeper) seenPromise() int64 {

@@ -24,7 +24,7 @@ func newIdleKeeper(t *testing.T) *keeper {
 	t.Helper()
 	k, err := newKeeper(env.Keeper{
 		Service: "order", Keepers: [3]string{"a:1", "b:1", "c:1"}, Redis: env.Redis{Addrs: []string{"127.0.0.1:1"}},
-		Token: "0123456789abcdef", State: filepath.Join(t.TempDir(), "keeper.json"),
+		Tokens: []string{"0123456789abcdef"}, State: filepath.Join(t.TempDir(), "keeper.json"),
 	}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)

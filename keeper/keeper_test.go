@@ -175,9 +175,14 @@ func TestSettingsThatBreakThePromise(t *testing.T) {
 	p := s.init(0)
 	h := s.load(t)
 	for _, wrong := range []struct{ name, value, right string }{
+		{"appendonly", "no", "yes"},
 		{"appendfsync", "everysec", "always"},
-		{"repl-diskless-load", "on-empty-db", "disabled"},
+		{"no-appendfsync-on-rewrite", "yes", "no"},
+		{"maxmemory-policy", "allkeys-lru", "noeviction"},
+		{"repl-diskless-load", "swapdb", "disabled"},
 		{"replica-read-only", "no", "yes"},
+		{"replica-serve-stale-data", "no", "yes"},
+		{"min-replicas-to-write", "1", "0"},
 	} {
 		p = s.settle()
 		c := s.nodes[p].admin()
@@ -201,6 +206,20 @@ func TestSettingsThatBreakThePromise(t *testing.T) {
 		c.Close()
 	}
 	h.finish()
+	p = s.settle()
+	for i, n := range s.nodes {
+		if i != p {
+			c := n.admin()
+			defer c.Close()
+			if err := c.ConfigSet(t.Context(), "appendonly", "no").Err(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	s.eventually("keeper status reports that no replica can acknowledge a write", func() bool {
+		_, err := s.command(p, "status")
+		return err != nil
+	})
 	n := s.nodes[p]
 	n.redisArgs = n.redisArgs[:slices.Index(n.redisArgs, "--rename-command")]
 	stop(n.redis)

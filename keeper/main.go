@@ -140,5 +140,5 @@ func handOver(ctx context.Context, config env.Keeper, client *http.Client, stdou
 func command(ctx context.Context, config env.Keeper, client *http.Client, addr, path string) error {
 	ctx, cancel := context.WithTimeout(ctx, handoverTimeout+initTimeout)
 	defer cancel()
-	return post(ctx, client, addr, path, config.Token, config.ShardName(), config.Node, struct{}{}, &struct{}{})
+	return post(ctx, client, addr, path, config.Tokens[0], config.ShardName(), config.Node, struct{}{}, &struct{}{})
 }

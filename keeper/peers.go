@@ -38,7 +38,7 @@ func (k *keeper) others() []int {
 func (k *keeper) ask(ctx context.Context, node int, path string, request, response any) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	return post(ctx, k.client, k.config.Keepers[node], path, k.config.Token, k.config.ShardName(), k.config.Node,
+	return post(ctx, k.client, k.config.Keepers[node], path, k.config.Tokens[0], k.config.ShardName(), k.config.Node,
 		request, response)
 }
 

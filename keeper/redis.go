@@ -107,7 +107,7 @@ type reading struct {
 func (r *redisNode) read(ctx context.Context, p redis.Pipeliner) reading {
 	return reading{
 		p.Info(ctx, "server", "replication", "persistence", "keyspace"), p.MGet(ctx, r.epoch, r.seq),
-		p.Do(ctx, "CONFIG", "GET", "appendfsync", "repl-diskless-load", "replica-read-only"),
+		p.Do(ctx, settingsCommand()...),
 		p.Do(ctx, "COMMAND", "INFO", "SYNC"),
 	}
 }
@@ -154,40 +154,6 @@ func (r *redisNode) observation(read reading) (o rule.Observation, err error) {
 		}
 	}
 	return o, nil
-}
-
-// checkSettings returns an error if the Redis acknowledges writes that are not on disk, deletes its data before a copy
-// is complete, or accepts writes while it is frozen. The rule is safe only if a Redis does none of these, so the keeper
-// does not use such a Redis.
-func checkSettings(reply *redis.Cmd) error {
-	list, err := reply.StringSlice()
-	if err != nil {
-		return fmt.Errorf("CONFIG GET: %w", err)
-	}
-	for i := 0; i+1 < len(list); i += 2 {
-		switch name, value := list[i], list[i+1]; {
-		case name == "appendfsync" && value != "always":
-			return fmt.Errorf("the setting appendfsync of the Redis is %q, want always", value)
-		case name == "repl-diskless-load" && value != "disabled" && value != "swapdb":
-			return fmt.Errorf("the setting repl-diskless-load of the Redis is %q, want disabled or swapdb", value)
-		case name == "replica-read-only" && value != "yes":
-			return fmt.Errorf("the setting replica-read-only of the Redis is %q, want yes", value)
-		}
-	}
-	return nil
-}
-
-// checkNoSync returns an error if the Redis has the command SYNC. If PSYNC gets an unexpected reply, such as BUSY, a
-// replica falls back to SYNC. Then it does not know its offset and sends no acknowledgements. After the next
-// interruption, it may continue with PSYNC at a wrong offset, and execute commands twice.
-func checkNoSync(reply *redis.Cmd) error {
-	switch commands, err := reply.Slice(); {
-	case err != nil:
-		return fmt.Errorf("COMMAND INFO: %w", err)
-	case len(commands) != 1 || commands[0] != nil:
-		return errors.New(`the Redis has the command SYNC; start it with rename-command SYNC ""`)
-	}
-	return nil
 }
 
 // Observe implements rule.Redis.

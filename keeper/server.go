@@ -61,13 +61,12 @@ func answer[Q, A any](f func(context.Context, Q) A) func(context.Context, Q) (A,
 	return func(ctx context.Context, request Q) (A, error) { return f(ctx, request), nil }
 }
 
-// handle adds a route that requires the token. Its request and its response are JSON. An error becomes the text of a
+// handle adds a route that requires a token. Its request and its response are JSON. An error becomes the text of a
 // response with status 409.
 func handle[Q, A any](k *keeper, mux *http.ServeMux, path string, f func(context.Context, Q) (A, error)) {
-	want := []byte(web.Authorization(k.config.Token))
 	mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
-		if subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), want) != 1 {
-			http.Error(w, "the header Authorization does not contain KEEPER_TOKEN", http.StatusUnauthorized)
+		if !k.authorized(r.Header.Get("Authorization")) {
+			http.Error(w, "the header Authorization does not contain a token of KEEPER_TOKEN", http.StatusUnauthorized)
 			return
 		}
 		var request Q
@@ -90,6 +89,15 @@ func handle[Q, A any](k *keeper, mux *http.ServeMux, path string, f func(context
 		}
 		respond(w, http.StatusOK, response)
 	})
+}
+
+// authorized compares a header Authorization with every token in constant time.
+func (k *keeper) authorized(header string) bool {
+	accepted := 0
+	for _, token := range k.config.Tokens {
+		accepted |= subtle.ConstantTimeCompare([]byte(header), []byte(web.Authorization(token)))
+	}
+	return accepted == 1
 }
 
 // checkSender returns an error if the sender belongs to another shard, if it sends no valid node index, or if it sends

@@ -124,7 +124,7 @@ func TestVoteOfStoppingNode(t *testing.T) {
 	t.Parallel()
 	c := env.Keeper{
 		Service: "order", Keepers: [3]string{"a:1", "b:1", "c:1"}, Redis: env.Redis{Addrs: []string{"127.0.0.1:1"}},
-		Token: "0123456789abcdef", State: filepath.Join(t.TempDir(), "keeper.json"),
+		Tokens: []string{"0123456789abcdef"}, State: filepath.Join(t.TempDir(), "keeper.json"),
 	}
 	for i, delay := range []time.Duration{0, 50 * time.Millisecond} {
 		c.Node = i
@@ -150,7 +150,7 @@ func TestVoteOfStoppingNode(t *testing.T) {
 		t.Fatal(err)
 	}
 	for try := range 10 { // on a slow machine, a vote may arrive too late
-		granted, voter := k.poll(t.Context(), "/vote", rule.Candidate{Node: 2, Epoch: 2})
+		granted, voter, _ := k.poll(t.Context(), "/vote", rule.Candidate{Node: 2, Epoch: 2})
 		if granted && voter == 1 {
 			break
 		}
@@ -161,13 +161,32 @@ func TestVoteOfStoppingNode(t *testing.T) {
 	}
 }
 
+// A keeper does not vote for a candidate with its own Redis: the two keepers together have only one copy of the data.
+func TestVoteForTheSameRedis(t *testing.T) {
+	t.Parallel()
+	s := newShard(t)
+	c := rule.Candidate{Node: 1, Epoch: 2, RunID: s.status()[0].RunID}
+	for _, path := range []string{"/prevote", "/vote"} {
+		s.eventually(path+" is refused", func() bool {
+			var b rule.Ballot
+			err := post(t.Context(), statusClient, "127.0.0.1:"+s.nodes[0].port, path, "0123456789abcdef", "order-0", 1, c, &b)
+			if b.Granted || b.Promised > 0 {
+				t.Fatalf("%s: got %+v, want a refusal without a promise", path, b)
+			}
+			return err == nil && b.Reason == rule.ErrSameRedis.Error() // a slow machine can cause other errors
+		})
+	}
+}
+
 // TestStrangers checks which requests a keeper rejects.
 func TestStrangers(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewServer(newIdleKeeper(t).handler())
+	const token, newer = "0123456789abcdef", "fedcba9876543210"
+	k := newIdleKeeper(t)
+	k.config.Tokens = []string{token, newer}
+	server := httptest.NewServer(k.handler())
 	defer server.Close()
 	keeper := server.Listener.Addr().String()
-	const token = "0123456789abcdef"
 	for _, c := range []struct {
 		name, path, token, shard string
 		node                     int
@@ -175,10 +194,12 @@ func TestStrangers(t *testing.T) {
 	}{
 		{"no token", "/vote", "", "order-0", 1, "KEEPER_TOKEN"},
 		{"another token", "/init", token + "x", "order-0", 0, "KEEPER_TOKEN"},
+		{"both tokens", "/init", token + "," + newer, "order-0", 0, "KEEPER_TOKEN"},
 		{"another shard", "/beat", token, "stock-0", 1, "this is a keeper of order-0"},
 		{"this node", "/beat", token, "order-0", 0, "the sender and this keeper are both node 0"},
 		{"no node", "/beat", token, "order-0", 3, "not the index of a node"},
 		{"not primary", "/handover", token, "order-0", 0, errNotPrimary.Error()},
+		{"not primary, the second token", "/handover", newer, "order-0", 0, errNotPrimary.Error()},
 	} {
 		err := post(t.Context(), statusClient, keeper, c.path, c.token, c.shard, c.node, struct{}{}, &struct{}{})
 		if err == nil || !strings.Contains(err.Error(), c.want) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -15,9 +16,9 @@ type Keeper struct {
 	Node    int    // index of this node in Nodes and Keepers
 	Nodes   [Copies]string
 	Keepers [Copies]string
-	Redis   Redis // Addrs has one element: the address of this node's Redis
-	Token   string
-	State   string // path of the state file
+	Redis   Redis    // Addrs has one element: the address of this node's Redis
+	Tokens  []string // a request of another keeper has one of them; this keeper sends the first
+	State   string   // path of the state file
 	Bind    string
 	Port    int
 	Metrics int // the monitoring port
@@ -45,7 +46,12 @@ var KeeperVariables = []Variable{
 	{"REDIS_USERNAME", "the user name of this node's Redis", "empty"},
 	{"REDIS_DB", "the database number of the shard", "0"},
 	{"REDIS_TLS", "1: use TLS for this node's Redis; SSL_CERT_FILE can name a file with further CAs", "0"},
-	{"KEEPER_TOKEN", "a secret of at least 16 characters that the three keepers share", "required"},
+	{
+		"KEEPER_TOKEN",
+		"a secret of at least 16 characters that the three keepers share, or several, comma-separated: " +
+			"the first one is sent to the other keepers, and every one is accepted",
+		"required",
+	},
 	{
 		"STATE_FILE",
 		"the file with the promise of this node, in an existing directory on the same disk as the data of this node's Redis",
@@ -66,7 +72,7 @@ func ParseKeeper(getenv func(string) string) (Keeper, error) {
 	k := Keeper{
 		Nodes:   p.nodes("NODES"),
 		Keepers: p.nodes("KEEPERS"),
-		Token:   getenv("KEEPER_TOKEN"),
+		Tokens:  p.list("KEEPER_TOKEN"),
 		State:   getenv("STATE_FILE"),
 		Bind:    getenv("BIND"),
 		Port:    p.number("PORT", 7000, 1, 65535),
@@ -96,8 +102,8 @@ func ParseKeeper(getenv func(string) string) (Keeper, error) {
 		p.reject("REDIS_ADDR", "%q is not host:port", addr)
 	}
 	k.Redis.Addrs = []string{addr}
-	if !isToken(k.Token) {
-		p.reject("KEEPER_TOKEN", "the value does not have at least %d printable ASCII characters without spaces", minToken)
+	if k.Tokens == nil || slices.ContainsFunc(k.Tokens, func(token string) bool { return !isToken(token) }) {
+		p.reject("KEEPER_TOKEN", "each token must have at least %d printable ASCII characters and no spaces", minToken)
 	}
 	if k.State == "" {
 		k.State = "keeper.json"

@@ -16,7 +16,7 @@ func TestParseKeeper(t *testing.T) {
 	want := Keeper{
 		Service: "stock", Shard: 12, Node: 1, Nodes: [3]string{"a0:6379", "a1:6379", "a2:6379"},
 		Keepers: [3]string{"a0:7000", "a1:7000", "a2:7000"}, Redis: Redis{Addrs: []string{"a1:6379"}},
-		Token: "0123456789abcdef", State: "keeper.json", Port: 7000, Metrics: 7001,
+		Tokens: []string{"0123456789abcdef"}, State: "keeper.json", Port: 7000, Metrics: 7001,
 	}
 	k, err := ParseKeeper(getenv(keeper))
 	if err != nil || !reflect.DeepEqual(k, want) || k.ShardName() != "stock-12" || k.Tag() != "{s12}" {
@@ -25,9 +25,11 @@ func TestParseKeeper(t *testing.T) {
 	vars := maps.Clone(keeper)
 	maps.Copy(vars, map[string]string{
 		"REDIS_ADDR": "127.0.0.1:6379", "REDIS_PASSWORD": "pwd", "REDIS_USERNAME": "user", "REDIS_DB": "2", "REDIS_TLS": "1",
-		"STATE_FILE": "/data/k", "PORT": "1", "METRICS_PORT": "0", "BIND": "::1", "LOG_FORMAT": "json",
+		"KEEPER_TOKEN": "0123456789abcdef,fedcba9876543210",
+		"STATE_FILE":   "/data/k", "PORT": "1", "METRICS_PORT": "0", "BIND": "::1", "LOG_FORMAT": "json",
 	})
 	want.Redis = Redis{Addrs: []string{"127.0.0.1:6379"}, Password: "pwd", Username: "user", DB: 2, TLS: true}
+	want.Tokens = []string{"0123456789abcdef", "fedcba9876543210"}
 	want.State, want.Port, want.Metrics, want.Bind, want.LogJSON = "/data/k", 1, 0, "::1", true
 	if k, err := ParseKeeper(getenv(vars)); err != nil || !reflect.DeepEqual(k, want) {
 		t.Errorf("got %+v, %v, want %+v", k, err, want)
@@ -36,14 +38,16 @@ func TestParseKeeper(t *testing.T) {
 
 func TestParseKeeperRejectsInvalidValues(t *testing.T) {
 	for name, values := range map[string][]string{
-		"SHARD":        {"", "order", "order-", "order-01", "order--1", "gateway-0", "order-0 "},
-		"NODE":         {"", "3", "-1", "01"},
-		"NODES":        {"", "a:1", "a:1+b:1", "a:1+b:1+c:1+d:1", "a:1+b:1+a:1", "a:1+b:1+A:1", "a:1+b:1+c", "a:1,b:1,c:1"},
-		"KEEPERS":      {"", "a:1+b:1", "a:1+b:1+b:1"},
-		"REDIS_ADDR":   {"a", "a:0", "a:06379", "a\n:1"},
-		"REDIS_DB":     {"-1"},
-		"REDIS_TLS":    {"yes"},
-		"KEEPER_TOKEN": {"", "short", "0123456789 abcdef", "0123456789abcdefé"},
+		"SHARD":      {"", "order", "order-", "order-01", "order--1", "gateway-0", "order-0 "},
+		"NODE":       {"", "3", "-1", "01"},
+		"NODES":      {"", "a:1", "a:1+b:1", "a:1+b:1+c:1+d:1", "a:1+b:1+a:1", "a:1+b:1+A:1", "a:1+b:1+c", "a:1,b:1,c:1"},
+		"KEEPERS":    {"", "a:1+b:1", "a:1+b:1+b:1"},
+		"REDIS_ADDR": {"a", "a:0", "a:06379", "a\n:1"},
+		"REDIS_DB":   {"-1"},
+		"REDIS_TLS":  {"yes"},
+		"KEEPER_TOKEN": {
+			"", "short", "0123456789 abcdef", "0123456789abcdefé", "0123456789abcdef,", ",", "0123456789abcdef,short",
+		},
 		"PORT":         {"0", "65536", "7001"},
 		"METRICS_PORT": {"-1", "7000"},
 		"BIND":         {"localhost"},

@@ -10,7 +10,8 @@ import (
 func TestJudge(t *testing.T) {
 	t.Parallel()
 	primary := nodeReply{reached: true, master: true, epoch: 3, sequence: 90}
-	replica := nodeReply{reached: true, connected: true, epoch: 3, sequence: 88}
+	on, off := map[string]string{"aof_enabled": "1"}, map[string]string{"aof_enabled": "0"}
+	replica := nodeReply{reached: true, connected: true, epoch: 3, sequence: 88, info: on}
 	for name, tt := range map[string]struct {
 		replies []nodeReply
 		roles   []string
@@ -25,8 +26,12 @@ func TestJudge(t *testing.T) {
 			[]string{api.NodePrimary, api.NodeUnreachable, api.NodeSyncing}, []int64{0, 0, 80},
 		},
 		"a node that has a copy of the data in memory only": {
-			[]nodeReply{primary, {reached: true, connected: true, unwritten: true, epoch: 3, sequence: 89}, replica},
+			[]nodeReply{primary, {reached: true, connected: true, unwritten: true, epoch: 3, sequence: 89, info: on}, replica},
 			[]string{api.NodePrimary, api.NodeSyncing, api.NodeReplica}, []int64{0, 1, 2},
+		},
+		"a node without an append-only file": {
+			[]nodeReply{primary, {reached: true, connected: true, epoch: 3, sequence: 90, info: off}, replica},
+			[]string{api.NodePrimary, api.NodeSyncing, api.NodeReplica}, []int64{0, 0, 2},
 		},
 		"a node that loads its data": {
 			[]nodeReply{primary, {reached: true, loading: true, connected: true}, replica},

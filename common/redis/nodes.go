@@ -218,7 +218,7 @@ func judge(replies []nodeReply) []api.NodeState {
 			s.Role = api.NodeOutdated
 		case r.frozen:
 			s.Role = api.NodeFrozen
-		case r.connected && current && !r.unwritten:
+		case r.connected && current && !r.unwritten && r.info["aof_enabled"] == "1":
 			s.Role = api.NodeReplica
 		}
 		if newest.master && (s.Role == api.NodeReplica || s.Role == api.NodeSyncing && !r.loading) {

@@ -7,8 +7,11 @@ import (
 	"strings"
 )
 
-// settings lists the settings that prevent Redis from losing acknowledged writes.
-var settings = []struct{ name, want string }{
+// Setting is a setting of Redis with its required value.
+type Setting struct{ Name, Want string }
+
+// RequiredSettings lists the settings that prevent Redis from losing acknowledged writes.
+var RequiredSettings = []Setting{
 	{"appendonly", "yes"},
 	{"appendfsync", "always"},
 	{"no-appendfsync-on-rewrite", "no"},
@@ -20,8 +23,8 @@ type settingsError struct{ error }
 
 func settingsCommand() []any {
 	command := []any{"CONFIG", "GET"}
-	for _, setting := range settings {
-		command = append(command, setting.name)
+	for _, setting := range RequiredSettings {
+		command = append(command, setting.Name)
 	}
 	return command
 }
@@ -54,12 +57,12 @@ func checkSettings(reply Reply, err error) error {
 		return reply.Err()
 	}
 	var wrong []string
-	for _, setting := range settings {
-		switch value, ok := found[setting.name]; {
+	for _, setting := range RequiredSettings {
+		switch value, ok := found[setting.Name]; {
 		case !ok:
-			wrong = append(wrong, fmt.Sprintf("cannot verify %s: CONFIG GET does not list it; see REDIS_DURABLE", setting.name))
-		case value != setting.want:
-			wrong = append(wrong, fmt.Sprintf("%s is %q, want %q", setting.name, value, setting.want))
+			wrong = append(wrong, fmt.Sprintf("cannot verify %s: CONFIG GET does not list it; see REDIS_DURABLE", setting.Name))
+		case value != setting.Want:
+			wrong = append(wrong, fmt.Sprintf("%s is %q, want %q", setting.Name, value, setting.Want))
 		}
 	}
 	if len(wrong) > 0 {

@@ -166,7 +166,7 @@ func (s *simulation) stand(i int) {
 			if s.mutation == "no comparison" {
 				position = Position{1 << 40, 0}
 			}
-			b := s.members[j].Vote(s.ctx(), Candidate{Node: i, Epoch: c.Epoch, Position: position})
+			b := s.members[j].Vote(s.ctx(), Candidate{i, c.Epoch, position, c.RunID})
 			s.note("node %d votes for node %d in epoch %d: %+v", j, i, c.Epoch, b)
 			if b.Granted || s.mutation == "no vote" {
 				s.send(func() { s.win(m, c) })

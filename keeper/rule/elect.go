@@ -10,7 +10,7 @@ type Candidate struct {
 	Node     int      `json:"node"`
 	Epoch    int64    `json:"epoch"`
 	Position Position `json:"position"`
-	runID    string
+	RunID    string   `json:"run_id"` // identifies the process of the candidate's Redis
 }
 
 // Ballot is the reply of a voter to a candidate.
@@ -34,7 +34,7 @@ func (m *Member) Standing(ctx context.Context, floor int64) (Candidate, error) {
 		return Candidate{}, ErrIncomplete
 	}
 	epoch := max(floor, m.promise.Epoch, o.Position.Epoch) + 1
-	return Candidate{Node: m.Node, Epoch: epoch, Position: o.Position, runID: o.RunID}, nil
+	return Candidate{Node: m.Node, Epoch: epoch, Position: o.Position, RunID: o.RunID}, nil
 }
 
 // Prevote reports whether this node would vote for the candidate. It changes nothing. The last argument reports whether
@@ -46,6 +46,8 @@ func (m *Member) Prevote(ctx context.Context, c Candidate, healthy func() bool) 
 	switch {
 	case err != nil:
 		b.Reason = err.Error()
+	case o.RunID == c.RunID:
+		b.Reason = ErrSameRedis.Error()
 	case !o.Complete():
 		b.Reason = ErrIncomplete.Error()
 	case m.Primary(o) || healthy():
@@ -62,7 +64,7 @@ func (m *Member) Prevote(ctx context.Context, c Candidate, healthy func() bool) 
 
 // Vote decides whether this node votes for a candidate (R3). The voter stores its promise, freezes its Redis, and only
 // then reads the position. It grants the vote only if the candidate is not behind. An empty node neither votes nor
-// promises (R5).
+// promises (R5). Nor does a node with the Redis of the candidate: this Redis is only one copy of the data.
 func (m *Member) Vote(ctx context.Context, c Candidate) Ballot {
 	b := Ballot{Promised: m.promise.Epoch}
 	if c.Epoch <= m.promise.Epoch {
@@ -70,6 +72,9 @@ func (m *Member) Vote(ctx context.Context, c Candidate) Ballot {
 		return b
 	}
 	o, err := m.redis.Observe(ctx)
+	if err == nil && o.RunID == c.RunID {
+		err = ErrSameRedis
+	}
 	if err == nil && !o.Complete() {
 		err = ErrIncomplete
 	}
@@ -97,11 +102,11 @@ func (m *Member) Stand(ctx context.Context, c Candidate) (Candidate, error) {
 	if c.Epoch <= m.promise.Epoch {
 		return c, ErrOvertaken
 	}
-	o, err := m.raise(ctx, Promise{Epoch: c.Epoch, Candidate: c.runID})
+	o, err := m.raise(ctx, Promise{Epoch: c.Epoch, Candidate: c.RunID})
 	if err != nil {
 		return c, err
 	}
-	if o.RunID != c.runID || !o.Complete() || o.Position.Epoch >= c.Epoch {
+	if o.RunID != c.RunID || !o.Complete() || o.Position.Epoch >= c.Epoch {
 		return c, ErrOvertaken
 	}
 	c.Position = o.Position
@@ -112,11 +117,11 @@ func (m *Member) Stand(ctx context.Context, c Candidate) (Candidate, error) {
 // have promised the epoch. Win fails if this node has made another promise meanwhile. It also fails if the Redis has
 // restarted, because the new process may have less data than at the start of the election.
 func (m *Member) Win(ctx context.Context, c Candidate) error {
-	if m.promise != (Promise{Epoch: c.Epoch, Candidate: c.runID}) {
+	if m.promise != (Promise{Epoch: c.Epoch, Candidate: c.RunID}) {
 		return ErrOvertaken
 	}
 	return m.redis.Promote(ctx, c.Epoch, func(o Observation) error {
-		still := o.RunID == c.runID && !o.Loading
+		still := o.RunID == c.RunID && !o.Loading
 		if c.Epoch == FirstEpoch { // a single shard that becomes replicated may have accepted writes until now
 			still = still && o.Position.Epoch == 0
 		} else {

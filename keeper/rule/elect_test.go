@@ -37,6 +37,7 @@ func TestVote(t *testing.T) {
 		{"the candidate has an older epoch", replica(2, 0), 2, Candidate{1, 3, Position{1, 9}, ""}, nil, false, 3},
 		{"the epoch is promised", replica(1, 5), 2, Candidate{1, 2, Position{1, 9}, ""}, nil, false, 2},
 		{"the epoch is below the promise", replica(1, 5), 3, Candidate{1, 2, Position{1, 9}, ""}, nil, false, 3},
+		{"the candidate has the same Redis", replica(1, 5), 1, Candidate{1, 2, Position{1, 5}, "0"}, nil, false, 1},
 		{"this node is empty", replica(0, 0), 0, Candidate{1, 2, Position{1, 9}, ""}, nil, false, 0},
 		{"the disk is full", replica(1, 5), 1, Candidate{1, 2, Position{1, 5}, ""}, errDisk, false, 1},
 		{
@@ -109,6 +110,7 @@ func TestPrevote(t *testing.T) {
 		{"this node is primary", primary, Promise{1, "7"}, Candidate{1, 2, Position{1, 5}, ""}, false, false},
 		{"the candidate is behind", replica(1, 5), Promise{1, ""}, Candidate{1, 2, Position{1, 4}, ""}, false, false},
 		{"the epoch is promised", replica(1, 5), Promise{2, ""}, Candidate{1, 2, Position{1, 5}, ""}, false, false},
+		{"the same Redis", replica(1, 5), Promise{1, ""}, Candidate{1, 2, Position{1, 5}, "0"}, false, false},
 		{"this node is empty", replica(0, 0), Promise{1, ""}, Candidate{1, 2, Position{1, 5}, ""}, false, false},
 	} {
 		d := &memory{promise: c.promise}

@@ -10,9 +10,8 @@ import (
 // epoch.
 type Founding struct {
 	Candidate
-	RunID string `json:"run_id"`
-	Stage Stage  `json:"stage"`
-	Dry   bool   `json:"dry"` // only report whether the node would grant the request
+	Stage Stage `json:"stage"`
+	Dry   bool  `json:"dry"` // only report whether the node would grant the request
 	// promise is the promise that this node had at Plan.
 	promise Promise
 }
@@ -26,8 +25,8 @@ const (
 	First Stage = "first"
 	// Retry: a founding by this node was interrupted. No node can have been primary.
 	Retry Stage = "retry"
-	// Again: this node has been primary, but no other node has completed a copy of its data. So no write was
-	// acknowledged, and no other node can vote.
+	// Again: this node has been primary, but no other node has completed a copy of its data. So no other node can vote,
+	// and none has acknowledged a write.
 	Again Stage = "again"
 )
 
@@ -37,8 +36,8 @@ func (m *Member) Plan(ctx context.Context) (Founding, error) {
 	if err != nil {
 		return Founding{}, err
 	}
-	f := Founding{RunID: o.RunID, promise: m.promise, Candidate: Candidate{
-		Node: m.Node, Epoch: FirstEpoch, Position: o.Position, runID: o.RunID,
+	f := Founding{promise: m.promise, Candidate: Candidate{
+		Node: m.Node, Epoch: FirstEpoch, Position: o.Position, RunID: o.RunID,
 	}}
 	switch {
 	case o.Loading || !o.AOF:
@@ -67,20 +66,21 @@ func (m *Member) Prepare(ctx context.Context, f Founding) (Candidate, error) {
 	if f.Stage == Again {
 		return m.Stand(ctx, f.Candidate)
 	}
-	return f.Candidate, m.save(Promise{Epoch: f.Epoch, Candidate: f.runID})
+	return f.Candidate, m.save(Promise{Epoch: f.Epoch, Candidate: f.RunID})
 }
 
 // Cancel withdraws the promise of a first founding. Call it only after Prepare has succeeded, and only if no other node
 // can have granted the founding.
 func (m *Member) Cancel(f Founding) error {
-	if f.Stage != First || m.promise != (Promise{Epoch: f.Epoch, Candidate: f.runID}) {
+	if f.Stage != First || m.promise != (Promise{Epoch: f.Epoch, Candidate: f.RunID}) {
 		return nil
 	}
 	return m.save(Promise{})
 }
 
-// Grant decides about a Founding of another node. This node grants the request only if this node is empty. In the stage
-// Again, the promise of this node must also still be on its disk. Otherwise, this node may have lost a disk with
+// Grant decides about a Founding of another node. This node grants the request only if neither its memory nor its disk
+// has data. After an interrupted copy, the append-only file is disabled, but it may contain acknowledged writes. In the
+// stage Again, the promise of this node must also still be on its disk. Otherwise, this node may have lost a disk with
 // acknowledged writes.
 func (m *Member) Grant(ctx context.Context, f Founding) Ballot {
 	b := Ballot{Promised: m.promise.Epoch}
@@ -94,7 +94,9 @@ func (m *Member) Grant(ctx context.Context, f Founding) Ballot {
 	case err != nil:
 		return refuse(err)
 	case o.RunID == f.RunID:
-		return refuse(errors.New("both nodes have the same Redis: REDIS_ADDR is wrong"))
+		return refuse(ErrSameRedis)
+	case !o.AOF:
+		return refuse(errors.New("the append-only file of the node is disabled, and may contain data: restart its Redis"))
 	case o.Foreign():
 		return refuse(ErrForeign)
 	case !o.Empty():

@@ -36,9 +36,11 @@ func TestPlan(t *testing.T) {
 
 func TestGrant(t *testing.T) {
 	ask := func(stage Stage, epoch int64) Founding {
-		return Founding{Candidate: Candidate{Node: 1, Epoch: epoch}, RunID: "9", Stage: stage}
+		return Founding{Candidate: Candidate{Node: 1, Epoch: epoch, RunID: "9"}, Stage: stage}
 	}
 	lost := &memory{fail: errDisk}
+	// A copy was interrupted: the memory is empty, but a restart would load data of epoch 1.
+	interrupted := with(replica(1, 5), func(f *fake) { f.broken, f.log = true, nil })
 	for _, c := range []struct {
 		name     string
 		redis    *fake
@@ -53,6 +55,11 @@ func TestGrant(t *testing.T) {
 		{"data", replica(1, 0), Promise{1, ""}, nil, ask(First, 1), false},
 		{"other data", with(replica(0, 0), func(f *fake) { f.foreign = true }), Promise{}, nil, ask(First, 1), false},
 		{"loading", with(replica(0, 0), func(f *fake) { f.loading = true }), Promise{}, nil, ask(First, 1), false},
+		{"an interrupted copy", interrupted, Promise{}, nil, ask(First, 1), false},
+		{
+			"other data without a file", with(replica(0, 0), func(f *fake) { f.foreign, f.broken = true, true }), Promise{}, nil,
+			ask(First, 1), false,
+		},
 		{"hung", with(replica(0, 0), func(f *fake) { f.fail = errRefused }), Promise{}, nil, ask(First, 1), false},
 		{"a promise", replica(0, 0), Promise{1, ""}, nil, ask(First, 1), false},
 		{"retry", replica(0, 0), Promise{1, ""}, nil, ask(Retry, 1), true},
@@ -61,6 +68,7 @@ func TestGrant(t *testing.T) {
 		{"retry, a newer promise", replica(0, 0), Promise{2, ""}, nil, ask(Retry, 1), false},
 		{"again", replica(0, 0), Promise{1, ""}, nil, ask(Again, 2), true},
 		{"again, data", replica(1, 0), Promise{1, ""}, nil, ask(Again, 2), false},
+		{"again, an interrupted copy", interrupted, Promise{1, ""}, nil, ask(Again, 2), false},
 		{"again, an older epoch", replica(0, 0), Promise{2, ""}, nil, ask(Again, 2), false},
 		{"again, a lost disk", replica(0, 0), Promise{}, nil, ask(Again, 2), false},
 		{"again, a lost disk of a running keeper", replica(0, 0), Promise{1, ""}, &memory{}, ask(Again, 2), false},
@@ -147,7 +155,7 @@ func TestTwoFoundingsOnTwoNodes(t *testing.T) {
 			t.Fatal(err)
 		}
 		if before == (Promise{}) {
-			other := Founding{Candidate: Candidate{Node: 1, Epoch: 1}, RunID: "9", Stage: First}
+			other := Founding{Candidate: Candidate{Node: 1, Epoch: 1, RunID: "9"}, Stage: First}
 			if b := m.Grant(t.Context(), other); !b.Granted {
 				t.Fatalf("got %+v, want a grant", b)
 			}

@@ -101,6 +101,7 @@ var (
 	ErrLostPromise = errors.New("the promise of this node is lost; restore the state file, " +
 		"or delete the data so that the node copies the data of the primary")
 	ErrOlder      = errors.New("the epoch is too old for the promise or the data of this node")
+	ErrSameRedis  = errors.New("both nodes have the same Redis: REDIS_ADDR or NODES is wrong")
 	ErrIncomplete = errors.New("this node is empty or still loading its data, so it cannot vote")
 	ErrForeign    = errors.New("the Redis of this node has data of another system or of a single shard; " +
 		"only if you do not need the data, delete it to let the node join")

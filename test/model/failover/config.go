@@ -9,6 +9,7 @@ type Config struct {
 	AtOnce    bool // a disk may be lost while the replacement of another disk has no full copy yet
 	Death     bool // a machine may be lost for good
 	Freezes   bool // a Redis may be frozen at any time, and a keeper may promise without a vote; see the package comment
+	Interrupt bool // a full copy may be interrupted after the node has dropped the data in its memory
 	LateEpoch bool // a new primary may execute batches before it writes its epoch
 	Mutation  Mutation
 }
@@ -31,6 +32,7 @@ const (
 	NoMark
 	BootstrapByFlag
 	InitOnce
+	InitIgnoresDisk
 	FollowIgnoresPromise
 	FollowIgnoresData
 	FollowBeforeFreeze
@@ -60,6 +62,7 @@ var mutationNames = [...]string{
 	NoMark:                   "a batch that only reads does not end with a write",
 	BootstrapByFlag:          "a flag makes an empty node the first primary",
 	InitOnce:                 "keeper init works only once",
+	InitIgnoresDisk:          "keeper init counts a node as empty whose disk has data",
 	FollowIgnoresPromise:     "a node follows a primary below its promise",
 	FollowIgnoresData:        "a node follows a primary below the epoch in its data",
 	FollowBeforeFreeze:       "a node reads the epoch in its data before it freezes and follows",

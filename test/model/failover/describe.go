@@ -12,6 +12,7 @@ var events = [...]string{
 	stream:           "node NODE receives an entry from node OTHER",
 	fullCopy:         "node NODE receives a full copy from node OTHER",
 	dropData:         "node NODE drops its data and waits for a full copy from node OTHER",
+	interrupt:        "node NODE begins a full copy from node OTHER, which is interrupted",
 	rewrite:          "node NODE has its full copy on disk",
 	acknowledge:      "node NODE returns the replies of the batches that node OTHER has",
 	initialize:       "keeper init on node NODE",

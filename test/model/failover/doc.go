@@ -66,6 +66,9 @@
 // A Redis restarts with any part of its log that may be on disk. Restarts are not limited. A restart ends a candidacy,
 // because the new process may have less data than at the start of the election.
 //
+// With Config.Interrupt, a full copy may be interrupted. Then the node has no data in memory, but its disk keeps its
+// log, and a restart loads it.
+//
 // A node that loses its disk loses its data and its promise. Without Config.AtOnce, the next disk is lost only after
 // the replacement has a full copy on disk. In the model, a machine that is lost for good is a lost disk that is never
 // replaced. With Config.AtOnce, two disks may be lost at the same time. This may destroy acknowledged batches, but then
@@ -88,6 +91,8 @@
 //     nodes a promise.
 //   - The first primary restarts before another node has a copy. No other node may vote for it, because the other nodes
 //     are empty (InitOnce). Therefore keeper init can run again, with a higher epoch, which all three nodes promise.
+//   - A full copy is interrupted after the node has dropped the data in its memory, but its disk may have acknowledged
+//     batches. If keeper init runs again and counts such nodes as empty, it loses these batches (InitIgnoresDisk).
 //   - A client's connection survives a promotion. One half of a batch is executed before the node is frozen, the other
 //     half after the node is elected again. The batch is acknowledged, although its first half is gone
 //     (PromoteKeepsConnections). WAIT compares only offsets, so it does not detect the loss.

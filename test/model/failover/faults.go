@@ -8,7 +8,7 @@ func (m *Model) faults(s *state, i uint8, to []step) []step {
 	n := &s.nodes[i]
 	for t := n.disk; t != n.mem; t = s.after(t, n.mem) {
 		to = append(to, step{event: restart, node: i, arg: uint8(t)})
-		if s.rewrites(n) {
+		if s.rewrites(n) || n.mem == empty {
 			break
 		}
 	}

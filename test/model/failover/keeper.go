@@ -176,15 +176,17 @@ func (m *Model) initialize(s *state, i uint8) {
 	s.nodes[i].disk = s.nodes[i].mem
 }
 
-// mayInitializeAgain reports whether `keeper init` can run again on node i. Node i must be the only node with data, and
-// no longer the primary: its Redis was frozen before another node had a copy on disk. Every node must have a promise,
-// because a node without a promise may have lost its disk.
+// mayInitializeAgain reports whether `keeper init` can run again on node i. Node i must be the only node with data in
+// memory or on disk, and no longer the primary: its Redis was frozen before another node had a copy on disk. Every node
+// must have a promise, because a node without a promise may have lost its disk.
 func (m *Model) mayInitializeAgain(s *state, i uint8) bool {
 	if s.isPrimary(int(i)) || int(s.highestPromise()) >= m.Epochs || m.Mutation == InitOnce {
 		return false
 	}
 	for j := range s.nodes {
-		if n := &s.nodes[j]; n.promise == 0 || (n.mem == empty) == (j == int(i)) {
+		n := &s.nodes[j]
+		isEmpty := n.mem == empty && (n.disk == empty || m.Mutation == InitIgnoresDisk)
+		if n.promise == 0 || isEmpty == (j == int(i)) {
 			return false
 		}
 	}

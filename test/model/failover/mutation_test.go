@@ -38,6 +38,7 @@ func TestMutations(t *testing.T) {
 		{NoMark, small, gone, 3, 0},
 		{BootstrapByFlag, fresh, gone, 10, 0},
 		{InitOnce, Config{Epochs: 3}, stuck, 2, 0},
+		{InitIgnoresDisk, Config{Epochs: 3, Batches: 1, Running: true, Interrupt: true}, lacks, 18, 136_710},
 		{FollowIgnoresPromise, small, lacks, 7, 0},
 		{FollowIgnoresData, epochs, gone, 17, 384_486},
 		{FollowBeforeFreeze, epochs, gone, 17, 1_054_419},

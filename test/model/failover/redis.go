@@ -30,6 +30,9 @@ func (m *Model) redisSteps(s *state, i uint8, to []step) []step {
 		to = append(to, step{event: stream, node: i, other: j})
 	case s.serves(j):
 		to = append(to, step{event: fullCopy, node: i, other: j})
+		if m.Interrupt && n.mem != empty {
+			to = append(to, step{event: interrupt, node: i, other: j})
+		}
 	}
 	return to
 }
@@ -96,6 +99,8 @@ func (m *Model) takeRedisStep(s *state, e step) {
 		n.mem, n.history = o.mem, true
 	case dropData:
 		n.mem, n.disk = empty, empty
+	case interrupt:
+		n.mem, n.history = empty, false
 	case rewrite:
 		n.disk, n.lost = n.mem, false
 	case acknowledge:

@@ -71,6 +71,10 @@ func TestRule(t *testing.T) {
 			Config{Epochs: 3, Batches: 1, Running: true, LateEpoch: true}, 1_022_600,
 		},
 		{
+			"three epochs, one batch, interrupted copies",
+			Config{Epochs: 3, Batches: 1, Losses: 1, Running: true, Interrupt: true}, 855_795,
+		},
+		{
 			"three epochs, two batches",
 			Config{Epochs: 3, Batches: 2, Losses: 1, Death: true, Running: true}, 5_568_786,
 		},
@@ -107,7 +111,7 @@ func TestLive(t *testing.T) {
 func TestKey(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for mutation := Correct; mutation <= DropBeforeCopy; mutation++ {
-		m := Model{Config{Epochs: 4, Batches: 7, Losses: 3, AtOnce: true, Freezes: true, Mutation: mutation}}
+		m := Model{Config{Epochs: 4, Batches: 7, Losses: 3, AtOnce: true, Freezes: true, Interrupt: true, Mutation: mutation}}
 		for range 50 {
 			s := m.initial()
 			for range 60 {

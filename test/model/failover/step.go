@@ -10,6 +10,7 @@ const (
 	stream
 	fullCopy
 	dropData
+	interrupt
 	rewrite
 	acknowledge
 	// Events of a keeper, see keeper.go.
