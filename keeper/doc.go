@@ -42,9 +42,10 @@
 // # Health
 //
 // A primary sends a beat to the other keepers ten times a second, but only while its Redis replies. A replica that
-// misses beats for 1 to 1.5 s stands for election. The keeper of a primary resigns if its Redis has died, or if it
-// hands over (SIGTERM, keeper handover). Then the replica with the most data stands for election at once. Time decides
-// only when an election begins. No decision of R1–R5 depends on a clock.
+// misses beats for 1 to 1.5 s stands for election. The keeper of a primary resigns if its Redis has died, if it
+// hands over (SIGTERM, keeper handover), or if no replica acknowledges its writes for 3 s although another node could
+// be primary. Then the replica with the most data stands for election at once. Time decides only when an election
+// begins. No decision of R1–R5 depends on a clock.
 //
 // If two nodes are lost at the same time, the shard stops until one of them is back with its data.
 //

@@ -46,24 +46,26 @@ type keeper struct {
 	failures logs.Limiter
 	founding sync.Mutex // held during keeper init
 
-	mu       sync.Mutex // guards the fields below; never held during a command, a request or a write to disk
-	started  bool       // the promise has been checked against the data
-	observed rule.Observation
-	problem  error     // why there is no observation
-	lastBeat time.Time // when the keeper received the last beat of a primary
-	deadline time.Time // when to stand for election
-	primary  rule.Beat // the last beat
-	lag      int64     // number of batches that this node lacked at the last beat
-	inSync   bool      // this node was in sync at the last beat
-	waits    string    // why this node does not follow the primary
-	resigned int64     // the primary of this epoch has resigned, so this node ignores its beats
-	floor    int64     // highest promise of another node
-	leads    int64     // the epoch of which this node is the primary, or 0
-	acks     [env.Copies]ack
-	joining  rule.Joining
-	offsets  offsets // of the Redis of this node, while it is primary
-	stopping bool
-	counters counters
+	mu        sync.Mutex // guards the fields below; never held during a command, a request or a write to disk
+	started   bool       // the promise has been checked against the data
+	observed  rule.Observation
+	problem   error     // why there is no observation
+	lastBeat  time.Time // when the keeper received the last beat of a primary
+	deadline  time.Time // when to stand for election
+	primary   rule.Beat // the last beat
+	lag       int64     // number of batches that this node lacked at the last beat
+	inSync    bool      // this node was in sync at the last beat
+	waits     string    // why this node does not follow the primary
+	resigned  int64     // the primary of this epoch has resigned, so this node ignores its beats
+	floor     int64     // highest promise of another node
+	leads     int64     // the epoch of which this node is the primary, or 0
+	acks      [env.Copies]ack
+	joining   rule.Joining
+	offsets   offsets // of the Redis of this node, while it is primary
+	isolation isolation
+	yields    time.Time // this node does not stand for election before this time; see the method yield
+	stopping  bool
+	counters  counters
 }
 
 // ack is the last acknowledgement of another node.
@@ -215,13 +217,16 @@ func (k *keeper) observe(o rule.Observation, err error, primary bool) (leads boo
 }
 
 // overdue reports whether it is time to stand for election. A node whose append-only file lacks the copy of the data
-// could acknowledge nothing as primary, so it stands later than the others.
+// could acknowledge nothing as primary, so it stands later than the others. So does a primary that no replica reached.
 func (k *keeper) overdue() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	deadline := k.deadline
 	if k.observed.Unwritten {
 		deadline = deadline.Add(electTimeout)
+	}
+	if k.yields.After(deadline) {
+		deadline = k.yields
 	}
 	return k.started && k.problem == nil && k.observed.Complete() && !k.stopping && time.Now().After(deadline)
 }

@@ -10,13 +10,19 @@ import (
 	"checkout/keeper/rule"
 )
 
-// lead sends a beat to each other node, except to a node whose previous beat is still in flight.
+// lead sends a beat to each other node, except to a node whose previous beat is still in flight. If no replica
+// acknowledges the writes, the node may resign instead.
 func (k *keeper) lead(ctx context.Context, o rule.Observation) {
 	now := time.Now()
 	k.mu.Lock()
 	acks := k.recentAcks(now)
-	turn := k.joining.Next(now, o.Position.Epoch, acks)
 	required := k.offsets.before(o, now)
+	if successor := k.isolation.successor(now, o, required, acks); successor >= 0 {
+		k.mu.Unlock()
+		k.yield(ctx, o.Position.Epoch, successor)
+		return
+	}
+	turn := k.joining.Next(now, o.Position.Epoch, acks)
 	beats := map[int]rule.Beat{}
 	for _, node := range k.others() {
 		if !k.acks[node].asked {
@@ -221,16 +227,7 @@ func (k *keeper) handover(ctx context.Context) error {
 	}
 	err := k.catchUp(ctx, successor)
 	if err == nil {
-		k.postpone(time.Now())
-		k.mu.Lock()
-		before := k.resigned
-		k.resigned, k.leads = epoch, 0
-		k.mu.Unlock()
-		if err = k.step(ctx, func(ctx context.Context) error { return k.member.Release(ctx, epoch) }); err != nil {
-			k.mu.Lock()
-			k.resigned = before // the next tick finds out whether this node is still the primary
-			k.mu.Unlock()
-		}
+		err = k.release(ctx, epoch)
 	}
 	if err2 := k.step(ctx, k.redis.resume); err2 != nil {
 		k.log.Warn("handover: cannot resume writes", "error", err2)

@@ -133,6 +133,7 @@ func (r *redisNode) observation(read reading) (o rule.Observation, err error) {
 	}
 	o.LinkUp, o.Syncing = info["master_link_status"] == "up", info["master_sync_in_progress"] == "1"
 	o.AOF = info["aof_enabled"] == "1"
+	o.Acked, o.Sending = replicasOf(info)
 	if text := info["master_repl_offset"]; text != "" { // of a primary, and of a replica
 		if o.Offset, err = strconv.ParseInt(text, 10, 64); err != nil {
 			return o, fmt.Errorf("INFO: master_repl_offset: %w", err)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -25,6 +26,8 @@ type conn struct {
 
 	node  int   // index of the node, if the shard is replicated
 	epoch int64 // epoch of the primary, if the shard is replicated
+	// fewCopies belongs to the shard: no replica has confirmed the last batch. It is nil if the shard is not replicated.
+	fewCopies *atomic.Bool
 
 	engine bool // the server is a node of an engine
 	moved  bool // the server of an engine has replied that it is not the primary, or that it cannot serve now

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"checkout/common/env"
@@ -23,7 +24,8 @@ const (
 	// poll or to discovery. A node that hangs must not use up replyTimeout.
 	copiesTimeout = 400 * time.Millisecond
 	// electionSettles is how long discovery waits for the other nodes after a node has replied that it is the primary.
-	// During a partition, an old primary may reply first.
+	// During a partition, an old primary may reply first. If no replica has confirmed the last batch, discovery waits for
+	// copiesTimeout, because an old primary may reply first each time.
 	electionSettles = 50 * time.Millisecond
 )
 
@@ -92,7 +94,17 @@ func dialPrimary(addrs []string, c env.Redis, name ClientName, epochKey string) 
 	for _, addr := range addrs {
 		dials = append(dials, dialer(addr, c, name))
 	}
+	return findPrimary(dials, epochKey)
+}
+
+// findPrimary is like dialPrimary. Its first argument has a function for each node that connects to the node.
+func findPrimary(dials []func(context.Context) (*conn, error), epochKey string) func(context.Context) (*conn, error) {
+	fewCopies := new(atomic.Bool)
 	return func(ctx context.Context) (*conn, error) {
+		settles := electionSettles
+		if fewCopies.Load() {
+			settles = copiesTimeout
+		}
 		ctx, cancel := context.WithCancel(ctx)
 		nodes := make(chan node, len(dials))
 		for i, dial := range dials {
@@ -110,7 +122,7 @@ func dialPrimary(addrs []string, c env.Redis, name ClientName, epochKey string) 
 				}
 				if found.epoch > best.epoch {
 					best, found = found, best
-					settled = time.After(electionSettles)
+					settled = time.After(settles)
 				}
 				found.close()
 			case <-settled:
@@ -127,6 +139,7 @@ func dialPrimary(addrs []string, c env.Redis, name ClientName, epochKey string) 
 		if best.conn == nil {
 			return nil, errors.Join(append(errs, errNoPrimary)...)
 		}
+		best.conn.fewCopies = fewCopies
 		return best.conn, nil
 	}
 }

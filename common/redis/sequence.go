@@ -72,6 +72,9 @@ func (t *trailer) read(c *conn) (value, error) {
 	reply, err := c.read()
 	if err == nil && t.replicated && (reply.kind != '-' || isOOM(reply)) {
 		err = readCopies(c)
+		if few := errors.Is(err, errFewCopies); c.fewCopies != nil && few != c.fewCopies.Load() {
+			c.fewCopies.Store(few)
+		}
 	}
 	return reply, err
 }

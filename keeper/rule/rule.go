@@ -45,6 +45,8 @@ type Observation struct {
 	// Unwritten means that the node has a copy of all data in memory, but not yet in its append-only file. Until the file
 	// has the copy, the node acknowledges no write, and a restart loads the data from before the copy.
 	Unwritten bool     `json:"unwritten,omitempty"`
+	Acked     int64    `json:"-"`                 // of a primary: highest replication offset that a replica acknowledges
+	Sending   bool     `json:"-"`                 // of a primary: a replica receives or loads a copy of all data
 	AOF       bool     `json:"-"`                 // the append-only file is on
 	Keys      bool     `json:"-"`                 // has at least one key
 	Offset    int64    `json:"-"`                 // replication offset, in bytes; comparable only while LinkUp

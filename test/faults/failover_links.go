@@ -22,10 +22,23 @@ func (r *replicaSet) partitioned() time.Duration {
 
 // linkKind returns a kind of fault that breaks links for some time.
 func linkKind(kind string, survivable bool, breaks func(r *replicaSet)) *failoverKind {
+	return linkKindFor((*replicaSet).partitioned, kind, survivable, breaks)
+}
+
+// isolationKind returns a kind of fault after which no replica can acknowledge writes, although the keepers reach each
+// other. The fault may last longer than a shard may be unavailable, so the primary must resign.
+func isolationKind(kind string, breaks func(r *replicaSet)) *failoverKind {
+	lasts := func(r *replicaSet) time.Duration { return r.between(500*time.Millisecond, servedWithin+5*time.Second) }
+	return linkKindFor(lasts, kind, true, breaks)
+}
+
+func linkKindFor(
+	lasts func(r *replicaSet) time.Duration, kind string, survivable bool, breaks func(r *replicaSet),
+) *failoverKind {
 	return &failoverKind{kind: kind, survivable: survivable, inject: func(ctx context.Context, r *replicaSet) error {
 		defer r.heal()
 		breaks(r)
-		sleep(ctx, r.partitioned())
+		sleep(ctx, lasts(r))
 		return nil
 	}}
 }
@@ -71,7 +84,7 @@ var linkKinds = []*failoverKind{
 	linkKind("partition: the primary's keeper from the others", true, func(r *replicaSet) {
 		r.isolate(r.primary, r.others[:], false, true, r.broken())
 	}),
-	linkKind("partition: the replication, not the keepers", false, func(r *replicaSet) {
+	isolationKind("partition: the replication, not the keepers", func(r *replicaSet) {
 		r.isolate(r.primary, r.others[:], true, false, r.broken())
 	}),
 	linkKind("one way: the keepers receive nothing from the primary's", true, func(r *replicaSet) {
@@ -91,12 +104,12 @@ var linkKinds = []*failoverKind{
 			r.setLink(r.primary, other, false, true, faultproxy.Faults{DropReplies: true})
 		}
 	}),
-	linkKind("one way: the replicas receive nothing", false, func(r *replicaSet) {
+	isolationKind("one way: the replicas receive nothing", func(r *replicaSet) {
 		for _, other := range r.others {
 			r.setLink(other, r.primary, true, false, faultproxy.Faults{DropReplies: true})
 		}
 	}),
-	linkKind("one way: the primary receives no acknowledgement", false, func(r *replicaSet) {
+	isolationKind("one way: the primary receives no acknowledgement", func(r *replicaSet) {
 		for _, other := range r.others {
 			r.setLink(other, r.primary, true, false, faultproxy.Faults{DropMessages: true})
 		}

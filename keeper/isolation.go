@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"checkout/keeper/rule"
+)
+
+const (
+	// resignAfter is the time without an acknowledgement of a replica after which a primary resigns. A new primary waits
+	// twice as long, because its replicas attach one after the other.
+	resignAfter = 3 * time.Second
+	// maxResignAfter bounds this time, which doubles with each resignation. Otherwise, nodes that cannot reach each other
+	// would pass the role of the primary around again and again.
+	maxResignAfter = time.Minute
+)
+
+// isolation decides when a primary resigns because no replica acknowledges its writes, although another node could be
+// primary. For example, a firewall may block the Redis of the primary, but not its keeper. isolation decides only when
+// an election begins: the rule does not depend on it.
+type isolation struct {
+	epoch   int64
+	acked   int64         // offset that a replica had acknowledged at the last call of successor
+	reached bool          // a replica has acknowledged writes in this epoch
+	since   time.Time     // the last time at which there was no reason to resign
+	after   time.Duration // time without an acknowledgement until the next resignation
+}
+
+// successor records an observation of the primary, and returns the node in whose favor it resigns now, or -1. A healthy
+// replica has acknowledged the required offset; a replica that lags acknowledges more each time.
+func (i *isolation) successor(now time.Time, o rule.Observation, required int64, acks map[int]rule.Ack) int {
+	if i.epoch != o.Position.Epoch {
+		*i = isolation{epoch: o.Position.Epoch, since: now, after: max(i.after, resignAfter)}
+	}
+	acknowledges := o.Acked > 0 && (o.Acked >= required || o.Acked > i.acked)
+	i.acked = o.Acked
+	if acknowledges {
+		i.reached, i.after = true, resignAfter
+	}
+	best := alternative(o, acks)
+	if acknowledges || best < 0 {
+		i.since = now
+		return -1
+	}
+	after := i.after
+	if !i.reached {
+		after *= 2
+	}
+	if now.Sub(i.since) < after {
+		return -1
+	}
+	i.since, i.after = now, min(2*i.after, maxResignAfter)
+	return best
+}
+
+// alternative returns the node with the most data that could be elected instead of the primary, or -1. While the
+// primary sends a copy of all data, there is none: after an election, the copy would begin again. Ack.Copying does not
+// prove that there is a copy: it is also true for a moment whenever a Redis tries to attach in vain.
+func alternative(o rule.Observation, acks map[int]rule.Ack) int {
+	if o.Sending {
+		return -1
+	}
+	best, complete := -1, 0
+	for node, a := range acks {
+		hasData := a.Reached && !a.Empty && a.Position.Epoch > 0 // a Redis that loads its data has no position
+		if !hasData || a.Stopping || a.Promised > o.Position.Epoch {
+			continue
+		}
+		complete++
+		if best < 0 || acks[best].Position.Behind(a.Position) {
+			best = node
+		}
+	}
+	// A single node needs the vote of this node. This node does not vote for a node that is behind.
+	if complete == 1 && acks[best].Position.Behind(o.Position) {
+		return -1
+	}
+	return best
+}
+
+// replicasOf reads what INFO reports of the replicas of a primary: the highest offset that a replica has acknowledged,
+// and whether a replica receives or loads a copy of all data. Such a replica has not acknowledged any offset.
+func replicasOf(info map[string]string) (acked int64, sending bool) {
+	for name, value := range info {
+		if number, ok := strings.CutPrefix(name, "slave"); !ok || strings.Trim(number, "0123456789") != "" {
+			continue
+		}
+		for field := range strings.SplitSeq(value, ",") {
+			if text, ok := strings.CutPrefix(field, "offset="); ok {
+				offset, err := strconv.ParseInt(text, 10, 64)
+				acked, sending = max(acked, offset), sending || err == nil && offset == 0
+			}
+		}
+	}
+	return acked, sending
+}
+
+// yield resigns in favor of another node, because no replica acknowledges the writes of this primary. This node may
+// have more data than the successor, but only writes that got no reply. So it gives the successor time before it stands
+// for election itself.
+func (k *keeper) yield(ctx context.Context, epoch int64, successor int) {
+	k.log.Warn("resigning: no replica acknowledges the writes of this primary", "epoch", epoch, "successor", successor)
+	if err := k.release(ctx, epoch); err != nil {
+		k.log.Warn("cannot freeze the Redis", "error", err)
+		return
+	}
+	k.mu.Lock()
+	k.yields = time.Now().Add(resignAfter)
+	k.mu.Unlock()
+	k.resign(ctx, epoch, successor)
+}
+
+// release freezes the Redis of this node, the primary of an epoch. This node then ignores its own role in this epoch.
+func (k *keeper) release(ctx context.Context, epoch int64) error {
+	k.postpone(time.Now())
+	k.mu.Lock()
+	before := k.resigned
+	k.resigned, k.leads = epoch, 0
+	k.mu.Unlock()
+	err := k.step(ctx, func(ctx context.Context) error { return k.member.Release(ctx, epoch) })
+	if err != nil {
+		k.mu.Lock()
+		k.resigned = before // the next tick finds out whether this node is still the primary
+		k.mu.Unlock()
+	}
+	return err
+}
