@@ -18,15 +18,15 @@ machine.pod, redis.pod or gateway.pod from the values, if any. .account: a servi
 {{- define "pod" -}}
 automountServiceAccountToken: {{ not (empty .account) }}
 {{- with .account | default (include "serviceAccount" .) }}
-serviceAccountName: {{ . }}
+serviceAccountName: {{ . | quote }}
 {{- end }}
 enableServiceLinks: false
 {{- with .Values.image.pullSecrets }}
 imagePullSecrets: {{- range . }}
-  - name: {{ . }}
+  - name: {{ . | quote }}
 {{- end }}{{ end }}
 {{- with .Values.priorityClass }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- with merge (dict) ((.pod).nodeSelector | default dict) (.Values.nodeSelector | default dict) }}
 nodeSelector: {{- toYaml . | nindent 2 }}
