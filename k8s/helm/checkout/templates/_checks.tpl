@@ -45,6 +45,12 @@
 {{- range prepend (.except | default list) .cidr -}}
 {{- include "checks.network" (dict "where" "networkPolicy.metricsFrom" "network" .) -}}
 {{- end -}}
+{{- $cidr := .cidr -}}
+{{- range .except -}}
+{{- if not (include "contains.network" (list $cidr .)) -}}
+{{- fail (printf "networkPolicy.metricsFrom: the exception %s is not a part of %s: list only smaller networks inside it" . $cidr) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- range (.Values.access).corsOrigins -}}
@@ -62,6 +68,9 @@
 {{- if and $account.annotations (not $account.create) -}}
 {{- fail "serviceAccount.annotations has no effect while serviceAccount.create is false: set it to true, or annotate the existing account yourself" -}}
 {{- end -}}
+{{- if has $account.name (list "backup" "keeper-token" "redis-password") -}}
+{{- fail (printf "serviceAccount.name cannot be %s: the chart has an account with this name, which has more permissions" $account.name) -}}
+{{- end -}}
 
 {{- range $where, $labels := dict
   "machine.pod.labels" (.Values.machine.pod).labels "redis.pod.labels" ($redis.pod).labels "gateway.pod.labels" ($gateway.pod).labels
@@ -75,33 +84,7 @@
 {{- end -}}
 {{- end -}}
 
-{{- /* Variables that the chart sets itself. Of two variables with the same name, Kubernetes would use the last one. */ -}}
-{{- $own := dict
-  "machine" (list "MACHINE_ID" "POD_INDEX" "POD_NAME" "REDIS_ADDRS" "REDIS_USERNAME" "REDIS_PASSWORD" "REDIS_TLS" "REDIS_DURABLE" "REDIS_DISK" "SSL_CERT_FILE" "SYSTEM_NAME"
-    "ORDER_SERVICE_URL" "STOCK_SERVICE_URL" "PAYMENT_SERVICE_URL" "BATCH_INIT" "BATCH_LIMIT" "IDEMPOTENCY_KEY_LIMIT" "CONSOLE" "LISTS" "WDM_DEBUG"
-    "INTERNAL_TOKEN" "ALLOWED_HOSTS" "CORS_ORIGINS" "CLIENT_TRACES" "LOG_FORMAT" "OTEL_EXPORTER_OTLP_ENDPOINT" "GIN_MODE" "GOMEMLIMIT"
-    "PORT" "INTERNAL_PORT" "METRICS_PORT" "BIND")
-  "redis" (list "REDISCLI_AUTH" "REDIS_MIN_FREE_KIB")
-  "gateway" (list "ACCESS_LOG" "CORS_ORIGINS" "CLIENT_TRACES") -}}
-{{- range $component, $names := $own -}}
-{{- range ((index $.Values $component).pod).env -}}
-{{- if has .name $names -}}
-{{- fail (printf "%s.pod.env cannot contain %s, because the chart sets it from another value" $component .name) -}}
-{{- end -}}
-{{- end -}}
-{{- range ((index $.Values $component).pod).volumes -}}
-{{- if has .name (list "config" "data" "redis-ca" "scripts" "tmp") -}}
-{{- fail (printf "%s.pod.volumes cannot contain %s, because the chart has a volume with this name" $component .name) -}}
-{{- end -}}
-{{- end -}}
-{{- $volumes := list -}}
-{{- range ((index $.Values $component).pod).volumes }}{{ $volumes = append $volumes .name }}{{ end -}}
-{{- range ((index $.Values $component).pod).volumeMounts -}}
-{{- if not (has .name $volumes) -}}
-{{- fail (printf "%s.pod.volumeMounts names the volume %s, which %s.pod.volumes does not contain" $component .name $component) -}}
-{{- end -}}
-{{- end -}}
-{{- end -}}
+{{- include "checks.pods" . -}}
 {{- end }}
 
 {{/* Convert a size such as 10Gi to MiB. */}}
