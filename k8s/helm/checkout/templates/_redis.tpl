@@ -73,7 +73,7 @@ spec:
           imagePullPolicy: {{ .Values.image.pullPolicy }}
           # The image's own entrypoint would load unused modules. redis-start prepares the data directory and waits while the disk is full.
           command: [sh, /scripts/redis-start, {{ $redis.flavour }}-server]
-          args: [--dir, /data, --appendonly, "yes", --appendfsync, always, --save, "", --maxmemory, {{ $redis.maxmemoryMi }}mb,
+          args: [--dir, /data, --appendonly, "yes", --appendfsync, always, --save, "", --maxmemory, {{ int64 $redis.maxmemoryMi }}mb,
                  --maxmemory-policy, noeviction, --requirepass, $(REDISCLI_AUTH)
                  {{- if .shard }}, --masterauth, $(REDISCLI_AUTH),
                  --repl-diskless-load, disabled, --repl-diskless-sync-delay, "0", --repl-timeout, "5", --repl-backlog-size, 64mb,
