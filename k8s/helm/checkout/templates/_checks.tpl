@@ -20,7 +20,7 @@
 {{- if and ($redis.keeper).tokenSecret (eq $copies 1) -}}
 {{- fail "redis.keeper.tokenSecret has no effect without redis.replicas 3: a single shard has no keeper" -}}
 {{- end -}}
-{{- $base := regexReplaceAll "[@:].*" (base $redis.image) "" -}}
+{{- $base := regexReplaceAll "[@:].*" (base ($redis.image | default "")) "" -}}
 {{- if and (has $base (list "redis" "valkey")) (ne $base $redis.flavour) -}}
 {{- fail (printf "redis.image %s does not fit redis.flavour %s: set redis.flavour to %s" $redis.image $redis.flavour $base) -}}
 {{- end -}}
@@ -98,12 +98,13 @@
 {{- define "checks.entrance" -}}
 {{- $entrance := .Values.entrance -}}
 {{- $kind := $entrance.kind -}}
+{{- $host := $entrance.host | default "" -}}
 {{- $label := "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?" -}}
-{{- if or (not (regexMatch (printf "^$|^([*][.])?%s([.]%s)*$" $label $label) $entrance.host)) (gt (len $entrance.host) 253) -}}
-{{- fail (printf "entrance.host %q is not a host name: write it in lower case, without scheme, port and path, such as shop.example" $entrance.host) -}}
+{{- if or (not (regexMatch (printf "^$|^([*][.])?%s([.]%s)*$" $label $label) $host)) (gt (len $host) 253) -}}
+{{- fail (printf "entrance.host %q is not a host name: write it in lower case, without scheme, port and path, such as shop.example" $host) -}}
 {{- end -}}
-{{- if regexMatch "^[0-9.]+$" $entrance.host -}}
-{{- fail (printf "entrance.host %q is an IP address: leave it out, because without a name clients can use any IP address" $entrance.host) -}}
+{{- if regexMatch "^[0-9.]+$" $host -}}
+{{- fail (printf "entrance.host %q is an IP address: leave it out, because without a name clients can use any IP address" $host) -}}
 {{- end -}}
 {{- range $entrance.trustedProxies -}}
 {{- include "checks.network" (dict "where" "entrance.trustedProxies" "network" .) -}}
