@@ -78,6 +78,12 @@ redis: {external: {order: ['a:1+b:1'], stock: ['b:1'], payment: ['c:1']}}
     a shard has one node or three
 redis: {external: {order: ['a:1+b:1+c'], stock: ['b:1'], payment: ['c:1']}}
     "c" is not host:port
+redis: {external: {order: ['a:1'], stock: ['A:1'], payment: ['c:1']}}
+    each shard of each service needs its own Redis
+redis: {external: {order: ['a:1', 'b:1', 'a:1'], stock: ['c:1'], payment: ['d:1']}}
+    redis.external lists a:1 twice
+redis: {external: {order: ['a:1+b:1+a:1'], stock: ['c:1'], payment: ['d:1']}}
+    redis.external lists a:1 twice
 redis: {keeper: {tokenSecret: a}}
     redis.keeper.tokenSecret has no effect without redis.replicas 3
 redis: {replicas: 3, maxmemoryMi: 2048, storage: {size: 9Gi}}

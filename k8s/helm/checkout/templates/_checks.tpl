@@ -152,6 +152,7 @@
 {{/* Check the addresses of the Redis servers that the chart does not create. */}}
 {{- define "checks.external" -}}
 {{- $external := .Values.redis.external -}}
+{{- $used := list -}}
 {{- range $service := list "order" "stock" "payment" -}}
 {{- $addresses := index ($external | default dict) . -}}
 {{- if and $external (not $addresses) -}}
@@ -170,6 +171,10 @@
 {{- fail (printf "redis.external: %q is not host:port: write it without scheme, user and path, and set redis.external.tls for TLS" .) -}}
 {{- end -}}
 {{- include "checks.port" (dict "where" (printf "redis.external.%s" $service) "address" .) -}}
+{{- if has (lower .) $used -}}
+{{- fail (printf "redis.external lists %s twice: each shard of each service needs its own Redis" .) -}}
+{{- end -}}
+{{- $used = append $used (lower .) -}}
 {{- end -}}
 {{- end -}}
 {{- $shards := (index $.Values .).shards | default (ternary 0 $.Values.shards (eq (int $.Values.shards) 1)) | int -}}
