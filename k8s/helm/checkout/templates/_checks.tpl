@@ -219,7 +219,16 @@ the first release. */}}
 {{- $order := lookup "apps/v1" "Deployment" $namespace "order-1" | default (lookup "apps/v1" "StatefulSet" $namespace "order") | default dict -}}
 {{- $env := dict -}}
 {{- $containers := ((($order.spec).template).spec).containers | default (list dict) -}}
-{{- range (first $containers).env }}{{ $_ := set $env .name (.value | default "") }}{{ end -}}
+{{- $password := dict -}}
+{{- range (first $containers).env -}}
+{{- $_ := set $env .name (.value | default "") -}}
+{{- if eq .name "REDIS_PASSWORD" }}{{ $password = (.valueFrom).secretKeyRef | default dict }}{{ end -}}
+{{- end -}}
+{{- $secret := lookup "v1" "Secret" $namespace "redis-password" | default dict -}}
+{{- if and $redis.password (eq (get $password "name") "redis-password") (get (($secret.metadata).annotations | default dict) "meta.helm.sh/release-name")
+  (ne ($secret.data).password ($redis.password | b64enc)) -}}
+{{- fail "redis.password is not the password in the Secret redis-password, which the pods have read. A change of the value restarts no pod: first change the Secret and restart the pods, as in \"Change the password\" in docs/deploy.md" -}}
+{{- end -}}
 {{- $system := default .Release.Name .Values.systemName -}}
 {{- if ne ($env.SYSTEM_NAME | default $system) $system -}}
 {{- fail (printf "systemName: the data belongs to the system %s, and the services would refuse it under the name %s: set systemName to %s" $env.SYSTEM_NAME $system $env.SYSTEM_NAME) -}}
@@ -255,6 +264,15 @@ the first release. */}}
 {{- $flavour := regexFind "(redis|valkey)-server" $command | trimSuffix "-server" -}}
 {{- if and $flavour (ne $flavour $redis.flavour) -}}
 {{- fail (printf "redis.flavour: %s runs %s, and %s cannot read its files: keep %s, or install a new system and copy the data" $name $flavour $redis.flavour $flavour) -}}
+{{- end -}}
+{{- range ternary ((first $containers).env | default list) list (eq $copies "3") -}}
+{{- with ternary ((.valueFrom).secretKeyRef) dict (eq .name "REDISCLI_AUTH") -}}
+{{- $old := get ((lookup "v1" "Secret" $namespace .name | default dict).data | default dict) .key -}}
+{{- $new := get ((lookup "v1" "Secret" $namespace (include "secretName" $) | default dict).data | default dict) (include "secretKey" $) -}}
+{{- if and (ne (printf "%s/%s" .name .key) (printf "%s/%s" (include "secretName" $) (include "secretKey" $))) (or (not $old) (ne $old $new)) -}}
+{{- fail (printf "redis.existingSecret: %s has its password from the key %s of the Secret %s. A rolling update to another password would never end: keep the Secret, and follow \"Change the password\" in docs/deploy.md" $name .key .name) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- with (first (.volumeClaimTemplates | default (list dict))).spec -}}
 {{- $size := .resources.requests.storage -}}
