@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -87,11 +88,22 @@ func TestChangesOfLiveDataAreRefused(t *testing.T) {
 		"statefulsets/order-redis": redisSet,
 		"services/gateway": `{apiVersion: v1, kind: Service, metadata: {name: gateway,
 			annotations: {meta.helm.sh/release-name: checkout}}}`,
-		"persistentvolumeclaims/data-order-redis-0": `{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {
-			name: data-order-redis-0, labels: {app.kubernetes.io/instance: checkout}}}`,
+		"persistentvolumeclaims": fmt.Sprintf(claimOfRedis, "data-order-redis-0", "checkout"),
 	}
 	with := func(path, text string) map[string]string {
 		return map[string]string{path: text}
+	}
+	withPassword := map[string]string{
+		"deployments/order-1": strings.Replace(instanceSet, "valueFrom: {}",
+			"valueFrom: {secretKeyRef: {name: redis-password, key: password}}", 1),
+		"secrets/redis-password": `{apiVersion: v1, kind: Secret, metadata: {name: redis-password,
+			annotations: {meta.helm.sh/release-name: checkout}}, data: {password: b2xk}}`, // "old"
+	}
+	threeNodes := map[string]string{
+		"statefulsets/order-redis-0": `{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: order-redis-0}, spec: {
+			template: {spec: {initContainers: [{command: [sh, /scripts/redis-start, redis-server], env: [{name: REDISCLI_AUTH,
+			valueFrom: {secretKeyRef: {name: mine, key: a}}}]}]}}}}`,
+		"secrets/mine": "{apiVersion: v1, kind: Secret, metadata: {name: mine}, data: {a: b2xk, b: b2xk, c: bmV3}}",
 	}
 	const same = "redis: {storage: {size: 20Gi, class: fast}}"
 	for _, c := range []struct {
@@ -115,15 +127,22 @@ func TestChangesOfLiveDataAreRefused(t *testing.T) {
 		}, "already contains the release other of this chart"},
 		// Helm itself rejects a Service that belongs to no release.
 		{"{}", with("services/gateway", "{apiVersion: v1, kind: Service, metadata: {name: gateway}}"), ""},
-		{"{}", with("persistentvolumeclaims/data-order-redis-0",
-			strings.Replace(live["persistentvolumeclaims/data-order-redis-0"], "instance: checkout", "instance: old", 1)),
-			"contains the data of the release old (claim data-order-redis-0): install the chart as old"},
 		{"{}", with("statefulsets/order", instanceSet), ""}, // instances of an older chart
 		{"{}", with("deployments/order-1", strings.Replace(instanceSet, "value: checkout", "value: shop", 1)),
 			"systemName: the data belongs to the system shop"},
 		{"systemName: shop", with("deployments/order-1", instanceSet), "set systemName to checkout"},
 		{"{}", with("deployments/order-1", strings.Replace(instanceSet, "order-redis-0", "a.example", 1)),
 			"the data of this system is in a.example:6379. Without redis.external, the system would start empty"},
+		{"redis: {password: new}", withPassword, "first change the Secret and restart the pods"},
+		{"redis: {password: old}", withPassword, ""},
+		{"redis: {existingSecret: mine}", withPassword, ""},                                                    // the pods get the new Secret, and restart
+		{"redis: {password: new}", with("secrets/redis-password", withPassword["secrets/redis-password"]), ""}, // no pods
+		{"redis: {replicas: 3, existingSecret: mine, existingSecretKey: a}", threeNodes, ""},
+		{"redis: {replicas: 3, existingSecret: mine, existingSecretKey: b}", threeNodes, ""}, // the same password
+		{"redis: {replicas: 3, existingSecret: mine, existingSecretKey: c}", threeNodes,
+			"order-redis-0 has its password from the key a of the Secret mine"},
+		{"redis: {replicas: 3, existingSecret: other, existingSecretKey: a}", threeNodes, "keep the Secret, and follow"},
+		{"redis: {replicas: 3}", threeNodes, "keep the Secret, and follow"},
 	} {
 		err := upgrade(t, c.values, c.objects)
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {

@@ -3,6 +3,9 @@ package main
 import (
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -138,5 +141,46 @@ func TestShardsAreNeverRemoved(t *testing.T) {
 		if (err == nil) != (c.refused == "") || err != nil && !strings.Contains(err.Error(), c.refused) {
 			t.Errorf("%s in a cluster with %v: got the error %v, want %q", c.values, c.objects, err, c.refused)
 		}
+	}
+}
+
+// TestOutputCanBeAppliedAgain checks that kubectl can apply the output with other values later: Kubernetes allows no
+// change of a Job or a Pod. The documents must leave out the Pod of `helm test`, because kubectl would create it.
+func TestOutputCanBeAppliedAgain(t *testing.T) {
+	apply := func(values string) *system {
+		rendered, err := render(root, parse(t, values))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name := range rendered {
+			if strings.HasPrefix(name, "tests/") { // --skip-tests
+				delete(rendered, name)
+			}
+		}
+		return parseSystem(t, rendered)
+	}
+	before, after := apply(replicated), apply("{nodeSelector: {disk: ssd}, "+strings.TrimPrefix(replicated, "{"))
+	if len(before.objects["Job"]) == 0 || len(after.objects["Pod"]) != 0 {
+		t.Errorf("got %d Jobs and the Pods %v, want Jobs only", len(before.objects["Job"]), after.objects["Pod"])
+	}
+	for name, job := range before.objects["Job"] {
+		if changed := after.objects["Job"][name]; changed != nil && !reflect.DeepEqual(changed, job) {
+			t.Errorf("the Job %s has other contents with another node selector, want another name", name)
+		}
+	}
+	text, err := os.ReadFile(filepath.Join(root, "docs/deploy.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for line := range strings.Lines(string(text)) {
+		if strings.Contains(line, "helm template") && strings.Contains(line, "kubectl apply") {
+			if found++; !strings.Contains(line, "--skip-tests") {
+				t.Errorf("docs/deploy.md: %s lacks --skip-tests", strings.TrimSpace(line))
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("docs/deploy.md: got no command with `helm template` and `kubectl apply`, want one")
 	}
 }

@@ -24,8 +24,8 @@ func at(values map[string]any, path []string) map[string]any {
 	return values
 }
 
-// TestNullMeansTheDefault sets each value to null, which removes the value in Helm. The chart must either refuse that,
-// or render what it renders with the default.
+// TestNullMeansTheDefault sets each value to null, which removes the value in Helm. The chart must either refuse that
+// as a missing property, or render what it renders with the default.
 func TestNullMeansTheDefault(t *testing.T) {
 	const base = "{backup: {enabled: true}, redis: {replicas: 3}, gateway: {autoscale: {maxReplicas: 5}}}"
 	same, err := render(root, parse(t, base))
@@ -48,6 +48,9 @@ func TestNullMeansTheDefault(t *testing.T) {
 			got, err := render(root, null)
 			if err == nil && !maps.Equal(got, want) && !slices.Contains(ownDefaults, name) {
 				t.Errorf("render with null for %s: the output differs from that of the default, want an error", name)
+			}
+			if err != nil && !strings.Contains(err.Error(), "missing property '"+key+"'") {
+				t.Errorf("render with null for %s: got the error %v, want the missing property %s", name, err, key)
 			}
 			if below, ok := value.(map[string]any); ok {
 				walk(below, path)

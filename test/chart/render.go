@@ -22,11 +22,16 @@ const (
 // render renders the chart like `helm template`. It returns the output by template name, such as "order.yaml". The
 // argument root is the root of the repository.
 func render(root string, values map[string]any) (map[string]string, error) {
+	return renderAs(root, release, "default", values)
+}
+
+// renderAs is like render, for a release and a namespace with these names.
+func renderAs(root, release, namespace string, values map[string]any) (map[string]string, error) {
 	chart, err := loader.Load(filepath.Join(root, chartDir))
 	if err != nil {
 		return nil, err
 	}
-	given, err := chartutil.ToRenderValues(chart, values, chartutil.ReleaseOptions{Name: release, Namespace: "default"},
+	given, err := chartutil.ToRenderValues(chart, values, chartutil.ReleaseOptions{Name: release, Namespace: namespace},
 		chartutil.DefaultCapabilities)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -118,7 +119,12 @@ func (s *system) add(t *testing.T, file, text string) {
 		APIVersion, Kind string
 		Metadata         struct{ Name string }
 	}
-	if err := yaml.Unmarshal([]byte(text), &head); err != nil {
+	// yaml.Unmarshal would convert a number to a string if the Go type has a string. The API server refuses the number.
+	asJSON, err := yaml.YAMLToJSONStrict([]byte(text))
+	if err == nil {
+		err = json.Unmarshal(asJSON, &head)
+	}
+	if err != nil {
 		t.Fatalf("parse %s: %v\n%s", file, err, text)
 	}
 	empty := object[head.APIVersion+" "+head.Kind]
@@ -126,7 +132,9 @@ func (s *system) add(t *testing.T, file, text string) {
 		t.Fatalf("parse %s: unknown kind %s %s\n%s", file, head.APIVersion, head.Kind, text)
 	}
 	o := empty()
-	if err := yaml.UnmarshalStrict([]byte(text), o); err != nil {
+	decoder := json.NewDecoder(bytes.NewReader(asJSON))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(o); err != nil {
 		t.Errorf("parse %s: %s %s: %v", file, head.Kind, head.Metadata.Name, err)
 	}
 	if s.objects[head.Kind] == nil {

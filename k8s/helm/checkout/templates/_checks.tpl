@@ -20,7 +20,7 @@
 {{- if and ($redis.keeper).tokenSecret (eq $copies 1) -}}
 {{- fail "redis.keeper.tokenSecret has no effect without redis.replicas 3: a single shard has no keeper" -}}
 {{- end -}}
-{{- $base := regexReplaceAll "[@:].*" (base $redis.image) "" -}}
+{{- $base := regexReplaceAll "[@:].*" (base ($redis.image | default "")) "" -}}
 {{- if and (has $base (list "redis" "valkey")) (ne $base $redis.flavour) -}}
 {{- fail (printf "redis.image %s does not fit redis.flavour %s: set redis.flavour to %s" $redis.image $redis.flavour $base) -}}
 {{- end -}}
@@ -45,6 +45,12 @@
 {{- range prepend (.except | default list) .cidr -}}
 {{- include "checks.network" (dict "where" "networkPolicy.metricsFrom" "network" .) -}}
 {{- end -}}
+{{- $cidr := .cidr -}}
+{{- range .except -}}
+{{- if not (include "contains.network" (list $cidr .)) -}}
+{{- fail (printf "networkPolicy.metricsFrom: the exception %s is not a part of %s: list only smaller networks inside it" . $cidr) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- range (.Values.access).corsOrigins -}}
@@ -62,6 +68,9 @@
 {{- if and $account.annotations (not $account.create) -}}
 {{- fail "serviceAccount.annotations has no effect while serviceAccount.create is false: set it to true, or annotate the existing account yourself" -}}
 {{- end -}}
+{{- if has $account.name (list "backup" "keeper-token" "redis-password") -}}
+{{- fail (printf "serviceAccount.name cannot be %s: the chart has an account with this name, which has more permissions" $account.name) -}}
+{{- end -}}
 
 {{- range $where, $labels := dict
   "machine.pod.labels" (.Values.machine.pod).labels "redis.pod.labels" ($redis.pod).labels "gateway.pod.labels" ($gateway.pod).labels
@@ -75,33 +84,7 @@
 {{- end -}}
 {{- end -}}
 
-{{- /* Variables that the chart sets itself. Of two variables with the same name, Kubernetes would use the last one. */ -}}
-{{- $own := dict
-  "machine" (list "MACHINE_ID" "POD_INDEX" "POD_NAME" "REDIS_ADDRS" "REDIS_USERNAME" "REDIS_PASSWORD" "REDIS_TLS" "REDIS_DURABLE" "REDIS_DISK" "SSL_CERT_FILE" "SYSTEM_NAME"
-    "ORDER_SERVICE_URL" "STOCK_SERVICE_URL" "PAYMENT_SERVICE_URL" "BATCH_INIT" "BATCH_LIMIT" "IDEMPOTENCY_KEY_LIMIT" "CONSOLE" "LISTS" "WDM_DEBUG"
-    "INTERNAL_TOKEN" "ALLOWED_HOSTS" "CORS_ORIGINS" "CLIENT_TRACES" "LOG_FORMAT" "OTEL_EXPORTER_OTLP_ENDPOINT" "GIN_MODE" "GOMEMLIMIT"
-    "PORT" "INTERNAL_PORT" "METRICS_PORT" "BIND")
-  "redis" (list "REDISCLI_AUTH" "REDIS_MIN_FREE_KIB")
-  "gateway" (list "ACCESS_LOG" "CORS_ORIGINS" "CLIENT_TRACES") -}}
-{{- range $component, $names := $own -}}
-{{- range ((index $.Values $component).pod).env -}}
-{{- if has .name $names -}}
-{{- fail (printf "%s.pod.env cannot contain %s, because the chart sets it from another value" $component .name) -}}
-{{- end -}}
-{{- end -}}
-{{- range ((index $.Values $component).pod).volumes -}}
-{{- if has .name (list "config" "data" "redis-ca" "scripts" "tmp") -}}
-{{- fail (printf "%s.pod.volumes cannot contain %s, because the chart has a volume with this name" $component .name) -}}
-{{- end -}}
-{{- end -}}
-{{- $volumes := list -}}
-{{- range ((index $.Values $component).pod).volumes }}{{ $volumes = append $volumes .name }}{{ end -}}
-{{- range ((index $.Values $component).pod).volumeMounts -}}
-{{- if not (has .name $volumes) -}}
-{{- fail (printf "%s.pod.volumeMounts names the volume %s, which %s.pod.volumes does not contain" $component .name $component) -}}
-{{- end -}}
-{{- end -}}
-{{- end -}}
+{{- include "checks.pods" . -}}
 {{- end }}
 
 {{/* Convert a size such as 10Gi to MiB. */}}
@@ -115,12 +98,13 @@
 {{- define "checks.entrance" -}}
 {{- $entrance := .Values.entrance -}}
 {{- $kind := $entrance.kind -}}
+{{- $host := $entrance.host | default "" -}}
 {{- $label := "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?" -}}
-{{- if or (not (regexMatch (printf "^$|^([*][.])?%s([.]%s)*$" $label $label) $entrance.host)) (gt (len $entrance.host) 253) -}}
-{{- fail (printf "entrance.host %q is not a host name: write it in lower case, without scheme, port and path, such as shop.example" $entrance.host) -}}
+{{- if or (not (regexMatch (printf "^$|^([*][.])?%s([.]%s)*$" $label $label) $host)) (gt (len $host) 253) -}}
+{{- fail (printf "entrance.host %q is not a host name: write it in lower case, without scheme, port and path, such as shop.example" $host) -}}
 {{- end -}}
-{{- if regexMatch "^[0-9.]+$" $entrance.host -}}
-{{- fail (printf "entrance.host %q is an IP address: leave it out, because without a name clients can use any IP address" $entrance.host) -}}
+{{- if regexMatch "^[0-9.]+$" $host -}}
+{{- fail (printf "entrance.host %q is an IP address: leave it out, because without a name clients can use any IP address" $host) -}}
 {{- end -}}
 {{- range $entrance.trustedProxies -}}
 {{- include "checks.network" (dict "where" "entrance.trustedProxies" "network" .) -}}
@@ -168,6 +152,7 @@
 {{/* Check the addresses of the Redis servers that the chart does not create. */}}
 {{- define "checks.external" -}}
 {{- $external := .Values.redis.external -}}
+{{- $used := list -}}
 {{- range $service := list "order" "stock" "payment" -}}
 {{- $addresses := index ($external | default dict) . -}}
 {{- if and $external (not $addresses) -}}
@@ -186,6 +171,10 @@
 {{- fail (printf "redis.external: %q is not host:port: write it without scheme, user and path, and set redis.external.tls for TLS" .) -}}
 {{- end -}}
 {{- include "checks.port" (dict "where" (printf "redis.external.%s" $service) "address" .) -}}
+{{- if has (lower .) $used -}}
+{{- fail (printf "redis.external lists %s twice: each shard of each service needs its own Redis" .) -}}
+{{- end -}}
+{{- $used = append $used (lower .) -}}
 {{- end -}}
 {{- end -}}
 {{- $shards := (index $.Values .).shards | default (ternary 0 $.Values.shards (eq (int $.Values.shards) 1)) | int -}}
@@ -209,74 +198,5 @@
 {{- end -}}
 {{- if and ($external).caSecret (not $external.tls) -}}
 {{- fail "redis.external.caSecret has no effect while redis.external.tls is false" -}}
-{{- end -}}
-{{- end }}
-
-{{/* Refuse a second release in the namespace. This check must come first: the other comparisons with the cluster would find the objects of
-the first release. */}}
-{{- define "checks.release" -}}
-{{- $gateway := lookup "v1" "Service" .Release.Namespace "gateway" | default dict -}}
-{{- $owner := get (($gateway.metadata).annotations | default dict) "meta.helm.sh/release-name" -}}
-{{- if and $owner (ne $owner .Release.Name) -}}
-{{- fail (printf "the namespace %s already contains the release %s of this chart, and both would have the same names: use another namespace" .Release.Namespace $owner) -}}
-{{- end -}}
-{{- end }}
-
-{{/* Compare the values with the objects in the cluster. `helm template` finds no objects; then the API server refuses a wrong change. */}}
-{{- define "checks.live" -}}
-{{- $namespace := .Release.Namespace -}}
-{{- $redis := .Values.redis -}}
-{{- include "checks.release" . -}}
-{{- $order := lookup "apps/v1" "Deployment" $namespace "order-1" | default (lookup "apps/v1" "StatefulSet" $namespace "order") | default dict -}}
-{{- $env := dict -}}
-{{- $containers := ((($order.spec).template).spec).containers | default (list dict) -}}
-{{- range (first $containers).env }}{{ $_ := set $env .name (.value | default "") }}{{ end -}}
-{{- $system := default .Release.Name .Values.systemName -}}
-{{- if ne ($env.SYSTEM_NAME | default $system) $system -}}
-{{- fail (printf "systemName: the data belongs to the system %s, and the services would refuse it under the name %s: set systemName to %s" $env.SYSTEM_NAME $system $env.SYSTEM_NAME) -}}
-{{- end -}}
-{{- if and $env.REDIS_ADDRS (not $redis.external) (not (regexMatch "^order-redis-0(-0)?:" $env.REDIS_ADDRS)) -}}
-{{- fail (printf "redis.external: the data of this system is in %s. Without redis.external, the system would start empty: back up the data, restore it to a new release, and uninstall this one" $env.REDIS_ADDRS) -}}
-{{- end -}}
-{{- range $service := list "order" "stock" "payment" -}}
-{{- $name := printf "%s-redis" $service -}}
-{{- $single := lookup "v1" "PersistentVolumeClaim" $namespace (printf "data-%s-0" $name) | default dict -}}
-{{- $node := lookup "v1" "PersistentVolumeClaim" $namespace (printf "data-%s-0-0" $name) | default dict -}}
-{{- $claim := $single | default $node -}}
-{{- $owner := get (($claim.metadata).labels | default dict) "app.kubernetes.io/instance" -}}
-{{- if and $owner (ne $owner $.Release.Name) -}}
-{{- fail (printf "the namespace %s contains the data of the release %s (claim %s): install the chart as %s to use it, or use another namespace" $namespace $owner $claim.metadata.name $owner) -}}
-{{- end -}}
-{{- $set := lookup "apps/v1" "StatefulSet" $namespace $name | default dict -}}
-{{- $replicated := lookup "apps/v1" "StatefulSet" $namespace (printf "%s-0" $name) | default dict -}}
-{{- $copies := include "replicas" $ -}}
-{{- if and (eq $copies "3") (or $set $single) -}}
-{{- fail (printf "redis.replicas: %s has single shards. Run k8s/replicate first, which renames their volumes: see \"From single shards to replicated shards\" in docs/operations.md" $service) -}}
-{{- end -}}
-{{- if and (eq $copies "1") (not $redis.external) (or $replicated $node) -}}
-{{- fail (printf "redis.replicas: the shards of %s have three nodes. With one node each, they would start empty: set redis.replicas to 3" $service) -}}
-{{- end -}}
-{{- with $set.spec | default $replicated.spec -}}
-{{- $name := ternary $name (printf "%s-0" $name) (not (empty $set)) -}}
-{{- if $redis.external -}}
-{{- fail (printf "redis.external: the data of this system is in the StatefulSet %s. Back it up, restore it to the external servers, and delete the StatefulSet first" $name) -}}
-{{- end -}}
-{{- $containers := ((.template).spec).initContainers | default ((.template).spec).containers | default (list dict) -}}
-{{- $command := (first $containers).command | default list | join " " -}}
-{{- $flavour := regexFind "(redis|valkey)-server" $command | trimSuffix "-server" -}}
-{{- if and $flavour (ne $flavour $redis.flavour) -}}
-{{- fail (printf "redis.flavour: %s runs %s, and %s cannot read its files: keep %s, or install a new system and copy the data" $name $flavour $redis.flavour $flavour) -}}
-{{- end -}}
-{{- with (first (.volumeClaimTemplates | default (list dict))).spec -}}
-{{- $size := .resources.requests.storage -}}
-{{- if ne (include "mebibytes" $size) (include "mebibytes" $redis.storage.size) -}}
-{{- fail (printf "redis.storage.size: %s has volumes of %s, and Kubernetes does not change them to %s: follow \"Resize the volumes\" in docs/operations.md" $name $size $redis.storage.size) -}}
-{{- end -}}
-{{- $class := .storageClassName | default "" -}}
-{{- if ne $class ($redis.storage.class | default "") -}}
-{{- fail (printf "redis.storage.class: %s has volumes of class %q, and Kubernetes does not change it to %q: restore a backup to move the data to another class" $name $class $redis.storage.class) -}}
-{{- end -}}
-{{- end -}}
-{{- end -}}
 {{- end -}}
 {{- end }}

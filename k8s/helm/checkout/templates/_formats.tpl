@@ -13,6 +13,27 @@
 {{- end -}}
 {{- end }}
 
+{{/* Print "true" if the second network of a list is a part of the first one, and smaller. */}}
+{{- define "contains.network" -}}
+{{- $first := splitList "/" (first .) -}}
+{{- $second := splitList "/" (last .) -}}
+{{- $length := last $first | int -}}
+{{- if and (eq (contains ":" (first $first)) (contains ":" (first $second))) (lt $length (last $second | int))
+  (eq (include "bits" (first $first) | trunc $length) (include "bits" (first $second) | trunc $length)) }}true{{ end -}}
+{{- end }}
+
+{{/* The bits of an IP address, such as 00001010… for 10.0.0.0. */}}
+{{- define "bits" -}}
+{{- if contains ":" . -}}
+{{- $parts := splitList "::" . -}}
+{{- $head := compact (splitList ":" (first $parts)) -}}
+{{- $tail := compact (splitList ":" (rest $parts | join "")) -}}
+{{- range concat $head (repeat (len (concat $head $tail) | sub 8 | int) "0:" | splitList ":" | compact) $tail }}{{ printf "%016b" (int64 (print "0x" .)) }}{{ end -}}
+{{- else -}}
+{{- range splitList "." . }}{{ printf "%08b" (atoi .) }}{{ end -}}
+{{- end -}}
+{{- end }}
+
 {{/* Fail if .address ends with a port above 65535. .where: the name of the value */}}
 {{- define "checks.port" -}}
 {{- if gt (regexFind ":[0-9]+/?$" .address | trimPrefix ":" | trimSuffix "/" | atoi) 65535 -}}

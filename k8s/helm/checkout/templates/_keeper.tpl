@@ -11,7 +11,7 @@
       valueFrom: {fieldRef: {fieldPath: "metadata.labels['apps.kubernetes.io/pod-index']"}}
     - {name: REDIS_ADDR, value: "127.0.0.1:6379"}
     - name: REDIS_PASSWORD
-      valueFrom: {secretKeyRef: {name: {{ include "secretName" . }}, key: {{ include "secretKey" . }}}}
+      valueFrom: {secretKeyRef: {name: {{ include "secretName" . | quote }}, key: {{ include "secretKey" . | quote }}}}
     - {name: STATE_FILE, value: /data/keeper.json} # on the volume of the data, so that both are lost together
     - {name: LOG_FORMAT, value: {{ .Values.observability.logFormat }}}
   {{- include "keeper.resources" . | nindent 2 }}
@@ -34,7 +34,7 @@
 - {name: NODES, value: {{ include "nodes" (dict "name" .name "port" 6379) | quote }}}
 - {name: KEEPERS, value: {{ include "nodes" (dict "name" .name "port" 7000) | quote }}}
 - name: KEEPER_TOKEN
-  valueFrom: {secretKeyRef: {name: {{ include "tokenSecret" . }}, key: token}}
+  valueFrom: {secretKeyRef: {name: {{ include "tokenSecret" . | quote }}, key: token}}
 {{- end }}
 
 {{- define "keeper.resources" -}}

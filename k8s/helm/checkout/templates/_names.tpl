@@ -1,7 +1,7 @@
 {{/* Labels that select the pods of a component. Pod templates have no other labels, so that an upgrade restarts only changed pods. */}}
 {{- define "selector" -}}
 app.kubernetes.io/name: {{ .name }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{/* Labels that select pod number .index of a StatefulSet, or the pods of instance .index. Kubernetes sets the label pod-index on pods of a

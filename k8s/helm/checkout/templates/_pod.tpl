@@ -18,15 +18,15 @@ machine.pod, redis.pod or gateway.pod from the values, if any. .account: a servi
 {{- define "pod" -}}
 automountServiceAccountToken: {{ not (empty .account) }}
 {{- with .account | default (include "serviceAccount" .) }}
-serviceAccountName: {{ . }}
+serviceAccountName: {{ . | quote }}
 {{- end }}
 enableServiceLinks: false
 {{- with .Values.image.pullSecrets }}
 imagePullSecrets: {{- range . }}
-  - name: {{ . }}
+  - name: {{ . | quote }}
 {{- end }}{{ end }}
 {{- with .Values.priorityClass }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- with merge (dict) ((.pod).nodeSelector | default dict) (.Values.nodeSelector | default dict) }}
 nodeSelector: {{- toYaml . | nindent 2 }}
@@ -42,7 +42,7 @@ affinity: {{- toYaml . | nindent 2 }}
 {{- define "tolerations" -}}
 {{- if .stateless }}
 {{- range list "unreachable" "not-ready" }}
-- {key: node.kubernetes.io/{{ . }}, operator: Exists, effect: NoExecute, tolerationSeconds: {{ $.Values.lostNodeSeconds | default 5 }}}
+- {key: node.kubernetes.io/{{ . }}, operator: Exists, effect: NoExecute, tolerationSeconds: {{ $.Values.lostNodeSeconds | default 5 | int64 }}}
 {{- end }}
 {{- else }}
 []
@@ -80,10 +80,11 @@ securityContext:
   capabilities: {drop: [ALL]}
 {{- end }}
 
+{{/* Helm reads a number in a values file as a float64, and prints 1000000 as 1e+06. So convert each number to int64. */}}
 {{- define "resources" -}}
 resources:
-  requests: {cpu: {{ .cpu }}, memory: {{ .memoryMi }}Mi}
-  limits: {memory: {{ .memoryMi }}Mi}
+  requests: {cpu: {{ .cpu }}, memory: {{ int64 .memoryMi }}Mi}
+  limits: {memory: {{ int64 .memoryMi }}Mi}
 {{- end }}
 
 {{/* A Service for the pod with number .index. The Service's address stays the same when the pod is replaced. .unready: the Service also

@@ -1,6 +1,6 @@
 {{/* Network policies between the components of this release. */}}
 {{- define "peer" -}}
-podSelector: {matchLabels: {app.kubernetes.io/name: {{ .name }}, app.kubernetes.io/instance: {{ .Release.Name }}}}
+podSelector: {matchLabels: {app.kubernetes.io/name: {{ .name }}, app.kubernetes.io/instance: {{ .Release.Name | quote }}}}
 {{- end }}
 
 {{/* .service: the service, .peers: the services that .service calls, .callers: the services that call .service */}}

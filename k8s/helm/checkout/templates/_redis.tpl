@@ -73,7 +73,7 @@ spec:
           imagePullPolicy: {{ .Values.image.pullPolicy }}
           # The image's own entrypoint would load unused modules. redis-start prepares the data directory and waits while the disk is full.
           command: [sh, /scripts/redis-start, {{ $redis.flavour }}-server]
-          args: [--dir, /data, --appendonly, "yes", --appendfsync, always, --save, "", --maxmemory, {{ $redis.maxmemoryMi }}mb,
+          args: [--dir, /data, --appendonly, "yes", --appendfsync, always, --save, "", --maxmemory, {{ int64 $redis.maxmemoryMi }}mb,
                  --maxmemory-policy, noeviction, --requirepass, $(REDISCLI_AUTH)
                  {{- if .shard }}, --masterauth, $(REDISCLI_AUTH),
                  --repl-diskless-load, disabled, --repl-diskless-sync-delay, "0", --repl-timeout, "5", --repl-backlog-size, 64mb,
@@ -84,7 +84,7 @@ spec:
             - {name: redis, containerPort: 6379}
           env:
             - name: REDISCLI_AUTH # {{ $redis.flavour }}-cli reads this variable
-              valueFrom: {secretKeyRef: {name: {{ include "secretName" . }}, key: {{ include "secretKey" . }}}}
+              valueFrom: {secretKeyRef: {name: {{ include "secretName" . | quote }}, key: {{ include "secretKey" . | quote }}}}
             {{- with $redis.minFreeMi }}
             - {name: REDIS_MIN_FREE_KIB, value: {{ mul 1024 . | quote }}}
             {{- end }}
@@ -122,7 +122,7 @@ spec:
       spec:
         accessModes: [ReadWriteOnce]
         {{- with $redis.storage.class }}
-        storageClassName: {{ . }}
+        storageClassName: {{ . | quote }}
         {{- end }}
         resources: {requests: {storage: {{ $redis.storage.size }}}}
 ---
@@ -181,7 +181,7 @@ spec:
 {{- $external := $redis.external -}}
 {{- if or (not $external) $redis.existingSecret $redis.password -}}
 - name: REDIS_PASSWORD
-  valueFrom: {secretKeyRef: {name: {{ include "secretName" . }}, key: {{ include "secretKey" . }}}}
+  valueFrom: {secretKeyRef: {name: {{ include "secretName" . | quote }}, key: {{ include "secretKey" . | quote }}}}
 {{- end }}
 {{- if not $external }}
 - {name: REDIS_DISK, value: {{ $redis.storage.size }}}
@@ -218,7 +218,7 @@ volumeMounts:
 volumes:
 {{- if $external.caSecret }}
   - name: redis-ca
-    secret: {secretName: {{ $external.caSecret }}, items: [{key: {{ $external.caKey | default "ca.crt" }}, path: ca.crt}]}
+    secret: {secretName: {{ $external.caSecret | quote }}, items: [{key: {{ $external.caKey | default "ca.crt" | quote }}, path: ca.crt}]}
 {{- end }}
 {{- with .pod.volumes }}{{ toYaml . | nindent 2 }}{{ end }}
 {{- end }}

@@ -78,7 +78,7 @@ spec:
             - {name: WDM_DEBUG, value: {{ ternary "1" "0" .Values.debug | quote }}}
             {{- with (.Values.access).internalTokenSecret }}
             - name: INTERNAL_TOKEN
-              valueFrom: {secretKeyRef: {name: {{ . }}, key: token}}
+              valueFrom: {secretKeyRef: {name: {{ . | quote }}, key: token}}
             {{- end }}
             - {name: ALLOWED_HOSTS, value: {{ include "hosts" . | quote }}}
             {{- include "clients" . | nindent 12 }}

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// claimOfRedis is a list with the claim of a Redis. Its arguments are the name of the claim and the release.
+const claimOfRedis = `{apiVersion: v1, kind: PersistentVolumeClaimList, items: [{apiVersion: v1, kind: PersistentVolumeClaim,
+	metadata: {name: %s, labels: {app.kubernetes.io/instance: %s}},
+	spec: {storageClassName: fast, resources: {requests: {storage: 20Gi}}}}]}`
+
+// TestKeptVolumes checks which values the chart refuses because of volumes that an earlier installation has left.
+func TestKeptVolumes(t *testing.T) {
+	kept := map[string]string{"persistentvolumeclaims": fmt.Sprintf(claimOfRedis, "data-stock-redis-1", "checkout")}
+	external := map[string]string{
+		"persistentvolumeclaims": kept["persistentvolumeclaims"],
+		"deployments/order-1":    strings.Replace(instanceSet, "order-redis-0", "a.example", 1),
+	}
+	live := map[string]string{
+		"persistentvolumeclaims":   kept["persistentvolumeclaims"],
+		"statefulsets/stock-redis": strings.Replace(redisSet, "order", "stock", 1),
+	}
+	for _, c := range []struct {
+		values  string
+		objects map[string]string
+		want    string // part of the error; empty: no error
+	}{
+		{"{shards: 2}", kept, ""}, // 10Gi of the default class
+		{"{shards: 2, redis: {storage: {size: 20Gi, class: fast}}}", kept, ""},
+		{"{shards: 2, redis: {storage: {size: 21Gi}}}", kept, "data-stock-redis-1 of an earlier installation requests 20Gi"},
+		{"{shards: 2, redis: {storage: {class: slow}}}", kept, "set redis.storage.class to fast"},
+		{externalValues, kept, "the external servers do not have it"},
+		{externalValues, external, ""}, // the system runs with the external servers
+		{"{shards: 2, redis: {storage: {size: 21Gi}}}", live, `follow "Resize the volumes" in docs/operations.md`},
+		{"{shards: 3, redis: {replicas: 3, storage: {size: 30Gi}}}", map[string]string{
+			"persistentvolumeclaims": fmt.Sprintf(claimOfRedis, "data-stock-redis-2-1", "checkout")}, "requests 20Gi, which is less"},
+		{"{shards: 2}", map[string]string{"persistentvolumeclaims": fmt.Sprintf(claimOfRedis, "data-stock-redis-1", "old")},
+			"contains the data of the release old (claim data-stock-redis-1): install the chart as old"},
+		{"{}", map[string]string{"persistentvolumeclaims": fmt.Sprintf(claimOfRedis, "data-shop-redis-0", "old")}, ""},
+	} {
+		err := upgrade(t, c.values, c.objects)
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("render with %s: got error %v, want %q in it", c.values, err, c.want)
+		}
+	}
+}
