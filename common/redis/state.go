@@ -59,9 +59,12 @@ func (s *Shard) Problem() Reason { return s.state.Load().reason }
 func (s *Shard) Replicated() bool { return s.trailer.replicated || s.engine }
 
 // Silent returns the time since the last reply of a shard that is unreachable, is loading its data or has no primary.
-// The primary of a replicated shard counts only if a replica confirms its writes. Silent returns 0 for other shards.
+// The primary of a replicated shard counts only if a replica confirms its writes. A shard may still reply to some
+// commands, for example while its writes are paused. So Silent returns the time since the problem began if this time is
+// longer. Silent returns 0 for other shards.
 func (s *Shard) Silent() time.Duration {
-	switch now := s.state.Load(); {
+	now := s.state.Load()
+	switch {
 	case now.level > unavailable:
 		return 0
 	case now.reason == Unreachable, now.reason == Loading:
@@ -70,7 +73,11 @@ func (s *Shard) Silent() time.Duration {
 	default:
 		return 0
 	}
-	return time.Since(clockOrigin) - s.lastReply()
+	silent := time.Since(clockOrigin) - s.lastReply()
+	if now.since.IsZero() {
+		return silent
+	}
+	return max(silent, time.Since(now.since))
 }
 
 // lastReply returns the time of the last reply, as time since clockOrigin, or 0 if the shard has never replied. A reply
