@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"checkout/common/api"
@@ -41,6 +42,10 @@ var errUnhealthy = errors.New("redis: the shard is unhealthy")
 // wraps api.Unavailable, because the outcome may be unknown: a script without permission for one of its commands may
 // have run in part.
 var ErrRefused = fmt.Errorf("refused: %w", api.Unavailable)
+
+// ErrWrongType is the error of a command on a key with a wrong type, for example after a change by hand. The shard
+// serves all other keys. ErrWrongType wraps api.Unavailable.
+var ErrWrongType = fmt.Errorf("a key has the wrong type: %w", api.Unavailable)
 
 // Healthy reports whether the shard serves reads. A healthy shard may refuse writes, see Writable.
 func (s *Shard) Healthy() bool { return s.state.Load().level > unavailable }
@@ -156,6 +161,9 @@ func (s *Shard) failed(ctx context.Context, command string, needs level, keys []
 	}
 	if err = s.Failed(ctx, command, err); refused {
 		return fmt.Errorf("shard %d: %w", s.Index, ErrRefused)
+	}
+	if strings.HasPrefix(string(reply), "WRONGTYPE ") {
+		return fmt.Errorf("shard %d: %w", s.Index, ErrWrongType)
 	}
 	return err
 }

@@ -88,6 +88,13 @@ func (s *Store) Silent(id string) (silent time.Duration, replicated bool) {
 	return shard.Silent(), shard.Replicated()
 }
 
+// Unreadable reports whether an error means that an order cannot be read, although its shard replies: the key has the
+// wrong type, or a field has a wrong value.
+func Unreadable(err error) bool {
+	return errors.Is(err, redis.ErrWrongType) ||
+		err != nil && !errors.Is(err, api.Unavailable) && !errors.Is(err, api.Overloaded)
+}
+
 func undocumented(script *redis.Script, code int) error {
 	return fmt.Errorf("run script %q: unexpected result %d", script.Name(), code)
 }
