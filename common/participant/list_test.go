@@ -113,3 +113,17 @@ func TestListSkipsUnreadableObjects(t *testing.T) {
 		t.Errorf("got %v, want the first and the last of %v", all, ids)
 	}
 }
+
+// A counter on a Redis that was emptied is unavailable, and not missing.
+func TestAnEmptiedRedisHasNoMissingCounters(t *testing.T) {
+	t.Parallel()
+	counters, _, servers := openCounters(t, 1)
+	id, err := counters.Create(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	servers[0].Client.FlushAll(t.Context())
+	if _, err := counters.Find(t.Context(), id); !errors.Is(err, api.Unavailable) {
+		t.Errorf("got %v, want %v", err, api.Unavailable)
+	}
+}
