@@ -65,7 +65,9 @@ func (i *items) prices(ctx context.Context, ids []string) []api.Price {
 			continue // PriceUnknown
 		}
 		if !reply.Has(0) {
-			prices[n].Code = api.PriceNotFound
+			if at, err := i.Locate(ids[n]); err == nil && at.VerifyMissing(ctx) == nil {
+				prices[n].Code = api.PriceNotFound
+			}
 		} else if price := reply.Int(0); reply.Err() == nil {
 			prices[n] = api.Price{Code: api.PriceFound, Price: price}
 		}

@@ -1,6 +1,7 @@
 package participant
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -105,7 +106,11 @@ func (c *Counters) WaitFind(ctx context.Context, id string, read *redis.Read) (r
 	}
 	for i := range reply.Len() {
 		if !reply.Has(i) {
-			return redis.Reply{}, c.missing(id)
+			at, err := c.Locate(id)
+			if err == nil {
+				err = at.VerifyMissing(ctx)
+			}
+			return redis.Reply{}, cmp.Or(err, c.missing(id))
 		}
 	}
 	return reply, nil

@@ -3,6 +3,7 @@ package participant
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"sync"
 
 	"checkout/common/api"
@@ -47,7 +48,7 @@ func List[T any](
 		reads.Go(func() {
 			reply, err := at.Run(ctx, listScript, []string{at.Key(idsKey)}, args...)
 			if err == nil {
-				parts[i], err = readPart(reply, page.Limit, 1+len(prefixes), object)
+				parts[i], err = readPart(ctx, reply, page.Limit, 1+len(prefixes), object)
 			}
 			errs[i] = err
 		})
@@ -70,19 +71,23 @@ func lastOn(index, modulus, end int) int {
 }
 
 // readPart reads the reply of the script "list". The argument width is the number of values for each ID. If the reply
-// has more than limit IDs, the shard may have more objects.
-func readPart[T any](reply redis.Reply, limit, width int, object func(string, []int64) T) (list.Part[T], error) {
+// has more than limit IDs, the shard may have more objects. readPart skips objects with a value that is not a number.
+func readPart[T any](
+	ctx context.Context, reply redis.Reply, limit, width int, object func(string, []int64) T,
+) (list.Part[T], error) {
 	part := list.Part[T]{}
 	ids, values := reply.List(0), reply.List(1)
 	for i := range ids.Len() {
 		id, numbers := ids.String(i), make([]int64, width)
-		exists := true
+		exists, row := true, values.From(i*width)
 		for j := range numbers {
-			if exists = exists && values.Has(i*width+j); exists {
-				numbers[j] = values.Int(i*width + j)
+			if exists = exists && row.Has(j); exists {
+				numbers[j] = row.Int(j)
 			}
 		}
-		if exists {
+		if err := row.Err(); err != nil {
+			slog.ErrorContext(ctx, "skip unreadable object", "id", id, "error", err)
+		} else if exists {
 			part.Entries = append(part.Entries, list.Entry[T]{ID: id, Value: object(id, numbers)})
 		}
 		if i == limit {

@@ -6,10 +6,13 @@ import (
 	"slices"
 	"testing"
 
+	goredis "github.com/redis/go-redis/v9"
+
 	"checkout/common/api"
 	"checkout/common/cluster"
 	"checkout/common/list"
 	"checkout/common/participant"
+	"checkout/common/shard"
 	"checkout/common/testredis"
 )
 
@@ -91,5 +94,36 @@ func TestListReturnsEveryObjectOnce(t *testing.T) {
 				func(id string, _ []int64) string { return id })
 			return errors.Is(err, api.Unavailable)
 		})
+	}
+}
+
+// A list skips an object with a value that is not a number.
+func TestListSkipsUnreadableObjects(t *testing.T) {
+	t.Parallel()
+	counters, _, servers := openCounters(t, 1)
+	var ids []string
+	for i := range 3 {
+		id := shard.Mint(0)
+		ids = append(ids, id)
+		servers[0].Client.MSet(t.Context(), "{s0}i:"+id, i, "{s0}p:"+id, 1)
+		servers[0].Client.ZAdd(t.Context(), "{s0}ids", goredis.Z{Member: id})
+	}
+	servers[0].Client.Set(t.Context(), "{s0}i:"+ids[1], "many", 0)
+	if all, _ := pages(t, counters, 1); len(all) != 2 || all[0].id != ids[2] || all[1].id != ids[0] {
+		t.Errorf("got %v, want the first and the last of %v", all, ids)
+	}
+}
+
+// A counter on a Redis that was emptied is unavailable, and not missing.
+func TestAnEmptiedRedisHasNoMissingCounters(t *testing.T) {
+	t.Parallel()
+	counters, _, servers := openCounters(t, 1)
+	id, err := counters.Create(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	servers[0].Client.FlushAll(t.Context())
+	if _, err := counters.Find(t.Context(), id); !errors.Is(err, api.Unavailable) {
+		t.Errorf("got %v, want %v", err, api.Unavailable)
 	}
 }

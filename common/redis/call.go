@@ -166,6 +166,25 @@ func (r *Read) Wait(ctx context.Context) (Reply, error) {
 	return newReply(reply), nil
 }
 
+// VerifyMissing returns api.Unavailable if the shard has lost data since this instance has seen it. A caller whose read
+// has found nothing calls VerifyMissing before it reports that an object does not exist: on a single shard, a batch of
+// reads has no trailer, so the read may have found nothing because the Redis was emptied.
+func (s *Shard) VerifyMissing(ctx context.Context) error {
+	if s.trailer.replicated {
+		return nil
+	}
+	_, seen := s.identities.Sighting(s.Index)
+	reply, err := s.StartValues(s.Key(sequenceKey)).Wait(ctx)
+	if err != nil {
+		return err
+	}
+	if seen > 0 && (!reply.Has(0) || reply.Int(0) < seen) {
+		s.requestCheck() // which refuses the shard
+		return s.Unavailable()
+	}
+	return reply.Err()
+}
+
 // Fields returns the named fields of a hash in order.
 func (s *Shard) Fields(ctx context.Context, key string, fields ...string) (Reply, error) {
 	return s.StartFields(key, fields...).Wait(ctx)

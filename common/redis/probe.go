@@ -29,7 +29,7 @@ func probe(name, shebang string) *Script {
 const probeKey = "probe"
 
 // commandCall matches a call of a Redis command in a script.
-var commandCall = regexp.MustCompile(`redis\.call\('(\w+)'`)
+var commandCall = regexp.MustCompile(`redis\.p?call\('(\w+)'`)
 
 // commandsOf returns the Redis commands that the services use. One list has the read commands and the commands of
 // read-only scripts. The other list has the commands of all other scripts, of the trailer and of package cluster.

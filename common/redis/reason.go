@@ -16,6 +16,7 @@ const (
 	Denied      Reason = "denied"           // wrong user or password, or the user may not run a command
 	Replica     Reason = "replica"          // Redis is a replica of another Redis
 	Loading     Reason = "loading"          // Redis reads its data from disk
+	ManyClients Reason = "too-many-clients" // maxclients is reached
 	Busy        Reason = "busy"             // Redis runs a script that takes too long
 	MemoryFull  Reason = "memory-full"      // maxmemory is reached
 	DiskError   Reason = "disk-error"       // Redis cannot write its files
@@ -52,7 +53,7 @@ var refusals = []struct {
 	{"NOAUTH ", Denied, unavailable},
 	{"WRONGPASS ", Denied, unavailable},
 	{"DENIED ", Denied, unavailable}, // protected mode
-	{"ERR max number of clients", Unreachable, unavailable},
+	{"ERR max number of clients", ManyClients, unavailable},
 	{"LOADING ", Loading, unavailable},
 	{"MASTERDOWN ", Replica, unavailable},
 	{"UNBLOCKED ", Replica, unavailable}, // the primary of a replicated shard became a replica

@@ -160,6 +160,7 @@ func TestShardWithoutFreeConnections(t *testing.T) {
 			t.Fatalf("the shard is healthy after %v, want it unhealthy", time.Since(start))
 		}
 	}
+	testredis.Eventually(t, "the reason is known", func() bool { return at.Problem() == redis.ManyClients })
 	do(t, servers[0], "CONFIG SET maxclients 100")
 	eventuallyRunsScript(t, at, grows)
 }

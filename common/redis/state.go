@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"checkout/common/api"
@@ -42,6 +43,10 @@ var errUnhealthy = errors.New("redis: the shard is unhealthy")
 // have run in part.
 var ErrRefused = fmt.Errorf("refused: %w", api.Unavailable)
 
+// ErrWrongType is the error of a command on a key with a wrong type, for example after a change by hand. The shard
+// serves all other keys. ErrWrongType wraps api.Unavailable.
+var ErrWrongType = fmt.Errorf("a key has the wrong type: %w", api.Unavailable)
+
 // Healthy reports whether the shard serves reads. A healthy shard may refuse writes, see Writable.
 func (s *Shard) Healthy() bool { return s.state.Load().level > unavailable }
 
@@ -59,9 +64,12 @@ func (s *Shard) Problem() Reason { return s.state.Load().reason }
 func (s *Shard) Replicated() bool { return s.trailer.replicated || s.engine }
 
 // Silent returns the time since the last reply of a shard that is unreachable, is loading its data or has no primary.
-// The primary of a replicated shard counts only if a replica confirms its writes. Silent returns 0 for other shards.
+// The primary of a replicated shard counts only if a replica confirms its writes. A shard may still reply to some
+// commands, for example while its writes are paused. So Silent returns the time since the problem began if this time is
+// longer. Silent returns 0 for other shards.
 func (s *Shard) Silent() time.Duration {
-	switch now := s.state.Load(); {
+	now := s.state.Load()
+	switch {
 	case now.level > unavailable:
 		return 0
 	case now.reason == Unreachable, now.reason == Loading:
@@ -70,7 +78,11 @@ func (s *Shard) Silent() time.Duration {
 	default:
 		return 0
 	}
-	return time.Since(clockOrigin) - s.lastReply()
+	silent := time.Since(clockOrigin) - s.lastReply()
+	if now.since.IsZero() {
+		return silent
+	}
+	return max(silent, time.Since(now.since))
 }
 
 // lastReply returns the time of the last reply, as time since clockOrigin, or 0 if the shard has never replied. A reply
@@ -149,6 +161,9 @@ func (s *Shard) failed(ctx context.Context, command string, needs level, keys []
 	}
 	if err = s.Failed(ctx, command, err); refused {
 		return fmt.Errorf("shard %d: %w", s.Index, ErrRefused)
+	}
+	if strings.HasPrefix(string(reply), "WRONGTYPE ") {
+		return fmt.Errorf("shard %d: %w", s.Index, ErrWrongType)
 	}
 	return err
 }

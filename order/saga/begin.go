@@ -28,6 +28,7 @@ func (co *Coordinator) begin(ctx context.Context, orderID string, r Request) (st
 	defer func() { co.steps.begin.done(start, lost) }()
 	lastReply := start
 	attempt, after, joined := mintAttempt(r.Name), "", false
+	var failed error // of the last try
 	for tries := range backoff(ctx, start.Add(beginBudget)) {
 		if !joined && !r.connected() {
 			if lost == 0 {
@@ -47,7 +48,7 @@ func (co *Coordinator) begin(ctx context.Context, orderID string, r Request) (st
 			attempt, after = mintAttempt(r.Name), found.Attempt
 			found, err = co.store.Begin(ctx, orderID, attempt, after)
 		}
-		if err == nil {
+		if failed = err; err == nil {
 			lastReply = time.Now()
 		}
 		switch {
@@ -72,6 +73,9 @@ func (co *Coordinator) begin(ctx context.Context, orderID string, r Request) (st
 		case found.Code != store.CodeStale:
 			return found, nil
 		}
+	}
+	if failed != nil {
+		return store.Result{}, &stepError{order: orderID, step: "begin", err: errNoReply, cause: failed.Error()}
 	}
 	const cause = "the coordinator of the running attempt is slow or has died"
 	return store.Result{}, &stepError{order: orderID, step: "begin", err: errStillRunning, cause: cause}

@@ -81,8 +81,8 @@ func newMetrics() *Metrics {
 		confirmed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "checkout_confirmed_total", Help: "Decided attempts whose records were confirmed."}),
 		unreadable: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "checkout_unconfirmed_unreadable_total",
-			Help: "Entries of the set \"unconfirmed\" that could not be read. They are retried and counted every 10 s."}),
+			Name: "checkout_unreadable_entries_total",
+			Help: "Undecided orders and entries of the set \"unconfirmed\" that could not be read. Each try is counted."}),
 	}
 	stepDurations := histogram("checkout_step_duration_seconds",
 		"Duration of one step of a saga, including retries.", "step")

@@ -203,7 +203,7 @@ func (r *Recovery) recoverOrphans(ctx context.Context, shard *redis.Shard, by st
 		for _, o := range batch {
 			working.Go(func() {
 				r.recover(ctx, o.ID, func(ctx context.Context, claim time.Duration) (store.Result, error) {
-					return r.co.store.ClaimOrphan(ctx, o, claim)
+					return r.co.store.ClaimOrphan(ctx, shard, o, claim)
 				})
 			})
 		}

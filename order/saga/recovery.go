@@ -93,7 +93,7 @@ func (r *Recovery) recoverDue(ctx context.Context, shard *redis.Shard) (more boo
 	for _, id := range ids {
 		working.Go(func() {
 			r.recover(ctx, id, func(ctx context.Context, claim time.Duration) (store.Result, error) {
-				return r.co.store.Claim(ctx, id, claim)
+				return r.co.store.Claim(ctx, shard, id, claim)
 			})
 		})
 	}
@@ -110,6 +110,10 @@ func (r *Recovery) recover(
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recoverBudget)
 	defer cancel()
 	claimed, err := claim(ctx, r.claimFor(orderID))
+	if store.Unreadable(err) {
+		slog.ErrorContext(ctx, "skip undecided order", "order", orderID, "error", err)
+		r.co.unreadable.Inc()
+	}
 	if err != nil || claimed.Code == store.CodeNotFound {
 		return
 	}

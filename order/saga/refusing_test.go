@@ -65,18 +65,19 @@ func TestShardThatRefusesWrites(t *testing.T) {
 // The type "shards" is a coordinator with two shards of each service. Items, users and orders with the number i are on
 // shard i of their service.
 type shards struct {
-	t       *testing.T
-	servers map[string][]*testredis.Server
-	store   *store.Store
-	co      *Coordinator
+	t        *testing.T
+	servers  map[string][]*testredis.Server
+	clusters map[string]*cluster.Cluster
+	store    *store.Store
+	co       *Coordinator
 }
 
 func openShards(t *testing.T) *shards {
 	t.Helper()
-	s := &shards{t: t, servers: map[string][]*testredis.Server{}}
+	s := &shards{t: t, servers: map[string][]*testredis.Server{}, clusters: map[string]*cluster.Cluster{}}
 	open := func(service string, scripts []*redis.Script) *cluster.Cluster {
 		c, servers := testredis.Open(t, service, 2, scripts)
-		s.servers[service] = servers
+		s.servers[service], s.clusters[service] = servers, c
 		return c
 	}
 	s.store = store.New(open("order", store.Scripts))
@@ -107,15 +108,17 @@ func (s *shards) order(i int) string {
 	return id
 }
 
-// The method "do" runs a command on shard 0 of a service.
-func (s *shards) do(service, command string) {
+// The method "do" runs commands, separated by ";", on shard 0 of a service.
+func (s *shards) do(service, commands string) {
 	s.t.Helper()
-	var args []any
-	for _, word := range strings.Fields(command) {
-		args = append(args, word)
-	}
-	if err := s.servers[service][0].Client.Do(s.t.Context(), args...).Err(); err != nil {
-		s.t.Fatal(err)
+	for command := range strings.SplitSeq(commands, ";") {
+		var args []any
+		for _, word := range strings.Fields(command) {
+			args = append(args, word)
+		}
+		if err := s.servers[service][0].Client.Do(s.t.Context(), args...).Err(); err != nil {
+			s.t.Fatal(err)
+		}
 	}
 }
 

@@ -32,8 +32,8 @@ const (
 )
 
 // restartBudget replaces downBudget and beginBudget for a checkout that was in flight when the shard failed. The time
-// counts from the last reply of the shard. A restarted Redis usually replies within this time. Later checkouts do not
-// wait so long, so the number of waiting checkouts is bounded. See docs/adr/0024-restart-of-a-shard.md. Only tests
+// counts as in redis.Shard.Silent. A restarted Redis usually replies within this time. Later checkouts do not wait
+// so long, so the number of waiting checkouts is bounded. See docs/adr/0024-restart-of-a-shard.md. Only tests
 // change this variable.
 var restartBudget = 2 * time.Second
 

@@ -30,7 +30,8 @@ func (b Backlog) Oldest() time.Duration {
 	return oldest
 }
 
-// Backlog returns the backlog of a shard. The result has at most as many undecided orders as limit says.
+// Backlog returns the backlog of a shard. The result has at most as many undecided orders as limit says. It has no
+// unreadable orders, but counts them; recovery logs them.
 func (s *Store) Backlog(ctx context.Context, shard *redis.Shard, limit int) (Backlog, error) {
 	reply, err := shard.Run(ctx, backlogScript, []string{shard.Key(undecidedKey), shard.Key(unconfirmedKey)}, limit)
 	if err != nil {
@@ -45,16 +46,21 @@ func (s *Store) Backlog(ctx context.Context, shard *redis.Shard, limit int) (Bac
 	errs := []error{reply.Err(), ids.Err()}
 	for i, read := range reads {
 		order, err := read.Wait(ctx)
-		// If the deadline is missing, the order was decided meanwhile, and then removed or overwritten by batch_init.
-		if err == nil && order.Has(2) {
-			age := time.Duration(now-order.Int(2))*time.Millisecond + protocol.Deadline
-			b.Orders = append(b.Orders, api.Undecided{
-				OrderID: ids.String(i), UserID: order.String(1), Shard: shard.Index, Status: order.String(0),
-				AgeMS: max(0, age.Milliseconds()),
-			})
-			err = order.Err()
+		if err != nil && !Unreadable(err) {
+			errs = append(errs, err)
 		}
-		errs = append(errs, err)
+		// If the deadline is missing, the order was decided meanwhile, and then removed or overwritten by batch_init.
+		if err != nil || !order.Has(2) {
+			continue
+		}
+		age := time.Duration(now-order.Int(2))*time.Millisecond + protocol.Deadline
+		o := api.Undecided{
+			OrderID: ids.String(i), UserID: order.String(1), Shard: shard.Index, Status: order.String(0),
+			AgeMS: max(0, age.Milliseconds()),
+		}
+		if order.Err() == nil {
+			b.Orders = append(b.Orders, o)
+		}
 	}
 	return b, errors.Join(errs...)
 }

@@ -95,7 +95,7 @@ func (s *Store) History(ctx context.Context, id string) (History, error) {
 	}
 	fields := reply.List(1)
 	if !fields.Has(0) {
-		return History{}, fmt.Errorf("order %s: %w", id, api.OrderNotFound)
+		return History{}, missing(ctx, shard, id)
 	}
 	h := History{
 		State: fields.String(0), Attempt: fields.String(1), By: fields.String(2), Trace: fields.String(5), Now: reply.Int(0),

@@ -123,7 +123,7 @@ func TestScriptsRecordHistory(t *testing.T) {
 				for _, s := range []*Store{second, first} {
 					client.HSet(ctx, "{o0}"+orderKey(id), "lease", past)
 					client.ZAdd(ctx, "{o0}"+undecidedKey, redis.Z{Score: past, Member: id})
-					s.Claim(ctx, id, time.Minute)
+					s.Claim(ctx, s.Shards()[0], id, time.Minute)
 				}
 			}
 			first.Abort(ctx, id, firstAttempt, "given-up", Steps{})

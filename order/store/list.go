@@ -1,9 +1,11 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -169,7 +171,7 @@ func (s *Store) each(call func(*redis.Shard) (list.Part[Listed], error)) ([]list
 
 // The function "read" loads the orders with the given IDs and returns those that the query selects. It loads at most as
 // many orders as the argument "examine" says, and returns at most as many as the argument "limit" says. Further IDs
-// only show that the list continues.
+// only show that the list continues. Unreadable orders are logged and skipped, so that they do not end the list.
 func read(
 	ctx context.Context, q Query, limit, examine int, ids []string, locate func(string) *redis.Shard,
 ) (part list.Part[Listed], err error) {
@@ -184,12 +186,18 @@ func read(
 		reads[i] = at.StartFields(at.Key(orderKey(id)), listedFields...)
 	}
 	for i, read := range reads {
-		reply, readErr := read.Wait(ctx)
-		if err = errors.Join(err, readErr); err != nil || len(part.Entries) == limit || !reply.Has(0) {
+		reply, waitErr := read.Wait(ctx)
+		if err != nil || len(part.Entries) == limit {
 			continue // wait for all reads
 		}
 		o, parseErr := listed(ids[i], reply)
-		if err = parseErr; err == nil && q.selects(o) {
+		switch readErr := cmp.Or(waitErr, parseErr); {
+		case waitErr == nil && !reply.Has(0): // there is no such order
+		case Unreadable(readErr):
+			slog.ErrorContext(ctx, "skip unreadable order", "order", ids[i], "error", readErr)
+		case readErr != nil:
+			err = readErr
+		case q.selects(o):
 			part.Entries = append(part.Entries, list.Entry[Listed]{ID: o.ID, Value: o})
 			if len(part.Entries) == limit && (more || i+1 < len(ids)) {
 				part.Through = o.ID

@@ -38,9 +38,10 @@ func (r *replay) callOrder(step model.Step) (model.Code, error) {
 		got, err = r.store.Begin(r.ctx, replayOrder, attempt, r.attempts[step.After])
 	case model.Claim:
 		if r.orphan {
-			got, err = r.store.ClaimOrphan(r.ctx, Orphan{ID: replayOrder, by: "dead"}, 2500*time.Millisecond)
+			dead := Orphan{ID: replayOrder, by: "dead"}
+			got, err = r.store.ClaimOrphan(r.ctx, r.store.Shards()[0], dead, 2500*time.Millisecond)
 		} else {
-			got, err = r.store.Claim(r.ctx, replayOrder, 2500*time.Millisecond)
+			got, err = r.store.Claim(r.ctx, r.store.Shards()[0], replayOrder, 2500*time.Millisecond)
 		}
 	case model.Commit:
 		got, err = r.store.Commit(r.ctx, replayOrder, attempt, stock, credit, Steps{Credit: time.Millisecond})

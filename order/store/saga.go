@@ -68,14 +68,16 @@ func (s *Store) Close(ctx context.Context, id, attempt string) (Result, error) {
 	return s.saga(ctx, closeScript, id, undecidedSet, attempt, id)
 }
 
-// Claim assigns an undecided order to one recovery worker for a duration.
-func (s *Store) Claim(ctx context.Context, id string, duration time.Duration) (Result, error) {
-	return s.saga(ctx, claimScript, id, undecidedSet, id, milliseconds(duration), s.by)
+// Claim assigns an undecided order to one recovery worker for a duration. The caller passes the shard whose set has the
+// order, because Claim must also change entries that belong to no shard. If Unreadable is true for the error, the order
+// is due again after the duration.
+func (s *Store) Claim(ctx context.Context, at *redis.Shard, id string, duration time.Duration) (Result, error) {
+	return s.sagaAt(ctx, at, claimScript, id, undecidedSet, id, milliseconds(duration), s.by)
 }
 
 // ClaimOrphan is like Claim, for an order that a dead process worked on. The order need not be due.
-func (s *Store) ClaimOrphan(ctx context.Context, o Orphan, duration time.Duration) (Result, error) {
-	return s.saga(ctx, claimScript, o.ID, undecidedSet, o.ID, milliseconds(duration), s.by, o.by)
+func (s *Store) ClaimOrphan(ctx context.Context, at *redis.Shard, o Orphan, duration time.Duration) (Result, error) {
+	return s.sagaAt(ctx, at, claimScript, o.ID, undecidedSet, o.ID, milliseconds(duration), s.by, o.by)
 }
 
 // Cancel starts or continues the cancellation of an order. The caller passes the attempt that paid the order.
@@ -91,12 +93,19 @@ func (s *Store) Cancelled(ctx context.Context, id, attempt string, stock, credit
 
 // saga runs a script on an order and on sorted sets of the order's shard.
 func (s *Store) saga(ctx context.Context, script *redis.Script, id string, sets []string, args ...any) (Result, error) {
-	shard, key, err := s.locate(id)
+	shard, _, err := s.locate(id)
 	if err != nil {
 		return Result{}, err
 	}
+	return s.sagaAt(ctx, shard, script, id, sets, args...)
+}
+
+// sagaAt is like saga, for an order on the given shard.
+func (s *Store) sagaAt(
+	ctx context.Context, shard *redis.Shard, script *redis.Script, id string, sets []string, args ...any,
+) (Result, error) {
 	keys := make([]string, 1, 1+len(sets))
-	keys[0] = key
+	keys[0] = shard.Key(orderKey(id))
 	for _, set := range sets {
 		keys = append(keys, shard.Key(set))
 	}

@@ -107,11 +107,13 @@ func cancelledOf(attempt string, stock, credit []int) call {
 	}
 }
 
-func claim(ctx context.Context, s *Store) (Result, error) { return s.Claim(ctx, id, 10*time.Second) }
+func claim(ctx context.Context, s *Store) (Result, error) {
+	return s.Claim(ctx, s.Shards()[0], id, 10*time.Second)
+}
 
 // claimOrphan claims the order as an order of the dead instance "dead".
 func claimOrphan(ctx context.Context, s *Store) (Result, error) {
-	return s.ClaimOrphan(ctx, Orphan{ID: id, by: "dead"}, 10*time.Second)
+	return s.ClaimOrphan(ctx, s.Shards()[0], Orphan{ID: id, by: "dead"}, 10*time.Second)
 }
 
 // The function "by" replaces the incarnation in an order.

@@ -88,6 +88,13 @@ func (s *Store) Silent(id string) (silent time.Duration, replicated bool) {
 	return shard.Silent(), shard.Replicated()
 }
 
+// Unreadable reports whether an error means that an order cannot be read, although its shard replies: the key has the
+// wrong type, or a field has a wrong value.
+func Unreadable(err error) bool {
+	return errors.Is(err, redis.ErrWrongType) ||
+		err != nil && !errors.Is(err, api.Unavailable) && !errors.Is(err, api.Overloaded)
+}
+
 func undocumented(script *redis.Script, code int) error {
 	return fmt.Errorf("run script %q: unexpected result %d", script.Name(), code)
 }
@@ -111,7 +118,7 @@ func (s *Store) Find(ctx context.Context, id string) (Order, error) {
 		return Order{}, err
 	}
 	if len(fields) == 0 {
-		return Order{}, fmt.Errorf("order %s: %w", id, api.OrderNotFound)
+		return Order{}, missing(ctx, shard, id)
 	}
 	o := Order{ID: id, User: fields[userField], State: fields[stateField], Attempt: fields[attemptField]}
 	if o.Total, err = strconv.ParseInt(fields[totalField], 10, 64); err != nil {
@@ -130,6 +137,14 @@ func (s *Store) Find(ctx context.Context, id string) (Order, error) {
 	return o, nil
 }
 
+// The function "missing" returns the error for an order that a read did not find.
+func missing(ctx context.Context, shard *redis.Shard, id string) error {
+	if err := shard.VerifyMissing(ctx); err != nil {
+		return err
+	}
+	return fmt.Errorf("order %s: %w", id, api.OrderNotFound)
+}
+
 // Summary returns an order without its total and its lines.
 func (s *Store) Summary(ctx context.Context, id string) (Order, error) {
 	shard, key, err := s.locate(id)
@@ -141,7 +156,7 @@ func (s *Store) Summary(ctx context.Context, id string) (Order, error) {
 		return Order{}, err
 	}
 	if !reply.Has(0) {
-		return Order{}, fmt.Errorf("order %s: %w", id, api.OrderNotFound)
+		return Order{}, missing(ctx, shard, id)
 	}
 	o := Order{ID: id, State: reply.String(0), Attempt: reply.String(1), User: reply.String(2)}
 	return o, reply.Err()

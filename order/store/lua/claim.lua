@@ -6,6 +6,7 @@
 --         valid. If the order has another incarnation, the script returns {0}.
 -- returns {code, attempt, reason, not-after time of refunds, all fields of the order}
 --   5 ABORTING   8 REFUNDING   10 RUNNING, and the lease has expired or the incarnation of the order is dead
+-- or an error: the key of the order has the wrong type. The order is due again after the duration of the claim.
 -- or {0}: there is nothing to do now. If a due order is decided or does not exist, the script removes its entry from the set
 -- "undecided".
 -- Safe to retry: the second call returns {0}, because the order is no longer due or, with ARGV 4, now has the incarnation of
@@ -15,7 +16,11 @@ local now = now_ms()
 if not due or not ARGV[4] and tonumber(due) > now then
   return { NOT_FOUND }
 end
-local f = redis.call('HMGET', KEYS[1], 's', 'a', 'r', 'lease', 'by', 'h', 'dl')
+local f = redis.pcall('HMGET', KEYS[1], 's', 'a', 'r', 'lease', 'by', 'h', 'dl')
+if f.err then -- try again later, so that this order does not hide others
+  redis.call('ZADD', KEYS[2], ms(now + ARGV[2]), ARGV[1])
+  return f
+end
 local code = ({ RUNNING = RUNNING, ABORTING = ABORTING, REFUNDING = REFUNDING })[f[1]]
 if ARGV[4] and f[5] ~= ARGV[4] then
   return { NOT_FOUND } -- another instance works on the order

@@ -3,9 +3,10 @@
 -- KEYS  1 undecided
 -- ARGV  1 prefix of the key of an order  2 limit  3 end: look at the orders with the next lower ranks; -1: at the last orders
 --       4.. incarnations that are connected to this shard
--- returns {first rank, ID, incarnation, ID, incarnation, ...}. Orders without an incarnation are not listed. If the first
--- rank is not 0, the next call passes it as the end. The calls go from the end of the set to its start. Orders leave the set at
--- any rank, which only lowers the ranks of other orders. Orders usually enter the set at the end. So the calls rarely skip one.
+-- returns {first rank, ID, incarnation, ID, incarnation, ...}. Orders without an incarnation or with a key of the wrong type are
+-- not listed. If the first rank is not 0, the next call passes it as the end. The calls go from the end of the set to its
+-- start. Orders leave the set at any rank, which only lowers the ranks of other orders. Orders usually enter the set at the end.
+-- So the calls rarely skip one.
 local connected = {}
 for i = 4, #ARGV do
   connected[ARGV[i]] = true
@@ -17,8 +18,8 @@ end
 local first = math.max(0, stop - tonumber(ARGV[2]))
 local orphans = { first }
 for _, id in ipairs(stop > 0 and redis.call('ZRANGE', KEYS[1], first, stop - 1) or {}) do
-  local by = redis.call('HGET', ARGV[1] .. id, 'by')
-  if by and not connected[by] then
+  local by = redis.pcall('HGET', ARGV[1] .. id, 'by') -- an error if the key has the wrong type
+  if type(by) == 'string' and not connected[by] then
     orphans[#orphans + 1] = id
     orphans[#orphans + 1] = by
   end

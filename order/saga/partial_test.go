@@ -1,0 +1,62 @@
+package saga
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"checkout/common/api"
+	"checkout/common/testredis"
+)
+
+// A shard that replies to some commands makes a checkout wait only if the checkout was in flight when the problem
+// began. A later checkout ends although nothing else limits its time: otherwise, the waiting checkouts would fill the
+// instance.
+func TestALaterCheckoutDoesNotAwaitAShardThatRepliesInPart(t *testing.T) {
+	faults := map[string]string{
+		"writes paused": "CLIENT PAUSE 600000 WRITE",
+		"maxclients":    "CONFIG SET maxclients 2;CLIENT KILL TYPE normal SKIPME yes",
+	}
+	for name, commands := range refusals {
+		faults[name] = commands[0]
+	}
+	for _, service := range []string{"order", "stock", "payment"} {
+		for name, commands := range faults {
+			t.Run(service+" "+name, func(t *testing.T) {
+				t.Parallel()
+				s := openShards(t)
+				s.co.total.after, s.co.forward.after = time.Hour, time.Hour
+				id, at := s.order(0), s.clusters[service].Shards()[0]
+				s.do(service, commands)
+				testredis.Eventually(t, "the shard has a problem", func() bool {
+					at.Hash(t.Context(), at.Key("none")) // uses the connection for scripts, so that its end is noticed
+					return !at.Writable()
+				})
+				ended := make(chan error)
+				go func() { ended <- s.co.Checkout(context.WithoutCancel(t.Context()), id, Request{}) }()
+				select {
+				case err := <-ended:
+					if !errors.Is(err, api.Unavailable) && !errors.Is(err, api.AttemptClosed) {
+						t.Errorf("checkout: got %v, want unavailable or closed", err)
+					}
+				case <-time.After(time.Minute):
+					t.Fatal("the checkout waits for the shard")
+				}
+			})
+		}
+	}
+}
+
+// If the time for a checkout ends while the order's shard does not reply, the error does not blame another attempt.
+func TestBeginWithoutAReplySaysSo(t *testing.T) {
+	t.Parallel()
+	s := openShards(t)
+	id := s.order(0)
+	s.servers["order"][0].Kill()
+	ctx, cancel := context.WithTimeout(t.Context(), beginBudget/3)
+	defer cancel()
+	if _, err := s.co.begin(ctx, id, Request{}); !errors.Is(err, errNoReply) {
+		t.Errorf("begin: got %v, want %v", err, errNoReply)
+	}
+}
