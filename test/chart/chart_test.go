@@ -161,6 +161,8 @@ func TestValuesAreAccepted(t *testing.T) {
 		"{machines: 5, shards: 3, order: {machines: 2, shards: 4}, payment: {machines: 1}}",
 		"{redis: {flavour: valkey, password: secret}, debug: true, batchInit: true}",
 		"{redis: {image: 'registry.local:5000/redis:7', storage: {class: fast}}}",
+		"{redis: {image: 'r.example/a_b/redis__c:7.0-X'}, image: {registry: 'localhost:5000/a/b', prefix: c-d/e.f/}}",
+		"image: {prefix: ''}",
 		"{machine: {cpu: 2}, gateway: {accessLog: true, replicas: 5}, priorityClass: high}",
 		"{nodeSelector: {disk: ssd}, tolerations: [{key: a, operator: Exists}]}",
 		"{entrance: {kind: ingress, class: traefik, host: shop.example, tlsSecret: tls, annotations: {a: b}}}",

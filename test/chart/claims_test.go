@@ -7,13 +7,17 @@ import (
 )
 
 // claimOfRedis is a list with the claim of a Redis. Its arguments are the name of the claim and the release.
-const claimOfRedis = `{apiVersion: v1, kind: PersistentVolumeClaimList, items: [{apiVersion: v1, kind: PersistentVolumeClaim,
-	metadata: {name: %s, labels: {app.kubernetes.io/instance: %s}},
+const claimOfRedis = `{apiVersion: v1, kind: PersistentVolumeClaimList, items: [{
+	apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: %s, labels: {app.kubernetes.io/instance: %s}},
 	spec: {storageClassName: fast, resources: {requests: {storage: 20Gi}}}}]}`
 
 // TestKeptVolumes checks which values the chart refuses because of volumes that an earlier installation has left.
 func TestKeptVolumes(t *testing.T) {
-	kept := map[string]string{"persistentvolumeclaims": fmt.Sprintf(claimOfRedis, "data-stock-redis-1", "checkout")}
+	claim := func(name, release string) map[string]string {
+		return map[string]string{"persistentvolumeclaims": fmt.Sprintf(claimOfRedis, name, release)}
+	}
+	kept, foreign := claim("data-stock-redis-1", "checkout"), claim("data-stock-redis-1", "old")
+	node := claim("data-stock-redis-2-1", "checkout")
 	external := map[string]string{
 		"persistentvolumeclaims": kept["persistentvolumeclaims"],
 		"deployments/order-1":    strings.Replace(instanceSet, "order-redis-0", "a.example", 1),
@@ -34,11 +38,10 @@ func TestKeptVolumes(t *testing.T) {
 		{externalValues, kept, "the external servers do not have it"},
 		{externalValues, external, ""}, // the system runs with the external servers
 		{"{shards: 2, redis: {storage: {size: 21Gi}}}", live, `follow "Resize the volumes" in docs/operations.md`},
-		{"{shards: 3, redis: {replicas: 3, storage: {size: 30Gi}}}", map[string]string{
-			"persistentvolumeclaims": fmt.Sprintf(claimOfRedis, "data-stock-redis-2-1", "checkout")}, "requests 20Gi, which is less"},
-		{"{shards: 2}", map[string]string{"persistentvolumeclaims": fmt.Sprintf(claimOfRedis, "data-stock-redis-1", "old")},
+		{"{shards: 3, redis: {replicas: 3, storage: {size: 30Gi}}}", node, "requests 20Gi, which is less"},
+		{"{shards: 2}", foreign,
 			"contains the data of the release old (claim data-stock-redis-1): install the chart as old"},
-		{"{}", map[string]string{"persistentvolumeclaims": fmt.Sprintf(claimOfRedis, "data-shop-redis-0", "old")}, ""},
+		{"{}", claim("data-shop-redis-0", "old"), ""},
 	} {
 		err := upgrade(t, c.values, c.objects)
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {

@@ -99,6 +99,7 @@ func TestChangesOfLiveDataAreRefused(t *testing.T) {
 		"secrets/redis-password": `{apiVersion: v1, kind: Secret, metadata: {name: redis-password,
 			annotations: {meta.helm.sh/release-name: checkout}}, data: {password: b2xk}}`, // "old"
 	}
+	secretOnly := with("secrets/redis-password", withPassword["secrets/redis-password"])
 	threeNodes := map[string]string{
 		"statefulsets/order-redis-0": `{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: order-redis-0}, spec: {
 			template: {spec: {initContainers: [{command: [sh, /scripts/redis-start, redis-server], env: [{name: REDISCLI_AUTH,
@@ -135,8 +136,8 @@ func TestChangesOfLiveDataAreRefused(t *testing.T) {
 			"the data of this system is in a.example:6379. Without redis.external, the system would start empty"},
 		{"redis: {password: new}", withPassword, "first change the Secret and restart the pods"},
 		{"redis: {password: old}", withPassword, ""},
-		{"redis: {existingSecret: mine}", withPassword, ""},                                                    // the pods get the new Secret, and restart
-		{"redis: {password: new}", with("secrets/redis-password", withPassword["secrets/redis-password"]), ""}, // no pods
+		{"redis: {existingSecret: mine}", withPassword, ""}, // another Secret restarts the pods
+		{"redis: {password: new}", secretOnly, ""},
 		{"redis: {replicas: 3, existingSecret: mine, existingSecretKey: a}", threeNodes, ""},
 		{"redis: {replicas: 3, existingSecret: mine, existingSecretKey: b}", threeNodes, ""}, // the same password
 		{"redis: {replicas: 3, existingSecret: mine, existingSecretKey: c}", threeNodes,

@@ -1,6 +1,9 @@
 package main
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // podRefusals contains pairs of lines, like refusals, for settings that Kubernetes would refuse after Helm has created
 // other objects.
@@ -8,8 +11,8 @@ const podRefusals = `
 # pods
 machine: {pod: {volumes: [{name: a, emptyDir: {}}, {name: a, emptyDir: {}}]}}
     machine.pod.volumes contains a twice
-machine: {pod: {volumes: [{name: a, emptyDir: {}}], volumeMounts: [{name: a, mountPath: /a}, {name: a, mountPath: /a/}]}}
-    machine.pod.volumeMounts contains /a twice
+redis: {pod: {volumes: [{name: a, emptyDir: {}}], volumeMounts: [{name: a, mountPath: /a}, {name: a, mountPath: /a/}]}}
+    redis.pod.volumeMounts contains /a twice
 machine: {pod: {env: [{name: A, value: b}, {name: A, value: c}]}}
     machine.pod.env contains A twice
 redis: {pod: {volumes: [{name: a, emptyDir: {}}], volumeMounts: [{name: a, mountPath: /data}]}}
@@ -72,16 +75,6 @@ tolerations: [{key: a, operator: Exists, tolerationSeconds: 5}]
     missing property 'effect'
 tolerations: [{key: a, operator: Lt, value: "5"}]
     tolerations/0/operator
-machine: {pod: {affinity: {podAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKy: a}]}}}}
-    'topologyKy'
-machine: {pod: {affinity: {podAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {}}}}}
-    requiredDuringSchedulingIgnoredDuringExecution
-machine: {pod: {affinity: {podAntiAffinity: {preferredDuringSchedulingIgnoredDuringExecution: [{weight: 0, podAffinityTerm: {topologyKey: a}}]}}}}
-    weight
-machine: {pod: {affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: a, operator: In}]}]}}}}}
-    missing property 'values'
-machine: {pod: {affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: a, operator: Gt, values: [b]}]}]}}}}}
-    values/0
 serviceAccount: {create: true, name: redis-password}
     serviceAccount.name cannot be redis-password
 serviceAccount: {name: backup}
@@ -160,14 +153,41 @@ func TestSettingsOfPodsAreAccepted(t *testing.T) {
 				labelSelector: {matchLabels: {a: b}, matchExpressions: [{key: a, operator: In, values: [b]}]},
 				namespaces: [a], namespaceSelector: {}}]},
 			podAffinity: {preferredDuringSchedulingIgnoredDuringExecution: [{weight: 1, podAffinityTerm: {topologyKey: a}}]}}}}`,
-		`{tolerations: [{operator: Exists}, {key: a.example/b, value: c}, {key: a, operator: Equal, value: "", effect: NoExecute,
-			tolerationSeconds: 9}], nodeSelector: {topology.kubernetes.io/zone: ""}}`,
+		`{tolerations: [{operator: Exists}, {key: a.example/b, value: c}, {key: a, operator: Equal, value: "",
+			effect: NoExecute, tolerationSeconds: 9}], nodeSelector: {topology.kubernetes.io/zone: ""}}`,
 		`{machine: {pod: {labels: {a.example/B: c}, annotations: {A.example/b_c: "d e"}}}, entrance: {kind: ingress,
 			annotations: {nginx.ingress.kubernetes.io/proxy-body-size: "0"}}}`,
-		`networkPolicy: {metricsFrom: [{podSelector: {}}, {podSelector: {matchExpressions: [{key: a, operator: DoesNotExist}]}},
+		`networkPolicy: {metricsFrom: [{podSelector: {}},
+			{podSelector: {matchExpressions: [{key: a, operator: DoesNotExist}]}},
 			{ipBlock: {cidr: 0.0.0.0/0, except: [10.0.0.0/8, 1.2.3.4/32]}}, {ipBlock: {cidr: 10.128.0.0/9,
 			except: [10.255.0.0/16]}}, {ipBlock: {cidr: "fd00:0:1::/48", except: ["fd00:0:1:0::/64", "fd00:0:1:2::/64"]}}]}`,
 	} {
 		load(t, parse(t, values))
+	}
+}
+
+// TestWrongAffinityIsRefused checks the errors for malformed affinities.
+func TestWrongAffinityIsRefused(t *testing.T) {
+	const required, preferred = "requiredDuringSchedulingIgnoredDuringExecution",
+		"preferredDuringSchedulingIgnoredDuringExecution"
+	expression := func(text string) string {
+		return "nodeAffinity: {" + required + ": {nodeSelectorTerms: [{matchExpressions: [{" + text + "}]}]}}"
+	}
+	for affinity, want := range map[string]string{
+		"podAffinity: {" + required + ": [{topologyKy: a}]}":                                       "topologyKy",
+		"podAffinity: {" + required + ": {}}":                                                      required + "': got obj",
+		"podAntiAffinity: {" + preferred + ": [{weight: 0, podAffinityTerm: {topologyKey: a}}]}":   "0/weight",
+		"podAntiAffinity: {" + required + ": [{topologyKey: a, labelSelector: {matchLabel: {}}}]}": "'matchLabel'",
+		"nodeAffinity: {" + required + ": [{matchExpressions: []}]}":                               required + "': got array",
+		"nodeAffinity: {" + preferred + ": [{weight: 1, preference: {matchFields: [{key: a}]}}]}":  "matchFields/0",
+		expression("key: a, operator: In"):                                                         "property 'values'",
+		expression("key: a, operator: Exists, values: [b]"):                                        "values': maxItems",
+		expression("key: a, operator: Gt, values: [b]"):                                            "values/0",
+		expression("key: a b, operator: Exists"):                                                   "/key",
+	} {
+		_, err := render(root, parse(t, "machine: {pod: {affinity: {"+affinity+"}}}"))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("render with the affinity %s: got the error %v, want %q in it", affinity, err, want)
+		}
 	}
 }

@@ -72,6 +72,24 @@ redis: {external: {order: ['a:1'], stock: ['b:1'], payment: ['c:1'], caSecret: a
     lists 1 shards, but shards is 2
 redis: {gkeStatefulHA: true, external: {order: ['a:1'], stock: ['b:1'], payment: ['c:1']}}
     redis.gkeStatefulHA has no effect with redis.external
+redis: {flavour: valkey, external: {order: ['a:1'], stock: ['b:1'], payment: ['c:1']}}
+    redis.flavour has no effect with redis.external
+redis: {minFreeMi: 5, external: {order: ['a:1'], stock: ['b:1'], payment: ['c:1']}}
+    redis.minFreeMi has no effect with redis.external
+redis: {service: {labels: {a: b}}, external: {order: ['a:1'], stock: ['b:1'], payment: ['c:1']}}
+    redis.service.labels has no effect with redis.external
+redis: {keeper: {tokenSecret: a}, external: {order: ['a:1'], stock: ['b:1'], payment: ['c:1']}}
+    redis.keeper.tokenSecret has no effect with redis.external
+redis: {external: {order: ['a:1'], stock: ['b:1'], payment: ['c:1'], tls: true, caKey: a}}
+    redis.external.caKey has no effect without redis.external.caSecret
+redis: {external: {order: ['a:1'], stock: ['b:1'], payment: ['c:1'], tls: true, caSecret: a, caKey: ..}}
+    external/caKey
+redis: {external: {order: ['-:1'], stock: ['b:1'], payment: ['c:1']}}
+    "-:1" is not host:port
+redis: {external: {order: ['..:1'], stock: ['b:1'], payment: ['c:1']}}
+    "..:1" is not host:port
+redis: {external: {order: ['[:::]:1'], stock: ['b:1'], payment: ['c:1']}}
+    "[:::]:1" is not host:port
 redis: {replicas: 3, external: {order: ['a:1'], stock: ['b:1'], payment: ['c:1']}}
     redis.replicas has no effect with redis.external
 redis: {external: {order: ['a:1+b:1'], stock: ['b:1'], payment: ['c:1']}}
@@ -156,6 +174,24 @@ image: {pullSecrets: [{name: a}]}
     pullSecrets/0
 machine: {cpu: 0}
     cpu
+machine: {cpu: '0.0'}
+    cpu
+machine: {cpu: '0.0001'}
+    cpu
+machine: {cpu: 0.0015}
+    cpu
+redis: {image: 'https://r/redis:8'}
+    redis/image
+redis: {image: 'Redis:8'}
+    redis/image
+redis: {image: 'redis@sha256:abc'}
+    redis/image
+image: {prefix: '-'}
+    image/prefix
+image: {registry: 'a:b:c'}
+    image/registry
+image: {registry: r, prefix: 'q:5000/'}
+    image.prefix q:5000/ contains a registry
 machine: {cpu: -1}
     cpu
 lostNodeSeconds: 0

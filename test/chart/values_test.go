@@ -36,7 +36,8 @@ func TestOwnVariablesAreReserved(t *testing.T) {
 
 // TestNumbersForCPU checks that a number of processors needs no quotes.
 func TestNumbersForCPU(t *testing.T) {
-	for text, want := range map[string]int64{"0.5": 500, "2": 2000, "1.5": 1500, "'0.5'": 500, "250m": 250} {
+	for text, want := range map[string]int64{"0.5": 500, "2": 2000, "1.5": 1500, "'0.5'": 500, "250m": 250, "0.001": 1,
+		"'0.123'": 123} {
 		s := load(t, parse(t, "{machine: {cpu: "+text+"}, redis: {cpu: "+text+"}, gateway: {cpu: "+text+"}}"))
 		templates, _ := s.pods()
 		for _, name := range []string{"order-1", "order-redis", "gateway"} {
@@ -115,7 +116,8 @@ func TestExternalRedis(t *testing.T) {
 			}
 		}
 	}
-	minimal := load(t, parse(t, "redis: {external: {order: ['a:1'], stock: ['b:1'], payment: ['c:1']}}"))
+	minimal := load(t, parse(t, `redis: {external: {order: ['a_b.example.:1', '[::1]:2'], stock: ['10.0.0.1:1'],
+		payment: [r-1:1]}}`))
 	env := environment(minimal.instances()["order"])
 	for _, variable := range []string{"REDIS_PASSWORD", "REDIS_USERNAME", "SSL_CERT_FILE", "REDIS_DURABLE"} {
 		if value, set := env[variable]; set {

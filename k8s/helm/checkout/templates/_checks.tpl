@@ -25,6 +25,10 @@
 {{- fail (printf "redis.image %s does not fit redis.flavour %s: set redis.flavour to %s" $redis.image $redis.flavour $base) -}}
 {{- end -}}
 
+{{- if and (contains ":" .Values.image.prefix) .Values.image.registry -}}
+{{- fail (printf "image.prefix %s contains a registry, and image.registry is set: use one of them" .Values.image.prefix) -}}
+{{- end -}}
+
 {{- /* Gateway */ -}}
 {{- $most := int ($gateway.autoscale).maxReplicas -}}
 {{- if and $most (lt $most (int $gateway.replicas)) -}}
@@ -167,7 +171,9 @@
 {{- fail (printf "redis.external.durable engine and the nodes %q contradict each other: list one address of each engine" .) -}}
 {{- end -}}
 {{- range $nodes -}}
-{{- if not (regexMatch "^([A-Za-z0-9_.-]+|\\[[0-9a-fA-F:]+\\]):[1-9][0-9]{0,4}$" .) -}}
+{{- $label := "[A-Za-z0-9_]([-A-Za-z0-9_]{0,61}[A-Za-z0-9_])?" -}}
+{{- $ipv6 := and (regexMatch "^\\[[0-9a-fA-F:]+\\]:[1-9][0-9]{0,4}$" .) (include "is.network" (printf "%s/128" (regexFind "[0-9a-fA-F:]+" .))) -}}
+{{- if not (or $ipv6 (regexMatch (printf "^%s([.]%s)*[.]?:[1-9][0-9]{0,4}$" $label $label) .)) -}}
 {{- fail (printf "redis.external: %q is not host:port: write it without scheme, user and path, and set redis.external.tls for TLS" .) -}}
 {{- end -}}
 {{- include "checks.port" (dict "where" (printf "redis.external.%s" $service) "address" .) -}}
@@ -185,9 +191,13 @@
 {{- if and $external (.Values.backup).enabled -}}
 {{- fail "backup.enabled has no effect on redis.external: back up your own servers yourself" -}}
 {{- end -}}
-{{- range list "image" "gkeStatefulHA" "pod" -}}
-{{- if and $external (index $.Values.redis .) -}}
-{{- fail (printf "redis.%s has no effect with redis.external, because the chart runs no Redis" .) -}}
+{{- $redis := .Values.redis -}}
+{{- $ignored := dict "image" $redis.image "gkeStatefulHA" $redis.gkeStatefulHA "pod" $redis.pod
+  "service.labels" ($redis.service).labels "service.annotations" ($redis.service).annotations "keeper.tokenSecret" ($redis.keeper).tokenSecret
+  "flavour" (eq $redis.flavour "valkey") "minFreeMi" (ne (int64 ($redis.minFreeMi | default 4)) 4) -}}
+{{- range $name, $value := $ignored -}}
+{{- if and $external $value -}}
+{{- fail (printf "redis.%s has no effect with redis.external, because the chart runs no Redis" $name) -}}
 {{- end -}}
 {{- end -}}
 {{- if and (ne ($.Values.redis.existingSecretKey | default "password") "password") (not $.Values.redis.existingSecret) -}}
@@ -195,6 +205,9 @@
 {{- end -}}
 {{- if and (eq (($external).durable | toString) "engine") (hasKey $external "checkSettings") -}}
 {{- fail "redis.external.checkSettings has no effect with redis.external.durable engine: an engine has no settings to check" -}}
+{{- end -}}
+{{- if and ($external).caKey (not $external.caSecret) -}}
+{{- fail "redis.external.caKey has no effect without redis.external.caSecret" -}}
 {{- end -}}
 {{- if and ($external).caSecret (not $external.tls) -}}
 {{- fail "redis.external.caSecret has no effect while redis.external.tls is false" -}}

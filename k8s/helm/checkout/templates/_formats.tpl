@@ -1,14 +1,19 @@
 {{/* Checks of values that Kubernetes or nginx would refuse, but only after Helm has changed some objects. */}}
 
-{{/* Fail unless .network is a network. .where: the name of the value */}}
-{{- define "checks.network" -}}
+{{/* Print "true" for a network. */}}
+{{- define "is.network" -}}
 {{- $octet := "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])" -}}
 {{- $ipv4 := printf "^(%s[.]){3}%s/(3[0-2]|[12]?[0-9])$" $octet $octet -}}
 {{- $groups := "([0-9a-fA-F]{1,4}(:[0-9a-fA-F]{1,4})*)?" -}}
 {{- $ipv6 := printf "^%s(::%s)?/(12[0-8]|1[01][0-9]|[1-9]?[0-9])$" $groups $groups -}}
-{{- $count := regexFindAll "[0-9a-fA-F]+" (splitList "/" .network | first) -1 | len -}}
-{{- $complete := ternary (lt $count 7) (eq $count 8) (contains "::" .network) -}}
-{{- if not (or (regexMatch $ipv4 .network) (and (regexMatch $ipv6 .network) $complete)) -}}
+{{- $count := regexFindAll "[0-9a-fA-F]+" (splitList "/" . | first) -1 | len -}}
+{{- $complete := ternary (lt $count 7) (eq $count 8) (contains "::" .) -}}
+{{- if or (regexMatch $ipv4 .) (and (regexMatch $ipv6 .) $complete) }}true{{ end -}}
+{{- end }}
+
+{{/* Fail unless .network is a network. .where: the name of the value */}}
+{{- define "checks.network" -}}
+{{- if not (include "is.network" .network) -}}
 {{- fail (printf "%s %q is not a network: write an address and a prefix length, such as 10.0.0.0/8" .where .network) -}}
 {{- end -}}
 {{- end }}
