@@ -47,6 +47,7 @@ func TestPublicPortOpensWhenReady(t *testing.T) {
 func TestRequestWaitsForThePublicPort(t *testing.T) {
 	t.Parallel()
 	s := NewServer(false)
+	s.closing = closeTimeouts{}
 	var checked atomic.Bool
 	s.HandleReadiness(fit, fit, checked.Load)
 	s.Public.GET("/", JSON(func(*gin.Context) (bool, error) { return checked.Load(), nil }))
