@@ -108,7 +108,7 @@ func (b *browser) checkFits() {
 		const wide = () => [...document.querySelectorAll("body *")].filter((e) => e.checkVisibility() &&
 			!e.closest("svg, .skip, input") && e.clientWidth > 0 && e.scrollWidth > e.clientWidth + 1);
 		// After a change of the width, the page needs some time to draw.
-		for (const until = performance.now() + 2000; wide().length && performance.now() < until;) {
+		for (const until = performance.now() + 15000; wide().length && performance.now() < until;) {
 			await new Promise((next) => setTimeout(next, 100));
 		}
 		return wide().map((e) =>

@@ -177,16 +177,17 @@ func (b *browser) text(selector string) string {
 	return value[string](b, fmt.Sprintf(`document.querySelector(%q)?.innerText ?? ""`, selector))
 }
 
-// shows waits until the visible text of an element contains the wanted text.
-func (b *browser) shows(selector, want string) {
+// shows waits until the visible text of an element contains one of the wanted texts.
+func (b *browser) shows(selector string, want ...string) {
 	b.t.Helper()
 	var got string
 	for until := time.Now().Add(40 * time.Second); time.Now().Before(until); time.Sleep(100 * time.Millisecond) {
-		if got = b.text(selector); strings.Contains(got, want) {
+		got = b.text(selector)
+		if slices.ContainsFunc(want, func(text string) bool { return strings.Contains(got, text) }) {
 			return
 		}
 	}
-	b.t.Fatalf("%s shows %q, want %q", selector, got, want)
+	b.t.Fatalf("%s shows %q, want one of %q", selector, got, want)
 }
 
 // picture stores a screenshot in the directory that SCREENSHOTS names. Without SCREENSHOTS it does nothing, because a

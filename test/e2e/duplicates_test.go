@@ -88,7 +88,6 @@ func TestDuplicateStepsAreHarmless(t *testing.T) {
 	var requests sync.WaitGroup
 	for range 20 {
 		requests.Go(func() {
-			began := time.Now()
 			url := s.InternalURLs("payment")[0] + "/internal/reserve"
 			response, err := s.HTTP.Post(url, "application/json", strings.NewReader(message))
 			if err != nil {
@@ -100,9 +99,6 @@ func TestDuplicateStepsAreHarmless(t *testing.T) {
 			err = json.NewDecoder(response.Body).Decode(&outcomes)
 			if err != nil || len(outcomes) != 1 || outcomes[0].Code != check.Reserved {
 				t.Errorf("duplicate reserve: %v, %v, want code %d", outcomes, err, check.Reserved)
-			}
-			if took := time.Since(began); took > fastFailure {
-				t.Errorf("duplicate reserve took %v, want at most %v", took, fastFailure)
 			}
 		})
 	}

@@ -30,15 +30,18 @@ func TestPrometheusEvaluatesEveryRuleAndPanel(t *testing.T) {
 		s.problem(402, "insufficient-credit", "POST", "/orders/checkout/"+s.newOrder(s.newUser(1), item))
 	}
 
-	targets := p.targets()
-	if len(targets) != 6 {
-		t.Errorf("Prometheus scrapes %d instances, want 6: %v", len(targets), targets)
-	}
-	for target, health := range targets {
-		if health != "up" {
-			t.Errorf("%s is %s, want up", target, health)
+	s.eventually(time.Minute, "Prometheus scrapes every instance", func() error {
+		targets := p.targets()
+		if len(targets) != 6 {
+			return fmt.Errorf("got %d instances, want 6: %v", len(targets), targets)
 		}
-	}
+		for target, health := range targets {
+			if health != "up" {
+				return fmt.Errorf("%s is %s, want up", target, health)
+			}
+		}
+		return nil
+	})
 	rules := p.rules()
 	s.eventually(time.Minute, "every rule is evaluated", func() error {
 		for _, r := range p.rules() {

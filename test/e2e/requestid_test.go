@@ -52,9 +52,12 @@ func TestRequestIDIsLoggedByEveryService(t *testing.T) {
 	for service, path := range map[string]string{
 		"payment-1": "/cancel/", "order-1": "/internal/cancel", "stock-1": "/internal/refund",
 	} {
-		if log := s.Tail(service, 100_000); !logged(log, path, "undo") {
-			t.Errorf("%s: no log line about %s has the ID of the cancel", service, path)
-		}
+		s.eventually(check.DecisionTimeout, service+" logs the cancel", func() error {
+			if !logged(s.Tail(service, 100_000), path, "undo") {
+				return fmt.Errorf("no log line about %s has the ID of the cancel", path)
+			}
+			return nil
+		})
 	}
 
 	refused := s.Call("GET", "/orders/find/nothing", "X-Request-Id", "lost")

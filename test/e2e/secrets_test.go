@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -10,8 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
+	"checkout/test/check"
 	"checkout/test/stack"
 )
 
@@ -66,7 +67,14 @@ func TestSecretsAppearNowhere(t *testing.T) {
 			request("GET", path)
 			request("POST", path)
 		}
-		time.Sleep(time.Second) // wait until health checks have failed and have been logged
+		s.eventually(check.DecisionTimeout, "a failed health check is logged", func() error {
+			for _, service := range stack.Services() {
+				if strings.Contains(s.Tail(service+"-1", 100_000), "shard is unhealthy") {
+					return nil
+				}
+			}
+			return errors.New("no log has a failed health check")
+		})
 		logs, err := filepath.Glob(filepath.Join(s.Dir(), "logs", "*"))
 		s.must(err)
 		if len(logs) < 7 {

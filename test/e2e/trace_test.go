@@ -10,11 +10,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	otlp "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
 
+	"checkout/test/check"
 	"checkout/test/stack"
 )
 
@@ -156,7 +156,7 @@ func TestConcurrentCheckoutsHaveSeparateTraces(t *testing.T) {
 	slices.Sort(repeated)
 	for i, id := range ids {
 		var spans []span
-		s.eventually(10*time.Second, "the trace of a checkout is complete", func() error {
+		s.eventually(check.DecisionTimeout, "the trace of a checkout is complete", func() error {
 			spans = c.of(traceID(i))
 			var got []string
 			for _, s := range spans {
@@ -219,7 +219,7 @@ func TestTracesOfClientsAreIgnored(t *testing.T) {
 			response.Body.Close()
 		}
 	}
-	s.eventually(10*time.Second, "both requests have a trace", func() error {
+	s.eventually(check.DecisionTimeout, "both requests have a trace", func() error {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		roots := 0
@@ -252,7 +252,7 @@ func TestRecoveryTraceLinksToCheckout(t *testing.T) {
 	responded := make(chan struct{})
 	go func() { defer close(responded); s.checkoutAt(s.PublicURLs("order")[0], order, traceID(0)) }()
 	shard := s.shards["order"][0]
-	s.eventually(10*time.Second, "the order is RUNNING", func() error {
+	s.eventually(check.DecisionTimeout, "the order is RUNNING", func() error {
 		if state := shard.HGet(t.Context(), "{o0}o:"+order, "s").Val(); state != "RUNNING" {
 			return fmt.Errorf("the order is %s, want RUNNING", state)
 		}
@@ -264,7 +264,7 @@ func TestRecoveryTraceLinksToCheckout(t *testing.T) {
 	s.startAgain("order-1")
 	<-responded
 	s.settle()
-	s.eventually(10*time.Second, "the trace of the recovery links to the trace of the checkout", func() error {
+	s.eventually(check.DecisionTimeout, "the trace of the recovery links to the trace of the checkout", func() error {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		for _, s := range c.spans {

@@ -16,9 +16,6 @@ import (
 const (
 	minBackoff = 100 * time.Millisecond // before a restart; doubled after each failure; short, because checkouts wait
 	maxBackoff = 30 * time.Second
-	// killBackoff is the time before the restart of a component that the console has killed. It is long enough for a
-	// person to see the outage.
-	killBackoff = 3 * time.Second
 )
 
 // exit is an unexpected exit of a component.
@@ -29,6 +26,10 @@ type exit struct {
 
 // Supervisor restarts components that exit unexpectedly.
 type Supervisor struct {
+	// KillBackoff is the time before the restart of a component that the console has killed. New sets it to 3 s, which is
+	// long enough for a person to see the outage. It must not change after the call of Run.
+	KillBackoff time.Duration
+
 	ctx     context.Context
 	printf  func(format string, args ...any)
 	exits   chan exit
@@ -36,7 +37,7 @@ type Supervisor struct {
 	stack   *stack.Stack
 
 	mu     sync.Mutex
-	killed map[string]bool        // components whose next restart waits for killBackoff
+	killed map[string]bool        // components whose next restart waits for KillBackoff
 	locks  map[string]*sync.Mutex // one for each component, held during a start or a stop
 }
 
@@ -45,7 +46,8 @@ type Supervisor struct {
 // port, and passes the URL and the token of the port to the order service.
 func New(ctx context.Context, cfg *stack.Config, printf func(format string, args ...any)) (*Supervisor, error) {
 	sv := &Supervisor{
-		ctx: ctx, printf: printf, exits: make(chan exit), killed: map[string]bool{}, locks: map[string]*sync.Mutex{},
+		KillBackoff: 3 * time.Second,
+		ctx:         ctx, printf: printf, exits: make(chan exit), killed: map[string]bool{}, locks: map[string]*sync.Mutex{},
 	}
 	cfg.OnExit = func(name string, err error) {
 		select {
@@ -109,7 +111,7 @@ func (sv *Supervisor) Run(s *stack.Stack) {
 func (sv *Supervisor) restart(name string) {
 	backoff := minBackoff
 	if sv.wasKilled(name) {
-		backoff = killBackoff
+		backoff = sv.KillBackoff
 	}
 	for ; ; backoff = min(2*backoff, maxBackoff) {
 		select {

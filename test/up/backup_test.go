@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/http"
 	"os"
@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"checkout/test/stack"
 )
@@ -37,23 +38,21 @@ func startUp(t *testing.T, cfg stack.Config) (gateway string, out *output, stop 
 	return out.await(t, `The system is ready at (http://[^/]+)/`)[1], out, stop
 }
 
-// call sends a request and returns the body of its response.
+// call sends a request and returns the body of its response. It retries after a 503, which a slow host may cause. The
+// key makes the retry of a write safe.
 func call(t *testing.T, method, url string) string {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, url, nil)
-	if err != nil {
-		t.Fatal(err)
+	key, until := rand.Text(), time.Now().Add(testTimeout)
+	for {
+		response, body := send(t, method, url, "Idempotency-Key", key)
+		if response.StatusCode == http.StatusOK {
+			return body
+		}
+		if response.StatusCode != http.StatusServiceUnavailable || time.Now().After(until) {
+			t.Fatalf("%s %s: got %s, want 200\n%s", method, url, response.Status, body)
+		}
+		time.Sleep(100 * time.Millisecond)
 	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil || response.StatusCode != http.StatusOK {
-		t.Fatalf("%s %s: got %s, %v, want 200\n%s", method, url, response.Status, err, body)
-	}
-	return string(body)
 }
 
 // runScript runs a script of this folder in its own process group, as a terminal does.
