@@ -51,7 +51,6 @@ func (path pathOf) allow(c *gin.Context) {
 	methods := c.Writer.Header().Get("Allow") + ", " + http.MethodOptions
 	c.Header("Allow", methods)
 	if c.Request.Method == http.MethodOptions {
-		c.Header("Cache-Control", "no-store")
 		c.Status(http.StatusNoContent)
 		c.Writer.WriteHeaderNow()
 		return
