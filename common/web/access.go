@@ -128,11 +128,13 @@ func rejectForeignOrigins(check func(*http.Request) error) gin.HandlerFunc {
 func (s *Server) checkPublicOrigin(r *http.Request) error  { return s.access.public.Check(r) }
 func (s *Server) checkPrivateOrigin(r *http.Request) error { return s.access.private.Check(r) }
 
-// authenticate rejects internal requests without a valid token. Except for GET and HEAD, it also rejects internal
-// requests with a Content-Type other than JSON. Before a browser sends JSON to another origin, it sends a preflight
-// request, which fails here. So no page of another origin can send JSON. Health checks need no token.
+// authenticate rejects internal requests without a valid token. Health checks need no token. authenticate also rejects
+// internal requests with a Content-Type other than JSON, except requests that change nothing: GET, HEAD, OPTIONS, and
+// requests that match no route. Before a browser sends JSON to another origin, it sends a preflight request. The
+// response has no CORS headers, so no page of another origin can send JSON.
 func (s *Server) authenticate(c *gin.Context) {
-	if path := c.FullPath(); path == livenessPath || path == readinessPath || path == instancePath {
+	path, method := c.FullPath(), c.Request.Method
+	if path == livenessPath || path == readinessPath || path == instancePath {
 		return
 	}
 	if !s.access.tokenAccepted(c.Request.Header.Get("Authorization")) {
@@ -140,7 +142,7 @@ func (s *Server) authenticate(c *gin.Context) {
 		reject(c, http.StatusUnauthorized, "the header Authorization does not contain a token of INTERNAL_TOKEN")
 		return
 	}
-	if method := c.Request.Method; method == http.MethodGet || method == http.MethodHead {
+	if path == "" || method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions {
 		return
 	}
 	contentType := c.Request.Header.Get("Content-Type")

@@ -198,6 +198,37 @@ func TestInternalPortAcceptsJSONOnly(t *testing.T) {
 	}
 }
 
+// A request that matches no route needs no JSON on the internal port, but it needs a token.
+func TestInternalPortListsTheMethods(t *testing.T) {
+	const token = "first-token-0123456"
+	for name, c := range map[string]struct {
+		tokens []string
+		sent   string
+		denied bool
+	}{"no tokens": {}, "a token": {[]string{token}, token, false}, "a missing token": {[]string{token}, "", true}} {
+		s := guarded(Access{Tokens: c.tokens})
+		s.HandleHead()
+		for request, want := range map[string]struct {
+			status int
+			allow  string
+		}{
+			"OPTIONS /x": {204, "GET, POST, DELETE, HEAD, OPTIONS"}, "OPTIONS /healthz": {204, "GET, HEAD, OPTIONS"},
+			"PUT /x": {405, "GET, POST, DELETE, HEAD, OPTIONS"}, "POST /readyz": {405, "GET, HEAD, OPTIONS"},
+			"OPTIONS /none": {404, ""}, "POST /none": {404, ""},
+		} {
+			if c.denied {
+				want.status = 401
+			}
+			method, path, _ := strings.Cut(request, " ")
+			w := sendTo(s.Internal, "localhost", method, path, "Authorization", Authorization(c.sent))
+			allow := w.Header().Get("Allow")
+			if w.Code != want.status || !c.denied && allow != want.allow {
+				t.Errorf("%s: %s: got %d, Allow %q, want %d, Allow %q", name, request, w.Code, allow, want.status, want.allow)
+			}
+		}
+	}
+}
+
 // The monitoring port shares only the health checks with the internal port, so a client that may read metrics cannot
 // reach another internal route.
 func TestPortsHaveSeparateRoutes(t *testing.T) {

@@ -9,20 +9,24 @@ import (
 	"checkout/common/requestid"
 )
 
-// Values of response headers for browsers. All responses share the slices, so that setting a header allocates nothing.
+// Values of response headers for browsers and caches. All responses share the slices, so that setting a header
+// allocates nothing.
 var (
 	corsExposed = []string{requestid.Header + ", Retry-After, RateLimit, " + idempotency.ReplayedHeader}
 	corsMaxAge  = []string{"600"} // seconds for which a browser remembers the response to a preflight request
 	noSniff     = []string{"nosniff"}
 	sameOrigin  = []string{"same-origin"}
+	noStore     = []string{"no-store"}
 )
 
 // secure sets headers that stop browsers from running a response as a script, or loading it into a page of another
-// origin.
+// origin. It also stops caches from storing the response, because the data may change at any time. A handler may
+// overwrite the header Cache-Control, as the handler of pages does.
 func secure(c *gin.Context) {
 	h := c.Writer.Header()
 	h["X-Content-Type-Options"] = noSniff
 	h["Cross-Origin-Resource-Policy"] = sameOrigin
+	h["Cache-Control"] = noStore
 }
 
 // allowOrigins lets browser apps of the configured origins read responses, including errors. It also responds to the

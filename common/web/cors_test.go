@@ -102,6 +102,26 @@ func TestNoOriginsNoCORS(t *testing.T) {
 	}
 }
 
+// Caches store no response of any port.
+func TestResponsesAreNotStored(t *testing.T) {
+	s := guarded(Access{Origins: []string{appOrigin}})
+	s.Public.GET("/panic", func(*gin.Context) { panic("x") })
+	preflight := []string{"Origin", appOrigin, "Access-Control-Request-Method", "POST"}
+	for request, e := range map[string]*gin.Engine{
+		"GET /x": s.Public, "GET /none": s.Public, "PUT /x": s.Public, "OPTIONS /x": s.Public, "GET /panic": s.Public,
+		"POST /x": s.Internal, "OPTIONS /healthz": s.Internal, "GET /healthz": s.Internal, "GET /readyz": s.Internal,
+		"GET /readyz/instance": s.Monitoring, "GET /metrics": s.Monitoring, "GET /debug/pprof/": s.Monitoring,
+		"GET /debug/pprof/heap": s.Monitoring,
+	} {
+		method, path, _ := strings.Cut(request, " ")
+		for _, headers := range [][]string{nil, preflight} {
+			if w := send(e, method, path, "", headers...); !slices.Equal(w.Header()["Cache-Control"], []string{"no-store"}) {
+				t.Errorf("%s: got %d %v, want Cache-Control: no-store", request, w.Code, w.Header())
+			}
+		}
+	}
+}
+
 // No browser runs a response as a script, guesses its type, or loads it into a page of another origin.
 func TestResponsesCannotBeEmbedded(t *testing.T) {
 	s := guarded(Access{Tokens: []string{"0123456789abcdef"}})

@@ -145,10 +145,9 @@ func fail(c *gin.Context, err error) {
 	body := problemBody(failure, detail, requestid.FromContext(ctx))
 	if failure == api.Overloaded && mayBeRetried(c) {
 		c.Header("X-Accel-Redirect", "/errors/shed")
-		Send(c, status, problemType, body)
-		return
+		c.Writer.Header().Del("Cache-Control") // nginx would send this header in addition to its own
 	}
-	respond(c, status, problemType, body)
+	Send(c, status, problemType, body)
 }
 
 // CheckoutHeader is the header with the gateway's name for a checkout: 32 hexadecimal digits. The name is the same when
@@ -171,7 +170,7 @@ func reject(c *gin.Context, status int, detail string) {
 		Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail,
 		RequestID: requestid.FromContext(c.Request.Context()),
 	})
-	respond(c, status, problemType, body)
+	Send(c, status, problemType, body)
 }
 
 const problemType = "application/problem+json"

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -62,7 +63,8 @@ func (s *Server) HandleReadiness(unavailable, unfit func() []string, probed func
 			if len(list) > 0 {
 				status = http.StatusServiceUnavailable
 			}
-			c.JSON(status, Readiness{Ready: len(list) == 0, Unavailable: list})
+			body, _ := json.Marshal(Readiness{Ready: len(list) == 0, Unavailable: list})
+			Send(c, status, jsonUTF8, body)
 		}
 		s.Internal.GET(path, readiness)
 		s.Monitoring.GET(path, readiness)

@@ -57,6 +57,7 @@ func TestProtocolErrorsAreProblems(t *testing.T) {
 		"headers of 1 MiB":            {"POST / HTTP/1.1\r\n" + host + many + "\r\n", api.HeadersTooLong},
 		"a long header": {"POST / HTTP/1.1\r\n" + host + "X: " + strings.Repeat("x", maxPublicLine) + "\r\n\r\n",
 			api.HeadersTooLong},
+		"a long host":  {"POST / HTTP/1.1\r\nHost: " + strings.Repeat("x", maxPublicLine) + "\r\n\r\n", api.HeadersTooLong},
 		"a long path":  {"POST /" + strings.Repeat("x", maxPublicLine) + " HTTP/1.1\r\n" + host + "\r\n", api.URITooLong},
 		"a long query": {"POST /?" + strings.Repeat("x", maxPublicLine) + " HTTP/1.1\r\n" + host + "\r\n", api.URITooLong},
 		"a path as long as all headers": {"POST /" + strings.Repeat("x", 64<<10) + " HTTP/1.1\r\n" + host + "\r\n",
@@ -99,6 +100,7 @@ func TestRequestsAtTheLimitsAreAccepted(t *testing.T) {
 	const chunk = " HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 	for name, rest := range map[string]string{
 		"a header line":     " HTTP/1.1\r\nHost: x\r\nX: " + line(maxPublicLine-len("X: \r\n")) + "\r\n\r\n",
+		"the host":          " HTTP/1.1\r\nHost: " + line(maxPublicLine-len("Host: \r\n")) + "\r\n\r\n",
 		"all headers":       " HTTP/1.1\r\nHost: x\r\n" + strings.Repeat("X: "+line(4000)+"\r\n", 8) + "\r\n",
 		"the request line":  "?" + line(maxPublicLine-len("POST /? HTTP/1.1\r\n")) + " HTTP/1.1\r\nHost: x\r\n\r\n",
 		"a body":            " HTTP/1.1\r\nHost: x\r\nContent-Length: 65536\r\n\r\n" + line(maxPublicBody),

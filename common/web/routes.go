@@ -26,47 +26,51 @@ func (s *Server) HandleHead() {
 	}
 }
 
+// pathOf returns the path of a request as the client has sent it.
+type pathOf func(c *gin.Context) string
+
+// sentPath is the pathOf of the internal and the monitoring port.
+func sentPath(c *gin.Context) string { return c.Request.URL.EscapedPath() }
+
+// publicPath is the pathOf of the public port. The gateway removes a prefix from the paths that clients send.
+func (s *Server) publicPath(c *gin.Context) string {
+	if s.ClientPath == nil {
+		return sentPath(c)
+	}
+	return s.ClientPath(sentPath(c))
+}
+
 // allow responds to a request whose path has routes only for other methods. Gin has listed these methods in the
 // header Allow.
-func (s *Server) allow(c *gin.Context) {
-	if strings.Contains(c.Request.URL.EscapedPath(), "//") { // a parameter is empty
+func (path pathOf) allow(c *gin.Context) {
+	if strings.Contains(sentPath(c), "//") { // a parameter is empty
 		c.Writer.Header().Del("Allow")
-		s.noRoute(c)
+		path.noRoute(c)
 		return
 	}
 	methods := c.Writer.Header().Get("Allow") + ", " + http.MethodOptions
 	c.Header("Allow", methods)
 	if c.Request.Method == http.MethodOptions {
-		c.Header("Cache-Control", "no-store")
 		c.Status(http.StatusNoContent)
 		c.Writer.WriteHeaderNow()
 		return
 	}
-	fail(c, fmt.Errorf("%s %s: want %s: %w", c.Request.Method, s.requested(c), methods, api.WrongMethod))
+	fail(c, fmt.Errorf("%s %s: want %s: %w", c.Request.Method, path(c), methods, api.WrongMethod))
 }
 
-func (s *Server) noRoute(c *gin.Context) {
-	fail(c, fmt.Errorf("%s: %w", s.requested(c), api.RouteNotFound))
-}
-
-// requested returns the path of a request as the client has sent it.
-func (s *Server) requested(c *gin.Context) string {
-	path := c.Request.URL.EscapedPath()
-	if s.ClientPath == nil {
-		return path
-	}
-	return s.ClientPath(path)
+func (path pathOf) noRoute(c *gin.Context) {
+	fail(c, fmt.Errorf("%s: %w", path(c), api.RouteNotFound))
 }
 
 // parameters decodes the parameters of a route. An encoded slash or dot in a parameter never changes the route, because
 // the engine matches routes against the encoded path. A path with an empty parameter has no route.
-func (s *Server) parameters(c *gin.Context) {
+func (path pathOf) parameters(c *gin.Context) {
 	encoded := c.Request.URL.RawPath != ""
 	for i := range c.Params {
 		value := &c.Params[i].Value
 		if *value == "" {
 			c.Abort()
-			s.noRoute(c)
+			path.noRoute(c)
 			return
 		}
 		if encoded {

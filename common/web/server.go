@@ -79,10 +79,12 @@ func NewServer(debug bool) *Server {
 		s.Internal.Use(keepContext)
 	}
 	s.Monitoring = s.newMonitoring(durations)
-	for _, e := range []*gin.Engine{s.Public, s.Internal, s.Monitoring} {
-		e.Use(s.parameters)
-		e.NoRoute(s.noRoute)
-		e.NoMethod(s.allow)
+	for e, path := range map[*gin.Engine]pathOf{
+		s.Public: s.publicPath, s.Internal: sentPath, s.Monitoring: sentPath,
+	} {
+		e.Use(path.parameters)
+		e.NoRoute(path.noRoute)
+		e.NoMethod(path.allow)
 	}
 	s.Public.Use(s.admit)
 	s.Internal.Use(s.closeWhileDraining)
@@ -99,7 +101,7 @@ func newEngine(listener string, maxIDLength int, durations *prometheus.Histogram
 	e.Use(newRequestMetrics(listener, e, durations).observe, identify(maxIDLength), secure)
 	e.ForwardedByClientIP = false // spans name the connected host as the client, not a host from a header
 	e.HandleMethodNotAllowed = true
-	e.UseRawPath, e.UnescapePathValues = true, false // see Server.parameters
+	e.UseRawPath, e.UnescapePathValues = true, false // see pathOf.parameters
 	e.RedirectTrailingSlash = false
 	e.Use(gin.CustomRecoveryWithWriter(nil, func(c *gin.Context, panicked any) {
 		fail(c, fmt.Errorf("panic: %v", panicked))

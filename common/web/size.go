@@ -9,20 +9,31 @@ import (
 	"checkout/common/api"
 )
 
-// checkSize rejects a public request that is too large. The gateway has the same limits. The limit on all header lines
-// together is MaxHeaderBytes of the http.Server.
+// checkSize rejects a public request that is too large. The gateway has the same limits. MaxHeaderBytes of the
+// http.Server limits the request line and all header lines together. So if a request line alone exceeds MaxHeaderBytes,
+// a service responds with HeadersTooLong, but the gateway responds with URITooLong.
 func checkSize(r *http.Request) error {
 	if n := len(r.Method) + len(" ") + len(r.RequestURI) + len(" HTTP/1.1\r\n"); n > maxPublicLine {
 		return fmt.Errorf("request line of %d bytes, want at most %d: %w", n, maxPublicLine, api.URITooLong)
 	}
+	if err := checkHeader("Host", r.Host); err != nil { // net/http removes this header from r.Header
+		return err
+	}
 	for name, values := range r.Header {
 		for _, value := range values {
-			if n := len(name) + len(": ") + len(value) + len("\r\n"); n > maxPublicLine {
-				return fmt.Errorf("header line of %d bytes, want at most %d: %w", n, maxPublicLine, api.HeadersTooLong)
+			if err := checkHeader(name, value); err != nil {
+				return err
 			}
 		}
 	}
 	return checkBody(r)
+}
+
+func checkHeader(name, value string) error {
+	if n := len(name) + len(": ") + len(value) + len("\r\n"); n > maxPublicLine {
+		return fmt.Errorf("header line of %d bytes, want at most %d: %w", n, maxPublicLine, api.HeadersTooLong)
+	}
+	return nil
 }
 
 // checkBody rejects a body that is too large. If the length is unknown, checkBody reads and discards the body, because

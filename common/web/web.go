@@ -28,15 +28,12 @@ func JSON[T any](handle func(*gin.Context) (T, error)) gin.HandlerFunc {
 			fail(c, err)
 			return
 		}
-		respond(c, http.StatusOK, "application/json; charset=utf-8", body)
+		Send(c, http.StatusOK, jsonUTF8, body)
 	}
 }
 
-// respond writes a response of the API. Caches must not store the response, because the data may change at any time.
-func respond(c *gin.Context, status int, mediaType string, body []byte) {
-	c.Header("Cache-Control", "no-store")
-	Send(c, status, mediaType, body)
-}
+// jsonUTF8 is the Content-Type of responses that are not problems.
+const jsonUTF8 = "application/json; charset=utf-8"
 
 // Send writes a response. The response to HEAD has the same headers as the response to GET, but no body.
 func Send(c *gin.Context, status int, mediaType string, body []byte) {

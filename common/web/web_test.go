@@ -96,6 +96,26 @@ func TestUnknownRoutes(t *testing.T) {
 	}
 }
 
+// A problem names the path that the client has sent. Only the gateway removes a prefix from the path.
+func TestUnknownRoutesOfEachPort(t *testing.T) {
+	s := NewServer(false)
+	s.ClientPath = func(path string) string { return "/prefix" + path }
+	value := JSON(func(*gin.Context) (string, error) { return "", nil })
+	for port, want := range map[*gin.Engine]string{s.Public: "/prefix", s.Internal: "", s.Monitoring: ""} {
+		port.GET("/two/:id/:n", value)
+		for request, status := range map[string]int{
+			"GET /none": 404, "GET /two//1": 404, "POST /two//1": 404, "POST /two/1/1": 405,
+		} {
+			method, path, _ := strings.Cut(request, " ")
+			w := send(port, method, path, "")
+			named := strings.TrimPrefix(problem(t, w).Detail, method+" ")
+			if w.Code != status || !strings.HasPrefix(named, want+path+":") {
+				t.Errorf("%s: got %d %s, want %d and the path %s", request, w.Code, w.Body, status, want+path)
+			}
+		}
+	}
+}
+
 // A parameter is one segment of the path. Encoded slashes and dots in the parameter do not change the route.
 func TestParametersAreDecodedAfterRouting(t *testing.T) {
 	s := NewServer(false)

@@ -24,6 +24,9 @@ var hostileSegments = []string{
 	"..?x", "%2e%2e?x=//", "a#b", "a//b", "a//", "/", "",
 }
 
+// dotSegments are rests of a path that nginx would remove, with the segment before them or without it.
+var dotSegments = []string{"..", ".", "%2e%2e", ".%2E", "%2e", "../x", "%2E%2e/find/5", "./x", "x/..", "..?x", "..#x"}
+
 // TestGatewayNeverChangesTheRoute checks that a request with a hostile ID never reaches another route. The response is
 // a 404 that either concerns the ID or quotes the whole path that the client has sent.
 func TestGatewayNeverChangesTheRoute(t *testing.T) {
@@ -32,20 +35,9 @@ func TestGatewayNeverChangesTheRoute(t *testing.T) {
 	must(t, err)
 	parameter := regexp.MustCompile(`\{\}`)
 	checked := 0
-	// mustNotRoute checks one request. The argument about says whether the response may concern the ID.
 	mustNotRoute := func(method, target string, about bool) {
 		t.Helper()
-		resp, body := send(t, s, method+" "+target+" HTTP/1.1\r\nHost: x\r\n\r\n")
-		var p api.Problem
-		err := json.Unmarshal(body, &p)
-		sent, _, _ := strings.Cut(target, "?")
-		shown, _, _ := strings.Cut(sent, "#")
-		quoted := strings.Contains(p.Detail, sent) || strings.Contains(p.Detail, shown)
-		whole := p.Type == api.RouteNotFound.Type() && quoted
-		about = about && strings.HasSuffix(p.Type, "-not-found") && p.Type != api.RouteNotFound.Type()
-		if err != nil || resp.StatusCode != http.StatusNotFound || !whole && !about {
-			t.Errorf("%s %s: got %s %s, want 404 about the ID or the whole path", method, target, resp.Status, body)
-		}
+		checkNotRouted(t, s, method, target, about)
 		checked++
 	}
 	for _, target := range []string{ // nginx decodes these paths to routes with other IDs
@@ -69,6 +61,49 @@ func TestGatewayNeverChangesTheRoute(t *testing.T) {
 	}
 	if checked < 500 {
 		t.Errorf("checked only %d paths, want more", checked)
+	}
+}
+
+// checkNotRouted checks that a request gets 404. The argument about says whether the response may concern the ID.
+func checkNotRouted(t *testing.T, s *stack.Stack, method, target string, about bool) {
+	t.Helper()
+	resp, body := send(t, s, method+" "+target+" HTTP/1.1\r\nHost: x\r\n\r\n")
+	var p api.Problem
+	err := json.Unmarshal(body, &p)
+	sent, _, _ := strings.Cut(target, "?")
+	shown, _, _ := strings.Cut(sent, "#")
+	quoted := strings.Contains(p.Detail, sent) || strings.Contains(p.Detail, shown)
+	whole := p.Type == api.RouteNotFound.Type() && quoted
+	about = about && strings.HasSuffix(p.Type, "-not-found") && p.Type != api.RouteNotFound.Type()
+	if err != nil || resp.StatusCode != http.StatusNotFound || !whole && !about {
+		t.Errorf("%s %s: got %s %s, want 404 about the ID or the whole path", method, target, resp.Status, body)
+	}
+}
+
+// TestGatewayRejectsDotSegments checks that a path has no route if it has a segment "." or ".." after the name of a
+// route. nginx.conf lists the names. The test takes the names from openapi.json, which has every public route.
+func TestGatewayRejectsDotSegments(t *testing.T) {
+	s := start(t, stack.Config{})
+	d, err := contract.Load()
+	must(t, err)
+	checked := map[string]bool{}
+	for _, route := range d.Routes() {
+		method, path, _ := strings.Cut(route, " ")
+		prefix := ""
+		for name := range strings.SplitSeq(strings.TrimPrefix(path, "/"), "/") {
+			prefix += "/" + strings.ReplaceAll(name, "{}", "5")
+			before := method + " " + prefix
+			if name == "" || slices.Contains([]string{"/orders", "/stock", "/payment"}, prefix) || checked[before] {
+				continue
+			}
+			checked[before] = true
+			for _, dots := range dotSegments {
+				checkNotRouted(t, s, method, prefix+"/"+dots, false)
+			}
+		}
+	}
+	if len(checked) < 40 {
+		t.Errorf("checked only %d beginnings of paths, want more", len(checked))
 	}
 }
 

@@ -83,15 +83,15 @@ func TestGatewayShedsExcessLoad(t *testing.T) {
 func TestGatewayRetryIsNotOverloaded(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{Instances: 2, Shards: 1})
+	overloaded := web.NewServer(false)
+	overloaded.Public.Any("/*path", web.JSON(func(*gin.Context) (any, error) { return nil, api.Overloaded }))
 	var received atomic.Int64
 	for i := range 2 {
 		replaceInstance(t, s, "order", i+1, func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Query().Get("die") != "" && received.Add(1) == 1 {
 				panic(http.ErrAbortHandler)
 			}
-			c, _ := gin.CreateTestContext(w)
-			c.Request = r
-			web.JSON(func(*gin.Context) (any, error) { return nil, api.Overloaded })(c)
+			overloaded.Public.ServeHTTP(w, r)
 		})
 	}
 	for _, request := range []string{
