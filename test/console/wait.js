@@ -3,12 +3,14 @@
   const stateShows = (text) => document.getElementById("state").innerText.includes(text);
   const wait = async (done) => { while (!await done()) await new Promise((next) => setTimeout(next, 20)); return performance.now(); };
   window.shown = (text) => wait(() => stateShows(text));
-  window.healthy = () => wait(async () => {
+  const allHealthy = async () => {
     for (const path of ["orders", "stock", "payment"].flatMap((service) => [1, 2].map((i) => `/${service}/overview/${i}?after=1000`))) {
       const response = await fetch(path, { cache: "no-store" });
       if (!response.ok || !(await response.json()).shards.every((s) => s.up && !s.problem)) return false;
     }
     return true;
-  });
+  };
+  window.healthy = () => wait(allHealthy);
+  window.broken = () => wait(async () => !await allHealthy());
   return true;
 })()

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"slices"
+	"strings"
+
+	"checkout/test/stack"
+)
+
+// undisturbedTries is the number of times that undisturbed makes shard 0 of a service unavailable.
+const undisturbedTries = 3
+
+// undisturbed runs a function that makes shard 0 of a service unavailable, and reports the violations that the function
+// returns. It runs the function again if the violations may have another cause: a health check of another shard failed
+// because the host was too slow, or requests were slow. It reports the violations of the last run.
+func (r *availabilityRun) undisturbed(service string, run func() (string, []string, error)) (line string, err error) {
+	for try := 1; ; try++ {
+		before := r.otherOutages(service)
+		line, violations, err := run()
+		if err != nil {
+			return "", err
+		}
+		onlySlow := !slices.ContainsFunc(violations, func(v string) bool { return !strings.Contains(v, slowdown) })
+		if len(violations) > 0 && try < undisturbedTries && (onlySlow || r.otherOutages(service) > before) {
+			continue
+		}
+		for _, violation := range violations {
+			r.trial.violate("%s", violation)
+		}
+		return line, nil
+	}
+}
+
+// otherOutages counts the failed health checks of all shards except shard 0 of the given service.
+func (r *availabilityRun) otherOutages(service string) int {
+	n := 0
+	for _, name := range r.Names() {
+		if of, _, _ := strings.Cut(name, "-"); !slices.Contains(stack.Services(), of) {
+			continue
+		}
+		for line := range strings.Lines(r.Tail(name, 100_000)) {
+			wanted := strings.Contains(line, " service="+service+" ") && strings.Contains(line, " shard=0 ")
+			if strings.Contains(line, `msg="shard is unhealthy"`) && !wanted {
+				n++
+			}
+		}
+	}
+	return n
+}
