@@ -125,6 +125,40 @@ func TestConsoleRetriesAnUndecidedOrder(t *testing.T) {
 	b.checkProblems()
 }
 
+// TestPagesFindNoObjectForDots checks that the pages know no object with an ID that a browser would remove from a path.
+// Otherwise the request would reach another route, such as the root of a service.
+func TestPagesFindNoObjectForDots(t *testing.T) {
+	s := sharedSystem(t)
+	b := open(t, s.Gateway())
+	const sent = `performance.getEntriesByType("resource").map((e) => new URL(e.name).pathname)
+		.filter((path) => /^\/[a-z]+\/([a-z]+\/)?$/.test(path)).map((path) => "the page has sent a request to " + path)`
+	for id, noUser := range map[string]string{
+		".": "There is no user with this ID.", "..": "There is no user with this ID.",
+		"%2e%2e": "the user does not exist",
+	} {
+		b.do(chromedp.Navigate(s.Gateway()+"/"), chromedp.SetValue(css("#id"), id))
+		b.do(chromedp.Focus(css("#id")), chromedp.KeyEvent("\r"))
+		b.shows("#found", "There is no order, item or user with this ID.")
+		value[bool](b, fmt.Sprintf(
+			`import("/assets/lists.js").then((lists) => { lists.show("payments", %q); return true; })`, id))
+		b.shows("#lists", noUser)
+		value[bool](b, fmt.Sprintf(`import("/assets/saga.js").then((saga) => { saga.show(%q); return true; })`, id))
+		b.shows("#saga-summary", "There is no order with this ID.")
+		b.report(sent)
+	}
+	b.do(chromedp.Navigate(s.Gateway() + "/docs"))
+	b.shows("#api", "Create an order")
+	const form = "#operations-orders-findOrder"
+	b.do(chromedp.Click(css(form+" .opblock-summary-control")), chromedp.WaitEnabled(css(form+" .execute")))
+	value[bool](b, `(document.querySelector('`+form+` [data-param-name="order_id"] input').select(), true)`)
+	b.do(chromedp.KeyEvent(".."))
+	value[bool](b, `(document.activeElement.blur(), true)`) // Swagger UI reads a field when it loses the focus
+	b.do(chromedp.Click(css(form + " .execute")))
+	b.shows(form+" .live-responses-table", "there is no object with this ID")
+	b.report(sent)
+	b.checkProblems()
+}
+
 // TestReadOnlyConsoleHidesControls checks that the console shows no control that changes data if CONSOLE=0, and that it
 // draws no saga from a history, because CONSOLE=0 disables histories.
 func TestReadOnlyConsoleHidesControls(t *testing.T) {

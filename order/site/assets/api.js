@@ -14,6 +14,13 @@ export async function get(path, options) {
   return body;
 }
 
+// segment encodes an ID as one segment of a path. For "." and "..", it throws an error with status 404, because no object has such
+// an ID: a browser removes these segments from the path, even if they are encoded, and would send a request to another route.
+export function segment(id) {
+  if (id === "." || id === "..") throw Object.assign(new Error("there is no object with this ID"), { status: 404 });
+  return encodeURIComponent(id);
+}
+
 // newKey returns an idempotency key.
 export function newKey() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");

@@ -55,9 +55,16 @@ function uuid() {
   return hex.replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12})$/, "$1-$2-4$3-a$4-$5");
 }
 
+// rejectDots makes a request fail if an ID is "." or "..": see the function "segment" of api.js.
+function rejectDots(request) {
+  if (!/\/\.{1,2}([/?]|$)/.test(request.url)) return;
+  request.userFetch = () => Promise.reject(new Error("there is no object with this ID")); // Swagger UI calls this instead of fetch
+}
+
 // nameRequest gives each request a new ID, and each write a new idempotency key, unless the form has values for them.
 function nameRequest(request) {
   if (request.loadSpec) return request; // this request loads openapi.json
+  rejectDots(request);
   const missing = (name) => !Object.keys(request.headers).some((key) => key.toLowerCase() === name.toLowerCase());
   if (missing("X-Request-Id")) request.headers["X-Request-Id"] = uuid();
   if (request.method !== "GET" && missing("Idempotency-Key")) request.headers["Idempotency-Key"] = uuid();

@@ -1,6 +1,6 @@
 // Finds an order, an item or a user by its ID.
 
-import { request } from "./api.js";
+import { request, segment } from "./api.js";
 import { byId, make } from "./dom.js";
 import { shardOf } from "./state.js";
 
@@ -20,10 +20,11 @@ export async function find(id) {
   const search = ++latest;
   byId("id").value = id;
   byId("found").replaceChildren(make("p", "Searching…", "dim"));
-  const results = await Promise.allSettled(kinds.map(async ([service, kind, path]) => ({ service, kind, response: await request("GET", path + encodeURIComponent(id)) })));
+  const results = await Promise.allSettled(kinds.map(async ([service, kind, path]) => ({ service, kind, response: await request("GET", path + segment(id)) })));
   if (search !== latest) return;
   const found = [];
   for (const { value, reason } of results) {
+    if (reason?.status === 404) continue;
     if (!value) found.push(make("p", "No response: " + reason, "bad"));
     else if (value.response.ok) {
       found.push(make("p", `${value.kind} on shard ${shardOf(id, value.service)} of ${value.service}:`), make("pre", JSON.stringify(value.response.body, null, 2)));

@@ -1,6 +1,6 @@
 // Lists of orders, items, users and payments, one page at a time.
 
-import { request } from "./api.js";
+import { request, segment } from "./api.js";
 import { byId, cellOf, idLink, make, none, replaceRows, row, setText } from "./dom.js";
 import { find } from "./find.js";
 import * as saga from "./saga.js";
@@ -26,7 +26,7 @@ const lists = {
   },
   payments: {
     text: "Payments of a user", columns: ["Order", "Kind*", "Status", "#Amount", "Paid*", "Refunded*"],
-    path: ({ user }) => `/payment/history/${encodeURIComponent(user)}?`,
+    path: ({ user }) => `/payment/history/${segment(user)}?`,
     cells: (p) => [orderLink(p.order_id), p.kind, status(p.status), p.amount, time(p.paid_at), time(p.refunded_at)],
   },
 };
@@ -83,14 +83,14 @@ async function load(from) {
   const user = byId("list-user").value.trim();
   pages = from ? pages + 1 : 1;
   if (kind === "payments" && !user) return draw(list, [], "Enter the ID of a user.");
-  const path = list.path({ state: byId("list-state").value, user }) + `&limit=${limit}` + (from ? "&cursor=" + encodeURIComponent(from) : "");
   try {
+    const path = list.path({ state: byId("list-state").value, user }) + `&limit=${limit}` + (from ? "&cursor=" + encodeURIComponent(from) : "");
     const { ok, status, body } = await request("GET", path.replace("?&", "?"));
     if (turn !== latest) return; // a newer request is in flight
     cursor = ok && body.has_more ? body.next_cursor : undefined;
     draw(list, ok ? body.data : [], ok ? "" : status === 404 ? `This list is not available: ${body.detail || body.title}` : `${status} ${body.title}`);
   } catch (error) {
-    if (turn === latest) draw(list, [], "No response: " + error.message);
+    if (turn === latest) draw(list, [], error.status === 404 ? "There is no user with this ID." : "No response: " + error.message);
   }
 }
 

@@ -1,6 +1,6 @@
 // Draws the saga of an order: its states, and its steps with times.
 
-import { get } from "./api.js";
+import { get, segment } from "./api.js";
 import { byId, make, setText } from "./dom.js";
 import { drawStates } from "./states.js";
 import { drawStep, drawWaiting, duration } from "./steps.js";
@@ -73,13 +73,12 @@ export async function show(orderID, work) {
 // read returns the history of an order. If only the status is known, the field "plain" is true. If nothing is known, the field
 // "problem" says why, and the field "final" says whether a retry is useless.
 async function read(orderID) {
-  const path = encodeURIComponent(orderID);
   try {
-    return await get("/orders/history/" + path, { timeout: 5000 });
+    return await get("/orders/history/" + segment(orderID), { timeout: 5000 });
   } catch (error) {
     if (error.status !== 404) return { problem: "The order service does not respond. Trying again.", events: [] };
     try {
-      return { status: (await get("/orders/find/" + path, { timeout: 5000 })).status, events: [], plain: true };
+      return { status: (await get("/orders/find/" + segment(orderID), { timeout: 5000 })).status, events: [], plain: true };
     } catch (error) {
       if (error.status === 404) return { problem: "There is no order with this ID.", events: [], final: true };
       return { problem: "The order service cannot read this order now. Trying again.", events: [] };

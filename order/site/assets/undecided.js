@@ -1,6 +1,6 @@
 // Lists the undecided orders of the newest overview that are at least 1 s old, and retries an order on request.
 
-import { request } from "./api.js";
+import { request, segment } from "./api.js";
 import { arrange, byId, cellOf, idLink, make, none, row, setText } from "./dom.js";
 import * as saga from "./saga.js";
 
@@ -44,13 +44,13 @@ function add(id) {
 // and a cancellation refunds only once.
 async function retry(u) {
   retrying = u.order_id;
-  const path = u.status === "REFUNDING" ? `/payment/cancel/${encodeURIComponent(u.user_id)}/` : "/orders/checkout/";
   setText(byId("retried"), "Retrying order " + u.order_id + "…");
   try {
-    const response = await request("POST", path + encodeURIComponent(u.order_id));
+    const path = u.status === "REFUNDING" ? `/payment/cancel/${segment(u.user_id)}/` : "/orders/checkout/";
+    const response = await request("POST", path + segment(u.order_id));
     setText(byId("retried"), `Order ${u.order_id}: ${response.status} ${response.body.title || "done"}.`);
-  } catch {
-    setText(byId("retried"), `Order ${u.order_id}: no response. Retry it.`);
+  } catch (error) {
+    setText(byId("retried"), `Order ${u.order_id}: ${error.status ? error.message : "no response. Retry it"}.`);
   }
   retrying = "";
 }
