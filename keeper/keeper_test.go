@@ -94,11 +94,11 @@ func TestHungProcesses(t *testing.T) {
 func TestHandoverAndRestart(t *testing.T) {
 	t.Parallel()
 	s := newShard(t)
-	p := s.init(0)
+	s.init(0)
 	h := s.load(t)
 	// After kill -9 of the keeper, its Redis stays primary. The other keepers are stopped meanwhile: on a slow machine,
 	// they would elect another primary.
-	p = s.settle()
+	p := s.settle()
 	epoch := s.status()[p].Epoch
 	signalOthers := func(signal syscall.Signal) {
 		for i, n := range s.nodes {
