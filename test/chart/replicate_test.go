@@ -106,7 +106,7 @@ func TestReplicate(t *testing.T) {
 	}
 	inOrder(t, log, want...)
 	created, _ := os.ReadFile(filepath.Join(dir, "created"))
-	for _, part := range []string{"app.kubernetes.io/name: stock-redis-0, app.kubernetes.io/instance: checkout",
+	for _, part := range []string{"app.kubernetes.io/name: stock-redis-0, app.kubernetes.io/instance: 'checkout'",
 		"storageClassName: fast", "storage: 10Gi", "volumeName: v2"} {
 		if !strings.Contains(string(created), part) {
 			t.Errorf("the claim has no %q:\n%s", part, created)

@@ -105,7 +105,7 @@ func TestRestore(t *testing.T) {
 kind: PersistentVolumeClaim
 metadata:
   name: data-order-redis-0
-  labels: {app.kubernetes.io/name: order-redis, app.kubernetes.io/instance: checkout}
+  labels: {app.kubernetes.io/name: order-redis, app.kubernetes.io/instance: 'checkout'}
 spec:
   accessModes: [ReadWriteOnce]
   storageClassName: premium
@@ -116,7 +116,7 @@ apiVersion: v1
 kind: PersistentVolumeClaim
 metadata:
   name: data-order-redis-1
-  labels: {app.kubernetes.io/name: order-redis, app.kubernetes.io/instance: checkout}
+  labels: {app.kubernetes.io/name: order-redis, app.kubernetes.io/instance: 'checkout'}
 spec:
   accessModes: [ReadWriteOnce]
   resources: {requests: {storage: 10Gi}}
