@@ -3,7 +3,7 @@
 The run creates one item with --stock pieces, --users users with --credit each, and --orders orders of one piece, each
 of a random user. It checks all orders out at once, each over its own connection. Then:
 
-- every response is 200, 402 (no credit) or 409 (no stock), after retries of an unknown outcome;
+- every response is 200, 402 (no credit) or 409 (no stock);
 - the number of paid orders is the smaller of two numbers: the pieces in stock, and the orders that the users can
   afford. A checkout reserves credit before stock. So a checkout gets 409 only if no piece is left, and a reserved
   piece is never released;
@@ -20,15 +20,12 @@ import random
 import resource
 import sys
 import time
-import uuid
 from collections import Counter
 
 import aiohttp
 
 # Longer than the longest response time of the gateway, 31 s: after 15 s, the gateway may try a second instance.
 TIMEOUT = aiohttp.ClientTimeout(total=35)
-
-TRIES = 5  # of one request whose outcome is unknown
 
 
 def arguments() -> argparse.Namespace:
@@ -62,14 +59,10 @@ class Shop:
         self.gateway = gateway.rstrip("/")
 
     async def must(self, method: str, path: str) -> dict:
-        key = {"Idempotency-Key": str(uuid.uuid4())}  # makes a retry of a write safe
-        for left in reversed(range(TRIES)):
-            async with self.session.request(method, self.gateway + path, headers=key) as response:
-                if response.status == 200:
-                    return await response.json()
-                if response.status != 503 or not left:
-                    raise Refused(f"{method} {path}: {response.status} {await response.text()}")
-            await asyncio.sleep(1)
+        async with self.session.request(method, self.gateway + path) as response:
+            if response.status != 200:
+                raise Refused(f"{method} {path}: {response.status} {await response.text()}")
+            return await response.json()
 
     async def new_item(self, price: int, stock: int) -> str:
         item = (await self.must("POST", f"/stock/item/create/{price}"))["item_id"]
@@ -96,19 +89,14 @@ class Shop:
         return await self.must("GET", f"/orders/find/{order}")
 
     async def checkout(self, order: str):
-        """Returns the status and the duration in seconds. Without a response, the name of the error replaces the status.
-
-        Repeats a checkout whose outcome is unknown (503) or that took nothing (attempt-closed), as on a slow host."""
+        """Returns the status and the duration in seconds. Without a response, the name of the error replaces the status."""
         start = time.monotonic()
-        for _ in range(TRIES):
-            try:
-                async with self.session.post(f"{self.gateway}/orders/checkout/{order}") as response:
-                    text, outcome = await response.text(), response.status
-            except (aiohttp.ClientError, asyncio.TimeoutError) as error:
-                text, outcome = "", type(error).__name__
-            if isinstance(outcome, int) and outcome != 503 and "/problems/attempt-closed" not in text:
-                break
-            await asyncio.sleep(1)
+        try:
+            async with self.session.post(f"{self.gateway}/orders/checkout/{order}") as response:
+                await response.read()
+                outcome = response.status
+        except (aiohttp.ClientError, asyncio.TimeoutError) as error:
+            outcome = type(error).__name__
         return outcome, time.monotonic() - start
 
 

@@ -12,7 +12,6 @@ import json
 import os
 import socket
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
@@ -134,13 +133,7 @@ def find_order(order_id: str) -> dict:
 
 
 def checkout_order(order_id: str) -> requests.Response:
-    """Repeats a checkout whose outcome is unknown (503) or that took nothing (attempt-closed), as on a slow host."""
-    for _ in range(5):
-        response = post(f"/orders/checkout/{order_id}")
-        if response.status_code != 503 and "/problems/attempt-closed" not in response.text:
-            break
-        time.sleep(1)
-    return response
+    return post(f"/orders/checkout/{order_id}")
 
 
 #
