@@ -29,9 +29,14 @@ func (s *system) oneOnEachShard(what string, create func() string) [2]string {
 // repeatedly. The request must need this shard.
 func (s *system) waitUntilUnhealthy(service, request string) {
 	s.t.Helper()
+	const timeout = 2 * time.Second // twice the expected 1 s, for a busy host
 	method, path, _ := strings.Cut(request, " ")
 	s.eventually(check.DecisionTimeout, "every instance reports the shard unhealthy", func() error {
+		began := time.Now()
 		s.problem(503, "unavailable", method, path)
+		if took := time.Since(began); took > timeout {
+			s.t.Errorf("without shard 0 of %s: %s took %v, want at most %v", service, request, took, timeout)
+		}
 		for _, url := range s.PublicURLs(service) {
 			if r := s.Call("GET", url+"/ping"); !strings.Contains(r.Body, `{"shard":0,"up":false}`) {
 				return fmt.Errorf("%v", r)

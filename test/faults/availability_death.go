@@ -52,9 +52,9 @@ func (r *availabilityRun) withoutCoordinator(ctx context.Context, killed ...stri
 		return err
 	})
 	took := time.Since(since)
-	if err != nil {
-		r.trial.violate("%v killed: recovery left the orders alone for %v, as if it waited for their leases: %v",
-			killed, took, err)
+	if err != nil || took > decidedWithin+busySlack {
+		r.trial.violate("%v killed: the orders were undecided for %v, want at most %v: %v",
+			killed, took, decidedWithin+busySlack, err)
 	}
 	if err := r.startAll(ctx, later); err != nil {
 		return "", err

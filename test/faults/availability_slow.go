@@ -20,7 +20,7 @@ func (r *availabilityRun) undisturbed(service string, run func() (string, []stri
 		if err != nil {
 			return "", err
 		}
-		onlySlow := !slices.ContainsFunc(violations, func(v string) bool { return !strings.Contains(v, slowdown) })
+		onlySlow := !slices.ContainsFunc(violations, func(v string) bool { return !strings.Contains(v, tooSlow) })
 		if len(violations) > 0 && try < undisturbedTries && (onlySlow || r.otherOutages(service) > before) {
 			continue
 		}

@@ -14,7 +14,7 @@ import (
 var refusingScenario = scenario{
 	name: "refusing", run: runRefusing, sizes: []stack.Size{{Instances: 2, Shards: 2}},
 	about: "One Redis is a replica, is full, denies writes or has a wrong setting: requests that need a refused command " +
-		"get 503, and all others succeed",
+		"get 503 within a second, and all others succeed",
 }
 
 // refusal is a reason why a Redis refuses commands.
@@ -42,7 +42,8 @@ const (
 	// A p99 of at most slowAnyway never counts as a slowdown, because the p99 varies on a busy host.
 	slowAnyway = 250 * time.Millisecond
 
-	slowdown = "p99 of requests that do not need this Redis" // begin of the description of a slowdown
+	// noticedWithin is the maximum time until every instance refuses a Redis with a wrong setting.
+	noticedWithin = 1500 * time.Millisecond
 )
 
 func runRefusing(ctx context.Context, tr *trial) (err error) {
@@ -84,9 +85,14 @@ func (r *availabilityRun) whileRefusing(ctx context.Context, service string, cau
 	if err := r.command(ctx, service, cause.begin); err != nil {
 		return "", nil, err
 	}
+	down := time.Now()
 	reported, known := r.awaitReports(ctx, service), time.Time{}
 	if cause.refusesReads {
 		known = <-reported // wait for a health check, because nothing else detects the wrong setting
+		if took := known.Sub(down); took > noticedWithin {
+			violations = append(violations, fmt.Sprintf("%s, %s: %severy instance refuses the Redis after %v, want at most %v",
+				name, cause.name, tooSlow, took, noticedWithin))
+		}
 	}
 	during := r.runClients(ctx, duringRefusal)
 	if !cause.refusesReads {
@@ -112,7 +118,7 @@ func (r *availabilityRun) whileRefusing(ctx context.Context, service string, cau
 			responses[fmt.Sprint(op.Status)]++
 			took = append(took, op.took())
 		}
-		if wrong := op.checkRefusing(service, cause, needs(op), known); wrong != "" {
+		if wrong := op.checkRefusing(service, cause, needs(op), down, known); wrong != "" {
 			violations = append(violations, fmt.Sprintf("%s, %s: %s: %s: %v %s",
 				name, cause.name, op.name, wrong, op.Response, op.FormatViolation()))
 		}
@@ -123,7 +129,8 @@ func (r *availabilityRun) whileRefusing(ctx context.Context, service string, cau
 	others := func(op operation) bool { return !needs(op) && (op.name != "create" || op.OK()) }
 	a, b := p99(before, others), p99(during, others)
 	if b > slower*a && b > slowAnyway {
-		violations = append(violations, fmt.Sprintf("%s, %s: %s: %v, before %v", name, cause.name, slowdown, b, a))
+		violations = append(violations, fmt.Sprintf("%s, %s: %sp99 of requests that do not need this Redis: %v, before %v",
+			name, cause.name, tooSlow, b, a))
 	}
 	latency := fmt.Sprintf("%s / %s / %s", ms(percentile(took, 50)), ms(percentile(took, 99)), ms(percentile(took, 100)))
 	return row(name, cause.name, ms(a), ms(b), fmt.Sprintf("%.1f", float64(b)/float64(a)), latency,
@@ -132,16 +139,21 @@ func (r *availabilityRun) whileRefusing(ctx context.Context, service string, cau
 
 // checkRefusing describes the defect of a response that arrived while shard 0 of a service refused commands. It returns
 // "" for a correct response. known is the time when every instance had reported the refusal.
-func (op operation) checkRefusing(service string, cause refusal, needs bool, known time.Time) string {
+func (op operation) checkRefusing(service string, cause refusal, needs bool, down, known time.Time) string {
 	switch {
 	case op.FormatViolation() != "" || op.Status == http.StatusTooManyRequests:
 		return "want no 429 and no malformed response"
+	case needs && op.took() > unavailableWithin:
+		return fmt.Sprint(tooSlow, "needs the refusing shard, took ", op.took(), ", want at most ", unavailableWithin)
 	case needs && (op.Status == http.StatusServiceUnavailable || op.Refused()):
 	case needs && op.OK() && op.name == "cancel" && cause.completes:
 	case needs:
 		return "needs the refusing shard, want 503"
 	case op.name == "create" && service == "order" && op.Status == 503 && op.Began.Before(known):
 		// A 503 is correct here, because the instance may have chosen the shard before the first refusal.
+		if op.Began.Sub(down) >= unavailableWithin {
+			return tooSlow + "the instance has not detected the refusal yet"
+		}
 	case !op.OK():
 		return "needs no command that the shard refuses, want 200"
 	}
