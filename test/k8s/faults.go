@@ -85,15 +85,15 @@ func (r *run) deleteRedis(ctx context.Context) error {
 	})
 }
 
-// update updates the image of every instance and of the gateway under load. No request may fail, and no Redis may
-// restart.
+// update updates the image of every instance and of the gateway under load, with the command in docs/deploy.md that
+// keeps all other values. No request may fail, and no Redis may restart.
 func (r *run) update(ctx context.Context) error {
 	before, err := r.restarts(ctx)
 	if err != nil {
 		return err
 	}
 	return r.underLoad(ctx, 0, func(*shop.Shop) error {
-		if err := r.change(ctx, "updated", func() error { return r.upgrade(ctx, updated) }); err != nil {
+		if err := r.change(ctx, "updated", func() error { return r.reuseValues(ctx, "image.tag=next") }); err != nil {
 			return err
 		}
 		now, err := r.restarts(ctx)
@@ -170,6 +170,33 @@ func (r *run) grow(ctx context.Context) error {
 			return err
 		}
 		return s.AwaitShards(ctx, 3, recoveryTimeout)
+	})
+}
+
+// removeInstances removes an instance of each service under load, with the command in docs/deploy.md. No request may
+// fail, no checkout may stay undecided, and no other pod may restart.
+func (r *run) removeInstances(ctx context.Context) error {
+	before, err := r.restarts(ctx)
+	if err != nil {
+		return err
+	}
+	return r.underLoad(ctx, 0, func(*shop.Shop) error {
+		if err := r.change(ctx, "removed", func() error { return r.reuseValues(ctx, "machines=2") }); err != nil {
+			return err
+		}
+		now, err := r.restarts(ctx)
+		if err != nil {
+			return err
+		}
+		for pod := range now {
+			if now[pod] != before[pod] {
+				return fmt.Errorf("remove instances: UID/restarts of pod %s were %q, are %q", pod, before[pod], now[pod])
+			}
+		}
+		if removed := len(before) - len(now); removed != len(services) {
+			return fmt.Errorf("remove instances: %d pods are gone, want %d", removed, len(services))
+		}
+		return nil
 	})
 }
 

@@ -17,6 +17,12 @@ func (r *run) upgrade(ctx context.Context, values string) error {
 	return r.deploy(ctx, chartDir, "-f", "k8s/minikube.yaml", "--set", values)
 }
 
+// reuseValues upgrades the system, and changes only the given values.
+func (r *run) reuseValues(ctx context.Context, values string) error {
+	_, err := r.chart(ctx, "upgrade", release, chartDir, "--reset-then-reuse-values", "--set", values)
+	return err
+}
+
 // deploy installs or upgrades the system with a chart and options for Helm.
 func (r *run) deploy(ctx context.Context, chart string, options ...string) error {
 	args := append([]string{"upgrade", "--install", release, chart, "--set", "image.prefix=" + r.prefix}, options...)

@@ -3,9 +3,9 @@
 // test-k8s checks every manifest, installs the system with one and with two shards, and runs the Python suite and the
 // consistency run. Under load, it kills an instance of each service and a Redis with SIGKILL, and deletes Redis pods.
 // Under load, it also upgrades from chart 1, updates all images, drains the nodes until the disruption budgets stop the
-// drain, stops a kubelet, adds instances and shards, and rolls back. It installs replicated shards, and deletes the
-// pods of primaries under load. It backs up and restores single and replicated shards, and resizes volumes, if the
-// cluster has a storage class that can do this. At the end it removes everything, unless KEEP is 1.
+// drain, stops a kubelet, adds instances and shards, rolls back, and removes instances. It installs replicated shards,
+// and deletes the pods of primaries under load. It backs up and restores single and replicated shards, and resizes
+// volumes, if the cluster has a storage class that can do this. At the end it removes everything, unless KEEP is 1.
 //
 // test-k8s uses separate namespaces. It cordons every node for about a minute. If a node runs pods of the system but no
 // Redis, test-k8s stops the kubelet and these pods for 150 s. So the cluster should have no other users.
@@ -99,6 +99,7 @@ func test(ctx context.Context, out io.Writer) (err error) {
 		{Name: "the chart refuses to remove a shard", Run: r.shrink},
 		{Name: "the chart refuses what contradicts the cluster", Run: r.contradictions},
 		{Name: "the Python suite, three shards", Run: r.suite},
+		{Name: "remove an instance of each service under load", Run: r.removeInstances},
 		{Name: "uninstall", Run: r.uninstall},
 		{Name: "back up and restore single shards", Run: r.backUp("machines=1,shards=2")},
 		{Name: "resize the volumes under load", Run: r.resize},
