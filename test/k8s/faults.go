@@ -88,12 +88,23 @@ func (r *run) deleteRedis(ctx context.Context) error {
 // update updates the image of every instance and of the gateway under load, with the command in docs/deploy.md that
 // keeps all other values. No request may fail, and no Redis may restart.
 func (r *run) update(ctx context.Context) error {
+	return r.replaceInstances(ctx, "image.tag=next")
+}
+
+// removeInstances removes an instance of each service under load, with the command in docs/deploy.md. No request may
+// fail, and no Redis may restart. The other instances restart, because their variables name all instances.
+func (r *run) removeInstances(ctx context.Context) error {
+	return r.replaceInstances(ctx, "machines=2")
+}
+
+// replaceInstances upgrades the system under load, with given values that replace every instance and gateway.
+func (r *run) replaceInstances(ctx context.Context, values string) error {
 	before, err := r.restarts(ctx)
 	if err != nil {
 		return err
 	}
 	return r.underLoad(ctx, 0, func(*shop.Shop) error {
-		if err := r.change(ctx, "updated", func() error { return r.reuseValues(ctx, "image.tag=next") }); err != nil {
+		if err := r.change(ctx, "upgraded", func() error { return r.reuseValues(ctx, values) }); err != nil {
 			return err
 		}
 		now, err := r.restarts(ctx)
@@ -102,8 +113,8 @@ func (r *run) update(ctx context.Context) error {
 		}
 		for pod := range now {
 			if isRedis, same := strings.Contains(pod, "-redis-"), now[pod] == before[pod]; isRedis != same {
-				return fmt.Errorf("update: want all instances and gateways replaced, and no other pod: "+
-					"UID/restarts of pod %s were %s, are %s", pod, before[pod], now[pod])
+				return fmt.Errorf("upgrade with %s: want all instances and gateways replaced, and no other pod: "+
+					"UID/restarts of pod %s were %q, are %q", values, pod, before[pod], now[pod])
 			}
 		}
 		return nil
@@ -170,33 +181,6 @@ func (r *run) grow(ctx context.Context) error {
 			return err
 		}
 		return s.AwaitShards(ctx, 3, recoveryTimeout)
-	})
-}
-
-// removeInstances removes an instance of each service under load, with the command in docs/deploy.md. No request may
-// fail, no checkout may stay undecided, and no other pod may restart.
-func (r *run) removeInstances(ctx context.Context) error {
-	before, err := r.restarts(ctx)
-	if err != nil {
-		return err
-	}
-	return r.underLoad(ctx, 0, func(*shop.Shop) error {
-		if err := r.change(ctx, "removed", func() error { return r.reuseValues(ctx, "machines=2") }); err != nil {
-			return err
-		}
-		now, err := r.restarts(ctx)
-		if err != nil {
-			return err
-		}
-		for pod := range now {
-			if now[pod] != before[pod] {
-				return fmt.Errorf("remove instances: UID/restarts of pod %s were %q, are %q", pod, before[pod], now[pod])
-			}
-		}
-		if removed := len(before) - len(now); removed != len(services) {
-			return fmt.Errorf("remove instances: %d pods are gone, want %d", removed, len(services))
-		}
-		return nil
 	})
 }
 
