@@ -20,7 +20,7 @@ func TestAccessSettings(t *testing.T) {
 			internalTokenSecret: shared},
 		networkPolicy: {metricsFrom: [{namespaceSelector: {matchLabels: {name: monitoring}}}]}}`))
 	want := map[string]string{
-		"ALLOWED_HOSTS": "gateway.default,shop.example,*.b.example", "CLIENT_TRACES": "1",
+		"ALLOWED_HOSTS": "gateway.$(NAMESPACE),shop.example,*.b.example", "CLIENT_TRACES": "1",
 		"CORS_ORIGINS": "https://a.example,https://b.example",
 	}
 	templates, _ := s.pods()
@@ -109,7 +109,7 @@ func TestUpgradeFromOlderCharts(t *testing.T) {
 	s.check(t)
 	env := environment(s.instances()["order"])
 	for variable, want := range map[string]string{
-		"ALLOWED_HOSTS": "gateway.default", "CORS_ORIGINS": "", "CLIENT_TRACES": "0", "SYSTEM_NAME": release,
+		"ALLOWED_HOSTS": "gateway.$(NAMESPACE)", "CORS_ORIGINS": "", "CLIENT_TRACES": "0", "SYSTEM_NAME": release,
 	} {
 		if env[variable] != want {
 			t.Errorf("%s is %q, want %q", variable, env[variable], want)

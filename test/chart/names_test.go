@@ -70,6 +70,26 @@ func renderedText(t *testing.T, values map[string]any) string {
 	return strings.Join(slices.Collect(maps.Values(rendered)), "\n")
 }
 
+// TestNamespaceIsNotRendered checks that the rendered objects are the same for every namespace, so that the plain
+// manifests work in any namespace.
+func TestNamespaceIsNotRendered(t *testing.T) {
+	for _, values := range []string{"{}", "{backup: {enabled: true, snapshotClass: some}, redis: {replicas: 3}}"} {
+		one, err := renderAs(root, release, "default", parse(t, values))
+		if err != nil {
+			t.Fatal(err)
+		}
+		other, err := renderAs(root, release, "other", parse(t, values))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name := range one {
+			if one[name] != other[name] {
+				t.Errorf("with values %s: %s differs between namespaces, want the same objects", values, name)
+			}
+		}
+	}
+}
+
 // TestNamesAgree checks that the chart with each values file, the plain manifests and deploy.sh name the images that CI
 // publishes. TestComposeNames and TestPublishedChart check the names in Docker Compose and in the published chart.
 func TestNamesAgree(t *testing.T) {

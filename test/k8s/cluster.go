@@ -70,6 +70,8 @@ func (c *cluster) deleteNamespaces(ctx context.Context) error {
 
 // rolledOut runs the command in docs/deploy.md that waits until every workload is up to date and available.
 func (c *cluster) rolledOut(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout) // kubectl applies --timeout to each workload
+	defer cancel()
 	_, err := c.kube(ctx, "rollout", "status", "deployment,statefulset", "-l", ours, "--timeout="+readyTimeout.String())
 	return err
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -117,12 +116,9 @@ func (r *run) plain(ctx context.Context) error {
 	if err := r.newNamespace(ctx); err != nil {
 		return err
 	}
-	manifests, err := r.plainManifests()
-	if err != nil {
-		return err
-	}
+	const folder = "k8s/kube/"
 	for range 2 {
-		if _, err := r.kubeInput(ctx, manifests, "apply", "-f", "-"); err != nil {
+		if _, err := r.kube(ctx, "apply", "-f", folder); err != nil {
 			return err
 		}
 		if err := r.ready(ctx); err != nil {
@@ -141,28 +137,8 @@ func (r *run) plain(ctx context.Context) error {
 	if err := r.buy(ctx); err != nil {
 		return err
 	}
-	if _, err := r.kubeInput(ctx, manifests, "delete", "-f", "-", "--timeout=2m"); err != nil {
+	if _, err := r.kube(ctx, "delete", "-f", folder, "--timeout=2m"); err != nil {
 		return err
 	}
 	return r.onlyVolumes(ctx, 3, "secret/redis-password")
-}
-
-// plainManifests returns the manifests in k8s/kube for the namespace of the test.
-func (r *run) plainManifests() (string, error) {
-	files, err := filepath.Glob("k8s/kube/*.yaml")
-	if err != nil {
-		return "", err
-	}
-	var all []string
-	for _, file := range files {
-		if filepath.Base(file) == "kustomization.yaml" {
-			continue
-		}
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return "", err
-		}
-		all = append(all, strings.ReplaceAll(string(text), "namespace: default", "namespace: "+r.namespace))
-	}
-	return strings.Join(all, "\n---\n"), nil
 }

@@ -90,7 +90,7 @@ imagePullPolicy: {{ .Values.image.pullPolicy }}
 
 {{/* Names that clients use for the gateway. The services accept names without a dot and IP addresses anyway. */}}
 {{- define "hosts" -}}
-{{- $hosts := list (printf "gateway.%s" .Release.Namespace) -}}
+{{- $hosts := list "gateway.$(NAMESPACE)" -}}
 {{- with .Values.entrance.host }}{{ $hosts = append $hosts . }}{{ end -}}
 {{ join "," (concat $hosts ((.Values.access).hosts | default list)) }}
 {{- end }}

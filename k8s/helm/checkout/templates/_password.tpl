@@ -18,7 +18,7 @@ kind: RoleBinding
 metadata: {{- include "metadata" . | nindent 2 }}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: {{ .name }}}
 subjects:
-  - {kind: ServiceAccount, name: {{ .name }}, namespace: {{ .Release.Namespace | quote }}}
+  - {kind: ServiceAccount, name: {{ .name }}} # in the namespace of the RoleBinding
 ---
 {{- $template := include "password.template" . }}
 apiVersion: batch/v1

@@ -80,6 +80,7 @@ spec:
             - name: INTERNAL_TOKEN
               valueFrom: {secretKeyRef: {name: {{ . | quote }}, key: token}}
             {{- end }}
+            - {name: NAMESPACE, valueFrom: {fieldRef: {fieldPath: metadata.namespace}}} # for ALLOWED_HOSTS
             - {name: ALLOWED_HOSTS, value: {{ include "hosts" . | quote }}}
             {{- include "clients" . | nindent 12 }}
             - {name: LOG_FORMAT, value: {{ .Values.observability.logFormat }}}
