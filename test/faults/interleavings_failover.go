@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -19,20 +20,28 @@ var (
 
 	// The keeper of the primary is cut off, and another node is elected. The third node receives no beat of the winner.
 	// The services and the replicas still reach the old primary.
-	oldPrimaryServes = &interleaving{"an old primary is reachable after an election", onShard(runOldPrimary(false))}
+	oldPrimaryServes = &interleaving{"an old primary is reachable after an election", onShard(runOldPrimary(false, false))}
 
 	// Like oldPrimaryServes, but after its vote for the winner, the third node receives beats of the old primary.
-	oldPrimaryBeats = &interleaving{"a beat of the old primary arrives after an election", onShard(runOldPrimary(true))}
+	oldPrimaryBeats = &interleaving{"a beat of the old primary arrives after an election", onShard(runOldPrimary(true, false))}
+
+	// Like oldPrimaryBeats, but the keeper of the third node restarts after its vote.
+	voterRestarts = &interleaving{"a voter restarts, and then a beat of the old primary arrives",
+		onShard(runOldPrimary(true, true))}
 
 	// One replica is stale when the primary dies. Only this replica can ask the other replica for a vote.
 	staleCandidate = &interleaving{"a stale replica stands for election", onShard(runStaleCandidate)}
 
 	// One replica is stale. The other replica loses its disk, and the primary is down for some seconds.
 	emptyVoter = &interleaving{"a stale replica asks an empty node for its vote", onShard(runEmptyVoter)}
+
+	// The primary loses its disk and restarts. The other nodes cannot elect another primary.
+	initAgain = &interleaving{"keeper init runs again on a primary that has lost its disk", onShard(runInitAgain)}
 )
 
 // onReplicas lists the interleavings that run on replicated shards.
-var onReplicas = []*interleaving{silentReplicas, oldPrimaryServes, oldPrimaryBeats, staleCandidate, emptyVoter}
+var onReplicas = []*interleaving{silentReplicas, oldPrimaryServes, oldPrimaryBeats, voterRestarts,
+	staleCandidate, emptyVoter, initAgain}
 
 // replicated reports whether the interleaving runs on replicated shards.
 func (il *interleaving) replicated() bool { return slices.Contains(onReplicas, il) }
@@ -132,7 +141,7 @@ func runSilentReplicas(ctx context.Context, r *shardRun) error {
 	return r.start(ctx, r.redis(r.primary), r.keeper(r.primary))
 }
 
-func runOldPrimary(beats bool) func(context.Context, *shardRun) error {
+func runOldPrimary(beats, restarts bool) func(context.Context, *shardRun) error {
 	return func(ctx context.Context, r *shardRun) error {
 		// The winner's beats to the third node are dropped.
 		for i, from := range r.others {
@@ -156,15 +165,22 @@ func runOldPrimary(beats bool) func(context.Context, *shardRun) error {
 			r.ledger.stop()
 			return errors.New("no other node is elected")
 		}
+		voter := r.others[0] + r.others[1] - winner
+		if restarts {
+			if err := errors.Join(r.kill(r.keeper(voter)), r.start(ctx, r.keeper(voter))); err != nil {
+				r.ledger.stop()
+				return err
+			}
+		}
 		if beats {
-			r.setLink(r.primary, r.others[0]+r.others[1]-winner, false, true, faultproxy.Faults{})
+			r.setLink(r.primary, voter, false, true, faultproxy.Faults{})
 		}
 		sleep(ctx, 1500*time.Millisecond)
 		r.ledger.stop()
-		// Cut the link again. Otherwise a reply of the third node could make the old primary step down before the winner's
+		// Cut the link again. Otherwise a reply of the voter could make the old primary step down before the winner's
 		// beats arrive.
 		if beats {
-			r.setLink(r.primary, r.others[0]+r.others[1]-winner, false, true, faultproxy.Faults{Cut: true})
+			r.setLink(r.primary, voter, false, true, faultproxy.Faults{Cut: true})
 		}
 		for i, from := range r.others {
 			r.proxies.on(r.keeper(from) + " > " + r.keeper(r.others[1-i])).RemoveTraps()
@@ -199,4 +215,20 @@ func runEmptyVoter(ctx context.Context, r *shardRun) error {
 	r.heal()
 	r.elected(ctx) // times out: no node is elected, because the only voter is empty
 	return r.start(ctx, r.redis(r.primary), r.keeper(r.primary))
+}
+
+func runInitAgain(ctx context.Context, r *shardRun) error {
+	r.isolate(r.others[0], r.others[1:], false, true, faultproxy.Faults{Cut: true})
+	redis, keeper := r.redis(r.primary), r.keeper(r.primary)
+	if err := errors.Join(r.kill(redis, keeper), r.wipe(r.primary), r.start(ctx, redis, keeper)); err != nil {
+		return err
+	}
+	cmd, err := r.Command(ctx, keeper, "init")
+	if err != nil {
+		return err
+	}
+	if out, err := cmd.CombinedOutput(); err != nil && !bytes.Contains(out, []byte("the shard is initialized")) {
+		return fmt.Errorf("keeper init: %w\n%s", err, out)
+	}
+	return nil
 }

@@ -32,6 +32,13 @@ var failoverMutations = []mutation{
 `}}},
 	{name: "a node follows a primary below its promise (R4)", interleaving: oldPrimaryBeats, want: lostLater,
 		edits: []edit{{followGo, "if b.Epoch < m.promise.Epoch {", "if false {"}}},
+	{name: "the promise of a vote is not stored (R3)", interleaving: voterRestarts, want: lostLater, edits: []edit{
+		{"keeper/disk.go", "	text, err := json.Marshal(", `	if promise.Epoch > rule.FirstEpoch && promise.Candidate == "" {
+		return nil
+	}
+	text, err := json.Marshal(`}}},
+	{name: "keeper init needs no other node (R5)", interleaving: initAgain, want: lostLater, edits: []edit{
+		{"keeper/init.go", `err = errors.Join(err, fmt.Errorf("node %d: %s", node, b.Reason))`, "granted++"}}},
 	{name: "a batch is acknowledged without a replica (R1)", interleaving: silentReplicas, want: lostLater,
 		edits: []edit{
 			{replicateGo, `"WAIT", 1, ms), "WAITAOF", 1, 1, ms)`, `"WAIT", 0, ms), "WAITAOF", 1, 0, ms)`},
