@@ -73,9 +73,10 @@ func (k *keeper) win(ctx context.Context) (c rule.Candidate, err error) {
 	return c, nil
 }
 
-// poll asks both other nodes for a vote or a pre-vote. It returns at the first grant, because the candidate and one
-// other node are two of three. After the grant of a node that is stopping, it waits for the other node, which will stay
-// and should attach first. The last result contains the reasons of the nodes that refuse.
+// poll asks both other nodes for a vote or a pre-vote. One grant is enough, because the candidate and one other node
+// are two of three. So poll returns at the first grant of a node that is not stopping. If a stopping node grants first,
+// poll also waits for the reply of the other node: the voter attaches to the new primary first, and should be a node
+// that stays. The last result contains the reasons of the nodes that refuse.
 func (k *keeper) poll(ctx context.Context, path string, c rule.Candidate) (granted bool, voter int, refusals string) {
 	type answer struct {
 		rule.Ballot

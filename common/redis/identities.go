@@ -253,7 +253,8 @@ func (ids *Identities) known(index int) string {
 	return ""
 }
 
-// learnSequences records what instances have stored on a shard: write sequences that they have seen on other shards.
+// learnSequences learns the write sequences that an inspected shard lists: those that instances have seen on other
+// shards and stored on this one.
 func (ids *Identities) learnSequences(from map[int]sighting) {
 	for index, s := range from {
 		if index < len(ids.shards) {

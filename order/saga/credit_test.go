@@ -14,8 +14,8 @@ import (
 	"checkout/order/store"
 )
 
-// On a busy machine, a proof that payment still has its data may be older than in production. The number of messages to
-// payment must not depend on the speed of the machine.
+// With the limits of production, a proof that payment still has its data could expire during a test on a busy machine,
+// and the coordinator would send more messages than the test expects. With these limits, no proof expires by itself.
 func init() { creditFresh, creditTrusted = time.Hour, 2*time.Hour }
 
 // If payment loses a reservation while stock is slow, the order must not be paid.

@@ -157,7 +157,8 @@ func parseResult(script *redis.Script, reply redis.Reply) (Result, error) {
 	return r, errors.Join(reply.Err(), fields.Err())
 }
 
-// parsePieces parses the cart field of an item, and adds up the quantities of its parts.
+// parsePieces parses the cart field of an item. The field has one part for each price, as in "2@5,1@6". The line has
+// the sum of the quantities.
 func parsePieces(item, value string) (api.Line, error) {
 	line := api.Line{ID: item}
 	for part := range strings.SplitSeq(value, ",") {

@@ -104,10 +104,11 @@ func split(p *phase, c cpu) string {
 // in sequence: from the client to order, from order to payment, and from order to stock.
 const scriptsInSequence, requestsInSequence = 4, 3
 
-// soleClient compares the latency of a checkout of one client with two values: the bare chain of its scripts and
-// requests, and the sum of the latencies of such scripts and requests in two loops, one of scripts only and one of
-// requests only. Two effects distort the sum. It is too small, because the processors hardly become idle in such a
-// loop. It is too large, because all three requests of the sum use the gateway, but only one of a checkout does.
+// soleClient compares the latency of a checkout of one client with two values. The first is the latency of the bare
+// chain; see measureChain. The second is the sum of four times the duration of a script in a loop of scripts only, and
+// three times the latency of a request in a loop of requests only. Two effects distort the sum. It is too small,
+// because the processors hardly become idle in such a loop. It is too large, because all three requests of the sum use
+// the gateway, but only one of a checkout does.
 func (r *report) soleClient(w *strings.Builder) {
 	for _, p := range r.closed {
 		if p.clients != 1 || r.limits == nil {

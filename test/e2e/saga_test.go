@@ -26,8 +26,8 @@ type saga struct {
 	stock  int64 // stock of the second item; the cart has 3 pieces of it
 	cancel bool  // the saga is a cancel of a paid order, not a checkout
 	steps  []step
-	// decision is the step that decides the final state of the order: "before" if the step has no effect, "after" if it
-	// takes effect. A saga that always leaves the order OPEN has no such step.
+	// decision is the step that decides the final state of the order: the state is "after" if this step has taken
+	// effect, and "before" if it has not. A saga that always leaves the order OPEN has no such step.
 	decision      step
 	before, after string
 	onRetry       []string // possible outcomes of a retry after the coordinator died

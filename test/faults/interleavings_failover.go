@@ -20,10 +20,12 @@ var (
 
 	// The keeper of the primary is cut off, and another node is elected. The third node receives no beat of the winner.
 	// The services and the replicas still reach the old primary.
-	oldPrimaryServes = &interleaving{"an old primary is reachable after an election", onShard(runOldPrimary(false, false))}
+	oldPrimaryServes = &interleaving{"an old primary is reachable after an election",
+		onShard(runOldPrimary(false, false))}
 
 	// Like oldPrimaryServes, but after its vote for the winner, the third node receives beats of the old primary.
-	oldPrimaryBeats = &interleaving{"a beat of the old primary arrives after an election", onShard(runOldPrimary(true, false))}
+	oldPrimaryBeats = &interleaving{"a beat of the old primary arrives after an election",
+		onShard(runOldPrimary(true, false))}
 
 	// Like oldPrimaryBeats, but the keeper of the third node restarts after its vote.
 	voterRestarts = &interleaving{"a voter restarts, and then a beat of the old primary arrives",
@@ -143,7 +145,7 @@ func runSilentReplicas(ctx context.Context, r *shardRun) error {
 
 func runOldPrimary(beats, restarts bool) func(context.Context, *shardRun) error {
 	return func(ctx context.Context, r *shardRun) error {
-		// The winner's beats to the third node are dropped.
+		// Drop the beats between the two other nodes, so that the winner's beats do not reach the third node.
 		for i, from := range r.others {
 			trap, err := r.proxies.on(r.keeper(from)+" > "+r.keeper(r.others[1-i])).Trap(1000, "/beat", "", faultproxy.Before)
 			if err != nil {

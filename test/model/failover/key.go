@@ -76,7 +76,7 @@ func (s *state) pack(order [nodes]uint8, own *[nodes]uint64) key {
 	return k
 }
 
-// unpack returns the state with this key. The nodes have the order of the key.
+// unpack returns a state with this key: node i is the one in word i of the key.
 func (k *key) unpack() state {
 	var s state
 	for i := range s.nodes {
