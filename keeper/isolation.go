@@ -29,8 +29,9 @@ type isolation struct {
 	after   time.Duration // time without an acknowledgement until the next resignation
 }
 
-// successor records an observation of the primary, and returns the node in whose favor it resigns now, or -1. A healthy
-// replica has acknowledged the required offset; a replica that lags acknowledges more each time.
+// successor records an observation of the primary, and returns the node in whose favor it resigns now, or -1. A replica
+// acknowledges writes if it has reached the required offset, or if it lags but has acknowledged more than at the last
+// call of successor.
 func (i *isolation) successor(now time.Time, o rule.Observation, required int64, acks map[int]rule.Ack) int {
 	if i.epoch != o.Position.Epoch {
 		*i = isolation{epoch: o.Position.Epoch, since: now, after: max(i.after, resignAfter)}
@@ -56,9 +57,9 @@ func (i *isolation) successor(now time.Time, o rule.Observation, required int64,
 	return best
 }
 
-// alternative returns the node with the most data that could be elected instead of the primary, or -1. While the
-// primary sends a copy of all data, there is none: after an election, the copy would begin again. Ack.Copying does not
-// prove that there is a copy: it is also true for a moment whenever a Redis tries to attach in vain.
+// alternative returns the node with the most data that could be elected instead of the primary, or -1. It also returns
+// -1 while the primary sends a copy of all data (o.Sending): after an election, the copy would begin again.
+// Ack.Copying cannot replace o.Sending: it is also true for a moment whenever a Redis tries to attach in vain.
 func alternative(o rule.Observation, acks map[int]rule.Ack) int {
 	if o.Sending {
 		return -1

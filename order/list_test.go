@@ -142,8 +142,8 @@ func TestListOrders(t *testing.T) {
 	}
 }
 
-// A page of undecided orders costs a shard a limited amount of work, even if thousands of orders are undecided. The
-// pages have the same orders before and after the number becomes large.
+// A page of undecided orders costs a shard a limited amount of work, even if its set "undecided" has thousands of
+// entries. Entries of orders that do not exist do not change the pages.
 func TestListOfManyUndecidedOrdersIsBounded(t *testing.T) {
 	t.Parallel()
 	s := servicetest.New(t, definition, 2)

@@ -109,8 +109,9 @@ func (s *Shard) check(ctx context.Context) bool {
 }
 
 // verify returns the state of the shard according to the first verification that fails. Each command has the timeout of
-// its connection. There is no timer: in a process that gets too little processor time, a timer would fire while the
-// reply waits in the socket, and the process would abandon a shard that works.
+// its connection, which reads a reply that has already arrived even after its deadline. verify has no timer of its own:
+// in a process that gets too little processor time, such a timer would fire while the reply waits in the socket, and
+// the process would abandon a shard that works.
 func (s *Shard) verify(ctx context.Context) *state {
 	for _, v := range verifications {
 		if err := v.run(s, ctx); err != nil {
