@@ -59,8 +59,8 @@ vuln: ## govulncheck; skipped if its database is unreachable
 
 # The target "check" includes go vet, so the tests run with -vet=off.
 # Most unit tests spend their time waiting, so the checks and the tests of the chart run beside them, with a lower priority. The
-# checks begin with go vet, which needs no Debian package: on a new machine, apt-get needs more than a minute to install the
-# packages for the unit tests.
+# checks begin with go vet, because it needs no Debian package. On a new machine, go vet runs while apt-get installs the packages
+# for the unit tests, which takes more than a minute.
 test: ## all checks and tests, without fault injection, in about 13 minutes
 	@$(MAKE) --no-print-directory -j 2 check-and-chart unit
 	@$(MAKE) --no-print-directory e2e

@@ -3,8 +3,8 @@
 # cluster.
 #
 # The script creates only missing resources, so that you can run it again after a failure. A larger N scales a running system up
-# without downtime. All other values stay as they are, also those that you have set with helm; values.yaml is only for the first
-# installation. But each run sets the values of N, CPU and IMAGE_PREFIX.
+# without downtime. Each run sets the values of N, CPU and IMAGE_PREFIX, and of IMAGE_TAG and REPLICAS if they are set. All other values
+# stay as they are, also those that you have set with helm. values.yaml is only for the first installation.
 #
 #   N              1 to 64; never smaller than before, because the data of a shard exists nowhere else
 #   --region       or REGION; default us-central1

@@ -11,7 +11,7 @@ import (
 
 var chaos = flag.Duration("chaos", 0, "duration of TestChaos; 0: skip the test")
 
-// TestChaos injects random faults. Several faults may overlap, but at most one disk is lost at a time:
+// TestChaos injects random faults. Several faults may overlap, but at most one disk is lost at a time. Run it with:
 //
 //	go test ./keeper -run TestChaos -chaos 10m -v -timeout 0
 func TestChaos(t *testing.T) {

@@ -13,8 +13,8 @@ const (
 	// resignAfter is the time without an acknowledgement of a replica after which a primary resigns. A new primary waits
 	// twice as long, because its replicas attach one after the other.
 	resignAfter = 3 * time.Second
-	// maxResignAfter bounds this time, which doubles with each resignation. Otherwise, nodes that cannot reach each other
-	// would pass the role of the primary around again and again.
+	// maxResignAfter bounds this time. The time doubles with each resignation, so that nodes that cannot reach each other
+	// do not pass the role of the primary around endlessly.
 	maxResignAfter = time.Minute
 )
 

@@ -25,8 +25,8 @@ type led struct {
 	acks     map[int]rule.Ack
 }
 
-// resignations calls successor at each tick of the time from one moment to another, and returns the ticks at which the
-// primary resigns, and the last successor. The primary has the write sequence 100.
+// resignations calls successor at each tick in [from, to). It returns the ticks at which the primary resigns, and the
+// last successor. The primary has the write sequence 100.
 func (i *isolation) resignations(from, to int, at func(tick int) led) (ticks []int, successor int) {
 	successor = -1
 	for tick := from; tick < to; tick++ {
@@ -79,7 +79,8 @@ func TestNewPrimaryWaitsForReplicas(t *testing.T) {
 	}
 }
 
-// A primary that no replica acknowledges remains primary while nothing better is possible.
+// A primary does not resign while a replica acknowledges more writes, while the primary sends a copy of all data, or
+// while no other node could be elected.
 func TestPrimaryStays(t *testing.T) {
 	other := complete(99)
 	for name, at := range map[string]func(tick int) led{
@@ -147,8 +148,9 @@ func TestReplicasOf(t *testing.T) {
 	}
 }
 
-// A primary that has resigned because no replica reaches it gives its successor time. Otherwise, it would stand for
-// election as soon as it votes, because it may have more data than the candidate.
+// A primary that has resigned because no replica reaches it gives its successor time. The old primary may have more
+// data than the successor, and then refuses to vote for it. Without the delay, the old primary would then stand for
+// election at once.
 func TestResignedPrimaryStandsLater(t *testing.T) {
 	k := newIdleKeeper(t)
 	k.started, k.problem = true, nil

@@ -217,7 +217,8 @@ func (k *keeper) observe(o rule.Observation, err error, primary bool) (leads boo
 }
 
 // overdue reports whether it is time to stand for election. A node whose append-only file lacks the copy of the data
-// could acknowledge nothing as primary, so it stands later than the others. So does a primary that no replica reached.
+// could acknowledge nothing as primary, so it stands later than the others. A node that has resigned because no replica
+// acknowledged its writes also stands later (see the method yield).
 func (k *keeper) overdue() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()

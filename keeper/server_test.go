@@ -36,7 +36,8 @@ func newRedisOnly(t *testing.T, server string) (*node, *redisNode) {
 	return n, r
 }
 
-// A primary with full memory can be frozen. In MULTI, Redis 7.0 rejects every command while its memory is full.
+// A primary with full memory can be frozen, because Freeze does not use MULTI. In MULTI, Redis 7 rejects every command
+// while its memory is full.
 func TestFreezeWithFullMemory(t *testing.T) {
 	t.Parallel()
 	n, r := newRedisOnly(t, "redis-server")

@@ -10,8 +10,8 @@ import (
 	commonredis "checkout/common/redis"
 )
 
-// settings lists the settings of a Redis that the keeper uses. The services require some of them. Without the others,
-// the rule is not safe, or the Redis cannot be elected although it has the data.
+// settings lists the settings that the keeper requires of its Redis. The services require some of them, too. Without
+// the others, the rule is not safe, or the Redis cannot be elected although it has the data.
 var settings = append(slices.Clone(commonredis.RequiredSettings), []commonredis.Setting{
 	// Otherwise, a frozen Redis accepts writes.
 	{Name: "replica-read-only", Want: "yes"},

@@ -24,7 +24,7 @@ from collections import Counter
 
 import aiohttp
 
-# Longer than the longest response time of the gateway, 31 s: after 15 s, the gateway may try a second instance.
+# Longer than the longest response time of the gateway, 31 s: a retry may begin up to 16 s after the request, and take 15 s.
 TIMEOUT = aiohttp.ClientTimeout(total=35)
 
 

@@ -20,7 +20,7 @@ import requests
 GATEWAY_URL = os.environ.get("GATEWAY_URL", "http://localhost:8000").rstrip("/")
 ORDER_URL = STOCK_URL = PAYMENT_URL = GATEWAY_URL
 
-# Longer than the longest response time of the gateway, 31 s: after 15 s, the gateway may try a second instance.
+# Longer than the longest response time of the gateway, 31 s: a retry may begin up to 16 s after the request, and take 15 s.
 TIMEOUT = 35
 
 _local = threading.local()

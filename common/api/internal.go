@@ -34,8 +34,8 @@ type Outcome struct {
 	// Replicated may be set with ShardDown and ShardHangs: the shard is replicated, so a failover soon replaces its
 	// primary.
 	Replicated bool `json:"replicated,omitempty"`
-	// Hangs is true if one of the attempt's shards hangs, even if the code comes from another shard, such as Refused. A
-	// release of the attempt then also waits for the shard that hangs.
+	// Hangs is true if one of the attempt's shards hangs, even if the code, such as Refused, comes from another shard. A
+	// release of the attempt then has to wait for the shard that hangs.
 	Hangs bool `json:"hangs,omitempty"`
 	// Shards lists the shards that have a record of the attempt or, with Unknown, the shards whose result is unknown.
 	Shards []int `json:"shards,omitempty"`

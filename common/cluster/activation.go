@@ -188,8 +188,9 @@ func (c *Cluster) raise(ctx context.Context, field string) error {
 		if !s.Healthy() {
 			return s.Unavailable()
 		}
-		// Read first: a call of announceScript counts as a write even if the call changes nothing. An instance that waits
-		// must not write, because a write to a full disk makes Redis exit.
+		// Read first: a call of announceScript counts as a write even if the call changes nothing. While an instance waits
+		// to activate a shard, it calls raise repeatedly. These calls must not write, because a write to a full disk makes
+		// Redis exit.
 		stored, err := s.Fields(ctx, s.Key(activationKey), field)
 		if err != nil {
 			return err

@@ -220,8 +220,8 @@ func aofSize(t *testing.T, s *testredis.Server) int {
 	return size
 }
 
-// An instance may have written the numbers of a new system, or the number of active shards, only to shard 0 when a
-// write to shard 1 fails. Later, that instance or another one writes the numbers to all shards.
+// A write to shard 1 may fail after an instance has written the numbers of a new system, or the number of active
+// shards, to shard 0. Later, that instance or another one writes the numbers to all shards.
 func TestHalfWrittenActivationIsCompleted(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {

@@ -8,8 +8,8 @@ import (
 	"checkout/common/testredis"
 )
 
-// If a Redis went back in time, instances refuse it until an operator adopts it. They refuse it even after its write
-// sequence has caught up.
+// If a Redis went back in time, instances refuse it until an operator adopts it, or until it restarts with all its data
+// (see the next test). They refuse it even after its write sequence has caught up.
 func TestOlderShardStaysRefusedUntilItIsAdopted(t *testing.T) {
 	t.Parallel()
 	for name, lost := range map[string]int64{"the last write": 1, "many writes": 50} {

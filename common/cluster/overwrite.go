@@ -125,9 +125,9 @@ func (c *Cluster) marked(ctx context.Context, do func(batch string) error) error
 }
 
 // mark runs the script "mark" on every shard, in order. If the argument lifetime is 0, mark removes markers and ignores
-// errors, because markers expire anyway. Otherwise it sets markers, if the argument expected is "", or renews them, and
-// stops at the first error. If mark finds the marker of another batch_init while it sets markers, it removes the
-// markers that it has set.
+// errors, because markers expire anyway. With another lifetime, mark stops at the first error. It sets markers if the
+// argument expected is "", and renews markers if expected is the ID of the batch_init. If mark finds the marker of
+// another batch_init while it sets markers, it removes the markers that it has set.
 func (c *Cluster) mark(ctx context.Context, batch, expected string, lifetime time.Duration) error {
 	for i, s := range c.shards {
 		reply, err := s.Run(ctx, markScript, []string{s.Key(OverwritingKey)}, batch, expected, lifetime.Milliseconds())

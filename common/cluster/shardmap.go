@@ -144,8 +144,9 @@ func readShardMapOf(ctx context.Context, s *redis.Shard) (shardMap, error) {
 type change struct {
 	from  shardMap
 	grown bool // shards were added since the last batch_init
-	// Other instances may use another modulus. This is the case after growth, after a batch_init that has written the map
-	// to only some shards, and before the first batch_init, while instances know different numbers of shards.
+	// wait is true if other instances may use another modulus. This is the case after growth, and after a batch_init that
+	// has written the map to only some shards. It is also the case before the first batch_init, while instances know
+	// different numbers of shards.
 	wait bool
 }
 

@@ -134,11 +134,12 @@ func TestFirstBatchDuringGrowth(t *testing.T) {
 	}
 }
 
-// The first batch_init may run on an instance that starts after another instance has activated the new shard. It waits
-// as well, because a third instance may have read the old number of active shards just before.
+// The first batch_init may run on an instance that starts after another instance has activated the new shard. This
+// batch_init waits as well, because a third instance may have read the old number of active shards just before
+// the activation.
 func TestFirstBatchAfterGrowth(t *testing.T) {
 	t.Parallel()
-	_, servers := testredis.Open(t, "order", 2, scripts) // this instance prevents that the reader activates the shard
+	_, servers := testredis.Open(t, "order", 2, scripts) // this instance keeps the reader from activating the shard
 	servers = append(servers, testredis.Start(t))
 	reader := testredis.Connect(t, "order", servers, scripts)
 	if got := reader.ActiveShards(); got != 2 {

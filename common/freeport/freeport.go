@@ -18,10 +18,10 @@ type Port struct {
 	reservation net.Listener
 }
 
-// Reserve returns an unused port and reserves it until Release, even while nothing listens on it. Outgoing connections
-// do not take the port, because it is below the kernel's range for them. Other calls of Reserve on this host do not
-// take the port, because the reservation is an abstract Unix socket with the port in its name. If few ports are below
-// the kernel's range, the kernel chooses a port from its range, and an outgoing connection may take this port.
+// Reserve returns an unused port and reserves it until Release, even while nothing listens on it. Other calls of
+// Reserve on this host do not take the port, because the reservation is an abstract Unix socket with the port in its
+// name. Usually, the port is below the kernel's range for outgoing connections, so these do not take it. If few ports
+// are below that range, the kernel chooses a port from the range, and an outgoing connection may take this port.
 func Reserve() (Port, error) {
 	high := 32768 // the default of Linux
 	b, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
@@ -44,9 +44,9 @@ func Reserve() (Port, error) {
 	return Port{}, errors.New("find a free port on 127.0.0.1: none in 1000 tries")
 }
 
-// reserve reserves a port. It returns an error if the port is reserved or in use. The reservation comes first: to find
-// out whether a port is unused, the function unused listens on it for a moment, and the owner of a reserved port could
-// fail to listen at that moment.
+// reserve reserves a port. It returns an error if the port is reserved or in use. It calls the function unused only
+// after the reservation has succeeded, because unused listens on the port for a moment. At that moment, another owner
+// of the port could not listen on it.
 func reserve(number int) (Port, error) {
 	reservation, err := net.Listen("unix", "@checkout-port-"+strconv.Itoa(number))
 	if err != nil {

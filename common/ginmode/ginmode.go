@@ -1,8 +1,8 @@
 // Package ginmode keeps an invalid GIN_MODE from Gin, which would panic before a program can report the error.
 //
 // The package must be initialized before Gin. In each step, Go initializes the package that has the first import path
-// among those whose imports are initialized. Gin also needs every import of this package, and the path of Gin comes
-// after the path of this package.
+// among those whose imports are initialized. When the imports of Gin are initialized, those of this package are too,
+// because Gin also needs every one of them. So this package comes first: its path sorts before the path of Gin.
 package ginmode
 
 import (

@@ -11,8 +11,8 @@ import (
 // request takes 5 to 20 ms. Clients get a response within a second, so lateAfter must be much shorter.
 const lateAfter = 100 * time.Millisecond
 
-// sameShards divides attempts into groups whose parts are on the same shards. A group lists the indices of its
-// attempts.
+// sameShards divides attempts into groups. Attempts in one group use the same shards in the same order. The argument
+// has the parts of each attempt, and a group lists the indices of its attempts.
 func sameShards(parts [][]part) (groups [][]int) {
 	same := func(a, b part) bool { return a.shard == b.shard }
 	for i := range parts {

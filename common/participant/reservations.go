@@ -83,8 +83,8 @@ type part struct {
 }
 
 // run starts the calls of all attempts before waiting for the first reply, so that the calls share round trips. If the
-// shard of one line is not known yet, the attempt has no parts, and its outcome is unknown: with a record that lacks
-// this line, a retry of refund would not refund it.
+// shard of one line is not known yet, run starts no call for the attempt, and the outcome is unknown. Otherwise refund
+// could store a record without this line on the same shard, and a retry would find the record and not refund the line.
 func (r *Reservations) run(ctx context.Context, do step, attempts []api.Attempt) []api.Outcome {
 	started := time.Now()
 	parts := make([][]part, len(attempts))
@@ -173,8 +173,9 @@ func (r *Reservations) join(
 	return joined
 }
 
-// notLocated returns the outcome of an attempt with a line whose shard is not known. Usually, no shard has replied for
-// long enough to read the shard map. The caller then waits only as long as for a shard that is down.
+// notLocated returns the outcome of an attempt with a line whose shard is not known. Usually, the shard map has expired
+// because no shard has replied for some seconds. The outcome then has the reason ShardDown, so that the caller waits
+// only as long as for a shard that is down.
 func (r *Reservations) notLocated() api.Outcome {
 	for _, at := range r.cluster.Shards() {
 		if !at.Healthy() {

@@ -77,8 +77,8 @@ func NewBatcher[In, Out any](
 
 // Do sends a message and returns its reply. If there is no reply, Do returns the zero value, and the outcome is
 // unknown. If ctx ends, Do returns at once. The batcher then drops the message, unless the message is already in a
-// request. If a shard hangs, the batcher does not send the messages that wait in its group. For each of them, Do
-// returns a copy of the peer's reply to an earlier message; noReply is true for that reply.
+// request. If a request shows that a shard hangs, the batcher does not send the messages that wait in the same group.
+// For each of them, Do returns a copy of the peer's reply to an earlier message; noReply is true for that reply.
 func (b *Batcher[In, Out]) Do(ctx context.Context, in In) Out {
 	out, _ := b.do(ctx, in)
 	return out

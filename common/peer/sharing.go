@@ -45,8 +45,8 @@ func (s *sharing[Out]) queueOf(group string) string {
 	return sharedQueue
 }
 
-// sendShared sends a batch of the shared queue. It returns the messages that are complete, and their replies, or nil if
-// there are none. Late messages go to the queues of their groups.
+// sendShared sends a batch of the shared queue. It returns the messages that are complete, and their replies. If the
+// request failed, it returns all messages, and nil for the replies. Late messages go to the queues of their groups.
 func (b *Batcher[In, Out]) sendShared(batch []*message[In, Out]) ([]*message[In, Out], []Out) {
 	stop := b.watch()
 	out := b.exchange(batch)

@@ -43,7 +43,7 @@ func TestReplyOfUnverifiedShardsIsNoReply(t *testing.T) {
 		err = p.Call(t.Context(), "/x", 1, &reply)
 		return reply, err
 	}
-	for range 2 { // the second round also finds the address unhealthy
+	for range 2 { // at the start of the second round, the address is unhealthy
 		for _, identity := range []string{"right", "right, and one more"} {
 			shards.Store(identity)
 			if reply, err := call(); reply != 1 || err != nil {

@@ -10,8 +10,8 @@ import (
 
 const (
 	// Lease is the time after the start of an attempt, or after the last renewal of its lease, during which recovery and
-	// other requests leave the attempt alone. A retry of the same request continues the attempt at once, and so does
-	// recovery if the coordinator is dead.
+	// other requests leave the attempt alone. A retry of the same request continues the attempt without waiting for the
+	// end of the lease. Recovery does not wait either if the coordinator is dead.
 	Lease = 5 * time.Second
 	// Deadline is how long participants accept reservations of an attempt after its start.
 	Deadline = 30 * time.Second

@@ -38,9 +38,9 @@ func (c *Call) send() {
 
 // Wait waits for the script's reply and returns it. If the script certainly did not run, because the server has lost
 // the script or is not the primary of an engine, Wait sends the call again. Call Wait at most once. The error is
-// api.Overloaded if the queue was full and the script did not run. Any other error is api.Unavailable, and the script
-// may have run. If the error is ErrRefused, the same call fails until the shard's problem is solved. The shard's
-// timeouts limit the wait. ctx is for traces, for logs and for reloading a lost script.
+// api.Overloaded if the queue was full and the script did not run. Any other error wraps api.Unavailable, and the
+// script may have run. If the error also wraps ErrRefused, each retry fails until the shard's problem is solved. The
+// shard's timeouts limit the wait. ctx is for traces, for logs and for reloading a lost script.
 func (c *Call) Wait(ctx context.Context) (reply Reply, err error) {
 	defer func() { c.span.End(err) }()
 	v, err := c.receive()

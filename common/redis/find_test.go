@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// fakeNode returns a function that connects to a master of an epoch. It replies to each command after a delay, and
-// reports that no replica has confirmed a batch.
+// fakeNode returns a function that connects to a primary of the given epoch. The primary replies to ROLE after a delay,
+// and reports that no replica has confirmed a batch.
 func fakeNode(epoch int, delay time.Duration) func(context.Context) (*conn, error) {
 	return func(context.Context) (*conn, error) {
 		client, server := net.Pipe()

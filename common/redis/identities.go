@@ -201,12 +201,12 @@ func (ids *Identities) judge(index int, found Inspection, seen map[string]int64)
 	return Verified, nil
 }
 
-// contradiction returns a Refusal in two cases: this instance or another shard knows the shard under another ID, which
-// the inspected identity does not replace; or the inspected identity contains a wrong ID of another shard.
+// contradiction returns a Refusal if this instance or another shard knows the shard under another ID that the inspected
+// identity does not replace, or if the inspected identity contains a wrong ID of another shard.
 func (ids *Identities) contradiction(index int, found *Identity) error {
 	shard := &ids.shards[index]
 	const replaced = "another Redis is at this address: its identity is %s, which %s replaces"
-	for i := range ids.shards { // before found.Replaces, because its "*" would match the later ID known[0], too
+	for i := range ids.shards { // first, because "*" in found.Replaces also matches known[0], which replaces found.ID
 		if known := ids.shards[i].claim.Shards[index]; len(known) > 0 && slices.Contains(known[1:], found.ID) {
 			return refusal(AnotherID, replaced, found.ID, known[0])
 		}

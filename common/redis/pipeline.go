@@ -35,7 +35,7 @@ type pipeline struct {
 	failed   func(error)   // called before the callers return, after a timeout or refusal (replicated: after any error)
 	observe  func(start time.Time, commands int)
 	current  func() *lineage // returns the lineage of the shard; a connection of another lineage is closed
-	trailer  trailer         // ends each batch that writes, and in some cases each batch; see trailer
+	trailer  trailer         // ends each batch that writes, or every batch; see the type trailer
 	nodes    *nodes          // of a replicated shard, or nil
 	moved    func()          // called after a reply that sets conn.moved, so that the other connection is replaced, too
 

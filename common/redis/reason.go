@@ -98,7 +98,8 @@ func reasonOf(err error) Reason {
 	return Unreachable
 }
 
-// Refusal is the error of a refused Redis. The instance reads nothing from a refused Redis and writes nothing to it.
+// Refusal is the error of a refused Redis. Health checks still inspect a refused Redis, but the instance does not use
+// its data.
 type Refusal struct {
 	Reason Reason
 	text   string

@@ -25,7 +25,7 @@ const (
 	copiesTimeout = 400 * time.Millisecond
 	// electionSettles is how long discovery waits for the other nodes after a node has replied that it is the primary.
 	// During a partition, an old primary may reply first. If no replica has confirmed the last batch, discovery waits for
-	// copiesTimeout, because an old primary may reply first each time.
+	// copiesTimeout instead, because the old primary may reply first each time.
 	electionSettles = 50 * time.Millisecond
 )
 

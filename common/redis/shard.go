@@ -139,7 +139,7 @@ func (s *Shard) doOnce(ctx context.Context, args []any) (value, error) {
 }
 
 // DoScript runs a script on the shard's second connection. If the shard has lost the script, DoScript sends the source
-// with EVAL. It does not use SCRIPT LOAD and EVALSHA, because the shard could lose the script between these commands.
+// with EVAL. SCRIPT LOAD and a second EVALSHA might fail, because the shard could lose the script between them.
 func (s *Shard) DoScript(ctx context.Context, script *Script, key string, args ...any) (Reply, error) {
 	return s.doScript(ctx, script, []string{key}, args...)
 }
@@ -167,9 +167,9 @@ func (s *Shard) send(needs level, write func([]byte) []byte) (*command, error) {
 }
 
 // Failed handles the failure of a command: it counts the failure and returns the error for the caller of the command.
-// The error is api.Overloaded if the queue was full, otherwise api.Unavailable. Failed also logs the failure, unless
-// the caller cancelled the command, and requests a health check, unless the server returned an error reply. It does
-// neither if the queue was full, or if the command failed fast.
+// The error is api.Overloaded if the queue was full, otherwise api.Unavailable. If the queue was full or the command
+// failed fast, Failed does nothing else. In all other cases, it logs the failure, unless the caller cancelled the
+// command. It also requests a health check, unless the server returned an error reply.
 func (s *Shard) Failed(ctx context.Context, command string, err error) error {
 	s.metrics.failures.Inc()
 	switch {

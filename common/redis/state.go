@@ -64,9 +64,9 @@ func (s *Shard) Problem() Reason { return s.state.Load().reason }
 func (s *Shard) Replicated() bool { return s.trailer.replicated || s.engine }
 
 // Silent returns the time since the last reply of a shard that is unreachable, is loading its data or has no primary.
-// The primary of a replicated shard counts only if a replica confirms its writes. A shard may still reply to some
-// commands, for example while its writes are paused. So Silent returns the time since the problem began if this time is
-// longer. Silent returns 0 for other shards.
+// It returns 0 for all other shards. The primary of a replicated shard counts only if a replica confirms its writes. An
+// unavailable shard may still reply to some commands, for example while its writes are paused. So Silent returns the
+// time since the problem began if this time is longer.
 func (s *Shard) Silent() time.Duration {
 	now := s.state.Load()
 	switch {
@@ -150,7 +150,7 @@ func (s *Shard) failed(ctx context.Context, command string, needs level, keys []
 		reason, l := classify(string(reply))
 		to := &state{level: l, reason: reason, err: err, reported: time.Now(), keys: keys}
 		passing := s.passes(reason)
-		if passing { // a health check finds the end of the problem at once
+		if passing { // the next successful health check ends the problem, even within keepReported
 			to.level, to.reported = unavailable, time.Time{}
 		}
 		if to.level < needs {

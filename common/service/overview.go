@@ -33,7 +33,7 @@ func (s *Service) overview(c *gin.Context) (api.Overview, error) {
 }
 
 // overviewOf returns the overview if this instance has the number in the path. The gateway routes the request to that
-// instance. Without the gateway, the request may reach another instance.
+// instance. Without the gateway, the request may reach another instance, which returns api.RouteNotFound.
 func (s *Service) overviewOf(c *gin.Context) (api.Overview, error) {
 	if number := c.Param("instance"); number != strconv.Itoa(s.Config.Instance) {
 		return api.Overview{}, fmt.Errorf("%s: this is instance %s: %w",

@@ -38,7 +38,7 @@ type problemConn struct {
 
 var _ syscall.Conn = problemConn{} // WithClientConn needs this interface
 
-// Parts of a response that net/http writes itself. A response of a handler has more headers.
+// Parts of a response that net/http writes itself. A response of a handler does not match, because it has more headers.
 var (
 	statusPrefix   = []byte("HTTP/1.1 ")
 	plainHeaders   = []byte("\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n")

@@ -107,8 +107,8 @@ func TestEmptyNodeStoresItsPromiseAgain(t *testing.T) {
 	}
 }
 
-// A candidate that has lost the election of an epoch is not the primary of this epoch after a promotion by hand. Its
-// Redis may follow the primary although the freeze of the election has failed.
+// A candidate that has lost the election of an epoch is not the primary of this epoch after a promotion by hand. If the
+// freeze of the election has failed, the Redis may still follow the node that has become the primary.
 func TestLosingCandidatePromotedByHand(t *testing.T) {
 	for _, follows := range []string{Frozen, "b:1"} {
 		for _, attach := range []bool{false, true} {

@@ -17,8 +17,8 @@ type Joining struct {
 	active bool
 	node   int
 	failed int       // 1 + the node that last lost its turn, or 0
-	until  time.Time // without a sign of progress
-	end    time.Time // even with progress
+	until  time.Time // end of the turn without a sign of progress
+	end    time.Time // end of the turn even with progress
 }
 
 // Start gives the turn to a node.

@@ -54,7 +54,8 @@ type ReplicaState struct {
 	Problem string `json:"problem,omitempty"`
 }
 
-// View returns the node's view of the primary. An empty node asks the others for their views before it follows one.
+// View returns the node's view of the primary. An empty node asks the others for their views before it follows a
+// primary.
 func (n Node) View() rule.View {
 	return rule.View{Node: n.Node, Promised: n.Promised, Primary: n.Role == Primary}
 }

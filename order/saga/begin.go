@@ -16,10 +16,10 @@ import (
 const neverAttempt = "joined"
 
 // begin starts or resumes an attempt. If an attempt of another request is running, begin joins that attempt: it waits
-// until the attempt is decided, or until its lease expires; then begin resumes it. After a lost reply, begin retries
-// with the same attempt ID. begin mints another ID only if the order's current attempt is closed and belongs to another
-// request (see attempt.go). A caller that has joined an attempt never begins an attempt. If the joined attempt is
-// closed, begin returns the reason of that attempt.
+// until the attempt is decided. If the lease of the attempt expires first, begin resumes the attempt. After a lost
+// reply, begin retries with the same attempt ID. begin mints another ID only if the order's last attempt is closed and
+// belongs to another request (see attempt.go). A caller that has joined an attempt never begins an attempt. If the
+// joined attempt is closed, begin returns the reason of that attempt.
 //
 // If the client disconnects, begin starts no attempt. But if a reply was lost, the attempt may have begun; then begin
 // resumes it.

@@ -44,7 +44,7 @@ const (
 	forwardBudget = 8 * time.Second        // time to reserve; then the coordinator aborts the attempt
 	beginBudget   = 750 * time.Millisecond // time to begin, or to cancel, while the order's shard does not reply
 	orphanBudget  = 6 * time.Second        // time to wait for orphaned reservations before a refusal
-	refusalBudget = 500 * time.Millisecond // time before the end of the reservations in which they no longer wait
+	refusalBudget = 500 * time.Millisecond // last part of the time to reserve, in which no reservation waits
 	totalBudget   = 12 * time.Second       // time to decide; then the outcome is unknown
 	abortBudget   = 3 * time.Second        // time of totalBudget that is left for the abort
 	// releaseBudget limits the release of an attempt after a shard did not reply to a reservation, so that the client

@@ -62,7 +62,7 @@ func TestCheckoutWaitsOnceForAHungShard(t *testing.T) {
 				t.Errorf("checkout: got %v, want %v", err, api.Unavailable)
 			}
 			wantReleases := int32(1)
-			if !h.refuses { // the reason of a refused attempt does not say that a shard hangs
+			if !h.refuses { // a refusal's reason does not say that a shard hangs, so a second checkout would wait longer
 				second := New(s.store, s.co.stock, s.co.payment)
 				second.total.after, second.releaseWait = 2*time.Hour, time.Hour
 				if err := second.Checkout(t.Context(), id, Request{}); !errors.Is(err, api.Unavailable) {

@@ -139,12 +139,12 @@ func TestCheckoutThatWaitsIsRefusedInTheEnd(t *testing.T) {
 	}
 }
 
-// While orders of dead processes may hold reservations, an attempt waits for them, but only for a limited time. Shortly
-// before its reservations end, it does not wait: the last tries get the refusal.
+// While orders of dead processes may hold reservations, an attempt waits for their release, but only for a limited
+// time. Shortly before its time to reserve ends, the attempt no longer waits, so that its last tries get the refusal.
 func TestLastTriesDoNotWait(t *testing.T) {
 	for _, c := range []struct {
 		orphans     int64
-		since, left time.Duration // since the start of the attempt, and until the end of the reservations
+		since, left time.Duration // since the start of the attempt, and until its time to reserve ends
 		want        bool
 	}{
 		{1, 0, forwardBudget, true},

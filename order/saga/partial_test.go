@@ -11,8 +11,8 @@ import (
 )
 
 // A shard that replies to some commands makes a checkout wait only if the checkout was in flight when the problem
-// began. A later checkout ends although nothing else limits its time: otherwise, the waiting checkouts would fill the
-// instance.
+// began. A later checkout ends soon, because waiting checkouts would otherwise fill the instance. The test sets the
+// time budgets of the checkout to an hour, so that they do not end it.
 func TestALaterCheckoutDoesNotAwaitAShardThatRepliesInPart(t *testing.T) {
 	faults := map[string]string{
 		"writes paused": "CLIENT PAUSE 600000 WRITE",

@@ -31,7 +31,7 @@ const (
 	maxClaimCounts = 100_000 // largest number of orders whose claims are counted
 )
 
-// Recovery completes the sagas of dead coordinators and confirms decided attempts.
+// Recovery completes the sagas that their coordinators have not finished, and confirms paid and refunded attempts.
 type Recovery struct {
 	co     *Coordinator
 	mu     sync.Mutex
@@ -179,8 +179,8 @@ func (r *Recovery) resetClaims() {
 	clear(r.claims)
 }
 
-// confirmDue confirms decided attempts of a shard, so that their records may expire. It reports whether more attempts
-// may be due.
+// confirmDue confirms paid and refunded attempts of a shard, so that their records may expire. It reports whether more
+// attempts may be due.
 func (r *Recovery) confirmDue(ctx context.Context, shard *redis.Shard) (more bool) {
 	ctx = context.WithoutCancel(ctx)
 	taken, unreadable, err := r.co.store.TakeUnconfirmed(ctx, shard, confirmBatch, confirmClaim)

@@ -25,7 +25,8 @@ const (
 	// and recovery completes the saga.
 	downBudget = 750 * time.Millisecond
 	// failoverBudget replaces downBudget, beginBudget and restartBudget for a replicated shard, for every checkout with a
-	// client. The time also counts from the last reply of the shard. A failover takes about 2 s. See docs/replication.md.
+	// client. Like restartBudget, it counts from the last reply of the shard. A failover takes about 2 s. See
+	// docs/replication.md.
 	failoverBudget = 3500 * time.Millisecond
 	// refusedBudget is the time for retries of a step after "begin" while the order's shard refuses the step.
 	refusedBudget = 500 * time.Millisecond
@@ -75,9 +76,10 @@ func backoff(ctx context.Context, decideAt time.Time) iter.Seq[int] {
 }
 
 // retryUntilKnown retries a participant's step until the outcome is known; api.Short counts as unknown. It stops when
-// ctx ends, when a shard of the participant refuses the step, when a shard is still unhealthy after downBudget, or when
-// a shard hangs. If the request was in flight when the shard failed, retryUntilKnown waits for an unhealthy or hanging
-// shard until restartBudget ends. If the shard is replicated, it waits until failoverBudget ends.
+// ctx ends, or when a shard of the participant refuses the step. A request with a client waits for an unhealthy or
+// hanging shard in two cases: until failoverBudget ends if the shard is replicated, or until restartBudget ends if the
+// request was in flight when the shard failed. In all other cases, retryUntilKnown stops when the shard hangs, or when
+// it is still unhealthy after downBudget.
 func retryUntilKnown(ctx context.Context, m stepMetrics, arrived time.Time, try func() api.Outcome) api.Outcome {
 	known := func(c api.Code) bool { return c != api.Unknown && c != api.Short }
 	return retryUntil(ctx, m, downBudget, arrived, try, known)

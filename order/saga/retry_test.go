@@ -29,8 +29,8 @@ func TestRetriesOfAnUnhealthyShardEndInTime(t *testing.T) {
 	}
 }
 
-// A refusing shard refuses the next tries too. A step of a participant is not retried. A step of the order's shard is
-// retried for a limited time, because the attempt has begun.
+// A refusing shard would refuse the next tries too, so a step of a participant is not retried. But a step of the
+// order's shard is retried for a limited time, because the attempt has begun.
 func TestRetriesOfARefusingShardEndInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start, tries, steps := time.Now(), 0, newMetrics().steps

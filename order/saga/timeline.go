@@ -80,8 +80,9 @@ func (t *timeline) undecided(orderID string, err error) {
 	t.ring.Add(api.Event{Kind: events.OrderUndecided, Service: "order", OrderID: orderID, Detail: detail})
 }
 
-// The method "decided" adds an event if a client of this instance got 503 for the order, or if the attempt is older
-// than this request. The argument "begun" is the age of the older attempt, or 0 if there is none.
+// The method "decided" adds an event if a client of this instance got 503 for the order, or if "begun" is not 0. If the
+// request resumed the attempt, or if recovery decided the order, "begun" is the time since the attempt or cancellation
+// began. Otherwise, "begun" is 0.
 func (t *timeline) decided(orderID, state, by string, begun time.Duration) {
 	if begun == 0 && t.followed.Load() == 0 {
 		return

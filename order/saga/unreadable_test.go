@@ -12,7 +12,7 @@ import (
 )
 
 // Undecided orders that recovery cannot read are counted and become due again later, so that they do not hide others.
-// Entries of the set that name no order leave the set.
+// Entries of the set "undecided" that name no order are removed.
 func TestUnreadableOrdersDoNotStopRecovery(t *testing.T) {
 	t.Parallel()
 	s := openShop(t)

@@ -26,8 +26,8 @@ func (s *Store) Connected(ctx context.Context, shard *redis.Shard) (Incarnations
 	return connected, nil
 }
 
-// orphanScan is the number of undecided orders that one script looks at. A script blocks its shard, and after an outage
-// of another shard many orders may be undecided.
+// orphanScan is the largest number of undecided orders that one script call looks at. The number is limited, because a
+// script blocks its shard, and after an outage of another shard, many orders may be undecided.
 const orphanScan = 1000
 
 // Orphans returns the orphans of a shard, by the incarnation of their coordinator. The caller passes the processes that

@@ -26,7 +26,7 @@ type Result struct {
 	Lines    []api.Line // pieces of each item
 	Deadline int64      // deadline of the attempt, Unix ms by Redis TIME
 	NotAfter int64      // refunds after this time have no effect, Unix ms by Redis TIME
-	Trace    string     // the trace of the checkout that began the attempt: "<attempt> <traceparent>"
+	Trace    string     // "<attempt> <traceparent>" of the last traced checkout that began or resumed an attempt
 }
 
 var (
@@ -69,8 +69,8 @@ func (s *Store) Close(ctx context.Context, id, attempt string) (Result, error) {
 }
 
 // Claim assigns an undecided order to one recovery worker for a duration. The caller passes the shard whose set has the
-// order, because Claim must also change entries that belong to no shard. If Unreadable is true for the error, the order
-// is due again after the duration.
+// order. Claim cannot derive the shard from the ID, because it must also remove entries whose ID belongs to no shard.
+// If Unreadable is true for the error, the order is due again after the duration.
 func (s *Store) Claim(ctx context.Context, at *redis.Shard, id string, duration time.Duration) (Result, error) {
 	return s.sagaAt(ctx, at, claimScript, id, undecidedSet, id, milliseconds(duration), s.by)
 }

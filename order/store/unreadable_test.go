@@ -31,7 +31,8 @@ func openUnreadable(t *testing.T) (s *Store, readable string) {
 	return s, ids[3]
 }
 
-// The backlog counts unreadable orders, and lists the others.
+// The backlog counts unreadable orders, and lists the others. It does not read the field "t", so it can read the order
+// in which only this field is wrong.
 func TestBacklogWithUnreadableOrders(t *testing.T) {
 	s, readable := openUnreadable(t)
 	got, err := s.Backlog(t.Context(), s.Shards()[0], 10)

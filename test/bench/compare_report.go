@@ -103,7 +103,8 @@ func oneLine(text string) string {
 	return strings.ReplaceAll(strings.Join(strings.Fields(text), " "), "|", `\|`)
 }
 
-// withCPU returns the rounds. It returns none if the processor time of a round is unknown because a process exited.
+// withCPU returns the rounds. If a process exited during one of them, the processor time of that round is unknown, and
+// withCPU returns nil.
 func withCPU(rounds []*phase) []*phase {
 	if slices.ContainsFunc(rounds, func(p *phase) bool { return len(p.exited) > 0 }) {
 		return nil

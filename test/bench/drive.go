@@ -186,8 +186,8 @@ func (d *driver) send(i int, w work) {
 	c.out, c.tag, c.sent = request, tag, start
 	d.inFlight++
 	if n, err := syscall.Write(c.fd, request); err != nil || n != len(request) {
-		// The connection is broken, because a request always fits into an empty socket buffer. After the shutdown,
-		// d.receive fails the request.
+		// An incomplete write means that the connection is broken, because a request always fits into an empty socket
+		// buffer. After the shutdown, d.receive fails the request.
 		_ = syscall.Shutdown(c.fd, syscall.SHUT_RDWR)
 	}
 }

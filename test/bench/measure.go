@@ -12,7 +12,7 @@ type phase struct {
 	*tally
 	elapsed time.Duration // until the last response
 	cpu     usage         // until all checkouts are confirmed
-	exited  []string      // server processes that exited meanwhile, so that cpu contains only the generator
+	exited  []string      // server processes that exited meanwhile; if any, cpu contains only the generator
 	share   cpuShare      // until the last response
 }
 

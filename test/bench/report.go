@@ -106,9 +106,9 @@ const scriptsInSequence, requestsInSequence = 4, 3
 
 // soleClient compares the latency of a checkout of one client with two values. The first is the latency of the bare
 // chain; see measureChain. The second is the sum of four times the duration of a script in a loop of scripts only, and
-// three times the latency of a request in a loop of requests only. Two effects distort the sum. It is too small,
-// because the processors hardly become idle in such a loop. It is too large, because all three requests of the sum use
-// the gateway, but only one of a checkout does.
+// three times the latency of a request in a loop of requests only. Two effects distort the sum. The processors hardly
+// become idle in such a loop, which makes the sum too small. All three requests of the sum use the gateway, but only
+// one request of a checkout does, which makes the sum too large.
 func (r *report) soleClient(w *strings.Builder) {
 	for _, p := range r.closed {
 		if p.clients != 1 || r.limits == nil {

@@ -14,7 +14,7 @@ import (
 	"checkout/common/api"
 )
 
-// stub implements the public API in one process. The fields after checkouts make it deviate from the real system.
+// stub implements the public API in one process. The fields after requests make it deviate from the real system.
 type stub struct {
 	mu        sync.Mutex
 	users     map[string]int64

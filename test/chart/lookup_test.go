@@ -144,8 +144,9 @@ func TestShardsAreNeverRemoved(t *testing.T) {
 	}
 }
 
-// TestOutputCanBeAppliedAgain checks that kubectl can apply the output with other values later: Kubernetes allows no
-// change of a Job or a Pod. The documents must leave out the Pod of `helm test`, because kubectl would create it.
+// TestOutputCanBeAppliedAgain checks that kubectl can apply the output with other values later. Kubernetes allows no
+// change of a Job or a Pod. So a Job with other contents must have another name, and the commands in docs/deploy.md
+// must leave out the Pod of `helm test`.
 func TestOutputCanBeAppliedAgain(t *testing.T) {
 	apply := func(values string) *system {
 		rendered, err := render(root, parse(t, values))

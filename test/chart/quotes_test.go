@@ -20,7 +20,7 @@ var numericNames = []string{
 		tls: true, caSecret: "1", caKey: "1"}}}`,
 }
 
-// TestNumericNames checks that each name stays a string in YAML, also the names of the release and the namespace.
+// TestNumericNames checks that each name stays a string in YAML, including the names of the release and the namespace.
 func TestNumericNames(t *testing.T) {
 	for release, namespace := range map[string]string{"123": "1e3", "null": "on", "0x1": "123"} {
 		for _, values := range numericNames {

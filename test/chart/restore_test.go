@@ -197,8 +197,8 @@ func TestRestoreContinues(t *testing.T) {
 	}
 }
 
-// TestRestoreRefuses checks that k8s/restore changes nothing without a complete backup that the release has shards for.
-// The test also checks the list of backups, and that DISCARD=1 waits for no snapshot.
+// TestRestoreRefuses checks that k8s/restore changes nothing if the backup is not complete, or if the release cannot
+// hold all its shards. The test also checks the list of backups, and that DISCARD=1 waits for no snapshot.
 func TestRestoreRefuses(t *testing.T) {
 	const first, second = "data-order-redis-0 x true 10Gi\n", "data-order-redis-1-0 x true 10Gi\n"
 	stopped := with(with(cluster, "replicas", "0"), "annotation", "1")

@@ -28,7 +28,7 @@ func TestRestoreFindsKubectl(t *testing.T) {
 }
 
 // TestRestoreAgainAfterStart checks that a second run takes a copy of the current data if the system may have accepted
-// requests since the first run: because the first run started the instances, or an operator did.
+// requests since the first run. Either the first run or an operator has started the instances.
 func TestRestoreAgainAfterStart(t *testing.T) {
 	dir := t.TempDir()
 	for _, fail := range []string{"rollout status deployment", "create -f " + dir} {
@@ -126,7 +126,7 @@ func TestRestoreWhenGetFails(t *testing.T) {
 	_, _, output, err := restore(t, dir, with(cluster, "fail-once", "get pods -l app.kubernetes.io/instance=checkout,"+
 		"app.kubernetes.io/name=name"), nil, "b")
 	polls, _ := os.ReadFile(filepath.Join(dir, "polls"))
-	// A failure, a running pod and no pod for the first workload, and no pod for the other two.
+	// The first workload needs three polls: a failure, a running pod, and no pod. The other two need one poll each.
 	if err != nil || strings.Count(string(polls), withoutEvicted) != 5 {
 		t.Errorf("failing get pods: got error %v, want 5 polls that ignore evicted pods, got\n%s\n%s", err, polls, output)
 	}

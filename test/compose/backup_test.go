@@ -80,7 +80,7 @@ func (f fakeSystem) touch(t *testing.T, name string, lines ...string) {
 	}
 }
 
-// remove deletes one of these files.
+// remove deletes one of the files that control testdata/docker.
 func (f fakeSystem) remove(t *testing.T, name string) {
 	t.Helper()
 	if err := os.Remove(filepath.Join(string(f), name)); err != nil {
@@ -123,8 +123,8 @@ func content(t *testing.T, dir, shard string) string {
 var backupFiles = []string{"order-redis.tar", "payment-redis.tar", "stock-redis.tar"}
 
 // TestBackupStartsTheGateway checks that compose/backup starts the gateway again if the gateway ran before the backup.
-// The script must do so although `docker compose start` always fails in testdata/docker, as it does while a service is
-// unhealthy, and although a Ctrl-C interrupts its first `docker start`.
+// In testdata/docker, `docker compose start` always fails, as it does while a service is unhealthy. So the script must
+// use `docker start`. In the second backup, a Ctrl-C interrupts the first `docker start`, so the script must retry.
 func TestBackupStartsTheGateway(t *testing.T) {
 	f, dir := newFakeSystem(t), t.TempDir()
 	f.must(t, "backup", dir)

@@ -79,7 +79,7 @@ func nth(kind string, i int) string {
 	return fmt.Sprintf("%s-%d", kind, i)
 }
 
-// openShards connects to every shard at the address of a container: its only Redis, or the primary of its nodes.
+// openShards connects to every shard, at the address of the container of its only Redis or of its primary.
 func (p *project) openShards(ctx context.Context) (check.Shards, error) {
 	all, err := p.inspect(ctx)
 	if err != nil {

@@ -100,7 +100,8 @@ func TestRestoreToMoreShards(t *testing.T) {
 	}
 }
 
-// TestRestoreAgain checks that compose/restore says so if it fails half-way, and that a second run restores all data.
+// TestRestoreAgain checks that compose/restore reports partly restored data if it fails half-way, and that a second run
+// restores all data.
 func TestRestoreAgain(t *testing.T) {
 	f, dir := newFakeSystem(t), t.TempDir()
 	f.must(t, "backup", dir)

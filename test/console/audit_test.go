@@ -22,8 +22,8 @@ var (
 	axeText string
 )
 
-// axe returns the script of axe-core, which checks a page against WCAG 2.2: names, roles, labels, headings, landmarks,
-// contrast.
+// axe returns the script of axe-core. The script checks a page against WCAG 2.2, for example its names, roles, labels,
+// headings, landmarks and contrast.
 func axe(t *testing.T) string {
 	t.Helper()
 	axeOnce.Do(func() {

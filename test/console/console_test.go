@@ -125,8 +125,8 @@ func TestConsoleRetriesAnUndecidedOrder(t *testing.T) {
 	b.checkProblems()
 }
 
-// TestPagesFindNoObjectForDots checks that the pages know no object with an ID that a browser would remove from a path.
-// Otherwise the request would reach another route, such as the root of a service.
+// TestPagesFindNoObjectForDots checks that the pages find no object with an ID such as "..", which a browser would
+// remove from the path of a request. The request would then reach another route, such as the root of a service.
 func TestPagesFindNoObjectForDots(t *testing.T) {
 	s := sharedSystem(t)
 	b := open(t, s.Gateway())

@@ -24,7 +24,8 @@ type film struct {
 }
 
 // record collects the frames that Chromium draws, until the channel is closed. Chromium sends a frame only if the page
-// has changed and the previous frame is acknowledged. A screenshot would take Chromium about half a second.
+// has changed and fewer than inFlight frames are unacknowledged. Screenshots would be too slow: Chromium needs about
+// half a second for each.
 func (f *film) record(b *browser, ended <-chan struct{}) error {
 	ctx, cancel := context.WithCancel(b.Context)
 	defer cancel()

@@ -106,7 +106,7 @@ func TestShopShowsEachOutcome(t *testing.T) {
 
 // TestBreakIt kills stock-1 through the control port during a purchase. The page must show the state of the component
 // and what the order waits for. Then the component returns, and the order is decided. The supervisor restarts no killed
-// component, so a slow page shows each state too.
+// component, so even a slow page has time to show each state.
 func TestBreakIt(t *testing.T) {
 	b := openDemo(t, stack.Config{}, func(s *supervise.Supervisor) { s.KillBackoff = time.Hour })
 	startAgain := func(name string) {

@@ -9,9 +9,9 @@ import (
 	"checkout/test/faultproxy"
 )
 
-// TestOrderRedisDiesAtCommit checks that a checkout gets 200 if the order's Redis dies at the commit: before the commit
-// runs, or before its reply arrives. The coordinator retries the commit. If its budget ends before Redis is available
-// again, the client gets 503. When Redis is available, recovery decides the order, and a new checkout gets 200.
+// TestOrderRedisDiesAtCommit checks that the coordinator retries the commit if the order's Redis dies before the commit
+// runs, or before its reply arrives. If Redis starts again at once, the checkout gets 200. If Redis stays down, the
+// client gets 503. When Redis is available again, recovery decides the order, and a new checkout gets 200.
 func TestOrderRedisDiesAtCommit(t *testing.T) {
 	t.Parallel()
 	s, deposits := startProxied(t), check.NewDeposits()

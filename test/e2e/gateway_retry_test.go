@@ -89,8 +89,9 @@ func TestCheckoutSurvivesTheRestartOfItsCoordinator(t *testing.T) {
 	}
 }
 
-// survivesRestart runs restartAt. The checkout must have its normal outcome. On a busy host, a Redis may become
-// unhealthy; only then survivesRestart runs restartAt again. With one instance, order-1 may also start too late.
+// survivesRestart runs restartAt. The checkout must have its normal outcome, with two exceptions on a busy host. If
+// order-1 is the only instance and starts too late for the gateway, survivesRestart accepts any outcome. If a Redis
+// became unhealthy, survivesRestart runs restartAt again.
 func (s *proxied) survivesRestart(deposits check.Deposits, sa saga, st step, instances int) (all []*check.History) {
 	s.t.Helper()
 	const tries = 4
@@ -155,8 +156,9 @@ func (s *proxied) restartAt(deposits check.Deposits, sa saga, st step) (
 }
 
 // delayRecovery makes recovery leave an undecided order alone for longer than the gateway waits for a response.
-// Otherwise recovery might abort the order before the gateway retries its checkout. So a coordinator that waited until
-// the lease expires would not respond in time. Recovery cannot find the dead coordinator without the field "by".
+// Otherwise recovery might abort the order before the gateway retries its checkout. The long lease also reveals a
+// coordinator that waits until the lease expires, because it does not respond in time. Without the field "by", recovery
+// cannot detect that the coordinator is dead.
 func (s *proxied) delayRecovery(order string) {
 	s.t.Helper()
 	const lease = 20 * time.Second

@@ -41,7 +41,7 @@ func TestConsistencyWithKills(t *testing.T) {
 				fmt.Fprintf(&table, "\n| %dx%d | %s | %s | %s |", n, n, victim, spread(unknown), spread(unsold))
 			})
 		}
-		t.Logf("%d runs each, 1000 checkouts for 100 pieces; runs with such a value, median, largest, sum\n"+
+		t.Logf("%d runs each, 1000 checkouts for 100 pieces; each cell: runs above 0, median, largest, sum\n"+
 			"| size | killed | other than 200 and 4xx | pieces unsold |\n|---|---|---|---|%s", *kills, &table)
 	}
 }

@@ -19,14 +19,14 @@ func TestInstancesWithEqualMachineIDs(t *testing.T) {
 	const each = 100
 	deposits := check.NewDeposits()
 	var mu sync.Mutex
-	owner := map[string]string{} // the instance that created each ID
+	owner := map[string]string{} // the request that created each ID: its service and its number
 	create := func(service string, i int, path, name string) string {
 		r := s.Call("POST", s.PublicURLs(service)[i%2]+path)
 		id := r.Field(name)
 		mu.Lock()
 		defer mu.Unlock()
 		if other, taken := owner[id]; taken || id == "" {
-			t.Errorf("create an object on %s %d: got %v, want a new ID; instance %q has created the same ID",
+			t.Errorf("create request %s %d: got %v, want a new ID; create request %q got the same ID",
 				service, i, r, other)
 		}
 		owner[id] = fmt.Sprint(service, " ", i)

@@ -219,7 +219,7 @@ func TestTracesOfClientsAreIgnored(t *testing.T) {
 			response.Body.Close()
 		}
 	}
-	s.eventually(check.DecisionTimeout, "both requests have a trace", func() error {
+	s.eventually(check.DecisionTimeout, "both requests to the first system have a trace", func() error {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		roots := 0

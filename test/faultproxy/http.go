@@ -24,7 +24,8 @@ func (httpProtocol) reply(r *bufio.Reader) (raw []byte, values []string, failed 
 	return raw, []string{first}, false, err
 }
 
-// idempotent reports whether a request may be sent twice: a read, an internal request, a checkout or a cancel.
+// idempotent reports whether a request may be sent twice. This is true for a read, an internal request, a checkout and
+// a cancel.
 func idempotent(method, path string) bool {
 	return method == "GET" || strings.HasPrefix(path, "/internal/") ||
 		strings.HasPrefix(path, "/checkout/") || strings.HasPrefix(path, "/cancel/")

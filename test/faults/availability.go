@@ -25,10 +25,11 @@ const (
 	beforeFault         = time.Second
 	duringFault         = 2 * time.Second
 	unavailableWithin   = time.Second      // maximum response time of a request that needs an unavailable Redis
-	reportedWithin      = 30 * time.Second // ends the wait for the reports of an unavailable or refusing Redis
+	reportedWithin      = 30 * time.Second // maximum time until every instance reports an unavailable or refusing Redis
 
 	// decidedWithin limits the time until the orders of a dead coordinator are decided. On a busy host, the decisions may
-	// take busySlack longer. The leases are extended, so recovery cannot decide an order because its lease expires.
+	// take busySlack longer. The test extends the leases, so recovery can decide the orders in time only if it detects the
+	// death of the coordinator.
 	decidedWithin = time.Second
 	busySlack     = 2 * time.Second
 

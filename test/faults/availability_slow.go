@@ -10,9 +10,10 @@ import (
 // undisturbedTries is the number of times that undisturbed makes shard 0 of a service unavailable.
 const undisturbedTries = 3
 
-// undisturbed runs a function that makes shard 0 of a service unavailable, and reports the violations that the function
-// returns. It runs the function again if the violations may have another cause: a health check of another shard failed
-// because the host was too slow, or requests were slow. It reports the violations of the last run.
+// undisturbed runs a function that makes shard 0 of a service unavailable and returns violations. If a slow host may
+// have caused the violations, undisturbed runs the function again, at most undisturbedTries times in all. This is the
+// case if a health check of another shard failed, or if each violation is a slow response. undisturbed reports only the
+// violations of the last run.
 func (r *availabilityRun) undisturbed(service string, run func() (string, []string, error)) (line string, err error) {
 	for try := 1; ; try++ {
 		before := r.otherOutages(service)

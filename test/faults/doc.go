@@ -3,7 +3,7 @@
 //
 // faults starts the real system with Redis and nginx, in one or several sizes, and runs scenarios on each. All random
 // choices derive from a seed, which the command prints. Package check defines the invariants. The command prints each
-// violation immediately, and exits with status 1 after a violation. At the end, it prints a report in Markdown.
+// violation immediately. At the end, it prints a report in Markdown. The exit status is 1 if there was a violation.
 //
 // The program:
 //

@@ -53,8 +53,8 @@ func (s sources) text(file string) (string, error) {
 	return string(text), err
 }
 
-// programsOf returns the programs that get an edit of a file. The keeper also contains files of the folder common, but
-// it never gets an edit of these files.
+// programsOf returns the programs that get an edit of a file. An edit of a file in the folder common does not apply to
+// the keeper, although the keeper contains such files too.
 func programsOf(file string) []string {
 	first, _, _ := strings.Cut(file, "/")
 	switch {

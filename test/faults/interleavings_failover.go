@@ -154,12 +154,12 @@ func runOldPrimary(beats, restarts bool) func(context.Context, *shardRun) error 
 			trap.Drop()
 			defer trap.Remove()
 		}
-		// The services cannot reach another primary.
+		// Cut the services off from the two other nodes, so that they cannot reach another primary.
 		for _, other := range r.others {
 			r.setClients(other, []int{0, 1}, faultproxy.Faults{Cut: true})
 		}
-		// The client also writes during the election, because on a busy host, the old primary may step down soon after the
-		// election.
+		// The client starts to write before the election, because on a busy host, the old primary may step down soon after
+		// the election.
 		r.ledger.run()
 		r.isolate(r.primary, r.others[:], false, true, faultproxy.Faults{Cut: true})
 		winner := r.elected(ctx)

@@ -13,7 +13,7 @@ import (
 
 // Interleavings of checkouts that the gateway retries. The first instance is paused, and the second instance refuses
 // the checkout. The user receives credit, and the first instance resumes. The test sends the requests directly to the
-// instances, because the gateway's timeout is 15 s.
+// instances, because the gateway would wait 15 s for the paused instance before each retry.
 var (
 	// The first instance resumes with an open connection to its client.
 	instanceResumesAfterRefusal = &interleaving{"an instance resumes a checkout that another one refused",
@@ -26,8 +26,8 @@ var (
 )
 
 // resumeRefused sends a request to the first order instance while that instance is paused. Then resumeRefused makes the
-// second instance refuse requests, adds credit, and resumes the first instance. Each rune stands for one request and
-// determines the name of the request: first for the request to the first instance, and refused for the requests to the
+// second instance refuse requests, adds credit, and resumes the first instance. Each rune determines the name of one
+// request. The rune first is for the request to the first instance, and the runes refused are for the requests to the
 // second instance. A request with the same rune as an earlier one is a retry. If disconnect is true, the client of the
 // first instance disconnects.
 func (s *rig) resumeRefused(ctx context.Context, disconnect bool, first rune, refused ...rune) error {

@@ -53,8 +53,8 @@ const (
 // mutations are all mutations.
 var mutations = slices.Concat(protocolMutations, failoverMutations)
 
-// protocolMutations cover every rule of the protocol and all mutations of the model in test/model, except the following
-// three. These three concern messages that arrive after a batch_init. The system promises nothing for such messages:
+// protocolMutations cover every rule of the protocol and all mutations of the model in test/model, except three. These
+// concern messages that arrive after a batch_init, for which the system promises nothing. The three mutations are:
 //
 //   - responds 4xx for a superseded attempt
 //   - batch_init clears unconfirmed

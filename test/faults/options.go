@@ -138,7 +138,8 @@ func (o options) trials(live *progress) []*trial {
 	return all
 }
 
-// commandOf returns the command that reproduces the run: all flags except -o, and the seed in use.
+// commandOf returns the command that reproduces the run. The command has all flags that were set, except -o. It always
+// has the seed in use.
 func (o options) commandOf(flags *flag.FlagSet) string {
 	command := "go run ./test/faults"
 	flags.Visit(func(f *flag.Flag) {

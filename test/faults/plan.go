@@ -37,8 +37,8 @@ func (i injection) overlaps(other injection) bool {
 	return i.at < other.at+other.lasts && other.at < i.at+i.lasts
 }
 
-// conflicts reports whether two injections must not overlap: they have the same target, or one of them affects every
-// instance and the other one affects a process.
+// conflicts reports whether two injections must not overlap. This is true if they have the same target, or if one of
+// them affects every instance and the other one affects a process.
 func (i injection) conflicts(other injection) bool {
 	everything := i.target == everyInstance || other.target == everyInstance
 	return i.target == other.target || everything && isProcess(i.target) && isProcess(other.target)

@@ -66,8 +66,8 @@ func (s *system) keep() {
 	s.trial.note("Logs and Redis files: %s", folder)
 }
 
-// close stops the system. If the system runs with the race detector, an error is a violation, because close reports
-// data races as errors.
+// close stops the system. If the system runs with the race detector, an error is a violation, because Stack.Close
+// reports data races as errors.
 func (s *system) close() error {
 	s.Client.Close()
 	s.shards.Close()

@@ -41,8 +41,8 @@ func (r *run) snapshotClasses(ctx context.Context) (storage, snapshots string, e
 }
 
 // backUp returns a step that installs the system with the given values, and takes a backup under load and one without
-// load. It then changes the data, and restores the second backup. k8s/restore saves the data that it replaces, so the
-// step also restores those data.
+// load. It then changes the data, and restores the second backup. k8s/restore first takes a backup of the data that it
+// replaces. At the end, the step restores this backup too.
 func (r *run) backUp(values string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		storage, snapshots, err := r.snapshotClasses(ctx)

@@ -64,7 +64,7 @@ type host struct {
 	ready []*process
 }
 
-// process is a thread of a service, nginx or Redis: it runs one task at a time.
+// process is a thread of a service, nginx or Redis. Without a disk, it runs one task at a time.
 type process struct {
 	*host
 	wake   time.Duration // processor time to wake up, added to the first task after an idle time

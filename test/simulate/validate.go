@@ -15,9 +15,9 @@ type measurement struct {
 }
 
 // Values of measurement.slower: the CPU time of a checkout with 256 clients and one shard, relative to the same time in
-// the first series. The first series is the closed loop of docs/results/bench/report.md: 241 µs. The report measured
-// several shards while three systems ran on the host: 321 µs. The last series is that of
-// docs/adr/0007-http-batching.md: 269 µs on that day.
+// the first series. In the first series, the closed loop of docs/results/bench/report.md, this time is 241 µs. In the
+// second series, it is 321 µs: the report measured several shards while three systems ran on the host. The third series
+// is that of docs/adr/0007-http-batching.md. On the day of this series, the time was 269 µs.
 const (
 	besideOthers = 321.0 / 241
 	december     = 269.0 / 241

@@ -77,8 +77,8 @@ func TestGatewayRetriesHeldCheckouts(t *testing.T) {
 	}
 }
 
-// closeConnections replaces order-1 with a listener that closes each connection at once. It returns a function that
-// returns the number of these connections and sets this number to 0, and a function that closes the listener.
+// closeConnections replaces order-1 with a listener that closes each connection at once. The function connections
+// returns the number of these connections since its last call. The function end closes the listener.
 func closeConnections(t *testing.T, s *stack.Stack) (connections func() int64, end func()) {
 	t.Helper()
 	must(t, s.Kill("order-1"))
@@ -100,8 +100,9 @@ func closeConnections(t *testing.T, s *stack.Stack) (connections func() int64, e
 	return func() int64 { return n.Swap(0) }, end
 }
 
-// TestGatewayHoldsOnlyCheckouts checks that the gateway sends other requests only once while no instance accepts them,
-// and that the gateway passes on responses of an instance after one try, with any status.
+// TestGatewayHoldsOnlyCheckouts checks that the gateway sends requests other than checkouts only once while no instance
+// accepts them. If an instance responds to a checkout, the gateway must pass the response on, with any status, and not
+// try the checkout again.
 func TestGatewayHoldsOnlyCheckouts(t *testing.T) {
 	s := start(t, stack.Config{})
 	responds := func(request string, status int) {
@@ -174,8 +175,8 @@ func TestGatewayForgetsDisconnectedCheckouts(t *testing.T) {
 
 // TestGatewayHoldsManyCheckouts checks that the gateway holds as many checkouts at a time as the concurrency limit
 // allows. While the gateway holds them, it rejects one more checkout. All held checkouts succeed after the instance is
-// back. The instance fails when it has received all first tries, and is back after the rejection, so the host may be
-// slow.
+// back. The test depends on no times, so it also passes on a slow host: the instance fails when it has received all
+// first tries, and is back after the rejection.
 func TestGatewayHoldsManyCheckouts(t *testing.T) {
 	const limit = 2048
 	s := start(t, stack.Config{})

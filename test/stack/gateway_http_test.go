@@ -24,7 +24,8 @@ var hostileSegments = []string{
 	"..?x", "%2e%2e?x=//", "a#b", "a//b", "a//", "/", "",
 }
 
-// dotSegments are rests of a path that nginx would remove, with the segment before them or without it.
+// dotSegments are ends of paths that contain a segment "." or "..", plain or encoded. nginx would remove this segment
+// and, with "..", also the segment before it.
 var dotSegments = []string{"..", ".", "%2e%2e", ".%2E", "%2e", "../x", "%2E%2e/find/5", "./x", "x/..", "..?x", "..#x"}
 
 // TestGatewayNeverChangesTheRoute checks that a request with a hostile ID never reaches another route. The response is
@@ -64,7 +65,8 @@ func TestGatewayNeverChangesTheRoute(t *testing.T) {
 	}
 }
 
-// checkNotRouted checks that a request gets 404. The argument about says whether the response may concern the ID.
+// checkNotRouted checks that a request gets 404. If the argument "about" is true, the response may concern the ID.
+// Otherwise the response must quote the whole path.
 func checkNotRouted(t *testing.T, s *stack.Stack, method, target string, about bool) {
 	t.Helper()
 	resp, body := send(t, s, method+" "+target+" HTTP/1.1\r\nHost: x\r\n\r\n")

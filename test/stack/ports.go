@@ -13,12 +13,12 @@ import (
 	"checkout/common/freeport"
 )
 
-// The fixed ports: 5snn is the public port, 6snn the internal port and 8snn the monitoring port of instance nn, 7snn
-// the Redis of shard nn. s is 1 for order, 2 for stock, 3 for payment. The gateway has 8000. Nothing uses the common
-// ports 5000 to 5002 and 6379.
+// The fixed ports. Instance nn of a service has the public port 5snn, the internal port 6snn and the monitoring port
+// 8snn. The Redis of shard nn has the port 7snn. s is 1 for order, 2 for stock, 3 for payment. The gateway has the port
+// 8000. Nothing uses the common ports 5000 to 5002 and 6379.
 //
-// For node 1 of a replicated shard, s is greater by 3, for node 2 by 6. 3snn is the port of the node's keeper, and 4snn
-// its monitoring port.
+// For node 1 of a replicated shard, s is greater by 3, for node 2 by 6. The keeper of a node has the port 3snn and the
+// monitoring port 4snn.
 const (
 	fixedKeeper        = 3100
 	fixedKeeperMetrics = 4100

@@ -180,8 +180,8 @@ func (s *Stack) plan() error {
 	return nil
 }
 
-// startAll starts the components concurrently. Only replicated shards start before the other components: first the
-// nodes, then the keepers.
+// startAll starts all components concurrently, unless the shards are replicated. Replicated shards start before the
+// other components: first all nodes, then all keepers, and then each new shard gets its first primary.
 func (s *Stack) startAll(ctx context.Context) error {
 	for _, node := range s.nodes() {
 		if err := os.MkdirAll(node.Dir, 0o755); err != nil {

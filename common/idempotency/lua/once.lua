@@ -6,9 +6,9 @@
 -- ARGV  the ARGV of work(); then the fingerprint of the request; the ID that it creates, or ""; lifetime of the record in s;
 --       largest number of records on the shard, or 0 if the gateway generated the key. With 0, there is no limit, and only
 --       code 1 is recorded.
--- returns {result, code, created}, but only {result} for DIFFERS and EXHAUSTED: code is the first value that work() has returned,
--- and created is the ID that the request has created. If the request creates nothing, created is the second value that work()
--- has returned, or "".
+-- returns {result, code, created}, but only {result} for DIFFERS and EXHAUSTED. The code is the first value that work() has
+-- returned. If the request creates something, created is the new ID. If not, created is the second value that work() has
+-- returned, or "".
 --   0 DIFFERS: the key belongs to another request, and work() did not run   1 DONE: this call ran work()
 --   2 REPLAYED: an earlier request ran work()   3 EXHAUSTED: the shard has too many records, and work() did not run
 -- Safe to retry: a retry returns the recorded values and does not run work() again. A negative code is not recorded, because the

@@ -147,7 +147,7 @@ func (l *Limits) step() (name string, got, want any) {
 		}
 		return l.giveBack("refund", l.Reservations.Refund, api.Refunded, &l.sold)
 	case 8:
-		if l.Random.IntN(10) == 0 { // a value that a counter has after about 1,000 refunds
+		if l.Random.IntN(10) == 0 { // a value that a counter has after about 1,000 of the largest refunds
 			l.set(i, fullAt-1024*int64(l.Random.IntN(3)))
 		} else if l.Random.IntN(2) == 0 {
 			l.set(i, 0)

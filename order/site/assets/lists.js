@@ -77,7 +77,7 @@ function showFields() {
   byId("list-user").parentElement.hidden = kind !== "orders" && kind !== "payments";
 }
 
-// load shows the first page of the selected list. If the argument is a cursor, load shows the page at this cursor.
+// load shows a page of the selected list: the page at the given cursor or, without an argument, the first page.
 async function load(from) {
   const kind = byId("list-kind").value, list = lists[kind], turn = ++latest;
   const user = byId("list-user").value.trim();

@@ -32,15 +32,15 @@ export const sum = (list) => list.reduce((a, b) => a + b, 0);
 //
 //   at         performance.now()
 //   instances  a list of { service, machine: "1/2", number, overview, before, age, took, fresh, events }; `overview` and `before`
-//              are the last two overviews, each with `at`, the time of its response; `age` (ms) is the time since then; `took` (ms)
-//              is the duration of the last request; `fresh` is false if the instance is unavailable; `events` are the last 500 events
-//              that the process has reported, each with `time`: Unix ms by the clock of the browser
+//              are the last two overviews, each with `at`, the time of its response; `age` (ms) is the time since `overview.at`;
+//              `took` (ms) is the duration of the last request; `fresh` is false if the instance is unavailable; `events` are the
+//              last 500 events that the process has reported, each with `time`: Unix ms by the clock of the browser
 //   services   a list of { service, instances, shards, count }; a shard is { shard, state, nodes }; see shardState for the states, and
 //              nodesOf for the nodes; `count` is the number of instances that the service should have
 //   orders     the fresh instances of the order service
 //   newest     the newest overview of the order service, or undefined
 //   editable   whether the console may change data
-//   problems   a list of texts; `text` joins them; `healthy` is true if there are none and the page is no longer connecting
+//   problems   a list of texts; `text` joins them; `healthy` is true if the list is empty and the page is no longer connecting
 export function snapshot() {
   const at = performance.now();
   if (at - drawn > 1000) active = at;

@@ -1,12 +1,12 @@
 #!lua flags=no-writes
 -- orphans: looks at up to `limit` undecided orders, and lists those whose coordinator is not connected to this shard.
 -- KEYS  1 undecided
--- ARGV  1 prefix of the key of an order  2 limit  3 end: look at the orders with the next lower ranks; -1: at the last orders
+-- ARGV  1 prefix of the key of an order  2 limit  3 rank: look at the orders just below this rank; -1: at the last orders
 --       4.. incarnations that are connected to this shard
 -- returns {first rank, ID, incarnation, ID, incarnation, ...}. Orders without an incarnation or with a key of the wrong type are
--- not listed. If the first rank is not 0, the next call passes it as the end. The calls go from the end of the set to its
--- start. Orders leave the set at any rank, which only lowers the ranks of other orders. Orders usually enter the set at the end.
--- So the calls rarely skip one.
+-- not listed. If the first rank is not 0, the next call passes it as ARGV 3. So the calls go from the last order of the set to the
+-- first one. They rarely skip an order: an order that leaves the set only lowers the ranks of other orders, and an order usually
+-- enters the set at the end.
 local connected = {}
 for i = 4, #ARGV do
   connected[ARGV[i]] = true

@@ -38,7 +38,7 @@ func TestViolation(t *testing.T) {
 	for _, c := range []struct {
 		method, path  string
 		status        int
-		headers, body string // "A: b, C: d"
+		headers, body string // headers have the form "A: b, C: d"
 		want          string // part of the violation; empty: no violation
 	}{
 		{"GET", "/stock/find/7", 200, "", `{"item_id":"7","price":5,"stock":1}`, ""},

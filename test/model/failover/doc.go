@@ -14,9 +14,10 @@
 //   - Without Config.AtOnce, the acknowledged state is on at least one disk, even after a disk was lost and replaced,
 //     and a machine was then lost for good.
 //
-// The sequence also keeps the order in time. If a primary lacks the acknowledged state, its next batch does not extend
-// this state, so a reply to the batch would violate the first invariant. Therefore the shard is linearizable. A batch
-// without a reply may be in the sequence or not. In package model, this is a lost reply.
+// The sequence also keeps the order in time: a batch that a client sends after a reply comes later than the batch of
+// this reply. For if a primary lacks the acknowledged state, its next batch does not extend this state, so a reply to
+// the batch would violate the first invariant. Therefore the shard is linearizable. A batch without a reply may be in
+// the sequence or not. In package model, this is a lost reply.
 //
 // Without Config.LateEpoch, the correct rule must also keep two lemmas. If no disk was lost, two disks have the
 // acknowledged state. And a position identifies a log: two nodes with the same epoch and write sequence have the same

@@ -26,9 +26,10 @@ func (m *Model) violation(s *state) string {
 	return ""
 }
 
-// lemma describes the first violated lemma, or returns "". The lemmas imply the invariants. Only the correct rule must
-// keep them, because a mutation must violate an invariant itself. With Config.LateEpoch, the rule does not keep them: a
-// batch before the epoch may have the same position as another batch.
+// lemma describes the first violated lemma, or returns "". The lemmas imply the invariants. Mutations are not checked
+// for lemmas, because each mutation must violate an invariant. With Config.LateEpoch, even the correct rule does not
+// keep the lemmas: a batch that is executed before the primary writes its epoch may have the same position as another
+// batch.
 func (m *Model) lemma(s *state, copies int) string {
 	if s.acked != empty && copies == 1 && s.losses == 0 && !s.someDead() {
 		return "only one disk has an acknowledged batch"

@@ -215,8 +215,8 @@ func (m *Model) promise(n *node, epoch uint8) {
 	}
 }
 
-// freeze makes the Redis of a node follow no node, and ends a candidacy. A batch in flight can no longer get a
-// reply, because a promotion closes all connections.
+// freeze makes the Redis of a node follow no node, and ends a candidacy. A batch in flight gets no reply while the node
+// is frozen. It gets no reply later either, because the next promotion of the node closes all connections.
 func (m *Model) freeze(n *node) {
 	n.candidacy = noCandidate
 	if m.Mutation != NoFreeze {

@@ -62,9 +62,9 @@ func (m *Model) primarySteps(s *state, i uint8, to []step) []step {
 }
 
 // mayAcknowledge reports whether primary j may return the replies of the last batch in the log of node i. The batch
-// must belong to the current term of the primary, because the connections of earlier terms are closed. Both nodes must
-// have the batch on disk, or may have written it by now. mayAcknowledge returns false for a batch that an earlier reply
-// has shown, because another reply would change nothing.
+// must belong to the current term of the primary, because the connections of earlier terms are closed. Both nodes may
+// have the batch on disk by now, unless one of them must still rewrite its file after a full copy. mayAcknowledge
+// returns false for a batch that an earlier reply has shown, because another reply would change nothing.
 func (m *Model) mayAcknowledge(s *state, i, j uint8) bool {
 	n, primary := &s.nodes[i], &s.nodes[j]
 	if !s.isPrimary(int(j)) || n.mem.batches() == 0 || n.mem.term() != primary.mem.term() ||
