@@ -179,13 +179,18 @@ func (s *Shard) parseInspection(replies []value) (Inspection, error) {
 
 // inspect reads an Inspection from the server of a new connection. If the server has an identity of this shard and the
 // shard is replicated, inspect reads again, with a trailer. This detects an old primary, which may lack the latest
-// data: no replica confirms its trailer.
-func (s *Shard) inspect(c *conn) (Inspection, error) {
+// data: no replica confirms its trailer. The last argument is what sightings returned before. If the sequence of the
+// server is lower, inspect does not increment it. Otherwise the inspections themselves would let it catch up.
+func (s *Shard) inspect(c *conn, seen map[string]int64) (Inspection, error) {
 	found, err := s.inspectOnce(c, trailer{})
-	if err == nil && s.trailer.replicated && s.identities.names(s.Index, &found.Identity) {
-		return s.inspectOnce(c, s.trailer)
+	if err != nil || !s.trailer.replicated || !s.identities.names(s.Index, &found.Identity) {
+		return found, err
 	}
-	return found, err
+	if found.Sequence < seen[found.ID] {
+		_, err := s.inspectOnce(c, confirmation(s.Key(probeKey)))
+		return found, err
+	}
+	return s.inspectOnce(c, s.trailer)
 }
 
 // inspectOnce reads an Inspection from the server of a new connection. The trailer follows the commands of the
@@ -221,7 +226,7 @@ func (s *Shard) dialVerified(ctx context.Context) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.inspect(c)
+	found, err := s.inspect(c, seen)
 	if err == nil {
 		err = s.identities.verify(s.Index, found, seen)
 	}

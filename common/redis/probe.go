@@ -25,7 +25,8 @@ func probe(name, shebang string) *Script {
 	return NewScript(name, shebang+"\n"+MustScript(probeFile, "probe", nil).Body())
 }
 
-// probeKey is the key, without the hash tag, for which the probes check permissions. The key does not exist.
+// probeKey is the key, without the hash tag, for which the probes check permissions. The key does not exist. Only the
+// trailer confirmation creates it, and deletes it at once.
 const probeKey = "probe"
 
 // commandCall matches a call of a Redis command in a script.

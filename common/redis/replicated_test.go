@@ -2,6 +2,7 @@ package redis_test
 
 import (
 	"errors"
+	"strconv"
 	"testing"
 	"time"
 
@@ -179,4 +180,38 @@ func TestOneNodeOfAReplicatedShardIsRefused(t *testing.T) {
 	c := cluster.Open("order", env.Redis{Addrs: []string{g.Nodes[0].Addr}}, scripts)
 	t.Cleanup(c.Close)
 	testredis.Eventually(t, "the node is refused", func() bool { return c.Shards()[0].Problem() == redis.Replicated })
+}
+
+// Inspections do not increase the write sequence of a shard that went back in time. Otherwise, the sequence would catch
+// up, and after the next failover the instance would accept the older data.
+func TestInspectionsKeepTheSequenceOfAnOlderShard(t *testing.T) {
+	t.Parallel()
+	at, g := openGroup(t)
+	serves(t, at)
+	primary := g.Nodes[0].Client
+	older, err := primary.DecrBy(t.Context(), at.Key("seq"), 100).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	connections := func() int64 {
+		n, err := strconv.ParseInt(primary.InfoMap(t.Context(), "stats").Item("Stats", "total_connections_received"), 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	testredis.Eventually(t, "the shard is refused", func() bool {
+		primary.Do(t.Context(), "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+		return at.Problem() == redis.Older
+	})
+	before := connections()
+	testredis.Eventually(t, "the instance has inspected the shard five times", func() bool {
+		return connections() >= before+5
+	})
+	if n, err := primary.Get(t.Context(), at.Key("seq")).Int64(); err != nil || n > older+1 {
+		t.Errorf("the write sequence is %d, %v; want at most %d", n, err, older+1)
+	}
+	if at.Problem() != redis.Older {
+		t.Errorf("the problem of the shard is %q, want %q", at.Problem(), redis.Older)
+	}
 }

@@ -66,6 +66,14 @@ func newTrailer(key string, replicated bool) trailer {
 	return t
 }
 
+// confirmation returns a trailer for a replicated shard that waits for a replica, but leaves the sequence and all other
+// data as they are. WAIT needs a write of its connection, so the trailer creates a key and deletes it again.
+func confirmation(key string) trailer {
+	command := appendWait(appendCommand(nil, "EVAL",
+		"#!lua flags=allow-oom\nredis.call('INCR', KEYS[1])\nreturn redis.call('UNLINK', KEYS[1])", 1, key))
+	return trailer{command: command, fallback: command, replicated: true}
+}
+
 // read reads the replies to the trailer and returns the first one, which is the reply to the increment. It returns an
 // error if it cannot read a reply, or if a replicated shard may lose the batch.
 func (t *trailer) read(c *conn) (value, error) {
@@ -110,7 +118,7 @@ func (t *trailer) finish(c *conn, seen int64, timeout time.Duration) (broken boo
 		return err != nil, err
 	}
 	if err := reply.err(); err != nil {
-		return t.replicated, err // without the increment, the batch may have read old data from an old primary
+		return t.replicated, err // replicated: without the increment, the batch may have read old data from an old primary
 	}
 	sequence, err := strconv.ParseInt(reply.text, 10, 64)
 	if err != nil {

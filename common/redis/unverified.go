@@ -26,7 +26,7 @@ type Unverified struct {
 
 // Inspect reads the identity of the server.
 func (u *Unverified) Inspect() (Inspection, error) {
-	found, err := u.shard.inspect(u.conn)
+	found, err := u.shard.inspect(u.conn, u.shard.identities.sightings(u.shard.Index))
 	return found, errors.Join(err, found.layout)
 }
 
