@@ -27,7 +27,7 @@ up: ## run the whole system; MACHINES=n, SHARDS=m, REPLICAS=3, GATEWAY_PORT=8000
 	@exec bin/up
 
 .PHONY: backup restore
-backup: ## copy the data of `make up` to DIR, whether the system runs or not; DATA=data
+backup: ## copy the data of `make up` to DIR, while the system runs or, with one node of each shard, is stopped; DATA=data
 	@test/up/backup "$$DIR"
 
 restore: ## replace the data of `make up` with the backup in DIR; DATA=data

@@ -92,7 +92,7 @@ func (sn *Snapshot) paidTotals() (spent, sold map[string]int64) {
 
 // checkRecords checks that each RESERVED record belongs to a PAID order, or to a CANCELLED order with a refund record.
 // The records of a PAID order must have the amounts of the order, until the records may expire. Every record must
-// expire, unless its confirmation is pending.
+// have a TTL, unless its confirmation is pending.
 func (sn *Snapshot) checkRecords(report func(string, ...any)) {
 	owners := map[string]string{}
 	for id, o := range sn.Orders {

@@ -48,7 +48,7 @@ func (c counterCall) reserve(at counterState) []counterState {
 		return validIf(at, record == recordRefused)
 	case 3:
 		return validIf(at, record == recordReturned)
-	case 4, 6: // EXPIRED, or SHORT: a counter is too low, and the caller waits
+	case 4, 6: // EXPIRED, or SHORT (a counter is too low, and the caller waits)
 		return validIf(at, record == recordNone)
 	}
 	return nil

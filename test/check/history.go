@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // History contains the requests for one order and their responses. Each list is sorted by the time of the response.
@@ -19,6 +20,18 @@ type History struct {
 
 // Checkout sends a checkout of the order and records the response.
 func (h *History) Checkout(c *Client) Response { return h.record(&h.Checkouts, c.Checkout(h.Order)) }
+
+// PaidTimes returns the times of the 200 responses to checkouts. It may be called while clients send requests.
+func (h *History) PaidTimes() (times []time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, r := range h.Checkouts {
+		if r.OK() {
+			times = append(times, r.Ended)
+		}
+	}
+	return times
+}
 
 // Cancel sends a cancel of the order and records the response.
 func (h *History) Cancel(c *Client) Response { return h.record(&h.Cancels, c.Cancel(h.User, h.Order)) }

@@ -83,22 +83,37 @@ func (all Shards) Empty(ctx context.Context) error {
 	}
 	for _, shards := range all {
 		for _, shard := range shards {
-			keys := shard.Scan(ctx, 0, "*", 5000).Iterator()
-			for keys.Next(ctx) {
-				_, name, _ := strings.Cut(keys.Val(), "}")
-				if keys.Val() == "identity" || slices.Contains([]string{"seq", "epoch", "growth"}, name) {
-					continue
-				}
-				if err := shard.Unlink(ctx, keys.Val()).Err(); err != nil {
-					return err
-				}
-			}
-			if err := keys.Err(); err != nil {
+			if err := empty(ctx, shard); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// empty deletes the keys of a shard that Empty deletes.
+func empty(ctx context.Context, shard *redis.Client) error {
+	cursor := uint64(0)
+	for {
+		keys, next, err := shard.Scan(ctx, cursor, "*", 5000).Result()
+		if err != nil {
+			return err
+		}
+		if keys = slices.DeleteFunc(keys, keptByEmpty); len(keys) > 0 {
+			if err := shard.Unlink(ctx, keys...).Err(); err != nil {
+				return err
+			}
+		}
+		if cursor = next; cursor == 0 {
+			return nil
+		}
+	}
+}
+
+// keptByEmpty reports whether Empty keeps a key.
+func keptByEmpty(key string) bool {
+	_, name, _ := strings.Cut(key, "}")
+	return key == "identity" || slices.Contains([]string{"seq", "epoch", "growth"}, name)
 }
 
 // Close closes every connection.

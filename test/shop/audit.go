@@ -205,14 +205,13 @@ func (s *Shop) AwaitShards(ctx context.Context, n int, timeout time.Duration) er
 }
 
 // PaidTimes returns the times of the 200 responses to checkouts since the last Forget, and to all checkouts of orders
-// paid by Buy, in order.
+// paid by Buy, in order. It may be called while clients run.
 func (s *Shop) PaidTimes() (times []time.Time) {
-	for _, h := range s.histories {
-		for _, r := range h.Checkouts {
-			if r.OK() {
-				times = append(times, r.Ended)
-			}
-		}
+	s.mu.Lock()
+	histories := slices.Clone(s.histories)
+	s.mu.Unlock()
+	for _, h := range histories {
+		times = append(times, h.PaidTimes()...)
 	}
 	slices.SortFunc(times, time.Time.Compare)
 	return times

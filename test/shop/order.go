@@ -99,7 +99,7 @@ func (s *Shop) checkoutConcurrently(h *check.History, random *rand.Rand) {
 	paid := s.retry(random, func() check.Response { return s.checkout(h, s.Client) })
 	meanwhile.Wait()
 	also(4, func(*rand.Rand) { h.Status(s.Client) })
-	also(6, func(*rand.Rand) { s.checkout(h, s.instance(random.IntN(2))) })
+	also(6, func(own *rand.Rand) { s.checkout(h, s.instance(own.IntN(2))) })
 	if paid && random.Float64() < s.behavior.CancelRate {
 		also(3, func(*rand.Rand) { h.Cancel(s.Client) })
 		s.retry(random, func() check.Response { return h.Cancel(s.Client) })
