@@ -234,7 +234,7 @@ func TestBackupObjects(t *testing.T) {
 			env[v.Name] = v.ValueFrom.FieldRef.FieldPath
 		}
 	}
-	want := map[string]string{"NAMESPACE": "default", "RELEASE": release, "KEEP": "3", "SNAPSHOT_CLASS": "fast",
+	want := map[string]string{"NAMESPACE": "metadata.namespace", "RELEASE": release, "KEEP": "3", "SNAPSHOT_CLASS": "fast",
 		"CLAIMS":        "data-order-redis-0 data-order-redis-1 data-stock-redis-0 data-payment-redis-0",
 		"ORDER_METRICS": "http://order-1:5002/metrics http://order-2:5002/metrics", "ORDER_SHARDS": "2",
 		"JOB_UID": "metadata.labels['batch.kubernetes.io/controller-uid']",
