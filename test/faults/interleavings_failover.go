@@ -225,12 +225,14 @@ func runInitAgain(ctx context.Context, r *shardRun) error {
 	if err := errors.Join(r.kill(redis, keeper), r.wipe(r.primary), r.start(ctx, redis, keeper)); err != nil {
 		return err
 	}
-	cmd, err := r.Command(ctx, keeper, "init")
-	if err != nil {
-		return err
-	}
-	if out, err := cmd.CombinedOutput(); err != nil && !bytes.Contains(out, []byte("the shard is initialized")) {
-		return fmt.Errorf("keeper init: %w\n%s", err, out)
-	}
-	return nil
+	return check.Poll(ctx, electionTimeout, func(ctx context.Context) error { // first, the keeper must reach its Redis
+		cmd, err := r.Command(ctx, keeper, "init")
+		if err != nil {
+			return err
+		}
+		if out, err := cmd.CombinedOutput(); err != nil && !bytes.Contains(out, []byte("the shard is initialized")) {
+			return fmt.Errorf("keeper init: %w\n%s", err, out)
+		}
+		return nil
+	})
 }
