@@ -111,7 +111,7 @@ func (tr *trial) runMutation(ctx context.Context, m mutation, source sources) (o
 	defer tr.inject("mutations", m.name)()
 	for range maxTries {
 		o.violations, o.err = tr.runInterleaving(ctx, m.interleaving, source, false, m.redisArgs...)
-		if o.err == nil && strings.Contains(strings.Join(o.violations, "\n"), m.want) || ctx.Err() != nil {
+		if strings.Contains(strings.Join(o.violations, "\n"), m.want) || ctx.Err() != nil {
 			break
 		}
 	}
@@ -139,13 +139,13 @@ func (tr *trial) reportMutations(correct map[*interleaving]*outcome, broken []*o
 		o, by := broken[i], "**not caught**"
 		reported := strings.Join(o.violations, "\n")
 		switch at := strings.Index(reported, m.want); {
-		case o.err != nil:
-			errs = append(errs, fmt.Errorf("run mutation %q: %w", m.name, o.err))
-		case at < 0:
-			tr.violate("mutation %q was not caught: interleaving %q reported: %s", m.name, m.interleaving.name, reported)
-		default:
+		case at >= 0: // even if the broken system could not complete the run
 			by = lineAt(reported, at)
 			tr.count("mutations caught", 1)
+		case o.err != nil:
+			errs = append(errs, fmt.Errorf("run mutation %q: %w", m.name, o.err))
+		default:
+			tr.violate("mutation %q was not caught: interleaving %q reported: %s", m.name, m.interleaving.name, reported)
 		}
 		b.WriteString(row(m.name, m.interleaving.name, by, o.took.Round(100*time.Millisecond).String()))
 	}

@@ -80,7 +80,9 @@ func (tr *trial) runInterleaving(
 	}()
 	s.points, s.orders = newFailPoints(s.Stack, folder), newTestOrders(s.shards, tr.random(il.name, 0))
 	if err := errors.Join(il.run(ctx, s), ctx.Err()); err != nil {
-		return nil, err
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return slices.Clone(s.violations), err
 	}
 	return s.finish(ctx)
 }
