@@ -57,8 +57,9 @@ var scripts = slices.Concat(participant.Scripts,
 const paymentDuration = 3 * time.Second
 
 // startPayment starts the payment for an order. Until the payment is made, is stopped or expires, no checkout of the
-// order reserves credit of the user. If the returned token is "", the payment would change nothing, and payOrder
-// reports why.
+// order reserves credit of the user. The token is "" if no payment was started: there is no such user, or a direct
+// payment for the order was already made or refunded. payOrder then returns nil if the user paid the same amount, and
+// otherwise the reason as an error.
 func (u *users) startPayment(ctx context.Context, id, order string) (token string, err error) {
 	at, err := u.Locate(id)
 	if err != nil {

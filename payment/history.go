@@ -36,7 +36,8 @@ const (
 // sort by their bytes in the same way as the order IDs.
 const directSuffix = "\x00"
 
-// isPaymentName reports whether a cursor may contain this name. The order of a direct payment may have any ID.
+// isPaymentName reports whether a cursor may contain this name. A direct payment may be for an order that does not exist,
+// so the order ID in its name may be any text.
 func isPaymentName(name string) bool {
 	order, direct := strings.CutSuffix(name, directSuffix)
 	return list.IsID(name) || direct && order != ""

@@ -54,7 +54,7 @@ func Adopt(ctx context.Context, service string, config env.Redis, index int, out
 	}
 	for i := range a.found {
 		if err := a.check(i); err != nil {
-			return fmt.Errorf("adopt shard %d: the Redis of shard %d at %s: %w", index, i, config.Addrs[i], err)
+			return fmt.Errorf("adopt shard %d: check shard %d at %s: %w", index, i, config.Addrs[i], err)
 		}
 	}
 	d, err := a.adopt()

@@ -124,10 +124,13 @@ func (c *Cluster) marked(ctx context.Context, do func(batch string) error) error
 	return do(batch)
 }
 
-// mark runs the script "mark" on every shard, in order. If the argument lifetime is 0, mark removes markers and ignores
-// errors, because markers expire anyway. With another lifetime, mark stops at the first error. It sets markers if the
-// argument expected is "", and renews markers if expected is the ID of the batch_init. If mark finds the marker of
-// another batch_init while it sets markers, it removes the markers that it has set.
+// mark runs the script "mark" on every shard, in order. The arguments select what it does:
+//   - If expected is "", mark sets the markers. At the marker of another batch_init, it removes the markers that it has
+//     set, and returns api.BatchRunning.
+//   - If expected is the ID of this batch_init, mark renews the markers. It skips a shard that has none of this batch_init.
+//   - If lifetime is also 0, mark removes the markers. It ignores errors, because markers expire anyway.
+//
+// In the first two cases, mark stops at the first error.
 func (c *Cluster) mark(ctx context.Context, batch, expected string, lifetime time.Duration) error {
 	for i, s := range c.shards {
 		reply, err := s.Run(ctx, markScript, []string{s.Key(OverwritingKey)}, batch, expected, lifetime.Milliseconds())

@@ -45,7 +45,8 @@ func (c *Cluster) VerifyPeer(ctx context.Context, m api.ShardMap) (final bool, e
 // that it knows, and an instance gives no identity to an empty shard before it has received such a report. If no caller
 // runs, the instance waits for a limited time, because the service may be the first one that starts.
 
-// unread stands for the known shards if the caller has not been able to read its own shards.
+// unread replaces the list of known shards in a report if the caller has not been able to read its own shards, where it
+// stores which shards of its peers it knows.
 const unread = "?"
 
 // KnownShards returns the report of this instance to the instances of a peer: the system, the name of this service, and

@@ -48,8 +48,8 @@ const fullAt = 9_200_000_000_000_000_000
 var words = redis.Definition{Name: "words", Lua: "local function words(record) local all = {} " +
 	"for word in string.gmatch(record, ' (%S+)') do all[#all + 1] = word end return all end"}
 
-// recorded defines the Lua function "recorded". It returns the code in the record of an attempt, or UNKNOWN if an
-// earlier call has reserved from other counters than KEYS[2] to KEYS[n].
+// recorded defines the Lua function "recorded". It returns the code in the record of an attempt. If this code is
+// RESERVED, and the counters in the record are not exactly KEYS[2] to KEYS[n], it returns UNKNOWN instead.
 var recorded = redis.Definition{Name: "recorded", Lua: "local function recorded(record, n) " +
 	"local code, counters, others = tonumber(string.sub(record, 1, 1)), {}, 1 - n " +
 	"for counter in string.gmatch(record, ' (%S+) %d+') do counters[counter], others = true, others + 1 end " +

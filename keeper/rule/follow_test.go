@@ -86,8 +86,8 @@ func TestReplicaInSyncHasTheRequiredOffset(t *testing.T) {
 	}
 }
 
-// A node compares the epoch of a primary with that of its own data after the freeze, because the node may receive newer
-// data before the freeze.
+// When a node has frozen its Redis, it compares the epoch of the primary with the epoch of its own data once more,
+// because the Redis may have received newer data just before the freeze.
 func TestFollowerReadsItsPositionAfterTheFreeze(t *testing.T) {
 	f := replica(1, 5)
 	m, d := newMember(f, 1)

@@ -139,8 +139,9 @@ func TestCheckoutThatWaitsIsRefusedInTheEnd(t *testing.T) {
 	}
 }
 
-// While orders of dead processes may hold reservations, an attempt waits for their release, but only for a limited
-// time. Shortly before its time to reserve ends, the attempt no longer waits, so that its last tries get the refusal.
+// If stock is insufficient, but orders of dead processes may hold reservations, an attempt waits until recovery has
+// released them, for at most orphanBudget. It does not wait in the last refusalBudget of its time to reserve, so that
+// its client gets the refusal and not 503.
 func TestLastTriesDoNotWait(t *testing.T) {
 	for _, c := range []struct {
 		orphans     int64

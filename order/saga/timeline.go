@@ -42,8 +42,8 @@ type undecidedOrder struct{ first, last time.Time }
 
 func (o undecidedOrder) expired() bool { return time.Since(o.last) > followFor }
 
-// The method "finished" adds an event if a checkout that ended with err has an unknown outcome, or has decided an order
-// after a client got 503. The argument "begun" is that of the method "decided".
+// The method "finished" is called when a checkout ended with the result err. If the outcome of the order is unknown, it
+// calls the method "undecided". If the checkout decided the order, it calls the method "decided" with "begun".
 func (t *timeline) finished(orderID string, err error, begun time.Duration) {
 	switch {
 	case unknown(err):

@@ -11,7 +11,7 @@ import (
 // the variable out.
 var ownDefaults = []string{"batchLimit", "idempotencyKeyLimit", "redis.minFreeMi"}
 
-// at returns the map with the last key of a path. It creates missing maps.
+// at returns the map in which the last key of a path belongs. It creates missing maps.
 func at(values map[string]any, path []string) map[string]any {
 	for _, key := range path[:len(path)-1] {
 		next, ok := values[key].(map[string]any)

@@ -37,7 +37,10 @@ type Trap struct {
 // Trap sets a trap for the next n calls of a script, or of the path of an HTTP request. The trap ignores a call if
 // none of its arguments contains the given text.
 func (p *Proxy) Trap(n int, script, about string, phase Phase) (*Trap, error) {
-	if r, ok := p.protocol.(respProtocol); ok && !r.scripts.has(script) || p.protocol == nil {
+	if p.protocol == nil {
+		return nil, errors.New("set a trap: the proxy was started without a protocol")
+	}
+	if r, ok := p.protocol.(respProtocol); ok && !r.scripts.has(script) {
 		return nil, fmt.Errorf("set a trap: script not loaded: %q", script)
 	}
 	t := &Trap{

@@ -104,6 +104,9 @@ func (c *cluster) primary(ctx context.Context, set string) (pod string, err erro
 				pod = set + "-" + fields[0]
 			}
 		}
+		if pod == "" {
+			return fmt.Errorf("%s has no primary:\n%s", set, table)
+		}
 		return nil
 	})
 }

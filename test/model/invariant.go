@@ -10,8 +10,8 @@ func (m *Model) violation(s *state) string {
 	if (s.undecided() || s.order == paid) && s.at(s.current).lines != s.cart {
 		return "the attempt does not reserve the contents of the cart"
 	}
-	// Check for stock without credit only if the model has no mutation, or the mutation PaymentReleasedFirst. Each other
-	// mutation must break another invariant.
+	// The invariant "no unpaid attempt holds stock without credit" is checked only without a mutation, and with the
+	// mutation PaymentReleasedFirst. Each other mutation must violate a different invariant.
 	checksCredit := m.Mutation == Correct || m.Mutation == PaymentReleasedFirst
 	for i := uint8(1); int(i) <= m.Attempts; i++ {
 		if text := s.attemptViolation(i, checksCredit); text != "" {

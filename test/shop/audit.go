@@ -147,7 +147,7 @@ func (s *Shop) AwaitDecided(ctx context.Context, n int64, timeout time.Duration)
 	until := s.Decided() + n
 	return check.Poll(ctx, timeout, func(context.Context) error {
 		if left := until - s.Decided(); left > 0 {
-			return fmt.Errorf("%d more checkouts and cancels are decided, want %d", n-left, n)
+			return fmt.Errorf("only %d of the next %d checkouts and cancels are decided", n-left, n)
 		}
 		return nil
 	})
