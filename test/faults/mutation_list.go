@@ -101,7 +101,7 @@ return { RESERVED }
 `, ``}}},
 	{name: "the order's Redis does not persist, and no check refuses it", interleaving: orderRedisDies,
 		want: isLost, redisArgs: []string{"--appendonly", "no"}, edits: []edit{
-			{"common/redis/settings.go", "if len(wrong) > 0 {", "if len(wrong) > len(settings) {"},
+			{"common/redis/settings.go", "if len(wrong) > 0 {", "if len(wrong) > len(RequiredSettings) {"},
 			{"common/redis/identities.go", "	if found.ID == \"\" {", `	if shard.lineage != nil {
 		return Verified, nil
 	}
