@@ -119,7 +119,7 @@ func TestKnownShards(t *testing.T) {
 	}
 }
 
-// A service refuses the empty Redis after the loss of its only shard, even if none of its instances ran at that time: a
+// If a service has lost its only shard while none of its instances ran, its instances refuse the empty Redis, because a
 // caller reports the lost shard.
 func TestLostServiceIsRefusedByItself(t *testing.T) {
 	t.Parallel()
@@ -142,4 +142,22 @@ func TestLostServiceIsRefusedByItself(t *testing.T) {
 		restarted.ReceiveReport(later.KnownShards("stock"))
 		return strings.Contains(restarted.Shards()[0].Describe(), "but order knows shard 0 with ID "+id)
 	})
+}
+
+// A report that arrives before a shard waits does not shorten the wait.
+func TestEarlyReportDoesNotShortenTheWait(t *testing.T) {
+	t.Parallel()
+	const wait = 2 * time.Second
+	server := testredis.Start(t)
+	server.Kill()
+	c := cluster.Open("stock", env.Redis{Addrs: addrs(server), CallerWait: wait}, nil)
+	t.Cleanup(c.Close)
+	c.ReceiveReport("checkout order ?")
+	time.Sleep(wait)
+	server.Restart(t)
+	began := time.Now()
+	wantUsed(t, c, 0)
+	if waited := time.Since(began); waited < wait {
+		t.Errorf("the empty shard got its identity after %v, want at least %v", waited, wait)
+	}
 }

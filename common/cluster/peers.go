@@ -22,8 +22,8 @@ func (c *Cluster) IdentityDigest() string { return c.identities.Digest() }
 
 // VerifyPeer returns an error if a shard of a peer is another Redis than this service knows, and no operator has
 // adopted that Redis. First, VerifyPeer waits until this instance has inspected its own shards, or until ctx ends.
-// Without an error, the result final is false if this instance could read none of its own shards, because these may
-// store another identity for a shard of the peer.
+// If this instance could read none of its own shards, a result without an error is not final: its shards may store
+// another identity for a shard of the peer.
 func (c *Cluster) VerifyPeer(ctx context.Context, m api.ShardMap) (final bool, err error) {
 	for !c.identities.Inspected() && ctx.Err() == nil {
 		sleep(ctx, 5*time.Millisecond)
@@ -45,8 +45,8 @@ func (c *Cluster) VerifyPeer(ctx context.Context, m api.ShardMap) (final bool, e
 // that it knows, and an instance gives no identity to an empty shard before it has received such a report. If no caller
 // runs, the instance waits for a limited time, because the service may be the first one that starts.
 
-// unread replaces the list of known shards in a report if the caller has not been able to read its own shards, where it
-// stores which shards of its peers it knows.
+// unread replaces the list of known shards in a report until the caller has read one of its own shards, which store the
+// list.
 const unread = "?"
 
 // KnownShards returns the report of this instance to the instances of a peer: the system, the name of this service, and
@@ -67,7 +67,7 @@ func (c *Cluster) KnownShards(service string) string {
 type callers struct {
 	mu       sync.Mutex
 	reported bool      // a caller has reported which shards it knows
-	until    time.Time // when the instance stops waiting for a report; zero before an empty shard waits
+	until    time.Time // when the instance stops waiting for a report; zero before the wait
 }
 
 // ReceiveReport handles the report of a caller, which KnownShards of the caller has returned. It ignores the reports of
@@ -86,7 +86,9 @@ func (c *Cluster) ReceiveReport(report string) {
 	c.callers.mu.Lock()
 	defer c.callers.mu.Unlock()
 	if len(words) == 3 && words[2] == unread {
-		c.callers.until = time.Now().Add(c.callerWait) // the caller runs, so wait until it can read its shards
+		if !c.callers.until.IsZero() {
+			c.callers.until = time.Now().Add(c.callerWait) // the caller runs, so wait until it can read its shards
+		}
 		return
 	}
 	c.callers.reported = true
