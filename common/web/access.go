@@ -38,7 +38,7 @@ type access struct {
 	origins map[string]bool
 	public  *http.CrossOriginProtection // accepts Origins
 	private *http.CrossOriginProtection // accepts no foreign origin
-	headers []string                    // request headers that browser apps may send
+	headers []string                    // value of Access-Control-Allow-Headers
 	tokens  [][sha256.Size]byte         // hashes of the valid Authorization headers
 }
 
@@ -116,7 +116,8 @@ func (a *access) hostAllowed(hostPort string) bool {
 	return err == nil
 }
 
-// rejectForeignOrigins rejects an unsafe request that a page of another origin has sent.
+// rejectForeignOrigins rejects an unsafe request (not GET, HEAD or OPTIONS) that a page of another origin has sent,
+// unless check accepts this origin.
 func rejectForeignOrigins(check func(*http.Request) error) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if err := check(c.Request); err != nil {
@@ -128,10 +129,13 @@ func rejectForeignOrigins(check func(*http.Request) error) gin.HandlerFunc {
 func (s *Server) checkPublicOrigin(r *http.Request) error  { return s.access.public.Check(r) }
 func (s *Server) checkPrivateOrigin(r *http.Request) error { return s.access.private.Check(r) }
 
-// authenticate rejects internal requests without a valid token. Health checks need no token. authenticate also rejects
-// internal requests with a Content-Type other than JSON, except requests that change nothing: GET, HEAD, OPTIONS, and
-// requests that match no route. Before a browser sends JSON to another origin, it sends a preflight request. The
-// response has no CORS headers, so no page of another origin can send JSON.
+// authenticate rejects two kinds of internal requests:
+//   - requests without a valid token, except health checks;
+//   - requests with a Content-Type other than JSON, except those that change nothing: GET, HEAD, OPTIONS, and requests
+//     that match no route.
+//
+// No page of another origin can send JSON: the browser first sends a preflight request, and the internal port responds
+// to it without CORS headers.
 func (s *Server) authenticate(c *gin.Context) {
 	path, method := c.FullPath(), c.Request.Method
 	if path == livenessPath || path == readinessPath || path == instancePath {

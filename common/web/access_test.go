@@ -11,7 +11,7 @@ import (
 	"checkout/common/api"
 )
 
-// guarded returns a server with a route for each method on the public and on the internal port.
+// guarded returns a ready server with the routes GET, POST and DELETE /x on the public and on the internal port.
 func guarded(a Access) *Server {
 	s := NewServer(false)
 	s.Restrict(a)
@@ -198,7 +198,8 @@ func TestInternalPortAcceptsJSONOnly(t *testing.T) {
 	}
 }
 
-// A request that matches no route needs no JSON on the internal port, but it needs a token.
+// On the internal port, OPTIONS requests and requests that match no route need no JSON, but they need a token. If the
+// path has routes, the response lists their methods.
 func TestInternalPortListsTheMethods(t *testing.T) {
 	const token = "first-token-0123456"
 	for name, c := range map[string]struct {

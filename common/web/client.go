@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// clientConn is the connection of a client. The connection carries one request at a time.
+// clientConn is the connection of a client. It carries one request at a time, so the fields need no lock.
 type clientConn struct {
 	raw    syscall.RawConn
 	peek   func(fd uintptr) // sets the field closed; kept here so that ClientConnected does not allocate a closure

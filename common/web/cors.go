@@ -21,7 +21,7 @@ var (
 
 // secure sets headers that stop browsers from running a response as a script, or loading it into a page of another
 // origin. It also stops caches from storing the response, because the data may change at any time. A handler may
-// overwrite the header Cache-Control, as the handler of pages does.
+// overwrite the header Cache-Control, as package site does for the console.
 func secure(c *gin.Context) {
 	h := c.Writer.Header()
 	h["X-Content-Type-Options"] = noSniff

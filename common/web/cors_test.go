@@ -77,14 +77,14 @@ func TestPreflightRequests(t *testing.T) {
 	if w := send(s.Public, "OPTIONS", "/none", "", preflight...); w.Code != 404 {
 		t.Errorf("preflight of an unknown route: got %d, want 404", w.Code)
 	}
-	// An OPTIONS request from another origin, or without Access-Control-Request-Method, is not a preflight request.
+	// An OPTIONS request without a configured origin or without Access-Control-Request-Method is no preflight request.
 	for name, headers := range map[string][]string{
 		"other origin": {"Origin", "https://evil.example", "Access-Control-Request-Method", "POST"},
 		"no method":    {"Origin", appOrigin},
 	} {
 		w := send(s.Public, "OPTIONS", "/x", "", headers...)
 		if h := w.Header(); h.Get("Access-Control-Allow-Methods") != "" || h.Get("Allow") == "" {
-			t.Errorf("%s: got %d %v, want Allow and no CORS header", name, w.Code, h)
+			t.Errorf("%s: got %d %v, want Allow and no Access-Control-Allow-Methods", name, w.Code, h)
 		}
 	}
 }
@@ -102,7 +102,7 @@ func TestNoOriginsNoCORS(t *testing.T) {
 	}
 }
 
-// Caches store no response of any port.
+// Unless a handler decides otherwise, caches store no response of any port.
 func TestResponsesAreNotStored(t *testing.T) {
 	s := guarded(Access{Origins: []string{appOrigin}})
 	s.Public.GET("/panic", func(*gin.Context) { panic("x") })

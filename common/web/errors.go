@@ -93,8 +93,8 @@ func statusOf(failure *api.Error) int {
 var failures logs.Limiter
 
 // logFailure logs the reason why a response has status 503. The number of lines is limited, because an outage makes
-// thousands of requests fail. If the last argument is false, the error is a defect. If the error has a method LogAttrs,
-// the line also contains the attributes that this method returns.
+// thousands of requests fail. If expected is false, err is a defect, which the line reports at level ERROR. If err has
+// a method LogAttrs, the line also contains the attributes that this method returns.
 func logFailure(c *gin.Context, err error, expected bool) {
 	unlogged, ok := failures.Allow(c.FullPath())
 	if !ok {
@@ -154,10 +154,10 @@ func fail(c *gin.Context, err error) {
 // the gateway retries the checkout on another instance. The gateway overwrites the value that a client has sent.
 const CheckoutHeader = "X-Checkout-Id"
 
-// mayBeRetried reports whether this request may be a retry by the gateway. Overloaded means that no work has begun. But
-// before a retry, another instance may have begun the work and died. Only the gateway knows whether the request is a
-// retry. So if this instance is overloaded, fail sets X-Accel-Redirect and lets nginx choose the error: Overloaded for
-// a first try, Unavailable for a retry.
+// mayBeRetried reports whether this request may be a retry of a checkout or a DELETE: the gateway names only these
+// requests. The error Overloaded means that no work has begun. But before a retry, another instance may have begun the
+// work and died. Only the gateway knows whether the request is a retry. So fail sets X-Accel-Redirect to let nginx
+// choose the error: Overloaded for a first try, Unavailable for a retry.
 func mayBeRetried(c *gin.Context) bool {
 	return c.GetHeader(CheckoutHeader) != "" || c.GetHeader(idempotency.GatewayHeader) != ""
 }

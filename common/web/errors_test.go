@@ -48,7 +48,7 @@ func TestStatus(t *testing.T) {
 	}
 }
 
-// captureLog returns a buffer that receives all log lines until the end of the test, including debug lines.
+// captureLog returns a buffer that receives all log lines, including debug lines, until the end of the test.
 func captureLog(t *testing.T) *strings.Builder {
 	t.Helper()
 	var log strings.Builder
@@ -144,8 +144,7 @@ func TestFailuresAreLoggedWithTheirCauseAndALimit(t *testing.T) {
 	}
 }
 
-// The internal port of an idle instance gets only health checks. Even with debug logging, the instance logs no health
-// check.
+// Successful health checks are not logged, even with debug logging, so that an idle instance logs nothing.
 func TestDebugLogSkipsHealthChecks(t *testing.T) {
 	log := captureLog(t)
 	s := NewServer(true)

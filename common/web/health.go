@@ -36,13 +36,14 @@ func alive(*gin.Context) (map[string]string, error) { return map[string]string{"
 // HandleReadiness adds two routes to the internal and the monitoring port. Each responds with 200, or with 503 and a
 // list of problems. While the instance stops, both respond with 503.
 //
-//   - /readyz lists what the first argument returns: problems of everything that the instance needs.
-//   - /readyz/instance lists what the second argument returns: problems that only this instance has. It also responds
-//     with 503 until the instance opens its public port. See docs/adr/0023-instances-are-deployments.md.
+//   - /readyz lists what unavailable returns: problems of everything that the instance needs.
+//   - /readyz/instance lists what unfit returns: problems that only this instance has. It also responds with 503 until
+//     the instance opens its public port. See docs/adr/0023-instances-are-deployments.md.
 //
-// Serve opens the public port when the first argument returns an empty list, or after startupTimeout. Serve never opens
-// the port before the third argument returns true, because until then some health checks have no result. If the
-// instance must stop earlier, Serve opens the port, so that the requests that wait there get a response, not a reset.
+// Serve opens the public port at the first of these events:
+//   - The function probed returns true, so each health check has a result, and unavailable returns an empty list.
+//   - The function probed returns true, and startupTimeout has passed.
+//   - The instance must stop. Requests that wait at the port then get a response, not a reset.
 func (s *Server) HandleReadiness(unavailable, unfit func() []string, probed func() bool) {
 	s.unavailable, s.probed = unavailable, probed
 	for path, problems := range map[string]func() []string{

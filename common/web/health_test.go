@@ -135,7 +135,7 @@ func TestReadiness(t *testing.T) {
 	get("/readyz/instance", 503, stopping)
 	// /healthz still succeeds, so that an orchestrator does not kill an instance that is shutting down.
 	if response, err := http.Get("http://" + r.at.Internal + "/healthz"); err != nil || response.StatusCode != 200 {
-		t.Errorf("GET /healthz while the instance stops: got %v, want 200", err)
+		t.Errorf("GET /healthz while the instance stops: got %+v, %v; want 200", response, err)
 	} else {
 		response.Body.Close()
 	}

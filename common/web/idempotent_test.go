@@ -82,8 +82,8 @@ func TestKeyFingerprintIdentifiesTheRequest(t *testing.T) {
 	}
 }
 
-// The gateway gives each DELETE request a name. A client's own key takes precedence, and a malformed key is
-// rejected.
+// The gateway gives each DELETE request a name. A client's own key takes precedence. A malformed name is ignored, but a
+// malformed key is rejected.
 func TestGatewayNamesARequestWithoutAKey(t *testing.T) {
 	s, keys := idempotentServer()
 	name := strings.Repeat("0a", 16)

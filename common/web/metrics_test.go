@@ -126,7 +126,7 @@ func TestConcurrentFirstRequestsShareASeries(t *testing.T) {
 	}
 }
 
-// BenchmarkRequestMetrics compares requests with and without the middleware.
+// BenchmarkRequestMetrics compares requests with and without the middleware that observes them.
 func BenchmarkRequestMetrics(b *testing.B) {
 	gin.SetMode(gin.ReleaseMode)
 	for name, observed := range map[string]bool{"observed": true, "bare": false} {

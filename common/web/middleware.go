@@ -26,7 +26,6 @@ func (s *Server) admit(c *gin.Context) {
 		return
 	}
 	defer func() { s.limiter.release(time.Since(processStart)) }()
-	s.closeWhileDraining(c)
 	c.Next()
 }
 

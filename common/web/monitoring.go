@@ -9,8 +9,9 @@ import (
 	"checkout/common/requestid"
 )
 
-// newMonitoring returns the engine of the monitoring port, which serves metrics, profiles and health. The port is
-// separate, so that a client that may read metrics cannot reach the internal routes, which move money and stock.
+// newMonitoring returns the engine of the monitoring port, which serves metrics, profiles, health checks and the
+// overview with IDs. The port is separate, so that a client that may read metrics cannot reach the internal routes,
+// which move money and stock.
 func (s *Server) newMonitoring(durations *prometheus.HistogramVec) *gin.Engine {
 	e := newEngine("monitoring", requestid.MaxLength, durations)
 	e.Use(s.checkHost)

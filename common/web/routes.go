@@ -32,7 +32,7 @@ type pathOf func(c *gin.Context) string
 // sentPath is the pathOf of the internal and the monitoring port.
 func sentPath(c *gin.Context) string { return c.Request.URL.EscapedPath() }
 
-// publicPath is the pathOf of the public port. The gateway removes a prefix from the paths that clients send.
+// publicPath is the pathOf of the public port. The gateway removes a prefix from each path; ClientPath adds it again.
 func (s *Server) publicPath(c *gin.Context) string {
 	if s.ClientPath == nil {
 		return sentPath(c)

@@ -54,7 +54,7 @@ type Server struct {
 }
 
 // NewServer returns a server that responds with a problem to unknown routes and methods. If debug is true, the server
-// logs each request.
+// logs public and internal requests, as logRequests describes.
 func NewServer(debug bool) *Server {
 	durations := newRequestDurations()
 	s := &Server{
@@ -68,8 +68,8 @@ func NewServer(debug bool) *Server {
 		s.Public.Use(logRequests(false))
 		s.Internal.Use(logRequests(true))
 	}
-	s.Public.Use(s.allowOrigins, s.checkHost, rejectForeignOrigins(s.checkPublicOrigin))
-	s.Internal.Use(s.checkHost, rejectForeignOrigins(s.checkPrivateOrigin), s.authenticate)
+	s.Public.Use(s.closeWhileDraining, s.allowOrigins, s.checkHost, rejectForeignOrigins(s.checkPublicOrigin))
+	s.Internal.Use(s.closeWhileDraining, s.checkHost, rejectForeignOrigins(s.checkPrivateOrigin), s.authenticate)
 	if trace.Enabled() {
 		s.Public.Use(s.traceRequest())
 		s.Internal.Use(extractTrace)
@@ -87,7 +87,6 @@ func NewServer(debug bool) *Server {
 		e.NoMethod(path.allow)
 	}
 	s.Public.Use(s.admit)
-	s.Internal.Use(s.closeWhileDraining)
 	for _, e := range []*gin.Engine{s.Internal, s.Monitoring} {
 		e.GET(livenessPath, JSON(alive))
 	}

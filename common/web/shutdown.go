@@ -35,9 +35,10 @@ func newCloseTimeouts() closeTimeouts {
 
 // shutdown stops the public and the internal port without losing a request. A server that closes an idle connection
 // may lose a request in transit, and the client cannot find out whether the request was executed. So shutdown lets the
-// clients close their connections: each response has the header "Connection: close", and the gateway closes idle
-// connections itself. Then shutdown closes the remaining connections. shutdown closes the internal port after the
-// public port, so that requests in flight on other instances can finish. Serve closes the monitoring port after that.
+// clients close their connections: each response, also to a rejected request, has the header "Connection: close", and the
+// gateway closes idle connections itself. Then shutdown closes the remaining connections. shutdown closes the internal
+// port after the public port, because requests in flight on other instances may need the internal port. Serve closes
+// the monitoring port after that.
 func (s *Server) shutdown(publicListener net.Listener, public, internal *http.Server) error {
 	// Close the listener first, so that clients cannot connect again after they have closed their connections.
 	if err := dropNewConnections(publicListener); err != nil {

@@ -15,7 +15,8 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// A shutdown waits for requests in flight on both ports. It loses no request that clients send meanwhile.
+// A shutdown waits for requests in flight on the public and the internal port. It loses no request that clients send
+// meanwhile.
 func TestShutdownLosesNoRequest(t *testing.T) {
 	t.Parallel()
 	s := NewServer(false)
@@ -118,9 +119,13 @@ func TestShutdownLetsClientsCloseConnections(t *testing.T) {
 		}
 	}
 	// request sends a request over each connection and checks whether the response asks to close the connection.
+	beginnings := []string{ // the first is accepted, the others are rejected
+		"POST / HTTP/1.1", "GET / HTTP/1.1", "POST /unknown HTTP/1.1", "POST / HTTP/1.1\r\nOrigin: http://other.example",
+	}
 	request := func(wantClose bool) {
-		for _, c := range clients {
-			io.WriteString(c, "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 0\r\n\r\n")
+		for i, c := range clients {
+			io.WriteString(c, beginnings[i%len(beginnings)]+
+				"\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 0\r\n\r\n")
 			response, err := http.ReadResponse(bufio.NewReader(c), nil)
 			if err != nil {
 				t.Errorf("lost a request: %v", err)
@@ -130,7 +135,7 @@ func TestShutdownLetsClientsCloseConnections(t *testing.T) {
 		}
 	}
 	request(false)
-	http.DefaultClient.CloseIdleConnections() // of the function start
+	http.DefaultClient.CloseIdleConnections() // the function start has left one open
 	r.stop()
 	for !s.draining.Load() {
 		time.Sleep(time.Millisecond)
@@ -142,8 +147,8 @@ func TestShutdownLetsClientsCloseConnections(t *testing.T) {
 	r.wait(t)
 }
 
-// The gateway closes idle connections after 2 s, and a peer after its next health check, at most 1 s later. A shutdown
-// waits for both, but not forever.
+// The gateway closes an idle connection after 2 s, and a peer after its next health check, usually within 1 s. A
+// shutdown waits for both, but not forever.
 func TestShutdownWaitsForClientsForALimitedTime(t *testing.T) {
 	for _, c := range []struct{ timeout, closes, want time.Duration }{
 		{gatewayCloseTimeout, 2 * time.Second, 2 * time.Second},

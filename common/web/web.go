@@ -32,7 +32,7 @@ func JSON[T any](handle func(*gin.Context) (T, error)) gin.HandlerFunc {
 	}
 }
 
-// jsonUTF8 is the Content-Type of responses that are not problems.
+// jsonUTF8 is the Content-Type of JSON responses that are not problems.
 const jsonUTF8 = "application/json; charset=utf-8"
 
 // Send writes a response. The response to HEAD has the same headers as the response to GET, but no body.

@@ -96,7 +96,8 @@ func TestUnknownRoutes(t *testing.T) {
 	}
 }
 
-// A problem names the path that the client has sent. Only the gateway removes a prefix from the path.
+// A problem names the path that the client has sent. On the public port, this path has the prefix that the gateway
+// removes.
 func TestUnknownRoutesOfEachPort(t *testing.T) {
 	s := NewServer(false)
 	s.ClientPath = func(path string) string { return "/prefix" + path }
