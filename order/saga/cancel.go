@@ -75,14 +75,16 @@ func (co *Coordinator) undo(ctx context.Context, c api.Cancel) (result api.Order
 			return api.NotPaid, nil
 		}
 		state, err := co.store.Cancel(ctx, c.OrderID, c.Attempt)
-		if err == nil && state.Code == store.CodeCancelled {
-			return api.Cancelled, nil
-		}
-		if errors.Is(err, redis.ErrRefused) {
+		switch {
+		case errors.Is(err, redis.ErrRefused):
 			return api.PaymentUnavailable, err
-		}
-		if err != nil || state.Code != store.CodeRefunding {
-			continue // the reply was lost, or the order has changed since the call of Payment
+		case err != nil:
+			cause = err
+			continue // the reply was lost
+		case state.Code == store.CodeCancelled:
+			return api.Cancelled, nil
+		case state.Code != store.CodeRefunding:
+			continue // the order has changed since the call of Payment
 		}
 		lastReply = time.Now()
 		switch cause = co.refund(ctx, newAttempt(c.OrderID, state)); {

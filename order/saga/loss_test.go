@@ -2,6 +2,7 @@ package saga
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"strconv"
 	"sync"
@@ -63,13 +64,14 @@ func TestSagaUnderLoss(t *testing.T) {
 	t.Log("messages to stock and payment: ", s.stock.messages, s.payment.messages)
 }
 
-// lossResponse is the response that a caller got for an order. Both bool fields are false if the coordinator was
-// killed, or if the caller tried to cancel the order without success.
+var errNotCancelled = errors.New("the order was not cancelled")
+
+// lossResponse is the response that a caller got for an order.
 type lossResponse struct {
-	orderID   string
-	received  bool // whether a checkout returned; err is its result
-	err       error
-	cancelled bool
+	orderID  string
+	checkout bool // the call was a checkout, otherwise a cancellation
+	received bool // the call returned; otherwise, the coordinator was killed
+	err      error
 }
 
 // checkoutConcurrently checks random orders out, and cancels some orders. Each caller simulates a separate
@@ -83,7 +85,7 @@ func (s *shop) checkoutConcurrently(ctx context.Context, ids []string) []lossRes
 		slots <- struct{}{}
 		working.Add(1)
 		go func() {
-			r := lossResponse{orderID: ids[rand.N(len(ids))]}
+			r := lossResponse{orderID: ids[rand.N(len(ids))], checkout: i%10 != 9}
 			defer func() { // also runs if the coordinator is killed
 				mu.Lock()
 				responses = append(responses, r)
@@ -92,9 +94,12 @@ func (s *shop) checkoutConcurrently(ctx context.Context, ids []string) []lossRes
 				working.Done()
 			}()
 			co := New(s.store, s.stock, s.payment)
-			if i%10 == 9 {
+			if !r.checkout {
 				o, _ := s.store.Find(ctx, r.orderID)
-				r.cancelled = s.cancel(co, r.orderID, o.User) == api.Cancelled
+				if s.cancel(co, r.orderID, o.User) != api.Cancelled {
+					r.err = errNotCancelled
+				}
+				r.received = true
 				return
 			}
 			r.err = co.Checkout(ctx, r.orderID, Request{})
@@ -141,20 +146,22 @@ func checkResponses(t *testing.T, responses []lossResponse, states map[string]st
 	outcomes := map[string]int{}
 	for _, r := range responses {
 		switch state := states[r.orderID]; {
-		case r.received && r.err == nil:
+		case !r.received:
+			outcomes["killed"]++
+		case r.checkout && r.err == nil:
 			outcomes["200"]++
 			if state != store.StatePaid && state != store.StateCancelled {
 				t.Errorf("the checkout of order %s succeeded, but the order is %s", r.orderID, state)
 			}
-		case r.received:
+		case r.checkout:
 			outcomes[strconv.Itoa(web.Status(r.err))]++
-		case r.cancelled:
+		case r.err == nil:
 			outcomes["cancelled"]++
 			if state != store.StateCancelled {
 				t.Errorf("the cancellation of order %s succeeded, but the order is %s", r.orderID, state)
 			}
 		default:
-			outcomes["killed"]++
+			outcomes["not cancelled"]++
 		}
 	}
 	t.Log(outcomes)

@@ -70,8 +70,9 @@ type body struct {
 	plain, zipped []byte
 }
 
-// newFile returns the file with this name and content. The content is compressed at the first request for the file,
-// because compressing all files at the start of an instance would take 0.1 s of processor time.
+// newFile returns the file with this name and content. If the name ends with ".gz", the content is compressed. The
+// first request for the file compresses or unzips it, because doing this for all files at the start of an instance
+// would take 0.1 s of processor time.
 func newFile(name string, content []byte) *file {
 	name, vendored := strings.CutSuffix(name, ".gz")
 	return &file{mediaType: mediaType(name), body: sync.OnceValue(func() body {
@@ -107,8 +108,7 @@ func unzip(content []byte) []byte {
 	return plain
 }
 
-// mediaType returns the media type of a file. It does not use package mime, because the container image has no table of
-// media types.
+// mediaType returns the media type of a file. It does not use package mime, whose results depend on files of the host.
 func mediaType(name string) string {
 	switch path.Ext(name) {
 	case ".html":

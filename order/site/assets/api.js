@@ -14,8 +14,8 @@ export async function get(path, options) {
   return body;
 }
 
-// segment encodes an ID as one segment of a path. For "." and "..", it throws an error with status 404, because no object has such
-// an ID: a browser removes these segments from the path, even if they are encoded, and would send a request to another route.
+// segment encodes an ID as one segment of a path. For "." and "..", it throws an error with status 404, because a browser removes
+// these segments from the path, even if they are encoded, and would send the request to another route. No object has such an ID.
 export function segment(id) {
   if (id === "." || id === "..") throw Object.assign(new Error("there is no object with this ID"), { status: 404 });
   return encodeURIComponent(id);
@@ -29,7 +29,7 @@ export function newKey() {
 const maxTries = 4;
 const retryPause = 1000; // ms
 
-// retry calls send() until the service is available, but at most maxTries times, and returns the last response.
+// retry calls send() until the response is not a 503, but at most maxTries times, and returns the last response.
 export async function retry(send) {
   for (let tries = 1; ; tries++) {
     const response = await send();

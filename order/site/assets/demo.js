@@ -37,7 +37,7 @@ export function update({ instances, at }) {
   }
 }
 
-// act performs an action on a component, and returns after the component has changed.
+// act requests an action on a component, waits for the response, and shows its result.
 export async function act(action, name) {
   acting.add(name);
   setText(byId("demo-said"), `${action} ${name}…`);

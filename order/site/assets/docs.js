@@ -15,8 +15,8 @@ const simplify = (system) => ({ wrapComponents: {
   CopyToClipboardBtn: nothing, ServersContainer: nothing, InfoUrl: nothing,
 } });
 
-// enableWhenReady disables Execute until Swagger UI has resolved the references of the operation. After an earlier click, Swagger
-// UI would send no request and never enable the button again.
+// enableWhenReady disables Execute until Swagger UI has resolved the references of the operation. If a user clicked before that,
+// Swagger UI would send no request and never enable the button again.
 const enableWhenReady = (system) => ({ wrapComponents: {
   execute: (Execute) => (props) => system.React.createElement(Execute, {
     ...props, disabled: props.disabled || !system.specSelectors.specResolvedSubtree(["paths", props.path, props.method]),

@@ -87,8 +87,8 @@ export const actions = {
   cancel: { text: "Cancellation", run: (order) => write(`/payment/cancel/${ids.user}/${order}`) },
 };
 
-// purchase creates an order and runs actions on it. It returns { order, lines, before, after, responses, status }. The results
-// "before" and "after" have the credit and the stock, as read returns them. The arguments:
+// purchase creates an order and runs actions on it until one fails. It returns { order, lines, before, after, responses, status }.
+// The results "before" and "after" have the credit and the stock, as read returns them. The arguments:
 //
 //   plan     a function that returns the lines of the order for the current credit and stock
 //   run      the list of actions
@@ -120,11 +120,13 @@ export async function purchase({ plan, run, needed = {}, before: prepare }, star
   return { order, lines, before, after: await read(), responses, status };
 }
 
-// The function "decided" waits until an order is decided, but at most a minute. It returns the status of the order.
+// The function "decided" reads an order twice a second until it is decided, for about a minute. It returns the status.
 async function decided(order) {
-  for (let tries = 0; ; tries++) {
+  const end = performance.now() + 60_000;
+  for (;;) {
     const { ok, body } = await request("GET", "/orders/find/" + order).catch(() => ({}));
-    if (ok && !undecided.includes(body.status) || tries === 120) return body?.status ?? "unknown";
+    if (ok && !undecided.includes(body.status)) return body.status;
+    if (performance.now() > end) return ok ? body.status : "unknown";
     await new Promise((next) => setTimeout(next, 500));
   }
 }

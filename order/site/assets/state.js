@@ -130,7 +130,7 @@ function remember(overview, sent, after) {
   for (const e of same || !after ? overview.events || [] : []) if (e.seq > last) events.push({ ...e, time: e.at + offset });
   if (events.length > 500) events.splice(0, events.length - 500);
   instances.set(name, { service, machine, number: Number(machine.split("/")[0]), overview, before: same ? known.overview : undefined, took, events });
-  for (const [other, m] of instances) { // the service has another number of instances now
+  for (const [other, m] of instances) { // forget the instances from before the service changed its number of instances
     if (m.service === service && countOf(m.overview) !== countOf(overview)) instances.delete(other);
   }
 }

@@ -6,7 +6,7 @@ import * as saga from "./saga.js";
 
 export function init() {}
 
-let retrying = ""; // ID of the order whose retry is in flight
+const retrying = new Set(); // IDs of the orders whose retry is in flight
 const rows = new Map(); // row of each order that the table shows, and a function that changes it, by order ID
 const empty = none(5);
 
@@ -35,7 +35,7 @@ function add(id) {
     setText(status, u.status);
     setText(age, (u.age_ms / 1000).toFixed(1) + " s");
     setText(shard, String(u.shard));
-    button.disabled = retrying === id;
+    button.disabled = retrying.has(id);
   };
   return { line: row(idLink(id, () => saga.show(id), "Show order"), status, age, shard, cellOf(button, "edit")), change };
 }
@@ -43,7 +43,7 @@ function add(id) {
 // retry sends the checkout or cancel request of an order again. A retry is safe: a checkout joins the attempt in flight,
 // and a cancellation refunds only once.
 async function retry(u) {
-  retrying = u.order_id;
+  retrying.add(u.order_id);
   setText(byId("retried"), "Retrying order " + u.order_id + "…");
   try {
     const path = u.status === "REFUNDING" ? `/payment/cancel/${segment(u.user_id)}/` : "/orders/checkout/";
@@ -52,5 +52,5 @@ async function retry(u) {
   } catch (error) {
     setText(byId("retried"), `Order ${u.order_id}: ${error.status ? error.message : "no response. Retry it"}.`);
   }
-  retrying = "";
+  retrying.delete(u.order_id);
 }
