@@ -8,7 +8,8 @@ GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 ACTIONLINT  = github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 # If another user owns the files, as in some containers, Go cannot read the version from Git. So the linker sets the
 # version.
-export GOFLAGS += -buildvcs=false
+# The images are built with the tag nomsgpack, too (see the Dockerfile). Without it, a first build takes much longer.
+export GOFLAGS += -buildvcs=false -tags=nomsgpack
 # docker-compose.yml passes VERSION to the builds of the images.
 export VERSION ?= $(or $(shell git -c safe.directory='*' describe --tags --always --dirty 2>/dev/null),devel)
 LDFLAGS     = -ldflags '-X checkout/common/version.version=$(VERSION)'
@@ -27,7 +28,7 @@ up: ## run the whole system; MACHINES=n, SHARDS=m, REPLICAS=3, GATEWAY_PORT=8000
 	@exec bin/up
 
 .PHONY: backup restore
-backup: ## copy the data of `make up` to DIR, while the system runs or, with one node of each shard, is stopped; DATA=data
+backup: ## copy the data of `make up` to DIR; with REPLICAS=3, the system must run; DATA=data
 	@test/up/backup "$$DIR"
 
 restore: ## replace the data of `make up` with the backup in DIR; DATA=data
@@ -57,53 +58,63 @@ vuln: ## govulncheck; skipped if its database is unreachable
 	case "$$out" in *vuln.go.dev*) [ $$code = 0 ] || skip;; esac; \
 	if [ $$code -ne 0 ]; then echo "$$out"; fi; exit $$code
 
-# The target "check" includes go vet, so the tests run with -vet=off.
-# Most unit tests spend their time waiting, so the checks and the tests of the chart run beside them, with a lower priority. The
-# checks begin with go vet, because it needs no Debian package. On a new machine, go vet runs while apt-get installs the packages
-# for the unit tests, which takes more than a minute.
-test: ## all checks and tests, without fault injection, in about 13 minutes
-	@$(MAKE) --no-print-directory -j 2 check-and-chart unit
-	@$(MAKE) --no-print-directory e2e
+# Most tests start processes and wait for them, and many of them have time limits. The checks, the tests of the chart and the
+# models need only processor time. So they run beside the other tests, with a lower priority. The checks begin with go vet,
+# because it needs no Debian package: on a new machine, go vet runs while apt-get installs the packages for the tests.
+test: ## all checks and tests, without fault injection, in about TESTMINUTES minutes
+	@$(MAKE) --no-print-directory -j 2 cpu-bound system
 
-.PHONY: check-and-chart vet
-vet: ## go vet
-	@$(GO) vet ./...
-	@$(GO) vet -tags faults $$(grep -rl --include='*.go' '^//go:build faults' common | xargs -n 1 dirname | sort -u | sed 's,^,./,')
-	@cd test/chart && $(GO) vet ./...
-
-check-and-chart: ## the targets check and chart, one after the other, with a low priority
+.PHONY: cpu-bound system vet model console
+cpu-bound: ## the targets check, chart and model, with a low priority
 	@nice $(MAKE) --no-print-directory check
 	@nice $(MAKE) --no-print-directory chart
+	@nice $(MAKE) --no-print-directory model
 
-# ./order comes first, because its tests take longest.
+system: ## the targets unit, console and e2e
+	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory console
+	@$(MAKE) --no-print-directory e2e
+
+vet: ## go vet
+	@$(GO) vet ./...
+	@$(GO) vet -tags faults,nomsgpack $$(grep -rl --include='*.go' '^//go:build faults' common | xargs -n 1 dirname | sort -u | sed 's,^,./,')
+	@cd test/chart && $(GO) vet ./...
+
+# The target "check" includes go vet, so the tests run with -vet=off. ./order comes first, because its tests take longest.
 unit: deps ## unit tests of the services, with the race detector
 	$(GO) test -race -vet=off -count=1 -timeout 10m ./order/... ./common/... ./stock/... ./payment/... ./keeper/...
 
 chart: ## validate the Helm chart against the Kubernetes API types, and the plain manifests against the chart
 	cd test/chart && $(GO) test -vet=off -count=1 ./...
 
+model: ## explore the models of the protocol and of the failover
+	$(GO) test -vet=off -count=1 -timeout 14m ./test/model/...
+
 manifests: ## generate k8s/kube and gke/kube from the chart
 	@cd test/chart && $(GO) run .
 
-# Most packages of test/ spend their time waiting, so three packages are tested at a time, long ones first. test/bench measures time, so it runs alone.
-# test/console runs alone too: Chromium raises its own priority if the user is root, and other tests then get no processor time.
-# -short omits the builds for another platform. The target "test-compose" includes them.
-e2e: deps ## the protocol model, the Python suite and the end-to-end tests, with crashes and restarts
-	$(GO) test -vet=off -count=1 -timeout 14m -short -p 3 \
-		./test/e2e ./test/stack ./test/check ./test/compose ./test/contract ./test/up \
-		$$($(GO) list ./test/... | grep -v -E '/(e2e|stack|check|compose|contract|up|bench|console)$$')
+# Chromium raises its own priority if the user is root, and then other tests get too little processor time. So no other tests
+# of a running system run beside this one.
+console: deps ## the console and the API documentation in Chromium
 	$(GO) test -vet=off -count=1 -timeout 10m ./test/console
+
+# Most packages of test/ spend their time waiting, so three packages are tested at a time, long ones first. test/bench
+# measures time, so it runs alone.
+# -short omits the builds for another platform. The target "test-compose" includes them.
+e2e: deps ## the Python suite and the end-to-end tests, with crashes and restarts
+	$(GO) test -vet=off -count=1 -timeout 14m -short -p 3 ./test/e2e ./test/stack ./test/contract ./test/up ./test/compose \
+		$$($(GO) list ./test/... | grep -v -E '/(e2e|stack|contract|up|compose|bench|console|model.*)$$')
 	$(GO) test -vet=off -count=1 -timeout 5m ./test/bench
 
 # Each run draws and prints a new seed, so that many runs try many schedules. SEED=n repeats the choices of the run with the seed n.
 .PHONY: faults mutations soak
-faults: deps ## inject faults into the running system for about 6 minutes, report to bin/faults.md; SEED=n
+faults: deps ## start a system and inject faults into it for about 6 minutes, report to bin/faults.md; SEED=n
 	$(GO) run ./test/faults -mutations 5 $(if $(SEED),-seed $(SEED))
 
 mutations: deps ## break each rule of the protocol on purpose; the checkers must report a violation each time
 	$(GO) run ./test/faults -scenario mutations -o bin/mutations.md
 
-soak: deps ## inject random faults for DURATION=2h, at most RATE=n requests per second; REPORT=bin/soak.md
+soak: deps ## inject random faults for DURATION=2h, under a load of at most RATE=n requests per second; SEED=n, REPORT=bin/soak.md
 	$(GO) run ./test/faults -scenario mix -duration $(or $(DURATION),2h) $(if $(RATE),-rate $(RATE)) $(if $(SEED),-seed $(SEED)) -o $(or $(REPORT),bin/soak.md)
 
 .PHONY: screenshots

@@ -142,9 +142,11 @@ func buildAll(ctx context.Context, progress io.Writer, dir, root string, source 
 	return nil
 }
 
-// buildOverlay builds a source with overlays. If only one program has an overlay, buildOverlay builds this program with
-// the overlay, and takes the other binaries from the build without overlays. If several programs have overlays, it
-// takes each of these binaries from the build with only that program's overlay. So each overlay is built only once.
+// buildOverlay builds a source with overlays, each only once:
+//   - It takes the binary of a program without an overlay from the build without overlays.
+//   - If only one program has an overlay, it builds this program.
+//   - If several programs have overlays, it takes each of their binaries from the build with only this program's
+//     overlay.
 func buildOverlay(ctx context.Context, progress io.Writer, dir, root string, source Source) error {
 	for _, program := range source.programs() {
 		files := source.Overlay[program]
@@ -203,9 +205,7 @@ func goBuild(
 	if source.Race {
 		args, env = append(args, "-race"), append(env, "CGO_ENABLED=1")
 	}
-	if source.Tags != "" {
-		args = append(args, "-tags", source.Tags)
-	}
+	args = append(args, "-tags", strings.TrimSuffix("nomsgpack,"+source.Tags, ",")) // as in the Dockerfile
 	// Without a version, the binaries are for tests and need no debug information, which would take a quarter of the
 	// linker's time.
 	ldflags := "-w"
@@ -227,7 +227,8 @@ func goBuild(
 	return nil
 }
 
-// linkOrCopy creates a hard link to a file, or a copy if the two paths are on different file systems.
+// linkOrCopy creates a hard link to a file. If that fails, for example because the two paths are on different file
+// systems, linkOrCopy copies the file.
 func linkOrCopy(from, to string) error {
 	if os.Link(from, to) == nil {
 		return nil

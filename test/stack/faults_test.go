@@ -1,10 +1,10 @@
 package stack_test
 
 import (
+	"debug/elf"
 	"fmt"
 	"io"
 	"net/http"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,7 +13,8 @@ import (
 	"checkout/test/stack"
 )
 
-// TestOnlyFaultsBuildsContainFailPoints checks that a normal build has neither the routes nor any code of fail points.
+// TestOnlyFaultsBuildsContainFailPoints checks that only a build with the tag faults has the code and the routes of
+// fail points and clock offsets. These routes are on the internal port only.
 func TestOnlyFaultsBuildsContainFailPoints(t *testing.T) {
 	for _, c := range []struct {
 		tags   string
@@ -31,18 +32,32 @@ func TestOnlyFaultsBuildsContainFailPoints(t *testing.T) {
 					t.Errorf("%s with tags %q, public port: GET %s: got %d, want 404: %s", service, c.tags, route, status, body)
 				}
 			}
-			symbols, err := exec.CommandContext(t.Context(), "go", "tool", "nm", filepath.Join(bin, service)).Output()
-			must(t, err)
+			symbols := symbolsOf(t, filepath.Join(bin, service))
 			for _, name := range []string{"checkout/common/failpoint.", "checkout/common/clock."} {
-				if got, want := strings.Contains(string(symbols), name), c.tags != ""; got != want {
+				if got, want := strings.Contains(symbols, name), c.tags != ""; got != want {
 					t.Errorf("%s with tags %q: has the symbol %s: got %t, want %t", service, c.tags, name, got, want)
 				}
 			}
-			if !strings.Contains(string(symbols), "checkout/common/web.") {
+			if !strings.Contains(symbols, "checkout/common/web.") {
 				t.Errorf("%s contains no symbols of this project, want some", service)
 			}
 		}
 	}
+}
+
+// symbolsOf returns the names of the symbols of a binary, one on each line.
+func symbolsOf(t *testing.T, binary string) string {
+	t.Helper()
+	file, err := elf.Open(binary)
+	must(t, err)
+	defer file.Close()
+	symbols, err := file.Symbols()
+	must(t, err)
+	var names strings.Builder
+	for _, symbol := range symbols {
+		names.WriteString(symbol.Name + "\n")
+	}
+	return names.String()
 }
 
 // TestFailPointsFire checks that each action of a fail point takes effect at a step of a checkout.
@@ -65,7 +80,7 @@ func TestFailPointsFire(t *testing.T) {
 
 	lost, other := order(), order()
 	arm(lost, "lose")
-	for _, id := range []string{other, lost} { // the coordinator retries the lost step; an empty order is PAID at once
+	for _, id := range []string{other, lost} { // begin makes an empty order PAID; it is retried if its reply is lost
 		if status, body := request(t, "POST", s.Gateway()+"/orders/checkout/"+id, ""); status != http.StatusOK {
 			t.Errorf("checkout of an empty order: got status %d, want 200: %s", status, body)
 		}
