@@ -11,14 +11,18 @@
 // The load generator shares the processors with the system. To use little processor time, it runs on one thread with
 // epoll (drive.go), and has a small HTTP/1.1 parser (response.go).
 //
-// Without flags, bench measures a closed loop with 1 to 512 clients, an open loop at several rates (pace.go), carts of
-// 1 to 50 items, 1 to 4 shards, reads and simple writes, rejected checkouts, and batch_init. With -clients, bench
-// measures only the closed loop. With -clients and -gateway, bench measures a running system. With -compare, bench
-// measures this project and other implementations of the course's API in turn (compare.go). To profile the running
-// system, use `go tool pprof` with /debug/pprof/profile of a monitoring port.
+// bench measures:
+//   - with -compare: this project and other implementations of the course's API in turn (compare.go)
+//   - otherwise, with -clients: only the closed loop
+//   - otherwise: a closed loop with 1 to 512 clients, an open loop at several rates (pace.go), carts of 1 to 50 items,
+//     1 to 4 shards, reads and simple writes, rejected checkouts, and batch_init
 //
-// bench exits with status 1 if a response is unexpected, or if orders, users and items do not add up. With -check FILE,
-// bench also exits with 1 if a ratio is more than 15 % worse than in FILE, the figures.json of an earlier run.
+// With -clients or -compare, -gateway selects a running system instead of a new one. To profile the system, use
+// `go tool pprof` with /debug/pprof/profile of a monitoring port.
+//
+// bench exits with status 1 if orders, users and items do not add up, or, without -compare, if a checkout, another
+// measured request or an empty request fails. With -check FILE, bench also exits with 1 if a ratio is more than 15 %
+// worse than in FILE, the figures.json of an earlier run.
 package main
 
 import (
@@ -70,10 +74,10 @@ func parseOptions(args []string, usage io.Writer) (options, error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(usage)
 	clients := flags.String("clients", "", "measure only the closed loop, with these `numbers` of clients, like 64,256")
-	flags.IntVar(&o.slices, "slices", 3, "slices of each measurement")
+	flags.IntVar(&o.slices, "slices", 3, "slices of each measurement; with -compare: rounds for each number of clients")
 	flags.IntVar(&o.shards, "shards", 1, "with -clients or -compare: shards of each service")
 	flags.StringVar(&o.gateway, "gateway", "",
-		"with -clients or -compare: `URL` of a running system; its processor time is unknown")
+		"with -clients or -compare: `URL` of a running system of this project; its processor time is unknown")
 	flags.StringVar(&o.out, "o", "", "`directory` for report.md and figures.json")
 	flags.StringVar(&o.check, "check", "", "fail if a ratio is worse than in this figures.json by more than 15 %")
 	flags.StringVar(&o.compare, "compare", "", "measure this project and running systems with these `URLs` in turn")
@@ -97,6 +101,8 @@ func parseOptions(args []string, usage io.Writer) (options, error) {
 		return o, errors.New("-slices and -shards must be positive")
 	case o.compare == "" && (o.names != "" || o.pids != ""):
 		return o, errors.New("-names and -pids need -compare")
+	case o.compare != "" && o.check != "":
+		return o, errors.New("-check cannot be used with -compare")
 	case len(o.clients) == 0 && o.compare == "" && (o.gateway != "" || o.shards != 1):
 		return o, errors.New("-gateway and -shards need -clients or -compare")
 	}
@@ -119,7 +125,8 @@ func run(ctx context.Context, args []string, stdout, progress io.Writer) error {
 	return r.finish(o, stdout, progress)
 }
 
-// finish writes the report. It returns an error if the report contains a failure.
+// finish writes the report and the figures. It returns an error if the report contains a failure, or with -check if a
+// ratio is worse.
 func (r *report) finish(o options, stdout, progress io.Writer) error {
 	text := r.markdown()
 	fmt.Fprint(stdout, text)

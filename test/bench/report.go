@@ -24,9 +24,10 @@ type report struct {
 	memory                 map[string]uint64 // in bytes, by kind of process
 }
 
-// ok reports whether each of the measurements is ok: see point.ok.
+// ok reports whether all points are ok (see point.ok), and all reads and simple writes succeeded.
 func (r *report) ok() bool {
-	return !slices.ContainsFunc(r.points(), func(p *point) bool { return !p.ok() })
+	return !slices.ContainsFunc(r.points(), func(p *point) bool { return !p.ok() }) &&
+		!slices.ContainsFunc(r.simple, func(p *requestPoint) bool { return !p.work.allOK() || !p.baseline.allOK() })
 }
 
 // points returns all measurements whose orders were read back.
@@ -104,11 +105,11 @@ func split(p *phase, c cpu) string {
 // in sequence: from the client to order, from order to payment, and from order to stock.
 const scriptsInSequence, requestsInSequence = 4, 3
 
-// soleClient compares the latency of a checkout of one client with two values. The first is the latency of the bare
-// chain; see measureChain. The second is the sum of four times the duration of a script in a loop of scripts only, and
-// three times the latency of a request in a loop of requests only. Two effects distort the sum. The processors hardly
-// become idle in such a loop, which makes the sum too small. All three requests of the sum use the gateway, but only
-// one request of a checkout does, which makes the sum too large.
+// soleClient compares the latency of a checkout of one client with two values:
+//   - the latency of the bare chain; see measureChain
+//   - the sum of four scripts and three requests, from a loop of scripts only and a loop of requests only. Two effects
+//     distort the sum: in such a loop, the processors hardly become idle (sum too small); and all three requests use
+//     the gateway, but only one request of a checkout does (sum too large)
 func (r *report) soleClient(w *strings.Builder) {
 	for _, p := range r.closed {
 		if p.clients != 1 || r.limits == nil {
@@ -185,7 +186,7 @@ func (r *report) simpleSection(w *strings.Builder) {
 func (r *report) otherSections(w *strings.Builder) {
 	fmt.Fprintf(w, "\n## Rejected checkouts\n\n"+
 		"Checkouts of a sold-out item alternate with accepted ones, %d clients. A rejected checkout costs %.2f accepted\n"+
-		"ones: %.0f µs of processor time, against %.0f µs.\n",
+		"ones (ratio of the rates), and %.0f µs of processor time, against %.0f µs.\n",
 		r.plan.medium, r.accepted.rate()/r.rejected.rate(), r.rejected.cost(), r.accepted.cost())
 	fmt.Fprint(w, "\n## batch_init\n\n")
 	for _, b := range r.batches {

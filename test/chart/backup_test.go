@@ -87,8 +87,8 @@ func TestBackup(t *testing.T) {
 			t.Errorf("a complete backup has a snapshot with the labels %v, want no checkout-backup-state", labels)
 		}
 	}
-	if delete(backups, "20261103-030000"); len(backups) != 1 || slices.Collect(maps.Values(backups))[0] != 3 {
-		t.Errorf("backups other than 20261103-030000: %v, want only the new one, with 3 volumes", backups)
+	if volumes := slices.Sorted(maps.Values(backups)); !slices.Equal(volumes, []int{1, 3}) || backups["20261103-030000"] != 1 {
+		t.Errorf("volumes of each backup: %v, want 1 of 20261103-030000, and 3 of the new backup", backups)
 	}
 }
 
@@ -148,15 +148,16 @@ func TestBackupFails(t *testing.T) {
 			}
 			if err == nil || !strings.Contains(output, c.want) || f.replicas != replicas || f.annotation != "" ||
 				len(f.snapshots) > 0 || c.events != nil && !slices.Equal(f.events, c.events) {
-				t.Errorf("error %v, want %q in the output\n%s\n%d gateways, annotation %q, snapshots %v, events %q", err, c.want,
-					output, f.replicas, f.annotation, f.snapshots, f.events)
+				t.Errorf("got error %v, %d gateways, annotation %q, snapshots %v, events %q; want an error, %d gateways, "+
+					"no annotation, no snapshot, events %q (empty: any), and %q in the output:\n%s", err, f.replicas, f.annotation,
+					f.snapshots, f.events, replicas, c.events, c.want, output)
 			}
 		})
 	}
 }
 
-// nodesMetrics returns the metrics of an instance whose replicated shards 0 and 1 have the given primaries. Node 2 is
-// not in sync, unless it is a primary.
+// nodesMetrics returns the metrics of an instance whose replicated shards 0 and 1 have the given nodes as primaries.
+// The number 3 means no primary. Node 2 is not in sync, unless it is a primary.
 func nodesMetrics(primaries ...int) string {
 	var text strings.Builder
 	for shard, primary := range primaries {
@@ -203,8 +204,8 @@ func TestBackupOfReplicatedShards(t *testing.T) {
 	}
 }
 
-// TestInterruptedBackup checks that a backup that gets SIGTERM starts the gateway again. If a run is killed, the next
-// run starts the gateway.
+// TestInterruptedBackup checks that a backup that gets SIGTERM starts the gateway again, and that the next run does so
+// after a killed run.
 func TestInterruptedBackup(t *testing.T) {
 	t.Parallel()
 	f, interrupt := newFakeAPI(), make(chan struct{})
@@ -221,8 +222,8 @@ func TestInterruptedBackup(t *testing.T) {
 	}
 }
 
-// TestBackupObjects checks that the CronJob runs the script with the permissions that the script needs, and that the
-// script may read the metrics of the order instances.
+// TestBackupObjects checks the CronJob and its script, and that the pod may connect only to the monitoring ports of
+// order or, with replicated shards, of all services.
 func TestBackupObjects(t *testing.T) {
 	s := load(t, parse(t, `{machines: 2, order: {shards: 2}, backup: {enabled: true, schedule: "0 4 * * *", keep: 3,
 		snapshotClass: fast}}`))
@@ -240,7 +241,8 @@ func TestBackupObjects(t *testing.T) {
 		"JOB_UID": "metadata.labels['batch.kubernetes.io/controller-uid']",
 	}
 	if !maps.Equal(env, want) || job.Schedule != "0 4 * * *" || job.ConcurrencyPolicy != batch.ForbidConcurrent {
-		t.Errorf("CronJob: %+v, environment %v", job, env)
+		t.Errorf("CronJob: got %+v, environment %v; want schedule 0 4 * * *, no concurrent runs, environment %v",
+			job, env, want)
 	}
 	if p := job.JobTemplate.Spec.PodFailurePolicy; p != nil {
 		t.Errorf("got the pod failure policy %+v; with it, the Job does not replace the pod of a lost node", p)

@@ -58,7 +58,7 @@ func (r *run) deletePrimaries(ctx context.Context) error {
 			}
 			r.Logf("%s: no order was paid for %.1f s", pod, longestGap(s.PaidTimes(), began).Seconds())
 			if now, err := r.primary(ctx, service+"-redis-0"); err != nil || now == pod && len(options) > 0 {
-				return errors.Join(fmt.Errorf("the primary is %s after the deletion of %s, want another node", now, pod), err)
+				return errors.Join(fmt.Errorf("the primary is %q after the deletion of %s, want another node", now, pod), err)
 			}
 		}
 		return nil
@@ -92,9 +92,10 @@ func (r *run) restartReplicated(ctx context.Context) error {
 	})
 }
 
-// primary returns the pod of the primary of a replicated shard. It waits until the shard has a primary and a replica.
+// primary returns the pod of the primary of a replicated shard. It waits until the shard can acknowledge writes: until
+// then, `keeper status` fails.
 func (c *cluster) primary(ctx context.Context, set string) (pod string, err error) {
-	return pod, check.Poll(ctx, recoveryTimeout, func(ctx context.Context) error {
+	err = check.Poll(ctx, recoveryTimeout, func(ctx context.Context) error {
 		table, err := c.kube(ctx, "exec", set+"-0", "-c", "keeper", "--", "/keeper", "status")
 		if err != nil {
 			return fmt.Errorf("%s: %w", set, err)
@@ -109,6 +110,7 @@ func (c *cluster) primary(ctx context.Context, set string) (pod string, err erro
 		}
 		return nil
 	})
+	return pod, err
 }
 
 // redisPods returns, for each shard of a service, the pod that has the current data.
