@@ -8,7 +8,8 @@ RELEASE=checkout
 
 die() { echo "${0##*/}: $*" >&2; exit 1; }
 
-# parse ARGUMENT…: set REGION and DRY_RUN. The array "rest" gets the arguments that are neither --region nor --dry-run.
+# parse ARGUMENT…: set REGION and DRY_RUN, and the names of the resources of the region. The array "rest" gets the
+# arguments that are neither --region nor --dry-run.
 parse() {
     rest=()
     while [ $# != 0 ]; do
@@ -31,9 +32,8 @@ run() {
     [ "$DRY_RUN" = 1 ] || "$@"
 }
 
-# exists NAME LIST_CMD…: run LIST_CMD, and return true if its output contains the name. In a dry run, LIST_CMD does not run, and the
-# result is false. If LIST_CMD fails, the script exits: with the result false, deploy.sh would try to create a resource that may exist
-# already, and undeploy.sh would not delete it.
+# exists NAME LIST_CMD…: run LIST_CMD, and return true if a line of its output is NAME. In a dry run, return false
+# without LIST_CMD. If LIST_CMD fails, exit, because then it is unknown whether the resource exists.
 exists() {
     [ "$DRY_RUN" != 1 ] || return 1
     local name=$1 names

@@ -40,7 +40,10 @@ func (f stateFile) load() (promise rule.Promise, found bool, err error) {
 	if err := json.Unmarshal(text, &s); err != nil {
 		return rule.Promise{}, false, fmt.Errorf("read %s: %w", f.path, err)
 	}
-	if s.Shard != f.shard || s.Node != f.node || s.Epoch < 0 {
+	if s.Epoch < 0 {
+		return rule.Promise{}, false, fmt.Errorf("read %s: invalid epoch %d", f.path, s.Epoch)
+	}
+	if s.Shard != f.shard || s.Node != f.node {
 		return rule.Promise{}, false, fmt.Errorf("%s belongs to node %d of %s; this is node %d of %s",
 			f.path, s.Node, s.Shard, f.node, f.shard)
 	}

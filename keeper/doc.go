@@ -3,8 +3,9 @@
 //
 // The rule, in short; docs/replication.md explains it, package rule implements it:
 //
-//   - R1: services return a reply only after two of three nodes have the batch on disk (INCR {t}seq, WAIT 1,
-//     WAITAOF 1 1). Here, {t} is the hash tag of the shard, such as {o0}.
+//   - R1: each batch of commands of a service ends with INCR {t}seq, WAIT 1 and WAITAOF 1 1. The service returns no
+//     reply of the batch before two of three nodes have the batch on disk. {t} is the hash tag of the shard, such as
+//     {o0}.
 //   - R2: the position of a node is ({t}epoch, {t}seq) in its data. The first write of a new primary is its epoch.
 //   - R3: a candidate and each voter store a promise of the epoch, freeze their Redis, and only then read its position.
 //     A voter grants its vote if the candidate is not behind. Two of three nodes elect a primary.
@@ -52,8 +53,12 @@
 // # Init
 //
 // keeper init makes the node of a running keeper the first primary. Both other nodes must be reachable, empty and
-// without a promise; this node may have the data of a single shard. If the first primary restarts before another node
-// has copied its data, no other node can vote. Then keeper init can be repeated: both other nodes are empty, but have
-// kept their promise, so neither has acknowledged a write. The command fails if one of them has lost its disk, or if a
-// copy was interrupted: then the append-only file of the Redis is disabled, and may contain acknowledged writes.
+// without a promise; this node may have the data of a single shard. The command can be repeated on this node in two
+// cases:
+//
+//   - The first command was interrupted before the node became the primary.
+//   - The first primary restarts before another node has copied its data. It cannot be elected, because the other nodes
+//     are empty and do not vote. If both have kept their promises, neither has acknowledged a write. The command fails
+//     if one of them has lost its disk. It also fails if a copy of the data to one of them was interrupted: the
+//     append-only file of that Redis is disabled, and may contain acknowledged writes.
 package main

@@ -148,8 +148,8 @@ func (k *keeper) vote(ctx context.Context, c rule.Candidate) (b rule.Ballot) {
 	b.Stopping = k.stopping
 	if now := time.Now(); b.Granted {
 		k.deadline = now.Add(electTimeout + rand.N(electTimeout/2))
-	} else if b.Promised == c.Epoch { // this node has newer data, or had promised this epoch before
-		k.deadline = now
+	} else if b.Promised == c.Epoch {
+		k.deadline = now // stand for election at once: this node has newer data, or had promised this epoch before
 	}
 	return b
 }

@@ -19,7 +19,7 @@ import (
 	"checkout/keeper/status"
 )
 
-// newIdleKeeper returns node 0. It has no Redis and does not run.
+// newIdleKeeper returns the keeper of node 0. The keeper has no Redis and does not run.
 func newIdleKeeper(t *testing.T) *keeper {
 	t.Helper()
 	k, err := newKeeper(env.Keeper{

@@ -13,8 +13,8 @@ const (
 	// resignAfter is the time without an acknowledgement of a replica after which a primary resigns. A new primary waits
 	// twice as long, because its replicas attach one after the other.
 	resignAfter = 3 * time.Second
-	// maxResignAfter bounds this time. The time doubles with each resignation, so that nodes that cannot reach each other
-	// do not pass the role of the primary around endlessly.
+	// maxResignAfter bounds this time, before it is doubled for a new primary. The time doubles with each resignation, so
+	// that nodes that cannot reach each other do not pass the role of the primary around endlessly.
 	maxResignAfter = time.Minute
 )
 
@@ -59,7 +59,8 @@ func (i *isolation) successor(now time.Time, o rule.Observation, required int64,
 
 // alternative returns the node with the most data that could be elected instead of the primary, or -1. It also returns
 // -1 while the primary sends a copy of all data (o.Sending): after an election, the copy would begin again.
-// Ack.Copying cannot replace o.Sending: it is also true for a moment whenever a Redis tries to attach in vain.
+// Ack.Copying cannot replace o.Sending, because Ack.Copying is also true for a moment whenever a Redis tries to attach
+// in vain.
 func alternative(o rule.Observation, acks map[int]rule.Ack) int {
 	if o.Sending {
 		return -1
@@ -75,7 +76,7 @@ func alternative(o rule.Observation, acks map[int]rule.Ack) int {
 			best = node
 		}
 	}
-	// A single node needs the vote of this node. This node does not vote for a node that is behind.
+	// If only one other node has data, it needs the vote of this node, which does not vote for a node that is behind.
 	if complete == 1 && acks[best].Position.Behind(o.Position) {
 		return -1
 	}
@@ -83,7 +84,8 @@ func alternative(o rule.Observation, acks map[int]rule.Ack) int {
 }
 
 // replicasOf reads what INFO reports of the replicas of a primary: the highest offset that a replica has acknowledged,
-// and whether a replica receives or loads a copy of all data. Such a replica has not acknowledged any offset.
+// and whether a replica receives or loads a copy of all data. Such a replica has the offset 0, because it has not
+// acknowledged anything yet.
 func replicasOf(info map[string]string) (acked int64, sending bool) {
 	for name, value := range info {
 		if number, ok := strings.CutPrefix(name, "slave"); !ok || strings.Trim(number, "0123456789") != "" {
@@ -114,7 +116,8 @@ func (k *keeper) yield(ctx context.Context, epoch int64, successor int) {
 	k.resign(ctx, epoch, successor)
 }
 
-// release freezes the Redis of this node, the primary of an epoch. This node then ignores its own role in this epoch.
+// release freezes the Redis of this node, the primary of an epoch. The node then does not count as this primary any
+// more, even if its Redis is not frozen yet.
 func (k *keeper) release(ctx context.Context, epoch int64) error {
 	k.postpone(time.Now())
 	k.mu.Lock()

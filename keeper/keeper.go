@@ -246,7 +246,7 @@ func (k *keeper) hasStarted() bool {
 }
 
 // start checks the first observation of the Redis against the state file. Before that, the keeper takes part in no
-// election, and its node follows no primary.
+// election, and does not make its Redis follow a primary.
 func (k *keeper) start(o rule.Observation) error {
 	if o.Loading {
 		return errStarting

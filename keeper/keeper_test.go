@@ -68,7 +68,7 @@ func TestWipedNodes(t *testing.T) {
 	h.finish()
 }
 
-// wipe kills a node and deletes its disk.
+// wipe kills the Redis and the keeper of a node, and deletes the data and the state file.
 func (s *shard) wipe(i int) {
 	stop(s.nodes[i].redis)
 	stop(s.nodes[i].keeper)

@@ -116,7 +116,7 @@ func (k *keeper) stepDown(ctx context.Context, node int, epoch, promised int64) 
 		k.leads, k.resigned = 0, epoch
 	}
 	k.mu.Unlock()
-	if !leads { // the reply of the third node has already made this node step down
+	if !leads { // this node has already stepped down or resigned
 		return
 	}
 	k.log.Warn("stepping down: a node has promised a higher epoch", "node", node, "epoch", epoch, "promised", promised)

@@ -31,7 +31,8 @@ func TestArguments(t *testing.T) {
 }
 
 // TestInit checks that keeper init fails while a keeper or a Redis is dead, a node has the wrong data, or another node
-// has a promise. Then it checks that keeper init turns a single shard into a replicated shard.
+// has a promise. Then it checks that keeper init turns a single shard into a replicated shard, and that it can be
+// repeated before another node has a copy of the data.
 func TestInit(t *testing.T) {
 	t.Parallel()
 	s := newShard(t)
@@ -116,7 +117,7 @@ func TestInit(t *testing.T) {
 		}
 	}
 
-	// The first primary restarts before another node has completed a copy: no node can vote.
+	// The first primary restarts before another node has completed a copy: no other node can vote.
 	for _, n := range s.nodes {
 		stop(n.redis)
 	}

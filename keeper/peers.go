@@ -16,8 +16,8 @@ import (
 	"checkout/keeper/status"
 )
 
-// Headers of a request between keepers: the shard and the node of the sender. If the settings of the sender or the
-// receiver are wrong, the receiver rejects the request (see checkSender).
+// Headers of a request to a keeper: the shard and the node in the settings of the sender. The receiver compares them
+// with its own settings (see checkSender).
 const (
 	shardHeader = "Keeper-Shard"
 	nodeHeader  = "Keeper-Node"
@@ -42,7 +42,7 @@ func (k *keeper) ask(ctx context.Context, node int, path string, request, respon
 		request, response)
 }
 
-// post sends a request to a keeper.
+// post sends a request to a keeper and decodes the response. The arguments shard and node are those of the sender.
 func post(
 	ctx context.Context, client *http.Client, addr, path, token, shard string, node int, request, response any,
 ) error {
@@ -118,7 +118,7 @@ func (k *keeper) follow(ctx context.Context, b rule.Beat, agreed bool) (a rule.A
 	return a, err
 }
 
-// hear records a beat of a primary that this node acknowledges.
+// hear records a beat whose epoch is not too old, even if this node cannot follow the primary now.
 func (k *keeper) hear(b rule.Beat, a rule.Ack) {
 	now := time.Now()
 	k.postpone(now)

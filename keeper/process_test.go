@@ -6,7 +6,7 @@ import (
 	"syscall"
 )
 
-// process is a running process.
+// process is a Redis or a keeper that a test has started.
 type process struct {
 	*exec.Cmd
 	exited chan struct{}

@@ -50,7 +50,7 @@ func TestReadiness(t *testing.T) {
 	stall.Unlock()
 	s.eventually("the node is ready again", func() bool { return s.readiness(n) == http.StatusOK })
 
-	// An empty node that may not follow the primary yet, because it needs the agreement of both other keepers.
+	// An empty node needs the agreement of both other keepers. Until both run, it does not follow the primary.
 	stop(s.nodes[other].keeper)
 	s.wipe(n)
 	s.startRedis(n)
@@ -62,7 +62,7 @@ func TestReadiness(t *testing.T) {
 	s.eventually("the node has copied the data", func() bool { return s.readiness(n) == http.StatusOK })
 }
 
-// readiness returns the status of the response to /readyz of a keeper.
+// readiness returns the HTTP status of a keeper's response to /readyz, or 0 if it does not respond.
 func (s *shard) readiness(i int) int {
 	response, err := statusClient.Get("http://127.0.0.1:" + s.nodes[i].port + "/readyz")
 	if err != nil {

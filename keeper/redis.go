@@ -27,7 +27,7 @@ import (
 // keeper, with all their commands that have not been executed. A keeper recognizes its connections by their name.
 type redisNode struct {
 	options    *redis.Options
-	client     *redis.Client // nil after an error: the pool of go-redis delays another dial by up to a second
+	client     *redis.Client // nil after an error, because its pool delays the next dial by up to a second
 	copies     commonredis.CopyWatch
 	epoch, seq string // names of the two keys
 }
@@ -134,7 +134,7 @@ func (r *redisNode) observation(read reading) (o rule.Observation, err error) {
 	o.LinkUp, o.Syncing = info["master_link_status"] == "up", info["master_sync_in_progress"] == "1"
 	o.AOF = info["aof_enabled"] == "1"
 	o.Acked, o.Sending = replicasOf(info)
-	if text := info["master_repl_offset"]; text != "" { // of a primary, and of a replica
+	if text := info["master_repl_offset"]; text != "" { // despite the name, a replica reports its own offset
 		if o.Offset, err = strconv.ParseInt(text, 10, 64); err != nil {
 			return o, fmt.Errorf("INFO: master_repl_offset: %w", err)
 		}
@@ -208,7 +208,8 @@ func replicaOf(addr string) []any {
 }
 
 // Promote implements rule.Redis. Both observation and promotion use the same connection, so they concern the same
-// process. The epoch is written by a script, because Redis rejects a write command in MULTI while it is a replica.
+// process. A script writes the epoch, because a plain SET would be queued, and rejected, before REPLICAOF takes effect:
+// Redis is still a replica then.
 //
 // A replica ignores maxmemory by default, so full memory does not prevent the transaction.
 //

@@ -61,8 +61,8 @@ func answer[Q, A any](f func(context.Context, Q) A) func(context.Context, Q) (A,
 	return func(ctx context.Context, request Q) (A, error) { return f(ctx, request), nil }
 }
 
-// handle adds a route that requires a token. Its request and its response are JSON. An error becomes the text of a
-// response with status 409.
+// handle adds a route that requires a token. Its request and its response are JSON. An error of f becomes the text of
+// a response with status 409.
 func handle[Q, A any](k *keeper, mux *http.ServeMux, path string, f func(context.Context, Q) (A, error)) {
 	mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
 		if !k.authorized(r.Header.Get("Authorization")) {

@@ -162,7 +162,7 @@ func TestVoteOfStoppingNode(t *testing.T) {
 	}
 }
 
-// A keeper does not vote for a candidate with its own Redis: the two keepers together have only one copy of the data.
+// A keeper does not vote for a candidate that has the same Redis: together, the two have only one copy of the data.
 func TestVoteForTheSameRedis(t *testing.T) {
 	t.Parallel()
 	s := newShard(t)

@@ -32,8 +32,8 @@ func settingsCommand() []any {
 	return command
 }
 
-// checkSettings returns an error unless the Redis has all settings. The setting appendonly is also "yes" while Redis
-// has disabled its append-only file to load a copy of all data.
+// checkSettings returns an error unless the Redis has all settings. While Redis loads a copy of all data, it disables
+// its append-only file. This is no error, because the setting appendonly stays "yes".
 func checkSettings(reply *redis.Cmd) error {
 	list, err := reply.StringSlice()
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// A Redis that writes a copy of the data to its append-only file stops at SIGTERM. By default, Redis would ignore the
-// signal in this state.
+// With shutdown-on-sigterm "now force", a Redis that writes a copy of the data to its append-only file stops at
+// SIGTERM. By default, Redis would ignore the signal in this state.
 func TestRedisStopsWhileItWritesACopy(t *testing.T) {
 	t.Parallel()
 	s := newShard(t)

@@ -31,7 +31,8 @@ func (h *handlers) create(c *gin.Context, key *idempotency.Key) (created, error)
 // createTries is the largest number of IDs that newOrder tries for one order. In practice, the first ID is always free.
 const createTries = 3
 
-// newOrder creates an order. The minter selects the shard. With an idempotency key, the shard is the key's home shard.
+// newOrder creates an order. With an idempotency key, the order is on the key's home shard. Without a key, the minter
+// selects the shard.
 func (h *handlers) newOrder(ctx context.Context, key *idempotency.Key, user string) (string, error) {
 	for range createTries {
 		id, _, err := idempotency.Mint(h.Cluster, h.Minter, key)

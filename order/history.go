@@ -62,8 +62,9 @@ func (h *handlers) events(stored []store.Event) []api.OrderEvent {
 	return events
 }
 
-// waitingFor returns the step that an undecided order waits for, or nil if the order is decided. Only the instance that
-// works on the order knows which step has failed. Other instances derive the step from the state of the order.
+// waitingFor returns the step that an undecided order waits for, or nil if the order is not undecided. If this instance
+// works on the order and a step has failed, waitingFor returns this step. Otherwise, it derives the step from the state
+// of the order.
 func (h *handlers) waitingFor(id string, stored store.History) *api.Waiting {
 	waiting := &api.Waiting{SinceMS: max(0, stored.Now-stored.Began), By: stored.By}
 	switch stored.State {

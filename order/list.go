@@ -52,7 +52,7 @@ func (h *handlers) purchases(c *gin.Context) (api.Purchases, error) {
 		return api.Purchases{}, err
 	}
 	page := list.Page{Limit: request.Limit}
-	if request.Cursor != "" { // the cursor may name a direct payment, whose order may have any ID
+	if request.Cursor != "" { // accept any name: the cursor may name the order of a direct payment, which may have any ID
 		page.After, err = list.ParseCursor(request.Cursor, func(name string) bool { return name != "" })
 	}
 	if err == nil && (request.UserID == "" || request.Limit < 1 || request.Limit > list.MaxLimit) {

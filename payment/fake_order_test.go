@@ -117,14 +117,14 @@ func (f *fakeOrder) reply(payment api.OrderPayment) {
 	f.replyState(payment, states[payment])
 }
 
-// replyState sets the payment and the state that the service reports.
+// replyState sets the payment and the state that the service reports. It also ends the effect of fail.
 func (f *fakeOrder) replyState(payment api.OrderPayment, state string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.payment, f.state, f.fails = payment, state, false
 }
 
-// fail makes all requests fail.
+// fail makes all requests fail until the next call of reply or replyState.
 func (f *fakeOrder) fail() {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -119,10 +119,11 @@ func (h *handlers) initBatch(c *gin.Context) (api.Message, error) {
 // after it has expired, or after another request for the same payment has stopped it.
 const payTries = 4
 
-// payDirectly pays for an order outside of a checkout. An order is never paid both directly and by a checkout of the
-// same user: after the call of startPayment, no attempt can reserve the user's credit for the order. If the order is
-// OPEN after that call, all earlier attempts are closed, so none of them holds credit. A payment for an order that does
-// not exist is allowed.
+// payDirectly pays for an order outside of a checkout. A payment for an order that does not exist is allowed. An order
+// is never paid both directly and by a checkout of the same user:
+//   - After startPayment, no attempt can reserve the user's credit for the order. If the payment expires, attempts can
+//     reserve again, but payOrder subtracts nothing.
+//   - If the order is OPEN after startPayment, all earlier attempts are closed, so none of them holds credit.
 func (h *handlers) payDirectly(
 	ctx context.Context, key *idempotency.Key, user, order string, amount int64,
 ) error {
@@ -150,7 +151,8 @@ func (h *handlers) payDirectly(
 }
 
 // firstReply returns the stored result of the first request with the same idempotency key. If there is no such result,
-// firstReply returns err, the reason why the payment must not be made now.
+// and no other request has made the payment meanwhile, firstReply returns err, the reason why the payment must not be
+// made now.
 func (h *handlers) firstReply(
 	ctx context.Context, key *idempotency.Key, user, order string, amount int64, err error,
 ) error {

@@ -31,13 +31,13 @@ const (
 	byPayment  = "direct"
 )
 
-// directSuffix distinguishes a direct payment in the list from the checkout of the same order. In the list, the name of
-// a direct payment is the ID of its order, followed by directSuffix. The suffix is the smallest byte, so the names
-// sort by their bytes in the same way as the order IDs.
+// directSuffix distinguishes a direct payment from the checkout of the same order. For sorting and in cursors, the name
+// of a checkout is its order ID, and the name of a direct payment is its order ID followed by directSuffix. The suffix
+// is the smallest byte, so the names of direct payments sort by their bytes in the same way as their order IDs.
 const directSuffix = "\x00"
 
-// isPaymentName reports whether a cursor may contain this name. A direct payment may be for an order that does not exist,
-// so the order ID in its name may be any text.
+// isPaymentName reports whether a cursor may contain this name. A direct payment may be for an order that does not
+// exist, so the order ID in its name may be any text.
 func isPaymentName(name string) bool {
 	order, direct := strings.CutSuffix(name, directSuffix)
 	return list.IsID(name) || direct && order != ""

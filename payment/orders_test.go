@@ -61,7 +61,7 @@ func TestConcurrentCancellationsOfAnOrderShareAMessage(t *testing.T) {
 		}
 		return n
 	}
-	// On a busy host, the last cancellation may wait for the first one only in a later round.
+	// On a busy host, the last cancellation may be too late to share the message of the first one. Then try again.
 	testredis.Eventually(t, "three cancellations share a message", func() bool {
 		released := make(chan struct{})
 		payment.order.slow.Store("cancel A", released)

@@ -92,7 +92,7 @@ func TestDirectPaymentNeedsAnOpenOrder(t *testing.T) {
 		{api.Cancelled, api.StateRefunding, api.OrderCancelled},
 		{api.Cancelled, api.StateCancelled, api.OrderCancelled},
 		{api.PaymentUnknown, "", api.Unavailable},
-		{api.NotPaid, "", api.Unavailable}, // a reply of an older instance
+		{api.NotPaid, "", api.Unavailable}, // an order instance of an older version reports no state
 		{api.NotPaid, "NEW", api.Unavailable},
 	} {
 		payment.order.replyState(row.payment, row.state)
@@ -276,7 +276,7 @@ func TestCancelCompletesAfterA503(t *testing.T) {
 	payment.wantCredit(t, id, 10)
 }
 
-// A full shard rejects payments and accepts cancellations.
+// A full shard accepts cancellations and rejects all other writes of clients.
 func TestFullShardRejectsPaymentsOnly(t *testing.T) {
 	t.Parallel()
 	payment := newInstance(t, 1)

@@ -8,7 +8,7 @@ import utils as tu
 MAX_AMOUNT = 10 ** 12  # the largest single amount, price or quantity
 MAX_SUM = 2 ** 53 - 1  # the largest balance or total
 
-# Words about the implementation. An error response may contain one of these words only if the URL of the request contains the same word.
+# Words about the implementation. An error response may contain such a word only if the URL of the request contains it.
 INTERNALS = ("redis", "lua", "goroutine", "panic", "dial tcp", "127.0.0.1", ".go:", "wrongtype", "noscript",
              "evalsha", "nginx", "strconv", "upstream", "context deadline", "runtime error")
 

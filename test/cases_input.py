@@ -31,7 +31,7 @@ class TestBadNumbers(Case):
         cls.order_id = case.new_order(cls.user_id, (cls.item_id, 10))
 
     def refuse(self, method: str, prefix: str, numbers, suffix: str = ""):
-        """Checks that each number is refused as invalid-number and changes nothing."""
+        """Checks that each number is rejected as invalid-number and changes nothing."""
         with self.unchanged([self.user_id], [self.item_id], [self.order_id]):
             for number in numbers:
                 with self.subTest(method=method, path=f"{prefix}/{number[:40]}{suffix}"):

@@ -195,7 +195,7 @@ def check(options: argparse.Namespace, buyers: list, orders: list, outcomes: lis
     if after.stock != stock:
         violations.append(f"the stock is {after.stock} instead of {stock}")
     if sum(after.credits.values()) != credit:
-        violations.append(f"the credits' sum is {sum(after.credits.values())} instead of {credit}")
+        violations.append(f"the sum of the credits is {sum(after.credits.values())} instead of {credit}")
     wrong = [user for user, has in after.credits.items() if has != options.credit - paid_by[user] * options.price]
     if wrong:
         violations.append(f"{len(wrong)} users have a credit that contradicts their responses, "

@@ -1,6 +1,6 @@
 """The correctness suite: `python test_microservices.py`, against the gateway at GATEWAY_URL.
 
-The class below is the course's suite, for both generations of its API. The case modules test every route and every
+The class below is the course's suite, for both versions of its API. The case modules test every route and every
 type of error response.
 """
 import unittest

@@ -20,7 +20,8 @@ import requests
 GATEWAY_URL = os.environ.get("GATEWAY_URL", "http://localhost:8000").rstrip("/")
 ORDER_URL = STOCK_URL = PAYMENT_URL = GATEWAY_URL
 
-# Longer than the longest response time of the gateway, 31 s: a retry may begin up to 16 s after the request, and take 15 s.
+# Longer than the longest response time of a request that the gateway does not hold, 31 s: a retry may begin up to 16 s
+# after the request, and take 15 s.
 TIMEOUT = 35
 
 _local = threading.local()
@@ -171,10 +172,7 @@ def _connect() -> socket.socket:
 
 
 def raw(target: str, method: str = "GET", headers=(), body: bytes = b"", host: str = None) -> RawResponse:
-    """Sends one request on a new connection. The target and the headers are sent unchanged.
-
-    The gateway may reject the request before it has read the whole body.
-    """
+    """Sends one request on a new connection. The target and the headers are sent unchanged."""
     lines = [f"{method} {target} HTTP/1.1", f"Host: {host or urlsplit(GATEWAY_URL).netloc}",
              "Connection: close", *(f"{name}: {value}" for name, value in headers)]
     return raw_bytes("\r\n".join(lines).encode() + b"\r\n\r\n" + body, target, method)
@@ -185,7 +183,7 @@ def raw_bytes(data: bytes, target: str = "", method: str = "GET") -> RawResponse
         try:
             connection.sendall(data)
         except (BrokenPipeError, ConnectionResetError):
-            pass
+            pass  # the gateway may reject the request before it has read the whole body
         response = http.client.HTTPResponse(connection, method=method)
         response.begin()
         return RawResponse(response, target)

@@ -1,14 +1,14 @@
 // Package api defines the JSON messages of the system: responses to clients, messages between services, and errors.
 package api
 
-// Limits of the public API.
+// Limits of requests, and of messages between services.
 const (
 	MaxAmount   = 1_000_000_000_000   // largest amount, price or quantity in a request, in minor units or pieces
 	MaxBalance  = 1<<53 - 1           // largest balance, stock or total: JSON numbers are exact up to here
 	MaxItems    = 1_000               // distinct items in a cart
 	MaxPieces   = 10_000              // pieces in a cart
 	MaxTime     = 253_402_300_799_000 // latest time in a message between services: the year 9999, in Unix ms
-	MaxIDLength = 256                 // largest length of an ID in a message, in bytes
+	MaxIDLength = 256                 // largest length of an ID, in bytes
 )
 
 // Item is a response about an item.
@@ -45,7 +45,7 @@ const (
 	StateCancelled = "CANCELLED"
 )
 
-// OrderLine is one item of an order. Price is the item's price at the time when the item was added.
+// OrderLine is the pieces of an item that were added to an order at the same price.
 type OrderLine struct {
 	ItemID   string `json:"item_id"`
 	Quantity int64  `json:"quantity"`

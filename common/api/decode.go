@@ -6,8 +6,8 @@ import "strings"
 // detects overflow.
 const maxDigits = 18
 
-// decoder parses only the exact form that Marshal writes, and it fails at the first difference. It also fails at null,
-// at an escape in a string, and at an empty list inside an element.
+// decoder parses only the exact form that Marshal writes for usual messages, and it fails at the first difference. It
+// fails even at some output of Marshal: null, an escape in a string, and an empty list inside an element.
 type decoder struct {
 	rest   string // the input that is not parsed yet; decoded strings share its memory
 	failed bool

@@ -27,7 +27,7 @@ func declare(name, title string) *Error {
 // Errors returns every error of this package in the order of declaration.
 func Errors() []*Error { return slices.Clone(declared) }
 
-// Errors of every service.
+// General errors.
 var (
 	InvalidNumber  = declare("invalid-number", "not a whole number in range")
 	BadRequest     = declare("bad-request", "the request cannot be understood")
@@ -64,7 +64,7 @@ var (
 	CartFull       = declare("cart-full", "the order cannot hold more items or pieces")
 )
 
-// Errors of the stock service. BalanceLimit is shared with the payment service.
+// Errors of the stock service. All services use BalanceLimit.
 var (
 	ItemNotFound      = declare("item-not-found", "the item does not exist")
 	InsufficientStock = declare("insufficient-stock", "there is not enough stock")

@@ -7,7 +7,7 @@ type OrderHistory struct {
 	Events  []OrderEvent `json:"events"` // oldest first
 	// Truncated is true if older events were removed.
 	Truncated bool `json:"truncated"`
-	// WaitingFor is the step that keeps the order undecided, or nil if the order is decided.
+	// WaitingFor is nil unless the order is undecided.
 	WaitingFor *Waiting `json:"waiting_for"`
 	TraceID    string   `json:"trace_id,omitempty"` // trace of the last attempt; set if tracing was on
 }
@@ -20,7 +20,7 @@ type OrderEvent struct {
 	By      string `json:"by,omitempty"`      // first 8 digits of the incarnation of the instance
 	// Instance is "i/N" if the instance that sends this response caused the event. Otherwise it is empty.
 	Instance string `json:"instance,omitempty"`
-	// Reason is the name of the Error with which a checkout fails after this event.
+	// Reason is the name of the Error with which the checkout fails. It may be set with EventRefused and EventAborting.
 	Reason string `json:"reason,omitempty"`
 }
 
@@ -41,8 +41,8 @@ const (
 
 // Waiting is the step that an undecided order waits for.
 type Waiting struct {
-	// Step is the step that failed, such as "reserve stock". If another instance works on the order, the failed step is
-	// unknown, and Step is the next phase of the order: "decide", "release" or "refund".
+	// Step is the step that failed last, such as "reserve stock". If no step has failed yet, or if another instance works
+	// on the order, Step is the phase of the order: "decide", "release" or "refund".
 	Step    string `json:"step"`
 	Service string `json:"service,omitempty"` // the service whose shard the step needs, if known
 	Shard   *int   `json:"shard,omitempty"`   // index of this shard, if known

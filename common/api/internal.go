@@ -9,7 +9,7 @@ type Line struct {
 // Attempt is a request to a participant: to reserve, release or refund the lines of one attempt.
 type Attempt struct {
 	ID    string `json:"id"`
-	Order string `json:"order,omitempty"` // the order's ID; set only in a reserve message to payment
+	Order string `json:"order,omitempty"` // the order's ID, in messages to payment; only reserve uses it
 	// Until is the deadline of the attempt in a reserve or release message, and the not-after time in a refund message.
 	// The value is in Unix ms, by the clock of the order's shard.
 	Until int64  `json:"until,omitempty"`
@@ -37,14 +37,16 @@ type Outcome struct {
 	// Hangs is true if one of the attempt's shards hangs, even if the code, such as Refused, comes from another shard. A
 	// release of the attempt then has to wait for the shard that hangs.
 	Hangs bool `json:"hangs,omitempty"`
-	// Shards lists the shards that have a record of the attempt or, with Unknown, the shards whose result is unknown.
+	// Shards lists the shards of the attempt's lines or, with Unknown, only the shards whose result is unknown.
 	Shards []int `json:"shards,omitempty"`
 }
 
 // Code is the state of an attempt at a participant.
 type Code int
 
-// Codes of an Outcome. The zero value is Unknown: without a reply, the outcome is unknown.
+// Codes of an Outcome. The zero value is Unknown: without a reply, the outcome is unknown. If the shards of an attempt
+// return different codes, the Outcome has only one of them (see step.codes in package participant), and the comment on
+// this code describes only the shards that returned it.
 const (
 	Unknown  Code = iota
 	Reserved      // all lines are reserved
@@ -66,18 +68,18 @@ const (
 	ShardDown           // with Unknown: a shard is unhealthy, so a retry fails until the shard recovers
 	ShardRefuses        // with Unknown: a shard refuses writes, so a retry fails until the cause is removed
 	DirectlyPaid        // the user has paid for the order with a direct payment
-	// ShardHangs, with Unknown: a shard still accepts messages, but no longer replies. Each instance needs 0.7 s to
-	// notice this. Clients must get an error within a second, so callers do not try a second instance.
+	// ShardHangs, with Unknown: a shard hangs, and the call to it took at least 0.1 s. A second instance may need 0.7 s
+	// to notice the hang. Clients must get an error within a second, so callers do not try a second instance.
 	ShardHangs
 	// ShardLate, with Unknown: the shards of other attempts in the request have replied, but those of this attempt have
 	// not replied yet. The caller sends the attempt again, in a request that delays no other attempts.
 	ShardLate
 )
 
-// Confirmation is a message to a participant: the attempt is decided, so the record may expire.
+// Confirmation is a message to a participant: the attempt is paid or refunded, so its record may expire.
 type Confirmation struct {
 	Record string `json:"record"` // "<attempt>", or "<attempt>:refund"
-	Until  int64  `json:"until"`  // when the record expires, Unix ms by the Redis clock
+	Until  int64  `json:"until"`  // when the record expires, Unix ms
 	Shards []int  `json:"shards"`
 }
 
@@ -137,7 +139,7 @@ type OrderPayment int
 const (
 	PaymentUnknown OrderPayment = iota
 	OrderMissing                // the order does not exist
-	NotPaid                     // no checkout by this user paid the order
+	NotPaid                     // no checkout by this user paid the order, or an attempt other than Cancel.Attempt did
 	Paid
 	Cancelled
 	PaymentUnavailable // a shard is unhealthy or refuses writes, so a retry also fails

@@ -86,14 +86,14 @@ type SagaOverview struct {
 	Checkouts []CheckoutCount `json:"checkouts"`
 	Latency   []LatencyBucket `json:"took"`      // durations of paid checkouts
 	Undecided []Undecided     `json:"undecided"` // oldest first; a limited number per shard
-	Pending   int64           `json:"waiting"`   // number of undecided orders, including orders with a running checkout
+	Pending   int64           `json:"waiting"`   // number of all undecided orders, even if Undecided omits some
 	Editable  bool            `json:"editable"`  // whether the console may change data
 }
 
 // CheckoutCount is the number of checkouts with one outcome and reason.
 type CheckoutCount struct {
 	Outcome string `json:"outcome"` // "paid", "refused" or "unknown"
-	Reason  string `json:"reason"`  // name of an Error
+	Reason  string `json:"reason"`  // name of an Error, or "" if paid
 	Count   int64  `json:"count"`
 }
 

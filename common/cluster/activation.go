@@ -14,8 +14,8 @@ import (
 )
 
 // When a shard is added, the instances restart one after the other. Before its restart, an instance does not know the
-// new shard. The instance must not report IDs on that shard as missing, with 404 for an order or RELEASED for a
-// reservation. So a new shard becomes active in steps:
+// new shard. The instance must not treat IDs on that shard as missing: it would respond with 404 for an existing order,
+// and with RELEASED for a reservation that still exists. So a new shard becomes active in steps:
 //
 //  1. An instance that starts with more shards announces the new number of shards on every shard. Every instance reads
 //     the announcement each second.
@@ -70,7 +70,7 @@ func (c *Cluster) watchActivation(ctx context.Context) {
 	for ctx.Err() == nil {
 		announced, active := c.readActivation(ctx)
 		switch {
-		case active >= all: // the system may be new, or an instance wrote the numbers to only some shards
+		case active >= all: // some shards may lack the numbers: in a new system, or after an incomplete raise
 			if !complete {
 				complete = c.raise(ctx, announcedField) == nil && c.raise(ctx, activeField) == nil
 			}
@@ -89,7 +89,7 @@ func (c *Cluster) watchActivation(ctx context.Context) {
 
 // everyInstanceKnows waits for changeWait, so that all instances read the announcement. Then it reports whether all
 // instances that were connected meanwhile know every shard. everyInstanceKnows looks at every shard once a second, so
-// it also finds an instance that has just lost its connection to one shard.
+// it also finds an instance that has just lost its connection to one shard. If a look fails, the result is false.
 func (c *Cluster) everyInstanceKnows(ctx context.Context) bool {
 	fewest, complete := len(c.shards), true
 	for waited := time.Duration(0); waited < changeWait; waited += readEvery {
@@ -165,7 +165,7 @@ func (c *Cluster) readActivation(ctx context.Context) (announced, active int) {
 	if next.announced == 0 && replied[0] {
 		next.active = len(c.shards)
 	}
-	// If the first read finds numbers, an earlier instance may just have raised them.
+	// The first read of existing numbers counts as growth, because another instance may just have raised them.
 	if last := c.activation.Load().active; next.active > last && (last > 0 || next.announced > 0) {
 		next.grown = time.Now()
 	}

@@ -244,7 +244,7 @@ func TestHalfWrittenActivationIsCompleted(t *testing.T) {
 			}
 			servers[1].Kill()
 			c := openUnhealthy(t, addrs(servers...)...)
-			testredis.Eventually(t, "shard 0 is announced and in use", func() bool {
+			testredis.Eventually(t, "shard 0 stores the announcement, and both shards are active", func() bool {
 				announced := servers[0].Client.HGet(t.Context(), "{o0}growth", "announced").Val()
 				return announced == "2" && c.ActiveShards() == 2
 			})

@@ -17,10 +17,10 @@ import (
 // Each shard has an identity (see redis.Identity). This file gives an identity to the shards of a new service, and to
 // shards that are added:
 //
-//  1. An instance reads all other shards of the service. If any of them has a record of the new shard, the new shard
-//     has lost its data, and the instance refuses it. The same applies if a service that calls this service knows the
-//     new shard (see peers.go). Otherwise, the instance writes an identity to the new shard, if its database is empty
-//     and its settings are right.
+//  1. An instance that finds an empty shard reads all other shards of the service. If any of them has a record of the
+//     empty shard, or if a service that calls this service knows this shard (see peers.go), the shard is not new: it
+//     has lost its data, and the instance refuses it. Otherwise, the instance writes an identity to the shard, if the
+//     settings of the Redis are right.
 //  2. The instance writes this identity to all other shards of the service. Then it marks the identity as complete.
 //     Until then, no instance uses the shard.
 //
@@ -39,8 +39,7 @@ var (
 	knowScript  = redis.MustScript(files, "know_shards", protocol.Prelude())
 )
 
-// watchIdentities gives identities to new shards, and stores what this instance knows about each shard on other
-// shards.
+// watchIdentities gives identities to new shards, and stores on each shard what this instance knows about other shards.
 func (c *Cluster) watchIdentities(ctx context.Context) {
 	store := time.NewTicker(storeEvery)
 	defer store.Stop()
@@ -191,9 +190,9 @@ func known(reply redis.Reply, err error) error {
 	return err
 }
 
-// storeKnowledge stores on each shard the missing identities of other shards and of the shards of peers. It also
-// stores the write sequence of each shard, as this instance has seen it, on the next shard. It writes only what has
-// changed, and skips shards that reject every write.
+// storeKnowledge stores on each shard the missing identities of the shards of peers and, unless a shard of this service
+// is new, incomplete or refused, of the other shards. It also stores the write sequence of each shard, as this instance
+// has seen it, on the next shard. It writes only what has changed, and skips shards that reject every write.
 func (c *Cluster) storeKnowledge(ctx context.Context) {
 	pairs := make([][]any, len(c.shards))
 	states := c.identities.States()

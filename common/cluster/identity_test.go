@@ -149,8 +149,8 @@ func wantFit(t *testing.T, c *cluster.Cluster, fit bool) {
 	}
 }
 
-// An instance is fit to serve as soon as it has used a shard, and stays fit while shards are unavailable or have lost
-// their data. Otherwise one lost shard would take all instances out of service.
+// An instance is unfit until it has used a shard. Then it stays fit while shards are unavailable or have lost their
+// data. Otherwise one lost shard would take all instances out of service.
 func TestLostShardLeavesTheInstanceFit(t *testing.T) {
 	t.Parallel()
 	lost := testredis.Start(t)
@@ -163,7 +163,7 @@ func TestLostShardLeavesTheInstanceFit(t *testing.T) {
 	wantUsed(t, c, 0)
 	wantFit(t, c, true)
 	servers[1].Client.FlushAll(t.Context())
-	// The reason depends on whether the instance writes to the empty shard before the next health check.
+	// The rest of the reason depends on whether the instance writes to the empty shard before the next health check.
 	wantRefused(t, c, 1, "the Redis ")
 	wantFit(t, c, true)
 	servers[0].Kill()
@@ -217,7 +217,8 @@ func TestFlushedShardIsNoticedByTheNextWrite(t *testing.T) {
 	}
 }
 
-// While a shard is down, no shard can be added: the shard that is down may know that the added shard has lost its data.
+// While a shard is down, no shard can be added: if the shard that is down has a record of the added one, the added one
+// is not new, but has lost its data.
 func TestNewShardWaitsForAllOthers(t *testing.T) {
 	t.Parallel()
 	old, servers := testredis.Open(t, "order", 2, nil)
@@ -232,11 +233,11 @@ func TestNewShardWaitsForAllOthers(t *testing.T) {
 	}
 	servers[1].Restart(t)
 	wantUsed(t, c, 2)
-	wantUsed(t, old, 1) // the old instance still knows two shards
+	wantUsed(t, old, 1) // the REDIS_ADDRS of the old instance lists only two shards
 }
 
-// If the other shards do not know the identity of a shard yet, no instance uses the shard. The next instance writes the
-// identity to the other shards.
+// If the other shards do not know the identity of a shard yet, no instance uses the shard. An instance that reaches all
+// shards writes the identity to the other shards.
 func TestIncompleteIdentityIsCompleted(t *testing.T) {
 	t.Parallel()
 	first, servers := testredis.Open(t, "order", 2, nil)
@@ -254,7 +255,7 @@ func TestIncompleteIdentityIsCompleted(t *testing.T) {
 	}
 }
 
-// An idle instance writes no identities and no sequences. Only a batch that may write increases the write sequence.
+// An instance that only reads stores nothing. Only a batch that may write increases the write sequence.
 func TestIdleInstanceStoresNothing(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "order", 2, nil)

@@ -9,8 +9,7 @@ import (
 	"checkout/common/shard"
 )
 
-// Minter mints IDs on the shards that are assigned to one instance (see shard.Owned), round robin. If it must skip all
-// of these shards, it uses another shard.
+// Minter mints IDs on the shards that are assigned to one instance (see shard.Owned), round robin.
 type Minter struct {
 	cluster *Cluster
 	own     []*redis.Shard

@@ -127,7 +127,7 @@ func (c *Cluster) marked(ctx context.Context, do func(batch string) error) error
 // mark runs the script "mark" on every shard, in order. The arguments select what it does:
 //   - If expected is "", mark sets the markers. At the marker of another batch_init, it removes the markers that it has
 //     set, and returns api.BatchRunning.
-//   - If expected is the ID of this batch_init, mark renews the markers. It skips a shard that has none of this batch_init.
+//   - If expected is the ID of this batch_init, mark renews the markers. It skips a shard without such a marker.
 //   - If lifetime is also 0, mark removes the markers. It ignores errors, because markers expire anyway.
 //
 // In the first two cases, mark stops at the first error.

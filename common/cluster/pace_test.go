@@ -58,7 +58,7 @@ func connections(t *testing.T, s *testredis.Server) int {
 	return n
 }
 
-// Close returns even if one shard never replies, so that the first inspection of all shards never completes.
+// Close returns even if the first inspection of all shards never completes, because one shard does not reply.
 func TestCloseBeforeAllShardsAreInspected(t *testing.T) {
 	t.Parallel()
 	servers := []*testredis.Server{testredis.Start(t), testredis.Start(t)}

@@ -144,9 +144,10 @@ func readShardMapOf(ctx context.Context, s *redis.Shard) (shardMap, error) {
 type change struct {
 	from  shardMap
 	grown bool // shards were added since the last batch_init
-	// wait is true if other instances may use another modulus. This is the case after growth, and after a batch_init that
-	// has written the map to only some shards. It is also the case before the first batch_init, while instances know
-	// different numbers of shards.
+	// wait is true if other instances may use another modulus:
+	//   - shards were added since the last batch_init, or
+	//   - the last batch_init wrote its map to only some shards, or
+	//   - no shard has a map yet, and a shard is not active or became active less than changeWait ago.
 	wait bool
 }
 
@@ -164,9 +165,9 @@ func (c *Cluster) plan(ctx context.Context) (change, error) {
 	return change{from: old, grown: grown, wait: grown || !old.uniform}, nil
 }
 
-// respread writes the shard map for the decimal IDs "0" to n-1. If shards were added since the last batch_init,
-// respread first deletes the objects on their old shards. If necessary, it finally waits until no instance uses the old
-// map.
+// respread writes the shard map for a batch_init of the decimal IDs "0" to n-1. If shards were added since the last
+// batch_init, respread first deletes all objects with decimal IDs. Otherwise the map also counts existing IDs from n
+// on. If change.wait is true, respread finally waits until no instance uses the old map.
 func (c *Cluster) respread(ctx context.Context, n int, batch string, change change, o Overwrite) error {
 	old := change.from
 	if change.grown {

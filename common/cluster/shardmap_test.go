@@ -91,14 +91,14 @@ func TestDecimalsMoveToANewShardWithTheNextBatch(t *testing.T) {
 }
 
 // writeWhileReading writes the decimal IDs 0 to 999 over three shards. Meanwhile, it checks that another instance never
-// looks for ID 5 on the shard of modulus 2 while the ID exists on the third shard.
+// looks for ID 5 on shard 1, where modulus 2 puts it, while the ID exists on the third shard.
 func writeWhileReading(t *testing.T, writer, reader *cluster.Cluster, third *testredis.Server) {
 	t.Helper()
 	done := make(chan struct{})
 	var watching sync.WaitGroup
 	watching.Go(func() {
 		for {
-			old := reader.Modulus() == 2 // also checked after the request to the new shard
+			old := reader.Modulus() == 2 // checked again after the request, so it was true during the request
 			n, err := third.Client.Exists(t.Context(), "{o2}d:5").Result()
 			if old && err == nil && n > 0 && reader.Modulus() == 2 {
 				t.Error("an instance looks for ID 5 on the old shard while the ID exists on the new shard")

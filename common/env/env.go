@@ -176,7 +176,7 @@ const (
 )
 
 // Parse reads and validates the variables with getenv, which is usually os.Getenv. It requires the URLs of the given
-// peers and ignores the URLs of other services. The error joins one error per invalid variable.
+// peers and ignores the URLs of other services. The error joins one error per invalid value.
 func Parse(getenv func(string) string, peers ...Peer) (Config, error) {
 	p := parser{getenv: getenv}
 	c := Config{

@@ -123,11 +123,11 @@ func TestParseRejectsInvalidValues(t *testing.T) {
 		},
 		"CLIENT_TRACES": {"yes"},
 		"CONSOLE":       {"demo", "yes"}, // `make up` replaces CONSOLE=demo by CONSOLE=1 and DEMO_URL
-		"DEMO_URL": {
+		"DEMO_URL": { // the first value is valid, but DEMO_TOKEN is missing
 			"http://127.0.0.1:4000", "http://192.0.2.1:4000", "http://localhost:4000", "http://127.0.0.1:4000/",
 			"https://127.0.0.1:4000", "http://127.0.0.1:4000; script-src *",
 		},
-		"DEMO_TOKEN": {"0123456789abcdef", "short"},
+		"DEMO_TOKEN": {"0123456789abcdef", "short"}, // the first value is valid, but DEMO_URL is missing
 
 		"REDIS_TLS":  {"true"},
 		"LOG_FORMAT": {"JSON", "xml"},

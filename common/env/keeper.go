@@ -66,7 +66,7 @@ var KeeperVariables = []Variable{
 var shardName = regexp.MustCompile(`^(order|stock|payment)-(0|[1-9][0-9]{0,4})$`)
 
 // ParseKeeper reads and validates the variables of a keeper with getenv, which is usually os.Getenv. The error joins
-// one error per invalid variable.
+// one error per invalid value.
 func ParseKeeper(getenv func(string) string) (Keeper, error) {
 	p := parser{getenv: getenv}
 	k := Keeper{

@@ -38,7 +38,8 @@ func isPort(s string) bool {
 	return err == nil && n >= 1 && n <= 65535 && s == strconv.Itoa(n)
 }
 
-// ginMode validates GIN_MODE. Package ginmode has removed an invalid value from the environment of the process.
+// ginMode validates GIN_MODE. Package ginmode has moved an invalid value from the environment of the process to
+// ginmode.Invalid.
 func (p *parser) ginMode() {
 	p.choice("GIN_MODE", ginmode.Modes...)
 	if ginmode.Invalid != "" {

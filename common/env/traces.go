@@ -16,7 +16,7 @@ type Traces struct {
 }
 
 // traces reads the variables of the OpenTelemetry exporter, and validates those for sampling. The OpenTelemetry SDK
-// itself reads the variables for sampling and names.
+// itself reads the variables for sampling and the name of the service.
 func (p *parser) traces() Traces {
 	base, exact := p.getenv("OTEL_EXPORTER_OTLP_ENDPOINT"), p.getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 	p.choice("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")

@@ -95,8 +95,8 @@ func (c *controls) pass(point string, subject any) bool {
 	return false
 }
 
-// match returns the first armed fail point that fires at a step, or nil. On the way to it, the method increments the
-// field Seen of each fail point that matches the step.
+// match returns the first armed fail point that fires at a step, or nil. It increments the field Seen of each fail
+// point that matches the step, up to the returned one.
 func (c *controls) match(point, subject string) *Armed {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -1,8 +1,8 @@
 // Package ginmode keeps an invalid GIN_MODE from Gin, which would panic before a program can report the error.
 //
-// The package must be initialized before Gin. In each step, Go initializes the package that has the first import path
-// among those whose imports are initialized. When the imports of Gin are initialized, those of this package are too,
-// because Gin also needs every one of them. So this package comes first: its path sorts before the path of Gin.
+// This package must be initialized before Gin. If the imports of several packages are initialized, Go next initializes
+// the package whose path sorts first. Gin also needs all imports of this package, so this package is ready no later
+// than Gin. Its path sorts before the path of Gin.
 package ginmode
 
 import (

@@ -139,8 +139,7 @@ func runOnce(
 	}
 }
 
-// homeShard returns the home shard of a key. When shards are added, the home shard of a key stays the same or is one of
-// the new shards.
+// homeShard returns the home shard of a key. When shards are added, one of the new shards may become the home shard.
 func homeShard(c *cluster.Cluster, key *Key) (*redis.Shard, error) {
 	index := shard.OfKey(key.Name, c.ActiveShards())
 	home, ok := c.Shard(index)
@@ -152,7 +151,7 @@ func homeShard(c *cluster.Cluster, key *Key) (*redis.Shard, error) {
 }
 
 // Mint returns a new ID and its shard for a request that creates something. With a key, Mint mints on the key's home
-// shard, so that a retry finds the record of the first request.
+// shard, so that a retry finds the record of the first request, unless the home shard has changed.
 func Mint(c *cluster.Cluster, m *cluster.Minter, key *Key) (string, *redis.Shard, error) {
 	if key == nil {
 		return m.Mint()

@@ -49,10 +49,13 @@ const GatewayHeader = "X-Delete-Id"
 // gatewayName matches a valid GatewayHeader.
 var gatewayName = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
-// Gateway returns the key of a request that the gateway may retry on another instance. It returns nil if the gateway's
-// name for the request is not valid. Unlike the record of a client's key, the record of this key lives for a minute, is
-// stored only if the write took effect, and does not count towards the limit. A client's key with the same name has a
-// separate record.
+// Gateway returns the key of a request that the gateway may retry on another instance, or nil if name is not a valid
+// GatewayHeader. The record of this key differs from the record of a client's key:
+//   - It lives for a minute.
+//   - It is stored only if the write took effect.
+//   - It does not count towards the limit on stored keys.
+//
+// A client's key with the same name has a separate record.
 func Gateway(name string, request ...string) *Key {
 	if !gatewayName.MatchString(name) {
 		return nil

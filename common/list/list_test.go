@@ -74,13 +74,13 @@ func TestPagesContainEveryEntryOnce(t *testing.T) {
 			}
 			page = Merge(parts, limit)
 			if len(page.Data) > limit || page.HasMore != (page.NextCursor != "") {
-				t.Fatalf("limit %d: got the page %+v, want a valid page", limit, page)
+				t.Fatalf("limit %d: got the page %+v, want at most limit objects, and a cursor if and only if HasMore", limit, page)
 			}
 			got = append(got, page.Data...)
 			if page.HasMore {
 				next, err := ParseCursor(page.NextCursor, IsID)
 				if err != nil || after != "" && Compare(next, after) <= 0 {
-					t.Fatalf("the page after %q ends with the cursor of %q, error %v", after, next, err)
+					t.Fatalf("the page after %q: got the cursor of %q, %v; want a later ID", after, next, err)
 				}
 				after = next
 			}

@@ -76,11 +76,12 @@ func TestDashboard(t *testing.T) {
 			t.Errorf("panel %q: got the description %q and the text for no data %q, want both", p.Title, p.Description,
 				p.FieldConfig.Defaults.NoValue)
 		}
-		// Grafana shows the text of noValue in the color of the lowest threshold, which is green.
+		// Grafana shows the text of noValue in the color of the lowest threshold, which is green. So a panel with the
+		// text "unknown" must map the value null to orange.
 		mapped := p.FieldConfig.Defaults.Mappings
 		if p.Type == "stat" && p.FieldConfig.Defaults.NoValue == "unknown" &&
 			(len(mapped) != 1 || mapped[0].Options.Match != "null" || mapped[0].Options.Result.Color != "orange") {
-			t.Errorf("panel %q shows an unknown state in green: mappings %+v", p.Title, mapped)
+			t.Errorf("panel %q shows an unknown state in green: got the mappings %+v, want null in orange", p.Title, mapped)
 		}
 		check("panel "+p.Title, p.Datasource)
 		for _, target := range p.Targets {

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// settleFor is how long batch_init waits while attempts hold reservations from the counters. The order service
-	// confirms a decided attempt within a second.
+	// settleFor is how long batch_init waits while attempts hold reservations from the counters. Decided attempts need
+	// less: the order service confirms them within a second.
 	settleFor  = 3 * time.Second
 	settlePoll = 100 * time.Millisecond
 	scanKeys   = 2000 // keys in one SCAN, which takes a shard about 1 ms

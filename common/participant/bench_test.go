@@ -11,7 +11,7 @@ import (
 )
 
 // BenchmarkScripts measures the CPU time that a participant's Redis spends on the scripts "reserve" and "confirm" for
-// one attempt. Each round trip contains as many calls as in a busy instance.
+// one attempt. Each round trip covers as many attempts as in a busy instance.
 func BenchmarkScripts(b *testing.B) {
 	for _, items := range []int{1, 20} {
 		b.Run(fmt.Sprintf("items=%d", items), func(b *testing.B) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strconv"
-	"strings"
 
 	"checkout/common/api"
 	"checkout/common/failpoint"
@@ -12,9 +11,10 @@ import (
 	"checkout/common/web"
 )
 
-// Client is the coordinator's HTTP client for the Reservations of a participant. Concurrent calls of Reserve share an
-// HTTP request, unless a shard is slow. Calls of Release share a request only if their attempts use the same shards.
-// The same holds for calls of Refund. So a slow shard does not delay attempts on other shards.
+// Client is the coordinator's HTTP client for the Reservations of a participant. Concurrent calls of one method share
+// HTTP requests, but a slow shard must not delay attempts on other shards:
+//   - Calls of Release share a request only if their attempts use the same shards. So do calls of Refund.
+//   - Calls of Reserve share a request even if their attempts use different shards, unless a shard is slow.
 type Client struct {
 	peer                     *peer.Peer
 	reserve, release, refund *peer.Batcher[api.Attempt, api.Outcome]
@@ -50,7 +50,7 @@ func (c *Client) Refund(ctx context.Context, a api.Attempt) api.Outcome {
 	return failpoint.Reply(ctx, a, "refund", c.peer.Service(), c.refund.Do(ctx, a))
 }
 
-// Confirm sets an expiry for the records of decided attempts. The caller may retry after an error.
+// Confirm sets an expiry for the records of paid and refunded attempts. The caller may retry after an error.
 func (c *Client) Confirm(ctx context.Context, list []api.Confirmation) ([]api.Done, error) {
 	var done []api.Done
 	for part := range slices.Chunk(list, web.MaxEntries) {
@@ -65,9 +65,6 @@ func (c *Client) Confirm(ctx context.Context, list []api.Confirmation) ([]api.Do
 
 // group returns a name for the set of shards of an attempt.
 func (c *Client) group(a api.Attempt) string {
-	if len(a.Lines) == 1 {
-		return strconv.Itoa(c.peer.ShardOf(a.Lines[0].ID))
-	}
 	var shards []int
 	for _, line := range a.Lines {
 		if s := c.peer.ShardOf(line.ID); !slices.Contains(shards, s) {
@@ -75,10 +72,9 @@ func (c *Client) group(a api.Attempt) string {
 		}
 	}
 	slices.Sort(shards)
-	var b strings.Builder
+	var name []byte
 	for _, s := range shards {
-		b.WriteString(strconv.Itoa(s))
-		b.WriteByte(',')
+		name = append(strconv.AppendInt(name, int64(s), 10), ',')
 	}
-	return b.String()
+	return string(name)
 }

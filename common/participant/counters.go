@@ -152,8 +152,8 @@ func (c *Counters) Subtract(ctx context.Context, key *idempotency.Key, id string
 	}
 }
 
-// Lacks returns the error for a counter that is smaller than amount. The reply is {code, counter}. If the reply comes
-// from a record that an earlier version of the service stored, the counter may be absent.
+// Lacks returns the error for a counter that is smaller than amount. The reply is {code, value of the counter}. The
+// value may be absent if the reply comes from the idempotency record of an earlier version of the service.
 func (c *Counters) Lacks(id string, amount int64, reply redis.Reply) error {
 	if available := reply.String(1); available != "" {
 		return fmt.Errorf("%s %s: %d needed, %s available: %w", c.Noun, id, amount, available, c.Insufficient)

@@ -17,7 +17,7 @@ const (
 	counter3   = "{s0}i:3"
 	ids        = "{s0}ids"
 
-	largest = 9007199254740991 // largest value of a counter: 2^53-1
+	largest = 9007199254740991 // 2^53-1: the limit of add; a release may exceed it
 )
 
 func TestCounterScripts(t *testing.T) {

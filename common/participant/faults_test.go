@@ -212,7 +212,7 @@ func TestReservationOutlivesItsDeadline(t *testing.T) {
 	})
 	got := s.Reserve(t.Context(), []api.Attempt{held, refused, late})
 	if got[0].Code != api.Reserved || got[1].Code != api.Refused || got[2].Code != api.Expired {
-		t.Errorf("reserve after the deadline: got %+v, want EXPIRED", got)
+		t.Errorf("reserve after the deadline: got %+v, want RESERVED, REFUSED and EXPIRED", got)
 	}
 	state := servers[0].Dump(t)
 	expiry := "@" + strconv.FormatInt(until+60000, 10)

@@ -18,7 +18,7 @@ func TestLateOutcomes(t *testing.T) {
 		groups [][]int
 		takes  []time.Duration // by attempt
 		late   []int           // attempts
-		want   time.Duration   // until the outcomes are there
+		want   time.Duration   // until inTime returns
 	}{
 		"one group":                   {[][]int{{0, 1}}, []time.Duration{0, never}, nil, never},
 		"all in time":                 {[][]int{{0, 2}, {1}}, []time.Duration{1, 2, 3}, nil, 4},
@@ -45,7 +45,7 @@ func TestLateOutcomes(t *testing.T) {
 					t.Errorf("%s: attempt %d: got %+v, want its own outcome", name, i, o)
 				}
 			}
-			time.Sleep(3 * never) // until the late outcomes are there
+			time.Sleep(3 * never) // let the calls of the late groups return
 		})
 	}
 }

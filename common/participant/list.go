@@ -71,7 +71,8 @@ func lastOn(index, modulus, end int) int {
 }
 
 // readPart reads the reply of the script "list". The argument width is the number of values for each ID. If the reply
-// has more than limit IDs, the shard may have more objects. readPart skips objects with a value that is not a number.
+// has more than limit IDs, the shard may have more objects, so readPart sets Through. readPart skips objects with a
+// value that is not a number.
 func readPart[T any](
 	ctx context.Context, reply redis.Reply, limit, width int, object func(string, []int64) T,
 ) (list.Part[T], error) {

@@ -31,7 +31,8 @@ func NewReservations(c *cluster.Cluster, prefix string) *Reservations {
 }
 
 // RefusePaidOrders makes Reserve refuse an attempt whose order has a direct payment. The key of the hash with the
-// direct payments of a user is prefix followed by the user's ID. Each attempt must have exactly one line.
+// direct payments of a user is prefix followed by the user's ID. Each attempt must have exactly one line, whose counter
+// is the credit of this user.
 func (r *Reservations) RefusePaidOrders(prefix string) {
 	r.guard = prefix
 	r.reserve.script = guardedScript
@@ -53,8 +54,8 @@ var (
 	// shards.
 	reserve = step{reserveScript, "", true, false,
 		[]api.Code{api.Reserved, api.Short, api.Released, api.Unknown, api.Expired, api.Refused}}
-	// The outcome is Released if at least one shard has released the attempt, and all other shards have recorded a
-	// refusal.
+	// The outcome is Released if each shard has released the attempt or recorded a refusal, and at least one has
+	// released it.
 	release = step{releaseScript, "", false, true, []api.Code{api.Refused, api.Released, api.Unknown}}
 	refund  = step{refundScript, refundSuffix, true, true, []api.Code{api.Refunded, api.Unknown, api.Expired}}
 )
@@ -84,7 +85,7 @@ type part struct {
 
 // run starts the calls of all attempts before waiting for the first reply, so that the calls share round trips. If the
 // shard of one line is not known yet, run starts no call for the attempt, and the outcome is unknown. Otherwise refund
-// could store a record without this line on the same shard, and a retry would find the record and not refund the line.
+// could store a record without the line on the line's shard, and a retry would find the record and not refund the line.
 func (r *Reservations) run(ctx context.Context, do step, attempts []api.Attempt) []api.Outcome {
 	started := time.Now()
 	parts := make([][]part, len(attempts))

@@ -100,7 +100,7 @@ func TestAttemptSpansSeveralShards(t *testing.T) {
 }
 
 // While the shard of one line is unknown, a step does nothing, and its outcome is unknown. If the step changed other
-// counters of the shard and stored a record, a later try would find the record and omit the line.
+// counters of the line's shard and stored a record there, a retry would find the record and omit the line.
 func TestStepsWaitUntilEveryLineIsLocated(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "stock", 1, Scripts)

@@ -13,7 +13,7 @@ func validate(attempts []api.Attempt) error {
 		// Without a deadline, the tombstone of a release would expire at once, and a late reserve would take effect.
 		if a.ID == "" || len(a.ID) > api.MaxIDLength || !validTime(a.Until) ||
 			len(a.Lines) == 0 || len(a.Lines) > api.MaxItems {
-			return fmt.Errorf("invalid attempt %q: %d lines, not after %d: %w", a.ID, len(a.Lines), a.Until, api.BadRequest)
+			return fmt.Errorf("invalid attempt %q: %d lines, deadline %d: %w", a.ID, len(a.Lines), a.Until, api.BadRequest)
 		}
 		for _, line := range a.Lines {
 			if line.Quantity < 0 || line.Quantity > api.MaxBalance {

@@ -24,8 +24,9 @@ const (
 )
 
 // Batcher sends messages to a route of a peer that accepts lists. It sends a message at once if no request of the same
-// group is in flight. Otherwise the message waits and shares the next request with others of its group. The public port
-// limits the requests in flight, and thereby the number of waiting messages. See docs/adr/0007-http-batching.md.
+// group is in flight. Otherwise the message waits and shares the next request with others of its group. After a call of
+// ShareRequests, all groups share requests, unless a shard is slow. The number of waiting messages is limited, because
+// the public port limits the client requests in flight. See docs/adr/0007-http-batching.md.
 type Batcher[In, Out any] struct {
 	peer      *Peer
 	path      string
@@ -75,10 +76,12 @@ func NewBatcher[In, Out any](
 	}
 }
 
-// Do sends a message and returns its reply. If there is no reply, Do returns the zero value, and the outcome is
-// unknown. If ctx ends, Do returns at once. The batcher then drops the message, unless the message is already in a
-// request. If a request shows that a shard hangs, the batcher does not send the messages that wait in the same group.
-// For each of them, Do returns a copy of the peer's reply to an earlier message; noReply is true for that reply.
+// Do sends a message and returns its reply, except in these cases:
+//
+//   - There is no reply: Do returns the zero value, and the outcome is unknown.
+//   - ctx ends: Do returns the zero value at once. The batcher drops the message, unless it is already in a request.
+//   - While the message waits, a request of its group shows that a shard hangs: the batcher does not send the message.
+//     Do returns a copy of a reply to that request for which noReply is true.
 func (b *Batcher[In, Out]) Do(ctx context.Context, in In) Out {
 	out, _ := b.do(ctx, in)
 	return out

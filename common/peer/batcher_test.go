@@ -182,7 +182,7 @@ func TestMissingOrInvalidReplyIsTheZeroValue(t *testing.T) {
 
 // If a request shows that a shard hangs, the messages that wait behind the request are not sent: they get the reply of
 // a message in the request. DoTwice does not retry, because another instance would need the same time to notice the
-// hang. If the replies to the request are only late, the waiting messages are sent.
+// hang. If the request takes as long but gets all replies, the waiting messages are sent.
 func TestMessagesDoNotWaitTwiceForAHungShard(t *testing.T) {
 	t.Parallel()
 	const before, first, second, waiting = 999, 1, 2, 3
@@ -204,7 +204,7 @@ func TestMessagesDoNotWaitTwiceForAHungShard(t *testing.T) {
 			f := newFake(t, "stock", true)
 			f.reply = func(list []int) any {
 				for i, n := range list {
-					if list[i] = c.reply(n); n == before { // on a busy host, this request may take longer than hungAfter
+					if list[i] = c.reply(n); n == before { // must not count as hung, even if a busy host delays this request
 						list[i] = double(n)
 					}
 				}

@@ -19,7 +19,7 @@ const (
 	healthCheckTimeout  = time.Second
 )
 
-// health is the result of the last round of health checks, without the addresses that markUnhealthy has removed since.
+// health is the result of a round of health checks. markUnhealthy later removes addresses from the healthy ones.
 type health struct {
 	healthy, all []string // addresses
 	problem      string   // why the peer is unavailable, or "" if it is available
@@ -152,8 +152,8 @@ func resolve(ctx context.Context, host string) ([]string, error) {
 	return addresses, nil
 }
 
-// check requests the shard map from an address. The error is not nil if the request fails, if another service responds,
-// or if the instance is stopping.
+// check requests, verifies and stores the shard map of the instance at an address. It returns an error if the request
+// fails, if another service responds, if the shards are not the known ones, or if the instance is stopping.
 func (p *Peer) check(ctx context.Context, address string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+ShardMapPath, nil)
 	if err != nil {

@@ -122,7 +122,7 @@ func TestStoppingInstanceGetsNoCalls(t *testing.T) {
 		}
 	}
 	<-checked
-	<-checked // the result of the first check is stored
+	<-checked // the second check starts after the result of the first one is stored
 	if healthy := p.healthyAddresses(); len(healthy) != 1 || healthy[0] != first.address {
 		t.Errorf("healthy addresses: got %v, want only %s", healthy, first.address)
 	}

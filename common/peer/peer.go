@@ -80,10 +80,10 @@ type Shards interface {
 // New returns the peer that provides a service ("order", "stock" or "payment") at the given hosts (host:port). New
 // starts health checks and does not wait for their result. Close stops the health checks.
 //
-// The argument authorization is the Authorization header of every request, or "" for no such header. The argument
-// shards may be nil. Otherwise, an instance is unhealthy if shards.VerifyPeer rejects its shard map, and each health
-// check reports shards.KnownShards to the instance. The ring of events may be nil. Otherwise, it receives an event when
-// instances become unhealthy or healthy.
+//   - authorization: the Authorization header of every request, or "" for no such header
+//   - shards: if not nil, an instance is unhealthy if shards.VerifyPeer rejects its shard map, and each health check
+//     reports shards.KnownShards to the instance
+//   - log: if not nil, it receives an event when instances become unhealthy or healthy
 func New(
 	service string, hosts []string, authorization string, shards Shards, log *events.Ring,
 ) *Peer {
@@ -136,9 +136,8 @@ func (p *Peer) ShardOf(id string) int {
 	return 0
 }
 
-// Call sends a POST request to a path. The body of the request is the JSON encoding of the third argument. Call decodes
-// the response into the last argument. The request carries the request ID and trace of ctx. After any error, the
-// outcome of the call is unknown.
+// Call sends in as the JSON body of a POST request to a path, and decodes the response into out. The request carries
+// the request ID and trace of ctx. After any error, the outcome of the call is unknown.
 func (p *Peer) Call(ctx context.Context, path string, in, out any) error {
 	caller := ctx
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
@@ -213,7 +212,7 @@ func (p *Peer) isVerified(r reply) bool {
 	return ok || p.shards == nil
 }
 
-// exchange sends a request and decodes the response into the last argument.
+// exchange sends a request and decodes the response into out.
 func (p *Peer) exchange(request *http.Request, out any) (r reply, err error) {
 	if p.auth != "" {
 		request.Header.Set("Authorization", p.auth)

@@ -5,8 +5,7 @@ import (
 	"time"
 )
 
-// slowAfter is how long a request must take for its shards to count as slow. With 256 clients, a request takes 5 to
-// 20 ms.
+// slowAfter is the time after which a request counts as slow. With 256 clients, a request takes 5 to 20 ms.
 const slowAfter = 50 * time.Millisecond
 
 // sharedQueue is the name of the queue of all groups that share requests.
@@ -15,11 +14,11 @@ const sharedQueue = "*"
 // sharing decides which groups share requests. A slow shard must not delay the messages for other shards:
 //
 //   - While a shared request is slow, each waiting or new message goes to the queue of its group.
-//   - The peer replies that a message is late if its shard is slower than that of another message in the request. The
-//     batcher then sends the message again, with its group.
+//   - If only some shards have replied to the peer in time, the peer replies "late" to the messages for the others. The
+//     batcher sends these messages again, each in a request of its group only.
 //   - A group with a late or missing reply leaves the shared queue. It returns after a fast request of its own.
 //
-// The mutex of the batcher guards all but the first two fields.
+// Batcher.mu guards the fields apart, slow and sent.
 type sharing[Out any] struct {
 	late      func(Out) bool // nil: groups do not share requests
 	slowAfter time.Duration
@@ -75,8 +74,8 @@ func (b *Batcher[In, Out]) sendShared(batch []*message[In, Out]) ([]*message[In,
 
 func (b *Batcher[In, Out]) unanswered(out Out) bool { return b.sharing.late(out) || b.noReply(out) }
 
-// watch starts a timer for a shared request. If the request is slow, the messages that wait go to the queues of their
-// groups.
+// watch starts a timer for a shared request. If the request becomes slow, waiting and new messages go to the queues of
+// their groups.
 func (b *Batcher[In, Out]) watch() (stop func() bool) {
 	b.mu.Lock()
 	request := b.sharing.sent
@@ -98,8 +97,11 @@ func (b *Batcher[In, Out]) watch() (stop func() bool) {
 	return timer.Stop
 }
 
-// rejoin is called after a request of one group. If a reply says that the shard is late or has not replied, the group
-// leaves the shared queue, or stays apart from it. If the request was fast and has all replies, the group may return.
+// rejoin decides after a request of one group whether the group uses the shared queue:
+//
+//   - A reply is late, or says that the shard has not replied: no.
+//   - The request has all replies and was fast: yes.
+//   - The request failed or was slow: as before.
 func (b *Batcher[In, Out]) rejoin(group string, out []Out, took time.Duration) {
 	if b.sharing.late == nil {
 		return

@@ -110,8 +110,8 @@ func TestLateGroupDelaysNoOtherGroup(t *testing.T) {
 	eventually(t, "the batcher is idle", b.idle)
 }
 
-// A shared request hangs as a whole. The other messages wait for at most slowAfter. After the request, groups without a
-// reply stay apart until they reply again.
+// A shared request hangs as a whole. Messages that arrive meanwhile wait for at most slowAfter. A group that got no
+// reply stays apart until it gets one.
 func TestSlowRequestDelaysNoOtherGroup(t *testing.T) {
 	t.Parallel()
 	f := newFake(t, "stock", false)

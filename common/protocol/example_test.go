@@ -7,7 +7,7 @@ import (
 	"checkout/common/redis"
 )
 
-// A script uses the protocol's constants and functions by name.
+// A script uses the protocol's constants and functions by name. NewScript inserts only those that the script uses.
 func ExamplePrelude() {
 	const source = "#!lua\nreturn { LIMIT, ms(DEADLINE_MS) }\n"
 	script := redis.NewScript("expiry", source, protocol.Prelude(protocol.Number("LIMIT", 3))...)

@@ -13,7 +13,7 @@ const (
 	// other requests leave the attempt alone. A retry of the same request continues the attempt without waiting for the
 	// end of the lease. Recovery does not wait either if the coordinator is dead.
 	Lease = 5 * time.Second
-	// Deadline is how long participants accept reservations of an attempt after its start.
+	// Deadline is the time after the start of an attempt during which participants make reservations for the attempt.
 	Deadline = 30 * time.Second
 	// RefundWindow is the time from the script call that starts or resumes a cancellation until the not-after time of the
 	// refund messages.

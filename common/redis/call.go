@@ -37,10 +37,13 @@ func (c *Call) send() {
 }
 
 // Wait waits for the script's reply and returns it. If the script certainly did not run, because the server has lost
-// the script or is not the primary of an engine, Wait sends the call again. Call Wait at most once. The error is
-// api.Overloaded if the queue was full and the script did not run. Any other error wraps api.Unavailable, and the
-// script may have run. If the error also wraps ErrRefused, each retry fails until the shard's problem is solved. The
-// shard's timeouts limit the wait. ctx is for traces, for logs and for reloading a lost script.
+// the script or is not the primary of an engine, Wait sends the call again. Call Wait at most once. The shard's
+// timeouts limit the wait. ctx is only for logs and for reloading a lost script. The error wraps one of these:
+//
+//   - api.Overloaded: the queue was full, so the script did not run.
+//   - api.Unavailable: the script may have run.
+//   - ErrRefused, which wraps api.Unavailable: the script may have run, and each retry fails until the shard's problem
+//     is solved.
 func (c *Call) Wait(ctx context.Context) (reply Reply, err error) {
 	defer func() { c.span.End(err) }()
 	v, err := c.receive()
@@ -73,7 +76,8 @@ func (c *Call) receive() (value, error) {
 	return reply, err
 }
 
-// loadTries limits how often Wait sends a call again. The shard may lose the script again before the retry.
+// loadTries limits how often a command that did not run is sent again. Before the retry, the shard may lose the script
+// again, or an engine may change its primary again.
 const loadTries = 3
 
 // Run runs a script and waits for its reply.
@@ -166,9 +170,10 @@ func (r *Read) Wait(ctx context.Context) (Reply, error) {
 	return newReply(reply), nil
 }
 
-// VerifyMissing returns api.Unavailable if the shard has lost data since this instance has seen it. A caller whose read
-// has found nothing calls VerifyMissing before it reports that an object does not exist: on a single shard, a batch of
-// reads has no trailer, so the read may have found nothing because the Redis was emptied.
+// VerifyMissing returns an error if the write sequence of the shard is lower than this instance has seen, because the
+// shard has lost data. A caller whose read has found nothing calls VerifyMissing before it reports that an object does
+// not exist: on a single shard, a batch of reads has no trailer, so the read may have found nothing because the Redis
+// was emptied.
 func (s *Shard) VerifyMissing(ctx context.Context) error {
 	if s.trailer.replicated {
 		return nil

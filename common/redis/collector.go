@@ -85,7 +85,7 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// collectInfo reports the memory and the append-only file of a shard.
+// collectInfo reports the metrics that come from INFO, and the size of the disk.
 func (c *Collector) collectInfo(shard *Shard, gauge func(*prometheus.Desc, float64)) {
 	ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
 	defer cancel()
@@ -111,7 +111,7 @@ func (c *Collector) collectInfo(shard *Shard, gauge func(*prometheus.Desc, float
 		}
 	}
 	if shard.engine {
-		return // the replies of an engine do not depend on an append-only file
+		return // what an engine has acknowledged does not depend on the append-only file and the disk of one server
 	}
 	flag(c.appendOnly, fields["aof_enabled"] == "1" && fields["aof_last_write_status"] == "ok")
 	flag(c.rewriteOK, fields["aof_last_bgrewrite_status"] == "ok")

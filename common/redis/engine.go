@@ -18,7 +18,8 @@ import (
 // maxAsked limits how many nodes dialEngine asks.
 const maxAsked = 16
 
-// errNoEnginePrimary is the error if no node of an engine serves the shard.
+// errNoEnginePrimary is the error if every node of an engine names another node as the primary. Its prefix leads to the
+// reason Clustered.
 var errNoEnginePrimary = errorReply("CLUSTERDOWN no node of the cluster is the primary")
 
 // asked is the reply of a node to dialEngine: a connection to the primary, or the address of the primary, or an error.
@@ -138,7 +139,7 @@ func (s *Shard) Engine() bool { return s.engine }
 func (s *Shard) redirected(reply value) bool { return s.engine && isMoved(reply) }
 
 // left is true for an error that shows that the second connection led to a node that is not the primary of an engine.
-// Before this error, some commands may have run on the node.
+// That node may have run commands that have no key, so the caller repeats all its commands on the next connection.
 func (s *Shard) left(err error) bool {
 	var reply errorReply
 	return s.engine && errors.As(err, &reply) && strings.HasPrefix(string(reply), movedPrefix)

@@ -93,7 +93,7 @@ func TestEngineFailover(t *testing.T) {
 	calls.wantCounted(t, at)
 	failover := func(to int) {
 		nodes.Failover(t, to, "")
-		testredis.Eventually(t, "the shard is healthy", at.Writable) // a failover may take longer than a health check
+		testredis.Eventually(t, "the shard is healthy", at.Writable) // a health check may have failed meanwhile
 	}
 	failover(1)
 	if _, err := at.Run(t.Context(), count, counter); err != nil {

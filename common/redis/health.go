@@ -15,8 +15,8 @@ const (
 	CheckEvery = time.Second
 	// CheckUnhealthyEvery is the time between health checks of a shard with a problem, or after a check that timed out.
 	CheckUnhealthyEvery = 100 * time.Millisecond
-	// maxMissed is the number of consecutive timeouts that make a shard unhealthy, if it replies on the other connection.
-	// A busy shard may miss one check.
+	// maxMissed is the number of consecutive health checks that must time out before a shard becomes unhealthy, while it
+	// replies to batches: a busy shard may miss one check. Without replies to batches, one timeout is enough.
 	maxMissed = 2
 	// maxSkew is the largest clock skew that the protocol tolerates: half of protocol.Retention. Package protocol imports
 	// this package, so the number is repeated here.
@@ -55,8 +55,8 @@ func (s *Shard) requestCheck() {
 	}
 }
 
-// Watch checks the shard's health until ctx ends. It calls the second argument once: after the first check, or when ctx
-// ends before the first check is complete.
+// Watch checks the shard's health until ctx ends. It calls checked once: after the first check that has a result, or
+// when ctx ends before.
 func (s *Shard) Watch(ctx context.Context, checked func()) {
 	checked = sync.OnceFunc(checked)
 	defer checked()
@@ -108,10 +108,10 @@ func (s *Shard) check(ctx context.Context) bool {
 	return true
 }
 
-// verify returns the state of the shard according to the first verification that fails. Each command has the timeout of
-// its connection, which reads a reply that has already arrived even after its deadline. verify has no timer of its own:
-// in a process that gets too little processor time, such a timer would fire while the reply waits in the socket, and
-// the process would abandon a shard that works.
+// verify returns the state of the shard according to the first verification that fails. It has no timer of its own: in
+// a process that gets too little processor time, such a timer would fire while the reply waits in the socket, and the
+// process would abandon a shard that works. The timeout of the connection is enough, because a reply that has arrived
+// is read even after the deadline (see conn.fill).
 func (s *Shard) verify(ctx context.Context) *state {
 	for _, v := range verifications {
 		if err := v.run(s, ctx); err != nil {

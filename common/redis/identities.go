@@ -27,7 +27,7 @@ type State int
 // States of a shard.
 const (
 	Unread     State = iota // the inspection failed, or there was none yet
-	New                     // an empty database without identity; no inspected shard has a record of the shard
+	New                     // an empty database; no inspected shard and no calling service knows the shard
 	Incomplete              // the Redis has an identity, but other shards do not know it or are not inspected yet
 	Verified                // the Redis is the right shard
 	Refused                 // see Refusal
@@ -36,7 +36,7 @@ const (
 // Identities holds what an instance knows about the identities of its service's shards.
 type Identities struct {
 	system, service string
-	changed         chan struct{} // receives a value when a shard becomes New or Incomplete
+	changed         chan struct{} // see Changed
 
 	digest atomic.Pointer[string] // see Digest
 
@@ -91,7 +91,7 @@ func (ids *Identities) sightings(index int) map[string]int64 {
 	return seen
 }
 
-// unread marks a shard that did not reply to its last inspection.
+// unread marks a shard whose last inspection has failed.
 func (ids *Identities) unread(index int) {
 	ids.mu.Lock()
 	defer ids.mu.Unlock()
@@ -201,12 +201,13 @@ func (ids *Identities) judge(index int, found Inspection, seen map[string]int64)
 	return Verified, nil
 }
 
-// contradiction returns a Refusal if this instance or another shard knows the shard under another ID that the inspected
-// identity does not replace, or if the inspected identity contains a wrong ID of another shard.
+// contradiction returns a Refusal if this instance or another shard knows an ID of the shard that replaces the
+// inspected one, or an ID that the inspected identity does not replace. It also returns a Refusal if the inspected
+// identity contains a wrong ID of another shard.
 func (ids *Identities) contradiction(index int, found *Identity) error {
 	shard := &ids.shards[index]
 	const replaced = "another Redis is at this address: its identity is %s, which %s replaces"
-	for i := range ids.shards { // first, because "*" in found.Replaces also matches known[0], which replaces found.ID
+	for i := range ids.shards { // first: the checks below accept a found.Replaces of "*", even if known[0] replaces found
 		if known := ids.shards[i].claim.Shards[index]; len(known) > 0 && slices.Contains(known[1:], found.ID) {
 			return refusal(AnotherID, replaced, found.ID, known[0])
 		}

@@ -15,8 +15,8 @@ import (
 const (
 	// IdentityKey is the key of the identity.
 	IdentityKey = "identity"
-	// CompleteField is set when the other shards of the service know the identity. Before that, no instance
-	// uses the shard.
+	// CompleteField is set when the other shards of the service know the identity; the script adopt_shard sets it at
+	// once. Without this field, no instance uses the shard.
 	CompleteField = "complete"
 	// shardPrefix is the prefix of the fields with the IDs of the service's other shards, by index.
 	shardPrefix = "shard:"
@@ -24,7 +24,7 @@ const (
 	seenPrefix = "seen:"
 	// peerPrefix is the prefix of the fields with the IDs of other services' shards.
 	peerPrefix = "peer:"
-	// ReplacesAny in the field "replaces" means that the replaced identity is not known.
+	// ReplacesAny in the field "replaces" stands for any former ID.
 	ReplacesAny = "*"
 
 	// ActivationKey is the key of a hash. Its field ActiveField is the number of active shards.
@@ -51,7 +51,8 @@ type sighting struct {
 // ShardField returns the field with the ID of the shard with the given index.
 func ShardField(index int) string { return shardPrefix + strconv.Itoa(index) }
 
-// Record returns the value that other shards store in ShardField: the ID, followed by the former IDs that it replaces.
+// Record returns the value that other shards store in ShardField: the ID, followed by the former IDs that it replaces,
+// without ReplacesAny.
 func (d *Identity) Record() string {
 	ids := []string{d.ID}
 	for _, id := range d.Replaces {
@@ -179,8 +180,9 @@ func (s *Shard) parseInspection(replies []value) (Inspection, error) {
 
 // inspect reads an Inspection from the server of a new connection. If the server has an identity of this shard and the
 // shard is replicated, inspect reads again, with a trailer. This detects an old primary, which may lack the latest
-// data: no replica confirms its trailer. The last argument is what sightings returned before. If the sequence of the
-// server is lower, inspect does not increment it. Otherwise the inspections themselves would let it catch up.
+// data: no replica confirms its trailer. The argument seen is what sightings returned before. If the write sequence of
+// the server is lower than in seen, the trailer does not increment it. Otherwise, each inspection would increment the
+// sequence, until it catches up.
 func (s *Shard) inspect(c *conn, seen map[string]int64) (Inspection, error) {
 	found, err := s.inspectOnce(c, trailer{})
 	if err != nil || !s.trailer.replicated || !s.identities.names(s.Index, &found.Identity) {

@@ -37,7 +37,7 @@ func parseClientName(text string) (n ClientName, ok bool) {
 type ConnectedInstance struct {
 	ClientName
 	// Idle is the time since the last command of the instance, in whole seconds. A running instance sends a command every
-	// second. An instance that is paused, or whose host is dead, keeps its connections for minutes.
+	// second. So a long Idle means that the instance is paused or its host is dead; its connections may stay for minutes.
 	Idle time.Duration
 }
 

@@ -35,7 +35,7 @@ func TestInstancesAreThoseThatAreConnected(t *testing.T) {
 	}
 	for c, shards := range map[*cluster.Cluster]int{first: 1, second: 2} {
 		if got := found[c.Incarnation()]; got.Shards != shards || got.Idle > 2*time.Second {
-			t.Errorf("an instance that knows %d shards: got %+v, want the same number", shards, got)
+			t.Errorf("an instance that knows %d shards: got %+v, want this number, idle for at most 2 s", shards, got)
 		}
 	}
 	list := servers[0].Client.ClientList(t.Context()).Val()

@@ -20,7 +20,7 @@ func TestScriptsAreDocumented(t *testing.T) {
 		files = append(files, found...)
 	}
 	if len(files) < 20 {
-		t.Fatalf("found only %d scripts", len(files))
+		t.Fatalf("found %d scripts, want at least 20", len(files))
 	}
 	for _, file := range files {
 		source, err := os.ReadFile(file)

@@ -17,7 +17,8 @@ import (
 	"checkout/common/testredis"
 )
 
-// gather returns the first series of each metric of a collector, and the number of series of each metric.
+// gather returns two maps by metric name: one series of each metric of a collector, the first in the order of the
+// labels, and the number of its series.
 func gather(t *testing.T, c prometheus.Collector) (first map[string]*dto.Metric, series map[string]int) {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
@@ -109,7 +110,7 @@ func TestShardMetrics(t *testing.T) {
 	}
 	up, failures := first["redis_shard_up"], first["redis_shard_failures_total"]
 	if up.GetGauge().GetValue() != 1 || failures.GetCounter().GetValue() != 0 {
-		t.Errorf("healthy shard: got %v and %v, want 1 and 0", up, failures)
+		t.Errorf("healthy shard: got redis_shard_up %v and redis_shard_failures_total %v, want 1 and 0", up, failures)
 	}
 	used := first["redis_shard_memory_used_bytes"].GetGauge().GetValue()
 	if ok := first["redis_shard_append_only_ok"].GetGauge().GetValue(); ok != 1 || used < 1<<19 {
@@ -120,7 +121,8 @@ func TestShardMetrics(t *testing.T) {
 	}
 	at.Run(t.Context(), count, counter)
 	if first, _ := gather(t, c); first["redis_shard_script_reloads_total"].GetCounter().GetValue() != 1 {
-		t.Errorf("after the scripts were lost: got %v, want 1", first["redis_shard_script_reloads_total"])
+		t.Errorf("after the scripts were lost: got redis_shard_script_reloads_total %v, want 1",
+			first["redis_shard_script_reloads_total"])
 	}
 
 	servers[0].Kill()
@@ -130,7 +132,7 @@ func TestShardMetrics(t *testing.T) {
 	testredis.Eventually(t, "the shard is unhealthy", func() bool { return !at.Healthy() })
 	first, series = gather(t, c)
 	if first["redis_shard_up"].GetGauge().GetValue() != 0 || series["redis_shard_clock_skew_seconds"] != 0 {
-		t.Errorf("killed shard: got %v and %d clock skews, want 0 and 0",
+		t.Errorf("killed shard: got redis_shard_up %v and %d clock skews, want 0 and 0",
 			first["redis_shard_up"], series["redis_shard_clock_skew_seconds"])
 	}
 	if labels := first["redis_shard_problem"].GetLabel(); len(labels) != 2 || labels[0].GetValue() != "unreachable" {

@@ -14,8 +14,8 @@ import (
 // loss, because it has lost its former identities, too. Therefore the service reports what it knows to the peer, which
 // then refuses an empty Redis.
 
-// Current returns a string for each shard: the ID of the shard, followed by the former IDs that it replaces. The
-// string is empty for a shard that this instance has not used.
+// Current returns a string for each shard: the fields ID and Replaces of its identity. The string is empty unless the
+// last inspected identity is that under which this instance has used the shard.
 func (ids *Identities) Current() []string {
 	ids.mu.Lock()
 	defer ids.mu.Unlock()
@@ -49,7 +49,11 @@ func (ids *Identities) Inspected() bool {
 }
 
 // VerifyPeer compares the string that an instance of another service reports about a shard (see Current) with the
-// known IDs. It returns a Refusal if the shard is now another Redis that no operator has adopted.
+// known IDs of the shard:
+//   - It accepts an empty string, and the known ID.
+//   - It returns a Refusal for another ID that replaces no ID, because no operator has adopted this Redis.
+//   - It returns a Refusal for a former ID that the known ID replaces.
+//   - It accepts every other ID, and any ID if none is known. The reported IDs are then the known ones.
 func (ids *Identities) VerifyPeer(service string, index int, reported string) error {
 	ids.mu.Lock()
 	defer ids.mu.Unlock()
@@ -88,9 +92,9 @@ func (ids *Identities) PeerRecords(index int) (pairs []any) {
 }
 
 // peer returns the known IDs of a shard of another service: its ID, followed by the former IDs that this ID replaces. A
-// record that replaces another record takes precedence. Otherwise, the IDs that this service's shards store take
-// precedence over the IDs that this instance has seen, because the instance may have seen the peer before it could read
-// the shards. ids.mu must be locked.
+// record that replaces another record takes precedence. Otherwise, a record on a shard of this service takes precedence
+// over a report of the peer, because this instance may have accepted the report before it could read its own shards.
+// ids.mu must be locked.
 func (ids *Identities) peer(field string) (known []string) {
 	consider := func(record []string) {
 		if len(record) > 0 && (len(known) == 0 || slices.Contains(record[1:], known[0])) {
@@ -119,7 +123,7 @@ func (ids *Identities) peerFields() map[string]bool {
 }
 
 // KnownPeer returns the known ID of each shard of a peer, by index. The result ok is false until this instance has read
-// the identity of a shard of its own service, or has found all these shards empty.
+// the identity of a shard of its own service, or has found all shards of its own service empty.
 func (ids *Identities) KnownPeer(service string) (known map[int]string, ok bool) {
 	ids.mu.Lock()
 	defer ids.mu.Unlock()

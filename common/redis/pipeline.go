@@ -32,7 +32,7 @@ type pipeline struct {
 	timeout  time.Duration // for one batch
 	idle     time.Duration // idle time after which a connection is checked before use
 	failFast func() error  // called before a batch is sent; an error fails the whole batch
-	failed   func(error)   // called before the callers return, after a timeout or refusal (replicated: after any error)
+	failed   func(error)   // called before callers get a timeout or a Refusal (replicated shard: before any error)
 	observe  func(start time.Time, commands int)
 	current  func() *lineage // returns the lineage of the shard; a connection of another lineage is closed
 	trailer  trailer         // ends each batch that writes, or every batch; see the type trailer

@@ -34,8 +34,8 @@ func TestBatchesAreLimited(t *testing.T) {
 	}
 }
 
-// pipelineTo returns a pipeline to a server, which is the other end of the connection. After a failed batch, commands
-// fail fast.
+// pipelineTo returns a pipeline that uses the given connection and counts its dials. After a batch has timed out,
+// commands fail fast.
 func pipelineTo(client net.Conn, dials *int) *pipeline {
 	var failed error
 	return &pipeline{
@@ -49,7 +49,8 @@ func pipelineTo(client net.Conn, dials *int) *pipeline {
 }
 
 // callers sends full batches and waits for all replies. It returns the number of commands that failed. The commands do
-// not come from the pool, because another test may have used the commands in the pool outside of this test's bubble.
+// not come from the pool, because another test may have used the commands in the pool outside of this test's bubble
+// (see synctest).
 func (p *pipeline) callers(batches int) (failures int) {
 	var all []*command
 	for range batches {

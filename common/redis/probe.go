@@ -26,14 +26,15 @@ func probe(name, shebang string) *Script {
 }
 
 // probeKey is the key, without the hash tag, for which the probes check permissions. The key does not exist. Only the
-// trailer confirmation creates it, and deletes it at once.
+// trailer of the function confirmation creates it, and deletes it at once.
 const probeKey = "probe"
 
 // commandCall matches a call of a Redis command in a script.
 var commandCall = regexp.MustCompile(`redis\.p?call\('(\w+)'`)
 
 // commandsOf returns the Redis commands that the services use. One list has the read commands and the commands of
-// read-only scripts. The other list has the commands of all other scripts, of the trailer and of package cluster.
+// read-only scripts. The other list has the commands of all other scripts, of the trailers and of package cluster. WAIT
+// and WAITAOF are in no list, because on a replicated shard every batch and health check runs them anyway.
 func commandsOf(scripts []*Script) (reads, writes []any) {
 	used := map[level][]string{
 		readOnly: {"MGET", "HMGET", "HGETALL", "GET", "HGET", "DBSIZE"}, available: {"HSET", "UNLINK", "INCR", "EVAL"},

@@ -25,7 +25,7 @@ const (
 	Clustered   Reason = "cluster"          // wrong cluster layout (see Shard.layout), or the key is not served
 	Other       Reason = "other"
 
-	// Reasons why an instance refuses a Redis; see Identities.
+	// Reasons why an instance does not use a Redis; see Identities.
 	AnotherShard Reason = "another-shard"  // the Redis is a shard with another index, or of another service or system
 	AnotherID    Reason = "another-redis"  // the Redis has the right index, but another Redis was used as this shard
 	TooFewShards Reason = "too-few-shards" // more shards are active than the instance knows

@@ -1,5 +1,5 @@
-// Package redis is a client of one shard: a Redis server, or three of them with the same data. It batches the commands
-// of concurrent callers, runs scripts and checks the shard's health.
+// Package redis is a client of one shard: a Redis server, three of them with the same data, or an engine. It batches
+// the commands of concurrent callers, runs scripts and checks the shard's health.
 //
 // Scripts and reads of concurrent callers share round trips and fsyncs (pipeline.go). Health checks and other rare
 // commands never wait behind a full batch, because they use a second connection. The package implements RESP itself and
@@ -26,8 +26,7 @@ const (
 	// trailer. The pipeline then sends trailer.fallback, and waits up to replyTimeout again. A shard that exceeds
 	// replyTimeout becomes unhealthy, so that its callers get an error soon.
 	replyTimeout = 700 * time.Millisecond
-	// checkTimeout bounds INFO for the metrics, the commands to a Redis that is not verified, and the measurement of a
-	// clock.
+	// checkTimeout bounds INFO for the metrics, the commands of Unverified.Do, and the measurement of a clock.
 	checkTimeout = time.Second
 )
 
@@ -37,8 +36,8 @@ func dialer(addr string, c env.Redis, name ClientName) func(context.Context) (*c
 	return dialerOf(addr, "", c, name)
 }
 
-// dialerOf is like dialer. With TLS, the certificate of the server must be valid for the host name, or for the host of
-// addr if the host name is "".
+// dialerOf is like dialer. With TLS, the certificate of the server must be valid for the argument host, or for the host
+// of addr if the argument is "".
 func dialerOf(addr, host string, c env.Redis, name ClientName) func(context.Context) (*conn, error) {
 	options := &goredis.Options{Addr: addr, DialTimeout: dialTimeout}
 	if c.TLS {

@@ -83,7 +83,8 @@ func TestRefusingShard(t *testing.T) {
 			c, servers := testredis.Open(t, "order", 1, []*redis.Script{grows, frees, counts})
 			at := c.Shards()[0]
 			do(t, servers[0], row.fault)
-			// A failed call may report the reason first. Only a health check finds out whether the shard still serves reads.
+			// A failed call may find the problem before a health check does, but only a health check finds out whether the
+			// shard still serves reads.
 			testredis.Eventually(t, "the shard has a problem", func() bool {
 				return at.Problem() == row.reason && at.Healthy() == row.reads
 			})
@@ -102,14 +103,14 @@ func TestRefusingShard(t *testing.T) {
 				for range 100 {
 					if _, err := at.Run(t.Context(), call.script, counter); (err == nil) != call.ok ||
 						err != nil && !errors.Is(err, api.Unavailable) {
-						t.Fatalf("%s: got the error %v, want success: %v", call.script.Name(), err, call.ok)
+						t.Fatalf("%s: got the error %v, want success: %v (if not: unavailable)", call.script.Name(), err, call.ok)
 					}
 				}
 			}
 			if _, err := at.Hash(t.Context(), "{o0}none"); (err == nil) != row.reads {
 				t.Errorf("read: got the error %v, want success: %v", err, row.reads)
 			}
-			readable := row.reads && row.name != "keys read-only" // EVALSHA needs write access to its keys
+			readable := row.reads && row.name != "keys read-only" // EVALSHA needs write access even if its script only reads
 			if _, err := at.Run(t.Context(), counts, counter); (err == nil) != readable {
 				t.Errorf("%s: got the error %v, want success: %v", counts.Name(), err, readable)
 			}

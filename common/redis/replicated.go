@@ -21,7 +21,7 @@ const EpochKey = "epoch"
 
 const (
 	// copiesTimeout bounds the wait for one node: for a replica that confirms a batch, and for a node that replies to a
-	// poll or to discovery. A node that hangs must not use up replyTimeout.
+	// poll or to discovery (findPrimary). A node that hangs must not use up replyTimeout.
 	copiesTimeout = 400 * time.Millisecond
 	// electionSettles is how long discovery waits for the other nodes after a node has replied that it is the primary.
 	// During a partition, an old primary may reply first. If no replica has confirmed the last batch, discovery waits for
@@ -82,7 +82,7 @@ func enough(reply value) error {
 // node is the reply of a node to discovery.
 type node struct {
 	conn  *conn
-	epoch int64 // 0 unless the node is the primary
+	epoch int64 // 0 unless the node has the role master
 	err   error
 }
 
@@ -164,7 +164,7 @@ func askNode(ctx context.Context, index int, dial func(context.Context) (*conn, 
 	return node{conn: c, epoch: found}
 }
 
-// roleOf returns the epoch of the node if it is a primary, or 0.
+// roleOf returns the epoch of a node with the role master, or 0 for any other node.
 func roleOf(c *conn, epochKey string) (epoch int64, err error) {
 	out := appendCommand(appendCommand(nil, "ROLE"), "GET", epochKey)
 	if err := c.write(out, time.Now().Add(copiesTimeout)); err != nil {

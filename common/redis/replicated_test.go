@@ -28,7 +28,7 @@ func connectGroup(t *testing.T, g *testredis.Group) *redis.Shard {
 	return c.Shards()[0]
 }
 
-// serves waits until the shard runs a script. One attempt does not suffice, because on a busy host a replica may need
+// serves waits until the shard runs a script. One call does not suffice, because on a busy host a replica may need
 // longer to store a batch than the shard waits.
 func serves(t *testing.T, at *redis.Shard) {
 	t.Helper()
@@ -90,8 +90,8 @@ func TestReplicatedShardWithoutReplicaGivesNoReply(t *testing.T) {
 	serves(t, at)
 }
 
-// A shard without traffic replies to health checks, so it has not been silent when its primary fails. Otherwise its
-// callers would not wait for the failover.
+// The silence of a shard without traffic begins at its last reply to a health check, not at its last call. Otherwise
+// callers would not wait for a failover of this shard.
 func TestIdleShardIsNotSilent(t *testing.T) {
 	t.Parallel()
 	at, g := openGroup(t)
@@ -101,12 +101,13 @@ func TestIdleShardIsNotSilent(t *testing.T) {
 	g.Nodes[0].Kill()
 	testredis.Eventually(t, "the shard is silent", func() bool { return at.Silent() > 0 })
 	if replied := time.Now().Add(-at.Silent()); replied.Sub(idle) < redis.CheckEvery {
-		t.Errorf("the last reply came %v after the last call, want that of a later health check", replied.Sub(idle))
+		t.Errorf("the last reply came %v after the last call, want a reply to a health check, at least %v after it",
+			replied.Sub(idle), redis.CheckEvery)
 	}
 }
 
-// A primary that hands over rejects writes until another node is primary. Such a shard is unavailable, but it does not
-// refuse writes: the callers wait for the new primary.
+// During a handover, the old primary rejects writes until another node is primary. Callers get api.Unavailable without
+// ErrRefused, so that they wait for the new primary.
 func TestHandoverIsNoRefusal(t *testing.T) {
 	t.Parallel()
 	at, g := openGroup(t)
@@ -123,7 +124,7 @@ func TestHandoverIsNoRefusal(t *testing.T) {
 			}
 		}
 		if at.Healthy() {
-			t.Error("without a primary, the shard is healthy")
+			t.Error("without a primary, the shard is healthy, want unhealthy")
 		}
 		primary = g.Elect(t, (primary+1)%3)
 		serves(t, at)
@@ -172,8 +173,8 @@ func TestPausedPrimaryIsReplaced(t *testing.T) {
 	}
 }
 
-// An instance whose REDIS_ADDRS lists only one node of a replicated shard would get replies to writes that no replica
-// has stored.
+// An instance whose REDIS_ADDRS lists only one node of a replicated shard refuses the node. Otherwise it would get
+// replies to writes that no replica has stored.
 func TestOneNodeOfAReplicatedShardIsRefused(t *testing.T) {
 	t.Parallel()
 	_, g := openGroup(t)

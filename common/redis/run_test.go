@@ -206,7 +206,7 @@ func TestIdleConnectionIsUsedAgain(t *testing.T) {
 	}
 }
 
-// A server that restarts while its connection is idle fails no call, although no health check has noticed the restart.
+// If the server restarts while its connection is idle, no call fails, even if no health check has noticed the restart.
 func TestRestartOfAnIdleShardFailsNoCall(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "order", 1, scripts)

@@ -104,7 +104,7 @@ func TestIdleConnectionWithTLS(t *testing.T) {
 	run()
 	before := connections()
 	for range 2 {
-		time.Sleep(600 * time.Millisecond) // long enough for a check before the next call
+		time.Sleep(600 * time.Millisecond) // long enough that the next call first checks the connection
 		run()
 	}
 	if after := connections(); after != before {

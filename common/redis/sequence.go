@@ -9,9 +9,9 @@ import (
 )
 
 // Each batch that contains a writing script ends with a trailer: one command that increments the shard's write
-// sequence. No reply of the batch reaches a caller before the trailer's reply shows that the shard has not gone back in
-// time. An older copy of the data, or an empty database on a live connection, has a smaller sequence than this instance
-// has seen.
+// sequence. No reply of the batch reaches a caller before the trailer's reply, which shows whether the shard has gone
+// back in time: an older copy of the data, or an empty database on a live connection, has a smaller sequence than this
+// instance has seen.
 //
 // On a replicated shard, every batch ends with a trailer, which also waits for a replica. Since Redis 7.2, WAIT ignores
 // what a connection has only read. The increment is a write, so the wait also covers the reads of the batch.
@@ -66,15 +66,15 @@ func newTrailer(key string, replicated bool) trailer {
 	return t
 }
 
-// confirmation returns a trailer for a replicated shard that waits for a replica, but leaves the sequence and all other
-// data as they are. WAIT needs a write of its connection, so the trailer creates a key and deletes it again.
+// confirmation returns a trailer for a replicated shard. The trailer waits for a replica, but leaves the sequence and
+// all other data as they are. WAIT needs a write of its connection, so the trailer creates a key and deletes it again.
 func confirmation(key string) trailer {
 	command := appendWait(appendCommand(nil, "EVAL",
 		"#!lua flags=allow-oom\nredis.call('INCR', KEYS[1])\nreturn redis.call('UNLINK', KEYS[1])", 1, key))
 	return trailer{command: command, fallback: command, replicated: true}
 }
 
-// read reads the replies to the trailer and returns the first one, which is the reply to the increment. It returns an
+// read reads the replies to the trailer and returns the first one, usually the reply to the increment. It returns an
 // error if it cannot read a reply, or if a replicated shard may lose the batch.
 func (t *trailer) read(c *conn) (value, error) {
 	reply, err := c.read()
@@ -107,7 +107,8 @@ func (t *trailer) confirm(c *conn, timeout time.Duration) error {
 func isOOM(reply value) bool { return reply.kind == '-' && strings.HasPrefix(reply.text, "OOM") }
 
 // finish reads the replies to the trailer. The argument seen is the largest sequence that this instance had seen before
-// it sent the batch. If the first result is true, the connection must not be used any more.
+// it sent the batch. If broken is true, err applies to the whole batch, and the connection must not be used any more.
+// Otherwise, err applies only to the writes of the batch, which the sequence does not count.
 func (t *trailer) finish(c *conn, seen int64, timeout time.Duration) (broken bool, err error) {
 	reply, err := t.receive(c, timeout)
 	if err != nil {

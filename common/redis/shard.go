@@ -36,7 +36,7 @@ type Shard struct {
 	unchecked bool      // disables verifySettings
 	engine    bool      // the shard is an engine, see dialEngine
 	batches   *pipeline // scripts and reads
-	control   *pipeline // health checks, script loading and rare commands
+	control   *pipeline // the second connection: health checks, script loading and rare commands
 	scripts   []*Script
 	reads     []any // names of the commands that only read, see commandsOf
 	writes    []any // names of the other commands, see commandsOf
@@ -167,9 +167,10 @@ func (s *Shard) send(needs level, write func([]byte) []byte) (*command, error) {
 }
 
 // Failed handles the failure of a command: it counts the failure and returns the error for the caller of the command.
-// The error is api.Overloaded if the queue was full, otherwise api.Unavailable. If the queue was full or the command
-// failed fast, Failed does nothing else. In all other cases, it logs the failure, unless the caller cancelled the
-// command. It also requests a health check, unless the server returned an error reply.
+//   - If the queue was full, the error is api.Overloaded.
+//   - If the command failed fast, the error is api.Unavailable.
+//   - Otherwise, the error is api.Unavailable. Failed logs the failure, unless the caller cancelled the command, and
+//     requests a health check, unless the server returned an error reply.
 func (s *Shard) Failed(ctx context.Context, command string, err error) error {
 	s.metrics.failures.Inc()
 	switch {

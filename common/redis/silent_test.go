@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// An unavailable shard that still replies to some commands has been silent since its problem began. If the time of the
-// last reply counted, every checkout would count as in flight at the start of the problem, and would wait for long.
+// An unavailable shard that still replies to some commands counts as silent since its problem began. If it counted as
+// silent only since its last reply, every checkout would count as in flight when the shard failed, and would wait.
 func TestSilentCountsFromTheStartOfTheProblem(t *testing.T) {
 	t.Parallel()
 	const hour = time.Hour

@@ -27,7 +27,7 @@ type state struct {
 	level    level
 	reason   Reason // "" on the level named available
 	err      error
-	reported time.Time // when a caller reported the failure; zero for the result of a health check
+	reported time.Time // when a caller reported the failure; zero if the next health check may end it, see keepReported
 	keys     []string  // keys of the last refused call
 	since    time.Time // start of the problem that an event has reported; zero if there is none
 }
@@ -64,9 +64,9 @@ func (s *Shard) Problem() Reason { return s.state.Load().reason }
 func (s *Shard) Replicated() bool { return s.trailer.replicated || s.engine }
 
 // Silent returns the time since the last reply of a shard that is unreachable, is loading its data or has no primary.
-// It returns 0 for all other shards. The primary of a replicated shard counts only if a replica confirms its writes. An
-// unavailable shard may still reply to some commands, for example while its writes are paused. So Silent returns the
-// time since the problem began if this time is longer.
+// It returns 0 for all other shards. A replicated shard also counts as without a primary if no replica confirms the
+// primary's writes. A shard with such a problem may still reply to some commands, for example while its writes are
+// paused. So Silent returns the time since the problem began if this time is longer.
 func (s *Shard) Silent() time.Duration {
 	now := s.state.Load()
 	switch {
@@ -91,11 +91,11 @@ func (s *Shard) lastReply() time.Duration {
 	return time.Duration(max(s.batches.replied.Load(), s.control.replied.Load()))
 }
 
-// hungAfter is the silence after which an unreachable shard counts as hung, not as dead. An instance usually notices
-// the death of a Redis within milliseconds, but a hang only after replyTimeout, which is longer than hungAfter.
+// hungAfter is the silence after which a shard counts as hung, not as dead. An instance usually notices the death of a
+// Redis within milliseconds, but a hang only after replyTimeout, which is longer than hungAfter.
 const hungAfter = 500 * time.Millisecond
 
-// Hung reports whether a shard that has replied before is unreachable and has been silent for at least hungAfter.
+// Hung reports whether the shard has been silent for at least hungAfter. A shard that has never replied is not hung.
 func (s *Shard) Hung() bool { return s.lastReply() > 0 && s.Silent() >= hungAfter }
 
 // Describe returns a text about the shard's problem, or "" without a problem.
@@ -124,7 +124,8 @@ func (s *Shard) accept(needs level) error {
 	}
 }
 
-// failFast returns an error if the shard is unhealthy, unless a health check needs the connection.
+// failFast returns an error if the shard is unhealthy. While verifyBatches runs, it returns nil, so that the command of
+// this health check is sent.
 func (s *Shard) failFast() error {
 	if s.probing.Load() {
 		return nil
@@ -140,9 +141,11 @@ func (s *Shard) markDown(err error) {
 	}
 }
 
-// failed is like Failed, for a command that needs the given level. If an error reply shows that the shard also refuses
-// other commands, failed lowers the level of the shard, so that later commands fail at once. It then returns
-// ErrRefused, unless the problem ends by itself. The shard recovers when it passes a health check.
+// failed is like Failed, for a command that needs the given level, except in these cases:
+//   - If accept has returned ErrRefused for the command, the error is ErrRefused.
+//   - If an error reply shows that the shard refuses every command that needs this level, failed lowers the level of
+//     the shard until a health check succeeds. The error is ErrRefused, unless the problem ends by itself.
+//   - If a key has the wrong type, the error is ErrWrongType.
 func (s *Shard) failed(ctx context.Context, command string, needs level, keys []string, err error) error {
 	refused := errors.Is(err, ErrRefused)
 	var reply errorReply

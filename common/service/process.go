@@ -32,9 +32,9 @@ func tuneRuntime() {
 	}
 }
 
-// Main calls the given function, which must run until its context ends. SIGTERM and SIGINT end the context. If the call
-// fails, Main prints the error to stderr, unless the error is already logged, and exits with status 1. If the arguments
-// of the process are wrong, the status is 2.
+// Main calls the given function. SIGTERM and SIGINT end the context of the function, which must then return. If the
+// function returns an error, Main prints the error to stderr, unless the error is already logged, and exits with status
+// 1, or with status 2 if UsageError made the error.
 func Main(run func(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error) {
 	tuneRuntime()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)

@@ -32,7 +32,7 @@ func RunCases(t *testing.T, service string, scripts []*redis.Script, cases []Cas
 	cluster, servers := Open(t, service, 1, scripts)
 	for _, c := range cases {
 		t.Run(c.Name, func(t *testing.T) {
-			for _, key := range c.Keys { // on a cluster, a script may only use keys with the same hash tag
+			for _, key := range c.Keys { // on an engine, all keys of a script must have the same hash tag
 				if tag := cluster.Shards()[0].Key(""); !strings.HasPrefix(key, tag) {
 					t.Errorf("the key %s lacks the hash tag %s", key, tag)
 				}

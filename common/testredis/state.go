@@ -11,9 +11,13 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// State is the content of a server, by key, in a form that is easy to write and compare. A string appears unchanged. A
-// hash or a sorted set appears as "field=value field=value", sorted. The suffix "@<ms>" is the expiry of the key, in
-// Unix milliseconds.
+// State is the content of a server, by key, in a form that is easy to write and compare:
+//   - A string appears unchanged.
+//   - A hash appears as "field=value field=value", sorted.
+//   - A sorted set appears as "member=score member=score", sorted.
+//   - Of any other key, only the type appears.
+//
+// The suffix "@<ms>" is the expiry of the key, in Unix milliseconds.
 type State map[string]string
 
 // Load replaces the data of the service, and keeps the keys that belong to the shard itself. It supports strings

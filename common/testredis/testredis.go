@@ -75,7 +75,7 @@ func (s *Server) run(args ...string) error {
 		}
 		if time.Now().After(deadline) || s.exited() {
 			s.Kill()
-			return fmt.Errorf("server at %s does not respond: %v", s.Addr, err)
+			return fmt.Errorf("the process does not serve %s; error of the last INFO: %v", s.Addr, err)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}

@@ -73,8 +73,8 @@ func BeginMessage(ctx context.Context, i int, name string) (context.Context, Spa
 const maxIDs = 8
 
 // IDs returns the trace ID of the span in ctx. For a batched request, which has no span of its own, IDs returns the
-// trace IDs of the messages, separated by commas. If there are more than maxIDs, the result ends with the number of
-// omitted messages, such as ",+12-more". IDs returns "" if nothing is traced.
+// different trace IDs of the messages, separated by commas. If there are more than maxIDs trace IDs, the result ends
+// with the number of messages whose trace ID is omitted, such as ",+12-more". IDs returns "" if nothing is traced.
 func IDs(ctx context.Context) string {
 	if tracer.Load() == nil {
 		return ""

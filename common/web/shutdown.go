@@ -35,7 +35,7 @@ func newCloseTimeouts() closeTimeouts {
 
 // shutdown stops the public and the internal port without losing a request. A server that closes an idle connection
 // may lose a request in transit, and the client cannot find out whether the request was executed. So shutdown lets the
-// clients close their connections: each response, also to a rejected request, has the header "Connection: close", and the
+// clients close their connections: each response, even a rejection, has the header "Connection: close", and the
 // gateway closes idle connections itself. Then shutdown closes the remaining connections. shutdown closes the internal
 // port after the public port, because requests in flight on other instances may need the internal port. Serve closes
 // the monitoring port after that.

@@ -122,7 +122,8 @@ func (m *Member) Win(ctx context.Context, c Candidate) error {
 	}
 	return m.redis.Promote(ctx, c.Epoch, func(o Observation) error {
 		still := o.RunID == c.RunID && !o.Loading
-		if c.Epoch == FirstEpoch { // a single shard that becomes replicated may have accepted writes until now
+		if c.Epoch == FirstEpoch {
+			// A single shard that becomes replicated need not be frozen, and may have accepted writes until now.
 			still = still && o.Position.Epoch == 0
 		} else {
 			still = still && o.Frozen() && o.Position == c.Position

@@ -106,7 +106,8 @@ func (f *fake) restart() {
 	*f = fake{log: f.synced, synced: f.synced, follows: Frozen, process: f.process + 3, locked: f.locked}
 }
 
-// replicate copies writes from the Redis that f follows.
+// replicate does one step of the replication from the Redis that f follows: f begins or completes a copy of all data,
+// or receives up to `most` writes.
 func (f *fake) replicate(from *fake, most int) {
 	common := 0
 	for common < min(len(f.log), len(from.log)) && f.log[common] == from.log[common] {
@@ -148,7 +149,7 @@ func (d *memory) Save(p Promise) error {
 // Kept implements Disk.
 func (d *memory) Kept() bool { return d.promise.Epoch > 0 }
 
-// replica returns a frozen Redis with data of an epoch.
+// replica returns a frozen Redis with the given position.
 func replica(epoch int64, seq int) *fake {
 	f := &fake{follows: Frozen}
 	if epoch > 0 {

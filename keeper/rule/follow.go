@@ -18,7 +18,7 @@ type Beat struct {
 // Ack is the reply to a beat.
 type Ack struct {
 	Promised int64    `json:"promised"`
-	Reached  bool     `json:"reached"` // the Redis of the node has replied, so the other fields are valid
+	Reached  bool     `json:"reached"` // the Redis has replied, so the fields about its data are valid
 	Empty    bool     `json:"empty"`
 	Attached bool     `json:"attached"` // follows the primary that has sent the beat
 	InSync   bool     `json:"in_sync"`  // acknowledges writes, and has the required offset
@@ -29,8 +29,9 @@ type Ack struct {
 	Problem  string   `json:"problem,omitempty"`
 }
 
-// Follow obeys the beat of a primary (R4). If this node has neither data nor a promise, Follow fails with ErrUnagreed
-// unless both other nodes have agreed to this primary (R5). See Agrees.
+// Follow obeys the beat of a primary (R4). A node with neither data nor a promise follows a primary only if both other
+// nodes have agreed to it (R5, see Agrees). The last argument reports whether they have; if not, the error is
+// ErrUnagreed.
 //
 // After a full copy, the link is up, but a primary may wait for an acknowledgement of the replica before it sends
 // further writes. If the first acknowledgement arrives before the primary notices the end of the copy, the primary
@@ -59,9 +60,10 @@ func (m *Member) Follow(ctx context.Context, b Beat, agreed bool) (Ack, error) {
 	return ack, err
 }
 
-// obey makes the Redis follow the primary or, while this node must wait, no node. It returns the state of the Redis.
+// obey makes the Redis follow the primary. While this node must wait for its turn (b.Attach is false), obey only
+// ensures that a node with data follows no other node. obey returns the state of the Redis.
 func (m *Member) obey(ctx context.Context, b Beat, o Observation, addr string, agreed bool) (Observation, error) {
-	promise := Promise{Epoch: b.Epoch} // without a candidate: this node has lost the election of the epoch
+	promise := Promise{Epoch: b.Epoch} // without a candidate: another node has won the election of the epoch
 	switch {
 	case o.Foreign():
 		return o, ErrForeign

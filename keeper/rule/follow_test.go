@@ -107,8 +107,8 @@ func TestEmptyNodeStoresItsPromiseAgain(t *testing.T) {
 	}
 }
 
-// A candidate that has lost the election of an epoch is not the primary of this epoch after a promotion by hand. If the
-// freeze of the election has failed, the Redis may still follow the node that has become the primary.
+// A candidate that has lost the election of an epoch is not the primary of this epoch after a promotion by hand. With
+// "b:1", the freeze of the election has failed: the Redis still follows the node that has become the primary.
 func TestLosingCandidatePromotedByHand(t *testing.T) {
 	for _, follows := range []string{Frozen, "b:1"} {
 		for _, attach := range []bool{false, true} {
@@ -180,7 +180,7 @@ func TestJoining(t *testing.T) {
 		{32 * time.Second, map[int]Ack{1: synced, 2: {}}, -1},
 		{33 * time.Second, map[int]Ack{1: {Reached: true, Copying: true}, 2: waiting}, 2}, // node 1 loads its own data
 		{34 * time.Second, map[int]Ack{1: stopping, 2: synced}, 1},
-		{35 * time.Second, map[int]Ack{1: stopping, 2: waiting}, 2}, // the old primary after a handover
+		{35 * time.Second, map[int]Ack{1: stopping, 2: waiting}, 2}, // node 1: the old primary after a handover
 		{36 * time.Second, map[int]Ack{1: waiting, 2: synced}, 1},
 		{37 * time.Second, map[int]Ack{1: stopping, 2: waiting}, 2}, // a node stops during its turn
 	} {
@@ -190,8 +190,8 @@ func TestJoining(t *testing.T) {
 	}
 }
 
-// A copy that never ends keeps the other node waiting for at most longestTurn, even if it began before a restart of the
-// keeper. A copy that is merely slow keeps its turn until then.
+// A node that copies keeps its turn for longestTurn, even if the copy began before a restart of the keeper. Then the
+// other node gets the turn, so a copy that never ends does not block it.
 func TestJoiningDuringEndlessCopy(t *testing.T) {
 	start := time.Unix(1_000_000, 0)
 	copying := Ack{Reached: true, Attached: true, Copying: true, Promised: 1}

@@ -56,9 +56,9 @@ func (m *Member) Plan(ctx context.Context) (Founding, error) {
 	return f, err
 }
 
-// Prepare begins a founding that both other nodes would grant: it stores the promise of the epoch. Prepare fails if the
-// node has made another promise since Plan, for example for the founding of another node. The caller then asks both
-// others, and calls Win or Cancel.
+// Prepare begins a founding that both other nodes would grant: it stores the promise of the epoch. The caller then asks
+// both others, and calls Win or Cancel. Prepare fails if the node has made another promise since Plan, for example for
+// the founding of another node.
 func (m *Member) Prepare(ctx context.Context, f Founding) (Candidate, error) {
 	if m.promise != f.promise {
 		return f.Candidate, ErrOvertaken
@@ -69,8 +69,8 @@ func (m *Member) Prepare(ctx context.Context, f Founding) (Candidate, error) {
 	return f.Candidate, m.save(Promise{Epoch: f.Epoch, Candidate: f.RunID})
 }
 
-// Cancel withdraws the promise of a first founding. Call it only after Prepare has succeeded, and only if no other node
-// can have granted the founding.
+// Cancel withdraws the promise of a founding in the stage First, and does nothing in other stages. Call it only after
+// Prepare has succeeded, and only if no other node can have granted the founding.
 func (m *Member) Cancel(f Founding) error {
 	if f.Stage != First || m.promise != (Promise{Epoch: f.Epoch, Candidate: f.RunID}) {
 		return nil
@@ -78,10 +78,14 @@ func (m *Member) Cancel(f Founding) error {
 	return m.save(Promise{})
 }
 
-// Grant decides about a Founding of another node. This node grants the request only if neither its memory nor its disk
-// has data. After an interrupted copy, the append-only file is disabled, but it may contain acknowledged writes. In the
-// stage Again, the promise of this node must also still be on its disk. Otherwise, this node may have lost a disk with
-// acknowledged writes.
+// Grant decides about a Founding of another node. This node refuses the request if it may have data or acknowledged
+// writes, or takes part in another founding:
+//
+//   - In every stage: its Redis has data, or its append-only file is disabled. After an interrupted copy, this file may
+//     contain acknowledged writes.
+//   - First: it has a promise.
+//   - Retry: it has a promise, other than one for the interrupted founding.
+//   - Again: it has no promise on its disk, so it may have lost a disk with acknowledged writes.
 func (m *Member) Grant(ctx context.Context, f Founding) Ballot {
 	b := Ballot{Promised: m.promise.Epoch}
 	refuse := func(err error) Ballot {
@@ -99,6 +103,8 @@ func (m *Member) Grant(ctx context.Context, f Founding) Ballot {
 		return refuse(errors.New("the append-only file of the node is disabled, and may contain data: restart its Redis"))
 	case o.Foreign():
 		return refuse(ErrForeign)
+	case o.Loading:
+		return refuse(errors.New("the Redis of the node is loading its data: try again later"))
 	case !o.Empty():
 		return refuse(fmt.Errorf("the shard is initialized: the node has data of epoch %d", o.Position.Epoch))
 	case f.Stage == Again && (m.promise.Epoch == 0 || !kept):

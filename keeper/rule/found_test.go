@@ -145,7 +145,8 @@ func TestTwoFoundingsOnOneNode(t *testing.T) {
 	}
 }
 
-// Requests for keeper init on two nodes: a node that has granted the other request cannot continue with its own.
+// Requests for keeper init on two nodes: a node that has granted the other request, or has obeyed a beat of the other
+// node as primary, cannot continue with its own.
 func TestTwoFoundingsOnTwoNodes(t *testing.T) {
 	for _, before := range []Promise{{}, {1, "5"}} { // the stages First and Retry
 		d := &memory{promise: before}

@@ -5,8 +5,8 @@ import "time"
 const (
 	// patience is how long a replica may keep its turn without a sign of progress.
 	patience = 3 * time.Second
-	// longestTurn bounds a turn, because a copy may fail again and again, for example on a full disk. While no replica is
-	// in sync, the shard waits for the turn to end. A copy continues after its turn.
+	// longestTurn bounds a turn, because a copy may fail again and again, for example on a full disk, while the other
+	// node could soon be in sync. A copy that still runs at the end of the turn continues.
 	longestTurn = 30 * time.Second
 )
 
@@ -46,13 +46,14 @@ func (j *Joining) Next(now time.Time, epoch int64, acks map[int]Ack) int {
 	}
 	best, bestRank := -1, 0
 	for node, ack := range acks {
-		// A node may be copying without a turn, for example because this keeper has restarted. If the node is attached, it
-		// gets a turn. If it is not attached, it is loading its own data, and gets no turn yet.
+		// An attached node that copies nothing needs no turn. A node that copies without being attached is loading its own
+		// data, and gets no turn yet. An attached node may be copying without a turn, for example because this keeper has
+		// restarted. It gets a turn, so that no other node begins.
 		if !ack.Reached || ack.Attached != ack.Copying || ack.Promised > epoch {
 			continue
 		}
-		// A node with data needs less time than an empty one. A node that is stopping, and the node that last lost its
-		// turn, come last.
+		// A node that is already copying comes first. A node with data needs less time than an empty one. A node that is
+		// stopping, and the node that last lost its turn, come last.
 		rank := 2
 		switch {
 		case ack.Stopping || j.failed == 1+node:

@@ -98,7 +98,7 @@ func (m *Member) StepDown(ctx context.Context, epoch int64) error {
 	return err
 }
 
-// Release freezes the Redis of the primary of the given epoch, so that another node can be elected without a loss.
+// Release freezes the Redis of the primary of the given epoch, so that it accepts no write that the next primary lacks.
 func (m *Member) Release(ctx context.Context, epoch int64) error {
 	o, err := m.redis.Observe(ctx)
 	if err != nil {

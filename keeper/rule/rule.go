@@ -2,8 +2,7 @@
 // package controls one node: its Redis and its stored promise. It has no clock and no network, so that tests can try
 // every case.
 //
-// The caller runs one step of a Member at a time, and each step reads the Redis before it acts. See docs/replication.md
-// for the rule R1–R5.
+// The caller runs one step of a Member at a time. See docs/replication.md for the rule R1–R5.
 package rule
 
 import (
@@ -49,12 +48,13 @@ type Observation struct {
 	Sending   bool     `json:"-"`                 // of a primary: a replica receives or loads a copy of all data
 	AOF       bool     `json:"-"`                 // the append-only file is on
 	Keys      bool     `json:"-"`                 // has at least one key
-	Offset    int64    `json:"-"`                 // replication offset, in bytes; comparable only while LinkUp
+	Offset    int64    `json:"-"`                 // replication offset in bytes; of a replica, comparable only if LinkUp
 	Position  Position `json:"position,omitzero"` // valid unless Loading
 }
 
 // Complete reports whether the node has complete data, so that it may vote and stand for election. Redis disables the
-// append-only file while it replaces its data by a copy. If this fails halfway, the file stays disabled.
+// append-only file while it replaces its data by a copy. If this fails halfway, the file stays disabled. So while the
+// file is disabled, the data may be incomplete.
 func (o Observation) Complete() bool { return !o.Loading && o.AOF && o.Position.Epoch > 0 }
 
 // Empty reports whether the node is empty in the sense of R5: it is new, its disk was lost, or a copy of the data was

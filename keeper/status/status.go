@@ -40,7 +40,7 @@ type Node struct {
 	Lag      int64          `json:"lag"` // batches that the primary has and this node does not have yet
 	Ready    bool           `json:"ready"`
 	Problem  string         `json:"problem,omitempty"`
-	Replicas []ReplicaState `json:"replicas,omitempty"` // if the node is primary
+	Replicas []ReplicaState `json:"replicas,omitempty"` // the other nodes, if this node is primary
 	RunID    string         `json:"run_id,omitempty"`   // run ID of the Redis process
 	Version  string         `json:"version,omitempty"`  // version of the keeper
 }
@@ -96,7 +96,7 @@ func GetAll(ctx context.Context, client *http.Client, keepers, nodes []string) [
 	return all
 }
 
-// Healthy reports whether the shard can acknowledge writes: there are a primary and a replica.
+// Healthy reports whether the shard can acknowledge writes: there is a primary and a replica.
 func Healthy(nodes []Node) bool {
 	primary, replica := false, false
 	for _, n := range nodes {

@@ -25,7 +25,7 @@ type attempt struct {
 	creditReserved    time.Time   // when the coordinator sent the message to which payment replied RESERVED
 	arrived           time.Time   // when the client's request arrived; zero if no client waits for the attempt
 	started           time.Time   // when this coordinator began to reserve
-	steps             store.Steps // durations from the start until each reservation
+	steps             store.Steps // durations from the time started until each reservation
 	shardHangs        bool        // whether a shard of the attempt hung when the attempt was aborted
 	stockHoldsNothing bool        // whether stock has nothing to release: the attempt's only stock shard has refused
 }
@@ -50,10 +50,11 @@ func (a *attempt) stock() api.Attempt {
 }
 
 // The gateway retries a checkout on another instance after a timeout, so two instances may handle one request. If the
-// first instance is paused, the second instance may respond with 4xx because the attempt is closed. When the first
-// instance continues, it must not begin another attempt. Two rules prevent this: an attempt ID starts with the name of
-// the request, and a checkout does not begin if its client has disconnected. If the attempt of the first instance is
-// still running, the second instance resumes that attempt at once. See docs/adr/0014-request-named-attempts.md.
+// first instance is paused, the second instance may respond with 4xx because the request's attempt is closed. When the
+// first instance continues, it must not begin another attempt. Two rules prevent this: an attempt ID starts with the
+// name of the request, and a checkout does not begin if its client has disconnected. If the attempt of the first
+// instance is still running, the second instance resumes that attempt at once. See
+// docs/adr/0014-request-named-attempts.md.
 
 // Request is a client's request for a checkout.
 type Request struct {

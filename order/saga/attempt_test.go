@@ -115,7 +115,8 @@ func TestCheckoutContinuesAfterALostReplyToBegin(t *testing.T) {
 	t.Parallel()
 	s := openShards(t)
 	id, arrived := s.order(0), time.Now()
-	if err := s.co.Checkout(t.Context(), s.order(0), Request{}); err != nil { // every shard replies after arrived
+	// The order's shard replies after the checkout has arrived. So the checkout waits for the restart of this shard.
+	if err := s.co.Checkout(t.Context(), s.order(0), Request{}); err != nil {
 		t.Fatal(err)
 	}
 	server, tries := s.servers["order"][0], 0

@@ -17,7 +17,7 @@ const (
 )
 
 // Backlog is a Prometheus collector for the undecided orders and unconfirmed attempts of each shard. Every instance of
-// the order service reports every shard.
+// the order service reports every shard, so queries must not add the values of the instances.
 type Backlog struct {
 	store                       *store.Store
 	undecided, age, unconfirmed *prometheus.Desc

@@ -15,14 +15,16 @@ import (
 // last attempt. So with neverAttempt, it starts none.
 const neverAttempt = "joined"
 
-// begin starts or resumes an attempt. If an attempt of another request is running, begin joins that attempt: it waits
-// until the attempt is decided. If the lease of the attempt expires first, begin resumes the attempt. After a lost
-// reply, begin retries with the same attempt ID. begin mints another ID only if the order's last attempt is closed and
-// belongs to another request (see attempt.go). A caller that has joined an attempt never begins an attempt. If the
-// joined attempt is closed, begin returns the reason of that attempt.
+// begin starts or resumes an attempt, or returns the state of the order:
+//   - The order is OPEN: begin starts an attempt. If the last attempt belongs to the same request, begin returns the
+//     reason of that attempt instead (see attempt.go).
+//   - An attempt of the same request is running, or one whose lease has expired: begin resumes that attempt.
+//   - An attempt of another request is running with a valid lease: begin joins that attempt. It waits until the attempt
+//     is decided or its lease expires. A caller that has joined an attempt starts none. If the joined attempt is
+//     closed, begin returns the reason of that attempt.
 //
-// If the client disconnects, begin starts no attempt. But if a reply was lost, the attempt may have begun; then begin
-// resumes it.
+// After a lost reply, begin retries with the same attempt ID, so that it resumes the attempt if the attempt has begun.
+// If the client disconnects, begin starts no attempt, but still resumes one that may have begun before a lost reply.
 func (co *Coordinator) begin(ctx context.Context, orderID string, r Request) (store.Result, error) {
 	start, lost := time.Now(), 0
 	defer func() { co.steps.begin.done(start, lost) }()

@@ -71,7 +71,8 @@ func ReasonName(letter byte) string {
 	return api.AttemptClosed.Name
 }
 
-// refusal returns the error of a checkout whose attempt is closed. A closed attempt never holds reservations.
+// refusal returns the error of a checkout whose attempt is closed. The error has a 4xx status, because a closed attempt
+// never holds reservations.
 func (a *attempt) refusal() error {
 	word, rest, _ := strings.Cut(a.reason, " ")
 	refused, ok := closedErrors[word+" "]
@@ -94,9 +95,10 @@ func (a *attempt) refusal() error {
 
 // refuse closes an attempt that this coordinator has started and that payment has refused. Payment has recorded the
 // refusal and no message was sent to stock, so the attempt never holds reservations. For a resumed attempt, call the
-// method "abort" instead: an earlier coordinator may have reserved stock before payment lost its data. The refusal is
-// the correct result, even if another coordinator has closed the attempt meanwhile. If another coordinator has begun to
-// abort the attempt, refuse completes the abort before it returns.
+// method "abort" instead: an earlier coordinator may have reserved stock before payment lost its data.
+//
+// If another coordinator has begun to abort the attempt meanwhile, refuse completes the abort before it returns. The
+// result is payment's refusal, even if another coordinator has closed the attempt for another reason.
 func (co *Coordinator) refuse(ctx context.Context, a *attempt, reason string) error {
 	found, err := retryUntilDone(ctx, co.steps.refuse.of(a), func() (store.Result, error) {
 		return co.store.Refuse(ctx, a.orderID, a.id, reason)

@@ -9,7 +9,8 @@
 //	commit   order    RUNNING -> PAID: the decision, one compare-and-set on one shard
 //
 // If payment refuses a new attempt, the script "refuse" reopens the order, and nothing is reserved. If payment refuses
-// later, if stock refuses, or if a participant is unavailable for too long, the saga compensates:
+// a resumed attempt or the second reservation of the credit (see credit.go), if stock refuses, or if a participant is
+// unavailable for too long, the saga compensates:
 //
 //	abort    order    RUNNING -> ABORTING: the decision that this attempt will never be paid
 //	release  stock    skipped if the attempt has only one stock shard and that shard has recorded a refusal
@@ -44,7 +45,7 @@ const (
 	forwardBudget = 8 * time.Second        // time to reserve; then the coordinator aborts the attempt
 	beginBudget   = 750 * time.Millisecond // time to begin, or to cancel, while the order's shard does not reply
 	orphanBudget  = 6 * time.Second        // time to wait for orphaned reservations before a refusal
-	refusalBudget = 500 * time.Millisecond // last part of the time to reserve, in which no reservation waits
+	refusalBudget = 500 * time.Millisecond // last part of the time to reserve, without waits for orphaned reservations
 	totalBudget   = 12 * time.Second       // time to decide; then the outcome is unknown
 	abortBudget   = 3 * time.Second        // time of totalBudget that is left for the abort
 	// releaseBudget limits the release of an attempt after a shard did not reply to a reservation, so that the client

@@ -14,9 +14,9 @@ import (
 // unless a recent reply has shown that the payment shard still has its data. If the reservation still exists, the
 // second message changes nothing. Only tests change these variables.
 var (
-	// A reply RESERVED proves that the payment shard still has its data. creditFresh is how long this proof is valid after
-	// the message was sent. A reply for any attempt is a valid proof, because payment stops using a shard whose write
-	// sequence goes back.
+	// creditFresh is how long a reply RESERVED proves that the payment shard still has its data. The time starts when the
+	// message is sent. A reply for any attempt is a proof, because payment stops using a shard whose write sequence goes
+	// back.
 	creditFresh = 100 * time.Millisecond
 	// creditTrusted is the time after an attempt's own reservation during which replies for other attempts count. Later,
 	// an operator may have replaced the shard, and a reply of the new shard proves nothing.

@@ -141,7 +141,8 @@ func TestRepliesOfOtherAttemptsMakeCreditFresh(t *testing.T) {
 			payment := &payments{}
 			co, now := &Coordinator{payment: payment, Metrics: newMetrics()}, time.Now()
 			a := &attempt{creditReserved: now.Add(-c.reserved)}
-			for _, age := range []time.Duration{c.reserved, c.reply, max(c.reserved, c.reply)} { // the last reply is late
+			// The last reply is for the oldest message, and must not replace the time of a newer message.
+			for _, age := range []time.Duration{c.reserved, c.reply, max(c.reserved, c.reply)} {
 				co.creditReplies.record([]int{0}, now.Add(-age))
 			}
 			co.recheckCredit(t.Context(), a, api.Outcome{Code: api.Reserved, Shards: []int{0}})

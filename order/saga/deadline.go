@@ -16,7 +16,7 @@ type deadlines struct {
 
 	mu     sync.Mutex
 	latest context.Context
-	cancel context.CancelFunc // cancels the current shared context
+	cancel context.CancelFunc // cancels the current shared context; only tests call it
 	shared time.Time          // until this time, new contexts share the current one
 }
 

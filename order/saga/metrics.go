@@ -168,7 +168,6 @@ func recoveryLabels(state string, decided bool) []string {
 	return []string{strings.ToLower(state), strconv.FormatBool(decided)}
 }
 
-// countCancellation counts the result of a cancellation.
 func (m *Metrics) countCancellation(result api.OrderPayment) {
 	outcome := "refused"
 	switch result {

@@ -27,9 +27,11 @@ const (
 
 	// deadAfter is the number of consecutive looks that do not find a process before it counts as dead. This gives the
 	// gateway time to retry the checkouts of that process.
-	deadAfter   = 5
-	startLooks  = 3  // additional looks after the start of this process
-	settleLooks = 15 // additional looks after an outage of the shard, because other processes may still be reconnecting
+	deadAfter = 5
+	// After the start of this process, the first look and startLooks further looks do not count towards deadAfter. After
+	// an outage of the shard, settleLooks replaces startLooks, because other processes may still be reconnecting.
+	startLooks  = 3
+	settleLooks = 15
 	// The constant "elsewhere" is how long a process counts as alive after it was connected to any shard.
 	elsewhere = 400 * time.Millisecond
 
@@ -55,7 +57,7 @@ type orphanWatch struct {
 
 // suspect is a process that is not connected although undecided orders name it.
 type suspect struct {
-	from   int // number of the last look that may have found the process
+	from   int // looks up to this number do not count towards deadAfter for this process
 	orders []store.Orphan
 	done   func() // makes reservations stop waiting for these orders; only the first call has an effect
 }

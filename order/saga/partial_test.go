@@ -10,7 +10,7 @@ import (
 	"checkout/common/testredis"
 )
 
-// A shard that replies to some commands makes a checkout wait only if the checkout was in flight when the problem
+// A shard that replies only to some commands makes a checkout wait only if the checkout was in flight when the problem
 // began. A later checkout ends soon, because waiting checkouts would otherwise fill the instance. The test sets the
 // time budgets of the checkout to an hour, so that they do not end it.
 func TestALaterCheckoutDoesNotAwaitAShardThatRepliesInPart(t *testing.T) {

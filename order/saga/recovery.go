@@ -23,7 +23,7 @@ const (
 	pollEvery     = 250 * time.Millisecond
 	recoverBatch  = 64                      // orders per shard that one instance recovers at a time
 	recoverBudget = 2 * time.Second         // time to claim one order and to complete its saga
-	firstClaim    = 2500 * time.Millisecond // with jitter, still at least recoverBudget; doubled after each failure
+	firstClaim    = 2500 * time.Millisecond // doubled after each failure; even with jitter, at least recoverBudget
 	lastClaim     = 10 * time.Second        // the longest claim
 	confirmBatch  = 500
 	confirmClaim  = 10 * time.Second
@@ -101,9 +101,10 @@ func (r *Recovery) recoverDue(ctx context.Context, shard *redis.Shard) (more boo
 	return len(ids) == recoverBatch
 }
 
-// The method "recover" claims an undecided order, with the given function, and completes the saga of the order. It
-// aborts the attempt of a RUNNING order, releases and closes the attempt of an ABORTING order, and refunds a REFUNDING
-// order.
+// The method "recover" claims an undecided order with the given function, and completes the order's saga:
+//   - RUNNING: abort the attempt, release its reservations and close it.
+//   - ABORTING: release the reservations of the attempt and close it.
+//   - REFUNDING: refund the order.
 func (r *Recovery) recover(
 	ctx context.Context, orderID string, claim func(context.Context, time.Duration) (store.Result, error),
 ) {

@@ -26,8 +26,8 @@ var refusals = map[string][2]string{
 	"denied":      {"ACL SETUSER default -@write", "ACL SETUSER default +@all"},
 }
 
-// While shard 0 of a service refuses writes, no checkout that needs the shard succeeds. These checkouts leave slots for
-// checkouts that do not need the shard. After the repair, recovery decides every order.
+// While shard 0 of a service refuses writes, no checkout that needs the shard succeeds. These checkouts do not fill the
+// limiter, so a checkout that does not need the shard succeeds. After the repair, recovery decides every order.
 func TestShardThatRefusesWrites(t *testing.T) {
 	for _, service := range []string{"order", "stock", "payment"} {
 		for name, commands := range refusals {
@@ -48,7 +48,7 @@ func TestShardThatRefusesWrites(t *testing.T) {
 				cancel := api.Cancel{OrderID: paid, UserID: fixed(0), Attempt: purchase.Attempt}
 				cancelled := s.co.Cancel(t.Context(), cancel)
 				if purchase.Payment != api.Paid {
-					t.Errorf("cancellation: got payment %v, result %v; want Paid", purchase, cancelled)
+					t.Errorf("payment of the paid order: got %v, want Paid; the cancellation returned %v", purchase, cancelled)
 				}
 				if refunds := name == "full memory" && service != "order"; (cancelled == api.Cancelled) != refunds ||
 					!refunds && cancelled != api.PaymentUnavailable {

@@ -26,7 +26,8 @@ func TestCheckoutsInFlightAwaitTheRestartOfAShard(t *testing.T) {
 				inFlight[i] = s.order(0)
 			}
 			arrived := time.Now()
-			if err := s.co.Checkout(t.Context(), s.order(0), Request{}); err != nil { // every shard replies after arrived
+			// Each shard 0 replies after the time "arrived", so the checkouts with this time count as in flight.
+			if err := s.co.Checkout(t.Context(), s.order(0), Request{}); err != nil {
 				t.Fatal(err)
 			}
 			s.servers[service][0].Kill()

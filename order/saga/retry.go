@@ -76,10 +76,11 @@ func backoff(ctx context.Context, decideAt time.Time) iter.Seq[int] {
 }
 
 // retryUntilKnown retries a participant's step until the outcome is known; api.Short counts as unknown. It stops when
-// ctx ends, or when a shard of the participant refuses the step. A request with a client waits for an unhealthy or
-// hanging shard in two cases: until failoverBudget ends if the shard is replicated, or until restartBudget ends if the
-// request was in flight when the shard failed. In all other cases, retryUntilKnown stops when the shard hangs, or when
-// it is still unhealthy after downBudget.
+// ctx ends, or when a shard of the participant refuses the step. If a shard is unhealthy or hangs, the time for retries
+// is:
+//   - failoverBudget, if the shard is replicated and a client waits.
+//   - restartBudget, if the shard is single and the client's request was in flight when the shard failed.
+//   - Otherwise, downBudget for an unhealthy shard. If the shard hangs, there are no retries.
 func retryUntilKnown(ctx context.Context, m stepMetrics, arrived time.Time, try func() api.Outcome) api.Outcome {
 	known := func(c api.Code) bool { return c != api.Unknown && c != api.Short }
 	return retryUntil(ctx, m, downBudget, arrived, try, known)
@@ -87,8 +88,8 @@ func retryUntilKnown(ctx context.Context, m stepMetrics, arrived time.Time, try 
 
 // retryUntilReleased retries a release until it is recorded, or until the participant replies REFUSED: a refused
 // attempt has nothing to release. It stops when ctx ends, or when a shard of the participant refuses the release. If a
-// shard is unhealthy, retryUntilReleased stops after the same time as retryUntilKnown. But downBudget counts as 0 if no
-// client waits, or if the attempt was aborted because a reservation had no result.
+// shard is unhealthy or hangs, the time for retries is as in retryUntilKnown, but with a downBudget of 0 if no client
+// waits, or if the attempt was aborted without a refusal.
 func retryUntilReleased(ctx context.Context, m stepMetrics, a *attempt, try func() api.Outcome) api.Outcome {
 	down := downBudget
 	if a.arrived.IsZero() || a.gaveUp() {

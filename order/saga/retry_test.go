@@ -47,8 +47,8 @@ func TestRetriesOfARefusingShardEndInTime(t *testing.T) {
 		})
 		if took := time.Since(start); took < refusedBudget || took > refusedBudget+2*lastPause || tries < 4 ||
 			!errors.Is(err, redis.ErrRefused) {
-			t.Errorf("order: ended after %v and %d tries with %v; want %v, more tries and the refusal", took, tries-1, err,
-				refusedBudget)
+			t.Errorf("order: ended after %v and %d tries with %v; want %v to %v, at least 3 tries and ErrRefused", took, tries-1,
+				err, refusedBudget, refusedBudget+2*lastPause)
 		}
 	})
 }

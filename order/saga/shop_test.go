@@ -59,7 +59,7 @@ type lossy struct {
 	mu         sync.Mutex
 	lose, kill float64 // probabilities
 	down       bool    // whether every message is lost
-	loseNext   int     // number of the next messages that are lost
+	loseNext   int     // how many of the next messages and replies are lost
 	messages   int
 	onReserve  func()       // called before a reservation, unless nil
 	waits      atomic.Int32 // reservations that wait if a counter is too low
@@ -165,7 +165,6 @@ func (s *shop) order(user string, items map[string]int64) string {
 	return id
 }
 
-// state returns the state of an order.
 func (s *shop) state(id string) string {
 	o, err := s.store.Find(context.Background(), id)
 	if err != nil {

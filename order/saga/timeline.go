@@ -22,7 +22,7 @@ const (
 	followFor = max(protocol.Deadline, protocol.RefundWindow)
 )
 
-// Values of the field By of an event: what decided an order after a client got 503.
+// Values of the field By of an event: what decided the order.
 const (
 	byRecovery = "recovery"
 	byRetry    = "retry"
@@ -55,8 +55,7 @@ func (t *timeline) finished(orderID string, err error, begun time.Duration) {
 	}
 }
 
-// The method "undecided" adds an event when a client gets 503. It adds none if the last 503 for the order is
-// at most followFor ago.
+// The method "undecided" adds an event when a client gets 503, unless the timeline already follows the order.
 func (t *timeline) undecided(orderID string, err error) {
 	if errors.Is(err, errClientDisconnected) {
 		return // nothing has begun
@@ -80,9 +79,9 @@ func (t *timeline) undecided(orderID string, err error) {
 	t.ring.Add(api.Event{Kind: events.OrderUndecided, Service: "order", OrderID: orderID, Detail: detail})
 }
 
-// The method "decided" adds an event if a client of this instance got 503 for the order, or if "begun" is not 0. If the
-// request resumed the attempt, or if recovery decided the order, "begun" is the time since the attempt or cancellation
-// began. Otherwise, "begun" is 0.
+// The method "decided" adds an event if the timeline follows the order, or if "begun" is not 0. If recovery decided the
+// order, or if a checkout resumed the attempt or completed its abort, "begun" is the time since the attempt or
+// cancellation began. Otherwise, "begun" is 0.
 func (t *timeline) decided(orderID, state, by string, begun time.Duration) {
 	if begun == 0 && t.followed.Load() == 0 {
 		return

@@ -38,7 +38,7 @@ func TestTimelineOfACheckout(t *testing.T) {
 		"retried, then refused": {outcomes: []error{failed, api.AttemptClosed}, want: []string{undecided, open}},
 		"retry is overloaded":   {outcomes: []error{failed, api.Overloaded}, want: []string{undecided}},
 		"resumed, then paid":    {outcomes: []error{nil}, begun: time.Second, want: []string{paid}},
-		// The refunds of a cancelled order may still be in progress.
+		// The refunds may still be in progress, so OrderCancelled adds no event.
 		"cancelled": {outcomes: []error{failed, api.OrderCancelled}, want: []string{undecided}},
 	} {
 		line := timeline{ring: events.NewRing()}
@@ -107,11 +107,13 @@ func TestTimelineFollowsABoundedNumberOfOrders(t *testing.T) {
 		line.finished(fmt.Sprint(i), api.Unavailable, 0)
 	}
 	if n := line.followed.Load(); n > maxFollowed || int(n) != len(line.since) {
-		t.Errorf("the timeline follows %d orders, want at most %d", n, maxFollowed)
+		t.Errorf("the timeline follows %d orders and counts %d, want the same number, at most %d",
+			len(line.since), n, maxFollowed)
 	}
 	line.decided(fmt.Sprint(3*maxFollowed-1), store.StatePaid, byRecovery, 0)
 	if n := line.followed.Load(); int(n) != len(line.since) || n != maxFollowed-1 {
-		t.Errorf("the timeline follows %d orders after one was decided, want %d", n, maxFollowed-1)
+		t.Errorf("after one order was decided, the timeline follows %d orders and counts %d, want %d",
+			len(line.since), n, maxFollowed-1)
 	}
 }
 

@@ -58,7 +58,7 @@ func (a *attempt) unknownOutcome(m stepMetrics, p Participant, o api.Outcome) er
 		e.cause, e.shown = peer.Unavailable(), "no instance of the participant is healthy"
 	}
 	if a.gaveUp() {
-		e.cause += "; before this step, the attempt was aborted because a participant was unavailable"
+		e.cause += "; before this step, the attempt was aborted because a reservation had no result or the coordinator died"
 	}
 	return e
 }

@@ -28,7 +28,7 @@ type waiting struct {
 type waitingStep struct {
 	attempt, step, service string
 	shard                  *int
-	since, last            time.Time // the first and the last failed try
+	since, last            time.Time // start of the step, and time of its last failed try
 }
 
 func (s waitingStep) expired() bool { return time.Since(s.last) > waitingFor }

@@ -22,7 +22,7 @@ func TestFailedStepsAreRecorded(t *testing.T) {
 			case tries > 1:
 				w := co.WaitingFor("O")
 				if w == nil || w.Step != "reserve stock" || w.Service != "stock" || w.Shard == nil || *w.Shard != 2 {
-					t.Errorf("after %d failed tries: got %+v, want the step and its start", tries-1, w)
+					t.Errorf("after %d failed tries: got %+v, want \"reserve stock\" of stock shard 2", tries-1, w)
 				}
 			}
 			if tries == 4 {

@@ -30,8 +30,8 @@ func (b Backlog) Oldest() time.Duration {
 	return oldest
 }
 
-// Backlog returns the backlog of a shard. The list Orders has at most as many undecided orders as limit says, and lacks
-// unreadable orders. The number Undecided includes unreadable orders, and recovery logs them.
+// Backlog returns the backlog of a shard. Orders has the first orders of the set "undecided", at most as many as limit
+// says, without the unreadable ones. Undecided counts these too. Recovery logs each unreadable order.
 func (s *Store) Backlog(ctx context.Context, shard *redis.Shard, limit int) (Backlog, error) {
 	reply, err := shard.Run(ctx, backlogScript, []string{shard.Key(undecidedKey), shard.Key(unconfirmedKey)}, limit)
 	if err != nil {

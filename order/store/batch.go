@@ -11,9 +11,10 @@ import (
 	"checkout/common/shard"
 )
 
-// BatchInit overwrites the orders "0" to n-1. Each new order has a random user and two random items. Every item has the
-// given price, in minor units. If BatchInit would overwrite or delete an undecided order, it returns
-// api.BatchUndecided, because the reservations of that order would have no owner.
+// BatchInit creates or overwrites the orders "0" to n-1. If shards were added, it first deletes every order with a
+// decimal ID. Each new order has a random user and two random items. Every item has the given price, in minor units. If
+// BatchInit would overwrite or delete an undecided order, it returns api.BatchUndecided, because the reservations of
+// that order would have no owner.
 func (s *Store) BatchInit(ctx context.Context, n, items, users int, price int64) error {
 	ctx = context.WithoutCancel(ctx)
 	return s.cluster.Overwrite(ctx, n, cluster.Overwrite{

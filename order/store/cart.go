@@ -13,9 +13,9 @@ import (
 // ErrTaken is the error of Create if an order with the given ID exists.
 var ErrTaken = errors.New("the order already exists")
 
-// run runs a script on one order and on indexes of the order's shard. The caller passes the keys of these indexes
-// without the hash tag. The result is the script's code and, if the code is cartNotOpen, the state of the order. With
-// an idempotency key, the script takes effect only once.
+// run runs a script on one order and on lists of orders (indexes) on the same shard. The caller passes the keys of
+// these lists without the hash tag. The result is the script's code and, if the code is cartNotOpen, the state of the
+// order. With an idempotency key, the script takes effect only once.
 func (s *Store) run(
 	ctx context.Context, key *idempotency.Key, script *redis.Script, id string, indexes []string, args ...any,
 ) (code int, state string, err error) {
@@ -38,8 +38,8 @@ func (s *Store) run(
 	return code, state, reply.Err()
 }
 
-// notOpen returns the error for an order that is not open. The state is "" if an older version has written the
-// idempotency record.
+// notOpen returns the error for an order that is not open. The state is "" if the result comes from the record of an
+// idempotency key and an older version, which did not store the state, has written this record.
 func notOpen(id, state string) error {
 	if state == "" {
 		return fmt.Errorf("order %s: %w", id, api.OrderNotOpen)
@@ -88,7 +88,7 @@ func (s *Store) AddItem(ctx context.Context, key *idempotency.Key, id, item stri
 	return undocumented(addItemScript, code)
 }
 
-// RemoveItem removes pieces of an item from an open order. It removes the pieces that were added last.
+// RemoveItem removes pieces of an item from an open order. It starts with the newest price of the item.
 func (s *Store) RemoveItem(ctx context.Context, key *idempotency.Key, id, item string, quantity int64) error {
 	code, state, err := s.run(ctx, key, removeItemScript, id, nil, item, quantity)
 	if err != nil {

@@ -109,7 +109,7 @@ func TestScriptsRecordHistory(t *testing.T) {
 			first.Begin(ctx, id, firstAttempt, "")
 			second.Begin(ctx, id, firstAttempt, "")
 			second.Begin(ctx, id, firstAttempt, "") // a retry
-			first.Begin(ctx, id, firstAttempt, "")  // adds no second event
+			first.Begin(ctx, id, firstAttempt, "")  // adds no event, but the event S then belongs to this instance
 			second.Abort(ctx, id, firstAttempt, "stock 3 2 X", steps)
 			second.Close(ctx, id, firstAttempt)
 			second.Begin(ctx, id, secondAttempt, firstAttempt)

@@ -80,8 +80,9 @@ func listed(id string, r redis.Reply) (Listed, error) {
 // user finds them only if the query is also restricted to undecided orders. A page may be shorter than its limit even
 // if more orders follow, because List examines a limited number of orders.
 //
-// For undecided orders, List reads the set of each shard while all sets are small. During a long outage, a set may
-// become large, and it is not sorted by ID. Then List searches all orders, as it does for every other state.
+// If the query selects only undecided orders, List reads the whole set "undecided" of each shard, because the set is
+// not sorted by ID. If a set is too large for this, as in a long outage, List searches all orders instead, as it does
+// for every other state.
 func (s *Store) List(ctx context.Context, q Query, page list.Page) (api.List[Listed], error) {
 	if q.onlyUndecided() {
 		parts, err := s.listUndecided(ctx, q, page)

@@ -76,7 +76,8 @@ func TestConnectedProcesses(t *testing.T) {
 	}
 }
 
-// Unreadable entries become due again later, like all taken entries, so they do not block other entries.
+// Unreadable entries of the set "unconfirmed" become due again later, like all taken entries, so they do not block
+// other entries.
 func TestUnreadableEntriesDoNotBlockTheOthers(t *testing.T) {
 	s, client := openStore(t)
 	unreadable := []string{

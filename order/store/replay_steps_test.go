@@ -97,8 +97,8 @@ var orderCodes = map[Code]model.Code{
 	CodePaid: model.Paid, CodeRefunding: model.Refunding, CodeCancelled: model.Cancelled,
 }
 
-// orderCode returns the code of the model for a result. If the order is OPEN, the code is CLOSED for its last attempt,
-// and OPEN for any other attempt.
+// orderCode returns the code of the model for a result. A script's code CLOSED stays CLOSED in two cases: the
+// script is "close", or the step is about the last attempt of the order. Otherwise, it becomes OPEN.
 func orderCode(step model.Step, got Result) model.Code {
 	switch {
 	case step.Script == model.Claim && got.Code == CodeNotFound:
@@ -284,8 +284,8 @@ func record(code *redis.StringCmd, ttl *redis.DurationCmd) model.Record {
 	return model.Record{Code: participantCodes[api.Code(n)], HasTTL: ttl.Val() > 0}
 }
 
-// complete copies DeadlinePassed from the model if no record is stored, because no other stored data shows whether the
-// deadline has passed.
+// complete copies DeadlinePassed from the model if no record is stored. The model sets DeadlinePassed only if it has no
+// record either, and the server stores nothing that shows whether the deadline has passed.
 func complete(got *model.Record, want model.Record) {
 	if got.Code == model.Nothing {
 		got.DeadlinePassed = want.DeadlinePassed

@@ -216,7 +216,8 @@ func edited(err error) (model.Code, error) {
 	return "", err
 }
 
-// batchInit runs the script "batch_init" directly, because Store.BatchInit would first read the undecided orders.
+// batchInit runs the script "batch_init" directly, because Store.BatchInit would reject an undecided order before it
+// calls the script.
 func (r *replay) batchInit() (model.Code, error) {
 	shard := r.store.Shards()[0]
 	marker := shard.Key(cluster.OverwritingKey)
@@ -254,7 +255,8 @@ func (r *replay) simulate(step model.Step) error {
 	return fmt.Errorf("the replay has no step %s", step)
 }
 
-// expire deletes a record if it has expired in the model. The previous step has checked that the record has a TTL.
+// expire deletes a record if it has expired in the model. An earlier comparison with the model has checked that the
+// record, if it exists, has a TTL.
 func (r *replay) expire(shard int, key string, expired bool) error {
 	if !expired {
 		return nil

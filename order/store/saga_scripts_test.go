@@ -161,7 +161,8 @@ func runRows(t *testing.T, rows []row) {
 	}
 }
 
-// equal reports whether the result of a script equals that of a row. The times in a row are seconds from now.
+// equal reports whether the result of a script equals that of a row. The times in a row are seconds from now; if a time
+// is 0, equal does not compare it.
 func equal(got, want Result, now time.Time) bool {
 	near := func(ms int64, seconds int64) bool {
 		if ms == 0 || seconds == 0 {

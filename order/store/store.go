@@ -65,7 +65,7 @@ func (s *Store) ShardOf(id string) *int {
 	return &shard.Index
 }
 
-// Incarnation returns the short form of this process's incarnation. Each order has this form in its field "by".
+// Incarnation returns the incarnation of this process in its short form, as in the field "by" of an order.
 func (s *Store) Incarnation() string { return s.by }
 
 // Skew returns how far the clock of the order's shard is ahead of the clock of this instance.
@@ -89,7 +89,8 @@ func (s *Store) Silent(id string) (silent time.Duration, replicated bool) {
 }
 
 // Unreadable reports whether an error means that an order cannot be read, although its shard replies: the key has the
-// wrong type, or a field has a wrong value.
+// wrong type, or a field has a wrong value. Other errors of a shard wrap api.Unavailable or api.Overloaded, so every
+// remaining error is about a field.
 func Unreadable(err error) bool {
 	return errors.Is(err, redis.ErrWrongType) ||
 		err != nil && !errors.Is(err, api.Unavailable) && !errors.Is(err, api.Overloaded)

@@ -11,8 +11,8 @@ import (
 	"checkout/common/shard"
 )
 
-// openUnreadable returns a store with one readable order, and with unreadable ones: one key has the wrong type, and the
-// fields "dl" and "t" of the other two are no numbers. All four orders are undecided.
+// openUnreadable returns a store with one readable order and three unreadable ones: one key has the wrong type, one
+// field "dl" is not a number, and one field "t" is not a number. All four orders are undecided.
 func openUnreadable(t *testing.T) (s *Store, readable string) {
 	t.Helper()
 	s, client := openStore(t)

@@ -7,8 +7,8 @@
 --     in progress, the token is the one of that payment.
 --   9 SETTLED: there is no such user, or the user's payment for the order was already made or refunded. Nothing is changed.
 --     The script "pay_order" returns the reason.
--- Safe to retry: a later call extends the duration. The field of the order is "?token:expiry". stop_payment deletes
--- this field.
+-- Safe to retry: a later call extends the duration.
+-- While the payment is in progress, its value is "?token:expiry".
 local exists, paid = redis.call('EXISTS', KEYS[1]) == 1, redis.call('HGET', KEYS[2], ARGV[1])
 local token, expiry = string.match(paid or '', '^%?([^:]+):(%d+)$')
 if not exists or paid and not token then

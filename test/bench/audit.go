@@ -50,9 +50,10 @@ func auditSystem(ctx context.Context, f *fixture, orders []order, timeout time.D
 	}
 }
 
-// auditOnce compares each response with the data. An order must have used credit and stock if its checkout returned
-// 2xx, and nothing if its checkout returned 4xx. After any other response, the state of the order decides: only a
-// paid order may have used credit and stock.
+// auditOnce compares each response with the data. What an order must have used depends on the response to its checkout:
+//   - 2xx: credit and stock
+//   - 4xx: nothing
+//   - any other response: credit and stock if the order is paid, otherwise nothing
 func auditOnce(ctx context.Context, f *fixture, orders []order) (a audit, err error) {
 	d, err := newDriver(ctx, f.d.addr, setupClients) // after an error, the driver of the fixture cannot be used
 	if err != nil {

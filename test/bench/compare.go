@@ -132,7 +132,7 @@ func (s *contestant) verdict() string {
 type comparison struct {
 	others []other
 	slice  time.Duration // time for each system in each round
-	settle time.Duration // maximum duration of the final check
+	settle time.Duration // timeout of the audit of each system
 
 	clients []int
 	systems []*contestant
@@ -172,7 +172,7 @@ func runComparison(ctx context.Context, o options, stdout, progress io.Writer) e
 	return c.violations()
 }
 
-// violations returns an error that names the systems with a failure, or nil.
+// violations returns an error that names the systems whose verdict is not addsUp, or nil if there are none.
 func (c *comparison) violations() error {
 	var names []string
 	for _, s := range c.systems {

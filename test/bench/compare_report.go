@@ -22,8 +22,8 @@ func (c *comparison) markdown(date time.Time) string {
 	fmt.Fprint(w, "\n## Checkouts in a closed loop\n\n"+
 		"Each client sends its next checkout when it has a response. The systems are measured in turn. Figures are medians\n"+
 		"of the rounds; brackets show the slowest and the fastest round. Ratios compare this project with the other\n"+
-		"system in the same round. CPU is the processor time of all processes of the system until they are idle again.\n"+
-		"Rates, latencies and CPU count only checkouts that got 2xx. -: unknown.\n\n")
+		"system in the same round. CPU is the processor time of all processes of the system until they are idle again,\n"+
+		"divided by the number of checkouts that got 2xx. Rates and latencies count only these checkouts. -: unknown.\n\n")
 	table(w, "system | clients | checkouts/s | p50 ms | p99 ms | CPU µs | checkouts/s of this project / of the system | "+
 		"CPU of the system / of this project | CPU µs by process | responses")
 	ours, notes := c.systems[0], &strings.Builder{}
@@ -38,7 +38,7 @@ func (c *comparison) markdown(date time.Time) string {
 					process)
 			}
 			if len(rounds) == 0 {
-				continue // an earlier round failed
+				continue // a round failed; a note below names the error
 			}
 			rates := each(rounds, (*phase).paidRate)
 			row := []any{s.name, clients,

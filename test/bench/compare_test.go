@@ -40,7 +40,8 @@ func TestComparison(t *testing.T) {
 				all.join(round)
 			}
 			if !(all.paidRate() > 0) || !all.allOK() || len(all.cpu) < 2 || s == honest && all.paidCost() <= 0 {
-				t.Errorf("%s, %d clients: %v/s, %v, processor time %v", s.name, clients, all.paidRate(), all.tally, all.cpu)
+				t.Errorf("%s, %d clients: got %v/s, %v, processor time %v; want more than 0/s, only 200, and processor times",
+					s.name, clients, all.paidRate(), all.tally, all.cpu)
 			}
 		}
 	}
@@ -152,7 +153,7 @@ func TestFieldsAcceptUsualNames(t *testing.T) {
 		err := f.UnmarshalJSON([]byte(body))
 		got, amountErr := f.amount("credit")
 		if err != nil || (amountErr != nil) != (want < 0) || want >= 0 && got != want {
-			t.Errorf("%s: got %d, errors %v, %v, want %d", body, got, err, amountErr, want)
+			t.Errorf("%s: got %d, errors %v, %v, want %d (-1: an error)", body, got, err, amountErr, want)
 		}
 	}
 	for body, want := range map[string]string{`{"paid":true}`: "true", `{"paid":"True"}`: "true", `{"paid":1}`: "true",

@@ -31,7 +31,7 @@ type usage map[string]cpu
 
 const generator = "generator"
 
-// processKinds are the kinds of server processes, as the report lists them.
+// processKinds are the kinds of server processes of this project, in the order of the columns of the report.
 var processKinds = []string{"nginx", "order", "stock", "payment", "redis-order", "redis-stock", "redis-payment"}
 
 // add adds another usage to u.

@@ -13,7 +13,7 @@ import (
 
 const (
 	dialTimeout     = 5 * time.Second
-	responseTimeout = 20 * time.Second // longer than the gateway's timeout of 15 s
+	responseTimeout = 20 * time.Second // longer than the gateway waits for an instance (15 s)
 	checkEvery      = 200 * time.Millisecond
 	bufferSize      = 4 << 10 // bytes; grows with the response
 	maxEvents       = 256
@@ -91,7 +91,7 @@ func (d *driver) dial(ctx context.Context, i int) error {
 	if err := syscall.SetNonblock(c.fd, true); err != nil {
 		return fmt.Errorf("set connection non-blocking: %w", err)
 	}
-	event := syscall.EpollEvent{Events: syscall.EPOLLIN, Fd: int32(i)} // epollWait returns Fd unchanged
+	event := syscall.EpollEvent{Events: syscall.EPOLLIN, Fd: int32(i)} // epollWait returns Fd: the client, not the socket
 	if err := syscall.EpollCtl(d.epoll, syscall.EPOLL_CTL_ADD, c.fd, &event); err != nil {
 		return fmt.Errorf("add connection to epoll: %w", err)
 	}
@@ -261,8 +261,8 @@ func (d *driver) expire(ctx context.Context, w work, now time.Time) error {
 	return nil
 }
 
-// sysEpollPwait2 is the system call number of epoll_pwait2(2) on all architectures except alpha. The call needs Linux
-// 5.11.
+// sysEpollPwait2 is the system call number of epoll_pwait2(2) on amd64, arm64 and most other architectures. The call
+// needs Linux 5.11.
 const sysEpollPwait2 = 441
 
 // epollWait differs from syscall.EpollWait in two ways: the timeout is not limited to whole milliseconds, and the call

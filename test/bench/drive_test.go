@@ -269,6 +269,7 @@ func TestOpenLoopCountsTheWaitOfDueRequests(t *testing.T) {
 		}
 	}
 	if due := int(stall / interval); waited < due*8/10 || len(w.latencies) != total {
-		t.Errorf("%d of %d latencies include the stall, want %d", waited, len(w.latencies), due)
+		t.Errorf("%d of %d latencies include the stall, want at least %d of %d",
+			waited, len(w.latencies), due*8/10, total)
 	}
 }

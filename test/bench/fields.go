@@ -41,7 +41,7 @@ func (f fields) first(names ...string) string {
 func (f fields) amount(names ...string) (int64, error) {
 	value, err := strconv.ParseFloat(f.first(names...), 64)
 	if err != nil || value != float64(int64(value)) {
-		return 0, fmt.Errorf("no whole number %s in the response %v", strings.Join(names, " or "), f)
+		return 0, fmt.Errorf("no whole number in the field %s of the response %v", strings.Join(names, " or "), f)
 	}
 	return int64(value), nil
 }
@@ -50,7 +50,7 @@ func (f fields) amount(names ...string) (int64, error) {
 func (f fields) paid() (bool, error) {
 	value, err := strconv.ParseBool(strings.ToLower(f.first("paid", "ispaid")))
 	if err != nil {
-		return false, fmt.Errorf("no true or false value paid in the response %v", f)
+		return false, fmt.Errorf("no true or false in the field paid of the response %v", f)
 	}
 	return value, nil
 }

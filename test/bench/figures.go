@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// figures are the results by name. A comparison uses only the ratios, because absolute figures vary between hosts and
-// runs. A lower ratio is better.
+// figures are the results by name. The method check compares only the ratios, because absolute figures vary between
+// hosts and runs. A lower ratio is better.
 type figures struct {
 	Ratios   map[string]float64 `json:"ratios"`
 	Absolute map[string]float64 `json:"absolute"`

@@ -72,8 +72,8 @@ type created struct {
 func (f *fixture) close() error { return f.d.close() }
 
 // prepare sends a POST request for each object, and passes each response to the callback, if there is one. It returns
-// the objects whose request succeeded. Unless the fixture is tolerant, a failure is an error. A failed request may have
-// had an effect, so prepare does not repeat it.
+// the objects whose request succeeded. It returns an error if a request failed, but in a tolerant fixture only if all
+// requests failed. A failed request may have had an effect, so prepare does not repeat it.
 func prepare[T any](ctx context.Context, f *fixture, objects []T, path func(T) string,
 	store func(*T, created)) ([]T, error) {
 	c := &calls{host: f.d.addr, n: len(objects), tolerant: f.tolerant}

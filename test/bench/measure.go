@@ -11,7 +11,7 @@ import (
 type phase struct {
 	*tally
 	elapsed time.Duration // until the last response
-	cpu     usage         // until all checkouts are confirmed
+	cpu     usage         // of the servers until all checkouts are confirmed; of the generator until the last response
 	exited  []string      // server processes that exited meanwhile; if any, cpu contains only the generator
 	share   cpuShare      // until the last response
 }
@@ -40,7 +40,7 @@ func (p *phase) join(slice *phase) {
 // rate returns the number of requests per second.
 func (p *phase) rate() float64 { return float64(p.count()) / p.elapsed.Seconds() }
 
-// p.each(used) is a processor time divided by the number of requests, in µs.
+// p.each(used) is the processor time used, divided by the number of requests, in µs.
 func (p *phase) each(used time.Duration) float64 {
 	return float64(used) / float64(time.Microsecond) / float64(p.count())
 }
@@ -102,7 +102,7 @@ type bench struct {
 	shards int // of each service
 }
 
-// newBench starts a system, or uses the running system of -gateway. Then it creates users and items.
+// newBench starts a system, or uses the running system at o.gateway. Then it creates users and items.
 func newBench(ctx context.Context, o options, p plan, shards int, log *log.Logger) (*bench, error) {
 	b := &bench{plan: p, log: log, shards: shards}
 	var err error
@@ -192,9 +192,9 @@ func (b *bench) timed(ctx context.Context, d *driver, k kind, duration time.Dura
 	return into, err
 }
 
-// slice runs one slice of work. The elapsed time ends with the last response. The measurement of the processor time
-// ends when all checkouts are confirmed, because confirmations are part of the cost of checkouts. slice returns the
-// number of undecided and unconfirmed checkouts after the last response.
+// slice runs one slice of work. The elapsed time ends with the last response. The processor time of the servers counts
+// until all checkouts are confirmed, because confirmations are part of the cost of checkouts. slice returns the number
+// of undecided and unconfirmed checkouts after the last response.
 func (b *bench) slice(ctx context.Context, d *driver, into *phase, w work) (backlog int64, err error) {
 	before, err := b.read()
 	if err != nil {

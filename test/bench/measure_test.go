@@ -14,7 +14,8 @@ import (
 	"time"
 )
 
-// measureStub measures a stub and returns the report. It also checks that the file report.md contains the same report.
+// measureStub measures a stub and returns the report, and the error of report.finish. It also checks that the file
+// report.md contains the same report.
 func measureStub(t *testing.T, s *stub, change func(*plan)) (text string, err error) {
 	t.Helper()
 	o := options{slices: 1, gateway: "http://" + startStub(t, s), out: t.TempDir()}
@@ -42,7 +43,7 @@ func TestCorrectSystemAddsUp(t *testing.T) {
 	t.Parallel()
 	text, err := measureStub(t, &stub{}, func(p *plan) { p.closed, p.slices = []load{{1, 50}, {8, 60}}, 2 })
 	if err != nil {
-		t.Errorf("got %v\n%s", err, text)
+		t.Errorf("got error %v, want none\n%s", err, text)
 	}
 	// The warm-up has one checkout for ten measured checkouts, and at least one checkout per client.
 	for _, want := range []string{
@@ -160,12 +161,12 @@ func TestCheckComparesWithKeptFigures(t *testing.T) {
 	}
 	var out strings.Builder
 	if err := now.check(file, &out); err != nil || !strings.Contains(out.String(), "no earlier figure") {
-		t.Errorf("got %v\n%s", err, &out)
+		t.Errorf("got error %v, want none, and a ratio without an earlier figure\n%s", err, &out)
 	}
 	now.Ratios["worse"] = 4.61
 	out.Reset()
 	if err := now.check(file, &out); err == nil || !strings.Contains(err.Error(), "15 %: worse") ||
 		!strings.Contains(out.String(), "WORSE by 15 %") {
-		t.Errorf("got %v\n%s", err, &out)
+		t.Errorf("got error %v, want only the ratio \"worse\" to be worse by 15 %%\n%s", err, &out)
 	}
 }

@@ -79,10 +79,10 @@ func TestProcessTimesMatchGetrusage(t *testing.T) {
 	after := read()
 	// readProcessTimes truncates four values to whole ticks: the user and system time of this process and of its children.
 	if low, high := before.servers(), after.servers()+4*tick; used < low || used > high {
-		t.Errorf("getrusage reports %v, want a value between the two values of readProcessTimes, %v and %v", used, low, high)
+		t.Errorf("getrusage reports %v, want %v to %v, as readProcessTimes reports", used, low, high)
 	}
 	if len(before) != 3 || before[0].cpu.total() < 5*tick || before[1].found || before[2].cpu == (cpu{}) {
-		t.Errorf("got %+v, want order with at least %v, no process, and the generator with more than 0", before, 5*tick)
+		t.Errorf("got %+v, want order-1 with at least %v, exited not found, and generator with more than 0", before, 5*tick)
 	}
 }
 
@@ -110,7 +110,7 @@ func TestTimeIsUnknownIfAProcessExits(t *testing.T) {
 		p.join(&phase{tally: newTally(), cpu: usage{"nginx": {user: 70}, generator: {user: 1}}})
 		p.join(&phase{tally: newTally(), cpu: u, exited: exited})
 		if got := p.cpu.servers().total(); (got == 0) != (test.exited != "") || p.cpu[generator].user != 5 {
-			t.Errorf("%s: joined: got %v, want an unknown time after an exit", name, p.cpu)
+			t.Errorf("%s: joined: got %v, want generator 5, and no nginx after an exit", name, p.cpu)
 		}
 	}
 }

@@ -56,7 +56,8 @@ const (
 	chunked = -2
 )
 
-// parseHead parses the status line and the header lines, each with its CRLF. It returns the length of the body.
+// parseHead parses the status line and the header lines, each with its CRLF. It returns the length of the body, or
+// chunked.
 func parseHead(head []byte) (r response, length int, err error) {
 	line, rest, _ := bytes.Cut(head, []byte("\r\n"))
 	if r.status, err = parseStatus(line); err != nil {

@@ -14,7 +14,7 @@ import (
 	"checkout/common/api"
 )
 
-// stub implements the public API in one process. The fields after requests make it deviate from the real system.
+// stub implements the public API in one process. The second group of fields makes it deviate from the real system.
 type stub struct {
 	mu        sync.Mutex
 	users     map[string]int64
@@ -30,9 +30,9 @@ type stub struct {
 	deny       bool // one paid order is reported as unpaid
 	free       bool // one checkout charges nothing
 	foreign    bool // spell the names in the responses in another way, and have no quantity in addItem
-	flaky      bool // every 5th request that creates or adds something returns 503 and does nothing
+	flaky      bool // every 5th request, unless it is a GET or a checkout, returns 503 and does nothing
 	vague      bool // the response of an order lacks "paid"
-	hiccup     bool // the first request for an order returns 503
+	hiccup     bool // the first GET /orders/find returns 503
 	fullAfter  int  // no more than this number of orders can be created; 0: no limit
 	breakEvery int  // every n-th checkout completes and then breaks its connection; 0: no checkout does
 }

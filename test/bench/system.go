@@ -19,12 +19,12 @@ import (
 
 // system is the system that bench measures.
 type system struct {
-	gateway   string       // host:port
-	stack     *stack.Stack // nil with -gateway
-	processes []stack.Process
+	gateway   string          // host:port
+	stack     *stack.Stack    // nil if bench has not started the system
+	processes []stack.Process // empty: unknown
 }
 
-// readyTimeout limits the start, which includes building the services.
+// readyTimeout limits the wait after stack.Start, which builds the services and starts the processes.
 const readyTimeout = 2 * time.Minute
 
 // startSystem starts a system, with appendfsync always, and waits until it is ready.
@@ -77,9 +77,11 @@ const (
 	settlePoll    = 20 * time.Millisecond
 )
 
-// settle waits until no checkout is undecided or unconfirmed. It returns the number of such checkouts at the start of
-// the wait. Afterwards, the processor time of the servers includes all work of the checkouts. With -gateway, settle
-// only waits until the processes are idle. If the processes are unknown, it does not wait.
+// settle waits, so that afterwards the processor time of the servers includes all work of the checkouts:
+//   - If bench has started the system, settle waits until no checkout is undecided or unconfirmed. It returns the
+//     number of such checkouts at the start of the wait.
+//   - In another system, settle waits until the processes are idle, and returns 0. If the processes are unknown, it
+//     does not wait.
 func (s *system) settle(ctx context.Context) (backlog int64, err error) {
 	if s.stack == nil {
 		return 0, s.waitIdle(ctx)

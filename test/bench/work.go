@@ -26,7 +26,7 @@ type calls struct {
 	host    string
 	n       int
 	request func(i int) (method, path string)
-	handle  func(i int, body []byte) error // called with each response; may be nil
+	handle  func(i int, body []byte) error // called with the body of each 2xx response; may be nil
 
 	tolerant bool // continue after a failure
 
@@ -67,7 +67,8 @@ func (c *calls) done(i int, r result) {
 	}
 }
 
-// callAll sends n requests and passes each response to the callback, if there is one. It stops at the first failure.
+// callAll sends n requests and passes the body of each 2xx response to handle, unless handle is nil. After the first
+// failure, it sends no further request.
 func callAll(ctx context.Context, d *driver, n int, request func(i int) (method, path string),
 	handle func(i int, body []byte) error) error {
 	c := &calls{host: d.addr, n: n, request: request, handle: handle}
@@ -158,7 +159,7 @@ const noResponse = 0
 
 // tally counts results by status.
 type tally struct {
-	latencies []time.Duration // of all requests that got 2xx: an error may be much faster than the work
+	latencies []time.Duration // of the requests that got 2xx; errors may be much faster
 	statuses  map[int]int
 	samples   map[int]string // by status, except 200: the first body or error
 }

@@ -66,8 +66,8 @@ func TestAccessSettings(t *testing.T) {
 	}
 }
 
-// missing compares two trees of values, and returns the names that only the first tree has. The value of a name is
-// nil or, if the second tree lacks only a part below the name, a map of the missing names there.
+// missing returns the names in current that old lacks, as a tree of values. In the tree, each of these names has the
+// value nil.
 func missing(current, old map[string]any) map[string]any {
 	values := map[string]any{}
 	for name, value := range current {

@@ -20,8 +20,8 @@ func exitStatus(err error) int {
 func TestBackupThatCannotStartGateway(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		method      string // of the requests about the gateway that fail
-		first, last int    // the numbers of these requests; GET 1 is before the stop, and PATCH 1 is the stop
+		method      string // of the failing requests about the gateway
+		first, last int    // the failing requests with this method; GET 1 is before the stop, and PATCH 1 is the stop
 		status      int
 		gateways    int
 		annotation  string
@@ -75,8 +75,9 @@ func TestBackupAfterKilledRun(t *testing.T) {
 	}
 }
 
-// TestBackupPods checks that a backup does nothing while another backup runs, or after a failed pod of its Job. The
-// backup runs if the other pod is terminating, as on a lost node, or if the earlier pod was killed.
+// TestBackupPods checks that a backup does nothing:
+//   - while the pod of another backup runs, unless that pod is terminating, as on a lost node
+//   - after an earlier pod of its Job has failed, unless that pod was killed
 func TestBackupPods(t *testing.T) {
 	t.Parallel()
 	const (

@@ -92,7 +92,8 @@ func TestVersionMovesWithTheRelease(t *testing.T) {
 		t.Fatal(err, released)
 	}
 	if v := chart.Metadata; v.Version != v.AppVersion || (v.Version == string(released[1])) == unreleased {
-		t.Errorf("got chart version %s for the app %s; the newest release is %s, with unreleased changes: %v",
+		t.Errorf("got chart version %s for the app %s; the newest release is %s, with unreleased changes: %v; "+
+			"want the same version for both, equal to the newest release only without unreleased changes",
 			v.Version, v.AppVersion, released[1], unreleased)
 	}
 }

@@ -60,7 +60,7 @@ func (s *system) checkAddresses(t *testing.T) {
 		}
 		template, isRedis := templates[host], strings.Contains(component, "-redis")
 		if isRedis {
-			template = templates[component] // with three nodes, the host name is the name of a pod
+			template = templates[component] // the StatefulSet; the host name is the name of its pod
 			template.Labels = maps.Clone(template.Labels)
 			template.Labels[podIndex] = strconv.Itoa(index) // Kubernetes adds this label
 		}
@@ -143,7 +143,7 @@ func checkRestricted(t *testing.T, name string, pod core.PodSpec) {
 			*s.RunAsUser > 0,
 		"seccomp": s != nil && s.SeccompProfile != nil &&
 			s.SeccompProfile.Type == core.SeccompProfileTypeRuntimeDefault,
-		"no token": pod.AutomountServiceAccountToken != nil &&
+		"a token only if the pod creates a Secret": pod.AutomountServiceAccountToken != nil &&
 			*pod.AutomountServiceAccountToken == (name == passwordJob || name == "keeper-token"),
 		"no Service variables": pod.EnableServiceLinks != nil && !*pod.EnableServiceLinks,
 		"no host namespaces":   !pod.HostNetwork && !pod.HostPID && !pod.HostIPC,

@@ -31,7 +31,7 @@ func TestKeptVolumes(t *testing.T) {
 		objects map[string]string
 		want    string // part of the error; empty: no error
 	}{
-		{"{shards: 2}", kept, ""}, // the default values request 10Gi of the default class
+		{"{shards: 2}", kept, ""}, // a larger volume of another class is accepted
 		{"{shards: 2, redis: {storage: {size: 20Gi, class: fast}}}", kept, ""},
 		{"{shards: 2, redis: {storage: {size: 21Gi}}}", kept, "data-stock-redis-1 of an earlier installation requests 20Gi"},
 		{"{shards: 2, redis: {storage: {class: slow}}}", kept, "set redis.storage.class to fast"},
@@ -45,7 +45,7 @@ func TestKeptVolumes(t *testing.T) {
 	} {
 		err := upgrade(t, c.values, c.objects)
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
-			t.Errorf("render with %s: got error %v, want %q in it", c.values, err, c.want)
+			t.Errorf("render with %s: got error %v, want %q in it (empty: no error)", c.values, err, c.want)
 		}
 	}
 }

@@ -11,18 +11,17 @@ import (
 	"sync"
 )
 
-// fakeAPI is an API server and an order instance for the backup script. A test sets the fields after events to change
-// the replies to the script, or the variables of the script.
+// fakeAPI is an API server and an order instance for the backup script.
 type fakeAPI struct {
 	sync.Mutex
 	replicas, generation int
-	annotation           string                       // the number of gateways that an interrupted run has stored
+	annotation           string                       // the number of gateways that a run has stored; empty: none
 	snapshots            map[string]map[string]string // labels by name
 	events               []string                     // changes, in order
 	metrics              func() string                // returns the metrics of the order instance
 	status               func(gateways int) string    // returns the status of each snapshot
 	afterCreate          func()                       // runs after the creation of each snapshot
-	environ              []string                     // further variables of the script
+	environ              []string                     // variables of the script that get the URL of the metrics
 	pods                 map[string]string            // the response to each selector of pods
 	refuse               func(method string) bool     // reports whether a request about the gateway gets 403
 }
@@ -155,7 +154,7 @@ func (f *fakeAPI) gateway() any {
 	if f.annotation != "" {
 		annotations["backup-replicas"] = f.annotation
 	}
-	type object struct { // in the order of the fields of a Deployment
+	type object struct { // as in a Deployment, spec.replicas must come first: the script reads the first field "replicas"
 		Metadata any `json:"metadata"`
 		Spec     any `json:"spec"`
 		Status   any `json:"status"`

@@ -47,7 +47,7 @@ func TestFormats(t *testing.T) {
 	} {
 		for _, value := range c.accepted {
 			if _, err := render(root, parse(t, fmt.Sprintf(values, value))); err != nil {
-				t.Errorf("render with "+values+": %v", value, err)
+				t.Errorf("render with "+values+": got the error %v, want none", value, err)
 			}
 		}
 		for _, value := range c.refused {

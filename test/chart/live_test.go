@@ -126,7 +126,7 @@ func TestChangesOfLiveDataAreRefused(t *testing.T) {
 			"services/gateway":         strings.Replace(live["services/gateway"], "name: checkout", "name: other", 1),
 			"statefulsets/stock-redis": strings.Replace(redisSet, "replicas: 1", "replicas: 3", 1),
 		}, "already contains the release other of this chart"},
-		// Helm itself rejects a Service that belongs to no release.
+		// Helm itself rejects a Service that belongs to no release, so the chart need not.
 		{"{}", with("services/gateway", "{apiVersion: v1, kind: Service, metadata: {name: gateway}}"), ""},
 		{"{}", with("statefulsets/order", instanceSet), ""}, // instances of an older chart
 		{"{}", with("deployments/order-1", strings.Replace(instanceSet, "value: checkout", "value: shop", 1)),
@@ -147,7 +147,7 @@ func TestChangesOfLiveDataAreRefused(t *testing.T) {
 	} {
 		err := upgrade(t, c.values, c.objects)
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
-			t.Errorf("upgrade with %s: got error %v, want %q in it", c.values, err, c.want)
+			t.Errorf("upgrade with %s: got error %v, want %q in it (empty: no error)", c.values, err, c.want)
 		}
 	}
 }

@@ -124,7 +124,7 @@ func TestShardsAreNeverRemoved(t *testing.T) {
 	for _, c := range []struct {
 		objects map[string]string
 		values  string
-		refused string
+		refused string // part of the error; empty: no error
 	}{
 		{nil, "{shards: 1", ""},
 		{set, "{shards: 3", ""},
@@ -139,7 +139,8 @@ func TestShardsAreNeverRemoved(t *testing.T) {
 	} {
 		err := upgrade(t, c.values+same, c.objects)
 		if (err == nil) != (c.refused == "") || err != nil && !strings.Contains(err.Error(), c.refused) {
-			t.Errorf("%s in a cluster with %v: got the error %v, want %q", c.values, c.objects, err, c.refused)
+			t.Errorf("%s in a cluster with %v: got the error %v, want %q in it (empty: no error)",
+				c.values, c.objects, err, c.refused)
 		}
 	}
 }

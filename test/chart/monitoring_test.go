@@ -70,8 +70,8 @@ func TestDashboard(t *testing.T) {
 	got := of[*core.ConfigMap](s, "ConfigMap")["checkout-dashboard"]
 	if strings.TrimSpace(got.Data["checkout.json"]) != strings.TrimSpace(string(want)) ||
 		got.Labels["grafana_dashboard"] != "1" || got.Labels["team"] != "a" || got.Annotations["grafana_folder"] != "shop" {
-		t.Errorf("dashboard: labels %v, annotations %v, %d bytes", got.Labels,
-			got.Annotations, len(got.Data["checkout.json"]))
+		t.Errorf("dashboard: got labels %v, annotations %v, %d bytes; want the given ones and files/dashboard.json",
+			got.Labels, got.Annotations, len(got.Data["checkout.json"]))
 	}
 	if load(t, nil).objects["ConfigMap"]["checkout-dashboard"] != nil {
 		t.Error("the dashboard exists by default, want none")

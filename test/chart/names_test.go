@@ -91,7 +91,7 @@ func TestNamespaceIsNotRendered(t *testing.T) {
 }
 
 // TestNamesAgree checks that the chart with each values file, the plain manifests and deploy.sh name the images that CI
-// publishes. TestComposeNames and TestPublishedChart check the names in Docker Compose and in the published chart.
+// publishes. TestComposeNames and TestPublishedChart check the names in docker-compose.yml and in the published chart.
 func TestNamesAgree(t *testing.T) {
 	version := appVersion(t)
 	ci, err := publishes(t, "v"+version)
@@ -188,7 +188,7 @@ func TestDemoPullsWhatComposeBuilds(t *testing.T) {
 		service := service.(map[string]any)
 		change, _ := changes[name].(map[string]any)
 		if _, built := service["build"]; built != (change != nil) {
-			t.Errorf("%s: built by docker-compose.yml: %t, compose/demo.yml has %v", name, built, change)
+			t.Errorf("%s: docker-compose.yml builds it: %t, but compose/demo.yml changes %v", name, built, change)
 		}
 		if image, ok := change["image"].(string); ok {
 			prefixes += len(required.FindAllString(image, -1))
@@ -206,8 +206,8 @@ func TestDemoPullsWhatComposeBuilds(t *testing.T) {
 		t.Fatal(err)
 	}
 	if resets := strings.Count(string(text), "build: !reset null"); resets != len(changes) || prefixes != 1 {
-		t.Errorf("compose/demo.yml resets %d builds of %d, and requires IMAGE_PREFIX %d times, want once", resets,
-			len(changes), prefixes)
+		t.Errorf("compose/demo.yml: got %d resets of builds and %d requirements of IMAGE_PREFIX, want %d and 1", resets,
+			prefixes, len(changes))
 	}
 }
 

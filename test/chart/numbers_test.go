@@ -18,7 +18,8 @@ type schema struct {
 	Defs       map[string]*schema `json:"$defs"`
 }
 
-// largest sets each integer in the values to its maximum, except the numbers of instances and shards.
+// largest sets each integer in the values to its maximum, except the numbers of instances and shards, and the integers
+// in pod.
 func (s *schema) largest(defs map[string]*schema, values map[string]any) {
 	for name, property := range s.Properties {
 		if property.Ref != "" {
@@ -71,7 +72,7 @@ func TestLargestNumbers(t *testing.T) {
 		parseSystem(t, rendered)
 		for name, text := range rendered {
 			if number := regexp.MustCompile(`[0-9]e[+][0-9]+.*`).FindString(text); number != "" {
-				t.Errorf("%s contains the number %s", name, number)
+				t.Errorf("%s contains the number %s, want no exponent", name, number)
 			}
 		}
 	}

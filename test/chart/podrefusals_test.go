@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// podRefusals contains pairs of lines, like refusals, for settings that Kubernetes would refuse after Helm has created
-// other objects.
+// podRefusals has the format of the constant refusals. Its settings are those that Kubernetes would refuse only after
+// Helm has created other objects.
 const podRefusals = `
 # pods
 machine: {pod: {volumes: [{name: a, emptyDir: {}}, {name: a, emptyDir: {}}]}}

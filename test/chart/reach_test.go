@@ -29,7 +29,7 @@ var allowedPorts = map[[2]string][]int{
 // shard may reach only the keepers.
 func (s *system) allowed(from, to string) []int {
 	templates, _ := s.pods()
-	if shard := templates[to]; len(shard.Spec.InitContainers) > 0 {
+	if shard := templates[to]; len(shard.Spec.InitContainers) > 0 { // only a replicated shard has an init container
 		service, _, _ := strings.Cut(to, "-")
 		return map[string][]int{to: {6379, 7000}, service: {6379}, to + "-init": {7000}}[from]
 	}
@@ -47,7 +47,8 @@ func (s *system) checkReach(t *testing.T) {
 	}
 }
 
-// violations compares the network policies with system.allowed, for every source, destination and port.
+// violations compares the network policies with system.allowed, for every source, destination and port. It accepts that
+// a component may reach more ports of itself.
 func (s *system) violations() (violations []string) {
 	templates, _ := s.pods()
 	labels := map[string]map[string]string{outside: nil}

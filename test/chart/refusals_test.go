@@ -200,9 +200,9 @@ entrance: {tlsSecret: [a]}
     tlsSecret
 `
 
-// TestRefusalsSayWhatToDo checks that the chart refuses contradictory values, values that the chosen mode would ignore,
-// and malformed values. The error must contain the indented text in the constants: the problem or the remedy or, for a
-// malformed value, its path.
+// TestRefusalsSayWhatToDo checks that the chart refuses contradictory values, values that would have no effect, and
+// malformed values. The error must contain the indented text in the constants refusals and podRefusals: the problem or
+// the remedy or, for a malformed value, a part of its path.
 func TestRefusalsSayWhatToDo(t *testing.T) {
 	lines := strings.Split(strings.TrimSpace(strings.TrimSpace(refusals)+podRefusals), "\n")
 	for i, values := range lines {

@@ -107,7 +107,7 @@ func (m manifests) kustomization() (path string, text []byte) {
 	return filepath.Join(filepath.Dir(m.dir), "kustomization.yaml"), []byte(head + strings.Join(list, "\n") + "\n")
 }
 
-// tidy removes blank lines and duplicate separators.
+// tidy removes blank lines, spaces at the ends of lines, and separators that do not follow text.
 func tidy(text string) string {
 	var lines []string
 	for line := range strings.Lines(text) {
@@ -119,7 +119,7 @@ func tidy(text string) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// write updates every plain manifest.
+// write writes the plain manifests and their kustomization files.
 func write(root string) error {
 	for _, m := range plainManifests {
 		texts, err := m.render(root)

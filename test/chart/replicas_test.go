@@ -15,8 +15,8 @@ import (
 
 const replicated = "{shards: 2, redis: {replicas: 3}}"
 
-// TestReplicatedShards checks the pods of replicated shards: the keeper stops before its Redis, the promise is on the
-// volume of the data, and each node starts without a primary.
+// TestReplicatedShards checks the pods of replicated shards. Redis is a sidecar, so it stops after the keeper. The
+// keeper's state file is on the volume of the data. Each node starts frozen.
 func TestReplicatedShards(t *testing.T) {
 	s := load(t, parse(t, replicated))
 	s.check(t)
@@ -29,12 +29,12 @@ func TestReplicatedShards(t *testing.T) {
 		redis, keeper := pod.InitContainers[0], pod.Containers[0]
 		if *set.Spec.Replicas != 3 || redis.Name != "redis" || keeper.Name != "keeper" ||
 			redis.RestartPolicy == nil || *redis.RestartPolicy != core.ContainerRestartPolicyAlways {
-			t.Errorf("%s: got %d pods with %s as sidecar of %s, want 3 with redis as sidecar of keeper",
+			t.Errorf("%s: got %d pods with init container %s and container %s, want 3 with redis (restarts: Always) and keeper",
 				name, *set.Spec.Replicas, redis.Name, keeper.Name)
 		}
 		if n := len(redis.Args); !slices.Equal(redis.Args[n-2:], []string{"--replicaof", "127.0.0.1 1"}) ||
 			!slices.Contains(redis.Args, "--masterauth") {
-			t.Errorf("%s: Redis has the arguments %v, want it to follow no node", name, redis.Args)
+			t.Errorf("%s: Redis has the arguments %v, want --masterauth, and last --replicaof 127.0.0.1 1", name, redis.Args)
 		}
 		shard := strings.Replace(name, "-redis", "", 1)
 		service, _, _ := strings.Cut(shard, "-")
@@ -57,12 +57,13 @@ func TestReplicatedShards(t *testing.T) {
 		}
 		if live, ready := keeper.LivenessProbe.HTTPGet, keeper.ReadinessProbe.HTTPGet; live.Path != "/healthz" ||
 			ready.Path != "/readyz" || ready.Port.String() != keeper.Ports[0].Name {
-			t.Errorf("%s: got the probes %v and %v of the keeper", name, live, ready)
+			t.Errorf("%s: got the probes %v and %v of the keeper, want /healthz, and /readyz on its first port",
+				name, live, ready)
 		}
 		headless := of[*core.Service](s, "Service")[set.Spec.ServiceName]
 		if headless == nil || headless.Spec.ClusterIP != "None" || !headless.Spec.PublishNotReadyAddresses ||
 			!maps.Equal(headless.Spec.Selector, set.Spec.Selector.MatchLabels) {
-			t.Errorf("%s: got the headless Service %+v", name, headless)
+			t.Errorf("%s: got the headless Service %+v, want one for all pods, also those that are not ready", name, headless)
 		}
 	}
 }
@@ -81,7 +82,7 @@ func TestBootstrap(t *testing.T) {
 		env := environment(template)
 		if c := template.Spec.Containers[0]; env["NODE"] != "0" || !slices.Equal(c.Args, []string{"init", "--if-needed"}) ||
 			env["SHARD"] != strings.Replace(name, "-redis", "", 1) {
-			t.Errorf("%s: the Job runs keeper %v with %v, want init for node 0", name, c.Args, env)
+			t.Errorf("%s: the Job runs keeper %v with %v, want init --if-needed for node 0 of the shard", name, c.Args, env)
 		}
 	}
 	grown := of[*batch.Job](load(t, parse(t, strings.Replace(replicated, "2", "3", 1))), "Job")
@@ -103,7 +104,8 @@ func TestKeeperToken(t *testing.T) {
 		_, generated := templates["keeper-token"]
 		if got := environment(templates["order-redis-0-init"])["KEEPER_TOKEN"]; got != want ||
 			generated != strings.HasSuffix(want, "keeper-token") {
-			t.Errorf("%s: KEEPER_TOKEN is the %s, generated %v; want the %s", values, got, generated, want)
+			t.Errorf("%s: KEEPER_TOKEN is the %s, a Job generates it: %v; want the %s, and a Job only for keeper-token",
+				values, got, generated, want)
 		}
 	}
 	if templates, _ := load(t, nil).pods(); len(templates["keeper-token"].Spec.Containers) > 0 {
@@ -112,7 +114,7 @@ func TestKeeperToken(t *testing.T) {
 }
 
 // TestReplicasOfLiveShards checks that, with existing data, the chart refuses a different number of nodes per shard and
-// a smaller number of shards.
+// a smaller number of shards. With replicated shards, it must also refuse another server program or volume size.
 func TestReplicasOfLiveShards(t *testing.T) {
 	claims := func(names ...string) map[string]string {
 		objects := map[string]string{}
@@ -151,7 +153,8 @@ func TestReplicasOfLiveShards(t *testing.T) {
 	} {
 		err := upgrade(t, c.values, c.objects)
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
-			t.Errorf("upgrade with %s in a cluster with %v: got error %v, want %q in it", c.values, c.objects, err, c.want)
+			t.Errorf("upgrade with %s in a cluster with %v: got error %v, want %q in it (\"\": no error)",
+				c.values, c.objects, err, c.want)
 		}
 	}
 }

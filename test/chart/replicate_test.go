@@ -89,7 +89,7 @@ func TestReplicate(t *testing.T) {
 	dir := withClaims(t, single)
 	log, output, err := replicate(t, dir, "")
 	if got := claimsIn(t, dir); err != nil || got != renamed || !strings.Contains(output, "--force-conflicts") {
-		t.Fatalf("got the claims %s, error %v, want %s, and the option for Helm 4 in\n%s", got, err, renamed, output)
+		t.Fatalf("got the claims %s, error %v, want %s, and --force-conflicts in\n%s", got, err, renamed, output)
 	}
 	rename := []string{
 		`patch pv…"checkout-reclaim-policy":"Delete"…"persistentVolumeReclaimPolicy":"Retain"`, "create -f -",
@@ -113,7 +113,7 @@ func TestReplicate(t *testing.T) {
 		}
 	}
 	if _, output, err := replicate(t, dir, ""); err == nil || !strings.Contains(output, "no shards") {
-		t.Errorf("a second run: got error %v, want a refusal:\n%s", err, output)
+		t.Errorf("a second run: got error %v, want an error with \"no shards\":\n%s", err, output)
 	}
 	if _, output, err := replicate(t, dir, "", "undo"); err != nil ||
 		claimsIn(t, dir) != "data-order-redis-0=v0 data-order-redis-1=v1 data-stock-redis-0=v2" {
@@ -149,8 +149,8 @@ func TestReplicateAgain(t *testing.T) {
 	}
 }
 
-// TestReplicateFindsOtherVolume checks that k8s/replicate changes nothing if the new claim exists with another volume.
-// A "helm rollback" creates such claims.
+// TestReplicateFindsOtherVolume checks that k8s/replicate changes nothing if the old and the new claim of a shard have
+// different volumes. After k8s/replicate, a "helm rollback" would create old claims with empty volumes.
 func TestReplicateFindsOtherVolume(t *testing.T) {
 	both := map[string]string{"data-order-redis-0-0": "v0", "data-order-redis-1-0": "v1", "data-order-redis-1": "empty"}
 	for _, args := range [][]string{nil, {"undo"}} {
@@ -165,7 +165,7 @@ func TestReplicateFindsOtherVolume(t *testing.T) {
 // TestReplicateWhenGetFails checks that k8s/replicate does not take the failure of a get command for the absence of an
 // object.
 func TestReplicateWhenGetFails(t *testing.T) {
-	for get, never := range map[string]string{ // never: a command that must not run
+	for get, never := range map[string]string{ // never: a command that must not run; "": the run must succeed
 		"get deployment": "delete", "get pvc data-stock-redis-0-0": "scale", "get pvc -l": "scale", "get pods": "",
 	} {
 		dir := withClaims(t, single)
@@ -175,7 +175,8 @@ func TestReplicateWhenGetFails(t *testing.T) {
 		log, output, err := replicate(t, dir, "")
 		text := strings.Join(log, "\n")
 		if failed := err != nil; failed != (never != "") || failed && strings.Contains(text, never) {
-			t.Errorf("failing %q: error %v, ran %q; want a failure before %q\n%s", get, err, log, never, output)
+			t.Errorf("failing %q: error %v, ran %q; want a failure before %q (\"\": no failure)\n%s",
+				get, err, log, never, output)
 		}
 		// One poll for each of the 6 components, and one for the failure.
 		polls, _ := os.ReadFile(filepath.Join(dir, "polls"))

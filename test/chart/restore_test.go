@@ -198,7 +198,7 @@ func TestRestoreContinues(t *testing.T) {
 }
 
 // TestRestoreRefuses checks that k8s/restore changes nothing if the backup is not complete, or if the release cannot
-// hold all its shards. The test also checks the list of backups, and that DISCARD=1 waits for no snapshot.
+// hold all shards of the backup. The test also checks the list of backups, and that DISCARD=1 waits for no snapshot.
 func TestRestoreRefuses(t *testing.T) {
 	const first, second = "data-order-redis-0 x true 10Gi\n", "data-order-redis-1-0 x true 10Gi\n"
 	stopped := with(with(cluster, "replicas", "0"), "annotation", "1")
@@ -228,10 +228,10 @@ func TestRestoreRefuses(t *testing.T) {
 	}
 	if _, _, output, err := restore(t, t.TempDir(), cluster, nil); err != nil ||
 		output != "20261101-030000 (1 volumes)\n20261102-030000 (2 volumes)\n" {
-		t.Errorf("list: %v, %q", err, output)
+		t.Errorf("list the backups: got error %v, output %q, want 1 and 2 volumes", err, output)
 	}
 	if log, _, output, err := restore(t, t.TempDir(), cluster, []string{"DISCARD=1"}, "b"); err != nil ||
 		slices.ContainsFunc(log, func(call string) bool { return strings.HasPrefix(call, "wait") }) {
-		t.Errorf("DISCARD=1: %v, %q\n%s", err, log, output)
+		t.Errorf("DISCARD=1: got error %v, ran %q; want no error and no wait\n%s", err, log, output)
 	}
 }

@@ -28,13 +28,16 @@ func TestRestoreFindsKubectl(t *testing.T) {
 }
 
 // TestRestoreAgainAfterStart checks that a second run takes a copy of the current data if the system may have accepted
-// requests since the first run. Either the first run or an operator has started the instances.
+// requests since the first run failed:
+//   - The first run fails after it has started the instances.
+//   - The first run fails earlier, and then an operator starts the instances.
 func TestRestoreAgainAfterStart(t *testing.T) {
 	dir := t.TempDir()
 	for _, fail := range []string{"rollout status deployment", "create -f " + dir} {
 		_, created, output, err := restore(t, dir, with(cluster, "fail", fail), nil, "b")
 		if err == nil || !strings.Contains(created, "kind: VolumeSnapshot\n") {
-			t.Fatalf("first run with a failing %q: got error %v, want a failure:\n%s", fail, err, output)
+			t.Fatalf("first run with a failing %q: got error %v, want a failure after a copy of the current data:\n%s",
+				fail, err, output)
 		}
 		left, _ := filepath.Glob(filepath.Join(dir, "checkout-restore-*"))
 		if strings.HasPrefix(fail, "rollout") && len(left) > 0 {
@@ -78,7 +81,7 @@ func TestRestoreAndBackups(t *testing.T) {
 	log, _, output, err := restore(t, t.TempDir(), files, nil, "b")
 	if err != nil || strings.Contains(output, message) || !strings.HasPrefix(log[0], "patch cronjob backup") ||
 		!strings.Contains(log[len(log)-1], `{"suspend":false}`) {
-		t.Errorf("got error %v, ran %q; want a CronJob that is suspended meanwhile:\n%s", err, log, output)
+		t.Errorf("got error %v, ran %q; want the CronJob suspended until the end:\n%s", err, log, output)
 	}
 	_, _, output, err = restore(t, t.TempDir(), with(files, "fail", "rollout status deployment"), nil, "b")
 	if err == nil || !strings.Contains(output, message) {
@@ -108,8 +111,8 @@ func TestRestoreWhenGetFails(t *testing.T) {
 	replicated := maps.Clone(cluster)
 	replicated["snapshots"] = "data-order-redis-0 b-data-order-redis-0 true 10Gi\n"
 	replicated["workloads"] = "statefulset.apps/order-redis-0\ndeployment.apps/order-1\ndeployment.apps/gateway\n"
-	replicated["replicas"] = "0"               // the script has stopped the workloads before
-	for get, never := range map[string]string{ // never: a command that must not run
+	replicated["replicas"] = "0"               // an earlier run has stopped the workloads
+	for get, never := range map[string]string{ // never: a command that must not run, or ""
 		"get cronjob": "patch", "restore-primary}": "statefulset", "nodeSelector": "create -f -\ncreate -f -",
 		"labels.checkout-backup": "", "get deployment -l": "patch deployment",
 	} {

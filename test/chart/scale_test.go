@@ -162,7 +162,7 @@ func TestDeploy(t *testing.T) {
 	// Without the list of releases, deploy.sh does not know whether it may use values.yaml.
 	if calls, _, err = c.run("deploy.sh", args, prefix, "FAIL=helm list"); err == nil ||
 		!strings.HasPrefix(calls[len(calls)-1], "helm list") {
-		t.Errorf("deploy with a failing helm list: got error %v and the commands %q, want helm list as the last", err, calls)
+		t.Errorf("deploy with a failing helm list: got error %v, ran %q; want helm list as the last command", err, calls)
 	}
 
 	for _, failing := range []string{"create-auto", "addresses create", "routers create", "nats create", "update",
@@ -170,9 +170,8 @@ func TestDeploy(t *testing.T) {
 		c := newCloud(t)
 		first, output, err := c.run("deploy.sh", args, "CPU=2", prefix, "FAIL="+failing)
 		if err == nil || !strings.Contains(output, "quota") || !strings.Contains(first[len(first)-1], failing) {
-			t.Errorf("deploy with a failing %q: got error %v, last command %q, want the failing command and its output in:\n%s",
-				failing, err,
-				first[len(first)-1], output)
+			t.Errorf("deploy with a failing %q: got error %v, last command %q, want its error in:\n%s",
+				failing, err, first[len(first)-1], output)
 		}
 		second, output, err := c.run("deploy.sh", args, "CPU=2", prefix)
 		if err != nil {
@@ -237,7 +236,7 @@ func processors(s *system) int64 {
 	templates, numbers := s.pods()
 	for name, template := range templates {
 		if s.objects["Deployment"][name] == nil && s.objects["StatefulSet"][name] == nil {
-			continue // a Job or a test
+			continue // a Job or the pod of `helm test`
 		}
 		for _, c := range containers(template.Spec) {
 			for range numbers[name] {
@@ -248,7 +247,8 @@ func processors(s *system) int64 {
 	return sum.Value()
 }
 
-// TestDeployRefusesWrongNumbers checks that deploy.sh refuses wrong numbers before it runs a command.
+// TestDeployRefusesWrongNumbers checks that deploy.sh refuses wrong numbers, a wrong region and an empty IMAGE_PREFIX
+// before it runs a command.
 func TestDeployRefusesWrongNumbers(t *testing.T) {
 	for _, args := range [][]string{nil, {""}, {"0"}, {"-1"}, {"65"}, {"2.5"}, {"two"}, {"2", "3"}, {"02"}, {"1e1"},
 		{"$(id)"}} {

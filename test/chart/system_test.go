@@ -119,7 +119,7 @@ func (s *system) add(t *testing.T, file, text string) {
 		APIVersion, Kind string
 		Metadata         struct{ Name string }
 	}
-	// yaml.Unmarshal would convert a number to a string if the Go type has a string. The API server refuses the number.
+	// Decode JSON: if the Go type has a string, yaml.Unmarshal would accept a number, which the API server refuses.
 	asJSON, err := yaml.YAMLToJSONStrict([]byte(text))
 	if err == nil {
 		err = json.Unmarshal(asJSON, &head)
@@ -222,7 +222,7 @@ func (s *system) templates(t *testing.T) map[string]string {
 	return texts
 }
 
-// runsOnce reports whether a workload is a Job or a test.
+// runsOnce reports whether a workload is a Job or the pod of `helm test`.
 func (s *system) runsOnce(name string) bool {
 	return s.objects["Deployment"][name] == nil && s.objects["StatefulSet"][name] == nil
 }

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// volumes are the volumes of a cluster, as the jsonpath in undeploy.sh prints them. Two of them are to be deleted.
+// volumes are the volumes of a cluster, as the jsonpath in undeploy.sh prints them. With --data, undeploy.sh must
+// delete pv-1 and pv-2, and keep the others.
 const volumes = `default/data-order-redis-0 Delete pv-1 projects/shop/zones/europe-west4-a/disks/disk-1
 default/data-stock-redis-1-2 Delete pv-2 projects/shop/zones/europe-west4-a/disks/disk-2
 default/data-payment-redis-0 Retain pv-3 projects/shop/zones/europe-west4-b/disks/disk-3
@@ -16,8 +17,8 @@ other/data-order-redis-0 Delete pv-6 projects/shop/zones/europe-west4-a/disks/di
 default/data-postgres-0 Delete pv-7 projects/shop/zones/europe-west4-a/disks/disk-7
 `
 
-// TestUndeploy checks the commands of undeploy.sh. It also checks that a second run deletes nothing, and that
-// undeploy.sh refuses wrong arguments.
+// TestUndeploy checks the commands of undeploy.sh. It also checks that a second run with --cluster deletes nothing, and
+// that undeploy.sh refuses wrong arguments.
 func TestUndeploy(t *testing.T) {
 	for _, c := range []struct {
 		args []string
@@ -58,8 +59,8 @@ func TestUndeploy(t *testing.T) {
 	}
 }
 
-// TestUndeployVolumes checks that undeploy.sh names the disks that remain, and that it keeps the cluster while volumes
-// remain that it must delete.
+// TestUndeployVolumes checks that undeploy.sh names the disks that remain. It must keep the cluster if it cannot list
+// the volumes, or while volumes that it must delete still exist.
 func TestUndeployVolumes(t *testing.T) {
 	for fail, wanted := range map[string][]string{
 		"": {"gcloud compute disks delete disk-3 --project shop --zone europe-west4-b\n",
@@ -79,8 +80,7 @@ func TestUndeployVolumes(t *testing.T) {
 		}
 		deleted := slices.ContainsFunc(calls, func(call string) bool { return strings.Contains(call, "clusters delete") })
 		if (err != nil) != (fail != "") || deleted != (fail == "") {
-			t.Errorf("failing %q: got error %v and the commands %q, want no deletion of the cluster after a failure", fail, err,
-				calls)
+			t.Errorf("failing %q: got error %v, cluster deleted: %v, want %v; ran %q", fail, err, deleted, fail == "", calls)
 		}
 	}
 }

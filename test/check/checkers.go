@@ -42,6 +42,7 @@ func (sn *Snapshot) checkOrders(report func(string, ...any)) {
 
 // checkConservation checks that each user's credit is the deposits minus the paid orders and direct payments, and that
 // each item's stock is the deposits minus the pieces of paid orders. Any of the uncertain deposits may count as well.
+// No user or item of the deposits may be missing.
 func (sn *Snapshot) checkConservation(deposits Deposits, report func(string, ...any)) {
 	spent, sold := sn.paidTotals()
 	for user, left := range sn.Credit {
@@ -90,9 +91,12 @@ func (sn *Snapshot) paidTotals() (spent, sold map[string]int64) {
 	return spent, sold
 }
 
-// checkRecords checks that each RESERVED record belongs to a PAID order, or to a CANCELLED order with a refund record.
-// The records of a PAID order must have the amounts of the order, until the records may expire. Every record must
-// have a TTL, unless its confirmation is pending.
+// checkRecords checks the records of attempts and refunds:
+//   - A RESERVED record belongs to a PAID order, or to a CANCELLED order with a refund record.
+//   - A refund record belongs to a CANCELLED order.
+//   - Until the records of a PAID order may expire, they have the amounts of the order.
+//   - Every record has a TTL of at most maxRecordTTL. A RESERVED or refund record may have no TTL while its
+//     confirmation is pending.
 func (sn *Snapshot) checkRecords(report func(string, ...any)) {
 	owners := map[string]string{}
 	for id, o := range sn.Orders {

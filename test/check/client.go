@@ -42,7 +42,8 @@ func (c *Client) Instance(url string) *Client {
 }
 
 // Call sends one request to the gateway. If path is a complete URL, Call sends the request to this URL. The last
-// arguments are the names and values of headers, in turn.
+// arguments are the names and values of headers, in turn. See WithKey for the requests of a client with an idempotency
+// key.
 func (c *Client) Call(method, path string, headers ...string) Response {
 	if c.keyed != nil {
 		return c.keyed.send(c, method, path)

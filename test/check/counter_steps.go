@@ -28,7 +28,7 @@ func (c counterCall) reserve(at counterState) []counterState {
 		case taken.amount < 0:
 			return []counterState{at, refused}
 		}
-		return []counterState{at, refused, taken} // refused if another counter is too low
+		return []counterState{at, refused, taken} // refused if another counter is too low or the order is paid directly
 	}
 	switch code {
 	case 0: // UNKNOWN: the caller retries

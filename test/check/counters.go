@@ -20,13 +20,12 @@ import (
 
 const (
 	counterTimeout = 5 * time.Second // limits the search in one history
-	// recordMayExpire is the time after which a record may be missing, counted from its deadline or not-after time. A
-	// record is kept for at least 60 s, and clocks may differ by 30 s.
+	// recordMayExpire is how long after the deadline of the attempt, or the not-after time of the refund, the record
+	// still exists: it is kept for 60 s, and clocks may differ by 30 s.
 	recordMayExpire = 30 * time.Second
 )
 
-// Codes in counterState.records. Each code is one byte: the state of the record of an attempt, a refund, a direct
-// payment or an idempotency key.
+// Codes in counterState.records, one byte for the record of each attempt, refund, direct payment or idempotency key.
 const (
 	recordNone     = '0'
 	recordTaken    = '1' // RESERVED, paid directly, or the change with an idempotency key succeeded
@@ -158,7 +157,8 @@ func newCounter(tag, id string, n int64, at *Snapshot) *counterHistory {
 	return h
 }
 
-// addRecord returns the number of a record. A new record gets the next number.
+// addRecord returns the number of a record. A new record gets the next number, and its code is part of the start state.
+// If the amount is not 0, it becomes the amount of the record.
 func (h *counterHistory) addRecord(name string, code byte, amount int64) int {
 	i, known := h.numbers[name]
 	if !known {
@@ -222,7 +222,7 @@ func (h *counterHistory) add(c faultproxy.Call, key int) {
 	case "reserve", "release", "refund": // ARGV[1] is the deadline of the attempt or the not-after time of the refund
 		ended := c.Ended
 		if ended.IsZero() {
-			ended = c.Began.Add(time.Minute)
+			ended = c.Began.Add(time.Minute) // without a reply, assume that the script ran within a minute
 		}
 		call.recordMayBeGone = ended.After(time.UnixMilli(arg(0)).Add(recordMayExpire))
 	}

@@ -1,6 +1,6 @@
 package check
 
-// Deposits are the credit and the stock that clients put into the system. A missing entry means 0.
+// Deposits are the credit and the stock that clients put into the system. Without Partial, a missing entry means 0.
 type Deposits struct {
 	Credit map[string]int64 // by user
 	Stock  map[string]int64 // by item

@@ -6,7 +6,7 @@ import (
 )
 
 // TestUncertainDepositsExplainDifferences checks that a subset of the uncertain amounts may explain a difference, and
-// that any other difference is a violation.
+// that any other difference is a violation. After Resolve, every difference is a violation.
 func TestUncertainDepositsExplainDifferences(t *testing.T) {
 	deposits := NewDeposits()
 	deposits.Credit["u"], deposits.UncertainCredit["u"] = 10, []int64{5, -3}
@@ -28,7 +28,7 @@ func TestUncertainDepositsExplainDifferences(t *testing.T) {
 func TestPaymentViolations(t *testing.T) {
 	for _, c := range []struct {
 		name          string
-		pays, cancels string // responses, comma-separated
+		pays, cancels string // statuses of the responses, comma-separated
 		is            int64  // amount in Redis, negative if refunded; 0 without a payment
 		want          bool
 	}{

@@ -15,7 +15,7 @@ type History struct {
 	mu          sync.Mutex
 	Checkouts   []Response
 	Cancels     []Response
-	Requests    []Request
+	Requests    []Request // all other requests
 }
 
 // Checkout sends a checkout of the order and records the response.
@@ -45,14 +45,16 @@ func (h *History) record(list *[]Response, r Response) Response {
 
 // Violations lists contradictions between the responses, and between the responses and the snapshot. The rules are:
 //
-//   - After a 200 to a checkout, the order is PAID until a client cancels the order. Until a cancel is sent, no later
-//     checkout is refused.
-//   - A checkout that got 4xx did not pay. If no checkout got 200, the order may be PAID only if a checkout got an
-//     unknown response, and no checkout after this response got 4xx other than 429.
-//   - After a 200 to a cancel, the order is CANCELLED.
+//   - Every response has the common format.
+//   - The order exists, unless a request to remove it may have succeeded.
+//   - After a 200 to a checkout, the order is PAID, or CANCELLED if a cancel may have succeeded. If no cancel was sent,
+//     no checkout that was sent after the 200 is refused.
+//   - If no checkout got 200, the order may be paid only if a checkout got an unknown response (neither 200 nor 4xx),
+//     and no checkout that was sent after this response got 4xx other than 429.
+//   - After a 200 to a cancel, the order is CANCELLED. If no cancel can have succeeded, the order is not CANCELLED.
 //   - A cancel that is sent after the 200 to a checkout is not refused.
-//   - After an unknown response, neither 200 nor 4xx, the order may have any final state.
-//     Snapshot.Violations checks that no order is undecided.
+//
+// Snapshot.Violations checks that no order is undecided.
 func (h *History) Violations(sn *Snapshot) []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()

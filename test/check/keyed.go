@@ -14,8 +14,11 @@ import (
 // KeyedRequest is a request with an idempotency key, and the responses to all of its copies.
 type KeyedRequest struct {
 	Key      string
-	Parallel int                             // number of copies to send concurrently; 0 means 1
-	Retry    func(r Response, sent int) bool // reports whether to send again after this number of rounds; nil: never
+	Parallel int // number of copies to send concurrently in each round; 0 means 1
+
+	// Retry, if set, reports whether to send another round. Its arguments are the outcome and the number of the rounds
+	// so far.
+	Retry func(r Response, sent int) bool
 
 	request   string
 	mu        sync.Mutex

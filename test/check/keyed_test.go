@@ -35,7 +35,7 @@ func TestKeyedRequest(t *testing.T) {
 		name      string
 		responses []Response
 		outcome   int    // status of the outcome
-		began     int    // moment at which the outcome began
+		began     int    // moment of the field Began of the outcome
 		violation string // part of the violation; "" for none
 	}{
 		{"one response", resps{keyedResp(0, 1, 200, false, done)}, 200, 0, ""},
@@ -76,7 +76,7 @@ func TestKeyedRequest(t *testing.T) {
 			}
 			violations := strings.Join(k.Violations(), "\n")
 			if (violations == "") != (c.violation == "") || !strings.Contains(violations, c.violation) {
-				t.Errorf("violations: got %q, want %q", violations, c.violation)
+				t.Errorf("violations: got %q, want %q in it (\"\": none)", violations, c.violation)
 			}
 		})
 	}

@@ -112,10 +112,11 @@ const (
 )
 
 // effects returns a function that determines from the final lines of the order whether an edit with an unknown outcome
-// took effect. Two rules apply to an item if its edits with unknown outcomes are all additions, or all removals. If the
-// edits with known outcomes explain the final quantity of the item, no other edit took effect. If all edits together
-// explain the quantity, all edits took effect. In other cases, the result is maybeApplied. Each edit with this result
-// doubles the time of the search.
+// took effect. If the edits of an item with unknown outcomes are all additions, or all removals, the result is:
+//   - notApplied if the edits with known outcomes alone explain the final quantity of the item
+//   - applied if all edits together explain the quantity
+//
+// Otherwise, the result is maybeApplied. Each edit with this result doubles the time of the search.
 func effects(requests []Request, lines map[string]int64) func(Request) effect {
 	type sums struct{ known, added, removed int64 }
 	items := map[string]*sums{}

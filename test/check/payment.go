@@ -35,9 +35,9 @@ func (p *Payment) Cancel(c *Client) Response {
 // Violations lists contradictions between the responses and the snapshot. The rules are:
 //
 //   - A payment in the snapshot has the amount p.Amount, negative if it is refunded.
-//   - After a 200 to a payment, the payment exists.
-//   - After a 200 to a cancel, the payment is refunded. If no cancel can have succeeded, the payment is not refunded.
-//   - If every payment was refused, the payment does not exist.
+//   - After a 200 to Pay, the payment exists.
+//   - After a 200 to Cancel, the payment is refunded. If no Cancel can have succeeded, the payment is not refunded.
+//   - If every Pay was refused, the payment does not exist.
 func (p *Payment) Violations(sn *Snapshot) []string {
 	amount, exists := sn.Payments[p.User+" "+p.Purpose]
 	var violation string

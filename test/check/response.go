@@ -83,7 +83,7 @@ func retryLater(status int) bool {
 
 var idPattern = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 
-// Tally formats the number of responses by status and problem.
+// Tally formats the number of responses by status and problem, and for unknown outcomes also by detail.
 func Tally(responses []Response) string {
 	counts := map[string]int{}
 	for _, r := range responses {

@@ -91,7 +91,7 @@ func (all Shards) Empty(ctx context.Context) error {
 	return nil
 }
 
-// empty deletes the keys of a shard that Empty deletes.
+// empty deletes every key of a shard for which keptByEmpty returns false.
 func empty(ctx context.Context, shard *redis.Client) error {
 	cursor := uint64(0)
 	for {
@@ -179,7 +179,7 @@ func (all Shards) Settle(ctx context.Context) (decided time.Duration, err error)
 	return decided, nil
 }
 
-// Poll calls the given function until it returns nil. After the timeout, Poll returns the last error.
+// Poll calls the given function until it returns nil. After the timeout or the end of ctx, Poll returns the last error.
 func Poll(ctx context.Context, timeout time.Duration, check func(context.Context) error) error {
 	for until := time.Now().Add(timeout); ; time.Sleep(10 * time.Millisecond) {
 		err := check(ctx)

@@ -141,7 +141,7 @@ func (sn *Snapshot) read(ctx context.Context, shard *redis.Client, tag string) e
 	return nil
 }
 
-// isString reports whether the value of a key is a string: a counter, a price, or the record of an attempt.
+// isString reports whether the value of a key is a string: a counter, a price, or the record of an attempt or a refund.
 func isString(name string) bool {
 	kind, _, _ := strings.Cut(name, ":")
 	return kind == "u" || kind == "i" || kind == "p" || kind == "r"

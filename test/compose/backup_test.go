@@ -109,7 +109,7 @@ func list(t *testing.T, dir string) (names []string) {
 	return names
 }
 
-// content returns the append-only file in a backup of a shard.
+// content returns the content of the append-only file in a backup of a shard.
 func content(t *testing.T, dir, shard string) string {
 	t.Helper()
 	file := filepath.Join(dir, shard+".tar")
@@ -122,9 +122,12 @@ func content(t *testing.T, dir, shard string) string {
 
 var backupFiles = []string{"order-redis.tar", "payment-redis.tar", "stock-redis.tar"}
 
-// TestBackupStartsTheGateway checks that compose/backup starts the gateway again if the gateway ran before the backup.
-// In testdata/docker, `docker compose start` always fails, as it does while a service is unhealthy. So the script must
-// use `docker start`. In the second backup, a Ctrl-C interrupts the first `docker start`, so the script must retry.
+// TestBackupStartsTheGateway checks that compose/backup starts the gateway again, but only if the gateway ran before:
+//
+//   - In the first backup, the script must use `docker start`, because `docker compose start` of testdata/docker always
+//     fails. The real command fails while a service is unhealthy.
+//   - In the second backup, a Ctrl-C interrupts the first `docker start`, so the script must retry.
+//   - Before the third backup, the gateway does not run.
 func TestBackupStartsTheGateway(t *testing.T) {
 	f, dir := newFakeSystem(t), t.TempDir()
 	f.must(t, "backup", dir)

@@ -19,10 +19,10 @@ var (
 	images   = slices.Concat(services, []string{"keeper", gateway})
 )
 
-// Limits in bytes. Each image except the gateway's contains a static binary and certificates.
+// Sizes in bytes. Each image except the gateway's contains a static binary and certificates.
 const (
 	maxImage     = 20e6
-	certificates = 500e3
+	certificates = 500e3 // the rest of maxImage is for the binary
 )
 
 // checkImages prints the size of each image. It returns an error if the image of a service or of the keeper is too
@@ -56,7 +56,8 @@ func (r *run) checkImages(ctx context.Context) error {
 	return nil
 }
 
-// checkContainers checks the restrictions, restart policy, ports and volumes of every container.
+// checkContainers checks the restrictions, restart policy, health, ports and mounts of every container. It also checks
+// the settings of each Redis, and which containers the gateway can reach.
 func (r *run) checkContainers(ctx context.Context) error {
 	all, err := r.project.inspect(ctx)
 	if err != nil {
@@ -120,7 +121,7 @@ func (r *run) published(service string) string {
 	return fmt.Sprintf("127.0.0.1:%d to 8000/tcp", r.project.port)
 }
 
-// mounts lists the volumes and files that are mounted in the container, by destination.
+// mounts lists the volumes and files that are mounted in the container, sorted by destination.
 func (c container) mounts() string {
 	var mounts []string
 	for _, m := range c.Mounts {

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestMakeComposeRemovesOrphans checks that `make compose` removes the instances beyond MACHINES. They have an old
-// configuration.
+// TestMakeComposeRemovesOrphans checks that `make compose` removes the instances beyond MACHINES, because they have an
+// old configuration.
 func TestMakeComposeRemovesOrphans(t *testing.T) {
 	out, err := exec.Command("make", "-n", "--no-print-directory", "-C", "../..", "compose", "MACHINES=1").CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "docker compose up --build --remove-orphans") {

@@ -79,7 +79,7 @@ func nth(kind string, i int) string {
 	return fmt.Sprintf("%s-%d", kind, i)
 }
 
-// openShards connects to every shard, at the address of the container of its only Redis or of its primary.
+// openShards connects to the only Redis or the primary of every shard, at the address of its container.
 func (p *project) openShards(ctx context.Context) (check.Shards, error) {
 	all, err := p.inspect(ctx)
 	if err != nil {
@@ -196,8 +196,8 @@ func (c container) healthy() bool {
 	return c.State.Running && c.State.Health != nil && c.State.Health.Status == "healthy"
 }
 
-// initialized reports whether the container has run `keeper init` and exited with status 0. Then a replicated shard is
-// ready for use.
+// initialized reports whether the container has run `keeper init` and exited with status 0. Then its replicated shard
+// is ready for use.
 func (c container) initialized() bool {
 	return strings.Contains(c.service(), "-init") && !c.State.Running && c.State.ExitCode == 0
 }

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// data returns the append-only file of a shard. The path may contain *.
+// data returns the content of the append-only file of a shard. The path is a directory in the volume of the shard, and
+// may contain *.
 func (f fakeSystem) data(t *testing.T, shard, path string) string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(string(f), shard, path, "appendonlydir", "appendonly.aof.1.incr.aof"))
@@ -66,8 +67,8 @@ func TestRestoreToEmptyVolume(t *testing.T) {
 	}
 }
 
-// TestRestoreToMoreShards checks that shards that were added after the backup start empty, but that compose/restore
-// rejects a backup that lacks another shard.
+// TestRestoreToMoreShards checks that shards that were added after the backup start empty. It also checks that
+// compose/restore rejects a backup that lacks an older shard or a shard that an argument names.
 func TestRestoreToMoreShards(t *testing.T) {
 	f, dir := newFakeSystem(t), t.TempDir()
 	f.must(t, "backup", dir)
@@ -109,7 +110,7 @@ func TestRestoreAgain(t *testing.T) {
 	f.touch(t, "full")
 	f.refuses(t, "partly restored", "restore", dir)
 	f.remove(t, "full")
-	time.Sleep(time.Second) // the directory of the replaced data has the time in seconds
+	time.Sleep(time.Second) // the directory of the replaced data is named after the second, so the next run needs another
 	f.must(t, "restore", dir)
 	for _, service := range services {
 		if got := f.data(t, service+"-redis", "."); got != "old" {
@@ -154,7 +155,7 @@ func TestRestoreChecksFirst(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, "replicated")); err != nil {
 		t.Fatal(err)
 	}
-	f.must(t, "restore", dir, "order-redis") // despite order-redis-2.tar
+	f.must(t, "restore", dir, "order-redis") // order-redis-2.tar prevents only a restore of all shards
 	if got := f.data(t, "order-redis", "."); got != "old" {
 		t.Errorf("order-redis: got the data %q, want \"old\"", got)
 	}

@@ -47,7 +47,7 @@ func TestScaleRemembersReplicas(t *testing.T) {
 	for _, c := range []struct {
 		replicas string
 		args     []string
-		want     string // end of the first line of the file; empty: compose/scale refuses
+		want     string // end of the first line of the file; empty: compose/scale fails
 	}{
 		{"2", []string{"1"}, ""},
 		{"", []string{"1"}, "compose/scale 1 1"},
@@ -67,7 +67,7 @@ func TestScaleRemembersReplicas(t *testing.T) {
 				c.replicas, c.args, err, out, first, c.want)
 		}
 		if token, _ := os.ReadFile(env); strings.Count(string(token), "KEEPER_TOKEN=") != strings.Count(first, "REPLICAS") {
-			t.Errorf("REPLICAS=%s: .env contains %q", c.replicas, token)
+			t.Errorf("REPLICAS=%s: .env contains %q, want one token if %q has REPLICAS, else none", c.replicas, token, first)
 		}
 	}
 	if info, err := os.Stat(env); err != nil || info.Mode().Perm() != 0o600 {
@@ -161,14 +161,15 @@ func TestReplicas(t *testing.T) {
 			once := system.Services[nth(service+"-init", shard+1)]
 			if once.Restart != "on-failure" || !slices.Equal(once.Command, []string{"init", "--if-needed"}) ||
 				once.Environment["NODE"] != "0" || len(once.DependsOn) != 3 {
-				t.Errorf("bootstrap of shard %d of %s: got %+v", shard, service, once)
+				t.Errorf("%s: got %+v, want `init --if-needed` for node 0, after three keepers, with a restart on failure",
+					nth(service+"-init", shard+1), once)
 			}
 			for i := range 2 {
 				instance := system.Services[nth(service, i+1)]
 				if got := instance.DependsOn[nth(service+"-init", shard+1)].Condition; got != "service_completed_successfully" ||
 					!hasKey(instance.Networks, "nodes") {
-					t.Errorf("%s: got the condition %q for the bootstrap of shard %d, want its completion, and the network nodes",
-						nth(service, i+1), got, shard)
+					t.Errorf("%s: got %+v, want that it starts after %s has completed, and is in the network \"nodes\"",
+						nth(service, i+1), instance, nth(service+"-init", shard+1))
 				}
 			}
 		}

@@ -46,7 +46,7 @@ func (r *run) checkSecret(ctx context.Context, password string) error {
 			return fmt.Errorf("check image of %s: the password is in %s", name, where)
 		}
 		if searched < 1<<20 {
-			return fmt.Errorf("search the image of %s: found only %d bytes", name, searched)
+			return fmt.Errorf("search the image of %s: found only %d bytes, want at least %d", name, searched, 1<<20)
 		}
 	}
 	return nil

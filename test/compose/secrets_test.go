@@ -97,8 +97,8 @@ var (
 	buildArgs   = regexp.MustCompile(`build: .*`)
 )
 
-// TestDockerfileTakesNoSecret checks that the Dockerfile has only known ARG, ENV and COPY instructions. An image
-// reveals the values of ARG and ENV.
+// TestDockerfileTakesNoSecret checks that the Dockerfile has only known ARG, ENV and COPY instructions and no ADD, and
+// that docker-compose.yml passes only known build arguments. An image reveals the values of ARG and ENV.
 func TestDockerfileTakesNoSecret(t *testing.T) {
 	root, err := stack.Root()
 	if err != nil {

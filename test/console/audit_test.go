@@ -128,7 +128,8 @@ func (b *browser) checkKeyboard() {
 		document.activeElement.blur();
 		return unreached.size;
 	})()`)
-	const extra = 5 // additional key presses, because the focus may start in the middle of the page
+	const extra = 5 // stops that are no control, such as the page itself
+	// The focus may start in the middle of the page, so press Tab for two rounds.
 	for left := 2 * (stops + extra); left > 0; left-- {
 		b.do(chromedp.KeyEvent("\t"))
 		reached := value[bool](b, `new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => {

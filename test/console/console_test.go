@@ -61,7 +61,7 @@ func TestConsoleShowsHealthCheckoutsAndAFailedShard(t *testing.T) {
 }
 
 // TestConsoleRetriesAnUndecidedOrder checks that the console shows an undecided order with its status and age, and can
-// retry the order. The test stops a component that the order needs, and clicks the order's button with the mouse. When
+// retry the order. The test kills a component that the order needs, and clicks the order's button with the mouse. When
 // the component runs again, the test presses the button again.
 func TestConsoleRetriesAnUndecidedOrder(t *testing.T) {
 	s := sharedSystem(t)
@@ -103,8 +103,7 @@ func TestConsoleRetriesAnUndecidedOrder(t *testing.T) {
 		b.clickSlowly(button)
 		b.shows("#retried", "Order "+order+": ")
 		b.do(chromedp.WaitEnabled(css(button)))
-		// Keep a reference to the button: a recovery worker may decide the order first. In that case, the console removes
-		// the row of the order.
+		// Keep a reference to the button, because the console removes the row if a recovery worker decides the order first.
 		value[bool](b, `(window.button = document.querySelector("`+button+`"), retried.textContent = "", !!button)`)
 		ctx, cancel := context.WithTimeout(b.Context, readyTimeout)
 		defer cancel()
@@ -159,8 +158,8 @@ func TestPagesFindNoObjectForDots(t *testing.T) {
 	b.checkProblems()
 }
 
-// TestReadOnlyConsoleHidesControls checks that the console shows no control that changes data if CONSOLE=0, and that it
-// draws no saga from a history, because CONSOLE=0 disables histories.
+// TestReadOnlyConsoleHidesControls checks that the console shows no control that changes data if CONSOLE=0. CONSOLE=0
+// also disables lists and histories, so the console must request no list, and must show an order without its history.
 func TestReadOnlyConsoleHidesControls(t *testing.T) {
 	s := start(t, stack.Config{Instances: 1, Shards: 1, Env: map[string][]string{"order": {"CONSOLE=0"}}})
 	b := open(t, s.Gateway())

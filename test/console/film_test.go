@@ -23,9 +23,9 @@ type film struct {
 	times []time.Time
 }
 
-// record collects the frames that Chromium draws, until the channel is closed. Chromium sends a frame only if the page
-// has changed and fewer than inFlight frames are unacknowledged. Screenshots would be too slow: Chromium needs about
-// half a second for each.
+// record collects the frames that Chromium draws, until ended is closed. Chromium sends a frame only if the page has
+// changed and fewer than inFlight frames are unacknowledged. Screenshots would be too slow: Chromium needs about half a
+// second for each.
 func (f *film) record(b *browser, ended <-chan struct{}) error {
 	ctx, cancel := context.WithCancel(b.Context)
 	defer cancel()
@@ -120,9 +120,9 @@ func rgba(frame image.Image, x, y int) color.RGBA {
 	return color.RGBAModel.Convert(frame.At(frame.Bounds().Min.X+x, frame.Bounds().Min.Y+y)).(color.RGBA)
 }
 
-// palette returns transparency as the first colour, followed by the most frequent colours of the frames. Similar
-// colours count as one, except for the 63 most frequent colours. The colours are not dithered, because dithering
-// would blur text and enlarge the file.
+// palette returns transparency as the first colour, followed by the most frequent colours of a sample of the frames.
+// Similar colours count as one, except for the 63 most frequent colours. The colours are not dithered, because
+// dithering would blur text and enlarge the file.
 func palette(frames []image.Image) color.Palette {
 	counts := map[color.RGBA]int{}
 	for i := 0; i < len(frames); i += max(1, len(frames)/8) {
@@ -144,7 +144,7 @@ func palette(frames []image.Image) color.Palette {
 		if len(colors) == 256 {
 			break
 		}
-		if len(colors) < 64 || !similar[key] { // the most frequent ones are exact
+		if len(colors) < 64 || !similar[key] {
 			colors = append(colors, c)
 		}
 		similar[key] = true

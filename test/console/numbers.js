@@ -1,4 +1,5 @@
-// Compares the numbers of the console with the overviews, and returns the differences. The page may be a second behind.
+// Compares the numbers of the console with the overviews, and returns the differences. The page may be a second behind,
+// so the script retries for 15 s.
 (async () => {
   const { series } = await import("/assets/samples.js"), { merge } = await import("/assets/merge.js");
   const text = (selector) => document.querySelector(selector).textContent;

@@ -55,7 +55,8 @@ func readReceipt(b *browser) receipt {
 	})()`)
 }
 
-// check reports the numbers of a receipt that differ from the API.
+// check compares the numbers of the page with the API. It also checks the status of the order, and how much credit the
+// purchase has taken.
 func (r receipt) check(t *testing.T, status string, taken int) {
 	t.Helper()
 	credit := r.Shown["Credit"]
@@ -105,8 +106,8 @@ func TestShopShowsEachOutcome(t *testing.T) {
 }
 
 // TestBreakIt kills stock-1 through the control port during a purchase. The page must show the state of the component
-// and what the order waits for. Then the component returns, and the order is decided. The supervisor restarts no killed
-// component, so even a slow page has time to show each state.
+// and what the order waits for. Then the test starts the component, and the order must be decided. The supervisor
+// restarts no killed component, so even a slow page has time to show each state.
 func TestBreakIt(t *testing.T) {
 	b := openDemo(t, stack.Config{}, func(s *supervise.Supervisor) { s.KillBackoff = time.Hour })
 	startAgain := func(name string) {

@@ -26,17 +26,16 @@ var (
 // page.
 const maxDelay = 2000
 
-// attempts is the maximum number of times that the test makes a change. At least once, the page must show the change
-// within maxDelay. A busy host may delay the page, but not each time.
+// attempts is the maximum number of times that the test makes a change, because a busy host may delay the page.
 const attempts = 3
 
 // checkStates kills, pauses and starts components, and makes a Redis refuse writes. The page must show each change
-// within maxDelay.
+// within maxDelay in at least one of the attempts.
 func checkStates(b *browser, s *stack.Stack) {
 	b.t.Helper()
 	value[bool](b, waitScript)
 	resume := func(_ context.Context, name string) error { return s.Resume(name) }
-	demand := func(replicas string) func(string) error { // the Redis has no replica, so "1" makes it reject writes
+	demand := func(replicas string) func(string) error { // the Redis has no replica, so "1" makes it refuse writes
 		return func(string) error {
 			client := redis.NewClient(&redis.Options{Addr: s.RedisAddrs("stock")[0]})
 			defer client.Close()

@@ -109,8 +109,8 @@ func (c *caller) buy() map[string]string {
 }
 
 // TestExamplesAreTrue sends requests for the operations and the problems of the document to a running system. A
-// successful response must equal the example of its operation. The detail of a problem must equal the detail of its
-// example. The test ignores the parts that the masks replace.
+// successful response must equal the example of its operation. The detail of each problem's example must equal one of
+// the details that the system sent for this problem. The test ignores the parts that the masks replace.
 func TestExamplesAreTrue(t *testing.T) {
 	t.Parallel()
 	d, err := Load()
@@ -219,7 +219,7 @@ func (c *caller) provoke(s *stack.Stack) {
 	c.t.Helper()
 	v, direct := c.buy(), c.buy()
 	user, item, order := v["user_id"], v["item_id"], v["order_id"]
-	const other = "01a20ac5-5153-749e-8e14-d4476ca60001" // an order that is paid directly
+	const other = "01a20ac5-5153-749e-8e14-d4476ca60001" // no such order exists; a direct payment needs none
 	const nothing = "01a20ac5-5153-749e-8e14-d4476ca60000"
 	key := func(value string) []string { return []string{"Idempotency-Key", value} }
 	for _, request := range []struct {

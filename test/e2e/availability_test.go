@@ -25,8 +25,8 @@ func (s *system) oneOnEachShard(what string, create func() string) [2]string {
 	return created
 }
 
-// waitUntilUnhealthy waits until every instance of a service reports shard 0 unhealthy. It sends the given request
-// repeatedly. The request must need this shard.
+// waitUntilUnhealthy waits until every instance of a service reports shard 0 unhealthy. Meanwhile, it repeats the given
+// request, which must need this shard, and checks that each response is 503 and arrives within the timeout.
 func (s *system) waitUntilUnhealthy(service, request string) {
 	s.t.Helper()
 	const timeout = 2 * time.Second // twice the expected 1 s, for a busy host
@@ -67,7 +67,7 @@ func TestUnavailableShardFailsOnlyItsOwnRequests(t *testing.T) {
 func testUnavailableShard(t *testing.T, fail, restore func(s *system, name string)) {
 	s, deposits := start(t, stack.Config{Race: true, Instances: 2}), check.NewDeposits()
 	items := s.oneOnEachShard("item", func() string { return s.newItem(1, 0) })
-	// The order service never caches the prices of these items.
+	// No cart contains these items, so the order service has not cached their prices.
 	uncached := s.oneOnEachShard("item", func() string { return s.newItem(1, 0) })
 	users := s.oneOnEachShard("user", func() string { return s.newUser(0) })
 	for i := range 2 {

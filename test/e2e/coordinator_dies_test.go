@@ -121,7 +121,7 @@ func TestRetryAfterCoordinatorDiesGetsTrueOutcome(t *testing.T) {
 				}
 				r := request(s.Client)
 				for until := time.Now().Add(check.DecisionTimeout); r.Unknown() && time.Now().Before(until); {
-					time.Sleep(20 * time.Millisecond) // the response may arrive at once while the order service is down
+					time.Sleep(20 * time.Millisecond) // without this, the loop spins when the gateway responds at once
 					r = request(s.Client)
 				}
 				c.response <- r

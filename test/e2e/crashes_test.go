@@ -71,7 +71,7 @@ func TestStockDiesBetweenTwoItems(t *testing.T) {
 }
 
 // TestLostCompensationsAreRetried checks that the coordinator retries compensations. On each shard, the first three
-// calls of release or close are lost.
+// calls of release or close, or their replies, are lost.
 func TestLostCompensationsAreRetried(t *testing.T) {
 	t.Parallel()
 	s, deposits := startProxied(t), check.NewDeposits()
@@ -164,7 +164,8 @@ func TestTombstoneRejectsLateReserve(t *testing.T) {
 	s.send(c)
 	reserve.wait()
 	if r := <-c.response; r.Unknown() {
-		// On a busy host, payment's Redis becomes healthy too late for the coordinator. Then recovery closes the attempt.
+		// On a busy host, the coordinator may give up before payment's Redis is healthy again. Then recovery closes the
+		// attempt.
 		s.settle()
 	} else if outcome(r) != "409 attempt-closed" {
 		t.Errorf("checkout with a delayed reserve: got %v, want 409 attempt-closed", r)

@@ -8,9 +8,9 @@ import (
 	"checkout/test/stack"
 )
 
-// TestDirectPaymentAndCheckoutChargeOnce sends direct payments, checkouts and cancellations of one order concurrently,
-// while instances die. The test checks that a direct payment and a checkout never both charge the user, and that the
-// credit of each user is right.
+// TestDirectPaymentAndCheckoutChargeOnce sends direct payments, checkouts and cancellations of the same order
+// concurrently, while instances die. The test checks that a direct payment and a checkout never both charge the user,
+// and that the credit of each user is right.
 func TestDirectPaymentAndCheckoutChargeOnce(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{Race: true, Instances: 2, Shards: 2})

@@ -13,7 +13,7 @@
 //	stock dies between two items           TestStockDiesBetweenTwoItems
 //	a compensation is never retried        TestLostCompensationsAreRetried
 //	a restarted Redis has no scripts       TestFlushedScriptsAreReloaded
-//	ABORTED is mistaken for rolled back    TestAbortingOrderHasNoOutcomeBeforeRelease
+//	an aborted order counts as released    TestAbortingOrderHasNoOutcomeBeforeRelease
 //	a late charge takes effect             TestTombstoneRejectsLateReserve
 //	a client library resends a write       TestLostReplyIsNotResent
 //	a duplicated message waits for itself  TestDuplicateStepsAreHarmless

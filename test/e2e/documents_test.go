@@ -98,7 +98,7 @@ func TestDocumentsNameOnlyWhatExists(t *testing.T) {
 		}
 	}
 	if links < 100 || paths < 30 || targets < 30 {
-		t.Errorf("found only %d links, %d paths and %d make targets, want more of each", links, paths, targets)
+		t.Errorf("found %d links, %d paths and %d make targets, want at least 100, 30 and 30", links, paths, targets)
 	}
 }
 

@@ -157,8 +157,8 @@ func (s *proxied) restartAt(deposits check.Deposits, sa saga, st step) (
 
 // delayRecovery makes recovery leave an undecided order alone for longer than the gateway waits for a response.
 // Otherwise recovery might abort the order before the gateway retries its checkout. The long lease also reveals a
-// coordinator that waits until the lease expires, because it does not respond in time. Without the field "by", recovery
-// cannot detect that the coordinator is dead.
+// coordinator that waits until the lease expires, because it does not respond in time. delayRecovery deletes the field
+// "by", so recovery cannot detect that the coordinator is dead.
 func (s *proxied) delayRecovery(order string) {
 	s.t.Helper()
 	const lease = 20 * time.Second

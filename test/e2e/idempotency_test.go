@@ -13,8 +13,8 @@ import (
 )
 
 // TestLostReplyIsReplayedForIdempotencyKey checks that a retry with the same idempotency key is safe for every public
-// write. The test drops either the write or the reply. The client receives 503 and retries. The write runs once, and
-// further retries receive the same response. A different request with the same key is refused.
+// write that uses a key. The test drops either the write or the reply. The client receives 503 and retries. The write
+// runs once, and further retries receive the same response. A different request with the same key is refused.
 func TestLostReplyIsReplayedForIdempotencyKey(t *testing.T) {
 	t.Parallel()
 	s := startProxied(t)

@@ -98,7 +98,7 @@ func (s *system) keys() map[string]int64 {
 }
 
 // TestFullRedisStillCompensates checks that a Redis at its memory limit rejects calls of begin and reserve, but still
-// runs commit, abort, release and refund.
+// runs commit, refuse, abort, release, close, refund and cancelled.
 func TestFullRedisStillCompensates(t *testing.T) {
 	t.Parallel()
 	s, deposits := startProxied(t), check.NewDeposits()

@@ -14,9 +14,9 @@ import (
 	"checkout/test/stack"
 )
 
-// TestPrometheusEvaluatesEveryRuleAndPanel checks the configuration of Prometheus in compose with a real Prometheus and
-// a running system. Prometheus scrapes every instance, evaluates every rule, and has every metric that rules and
-// dashboard use. No alert fires.
+// TestPrometheusEvaluatesEveryRuleAndPanel checks the configuration in compose/observability with a real Prometheus and
+// a running system. Prometheus scrapes every instance, evaluates every rule, and has every metric that the rules and
+// the dashboard use. No alert fires.
 func TestPrometheusEvaluatesEveryRuleAndPanel(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{Instances: 2, Env: map[string][]string{"": {"REDIS_DISK=1Ti"}}})
@@ -61,7 +61,7 @@ func TestPrometheusEvaluatesEveryRuleAndPanel(t *testing.T) {
 		}
 	}
 	if len(rules) < 20 || len(users) < 60 {
-		t.Errorf("found only %d rules and %d expressions", len(rules), len(users))
+		t.Errorf("found %d rules and %d expressions, want at least 20 and 60", len(rules), len(users))
 	}
 	s.eventually(time.Minute, "every expression has its metrics", func() error {
 		known := p.names()

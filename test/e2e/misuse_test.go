@@ -26,7 +26,7 @@ func TestInstancesWithEqualMachineIDs(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		if other, taken := owner[id]; taken || id == "" {
-			t.Errorf("create request %s %d: got %v, want a new ID; create request %q got the same ID",
+			t.Errorf("create request %s %d: got %v, want a new ID; earlier request with this ID: %q",
 				service, i, r, other)
 		}
 		owner[id] = fmt.Sprint(service, " ", i)
@@ -75,7 +75,7 @@ func TestCartIsFrozenDuringAndAfterCheckout(t *testing.T) {
 		}
 	}
 	begin := s.proxies["order"][0].trapCall("begin", c.arg, faultproxy.After)
-	s.must(s.Pause("payment-1")) // not a Redis: a paused Redis would become unhealthy before the last edit
+	s.must(s.Pause("payment-1")) // not its Redis, which would become unhealthy and could end the checkout early
 	s.send(c)
 	begin.wait()
 	begin.Pass()
@@ -175,7 +175,7 @@ func TestNegativeAmountsAndUnpaidCancelsCreateNothing(t *testing.T) {
 		} {
 			s.problem(400, "invalid-number", "POST", path)
 		}
-		if n != "0" { // a price may be 0
+		if n != "0" { // prices and initial credits may be 0
 			s.problem(400, "invalid-number", "POST", "/stock/item/create/"+n)
 			s.problem(400, "invalid-number", "POST", "/stock/batch_init/1/1/"+n)
 			s.problem(400, "invalid-number", "POST", "/payment/batch_init/1/"+n)

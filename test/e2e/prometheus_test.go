@@ -28,8 +28,8 @@ type prometheus struct {
 // provides no DNS names.
 var discovery = regexp.MustCompile(`dns_sd_configs: \[\{names: \[(\w+)\][^\]]*\]`)
 
-// startPrometheus starts a Prometheus with the configuration in compose and the addresses of the instances. It waits
-// until Prometheus has scraped each instance.
+// startPrometheus starts a Prometheus with the configuration in compose/observability and the addresses of the
+// instances. It waits until Prometheus has scraped each instance.
 func (s *system) startPrometheus() *prometheus {
 	s.t.Helper()
 	root, err := stack.Root()

@@ -66,7 +66,7 @@ type trap struct {
 	t testing.TB
 }
 
-// trapCall sets a trap for the next call of a script in which an argument contains arg.
+// trapCall sets a trap for the next call of a script. The trap ignores a call if none of its arguments contains arg.
 func (p *redisProxy) trapCall(script, arg string, phase faultproxy.Phase) *trap {
 	p.t.Helper()
 	return p.trapCalls(1, script, arg, phase)

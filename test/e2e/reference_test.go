@@ -37,7 +37,7 @@ func TestDataModelNamesEveryScript(t *testing.T) {
 		}
 	}
 	if scripts < 20 {
-		t.Errorf("found only %d scripts", scripts)
+		t.Errorf("found only %d scripts, want at least 20", scripts)
 	}
 }
 
@@ -120,7 +120,7 @@ func TestAPIPageIsComplete(t *testing.T) {
 		}
 	}
 	if routes < 20 || len(problems) < 20 {
-		t.Errorf("found only %d routes and %d problems", routes, len(problems))
+		t.Errorf("found %d routes and %d problems, want at least 20 of each", routes, len(problems))
 	}
 }
 
@@ -141,7 +141,7 @@ func TestFrontPage(t *testing.T) {
 	}
 	records, err := filepath.Glob(filepath.Join(root, "docs/adr/0*.md"))
 	if err != nil || len(records) < 15 {
-		t.Errorf("found only %d decision records, %v", len(records), err)
+		t.Errorf("found only %d decision records, want at least 15; error %v", len(records), err)
 	}
 	index := readDocument(t, root, "docs/adr/README.md")
 	for _, record := range records {

@@ -10,7 +10,7 @@ import (
 )
 
 // TestRequestIDIsLoggedByEveryService checks that the ID of a request is in its response and in the log of every
-// service that took part. A request without an ID gets an ID from the gateway. The log line of a batched message
+// service that took part. A request without a valid ID gets an ID from the gateway. The log line of a batched message
 // contains the ID of each request in the message.
 func TestRequestIDIsLoggedByEveryService(t *testing.T) {
 	t.Parallel()

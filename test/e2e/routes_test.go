@@ -259,7 +259,7 @@ func (w *routesTest) pings(size stack.Size) {
 }
 
 // reportMissedRoutes reports the routes of the services in openapi.json that the test has not used. Tests of the
-// services compare their routes with openapi.json.
+// services check that openapi.json lists all their routes.
 func (w *routesTest) reportMissedRoutes() {
 	w.t.Helper()
 	d, err := contract.Load()

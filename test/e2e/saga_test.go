@@ -19,7 +19,8 @@ type step struct {
 
 func (st step) String() string { return fmt.Sprintf("%s %d %s", st.service, st.shard, st.script) }
 
-// saga is one sequence of steps of a checkout or a cancel. The cart has an item on each shard of stock.
+// saga is one course of a checkout or a cancel, with the steps at which tests disturb it. Most steps that "paid" has
+// too are omitted. The cart has an item on each shard of stock.
 type saga struct {
 	name   string
 	credit int64 // credit of the user; the cart costs 7
@@ -89,7 +90,7 @@ type sagaCase struct {
 	response      chan check.Response
 }
 
-// prepare creates a user, two items and an order.
+// prepare creates a user, two items and an order. If the saga is a cancel, it also checks out the order.
 func (s *proxied) prepare(deposits check.Deposits, sa saga, st step) *sagaCase {
 	s.t.Helper()
 	user, first, second := s.newUser(sa.credit), s.newItemOn(0, 2, 5), s.newItemOn(1, 1, sa.stock)

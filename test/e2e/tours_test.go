@@ -31,7 +31,8 @@ func TestDocumentedToursWork(t *testing.T) {
 		section := sectionOf(t, page, tour.section)
 		commands := strings.Count(strings.Join(shellBlocks(section), ""), "curl ")
 		if commands < tour.commands || commands != strings.Count(section, "curl ") {
-			t.Errorf("%s: %d of %d curl commands are in blocks marked sh", tour.page, commands, strings.Count(section, "curl "))
+			t.Errorf("%s: %d of %d curl commands are in blocks marked sh, want all of them and at least %d",
+				tour.page, commands, strings.Count(section, "curl "), tour.commands)
 		}
 		out := runTour(t, s, page, tour.section)
 		for _, response := range tour.want {

@@ -54,7 +54,8 @@ func (c *collector) receive(w http.ResponseWriter, r *http.Request) {
 	}
 	contentType, key := r.Header.Get("Content-Type"), r.Header.Get("X-Key")
 	if err != nil || r.URL.Path != "/v1/traces" || contentType != "application/x-protobuf" || key != "let me in" {
-		c.t.Errorf("export to %s with the headers %v: %v", r.URL, r.Header, err)
+		c.t.Errorf("export to %s with the headers %v: error %v, want protobuf at /v1/traces with the given X-Key",
+			r.URL, r.Header, err)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -123,12 +124,12 @@ func (s *system) checkoutAt(url, order, trace string) int {
 	return response.StatusCode
 }
 
-// traceID returns the trace ID of the i-th order of a test.
+// traceID returns the i-th trace ID of a test.
 func traceID(i int) string { return fmt.Sprintf("4bf92f3577b34da6%016x", i+1) }
 
 // TestConcurrentCheckoutsHaveSeparateTraces checks that concurrent checkouts have separate traces, although their
 // messages and commands are batched. Each trace contains the spans of order, payment, stock and Redis. The parent of
-// each span is in the same trace.
+// the root is the client's span, and the parent of each other span is in the same trace.
 func TestConcurrentCheckoutsHaveSeparateTraces(t *testing.T) {
 	t.Parallel()
 	c := newCollector(t)
@@ -150,7 +151,7 @@ func TestConcurrentCheckoutsHaveSeparateTraces(t *testing.T) {
 		"payment redis reserve", "order stock reserve", "stock reserve", "stock redis reserve", "stock redis reserve",
 		"order redis commit",
 	}
-	// If stock was slow, the coordinator has reserved the credit again.
+	// If stock replies late, the coordinator reserves the credit again before commit.
 	repeated := append(slices.Clone(want), "order payment reserve", "payment reserve", "payment redis reserve")
 	slices.Sort(want)
 	slices.Sort(repeated)
@@ -163,7 +164,8 @@ func TestConcurrentCheckoutsHaveSeparateTraces(t *testing.T) {
 				got = append(got, s.service+" "+s.name)
 			}
 			if slices.Sort(got); !slices.Equal(got, want) && !slices.Equal(got, repeated) {
-				return fmt.Errorf("trace %d is\n%s\nwant\n%s", i, strings.Join(got, "\n"), strings.Join(want, "\n"))
+				return fmt.Errorf("trace %d is\n%s\nwant, with the credit reserved once or twice,\n%s",
+					i, strings.Join(got, "\n"), strings.Join(want, "\n"))
 			}
 			return nil
 		})

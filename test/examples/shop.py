@@ -35,7 +35,7 @@ def call(method, path):
         except requests.ConnectionError:
             pass
         if backoff is None:
-            raise TimeoutError(f"{method} {path}: the outcome is unknown")
+            raise TimeoutError(f"{method} {path}: no final response")
         time.sleep(backoff)
 
 

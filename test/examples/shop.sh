@@ -6,7 +6,8 @@ set -eu
 shop=${GATEWAY_URL:-http://localhost:8000}
 
 # call METHOD PATH [curl options] prints the response, or an error response on stderr. It retries a request that was
-# shed (429) or that has an unknown outcome (503, or no response: 000). The idempotency key makes retries of writes safe.
+# shed (429) or that has an unknown outcome (503, or no response: 000). A write needs an idempotency
+# key, which makes its retries safe.
 call() {
     method=$1 path=$2
     shift 2
@@ -22,7 +23,7 @@ call() {
 *}" >&2 && return 1 ;;
         esac
     done
-    echo "$method $path: the outcome is unknown" >&2
+    echo "$method $path: no final response" >&2
     return 1
 }
 key() { printf 'Idempotency-Key: %s' "$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')"; }

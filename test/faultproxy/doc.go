@@ -7,6 +7,6 @@
 //	resp.go, http.go      the parsers of the two protocols
 //	tcp.go                other protocols, as streams of bytes
 //	recorder.go           keeps messages and replays them much later
-//	trap.go               stops individual script calls
+//	trap.go               stops individual script calls and HTTP requests
 //	scripts.go            finds script names by SHA-1
 package faultproxy

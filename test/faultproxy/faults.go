@@ -15,8 +15,9 @@ type Faults struct {
 	Record       float64       // probability that an idempotent message is kept for Recorder.Replay
 }
 
-// Set replaces the faults. Set closes all connections if the new faults include Cut, or if Blackhole, DropMessages or
-// DropReplies ends, so that dropped messages and replies stay lost.
+// Set replaces the faults. Set closes all connections
+//   - if the new faults include Cut;
+//   - if the proxy no longer drops messages, or no longer drops replies. The dropped ones then stay lost.
 func (p *Proxy) Set(f Faults) {
 	p.mu.Lock()
 	before := p.faults
@@ -36,8 +37,8 @@ func (p *Proxy) current() Faults {
 	return p.faults
 }
 
-// dropped waits as long as the condition is true for the faults that apply. It reports whether it had to wait. If so,
-// the message or reply is lost.
+// dropped waits while drops is true for the current faults. It reports whether it had to wait. If so, the caller must
+// not forward the message or reply.
 func (p *Proxy) dropped(drops func(Faults) bool) bool {
 	lost := false
 	for {

@@ -81,7 +81,8 @@ func (l *link) forward() {
 	}
 }
 
-// backward sends replies to the client. It closes the connection when a reply is dropped.
+// backward sends replies to the client. If a reply is lost, backward closes the link and reports the calls that are
+// still in flight, without their replies.
 func (l *link) backward() {
 	defer func() {
 		l.close()
@@ -166,7 +167,7 @@ func (p *Proxy) sendLater(m message, after time.Duration) {
 	go func() {
 		defer p.copies.Done()
 		time.Sleep(after)
-		p.send(m) // the reply to the copy is discarded
+		p.send(m) // the client does not receive the reply to the copy
 	}()
 }
 

@@ -55,7 +55,7 @@ func (p *Proxy) OnCall(f func(Call)) {
 	p.onCall = f
 }
 
-// RecordTo sets the recorder that keeps idempotent messages. See Faults.Record.
+// RecordTo sets the recorder that keeps the messages that Faults.Record selects.
 func (p *Proxy) RecordTo(r *Recorder) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

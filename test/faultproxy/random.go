@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// random draws the random numbers that select messages for faults. The numbers for the message with number n depend
-// only on the seed and n. The time and earlier faults do not change these numbers.
+// random draws the random numbers that select messages for faults. The numbers for the n-th message depend only on the
+// seed and n, not on the time or on earlier faults.
 type random struct {
 	mu                sync.Mutex
 	messages, replies *rand.Rand

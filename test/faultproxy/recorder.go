@@ -29,8 +29,8 @@ func (r *Recorder) add(p *Proxy, m message) {
 	}
 }
 
-// Replay sends up to n random messages to the targets that first received them, and waits for the replies. It returns
-// the number of messages sent.
+// Replay sends up to n random messages, each to the target of its proxy, and waits for the replies. It may send a
+// message twice. It returns the number of messages.
 func (r *Recorder) Replay(n int, random *rand.Rand) int {
 	r.mu.Lock()
 	chosen := make([]recorded, 0, n)

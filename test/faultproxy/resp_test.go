@@ -7,8 +7,7 @@ import (
 	"testing"
 )
 
-// TestReadRESP checks that readRESP reads exactly one value of every type, and that readRESP rejects incomplete
-// values.
+// TestReadRESP checks that readRESP reads exactly one value, and rejects incomplete and malformed values.
 func TestReadRESP(t *testing.T) {
 	for _, message := range []string{
 		"+OK\r\n", "-ERR no\r\n", ":12\r\n", "$-1\r\n", "$0\r\n\r\n", "$5\r\na\r\nbc\r\n", "*-1\r\n", "*0\r\n",

@@ -13,11 +13,11 @@ import (
 type Phase int
 
 const (
-	Before Phase = iota // stops the command before Redis receives it
-	After               // stops the reply after the command ran
+	Before Phase = iota // stops the message before the target receives it
+	After               // stops the reply
 )
 
-// Trap stops calls of one script.
+// Trap stops calls of one script, or requests to one path.
 type Trap struct {
 	proxy  *Proxy
 	Script string // name of the script, or path

@@ -20,7 +20,7 @@ import (
 type abuse struct {
 	name        string
 	connections int
-	// run sends abusive traffic on a connection until ctx ends or the server closes the connection.
+	// run sends abusive traffic on a connection until ctx ends or a write fails.
 	run func(ctx context.Context, conn countedConn) error
 }
 
@@ -147,8 +147,8 @@ func (c countedConn) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// connect opens the connections and sends abusive traffic until the caller calls the returned function. It reopens
-// connections that the server closes.
+// connect opens the connections and sends abusive traffic until the caller calls the returned function. If a write
+// fails because the server has closed the connection, connect opens another one.
 func (a abuse) connect(ctx context.Context, addr string) (connections int64, stop func() (sent int64), err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup

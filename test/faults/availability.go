@@ -33,7 +33,7 @@ const (
 	decidedWithin = time.Second
 	busySlack     = 2 * time.Second
 
-	tooSlow = "too slow: " // begin of the description of a correct but slow response
+	tooSlow = "too slow: " // prefix of the description of a correct but slow response
 )
 
 func runAvailability(ctx context.Context, tr *trial) (err error) {
@@ -105,7 +105,8 @@ func (r *availabilityRun) withoutRedis(ctx context.Context, service, fault strin
 	during := r.runClients(ctx, duringFault)
 	known := <-reported
 	if known.IsZero() {
-		return "", nil, fmt.Errorf("%s, %s: not every instance reports the shard in /readyz", name, fault)
+		return "", nil, fmt.Errorf("%s, %s: within %v, not every instance reports the shard in /readyz",
+			name, fault, reportedWithin)
 	}
 	if err := restart(name); err != nil {
 		return "", nil, err
@@ -167,13 +168,13 @@ func (op operation) checkWithout(service string, down, known time.Time) string {
 	case op.needs(service, 0):
 		after := op.Began.After(down)
 		if after && op.Status != http.StatusServiceUnavailable && !op.Refused() || op.FormatViolation() != "" {
-			return "needs the unavailable shard, want 503"
+			return "needs the unavailable shard, want 503 or 4xx"
 		}
 		if after && op.took() > unavailableWithin {
 			return fmt.Sprint(tooSlow, "needs the unavailable shard, took ", op.took(), ", want at most ", unavailableWithin)
 		}
 	case op.name == "create" && service == "order" && op.Status == 503 && op.Began.Before(known):
-		// A 503 is correct here, because the instance may have chosen the shard before it detected the fault.
+		// A 503 is correct here: before an instance detects the fault, it may choose this shard for a new order.
 		if op.Began.Sub(down) >= unavailableWithin {
 			return tooSlow + "the instance has not detected the fault yet"
 		}
@@ -184,7 +185,7 @@ func (op operation) checkWithout(service string, down, known time.Time) string {
 }
 
 // waitRecovered waits until requests that need shard 0 succeed again, and returns the time of the first success. Each
-// instance has its own health checks, so waitRecovered first waits for every instance.
+// instance has its own health checks, so waitRecovered first waits until every instance is ready.
 func (r *availabilityRun) waitRecovered(ctx context.Context, service string) (time.Time, error) {
 	limited, cancel := context.WithTimeout(ctx, check.DecisionTimeout)
 	defer cancel()
@@ -202,7 +203,7 @@ func (r *availabilityRun) waitRecovered(ctx context.Context, service string) (ti
 		})
 	}
 	if err != nil && ctx.Err() == nil {
-		r.trial.violate("shard 0 of %s is available again, but requests fail: %v", service, err)
+		r.trial.violate("shard 0 of %s runs again, but an instance is not ready or a request fails: %v", service, err)
 		err = nil
 	}
 	return time.Now(), err

@@ -104,7 +104,8 @@ func (r *availabilityRun) runClients(ctx context.Context, lasts time.Duration) [
 	return r.operations
 }
 
-// runClient sends one request of each kind, about items and users on one shard.
+// runClient checks out a prepared cart and cancels an order that was paid before, if any are left. Then it sends one
+// request of each kind, about the item and the user on the given shard.
 func (r *availabilityRun) runClient(on int) {
 	select {
 	case order := <-r.carts:

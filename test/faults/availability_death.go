@@ -53,7 +53,7 @@ func (r *availabilityRun) withoutCoordinator(ctx context.Context, killed ...stri
 	})
 	took := time.Since(since)
 	if err != nil || took > decidedWithin+busySlack {
-		r.trial.violate("%v killed: the orders were undecided for %v, want at most %v: %v",
+		r.trial.violate("%v killed: the orders were undecided for %v, want at most %v (error %v)",
 			killed, took, decidedWithin+busySlack, err)
 	}
 	if err := r.startAll(ctx, later); err != nil {

@@ -7,7 +7,7 @@ import (
 	"checkout/test/stack"
 )
 
-// undisturbedTries is the number of times that undisturbed makes shard 0 of a service unavailable.
+// undisturbedTries is the maximum number of times that undisturbed makes shard 0 of a service unavailable.
 const undisturbedTries = 3
 
 // undisturbed runs a function that makes shard 0 of a service unavailable and returns violations. If a slow host may
@@ -32,7 +32,7 @@ func (r *availabilityRun) undisturbed(service string, run func() (string, []stri
 	}
 }
 
-// otherOutages counts the failed health checks of all shards except shard 0 of the given service.
+// otherOutages counts the log lines that report a shard as unhealthy, except those about shard 0 of the given service.
 func (r *availabilityRun) otherOutages(service string) int {
 	n := 0
 	for _, name := range r.Names() {

@@ -134,7 +134,7 @@ func (r *result) exchange(conn net.Conn, in *bufio.Reader, request []byte) error
 	}
 	r.status = status
 	if closes {
-		return io.EOF
+		return io.EOF // so that runClient closes the connection
 	}
 	return nil
 }

@@ -117,7 +117,7 @@ func (r *availabilityRun) withFullDisk(ctx context.Context, service, disk string
 	}()
 	var during []operation
 	var at time.Time
-	for waiting := true; waiting && ctx.Err() == nil; { // the Redis exits at a write
+	for waiting := true; waiting && ctx.Err() == nil; { // write, because a Redis exits only at a write
 		during = append(during, r.runClients(ctx, duringFault/8)...)
 		select {
 		case at = <-down:

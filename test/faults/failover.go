@@ -31,7 +31,7 @@ const (
 	failoverShards = 3   // maximum number of shards with a fault at the same time
 	failoverRate   = 150 // requests per second of all clients, unless the flag -rate is set
 
-	servedWithin = 10 * time.Second // maximum time from the end of a fault until its shard serves
+	servedWithin = 10 * time.Second // maximum time without an acknowledgement; see (*failoverRun).fault
 	wholeWithin  = 30 * time.Second // maximum time from the end of a fault until both other nodes follow the primary
 )
 
@@ -179,8 +179,9 @@ func (f *failoverRun) deal() *failoverKind {
 	return k
 }
 
-// fault injects one fault into a shard. It waits until the shard acknowledges writes again and both other nodes follow
-// the primary.
+// fault injects one fault into a shard. It waits until the shard acknowledges a request after the fault, at most for
+// servedWithin, and until both other nodes follow the primary. If the fault is survivable, the time without an
+// acknowledgement, which includes the fault, must also be at most servedWithin.
 func (f *failoverRun) fault(ctx context.Context, r *replicaSet) error {
 	f.slots <- struct{}{}
 	defer func() { <-f.slots }()

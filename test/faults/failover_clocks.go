@@ -25,7 +25,8 @@ var clockKinds = []*failoverKind{
 			if err != nil {
 				return err
 			}
-			sleep(ctx, r.between(300*time.Millisecond, 2*time.Second)) // checkouts begin with one clock and end with another
+			// Wait, so that checkouts begin with the clock of this primary and end with the clock of the next one.
+			sleep(ctx, r.between(300*time.Millisecond, 2*time.Second))
 			err = r.killFor(ctx, r.down(), r.redis(r.primary))
 			for i := range r.nodes {
 				err = errors.Join(err, r.setClock(i, 0))

@@ -11,7 +11,7 @@ import (
 )
 
 // diskKinds are the faults of disks and of memory, and rolling restarts. A disk is lost only while another disk has all
-// data. The next fault begins after the new disk has a copy of the data.
+// data. The next fault of the shard begins after the new disk has a copy of the data.
 var diskKinds = []*failoverKind{
 	{kind: "disk of a replica lost", survivable: true, inject: func(ctx context.Context, r *replicaSet) error {
 		return r.loseDisk(ctx, r.others[0], r.down())

@@ -77,7 +77,7 @@ func (d *nodeDisks) expectExit(name string) <-chan struct{} {
 	return d.exits[name]
 }
 
-// exited reports whether the exit of a component was expected.
+// exited records the exit of a component, and reports whether the exit was expected.
 func (d *nodeDisks) exited(name string) (expected bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -26,7 +26,7 @@ type armedPoint struct {
 	Point   string `json:"point"`
 	About   string `json:"about"` // the point matches steps whose subject contains this string
 	Action  string `json:"action"`
-	Hit     int    `json:"hit"` // number of the visit at which the point fires; 0 means the first visit
+	Hit     int    `json:"hit"` // the point fires at the Hit-th matching step; 0 means 1
 	PauseMS int64  `json:"pause_ms"`
 }
 
@@ -112,7 +112,7 @@ func (f *failPoints) disarm(ctx context.Context, name string, instances ...strin
 }
 
 // persist adds the fail point p to an instance's file, or removes the point with this name if p is nil. The instance
-// arms the points in the file at its next start.
+// arms the points in the file at its next start, so persist also removes the points that have fired.
 func (f *failPoints) persist(instance, name string, p *armedPoint) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -203,8 +203,7 @@ func (f *failPoints) readLogs() {
 }
 
 // wait waits until a fail point fires and returns the instance. It returns an error if the point has not fired before
-// the timeout. The last argument is a function that reports whether the point cannot fire anymore. If so, wait returns
-// the error before the timeout.
+// the timeout. If missed reports that the point can no longer fire, wait returns the error before the timeout.
 func (f *failPoints) wait(ctx context.Context, name string, timeout time.Duration, missed func() bool) (
 	instance string, err error) {
 	for until := time.Now().Add(timeout); ; time.Sleep(10 * time.Millisecond) {

@@ -31,7 +31,8 @@ const (
 	wrongLasts    = time.Second      // how long clients use the system before the fault, and again after the refusal
 )
 
-// wrong describes a wrong Redis or a wrong address, and the refusal that the instances must report.
+// wrong describes a Redis with wrong data or an instance with a wrong setting, and the refusal that the instances must
+// report.
 type wrong struct {
 	name, service string
 	instances     []string // instances of the service; they must refuse the shard
@@ -41,7 +42,7 @@ type wrong struct {
 }
 
 func runIdentity(ctx context.Context, tr *trial) (err error) {
-	proxies := newProxies(tr.random) // records the internal requests, and injects no faults
+	proxies := newProxies(tr.random) // records the script calls for check, and injects no faults
 	defer proxies.close()
 	s, err := tr.start(ctx, stack.Config{Proxy: proxies.insert, Tags: "faults"})
 	if err != nil {
@@ -84,9 +85,9 @@ func runIdentity(ctx context.Context, tr *trial) (err error) {
 	return m.adoptLost(ctx)
 }
 
-// wrongs returns all faults of the scenario. A Redis with wrong data must be refused by running instances and by an
-// instance that starts during the fault. A Redis at a wrong address must be refused only by the instance with the
-// wrong address.
+// wrongs returns the faults that withWrong injects:
+//   - A Redis has wrong data. Both running instances and an instance that starts during the fault must refuse it.
+//   - An instance has a wrong setting. Only this instance must refuse the shard.
 func (m *mixRun) wrongs(ctx context.Context) (all []wrong) {
 	both := func(service string) []string { return []string{service + "-1", service + "-2"} }
 	for _, service := range stack.Services() {
@@ -144,8 +145,8 @@ func (m *mixRun) withWrong(ctx context.Context, w wrong) error {
 	return heal()
 }
 
-// wantRefused waits until an instance reports that it is not ready because of the wrong Redis. If the instance belongs
-// to another service, it must refuse all shards of the service with the wrong Redis.
+// wantRefused waits until an instance reports that it is not ready because of the wrong Redis. The reason must name the
+// shard or, at an instance of another service, the service of the wrong Redis.
 func (m *mixRun) wantRefused(ctx context.Context, w wrong, instance string) {
 	service, number, _ := strings.Cut(instance, "-")
 	url := m.InternalURLs(service)[int(number[0]-'1')]
@@ -162,8 +163,8 @@ func (m *mixRun) wantRefused(ctx context.Context, w wrong, instance string) {
 				}
 			}
 		}
-		return fmt.Errorf("GET %s: got status %d and the reasons %q, want 503 and %q: %v",
-			url, status, missing, w.reason, err)
+		return fmt.Errorf("GET %s/readyz: got status %d, reasons %q, error %v, want 503 and %q",
+			url, status, missing, err, w.reason)
 	})
 	if err != nil && ctx.Err() == nil {
 		m.trial.violate("%s: %s does not refuse shard %d with the reason %q: %v", w.name, instance, w.shard, w.reason, err)

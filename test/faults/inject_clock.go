@@ -120,7 +120,7 @@ var redisClockDrift = &injector{
 }
 
 // instanceClockJump offsets the clock of an instance by up to an hour, and corrects it later. The instance uses its
-// clock to mint IDs and to measure clock skew.
+// clock to mint IDs, to date shard maps and to measure clock skew.
 var instanceClockJump = &injector{
 	kind: "instance clock jumps", targets: clocks("order", "stock", "payment"),
 	shortest: time.Second, longest: 8 * time.Second, weight: 1,

@@ -59,7 +59,7 @@ var (
 		killOrdersAt(kindPaid, "coordinator reserve stock", 1500*time.Millisecond)}
 
 	// The coordinator is paused before its commit, and recovery aborts the attempt. The coordinator resumes when
-	// recovery is about to release the credit.
+	// recovery has released the credit, but has not closed the attempt.
 	coordinatorResumesDuringRelease = &interleaving{"the coordinator resumes while recovery releases",
 		func(ctx context.Context, s *rig) error {
 			h, err := s.holdBeforeCommit(ctx)

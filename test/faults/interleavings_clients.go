@@ -29,7 +29,7 @@ var (
 			return nil
 		}, "order: coordinator reserve stock")}
 
-	// A batch_init of all orders arrives during the checkout of one order.
+	// A batch_init that overwrites an order arrives during the checkout of this order.
 	batchInitDuringCheckout = &interleaving{"batch_init during a checkout",
 		func(ctx context.Context, s *rig) error {
 			o, err := s.createDecimal()

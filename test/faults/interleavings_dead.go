@@ -119,7 +119,7 @@ func runOrphanAwaited(ctx context.Context, s *rig) error {
 	if err := s.waitState(ctx, other, "RUNNING", "OPEN"); err != nil {
 		return err
 	}
-	sleep(ctx, 300*time.Millisecond) // wait until stock has replied
+	sleep(ctx, 300*time.Millisecond) // enough for the first reply of stock to the second checkout
 	if err := s.resume(ctx, claim); err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ var (
 	// A direct payment of a paid order is rejected.
 	paymentAfterCheckout = &interleaving{"a paid order is paid directly", runPaymentAfterCheckout}
 
-	// The checkout begins while batch_init overwrites the items.
+	// The checkout begins while batch_init overwrites its item.
 	checkoutDuringOverwrite = &interleaving{"a checkout begins during batch_init of its item",
 		runCheckoutDuringOverwrite(false)}
 

@@ -154,7 +154,7 @@ func runOldPrimary(beats, restarts bool) func(context.Context, *shardRun) error 
 			trap.Drop()
 			defer trap.Remove()
 		}
-		// Cut the services off from the two other nodes, so that they cannot reach another primary.
+		// Cut the instances off from the two other nodes, so that the instances still use the old primary.
 		for _, other := range r.others {
 			r.setClients(other, []int{0, 1}, faultproxy.Faults{Cut: true})
 		}
@@ -219,8 +219,8 @@ func runEmptyVoter(ctx context.Context, r *shardRun) error {
 	return r.start(ctx, r.redis(r.primary), r.keeper(r.primary))
 }
 
-// runInitAgain also compares the write sequences, because the instances refuse an empty Redis, so that a read finds no
-// loss.
+// runInitAgain also compares the write sequences. The reads at the end cannot find the loss, because the instances
+// refuse an empty Redis.
 func runInitAgain(ctx context.Context, r *shardRun) error {
 	lost, acknowledged := r.primary, r.status(ctx)[r.others[0]].Seq
 	r.isolate(r.others[0], r.others[1:], false, true, faultproxy.Faults{Cut: true})

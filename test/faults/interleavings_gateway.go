@@ -25,11 +25,11 @@ var (
 		func(ctx context.Context, s *rig) error { return s.resumeRefused(ctx, true, 'a', 'a', 'b') }}
 )
 
-// resumeRefused sends a request to the first order instance while that instance is paused. Then resumeRefused makes the
-// second instance refuse requests, adds credit, and resumes the first instance. Each rune determines the name of one
-// request. The rune first is for the request to the first instance, and the runes refused are for the requests to the
-// second instance. A request with the same rune as an earlier one is a retry. If disconnect is true, the client of the
-// first instance disconnects.
+// resumeRefused pauses the first order instance and sends a request to it. The second instance then refuses requests,
+// because the user has too little credit. Finally, resumeRefused adds credit and resumes the first instance. The
+// arguments first and refused have one rune for each request to the first and to the second instance. Requests with the
+// same rune have the same name, so the later one is a retry. If disconnect is true, the client of the first instance
+// disconnects.
 func (s *rig) resumeRefused(ctx context.Context, disconnect bool, first rune, refused ...rune) error {
 	const header = "X-Checkout-Id"
 	requestID := func(letter rune) string { return strings.Repeat(string(letter), 32) }

@@ -68,7 +68,7 @@ func runBeginAfterNextClose(ctx context.Context, s *rig) error {
 	}
 	stored, _, err := s.inspect(ctx, o)
 	if stored.State != "OPEN" {
-		s.violate("every checkout got 402; without a new request, the order is %s", stored.State)
+		s.violate("every checkout got 402; without a new request, the order is %s, want OPEN", stored.State)
 	}
 	return err
 }
@@ -120,8 +120,8 @@ func runCancelledAfterNextCancel(ctx context.Context, s *rig) error {
 	if err := s.waitState(ctx, o, "CANCELLED"); err != nil {
 		return err
 	}
-	// Wait until the records of the first purchase have expired. The checkers would otherwise report records without
-	// an order.
+	// Wait until all records have expired. Otherwise the checkers would report the records of the first purchase, which
+	// belong to no order any more.
 	return check.Poll(ctx, eventTimeout, func(ctx context.Context) error {
 		sn, err := s.shards.Snapshot(ctx)
 		if err == nil && len(sn.Records) > 0 {

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Interleavings in which the Redis of payment loses data while a checkout is between its reservations and its commit.
-// Later the right data comes back.
+// Interleavings in which the Redis of payment loses data and later gets it back. In creditLost and paymentLost, a
+// checkout is between its reservations and its commit.
 var (
 	// The Redis comes back empty. The payment instance keeps running.
 	creditLost = &interleaving{"payment's Redis comes back empty before the commit", runCreditLost(false)}
@@ -52,10 +52,10 @@ func runCreditLost(restart bool) runFunc {
 			return err
 		}
 		if r.OK() || r.Refused() {
-			s.violate("payment's data was lost before the commit, and the checkout got %v", r)
+			s.violate("payment's data was lost before the commit, and the checkout got %v, want no final response", r)
 		}
 		if state, err := s.orders.state(ctx, h.testOrder); err != nil || state == "PAID" {
-			s.violate("payment's data was lost before the commit, and the order is %q, %v", state, err)
+			s.violate("payment's data was lost before the commit, and the order is %q (error: %v), want it unpaid", state, err)
 		}
 		if r := s.Call("GET", "/payment/find_user/"+h.User); r.Status == http.StatusNotFound {
 			s.violate("payment's data was lost, and a request got 404: %v", r)

@@ -18,7 +18,7 @@ import (
 var matrixScenario = scenario{
 	name: "matrix", run: runMatrix, sizes: []stack.Size{{Instances: 2, Shards: 2}}, waits: true,
 	about: "At every step of coordinator, participant and recovery, the process is killed, or is paused for longer than " +
-		"the lease, or loses its reply",
+		"the lease or claim, or loses its reply",
 }
 
 const (
@@ -146,7 +146,7 @@ func (m *matrixRun) try(ctx context.Context, p matrixPoint, action, name string)
 		}
 		defer m.points.disarm(ctx, paused, m.points.instances("order")...)
 	} else if action == actionKill {
-		// Arm only one instance, because the gateway retries the checkout on another instance.
+		// Arm only one instance, so that the other instance survives the gateway's retry.
 		instances = instances[m.pick(len(instances)):][:1]
 	}
 	point := armedPoint{

@@ -50,11 +50,10 @@ const (
 	isLost       = "the order is lost"
 )
 
-// mutations are all mutations.
 var mutations = slices.Concat(protocolMutations, failoverMutations)
 
 // protocolMutations cover every rule of the protocol and all mutations of the model in test/model, except three. These
-// concern messages that arrive after a batch_init, for which the system promises nothing. The three mutations are:
+// three concern messages that arrive after a batch_init, for which the system promises nothing:
 //
 //   - responds 4xx for a superseded attempt
 //   - batch_init clears unconfirmed

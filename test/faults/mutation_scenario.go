@@ -145,7 +145,7 @@ func (tr *trial) reportMutations(correct map[*interleaving]*outcome, broken []*o
 		case o.err != nil:
 			errs = append(errs, fmt.Errorf("run mutation %q: %w", m.name, o.err))
 		default:
-			tr.violate("mutation %q was not caught: interleaving %q reported: %s", m.name, m.interleaving.name, reported)
+			tr.violate("mutation %q was not caught: interleaving %q reported %q", m.name, m.interleaving.name, reported)
 		}
 		b.WriteString(row(m.name, m.interleaving.name, by, o.took.Round(100*time.Millisecond).String()))
 	}

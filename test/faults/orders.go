@@ -23,7 +23,8 @@ const (
 	kindCancelled kind = "cancelled" // the order is paid before the test, and the test cancels it
 )
 
-// testOrder is an order of one user, with one item on each stock shard. No other order has this user or these items.
+// testOrder is an order of one user, with one item on each stock shard. Only a twin has the same user and items; see
+// createTwin.
 type testOrder struct {
 	check.History
 	kind  kind
@@ -46,8 +47,8 @@ func newTestOrders(shards check.Shards, random *rand.Rand) *testOrders {
 	return &testOrders{shards: shards, random: random, initial: check.NewDeposits()}
 }
 
-// create creates an order. The order has 2 pieces of the first item at a price of 2, and 3 pieces of every other item
-// at a price of 1.
+// create creates an order, its user and its items. The order has 2 pieces of the first item at a price of 2, and
+// 3 pieces of every other item at a price of 1.
 func (ts *testOrders) create(ctx context.Context, k kind) (*testOrder, error) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()

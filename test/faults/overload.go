@@ -22,10 +22,10 @@ var overloadScenario = scenario{
 }
 
 const (
-	overloadOrders  = 150_000         // more than the scenario can pay; a checkout that got 429 is sent again
+	overloadOrders  = 150_000         // more than are paid in this scenario; an unpaid order is checked out again
 	overloadMoney   = 1_000_000_000   // credit of each user, and stock of each item
 	overloadClients = 256             // clients of the closed loop that measures the peak rate
-	overloadLasts   = 5 * time.Second // duration of a measurement; half of it for the peak rate
+	overloadLasts   = 5 * time.Second // duration of a measurement; the peak rate is measured for half of this time
 	warmUp          = time.Second     // time before a measurement, in which connections open and queues fill
 )
 
@@ -90,8 +90,8 @@ func runOverload(ctx context.Context, tr *trial) (err error) {
 	return o.compareWithRedis(ctx)
 }
 
-// fill calls batch_init to create users, items and orders with the IDs "0", "1", …. Users and items have plenty of
-// credit and stock.
+// fill calls batch_init to create users, items and orders with the IDs "0", "1", …. The argument each is the number of
+// users and of items; money is the credit of each user and the stock of each item.
 func (s *system) fill(each, money, orders int) error {
 	for _, path := range []string{
 		fmt.Sprintf("/payment/batch_init/%d/%d", each, money), fmt.Sprintf("/stock/batch_init/%d/%d/1", each, money),
@@ -165,14 +165,15 @@ func (m measurement) row(name string, peak measurement) string {
 		fmt.Sprintf("%.0f", m.rate(429)), latency(200), latency(429), formatCounts(m.outcomes()))
 }
 
-// checkout returns a job that checks out an order that is not known to be paid.
+// checkout returns a job that checks out an order that is not known to be paid. If no such order is left, the job is an
+// empty request.
 func (o *overloadRun) checkout() job {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if len(o.next) == 0 {
 		return job{
 			request: []byte("GET /orders/ HTTP/1.1\r\nHost: x\r\n\r\n"),
-			done:    func(result) { o.trial.count("requests without an unpaid order left", 1) },
+			done:    func(result) { o.trial.count("empty requests, because no unpaid order was left", 1) },
 		}
 	}
 	order := o.next[0]
@@ -208,7 +209,7 @@ func (o *overloadRun) record(order int, r result) {
 }
 
 // checkResults checks that each checkout under overload got 200, 429 or 503. It ignores the checkouts that were not
-// sent, because all connections were busy.
+// sent because all connections were busy.
 func (o *overloadRun) checkResults(rs *results) {
 	for _, r := range rs.all {
 		if r.status != 200 && r.status != 429 && r.status != 503 && !errors.Is(r.err, errNoConnection) {
@@ -230,7 +231,7 @@ func (o *overloadRun) measureRecovery(ctx context.Context, peak measurement) str
 	return m.row(fmt.Sprintf("then half of the peak: all paid after %v", last.Round(time.Millisecond)), peak)
 }
 
-// compareWithRedis compares the responses with the orders in Redis.
+// compareWithRedis checks the invariants, and compares the responses with the orders in Redis.
 func (o *overloadRun) compareWithRedis(ctx context.Context) error {
 	o.settle(ctx)
 	sn, err := o.shards.Snapshot(ctx)

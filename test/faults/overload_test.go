@@ -19,7 +19,7 @@ func TestRatesIgnoreWarmUpAndTail(t *testing.T) {
 		{200, -time.Millisecond}, {200, 0}, {200, time.Second}, {429, time.Second}, {0, time.Second},
 		{200, 1999 * time.Millisecond}, {200, 2 * time.Second}, {429, time.Minute},
 	} {
-		const took = 10 * time.Second // long, to show that only the time of the response counts
+		const took = 10 * time.Second // long, to show that the arrival of the response counts, not the start of the request
 		m.all = append(m.all, result{status: r.status, began: from.Add(r.at - took), took: took})
 	}
 	if paid, shed, perCPU := m.rate(200), m.rate(429), m.perCPU(); paid != 1.5 || shed != 0.5 || perCPU != 6 {

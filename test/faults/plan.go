@@ -10,10 +10,10 @@ import (
 	"checkout/test/stack"
 )
 
-// injector injects one kind of fault. plan makes all random choices.
+// injector injects one kind of fault. The function plan chooses the times, the target and the intensity at random.
 type injector struct {
 	kind              string
-	targets           func(stack.Size) []string // names of processes, clocks or links
+	targets           func(stack.Size) []string // names of processes, clocks or links, or everyInstance
 	shortest, longest time.Duration             // limits of the fault's duration
 	weight            int                       // relative frequency
 	inject            func(*mixRun, injection) (heal func() error, err error)
@@ -46,7 +46,7 @@ func (i injection) conflicts(other injection) bool {
 
 // plan chooses the faults of one round. It first tries each kind of fault that no earlier round had. The map contains
 // the kinds of all rounds so far, and plan adds the kinds that it chooses. The last argument is the maximum number of
-// faults at any time. Faults of one target never overlap. All faults end before the round ends.
+// faults at any time. Conflicting faults never overlap; see conflicts. All faults end before the round ends.
 func plan(
 	random *rand.Rand, injectors []*injector, seen map[string]bool, size stack.Size, length time.Duration, concurrent int,
 ) []injection {
@@ -105,7 +105,7 @@ func isProcess(target string) bool {
 	return !strings.Contains(target, " > ") && !strings.HasPrefix(target, clockPrefix)
 }
 
-// processes returns a function that returns the names of a system's processes with one of the prefixes.
+// processes returns a function that lists the processes of a system whose names start with one of the prefixes.
 func processes(prefixes ...string) func(stack.Size) []string {
 	return func(size stack.Size) []string {
 		var all []string

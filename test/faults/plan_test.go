@@ -97,7 +97,7 @@ func TestFewRoundsHaveEveryKind(t *testing.T) {
 	}
 }
 
-// TestTargets checks the number of targets of each kind, and one target of each.
+// TestTargets checks the length of each list of targets, and that the list contains an example.
 func TestTargets(t *testing.T) {
 	size := stack.Size{Instances: 2, Shards: 3}
 	for _, c := range []struct {

@@ -59,8 +59,8 @@ func pin(pid int, cores *unix.CPUSet) error {
 	return nil
 }
 
-// maxConnections returns the maximum number of connections of this program. The number is enough for every
-// scenario if the limit of open files is high enough.
+// maxConnections returns the maximum number of connections of this program: enough for every scenario, or fewer if the
+// limit of open files is low.
 func maxConnections() int {
 	const enough, others = 14_000, 1000
 	var limit unix.Rlimit

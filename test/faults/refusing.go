@@ -20,7 +20,7 @@ var refusingScenario = scenario{
 // refusal is a reason why a Redis refuses commands.
 type refusal struct {
 	name          string
-	begin, repair string // commands that begin and end the refusal; no argument contains a space
+	begin, repair string // commands that begin and end the refusal; they are split at spaces
 	refusesReads  bool
 	// completes is true if the Redis still runs the scripts that complete or undo work.
 	completes bool
@@ -138,7 +138,8 @@ func (r *availabilityRun) whileRefusing(ctx context.Context, service string, cau
 }
 
 // checkRefusing describes the defect of a response that arrived while shard 0 of a service refused commands. It returns
-// "" for a correct response. known is the time when every instance had reported the refusal.
+// "" for a correct response. down is the time when the refusal began, and known the time when every instance had
+// reported it.
 func (op operation) checkRefusing(service string, cause refusal, needs bool, down, known time.Time) string {
 	switch {
 	case op.FormatViolation() != "" || op.Status == http.StatusTooManyRequests:
@@ -150,7 +151,7 @@ func (op operation) checkRefusing(service string, cause refusal, needs bool, dow
 	case needs:
 		return "needs the refusing shard, want 503"
 	case op.name == "create" && service == "order" && op.Status == 503 && op.Began.Before(known):
-		// A 503 is correct here, because the instance may have chosen the shard before the first refusal.
+		// A 503 is correct here: before an instance detects the refusal, it may choose this shard for a new order.
 		if op.Began.Sub(down) >= unavailableWithin {
 			return tooSlow + "the instance has not detected the refusal yet"
 		}

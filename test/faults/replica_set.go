@@ -26,7 +26,7 @@ type replicaSet struct {
 	service string
 	index   int
 	nodes   []stack.Node
-	primary int    // index of the primary when the last call of waitWhole returned
+	primary int    // index of the primary at the end of the last waitWhole; -1 if there was none
 	others  [2]int // indexes of the other nodes, in random order
 	random  *rand.Rand
 	clocks  string     // folder with the offsets of the clocks; only scenario failover sets it
@@ -60,7 +60,8 @@ func (r *replicaSet) status(ctx context.Context) []keepers.Node {
 	return keepers.GetAll(ctx, http.DefaultClient, addrs, nodes)
 }
 
-// current returns the primary. It returns an error if there is no primary, or if fewer than two nodes follow it.
+// current returns the index of the primary, or -1 if there is none. It returns an error unless there is a primary and
+// both other nodes are its replicas.
 func (r *replicaSet) current(ctx context.Context) (primary int, err error) {
 	primary = -1
 	replicas := 0
@@ -85,7 +86,7 @@ func (r *replicaSet) current(ctx context.Context) (primary int, err error) {
 	return primary, nil
 }
 
-// waitWhole waits until one node is primary and both others follow it.
+// waitWhole waits until one node is primary and both others are replicas. It sets r.primary and r.others.
 func (r *replicaSet) waitWhole(ctx context.Context, timeout time.Duration) error {
 	err := check.Poll(ctx, timeout, func(ctx context.Context) (err error) {
 		if r.primary, err = r.current(ctx); err != nil {

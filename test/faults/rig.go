@@ -46,7 +46,7 @@ const (
 )
 
 // runInterleaving builds a system from the sources, runs an interleaving on it, and returns the violations. If keep is
-// true, runInterleaving keeps the files of the system after a failure.
+// true, runInterleaving keeps the files of the system after an error or a violation.
 func (tr *trial) runInterleaving(
 	ctx context.Context, il *interleaving, source sources, keep bool, redisArgs ...string,
 ) (violations []string, err error) {
@@ -132,8 +132,8 @@ func (s *rig) send(ctx context.Context, o *testOrder) (response chan check.Respo
 	return response
 }
 
-// request sends an order's request through the gateway. If s.direct is true, it sends a checkout directly to an
-// instance.
+// request sends an order's request through the gateway. If s.direct is true, it sends a checkout directly to the first
+// order instance.
 func (s *rig) request(o *testOrder) check.Response {
 	if s.direct && !o.paid {
 		return o.Checkout(s.Client.Instance(s.PublicURLs("order")[0]))
@@ -219,9 +219,9 @@ func (s *rig) holdAt(ctx context.Context, k kind, action string, points ...strin
 	return h, nil
 }
 
-// holdBeforeCommit creates an order, sends its checkout, and pauses the coordinator just before the commit.
-// holdBeforeCommit pauses the coordinator twice, because after the first pause the coordinator reserves the credit
-// again.
+// holdBeforeCommit creates an order, sends its checkout, and pauses the coordinator just before the commit, after a
+// second reservation of the credit. The coordinator makes a second reservation only if the first one is older than
+// 100 ms. So holdBeforeCommit also pauses the coordinator earlier, after the reservation of stock.
 func (s *rig) holdBeforeCommit(ctx context.Context) (*heldOrder, error) {
 	h, err := s.holdAt(ctx, kindPaid, actionPause, "order: coordinator reserve stock")
 	if err != nil {
@@ -231,7 +231,7 @@ func (s *rig) holdBeforeCommit(ctx context.Context) (*heldOrder, error) {
 	if err != nil {
 		return nil, err
 	}
-	sleep(ctx, 200*time.Millisecond) // the coordinator reserves again if the first reservation is older than 100 ms
+	sleep(ctx, 200*time.Millisecond) // make the first reservation of the credit older than 100 ms
 	if err := s.resume(ctx, h.points[0]); err != nil {
 		return nil, err
 	}

@@ -9,8 +9,8 @@ import (
 	"checkout/test/stack"
 )
 
-// readyWithin limits the start of a system. The limit is generous, because its only purpose is to stop a run that makes
-// no progress.
+// readyWithin limits the wait until a system is ready. The limit is generous, because its only purpose is to stop a run
+// that makes no progress.
 const readyWithin = 90 * time.Second
 
 // system is the system of a trial, with a client of its gateway and connections to its Redis shards.
@@ -33,8 +33,8 @@ func (tr *trial) start(ctx context.Context, cfg stack.Config) (*system, error) {
 	return s, nil
 }
 
-// launch starts a system without waiting until it is ready. If cfg.OnExit is not set, an exit of a process is a
-// violation.
+// launch starts a system without waiting until it is ready. If cfg.OnExit is not set, an unexpected exit of a
+// process is a violation.
 func (tr *trial) launch(ctx context.Context, cfg stack.Config) (*system, error) {
 	cfg.Instances, cfg.Shards, cfg.Race = tr.size.Instances, tr.size.Shards, tr.options.race
 	if cfg.OnExit == nil {

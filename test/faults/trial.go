@@ -38,7 +38,8 @@ func (tr *trial) name() string {
 	return tr.scenario.name + " " + tr.describeSize()
 }
 
-// describeSize returns the numbers of instances and shards of each service, and of the nodes of a replicated shard.
+// describeSize returns the numbers of instances and shards of each service, such as "2x2". For replicated shards, it
+// adds the number of nodes, such as "2x2x3".
 func (tr *trial) describeSize() string {
 	size := fmt.Sprintf("%dx%d", tr.size.Instances, tr.size.Shards)
 	if tr.scenario.copies > 1 {

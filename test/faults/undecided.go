@@ -65,8 +65,8 @@ func (u *undecided) poll(ctx context.Context, i int, shard *redis.Client) {
 	u.trial.recordLongest("that an order was undecided", oldest)
 }
 
-// sum returns the number of undecided orders, the age of the oldest one, and the number of unavailable shards. The
-// caller holds u.mu.
+// sum returns the number of undecided orders and the age of the oldest one, both on the available shards. It also
+// returns the number of unavailable shards. The caller holds u.mu.
 func (u *undecided) sum() (n int, oldest time.Duration, unavailable int) {
 	for _, s := range u.shards {
 		if time.Since(s.at) > staleAfter {

@@ -20,8 +20,8 @@ type usage struct {
 }
 
 // usageLimit returns the limits for an instance that is idle after the requests of a number of concurrent clients. The
-// limits allow for connections that stay open and for the workers of each shard. A leak in each request exceeds the
-// limits.
+// limits allow for connections that stay open and for the workers of each shard. If each request leaks a resource, the
+// instance exceeds the limits.
 func (s *system) usageLimit(clients int) usage {
 	kept := 80 + 6*clients + 20*s.trial.size.Instances*s.trial.size.Shards
 	return usage{goroutines: kept, files: kept, resident: 200, heap: 8 << 10}

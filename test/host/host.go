@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// Processors describes the processors of this host. The argument sharedWith names a program that uses the
-// same processors.
+// Processors describes the processors of this host. The argument names other programs that use them, such as "the
+// clients".
 func Processors(sharedWith string) string {
 	return fmt.Sprintf("%s, %d processors for everything, %s included", model(), runtime.NumCPU(), sharedWith)
 }

@@ -13,8 +13,8 @@ import (
 
 const snapshotTimeout = "--timeout=5m"
 
-// snapshotClasses returns a storage class whose CSI driver takes snapshots, and the class of these snapshots. If the
-// cluster has none, both are empty.
+// snapshotClasses returns a storage class whose CSI driver takes snapshots, and the class of these snapshots. If there
+// is no such storage class, both results are empty.
 func (r *run) snapshotClasses(ctx context.Context) (storage, snapshots string, err error) {
 	list, err := r.kube(ctx, "get", "volumesnapshotclass", "-o",
 		`jsonpath={range .items[*]}{.driver} {.metadata.name}{"\n"}{end}`)
@@ -40,9 +40,11 @@ func (r *run) snapshotClasses(ctx context.Context) (storage, snapshots string, e
 	return "", "", err
 }
 
-// backUp returns a step that installs the system with the given values, and takes a backup under load and one without
-// load. It then changes the data, and restores the second backup. k8s/restore first takes a backup of the data that it
-// replaces. At the end, the step restores this backup too.
+// backUp returns a step that tests backups. The step:
+//   - installs the system with the given values
+//   - takes a backup under load, and one without load
+//   - changes the data, and restores the second backup
+//   - restores the backup of the replaced data, which the previous run of k8s/restore has taken
 func (r *run) backUp(values string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		storage, snapshots, err := r.snapshotClasses(ctx)
@@ -108,8 +110,8 @@ func (r *run) backUpNow(ctx context.Context, s *shop.Shop, name string) error {
 	return nil
 }
 
-// restoreBoth restores the last backup, which has the data of the first shop only. Then it restores the backup of the
-// replaced data, which has the data of both shops.
+// restoreBoth restores the last backup, which has only the data of the shop "before". Then it restores the backup of
+// the replaced data, which has the data of both shops.
 func (r *run) restoreBoth(ctx context.Context, before, after *shop.Shop) error {
 	list, err := r.script(ctx, "k8s/restore")
 	if err != nil {
@@ -212,7 +214,7 @@ func (r *run) resize(ctx context.Context) error {
 }
 
 // replicate upgrades a system with one server per shard to replicated shards under load, as docs/operations.md
-// describes. All data must stay.
+// describes. The chart must refuse the upgrade until k8s/replicate has run. All data must stay.
 func (r *run) replicate(ctx context.Context) error {
 	if err := r.install(ctx, func() error { return r.upgradeReplicated(ctx, oneShard) }); err != nil {
 		return err
@@ -223,7 +225,7 @@ func (r *run) replicate(ctx context.Context) error {
 	}
 	err = r.upgradeReplicated(ctx, replicatedShards)
 	if err == nil || !strings.Contains(err.Error(), "Run k8s/replicate first") {
-		err = errors.Join(errors.New("upgrade to replicated shards without k8s/replicate: not refused"), err)
+		err = errors.Join(errors.New(`upgrade without k8s/replicate: want the error "Run k8s/replicate first"`), err)
 		return errors.Join(err, r.closeShop(ctx, s, anyNumber))
 	}
 	began := time.Now()

@@ -70,7 +70,7 @@ func (c *cluster) deleteNamespaces(ctx context.Context) error {
 
 // rolledOut runs the command in docs/deploy.md that waits until every workload is up to date and available.
 func (c *cluster) rolledOut(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, readyTimeout) // kubectl applies --timeout to each workload
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout) // for all workloads; kubectl applies --timeout to each
 	defer cancel()
 	_, err := c.kube(ctx, "rollout", "status", "deployment,statefulset", "-l", ours, "--timeout="+readyTimeout.String())
 	return err

@@ -24,7 +24,7 @@ func (r *run) killAndWait(ctx context.Context, pod, process string) error {
 		return check.Poll(ctx, recoveryTimeout, func(ctx context.Context) error {
 			now, err := r.restarts(ctx)
 			if err == nil && now[pod] == before[pod] {
-				err = fmt.Errorf("pod %s did not restart: %s", pod, now[pod])
+				err = fmt.Errorf("pod %s has not restarted: UID/restarts are still %q", pod, now[pod])
 			}
 			return err
 		})
@@ -97,7 +97,8 @@ func (r *run) removeInstances(ctx context.Context) error {
 	return r.replaceInstances(ctx, "machines=2")
 }
 
-// replaceInstances upgrades the system under load, with given values that replace every instance and gateway.
+// replaceInstances changes the given values of the chart under load. It checks that this replaces the pods of all
+// instances and gateways, and no Redis pod. No request may fail.
 func (r *run) replaceInstances(ctx context.Context, values string) error {
 	before, err := r.restarts(ctx)
 	if err != nil {
@@ -173,8 +174,9 @@ func (r *run) drainNodes(ctx context.Context, nodes []string) error {
 	return nil
 }
 
-// grow adds a shard and an instance to each service under load. Old data must stay available, and new objects must
-// reach every shard. An instance that does not know the new shard yet must respond with 503, never with 404.
+// grow adds a shard and an instance to each service under load. The old data must remain, and new objects must reach
+// every shard. Requests may fail, because an instance that does not know the new shard yet responds with 503. It must
+// not respond with 404.
 func (r *run) grow(ctx context.Context) error {
 	return r.underLoad(ctx, anyNumber, func(s *shop.Shop) error {
 		if err := r.change(ctx, "grown", func() error { return r.upgrade(ctx, grown) }); err != nil {
@@ -208,8 +210,8 @@ func (r *run) rollBack(ctx context.Context) error {
 	})
 }
 
-// refuseTooFewShards checks that each service still has a ready instance from before the rollback, and that the new
-// instance is not ready and logs the reason.
+// refuseTooFewShards checks instance 1 of each service: the pod from before the rollback still runs, only one of the
+// two pods is ready, and an instance has logged that its shards are too few.
 func (r *run) refuseTooFewShards(ctx context.Context) error {
 	for _, service := range services {
 		logs, err := r.kube(ctx, "logs", "-l", ours+",app.kubernetes.io/name="+service, "--tail=100",

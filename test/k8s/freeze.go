@@ -11,7 +11,8 @@ import (
 	"checkout/test/shop"
 )
 
-// freezeDelay gives the kubelet time to report that the freezer runs.
+// freezeDelay is the time from the start of the freezer until it stops processes. In this time, the kubelet can report
+// that the freezer runs.
 const freezeDelay = 5 * time.Second
 
 // freezer is a pod that stops the processes of other pods on its node with SIGSTOP. If requested, it also stops the
@@ -115,7 +116,7 @@ func (r *run) updateWithoutShard(ctx context.Context) error {
 			_, err = r.kube(ctx, "rollout", "status", "deployment", "-l", ours, "--timeout="+away.String())
 		}
 		took := time.Since(stopped)
-		if r.Logf("updated %.0f s after order-redis-1 stopped", took.Seconds()); err == nil && took > away {
+		if r.Logf("the update ended %.0f s after order-redis-1 stopped", took.Seconds()); err == nil && took > away {
 			err = fmt.Errorf("the update took %v, but the shard was unavailable for only %v", took, away)
 		}
 		return errors.Join(err, r.thawed(ctx), r.ready(ctx))

@@ -83,7 +83,8 @@ func (r *run) testAgain(ctx context.Context) error {
 	return err
 }
 
-// chart1 is the chart before instances became Deployments. It contains the Secret with the password.
+// chart1 is a chart whose instances are StatefulSets. Its release contains the Secret with the password, which an
+// upgrade must keep.
 const chart1 = "test/k8s/testdata/checkout-1.0.0.tgz"
 
 func (r *run) installChart1(ctx context.Context) error {
@@ -168,8 +169,8 @@ func (r *run) install(ctx context.Context, do func() error) error {
 	return r.buy(ctx)
 }
 
-// suite runs the Python suite and the consistency run. Then it deletes all data, because both overwrite paid orders
-// with batch_init.
+// suite runs the Python suite and the consistency run. Then it deletes all data, because both scripts overwrite paid
+// orders with batch_init, which a later audit would report as violations.
 func (r *run) suite(ctx context.Context) (err error) {
 	url := "http://gateway." + r.namespace + ".svc.cluster.local"
 	if len(r.inside) == 0 {

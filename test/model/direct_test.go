@@ -137,7 +137,8 @@ func (r directRules) next(s directState) (all []directState) {
 	return all
 }
 
-// explore returns the first state in which a direct payment and a checkout have both paid, and the number of states.
+// explore describes the first state in which a direct payment and a checkout have both paid, or returns "". It also
+// returns the number of states that it has found.
 func (r directRules) explore() (violation string, states int) {
 	start := directState{}
 	seen, queue := map[directState]bool{start: true}, []directState{start}

@@ -19,8 +19,8 @@
 // allows more steps.
 //
 // The state also contains the responses that clients got. A client gets its response as soon as the protocol allows,
-// which is the strictest case for the invariants. Model.Live uses the opposite assumption: all processes may die, and
-// recovery starts without knowledge.
+// which is the strictest case for the invariants. Model.Live with Config.Forget covers the opposite case: all processes
+// may die, and recovery starts without knowledge.
 //
 // # Time
 //

@@ -10,8 +10,8 @@ func (m *Model) violation(s *state) string {
 	if (s.undecided() || s.order == paid) && s.at(s.current).lines != s.cart {
 		return "the attempt does not reserve the contents of the cart"
 	}
-	// The invariant "no unpaid attempt holds stock without credit" is checked only without a mutation, and with the
-	// mutation PaymentReleasedFirst. Each other mutation must violate a different invariant.
+	// checksCredit selects the invariant that an unpaid attempt with stock also has credit. Only PaymentReleasedFirst may
+	// violate it: each other mutation must violate another invariant.
 	checksCredit := m.Mutation == Correct || m.Mutation == PaymentReleasedFirst
 	for i := uint8(1); int(i) <= m.Attempts; i++ {
 		if text := s.attemptViolation(i, checksCredit); text != "" {
@@ -83,8 +83,8 @@ func (s *state) attemptViolation(i uint8, checksCredit bool) string {
 	return ""
 }
 
-// settled reports whether the order is decided and every record has an expiry. In such a state, the invariants allow
-// only paid attempts to hold reservations.
+// settled reports whether the order is decided, nothing is unconfirmed, and every record has an expiry. In such a
+// state, the invariants allow only paid attempts to hold reservations.
 func (s *state) settled() bool {
 	if s.undecided() {
 		return false

@@ -3,8 +3,8 @@ package model
 import "checkout/test/model/visited"
 
 // Live explores all states. It checks that the recovery and confirmation workers alone can settle the order from each
-// state, even if all other processes have died. The workers know only the replies that they receive. Live searches
-// backwards from the settled states, along the steps of these workers.
+// state: it searches backwards from the settled states, along the steps of these workers. With Config.Forget, the
+// states include those in which all processes have died, so that the workers know only the replies that they receive.
 func (m *Model) Live() Result {
 	v := visited.New[key]()
 	var edges []visited.Edge

@@ -83,7 +83,8 @@ func (m *Model) confirmRefund(s *state, i uint8, p int) Code {
 	return Done
 }
 
-// expire lets a deadline pass and a record expire, if both may happen now. See "Time" in the package comment.
+// expire lets the deadline of attempt i on shard p pass, and its record, if any, expire. A RESERVED record expires only
+// after its confirmation; until then, expire has no effect. See "Time" in the package comment.
 func (m *Model) expire(s *state, i uint8, p int) {
 	a := s.at(i)
 	switch a.records[p] {
@@ -102,7 +103,8 @@ func (m *Model) expire(s *state, i uint8, p int) {
 	}
 }
 
-// expireRefund lets all not-after times pass and a refund record expire, if both may happen now.
+// expireRefund lets all not-after times of a refund pass, and its record expire. Before the refund is confirmed,
+// expireRefund has no effect.
 func (m *Model) expireRefund(s *state, i uint8, p int) {
 	a := s.at(i)
 	switch a.refunds[p] {
@@ -110,7 +112,7 @@ func (m *Model) expireRefund(s *state, i uint8, p int) {
 		if m.Mutation != RefundRecordExpiresBeforeConfirm {
 			return
 		}
-		a.refunds[p] = noRefund // a later claim sets a new not-after time
+		a.refunds[p] = noRefund // recovery may claim the order again and set a new not-after time
 	case refundConfirmed:
 		a.refunds[p] = refundExpired
 		if m.Mutation == RefundRecordExpiresBeforeNotAfter {

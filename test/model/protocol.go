@@ -45,7 +45,7 @@ type call struct {
 	shard        int
 	after        uint8 // for begin and mint: the previous attempt
 	leaseExpired bool  // for begin and claim: the script finds an expired lease
-	waits        bool  // for reserve: the caller waits for orphaned reservations; a refusal is not recorded
+	waits        bool  // for reserve: without free units, the script returns SHORT instead of recording a refusal
 }
 
 func (c call) String() string {
@@ -77,7 +77,7 @@ func (c call) String() string {
 // Model is the protocol in one configuration.
 type Model struct{ Config }
 
-// cart returns the initial cart: a line on every stock shard.
+// cart returns the shards of the initial cart: payment, and every stock shard.
 func (m *Model) cart() shards { return 1<<(1+m.StockShards) - 1 }
 
 // initial returns the initial state: an open order with a full cart.
@@ -108,9 +108,11 @@ func (m *Model) sameRequest(i, j uint8) bool {
 	return i == j || m.Retried && min(i, j) == n-1 && max(i, j) == n
 }
 
-// begins appends the recovery worker's claim, the calls of begin for each minted attempt, and up to two calls of mint
-// for the next attempt. The caller of the first mint has not read the order's current attempt. The caller of the second
-// mint has read the current attempt, which must belong to another request.
+// begins appends:
+//   - the recovery worker's claim
+//   - two calls of begin for each minted attempt that may begin: one finds a valid lease, the other an expired lease
+//   - for the next attempt, a mint by a caller that has not read the order's current attempt
+//   - for the next attempt, a mint by a caller that has read the current attempt, if this belongs to another request
 func (m *Model) begins(s *state, to []call) []call {
 	to = append(to, call{script: Claim, leaseExpired: true})
 	i := uint8(1)
@@ -151,8 +153,8 @@ func (m *Model) forward(s *state, i uint8, to []call) []call {
 	return to
 }
 
-// backward appends the steps that abort an attempt. The coordinator and the recovery worker may take these steps at
-// any time.
+// backward appends the steps that abort, release and close an attempt. The coordinator and the recovery worker may
+// abort at any time. They release only after a reply has shown that the order is ABORTING.
 func (m *Model) backward(s *state, i uint8, to []call) []call {
 	a := s.at(i)
 	to = append(to, call{script: Abort, attempt: i})
@@ -170,8 +172,8 @@ func (m *Model) backward(s *state, i uint8, to []call) []call {
 	return to
 }
 
-// stockIsReleased reports whether replies have shown that no stock shard holds anything for the attempt, now
-// or later.
+// stockIsReleased reports whether replies have shown that no stock shard holds or will ever hold anything for the
+// attempt.
 func (a *attempt) stockIsReleased() bool { return a.lines&^a.knownReleased&^(1<<payment) == 0 }
 
 // isReleased reports whether the attempt may be closed.

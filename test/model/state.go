@@ -1,7 +1,6 @@
 package model
 
-// maxAttempts and maxShards limit a state, so that it can be packed into a key. payment is the index of the payment
-// shard.
+// maxAttempts and maxShards limit a state, so that it can be packed into a key.
 const (
 	maxAttempts = 3
 	maxShards   = 3 // participant shards

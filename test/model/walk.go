@@ -9,9 +9,9 @@ import (
 type Step struct {
 	Script       Script
 	Attempt      int  // number of the attempt, from 1; 0 for a step without an attempt
-	After        int  // for begin: the attempt that the call names as `after`, or 0
+	After        int  // for begin and mint: the previous attempt, or 0
 	LeaseExpired bool // for begin and claim: the lease of a RUNNING order has expired
-	Waits        bool // for reserve: the caller waits for orphaned reservations
+	Waits        bool // for reserve: without free units, the script returns SHORT instead of recording a refusal
 	Shard        int  // participant shard: 0 is payment, 1 and 2 are stock
 	Code         Code // expected code; Nothing for events
 	Then         Snapshot
@@ -45,8 +45,8 @@ type Record struct {
 	DeadlinePassed bool // the deadline, or every not-after time, has passed on this shard
 }
 
-// Walk takes n random steps. Some steps have no effect. A wild walk calls any script for any attempt at any time. No
-// coordinator makes such calls, but the scripts define a reply to each call.
+// Walk returns n random steps. Some steps have no effect. A wild walk also contains calls that no coordinator makes,
+// because the scripts define a reply to these calls too.
 func (m *Model) Walk(rng *rand.Rand, n int, wild bool) []Step {
 	s := m.initial()
 	steps := make([]Step, n)
@@ -112,9 +112,8 @@ func (m *Model) wild(s *state, to []call) []call {
 	return to
 }
 
-// isNoOpEdit reports whether an edit of an open order changes nothing in the model: the edit adds an item that is
-// already in the cart, or removes an item that is not in the cart. Walk skips such calls, because the real scripts
-// would change more than the model.
+// isNoOpEdit reports whether c is an edit of an open order that changes nothing in the model. Walk skips such calls,
+// because the real scripts differ: add_item would add a second piece, and remove_item would return NOT_IN_ORDER.
 func (s *state) isNoOpEdit(c call) bool {
 	noOp := c.script == AddItem && s.cart.has(c.shard) || c.script == RemoveItem && !s.cart.has(c.shard)
 	return s.order == open && noOp

@@ -48,7 +48,7 @@ func (s *Shop) payDirectly(random *rand.Rand, user string, amount int64) {
 	s.mu.Lock()
 	s.payments = append(s.payments, p)
 	s.mu.Unlock()
-	for range 1 + random.IntN(2) { // the second request must not charge again
+	for range 1 + random.IntN(2) { // a second request must not charge again
 		s.pace()
 		s.record(p.Pay(s.Client))
 	}

@@ -9,8 +9,8 @@ import (
 )
 
 // writeClient returns a client for one write. With probability KeyRate the client sends the write with an idempotency
-// key. The client then retries while the outcome is unknown. Sometimes the client retries after a known outcome, or
-// sends two copies concurrently.
+// key. The client then retries while the outcome is unknown, at most five times. Sometimes the client retries after a
+// known outcome, or sends two copies concurrently.
 func (s *Shop) writeClient(random *rand.Rand) *check.Client {
 	if s.behavior.KeyRate == 0 || random.Float64() >= s.behavior.KeyRate {
 		return s.Client

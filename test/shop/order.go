@@ -8,8 +8,8 @@ import (
 	"checkout/test/check"
 )
 
-// placeOrder creates an order, fills the cart and checks the order out. If Behavior.AllRoutes is set, placeOrder
-// sometimes changes a balance instead.
+// placeOrder creates an order, fills the cart, checks the order out and sometimes cancels it. If Behavior.AllRoutes is
+// set, placeOrder sometimes changes a balance instead.
 func (s *Shop) placeOrder(random *rand.Rand) {
 	if s.behavior.AllRoutes && random.IntN(5) == 0 {
 		s.changeBalance(random)

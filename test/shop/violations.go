@@ -38,7 +38,7 @@ func (s *Shop) Forget(sn *check.Snapshot) {
 	s.payments, s.keyedRequests, s.responses, s.maxOrders = nil, nil, nil, 0
 }
 
-// Summary formats the number of responses by status and problem.
+// Summary formats the number of responses to checkouts, to cancels and to other requests, by status and problem.
 func (s *Shop) Summary() string {
 	var checkouts, cancels []check.Response
 	other := slices.Clone(s.responses)

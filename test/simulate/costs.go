@@ -3,9 +3,7 @@ package main
 import "time"
 
 // costs are the inputs of the simulation, in µs: processor times, and durations without processor time, such as that of
-// an fsync. They describe the closed loop of docs/results/bench/report.md (28 November 2026, one shard, 1 to 512
-// clients). The report has only the processor time of each component. The division of this time into costs per
-// checkout, per batch and per wake-up is chosen so that the simulation fits the report.
+// an fsync.
 type costs struct {
 	wake float64 // of each wake-up of an idle process
 
@@ -29,7 +27,9 @@ type costs struct {
 	slice float64 // time for which a process keeps a processor while others wait
 }
 
-// measured contains the costs on the host of the report.
+// measured contains the costs in the closed loop of docs/results/bench/report.md (28 November 2026, one shard, 1 to 512
+// clients). The report has only the processor time of each component. The division of this time into costs per
+// checkout, per batch and per wake-up is chosen so that the simulation fits the report.
 var measured = costs{
 	wake:      78,
 	generator: 20,

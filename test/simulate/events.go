@@ -20,7 +20,7 @@ type event struct {
 
 func (e event) before(o event) bool { return e.at < o.at || e.at == o.at && e.number < o.number }
 
-// c.after(d, f) schedules a call of f after the time d.
+// after schedules a call of f at the time now + d.
 func (c *clock) after(d time.Duration, f func()) {
 	c.number++
 	c.events = append(c.events, event{c.now + d, c.number, f})
@@ -64,7 +64,7 @@ type host struct {
 	ready []*process
 }
 
-// process is a thread of a service, nginx or Redis. Without a disk, it runs one task at a time.
+// process is a thread of a service, nginx, Redis or the load generator. Without a disk, it runs one task at a time.
 type process struct {
 	*host
 	wake   time.Duration // processor time to wake up, added to the first task after an idle time

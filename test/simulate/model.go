@@ -42,7 +42,7 @@ type model struct {
 type instance struct {
 	*process
 	shards []*batcher    // commands for each Redis
-	peers  [2][]*batcher // messages to the participants; only of order
+	peers  [2][]*batcher // messages to payment and stock; nil unless this is an order instance
 }
 
 // client is a simulated client and the progress of its current checkout.
@@ -52,7 +52,7 @@ type client struct {
 	shard   int    // of the order
 	of      [2]int // shard of the user and of the item
 	step    int
-	replied func() // called when the participant's Redis has replied
+	replied func() // called when a Redis of a participant has replied; nil while the client uses the order's Redis
 }
 
 // The participants in the order in which a checkout uses them.

@@ -54,7 +54,7 @@ func TestProcessorsAndDisks(t *testing.T) {
 	a.do(10, record("a2"))     // 15 to 25
 	redis.do(20, record("r1")) // one flush for both: 25 to 75, durable at 175
 	redis.do(20, record("r2"))
-	b.do(10, record("b1")) // wakes up, beside the fsync: 75 to 90
+	b.do(10, record("b1")) // wakes up during the fsync: 75 to 90
 	for len(c.events) > 0 {
 		c.step()
 	}
@@ -110,7 +110,8 @@ func TestPredictions(t *testing.T) {
 	hot := prediction(16)
 	hot.hot = true
 	if r := run(hot, 5000); !(many.rate > 5*one.rate) || !(r.rate < 0.7*many.rate) || r.busiest != "redis-stock" {
-		t.Errorf("got %.0f/s with 1 shard, %.0f/s with 16, %.0f/s with a hot item, limited by %s",
+		t.Errorf("got %.0f/s with 1 shard, %.0f/s with 16, %.0f/s with 16 and a hot item, limited by %s; want more than "+
+			"5 times the first rate with 16 shards, and with a hot item less than 0.7 times that, limited by redis-stock",
 			one.rate, many.rate, r.rate, r.busiest)
 	}
 }

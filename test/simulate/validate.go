@@ -10,15 +10,15 @@ type measurement struct {
 	shards, clients int
 	rate            float64 // checkouts per second
 	cpu             float64 // of all servers per checkout, µs
-	slower          float64 // costs of this series of measurements, relative to the first series
+	slower          float64 // factor for the processor times in costs, see below
 	perPeer         bool    // messages for all shards of a peer share HTTP requests
 }
 
-// Values of measurement.slower: the CPU time of a checkout with 256 clients and one shard, divided by 241 µs. A checkout
-// took 241 µs in the first series, the closed loop of docs/results/bench/report.md; there, the value is 1.
+// Values of measurement.slower: the CPU time of a checkout with one shard and 256 clients, divided by the 241 µs in the
+// closed loop of docs/results/bench/report.md.
 const (
-	besideOthers = 321.0 / 241 // the several shards of the same report, measured while three systems ran on the host
-	december     = 269.0 / 241 // docs/adr/0007-http-batching.md, measured on another day
+	besideOthers = 321.0 / 241 // section "Shards" of this report, measured while three systems ran on the host
+	december     = 269.0 / 241 // docs/adr/0007-http-batching.md, measured on 1 December 2026
 )
 
 var measurements = []measurement{

@@ -79,8 +79,10 @@ func (c *component) process() *process {
 	return c.latest
 }
 
-// launch starts the process without waiting for it to respond. If a process runs but has not responded yet, launch
-// returns this process. Such a process may be a Redis that waits for free space on its disk.
+// launch starts the process without waiting for it to respond. If a process already runs, launch returns:
+//   - this process, if it has not responded yet and no stop was requested. It may be a Redis that waits for free space
+//     on its disk.
+//   - otherwise ErrRunning
 func (c *component) launch() (*process, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -164,8 +166,8 @@ func (c *component) start(ctx context.Context) error {
 	}
 }
 
-// signal sends a signal to the main process, or to its whole process group. It returns the main process. If stops is
-// true, the exit of the process is expected, so onExit is not called.
+// signal sends a signal to the main process or, if group is true, to its whole process group. It returns the main
+// process. If stops is true, the exit of the process is expected, so onExit is not called.
 func (c *component) signal(sig syscall.Signal, group, stops bool) (*process, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -204,7 +206,7 @@ func (c *component) shutdown(ctx context.Context) error {
 	case <-p.done:
 		return nil
 	case <-ctx.Done():
-		err := fmt.Errorf("stop %s: still running %v after the signal %q", c.name, stopTimeout, c.stop)
+		err := fmt.Errorf("stop %s: still running after the signal %q (timeout %v)", c.name, c.stop, stopTimeout)
 		return errors.Join(err, context.Cause(ctx), c.kill())
 	}
 }

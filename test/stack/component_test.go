@@ -45,10 +45,10 @@ func TestStartWaitsForASlowProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := c.start(t.Context()); err != nil || c.process().pid != first {
-		t.Fatalf("start again: %v, pid %d, want %d", err, c.process().pid, first)
+		t.Fatalf("start again: got the error %v and pid %d, want no error and pid %d", err, c.process().pid, first)
 	}
 	if err := c.start(t.Context()); err == nil {
-		t.Error("a process that responds was started again")
+		t.Error("start while the process responds: got no error, want ErrRunning")
 	}
 	if err := syscall.Kill(-first, syscall.SIGKILL); err != nil {
 		t.Fatal(err)

@@ -74,7 +74,7 @@ func pingRedis(ctx context.Context, addr, auth string, pid int) error {
 		found = found || line == want
 	}
 	if !found {
-		return fmt.Errorf("ping Redis at %s: another server responds, want pid %d", addr, pid)
+		return fmt.Errorf("ping Redis at %s: no reply from pid %d; another process may use the port", addr, pid)
 	}
 	return replies.Err()
 }
@@ -103,7 +103,7 @@ func checkListens(ctx context.Context, addrs ...string) error {
 }
 
 // checkGateway checks that nginx returns a response with any status. An open port is not enough, because nginx listens
-// before it handles signals. A SIGTERM between these two events would kill nginx.
+// before it handles signals. A stop signal between these two events would kill nginx.
 func checkGateway(ctx context.Context, addr string) error {
 	conn, err := dial(ctx, addr)
 	if err != nil {

@@ -53,7 +53,8 @@ type Config struct {
 	RedisArgs     []string // more arguments for every redis-server
 
 	// Env adds "KEY=value" entries to environments. The map key is the name of a component other than nginx, the name of
-	// a service for all its instances, "keeper" for all keepers, or "" for all instances and keepers.
+	// a service for all its instances, "keeper" for all keepers, or "" for all instances and keepers. The gateway also
+	// uses CORS_ORIGINS and CLIENT_TRACES of "".
 	Env map[string][]string
 
 	Race    bool    // build the services with the race detector; Close then reports data races
@@ -112,8 +113,7 @@ func (e *ShrinkError) Error() string {
 		e.Dir, e.Have, e.Service, e.Shards)
 }
 
-// ReplicasError is the error of Start if the shards in a directory have a number of nodes other than the one in the
-// Config.
+// ReplicasError is the error of Start if the shards in a directory have another number of nodes than the Config.
 type ReplicasError struct {
 	Dir            string
 	Replicas, Have int
@@ -154,8 +154,10 @@ func ReplicasIn(dir string) int {
 	return n
 }
 
-// replicasOf returns the number of nodes of a shard that has data in dir: 3 for a replicated shard, 1 for any other
-// shard, and 0 without data. The data of one node is enough, because a replicated shard may have lost the other nodes.
+// replicasOf returns the number of nodes of a shard:
+//   - 3 if dir has data of any of three nodes; a replicated shard may have lost the others
+//   - 1 if dir has data of a single shard
+//   - 0 if dir has no data of the shard
 func replicasOf(dir, service string, shard int) int {
 	exists := func(name string) bool {
 		_, err := os.Stat(filepath.Join(dir, name))

@@ -72,7 +72,7 @@ func TestEngineShards(t *testing.T) {
 	}
 	for _, service := range stack.Services() {
 		more(20)
-		clusters[service].Failover(t, 1, "") // the address of the shard leads to a replica now
+		clusters[service].Failover(t, 1, "") // now the services have the address of a replica
 	}
 	more(20)
 	close(stopped)
@@ -92,6 +92,7 @@ func TestEngineShards(t *testing.T) {
 		return spent == sold*price && sold >= paid.Load()
 	})
 	if sold > paid.Load()+failed.Load() {
-		t.Errorf("%d pieces are sold after %d paid and %d failed purchases", sold, paid.Load(), failed.Load())
+		t.Errorf("%d pieces are sold, want at most one for each of %d paid and %d failed purchases",
+			sold, paid.Load(), failed.Load())
 	}
 }

@@ -34,11 +34,11 @@ func TestGatewayWaitsForASYNRetry(t *testing.T) {
 }
 
 // loseSYN sends a request for which the gateway's first SYN is lost, and returns the response. inTime reports whether
-// the host accepted connections before the second SYN. On a busy host, only the third SYN may be accepted, and the
-// gateway does not wait for it.
+// the backlog had room before the second SYN. Otherwise the kernel may accept only the third SYN, and the gateway does
+// not wait for it.
 func loseSYN(t *testing.T, s *stack.Stack) (inTime bool, resp *http.Response) {
 	t.Helper()
-	const secondSYN = 800 * time.Millisecond // less than 1 s
+	const secondSYN = 800 * time.Millisecond // the kernel sends it after 1 s; the rest is a margin
 	addr := hostPort(s.PublicURLs("stock")[0])
 	listener := listenBacklogOne(t, addr)
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -18,8 +18,8 @@ import (
 	"checkout/test/stack"
 )
 
-// The tests in this file check that the gateway holds checkouts, and no other requests, while no order instance accepts
-// connections.
+// The tests in this file check that the gateway holds a checkout while no order instance accepts it, and that it holds
+// no other requests.
 
 // held is one request that order-1 has received.
 type held struct{ id, request, body string }
@@ -174,9 +174,9 @@ func TestGatewayForgetsDisconnectedCheckouts(t *testing.T) {
 }
 
 // TestGatewayHoldsManyCheckouts checks that the gateway holds as many checkouts at a time as the concurrency limit
-// allows. While the gateway holds them, it rejects one more checkout. All held checkouts succeed after the instance is
-// back. The test depends on no times, so it also passes on a slow host: the instance fails when it has received all
-// first tries, and is back after the rejection.
+// allows. While the gateway holds them, it rejects one more checkout. All held checkouts succeed at their second try.
+// The test also passes on a slow host, because the instance depends on no times: it fails the first tries when it has
+// received all of them, and responds to the second tries after the rejection.
 func TestGatewayHoldsManyCheckouts(t *testing.T) {
 	const limit = 2048
 	s := start(t, stack.Config{})

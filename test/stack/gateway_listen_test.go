@@ -89,8 +89,8 @@ func TestGatewayAccessLogIsJSON(t *testing.T) {
 	}
 }
 
-// TestGatewayForwardsTheClientAddress checks that the gateway ignores forged forwarding headers. It must trust these
-// headers only from a load balancer that listen.conf lists.
+// TestGatewayForwardsTheClientAddress checks that the gateway trusts X-Forwarded-For only from a load balancer that
+// listen.conf lists, and that it never forwards the other forwarding headers.
 func TestGatewayForwardsTheClientAddress(t *testing.T) {
 	for _, c := range []struct{ name, listen, want string }{
 		{"client", "", "127.0.0.1"},

@@ -39,7 +39,7 @@ func TestRestartedGatewayIgnoresFilesOfItsPredecessor(t *testing.T) {
 	}
 	for _, name := range []string{"leaving", "nginx.pid"} {
 		if _, err := os.Stat(filepath.Join(dir, name)); !errors.Is(err, os.ErrNotExist) {
-			t.Errorf("%s still exists: %v", name, err)
+			t.Errorf("stat %s: got the error %v, want %v", name, err, os.ErrNotExist)
 		}
 	}
 	_, err = os.Stat("/proc/net/if_inet6")

@@ -70,7 +70,7 @@ func TestGatewayRejectsPagesOfStrangers(t *testing.T) {
 				want = 421
 			}
 			if h := resp.Header; resp.StatusCode != want || h.Get("X-Content-Type-Options") != "nosniff" {
-				t.Errorf("%s: GET %s: got %s %v, want nosniff and the status of the host", c.name, path, resp.Status, h)
+				t.Errorf("%s: GET %s: got %s %v, want %d and nosniff", c.name, path, resp.Status, h, want)
 			}
 			page := path == "/" || path == "/docs"
 			if page && want == 200 && (resp.Header.Get("X-Frame-Options") != "DENY" ||
@@ -145,7 +145,7 @@ func TestGatewayErrorsCarryCORSHeaders(t *testing.T) {
 func TestPortsKeepStrangersOut(t *testing.T) {
 	s := start(t, stack.Config{Env: map[string][]string{
 		"":        {"CONSOLE=0", "INTERNAL_TOKEN=" + token + ",next-token-of-a-test"},
-		"payment": {"INTERNAL_TOKEN=next-token-of-a-test," + token}, // payment already accepts the next token
+		"payment": {"INTERNAL_TOKEN=next-token-of-a-test," + token}, // payment already sends the next token
 	}})
 	order := create(t, s, "/orders/create/"+create(t, s, "/payment/create_user", "user_id"), "order_id")
 	if status, body := request(t, "POST", s.Gateway()+"/orders/checkout/"+order, ""); status != 200 {

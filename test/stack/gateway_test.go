@@ -190,7 +190,7 @@ func TestGatewayRetriesOnlyIdempotentRequests(t *testing.T) {
 			for until := time.Now().Add(testTimeout); time.Now().Before(until); {
 				resp, body := send(t, s, request+" HTTP/1.1\r\nHost: x\r\n\r\n")
 				switch received.Load() - before {
-				case 0: // nginx chose order-2, or skips order-1 for 1 s after a failure
+				case 0: // nginx chose order-2, or skips order-1 after a failure
 					time.Sleep(10 * time.Millisecond) // leaves the processors to other tests
 					continue
 				case 1:

@@ -16,8 +16,8 @@ import (
 //go:embed install.sh
 var installScript string
 
-// Package is a Debian package. Sign is a program or an absolute path. The package counts as installed if Sign exists
-// or, for an empty Sign, if dpkg lists the package.
+// Package is a Debian package. It counts as installed if Sign, a program or an absolute path, exists. If Sign is empty,
+// dpkg must report the package as installed.
 type Package struct{ Name, Sign string }
 
 // SystemPackages returns the packages that Start needs in addition to Go.

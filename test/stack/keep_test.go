@@ -12,7 +12,7 @@ import (
 )
 
 // TestKeepCopiesLogsAndRedisFiles checks that a failed run keeps its logs, its Redis files and the state of its
-// components, and removes the files of older runs.
+// components. Only the newest 20 folders of failed runs may remain.
 func TestKeepCopiesLogsAndRedisFiles(t *testing.T) {
 	parent := t.TempDir()
 	for i := range 30 {
@@ -48,7 +48,7 @@ func TestKeepCopiesLogsAndRedisFiles(t *testing.T) {
 		t.Errorf("%d folders are left, want the newest 20: %v, %v", len(left), left, err)
 	}
 	if _, err := os.Stat(s.Dir()); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the temporary directory remains: %v", err)
+		t.Errorf("stat the temporary directory: got the error %v, want %v", err, os.ErrNotExist)
 	}
 	s.End(failed)
 	if want := "the stack is closed"; !strings.Contains(failed.log, want) {

@@ -19,7 +19,7 @@ import (
 
 // Node is one Redis of a shard: the only one, or one of three copies, each with a keeper.
 type Node struct {
-	Name string // name of the component: "redis-order-0", or "redis-order-0-1" for node 1 (from 0, as in NODE)
+	Name string // name of the component: "redis-order-0", or "redis-order-0-1" for node 1; nodes count from 0
 	Addr string // host:port
 	Dir  string // directory with the data
 
@@ -107,8 +107,8 @@ func (s *Stack) keeper(service string, shard, number int) (*component, error) {
 	}, nil
 }
 
-// replicaArgs returns the arguments of a Redis with a keeper. Until its keeper commands it, the Redis is frozen: it is
-// a replica of port 1, where nothing listens.
+// replicaArgs returns the arguments of a Redis with a keeper. Until its keeper gives it a role, the Redis is frozen: it
+// is a replica of port 1, where nothing listens.
 func (s *Stack) replicaArgs() []string {
 	args := []string{
 		"--replicaof", "127.0.0.1 1", "--replica-read-only", "yes", "--replica-serve-stale-data", "yes",

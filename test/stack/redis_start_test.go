@@ -85,10 +85,11 @@ func filled(t *testing.T, dir string, writes int) (incr string) {
 	return filepath.Join(dir, "appendonlydir", "appendonly.aof.1.incr.aof")
 }
 
-// TestRedisStartsAfterACrash checks files as a crash of the host may leave them, with NUL bytes or part of a command
-// after the last whole command. Redis must start with every acknowledged write. But if the last whole command is
-// followed by garbage, or by NUL bytes and another command, Redis must not start, and redis-start must cut nothing
-// except NUL bytes at the end.
+// TestRedisStartsAfterACrash appends bytes to the append-only file of a killed Redis:
+//   - part of a command or NUL bytes, as a crash of the host may leave them: Redis must start with every acknowledged
+//     write
+//   - garbage, or a command after NUL bytes: Redis must not start, and redis-start must cut nothing except NUL bytes at
+//     the end
 func TestRedisStartsAfterACrash(t *testing.T) {
 	t.Parallel()
 	nul := func(n int) string { return strings.Repeat("\x00", n) }
@@ -212,8 +213,8 @@ func TestRedisStartRemovesTemporaryFiles(t *testing.T) {
 	}
 }
 
-// TestRedisWaitsWhileItsDiskIsFull checks that Redis on a full disk exits at its first write. redis-start starts Redis
-// again only when the disk has free space. Redis then has every acknowledged write.
+// TestRedisWaitsWhileItsDiskIsFull checks that Redis exits when its disk is full, and that redis-start starts Redis
+// again only when the disk has free space. Redis must then have every acknowledged write.
 func TestRedisWaitsWhileItsDiskIsFull(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -233,12 +234,13 @@ func TestRedisWaitsWhileItsDiskIsFull(t *testing.T) {
 		acknowledged++
 	}
 	if err := s.cmd.Wait(); err == nil || acknowledged == 0 {
-		t.Fatalf("Redis did not exit after %d writes: %v", acknowledged, err)
+		t.Fatalf("exit after %d acknowledged writes: got %v, want at least one write and an exit status other than 0",
+			acknowledged, err)
 	}
 	s = runRedis(t, dir)
 	time.Sleep(1500 * time.Millisecond)
 	if err := s.Ping(t.Context()).Err(); err == nil {
-		t.Error("Redis runs on a full disk, want it to wait")
+		t.Error("Redis runs on a full disk, want redis-start to wait")
 	}
 	if err := ResizeDisk(dir, "16m"); err != nil {
 		t.Fatal(err)

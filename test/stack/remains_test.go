@@ -39,11 +39,11 @@ func pidsOf(s *stack.Stack) (pids []int) {
 func TestCloseKillsProcessesAndRemovesFiles(t *testing.T) {
 	s := start(t, stack.Config{})
 	pids := pidsOf(s)
-	must(t, s.Pause("order-1")) // a paused process does not handle signals
+	must(t, s.Pause("order-1")) // a paused process handles no signal except SIGKILL
 	must(t, s.Close())
 	waitGone(t, pids)
 	if _, err := os.Stat(s.Dir()); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the temporary directory %s still exists: %v", s.Dir(), err)
+		t.Errorf("stat the temporary directory %s: got the error %v, want %v", s.Dir(), err, os.ErrNotExist)
 	}
 	if err := s.Start(t.Context(), "nginx"); err == nil {
 		t.Error("Start on a closed stack: got no error, want one")
@@ -95,7 +95,7 @@ func processesIn(dir string) []string {
 }
 
 // childKey is the name of an environment variable. If the variable is set, the test binary runs no tests. Instead, the
-// binary starts a system, prints the PIDs and waits.
+// binary starts a system, prints its directory and its PIDs, and waits.
 const childKey = "STACK_TEST_CHILD"
 
 func TestMain(m *testing.M) {
@@ -136,7 +136,7 @@ func TestNoProcessSurvivesItsParent(t *testing.T) {
 	must(t, cmd.Process.Signal(syscall.SIGKILL))
 	_ = cmd.Wait() // the error is "signal: killed"
 	if len(pids) < 8 {
-		t.Fatalf("the child printed only %d processes", len(pids))
+		t.Fatalf("the child printed %d PIDs, want at least 8", len(pids))
 	}
 	waitGone(t, pids)
 	eventually(t, "the temporary directory is removed", func() bool {

@@ -161,8 +161,8 @@ var actions = map[string]func(sv *Supervisor, name string) error{
 }
 
 func (sv *Supervisor) kill(name string) error {
-	sv.mu.Lock()
-	defer sv.mu.Unlock() // not before sv.killed is set, because sv.restart reads it after the exit
+	sv.mu.Lock() // until sv.killed is set, because sv.restart reads sv.killed after the exit
+	defer sv.mu.Unlock()
 	err := sv.stack.Crash(name)
 	sv.killed[name] = err == nil
 	return err

@@ -78,7 +78,7 @@ func TestBackupAndRestore(t *testing.T) {
 	user := strings.Split(call(t, "POST", gateway+"/payment/create_user"), `"`)[3]
 	add := func(amount int) { call(t, "POST", fmt.Sprintf("%s/payment/add_funds/%s/%d", gateway, user, amount)) }
 	add(5)
-	call(t, "POST", gateway+"/orders/create/%7Dun") // the key {o0}orders:}un must not look like {o0}undecided
+	call(t, "POST", gateway+"/orders/create/%7Dun") // backup must not take the key {o0}orders:}un for {o0}undecided
 	if text, err := runScript(t, data, "backup", running); err != nil {
 		t.Fatalf("backup of a running system: %v\n%s", err, text)
 	}

@@ -38,6 +38,6 @@ func TestWindowsCheckoutsHaveUnixLineEnds(t *testing.T) {
 		}
 	}
 	if text < 500 {
-		t.Errorf("found only %d text files", text)
+		t.Errorf("found only %d text files, want at least 500", text)
 	}
 }

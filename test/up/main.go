@@ -12,16 +12,16 @@
 //	REPLICAS             Redis nodes of each shard, 1 or 3; default: as in DATA, otherwise 1
 //	GATEWAY_PORT  8000
 //	DATA          data   directory of the data and the logs
+//	LOGS                 directory of the logs; default: logs in DATA
 //	ACCESS_LOG    0      1: the gateway logs every request to logs/nginx.log
 //
 // The services also get their own variables, such as BATCH_INIT and LOG_FORMAT: all variables in docs/deploy.md that
 // this program does not set itself, and the variables of OpenTelemetry. With CONSOLE=demo, the program opens a control
 // port for the console.
 //
-// With -exec, the program starts a system on free ports with temporary data, and runs a shell command with GATEWAY_URL
-// set. It exits with the status of the command. In this mode, LOGS is the directory for the logs. With -deps, the
-// program only installs packages: "-deps check" installs the packages for the checks, "-deps all" installs the packages
-// for the checks and all tests.
+// With -exec, the program ignores DATA: it starts a system on free ports with temporary data, and runs a shell command
+// with GATEWAY_URL set. It exits with the status of the command. With -deps, the program only installs packages:
+// "-deps check" installs the packages for the checks, "-deps all" installs the packages for the checks and all tests.
 package main
 
 import (

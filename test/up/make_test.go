@@ -29,7 +29,7 @@ func TestMakeHelpListsEveryTarget(t *testing.T) {
 	}
 	targets := regexp.MustCompile(`(?m)^([A-Za-z0-9_-]+):`).FindAllStringSubmatch(string(makefile), -1)
 	if len(targets) < 10 {
-		t.Fatalf("found only %d targets", len(targets))
+		t.Fatalf("found only %d targets, want at least 10", len(targets))
 	}
 	for _, target := range targets {
 		if !listed[target[1]] {

@@ -151,7 +151,7 @@ func TestErrorOfAComponentIsPrinted(t *testing.T) {
 	}
 }
 
-// checkEnvironment checks that an instance has the variables of the test. One of them makes the instance log JSON.
+// checkEnvironment checks that an instance logs JSON, which shows that it has the variable LOG_FORMAT of the test.
 func checkEnvironment(t *testing.T, dir, name string) {
 	t.Helper()
 	log, err := os.ReadFile(filepath.Join(dir, "logs", name+".log"))
@@ -167,7 +167,7 @@ func checkEnvironment(t *testing.T, dir, name string) {
 }
 
 // TestServicesGetEveryDocumentedVariable checks that each variable in docs/deploy.md reaches the services, unless
-// `make up` sets the variable itself.
+// `make up` sets the variable itself. docker-compose.yml must pass the variables on, too.
 func TestServicesGetEveryDocumentedVariable(t *testing.T) {
 	text, err := os.ReadFile("../../docs/deploy.md")
 	if err != nil {
@@ -215,8 +215,8 @@ func TestServicesGetEveryDocumentedVariable(t *testing.T) {
 	}
 }
 
-// TestInterruptDuringStartLeavesNothing interrupts a start at several moments. No process and no lock file may be left,
-// and the data directory can be used again.
+// TestInterruptDuringStartLeavesNothing interrupts a start at several moments. No process, no open port and no lock
+// file may be left.
 func TestInterruptDuringStartLeavesNothing(t *testing.T) {
 	for _, moment := range []string{"building ", "started redis-", "started order-1 ", "waiting for "} {
 		t.Run(moment, func(t *testing.T) {
@@ -237,7 +237,7 @@ func TestInterruptDuringStartLeavesNothing(t *testing.T) {
 				t.Fatalf("serve did not stop:\n%s", &out)
 			}
 			if _, err := os.Stat(filepath.Join(dir, "lock")); !errors.Is(err, os.ErrNotExist) {
-				t.Errorf("the lock file still exists: %v", err)
+				t.Errorf("stat the lock file: got the error %v, want %v", err, os.ErrNotExist)
 			}
 			files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 			for _, file := range files {

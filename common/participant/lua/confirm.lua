@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- confirm: sets an expiry for the records of decided attempts.
+-- confirm: sets an expiry for the records of paid and refunded attempts.
 -- KEYS  1.. records of paid or refunded attempts
 -- ARGV  1.. expiry of each record, Unix ms
 -- returns {number of records that got an expiry}

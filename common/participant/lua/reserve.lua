@@ -5,9 +5,10 @@
 -- ARGV  1 deadline of the attempt, Unix ms  2.. amount to subtract from each counter  then, if GUARDED is 1: order ID
 --       last, optional: 1 if the caller waits when a counter is too low
 -- returns {code[, reason, line, available]}
---   0 UNKNOWN: batch_init is overwriting the counters with decimal IDs, or a direct payment for the order is in progress, or an
---     earlier call has reserved from other counters (between the calls, batch_init moved a decimal ID to another shard); nothing
---     is changed, and the caller retries
+--   0 UNKNOWN: nothing is changed, and the caller retries, because:
+--     - batch_init is overwriting the counters with decimal IDs, or
+--     - a direct payment for the order is in progress, or
+--     - an earlier call has reserved from other counters: between the calls, batch_init moved a decimal ID to another shard
 --   1 RESERVED   2 REFUSED: reason is 1 TOO_LITTLE, 2 NO_COUNTER or 5 PAID_DIRECTLY; line is the index of the counter, from 0;
 --     available is the value of that counter if the value is too low
 --   6 SHORT: a counter is too low, and the caller waits; nothing is changed

@@ -104,7 +104,8 @@ func (i *Instance) Refuse(t *testing.T, method, path string, want *api.Error) {
 	var p api.Problem
 	if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil ||
 		w.Header().Get("Content-Type") != "application/problem+json" {
-		t.Errorf("%s %.80s: %d %s: %v", method, path, w.Code, w.Body, err)
+		t.Errorf("%s %.80s: got %d %v %s, error %v, want application/problem+json",
+			method, path, w.Code, w.Header(), w.Body, err)
 	}
 	if w.Code != web.Status(want) || p.Status != w.Code || p.Type != want.Type() || p.Title != want.Title ||
 		p.RequestID == "" {

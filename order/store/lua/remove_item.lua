@@ -1,5 +1,5 @@
 #!lua
--- remove_item: removes pieces of an item from an open order. The pieces that were added last are removed first.
+-- remove_item: removes pieces of an item from an open order, starting with the last price in the item's field.
 -- KEYS  1 order
 -- ARGV  1 item  2 quantity
 -- returns {code[, state]}

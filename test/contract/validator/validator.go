@@ -28,8 +28,8 @@ type Validator struct {
 	seen    map[string]int                // number of responses by operation, status and problem type
 }
 
-// maxPerKind limits how many responses with the same route, status and problem type are validated. Load tests receive
-// thousands of similar responses.
+// maxPerKind limits how many responses with the same operation, status and problem type are validated. Load tests
+// receive thousands of similar responses.
 const maxPerKind = 25
 
 const location = "openapi.json"
@@ -72,7 +72,8 @@ func strict(node any) {
 
 var slashes = regexp.MustCompile(`/+`)
 
-// Violation describes how a response differs from the document. It returns "" if the response conforms.
+// Violation describes how a response differs from the document. It returns "" if the response conforms, or if Violation
+// has already validated maxPerKind responses with the same operation, status and problem type.
 func (v *Validator) Violation(method, path string, status int, header http.Header, body string) string {
 	path = slashes.ReplaceAllString(path, "/")
 	var problem struct{ Type string }

@@ -120,7 +120,7 @@ func TestDocumentIsConsistent(t *testing.T) {
 		}
 	})
 	if examples < 80 {
-		t.Errorf("found only %d examples", examples)
+		t.Errorf("found only %d examples, want at least 80", examples)
 	}
 }
 
@@ -143,7 +143,7 @@ func TestDocumentListsEveryProblemType(t *testing.T) {
 	pattern := regexp.MustCompile(`"type":"/problems/([a-z-]+)","title":"([^"]+)","status":(\d+)`)
 	found := pattern.FindAllStringSubmatch(string(source), -1)
 	if len(found) < 7 {
-		t.Fatalf("found only %d problems in nginx.conf", len(found))
+		t.Fatalf("found only %d problems in nginx.conf, want at least 7", len(found))
 	}
 	for _, problem := range found {
 		name, got := problem[1], problem[3]+" "+problem[2]
@@ -173,10 +173,10 @@ func TestDocumentListsEveryProblemType(t *testing.T) {
 	}
 	for _, name := range d.ProblemTypes() {
 		if _, ok := problems[strings.TrimPrefix(name, "/problems/")]; !ok {
-			t.Errorf("openapi.json lists %s, which does not exist", name)
+			t.Errorf("openapi.json lists %s, which is neither in package api nor in nginx.conf", name)
 		}
 	}
 	if types := d.ProblemTypes(); len(types) != len(problems) {
-		t.Errorf("openapi.json lists %d of %d problem types", len(types), len(problems))
+		t.Errorf("openapi.json lists %d problem types, want %d", len(types), len(problems))
 	}
 }

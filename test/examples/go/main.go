@@ -23,8 +23,8 @@ type shop struct {
 	err    error
 }
 
-// call sends a request, and repeats it after 429, 503 or a lost response, at most five times in all. The idempotency
-// key makes the repetition of a write safe. A checkout needs no key.
+// call sends a request and returns the fields of the response. After 429, 503 or a lost response, it sends the request
+// again, five times at most in all. The idempotency key makes retries of a write safe. A checkout needs no key.
 func (s *shop) call(method, format string, args ...any) map[string]any {
 	path, key := fmt.Sprintf(format, args...), uuid.NewString()
 	for try := time.Duration(1); s.err == nil; try++ {
@@ -43,7 +43,7 @@ func (s *shop) call(method, format string, args ...any) map[string]any {
 		case err == nil && status != http.StatusTooManyRequests && status != http.StatusServiceUnavailable:
 			s.err = fmt.Errorf("%s %s: rejected as %v: %v", method, path, fields["type"], fields["detail"])
 		case try == 5:
-			s.err = fmt.Errorf("%s %s: the outcome is unknown (status %d, error %v)", method, path, status, err)
+			s.err = fmt.Errorf("%s %s: no final response (last status %d, error %v)", method, path, status, err)
 		default:
 			time.Sleep(try * time.Second)
 		}

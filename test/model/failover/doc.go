@@ -15,13 +15,14 @@
 //     and a machine was then lost for good.
 //
 // The sequence also keeps the order in time: a batch that a client sends after a reply comes later than the batch of
-// this reply. For if a primary lacks the acknowledged state, its next batch does not extend this state, so a reply to
-// the batch would violate the first invariant. Therefore the shard is linearizable. A batch without a reply may be in
-// the sequence or not. In package model, this is a lost reply.
+// this reply. Otherwise the primary of the later batch would lack the acknowledged state, and a reply to this batch
+// would violate the first invariant. Therefore the shard is linearizable. A batch without a reply may be in the
+// sequence or not. In package model, this is a lost reply.
 //
-// Without Config.LateEpoch, the correct rule must also keep two lemmas. If no disk was lost, two disks have the
-// acknowledged state. And a position identifies a log: two nodes with the same epoch and write sequence have the same
-// data.
+// Without Config.LateEpoch, the correct rule must also keep two lemmas:
+//
+//   - If no disk and no machine was lost, two disks have the acknowledged state.
+//   - A position identifies a log: two nodes with the same epoch and write sequence have the same data.
 //
 // # States
 //
@@ -103,7 +104,8 @@
 //
 // # Simplifications
 //
-// There are three nodes, and a batch is one atomic entry: without the write of its sequence number, its other commands
-// have no reply. If a node continues its log without a full copy, its log is a prefix of the log of its source. Redis
-// ensures this by replication ID and offset. States that differ only in the numbers of the nodes are one state.
+// There are three nodes. A batch is one atomic entry, because no command of a batch gets a reply if the write of the
+// batch's sequence number is missing. If a node continues its log without a full copy, its log is a prefix of the log
+// of its source. Redis ensures this by replication ID and offset. States that differ only in the numbers of the nodes
+// are one state.
 package failover

@@ -2,10 +2,11 @@ package failover
 
 import "checkout/test/model/visited"
 
-// Live explores all states. It checks that the shard can acknowledge a batch again if there are no more faults. It
-// checks this for every state except two kinds. In a state of the first kind, all epochs are used, so a further
-// election may be impossible. In a state of the second kind, a disk or a machine was lost and fewer than two nodes have
-// data on disk.
+// Live explores all states. It checks that the shard can acknowledge a batch again if there are no more faults, from
+// every state except two kinds:
+//
+//   - The highest epoch is used, so a further election may be impossible.
+//   - A disk or a machine was lost, and fewer than two nodes have data on disk.
 func (m *Model) Live() Result {
 	v := visited.New[key]()
 	var edges []visited.Edge

@@ -121,7 +121,8 @@ func (s *state) sync(n *node, t tip) {
 	}
 }
 
-// reply shows a log to a client. The log must contain everything that earlier replies have shown.
+// reply shows a log to a client. The log must contain everything that earlier replies have shown. (mayAcknowledge
+// omits the replies to batches that an earlier reply has shown.)
 func (s *state) reply(t tip) {
 	if s.stale != empty && s.contains(t, s.stale) || !s.contains(t, s.acked) {
 		s.forked = true

@@ -45,8 +45,8 @@ func (s *Set[K]) Path(n uint32) []uint32 {
 	return path
 }
 
-// Add adds a state and returns its number. If the state is already in the set, the result is the existing
-// number.
+// Add adds a state that was discovered from the state with the number parent, and returns its number. If the state is
+// already in the set, Add returns the existing number and changes nothing.
 func (s *Set[K]) Add(k *K, parent uint32) (n uint32, isNew bool) {
 	hash, mask := (*k).Hash(), uint32(len(s.table)-1)
 	slot := hash & mask
