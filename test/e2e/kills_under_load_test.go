@@ -83,7 +83,7 @@ func (l *load) count(states map[string]int) {
 func TestEveryOtherPartIsKilledOrPausedUnderLoad(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{Race: true, Instances: 2})
-	l, random := s.startLoad(shop.Behavior{Clients: 16, CancelRate: 0.3}), newRandom(t, 1000)
+	l, random := s.startLoad(shop.Behavior{Clients: 16, CancelRate: 0.3, Rate: 200}), newRandom(t, 1000)
 	var killed, paused []string
 	for _, name := range s.Names() {
 		if name != "nginx" && !strings.HasPrefix(name, "order-") {

@@ -16,7 +16,7 @@ import (
 
 // TestPrometheusEvaluatesEveryRuleAndPanel checks the configuration in compose/observability with a real Prometheus and
 // a running system. Prometheus scrapes every instance, evaluates every rule, and has every metric that the rules and
-// the dashboard use. No alert fires.
+// the dashboard use. No alert fires. After the kill of a Redis, the alert ShardDown fires.
 func TestPrometheusEvaluatesEveryRuleAndPanel(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{Instances: 2, Env: map[string][]string{"": {"REDIS_DISK=1Ti"}}})
@@ -90,13 +90,6 @@ func TestPrometheusEvaluatesEveryRuleAndPanel(t *testing.T) {
 			t.Errorf("alert %s fires in a healthy system", r.Name)
 		}
 	}
-}
-
-// TestShardDownFires checks that the alert ShardDown fires after the kill of a Redis.
-func TestShardDownFires(t *testing.T) {
-	t.Parallel()
-	s := start(t, stack.Config{})
-	p := s.startPrometheus()
 	s.must(s.Kill("redis-stock-0"))
 	s.eventually(90*time.Second, "ShardDown fires", func() error {
 		for _, r := range p.rules() {

@@ -76,7 +76,7 @@ func (s *system) waitForExit(name string) {
 func TestRollingRestartLosesNoRequest(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{Race: true, Instances: 2})
-	l := s.startLoad(shop.Behavior{Clients: 16, CancelRate: 0.3, Rate: 300})
+	l := s.startLoad(shop.Behavior{Clients: 16, CancelRate: 0.3, Rate: 150})
 	stopVisitors := s.startVisitors(l.Deposits)
 	for _, name := range s.Names() {
 		service, instance, _ := strings.Cut(name, "-")
@@ -104,7 +104,7 @@ func TestRollingRestartLosesNoRequest(t *testing.T) {
 }
 
 // visitorPause is the pause between two requests of a visitor. It leaves processor time for the restarts.
-const visitorPause = 10 * time.Millisecond
+const visitorPause = 20 * time.Millisecond
 
 // startVisitors starts clients that read, create and remove objects and edit carts, next to the clients of package
 // shop. Every request of a visitor must get the expected status. The returned function stops the clients.
