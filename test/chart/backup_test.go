@@ -87,7 +87,8 @@ func TestBackup(t *testing.T) {
 			t.Errorf("a complete backup has a snapshot with the labels %v, want no checkout-backup-state", labels)
 		}
 	}
-	if volumes := slices.Sorted(maps.Values(backups)); !slices.Equal(volumes, []int{1, 3}) || backups["20261103-030000"] != 1 {
+	volumes := slices.Sorted(maps.Values(backups))
+	if !slices.Equal(volumes, []int{1, 3}) || backups["20261103-030000"] != 1 {
 		t.Errorf("volumes of each backup: %v, want 1 of 20261103-030000, and 3 of the new backup", backups)
 	}
 }
