@@ -146,14 +146,11 @@ func (m *mixRun) withWrong(ctx context.Context, w wrong) error {
 }
 
 // wantRefused waits until an instance reports that it is not ready because of the wrong Redis. The reason must name the
-// shard or, at an instance of another service, the service of the wrong Redis.
+// shard.
 func (m *mixRun) wantRefused(ctx context.Context, w wrong, instance string) {
 	service, number, _ := strings.Cut(instance, "-")
 	url := m.InternalURLs(service)[int(number[0]-'1')]
 	prefix := fmt.Sprintf("shard %d: ", w.shard)
-	if service != w.service {
-		prefix = w.service + ": "
-	}
 	err := check.Poll(ctx, refusedWithin, func(ctx context.Context) error {
 		status, missing, err := readiness(ctx, url)
 		if err == nil && status == http.StatusServiceUnavailable {

@@ -219,7 +219,7 @@ func (o *overloadRun) checkResults(rs *results) {
 }
 
 // measureRecovery sends checkouts at half of the peak rate, directly after the overload. It returns a row of the
-// report, with the time until the last failed checkout.
+// report, with the time at which the last failed checkout began.
 func (o *overloadRun) measureRecovery(ctx context.Context, peak measurement) string {
 	m := o.offer(ctx, peak.rate(200)/2)
 	var last time.Duration
@@ -228,7 +228,7 @@ func (o *overloadRun) measureRecovery(ctx context.Context, peak measurement) str
 			last = max(last, r.began.Sub(m.began))
 		}
 	}
-	return m.row(fmt.Sprintf("then half of the peak: all paid after %v", last.Round(time.Millisecond)), peak)
+	return m.row(fmt.Sprintf("then half of the peak: last failure after %v", last.Round(time.Millisecond)), peak)
 }
 
 // compareWithRedis checks the invariants, and compares the responses with the orders in Redis.

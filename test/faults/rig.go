@@ -110,6 +110,8 @@ func (s *rig) finish(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	leaks, err := s.leaks(ctx, s.usageLimit(clients), func(usage) {})
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return slices.Concat(s.violations, violations, leaks), err
 }
 

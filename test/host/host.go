@@ -41,7 +41,7 @@ func Kernel() string {
 // Commit returns "commit" and the abbreviated hash of the commit, with the suffix "-dirty" if the source tree has
 // changes.
 func Commit(ctx context.Context) string {
-	out, err := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty").Output()
+	out, err := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty", "--exclude=*").Output()
 	if err != nil {
 		return "unknown commit"
 	}
