@@ -57,11 +57,11 @@ var scripts = slices.Concat(participant.Scripts,
 const paymentDuration = 3 * time.Second
 
 // startPayment starts the payment for an order. Until the payment is made, is stopped or expires, no checkout of the
-// order reserves credit of the user. The caller passes the token to payOrder:
-//   - If the payment is already in progress, startPayment extends it and returns its token.
-//   - If there is no such user, or a direct payment for the order was already made or refunded, the token is "". With
-//     this token, payOrder returns nil if the user paid the same amount, and otherwise the reason as an error.
-//   - Otherwise, the token is new.
+// order reserves credit of the user. It returns the token that the caller must pass to payOrder:
+//   - the token of the payment in progress, if there is one; startPayment extends this payment.
+//   - "" if there is no such user, or a direct payment for the order was already made or refunded. Nothing is started.
+//     With "", payOrder charges nothing: it returns nil if the user paid the same amount, and otherwise an error.
+//   - otherwise, a new token.
 func (u *users) startPayment(ctx context.Context, id, order string) (token string, err error) {
 	at, err := u.Locate(id)
 	if err != nil {

@@ -69,9 +69,9 @@ func (s *simulation) rewrite(i int) {
 	}
 }
 
-// acknowledge acknowledges a random batch of node i if the node is a primary, and it and at least one replica have the
-// batch on disk. A batch may read any data of its primary, so the log of the primary must contain each write that was
-// acknowledged before.
+// acknowledge acknowledges the batches of node i up to a random one, if the node is a primary, and it and at least one
+// replica have these batches on disk. A batch may read any data, so its reply would show the loss of a write. So
+// acknowledge records a violation if the log of the primary lacks a write that was acknowledged before.
 func (s *simulation) acknowledge(i int) {
 	p := s.nodes[i]
 	if !p.master || p.stale || len(p.log) == 0 {

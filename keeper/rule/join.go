@@ -10,9 +10,10 @@ const (
 	longestTurn = 30 * time.Second
 )
 
-// Joining decides which replica may begin to follow the primary. A replica that needs a copy of all data cannot
-// acknowledge anything until the copy is in its append-only file, so replicas begin one after the other. A replica
-// whose keeper is stopping comes last, because its Redis will probably stop, too.
+// Joining decides which node may begin to follow the primary. A node that needs a copy of all data acknowledges nothing
+// until the copy is in its append-only file. So nodes begin one after the other, because two copies at the same time
+// would delay the first acknowledgement. A node whose keeper is stopping comes last, because its Redis will probably
+// stop, too.
 type Joining struct {
 	active bool
 	node   int

@@ -57,8 +57,8 @@ type shardRun struct {
 	*ledger
 }
 
-// onShard returns a runFunc for an interleaving on shard 0 of stock. At the end, the runFunc compares the number on the
-// shard with the acknowledged increments.
+// onShard returns a runFunc for an interleaving on shard 0 of stock. A ledger increments a number on this shard. At the
+// end, the runFunc restarts the instances of stock and reads the number, so that the ledger detects lost increments.
 func onShard(run func(context.Context, *shardRun) error) runFunc {
 	return func(ctx context.Context, s *rig) error {
 		i := slices.IndexFunc(s.newReplicaSets(s.proxies, s.trial.random), func(r *replicaSet) bool {

@@ -3,8 +3,8 @@
 -- KEYS  1 record of the attempt  2.. every counter that the attempt may have reserved from
 -- ARGV  1 deadline of the attempt, Unix ms
 -- returns {code[, counter, counter, ...]}
---   3 RELEASED: nothing was reserved, or this call or an earlier one added the amounts, except to the counters in the reply,
---     which no longer exist. The record lists the same counters.
+--   3 RELEASED: nothing is reserved any more. If amounts were reserved, this call or an earlier one added them to the counters
+--     that still exist. The reply and the record list the counters that no longer exist.
 --   2 REFUSED: a refusal is recorded, so nothing is reserved
 --   0 UNKNOWN: the record contains a counter that is not in KEYS; nothing is changed
 --   9 OVERFLOW: the sum could exceed a 64-bit integer; nothing is changed
