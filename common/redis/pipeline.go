@@ -53,7 +53,8 @@ type pipeline struct {
 	conn *conn // used by the sender only
 }
 
-// clockOrigin is the time zero of pipeline.replied and nodes.replied. It has a monotonic clock reading.
+// clockOrigin is the instant from which pipeline.replied and nodes.replied count. It has a monotonic clock reading, so
+// changes of the system clock have no effect.
 var clockOrigin = time.Now()
 
 // batch is the commands of one round trip.

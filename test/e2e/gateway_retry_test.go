@@ -124,7 +124,8 @@ func (s *proxied) failedHealthChecks() (n int) {
 	return n
 }
 
-// heldByGateway is less than the 2 s for which the gateway holds a checkout while no instance accepts it.
+// heldByGateway is the longest restart of order-1 after which the checkout must still have its normal outcome. It is a
+// little less than the 2 s for which the gateway holds a checkout while no instance accepts it.
 const heldByGateway = 1500 * time.Millisecond
 
 // restartAt kills order-1 when a checkout reaches a step, and starts order-1 again. With several instances, another
