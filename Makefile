@@ -8,8 +8,9 @@ GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 ACTIONLINT  = github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 # If another user owns the files, as in some containers, Go cannot read the version from Git. So the linker sets the
 # version.
-# The images are built with the tag nomsgpack, too (see the Dockerfile). Without it, a first build takes much longer.
-export GOFLAGS += -buildvcs=false -tags=nomsgpack
+# The images are built with the tag nomsgpack, too (see the Dockerfile). Without it, a first build takes much longer. -w omits
+# debug information, which takes a quarter of the time of the linker.
+export GOFLAGS += -buildvcs=false -tags=nomsgpack -ldflags=-w
 # docker-compose.yml passes VERSION to the builds of the images.
 export VERSION ?= $(or $(shell git -c safe.directory='*' describe --tags --always --dirty 2>/dev/null),devel)
 LDFLAGS     = -ldflags '-X checkout/common/version.version=$(VERSION)'
@@ -58,22 +59,21 @@ vuln: ## govulncheck; skipped if its database is unreachable
 	case "$$out" in *vuln.go.dev*) [ $$code = 0 ] || skip;; esac; \
 	if [ $$code -ne 0 ]; then echo "$$out"; fi; exit $$code
 
-# Most tests start processes and wait for them, and many of them have time limits. The checks, the tests of the chart and the
-# models need only processor time. So they run beside the other tests, with a lower priority. The checks begin with go vet,
-# because it needs no Debian package: on a new machine, go vet runs while apt-get installs the packages for the tests.
-test: ## all checks and tests, without fault injection, in about TESTMINUTES minutes
-	@$(MAKE) --no-print-directory -j 2 cpu-bound system
+# Most unit tests spend their time waiting, so the checks and the tests of the chart run beside them, with a lower priority. The
+# checks begin with go vet, because it needs no Debian package: on a new machine, go vet runs while apt-get installs the
+# packages for the tests. The models need only processor time, so they run beside the console.
+test: ## all checks and tests, without fault injection, in about 13 minutes
+	@$(MAKE) --no-print-directory -j 2 check-and-chart unit
+	@$(MAKE) --no-print-directory e2e
+	@$(MAKE) --no-print-directory -j 2 console background-model
 
-.PHONY: cpu-bound system vet model console
-cpu-bound: ## the targets check, chart and model, with a low priority
+.PHONY: check-and-chart background-model vet model console
+check-and-chart: ## the targets check and chart, one after the other, with a low priority
 	@nice $(MAKE) --no-print-directory check
 	@nice $(MAKE) --no-print-directory chart
-	@nice $(MAKE) --no-print-directory model
 
-system: ## the targets unit, console and e2e
-	@$(MAKE) --no-print-directory unit
-	@$(MAKE) --no-print-directory console
-	@$(MAKE) --no-print-directory e2e
+background-model: ## the target model, with a low priority
+	@nice $(MAKE) --no-print-directory model
 
 vet: ## go vet
 	@$(GO) vet ./...
@@ -93,8 +93,7 @@ model: ## explore the models of the protocol and of the failover
 manifests: ## generate k8s/kube and gke/kube from the chart
 	@cd test/chart && $(GO) run .
 
-# Chromium raises its own priority if the user is root, and then other tests get too little processor time. So no other tests
-# of a running system run beside this one.
+# Chromium raises its own priority if the user is root. Tests of a running system would then get too little processor time.
 console: deps ## the console and the API documentation in Chromium
 	$(GO) test -vet=off -count=1 -timeout 10m ./test/console
 
