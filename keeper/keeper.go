@@ -198,7 +198,7 @@ func (k *keeper) observe(o rule.Observation, err error, primary bool) (leads boo
 	case err != nil && err != errStarting && !known:
 		k.log.Warn("cannot use the Redis", "error", err)
 	case err == nil && k.problem != nil:
-		k.log.Info("the Redis replies again", "position", o.Position.String(), "master", o.Master, "follows", o.Follows)
+		k.log.Info("the keeper can use its Redis", "position", o.Position.String(), "master", o.Master, "follows", o.Follows)
 	}
 	k.problem = err
 	if err == nil {

@@ -59,8 +59,8 @@ type message[In, Out any] struct {
 }
 
 // NewBatcher returns a batcher for a route of p. Messages of different groups share requests only after a call of
-// ShareRequests. The function noReply reports whether the peer's reply means that a shard has not replied. For DoTwice,
-// noReply must return true for the zero value.
+// ShareRequests. The function noReply reports whether the peer's reply says that a shard of the peer has not replied.
+// DoTwice also calls it with the zero value if the peer itself has not replied; noReply must then return true.
 func NewBatcher[In, Out any](
 	p *Peer, path string, group func(In) string, noReply func(Out) bool,
 ) *Batcher[In, Out] {

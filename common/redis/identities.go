@@ -224,8 +224,8 @@ func (ids *Identities) contradiction(index int, found *Identity) error {
 	for i := range ids.shards {
 		other := &ids.shards[i]
 		if known := other.claim.Shards[index]; len(known) > 0 && known[0] != found.ID && !found.replaces(known[0]) {
-			return refusal(AnotherID, "another Redis is at this address: its identity is %s, but shard %d knows shard %d as %s",
-				found.ID, i, index, known[0])
+			return refusal(AnotherID, "another Redis is at this address: its identity is %s, but shard %d has stored %s for it",
+				found.ID, i, known[0])
 		}
 		if known := found.Shards[i]; other.id == "" && other.claim.ID != "" && len(known) > 0 &&
 			!slices.Contains(known, other.claim.ID) && !other.claim.replaces(known[0]) {

@@ -68,8 +68,8 @@ func (ids *Identities) VerifyPeer(service string, index int, reported string) er
 	case len(known) > 0 && known[0] == id:
 		return nil
 	case len(known) > 0 && (len(replaces) == 0 || slices.Contains(known, id)):
-		return refusal(AnotherID, "shard %d of %s is another Redis, and no operator has adopted this Redis: "+
-			"its identity is %s, but %s has stored %s", index, service, id, ids.service, known[0])
+		return refusal(AnotherID, "shard %d of %s is not the Redis that %s knows: its identity is %s, "+
+			"want %s or an adopted Redis that replaces it", index, service, ids.service, id, known[0])
 	}
 	next := slices.Concat(record, known)
 	slices.Sort(next[1:])

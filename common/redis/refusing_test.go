@@ -166,7 +166,7 @@ func TestShardWithoutFreeConnections(t *testing.T) {
 	eventuallyRunsScript(t, at, grows)
 }
 
-// A read gets its reply even if the shard does not count a write of the same batch in its write sequence. The caller of
+// A read gets its reply even if the server rejects the increment of the write sequence after the batch. The caller of
 // the write gets an error.
 func TestReadBesideAnUncountedWrite(t *testing.T) {
 	t.Parallel()

@@ -60,8 +60,9 @@ func (m *Member) Follow(ctx context.Context, b Beat, agreed bool) (Ack, error) {
 	return ack, err
 }
 
-// obey makes the Redis follow the primary. While this node must wait for its turn (b.Attach is false), obey only
-// ensures that a node with data follows no other node. obey returns the state of the Redis.
+// obey makes the Redis follow the primary. While this node must wait for its turn (b.Attach is false), obey only stores
+// the promise of a node with data and freezes its Redis, unless the Redis already follows the primary. obey returns the
+// state of the Redis.
 func (m *Member) obey(ctx context.Context, b Beat, o Observation, addr string, agreed bool) (Observation, error) {
 	promise := Promise{Epoch: b.Epoch} // without a candidate: another node has won the election of the epoch
 	switch {

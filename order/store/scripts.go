@@ -39,8 +39,8 @@ func (c Code) String() string {
 	return names[c]
 }
 
-// The results of the cart's scripts. The header of each script documents which codes it returns. A value may have two
-// names, but each script uses only one of them.
+// The results of the cart's scripts. The header of each script documents which codes it returns. A value may have
+// several names, but each script uses only one of them.
 const (
 	cartNotFound = iota
 	cartDone

@@ -155,8 +155,9 @@ func (r *availabilityRun) add(op operation) {
 	r.operations = append(r.operations, op)
 }
 
-// addItem adds an item to an order and reports whether the item was added. The order service caches prices, so not
-// every request needs stock. addItem assumes that a failed request needed stock.
+// addItem adds an item to an order and reports whether the item was added. It records the shards that the request
+// needed: the shard of the order and, if the request failed, also the shard of the item. The order service caches
+// prices, so a request that succeeded may not have needed stock.
 func (r *availabilityRun) addItem(order, item string) bool {
 	resp, shards := r.Call("POST", "/orders/addItem/"+order+"/"+item), map[string]int{"order": shardOf(order)}
 	if !resp.OK() {

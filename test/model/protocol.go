@@ -77,7 +77,7 @@ func (c call) String() string {
 // Model is the protocol in one configuration.
 type Model struct{ Config }
 
-// cart returns the shards of the initial cart: payment, and every stock shard.
+// cart returns the shards on which a checkout of the initial cart reserves: payment, and every stock shard.
 func (m *Model) cart() shards { return 1<<(1+m.StockShards) - 1 }
 
 // initial returns the initial state: an open order with a full cart.
