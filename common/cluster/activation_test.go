@@ -220,9 +220,9 @@ func aofSize(t *testing.T, s *testredis.Server) int {
 	return size
 }
 
-// Instances write the numbers of announced and active shards to shard 0 before shard 1. If shard 1 is down, it lacks one
-// or both numbers, in a new system or after an activation. Instances use both shards meanwhile, and write the missing
-// numbers when shard 1 runs again.
+// Instances write the numbers of announced and active shards to shard 0 before shard 1. If shard 1 is down, it lacks
+// one or both numbers, in a new system or after an activation. Instances use both shards meanwhile, and write the
+// missing numbers when shard 1 runs again.
 func TestHalfWrittenActivationIsCompleted(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {

@@ -81,8 +81,8 @@ func (m *Member) Cancel(f Founding) error {
 // Grant decides about a Founding of another node. This node refuses the request if it may have data or acknowledged
 // writes, or takes part in another founding:
 //
-//   - In every stage: its Redis has data, is loading data, or is the Redis of the other node; or its append-only file is
-//     disabled. An interrupted copy leaves the file disabled, and the file may still contain acknowledged writes.
+//   - In every stage: its Redis has data, is loading data, or is the Redis of the other node; or its append-only file
+//     is disabled. An interrupted copy leaves the file disabled, and the file may still contain acknowledged writes.
 //   - First: it has a promise.
 //   - Retry: it has a promise, other than one for the interrupted founding.
 //   - Again: it has no promise on its disk, so it may have lost a disk with acknowledged writes.
