@@ -27,8 +27,8 @@ func TestPeersRememberAnOnlyShard(t *testing.T) {
 	wantRefused := func(what string, order, payment *cluster.Cluster) {
 		t.Helper()
 		err := verify(order, payment)
-		if err == nil || !strings.Contains(err.Error(), "shard 0 of payment is another Redis") {
-			t.Errorf("%s: verify the peer: got %v, want that shard 0 is another Redis", what, err)
+		if err == nil || !strings.Contains(err.Error(), "shard 0 of payment is not the Redis that order knows") {
+			t.Errorf("%s: verify the peer: got %v, want that shard 0 is not the known Redis", what, err)
 		}
 	}
 	wantStored := func(id string) {
