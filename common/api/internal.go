@@ -112,6 +112,9 @@ type ShardMap struct {
 	// Identities has one string for each shard: the ID of the shard, followed by the former IDs that it replaces,
 	// separated by spaces. The string is empty for a shard that the instance has not used yet.
 	Identities []string `json:"identities,omitempty"`
+	// Unfit lists the reasons why only this instance cannot use its shards, for example because it is starting. Callers
+	// prefer other instances.
+	Unfit []string `json:"unfit,omitempty"`
 }
 
 // Cancel asks the order service whether a checkout by this user has paid the order. If Attempt is set, Cancel also

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,6 +25,7 @@ type fake struct {
 	received   chan []int  // the lists of all requests
 	requestIDs chan string // the request IDs of all requests; IDs that do not fit into the channel are dropped
 	release    chan struct{}
+	unfit      atomic.Bool
 
 	mu    sync.Mutex
 	reply func([]int) any // if not nil, returns the response to a list
@@ -45,6 +47,10 @@ func newFake(t *testing.T, service string, hold bool) *fake {
 func (f *fake) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+ShardMapPath, func(w http.ResponseWriter, _ *http.Request) {
+		if f.unfit.Load() {
+			json.NewEncoder(w).Encode(api.ShardMap{Service: f.service, Shards: 3, Unfit: []string{"shard 0", "shard 1"}})
+			return
+		}
 		json.NewEncoder(w).Encode(api.ShardMap{Service: f.service, Shards: 3, Modulus: 2})
 	})
 	mux.HandleFunc("POST /double", f.double)

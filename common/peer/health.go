@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -153,7 +154,7 @@ func resolve(ctx context.Context, host string) ([]string, error) {
 }
 
 // check requests, verifies and stores the shard map of the instance at an address. It returns an error if the request
-// fails, if another service responds, if the shards are not the known ones, or if the instance is stopping.
+// fails, if another service responds, if the shards are not the known ones, or if the instance is unfit or stopping.
 func (p *Peer) check(ctx context.Context, address string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+ShardMapPath, nil)
 	if err != nil {
@@ -180,6 +181,10 @@ func (p *Peer) check(ctx context.Context, address string) error {
 		if final {
 			p.verified.Store(reply.shards, true)
 		}
+	}
+	if len(shardMap.Unfit) > 0 { // the modulus may be unknown
+		return fmt.Errorf("check the internal port of %s at %s: %s", p.service, address,
+			strings.Join(shardMap.Unfit, "; "))
 	}
 	p.shardMap.Store(&shardMap)
 	if reply.closing {

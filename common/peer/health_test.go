@@ -130,6 +130,39 @@ func TestStoppingInstanceGetsNoCalls(t *testing.T) {
 	eventually(t, "the second instance is healthy again", bothHealthy)
 }
 
+// An instance that cannot use its shards, for example because it is starting, gets no calls while another instance can
+// reply. Its shard map is not used, because the modulus may be unknown.
+func TestUnfitInstanceGetsNoCalls(t *testing.T) {
+	t.Parallel()
+	fit, unfit := newFake(t, "stock", false), newFake(t, "stock", false)
+	unfit.unfit.Store(true)
+	p := New("stock", []string{unfit.address, fit.address}, "", nil, nil)
+	defer p.Close()
+	eventually(t, "both instances are checked", p.Probed)
+	for range 4 {
+		if err := double(t, p); err != nil {
+			t.Error(err)
+		}
+	}
+	if n := len(unfit.received); n > 0 {
+		t.Errorf("the unfit instance received %d of 4 calls, want none", n)
+	}
+	if m := p.ShardMap(); m.Modulus != 2 {
+		t.Errorf("got the shard map %+v, want the one of the fit instance", m)
+	}
+	fit.unfit.Store(true)
+	eventually(t, "the peer reports the problems", func() bool {
+		return strings.Contains(p.Unavailable(), "shard 0; shard 1")
+	})
+	if err := double(t, p); err != nil {
+		t.Errorf("call of a peer with only unfit instances: got %v, want success, as one may have recovered", err)
+	}
+	unfit.unfit.Store(false)
+	eventually(t, "the other instance is healthy", func() bool {
+		return slices.Equal(p.healthyAddresses(), []string{unfit.address})
+	})
+}
+
 func TestProbedWaitsForEveryAddress(t *testing.T) {
 	t.Parallel()
 	unresponsive, err := net.Listen("tcp", "127.0.0.1:0")

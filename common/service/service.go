@@ -185,6 +185,14 @@ func (s *Service) probed() bool {
 	return s.Cluster.Probed()
 }
 
+// unfit lists the reasons why callers should prefer other instances.
+func (s *Service) unfit() []string {
+	if !s.Cluster.Probed() {
+		return []string{web.Starting}
+	}
+	return s.Cluster.Unfit()
+}
+
 // Instance returns "i/N", as in MACHINE_ID.
 func (s *Service) Instance() string { return instance(s.Config) }
 
@@ -201,5 +209,6 @@ func (s *Service) shardMap(c *gin.Context) (api.ShardMap, error) {
 	s.Cluster.ReceiveReport(c.GetHeader(peer.KnownHeader))
 	return api.ShardMap{
 		Service: s.Name, Shards: len(s.Cluster.Shards()), Modulus: s.Cluster.Modulus(), Identities: s.Cluster.Identities(),
+		Unfit: s.unfit(),
 	}, nil
 }

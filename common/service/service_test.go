@@ -3,10 +3,12 @@ package service_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -14,8 +16,13 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"checkout/common/api"
+	"checkout/common/cluster"
+	"checkout/common/env"
+	"checkout/common/peer"
 	"checkout/common/service"
 	"checkout/common/testredis"
+	"checkout/common/web"
 )
 
 // log is the output of a service. A test may read it while the service runs.
@@ -118,4 +125,35 @@ func TestRunChecksItsArguments(t *testing.T) {
 			t.Errorf("%s: got %q and the error %v, want %q and the error %q", tt.args, out.String(), err, tt.out, tt.err)
 		}
 	}
+}
+
+// Callers prefer other instances until an instance has checked its shards, and while it has never used one.
+func TestShardMapSaysThatTheInstanceIsUnfit(t *testing.T) {
+	gin.SetMode(gin.TestMode)
+	redis := testredis.Start(t)
+	redis.Pause()
+	c := cluster.Open("stock", env.Redis{Addrs: []string{redis.Addr}}, nil)
+	t.Cleanup(c.Close)
+	s := service.New(definition, env.Config{Instance: 1, Instances: 1}, c)
+	t.Cleanup(s.Close)
+	unfit := func() string {
+		r := httptest.NewRequest("GET", peer.ShardMapPath, nil)
+		r.Host = "localhost"
+		w := httptest.NewRecorder()
+		s.Internal.ServeHTTP(w, r)
+		var m api.ShardMap
+		if err := json.Unmarshal(w.Body.Bytes(), &m); w.Code != 200 || err != nil {
+			t.Fatalf("%d %s, %v; want 200 and a shard map", w.Code, w.Body, err)
+		}
+		return strings.Join(m.Unfit, ", ")
+	}
+	if got := unfit(); got != web.Starting {
+		t.Errorf("before the end of the first health check: got %q, want %q", got, web.Starting)
+	}
+	testredis.Eventually(t, "the first health check timed out", c.Probed)
+	if got := unfit(); got != "no shard has been available since the start" {
+		t.Errorf("no shard responds: got %q, want no shard", got)
+	}
+	redis.Resume()
+	testredis.Eventually(t, "the instance is fit", func() bool { return unfit() == "" })
 }

@@ -21,9 +21,12 @@ const (
 	livenessPath        = "/healthz"
 	readinessPath       = "/readyz"
 	instancePath        = readinessPath + "/instance"
-	starting            = "the instance is starting"
 	stopping            = "the instance is stopping"
 )
+
+// Starting is the problem of an instance that has not checked everything that it needs, or has not opened its public
+// port.
+const Starting = "the instance is starting"
 
 // Readiness is the body of /readyz and /readyz/instance.
 type Readiness struct {
@@ -50,7 +53,7 @@ func (s *Server) HandleReadiness(unavailable, unfit func() []string, probed func
 		readinessPath: unavailable,
 		instancePath: func() []string {
 			if !s.open.Load() {
-				return append(unfit(), starting)
+				return append(unfit(), Starting)
 			}
 			return unfit()
 		},

@@ -111,7 +111,7 @@ func TestReadiness(t *testing.T) {
 		}
 	}
 	check(503, "shard 1")
-	get("/readyz/instance", 503, starting) // the public port is closed
+	get("/readyz/instance", 503, Starting) // the public port is closed
 	probed.Store(true)
 	for deadline := time.Now().Add(5 * time.Second); !s.open.Load() && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
