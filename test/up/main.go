@@ -13,7 +13,7 @@
 //	GATEWAY_PORT  8000
 //	DATA          data   directory of the data and the logs
 //	LOGS                 directory of the logs; default: logs in DATA
-//	ACCESS_LOG    0      1: the gateway logs every request to logs/nginx.log
+//	ACCESS_LOG    0      1: the gateway logs every request to nginx.log in this directory
 //
 // The services also get their own variables, such as BATCH_INIT and LOG_FORMAT: all variables in docs/deploy.md that
 // this program does not set itself, and the variables of OpenTelemetry. With CONSOLE=demo, the program opens a control
@@ -128,7 +128,8 @@ const usage = `up runs the whole system on this host. These variables configure 
   REPLICAS      Redis nodes of each shard, 1 or 3 (as in DATA, otherwise 1)
   GATEWAY_PORT  the gateway's port (8000)
   DATA          directory of the data and the logs (data)
-  ACCESS_LOG    1: the gateway logs every request to logs/nginx.log in DATA (0)
+  LOGS          directory of the logs, if they are not in DATA
+  ACCESS_LOG    1: the gateway logs every request to nginx.log in this directory (0)
 
 It passes the variables of the services on; order --help lists them. Flags:
 

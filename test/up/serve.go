@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -120,7 +121,7 @@ func welcome(s *stack.Stack, cfg stack.Config) string {
 			fmt.Fprintf(&b, "  %-8s keepers %s/status\n", "", strings.Join(keepers, "/status "))
 		}
 	}
-	fmt.Fprintf(&b, "  %-8s %s, logs in %s/logs\n", "data", s.Dir(), s.Dir())
+	fmt.Fprintf(&b, "  %-8s %s, logs in %s\n", "data", s.Dir(), cmp.Or(cfg.Logs, filepath.Join(s.Dir(), "logs")))
 	curl := ""
 	if _, err := exec.LookPath("curl"); err != nil {
 		curl = " (apt-get install curl)"

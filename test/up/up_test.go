@@ -62,10 +62,11 @@ func (o *output) await(t *testing.T, pattern string) []string {
 func TestServePrintsExamplesRestartsComponentsAndStops(t *testing.T) {
 	ctx, interrupt := context.WithCancel(t.Context())
 	defer interrupt()
-	dir := t.TempDir()
+	dir, logs := t.TempDir(), t.TempDir()
 	var out output
 	done := make(chan error, 1)
-	cfg, err := config([]string{"MACHINES=2", "DATA=" + dir, "LOG_FORMAT=json", "CONSOLE=0", "OTEL_SDK_DISABLED=true"})
+	cfg, err := config([]string{"MACHINES=2", "DATA=" + dir, "LOGS=" + logs, "LOG_FORMAT=json", "CONSOLE=0",
+		"OTEL_SDK_DISABLED=true"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,8 +89,9 @@ func TestServePrintsExamplesRestartsComponentsAndStops(t *testing.T) {
 			t.Errorf("GET %s: got %v, error %v; want 200", page, response, err)
 		}
 	}
+	out.await(t, `logs in `+regexp.QuoteMeta(logs)+`\n`)
 	for i := range 2 {
-		checkEnvironment(t, dir, fmt.Sprintf("order-%d", i+1))
+		checkEnvironment(t, logs, fmt.Sprintf("order-%d", i+1))
 	}
 
 	var pid int
@@ -152,9 +154,9 @@ func TestErrorOfAComponentIsPrinted(t *testing.T) {
 }
 
 // checkEnvironment checks that an instance logs JSON, which shows that it has the variable LOG_FORMAT of the test.
-func checkEnvironment(t *testing.T, dir, name string) {
+func checkEnvironment(t *testing.T, logs, name string) {
 	t.Helper()
-	log, err := os.ReadFile(filepath.Join(dir, "logs", name+".log"))
+	log, err := os.ReadFile(filepath.Join(logs, name+".log"))
 	if err != nil {
 		t.Fatal(err)
 	}
