@@ -13,8 +13,8 @@ const (
 	// resignAfter is the time without an acknowledgement of a replica after which a primary resigns. A new primary waits
 	// twice as long, because its replicas attach one after the other.
 	resignAfter = 3 * time.Second
-	// maxResignAfter bounds this time, before it is doubled for a new primary. The time doubles with each resignation, so
-	// that nodes that cannot reach each other do not pass the role of the primary around endlessly.
+	// maxResignAfter limits this time for a node that resigns repeatedly. Each resignation doubles the time, so that nodes
+	// that cannot reach each other pass on the role of the primary less and less often.
 	maxResignAfter = time.Minute
 )
 
@@ -101,9 +101,9 @@ func replicasOf(info map[string]string) (acked int64, sending bool) {
 	return acked, sending
 }
 
-// yield resigns in favor of another node, because no replica acknowledges the writes of this primary. This node may
-// have more data than the successor, but only writes that got no reply. So it gives the successor time before it stands
-// for election itself.
+// yield resigns in favor of another node, because no replica acknowledges the writes of this primary. For resignAfter,
+// this node does not stand for election, so that the successor is elected. The successor may have less data, but lacks
+// only writes that got no reply.
 func (k *keeper) yield(ctx context.Context, epoch int64, successor int) {
 	k.log.Warn("resigning: no replica acknowledges the writes of this primary", "epoch", epoch, "successor", successor)
 	if err := k.release(ctx, epoch); err != nil {

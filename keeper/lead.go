@@ -50,8 +50,8 @@ type offsets struct {
 	at                  time.Time // of the newer one
 }
 
-// before adds an observation, and returns the offset of the primary at least tickInterval ago, or 0 if it is unknown.
-// Every healthy replica has reached this offset.
+// before records the offset of the primary. It returns an offset that is at least tickInterval old, so that a healthy
+// replica has reached it, or 0 if it is unknown.
 func (f *offsets) before(o rule.Observation, now time.Time) int64 {
 	if f.epoch != o.Position.Epoch {
 		*f = offsets{epoch: o.Position.Epoch}

@@ -7,7 +7,7 @@ import (
 	"checkout/keeper/rule"
 )
 
-// The offset that a replica must have is at least tickInterval old, however often the primary sends beats.
+// The required offset is at least tickInterval old, so that a healthy replica has reached it.
 func TestRequiredOffset(t *testing.T) {
 	start := time.Unix(1_000_000, 0)
 	var f offsets

@@ -91,7 +91,7 @@ func TestInit(t *testing.T) {
 	refuse("data of another shard", "the Redis of this node has data of stock-0, not of order-0")
 	master(0, []any{"HSET", "identity", "service", "order"})
 
-	// If a node has promised an epoch, the shard was initialized, even if all data is lost.
+	// A promise on a node without data shows that the shard was initialized, so init fails.
 	stop(s.nodes[2].keeper)
 	file := stateFile{filepath.Join(s.nodes[2].dir, "keeper.json"), "order-0", 2}
 	if err := file.Save(rule.Promise{Epoch: 4}); err != nil {

@@ -73,7 +73,6 @@ func post(
 	return json.Unmarshal(content, response)
 }
 
-// onBeat obeys a beat of a primary.
 func (k *keeper) onBeat(ctx context.Context, b rule.Beat) rule.Ack {
 	k.mu.Lock()
 	resigned, runID := k.resigned, k.observed.RunID
@@ -108,7 +107,7 @@ func (k *keeper) onBeat(ctx context.Context, b rule.Beat) rule.Ack {
 	return a
 }
 
-// follow makes this node follow the primary of a beat, in one step.
+// follow makes this node follow the primary of a beat. The reply contains the promise even after an error.
 func (k *keeper) follow(ctx context.Context, b rule.Beat, agreed bool) (a rule.Ack, err error) {
 	err = k.step(ctx, func(ctx context.Context) (err error) {
 		a, err = k.member.Follow(ctx, b, agreed)

@@ -112,7 +112,6 @@ func (r *redisNode) read(ctx context.Context, p redis.Pipeliner) reading {
 	}
 }
 
-// observation parses the replies.
 func (r *redisNode) observation(read reading) (o rule.Observation, err error) {
 	if err := read.info.Err(); err != nil {
 		return o, fmt.Errorf("INFO: %w", err)

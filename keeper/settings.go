@@ -20,7 +20,7 @@ var settings = append(slices.Clone(commonredis.RequiredSettings), []commonredis.
 	{Name: "repl-diskless-load", Want: "disabled"},
 	// Otherwise, the keeper cannot read the position of a Redis whose primary is dead.
 	{Name: "replica-serve-stale-data", Want: "yes"},
-	// Otherwise, a new primary cannot write its epoch, because no replica is attached yet.
+	// Otherwise, a new primary without replicas cannot write its epoch.
 	{Name: "min-replicas-to-write", Want: "0"},
 }...)
 

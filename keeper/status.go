@@ -20,7 +20,7 @@ func (k *keeper) status() status.Node {
 	led := now.Sub(k.lastBeat) < electTimeout
 	s.Role = k.role(s.Promised)
 	// An update or a drain stops the next node as soon as this node is ready. So a replica is ready only while it is in
-	// sync with a primary. An uninitialized node is ready only until it receives a beat: until then, its shard may be new.
+	// sync with a primary. An uninitialized node is ready until it receives a beat, because a new shard has no primary.
 	s.Ready = s.Role == status.Primary || s.Role == status.Replica && led && k.inSync ||
 		s.Role == status.Uninitialized && k.primary.Epoch == 0
 	if !o.Master && o.Follows != rule.Frozen {

@@ -15,7 +15,7 @@ func TestRoutesAreDocumented(t *testing.T) {
 	contract.CheckRoutes(t, definition.Name, servicetest.New(t, definition, 1).Public.Routes())
 }
 
-// An ID that a JSON response could not contain, or that is too long, is not stored.
+// An ID that is not UTF-8 or is too long is not stored.
 func TestCreateRefusesUserIDsThatCannotBeStored(t *testing.T) {
 	t.Parallel()
 	s := servicetest.New(t, definition, 1)

@@ -9,7 +9,7 @@ import (
 	"checkout/common/service/servicetest"
 )
 
-// All arithmetic on stock is exact, even above 2^53-1, where Lua numbers are not exact. Nothing is lost at the limits.
+// All arithmetic on stock is exact, even above 2^53-1, where Lua numbers are not exact.
 func TestStockIsExactAtTheLimits(t *testing.T) {
 	t.Parallel()
 	s := servicetest.New(t, definition, 1)

@@ -71,8 +71,8 @@ const (
 	// ShardHangs, with Unknown: a shard hangs, and the call to it took at least 0.1 s. A second instance may need 0.7 s
 	// to notice the hang. Clients must get an error within a second, so callers do not try a second instance.
 	ShardHangs
-	// ShardLate, with Unknown: the shards of other attempts in the request have replied, but those of this attempt have
-	// not replied yet. The caller sends the attempt again, in a request that delays no other attempts.
+	// ShardLate, with Unknown: a shard of this attempt is slower than the shards of other attempts in the request. The
+	// caller sends the attempt again, in a request with only attempts on the same shards.
 	ShardLate
 )
 

@@ -135,8 +135,8 @@ func (c *Cluster) fewestKnown(ctx context.Context) (fewest int, err error) {
 func (c *Cluster) readActivation(ctx context.Context) (announced, active int) {
 	ctx, cancel := context.WithTimeout(ctx, readEvery)
 	defer cancel()
-	// The process may pause at any point. Therefore next.read is the time before the requests were sent, and the numbers
-	// and this time are stored in one step.
+	// If the process pauses during the read, the numbers must count as old. So next.read is the time before the requests,
+	// and one Store replaces the numbers together with this time.
 	next := *c.activation.Load()
 	sent := time.Now()
 	replies, replied := make([]redis.Reply, len(c.shards)), make([]bool, len(c.shards))

@@ -133,9 +133,8 @@ func (a *adoption) adopt() (redis.Identity, error) {
 	return d, nil
 }
 
-// replaced returns the former IDs of the shard, as its Redis and the other shards record them. If no former ID is
-// recorded, or if there is no other shard, running instances may know an ID that is not recorded. In these two cases,
-// replaced adds redis.ReplacesAny.
+// replaced returns the former IDs of the shard, as its Redis and the other shards record them. If no ID is recorded, or
+// no other shard exists, a running instance may know an unrecorded ID. So replaced adds redis.ReplacesAny.
 func (a *adoption) replaced() (ids []string) {
 	for i := range a.found {
 		if i == a.index {

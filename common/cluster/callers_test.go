@@ -119,8 +119,8 @@ func TestKnownShards(t *testing.T) {
 	}
 }
 
-// If a service has lost its only shard while none of its instances ran, its instances refuse the empty Redis, because a
-// caller reports the lost shard.
+// The only shard of a service loses its data while no instance of the service runs. A restarted instance refuses the
+// empty Redis, because a caller reports the ID of the shard.
 func TestLostServiceIsRefusedByItself(t *testing.T) {
 	t.Parallel()
 	order, orderShards := testredis.Open(t, "order", 1, nil)

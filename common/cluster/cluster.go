@@ -192,7 +192,7 @@ func (c *Cluster) Unavailable() []string {
 
 // Unfit lists the problems of this instance itself: no shard has been available since its start, or its REDIS_ADDRS is
 // wrong. Unfit ignores the problems of a shard that is unavailable, has lost its data or has been exchanged. An
-// instance that waits for a report of its callers is fit, because in Kubernetes callers reach only fit instances.
+// instance that waits for a caller's report is fit: in Kubernetes, the report would not reach an unfit instance.
 func (c *Cluster) Unfit() []string {
 	var reasons []string
 	for _, s := range c.shards {

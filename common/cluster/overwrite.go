@@ -125,12 +125,12 @@ func (c *Cluster) marked(ctx context.Context, do func(batch string) error) error
 }
 
 // mark runs the script "mark" on every shard, in order. The arguments select what it does:
-//   - If expected is "", mark sets the markers. At the marker of another batch_init, it removes the markers that it has
-//     set, and returns api.BatchRunning.
-//   - If expected is the ID of this batch_init, mark renews the markers. It skips a shard without such a marker.
-//   - If lifetime is also 0, mark removes the markers. It ignores errors, because markers expire anyway.
+//   - expected "": set the markers. If a shard has the marker of another batch_init, mark removes the markers that it
+//     has set, and returns api.BatchRunning.
+//   - expected = batch, lifetime > 0: renew the markers. A shard that lost the marker is skipped.
+//   - expected = batch, lifetime 0: remove the markers. Errors are ignored, because markers expire anyway.
 //
-// In the first two cases, mark stops at the first error.
+// When mark sets or renews markers, it stops at the first error.
 func (c *Cluster) mark(ctx context.Context, batch, expected string, lifetime time.Duration) error {
 	for i, s := range c.shards {
 		reply, err := s.Run(ctx, markScript, []string{s.Key(OverwritingKey)}, batch, expected, lifetime.Milliseconds())

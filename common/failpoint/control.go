@@ -23,7 +23,7 @@ const (
 	Lose  = "lose"  // discards the reply to the step
 )
 
-// Armed is a fail point that is armed or has fired.
+// Armed is a fail point. It is armed until it has fired.
 type Armed struct {
 	ID      int    `json:"id"`
 	Name    string `json:"name"` // printed on stderr when the point fires

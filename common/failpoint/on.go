@@ -46,8 +46,8 @@ func Reply[T any](ctx context.Context, subject any, step, participant string, re
 // LostReply is the panic value of ParticipantReached. Package web recovers this panic and closes the connection.
 type LostReply struct{}
 
-// ParticipantReached marks a stage of a step in a participant, such as "received" or "done". It panics if a fail point
-// discards the reply.
+// ParticipantReached marks a stage of a step in a participant, such as "received" or "done". To discard a reply, it
+// panics with LostReply.
 func ParticipantReached(subject any, step, stage string) {
 	if !control.pass("participant "+step+" "+stage, subject) {
 		panic(LostReply{})

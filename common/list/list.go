@@ -86,8 +86,8 @@ type Part[T any] struct {
 	Through string
 }
 
-// Merge joins the parts of all shards into one page. A page never extends past the field Through of a part, because the
-// shard of this part may have more objects after that ID. So the page may be shorter than limit even if more objects
+// Merge joins the parts of all shards into one page. It leaves out objects after the Through of any part, because that
+// part's shard may have unexamined objects before them. So the page may be shorter than limit even if more objects
 // follow.
 func Merge[T any](parts []Part[T], limit int) api.List[T] {
 	var entries []Entry[T]

@@ -26,9 +26,9 @@ func sameShards(parts [][]part) (groups [][]int) {
 	return groups
 }
 
-// inTime calls the function outcome for each attempt and returns the results. A call may wait for a slow shard, so
-// inTime runs the groups concurrently. If a group takes longer than the fastest group by more than the given time, its
-// outcomes have the reason api.ShardLate. So a slow shard does not delay the attempts on other shards.
+// inTime returns the outcome of each attempt. A call of outcome may wait for a slow shard, so the groups of sameShards
+// run concurrently. When the first group has its outcomes, inTime waits for the others only for the given time. The
+// attempts of later groups get the reason api.ShardLate.
 func inTime(after time.Duration, groups [][]int, outcome func(attempt int) api.Outcome) []api.Outcome {
 	n := 0
 	for _, g := range groups {

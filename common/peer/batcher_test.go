@@ -239,7 +239,7 @@ func TestMessagesDoNotWaitTwiceForAHungShard(t *testing.T) {
 }
 
 // If the peer's response is lost, DoTwice sends the message again, because the instance may have died. It does so even
-// if the request took longer than hungAfter: without a response, the batcher does not conclude that a shard hangs.
+// if the request took longer than hungAfter: only a response can show that a shard hangs.
 func TestDoTwiceAsksAnotherInstanceAfterALostReply(t *testing.T) {
 	t.Parallel()
 	f := newFake(t, "stock", true)

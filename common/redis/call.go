@@ -170,10 +170,9 @@ func (r *Read) Wait(ctx context.Context) (Reply, error) {
 	return newReply(reply), nil
 }
 
-// VerifyMissing returns an error if the write sequence of the shard is lower than this instance has seen, because the
-// shard has lost data. A caller whose read has found nothing calls VerifyMissing before it reports that an object does
-// not exist: on a single shard, a batch of reads has no trailer, so the read may have found nothing because the Redis
-// was emptied.
+// VerifyMissing returns an error if the shard has lost data: its write sequence is lower than this instance has seen. A
+// caller that has not found an object calls VerifyMissing before it reports so. On a replicated shard, VerifyMissing
+// does nothing, because every batch checks the write sequence there.
 func (s *Shard) VerifyMissing(ctx context.Context) error {
 	if s.trailer.replicated {
 		return nil

@@ -31,7 +31,7 @@ type asked struct {
 
 // dialEngine returns a function that opens a connection to the primary of an engine. Each call of this function
 // resolves the host name again and asks all its IP addresses at once, because some of them may lead to replicas, or to
-// nodes that hang. The first node that serves a read of the key is the primary.
+// nodes that hang. Only the primary serves a read of key; others reply MOVED.
 func dialEngine(addr string, c env.Redis, name ClientName, key string) func(context.Context) (*conn, error) {
 	host, port, _ := net.SplitHostPort(addr) // package env has checked the address
 	return func(ctx context.Context) (*conn, error) {
@@ -145,7 +145,7 @@ func (s *Shard) left(err error) bool {
 	return s.engine && errors.As(err, &reply) && strings.HasPrefix(string(reply), movedPrefix)
 }
 
-// leaves is true for a reply of an engine after which the next batch must look for the primary again.
+// leaves reports whether a reply means that the next batch must look for the engine's primary again.
 func leaves(reply value) bool {
 	if reply.kind != '-' {
 		return false

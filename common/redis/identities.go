@@ -121,7 +121,7 @@ func (ids *Identities) allInspected() bool {
 }
 
 // verify returns nil if this instance may use the inspected server as the shard. Otherwise the error is a *Refusal, or
-// the reason why the shard must wait. The last argument is what sightings returned before the inspection.
+// the reason why the shard must wait. The argument seen is the result of sightings before the inspection.
 func (ids *Identities) verify(index int, found Inspection, seen map[string]int64) error {
 	ids.mu.Lock()
 	defer ids.mu.Unlock()
@@ -241,7 +241,7 @@ func (ids *Identities) names(index int, d *Identity) bool {
 	return d.System == ids.system && d.Service == ids.service && d.Index == strconv.Itoa(index)
 }
 
-// known returns the ID under which this instance or another shard knows a shard, or "" if no ID is known.
+// known returns the ID of a shard: as this instance knows it, or as another shard has stored it, or "".
 func (ids *Identities) known(index int) string {
 	if id := ids.shards[index].id; id != "" {
 		return id

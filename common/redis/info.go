@@ -13,9 +13,9 @@ func ParseInfo(text string) map[string]string {
 	return fields
 }
 
-// CopyWatch detects whether the append-only file of a replica contains the last full copy of the data that the replica
-// received from its primary. INFO does not report this. But after a copy, Redis starts to rewrite the file before it
-// executes another command, and repeats the rewrite until it succeeds. The zero value is ready to use.
+// CopyWatch detects whether the append-only file of a replica contains the last full copy of the data from the primary.
+// INFO does not report this. But Redis rewrites the file right after a copy, before any other command, and repeats the
+// rewrite until it succeeds. So the copy is in the file when this rewrite ends. The zero value is ready to use.
 type CopyWatch struct {
 	runID     string
 	connected bool

@@ -9,13 +9,12 @@ import (
 	"strings"
 )
 
-// The shards of a service also store the identities of the shards of its peers. So a service detects that a peer lost
-// its only shard, or all its shards at once, while no instance of the peer ran. The peer itself cannot detect this
-// loss, because it has lost its former identities, too. Therefore the service reports what it knows to the peer, which
-// then refuses an empty Redis.
+// The shards of a service also store the identities of the shards of its peers. A peer may lose all its shards while
+// none of its instances runs. The peer itself cannot detect this loss, because it has lost the identities, too. So the
+// service reports the identities that it knows to the peer, which then refuses an empty Redis.
 
-// Current returns a string for each shard: the fields ID and Replaces of its identity. The string is empty unless the
-// last inspected identity is that under which this instance has used the shard.
+// Current returns a string for each shard: the fields ID and Replaces of its identity. The string is empty unless this
+// instance has used the shard, and the last inspection has found the same ID.
 func (ids *Identities) Current() []string {
 	ids.mu.Lock()
 	defer ids.mu.Unlock()

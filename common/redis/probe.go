@@ -32,9 +32,8 @@ const probeKey = "probe"
 // commandCall matches a call of a Redis command in a script.
 var commandCall = regexp.MustCompile(`redis\.p?call\('(\w+)'`)
 
-// commandsOf returns the Redis commands that the services use. One list has the read commands and the commands of
-// read-only scripts. The other list has the commands of all other scripts, of the trailers and of package cluster. WAIT
-// and WAITAOF are in no list, because on a replicated shard every batch and health check runs them anyway.
+// commandsOf returns the Redis commands whose permissions verifyReads and verifyWrites check. Both lists lack WAIT and
+// WAITAOF, because on a replicated shard every batch and health check runs these commands anyway.
 func commandsOf(scripts []*Script) (reads, writes []any) {
 	used := map[level][]string{
 		readOnly: {"MGET", "HMGET", "HGETALL", "GET", "HGET", "DBSIZE"}, available: {"HSET", "UNLINK", "INCR", "EVAL"},
@@ -58,7 +57,7 @@ func commandsOf(scripts []*Script) (reads, writes []any) {
 	return list(used[readOnly]), list(used[available])
 }
 
-// verifyReads checks that the shard runs scripts that only read, and that the user may run all read commands.
+// verifyReads checks that the shard runs read-only scripts, and that the user may run all read commands.
 func (s *Shard) verifyReads(ctx context.Context) error {
 	_, err := s.probe(ctx, probeReads, nil, s.reads)
 	return err

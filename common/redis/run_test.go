@@ -215,8 +215,7 @@ func TestRestartOfAnIdleShardFailsNoCall(t *testing.T) {
 		eventuallyRuns(t, at)
 		servers[0].Kill()
 		servers[0].Restart(t)
-		// The connection must be idle for longer than idleCheck. A sleep before the kill would not ensure this, because
-		// a health check may use the connection until the kill.
+		// A connection is checked before use only after it was idle for idleCheck.
 		time.Sleep(50 * time.Millisecond)
 		testredis.Eventually(t, "the shard is healthy", at.Healthy)
 		if _, err := at.Run(t.Context(), count, counter); err != nil {

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// An error has the reason "settings" only if a setting is wrong, or if a shard that replies to other commands does not
-// return its settings.
+// If CONFIG GET fails, the error has the reason "settings" only if the shard can serve other commands. A reply without
+// settings also has this reason.
 func TestReasonOfSettings(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]Reason{

@@ -91,8 +91,8 @@ func TestUnresponsiveShardFailsAndRecovers(t *testing.T) {
 	}
 	servers[0].Resume()
 	eventuallyRuns(t, at)
-	// The call before the pause and the last call have run. Some calls of the first round may also have run: the first
-	// batch was sent.
+	// The call before the pause and the last call have run. Some calls of the first round may also have run, because
+	// they were sent before the shard was unhealthy.
 	if n := runs(t, servers[0]); n < 2 || n > 2+callers {
 		t.Errorf("%d calls have run, want 2 to %d", n, 2+callers)
 	}

@@ -198,8 +198,8 @@ func TestInternalPortAcceptsJSONOnly(t *testing.T) {
 	}
 }
 
-// On the internal port, OPTIONS requests and requests that match no route need no JSON, but they need a token. If the
-// path has routes, the response lists their methods.
+// On the internal port, OPTIONS requests and requests with a wrong method or path need a token, but no Content-Type. If
+// the path exists, Allow lists its methods.
 func TestInternalPortListsTheMethods(t *testing.T) {
 	const token = "first-token-0123456"
 	for name, c := range map[string]struct {

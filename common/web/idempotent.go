@@ -19,8 +19,8 @@ func Idempotent[T any](handle func(c *gin.Context, key *idempotency.Key) (T, err
 			return zero, err
 		}
 		if key.FromGateway() && !ClientConnected(c.Request.Context()) {
-			// The gateway may have retried the request on another instance, and the record of the retry may have expired. In
-			// this case, a write would take effect a second time.
+			// The gateway may have retried the request on another instance. If the record of the retry expired while this
+			// process was paused, the write would take effect twice.
 			var zero T
 			return zero, fmt.Errorf("write not started: client disconnected: %w", api.Unavailable)
 		}

@@ -30,7 +30,6 @@ func (l problemListener) Accept() (net.Conn, error) {
 	return conn, err
 }
 
-// problemConn is the connection of a client.
 type problemConn struct {
 	*net.TCPConn
 	maxHeaders int

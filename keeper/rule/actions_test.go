@@ -238,7 +238,7 @@ func (s *simulation) found(i int) {
 	})
 }
 
-// collect asks the other nodes for a founding, and returns the number of grants.
+// collect asks the other nodes to grant a founding, and returns how many do.
 func (s *simulation) collect(f *Founding) (granted int) {
 	for j := range s.nodes {
 		if j == f.Node {

@@ -21,7 +21,7 @@ type Stage string
 
 // Stages.
 const (
-	// First: the shard has had no founding. The node may have the data of a single shard.
+	// First: the node has no promise and no epoch. It may have a single shard's data.
 	First Stage = "first"
 	// Retry: a founding by this node was interrupted. No node can have been primary.
 	Retry Stage = "retry"
@@ -69,8 +69,8 @@ func (m *Member) Prepare(ctx context.Context, f Founding) (Candidate, error) {
 	return f.Candidate, m.save(Promise{Epoch: f.Epoch, Candidate: f.RunID})
 }
 
-// Cancel withdraws the promise of a founding in the stage First, and does nothing in other stages. Call it only after
-// Prepare has succeeded, and only if no other node can have granted the founding.
+// Cancel withdraws the promise that Prepare has stored, if the stage is First. Call it only after Prepare has
+// succeeded, and only if no other node can have granted the founding.
 func (m *Member) Cancel(f Founding) error {
 	if f.Stage != First || m.promise != (Promise{Epoch: f.Epoch, Candidate: f.RunID}) {
 		return nil

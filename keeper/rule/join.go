@@ -5,8 +5,8 @@ import "time"
 const (
 	// patience is how long a replica may keep its turn without a sign of progress.
 	patience = 3 * time.Second
-	// longestTurn bounds a turn, because a copy may fail again and again, for example on a full disk, while the other
-	// node could soon be in sync. A copy that still runs at the end of the turn continues.
+	// longestTurn is how long a node may keep its turn even with progress. A copy may fail and restart forever, for
+	// example on a full disk, while the other node waits. A copy that runs at the end continues.
 	longestTurn = 30 * time.Second
 )
 

@@ -71,8 +71,7 @@ func (o Observation) Frozen() bool { return !o.Master && o.Follows == Frozen }
 type Redis interface {
 	// Observe reads the state of the Redis.
 	Observe(ctx context.Context) (Observation, error)
-	// Freeze makes the Redis follow no node, and then observes the same process. Between the two steps, the data do not
-	// change.
+	// Freeze freezes the Redis, and then observes it. The Redis cannot restart unnoticed between the two steps.
 	Freeze(ctx context.Context) (Observation, error)
 	// Follow makes the Redis follow the Redis at the given address.
 	Follow(ctx context.Context, addr string) error

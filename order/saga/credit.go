@@ -9,10 +9,10 @@ import (
 	"checkout/common/api"
 )
 
-// Stock may reply long after payment. If the payment shard lost its data meanwhile, the credit is no longer reserved,
-// and after a commit, the user would never be charged. So the coordinator reserves the credit again before commit,
-// unless a recent reply has shown that the payment shard still has its data. If the reservation still exists, the
-// second message changes nothing. Only tests change these variables.
+// The payment shard may lose its data while the coordinator waits for stock. Then the credit is no longer reserved, and
+// after a commit, the user would never be charged. So the coordinator reserves the credit again before commit, unless a
+// recent reply shows that the shard still has its data. If the credit is still reserved, this changes nothing. Only
+// tests change these variables.
 var (
 	// creditFresh is how long a reply RESERVED proves that the payment shard still has its data. The time starts when the
 	// message is sent. A reply for any attempt is a proof, because payment stops using a shard whose write sequence goes

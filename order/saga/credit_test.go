@@ -60,7 +60,7 @@ func TestLostCreditIsNotCommitted(t *testing.T) {
 	}
 }
 
-// expire makes all replies too old to be a proof.
+// expire makes all replies older than creditFresh.
 func (r *replies) expire() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -24,9 +24,8 @@ const (
 	// soon, but a longer wait would fill the instance with waiting callers. Callers get an error within a second,
 	// and recovery completes the saga.
 	downBudget = 750 * time.Millisecond
-	// failoverBudget replaces downBudget, beginBudget and restartBudget for a replicated shard, for every checkout with a
-	// client. Like restartBudget, it counts from the last reply of the shard. A failover takes about 2 s. See
-	// docs/replication.md.
+	// failoverBudget is how long every checkout waits for the failover of a replicated shard or an engine, from the last
+	// reply of the shard. Recovery does not wait. A failover takes about 2 s. See docs/replication.md.
 	failoverBudget = 3500 * time.Millisecond
 	// refusedBudget is the time for retries of a step after "begin" while the order's shard refuses the step.
 	refusedBudget = 500 * time.Millisecond
@@ -56,8 +55,8 @@ func (co *Coordinator) awaitsOrder(r Request, orderID string) bool {
 	return awaitsShard(r.arrived, silent, replicated)
 }
 
-// backoff yields 0, 1, 2, … until ctx ends, with a pause after each number. A pause that starts before decideAt ends no
-// later than decideAt, because the caller decides at that time whether to continue.
+// backoff yields 0, 1, 2, … until ctx ends, with a pause after each number. The caller decides at decideAt whether to
+// continue, so a pause that is running then ends.
 func backoff(ctx context.Context, decideAt time.Time) iter.Seq[int] {
 	return func(yield func(int) bool) {
 		pause := firstPause
@@ -87,9 +86,9 @@ func retryUntilKnown(ctx context.Context, m stepMetrics, arrived time.Time, try 
 }
 
 // retryUntilReleased retries a release until it is recorded, or until the participant replies REFUSED: a refused
-// attempt has nothing to release. It stops when ctx ends, or when a shard of the participant refuses the release. If a
-// shard is unhealthy or hangs, the time for retries is as in retryUntilKnown, but with a downBudget of 0 if no client
-// waits, or if the attempt was aborted without a refusal.
+// attempt has nothing to release. Otherwise it stops like retryUntilKnown, but downBudget is 0 in two cases:
+//   - no client waits
+//   - no participant had refused the attempt when it was aborted
 func retryUntilReleased(ctx context.Context, m stepMetrics, a *attempt, try func() api.Outcome) api.Outcome {
 	down := downBudget
 	if a.arrived.IsZero() || a.gaveUp() {

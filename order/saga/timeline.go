@@ -37,7 +37,7 @@ type timeline struct {
 	since    map[string]undecidedOrder // by order ID
 }
 
-// The type "undecidedOrder" has the times of the first and the last 503 for an order.
+// undecidedOrder has the times of the first and the last 503 for an order.
 type undecidedOrder struct{ first, last time.Time }
 
 func (o undecidedOrder) expired() bool { return time.Since(o.last) > followFor }

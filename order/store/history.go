@@ -109,8 +109,8 @@ func (s *Store) History(ctx context.Context, id string) (History, error) {
 	return h, errors.Join(reply.Err(), fields.Err())
 }
 
-// parseHistory parses the history of an order. The given attempt and incarnation belong to the last events. The last
-// attempt or cancellation began at the time in the argument "base". parseHistory skips unreadable parts.
+// parseHistory parses the history of an order. It skips unreadable parts. The arguments attempt and by are those of the
+// last events. The argument base is the time at which the last attempt or cancellation began.
 func parseHistory(text, attempt, by string, base int64) (events []Event, truncated bool) {
 	text, truncated = strings.CutPrefix(text, "!")
 	for text != "" {

@@ -97,8 +97,8 @@ var orderCodes = map[Code]model.Code{
 	CodePaid: model.Paid, CodeRefunding: model.Refunding, CodeCancelled: model.Cancelled,
 }
 
-// orderCode returns the code of the model for a result. A script's code CLOSED stays CLOSED in two cases: the
-// script is "close", or the step is about the last attempt of the order. Otherwise, it becomes OPEN.
+// orderCode returns the code of the model for a result. It replaces CLOSED with OPEN if the step is not about the last
+// attempt of the order. The script "close" always returns CLOSED.
 func orderCode(step model.Step, got Result) model.Code {
 	switch {
 	case step.Script == model.Claim && got.Code == CodeNotFound:

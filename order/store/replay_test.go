@@ -96,8 +96,8 @@ func TestScriptsBehaveLikeTheModel(t *testing.T) {
 	}
 }
 
-// The list "replayed" has the codes that the walks must see: every code that the header of a saga's script lists, and
-// the codes of the other scripts that occur in the model.
+// The walks must produce each code in the list "replayed": all codes in the headers of the saga's scripts, and those
+// codes of other scripts that occur in the model.
 var replayed = []string{
 	"begin: NOT_FOUND STARTED STALE RESUMED BUSY ABORTING CLOSED PAID REFUNDING CANCELLED",
 	"claim: RUNNING ABORTING REFUNDING",

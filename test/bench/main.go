@@ -125,8 +125,7 @@ func run(ctx context.Context, args []string, stdout, progress io.Writer) error {
 	return r.finish(o, stdout, progress)
 }
 
-// finish writes the report and the figures. It returns an error if the report contains a failure, or with -check if a
-// ratio is worse.
+// finish writes the report and the figures. It returns an error if the report contains a failure, or if -check fails.
 func (r *report) finish(o options, stdout, progress io.Writer) error {
 	text := r.markdown()
 	fmt.Fprint(stdout, text)

@@ -106,8 +106,8 @@ func (r *report) measureRejected(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// orderEvery sets the number of orders that measureSimple prepares: one for every 140 µs of a slice. The requests use
-// these orders in turn, so each cart gets only a few items.
+// orderEvery sets the number of orders that measureSimple prepares: the duration of a slice divided by orderEvery. With
+// so many orders, each cart gets only a few items.
 const orderEvery = 140 * time.Microsecond
 
 // measureSimple alternates each kind of simple request with empty requests.

@@ -47,8 +47,8 @@ func (s *system) checkReach(t *testing.T) {
 	}
 }
 
-// violations compares the network policies with system.allowed, for every source, destination and port. It accepts that
-// a component may reach more ports of itself.
+// violations compares the network policies with system.allowed, for every source, destination and port. It ignores
+// extra open ports from a component to itself.
 func (s *system) violations() (violations []string) {
 	templates, _ := s.pods()
 	labels := map[string]map[string]string{outside: nil}

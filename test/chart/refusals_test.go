@@ -201,8 +201,7 @@ entrance: {tlsSecret: [a]}
 `
 
 // TestRefusalsSayWhatToDo checks that the chart refuses contradictory values, values that would have no effect, and
-// malformed values. The error must contain the indented text in the constants refusals and podRefusals: the problem or
-// the remedy or, for a malformed value, a part of its path.
+// malformed values. The error must contain the indented line that follows the values in refusals or podRefusals.
 func TestRefusalsSayWhatToDo(t *testing.T) {
 	lines := strings.Split(strings.TrimSpace(strings.TrimSpace(refusals)+podRefusals), "\n")
 	for i, values := range lines {

@@ -59,7 +59,6 @@ type manifests struct {
 	files  map[string][]string // templates in each file
 }
 
-// files returns the templates in each file. The argument is the name of the file for the gateway and the entrance.
 func files(gateway string) map[string][]string {
 	return map[string][]string{
 		"order-app.yaml": {"order.yaml"}, "stock-app.yaml": {"stock.yaml"}, "payment-app.yaml": {"payment.yaml"},

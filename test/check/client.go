@@ -85,8 +85,7 @@ func (c *Client) Call(method, path string, headers ...string) Response {
 // Checkout sends a checkout of an order.
 func (c *Client) Checkout(order string) Response { return c.Call("POST", "/orders/checkout/"+order) }
 
-// Cancel cancels a paid order, or a direct payment. For a direct payment, the last argument is the Purpose of the
-// Payment.
+// Cancel cancels a paid order, or a direct payment. For a direct payment, order is Payment.Purpose.
 func (c *Client) Cancel(user, order string) Response {
 	return c.Call("POST", "/payment/cancel/"+user+"/"+order)
 }

@@ -33,7 +33,8 @@ type operation struct {
 
 // Linearizable reports whether the history is linearizable: whether every request can have taken effect atomically, at
 // some moment between request and response. A request with an unknown outcome may take effect at any later moment, or
-// never. The order in the snapshot counts as the last response. If the search timed out, the second result is false.
+// never. The state in the snapshot counts as the response to a final read. If the search timed out, the second result
+// is false.
 func (h *History) Linearizable(sn *Snapshot) (linear, known bool) {
 	h.mu.Lock()
 	requests := h.requests()
@@ -111,10 +112,10 @@ const (
 	applied
 )
 
-// effects returns a function that determines from the final lines of the order whether an edit with an unknown outcome
-// took effect. If the edits of an item with unknown outcomes are all additions, or all removals, the result is:
-//   - notApplied if the edits with known outcomes alone explain the final quantity of the item
-//   - applied if all edits together explain the quantity
+// effects returns a function that determines whether an edit with an unknown outcome took effect. The argument lines
+// has the final quantity of each item. If the unknown edits of an item are all additions or all removals, it returns:
+//   - notApplied if the successful edits alone explain the final quantity
+//   - applied if the successful and the unknown edits together explain it
 //
 // Otherwise, the result is maybeApplied. Each edit with this result doubles the time of the search.
 func effects(requests []Request, lines map[string]int64) func(Request) effect {

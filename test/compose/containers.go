@@ -113,7 +113,7 @@ func (c container) published() string {
 	return strings.Join(ports, ", ")
 }
 
-// published returns the expected result of container.published for a service.
+// published lists the ports that a service must publish: only the gateway's.
 func (r *run) published(service string) string {
 	if service != gateway {
 		return ""

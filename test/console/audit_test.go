@@ -163,7 +163,7 @@ func (b *browser) report(expression string) {
 	}
 }
 
-// setDark selects dark or light colours and reduced motion, and checks that the page uses the colours.
+// setDark selects dark or light colours, disables animations, and checks the background.
 func (b *browser) setDark(dark bool) {
 	b.t.Helper()
 	scheme := "light"

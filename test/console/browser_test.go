@@ -22,7 +22,6 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// hangMargin is the time between the failure of a step that hangs and the -timeout of the test binary.
 const hangMargin = time.Minute
 
 // browser is a window of Chromium that shows one page. Each window has its own cookies, storage and cache.

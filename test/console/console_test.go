@@ -124,8 +124,8 @@ func TestConsoleRetriesAnUndecidedOrder(t *testing.T) {
 	b.checkProblems()
 }
 
-// TestPagesFindNoObjectForDots checks that the pages find no object with an ID such as "..", which a browser would
-// remove from the path of a request. The request would then reach another route, such as the root of a service.
+// TestPagesFindNoObjectForDots checks that the pages find no object with an ID such as "..". A browser removes ".."
+// from the path of a request, so the request would reach another route, such as the root of a service.
 func TestPagesFindNoObjectForDots(t *testing.T) {
 	s := sharedSystem(t)
 	b := open(t, s.Gateway())

@@ -207,7 +207,7 @@ func (c *caller) checkOperations(d *Document) (compared int) {
 // processID is the short ID of a process, which differs between an example and a response.
 var processID = regexp.MustCompile(`"[0-9a-f]{8}"`)
 
-// maskValues masks only IDs and numbers. It keeps the texts in quotes, because the keys of a body are such texts.
+// maskValues masks IDs and numbers. Unlike mask, it keeps texts in quotes, so the test compares the JSON keys.
 func maskValues(text string) string {
 	text = masks[0].pattern.ReplaceAllString(text, masks[0].with)
 	text = processID.ReplaceAllString(text, "PROCESS")

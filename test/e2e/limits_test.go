@@ -157,7 +157,7 @@ func (s *system) fill(services ...string) {
 	}
 }
 
-// empty gives all Redis servers enough memory again, and waits until the instances are ready.
+// empty undoes fill for all Redis servers, and waits until the instances are ready.
 func (s *system) empty() {
 	s.t.Helper()
 	for _, shards := range s.shards {

@@ -37,8 +37,8 @@ func (p *Proxy) current() Faults {
 	return p.faults
 }
 
-// dropped waits while drops is true for the current faults. It reports whether it had to wait. If so, the caller must
-// not forward the message or reply.
+// dropped reports whether the caller must drop its message or reply, because drops is true for the current faults. If
+// so, dropped returns only when drops is false again.
 func (p *Proxy) dropped(drops func(Faults) bool) bool {
 	lost := false
 	for {

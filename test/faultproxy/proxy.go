@@ -107,7 +107,7 @@ func reset(conn net.Conn) {
 	conn.Close()
 }
 
-// Close closes all connections, drops the calls that traps stopped, and waits for copies in flight.
+// Close closes all connections, drops trapped calls, and waits for copies of messages in flight.
 func (p *Proxy) Close() {
 	p.listener.Close()
 	p.mu.Lock()

@@ -139,8 +139,8 @@ func (r *availabilityRun) withoutRedis(ctx context.Context, service, fault strin
 		ms(recovered.Sub(restarted)), formatCounts(responses)), violations, nil
 }
 
-// awaitReports waits until every instance of a service reports shard 0 in /readyz. It sends the time to the returned
-// channel, or the zero time after a timeout.
+// awaitReports returns a channel that gets the time when /readyz of every instance lists shard 0 as a problem, or the
+// zero time after a timeout.
 func (r *availabilityRun) awaitReports(ctx context.Context, service string) <-chan time.Time {
 	reported := make(chan time.Time, 1)
 	go func() {
@@ -161,8 +161,8 @@ func (r *availabilityRun) awaitReports(ctx context.Context, service string) <-ch
 	return reported
 }
 
-// checkWithout describes the defect of a response that arrived while shard 0 of a service was unavailable. It
-// returns "" for a correct response. known is the time when every instance had reported the shard.
+// checkWithout returns the defect of a response, or "" if the response is correct. Shard 0 of the service has been
+// unavailable since the time down. At the time known, every instance had reported this.
 func (op operation) checkWithout(service string, down, known time.Time) string {
 	switch {
 	case op.needs(service, 0):

@@ -123,9 +123,9 @@ func productWithShortTimes() (sources, error) {
 	return sources{}.edited(slices.Concat(readScripts, shortTimes))
 }
 
-// shortTimes shortens the lease, the deadline, the timeouts and the retention of records. As in production, the refund
-// window is longer than the deadline. With a shorter window, the record of a refund could expire before the record of
-// the refunded reservation. The checkers could not explain such a reservation.
+// shortTimes shortens the lease, the deadline, the timeouts and the retention of records. The refund window stays
+// longer than the deadline, so that the record of a refund expires after the record of the refunded reservation. If the
+// record of the refund expired first, the checkers would report a violation.
 var shortTimes = []edit{
 	{"common/protocol/protocol.go", "Lease = 5 * time.Second", "Lease = time.Second"},
 	{"common/protocol/protocol.go", "Deadline = 30 * time.Second", "Deadline = 3 * time.Second"},

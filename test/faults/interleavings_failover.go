@@ -31,7 +31,7 @@ var (
 	voterRestarts = &interleaving{"a voter restarts, and then a beat of the old primary arrives",
 		onShard(runOldPrimary(true, true))}
 
-	// One replica is stale when the primary dies. Only this replica can ask the other replica for a vote.
+	// One replica is stale when the primary dies. Only the stale replica can ask for a vote.
 	staleCandidate = &interleaving{"a stale replica stands for election", onShard(runStaleCandidate)}
 
 	// One replica is stale. The other replica loses its disk, and the primary is down for some seconds.

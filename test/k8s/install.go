@@ -65,7 +65,7 @@ func (r *run) testAgain(ctx context.Context) error {
 	if _, err := r.kube(ctx, "scale", "deployment/gateway", "--replicas=0"); err != nil {
 		return err
 	}
-	// A gateway that is stopping still serves requests.
+	// While a gateway is stopping, helm test may pass.
 	if _, err := r.kube(ctx, "wait", "--for=delete", "pod", "-l", ours+",app.kubernetes.io/name=gateway",
 		"--timeout=60s"); err != nil {
 		return err

@@ -1,14 +1,13 @@
 package model
 
-// This file records what coordinators know from replies, and which responses clients get. The model assumes that all
-// processes know every reply. A client gets its response as soon as the protocol allows.
+// This file records what coordinators know from replies, and which responses clients get. In the model, every
+// process knows each reply at once, and a client gets its response as soon as the protocol allows.
 
 // learnBegin learns from the reply to begin. The reply concerns the caller's own attempt, and the attempt that the
 // caller joins.
 func (m *Model) learnBegin(s *state, c call, code Code) {
 	a := s.at(c.attempt)
-	// The caller's attempt was not paid, unless an earlier call of begin started the attempt and batch_init later reset
-	// the order.
+	// These replies show that the attempt was not paid, unless it began earlier and batch_init then reset the order.
 	notPaid := code == NotFound || (code == Refunding || code == Cancelled) && !m.sameRequest(s.current, c.attempt)
 	if notPaid && (!a.is(began) || m.Reset == NoReset) {
 		a.after = c.after

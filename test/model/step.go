@@ -41,7 +41,7 @@ func (m *Model) events(s *state, to []call) []call {
 	return to
 }
 
-// step runs one script call or event, and returns its code. All processes share the knowledge from the replies.
+// step runs one script call or event, and returns its code.
 func (m *Model) step(s *state, c call) Code {
 	i, p := c.attempt, c.shard
 	switch c.script {

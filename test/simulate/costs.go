@@ -21,7 +21,7 @@ type costs struct {
 	script  float64 // of the order Redis, per script, including its share of the confirmation; a checkout runs two scripts
 	reserve float64 // of the stock and payment Redis, per reservation, including its confirmation
 
-	// Durations without processor time.
+	// slower does not change these.
 	fsync float64
 	delay float64 // from the wake-up of a process until it may run
 	slice float64 // time for which a process keeps a processor while others wait

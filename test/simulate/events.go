@@ -64,7 +64,7 @@ type host struct {
 	ready []*process
 }
 
-// process is a thread of a service, nginx, Redis or the load generator. Without a disk, it runs one task at a time.
+// process is a thread of a service, nginx, Redis or the load generator.
 type process struct {
 	*host
 	wake   time.Duration // processor time to wake up, added to the first task after an idle time

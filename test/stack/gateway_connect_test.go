@@ -34,8 +34,8 @@ func TestGatewayWaitsForASYNRetry(t *testing.T) {
 }
 
 // loseSYN sends a request for which the gateway's first SYN is lost, and returns the response. inTime reports whether
-// the backlog had room before the second SYN. Otherwise the kernel may accept only the third SYN, and the gateway does
-// not wait for it.
+// the backlog had room before the second SYN. If not, the gateway may give up before the third SYN, so the response
+// does not count.
 func loseSYN(t *testing.T, s *stack.Stack) (inTime bool, resp *http.Response) {
 	t.Helper()
 	const secondSYN = 800 * time.Millisecond // the kernel sends it after 1 s; the rest is a margin

@@ -42,10 +42,9 @@ func (s *Stack) End(t T) {
 
 var unsafeInNames = regexp.MustCompile(`[^a-zA-Z0-9._-]+`)
 
-// Keep makes Close copy the directory of the system to a folder: the files of every Redis, the files of nginx and,
-// unless Config.Logs names another directory, the logs. Keep writes the state of each component to the folder, and
-// returns the folder. Call Keep as soon as a run has failed, so that the error message can name the folder. The
-// argument is the name of the run.
+// Keep creates a folder for the files of the failed run, writes the state of each component to it, and returns it.
+// Close later copies the directory of the system to the folder. Call Keep as soon as the run has failed, so that the
+// error message can name the folder.
 func (s *Stack) Keep(name string) (folder string, err error) {
 	s.keeping.Lock()
 	defer s.keeping.Unlock()

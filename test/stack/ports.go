@@ -13,12 +13,14 @@ import (
 	"checkout/common/freeport"
 )
 
-// The fixed ports. Instance nn of a service has the public port 5snn, the internal port 6snn and the monitoring port
-// 8snn. The Redis of shard nn has the port 7snn. s is 1 for order, 2 for stock, 3 for payment. The gateway has the port
-// 8000. Nothing uses the common ports 5000 to 5002 and 6379.
+// The fixed ports; s is 1 for order, 2 for stock, 3 for payment:
+//   - instance nn: public port 5snn, internal port 6snn, monitoring port 8snn
+//   - Redis of shard nn: 7snn
+//   - keeper of a node of shard nn: 3snn, monitoring port 4snn
+//   - gateway: 8000
 //
-// For node 1 of a replicated shard, s is greater by 3, for node 2 by 6. The keeper of a node has the port 3snn and the
-// monitoring port 4snn.
+// In a replicated shard, s is 3 greater for node 1, and 6 greater for node 2. Nothing uses the common ports 5000 to
+// 5002 and 6379.
 const (
 	fixedKeeper        = 3100
 	fixedKeeperMetrics = 4100

@@ -21,7 +21,6 @@ import (
 //   - Pdeathsig does not apply to a child's children, such as nginx's workers. So a shell, the reaper, reads from a
 //     pipe of this process. When the pipe closes, the shell kills all process groups and removes temporary directories.
 
-// spawner starts processes on one operating system thread.
 type spawner struct {
 	calls  chan func()
 	stop   chan struct{}

@@ -71,8 +71,7 @@ func TestCancelledContextKillsEverything(t *testing.T) {
 	}
 }
 
-// onFirstStart is a writer for Config.Progress. It calls the function when the first component has started, and again
-// for each later component.
+// onFirstStart is a writer for Config.Progress. It calls the function whenever a component has started.
 type onFirstStart func()
 
 func (f onFirstStart) Write(p []byte) (int, error) {

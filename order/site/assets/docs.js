@@ -31,7 +31,7 @@ const labels = {
   ".responses-table[role]": (e) => "Responses of " + e.closest(".opblock").querySelector(".opblock-control-arrow").getAttribute("aria-label"),
 };
 
-// roles are landmarks for the regions around the operations.
+// roles are the ARIA roles of the header and the filter.
 const roles = { ".information-container": "banner", ".filter-container": "search" };
 
 const api = document.getElementById("api");

@@ -138,7 +138,7 @@ function remember(overview, sent, after) {
 const wait = (ms) => new Promise((next) => setTimeout(next, ms));
 
 // poll polls all instances forever. A hidden page sends no request. Each instance has its own loop, so that a slow instance delays
-// no other. If the requests reach the instances in turn, the service has one more loop.
+// no other.
 export function poll() {
   const loops = {};
   const wanted = (service) => {

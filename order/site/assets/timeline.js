@@ -66,8 +66,8 @@ function keep(key, create) {
   return kept;
 }
 
-// The function "runs" returns a list of events for each row: one event, or consecutive events of one kind that concern orders.
-// An outage causes hundreds of events of orders. In separate rows, they would hide the event that reports the outage.
+// The function "runs" returns a list of events for each row: one event, or consecutive order events of one kind. An outage
+// causes hundreds of order events. In separate rows, they would hide the event that reports the outage.
 function runs() {
   const all = [];
   for (const e of events) {

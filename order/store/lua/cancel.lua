@@ -5,7 +5,7 @@
 --       3 time in ms after which recovery may claim the order (at once if the caller dies)  4 incarnation of the caller
 -- returns {code, attempt, reason[, not-after time of refunds, all fields of the order]}; the last two only with code 8
 --   0 NOT_FOUND   5 ABORTING   6 OPEN   7 PAID by another attempt   8 REFUNDING   9 CANCELLED   10 RUNNING
--- Like the script "begin", this script sets the deadline to now + DEADLINE_MS, so that the age of the cancellation is known.
+-- Sets the deadline to now + DEADLINE_MS, as "begin" does: the age of an undecided order is computed from its deadline.
 -- Safe to retry.
 local f = redis.call('HMGET', KEYS[1], 's', 'a', 'r', 'h', 'dl', 'by')
 local state, attempt, reason = f[1], f[2] or '', f[3] or ''

@@ -82,7 +82,7 @@ func (v *Validator) Violation(method, path string, status int, header http.Heade
 	}
 	operation := v.document.Operation(method, path)
 	if operation == nil {
-		// The gateway or a service rejects an unknown path with one of the problem types that every path can get.
+		// The document lacks this route, so the response must be one of the common problems.
 		if status < 400 || !slices.Contains(v.document.CommonProblems(), problem.Type) {
 			return fmt.Sprintf("no operation responds to %s %s with %d %s", method, path, status, problem.Type)
 		}

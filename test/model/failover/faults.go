@@ -1,7 +1,6 @@
 package failover
 
-// This file contains the faults: a Redis restarts, a disk or a machine is lost, and with Config.Freezes a node is
-// frozen or a keeper promises without a vote.
+// This file contains the faults: a Redis restarts, a disk or a machine is lost, or an event of Config.Freezes happens.
 
 // faults appends the faults that may hit node i.
 func (m *Model) faults(s *state, i uint8, to []step) []step {

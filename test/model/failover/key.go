@@ -76,7 +76,7 @@ func (s *state) pack(order [nodes]uint8, own *[nodes]uint64) key {
 	return k
 }
 
-// unpack returns a state with this key: node i is the one in word i of the key.
+// unpack returns a state with this key. Its nodes are in the order of the words.
 func (k *key) unpack() state {
 	var s state
 	for i := range s.nodes {

@@ -17,8 +17,8 @@ func (t tip) batches() uint8 { return uint8(t) & (1<<batchBits - 1) }
 // first returns the log that ends with the first entry of a term.
 func first(number uint8) tip { return tip(number << batchBits) }
 
-// The term of epoch e has number e. Some mutations, and Config.LateEpoch, start a second term in an epoch. Its number
-// is above maxEpochs.
+// The first term of epoch e has number e. Numbers above maxEpochs are for second terms, which some mutations and
+// Config.LateEpoch start.
 const (
 	maxEpochs = 4
 	maxTerms  = 6
