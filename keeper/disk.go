@@ -19,7 +19,7 @@ type stateFile struct {
 	node  int
 }
 
-// stored is the content of the file.
+// stored is the JSON in a stateFile.
 type stored struct {
 	Shard string `json:"shard"`
 	Node  int    `json:"node"`

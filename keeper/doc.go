@@ -58,7 +58,6 @@
 //
 //   - The first command was interrupted before the node became the primary.
 //   - The first primary restarts before another node has copied its data. It cannot be elected, because the other nodes
-//     are empty and do not vote. If both have kept their promises, neither has acknowledged a write. The command fails
-//     if one of them has lost its disk. It also fails if a copy of the data to one of them was interrupted: the
-//     append-only file of that Redis is disabled, and may contain acknowledged writes.
+//     are empty and do not vote. The command fails if one of them may have acknowledged a write, because it has lost
+//     its disk, or because a copy of the data to it was interrupted.
 package main

@@ -19,8 +19,8 @@ const (
 )
 
 // isolation decides when a primary resigns because no replica acknowledges its writes, although another node could be
-// primary. For example, a firewall may block the Redis of the primary, but not its keeper. isolation decides only when
-// an election begins: the rule does not depend on it.
+// primary. For example, a firewall may block the Redis of the primary, but not its keeper. Safety does not depend on
+// resignations.
 type isolation struct {
 	epoch   int64
 	acked   int64         // offset that a replica had acknowledged at the last call of successor
@@ -76,7 +76,7 @@ func alternative(o rule.Observation, acks map[int]rule.Ack) int {
 			best = node
 		}
 	}
-	// If only one other node has data, it needs the vote of this node, which does not vote for a node that is behind.
+	// If only one other node has data, it needs this node's vote. This node does not vote for a node that is behind.
 	if complete == 1 && acks[best].Position.Behind(o.Position) {
 		return -1
 	}

@@ -17,7 +17,7 @@ func complete(seq int64) rule.Ack {
 // loading is the acknowledgement of a node that loads its data or a copy.
 var loading = rule.Ack{Promised: 5, Reached: true, Copying: true}
 
-// led is what a primary of epoch 5 knows at one moment.
+// led has arguments of successor for one tick.
 type led struct {
 	acked    int64
 	sending  bool

@@ -138,8 +138,8 @@ type resignation struct {
 	Successor int   `json:"successor"` // the node that should stand for election now, or -1
 }
 
-// resign sends a resignation to both other nodes, and reports whether the successor has received the message. The rule
-// needs no resignations: they only save time.
+// resign sends a resignation to both other nodes, and reports whether the successor has received the message. A lost
+// message only delays the election.
 func (k *keeper) resign(ctx context.Context, epoch int64, successor int) (received bool) {
 	if successor != k.config.Node {
 		k.postpone(time.Now())
@@ -252,9 +252,9 @@ func (k *keeper) handover(ctx context.Context) error {
 	return nil
 }
 
-// catchUp waits until a replica has all data of the paused primary. It also compares the offsets, because the primary
-// sends more than writes: WAIT makes it send REPLCONF GETACK. If the replica is elected before it has this message, the
-// old primary has the higher offset and needs a full copy.
+// catchUp waits until a replica has the position and the replication offset of the paused primary. The offset also
+// counts REPLCONF GETACK, which the primary sends because of WAIT. If the elected replica lacked this message, the old
+// primary would need a full copy.
 func (k *keeper) catchUp(ctx context.Context, node int) error {
 	ctx, cancel := context.WithTimeout(ctx, pauseTimeout/2)
 	defer cancel()

@@ -18,13 +18,12 @@ import (
 	"checkout/keeper/rule"
 )
 
-// redisNode sends commands to the Redis of this node. It implements rule.Redis. It uses go-redis instead of package
-// common/redis, which batches commands and checks the identity of a shard. A keeper sends only about 20 short pipelines
-// per second, and it must also control a Redis that is empty or loading its data.
+// redisNode sends commands to the Redis of this node. It implements rule.Redis. It does not use package common/redis,
+// which checks the identity of a shard first: a keeper must also control a Redis that is empty or loading its data.
 //
-// There is one connection. A hung Redis may execute a command after the keeper has stopped waiting for its reply. For
-// example, a late REPLICAOF could undo a freeze. So each new connection first kills the older connections of the
-// keeper, with all their commands that have not been executed. A keeper recognizes its connections by their name.
+// A hung Redis may execute a command after the keeper has stopped waiting for its reply. For example, a late REPLICAOF
+// could undo a freeze. So the keeper uses one connection, and each new connection first kills the older ones, with all
+// their commands that have not been executed. The keeper recognizes its connections by their name.
 type redisNode struct {
 	options    *redis.Options
 	client     *redis.Client // nil after an error, because its pool delays the next dial by up to a second

@@ -31,9 +31,9 @@ const (
 	byPayment  = "direct"
 )
 
-// directSuffix distinguishes a direct payment from the checkout of the same order. For sorting and in cursors, the name
-// of a checkout is its order ID, and the name of a direct payment is its order ID followed by directSuffix. The suffix
-// is the smallest byte, so the names of direct payments sort by their bytes in the same way as their order IDs.
+// directSuffix marks direct payments in the names that sorting and cursors use: a checkout's name is its order ID, and
+// a direct payment's name is its order ID and directSuffix. The suffix is the smallest byte, so that the names of
+// direct payments have the same byte order as their order IDs.
 const directSuffix = "\x00"
 
 // isPaymentName reports whether a cursor may contain this name. A direct payment may be for an order that does not

@@ -16,8 +16,8 @@ const (
 	// "50", or "-50" after a refund, or "?token:expiry" while the payment is in progress. The hash is on the shard of the
 	// credit, so that one script changes both.
 	directPrefix = "d:"
-	// indexPrefix is the prefix of a sorted set with equal scores: the order IDs of the user's direct payments. It exists
-	// once the hash has had more than "unindexed" fields. Until then, the history reads the whole hash.
+	// indexPrefix is the prefix of a sorted set with the order IDs of the user's direct payments, with equal scores.
+	// pay_order creates it when the hash has more than "unindexed" fields. Until then, the history reads the hash.
 	indexPrefix = "direct:"
 	unindexed   = 200
 )

@@ -7,8 +7,8 @@ from base import Case, media_type
 
 __all__ = ["TestInternalPort", "TestSpellings", "TestOversize", "TestMalformed"]
 
-# Spellings that a careless gateway might route to the internal port. {} stands for a path such as
-# internal/reserve, and [] for the prefix of a service.
+# Spellings that a careless gateway might route to the internal port. {} is an internal path, such as
+# internal/reserve. [] is a service, such as orders.
 SPELLINGS = (
     "/{}", "//{}", "///{}", "/./{}", "/%2f{}", "/{}/", "/{}?", "/{}?x=/orders/", "/{}#", "/{};x", "/%20{}", "{}",
     "/[]/{}", "/[]/{}/", "/[]//{}", "//[]//{}", "///[]///{}", "/[]/./{}", "/./[]/{}", "/[]/%2e/{}", "/[]/{}/.", "/[]/{}?a=b",

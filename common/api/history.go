@@ -50,7 +50,6 @@ type Waiting struct {
 	// cancellation began.
 	SinceMS int64  `json:"since_ms"`
 	By      string `json:"by"` // first 8 digits of the incarnation of the instance that works on the order
-	// LeaseMS is the time until the lease of a running attempt expires. If LeaseMS is negative, recovery claims the order
-	// soon.
+	// LeaseMS is the time until the lease of a running attempt expires. After that, it is negative.
 	LeaseMS int64 `json:"lease_ms,omitempty"`
 }

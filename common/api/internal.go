@@ -34,8 +34,8 @@ type Outcome struct {
 	// Replicated may be set with ShardDown and ShardHangs: the shard is replicated, so a failover soon replaces its
 	// primary.
 	Replicated bool `json:"replicated,omitempty"`
-	// Hangs is true if one of the attempt's shards hangs, even if the code, such as Refused, comes from another shard. A
-	// release of the attempt then has to wait for the shard that hangs.
+	// Hangs is true if a shard of the attempt hangs, even if another shard has returned Code. A release of the attempt
+	// has to wait for the hanging shard.
 	Hangs bool `json:"hangs,omitempty"`
 	// Shards lists the shards of the attempt's lines or, with Unknown, only the shards whose result is unknown.
 	Shards []int `json:"shards,omitempty"`
@@ -68,8 +68,8 @@ const (
 	ShardDown           // with Unknown: a shard is unhealthy, so a retry fails until the shard recovers
 	ShardRefuses        // with Unknown: a shard refuses writes, so a retry fails until the cause is removed
 	DirectlyPaid        // the user has paid for the order with a direct payment
-	// ShardHangs, with Unknown: a shard hangs, and the call to it took at least 0.1 s. A second instance may need 0.7 s
-	// to notice the hang. Clients must get an error within a second, so callers do not try a second instance.
+	// ShardHangs, with Unknown: a shard hangs, and the call took at least 0.1 s. Callers do not try a second instance,
+	// because it may take 0.7 s to notice the hang, and clients must get an error within a second.
 	ShardHangs
 	// ShardLate, with Unknown: a shard of this attempt is slower than the shards of other attempts in the request. The
 	// caller sends the attempt again, in a request with only attempts on the same shards.

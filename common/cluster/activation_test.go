@@ -123,8 +123,8 @@ func TestAddedInstanceMintsOnEveryShardAtOnce(t *testing.T) {
 	}
 }
 
-// An announced shard is not active yet. If the announcing instance dies, the next instance that knows the shard
-// completes the activation, after the same wait.
+// A shard that is only announced gets no new IDs. If the announcing instance dies, another instance completes the
+// activation.
 func TestAnnouncedShardIsNotActive(t *testing.T) {
 	t.Parallel()
 	old, servers := testredis.Open(t, "payment", 1, nil)

@@ -21,8 +21,8 @@ func adopt(t *testing.T, index int, servers ...*testredis.Server) error {
 	return err
 }
 
-// Instances refuse a shard that has lost data while an instance used the shard. An instance that starts later refuses
-// the shard, too. The other shard stays available. After the shard is adopted, all instances use it.
+// Every instance refuses a shard that has lost data, even an instance that starts after the loss. The other shard stays
+// available. After the shard is adopted, all instances use it.
 func TestLostDataIsRefusedUntilTheShardIsAdopted(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {

@@ -65,8 +65,8 @@ func TestEmptyShardThatACallerKnowsIsRefused(t *testing.T) {
 	wantUsed(t, c, 1)
 }
 
-// An instance waits for a caller for a limited time. The time starts again with each report of a caller that has not
-// been able to read its own shards.
+// An empty shard waits for the report of a caller for a limited time. The report "?" restarts this time: the caller has
+// not read its own shards yet.
 func TestEmptyShardAwaitsACallerForALimitedTime(t *testing.T) {
 	t.Parallel()
 	const wait = 4 * time.Second

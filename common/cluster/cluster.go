@@ -146,8 +146,7 @@ func (c *Cluster) Locate(id string) (*redis.Shard, error) {
 	return nil, fmt.Errorf("locate %s: shard map not loaded: %w", id, api.Unavailable)
 }
 
-// LocateOrFirst is like Locate, but returns the first shard for an ID that belongs to no shard. A script can record
-// there that the ID does not exist.
+// LocateOrFirst is like Locate, but returns the first shard if the ID belongs to no shard.
 func (c *Cluster) LocateOrFirst(id string) (*redis.Shard, error) {
 	s, err := c.Locate(id)
 	if errors.Is(err, ErrNoSuchID) {

@@ -181,7 +181,7 @@ func (c *Cluster) know(ctx context.Context, i int, pairs ...any) error {
 	return known(server.Run(knowScript, nil, append([]any{c.identities.Claim(i).ID}, pairs...)...))
 }
 
-// known returns the error of a call of knowScript.
+// known checks the reply of knowScript.
 func known(reply redis.Reply, err error) error {
 	if err == nil && reply.Int(0) != 1 {
 		err = errors.New("cluster: the identity of the shard has changed")

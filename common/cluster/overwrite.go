@@ -47,7 +47,7 @@ type Overwrite struct {
 	// Delete and Write start a script call for a list of IDs on one shard. The script must change nothing if a change
 	// could harm a checkout, or if the marker of the shard differs from the argument batch.
 	Delete, Write func(at *redis.Shard, batch string, numbers []int) *redis.Call
-	// Done returns the error in the reply to a call that Delete or Write has started.
+	// Done returns the error that a reply to Delete or Write reports.
 	Done func(redis.Reply) error
 }
 

@@ -45,8 +45,7 @@ func (c *Cluster) VerifyPeer(ctx context.Context, m api.ShardMap) (final bool, e
 // that it knows, and an instance gives no identity to an empty shard before it has received such a report. If no caller
 // runs, the instance waits for a limited time, because the service may be the first one that starts.
 
-// unread replaces the list of known shards in a report until the caller has read one of its own shards, which store the
-// list.
+// unread stands for the list of known shards in the report of a caller that has not read the list yet.
 const unread = "?"
 
 // KnownShards returns the report of this instance to the instances of a peer: the system, the name of this service, and

@@ -79,8 +79,8 @@ func (c *Cluster) watchShardMap(ctx context.Context) {
 }
 
 // readShardMap reads the map from every shard, stores the newest map and returns it. If every shard replies that it has
-// no map, decimal IDs do not exist yet. Then the number of active shards takes the place of the modulus, because during
-// growth all instances read the same number, although some know more shards.
+// no map, decimal IDs do not exist yet, and the modulus is the number of active shards. During growth, this number is
+// the same in all instances, but the length of REDIS_ADDRS is not.
 func (c *Cluster) readShardMap(ctx context.Context) (shardMap, error) {
 	ctx, cancel := context.WithTimeout(ctx, readEvery)
 	defer cancel()

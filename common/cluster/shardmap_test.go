@@ -51,8 +51,7 @@ func writeDecimals(t *testing.T, c *cluster.Cluster, n int) error {
 	return c.Overwrite(t.Context(), n, overwrite(t))
 }
 
-// When a shard is added, minted IDs stay where they are. Decimal IDs move only with the next batch_init. When a decimal
-// ID exists on its new shard, no instance looks for the ID on the old shard.
+// When a shard is added, minted IDs stay where they are. Decimal IDs move only with the next batch_init.
 func TestDecimalsMoveToANewShardWithTheNextBatch(t *testing.T) {
 	t.Parallel()
 	two, servers := testredis.Open(t, "order", 2, scripts)
@@ -90,8 +89,8 @@ func TestDecimalsMoveToANewShardWithTheNextBatch(t *testing.T) {
 	}
 }
 
-// writeWhileReading writes the decimal IDs 0 to 999 over three shards. Meanwhile, it checks that another instance never
-// looks for ID 5 on shard 1, where modulus 2 puts it, while the ID exists on the third shard.
+// writeWhileReading writes the decimal IDs 0 to 999 over three shards. Meanwhile, it checks that the reader never uses
+// the old modulus 2 (ID 5 is on shard 1) while ID 5 is already on the new shard 2.
 func writeWhileReading(t *testing.T, writer, reader *cluster.Cluster, third *testredis.Server) {
 	t.Helper()
 	done := make(chan struct{})
@@ -134,9 +133,8 @@ func TestFirstBatchDuringGrowth(t *testing.T) {
 	}
 }
 
-// The first batch_init may run on an instance that starts after another instance has activated the new shard. This
-// batch_init waits as well, because a third instance may have read the old number of active shards just before
-// the activation.
+// The writer starts after the activation of the new shard. Its first batch_init must still wait, because the reader may
+// still use the old number of active shards.
 func TestFirstBatchAfterGrowth(t *testing.T) {
 	t.Parallel()
 	_, servers := testredis.Open(t, "order", 2, scripts) // this instance keeps the reader from activating the shard

@@ -15,8 +15,8 @@ type Traces struct {
 	Headers map[string]string // sent with each request
 }
 
-// traces reads the variables of the OpenTelemetry exporter, and validates those for sampling. The OpenTelemetry SDK
-// itself reads the variables for sampling and the name of the service.
+// traces reads the variables of the OpenTelemetry exporter. The OpenTelemetry SDK reads the variables for sampling
+// itself, so traces only validates them.
 func (p *parser) traces() Traces {
 	base, exact := p.getenv("OTEL_EXPORTER_OTLP_ENDPOINT"), p.getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 	p.choice("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")

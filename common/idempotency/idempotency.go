@@ -151,7 +151,7 @@ func homeShard(c *cluster.Cluster, key *Key) (*redis.Shard, error) {
 }
 
 // Mint returns a new ID and its shard for a request that creates something. With a key, Mint mints on the key's home
-// shard, so that a retry finds the record of the first request, unless the home shard has changed.
+// shard, because a retry looks for the record of the first request there.
 func Mint(c *cluster.Cluster, m *cluster.Minter, key *Key) (string, *redis.Shard, error) {
 	if key == nil {
 		return m.Mint()

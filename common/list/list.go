@@ -23,7 +23,7 @@ const (
 	MaxLimit     = 100
 )
 
-// maxCursor is the maximum length of a decoded cursor: an ID, and a suffix if a list has two objects with the same ID.
+// maxCursor is the maximum length of a decoded cursor: an ID and a short suffix, such as payment's directSuffix.
 const maxCursor = api.MaxIDLength + 16
 
 // Page is the part of a list that a request selects.

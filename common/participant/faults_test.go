@@ -144,7 +144,7 @@ func TestFullShardRejectsReserveOnly(t *testing.T) {
 		}
 	}
 	setMaxMemory("1")
-	// The full shard must load the scripts again.
+	// A full shard must also load scripts.
 	if err := servers[0].Client.ScriptFlush(t.Context()).Err(); err != nil {
 		t.Fatal(err)
 	}

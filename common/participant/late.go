@@ -7,7 +7,7 @@ import (
 	"checkout/common/api"
 )
 
-// lateAfter is how much longer an attempt may take than the fastest attempts of its request. With 256 clients, a whole
+// lateAfter is how long a request waits for its other attempts after the first ones have outcomes. With 256 clients, a
 // request takes 5 to 20 ms. Clients get a response within a second, so lateAfter must be much shorter.
 const lateAfter = 100 * time.Millisecond
 

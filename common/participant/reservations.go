@@ -104,8 +104,8 @@ func (r *Reservations) run(ctx context.Context, do step, attempts []api.Attempt)
 	})
 }
 
-// split groups lines by shard. It returns nil if the shard of a line is not known yet. A counter whose ID belongs to no
-// shard is assigned to the first shard, where the script records that the counter does not exist.
+// split groups lines by shard. It returns nil if the shard of a line is not known yet (see cluster.Locate). A line with
+// an invalid ID goes to the first shard, where the script finds no counter with this ID.
 func (r *Reservations) split(lines []api.Line) []part {
 	parts := make([]part, 0, 1)
 	for _, line := range lines {

@@ -59,7 +59,7 @@ func TestInvalidRequestsChangeNothing(t *testing.T) {
 		fmt.Sprintf(`[{"id":"A","until":1,"lines":[{"id":%q,"n":9007199254740992}]}]`, id),    // too large for Lua
 		fmt.Sprintf(`[{"id":"A","until":1,"lines":[{"id":%q,"n":99999999999999999999}]}]`, id),
 		fmt.Sprintf(`[{"id":"A","until":1,"lines":[{"id":%q,"n":1.5}]}]`, id),
-		// one counter twice: the script would read the counter once and subtract twice
+		// one counter twice: the script would subtract only one line, but record both
 		fmt.Sprintf(`[{"id":"A","until":%d,"lines":[{"id":%q,"n":1},{"id":%q,"n":1}]}]`, int64(far), id, id),
 		// one counter twice in a large cart
 		fmt.Sprintf(`[{"id":"A","until":%d,"lines":[%s{"id":"7","n":1}]}]`, int64(far), many),

@@ -180,9 +180,9 @@ func TestMissingOrInvalidReplyIsTheZeroValue(t *testing.T) {
 	}
 }
 
-// If a request shows that a shard hangs, the messages that wait behind the request are not sent: they get the reply of
-// a message in the request. DoTwice does not retry, because another instance would need the same time to notice the
-// hang. If the request takes as long but gets all replies, the waiting messages are sent.
+// A request shows that a shard hangs. Then the messages that wait behind the request fail without being sent, and
+// DoTwice does not retry, because another instance would need the same time to notice the hang. A slow request with all
+// replies shows no hang.
 func TestMessagesDoNotWaitTwiceForAHungShard(t *testing.T) {
 	t.Parallel()
 	const before, first, second, waiting = 999, 1, 2, 3

@@ -81,8 +81,8 @@ type Shards interface {
 // starts health checks and does not wait for their result. Close stops the health checks.
 //
 //   - authorization: the Authorization header of every request, or "" for no such header
-//   - shards: if not nil, an instance is unhealthy if shards.VerifyPeer rejects its shard map, and each health check
-//     reports shards.KnownShards to the instance
+//   - shards: if not nil, each health check sends shards.KnownShards to the instance, and fails if shards.VerifyPeer
+//     rejects the shard map of the instance
 //   - log: if not nil, it receives an event when instances become unhealthy or healthy
 func New(
 	service string, hosts []string, authorization string, shards Shards, log *events.Ring,

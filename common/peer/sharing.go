@@ -28,9 +28,9 @@ type sharing[Out any] struct {
 	sent  uint64          // number of completed shared requests
 }
 
-// ShareRequests makes messages of different groups share requests, and returns b. The function late reports whether a
-// reply asks to send the message again, in a request with its group only. So the peer may get a message twice, and the
-// message must be safe to retry. The name of a group must not be "*". Call ShareRequests before the first message.
+// ShareRequests makes messages of different groups share requests, and returns b. If late returns true for a reply, the
+// batcher sends the message again, in a request of its group only. So each message must be safe to retry. The name of a
+// group must not be "*". Call ShareRequests before the first message.
 func (b *Batcher[In, Out]) ShareRequests(late func(Out) bool) *Batcher[In, Out] {
 	b.sharing = sharing[Out]{late: late, slowAfter: slowAfter, apart: map[string]bool{}}
 	return b
@@ -97,11 +97,7 @@ func (b *Batcher[In, Out]) watch() (stop func() bool) {
 	return timer.Stop
 }
 
-// rejoin decides after a request of one group whether the group uses the shared queue:
-//
-//   - A reply is late, or says that the shard has not replied: no.
-//   - The request has all replies and was fast: yes.
-//   - The request failed or was slow: as before.
+// rejoin decides after a request of one group whether the group leaves the shared queue or returns to it; see sharing.
 func (b *Batcher[In, Out]) rejoin(group string, out []Out, took time.Duration) {
 	if b.sharing.late == nil {
 		return

@@ -48,8 +48,8 @@ func TestGroupsShareARequest(t *testing.T) {
 	eventually(t, "the batcher is idle", b.idle)
 }
 
-// Group 0 is late in a shared request, and then hangs. The messages of group 1 get their replies meanwhile. When group
-// 0 replies again, both groups share requests again.
+// Group 0 gets a late reply in a shared request, and its next request hangs. Group 1 still gets its replies. When group
+// 0 gets replies again, both groups share requests again.
 func TestLateGroupDelaysNoOtherGroup(t *testing.T) {
 	t.Parallel()
 	f := newFake(t, "stock", true)

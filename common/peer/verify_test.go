@@ -64,7 +64,7 @@ func TestReplyOfUnverifiedShardsIsNoReply(t *testing.T) {
 	}
 }
 
-// fakeShards is a function that verifies the identity of the only shard of a peer.
+// fakeShards implements Shards with a function, for a peer with one shard.
 type fakeShards func(identity string) (final bool, err error)
 
 func (verify fakeShards) VerifyPeer(_ context.Context, m api.ShardMap) (final bool, err error) {

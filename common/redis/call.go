@@ -76,8 +76,8 @@ func (c *Call) receive() (value, error) {
 	return reply, err
 }
 
-// loadTries limits how often a command that did not run is sent again. Before the retry, the shard may lose the script
-// again, or an engine may change its primary again.
+// loadTries is the maximum number of retries of a command that did not run. One retry may not be enough: the shard may
+// lose the script again, or an engine may fail over again.
 const loadTries = 3
 
 // Run runs a script and waits for its reply.

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// If the deadline passes while the process is paused, replies that have arrived are still read. The process does not
-// wait much longer for any other reply.
+// If the deadline passes while the process is paused, replies that have arrived are still read. For any other
+// reply, read waits only graceAfterDeadline.
 func TestReplyThatHasArrivedIsReadAfterTheDeadline(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -138,8 +138,8 @@ func (s *Shard) Engine() bool { return s.engine }
 // connection leads to the primary, so the command may be sent again.
 func (s *Shard) redirected(reply value) bool { return s.engine && isMoved(reply) }
 
-// left is true for an error that shows that the second connection led to a node that is not the primary of an engine.
-// That node may have run commands that have no key, so the caller repeats all its commands on the next connection.
+// left reports whether an error shows that the second connection led to a node that is not the engine's primary. The
+// caller then sends all its commands again, on a new connection.
 func (s *Shard) left(err error) bool {
 	var reply errorReply
 	return s.engine && errors.As(err, &reply) && strings.HasPrefix(string(reply), movedPrefix)

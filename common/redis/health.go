@@ -56,7 +56,7 @@ func (s *Shard) requestCheck() {
 }
 
 // Watch checks the shard's health until ctx ends. It calls checked once: after the first check that has a result, or
-// when ctx ends before.
+// when ctx ends.
 func (s *Shard) Watch(ctx context.Context, checked func()) {
 	checked = sync.OnceFunc(checked)
 	defer checked()

@@ -31,7 +31,7 @@ const (
 	ActivationKey, ActiveField = "growth", "open"
 )
 
-// Identity is the identity of a shard, with the shard's records about other shards.
+// Identity is a shard's identity. Shards, peers and seen describe other shards.
 type Identity struct {
 	System, Service, Index string
 	ID                     string // a UUID; empty if the server has no identity
@@ -112,7 +112,6 @@ func parseIdentity(fields []value) Identity {
 	return d
 }
 
-// replaces is true if this identity replaces the identity with the given ID.
 func (d *Identity) replaces(id string) bool {
 	return slices.Contains(d.Replaces, id) || slices.Contains(d.Replaces, ReplacesAny)
 }

@@ -17,8 +17,7 @@ import (
 	"checkout/common/testredis"
 )
 
-// gather returns two maps by metric name: one series of each metric of a collector, the first in the order of the
-// labels, and the number of its series.
+// gather returns two maps by metric name: the first series of each metric of a collector, and the number of its series.
 func gather(t *testing.T, c prometheus.Collector) (first map[string]*dto.Metric, series map[string]int) {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()

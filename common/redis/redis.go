@@ -36,8 +36,8 @@ func dialer(addr string, c env.Redis, name ClientName) func(context.Context) (*c
 	return dialerOf(addr, "", c, name)
 }
 
-// dialerOf is like dialer. With TLS, the certificate of the server must be valid for the argument host, or for the host
-// of addr if the argument is "".
+// dialerOf is like dialer. With TLS, the server's certificate must be valid for host. If host is "", it must be valid
+// for the host of addr.
 func dialerOf(addr, host string, c env.Redis, name ClientName) func(context.Context) (*conn, error) {
 	options := &goredis.Options{Addr: addr, DialTimeout: dialTimeout}
 	if c.TLS {

@@ -97,7 +97,7 @@ func dialPrimary(addrs []string, c env.Redis, name ClientName, epochKey string) 
 	return findPrimary(dials, epochKey)
 }
 
-// findPrimary is like dialPrimary. Its first argument has a function for each node that connects to the node.
+// findPrimary is like dialPrimary. Each function in dials connects to one node.
 func findPrimary(dials []func(context.Context) (*conn, error), epochKey string) func(context.Context) (*conn, error) {
 	fewCopies := new(atomic.Bool)
 	return func(ctx context.Context) (*conn, error) {

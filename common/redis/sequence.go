@@ -9,15 +9,14 @@ import (
 )
 
 // Each batch that contains a writing script ends with a trailer: one command that increments the shard's write
-// sequence. No reply of the batch reaches a caller before the trailer's reply, which shows whether the shard has gone
-// back in time: an older copy of the data, or an empty database on a live connection, has a smaller sequence than this
-// instance has seen.
+// sequence. If the sequence is smaller than this instance has seen, the Redis has gone back in time, for example to an
+// older copy of its data. So no reply of the batch reaches a caller before the trailer's reply.
 //
-// On a replicated shard, every batch ends with a trailer, which also waits for a replica. Since Redis 7.2, WAIT ignores
-// what a connection has only read. The increment is a write, so the wait also covers the reads of the batch.
+// On a replicated shard, every batch ends with a trailer, which also waits for a replica. Since Redis 7.2, WAIT waits
+// only for writes of its own connection. So a batch that only reads needs the increment too.
 const sequenceKey = "seq"
 
-// lineage is the write sequence of a shard under one identity.
+// lineage is the write sequence of a shard with a given ID.
 type lineage struct {
 	id    string
 	seen  atomic.Int64 // the largest sequence that this instance has seen
@@ -45,8 +44,8 @@ func (l *lineage) raise(sequence int64) {
 	}
 }
 
-// trailer is what a pipeline appends to a batch that writes. On a replicated shard, and on the second connection of an
-// engine, the pipeline appends it to every batch.
+// trailer is what a pipeline appends to a batch that writes. If replicated or guard is true, the pipeline appends it to
+// every batch.
 type trailer struct {
 	command    []byte // increments the sequence; on a replicated shard, also waits for a replica
 	fallback   []byte // does the same when memory is full

@@ -39,8 +39,7 @@ const keepReported = time.Second
 var errUnhealthy = errors.New("redis: the shard is unhealthy")
 
 // ErrRefused is the error of a command that the shard refuses until the problem of the shard is solved. ErrRefused
-// wraps api.Unavailable, because the outcome may be unknown: a script without permission for one of its commands may
-// have run in part.
+// wraps api.Unavailable, because the outcome may be unknown: a script may run in part before Redis denies a command.
 var ErrRefused = fmt.Errorf("refused: %w", api.Unavailable)
 
 // ErrWrongType is the error of a command on a key with a wrong type, for example after a change by hand. The shard
@@ -63,10 +62,9 @@ func (s *Shard) Problem() Reason { return s.state.Load().reason }
 // Replicated reports whether the shard has replicas, so that a failover replaces a primary that has failed.
 func (s *Shard) Replicated() bool { return s.trailer.replicated || s.engine }
 
-// Silent returns the time since the last reply of a shard that is unreachable, is loading its data or has no primary.
-// It returns 0 for all other shards. A replicated shard also counts as without a primary if no replica confirms the
-// primary's writes. A shard with such a problem may still reply to some commands, for example while its writes are
-// paused. So Silent returns the time since the problem began if this time is longer.
+// Silent returns the time since the last reply of a shard that is unreachable, is loading its data, has no primary, or
+// has a primary whose writes no replica confirms. It returns 0 for all other shards. If the shard still replies to some
+// commands, for example while its writes are paused, Silent returns the time since the problem began.
 func (s *Shard) Silent() time.Duration {
 	now := s.state.Load()
 	switch {
@@ -91,8 +89,8 @@ func (s *Shard) lastReply() time.Duration {
 	return time.Duration(max(s.batches.replied.Load(), s.control.replied.Load()))
 }
 
-// hungAfter is the silence after which a shard counts as hung, not as dead. An instance usually notices the death of a
-// Redis within milliseconds, but a hang only after replyTimeout, which is longer than hungAfter.
+// hungAfter is the silence after which an unhealthy shard counts as hung. It is shorter than replyTimeout, after which
+// an instance detects a hang. The death of a busy Redis is usually detected within milliseconds.
 const hungAfter = 500 * time.Millisecond
 
 // Hung reports whether the shard has been silent for at least hungAfter. A shard that has never replied is not hung.

@@ -78,7 +78,7 @@ func (c *Cluster) Failover(t testing.TB, to int, option string) {
 	}
 }
 
-// follows is true if a node is a replica that receives the writes of the other node, and both nodes have noticed this.
+// follows reports whether a node is the connected replica of the other node, and both report a healthy cluster.
 func (c *Cluster) follows(t testing.TB, node int) bool {
 	info := c.Nodes[node].Client.Info(t.Context(), "replication").Val()
 	return hasLine(info, "master_link_status:up") &&

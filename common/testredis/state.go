@@ -20,8 +20,7 @@ import (
 // The suffix "@<ms>" is the expiry of the key, in Unix milliseconds.
 type State map[string]string
 
-// Load replaces the data of the service, and keeps the keys that belong to the shard itself. It supports strings
-// and hashes.
+// Load replaces the data of the service, and keeps the shard's own keys (see ShardKey). It supports strings and hashes.
 func (s *Server) Load(t testing.TB, state State) {
 	t.Helper()
 	ctx := context.Background()

@@ -43,7 +43,7 @@ func (s *Server) allowOrigins(c *gin.Context) {
 	}
 	h.Set("Access-Control-Allow-Origin", origin)
 	h["Access-Control-Expose-Headers"] = corsExposed
-	// Gin sets Allow if the path has a route for another method. A path without a route gets 404.
+	// For OPTIONS, Gin lists the methods of the path in Allow. An unknown path has no Allow.
 	methods := h.Get("Allow")
 	if c.Request.Method != http.MethodOptions || request.Get("Access-Control-Request-Method") == "" || methods == "" {
 		return

@@ -9,9 +9,8 @@ import (
 const (
 	minLimit = 2048
 	maxLimit = 8192
-	// limitWindow is the time over which the completion rate is measured. Between minLimit and maxLimit, the limit is the
-	// number of requests that complete in one window. By Little's law, an average request then takes at most about one
-	// window.
+	// limitWindow is the time over which the completion rate is measured. The limit is the number of requests that
+	// complete in one window, so an average request takes at most about one window, unless minLimit applies.
 	limitWindow = time.Second
 )
 

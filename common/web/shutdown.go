@@ -12,13 +12,13 @@ import (
 
 // Timeouts of a shutdown. See docs/adr/0016-gateway-timeouts-and-shutdown.md.
 const (
-	// handshakeTimeout is enough for TCP handshakes in progress to complete: two round trips.
+	// handshakeTimeout is enough for TCP handshakes in progress to complete.
 	handshakeTimeout = 100 * time.Millisecond
 	// gatewayCloseTimeout exceeds the 2 s after which the gateway closes an idle connection (keepalive_timeout in
 	// upstreams.conf).
 	gatewayCloseTimeout = 3 * time.Second
-	// peerCloseTimeout exceeds the interval between two health checks by a peer. The response to a health check asks the
-	// peer to close its connection.
+	// peerCloseTimeout gives each peer time for its next health check. The response asks the peer to close the
+	// connection.
 	peerCloseTimeout = 1500 * time.Millisecond
 	// inFlightTimeout exceeds the 12 s that a checkout can take.
 	inFlightTimeout = 14 * time.Second

@@ -33,10 +33,9 @@ type Ack struct {
 // nodes have agreed to it (R5, see Agrees). The last argument reports whether they have; if not, the error is
 // ErrUnagreed.
 //
-// After a full copy, the link is up, but a primary may wait for an acknowledgement of the replica before it sends
-// further writes. If the first acknowledgement arrives before the primary notices the end of the copy, the primary
-// waits for the next one, for up to a second. Meanwhile, the replica lacks writes. So a replica is in sync only if it
-// has the offset that the primary had a moment before the beat.
+// After a full copy, the link is up, but the node may lack writes for up to a second: the primary may wait for an
+// acknowledgement of the node before it sends them. So a node is in sync only if it has the offset that the primary
+// had a moment before the beat.
 func (m *Member) Follow(ctx context.Context, b Beat, agreed bool) (Ack, error) {
 	if b.Epoch < m.promise.Epoch {
 		return Ack{Promised: m.promise.Epoch}, ErrOlder
@@ -105,8 +104,8 @@ func (m *Member) obey(ctx context.Context, b Beat, o Observation, addr string, a
 	return o, nil
 }
 
-// View says whether a node acknowledges a primary. An empty node without a promise asks the other nodes for their views
-// before it follows a primary.
+// View describes a node. An empty node without a promise reads the views of both other nodes before it follows a
+// primary (see Agrees).
 type View struct {
 	Node     int
 	Promised int64

@@ -99,7 +99,7 @@ func TestFollowerReadsItsPositionAfterTheFreeze(t *testing.T) {
 	}
 }
 
-// An empty node whose keeper has kept running stores its promise again, because the disk may have lost the file.
+// If its node is empty, a keeper stores its promise again, because the state file may be lost too.
 func TestEmptyNodeStoresItsPromiseAgain(t *testing.T) {
 	m, d := newMember(replica(0, 0), 2)
 	if _, err := m.Follow(t.Context(), Beat{Node: 1, Epoch: 2, Attach: true}, true); err != nil || d.saves != 1 {

@@ -16,7 +16,7 @@ type Founding struct {
 	promise Promise
 }
 
-// Stage is what has happened on the shard before a founding.
+// Stage distinguishes first and repeated foundings of a shard.
 type Stage string
 
 // Stages.
@@ -78,14 +78,11 @@ func (m *Member) Cancel(f Founding) error {
 	return m.save(Promise{})
 }
 
-// Grant decides about a Founding of another node. This node refuses the request if it may have data or acknowledged
-// writes, or takes part in another founding:
+// Grant decides about a Founding of another node. This node refuses the request if it may have data, may have lost
+// acknowledged writes, or takes part in another founding. Two reasons are not obvious:
 //
-//   - In every stage: its Redis has data, is loading data, or is the Redis of the other node; or its append-only file
-//     is disabled. An interrupted copy leaves the file disabled, and the file may still contain acknowledged writes.
-//   - First: it has a promise.
-//   - Retry: it has a promise, other than one for the interrupted founding.
-//   - Again: it has no promise on its disk, so it may have lost a disk with acknowledged writes.
+//   - Its append-only file is disabled: an interrupted copy leaves it so, and the file may contain acknowledged writes.
+//   - Stage Again, but no promise on the disk: this node may have lost a disk with acknowledged writes.
 func (m *Member) Grant(ctx context.Context, f Founding) Ballot {
 	b := Ballot{Promised: m.promise.Epoch}
 	refuse := func(err error) Ballot {

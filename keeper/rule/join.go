@@ -22,7 +22,7 @@ type Joining struct {
 	end    time.Time // end of the turn even with progress
 }
 
-// Start gives the turn to a node.
+// Start begins the turn of a node.
 func (j *Joining) Start(node int, now time.Time) {
 	j.active, j.node, j.until, j.end = true, node, now.Add(patience), now.Add(longestTurn)
 }
@@ -47,14 +47,14 @@ func (j *Joining) Next(now time.Time, epoch int64, acks map[int]Ack) int {
 	}
 	best, bestRank := -1, 0
 	for node, ack := range acks {
-		// An attached node that copies nothing needs no turn. A node that copies without being attached is loading its own
-		// data, and gets no turn yet. An attached node may be copying without a turn, for example because this keeper has
-		// restarted. It gets a turn, so that no other node begins.
+		// Attached, not copying: the node needs no turn. Copying, not attached: it is loading its own data first.
+		// Both: it copies without a turn, for example because this keeper has restarted. It gets the turn, so that no
+		// other node begins.
 		if !ack.Reached || ack.Attached != ack.Copying || ack.Promised > epoch {
 			continue
 		}
-		// A node that is already copying comes first. A node with data needs less time than an empty one. A node that is
-		// stopping, and the node that last lost its turn, come last.
+		// The order: a node that is already copying, a node with data (it needs less time), an empty node, a node that
+		// is stopping or that lost the last turn.
 		rank := 2
 		switch {
 		case ack.Stopping || j.failed == 1+node:

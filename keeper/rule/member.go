@@ -58,8 +58,8 @@ func (m *Member) Check(o Observation, found bool) error {
 	return nil
 }
 
-// Inspect observes the Redis and restores the rule: it raises a promise that is below the epoch of the data, and
-// freezes a Redis that accepts writes without being the primary. Before keeper init, Inspect only observes.
+// Inspect observes the Redis. It raises a promise that is below the epoch of complete data, and freezes a Redis that
+// accepts writes without being the primary. Before keeper init, Inspect only observes.
 func (m *Member) Inspect(ctx context.Context) (Observation, error) {
 	o, err := m.redis.Observe(ctx)
 	if err != nil || o.Loading {

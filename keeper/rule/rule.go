@@ -18,8 +18,8 @@ const Frozen = "127.0.0.1:1"
 // FirstEpoch is the epoch of the first primary of a shard.
 const FirstEpoch = 1
 
-// Position is the state of the data of a node (R2): a node with a higher position has newer data. Both values are keys
-// in the data, because a Redis that restarts has forgotten its replication offset.
+// Position says how new the data of a node is (R2). Both values are keys in the data, so they survive a restart of
+// Redis. The replication offset does not.
 type Position struct {
 	Epoch int64 `json:"epoch"` // epoch of the last primary whose writes the node has; 0: none
 	Seq   int64 `json:"seq"`   // write sequence

@@ -49,12 +49,12 @@ func (a *attempt) stock() api.Attempt {
 	return api.Attempt{ID: a.id, Until: a.deadline, Lines: a.lines}
 }
 
-// The gateway retries a checkout on another instance after a timeout, so two instances may handle one request. If the
-// first instance is paused, the second instance may respond with 4xx because the request's attempt is closed. When the
-// first instance continues, it must not begin another attempt. Two rules prevent this: an attempt ID starts with the
-// name of the request, and a checkout does not begin if its client has disconnected. If the attempt of the first
-// instance is still running, the second instance resumes that attempt at once. See
-// docs/adr/0014-request-named-attempts.md.
+// The gateway retries a checkout on another instance after a timeout, so two instances may handle one request. The
+// second may respond with 4xx while the first is paused. When the first continues, it must not begin another attempt.
+// Two rules prevent this; see docs/adr/0014-request-named-attempts.md:
+//
+//   - An attempt ID starts with the name of its request. If the order's last attempt has this name, no other begins.
+//   - A checkout does not begin if its client, the gateway, has disconnected.
 
 // Request is a client's request for a checkout.
 type Request struct {

@@ -254,7 +254,7 @@ func TestCancelledOrderWasPaid(t *testing.T) {
 	}
 }
 
-// If begin leaves little of the response budget, the reservations end early enough for the abort.
+// If the response is due soon, the coordinator stops reserving early enough to abort.
 func TestAbortHasTime(t *testing.T) {
 	t.Parallel()
 	s := openShop(t)

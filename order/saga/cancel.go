@@ -97,9 +97,8 @@ func (co *Coordinator) undo(ctx context.Context, c api.Cancel) (result api.Order
 	return api.PaymentUnknown, cause
 }
 
-// refund refunds a REFUNDING order and completes its cancellation. For an order without lines, refund sends no message
-// to stock, and the refund at payment is 0. If a refund message arrives after a.notAfter, the message has no effect,
-// and recovery later retries with a new not-after time.
+// refund refunds a REFUNDING order and completes its cancellation. If a refund message arrives after a.notAfter, the
+// message has no effect, and recovery later retries with a new not-after time.
 func (co *Coordinator) refund(ctx context.Context, a *attempt) error {
 	stock, credit := a.stock(), a.credit()
 	stock.Until, credit.Until = a.notAfter, a.notAfter

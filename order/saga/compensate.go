@@ -60,8 +60,8 @@ var closedErrors = map[string]struct {
 	reasonDirect: {"user", api.PaidDirectly},
 }
 
-// ReasonName returns the name of the error for the reason of a closed attempt. The argument is the first letter of the
-// reason.
+// ReasonName returns the name of the error of a closed attempt, such as "insufficient-credit". The argument is the
+// first letter of the attempt's reason.
 func ReasonName(letter byte) string {
 	for word, refused := range closedErrors {
 		if word[0] == letter {

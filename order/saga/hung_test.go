@@ -79,7 +79,7 @@ func TestCheckoutWaitsOnceForAHungShard(t *testing.T) {
 	}
 }
 
-// Recovery waits for the release of an attempt that was aborted because a shard hung.
+// releaseWait limits coordinators, but not recovery, after an abort with reasonHung.
 func TestRecoveryWaitsForTheReleaseOfAHungAttempt(t *testing.T) {
 	t.Parallel()
 	s := openShop(t)

@@ -109,7 +109,7 @@ func (w *orphanWatch) interrupted() {
 	w.since, w.scan = w.look+1+settleLooks, true
 }
 
-// acquit forgets a suspect, because the process may be alive.
+// acquit removes a process from the suspects, because it may be alive.
 func (w *orphanWatch) acquit(by string) {
 	w.suspects[by].done()
 	delete(w.suspects, by)

@@ -36,7 +36,7 @@ func (s *shop) instances(n int, servers ...*testredis.Server) []*instance {
 	return all
 }
 
-// idle is like instances, but starts one instance without recovery workers.
+// idle starts an instance without recovery workers.
 func (s *shop) idle(servers ...*testredis.Server) *instance {
 	c := testredis.Connect(s.t, "order", servers, store.Scripts)
 	return &instance{New(store.New(c), s.stock, s.payment), c, func() {}}
@@ -80,7 +80,7 @@ func (i *instance) postpone(t *testing.T, id string) {
 	}
 }
 
-// openShopOf opens a shop, and starts two Redis servers for the order shards of additional instances.
+// openShopOf opens a shop, and starts two Redis servers for the methods "instances" and "idle".
 func openShopOf(t *testing.T) (*shop, []*testredis.Server) {
 	s := openShop(t)
 	return s, []*testredis.Server{testredis.Start(t), testredis.Start(t)}

@@ -114,7 +114,7 @@ func TestCheckoutWaitsForOrphanedReservations(t *testing.T) {
 	}
 }
 
-// If the pieces are not released, a waiting checkout is refused in the end, with the reason.
+// If recovery releases no pieces in time, the waiting checkout gets insufficient-stock.
 func TestCheckoutThatWaitsIsRefusedInTheEnd(t *testing.T) {
 	t.Parallel()
 	s := openShop(t)

@@ -122,8 +122,7 @@ func (s *shards) do(service, commands string) {
 	}
 }
 
-// checkoutAll checks all given orders out at the same time. The orders in the list need the shard that refuses writes.
-// The single order does not.
+// checkoutAll checks out all given orders concurrently. Only the bad orders need the shard that refuses writes.
 func (s *shards) checkoutAll(bad []string, good string) {
 	var working sync.WaitGroup
 	for _, id := range bad {

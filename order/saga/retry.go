@@ -31,10 +31,9 @@ const (
 	refusedBudget = 500 * time.Millisecond
 )
 
-// restartBudget replaces downBudget and beginBudget for a checkout that was in flight when the shard failed. The time
-// counts as in redis.Shard.Silent. A restarted Redis usually replies within this time. Later checkouts do not wait
-// so long, so the number of waiting checkouts is bounded. See docs/adr/0024-restart-of-a-shard.md. Only tests
-// change this variable.
+// restartBudget is how long a checkout that was in flight when the shard failed waits for a restarted Redis, from the
+// last reply of the shard. Later checkouts do not wait so long, so the number of waiting checkouts is bounded. See
+// docs/adr/0024-restart-of-a-shard.md. Only tests change this variable.
 var restartBudget = 2 * time.Second
 
 // awaitsShard reports whether a request waits for the restart of a shard or, if the shard is replicated, for its

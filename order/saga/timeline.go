@@ -28,11 +28,10 @@ const (
 	byRetry    = "retry"
 )
 
-// timeline adds an event when a client gets 503 for an order, and an event when the order is decided. While the
-// timeline follows no order, a checkout that pays at once does no work for the timeline.
+// timeline adds an event when a client gets 503 for an order, and an event when the order is decided.
 type timeline struct {
 	ring     *events.Ring
-	followed atomic.Int64 // len(since)
+	followed atomic.Int64 // len(since), readable without mu
 	mu       sync.Mutex
 	since    map[string]undecidedOrder // by order ID
 }

@@ -29,7 +29,7 @@ func (e *stepError) LogAttrs() []any {
 	return attrs
 }
 
-// Errors of a step without a result.
+// Values of stepError.err.
 var (
 	errShardDown    = fmt.Errorf("a shard is unhealthy or refuses writes: %w", api.Unavailable)
 	errNoReply      = fmt.Errorf("no reply from the shard before the timeout: %w", api.Unavailable)

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// waitingFor is the time after which a failed try is forgotten. It is longer than the time until recovery retries
-	// the order.
+	// waitingFor is how long a failed step is kept after its last try. It exceeds the time until recovery retries the
+	// step.
 	waitingFor = lastClaim + recoverBudget + time.Second
 	maxWaiting = 10_000 // largest number of sagas that are recorded as waiting
 )
@@ -55,8 +55,8 @@ func (w *waiting) failed(m stepMetrics, since time.Time, shards []int) {
 	w.count.Store(int64(len(w.byID)))
 }
 
-// sweep removes expired steps, at most once a second. A sweep reads all steps, and thousands of tries may fail in a
-// second while a shard is unavailable.
+// sweep removes expired steps. It reads all steps, so it runs at most once a second: while a shard is unavailable,
+// thousands of tries may fail in a second.
 func (w *waiting) sweep() {
 	if time.Since(w.swept) < time.Second {
 		return
@@ -69,7 +69,7 @@ func (w *waiting) sweep() {
 	}
 }
 
-// The method "succeeded" removes the failed step of an order after a step of the order has succeeded.
+// The method "succeeded" records that a step has succeeded, so its order no longer waits.
 func (w *waiting) succeeded(m stepMetrics) {
 	if w.count.Load() == 0 {
 		return

@@ -23,7 +23,7 @@ import (
 //go:embed console.html docs.html problem.html openapi.json assets vendor
 var files embed.FS
 
-// Prefix is the path of the site on the public port. The gateway adds this prefix to the paths of the site.
+// Prefix is the path of the site on the public port. The gateway forwards /docs, for example, to /site/docs.
 const Prefix = "/site"
 
 // contentPolicy allows same-origin content only. Styles need 'unsafe-inline', because Swagger UI sets inline styles.

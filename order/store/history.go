@@ -153,7 +153,7 @@ func parseHistory(text, attempt, by string, base int64) (events []Event, truncat
 	return events, truncated
 }
 
-// startsPart reports whether r is the first character of an event, or of an earlier value of the field "a" or "by".
+// startsPart reports whether r begins a part of a history: an event (a capital), an attempt (#) or an incarnation (@).
 func startsPart(r rune) bool { return r == '@' || r == '#' || 'A' <= r && r <= 'Z' }
 
 // parseEvent parses an event such as "P3,6,9" or "Ac9". In "P3,6,9", Credit is 3 ms and Stock is 6 ms; each is -1 if it

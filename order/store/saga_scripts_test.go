@@ -37,7 +37,7 @@ var (
 	closed       = decided("OPEN")
 )
 
-// The function "decided" returns an order in the given state, with a reason, in the form of a snapshot.
+// The function "decided" returns the snapshot of an order with this state and the reason "credit".
 func decided(state string) string {
 	return "o:O a=A dl=now+30 i:x=2@5 i:y=1@7,3@8 k=2 q=6 r=credit s=" + state + " t=41 u=U"
 }

@@ -55,7 +55,7 @@ const (
 	cartTooFew      = cartLimit
 )
 
-// AttemptNameLength is the length of the start of an attempt ID that is the same in all attempts of one request.
+// AttemptNameLength is the length of the prefix that the IDs of all attempts of one request share.
 const AttemptNameLength = len("01234567-89ab-4def-")
 
 // codeOf defines the Lua function code_of, which returns the code of a stored state.

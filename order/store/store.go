@@ -89,8 +89,8 @@ func (s *Store) Silent(id string) (silent time.Duration, replicated bool) {
 }
 
 // Unreadable reports whether an error means that an order cannot be read, although its shard replies: the key has the
-// wrong type, or a field has a wrong value. Other errors of a shard wrap api.Unavailable or api.Overloaded, so every
-// remaining error is about a field.
+// wrong type, or a field has a wrong value. Only an error about a field wraps neither api.Unavailable nor
+// api.Overloaded.
 func Unreadable(err error) bool {
 	return errors.Is(err, redis.ErrWrongType) ||
 		err != nil && !errors.Is(err, api.Unavailable) && !errors.Is(err, api.Overloaded)

@@ -68,7 +68,7 @@ func (f *figures) write(file string) error {
 	return os.WriteFile(file, append(text, '\n'), 0o644)
 }
 
-// tolerance is the largest accepted increase of a ratio, as a fraction.
+// tolerance is how much a ratio may increase, as a fraction.
 const tolerance = 0.15
 
 // check prints each ratio and compares it with the ratio of the same name in a file. It returns an error if a ratio

@@ -168,7 +168,7 @@ func (b *bench) closed(ctx context.Context, clients, n, slices int) (*point, err
 	return p, b.verify(ctx, p, all)
 }
 
-// verify reads back the orders of a measurement and adds the result to p.
+// verify reads back orders, and adds the paid ones and the violations to p.
 func (b *bench) verify(ctx context.Context, p *point, orders []order) error {
 	paid, violations, err := b.fix.verify(ctx, orders)
 	p.sent += len(orders)
@@ -192,9 +192,9 @@ func (b *bench) timed(ctx context.Context, d *driver, k kind, duration time.Dura
 	return into, err
 }
 
-// slice runs one slice of work. The elapsed time ends with the last response. The processor time of the servers counts
-// until all checkouts are confirmed, because confirmations are part of the cost of checkouts. slice returns the number
-// of undecided and unconfirmed checkouts after the last response.
+// slice runs one slice of work. The elapsed time ends with the last response, but the processor time of the servers
+// includes later work for the checkouts, such as confirmations. slice returns the backlog after the last response, see
+// settle.
 func (b *bench) slice(ctx context.Context, d *driver, into *phase, w work) (backlog int64, err error) {
 	before, err := b.read()
 	if err != nil {

@@ -30,7 +30,6 @@ func (r *report) ok() bool {
 		!slices.ContainsFunc(r.simple, func(p *requestPoint) bool { return !p.work.allOK() || !p.baseline.allOK() })
 }
 
-// points returns all measurements whose orders were read back.
 func (r *report) points() []*point {
 	all := slices.Concat(r.closed, r.carts, r.sharded)
 	for _, p := range r.open {

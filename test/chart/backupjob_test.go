@@ -15,8 +15,8 @@ func exitStatus(err error) int {
 	return 0
 }
 
-// TestBackupThatCannotStartGateway checks that a failed backup tries again to start the gateway. If it cannot, its exit
-// status makes the Job retry, and the annotation still has the number of gateways.
+// TestBackupThatCannotStartGateway checks that a failed backup retries the start of the gateway. If the gateway stays
+// stopped, the exit status makes the Job retry, and the annotation keeps the number of gateways.
 func TestBackupThatCannotStartGateway(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -176,8 +176,7 @@ func selects(selector string, labels map[string]string) bool {
 	return true
 }
 
-// old adds a backup that was taken on this day of November 2026. With the label checkout-backup-state, the backup is
-// incomplete.
+// old adds a backup that was taken on this day of November 2026. Each of the labels gets the value "incomplete".
 func (f *fakeAPI) old(day int, labels ...string) {
 	f.snapshots[fmt.Sprintf("202611%02d-data-order-redis-0", day)] = map[string]string{
 		"app.kubernetes.io/instance": "shop-1", "checkout-backup": fmt.Sprintf("202611%02d-030000", day)}

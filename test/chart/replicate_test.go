@@ -178,7 +178,7 @@ func TestReplicateWhenGetFails(t *testing.T) {
 			t.Errorf("failing %q: error %v, ran %q; want a failure before %q (\"\": no failure)\n%s",
 				get, err, log, never, output)
 		}
-		// One poll for each of the 6 components, and one for the failure.
+		// 6 components, one poll each; the failed poll is repeated.
 		polls, _ := os.ReadFile(filepath.Join(dir, "polls"))
 		if never == "" && strings.Count(string(polls), withoutEvicted) != 7 {
 			t.Errorf("failing %q: want 7 polls that ignore evicted pods, got\n%s", get, polls)

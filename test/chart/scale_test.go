@@ -136,9 +136,10 @@ var fromNothing = []string{
 
 const prefix = "IMAGE_PREFIX=r.example/checkout-"
 
-// TestDeploy checks the commands of deploy.sh if no resources exist yet. A second run must not create existing
-// resources again, and it must not reset the values of the release to those in values.yaml. The test checks this with a
-// larger N, and after a failure at one of the commands that create, change or list resources.
+// TestDeploy checks the commands of deploy.sh:
+//   - for a new system
+//   - for a larger N: deploy.sh creates no resource again, and keeps the values of the release
+//   - after a run that failed at one of its commands: deploy.sh creates only what is missing
 func TestDeploy(t *testing.T) {
 	args := []string{"--region", "europe-west4", "3"}
 	c := newCloud(t)
@@ -159,7 +160,7 @@ func TestDeploy(t *testing.T) {
 	inOrder(t, changes(calls), "--master-authorized-networks 198.51.100.7/32,198.51.100.8/32,192.0.2.1/32",
 		"get-credentials", "--reset-then-reuse-values --set machines=4,shards=4…cpu=1…image.tag=2.0.0", "helm test",
 		"wait gateway", "get gateway")
-	// Without the list of releases, deploy.sh does not know whether it may use values.yaml.
+	// deploy.sh stops if it cannot list releases: values.yaml is only for a new release.
 	if calls, _, err = c.run("deploy.sh", args, prefix, "FAIL=helm list"); err == nil ||
 		!strings.HasPrefix(calls[len(calls)-1], "helm list") {
 		t.Errorf("deploy with a failing helm list: got error %v, ran %q; want helm list as the last command", err, calls)

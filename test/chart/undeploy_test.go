@@ -59,8 +59,8 @@ func TestUndeploy(t *testing.T) {
 	}
 }
 
-// TestUndeployVolumes checks that undeploy.sh names the disks that remain. It must keep the cluster if it cannot list
-// the volumes, or while volumes that it must delete still exist.
+// TestUndeployVolumes checks that undeploy.sh names the disks that remain, and keeps the cluster if it cannot list the
+// volumes or if volumes to delete still exist.
 func TestUndeployVolumes(t *testing.T) {
 	for fail, wanted := range map[string][]string{
 		"": {"gcloud compute disks delete disk-3 --project shop --zone europe-west4-b\n",

@@ -20,8 +20,8 @@ import (
 
 const (
 	counterTimeout = 5 * time.Second // limits the search in one history
-	// recordMayExpire is how long after the deadline of the attempt, or the not-after time of the refund, the record
-	// still exists: it is kept for 60 s, and clocks may differ by 30 s.
+	// recordMayExpire is how long a record certainly exists after the attempt's deadline or the refund's not-after
+	// time: a shard keeps it for 60 s, and clocks may differ by 30 s.
 	recordMayExpire = 30 * time.Second
 )
 
@@ -89,8 +89,8 @@ func Counters(before, after *Snapshot, calls []faultproxy.Call) (violations []st
 	return violations, checked, tooLong
 }
 
-// changesCounter reports whether c.Keys[key] is a counter that the call may change. It assumes that no test sends a
-// direct payment with an idempotency key, because the user and the purpose already identify the payment.
+// changesCounter reports whether c.Keys[key] is a counter that the call may change. The model does not support direct
+// payments with an idempotency key, so package shop sends none.
 func changesCounter(c faultproxy.Call, key int) bool {
 	switch name, _ := scriptName(c); name {
 	case "reserve", "release", "refund":

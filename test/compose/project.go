@@ -290,7 +290,7 @@ func (p *project) remove(ctx context.Context) error {
 		{"image", "ls", "-q"}} {
 		left, err := docker(ctx, append(list, "--filter", label)...)
 		if err == nil && left != "" {
-			err = fmt.Errorf("docker %s: not removed: %s", strings.Join(list, " "), strings.Fields(left))
+			err = fmt.Errorf("docker %s still lists %s", strings.Join(list, " "), strings.Fields(left))
 		}
 		if err != nil {
 			return err

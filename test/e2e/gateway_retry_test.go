@@ -14,11 +14,11 @@ import (
 	"checkout/test/stack"
 )
 
-// TestRetriedCheckoutBeginsOnce checks that only one instance begins a checkout that the gateway retries. The test
-// pauses one of two order instances. After 15 s, the gateway retries the checkouts of the paused instance on the
-// second instance. The second instance refuses these checkouts because the users lack credit, or because a Redis is
-// slow on a busy host. Then the users get credit, and the paused instance resumes. The resumed instance must not
-// charge any user, because the clients have received a refusal.
+// TestRetriedCheckoutBeginsOnce checks that only one instance begins a checkout that the gateway retries:
+//
+//  1. One of two order instances is paused. After 15 s, the gateway retries its checkouts on the second instance.
+//  2. The users have no credit, so the clients get a refusal (402 or 409) from the second instance.
+//  3. The users get credit, and the paused instance resumes. It must not charge any user.
 func TestRetriedCheckoutBeginsOnce(t *testing.T) {
 	t.Parallel()
 	const gatewayTimeout = 15 * time.Second

@@ -88,9 +88,10 @@ func TestLostReplyIsReplayedForIdempotencyKey(t *testing.T) {
 	}
 }
 
-// TestDeletesLeaveLittleInRedis checks that a DELETE without an idempotency key leaves a small record for a minute, and
-// that a refused DELETE leaves no record. A client cannot choose the name of the record. A malformed idempotency key
-// gets 400, as on every route.
+// TestDeletesLeaveLittleInRedis checks requests without and with an idempotency key:
+//   - Without a key, a DELETE leaves a record for at most a minute. A refused DELETE leaves none.
+//   - The gateway overwrites a client's X-Delete-Id, so two requests with the same value both take effect.
+//   - A malformed key gets 400.
 func TestDeletesLeaveLittleInRedis(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{})

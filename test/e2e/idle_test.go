@@ -37,7 +37,7 @@ func TestIdleSystemWritesNothing(t *testing.T) {
 // checkWritesNothing checks that no append-only file grows for the given time.
 func (s *system) checkWritesNothing(lasts time.Duration) {
 	s.t.Helper()
-	// Within 1 s on an idle host, instances store the write sequence of each shard on the next shard.
+	// Wait until the instances have stored the write sequences of the last writes.
 	before := s.aofSizes()
 	s.eventually(check.DecisionTimeout, "the write sequences are stored", func() error {
 		time.Sleep(2 * time.Second)

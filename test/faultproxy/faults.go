@@ -17,7 +17,7 @@ type Faults struct {
 
 // Set replaces the faults. Set closes all connections
 //   - if the new faults include Cut;
-//   - if the proxy no longer drops messages, or no longer drops replies. The dropped ones then stay lost.
+//   - if the proxy stops dropping messages or replies, so that the dropped ones stay lost.
 func (p *Proxy) Set(f Faults) {
 	p.mu.Lock()
 	before := p.faults

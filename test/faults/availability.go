@@ -130,7 +130,7 @@ func (r *availabilityRun) withoutRedis(ctx context.Context, service, fault strin
 		}
 	}
 	if len(took) == 0 {
-		return "", nil, fmt.Errorf("none of the requests depended on %s", name)
+		return "", nil, fmt.Errorf("no request needed the faulty %s", name)
 	}
 	others := func(op operation) bool { return !op.needs(service, 0) && (op.name != "create" || op.OK()) }
 	a, b := p99(before, others), p99(during, others)

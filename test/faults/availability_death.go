@@ -89,8 +89,8 @@ func (r *availabilityRun) killCoordinators(ctx context.Context, names []string) 
 	return undecided, r.extendLeases(ctx, undecided)
 }
 
-// extendLeases extends the leases of undecided orders, and the claims of recovery workers, to twice the time that
-// withoutCoordinator waits for the decisions.
+// extendLeases extends the leases of undecided orders, and the claims of recovery workers, so that none expires during
+// the measurement.
 func (r *availabilityRun) extendLeases(ctx context.Context, orders []string) error {
 	until := time.Now().Add(2 * check.DecisionTimeout).UnixMilli()
 	for _, order := range orders {

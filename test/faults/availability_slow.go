@@ -7,7 +7,6 @@ import (
 	"checkout/test/stack"
 )
 
-// undisturbedTries is the maximum number of times that undisturbed makes shard 0 of a service unavailable.
 const undisturbedTries = 3
 
 // undisturbed runs a function that makes shard 0 of a service unavailable and returns violations. If a slow host may

@@ -155,7 +155,7 @@ func (r *availabilityRun) withFullDisk(ctx context.Context, service, disk string
 		}
 	}
 	if len(took) == 0 {
-		return "", fmt.Errorf("none of the requests depended on %s", name)
+		return "", fmt.Errorf("no request needed the faulty %s", name)
 	}
 	latency := fmt.Sprintf("%s / %s / %s", ms(percentile(took, 50)), ms(percentile(took, 99)), ms(percentile(took, 100)))
 	return row(name, formatCounts(responses), latency, ms(running.Sub(freed)), ms(recovered.Sub(running))), nil

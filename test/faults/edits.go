@@ -16,8 +16,7 @@ import (
 // only the order service gets the edit, and the other services need no build.
 type edit struct{ file, old, new string }
 
-// sources are the contents of changed files, by path relative to the project's root. A path may start with a service,
-// like the file name of an edit.
+// sources are the contents of changed files, by file name as in an edit, such as "order: common/x.go".
 type sources map[string]string
 
 // edited returns the sources with the edits applied in order.

@@ -53,7 +53,7 @@ type failoverRun struct {
 	took  map[string]*failoverTimes // by kind of fault
 }
 
-// failoverTimes are the times and the failed checkouts of all faults of one kind.
+// failoverTimes contains the measurements of all faults of one kind.
 type failoverTimes struct {
 	silent []time.Duration // longest time without an acknowledgement, for each fault
 	served []time.Duration // time from the end of each fault until an acknowledgement

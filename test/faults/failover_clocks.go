@@ -25,7 +25,7 @@ var clockKinds = []*failoverKind{
 			if err != nil {
 				return err
 			}
-			// Wait, so that checkouts begin with the clock of this primary and end with the clock of the next one.
+			// Wait, so that some checkouts begin on this primary and end on the next one, with another clock.
 			sleep(ctx, r.between(300*time.Millisecond, 2*time.Second))
 			err = r.killFor(ctx, r.down(), r.redis(r.primary))
 			for i := range r.nodes {

@@ -25,9 +25,8 @@ func linkKind(kind string, survivable bool, breaks func(r *replicaSet)) *failove
 	return linkKindFor((*replicaSet).partitioned, kind, survivable, breaks)
 }
 
-// isolationKind returns a kind of fault during which the primary gets no acknowledgement from any replica, although
-// the keepers reach each other. The fault may last longer than servedWithin, so the shard serves in time only if the
-// primary resigns.
+// isolationKind returns a kind of fault during which no replica acknowledges the writes of the primary, although the
+// keepers reach each other. If the fault lasts longer than servedWithin, the test passes only if the primary resigns.
 func isolationKind(kind string, breaks func(r *replicaSet)) *failoverKind {
 	lasts := func(r *replicaSet) time.Duration { return r.between(500*time.Millisecond, servedWithin+5*time.Second) }
 	return linkKindFor(lasts, kind, true, breaks)

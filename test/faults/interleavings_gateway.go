@@ -11,8 +11,7 @@ import (
 	"time"
 )
 
-// Interleavings of checkouts that the gateway retries. The first instance is paused, and the second instance refuses
-// the checkout. The user receives credit, and the first instance resumes. The test sends the requests directly to the
+// Interleavings of checkouts that the gateway retries: see resumeRefused. The test sends the requests directly to the
 // instances, because the gateway would wait 15 s for the paused instance before each retry.
 var (
 	// The first instance resumes with an open connection to its client.

@@ -60,7 +60,7 @@ func runBeginAfterNextClose(ctx context.Context, s *rig) error {
 	if err != nil {
 		return err
 	}
-	// Send the begin call of the first attempt again. The call names no previous attempt.
+	// Send the first attempt's begin call again. ARGV 2, the attempt before it, is "".
 	keys := []string{"{o0}o:" + o.Order, "{o0}undecided"}
 	begin := redis.NewScript("begin", text, store.Prelude...).Source()
 	if err := s.shards["order"][0].Eval(ctx, begin, keys, attempts[0], "", o.Order, 1000, "order-1").Err(); err != nil {

@@ -28,8 +28,7 @@ type ledger struct {
 	id       string // ID of the item, the user or the order that has the number
 	interval time.Duration
 
-	// Bounds of the number. The lower bound was acknowledged or read. The upper bound counts all increments that may have
-	// taken effect.
+	// Bounds of the number: "low" was acknowledged or read, "high" counts all increments that may have taken effect.
 	low, high int64
 	requests  int
 

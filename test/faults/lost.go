@@ -102,8 +102,8 @@ func (m *mixRun) whileStopped(ctx context.Context, instances []string, do func()
 	return nil
 }
 
-// adoptLost deletes the data of a shard permanently, and adopts the empty Redis. Afterwards the system must be ready,
-// and both shards must work.
+// adoptLost deletes the data of stock shard 1, and adopts the empty Redis. Then the system must be ready, and create
+// items on both stock shards.
 func (m *mixRun) adoptLost(ctx context.Context) error {
 	if _, err := m.replaceData(ctx, "stock", 1, nil); err != nil {
 		return err

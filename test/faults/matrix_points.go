@@ -75,9 +75,8 @@ func matrixPoints() []matrixPoint {
 	return all
 }
 
-// aboutOf returns the field "about" of a matrixPoint. A call of a script of the order service contains the ID of the
-// order, and a message to a participant contains the ID of the user or the item. The steps of a confirmation concern
-// many attempts, so any message matches.
+// aboutOf returns the field "about" of a matrixPoint. A call of an order script contains the ID of the order. A message
+// to payment contains the ID of the user, and a message to stock the ID of the item.
 func aboutOf(service, point string) func(*testOrder) string {
 	_, step, _ := strings.Cut(point, " ")
 	switch {

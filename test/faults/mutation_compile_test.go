@@ -53,7 +53,7 @@ func TestMutationsCompile(t *testing.T) {
 	}
 }
 
-// pathOf returns the path in the name of an edited file, without the program.
+// pathOf returns "common/x.go" for "order: common/x.go".
 func pathOf(file string) string { return file[strings.LastIndex(file, " ")+1:] }
 
 // listedPackage is a package as `go list` describes it. Export is the file with the types that it exports.

@@ -124,7 +124,7 @@ func (r *availabilityRun) whileRefusing(ctx context.Context, service string, cau
 		}
 	}
 	if len(took) == 0 {
-		return "", nil, fmt.Errorf("none of the requests depended on %s", name)
+		return "", nil, fmt.Errorf("no request needed the faulty %s", name)
 	}
 	others := func(op operation) bool { return !needs(op) && (op.name != "create" || op.OK()) }
 	a, b := p99(before, others), p99(during, others)
@@ -173,7 +173,7 @@ func (r *availabilityRun) command(ctx context.Context, service, command string) 
 	return nil
 }
 
-// preparePaid fills carts, and pays some orders whose item and user are on shard 0.
+// preparePaid fills carts and checks out some, so that clients can cancel n orders.
 func (r *availabilityRun) preparePaid(n int) error {
 	if err := r.fillCarts(); err != nil {
 		return err

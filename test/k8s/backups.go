@@ -225,7 +225,7 @@ func (r *run) replicate(ctx context.Context) error {
 	}
 	err = r.upgradeReplicated(ctx, replicatedShards)
 	if err == nil || !strings.Contains(err.Error(), "Run k8s/replicate first") {
-		err = errors.Join(errors.New(`upgrade without k8s/replicate: want the error "Run k8s/replicate first"`), err)
+		err = errors.Join(errors.New(`upgrade before k8s/replicate: no error "Run k8s/replicate first"`), err)
 		return errors.Join(err, r.closeShop(ctx, s, anyNumber))
 	}
 	began := time.Now()

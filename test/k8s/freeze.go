@@ -117,7 +117,7 @@ func (r *run) updateWithoutShard(ctx context.Context) error {
 		}
 		took := time.Since(stopped)
 		if r.Logf("the update ended %.0f s after order-redis-1 stopped", took.Seconds()); err == nil && took > away {
-			err = fmt.Errorf("the update took %v, but the shard was unavailable for only %v", took, away)
+			err = fmt.Errorf("the update took %v, want at most the %v without the shard", took, away)
 		}
 		return errors.Join(err, r.thawed(ctx), r.ready(ctx))
 	})

@@ -83,8 +83,8 @@ func (r *run) testAgain(ctx context.Context) error {
 	return err
 }
 
-// chart1 is a chart whose instances are StatefulSets. Its release contains the Secret with the password, which an
-// upgrade must keep.
+// chart1 is an old chart to upgrade from. Its instances are StatefulSets, and its release contains the Secret with the
+// password.
 const chart1 = "test/k8s/testdata/checkout-1.0.0.tgz"
 
 func (r *run) installChart1(ctx context.Context) error {

@@ -109,9 +109,9 @@ func (r *run) wrongValues(ctx context.Context) error {
 	return nil
 }
 
-// plain applies the plain manifests twice, replaces a Redis pod, and checks that the system works. It would not work if
-// the second apply had changed the password, or if the Redis had lost its data: the instances would refuse it. Finally,
-// plain deletes the objects of the manifests. Only the volumes and the password may remain.
+// plain applies the plain manifests twice, replaces a Redis pod, and checks that the system works. So the second apply
+// has not changed the password, and the Redis has not lost its data. Finally, plain deletes the objects of the
+// manifests. Only the volumes and the password may remain.
 func (r *run) plain(ctx context.Context) error {
 	if err := r.newNamespace(ctx); err != nil {
 		return err

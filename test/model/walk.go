@@ -20,7 +20,7 @@ type Step struct {
 
 func (s Step) String() string { return s.text }
 
-// Snapshot is the stored part of a state.
+// Snapshot describes the data in Redis in a state.
 type Snapshot struct {
 	Order     string // state of the order; "" without an order
 	Attempt   int    // current attempt of the order; 0 without an attempt
@@ -30,7 +30,7 @@ type Snapshot struct {
 	Attempts  []AttemptSnapshot
 }
 
-// AttemptSnapshot is the stored part of an attempt.
+// AttemptSnapshot describes the data of an attempt in Redis.
 type AttemptSnapshot struct {
 	Unconfirmed       bool     // the attempt is in the sorted set `unconfirmed`
 	RefundUnconfirmed bool     // the attempt's refund is in the sorted set `unconfirmed`

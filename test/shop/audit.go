@@ -153,8 +153,7 @@ func (s *Shop) AwaitDecided(ctx context.Context, n int64, timeout time.Duration)
 	})
 }
 
-// Buy creates an order of one item and checks it out. If the order is not paid, Buy retries with a new order. A later
-// call of Forget keeps the history of the paid order.
+// Buy creates an order of one item and checks it out. If the order is not paid, Buy retries with a new order.
 func (s *Shop) Buy(ctx context.Context, timeout time.Duration) error {
 	return check.Poll(ctx, timeout, func(context.Context) error {
 		r := s.Client.Call("POST", "/orders/create/"+s.Users[0])

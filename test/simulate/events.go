@@ -82,7 +82,7 @@ type task struct {
 	done func()
 }
 
-// disk makes a process run all its tasks at once, and then wait for an fsync.
+// disk is the cost of an fsync: processor time (flush) and a wait (fsync).
 type disk struct{ flush, fsync time.Duration }
 
 // do adds a task to the process. The callback runs when the task has run and, if the process has a disk, is durable.

@@ -14,11 +14,11 @@ type measurement struct {
 	perPeer         bool    // messages for all shards of a peer share HTTP requests
 }
 
-// Values of measurement.slower: the CPU time of a checkout with one shard and 256 clients, divided by the 241 µs in the
-// closed loop of docs/results/bench/report.md.
+// Values of measurement.slower: CPU µs per checkout with one shard and 256 clients, divided by the 241 µs of the fourth
+// measurement below.
 const (
-	besideOthers = 321.0 / 241 // section "Shards" of this report, measured while three systems ran on the host
-	december     = 269.0 / 241 // docs/adr/0007-http-batching.md, measured on 1 December 2026
+	besideOthers = 321.0 / 241 // while three systems ran on the host: docs/results/bench/report.md, "Shards"
+	december     = 269.0 / 241 // on 1 December 2026: docs/performance.md
 )
 
 var measurements = []measurement{

@@ -50,8 +50,8 @@ func (s *Stack) Restart(ctx context.Context, name string) error {
 // Kill sends SIGKILL to all processes of a component and waits until they have exited.
 func (s *Stack) Kill(name string) error { return s.with(name, (*component).kill) }
 
-// Crash sends SIGKILL to all processes of a component and does not wait for their exit. OnExit is called, as if the
-// component had crashed.
+// Crash sends SIGKILL to all processes of a component and does not wait for their exit. Unlike Kill, Crash causes a
+// call of OnExit.
 func (s *Stack) Crash(name string) error { return s.signal(name, syscall.SIGKILL, true, false) }
 
 // Terminate sends SIGTERM to a component and does not wait for its exit.

@@ -100,9 +100,8 @@ func closeConnections(t *testing.T, s *stack.Stack) (connections func() int64, e
 	return func() int64 { return n.Swap(0) }, end
 }
 
-// TestGatewayHoldsOnlyCheckouts checks that the gateway sends requests other than checkouts only once while no instance
-// accepts them. If an instance responds to a checkout, the gateway must pass the response on, with any status, and not
-// try the checkout again.
+// TestGatewayHoldsOnlyCheckouts checks that the gateway holds only checkouts, and only while no instance accepts them.
+// If an instance responds to a checkout, the gateway must pass the response on, with any status.
 func TestGatewayHoldsOnlyCheckouts(t *testing.T) {
 	s := start(t, stack.Config{})
 	responds := func(request string, status int) {
@@ -175,8 +174,7 @@ func TestGatewayForgetsDisconnectedCheckouts(t *testing.T) {
 
 // TestGatewayHoldsManyCheckouts checks that the gateway holds as many checkouts at a time as the concurrency limit
 // allows. While the gateway holds them, it rejects one more checkout. All held checkouts succeed at their second try.
-// The test also passes on a slow host, because the instance depends on no times: it fails the first tries when it has
-// received all of them, and responds to the second tries after the rejection.
+// The instance waits for requests, not for fixed times, so the test also passes on a slow host.
 func TestGatewayHoldsManyCheckouts(t *testing.T) {
 	const limit = 2048
 	s := start(t, stack.Config{})

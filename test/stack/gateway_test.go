@@ -254,7 +254,7 @@ func TestGatewaySetsCheckoutID(t *testing.T) {
 }
 
 // TestGatewayWorkersShareFailures checks that nginx workers share the state of a failing instance. All workers together
-// may try the instance once per fail_timeout. The test keeps connections to every worker open.
+// may try the instance once per fail_timeout.
 func TestGatewayWorkersShareFailures(t *testing.T) {
 	t.Parallel()
 	s := start(t, stack.Config{Instances: 2, Shards: 1})

@@ -141,8 +141,8 @@ func TestRedisStartsAfterACrash(t *testing.T) {
 	}
 }
 
-// TestRedisStartDoesNotCutWhatItCannotRead checks that redis-start cuts no byte that it cannot read. In this test, the
-// file ends with 1,000 NUL bytes, and redis-start can read only the last 100 bytes.
+// TestRedisStartDoesNotCutWhatItCannotRead checks a file that ends with 1,000 NUL bytes. redis-start can read only the
+// last 100 bytes of this file.
 func TestRedisStartDoesNotCutWhatItCannotRead(t *testing.T) {
 	t.Parallel()
 	bin := t.TempDir()

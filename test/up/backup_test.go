@@ -189,8 +189,8 @@ func TestBackupArguments(t *testing.T) {
 	}
 }
 
-// TestBackupSignalsDuringTheStart checks that the signal of test/up/backup does not kill a system that is starting. As
-// soon as the system is ready, it must stop the gateway.
+// TestBackupSignalsDuringTheStart checks that SIGUSR1 from test/up/backup does not kill a starting system. As soon as
+// the system is ready, it must stop the gateway.
 func TestBackupSignalsDuringTheStart(t *testing.T) {
 	ctx, interrupt := context.WithCancel(t.Context())
 	dir, out, done := t.TempDir(), &output{}, make(chan error, 1)

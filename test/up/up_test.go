@@ -82,7 +82,6 @@ func TestServePrintsExamplesRestartsComponentsAndStops(t *testing.T) {
 			t.Errorf("no %s in the responses to the examples:\n%s", want, responses)
 		}
 	}
-
 	gateway := out.await(t, `console +(http://localhost:\d+)/\n +API docs +http://localhost:\d+/docs\n`)[1]
 	for _, page := range []string{"/", "/docs"} {
 		if response, err := http.Get(gateway + page); err != nil || response.StatusCode != 200 {

@@ -40,8 +40,8 @@ export function sample({ at, services, orders, newest }) {
   return true;
 }
 
-// pairOf returns the overview of an instance, its overview at the last sample, and a function that computes the growth per second.
-// `at` is the time of the sample that created the pair. Without a new response, pairOf returns the last pair again.
+// pairOf returns the last two overviews of an instance, `before` and `now`. `rate` computes how much a count in them grows per
+// second. `at` is the time of the sample that created the pair. Without a new response, pairOf returns the last pair again.
 function pairOf({ service, machine, overview: now }, at) {
   const name = `${service} ${machine} ${now.incarnation || ""}`;
   const known = previous.get(name);

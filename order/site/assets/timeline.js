@@ -10,7 +10,7 @@ const page = 10; // rows that one press of "Show more" adds
 const runLength = 4; // at least this many consecutive events of orders become one row
 const openRuns = new Set();
 // The map "rows" has the rows of the last draw, { li, change }, by a key. During a draw, the map "before" has the rows of the
-// previous draw. A draw reuses rows, because the press and the release of a click must hit the same link.
+// previous draw. A draw reuses rows, because a click needs its press and its release on the same element.
 let rows = new Map(), before = rows;
 
 // The object "kinds" has the level of each kind of event, and a function that returns its text and links.

@@ -78,8 +78,8 @@ func (m *Model) agreements(s *state, i, j uint8, to []step) []step {
 	return to
 }
 
-// primaries appends the steps in which keeper i begins to follow a primary. The beat of a primary may arrive at any
-// later time, even after this primary has lost its role.
+// primaries appends the steps in which keeper i begins to follow a primary, even one that has lost its role, because
+// its beats may arrive late.
 func (m *Model) primaries(s *state, i uint8, to []step) []step {
 	n := &s.nodes[i]
 	others := uint8(1<<nodes-1) &^ (1 << i)
