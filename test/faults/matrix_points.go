@@ -16,13 +16,12 @@ type matrixPoint struct {
 	after   string                  // fail point at which the order's coordinator is paused first; "" for none
 }
 
-// pause returns how long to pause at the point. The pause is longer than the lease or claim that protects the step. The
-// pause still leaves a coordinator enough time to continue.
+// pause returns how long to pause at the point: longer than the lease or claim that protects the step.
 func (p matrixPoint) pause() time.Duration {
 	switch {
 	case p.after != "":
 		return 4 * time.Second // a recovery claim lasts up to 2.5 s
-	case p.service == "order" && strings.HasPrefix(p.name, "recovery "):
+	case strings.HasPrefix(p.name, "recovery ") || strings.Contains(p.name, " confirm "):
 		return 11 * time.Second // a recovery worker's claim for confirmations lasts 10 s
 	}
 	return 7 * time.Second // a lease lasts 5 s, and a coordinator works for up to 12 s
