@@ -117,7 +117,7 @@ func (k *keeper) follow(ctx context.Context, b rule.Beat, agreed bool) (a rule.A
 	return a, err
 }
 
-// hear records a beat whose epoch is not too old, even if this node cannot follow the primary now.
+// hear records a beat and postpones the election, even if this node cannot follow the primary now.
 func (k *keeper) hear(b rule.Beat, a rule.Ack) {
 	now := time.Now()
 	k.postpone(now)

@@ -51,9 +51,9 @@ func checkSettings(reply *redis.Cmd) error {
 	return nil
 }
 
-// checkNoSync returns an error if the Redis has the command SYNC. If PSYNC gets an unexpected reply, such as BUSY, a
-// replica falls back to SYNC. Then it does not know its offset and sends no acknowledgements. After the next
-// interruption, it may continue with PSYNC at a wrong offset, and execute commands twice.
+// checkNoSync returns an error if the Redis has the command SYNC. A replica sends SYNC if PSYNC gets an unexpected
+// reply, such as BUSY. After SYNC, the replica does not know its offset. So it sends no acknowledgements, and a later
+// PSYNC may continue at a wrong offset, which executes commands twice.
 func checkNoSync(reply *redis.Cmd) error {
 	switch commands, err := reply.Slice(); {
 	case err != nil:

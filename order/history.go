@@ -56,8 +56,7 @@ func (h *handlers) events(stored []store.Event) []api.OrderEvent {
 		}
 		add(s.At, eventNames[s.Kind])
 	}
-	// A reservation is stored with a later decision, and recovery may have claimed the order between the two. So sort the
-	// events by time.
+	// Sort by time, because recovery may have claimed the order between a reservation and the decision.
 	slices.SortStableFunc(events, func(a, b api.OrderEvent) int { return int(a.At - b.At) })
 	return events
 }

@@ -61,7 +61,7 @@ func TestConcurrentCancellationsOfAnOrderShareAMessage(t *testing.T) {
 		}
 		return n
 	}
-	// On a busy host, the last cancellation may be too late to share the message of the first one. Then try again.
+	// On a busy host, the first cancellation may end before the last one joins it. Then try again.
 	testredis.Eventually(t, "three cancellations share a message", func() bool {
 		released := make(chan struct{})
 		payment.order.slow.Store("cancel A", released)

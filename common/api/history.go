@@ -41,8 +41,8 @@ const (
 
 // Waiting is the step that an undecided order waits for.
 type Waiting struct {
-	// Step is the step that failed last, such as "reserve stock". If no step has failed yet, or if another instance works
-	// on the order, Step is the phase of the order: "decide", "release" or "refund".
+	// Step is the step that failed last, such as "reserve stock". Only the instance that works on the order knows it.
+	// Otherwise, Step is the phase of the order: "decide", "release" or "refund".
 	Step    string `json:"step"`
 	Service string `json:"service,omitempty"` // the service whose shard the step needs, if known
 	Shard   *int   `json:"shard,omitempty"`   // index of this shard, if known

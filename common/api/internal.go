@@ -31,13 +31,12 @@ type Outcome struct {
 	// SilentMS is set with ShardDown and ShardHangs: the time since the last reply of the shard, or since the
 	// start of its problem if this is longer; 0 if unknown.
 	SilentMS int64 `json:"silent_ms,omitempty"`
-	// Replicated may be set with ShardDown and ShardHangs: the shard is replicated, so a failover soon replaces its
-	// primary.
+	// Replicated is true with ShardDown or ShardHangs if the shard is replicated: a failover soon replaces its primary.
 	Replicated bool `json:"replicated,omitempty"`
 	// Hangs is true if a shard of the attempt hangs, even if another shard has returned Code. A release of the attempt
 	// has to wait for the hanging shard.
 	Hangs bool `json:"hangs,omitempty"`
-	// Shards lists the shards of the attempt's lines or, with Unknown, only the shards whose result is unknown.
+	// Shards lists the shards of the attempt's lines; if Code is Unknown, only those with an unknown result.
 	Shards []int `json:"shards,omitempty"`
 }
 

@@ -165,7 +165,7 @@ func (c *Cluster) readActivation(ctx context.Context) (announced, active int) {
 	if next.announced == 0 && replied[0] {
 		next.active = len(c.shards)
 	}
-	// The first read of existing numbers counts as growth, because another instance may just have raised them.
+	// The first read counts as growth too, unless the system is new: a shard may just have become active.
 	if last := c.activation.Load().active; next.active > last && (last > 0 || next.announced > 0) {
 		next.grown = time.Now()
 	}

@@ -139,7 +139,7 @@ func (c *Cluster) claim(ctx context.Context, i int) error {
 	return err
 }
 
-// complete writes the identities of all shards to all shards. Then it marks the given shards' identities as complete.
+// complete stores the identities of all shards on every shard. Then it marks the incomplete identities as complete.
 func (c *Cluster) complete(ctx context.Context, incomplete []int) error {
 	for i := range c.shards {
 		if err := c.know(ctx, i, c.records(i)...); err != nil {

@@ -144,10 +144,10 @@ func readShardMapOf(ctx context.Context, s *redis.Shard) (shardMap, error) {
 type change struct {
 	from  shardMap
 	grown bool // shards were added since the last batch_init
-	// wait is true if other instances may use another modulus:
+	// wait is true if other instances may locate decimal IDs with another modulus:
 	//   - shards were added since the last batch_init, or
 	//   - the last batch_init wrote its map to only some shards, or
-	//   - no shard has a map yet, and a shard is not active or became active less than changeWait ago.
+	//   - there is no map yet, so the modulus is the number of active shards, which is growing or has just grown.
 	wait bool
 }
 

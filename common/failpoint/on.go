@@ -16,9 +16,8 @@ func WithRole(ctx context.Context, role string) context.Context {
 	return context.WithValue(ctx, roleKey{}, role)
 }
 
-// Reached marks the end of a step on a subject: an order, an attempt, or a list of unconfirmed attempts. A non-nil
-// error means that the caller must treat the reply as lost. The argument participant is empty for a step on the order's
-// own shard.
+// Reached marks the end of a step. The subject is an order, an attempt, or a list of unconfirmed attempts. After an
+// error, the caller must treat the reply as lost. For a step on the order's own shard, participant is empty.
 func Reached(ctx context.Context, subject any, step, participant string) error {
 	role, ok := ctx.Value(roleKey{}).(string)
 	if !ok {
@@ -34,7 +33,7 @@ func Reached(ctx context.Context, subject any, step, participant string) error {
 	return nil
 }
 
-// Reply is like Reached for a step with a reply. It returns the reply, or the zero value if the reply is lost.
+// Reply marks the end of a step, as Reached does. It returns reply, or the zero value if the fail point drops it.
 func Reply[T any](ctx context.Context, subject any, step, participant string, reply T) T {
 	if Reached(ctx, subject, step, participant) != nil {
 		var none T

@@ -83,8 +83,8 @@ func Scripts(writes ...*redis.Script) []*redis.Script {
 // the first reply. The error is api.KeyReused if the requests differ, and api.KeysExhausted if a shard stores too many
 // keys. With a nil key, Run only runs the script.
 //
-// The record of the key is stored on the shard of the data. With a second record on the key's home shard, Run detects a
-// request with the same key for data on another shard. A key of the gateway has no second record.
+// The shard of the data stores the record. A second record, on the key's home shard, detects a request with the same
+// key for data on another shard. A key of the gateway needs none, because it names a single request.
 func Run(
 	ctx context.Context, c *cluster.Cluster, key *Key, at *redis.Shard, script *redis.Script, keys []string, args ...any,
 ) (redis.Reply, error) {

@@ -13,16 +13,16 @@ import (
 )
 
 const (
-	// settleFor is how long batch_init waits while attempts hold reservations from the counters. Decided attempts need
-	// less: the order service confirms them within a second.
+	// settleFor is how long batch_init waits for reservations to be released or confirmed. The order service confirms
+	// paid attempts within a second.
 	settleFor  = 3 * time.Second
 	settlePoll = 100 * time.Millisecond
 	scanKeys   = 2000 // keys in one SCAN, which takes a shard about 1 ms
 )
 
-// BatchInit overwrites the counters "0" to n-1 and their attributes. For the same IDs, BatchInit deletes the keys with
-// the obsolete prefixes. The error is api.BatchReserved if an undecided or unconfirmed attempt holds a reservation from
-// one of the counters, because a later release would add to the new value.
+// BatchInit overwrites the counters "0" to n-1 and their attributes. It deletes the keys that are an obsolete
+// prefix and one of these IDs. The error is api.BatchReserved if an undecided or unconfirmed attempt holds a
+// reservation from one of the counters, because a later release would add to the new value.
 func (c *Counters) BatchInit(ctx context.Context, n int, value int64, attributes []Attribute,
 	obsolete ...string) error {
 	prefixes, values := []string{c.Prefix}, []any{1 + len(attributes), len(obsolete), value}

@@ -76,7 +76,7 @@ func (c *Counters) Create(ctx context.Context, key *idempotency.Key, attributes 
 	return "", fmt.Errorf("create %s: each of %d minted IDs was already taken", c.Noun, createTries)
 }
 
-// Find returns the value of a counter, followed by its attributes with the given prefixes.
+// Find returns a counter, followed by its attribute for each prefix (see Attribute).
 func (c *Counters) Find(ctx context.Context, id string, prefixes ...string) (redis.Reply, error) {
 	read, err := c.StartFind(id, prefixes...)
 	if err != nil {

@@ -44,7 +44,7 @@ const overflow api.Code = 9
 // fullAt is a limit for counters: the sum of a counter below fullAt and any amount fits into a 64-bit integer.
 const fullAt = 9_200_000_000_000_000_000
 
-// words defines the Lua function "words", which returns the words that follow the code in a record.
+// words defines the Lua function "words". It returns the counters in a RELEASED or REFUNDED record.
 var words = redis.Definition{Name: "words", Lua: "local function words(record) local all = {} " +
 	"for word in string.gmatch(record, ' (%S+)') do all[#all + 1] = word end return all end"}
 

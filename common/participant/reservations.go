@@ -84,8 +84,8 @@ type part struct {
 }
 
 // run starts the calls of all attempts before waiting for the first reply, so that the calls share round trips. If the
-// shard of one line is not known yet, run starts no call for the attempt, and the outcome is unknown. Otherwise refund
-// could store a record without the line on the line's shard, and a retry would find the record and not refund the line.
+// shard of a line is not known yet, run starts no call for the attempt, and the outcome is unknown. If run refunded the
+// other lines of that shard, their record would make a retry skip this line.
 func (r *Reservations) run(ctx context.Context, do step, attempts []api.Attempt) []api.Outcome {
 	started := time.Now()
 	parts := make([][]part, len(attempts))

@@ -80,8 +80,8 @@ func NewBatcher[In, Out any](
 //
 //   - There is no reply: Do returns the zero value, and the outcome is unknown.
 //   - ctx ends: Do returns the zero value at once. The batcher drops the message, unless it is already in a request.
-//   - While the message waits, a request of its group shows that a shard hangs: the batcher does not send the message.
-//     Do returns a copy of a reply to that request for which noReply is true.
+//   - The message waits for a request of its group, and a shard hangs during that request: the batcher drops the
+//     message. Do returns a reply for which noReply is true.
 func (b *Batcher[In, Out]) Do(ctx context.Context, in In) Out {
 	out, _ := b.do(ctx, in)
 	return out

@@ -75,7 +75,7 @@ func (p *Peer) checkHealth(ctx context.Context) {
 	}
 }
 
-// outage is what the events have reported about the health of a peer's instances.
+// outage is the last reported health of a peer's instances.
 type outage struct {
 	used   bool      // all instances have been healthy at the same time; before that, they may be starting
 	since  time.Time // zero if all instances are healthy

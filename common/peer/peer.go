@@ -70,8 +70,8 @@ type Peer struct {
 
 // Shards is what a service knows about the shards of its peers. Package cluster implements Shards.
 type Shards interface {
-	// VerifyPeer returns an error if the identities in the shard map are not the known ones. The result final is false if
-	// this instance cannot know the right identities yet.
+	// VerifyPeer returns an error if an identity in the shard map is not acceptable. If final is false, verify again
+	// later: this instance has not read the known identities yet.
 	VerifyPeer(context.Context, api.ShardMap) (final bool, err error)
 	// KnownShards returns the shards of the peer that this service knows, as the value of KnownHeader.
 	KnownShards(service string) string

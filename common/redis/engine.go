@@ -154,7 +154,7 @@ func leaves(reply value) bool {
 	return passes(reason)
 }
 
-// passes is true for a problem that ends by itself, when an engine or a replicated shard has replaced its primary.
+// passes is true for a problem that ends as soon as the engine or the replicated shard has replaced its primary.
 func (s *Shard) passes(r Reason) bool {
 	return s.engine && passes(r) || s.trailer.replicated && r == Replica
 }

@@ -78,8 +78,8 @@ func NewIdentities(system, service string, shards int) *Identities {
 // value before all shards have been inspected once.
 func (ids *Identities) Changed() <-chan struct{} { return ids.changed }
 
-// sightings returns the largest write sequence seen on a shard, by shard ID. Call sightings before reading the shard's
-// sequence, because a later sighting could be ahead of that sequence.
+// sightings returns the largest write sequence seen on a shard, by shard ID. Call sightings before an inspection.
+// Otherwise, writes after the inspection look like lost writes.
 func (ids *Identities) sightings(index int) map[string]int64 {
 	ids.mu.Lock()
 	defer ids.mu.Unlock()
@@ -100,8 +100,8 @@ func (ids *Identities) unread(index int) {
 	ids.markInspected(shard)
 }
 
-// markInspected records that the first inspection of a shard is complete. When all shards have been inspected,
-// markInspected requests the health checks that waited for these inspections. ids.mu must be locked.
+// markInspected records that a shard has been inspected. After the first inspection of the last shard, it requests
+// a health check of every shard, because no shard was usable before. ids.mu must be locked.
 func (ids *Identities) markInspected(shard *knownShard) {
 	if shard.inspected {
 		return

@@ -51,8 +51,7 @@ type sighting struct {
 // ShardField returns the field with the ID of the shard with the given index.
 func ShardField(index int) string { return shardPrefix + strconv.Itoa(index) }
 
-// Record returns the value that other shards store in ShardField: the ID, followed by the former IDs that it replaces,
-// without ReplacesAny.
+// Record returns the value that other shards store in ShardField: the ID, and then Replaces without ReplacesAny.
 func (d *Identity) Record() string {
 	ids := []string{d.ID}
 	for _, id := range d.Replaces {

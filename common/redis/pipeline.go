@@ -200,8 +200,8 @@ func (p *pipeline) exchange(b *batch) (replied int, err error) {
 	return len(b.commands), nil
 }
 
-// mayBeOld is true if the connection of a replicated shard was idle, so that it may lead to an old primary, which is
-// frozen or hangs.
+// mayBeOld reports whether the connection to a replicated shard was idle for so long that its node may no longer be the
+// primary.
 func (p *pipeline) mayBeOld() bool {
 	return p.trailer.replicated && time.Since(p.conn.used) >= mayMove
 }

@@ -36,8 +36,8 @@ const (
 	Replicated   Reason = "replicated"     // REDIS_ADDRS lists only one node of a replicated shard
 )
 
-// refusals lists the error replies that affect more than one call, by their prefixes, with the level of a shard that
-// returns them. Any other error reply affects only one call, for example because a key has the wrong type.
+// refusals lists the prefixes of error replies that affect more than one call. A shard that returns one has the given
+// level. Any other error reply affects only one call, for example because a key has the wrong type.
 var refusals = []struct {
 	prefix string
 	reason Reason

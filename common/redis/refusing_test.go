@@ -166,8 +166,8 @@ func TestShardWithoutFreeConnections(t *testing.T) {
 	eventuallyRunsScript(t, at, grows)
 }
 
-// A read gets its reply even if the server rejects the increment of the write sequence after the batch. The caller of
-// the write gets an error.
+// The server executes a batch with a read and a write, but rejects the increment of the write sequence. Only the write
+// gets an error.
 func TestReadBesideAnUncountedWrite(t *testing.T) {
 	t.Parallel()
 	sets := redis.NewScript("sets", "#!lua\nreturn redis.call('SET', KEYS[1], 1)\n")

@@ -97,7 +97,7 @@ func (t *trailer) receive(c *conn, timeout time.Duration) (value, error) {
 	return reply, err
 }
 
-// confirm is like receive, for a server that may not be the shard. It ignores the sequence.
+// confirm is like receive, but ignores the sequence, because the server is not verified yet.
 func (t *trailer) confirm(c *conn, timeout time.Duration) error {
 	reply, err := t.receive(c, timeout)
 	return errors.Join(err, reply.err())
@@ -106,8 +106,9 @@ func (t *trailer) confirm(c *conn, timeout time.Duration) error {
 func isOOM(reply value) bool { return reply.kind == '-' && strings.HasPrefix(reply.text, "OOM") }
 
 // finish reads the replies to the trailer. The argument seen is the largest sequence that this instance had seen before
-// it sent the batch. If broken is true, err applies to the whole batch, and the connection must not be used any more.
-// Otherwise, err applies only to the writes of the batch, which the sequence does not count.
+// it sent the batch.
+//   - broken: err applies to the whole batch, and the connection must not be used any more.
+//   - err without broken: the sequence was not incremented, so err applies to the writes of the batch.
 func (t *trailer) finish(c *conn, seen int64, timeout time.Duration) (broken bool, err error) {
 	reply, err := t.receive(c, timeout)
 	if err != nil {

@@ -84,7 +84,7 @@ func (s *Shard) Silent() time.Duration {
 }
 
 // lastReply returns the time of the last reply, as time since clockOrigin, or 0 if the shard has never replied. A reply
-// to a health check counts too, because a shard without traffic is not silent.
+// to a health check counts too, because there may be no other traffic.
 func (s *Shard) lastReply() time.Duration {
 	return time.Duration(max(s.batches.replied.Load(), s.control.replied.Load()))
 }

@@ -32,7 +32,7 @@ type Access struct {
 	ClientTraces bool
 }
 
-// access is the Access of a server, prepared for the checks.
+// access is an Access with values derived from it.
 type access struct {
 	Access
 	origins map[string]bool

@@ -102,7 +102,7 @@ func TestNoOriginsNoCORS(t *testing.T) {
 	}
 }
 
-// Unless a handler decides otherwise, caches store no response of any port.
+// By default, the responses of all ports have Cache-Control: no-store.
 func TestResponsesAreNotStored(t *testing.T) {
 	s := guarded(Access{Origins: []string{appOrigin}})
 	s.Public.GET("/panic", func(*gin.Context) { panic("x") })

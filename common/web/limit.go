@@ -33,7 +33,7 @@ func (l *limiter) acquire() bool {
 	return false
 }
 
-// release ends a request and, at the end of a window, adjusts the limit. The argument now is the time since
+// release ends a request. Once per limitWindow, it also adjusts the limit. The argument now is the time since
 // processStart.
 func (l *limiter) release(now time.Duration) {
 	l.inFlight.Add(-1)

@@ -86,8 +86,8 @@ func TestReplicaInSyncHasTheRequiredOffset(t *testing.T) {
 	}
 }
 
-// When a node has frozen its Redis, it compares the epoch of the primary with the epoch of its own data once more,
-// because the Redis may have received newer data just before the freeze.
+// After a node has frozen its Redis, it checks again that its data has no higher epoch than the primary. The Redis may
+// have received newer data just before the freeze.
 func TestFollowerReadsItsPositionAfterTheFreeze(t *testing.T) {
 	f := replica(1, 5)
 	m, d := newMember(f, 1)

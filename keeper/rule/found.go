@@ -12,7 +12,7 @@ type Founding struct {
 	Candidate
 	Stage Stage `json:"stage"`
 	Dry   bool  `json:"dry"` // only report whether the node would grant the request
-	// promise is the promise that this node had at Plan.
+	// promise is this node's promise when Plan returned.
 	promise Promise
 }
 
@@ -30,7 +30,7 @@ const (
 	Again Stage = "again"
 )
 
-// Plan returns the founding that this node could begin. It changes nothing.
+// Plan returns a Founding that Prepare may begin. It changes nothing.
 func (m *Member) Plan(ctx context.Context) (Founding, error) {
 	o, err := m.redis.Observe(ctx)
 	if err != nil {

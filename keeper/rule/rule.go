@@ -81,8 +81,7 @@ type Redis interface {
 	Promote(ctx context.Context, epoch int64, check func(Observation) error) error
 }
 
-// Promise is what a keeper stores beside the data of its node. A node never acts for an epoch below its promise (R3,
-// R4).
+// Promise is what a keeper stores in its state file. The keeper takes part in no epoch lower than Epoch (R3, R4).
 type Promise struct {
 	Epoch int64 `json:"promised"`
 	// Candidate is the run ID of this node's Redis if this node itself stands for election, or is primary, in Epoch.

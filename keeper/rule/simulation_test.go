@@ -107,7 +107,7 @@ func TestSimulation(t *testing.T) {
 	if wins < *simulations/2 || acked < *simulations/2 {
 		t.Errorf("got %d elections and %d acknowledged writes in %d histories, want more", wins, acked, *simulations)
 	}
-	// If both the Redis and the keeper of a node restart, the data can be newer than the promise.
+	// If a Redis and its keeper both restart, data can be newer than the promise, but rarely.
 	if most := *simulations / 1000; lost > most {
 		t.Errorf("%d keepers did not start because the data were newer than their promise, want at most %d", lost, most)
 	}

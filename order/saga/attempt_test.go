@@ -211,8 +211,7 @@ func TestRetryOfAPaidRequestSucceedsAfterACancellation(t *testing.T) {
 	}
 }
 
-// A caller that has joined an attempt never begins an attempt, even if batch_init resets the order after the joined
-// attempt was closed.
+// A caller that has joined an attempt never begins its own, even if batch_init then resets the order to OPEN.
 func TestJoinedCallerDoesNotBegin(t *testing.T) {
 	t.Parallel()
 	s := openShop(t)

@@ -18,13 +18,13 @@ const neverAttempt = "joined"
 // begin starts or resumes an attempt, or returns the state of the order:
 //   - The order is OPEN: begin starts an attempt. If the last attempt belongs to the same request, begin returns the
 //     reason of that attempt instead (see attempt.go).
-//   - An attempt of the same request is running, or one whose lease has expired: begin resumes that attempt.
-//   - An attempt of another request is running with a valid lease: begin joins that attempt. It waits until the attempt
-//     is decided or its lease expires. A caller that has joined an attempt starts none. If the joined attempt is
-//     closed, begin returns the reason of that attempt.
+//   - The running attempt belongs to the same request, or its lease has expired: begin resumes it.
+//   - The running attempt belongs to another request and has a valid lease: begin joins it. A caller that has
+//     joined starts no attempt. It waits until the joined attempt is decided or its lease expires. If that attempt is
+//     closed, begin returns its reason.
 //
-// After a lost reply, begin retries with the same attempt ID, so that it resumes the attempt if the attempt has begun.
-// If the client disconnects, begin starts no attempt, but still resumes one that may have begun before a lost reply.
+// After a lost reply, begin retries with the same attempt ID, so that it resumes an attempt that has begun. After the
+// client has disconnected, begin starts no attempt, but may still resume one.
 func (co *Coordinator) begin(ctx context.Context, orderID string, r Request) (store.Result, error) {
 	start, lost := time.Now(), 0
 	defer func() { co.steps.begin.done(start, lost) }()

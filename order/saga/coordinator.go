@@ -95,8 +95,7 @@ func New(orders *store.Store, stock, payment Participant) *Coordinator {
 // nothing has begun.
 //
 // Concurrent callers for the same order share one saga, which uses the Request of the first caller. A saga that has
-// begun continues if its client disconnects. If the saga has not begun because the client of the first caller
-// disconnected, another caller begins the saga.
+// begun continues if its client disconnects. If the client disconnects earlier, another caller begins the saga.
 func (co *Coordinator) Checkout(ctx context.Context, orderID string, r Request) error {
 	for {
 		_, err, _ := co.checkouts.Do(orderID, func() (any, error) {

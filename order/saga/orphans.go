@@ -97,8 +97,8 @@ func (w *orphanWatch) step(ctx context.Context) time.Duration {
 }
 
 // The method "interrupted" forgets the suspects after an outage of the shard or a failed look, because all processes
-// may have lost their connections to the shard. Before the first look, it does nothing, because shards count as
-// unhealthy until their first health check.
+// may have lost their connections to the shard. Before the first look, it does nothing: the shard may only lack its
+// first health check.
 func (w *orphanWatch) interrupted() {
 	if w.look == 0 {
 		return

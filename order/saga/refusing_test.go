@@ -93,7 +93,7 @@ func openShards(t *testing.T) *shards {
 	return s
 }
 
-// The function "fixed" returns the ID of the item on shard i. The user on shard i has the same ID.
+// The function "fixed" returns the ID of item i and of user i, which are on shard i.
 func fixed(i int) string { return fmt.Sprintf("01890a5d-ac96-774b-bcce-b302099a%04x", i) }
 
 // order creates an order on shard i for user i, with one piece of item i.

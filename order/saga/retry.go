@@ -48,7 +48,7 @@ func awaitsShard(arrived time.Time, silent time.Duration, replicated bool) bool 
 	return silent < restartBudget && time.Since(arrived) > silent
 }
 
-// awaitsOrder reports whether a request waits for the shard of its order.
+// awaitsOrder is awaitsShard for the shard of an order.
 func (co *Coordinator) awaitsOrder(r Request, orderID string) bool {
 	silent, replicated := co.store.Silent(orderID)
 	return awaitsShard(r.arrived, silent, replicated)

@@ -11,7 +11,7 @@ import (
 	"checkout/order/store"
 )
 
-// Retries end exactly at downBudget if the shard stays unhealthy, and not one pause later.
+// If the shard stays unhealthy, retries end exactly at downBudget.
 func TestRetriesOfAnUnhealthyShardEndInTime(t *testing.T) {
 	step := newMetrics().steps.reserveStock
 	for range 50 { // pauses are random

@@ -125,8 +125,8 @@ func TestBatchInitOverwritesUnlessUndecided(t *testing.T) {
 	if err := s.BatchInit(ctx, 5, 10, 20, 3); err != nil {
 		t.Errorf("batch_init of other orders: got %v, want success", err)
 	}
-	// The script "batch_init" rejects undecided orders too, because a checkout may begin after the check in BatchInit. A
-	// batch_init whose marker has expired does not overwrite orders of a later batch_init.
+	// Batch B has the marker, but order 7 is undecided: a checkout may begin after the check in BatchInit. Batch C has
+	// lost the marker, so a later batch_init may have written the orders.
 	const marker = "{o0}overwriting"
 	client.Set(ctx, marker, "B", 0)
 	for _, row := range []struct {

@@ -90,7 +90,7 @@ func (r *replay) setLease(step model.Step) error {
 	return err
 }
 
-// orderCodes maps the codes of scripts to those of the model. The model distinguishes OPEN from CLOSED; see orderCode.
+// orderCodes maps the codes of scripts to those of the model. See orderCode for the exceptions.
 var orderCodes = map[Code]model.Code{
 	CodeNotFound: model.NotFound, CodeStarted: model.Started, CodeStale: model.Stale, CodeResumed: model.Resumed,
 	CodeBusy: model.Busy, CodeRunning: model.Running, CodeAborting: model.Aborting, CodeClosed: model.Closed,

@@ -32,7 +32,7 @@ const (
 	replayPrice = 1
 )
 
-// replay is a walk on real Redis servers, one for each shard of the three services.
+// replay runs one random walk of the model on real Redis servers, one for each shard.
 type replay struct {
 	t              *testing.T
 	ctx            context.Context

@@ -58,7 +58,7 @@ func (s *Store) Refuse(ctx context.Context, id, attempt, reason string) (Result,
 	return s.saga(ctx, refuseScript, id, undecidedSet, attempt, id, reason)
 }
 
-// Abort decides that an attempt will never be paid. The steps are for the history.
+// Abort decides that an attempt will never be paid.
 func (s *Store) Abort(ctx context.Context, id, attempt, reason string, steps Steps) (Result, error) {
 	return s.saga(ctx, abortScript, id, undecidedSet, attempt, id, reason, recoveryDelay, s.by, steps.String())
 }

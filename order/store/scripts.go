@@ -39,8 +39,8 @@ func (c Code) String() string {
 	return names[c]
 }
 
-// The results of the cart's scripts. The header of each script documents which codes it returns. A value may have
-// several names, but each script uses only one of them.
+// The codes that the cart's scripts return; see the header of each script. Two codes may have the same value, but not
+// within one script.
 const (
 	cartNotFound = iota
 	cartDone

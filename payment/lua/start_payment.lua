@@ -6,9 +6,9 @@
 --   8 STARTED_PAYMENT: call pay_order with the returned token before the duration has passed. If a payment for the order was
 --     in progress, the token is the one of that payment.
 --   9 SETTLED: there is no such user, or the user's payment for the order was already made or refunded. Nothing is changed.
---     The script "pay_order" returns the reason.
+--     A call of pay_order returns the reason.
 -- Safe to retry: a later call extends the duration.
--- While the payment is in progress, its value is "?token:expiry".
+-- The value of a payment in progress is "?token:expiry".
 local exists, paid = redis.call('EXISTS', KEYS[1]) == 1, redis.call('HGET', KEYS[2], ARGV[1])
 local token, expiry = string.match(paid or '', '^%?([^:]+):(%d+)$')
 if not exists or paid and not token then

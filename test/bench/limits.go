@@ -39,7 +39,6 @@ const (
 	scriptKey      = "bench:limit"
 )
 
-// measureLimits measures the disk of a system, one of its redis-servers and the bare chain of a checkout.
 func measureLimits(ctx context.Context, sys *system, duration time.Duration) (l *limits, err error) {
 	l = &limits{}
 	if l.fsyncP50, l.fsyncP99, err = measureFsync(sys.stack.Dir()); err != nil {
@@ -65,8 +64,8 @@ func measureLimits(ctx context.Context, sys *system, duration time.Duration) (l 
 	return l, nil
 }
 
-// measureChain measures the bare chain of a checkout: three requests and four durable scripts, in the sequence of a
-// checkout. The requests do nothing, and each script only increments a field. measureChain returns the median time.
+// measureChain returns the median time of the bare chain of a checkout: three requests that do nothing and four durable
+// scripts that only increment a field, one after another, as in a checkout.
 func measureChain(ctx context.Context, s *stack.Stack) (p50 time.Duration, err error) {
 	shards := map[string]*redis.Client{}
 	for _, service := range []string{"order", "payment", "stock"} {

@@ -205,8 +205,8 @@ func TestBackupOfReplicatedShards(t *testing.T) {
 	}
 }
 
-// TestInterruptedBackup checks that a backup that gets SIGTERM starts the gateway again, and that the next run does so
-// after a killed run.
+// TestInterruptedBackup checks that a backup that gets SIGTERM starts the gateway again. If a backup is killed, the
+// next one starts the gateway.
 func TestInterruptedBackup(t *testing.T) {
 	t.Parallel()
 	f, interrupt := newFakeAPI(), make(chan struct{})

@@ -81,8 +81,7 @@ const instanceSet = `{apiVersion: apps/v1, kind: Deployment, metadata: {name: or
 	containers: [{env: [{name: SYSTEM_NAME, value: checkout}, {name: REDIS_ADDRS, value: "order-redis-0:6379"},
 	{name: REDIS_PASSWORD, valueFrom: {}}]}]}}}}`
 
-// TestChangesOfLiveDataAreRefused checks which values the chart refuses because of the objects in the
-// cluster.
+// TestChangesOfLiveDataAreRefused checks which values the chart refuses, given the objects in the cluster.
 func TestChangesOfLiveDataAreRefused(t *testing.T) {
 	live := map[string]string{
 		"statefulsets/order-redis": redisSet,

@@ -121,7 +121,7 @@ func TestReplicate(t *testing.T) {
 	}
 }
 
-// TestReplicateRefuses checks that k8s/replicate changes nothing after the upgrade, when each shard has three nodes.
+// TestReplicateRefuses checks that k8s/replicate changes nothing if the shards already have three nodes.
 func TestReplicateRefuses(t *testing.T) {
 	after := map[string]string{"data-order-redis-0-0": "v0", "data-order-redis-0-1": "v1", "data-order-redis-0-2": "v2"}
 	for _, args := range [][]string{nil, {"undo"}, {"all"}} {

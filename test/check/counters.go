@@ -33,7 +33,7 @@ const (
 	recordReturned = '3' // RELEASED, REFUNDED, or a refunded direct payment
 )
 
-// counterState is a state of the model.
+// counterState is a counter's state.
 type counterState struct {
 	amount  int64
 	records string // one code for each record number
@@ -126,7 +126,7 @@ type counterHistory struct {
 	calls   []counterCall
 }
 
-// newCounter returns an empty history that starts with the amount and the records in the first snapshot.
+// newCounter returns a history without calls. Its start state comes from the first snapshot.
 func newCounter(tag, id string, n int64, at *Snapshot) *counterHistory {
 	h := &counterHistory{start: counterState{amount: n}, numbers: map[string]int{}, keys: at.Keys}
 	shard, _, _ := strings.Cut(tag, "}")

@@ -103,8 +103,10 @@ func (h *History) Violations(sn *Snapshot) []string {
 	return violations
 }
 
-// mayBePaid reports whether the order may be paid: a checkout got 200, or a checkout got an unknown response and no
-// later checkout was refused with a status other than 429. Such a refusal means that earlier attempts are closed.
+// mayBePaid reports whether the order may be paid:
+//   - A checkout got 200.
+//   - A checkout got an unknown response, and no later checkout was refused. A refusal, other than 429, means that
+//     earlier attempts are closed.
 func (h *History) mayBePaid() bool {
 	return anyOf(h.Checkouts, func(r Response) bool {
 		return r.OK() || r.Unknown() && !anyOf(h.Checkouts, func(later Response) bool {

@@ -91,7 +91,7 @@ func (all Shards) Empty(ctx context.Context) error {
 	return nil
 }
 
-// empty deletes every key of a shard for which keptByEmpty returns false.
+// empty deletes the keys of a shard, except those that Empty keeps.
 func empty(ctx context.Context, shard *redis.Client) error {
 	cursor := uint64(0)
 	for {

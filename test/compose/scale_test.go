@@ -75,7 +75,7 @@ func TestScaleRemembersReplicas(t *testing.T) {
 	}
 }
 
-// TestScaleEndsTheLastLine checks that compose/scale writes its token on a new line of .env.
+// TestScaleEndsTheLastLine checks that compose/scale adds a missing newline before KEEPER_TOKEN.
 func TestScaleEndsTheLastLine(t *testing.T) {
 	for before, want := range map[string]string{"A=1": "A=1\nKEEPER_", "A=1\n": "A=1\nKEEPER_", "": "KEEPER_"} {
 		dir := t.TempDir()

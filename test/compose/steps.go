@@ -120,8 +120,8 @@ func (r *run) scale(ctx context.Context, what string) error {
 	return err
 }
 
-// script returns a step that runs a Python script. Then the step deletes all data and creates new users and items,
-// because the script's batch_init overwrites paid orders.
+// script returns a step that runs a Python script. The script's batch_init overwrites paid orders, so the step then
+// deletes all data and creates new users and items.
 func (r *run) script(script ...string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		failed := r.Python(ctx, r.python, r.project.gatewayURL(), script...)

@@ -9,8 +9,8 @@
   const shown = () => [...document.querySelectorAll("#list tbody tr")].map((tr) => [...tr.cells].map(text).join()).join("\n");
   const get = async (path) => (await fetch(path)).json();
   const { paths } = await get("/openapi.json");
-  // An instance may list the orders of batch_init a second later than the instance that wrote them, so wait for six
-  // complete lists in a row.
+  // Some instances may list the orders of batch_init up to a second late. Six complete lists in a row very likely come
+  // from all instances.
   for (let complete = 0; complete < 6;) complete = (await get("/orders/list?limit=20")).data.length === 20 ? complete + 1 : 0;
   const found = [];
   for (const [kind, [path, cells]] of Object.entries(lists).filter(([, [path]]) => paths[path])) {

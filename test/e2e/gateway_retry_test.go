@@ -89,9 +89,10 @@ func TestCheckoutSurvivesTheRestartOfItsCoordinator(t *testing.T) {
 	}
 }
 
-// survivesRestart runs restartAt. The checkout must have its normal outcome, with two exceptions on a busy host. If
-// order-1 is the only instance and starts too late for the gateway, survivesRestart accepts any outcome. If a Redis
-// became unhealthy, survivesRestart runs restartAt again.
+// survivesRestart kills order-1 with restartAt. The checkout must have its normal outcome, except on a busy host:
+//
+//   - If order-1 is the only instance and starts too late for the gateway, any outcome is accepted.
+//   - If a Redis became unhealthy, survivesRestart tries again.
 func (s *proxied) survivesRestart(deposits check.Deposits, sa saga, st step, instances int) (all []*check.History) {
 	s.t.Helper()
 	const tries = 4

@@ -115,7 +115,6 @@ func TestSecretsAppearNowhere(t *testing.T) {
 			}
 		}
 	}
-	// The output contains these strings if the test has provoked errors.
 	for _, text := range []string{"shard is unhealthy", "WRONGPASS", "level=DEBUG", "http_request_duration_seconds"} {
 		if !strings.Contains(output.String(), text) {
 			t.Errorf("the output lacks %q, so the test has provoked too few errors", text)

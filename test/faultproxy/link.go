@@ -81,8 +81,8 @@ func (l *link) forward() {
 	}
 }
 
-// backward sends replies to the client. If a reply is lost, backward closes the link and reports the calls that are
-// still in flight, without their replies.
+// backward reports each call and sends its reply to the client. If a reply is lost, backward closes the link and
+// reports the later calls without replies.
 func (l *link) backward() {
 	defer func() {
 		l.close()

@@ -46,7 +46,7 @@ func (r *availabilityRun) withoutCoordinator(ctx context.Context, killed ...stri
 	err := check.Poll(ctx, check.DecisionTimeout, func(ctx context.Context) error {
 		undecided, err := r.undecided(ctx)
 		if err == nil && slices.ContainsFunc(undecided, func(order string) bool { return slices.Contains(orders, order) }) {
-			err = fmt.Errorf("%d orders are undecided, want none of the %d that were undecided after the kill",
+			err = fmt.Errorf("%d orders are undecided, some of them since the kill, which left %d undecided",
 				len(undecided), len(orders))
 		}
 		return err

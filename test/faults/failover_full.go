@@ -13,7 +13,7 @@ import (
 	"checkout/test/stack"
 )
 
-// nodeDisk is the size of the disk of each node. The disks are in memory. Their free space takes no memory.
+// nodeDisk is the size of the disk of each node, a tmpfs. Only its files take memory.
 const nodeDisk = "512m"
 
 // refusalKinds are faults that make a node refuse to work, although its machine and its network are healthy.

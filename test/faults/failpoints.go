@@ -150,7 +150,7 @@ func (f *failPoints) call(ctx context.Context, method, instance, query string, b
 		err = fmt.Errorf("unexpected status %s: %s", response.Status, text)
 	}
 	if err != nil {
-		return fmt.Errorf("%s fail points of %s: %w", method, instance, err)
+		return fmt.Errorf("change fail points of %s: %w", instance, err)
 	}
 	return nil
 }

@@ -145,7 +145,7 @@ func runSilentReplicas(ctx context.Context, r *shardRun) error {
 
 func runOldPrimary(beats, restarts bool) func(context.Context, *shardRun) error {
 	return func(ctx context.Context, r *shardRun) error {
-		// Drop the beats between the two other nodes, so that the winner's beats do not reach the third node.
+		// One of the two other nodes will win. Drop the beats between them, so that the loser gets none.
 		for i, from := range r.others {
 			trap, err := r.proxies.on(r.keeper(from)+" > "+r.keeper(r.others[1-i])).Trap(1000, "/beat", "", faultproxy.Before)
 			if err != nil {

@@ -59,7 +59,7 @@ func (s *system) newLedger(service string, index int, violate func(string, ...an
 	return l, l.create()
 }
 
-// create creates the item, user or order whose number the ledger increments.
+// create creates an item, user or order on the ledger's shard.
 func (l *ledger) create() error {
 	path, field := "/stock/item/create/1", "item_id"
 	switch l.service {
@@ -141,7 +141,7 @@ func (l *ledger) write(c *check.Client) check.Response {
 	return r
 }
 
-// read reads the number and checks its bounds.
+// read checks that the number is from low to high.
 func (l *ledger) read(c *check.Client) check.Response {
 	path, field := "/stock/find/"+l.id, "stock"
 	switch l.service {
@@ -173,7 +173,7 @@ func (l *ledger) read(c *check.Client) check.Response {
 // lostLater is part of each violation that reports a lost write.
 const lostLater = "was acknowledged or read, but is lost"
 
-// String describes the number for messages.
+// String names the object and its shard.
 func (l *ledger) String() string {
 	return fmt.Sprintf("number of %s on %s-%d", l.id, l.service, l.index)
 }
@@ -192,7 +192,7 @@ func (l *ledger) measure() {
 	l.longest = 0
 }
 
-// measured returns the result of the measurement. The time since the last acknowledgement counts too.
+// measured returns the longest time without an acknowledgement that ended after measure, or still lasts.
 func (l *ledger) measured() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()

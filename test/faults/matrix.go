@@ -42,8 +42,8 @@ type matrixRun struct {
 	failed error          // errors of the test itself
 }
 
-// runMatrix visits every cell of the matrix. Pauses and lost replies run concurrently. Kills in one service run one
-// after the other, except at points that need a paused coordinator (matrixPoint.after).
+// runMatrix visits every point with every action: pauses and lost replies concurrently, then kills. A service gets one
+// kill at a time, unless the point needs a paused coordinator (matrixPoint.after).
 func runMatrix(ctx context.Context, tr *trial) (err error) {
 	m := &matrixRun{trial: tr, counts: map[string]int{}}
 	one := stack.Size{Instances: 1, Shards: tr.size.Shards}

@@ -85,8 +85,8 @@ func (r *run) deleteRedis(ctx context.Context) error {
 	})
 }
 
-// update updates the image of every instance and of the gateway under load, with the command in docs/deploy.md that
-// keeps all other values. No request may fail, and no Redis may restart.
+// update updates the image of every instance and of the gateway under load, with the command in docs/deploy.md. No
+// request may fail, and no Redis may restart.
 func (r *run) update(ctx context.Context) error {
 	return r.replaceInstances(ctx, "image.tag=next")
 }

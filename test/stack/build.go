@@ -142,11 +142,10 @@ func buildAll(ctx context.Context, progress io.Writer, dir, root string, source 
 	return nil
 }
 
-// buildOverlay builds a source with overlays, each only once:
-//   - It takes the binary of a program without an overlay from the build without overlays.
-//   - If only one program has an overlay, it builds this program.
-//   - If several programs have overlays, it takes each of their binaries from the build with only this program's
-//     overlay.
+// buildOverlay builds a source with overlays. To avoid repeated builds, it calls Build for simpler sources:
+//   - A program without an overlay comes from the source without overlays.
+//   - One of several programs with overlays comes from the source with only its overlay.
+//   - The only program with an overlay is built here.
 func buildOverlay(ctx context.Context, progress io.Writer, dir, root string, source Source) error {
 	for _, program := range source.programs() {
 		files := source.Overlay[program]

@@ -53,8 +53,8 @@ func (s *Stack) redisAuth() string {
 	return "AUTH " + s.cfg.RedisPassword + "\r\n"
 }
 
-// pingRedis checks that the Redis with this PID responds at addr. Another process may have taken the port. A server
-// that is still loading its data replies with an error.
+// pingRedis checks that the Redis with this PID responds at addr, because another process may have taken the port. It
+// returns an error while Redis loads its data.
 func pingRedis(ctx context.Context, addr, auth string, pid int) error {
 	conn, err := dial(ctx, addr)
 	if err != nil {

@@ -82,9 +82,9 @@ func checkNotRouted(t *testing.T, s *stack.Stack, method, target string, about b
 	}
 }
 
-// TestGatewayRejectsDotSegments checks that a path has no route if it has a segment "." or ".." after the name of a
-// route. nginx.conf has a list of these names. The test takes them from openapi.json, which has every public route, so
-// that it detects a name that is missing in nginx.conf.
+// TestGatewayRejectsDotSegments checks that a path gets 404 if a segment "." or ".." follows a word of a route, such as
+// "find". nginx.conf lists these words. The test takes them from openapi.json, so that it detects a word that is
+// missing in nginx.conf.
 func TestGatewayRejectsDotSegments(t *testing.T) {
 	s := start(t, stack.Config{})
 	d, err := contract.Load()

@@ -208,7 +208,7 @@ func TestServicesGetEveryDocumentedVariable(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range names[4:] {
-		// docker-compose.yml sets these variables itself, or supports only their defaults, as for Redis users and TLS.
+		// docker-compose.yml sets these variables itself, or leaves them at their defaults, for example REDIS_TLS.
 		fixed := slices.Contains(ownVariables, name) || name == "GIN_MODE"
 		if !fixed && !strings.Contains(string(compose), name+": ${"+name+":-") {
 			t.Errorf("docker-compose.yml does not pass %s on", name)

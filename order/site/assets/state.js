@@ -95,9 +95,8 @@ function problemsOf({ service, instances: list, shards, count }) {
   ];
 }
 
-// rate returns how much a number grew per second between the last two overviews, summed over instances. count(overview) returns
-// the number in an overview. An instance counts as 0 if it has only one overview since it started, or if the number
-// shrank.
+// rate returns how much count(overview) grew per second between the last two overviews of each instance, summed over instances.
+// An instance adds 0 if its count shrank, or if it has only one overview since it started.
 export function rate(list, count) {
   return sum(list.map(({ overview, before }) => (before ? Math.max(0, count(overview) - count(before)) / ((overview.at - before.at) / 1000) : 0)));
 }
@@ -125,8 +124,8 @@ function remember(overview, sent, after) {
   const offset = Date.now() - took / 2 - (overview.now || Date.now());
   const events = (same && known.events) || [];
   const last = events.at(-1)?.seq || 0;
-  // A new process numbers its events from 1. If the request contained `after`, the response may lack some of these events, so
-  // wait for the next response.
+  // `after` is a number of the old process, and a new process numbers its events from 1. So the first response of a new process
+  // may lack events; the next response has them all.
   for (const e of same || !after ? overview.events || [] : []) if (e.seq > last) events.push({ ...e, time: e.at + offset });
   if (events.length > 500) events.splice(0, events.length - 500);
   instances.set(name, { service, machine, number: Number(machine.split("/")[0]), overview, before: same ? known.overview : undefined, took, events });

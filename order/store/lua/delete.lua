@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- delete: deletes either all given orders or none of them, before batch_init moves their IDs to other shards.
+-- delete: deletes all given orders or none of them. batch_init calls it after shards were added.
 -- KEYS  orders; last: the marker of the batch_init
 -- ARGV  1 ID of the batch_init
 -- returns {code}

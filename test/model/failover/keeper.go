@@ -107,7 +107,7 @@ func (m *Model) lastTerm() uint8 {
 	return maxTerms
 }
 
-// dataEpoch returns the epoch in the data of node n, with which its keeper compares the epoch of a primary.
+// dataEpoch returns the epoch in the data of node n, as its keeper sees it.
 func (m *Model) dataEpoch(s *state, n *node) uint8 {
 	switch m.Mutation {
 	case FollowIgnoresData:

@@ -42,7 +42,7 @@ func (s *state) contains(a, b tip) bool {
 	return a.batches() >= b.batches()
 }
 
-// after returns log a, extended by the next entry of log b. Log a must be a prefix of log b.
+// after returns the prefix of log b that is one entry longer than log a. Log a must be a prefix of log b.
 func (s *state) after(a, b tip) tip {
 	for a.term() != b.term() {
 		parent := s.terms[b.term()].parent

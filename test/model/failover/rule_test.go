@@ -39,7 +39,7 @@ func (e exploration) check(t *testing.T, explore func(*Model) Result) {
 	}
 }
 
-// TestRule checks that no configuration has a reachable violation. The number of restarts is never limited.
+// TestRule checks that no configuration has a reachable violation.
 func TestRule(t *testing.T) {
 	for _, e := range []exploration{
 		{

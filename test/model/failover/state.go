@@ -41,9 +41,8 @@ type state struct {
 // isPrimary reports whether the Redis of node i is a primary.
 func (s *state) isPrimary(i int) bool { return int(s.nodes[i].follows) == i+1 }
 
-// rewrites reports whether the file on disk does not belong to the log in memory: Redis has received a full copy, and
-// has not yet rewritten its file. Otherwise disk is a prefix of mem, because Redis appends to its file, or an
-// interrupted copy has left mem empty.
+// rewrites reports whether Redis has received a full copy, and its file still contains other data or none. Otherwise,
+// disk is a prefix of mem, or an interrupted copy has left mem empty.
 func (s *state) rewrites(n *node) bool {
 	return n.mem != empty && (n.disk == empty || !s.contains(n.mem, n.disk))
 }
