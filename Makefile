@@ -62,7 +62,7 @@ vuln: ## govulncheck; skipped if its database is unreachable
 # Most unit tests spend their time waiting, so the checks and the tests of the chart run beside them, with a lower priority. The
 # checks begin with go vet, because it needs no Debian package: on a new machine, go vet runs while apt-get installs the
 # packages for the tests. The models need only processor time, so they run beside the console.
-test: ## all checks and tests, without fault injection, in about 13 minutes
+test: ## all checks and tests, without fault injection, in about 18 minutes
 	@$(MAKE) --no-print-directory -j 2 check-and-chart unit
 	@$(MAKE) --no-print-directory e2e
 	@$(MAKE) --no-print-directory -j 2 console background-model

@@ -116,8 +116,7 @@ func (k *keeper) yield(ctx context.Context, epoch int64, successor int) {
 	k.resign(ctx, epoch, successor)
 }
 
-// release freezes the Redis of this node, the primary of an epoch. The node then does not count as this primary any
-// more, even if its Redis is not frozen yet.
+// release stops the beats of this node, the primary of an epoch, and then freezes its Redis.
 func (k *keeper) release(ctx context.Context, epoch int64) error {
 	k.postpone(time.Now())
 	k.mu.Lock()

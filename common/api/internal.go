@@ -28,8 +28,8 @@ type Outcome struct {
 	ID     string `json:"id,omitempty"` // set if a reserve message is Refused: the ID of the line that caused the refusal
 	// Available is set if the reason of a refusal is Insufficient: the value of the counter that is too low.
 	Available int64 `json:"available,omitempty"`
-	// SilentMS is set with ShardDown and ShardHangs: the time since the last reply of the shard, or since the
-	// start of its problem if this is longer; 0 if unknown.
+	// SilentMS is set with ShardDown and ShardHangs: the time since the shard's last reply or since its problem began,
+	// whichever is longer; 0 if unknown.
 	SilentMS int64 `json:"silent_ms,omitempty"`
 	// Replicated is true with ShardDown or ShardHangs if the shard is replicated: a failover soon replaces its primary.
 	Replicated bool `json:"replicated,omitempty"`

@@ -11,8 +11,8 @@ import (
 	"checkout/common/testredis"
 )
 
-// openEmpty opens two empty servers as the shards of stock, which wait for the report of a caller for at most the given
-// time. openEmpty returns when the shards wait.
+// openEmpty opens two empty servers as the shards of stock, and returns when they wait for the report of a caller. They
+// wait for at most the given time.
 func openEmpty(t *testing.T, wait time.Duration) (*cluster.Cluster, []*testredis.Server) {
 	t.Helper()
 	servers := []*testredis.Server{testredis.Start(t), testredis.Start(t)}

@@ -64,8 +64,8 @@ type identityWait struct {
 	logged string    // the last reason that was logged
 }
 
-// warns is true if the instance must log the reason why a new shard waits: the shard has waited for warnAfter, and the
-// last logged reason was another one. An empty reason means that no shard waits.
+// warns reports whether to log a warning: new shards have waited for warnAfter, and the reason is not the one of the
+// last warning. An empty reason means that no shard waits.
 func (w *identityWait) warns(reason string, now time.Time) bool {
 	if reason == "" {
 		*w = identityWait{}

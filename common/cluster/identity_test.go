@@ -163,7 +163,7 @@ func TestLostShardLeavesTheInstanceFit(t *testing.T) {
 	wantUsed(t, c, 0)
 	wantFit(t, c, true)
 	servers[1].Client.FlushAll(t.Context())
-	// The rest of the reason depends on whether the instance writes to the empty shard before the next health check.
+	// Compare only the start of the reason: it differs if the instance writes to the shard before the health check.
 	wantRefused(t, c, 1, "the Redis ")
 	wantFit(t, c, true)
 	servers[0].Kill()

@@ -69,8 +69,7 @@ type callers struct {
 	until    time.Time // when the instance stops waiting for a report; zero before the wait
 }
 
-// ReceiveReport handles the report of a caller, which KnownShards of the caller has returned. It ignores the reports of
-// other systems.
+// ReceiveReport handles a report of a caller (see KnownShards). It ignores the reports of other systems.
 func (c *Cluster) ReceiveReport(report string) {
 	words := strings.Fields(report)
 	if len(words) < 2 || words[0] != c.system {

@@ -44,9 +44,8 @@ func Reserve() (Port, error) {
 	return Port{}, errors.New("find a free port on 127.0.0.1: none in 1000 tries")
 }
 
-// reserve reserves a port. It returns an error if the port is reserved or in use. It calls the function unused only
-// after the reservation has succeeded, because unused listens on the port for a moment. At that moment, another owner
-// of the port could not listen on it.
+// reserve reserves a port. It returns an error if the port is reserved or in use. It calls unused last: unused listens
+// on the port for a moment, and would keep another process that has reserved the port from listening.
 func reserve(number int) (Port, error) {
 	reservation, err := net.Listen("unix", "@checkout-port-"+strconv.Itoa(number))
 	if err != nil {

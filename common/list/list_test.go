@@ -37,7 +37,7 @@ func TestParseCursorRejectsWhatCursorDoesNotReturn(t *testing.T) {
 	}
 }
 
-// FuzzCursor checks that a cursor is either rejected or the only cursor of its ID.
+// FuzzCursor checks that ParseCursor accepts only cursors that Cursor returns.
 func FuzzCursor(f *testing.F) {
 	for _, seed := range []string{Cursor("42"), Cursor("01a20ac5-5153-749e-8e14-d4476ca60000"), "NDI=", "\n", ""} {
 		f.Add(seed)

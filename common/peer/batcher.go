@@ -41,7 +41,7 @@ type Batcher[In, Out any] struct {
 	free   sync.Pool                  // messages for reuse; their callers have received the reply
 }
 
-// queue holds messages that may share a request.
+// queue holds the messages of one group, or of all groups that share requests.
 type queue[In, Out any] struct {
 	waiting  []*message[In, Out]
 	inFlight int // number of requests

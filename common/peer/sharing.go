@@ -8,7 +8,7 @@ import (
 // slowAfter is the time after which a request counts as slow. With 256 clients, a request takes 5 to 20 ms.
 const slowAfter = 50 * time.Millisecond
 
-// sharedQueue is the name of the queue of all groups that share requests.
+// sharedQueue is the key of the shared queue in Batcher.queues.
 const sharedQueue = "*"
 
 // sharing decides which groups share requests. A slow shard must not delay the messages for other shards:

@@ -159,8 +159,8 @@ func (s *Shard) verifyScripts(ctx context.Context) error {
 	return s.load(ctx, s.scripts...)
 }
 
-// verifyBatches sends TIME on the connection for batches before an unhealthy shard becomes healthy. When Redis has
-// maxclients clients, it rejects this connection although the second connection works.
+// verifyBatches sends TIME on the connection for batches before an unhealthy shard becomes healthy. At maxclients,
+// Redis rejects this connection if it is new; s.control is already open and works.
 func (s *Shard) verifyBatches(ctx context.Context) error {
 	if s.Healthy() {
 		return nil

@@ -30,7 +30,7 @@ func (ids *Identities) Current() []string {
 // Digest returns a digest of the IDs of the shards that this instance has used.
 func (ids *Identities) Digest() string { return *ids.digest.Load() }
 
-// updateDigest computes the digest. ids.mu must be locked, unless no other goroutine uses ids.
+// updateDigest sets the result of Digest. ids.mu must be locked, unless no other goroutine uses ids.
 func (ids *Identities) updateDigest() {
 	hash := sha256.New()
 	for i := range ids.shards {

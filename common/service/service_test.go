@@ -127,7 +127,7 @@ func TestRunChecksItsArguments(t *testing.T) {
 	}
 }
 
-// Callers prefer other instances until an instance has checked its shards, and while it has never used one.
+// An instance is unfit if none of its shards has replied yet.
 func TestShardMapSaysThatTheInstanceIsUnfit(t *testing.T) {
 	gin.SetMode(gin.TestMode)
 	redis := testredis.Start(t)

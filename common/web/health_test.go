@@ -15,8 +15,8 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// The public port opens when the instance is ready, or after startupTimeout, but not before all first health checks are
-// complete.
+// The public port opens after all first health checks. It also waits until the instance is ready, but not beyond
+// startupTimeout.
 func TestPublicPortOpensWhenReady(t *testing.T) {
 	for name, after := range map[string]struct{ checked, ready, opens time.Duration }{
 		"ready soon":             {0, 200 * time.Millisecond, 200 * time.Millisecond},

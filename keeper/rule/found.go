@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// Founding is the request that makes a node the first primary of its shard (R5). All three nodes must promise the
-// epoch.
+// Founding is the request of keeper init to the other two nodes: make the candidate the primary (R5). Both must grant
+// it.
 type Founding struct {
 	Candidate
 	Stage Stage `json:"stage"`

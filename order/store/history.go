@@ -15,9 +15,9 @@ import (
 )
 
 // The field "h" of an order is the history of its attempts, for the console and for operators. No decision depends on
-// the history. The scripts that change the state of the order append events to the history. Most paid orders have a
-// history of fewer than 16 bytes, because the fields "a", "by" and "dl" already have the attempt, the incarnation and
-// the start time of the last events. The history has only the earlier values of "a" and "by", and differences of times.
+// it. The scripts that change the state of the order append events to it. The fields "a", "by" and "dl" have the
+// attempt, the incarnation and the start time of the last events. To save memory, the history has only the earlier
+// values of "a" and "by", and differences of times. So most paid orders have a history of fewer than 16 bytes.
 // A longer example, "BRc12#5f6a7b8c@0b1c2d3eB60345P3,6,9", means, read from the end:
 //
 //	P3,6,9      paid 9 ms after the attempt began; the credit was reserved after 3 ms, the stock after 6 ms

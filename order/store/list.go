@@ -21,7 +21,7 @@ import (
 // state, or selects purchases. In addition, List may examine up to maxExamined orders of batch_init in total.
 const maxExamined = 200
 
-// maxUndecided is the largest number of undecided orders on a shard for which List reads the set of undecided orders.
+// maxUndecided is the size of the largest set "undecided" that List reads. If a set is larger, List searches all orders.
 const maxUndecided = 1000
 
 // Undecided is the value of Query.State that selects the orders that are RUNNING, ABORTING or REFUNDING.

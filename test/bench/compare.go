@@ -183,7 +183,7 @@ func (c *comparison) violations() error {
 	if len(names) == 0 {
 		return nil
 	}
-	return fmt.Errorf("failed or does not add up, see the report: %s", strings.Join(names, ", "))
+	return fmt.Errorf("verdict is not \"adds up\", see the report: %s", strings.Join(names, ", "))
 }
 
 // thisProject is the name of this project in the report.

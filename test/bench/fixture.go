@@ -126,8 +126,8 @@ func (f *fixture) create(ctx context.Context, users, items int) (err error) {
 	return err
 }
 
-// orders creates n orders, or fewer if the fixture is tolerant. Each order has a random user, and f.lines consecutive
-// items, starting at a random item.
+// orders creates n orders. If f.tolerant is set, it leaves out those that fail. Each order has a random user, and
+// f.lines consecutive items, starting at a random item.
 func (f *fixture) orders(ctx context.Context, n int) ([]order, error) {
 	orders := make([]order, n)
 	for i := range orders {

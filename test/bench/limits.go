@@ -100,7 +100,6 @@ func measureChain(ctx context.Context, s *stack.Stack) (p50 time.Duration, err e
 	return percentile(times, 50), nil
 }
 
-// get sends a request that does nothing.
 func get(ctx context.Context, url string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

@@ -106,9 +106,9 @@ const scriptsInSequence, requestsInSequence = 4, 3
 
 // soleClient compares the latency of a checkout of one client with two values:
 //   - the latency of the bare chain; see measureChain
-//   - the sum of four scripts and three requests, from a loop of scripts only and a loop of requests only. Two effects
-//     distort the sum: in such a loop, the processors hardly become idle (sum too small); and all three requests use
-//     the gateway, but only one request of a checkout does (sum too large)
+//   - the sum of four scripts and three requests, each measured in its own loop. The sum is only approximate. It is too
+//     small, because the processors hardly become idle in such a loop. It is too large, because all three requests use
+//     the gateway, but only one request of a checkout does
 func (r *report) soleClient(w *strings.Builder) {
 	for _, p := range r.closed {
 		if p.clients != 1 || r.limits == nil {

@@ -211,7 +211,7 @@ func (r *report) measureShards(ctx context.Context, o options, log *log.Logger) 
 	return nil
 }
 
-// addSharded adds a measurement to the earlier rounds of the same system and load.
+// addSharded joins p to the earlier rounds with the same shards and clients.
 func (r *report) addSharded(p *point) {
 	for _, earlier := range r.sharded {
 		if earlier.shards == p.shards && earlier.clients == p.clients {

@@ -99,8 +99,7 @@ func changes(calls []string) []string {
 	})
 }
 
-// inOrder checks that each call contains the wanted string with the same index. "…" in a wanted string matches any
-// text.
+// inOrder checks that call i contains wanted[i], for each i. "…" separates parts that may be anywhere in the call.
 func inOrder(t *testing.T, calls []string, wanted ...string) {
 	t.Helper()
 	if len(calls) != len(wanted) {

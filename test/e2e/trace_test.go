@@ -202,8 +202,7 @@ func TestConcurrentCheckoutsHaveSeparateTraces(t *testing.T) {
 }
 
 // TestTracesOfClientsAreIgnored checks that neither the gateway nor the public port lets a client choose the ID of a
-// trace or force the sampling of a trace. The sampler of the second system would sample a trace only if a client asks
-// for sampling.
+// trace or force its sampling. The system "never" would sample a trace only if the client could force it.
 func TestTracesOfClientsAreIgnored(t *testing.T) {
 	t.Parallel()
 	c := newCollector(t)

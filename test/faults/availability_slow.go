@@ -9,10 +9,9 @@ import (
 
 const undisturbedTries = 3
 
-// undisturbed runs a function that makes shard 0 of a service unavailable and returns violations. If a slow host may
-// have caused the violations, undisturbed runs the function again, at most undisturbedTries times in all. This is the
-// case if a health check of another shard failed, or if each violation is a slow response. undisturbed reports only the
-// violations of the last run.
+// undisturbed calls run, which makes shard 0 of a service unavailable and returns violations. A slow host may have
+// caused them if another shard became unhealthy, or if each violation is a slow response. undisturbed then calls run
+// again, at most undisturbedTries times in all. It reports only the violations of the last run.
 func (r *availabilityRun) undisturbed(service string, run func() (string, []string, error)) (line string, err error) {
 	for try := 1; ; try++ {
 		before := r.otherOutages(service)

@@ -250,7 +250,7 @@ func runBetweenReleases(ctx context.Context, s *rig) error {
 	s.send(ctx, o)
 	err = check.Poll(ctx, eventTimeout, func(context.Context) error {
 		if s.points.firedAt(stock) == "" && s.points.firedAt(credit) == "" {
-			return errors.New("neither release was reached")
+			return errors.New("the coordinator has reached neither release")
 		}
 		return nil
 	})

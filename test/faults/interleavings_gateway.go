@@ -24,11 +24,12 @@ var (
 		func(ctx context.Context, s *rig) error { return s.resumeRefused(ctx, true, 'a', 'a', 'b') }}
 )
 
-// resumeRefused pauses the first order instance and sends a request to it. The second instance then refuses requests,
-// because the user has too little credit. Finally, resumeRefused adds credit and resumes the first instance. The
-// arguments first and refused have one rune for each request to the first and to the second instance. Requests with the
-// same rune have the same name, so the later one is a retry. If disconnect is true, the client of the first instance
-// disconnects.
+// resumeRefused sends checkouts of one order to two instances:
+//  1. It pauses the first instance, and sends the request "first" to it. If disconnect is true, the client disconnects.
+//  2. It sends the requests "refused" to the second instance, which responds with 402 for lack of credit.
+//  3. It adds credit, and resumes the first instance.
+//
+// A rune stands for the name of a request. A request with the same rune as an earlier one is its retry.
 func (s *rig) resumeRefused(ctx context.Context, disconnect bool, first rune, refused ...rune) error {
 	const header = "X-Checkout-Id"
 	requestID := func(letter rune) string { return strings.Repeat(string(letter), 32) }

@@ -113,7 +113,6 @@ func (l *ledger) stop() {
 	<-l.stopped
 }
 
-// write increments the number.
 func (l *ledger) write(c *check.Client) check.Response {
 	path := "/stock/add/" + l.id + "/1"
 	switch l.service {

@@ -97,7 +97,7 @@ func TestFewRoundsHaveEveryKind(t *testing.T) {
 	}
 }
 
-// TestTargets checks the length of each list of targets, and that the list contains an example.
+// TestTargets checks the length and one element of each list of targets.
 func TestTargets(t *testing.T) {
 	size := stack.Size{Instances: 2, Shards: 3}
 	for _, c := range []struct {

@@ -44,7 +44,7 @@ func (r *run) snapshotClasses(ctx context.Context) (storage, snapshots string, e
 //   - installs the system with the given values
 //   - takes a backup under load, and one without load
 //   - changes the data, and restores the second backup
-//   - restores the backup of the replaced data, which the previous run of k8s/restore has taken
+//   - restores the changed data, which k8s/restore has backed up before it replaced the data
 func (r *run) backUp(values string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		storage, snapshots, err := r.snapshotClasses(ctx)

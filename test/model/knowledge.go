@@ -34,8 +34,8 @@ func (m *Model) learnOrder(s *state, i uint8) {
 	}
 	a := s.at(i)
 	if s.current != i || s.order == gone {
-		// The order has another attempt or does not exist. The client gets 503, unless a reply has shown that attempt i holds
-		// nothing and will never hold anything.
+		// The order has another attempt or does not exist. The client gets 4xx if replies have shown that attempt i is
+		// refused or released, otherwise 503.
 		if a.is(knownRefused) || a.isReleased() || m.Mutation == SupersededGets4xx {
 			a.flags |= got4xx
 		}

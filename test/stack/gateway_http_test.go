@@ -29,7 +29,7 @@ var hostileSegments = []string{
 var dotSegments = []string{"..", ".", "%2e%2e", ".%2E", "%2e", "../x", "%2E%2e/find/5", "./x", "x/..", "..?x", "..#x"}
 
 // TestGatewayNeverChangesTheRoute checks that a request with a hostile ID never reaches another route. The response is
-// a 404 that either concerns the ID or quotes the whole path that the client has sent.
+// 404: an object is not found, or a route is not found and the response quotes the path.
 func TestGatewayNeverChangesTheRoute(t *testing.T) {
 	s := start(t, stack.Config{})
 	d, err := contract.Load()

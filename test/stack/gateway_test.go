@@ -271,8 +271,8 @@ func TestGatewayWorkersShareFailures(t *testing.T) {
 		}
 		time.Sleep(50 * time.Millisecond) // leaves the processors to other tests
 	}
-	// nginx compares whole seconds: after a failure, it skips the instance until the end of the next second. So it tries
-	// the instance at most once in 2 s, except at the start of the test.
+	// nginx counts whole seconds: after a failure in second 5, it skips the instance until second 7. So it tries the
+	// instance at most in every other second.
 	took := time.Since(begun)
 	if got, most := received.Load(), 2+int64(took/(2*time.Second)); got < 2 || got > most {
 		t.Errorf("the failing instance received %d requests in %v, want 2 to %d", got, took, most)

@@ -227,13 +227,13 @@ func (m *Model) freeze(n *node) {
 	}
 }
 
-// hasRoom reports whether the model has a free number for a term of this epoch.
+// hasRoom reports whether startTerm has a free place in s.terms for this epoch.
 func (s *state) hasRoom(epoch uint8) bool {
 	return s.terms[epoch].node == 0 || s.terms[maxEpochs+1].node == 0
 }
 
-// startTerm makes node i the primary of a new term of this epoch. The term gets the given number, or maxEpochs+1 if
-// another term has this number already. The log of the node then ends with the first entry of the new term.
+// startTerm makes node i the primary of a new term of this epoch. It stores the term in s.terms[number], or in
+// s.terms[maxEpochs+1] if the first place is taken. The node's log then ends with the first entry of the term.
 func (s *state) startTerm(i, number, epoch uint8) {
 	if s.terms[number].node != 0 {
 		number = maxEpochs + 1

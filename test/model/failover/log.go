@@ -14,7 +14,7 @@ const batchBits = 3
 func (t tip) term() uint8    { return uint8(t) >> batchBits }
 func (t tip) batches() uint8 { return uint8(t) & (1<<batchBits - 1) }
 
-// first returns the log that ends with the first entry of a term.
+// first returns the log of a term that has no batches yet.
 func first(number uint8) tip { return tip(number << batchBits) }
 
 // The first term of epoch e has number e. Numbers above maxEpochs are for second terms, which some mutations and

@@ -16,7 +16,7 @@ type Set[K Key] struct {
 }
 
 // entry is a slot of the table; 0 is a free slot. The lower half is the number of a state + 1, and the upper half is
-// the hash of the state. Because of the hash, a search reads almost no keys of other states.
+// the hash of the state. A search reads only the keys of states with the same hash.
 type entry uint64
 
 const chunkBits = 16
