@@ -97,7 +97,7 @@ func TestViews(t *testing.T) {
 	}
 }
 
-// A dial to another keeper has a timeout of its own, because it may outlive its request.
+// A dial to another keeper has its own timeout: net/http continues it after its request.
 func TestDialTimeout(t *testing.T) {
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {

@@ -117,7 +117,7 @@ func TestInit(t *testing.T) {
 		}
 	}
 
-	// The first primary restarts before another node has completed a copy: no other node can vote.
+	// The primary restarts before another node has a copy, so only a second init makes a primary.
 	for _, n := range s.nodes {
 		stop(n.redis)
 	}

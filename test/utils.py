@@ -20,8 +20,8 @@ import requests
 GATEWAY_URL = os.environ.get("GATEWAY_URL", "http://localhost:8000").rstrip("/")
 ORDER_URL = STOCK_URL = PAYMENT_URL = GATEWAY_URL
 
-# Longer than the longest response time of a request that the gateway does not hold, 31 s: a retry may begin up to 16 s
-# after the request, and take 15 s.
+# Longer than 31 s: a retry may begin up to 16 s after the request, and take 15 s. A checkout that the gateway holds may
+# take longer.
 TIMEOUT = 35
 
 _local = threading.local()

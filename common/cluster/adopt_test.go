@@ -85,9 +85,9 @@ func TestOnlyShardIsRefusedUntilItIsAdopted(t *testing.T) {
 	wantUsed(t, c, 0)
 }
 
-// After the adoption of a Redis, instances refuse the former Redis, even if the field "replaces" of the former Redis is
-// "*". If the operator adopts the former Redis again, the instances accept it. In a service with only one shard, only
-// running instances can recognize the former Redis.
+// After an operator adopts a new Redis for a shard, instances refuse the former Redis until it is adopted again. They
+// do so even if the former Redis has redis.ReplacesAny. In a service with only one shard, only running instances can
+// recognize the former Redis.
 func TestFormerRedisIsRefusedUntilItIsAdopted(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {

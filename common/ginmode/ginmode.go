@@ -1,8 +1,7 @@
 // Package ginmode keeps an invalid GIN_MODE from Gin, which would panic before a program can report the error.
 //
-// This package must be initialized before Gin. If the imports of several packages are initialized, Go next initializes
-// the package whose path sorts first. Gin also needs all imports of this package, so this package is ready no later
-// than Gin. Its path sorts before the path of Gin.
+// Go must initialize this package before Gin. Of the packages whose imports are initialized, Go next initializes the
+// one whose path sorts first. The path of this package sorts before Gin's, and Gin needs all imports of this package.
 package ginmode
 
 import (

@@ -7,11 +7,11 @@ import (
 	"checkout/common/testredis"
 )
 
-// Deadlines, and the expiry of a record whose attempt has the deadline "future".
+// Deadlines of attempts.
 const (
-	future       = "4102444800000" // 2100
-	futureExpiry = "@4102444860000"
-	past         = "1000000000000" // 2001
+	future       = "4102444800000"  // 2100
+	futureExpiry = "@4102444860000" // of a record, 60 s after future
+	past         = "1000000000000"  // 2001
 )
 
 // Keys: the record of an attempt, four counters, and the marker of a batch_init.

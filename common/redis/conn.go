@@ -130,9 +130,9 @@ func (c *conn) fill() error {
 }
 
 // stale reports whether the connection is unfit for another batch: it has unexpected bytes, or the server has closed
-// it. Commands on a closed connection would have an unknown outcome. The detection of a closed connection costs a
-// system call, so this check is made only for a connection that was idle for at least the given time. The session
-// tickets of TLS 1.3 are no unexpected bytes: they precede the first reply, which the method authenticate has read.
+// it. Commands on a closed connection would have an unknown outcome. The socket is checked only if it was idle for at
+// least the given time, because the check costs a system call. Session tickets of TLS 1.3 do not make a connection
+// stale: they precede the first reply, so authenticate has read them.
 func (c *conn) stale(idle time.Duration) bool {
 	if len(c.unread) > 0 {
 		return true

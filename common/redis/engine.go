@@ -15,7 +15,7 @@ import (
 // address. One node of the cluster, the primary, has all hash slots. If a node is not the primary, its reply to each
 // command that has a key, even to a read, is MOVED with the address of the primary. See docs/adr/0027-engines.md.
 
-// maxAsked limits how many nodes dialEngine asks.
+// maxAsked limits how many nodes one search for the primary connects to.
 const maxAsked = 16
 
 // errNoEnginePrimary is the error if every node of an engine names another node as the primary. Its prefix leads to the
@@ -159,7 +159,7 @@ func (s *Shard) passes(r Reason) bool {
 	return s.engine && passes(r) || s.trailer.replicated && r == Replica
 }
 
-// passes is true for a problem of an engine that ends by itself, when the engine has replaced its primary.
+// passes reports whether a failover of the engine ends a problem with this reason.
 func passes(r Reason) bool { return r == Clustered || r == Replica || r == Loading }
 
 // guardOf returns the trailer of the second connection of an engine: a read of a key. A replica serves commands without

@@ -108,7 +108,7 @@ func TestEngineFailover(t *testing.T) {
 	}
 }
 
-// wantCounted stops the callers and checks the counter. A failed call has an unknown outcome.
+// wantCounted stops the callers and checks the counter. A failed call may have incremented it.
 func (c *counting) wantCounted(t *testing.T, at *redis.Shard) {
 	t.Helper()
 	c.stop()

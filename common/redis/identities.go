@@ -9,14 +9,14 @@ import (
 	"sync/atomic"
 )
 
-// The errors of a shard that was inspected and not refused, but cannot be used yet.
+// Errors of a shard that is not refused, but cannot be used yet.
 var (
 	errInspecting = errors.New("redis: the other shards are not inspected yet")
 	errNew        = errors.New("redis: the shard is empty and has no identity yet")
 	errIncomplete = errors.New("redis: the other shards do not know the identity of this shard yet")
 )
 
-// inspected reports whether an error is the result of an inspection. Otherwise the inspection itself has failed.
+// inspected reports whether the inspection succeeded, and err says why the shard cannot be used.
 func inspected(err error) bool {
 	return refused(err) || errors.Is(err, errInspecting) || errors.Is(err, errNew) || errors.Is(err, errIncomplete)
 }
@@ -201,9 +201,9 @@ func (ids *Identities) judge(index int, found Inspection, seen map[string]int64)
 	return Verified, nil
 }
 
-// contradiction returns a Refusal if this instance or another shard knows an ID of the shard that replaces the
-// inspected one, or an ID that the inspected identity does not replace. It also returns a Refusal if the inspected
-// identity contains a wrong ID of another shard.
+// contradiction returns a Refusal if this instance or another shard knows that another ID has replaced the found ID, or
+// knows another ID that the found identity does not replace. It also returns a Refusal if the found identity has a
+// wrong ID for another shard.
 func (ids *Identities) contradiction(index int, found *Identity) error {
 	shard := &ids.shards[index]
 	const replaced = "another Redis is at this address: its identity is %s, which %s replaces"

@@ -178,9 +178,8 @@ func (s *Shard) parseInspection(replies []value) (Inspection, error) {
 
 // inspect reads an Inspection from the server of a new connection. If the server has an identity of this shard and the
 // shard is replicated, inspect reads again, with a trailer. This detects an old primary, which may lack the latest
-// data: no replica confirms its trailer. The argument seen is what sightings returned before. If the write sequence of
-// the server is lower than in seen, the trailer does not increment it. Otherwise, each inspection would increment the
-// sequence, until it catches up.
+// data: no replica confirms its trailer. If the write sequence is lower than in seen (from sightings), the trailer does
+// not increment it. Otherwise, repeated inspections would raise the sequence and hide lost writes.
 func (s *Shard) inspect(c *conn, seen map[string]int64) (Inspection, error) {
 	found, err := s.inspectOnce(c, trailer{})
 	if err != nil || !s.trailer.replicated || !s.identities.names(s.Index, &found.Identity) {
@@ -193,8 +192,7 @@ func (s *Shard) inspect(c *conn, seen map[string]int64) (Inspection, error) {
 	return s.inspectOnce(c, s.trailer)
 }
 
-// inspectOnce reads an Inspection from the server of a new connection. The trailer follows the commands of the
-// inspection.
+// inspectOnce sends the commands of an inspection, and then the trailer t, on a new connection.
 func (s *Shard) inspectOnce(c *conn, t trailer) (Inspection, error) {
 	var out []byte
 	commands := s.inspectCommands()

@@ -41,9 +41,8 @@ type ConnectedInstance struct {
 	Idle time.Duration
 }
 
-// Instances returns the instances of this service that have connections to the shard now, by incarnation. Instances
-// uses the second connection and writes nothing. A running instance may be missing for a second or two after the shard
-// was unresponsive, until the instance has reconnected.
+// Instances returns the instances of this service that have connections to the shard now, by incarnation. After the
+// shard was unresponsive, a running instance may be missing for a second or two, until it has reconnected.
 func (s *Shard) Instances(ctx context.Context) (map[string]ConnectedInstance, error) {
 	reply, err := s.Do(ctx, "CLIENT", "LIST", "TYPE", "normal")
 	if s.left(err) { // the server was not the primary

@@ -90,8 +90,8 @@ func TestReplicatedShardWithoutReplicaGivesNoReply(t *testing.T) {
 	serves(t, at)
 }
 
-// The silence of a shard without traffic begins at its last reply to a health check, not at its last call. Otherwise
-// callers would not wait for a failover of this shard.
+// Silent counts from the last reply, even to a health check. Otherwise an idle shard would seem silent for so long that
+// callers would not wait for its failover.
 func TestIdleShardIsNotSilent(t *testing.T) {
 	t.Parallel()
 	at, g := openGroup(t)

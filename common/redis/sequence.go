@@ -73,8 +73,8 @@ func confirmation(key string) trailer {
 	return trailer{command: command, fallback: command, replicated: true}
 }
 
-// read reads the replies to the trailer and returns the first one, usually the reply to the increment. It returns an
-// error if it cannot read a reply, or if a replicated shard may lose the batch.
+// read reads the replies to the trailer and returns the reply to its first command. It returns an error if it cannot
+// read a reply, or if a reply shows that too few nodes have the batch on disk.
 func (t *trailer) read(c *conn) (value, error) {
 	reply, err := c.read()
 	if err == nil && t.replicated && (reply.kind != '-' || isOOM(reply)) {

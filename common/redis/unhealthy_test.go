@@ -48,8 +48,8 @@ func TestKilledShardFailsAndRecovers(t *testing.T) {
 	}
 }
 
-// wantOutage checks that the last two events report an outage of a shard and its duration. The duration may be 1 ms
-// shorter than the time between the events, because all three values are rounded down to milliseconds.
+// wantOutage checks that the last two events report an outage of a shard and its duration. Because of rounding, the
+// duration may be 1 ms shorter than the time between the events.
 func wantOutage(t *testing.T, ring *events.Ring, index int) {
 	t.Helper()
 	all := ring.After(0)

@@ -59,9 +59,10 @@ func (m *Member) Follow(ctx context.Context, b Beat, agreed bool) (Ack, error) {
 	return ack, err
 }
 
-// obey makes the Redis follow the primary. While this node must wait for its turn (b.Attach is false), obey only stores
-// the promise of a node with data and freezes its Redis, unless the Redis already follows the primary. obey returns the
-// state of the Redis.
+// obey makes the Redis follow the primary, and returns the state of the Redis. While b.Attach is false, the node waits
+// for its turn:
+//   - An empty node changes nothing.
+//   - A node with data stores its promise. If its Redis does not follow the primary yet, obey freezes it.
 func (m *Member) obey(ctx context.Context, b Beat, o Observation, addr string, agreed bool) (Observation, error) {
 	promise := Promise{Epoch: b.Epoch} // without a candidate: another node has won the election of the epoch
 	switch {

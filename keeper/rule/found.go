@@ -23,7 +23,7 @@ type Stage string
 const (
 	// First: the node has no promise and no epoch. It may have a single shard's data.
 	First Stage = "first"
-	// Retry: a founding by this node was interrupted. No node can have been primary.
+	// Retry: a founding by this node was interrupted before a node became primary.
 	Retry Stage = "retry"
 	// Again: this node has been primary, but no other node has completed a copy of its data. So no other node can vote,
 	// and none has acknowledged a write.

@@ -42,8 +42,7 @@ func (s *shop) cancel(co *Coordinator, id, user string) api.OrderPayment {
 	return co.Cancel(context.Background(), c)
 }
 
-// A delayed cancellation may name no attempt, or an attempt that has not paid the order. Such a cancellation cancels
-// nothing.
+// A delayed cancellation without an attempt, or with an attempt that has not paid the order, cancels nothing.
 func TestCancelIgnoresOtherAttempts(t *testing.T) {
 	t.Parallel()
 	s := openShop(t)

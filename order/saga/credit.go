@@ -18,8 +18,8 @@ var (
 	// message is sent. A reply for any attempt is a proof, because payment stops using a shard whose write sequence goes
 	// back.
 	creditFresh = 100 * time.Millisecond
-	// creditTrusted is the time after an attempt's own reservation during which replies for other attempts count. Later,
-	// an operator may have replaced the shard, and a reply of the new shard proves nothing.
+	// creditTrusted is how long after its own reservation an attempt accepts this proof from other attempts. Later, an
+	// operator may have replaced the shard, and a reply of the new shard proves nothing.
 	creditTrusted = time.Second
 )
 

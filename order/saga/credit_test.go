@@ -114,7 +114,7 @@ func TestRefusedResumedAttemptHoldsNoStock(t *testing.T) {
 	}
 }
 
-// payments is a participant that reserves all credit. It counts the messages.
+// payments is a participant that replies RESERVED to every message. It counts the messages.
 type payments struct {
 	Participant
 	reserves int

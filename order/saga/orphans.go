@@ -32,12 +32,12 @@ const (
 	// an outage of the shard, settleLooks replaces startLooks, because other processes may still be reconnecting.
 	startLooks  = 3
 	settleLooks = 15
-	// The constant "elsewhere" is how long a process counts as alive after it was connected to any shard.
+	// A process that was connected to any shard within the time "elsewhere" counts as alive.
 	elsewhere = 400 * time.Millisecond
 
 	orphanBatch = 256 // orders of a dead process that one instance recovers at a time
-	// orphanWaiting is the longest time that reservations wait for the return of a missing process or the recovery of its
-	// orders.
+	// orphanWaiting is the longest time for which one missing process makes reservations wait if a counter is too low.
+	// See Coordinator.waits.
 	orphanWaiting = 5 * time.Second
 )
 

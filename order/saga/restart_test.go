@@ -26,7 +26,7 @@ func TestCheckoutsInFlightAwaitTheRestartOfAShard(t *testing.T) {
 				inFlight[i] = s.order(0)
 			}
 			arrived := time.Now()
-			// Each shard 0 replies after the time "arrived", so the checkouts with this time count as in flight.
+			// In flight: arrived before the shard's last reply. This checkout makes each shard 0 reply once more.
 			if err := s.co.Checkout(t.Context(), s.order(0), Request{}); err != nil {
 				t.Fatal(err)
 			}

@@ -36,8 +36,8 @@ const (
 // docs/adr/0024-restart-of-a-shard.md. Only tests change this variable.
 var restartBudget = 2 * time.Second
 
-// awaitsShard reports whether a request waits for the restart of a shard or, if the shard is replicated, for its
-// failover. The request arrived at the given time, and the shard has been silent for the given duration.
+// awaitsShard reports whether a request that arrived at the given time still waits for a shard that has been silent for
+// the given duration. If replicated is true, it waits for a failover, otherwise for a restart.
 func awaitsShard(arrived time.Time, silent time.Duration, replicated bool) bool {
 	switch {
 	case silent <= 0 || arrived.IsZero():

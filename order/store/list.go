@@ -21,7 +21,7 @@ import (
 // state, or selects purchases. In addition, List may examine up to maxExamined orders of batch_init in total.
 const maxExamined = 200
 
-// maxUndecided is the size of the largest set "undecided" that List reads. If a set is larger, List searches all orders.
+// maxUndecided is the size of the largest set "undecided" that List reads. Otherwise, List searches all orders.
 const maxUndecided = 1000
 
 // Undecided is the value of Query.State that selects the orders that are RUNNING, ABORTING or REFUNDING.
@@ -170,9 +170,9 @@ func (s *Store) each(call func(*redis.Shard) (list.Part[Listed], error)) ([]list
 	return parts, errors.Join(errs...)
 }
 
-// The function "read" loads the orders with the given IDs and returns those that the query selects. It loads at most as
-// many orders as the argument "examine" says, and returns at most as many as the argument "limit" says. Further IDs
-// only show that the list continues. Unreadable orders are logged and skipped, so that they do not end the list.
+// The function "read" loads the first orders of ids, at most "examine", and returns those that the query selects, at
+// most "limit". If there are more IDs than "examine", the list continues on the next page. Unreadable orders are logged
+// and skipped, so that they do not end the list.
 func read(
 	ctx context.Context, q Query, limit, examine int, ids []string, locate func(string) *redis.Shard,
 ) (part list.Part[Listed], err error) {

@@ -76,8 +76,7 @@ func TestConnectedProcesses(t *testing.T) {
 	}
 }
 
-// Unreadable entries of the set "unconfirmed" become due again later, like all taken entries, so they do not block
-// other entries.
+// TakeUnconfirmed makes unreadable entries due later, like all entries that it takes, so they do not block the others.
 func TestUnreadableEntriesDoNotBlockTheOthers(t *testing.T) {
 	s, client := openStore(t)
 	unreadable := []string{

@@ -77,9 +77,8 @@ func (r *replay) setLease(step model.Step) error {
 	if step.LeaseExpired {
 		lease = past
 	}
-	// In the model, a lease is either valid or expired. An expired lease of the model stands for two cases on a real
-	// server: the time of the lease has passed, or the instance that works on the order is dead. Claims of an order
-	// with an expired lease alternate between these two cases.
+	// An expired lease of the model stands for two cases on a real server: the time of the lease has passed, or the
+	// order's instance is dead. Claims alternate between these two cases.
 	if r.orphan = step.Script == model.Claim && step.LeaseExpired && !r.orphan; r.orphan {
 		lease = time.Now().Add(time.Hour).UnixMilli()
 		p.HSet(r.ctx, shard.Key(orderKey(replayOrder)), "by", "dead")

@@ -113,7 +113,7 @@ type contestant struct {
 
 const addsUp = "adds up"
 
-// verdict returns addsUp or what is wrong.
+// verdict returns "adds up" or the problem.
 func (s *contestant) verdict() string {
 	switch {
 	case s.unaudited != nil:
@@ -183,7 +183,7 @@ func (c *comparison) violations() error {
 	if len(names) == 0 {
 		return nil
 	}
-	return fmt.Errorf("verdict is not \"adds up\", see the report: %s", strings.Join(names, ", "))
+	return fmt.Errorf(`verdict is not "adds up", see the report: %s`, strings.Join(names, ", "))
 }
 
 // thisProject is the name of this project in the report.

@@ -18,8 +18,7 @@ type schema struct {
 	Defs       map[string]*schema `json:"$defs"`
 }
 
-// largest sets each integer in the values to its maximum, except the numbers of instances and shards, and the integers
-// in pod.
+// largest sets each integer in the values to its maximum, except "machines", "shards" and everything in "pod".
 func (s *schema) largest(defs map[string]*schema, values map[string]any) {
 	for name, property := range s.Properties {
 		if property.Ref != "" {

@@ -122,7 +122,7 @@ func TestCounters(t *testing.T) {
 	}
 }
 
-// TestCountersStartWithStoredKeys checks that histories start with the idempotency keys in the first snapshot.
+// TestCountersStartWithStoredKeys checks that Counters accepts no second effect of a key in the first snapshot.
 func TestCountersStartWithStoredKeys(t *testing.T) {
 	before := &Snapshot{Stock: map[string]int64{"i": 6}, taken: moment(-1), Keys: map[string]int{"{s0}k:K": 1}}
 	again := script(0, 1, "add once", "{s0}i:i {s0}k:K {s0}keys", "4 f - 86400 1000", "2 1")

@@ -124,8 +124,8 @@ var backupFiles = []string{"order-redis.tar", "payment-redis.tar", "stock-redis.
 
 // TestBackupStartsTheGateway checks that compose/backup starts the gateway again, but only if the gateway ran before:
 //
-//   - In the first backup, the script must use `docker start`, because `docker compose start` of testdata/docker always
-//     fails. The real command fails while a service is unhealthy.
+//   - In the first backup, `docker compose start` fails, as it does while a service is unhealthy. The script must use
+//     `docker start`.
 //   - In the second backup, a Ctrl-C interrupts the first `docker start`, so the script must retry.
 //   - Before the third backup, the gateway does not run.
 func TestBackupStartsTheGateway(t *testing.T) {

@@ -87,7 +87,6 @@ func open(t *testing.T, gateway string) *browser {
 	return b
 }
 
-// listen collects the problems of the page.
 func (b *browser) listen(event any) {
 	switch event := event.(type) {
 	case *runtime.EventExceptionThrown:

@@ -34,8 +34,8 @@ type Trap struct {
 	closing sync.Once     // closes the channel "resume" once
 }
 
-// Trap sets a trap for the next n calls of a script, or of the path of an HTTP request. The trap ignores a call if
-// none of its arguments contains the given text.
+// Trap sets a trap for the next n calls of a script with the text about in an argument, or for the next n requests to a
+// path with this text in the request line.
 func (p *Proxy) Trap(n int, script, about string, phase Phase) (*Trap, error) {
 	if p.protocol == nil {
 		return nil, errors.New("set a trap: the proxy was started without a protocol")
@@ -71,7 +71,7 @@ func (p *Proxy) trapFor(m message) *Trap {
 	return nil
 }
 
-// stop records that a call was stopped.
+// stop records the first stopped call.
 func (t *Trap) stop(raw []byte) {
 	t.once.Do(func() {
 		t.command = raw

@@ -174,7 +174,7 @@ func (op operation) checkWithout(service string, down, known time.Time) string {
 			return fmt.Sprint(tooSlow, "needs the unavailable shard, took ", op.took(), ", want at most ", unavailableWithin)
 		}
 	case op.name == "create" && service == "order" && op.Status == 503 && op.Began.Before(known):
-		// A 503 is correct here: before an instance detects the fault, it may choose this shard for a new order.
+		// Before an instance detects the fault, it may choose this shard for a new order, so a 503 is correct.
 		if op.Began.Sub(down) >= unavailableWithin {
 			return tooSlow + "the instance has not detected the fault yet"
 		}

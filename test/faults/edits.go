@@ -52,8 +52,8 @@ func (s sources) text(file string) (string, error) {
 	return string(text), err
 }
 
-// programsOf returns the programs that get an edit of a file. An edit of a file in the folder common does not apply to
-// the keeper, although the keeper contains such files too.
+// programsOf returns the programs to which an edit of a file applies. An edit in the folder common never applies to the
+// keeper, which also uses this folder.
 func programsOf(file string) []string {
 	first, _, _ := strings.Cut(file, "/")
 	switch {
@@ -102,8 +102,7 @@ func (s sources) configure(cfg *stack.Config, folder string) error {
 	return nil
 }
 
-// readScripts makes the services prefer the scripts in the folder that the environment variable SCRIPTS
-// names.
+// readScripts makes the services read each script from the folder $SCRIPTS, if the folder has it.
 var readScripts = []edit{
 	{"common/redis/script.go", `	source, err := fs.ReadFile(files, "lua/"+name+".lua")
 `, `	source, err := os.ReadFile(os.Getenv("SCRIPTS") + "/" + name + ".lua")

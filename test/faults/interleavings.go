@@ -162,7 +162,7 @@ func holdWhile(k kind, do func(context.Context, *rig, *heldOrder) error, points 
 	}
 }
 
-// resumeFirst resumes a held order at its first fail point. It returns the response to the order's request.
+// resumeFirst resumes the step at the first fail point. It returns the response to the order's request.
 func (s *rig) resumeFirst(ctx context.Context, h *heldOrder) (check.Response, error) {
 	if err := s.resume(ctx, h.points[0]); err != nil {
 		return check.Response{}, err
@@ -250,7 +250,7 @@ func runBetweenReleases(ctx context.Context, s *rig) error {
 	s.send(ctx, o)
 	err = check.Poll(ctx, eventTimeout, func(context.Context) error {
 		if s.points.firedAt(stock) == "" && s.points.firedAt(credit) == "" {
-			return errors.New("the coordinator has reached neither release")
+			return errors.New("the coordinator has released neither stock nor credit")
 		}
 		return nil
 	})

@@ -48,7 +48,7 @@ var (
 			return s.resume(ctx, paused)
 		}}
 
-	// Each write is sent three times with its idempotency key, by two clients each time.
+	// Each write is sent in three rounds of two concurrent copies, with one key.
 	writesRetriedWithKeys = &interleaving{"writes are retried with their idempotency keys", runWritesRetriedWithKeys}
 )
 

@@ -158,8 +158,8 @@ func runOldPrimary(beats, restarts bool) func(context.Context, *shardRun) error 
 		for _, other := range r.others {
 			r.setClients(other, []int{0, 1}, faultproxy.Faults{Cut: true})
 		}
-		// The client starts to write before the election, because on a busy host, the old primary may step down soon after
-		// the election.
+		// Start to write before the election. On a busy host, the old primary may step down soon after the election, before
+		// a client that starts later has written.
 		r.ledger.run()
 		r.isolate(r.primary, r.others[:], false, true, faultproxy.Faults{Cut: true})
 		winner := r.elected(ctx)

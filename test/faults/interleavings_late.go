@@ -15,7 +15,7 @@ import (
 
 // Interleavings in which a message arrives very late.
 var (
-	// A duplicate of a begin call arrives after the attempt of this call and the next attempt were closed.
+	// An attempt's begin call arrives again, after this attempt and the next one were closed.
 	beginAfterNextClose = &interleaving{"a duplicate of a begin arrives after the next attempt closed",
 		runBeginAfterNextClose}
 

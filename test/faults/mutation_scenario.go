@@ -156,8 +156,8 @@ func (tr *trial) reportMutations(correct map[*interleaving]*outcome, broken []*o
 
 var idPattern = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 
-// lineAt returns one line of a text: the line that contains the byte at this index. lineAt replaces IDs and bars, so
-// that the line fits into a table.
+// lineAt returns the line of a text that contains the byte at this index. It shortens IDs, and replaces each "|", which
+// would end a table cell.
 func lineAt(text string, at int) string {
 	line := text[strings.LastIndexByte(text[:at], '\n')+1:]
 	line, _, _ = strings.Cut(line, "\n")

@@ -151,7 +151,7 @@ func (op operation) checkRefusing(service string, cause refusal, needs bool, dow
 	case needs:
 		return "needs the refusing shard, want 503"
 	case op.name == "create" && service == "order" && op.Status == 503 && op.Began.Before(known):
-		// A 503 is correct here: before an instance detects the refusal, it may choose this shard for a new order.
+		// A 503 is correct here: an instance may choose this shard for a new order until it detects the refusal.
 		if op.Began.Sub(down) >= unavailableWithin {
 			return tooSlow + "the instance has not detected the refusal yet"
 		}

@@ -135,8 +135,7 @@ func (c *cluster) restarts(ctx context.Context) (map[string]string, error) {
 // nodeNamespace returns the name of a second namespace, which allows privileged pods.
 func (c *cluster) nodeNamespace() string { return c.namespace + "-node" }
 
-// privileged returns the same cluster with the second namespace. If this namespace does not exist, privileged creates
-// it.
+// privileged returns the cluster with nodeNamespace as its namespace, which it creates if necessary.
 func (c *cluster) privileged(ctx context.Context) (*cluster, error) {
 	p := &cluster{c.kubectl, c.helm, c.nodeNamespace()}
 	if _, err := p.kube(ctx, "get", "namespace", p.namespace); err == nil {

@@ -54,9 +54,9 @@
 //     client gets 503. The attempt may have been PAID before a batch_init overwrote the order.
 //   - If begin returns REFUNDING or CANCELLED for the attempt of the call, the client gets 200, because the order was
 //     paid.
-//   - If a request joined an attempt, its 4xx response has the reason of this attempt. A duplicate of the request's
-//     call of begin may arrive after the joined attempt was closed. If the duplicate names the joined attempt as
-//     `after`, it starts a new attempt. A client's retry may continue the new attempt; otherwise recovery closes it.
+//   - If a request that joined an attempt gets 4xx, the response has the reason of this attempt. After the joined
+//     attempt was closed, a late duplicate of the request's call of begin starts a new attempt if it names the joined
+//     attempt as `after`. A client's retry may continue the new attempt; otherwise recovery closes it.
 //   - A process calls refuse only if begin returned STARTED to this process. If begin returned RESUMED, the process
 //     aborts instead, because another process may have reserved stock.
 //   - An entry leaves `unconfirmed` when every shard has replied to the confirm call.

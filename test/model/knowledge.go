@@ -3,7 +3,7 @@ package model
 // This file records what coordinators know from replies, and which responses clients get. In the model, every
 // process knows each reply at once, and a client gets its response as soon as the protocol allows.
 
-// learnBegin learns from the reply to begin about the caller's own attempt, and about the order's current attempt.
+// learnBegin records what a reply of begin says about the caller's own attempt and the order's current attempt.
 func (m *Model) learnBegin(s *state, c call, code Code) {
 	a := s.at(c.attempt)
 	// These replies show that the attempt was not paid, unless it began earlier and batch_init then reset the order.

@@ -172,7 +172,7 @@ func (s *state) mirror() state {
 	return m
 }
 
-// canonical packs the state. A state and its mirror have the same canonical key.
+// canonical returns the smaller key of the state and its mirror, so both have the same.
 func (s *state) canonical() key {
 	k, m := s.pack(), s.mirror()
 	l := m.pack()

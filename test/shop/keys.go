@@ -39,5 +39,5 @@ func (s *Shop) KeyedRequests() (sent, replays int) {
 	return len(s.keyedRequests), replays
 }
 
-// MaxOrders returns the maximum number of orders that the clients may have created since the last Forget.
+// MaxOrders returns the number of creates since the last Forget that succeeded or have an unknown outcome.
 func (s *Shop) MaxOrders() int { return s.maxOrders }

@@ -140,7 +140,7 @@ func (p *process) run() {
 	})
 }
 
-// runAll runs all tasks, and then waits for one fsync. The wait uses no processor.
+// runAll runs all tasks, frees the processor, and then waits for one fsync.
 func (p *process) runAll() {
 	all, cost := p.tasks, p.disk.flush
 	p.tasks = nil

@@ -117,8 +117,7 @@ func checkGateway(ctx context.Context, addr string) error {
 	return err
 }
 
-// instance returns one instance of a service. Until the build has finished, the path of the component is only the name
-// of the binary.
+// instance returns one instance of a service. Before the build, its path is only the name of the binary.
 func (s *Stack) instance(service string, number int) (*component, error) {
 	name := instanceName(service, number)
 	var shards []string

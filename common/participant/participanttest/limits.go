@@ -208,7 +208,7 @@ func (l *Limits) giveBack(name string, do step, done api.Code, list *[]api.Attem
 	a := (*list)[i]
 	want := done
 	for _, line := range a.Lines {
-		// The scripts compare Lua numbers. This comparison is not exact, so the effective limit differs a little.
+		// The scripts compare Lua numbers (float64), so a counter just below fullAt may round up to it.
 		if n, _ := new(big.Float).SetInt(l.want[l.index(line.ID)]).Float64(); n >= fullAt {
 			want = api.Unknown
 		}

@@ -84,7 +84,7 @@ function drawRun(run) {
   return li;
 }
 
-// addRun returns a new row, and a function that updates the row when its run has grown.
+// addRun returns the row of several order events, and a function that updates it.
 function addRun(run) {
   const oldest = run.at(-1), key = oldest.key + oldest.time, decided = oldest.kind === "order_decided";
   const details = make("details"), orders = make("ol", undefined, "events");

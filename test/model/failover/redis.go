@@ -61,10 +61,11 @@ func (m *Model) primarySteps(s *state, i uint8, to []step) []step {
 	return to
 }
 
-// mayAcknowledge reports whether primary j may return the replies of the last batch in the log of node i. The batch
-// must belong to the current term of the primary, because the connections of earlier terms are closed. Both nodes may
-// have the batch on disk by now, unless one of them must still rewrite its file after a full copy. mayAcknowledge
-// returns false for a batch that an earlier reply has shown, because another reply would change nothing.
+// mayAcknowledge reports whether primary j may return the replies of the last batch in the log of node i. All
+// of these must be true:
+//   - The batch is in the log of j and belongs to its current term. The connections of earlier terms are closed.
+//   - Neither node must still rewrite its file after a full copy, so both may have the batch on disk.
+//   - The batch is not acknowledged yet; another reply would change nothing.
 func (m *Model) mayAcknowledge(s *state, i, j uint8) bool {
 	n, primary := &s.nodes[i], &s.nodes[j]
 	if !s.isPrimary(int(j)) || n.mem.batches() == 0 || n.mem.term() != primary.mem.term() ||
