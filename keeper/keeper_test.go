@@ -96,8 +96,8 @@ func TestHandoverAndRestart(t *testing.T) {
 	s := newShard(t)
 	s.init(0)
 	h := s.load(t)
-	// After kill -9 of the keeper, its Redis stays primary. The other keepers are stopped meanwhile: on a slow machine,
-	// they would elect another primary.
+	// After kill -9 of the keeper, its Redis stays primary. The other keepers are stopped meanwhile, so that they
+	// elect no primary on a slow machine.
 	p := s.settle()
 	epoch := s.status()[p].Epoch
 	signalOthers := func(signal syscall.Signal) {

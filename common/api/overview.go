@@ -11,8 +11,8 @@ type Ping struct {
 type ShardState struct {
 	Shard   int  `json:"shard"`
 	Healthy bool `json:"up"`
-	// Problem is a short code for the reason why the shard is unhealthy, or why a healthy shard refuses writes. Problem
-	// is empty if the shard has no problem or does not reply.
+	// Problem is a short code for the reason why the shard is unhealthy or refuses writes. Problem is empty if there is
+	// no such reason, or if the shard does not reply.
 	Problem string `json:"problem,omitempty"`
 	// Epoch is the epoch of the primary that last replied to this instance. Epoch is 0 if the shard is not replicated.
 	Epoch int64 `json:"epoch,omitempty"`

@@ -56,8 +56,8 @@ var ErrInterrupted = fmt.Errorf("batch_init lost its marker: %w", api.Unavailabl
 
 // Overwrite creates or overwrites the objects "0" to n-1. If shards were added since the last call, Overwrite first
 // deletes every object with a decimal ID. Only one call runs at a time across all instances of a service. Overwrite
-// continues when ctx ends. It logs the result, and the error says how many IDs were written. The error is
-// api.Overloaded only if nothing was written or deleted.
+// continues when ctx ends, so it also logs its result. The error is api.Overloaded only if nothing was written or
+// deleted.
 func (c *Cluster) Overwrite(ctx context.Context, n int, o Overwrite) error {
 	ctx = context.WithoutCancel(ctx)
 	start, begun, written := time.Now(), false, 0

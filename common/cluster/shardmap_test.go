@@ -152,8 +152,8 @@ func TestFirstBatchAfterGrowth(t *testing.T) {
 	testredis.Eventually(t, "the reader uses the new modulus", func() bool { return reader.Modulus() == 3 })
 }
 
-// A failed batch_init has written its map to only one shard, so some instances may not have read it. The next
-// batch_init waits until no instance uses the old map.
+// A failed batch_init has written its map to only one shard. The next batch_init waits until no instance uses the old
+// map.
 func TestBatchAfterAPartialMap(t *testing.T) {
 	t.Parallel()
 	two, servers := testredis.Open(t, "order", 2, scripts)

@@ -62,7 +62,7 @@ func TestParseUsesDefaults(t *testing.T) {
 	}
 }
 
-// CONSOLE=0 also disables the lists, because lists show IDs. LISTS=1 enables them anyway.
+// LISTS has the value of CONSOLE as its default, because lists show IDs.
 func TestReadOnlyConsoleDisablesLists(t *testing.T) {
 	for _, c := range []struct {
 		console, lists string

@@ -70,8 +70,7 @@ func lastOn(index, modulus, end int) int {
 	return index + (end-1-index)/modulus*modulus
 }
 
-// readPart reads the reply of the script "list". The argument width is the number of values for each ID. If the reply
-// has more than limit IDs, the shard may have more objects, so readPart sets Through. readPart skips objects with a
+// readPart reads the reply of the script "list", which has width values for each ID. readPart skips objects with a
 // value that is not a number.
 func readPart[T any](
 	ctx context.Context, reply redis.Reply, limit, width int, object func(string, []int64) T,

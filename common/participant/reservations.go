@@ -193,8 +193,8 @@ func unavailable(at *redis.Shard) api.Outcome {
 	return api.Outcome{SilentMS: at.Silent().Milliseconds(), Replicated: at.Replicated()}
 }
 
-// hungAfter is the minimum time after which a failed call to a hung shard gets the reason ShardHangs. A call that
-// fails sooner costs little to retry.
+// hungAfter is the minimum duration of a call that fails with the reason ShardHangs. If a call to a hung shard fails
+// sooner, a retry costs little.
 const hungAfter = 100 * time.Millisecond
 
 func (r *Reservations) wait(

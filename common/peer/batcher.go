@@ -23,10 +23,10 @@ const (
 	hungAfter = 500 * time.Millisecond
 )
 
-// Batcher sends messages to a route of a peer that accepts lists. It sends a message at once if no request of the same
-// group is in flight. Otherwise the message waits and shares the next request with others of its group. After a call of
-// ShareRequests, all groups share requests, unless a shard is slow. The number of waiting messages is limited, because
-// the public port limits the client requests in flight. See docs/adr/0007-http-batching.md.
+// Batcher sends messages to a route of a peer that accepts lists. The messages of one group, such as those for the same
+// shards, share requests: while a request is in flight, new messages wait for the next one. After a call of
+// ShareRequests, all groups share requests, unless a shard is slow. The queues need no limit, because the public port
+// limits the client requests in flight. See docs/adr/0007-http-batching.md.
 type Batcher[In, Out any] struct {
 	peer      *Peer
 	path      string

@@ -15,14 +15,14 @@ import (
 // address. One node of the cluster, the primary, has all hash slots. If a node is not the primary, its reply to each
 // command that has a key, even to a read, is MOVED with the address of the primary. See docs/adr/0027-engines.md.
 
-// maxAsked limits how many nodes one search for the primary connects to.
+// maxAsked limits how many nodes one dial tries.
 const maxAsked = 16
 
 // errNoEnginePrimary is the error if every node of an engine names another node as the primary. Its prefix leads to the
 // reason Clustered.
 var errNoEnginePrimary = errorReply("CLUSTERDOWN no node of the cluster is the primary")
 
-// asked is the reply of a node to dialEngine: a connection to the primary, or the address of the primary, or an error.
+// asked is the result of askEngine: a connection to the primary, the address of the primary, or an error.
 type asked struct {
 	conn  *conn
 	moved string
@@ -162,8 +162,8 @@ func (s *Shard) passes(r Reason) bool {
 // passes reports whether a failover of the engine ends a problem with this reason.
 func passes(r Reason) bool { return r == Clustered || r == Replica || r == Loading }
 
-// guardOf returns the trailer of the second connection of an engine: a read of a key. A replica serves commands without
-// a key, such as SCAN and CLIENT LIST, but not this read.
+// guardOf returns the trailer of the second connection of an engine: a read of a key. On a replica, this read fails,
+// but commands without a key, such as SCAN, succeed.
 func guardOf(key string) trailer {
 	return trailer{command: appendCommand(nil, "GET", key), guard: true}
 }

@@ -90,10 +90,11 @@ func (ids *Identities) PeerRecords(index int) (pairs []any) {
 	return pairs
 }
 
-// peer returns the known IDs of a shard of another service: its ID, followed by the former IDs that this ID replaces. A
-// record that replaces another record takes precedence. Otherwise, a record on a shard of this service takes precedence
-// over a report of the peer, because this instance may have accepted the report before it could read its own shards.
-// ids.mu must be locked.
+// peer returns the known IDs of a shard of another service: its ID, followed by the former IDs that this ID replaces.
+// ids.mu must be locked. If there are several records, the first of these takes precedence:
+//   - a record whose ID replaces the ID of another record
+//   - a record on a shard of this service
+//   - a report of the peer (last, because this instance may have accepted it before it could read its own shards)
 func (ids *Identities) peer(field string) (known []string) {
 	consider := func(record []string) {
 		if len(record) > 0 && (len(known) == 0 || slices.Contains(record[1:], known[0])) {
@@ -121,8 +122,8 @@ func (ids *Identities) peerFields() map[string]bool {
 	return fields
 }
 
-// KnownPeer returns the known ID of each shard of a peer, by index. The result ok is false until this instance has read
-// the identity of a shard of its own service, or has found all shards of its own service empty.
+// KnownPeer returns the known ID of each shard of a peer, by index. This service's shards store these IDs, so ok is
+// false until this instance has read one of their identities or found all these shards empty.
 func (ids *Identities) KnownPeer(service string) (known map[int]string, ok bool) {
 	ids.mu.Lock()
 	defer ids.mu.Unlock()

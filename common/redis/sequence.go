@@ -86,7 +86,7 @@ func (t *trailer) read(c *conn) (value, error) {
 	return reply, err
 }
 
-// receive is like the method read. If memory is full, it sends the fallback and reads the replies to the fallback.
+// receive calls the method read. If memory is full, it sends t.fallback and calls read again.
 func (t *trailer) receive(c *conn, timeout time.Duration) (value, error) {
 	reply, err := t.read(c)
 	if err == nil && isOOM(reply) {

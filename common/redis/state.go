@@ -139,11 +139,10 @@ func (s *Shard) markDown(err error) {
 	}
 }
 
-// failed is like Failed, for a command that needs the given level, except in these cases:
-//   - If accept has returned ErrRefused for the command, the error is ErrRefused.
-//   - If an error reply shows that the shard refuses every command that needs this level, failed lowers the level of
-//     the shard until a health check succeeds. The error is ErrRefused, unless the problem ends by itself.
-//   - If a key has the wrong type, the error is ErrWrongType.
+// failed is like Failed, for a command that needs the given level. If an error reply shows that the shard refuses every
+// command that needs this level, failed lowers the level of the shard. In two cases, the error is more specific:
+//   - ErrRefused, if the shard refuses every such command, unless the problem ends by itself
+//   - ErrWrongType, if a key has the wrong type
 func (s *Shard) failed(ctx context.Context, command string, needs level, keys []string, err error) error {
 	refused := errors.Is(err, ErrRefused)
 	var reply errorReply

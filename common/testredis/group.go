@@ -96,7 +96,7 @@ func (g *Group) ElectFrom(t testing.TB, primary int, nodes ...int) int {
 	return primary
 }
 
-// Batches returns the number of write batches that a node has.
+// Batches returns the write sequence of a node.
 func (g *Group) Batches(t testing.TB, node int) int64 {
 	t.Helper()
 	n := g.number(t, node, g.seqKey)

@@ -113,9 +113,9 @@ type View struct {
 	Primary  bool // the node is the primary of the promised epoch
 }
 
-// Agrees reports whether both other nodes acknowledge the primary and the epoch of a beat (R5). The empty node asks
-// them after it has received the beat. The empty node may have forgotten a vote for a newer epoch. But the node that
-// won with this vote still has its own promise of that epoch, so it does not acknowledge an older primary.
+// Agrees reports whether both other nodes acknowledge the primary and the epoch of a beat (R5). The empty node needs
+// this, because it may have forgotten a vote for a newer epoch. The node that won with this vote has promised the newer
+// epoch, so it does not acknowledge the older primary.
 func (b Beat) Agrees(views []View) bool {
 	if len(views) != 2 {
 		return false

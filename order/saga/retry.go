@@ -73,12 +73,12 @@ func backoff(ctx context.Context, decideAt time.Time) iter.Seq[int] {
 	}
 }
 
-// retryUntilKnown retries a participant's step until the outcome is known; api.Short counts as unknown. It stops when
-// ctx ends, or when a shard of the participant refuses the step. If a shard is unhealthy or hangs, the time for retries
-// is:
-//   - failoverBudget, if the shard is replicated and a client waits.
-//   - restartBudget, if the shard is single and the client's request was in flight when the shard failed.
-//   - Otherwise, downBudget for an unhealthy shard. If the shard hangs, there are no retries.
+// retryUntilKnown retries a participant's step until the outcome is known; api.Short counts as unknown. It stops
+// earlier:
+//   - when ctx ends
+//   - when a shard of the participant refuses the step
+//   - when a shard is unhealthy and downBudget has passed, unless awaitsShard is true
+//   - when a shard hangs, unless awaitsShard is true
 func retryUntilKnown(ctx context.Context, m stepMetrics, arrived time.Time, try func() api.Outcome) api.Outcome {
 	known := func(c api.Code) bool { return c != api.Unknown && c != api.Short }
 	return retryUntil(ctx, m, downBudget, arrived, try, known)

@@ -17,8 +17,8 @@ const (
 	// maxFollowed is the largest number of undecided orders that a timeline follows.
 	maxFollowed = 1000
 	// followFor is how long a timeline follows an order after the last 503 for the order. The time is limited, because
-	// this instance does not notice if another instance decides the order. After followFor, messages that this instance
-	// has sent have no effect: reservations expire after Deadline, and refunds after RefundWindow.
+	// this instance does not notice if another instance decides the order. After followFor, a message "reserve" or
+	// "refund" from before the 503 has no effect.
 	followFor = max(protocol.Deadline, protocol.RefundWindow)
 )
 

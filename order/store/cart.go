@@ -38,8 +38,8 @@ func (s *Store) run(
 	return code, state, reply.Err()
 }
 
-// notOpen returns the error for an order that is not open. The state is "" if the result comes from the record of an
-// idempotency key and an older version, which did not store the state, has written this record.
+// notOpen returns the error for an order that is not open. The state is "" in an idempotent replay of a response that
+// an older version has recorded without the state.
 func notOpen(id, state string) error {
 	if state == "" {
 		return fmt.Errorf("order %s: %w", id, api.OrderNotOpen)

@@ -165,7 +165,7 @@ func TestBatchInitAfterGrowthKeepsUndecidedOrders(t *testing.T) {
 	if after := servers[0].Dump(t); fmt.Sprint(before) != fmt.Sprint(after) {
 		t.Error("a rejected batch_init has changed the shard")
 	}
-	// The script "delete" rejects undecided orders too, because a checkout may begin after the check.
+	// A checkout may begin after BatchInit's check, so the script "delete" checks the orders again.
 	const marker = "{o0}overwriting"
 	servers[0].Client.Set(ctx, marker, "B", 0)
 	keys := []string{"{o0}o:1099", "{o0}o:1100", marker}

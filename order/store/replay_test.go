@@ -255,8 +255,8 @@ func (r *replay) simulate(step model.Step) error {
 	return fmt.Errorf("the replay has no step %s", step)
 }
 
-// expire deletes a record if it has expired in the model. An earlier comparison with the model has checked that the
-// record, if it exists, has a TTL.
+// expire deletes a record if it has expired in the model. In production, its TTL does this; the method compare has
+// checked the TTL before.
 func (r *replay) expire(shard int, key string, expired bool) error {
 	if !expired {
 		return nil

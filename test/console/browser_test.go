@@ -26,8 +26,8 @@ const hangMargin = time.Minute
 
 // browser is a window of Chromium that shows one page. Each window has its own cookies, storage and cache.
 type browser struct {
-	// Context ends hangMargin before the -timeout of the test binary, so that a failure names the step that hangs. A
-	// shorter limit could end other steps, because a busy host can make Chromium many times slower.
+	// Context ends hangMargin before the -timeout of the test binary, so that a failure names the step that hangs. The
+	// limit is not shorter, because a busy host can make Chromium many times slower.
 	context.Context
 	window  context.Context // has no deadline
 	t       *testing.T

@@ -161,8 +161,8 @@ func (s *system) hasCounter(service string, shard int, id string, n int64) error
 	return err
 }
 
-// disturbEveryStep disturbs each step of each saga. It calls the caller's function while a proxy holds the call of the
-// step. The disturbance must have no effect on the client.
+// disturbEveryStep calls disturb at each step of each saga, while a proxy holds the script call of the step. The
+// response and the final state must not change.
 func (s *proxied) disturbEveryStep(deposits check.Deposits, what string, disturb func(*trap)) {
 	s.t.Helper()
 	for _, sa := range sagas {
@@ -176,8 +176,8 @@ func (s *proxied) disturbEveryStep(deposits check.Deposits, what string, disturb
 // of the call would become unhealthy.
 const heldAtMost = 500 * time.Millisecond
 
-// disturb disturbs one step of one saga. If the call was held for longer than heldAtMost, as on a busy host, the
-// method tries again with a new order.
+// disturb disturbs one step of one saga. If the proxy held the call for longer than heldAtMost, as on a busy host,
+// disturb tries again with a new order.
 func (s *proxied) disturb(deposits check.Deposits, sa saga, st step, what string, disturb func(*trap)) {
 	s.t.Helper()
 	const tries = 10

@@ -219,8 +219,8 @@ func runEmptyVoter(ctx context.Context, r *shardRun) error {
 	return r.start(ctx, r.redis(r.primary), r.keeper(r.primary))
 }
 
-// runInitAgain also compares the write sequences. The reads at the end cannot find the loss, because the instances
-// refuse an empty Redis.
+// runInitAgain compares the write sequences, because the reads of onShard cannot find lost writes: the instances refuse
+// an empty Redis.
 func runInitAgain(ctx context.Context, r *shardRun) error {
 	lost, acknowledged := r.primary, r.status(ctx)[r.others[0]].Seq
 	r.isolate(r.others[0], r.others[1:], false, true, faultproxy.Faults{Cut: true})

@@ -30,9 +30,10 @@ var (
 			return s.waitRecordGone(ctx, h.testOrder, ":refund")
 		}, "payment: participant refund received")}
 
-	// Instance 1 is paused before it runs the script "cancelled", and recovery completes the cancellation. The order is
-	// created again, paid, and cancelled again by instance 2, which is paused after the script "cancel". Instance 1
-	// resumes, so its late call of "cancelled" arrives during the second cancellation. Then instance 2 is killed.
+	//   - Instance 1 is paused before it runs the script "cancelled". Recovery completes the cancellation.
+	//   - The order is created again, paid, and cancelled by instance 2, which is paused after the script "cancel".
+	//   - Instance 1 resumes, so its late call of "cancelled" arrives during the second cancellation.
+	//   - Instance 2 is killed.
 	cancelledAfterNextCancel = &interleaving{"a late call of cancelled arrives during the next cancellation",
 		runCancelledAfterNextCancel}
 )

@@ -70,8 +70,8 @@ func TestPlanKeepsLimits(t *testing.T) {
 	}
 }
 
-// TestFewRoundsHaveEveryKind checks that a run with minRounds rounds on each of the two default sizes injects every
-// kind of fault on at least one size. For 1 % of the seeds, one kind may be missing.
+// TestFewRoundsHaveEveryKind checks that minRounds rounds on each of the two default sizes together inject every kind
+// of fault. For 1 % of the seeds, one kind may be missing.
 func TestFewRoundsHaveEveryKind(t *testing.T) {
 	const seeds = 200
 	missing := 0

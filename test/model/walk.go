@@ -97,7 +97,7 @@ func pick(rng *rand.Rand, calls []call) call {
 	return calls[rng.IntN(len(calls))]
 }
 
-// wild appends script calls and expiries for every minted attempt, even if the attempt did not begin and has no lines.
+// wild appends script calls and expiries for every minted attempt, including calls that no coordinator makes.
 func (m *Model) wild(s *state, to []call) []call {
 	for i := uint8(1); int(i) <= m.Attempts && s.at(i).flags != 0; i++ {
 		for _, script := range []Script{Commit, Refuse, Abort, Close, Cancel, MarkCancelled} {

@@ -32,8 +32,8 @@ type Limits struct {
 	Key          func(id string) string
 	Insufficient *api.Error // the error of Subtract
 	Lines        int        // largest number of lines of an attempt
-	// The functions in More are operations that only this service has. Each operation checks its own results and returns
-	// the name of the result, or "" if the operation did nothing.
+	// More are operations that only this service has. Each one checks its own results and returns a name for what
+	// happened, such as "pay too much", or "" if it did nothing.
 	More []func(l *Limits) string
 	// Results lists further results that at least one walk must reach.
 	Results []string
