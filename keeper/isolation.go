@@ -83,9 +83,9 @@ func alternative(o rule.Observation, acks map[int]rule.Ack) int {
 	return best
 }
 
-// replicasOf reads what INFO reports of the replicas of a primary: the highest offset that a replica has acknowledged,
-// and whether a replica receives or loads a copy of all data. Such a replica has the offset 0, because it has not
-// acknowledged anything yet.
+// replicasOf parses the replicas in the INFO of a primary. It returns the highest offset that a replica has
+// acknowledged, and whether a replica receives or loads a copy of all data. Until the copy is loaded, the replica's
+// offset is 0.
 func replicasOf(info map[string]string) (acked int64, sending bool) {
 	for name, value := range info {
 		if number, ok := strings.CutPrefix(name, "slave"); !ok || strings.Trim(number, "0123456789") != "" {

@@ -66,7 +66,7 @@ func (r *redisNode) close() {
 	}
 }
 
-// killOlder closes all other connections of a keeper to this Redis.
+// killOlder closes the keeper's older connections to this Redis, so that a late command on one of them does not run.
 func killOlder(ctx context.Context, conn *redis.Conn) error {
 	own, err := conn.ClientID(ctx).Result()
 	if err != nil {

@@ -77,7 +77,7 @@ func TestConcurrentCancellationsOfAnOrderShareAMessage(t *testing.T) {
 	})
 }
 
-// If the order service replies that a retry would also fail, payment sends no second request.
+// PaymentUnavailable means that a retry would also fail, so payment sends no second request.
 func TestUnavailableShardIsAskedOnce(t *testing.T) {
 	t.Parallel()
 	payment := newInstance(t, 1)

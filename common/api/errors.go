@@ -64,7 +64,7 @@ var (
 	CartFull       = declare("cart-full", "the order cannot hold more items or pieces")
 )
 
-// Errors of the stock service. All services use BalanceLimit.
+// Errors of the stock service. The other services also return BalanceLimit.
 var (
 	ItemNotFound      = declare("item-not-found", "the item does not exist")
 	InsufficientStock = declare("insufficient-stock", "there is not enough stock")

@@ -62,9 +62,9 @@ func (c *Counters) BatchInit(ctx context.Context, n int, value int64, attributes
 	})
 }
 
-// checkReserved waits until no undecided or unconfirmed attempt holds a reservation from a counter with a decimal ID
-// below limit. After settleFor, it returns the error api.BatchReserved. No attempt reserves from these counters
-// while the marker of the batch_init exists, so one scan of each shard is enough.
+// checkReserved returns the error api.BatchReserved if, after settleFor, an undecided or unconfirmed attempt still holds
+// a reservation from a counter with a decimal ID below limit. It scans each shard only once, because no attempt
+// reserves from these counters while the marker of the batch_init exists.
 func (c *Counters) checkReserved(ctx context.Context, limit int) error {
 	deadline := time.Now().Add(c.settle)
 	for _, at := range c.cluster.Shards() {

@@ -110,8 +110,8 @@ func TestLateGroupDelaysNoOtherGroup(t *testing.T) {
 	eventually(t, "the batcher is idle", b.idle)
 }
 
-// A shared request hangs as a whole. Messages that arrive meanwhile wait for at most slowAfter. A group that got no
-// reply stays apart until it gets one.
+// While a shared request hangs, messages of other groups wait for at most slowAfter. A group that got no reply shares
+// no requests until it gets a reply.
 func TestSlowRequestDelaysNoOtherGroup(t *testing.T) {
 	t.Parallel()
 	f := newFake(t, "stock", false)

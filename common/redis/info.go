@@ -23,12 +23,12 @@ type CopyWatch struct {
 	unwritten bool
 }
 
-// Unwritten reports whether the append-only file lacks the copy. Until the file has the copy, the replica acknowledges
-// no write, and a restart loads the data from before the copy. Call Unwritten after each INFO with the sections server
-// and persistence. The argument connected is true if the Redis is a primary, or receives the writes of a primary.
+// Unwritten reports whether the append-only file lacks the last full copy. Until the file has it, the replica
+// acknowledges no write, and a restart loads older data. Call Unwritten after each INFO with the sections server and
+// persistence. The argument connected is true if the Redis is a primary, or receives the writes of a primary.
 //
-// If a rewrite starts while the replica is not connected, Unwritten assumes that the rewrite writes a copy to the file.
-// If it is in fact an ordinary rewrite, a replica in sync seems to have an unwritten copy until the rewrite ends.
+// An ordinary rewrite that starts while the replica is not connected looks like the rewrite after a copy. So Unwritten
+// may return true for a replica in sync until this rewrite ends.
 func (w *CopyWatch) Unwritten(info map[string]string, connected bool) bool {
 	if info["run_id"] != w.runID {
 		*w = CopyWatch{runID: info["run_id"]}

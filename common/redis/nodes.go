@@ -18,8 +18,8 @@ import (
 const (
 	// pollEvery is the time between two polls of the nodes of a replicated shard.
 	pollEvery = time.Second
-	// pollAgain is the time until a second poll confirms that a copy is missing, or is back. A handover takes less time,
-	// so it is not reported as a missing copy.
+	// pollAgain is the time until the next poll after a poll that finds other missing copies than the one before. A
+	// handover takes less time, so it is not reported as a missing copy.
 	pollAgain = 300 * time.Millisecond
 )
 
@@ -129,9 +129,9 @@ func (n *nodes) watch(ctx context.Context) {
 	}
 }
 
-// reportMissing adds an event if two consecutive polls find the same missing copies, and the last event reported
-// different ones. It returns false if only one poll has found a change, which the next poll may confirm. Without a
-// primary, reportMissing adds no event, because other events report that the shard is unavailable.
+// reportMissing adds an event if the missing copies have changed since the last event, and two consecutive polls agree.
+// It returns false if the next poll has to confirm a change. Without a primary, reportMissing adds no event, because
+// other events report that the shard is unavailable.
 func (n *nodes) reportMissing(states []api.NodeState) (settled bool) {
 	if !slices.ContainsFunc(states, isPrimary) {
 		return true

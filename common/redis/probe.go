@@ -75,7 +75,7 @@ func (s *Shard) verifyWrites(ctx context.Context) error {
 	return err
 }
 
-// errReplica is the error for a replica that accepts writes.
+// errReplica makes a writable replica look like a read-only one.
 var errReplica = errorReply("READONLY the shard is a replica of another Redis")
 
 // verifyMemory checks that the shard runs scripts that need memory.

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// An unavailable shard that still replies to some commands counts as silent since its problem began. If it counted as
-// silent only since its last reply, every checkout would count as in flight when the shard failed, and would wait.
+// Silent counts from the start of the problem, even if the shard still replies to some commands. If it counted from
+// the last reply, new checkouts would wait as if they had been in flight when the shard failed.
 func TestSilentCountsFromTheStartOfTheProblem(t *testing.T) {
 	t.Parallel()
 	const hour = time.Hour

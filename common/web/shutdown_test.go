@@ -118,10 +118,10 @@ func TestShutdownLetsClientsCloseConnections(t *testing.T) {
 			clients = append(clients, conn)
 		}
 	}
-	// request sends a request over each connection and checks whether the response asks to close the connection.
-	beginnings := []string{ // the first is accepted, the others are rejected
+	beginnings := []string{ // the server accepts the first request and rejects the others
 		"POST / HTTP/1.1", "GET / HTTP/1.1", "POST /unknown HTTP/1.1", "POST / HTTP/1.1\r\nOrigin: http://other.example",
 	}
+	// request sends a request over each connection and checks whether the response asks to close the connection.
 	request := func(wantClose bool) {
 		for i, c := range clients {
 			io.WriteString(c, beginnings[i%len(beginnings)]+

@@ -70,8 +70,8 @@ func (s *simulation) rewrite(i int) {
 }
 
 // acknowledge acknowledges the batches of node i up to a random one, if the node is a primary, and it and at least one
-// replica have these batches on disk. A batch may read any data, so its reply would show the loss of a write. So
-// acknowledge records a violation if the log of the primary lacks a write that was acknowledged before.
+// replica have these batches on disk. It records a violation if the log of the primary lacks a write that was
+// acknowledged before.
 func (s *simulation) acknowledge(i int) {
 	p := s.nodes[i]
 	if !p.master || p.stale || len(p.log) == 0 {

@@ -25,8 +25,8 @@ const (
 	First Stage = "first"
 	// Retry: a founding by this node was interrupted before a node became primary.
 	Retry Stage = "retry"
-	// Again: this node has been primary, but no other node has completed a copy of its data. So no other node can vote,
-	// and none has acknowledged a write.
+	// Again: this node has been primary, but no other node has completed a copy of its data. Without a copy, a node can
+	// neither vote nor acknowledge a write.
 	Again Stage = "again"
 )
 
@@ -56,9 +56,9 @@ func (m *Member) Plan(ctx context.Context) (Founding, error) {
 	return f, err
 }
 
-// Prepare begins a founding that both other nodes would grant: it stores the promise of the epoch. The caller then asks
-// both others, and calls Win or Cancel. Prepare fails if the node has made another promise since Plan, for example for
-// the founding of another node.
+// Prepare stores the promise of a founding. Call it after both other nodes have granted a dry run. Then ask them again,
+// and call Win if both grant the founding. Prepare fails if the node has made another promise since Plan, for example
+// for the founding of another node.
 func (m *Member) Prepare(ctx context.Context, f Founding) (Candidate, error) {
 	if m.promise != f.promise {
 		return f.Candidate, ErrOvertaken

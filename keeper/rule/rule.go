@@ -75,9 +75,9 @@ type Redis interface {
 	Freeze(ctx context.Context) (Observation, error)
 	// Follow makes the Redis follow the Redis at the given address.
 	Follow(ctx context.Context, addr string) error
-	// Promote observes the Redis, and passes the observation to its last argument. If this call returns no error, Promote
-	// makes the Redis a primary and writes the epoch as its first write. The Redis cannot restart unnoticed between the
-	// observation and the promotion. Promote closes all client connections.
+	// Promote observes the Redis and calls check with the observation. If check returns no error, Promote makes the Redis
+	// a primary, writes the epoch as its first write, and closes all client connections. The Redis cannot restart
+	// unnoticed between the observation and the promotion.
 	Promote(ctx context.Context, epoch int64, check func(Observation) error) error
 }
 

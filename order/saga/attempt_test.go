@@ -115,7 +115,7 @@ func TestCheckoutContinuesAfterALostReplyToBegin(t *testing.T) {
 	t.Parallel()
 	s := openShards(t)
 	id, arrived := s.order(0), time.Now()
-	// The order's shard replies after the checkout has arrived. So the checkout waits for the restart of this shard.
+	// Only a checkout that arrived before the last reply of its shard waits for the shard. So get a later reply.
 	if err := s.co.Checkout(t.Context(), s.order(0), Request{}); err != nil {
 		t.Fatal(err)
 	}

@@ -11,8 +11,8 @@ import (
 	"checkout/order/store"
 )
 
-// neverAttempt is not the ID of any attempt. The script "begin" starts an attempt only if the caller names the order's
-// last attempt. So with neverAttempt, it starts none.
+// neverAttempt is not the ID of any attempt. If the caller passes it as the order's last attempt, the script "begin"
+// may resume an attempt, but starts none.
 const neverAttempt = "joined"
 
 // begin starts or resumes an attempt, or returns the state of the order:

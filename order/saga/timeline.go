@@ -78,9 +78,10 @@ func (t *timeline) undecided(orderID string, err error) {
 	t.ring.Add(api.Event{Kind: events.OrderUndecided, Service: "order", OrderID: orderID, Detail: detail})
 }
 
-// The method "decided" adds an event if the timeline follows the order, or if "begun" is not 0. If recovery decided the
-// order, or if a checkout resumed the attempt or completed its abort, "begun" is the time since the attempt or
-// cancellation began. Otherwise, "begun" is 0.
+// The method "decided" adds an event if the timeline follows the order, or if "begun" is not 0. The argument "begun" is
+// the time since the attempt or cancellation began, but 0 except in these cases:
+//   - Recovery decided the order.
+//   - A checkout resumed the attempt, or completed its abort.
 func (t *timeline) decided(orderID, state, by string, begun time.Duration) {
 	if begun == 0 && t.followed.Load() == 0 {
 		return

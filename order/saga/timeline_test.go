@@ -38,7 +38,7 @@ func TestTimelineOfACheckout(t *testing.T) {
 		"retried, then refused": {outcomes: []error{failed, api.AttemptClosed}, want: []string{undecided, open}},
 		"retry is overloaded":   {outcomes: []error{failed, api.Overloaded}, want: []string{undecided}},
 		"resumed, then paid":    {outcomes: []error{nil}, begun: time.Second, want: []string{paid}},
-		// The refunds may still be in progress, so OrderCancelled adds no event.
+		// OrderCancelled adds no event, because the cancellation adds its own.
 		"cancelled": {outcomes: []error{failed, api.OrderCancelled}, want: []string{undecided}},
 	} {
 		line := timeline{ring: events.NewRing()}

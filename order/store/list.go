@@ -17,8 +17,8 @@ import (
 	"checkout/common/shard"
 )
 
-// maxExamined is the largest number of orders that one call of List examines per shard if the query selects orders by
-// state, or selects purchases. In addition, List may examine up to maxExamined orders of batch_init in total.
+// maxExamined limits a query by State or Purchases. List examines at most this number of orders of each shard, and at
+// most this number of orders of batch_init on all shards together.
 const maxExamined = 200
 
 // maxUndecided is the size of the largest set "undecided" that List reads. Otherwise, List searches all orders.

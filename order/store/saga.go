@@ -36,8 +36,8 @@ var (
 	recoveryDelay = lease // time after which recovery may claim an ABORTING or REFUNDING order
 )
 
-// Begin starts an attempt, resumes the running attempt, or returns the state of the order. The caller passes the ID of
-// its attempt, and the last attempt that it has read from the order, or "".
+// Begin starts an attempt, resumes the running attempt, or returns the state of the order. It starts the given attempt
+// only if "after" is the last attempt of the order, or is "" and the order has none.
 func (s *Store) Begin(ctx context.Context, id, attempt, after string) (Result, error) {
 	args := []any{attempt, after, id, lease, s.by}
 	if parent := trace.FromContext(ctx).Traceparent(); parent != "" {

@@ -81,9 +81,8 @@ func readProcessTimes(processes []stack.Process) (processTimes, error) {
 	return all, nil
 }
 
-// since returns the processor time since an earlier reading of the same processes. If one of them has exited, the time
-// of the whole system is unknown. Then since returns only the time of the generator, and the names of the exited
-// processes.
+// since returns the processor time since an earlier reading of the same processes. If any of them has exited, since
+// returns only the time of the load generator, which is this process, and the names of the exited processes.
 func (t processTimes) since(before processTimes) (u usage, exited []string) {
 	u = usage{}
 	for i, p := range t {

@@ -217,7 +217,7 @@ func (d *driver) receive(ctx context.Context, i int, w work) error {
 		}
 		return nil
 	case n < c.have:
-		return d.fail(ctx, i, w, errors.New("more bytes than one response"))
+		return d.fail(ctx, i, w, errors.New("unexpected bytes after the response"))
 	}
 	latency := time.Since(c.sent)
 	c.sent, c.have = time.Time{}, 0

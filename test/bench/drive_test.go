@@ -149,7 +149,7 @@ func TestDriverReplacesBrokenConnections(t *testing.T) {
 		"closed in the body":       {okHead + "\r\n", "connection closed"},
 		"announced by a header":    {okHead + "Connection: close\r\n\r\nok", "200 ok"},
 		"not HTTP":                 {"+OK\r\n\r\n", "malformed status line"},
-		"bytes after the response": {okHead + "\r\nokHTTP/1.1", "more bytes than one response"},
+		"bytes after the response": {okHead + "\r\nokHTTP/1.1", "unexpected bytes after the response"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			addr := serve(t, func(c net.Conn, number int) {

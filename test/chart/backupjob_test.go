@@ -56,9 +56,9 @@ func TestBackupThatCannotStartGateway(t *testing.T) {
 	}
 }
 
-// TestBackupAfterKilledRun checks that a run starts the gateway that a killed run has stopped, even if the run itself
-// fails at once. If some gateways run, the backup ignores the number that a killed run has stored: it starts as many
-// gateways as ran before.
+// TestBackupAfterKilledRun checks how many gateways run after a backup whose predecessor was killed:
+//   - if none ran before: the number that the killed run has stored, even if the backup fails at once
+//   - if an operator had started some by hand: as many as before
 func TestBackupAfterKilledRun(t *testing.T) {
 	t.Parallel()
 	f := newFakeAPI()

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// podRefusals has the format of the constant refusals. Its settings are those that Kubernetes would refuse only after
+// podRefusals is like refusals, but for settings of pods. Kubernetes itself would refuse these settings, but only after
 // Helm has created other objects.
 const podRefusals = `
 # pods

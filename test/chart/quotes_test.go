@@ -6,7 +6,7 @@ import (
 	core "k8s.io/api/core/v1"
 )
 
-// numericNames sets each name in the values to a name that, without quotes, YAML reads as a number, a boolean or null.
+// numericNames has values in which each name is a number, a boolean or null in YAML unless it has quotes.
 var numericNames = []string{
 	`{image: {pullSecrets: ["1"]}, access: {internalTokenSecret: "1"}, serviceAccount: {create: true, name: "1"},
 		priorityClass: "1", redis: {existingSecret: "1", existingSecretKey: "1", storage: {class: "1"}},

@@ -15,7 +15,7 @@ import (
 // boughtOrder is a JavaScript expression for the ID of the last order that the shop checked out.
 const boughtOrder = `document.getElementById("receipt").dataset.order`
 
-// receipt is a purchase that the page shows, with the current numbers of the API.
+// receipt is what the page shows about a purchase, and the same data from the API.
 type receipt struct {
 	Order   string
 	Shown   map[string][2]int // before and after, by the name of the row

@@ -125,8 +125,8 @@ func (s *proxied) failedHealthChecks() (n int) {
 	return n
 }
 
-// heldByGateway is the longest restart of order-1 after which the checkout must still have its normal outcome. It is a
-// little less than the 2 s for which the gateway holds a checkout while no instance accepts it.
+// heldByGateway is a bit less than the 2 s for which the gateway holds a checkout while no instance accepts it. If
+// order-1 restarts in this time, the checkout must have its normal outcome.
 const heldByGateway = 1500 * time.Millisecond
 
 // restartAt kills order-1 when a checkout reaches a step, and starts order-1 again. With several instances, another
@@ -157,10 +157,9 @@ func (s *proxied) restartAt(deposits check.Deposits, sa saga, st step) (
 	return c.History, result, restarted
 }
 
-// delayRecovery makes recovery leave an undecided order alone for longer than the gateway waits for a response.
-// Otherwise recovery might abort the order before the gateway retries its checkout. The long lease also reveals a
-// coordinator that waits until the lease expires, because it does not respond in time. delayRecovery deletes the field
-// "by", so recovery cannot detect that the coordinator is dead.
+// delayRecovery keeps recovery from aborting an undecided order before the gateway retries its checkout. The new lease
+// is longer than the gateway waits for a response, so the test also fails if a coordinator waits until the lease
+// expires. delayRecovery deletes the field "by", so recovery cannot detect that the coordinator is dead.
 func (s *proxied) delayRecovery(order string) {
 	s.t.Helper()
 	const lease = 20 * time.Second

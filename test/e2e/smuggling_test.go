@@ -19,9 +19,12 @@ const (
 	getHead  = "GET /orders/ HTTP/1.1\r\nHost: x\r\n"
 )
 
-// smugglingRequests are requests that two servers may parse differently. {} stands for a whole request that only one
-// of the servers would find, {n} for the length of this request in bytes, {x} for the same length in hexadecimal, {n+5}
-// for the length with the five bytes of an empty chunk, and @ for the address of the internal port.
+// smugglingRequests are requests that two servers may parse differently. Their placeholders:
+//
+//   - {}: the hidden request, which only one of the servers finds
+//   - {n} and {x}: the length of the hidden request in bytes, decimal and hexadecimal
+//   - {n+5}: this length with the five bytes of an empty chunk
+//   - @: the address of the internal port
 var smugglingRequests = map[string]string{
 	"CL.TE":           postHead + "Content-Length: {n+5}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{}",
 	"TE.CL":           postHead + "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n{x}\r\n{}\r\n0\r\n\r\n",

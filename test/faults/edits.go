@@ -134,6 +134,6 @@ var shortTimes = []edit{
 	{"order/saga/recovery.go", "confirmClaim  = 10 * time.Second", "confirmClaim  = time.Second"},
 }
 
-// shortRecordRetention is the RecordRetention of a snapshot if shortTimes is applied. It is less than 1.5 s, which is
-// the short Retention (3 s) minus the allowed clock difference (1.5 s).
+// shortRecordRetention is the RecordRetention of a snapshot if shortTimes is applied. It must be less than the short
+// Retention, 3 s, minus the allowed clock difference, 1.5 s.
 const shortRecordRetention = time.Second

@@ -106,7 +106,7 @@ func (m *mixRun) wrongs(ctx context.Context) (all []wrong) {
 		all = append(all, wrong{service + ": " + name, service, []string{service + "-2"}, 0, reason,
 			func() (func() error, error) { return m.withEnv(ctx, service+"-2", variable, value) }})
 	}
-	// All services check addresses with the same code, so a run tests each kind of wrong address with one service.
+	// All services check their settings with the same code, so one service is enough for each wrong setting.
 	services := stack.Services()
 	m.trial.random("identity", 0).Shuffle(len(services), func(i, j int) {
 		services[i], services[j] = services[j], services[i]

@@ -221,9 +221,9 @@ func (s *rig) holdAt(ctx context.Context, k kind, action string, points ...strin
 	return h, nil
 }
 
-// holdBeforeCommit creates an order, sends its checkout, and pauses the coordinator just before the commit, after a
-// second reservation of the credit. The coordinator makes a second reservation only if the first one is older than
-// 100 ms. So holdBeforeCommit also pauses the coordinator earlier, after the reservation of stock.
+// holdBeforeCommit sends the checkout of a new order and pauses the coordinator twice: after the reservation of stock,
+// and after the second reservation of the credit, just before the commit. Without the first pause, there might be no
+// second reservation, because the first one might be less than 100 ms old.
 func (s *rig) holdBeforeCommit(ctx context.Context) (*heldOrder, error) {
 	h, err := s.holdAt(ctx, kindPaid, actionPause, "order: coordinator reserve stock")
 	if err != nil {

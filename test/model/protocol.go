@@ -176,7 +176,6 @@ func (m *Model) backward(s *state, i uint8, to []call) []call {
 // attempt.
 func (a *attempt) stockIsReleased() bool { return a.lines&^a.knownReleased&^(1<<payment) == 0 }
 
-// isReleased reports whether the attempt may be closed.
 func (a *attempt) isReleased() bool { return a.is(knownAborting) && a.lines&^a.knownReleased == 0 }
 
 // reverse appends the steps after PAID: confirmations, and the cancellation.

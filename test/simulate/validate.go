@@ -47,8 +47,8 @@ func (m measurement) simulate(c costs) result {
 		perPeer: m.perPeer, costs: c.slower(m.slower)}, max(1500, 6*m.clients))
 }
 
-// check simulates all measurements. It returns a table, and an error if the error of a rate is larger than the
-// tolerance.
+// check simulates all measurements. It returns a table, and an error if a simulated rate differs from the measured rate
+// by more than tolerance.
 func check(c costs) (table string, err error) {
 	var b, wrong strings.Builder
 	b.WriteString("| Shards | Clients | HTTP requests | Measured/s | Simulated/s | Error | Measured CPU µs | " +

@@ -19,7 +19,7 @@ case " $* " in *" valkey-server "*)
             exit 1
         }
         [ "$ID-${VERSION_CODENAME:-}" = debian-bookworm ] || no_valkey "no package source of $PRETTY_NAME has valkey-server"
-        # Debian 12 has Valkey in its backports. Their priority is so low that apt takes only packages from there that Debian 12 lacks.
+        # Debian 12 has Valkey only in its backports. apt takes from the backports only packages that Debian 12 lacks.
         mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Codename: bookworm' 'Created-By: Packages' | head -n 1)
         [ "$mirror" ] || no_valkey "apt has no package list of Debian 12"
         source="$mirror bookworm-backports main" list=/etc/apt/sources.list.d/checkout-valkey.list

@@ -65,8 +65,8 @@ type commandError struct{ error }
 
 func (e commandError) Unwrap() error { return e.error }
 
-// exitStatus returns the exit status for an error. It also prints the error, except for flag.ErrHelp and for a
-// commandError with an exit status.
+// exitStatus returns the exit status for an error. It prints the error, unless it is flag.ErrHelp, or the command of
+// -exec has exited with a status of its own.
 func exitStatus(err error, stderr io.Writer) int {
 	var command commandError
 	var failed *exec.ExitError

@@ -87,7 +87,7 @@ func (l *Limits) Pick() (i int, id string) {
 	return i, l.ids[i]
 }
 
-// Amount returns an amount: a small one, a large one, or one that depends on the counter.
+// Amount returns a random amount, often within 1 of the amount that empties or fills counter i.
 func (l *Limits) Amount(i int) int64 {
 	amounts := []int64{1, 2, 3, 1e12, 1<<53 - 1, 1<<53 - 2, 1 << 52, 1 + l.Random.Int64N(1<<53-1)}
 	if near := new(big.Int).Add(l.want[i], big.NewInt(int64(l.Random.IntN(3)-1))); near.IsInt64() {

@@ -49,8 +49,8 @@ export function init(root) {
   draw();
 }
 
-// update reads credit and stock when the console becomes editable. It shows the case that kills a component only if there is a
-// control port.
+// update reads credit and stock when the console becomes editable. Without a control port, it
+// hides the button that kills stock-1.
 export function update({ editable }) {
   byId("case-killed").hidden = !demo.available();
   if (editable && !opened) { opened = true; refresh(); }

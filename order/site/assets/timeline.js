@@ -106,8 +106,7 @@ function addRun(run) {
   return { li, change };
 }
 
-// item returns the row of an event. If a later report of another instance changes the time or the duration of the event, item
-// returns a new row.
+// item returns the row of an event. It reuses the row of the last draw, unless the time or the duration has changed.
 function item(e) {
   const key = JSON.stringify([e.reports[0], e.time, e.duration_ms]);
   return keep(key, () => ({ li: addItem(e) })).li;

@@ -86,8 +86,8 @@
 //     acknowledges batches of epoch 3 although it has promised only epoch 1. Then a late beat of epoch 2 reaches the
 //     node (FollowIgnoresData). The node must compare this epoch with the epoch in its data, but only after its Redis
 //     is frozen, because the data may change until then (FollowBeforeFreeze).
-//   - A node has voted and then has lost its disk. An agreement from before the loss may be older than this vote
-//     (EmptyJoinsByOldAgreement).
+//   - A node has voted and then has lost its disk. It must not join the shard by an agreement from before the loss,
+//     because this agreement may be older than the vote (EmptyJoinsByOldAgreement).
 //   - The nodes of a new shard have no data. If a node without a promise may agree, two lost disks look like a new
 //     shard, and an old primary of epoch 1 continues with these two nodes (EmptyAgrees). So keeper init gives all three
 //     nodes a promise.
@@ -98,9 +98,8 @@
 //   - A client's connection survives a promotion. One half of a batch is executed before the node is frozen, the other
 //     half after the node is elected again. The batch is acknowledged, although its first half is gone
 //     (PromoteKeepsConnections). WAIT compares only offsets, so it does not detect the loss.
-//   - A Redis that restarts from its append-only file has forgotten its replication history, so it needs a full copy,
-//     and sends no data to another node before it has one. The rule depends on this behavior (RestartKeepsHistory),
-//     unless a primary announces itself only after its epoch is on its own disk.
+//   - A Redis that restarts from its append-only file has forgotten its replication history. So it needs a full copy,
+//     and sends no data to another node before it has one. The rule depends on this behavior (RestartKeepsHistory).
 //
 // # Simplifications
 //

@@ -1,10 +1,10 @@
 package failover
 
-// tip names a log by its last entry, because the model stores no contents. The upper bits are the number of the last
-// term, the lower bits the number of batches of this term.
+// tip identifies a log by its last entry. The upper bits are the number of the last term, the lower bits the number of
+// batches of this term.
 //
-// A log is everything that a Redis has executed: for each term the epoch, and then the batches. Each batch adds one
-// entry, even if it only reads, because it ends with a write.
+// A log is everything that a Redis has executed. Each term adds one entry for its epoch, and then one entry for each
+// batch. A batch that only reads also adds an entry, because it ends with a write.
 type tip uint8
 
 const empty tip = 0 // the log of an empty node
