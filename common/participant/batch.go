@@ -62,8 +62,8 @@ func (c *Counters) BatchInit(ctx context.Context, n int, value int64, attributes
 	})
 }
 
-// checkReserved returns the error api.BatchReserved if, after settleFor, an undecided or unconfirmed attempt still holds
-// a reservation from a counter with a decimal ID below limit. It scans each shard only once, because no attempt
+// checkReserved returns the error api.BatchReserved if, after settleFor, an undecided or unconfirmed attempt still
+// holds a reservation from a counter with a decimal ID below limit. It scans each shard only once, because no attempt
 // reserves from these counters while the marker of the batch_init exists.
 func (c *Counters) checkReserved(ctx context.Context, limit int) error {
 	deadline := time.Now().Add(c.settle)

@@ -153,8 +153,8 @@ func resolve(ctx context.Context, host string) ([]string, error) {
 	return addresses, nil
 }
 
-// check requests, verifies and stores the shard map of the instance at an address. It returns an error if the request
-// fails, if another service responds, if the shards are not the known ones, or if the instance is unfit or stopping.
+// check requests the shard map of the instance at an address, verifies it and stores it. It returns an error if the
+// request fails, another service responds, the shards are not the known ones, or the instance is unfit or stopping.
 func (p *Peer) check(ctx context.Context, address string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+ShardMapPath, nil)
 	if err != nil {

@@ -166,11 +166,10 @@ func (s *Shard) send(needs level, write func([]byte) []byte) (*command, error) {
 	return s.batches.start(write, needs > readOnly)
 }
 
-// Failed handles the failure of a command: it counts the failure and returns the error for the caller of the command.
-//   - If the queue was full, the error is api.Overloaded.
-//   - If the command failed fast, the error is api.Unavailable.
-//   - Otherwise, the error is api.Unavailable. Failed logs the failure, unless the caller cancelled the command, and
-//     requests a health check, unless the server returned an error reply.
+// Failed counts the failure of a command and returns the error for the caller of the command: api.Overloaded if the
+// queue was full, else api.Unavailable. Unless the queue was full or the command failed fast, Failed also:
+//   - requests a health check, unless the server returned an error reply
+//   - logs the failure, unless the caller cancelled the command
 func (s *Shard) Failed(ctx context.Context, command string, err error) error {
 	s.metrics.failures.Inc()
 	switch {

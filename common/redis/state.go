@@ -122,8 +122,8 @@ func (s *Shard) accept(needs level) error {
 	}
 }
 
-// failFast returns an error if the shard is unhealthy. While verifyBatches runs, it returns nil, so that the command of
-// this health check is sent.
+// failFast returns an error if the shard is unhealthy. While the health check verifyBatches runs, failFast returns nil,
+// so that TIME is sent.
 func (s *Shard) failFast() error {
 	if s.probing.Load() {
 		return nil

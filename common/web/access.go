@@ -76,7 +76,7 @@ func (s *Server) Restrict(a Access) { s.access = newAccess(a) }
 
 // checkHost rejects a request whose Host header names an unknown host. An attacker can make the host name of a web page
 // resolve to the address of this server (DNS rebinding). The browser then treats this server as the origin of the page,
-// and lets the page read all responses. An unknown route gets 404 for every host name, as at the gateway.
+// and lets the page read all responses. Unknown routes are not checked: they get 404, as at the gateway.
 func (s *Server) checkHost(c *gin.Context) {
 	if host := c.Request.Host; c.FullPath() != "" && !s.access.hostAllowed(host) {
 		fail(c, fmt.Errorf("host %s is not in ALLOWED_HOSTS: %w", quote(host), api.UnknownHost))

@@ -22,9 +22,9 @@ type Ballot struct {
 	Reason   string   `json:"reason,omitempty"`
 }
 
-// Standing returns the candidate that this node would be in an election now: its epoch and its position. It changes
-// nothing. The epoch is above each promise that the node knows. The last argument is the highest promise of another
-// node that the keeper has seen.
+// Standing returns this node as a candidate, with its position and a new epoch. It changes nothing. The new epoch is
+// higher than the node's promise, the epoch of its data, and floor, the highest promise that the keeper has seen from
+// another node.
 func (m *Member) Standing(ctx context.Context, floor int64) (Candidate, error) {
 	o, err := m.redis.Observe(ctx)
 	if err != nil {

@@ -76,9 +76,9 @@ func listed(id string, r redis.Reply) (Listed, error) {
 	return o, r.Err()
 }
 
-// List returns a page of orders. The orders of batch_init come last. They are not indexed by user, so a query for a
-// user finds them only if the query is also restricted to undecided orders. A page may be shorter than its limit even
-// if more orders follow, because List examines a limited number of orders.
+// List returns a page of orders. A page may be shorter than its limit even if more orders follow, because List examines
+// a limited number of orders. The orders of batch_init come last. No index by user contains them, so a query for a user
+// finds them only if it also selects only undecided orders.
 //
 // If the query selects only undecided orders, List reads the whole set "undecided" of each shard, because the set is
 // not sorted by ID. If a set is too large for this, as in a long outage, List searches all orders instead, as it does

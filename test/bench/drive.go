@@ -265,9 +265,10 @@ func (d *driver) expire(ctx context.Context, w work, now time.Time) error {
 // needs Linux 5.11.
 const sysEpollPwait2 = 441
 
-// epollWait differs from syscall.EpollWait in two ways: the timeout is not limited to whole milliseconds, and the call
-// does not notify Go's scheduler. Notifications would cost a third of the generator's time. After 10 ms, the scheduler
-// interrupts the wait with a signal (EINTR), so that other goroutines can run.
+// epollWait differs from syscall.EpollWait in two ways:
+//   - The timeout is not limited to whole milliseconds.
+//   - The call does not notify Go's scheduler, because this would cost a third of the generator's time. The scheduler
+//     interrupts a wait of more than 10 ms with a signal (error EINTR), so that other goroutines can run.
 func epollWait(epoll int, events []syscall.EpollEvent, wait time.Duration) (int, error) {
 	limit := syscall.NsecToTimespec(int64(max(wait, 0)))
 	n, _, errno := syscall.RawSyscall6(sysEpollPwait2, uintptr(epoll), uintptr(unsafe.Pointer(unsafe.SliceData(events))),

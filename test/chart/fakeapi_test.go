@@ -118,8 +118,8 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(text)
 }
 
-// unpruned returns an error unless an object has the annotations for Argo CD that all objects outside the Git
-// repository need: Argo CD must neither delete such an object nor treat the application as out of sync because of it.
+// unpruned checks the annotations for Argo CD of an object that is not in the Git repository. Without them, Argo CD
+// could delete the object or treat the application as out of sync.
 func unpruned(annotations map[string]string) error {
 	if annotations["argocd.argoproj.io/sync-options"] != "Prune=false" ||
 		annotations["argocd.argoproj.io/compare-options"] != "IgnoreExtraneous" {

@@ -27,8 +27,8 @@ func TestRestoreFindsKubectl(t *testing.T) {
 	}
 }
 
-// TestRestoreAgainAfterStart checks that a second run takes a copy of the current data if the system may have accepted
-// requests since the first run failed:
+// TestRestoreAgainAfterStart checks that, after a failed run, the next run copies the current data again if the system
+// may have accepted requests in between:
 //   - The first run fails after it has started the instances.
 //   - The first run fails earlier, and then an operator starts the instances.
 func TestRestoreAgainAfterStart(t *testing.T) {

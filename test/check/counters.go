@@ -285,7 +285,7 @@ func (c counterCall) step(at counterState, amounts []int64) []counterState {
 	return next
 }
 
-// withRecord returns the state with a new code for a record. It also adds its last argument to the amount.
+// withRecord returns the state with a new code for a record, and with "add" added to the counter's amount.
 func (s counterState) withRecord(record int, code byte, add int64) counterState {
 	return counterState{s.amount + add, s.records[:record] + string(code) + s.records[record+1:]}
 }

@@ -103,8 +103,8 @@ function draw(orderID, { status, events, truncated, waiting_for: waiting, trace_
     return drawStep(event, events[index - 1], event.at - start, nameOf(event), index >= drawn ? index - drawn : -1);
   });
   if (truncated) steps.unshift(make("li", "Earlier steps are no longer stored.", "dim"));
-  // Only the instance that works on the order knows which service the order waits for. If another instance sent this history,
-  // take the service from the overviews.
+  // Only the instance that works on the order knows which service the order waits for. If another
+  // instance sent this history, take the service from the overviews.
   if (waiting && !waiting.service) waiting = waits.find((u) => u.order_id === orderID && u.status === status)?.waiting_for ?? waiting;
   if (waiting && undecided.includes(status)) steps.push(drawWaiting(waiting, events.at(-1), nameOf(waiting)));
   byId("saga-steps").replaceChildren(...steps);

@@ -115,7 +115,7 @@ func (m *Model) takeRedisStep(s *state, e step) {
 	}
 }
 
-// sync records that a log in the memory of a node is also on its disk.
+// sync records that log t is on the disk of a node.
 func (s *state) sync(n *node, t tip) {
 	if !s.contains(n.disk, t) {
 		n.disk = t
