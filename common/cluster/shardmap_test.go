@@ -117,8 +117,8 @@ func writeWhileReading(t *testing.T, writer, reader *cluster.Cluster, third *tes
 	}
 }
 
-// Before the first batch_init, there is no shard map. All instances then use the number of active shards, 2, as the
-// modulus, even if REDIS_ADDRS has three. The first batch_init over three shards waits until no instance uses 2.
+// Before the first batch_init, there is no shard map. The modulus of all instances is the number of active shards, 2,
+// even if REDIS_ADDRS has three. The first batch_init over three shards waits until no instance uses 2.
 func TestFirstBatchDuringGrowth(t *testing.T) {
 	t.Parallel()
 	two, servers := testredis.Open(t, "order", 2, scripts)

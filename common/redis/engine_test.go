@@ -196,7 +196,7 @@ func TestEngineWithTLS(t *testing.T) {
 }
 
 // Only a call whose own reply is MOVED is sent again. If MOVED is the reply to the trailer of the batch, the call has
-// run. All error replies in this test are temporary problems, so no call returns ErrRefused.
+// run. All these error replies are temporary problems, so no call returns ErrRefused.
 func TestEngineRepeatsOnlyWhatDidNotRun(t *testing.T) {
 	nodes := testredis.StartCluster(t)
 	moved := "-MOVED 1 " + nodes.Nodes[0].Addr

@@ -145,8 +145,8 @@ func TestTwoFoundingsOnOneNode(t *testing.T) {
 	}
 }
 
-// Two nodes run keeper init. Node 0 must not continue after it has granted the request of node 1 (stage First), or
-// has obeyed a beat of node 1 as the primary (stage Retry).
+// Two nodes run keeper init. Node 0 must not continue after it has granted the request of node 1 (stage First) or
+// obeyed a beat of node 1 (stage Retry).
 func TestTwoFoundingsOnTwoNodes(t *testing.T) {
 	for _, before := range []Promise{{}, {1, "5"}} { // the stages First and Retry
 		d := &memory{promise: before}

@@ -17,13 +17,12 @@
 -- Safe to retry: if there is a record, the recorded result is returned. The record is checked before the counters, because the
 -- first call may have emptied a counter.
 -- A record is a string that starts with its code: "1 counter amount counter amount", "2 reason line[ available]" or "3". The
--- record of a refund is "5". After "3" or "5", a record lists the counters to which nothing was added, because they no longer
--- existed. A RESERVED record has no TTL until it is confirmed. Other records of reserve and release expire RETENTION_MS after
--- the deadline.
+-- record of a refund is "5". A record "3" or "5" also lists the counters that no longer existed. A RESERVED record has no TTL
+-- until it is confirmed. Other records of reserve and release expire RETENTION_MS after the deadline.
 -- The field of a direct payment is "amount", "-amount" after it was returned, or "?token:expiry" while it is in progress.
 -- If a payment in progress has expired, reserve deletes the field of the payment.
--- Lua numbers are exact only up to 2^53, so DECRBY subtracts from counters of 16 or more digits. But Lua compares all counters
--- with amounts correctly, because no amount exceeds 2^53-1.
+-- Lua numbers are exact only up to 2^53, so DECRBY subtracts from counters of 16 or more digits. Lua still compares them
+-- correctly with amounts, because no amount exceeds 2^53-1.
 local have, n = redis.call('MGET', unpack(KEYS)), #KEYS - 1 - GUARDED
 local record, overwriting, waits = have[1], have[#KEYS], ARGV[n + 1 + GUARDED]
 if record then
