@@ -40,7 +40,7 @@ func TestReadinessOfEmptyNode(t *testing.T) {
 	if s := k.status(); s.Role != status.Uninitialized || !s.Ready {
 		t.Errorf("before keeper init: got %+v, want %s and ready", s, status.Uninitialized)
 	}
-	k.hear(rule.Beat{Node: 1, Epoch: 1}, rule.Ack{})
+	k.recordBeat(rule.Beat{Node: 1, Epoch: 1}, rule.Ack{})
 	for _, lastBeat := range []time.Time{time.Now(), time.Now().Add(-2 * electTimeout), {}} {
 		k.lastBeat = lastBeat
 		if s := k.status(); s.Role != status.Uninitialized || s.Ready {

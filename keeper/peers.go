@@ -96,7 +96,7 @@ func (k *keeper) onBeat(ctx context.Context, b rule.Beat) rule.Ack {
 		}
 	}
 	if b.Epoch >= a.Promised && err != rule.ErrOlder {
-		k.hear(b, a)
+		k.recordBeat(b, a)
 	}
 	if err != nil {
 		a.Problem = err.Error()
@@ -117,8 +117,8 @@ func (k *keeper) follow(ctx context.Context, b rule.Beat, agreed bool) (a rule.A
 	return a, err
 }
 
-// hear records a beat and postpones the election, even if this node cannot follow the primary now.
-func (k *keeper) hear(b rule.Beat, a rule.Ack) {
+// recordBeat records a beat and postpones the election, even if this node cannot follow the primary now.
+func (k *keeper) recordBeat(b rule.Beat, a rule.Ack) {
 	now := time.Now()
 	k.postpone(now)
 	k.mu.Lock()

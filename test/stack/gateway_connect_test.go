@@ -34,7 +34,7 @@ func TestGatewayWaitsForASYNRetry(t *testing.T) {
 }
 
 // loseSYN sends a request for which the gateway's first SYN is lost, and returns the response. inTime reports whether
-// the backlog had room before the second SYN. If not, the gateway may give up before the third SYN, so the response
+// the backlog had room before the second SYN. If not, the gateway may time out before the third SYN, so the response
 // does not count.
 func loseSYN(t *testing.T, s *stack.Stack) (inTime bool, resp *http.Response) {
 	t.Helper()

@@ -100,6 +100,7 @@
 //     (PromoteKeepsConnections). WAIT compares only offsets, so it does not detect the loss.
 //   - A Redis that restarts from its append-only file has forgotten its replication history. So it needs a full copy,
 //     and sends no data to another node before it has one. The rule depends on this behavior (RestartKeepsHistory).
+//     It would not, if a primary announced itself only after its epoch is on its own disk.
 //
 // # Simplifications
 //
