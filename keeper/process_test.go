@@ -3,7 +3,8 @@ package main
 import (
 	"os"
 	"os/exec"
-	"syscall"
+
+	"checkout/common/child"
 )
 
 // process is a Redis or a keeper that a test has started.
@@ -18,8 +19,7 @@ func (s *shard) start(c *exec.Cmd, keeper *node) *process {
 		c.Env = append(os.Environ(), keeper.keeperEnv...)
 		c.Stdout, c.Stderr = keeper.log, keeper.log
 	}
-	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := c.Start(); err != nil {
+	if err := child.Start(c); err != nil {
 		s.t.Fatal(err)
 	}
 	p := &process{c, make(chan struct{})}

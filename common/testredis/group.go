@@ -58,9 +58,9 @@ func (g *Group) Addr() string {
 	return strings.Join(addrs, "+")
 }
 
-// Elect makes a node the primary of the next epoch. First, all running nodes stop following another node, as in an
-// election of the keepers. Then, if another running node has more batches, that node becomes the primary instead. The
-// other running nodes follow the new primary. Elect returns the index of the new primary.
+// Elect elects the given node, or a running node with more batches, as the primary of the next epoch. First, all
+// running nodes stop following another node, as in an election of the keepers. At the end, the others follow the new
+// primary. Elect returns its index.
 func (g *Group) Elect(t testing.TB, primary int) int {
 	t.Helper()
 	return g.ElectFrom(t, primary, 0, 1, 2)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"checkout/common/child"
 	"checkout/common/freeport"
 )
 
@@ -60,8 +61,7 @@ func (s *Server) run(args ...string) error {
 		"--dir", s.dir, "--logfile", filepath.Join(s.dir, "log"),
 		"--appendonly", "yes", "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction")
 	s.cmd.Args = append(append(s.cmd.Args, s.args...), args...)
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := s.cmd.Start(); err != nil {
+	if err := child.Start(s.cmd); err != nil {
 		return err
 	}
 	client := redis.NewClient(&redis.Options{Addr: s.Addr, MaxRetries: -1})

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"checkout/common/child"
 )
 
 const (
@@ -40,9 +42,9 @@ type component struct {
 	ready     string                                   // URL that returns 200 when the component is ready; empty: none
 	check     func(ctx context.Context, pid int) error // returns nil once the component responds
 
-	spawner *spawner
-	reaper  *reaper
-	onExit  func(name string, err error)
+	reaper *reaper
+	closed <-chan struct{} // the component cannot start after that
+	onExit func(name string, err error)
 
 	mu     sync.Mutex
 	latest *process // nil before the first start
@@ -92,6 +94,11 @@ func (c *component) launch() (*process, error) {
 		}
 		return nil, fmt.Errorf("start %s: the process %d is %w", c.name, c.latest.pid, ErrRunning)
 	}
+	select {
+	case <-c.closed:
+		return nil, fmt.Errorf("start %s: %w", c.name, errClosed)
+	default:
+	}
 	log, err := os.OpenFile(c.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, err
@@ -100,8 +107,8 @@ func (c *component) launch() (*process, error) {
 	cmd := exec.Command(c.path, c.args...)
 	cmd.Env = c.env
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	if err := c.spawner.start(cmd); err != nil {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := child.Start(cmd); err != nil {
 		return nil, fmt.Errorf("start %s: %w", c.name, err)
 	}
 	p := &process{pid: cmd.Process.Pid, done: make(chan struct{})}

@@ -11,9 +11,8 @@ import (
 	"time"
 )
 
-// TestStartWaitsForASlowProcess checks that start waits for a process that runs but does not respond yet, instead of
-// starting a second one. Such a process may be a Redis that waits for free space. OnExit is still called when this
-// process exits.
+// TestStartWaitsForASlowProcess checks that a second start waits for a process that does not respond yet, such as a
+// Redis that waits for free space. It must start no other process, and OnExit must still report the exit of the first.
 func TestStartWaitsForASlowProcess(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -25,7 +24,7 @@ func TestStartWaitsForASlowProcess(t *testing.T) {
 	exited := make(chan string, 1)
 	c := &component{
 		name: "slow", path: "/bin/sh", args: []string{"-c", "sleep 60"}, log: filepath.Join(dir, "log"),
-		stop: syscall.SIGTERM, spawner: newSpawner(), reaper: r,
+		stop: syscall.SIGTERM, reaper: r,
 		onExit: func(name string, _ error) { exited <- name },
 		check:  func(context.Context, int) error { _, err := os.Stat(ready); return err },
 	}
@@ -33,7 +32,6 @@ func TestStartWaitsForASlowProcess(t *testing.T) {
 		if err := errors.Join(c.kill(), r.close()); err != nil {
 			t.Error(err)
 		}
-		c.spawner.close()
 	}()
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()

@@ -1,6 +1,7 @@
 package stack_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -43,14 +44,14 @@ func TestEngineShards(t *testing.T) {
 		t.Fatalf("add stock: got the status %d", got)
 	}
 	var paid, failed atomic.Int64
-	buy := func() {
-		order := create(t, s, "/orders/create/"+user, "order_id")
-		added := post(fmt.Sprintf("/orders/addItem/%s/%s/1", order, item))
-		if added == http.StatusOK && post("/orders/checkout/"+order) == http.StatusOK {
-			paid.Add(1)
-			return
+	buy := func() bool { // any request may fail during a failover
+		created, body := request(t, http.MethodPost, s.Gateway()+"/orders/create/"+user, "")
+		var order struct {
+			ID string `json:"order_id"`
 		}
-		failed.Add(1)
+		return created == http.StatusOK && json.Unmarshal([]byte(body), &order) == nil &&
+			post(fmt.Sprintf("/orders/addItem/%s/%s/1", order.ID, item)) == http.StatusOK &&
+			post("/orders/checkout/"+order.ID) == http.StatusOK
 	}
 	stopped := make(chan struct{})
 	var clients sync.WaitGroup
@@ -61,7 +62,11 @@ func TestEngineShards(t *testing.T) {
 				case <-stopped:
 					return
 				default:
-					buy()
+					if buy() {
+						paid.Add(1)
+					} else {
+						failed.Add(1)
+					}
 				}
 			}
 		})

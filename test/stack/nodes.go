@@ -15,6 +15,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"checkout/common/child"
 )
 
 // Node is one Redis of a shard: the only one, or one of three copies, each with a keeper.
@@ -43,8 +45,8 @@ func (s *Stack) nodes() []Node {
 	return all
 }
 
-// newShard returns the nodes of a shard, with their ports. The last argument is the difference between the fixed ports
-// of the service and the fixed ports of the first service.
+// newShard returns the nodes of a shard, with their ports. The last argument is the offset of the service's fixed ports
+// from those of the first service.
 func (s *Stack) newShard(service string, shard, step int) []Node {
 	name := redisName(service, shard)
 	if s.cfg.Replicas <= 1 {
@@ -63,8 +65,7 @@ func (s *Stack) newShard(service string, shard, step int) []Node {
 	return nodes
 }
 
-// keeper returns the keeper of a node of a replicated shard. Until the build has finished, the path of the component is
-// only the name of the binary.
+// keeper returns the keeper of a node of a replicated shard. Before the build, its path is only the name of the binary.
 func (s *Stack) keeper(service string, shard, number int) (*component, error) {
 	nodes := s.shards[service][shard]
 	own := nodes[number]
@@ -174,9 +175,7 @@ func (s *Stack) tryInit(ctx context.Context, service string, shard int) error {
 	}
 	var output strings.Builder
 	cmd.Stdout, cmd.Stderr = &output, &output
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	err = s.spawner.start(cmd)
-	if err == nil {
+	if err = child.Start(cmd); err == nil {
 		err = cmd.Wait()
 	}
 	if err != nil {

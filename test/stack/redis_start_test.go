@@ -8,12 +8,17 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
+
+	"checkout/common/child"
 )
+
+// go-redis logs each failed dial. The tests in this file dial until Redis starts.
+func init() { redis.SetLogger(&logging.VoidLogger{}) }
 
 // startedRedis is a redis-server that redis-start has started.
 type startedRedis struct {
@@ -40,8 +45,7 @@ func runRedis(t *testing.T, dir string, env ...string) *startedRedis {
 		"--bind", "127.0.0.1", "--dir", dir, "--appendonly", "yes", "--appendfsync", "always", "--save", "")
 	s.cmd.Env = append(os.Environ(), env...)
 	s.cmd.Stdout, s.cmd.Stderr = &s.log, &s.log
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := s.cmd.Start(); err != nil {
+	if err := child.Start(s.cmd); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -57,13 +61,16 @@ func (s *startedRedis) stop() {
 	_ = s.cmd.Wait()
 }
 
-// responds reports whether the server responds within some seconds.
+// redisTimeout limits each wait for redis-start. To cut many NUL bytes, redis-start runs about 200 processes, which take
+// 2 s on an idle host and 20 s on a busy one.
+const redisTimeout = 90 * time.Second
+
+// responds waits until the server responds, and reports false after redisTimeout.
 func (s *startedRedis) responds(ctx context.Context) bool {
-	for range 500 {
+	for until := time.Now().Add(redisTimeout); time.Now().Before(until); time.Sleep(10 * time.Millisecond) {
 		if s.Ping(ctx).Err() == nil {
 			return true
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 	return false
 }
@@ -162,7 +169,7 @@ exec /usr/bin/tail "$@"
 		t.Fatal(err)
 	}
 	s := runRedis(t, filepath.Dir(filepath.Dir(file)), "PATH="+bin+":"+os.Getenv("PATH"))
-	limit := time.AfterFunc(10*time.Second, func() { _ = s.cmd.Process.Kill() })
+	limit := time.AfterFunc(redisTimeout, func() { _ = s.cmd.Process.Kill() })
 	defer limit.Stop()
 	s.cmd.Wait() // Redis exits, because NUL bytes are left
 	if got, _ := os.ReadFile(file); !bytes.HasPrefix(got, whole) || !strings.Contains(s.log.String(), "read error") {
@@ -175,7 +182,7 @@ func TestRedisStartNeedsItsDirectory(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "lost")
 	s := runRedis(t, dir)
-	limit := time.AfterFunc(10*time.Second, func() { _ = s.cmd.Process.Kill() })
+	limit := time.AfterFunc(redisTimeout, func() { _ = s.cmd.Process.Kill() })
 	defer limit.Stop()
 	err := s.cmd.Wait()
 	if want := "the data directory " + dir + " does not exist"; err == nil || !strings.Contains(s.log.String(), want) {

@@ -18,7 +18,6 @@ type Stack struct {
 	logs       string
 	lock       *os.File
 	ports      ports
-	spawner    *spawner
 	reaper     *reaper
 	components []*component // Redis, keepers, instances, gateway
 	byName     map[string]*component
@@ -40,10 +39,12 @@ type Stack struct {
 	closeErr error
 }
 
+var errClosed = errors.New("the stack is closed")
+
 // start tries once to start the system. After an error, it stops all components that it started.
 func start(ctx context.Context, cfg Config) (_ *Stack, err error) {
 	s := &Stack{
-		cfg: cfg, byName: map[string]*component{}, spawner: newSpawner(),
+		cfg: cfg, byName: map[string]*component{},
 		public: map[string][]string{}, internal: map[string][]string{}, metrics: map[string][]string{},
 		shards: map[string][][]Node{}, keeperToken: rand.Text(),
 		closed: make(chan struct{}),
@@ -174,7 +175,7 @@ func (s *Stack) plan() error {
 	s.components = append(s.components, gateway)
 	for _, c := range s.components {
 		c.log = filepath.Join(s.logs, c.name+".log")
-		c.spawner, c.reaper, c.onExit = s.spawner, s.reaper, s.cfg.OnExit
+		c.reaper, c.closed, c.onExit = s.reaper, s.closed, s.cfg.OnExit
 		s.byName[c.name] = c
 	}
 	return nil
@@ -264,9 +265,7 @@ func (s *Stack) Close() error {
 		s.keeping.Lock()
 		close(s.closed)
 		s.keeping.Unlock()
-		s.spawner.reject()
 		errs := []error{parallel(s.components, (*component).kill)}
-		s.spawner.close()
 		errs = append(errs, s.copyKept())
 		if s.cfg.Race {
 			errs = append(errs, s.races())
