@@ -59,9 +59,9 @@ vuln: ## govulncheck; skipped if its database is unreachable
 	case "$$out" in *vuln.go.dev*) [ $$code = 0 ] || skip;; esac; \
 	if [ $$code -ne 0 ]; then echo "$$out"; fi; exit $$code
 
-# Most unit tests spend their time waiting, so the checks and the tests of the chart run beside them, with a lower priority. The
-# checks begin with go vet, because it needs no Debian package: on a new machine, go vet runs while apt-get installs the
-# packages for the tests. The models need only processor time, so they run beside the console.
+# Most unit tests spend their time waiting, so the checks and the tests of the chart run beside them, with a lower priority. On a
+# new machine, apt-get first installs packages for the unit tests. Meanwhile, the checks begin with go vet, which needs no
+# package. The models need only processor time, so they run beside the console.
 test: ## all checks and tests, without fault injection, in about 18 minutes
 	@$(MAKE) --no-print-directory -j 2 check-and-chart unit
 	@$(MAKE) --no-print-directory e2e
@@ -93,7 +93,6 @@ model: ## explore the models of the protocol and of the failover
 manifests: ## generate k8s/kube and gke/kube from the chart
 	@cd test/chart && $(GO) run .
 
-# Chromium raises its own priority if the user is root. Tests of a running system would then get too little processor time.
 console: deps ## the console and the API documentation in Chromium
 	$(GO) test -vet=off -count=1 -timeout 10m ./test/console
 

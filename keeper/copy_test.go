@@ -10,8 +10,8 @@ import (
 	"checkout/keeper/status"
 )
 
-// A copy of all data is in memory before it is in the append-only file. Until the file has the copy, the node
-// acknowledges nothing, so the node must not count as a replica in sync.
+// A node loads a copy of the data into memory, and then writes it to disk. Until the copy is on disk, the node
+// acknowledges nothing, so it must not count as in sync.
 func TestCopyCountsWhenItIsWritten(t *testing.T) {
 	t.Parallel()
 	const keys = 1000

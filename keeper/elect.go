@@ -37,7 +37,7 @@ var (
 	errNoVote    = errors.New("no other node has voted for this node")
 )
 
-// win stands for election. It returns the candidate: this node, with the epoch of the election and its own position.
+// win stands for election. It returns an error if this node does not become the primary.
 func (k *keeper) win(ctx context.Context) (c rule.Candidate, err error) {
 	granted, voter, refusals := false, -1, ""
 	for range 2 { // a second time, with a higher epoch, if another node has already promised the epoch of the first try
@@ -74,9 +74,9 @@ func (k *keeper) win(ctx context.Context) (c rule.Candidate, err error) {
 }
 
 // poll asks both other nodes for a vote or a pre-vote. One grant is enough, because the candidate and one other node
-// are two of three. So poll returns at the first grant of a node that is not stopping. If a stopping node grants first,
-// poll also waits for the reply of the other node: the voter attaches to the new primary first, and should be a node
-// that stays. The last result contains the reasons of the nodes that refuse.
+// are two of three. The voter attaches to the new primary first, so it should be a node that stays. If a stopping node
+// grants first, poll therefore also waits for the reply of the other node. The last result contains the reasons of the
+// nodes that refuse.
 func (k *keeper) poll(ctx context.Context, path string, c rule.Candidate) (granted bool, voter int, refusals string) {
 	type answer struct {
 		rule.Ballot

@@ -9,8 +9,7 @@ import (
 	"checkout/keeper/rule"
 )
 
-// found handles the command keeper init: it makes this node the first primary of the shard (R5). An operator or a
-// deployment requests this once.
+// found handles the command keeper init: it makes this node the first primary of the shard (R5).
 func (k *keeper) found(ctx context.Context) error {
 	if !k.founding.TryLock() {
 		return errors.New("another keeper init is still running on this node")

@@ -29,9 +29,8 @@ type isolation struct {
 	after   time.Duration // time without an acknowledgement until the next resignation
 }
 
-// successor records an observation of the primary, and returns the node in whose favor it resigns now, or -1. A replica
-// acknowledges writes if it has reached the required offset, or if it lags but has acknowledged more than at the last
-// call of successor.
+// successor records an observation of the primary. It returns the node in whose favor the primary resigns now, or -1.
+// Replicas acknowledge writes if their highest offset has reached required, or has grown since the last call.
 func (i *isolation) successor(now time.Time, o rule.Observation, required int64, acks map[int]rule.Ack) int {
 	if i.epoch != o.Position.Epoch {
 		*i = isolation{epoch: o.Position.Epoch, since: now, after: max(i.after, resignAfter)}
@@ -58,9 +57,8 @@ func (i *isolation) successor(now time.Time, o rule.Observation, required int64,
 }
 
 // alternative returns the node with the most data that could be elected instead of the primary, or -1. It also returns
-// -1 while the primary sends a copy of all data (o.Sending): after an election, the copy would begin again.
-// Ack.Copying cannot replace o.Sending, because Ack.Copying is also true for a moment whenever a Redis tries to attach
-// in vain.
+// -1 while the primary sends a copy of all data (o.Sending): after an election, the copy would begin again. Ack.Copying
+// is no substitute, because it is also true for a moment when a Redis fails to attach.
 func alternative(o rule.Observation, acks map[int]rule.Ack) int {
 	if o.Sending {
 		return -1

@@ -70,7 +70,7 @@ func TestPrimaryResigns(t *testing.T) {
 	}
 }
 
-// The replicas of a new primary attach one after the other, so it waits twice as long.
+// A new primary resigns only after twice resignAfter.
 func TestNewPrimaryWaitsForReplicas(t *testing.T) {
 	var i isolation
 	at := func(int) led { return led{acks: map[int]rule.Ack{1: complete(0), 2: complete(0)}} }
@@ -148,9 +148,8 @@ func TestReplicasOf(t *testing.T) {
 	}
 }
 
-// A primary that has resigned because no replica reaches it gives its successor time. The old primary may have more
-// data than the successor, and then refuses to vote for it. Without the delay, the old primary would then stand for
-// election at once.
+// A primary that has resigned because no replica reaches it must not win the next election. It may have more data than
+// its successor, so it stands for election only after a delay.
 func TestResignedPrimaryStandsLater(t *testing.T) {
 	k := newIdleKeeper(t)
 	k.started, k.problem = true, nil

@@ -21,8 +21,8 @@ const (
 	tickInterval = 100 * time.Millisecond
 	// askTimeout bounds a request to another keeper, and all commands of one step.
 	askTimeout = 400 * time.Millisecond
-	// dialTimeout bounds a new connection to another keeper. It includes the name resolution. A dial may outlive its
-	// request, and a later request then uses the connection.
+	// dialTimeout bounds a dial to another keeper, with its name resolution. It may exceed askTimeout: if the
+	// request ends first, the dial continues for a later request.
 	dialTimeout = 3 * time.Second
 	// electTimeout is the time without a beat after which a primary counts as unhealthy. Each keeper adds a random time of
 	// up to half of electTimeout before it stands for election. So two keepers seldom stand at the same time.
@@ -216,9 +216,10 @@ func (k *keeper) observe(o rule.Observation, err error, primary bool) (leads boo
 	return leads, resigns
 }
 
-// overdue reports whether it is time to stand for election. A node whose append-only file lacks the copy of the data
-// could acknowledge nothing as primary, so it stands later than the others. A node that has resigned because no replica
-// acknowledged its writes also stands later (see the method yield).
+// overdue reports whether it is time to stand for election. These nodes stand later than the others:
+//
+//   - a node that has not written its copy of the data to disk yet, because as primary it could not acknowledge writes
+//   - a node that has resigned because no replica acknowledged its writes (see the method yield)
 func (k *keeper) overdue() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -132,7 +132,7 @@ func TestHandoverAndRestart(t *testing.T) {
 	s.startKeeper(p)
 	p = s.settle()
 
-	// A node hands over only if another node replies in time, so a slow machine needs another try.
+	// On a busy host, a handover may fail because no replica replies in time, so retry it.
 	gap = h.during(func() {
 		s.eventually("the primary hands over", func() bool {
 			p = max(0, s.primary())
@@ -198,7 +198,7 @@ func TestSettingsThatBreakThePromise(t *testing.T) {
 				return now >= 0 && now != p
 			})
 		})
-		// An inspection may time out on a busy host. Then its problem is the timeout, until the next inspection.
+		// On a busy host, the first problem may be a timeout of an inspection.
 		s.eventually("the keeper does not use the Redis because of the setting "+wrong.name, func() bool {
 			n := s.status()[p]
 			return n.Role == status.Unreachable && !n.Ready && strings.Contains(n.Problem, wrong.name)

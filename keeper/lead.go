@@ -44,7 +44,7 @@ func (k *keeper) beatOf(o rule.Observation, required int64, attach bool) rule.Be
 	}
 }
 
-// offsets are two replication offsets that a primary had in one epoch, observed at least tickInterval apart.
+// offsets has two observations of a primary's replication offset, at least tickInterval apart. See before.
 type offsets struct {
 	epoch, older, newer int64
 	at                  time.Time // of the newer one
@@ -131,8 +131,7 @@ func (k *keeper) stepDown(ctx context.Context, node int, epoch, promised int64) 
 	k.wakeUp()
 }
 
-// resignation is the message that the primary of an epoch has given up this role. Its receivers need not wait for a
-// timeout.
+// resignation is the message that a node is no longer the primary of an epoch, so that an election begins early.
 type resignation struct {
 	Epoch     int64 `json:"epoch"`
 	Successor int   `json:"successor"` // the node that should stand for election now, or -1

@@ -138,7 +138,7 @@ func TestInit(t *testing.T) {
 		t.Errorf("after the second init: got %+v, want a newer epoch and the data", n)
 	}
 
-	// A node whose data have an epoch needs its state file.
+	// A keeper without a state file rejects data with an epoch.
 	s.eventually("all nodes have the data on disk", func() bool {
 		client, err := s.find()
 		if err != nil {

@@ -50,7 +50,7 @@ func TestReadiness(t *testing.T) {
 	stall.Unlock()
 	s.eventually("the node is ready again", func() bool { return s.readiness(n) == http.StatusOK })
 
-	// An empty node needs the agreement of both other keepers. Until both run, it does not follow the primary.
+	// An empty node follows a primary only if both other keepers run and acknowledge this primary.
 	stop(s.nodes[other].keeper)
 	s.wipe(n)
 	s.startRedis(n)

@@ -47,7 +47,7 @@ func newRedis(c env.Keeper) *redisNode {
 	return &redisNode{options: options, epoch: c.Tag() + "epoch", seq: c.Tag() + "seq"}
 }
 
-// use calls f with the client. After an error other than an error reply, the next call gets another connection.
+// use calls f with the client. An error closes the connection, unless it is a reply of Redis.
 func (r *redisNode) use(f func(*redis.Client) error) error {
 	if r.client == nil {
 		r.client = redis.NewClient(r.options)
@@ -95,7 +95,6 @@ func isReply(err error, prefix string) bool {
 	return errors.As(err, &reply) && strings.HasPrefix(reply.Error(), prefix)
 }
 
-// reading holds the commands of an observation.
 type reading struct {
 	info     *redis.StringCmd
 	keys     *redis.SliceCmd
@@ -205,14 +204,13 @@ func replicaOf(addr string) []any {
 	return []any{"REPLICAOF", host, port}
 }
 
-// Promote implements rule.Redis. Both observation and promotion use the same connection, so they concern the same
-// process. A script writes the epoch, because a plain SET would be queued, and rejected, before REPLICAOF takes effect:
-// Redis is still a replica then.
+// Promote implements rule.Redis. Observation and promotion use one connection, so they concern the same process. A
+// script writes the epoch: Redis is still a replica while it queues the transaction, and would reject a plain SET.
 //
 // A replica ignores maxmemory by default, so full memory does not prevent the transaction.
 //
-// Promote closes the connections of all other clients. Otherwise, a client that has sent the first part of a batch
-// before the promotion could get a stale read from this part, and an acknowledgement from the end of the batch.
+// Promote closes the connections of all other clients. Otherwise, a client could get a stale read from before the
+// promotion, and then the acknowledgement of the same batch from after it.
 func (r *redisNode) Promote(ctx context.Context, epoch int64, check func(rule.Observation) error) error {
 	return r.use(func(c *redis.Client) error {
 		conn := c.Conn()

@@ -56,12 +56,12 @@ var scripts = slices.Concat(participant.Scripts,
 // state of the order from the order service and make the payment. Both usually take much less time.
 const paymentDuration = 3 * time.Second
 
-// startPayment starts the payment for an order. Until the payment is made, is stopped or expires, no checkout of the
-// order reserves credit of the user. It returns the token that the caller must pass to payOrder:
-//   - the token of the payment in progress, if there is one; startPayment extends this payment.
-//   - "" if there is no such user, or a direct payment for the order was already made or refunded. Nothing is started.
-//     With "", payOrder charges nothing: it returns nil if the user paid the same amount, and otherwise an error.
-//   - otherwise, a new token.
+// startPayment starts the payment for an order, or extends the one in progress. During the payment, no checkout of the
+// order reserves credit of the user. startPayment returns the token for payOrder.
+//
+// If there is no such user, or a direct payment for the order was already made or refunded, startPayment changes
+// nothing and returns "". payOrder then charges nothing: it returns nil if the user paid the same amount, and otherwise
+// an error.
 func (u *users) startPayment(ctx context.Context, id, order string) (token string, err error) {
 	at, err := u.Locate(id)
 	if err != nil {

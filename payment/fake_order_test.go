@@ -109,7 +109,7 @@ func (f *fakeOrder) purchases(w http.ResponseWriter, r *http.Request) {
 	json.NewEncoder(w).Encode(list.Merge([]list.Part[api.PaidOrder]{part}, request.Limit))
 }
 
-// reply sets the payment that the service reports, and the usual state of an order with this payment.
+// reply sets the payment that the service reports, and the matching state, such as OPEN for NotPaid.
 func (f *fakeOrder) reply(payment api.OrderPayment) {
 	states := map[api.OrderPayment]string{
 		api.NotPaid: api.StateOpen, api.Paid: api.StatePaid, api.Cancelled: api.StateCancelled,

@@ -121,9 +121,9 @@ const payTries = 4
 
 // payDirectly pays for an order outside of a checkout. A payment for an order that does not exist is allowed. An order
 // is never paid both directly and by a checkout of the same user:
-//   - After startPayment, no attempt can reserve the user's credit for the order. If the payment expires, attempts can
-//     reserve again, but payOrder subtracts nothing.
-//   - If the order is OPEN after startPayment, all earlier attempts are closed, so none of them holds credit.
+//   - startPayment prevents new reservations of the user's credit for the order, until the payment expires.
+//   - payable then checks that the order is OPEN, so no earlier attempt holds credit.
+//   - payOrder subtracts nothing if the payment has expired.
 func (h *handlers) payDirectly(
 	ctx context.Context, key *idempotency.Key, user, order string, amount int64,
 ) error {
@@ -150,9 +150,11 @@ func (h *handlers) payDirectly(
 	return fmt.Errorf("user %s, order %s: %w", user, order, errLost)
 }
 
-// firstReply returns the stored result of the first request with the same idempotency key. If there is no such result,
-// and no other request has made the payment meanwhile, firstReply returns err, the reason why the payment must not be
-// made now.
+// firstReply returns err, the reason why the payment must not be made now, if the request has no idempotency key.
+// Otherwise, it returns the first of these that exists:
+//   - the stored result of the first request with this key
+//   - the result for a direct payment that was made or refunded meanwhile
+//   - err
 func (h *handlers) firstReply(
 	ctx context.Context, key *idempotency.Key, user, order string, amount int64, err error,
 ) error {

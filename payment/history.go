@@ -36,8 +36,8 @@ const (
 // direct payments have the same byte order as their order IDs.
 const directSuffix = "\x00"
 
-// isPaymentName reports whether a cursor may contain this name. A direct payment may be for an order that does not
-// exist, so the order ID in its name may be any text.
+// isPaymentName reports whether a cursor may contain this name: an ID, or any text and directSuffix. The order of a
+// direct payment need not exist.
 func isPaymentName(name string) bool {
 	order, direct := strings.CutSuffix(name, directSuffix)
 	return list.IsID(name) || direct && order != ""

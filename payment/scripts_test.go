@@ -9,7 +9,7 @@ import (
 	"checkout/common/testredis"
 )
 
-// Keys of user 1, and values for the tables.
+// Keys and values of the test cases.
 const (
 	credit   = "{p0}u:1"
 	payments = "{p0}d:1"

@@ -22,8 +22,7 @@ type Attempt struct {
 // Outcome is a participant's reply to an Attempt.
 type Outcome struct {
 	Code Code `json:"code"`
-	// Reason is set if a reserve message is Refused. With Unknown, Reason is ShardDown, ShardHangs, ShardRefuses,
-	// ShardLate or not set.
+	// Reason is set if a reserve message is Refused. It may be set if the outcome is Unknown.
 	Reason Reason `json:"reason,omitempty"`
 	ID     string `json:"id,omitempty"` // set if a reserve message is Refused: the ID of the line that caused the refusal
 	// Available is set if the reason of a refusal is Insufficient: the value of the counter that is too low.
@@ -44,8 +43,8 @@ type Outcome struct {
 type Code int
 
 // Codes of an Outcome. The zero value is Unknown: without a reply, the outcome is unknown. If the shards of an attempt
-// return different codes, the Outcome has only one of them (see step.codes in package participant), and the comment on
-// this code describes only the shards that returned it.
+// return different codes, the Outcome has only one of them (see step.codes in package participant). For example, with
+// Expired, another shard may have reserved its lines.
 const (
 	Unknown  Code = iota
 	Reserved      // all lines are reserved
@@ -111,8 +110,7 @@ type ShardMap struct {
 	// Identities has one string for each shard: the ID of the shard, followed by the former IDs that it replaces,
 	// separated by spaces. The string is empty for a shard that the instance has not used yet.
 	Identities []string `json:"identities,omitempty"`
-	// Unfit lists the reasons why only this instance cannot use its shards, for example because it is starting. Callers
-	// prefer other instances.
+	// Unfit lists the problems of this instance itself, for example that it is starting. Callers prefer other instances.
 	Unfit []string `json:"unfit,omitempty"`
 }
 

@@ -34,8 +34,8 @@ func eventuallyActive(t *testing.T, s *testredis.Server, service, shards string)
 	})
 }
 
-// A new shard may become active while an instance that does not know the shard is paused. After that, the instance must
-// not report IDs on the new shard as missing. In this test, the old shards are full.
+// An instance that was paused may not know a shard that is active. It must report IDs on this shard as unavailable, not
+// as missing. The old shards are full, because this is when operators add a shard.
 func TestUnknownShardIsUnavailableOnceItIsAnnounced(t *testing.T) {
 	t.Parallel()
 	old, servers := testredis.Open(t, "stock", 2, nil)
@@ -220,9 +220,8 @@ func aofSize(t *testing.T, s *testredis.Server) int {
 	return size
 }
 
-// Instances write the numbers of announced and active shards to shard 0 before shard 1. If shard 1 is down, it lacks
-// one or both numbers, in a new system or after an activation. Instances use both shards meanwhile, and write the
-// missing numbers when shard 1 runs again.
+// While shard 1 is down, instances cannot write the numbers of announced and active shards to it. Both shards are
+// active nevertheless. When shard 1 runs again, the instances write the missing numbers.
 func TestHalfWrittenActivationIsCompleted(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {

@@ -109,9 +109,8 @@ func (a *adoption) adopt() (redis.Identity, error) {
 	}
 	server, keys := a.servers[a.index], []string{a.shards[a.index].Key(activationKey)}
 	if a.shards[a.index].Engine() {
-		// An engine is a cluster, and a script on a cluster must not change both the identity and the numbers, because their
-		// keys have different hash slots. Write the numbers first: no instance uses the shard until the shard has its new
-		// identity.
+		// An engine is a cluster, so a script cannot change both the identity and activationKey: they have different hash
+		// slots. Write activationKey first: no instance uses the shard until it has its new identity.
 		for field, number := range map[string]int{announcedField: announced, activeField: active} {
 			if _, err := server.Do("EVAL", announceScript.Source(), 1, keys[0], field, number); err != nil {
 				return d, err
@@ -152,7 +151,7 @@ func (a *adoption) replaced() (ids []string) {
 	return ids
 }
 
-// activeShards returns the largest numbers of announced and of active shards that any shard stores.
+// activeShards reads two numbers from each shard, and returns the maximum of each.
 func (a *adoption) activeShards() (announced, active int, err error) {
 	for i, server := range a.servers {
 		reply, err := server.Do("HMGET", a.shards[i].Key(activationKey), announcedField, activeField)

@@ -11,7 +11,6 @@ const (
 	bulkInFlight = 4   // bulk calls in flight per shard; a larger number would delay other callers
 )
 
-// bulk is work on many decimal IDs.
 type bulk struct {
 	start func(at *redis.Shard, numbers []int) *redis.Call // starts a script call for IDs that belong to one shard
 	done  func(redis.Reply) error                          // returns the error in the reply to such a call

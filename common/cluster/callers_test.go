@@ -35,7 +35,7 @@ func wantEmpty(t *testing.T, c *cluster.Cluster, servers []*testredis.Server, re
 	}
 }
 
-// A new shard gets its identity when a service that calls this service has reported that it does not know the shard.
+// A new shard gets its identity after a caller has reported the shards that it knows, without the new one.
 func TestEmptyShardAwaitsACaller(t *testing.T) {
 	t.Parallel()
 	c, servers := openEmpty(t, time.Hour)
@@ -144,7 +144,7 @@ func TestLostServiceIsRefusedByItself(t *testing.T) {
 	})
 }
 
-// A report that arrives before a shard waits does not shorten the wait.
+// An early report "?" (see KnownShards) does not shorten the wait.
 func TestEarlyReportDoesNotShortenTheWait(t *testing.T) {
 	t.Parallel()
 	const wait = 2 * time.Second

@@ -172,8 +172,8 @@ func (c *Cluster) States() []api.ShardState {
 }
 
 // Unavailable lists the reasons why the service is not ready: each shard with a problem, or the unknown number of
-// shards. While a new shard waits for its activation, Unavailable ignores shards whose memory is full. Otherwise a
-// rolling update would wait until this instance is ready, and the activation would wait for the update.
+// shards. While a new shard waits for its activation, Unavailable ignores shards whose memory is full: the activation
+// needs every instance to be updated, but a rolling update stops at an instance that is not ready.
 func (c *Cluster) Unavailable() []string {
 	var unavailable []string
 	now := c.activation.Load()

@@ -39,7 +39,7 @@ var (
 	knowScript  = redis.MustScript(files, "know_shards", protocol.Prelude())
 )
 
-// watchIdentities gives identities to new shards, and stores on each shard what this instance knows about other shards.
+// watchIdentities gives identities to new shards. Every second, it also calls storeKnowledge.
 func (c *Cluster) watchIdentities(ctx context.Context) {
 	store := time.NewTicker(storeEvery)
 	defer store.Stop()
@@ -168,7 +168,7 @@ func (c *Cluster) records(i int) (pairs []any) {
 	return pairs
 }
 
-// know writes fields to the identity of shard i. The identity may be incomplete.
+// know adds fields to the identity of shard i, which may still be incomplete.
 func (c *Cluster) know(ctx context.Context, i int, pairs ...any) error {
 	if len(pairs) == 0 {
 		return nil
@@ -189,9 +189,12 @@ func known(reply redis.Reply, err error) error {
 	return err
 }
 
-// storeKnowledge stores on each shard the missing identities of the shards of peers and, unless a shard of this service
-// is new, incomplete or refused, of the other shards. It also stores the write sequence of each shard, as this instance
-// has seen it, on the next shard. It writes only what has changed, and skips shards that reject every write.
+// storeKnowledge writes to the identity of each shard what is missing or outdated there:
+//   - the identities of the shards of peers
+//   - the identities of the other shards, unless a shard of this service is new, incomplete or refused
+//   - the write sequence of the previous shard, as this instance has seen it
+//
+// It skips shards that reject every write.
 func (c *Cluster) storeKnowledge(ctx context.Context) {
 	pairs := make([][]any, len(c.shards))
 	states := c.identities.States()

@@ -217,8 +217,8 @@ func TestFlushedShardIsNoticedByTheNextWrite(t *testing.T) {
 	}
 }
 
-// While a shard is down, no new shard gets an identity. The shard that is down may know an earlier shard with the index
-// of the new one; then the empty Redis is not a new shard, but a known one that has lost its data.
+// While a shard is down, no new shard gets an identity. The shard that is down may have stored an identity for the same
+// index; then the empty Redis is a known shard that has lost its data.
 func TestNewShardWaitsForAllOthers(t *testing.T) {
 	t.Parallel()
 	old, servers := testredis.Open(t, "order", 2, nil)

@@ -93,7 +93,7 @@ func (c *Cluster) Overwrite(ctx context.Context, n int, o Overwrite) error {
 	return fmt.Errorf("batch_init stopped after %d of %d IDs: %w", written, n, err)
 }
 
-// work returns a bulk that starts its script calls with the given function, which is o.Delete or o.Write.
+// work returns a bulk for one batch_init. The argument start is o.Delete or o.Write.
 func (o Overwrite) work(batch string, start func(*redis.Shard, string, []int) *redis.Call) bulk {
 	return bulk{func(at *redis.Shard, numbers []int) *redis.Call { return start(at, batch, numbers) }, o.Done}
 }

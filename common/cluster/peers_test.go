@@ -10,9 +10,8 @@ import (
 	"checkout/common/testredis"
 )
 
-// If the only shard of a service loses its data while no instance of the service runs, and no caller reports the lost
-// shard in time, the service uses the empty Redis as a new shard. The peers of the service have stored the identity of
-// the lost shard. These peers refuse the service until an operator adopts this Redis.
+// A service that starts when its only shard is empty uses the Redis as a new shard, unless a caller first reports that
+// the shard was lost. Peers that know the lost shard refuse the service until an operator adopts the Redis.
 func TestPeersRememberAnOnlyShard(t *testing.T) {
 	t.Parallel()
 	order, orderShards := testredis.Open(t, "order", 2, nil)

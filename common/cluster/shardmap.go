@@ -115,7 +115,7 @@ func (c *Cluster) readShardMap(ctx context.Context) (shardMap, error) {
 	return newest, nil
 }
 
-// storeShardMap stores a map, unless the stored one was read later: two reads may be in progress at the same time.
+// storeShardMap stores a map, unless a concurrent read that began later has already stored one.
 func (c *Cluster) storeShardMap(m *shardMap) {
 	for {
 		stored := c.shardMap.Load()
@@ -166,8 +166,8 @@ func (c *Cluster) plan(ctx context.Context) (change, error) {
 }
 
 // respread writes the shard map for a batch_init of the decimal IDs "0" to n-1. If shards were added since the last
-// batch_init, respread first deletes all objects with decimal IDs. Otherwise the map also counts existing IDs from n
-// on. If change.wait is true, respread finally waits until no instance uses the old map.
+// batch_init, respread first deletes all objects with decimal IDs. Otherwise, existing IDs from n on stay valid. If
+// change.wait is true, respread finally waits until no instance uses the old map.
 func (c *Cluster) respread(ctx context.Context, n int, batch string, change change, o Overwrite) error {
 	old := change.from
 	if change.grown {

@@ -51,7 +51,7 @@ type Redis struct {
 // DefaultKeyLimit is the default of IDEMPOTENCY_KEY_LIMIT.
 const DefaultKeyLimit = 1_000_000
 
-// callerWait is longer than it takes until a caller reaches a new instance, even on Kubernetes.
+// callerWait limits the wait for callers. They reach a new instance sooner, even on Kubernetes.
 const callerWait = 10 * time.Second
 
 // Values of REDIS_DURABLE.

@@ -38,8 +38,7 @@ func isPort(s string) bool {
 	return err == nil && n >= 1 && n <= 65535 && s == strconv.Itoa(n)
 }
 
-// ginMode validates GIN_MODE. Package ginmode has moved an invalid value from the environment of the process to
-// ginmode.Invalid.
+// ginMode validates GIN_MODE. Package ginmode has removed an invalid value from the environment.
 func (p *parser) ginMode() {
 	p.choice("GIN_MODE", ginmode.Modes...)
 	if ginmode.Invalid != "" {

@@ -34,7 +34,7 @@ func TestRingKeepsTheLastEvents(t *testing.T) {
 	}
 }
 
-// Order events never displace other events. The ring counts the order events that it does not record.
+// Order events never displace other events. Above ordersPerSecond, the ring only counts order events.
 func TestOrdersDoNotReplaceOtherEvents(t *testing.T) {
 	r, now := NewRing(), time.Unix(1000, 0)
 	r.now = func() time.Time { return now }

@@ -113,7 +113,7 @@ func (c *controls) match(point, subject string) *Armed {
 	return nil
 }
 
-// waitWhilePaused waits until no paused step has a subject that contains one of the IDs.
+// waitWhilePaused waits until no step of an order or attempt in ids is paused.
 func (c *controls) waitWhilePaused(ids ...string) {
 	for {
 		c.mu.Lock()

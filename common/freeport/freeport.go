@@ -18,10 +18,10 @@ type Port struct {
 	reservation net.Listener
 }
 
-// Reserve returns an unused port and reserves it until Release, even while nothing listens on it. Other calls of
-// Reserve on this host do not take the port, because the reservation is an abstract Unix socket with the port in its
-// name. Usually, the port is below the kernel's range for outgoing connections, so these do not take it. If few ports
-// are below that range, the kernel chooses a port from the range, and an outgoing connection may take this port.
+// Reserve returns an unused port and reserves it until Release, even while nothing listens on it. The reservation
+// is an abstract Unix socket with the port in its name, so no other call of Reserve on this host takes the port. An
+// outgoing connection may take it only if few ports are below the kernel's range for outgoing connections. Then the
+// port is from that range.
 func Reserve() (Port, error) {
 	high := 32768 // the default of Linux
 	b, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")

@@ -187,7 +187,7 @@ func TestConcurrentRequestsWithOneKeyRunOnce(t *testing.T) {
 	if _, err := r.run(newKey(t, "same", "subtract")); !errors.Is(err, api.KeyReused) || r.count() != 1 {
 		t.Errorf("another request with the key: got %v, %d runs; want key-reused, 1 run", err, r.count())
 	}
-	// keepFor, the lifetime of records, was chosen for records of this size.
+	// The documentation says that a record takes about 200 bytes.
 	if size := r.server.Client.MemoryUsage(t.Context(), "{o0}k:same").Val(); size > 256 {
 		t.Errorf("a record takes %d bytes, want at most 256", size)
 	}

@@ -83,8 +83,7 @@ func (c *Counters) checkReserved(ctx context.Context, limit int) error {
 	return nil
 }
 
-// scanHeld lists the unconfirmed RESERVED records of a shard that contain a counter with a decimal ID below limit. Each
-// record is followed by one such counter.
+// scanHeld returns the result of the method "held" for all records of a shard.
 func (c *Counters) scanHeld(ctx context.Context, at *redis.Shard, limit int) (held []string, err error) {
 	for cursor := "0"; ; {
 		reply, err := at.Do(ctx, "SCAN", cursor, "MATCH", at.Key(recordPrefix)+"*", "COUNT", scanKeys)
@@ -110,8 +109,8 @@ func (c *Counters) scanHeld(ctx context.Context, at *redis.Shard, limit int) (he
 	}
 }
 
-// held returns those of the given records that are RESERVED and unconfirmed and contain a counter with a decimal ID
-// below limit. In the result, each record is followed by one such counter.
+// held returns the given records that are RESERVED and unconfirmed and contain a counter with a decimal ID below limit.
+// The result is {record, counter, record, counter, ...}.
 func (c *Counters) held(ctx context.Context, at *redis.Shard, records []string, limit int) ([]string, error) {
 	if len(records) == 0 {
 		return nil, nil
@@ -127,7 +126,7 @@ func (c *Counters) held(ctx context.Context, at *redis.Shard, records []string, 
 	return held, reply.Err()
 }
 
-// records returns only the records from a list of records and counters, the result of the method scanHeld or held.
+// records returns the records in a result of scanHeld or held, without the counters.
 func records(held []string) []string {
 	var records []string
 	for i := 0; i < len(held); i += 2 {

@@ -81,8 +81,8 @@ func TestAttemptsOfASlowShardAreLate(t *testing.T) {
 	}
 }
 
-// whilePaused pauses a shard, calls the function holds and resumes the shard, until the function returns true. It
-// repeats this because the host may stall during a pause for so long that the shard counts as hung.
+// whilePaused pauses a shard, calls holds and resumes the shard. It tries again until holds returns true: if the host
+// stalls during a pause, the shard may count as hanging.
 func whilePaused(
 	t *testing.T, c *cluster.Cluster, servers []*testredis.Server, shard int, what string, holds func() bool,
 ) {

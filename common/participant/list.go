@@ -16,9 +16,9 @@ import (
 // with score 0.
 const idsKey = "ids"
 
-// List returns a page of objects, such as items. Each object has a counter in c and, for each prefix, an attribute. The
-// function object makes an object from its ID and its values: the counter, followed by the attributes. List reads the
-// minted IDs from the index, and computes the decimal IDs from the shard map.
+// List returns a page of items or users. The argument object is a function that builds each one from its ID and its
+// values: the counter in c, and then an attribute for each prefix. List reads the minted IDs from the index, and
+// computes the decimal IDs from the shard map.
 func List[T any](
 	ctx context.Context, c *Counters, page list.Page, prefixes []string, object func(id string, values []int64) T,
 ) (api.List[T], error) {

@@ -38,7 +38,7 @@ const (
 	interrupted = NotFound
 )
 
-// overflow is the result of release and refund if a counter has fullAt or more.
+// overflow is the result of release and refund if a counter is at least fullAt.
 const overflow api.Code = 9
 
 // fullAt is a limit for counters: the sum of a counter below fullAt and any amount fits into a 64-bit integer.

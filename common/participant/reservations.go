@@ -174,9 +174,9 @@ func (r *Reservations) join(
 	return joined
 }
 
-// notLocated returns the outcome of an attempt with a line whose shard is not known. Usually, the shard map has expired
-// because no shard has replied for some seconds. The outcome then has the reason ShardDown, so that the caller waits
-// only as long as for a shard that is down.
+// notLocated returns the outcome of an attempt with a line whose shard is not known, usually because no shard has
+// replied for some seconds and the shard map has expired. If a shard is unhealthy, the reason is ShardDown. Without a
+// reason, the caller would retry for longer.
 func (r *Reservations) notLocated() api.Outcome {
 	for _, at := range r.cluster.Shards() {
 		if !at.Healthy() {

@@ -99,8 +99,8 @@ func TestAttemptSpansSeveralShards(t *testing.T) {
 	}
 }
 
-// While the shard of one line is unknown, a step does nothing, and its outcome is unknown. If the step changed other
-// counters of the line's shard and stored a record there, a retry would find the record and omit the line.
+// While the shard of a line is unknown, a step does nothing, and its outcome is UNKNOWN. If the step handled only the
+// other lines of that shard, its record there would make a retry skip this line.
 func TestStepsWaitUntilEveryLineIsLocated(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "stock", 1, Scripts)

@@ -17,7 +17,7 @@ type returnMetrics struct {
 	metrics.Group
 }
 
-// Reasons why a return failed, as values of the label "reason".
+// Reasons why an amount was not returned: values of "reason".
 const (
 	missingCounter = "missing"  // the counter does not exist any more; the step is recorded as done
 	fullCounter    = "overflow" // the counter is too large; nothing is changed, and recovery retries

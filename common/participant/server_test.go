@@ -38,7 +38,7 @@ func serve(t *testing.T, c *cluster.Cluster) string {
 	return strings.TrimPrefix(server.URL, "http://")
 }
 
-// A request that no coordinator sends is rejected as a whole and changes nothing.
+// An invalid request is rejected as a whole and changes nothing.
 func TestInvalidRequestsChangeNothing(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "stock", 1, Scripts)

@@ -31,8 +31,7 @@ func validate(attempts []api.Attempt) error {
 // would fail after its first write.
 func validTime(ms int64) bool { return ms > 0 && ms <= api.MaxTime }
 
-// smallCart is the largest number of lines of which all pairs are compared. For so few lines, comparing pairs is faster
-// than building a set.
+// smallCart: for up to this many lines, comparing all pairs is faster than building a set.
 const smallCart = 32
 
 // repeats is true if two of the lines have the same counter.

@@ -18,8 +18,8 @@ const (
 	maxBatch    = 256 // messages in one request
 	maxInFlight = 1   // requests in flight per queue; further messages wait and share the next request
 
-	// If a request took at least hungAfter and a shard sent no reply, the shard counts as hung. An instance needs 0.7 s to
-	// notice that a shard hangs. hungAfter is shorter, because the request may arrive during these 0.7 s.
+	// If a request took at least hungAfter and a shard sent no reply, the shard counts as hung. An instance detects a
+	// hang after 0.7 s. A request that arrives after the hang began fails sooner, so hungAfter is shorter.
 	hungAfter = 500 * time.Millisecond
 )
 
@@ -58,9 +58,9 @@ type message[In, Out any] struct {
 	done      chan struct{} // buffered; gets one value when out is final
 }
 
-// NewBatcher returns a batcher for a route of p. Messages of different groups share requests only after a call of
-// ShareRequests. The function noReply reports whether the peer's reply says that a shard of the peer has not replied.
-// DoTwice also calls it with the zero value if the peer itself has not replied; noReply must then return true.
+// NewBatcher returns a batcher for a route of p. The function noReply reports whether a reply of the peer says that a
+// shard has not replied. For DoTwice, it must also return true for the zero value, which means that the peer itself has
+// not replied.
 func NewBatcher[In, Out any](
 	p *Peer, path string, group func(In) string, noReply func(Out) bool,
 ) *Batcher[In, Out] {

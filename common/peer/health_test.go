@@ -131,7 +131,7 @@ func TestStoppingInstanceGetsNoCalls(t *testing.T) {
 }
 
 // An instance that cannot use its shards, for example because it is starting, gets no calls while another instance can
-// reply. Its shard map is not used, because the modulus may be unknown.
+// reply. Peer.ShardMap ignores its shard map, which may be incomplete.
 func TestUnfitInstanceGetsNoCalls(t *testing.T) {
 	t.Parallel()
 	fit, unfit := newFake(t, "stock", false), newFake(t, "stock", false)

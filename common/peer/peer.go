@@ -38,7 +38,7 @@ const ShardsHeader = "X-Shards"
 const KnownHeader = "X-Known-Shards"
 
 const (
-	// callTimeout exceeds the 1 s within which a service responds even if a shard is unresponsive.
+	// A service responds within 1 s, even if a shard is unresponsive. callTimeout must be longer.
 	callTimeout = 5 * time.Second
 
 	dialTimeout        = time.Second
@@ -122,8 +122,8 @@ func (p *Peer) Unavailable() string { return p.health.Load().problem }
 // ShardMap returns the last shard map that the peer reported, or the zero value if it has reported none.
 func (p *Peer) ShardMap() api.ShardMap { return *p.shardMap.Load() }
 
-// ShardOf returns the shard of an ID at the peer, or 0 if the shard is unknown. Callers use the result only to group
-// messages. If the result is wrong, the message waits and fails together with the messages to the wrong shard.
+// ShardOf returns the shard of an ID at the peer, or 0 if the shard is unknown. Use the result only to group messages:
+// if it is wrong, a message may wait for a shard that it does not need, or fail with it.
 func (p *Peer) ShardOf(id string) int {
 	if s, ok := shard.Of(id); ok {
 		return s

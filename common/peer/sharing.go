@@ -36,7 +36,7 @@ func (b *Batcher[In, Out]) ShareRequests(late func(Out) bool) *Batcher[In, Out] 
 	return b
 }
 
-// queueOf returns the name of the queue for a new message of a group.
+// queueOf returns the key in Batcher.queues for a new message of a group.
 func (s *sharing[Out]) queueOf(group string) string {
 	if s.late == nil || s.slow || s.apart[group] {
 		return group
@@ -44,8 +44,8 @@ func (s *sharing[Out]) queueOf(group string) string {
 	return sharedQueue
 }
 
-// sendShared sends a batch of the shared queue. It returns the messages that are complete, and their replies. If the
-// request failed, it returns all messages, and nil for the replies. Late messages go to the queues of their groups.
+// sendShared sends a batch of the shared queue. It moves late messages to the queues of their groups, and returns the
+// other messages with their replies. If the request failed, it returns all messages, and nil for the replies.
 func (b *Batcher[In, Out]) sendShared(batch []*message[In, Out]) ([]*message[In, Out], []Out) {
 	stop := b.watch()
 	out := b.exchange(batch)
@@ -74,8 +74,7 @@ func (b *Batcher[In, Out]) sendShared(batch []*message[In, Out]) ([]*message[In,
 
 func (b *Batcher[In, Out]) unanswered(out Out) bool { return b.sharing.late(out) || b.noReply(out) }
 
-// watch starts a timer for a shared request. If the request becomes slow, waiting and new messages go to the queues of
-// their groups.
+// watch starts the timer that marks a shared request as slow; see sharing.
 func (b *Batcher[In, Out]) watch() (stop func() bool) {
 	b.mu.Lock()
 	request := b.sharing.sent

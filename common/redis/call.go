@@ -63,7 +63,7 @@ func (c *Call) Wait(ctx context.Context) (reply Reply, err error) {
 	return newReply(v), nil
 }
 
-// receive waits for the reply. It turns an error reply into an error, but returns the reply, too.
+// receive waits for the reply. It returns an error reply as both a value and an error.
 func (c *Call) receive() (value, error) {
 	if c.err != nil {
 		return value{}, c.err

@@ -18,8 +18,8 @@ import (
 // maxAsked limits how many nodes one dial tries.
 const maxAsked = 16
 
-// errNoEnginePrimary is the error if every node of an engine names another node as the primary. Its prefix leads to the
-// reason Clustered.
+// errNoEnginePrimary is the error if every node of an engine names another node as the primary. classify maps
+// CLUSTERDOWN to Clustered.
 var errNoEnginePrimary = errorReply("CLUSTERDOWN no node of the cluster is the primary")
 
 // asked is the result of askEngine: a connection to the primary, the address of the primary, or an error.

@@ -43,8 +43,8 @@ func fakeNode(epoch int, delay time.Duration) func(context.Context) (*conn, erro
 	}
 }
 
-// An old primary may reply earlier than the new one at each dial. After a batch that no replica has confirmed, the
-// next dial waits for the new primary.
+// An old primary replies first at each dial. After a batch that no replica has confirmed, the next dial waits longer,
+// and finds the new primary.
 func TestOldPrimaryRepliesFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		down := func(context.Context) (*conn, error) { return nil, errors.New("down") }

@@ -82,8 +82,8 @@ func (s *Shard) Watch(ctx context.Context, checked func()) {
 	}
 }
 
-// check runs the verifications and stores their result. The return value is false if there is no result yet, because
-// the other shards are not inspected yet.
+// check runs the verifications and stores the result. If the result depends on other shards that are not inspected yet,
+// check stores nothing and returns false.
 func (s *Shard) check(ctx context.Context) bool {
 	before := s.batches.replied.Load()
 	found := s.verify(ctx)
@@ -108,10 +108,9 @@ func (s *Shard) check(ctx context.Context) bool {
 	return true
 }
 
-// verify returns the state of the shard according to the first verification that fails. It has no timer of its own: in
-// a process that gets too little processor time, such a timer would fire while the reply waits in the socket, and the
-// process would abandon a shard that works. The timeout of the connection is enough, because a reply that has arrived
-// is read even after the deadline (see conn.fill).
+// verify returns the state of the shard according to the first verification that fails. It has no timer, because the
+// connection has a timeout, and reads a reply that has arrived even after that timeout (see conn.fill). With a timer, a
+// process that gets too little processor time would abandon a working shard although the reply is in the socket.
 func (s *Shard) verify(ctx context.Context) *state {
 	for _, v := range verifications {
 		if err := v.run(s, ctx); err != nil {

@@ -254,8 +254,7 @@ func (ids *Identities) known(index int) string {
 	return ""
 }
 
-// learnSequences learns the write sequences that an inspected shard lists: those that instances have seen on other
-// shards and stored on this one.
+// learnSequences learns the write sequences of other shards that instances have stored on an inspected shard.
 func (ids *Identities) learnSequences(from map[int]sighting) {
 	for index, s := range from {
 		if index < len(ids.shards) {

@@ -10,13 +10,13 @@ import (
 )
 
 // A shard has an identity, so that an instance never mistakes one Redis for another. The identity is a Redis
-// hash. An instance must be able to read it even if REDIS_ADDRS lists the Redis at the wrong index. So its key has no
-// hash tag, because the hash tags of the other keys contain the index. See docs/adr/0022-shard-identity.md.
+// hash. Its key has no hash tag, because a hash tag contains the index of the shard, and an instance must find the
+// identity even if REDIS_ADDRS lists the Redis at the wrong index. See docs/adr/0022-shard-identity.md.
 const (
 	// IdentityKey is the key of the identity.
 	IdentityKey = "identity"
-	// CompleteField is set when the other shards of the service know the identity; the script adopt_shard sets it at
-	// once. Without this field, no instance uses the shard.
+	// CompleteField is set after the other shards of the service have stored the identity, or by the script adopt_shard.
+	// Without this field, no instance uses the shard.
 	CompleteField = "complete"
 	// shardPrefix is the prefix of the fields with the IDs of the service's other shards, by index.
 	shardPrefix = "shard:"
@@ -239,8 +239,8 @@ func (s *Shard) dialVerified(ctx context.Context) (*conn, error) {
 	return c, nil
 }
 
-// verifyIdentity checks the identity and the write sequence of the shard again. For a new shard with wrong settings,
-// it returns the error about the settings, because such a shard gets no identity.
+// verifyIdentity checks the identity and the write sequence of the shard again. A new shard with wrong settings gets no
+// identity, so the error is then the one about the settings.
 func (s *Shard) verifyIdentity(ctx context.Context) error {
 	err := s.inspectAgain(ctx)
 	if errors.Is(err, errNew) {

@@ -70,8 +70,8 @@ func (s *Shard) Epoch() int64 {
 	return s.nodes.epoch.Load()
 }
 
-// markReplied notes that a batch has got its replies on a connection. The first replies of another primary end a
-// failover. The duration of the failover is the time without a reply.
+// markReplied stores the time of a batch's replies. If they come from a newer primary than the previous replies,
+// markReplied adds a failover event. Its duration is the time since the previous replies.
 func (n *nodes) markReplied(c *conn) {
 	if n == nil {
 		return

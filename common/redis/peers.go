@@ -49,10 +49,12 @@ func (ids *Identities) Inspected() bool {
 
 // VerifyPeer compares the string that an instance of another service reports about a shard (see Current) with the
 // known IDs of the shard:
-//   - It accepts an empty string, and the known ID.
-//   - It returns a Refusal for another ID that replaces no ID, because no operator has adopted this Redis.
-//   - It returns a Refusal for a former ID that the known ID replaces.
-//   - It accepts every other ID, and any ID if none is known. The reported IDs are then the known ones.
+//   - It accepts an empty string, the known ID, and any ID if none is known.
+//   - It returns a Refusal for a former ID, which the known ID replaces.
+//   - It returns a Refusal for a new ID that replaces none, because no operator has adopted this Redis.
+//   - It accepts a new ID that replaces another.
+//
+// An accepted ID becomes the known ID.
 func (ids *Identities) VerifyPeer(service string, index int, reported string) error {
 	ids.mu.Lock()
 	defer ids.mu.Unlock()
@@ -76,8 +78,7 @@ func (ids *Identities) VerifyPeer(service string, index int, reported string) er
 	return nil
 }
 
-// PeerRecords returns what the shard with an index does not store yet about the shards of other services: fields, each
-// followed by its value.
+// PeerRecords returns the fields to write to a shard, each followed by its value: known IDs of other services' shards.
 func (ids *Identities) PeerRecords(index int) (pairs []any) {
 	ids.mu.Lock()
 	defer ids.mu.Unlock()

@@ -74,9 +74,8 @@ type command struct {
 
 var commands = sync.Pool{New: func() any { return &command{done: make(chan struct{}, 1)} }}
 
-// start queues one command. The first argument appends the encoded command to a buffer. The second argument is true if
-// the command may write, so that the write sequence must count the command. The caller must wait for the reply at most
-// once.
+// start queues one command. The function "write" appends the encoded command to a buffer. The caller must wait
+// at most once, because wait recycles the command.
 func (p *pipeline) start(write func(out []byte) []byte, counted bool) (*command, error) {
 	c := commands.Get().(*command)
 	p.mu.Lock()
@@ -206,9 +205,8 @@ func (p *pipeline) mayBeOld() bool {
 	return p.trailer.replicated && time.Since(p.conn.used) >= mayMove
 }
 
-// exchangeCounted sends a batch with a trailer. No caller gets a reply before the reply to the trailer arrives. If the
-// server rejects the trailer, the write sequence does not count the writes of the batch, so each successful write has
-// an unknown outcome. Reads still get their replies, unless the shard is replicated or the trailer is a guard.
+// exchangeCounted sends a batch with a trailer. No caller gets a reply before the reply to the trailer arrives: if the
+// server rejects the trailer, the callers of the successful writes, or all callers, get an error (see trailer.finish).
 func (p *pipeline) exchangeCounted(b *batch) (replied int, err error) {
 	seen := p.conn.lineage.seen.Load()
 	b.out = append(b.out, p.trailer.command...)

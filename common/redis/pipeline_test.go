@@ -48,9 +48,8 @@ func pipelineTo(client net.Conn, dials *int) *pipeline {
 	}
 }
 
-// callers sends full batches and waits for all replies. It returns the number of commands that failed. The commands do
-// not come from the pool, because another test may have used the commands in the pool outside of this test's bubble
-// (see synctest).
+// callers sends full batches and waits for all replies. It returns the number of commands that failed. The commands are
+// new, because the channel of a command in the pool may not belong to this test's synctest bubble.
 func (p *pipeline) callers(batches int) (failures int) {
 	var all []*command
 	for range batches {

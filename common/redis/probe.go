@@ -25,8 +25,8 @@ func probe(name, shebang string) *Script {
 	return NewScript(name, shebang+"\n"+MustScript(probeFile, "probe", nil).Body())
 }
 
-// probeKey is the key, without the hash tag, for which the probes check permissions. The key does not exist. Only the
-// trailer of the function confirmation creates it, and deletes it at once.
+// probeKey is the key, without the hash tag, for which the probes check permissions. No probe writes it. The function
+// confirmation also uses it, for a write that has no effect.
 const probeKey = "probe"
 
 // commandCall matches a call of a Redis command in a script.
@@ -78,7 +78,7 @@ func (s *Shard) verifyWrites(ctx context.Context) error {
 // errReplica makes a writable replica look like a read-only one.
 var errReplica = errorReply("READONLY the shard is a replica of another Redis")
 
-// verifyMemory checks that the shard runs scripts that need memory.
+// verifyMemory checks that the memory of the shard is not full.
 func (s *Shard) verifyMemory(ctx context.Context) error {
 	_, err := s.probe(ctx, probeMemory, nil, nil)
 	return err

@@ -22,9 +22,8 @@ import (
 // Timeouts of a shard. A write that times out has an unknown outcome. The caller decides whether to retry the write.
 const (
 	dialTimeout = 500 * time.Millisecond
-	// replyTimeout bounds one batch, including the trailer that ends it. If memory is full, the shard rejects the
-	// trailer. The pipeline then sends trailer.fallback, and waits up to replyTimeout again. A shard that exceeds
-	// replyTimeout becomes unhealthy, so that its callers get an error soon.
+	// replyTimeout bounds one batch with its trailer, and separately trailer.fallback. A shard that exceeds it becomes
+	// unhealthy, so that later calls fail fast.
 	replyTimeout = 700 * time.Millisecond
 	// checkTimeout bounds INFO for the metrics, the commands of Unverified.Do, and the measurement of a clock.
 	checkTimeout = time.Second

@@ -83,8 +83,7 @@ func TestRefusingShard(t *testing.T) {
 			c, servers := testredis.Open(t, "order", 1, []*redis.Script{grows, frees, counts})
 			at := c.Shards()[0]
 			do(t, servers[0], row.fault)
-			// A failed call may find the problem before a health check does, but only a health check finds out whether the
-			// shard still serves reads.
+			// A failed call may set the problem before a health check sets the final health, so wait for both.
 			testredis.Eventually(t, "the shard has a problem", func() bool {
 				return at.Problem() == row.reason && at.Healthy() == row.reads
 			})

@@ -23,9 +23,9 @@ const (
 	// copiesTimeout bounds the wait for one node: for a replica that confirms a batch, and for a node that replies to a
 	// poll or to discovery (findPrimary). A node that hangs must not use up replyTimeout.
 	copiesTimeout = 400 * time.Millisecond
-	// electionSettles is how long discovery waits for the other nodes after a node has replied that it is the primary.
-	// During a partition, an old primary may reply first. If no replica has confirmed the last batch, discovery waits for
-	// copiesTimeout instead, because the old primary may reply first each time.
+	// electionSettles is how long discovery waits for the other nodes after a node has replied that it is the primary,
+	// because an old primary may reply first. If no replica has confirmed the last batch, discovery may have chosen an old
+	// primary, so the next discovery waits for copiesTimeout instead.
 	electionSettles = 50 * time.Millisecond
 )
 

@@ -56,7 +56,7 @@ func TestScriptRunsOnItsShard(t *testing.T) {
 	}
 }
 
-// A script on the second connection runs even if the shard loses its scripts between any two commands.
+// DoScript runs a script even while the shard loses its scripts again and again.
 func TestScriptsThatAreLostAllTheTimeStillRun(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "order", 1, scripts)

@@ -23,8 +23,8 @@ type lineage struct {
 	older *atomic.Pointer[older]
 }
 
-// older is a server that went back in time. The server stays refused, although its sequence may catch up, until it
-// restarts or gets another identity.
+// older is a server that went back in time. It lacks writes even if its sequence catches up. So it stays refused until
+// it restarts or gets another identity.
 type older struct {
 	id, runID      string
 	sequence, seen int64

@@ -23,9 +23,8 @@ const (
 	mayMove = 500 * time.Millisecond
 )
 
-// Shard is a client of one shard. Commands of concurrent callers share round trips and fsyncs. A Shard never sends a
-// command twice, except for a command that did not run: the server had lost the script, or was not the primary of an
-// engine.
+// Shard is a client of one shard. Commands of concurrent callers share round trips and fsyncs. A Shard sends a script
+// again only if the script did not run, because the server had lost it or was not the primary of an engine.
 type Shard struct {
 	Index     int
 	Events    *events.Ring // records changes of the state; may be nil

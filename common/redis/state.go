@@ -32,8 +32,8 @@ type state struct {
 	since    time.Time // start of the problem that an event has reported; zero if there is none
 }
 
-// keepReported is the minimum time that a reported failure remains, even if health checks do not find it. For example,
-// memory may be full only some of the time.
+// keepReported is the minimum duration of a reported failure. A health check may miss a failure that comes and goes,
+// such as full memory.
 const keepReported = time.Second
 
 var errUnhealthy = errors.New("redis: the shard is unhealthy")
@@ -184,7 +184,7 @@ func (s *Shard) degrade(to *state) bool {
 	}
 }
 
-// setState stores the result of a health check. A failure that a caller has just reported remains.
+// setState stores the result of a health check. It keeps a worse reported state, see keepReported.
 func (s *Shard) setState(to *state) {
 	for {
 		from := s.state.Load()

@@ -30,9 +30,9 @@ func (u *Unverified) Inspect() (Inspection, error) {
 	return found, errors.Join(err, found.layout)
 }
 
-// VerifySettings returns an error if the settings of the server allow the loss of acknowledged writes. A server with
-// these settings must not get an identity: after a restart the server could be empty, and instances would refuse it. If
-// REDIS_DURABLE is "unchecked" or "engine", VerifySettings checks nothing.
+// VerifySettings returns an error if the settings of the server allow the loss of acknowledged writes. Such a server
+// must not get an identity, because instances would refuse it if it restarted empty. If REDIS_DURABLE is "unchecked" or
+// "engine", VerifySettings checks nothing.
 func (u *Unverified) VerifySettings() error {
 	if u.shard.unchecked {
 		return nil

@@ -43,7 +43,6 @@ func TestAcceptReplacesUnsafeIDs(t *testing.T) {
 	}
 }
 
-// The receiver of a joined ID accepts the joined ID, and can split it into the IDs of the requests.
 func TestJoinCountsTheIDsLeftOut(t *testing.T) {
 	t.Parallel()
 	many := func(n, length int) []string {

@@ -72,9 +72,9 @@ func BeginMessage(ctx context.Context, i int, name string) (context.Context, Spa
 // IDs.
 const maxIDs = 8
 
-// IDs returns the trace ID of the span in ctx. For a batched request, which has no span of its own, IDs returns the
-// different trace IDs of the messages, separated by commas. If there are more than maxIDs trace IDs, the result ends
-// with the number of messages whose trace ID is omitted, such as ",+12-more". IDs returns "" if nothing is traced.
+// IDs returns the trace ID of the span in ctx. A batched request has no span of its own, so IDs returns the trace IDs
+// of its messages, each once, separated by commas. IDs lists at most maxIDs, and then the number of messages with other
+// trace IDs, such as ",+12-more". IDs returns "" if nothing is traced.
 func IDs(ctx context.Context) string {
 	if tracer.Load() == nil {
 		return ""

@@ -89,7 +89,7 @@ func TestForeignOriginsAreRejected(t *testing.T) {
 	}
 }
 
-// A page whose host name resolves to this server (DNS rebinding) reaches no port: its requests name an unknown host.
+// All ports reject requests that name an unknown host. This prevents DNS rebinding.
 func TestUnknownHostsAreRejected(t *testing.T) {
 	s := guarded(Access{Hosts: []string{"shop.example", "*.shops.example"}})
 	for host, allowed := range map[string]bool{

@@ -19,9 +19,10 @@ var (
 	noStore     = []string{"no-store"}
 )
 
-// secure sets headers that stop browsers from running a response as a script, or loading it into a page of another
-// origin. It also stops caches from storing the response, because the data may change at any time. A handler may
-// overwrite the header Cache-Control, as package site does for the console.
+// secure sets headers for browsers and caches:
+//   - Browsers do not run a response as a script.
+//   - Browsers do not embed a response in a page of another origin.
+//   - Caches do not store a response, because the data may change at any time. Package site overwrites this header.
 func secure(c *gin.Context) {
 	h := c.Writer.Header()
 	h["X-Content-Type-Options"] = noSniff

@@ -154,10 +154,10 @@ func fail(c *gin.Context, err error) {
 // the gateway retries the checkout on another instance. The gateway overwrites the value that a client has sent.
 const CheckoutHeader = "X-Checkout-Id"
 
-// mayBeRetried reports whether this request may be a retry of a checkout or a DELETE: the gateway names only these
-// requests. The error Overloaded means that no work has begun. But before a retry, another instance may have begun the
-// work and died. Only the gateway knows whether the request is a retry. So fail sets X-Accel-Redirect to let nginx
-// choose the error: Overloaded for a first try, Unavailable for a retry.
+// mayBeRetried reports whether this request may be the gateway's retry of a checkout or a DELETE. For these requests,
+// fail sets X-Accel-Redirect, so that nginx chooses the error:
+//   - Overloaded for a first try: no work has begun.
+//   - Unavailable for a retry: another instance may have begun the work and died.
 func mayBeRetried(c *gin.Context) bool {
 	return c.GetHeader(CheckoutHeader) != "" || c.GetHeader(idempotency.GatewayHeader) != ""
 }

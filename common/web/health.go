@@ -43,10 +43,11 @@ func alive(*gin.Context) (map[string]string, error) { return map[string]string{"
 //   - /readyz/instance lists what unfit returns: problems that only this instance has. It also responds with 503 until
 //     the instance opens its public port. See docs/adr/0023-instances-are-deployments.md.
 //
-// Serve opens the public port at the first of these events:
-//   - The function probed returns true, so each health check has a result, and unavailable returns an empty list.
-//   - The function probed returns true, and startupTimeout has passed.
-//   - The instance must stop. Requests that wait at the port then get a response, not a reset.
+// Serve opens the public port when both conditions are met:
+//   - Each health check has a result: probed returns true.
+//   - The list of unavailable is empty, or startupTimeout has passed.
+//
+// If the instance must stop earlier, Serve opens the port too, so that waiting requests get a response, not a reset.
 func (s *Server) HandleReadiness(unavailable, unfit func() []string, probed func() bool) {
 	s.unavailable, s.probed = unavailable, probed
 	for path, problems := range map[string]func() []string{

@@ -15,7 +15,6 @@ import (
 // writes such a response directly to the connection, with one call of Write. problemListener and problemConn replace
 // this response with a problem.
 
-// problemListener is a listener whose connections are problemConns.
 type problemListener struct {
 	net.Listener
 	maxHeaders int // bytes; MaxHeaderBytes of the server
@@ -37,7 +36,7 @@ type problemConn struct {
 
 var _ syscall.Conn = problemConn{} // WithClientConn needs this interface
 
-// Parts of a response that net/http writes itself. A response of a handler does not match, because it has more headers.
+// Write finds the error responses of net/http by these parts. The responses of handlers have more headers.
 var (
 	statusPrefix   = []byte("HTTP/1.1 ")
 	plainHeaders   = []byte("\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n")

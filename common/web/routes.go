@@ -29,10 +29,10 @@ func (s *Server) HandleHead() {
 // pathOf returns the path of a request as the client has sent it.
 type pathOf func(c *gin.Context) string
 
-// sentPath is the pathOf of the internal and the monitoring port.
+// sentPath implements pathOf for the internal and the monitoring port.
 func sentPath(c *gin.Context) string { return c.Request.URL.EscapedPath() }
 
-// publicPath is the pathOf of the public port. The gateway removes a prefix from each path; ClientPath adds it again.
+// publicPath implements pathOf for the public port. ClientPath adds the prefix that the gateway has removed.
 func (s *Server) publicPath(c *gin.Context) string {
 	if s.ClientPath == nil {
 		return sentPath(c)
@@ -62,8 +62,8 @@ func (path pathOf) noRoute(c *gin.Context) {
 	fail(c, fmt.Errorf("%s: %w", path(c), api.RouteNotFound))
 }
 
-// parameters decodes the parameters of a route. An encoded slash or dot in a parameter never changes the route, because
-// the engine matches routes against the encoded path. A path with an empty parameter has no route.
+// parameters decodes the parameters of a route. Gin matches routes against the encoded path, so an encoded slash or dot
+// in a parameter never changes the route. A path with an empty parameter has no route.
 func (path pathOf) parameters(c *gin.Context) {
 	encoded := c.Request.URL.RawPath != ""
 	for i := range c.Params {

@@ -33,14 +33,13 @@ func newCloseTimeouts() closeTimeouts {
 	return closeTimeouts{handshakeTimeout, gatewayCloseTimeout, peerCloseTimeout}
 }
 
-// shutdown stops the public and the internal port without losing a request. A server that closes an idle connection
-// may lose a request in transit, and the client cannot find out whether the request was executed. So shutdown lets the
-// clients close their connections: each response, even a rejection, has the header "Connection: close", and the
-// gateway closes idle connections itself. Then shutdown closes the remaining connections. shutdown closes the internal
-// port after the public port, because requests in flight on other instances may need the internal port. Serve closes
-// the monitoring port after that.
+// shutdown stops the public port and then the internal port without losing a request. If it closed an idle connection,
+// a request in transit could be lost, and the client could not find out whether it was executed. So shutdown first
+// waits for the clients to close their connections: each response, even a rejection, has the header "Connection:
+// close", and the gateway closes idle connections itself. The internal port closes last, because requests in flight on
+// other instances may need it.
 func (s *Server) shutdown(publicListener net.Listener, public, internal *http.Server) error {
-	// Close the listener first, so that clients cannot connect again after they have closed their connections.
+	// First stop new connections. Otherwise, a client could close its connection and open another one.
 	if err := dropNewConnections(publicListener); err != nil {
 		slog.Warn("shutdown: failed to make the kernel ignore new connection attempts; "+
 			"closing the listener may reset handshakes in progress", "error", err)

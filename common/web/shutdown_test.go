@@ -147,8 +147,8 @@ func TestShutdownLetsClientsCloseConnections(t *testing.T) {
 	r.wait(t)
 }
 
-// The gateway closes an idle connection after 2 s, and a peer after its next health check, usually within 1 s. A
-// shutdown waits for both, but not forever.
+// A shutdown waits a limited time until clients close their connections: the gateway after 2 s idle, a peer at its next
+// health check, usually within 1 s.
 func TestShutdownWaitsForClientsForALimitedTime(t *testing.T) {
 	for _, c := range []struct{ timeout, closes, want time.Duration }{
 		{gatewayCloseTimeout, 2 * time.Second, 2 * time.Second},

@@ -9,9 +9,8 @@ import (
 	"checkout/common/api"
 )
 
-// checkSize rejects a public request that is too large. The gateway has the same limits. MaxHeaderBytes of the
-// http.Server limits the request line and all header lines together. So if a request line alone exceeds MaxHeaderBytes,
-// a service responds with HeadersTooLong, but the gateway responds with URITooLong.
+// checkSize rejects a public request that is too large. The gateway has the same limits, but responds with URITooLong
+// to every long request line. A service responds with HeadersTooLong if the line alone exceeds MaxHeaderBytes.
 func checkSize(r *http.Request) error {
 	if n := len(r.Method) + len(" ") + len(r.RequestURI) + len(" HTTP/1.1\r\n"); n > maxPublicLine {
 		return fmt.Errorf("request line of %d bytes, want at most %d: %w", n, maxPublicLine, api.URITooLong)

@@ -208,7 +208,7 @@ func (s *simulation) restartRedis(i int) {
 	s.nodes[i].restart()
 }
 
-// found simulates keeper init. Other events can happen between the plan, the grants and the promotion.
+// found simulates keeper init: node i founds the shard. Other events can happen between its steps.
 func (s *simulation) found(i int) {
 	m := s.members[i]
 	f, err := m.Plan(s.ctx())
@@ -255,8 +255,8 @@ func (s *simulation) collect(f *Founding) (granted int) {
 	return granted
 }
 
-// wipe simulates the loss of a node's disk. It does nothing unless both other nodes have data on disk or, with
-// severalLosses, at least one of them has.
+// wipe simulates the loss of a node's disk if both other nodes have data on disk. With severalLosses, one such node is
+// enough.
 func (s *simulation) wipe(i int) {
 	kept := 0
 	for j, n := range s.nodes {

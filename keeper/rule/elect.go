@@ -63,8 +63,9 @@ func (m *Member) Prevote(ctx context.Context, c Candidate, healthy func() bool) 
 }
 
 // Vote decides whether this node votes for a candidate (R3). The voter stores its promise, freezes its Redis, and only
-// then reads the position. It grants the vote only if the candidate is not behind. An empty node neither votes nor
-// promises (R5). Nor does a node with the Redis of the candidate: this Redis is only one copy of the data.
+// then reads the position. It grants the vote only if the candidate is not behind. Some nodes neither vote nor promise:
+//   - an empty node (R5)
+//   - a node that by mistake has the candidate's Redis: its vote would not stand for a second copy of the data
 func (m *Member) Vote(ctx context.Context, c Candidate) Ballot {
 	b := Ballot{Promised: m.promise.Epoch}
 	if c.Epoch <= m.promise.Epoch {
@@ -123,7 +124,7 @@ func (m *Member) Win(ctx context.Context, c Candidate) error {
 	return m.redis.Promote(ctx, c.Epoch, func(o Observation) error {
 		still := o.RunID == c.RunID && !o.Loading
 		if c.Epoch == FirstEpoch {
-			// A single shard that becomes replicated need not be frozen, and may have accepted writes until now.
+			// A single shard may accept writes until its promotion, so compare only the epoch.
 			still = still && o.Position.Epoch == 0
 		} else {
 			still = still && o.Frozen() && o.Position == c.Position

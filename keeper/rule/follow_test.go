@@ -107,8 +107,8 @@ func TestEmptyNodeStoresItsPromiseAgain(t *testing.T) {
 	}
 }
 
-// A candidate that has lost the election of an epoch is not the primary of this epoch after a promotion by hand. With
-// "b:1", the freeze of the election has failed: the Redis still follows the node that has become the primary.
+// The loser of an election is not the primary of that epoch, even if an operator promotes its Redis. In the case "b:1",
+// the freeze during the election has failed, so the Redis still follows the winner.
 func TestLosingCandidatePromotedByHand(t *testing.T) {
 	for _, follows := range []string{Frozen, "b:1"} {
 		for _, attach := range []bool{false, true} {
@@ -190,8 +190,8 @@ func TestJoining(t *testing.T) {
 	}
 }
 
-// A node that copies keeps its turn for longestTurn, even if the copy began before a restart of the keeper. Then the
-// other node gets the turn, so a copy that never ends does not block it.
+// If a copy never ends, the other node gets the turn after longestTurn. The case "no turn" is a keeper that has
+// restarted during the copy.
 func TestJoiningDuringEndlessCopy(t *testing.T) {
 	start := time.Unix(1_000_000, 0)
 	copying := Ack{Reached: true, Attached: true, Copying: true, Promised: 1}

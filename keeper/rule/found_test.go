@@ -39,7 +39,7 @@ func TestGrant(t *testing.T) {
 		return Founding{Candidate: Candidate{Node: 1, Epoch: epoch, RunID: "9"}, Stage: stage}
 	}
 	lost := &memory{fail: errDisk}
-	// A copy was interrupted: the memory is empty, but a restart would load data of epoch 1.
+	// A copy was interrupted: the memory is empty, but the disk has data of epoch 1.
 	interrupted := with(replica(1, 5), func(f *fake) { f.broken, f.log = true, nil })
 	for _, c := range []struct {
 		name     string

@@ -3,17 +3,16 @@ package rule
 import "time"
 
 const (
-	// patience is how long a replica may keep its turn without a sign of progress.
+	// patience is how long a node may keep its turn (see Joining) without copying.
 	patience = 3 * time.Second
 	// longestTurn is how long a node may keep its turn even with progress. A copy may fail and restart forever, for
 	// example on a full disk, while the other node waits. A copy that runs at the end continues.
 	longestTurn = 30 * time.Second
 )
 
-// Joining decides which node may begin to follow the primary. A node that needs a copy of all data acknowledges nothing
-// until the copy is in its append-only file. So nodes begin one after the other, because two copies at the same time
-// would delay the first acknowledgement. A node whose keeper is stopping comes last, because its Redis will probably
-// stop, too.
+// Joining decides which node may begin to follow the primary. Nodes begin one after the other: two copies of the data
+// at the same time would take longer, and a node acknowledges no writes before its append-only file has the whole copy.
+// A node whose keeper is stopping comes last, because its Redis will probably stop, too.
 type Joining struct {
 	active bool
 	node   int
@@ -27,8 +26,7 @@ func (j *Joining) Start(node int, now time.Time) {
 	j.active, j.node, j.until, j.end = true, node, now.Add(patience), now.Add(longestTurn)
 }
 
-// Next returns the node whose turn it is, or -1. The last argument contains only recent acknowledgements, so a node
-// that has not replied recently is missing.
+// Next returns the node whose turn it is, or -1. The map acks contains the nodes that have replied recently.
 func (j *Joining) Next(now time.Time, epoch int64, acks map[int]Ack) int {
 	if j.active {
 		ack := acks[j.node]

@@ -44,10 +44,10 @@ func (m *Member) Primary(o Observation) bool {
 }
 
 // Check compares the stored promise with the first observation. A lost promise is an error, because the node may have
-// voted in an epoch that it does not know. The last argument reports whether there was a stored promise.
+// voted in an epoch that it does not know. The argument found reports whether there was a stored promise.
 //
-// A Redis that follows a node can receive a newer epoch before its keeper receives a beat of this epoch, for example if
-// that node is elected again. So data with a newer epoch is no error while the Redis still follows a node.
+// While a Redis follows a node, data with a newer epoch is no error: the data may arrive before the keeper receives a
+// beat of this epoch.
 func (m *Member) Check(o Observation, found bool) error {
 	switch epoch := o.Position.Epoch; {
 	case !found && epoch > 0:

@@ -61,7 +61,7 @@ func (o Observation) Complete() bool { return !o.Loading && o.AOF && o.Position.
 // interrupted.
 func (o Observation) Empty() bool { return !o.Loading && !o.Complete() }
 
-// Foreign reports whether the node has data that belongs to no replicated shard. Such data must not be overwritten.
+// Foreign reports whether the node has keys, but no epoch of a replicated shard. They must not be overwritten.
 func (o Observation) Foreign() bool { return o.Empty() && o.AOF && o.Keys }
 
 // Frozen reports whether the node is frozen: it follows no node.
@@ -84,7 +84,7 @@ type Redis interface {
 // Promise is what a keeper stores in its state file. The keeper takes part in no epoch lower than Epoch (R3, R4).
 type Promise struct {
 	Epoch int64 `json:"promised"`
-	// Candidate is the run ID of this node's Redis if this node itself stands for election, or is primary, in Epoch.
+	// Candidate is the run ID of this node's Redis when the node became the candidate of Epoch; empty if it did not.
 	Candidate string `json:"candidate_run_id,omitempty"`
 }
 

@@ -54,8 +54,7 @@ type ReplicaState struct {
 	Problem string `json:"problem,omitempty"`
 }
 
-// View returns the node's view of the primary. An empty node asks the others for their views before it follows a
-// primary.
+// View returns the part of the status that an empty node reads from the others before it follows a primary.
 func (n Node) View() rule.View {
 	return rule.View{Node: n.Node, Promised: n.Promised, Primary: n.Role == Primary}
 }

@@ -83,8 +83,8 @@ func (co *Coordinator) begin(ctx context.Context, orderID string, r Request) (st
 	return store.Result{}, &stepError{order: orderID, step: "begin", err: errStillRunning, cause: cause}
 }
 
-// paidByThisRequest reports whether the request of the given attempt has paid an order that was cancelled later. The
-// request may have run on another instance.
+// paidByThisRequest reports whether the order was cancelled after the request of the given attempt had paid it, perhaps
+// on another instance (see sameRequest).
 func paidByThisRequest(attempt string, found store.Result) bool {
 	cancelled := found.Code == store.CodeRefunding || found.Code == store.CodeCancelled
 	return cancelled && (found.Attempt == attempt || sameRequest(found.Attempt, attempt))

@@ -21,8 +21,8 @@ const cancelBudget = 2500 * time.Millisecond
 //	refund     stock, payment    each participant records the refund, so that the refund happens once
 //	cancelled  order             REFUNDING -> CANCELLED
 
-// Payment reports whether a checkout of the user has paid the order, and which attempt has paid. If the order cannot be
-// read, the field Payment of the result is api.PaymentUnknown.
+// Payment reports whether user c.UserID has paid the order with a checkout, and in which attempt. If the order cannot
+// be read, Payment reports api.PaymentUnknown.
 func (co *Coordinator) Payment(ctx context.Context, c api.Cancel) api.Purchase {
 	o, err := co.store.Summary(ctx, c.OrderID)
 	switch {
@@ -40,7 +40,7 @@ func (co *Coordinator) Payment(ctx context.Context, c api.Cancel) api.Purchase {
 }
 
 // Cancel undoes the checkout with which a user paid an order. The result is api.Cancelled if stock and credit are
-// refunded, by this call or an earlier one. The result is api.PaymentUnavailable if a retry would fail too.
+// refunded, by this call or an earlier one.
 func (co *Coordinator) Cancel(ctx context.Context, c api.Cancel) api.OrderPayment {
 	result, _, _ := co.cancels.Do(fmt.Sprint(c), func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelBudget)

@@ -60,7 +60,7 @@ func TestCancelIgnoresOtherAttempts(t *testing.T) {
 	}
 }
 
-// A cancellation of an empty order refunds a credit of 0, so payment has a refund record.
+// Payment records a refund even if the order is empty and costs nothing.
 func TestCancelRefundsTheCreditOfAnEmptyOrder(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()

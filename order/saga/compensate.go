@@ -9,8 +9,8 @@ import (
 	"checkout/order/store"
 )
 
-// Reasons why an attempt was closed, as stored with the order. An ID follows a reason that ends with a space. Two
-// numbers may precede the ID: the amount that was needed, and the amount that was available.
+// Reasons why an attempt was closed, as stored with the order. If a reason ends with a space, an ID follows: "item 7".
+// For credit and stock, the needed and the available amount precede the ID: "stock 3 2 7".
 const (
 	reasonCredit  = "credit "
 	reasonUser    = "user "
@@ -47,8 +47,8 @@ func (a *attempt) stockReason(o api.Outcome) string {
 // The method "gaveUp" reports whether the attempt was aborted although no participant had refused.
 func (a *attempt) gaveUp() bool { return a.reason == reasonTimeout || a.reason == reasonHung }
 
-// closedErrors maps the first word of a reason to the error of the checkout, and to the kind of object whose ID is in
-// the reason.
+// closedErrors maps the first word of a reason to the error of the checkout. The noun says what the ID in the reason
+// identifies.
 var closedErrors = map[string]struct {
 	noun string
 	err  *api.Error

@@ -14,9 +14,8 @@ import (
 // recent reply shows that the shard still has its data. If the credit is still reserved, this changes nothing. Only
 // tests change these variables.
 var (
-	// creditFresh is how long a reply RESERVED proves that the payment shard still has its data. The time starts when the
-	// message is sent. A reply for any attempt is a proof, because payment stops using a shard whose write sequence goes
-	// back.
+	// creditFresh is how long a reply RESERVED to any attempt proves that the payment shard still has its data: payment
+	// refuses a Redis that has lost data. The time starts when the message is sent.
 	creditFresh = 100 * time.Millisecond
 	// creditTrusted is how long after its own reservation an attempt accepts this proof from other attempts. Later, an
 	// operator may have replaced the shard, and a reply of the new shard proves nothing.

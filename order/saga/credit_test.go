@@ -14,8 +14,8 @@ import (
 	"checkout/order/store"
 )
 
-// With the limits of production, a proof that payment still has its data could expire during a test on a busy machine,
-// and the coordinator would send more messages than the test expects. With these limits, no proof expires by itself.
+// With the normal limits, a reply could become too old during a test on a busy machine. The coordinator would then send
+// more messages than the test expects.
 func init() { creditFresh, creditTrusted = time.Hour, 2*time.Hour }
 
 // If payment loses a reservation while stock is slow, the order must not be paid.
@@ -125,7 +125,7 @@ func (p *payments) Reserve(context.Context, api.Attempt) api.Outcome {
 	return api.Outcome{Code: api.Reserved}
 }
 
-// For some time after a reservation, replies for other attempts show that the shard still has its data.
+// If a reservation is recent, a recent reply for any attempt saves a second message to payment.
 func TestRepliesOfOtherAttemptsMakeCreditFresh(t *testing.T) {
 	for _, c := range []struct {
 		name            string
@@ -141,7 +141,7 @@ func TestRepliesOfOtherAttemptsMakeCreditFresh(t *testing.T) {
 			payment := &payments{}
 			co, now := &Coordinator{payment: payment, Metrics: newMetrics()}, time.Now()
 			a := &attempt{creditReserved: now.Add(-c.reserved)}
-			// The last reply is for the oldest message, and must not replace the time of a newer message.
+			// The oldest time is recorded last. It must not replace a newer one.
 			for _, age := range []time.Duration{c.reserved, c.reply, max(c.reserved, c.reply)} {
 				co.creditReplies.record([]int{0}, now.Add(-age))
 			}

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// granularity is the maximum delay of the expiry of a context.
+// granularity is how late a context may expire.
 const granularity = 100 * time.Millisecond
 
 // The type "deadlines" creates contexts with a timeout. Contexts created within the same 100 ms (granularity) share one

@@ -38,9 +38,9 @@ func (h *hung) Release(ctx context.Context, _ api.Attempt) api.Outcome {
 	return api.Outcome{Reason: api.ShardHangs, Hangs: true}
 }
 
-// Each instance of a participant needs 0.7 s to notice that a shard hangs. A client must get an error within a second,
-// so the coordinator sends no second reservation, and does not wait for the release. A second checkout of the order, on
-// another instance, does not wait for the release either.
+// A client must get an error within a second, but a participant needs 0.7 s to notice that a shard hangs. So the
+// coordinator does not retry the reservation, and waits for the release for at most releaseWait. A second checkout of
+// the order, on another instance, has the same limit.
 func TestCheckoutWaitsOnceForAHungShard(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"stock", "payment", "stock, and another shard refuses"} {
@@ -102,7 +102,7 @@ func TestRecoveryWaitsForTheReleaseOfAHungAttempt(t *testing.T) {
 	})
 }
 
-// A checkout that was in flight when the shard failed retries even a slow step until the restart budget ends.
+// A checkout in flight when a shard begins to hang retries for restartBudget, although each try takes 0.7 s.
 func TestACheckoutInFlightWaitsForAHungShard(t *testing.T) {
 	step := newMetrics().steps.reserveStock
 	synctest.Test(t, func(t *testing.T) {

@@ -15,10 +15,9 @@ import (
 )
 
 // Recovery usually does not wait until the leases of a dead process expire. Each undecided order names the process that
-// works on it, and each shard knows which processes are connected. A look reads the list of connected processes from
-// one shard. A process counts as dead if several consecutive looks do not find it. Recovery counts looks instead of
-// time, because otherwise live processes could seem dead after a pause of this process. A live process that has lost
-// its connection reconnects for its own next look, before it counts as dead. See docs/adr/0019-early-recovery.md.
+// works on it. A look at a shard lists the processes that are connected to it. A process counts as dead only after
+// several consecutive looks without it. Recovery counts looks instead of time, so that no live process seems dead after
+// a pause of this process. See docs/adr/0019-early-recovery.md.
 const (
 	lookEvery   = 200 * time.Millisecond // time between two looks at the processes that are connected to a shard
 	lookSoon    = 100 * time.Millisecond // time between two looks while a process is missing
@@ -28,8 +27,8 @@ const (
 	// deadAfter is the number of consecutive looks that do not find a process before it counts as dead. This gives the
 	// gateway time to retry the checkouts of that process.
 	deadAfter = 5
-	// After the start of this process, the first look and startLooks further looks do not count towards deadAfter. After
-	// an outage of the shard, settleLooks replaces startLooks, because other processes may still be reconnecting.
+	// The first 1+startLooks looks of this process do not count towards deadAfter, because other processes may still be
+	// connecting. After an outage of the shard or a failed look, 1+settleLooks looks do not count.
 	startLooks  = 3
 	settleLooks = 15
 	// A process that was connected to any shard within the time "elsewhere" counts as alive.
@@ -213,7 +212,7 @@ func (r *Recovery) recoverOrphans(ctx context.Context, shard *redis.Shard, by st
 	}
 }
 
-// expectOrphans makes reservations wait if a counter is too low, until the returned function is called.
+// expectOrphans makes reservations wait for amounts that orphans hold, until done is called; see waits.
 func (co *Coordinator) expectOrphans() (done func()) {
 	co.orphans.Add(1)
 	return sync.OnceFunc(func() { co.orphans.Add(-1) })

@@ -41,7 +41,7 @@ func TestConnectingAtTheStartIsNoOutage(t *testing.T) {
 	}
 }
 
-// A missing process may be alive, so reservations wait for its orders only for a limited time.
+// The wait is limited, because a process without a connection may be alive.
 func TestReservationsWaitForAMissingProcessForALimitedTime(t *testing.T) {
 	t.Parallel()
 	s, servers := openShopOf(t)
@@ -139,9 +139,8 @@ func TestCheckoutThatWaitsIsRefusedInTheEnd(t *testing.T) {
 	}
 }
 
-// If stock is insufficient, but orders of dead processes may hold reservations, an attempt waits until recovery has
-// released them, for at most orphanBudget. It does not wait in the last refusalBudget of its time to reserve, so that
-// its client gets the refusal and not 503.
+// An attempt waits for orphaned reservations for at most orphanBudget. It stops waiting shortly before its time to
+// reserve ends, so that its client gets the refusal and not 503.
 func TestLastTriesDoNotWait(t *testing.T) {
 	for _, c := range []struct {
 		orphans     int64

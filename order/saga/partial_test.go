@@ -10,9 +10,8 @@ import (
 	"checkout/common/testredis"
 )
 
-// A shard that replies only to some commands makes a checkout wait only if the checkout was in flight when the problem
-// began. A later checkout ends soon, because waiting checkouts would otherwise fill the instance. The test sets the
-// time budgets of the checkout to an hour, so that they do not end it.
+// If a shard already replies only to some commands when a checkout begins, the checkout ends soon. Otherwise, such
+// checkouts would fill the instance. The time budgets are an hour, so that they do not end the checkout.
 func TestALaterCheckoutDoesNotAwaitAShardThatRepliesInPart(t *testing.T) {
 	faults := map[string]string{
 		"writes paused": "CLIENT PAUSE 600000 WRITE",
@@ -48,7 +47,7 @@ func TestALaterCheckoutDoesNotAwaitAShardThatRepliesInPart(t *testing.T) {
 	}
 }
 
-// If the time for a checkout ends while the order's shard does not reply, the error does not blame another attempt.
+// If the order's shard does not reply before the timeout, begin returns errNoReply, and not errStillRunning.
 func TestBeginWithoutAReplySaysSo(t *testing.T) {
 	t.Parallel()
 	s := openShards(t)

@@ -56,9 +56,8 @@ func (r *Recovery) Run(ctx context.Context) {
 	workers.Wait()
 }
 
-// watch calls work(shard) again and again while the shard can run the scripts that complete a saga. It pauses between
-// two calls, unless the call reports that there is more to do. When the shard has recovered, watch resets the backoff
-// of all claims.
+// watch calls work repeatedly while the shard can run the scripts that complete a saga. It pauses after a call, unless
+// the call reports that there is more to do. When the shard has recovered, watch resets the backoff of claimFor.
 func (r *Recovery) watch(
 	ctx context.Context, shard *redis.Shard, work func(context.Context, *redis.Shard) (more bool),
 ) {

@@ -14,8 +14,7 @@ import (
 // A busy machine may need more than 2 s to restart a Redis, so the tests of this package wait longer.
 func init() { restartBudget = forwardBudget }
 
-// Checkouts that are in flight when a shard fails wait for the restart of the shard. A later checkout does not wait so
-// long.
+// Checkouts that are in flight when a shard fails wait until it has restarted. A later checkout gets 503 soon.
 func TestCheckoutsInFlightAwaitTheRestartOfAShard(t *testing.T) {
 	for _, service := range []string{"order", "stock", "payment"} {
 		t.Run(service, func(t *testing.T) {

@@ -41,8 +41,7 @@ type undecidedOrder struct{ first, last time.Time }
 
 func (o undecidedOrder) expired() bool { return time.Since(o.last) > followFor }
 
-// The method "finished" is called when a checkout ended with the result err. If the outcome of the order is unknown, it
-// calls the method "undecided". If the checkout decided the order, it calls the method "decided" with "begun".
+// The method "finished" records that a checkout ended with the result err. See the method "decided" for "begun".
 func (t *timeline) finished(orderID string, err error, begun time.Duration) {
 	switch {
 	case unknown(err):
@@ -54,7 +53,7 @@ func (t *timeline) finished(orderID string, err error, begun time.Duration) {
 	}
 }
 
-// The method "undecided" adds an event when a client gets 503, unless the timeline already follows the order.
+// The method "undecided" adds an event after a 503 and follows the order. A 503 for a followed order adds no event.
 func (t *timeline) undecided(orderID string, err error) {
 	if errors.Is(err, errClientDisconnected) {
 		return // nothing has begun

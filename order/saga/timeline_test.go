@@ -62,9 +62,9 @@ func TestTimelineOfACheckout(t *testing.T) {
 	}
 }
 
-// After a 503 for an order, another instance decides the order, and this instance does not notice. A retry a day later
-// ignores the old 503: it adds no event if the order is decided, and a new event if it gets 503 again. If the pauses
-// between retries are at most followFor, the duration of the last event counts from the first 503.
+// After a 503, another instance may decide the order unnoticed. So the timeline forgets the last 503 after followFor:
+//   - An earlier retry that decides the order adds an event. Its duration counts from the first 503.
+//   - A later retry adds an event only if it gets 503 again.
 func TestTimelineForgetsOldOrders(t *testing.T) {
 	const undecided, decided = events.OrderUndecided, events.OrderDecided
 	for name, c := range map[string]struct {

@@ -36,7 +36,7 @@ var (
 	errStillRunning = fmt.Errorf("another attempt is still running: %w", api.Unavailable)
 )
 
-// unknownOutcome returns the error for a step whose outcome o is unknown or, for a refund, EXPIRED.
+// unknownOutcome returns the error for the outcome o of a step: UNKNOWN, or EXPIRED of a refund.
 func (a *attempt) unknownOutcome(m stepMetrics, p Participant, o api.Outcome) error {
 	e := &stepError{
 		order: a.orderID, attempt: a.id, step: m.name, err: api.Unavailable, cause: "no final result before the timeout",

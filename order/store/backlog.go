@@ -30,8 +30,8 @@ func (b Backlog) Oldest() time.Duration {
 	return oldest
 }
 
-// Backlog returns the backlog of a shard. Orders has the first orders of the set "undecided", at most as many as limit
-// says, without the unreadable ones. Undecided counts these too. Recovery logs each unreadable order.
+// Backlog returns the backlog of a shard, with at most limit orders in Orders. Undecided also counts orders that cannot
+// be read; Orders lacks them, and recovery logs them.
 func (s *Store) Backlog(ctx context.Context, shard *redis.Shard, limit int) (Backlog, error) {
 	reply, err := shard.Run(ctx, backlogScript, []string{shard.Key(undecidedKey), shard.Key(unconfirmedKey)}, limit)
 	if err != nil {
@@ -49,7 +49,7 @@ func (s *Store) Backlog(ctx context.Context, shard *redis.Shard, limit int) (Bac
 		if err != nil && !Unreadable(err) {
 			errs = append(errs, err)
 		}
-		// If the deadline is missing, the order was decided meanwhile, and then removed or overwritten by batch_init.
+		// Without a deadline, the order has been removed or overwritten since the script ran, so it is decided.
 		if err != nil || !order.Has(2) {
 			continue
 		}

@@ -88,7 +88,7 @@ func (s *Store) AddItem(ctx context.Context, key *idempotency.Key, id, item stri
 	return undocumented(addItemScript, code)
 }
 
-// RemoveItem removes pieces of an item from an open order. It starts with the newest price of the item.
+// RemoveItem removes pieces of an item from an open order. Pieces at the newest price go first.
 func (s *Store) RemoveItem(ctx context.Context, key *idempotency.Key, id, item string, quantity int64) error {
 	code, state, err := s.run(ctx, key, removeItemScript, id, nil, item, quantity)
 	if err != nil {

@@ -156,9 +156,9 @@ func parseHistory(text, attempt, by string, base int64) (events []Event, truncat
 // startsPart reports whether r begins a part of a history: an event (a capital), an attempt (#) or an incarnation (@).
 func startsPart(r rune) bool { return r == '@' || r == '#' || 'A' <= r && r <= 'Z' }
 
-// parseEvent parses an event such as "P3,6,9" or "Ac9". In "P3,6,9", Credit is 3 ms and Stock is 6 ms; each is -1 if it
-// is missing. The second result is the last number, in ms: the time from the start of the attempt or cancellation to
-// this event. If this event is itself such a start, the number is the time from the previous start to this event.
+// parseEvent parses an event. In "P3,6,9", Credit is 3 ms, Stock is 6 ms, and after is 9 ms. In "Ac9", Credit and Stock
+// are missing, so both are -1. The result after is the time since the start of the attempt or cancellation. For the
+// start of another one (EventBegin, EventRefunding), after is the time since the previous start.
 func parseEvent(part string) (e Event, after int64, ok bool) {
 	e = Event{Kind: EventKind(part[0]), Credit: -1, Stock: -1}
 	rest := part[1:]

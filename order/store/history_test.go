@@ -49,8 +49,8 @@ func TestParseHistory(t *testing.T) {
 			{Kind: EventRefunding, At: base, Attempt: secondAttempt, By: "bbbbbbbb"},
 			{Kind: EventCancelled, At: base + 15, Attempt: secondAttempt, By: "bbbbbbbb"},
 		}},
-		// Unreadable parts are skipped. If the time of a reservation is after that of its event, the time of the
-		// event replaces it.
+		// Unreadable parts are skipped. In P3000,6000,5, the reservations are later than the event, so they get its
+		// time.
 		{text: "xyzBQ7P-1,2,3Z?P1,2,3,4Px?C99999999999999999999P3000,6000,5", want: []Event{
 			{Kind: EventBegin, At: base, Attempt: secondAttempt, By: "bbbbbbbb"},
 			{Kind: EventPaid, At: base + 4, Attempt: secondAttempt, By: "bbbbbbbb", Credit: base + 1, Stock: base + 2},

@@ -108,7 +108,7 @@ func orderCode(step model.Step, got Result) model.Code {
 	return orderCodes[got.Code]
 }
 
-// checkResult checks the values of a result other than its code, and records the times that later messages contain.
+// checkResult checks a result except its code, and stores its deadline or not-after time for later messages.
 func (r *replay) checkResult(step model.Step, got Result) error {
 	if got.Attempt != "" && got.Attempt != r.attempts[step.Then.Attempt] {
 		return fmt.Errorf("got attempt %q, want %d of %q", got.Attempt, step.Then.Attempt, r.attempts)
@@ -283,8 +283,8 @@ func record(code *redis.StringCmd, ttl *redis.DurationCmd) model.Record {
 	return model.Record{Code: participantCodes[api.Code(n)], HasTTL: ttl.Val() > 0}
 }
 
-// complete copies DeadlinePassed from the model if no record is stored. The model sets DeadlinePassed only if it has no
-// record either, and the server stores nothing that shows whether the deadline has passed.
+// complete copies DeadlinePassed from the model if no record is stored: Redis does not store whether the deadline has
+// passed. With a record, the model does not set DeadlinePassed.
 func complete(got *model.Record, want model.Record) {
 	if got.Code == model.Nothing {
 		got.DeadlinePassed = want.DeadlinePassed

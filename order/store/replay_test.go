@@ -137,7 +137,7 @@ func (r *replay) start(attempts int) {
 	for range attempts {
 		r.attempts = append(r.attempts, uuid.NewString())
 	}
-	// The last two attempts belong to one request.
+	// Give the last two IDs the prefix of one request.
 	last := r.attempts[attempts]
 	r.attempts[attempts-1] = last[:AttemptNameLength] + r.attempts[attempts-1][AttemptNameLength:]
 	r.deadlines, r.notAfters, r.reasons = make([]int64, attempts+1), make([]int64, attempts+1), make([][]string,

@@ -70,7 +70,7 @@ func (s *Store) Close(ctx context.Context, id, attempt string) (Result, error) {
 
 // Claim assigns an undecided order to one recovery worker for a duration. The caller passes the shard whose set has the
 // order. Claim cannot derive the shard from the ID, because it must also remove entries whose ID belongs to no shard.
-// If Unreadable is true for the error, the order is due again after the duration.
+// An unreadable order (see Unreadable) is due again after the duration.
 func (s *Store) Claim(ctx context.Context, at *redis.Shard, id string, duration time.Duration) (Result, error) {
 	return s.sagaAt(ctx, at, claimScript, id, undecidedSet, id, milliseconds(duration), s.by)
 }
@@ -86,7 +86,7 @@ func (s *Store) Cancel(ctx context.Context, id, attempt string) (Result, error) 
 }
 
 // Cancelled records that stock and payment have refunded an attempt. The caller passes the indexes of the stock shards
-// and the payment shards with the records of the refunds.
+// and the payment shards that made the refunds.
 func (s *Store) Cancelled(ctx context.Context, id, attempt string, stock, credit []int) (Result, error) {
 	return s.saga(ctx, cancelledScript, id, undecidedSets, attempt, id, joinShards(stock), joinShards(credit))
 }

@@ -75,8 +75,8 @@ func snapshot(t testing.TB, c *redis.Client, now time.Time) string {
 	return strings.Join(lines, "\n")
 }
 
-// The function "relative" converts a Unix time in ms to the form of a snapshot if the time is at most 1,000 s from now.
-// It returns any other value unchanged.
+// The function "relative" converts a Unix time in ms to the form "now+30" if the time is at most 1,000 s from now. It
+// returns any other value unchanged.
 func relative(value string, now time.Time) string {
 	n, err := strconv.ParseInt(value, 10, 64)
 	if err != nil || math.Abs(float64(n-now.UnixMilli())) > 1e6 {

@@ -31,8 +31,8 @@ func openUnreadable(t *testing.T) (s *Store, readable string) {
 	return s, ids[3]
 }
 
-// The backlog counts unreadable orders, and lists the others. It does not read the field "t", so it can read the order
-// in which only this field is wrong.
+// The backlog counts all four orders. It lists only two: the readable one, and the one with a wrong field "t", which
+// the backlog does not read.
 func TestBacklogWithUnreadableOrders(t *testing.T) {
 	s, readable := openUnreadable(t)
 	got, err := s.Backlog(t.Context(), s.Shards()[0], 10)

@@ -71,9 +71,9 @@ type created struct {
 
 func (f *fixture) close() error { return f.d.close() }
 
-// prepare sends a POST request for each object, and passes each response to the callback, if there is one. It returns
-// the objects whose request succeeded. It returns an error if a request failed, but in a tolerant fixture only if all
-// requests failed. A failed request may have had an effect, so prepare does not repeat it.
+// prepare sends a POST request for each object, and returns the objects whose requests succeeded. If a request fails,
+// prepare returns an error; in a tolerant fixture, it does so only if all requests fail. A failed request
+// is not retried, because it may have had an effect.
 func prepare[T any](ctx context.Context, f *fixture, objects []T, path func(T) string,
 	store func(*T, created)) ([]T, error) {
 	c := &calls{host: f.d.addr, n: len(objects), tolerant: f.tolerant}

@@ -16,8 +16,8 @@ import (
 	"checkout/test/stack"
 )
 
-// limits are separate measurements of the disk, of one redis-server and of the bare chain of a checkout. The
-// system cannot be faster than these three.
+// limits are the speeds of the disk, of one redis-server and of the bare chain of a checkout (see measureChain). The
+// system cannot be faster.
 type limits struct {
 	fsyncP50, fsyncP99 time.Duration // time to append and sync one record, as Redis does
 	scripts            []scriptRate

@@ -129,8 +129,7 @@ const (
 	baselineAtMost = 5 * time.Second
 )
 
-// closed measures n checkouts in a closed loop, in slices. After each slice, it sends empty requests for about the
-// same time, but at least plan.slice and at most baselineAtMost.
+// closed measures n checkouts in a closed loop, in slices. After each slice, it measures empty requests for comparison.
 func (b *bench) closed(ctx context.Context, clients, n, slices int) (*point, error) {
 	warm := max(n/warmUp, clients)
 	b.log.Printf("%s: preparing %d orders", plural(clients, "client"), warm+n)

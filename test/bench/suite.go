@@ -16,7 +16,7 @@ type plan struct {
 	slice        time.Duration // duration of a slice of simple requests; a slice of empty requests takes at least as long
 	closed       []load
 
-	// If the field high is 0, bench skips the measurements that use the fields below.
+	// If high is 0, bench ignores the following fields.
 	medium, high  int       // numbers of clients
 	openShares    []float64 // rates of the open loop, as fractions of the rate of the closed loop
 	openCount     int       // number of checkouts if the share is 1
@@ -107,9 +107,8 @@ func (r *report) measureSystem(ctx context.Context, o options, log *log.Logger) 
 	if r.plan.high == 0 {
 		return nil
 	}
-	// The sequence matters: after each of the first two parts, fixture.verify compares all credit and stock with the paid
-	// orders. "rejected checkouts" and "simple requests" change credit or stock without this check, so a later check would
-	// report violations.
+	// The first two parts call fixture.verify, which compares all credit and stock with the orders that it has checked.
+	// The later parts change credit or stock without this check, so they come last.
 	for _, part := range []struct {
 		name    string
 		measure func(context.Context, *bench) error

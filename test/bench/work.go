@@ -222,8 +222,8 @@ func (t *tally) percentile(p float64) time.Duration {
 	return percentile(slices.Sorted(slices.Values(t.latencies)), p)
 }
 
-// percentile returns the nearest-rank percentile: the first of the sorted durations that is greater than or equal to at
-// least p percent of them. It returns 0 if there are no durations.
+// percentile returns the nearest-rank percentile: the smallest of the sorted durations that at least p percent of them
+// do not exceed. Without durations, it returns 0.
 func percentile(sorted []time.Duration, p float64) time.Duration {
 	if len(sorted) == 0 {
 		return 0

@@ -66,8 +66,7 @@ func TestAccessSettings(t *testing.T) {
 	}
 }
 
-// missing returns the names in current that old lacks, as a tree of values. In the tree, each of these names has the
-// value nil.
+// missing returns a tree of values with nil for each name in current that old lacks. A nil removes the chart's default.
 func missing(current, old map[string]any) map[string]any {
 	values := map[string]any{}
 	for name, value := range current {

@@ -33,7 +33,7 @@ func upgrade(t *testing.T, values string, objects map[string]string) error {
 	return err
 }
 
-// renderLive is like upgrade and returns the output, by the path of the template.
+// renderLive is like upgrade, but also returns the rendered templates by path.
 func renderLive(t *testing.T, values string, objects map[string]string) (map[string]string, error) {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -60,8 +60,7 @@ func TestNullMeansTheDefault(t *testing.T) {
 	walk(read(t, chartDir+"/values.yaml"), nil)
 }
 
-// TestNullIsRefused checks the errors for null in values without which the system would not work, or would have no
-// network policies.
+// TestNullIsRefused checks that the chart reports null for a required value as a missing property.
 func TestNullIsRefused(t *testing.T) {
 	for values, name := range map[string]string{
 		"machines: null":                "machines",

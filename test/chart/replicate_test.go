@@ -150,7 +150,7 @@ func TestReplicateAgain(t *testing.T) {
 }
 
 // TestReplicateFindsOtherVolume checks that k8s/replicate changes nothing if the old and the new claim of a shard have
-// different volumes. After k8s/replicate, a "helm rollback" would create old claims with empty volumes.
+// different volumes, for example because a "helm rollback" has created the old claim again.
 func TestReplicateFindsOtherVolume(t *testing.T) {
 	both := map[string]string{"data-order-redis-0-0": "v0", "data-order-redis-1-0": "v1", "data-order-redis-1": "empty"}
 	for _, args := range [][]string{nil, {"undo"}} {

@@ -11,9 +11,10 @@ import (
 )
 
 // fakeKubectl is a stand-in for kubectl in tests of k8s/restore. It responds to get commands and to "keeper status",
-// and logs all other commands. For each "get pods" of a workload, it adds a line to the file "polls". Only the first
-// such command finds a pod. A command that contains the text in the file "fail" fails. The first command that contains
-// the text in the file "fail-once" fails without output.
+// and logs all other commands:
+//   - Each "get pods" of a workload adds a line to the file "polls". Only one of these commands prints a pod.
+//   - A command that contains the text in the file "fail" fails.
+//   - The first command that contains the text in the file "fail-once" fails without output.
 const fakeKubectl = `#!/bin/sh
 until [ "$1" = -n ]; do shift; done
 shift 2 # -n namespace
@@ -127,9 +128,10 @@ spec:
 	}
 }
 
-// TestRestoreReplicated checks that node 0 of each replicated shard gets the data without the epoch and the promise,
-// that the other nodes get new volumes, and that the backup of the current data has the volume of the primary. Shard 1
-// of the backup is a single shard.
+// TestRestoreReplicated checks a restore to replicated shards:
+//   - First, the script takes a backup of the current volume of each primary.
+//   - Then node 0 of each shard gets the data, without the epoch and the promise. The other nodes get new volumes.
+//   - In the backup to restore, shard 0 is replicated, and shard 1 is a single shard.
 func TestRestoreReplicated(t *testing.T) {
 	files := map[string]string{
 		"snapshots": "data-order-redis-0-2 b-data-order-redis-0-2 true 10Gi\n" +

@@ -43,7 +43,7 @@ list) case "$*" in *--all*) [ ! -f "$FAKE/release" ] || cat "$FAKE/release" ;; e
 esac
 `
 
-// kubectl is a stand-in for the program kubectl. The file "volumes" contains the volumes.
+// kubectl is a stand-in for the program kubectl.
 const kubectl = `#!/bin/sh
 printf '%s\n' "kubectl $*" >>"$FAKE/calls"
 case "kubectl $*" in

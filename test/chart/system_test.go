@@ -227,7 +227,7 @@ func (s *system) runsOnce(name string) bool {
 	return s.objects["Deployment"][name] == nil && s.objects["StatefulSet"][name] == nil
 }
 
-// containers returns the containers of a pod. A sidecar comes first.
+// containers returns a pod's init containers and then its containers.
 func containers(pod core.PodSpec) []core.Container {
 	return slices.Concat(pod.InitContainers, pod.Containers)
 }

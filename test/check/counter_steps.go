@@ -1,7 +1,7 @@
 package check
 
 // stepRecord implements counterCall.step for a call that uses the record of an attempt, a refund or a direct payment.
-// The last argument is the amount that the reservation or payment subtracts.
+// The reservation or the direct payment of this record subtracts amount.
 func (c counterCall) stepRecord(at counterState, amount int64) []counterState {
 	switch c.Name {
 	case "reserve":

@@ -157,8 +157,8 @@ func newCounter(tag, id string, n int64, at *Snapshot) *counterHistory {
 	return h
 }
 
-// addRecord returns the number of a record. A new record gets the next number, and its code is part of the start state.
-// If the amount is not 0, it becomes the amount of the record.
+// addRecord returns the number of a record. It adds a new record to the history, with this code in the start state. An
+// amount other than 0 becomes the amount of the record.
 func (h *counterHistory) addRecord(name string, code byte, amount int64) int {
 	i, known := h.numbers[name]
 	if !known {
@@ -173,7 +173,7 @@ func (h *counterHistory) addRecord(name string, code byte, amount int64) int {
 	return i
 }
 
-// addKey returns the record number of an idempotency key. A new record gets its code from the first snapshot.
+// addKey returns the number of a key's record. A new record has the outcome of the key in the first snapshot.
 func (h *counterHistory) addKey(key string) int {
 	switch code, known := h.keys[key]; {
 	case !known:

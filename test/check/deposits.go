@@ -31,8 +31,8 @@ func (Deposits) explains(uncertain []int64, difference int64) bool {
 	return sums[difference]
 }
 
-// Resolve makes uncertain deposits certain. The snapshot must have no violations, because Resolve calculates the
-// deposits from the snapshot.
+// Resolve calculates uncertain deposits from the snapshot. Check the snapshot for violations before, because Resolve
+// would hide them.
 func (d Deposits) Resolve(sn *Snapshot) {
 	spent, sold := sn.paidTotals()
 	for user := range d.UncertainCredit {

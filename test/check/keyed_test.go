@@ -23,7 +23,7 @@ func keyedResp(from, to, status int, replayed bool, body string) Response {
 	return r
 }
 
-// TestKeyedRequest checks which responses violate the promise of the key, and that Outcome combines the responses.
+// TestKeyedRequest checks Outcome and Violations for lists of responses to requests with the same key.
 func TestKeyedRequest(t *testing.T) {
 	const done = `{"done":true}`
 	little := func(id string) string {

@@ -156,8 +156,8 @@ func effects(requests []Request, lines map[string]int64) func(Request) effect {
 	}
 }
 
-// duringCheckout reports whether an attempt may have been RUNNING during a request. This is possible if a checkout was
-// sent before the request got its response, and the outcome of the checkout was not known when the request was sent.
+// duringCheckout reports whether an attempt may have been RUNNING during request t: a checkout began before t ended,
+// and the outcome of the checkout was not known when t began.
 func duringCheckout(t Request, requests []Request) bool {
 	return slices.ContainsFunc(requests, func(other Request) bool {
 		return other.Kind == checkout && other.Began.Before(t.Ended) && (other.Unknown() || other.Ended.After(t.Began))

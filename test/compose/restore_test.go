@@ -67,8 +67,8 @@ func TestRestoreToEmptyVolume(t *testing.T) {
 	}
 }
 
-// TestRestoreToMoreShards checks that shards that were added after the backup start empty. It also checks that
-// compose/restore rejects a backup that lacks an older shard or a shard that an argument names.
+// TestRestoreToMoreShards checks that shards that were added after the backup start empty. compose/restore must reject
+// a backup that has order-redis-3 but not order-redis-2, or that lacks order-redis or a shard that an argument names.
 func TestRestoreToMoreShards(t *testing.T) {
 	f, dir := newFakeSystem(t), t.TempDir()
 	f.must(t, "backup", dir)

@@ -19,7 +19,7 @@ import (
 // image.
 const planted = "s3cr3t-that-stays-here"
 
-// secretFiles are files that may contain secrets, and files that no image needs.
+// secretFiles must not reach an image: they are secret, or no image needs them.
 var secretFiles = []string{
 	".env", ".git/config", ".netrc", "data/redis-order-0/appendonly.aof", "docker-compose.override.yml", "bin/up",
 	"k8s/my-values.yaml", "compose/.env", "compose/restore.key", "order/.env", "order/.env.local", "stock/tls.key",

@@ -101,8 +101,8 @@ func (r *run) grow(instances, shards int) func(context.Context) error {
 	}
 }
 
-// scale gives the running system the project's numbers of instances, shards and nodes, with compose/scale and under
-// load. No data may be lost.
+// scale changes the running system to the project's numbers of instances, shards and nodes, under load. No data may be
+// lost.
 func (r *run) scale(ctx context.Context, what string) error {
 	p, file := r.project, filepath.Join(r.dir, "scaled.yml")
 	p.files = []string{p.files[0], file}

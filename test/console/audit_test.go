@@ -39,8 +39,8 @@ func axe(t *testing.T) string {
 	return axeText
 }
 
-// checkAccessibility runs axe on the current page. A rule that axe reports as incomplete counts as a failure. axe
-// cannot determine the background of text in a drawing, so checkDrawings checks the contrast of this text.
+// checkAccessibility runs axe on the current page. An incomplete check counts as a failure. axe skips text in drawings,
+// because it cannot determine the background. checkDrawings checks the contrast of this text.
 func (b *browser) checkAccessibility() {
 	b.t.Helper()
 	if !value[bool](b, `"axe" in window`) {
@@ -91,8 +91,8 @@ func (b *browser) checkDrawings() {
 	})()`)
 }
 
-// checkWidth checks that the page needs no horizontal scrolling on a screen of this width. The width is an argument,
-// because an emulated phone reports a wider window for a page that is too wide.
+// checkWidth checks that the page needs no horizontal scrolling on a screen of this width. It does not read the width
+// of the window: an emulated phone widens the window for a wide page.
 func (b *browser) checkWidth(width int) {
 	b.t.Helper()
 	if got := value[int](b, `document.documentElement.scrollWidth`); got > width {

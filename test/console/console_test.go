@@ -13,7 +13,7 @@ import (
 )
 
 // TestConsoleShowsHealthCheckoutsAndAFailedShard checks what the console shows: healthy instances, a checkout by
-// keyboard, the order found by its ID, the numbers of the API, and components that stop and return.
+// keyboard, the order found by its ID, the numbers of the overviews, and components that stop and return.
 func TestConsoleShowsHealthCheckoutsAndAFailedShard(t *testing.T) {
 	s := start(t, stack.Config{Instances: 2, Shards: 2})
 	b := open(t, s.Gateway())
@@ -61,8 +61,8 @@ func TestConsoleShowsHealthCheckoutsAndAFailedShard(t *testing.T) {
 }
 
 // TestConsoleRetriesAnUndecidedOrder checks that the console shows an undecided order with its status and age, and can
-// retry the order. The test kills a component that the order needs, and clicks the order's button with the mouse. When
-// the component runs again, the test presses the button again.
+// retry the order. The test retries it twice: while a component that the order needs is dead, and after the component
+// has restarted.
 func TestConsoleRetriesAnUndecidedOrder(t *testing.T) {
 	s := sharedSystem(t)
 	b := open(t, s.Gateway())

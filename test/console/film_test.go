@@ -120,9 +120,9 @@ func rgba(frame image.Image, x, y int) color.RGBA {
 	return color.RGBAModel.Convert(frame.At(frame.Bounds().Min.X+x, frame.Bounds().Min.Y+y)).(color.RGBA)
 }
 
-// palette returns transparency as the first colour, followed by the most frequent colours of a sample of the frames.
-// Similar colours count as one, except for the 63 most frequent colours. The colours are not dithered, because
-// dithering would blur text and enlarge the file.
+// palette returns transparency, then the 63 most frequent colours of a sample of the frames, and then the most
+// frequent colours that are not similar to a more frequent one. The colours are not dithered, because dithering would
+// blur text and enlarge the file.
 func palette(frames []image.Image) color.Palette {
 	counts := map[color.RGBA]int{}
 	for i := 0; i < len(frames); i += max(1, len(frames)/8) {

@@ -30,7 +30,7 @@ const maxDelay = 2000
 const attempts = 3
 
 // checkStates kills, pauses and starts components, and makes a Redis refuse writes. The page must show each change
-// within maxDelay in at least one of the attempts.
+// within maxDelay. A late change is repeated, see attempts.
 func checkStates(b *browser, s *stack.Stack) {
 	b.t.Helper()
 	value[bool](b, waitScript)

@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// all is the whole test suite. It is the stack.T of the shared system, because that system outlives each single test.
+// all is the stack.T of the shared system, which outlives the testing.T of any single test.
 var all suite
 
 type suite struct{ failed atomic.Bool }

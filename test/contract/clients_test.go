@@ -45,8 +45,8 @@ func startSystem(t *testing.T) string {
 	return s.Gateway()
 }
 
-// writeProgram writes the program in docs/api.md for a language to a folder. It checks that docs/api.md names the
-// packages that the test uses, and wantOutput.
+// writeProgram copies the program in a language from docs/api.md to a folder. It checks that docs/api.md has wantOutput
+// and the packages that the test uses.
 func writeProgram(t *testing.T, language, folder, name string, packages ...string) {
 	t.Helper()
 	page, err := os.ReadFile("../../docs/api.md")

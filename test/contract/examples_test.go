@@ -108,9 +108,8 @@ func (c *caller) buy() map[string]string {
 	return map[string]string{"user_id": user, "item_id": item, "order_id": order}
 }
 
-// TestExamplesAreTrue sends requests for the operations and the problems of the document to a running system. A
-// successful response must equal the example of its operation. The detail of each problem's example must equal one of
-// the details that the system sent for this problem. The test ignores the parts that the masks replace.
+// TestExamplesAreTrue compares the examples in the document with responses of a running system: successful responses,
+// and the details of problems. IDs, numbers and other parts that vary are masked.
 func TestExamplesAreTrue(t *testing.T) {
 	t.Parallel()
 	d, err := Load()

@@ -101,8 +101,8 @@ func (s *system) stock(item string) int64 {
 	return int64(s.get("/stock/find/%s", item)["stock"].(float64))
 }
 
-// concurrently calls do(0), do(1), …, do(n-1) and waits for all calls. The second argument limits the number of calls
-// at a time. If the test has failed by then, concurrently ends the test.
+// concurrently calls do(0), do(1), …, do(n-1), at most "workers" at a time, and waits for all calls. Then it ends the
+// test if the test has failed.
 func (s *system) concurrently(n, workers int, do func(i int)) {
 	s.t.Helper()
 	var running sync.WaitGroup

@@ -11,11 +11,11 @@ import (
 
 // TestCoordinatorDiesBetweenSteps checks that every order reaches the right state after the coordinator dies. The test
 // kills the only order instance at every step of every saga. The checkouts bypass the gateway, because a retry of the
-// gateway would complete the saga before recovery can do so. At the time of the kill, the message of the step is in one
-// of three states:
+// gateway would complete the saga before recovery can do so. The subtests differ in the message
+// of the step:
 //
-//   - lost: Redis has not received the message; the test sends it to Redis after every order is decided
-//   - late: Redis has not received the message; the test sends it to Redis before the coordinator starts again
+//   - lost: Redis receives the message only after all orders are decided
+//   - late: Redis receives the message after the kill, before the coordinator starts again
 //   - done: the script has run, but its reply is lost
 //
 // Each kill also interrupts the recovery of earlier orders.

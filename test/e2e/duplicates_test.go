@@ -50,8 +50,7 @@ func TestLostReplyIsNotResent(t *testing.T) {
 		}
 	}
 
-	// A reserve message is safe to retry: the coordinator sends the message again, and only one of the two
-	// messages takes effect.
+	// In contrast, the coordinator retries a reserve message, and only one of the two messages takes effect.
 	deposits := check.NewDeposits()
 	c := s.prepare(deposits, sagaNamed(t, "paid"), step{"stock", 0, "reserve"})
 	trap := s.proxies["stock"][0].trapCall("reserve", c.arg, faultproxy.After)

@@ -19,16 +19,16 @@ type step struct {
 
 func (st step) String() string { return fmt.Sprintf("%s %d %s", st.service, st.shard, st.script) }
 
-// saga is one course of a checkout or a cancel, with the steps at which tests disturb it. Most steps that "paid" has
-// too are omitted. The cart has an item on each shard of stock.
+// saga is one course of a checkout or a cancel, with the steps at which tests disturb it. "no credit" and "no stock"
+// omit most steps of "paid". The cart has an item on each shard of stock.
 type saga struct {
 	name   string
 	credit int64 // credit of the user; the cart costs 7
 	stock  int64 // stock of the second item; the cart has 3 pieces of it
 	cancel bool  // the saga is a cancel of a paid order, not a checkout
 	steps  []step
-	// decision is the step that decides the final state of the order: the state is "after" if this step has taken
-	// effect, and "before" if it has not. A saga that always leaves the order OPEN has no such step.
+	// If the step "decision" has taken effect, the final state of the order is "after", otherwise "before". A saga that
+	// always leaves the order OPEN has no such step.
 	decision      step
 	before, after string
 	onRetry       []string // possible outcomes of a retry after the coordinator died
@@ -134,7 +134,7 @@ func (s *proxied) finishes(deposits check.Deposits, c *sagaCase, where string) {
 }
 
 // finishesAfterRetry is like finishes, but the client first retries after an unknown outcome or a closed attempt. Both
-// results can occur, because a Redis becomes unhealthy when a proxy holds a reply for 0.7 s.
+// can occur if a proxy holds a reply for 0.7 s, because the Redis then becomes unhealthy.
 func (s *proxied) finishesAfterRetry(deposits check.Deposits, c *sagaCase, where string) {
 	s.t.Helper()
 	r := <-c.response

@@ -32,7 +32,7 @@ func (r *random) message() draw {
 	}
 }
 
-// reply draws the fraction of Faults.Delay for the next reply.
+// reply draws the number for the next reply.
 func (r *random) reply() float64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -209,9 +209,9 @@ func (r *availabilityRun) waitRecovered(ctx context.Context, service string) (ti
 	return time.Now(), err
 }
 
-// withoutInstance kills or restarts an instance while clients send requests, and checks their responses. After a kill
-// no checkout may fail, except with the problem attempt-closed. During a restart no request may fail. withoutInstance
-// returns a row of the report.
+// withoutInstance kills or restarts an instance while clients send requests. After a kill, each checkout must succeed
+// or fail with attempt-closed. During a restart, each request must succeed. withoutInstance returns a row of the
+// report.
 func (r *availabilityRun) withoutInstance(ctx context.Context, name, fault string) (string, error) {
 	before := r.runClients(ctx, beforeFault)
 	done := r.trial.inject(fault, name)

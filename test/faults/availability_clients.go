@@ -104,8 +104,8 @@ func (r *availabilityRun) runClients(ctx context.Context, lasts time.Duration) [
 	return r.operations
 }
 
-// runClient checks out a prepared cart and cancels an order that was paid before, if any are left. Then it sends one
-// request of each kind, about the item and the user on the given shard.
+// runClient checks out one of r.carts and cancels one of r.paid, unless these are empty. Then it sends one request of
+// each kind, about the item and the user on the given shard.
 func (r *availabilityRun) runClient(on int) {
 	select {
 	case order := <-r.carts:

@@ -15,9 +15,9 @@ import (
 )
 
 // withoutCoordinator kills order instances while they decide checkouts, and measures how long the orders stay
-// undecided. If an instance is left, the measurement starts after the kill. If no instance is left, it starts when the
-// first killed instance has started again. The checkouts bypass the gateway, because the gateway would retry and
-// complete them. withoutCoordinator returns a row of the report.
+// undecided. The time starts after the kill or, if no instance is left, when the first instance runs again. The
+// checkouts bypass the gateway, because the gateway would retry and complete them. withoutCoordinator returns a row of
+// the report.
 func (r *availabilityRun) withoutCoordinator(ctx context.Context, killed ...string) (string, error) {
 	next, later, known := []string{}, killed, "the connections end"
 	if len(killed) == len(r.PublicURLs("order")) {

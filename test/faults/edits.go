@@ -67,9 +67,8 @@ func programsOf(file string) []string {
 	return stack.Services()
 }
 
-// configure makes a system use the sources. It adds Go files to the build overlay, and writes scripts to a folder
-// for each service. With the edit readScripts, the services read the scripts at run time, so a changed script needs
-// no build.
+// configure makes a system use the sources. It adds Go files to the build overlay. Scripts need no build: configure
+// writes them to the folder $SCRIPTS of each service, which reads them at run time (see readScripts).
 func (s sources) configure(cfg *stack.Config, folder string) error {
 	cfg.Overlay = stack.Overlay{}
 	for _, service := range append(stack.Services(), "keeper") {

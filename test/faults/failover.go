@@ -179,9 +179,10 @@ func (f *failoverRun) deal() *failoverKind {
 	return k
 }
 
-// fault injects one fault into a shard. It waits until the shard acknowledges a request after the fault, at most for
-// servedWithin, and until both other nodes follow the primary. If the fault is survivable, the time without an
-// acknowledgement, which includes the fault, must also be at most servedWithin.
+// fault injects one fault into a shard. Then it checks:
+//   - The shard acknowledges a request within servedWithin.
+//   - Both other nodes then follow the primary within wholeWithin.
+//   - If the fault is survivable, no time without an acknowledgement exceeds servedWithin, even during the fault.
 func (f *failoverRun) fault(ctx context.Context, r *replicaSet) error {
 	f.slots <- struct{}{}
 	defer func() { <-f.slots }()
@@ -240,8 +241,8 @@ func (f *failoverRun) fault(ctx context.Context, r *replicaSet) error {
 
 // check checks the invariants. The system must be idle.
 func (f *failoverRun) check(ctx context.Context, n uint64) error {
-	// Discard the recorded script calls. Their replies prove nothing here, because a failover can undo a call after its
-	// reply.
+	// Discard the recorded script calls: a proxy may record a reply before two nodes have the write, so a failover can
+	// still undo the call.
 	f.proxies.takeCalls()
 	sn, err := f.shards.Snapshot(ctx)
 	if err != nil {

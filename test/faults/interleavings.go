@@ -147,8 +147,8 @@ func killOrdersAt(k kind, point string, down time.Duration) runFunc {
 	}
 }
 
-// holdWhile returns a runFunc that sends a request, waits until each of the fail points has paused a step, and then
-// runs the caller's function. Afterwards it resumes the step at the last point.
+// holdWhile returns a runFunc that sends a request and waits until each fail point has paused a step. It then calls do,
+// which resumes all steps except the one at the last point. The runFunc resumes the last one.
 func holdWhile(k kind, do func(context.Context, *rig, *heldOrder) error, points ...string) runFunc {
 	return func(ctx context.Context, s *rig) error {
 		h, err := s.holdAt(ctx, k, actionPause, points...)
@@ -211,8 +211,8 @@ func runCommitAfterNextBegin(ctx context.Context, s *rig) error {
 	if err := s.waitState(ctx, h.testOrder, "OPEN"); err != nil {
 		return err
 	}
-	// The request calls the script "begin" twice. The first call returns the previous attempt. The second call names that
-	// attempt as the previous one and starts the next attempt.
+	// Pause after the second call of the script "begin", which starts the next attempt. The first call only returns the
+	// previous attempt.
 	begin, err := s.armAt(ctx, 2, actionPause, "order", "coordinator begin", h.Order)
 	if err != nil {
 		return err

@@ -18,7 +18,7 @@ const (
 
 // Interleavings of several requests.
 var (
-	// Requests for hundreds of orders of all kinds are sent without faults, so that leaks add up.
+	// Many requests without faults, so that a small leak in each becomes visible.
 	manyCheckouts = &interleaving{"hundreds of checkouts and cancels", runManyCheckouts}
 
 	// A client tries to remove an order and to change its cart during the checkout.

@@ -51,8 +51,7 @@ func (s *rig) holdWithLongLease(ctx context.Context) (h *heldOrder, ends time.Ti
 	return h, ends, err
 }
 
-// wantBefore reports a violation if the lease has expired, by the clock of Redis. The caller passes the time when the
-// lease expires.
+// wantBefore reports a violation if the clock of Redis is past the time "ends", at which the lease expires.
 func (s *rig) wantBefore(ctx context.Context, ends time.Time, what string) error {
 	now, err := s.shards["order"][0].Time(ctx).Result()
 	if err == nil && now.After(ends) {

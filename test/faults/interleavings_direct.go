@@ -28,7 +28,6 @@ var (
 	checkoutDuringOverwrite = &interleaving{"a checkout begins during batch_init of its item",
 		runCheckoutDuringOverwrite(false)}
 
-	// batch_init loses its marker, and the checkout reserves.
 	overwriteInterrupted = &interleaving{"a checkout reserves after batch_init has lost its marker",
 		runCheckoutDuringOverwrite(true)}
 )

@@ -23,7 +23,7 @@ var (
 	oldPrimaryServes = &interleaving{"an old primary is reachable after an election",
 		onShard(runOldPrimary(false, false))}
 
-	// Like oldPrimaryServes, but after its vote for the winner, the third node receives beats of the old primary.
+	// Like oldPrimaryServes, but the third node receives beats of the old primary after it has voted.
 	oldPrimaryBeats = &interleaving{"a beat of the old primary arrives after an election",
 		onShard(runOldPrimary(true, false))}
 
@@ -82,8 +82,8 @@ func onShard(run func(context.Context, *shardRun) error) runFunc {
 		if err = errors.Join(err, r.waitWhole(ctx, wholeWithin)); err != nil {
 			return err
 		}
-		// An instance refuses a shard that has lost writes if the instance has seen a higher write sequence. A restarted
-		// instance has seen none, so it accepts the shard, and the reads below find the loss.
+		// If the shard has lost writes, instances that have seen a higher write sequence refuse it. Restarted instances
+		// accept it, so the reads below find the loss.
 		if err := s.restart(ctx, s.points.instances("stock")...); err != nil {
 			return err
 		}
@@ -179,8 +179,8 @@ func runOldPrimary(beats, restarts bool) func(context.Context, *shardRun) error 
 		}
 		sleep(ctx, 1500*time.Millisecond)
 		r.ledger.stop()
-		// Cut the link again. Otherwise a reply of the voter could make the old primary step down before the winner's
-		// beats arrive.
+		// Cut the link again. Otherwise, a reply of the voter could make the old primary step down. It could then win an
+		// election and keep the writes.
 		if beats {
 			r.setLink(r.primary, voter, false, true, faultproxy.Faults{Cut: true})
 		}

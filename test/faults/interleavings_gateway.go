@@ -14,12 +14,12 @@ import (
 // Interleavings of checkouts that the gateway retries: see resumeRefused. The test sends the requests directly to the
 // instances, because the gateway would wait 15 s for the paused instance before each retry.
 var (
-	// The first instance resumes with an open connection to its client.
+	// The client is still connected when the first instance resumes.
 	instanceResumesAfterRefusal = &interleaving{"an instance resumes a checkout that another one refused",
 		func(ctx context.Context, s *rig) error { return s.resumeRefused(ctx, false, 'a', 'a') }}
 
-	// The first instance resumes after its client disconnected. Meanwhile the second instance refused two requests: the
-	// retry of the paused request, and a new request.
+	// The client of the paused instance disconnects. The second instance refuses the retry and a new request. Then the
+	// first instance resumes.
 	instanceResumesAfterTwoRefusals = &interleaving{"an instance resumes a checkout after two refusals elsewhere",
 		func(ctx context.Context, s *rig) error { return s.resumeRefused(ctx, true, 'a', 'a', 'b') }}
 )

@@ -35,9 +35,8 @@ func main() {
 // errViolations means that the scenarios ran and found violations.
 var errViolations = errors.New("the system violated its invariants")
 
-// run runs the selected trials and writes the report. If there are several scenarios, consecutive trials with
-// scenario.waits run at the same time. All other trials run one after another. After an interrupt, run reports the
-// results so far.
+// run runs the selected trials, some of them at the same time, and writes the report. After an interrupt, run reports
+// the results so far.
 func run(ctx context.Context, args []string, stdout io.Writer, progress *progress) error {
 	o, err := parseOptions(args, progress)
 	if err != nil {

@@ -116,8 +116,8 @@ func (c *cluster) state(ctx context.Context) string {
 	return pods + "\n" + steps.Last(events, 15) + "\n" + steps.Last(logs, 60)
 }
 
-// restarts returns the UID of each pod and the restart counts of its containers as "UID/count", by pod name, without
-// terminating pods. If several containers run in a pod, the counts are joined, such as "UID/0,0".
+// restarts returns the UID and the restart counts of each pod that is not terminating, by pod name. An example is
+// "UID/0,0" for a pod with two containers.
 func (c *cluster) restarts(ctx context.Context) (map[string]string, error) {
 	text, err := c.kube(ctx, "get", "pods", "-l", ours, "-o",
 		"go-template={{range .items}}{{if not .metadata.deletionTimestamp}}"+

@@ -122,7 +122,7 @@ func (r *run) replaceInstances(ctx context.Context, values string) error {
 	})
 }
 
-// drain drains all nodes under load, and keeps the Redis pods. The evicted pods find no node, so the
+// drain evicts the instances and gateways from all nodes under load. No node takes new pods, so the
 // disruption budgets must keep one pod of each service and of the gateway. No request may fail.
 func (r *run) drain(ctx context.Context) error {
 	names, err := r.kube(ctx, "get", "nodes", "-o", "jsonpath={.items[*].metadata.name}")
@@ -154,7 +154,7 @@ func (r *run) drainNodes(ctx context.Context, nodes []string) error {
 		"--ignore-daemonsets", "--delete-emptydir-data", "--timeout=45s")
 	out, err := r.kube(ctx, args...)
 	if err == nil || !strings.Contains(out+err.Error(), "disruption budget") {
-		return errors.Join(fmt.Errorf("drain: not stopped by a disruption budget:\n%s", out), err)
+		return errors.Join(fmt.Errorf("drain: no disruption budget stopped it:\n%s", out), err)
 	}
 	pods, err := r.kube(ctx, "get", "pods", "-l", ours, "--field-selector=status.phase=Running",
 		"-o", `jsonpath={range .items[*]}{.metadata.labels.app\.kubernetes\.io/name}{"\n"}{end}`)
@@ -210,8 +210,8 @@ func (r *run) rollBack(ctx context.Context) error {
 	})
 }
 
-// refuseTooFewShards checks instance 1 of each service: the pod from before the rollback still runs, only one of the
-// two pods is ready, and an instance has logged that its shards are too few.
+// refuseTooFewShards checks each service: a pod has logged that REDIS_ADDRS lists too few shards, and instance 1 has an
+// old and a new pod, of which one is ready.
 func (r *run) refuseTooFewShards(ctx context.Context) error {
 	for _, service := range services {
 		logs, err := r.kube(ctx, "logs", "-l", ours+",app.kubernetes.io/name="+service, "--tail=100",

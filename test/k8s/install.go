@@ -159,7 +159,7 @@ func (r *run) install(ctx context.Context, do func() error) error {
 	}
 	for pod, n := range restarts {
 		if _, counts, _ := strings.Cut(n, "/"); counts == "" || strings.Trim(counts, "0,") != "" {
-			return fmt.Errorf("install: pod %s: UID/restarts is %s, want 0 restarts", pod, n)
+			return fmt.Errorf("install: pod %s: restart counts are %q, want only 0", pod, counts)
 		}
 	}
 	if _, err := r.chart(ctx, "test", release, "--timeout", "2m"); err != nil {

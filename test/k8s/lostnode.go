@@ -20,8 +20,8 @@ const (
 )
 
 // loseNode stops the kubelet and the pods of a node under load. Kubernetes must replace the instances and gateways
-// of the node without help. After lostNodeTimeout, no request may fail, although the lost instances come back
-// while their replacements run.
+// of the node. Requests may fail only in the first lostNodeTimeout, not when the stopped instances run again
+// beside their replacements.
 func (r *run) loseNode(ctx context.Context) error {
 	node, pods, err := r.nodeWithoutRedis(ctx)
 	if err != nil {

@@ -10,8 +10,8 @@ func (m *Model) violation(s *state) string {
 	if (s.undecided() || s.order == paid) && s.at(s.current).lines != s.cart {
 		return "the attempt does not reserve the contents of the cart"
 	}
-	// checksCredit selects the invariant that an unpaid attempt with stock also has credit. Only PaymentReleasedFirst may
-	// violate it: each other mutation must violate another invariant.
+	// checksCredit enables the invariant that no unpaid attempt holds stock without credit. It is true for only one
+	// mutation: all others must violate another invariant.
 	checksCredit := m.Mutation == Correct || m.Mutation == PaymentReleasedFirst
 	for i := uint8(1); int(i) <= m.Attempts; i++ {
 		if text := s.attemptViolation(i, checksCredit); text != "" {

@@ -20,7 +20,7 @@ func (m *Model) learnBegin(s *state, c call, code Code) {
 	}
 }
 
-// learnCode learns about attempt i from a reply of the order shard, and returns the reply's code.
+// learnCode calls learnOrder and returns code, the code of the same reply.
 func (m *Model) learnCode(s *state, i uint8, code Code) Code {
 	m.learnOrder(s, i)
 	return code

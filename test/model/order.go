@@ -79,8 +79,7 @@ func (m *Model) begin(s *state, i, after uint8, leaseExpired bool) Code {
 	}
 	a := s.at(i)
 	for p := range a.records {
-		// begin sets a new deadline, which has not passed. An earlier deadline may have passed only if a mutation begins the
-		// attempt twice, or if a wild walk has let a deadline pass before begin.
+		// begin sets a new deadline, which has not passed. Only mutations and wild walks let an earlier one pass.
 		if a.records[p] == expired {
 			a.records[p] = none
 		}

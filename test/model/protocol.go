@@ -110,9 +110,9 @@ func (m *Model) sameRequest(i, j uint8) bool {
 
 // begins appends:
 //   - the recovery worker's claim
-//   - two calls of begin for each minted attempt that may begin: one finds a valid lease, the other an expired lease
-//   - for the next attempt, a mint by a caller that has not read the order's current attempt
-//   - for the next attempt, a mint by a caller that has read the current attempt, if this belongs to another request
+//   - begin for each minted attempt that may begin: once with a valid lease, once with an expired lease
+//   - mint of the next attempt, by a caller that has read no attempt of the order
+//   - mint of the next attempt, by a caller that has read the current attempt, which belongs to another request
 func (m *Model) begins(s *state, to []call) []call {
 	to = append(to, call{script: Claim, leaseExpired: true})
 	i := uint8(1)

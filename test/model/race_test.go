@@ -2,7 +2,7 @@
 
 package model
 
-// largest is the maximum number of states of a configuration that is explored without -model.large. With the race
-// detector, the explorer is 20 times slower. The explorer is a single goroutine, so larger configurations would reveal
-// no more races.
+// largest is the maximum number of states of a configuration that is explored without -model.large. The race
+// detector makes the explorer 20 times slower, and more states would reveal no more races, because the explorer is a
+// single goroutine.
 const largest = 100_000

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Step is one step of a walk: a call, the expected code, and the expected state after the call.
+// Step is one script call or event, with the code that it must return and the state after it.
 type Step struct {
 	Script       Script
 	Attempt      int  // number of the attempt, from 1; 0 for a step without an attempt

@@ -203,8 +203,8 @@ func (s *Shop) AwaitShards(ctx context.Context, n int, timeout time.Duration) er
 	return nil
 }
 
-// PaidTimes returns the sorted times of the 200 responses to checkouts since the last Forget, and to all checkouts of
-// orders paid by Buy. It may be called while clients run.
+// PaidTimes returns the sorted times of the 200 responses to the checkouts in Histories. It may be called while clients
+// run.
 func (s *Shop) PaidTimes() (times []time.Time) {
 	s.mu.Lock()
 	histories := slices.Clone(s.histories)

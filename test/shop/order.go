@@ -127,14 +127,14 @@ func (s *Shop) checkout(h *check.History, c *check.Client) check.Response {
 	return r
 }
 
-// record records a response that belongs to no history.
+// record records a response that is not in the history of an order.
 func (s *Shop) record(r check.Response) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.responses = append(s.responses, r)
 }
 
-// retry sends a request until its outcome is known. The maximum number of tries is random, from 1 to 4. retry reports
+// retry sends a request up to n times, until its outcome is known. The number n is random, from 1 to 4. retry reports
 // whether the status is 200.
 func (s *Shop) retry(random *rand.Rand, send func() check.Response) bool {
 	for range 1 + random.IntN(4) {

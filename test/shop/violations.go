@@ -30,8 +30,8 @@ func (s *Shop) Violations(sn *check.Snapshot) []string {
 	return violations
 }
 
-// Forget drops the recorded responses, except the responses for orders paid by Buy. It resolves uncertain deposits
-// from the snapshot. Call Forget after the responses have been checked.
+// Forget drops the recorded responses, except those for orders paid by Buy. Call it after the check of the responses.
+// It calculates deposits with an unknown outcome from the snapshot.
 func (s *Shop) Forget(sn *check.Snapshot) {
 	s.Deposits.Resolve(sn)
 	s.histories = slices.Clone(s.kept)
@@ -52,7 +52,7 @@ func (s *Shop) Summary() string {
 		check.Tally(other))
 }
 
-// Responses returns all responses since the last Forget, and all responses for orders paid by Buy.
+// Responses returns the recorded responses that Forget has not dropped.
 func (s *Shop) Responses() []check.Response {
 	all := slices.Clone(s.responses)
 	for _, h := range s.histories {

@@ -99,8 +99,8 @@ func (p *process) do(cost time.Duration, done func()) {
 	})
 }
 
-// yieldTicks is the number of other tasks that run, on average, before a call of runtime.Gosched returns. The caller
-// waits in the global queue, and Go's scheduler looks into this queue once in 61 tasks.
+// yieldTicks is the average number of tasks that run before a call of runtime.Gosched returns. Gosched puts its caller
+// into the global queue, and Go's scheduler looks there only once in 61 tasks.
 const yieldTicks = 31
 
 // soon lets f run after at most yieldTicks other tasks.
@@ -169,7 +169,7 @@ func (p *process) yield() {
 	p.dispatch()
 }
 
-// p.again() lets the process wait for a processor if it has more tasks. Otherwise the process becomes idle.
+// p.again() queues the process for a processor if it has more tasks. Otherwise the process becomes idle.
 func (p *process) again() {
 	if p.awake = len(p.tasks) > 0; p.awake {
 		p.ready = append(p.ready, p)

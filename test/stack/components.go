@@ -45,7 +45,7 @@ func (s *Stack) redis(start, path string, node Node, purpose string) *component 
 	}
 }
 
-// redisAuth returns the inline command that authenticates a connection to a Redis, or "".
+// redisAuth returns the inline command AUTH, or "" without a password.
 func (s *Stack) redisAuth() string {
 	if s.cfg.RedisPassword == "" {
 		return ""

@@ -65,8 +65,8 @@ func TestGatewayNeverChangesTheRoute(t *testing.T) {
 	}
 }
 
-// checkNotRouted checks that a request gets 404. If the argument "about" is true, the response may concern the ID.
-// Otherwise the response must quote the path, at least up to a "#".
+// checkNotRouted checks that a request gets 404 and that the response quotes the path, at least up to a "#". If the
+// argument "about" is true, the response may instead say that an object is not found.
 func checkNotRouted(t *testing.T, s *stack.Stack, method, target string, about bool) {
 	t.Helper()
 	resp, body := send(t, s, method+" "+target+" HTTP/1.1\r\nHost: x\r\n\r\n")

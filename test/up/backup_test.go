@@ -38,8 +38,8 @@ func startUp(t *testing.T, cfg stack.Config) (gateway string, out *output, stop 
 	return out.await(t, `The system is ready at (http://[^/]+)/`)[1], out, stop
 }
 
-// call sends a request and returns the body of its response. It retries after a 503, which a slow host may cause. The
-// key makes the retry of a write safe.
+// call sends a request and returns the body of its response. It retries after a 503, which a slow host may cause. An
+// idempotency key makes this safe.
 func call(t *testing.T, method, url string) string {
 	t.Helper()
 	key, until := rand.Text(), time.Now().Add(testTimeout)
@@ -151,7 +151,7 @@ func backupWithGateway(t *testing.T, data, dir string) {
 	}
 }
 
-// backupWithCtrlC checks that test/up/backup starts the gateway again even if a Ctrl-C arrives just before.
+// backupWithCtrlC checks that a Ctrl-C at the end of test/up/backup does not leave the gateway stopped.
 func backupWithCtrlC(t *testing.T, data string) {
 	t.Helper()
 	text, err := backupWith(t, data, t.TempDir(), "redis-cli", `case $* in *percentage" 100") kill -INT 0 ;; esac`)

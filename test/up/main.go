@@ -191,9 +191,9 @@ var ownVariables = []string{
 	"REDIS_ADDRS", "REDIS_PASSWORD", "REDIS_USERNAME", "REDIS_DB", "REDIS_TLS", "DEMO_URL", "DEMO_TOKEN",
 }
 
-// passedOn returns the entries of an environment that the services get. These are the variables of the OpenTelemetry
-// SDK, the proxies for the collector, and all documented variables except ownVariables. An empty variable counts as not
-// set.
+// passedOn returns the entries of an environment that the services get, without empty variables:
+//   - documented variables except ownVariables
+//   - the variables of the OpenTelemetry SDK, and the proxies for its collector
 func passedOn(environ []string) []string {
 	documented := map[string]bool{
 		"HTTP_PROXY": true, "HTTPS_PROXY": true, "NO_PROXY": true, "http_proxy": true, "https_proxy": true, "no_proxy": true,

@@ -12,8 +12,7 @@ import (
 	"checkout/test/stack"
 )
 
-// pauseFile is a file in the data directory. While the gateway is stopped on SIGUSR1, the file contains the ID of this
-// process.
+// pauseFile, in the data directory, contains the ID of this process while pauseGateway has stopped the gateway.
 const pauseFile = "paused"
 
 // pauseGateway stops the gateway gracefully on SIGUSR1 and starts the gateway on SIGUSR2, until ctx ends. The script

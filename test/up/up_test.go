@@ -139,7 +139,7 @@ func TestExecuteReturnsTheStatusOfTheCommand(t *testing.T) {
 }
 
 // TestErrorOfAComponentIsPrinted checks that exitStatus prints the error of a component that exits during the start.
-// The error contains an exit status, as a commandError does. But only a commandError has already been printed.
+// This error wraps an exec.ExitError, but it is not a commandError.
 func TestErrorOfAComponentIsPrinted(t *testing.T) {
 	cfg, err := config([]string{"DATA=" + t.TempDir(), "CONSOLE=maybe"})
 	if err != nil {

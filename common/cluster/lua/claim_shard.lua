@@ -3,8 +3,8 @@
 -- KEYS  1 identity; for a replicated shard also  2 epoch  3 write sequence
 -- ARGV  1 system  2 service  3 index of the shard  4 ID, a UUID
 -- returns {the ID that is stored now, or "" if the database has data without an identity}
--- Safe to retry. Allowed when memory is full: the script adds one small hash to an empty database. An empty database of a
--- replicated shard may have keys 2 and 3.
+-- Safe to retry. Allowed when memory is full: the script adds only one small hash. A database is empty if it has no keys
+-- except 2 and 3.
 if redis.call('EXISTS', KEYS[1]) == 0 then
   if redis.call('DBSIZE') > redis.call('EXISTS', unpack(KEYS)) then
     return { '' }

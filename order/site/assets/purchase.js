@@ -71,8 +71,7 @@ export async function read() {
 
 export const total = (lines) => lines.reduce((sum, { index, quantity }) => sum + goods[index].price * quantity, 0);
 
-// supply adds the credit and the stock that are missing for the lines. needed.credit and needed.stock say which of the two to
-// add.
+// supply adds missing credit if needed.credit is set, and missing stock if needed.stock is set.
 async function supply(lines, { credit, stock }, needed) {
   if (needed.credit && credit < total(lines)) await send(`/payment/add_funds/${ids.user}/${total(lines) - credit}`);
   for (const { index, quantity } of needed.stock ? lines : []) {
@@ -88,12 +87,12 @@ export const actions = {
 };
 
 // purchase creates an order and runs actions on it until one fails. It returns { order, lines, before, after, responses, status }.
-// The results "before" and "after" have the credit and the stock, as read returns them. The arguments:
+// The results "before" and "after" come from read. The arguments:
 //
 //   plan     a function that returns the lines of the order for the current credit and stock
 //   run      the list of actions
 //   needed   whether to add missing credit or stock first: see supply
-//   before   optional: a function that runs before the first action
+//   before   optional: a function (not the result) that runs before the first action
 //   started  a function that gets the order's ID and a promise that resolves after the last action
 export async function purchase({ plan, run, needed = {}, before: prepare }, started) {
   await read(); // forgets objects that no longer exist

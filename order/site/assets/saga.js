@@ -30,7 +30,7 @@ export function init(root) {
     Object.assign(make("p", undefined, "dim"), { id: "saga-trace" }));
 }
 
-// update records the incarnation of each instance, and the steps that undecided orders wait for.
+// update records the incarnations of the instances, and the orders that wait for a service.
 export function update({ instances: list, orders }) {
   waits = orders.flatMap((m) => m.overview.saga.undecided).filter((u) => u.waiting_for?.service);
   for (const { service, machine, overview } of list) {
@@ -38,8 +38,8 @@ export function update({ instances: list, orders }) {
   }
 }
 
-// show draws the saga of an order, and follows the order while it is undecided. Without a second argument, show scrolls to the
-// drawing. If the second argument is a promise, show follows the order at least until the promise settles, and does not scroll.
+// show draws the saga of an order, scrolls to the drawing, and follows the order while it is undecided. With the promise
+// work, show does not scroll, and follows the order at least until the promise settles.
 export async function show(orderID, work) {
   const call = ++latest;
   drawn = 0;

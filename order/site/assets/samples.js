@@ -62,9 +62,8 @@ function add(time, values) {
 
 const finite = (ms) => (ms === Infinity ? 15000 : ms);
 
-// percentile returns a duration in ms: the given share of the paid checkouts (.99, for example) took no longer than that. It
-// returns null if there are no checkouts, and Infinity if the duration is above the last bucket. The list has the cumulative
-// buckets of each instance.
+// percentile returns a duration in ms. A share of the paid checkouts (.99, for example) took at most this long. The result is
+// null if there are no checkouts, and Infinity above the last bucket. The list has the cumulative buckets of each instance.
 export function percentile(list, share) {
   const counts = new Map();
   for (const { seconds, count } of list.flat()) counts.set(seconds, (counts.get(seconds) || 0) + count);

@@ -11,17 +11,16 @@ const pollTimeout = 1500; // ms
 const staleAfter = 1400; // time (ms) since the last response after which an instance counts as unavailable
 const staleInTurn = 8000; // the same for a service in inTurn
 
-// instances holds the last overviews and the events of each instance, by name: "order 1/2". See snapshot.
+// instances has the state of each instance, by name, such as "order 1/2". snapshot describes the fields.
 const instances = new Map();
 const failed = new Set(); // services whose last request failed
-// The map "inTurn" has the services whose requests reach the instances in turn, because the gateway has no route to a single
-// instance. The value is the time when the page noticed this. After directAgain (ms), the page tries the route to one instance
-// again, because the gateway may have changed.
+// For each service in the map "inTurn", the gateway has no route to a single instance, so requests reach the instances
+// in turn. The value is the time when the page noticed this. After directAgain (ms), the page tries the route again.
 const inTurn = new Map();
 const directAgain = 30000;
 let responses = 0;
-// The variable "active" is the time when the page last continued after it was hidden or the machine was busy. Before that time,
-// the page received no responses. So an instance counts as unavailable only if it has not responded for a while after that time.
+// The page receives no responses while it is hidden or the machine is busy. So an instance counts as unavailable only
+// after a while without a response since "active", the time when the last such pause ended.
 let active = 0, drawn = 0;
 document.addEventListener("visibilitychange", () => { active = performance.now(); });
 const opened = performance.now();

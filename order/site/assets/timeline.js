@@ -59,7 +59,7 @@ function draw() {
   more.hidden = all.length <= count;
 }
 
-// The function "keep" returns the row with the given key. It creates the row if neither this draw nor the previous draw has it.
+// The function "keep" returns the row with the given key. It creates the row only if it does not exist yet.
 function keep(key, create) {
   const kept = rows.get(key) ?? before.get(key) ?? create();
   rows.set(key, kept);

@@ -4,9 +4,8 @@
 -- ARGV  1 prefix of the key of an order  2 limit  3 rank: look at the orders just below this rank; -1: at the last orders
 --       4.. incarnations that are connected to this shard
 -- returns {first rank, ID, incarnation, ID, incarnation, ...}. Orders without an incarnation or with a key of the wrong type are
--- not listed. If the first rank is not 0, the next call passes it as ARGV 3. So the calls go from the last order of the set to
--- the first one. They rarely skip an order: an order that leaves the set only lowers the ranks of other orders, and an order
--- usually enters the set at the end.
+-- not listed. Until the first rank is 0, the next call passes it as ARGV 3, so the calls go from the end of the set to its start.
+-- They rarely skip an order: one that leaves the set only lowers the ranks of others, and one that enters is usually the last.
 local connected = {}
 for i = 4, #ARGV do
   connected[ARGV[i]] = true

@@ -72,7 +72,7 @@ func (m *Model) trace(v *visited.Set[key], n uint32) (state, []string) {
 	return s, lines
 }
 
-// find takes the step that leads from s to the state with this key.
+// find moves s to the state with this key, and returns the step.
 func (m *Model) find(s *state, to *key) step {
 	for _, e := range m.steps(s, nil) {
 		t := *s

@@ -98,8 +98,8 @@ func (m *Model) primaries(s *state, i uint8, to []step) []step {
 	return to
 }
 
-// lastTerm returns the highest number of a term whose primary sends beats. A primary sends no beat before it has
-// written its epoch. With Config.LateEpoch, a term above maxEpochs belongs to a primary that has not written its epoch.
+// lastTerm returns the highest number of a term whose primary sends beats. With Config.LateEpoch, primaries of terms
+// above maxEpochs send none, because they have not written their epoch yet.
 func (m *Model) lastTerm() uint8 {
 	if m.LateEpoch {
 		return maxEpochs
@@ -176,9 +176,10 @@ func (m *Model) initialize(s *state, i uint8) {
 	s.nodes[i].disk = s.nodes[i].mem
 }
 
-// mayInitializeAgain reports whether `keeper init` can run again on node i. Node i must be the only node with data in
-// memory or on disk, and no longer the primary: its Redis was frozen before another node had a copy on disk. Every node
-// must have a promise, because a node without a promise may have lost its disk.
+// mayInitializeAgain reports whether `keeper init` can run again on node i:
+//   - Node i is no longer the primary.
+//   - Only node i has data in memory or on disk.
+//   - Every node has a promise. A node without a promise may have lost its disk.
 func (m *Model) mayInitializeAgain(s *state, i uint8) bool {
 	if s.isPrimary(int(i)) || int(s.highestPromise()) >= m.Epochs || m.Mutation == InitOnce {
 		return false
@@ -215,8 +216,8 @@ func (m *Model) promise(n *node, epoch uint8) {
 	}
 }
 
-// freeze makes the Redis of a node follow no node, and ends a candidacy. A batch in flight gets no reply while the node
-// is frozen. It gets no reply later either, because the next promotion of the node closes all connections.
+// freeze makes the Redis of a node follow no node, and ends a candidacy. A batch in flight on the node never gets a
+// reply: a frozen node sends none, and the next promotion of the node closes all connections.
 func (m *Model) freeze(n *node) {
 	n.candidacy = noCandidate
 	if m.Mutation != NoFreeze {

@@ -56,7 +56,7 @@ func (m *Model) hasUnusedEpoch(s *state) bool {
 	return true
 }
 
-// isComplete reports whether two nodes have data on disk. It also returns true if no disk and no machine was lost.
+// isComplete returns false if a disk or a machine was lost, and fewer than two nodes have data on disk.
 func (s *state) isComplete() bool {
 	data := 0
 	for i := range s.nodes {

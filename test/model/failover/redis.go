@@ -37,7 +37,7 @@ func (m *Model) redisSteps(s *state, i uint8, to []step) []step {
 	return to
 }
 
-// continues reports whether Redis n receives only the missing part of the log of its source.
+// continues reports whether Redis n needs no full copy, only the rest of its source's log.
 func (s *state) continues(n, source *node) bool { return n.history && s.contains(source.mem, n.mem) }
 
 // serves reports whether Redis j sends a full copy to a replica that needs one: it must be a primary, or be connected
@@ -122,8 +122,8 @@ func (s *state) sync(n *node, t tip) {
 	}
 }
 
-// reply shows a log to a client. The log must contain everything that earlier replies have shown. (mayAcknowledge
-// omits the replies to batches that an earlier reply has shown.)
+// reply shows log t to a client. If t lacks a batch that an earlier reply has shown, reply sets s.forked.
+// (mayAcknowledge excludes logs that are only shorter.)
 func (s *state) reply(t tip) {
 	if s.stale != empty && s.contains(t, s.stale) || !s.contains(t, s.acked) {
 		s.forked = true

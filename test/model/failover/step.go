@@ -40,7 +40,7 @@ type step struct {
 	arg   uint8 // for stand, agree and refuse: an epoch; for follow: a term; for restart: a log
 }
 
-// Model is the rule in one configuration.
+// Model explores one Config.
 type Model struct{ Config }
 
 // initial returns the initial state.
