@@ -119,12 +119,14 @@ func (k *keeper) release(ctx context.Context, epoch int64) error {
 	k.postpone(time.Now())
 	k.mu.Lock()
 	before := k.resigned
-	k.resigned, k.leads = epoch, 0
+	k.resigned, k.leads = max(k.resigned, epoch), 0
 	k.mu.Unlock()
 	err := k.step(ctx, func(ctx context.Context) error { return k.member.Release(ctx, epoch) })
 	if err != nil {
 		k.mu.Lock()
-		k.resigned = before // the next tick finds out whether this node is still the primary
+		if k.resigned == epoch { // otherwise, the primary of a later epoch has resigned meanwhile
+			k.resigned = before // the next tick finds out whether this node is still the primary
+		}
 		k.mu.Unlock()
 	}
 	return err

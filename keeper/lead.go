@@ -113,7 +113,7 @@ func (k *keeper) stepDown(ctx context.Context, node int, epoch, promised int64) 
 	k.mu.Lock()
 	leads := k.leads == epoch
 	if leads {
-		k.leads, k.resigned = 0, epoch
+		k.leads, k.resigned = 0, max(k.resigned, epoch)
 	}
 	k.mu.Unlock()
 	if !leads { // this node has already stepped down or resigned
