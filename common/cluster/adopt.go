@@ -123,7 +123,7 @@ func (a *adoption) adopt() (redis.Identity, error) {
 	}
 	for i, server := range a.servers {
 		if i != a.index && a.found[i].ID != "" {
-			_, err := server.Run(knowScript, nil, a.found[i].ID, redis.ShardField(a.index), d.Record())
+			err := known(server.Run(knowScript, nil, a.found[i].ID, redis.ShardField(a.index), d.Record()))
 			if err != nil {
 				return d, fmt.Errorf("write the identity to shard %d: %w", i, err)
 			}

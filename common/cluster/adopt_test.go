@@ -2,13 +2,16 @@ package cluster_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"checkout/common/cluster"
 	"checkout/common/env"
+	"checkout/common/redis"
 	"checkout/common/testredis"
 )
 
@@ -192,6 +195,31 @@ func TestAdoptRejectsMistakes(t *testing.T) {
 		if err := cluster.AdoptAll(context.Background(), "order", env.Redis{Addrs: addrs(servers[0])}, arguments,
 			t.Output()); err == nil {
 			t.Errorf("adopt-shard with the arguments %q: got no error, want one", arguments)
+		}
+	}
+}
+
+// Two adoptions at the same time may each overwrite what the other one has just recorded. Then at least one of them must
+// fail, so that the operator repeats it.
+func TestConcurrentAdoptions(t *testing.T) {
+	t.Parallel()
+	c, servers := testredis.Open(t, "order", 2, nil)
+	wantUsed(t, c, 0)
+	wantUsed(t, c, 1)
+	c.Close() // otherwise the instance adds a missing record within a second
+	for range 20 {
+		var errs [2]error
+		var adoptions sync.WaitGroup
+		for i := range errs {
+			adoptions.Go(func() { errs[i] = adopt(t, i, servers...) })
+		}
+		adoptions.Wait()
+		for i, server := range servers {
+			id := server.Client.HGet(t.Context(), redis.IdentityKey, "id").Val()
+			known := servers[1-i].Client.HGet(t.Context(), redis.IdentityKey, redis.ShardField(i)).Val()
+			if errors.Join(errs[:]...) == nil && !strings.HasPrefix(known, id) {
+				t.Fatalf("both adoptions succeeded, but shard %d knows shard %d as %q, not as %s", 1-i, i, known, id)
+			}
 		}
 	}
 }
