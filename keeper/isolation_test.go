@@ -164,8 +164,8 @@ func TestResignedPrimaryStandsLater(t *testing.T) {
 	}
 }
 
-// A primary that cannot freeze its Redis does not count as resigned. But if it receives the resignation of the primary of
-// a later epoch meanwhile, it does not forget this.
+// A primary that cannot freeze its Redis does not count as resigned. But if it receives the resignation of a later
+// primary meanwhile, it does not forget this.
 func TestFailedRelease(t *testing.T) {
 	for _, c := range []struct{ before, meanwhile, want int64 }{{3, 0, 3}, {3, 7, 7}, {7, 0, 7}} {
 		k := newIdleKeeper(t)

@@ -199,8 +199,8 @@ func TestAdoptRejectsMistakes(t *testing.T) {
 	}
 }
 
-// Two adoptions at the same time may each overwrite what the other one has just recorded. Then at least one of them must
-// fail, so that the operator repeats it.
+// Two adoptions at the same time may each overwrite what the other one has just recorded. Then at least one of them
+// must fail, so that the operator repeats it.
 func TestConcurrentAdoptions(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "order", 2, nil)

@@ -11,8 +11,8 @@ import (
 	"checkout/common/testredis"
 )
 
-// openEmpty opens two empty servers as the shards of stock, and returns when they wait for the report of a caller. They
-// wait for at most the given time.
+// openEmpty opens two empty servers as the shards of stock. It returns when these shards wait, for up to the given
+// time, for the report of a service that calls stock.
 func openEmpty(t *testing.T, wait time.Duration) (*cluster.Cluster, []*testredis.Server) {
 	t.Helper()
 	servers := []*testredis.Server{testredis.Start(t), testredis.Start(t)}
@@ -144,7 +144,7 @@ func TestLostServiceIsRefusedByItself(t *testing.T) {
 	})
 }
 
-// An early report "?" (see KnownShards) does not shorten the wait.
+// A report "?" (see KnownShards) that arrives before the wait begins does not shorten the wait.
 func TestEarlyReportDoesNotShortenTheWait(t *testing.T) {
 	t.Parallel()
 	const wait = 2 * time.Second

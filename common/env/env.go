@@ -162,7 +162,7 @@ var Variables = []Variable{
 		"which requests to trace: a sampler of OpenTelemetry, such as `traceidratio`, and its ratio from 0 to 1",
 		"parentbased_always_on, 1",
 	},
-	{"GIN_MODE", "`debug` or `release`", "release in every shipped manifest"},
+	{"GIN_MODE", "`debug` or `release`", "debug; every shipped manifest sets release"},
 }
 
 // Peer is a service that another service calls.

@@ -156,9 +156,9 @@ func parseHistory(text, attempt, by string, base int64) (events []Event, truncat
 // startsPart reports whether r begins a part of a history: an event (a capital), an attempt (#) or an incarnation (@).
 func startsPart(r rune) bool { return r == '@' || r == '#' || 'A' <= r && r <= 'Z' }
 
-// parseEvent parses an event. In "P3,6,9", Credit is 3 ms, Stock is 6 ms, and after is 9 ms. In "Ac9", Credit and Stock
-// are missing, so both are -1. The result after is the time since the start of the attempt or cancellation. For the
-// start of another one (EventBegin, EventRefunding), after is the time since the previous start.
+// parseEvent parses an event. The result after is the time since the last EventBegin or EventRefunding before the
+// event. In "P3,6,9", Credit is 3 ms, Stock is 6 ms, and after is 9 ms. In "Ac9", Credit and Stock are missing, so both
+// are -1.
 func parseEvent(part string) (e Event, after int64, ok bool) {
 	e = Event{Kind: EventKind(part[0]), Credit: -1, Stock: -1}
 	rest := part[1:]

@@ -183,7 +183,7 @@ func (c *comparison) violations() error {
 	if len(names) == 0 {
 		return nil
 	}
-	return fmt.Errorf(`verdict is not "adds up", see the report: %s`, strings.Join(names, ", "))
+	return fmt.Errorf(`the verdict of %s is not "adds up", see the report`, strings.Join(names, ", "))
 }
 
 // thisProject is the name of this project in the report.

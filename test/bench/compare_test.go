@@ -70,7 +70,7 @@ func TestComparisonReportsFailures(t *testing.T) {
 	if err := c.measure(t.Context(), o, p, log.New(t.Output(), "", 0)); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.violations(); err == nil || !strings.HasSuffix(err.Error(), ": closed, vague, full") {
+	if err := c.violations(); err == nil || !strings.Contains(err.Error(), "of closed, vague, full is") {
 		t.Errorf("got %v, want an error that names closed, vague and full", err)
 	}
 	if n := c.systems[1].fix.leftOut; n == 0 {

@@ -89,8 +89,7 @@ func Counters(before, after *Snapshot, calls []faultproxy.Call) (violations []st
 	return violations, checked, tooLong
 }
 
-// changesCounter reports whether c.Keys[key] is a counter that the call may change. The model does not support direct
-// payments with an idempotency key, so package shop sends none.
+// changesCounter reports whether c.Keys[key] is a counter that the call may change.
 func changesCounter(c faultproxy.Call, key int) bool {
 	switch name, _ := scriptName(c); name {
 	case "reserve", "release", "refund":
@@ -195,7 +194,7 @@ func (h *counterHistory) add(c faultproxy.Call, key int) {
 		n, _ := strconv.ParseInt(c.Args[i], 10, 64)
 		return n
 	}
-	if name, once := scriptName(c); once {
+	if name, once := scriptName(c); once { // not pay_order: package shop sends no direct payments with a key
 		call.Name, call.keyed, call.amount = name, true, arg(0)
 		call.record = h.addKey(c.Keys[len(c.Keys)-2]) // the last key only counts the records
 		h.calls = append(h.calls, call)

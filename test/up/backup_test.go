@@ -160,8 +160,8 @@ func backupWithCtrlC(t *testing.T, data string) {
 	}
 }
 
-// TestBackupArguments checks that the scripts reject a missing, an empty and a second argument, and that make passes on
-// a directory with spaces.
+// TestBackupArguments checks that the scripts reject a missing, an empty and a second argument, and that make gives
+// them a directory with spaces as one argument.
 func TestBackupArguments(t *testing.T) {
 	data, dir := t.TempDir(), filepath.Join(t.TempDir(), "a b")
 	for _, service := range []string{"order", "stock", "payment"} {
