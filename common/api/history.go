@@ -42,7 +42,7 @@ const (
 // Waiting is the step that an undecided order waits for.
 type Waiting struct {
 	// Step is the step that failed last, such as "reserve stock". Only the instance that works on the order knows it.
-	// Otherwise, Step is the phase of the order: "decide", "release" or "refund".
+	// Before the first failure, and from other instances, Step is the phase of the order: "decide", "release" or "refund".
 	Step    string `json:"step"`
 	Service string `json:"service,omitempty"` // the service whose shard the step needs, if known
 	Shard   *int   `json:"shard,omitempty"`   // index of this shard, if known

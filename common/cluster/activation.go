@@ -188,8 +188,8 @@ func (c *Cluster) raise(ctx context.Context, field string) error {
 		if !s.Healthy() {
 			return s.Unavailable()
 		}
-		// Read first, because each call of announceScript also increments the write sequence. An instance that waits to
-		// activate a shard calls raise repeatedly, and a write to a full disk makes Redis exit.
+		// Read first: a call of announceScript increments the write sequence even if it changes nothing else. An instance
+		// that waits to activate a shard calls raise repeatedly, and each write to a full disk makes Redis exit.
 		stored, err := s.Fields(ctx, s.Key(activationKey), field)
 		if err != nil {
 			return err

@@ -35,7 +35,7 @@ func wantEmpty(t *testing.T, c *cluster.Cluster, servers []*testredis.Server, re
 	}
 }
 
-// A new shard gets its identity after a caller has reported the shards that it knows, without the new one.
+// A new shard gets its identity when a caller reports the shards it knows, and the new shard is not among them.
 func TestEmptyShardAwaitsACaller(t *testing.T) {
 	t.Parallel()
 	c, servers := openEmpty(t, time.Hour)

@@ -66,7 +66,7 @@ func TestAccessSettings(t *testing.T) {
 	}
 }
 
-// missing returns a tree of values with nil for each name in current that old lacks. A nil removes the chart's default.
+// missing returns a tree with nil for each name that is in current, but not in old. In Helm, nil removes a default.
 func missing(current, old map[string]any) map[string]any {
 	values := map[string]any{}
 	for name, value := range current {

@@ -92,8 +92,8 @@ func (k *KeyedRequest) Outcome() Response {
 	return best
 }
 
-// Violations lists the responses that break the promise of an idempotency key. The promise is that the request
-// is executed at most once, and that all final responses are the same.
+// Violations lists the responses that break the promise of an idempotency key, or have the wrong format. The promise is
+// that the request is executed at most once, and that all final responses are the same.
 func (k *KeyedRequest) Violations() []string {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -26,10 +26,9 @@ func (m *Model) violation(s *state) string {
 	return ""
 }
 
-// lemma describes the first violated lemma, or returns "". The lemmas imply the invariants. Mutations are not checked
-// for lemmas, because each mutation must violate an invariant. With Config.LateEpoch, even the correct rule does not
-// keep the lemmas: a batch that is executed before the primary writes its epoch may have the same position as another
-// batch.
+// lemma describes the first violated lemma (see the package comment), or returns "". It is not called for mutations,
+// which must violate an invariant, or with Config.LateEpoch. Then a batch that is executed before the primary writes
+// its epoch may have the same position as another batch, even under the correct rule.
 func (m *Model) lemma(s *state, copies int) string {
 	if s.acked != empty && copies == 1 && s.losses == 0 && !s.someDead() {
 		return "only one disk has an acknowledged batch"
