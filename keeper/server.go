@@ -128,7 +128,7 @@ func respond(w http.ResponseWriter, code int, value any) {
 	w.Write(append(body, '\n')) // an error means that the client has disconnected
 }
 
-// serve guards the node and serves both ports until ctx ends. Then it hands over if this node is the primary.
+// serve runs the keeper and serves both ports until ctx ends. Then it hands over if this node is the primary.
 func (k *keeper) serve(ctx context.Context, listener, monitoring net.Listener) error {
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()

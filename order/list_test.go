@@ -142,8 +142,8 @@ func TestListOrders(t *testing.T) {
 	}
 }
 
-// A page of undecided orders costs a shard a limited amount of work, even if its set "undecided" has thousands of
-// entries. Entries of orders that do not exist do not change the pages.
+// For a page of undecided orders, a shard sends little data, even if its set "undecided" has thousands of entries.
+// Pages omit orders that do not exist.
 func TestListOfManyUndecidedOrdersIsBounded(t *testing.T) {
 	t.Parallel()
 	s := servicetest.New(t, definition, 2)

@@ -117,7 +117,7 @@ func (f *fakeOrder) reply(payment api.OrderPayment) {
 	f.replyState(payment, states[payment])
 }
 
-// replyState sets the payment and the state that the service reports. It also ends the effect of fail.
+// replyState sets the payment and the state that the service reports. It undoes fail.
 func (f *fakeOrder) replyState(payment api.OrderPayment, state string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

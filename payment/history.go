@@ -31,8 +31,8 @@ const (
 	byPayment  = "direct"
 )
 
-// directSuffix marks direct payments in the names that sorting and cursors use: a checkout's name is its order ID, and
-// a direct payment's name is its order ID and directSuffix. The suffix is the smallest byte, so that the names of
+// directSuffix ends the names of direct payments. The history is sorted by names, and cursors contain them. The name of
+// a payment is its order ID; for a direct payment, directSuffix follows. It is the smallest byte, so that the names of
 // direct payments have the same byte order as their order IDs.
 const directSuffix = "\x00"
 

@@ -51,8 +51,8 @@ func (c *Cluster) Active(s *redis.Shard) bool { return s.Index < c.ActiveShards(
 // ActiveShards returns the number of active shards, or 0 while this number is unknown.
 func (c *Cluster) ActiveShards() int { return c.activation.Load().active }
 
-// unknownShard returns the error for an ID on a shard that this instance does not know: api.Unavailable if the shard is
-// announced or the last read of the announcement is stale, otherwise ErrNoSuchID.
+// unknownShard returns the error for an ID on a shard that this instance does not know. If a recent read shows that the
+// shard is not announced, the error is ErrNoSuchID, otherwise api.Unavailable.
 func (c *Cluster) unknownShard(shard int) error {
 	a := c.activation.Load()
 	switch {

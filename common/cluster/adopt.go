@@ -132,8 +132,8 @@ func (a *adoption) adopt() (redis.Identity, error) {
 	return d, nil
 }
 
-// replaced returns the former IDs of the shard, as its Redis and the other shards record them. If no ID is recorded, or
-// no other shard exists, a running instance may know an unrecorded ID. So replaced adds redis.ReplacesAny.
+// replaced returns the former IDs of the shard that its Redis and the other shards record. Without a recorded ID, or
+// without other shards, a running instance may know yet another former ID. So replaced adds redis.ReplacesAny.
 func (a *adoption) replaced() (ids []string) {
 	for i := range a.found {
 		if i == a.index {

@@ -22,9 +22,8 @@ type bulkCall struct {
 	ids  int
 }
 
-// eachDecimal makes the script calls of a bulk for the decimal IDs 0 to n-1. These IDs are spread over the given number
-// of shards. eachDecimal returns the number of IDs whose calls succeeded, and the first error. After an error, calls in
-// flight may still run.
+// eachDecimal runs a bulk for the decimal IDs 0 to n-1, which are spread over the shards 0 to shards-1. It returns the
+// number of IDs whose calls succeeded, and the first error. After an error, other calls may still run.
 func (c *Cluster) eachDecimal(ctx context.Context, n, shards int, work bulk) (finished int, err error) {
 	var inFlight []bulkCall // oldest first
 	finishOldest := func() error {

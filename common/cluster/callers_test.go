@@ -119,8 +119,8 @@ func TestKnownShards(t *testing.T) {
 	}
 }
 
-// The only shard of a service loses its data while no instance of the service runs. A restarted instance refuses the
-// empty Redis, because a caller reports the ID of the shard.
+// The only shard of stock loses its data while no instance of stock runs. A restarted instance refuses the empty Redis,
+// because order has stored the shard's ID and reports it.
 func TestLostServiceIsRefusedByItself(t *testing.T) {
 	t.Parallel()
 	order, orderShards := testredis.Open(t, "order", 1, nil)

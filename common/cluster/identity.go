@@ -81,7 +81,7 @@ func (w *identityWait) warns(reason string, now time.Time) bool {
 	return true
 }
 
-// identify claims new shards or, if none is new, completes incomplete identities. If it cannot, it returns the reason.
+// identify claims new shards or, if none is new, completes incomplete identities. If it must wait, it returns why.
 func (c *Cluster) identify(ctx context.Context) (waits string) {
 	if c.awaitsCallers() {
 		return "a shard is empty, and no service that calls this service has reported which shards it knows"

@@ -22,8 +22,8 @@ func (c *Cluster) IdentityDigest() string { return c.identities.Digest() }
 
 // VerifyPeer returns an error if a shard of a peer is another Redis than this service knows, and no operator has
 // adopted that Redis. First, VerifyPeer waits until this instance has inspected its own shards, or until ctx ends.
-// If this instance could read none of its own shards, a nil error is not final: these shards store the known
-// identities, so a later call may return an error.
+// These shards store the known identities. While the instance cannot read them, VerifyPeer returns false and nil:
+// a later call may return an error.
 func (c *Cluster) VerifyPeer(ctx context.Context, m api.ShardMap) (final bool, err error) {
 	for !c.identities.Inspected() && ctx.Err() == nil {
 		sleep(ctx, 5*time.Millisecond)

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// kept is the maximum number of order events in a Ring. A Ring keeps as many other events separately, so that
-	// thousands of order events do not displace the event of their cause, such as shard_unavailable.
+	// kept is the maximum number of order events in a Ring, and of other events. The limits are separate, so that
+	// thousands of order events do not displace their cause, such as shard_unavailable.
 	kept = 50
 	// ordersPerSecond is the maximum number of order events that a Ring records per second. A Ring only counts further
 	// order events.

@@ -44,8 +44,8 @@ func Reserve() (Port, error) {
 	return Port{}, errors.New("find a free port on 127.0.0.1: none in 1000 tries")
 }
 
-// reserve reserves a port. It returns an error if the port is reserved or in use. It calls unused last: unused listens
-// on the port for a moment, and would keep another process that has reserved the port from listening.
+// reserve reserves a port. It returns an error if the port is reserved or in use. It calls unused only after the
+// reservation, because unused listens on the port: a process that has reserved the port may want to listen then.
 func reserve(number int) (Port, error) {
 	reservation, err := net.Listen("unix", "@checkout-port-"+strconv.Itoa(number))
 	if err != nil {

@@ -30,9 +30,9 @@ func NewReservations(c *cluster.Cluster, prefix string) *Reservations {
 	return r
 }
 
-// RefusePaidOrders makes Reserve refuse an attempt whose order has a direct payment. The key of the hash with the
-// direct payments of a user is prefix followed by the user's ID. Only payment calls RefusePaidOrders: its
-// attempts have one line, whose ID is the user's ID.
+// RefusePaidOrders makes Reserve refuse an attempt whose order has a direct payment. A user's direct payments are in
+// the hash with the key prefix + user ID. Only payment calls RefusePaidOrders: its attempts have one line, whose ID
+// is the user's ID.
 func (r *Reservations) RefusePaidOrders(prefix string) {
 	r.guard = prefix
 	r.reserve.script = guardedScript
@@ -188,7 +188,7 @@ func (r *Reservations) notLocated() api.Outcome {
 	return api.Outcome{}
 }
 
-// unavailable returns an unknown outcome with a shard's SilentMS. Callers set the reason.
+// unavailable returns an unknown outcome of a shard; the caller adds the reason.
 func unavailable(at *redis.Shard) api.Outcome {
 	return api.Outcome{SilentMS: at.Silent().Milliseconds(), Replicated: at.Replicated()}
 }

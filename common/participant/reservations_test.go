@@ -207,14 +207,11 @@ func TestReserveThatWaits(t *testing.T) {
 	}
 }
 
-// The outcomes of an attempt's parts on two shards are joined into one.
 func TestJoinOutcomes(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "stock", 2, Scripts)
 	s := NewReservations(c, "i:")
 	ids := []string{put(t, servers, 0, 5), put(t, servers, 1, 5)}
-	// Each shard has its own record of the attempt, and the record determines the outcome on that shard. The deadline has
-	// passed, so a shard without a record returns EXPIRED. If a shard may not run scripts, its outcome is UNKNOWN.
 	record := func(text string) func(string, *testredis.Server) error {
 		return func(key string, server *testredis.Server) error {
 			if text == "1" {
@@ -230,6 +227,8 @@ func TestJoinOutcomes(t *testing.T) {
 		}
 	}
 	allow, forbid := access("+evalsha"), access("-evalsha")
+	// prepare makes a shard return an outcome: that of a stored record, EXPIRED without a record (the deadline has
+	// passed), or UNKNOWN if the shard may not run scripts.
 	prepare := map[api.Code]func(key string, server *testredis.Server) error{
 		api.Unknown: forbid, api.Reserved: record("1"), api.Refused: record("2 1 0"),
 		api.Released: record("3"), api.Refunded: record("5"),

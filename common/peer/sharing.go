@@ -36,7 +36,7 @@ func (b *Batcher[In, Out]) ShareRequests(late func(Out) bool) *Batcher[In, Out] 
 	return b
 }
 
-// queueOf returns the key in Batcher.queues for a new message of a group.
+// queueOf returns the key of the queue for a new message.
 func (s *sharing[Out]) queueOf(group string) string {
 	if s.late == nil || s.slow || s.apart[group] {
 		return group

@@ -19,9 +19,8 @@ import (
 	"checkout/test/faultproxy"
 )
 
-// These tests use a Valkey in cluster mode. Its replication is asynchronous, so its failover may lose acknowledged
-// writes, unlike that of an engine. A test that counts writes uses only graceful failovers, which lose no acknowledged
-// write.
+// These tests use a Valkey in cluster mode instead of an engine. It replicates asynchronously, so a failover of a dead
+// primary may lose acknowledged writes. Tests with startCounting use only graceful failovers, which lose none.
 
 func openEngine(t *testing.T, config env.Redis) *redis.Shard {
 	t.Helper()

@@ -15,8 +15,8 @@ const (
 	CheckEvery = time.Second
 	// CheckUnhealthyEvery is the time between health checks of a shard with a problem, or after a check that timed out.
 	CheckUnhealthyEvery = 100 * time.Millisecond
-	// maxMissed is the number of consecutive health checks that must time out before a shard becomes unhealthy, while it
-	// replies to batches: a busy shard may miss one check. Without replies to batches, one timeout is enough.
+	// maxMissed is the number of consecutive health checks that must time out before a busy shard becomes unhealthy. A
+	// shard that replies to no batch during a check becomes unhealthy after one timeout.
 	maxMissed = 2
 	// maxSkew is the largest clock skew that the protocol tolerates: half of protocol.Retention. Package protocol imports
 	// this package, so the number is repeated here.

@@ -18,8 +18,8 @@ import (
 const (
 	// pollEvery is the time between two polls of the nodes of a replicated shard.
 	pollEvery = time.Second
-	// pollAgain is the time until the next poll after a poll that finds other missing copies than the one before. A
-	// handover takes less time, so it is not reported as a missing copy.
+	// pollAgain is the time until the poll that confirms a change of the missing copies. A handover takes less time, so
+	// it is not reported as a missing copy.
 	pollAgain = 300 * time.Millisecond
 )
 

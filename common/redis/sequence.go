@@ -12,8 +12,8 @@ import (
 // sequence. If the sequence is smaller than this instance has seen, the Redis has gone back in time, for example to an
 // older copy of its data. So no reply of the batch reaches a caller before the trailer's reply.
 //
-// On a replicated shard, every batch ends with a trailer, which also waits for a replica. Since Redis 7.2, WAIT waits
-// only for writes of its own connection. So a batch that only reads needs the increment too.
+// On a replicated shard, every batch ends with a trailer, which also waits for a replica. So an old primary cannot
+// serve reads. Even a batch of reads needs the increment, because WAIT waits only for writes of its connection.
 const sequenceKey = "seq"
 
 // lineage is the write sequence of a shard with a given ID.

@@ -30,12 +30,10 @@ type Ack struct {
 }
 
 // Follow obeys the beat of a primary (R4). A node with neither data nor a promise follows a primary only if both other
-// nodes have agreed to it (R5, see Agrees). The last argument reports whether they have; if not, the error is
-// ErrUnagreed.
+// nodes have agreed to it (R5, see Agrees). The last argument reports whether they have.
 //
-// After a full copy, the link is up, but the node may lack writes for up to a second: the primary may wait for an
-// acknowledgement of the node before it sends them. So a node is in sync only if it has the offset that the primary
-// had a moment before the beat.
+// After a full copy, the link is up, but the primary may send the next writes up to a second later. So a node is in
+// sync only if it has the offset that the primary had a moment before the beat.
 func (m *Member) Follow(ctx context.Context, b Beat, agreed bool) (Ack, error) {
 	if b.Epoch < m.promise.Epoch {
 		return Ack{Promised: m.promise.Epoch}, ErrOlder
@@ -113,9 +111,9 @@ type View struct {
 	Primary  bool // the node is the primary of the promised epoch
 }
 
-// Agrees reports whether both other nodes acknowledge the primary and the epoch of a beat (R5). The empty node needs
-// this, because it may have forgotten a vote for a newer epoch. The node that won with this vote has promised the newer
-// epoch, so it does not acknowledge the older primary.
+// Agrees reports whether both other nodes acknowledge the primary and the epoch of a beat (R5). An empty node may
+// have lost the record of its vote for a newer epoch. The candidate with this vote has promised the newer epoch, so it
+// does not acknowledge the older primary.
 func (b Beat) Agrees(views []View) bool {
 	if len(views) != 2 {
 		return false

@@ -26,7 +26,7 @@ func (j *Joining) Start(node int, now time.Time) {
 	j.active, j.node, j.until, j.end = true, node, now.Add(patience), now.Add(longestTurn)
 }
 
-// Next returns the node whose turn it is, or -1. The map acks contains the nodes that have replied recently.
+// Next returns the node that may begin to follow the primary, or -1. The map acks has the nodes that replied recently.
 func (j *Joining) Next(now time.Time, epoch int64, acks map[int]Ack) int {
 	if j.active {
 		ack := acks[j.node]

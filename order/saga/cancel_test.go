@@ -35,7 +35,7 @@ func TestEmptyOrderIsPaidAndCancelled(t *testing.T) {
 	}
 }
 
-// cancel cancels the checkout with which a user has paid an order. Without such a checkout, cancel does nothing.
+// cancel cancels an order if the user has paid it by checkout.
 func (s *shop) cancel(co *Coordinator, id, user string) api.OrderPayment {
 	c := api.Cancel{OrderID: id, UserID: user}
 	c.Attempt = co.Payment(context.Background(), c).Attempt

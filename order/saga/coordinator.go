@@ -206,9 +206,9 @@ func (co *Coordinator) reserving(ctx context.Context) (context.Context, context.
 	return co.forward.from(ctx), func() {}
 }
 
-// The method "waits" reports whether a participant must return api.Short, not a refusal, if a counter is too low. The
-// coordinator then retries, because recovery may soon release the reservations of a dead process. Shortly before
-// forward ends, the result is false, so that the client gets the refusal.
+// The method "waits" returns the field Wait of a reserve message. It is true while recovery may soon release the
+// reservations of a dead process, so that the coordinator retries if a counter is too low. It is false shortly before
+// forward ends, so that the client gets the refusal.
 func (co *Coordinator) waits(forward context.Context, a *attempt) bool {
 	end, ok := forward.Deadline()
 	return co.orphans.Load() > 0 && time.Since(a.started) < co.orphanWait && (!ok || time.Until(end) > refusalBudget)

@@ -38,9 +38,8 @@ func (h *hung) Release(ctx context.Context, _ api.Attempt) api.Outcome {
 	return api.Outcome{Reason: api.ShardHangs, Hangs: true}
 }
 
-// A client must get an error within a second, but a participant needs 0.7 s to notice that a shard hangs. So the
-// coordinator does not retry the reservation, and waits for the release for at most releaseWait. A second checkout of
-// the order, on another instance, has the same limit.
+// If a shard hangs, a participant replies after 0.7 s, but the client must get an error within a second. So the
+// coordinator does not retry the reservation, and waits for the release for at most releaseWait.
 func TestCheckoutWaitsOnceForAHungShard(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"stock", "payment", "stock, and another shard refuses"} {
@@ -79,7 +78,7 @@ func TestCheckoutWaitsOnceForAHungShard(t *testing.T) {
 	}
 }
 
-// releaseWait limits coordinators, but not recovery, after an abort with reasonHung.
+// releaseWait limits only releases with a waiting client. Recovery has none.
 func TestRecoveryWaitsForTheReleaseOfAHungAttempt(t *testing.T) {
 	t.Parallel()
 	s := openShop(t)

@@ -77,10 +77,10 @@ func (t *timeline) undecided(orderID string, err error) {
 	t.ring.Add(api.Event{Kind: events.OrderUndecided, Service: "order", OrderID: orderID, Detail: detail})
 }
 
-// The method "decided" adds an event if the timeline follows the order, or if "begun" is not 0. The argument "begun" is
-// the time since the attempt or cancellation began, but 0 except in these cases:
-//   - Recovery decided the order.
-//   - A checkout resumed the attempt, or completed its abort.
+// The method "decided" adds an event in two cases:
+//   - The timeline follows the order.
+//   - Recovery decided the order, or a checkout resumed the attempt or completed its abort. Only in this case, the
+//     argument "begun" is not 0: it is the time since the attempt or cancellation began.
 func (t *timeline) decided(orderID, state, by string, begun time.Duration) {
 	if begun == 0 && t.followed.Load() == 0 {
 		return

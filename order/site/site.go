@@ -27,7 +27,7 @@ var files embed.FS
 const Prefix = "/site"
 
 // contentPolicy allows same-origin content only. Styles need 'unsafe-inline', because Swagger UI sets inline styles.
-// Routes appends URLs to connect-src.
+// connect-src is last, so that Routes can append URLs to it.
 const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; " +
 	"img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; connect-src 'self'"
 

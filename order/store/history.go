@@ -15,9 +15,9 @@ import (
 )
 
 // The field "h" of an order is the history of its attempts, for the console and for operators. No decision depends on
-// it. The scripts that change the state of the order append events to it. The fields "a", "by" and "dl" have the
-// attempt, the incarnation and the start time of the last events. To save memory, the history has only the earlier
-// values of "a" and "by", and differences of times. So most paid orders have a history of fewer than 16 bytes.
+// it. The scripts that change the state of the order append events to it. To save memory, the history omits what the
+// fields "a" (attempt), "by" (incarnation) and "dl" (deadline) contain: it has only earlier values of "a" and "by", and
+// differences of times. So most paid orders have a history of fewer than 16 bytes.
 // A longer example, "BRc12#5f6a7b8c@0b1c2d3eB60345P3,6,9", means, read from the end:
 //
 //	P3,6,9      paid 9 ms after the attempt began; the credit was reserved after 3 ms, the stock after 6 ms
@@ -109,8 +109,8 @@ func (s *Store) History(ctx context.Context, id string) (History, error) {
 	return h, errors.Join(reply.Err(), fields.Err())
 }
 
-// parseHistory parses the history of an order. It skips unreadable parts. The arguments attempt and by are those of the
-// last events. The argument base is the time at which the last attempt or cancellation began.
+// parseHistory parses the history of an order from its end. It skips unreadable parts. The last events belong to
+// attempt and to the incarnation by. The last attempt or cancellation began at base.
 func parseHistory(text, attempt, by string, base int64) (events []Event, truncated bool) {
 	text, truncated = strings.CutPrefix(text, "!")
 	for text != "" {

@@ -16,8 +16,7 @@ import (
 	"checkout/test/stack"
 )
 
-// limits are the speeds of the disk, of one redis-server and of the bare chain of a checkout (see measureChain). The
-// system cannot be faster.
+// limits are speeds that the system cannot exceed: of the disk, of one redis-server and of the chain in measureChain.
 type limits struct {
 	fsyncP50, fsyncP99 time.Duration // time to append and sync one record, as Redis does
 	scripts            []scriptRate

@@ -77,7 +77,7 @@ func TestProcessTimesMatchGetrusage(t *testing.T) {
 		used += time.Duration(r.Utime.Nano() + r.Stime.Nano())
 	}
 	after := read()
-	// readProcessTimes truncates four values to whole ticks: the user and system time of this process and of its children.
+	// The user and system time, of this process and of its children, are four values, each truncated to whole ticks.
 	if low, high := before.servers(), after.servers()+4*tick; used < low || used > high {
 		t.Errorf("getrusage reports %v, want %v to %v, as readProcessTimes reports", used, low, high)
 	}

@@ -224,7 +224,7 @@ func (r *report) checkSection(w *strings.Builder) {
 	}
 }
 
-// failures lists the violations, failed requests and disturbances of a measurement.
+// failures lists violations, failed requests, exited processes and load by other programs.
 func (p *point) failures(w *strings.Builder) {
 	if _, others := p.work.share.shares(); others > disturbed && p.work.cost() > 0 {
 		fmt.Fprintf(w, "- %s: **disturbed by other programs; measure again on an idle host.**\n", p.name)

@@ -145,9 +145,10 @@ func TestShardsAreNeverRemoved(t *testing.T) {
 	}
 }
 
-// TestOutputCanBeAppliedAgain checks that kubectl can apply the output with other values later. Kubernetes allows no
-// change of a Job or a Pod. So a Job with other contents must have another name, and the commands in docs/deploy.md
-// must leave out the Pod of `helm test`.
+// TestOutputCanBeAppliedAgain checks that `kubectl apply` accepts the output for changed values. Kubernetes rejects a
+// change of a Job or a Pod:
+//   - So a Job with other contents must have another name.
+//   - The only Pod is that of `helm test`. So the commands in docs/deploy.md must have --skip-tests.
 func TestOutputCanBeAppliedAgain(t *testing.T) {
 	apply := func(values string) *system {
 		rendered, err := render(root, parse(t, values))

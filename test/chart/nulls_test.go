@@ -24,8 +24,8 @@ func at(values map[string]any, path []string) map[string]any {
 	return values
 }
 
-// TestNullMeansTheDefault sets each value to null, which removes the value in Helm. The chart must either refuse that
-// as a missing property, or render what it renders with the default.
+// TestNullMeansTheDefault sets each value to null. Helm then removes the value. The chart must report a missing
+// property or, except for ownDefaults, render the same as with the default.
 func TestNullMeansTheDefault(t *testing.T) {
 	const base = "{backup: {enabled: true}, redis: {replicas: 3}, gateway: {autoscale: {maxReplicas: 5}}}"
 	same, err := render(root, parse(t, base))

@@ -27,10 +27,10 @@ func TestRestoreFindsKubectl(t *testing.T) {
 	}
 }
 
-// TestRestoreAgainAfterStart checks that, after a failed run, the next run copies the current data again if the system
-// may have accepted requests in between:
-//   - The first run fails after it has started the instances.
-//   - The first run fails earlier, and then an operator starts the instances.
+// TestRestoreAgainAfterStart checks that a run after a failed run takes another snapshot of the current data if the
+// instances may have changed the data in between:
+//   - The failed run has started the instances.
+//   - The failed run has not started the instances, but an operator has.
 func TestRestoreAgainAfterStart(t *testing.T) {
 	dir := t.TempDir()
 	for _, fail := range []string{"rollout status deployment", "create -f " + dir} {

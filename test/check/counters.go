@@ -183,8 +183,8 @@ func (h *counterHistory) addKey(key string) int {
 	return h.addRecord(key, recordRefused, 0)
 }
 
-// add adds a call to the history. The argument key is the index of the counter in c.Keys. In a call of reserve, release
-// or refund, c.Keys[0] is the record.
+// add adds a call to the history. The counter is c.Keys[key]. In a call of reserve, release or refund, c.Keys[0] is the
+// record.
 func (h *counterHistory) add(c faultproxy.Call, key int) {
 	call := counterCall{Call: c, line: key - 1, record: -1}
 	arg := func(i int) int64 {

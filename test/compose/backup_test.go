@@ -12,7 +12,7 @@ import (
 	"checkout/test/stack"
 )
 
-// fakeSystem runs the scripts of compose/ with testdata/docker instead of docker. The value is the path in $STATE.
+// fakeSystem runs the scripts of compose/ with testdata/docker instead of docker. The value is its directory $STATE.
 type fakeSystem string
 
 // newFakeSystem returns a running system. Each file of its shards contains the text "old".

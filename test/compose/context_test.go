@@ -38,7 +38,7 @@ func ignores(t *testing.T, file string) (lines []ignore) {
 	return lines
 }
 
-// inContext reports whether a file is part of the build context. The last matching line decides.
+// inContext reports whether a file is in the build context. The last line that matches decides.
 func inContext(lines []ignore, name string) bool {
 	in := true
 	for _, line := range lines {

@@ -209,7 +209,7 @@ func (r *run) backup(ctx context.Context) error {
 		return err
 	}
 	if response := r.shop.Client.Checkout(later.Field("order_id")); response.Status != http.StatusNotFound {
-		return fmt.Errorf("check out an order from after the backup: %v, want 404", response)
+		return fmt.Errorf("check out an order newer than the backup: %v, want 404", response)
 	}
 	return nil
 }

@@ -37,7 +37,6 @@ func TestIdleSystemWritesNothing(t *testing.T) {
 // checkWritesNothing checks that no append-only file grows for the given time.
 func (s *system) checkWritesNothing(lasts time.Duration) {
 	s.t.Helper()
-	// Wait until the instances have stored the write sequences of the last writes.
 	before := s.aofSizes()
 	s.eventually(check.DecisionTimeout, "the write sequences are stored", func() error {
 		time.Sleep(2 * time.Second)

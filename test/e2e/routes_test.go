@@ -85,7 +85,7 @@ func (w *routesTest) order(user string) string {
 	return w.do("POST", "/orders/create/%s", user)["order_id"].(string)
 }
 
-// same compares two values as text, because JSON has only one type of number.
+// same compares two values as text, so that an int64 equals a float64 from JSON.
 func (w *routesTest) same(got, want any) {
 	w.t.Helper()
 	if fmt.Sprint(got) != fmt.Sprint(want) {

@@ -19,8 +19,8 @@ const (
 	recoveryTime = 2 * time.Second // maximum time from the start of Redis to the first checkout
 )
 
-// TestServicesStartWithoutRedis checks that services start without Redis. The services report the unavailable
-// parts, respond with 503 at once, and recover when Redis starts.
+// TestServicesStartWithoutRedis checks that services start without Redis: they report their shards unavailable,
+// respond with 503 at once, and recover when Redis starts.
 func TestServicesStartWithoutRedis(t *testing.T) {
 	s := start(t, stack.Config{})
 	user, item := s.newUser(100), s.newItem(5, 10)

@@ -25,7 +25,7 @@ type Proxy struct {
 	copies   sync.WaitGroup // copies in flight
 }
 
-// ForRedis starts a proxy to a Redis server. The proxy adds the names of loaded scripts to the given Scripts.
+// ForRedis starts a proxy to a Redis server. It adds the scripts that clients load to the given Scripts.
 func ForRedis(target string, scripts *Scripts) (*Proxy, error) {
 	return listen(target, respProtocol{scripts})
 }

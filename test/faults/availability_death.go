@@ -14,10 +14,11 @@ import (
 	"checkout/test/check"
 )
 
-// withoutCoordinator kills order instances while they decide checkouts, and measures how long the orders stay
-// undecided. The time starts after the kill or, if no instance is left, when the first instance runs again. The
-// checkouts bypass the gateway, because the gateway would retry and complete them. withoutCoordinator returns a row of
-// the report.
+// withoutCoordinator kills order instances while they decide checkouts. It measures how long the orders stay undecided:
+//   - after the kill, if an order instance is left
+//   - after the first restart of an instance, if all were killed
+//
+// The checkouts bypass the gateway, which would retry and complete them. The result is a row of the report.
 func (r *availabilityRun) withoutCoordinator(ctx context.Context, killed ...string) (string, error) {
 	next, later, known := []string{}, killed, "the connections end"
 	if len(killed) == len(r.PublicURLs("order")) {
@@ -46,7 +47,7 @@ func (r *availabilityRun) withoutCoordinator(ctx context.Context, killed ...stri
 	err := check.Poll(ctx, check.DecisionTimeout, func(ctx context.Context) error {
 		undecided, err := r.undecided(ctx)
 		if err == nil && slices.ContainsFunc(undecided, func(order string) bool { return slices.Contains(orders, order) }) {
-			err = fmt.Errorf("%d orders are undecided, some of them since the kill, which left %d undecided",
+			err = fmt.Errorf("%d orders are undecided, including some of the %d left by the kill",
 				len(undecided), len(orders))
 		}
 		return err

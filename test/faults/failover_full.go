@@ -69,7 +69,7 @@ func (d *nodeDisks) close() (err error) {
 	return errors.Join(err, os.RemoveAll(d.dir))
 }
 
-// expectExit allows one exit of a component, and returns a channel that is closed at the exit.
+// expectExit makes the next exit of a component no violation. The returned channel is closed at this exit.
 func (d *nodeDisks) expectExit(name string) <-chan struct{} {
 	d.mu.Lock()
 	defer d.mu.Unlock()

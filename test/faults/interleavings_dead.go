@@ -27,9 +27,8 @@ var (
 
 const longLease = 8 * time.Second
 
-// holdWithLongLease creates an order, pauses its coordinator after all reservations, and extends the order's lease. A
-// later coordinator of the order does not pause. holdWithLongLease also returns the time when the lease expires, by the
-// clock of Redis.
+// holdWithLongLease creates an order, pauses its coordinator after all reservations, and extends the order's lease. The
+// other order instance does not pause. The result "ends" is the time when the lease expires, by the clock of Redis.
 func (s *rig) holdWithLongLease(ctx context.Context) (h *heldOrder, ends time.Time, err error) {
 	if h, err = s.holdAt(ctx, kindPaid, actionPause, "order: coordinator reserve stock"); err != nil {
 		return nil, ends, err

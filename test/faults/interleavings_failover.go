@@ -23,7 +23,7 @@ var (
 	oldPrimaryServes = &interleaving{"an old primary is reachable after an election",
 		onShard(runOldPrimary(false, false))}
 
-	// Like oldPrimaryServes, but the third node receives beats of the old primary after it has voted.
+	// Like oldPrimaryServes, but after its vote, the third node receives beats of the old primary.
 	oldPrimaryBeats = &interleaving{"a beat of the old primary arrives after an election",
 		onShard(runOldPrimary(true, false))}
 

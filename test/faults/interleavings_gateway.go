@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Interleavings of checkouts that the gateway retries: see resumeRefused. The test sends the requests directly to the
-// instances, because the gateway would wait 15 s for the paused instance before each retry.
+// Interleavings that retries of the gateway can cause. The test sends the requests directly to the instances, because
+// the gateway would wait 15 s for the paused instance before each retry.
 var (
 	// The client is still connected when the first instance resumes.
 	instanceResumesAfterRefusal = &interleaving{"an instance resumes a checkout that another one refused",

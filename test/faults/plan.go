@@ -100,7 +100,7 @@ func plan(
 // clockPrefix is the prefix of the names of clocks.
 const clockPrefix = "clock of "
 
-// isProcess reports whether a target is a process or all instances, and not a link or a clock.
+// isProcess reports whether a target is a process or everyInstance. Other targets are links and clocks.
 func isProcess(target string) bool {
 	return !strings.Contains(target, " > ") && !strings.HasPrefix(target, clockPrefix)
 }

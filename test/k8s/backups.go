@@ -153,7 +153,6 @@ func (r *run) restore(ctx context.Context, backup string) (out string, err error
 	return out, err
 }
 
-// script runs a script of the folder k8s on the system.
 func (r *run) script(ctx context.Context, args ...string) (string, error) {
 	env := []string{"env", "NAMESPACE=" + r.namespace, "RELEASE=" + release, "KUBECTL=" + strings.Join(r.kubectl, " ")}
 	return output(ctx, "", slices.Concat(env, args))

@@ -55,8 +55,8 @@ spec:
       securityContext: {privileged: true, runAsUser: 0}
 `
 
-// freeze starts a freezer for the pods with the given UIDs. With kubelet=true, the freezer also stops the kubelet.
-// freeze returns the time at which the freezer stops the processes.
+// freeze starts a freezer for the pods with the given UIDs and, if kubelet is true, for the kubelet. It returns the
+// time at which the freezer will stop the processes.
 func (r *run) freeze(ctx context.Context, node string, uids []string, kubelet bool, duration time.Duration) (
 	time.Time, error) {
 	image, err := r.kube(ctx, "get", "deployment", "gateway", "-o",

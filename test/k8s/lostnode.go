@@ -19,9 +19,9 @@ const (
 	frozenTime = 150 * time.Second
 )
 
-// loseNode stops the kubelet and the pods of a node under load. Kubernetes must replace the instances and gateways
-// of the node. Requests may fail only in the first lostNodeTimeout, not when the stopped instances run again
-// beside their replacements.
+// loseNode pauses the kubelet and the pods of a node under load. Kubernetes must replace the instances and gateways of
+// the node. Later, the paused pods run again beside their replacements. Requests may fail only in the first
+// lostNodeTimeout.
 func (r *run) loseNode(ctx context.Context) error {
 	node, pods, err := r.nodeWithoutRedis(ctx)
 	if err != nil {

@@ -30,8 +30,8 @@ func (s *Shop) Violations(sn *check.Snapshot) []string {
 	return violations
 }
 
-// Forget drops the recorded responses, except those for orders paid by Buy. Call it after the check of the responses.
-// It calculates deposits with an unknown outcome from the snapshot.
+// Forget drops the recorded responses, except those for orders paid by Buy, and calculates uncertain deposits from the
+// snapshot. Call Violations first.
 func (s *Shop) Forget(sn *check.Snapshot) {
 	s.Deposits.Resolve(sn)
 	s.histories = slices.Clone(s.kept)

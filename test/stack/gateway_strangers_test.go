@@ -140,8 +140,7 @@ func TestGatewayErrorsCarryCORSHeaders(t *testing.T) {
 }
 
 // TestPortsKeepStrangersOut checks what a client on the internal network can do. It can read the monitoring port, which
-// has no internal route. On the internal port, it needs the token for every route except the health checks. The
-// services themselves have the token.
+// has no internal route. On the internal port, it needs the token for every route except the health checks.
 func TestPortsKeepStrangersOut(t *testing.T) {
 	s := start(t, stack.Config{Env: map[string][]string{
 		"":        {"CONSOLE=0", "INTERNAL_TOKEN=" + token + ",next-token-of-a-test"},

@@ -1,4 +1,4 @@
-// Takes a sample of the numbers of all instances once a second, and keeps the samples of 15 minutes.
+// Samples for the charts: the numbers of all instances, once a second, for the last 15 minutes.
 
 import { requestsOf, sum } from "./state.js";
 
@@ -40,8 +40,10 @@ export function sample({ at, services, orders, newest }) {
   return true;
 }
 
-// pairOf returns the last two overviews of an instance, `before` and `now`. `rate` computes how much a count in them grows per
-// second. `at` is the time of the sample that created the pair. Without a new response, pairOf returns the last pair again.
+// pairOf returns:
+//   before, now  the last two overviews of an instance
+//   rate         a function: the growth of a count from before to now, per second
+//   at           the time of the first sample with `now`; later samples without a new response get the same pair
 function pairOf({ service, machine, overview: now }, at) {
   const name = `${service} ${machine} ${now.incarnation || ""}`;
   const known = previous.get(name);

@@ -107,7 +107,7 @@ function columns({ x, width }, top, ...groups) {
   return y - size.level + 34;
 }
 
-// The function "rows" places instances to the left of shards. It returns the y of the panel's bottom.
+// The function "rows" places the instances left of the shards, and returns the bottom of the panel.
 function rows({ x, width }, top, ...groups) {
   const w = Math.min(size.width, (width - 20) * .465);
   groups.forEach((group, column) => {

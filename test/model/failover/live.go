@@ -56,7 +56,7 @@ func (m *Model) hasUnusedEpoch(s *state) bool {
 	return true
 }
 
-// isComplete returns false if a disk or a machine was lost, and fewer than two nodes have data on disk.
+// isComplete returns true if two nodes have data on disk, or if no disk and no machine was lost.
 func (s *state) isComplete() bool {
 	data := 0
 	for i := range s.nodes {
