@@ -165,7 +165,7 @@ func (c *Cluster) readActivation(ctx context.Context) (announced, active int) {
 	if next.announced == 0 && replied[0] {
 		next.active = len(c.shards)
 	}
-	// The first read counts as growth too, unless the system is new: a shard may just have become active.
+	// The first read counts as growth, because a shard may just have become active. Exception: a new system.
 	if last := c.activation.Load().active; next.active > last && (last > 0 || next.announced > 0) {
 		next.grown = time.Now()
 	}

@@ -97,8 +97,8 @@ func (a *attempt) refusal() error {
 // refusal and no message was sent to stock, so the attempt never holds reservations. For a resumed attempt, call the
 // method "abort" instead: an earlier coordinator may have reserved stock before payment lost its data.
 //
-// If another coordinator has begun to abort the attempt meanwhile, refuse completes the abort. The result is payment's
-// refusal, whatever reason the other coordinator has stored.
+// If another coordinator has begun to abort the attempt meanwhile, refuse completes the abort. It returns payment's
+// refusal even if the other coordinator stored another reason.
 func (co *Coordinator) refuse(ctx context.Context, a *attempt, reason string) error {
 	found, err := retryUntilDone(ctx, co.steps.refuse.of(a), func() (store.Result, error) {
 		return co.store.Refuse(ctx, a.orderID, a.id, reason)

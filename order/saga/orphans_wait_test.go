@@ -41,7 +41,7 @@ func TestConnectingAtTheStartIsNoOutage(t *testing.T) {
 	}
 }
 
-// The wait is limited, because a process without a connection may be alive.
+// The wait is limited, because the missing process may be alive.
 func TestReservationsWaitForAMissingProcessForALimitedTime(t *testing.T) {
 	t.Parallel()
 	s, servers := openShopOf(t)

@@ -102,7 +102,7 @@ func (t *timeline) decided(orderID, state, by string, begun time.Duration) {
 	})
 }
 
-// stateAfter returns the state of an order after a checkout that has decided the order and ended with err.
+// stateAfter returns the state of a decided order. The error err is the result of the saga.
 func stateAfter(err error) string {
 	if err == nil {
 		return store.StatePaid

@@ -94,7 +94,7 @@ func (sn *Snapshot) paidTotals() (spent, sold map[string]int64) {
 // checkRecords checks the records of attempts and refunds:
 //   - A RESERVED record belongs to a PAID order, or to a CANCELLED order with a refund record.
 //   - A refund record belongs to a CANCELLED order.
-//   - Until the records of a PAID order may expire, they have the amounts of the order.
+//   - The records of a PAID order have its amounts, unless they may have expired.
 //   - Every record has a TTL of at most maxRecordTTL. A RESERVED or refund record may have no TTL while its
 //     confirmation is pending.
 func (sn *Snapshot) checkRecords(report func(string, ...any)) {

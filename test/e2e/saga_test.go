@@ -133,8 +133,8 @@ func (s *proxied) finishes(deposits check.Deposits, c *sagaCase, where string) {
 	}
 }
 
-// finishesAfterRetry is like finishes, but the client first retries after an unknown outcome or a closed attempt. Both
-// can occur if a proxy holds a reply for 0.7 s, because the Redis then becomes unhealthy.
+// finishesAfterRetry is like finishes, for a client that retries after an unknown outcome or a closed attempt. Both are
+// correct responses while a Redis is unhealthy.
 func (s *proxied) finishesAfterRetry(deposits check.Deposits, c *sagaCase, where string) {
 	s.t.Helper()
 	r := <-c.response

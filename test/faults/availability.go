@@ -161,8 +161,8 @@ func (r *availabilityRun) awaitReports(ctx context.Context, service string) <-ch
 	return reported
 }
 
-// checkWithout returns the defect of a response, or "" if the response is correct. Shard 0 of the service has been
-// unavailable since the time down. At the time known, every instance had reported this.
+// checkWithout returns the defect of a response, or "" if the response is correct. Shard 0 of the service became
+// unavailable at the time "down". By the time "known", every instance had reported it.
 func (op operation) checkWithout(service string, down, known time.Time) string {
 	switch {
 	case op.needs(service, 0):

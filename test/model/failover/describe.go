@@ -37,7 +37,7 @@ func (e step) String() string {
 	return strings.NewReplacer("NODE", node, "OTHER", other, "ARG", arg).Replace(events[e.event])
 }
 
-// name formats a log as <epoch>:<batches> of each term, as in "1:2 3:1".
+// name formats a log: <epoch>:<batches> for each term, as in "1:2 3:1".
 func (s *state) name(t tip) string {
 	if t == empty {
 		return "empty"

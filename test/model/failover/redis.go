@@ -40,8 +40,8 @@ func (m *Model) redisSteps(s *state, i uint8, to []step) []step {
 // continues reports whether Redis n needs no full copy, only the rest of its source's log.
 func (s *state) continues(n, source *node) bool { return n.history && s.contains(source.mem, n.mem) }
 
-// serves reports whether Redis j sends a full copy to a replica that needs one: it must be a primary, or be connected
-// to its own source.
+// serves reports whether Redis j sends a full copy to a replica that needs one. A primary does, and a replica that
+// needs no full copy itself.
 func (s *state) serves(j uint8) bool {
 	n := &s.nodes[j]
 	return s.isPrimary(int(j)) || n.follows != 0 && s.continues(n, &s.nodes[n.follows-1])
