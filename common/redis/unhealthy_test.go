@@ -53,7 +53,8 @@ func TestKilledShardFailsAndRecovers(t *testing.T) {
 func wantOutage(t *testing.T, ring *events.Ring, index int) {
 	t.Helper()
 	var all []api.Event
-	testredis.Eventually(t, "the last event is the return of the shard", func() bool { // a call may succeed before the event
+	// A call may succeed before the event.
+	testredis.Eventually(t, "the last event is the return of the shard", func() bool {
 		all = ring.After(0)
 		return len(all) >= 2 && all[len(all)-1].Kind == events.ShardBack
 	})
