@@ -3,6 +3,7 @@ package main
 import (
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"checkout/keeper/rule"
@@ -168,24 +169,26 @@ func TestResignedPrimaryStandsLater(t *testing.T) {
 // primary meanwhile, it does not forget this.
 func TestFailedRelease(t *testing.T) {
 	for _, c := range []struct{ before, meanwhile, want int64 }{{3, 0, 3}, {3, 7, 7}, {7, 0, 7}} {
-		k := newIdleKeeper(t)
-		k.started, k.resigned = true, c.before
-		<-k.steps // another step does not end, so the release times out
-		released := make(chan error, 1)
-		go func() { released <- k.release(t.Context(), 5) }()
-		time.Sleep(askTimeout / 2)
-		k.mu.Lock()
-		if k.resigned != max(c.before, 5) {
-			t.Errorf("%+v: resigned is %d during the release", c, k.resigned)
-		}
-		k.resigned = max(k.resigned, c.meanwhile)
-		k.mu.Unlock()
-		if err := <-released; err == nil {
-			t.Error("the release succeeded without a Redis")
-		}
-		if k.resigned != c.want {
-			t.Errorf("%+v: resigned is %d after the failed release", c, k.resigned)
-		}
+		synctest.Test(t, func(t *testing.T) {
+			k := newIdleKeeper(t)
+			k.started, k.resigned = true, c.before
+			<-k.steps // another step does not end, so the release times out
+			released := make(chan error, 1)
+			go func() { released <- k.release(t.Context(), 5) }()
+			synctest.Wait()
+			k.mu.Lock()
+			if k.resigned != max(c.before, 5) {
+				t.Errorf("%+v: resigned is %d during the release", c, k.resigned)
+			}
+			k.resigned = max(k.resigned, c.meanwhile)
+			k.mu.Unlock()
+			if err := <-released; err == nil {
+				t.Error("the release succeeded without a Redis")
+			}
+			if k.resigned != c.want {
+				t.Errorf("%+v: resigned is %d after the failed release", c, k.resigned)
+			}
+		})
 	}
 }
 

@@ -61,8 +61,8 @@ func (s *startedRedis) stop() {
 	_ = s.cmd.Wait()
 }
 
-// redisTimeout limits each wait for redis-start. To cut many NUL bytes, redis-start runs about 200 processes, which
-// take 2 s on an idle host and 20 s on a busy one.
+// redisTimeout limits each wait for redis-start. To cut 3 MiB of NUL bytes, redis-start runs about 200 processes, which
+// take 2 s on an idle host and more than 10 s on a busy one.
 const redisTimeout = 90 * time.Second
 
 // responds waits until the server responds, and reports false after redisTimeout.
