@@ -1,6 +1,6 @@
 # Builds all images of the system, for any architecture: docker build --target order|stock|payment|keeper|gateway .
-# One RUN instruction builds the services and the keeper, because they share most packages. The build is reproducible: if a binary
-# does not change, its image does not change either.
+# One RUN instruction builds the services and the keeper, because they share most packages. The build is reproducible:
+# if a binary does not change, its image does not change either.
 
 FROM --platform=$BUILDPLATFORM golang:1.26-alpine AS build
 WORKDIR /src
@@ -21,8 +21,8 @@ RUN --mount=type=cache,target=/root/.cache/go-build \
 # An image of a service contains only a static binary, and the CA certificates for REDIS_TLS=1.
 FROM scratch AS service
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
-# schedtrace keeps the Go runtime's monitor thread from sleeping, which saves a wake-up on many system calls. With this value,
-# schedtrace prints a trace line only every 24 days. See docs/adr/0009-godebug-schedtrace.md.
+# schedtrace keeps the Go runtime's monitor thread awake. Otherwise, many system calls would have to wake this thread.
+# With this value, schedtrace prints a trace line only every 24 days. See docs/adr/0009-godebug-schedtrace.md.
 ENV GIN_MODE=release GODEBUG=schedtrace=2147483647
 EXPOSE 5000 5001 5002
 USER 65532:65532

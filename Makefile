@@ -8,8 +8,8 @@ GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 ACTIONLINT  = github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 # If another user owns the files, as in some containers, Go cannot read the version from Git. So the linker sets the
 # version.
-# The images are built with the tag nomsgpack, too (see the Dockerfile). Without it, a first build takes much longer. -w omits
-# debug information, which takes a quarter of the time of the linker.
+# The builds of the images use the tag nomsgpack, too (see the Dockerfile). Without this tag, a first build takes much
+# longer. -w omits debug information, which would take a quarter of the linker's time.
 export GOFLAGS += -buildvcs=false -tags=nomsgpack -ldflags=-w
 # docker-compose.yml passes VERSION to the builds of the images.
 export VERSION ?= $(or $(shell git -c safe.directory='*' describe --tags --always --dirty 2>/dev/null),devel)
@@ -59,9 +59,9 @@ vuln: ## govulncheck; skipped if its database is unreachable
 	case "$$out" in *vuln.go.dev*) [ $$code = 0 ] || skip;; esac; \
 	if [ $$code -ne 0 ]; then echo "$$out"; fi; exit $$code
 
-# Most unit tests spend their time waiting, so the checks and the tests of the chart run beside them, with a lower priority. On a
-# new machine, apt-get first installs packages for the unit tests. Meanwhile, the checks begin with go vet, which needs no
-# package. The models need only processor time, so they run beside the console.
+# Most unit tests spend their time waiting, so the checks and the tests of the chart run beside the unit tests, with a
+# lower priority. On a new machine, apt-get first installs packages for the unit tests. Meanwhile, the checks begin with
+# go vet, which needs no package. The models need only processor time, so they run beside the tests of the console.
 test: ## all checks and tests, without fault injection, in about 18 minutes
 	@$(MAKE) --no-print-directory -j 2 check-and-chart unit
 	@$(MAKE) --no-print-directory e2e
@@ -80,7 +80,8 @@ vet: ## go vet
 	@$(GO) vet -tags faults,nomsgpack $$(grep -rl --include='*.go' '^//go:build faults' common | xargs -n 1 dirname | sort -u | sed 's,^,./,')
 	@cd test/chart && $(GO) vet ./...
 
-# The target "check" includes go vet, so the tests run with -vet=off. ./order comes first, because its tests take longest.
+# The target "check" includes go vet, so the tests run with -vet=off. ./order comes first, because its tests take
+# longest.
 unit: deps ## unit tests of the services, with the race detector
 	$(GO) test -race -vet=off -count=1 -timeout 10m ./order/... ./common/... ./stock/... ./payment/... ./keeper/...
 
@@ -104,7 +105,8 @@ e2e: deps ## the Python suite and the end-to-end tests, with crashes and restart
 		$$($(GO) list ./test/... | grep -v -E '/(e2e|stack|contract|up|compose|bench|console|model.*)$$')
 	$(GO) test -vet=off -count=1 -timeout 5m ./test/bench
 
-# Each run draws and prints a new seed, so that many runs try many schedules. SEED=n repeats the choices of the run with the seed n.
+# Each run draws and prints a new seed, so that many runs try many schedules. SEED=n repeats the choices of the run with
+# the seed n.
 .PHONY: faults mutations soak
 faults: deps ## start a system and inject faults into it for about 6 minutes, report to bin/faults.md; SEED=n
 	$(GO) run ./test/faults -mutations 5 $(if $(SEED),-seed $(SEED))

@@ -41,7 +41,7 @@ func TestCodecMatchesEncodingJSON(t *testing.T) {
 		got, err := Marshal(message)
 		want, wantErr := json.Marshal(message)
 		if string(got) != string(want) || err != nil || wantErr != nil {
-			t.Errorf("marshal %s: got %s, %v; want %s, %v", name, got, err, want, wantErr)
+			t.Errorf("marshal %s: got %s, error %v; want %s, error %v", name, got, err, want, wantErr)
 		}
 		back := reflect.New(reflect.TypeOf(message))
 		wantBack := reflect.New(reflect.TypeOf(message))
@@ -67,7 +67,7 @@ func TestDecodedListsDoNotShareCapacity(t *testing.T) {
 	}
 	_ = append(attempts[0].Lines, Line{"z", 3})
 	if attempts[1].Lines[0] != (Line{"y", 2}) {
-		t.Errorf("the lines of the second attempt changed to %v, want y", attempts[1].Lines)
+		t.Errorf("lines of the second attempt after an append to the first: got %v, want [{y 2}]", attempts[1].Lines)
 	}
 }
 

@@ -7,7 +7,7 @@ import "strings"
 const maxDigits = 18
 
 // decoder parses only the exact form that Marshal writes for usual messages, and it fails at the first difference. It
-// fails even at some output of Marshal: null, an escape in a string, and an empty list inside an element.
+// fails even at some output of Marshal, for example null, a string with an escape, or an empty list inside an element.
 type decoder struct {
 	rest   string // the input that is not parsed yet; decoded strings share its memory
 	failed bool
@@ -146,7 +146,7 @@ func (d *decoder) literal(text string) {
 	}
 }
 
-// string reads a string without escapes.
+// string reads a string of plain characters.
 func (d *decoder) string() string {
 	d.literal(`"`)
 	i := 0

@@ -46,8 +46,8 @@ type Waiting struct {
 	Step    string `json:"step"`
 	Service string `json:"service,omitempty"` // the service whose shard the step needs, if known
 	Shard   *int   `json:"shard,omitempty"`   // index of this shard, if known
-	// SinceMS is the time since the step began. For a phase, it is the time since the attempt ("refund": the
-	// cancellation) began.
+	// SinceMS is the time since the step began. If Step is "decide" or "release", SinceMS is the time since the
+	// attempt began. If Step is "refund", SinceMS is the time since the cancellation began.
 	SinceMS int64  `json:"since_ms"`
 	By      string `json:"by"` // first 8 digits of the incarnation of the instance that works on the order
 	// LeaseMS is the time until the lease of a running attempt expires. After that, it is negative.

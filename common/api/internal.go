@@ -25,17 +25,19 @@ type Outcome struct {
 	// Reason is set if a reserve message is Refused. It may be set if the outcome is Unknown.
 	Reason Reason `json:"reason,omitempty"`
 	ID     string `json:"id,omitempty"` // set if a reserve message is Refused: the ID of the line that caused the refusal
-	// Available is set if the reason of a refusal is Insufficient: the value of the counter that is too low.
+	// Available is the value of the counter that is too low. It is set if the reason of a refusal is Insufficient.
 	Available int64 `json:"available,omitempty"`
-	// SilentMS is set with ShardDown and ShardHangs: the time since the shard's last reply or since its problem began,
-	// whichever is longer; 0 if unknown.
+	// SilentMS is the time since the shard's last reply or since its problem began, whichever is longer; 0 if unknown.
+	// It is set if Reason is ShardDown or ShardHangs.
 	SilentMS int64 `json:"silent_ms,omitempty"`
-	// Replicated is true with ShardDown or ShardHangs if the shard is replicated: a failover soon replaces its primary.
+	// Replicated is set if Reason is ShardDown or ShardHangs. It is true if the shard is replicated or an engine: a
+	// failover soon replaces the primary.
 	Replicated bool `json:"replicated,omitempty"`
 	// Hangs is true if a shard of the attempt hangs, even if another shard has returned Code. A release of the attempt
 	// has to wait for the hanging shard.
 	Hangs bool `json:"hangs,omitempty"`
-	// Shards lists the shards of the attempt's lines; if Code is Unknown, only those with an unknown result.
+	// Shards lists the shards of the attempt's lines. If Code is Unknown, Shards lists only those shards whose result is
+	// unknown.
 	Shards []int `json:"shards,omitempty"`
 }
 
@@ -43,8 +45,8 @@ type Outcome struct {
 type Code int
 
 // Codes of an Outcome. The zero value is Unknown: without a reply, the outcome is unknown. If the shards of an attempt
-// return different codes, the Outcome has only one of them (see step.codes in package participant). For example, with
-// Expired, another shard may have reserved its lines.
+// return different codes, the Outcome has only one of them (see step.codes in package participant). For example, if
+// Code is Expired, another shard may have reserved its lines.
 const (
 	Unknown  Code = iota
 	Reserved      // all lines are reserved
@@ -66,8 +68,8 @@ const (
 	ShardDown           // with Unknown: a shard is unhealthy, so a retry fails until the shard recovers
 	ShardRefuses        // with Unknown: a shard refuses writes, so a retry fails until the cause is removed
 	DirectlyPaid        // the user has paid for the order with a direct payment
-	// ShardHangs, with Unknown: a shard hangs, and the call took at least 0.1 s. Callers do not try a second instance,
-	// because it may take 0.7 s to notice the hang, and clients must get an error within a second.
+	// ShardHangs, with Unknown: a shard hangs, and the call took at least 0.1 s. Callers do not try a second instance:
+	// that instance may need 0.7 s to detect the hang, but clients must get an error within a second.
 	ShardHangs
 	// ShardLate, with Unknown: a shard of this attempt is slower than the shards of other attempts in the request. The
 	// caller sends the attempt again, in a request with only attempts on the same shards.
@@ -114,16 +116,16 @@ type ShardMap struct {
 	Unfit []string `json:"unfit,omitempty"`
 }
 
-// Cancel asks the order service whether a checkout by this user has paid the order. If Attempt is set, Cancel also
-// cancels the purchase of that attempt. It never cancels the purchase of another attempt, so a late or duplicate
-// request does no harm.
+// Cancel is a message to the order service. The route /internal/payments reports whether a checkout by this user has
+// paid the order. The route /internal/cancel cancels that checkout, but only if Attempt has paid the order. So a late
+// or duplicate request does no harm.
 type Cancel struct {
 	OrderID string `json:"order_id"`
 	UserID  string `json:"user_id"`
 	Attempt string `json:"attempt,omitempty"`
 }
 
-// Purchase is the reply to Cancel.
+// Purchase is the reply of /internal/payments to a Cancel.
 type Purchase struct {
 	Payment OrderPayment `json:"payment"`
 	Attempt string       `json:"attempt,omitempty"` // set with Paid and Cancelled: the attempt that paid

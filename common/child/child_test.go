@@ -13,13 +13,14 @@ import (
 	"checkout/common/child"
 )
 
-// parentKey is the name of an environment variable. If the variable is set, the test binary runs no tests. Instead, it
-// starts a child with its own output, prints a line, and waits.
+// parentKey is the name of an environment variable. If the variable is set, the test binary runs no tests. Instead, the
+// binary starts a child that shares its standard output. Then the binary prints a line and waits.
 const parentKey = "CHILD_TEST_PARENT"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(parentKey) == "" {
-		runtime.LockOSThread() // the main thread never ends, so no test may run on it
+		// Keep tests off the main thread: a test waits until its thread has ended, and the main thread never ends.
+		runtime.LockOSThread()
 		os.Exit(m.Run())
 	}
 	cmd := exec.Command("sleep", "600")
@@ -53,8 +54,8 @@ func TestChildEndsWithItsParent(t *testing.T) {
 	parent.Wait()
 }
 
-// TestChildOutlivesTheThreadOfItsCaller is a regression test: the kernel killed a Redis of a test when the thread that
-// had started it was locked to another goroutine, and ended with that goroutine.
+// TestChildOutlivesTheThreadOfItsCaller is a regression test. A thread had started a Redis for a test. Later, another
+// goroutine was locked to this thread, and the thread ended with that goroutine. So the kernel killed the Redis.
 func TestChildOutlivesTheThreadOfItsCaller(t *testing.T) {
 	cmd := exec.Command("cat")
 	stdin, err := cmd.StdinPipe()

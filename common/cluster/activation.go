@@ -42,7 +42,7 @@ var announceScript = redis.MustScript(files, "announce", protocol.Prelude())
 type activation struct {
 	announced, active int
 	read              time.Time // when the request of the last successful read was sent
-	grown             time.Time // when other instances may last have used fewer active shards; zero: never
+	grown             time.Time // when this instance last read a larger number of active shards; zero: never
 }
 
 // Active reports whether IDs may be minted on a shard.
@@ -59,14 +59,14 @@ func (c *Cluster) unknownShard(shard int) error {
 	case shard < a.announced:
 		return fmt.Errorf("shard %d is announced, but REDIS_ADDRS lacks it: %w", shard, api.Unavailable)
 	case time.Since(a.read) > staleAfter:
-		return fmt.Errorf("look up shard %d: number of shards not loaded: %w", shard, api.Unavailable)
+		return fmt.Errorf("look up shard %d: number of shards unknown or outdated: %w", shard, api.Unavailable)
 	default:
 		return ErrNoSuchID
 	}
 }
 
 func (c *Cluster) watchActivation(ctx context.Context) {
-	all, complete := len(c.shards), false // complete: every shard stores both numbers
+	all, complete := len(c.shards), false // complete: every shard stores the numbers of announced and active shards
 	for ctx.Err() == nil {
 		announced, active := c.readActivation(ctx)
 		switch {
@@ -94,7 +94,7 @@ func (c *Cluster) everyInstanceKnows(ctx context.Context) bool {
 	fewest, complete := len(c.shards), true
 	for waited := time.Duration(0); waited < changeWait; waited += readEvery {
 		sleep(ctx, readEvery)
-		c.readActivation(ctx) // another instance may activate the shards
+		c.readActivation(ctx) // another instance may have activated the shards meanwhile
 		known, err := c.fewestKnown(ctx)
 		fewest, complete = min(fewest, known), complete && err == nil
 	}

@@ -35,7 +35,7 @@ func eventuallyActive(t *testing.T, s *testredis.Server, service, shards string)
 }
 
 // An instance that was paused may not know a shard that is active. It must report IDs on this shard as unavailable, not
-// as missing. The old shards are full, because this is when operators add a shard.
+// as missing. Operators add a shard when the old shards are full, so the old shards of this test are full.
 func TestUnknownShardIsUnavailableOnceItIsAnnounced(t *testing.T) {
 	t.Parallel()
 	old, servers := testredis.Open(t, "stock", 2, nil)
@@ -88,7 +88,8 @@ func TestNewShardWaitsUntilEveryInstanceKnowsIt(t *testing.T) {
 	minter := testredis.Connect(t, "order", servers, nil).NewMinter(1, 1)
 	for start := time.Now(); time.Since(start) < 8*time.Second; time.Sleep(100 * time.Millisecond) {
 		if _, s, err := minter.Mint(); err == nil && s.Index != 0 {
-			t.Fatalf("mint after %v: got shard %v, %v; want no shard that an instance does not know", time.Since(start), s, err)
+			t.Fatalf("mint after %v: got shard %v, %v; want shard 0, because an instance does not know shard 1",
+				time.Since(start), s, err)
 		}
 	}
 	old.Close()
@@ -158,7 +159,8 @@ func TestActivationCountsInstancesOnEveryShard(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, s, err := minter.Mint(); err != nil || s.Index == 2 {
-			t.Fatalf("mint after %v: got shard %v, %v; want no shard that an instance does not know", time.Since(start), s, err)
+			t.Fatalf("mint after %v: got shard %v, %v; want shard 0 or 1, because an instance does not know shard 2",
+				time.Since(start), s, err)
 		}
 	}
 	old.Close()

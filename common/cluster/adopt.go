@@ -30,10 +30,10 @@ type adoption struct {
 	found   []redis.Inspection
 }
 
-// Adopt makes all instances accept the Redis at the address of a shard, even if they have refused this Redis before
-// because it was empty, had data from a release without identities, or was an older copy of the shard. Adopt gives the
-// Redis a new identity, which replaces the former identity of the shard. Adopt needs a reply from every shard of the
-// service. The last argument receives a report.
+// Adopt makes all instances accept the Redis at the address of a shard. The instances may have refused this Redis
+// before, because it was empty, had data from a release without identities, or was an older copy of the shard. Adopt
+// gives the Redis a new identity, which replaces the former identity of the shard. Adopt needs a reply from every shard
+// of the service. Adopt writes a report to out.
 func Adopt(ctx context.Context, service string, config env.Redis, index int, out io.Writer) error {
 	if index < 0 || index >= len(config.Addrs) {
 		return fmt.Errorf("adopt shard %d: REDIS_ADDRS lists %d shards, counted from 0", index, len(config.Addrs))
@@ -109,8 +109,8 @@ func (a *adoption) adopt() (redis.Identity, error) {
 	}
 	server, keys := a.servers[a.index], []string{a.shards[a.index].Key(activationKey)}
 	if a.shards[a.index].Engine() {
-		// An engine is a cluster, so a script cannot change both the identity and activationKey: they have different hash
-		// slots. Write activationKey first: no instance uses the shard until it has its new identity.
+		// An engine is a cluster. The identity and activationKey have different hash slots, so one script cannot change
+		// both. Write activationKey first, because no instance uses the shard until the shard has its new identity.
 		for field, number := range map[string]int{announcedField: announced, activeField: active} {
 			if _, err := server.Do("EVAL", announceScript.Source(), 1, keys[0], field, number); err != nil {
 				return d, err
@@ -132,8 +132,8 @@ func (a *adoption) adopt() (redis.Identity, error) {
 	return d, nil
 }
 
-// replaced returns the former IDs of the shard that its Redis and the other shards record. Without a recorded ID, or
-// without other shards, a running instance may know yet another former ID. So replaced adds redis.ReplacesAny.
+// replaced returns the former IDs of the shard, which are recorded in its Redis and in the other shards. If there is no
+// recorded ID or no other shard, a running instance may know yet another former ID. So replaced adds redis.ReplacesAny.
 func (a *adoption) replaced() (ids []string) {
 	for i := range a.found {
 		if i == a.index {
@@ -151,7 +151,8 @@ func (a *adoption) replaced() (ids []string) {
 	return ids
 }
 
-// activeShards reads two numbers from each shard, and returns the maximum of each.
+// activeShards reads the numbers of announced and active shards from every shard. It returns the largest value of each
+// number.
 func (a *adoption) activeShards() (announced, active int, err error) {
 	for i, server := range a.servers {
 		reply, err := server.Do("HMGET", a.shards[i].Key(activationKey), announcedField, activeField)
@@ -173,7 +174,7 @@ func (a *adoption) close() {
 // AdoptAll adopts the shards with the given indexes, the arguments of the command adopt-shard.
 func AdoptAll(ctx context.Context, service string, config env.Redis, indexes []string, out io.Writer) error {
 	if len(indexes) == 0 {
-		return errors.New("adopt-shard: name the indexes of the shards, counted from 0; " +
+		return errors.New("adopt-shard: no arguments; list the indexes of the shards, counted from 0; " +
 			"see \"Adopt a shard\" in docs/operations.md")
 	}
 	for _, text := range indexes {

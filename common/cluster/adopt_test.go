@@ -74,8 +74,8 @@ func TestLostDataIsRefusedUntilTheShardIsAdopted(t *testing.T) {
 	}
 }
 
-// If a service has only one shard, no other shard of the service stores the identity of that shard. Nevertheless, a
-// running instance refuses the empty Redis.
+// In a service with only one shard, no other shard stores the identity of this shard. Nevertheless, a running instance
+// refuses the Redis after the Redis has lost its data.
 func TestOnlyShardIsRefusedUntilItIsAdopted(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "order", 1, nil)
@@ -89,8 +89,8 @@ func TestOnlyShardIsRefusedUntilItIsAdopted(t *testing.T) {
 }
 
 // After an operator adopts a new Redis for a shard, instances refuse the former Redis until it is adopted again. They
-// do so even if the former Redis has redis.ReplacesAny. In a service with only one shard, only running instances can
-// recognize the former Redis.
+// refuse it even if its identity contains redis.ReplacesAny. In a service with only one shard, only running instances
+// can recognize the former Redis.
 func TestFormerRedisIsRefusedUntilItIsAdopted(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
@@ -206,7 +206,7 @@ func TestConcurrentAdoptions(t *testing.T) {
 	c, servers := testredis.Open(t, "order", 2, nil)
 	wantUsed(t, c, 0)
 	wantUsed(t, c, 1)
-	c.Close() // otherwise the instance adds a missing record within a second
+	c.Close() // otherwise the instance writes the missing identity of the other shard within a second
 	for range 20 {
 		var errs [2]error
 		var adoptions sync.WaitGroup

@@ -11,14 +11,14 @@ import (
 	"checkout/common/testredis"
 )
 
-// openEmpty opens two empty servers as the shards of stock. It returns when these shards wait, for up to the given
-// time, for the report of a service that calls stock.
+// openEmpty opens two empty servers as the shards of stock. It returns when these shards wait for the report of a
+// caller. They wait no longer than the given time.
 func openEmpty(t *testing.T, wait time.Duration) (*cluster.Cluster, []*testredis.Server) {
 	t.Helper()
 	servers := []*testredis.Server{testredis.Start(t), testredis.Start(t)}
 	c := cluster.Open("stock", env.Redis{Addrs: addrs(servers...), CallerWait: wait}, nil)
 	t.Cleanup(c.Close)
-	wantFit(t, c, true) // otherwise, a caller in Kubernetes could not reach the instance
+	wantFit(t, c, true) // in Kubernetes, a caller cannot reach an unfit instance
 	return c, servers
 }
 
@@ -35,7 +35,7 @@ func wantEmpty(t *testing.T, c *cluster.Cluster, servers []*testredis.Server, re
 	}
 }
 
-// A new shard gets its identity when a caller reports the shards it knows, and the new shard is not among them.
+// A new shard gets its identity when a caller has reported its list of known shards, and the list lacks the new shard.
 func TestEmptyShardAwaitsACaller(t *testing.T) {
 	t.Parallel()
 	c, servers := openEmpty(t, time.Hour)
@@ -47,8 +47,8 @@ func TestEmptyShardAwaitsACaller(t *testing.T) {
 	wantUsed(t, c, 1)
 }
 
-// If a caller knows a shard, an empty Redis is not a new shard: the service has lost its data. The Redis is refused
-// until an operator adopts it.
+// If a caller knows the shard at the address of an empty Redis, the shard is not new: it has lost its data. The Redis
+// is refused until an operator adopts it.
 func TestEmptyShardThatACallerKnowsIsRefused(t *testing.T) {
 	t.Parallel()
 	c, servers := openEmpty(t, time.Hour)
@@ -65,8 +65,8 @@ func TestEmptyShardThatACallerKnowsIsRefused(t *testing.T) {
 	wantUsed(t, c, 1)
 }
 
-// An empty shard waits for the report of a caller for a limited time. The report "?" restarts this time: the caller has
-// not read its own shards yet.
+// An empty shard waits for the report of a caller for a limited time. The report "?" restarts this time. It means that
+// the caller has not read its own shards yet.
 func TestEmptyShardAwaitsACallerForALimitedTime(t *testing.T) {
 	t.Parallel()
 	const wait = 4 * time.Second
@@ -76,7 +76,7 @@ func TestEmptyShardAwaitsACallerForALimitedTime(t *testing.T) {
 	c.ReceiveReport("checkout order ?")
 	wantUsed(t, c, 0)
 	if waited := time.Since(last); waited < wait {
-		t.Errorf("waited for %v after the last report, want at least %v", waited, wait)
+		t.Errorf("shard 0 got its identity %v after the last report, want at least %v", waited, wait)
 	}
 	wantUsed(t, c, 1)
 }
@@ -86,11 +86,11 @@ func TestKnownShards(t *testing.T) {
 	t.Parallel()
 	order, servers := testredis.Open(t, "order", 2, nil)
 	if got := order.KnownShards("stock"); got != "checkout order" {
-		t.Errorf("before the first health check of stock, order reports %q, want no shard", got)
+		t.Errorf("order reports %q before its first health check of stock, want \"checkout order\"", got)
 	}
 	stock := api.ShardMap{Service: "stock", Identities: []string{"", "A"}}
 	if final, err := order.VerifyPeer(t.Context(), stock); !final || err != nil {
-		t.Errorf("verify stock: got %v, %v; want a final result", final, err)
+		t.Errorf("verify stock: got final %v, error %v; want true, no error", final, err)
 	}
 	testredis.Eventually(t, "both shards store the identity", func() bool {
 		for _, s := range servers {
@@ -106,16 +106,16 @@ func TestKnownShards(t *testing.T) {
 		return later.KnownShards("stock") == "checkout order 1=A"
 	})
 	if got := later.KnownShards("payment"); got != "checkout order" {
-		t.Errorf("order reports %q about payment, want no shard", got)
+		t.Errorf("order reports %q about payment, want \"checkout order\"", got)
 	}
 	servers[1].Kill()
 	last := openUnhealthy(t, addrs(servers...)...)
 	testredis.Eventually(t, "the shards are checked", last.Probed)
 	if got := last.KnownShards("stock"); got != "checkout order ?" {
-		t.Errorf("an instance that has read no shard reports %q, want that it knows nothing yet", got)
+		t.Errorf("an instance that has read no shard reports %q, want \"checkout order ?\"", got)
 	}
 	if final, err := last.VerifyPeer(t.Context(), stock); final || err != nil {
-		t.Errorf("verify stock without having read a shard: got %v, %v; want a preliminary result", final, err)
+		t.Errorf("verify stock before order reads a shard: got final %v, error %v; want false, no error", final, err)
 	}
 }
 

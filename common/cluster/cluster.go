@@ -171,9 +171,9 @@ func (c *Cluster) States() []api.ShardState {
 	return states
 }
 
-// Unavailable lists the reasons why the service is not ready: each shard with a problem, or the unknown number of
-// shards. While a new shard waits for its activation, Unavailable ignores shards whose memory is full: the activation
-// needs every instance to be updated, but a rolling update stops at an instance that is not ready.
+// Unavailable lists the reasons why the service is not ready: each shard with a problem, or "the number of shards"
+// while this number is unknown. While a new shard waits for its activation, Unavailable ignores shards whose memory is
+// full: the activation needs every instance to be updated, but a rolling update stops at an instance that is not ready.
 func (c *Cluster) Unavailable() []string {
 	var unavailable []string
 	now := c.activation.Load()

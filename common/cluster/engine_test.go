@@ -8,8 +8,8 @@ import (
 	"checkout/common/testredis"
 )
 
-// On an engine, the identity is in another hash slot than the numbers of announced and active shards, so Adopt writes
-// them in separate steps. After Adopt, the engine has both.
+// On an engine, the identity and the numbers of announced and active shards are in different hash slots. So Adopt
+// writes the identity and the numbers in separate steps. After Adopt, the engine has both.
 func TestEngineIsAdopted(t *testing.T) {
 	t.Parallel()
 	server := testredis.StartCluster(t).Nodes[0]
@@ -35,6 +35,6 @@ func TestEngineIsAdopted(t *testing.T) {
 	}
 	config.Durable = ""
 	if err := cluster.Adopt(t.Context(), "order", config, 0, io.Discard); err == nil {
-		t.Error("a cluster was adopted without REDIS_DURABLE=engine")
+		t.Error("Adopt accepted a Redis cluster without REDIS_DURABLE=engine, want an error")
 	}
 }

@@ -64,8 +64,8 @@ type identityWait struct {
 	logged string    // the last reason that was logged
 }
 
-// warns reports whether to log a warning: new shards have waited for warnAfter, and the reason is not the one of the
-// last warning. An empty reason means that no shard waits.
+// warns reports whether to log a warning: new shards have waited for warnAfter, and the reason differs from the
+// reason of the last warning. An empty reason means that no shard waits.
 func (w *identityWait) warns(reason string, now time.Time) bool {
 	if reason == "" {
 		*w = identityWait{}
@@ -168,7 +168,7 @@ func (c *Cluster) records(i int) (pairs []any) {
 	return pairs
 }
 
-// know adds fields to the identity of shard i, which may still be incomplete.
+// know adds fields to the identity of shard i, even if the identity is incomplete.
 func (c *Cluster) know(ctx context.Context, i int, pairs ...any) error {
 	if len(pairs) == 0 {
 		return nil
@@ -189,12 +189,12 @@ func known(reply redis.Reply, err error) error {
 	return err
 }
 
-// storeKnowledge writes to the identity of each shard what is missing or outdated there:
+// storeKnowledge updates the identity of each shard, if one of these is missing or outdated there:
 //   - the identities of the shards of peers
 //   - the identities of the other shards, unless a shard of this service is new, incomplete or refused
 //   - the write sequence of the previous shard, as this instance has seen it
 //
-// It skips shards that reject every write.
+// storeKnowledge skips shards that accept no writes.
 func (c *Cluster) storeKnowledge(ctx context.Context) {
 	pairs := make([][]any, len(c.shards))
 	states := c.identities.States()
@@ -229,8 +229,8 @@ func (c *Cluster) storeKnowledge(ctx context.Context) {
 	}
 }
 
-// next returns the first shard after shard i, wrapping around, that can complete work (see Completes). It returns -1 if
-// no other shard can.
+// next returns the first shard after shard i that can complete work (see Completes). Shard 0 follows the last shard.
+// If no other shard can complete work, next returns -1.
 func (c *Cluster) next(i int) int {
 	for step := 1; step < len(c.shards); step++ {
 		if j := (i + step) % len(c.shards); c.shards[j].Completes() {

@@ -84,11 +84,11 @@ func TestInstancesAgreeOnNewIdentities(t *testing.T) {
 		fields := s.Client.HGetAll(t.Context(), "identity").Val()
 		for j, id := range ids {
 			if j != i && fields[fmt.Sprintf("shard:%d", j)] != id {
-				t.Errorf("shard %d knows %v, want %s as shard %d", i, fields, id, j)
+				t.Errorf("shard %d: got the identity %v, want in it the ID %s of shard %d", i, fields, id, j)
 			}
 		}
 		if fields["index"] != fmt.Sprint(i) || fields["service"] != "order" || fields["system"] != "checkout" {
-			t.Errorf("shard %d: got the identity %v, want its index, service and system", i, fields)
+			t.Errorf("shard %d: got the identity %v, want this index, service order and system checkout", i, fields)
 		}
 	}
 }
@@ -163,7 +163,7 @@ func TestLostShardLeavesTheInstanceFit(t *testing.T) {
 	wantUsed(t, c, 0)
 	wantFit(t, c, true)
 	servers[1].Client.FlushAll(t.Context())
-	// Compare only the start of the reason: it differs if the instance writes to the shard before the health check.
+	// Compare only the start: the rest depends on whether a write or the health check detects the loss first.
 	wantRefused(t, c, 1, "the Redis ")
 	wantFit(t, c, true)
 	servers[0].Kill()
@@ -194,7 +194,7 @@ func TestExchangedShardLeavesTheInstanceFit(t *testing.T) {
 	wantFit(t, next, false)
 }
 
-// The callers of a batch that writes to a flushed shard get an error, even before the next health check.
+// Each call in a batch that writes to a flushed shard returns an error, even before the next health check.
 func TestFlushedShardIsNoticedByTheNextWrite(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "order", 1, nil)
@@ -217,8 +217,8 @@ func TestFlushedShardIsNoticedByTheNextWrite(t *testing.T) {
 	}
 }
 
-// While a shard is down, no new shard gets an identity. The shard that is down may have stored an identity for the same
-// index; then the empty Redis is a known shard that has lost its data.
+// While a shard is down, no new shard gets an identity. The shard that is down may have a record of the index of the
+// empty shard. In that case, the empty shard is not new: it has lost its data.
 func TestNewShardWaitsForAllOthers(t *testing.T) {
 	t.Parallel()
 	old, servers := testredis.Open(t, "order", 2, nil)

@@ -25,7 +25,7 @@ func TestWaitingShardIsLoggedWhenItLasts(t *testing.T) {
 		{2*warnAfter + 4, "a", true},
 	} {
 		if got := wait.warns(step.reason, start.Add(step.after)); got != step.want {
-			t.Errorf("step %d, reason %q after %s: got %v, want %v", i, step.reason, step.after, got, step.want)
+			t.Errorf("step %d: warn of %q after %s: got %v, want %v", i, step.reason, step.after, got, step.want)
 		}
 	}
 }

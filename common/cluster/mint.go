@@ -25,9 +25,9 @@ func (c *Cluster) NewMinter(i, n int) *Minter {
 	return m
 }
 
-// Mint returns a new ID and its shard. It skips shards that are unhealthy, refuse writes or are not active. It uses a
-// shard that is not assigned to this instance only if it must skip every assigned shard. The error is api.Unavailable
-// if no shard is left.
+// Mint returns a new ID and its shard. It skips shards that are unhealthy, refuse writes or are not active. If it must
+// skip every shard that is assigned to this instance, it uses the other shards. The error is api.Unavailable if no
+// shard is left.
 func (m *Minter) Mint() (string, *redis.Shard, error) {
 	first := int(m.next.Add(1))
 	for _, from := range [][]*redis.Shard{m.own, m.cluster.shards} {
@@ -37,5 +37,5 @@ func (m *Minter) Mint() (string, *redis.Shard, error) {
 			}
 		}
 	}
-	return "", nil, fmt.Errorf("no shard is available: %w", api.Unavailable)
+	return "", nil, fmt.Errorf("mint an ID: no active shard accepts writes: %w", api.Unavailable)
 }

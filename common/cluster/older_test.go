@@ -63,7 +63,7 @@ func TestNewShardWithWrongSettingsGetsNoIdentity(t *testing.T) {
 	c := openUnhealthy(t, server.Addr)
 	wantRefused(t, c, 0, `appendonly is "no"`)
 	if problem := c.Shards()[0].Describe(); !strings.Contains(problem, "settings") {
-		t.Errorf("the problem is %q, want the settings", problem)
+		t.Errorf("the problem is %q, want the word \"settings\" in it", problem)
 	}
 	time.Sleep(500 * time.Millisecond)
 	if n := server.Client.DBSize(t.Context()).Val(); n != 0 {

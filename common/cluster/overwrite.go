@@ -17,9 +17,9 @@ import (
 	"checkout/common/shard"
 )
 
-// OverwritingKey is the key, without the shard's hash tag, of the marker of a batch_init in progress: a string with the
-// ID of the batch_init. While a participant's shard has the marker, the script "reserve" reserves nothing from counters
-// with decimal IDs.
+// OverwritingKey is the key of the marker without the shard's hash tag before it. The value of the marker is the ID of
+// the batch_init that runs. While a participant's shard has the marker, the script "reserve" reserves nothing from
+// counters with decimal IDs.
 const OverwritingKey = "overwriting"
 
 const (

@@ -40,8 +40,8 @@ func TestOverwriteVisitsEachIDOnceOnItsShard(t *testing.T) {
 				return nil
 			}
 			if err := c.Overwrite(t.Context(), n, o); err != nil || slices.Contains(seen, false) || replies != started {
-				t.Errorf("%d IDs on %d shards: got %v, %d replies to %d calls; want every ID and reply", n,
-					shards, err, replies, started)
+				t.Errorf("write %d IDs to %d shards: got error %v, %d replies to %d calls; "+
+					"want no error, a call for every ID and a reply to every call", n, shards, err, replies, started)
 			}
 		}
 		for i, server := range servers {
@@ -66,7 +66,8 @@ func TestOverwriteEndsWithTheFirstError(t *testing.T) {
 	}
 	err := c.Overwrite(t.Context(), 1_000_000, o)
 	if !errors.Is(err, bad) || calls != 3 || !strings.Contains(err.Error(), "after 1000 of 1000000 IDs") {
-		t.Errorf("Overwrite returned %v after %d replies, want the error of the third reply", err, calls)
+		t.Errorf("Overwrite: got %v after %d replies, want the error of reply 3, after 1000 of 1000000 IDs",
+			err, calls)
 	}
 	if err := writeDecimals(t, c, 10); err != nil {
 		t.Errorf("the next batch_init: got %v, want success", err)
@@ -81,7 +82,7 @@ func TestOverwriteEndsWithTheFirstError(t *testing.T) {
 	}
 }
 
-// If the queue of a shard is full, the error is Overloaded only if nothing was written or deleted.
+// If the queue of a shard is full, the error is Overloaded before the first write or deletion, and Unavailable later.
 func TestOverwriteWithAFullQueue(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "order", 2, scripts)
@@ -108,8 +109,8 @@ func TestOverwriteWithAFullQueue(t *testing.T) {
 	}
 }
 
-// One batch_init of a service runs at a time, on any instance. A batch_init continues when its client disconnects, and
-// renews the markers while it runs.
+// Only one batch_init runs at a time across all instances of a service. A batch_init continues when its client
+// disconnects, and renews the markers while it runs.
 func TestOneBatchInitRunsAtATime(t *testing.T) {
 	t.Parallel()
 	one, servers := testredis.Open(t, "order", 2, scripts)
@@ -133,10 +134,11 @@ func TestOneBatchInitRunsAtATime(t *testing.T) {
 	if err := writeDecimals(t, other, 3); !errors.Is(err, api.BatchRunning) {
 		t.Errorf("a second batch_init: got %v, want the error that one is running", err)
 	}
-	for i, server := range servers { // the second batch_init has waited for 5 s, and a marker lasts 10 s
+	// The second batch_init has waited for 5 s. A marker lasts 10 s, so without renewal at most 5 s are left.
+	for i, server := range servers {
 		left := server.Client.PTTL(t.Context(), strings.Replace(marker, "0", string(rune('0'+i)), 1)).Val()
 		if left < 7*time.Second {
-			t.Errorf("the marker on shard %d expires in %v, want a renewed marker", i, left)
+			t.Errorf("the marker on shard %d expires in %v, want at least 7s after its renewal", i, left)
 		}
 	}
 	var second sync.WaitGroup
@@ -151,7 +153,7 @@ func TestOneBatchInitRunsAtATime(t *testing.T) {
 	second.Wait()
 	for _, key := range []string{"{o0}d:0", "{o0}d:4", "{o1}d:3"} {
 		if n := servers[int(key[2]-'0')].Client.Exists(t.Context(), key).Val(); n != 1 {
-			t.Errorf("after both calls, %s does not exist", key)
+			t.Errorf("after both batch_init calls, key %s does not exist", key)
 		}
 	}
 }

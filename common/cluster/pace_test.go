@@ -58,7 +58,7 @@ func connections(t *testing.T, s *testredis.Server) int {
 	return n
 }
 
-// Close returns even if the first inspection of all shards never completes, because one shard does not reply.
+// If one shard does not reply, the first inspection of all shards never completes. Close returns nevertheless.
 func TestCloseBeforeAllShardsAreInspected(t *testing.T) {
 	t.Parallel()
 	servers := []*testredis.Server{testredis.Start(t), testredis.Start(t)}
@@ -95,7 +95,7 @@ func TestFirstStartLogsNoWarning(t *testing.T) {
 		t.Errorf("got the events %+v, want none", all)
 	}
 	if text := log.String(); strings.Contains(text, "WARN") || !strings.Contains(text, "shard is not used yet") {
-		t.Errorf("logged:\n%s\nwant that each shard is not used yet, and no warning", text)
+		t.Errorf("logged:\n%s\nwant \"shard is not used yet\" and no warning", text)
 	}
 }
 

@@ -22,8 +22,8 @@ func (c *Cluster) IdentityDigest() string { return c.identities.Digest() }
 
 // VerifyPeer returns an error if a shard of a peer is another Redis than this service knows, and no operator has
 // adopted that Redis. First, VerifyPeer waits until this instance has inspected its own shards, or until ctx ends.
-// These shards store the known identities. While the instance cannot read them, VerifyPeer returns false and nil:
-// a later call may return an error.
+// These shards store the known identities. If the instance has not read these identities, VerifyPeer returns false and
+// nil, and a later call may return an error.
 func (c *Cluster) VerifyPeer(ctx context.Context, m api.ShardMap) (final bool, err error) {
 	for !c.identities.Inspected() && ctx.Err() == nil {
 		sleep(ctx, 5*time.Millisecond)
@@ -42,14 +42,14 @@ func (c *Cluster) VerifyPeer(ctx context.Context, m api.ShardMap) (final bool, e
 
 // A new service and a service that has lost all its data look the same to an instance that starts: no shard has data.
 // Only the services that call this service know the difference. So with each health check, a caller reports the shards
-// that it knows, and an instance gives no identity to an empty shard before it has received such a report. If no caller
-// runs, the instance waits for a limited time, because the service may be the first one that starts.
+// that it knows. Before an instance gives an identity to an empty shard, the instance waits for such a report. If no
+// caller runs, the wait is limited, because the service may be the first one that starts.
 
 // unread stands for the list of known shards in the report of a caller that has not read the list yet.
 const unread = "?"
 
-// KnownShards returns the report of this instance to the instances of a peer: the system, the name of this service, and
-// the index and the ID of each known shard of the peer, as in "checkout order 0=<ID> 1=<ID>".
+// KnownShards returns the report that this instance sends to a peer, such as "checkout order 0=<ID> 1=<ID>". The report
+// contains the system, the name of this service, and each shard of the peer that this service knows.
 func (c *Cluster) KnownShards(service string) string {
 	words := []string{c.system, c.name.Service}
 	known, ok := c.identities.KnownPeer(service)

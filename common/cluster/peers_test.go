@@ -10,8 +10,9 @@ import (
 	"checkout/common/testredis"
 )
 
-// A service that starts when its only shard is empty uses the Redis as a new shard, unless a caller first reports that
-// the shard was lost. Peers that know the lost shard refuse the service until an operator adopts the Redis.
+// If the only shard of a service is empty when the service starts, the service uses its Redis as a new shard, unless a
+// caller first reports that it knows the lost shard. Peers that know the lost shard refuse the service until an
+// operator adopts the Redis.
 func TestPeersRememberAnOnlyShard(t *testing.T) {
 	t.Parallel()
 	order, orderShards := testredis.Open(t, "order", 2, nil)
@@ -27,7 +28,7 @@ func TestPeersRememberAnOnlyShard(t *testing.T) {
 		t.Helper()
 		err := verify(order, payment)
 		if err == nil || !strings.Contains(err.Error(), "shard 0 of payment is not the Redis that order knows") {
-			t.Errorf("%s: verify the peer: got %v, want that shard 0 is not the known Redis", what, err)
+			t.Errorf("%s: verify payment: got %v, want the error that shard 0 is not the known Redis", what, err)
 		}
 	}
 	wantStored := func(id string) {

@@ -29,7 +29,7 @@ const (
 	changeWait = staleAfter + time.Second
 )
 
-// shardMap is the last shard map that was read.
+// shardMap is a shard map as this instance has read it.
 type shardMap struct {
 	modulus, count int
 	writtenAt      int64 // Unix ms; 0 if no shard has a map
@@ -66,7 +66,7 @@ func (c *Cluster) watchShardMap(ctx context.Context) {
 		pause := readEvery
 		if _, err := c.readShardMap(ctx); err != nil {
 			pause = redis.CheckUnhealthyEvery
-			// The health checks log why a shard is unavailable.
+			// Do not log api.Unavailable: the health checks log why a shard is unavailable.
 			if text := err.Error(); text != logged && !errors.Is(err, api.Unavailable) {
 				slog.ErrorContext(ctx, "decimal IDs are unavailable", "error", err)
 				logged = text

@@ -74,7 +74,7 @@ func TestDecimalsMoveToANewShardWithTheNextBatch(t *testing.T) {
 			t.Errorf("after the next batch_init, ID 5 is on shard %d, want 2", got)
 		}
 		if got := indexOf(t, c, minted); got != 1 {
-			t.Errorf("%s is on shard %d, want 1 as before", minted, got)
+			t.Errorf("minted ID %s is on shard %d, want 1 as before", minted, got)
 		}
 	}
 	checkSpread(t, servers)
@@ -97,7 +97,8 @@ func writeWhileReading(t *testing.T, writer, reader *cluster.Cluster, third *tes
 	var watching sync.WaitGroup
 	watching.Go(func() {
 		for {
-			old := reader.Modulus() == 2 // checked again after the request, so it was true during the request
+			// If the modulus is 2 before and after the request, it is also 2 during the request.
+			old := reader.Modulus() == 2
 			n, err := third.Client.Exists(t.Context(), "{o2}d:5").Result()
 			if old && err == nil && n > 0 && reader.Modulus() == 2 {
 				t.Error("an instance looks for ID 5 on the old shard while the ID exists on the new shard")
@@ -118,7 +119,7 @@ func writeWhileReading(t *testing.T, writer, reader *cluster.Cluster, third *tes
 }
 
 // Before the first batch_init, there is no shard map. The modulus of all instances is the number of active shards, 2,
-// even if REDIS_ADDRS has three. The first batch_init over three shards waits until no instance uses 2.
+// even if REDIS_ADDRS lists three. The first batch_init over three shards waits until no instance uses the modulus 2.
 func TestFirstBatchDuringGrowth(t *testing.T) {
 	t.Parallel()
 	two, servers := testredis.Open(t, "order", 2, scripts)
@@ -137,7 +138,8 @@ func TestFirstBatchDuringGrowth(t *testing.T) {
 // still use the old number of active shards.
 func TestFirstBatchAfterGrowth(t *testing.T) {
 	t.Parallel()
-	_, servers := testredis.Open(t, "order", 2, scripts) // this instance keeps the reader from activating the shard
+	// The instance that Open starts knows only two shards, so the reader does not activate the third shard.
+	_, servers := testredis.Open(t, "order", 2, scripts)
 	servers = append(servers, testredis.Start(t))
 	reader := testredis.Connect(t, "order", servers, scripts)
 	if got := reader.ActiveShards(); got != 2 {
@@ -190,7 +192,7 @@ func checkSpread(t *testing.T, servers []*testredis.Server) {
 	// Besides the decimal IDs, there is one minted ID. Each shard also has four keys: the shard map, the activation, the
 	// identity and the write sequence.
 	if want := 1000 + 1 + 4*3; total != want {
-		t.Errorf("%d keys, want %d", total, want)
+		t.Errorf("got %d keys on all shards, want %d", total, want)
 	}
 }
 
@@ -226,7 +228,7 @@ func TestShardMapExpiresWithoutAHealthyShard(t *testing.T) {
 	testredis.Eventually(t, "the map is known again", func() bool { return c.Modulus() == 2 })
 }
 
-// An instance must not conclude that no shard map exists until every shard has replied. In this test, one shard has
+// Until every shard has replied, an instance must not conclude that no shard map exists. In this test, one shard has
 // lost the map, one shard still has the map but is down, and one shard is new.
 func TestShardMapIsUnknownUntilEveryShardReplies(t *testing.T) {
 	t.Parallel()
@@ -243,7 +245,7 @@ func TestShardMapIsUnknownUntilEveryShardReplies(t *testing.T) {
 	testredis.Eventually(t, "two shards are healthy", func() bool { return len(three.Unavailable()) == 1 })
 	for start := time.Now(); time.Since(start) < time.Second; time.Sleep(20 * time.Millisecond) {
 		if m := three.Modulus(); m != 0 {
-			t.Fatalf("modulus %d, want unknown", m)
+			t.Fatalf("got the modulus %d while shard 1 is down, want 0 for unknown", m)
 		}
 	}
 	servers[1].Restart(t)

@@ -30,7 +30,7 @@ type Config struct {
 	Demo                Demo
 	LogJSON             bool
 	Traces              Traces
-	OrderPeers          []string // host:port of the internal port of each order instance
+	OrderPeers          []string // host:port of each URL in ORDER_SERVICE_URL
 	StockPeers          []string
 	PaymentPeers        []string
 }
@@ -51,12 +51,13 @@ type Redis struct {
 // DefaultKeyLimit is the default of IDEMPOTENCY_KEY_LIMIT.
 const DefaultKeyLimit = 1_000_000
 
-// callerWait limits the wait for callers. They reach a new instance sooner, even on Kubernetes.
+// callerWait is how long an empty shard waits for a report of a caller. Callers reach a new instance sooner, even on
+// Kubernetes.
 const callerWait = 10 * time.Second
 
 // Values of REDIS_DURABLE.
 const (
-	DurableAlways = "always"    // check that Redis acknowledges a write only when it is on disk
+	DurableAlways = "always"    // check that Redis acknowledges only writes that are on disk
 	Unchecked     = "unchecked" // do not check the settings of Redis
 	Engine        = "engine"    // each shard is a cluster that replicates synchronously, see docs/replication.md
 )

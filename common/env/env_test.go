@@ -62,7 +62,7 @@ func TestParseUsesDefaults(t *testing.T) {
 	}
 }
 
-// LISTS has the value of CONSOLE as its default, because lists show IDs.
+// The default of LISTS is the value of CONSOLE, because lists show IDs and a read-only console must not show any.
 func TestReadOnlyConsoleDisablesLists(t *testing.T) {
 	for _, c := range []struct {
 		console, lists string
@@ -72,7 +72,7 @@ func TestReadOnlyConsoleDisablesLists(t *testing.T) {
 			"REDIS_ADDRS": "a:1", "MACHINE_ID": "1/1", "CONSOLE": c.console, "LISTS": c.lists,
 		}))
 		if err != nil || got.Lists != c.want {
-			t.Errorf("CONSOLE=%q, LISTS=%q: got %v, %v, want %v", c.console, c.lists, got.Lists, err, c.want)
+			t.Errorf("CONSOLE=%q, LISTS=%q: got Lists %v, %v; want %v", c.console, c.lists, got.Lists, err, c.want)
 		}
 	}
 }
@@ -215,7 +215,7 @@ func TestEngine(t *testing.T) {
 		}))
 		if c.want == "" && (err != nil || got.Redis.Durable != Engine) ||
 			c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
-			t.Errorf("%+v: got %q, %v", c, got.Redis.Durable, err)
+			t.Errorf("%+v: got REDIS_DURABLE %q and the error %v", c, got.Redis.Durable, err)
 		}
 	}
 }

@@ -17,7 +17,7 @@ type Keeper struct {
 	Nodes   [Copies]string
 	Keepers [Copies]string
 	Redis   Redis    // Addrs has one element: the address of this node's Redis
-	Tokens  []string // a request of another keeper has one of them; this keeper sends the first
+	Tokens  []string // this keeper accepts requests with any of them, and sends the first
 	State   string   // path of the state file
 	Bind    string
 	Port    int

@@ -20,7 +20,7 @@ func TestParseKeeper(t *testing.T) {
 	}
 	k, err := ParseKeeper(getenv(keeper))
 	if err != nil || !reflect.DeepEqual(k, want) || k.ShardName() != "stock-12" || k.Tag() != "{s12}" {
-		t.Errorf("got %+v, %v, want %+v", k, err, want)
+		t.Errorf("ParseKeeper: got %+v, %v; want %+v, shard stock-12 and tag {s12}", k, err, want)
 	}
 	vars := maps.Clone(keeper)
 	maps.Copy(vars, map[string]string{
@@ -32,7 +32,7 @@ func TestParseKeeper(t *testing.T) {
 	want.Tokens = []string{"0123456789abcdef", "fedcba9876543210"}
 	want.State, want.Port, want.Metrics, want.Bind, want.LogJSON = "/data/k", 1, 0, "::1", true
 	if k, err := ParseKeeper(getenv(vars)); err != nil || !reflect.DeepEqual(k, want) {
-		t.Errorf("got %+v, %v, want %+v", k, err, want)
+		t.Errorf("ParseKeeper with every variable: got %+v, %v; want %+v", k, err, want)
 	}
 }
 

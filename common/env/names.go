@@ -32,7 +32,7 @@ func isHostPort(s string) bool {
 	return err == nil && host != "" && !strings.ContainsFunc(host, invalid) && isPort(port)
 }
 
-// isPort reports whether s is a port in its only canonical form, such as 80, but neither 080 nor +80.
+// isPort reports whether s is a port in canonical form: 80, but not 080 or +80.
 func isPort(s string) bool {
 	n, err := strconv.Atoi(s)
 	return err == nil && n >= 1 && n <= 65535 && s == strconv.Itoa(n)

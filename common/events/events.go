@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// kept is the maximum number of order events in a Ring, and of other events. The limits are separate, so that
-	// thousands of order events do not displace their cause, such as shard_unavailable.
+	// kept is the maximum number of order events in a Ring, and also the maximum number of other events. The limits
+	// are separate, so that thousands of order events do not displace their cause, such as shard_unavailable.
 	kept = 50
 	// ordersPerSecond is the maximum number of order events that a Ring records per second. A Ring only counts further
 	// order events.
@@ -29,7 +29,7 @@ const (
 	Failover         = "failover"         // another node is the primary; detail: the nodes and the epoch
 	CopiesMissing    = "copies_missing"   // fewer than three nodes have all data; detail: the nodes that lack data
 	CopiesBack       = "copies_back"      // a replicated shard has three copies again
-	PeerUnavailable  = "peer_unavailable" // an instance of another service is unhealthy; detail: how many are healthy
+	PeerUnavailable  = "peer_unavailable" // an instance of a peer is unhealthy; detail: number of healthy instances
 	PeerBack         = "peer_back"
 	OrderUndecided   = "order_undecided" // a client got 503; detail: step and cause
 	OrderDecided     = "order_decided"   // detail: the state of the order
@@ -50,7 +50,7 @@ type Ring struct {
 // NewRing returns a Ring without events.
 func NewRing() *Ring { return &Ring{now: time.Now} }
 
-// Add records an event. Add sets its sequence number and time.
+// Add records an event with the next sequence number and the current time.
 func (r *Ring) Add(e api.Event) {
 	if r == nil {
 		return

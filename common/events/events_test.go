@@ -29,7 +29,7 @@ func TestRingKeepsTheLastEvents(t *testing.T) {
 	}
 	for _, c := range []struct{ after, want int64 }{{0, kept}, {3*kept - 2, 2}, {3 * kept, 0}, {3*kept + 1, kept}} {
 		if got := r.After(c.after); int64(len(got)) != c.want {
-			t.Errorf("after %d: got %d events, want %d", c.after, len(got), c.want)
+			t.Errorf("After(%d): got %d events, want %d", c.after, len(got), c.want)
 		}
 	}
 }
@@ -48,18 +48,18 @@ func TestOrdersDoNotReplaceOtherEvents(t *testing.T) {
 	}
 	all := r.After(0)
 	if got := kinds(all); got[ShardUnavailable] != 1 || got[OrderUndecided]+got[MoreOrders] != kept || len(all) != kept+1 {
-		t.Errorf("got %v, want the unavailable shard and %d order events", got, kept)
+		t.Errorf("got the kinds %v, want one shard_unavailable and %d order events", got, kept)
 	}
 	for i, e := range all {
 		if e.Kind == MoreOrders && e.Count != perSecond-ordersPerSecond {
 			t.Errorf("got %+v, want a count of %d", e, perSecond-ordersPerSecond)
 		}
 		if i > 0 && e.Sequence <= all[i-1].Sequence {
-			t.Errorf("event %d follows event %d", e.Sequence, all[i-1].Sequence)
+			t.Errorf("sequence number %d follows %d, want increasing numbers", e.Sequence, all[i-1].Sequence)
 		}
 	}
 	if last := all[len(all)-1]; last.Kind != MoreOrders {
-		t.Errorf("the last event is %+v, want the number of events omitted in the last second", last)
+		t.Errorf("the last event is %+v, want more_orders for the last second", last)
 	}
 	if again := r.After(0); !slices.Equal(again, all) {
 		t.Errorf("the second read returns %v, want %v", again, all)

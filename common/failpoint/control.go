@@ -151,7 +151,7 @@ func Control(w http.ResponseWriter, r *http.Request) {
 		a := &Armed{}
 		err := json.NewDecoder(r.Body).Decode(a)
 		if err == nil && (a.Point == "" || !slices.Contains([]string{Kill, Pause, Lose}, a.Action)) {
-			err = fmt.Errorf("invalid fail point: point %q, action %q", a.Point, a.Action)
+			err = fmt.Errorf("invalid fail point: point %q is empty or action %q is unknown", a.Point, a.Action)
 		}
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
@@ -171,7 +171,7 @@ func Control(w http.ResponseWriter, r *http.Request) {
 	json.NewEncoder(w).Encode(response)
 }
 
-// arm adds a fail point. The new fail point replaces an earlier one with the same name that has not fired.
+// arm adds a fail point. If an earlier one has the same name and has not fired, the new one replaces it.
 func (c *controls) arm(a *Armed) Armed {
 	c.mu.Lock()
 	defer c.mu.Unlock()

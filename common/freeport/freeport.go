@@ -19,9 +19,9 @@ type Port struct {
 }
 
 // Reserve returns an unused port and reserves it until Release, even while nothing listens on it. The reservation
-// is an abstract Unix socket with the port in its name, so no other call of Reserve on this host takes the port. An
-// outgoing connection may take it only if few ports are below the kernel's range for outgoing connections. Then the
-// port is from that range.
+// is an abstract Unix socket with the port in its name, so no other call of Reserve on this host takes the port. The
+// port is below the kernel's range for outgoing connections, so no outgoing connection takes the port either. If too
+// few ports are below this range, the port is from the range, and an outgoing connection may take it.
 func Reserve() (Port, error) {
 	high := 32768 // the default of Linux
 	b, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
@@ -44,8 +44,9 @@ func Reserve() (Port, error) {
 	return Port{}, errors.New("find a free port on 127.0.0.1: none in 1000 tries")
 }
 
-// reserve reserves a port. It returns an error if the port is reserved or in use. It calls unused only after the
-// reservation, because unused listens on the port: a process that has reserved the port may want to listen then.
+// reserve reserves a port. It returns an error if the port is reserved or in use. It makes the reservation before
+// it calls unused, because unused listens on the port for a moment. On a port that another process has reserved,
+// this could make that process fail to listen.
 func reserve(number int) (Port, error) {
 	reservation, err := net.Listen("unix", "@checkout-port-"+strconv.Itoa(number))
 	if err != nil {
@@ -58,8 +59,8 @@ func reserve(number int) (Port, error) {
 	return Port{number, reservation}, nil
 }
 
-// unused returns the number of the port, or of a port that the kernel chooses if the number is 0. It returns an error
-// if the port is in use.
+// unused returns the number of an unused port: the given port, or if number is 0, a port that the kernel chooses. It
+// returns an error if the given port is in use.
 func unused(number int) (int, error) {
 	l, err := net.Listen("tcp", Port{Number: number}.Addr())
 	if err != nil {

@@ -32,7 +32,7 @@ func TestReserve(t *testing.T) {
 					t.Errorf("%s is reserved twice", addr)
 				}
 				if taken[other.Addr().String()] {
-					t.Errorf("the kernel chose the reserved port of %s", other.Addr())
+					t.Errorf("the kernel chose the reserved address %s", other.Addr())
 				}
 				taken[addr] = true
 				mu.Unlock()

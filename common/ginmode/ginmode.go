@@ -1,7 +1,8 @@
 // Package ginmode keeps an invalid GIN_MODE from Gin, which would panic before a program can report the error.
 //
-// Go must initialize this package before Gin. Of the packages whose imports are initialized, Go next initializes the
-// one whose path sorts first. The path of this package sorts before Gin's, and Gin needs all imports of this package.
+// Go must initialize this package before Gin. At each step, Go takes the packages whose imports are all initialized,
+// and initializes the one whose path sorts first. Gin needs all imports of this package. So when Gin is ready, this
+// package is ready too, and the path of this package sorts before Gin's.
 package ginmode
 
 import (
@@ -12,7 +13,7 @@ import (
 // Modes are the valid values of GIN_MODE.
 var Modes = []string{"debug", "release", "test"}
 
-// Invalid is the value of GIN_MODE if it was invalid. Then the environment no longer contains GIN_MODE.
+// Invalid is the invalid value of GIN_MODE that init has removed from the environment, or "".
 var Invalid string
 
 func init() {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestPrograms checks that an invalid GIN_MODE neither hides the help of a program nor ends in a panic.
+// TestPrograms checks that a program with an invalid GIN_MODE prints its help, and does not panic.
 func TestPrograms(t *testing.T) {
 	dir := t.TempDir()
 	build := exec.Command("go", "build", "-ldflags=-s -w", "-o", dir, "checkout/order", "checkout/keeper")

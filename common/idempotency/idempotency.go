@@ -35,14 +35,14 @@ var (
 const (
 	recordPrefix  = "k:"   // hash: the record of a client's key; the key's name follows the prefix
 	gatewayPrefix = "g:"   // hash: the record of a request that the gateway may retry; the request's name follows
-	countsKey     = "keys" // hash: the number of records of clients' keys by hour, in hours since 1970
+	countsKey     = "keys" // hash: number of clients' keys stored in each hour; the fields are hours since 1970
 )
 
 const (
 	// keepFor is how long the record of a client's key is kept. A record takes about 200 bytes.
 	keepFor = 24 * time.Hour
-	// keepForGateway exceeds the time for which the gateway retries a request: the last try begins within 16 s and takes
-	// at most 15 s.
+	// keepForGateway exceeds the time for which the gateway retries a request: the last try begins at most 16 s after
+	// the request, and takes at most 15 s.
 	keepForGateway = time.Minute
 )
 
@@ -84,7 +84,8 @@ func Scripts(writes ...*redis.Script) []*redis.Script {
 // keys. With a nil key, Run only runs the script.
 //
 // The shard of the data stores the record. A second record, on the key's home shard, detects a request with the same
-// key for data on another shard. A key of the gateway needs none, because it names a single request.
+// key for data on another shard. A key of the gateway needs no second record, because the gateway generates a new
+// key for each request.
 func Run(
 	ctx context.Context, c *cluster.Cluster, key *Key, at *redis.Shard, script *redis.Script, keys []string, args ...any,
 ) (redis.Reply, error) {

@@ -18,8 +18,8 @@ import (
 	"checkout/common/testredis"
 )
 
-// tally is not safe to retry, like the scripts of public writes. The script returns its argument as the code. With code
-// 1, the script also increments a counter.
+// tally returns its argument as the code. With code 1, the script also increments a counter. Like the scripts of
+// public writes, tally is not safe to retry.
 var tally = redis.NewScript("tally", `#!lua flags=allow-oom
 if ARGV[1] == '1' then
   redis.call('HINCRBY', KEYS[1], 'n', 1)
@@ -59,7 +59,7 @@ func TestOnceScript(t *testing.T) {
 		fingerprint, create string
 		want, onRetry       string
 		after               state
-	}{ // In counts by hour, "now" is the current hour, "last" the oldest hour with valid records, "old" the one before.
+	}{ // In counts by hour, "now" is the current hour, "last" the oldest hour with valid records, "old" the hour before.
 		{"DONE", nil, 1, f, "", "[1 1 ]", "[2 1 ]", state{counter: "n=1", record: "code=1 f=" + f}},
 		{"DONE beside other records", state{counter: "n=7", "{o0}k:L": "code=1 f=" + f},
 			1, f, "", "[1 1 ]", "[2 1 ]",
@@ -103,7 +103,7 @@ func TestOnceScript(t *testing.T) {
 					got += fmt.Sprintf(" %d %s", reply.Int(1), reply.String(2))
 				}
 				if got = "[" + got + "]"; got != want || reply.Err() != nil {
-					t.Errorf("reply: got %s, %v, want %s", got, reply.Err(), want)
+					t.Errorf("got the reply %s and the error %v, want the reply %s", got, reply.Err(), want)
 				}
 			}
 			written := row.before[record] == "" && row.after[record] != ""
@@ -115,7 +115,8 @@ func TestOnceScript(t *testing.T) {
 			got := servers[0].Dump(t)
 			if row.after[counts] == "" {
 				if one := fmt.Sprint(hour, "=1"); written != (got[counts] == one) {
-					t.Errorf("records by hour: got %q, want %q only if a record was written (%v)", got[counts], one, written)
+					t.Errorf("records by hour: got %q, want %q if and only if a record was written; written: %v",
+						got[counts], one, written)
 				}
 				delete(got, counts)
 			}
@@ -153,7 +154,7 @@ func TestRunWithoutAKeyStoresNoRecord(t *testing.T) {
 	r := newRunner(t)
 	for range 2 {
 		if reply, err := r.run(nil); err != nil || reply.Int(0) != 1 {
-			t.Errorf("run: got %d, %v; want 1", reply.Int(0), err)
+			t.Errorf("run without a key: got the code %d and the error %v, want the code 1", reply.Int(0), err)
 		}
 	}
 	if state := r.server.Dump(t); len(state) != 1 || r.count() != 2 {
@@ -172,7 +173,7 @@ func TestConcurrentRequestsWithOneKeyRunOnce(t *testing.T) {
 			callers.Go(func() {
 				reply, err := r.run(key)
 				if err != nil || reply.Int(0) != 1 {
-					t.Errorf("run: got %d, %v; want 1", reply.Int(0), err)
+					t.Errorf("run with a key: got the code %d and the error %v, want the code 1", reply.Int(0), err)
 				}
 				if !key.Replayed {
 					ran.Add(1)
@@ -181,7 +182,8 @@ func TestConcurrentRequestsWithOneKeyRunOnce(t *testing.T) {
 		}
 		callers.Wait()
 		if n := ran.Load(); n != want || r.count() != 1 {
-			t.Errorf("round %d: got %d first replies and %d runs, want %d and 1", round, n, r.count(), want)
+			t.Errorf("round %d: %d replies were not replays, and the script ran %d times in total; want %d and 1",
+				round, n, r.count(), want)
 		}
 	}
 	if _, err := r.run(newKey(t, "same", "subtract")); !errors.Is(err, api.KeyReused) || r.count() != 1 {
@@ -228,7 +230,8 @@ func TestKeyBelongsToOneRequestOnAllShards(t *testing.T) {
 			for at := range shards {
 				replayed, err := run(name, at)
 				if at == first && (err != nil || !replayed) || at != first && !errors.Is(err, api.KeyReused) {
-					t.Errorf("%s on shard %d, then %d: replayed %v, %v; want a replay or key-reused", name, first, at, replayed, err)
+					t.Errorf("key %s on shard %d, then on shard %d: replayed %v, error %v; "+
+						"want a replay on the same shard, key-reused on another", name, first, at, replayed, err)
 				}
 			}
 		}
@@ -256,7 +259,8 @@ func TestMintUsesTheHomeShardOfTheKey(t *testing.T) {
 			key := newKey(t, name, "create")
 			id, at, err := idempotency.Mint(c, m, key)
 			if of, ok := shard.Of(id); err != nil || !ok || of != home || at.Index != home || key.Created != id {
-				t.Fatalf("%s: %s on shard %d, %v, want shard %d", name, id, at.Index, err, home)
+				t.Fatalf("mint with the key %s: got the ID %s on shard %d and the error %v, want shard %d",
+					name, id, at.Index, err, home)
 			}
 		}
 	}

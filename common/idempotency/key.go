@@ -28,12 +28,12 @@ type Key struct {
 
 	gateway bool // whether the key names a request that the gateway may retry; see Gateway
 
-	Created  string // for requests that create something: the minted ID; after Run, the ID that was created
+	Created  string // the minted ID, if the request creates something; in a replay, the ID from the first request
 	Replayed bool   // set by Run if the reply is a replay
 }
 
-// New parses the key in a header. The other arguments identify the request that has the header: by its method, its
-// route and every parameter.
+// New parses the key in a header. The other arguments identify the request: its method, its route and all its
+// parameters.
 func New(header string, request ...string) (*Key, error) {
 	name, err := parse(header)
 	if err != nil {

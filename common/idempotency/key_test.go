@@ -14,7 +14,7 @@ func TestNewParsesKeys(t *testing.T) {
 		long: long, `"` + long + `"`: long, "true": "true",
 	} {
 		if key, err := New(header); err != nil || key.Name != want {
-			t.Errorf("%q: got %+v, %v, want %q", header, key, err, want)
+			t.Errorf("header %q: got the key %+v and the error %v, want the key %q", header, key, err, want)
 		}
 	}
 	for _, header := range []string{
@@ -22,7 +22,7 @@ func TestNewParsesKeys(t *testing.T) {
 		"a\x00", "é", `"é"`, "a\x7f", long + "x", `"` + long + `x"`,
 	} {
 		if key, err := New(header); err != ErrMalformed || key != nil {
-			t.Errorf("%q: got %+v, %v, want %v", header, key, err, ErrMalformed)
+			t.Errorf("header %q: got the key %+v and the error %v, want the error %v", header, key, err, ErrMalformed)
 		}
 	}
 }
@@ -41,7 +41,8 @@ func TestFingerprintsDifferIfAnyPartDiffers(t *testing.T) {
 		}
 		b, _ := New(`"other key"`, request...)
 		if a.Fingerprint != b.Fingerprint || len(a.Fingerprint) != 32 {
-			t.Errorf("%q: got the fingerprints %s and %s, want the same one of 32 digits", request, a.Fingerprint, b.Fingerprint)
+			t.Errorf("request %q: got the fingerprints %s and %s, want equal fingerprints of 32 digits",
+				request, a.Fingerprint, b.Fingerprint)
 		}
 		if other, ok := seen[a.Fingerprint]; ok {
 			t.Errorf("%q and %q have the same fingerprint, want different ones", request, other)
@@ -62,7 +63,7 @@ func FuzzNew(f *testing.F) {
 		}
 		unprintable := func(r rune) bool { return r < ' ' || r > '~' }
 		if key.Name == "" || len(key.Name) > MaxLength || strings.ContainsFunc(key.Name, unprintable) {
-			t.Errorf("header %q: got the key %q, want a short printable one", header, key.Name)
+			t.Errorf("header %q: got the key %q, want 1 to 255 printable characters", header, key.Name)
 		}
 		quoted := `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(key.Name) + `"`
 		if again, err := New(quoted); err != nil || again.Name != key.Name {

@@ -108,7 +108,7 @@ func TestShardLimitsTheNumberOfKeys(t *testing.T) {
 	}
 	old := newKey(t, "key-3", "add")
 	if _, err := r.run(old); err != nil || !old.Replayed {
-		t.Errorf("run with a stored key: got %v, replayed %v; want a replay", err, old.Replayed)
+		t.Errorf("run with a stored key: got the error %v, replayed %v; want no error, true", err, old.Replayed)
 	}
 	if _, err := r.run(idempotency.Gateway(strings.Repeat("a", 32), "remove")); err != nil {
 		t.Errorf("run with a key of the gateway at the limit: got %v, want success", err)

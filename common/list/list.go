@@ -64,7 +64,7 @@ func Cursor(after string) string { return cursors.EncodeToString([]byte(after)) 
 // the given function rejects the ID.
 func ParseCursor(cursor string, valid func(id string) bool) (string, error) {
 	id, err := cursors.DecodeString(cursor)
-	// DecodeString accepts newlines.
+	// DecodeString ignores newlines, but Cursor returns none.
 	ok := err == nil && !strings.ContainsAny(cursor, "\r\n") && len(id) <= maxCursor && utf8.Valid(id)
 	if !ok || !valid(string(id)) {
 		return "", fmt.Errorf("cursor: not a next_cursor of this list: %w", api.BadRequest)

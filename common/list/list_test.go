@@ -22,7 +22,7 @@ func TestCompareSortsNewestFirst(t *testing.T) {
 	rand.Shuffle(len(got), func(i, j int) { got[i], got[j] = got[j], got[i] })
 	slices.SortFunc(got, Compare)
 	if !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q", got, want)
+		t.Errorf("sorted IDs: got %q, want %q", got, want)
 	}
 }
 
@@ -50,7 +50,8 @@ func FuzzCursor(f *testing.F) {
 	})
 }
 
-// TestPagesContainEveryEntryOnce reads lists of random objects page by page. Each shard stops at random places.
+// TestPagesContainEveryEntryOnce reads lists of random objects page by page. For each page, each shard examines a
+// random number of IDs.
 func TestPagesContainEveryEntryOnce(t *testing.T) {
 	for range 300 {
 		shards, limit := make([][]string, 1+rand.N(4)), 1+rand.N(5)
@@ -80,7 +81,8 @@ func TestPagesContainEveryEntryOnce(t *testing.T) {
 			if page.HasMore {
 				next, err := ParseCursor(page.NextCursor, IsID)
 				if err != nil || after != "" && Compare(next, after) <= 0 {
-					t.Fatalf("the page after %q: got the cursor of %q, %v; want a later ID", after, next, err)
+					t.Fatalf("page after %q: got the cursor of the ID %q and the error %v, want a later ID in list order",
+						after, next, err)
 				}
 				after = next
 			}
@@ -113,6 +115,6 @@ func part(ids []string, after string, scan int) Part[string] {
 func TestEmptyPageHasACursor(t *testing.T) {
 	page := Merge([]Part[string]{{}, {Through: "7"}, {Entries: []Entry[string]{{"3", "3"}}}}, 10)
 	if len(page.Data) != 0 || page.Data == nil || !page.HasMore || page.NextCursor != Cursor("7") {
-		t.Errorf("got %+v, want no data and the cursor of 7", page)
+		t.Errorf("got the page %+v, want no data, HasMore, and the cursor of the ID 7, which is Nw", page)
 	}
 }

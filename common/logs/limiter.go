@@ -27,8 +27,8 @@ const (
 	refill = time.Second
 )
 
-// Allow reports whether a line may be logged now. If so, the first result is the number of lines that Allow has
-// rejected for the key since it last allowed one.
+// Allow reports whether a line may be logged now. If so, unlogged is the number of lines that Allow has rejected for
+// the key since the last allowed line.
 func (l *Limiter) Allow(key string) (unlogged int, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -19,7 +19,7 @@ func TestLimiterAllowsABurstAndThenOneLinePerSecond(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		pause       time.Duration
-		n, unlogged int // of 100 lines, n are logged
+		n, unlogged int // n of 100 lines are logged; unlogged is the sum that Allow returns
 	}{
 		{0, 10, 0}, {0, 0, 0}, {time.Second, 1, 190}, {1500 * time.Millisecond, 1, 99}, {500 * time.Millisecond, 1, 99},
 		{time.Hour, 10, 99},

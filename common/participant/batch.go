@@ -20,9 +20,9 @@ const (
 	scanKeys   = 2000 // keys in one SCAN, which takes a shard about 1 ms
 )
 
-// BatchInit overwrites the counters "0" to n-1 and their attributes. It deletes the keys that are an obsolete
-// prefix and one of these IDs. The error is api.BatchReserved if an undecided or unconfirmed attempt holds a
-// reservation from one of the counters, because a later release would add to the new value.
+// BatchInit overwrites the counters "0" to n-1 and their attributes. It deletes each key that consists of an obsolete
+// prefix and one of these IDs. If an undecided or unconfirmed attempt holds a reservation from one of the counters, the
+// error is api.BatchReserved: a later release would add to the new value.
 func (c *Counters) BatchInit(ctx context.Context, n int, value int64, attributes []Attribute,
 	obsolete ...string) error {
 	prefixes, values := []string{c.Prefix}, []any{1 + len(attributes), len(obsolete), value}
@@ -62,9 +62,9 @@ func (c *Counters) BatchInit(ctx context.Context, n int, value int64, attributes
 	})
 }
 
-// checkReserved returns the error api.BatchReserved if, after settleFor, an undecided or unconfirmed attempt still
-// holds a reservation from a counter with a decimal ID below limit. It scans each shard only once, because no attempt
-// reserves from these counters while the marker of the batch_init exists.
+// checkReserved waits until no undecided or unconfirmed attempt holds a reservation from a counter with a decimal ID
+// below limit. If an attempt still holds one after settleFor, the error is api.BatchReserved. checkReserved scans each
+// shard only once, because no attempt reserves from these counters while the marker of the batch_init exists.
 func (c *Counters) checkReserved(ctx context.Context, limit int) error {
 	deadline := time.Now().Add(c.settle)
 	for _, at := range c.cluster.Shards() {
@@ -109,8 +109,8 @@ func (c *Counters) scanHeld(ctx context.Context, at *redis.Shard, limit int) (he
 	}
 }
 
-// held returns the given records that are RESERVED and unconfirmed and contain a counter with a decimal ID below limit.
-// The result is {record, counter, record, counter, ...}.
+// held returns those of the given records that are unconfirmed RESERVED records and contain a counter with a decimal ID
+// below limit. The result is {record, counter, record, counter, ...}, with one such counter for each record.
 func (c *Counters) held(ctx context.Context, at *redis.Shard, records []string, limit int) ([]string, error) {
 	if len(records) == 0 {
 		return nil, nil

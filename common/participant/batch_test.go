@@ -89,7 +89,7 @@ func TestBatchInitWaitsForTheConfirmation(t *testing.T) {
 }
 
 // Attempts reserve and release while batch_init overwrites the items again and again. In the end, each item has the
-// stock that batch_init wrote: no release was added to a new stock.
+// stock that batch_init wrote: no release added pieces to a new stock.
 func TestBatchInitDuringCheckoutsMintsNothing(t *testing.T) {
 	t.Parallel()
 	counters, steps, _ := newDecimals(t)

@@ -63,7 +63,7 @@ func (c *Client) Confirm(ctx context.Context, list []api.Confirmation) ([]api.Do
 	return done, failpoint.Reached(ctx, list, "confirm", c.peer.Service())
 }
 
-// group names the shards of an attempt for peer.Batcher.
+// group lists the shards of an attempt in a string. peer.Batcher groups attempts by this string.
 func (c *Client) group(a api.Attempt) string {
 	var shards []int
 	for _, line := range a.Lines {

@@ -161,7 +161,7 @@ func (c *Counters) Lacks(id string, amount int64, reply redis.Reply) error {
 	return fmt.Errorf("%s %s: %d needed: %w", c.Noun, id, amount, c.Insufficient)
 }
 
-// Run is like RunReply, but returns the code of the script.
+// Run is like RunReply, but returns only the result code of the script.
 func (c *Counters) Run(
 	ctx context.Context, key *idempotency.Key, script *redis.Script, id string, others []string, args ...any,
 ) (Code, error) {

@@ -6,7 +6,7 @@ import (
 	"checkout/common/testredis"
 )
 
-// Keys of counters, of their attributes, and of data that batch_init deletes.
+// Keys of counters, their attributes, data that batch_init deletes, and the index of the counters.
 const (
 	counter1   = "{s0}i:1"
 	attribute1 = "{s0}p:1"

@@ -11,8 +11,8 @@ import (
 	"checkout/common/testredis"
 )
 
-// While a shard of an attempt is down, the outcome of the attempt is unknown. Other attempts are not affected. When the
-// shard is up again, the same message completes the step.
+// While a shard of an attempt is down, the outcome of the attempt is unknown, unless another shard refuses. Attempts on
+// other shards are not affected. When the shard is up again, the same message completes the step.
 func TestAttemptOnADownShardIsUnknownUntilItReturns(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "stock", 2, Scripts)
@@ -205,7 +205,7 @@ func TestReservationOutlivesItsDeadline(t *testing.T) {
 		reserved = got[0].Code == api.Reserved && got[1].Code == api.Refused
 	}
 	if !reserved {
-		t.Fatal("no reservation before its deadline, want RESERVED, and REFUSED for 99 pieces")
+		t.Fatal("reserve before the deadline: every try failed, want RESERVED for 1 piece and REFUSED for 99")
 	}
 	testredis.Eventually(t, "the deadline passes", func() bool {
 		return one(t, s, reserve, attempt(until, api.Line{ID: id, Quantity: 0})).Code == api.Expired
@@ -217,10 +217,10 @@ func TestReservationOutlivesItsDeadline(t *testing.T) {
 	state := servers[0].Dump(t)
 	expiry := "@" + strconv.FormatInt(until+60000, 10)
 	if got := state["{s0}r:"+held.ID]; got != "1 "+counterKey(0, id)+" 1" {
-		t.Errorf("RESERVED: record %q, want no expiry", got)
+		t.Errorf("RESERVED: got record %q, want code 1, the counter, 1 piece and no expiry", got)
 	}
 	if got := state["{s0}r:"+refused.ID]; got != "2 1 0 9"+expiry {
-		t.Errorf("REFUSED: record %q, want expiry %s", got, expiry)
+		t.Errorf("REFUSED: got record %q, want 2 1 0 9%s", got, expiry)
 	}
 	if _, ok := state["{s0}r:"+late.ID]; ok {
 		t.Error("EXPIRED: got a record, want none")
@@ -229,7 +229,7 @@ func TestReservationOutlivesItsDeadline(t *testing.T) {
 		t.Errorf("release: got %+v, want RELEASED", got)
 	}
 	if got := servers[0].Dump(t)["{s0}r:"+held.ID]; got != "3"+expiry {
-		t.Errorf("RELEASED: record %q, want expiry %s", got, expiry)
+		t.Errorf("RELEASED: got record %q, want 3%s", got, expiry)
 	}
 	if got := counter(t, servers, id); got != 10 {
 		t.Errorf("counter: got %d, want 10", got)

@@ -7,8 +7,9 @@ import (
 	"checkout/common/api"
 )
 
-// lateAfter is how long a request waits for its other attempts after the first ones have outcomes. With 256 clients, a
-// request takes 5 to 20 ms. Clients get a response within a second, so lateAfter must be much shorter.
+// lateAfter is how long a request waits for its other attempts after the first ones have outcomes. lateAfter is much
+// longer than a request usually takes: 5 to 20 ms with 256 clients. It is much shorter than a second, because clients
+// get a response within a second.
 const lateAfter = 100 * time.Millisecond
 
 // sameShards divides attempts into groups. Attempts in one group use the same shards in the same order. The argument
@@ -26,9 +27,9 @@ func sameShards(parts [][]part) (groups [][]int) {
 	return groups
 }
 
-// inTime returns the outcome of each attempt. A call of outcome may wait for a slow shard, so the groups of sameShards
-// run concurrently. When the first group has its outcomes, inTime waits for the others only for the given time. The
-// attempts of later groups get the reason api.ShardLate.
+// inTime returns the outcome of each attempt. A call of the function outcome may wait for a slow shard, so the groups
+// (see sameShards) run concurrently. After the first group has its outcomes, inTime waits for the other groups, but at
+// most for the duration "after". The attempts of groups that take longer get the reason api.ShardLate.
 func inTime(after time.Duration, groups [][]int, outcome func(attempt int) api.Outcome) []api.Outcome {
 	n := 0
 	for _, g := range groups {
@@ -58,7 +59,7 @@ func inTime(after time.Duration, groups [][]int, outcome func(attempt int) api.O
 	for i := range outcomes {
 		outcomes[i] = api.Outcome{Reason: api.ShardLate}
 	}
-	var late <-chan time.Time // starts with the first result: while there is no result, the whole host may be slow
+	var late <-chan time.Time // the timer starts at the first result: until then, the whole host may be slow
 	for range groups {
 		select {
 		case r := <-results:

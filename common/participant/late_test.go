@@ -39,10 +39,10 @@ func TestLateOutcomes(t *testing.T) {
 			for i, o := range outcomes {
 				if slices.Contains(c.late, i) {
 					if o.Code != api.Unknown || o.Reason != api.ShardLate {
-						t.Errorf("%s: attempt %d: got %+v, want ShardLate", name, i, o)
+						t.Errorf("%s: attempt %d: got %+v, want UNKNOWN and ShardLate", name, i, o)
 					}
 				} else if o.Code != api.Reserved || !slices.Equal(o.Shards, []int{i}) {
-					t.Errorf("%s: attempt %d: got %+v, want its own outcome", name, i, o)
+					t.Errorf("%s: attempt %d: got %+v, want RESERVED with the attempt's number in Shards", name, i, o)
 				}
 			}
 			time.Sleep(3 * never) // let the calls of the late groups return

@@ -36,7 +36,7 @@ func TestReturnsSkipMissingCounters(t *testing.T) {
 		t.Errorf("the counter that exists is %d, want 5", got)
 	}
 	if n := servers[1].Client.Exists(t.Context(), counterKey(1, lost)).Val(); n != 0 {
-		t.Error("the step created a missing counter, want no counter")
+		t.Error("release or refund created the missing counter, want no counter")
 	}
 	for _, step := range []string{"release", "refund"} {
 		metric := s.failures.WithLabelValues(step, missingCounter)

@@ -16,9 +16,9 @@ import (
 // with score 0.
 const idsKey = "ids"
 
-// List returns a page of items or users. The argument object is a function that builds each one from its ID and its
-// values: the counter in c, and then an attribute for each prefix. List reads the minted IDs from the index, and
-// computes the decimal IDs from the shard map.
+// List returns a page of items or users. The function object builds an item or a user from an ID and the values of this
+// ID: the counter in c, and then an attribute for each prefix. List reads the minted IDs from the index, and computes
+// the decimal IDs from the shard map.
 func List[T any](
 	ctx context.Context, c *Counters, page list.Page, prefixes []string, object func(id string, values []int64) T,
 ) (api.List[T], error) {
@@ -70,8 +70,8 @@ func lastOn(index, modulus, end int) int {
 	return index + (end-1-index)/modulus*modulus
 }
 
-// readPart reads the reply of the script "list", which has width values for each ID. readPart skips objects with a
-// value that is not a number.
+// readPart reads the reply of the script "list". The argument width is the number of values for each ID. If a value is
+// not a number, readPart skips the object.
 func readPart[T any](
 	ctx context.Context, reply redis.Reply, limit, width int, object func(string, []int64) T,
 ) (list.Part[T], error) {

@@ -85,7 +85,8 @@ func TestListReturnsEveryObjectOnce(t *testing.T) {
 		}
 		for _, limit := range []int{1, 2, 3, 7, 15, 16, 17, 100} {
 			if got, n := pages(t, counters, limit); !slices.Equal(got, want) || n > len(want)/limit+shards+1 {
-				t.Errorf("%d shards, limit %d: got\n%v on %d pages, want\n%v", shards, limit, got, n, want)
+				t.Errorf("%d shards, limit %d: got\n%v on %d pages, want at most objects/limit+shards+1 pages, and\n%v",
+					shards, limit, got, n, want)
 			}
 		}
 		servers[0].Kill()
@@ -110,7 +111,7 @@ func TestListSkipsUnreadableObjects(t *testing.T) {
 	}
 	servers[0].Client.Set(t.Context(), "{s0}i:"+ids[1], "many", 0)
 	if all, _ := pages(t, counters, 1); len(all) != 2 || all[0].id != ids[2] || all[1].id != ids[0] {
-		t.Errorf("got %v, want the first and the last of %v", all, ids)
+		t.Errorf("list: got %v, want the last and then the first of %v", all, ids)
 	}
 }
 
@@ -124,6 +125,6 @@ func TestAnEmptiedRedisHasNoMissingCounters(t *testing.T) {
 	}
 	servers[0].Client.FlushAll(t.Context())
 	if _, err := counters.Find(t.Context(), id); !errors.Is(err, api.Unavailable) {
-		t.Errorf("got %v, want %v", err, api.Unavailable)
+		t.Errorf("find a counter on an emptied Redis: got %v, want %v", err, api.Unavailable)
 	}
 }

@@ -56,8 +56,8 @@ var recorded = redis.Definition{Name: "recorded", Lua: "local function recorded(
 	"for i = 2, n do if not counters[KEYS[i]] then others = -1 end end " +
 	fmt.Sprintf("return code == %d and others ~= 0 and %d or code end", api.Reserved, api.Unknown)}
 
-// Prelude returns the definitions that the scripts of a participant may use: the definitions of package protocol and
-// the codes. The caller's own definitions follow.
+// Prelude returns the definitions that the scripts of a participant may use: the definitions of package
+// protocol, the codes, FULL_AT, words and recorded. The caller's own definitions follow.
 func Prelude(more ...redis.Definition) []redis.Definition {
 	return protocol.Prelude(append([]redis.Definition{
 		protocol.Number("NOT_FOUND", NotFound),

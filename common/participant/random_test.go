@@ -127,11 +127,11 @@ func (w *walk) checkReserve(i int, code api.Code) error {
 	case code == api.Reserved:
 		w.reserved[i].Store(true)
 	case code != api.Refused && code != api.Released:
-		return fmt.Errorf("reserve: got code %v, want RESERVED, REFUSED or RELEASED", code)
+		return fmt.Errorf("reserve: got code %v, want 1 (RESERVED), 2 (REFUSED) or 3 (RELEASED)", code)
 	case before && w.decision(i) != aborted:
-		return fmt.Errorf("reserve again for attempt %d, not aborted: got %v, want RESERVED", i, code)
+		return fmt.Errorf("reserve for attempt %d, reserved and not aborted: got code %v, want 1 (RESERVED)", i, code)
 	case code == api.Released && w.decision(i) != aborted:
-		return fmt.Errorf("reserve for attempt %d, not aborted: got RELEASED, want RESERVED or REFUSED", i)
+		return fmt.Errorf("reserve for attempt %d (not aborted): got RELEASED, want RESERVED or REFUSED", i)
 	}
 	return nil
 }
@@ -178,7 +178,7 @@ func amount(t *testing.T, key, text string) int64 {
 	t.Helper()
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || n < 0 {
-		t.Fatalf("%s: got the value %q, %v; want a number of pieces", key, text, err)
+		t.Fatalf("parse %s: got the text %q and the error %v, want an integer of at least 0", key, text, err)
 	}
 	return n
 }

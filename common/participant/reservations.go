@@ -30,9 +30,9 @@ func NewReservations(c *cluster.Cluster, prefix string) *Reservations {
 	return r
 }
 
-// RefusePaidOrders makes Reserve refuse an attempt whose order has a direct payment. A user's direct payments are in
-// the hash with the key prefix + user ID. Only payment calls RefusePaidOrders: its attempts have one line, whose ID
-// is the user's ID.
+// RefusePaidOrders makes Reserve refuse an attempt whose order has a direct payment. A user's direct payments are
+// in a hash. The key of the hash is prefix followed by the user's ID. Only payment calls RefusePaidOrders: its
+// attempts have one line, whose ID is the user's ID.
 func (r *Reservations) RefusePaidOrders(prefix string) {
 	r.guard = prefix
 	r.reserve.script = guardedScript
@@ -54,8 +54,7 @@ var (
 	// shards.
 	reserve = step{reserveScript, "", true, false,
 		[]api.Code{api.Reserved, api.Short, api.Released, api.Unknown, api.Expired, api.Refused}}
-	// The outcome is Released if each shard has released the attempt or recorded a refusal, and at least one has
-	// released it.
+	// If some shards have released the attempt, and the others have recorded a refusal, the outcome is Released.
 	release = step{releaseScript, "", false, true, []api.Code{api.Refused, api.Released, api.Unknown}}
 	refund  = step{refundScript, refundSuffix, true, true, []api.Code{api.Refunded, api.Unknown, api.Expired}}
 )
@@ -83,9 +82,10 @@ type part struct {
 	call  *redis.Call
 }
 
-// run starts the calls of all attempts before waiting for the first reply, so that the calls share round trips. If the
-// shard of a line is not known yet, run starts no call for the attempt, and the outcome is unknown. If run refunded the
-// other lines of that shard, their record would make a retry skip this line.
+// run starts the calls of all attempts before waiting for the first reply, so that the calls share round trips. If
+// the shard of a line is not known yet, run starts no call for the attempt, and the outcome is unknown. A refund of
+// only the other lines could leave a record on the shard of this line. A retry would find the record and skip this
+// line.
 func (r *Reservations) run(ctx context.Context, do step, attempts []api.Attempt) []api.Outcome {
 	started := time.Now()
 	parts := make([][]part, len(attempts))
@@ -174,8 +174,8 @@ func (r *Reservations) join(
 	return joined
 }
 
-// notLocated returns the outcome of an attempt with a line whose shard is not known, usually because no shard has
-// replied for some seconds and the shard map has expired. If a shard is unhealthy, the reason is ShardDown. Without a
+// notLocated returns the outcome of an attempt with a line whose shard is not known. Usually, no shard has replied
+// for some seconds, and the shard map has expired. If a shard is unhealthy, the reason is ShardDown. Without a
 // reason, the caller would retry for longer.
 func (r *Reservations) notLocated() api.Outcome {
 	for _, at := range r.cluster.Shards() {
@@ -193,8 +193,8 @@ func unavailable(at *redis.Shard) api.Outcome {
 	return api.Outcome{SilentMS: at.Silent().Milliseconds(), Replicated: at.Replicated()}
 }
 
-// hungAfter is the minimum duration of a call that fails with the reason ShardHangs. If a call to a hung shard fails
-// sooner, a retry costs little.
+// hungAfter is the minimum duration of a call that fails with the reason ShardHangs. After ShardHangs, callers try
+// no second instance. If a call to a hung shard fails sooner, a second try costs little, so the reason is ShardDown.
 const hungAfter = 100 * time.Millisecond
 
 func (r *Reservations) wait(
@@ -239,7 +239,7 @@ func (r *Reservations) Confirm(ctx context.Context, confirmations []api.Confirma
 	type batch struct {
 		keys []string
 		args []any
-		of   []int // index in confirmations of each key
+		of   []int // for each key: the index of its confirmation
 	}
 	batches := make([]batch, len(r.cluster.Shards()))
 	done := make([]api.Done, len(confirmations))

@@ -80,7 +80,7 @@ func TestAttemptSpansSeveralShards(t *testing.T) {
 		api.Line{ID: ids[0], Quantity: 1}, api.Line{ID: ids[3], Quantity: 2}, api.Line{ID: ids[1], Quantity: 1})
 	for range 2 {
 		if got := one(t, s, reserve, refused); got.Code != api.Refused || got.Reason != api.Insufficient || got.ID != ids[3] {
-			t.Fatalf("reserve too much of one counter: got %+v, want REFUSED", got)
+			t.Fatalf("reserve too much on the second line: got %+v, want REFUSED, Insufficient and its ID", got)
 		}
 	}
 	if got := one(t, s, release, refused); got.Code != api.Released {
@@ -99,8 +99,8 @@ func TestAttemptSpansSeveralShards(t *testing.T) {
 	}
 }
 
-// While the shard of a line is unknown, a step does nothing, and its outcome is UNKNOWN. If the step handled only the
-// other lines of that shard, its record there would make a retry skip this line.
+// While the shard of a line is unknown, a step does nothing, and its outcome is UNKNOWN. A refund of only the
+// other lines could leave a record on the shard of this line. A retry would find the record and skip this line.
 func TestStepsWaitUntilEveryLineIsLocated(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "stock", 1, Scripts)
@@ -152,7 +152,7 @@ func TestStepsWaitUntilEveryLineIsLocated(t *testing.T) {
 	servers[0].Kill()
 	testredis.Eventually(t, "the shard map is unknown", func() bool { return c.Modulus() == 0 })
 	if got := one(t, s, release, a); got.Code != api.Unknown || got.Reason != api.ShardDown || got.SilentMS == 0 {
-		t.Errorf("release without a shard map, because the shard is down: got %+v, want UNKNOWN and ShardDown", got)
+		t.Errorf("release with the shard down and no shard map: got %+v, want UNKNOWN, ShardDown, SilentMS > 0", got)
 	}
 }
 
@@ -166,7 +166,7 @@ func TestReserveRefusesImpossibleCounters(t *testing.T) {
 		a := attempt(far, api.Line{ID: id, Quantity: 1})
 		for range 2 {
 			if got := one(t, s, reserve, a); got.Code != api.Refused || got.Reason != api.NotFound || got.ID != id {
-				t.Errorf("reserve from the missing counter %q: got %+v, want REFUSED", id, got)
+				t.Errorf("reserve from the missing counter %q: got %+v, want REFUSED, NotFound and this ID", id, got)
 			}
 		}
 		records := 0
@@ -203,7 +203,7 @@ func TestReserveThatWaits(t *testing.T) {
 	}
 	b := attempt(far, api.Line{ID: ids[1], Quantity: 1})
 	if got := one(t, s, reserve, b); got.Code != api.Refused || got.ID != ids[1] {
-		t.Errorf("a caller that does not wait: got %+v, want REFUSED", got)
+		t.Errorf("reserve without Wait: got %+v, want REFUSED and the ID of the line", got)
 	}
 }
 
@@ -227,8 +227,8 @@ func TestJoinOutcomes(t *testing.T) {
 		}
 	}
 	allow, forbid := access("+evalsha"), access("-evalsha")
-	// prepare makes a shard return an outcome: that of a stored record, EXPIRED without a record (the deadline has
-	// passed), or UNKNOWN if the shard may not run scripts.
+	// prepare makes a shard return a code. For UNKNOWN, it forbids scripts on the shard. For EXPIRED, it does
+	// nothing, because the deadline of the attempt has passed. For other codes, it stores a record with the code.
 	prepare := map[api.Code]func(key string, server *testredis.Server) error{
 		api.Unknown: forbid, api.Reserved: record("1"), api.Refused: record("2 1 0"),
 		api.Released: record("3"), api.Refunded: record("5"),
@@ -237,7 +237,7 @@ func TestJoinOutcomes(t *testing.T) {
 
 	type pair struct{ one, other, want api.Code }
 	for name, pairs := range map[string][]pair{
-		"reserve": { // the first of REFUSED, EXPIRED, UNKNOWN, RELEASED and RESERVED that a part has
+		"reserve": { // by precedence: REFUSED, EXPIRED, UNKNOWN, RELEASED, RESERVED
 			{api.Reserved, api.Reserved, api.Reserved}, {api.Reserved, api.Refused, api.Refused},
 			{api.Reserved, api.Released, api.Released},
 			{api.Reserved, api.Expired, api.Expired}, {api.Reserved, api.Unknown, api.Unknown},
@@ -248,12 +248,12 @@ func TestJoinOutcomes(t *testing.T) {
 			{api.Released, api.Unknown, api.Unknown},
 			{api.Expired, api.Expired, api.Expired}, {api.Expired, api.Unknown, api.Expired},
 			{api.Unknown, api.Unknown, api.Unknown}},
-		"release": { // the first of UNKNOWN, RELEASED and REFUSED that a part has
+		"release": { // by precedence: UNKNOWN, RELEASED, REFUSED
 			{api.Released, api.Released, api.Released}, {api.Released, api.Refused, api.Released},
 			{api.Refused, api.Refused, api.Refused},
 			{api.Released, api.Unknown, api.Unknown}, {api.Refused, api.Unknown, api.Unknown},
 			{api.Unknown, api.Unknown, api.Unknown}},
-		"refund": { // the first of EXPIRED, UNKNOWN and REFUNDED that a part has
+		"refund": { // by precedence: EXPIRED, UNKNOWN, REFUNDED
 			{api.Refunded, api.Refunded, api.Refunded}, {api.Refunded, api.Expired, api.Expired},
 			{api.Refunded, api.Unknown, api.Unknown},
 			{api.Expired, api.Expired, api.Expired}, {api.Expired, api.Unknown, api.Expired},
@@ -274,12 +274,12 @@ func TestJoinOutcomes(t *testing.T) {
 					}
 				}
 				if got := one(t, s, do, a); got.Code != p.want {
-					t.Errorf("%s: outcomes %v: got %v, want %v", name, codes, got.Code, p.want)
+					t.Errorf("%s: the shards return codes %v: got code %v, want %v", name, codes, got.Code, p.want)
 				}
 			}
 		}
 	}
 	if a, b := counter(t, servers, ids[0]), counter(t, servers, ids[1]); a != 5 || b != 5 {
-		t.Errorf("the counters have changed to %d and %d, want no change", a, b)
+		t.Errorf("after all steps: the counters are %d and %d, want 5 and 5", a, b)
 	}
 }

@@ -17,7 +17,7 @@ type returnMetrics struct {
 	metrics.Group
 }
 
-// Reasons why an amount was not returned: values of "reason".
+// Reasons why an amount was not returned: values of the metric's label "reason".
 const (
 	missingCounter = "missing"  // the counter does not exist any more; the step is recorded as done
 	fullCounter    = "overflow" // the counter is too large; nothing is changed, and recovery retries

@@ -10,7 +10,7 @@ import (
 // Deadlines of attempts.
 const (
 	future       = "4102444800000"  // 2100
-	futureExpiry = "@4102444860000" // of a record, 60 s after future
+	futureExpiry = "@4102444860000" // not a deadline: the expiry of a record, 60 s after future
 	past         = "1000000000000"  // 2001
 )
 

@@ -53,8 +53,8 @@ func TestInvalidRequestsChangeNothing(t *testing.T) {
 	steps := []string{"", "{", "{}", `"x"`, "[1]", `[{"id":"A"}]`, `[{"until":1,"lines":[{"id":"x","n":1}]}]`,
 		fmt.Sprintf(`[%s,{"id":"B","until":%d,"lines":[]}]`, good, int64(far)),
 		fmt.Sprintf(`[{"id":"A","lines":[{"id":%q,"n":1}]}]`, id),                             // no deadline
-		fmt.Sprintf(`[{"id":"A","until":-5,"lines":[{"id":%q,"n":1}]}]`, id),                  // a wrong deadline
-		fmt.Sprintf(`[{"id":"A","until":9223372036854775807,"lines":[{"id":%q,"n":1}]}]`, id), // not a valid time
+		fmt.Sprintf(`[{"id":"A","until":-5,"lines":[{"id":%q,"n":1}]}]`, id),                  // a negative deadline
+		fmt.Sprintf(`[{"id":"A","until":9223372036854775807,"lines":[{"id":%q,"n":1}]}]`, id), // after api.MaxTime
 		fmt.Sprintf(`[{"id":"A","until":1,"lines":[{"id":%q,"n":-1}]}]`, id),                  // would add instead of reserve
 		fmt.Sprintf(`[{"id":"A","until":1,"lines":[{"id":%q,"n":9007199254740992}]}]`, id),    // too large for Lua
 		fmt.Sprintf(`[{"id":"A","until":1,"lines":[{"id":%q,"n":99999999999999999999}]}]`, id),
@@ -132,7 +132,7 @@ func TestClientRunsEveryStep(t *testing.T) {
 		}
 		done, err := client.Confirm(t.Context(), []api.Confirmation{confirmation(paid.ID, 0, 1), confirmation("x", 5)})
 		if err != nil || !slices.Equal(done, []api.Done{{OK: true}, {}}) {
-			t.Errorf("confirm: got %v, %v; want OK for the first record only", done, err)
+			t.Errorf("confirm: got %v and the error %v, want OK for the first record only", done, err)
 		}
 	}
 	if x, y := counter(t, servers, a), counter(t, servers, b); x != 3 || y != 2 {
@@ -147,7 +147,7 @@ func TestClientRunsEveryStep(t *testing.T) {
 	}
 	if done, err := client.Confirm(t.Context(), many); err != nil || len(done) != len(many) ||
 		slices.Contains(done, api.Done{}) {
-		t.Errorf("confirm %d records: got %d replies, %v; want OK for each", len(many), len(done), err)
+		t.Errorf("confirm %d records: got %d replies and the error %v, want OK for each", len(many), len(done), err)
 	}
 }
 
@@ -165,7 +165,9 @@ func TestUnresponsiveShardDelaysOnlyItsAttempts(t *testing.T) {
 	})
 	whilePaused(t, c, servers, 1, "attempts on the other shard are faster", func() bool {
 		var working sync.WaitGroup
-		var ended, hangs atomic.Int32 // hangs: attempts that got ShardHangs; later ones may find the shard unhealthy
+		// hangs counts the attempts that got ShardHangs. Attempts that begin after the shard became unhealthy may
+		// get another reason.
+		var ended, hangs atomic.Int32
 		for range 20 {
 			working.Go(func() {
 				got := client.Reserve(t.Context(), attempt(far, line))
@@ -188,8 +190,8 @@ func TestUnresponsiveShardDelaysOnlyItsAttempts(t *testing.T) {
 	})
 }
 
-// A shard that has never replied to this instance does not count as hung: the instance has just started, and another
-// instance may get a reply.
+// A shard that has never replied to this instance does not count as hanging: the instance has just started, and
+// another instance may get a reply.
 func TestAShardThatNeverRepliedDoesNotHang(t *testing.T) {
 	t.Parallel()
 	c := cluster.Open("stock", env.Redis{Addrs: []string{"127.0.0.1:1"}}, Scripts)
@@ -198,6 +200,6 @@ func TestAShardThatNeverRepliedDoesNotHang(t *testing.T) {
 	item := api.Line{ID: shard.Mint(0), Quantity: 1}
 	got := NewReservations(c, "i:").Reserve(t.Context(), []api.Attempt{attempt(far, item)})
 	if got[0].Reason != api.ShardDown || c.Shards()[0].Hung() {
-		t.Errorf("got %+v, want ShardDown", got[0])
+		t.Errorf("reserve on a shard that never replied: got %+v, want ShardDown and Hung false", got[0])
 	}
 }

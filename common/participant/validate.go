@@ -13,7 +13,8 @@ func validate(attempts []api.Attempt) error {
 		// Without a deadline, the tombstone of a release would expire at once, and a late reserve would take effect.
 		if a.ID == "" || len(a.ID) > api.MaxIDLength || !validTime(a.Until) ||
 			len(a.Lines) == 0 || len(a.Lines) > api.MaxItems {
-			return fmt.Errorf("invalid attempt %q: %d lines, deadline %d: %w", a.ID, len(a.Lines), a.Until, api.BadRequest)
+			return fmt.Errorf("invalid attempt: ID %q, number of lines %d or deadline %d is out of range: %w",
+				a.ID, len(a.Lines), a.Until, api.BadRequest)
 		}
 		for _, line := range a.Lines {
 			if line.Quantity < 0 || line.Quantity > api.MaxBalance {
@@ -34,7 +35,7 @@ func validTime(ms int64) bool { return ms > 0 && ms <= api.MaxTime }
 // smallCart: for up to this many lines, comparing all pairs is faster than building a set.
 const smallCart = 32
 
-// repeats is true if two of the lines have the same counter.
+// repeats reports whether two lines have the same counter.
 func repeats(lines []api.Line) bool {
 	if len(lines) > smallCart {
 		seen := make(map[string]struct{}, len(lines))

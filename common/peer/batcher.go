@@ -18,8 +18,8 @@ const (
 	maxBatch    = 256 // messages in one request
 	maxInFlight = 1   // requests in flight per queue; further messages wait and share the next request
 
-	// If a request took at least hungAfter and a shard sent no reply, the shard counts as hung. An instance detects a
-	// hang after 0.7 s. A request that arrives after the hang began fails sooner, so hungAfter is shorter.
+	// If a request took at least hungAfter and a shard did not reply, the shard counts as hanging. The peer detects a
+	// hang after 0.7 s. A request that arrives during these 0.7 s fails sooner, so hungAfter is shorter.
 	hungAfter = 500 * time.Millisecond
 )
 
@@ -37,7 +37,7 @@ type Batcher[In, Out any] struct {
 	sharing   sharing[Out]
 
 	mu     sync.Mutex
-	queues map[string]*queue[In, Out] // by group, or sharedQueue; a queue exists only while a request is in flight
+	queues map[string]*queue[In, Out] // keys: groups and sharedQueue; a queue exists only with a request in flight
 	free   sync.Pool                  // messages for reuse; their callers have received the reply
 }
 
@@ -59,8 +59,8 @@ type message[In, Out any] struct {
 }
 
 // NewBatcher returns a batcher for a route of p. The function noReply reports whether a reply of the peer says that a
-// shard has not replied. For DoTwice, it must also return true for the zero value, which means that the peer itself has
-// not replied.
+// shard has not replied to the peer. For DoTwice, noReply must also return true for the zero value, which Do returns
+// if the peer itself has not replied.
 func NewBatcher[In, Out any](
 	p *Peer, path string, group func(In) string, noReply func(Out) bool,
 ) *Batcher[In, Out] {
@@ -80,15 +80,15 @@ func NewBatcher[In, Out any](
 //
 //   - There is no reply: Do returns the zero value, and the outcome is unknown.
 //   - ctx ends: Do returns the zero value at once. The batcher drops the message, unless it is already in a request.
-//   - The message waits for a request of its group, and a shard hangs during that request: the batcher drops the
-//     message. Do returns a reply for which noReply is true.
+//   - The message waits behind a request of its group, and this request shows that a shard hangs: the batcher drops
+//     the message, and Do returns a reply for which noReply returns true.
 func (b *Batcher[In, Out]) Do(ctx context.Context, in In) Out {
 	out, _ := b.do(ctx, in)
 	return out
 }
 
 // DoTwice is like Do, but it sends the message again if there was no reply, because another instance may reply. It does
-// not send the message again if the shard hangs.
+// not send the message again if a shard hangs.
 func (b *Batcher[In, Out]) DoTwice(ctx context.Context, in In) Out {
 	out, hung := b.do(ctx, in)
 	if b.noReply(out) && !hung && ctx.Err() == nil {
@@ -162,7 +162,8 @@ func (b *Batcher[In, Out]) send(name string, q *queue[In, Out]) {
 	}
 }
 
-// exchange sends a batch and returns the replies, or nil if there is not one reply for each message.
+// exchange sends a batch and returns one reply for each message, or nil if the request fails or the number of replies
+// is wrong.
 func (b *Batcher[In, Out]) exchange(batch []*message[In, Out]) []Out {
 	in, ids := make([]In, len(batch)), make([]string, len(batch))
 	for i, m := range batch {
@@ -188,9 +189,9 @@ func withSpans[In, Out any](ctx context.Context, batch []*message[In, Out]) cont
 	return trace.WithSpans(ctx, spans)
 }
 
-// take removes the next batch from a queue and returns it. It first drops the messages whose callers have gone.
-// Otherwise these messages would fill the memory while a peer hangs, and delay live messages afterwards. If the queue
-// is empty, the method returns nil and decrements the number of requests in flight, because the calling sender exits.
+// take removes the next batch from a queue and returns it. It first drops the messages whose contexts have ended.
+// Otherwise these messages would fill the memory while a peer hangs, and delay live messages afterwards. If no
+// message is left, take returns nil and decrements inFlight, because send then exits.
 func (b *Batcher[In, Out]) take(name string, q *queue[In, Out]) []*message[In, Out] {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -51,7 +51,8 @@ func TestSingleCallerNeverWaits(t *testing.T) {
 		start := time.Now()
 		for n := range 200 {
 			if got := b.Do(t.Context(), n+1); got != 2*(n+1) || requests != n+1 {
-				t.Fatalf("message %d: got %d after %d requests, want its double after a request of its own", n+1, got, requests)
+				t.Fatalf("message %d: got %d after %d requests, want twice the number and one request per message",
+					n+1, got, requests)
 			}
 		}
 		if took := time.Since(start); took != 0 {
@@ -162,10 +163,10 @@ func TestMissingOrInvalidReplyIsTheZeroValue(t *testing.T) {
 	f := newFake(t, "stock", false)
 	p := open(t, f.address)
 	for name, reply := range map[string]func([]int) any{
-		"too few":  func([]int) any { return []int{} },
-		"too many": func(list []int) any { return append(list, 7) },
-		"no list":  func([]int) any { return "x" },
-		"null":     func([]int) any { return nil },
+		"too few replies":  func([]int) any { return []int{} },
+		"too many replies": func(list []int) any { return append(list, 7) },
+		"no list":          func([]int) any { return "x" },
+		"null":             func([]int) any { return nil },
 	} {
 		f.mu.Lock()
 		f.reply = reply
@@ -180,9 +181,9 @@ func TestMissingOrInvalidReplyIsTheZeroValue(t *testing.T) {
 	}
 }
 
-// A request shows that a shard hangs. Then the messages that wait behind the request fail without being sent, and
-// DoTwice does not retry, because another instance would need the same time to notice the hang. A slow request with all
-// replies shows no hang.
+// If a request shows that a shard hangs, the messages that wait behind the request fail without being sent. DoTwice
+// does not retry the messages of the request, because another instance would need the same time to detect the hang.
+// A slow request with all replies shows no hang.
 func TestMessagesDoNotWaitTwiceForAHungShard(t *testing.T) {
 	t.Parallel()
 	const before, first, second, waiting = 999, 1, 2, 3
@@ -204,7 +205,8 @@ func TestMessagesDoNotWaitTwiceForAHungShard(t *testing.T) {
 			f := newFake(t, "stock", true)
 			f.reply = func(list []int) any {
 				for i, n := range list {
-					if list[i] = c.reply(n); n == before { // must not count as hung, even if a busy host delays this request
+					if list[i] = c.reply(n); n == before {
+						// Always reply: on a busy host, a delay without a reply would count as a hang.
 						list[i] = double(n)
 					}
 				}

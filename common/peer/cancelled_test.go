@@ -41,8 +41,8 @@ func TestCancelledCallerCancelsNoOtherMessage(t *testing.T) {
 	callers.Wait()
 }
 
-// While a peer hangs, many callers cancel their messages, more than one request can have. When the peer continues, the
-// next request has only the message of the caller that still waits.
+// While a peer hangs, callers cancel more messages than one request can have. When the peer continues, the next
+// request has only the message of the caller that still waits.
 func TestMessagesOfCancelledCallersAreDropped(t *testing.T) {
 	t.Parallel()
 	f := newFake(t, "stock", true)

@@ -78,7 +78,7 @@ func (p *Peer) checkHealth(ctx context.Context) {
 // outage is the last reported health of a peer's instances.
 type outage struct {
 	used   bool      // all instances have been healthy at the same time; before that, they may be starting
-	since  time.Time // zero if all instances are healthy
+	since  time.Time // start of the outage; zero if all instances are healthy
 	detail string
 }
 
@@ -182,7 +182,7 @@ func (p *Peer) check(ctx context.Context, address string) error {
 			p.verified.Store(reply.shards, true)
 		}
 	}
-	if len(shardMap.Unfit) > 0 { // the modulus may be unknown
+	if len(shardMap.Unfit) > 0 { // do not store this shard map: its modulus may be unknown
 		return fmt.Errorf("check the internal port of %s at %s: %s", p.service, address,
 			strings.Join(shardMap.Unfit, "; "))
 	}

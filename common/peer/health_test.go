@@ -130,8 +130,8 @@ func TestStoppingInstanceGetsNoCalls(t *testing.T) {
 	eventually(t, "the second instance is healthy again", bothHealthy)
 }
 
-// An instance that cannot use its shards, for example because it is starting, gets no calls while another instance can
-// reply. Peer.ShardMap ignores its shard map, which may be incomplete.
+// An instance that cannot use its shards, for example because it is starting, gets no calls while another instance
+// is healthy. Peer.ShardMap ignores the shard map of an unfit instance, which may be incomplete.
 func TestUnfitInstanceGetsNoCalls(t *testing.T) {
 	t.Parallel()
 	fit, unfit := newFake(t, "stock", false), newFake(t, "stock", false)
@@ -155,7 +155,7 @@ func TestUnfitInstanceGetsNoCalls(t *testing.T) {
 		return strings.Contains(p.Unavailable(), "shard 0; shard 1")
 	})
 	if err := double(t, p); err != nil {
-		t.Errorf("call of a peer with only unfit instances: got %v, want success, as one may have recovered", err)
+		t.Errorf("call of a peer with only unfit instances: got %v, want success", err)
 	}
 	unfit.unfit.Store(false)
 	eventually(t, "the other instance is healthy", func() bool {
@@ -178,7 +178,7 @@ func TestProbedWaitsForEveryAddress(t *testing.T) {
 	}
 	eventually(t, "every address is checked", p.Probed)
 	if problem := p.Unavailable(); problem != "" || p.pick() != responsive {
-		t.Errorf("got the problem %q and the healthy addresses %v, want none and the responsive one",
+		t.Errorf("got the problem %q and the healthy addresses %v, want no problem and only the responsive address",
 			problem, p.healthyAddresses())
 	}
 }
@@ -204,6 +204,6 @@ func TestEventsOfAPeer(t *testing.T) {
 		"peer_unavailable stock 0 of 2 instances healthy", "peer_back stock ",
 	}
 	if !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q", got, want)
+		t.Errorf("events: got %q, want %q", got, want)
 	}
 }

@@ -31,6 +31,6 @@ func TestMetricsCountCallsBatchesAndAddresses(t *testing.T) {
 		}
 	}
 	if problems, err := testutil.CollectAndLint(p); err != nil || len(problems) > 0 {
-		t.Errorf("lint the metrics: %v, %v", problems, err)
+		t.Errorf("lint the metrics: got the problems %v and the error %v, want none", problems, err)
 	}
 }

@@ -30,11 +30,11 @@ import (
 const ShardMapPath = "/internal/placement"
 
 // ShardsHeader is a header of each response of the internal port: a digest of the identities of the shards. A Peer
-// accepts a response only if it has verified a shard map with this digest, because the instance may have restarted with
-// other Redis servers since its last health check.
+// accepts a response only if the Peer has verified a shard map with this digest. Since the last health check, the
+// instance may have restarted with other Redis servers.
 const ShardsHeader = "X-Shards"
 
-// KnownHeader is a header of each health check: the shards of the peer that the caller knows; see Shards.
+// KnownHeader is a header of each health check. In it, the caller reports the known shards of the peer; see Shards.
 const KnownHeader = "X-Known-Shards"
 
 const (
@@ -73,7 +73,7 @@ type Shards interface {
 	// VerifyPeer returns an error if an identity in the shard map is not acceptable. If final is false, verify again
 	// later: this instance has not read the known identities yet.
 	VerifyPeer(context.Context, api.ShardMap) (final bool, err error)
-	// KnownShards returns the shards of the peer that this service knows, as the value of KnownHeader.
+	// KnownShards returns the value of KnownHeader: the shards of the peer that this service knows.
 	KnownShards(service string) string
 }
 
@@ -119,11 +119,11 @@ func (p *Peer) Probed() bool { return p.health.Load() != &notProbed }
 // Unavailable returns the reason why the peer is unavailable, or "" if it is available.
 func (p *Peer) Unavailable() string { return p.health.Load().problem }
 
-// ShardMap returns the last shard map that the peer reported, or the zero value if it has reported none.
+// ShardMap returns the last valid shard map that the peer reported, or the zero value if there is none.
 func (p *Peer) ShardMap() api.ShardMap { return *p.shardMap.Load() }
 
-// ShardOf returns the shard of an ID at the peer, or 0 if the shard is unknown. Use the result only to group messages:
-// if it is wrong, a message may wait for a shard that it does not need, or fail with it.
+// ShardOf returns the shard of an ID at the peer, or 0 if the shard is unknown. Use the result only to group messages.
+// If the result is wrong, a slow or failed shard may delay or fail messages for other shards.
 func (p *Peer) ShardOf(id string) int {
 	if s, ok := shard.Of(id); ok {
 		return s

@@ -24,7 +24,7 @@ func double(t *testing.T, p *Peer) error {
 	var out []int
 	err := p.Call(t.Context(), "/double", []int{21}, &out)
 	if err == nil && (len(out) != 1 || out[0] != 42) {
-		t.Fatalf("double of 21: got %v, want 42", out)
+		t.Fatalf("double of 21: got %v, want [42]", out)
 	}
 	return err
 }
@@ -69,7 +69,7 @@ func TestLogOfFailedCallsIsLimited(t *testing.T) {
 	}
 	p.Close()
 	if lines := strings.Count(log.String(), "call failed"); lines < 10 || lines > 50 {
-		t.Errorf("%d lines about 100 failed calls, want 10 and one per second:\n%s", lines, &log)
+		t.Errorf("100 failed calls: logged %d lines, want 10 and one per second, at most 50:\n%s", lines, &log)
 	}
 }
 

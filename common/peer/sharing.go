@@ -44,8 +44,9 @@ func (s *sharing[Out]) queueOf(group string) string {
 	return sharedQueue
 }
 
-// sendShared sends a batch of the shared queue. It moves late messages to the queues of their groups, and returns the
-// other messages with their replies. If the request failed, it returns all messages, and nil for the replies.
+// sendShared sends a batch of the shared queue. It moves messages with the reply "late" to the queues of their groups,
+// and returns the other messages with their replies. If the request failed, it returns all messages, and nil for the
+// replies.
 func (b *Batcher[In, Out]) sendShared(batch []*message[In, Out]) ([]*message[In, Out], []Out) {
 	stop := b.watch()
 	out := b.exchange(batch)

@@ -41,7 +41,7 @@ func TestGroupsShareARequest(t *testing.T) {
 	}
 	f.release <- struct{}{}
 	if list := f.next(t); !slices.Equal(list, []int{1000, 2000, 3000}) {
-		t.Errorf("received %v, want the messages of all groups", list)
+		t.Errorf("received %v, want [1000 2000 3000], one message of each group", list)
 	}
 	f.release <- struct{}{}
 	callers.Wait()
@@ -89,11 +89,11 @@ func TestLateGroupDelaysNoOtherGroup(t *testing.T) {
 	eventually(t, "both messages wait", func() bool { return b.waiting(sharedQueue) == 2 })
 	f.release <- struct{}{}
 	if list := f.next(t); !slices.Equal(list, []int{1, 1000}) {
-		t.Fatalf("received %v, want both groups", list)
+		t.Fatalf("received %v, want [1 1000], one message of each group", list)
 	}
 	close(f.release)
 	if list := f.next(t); !slices.Equal(list, []int{1}) {
-		t.Errorf("received %v, want the late message again", list)
+		t.Errorf("received %v, want [1], the late message again", list)
 	}
 	if !b.isApart("0") || b.isApart("1") {
 		t.Errorf("apart: group 0 %v, group 1 %v; want only group 0", b.isApart("0"), b.isApart("1"))
@@ -131,7 +131,7 @@ func TestSlowRequestDelaysNoOtherGroup(t *testing.T) {
 	hang := func() {
 		callers.Go(func() {
 			if got := b.Do(t.Context(), 1); got != 0 {
-				t.Errorf("the group that hangs: got %d, want no reply", got)
+				t.Errorf("message of the group that hangs: got %d, want 0 for no reply", got)
 			}
 		})
 		f.next(t)
@@ -140,13 +140,13 @@ func TestSlowRequestDelaysNoOtherGroup(t *testing.T) {
 		t.Helper()
 		for n := range 20 {
 			if got := b.Do(t.Context(), 1000+n); got != 1000+n {
-				t.Errorf("message %d of the other group: got %d", n, got)
+				t.Errorf("message %d of the other group: got %d, want 1000 plus the message number", n, got)
 			}
 			f.next(t)
 		}
 	}
 	hang()
-	others() // the first of them waits for slowAfter
+	others() // the first message waits for slowAfter
 	release <- struct{}{}
 	callers.Wait()
 	if !b.isApart("0") {

@@ -13,8 +13,8 @@ import (
 	"checkout/common/api"
 )
 
-// A call fails if the shards of the instance that replies are not verified. This is also true if the instance has
-// changed its shards since its last health check, or if no instance is healthy.
+// A call fails if the instance that replies has unverified shards. This is also true if the instance has changed its
+// shards since its last health check, or if the peer tries an unhealthy instance because none is healthy.
 func TestReplyOfUnverifiedShardsIsNoReply(t *testing.T) {
 	t.Parallel()
 	var shards, known atomic.Value
@@ -47,20 +47,20 @@ func TestReplyOfUnverifiedShardsIsNoReply(t *testing.T) {
 		for _, identity := range []string{"right", "right, and one more"} {
 			shards.Store(identity)
 			if reply, err := call(); reply != 1 || err != nil {
-				t.Errorf("call of an instance with the shards %q: got %d, %v; want 1", identity, reply, err)
+				t.Errorf("instance with the shards %q: got reply %d, error %v; want 1, <nil>", identity, reply, err)
 			}
 		}
 		for _, identity := range []string{"wrong", "not final"} {
 			shards.Store(identity)
 			for range 3 {
 				if _, err := call(); !errors.Is(err, api.Unavailable) {
-					t.Fatalf("call of an instance with the shards %q: got %v, want unavailable", identity, err)
+					t.Fatalf("instance with the shards %q: got error %v, want unavailable", identity, err)
 				}
 			}
 		}
 	}
 	if got := known.Load(); got != "the shards of stock" {
-		t.Errorf("the last health check reported %q, want the known shards", got)
+		t.Errorf("the last health check reported %q, want \"the shards of stock\"", got)
 	}
 }
 

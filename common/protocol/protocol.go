@@ -9,17 +9,18 @@ import (
 )
 
 const (
-	// Lease is the time after the start of an attempt, or after the last renewal of its lease, during which recovery and
-	// other requests leave the attempt alone. A retry of the same request continues the attempt without waiting for the
-	// end of the lease. Recovery does not wait either if the coordinator is dead.
+	// Lease is the time after the start of an attempt, or after the last renewal of its lease. During this time,
+	// recovery and other requests leave the attempt alone. A retry of the same request continues the attempt without
+	// waiting for the end of the lease. If the coordinator is dead, recovery does not wait either.
 	Lease = 5 * time.Second
 	// Deadline is the time after the start of an attempt during which participants make reservations for the attempt.
 	Deadline = 30 * time.Second
 	// RefundWindow is the time from the script call that starts or resumes a cancellation until the not-after time of the
 	// refund messages.
 	RefundWindow = 60 * time.Second
-	// Retention is the shortest time that a record is kept after the deadline of the attempt or, for the record of a
-	// refund, after the not-after time. The protocol tolerates a clock skew of half of Retention between shards.
+	// Retention is the shortest time that a record is kept after the deadline of the attempt. For the record of a
+	// refund, this time begins at the not-after time. The protocol tolerates a clock skew of half of Retention between
+	// shards.
 	Retention = 60 * time.Second
 )
 

@@ -4,7 +4,7 @@
 -- ARGV  1 system  2 service  3 index of the shard  4 ID, a UUID
 -- returns {the ID that is stored now, or "" if the database has data without an identity}
 -- Safe to retry. Allowed when memory is full: the script adds only one small hash. A database is empty if it has no keys
--- except 2 and 3.
+-- except KEYS 2 and 3.
 if redis.call('EXISTS', KEYS[1]) == 0 then
   if redis.call('DBSIZE') > redis.call('EXISTS', unpack(KEYS)) then
     return { '' }

@@ -4,7 +4,7 @@
 -- ARGV  1 ID of this shard  2.. fields, each followed by its value. The value of "shard:<index>" or "peer:<service>:<index>" is
 --       the ID of that shard, then the former IDs that it replaces. The value of "seen:<index>" is "<ID> <sequence>". The value
 --       of "complete" is 1.
--- returns {1, or 0 if this shard has another ID and nothing is changed}
+-- returns {1, or 0 if this shard has another ID; then nothing is changed}
 -- Safe to retry. A smaller sequence of the same ID changes nothing. Allowed when memory is full, because instances need these
 -- fields to detect lost data.
 if redis.call('HGET', KEYS[1], 'id') ~= ARGV[1] then

@@ -11,8 +11,9 @@
 -- returned, or "".
 --   0 DIFFERS: the key belongs to another request, and work() did not run   1 DONE: this call ran work()
 --   2 REPLAYED: an earlier request ran work()   3 EXHAUSTED: the shard has too many records, and work() did not run
--- Safe to retry: a retry returns the recorded values and does not run work() again. A negative code is not recorded, because the
--- caller tries again. The same applies to every code except 1 if the request creates something, because then the ID is taken.
+-- Safe to retry: a retry returns the recorded values and does not run work() again. A negative code is not recorded,
+-- because the caller tries again. If the request creates something, only code 1 is recorded: with another code, the ID
+-- is taken, and the caller tries again with a new ID.
 local record, counts, n = KEYS[#KEYS - 1], KEYS[#KEYS], #ARGV
 local fingerprint, created, seconds, limit = ARGV[n - 3], ARGV[n - 2], ARGV[n - 1], tonumber(ARGV[n])
 local found = redis.call('HMGET', record, 'f', 'code', 'id', 'detail')

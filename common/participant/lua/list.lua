@@ -2,7 +2,7 @@
 -- list: returns objects of this shard, newest first: those in the index, and then those with decimal IDs.
 -- KEYS  1 ids: the index
 -- ARGV  1 upper end of the range in the index, as in ZRANGE BYLEX, or "" to skip the index
---       2 largest decimal ID to return, or -1   3 difference between two decimal IDs of this shard
+--       2 largest decimal ID to return, or -1   3 difference between successive decimal IDs of this shard
 --       4 largest number of IDs to return   5.. prefixes of the keys of an object
 -- returns {IDs, values}: for each ID, a value for each prefix. If a value does not exist, the object does not exist.
 local limit = tonumber(ARGV[4])

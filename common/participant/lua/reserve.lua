@@ -19,8 +19,8 @@
 -- A record is a string that starts with its code: "1 counter amount counter amount", "2 reason line[ available]" or "3". The
 -- record of a refund is "5". A record "3" or "5" also lists the counters that no longer existed. A RESERVED record has no TTL
 -- until it is confirmed. Other records of reserve and release expire RETENTION_MS after the deadline.
--- The field of a direct payment is "amount", "-amount" after it was returned, or "?token:expiry" while it is in progress.
--- If a payment in progress has expired, reserve deletes the field of the payment.
+-- The field of a direct payment is "amount", "-amount" after a refund, or "?token:expiry" while the payment is in
+-- progress. If a payment in progress has expired, reserve deletes the field of the payment.
 -- Lua numbers are exact only up to 2^53, so DECRBY subtracts from counters of 16 or more digits. Lua still compares them
 -- correctly with amounts, because no amount exceeds 2^53-1.
 local have, n = redis.call('MGET', unpack(KEYS)), #KEYS - 1 - GUARDED

@@ -59,7 +59,7 @@ func (l *Limits) Run() {
 		for n := range steps {
 			name, got, want := l.step()
 			if got != want {
-				l.Fatalf("seed %d, step %d: %s of %v: got %v, want %v", seed, n, name, l.want, got, want)
+				l.Fatalf("seed %d, step %d: %s, expected counters %v: got %v, want %v", seed, n, name, l.want, got, want)
 			}
 			l.seen[fmt.Sprint(name, " ", want)]++
 			for i, id := range l.ids {
@@ -76,7 +76,7 @@ func (l *Limits) Run() {
 	for _, result := range append([]string{"add <nil>", "add true", "subtract <nil>", "subtract true", "reserve 1",
 		"reserve 2", "repeat 1", "release 3", "release 0", "refund 5", "refund 0", "above"}, l.Results...) {
 		if l.seen[result] == 0 {
-			l.Errorf("no walk reached the result %q: %v", result, l.seen)
+			l.Errorf("no walk reached the result %q; count of each result: %v", result, l.seen)
 		}
 	}
 }
