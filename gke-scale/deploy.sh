@@ -2,9 +2,10 @@
 # deploy.sh [--dry-run] [--region REGION] N: deploy N instances and N Redis shards of each service on GKE, in a private Autopilot
 # cluster.
 #
-# The script creates only missing resources, so that you can run it again after a failure. A larger N scales a running system up
-# without downtime. Each run sets the values of N, CPU and IMAGE_PREFIX, and of IMAGE_TAG and REPLICAS if they are set. All other values
-# stay as they are, also those that you have set with helm. values.yaml is only for the first installation.
+# The script creates only missing resources, so that you can run it again after a failure. A larger N scales a running
+# system up without downtime. Each run sets the values of the chart for N, CPU and IMAGE_PREFIX. It sets the values for
+# IMAGE_TAG and REPLICAS only if these variables are set. All other values stay as they are, also those that you have
+# set with helm. values.yaml is only for the first installation.
 #
 #   N              1 to 64; never smaller than before, because the data of a shard exists nowhere else
 #   --region       or REGION; default us-central1

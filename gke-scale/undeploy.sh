@@ -29,14 +29,15 @@ delete() {
     if [ "$DRY_RUN" = 1 ] || "$1"; then run "${@:2}"; fi
 }
 
-# volumes POLICY: print the name and the disk of each volume of the system with this reclaim policy, also if its claim is deleted.
+# volumes POLICY: list the volumes of the system that have the reclaim policy POLICY, including volumes with a deleted
+# claim. Each line has the name and the disk of a volume.
 volumes() {
     kubectl get persistentvolume -o 'jsonpath={range .items[*]}{.spec.claimRef.namespace}/{.spec.claimRef.name} {.spec.persistentVolumeReclaimPolicy} {.metadata.name} {.spec.csi.volumeHandle}{"\n"}{end}' |
         awk -v policy="$1" -v "claim=^$NAMESPACE/data-(order|stock|payment)-redis-[0-9]" '$1 ~ claim && $2 == policy {print $3, $4}'
 }
 
-# print_disks: read the output of volumes, and print a command that deletes each disk. A disk is projects/PROJECT/zones/ZONE/disks/NAME or
-# projects/PROJECT/regions/REGION/disks/NAME.
+# print_disks: read the output of volumes, and print for each disk the command that deletes it. A disk is
+# projects/PROJECT/zones/ZONE/disks/NAME or projects/PROJECT/regions/REGION/disks/NAME.
 print_disks() {
     while read -r volume disk; do
         IFS=/ read -r _ project kind place _ name <<<"$disk"
@@ -71,7 +72,8 @@ if [ "$DRY_RUN" = 1 ] || has_cluster; then
 fi
 if [ $cluster = 1 ]; then
     delete has_cluster gcloud container clusters delete "$CLUSTER" --region "$REGION" --quiet
-    # After a failure, the router may exist without the NAT. Only deploy.sh creates a router with this name, so nobody else uses it.
+    # After a failure, the router may exist without the NAT. Only deploy.sh creates a router with this name, so the
+    # script may delete the router.
     if [ "$DRY_RUN" = 1 ] || has_router; then
         delete has_nat gcloud compute routers nats delete "$NAT" --router "$ROUTER" --region "$REGION" --quiet
         run gcloud compute routers delete "$ROUTER" --region "$REGION" --quiet

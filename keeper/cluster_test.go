@@ -43,7 +43,7 @@ type shard struct {
 	nodes [3]*node
 }
 
-// node is one node of a shard.
+// node is one node of a shard: a Redis at addr, and a keeper with the ports port and metrics.
 type node struct {
 	dir                  string
 	server               string // program of the Redis; empty: valkey-server
@@ -75,7 +75,7 @@ func newShard(t *testing.T) *shard {
 		}
 		s.stopAll()
 	}
-	t.Fatal("cannot start three nodes")
+	t.Fatal("cannot start three nodes: in each of 5 attempts, a Redis or a keeper exited")
 	return nil
 }
 
@@ -151,7 +151,7 @@ func (s *shard) startKeeper(i int) {
 	n.keeper = s.start(exec.Command(os.Args[0]), n)
 }
 
-// command runs a command such as "status", with the settings of a node's keeper, in this process.
+// command runs a keeper command such as "status" in this process, with the settings of a node's keeper.
 func (s *shard) command(i int, args ...string) (string, error) {
 	vars := map[string]string{}
 	for _, variable := range s.nodes[i].keeperEnv {

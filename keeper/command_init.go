@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// syncTimeout bounds the wait of keeper init for a replica. It is no error if the copy takes longer.
+	// syncTimeout is how long keeper init waits for a replica. It is no error if the copy takes longer.
 	syncTimeout = 20 * time.Second
 	// keepersTimeout is the time that keeper init --if-needed waits for the keepers. Another machine may first have to
 	// pull the image.

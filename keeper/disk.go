@@ -50,9 +50,9 @@ func (f stateFile) load() (promise rule.Promise, found bool, err error) {
 	return s.Promise, true, nil
 }
 
-// lockState locks a state file until the process exits or the caller closes the result: a second keeper with the file
-// could break the first one's promise. Save replaces the state file, so the lock is on another file. The directory must
-// exist: if it is missing, its disk may not be mounted.
+// lockState locks a state file until the process exits or the caller closes the result. Without the lock, a second
+// keeper with the same file could break the promise of the first one. Save replaces the state file, so the lock is on
+// another file. The directory must exist: if it is missing, its disk may not be mounted.
 func lockState(path string) (*os.File, error) {
 	file, err := os.OpenFile(path+".lock", os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {

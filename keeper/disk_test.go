@@ -12,7 +12,7 @@ import (
 func TestStateFile(t *testing.T) {
 	f := stateFile{filepath.Join(t.TempDir(), "data", "keeper.json"), "order-0", 1}
 	if p, found, err := f.load(); err != nil || found || p != (rule.Promise{}) {
-		t.Errorf("no file: got %+v, %v, %v; want nothing", p, found, err)
+		t.Errorf("no file: got promise %+v, found %v, error %v; want no promise, false, no error", p, found, err)
 	}
 	for _, want := range []rule.Promise{{Epoch: 3}, {Epoch: 4, Candidate: "0123"}} {
 		if err := f.Save(want); err != nil {
@@ -20,14 +20,14 @@ func TestStateFile(t *testing.T) {
 		}
 		os.WriteFile(f.path+".new", []byte(`{"shard":`), 0o644) // a crash during Save
 		if got, found, err := f.load(); err != nil || !found || got != want {
-			t.Errorf("got %+v, %v, %v; want %+v", got, found, err, want)
+			t.Errorf("got promise %+v, found %v, error %v; want promise %+v", got, found, err, want)
 		}
 	}
 	for name, other := range map[string]stateFile{
 		"node 2 of order-0": {f.path, "order-0", 2}, "node 1 of stock-0": {f.path, "stock-0", 1},
 	} {
 		if _, _, err := other.load(); err == nil || !strings.Contains(err.Error(), "this is "+name) {
-			t.Errorf("%s: got %v, want an error that names it", name, err)
+			t.Errorf("load as %s: got %v, want an error with this name", name, err)
 		}
 	}
 	start := `{"shard":"order-0","node":1,"promised":`

@@ -1,7 +1,7 @@
 // Command keeper guards one Redis node of a replicated shard. The three keepers of a shard elect the primary, so that
 // the shard survives the loss of a machine or a disk without losing an acknowledged write.
 //
-// The rule, in short; docs/replication.md explains it, package rule implements it:
+// This is the rule in short. docs/replication.md explains it, and package rule implements it.
 //
 //   - R1: each batch of commands of a service ends with INCR {t}seq, WAIT 1 and WAITAOF 1 1. The service returns no
 //     reply of the batch before two of three nodes have the batch on disk. {t} is the hash tag of the shard, such as
@@ -37,16 +37,16 @@
 // file exits with an error.
 //
 // A Redis that restarts is never primary again without an election, even if its data are complete: replicas may have
-// writes that the old process had not synced. If a Redis accepts writes without being elected, its keeper freezes it,
-// unless the keeper has no promise yet.
+// writes that the old process had not synced. A keeper that has a promise freezes its Redis if the Redis accepts writes
+// without being elected.
 //
 // # Health
 //
 // A primary sends a beat to the other keepers ten times a second, but only while its Redis replies. A replica that
-// misses beats for 1 to 1.5 s stands for election. The keeper of a primary resigns if its Redis has died, if it
-// hands over (SIGTERM, keeper handover), or if no replica acknowledges its writes for 3 s although another node could
-// be primary. Then the replica with the most data stands for election at once. Time decides only when an election
-// begins. No decision of R1–R5 depends on a clock.
+// misses beats for 1 to 1.5 s stands for election. The keeper of a primary resigns if its Redis has died, or if it
+// hands over (SIGTERM, keeper handover). It also resigns if no replica acknowledges its writes for 3 s although another
+// node could be primary. After a resignation, the replica with the most data stands for election at once. Time decides
+// only when an election begins. No decision of R1–R5 depends on a clock.
 //
 // If two nodes are lost at the same time, the shard stops until one of them is back with its data.
 //
@@ -58,6 +58,6 @@
 //
 //   - The first command was interrupted before the node became the primary.
 //   - The first primary restarts before another node has copied its data. It cannot be elected, because the other nodes
-//     are empty and do not vote. The command fails if one of them may have acknowledged a write, because it has lost
-//     its disk, or because a copy of the data to it was interrupted.
+//     are empty and do not vote. The command fails if one of the other nodes may have acknowledged a write: that node
+//     has lost its disk, or a copy of the data to it was interrupted.
 package main

@@ -74,8 +74,8 @@ func (k *keeper) win(ctx context.Context) (c rule.Candidate, err error) {
 }
 
 // poll asks both other nodes for a vote or a pre-vote. One grant is enough, because the candidate and one other node
-// are two of three. The voter attaches to the new primary first, so it should be a node that stays. If a stopping node
-// grants first, poll therefore also waits for the reply of the other node. The last result contains the reasons of the
+// are two of three. The voter attaches to the new primary first, so it should not be a stopping node. If a stopping
+// node grants first, poll also waits for the reply of the other node. The last result contains the reasons of the
 // nodes that refuse.
 func (k *keeper) poll(ctx context.Context, path string, c rule.Candidate) (granted bool, voter int, refusals string) {
 	type answer struct {
@@ -120,7 +120,7 @@ func (k *keeper) seePromise(epoch int64) {
 	k.floor = max(k.floor, epoch)
 }
 
-// prevote handles a request of another node for a pre-vote.
+// prevote handles another node's request for a pre-vote.
 func (k *keeper) prevote(ctx context.Context, c rule.Candidate) (b rule.Ballot) {
 	b.Promised = k.member.Promised()
 	if err := k.step(ctx, func(ctx context.Context) error {
@@ -132,7 +132,7 @@ func (k *keeper) prevote(ctx context.Context, c rule.Candidate) (b rule.Ballot) 
 	return b
 }
 
-// vote handles a request of a candidate for a vote.
+// vote handles a candidate's request for a vote.
 func (k *keeper) vote(ctx context.Context, c rule.Candidate) (b rule.Ballot) {
 	b.Promised = k.member.Promised()
 	if err := k.step(ctx, func(ctx context.Context) error {

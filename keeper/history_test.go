@@ -86,7 +86,7 @@ func (h *history) batch(client *redis.Client, id string, read bool) error {
 	n, _ := replicas.Int()
 	disks, _ := synced.Int64Slice()
 	if err == nil && (n < 1 || len(disks) != 2 || disks[0] < 1 || disks[1] < 1) {
-		err = fmt.Errorf("not acknowledged: %d %v", n, disks)
+		err = fmt.Errorf("not acknowledged: WAIT returned %d, WAITAOF %v", n, disks)
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -113,11 +113,11 @@ func (h *history) batch(client *redis.Client, id string, read bool) error {
 	return nil
 }
 
-// during injects a fault by a call of its argument, and waits until batches are acknowledged again. It returns the
-// longest time without an acknowledged batch in this period.
+// during calls fault to inject a fault, and waits until batches are acknowledged again. It returns the longest time
+// without an acknowledged batch in this period.
 func (h *history) during(fault func()) time.Duration {
 	h.t.Helper()
-	h.await() // before the fault
+	h.await() // an earlier gap must not count
 	h.mu.Lock()
 	h.gap = 0
 	h.mu.Unlock()
@@ -162,7 +162,7 @@ func (h *history) finish() {
 	}
 	counter, _ := client.Get(ctx, "{o0}n").Int64()
 	if lost > 0 || counter < h.floor || len(h.wrong) > 0 {
-		h.t.Errorf("%d of %d acknowledged writes are lost, counter %d, want at least %d; wrong: %v",
+		h.t.Errorf("%d of %d acknowledged writes are lost; counter %d, want at least %d; wrong replies: %v",
 			lost, len(h.acked), counter, h.floor, h.wrong)
 	}
 	h.t.Logf("%d acknowledged writes, %d batches failed", len(h.acked), h.failed)

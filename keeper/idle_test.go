@@ -53,7 +53,7 @@ func TestInitRunsOnce(t *testing.T) {
 	k := newIdleKeeper(t)
 	k.founding.Lock()
 	if err := k.found(t.Context()); err == nil || !strings.Contains(err.Error(), "another keeper init is still running") {
-		t.Errorf("a second keeper init: got %v, want an error that names the first one", err)
+		t.Errorf("a second keeper init: got %v, want the error that the first one is still running", err)
 	}
 	k.founding.Unlock()
 	if err := k.found(t.Context()); err != errStarting {
@@ -93,11 +93,11 @@ func TestViews(t *testing.T) {
 		views = k.views(t.Context())
 	}
 	if len(views) != 1 || views[0].Node != 2 {
-		t.Errorf("while node 1 hangs, got the views %+v, want that of node 2", views)
+		t.Errorf("while node 1 hangs: got the views %+v, want only that of node 2", views)
 	}
 }
 
-// A dial to another keeper has its own timeout: net/http continues it after its request.
+// A dial to another keeper has its own timeout: if the request ends first, net/http continues the dial.
 func TestDialTimeout(t *testing.T) {
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -128,7 +128,7 @@ func TestDialTimeout(t *testing.T) {
 	}
 	conn, err := dial(t.Context(), "tcp", listener.Addr().String())
 	if timeout, ok := err.(net.Error); !ok || !timeout.Timeout() {
-		t.Errorf("dial: got %v and %v, want a timeout", conn, err)
+		t.Errorf("dial: got connection %v, error %v; want a timeout", conn, err)
 	}
 }
 
@@ -142,11 +142,11 @@ func TestStateFileIsLocked(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	if err := guard(ctx, config); err == nil || !strings.Contains(err.Error(), "another keeper may be using") {
-		t.Errorf("a second keeper: got %v, want an error", err)
+		t.Errorf("a second keeper: got %v, want the error that the state file is in use", err)
 	}
 	lock.Close()
 	if lock, err = lockState(config.State); err != nil {
-		t.Fatalf("after the first keeper has exited: %v", err)
+		t.Fatalf("lock the state file after the first keeper has exited: %v", err)
 	}
 	lock.Close()
 }

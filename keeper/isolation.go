@@ -10,10 +10,10 @@ import (
 )
 
 const (
-	// resignAfter is the time without an acknowledgement of a replica after which a primary resigns. A new primary waits
+	// resignAfter is how long a primary waits for an acknowledgement by a replica before it resigns. A new primary waits
 	// twice as long, because its replicas attach one after the other.
 	resignAfter = 3 * time.Second
-	// maxResignAfter limits this time for a node that resigns repeatedly. Each resignation doubles the time, so that nodes
+	// maxResignAfter limits this wait for a node that resigns repeatedly. Each resignation doubles the wait, so that nodes
 	// that cannot reach each other pass on the role of the primary less and less often.
 	maxResignAfter = time.Minute
 )
@@ -25,12 +25,12 @@ type isolation struct {
 	epoch   int64
 	acked   int64         // offset that a replica had acknowledged at the last call of successor
 	reached bool          // a replica has acknowledged writes in this epoch
-	since   time.Time     // the last time at which there was no reason to resign
-	after   time.Duration // time without an acknowledgement until the next resignation
+	since   time.Time     // when the current wait for an acknowledgement began
+	after   time.Duration // the node resigns after a wait of this length; twice this length while reached is false
 }
 
 // successor records an observation of the primary. It returns the node in whose favor the primary resigns now, or -1.
-// Replicas acknowledge writes if their highest offset has reached required, or has grown since the last call.
+// Replicas count as acknowledging if their highest offset has reached required, or has grown since the last call.
 func (i *isolation) successor(now time.Time, o rule.Observation, required int64, acks map[int]rule.Ack) int {
 	if i.epoch != o.Position.Epoch {
 		*i = isolation{epoch: o.Position.Epoch, since: now, after: max(i.after, resignAfter)}
@@ -58,7 +58,7 @@ func (i *isolation) successor(now time.Time, o rule.Observation, required int64,
 
 // alternative returns the node with the most data that could be elected instead of the primary, or -1. It also returns
 // -1 while the primary sends a copy of all data (o.Sending): after an election, the copy would begin again. Ack.Copying
-// is no substitute, because it is also true for a moment when a Redis fails to attach.
+// cannot replace o.Sending: if a Redis fails to attach, Ack.Copying is also true for a moment.
 func alternative(o rule.Observation, acks map[int]rule.Ack) int {
 	if o.Sending {
 		return -1
@@ -99,9 +99,9 @@ func replicasOf(info map[string]string) (acked int64, sending bool) {
 	return acked, sending
 }
 
-// yield resigns in favor of another node, because no replica acknowledges the writes of this primary. For resignAfter,
-// this node does not stand for election, so that the successor is elected. The successor may have less data, but lacks
-// only writes that got no reply.
+// yield resigns in favor of another node, because no replica acknowledges the writes of this primary. Then this node
+// does not stand for election for the time resignAfter, so that the successor is elected. The successor may have less
+// data, but lacks only writes that got no reply.
 func (k *keeper) yield(ctx context.Context, epoch int64, successor int) {
 	k.log.Warn("resigning: no replica acknowledges the writes of this primary", "epoch", epoch, "successor", successor)
 	if err := k.release(ctx, epoch); err != nil {
@@ -114,7 +114,7 @@ func (k *keeper) yield(ctx context.Context, epoch int64, successor int) {
 	k.resign(ctx, epoch, successor)
 }
 
-// release stops the beats of this node, the primary of an epoch, and then freezes its Redis.
+// release ends the role of this node as the primary of an epoch: it stops the beats, and then freezes the Redis.
 func (k *keeper) release(ctx context.Context, epoch int64) error {
 	k.postpone(time.Now())
 	k.mu.Lock()
@@ -124,7 +124,7 @@ func (k *keeper) release(ctx context.Context, epoch int64) error {
 	err := k.step(ctx, func(ctx context.Context) error { return k.member.Release(ctx, epoch) })
 	if err != nil {
 		k.mu.Lock()
-		if k.resigned == epoch { // otherwise, the primary of a later epoch has resigned meanwhile
+		if k.resigned == epoch { // otherwise, the primary of a later epoch has resigned
 			k.resigned = before // the next tick finds out whether this node is still the primary
 		}
 		k.mu.Unlock()

@@ -54,20 +54,20 @@ func TestPrimaryResigns(t *testing.T) {
 	healthy := func(int) led { return led{acked: 500, required: 500, acks: acks} }
 	isolated := func(int) led { return led{required: 500, acks: acks} }
 	if ticks, _ := i.resignations(0, 1000, healthy); len(ticks) > 0 {
-		t.Fatalf("a primary with a replica resigns at %v", ticks)
+		t.Fatalf("a primary with a replica resigns at ticks %v", ticks)
 	}
 	last := 999
 	want := []int{last + resignTicks, last + 3*resignTicks, last + 7*resignTicks}
 	ticks, successor := i.resignations(1000, want[2]+1, isolated)
 	if !slices.Equal(ticks, want) || successor != 2 {
-		t.Errorf("resigns at %v in favor of node %d, want %v and 2", ticks, successor, want)
+		t.Errorf("resigns at ticks %v, last in favor of node %d; want ticks %v and node 2", ticks, successor, want)
 	}
 	if ticks, _ = i.resignations(2000, 2000+10*maxTicks, isolated); len(ticks) < 9 {
-		t.Errorf("after many resignations, resigns at %v in ten times %d ticks", ticks, maxTicks)
+		t.Errorf("after many resignations, resigns at ticks %v in ten times %d ticks, want 9 or more", ticks, maxTicks)
 	}
 	i.resignations(10_000, 10_001, healthy)
 	if ticks, _ = i.resignations(10_001, 10_001+resignTicks, isolated); !slices.Equal(ticks, []int{10_000 + resignTicks}) {
-		t.Errorf("after an acknowledgement at tick 10000, resigns at %v", ticks)
+		t.Errorf("after an acknowledgement at tick 10000, resigns at ticks %v, want one: resignTicks later", ticks)
 	}
 }
 
@@ -76,7 +76,7 @@ func TestNewPrimaryWaitsForReplicas(t *testing.T) {
 	var i isolation
 	at := func(int) led { return led{acks: map[int]rule.Ack{1: complete(0), 2: complete(0)}} }
 	if ticks, _ := i.resignations(0, 2*resignTicks+1, at); !slices.Equal(ticks, []int{2 * resignTicks}) {
-		t.Errorf("resigns at %v, want only %d", ticks, 2*resignTicks)
+		t.Errorf("resigns at ticks %v, want only tick %d", ticks, 2*resignTicks)
 	}
 }
 
@@ -120,7 +120,7 @@ func TestPrimaryStays(t *testing.T) {
 	} {
 		i := isolation{epoch: 5, acked: 1, reached: true, since: time.Unix(1_000_000, 0), after: resignAfter}
 		if ticks, _ := i.resignations(0, 10*resignTicks, at); len(ticks) > 0 {
-			t.Errorf("%s: resigns at %v", name, ticks)
+			t.Errorf("%s: resigns at ticks %v, want no resignation", name, ticks)
 		}
 	}
 	var i isolation
@@ -144,7 +144,8 @@ func TestReplicasOf(t *testing.T) {
 	} {
 		info := map[string]string{"slave0": c.slave0, "slave1": c.slave1, "slave_repl_offset": "x=1,offset=1000"}
 		if acked, sending := replicasOf(info); acked != c.acked || sending != c.sending {
-			t.Errorf("%q and %q: got %d and %v, want %d and %v", c.slave0, c.slave1, acked, sending, c.acked, c.sending)
+			t.Errorf("slave0 %q, slave1 %q: got acked %d, sending %v; want acked %d, sending %v",
+				c.slave0, c.slave1, acked, sending, c.acked, c.sending)
 		}
 	}
 }
@@ -172,13 +173,13 @@ func TestFailedRelease(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			k := newIdleKeeper(t)
 			k.started, k.resigned = true, c.before
-			<-k.steps // another step does not end, so the release times out
+			<-k.steps // like a step that does not end, so the release times out
 			released := make(chan error, 1)
 			go func() { released <- k.release(t.Context(), 5) }()
 			synctest.Wait()
 			k.mu.Lock()
 			if k.resigned != max(c.before, 5) {
-				t.Errorf("%+v: resigned is %d during the release", c, k.resigned)
+				t.Errorf("%+v: resigned is %d during the release, want the maximum of before and 5", c, k.resigned)
 			}
 			k.resigned = max(k.resigned, c.meanwhile)
 			k.mu.Unlock()
@@ -217,7 +218,7 @@ func TestUnreachablePrimaryResigns(t *testing.T) {
 	})
 	t.Logf("no replica can attach to the primary: %v without an acknowledged batch", gap)
 	if role := s.status()[p].Role; role == status.Primary {
-		t.Errorf("the role of the old primary is %s", role)
+		t.Errorf("the role of the old primary is still %s", role)
 	}
 	set("")
 	h.finish()

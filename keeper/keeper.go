@@ -61,7 +61,7 @@ type keeper struct {
 	leads     int64     // the epoch of which this node is the primary, or 0
 	acks      [env.Copies]ack
 	joining   rule.Joining
-	offsets   offsets // of the Redis of this node, while it is primary
+	offsets   offsets // replication offsets of this node while it is primary
 	isolation isolation
 	yields    time.Time // this node does not stand for election before this time; see the method yield
 	stopping  bool
@@ -117,7 +117,7 @@ func (k *keeper) exclusive(ctx context.Context, f func(context.Context) error) e
 		return errors.New("another step of the keeper is still waiting for its Redis")
 	}
 	defer func() { k.steps <- struct{}{} }()
-	if err := ctx.Err(); err != nil { // for example, the sender of the request has given up
+	if err := ctx.Err(); err != nil { // for example, the sender of the request has disconnected
 		return err
 	}
 	return f(ctx)
@@ -148,7 +148,7 @@ func (k *keeper) wakeUp() {
 	}
 }
 
-// postpone sets the time at which this node stands for election: after electTimeout and a random time from now.
+// postpone sets the time at which this node stands for election: electTimeout plus a random time from now.
 func (k *keeper) postpone(now time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -189,8 +189,8 @@ func (k *keeper) tick(ctx context.Context) error {
 }
 
 // observe records the result of an inspection, and reports whether this node is the primary. If this node has certainly
-// lost the role of the primary, observe also returns the epoch to resign from, so that the other nodes need not wait
-// for a timeout.
+// lost the role of the primary, observe also returns the epoch in which the node was the primary. The caller then
+// resigns, so that the other nodes need not wait for a timeout.
 func (k *keeper) observe(o rule.Observation, err error, primary bool) (leads bool, resigns int64) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -54,7 +54,7 @@ func TestWipedNodes(t *testing.T) {
 	})
 	t.Logf("wiped primary, back after 0.2 s: %v without an acknowledged batch", gap)
 	s.settle()
-	stop(s.nodes[p].keeper) // checks that the keeper has stored its promise again: otherwise its restart fails
+	stop(s.nodes[p].keeper) // the restart succeeds only if the keeper has stored its promise again
 	s.startKeeper(p)
 
 	p = s.settle()
@@ -86,7 +86,8 @@ func TestHungProcesses(t *testing.T) {
 	p = s.settle()
 
 	s.nodes[p].keeper.Process.Signal(syscall.SIGSTOP)
-	s.eventually("the others elect", func() bool { return s.primary() >= 0 }) // the hung keeper does not reply
+	// The hung keeper does not reply, so a primary in the status is another node.
+	s.eventually("the others elect", func() bool { return s.primary() >= 0 })
 	s.nodes[p].keeper.Process.Signal(syscall.SIGCONT)
 	h.finish()
 }
@@ -96,8 +97,8 @@ func TestHandoverAndRestart(t *testing.T) {
 	s := newShard(t)
 	s.init(0)
 	h := s.load(t)
-	// After kill -9 of the keeper, its Redis stays primary. The other keepers are stopped meanwhile, so that they
-	// elect no primary on a slow machine.
+	// After kill -9 of the keeper, its Redis stays primary. The test suspends the other keepers meanwhile.
+	// Otherwise, they could elect a primary on a slow machine.
 	p := s.settle()
 	epoch := s.status()[p].Epoch
 	signalOthers := func(signal syscall.Signal) {
@@ -124,7 +125,7 @@ func TestHandoverAndRestart(t *testing.T) {
 		s.nodes[p].keeper.Process.Signal(syscall.SIGTERM)
 		<-s.nodes[p].keeper.exited
 		if state := s.nodes[p].keeper.ProcessState; !state.Success() {
-			t.Errorf("keeper after SIGTERM: %v", state)
+			t.Errorf("keeper after SIGTERM: got %v, want exit status 0", state)
 		}
 	})
 	t.Logf("handover by SIGTERM: %v without an acknowledged batch", gap)

@@ -44,14 +44,14 @@ func (k *keeper) beatOf(o rule.Observation, required int64, attach bool) rule.Be
 	}
 }
 
-// offsets has two observations of a primary's replication offset, at least tickInterval apart. See before.
+// offsets has two observations of a primary's replication offset, at least tickInterval apart. See offsets.before.
 type offsets struct {
 	epoch, older, newer int64
-	at                  time.Time // of the newer one
+	at                  time.Time // time of the newer observation
 }
 
-// before records the offset of the primary. It returns an offset that is at least tickInterval old, so that a healthy
-// replica has reached it, or 0 if it is unknown.
+// before records the offset of the primary. It returns an earlier offset, or 0 if there is none. The earlier
+// offset is at least tickInterval old, so that a healthy replica has reached it.
 func (f *offsets) before(o rule.Observation, now time.Time) int64 {
 	if f.epoch != o.Position.Epoch {
 		*f = offsets{epoch: o.Position.Epoch}
@@ -131,7 +131,7 @@ func (k *keeper) stepDown(ctx context.Context, node int, epoch, promised int64) 
 	k.wakeUp()
 }
 
-// resignation is the message that a node is no longer the primary of an epoch, so that an election begins early.
+// resignation is the message of a node that is no longer the primary of an epoch. It lets an election begin early.
 type resignation struct {
 	Epoch     int64 `json:"epoch"`
 	Successor int   `json:"successor"` // the node that should stand for election now, or -1
@@ -197,7 +197,7 @@ func (k *keeper) successor() int {
 	return best
 }
 
-// pauseTimeout bounds the time that a handover delays writes.
+// pauseTimeout bounds the time for which a handover delays writes.
 const pauseTimeout = time.Second
 
 var (

@@ -25,7 +25,7 @@ func TestRequiredOffset(t *testing.T) {
 	} {
 		o := rule.Observation{Position: rule.Position{Epoch: c.epoch}, Offset: c.offset}
 		if got := f.before(o, start.Add(c.after)); got != c.want {
-			t.Errorf("after %v: got %d, want %d", c.after, got, c.want)
+			t.Errorf("required offset after %v: got %d, want %d", c.after, got, c.want)
 		}
 	}
 }

@@ -25,14 +25,15 @@ func TestArguments(t *testing.T) {
 		err := run(t.Context(), args, func(string) string { return "" }, &out)
 		if (err != nil) != (c.err != "") || err != nil && !strings.Contains(err.Error(), c.err) ||
 			!strings.Contains(out.String(), c.out) {
-			t.Errorf("%s: got %q and %v, want %q and %q", c.args, out.String(), err, c.out, c.err)
+			t.Errorf("%s: got output %q and error %v, want %q and error %q",
+				c.args, out.String(), err, c.out, c.err)
 		}
 	}
 }
 
 // TestInit checks that keeper init fails while a keeper or a Redis is dead, a node has the wrong data, or another node
-// has a promise. Then it checks that keeper init turns a single shard into a replicated shard, and that it can be
-// repeated before another node has a copy of the data.
+// has a promise. Then it checks that keeper init turns a single shard into a replicated shard. While no other node
+// has a copy of the data, a second keeper init must succeed.
 func TestInit(t *testing.T) {
 	t.Parallel()
 	s := newShard(t)
@@ -47,7 +48,7 @@ func TestInit(t *testing.T) {
 		})
 		for i, n := range s.status() {
 			if n.Role == status.Primary || i != 2 && n.Promised > 0 {
-				t.Errorf("after init, %s: got %+v, want no primary and no promise", name, n)
+				t.Errorf("after the refused init (%s): got %+v, want no primary and no promise", name, n)
 			}
 		}
 	}
@@ -68,10 +69,11 @@ func TestInit(t *testing.T) {
 		s.eventually("node is "+want, func() bool { return s.status()[i].Role == want })
 	}
 	if out, err := s.command(0, "healthcheck"); err != nil {
-		t.Errorf("keeper healthcheck: %v: %s", err, out)
+		t.Errorf("keeper healthcheck: got error %v and output %s, want no error", err, out)
 	}
 	if out, err := s.command(0, "status"); err == nil || !strings.Contains(out, "cannot acknowledge writes") {
-		t.Errorf("keeper status before init: got %v and %s, want status 1", err, out)
+		t.Errorf("keeper status before init: got error %v and output %s, want \"cannot acknowledge writes\"",
+			err, out)
 	}
 	stop(s.nodes[1].keeper)
 	refuse("a keeper is dead", "ask node 1: ")
@@ -109,11 +111,11 @@ func TestInit(t *testing.T) {
 	s.init(0)
 	out, err := s.command(0, "init")
 	if err == nil || !strings.Contains(out, "the shard is initialized") {
-		t.Errorf("second init: got %v and %q, want an error", err, out)
+		t.Errorf("second init: got error %v and output %q, want \"the shard is initialized\"", err, out)
 	}
 	for i, n := range s.status() {
 		if n.Epoch != 1 || n.Seq != 1234 {
-			t.Errorf("node %d: got %+v, want epoch 1 and the sequence of the single shard", i, n)
+			t.Errorf("node %d: got %+v, want epoch 1 and sequence 1234, as on the single shard", i, n)
 		}
 	}
 
@@ -135,10 +137,10 @@ func TestInit(t *testing.T) {
 		return s.primary() == 0
 	})
 	if n := s.status()[s.settle()]; n.Epoch < 2 || n.Seq != 1234 {
-		t.Errorf("after the second init: got %+v, want a newer epoch and the data", n)
+		t.Errorf("after the second init: got %+v, want an epoch above 1 and sequence 1234", n)
 	}
 
-	// A keeper without a state file rejects data with an epoch.
+	// A keeper without a state file exits if the data has an epoch.
 	s.eventually("all nodes have the data on disk", func() bool {
 		client, err := s.find()
 		if err != nil {
@@ -159,7 +161,8 @@ func TestInit(t *testing.T) {
 	<-s.nodes[1].keeper.exited
 	if state := s.nodes[1].keeper.ProcessState; state.ExitCode() != 1 ||
 		!strings.Contains(s.nodes[1].log.String(), "there is no state file, but the data has epoch ") {
-		t.Errorf("keeper without its state file: got %v and\n%s", state, s.nodes[1].log)
+		t.Errorf("keeper without its state file: got %v, want exit status 1 and \"no state file\" in the log:\n%s",
+			state, s.nodes[1].log)
 	}
 }
 

@@ -39,7 +39,7 @@ func (p *process) running() bool {
 	}
 }
 
-// stop kills a process, like a power failure.
+// stop kills a process and waits for its exit.
 func stop(p *process) {
 	p.Process.Kill()
 	<-p.exited

@@ -22,11 +22,11 @@ import (
 // which checks the identity of a shard first: a keeper must also control a Redis that is empty or loading its data.
 //
 // A hung Redis may execute a command after the keeper has stopped waiting for its reply. For example, a late REPLICAOF
-// could undo a freeze. So the keeper uses one connection, and each new connection first kills the older ones, with all
-// their commands that have not been executed. The keeper recognizes its connections by their name.
+// could undo a freeze. So the keeper uses one connection. Each new connection first kills the older ones, so that
+// their pending commands do not run. The keeper recognizes its connections by their name.
 type redisNode struct {
 	options    *redis.Options
-	client     *redis.Client // nil after an error, because its pool delays the next dial by up to a second
+	client     *redis.Client // nil after an error: the old client would delay the next dial by up to 1 s
 	copies     commonredis.CopyWatch
 	epoch, seq string // names of the two keys
 }
@@ -47,7 +47,7 @@ func newRedis(c env.Keeper) *redisNode {
 	return &redisNode{options: options, epoch: c.Tag() + "epoch", seq: c.Tag() + "seq"}
 }
 
-// use calls f with the client. An error closes the connection, unless it is a reply of Redis.
+// use calls f with the client. It closes the connection after every error except an error reply of Redis.
 func (r *redisNode) use(f func(*redis.Client) error) error {
 	if r.client == nil {
 		r.client = redis.NewClient(r.options)
@@ -89,7 +89,7 @@ func killOlder(ctx context.Context, conn *redis.Conn) error {
 	return conn.ClientSetName(ctx, clientName).Err()
 }
 
-// isReply reports whether an error is an error reply of the Redis that starts with a prefix.
+// isReply reports whether an error is an error reply of the Redis with the given prefix.
 func isReply(err error, prefix string) bool {
 	var reply redis.Error
 	return errors.As(err, &reply) && strings.HasPrefix(reply.Error(), prefix)
@@ -172,7 +172,7 @@ func (r *redisNode) observe(ctx context.Context, p redis.Pipeliner) (rule.Observ
 }
 
 // Freeze implements rule.Redis. REPLICAOF and the observation use one connection, so they concern the same process.
-// They are no transaction, because Redis 7.2 queues no command in MULTI while its memory is full.
+// Freeze uses no transaction, because Redis 7.2 rejects every command in MULTI while its memory is full.
 func (r *redisNode) Freeze(ctx context.Context) (o rule.Observation, err error) {
 	err = r.use(func(c *redis.Client) error {
 		p := c.Pipeline()
@@ -209,8 +209,8 @@ func replicaOf(addr string) []any {
 //
 // A replica ignores maxmemory by default, so full memory does not prevent the transaction.
 //
-// Promote closes the connections of all other clients. Otherwise, a client could get a stale read from before the
-// promotion, and then the acknowledgement of the same batch from after it.
+// Promote closes the connections of all other clients. Otherwise, Redis could execute the reads of a batch on
+// stale data before the promotion, and acknowledge the same batch after the promotion.
 func (r *redisNode) Promote(ctx context.Context, epoch int64, check func(rule.Observation) error) error {
 	return r.use(func(c *redis.Client) error {
 		conn := c.Conn()

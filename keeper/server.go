@@ -22,7 +22,7 @@ const (
 	initTimeout     = 3 * time.Second
 )
 
-// handler returns the routes for the other keepers and for the commands of this program.
+// handler returns the routes for the other keepers, the commands of this program and health checks.
 func (k *keeper) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
@@ -78,7 +78,7 @@ func handle[Q, A any](k *keeper, mux *http.ServeMux, path string, f func(context
 			http.Error(w, err.Error(), http.StatusMisdirectedRequest)
 			return
 		}
-		// A keeper that resumes after a pause must not act on requests whose senders have given up.
+		// A keeper that resumes after a pause must not act on requests whose senders no longer wait for the response.
 		if !web.ClientConnected(r.Context()) {
 			return
 		}

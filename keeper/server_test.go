@@ -56,7 +56,7 @@ func TestFreezeWithFullMemory(t *testing.T) {
 			break
 		}
 		if isReply(err, "") || try == 10 {
-			t.Fatalf("Freeze: got %+v, %v; want a frozen Redis", o, err)
+			t.Fatalf("Freeze: got %+v, error %v; want a frozen Redis with epoch 3", o, err)
 		}
 	}
 	promoteTo(t, r, 4) // a frozen Redis with full memory can be promoted
@@ -67,7 +67,7 @@ func promoteTo(t *testing.T, r *redisNode, epoch int64) {
 	t.Helper()
 	accept := func(rule.Observation) error { return nil }
 	for o := (rule.Observation{}); !o.Master || o.Position != (rule.Position{Epoch: epoch}); {
-		if err := r.Promote(t.Context(), epoch, accept); isReply(err, "") { // a slow machine can cause timeouts
+		if err := r.Promote(t.Context(), epoch, accept); isReply(err, "") { // other errors may be timeouts
 			t.Fatal(err)
 		}
 		o, _ = r.Observe(t.Context())
@@ -104,7 +104,7 @@ func TestLateCommand(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for r.Freeze(t.Context()); r.client == nil; { // after an error there is no client
+		for r.Freeze(t.Context()); r.client == nil; { // after an error, there is no client: retry
 			r.Freeze(t.Context())
 		}
 	}()
@@ -119,8 +119,8 @@ func TestLateCommand(t *testing.T) {
 	}
 }
 
-// If the old primary is stopping, the third node attaches to the new primary first, even if the vote of the old primary
-// arrives first.
+// The node whose vote arrives first attaches to the new primary first, unless its keeper is stopping, such as the
+// keeper of the old primary after SIGTERM. Then the other voter attaches first.
 func TestVoteOfStoppingNode(t *testing.T) {
 	t.Parallel()
 	c := env.Keeper{
@@ -156,7 +156,7 @@ func TestVoteOfStoppingNode(t *testing.T) {
 			break
 		}
 		if try == 9 {
-			t.Errorf("the election is won: %v, and node %d attaches first; want true and node 1, which does not stop",
+			t.Errorf("got granted %v, and node %d attaches first; want granted true and node 1, which is not stopping",
 				granted, voter)
 		}
 	}
@@ -204,7 +204,7 @@ func TestStrangers(t *testing.T) {
 	} {
 		err := post(t.Context(), statusClient, keeper, c.path, c.token, c.shard, c.node, struct{}{}, &struct{}{})
 		if err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s: got %v, want %q", c.name, err, c.want)
+			t.Errorf("%s: got error %v, want one that contains %q", c.name, err, c.want)
 		}
 	}
 	for path, want := range map[string]int{"/healthz": 200, "/readyz": 503, "/status": 200, "/vote": 405, "/x": 404} {

@@ -10,8 +10,8 @@ import (
 	commonredis "checkout/common/redis"
 )
 
-// settings lists the settings that the keeper requires of its Redis. The services require some of them, too. Without
-// the others, the rule is not safe, or the Redis cannot be elected although it has the data.
+// settings lists the settings that the keeper requires of its Redis. The services require RequiredSettings, too.
+// Without the settings below, the rule is not safe, or a Redis cannot be elected although it has the data.
 var settings = append(slices.Clone(commonredis.RequiredSettings), []commonredis.Setting{
 	// Otherwise, a frozen Redis accepts writes.
 	{Name: "replica-read-only", Want: "yes"},
@@ -32,8 +32,8 @@ func settingsCommand() []any {
 	return command
 }
 
-// checkSettings returns an error unless the Redis has all settings. While Redis loads a copy of all data, it disables
-// its append-only file. This is no error, because the setting appendonly stays "yes".
+// checkSettings returns an error if a setting of the Redis has a wrong value. While Redis loads a copy of all data, it
+// disables its append-only file. This is no error, because the setting appendonly stays "yes".
 func checkSettings(reply *redis.Cmd) error {
 	list, err := reply.StringSlice()
 	if err != nil {

@@ -65,7 +65,7 @@ func (k *keeper) status() status.Node {
 	return s
 }
 
-// role returns the name of the node's state. The caller holds the mutex.
+// role returns the role of this node: a constant of package status. The caller holds the mutex.
 func (k *keeper) role(promised int64) string {
 	o := k.observed
 	switch {

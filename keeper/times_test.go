@@ -11,7 +11,7 @@ import (
 
 var failovers = flag.Int("failovers", 0, "number of faults of each kind in TestFailoverTimes; 0: skip the test")
 
-// TestFailoverTimes measures the time without an acknowledged batch. Run it with:
+// TestFailoverTimes measures the longest time without an acknowledged batch after each fault. Run it with:
 //
 //	go test ./keeper -run TestFailoverTimes -failovers 10 -v
 func TestFailoverTimes(t *testing.T) {

@@ -5,8 +5,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 )
 
-// Each iterates over the metrics of a collector. It calls the given function with the labels of each metric and with
-// the metric itself, but not for a metric that reports an error.
+// Each calls visit for each metric of a collector, except for a metric that reports an error.
 func Each(c prometheus.Collector, visit func(labels map[string]string, m *dto.Metric)) {
 	all := make(chan prometheus.Metric, 64)
 	go func() {

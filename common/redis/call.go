@@ -85,8 +85,8 @@ func (s *Shard) Run(ctx context.Context, script *Script, keys []string, args ...
 	return s.Start(ctx, script, keys, args...).Wait(ctx)
 }
 
-// load loads scripts on the second connection. If this connection leads to a node of an engine that is no longer the
-// primary, load tries again on the primary.
+// load loads scripts on the second connection. If this connection leads to a node that is no longer the primary of an
+// engine, load tries again on the primary.
 func (s *Shard) load(ctx context.Context, scripts ...*Script) error {
 	err := s.loadOnce(ctx, scripts)
 	if s.left(err) {
@@ -170,9 +170,9 @@ func (r *Read) Wait(ctx context.Context) (Reply, error) {
 	return newReply(reply), nil
 }
 
-// VerifyMissing returns an error if the shard has lost data: its write sequence is lower than this instance has seen. A
-// caller that has not found an object calls VerifyMissing before it reports so. On a replicated shard, VerifyMissing
-// does nothing, because every batch checks the write sequence there.
+// VerifyMissing returns an error if the shard has lost data: its write sequence is lower than this instance has seen.
+// Before a caller reports that an object does not exist, the caller calls VerifyMissing. On a replicated shard,
+// VerifyMissing does nothing, because every batch for such a shard checks the write sequence.
 func (s *Shard) VerifyMissing(ctx context.Context) error {
 	if s.trailer.replicated {
 		return nil
@@ -183,7 +183,7 @@ func (s *Shard) VerifyMissing(ctx context.Context) error {
 		return err
 	}
 	if seen > 0 && (!reply.Has(0) || reply.Int(0) < seen) {
-		s.requestCheck() // which refuses the shard
+		s.requestCheck() // the health check then refuses the shard
 		return s.Unavailable()
 	}
 	return reply.Err()

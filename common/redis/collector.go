@@ -111,7 +111,7 @@ func (c *Collector) collectInfo(shard *Shard, gauge func(*prometheus.Desc, float
 		}
 	}
 	if shard.engine {
-		return // what an engine has acknowledged does not depend on the append-only file and the disk of one server
+		return // the acknowledged writes of an engine do not depend on the append-only file and disk of one server
 	}
 	flag(c.appendOnly, fields["aof_enabled"] == "1" && fields["aof_last_write_status"] == "ok")
 	flag(c.rewriteOK, fields["aof_last_bgrewrite_status"] == "ok")

@@ -26,8 +26,8 @@ type conn struct {
 
 	node  int   // index of the node, if the shard is replicated
 	epoch int64 // epoch of the primary, if the shard is replicated
-	// fewCopies is true if no replica has confirmed the last batch of the shard. All connections of the shard share it.
-	// It is nil if the shard is not replicated.
+	// fewCopies is true if no replica has confirmed the last batch of the shard. All connections of the shard share
+	// this flag. The pointer is nil if the shard is not replicated.
 	fewCopies *atomic.Bool
 
 	engine bool // the server is a node of an engine

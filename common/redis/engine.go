@@ -12,8 +12,8 @@ import (
 
 // An engine is a service that makes a write durable on several machines before its reply, and replaces a failed primary
 // by itself (REDIS_DURABLE=engine). It speaks the protocol of Redis Cluster. Each shard is a separate cluster with one
-// address. One node of the cluster, the primary, has all hash slots. If a node is not the primary, its reply to each
-// command that has a key, even to a read, is MOVED with the address of the primary. See docs/adr/0027-engines.md.
+// address. One node of the cluster, the primary, has all hash slots. Every other node replies MOVED, with the address
+// of the primary, to each command that has a key, even to a read. See docs/adr/0027-engines.md.
 
 // maxAsked limits how many nodes one dial tries.
 const maxAsked = 16

@@ -19,8 +19,8 @@ import (
 	"checkout/test/faultproxy"
 )
 
-// These tests use a Valkey in cluster mode instead of an engine. It replicates asynchronously, so a failover of a dead
-// primary may lose acknowledged writes. Tests with startCounting use only graceful failovers, which lose none.
+// These tests use a Valkey in cluster mode instead of an engine. Valkey replicates asynchronously, so a failover of a
+// dead primary may lose acknowledged writes. Tests with startCounting use only graceful failovers, which lose none.
 
 func openEngine(t *testing.T, config env.Redis) *redis.Shard {
 	t.Helper()
@@ -77,8 +77,8 @@ func (c *counting) more(t *testing.T, n int64) {
 	testredis.Eventually(t, "calls succeed", func() bool { return c.acked.Load() >= want })
 }
 
-// A node replies MOVED without running a command, so the first call after a failover succeeds. Failovers under load
-// lose no acknowledged write, and cause no call to run twice.
+// The first call after a failover succeeds: the old primary replies MOVED and does not run the call, so the client
+// sends the call to the new primary. Failovers under load lose no acknowledged write, and cause no call to run twice.
 func TestEngineFailover(t *testing.T) {
 	t.Parallel()
 	nodes := testredis.StartCluster(t)
@@ -103,7 +103,7 @@ func TestEngineFailover(t *testing.T) {
 		t.Errorf("read after a failover: %v", err)
 	}
 	if found, err := at.Instances(t.Context()); err != nil || len(found) != 1 {
-		t.Errorf("after a failover: got the instances %v, %v, want one", found, err)
+		t.Errorf("after a failover: got the instances %v and the error %v, want one instance", found, err)
 	}
 }
 
@@ -113,7 +113,8 @@ func (c *counting) wantCounted(t *testing.T, at *redis.Shard) {
 	c.stop()
 	n, err := counted(t, at)
 	if acked, failed := c.acked.Load(), c.failed.Load(); err != nil || n < acked || n > acked+failed {
-		t.Errorf("the counter is %d after %d acknowledged and %d failed calls, %v", n, acked, failed, err)
+		t.Errorf("got the counter %d after %d acknowledged and %d failed calls, and the error %v, "+
+			"want at least the acknowledged calls and at most all calls", n, acked, failed, err)
 	}
 }
 
@@ -195,7 +196,7 @@ func TestEngineWithTLS(t *testing.T) {
 }
 
 // Only a call whose own reply is MOVED is sent again. If MOVED is the reply to the trailer of the batch, the call has
-// run. All these error replies are temporary problems, so no call returns ErrRefused.
+// run. All error replies in the table are temporary problems, so no call returns ErrRefused.
 func TestEngineRepeatsOnlyWhatDidNotRun(t *testing.T) {
 	nodes := testredis.StartCluster(t)
 	moved := "-MOVED 1 " + nodes.Nodes[0].Addr
@@ -239,7 +240,8 @@ func TestEngineRepeatsOnlyWhatDidNotRun(t *testing.T) {
 			for ; !replaced.Load(); err = run() { // again, because the link has received the reply in two parts
 			}
 			if (err == nil) != row.ok || errors.Is(err, redis.ErrRefused) || n != row.runs {
-				t.Errorf("got the error %v after %d runs, want success: %v and %d", err, n, row.ok, row.runs)
+				t.Errorf("got the error %v and %d runs, want success: %v, no ErrRefused, and %d runs",
+					err, n, row.ok, row.runs)
 			}
 			testredis.Eventually(t, "the script runs again", func() bool { return run() == nil })
 		})

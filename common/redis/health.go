@@ -15,8 +15,8 @@ const (
 	CheckEvery = time.Second
 	// CheckUnhealthyEvery is the time between health checks of a shard with a problem, or after a check that timed out.
 	CheckUnhealthyEvery = 100 * time.Millisecond
-	// maxMissed is the number of consecutive health checks that must time out before a busy shard becomes unhealthy. A
-	// shard that replies to no batch during a check becomes unhealthy after one timeout.
+	// maxMissed is the number of consecutive health checks that must time out before a shard becomes unhealthy. If
+	// the shard replies to no batch during a check, one timeout is enough.
 	maxMissed = 2
 	// maxSkew is the largest clock skew that the protocol tolerates: half of protocol.Retention. Package protocol imports
 	// this package, so the number is repeated here.
@@ -109,8 +109,9 @@ func (s *Shard) check(ctx context.Context) bool {
 }
 
 // verify returns the state of the shard according to the first verification that fails. It has no timer, because the
-// connection has a timeout, and reads a reply that has arrived even after that timeout (see conn.fill). With a timer, a
-// process that gets too little processor time would abandon a working shard although the reply is in the socket.
+// connection has a timeout. After this timeout, the connection still reads a reply that is already in the socket
+// (see conn.fill). With a timer, a process that gets too little processor time would ignore this reply and abandon
+// a working shard.
 func (s *Shard) verify(ctx context.Context) *state {
 	for _, v := range verifications {
 		if err := v.run(s, ctx); err != nil {
@@ -133,7 +134,7 @@ func (s *Shard) verifyClock(ctx context.Context) error {
 	if reply.Err() != nil {
 		return reply.Err()
 	}
-	if received.Sub(sent) > checkTimeout { // the error of the measurement is up to half of this time
+	if received.Sub(sent) > checkTimeout { // too inaccurate: the error is up to half of the round trip
 		return nil
 	}
 	if s.skew.Store(int64(skew)); skew.Abs() > maxSkew {
@@ -158,8 +159,9 @@ func (s *Shard) verifyScripts(ctx context.Context) error {
 	return s.load(ctx, s.scripts...)
 }
 
-// verifyBatches sends TIME on the connection for batches before an unhealthy shard becomes healthy. At maxclients,
-// Redis rejects this connection if it is new; s.control is already open and works.
+// verifyBatches sends TIME on the connection for batches before an unhealthy shard becomes healthy. The other
+// verifications use s.control. At maxclients, s.control still works, because it is already open, but Redis rejects
+// a new connection for batches.
 func (s *Shard) verifyBatches(ctx context.Context) error {
 	if s.Healthy() {
 		return nil

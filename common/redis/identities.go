@@ -16,7 +16,7 @@ var (
 	errIncomplete = errors.New("redis: the other shards do not know the identity of this shard yet")
 )
 
-// inspected reports whether the inspection succeeded, and err says why the shard cannot be used.
+// inspected reports whether err comes from a successful inspection of a shard that cannot be used.
 func inspected(err error) bool {
 	return refused(err) || errors.Is(err, errInspecting) || errors.Is(err, errNew) || errors.Is(err, errIncomplete)
 }
@@ -47,7 +47,7 @@ type Identities struct {
 
 // knownShard holds what an instance knows about one shard.
 type knownShard struct {
-	inspected bool             // at least one inspection is complete, with any result
+	inspected bool             // at least one inspection has ended, even if it failed
 	state     State            // result of the last inspection
 	claim     Identity         // the last inspected identity, if it is of this system, service and index
 	id        string           // the ID under which this instance has used the shard; empty before the first use
@@ -78,7 +78,7 @@ func NewIdentities(system, service string, shards int) *Identities {
 // value before all shards have been inspected once.
 func (ids *Identities) Changed() <-chan struct{} { return ids.changed }
 
-// sightings returns the largest write sequence seen on a shard, by shard ID. Call sightings before an inspection.
+// sightings returns the largest write sequence seen under each ID of a shard. Call sightings before an inspection.
 // Otherwise, writes after the inspection look like lost writes.
 func (ids *Identities) sightings(index int) map[string]int64 {
 	ids.mu.Lock()
@@ -100,8 +100,8 @@ func (ids *Identities) unread(index int) {
 	ids.markInspected(shard)
 }
 
-// markInspected records that a shard has been inspected. After the first inspection of the last shard, it requests
-// a health check of every shard, because no shard was usable before. ids.mu must be locked.
+// markInspected records that a shard has been inspected. As soon as all shards have been inspected, it requests a
+// health check of every shard, because no shard was usable before. ids.mu must be locked.
 func (ids *Identities) markInspected(shard *knownShard) {
 	if shard.inspected {
 		return
@@ -201,13 +201,14 @@ func (ids *Identities) judge(index int, found Inspection, seen map[string]int64)
 	return Verified, nil
 }
 
-// contradiction returns a Refusal if this instance or another shard knows that another ID has replaced the found ID, or
-// knows another ID that the found identity does not replace. It also returns a Refusal if the found identity has a
-// wrong ID for another shard.
+// contradiction returns a Refusal in these cases:
+//   - This instance or another shard knows that another ID has replaced the found ID.
+//   - This instance or another shard knows another ID, and the found identity does not replace this known ID.
+//   - The found identity has a wrong ID for another shard.
 func (ids *Identities) contradiction(index int, found *Identity) error {
 	shard := &ids.shards[index]
 	const replaced = "another Redis is at this address: its identity is %s, which %s replaces"
-	for i := range ids.shards { // first: the checks below accept a found.Replaces of "*", even if known[0] replaces found
+	for i := range ids.shards { // first, because the checks below accept any known ID if found.Replaces has "*"
 		if known := ids.shards[i].claim.Shards[index]; len(known) > 0 && slices.Contains(known[1:], found.ID) {
 			return refusal(AnotherID, replaced, found.ID, known[0])
 		}
@@ -254,7 +255,7 @@ func (ids *Identities) known(index int) string {
 	return ""
 }
 
-// learnSequences learns the write sequences of other shards that instances have stored on an inspected shard.
+// learnSequences records the write sequences of other shards, as an inspected shard stores them.
 func (ids *Identities) learnSequences(from map[int]sighting) {
 	for index, s := range from {
 		if index < len(ids.shards) {

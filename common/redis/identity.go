@@ -9,20 +9,20 @@ import (
 	"time"
 )
 
-// A shard has an identity, so that an instance never mistakes one Redis for another. The identity is a Redis
-// hash. Its key has no hash tag, because a hash tag contains the index of the shard, and an instance must find the
-// identity even if REDIS_ADDRS lists the Redis at the wrong index. See docs/adr/0022-shard-identity.md.
+// A shard has an identity, so that an instance never mistakes one Redis for another. The identity is a Redis hash.
+// An instance must find it even if REDIS_ADDRS lists the Redis at the wrong index. So the key of the hash has no
+// hash tag, because a hash tag contains the index of the shard. See docs/adr/0022-shard-identity.md.
 const (
 	// IdentityKey is the key of the identity.
 	IdentityKey = "identity"
 	// CompleteField is set after the other shards of the service have stored the identity, or by the script adopt_shard.
 	// Without this field, no instance uses the shard.
 	CompleteField = "complete"
-	// shardPrefix is the prefix of the fields with the IDs of the service's other shards, by index.
+	// shardPrefix and an index form the field with the ID of another shard of the service.
 	shardPrefix = "shard:"
-	// seenPrefix is the prefix of the fields with the write sequences that instances have seen on other shards, by index.
+	// seenPrefix and an index form the field with the write sequence that an instance has seen on another shard.
 	seenPrefix = "seen:"
-	// peerPrefix is the prefix of the fields with the IDs of other services' shards.
+	// peerPrefix is the prefix of a field with the ID of another service's shard, see PeerField.
 	peerPrefix = "peer:"
 	// ReplacesAny in the field "replaces" stands for any former ID.
 	ReplacesAny = "*"
@@ -178,8 +178,8 @@ func (s *Shard) parseInspection(replies []value) (Inspection, error) {
 
 // inspect reads an Inspection from the server of a new connection. If the server has an identity of this shard and the
 // shard is replicated, inspect reads again, with a trailer. This detects an old primary, which may lack the latest
-// data: no replica confirms its trailer. If the write sequence is lower than in seen (from sightings), the trailer does
-// not increment it. Otherwise, repeated inspections would raise the sequence and hide lost writes.
+// data: no replica confirms its trailer. If the write sequence is lower than in seen (from sightings), writes are
+// lost. The trailer then does not increment the sequence, because repeated inspections would hide the loss.
 func (s *Shard) inspect(c *conn, seen map[string]int64) (Inspection, error) {
 	found, err := s.inspectOnce(c, trailer{})
 	if err != nil || !s.trailer.replicated || !s.identities.names(s.Index, &found.Identity) {
@@ -239,8 +239,8 @@ func (s *Shard) dialVerified(ctx context.Context) (*conn, error) {
 	return c, nil
 }
 
-// verifyIdentity checks the identity and the write sequence of the shard again. A new shard with wrong settings gets no
-// identity, so the error is then the one about the settings.
+// verifyIdentity checks the identity and the write sequence of the shard again. If a new shard has wrong
+// settings, the error describes the settings, because the shard gets no identity until they are right.
 func (s *Shard) verifyIdentity(ctx context.Context) error {
 	err := s.inspectAgain(ctx)
 	if errors.Is(err, errNew) {

@@ -50,7 +50,7 @@ func TestCopyWatch(t *testing.T) {
 		var w CopyWatch
 		for i, s := range steps {
 			if got := w.Unwritten(s.info, s.connected); got != s.want {
-				t.Errorf("%s: step %d: got %v, want %v", name, i, got, s.want)
+				t.Errorf("%s: step %d: Unwritten returned %v, want %v", name, i, got, s.want)
 			}
 		}
 	}

@@ -59,7 +59,7 @@ func (s *Shard) Instances(ctx context.Context) (map[string]ConnectedInstance, er
 		}
 		seconds, err := strconv.Atoi(clientField(line, "idle"))
 		if err != nil {
-			return nil, fmt.Errorf("%w: CLIENT LIST without idle: %q", errReply, line)
+			return nil, fmt.Errorf("%w: CLIENT LIST: no number in the field idle: %q", errReply, line)
 		}
 		found := ConnectedInstance{ClientName: name, Idle: time.Duration(seconds) * time.Second}
 		if other, ok := instances[name.Incarnation]; ok {

@@ -31,11 +31,12 @@ func TestInstancesAreThoseThatAreConnected(t *testing.T) {
 	}
 	found, err := shard.Instances(t.Context())
 	if err != nil || len(found) != 2 {
-		t.Fatalf("connected instances: got %v, %v, want two", found, err)
+		t.Fatalf("connected instances: got %v and the error %v, want two instances", found, err)
 	}
 	for c, shards := range map[*cluster.Cluster]int{first: 1, second: 2} {
 		if got := found[c.Incarnation()]; got.Shards != shards || got.Idle > 2*time.Second {
-			t.Errorf("an instance that knows %d shards: got %+v, want this number, idle for at most 2 s", shards, got)
+			t.Errorf("an instance that knows %d shards: got %+v, want this number of shards, idle for at most 2 s",
+				shards, got)
 		}
 	}
 	list := servers[0].Client.ClientList(t.Context()).Val()

@@ -60,7 +60,7 @@ func TestJudge(t *testing.T) {
 		var lags []int64
 		for i, s := range judge(tt.replies) {
 			if s.Node != i || s.Epoch != tt.replies[i].epoch {
-				t.Errorf("%s: got the state %+v of node %d", name, s, i)
+				t.Errorf("%s: got the state %+v, want node %d with the epoch of its reply", name, s, i)
 			}
 			roles, lags = append(roles, s.Role), append(lags, s.Lag)
 		}

@@ -44,7 +44,7 @@ func TestLayout(t *testing.T) {
 		engine bool
 		info   string
 		slots  value
-		want   string // part of the error; "" means none
+		want   string // part of the error; "" means no error
 	}{
 		"a single server":                   {false, "# Cluster\r\ncluster_enabled:0\r\n", disabled, ""},
 		"a cluster, but no engine":          {false, "# Cluster\r\ncluster_enabled:1\r\n", value{}, "belongs to a cluster"},
@@ -56,7 +56,7 @@ func TestLayout(t *testing.T) {
 	} {
 		err := (&Shard{engine: row.engine}).layout(row.info, row.slots)
 		if (err == nil) != (row.want == "") || err != nil && !strings.Contains(err.Error(), row.want) {
-			t.Errorf("%s: got %v, want %q", name, err, row.want)
+			t.Errorf("%s: got the error %v, want the text %q in it (empty: want no error)", name, err, row.want)
 		}
 		if err != nil && (!refused(err) || reasonOf(err) != Clustered) {
 			t.Errorf("%s: got %v, want a refusal with the reason %q", name, err, Clustered)

@@ -33,7 +33,7 @@ type nodes struct {
 	states    atomic.Pointer[[]api.NodeState] // result of the last poll; nil before the first
 	missing   string                          // the copies that were missing at the last poll; used by the poll only
 	reported  string                          // the missing copies that the last event reported; used by the poll only
-	since     time.Time                       // when copies began to be missing; used by the poll only
+	since     time.Time                       // when the first missing copies were reported; used by the poll only
 	replied   atomic.Int64                    // when a batch last got its replies, as time since clockOrigin
 	epoch     atomic.Int64                    // epoch of the primary that has last replied
 	failovers atomic.Int64
@@ -85,7 +85,7 @@ func (n *nodes) markReplied(c *conn) {
 	defer n.mu.Unlock()
 	old := n.epoch.Load()
 	if c.epoch <= old {
-		return // the other connection already leads to a newer primary
+		return // the shard's other pipeline has already got a reply from this or a newer primary
 	}
 	n.epoch.Store(c.epoch)
 	from := n.last

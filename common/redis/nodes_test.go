@@ -111,7 +111,8 @@ func TestNodeMetrics(t *testing.T) {
 	} {
 		name = "redis_shard_" + name
 		if series[name] != want || ofSingle[name] != 0 {
-			t.Errorf("%s has %d series, and %d of a single shard, want %d and 0", name, series[name], ofSingle[name], want)
+			t.Errorf("%s: got %d series for the replicated shard and %d for the single shard, want %d and 0",
+				name, series[name], ofSingle[name], want)
 		}
 	}
 	for series, want := range map[string]float64{

@@ -11,10 +11,10 @@ import (
 
 // The shards of a service also store the identities of the shards of its peers. A peer may lose all its shards while
 // none of its instances runs. The peer itself cannot detect this loss, because it has lost the identities, too. So the
-// service reports the identities that it knows to the peer, which then refuses an empty Redis.
+// service reports these identities to the peer, which then refuses an empty Redis.
 
-// Current returns a string for each shard: the fields ID and Replaces of its identity. The string is empty unless this
-// instance has used the shard, and the last inspection has found the same ID.
+// Current returns a string for each shard: the fields ID and Replaces of its identity. The string is empty unless the
+// last inspection has found the ID under which this instance has used the shard.
 func (ids *Identities) Current() []string {
 	ids.mu.Lock()
 	defer ids.mu.Unlock()
@@ -95,7 +95,7 @@ func (ids *Identities) PeerRecords(index int) (pairs []any) {
 // ids.mu must be locked. If there are several records, the first of these takes precedence:
 //   - a record whose ID replaces the ID of another record
 //   - a record on a shard of this service
-//   - a report of the peer (last, because this instance may have accepted it before it could read its own shards)
+//   - a report of the peer (last, because this instance may have accepted the report before it read its own shards)
 func (ids *Identities) peer(field string) (known []string) {
 	consider := func(record []string) {
 		if len(record) > 0 && (len(known) == 0 || slices.Contains(record[1:], known[0])) {
@@ -123,8 +123,8 @@ func (ids *Identities) peerFields() map[string]bool {
 	return fields
 }
 
-// KnownPeer returns the known ID of each shard of a peer, by index. This service's shards store these IDs, so ok is
-// false until this instance has read one of their identities or found all these shards empty.
+// KnownPeer returns the known ID of each shard of a peer, by index. The shards of this service store these IDs. So ok
+// is false until this instance has read the identity of one of its own shards, or has found all of them empty.
 func (ids *Identities) KnownPeer(service string) (known map[int]string, ok bool) {
 	ids.mu.Lock()
 	defer ids.mu.Unlock()
@@ -142,8 +142,8 @@ func (ids *Identities) KnownPeer(service string) (known map[int]string, ok bool)
 	return known, ok || allNew
 }
 
-// Report records that a service that calls this service knows a shard under an ID. The instance then refuses an empty
-// Redis as this shard.
+// Report records the ID under which a caller (another service) knows a shard of this service. From then on, this
+// instance refuses an empty Redis as that shard.
 func (ids *Identities) Report(index int, caller, id string) {
 	ids.mu.Lock()
 	defer ids.mu.Unlock()

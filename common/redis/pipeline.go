@@ -35,7 +35,7 @@ type pipeline struct {
 	failed   func(error)   // called before callers get a timeout or a Refusal (replicated shard: before any error)
 	observe  func(start time.Time, commands int)
 	current  func() *lineage // returns the lineage of the shard; a connection of another lineage is closed
-	trailer  trailer         // ends each batch that writes, or every batch; see the type trailer
+	trailer  trailer         // ends each batch that writes; if replicated or guard is true, ends every batch
 	nodes    *nodes          // of a replicated shard, or nil
 	moved    func()          // called after a reply that sets conn.moved, so that the other connection is replaced, too
 
@@ -68,7 +68,7 @@ type batch struct {
 type command struct {
 	reply   value
 	err     error
-	counted bool          // whether the write sequence must count the command
+	counted bool          // whether the command's batch must increment the write sequence
 	done    chan struct{} // buffered; gets one value when reply or err is set
 }
 
@@ -205,8 +205,9 @@ func (p *pipeline) mayBeOld() bool {
 	return p.trailer.replicated && time.Since(p.conn.used) >= mayMove
 }
 
-// exchangeCounted sends a batch with a trailer. No caller gets a reply before the reply to the trailer arrives: if the
-// server rejects the trailer, the callers of the successful writes, or all callers, get an error (see trailer.finish).
+// exchangeCounted sends a batch with a trailer. If the server rejects the trailer, the callers of the successful
+// writes get an error; in some cases, all callers do (see trailer.finish). So no caller gets a reply before the reply
+// to the trailer arrives.
 func (p *pipeline) exchangeCounted(b *batch) (replied int, err error) {
 	seen := p.conn.lineage.seen.Load()
 	b.out = append(b.out, p.trailer.command...)

@@ -63,9 +63,9 @@ func (s *Shard) verifyReads(ctx context.Context) error {
 	return err
 }
 
-// verifyWrites checks that the shard runs scripts that write, and that the user may run their commands, with the keys
-// of the last refused call: the user may lack permission for just these. A writable replica fails this check, because
-// it loses its own writes at the next synchronization.
+// verifyWrites checks that the shard runs scripts that write, and that the user may run the commands of these scripts.
+// The probe also gets the keys of the last refused call, because the user may lack permission for these keys only. A
+// writable replica fails this check, because a replica loses its own writes at the next synchronization.
 func (s *Shard) verifyWrites(ctx context.Context) error {
 	keys := append([]string{s.Key(probeKey)}, s.state.Load().keys...)
 	role, err := s.probe(ctx, probeWrites, keys, s.writes)

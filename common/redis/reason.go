@@ -27,8 +27,8 @@ const (
 
 	// Reasons why an instance does not use a Redis; see Identities.
 	AnotherShard Reason = "another-shard"  // the Redis is a shard with another index, or of another service or system
-	AnotherID    Reason = "another-redis"  // the Redis has the right index, but another Redis was used as this shard
-	TooFewShards Reason = "too-few-shards" // more shards are active than the instance knows
+	AnotherID    Reason = "another-redis"  // the Redis has the right index, but not the ID of this shard
+	TooFewShards Reason = "too-few-shards" // REDIS_ADDRS lists fewer shards than are active
 	NoIdentity   Reason = "no-identity"    // the Redis has data without an identity
 	Empty        Reason = "empty"          // the Redis has lost its data
 	Older        Reason = "older"          // the Redis is an older copy, or has lost acknowledged writes
@@ -36,8 +36,9 @@ const (
 	Replicated   Reason = "replicated"     // REDIS_ADDRS lists only one node of a replicated shard
 )
 
-// refusals lists the prefixes of error replies that affect more than one call. A shard that returns one has the given
-// level. Any other error reply affects only one call, for example because a key has the wrong type.
+// refusals lists the prefixes of error replies that affect more than one call. After such a reply, the shard has the
+// reason and the level in the same row. Any other error reply affects only one call, for example because a key has the
+// wrong type.
 var refusals = []struct {
 	prefix string
 	reason Reason

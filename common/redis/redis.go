@@ -1,5 +1,5 @@
-// Package redis is a client of one shard: a Redis server, three of them with the same data, or an engine. It batches
-// the commands of concurrent callers, runs scripts and checks the shard's health.
+// Package redis is a client of one shard: one Redis server, three Redis servers with the same data, or an engine. It
+// batches the commands of concurrent callers, runs scripts and checks the shard's health.
 //
 // Scripts and reads of concurrent callers share round trips and fsyncs (pipeline.go). Health checks and other rare
 // commands never wait behind a full batch, because they use a second connection. The package implements RESP itself and
@@ -35,8 +35,8 @@ func dialer(addr string, c env.Redis, name ClientName) func(context.Context) (*c
 	return dialerOf(addr, "", c, name)
 }
 
-// dialerOf is like dialer. With TLS, the server's certificate must be valid for host. If host is "", it must be valid
-// for the host of addr.
+// dialerOf is like dialer. With TLS, the server's certificate must be valid for host, or for the host of addr if host
+// is "".
 func dialerOf(addr, host string, c env.Redis, name ClientName) func(context.Context) (*conn, error) {
 	options := &goredis.Options{Addr: addr, DialTimeout: dialTimeout}
 	if c.TLS {

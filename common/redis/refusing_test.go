@@ -92,7 +92,7 @@ func TestRefusingShard(t *testing.T) {
 			} else {
 				t.Log(problems[0])
 			}
-			if at.Writable() != row.grows || at.Completes() != row.frees { // this state makes calls fail fast
+			if at.Writable() != row.grows || at.Completes() != row.frees { // these decide which calls fail fast
 				t.Errorf("shard: got writable %v, completes %v; want %v, %v", at.Writable(), at.Completes(), row.grows, row.frees)
 			}
 			for _, call := range []struct {
@@ -102,7 +102,8 @@ func TestRefusingShard(t *testing.T) {
 				for range 100 {
 					if _, err := at.Run(t.Context(), call.script, counter); (err == nil) != call.ok ||
 						err != nil && !errors.Is(err, api.Unavailable) {
-						t.Fatalf("%s: got the error %v, want success: %v (if not: unavailable)", call.script.Name(), err, call.ok)
+						t.Fatalf("%s: got the error %v, want success: %v; any error must be unavailable",
+							call.script.Name(), err, call.ok)
 					}
 				}
 			}
@@ -157,7 +158,7 @@ func TestShardWithoutFreeConnections(t *testing.T) {
 	})
 	for start := time.Now(); time.Since(start) < 2*time.Second; time.Sleep(10 * time.Millisecond) {
 		if at.Healthy() {
-			t.Fatalf("the shard is healthy after %v, want it unhealthy", time.Since(start))
+			t.Fatalf("the shard is healthy %v after it became unhealthy, want it to stay unhealthy", time.Since(start))
 		}
 	}
 	testredis.Eventually(t, "the reason is known", func() bool { return at.Problem() == redis.ManyClients })

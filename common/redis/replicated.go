@@ -20,12 +20,12 @@ import (
 const EpochKey = "epoch"
 
 const (
-	// copiesTimeout bounds the wait for one node: for a replica that confirms a batch, and for a node that replies to a
-	// poll or to discovery (findPrimary). A node that hangs must not use up replyTimeout.
+	// copiesTimeout bounds two waits: for a replica to confirm a batch, and for a node to reply to a poll or to
+	// discovery (findPrimary). A node that hangs must not use up replyTimeout.
 	copiesTimeout = 400 * time.Millisecond
-	// electionSettles is how long discovery waits for the other nodes after a node has replied that it is the primary,
-	// because an old primary may reply first. If no replica has confirmed the last batch, discovery may have chosen an old
-	// primary, so the next discovery waits for copiesTimeout instead.
+	// electionSettles is how long discovery waits for a newer primary after a primary has replied, because an old one
+	// may reply first. If no replica has confirmed the last batch, the last discovery may have chosen an old primary.
+	// Then the next discovery waits for copiesTimeout instead.
 	electionSettles = 50 * time.Millisecond
 )
 
@@ -87,8 +87,8 @@ type node struct {
 }
 
 // dialPrimary returns a function that opens a connection to the primary of a replicated shard: the node with the role
-// master and the highest epoch. If the connection leads to an old primary, no batch gets a reply, because no node
-// follows an old primary.
+// master and the highest epoch. If only an old primary replies in time, the connection leads to the old primary. Then
+// no batch gets a reply: no replica follows an old primary, so no replica confirms a batch.
 func dialPrimary(addrs []string, c env.Redis, name ClientName, epochKey string) func(context.Context) (*conn, error) {
 	var dials []func(context.Context) (*conn, error)
 	for _, addr := range addrs {
@@ -164,7 +164,7 @@ func askNode(ctx context.Context, index int, dial func(context.Context) (*conn, 
 	return node{conn: c, epoch: found}
 }
 
-// roleOf returns the epoch of a node with the role master, or 0 for any other node.
+// roleOf returns the epoch of a node with the role master, or 0 if the node has another role or no epoch.
 func roleOf(c *conn, epochKey string) (epoch int64, err error) {
 	out := appendCommand(appendCommand(nil, "ROLE"), "GET", epochKey)
 	if err := c.write(out, time.Now().Add(copiesTimeout)); err != nil {

@@ -28,14 +28,14 @@ func connectGroup(t *testing.T, g *testredis.Group) *redis.Shard {
 	return c.Shards()[0]
 }
 
-// serves waits until the shard runs a script. One call does not suffice, because on a busy host a replica may need
-// longer to store a batch than the shard waits.
+// serves waits until the shard runs a script. One call does not suffice: on a busy host, a replica may need longer
+// than copiesTimeout to store a batch.
 func serves(t *testing.T, at *redis.Shard) {
 	t.Helper()
 	testredis.Eventually(t, "the shard runs a script", func() bool {
 		_, err := at.Run(t.Context(), count, counter)
 		if err != nil && !errors.Is(err, api.Unavailable) {
-			t.Errorf("got %v, want success or unavailable", err)
+			t.Errorf("run the counting script: got %v, want success or unavailable", err)
 		}
 		return err == nil
 	})
@@ -76,22 +76,22 @@ func TestReplicatedShardWithoutReplicaGivesNoReply(t *testing.T) {
 	serves(t, at)
 	g.Nodes[2].Kill()
 	if reply, err := at.Run(t.Context(), count, counter); !errors.Is(err, api.Unavailable) {
-		t.Errorf("no replica runs: a write returned %v, %v, want unavailable", reply, err)
+		t.Errorf("no replica runs: a write returned the reply %v and the error %v, want unavailable", reply, err)
 	}
 	testredis.Eventually(t, "the shard lacks copies", func() bool { return at.Problem() == redis.FewCopies })
 	if at.Silent() == 0 {
 		t.Error("the shard has been silent for 0 s, want a positive time")
 	}
 	if n, err := counted(t, at); !errors.Is(err, api.Unavailable) {
-		t.Errorf("no replica runs: a read returned %d, %v, want unavailable", n, err)
+		t.Errorf("no replica runs: a read returned the counter %d and the error %v, want unavailable", n, err)
 	}
 	g.Nodes[2].Restart(t)
 	g.Elect(t, 0)
 	serves(t, at)
 }
 
-// Silent counts from the last reply, even to a health check. Otherwise an idle shard would seem silent for so long that
-// callers would not wait for its failover.
+// Silent counts from the last reply, which may be the reply to a health check. Otherwise, a shard that was idle before
+// its failure would seem silent for so long that callers would not wait for its failover.
 func TestIdleShardIsNotSilent(t *testing.T) {
 	t.Parallel()
 	at, g := openGroup(t)
@@ -101,7 +101,7 @@ func TestIdleShardIsNotSilent(t *testing.T) {
 	g.Nodes[0].Kill()
 	testredis.Eventually(t, "the shard is silent", func() bool { return at.Silent() > 0 })
 	if replied := time.Now().Add(-at.Silent()); replied.Sub(idle) < redis.CheckEvery {
-		t.Errorf("the last reply came %v after the last call, want a reply to a health check, at least %v after it",
+		t.Errorf("the last reply came %v after the last call; want at least %v, because a health check got a reply",
 			replied.Sub(idle), redis.CheckEvery)
 	}
 }
@@ -113,14 +113,16 @@ func TestHandoverIsNoRefusal(t *testing.T) {
 	at, g := openGroup(t)
 	primary := 0
 	for range 3 {
-		time.Sleep(200 * time.Millisecond) // until no command waits for a replica, because such a command gets another error
+		// Let all commands end first: one that waits for a replica would get UNBLOCKED instead of READONLY.
+		time.Sleep(200 * time.Millisecond)
 		if err := g.Nodes[primary].Client.ReplicaOf(t.Context(), "127.0.0.1", "1").Err(); err != nil {
 			t.Fatal(err)
 		}
 		for range 3 {
 			reply, err := at.Run(t.Context(), count, counter)
 			if !errors.Is(err, api.Unavailable) || errors.Is(err, redis.ErrRefused) {
-				t.Errorf("without a primary: a write returned %v, %v, want unavailable, and not refused", reply, err)
+				t.Errorf("without a primary: a write returned the reply %v and the error %v, want unavailable, not refused",
+					reply, err)
 			}
 		}
 		if at.Healthy() {
@@ -173,8 +175,8 @@ func TestPausedPrimaryIsReplaced(t *testing.T) {
 	}
 }
 
-// An instance whose REDIS_ADDRS lists only one node of a replicated shard refuses the node. Otherwise it would get
-// replies to writes that no replica has stored.
+// An instance whose REDIS_ADDRS lists only one node of a replicated shard refuses the node. Otherwise, the instance
+// would get replies to writes that no replica has stored.
 func TestOneNodeOfAReplicatedShardIsRefused(t *testing.T) {
 	t.Parallel()
 	_, g := openGroup(t)
@@ -210,7 +212,7 @@ func TestInspectionsKeepTheSequenceOfAnOlderShard(t *testing.T) {
 		return connections() >= before+5
 	})
 	if n, err := primary.Get(t.Context(), at.Key("seq")).Int64(); err != nil || n > older+1 {
-		t.Errorf("the write sequence is %d, %v; want at most %d", n, err, older+1)
+		t.Errorf("got the write sequence %d and the error %v, want at most %d", n, err, older+1)
 	}
 	if at.Problem() != redis.Older {
 		t.Errorf("the problem of the shard is %q, want %q", at.Problem(), redis.Older)

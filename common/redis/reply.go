@@ -66,7 +66,7 @@ func (r *Reply) Has(i int) bool { return i < len(r.values) && r.values[i].kind !
 // From returns value i and the values after it.
 func (r *Reply) From(i int) Reply { return Reply{values: r.values[min(i, len(r.values)):], err: r.err} }
 
-// Err returns the first error of Int, String or List: the value was missing or had the wrong type.
+// Err returns the first error of Int, String or List: a value was missing or had the wrong type.
 func (r *Reply) Err() error { return r.err }
 
 func (r *Reply) fail(i int) {

@@ -67,7 +67,7 @@ func appendInt(out []byte, n int64) []byte {
 	return append(append(appendHeader(out, '$', len(text)), text...), '\r', '\n')
 }
 
-// value is a reply, or an element of one.
+// value is a reply, or an element of an array.
 type value struct {
 	kind byte // '+' or '$' is a string, ':' an integer, '-' an error, '*' an array, as in RESP; 0 is nil
 	text string
@@ -91,7 +91,7 @@ func (v value) err() error {
 	return nil
 }
 
-// measure returns the length of the first reply in b, in bytes, or 0 if the reply is incomplete.
+// measure returns the length in bytes of the first reply in b, or 0 if the reply is incomplete.
 func measure(b []byte) (int, error) {
 	at := 0
 	for left := 1; left > 0; left-- {
@@ -102,7 +102,7 @@ func measure(b []byte) (int, error) {
 		line := b[at : at+end]
 		at += end + 1
 		if len(line) < 2 || bytes.IndexByte(line, '\r') != len(line)-1 {
-			return 0, fmt.Errorf("%w: line %q", errReply, line)
+			return 0, fmt.Errorf("%w: malformed line %q", errReply, line)
 		}
 		switch line[0] {
 		case '+', '-', ':':
@@ -110,7 +110,7 @@ func measure(b []byte) (int, error) {
 			n, ok := length(line[1 : len(line)-1])
 			switch {
 			case !ok:
-				return 0, fmt.Errorf("%w: line %q", errReply, line)
+				return 0, fmt.Errorf("%w: line %q has an invalid or too large length", errReply, line)
 			case n < 0: // nil
 			case line[0] == '*':
 				left += n
@@ -122,7 +122,7 @@ func measure(b []byte) (int, error) {
 				at += n + 2
 			}
 		default:
-			return 0, fmt.Errorf("%w: line %q", errReply, line)
+			return 0, fmt.Errorf("%w: line %q begins with an unknown type", errReply, line)
 		}
 	}
 	return at, nil

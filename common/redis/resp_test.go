@@ -40,11 +40,11 @@ func TestParseReplies(t *testing.T) {
 	} {
 		for n := range len(reply) {
 			if got, err := measure([]byte(reply[:n])); got != 0 || err != nil {
-				t.Errorf("measure the incomplete reply %q: got %d, %v; want 0", reply[:n], got, err)
+				t.Errorf("measure the incomplete reply %q: got %d bytes and the error %v, want 0 bytes", reply[:n], got, err)
 			}
 		}
 		if n, err := measure([]byte(reply + "+more")); n != len(reply) || err != nil {
-			t.Errorf("measure %q: got %d, %v; want %d", reply, n, err, len(reply))
+			t.Errorf("measure %q: got %d bytes and the error %v, want %d bytes", reply, n, err, len(reply))
 		} else if got := parse(reply[:n]); !reflect.DeepEqual(got, want) {
 			t.Errorf("parse %q: got %+v, want %+v", reply, got, want)
 		}
@@ -91,7 +91,8 @@ func FuzzCommand(f *testing.F) {
 		} {
 			length, err := measure(c.out)
 			if err != nil || length != len(c.out) {
-				t.Fatalf("measure %q: got %d, %v; want one command of %d bytes", c.out, length, err, len(c.out))
+				t.Fatalf("measure %q: got %d bytes and the error %v, want one command of %d bytes",
+					c.out, length, err, len(c.out))
 			}
 			var got []string
 			for _, text := range parse(string(c.out)).list {

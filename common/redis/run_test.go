@@ -12,7 +12,7 @@ import (
 	"checkout/common/testredis"
 )
 
-// count is a script that returns how often it has run. A retry of a call would count twice.
+// count is a script that returns how often it has run. A call that was retried would count twice.
 var count = redis.NewScript("count", "#!lua\nreturn redis.call('INCR', KEYS[1])\n")
 
 var (
@@ -20,7 +20,7 @@ var (
 	counter = []string{"{o0}c"}
 )
 
-// runs is the number of times that the script "count" has run.
+// runs returns how often the script "count" has run.
 func runs(t *testing.T, s *testredis.Server) int64 {
 	t.Helper()
 	n, err := s.Client.IncrBy(t.Context(), counter[0], 0).Result()
@@ -45,7 +45,7 @@ func TestScriptRunsOnItsShard(t *testing.T) {
 	for want := range int64(3) {
 		reply, err := at.Run(t.Context(), count, counter)
 		if err != nil || reply.Int(0) != want+1 || reply.Err() != nil {
-			t.Errorf("run the counting script: got %d, %v, want %d", reply.Int(0), err, want+1)
+			t.Errorf("run the counting script: got %d and the error %v, want %d", reply.Int(0), err, want+1)
 		}
 	}
 	if skew := at.Skew().Abs(); skew > time.Second {
@@ -163,7 +163,7 @@ func TestFieldsAndHash(t *testing.T) {
 	reply, err := at.Fields(t.Context(), "{o0}h", "b", "none", "a")
 	if err != nil || reply.Len() != 3 || reply.String(0) != "text" || reply.Has(1) || reply.String(1) != "" ||
 		reply.Int(2) != 1 || reply.Err() != nil {
-		t.Errorf("fields: got %v, %v; want a text, nil and 1", reply, err)
+		t.Errorf("fields: got %v and the error %v; want the values text, nil and 1", reply, err)
 	}
 	for name, misread := range map[string]func(r *redis.Reply){
 		"text as an integer":      func(r *redis.Reply) { r.Int(0) },
@@ -178,14 +178,14 @@ func TestFieldsAndHash(t *testing.T) {
 	}
 	if hash, err := at.Hash(t.Context(), "{o0}h"); err != nil || len(hash) != 2 || hash["a"] != "1" ||
 		hash["b"] != "text" {
-		t.Errorf("hash: got %v, %v; want two fields", hash, err)
+		t.Errorf("hash: got %v and the error %v; want map[a:1 b:text]", hash, err)
 	}
 	if hash, err := at.Hash(t.Context(), "{o0}none"); err != nil || len(hash) != 0 {
-		t.Errorf("missing hash: got %v, %v; want no fields", hash, err)
+		t.Errorf("missing hash: got %v and the error %v; want no fields", hash, err)
 	}
 }
 
-// A connection that was idle is used again, because a new connection must be verified first.
+// A connection that was idle is used again. A new connection would cost time, because it must be verified first.
 func TestIdleConnectionIsUsedAgain(t *testing.T) {
 	t.Parallel()
 	c, servers := testredis.Open(t, "order", 1, scripts)

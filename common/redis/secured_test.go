@@ -60,17 +60,17 @@ func TestShardWithTLSAndCredentials(t *testing.T) {
 			for want := range int64(3) {
 				reply, err := at.Run(t.Context(), count, counter)
 				if err != nil || reply.Int(0) != want+1 {
-					t.Errorf("run: got %d, %v, want %d", reply.Int(0), err, want+1)
+					t.Errorf("run: got %d and the error %v, want %d", reply.Int(0), err, want+1)
 				}
 			}
 		})
 	}
 	if n, err := server.Client.Do(t.Context(), "EXISTS", counter[0]).Int(); n != 0 || err != nil {
-		t.Errorf("counters in database 0: got %d, %v, want 0", n, err)
+		t.Errorf("counters in database 0: got %d and the error %v, want 0", n, err)
 	}
 	keyspace, err := server.Client.InfoMap(t.Context(), "keyspace").Result()
 	if _, ok := keyspace["Keyspace"]["db3"]; err != nil || !ok || len(keyspace["Keyspace"]) != 1 {
-		t.Errorf("databases with keys: got %v, %v, want only db3", keyspace, err)
+		t.Errorf("databases with keys: got %v and the error %v, want only db3", keyspace, err)
 	}
 }
 
@@ -116,7 +116,7 @@ func TestIdleConnectionWithTLS(t *testing.T) {
 	}
 	run()
 	if after := connections(); after == before {
-		t.Error("the server has not closed the idle connection")
+		t.Error("call after CLIENT KILL: got no new connection, want one")
 	}
 }
 

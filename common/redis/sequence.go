@@ -9,8 +9,8 @@ import (
 )
 
 // Each batch that contains a writing script ends with a trailer: one command that increments the shard's write
-// sequence. If the sequence is smaller than this instance has seen, the Redis has gone back in time, for example to an
-// older copy of its data. So no reply of the batch reaches a caller before the trailer's reply.
+// sequence. If the sequence is smaller than one that this instance has seen, the Redis has gone back in time, for
+// example to an older copy of its data. So no reply of the batch reaches a caller before the trailer's reply.
 //
 // On a replicated shard, every batch ends with a trailer, which also waits for a replica. So an old primary cannot
 // serve reads. Even a batch of reads needs the increment, because WAIT waits only for writes of its connection.
@@ -97,7 +97,8 @@ func (t *trailer) receive(c *conn, timeout time.Duration) (value, error) {
 	return reply, err
 }
 
-// confirm is like receive, but ignores the sequence, because the server is not verified yet.
+// confirm reads the replies to the trailer like finish, but does not check the sequence, because the server is not
+// verified yet.
 func (t *trailer) confirm(c *conn, timeout time.Duration) error {
 	reply, err := t.receive(c, timeout)
 	return errors.Join(err, reply.err())
@@ -119,7 +120,9 @@ func (t *trailer) finish(c *conn, seen int64, timeout time.Duration) (broken boo
 		return err != nil, err
 	}
 	if err := reply.err(); err != nil {
-		return t.replicated, err // replicated: without the increment, the batch may have read old data from an old primary
+		// Without the increment, an old primary may have served the reads of the batch. So on a replicated shard, err
+		// applies to the whole batch.
+		return t.replicated, err
 	}
 	sequence, err := strconv.ParseInt(reply.text, 10, 64)
 	if err != nil {

@@ -37,8 +37,8 @@ func (s *Shard) verifySettings(ctx context.Context) error {
 	return checkSettings(s.Do(ctx, settingsCommand()...))
 }
 
-// checkSettings checks the reply to settingsCommand. If Redis rejects the command, the error is a settingsError, unless
-// the reply means that the shard is unavailable, such as LOADING.
+// checkSettings checks the reply to settingsCommand. If Redis rejects the command, the error is a settingsError. But
+// if an error reply such as LOADING means that the shard is unavailable, the error is this reply.
 func checkSettings(reply Reply, err error) error {
 	var rejected errorReply
 	if errors.As(err, &rejected) {

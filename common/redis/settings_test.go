@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// If CONFIG GET fails, the error has the reason "settings" only if the shard can serve other commands. A reply without
-// settings also has this reason.
+// If a shard that can serve other commands rejects CONFIG GET, the error has the reason "settings". If the shard can
+// serve no command, the error has the reason of the error reply. A reply without settings has the reason "settings".
 func TestReasonOfSettings(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]Reason{
@@ -25,6 +25,6 @@ func TestReasonOfSettings(t *testing.T) {
 		t.Errorf("reply without settings: got the reason %s, want settings", got)
 	}
 	if err := checkSettings(Reply{}, context.DeadlineExceeded); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("timeout: got %v, want the timeout itself", err)
+		t.Errorf("CONFIG GET timed out: got the error %v, want context deadline exceeded", err)
 	}
 }

@@ -166,9 +166,10 @@ func (s *Shard) send(needs level, write func([]byte) []byte) (*command, error) {
 }
 
 // Failed counts the failure of a command and returns the error for the caller of the command: api.Overloaded if the
-// queue was full, else api.Unavailable. Unless the queue was full or the command failed fast, Failed also:
-//   - requests a health check, unless the server returned an error reply
-//   - logs the failure, unless the caller cancelled the command
+// queue was full, else api.Unavailable. If the queue was full or the command failed fast, Failed does nothing else.
+// Otherwise:
+//   - Failed requests a health check, unless the server returned an error reply.
+//   - Failed logs the failure, unless the caller cancelled the command.
 func (s *Shard) Failed(ctx context.Context, command string, err error) error {
 	s.metrics.failures.Inc()
 	switch {

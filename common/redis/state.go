@@ -18,18 +18,18 @@ type level int
 const (
 	unavailable level = iota // nothing
 	readOnly                 // reads, and scripts with the flag no-writes
-	full                     // also scripts with the flag allow-oom: memory is full
+	full                     // memory is full: also scripts with the flag allow-oom
 	available                // everything
 )
 
-// state is the result of the last health check, or of a failure that a caller has reported since.
+// state is the health of a shard, according to the last health check or to a failure that a caller has reported.
 type state struct {
 	level    level
 	reason   Reason // "" on the level named available
 	err      error
 	reported time.Time // when a caller reported the failure; zero if the next health check may end it, see keepReported
 	keys     []string  // keys of the last refused call
-	since    time.Time // start of the problem that an event has reported; zero if there is none
+	since    time.Time // start of the problem; zero if there is no problem, or no event for the problem
 }
 
 // keepReported is the minimum duration of a reported failure. A health check may miss a failure that comes and goes,
@@ -62,9 +62,12 @@ func (s *Shard) Problem() Reason { return s.state.Load().reason }
 // Replicated reports whether the shard has replicas, so that a failover replaces a primary that has failed.
 func (s *Shard) Replicated() bool { return s.trailer.replicated || s.engine }
 
-// Silent returns the time since the last reply of a shard that is unreachable, is loading its data, has no primary, or
-// has a primary whose writes no replica confirms. It returns 0 for all other shards. If the shard still replies to some
-// commands, for example while its writes are paused, Silent returns the time since the problem began.
+// Silent returns the time since the last reply of a shard with one of these problems, and 0 for all other shards:
+//   - The shard is unreachable or is loading its data.
+//   - The shard has no primary, or no replica confirms the writes of the primary.
+//
+// If the shard still replies to some commands, for example while its writes are paused, Silent returns the time
+// since the problem began.
 func (s *Shard) Silent() time.Duration {
 	now := s.state.Load()
 	switch {
@@ -89,8 +92,9 @@ func (s *Shard) lastReply() time.Duration {
 	return time.Duration(max(s.batches.replied.Load(), s.control.replied.Load()))
 }
 
-// hungAfter is the silence after which an unhealthy shard counts as hung. It is shorter than replyTimeout, after which
-// an instance detects a hang. The death of a busy Redis is usually detected within milliseconds.
+// hungAfter is the silence after which an unhealthy shard counts as hanging. An instance detects a hang after
+// replyTimeout, which is longer, so the shard usually counts as hanging at once. If a Redis with traffic dies, an
+// instance usually detects this within milliseconds, and the shard does not count as hanging yet.
 const hungAfter = 500 * time.Millisecond
 
 // Hung reports whether the shard has been silent for at least hungAfter. A shard that has never replied is not hung.
@@ -122,8 +126,8 @@ func (s *Shard) accept(needs level) error {
 	}
 }
 
-// failFast returns an error if the shard is unhealthy. While the health check verifyBatches runs, failFast returns nil,
-// so that TIME is sent.
+// failFast returns an error if the shard is unhealthy. While verifyBatches runs, failFast returns nil, because
+// verifyBatches sends TIME to the unhealthy shard.
 func (s *Shard) failFast() error {
 	if s.probing.Load() {
 		return nil
@@ -141,7 +145,7 @@ func (s *Shard) markDown(err error) {
 
 // failed is like Failed, for a command that needs the given level. If an error reply shows that the shard refuses every
 // command that needs this level, failed lowers the level of the shard. In two cases, the error is more specific:
-//   - ErrRefused, if the shard refuses every such command, unless the problem ends by itself
+//   - ErrRefused, if the shard refuses every such command, and the problem does not end by itself
 //   - ErrWrongType, if a key has the wrong type
 func (s *Shard) failed(ctx context.Context, command string, needs level, keys []string, err error) error {
 	refused := errors.Is(err, ErrRefused)
@@ -154,7 +158,7 @@ func (s *Shard) failed(ctx context.Context, command string, needs level, keys []
 			to.level, to.reported = unavailable, time.Time{}
 		}
 		if to.level < needs {
-			refused = reason != Loading && !passing // loading and passing problems end by themselves
+			refused = reason != Loading && !passing // loading ends by itself; a failover ends a passing problem
 			s.degrade(to)
 			s.requestCheck()
 		}
@@ -184,7 +188,8 @@ func (s *Shard) degrade(to *state) bool {
 	}
 }
 
-// setState stores the result of a health check. It keeps a worse reported state, see keepReported.
+// setState stores the result of a health check. If a caller has just reported a worse state, setState keeps that
+// state; see keepReported.
 func (s *Shard) setState(to *state) {
 	for {
 		from := s.state.Load()

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Unverified opens a connection to a server that may not be this shard, for the commands that identify the server. The
-// caller must close the connection.
+// Unverified opens a connection, but does not verify that the server is this shard. Callers use the connection to
+// read or write the identity of the server. The caller must close the connection.
 func (s *Shard) Unverified(ctx context.Context) (*Unverified, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
@@ -18,7 +18,7 @@ func (s *Shard) Unverified(ctx context.Context) (*Unverified, error) {
 	return &Unverified{s, c}, nil
 }
 
-// Unverified is a connection to a server that may not be the shard.
+// Unverified is a connection to a server that is possibly not the shard.
 type Unverified struct {
 	shard *Shard
 	conn  *conn

@@ -10,14 +10,14 @@ import (
 )
 
 func Example() {
-	id := requestid.Accept("a1b2", requestid.MaxLength) // the value of the request's requestid.Header
+	id := requestid.Accept("a1b2", requestid.MaxLength) // "a1b2" comes from the header requestid.Header
 	ctx := requestid.NewContext(context.Background(), id)
 	fmt.Println(requestid.FromContext(ctx))
 
 	log := slog.New(requestid.LogHandler(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{
 		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 			if a.Key == slog.TimeKey {
-				return slog.Attr{} // the output of an example must not change
+				return slog.Attr{} // without the time, the output is the same in each run
 			}
 			return a
 		},

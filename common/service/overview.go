@@ -42,8 +42,8 @@ func (s *Service) overviewOf(c *gin.Context) (api.Overview, error) {
 	return s.overview(c)
 }
 
-// fullOverview returns the overview for the monitoring port. The query parameter "after" is a sequence number: the
-// overview contains only events with larger sequence numbers.
+// fullOverview returns the overview for the monitoring port. The query parameter "after" is a sequence number that
+// selects events; see events.Ring.After.
 func (s *Service) fullOverview(c *gin.Context) (api.Overview, error) {
 	after, _ := strconv.ParseInt(c.Query("after"), 10, 64) // without a valid number, select all events
 	o := api.Overview{

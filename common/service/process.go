@@ -33,8 +33,8 @@ func tuneRuntime() {
 }
 
 // Main calls the given function. SIGTERM and SIGINT end the context of the function, which must then return. If the
-// function returns an error, Main prints the error to stderr, unless the error is already logged, and exits with status
-// 1, or with status 2 if UsageError made the error.
+// function returns an error, Main prints the error to stderr, unless the error is already logged, and exits. The
+// status is 2 if UsageError made the error, otherwise 1.
 func Main(run func(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error) {
 	tuneRuntime()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)

@@ -149,7 +149,7 @@ func (s *Service) Collect(c ...prometheus.Collector) { s.collectors = append(s.c
 // context ends.
 func (s *Service) Background(work func(context.Context)) { s.background = append(s.background, work) }
 
-// Close closes the clients of the service's peers.
+// Close closes the clients that Peer has returned.
 func (s *Service) Close() {
 	for _, p := range s.peers {
 		p.Close()

@@ -37,7 +37,7 @@ func (l *log) Write(p []byte) (int, error) {
 	return l.Buffer.Write(p)
 }
 
-// after is the word that follows the given text in the output, or "" if there is none.
+// after returns the word that follows the given text in the output, or "" if there is none.
 func (l *log) after(mark string) string {
 	l.Lock()
 	defer l.Unlock()
@@ -101,7 +101,7 @@ func TestRunRejectsAnIncompleteEnvironment(t *testing.T) {
 	for _, args := range [][]string{{"stock"}, {"stock", "healthcheck"}} {
 		err := definition.Run(t.Context(), args, func(string) string { return "" }, io.Discard)
 		if err == nil || !strings.Contains(err.Error(), "REDIS_ADDRS") || !strings.Contains(err.Error(), "MACHINE_ID") {
-			t.Errorf("run with the arguments %v: got %v, want the names of both missing variables", args, err)
+			t.Errorf("run with the arguments %v: got %v, want an error about REDIS_ADDRS and MACHINE_ID", args, err)
 		}
 	}
 }
@@ -143,7 +143,7 @@ func TestShardMapSaysThatTheInstanceIsUnfit(t *testing.T) {
 		s.Internal.ServeHTTP(w, r)
 		var m api.ShardMap
 		if err := json.Unmarshal(w.Body.Bytes(), &m); w.Code != 200 || err != nil {
-			t.Fatalf("%d %s, %v; want 200 and a shard map", w.Code, w.Body, err)
+			t.Fatalf("get the shard map: got %d %s and the error %v, want 200 and a shard map", w.Code, w.Body, err)
 		}
 		return strings.Join(m.Unfit, ", ")
 	}
@@ -152,7 +152,7 @@ func TestShardMapSaysThatTheInstanceIsUnfit(t *testing.T) {
 	}
 	testredis.Eventually(t, "the first health check timed out", c.Probed)
 	if got := unfit(); got != "no shard has been available since the start" {
-		t.Errorf("no shard responds: got %q, want no shard", got)
+		t.Errorf("after the first health check timed out: got %q, want that no shard has been available", got)
 	}
 	redis.Resume()
 	testredis.Eventually(t, "the instance is fit", func() bool { return unfit() == "" })

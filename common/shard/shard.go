@@ -57,7 +57,7 @@ func Of(id string) (int, bool) {
 	if v := id[19]; v != '8' && v != '9' && v != 'a' && v != 'b' {
 		return 0, false
 	}
-	digits := byte(0) // 16 or more if any byte is not a hexadecimal digit
+	digits := byte(0) // 16 or more if any byte is not in 0-9 or a-f
 	for _, part := range [...]string{id[:8], id[9:13], id[14:18], id[19:23], id[24:]} {
 		for i := range len(part) {
 			digits |= hexDigit[part[i]]
@@ -70,8 +70,8 @@ func Of(id string) (int, bool) {
 	return s, digits < 16
 }
 
-// hexDigit maps each hexadecimal digit to its value, and other bytes to 255. A table is fast, which matters because a
-// checkout parses many IDs.
+// hexDigit maps the digits 0-9 and a-f to their values, and other bytes to 255. A table is fast, which matters
+// because a checkout parses many IDs.
 var hexDigit = func() (values [256]byte) {
 	for c := range values {
 		values[c] = 0xff

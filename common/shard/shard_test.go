@@ -14,7 +14,7 @@ func TestMintedIDContainsItsShard(t *testing.T) {
 		for range 100 {
 			id := Mint(s)
 			if got, ok := Of(id); !ok || got != s {
-				t.Fatalf("Of(%s) = %d, %v, want %d", id, got, ok, s)
+				t.Fatalf("Of(%s) = %d, %v; want %d, true", id, got, ok, s)
 			}
 			if u, err := uuid.Parse(id); err != nil || u.Version() != 7 || u.Variant() != uuid.RFC4122 {
 				t.Fatalf("%s is not a UUID of version 7: %v", id, err)
@@ -73,7 +73,7 @@ func TestOfRejectsOtherStrings(t *testing.T) {
 func TestParseDecimalRequiresCanonicalForm(t *testing.T) {
 	for id, want := range map[string]int{"0": 0, "7": 7, "10": 10, "9999999": 9999999} {
 		if got, ok := ParseDecimal(id); !ok || got != want {
-			t.Errorf("ParseDecimal(%q) = %d, %v; want the number", id, got, ok)
+			t.Errorf("ParseDecimal(%q) = %d, %v; want the same number, true", id, got, ok)
 		}
 	}
 	for _, bad := range []string{

@@ -15,7 +15,7 @@ import (
 // Its replication is asynchronous, so a write may be lost unless the failover is graceful.
 type Cluster struct {
 	Nodes   []*Server
-	elected [2]time.Time // by node: the end of its last election
+	elected [2]time.Time // when each node was last elected
 }
 
 // voteEvery is a little longer than two node timeouts. For that time after an election, the nodes do not vote for the
@@ -54,8 +54,8 @@ func (c *Cluster) Join(t testing.TB, node, other int) {
 	})
 }
 
-// Failover makes a node the primary. With the option "", no acknowledged write is lost. With "TAKEOVER", the other node
-// may be dead.
+// Failover makes a node the primary. With the option "", the failover is graceful: no acknowledged write is lost. With
+// "TAKEOVER", the other node may be dead.
 func (c *Cluster) Failover(t testing.TB, to int, option string) {
 	t.Helper()
 	time.Sleep(time.Until(c.elected[to].Add(voteEvery)))

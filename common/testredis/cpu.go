@@ -33,8 +33,8 @@ func CPU(t testing.TB, client *redis.Client) time.Duration {
 	return used
 }
 
-// ReportCPU makes n calls in round trips of the given size. The last argument adds the calls of one round trip to a
-// pipeline. ReportCPU reports the server's CPU time per call as the metric <name>-redis-µs.
+// ReportCPU makes n calls in round trips of the given size. For each round trip, queue adds the calls from, ..., to-1
+// to a pipeline. ReportCPU reports the server's CPU time per call as the metric <name>-redis-µs.
 func ReportCPU(b *testing.B, client *redis.Client, name string, n, size int,
 	queue func(p redis.Pipeliner, from, to int)) {
 	b.Helper()

@@ -17,8 +17,7 @@ type Group struct {
 	epochKey, seqKey string
 }
 
-// Engine is the server program of each node of a Group or a Cluster. Redis 7.0 does not suffice for a Group, because
-// it has no WAITAOF.
+// Engine is the server program of each node of a Group or a Cluster. A Group needs WAITAOF, which Redis 7.0 lacks.
 const Engine = "valkey-server"
 
 // StartGroup starts the nodes of a replicated shard. Node 0 becomes the primary. The argument tag is the hash tag of
@@ -35,7 +34,8 @@ func StartGroup(t testing.TB, tag string) *Group {
 	return g
 }
 
-// awaitReplicas waits until both replicas acknowledge writes. After a copy of the data, this takes up to a second.
+// awaitReplicas waits until both replicas acknowledge a write. This takes up to a second after the replicas have
+// copied the data.
 func (g *Group) awaitReplicas(t testing.TB) {
 	t.Helper()
 	Eventually(t, "both replicas acknowledge a write", func() bool {
@@ -60,7 +60,7 @@ func (g *Group) Addr() string {
 
 // Elect elects the given node, or a running node with more batches, as the primary of the next epoch. First, all
 // running nodes stop following another node, as in an election of the keepers. At the end, the others follow the new
-// primary. Elect returns its index.
+// primary. Elect returns the index of the new primary.
 func (g *Group) Elect(t testing.TB, primary int) int {
 	t.Helper()
 	return g.ElectFrom(t, primary, 0, 1, 2)
@@ -101,7 +101,7 @@ func (g *Group) Batches(t testing.TB, node int) int64 {
 	t.Helper()
 	n := g.number(t, node, g.seqKey)
 	if n < 0 {
-		t.Fatalf("node %d cannot be read", node)
+		t.Fatalf("the write sequence of node %d cannot be read", node)
 	}
 	return n
 }

@@ -26,7 +26,7 @@ func Connect(t testing.TB, service string, servers []*Server, scripts []*redis.S
 	return ConnectWith(t, env.Redis{}, service, servers, scripts)
 }
 
-// ConnectWith is like Connect, but uses the given configuration, to which it adds the addresses of the servers.
+// ConnectWith is like Connect, but uses the given configuration. It adds the addresses of the servers to config.
 func ConnectWith(
 	t testing.TB, config env.Redis, service string, servers []*Server, scripts []*redis.Script,
 ) *cluster.Cluster {

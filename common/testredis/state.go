@@ -51,8 +51,8 @@ func (s *Server) Load(t testing.TB, state State) {
 	}
 }
 
-// keys returns all keys of the service's data. It omits the keys that belong to the shard itself, which an
-// instance may write at any time: the identity, the write sequence and the activation of shards.
+// keys returns all keys of the service's data. It omits the shard's own keys (see ShardKey), because an instance may
+// write them at any time.
 func (s *Server) keys(t testing.TB) []string {
 	t.Helper()
 	keys, err := s.Client.Keys(context.Background(), "*").Result()
@@ -62,7 +62,8 @@ func (s *Server) keys(t testing.TB) []string {
 	return slices.DeleteFunc(keys, ShardKey)
 }
 
-// ShardKey reports whether a key belongs to the shard itself, and not to the data of its service.
+// ShardKey reports whether a key belongs to the shard itself, and not to the data of its service. Such keys have the
+// identity, the write sequence and the activation of shards.
 func ShardKey(key string) bool {
 	return key == "identity" || strings.HasSuffix(key, "}growth") || strings.HasSuffix(key, "}seq")
 }

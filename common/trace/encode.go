@@ -12,7 +12,7 @@ import (
 )
 
 // encode returns the OTLP message for spans of one resource. TracesData has the same wire format as
-// ExportTraceServiceRequest, but its package does not import gRPC.
+// ExportTraceServiceRequest, but the package of TracesData does not import gRPC.
 func encode(spans []sdk.ReadOnlySpan) *otlp.TracesData {
 	list := make([]*otlp.Span, len(spans))
 	for i, span := range spans {

@@ -49,7 +49,7 @@ func TestExportedSpansDecode(t *testing.T) {
 	}
 	scope := data.ResourceSpans[0].ScopeSpans[0]
 	if scope.Scope.Name != scopeName || len(scope.Spans) != 2 {
-		t.Fatalf("scope %q has %d spans, want 2", scope.Scope.Name, len(scope.Spans))
+		t.Fatalf("got the scope %q with %d spans, want \"checkout\" with 2", scope.Scope.Name, len(scope.Spans))
 	}
 	gotChild, gotRoot := scope.Spans[0], scope.Spans[1]
 	if string(gotChild.ParentSpanId) != string(gotRoot.SpanId) || string(gotChild.TraceId) != string(gotRoot.TraceId) {
@@ -60,20 +60,20 @@ func TestExportedSpansDecode(t *testing.T) {
 		t.Errorf("got the root %v, want a root that links to trace %v", gotRoot, traceID)
 	}
 	if gotRoot.Kind != otlp.Span_SPAN_KIND_INTERNAL || gotChild.Kind != otlp.Span_SPAN_KIND_CLIENT {
-		t.Errorf("got the kinds %v and %v, want INTERNAL and CLIENT", gotRoot.Kind, gotChild.Kind)
+		t.Errorf("got the kinds %v (root) and %v (child), want INTERNAL and CLIENT", gotRoot.Kind, gotChild.Kind)
 	}
 	status := gotChild.Status
 	if gotRoot.Status != nil || status.Code != otlp.Status_STATUS_CODE_ERROR || status.Message != "no reply" {
-		t.Errorf("got the statuses %v and %v, want none and the error \"no reply\"", gotRoot.Status, status)
+		t.Errorf("got status %v (root) and %v (child), want none and error \"no reply\"", gotRoot.Status, status)
 	}
 	if len(gotChild.Events) != 1 || gotChild.Events[0].Name != "retry" ||
 		gotChild.EndTimeUnixNano < gotChild.StartTimeUnixNano {
-		t.Errorf("got the child span %v, want its name, event and times", gotChild)
+		t.Errorf("got the child span %v, want one event \"retry\" and start <= end", gotChild)
 	}
 	attributes := gotChild.Attributes
 	if len(attributes) != 3 || attributes[0].Value.GetIntValue() != -7 || !attributes[1].Value.GetBoolValue() ||
 		attributes[2].Value.GetStringValue() != "/stock/\uFFFD" {
-		t.Errorf("got the attributes %v, want those of the child span", attributes)
+		t.Errorf("got the attributes %v, want count -7, traced true and url.path /stock/\uFFFD", attributes)
 	}
 }
 

@@ -21,7 +21,7 @@ func WithSpans(ctx context.Context, spans []Span) context.Context {
 	return context.WithValue(ctx, messagesKey{}, spans)
 }
 
-// Inject writes the spans of WithSpans into the header of an outgoing request.
+// Inject writes the traceparents of the spans in ctx (see WithSpans) into the header of an outgoing request.
 func Inject(ctx context.Context, header http.Header) {
 	spans, _ := ctx.Value(messagesKey{}).([]Span)
 	var all strings.Builder
@@ -39,7 +39,7 @@ func Inject(ctx context.Context, header http.Header) {
 	}
 }
 
-// Extract returns a context with the traceparents from the header of an incoming request, for BeginMessage.
+// Extract returns a context for BeginMessage, with the traceparents from the header of an incoming request.
 func Extract(ctx context.Context, header http.Header) context.Context {
 	traceparents := header.Get(messagesHeader)
 	if traceparents == "" {

@@ -24,7 +24,7 @@ func TestDisabledTracingDoesNotAllocate(t *testing.T) {
 		}
 		span.End(err)
 	}); n != 0 {
-		t.Errorf("Begin while tracing is off: got %v allocations, want 0", n)
+		t.Errorf("calls while tracing is off: got %v allocations, want 0", n)
 	}
 	if len(header) > 0 {
 		t.Errorf("injected the header %v, want none", header)

@@ -30,10 +30,10 @@ func TestParseFlags(t *testing.T) {
 			text = err.Error()
 		}
 		if text != tt.err || !regexp.MustCompile(tt.out).MatchString(out.String()) || (tt.out == "") != (out.Len() == 0) {
-			t.Errorf("%q: got %q and the error %q, want %s and %q", tt.args, out.String(), text, tt.out, tt.err)
+			t.Errorf("%q: got output %q, error %q; want %s and %q", tt.args, out.String(), text, tt.out, tt.err)
 		}
 		if wantHelp := tt.err == flag.ErrHelp.Error(); errors.Is(err, flag.ErrHelp) != wantHelp {
-			t.Errorf("%q: got the error %v, want flag.ErrHelp: %v", tt.args, err, wantHelp)
+			t.Errorf("%q: got the error %v, want errors.Is(err, flag.ErrHelp) = %v", tt.args, err, wantHelp)
 		}
 	}
 }

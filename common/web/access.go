@@ -20,8 +20,8 @@ import (
 // Access configures which requests a server accepts. The zero value accepts only built-in host names (see hostAllowed)
 // and no foreign origin, and needs no token for internal requests. See docs/adr/0020-strangers-and-browsers.md.
 type Access struct {
-	// Hosts are names that the Host header may have, in lower case, besides the built-in names. "*.example.com" is every
-	// name below example.com, and "*" is every name.
+	// Hosts are the accepted names in the Host header besides the built-in names. Write them in lower case.
+	// "*.example.com" is every name below example.com, and "*" is every name.
 	Hosts []string
 	// Origins are the origins of browser apps that may use the public port, such as "https://shop.example".
 	Origins []string
@@ -87,8 +87,8 @@ func (s *Server) checkHost(c *gin.Context) {
 var privateSuffixes = []string{".localhost", ".internal", ".svc", ".cluster.local"}
 
 // hostAllowed reports whether the server accepts a Host header. It accepts names that no attacker can point at this
-// server: IP addresses, names without a dot, and names with a private suffix. It also accepts the configured names,
-// and an HTTP/1.0 request without a Host header, because every browser sends this header.
+// server: IP addresses, names without a dot, and names with a private suffix. It also accepts the configured names.
+// It accepts an HTTP/1.0 request without a Host header, because no browser sends such a request.
 func (a *access) hostAllowed(hostPort string) bool {
 	host := hostPort
 	if rest, ok := strings.CutPrefix(host, "["); ok {
@@ -160,7 +160,7 @@ func (s *Server) authenticate(c *gin.Context) {
 
 const jsonType = "application/json"
 
-// tokenAccepted compares a header with every token in constant time.
+// tokenAccepted compares the header Authorization with every token in constant time.
 func (a *access) tokenAccepted(authorization string) bool {
 	if len(a.tokens) == 0 {
 		return true

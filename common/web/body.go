@@ -34,8 +34,8 @@ func Body[T any](c *gin.Context) (T, error) {
 // split longer lists.
 const MaxEntries = 1024
 
-// Entries decodes the body of an internal request that is a JSON array with one entry for each message. The argument
-// what names the entries in errors.
+// Entries decodes the body of an internal request: a JSON array with one entry for each message. The argument "what"
+// is the name of the entries in errors, such as "orders".
 func Entries[T any](c *gin.Context, what string) ([]T, error) {
 	entries, err := Body[[]T](c)
 	if err == nil && len(entries) > MaxEntries {

@@ -41,8 +41,8 @@ func WithClientConn(ctx context.Context, conn net.Conn) context.Context {
 // ClientConnected reports whether the connection of the client is still open. It returns true if ctx has no connection.
 // Call ClientConnected only in the handler of the request.
 //
-// The context of the request ends too late: a process that resumes after a pause could start work for a client that
-// disconnected during the pause.
+// Do not check ctx.Err instead: the context of the request ends too late. A process that resumes after a pause could
+// start work for a client that disconnected during the pause.
 func ClientConnected(ctx context.Context) bool {
 	c, ok := ctx.Value(clientConnKey{}).(*clientConn)
 	return !ok || c.raw.Control(c.peek) == nil && !c.closed

@@ -22,7 +22,8 @@ var (
 // secure sets headers for browsers and caches:
 //   - Browsers do not run a response as a script.
 //   - Browsers do not embed a response in a page of another origin.
-//   - Caches do not store a response, because the data may change at any time. Package site overwrites this header.
+//   - Caches do not store a response, because the data may change at any time. Package site overwrites
+//     the header Cache-Control.
 func secure(c *gin.Context) {
 	h := c.Writer.Header()
 	h["X-Content-Type-Options"] = noSniff

@@ -23,7 +23,8 @@ func TestBrowserAppsOfConfiguredOrigins(t *testing.T) {
 			h := w.Header()
 			if w.Code != c.want || h.Get("Access-Control-Allow-Origin") != appOrigin ||
 				h.Get("Access-Control-Expose-Headers") != "X-Request-Id, Retry-After, RateLimit, Idempotent-Replayed" {
-				t.Errorf("%s %s, %s: got %d %v %s, want %d", c.method, c.path, site, w.Code, h, w.Body, c.want)
+				t.Errorf("%s %s, Sec-Fetch-Site %s: got %d %v %s, want %d with CORS headers",
+					c.method, c.path, site, w.Code, h, w.Body, c.want)
 			}
 			if _, found := h["Access-Control-Allow-Credentials"]; found {
 				t.Errorf("%s %s: credentials are allowed, want none", c.method, c.path)
@@ -71,13 +72,14 @@ func TestPreflightRequests(t *testing.T) {
 	}
 	for _, header := range []string{"Origin", "Access-Control-Request-Method", "Access-Control-Request-Headers"} {
 		if !strings.Contains(strings.Join(h["Vary"], ", "), header) {
-			t.Errorf("got Vary %q, want %s in it", h["Vary"], header)
+			t.Errorf("preflight: got Vary %q, want %s in it", h["Vary"], header)
 		}
 	}
 	if w := send(s.Public, "OPTIONS", "/none", "", preflight...); w.Code != 404 {
 		t.Errorf("preflight of an unknown route: got %d, want 404", w.Code)
 	}
-	// An OPTIONS request without a configured origin or without Access-Control-Request-Method is no preflight request.
+	// An OPTIONS request from an origin that is not configured, or without Access-Control-Request-Method, is not handled
+	// as a preflight request.
 	for name, headers := range map[string][]string{
 		"other origin": {"Origin", "https://evil.example", "Access-Control-Request-Method", "POST"},
 		"no method":    {"Origin", appOrigin},
@@ -96,7 +98,7 @@ func TestNoOriginsNoCORS(t *testing.T) {
 		w := send(s.Public, method, "/x", "", "Origin", appOrigin, "Access-Control-Request-Method", "GET")
 		for name := range w.Header() {
 			if strings.HasPrefix(name, "Access-Control") || name == "Vary" {
-				t.Errorf("%s: got the header %s of %v, want no CORS header", method, name, w.Header())
+				t.Errorf("%s: got the header %s of %v, want no CORS header and no Vary", method, name, w.Header())
 			}
 		}
 	}

@@ -93,8 +93,8 @@ func statusOf(failure *api.Error) int {
 var failures logs.Limiter
 
 // logFailure logs the reason why a response has status 503. The number of lines is limited, because an outage makes
-// thousands of requests fail. If expected is false, err is a defect, which the line reports at level ERROR. If err has
-// a method LogAttrs, the line also contains the attributes that this method returns.
+// thousands of requests fail. If expected is false, err is a defect, and the line has the level ERROR. If err has a
+// method LogAttrs, the line also contains the attributes that this method returns.
 func logFailure(c *gin.Context, err error, expected bool) {
 	unlogged, ok := failures.Allow(c.FullPath())
 	if !ok {
@@ -154,8 +154,9 @@ func fail(c *gin.Context, err error) {
 // the gateway retries the checkout on another instance. The gateway overwrites the value that a client has sent.
 const CheckoutHeader = "X-Checkout-Id"
 
-// mayBeRetried reports whether this request may be the gateway's retry of a checkout or a DELETE. For these requests,
-// fail sets X-Accel-Redirect, so that nginx chooses the error:
+// mayBeRetried reports whether this request is a checkout or a DELETE from the gateway. The gateway may retry such a
+// request on another instance, so this request may already be a retry. If an instance sheds the request, fail sets
+// X-Accel-Redirect, so that nginx chooses the error:
 //   - Overloaded for a first try: no work has begun.
 //   - Unavailable for a retry: another instance may have begun the work and died.
 func mayBeRetried(c *gin.Context) bool {

@@ -26,7 +26,7 @@ func TestEveryErrorHasAStatus(t *testing.T) {
 		names[failure.Name] = true
 	}
 	if len(statuses) != len(names) {
-		t.Errorf("%d errors have a status, and package api declares %d", len(statuses), len(names))
+		t.Errorf("%d errors have a status, want %d as declared by package api", len(statuses), len(names))
 	}
 }
 
@@ -107,7 +107,7 @@ func TestErrorsBecomeProblems(t *testing.T) {
 			t.Errorf("%s exposes the text of an error: %s", path, w.Body)
 		}
 		if logged := strings.Contains(log.String(), "request_id=my-id-1"); logged != (w.Code == 503) {
-			t.Errorf("GET %s: logged %v, want only responses with 503 logged: %s", path, logged, log.String())
+			t.Errorf("GET %s: got a log line: %v, want one only for status 503; log:\n%s", path, logged, log.String())
 		}
 	}
 }
@@ -122,7 +122,7 @@ func (e detailedError) Unwrap() error { return e.error }
 // During an outage, a route logs a burst of its failures and then one failure per second. The lines name the cause;
 // the responses do not.
 func TestFailuresAreLoggedWithTheirCauseAndALimit(t *testing.T) {
-	failures = logs.Limiter{} // other runs of this test have used it
+	failures = logs.Limiter{} // an earlier run of this test may have used up the burst
 	log := captureLog(t)
 	s := NewServer(false)
 	s.Public.GET("/outage/:id", JSON(func(*gin.Context) (string, error) {
@@ -137,7 +137,7 @@ func TestFailuresAreLoggedWithTheirCauseAndALimit(t *testing.T) {
 	}
 	lines := strings.Count(log.String(), "\n")
 	if lines < 2 || lines > requests/10 {
-		t.Errorf("%d lines for %d failures, want a few", lines, requests)
+		t.Errorf("got %d log lines for %d failures, want at least 2 and at most one for 10 failures", lines, requests)
 	}
 	if !strings.Contains(log.String(), `path=/outage/0 unlogged=0 order=7 cause="a secret" request_id=`) {
 		t.Errorf("the log does not name the order or the cause:\n%s", log)

@@ -24,7 +24,7 @@ const (
 	stopping            = "the instance is stopping"
 )
 
-// Starting is the problem of an instance that has not checked everything that it needs, or has not opened its public
+// Starting is the problem of an instance that has not completed its first health checks, or has not opened its public
 // port.
 const Starting = "the instance is starting"
 
@@ -45,7 +45,7 @@ func alive(*gin.Context) (map[string]string, error) { return map[string]string{"
 //
 // Serve opens the public port when both conditions are met:
 //   - Each health check has a result: probed returns true.
-//   - The list of unavailable is empty, or startupTimeout has passed.
+//   - unavailable returns an empty list, or startupTimeout has passed.
 //
 // If the instance must stop earlier, Serve opens the port too, so that waiting requests get a response, not a reset.
 func (s *Server) HandleReadiness(unavailable, unfit func() []string, probed func() bool) {
@@ -95,8 +95,8 @@ func (s *Server) awaitReady(ctx context.Context) {
 	}
 }
 
-// Healthcheck requests /readyz from the instance on this host and returns an error if the instance is not ready.
-// Containers use Healthcheck as their health check, because the images contain no shell. An empty host means loopback.
+// Healthcheck requests /readyz from the given host and port, and returns an error unless the status is 200. An empty
+// host means loopback. Containers use Healthcheck as their health check, because the images contain no shell.
 func Healthcheck(ctx context.Context, host string, internalPort int) error {
 	if host == "" {
 		host = loopback

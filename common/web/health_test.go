@@ -43,7 +43,7 @@ func TestPublicPortOpensWhenReady(t *testing.T) {
 	}
 }
 
-// A request that arrives before the public port opens waits.
+// If a request arrives before the public port opens, the request waits.
 func TestRequestWaitsForThePublicPort(t *testing.T) {
 	t.Parallel()
 	s := NewServer(false)

@@ -7,9 +7,9 @@ import (
 	"checkout/common/api"
 )
 
-// CheckID returns an error that wraps api.BadRequest if an ID that a client has chosen cannot be stored, because it is
-// too long or is not UTF-8. A JSON response could not contain an ID that is not UTF-8. The argument what names the ID
-// in the error, such as "user ID".
+// CheckID returns an error that wraps api.BadRequest if a client has chosen an ID that is too long or is not UTF-8. A
+// JSON response could not contain an ID that is not UTF-8. The argument "what" is the name of the ID in the error,
+// such as "user ID".
 func CheckID(what, id string) error {
 	if len(id) > api.MaxIDLength {
 		return fmt.Errorf("%s is too long: %d bytes, want at most %d: %w", what, len(id), api.MaxIDLength, api.BadRequest)

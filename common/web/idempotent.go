@@ -19,8 +19,8 @@ func Idempotent[T any](handle func(c *gin.Context, key *idempotency.Key) (T, err
 			return zero, err
 		}
 		if key.FromGateway() && !ClientConnected(c.Request.Context()) {
-			// The gateway may have retried the request on another instance. If the record of the retry expired while this
-			// process was paused, the write would take effect twice.
+			// The gateway may have retried the request on another instance. If this process was paused until the
+			// record of the retry expired, the write would take effect twice.
 			var zero T
 			return zero, fmt.Errorf("write not started: client disconnected: %w", api.Unavailable)
 		}
@@ -40,7 +40,7 @@ func idempotencyKey(c *gin.Context) (*idempotency.Key, error) {
 		return nil, nil
 	}
 	if len(headers) > 1 {
-		return nil, fmt.Errorf("%d %s headers: %w", len(headers), idempotency.Header, api.KeyMalformed)
+		return nil, fmt.Errorf("%d %s headers, want one: %w", len(headers), idempotency.Header, api.KeyMalformed)
 	}
 	request := []string{c.Request.Method, c.FullPath()}
 	for _, param := range c.Params {

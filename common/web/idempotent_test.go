@@ -12,7 +12,7 @@ import (
 	"checkout/common/idempotency"
 )
 
-// idempotentServer returns a server with an idempotent route and the keys that its handler has received.
+// idempotentServer returns a server with two idempotent routes, and the list of keys that their handler receives.
 func idempotentServer() (*Server, *[]*idempotency.Key) {
 	s := NewServer(false)
 	var keys []*idempotency.Key
@@ -51,7 +51,8 @@ func TestReplayedResponsesAreMarked(t *testing.T) {
 		}
 		w := send(s.Public, "POST", "/add/1/5", "", header...)
 		if w.Code != c.status || w.Header().Get("Idempotent-Replayed") != c.replayed {
-			t.Errorf("Idempotency-Key %q: got %d %v, want %d, replayed %q", c.header, w.Code, w.Header(), c.status, c.replayed)
+			t.Errorf("Idempotency-Key %q: got %d %v; want %d, Idempotent-Replayed %q",
+				c.header, w.Code, w.Header(), c.status, c.replayed)
 		}
 	}
 	if (*keys)[0] != nil {
@@ -69,7 +70,7 @@ func TestKeyFingerprintIdentifiesTheRequest(t *testing.T) {
 	first := keyOf("POST", "/add/1/5", "new")
 	if quoted := keyOf("POST", "/add/1/5", `"new"`); first.Name != "new" || quoted.Name != "new" ||
 		first.Fingerprint != quoted.Fingerprint {
-		t.Errorf("got the key %+v, and %+v for the quoted key; want the same", first, quoted)
+		t.Errorf("got the key %+v, and %+v if quoted; want the same name and fingerprint", first, quoted)
 	}
 	for _, other := range []string{"POST /add/1/50", "POST /add/2/5", "POST /add/5/1", "DELETE /add/1/5"} {
 		method, path, _ := strings.Cut(other, " ")

@@ -10,7 +10,7 @@ const (
 	minLimit = 2048
 	maxLimit = 8192
 	// limitWindow is the time over which the completion rate is measured. The limit is the number of requests that
-	// complete in one window, so an average request takes at most about one window, unless minLimit applies.
+	// complete in one window. So an average request takes at most about one window, or longer if minLimit applies.
 	limitWindow = time.Second
 )
 

@@ -69,7 +69,7 @@ func TestRequestsOverTheLimitAreShed(t *testing.T) {
 		w := send(s.Public, "POST", "/", "")
 		if p := problem(t, w); w.Code != 429 || p.Type != api.Overloaded.Type() || w.Header().Get("Retry-After") != "1" ||
 			w.Header().Get("RateLimit") != `"concurrency";r=0;t=1` {
-			t.Errorf("over the limit: got %d %v %+v, want 429", w.Code, w.Header(), p)
+			t.Errorf("over the limit: got %d %v %+v, want 429 with Retry-After and RateLimit", w.Code, w.Header(), p)
 		}
 	}
 	close(release)

@@ -53,7 +53,7 @@ func Query(c *gin.Context, name string) (value string, found bool, err error) {
 	}
 	values := query[name]
 	if len(values) > 1 {
-		return "", false, fmt.Errorf("%d query parameters %s, want one: %w", len(values), name, api.BadRequest)
+		return "", false, fmt.Errorf("%d query parameters named %s, want one: %w", len(values), name, api.BadRequest)
 	}
 	return query.Get(name), len(values) > 0, nil
 }

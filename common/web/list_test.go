@@ -37,7 +37,7 @@ func TestPage(t *testing.T) {
 	}
 }
 
-// FuzzPage checks that Page accepts only limits in range and cursors of the list, and never panics.
+// FuzzPage checks that Page accepts only limits in range and valid cursors, and never panics.
 func FuzzPage(f *testing.F) {
 	for _, seed := range []string{"", "limit=7&cursor=NDI", "cursor=%zz", "limit=1&limit=2", "cursor=NDI%3D", "a;b"} {
 		f.Add(seed)
@@ -59,9 +59,9 @@ func TestListIsDisabled(t *testing.T) {
 	s.Public.GET("/on", List(true, handle))
 	s.Public.GET("/off", List(false, handle))
 	if w := send(s.Public, "GET", "/on", ""); w.Code != 200 || w.Body.String() != `{"data":[],"has_more":false}` {
-		t.Errorf("enabled: got %d %s, want 200", w.Code, w.Body)
+		t.Errorf("lists enabled: got %d %s, want 200 and an empty list", w.Code, w.Body)
 	}
 	if w := send(s.Public, "GET", "/off", ""); w.Code != 404 || problem(t, w).Type != api.ListsDisabled.Type() {
-		t.Errorf("disabled: got %d %s, want lists-disabled", w.Code, w.Body)
+		t.Errorf("lists disabled: got %d %s, want 404 lists-disabled", w.Code, w.Body)
 	}
 }

@@ -77,7 +77,7 @@ func TestRequestDurationsAreObserved(t *testing.T) {
 		}
 	}
 	if found != len(want) {
-		t.Errorf("%d series of requests, want %d: %v", found, len(want), got)
+		t.Errorf("got %d series of requests, want %d; all series: %v", found, len(want), got)
 	}
 	if got[`http_requests_in_flight{service="shop"}`] != "0" {
 		t.Errorf("requests in flight: got %q, want 0", got[`http_requests_in_flight{service="shop"}`])

@@ -12,7 +12,7 @@ import (
 	"checkout/common/requestid"
 )
 
-// logOneRequest sends a failing request that carries a secret and returns the log lines.
+// logOneRequest sends a failing request that contains a secret. It returns the log lines.
 func logOneRequest(t *testing.T, debug, inJSON bool) []string {
 	t.Helper()
 	previous := slog.Default()
@@ -50,11 +50,11 @@ func TestDebugLogsOneLinePerRequestWithoutSecrets(t *testing.T) {
 	}
 	if line.Level != "DEBUG" || line.Msg != "request" || line.Method != "POST" || line.Path != "/pay/7" ||
 		line.Status != 402 || line.TookUS == nil || line.RequestID != "my-id" || line.Time == "" {
-		t.Errorf("got the JSON line %+v, want the request", line)
+		t.Errorf("got the JSON line %+v, want DEBUG, POST /pay/7, 402, my-id, a time and took_us", line)
 	}
 	lines = logOneRequest(t, true, false)
 	if len(lines) != 1 {
-		t.Fatalf("got the lines %q, want one", lines)
+		t.Fatalf("text: got the lines %q, want one line", lines)
 	}
 	for _, part := range []string{"level=DEBUG", "status=402", "request_id=my-id"} {
 		if !strings.Contains(lines[0], part) {
@@ -91,10 +91,10 @@ func TestLargeBodyIsRejected(t *testing.T) {
 	executed := 0
 	s.Public.POST("/", JSON(func(*gin.Context) (string, error) { executed++; return "", nil }))
 	if w := send(s.Public, "POST", "/", strings.Repeat("x", maxPublicBody)); w.Code != 200 || executed != 1 {
-		t.Errorf("body at the limit: got %d, want 200", w.Code)
+		t.Errorf("body at the limit: got %d, want 200 and one execution", w.Code)
 	}
 	w := send(s.Public, "POST", "/", strings.Repeat("x", maxPublicBody+1))
 	if p := problem(t, w); w.Code != 413 || p.Type != api.TooLarge.Type() || executed != 1 {
-		t.Errorf("body over the limit: got %d %+v, executed %d times; want 413, once", w.Code, p, executed)
+		t.Errorf("body over the limit: got %d %+v, executed %d in total; want 413, 1 in total", w.Code, p, executed)
 	}
 }

@@ -47,7 +47,7 @@ func TestIntegerParams(t *testing.T) {
 			if !errors.Is(err, api.InvalidNumber) || got != 0 {
 				t.Errorf("%s %q: got %d, %v; want invalid-number", name, value, got, err)
 			} else if len(err.Error()) > 200 || !strings.Contains(err.Error(), "n ") {
-				t.Errorf("%s %q: got the error %v, want a short one that names the parameter", name, value, err)
+				t.Errorf("%s %q: got the error %v, want at most 200 bytes that name the parameter n", name, value, err)
 			}
 		}
 	}
@@ -65,7 +65,7 @@ func FuzzAmount(f *testing.F) {
 		}
 		n, ok := new(big.Int).SetString(value, 10)
 		if !ok || !n.IsInt64() || n.Int64() != got || got < 1 || got > api.MaxAmount {
-			t.Errorf("Amount(%q) = %d, want the exact number", value, got)
+			t.Errorf("Amount(%q) = %d, want the exact number if it is in range, otherwise an error", value, got)
 		}
 	})
 }

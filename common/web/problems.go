@@ -11,9 +11,9 @@ import (
 	"checkout/common/requestid"
 )
 
-// net/http itself responds to a request that it cannot parse, in plain text and without calling a handler. net/http
-// writes such a response directly to the connection, with one call of Write. problemListener and problemConn replace
-// this response with a problem.
+// If net/http cannot parse a request, it responds in plain text and calls no handler. net/http writes such a
+// response directly to the connection, with one call of Write. problemListener and problemConn replace this response
+// with a problem.
 
 type problemListener struct {
 	net.Listener
@@ -36,7 +36,8 @@ type problemConn struct {
 
 var _ syscall.Conn = problemConn{} // WithClientConn needs this interface
 
-// Write finds the error responses of net/http by these parts. The responses of handlers have more headers.
+// Write recognizes the error responses of net/http by these parts. The responses of handlers do not match, because
+// they have more headers.
 var (
 	statusPrefix   = []byte("HTTP/1.1 ")
 	plainHeaders   = []byte("\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n")

@@ -24,9 +24,9 @@ import (
 const (
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 10 * time.Second
-	// idleTimeout exceeds the times after which the gateway (keepalive_timeout in upstreams.conf) and peers
-	// (idleConnTimeout in package peer) close an idle connection. So the gateway and peers never send a request on a
-	// connection that the server is closing.
+	// idleTimeout is longer than the idle timeouts of the gateway (keepalive_timeout in upstreams.conf) and of
+	// peers (idleConnTimeout in package peer). So these clients close idle connections first, and never send a
+	// request on a connection that the server is closing.
 	idleTimeout = 2 * time.Minute
 
 	maxPublicBody      = 64 << 10 // bytes; no public route needs a body
@@ -48,7 +48,7 @@ type Server struct {
 	draining                   atomic.Bool
 	access                     *access
 	durations                  *prometheus.HistogramVec
-	unavailable                func() []string // arguments of HandleReadiness, or nil
+	unavailable                func() []string // unavailable and probed: arguments of HandleReadiness, or nil
 	probed                     func() bool
 	closing                    closeTimeouts
 }
@@ -169,8 +169,8 @@ func newHTTPServer(handler http.Handler, maxHeaderBytes int, open *connections) 
 	return server
 }
 
-// errorLog logs the messages of net/http at debug level, because almost all of them are about misbehaving clients. If
-// the server cannot accept connections, for example because no file descriptor is left, it logs an error.
+// errorLog logs the messages of net/http. Almost all of them are about misbehaving clients, so their level is debug.
+// If the server cannot accept connections, for example because no file descriptor is left, the level is error.
 type errorLog struct{}
 
 func (errorLog) Write(p []byte) (int, error) {

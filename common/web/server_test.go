@@ -99,7 +99,8 @@ func TestJoinHostPorts(t *testing.T) {
 	}
 }
 
-// failingListener fails once to accept a connection, as a host without free file descriptors does. Then it is closed.
+// The first Accept of a failingListener fails, as on a host without free file descriptors. After that, the listener is
+// closed.
 type failingListener struct {
 	net.Listener
 	failed bool
@@ -113,7 +114,7 @@ func (l *failingListener) Accept() (net.Conn, error) {
 	return nil, syscall.EMFILE
 }
 
-// If the server cannot accept connections, the log says so as an error.
+// If the server cannot accept connections, it logs an error.
 func TestServerLogsThatItCannotAccept(t *testing.T) {
 	log := captureLog(t)
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
@@ -126,6 +127,6 @@ func TestServerLogsThatItCannotAccept(t *testing.T) {
 		t.Errorf("Serve returned %v, want %v", err, net.ErrClosed)
 	}
 	if got := log.String(); !strings.Contains(got, "level=ERROR") || !strings.Contains(got, "too many open files") {
-		t.Errorf("got the log %q, want an error that says too many open files", got)
+		t.Errorf("got the log %q, want level=ERROR and the text: too many open files", got)
 	}
 }

@@ -135,7 +135,7 @@ func TestShutdownLetsClientsCloseConnections(t *testing.T) {
 		}
 	}
 	request(false)
-	http.DefaultClient.CloseIdleConnections() // the function start has left one open
+	http.DefaultClient.CloseIdleConnections() // the function start has left a connection open
 	r.stop()
 	for !s.draining.Load() {
 		time.Sleep(time.Millisecond)
@@ -147,8 +147,8 @@ func TestShutdownLetsClientsCloseConnections(t *testing.T) {
 	r.wait(t)
 }
 
-// A shutdown waits a limited time until clients close their connections: the gateway after 2 s idle, a peer at its next
-// health check, usually within 1 s.
+// A shutdown waits for clients to close their connections, but only for a limited time. The gateway closes a connection
+// that was idle for 2 s. A peer closes its connection at its next health check, usually within 1 s.
 func TestShutdownWaitsForClientsForALimitedTime(t *testing.T) {
 	for _, c := range []struct{ timeout, closes, want time.Duration }{
 		{gatewayCloseTimeout, 2 * time.Second, 2 * time.Second},

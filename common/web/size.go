@@ -9,8 +9,8 @@ import (
 	"checkout/common/api"
 )
 
-// checkSize rejects a public request that is too large. The gateway has the same limits, but responds with URITooLong
-// to every long request line. A service responds with HeadersTooLong if the line alone exceeds MaxHeaderBytes.
+// checkSize rejects a public request that is too large. The gateway has the same limits. Only the response to a request
+// line that alone exceeds MaxHeaderBytes differs: a service responds with HeadersTooLong, the gateway with URITooLong.
 func checkSize(r *http.Request) error {
 	if n := len(r.Method) + len(" ") + len(r.RequestURI) + len(" HTTP/1.1\r\n"); n > maxPublicLine {
 		return fmt.Errorf("request line of %d bytes, want at most %d: %w", n, maxPublicLine, api.URITooLong)

@@ -69,9 +69,9 @@ func (s *simulation) rewrite(i int) {
 	}
 }
 
-// acknowledge acknowledges the batches of node i up to a random one, if the node is a primary, and it and at least one
-// replica have these batches on disk. It records a violation if the log of the primary lacks a write that was
-// acknowledged before.
+// acknowledge acknowledges the writes of primary i up to a random one, if the primary and at least one replica have
+// these writes on disk. If the log of the primary lacks a write that was acknowledged before, acknowledge records a
+// violation.
 func (s *simulation) acknowledge(i int) {
 	p := s.nodes[i]
 	if !p.master || p.stale || len(p.log) == 0 {
@@ -255,8 +255,8 @@ func (s *simulation) collect(f *Founding) (granted int) {
 	return granted
 }
 
-// wipe simulates the loss of a node's disk if both other nodes have data on disk. With severalLosses, one such node is
-// enough.
+// wipe simulates the loss of a node's disk, but only if both other nodes have data on disk. With severalLosses, data
+// on the disk of one other node is enough.
 func (s *simulation) wipe(i int) {
 	kept := 0
 	for j, n := range s.nodes {

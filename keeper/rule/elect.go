@@ -22,9 +22,9 @@ type Ballot struct {
 	Reason   string   `json:"reason,omitempty"`
 }
 
-// Standing returns this node as a candidate, with its position and a new epoch. It changes nothing. The new epoch is
-// higher than the node's promise, the epoch of its data, and floor, the highest promise that the keeper has seen from
-// another node.
+// Standing returns this node as a candidate, with its position and a new epoch. It changes nothing. The new epoch
+// is higher than the node's promise, the epoch of its data, and floor. The argument floor is the highest promise
+// that the keeper has seen from another node.
 func (m *Member) Standing(ctx context.Context, floor int64) (Candidate, error) {
 	o, err := m.redis.Observe(ctx)
 	if err != nil {
@@ -62,9 +62,10 @@ func (m *Member) Prevote(ctx context.Context, c Candidate, healthy func() bool) 
 	return b
 }
 
-// Vote decides whether this node votes for a candidate (R3). The voter stores its promise, freezes its Redis, and only
-// then reads the position. It grants the vote only if the candidate is not behind. Some nodes neither vote nor promise:
-//   - an empty node (R5)
+// Vote decides whether this node votes for a candidate (R3). The voter stores its promise, freezes its Redis, and
+// only then reads its own position. It grants the vote only if the candidate is not behind. Some nodes neither vote
+// nor promise:
+//   - a node that is empty (R5) or still loading its data
 //   - a node that by mistake has the candidate's Redis: its vote would not stand for a second copy of the data
 func (m *Member) Vote(ctx context.Context, c Candidate) Ballot {
 	b := Ballot{Promised: m.promise.Epoch}
@@ -114,9 +115,10 @@ func (m *Member) Stand(ctx context.Context, c Candidate) (Candidate, error) {
 	return c, nil
 }
 
-// Win makes the candidate the primary of its epoch. The caller has a vote of another node, so that two of three nodes
-// have promised the epoch. Win fails if this node has made another promise meanwhile. It also fails if the Redis has
-// restarted, because the new process may have less data than at the start of the election.
+// Win makes the candidate the primary of its epoch. Call Win only after another node has granted its vote: then two
+// of three nodes have promised the epoch. (A founding needs both other nodes, see Prepare.) Win fails if this node
+// has made another promise meanwhile. It also fails if the Redis has restarted, because the new process may have
+// less data than at the start of the election.
 func (m *Member) Win(ctx context.Context, c Candidate) error {
 	if m.promise != (Promise{Epoch: c.Epoch, Candidate: c.RunID}) {
 		return ErrOvertaken

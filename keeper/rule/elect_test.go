@@ -58,11 +58,12 @@ func TestVote(t *testing.T) {
 		d.fail = c.disk
 		b := m.Vote(t.Context(), c.candidate)
 		if b.Granted != c.granted || b.Promised != c.promised || d.promise.Epoch != c.promised || m.Promised() != c.promised {
-			t.Errorf("%s: got %+v and the stored promise %d, want granted %v and %d",
+			t.Errorf("%s: got %+v and the stored promise %d, want granted %v and the promise %d",
 				c.name, b, d.promise.Epoch, c.granted, c.promised)
 		}
 		if frozen := c.redis.follows == Frozen; frozen != (c.promised > c.promise) {
-			t.Errorf("%s: the Redis follows %q, want a freeze exactly after a promise", c.name, c.redis.follows)
+			t.Errorf("%s: the Redis follows %q, want it frozen if and only if the node has a new promise",
+				c.name, c.redis.follows)
 		}
 	}
 }
@@ -89,7 +90,7 @@ type lateRedis struct {
 // Freeze implements Redis.
 func (r *lateRedis) Freeze(ctx context.Context) (Observation, error) {
 	if r.disk.promise.Epoch != 2 {
-		r.t.Errorf("the freeze comes before the promise is stored: %+v", r.disk.promise)
+		r.t.Errorf("freeze: the stored promise is %+v, want epoch 2 before the freeze", r.disk.promise)
 	}
 	r.append(r.late)
 	return r.fake.Freeze(ctx)
@@ -133,10 +134,10 @@ func TestElection(t *testing.T) {
 		{"the node votes for another", func(_ *fake, m *Member) {
 			m.Vote(t.Context(), Candidate{1, 5, Position{9, 9}, ""})
 		}, false},
-		{"the node hears a newer primary", func(_ *fake, m *Member) {
+		{"the node receives a beat of a newer primary", func(_ *fake, m *Member) {
 			m.Follow(t.Context(), Beat{Node: 1, Epoch: 5, Attach: true}, false)
 		}, false},
-		{"the node hears a primary of this epoch", func(_ *fake, m *Member) {
+		{"the node receives a beat of a primary of this epoch", func(_ *fake, m *Member) {
 			m.Follow(t.Context(), Beat{Node: 1, Epoch: 4, Attach: true}, false)
 		}, false},
 		{"the Redis has changed", func(f *fake, _ *Member) { f.append(entry{1, 99}) }, false},
@@ -150,7 +151,8 @@ func TestElection(t *testing.T) {
 		}
 		candidate, err := m.Stand(t.Context(), standing)
 		if err != nil || d.promise != (Promise{4, "0"}) || f.follows != Frozen || candidate.Position != (Position{1, 5}) {
-			t.Fatalf("%s: Stand: got %+v, %v, promise %+v", c.name, candidate, err, d.promise)
+			t.Fatalf("%s: Stand: got %+v, error %v, promise %+v; want 1:5, {Epoch:4 Candidate:0} and a frozen node",
+				c.name, candidate, err, d.promise)
 		}
 		c.before(f, m)
 		err = m.Win(t.Context(), candidate)
@@ -179,6 +181,6 @@ func TestStandNeedsDataAndDisk(t *testing.T) {
 	c, _ := m.Standing(t.Context(), 0)
 	d.fail = errDisk
 	if _, err := m.Stand(t.Context(), c); !errors.Is(err, errDisk) || m.Promised() != 1 {
-		t.Errorf("Stand with a full disk: got %v, want its error and no promise", err)
+		t.Errorf("Stand with a full disk: got %v, want the error of the disk and no new promise", err)
 	}
 }

@@ -125,7 +125,7 @@ func (f *fake) replicate(from *fake, most int) {
 	}
 }
 
-// acknowledges is true if f, as a replica, has the first n entries of its primary on disk.
+// acknowledges reports whether f, as a replica, has the first n entries of its primary on disk.
 func (f *fake) acknowledges(from *fake, n int) bool {
 	return !f.loading && !f.broken && !f.stale && len(f.log) >= n && slices.Equal(f.log[:n], from.log[:n])
 }

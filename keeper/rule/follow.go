@@ -10,9 +10,9 @@ type Beat struct {
 	Node     int      `json:"node"` // index of the primary
 	Epoch    int64    `json:"epoch"`
 	Position Position `json:"position"`
-	Required int64    `json:"required"` // replication offset that a node in sync has reached; see Ack.InSync
+	Required int64    `json:"required"` // replication offset that a node must reach to be in sync; see Ack.InSync
 	RunID    string   `json:"run_id"`   // identifies the process of the primary's Redis
-	Attach   bool     `json:"attach"`   // follow now; otherwise wait, but follow no other node
+	Attach   bool     `json:"attach"`   // follow the primary now; otherwise wait (see obey)
 }
 
 // Ack is the reply to a beat.
@@ -75,7 +75,7 @@ func (m *Member) obey(ctx context.Context, b Beat, o Observation, addr string, a
 	case o.Empty() && m.promise.Epoch == 0 && !agreed:
 		return o, ErrUnagreed
 	}
-	// An empty node stores its promise again, because its disk may have lost the file.
+	// An empty node stores its promise again: it may have lost its disk, and the state file with it.
 	if m.promise != promise || o.Empty() {
 		if err := m.save(promise); err != nil {
 			return o, err
@@ -112,8 +112,8 @@ type View struct {
 }
 
 // Agrees reports whether both other nodes acknowledge the primary and the epoch of a beat (R5). An empty node may
-// have lost the record of its vote for a newer epoch. The candidate with this vote has promised the newer epoch, so it
-// does not acknowledge the older primary.
+// have lost the record of its vote for a newer epoch. But the candidate that received this vote has promised the
+// newer epoch, so the candidate does not acknowledge the older primary.
 func (b Beat) Agrees(views []View) bool {
 	if len(views) != 2 {
 		return false

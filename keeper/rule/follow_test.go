@@ -13,12 +13,12 @@ func TestFollow(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		redis    *fake
-		follows  string // the address that the Redis follows before
+		follows  string // the address that the Redis follows before the beat
 		promise  int64
 		beat     Beat
 		agreed   bool
 		disk     error
-		want     string // the address that the Redis follows afterwards
+		want     string // the address that the Redis follows after the beat
 		promises int64
 		err      string
 	}{
@@ -62,7 +62,7 @@ func TestFollow(t *testing.T) {
 			t.Errorf("%s: got no error, want %q", c.name, c.err)
 		}
 		if c.redis.follows != c.want || d.promise.Epoch != c.promises || a.Promised != c.promises {
-			t.Errorf("%s: follows %q with promise %+v and %+v, want %q and %d",
+			t.Errorf("%s: the Redis follows %q, stored promise %+v, ack %+v; want %q and the promise %d",
 				c.name, c.redis.follows, d.promise, a, c.want, c.promises)
 		}
 	}
@@ -81,7 +81,7 @@ func TestReplicaInSyncHasTheRequiredOffset(t *testing.T) {
 		f.offset = c.offset
 		beat := Beat{Node: 1, Epoch: 2, Position: Position{2, 9}, Required: c.required, Attach: true}
 		if a, err := m.Follow(t.Context(), beat, false); err != nil || a.InSync != c.want || a.Offset != c.offset {
-			t.Errorf("%+v: got %+v and %v", c, a, err)
+			t.Errorf("%+v: got the ack %+v and the error %v, want in_sync as in the case", c, a, err)
 		}
 	}
 }
@@ -99,7 +99,7 @@ func TestFollowerReadsItsPositionAfterTheFreeze(t *testing.T) {
 	}
 }
 
-// If its node is empty, a keeper stores its promise again, because the state file may be lost too.
+// An empty node stores its promise again: it may have lost its disk, and the state file with it.
 func TestEmptyNodeStoresItsPromiseAgain(t *testing.T) {
 	m, d := newMember(replica(0, 0), 2)
 	if _, err := m.Follow(t.Context(), Beat{Node: 1, Epoch: 2, Attach: true}, true); err != nil || d.saves != 1 {
@@ -190,8 +190,8 @@ func TestJoining(t *testing.T) {
 	}
 }
 
-// If a copy never ends, the other node gets the turn after longestTurn. The case "no turn" is a keeper that has
-// restarted during the copy.
+// If a copy never ends, the other node gets the turn after longestTurn. In the case "no turn", the keeper of the
+// primary has restarted during the copy.
 func TestJoiningDuringEndlessCopy(t *testing.T) {
 	start := time.Unix(1_000_000, 0)
 	copying := Ack{Reached: true, Attached: true, Copying: true, Promised: 1}
@@ -207,7 +207,7 @@ func TestJoiningDuringEndlessCopy(t *testing.T) {
 				t.Errorf("%s, node 2 %+v: got node %d after %v, want node 2 after %v", name, waiting, got, took, longestTurn)
 			}
 			if got := j.Next(now, 1, map[int]Ack{1: copying, 2: copying}); got != 2 {
-				t.Errorf("%s: got node %d while node 2 copies, want its turn", name, got)
+				t.Errorf("%s: got node %d, want node 2: it is copying in its turn", name, got)
 			}
 		}
 	}

@@ -12,7 +12,7 @@ type Founding struct {
 	Candidate
 	Stage Stage `json:"stage"`
 	Dry   bool  `json:"dry"` // only report whether the node would grant the request
-	// promise is this node's promise when Plan returned.
+	// promise is the promise that this node had when Plan returned.
 	promise Promise
 }
 
@@ -81,8 +81,9 @@ func (m *Member) Cancel(f Founding) error {
 // Grant decides about a Founding of another node. This node refuses the request if it may have data, may have lost
 // acknowledged writes, or takes part in another founding. Two reasons are not obvious:
 //
-//   - Its append-only file is disabled: an interrupted copy leaves it so, and the file may contain acknowledged writes.
-//   - Stage Again, but no promise on the disk: this node may have lost a disk with acknowledged writes.
+//   - The append-only file of this node is disabled, for example because a copy was interrupted. The file may
+//     contain acknowledged writes.
+//   - The stage is Again, but this node has no promise on its disk. It may have lost a disk with acknowledged writes.
 func (m *Member) Grant(ctx context.Context, f Founding) Ballot {
 	b := Ballot{Promised: m.promise.Epoch}
 	refuse := func(err error) Ballot {
@@ -105,7 +106,7 @@ func (m *Member) Grant(ctx context.Context, f Founding) Ballot {
 	case !o.Empty():
 		return refuse(fmt.Errorf("the shard is initialized: the node has data of epoch %d", o.Position.Epoch))
 	case f.Stage == Again && (m.promise.Epoch == 0 || !kept):
-		return refuse(errors.New("the node is new, or it has lost its disk and maybe acknowledged writes"))
+		return refuse(errors.New("the node is new, or it has lost its disk, possibly with acknowledged writes"))
 	case f.Stage == Again && f.Epoch <= m.promise.Epoch && !f.Dry:
 		return refuse(ErrOlder)
 	case f.Stage != Again && m.promise != Promise{} && !(f.Stage == Retry && interrupted):

@@ -83,10 +83,12 @@ func TestGrant(t *testing.T) {
 		c.founding.Dry = false
 		b := m.Grant(t.Context(), c.founding)
 		if b.Granted != c.granted || b.Granted == (b.Reason != "") || saves > 0 || b.Granted && !dry.Granted {
-			t.Errorf("%s: got %+v, dry %+v and %d promises, want granted %v", c.name, b, dry, saves, c.granted)
+			t.Errorf("%s: got %+v; the dry run got %+v and stored %d promises, want 0; want granted %v",
+				c.name, b, dry, saves, c.granted)
 		}
 		if c.granted && d.promise != (Promise{Epoch: c.founding.Epoch}) || !c.granted && m.promise != c.promise {
-			t.Errorf("%s: the promise is %+v, granted %v", c.name, d.promise, c.granted)
+			t.Errorf("%s: the stored promise is %+v, want granted %v, and a new promise only then",
+				c.name, d.promise, c.granted)
 		}
 	}
 }
@@ -102,7 +104,8 @@ func TestFounding(t *testing.T) {
 		}
 		c, err := m.Prepare(t.Context(), founding)
 		if err != nil || d.promise != (Promise{Epoch: epoch + 1, Candidate: "0"}) {
-			t.Fatalf("%s: Prepare: got %v and the promise %+v", founding.Stage, err, d.promise)
+			t.Fatalf("%s: Prepare: got the error %v and the promise %+v, want the next epoch and candidate 0",
+				founding.Stage, err, d.promise)
 		}
 		if err := m.Win(t.Context(), c); err != nil || !m.Primary(f.observation()) {
 			t.Errorf("%s: Win: got %v and %v, want a primary", founding.Stage, err, f)
@@ -111,7 +114,7 @@ func TestFounding(t *testing.T) {
 	m, d := newMember(replica(0, 0), 0)
 	founding, _ := m.Plan(t.Context())
 	if _, err := m.Prepare(t.Context(), founding); err != nil || m.Cancel(founding) != nil || d.promise != (Promise{}) {
-		t.Errorf("Cancel: got the promise %+v, %v; want none", d.promise, err)
+		t.Errorf("Prepare and Cancel: got the promise %+v and the error %v, want neither", d.promise, err)
 	}
 }
 
@@ -141,7 +144,7 @@ func TestTwoFoundingsOnOneNode(t *testing.T) {
 		t.Errorf("second Prepare after Win: got %v, want %v", err, ErrOvertaken)
 	}
 	if o, err := m.Inspect(t.Context()); err != nil || !m.Primary(o) || d.promise != (Promise{1, "0"}) {
-		t.Errorf("Inspect: got %+v, %v and the promise %+v, want a primary", o, err, d.promise)
+		t.Errorf("Inspect: got %+v, error %v, promise %+v; want a primary and {Epoch:1 Candidate:0}", o, err, d.promise)
 	}
 }
 
@@ -164,7 +167,8 @@ func TestTwoFoundingsOnTwoNodes(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := m.Prepare(t.Context(), own); !errors.Is(err, ErrOvertaken) || d.promise != (Promise{1, ""}) {
-			t.Errorf("%s: got %v and the promise %+v, want %v and the granted one", own.Stage, err, d.promise, ErrOvertaken)
+			t.Errorf("%s: Prepare: got %v and the promise %+v, want %v and epoch 1 without a candidate",
+				own.Stage, err, d.promise, ErrOvertaken)
 		}
 	}
 }

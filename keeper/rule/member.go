@@ -16,7 +16,7 @@ type Member struct {
 	current atomic.Int64 // promise.Epoch, for Promised
 }
 
-// NewMember returns a member with the stored promise, or the zero promise of a new node.
+// NewMember returns a member with the stored promise. A new node has the zero promise.
 func NewMember(node int, nodes []string, stored Promise, redis Redis, disk Disk) *Member {
 	m := &Member{Node: node, Nodes: nodes, redis: redis, disk: disk, promise: stored}
 	m.current.Store(stored.Epoch)
@@ -44,7 +44,7 @@ func (m *Member) Primary(o Observation) bool {
 }
 
 // Check compares the stored promise with the first observation. A lost promise is an error, because the node may have
-// voted in an epoch that it does not know. The argument found reports whether there was a stored promise.
+// forgotten a vote. The argument found reports whether there was a stored promise.
 //
 // While a Redis follows a node, data with a newer epoch is no error: the data may arrive before the keeper receives a
 // beat of this epoch.
@@ -58,8 +58,9 @@ func (m *Member) Check(o Observation, found bool) error {
 	return nil
 }
 
-// Inspect observes the Redis. It raises a promise that is below the epoch of complete data, and freezes a Redis that
-// accepts writes without being the primary. Before keeper init, Inspect only observes.
+// Inspect observes the Redis. If complete data has a higher epoch than the promise, Inspect raises the promise to that
+// epoch. If the Redis accepts writes but is not the primary, Inspect freezes the Redis. Before keeper init, Inspect
+// only observes.
 func (m *Member) Inspect(ctx context.Context) (Observation, error) {
 	o, err := m.redis.Observe(ctx)
 	if err != nil || o.Loading {
@@ -84,12 +85,12 @@ func (m *Member) raise(ctx context.Context, p Promise) (Observation, error) {
 	}
 	o, err := m.redis.Freeze(ctx)
 	if err == nil && !o.Frozen() {
-		err = fmt.Errorf("freeze the Redis: it is not frozen: accepts writes: %t, follows %q", o.Master, o.Follows)
+		err = fmt.Errorf("freeze the Redis: it is not frozen (accepts writes: %t, follows %q)", o.Master, o.Follows)
 	}
 	return o, err
 }
 
-// StepDown makes a primary give up its role, because another node has promised a higher epoch.
+// StepDown ends this node's role as the primary, because another node has promised the given, higher epoch.
 func (m *Member) StepDown(ctx context.Context, epoch int64) error {
 	if epoch <= m.promise.Epoch {
 		return nil
@@ -98,7 +99,8 @@ func (m *Member) StepDown(ctx context.Context, epoch int64) error {
 	return err
 }
 
-// Release freezes the Redis of the primary of the given epoch, so that it accepts no write that the next primary lacks.
+// Release freezes the Redis if this node is the primary of the given epoch. So the Redis accepts no write that the
+// next primary lacks.
 func (m *Member) Release(ctx context.Context, epoch int64) error {
 	o, err := m.redis.Observe(ctx)
 	if err != nil {

@@ -39,14 +39,14 @@ func TestCheckAndInspect(t *testing.T) {
 		o, _ := c.redis.Observe(t.Context())
 		err := m.Check(o, c.found)
 		if errors.Is(err, ErrLostPromise) != c.lost {
-			t.Errorf("%s: Check: got %v, want lost %v", c.name, err, c.lost)
+			t.Errorf("%s: Check: got error %v, want ErrLostPromise: %v", c.name, err, c.lost)
 		}
 		if err != nil {
 			continue
 		}
 		o, err = m.Inspect(t.Context())
 		if err != nil || m.Primary(o) != c.primary || m.Promised() != c.promised || o.Frozen() != c.frozen {
-			t.Errorf("%s: Inspect: got %+v, %v, primary %v, promise %d; want primary %v, promise %d, frozen %v",
+			t.Errorf("%s: Inspect: got %+v, error %v, primary %v, promise %d; want primary %v, promise %d, frozen %v",
 				c.name, o, err, m.Primary(o), m.Promised(), c.primary, c.promised, c.frozen)
 		}
 	}
@@ -60,16 +60,16 @@ func TestStepDownAndRelease(t *testing.T) {
 	}
 	f, m, d := primary()
 	if err := m.StepDown(t.Context(), 2); err != nil || !f.master || d.saves > 0 {
-		t.Errorf("StepDown for its own epoch: got %v, want no change", err)
+		t.Errorf("StepDown for the promised epoch: got error %v, want no error and no change", err)
 	}
 	if err := m.StepDown(t.Context(), 3); err != nil || f.follows != Frozen || d.promise.Epoch != 3 {
-		t.Errorf("StepDown: got %v, %v and %+v, want a freeze and the promise 3", err, f, d.promise)
+		t.Errorf("StepDown: got error %v, Redis %v, promise %+v; want a freeze and epoch 3", err, f, d.promise)
 	}
 	f, m, d = primary()
 	if err := m.Release(t.Context(), 1); err == nil || !f.master {
-		t.Errorf("Release of another epoch: got %v, want an error", err)
+		t.Errorf("Release of another epoch: got error %v, want an error and no freeze", err)
 	}
 	if err := m.Release(t.Context(), 2); err != nil || f.follows != Frozen || d.saves > 0 {
-		t.Errorf("Release: got %v and %v, want a freeze", err, f)
+		t.Errorf("Release: got error %v, Redis %v; want a frozen Redis and no new promise", err, f)
 	}
 }

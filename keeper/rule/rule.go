@@ -61,7 +61,7 @@ func (o Observation) Complete() bool { return !o.Loading && o.AOF && o.Position.
 // interrupted.
 func (o Observation) Empty() bool { return !o.Loading && !o.Complete() }
 
-// Foreign reports whether the node has keys, but no epoch of a replicated shard. They must not be overwritten.
+// Foreign reports whether the node has keys, but no epoch of a replicated shard. Such keys must not be overwritten.
 func (o Observation) Foreign() bool { return o.Empty() && o.AOF && o.Keys }
 
 // Frozen reports whether the node is frozen: it follows no node.
@@ -104,7 +104,7 @@ var (
 	ErrSameRedis  = errors.New("both nodes have the same Redis: REDIS_ADDR or NODES is wrong")
 	ErrIncomplete = errors.New("this node is empty or still loading its data, so it cannot vote")
 	ErrForeign    = errors.New("the Redis of this node has data of another system or of a single shard; " +
-		"only if you do not need the data, delete it to let the node join")
+		"to let the node join, delete the data, but only if you do not need it")
 	ErrUnagreed = errors.New("this node is empty: it follows a primary only after " +
 		"both other nodes have acknowledged this primary")
 	ErrOvertaken = errors.New("the node has made another promise, or its Redis has restarted")

@@ -37,7 +37,7 @@ func newSimulation(seed uint64, mutation string) *simulation {
 		s.disks[i] = &memory{}
 		s.start(i)
 	}
-	s.found(1) // another keeper init, which continues later or never
+	s.found(1) // a competing keeper init, which continues later or never
 	s.found(0)
 	for range 2 {
 		s.deliver(len(s.messages) - 1)
@@ -88,7 +88,8 @@ func (s *simulation) run(steps int) {
 	}
 }
 
-// TestSimulation checks the rule in random histories. It also checks that it detects each mutation of the rule.
+// TestSimulation checks the rule in random histories. It also checks that these histories detect each mutation of the
+// rule.
 func TestSimulation(t *testing.T) {
 	t.Parallel()
 	wins, acked, lost := 0, 0, 0
@@ -105,14 +106,16 @@ func TestSimulation(t *testing.T) {
 	}
 	t.Logf("%d histories, %d elections, %d acknowledged writes, %d lost promises", *simulations, wins, acked, lost)
 	if wins < *simulations/2 || acked < *simulations/2 {
-		t.Errorf("got %d elections and %d acknowledged writes in %d histories, want more", wins, acked, *simulations)
+		t.Errorf("got %d elections and %d acknowledged writes in %d histories, want at least half as many of each",
+			wins, acked, *simulations)
 	}
-	// If a Redis and its keeper both restart, data can be newer than the promise, but rarely.
+	// Data can arrive before the keeper has promised the epoch of the data. If the Redis and the keeper then both
+	// restart, the promise counts as lost. This is rare.
 	if most := *simulations / 1000; lost > most {
 		t.Errorf("%d keepers did not start because the data were newer than their promise, want at most %d", lost, most)
 	}
 	mutations := []string{"no freeze", "no comparison", "no vote", "careless init"}
-	if *simulations >= 100_000 { // these need many histories
+	if *simulations >= 100_000 { // the next mutations need many histories
 		mutations = append(mutations, "no agreement", "no promise")
 	}
 	for _, mutation := range mutations {

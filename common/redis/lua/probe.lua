@@ -1,7 +1,7 @@
 #!lua
--- probe: reports which commands the user of this connection may not run. probe writes nothing. Package redis makes
--- three scripts with different flags from this file. If Redis rejects one of them, it would reject other scripts with
--- the same flags too.
+-- probe: reports which commands the user of this connection may not run. probe writes nothing. From this file,
+-- package redis makes three scripts, each with other flags. If Redis rejects one of them, it would also reject other
+-- scripts with the same flags.
 -- KEYS  keys of the shard, or none
 -- ARGV  1 a key of the shard  2… names of commands
 -- returns {role, the commands that are denied}: role is "slave" for a replica, otherwise "master"

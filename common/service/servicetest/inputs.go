@@ -13,9 +13,10 @@ var NotNumbers = []string{
 	"18446744073709551621", strings.Repeat("9", 300),
 }
 
-// NotIDs returns path segments that are not the ID of any object, percent-encoded where necessary: invalid IDs, IDs
-// that do not exist, variants of a minted ID (the first argument), and the Redis key of a decimal ID (the second
-// argument) with and without its hash tag.
+// NotIDs returns path segments that are not the ID of any object, percent-encoded where necessary:
+//   - invalid IDs, and valid IDs that do not exist
+//   - variants of the given minted ID
+//   - the given Redis key of a decimal ID, with and without its hash tag
 func NotIDs(id, key string) []string {
 	_, name, _ := strings.Cut(key, "}")
 	return []string{

@@ -77,7 +77,7 @@ func (i *Instance) KillShard(t *testing.T, index int) {
 	})
 }
 
-// WantUnavailable checks that a request fails because a shard is down, and that the response asks the client to retry.
+// WantUnavailable checks that a request fails because a shard is unavailable, and that the response asks for a retry.
 func (i *Instance) WantUnavailable(t *testing.T, method, path string) {
 	t.Helper()
 	w := i.Call(method, path)
@@ -112,7 +112,7 @@ func (i *Instance) Refuse(t *testing.T, method, path string, want *api.Error) {
 		t.Errorf("%s %.80s: got %d %+v, want the problem %s", method, path, w.Code, p, want.Name)
 	}
 	if after := i.Dump(t); !maps.Equal(before, after) {
-		t.Errorf("%s %.80s changed\n%v to\n%v", method, path, before, after)
+		t.Errorf("%s %.80s changed the data from\n%v\nto\n%v\nwant no change", method, path, before, after)
 	}
 }
 
