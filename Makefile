@@ -80,10 +80,12 @@ vet: ## go vet
 	@$(GO) vet -tags faults,nomsgpack $$(grep -rl --include='*.go' '^//go:build faults' common | xargs -n 1 dirname | sort -u | sed 's,^,./,')
 	@cd test/chart && $(GO) vet ./...
 
-# The target "check" includes go vet, so the tests run with -vet=off. ./order comes first, because its tests take
-# longest.
+# The target "check" includes go vet, so the tests run with -vet=off. Most tests wait for Redis, leases and timeouts, so many of
+# them run at the same time. The packages that take longest come first.
 unit: deps ## unit tests of the services, with the race detector
-	$(GO) test -race -vet=off -count=1 -timeout 10m ./order/... ./common/... ./stock/... ./payment/... ./keeper/...
+	$(GO) test -race -vet=off -count=1 -timeout 10m -p 4 -parallel 8 \
+		./order/store ./order/saga ./common/redis ./common/cluster ./keeper ./common/participant \
+		./order/... ./common/... ./stock/... ./payment/... ./keeper/...
 
 chart: ## validate the Helm chart against the Kubernetes API types, and the plain manifests against the chart
 	cd test/chart && $(GO) test -vet=off -count=1 ./...
