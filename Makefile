@@ -59,18 +59,20 @@ vuln: ## govulncheck; skipped if its database is unreachable
 	case "$$out" in *vuln.go.dev*) [ $$code = 0 ] || skip;; esac; \
 	if [ $$code -ne 0 ]; then echo "$$out"; fi; exit $$code
 
-# Most unit tests spend their time waiting, so the checks and the tests of the chart run beside the unit tests, with a
-# lower priority. On a new machine, apt-get first installs packages for the unit tests. Meanwhile, the checks begin with
-# go vet, which needs no package. The models need only processor time, so they run beside the tests of the console.
+# The unit tests and the tests of the chart spend most of their time waiting, so they run at the same time, and the checks
+# run beside them with a lower priority. On a new machine, apt-get first installs packages. Meanwhile, the first job
+# runs go vet, which needs no package. The models need only processor time, so they run beside the tests of the console.
 test: ## all checks and tests, without fault injection, in about 18 minutes
-	@$(MAKE) --no-print-directory -j 2 check-and-chart unit
+	@$(MAKE) --no-print-directory -j 2 chart-and-check unit
 	@$(MAKE) --no-print-directory e2e
 	@$(MAKE) --no-print-directory -j 2 console background-model
 
-.PHONY: check-and-chart background-model vet model console
-check-and-chart: ## the targets check and chart, one after the other, with a low priority
-	@nice $(MAKE) --no-print-directory check
+.PHONY: chart-and-check background-model vet model console
+chart-and-check: ## the targets vet, deps, chart and check, one after the other, with a low priority
+	@nice $(MAKE) --no-print-directory vet
+	@nice $(MAKE) --no-print-directory deps
 	@nice $(MAKE) --no-print-directory chart
+	@nice $(MAKE) --no-print-directory check
 
 background-model: ## the target model, with a low priority
 	@nice $(MAKE) --no-print-directory model
@@ -88,7 +90,7 @@ unit: deps ## unit tests of the services, with the race detector
 		./order/... ./common/... ./stock/... ./payment/... ./keeper/...
 
 chart: ## validate the Helm chart against the Kubernetes API types, and the plain manifests against the chart
-	cd test/chart && $(GO) test -vet=off -count=1 ./...
+	cd test/chart && $(GO) test -vet=off -count=1 -parallel 8 ./...
 
 model: ## explore the models of the protocol and of the failover
 	$(GO) test -vet=off -count=1 -timeout 14m ./test/model/...

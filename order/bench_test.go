@@ -31,7 +31,7 @@ func BenchmarkCreate(b *testing.B) {
 			b.RunParallel(func(p *testing.PB) {
 				for i := 0; p.Next(); i++ {
 					if w := s.Call("POST", fmt.Sprintf("/create/user-%02d", i%100)); w.Code != 200 {
-						b.Errorf("create: %d %s", w.Code, w.Body)
+						b.Errorf("create: got %d %s, want 200", w.Code, w.Body)
 					}
 				}
 			})

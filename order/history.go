@@ -61,9 +61,9 @@ func (h *handlers) events(stored []store.Event) []api.OrderEvent {
 	return events
 }
 
-// waitingFor returns the step that an undecided order waits for, or nil if the order is not undecided. If this instance
-// works on the order and a step has failed, waitingFor returns this step. Otherwise, it derives the step from the state
-// of the order.
+// waitingFor returns the step that an undecided order waits for, or nil for any other order. If this instance works
+// on the order and a step has failed, waitingFor returns the failed step. Otherwise, it derives the step from the
+// state of the order.
 func (h *handlers) waitingFor(id string, stored store.History) *api.Waiting {
 	waiting := &api.Waiting{SinceMS: max(0, stored.Now-stored.Began), By: stored.By}
 	switch stored.State {

@@ -27,7 +27,7 @@ func pages(t *testing.T, s *servicetest.Instance, query string, limit int) (ids 
 		var page api.List[api.OrderSummary]
 		w := s.Call("GET", path)
 		if err := json.Unmarshal(w.Body.Bytes(), &page); err != nil || w.Code != 200 || len(page.Data) > limit {
-			t.Fatalf("%s: %d %s, %v", path, w.Code, w.Body, err)
+			t.Fatalf("%s: got %d %s, %v; want 200 and at most limit orders", path, w.Code, w.Body, err)
 		}
 		for _, order := range page.Data {
 			ids = append(ids, order.OrderID)
@@ -36,7 +36,7 @@ func pages(t *testing.T, s *servicetest.Instance, query string, limit int) (ids 
 			return ids
 		}
 		if cursor = page.NextCursor; cursor == "" || len(ids) > 1000 {
-			t.Fatalf("%s: the list does not end after %q", path, ids)
+			t.Fatalf("%s: has_more without a next_cursor, or after more than 1,000 orders: %q", path, ids)
 		}
 	}
 }
@@ -56,7 +56,7 @@ func TestListOrders(t *testing.T) {
 		}
 	}
 	if w := s.Call("GET", "/list"); w.Code != 200 || w.Body.String() != `{"data":[],"has_more":false}` {
-		t.Fatalf("no orders: %d %s", w.Code, w.Body)
+		t.Fatalf("list without orders: got %d %s, want 200 and an empty list", w.Code, w.Body)
 	}
 	var minted, ofU, paid, running []string
 	for i := range 23 {
@@ -82,7 +82,7 @@ func TestListOrders(t *testing.T) {
 	all := append(slices.Clone(minted), "0", "1", "2", "3", "4", "5", "6")
 	removed := minted[20] // an OPEN order of U
 	if w := s.Call("DELETE", "/remove/"+removed); w.Code != 200 {
-		t.Fatalf("remove: %d %s", w.Code, w.Body)
+		t.Fatalf("remove: got %d %s, want 200", w.Code, w.Body)
 	}
 	byU := func(ids []string) []string {
 		return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !slices.Contains(ofU, id) })
@@ -125,7 +125,8 @@ func TestListOrders(t *testing.T) {
 	err := json.Unmarshal(w.Body.Bytes(), &page)
 	if err != nil || w.Code != 200 || len(page.Data) != 2 || page.Data[0].OrderID != last || !page.HasMore ||
 		page.Data[0].PaidAt != 1_764_410_000_009 || page.Data[0].RefundedAt != 0 {
-		t.Errorf("purchases: %d %s, %v", w.Code, w.Body, err)
+		t.Errorf("purchases: got %d %s, %v; want 200, two orders (the newest paid at 1764410000009) and has_more",
+			w.Code, w.Body, err)
 	}
 	for _, body := range []string{`{"limit":2}`, `{"user_id":"V"}`, `{"user_id":"V","limit":2,"cursor":"x"}`} {
 		if w := s.CallInternal("POST", "/internal/orders", body); w.Code != 400 {
@@ -199,7 +200,7 @@ func TestListsAreDisabled(t *testing.T) {
 	t.Parallel()
 	s := servicetest.New(t, definition, 1, func(c *env.Config) { c.Lists = false })
 	if w := s.Call("POST", "/create/U"); w.Code != 200 {
-		t.Fatalf("create: %d %s", w.Code, w.Body)
+		t.Fatalf("create: got %d %s, want 200", w.Code, w.Body)
 	}
 	s.Refuse(t, "GET", "/list", api.ListsDisabled)
 	for key := range s.Dump(t) {

@@ -14,8 +14,8 @@ const (
 	overviewPerShard = 20                     // largest number of undecided orders of one shard in an overview
 )
 
-// sagaOverview returns the number of checkouts that this instance has handled, by outcome, and up to overviewPerShard
-// undecided orders of each healthy shard.
+// sagaOverview returns the number of checkouts that this instance has handled, by outcome, and the latency of paid
+// checkouts. It also returns up to overviewPerShard undecided orders of each healthy shard.
 func (h *handlers) sagaOverview(ctx context.Context) *api.SagaOverview {
 	ctx, cancel := context.WithTimeout(ctx, overviewTimeout)
 	defer cancel()

@@ -52,7 +52,7 @@ func (c *priceCache) price(ctx context.Context, item string) (int64, error) {
 	case api.PriceNotFound:
 		return 0, fmt.Errorf("item %s: %w", item, api.ItemNotFound)
 	}
-	return 0, fmt.Errorf("read the price of item %s: no reply from stock: %w", item, api.Unavailable)
+	return 0, fmt.Errorf("read the price of item %s: no price from stock: %w", item, api.Unavailable)
 }
 
 // get returns the cached price of an item. If the cache has expired or is full, get clears the cache before the

@@ -15,7 +15,7 @@ func TestPriceCache(t *testing.T) {
 	wantCached := func(item string, want bool) {
 		t.Helper()
 		if price, ok := c.get(item); ok != want || ok && price != 7 {
-			t.Errorf("item %s: got the price %d, cached: %v; want cached: %v, with the price 7", item, price, ok, want)
+			t.Errorf("item %s: got price %d, cached: %v; want cached: %v (price 7 if cached)", item, price, ok, want)
 		}
 	}
 	wantCached(minted, false)

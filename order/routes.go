@@ -45,7 +45,7 @@ func (h *handlers) routes(public, internal gin.IRouter) {
 	internal.POST("/internal/cancel", web.JSON(h.cancel))
 }
 
-// prefix is the start of each path of the order service. The gateway strips this prefix.
+// prefix is the start of each API path of the order service. The gateway strips this prefix.
 const prefix = "/orders"
 
 // clientPath returns the path that the client has sent to the gateway. The argument is the path that the gateway has

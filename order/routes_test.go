@@ -56,5 +56,5 @@ func TestUnknownOutcomeOfACheckoutIsLogged(t *testing.T) {
 			return
 		}
 	}
-	t.Errorf("the log does not name the order, the step or the cause:\n%s", log.String())
+	t.Errorf("no line of the log has the order, the step \"begin\" and a cause in shard 0:\n%s", log.String())
 }

@@ -84,7 +84,7 @@ func (u *users) startPayment(ctx context.Context, id, order string) (token strin
 	}
 }
 
-// stopPayment ends a payment in progress without a charge. If stopPayment fails, the payment expires after
+// stopPayment ends a payment in progress; the user is not charged. If stopPayment fails, the payment expires after
 // paymentDuration.
 func (u *users) stopPayment(ctx context.Context, id, order, token string) {
 	if at, err := u.Locate(id); err == nil {

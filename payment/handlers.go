@@ -122,7 +122,7 @@ const payTries = 4
 // payDirectly pays for an order outside of a checkout. A payment for an order that does not exist is allowed. An order
 // is never paid both directly and by a checkout of the same user:
 //   - startPayment prevents new reservations of the user's credit for the order, until the payment expires.
-//   - payable then checks that the order is OPEN, so no earlier attempt holds credit.
+//   - payable then checks that the order is OPEN or does not exist, so no earlier attempt holds credit.
 //   - payOrder subtracts nothing if the payment has expired.
 func (h *handlers) payDirectly(
 	ctx context.Context, key *idempotency.Key, user, order string, amount int64,
@@ -150,8 +150,8 @@ func (h *handlers) payDirectly(
 	return fmt.Errorf("user %s, order %s: %w", user, order, errLost)
 }
 
-// firstReply returns err, the reason why the payment must not be made now, if the request has no idempotency key.
-// Otherwise, it returns the first of these that exists:
+// firstReply returns the result of a payment that must not be made now. The parameter err is the reason. If the request
+// has no idempotency key, firstReply returns err. Otherwise, it returns the first of these that exists:
 //   - the stored result of the first request with this key
 //   - the result for a direct payment that was made or refunded meanwhile
 //   - err

@@ -31,19 +31,19 @@ const (
 	byPayment  = "direct"
 )
 
-// directSuffix ends the names of direct payments. The history is sorted by names, and cursors contain them. The name of
-// a payment is its order ID; for a direct payment, directSuffix follows. It is the smallest byte, so that the names of
-// direct payments have the same byte order as their order IDs.
+// directSuffix is the last byte of a direct payment's name. The name of a payment is its order ID; for a direct
+// payment, directSuffix follows. The history is sorted by name, and cursors contain names. directSuffix is the smallest
+// byte, so that the names of direct payments have the same byte order as their order IDs.
 const directSuffix = "\x00"
 
-// isPaymentName reports whether a cursor may contain this name: an ID, or any text and directSuffix. The order of a
-// direct payment need not exist.
+// isPaymentName reports whether a cursor may contain this name: an ID, or any text followed by directSuffix. Any text
+// is possible because the order of a direct payment need not exist.
 func isPaymentName(name string) bool {
 	order, direct := strings.CutSuffix(name, directSuffix)
 	return list.IsID(name) || direct && order != ""
 }
 
-// history returns one page of a user's payments. They are sorted by the IDs of their orders, newest order first.
+// history returns one page of a user's payments. list.Compare sorts the payments by name, so newer orders come first.
 func (h *handlers) history(c *gin.Context) (api.List[paymentRecord], error) {
 	ctx, user := c.Request.Context(), c.Param("user_id")
 	page, err := web.Page(c, isPaymentName)

@@ -65,7 +65,7 @@ func (payment *instance) history(t *testing.T, user string, limit int) (records 
 		w := payment.Call("GET", fmt.Sprintf("/history/%s?limit=%d%s", user, limit, cursor))
 		var page api.List[paymentRecord]
 		if err := json.Unmarshal(w.Body.Bytes(), &page); w.Code != 200 || err != nil || len(page.Data) > limit {
-			t.Fatalf("limit %d: got %d %s, %v; want a page", limit, w.Code, w.Body, err)
+			t.Fatalf("limit %d: got %d %s, %v; want 200 and a page within the limit", limit, w.Code, w.Body, err)
 		}
 		if records = append(records, page.Data...); !page.HasMore {
 			return records
@@ -86,8 +86,8 @@ func TestHistoryLeavesOutPaymentsInProgress(t *testing.T) {
 	payment.Want(t, "GET", "/history/"+user, `{"data":[],"has_more":false}`)
 }
 
-// A page of the history costs a shard a limited amount of work, however many direct payments the user has made. Some of
-// the order IDs are as hostile as the route "pay" allows.
+// A page of the history costs a shard a limited amount of work, however many direct payments the user has made. Some
+// order IDs contain control characters or a space, which the route "pay" allows.
 func TestHistoryIsBounded(t *testing.T) {
 	t.Parallel()
 	payment := newInstance(t, 1)
@@ -130,7 +130,7 @@ func TestHistoryIsBounded(t *testing.T) {
 			[]string{at.Key(directPrefix + user), at.Key(indexPrefix + user)}, before, 8)
 		orders, values := reply.List(0), reply.List(1)
 		if err != nil || orders.Len() != 8 || values.Len() != 8 {
-			t.Errorf("before %q: the shard returned %d orders, %d values, %v; want 8", before, orders.Len(), values.Len(), err)
+			t.Errorf("before %q: got %d orders, %d values, %v; want 8 of each", before, orders.Len(), values.Len(), err)
 		}
 	}
 }

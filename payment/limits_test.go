@@ -66,19 +66,19 @@ func (d *directPayments) cancel(l *participanttest.Limits) string {
 	done, err := d.returnPayment(l.Context(), p.user, p.order)
 	if !l.Fits(i, p.amount) {
 		if !errors.Is(err, api.BalanceLimit) {
-			l.Fatalf("refund %d beyond the limit: got %v, %v; want balance-limit", p.amount, done, err)
+			l.Fatalf("refund %d beyond the limit: got done %v, error %v; want balance-limit", p.amount, done, err)
 		}
 		return "cancel beyond the limit"
 	}
 	if done, again := d.returnPayment(l.Context(), p.user, p.order); !done || errors.Join(err, again) != nil {
-		l.Fatalf("refund %d twice: got %v, errors %v and %v; want success", p.amount, done, err, again)
+		l.Fatalf("refund %d twice: got done %v, errors %v and %v; want true, no errors", p.amount, done, err, again)
 	}
 	l.Change(i, p.amount)
 	d.made = slices.Delete(d.made, at, at+1)
 	return "cancel"
 }
 
-// All arithmetic on credit is exact, including direct payments. Nothing is lost at the limits.
+// All arithmetic on credit is exact, also for direct payments. At the limits, no credit is lost.
 func TestCreditIsExactAtTheLimits(t *testing.T) {
 	t.Parallel()
 	s := servicetest.New(t, definition, 1)

@@ -63,8 +63,9 @@ func (o *orders) payable(ctx context.Context, user, order string) error {
 }
 
 // undo cancels the order if a checkout of the user has paid it. The request contains the attempt that has paid, so that
-// a delayed message cannot cancel a later attempt. undo is safe to retry. Concurrent callers share one cancellation.
-// Otherwise, if a shard hangs, a second message would wait for the timeout of the first, and then time out too.
+// a delayed message cannot cancel a later attempt. undo is safe to retry. Concurrent callers share one message. With
+// separate messages, a caller might wait for a hung shard twice: during another caller's message, and then during its
+// own message.
 func (o *orders) undo(ctx context.Context, user, order string) api.OrderPayment {
 	cancel := api.Cancel{OrderID: order, UserID: user}
 	purchase := o.payments.DoTwice(ctx, cancel)

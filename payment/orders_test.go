@@ -12,7 +12,7 @@ import (
 )
 
 // If the shard of an order does not respond, requests about orders on other shards are not delayed. A cancellation that
-// waits for a stock shard delays no cancellation of another order, even of an order on the same order shard.
+// waits for a stock shard does not delay cancellations of other orders, even on the same order shard.
 func TestSlowOrderDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	payment := newInstance(t, 1)
@@ -38,7 +38,7 @@ func TestSlowOrderDelaysNoOther(t *testing.T) {
 				t.Errorf("%s is slow: POST %s%s: got %d, want 200", row.slow, row.path, row.other, code)
 			}
 		case <-time.After(4 * time.Second):
-			t.Errorf("%s is slow: POST %s%s waits, want no wait", row.slow, row.path, row.other)
+			t.Errorf("%s is slow: POST %s%s: got no response within 4s, want 200", row.slow, row.path, row.other)
 		}
 		close(released)
 		payment.order.slow.Delete(row.slow)
@@ -66,7 +66,7 @@ func TestConcurrentCancellationsOfAnOrderShareAMessage(t *testing.T) {
 		released := make(chan struct{})
 		payment.order.slow.Store("cancel A", released)
 		var waiting sync.WaitGroup
-		for range 3 { // one after the other, so that each of them reads the order
+		for range 3 { // one after the other, so that each cancellation reads the order
 			waiting.Go(func() { payment.Call("POST", "/cancel/"+id+"/A") })
 			testredis.Eventually(t, "the cancellation reads the order", func() bool { return read() == 1 })
 		}

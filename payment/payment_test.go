@@ -108,7 +108,7 @@ func TestDirectPaymentNeedsAnOpenOrder(t *testing.T) {
 	payment.order.reply(api.NotPaid)
 	payment.Refuse(t, "POST", "/pay/"+id+"/A/11", api.InsufficientCredit)
 	if w := payment.Call("POST", "/pay/"+id+"/A/11"); !strings.Contains(w.Body.String(), "11 needed, 10 available") {
-		t.Errorf("pay 11 of 10: got %s, want both amounts in the response", w.Body)
+		t.Errorf("pay 11 with a credit of 10: got %s, want both amounts in the response", w.Body)
 	}
 	if n := payment.Shards[0].Client.Exists(t.Context(), "{p0}d:"+id).Val(); n != 0 {
 		t.Error("after a rejection for too little credit, a payment is in progress, want none")
@@ -133,10 +133,11 @@ func TestDirectPaymentWithAKey(t *testing.T) {
 		r.Header.Set("Idempotency-Key", key)
 		payment.Public.ServeHTTP(w, r)
 		if w.Code != status || w.Header().Get("Idempotent-Replayed") != replayed {
-			t.Errorf("pay with key %s: got %d %v %s, want %d, replayed %q", key, w.Code, w.Header(), w.Body, status, replayed)
+			t.Errorf("pay with key %s: got %d, headers %v, body %s; want %d, Idempotent-Replayed %q",
+				key, w.Code, w.Header(), w.Body, status, replayed)
 		}
 		if status == 402 && !strings.Contains(w.Body.String(), "11 needed, 10 available") {
-			t.Errorf("pay 11 of 10: got %s, want both amounts in the response", w.Body)
+			t.Errorf("pay 11 with a credit of 10: got %s, want both amounts in the response", w.Body)
 		}
 	}
 	payment.order.replyState(api.NotPaid, api.StateRunning)

@@ -169,7 +169,7 @@ func TestBatchInitOverwritesUsers(t *testing.T) {
 	for i, s := range payment.Shards {
 		users, err := s.Client.Keys(t.Context(), fmt.Sprintf("{p%d}u:*", i)).Result()
 		if err != nil || len(users) != 1252-i {
-			t.Errorf("shard %d holds %d users, %v; want %d", i, len(users), err, 1252-i)
+			t.Errorf("shard %d holds %d users, error %v; want %d", i, len(users), err, 1252-i)
 		}
 	}
 	payment.Want(t, "POST", "/pay/1/A/3", paidMessage("1", 3))
@@ -179,7 +179,7 @@ func TestBatchInitOverwritesUsers(t *testing.T) {
 	}
 	payment.Want(t, "POST", "/batch_init/2/0", `{"msg":"Batch init for users successful"}`)
 	if n := index.Exists(t.Context(), "{p1}"+indexPrefix+"1").Val(); n != 0 {
-		t.Error("batch_init left the index of the direct payments of user 1, want none")
+		t.Error("batch_init has kept user 1's index of direct payments, want it deleted")
 	}
 	payment.wantCredit(t, "0", 0)
 	payment.wantCredit(t, "1", 0)

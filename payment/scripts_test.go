@@ -128,7 +128,8 @@ func TestStartPaymentScript(t *testing.T) {
 		for range 2 {
 			reply, err := c.Shards()[0].Run(t.Context(), startPaymentScript, []string{credit, payments}, order, "T", 3000)
 			if err != nil || reply.Int(0) != int64(startedPayment) || reply.String(1) != row.want {
-				t.Errorf("%s: got %d %q, %v; want %d %q", row.name, reply.Int(0), reply.String(1), err, startedPayment, row.want)
+				t.Errorf("%s: got code %d, token %q, error %v; want code %d, token %q", row.name,
+					reply.Int(0), reply.String(1), err, startedPayment, row.want)
 			}
 			field := servers[0].Client.HGet(t.Context(), payments, order).Val()
 			token, expiry, _ := strings.Cut(strings.TrimPrefix(field, "?"), ":")

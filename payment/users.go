@@ -11,13 +11,14 @@ import (
 
 // Prefixes of a user's keys. A key consists of the shard's hash tag, the prefix and the user's ID.
 const (
-	creditPrefix = "u:" // string: credit in minor units that no attempt has reserved
+	creditPrefix = "u:" // string: credit that no attempt has reserved, in minor units
 	// directPrefix is the prefix of a hash with the user's direct payments, by order ID. A value is the amount, such as
 	// "50", or "-50" after a refund, or "?token:expiry" while the payment is in progress. The hash is on the shard of the
 	// credit, so that one script changes both.
 	directPrefix = "d:"
 	// indexPrefix is the prefix of a sorted set with the order IDs of the user's direct payments, with equal scores.
-	// pay_order creates it when the hash has more than "unindexed" fields. Until then, the history reads the hash.
+	// pay_order creates the set when the hash of direct payments has more than "unindexed" fields. Until then, the
+	// route "history" reads the hash.
 	indexPrefix = "direct:"
 	unindexed   = 200
 )

@@ -86,8 +86,8 @@ func (h *handlers) initBatch(c *gin.Context) (api.Message, error) {
 	return api.Message{Msg: "Batch init for stock successful"}, nil
 }
 
-// The handler "prices" returns the prices of items to the order service. It continues even if the caller disconnects,
-// because the items belong to several client requests.
+// The handler "prices" returns the prices of items to the order service. The handler continues even if the caller
+// disconnects, because one request contains the items of several client requests.
 func (h *handlers) prices(c *gin.Context) ([]api.Price, error) {
 	ids, err := web.Entries[string](c, "items")
 	if err != nil {

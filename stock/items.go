@@ -42,8 +42,7 @@ func (i *items) list(ctx context.Context, page list.Page) (api.List[api.Item], e
 	})
 }
 
-// The method "prices" returns one reply for each item. The code of a reply says whether the price was found, the item
-// does not exist, or the price is unknown.
+// The method "prices" returns one reply for each item, with the code PriceFound, PriceNotFound or PriceUnknown.
 func (i *items) prices(ctx context.Context, ids []string) []api.Price {
 	reads := make([]*redis.Read, len(ids))
 	prices := make([]api.Price, len(ids))

@@ -130,7 +130,7 @@ func TestBatchInitOverwritesItems(t *testing.T) {
 	for i, s := range stock.Shards {
 		items, err := s.Client.Keys(t.Context(), fmt.Sprintf("{s%d}i:*", i)).Result()
 		if err != nil || len(items) != 1252-i {
-			t.Errorf("shard %d holds %d items, %v; want %d", i, len(items), err, 1252-i)
+			t.Errorf("shard %d holds %d items, error %v; want %d", i, len(items), err, 1252-i)
 		}
 	}
 	stock.Want(t, "POST", "/subtract/1/3", `{"msg":"3 subtracted from item 1"}`)
@@ -185,7 +185,7 @@ func TestPricesReportsEachItem(t *testing.T) {
 	}
 	stock.Shards[1].Kill()
 	if w := post(`["0","1","x"]`); w.Body.String() != `[{"code":1,"price":2},{"code":0,"price":0},{"code":2,"price":0}]` {
-		t.Errorf("prices with a shard down: got %d %s, want PriceUnknown for item 1", w.Code, w.Body)
+		t.Errorf("prices with shard 1 down: got %d %s, want code 0 (PriceUnknown) for item 1", w.Code, w.Body)
 	}
 }
 

@@ -61,8 +61,8 @@ class TestRaces(Case):
         self.assertLessEqual(statuses[200], 20)
         self.assertEqual([tu.find_item(item_id)["stock"] for item_id in items], [20 - statuses[200]] * 4)
         self.assertEqual(sum(tu.find_user(user_id)["credit"] for user_id in users), 4 * (32 - statuses[200]))
-        # Attempts that reserved some pieces for a moment may have caused refusals. So repeat all checkouts, one at a time,
-        # until all pieces are sold. A checkout of a paid order returns 200 again.
+        # An attempt may have been refused because of pieces that another attempt released later. So repeat all
+        # checkouts once, one at a time. Then all pieces are sold. A checkout of a paid order returns 200 again.
         again = Counter(tu.checkout_order(order_id).status_code for order_id in orders)
         self.assertEqual(again, {200: 20, 409: 12})
         self.assertEqual([tu.find_item(item_id)["stock"] for item_id in items], [0] * 4)

@@ -20,12 +20,12 @@ type attempt struct {
 	total    int64 // in minor units
 	lines    []api.Line
 	deadline int64 // Unix ms by Redis TIME
-	notAfter int64 // refunds after this time have no effect, Unix ms by Redis TIME
+	notAfter int64 // the time after which refunds have no effect; Unix ms by Redis TIME
 
 	creditReserved    time.Time   // when the coordinator sent the message to which payment replied RESERVED
 	arrived           time.Time   // when the client's request arrived; zero if no client waits for the attempt
 	started           time.Time   // when this coordinator began to reserve
-	steps             store.Steps // durations from the time started until each reservation
+	steps             store.Steps // durations from "started" until each reservation
 	shardHangs        bool        // whether a shard of the attempt hung when the attempt was aborted
 	stockHoldsNothing bool        // whether stock has nothing to release: the attempt's only stock shard has refused
 }
@@ -53,7 +53,8 @@ func (a *attempt) stock() api.Attempt {
 // second may respond with 4xx while the first is paused. When the first continues, it must not begin another attempt.
 // Two rules prevent this; see docs/adr/0014-request-named-attempts.md:
 //
-//   - An attempt ID starts with the name of its request. If the order's last attempt has this name, no other begins.
+//   - An attempt ID starts with the name of its request. If the order's last attempt has the same name,
+//     no other attempt begins.
 //   - A checkout does not begin if its client, the gateway, has disconnected.
 
 // Request is a client's request for a checkout.

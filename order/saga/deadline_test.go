@@ -34,8 +34,8 @@ func TestDeadlinesShareATimer(t *testing.T) {
 		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		if first.Err() != context.DeadlineExceeded || second.Err() != context.DeadlineExceeded || third.Err() != nil {
-			t.Errorf("errors at the deadline: got %v, %v, %v; want the third one nil", first.Err(), second.Err(),
-				third.Err())
+			t.Errorf("errors at the first deadline: got %v, %v, %v; want DeadlineExceeded twice, then nil",
+				first.Err(), second.Err(), third.Err())
 		}
 		<-third.Done()
 	})

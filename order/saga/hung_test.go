@@ -19,7 +19,7 @@ import (
 type hung struct {
 	Participant
 	refuses                  bool         // whether another shard of the participant refuses each reservation
-	reserves, releases, late atomic.Int32 // late: releases with another timeout than releaseWait, which is an hour
+	reserves, releases, late atomic.Int32 // late: releases with a longer timeout than releaseWait (1 h), or none
 }
 
 func (h *hung) Reserve(context.Context, api.Attempt) api.Outcome {
@@ -61,7 +61,8 @@ func TestCheckoutWaitsOnceForAHungShard(t *testing.T) {
 				t.Errorf("checkout: got %v, want %v", err, api.Unavailable)
 			}
 			wantReleases := int32(1)
-			if !h.refuses { // a refusal's reason does not say that a shard hangs, so a second checkout would wait longer
+			// After a refusal, the stored reason does not mention the hang, so a second checkout would wait longer.
+			if !h.refuses {
 				second := New(s.store, s.co.stock, s.co.payment)
 				second.total.after, second.releaseWait = 2*time.Hour, time.Hour
 				if err := second.Checkout(t.Context(), id, Request{}); !errors.Is(err, api.Unavailable) {
@@ -71,14 +72,14 @@ func TestCheckoutWaitsOnceForAHungShard(t *testing.T) {
 			}
 			reserves, releases, late := h.reserves.Load(), h.releases.Load(), h.late.Load()
 			if state := s.state(id); reserves != 1 || releases != wantReleases || late != 0 || state != store.StateAborting {
-				t.Errorf("%d reservations, %d releases, %d of them awaited, order %s; want 1, %d, 0, ABORTING",
+				t.Errorf("%d reservations, %d releases, %d with a longer timeout, order %s; want 1, %d, 0, ABORTING",
 					reserves, releases, late, state, wantReleases)
 			}
 		})
 	}
 }
 
-// releaseWait limits only releases with a waiting client. Recovery has none.
+// releaseWait limits a release only if a client waits for it. No client waits for recovery.
 func TestRecoveryWaitsForTheReleaseOfAHungAttempt(t *testing.T) {
 	t.Parallel()
 	s := openShop(t)
@@ -101,7 +102,8 @@ func TestRecoveryWaitsForTheReleaseOfAHungAttempt(t *testing.T) {
 	})
 }
 
-// A checkout in flight when a shard begins to hang retries for restartBudget, although each try takes 0.7 s.
+// If a shard begins to hang while a checkout is in flight, the checkout retries for restartBudget, although each try
+// takes 0.7 s.
 func TestACheckoutInFlightWaitsForAHungShard(t *testing.T) {
 	step := newMetrics().steps.reserveStock
 	synctest.Test(t, func(t *testing.T) {
@@ -134,7 +136,7 @@ func TestASlowFailureIsRetried(t *testing.T) {
 			return api.Outcome{Code: api.Unknown, Reason: api.ShardDown, SilentMS: 700}
 		})
 		if outcome.Code != api.Reserved {
-			t.Errorf("got %+v after %d tries, want the reply of the second instance", outcome, tries)
+			t.Errorf("got %+v after %d tries, want Reserved, the reply of the second instance", outcome, tries)
 		}
 	})
 }

@@ -50,8 +50,8 @@ func (m stepMetrics) of(a *attempt) stepMetrics {
 	return m
 }
 
-// The method "failed" records a failed try of the step, which began at the given time. It gets the shards
-// without a result, if known.
+// The method "failed" records a failed try of the step. It takes the start time of the step and, if known, the shards
+// without a result.
 func (m stepMetrics) failed(since time.Time, shards []int) { m.waiting.failed(m, since, shards) }
 
 // The method "done" records the duration of one step that began at the given time, and the number of its retries.

@@ -16,7 +16,7 @@ import (
 	"checkout/common/shard"
 )
 
-// The metrics count each checkout once, by its outcome, and each step once, with its retries.
+// The metrics count each checkout once, by its outcome. They count each step once, and count its retries separately.
 func TestSagaMetrics(t *testing.T) {
 	t.Parallel()
 	s := openShopWith(t, 2)
@@ -79,7 +79,7 @@ func TestSagaMetrics(t *testing.T) {
 		t.Errorf("counted %v retries after three messages to payment were lost, want at least 3", n)
 	}
 	if n := stepCounts(t, s.co.Metrics)["reserve credit"]; n != 6 {
-		t.Errorf("counted %d steps, want 6: a retry is not a separate step", n)
+		t.Errorf("reserve credit: counted %d steps, want 6, because a retry is not a separate step", n)
 	}
 }
 

@@ -46,7 +46,7 @@ type orphanWatch struct {
 	shard *redis.Shard
 
 	look     int            // number of the current look
-	since    int            // looks up to this number do not count towards deadAfter
+	since    int            // number of the last look that does not count towards deadAfter
 	lastSeen map[string]int // number of the last look that found the process, by incarnation
 	scan     bool           // whether the orphans must be read again
 	suspects map[string]*suspect
@@ -56,7 +56,7 @@ type orphanWatch struct {
 
 // suspect is a process that is not connected although undecided orders name it.
 type suspect struct {
-	from   int // looks up to this number do not count towards deadAfter for this process
+	from   int // number of the last look that does not count towards deadAfter for this process
 	orders []store.Orphan
 	done   func() // makes reservations stop waiting for these orders; only the first call has an effect
 }
@@ -68,7 +68,7 @@ func newOrphanWatch(r *Recovery, shard *redis.Shard) *orphanWatch {
 	}
 }
 
-// run watches the shard until ctx ends. run returns when no work is in flight.
+// run watches the shard until ctx ends. Then it waits until no recovery of orphans is in flight.
 func (w *orphanWatch) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		select {
@@ -96,8 +96,8 @@ func (w *orphanWatch) step(ctx context.Context) time.Duration {
 }
 
 // The method "interrupted" forgets the suspects after an outage of the shard or a failed look, because all processes
-// may have lost their connections to the shard. Before the first look, it does nothing: the shard may only lack its
-// first health check.
+// may have lost their connections to the shard. Before the first look, it does nothing, because every shard is
+// unhealthy until its first health check.
 func (w *orphanWatch) interrupted() {
 	if w.look == 0 {
 		return
@@ -197,7 +197,7 @@ func (r *Recovery) recoverOrphans(ctx context.Context, shard *redis.Shard, by st
 	r.co.ring.Add(api.Event{
 		Kind: events.InstanceLost, Service: "order", Shard: &shard.Index, Incarnation: by, Count: int64(len(orders)),
 	})
-	// All instances recover these orders. In random order, two instances rarely claim the same order.
+	// All instances recover these orders. Each instance shuffles them, so that two instances rarely claim the same one.
 	rand.Shuffle(len(orders), func(i, j int) { orders[i], orders[j] = orders[j], orders[i] })
 	for batch := range slices.Chunk(orders, orphanBatch) {
 		var working sync.WaitGroup
@@ -212,7 +212,7 @@ func (r *Recovery) recoverOrphans(ctx context.Context, shard *redis.Shard, by st
 	}
 }
 
-// expectOrphans makes reservations wait for amounts that orphans hold, until done is called; see waits.
+// expectOrphans makes reservations wait for amounts that orphans hold, until done is called. See Coordinator.waits.
 func (co *Coordinator) expectOrphans() (done func()) {
 	co.orphans.Add(1)
 	return sync.OnceFunc(func() { co.orphans.Add(-1) })

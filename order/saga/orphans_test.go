@@ -14,7 +14,8 @@ import (
 	"checkout/order/store"
 )
 
-// instance is an instance of the order service of a shop. It runs recovery workers.
+// instance is an instance of the order service of a shop. It runs recovery workers, unless the method "idle" has
+// started it.
 type instance struct {
 	*Coordinator
 	cluster *cluster.Cluster
@@ -108,8 +109,8 @@ func (i *instance) stateOf(t *testing.T, id string) string {
 	return o.State
 }
 
-// Another instance, or the next process of the same instance, decides the orders of a dead instance before their leases
-// expire. The orders are in different undecided states and on different shards.
+// If an instance dies, another instance or its own next process decides its orders before their leases expire. The
+// orders are in different undecided states and on different shards.
 func TestOrdersOfADeadInstanceAreRecoveredAtOnce(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

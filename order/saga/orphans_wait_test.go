@@ -15,8 +15,8 @@ import (
 	"checkout/order/store"
 )
 
-// A new process needs a moment to connect to a shard. Unlike an outage of the shard, this does not delay the recovery
-// of orphaned orders.
+// The time that a new process needs to connect to a shard does not count as an outage of the shard. An outage would
+// delay the recovery of orphans.
 func TestConnectingAtTheStartIsNoOutage(t *testing.T) {
 	t.Parallel()
 	server := testredis.Start(t)
@@ -31,13 +31,13 @@ func TestConnectingAtTheStartIsNoOutage(t *testing.T) {
 	}
 	watch(func() bool { return w.look > 0 })
 	if w.since != 1+startLooks {
-		t.Errorf("after %d looks: missing processes count from look %d, want %d", w.look, w.since, 1+startLooks)
+		t.Errorf("after %d looks: the last look that does not count is %d, want %d", w.look, w.since, 1+startLooks)
 	}
 	server.Kill()
 	looks := w.look
 	watch(func() bool { return w.since > 1+startLooks })
 	if want := looks + 1 + settleLooks; w.since < want {
-		t.Errorf("after an outage: missing processes count from look %d, want at least %d", w.since, want)
+		t.Errorf("after an outage: the last look that does not count is %d, want at least %d", w.since, want)
 	}
 }
 
@@ -144,7 +144,7 @@ func TestCheckoutThatWaitsIsRefusedInTheEnd(t *testing.T) {
 func TestLastTriesDoNotWait(t *testing.T) {
 	for _, c := range []struct {
 		orphans     int64
-		since, left time.Duration // since the start of the attempt, and until its time to reserve ends
+		since, left time.Duration // time since the start of the attempt, and time left to reserve
 		want        bool
 	}{
 		{1, 0, forwardBudget, true},

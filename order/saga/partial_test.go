@@ -10,8 +10,9 @@ import (
 	"checkout/common/testredis"
 )
 
-// If a shard already replies only to some commands when a checkout begins, the checkout ends soon. Otherwise, such
-// checkouts would fill the instance. The time budgets are an hour, so that they do not end the checkout.
+// If a shard replies only to some commands even before a checkout begins, the checkout ends soon. If such checkouts
+// waited, they would take all slots of the instance. The time budgets are an hour, so that they do not end the
+// checkout.
 func TestALaterCheckoutDoesNotAwaitAShardThatRepliesInPart(t *testing.T) {
 	faults := map[string]string{
 		"writes paused": "CLIENT PAUSE 600000 WRITE",
@@ -29,7 +30,8 @@ func TestALaterCheckoutDoesNotAwaitAShardThatRepliesInPart(t *testing.T) {
 				id, at := s.order(0), s.clusters[service].Shards()[0]
 				s.do(service, commands)
 				testredis.Eventually(t, "the shard has a problem", func() bool {
-					at.Hash(t.Context(), at.Key("none")) // uses the connection for scripts, so that its end is noticed
+					// A read uses the connection for scripts, so that the instance notices a closed connection.
+					at.Hash(t.Context(), at.Key("none"))
 					return !at.Writable()
 				})
 				ended := make(chan error)
@@ -37,10 +39,10 @@ func TestALaterCheckoutDoesNotAwaitAShardThatRepliesInPart(t *testing.T) {
 				select {
 				case err := <-ended:
 					if !errors.Is(err, api.Unavailable) && !errors.Is(err, api.AttemptClosed) {
-						t.Errorf("checkout: got %v, want unavailable or closed", err)
+						t.Errorf("checkout: got %v, want unavailable or attempt-closed", err)
 					}
 				case <-time.After(time.Minute):
-					t.Fatal("the checkout waits for the shard")
+					t.Fatal("checkout: no result after a minute, want unavailable or attempt-closed")
 				}
 			})
 		}

@@ -35,7 +35,7 @@ const (
 type Recovery struct {
 	co     *Coordinator
 	mu     sync.Mutex
-	claims map[string]int       // by order ID: number of claims by this instance, at most 3
+	claims map[string]int       // by order ID: number of claims by this instance, counted up to 3
 	seen   map[string]time.Time // by incarnation: when the process was last connected to any shard
 }
 
@@ -166,7 +166,7 @@ func (r *Recovery) claimFor(orderID string) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.claims) > maxClaimCounts {
-		clear(r.claims) // the map also contains orders that other instances have recovered
+		clear(r.claims) // otherwise, orders that other instances have recovered would stay in the map
 	}
 	n := min(r.claims[orderID], 2)
 	r.claims[orderID] = n + 1

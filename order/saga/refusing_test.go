@@ -52,7 +52,7 @@ func TestShardThatRefusesWrites(t *testing.T) {
 				}
 				if refunds := name == "full memory" && service != "order"; (cancelled == api.Cancelled) != refunds ||
 					!refunds && cancelled != api.PaymentUnavailable {
-					t.Errorf("cancellation: got %v; want Cancelled if the shard can refund (%v), else PaymentUnavailable",
+					t.Errorf("cancellation: got %v; shard can refund: %v; want Cancelled if it can, else PaymentUnavailable",
 						cancelled, refunds)
 				}
 				s.do(service, commands[1])
@@ -129,7 +129,7 @@ func (s *shards) checkoutAll(bad []string, good string) {
 		working.Go(func() {
 			err := s.co.Checkout(s.t.Context(), id, Request{})
 			if !errors.Is(err, api.Unavailable) && !errors.Is(err, api.AttemptClosed) {
-				s.t.Errorf("checkout that needs the shard: got %v, want unavailable or closed", err)
+				s.t.Errorf("checkout that needs the shard: got %v, want Unavailable or AttemptClosed", err)
 			}
 		})
 	}

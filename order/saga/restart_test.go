@@ -14,7 +14,7 @@ import (
 // A busy machine may need more than 2 s to restart a Redis, so the tests of this package wait longer.
 func init() { restartBudget = forwardBudget }
 
-// Checkouts that are in flight when a shard fails wait until it has restarted. A later checkout gets 503 soon.
+// When a shard fails, the checkouts in flight wait until the shard has restarted. A later checkout gets 503 soon.
 func TestCheckoutsInFlightAwaitTheRestartOfAShard(t *testing.T) {
 	for _, service := range []string{"order", "stock", "payment"} {
 		t.Run(service, func(t *testing.T) {
@@ -25,7 +25,8 @@ func TestCheckoutsInFlightAwaitTheRestartOfAShard(t *testing.T) {
 				inFlight[i] = s.order(0)
 			}
 			arrived := time.Now()
-			// In flight: arrived before the shard's last reply. This checkout makes each shard 0 reply once more.
+			// A checkout is in flight if it arrived before the last reply of the shard. The next call makes each shard 0
+			// reply once more, so the time "arrived" is before the last reply.
 			if err := s.co.Checkout(t.Context(), s.order(0), Request{}); err != nil {
 				t.Fatal(err)
 			}

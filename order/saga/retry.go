@@ -24,20 +24,22 @@ const (
 	// soon, but a longer wait would fill the instance with waiting callers. Callers get an error within a second,
 	// and recovery completes the saga.
 	downBudget = 750 * time.Millisecond
-	// failoverBudget is how long every checkout waits for the failover of a replicated shard or an engine, from the last
-	// reply of the shard. Recovery does not wait. A failover takes about 2 s. See docs/replication.md.
+	// failoverBudget is the longest wait for the failover of a replicated shard or an engine. It counts from the
+	// last reply of the shard. Every checkout waits, but recovery does not. A failover takes about 2 s. See
+	// docs/replication.md.
 	failoverBudget = 3500 * time.Millisecond
-	// refusedBudget is the time for retries of a step after "begin" while the order's shard refuses the step.
+	// refusedBudget is the time for retries while the order's shard refuses a step. It applies to the steps that
+	// follow "begin".
 	refusedBudget = 500 * time.Millisecond
 )
 
-// restartBudget is how long a checkout that was in flight when the shard failed waits for a restarted Redis, from the
-// last reply of the shard. Later checkouts do not wait so long, so the number of waiting checkouts is bounded. See
+// restartBudget is the longest wait for the restart of a Redis. It counts from the last reply of the shard. Only the
+// checkouts that were in flight when the shard failed wait so long, so the number of waiting checkouts is bounded. See
 // docs/adr/0024-restart-of-a-shard.md. Only tests change this variable.
 var restartBudget = 2 * time.Second
 
 // awaitsShard reports whether a request that arrived at the given time still waits for a shard that has been silent for
-// the given duration. If replicated is true, it waits for a failover, otherwise for a restart.
+// the given duration. If replicated is true, the request waits for a failover, otherwise for a restart.
 func awaitsShard(arrived time.Time, silent time.Duration, replicated bool) bool {
 	switch {
 	case silent <= 0 || arrived.IsZero():
@@ -55,7 +57,7 @@ func (co *Coordinator) awaitsOrder(r Request, orderID string) bool {
 }
 
 // backoff yields 0, 1, 2, … until ctx ends, with a pause after each number. The caller decides at decideAt whether to
-// continue, so a pause that is running then ends.
+// continue, so a pause that begins earlier ends by decideAt.
 func backoff(ctx context.Context, decideAt time.Time) iter.Seq[int] {
 	return func(yield func(int) bool) {
 		pause := firstPause
@@ -73,7 +75,7 @@ func backoff(ctx context.Context, decideAt time.Time) iter.Seq[int] {
 	}
 }
 
-// retryUntilKnown retries a participant's step until the outcome is known; api.Short counts as unknown. It stops
+// retryUntilKnown retries a participant's step until the outcome is known; api.Short counts as unknown. The retries end
 // earlier:
 //   - when ctx ends
 //   - when a shard of the participant refuses the step
@@ -85,7 +87,8 @@ func retryUntilKnown(ctx context.Context, m stepMetrics, arrived time.Time, try 
 }
 
 // retryUntilReleased retries a release until it is recorded, or until the participant replies REFUSED: a refused
-// attempt has nothing to release. Otherwise it stops like retryUntilKnown, but downBudget is 0 in two cases:
+// attempt has nothing to release. Otherwise it stops like retryUntilKnown, but with 0 instead of downBudget in two
+// cases:
 //   - no client waits
 //   - no participant had refused the attempt when it was aborted
 func retryUntilReleased(ctx context.Context, m stepMetrics, a *attempt, try func() api.Outcome) api.Outcome {

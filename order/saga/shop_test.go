@@ -62,7 +62,7 @@ type lossy struct {
 	loseNext   int     // how many of the next messages and replies are lost
 	messages   int
 	onReserve  func()       // called before a reservation, unless nil
-	waits      atomic.Int32 // reservations that wait if a counter is too low
+	waits      atomic.Int32 // reserve messages with the field Wait set
 	released   atomic.Int32 // releases that arrived
 }
 
@@ -139,7 +139,7 @@ func (s *shop) get(key string) int64 {
 	return n
 }
 
-// makeDue makes each undecided order of an order shard due: its lease and the claims of recovery have expired.
+// makeDue makes each undecided order of a shard due, as if each lease and each claim of recovery had expired.
 func makeDue(t *testing.T, client *goredis.Client, tag string) {
 	t.Helper()
 	for _, id := range client.ZRange(t.Context(), tag+"undecided", 0, -1).Val() {

@@ -65,7 +65,8 @@ func (t *timeline) undecided(orderID string, err error) {
 		t.since[orderID] = undecidedOrder{o.first, now}
 		return
 	}
-	if t.since == nil || len(t.since) >= maxFollowed { // other instances have decided many of these orders
+	// If the map is full, forget all orders: other instances have decided many of them.
+	if t.since == nil || len(t.since) >= maxFollowed {
 		t.since = map[string]undecidedOrder{}
 	}
 	t.since[orderID] = undecidedOrder{now, now}

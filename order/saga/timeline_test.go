@@ -15,7 +15,6 @@ import (
 	"checkout/order/store"
 )
 
-// Each outcome of a checkout adds the expected events.
 func TestTimelineOfACheckout(t *testing.T) {
 	failed := &stepError{order: "o", step: "reserve stock", err: errShardDown, cause: "a shard is unhealthy"}
 	unexpected := errors.New("dial 10.0.0.1")
@@ -24,7 +23,7 @@ func TestTimelineOfACheckout(t *testing.T) {
 	hidden := &stepError{order: "o", step: "release stock", err: api.Unavailable, cause: "dial 10.0.0.1", shown: "shown"}
 	for name, c := range map[string]struct {
 		outcomes []error
-		begun    time.Duration // age of the attempt at the last outcome, or 0
+		begun    time.Duration // age of a resumed attempt at the last outcome, else 0
 		want     []string
 	}{
 		"paid":                  {outcomes: []error{nil}},
@@ -52,7 +51,7 @@ func TestTimelineOfACheckout(t *testing.T) {
 		var got []string
 		for _, e := range line.ring.After(0) {
 			if e.OrderID != "o" || e.Kind == events.OrderDecided && (e.By != byRetry || e.DurationMS < 1) {
-				t.Errorf("%s: unexpected event %+v", name, e)
+				t.Errorf("%s: got %+v, want an event of order o and, if decided, by a retry with a duration", name, e)
 			}
 			got = append(got, e.Kind+" "+e.Detail)
 		}
@@ -62,9 +61,10 @@ func TestTimelineOfACheckout(t *testing.T) {
 	}
 }
 
-// After a 503, another instance may decide the order unnoticed. So the timeline forgets the last 503 after followFor:
-//   - An earlier retry that decides the order adds an event. Its duration counts from the first 503.
-//   - A later retry adds an event only if it gets 503 again.
+// After a 503, another instance may decide the order, and this instance does not notice. So the timeline forgets an
+// order when followFor has passed since the last 503:
+//   - If a retry decides the order before that, an event is added, with the duration since the first 503.
+//   - A retry after that adds an event only if it gets 503 again.
 func TestTimelineForgetsOldOrders(t *testing.T) {
 	const undecided, decided = events.OrderUndecided, events.OrderDecided
 	for name, c := range map[string]struct {
@@ -95,7 +95,7 @@ func TestTimelineForgetsOldOrders(t *testing.T) {
 				kinds, last = append(kinds, e.Kind), time.Duration(e.DurationMS)*time.Millisecond
 			}
 			if !slices.Equal(kinds, c.want) || last != c.duration {
-				t.Errorf("%s: got %q, the last one after %v; want %q, %v", name, kinds, last, c.want, c.duration)
+				t.Errorf("%s: got %q, the last with duration %v; want %q and %v", name, kinds, last, c.want, c.duration)
 			}
 		})
 	}
@@ -107,12 +107,12 @@ func TestTimelineFollowsABoundedNumberOfOrders(t *testing.T) {
 		line.finished(fmt.Sprint(i), api.Unavailable, 0)
 	}
 	if n := line.followed.Load(); n > maxFollowed || int(n) != len(line.since) {
-		t.Errorf("the timeline follows %d orders and counts %d, want the same number, at most %d",
+		t.Errorf("the timeline follows %d orders and counts %d, want equal numbers, at most %d",
 			len(line.since), n, maxFollowed)
 	}
 	line.decided(fmt.Sprint(3*maxFollowed-1), store.StatePaid, byRecovery, 0)
 	if n := line.followed.Load(); int(n) != len(line.since) || n != maxFollowed-1 {
-		t.Errorf("after one order was decided, the timeline follows %d orders and counts %d, want %d",
+		t.Errorf("after one order was decided, the timeline follows %d orders and counts %d, want %d for both",
 			len(line.since), n, maxFollowed-1)
 	}
 }
@@ -126,7 +126,7 @@ func wantRecovered(t *testing.T, i *instance, dead string, orders map[string]str
 			switch e.Kind {
 			case events.OrderDecided:
 				if decided[e.OrderID] = e.Detail; e.By != byRecovery || e.DurationMS <= 0 || e.DurationMS > 60_000 {
-					t.Fatalf("got the event %+v, want one by recovery, with a duration", e)
+					t.Fatalf("got the event %+v, want one by recovery with a duration of 1 to 60000 ms", e)
 				}
 			case events.InstanceLost:
 				if lost += e.Count; e.Incarnation != dead {
@@ -137,6 +137,7 @@ func wantRecovered(t *testing.T, i *instance, dead string, orders map[string]str
 		return len(decided) == len(orders)
 	})
 	if !maps.Equal(decided, orders) || lost < int64(len(orders)) {
-		t.Errorf("the events report %v and %d orders of dead processes, want %v", decided, lost, orders)
+		t.Errorf("the events report %v and %d orders of dead processes, want %v and at least that number of orders",
+			decided, lost, orders)
 	}
 }

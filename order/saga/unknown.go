@@ -29,14 +29,14 @@ func (e *stepError) LogAttrs() []any {
 	return attrs
 }
 
-// Values of stepError.err.
+// Some values of stepError.err.
 var (
 	errShardDown    = fmt.Errorf("a shard is unhealthy or refuses writes: %w", api.Unavailable)
 	errNoReply      = fmt.Errorf("no reply from the shard before the timeout: %w", api.Unavailable)
 	errStillRunning = fmt.Errorf("another attempt is still running: %w", api.Unavailable)
 )
 
-// unknownOutcome returns the error for the outcome o of a step: UNKNOWN, or EXPIRED of a refund.
+// unknownOutcome returns the error of a step with the outcome o, which is UNKNOWN or, for a refund, EXPIRED.
 func (a *attempt) unknownOutcome(m stepMetrics, p Participant, o api.Outcome) error {
 	e := &stepError{
 		order: a.orderID, attempt: a.id, step: m.name, err: api.Unavailable, cause: "no final result before the timeout",

@@ -11,8 +11,8 @@ import (
 	"checkout/order/store"
 )
 
-// Undecided orders that recovery cannot read are counted and become due again later, so that they do not hide others.
-// Entries of the set "undecided" that name no order are removed.
+// Recovery counts undecided orders that it cannot read. They become due again later, so that recovery reaches the other
+// orders. Entries of the set "undecided" that name no order are removed.
 func TestUnreadableOrdersDoNotStopRecovery(t *testing.T) {
 	t.Parallel()
 	s := openShop(t)

@@ -9,7 +9,7 @@ import (
 	"checkout/order/store"
 )
 
-// A step is recorded after its first failed try, until it succeeds or until no try has failed for a while.
+// A step is recorded from its first failed try until it succeeds, or until no try has failed for a while.
 func TestFailedStepsAreRecorded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		co := &Coordinator{Metrics: newMetrics(), store: &store.Store{}}
@@ -41,23 +41,22 @@ func TestFailedStepsAreRecorded(t *testing.T) {
 			time.Sleep(lastClaim)
 		}
 		if w := co.WaitingFor("O"); w == nil || w.SinceMS != time.Since(start).Milliseconds() || w.Shard != nil {
-			t.Errorf("between two claims: got %+v, want a step that waits since the first claim", w)
+			t.Errorf("lastClaim after the second claim: got %+v, want a wait since the first claim and no shard", w)
 		}
 		time.Sleep(lastClaim)
 		if w := co.WaitingFor("O"); w != nil {
-			t.Errorf("after the last claim: got %+v, want no waiting step", w)
+			t.Errorf("2*lastClaim after the second claim: got %+v, want no waiting step", w)
 		}
 
 		step.failed(time.Now(), nil)
 		retryUntilKnown(t.Context(), co.steps.releaseStock.of(&attempt{orderID: "O", id: "A"}), time.Now(),
 			func() api.Outcome { return api.Outcome{Code: api.Reserved} })
 		if w := co.WaitingFor("O"); w != nil {
-			t.Errorf("after the next step has succeeded at once: got %+v, want none", w)
+			t.Errorf("after the next step has succeeded at once: got %+v, want no waiting step", w)
 		}
 	})
 }
 
-// The number of recorded steps is bounded.
 func TestRecordedStepsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMetrics()
@@ -71,7 +70,7 @@ func TestRecordedStepsAreBounded(t *testing.T) {
 		time.Sleep(waitingFor / 2)
 		fail(0)
 		if age := time.Since(m.waiting.byID[string(rune(0))].last); age != 0 {
-			t.Errorf("a recorded step has failed again, but its last try is from %v ago, want 0s", age)
+			t.Errorf("after a recorded step has failed again: its last try was %v ago, want 0s", age)
 		}
 		time.Sleep(2 * waitingFor)
 		fail(maxWaiting + 20)

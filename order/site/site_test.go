@@ -46,8 +46,8 @@ func TestFilesAreServed(t *testing.T) {
 		}
 		content, err := io.ReadAll(unzip)
 		if err != nil || plain.Code != 200 || plain.Body.Len() == 0 || !bytes.Equal(content, plain.Body.Bytes()) {
-			t.Errorf("GET %s: got %d, %d bytes plain, %d unzipped, %v; want 200 and equal bytes", route.Path, plain.Code,
-				plain.Body.Len(), len(content), err)
+			t.Errorf("GET %s: got status %d, %d bytes plain, %d bytes unzipped, error %v; want 200 and equal bytes",
+				route.Path, plain.Code, plain.Body.Len(), len(content), err)
 		}
 		for _, form := range []string{"%s", "W/%s", `"other", %s`, "*"} {
 			again := get(route.Path, "If-None-Match", strings.ReplaceAll(form, "%s", header.Get("ETag")))
@@ -58,7 +58,8 @@ func TestFilesAreServed(t *testing.T) {
 		other := get(route.Path, "If-None-Match", `"other"`)
 		unlike := get(route.Path, "If-None-Match", header.Get("ETag"), "Accept-Encoding", "gzip")
 		if other.Code != 200 || unlike.Code != 200 {
-			t.Errorf("GET %s by a client that has another file: got %d and %d, want 200", route.Path, other.Code, unlike.Code)
+			t.Errorf("GET %s: got %d with another ETag, %d with gzip and the ETag of plain; want 200",
+				route.Path, other.Code, unlike.Code)
 		}
 	}
 }
@@ -77,7 +78,7 @@ func TestGzipIsOnlySentToClientsThatAcceptIt(t *testing.T) {
 		}
 	}
 	if !acceptsGzip([]string{"br", "gzip"}) || acceptsGzip(nil) {
-		t.Error("acceptsGzip must join two headers into one list, and reject gzip without a header")
+		t.Error("acceptsGzip must return true for two headers \"br\" and \"gzip\", and false without a header")
 	}
 }
 
@@ -96,10 +97,10 @@ func TestEveryProblemHasAPage(t *testing.T) {
 		}
 	}
 	if text := advice[api.BatchUndecided]; strings.Contains(text, "Nothing") { // batch_init may have written some orders
-		t.Errorf("advice for batch-undecided: got %q, want no claim that nothing was written", text)
+		t.Errorf("advice for batch-undecided: got %q, want a text without \"Nothing\"", text)
 	}
 	if len(advice) != len(api.Errors()) {
-		t.Errorf("advice for %d problems, want %d", len(advice), len(api.Errors()))
+		t.Errorf("got advice for %d problem types, want %d", len(advice), len(api.Errors()))
 	}
 }
 
@@ -125,7 +126,7 @@ func TestLinksResolve(t *testing.T) {
 			}
 		}
 		if len(links) < 3 {
-			t.Errorf("%s: only %d links", route, len(links))
+			t.Errorf("%s: got %d links, want at least 3", route, len(links))
 		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"checkout/common/redis"
 )
 
-// Due returns the IDs of undecided orders that are due on a shard, at most as many as limit says.
+// Due returns the IDs of at most limit undecided orders that are due on a shard.
 func (s *Store) Due(ctx context.Context, shard *redis.Shard, limit int) ([]string, error) {
 	return texts(shard.Run(ctx, dueScript, []string{shard.Key(undecidedKey)}, limit))
 }
@@ -49,7 +49,7 @@ func (s *Store) Backlog(ctx context.Context, shard *redis.Shard, limit int) (Bac
 		if err != nil && !Unreadable(err) {
 			errs = append(errs, err)
 		}
-		// Without a deadline, the order has been removed or overwritten since the script ran, so it is decided.
+		// An order without a deadline was removed or overwritten after the script ran, so it is no longer undecided.
 		if err != nil || !order.Has(2) {
 			continue
 		}

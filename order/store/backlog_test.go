@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// The age of an undecided order is the time since its checkout began or its cancellation was requested. This age does
-// not depend on the age of the order or on later claims.
+// The age of an undecided order is the time since its checkout began or its cancellation was requested. Earlier
+// checkouts and later claims do not change this age.
 func TestBacklogCountsAndOldest(t *testing.T) {
 	s, client := openStore(t)
 	ctx := context.Background()
@@ -58,10 +58,10 @@ func TestBacklogListsOrdersByDueTime(t *testing.T) {
 		t.Errorf("first order: got %+v, want \"old\", RUNNING for 10 s", old)
 	}
 	if recent.OrderID != "new" || recent.Status != StateRefunding || recent.AgeMS > 8_000 {
-		t.Errorf("second order: got %+v, want \"new\", just REFUNDING", recent)
+		t.Errorf("second order: got %+v, want \"new\", REFUNDING for at most 8 s", recent)
 	}
 	if got, err := s.Backlog(t.Context(), s.Shards()[0], 2); err != nil || len(got.Orders) != 1 {
-		t.Errorf("backlog with limit 2: got %+v, %v; want one order", got, err)
+		t.Errorf("backlog with limit 2: got %+v, %v; want one, because \"gone\" has no order", got, err)
 	}
 }
 
@@ -80,7 +80,7 @@ func TestDueAndTakeUnconfirmed(t *testing.T) {
 	taken, unreadable, err := s.TakeUnconfirmed(ctx, at, 10, 10*time.Second)
 	if err != nil || len(unreadable) != 0 || len(taken) != 1 || taken[0].Record != "A" ||
 		fmt.Sprint(taken[0].Stock, taken[0].Credit) != "[0 2] [1]" {
-		t.Fatalf("take: got %+v, %v; want A with the shards 0, 2 and 1", taken, err)
+		t.Fatalf("take: got %+v, %v; want A with the stock shards 0 and 2, and the payment shard 1", taken, err)
 	}
 	if again, _, err := s.TakeUnconfirmed(ctx, at, 10, 10*time.Second); err != nil || len(again) != 0 {
 		t.Errorf("take again: got %+v, %v; want no entry", again, err)
@@ -89,6 +89,6 @@ func TestDueAndTakeUnconfirmed(t *testing.T) {
 		t.Error(err)
 	}
 	if n := client.ZCard(ctx, "{o0}unconfirmed").Val(); n != 1 {
-		t.Errorf("%d entries are left, want only C", n)
+		t.Errorf("unconfirmed entries: got %d, want 1 (C)", n)
 	}
 }

@@ -55,7 +55,7 @@ func BenchmarkSagaScripts(b *testing.B) {
 					b.Fatal(err)
 				}
 				if len(taken) == 0 {
-					b.Fatalf("%d entries are missing", left)
+					b.Fatalf("take unconfirmed: got no entry, want %d more", left)
 				}
 				if err := store.Confirmed(b.Context(), shard, taken); err != nil {
 					b.Fatal(err)

@@ -125,8 +125,8 @@ func TestBatchInitOverwritesUnlessUndecided(t *testing.T) {
 	if err := s.BatchInit(ctx, 5, 10, 20, 3); err != nil {
 		t.Errorf("batch_init of other orders: got %v, want success", err)
 	}
-	// Batch B has the marker, but order 7 is undecided: a checkout may begin after the check in BatchInit. Batch C has
-	// lost the marker, so a later batch_init may have written the orders.
+	// A checkout may begin after BatchInit's check, so the script "batch_init" checks the orders again. Batch B has the
+	// marker, but order 7 is undecided. Batch C has lost the marker, so a later batch_init may have written the orders.
 	const marker = "{o0}overwriting"
 	client.Set(ctx, marker, "B", 0)
 	for _, row := range []struct {
@@ -160,7 +160,7 @@ func TestBatchInitAfterGrowthKeepsUndecidedOrders(t *testing.T) {
 	before := servers[0].Dump(t)
 	if err := s.BatchInit(ctx, 5, 10, 20, 3); !errors.Is(err, api.BatchUndecided) ||
 		!strings.Contains(err.Error(), "order 1100") {
-		t.Errorf("batch_init that would delete a running order: got %v, want batch-undecided and the order", err)
+		t.Errorf("batch_init that would delete a running order: got %v, want batch-undecided for order 1100", err)
 	}
 	if after := servers[0].Dump(t); fmt.Sprint(before) != fmt.Sprint(after) {
 		t.Error("a rejected batch_init has changed the shard")
@@ -172,7 +172,8 @@ func TestBatchInitAfterGrowthKeepsUndecidedOrders(t *testing.T) {
 	for batch, want := range map[string]int64{"B": cartUndecided, "C": cartInterrupted} {
 		reply, err := s.Shards()[0].Run(ctx, deleteScript, keys, batch)
 		if err != nil || reply.Int(0) != want || servers[0].Client.Exists(ctx, keys[0], keys[1]).Val() != 2 {
-			t.Errorf("the script \"delete\" of batch %s returned %d (%v), want %d", batch, reply.Int(0), err, want)
+			t.Errorf("the script \"delete\" of batch %s returned %d (%v), want %d and both orders",
+				batch, reply.Int(0), err, want)
 		}
 	}
 	servers[0].Client.Del(ctx, marker)
@@ -202,6 +203,6 @@ func TestBatchInitMergesEqualItems(t *testing.T) {
 	o, err := s.Find(ctx, "2")
 	if err != nil || len(o.Lines) != 1 || o.Lines[0] != (api.OrderLine{ItemID: "0", Quantity: 2, Price: 1e12}) ||
 		o.Total != 2e12 || o.User != "0" {
-		t.Errorf("find order 2: got %+v, %v; want one line of two pieces of item 0", o, err)
+		t.Errorf("find order 2: got %+v, %v; want user 0, and one line: item 0, 2 pieces at 1e12", o, err)
 	}
 }

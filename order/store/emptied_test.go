@@ -23,14 +23,14 @@ func TestAnEmptiedRedisHasNoMissingOrders(t *testing.T) {
 	}
 	for name, read := range reads {
 		if err := read(shard.Mint(0)); !errors.Is(err, api.OrderNotFound) {
-			t.Errorf("%s of another order: got %v, want %v", name, err, api.OrderNotFound)
+			t.Errorf("%s of an order that never existed: got %v, want %v", name, err, api.OrderNotFound)
 		}
 	}
 	client.FlushAll(t.Context())
 	for range 100 {
 		for name, read := range reads {
 			if err := read(id); !errors.Is(err, api.Unavailable) {
-				t.Fatalf("%s: got %v, want %v", name, err, api.Unavailable)
+				t.Fatalf("%s after Redis was emptied: got %v, want %v", name, err, api.Unavailable)
 			}
 		}
 	}

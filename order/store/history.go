@@ -50,7 +50,7 @@ type Event struct {
 	At      int64  // Unix ms by Redis TIME
 	Attempt string // for earlier attempts, only the first 8 characters
 	By      string // first 8 digits of the incarnation that worked on the order
-	Reason  byte   // the first letter of the reason of a closed attempt, or 0
+	Reason  byte   // the first letter of the reason with EventRefused and EventAborting, otherwise 0
 	// Credit and Stock are the times when the coordinator learned of the reservations, Unix ms; 0 if unknown. They are
 	// set only with EventPaid and EventAborting.
 	Credit, Stock int64
@@ -109,8 +109,8 @@ func (s *Store) History(ctx context.Context, id string) (History, error) {
 	return h, errors.Join(reply.Err(), fields.Err())
 }
 
-// parseHistory parses the history of an order from its end. It skips unreadable parts. The last events belong to
-// attempt and to the incarnation by. The last attempt or cancellation began at base.
+// parseHistory parses the history of an order from its end. It skips unreadable parts. The arguments "attempt" and "by"
+// are the attempt and the incarnation of the last events. The last attempt or cancellation began at the time "base".
 func parseHistory(text, attempt, by string, base int64) (events []Event, truncated bool) {
 	text, truncated = strings.CutPrefix(text, "!")
 	for text != "" {
@@ -156,9 +156,9 @@ func parseHistory(text, attempt, by string, base int64) (events []Event, truncat
 // startsPart reports whether r begins a part of a history: an event (a capital), an attempt (#) or an incarnation (@).
 func startsPart(r rune) bool { return r == '@' || r == '#' || 'A' <= r && r <= 'Z' }
 
-// parseEvent parses an event. The result after is the time since the last EventBegin or EventRefunding before the
-// event. In "P3,6,9", Credit is 3 ms, Stock is 6 ms, and after is 9 ms. In "Ac9", Credit and Stock are missing, so both
-// are -1.
+// parseEvent parses an event. The result "after" is the time in ms from the previous EventBegin or EventRefunding to
+// this event. For "P3,6,9", Credit is 3, Stock is 6, and "after" is 9. "Ac9" has no times of reservations, so Credit
+// and Stock are -1.
 func parseEvent(part string) (e Event, after int64, ok bool) {
 	e = Event{Kind: EventKind(part[0]), Credit: -1, Stock: -1}
 	rest := part[1:]
@@ -190,8 +190,8 @@ func parseEvent(part string) (e Event, after int64, ok bool) {
 	return e, after, true
 }
 
-// Steps are the durations from the start of an attempt, or its resumption, until the coordinator learned of each
-// reservation. A missing reservation is 0.
+// Steps has two durations: from the time when the coordinator began or resumed the attempt until it learned of each
+// reservation. A duration is 0 if the coordinator learned of no reservation.
 type Steps struct{ Credit, Stock time.Duration }
 
 // String formats the steps for an event of the history.

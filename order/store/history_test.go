@@ -49,8 +49,8 @@ func TestParseHistory(t *testing.T) {
 			{Kind: EventRefunding, At: base, Attempt: secondAttempt, By: "bbbbbbbb"},
 			{Kind: EventCancelled, At: base + 15, Attempt: secondAttempt, By: "bbbbbbbb"},
 		}},
-		// Unreadable parts are skipped. In P3000,6000,5, the reservations are later than the event, so they get its
-		// time.
+		// Unreadable parts are skipped. In P3000,6000,5, the reservations are later than the event, so they get the time
+		// of the event.
 		{text: "xyzBQ7P-1,2,3Z?P1,2,3,4Px?C99999999999999999999P3000,6000,5", want: []Event{
 			{Kind: EventBegin, At: base, Attempt: secondAttempt, By: "bbbbbbbb"},
 			{Kind: EventPaid, At: base + 4, Attempt: secondAttempt, By: "bbbbbbbb", Credit: base + 1, Stock: base + 2},
@@ -59,7 +59,8 @@ func TestParseHistory(t *testing.T) {
 	} {
 		got, truncated := parseHistory(test.text, secondAttempt, "bbbbbbbb", base)
 		if !reflect.DeepEqual(got, test.want) || truncated != test.truncated {
-			t.Errorf("%q: got %+v, truncated %v; want %+v, %v", test.text, got, truncated, test.want, test.truncated)
+			t.Errorf("%q: got %+v, truncated %v; want %+v, truncated %v",
+				test.text, got, truncated, test.want, test.truncated)
 		}
 	}
 }
@@ -142,7 +143,7 @@ func TestScriptsRecordHistory(t *testing.T) {
 				kind := strings.TrimRight(string(e.Kind)+string(e.Reason), "\x00")
 				got = append(got, fmt.Sprintf("%s/%.8s/%.1s", kind, e.Attempt, e.By))
 				if e.At < h.Now-10_000 || e.At > h.Now || i > 0 && e.At < h.Events[i-1].At {
-					t.Errorf("event %d: got the time %d, want one in order, at most 10 s before %d", i, e.At, h.Now)
+					t.Errorf("event %d: got the time %d, want ascending times in the 10 s before %d", i, e.At, h.Now)
 				}
 			}
 			if strings.Join(got, " ") != test.want || h.Truncated {
@@ -177,7 +178,7 @@ func TestHistoryIsBounded(t *testing.T) {
 	}
 	for i := len(h.Events) - 1; i >= 0; i-- {
 		if want := fmt.Sprintf("%08x", 39-(len(h.Events)-1-i)/2); h.Events[i].Attempt[:8] != want {
-			t.Errorf("event %d is of attempt %s, want %s", i, h.Events[i].Attempt, want)
+			t.Errorf("event %d: got attempt %s, want one that starts with %s", i, h.Events[i].Attempt, want)
 		}
 	}
 }

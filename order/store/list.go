@@ -21,7 +21,7 @@ import (
 // most this number of orders of batch_init on all shards together.
 const maxExamined = 200
 
-// maxUndecided is the size of the largest set "undecided" that List reads. Otherwise, List searches all orders.
+// maxUndecided is the size of the largest set "undecided" that List reads. If one is larger, List searches all orders.
 const maxUndecided = 1000
 
 // Undecided is the value of Query.State that selects the orders that are RUNNING, ABORTING or REFUNDING.
@@ -78,7 +78,7 @@ func listed(id string, r redis.Reply) (Listed, error) {
 
 // List returns a page of orders. A page may be shorter than its limit even if more orders follow, because List examines
 // a limited number of orders. The orders of batch_init come last. No index by user contains them, so a query for a user
-// finds them only if it also selects only undecided orders.
+// finds them only if it is limited to undecided orders.
 //
 // If the query selects only undecided orders, List reads the whole set "undecided" of each shard, because the set is
 // not sorted by ID. If a set is too large for this, as in a long outage, List searches all orders instead, as it does

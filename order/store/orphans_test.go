@@ -20,7 +20,7 @@ func TestOrphansAreTheOrdersOfMissingProcesses(t *testing.T) {
 		"undecided missing at now", time.Now())
 	got, err := s.Orphans(t.Context(), s.Shards()[0], Incarnations{"lives": true, s.by: true})
 	if err != nil || len(got) != 2 {
-		t.Fatalf("orphans: got %v, %v; want those of the two dead processes", got, err)
+		t.Fatalf("orphans: got %v, error %v; want those of the processes \"dead\" and \"gone\"", got, err)
 	}
 	for by, want := range map[string]string{"dead": "[a b]", "gone": "[c]"} {
 		var ids []string
@@ -54,7 +54,8 @@ func TestOrphansOfManyOrders(t *testing.T) {
 		found[o.ID] = true
 	}
 	if err != nil || len(found) != orders || len(got["dead"]) != orders {
-		t.Errorf("got %d orphans, %d of them different, %v; want %d", len(got["dead"]), len(found), err, orders)
+		t.Errorf("orphans: got %d, %d of them different, error %v; want %d, all different",
+			len(got["dead"]), len(found), err, orders)
 	}
 	if stats := client.Info(t.Context(), "commandstats").Val(); !strings.Contains(stats, "cmdstat_zrange:calls=3,") {
 		t.Errorf("the statistics of the commands are\n%s\nwant three calls of ZRANGE", stats)
@@ -72,7 +73,7 @@ func TestConnectedProcesses(t *testing.T) {
 	}
 	got, err := first.Connected(t.Context(), first.Shards()[0])
 	if err != nil || len(got) != 2 || !got[first.by] || !got[second.by] {
-		t.Errorf("connected: got %v, %v; want %s and %s", got, err, first.by, second.by)
+		t.Errorf("connected: got %v, error %v; want %s and %s", got, err, first.by, second.by)
 	}
 }
 
@@ -91,7 +92,8 @@ func TestUnreadableEntriesDoNotBlockTheOthers(t *testing.T) {
 	}
 	taken, errs, err := s.TakeUnconfirmed(t.Context(), s.Shards()[0], 100, 10*time.Second)
 	if err != nil || len(taken) != 1 || taken[0].Record != "B" || len(errs) != len(unreadable) {
-		t.Errorf("got the entries %+v, %d unreadable, %v; want B and %d", taken, len(errs), err, len(unreadable))
+		t.Errorf("entries: got %+v, %d unreadable, error %v; want B, %d unreadable",
+			taken, len(errs), err, len(unreadable))
 	}
 	if n := client.ZCount(t.Context(), key, "-inf", "1000").Val(); n != 0 {
 		t.Errorf("%d entries are still due, want 0", n)

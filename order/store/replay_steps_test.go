@@ -96,8 +96,8 @@ var orderCodes = map[Code]model.Code{
 	CodePaid: model.Paid, CodeRefunding: model.Refunding, CodeCancelled: model.Cancelled,
 }
 
-// orderCode returns the code of the model for a result. It replaces CLOSED with OPEN if the step is not about the last
-// attempt of the order. The script "close" always returns CLOSED.
+// orderCode returns the code of the model for a result. The scripts return the same number for CLOSED and OPEN. The
+// number means OPEN if the step is not about the last attempt of the order. But "close" always returns CLOSED.
 func orderCode(step model.Step, got Result) model.Code {
 	switch {
 	case step.Script == model.Claim && got.Code == CodeNotFound:
@@ -111,7 +111,7 @@ func orderCode(step model.Step, got Result) model.Code {
 // checkResult checks a result except its code, and stores its deadline or not-after time for later messages.
 func (r *replay) checkResult(step model.Step, got Result) error {
 	if got.Attempt != "" && got.Attempt != r.attempts[step.Then.Attempt] {
-		return fmt.Errorf("got attempt %q, want %d of %q", got.Attempt, step.Then.Attempt, r.attempts)
+		return fmt.Errorf("got attempt %q, want index %d in %q", got.Attempt, step.Then.Attempt, r.attempts)
 	}
 	if hasWork(step.Script, got.Code) {
 		var cart []int
@@ -122,7 +122,7 @@ func (r *replay) checkResult(step model.Step, got Result) error {
 		slices.Sort(cart)
 		if want := step.Then.Cart; !slices.Equal(cart, want) || got.User != replayUser ||
 			got.Total != int64(len(want)*replayPrice) {
-			return fmt.Errorf("cart: got %+v, want %v", got, want)
+			return fmt.Errorf("got %+v; want user 0, price 1 and each item in %v (ID + 1)", got, want)
 		}
 		if step.Then.Order == StateRefunding {
 			r.notAfters[step.Then.Attempt] = got.NotAfter

@@ -81,7 +81,7 @@ func TestScriptsBehaveLikeTheModel(t *testing.T) {
 				done = append(done, fmt.Sprintf("%s -> %s", step, step.Code))
 				seen[fmt.Sprintf("%s %s", step.Script, step.Code)] = true
 				if err := r.step(step); err != nil {
-					t.Fatalf("walk %d (wild: %v): %v\n%s", walk, wild, err, strings.Join(done, "\n"))
+					t.Fatalf("walk %d (wild: %v): %v; steps:\n%s", walk, wild, err, strings.Join(done, "\n"))
 				}
 			}
 		}
@@ -137,7 +137,7 @@ func (r *replay) start(attempts int) {
 	for range attempts {
 		r.attempts = append(r.attempts, uuid.NewString())
 	}
-	// Give the last two IDs the prefix of one request.
+	// The last two attempts belong to one request, so their IDs start with the same name.
 	last := r.attempts[attempts]
 	r.attempts[attempts-1] = last[:AttemptNameLength] + r.attempts[attempts-1][AttemptNameLength:]
 	r.deadlines, r.notAfters, r.reasons = make([]int64, attempts+1), make([]int64, attempts+1), make([][]string,

@@ -11,7 +11,7 @@ import (
 	"checkout/common/api"
 )
 
-// row is a test of one reply of a script of the saga. Each script has a row for each code that its header documents.
+// row is a test case for one reply of a saga script. Each script has a row for each code that its header documents.
 type row struct {
 	name    string
 	before  string // the whole content of the server before the call
@@ -42,7 +42,8 @@ func decided(state string) string {
 	return "o:O a=A dl=now+30 i:x=2@5 i:y=1@7,3@8 k=2 q=6 r=credit s=" + state + " t=41 u=U"
 }
 
-// The constant "named" is the start of the IDs of all attempts of one request.
+// The constant "named" is an attempt ID without its last digit. Attempt IDs that differ only in this digit belong to
+// one request.
 const named = "01234567-89ab-4def-89ab-00000000000"
 
 // Results of the scripts. Their times are seconds from now.
@@ -140,7 +141,7 @@ func runRows(t *testing.T, rows []row) {
 			if r.onRetry != nil {
 				onRetry = *r.onRetry
 			}
-			var history []string // after each call
+			var history []string // the order's history after each call
 			for i, want := range []Result{r.want, onRetry} {
 				got, err := r.call(ctx, s)
 				if err != nil {
@@ -150,7 +151,7 @@ func runRows(t *testing.T, rows []row) {
 					t.Errorf("call %d returned\n%+v, want\n%+v", i+1, got, want)
 				}
 				if state := snapshot(t, client, now); state != after {
-					t.Errorf("after call %d:\n%s\nwant\n%s", i+1, state, after)
+					t.Errorf("after call %d, the server has\n%s\nwant\n%s", i+1, state, after)
 				}
 				history = append(history, client.HGet(ctx, "{o0}"+orderKey(id), historyField).Val())
 			}
@@ -161,8 +162,8 @@ func runRows(t *testing.T, rows []row) {
 	}
 }
 
-// equal reports whether the result of a script equals that of a row. The times in a row are seconds from now; if a time
-// is 0, equal does not compare it.
+// equal reports whether a script returned the result that a row wants. The times in the row are seconds from now. If a
+// time in the row is 0, equal does not compare it.
 func equal(got, want Result, now time.Time) bool {
 	near := func(ms int64, seconds int64) bool {
 		if ms == 0 || seconds == 0 {

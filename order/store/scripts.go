@@ -55,7 +55,7 @@ const (
 	cartTooFew      = cartLimit
 )
 
-// AttemptNameLength is the length of the prefix that the IDs of all attempts of one request share.
+// AttemptNameLength is the length of the prefix that the attempt IDs of one request share.
 const AttemptNameLength = len("01234567-89ab-4def-")
 
 // codeOf defines the Lua function code_of, which returns the code of a stored state.

@@ -16,7 +16,7 @@ import (
 	"checkout/common/testredis"
 )
 
-// id is the ID of the order in every row of the tables. The attempts of this order are A and B.
+// id is the ID of the order in the test tables. Most rows call its attempts A and B.
 const id = "01a20ac5-5153-749e-8e14-d4476ca60000"
 
 // Orders in the tables.

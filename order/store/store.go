@@ -77,9 +77,8 @@ func (s *Store) Skew(id string) time.Duration {
 	return shard.Skew()
 }
 
-// Silent returns the time since the last reply of the order's shard if the shard is unreachable, is loading its data or
-// has no primary: see redis.Shard.Silent. Otherwise, this time is 0. The second result reports whether the shard is
-// replicated.
+// Silent returns how long the order's shard has been silent, as redis.Shard.Silent defines it, and whether the shard is
+// replicated. If the shard is unknown, the results are 0 and false.
 func (s *Store) Silent(id string) (silent time.Duration, replicated bool) {
 	shard, _, err := s.locate(id)
 	if err != nil {
@@ -89,8 +88,8 @@ func (s *Store) Silent(id string) (silent time.Duration, replicated bool) {
 }
 
 // Unreadable reports whether an error means that an order cannot be read, although its shard replies: the key has the
-// wrong type, or a field has a wrong value. Only an error about a field wraps neither api.Unavailable nor
-// api.Overloaded.
+// wrong type, or a field has a wrong value. An error of a Redis command wraps api.Unavailable or api.Overloaded. An
+// error about a field wraps neither.
 func Unreadable(err error) bool {
 	return errors.Is(err, redis.ErrWrongType) ||
 		err != nil && !errors.Is(err, api.Unavailable) && !errors.Is(err, api.Overloaded)

@@ -21,9 +21,8 @@ type Unconfirmed struct {
 	Stock, Credit []int  // indexes of the shards with a record
 }
 
-// TakeUnconfirmed assigns due entries of a shard to the caller for a duration, but not more entries than limit.
-// Unreadable entries are assigned like the others, so that they are not due again at once. The list "unreadable" has
-// one error for each unreadable entry.
+// TakeUnconfirmed assigns at most limit due entries of a shard to the caller for a duration. It assigns unreadable
+// entries too, so that they are not due again at once. The list "unreadable" has one error for each of them.
 func (s *Store) TakeUnconfirmed(
 	ctx context.Context, shard *redis.Shard, limit int, duration time.Duration,
 ) (taken []Unconfirmed, unreadable []error, err error) {

@@ -31,13 +31,13 @@ func openUnreadable(t *testing.T) (s *Store, readable string) {
 	return s, ids[3]
 }
 
-// The backlog counts all four orders. It lists only two: the readable one, and the one with a wrong field "t", which
-// the backlog does not read.
+// The backlog counts all four orders and lists two of them: the order with a wrong field "t", and the readable order.
+// The backlog does not read the field "t".
 func TestBacklogWithUnreadableOrders(t *testing.T) {
 	s, readable := openUnreadable(t)
 	got, err := s.Backlog(t.Context(), s.Shards()[0], 10)
 	if err != nil || got.Undecided != 4 || len(got.Orders) != 2 || got.Orders[1].OrderID != readable {
-		t.Errorf("got %+v, %v; want 4 undecided orders, the last of the two readable ones %s", got, err, readable)
+		t.Errorf("got %+v, %v; want 4 undecided orders and a list of two, the second %s", got, err, readable)
 	}
 }
 
@@ -49,7 +49,7 @@ func TestOrphansWithUnreadableOrders(t *testing.T) {
 	}
 }
 
-// Lists skip unreadable orders, also if a page would end at such an order.
+// Lists skip unreadable orders, even if a page would end at such an order.
 func TestListsSkipUnreadableOrders(t *testing.T) {
 	s, readable := openUnreadable(t)
 	for _, state := range []string{"", Undecided} {
@@ -57,7 +57,7 @@ func TestListsSkipUnreadableOrders(t *testing.T) {
 		for page := (list.Page{Limit: 1}); ; {
 			got, err := s.List(t.Context(), Query{State: state}, page)
 			if err != nil {
-				t.Fatalf("state %q: %v", state, err)
+				t.Fatalf("list the orders with state %q: %v", state, err)
 			}
 			for _, o := range got.Data {
 				found = append(found, o.ID)
@@ -70,7 +70,7 @@ func TestListsSkipUnreadableOrders(t *testing.T) {
 			}
 		}
 		if want := fmt.Sprint([]string{readable}); fmt.Sprint(found) != want {
-			t.Errorf("state %q: got %v, want %s", state, found, want)
+			t.Errorf("list with state %q: got the orders %v, want %s", state, found, want)
 		}
 	}
 }

@@ -1,7 +1,7 @@
 #!lua
 -- pay_order: pays for an order from a user's credit, outside of a checkout.
 -- KEYS  1 credit  2 direct payments: by order ID, the amount, "-amount" after a refund, or "?token:expiry" while in progress
---       3 index: the order IDs of the direct payments, once the user has had more than UNINDEXED
+--       3 index: the order IDs of the direct payments; created when the user has more than UNINDEXED payments
 -- ARGV  1 order ID  2 amount, at least 1  3 token of start_payment, or "" to read the result of an earlier payment
 -- returns {code[, credit]}
 --   0 NOT_FOUND: there is no such user   1 DONE: this call or an earlier one has made the payment

@@ -4,7 +4,7 @@
 -- ARGV  1 order ID  2 token, unique to the caller  3 duration in ms
 -- returns {code[, token]}
 --   8 STARTED_PAYMENT: call pay_order with the returned token before the duration has passed. If a payment for the order was
---     in progress, the token is the one of that payment.
+--     in progress, the script returns the token of that payment.
 --   9 SETTLED: there is no such user, or the user's payment for the order was already made or refunded. Nothing is changed.
 --     A call of pay_order returns the reason.
 -- Safe to retry: a later call extends the duration.

@@ -34,8 +34,8 @@ const (
 )
 
 // auditSystem compares the responses to all checkouts with the final orders, credit and stock. No request may be in
-// flight. auditSystem repeats the comparison until everything adds up or the timeout has passed. An error means that an
-// order, a user or an item could not be read.
+// flight. auditSystem repeats the comparison until everything adds up or the timeout has passed. An error means that
+// ctx has ended, or that an order, a user or an item could not be read.
 func auditSystem(ctx context.Context, f *fixture, orders []order, timeout time.Duration) (audit, error) {
 	for start := time.Now(); ; {
 		a, err := auditOnce(ctx, f, orders)
@@ -55,7 +55,7 @@ func auditSystem(ctx context.Context, f *fixture, orders []order, timeout time.D
 //   - 4xx: nothing
 //   - any other response: credit and stock if the order is paid, otherwise nothing
 func auditOnce(ctx context.Context, f *fixture, orders []order) (a audit, err error) {
-	d, err := newDriver(ctx, f.d.addr, setupClients) // after an error, the driver of the fixture cannot be used
+	d, err := newDriver(ctx, f.d.addr, setupClients) // f.d cannot be used if an earlier run has failed
 	if err != nil {
 		return a, err
 	}

@@ -105,7 +105,7 @@ type contestant struct {
 	*bench
 	orders []order          // all orders that were checked out
 	rounds map[int][]*phase // by number of clients
-	failed error            // of a round; no further round was measured
+	failed error            // why the last round failed; no round followed
 
 	audit     audit
 	unaudited error // why the audit was not possible
@@ -239,8 +239,8 @@ func (c *comparison) measure(ctx context.Context, o options, p plan, log *log.Lo
 	return nil
 }
 
-// round checks out orders for about the given duration. The number of orders follows from the rate of the previous
-// round with this number of clients, or of a warm-up before the first round.
+// round checks out orders for about the given duration. It computes the number of orders from the rate of the
+// previous round with as many clients. The first round uses the rate of a warm-up.
 func (s *contestant) round(ctx context.Context, clients int, duration time.Duration) error {
 	d, err := newDriver(ctx, s.sys.gateway, clients)
 	if err != nil {

@@ -103,8 +103,8 @@ func oneLine(text string) string {
 	return strings.ReplaceAll(strings.Join(strings.Fields(text), " "), "|", `\|`)
 }
 
-// withCPU returns the rounds. If a process exited during one of them, the processor time of that round is unknown, and
-// withCPU returns nil.
+// withCPU returns the rounds if the processor time of each round is known. If a process exited during a round, it
+// returns nil.
 func withCPU(rounds []*phase) []*phase {
 	if slices.ContainsFunc(rounds, func(p *phase) bool { return len(p.exited) > 0 }) {
 		return nil
@@ -112,7 +112,7 @@ func withCPU(rounds []*phase) []*phase {
 	return rounds
 }
 
-// medianLatency returns the median of a percentile. It ignores rounds without a successful checkout.
+// medianLatency returns the median of percentile p over all rounds that have a successful checkout.
 func medianLatency(rounds []*phase, p float64) time.Duration {
 	all := each(rounds, func(round *phase) float64 { return float64(round.percentile(p)) })
 	return time.Duration(median(slices.DeleteFunc(all, func(latency float64) bool { return latency == 0 })))

@@ -40,7 +40,8 @@ func TestComparison(t *testing.T) {
 				all.join(round)
 			}
 			if !(all.paidRate() > 0) || !all.allOK() || len(all.cpu) < 2 || s == honest && all.paidCost() <= 0 {
-				t.Errorf("%s, %d clients: got %v/s, %v, processor time %v; want more than 0/s, only 200, and processor times",
+				t.Errorf("%s, %d clients: got %v checkouts/s, responses %v, CPU %v; "+
+					"want more than 0 checkouts/s, only 200, CPU of the servers",
 					s.name, clients, all.paidRate(), all.tally, all.cpu)
 			}
 		}
@@ -74,7 +75,7 @@ func TestComparisonReportsFailures(t *testing.T) {
 		t.Errorf("got %v, want an error that names closed, vague and full", err)
 	}
 	if n := c.systems[1].fix.leftOut; n == 0 {
-		t.Error("flaky: got no object that was left out, want some")
+		t.Error("flaky: got 0 objects left out, want at least 1")
 	}
 	text := c.markdown(time.Now())
 	for _, part := range []string{"| flaky | 5 |", "| closed | 4 | 0 (0–0) | - | - |", "| **no checkout got 2xx** |",
@@ -108,7 +109,7 @@ func TestAuditFindsMintedAmounts(t *testing.T) {
 		}
 		if (a.credit != difference{minted: price}) || a.stock != (difference{}) || a.wrong != 0 || a.addsUp() ||
 			a.paid+a.unknown != 30 || a.unknown == 0 != (s.breakEvery == 0) {
-			t.Errorf("got %+v, want %d credit minted and nothing else", a, price)
+			t.Errorf("got %+v, want %d credit minted, no other difference, no wrong response", a, price)
 		}
 	}
 }
@@ -153,7 +154,8 @@ func TestFieldsAcceptUsualNames(t *testing.T) {
 		err := f.UnmarshalJSON([]byte(body))
 		got, amountErr := f.amount("credit")
 		if err != nil || (amountErr != nil) != (want < 0) || want >= 0 && got != want {
-			t.Errorf("%s: got %d, errors %v, %v, want %d (-1: an error)", body, got, err, amountErr, want)
+			t.Errorf("%s: got %d, decode error %v, amount error %v, want %d (-1: an amount error)",
+				body, got, err, amountErr, want)
 		}
 	}
 	for body, want := range map[string]string{`{"paid":true}`: "true", `{"paid":"True"}`: "true", `{"paid":1}`: "true",
@@ -196,7 +198,7 @@ func TestComparisonRejectsOtherHostsAndWrongLists(t *testing.T) {
 	} {
 		if err := run(t.Context(), test.args, io.Discard, io.Discard); err == nil ||
 			!strings.Contains(err.Error(), test.want) {
-			t.Errorf("%q: got %v, want %q", test.args, err, test.want)
+			t.Errorf("%q: got the error %v, want one that contains %q", test.args, err, test.want)
 		}
 	}
 }

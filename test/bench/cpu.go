@@ -81,8 +81,8 @@ func readProcessTimes(processes []stack.Process) (processTimes, error) {
 	return all, nil
 }
 
-// since returns the processor time since an earlier reading of the same processes. If any of them has exited, since
-// returns only the time of the load generator, which is this process, and the names of the exited processes.
+// since returns the processor time that the same processes have used after an earlier reading. If processes have
+// exited, it returns only the time of the load generator (this process), and the names of the exited processes.
 func (t processTimes) since(before processTimes) (u usage, exited []string) {
 	u = usage{}
 	for i, p := range t {

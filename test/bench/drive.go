@@ -15,7 +15,7 @@ const (
 	dialTimeout     = 5 * time.Second
 	responseTimeout = 20 * time.Second // longer than the gateway waits for an instance (15 s)
 	checkEvery      = 200 * time.Millisecond
-	bufferSize      = 4 << 10 // bytes; grows with the response
+	bufferSize      = 4 << 10 // initial size in bytes; a longer response enlarges the buffer
 	maxEvents       = 256
 )
 
@@ -44,7 +44,7 @@ type driver struct {
 	epoll    int
 	clients  []*client
 	inFlight int
-	pace     *pace // of the open loop; nil: closed loop
+	pace     *pace // nil in a closed loop
 }
 
 // client is one client and its connection.
@@ -54,7 +54,7 @@ type client struct {
 	in   []byte // receive buffer
 	have int    // number of bytes of an incomplete response in the buffer
 	out  []byte
-	sent time.Time // when the request in flight was sent or, in an open loop, due; zero: none in flight
+	sent time.Time // send time, or due time in an open loop; zero if no request is in flight
 	tag  int
 }
 
@@ -91,7 +91,7 @@ func (d *driver) dial(ctx context.Context, i int) error {
 	if err := syscall.SetNonblock(c.fd, true); err != nil {
 		return fmt.Errorf("set connection non-blocking: %w", err)
 	}
-	event := syscall.EpollEvent{Events: syscall.EPOLLIN, Fd: int32(i)} // epollWait returns Fd: the client, not the socket
+	event := syscall.EpollEvent{Events: syscall.EPOLLIN, Fd: int32(i)} // Fd holds the client's index, not c.fd
 	if err := syscall.EpollCtl(d.epoll, syscall.EPOLL_CTL_ADD, c.fd, &event); err != nil {
 		return fmt.Errorf("add connection to epoll: %w", err)
 	}

@@ -134,7 +134,7 @@ func TestDriverReadsPartialResponses(t *testing.T) {
 	}
 	for i, got := range w.results {
 		if got != "200 "+body {
-			t.Errorf("response %d: %d bytes, want %d", i, len(got), len(body)+4)
+			t.Errorf("response %d: wrong status or body: got %d bytes, want %d", i, len(got), len(body)+4)
 		}
 	}
 }
@@ -168,7 +168,7 @@ func TestDriverReplacesBrokenConnections(t *testing.T) {
 			}
 			got := w.results
 			if len(got) != 3 || got[0] != "200 ok" || got[2] != "200 ok" || !strings.Contains(got[1], test.want) {
-				t.Errorf("got the responses %q, want %q as the second one", got, test.want)
+				t.Errorf("got the responses %q, want %q in the second, 200 ok in the others", got, test.want)
 			}
 		})
 	}
@@ -192,7 +192,7 @@ func TestDriverReplacesIdleConnections(t *testing.T) {
 			t.Fatal(err)
 		}
 		if w.results[0] != "200 ok" {
-			t.Errorf("round %d: got %q, want 200 ok first", round, w.results)
+			t.Errorf("round %d: got the responses %q, want 200 ok as the first one", round, w.results)
 		}
 		if round == 0 {
 			close(hangUp)
@@ -222,7 +222,7 @@ func TestDriverTimesOut(t *testing.T) {
 		ctx, cancel := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, stop)
 		defer cancel()
 		if err := drive(t, silent, 2).run(ctx, &numbered{n: 3}); !errors.Is(err, stop) {
-			t.Errorf("got %v, want %v", err, stop)
+			t.Errorf("got the error %v, want %v", err, stop)
 		}
 	})
 	t.Run("stopped server", func(t *testing.T) {

@@ -53,7 +53,7 @@ func (r *report) figures() *figures {
 	return f
 }
 
-// costRatio adds the ratio of two processor times per request, if both are known.
+// costRatio adds the ratio a / b of the processor times per request, if both are known.
 func (f *figures) costRatio(name string, a, b *phase) {
 	if a.cost() > 0 && b.cost() > 0 {
 		f.Ratios[name] = a.cost() / b.cost()
@@ -72,7 +72,7 @@ func (f *figures) write(file string) error {
 const tolerance = 0.15
 
 // check prints each ratio and compares it with the ratio of the same name in a file. It returns an error if a ratio
-// has increased by more than the tolerance. It ignores ratios that the file lacks.
+// has increased by more than the tolerance. It accepts ratios that the file lacks.
 func (f *figures) check(file string, out io.Writer) error {
 	text, err := os.ReadFile(file)
 	if err != nil {

@@ -13,7 +13,7 @@ type report struct {
 	command string
 	date    time.Time
 	plan    plan
-	system  []string // description of the host, and versions
+	system  []string // lines that describe the host and the versions of the programs
 	limits  *limits  // nil: not measured
 
 	closed, carts, sharded []*point
@@ -104,11 +104,11 @@ func split(p *phase, c cpu) string {
 // in sequence: from the client to order, from order to payment, and from order to stock.
 const scriptsInSequence, requestsInSequence = 4, 3
 
-// soleClient compares the latency of a checkout of one client with two values:
+// soleClient writes the latency of a checkout with one client, and two values for comparison:
 //   - the latency of the bare chain; see measureChain
-//   - the sum of four scripts and three requests, each measured in its own loop. The sum is only approximate. It is too
-//     small, because the processors hardly become idle in such a loop. It is too large, because all three requests use
-//     the gateway, but only one request of a checkout does
+//   - the sum of the times of four scripts and three requests, measured in separate loops. The sum has two errors.
+//     The processors hardly become idle in such a loop, which makes the sum too small. All three requests use the
+//     gateway, which makes the sum too large: only one request of a checkout uses the gateway
 func (r *report) soleClient(w *strings.Builder) {
 	for _, p := range r.closed {
 		if p.clients != 1 || r.limits == nil {
@@ -118,9 +118,9 @@ func (r *report) soleClient(w *strings.Builder) {
 		script := time.Duration(float64(time.Second) / r.limits.scripts[0].second)
 		sum := scriptsInSequence*script + requestsInSequence*p.baseline.percentile(50)
 		fmt.Fprintf(w, "\nWith 1 client, a checkout runs %d durable scripts and %d requests in sequence: %s ms. The bare\n"+
-			"chain of such scripts and requests takes %s ms (ratio %.1f). In loops of scripts only and of requests\n"+
-			"only, they take %s ms in sum (ratio %.1f).\n", scriptsInSequence, requestsInSequence, ms(checkout),
-			ms(chain), checkout.Seconds()/chain.Seconds(), ms(sum), checkout.Seconds()/sum.Seconds())
+			"chain of such scripts and requests takes %s ms (ratio %.1f). If scripts and requests are measured in\n"+
+			"separate loops, the sum of their times is %s ms (ratio %.1f).\n", scriptsInSequence, requestsInSequence,
+			ms(checkout), ms(chain), checkout.Seconds()/chain.Seconds(), ms(sum), checkout.Seconds()/sum.Seconds())
 	}
 }
 

@@ -57,7 +57,7 @@ const (
 )
 
 // parseHead parses the status line and the header lines, each with its CRLF. It returns the length of the body, or
-// chunked.
+// the constant chunked.
 func parseHead(head []byte) (r response, length int, err error) {
 	line, rest, _ := bytes.Cut(head, []byte("\r\n"))
 	if r.status, err = parseStatus(line); err != nil {
@@ -168,7 +168,7 @@ func parseChunks(b []byte) (body []byte, n int, err error) {
 // tooLong returns an error if an incomplete line is longer than any valid line.
 func tooLong(line []byte) error {
 	if len(line) > maxHead {
-		return fmt.Errorf("line longer than %d bytes", maxHead)
+		return fmt.Errorf("line of a chunked body longer than %d bytes", maxHead)
 	}
 	return nil
 }

@@ -41,7 +41,7 @@ func TestParseResponse(t *testing.T) {
 			whole := len(test.in) - len(test.rest)
 			for cut := range whole {
 				if _, n, err := parseResponse([]byte(test.in[:cut])); n != 0 || err != nil {
-					t.Fatalf("the first %d bytes: got %d, %v, want 0, nil", cut, n, err)
+					t.Fatalf("the first %d bytes: got length %d, error %v; want length 0, no error", cut, n, err)
 				}
 			}
 			got, n, err := parseResponse([]byte(test.in))
@@ -49,7 +49,7 @@ func TestParseResponse(t *testing.T) {
 				t.Fatal(err)
 			}
 			if n != whole || got.status != test.status || string(got.body) != test.body || got.closes != test.closes {
-				t.Errorf("got %d bytes, %d %q closes=%t, want %d bytes, %d %q closes=%t",
+				t.Errorf("got %d bytes, status %d, body %q, closes=%t; want %d bytes, status %d, body %q, closes=%t",
 					n, got.status, got.body, got.closes, whole, test.status, test.body, test.closes)
 			}
 		})
@@ -96,7 +96,7 @@ func FuzzParseResponse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, in []byte) {
 		got, n, err := parseResponse(in)
 		if n < 0 || n > len(in) || err != nil && n != 0 {
-			t.Fatalf("parsed %d of %d bytes, %v; want at most all bytes, and 0 after an error", n, len(in), err)
+			t.Fatalf("parsed %d of %d bytes, error %v; want 0 to all bytes, and 0 after an error", n, len(in), err)
 		}
 		if n == 0 {
 			return
@@ -110,7 +110,8 @@ func FuzzParseResponse(f *testing.F) {
 			return
 		}
 		if got.status != want.StatusCode || !bytes.Equal(got.body, body) {
-			t.Errorf("got %d %q, net/http reads %d %q", got.status, got.body, want.StatusCode, body)
+			t.Errorf("got status %d, body %q; net/http reads status %d, body %q",
+				got.status, got.body, want.StatusCode, body)
 		}
 	})
 }

@@ -135,7 +135,7 @@ func (r *report) measureSimple(ctx context.Context, b *bench) error {
 			p.work.join(work)
 			p.baseline.join(baseline)
 		}
-		b.log.Printf("%s: %.0f/s, ratio %.2f", p.name, p.work.rate(), p.ratio())
+		b.log.Printf("%s: %.0f requests/s, cost in empty requests %.2f", p.name, p.work.rate(), p.ratio())
 		r.simple = append(r.simple, p)
 	}
 	return nil
@@ -184,7 +184,7 @@ func (r *report) measureBatchInit(ctx context.Context, b *bench) (err error) {
 
 // measureShards measures systems with different numbers of shards under two loads: the same number of clients in total,
 // and the same number of clients per shard. All systems run at the same time and are measured in turn, so that other
-// programs on the host affect all systems.
+// programs on the host affect all systems alike.
 func (r *report) measureShards(ctx context.Context, o options, log *log.Logger) (failed error) {
 	var all []*bench
 	for _, shards := range r.plan.shards {

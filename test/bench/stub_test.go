@@ -29,9 +29,9 @@ type stub struct {
 	overcharge bool // one checkout charges twice
 	deny       bool // one paid order is reported as unpaid
 	free       bool // one checkout charges nothing
-	foreign    bool // spell the names in the responses in another way, and have no quantity in addItem
+	foreign    bool // responses have names such as orderId instead of order_id; addItem has no quantity
 	flaky      bool // every 5th request, unless it is a GET or a checkout, returns 503 and does nothing
-	vague      bool // the response of an order lacks "paid"
+	vague      bool // the response to GET /orders/find lacks "paid"
 	hiccup     bool // the first GET /orders/find returns 503
 	fullAfter  int  // no more than this number of orders can be created; 0: no limit
 	breakEvery int  // every n-th checkout completes and then breaks its connection; 0: no checkout does

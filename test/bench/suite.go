@@ -24,14 +24,14 @@ type plan struct {
 	shards        []int
 	shardCount    int // checkouts in each round
 	rejectedCount int
-	batch         int // users, items and orders of batch_init
+	batch         int // number of objects in each batch_init
 }
 
 type load struct{ clients, checkouts int }
 
 type cart struct{ items, checkouts int }
 
-// newPlan returns a plan with a few seconds of work per measurement on two processors.
+// newPlan returns a plan in which each measurement takes a few seconds on a host with two processors.
 func newPlan(o options) plan {
 	p := plan{users: 1000, items: 1000, slices: o.slices, slice: 500 * time.Millisecond}
 	if len(o.clients) > 0 {
@@ -52,7 +52,7 @@ func newPlan(o options) plan {
 
 // openPoint is the measurement of an open loop.
 type openPoint struct {
-	share   float64 // of the rate of the closed loop
+	share   float64 // fraction of the rate of the closed loop
 	offered float64 // checkouts per second
 	*point
 }
@@ -108,7 +108,8 @@ func (r *report) measureSystem(ctx context.Context, o options, log *log.Logger) 
 		return nil
 	}
 	// The first two parts call fixture.verify, which compares all credit and stock with the orders that it has checked.
-	// The later parts change credit or stock without this check, so they come last.
+	// The other parts change credit or stock without this check. They come last, because a later check would report
+	// violations.
 	for _, part := range []struct {
 		name    string
 		measure func(context.Context, *bench) error

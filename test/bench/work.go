@@ -161,7 +161,7 @@ const noResponse = 0
 type tally struct {
 	latencies []time.Duration // of the requests that got 2xx; errors may be much faster
 	statuses  map[int]int
-	samples   map[int]string // by status, except 200: the first body or error
+	samples   map[int]string // the first body or error of each status except 200
 }
 
 func newTally() *tally { return &tally{statuses: map[int]int{}, samples: map[int]string{}} }
@@ -222,8 +222,8 @@ func (t *tally) percentile(p float64) time.Duration {
 	return percentile(slices.Sorted(slices.Values(t.latencies)), p)
 }
 
-// percentile returns the nearest-rank percentile: the smallest of the sorted durations that at least p percent of them
-// do not exceed. Without durations, it returns 0.
+// percentile returns the nearest-rank percentile: the smallest duration d such that at least p percent of all
+// durations are at most d. If sorted is empty, percentile returns 0.
 func percentile(sorted []time.Duration, p float64) time.Duration {
 	if len(sorted) == 0 {
 		return 0

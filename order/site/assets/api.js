@@ -7,15 +7,17 @@ export async function request(method, path, { headers, timeout = 20000 } = {}) {
   return { ok: response.ok, status: response.status, body };
 }
 
-// get returns the body of a response with status 200, or throws an error with the title of the problem and the status.
+// get returns the body of a response. If the status is not 2xx, it throws an error with the status and the problem's
+// title.
 export async function get(path, options) {
   const { ok, status, body } = await request("GET", path, options);
   if (!ok) throw Object.assign(new Error(body.title || "status " + status), { status });
   return body;
 }
 
-// segment encodes an ID as one segment of a path. For "." and "..", it throws an error with status 404, because a browser removes
-// these segments from the path, even if they are encoded, and would send the request to another route. No object has such an ID.
+// segment encodes an ID as one segment of a path. A browser removes the segments "." and ".." from a path, even if they
+// are encoded, so the request would go to another route. No object has such an ID. So for these IDs, segment throws an
+// error with status 404.
 export function segment(id) {
   if (id === "." || id === "..") throw Object.assign(new Error("there is no object with this ID"), { status: 404 });
   return encodeURIComponent(id);

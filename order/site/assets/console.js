@@ -3,7 +3,8 @@
 //   init(root)       called once; root is the section of the part
 //   update(snapshot) optional; called every drawInterval while the page is visible; see state.js for the snapshot
 //
-// A module must also work if an overview of an older instance lacks some fields. saga.show(orderID) draws the saga of an order.
+// A module must also work if an overview of an older instance lacks some fields.
+// saga.show(orderID) draws the saga of an order.
 
 import * as charts from "./charts.js";
 import * as demo from "./demo.js";

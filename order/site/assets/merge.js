@@ -1,7 +1,9 @@
 // Merges the events of all instances.
 
 const kept = 500;
-const within = { order_undecided: 5000, order_decided: 5000 }; // ms by kind of event: events closer together than this become one; the default is 2000
+// Events with the same key become one event if they are closer together than this time (ms), by kind of event. The
+// default is 2000.
+const within = { order_undecided: 5000, order_decided: 5000 };
 
 // merge adds the new events of the instances to a list, and returns the list, newest first. Several instances may report the same
 // thing, such as a shard that is unavailable. So their events with the same key and almost the same time become one event, with the

@@ -119,7 +119,8 @@ export async function purchase({ plan, run, needed = {}, before: prepare }, star
   return { order, lines, before, after: await read(), responses, status };
 }
 
-// The function "decided" reads an order twice a second until it is decided, for about a minute. It returns the status.
+// The function "decided" reads an order twice a second until the order is decided, and returns the status. After about
+// a minute, it returns the status of the undecided order, or "unknown" if it cannot read the order.
 async function decided(order) {
   const end = performance.now() + 60_000;
   for (;;) {

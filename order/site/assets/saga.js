@@ -38,8 +38,8 @@ export function update({ instances: list, orders }) {
   }
 }
 
-// show draws the saga of an order, scrolls to the drawing, and follows the order while it is undecided. With the promise
-// work, show does not scroll, and follows the order at least until the promise settles.
+// show draws the saga of an order, scrolls to the drawing, and follows the order while it is undecided. If the argument
+// "work" (a promise) is given, show does not scroll, and follows the order at least until the promise settles.
 export async function show(orderID, work) {
   const call = ++latest;
   drawn = 0;
@@ -123,7 +123,7 @@ function summarise(status, events) {
   const last = events.at(-1);
   if (!last) return status === "OPEN" ? "OPEN. No checkout has begun." : status;
   const took = duration(last.at - startOf(events));
-  const attempt = events.slice(Math.max(0, events.findLastIndex(begins))); // an earlier attempt may have been recovered
+  const attempt = events.slice(Math.max(0, events.findLastIndex(begins))); // ignore the recovery of an earlier attempt
   const recovered = attempt.some((e) => e.event === "recovery") ? ", by recovery" : "";
   switch (status) {
     case "PAID": return `PAID in ${took}`; // recovery never pays

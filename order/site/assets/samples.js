@@ -12,7 +12,7 @@ const names = ["requests", "paid", "refused", "unknown", "p50", "p99", "undecide
 export const series = { time: [], ...Object.fromEntries(names.map((name) => [name, []])) };
 
 const previous = new Map(); // the last pair of each instance, by name and incarnation: see pairOf
-const recent = []; // durations of the checkouts in each of the last samples
+const recent = []; // for each of the last samples: durations of the paid checkouts since the sample before
 let last = 0; // performance.now() of the last sample
 
 export const latest = () => Object.fromEntries(names.map((name) => [name, series[name].at(-1)]));
@@ -29,7 +29,7 @@ export function sample({ at, services, orders, newest }) {
   const orderPairs = pairs.filter((p) => p.now.saga);
   const each = (list, count) => (list.some((p) => p.before) ? sum(list.filter((p) => p.before).map((p) => p.rate(count))) : null);
   const outcome = (name) => each(orderPairs, (o) => sum(o.saga.checkouts.filter((c) => c.outcome === name).map((c) => c.count)));
-  // The durations of the checkouts since the last sample.
+  // The durations of the paid checkouts since the last sample.
   recent.push(orderPairs.filter((p) => p.before && p.at === at).map(({ now, before }) => now.saga.took.map((bucket, i) => ({ ...bucket, count: bucket.count - (before.saga.took[i]?.count || 0) }))));
   if (recent.length > recentSamples) recent.shift();
   const took = recent.flat();
@@ -64,8 +64,9 @@ function add(time, values) {
 
 const finite = (ms) => (ms === Infinity ? 15000 : ms);
 
-// percentile returns a duration in ms. A share of the paid checkouts (.99, for example) took at most this long. The result is
-// null if there are no checkouts, and Infinity above the last bucket. The list has the cumulative buckets of each instance.
+// percentile returns the time (ms) within which the given share of the paid checkouts ended; the share .99 gives p99.
+// The result is null if there are no checkouts, and Infinity above the last bucket. The argument "list" has the
+// cumulative buckets of each instance.
 export function percentile(list, share) {
   const counts = new Map();
   for (const { seconds, count } of list.flat()) counts.set(seconds, (counts.get(seconds) || 0) + count);

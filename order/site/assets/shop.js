@@ -12,7 +12,8 @@ let state; // credit and stock; undefined until the first response
 let busy = false;
 let opened = false;
 
-// cases are purchases that each show a rule of the checkout. `before` runs after the order exists and before its checkout.
+// cases are purchases that each show a rule of the checkout. The function `before` runs after the order has been
+// created, just before the checkout.
 const cases = [
   { id: "poor", text: "Too little credit", plan: ({ credit }) => [{ index: 1, quantity: Math.floor(credit / goods[1].price) + 1 }], run: [checkout] },
   { id: "sold-out", text: "Sold out", plan: ({ stock }) => [{ index: 0, quantity: stock[0] + 1 }], needed: { credit: true }, run: [checkout] },

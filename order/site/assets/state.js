@@ -8,19 +8,19 @@ export const services = { order: "/orders", stock: "/stock", payment: "/payment"
 // page should show that within 2 s.
 const pollInterval = 300;
 const pollTimeout = 1500; // ms
-const staleAfter = 1400; // time (ms) since the last response after which an instance counts as unavailable
+const staleAfter = 1400; // an instance counts as unavailable this long (ms) after its last response
 const staleInTurn = 8000; // the same for a service in inTurn
 
 // instances has the state of each instance, by name, such as "order 1/2". snapshot describes the fields.
 const instances = new Map();
 const failed = new Set(); // services whose last request failed
-// For each service in the map "inTurn", the gateway has no route to a single instance, so requests reach the instances
-// in turn. The value is the time when the page noticed this. After directAgain (ms), the page tries the route again.
+// If the gateway has no route to a single instance of a service, requests reach the instances in turn. The map "inTurn"
+// has the time when the page noticed this, by service. After directAgain (ms), the page tries the route again.
 const inTurn = new Map();
 const directAgain = 30000;
 let responses = 0;
-// The page receives no responses while it is hidden or the machine is busy. So an instance counts as unavailable only
-// after a while without a response since "active", the time when the last such pause ended.
+// The page receives no responses while it is hidden or the machine is busy. The variable "active" has the time when the
+// last such pause ended. No instance counts as unavailable until staleAfter (or staleInTurn) after that time.
 let active = 0, drawn = 0;
 document.addEventListener("visibilitychange", () => { active = performance.now(); });
 const opened = performance.now();
@@ -54,7 +54,7 @@ export function snapshot() {
   const known = responses > 0 || at - opened > pollTimeout;
   return {
     at, instances: list, services: all, orders, newest, problems, healthy: known && problems.length === 0,
-    editable: list.some((m) => m.overview.saga?.editable), // also while no instance responds
+    editable: list.some((m) => m.overview.saga?.editable), // keeps its value while no instance responds
     text: !known ? "Connecting to the services…" : problems.length ? problems.join(", ") + "." : "All services are healthy.",
   };
 }
@@ -119,16 +119,16 @@ function remember(overview, sent, after) {
   const same = known && known.overview.incarnation === overview.incarnation;
   if (same && overview.at - known.overview.at < pollInterval / 2) return; // the instance has already responded in this poll
   const took = overview.at - sent;
-  // The instance read its clock between the request and the response.
+  // The instance read its clock, overview.now, between the request and the response: assume the middle.
   const offset = Date.now() - took / 2 - (overview.now || Date.now());
   const events = (same && known.events) || [];
   const last = events.at(-1)?.seq || 0;
-  // `after` is a number of the old process, and a new process numbers its events from 1. So the first response of a new process
-  // may lack events; the next response has them all.
+  // After a restart, `after` is a number of the old process, but the new process numbers its events from 1. So the
+  // first response may lack events: ignore its events. The next response has them all.
   for (const e of same || !after ? overview.events || [] : []) if (e.seq > last) events.push({ ...e, time: e.at + offset });
   if (events.length > 500) events.splice(0, events.length - 500);
   instances.set(name, { service, machine, number: Number(machine.split("/")[0]), overview, before: same ? known.overview : undefined, took, events });
-  for (const [other, m] of instances) { // forget the instances from before the service changed its number of instances
+  for (const [other, m] of instances) { // forget instances that report another number of instances
     if (m.service === service && countOf(m.overview) !== countOf(overview)) instances.delete(other);
   }
 }

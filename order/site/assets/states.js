@@ -8,7 +8,8 @@ const places = {
   OPEN: [2, 4], RUNNING: [130, 4], PAID: [258, 4], ABORTING: [2, 78], CANCELLED: [130, 78], REFUNDING: [258, 78],
 };
 
-// The object "ways" has the arrow of an event: its two states and its path. The event "refused" has no arrow.
+// The object "ways" has the arrow of each event that has one: two states and a path. The event "refused" also changes
+// the state (RUNNING to OPEN), but has no arrow.
 const ways = {
   begin: ["OPEN", "RUNNING", "M102 20H128"],
   paid: ["RUNNING", "PAID", "M230 20H256"],

@@ -59,15 +59,16 @@ function draw() {
   more.hidden = all.length <= count;
 }
 
-// The function "keep" returns the row with the given key. It creates the row only if it does not exist yet.
+// The function "keep" returns the row with the given key. If there is no such row yet, "keep" creates one.
 function keep(key, create) {
   const kept = rows.get(key) ?? before.get(key) ?? create();
   rows.set(key, kept);
   return kept;
 }
 
-// The function "runs" returns a list of events for each row: one event, or consecutive order events of one kind. An outage
-// causes hundreds of order events. In separate rows, they would hide the event that reports the outage.
+// The function "runs" returns a list of events for each row: either one event, or at least runLength consecutive order
+// events of one kind. An outage causes hundreds of order events. In separate rows, they would hide the event that
+// reports the outage.
 function runs() {
   const all = [];
   for (const e of events) {

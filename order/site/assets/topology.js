@@ -7,7 +7,7 @@ import { missingOf, rate, requestsOf } from "./state.js";
 const size = { width: 132, height: 46, copy: 18, gap: 14, level: 52 }; // px: width, height, line height and distances of boxes
 const classes = { healthy: "ok", "refuses writes": "warn", unhealthy: "fail", unknown: "idle" };
 
-// The object "roles" has the colour and the symbol of each role of a node of a replicated shard.
+// The object "roles" maps the role of a node to its colour and symbol.
 const roles = {
   primary: ["ok", "◆"], replica: ["ok", "◇"], syncing: ["warn", "◐"], frozen: ["warn", "❚❚"], outdated: ["warn", "▲"],
   unreachable: ["fail", "✖"],

@@ -7,7 +7,7 @@ import * as saga from "./saga.js";
 export function init() {}
 
 const retrying = new Set(); // IDs of the orders whose retry is in flight
-const rows = new Map(); // row of each order that the table shows, and a function that changes it, by order ID
+const rows = new Map(); // by order ID: the row of an order, and a function that updates the row
 const empty = none(5);
 
 export function update({ newest }) {
@@ -23,7 +23,7 @@ export function update({ newest }) {
   arrange(byId("undecided"), old.length ? old.map((u) => rows.get(u.order_id).line) : [empty]);
 }
 
-// add returns a new row, and a function that shows the current state of its order.
+// add returns a new row for an order, and a function that shows the state of the order in the row.
 function add(id) {
   let current;
   const button = make("button", "Retry", "small");

@@ -3,7 +3,7 @@
 -- KEYS  1 order  2 undecided
 -- ARGV  1 attempt  2 order ID  3 reason
 --       4 time in ms after which recovery may claim the order (at once if the caller dies)
---       5 incarnation of the caller  6 optional: times of the reservations, as in ARGV 5 of the script "commit"
+--       5 incarnation of the caller  6 optional: durations until the reservations, as in ARGV 5 of the script "commit"
 -- returns {code, attempt, reason}: the state, the last attempt and the stored reason of the order after this call
 --   0 NOT_FOUND   5 ABORTING   6 OPEN   7 PAID   8 REFUNDING   9 CANCELLED   10 RUNNING
 -- Safe to retry. Allowed when memory is full.

@@ -4,9 +4,9 @@
 -- ARGV  1 attempt of the caller: a new ID, or the same ID again to retry or to renew the lease
 --       2 last attempt that the caller has read from the order, or ""  3 order ID
 --       4 lease in ms  5 incarnation of the caller  6 optional: traceparent of the caller, for recovery
--- returns {code, attempt, reason[, 0, fields]}. Only replies with the codes 1, 3 and 5 have all fields of the order, as they were
--- before this call. With 1 and 3, a last field dl has the current deadline. The 0 has no meaning: other scripts return the
--- not-after time there.
+-- returns {code, attempt, reason[, 0, fields]}. Only replies with the codes 1, 3 and 5 have all fields of the order,
+-- as they were before this call. With the codes 1 and 3, "dl" and the current deadline follow these fields. The 0 has
+-- no meaning: other scripts return the not-after time there.
 --   0 NOT_FOUND   1 STARTED   2 STALE: ARGV 2 is not the last attempt; call begin again with the returned attempt
 --   3 RESUMED: the running attempt is the one in ARGV 1, belongs to the same request, or has an expired lease
 --   4 BUSY: another attempt is running. It belongs to another request and has a valid lease, or the caller only wants to renew

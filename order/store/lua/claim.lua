@@ -17,7 +17,7 @@ if not due or not ARGV[4] and tonumber(due) > now then
   return { NOT_FOUND }
 end
 local f = redis.pcall('HMGET', KEYS[1], 's', 'a', 'r', 'lease', 'by', 'h', 'dl')
-if f.err then -- try again later, so that this order does not hide others
+if f.err then -- due again later, so that this order does not block others
   redis.call('ZADD', KEYS[2], ms(now + ARGV[2]), ARGV[1])
   return f
 end

@@ -1,9 +1,9 @@
 #!lua flags=allow-oom
--- commit: decides that this attempt has paid the order. Before the call, payment has reserved for this attempt,
--- and stock too, unless the order is empty.
+-- commit: decides that this attempt has paid the order. Before the call, payment has reserved for this attempt. Stock
+-- has reserved too, unless the order is empty.
 -- KEYS  1 order  2 undecided  3 unconfirmed
 -- ARGV  1 attempt  2 order ID  3 indexes of stock's shards, such as "0,2"; "" for an empty order  4 indexes of payment's shards
---       5 optional: times of the reservations, for the history: see type Steps in order/store
+--       5 optional: durations until the reservations, for the history: see type Steps in order/store
 -- returns {code, attempt, reason}
 --   7 PAID with this attempt: this attempt has paid the order. The order may have been cancelled later.
 --   Any other reply is the state of the order and its last attempt, and the call has changed nothing:

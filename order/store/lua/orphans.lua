@@ -3,9 +3,10 @@
 -- KEYS  1 undecided
 -- ARGV  1 prefix of the key of an order  2 limit  3 rank: look at the orders just below this rank; -1: at the last orders
 --       4.. incarnations that are connected to this shard
--- returns {first rank, ID, incarnation, ID, incarnation, ...}. Orders without an incarnation or with a key of the wrong type are
--- not listed. Until the first rank is 0, the next call passes it as ARGV 3, so the calls go from the end of the set to its start.
--- They rarely skip an order: one that leaves the set only lowers the ranks of others, and one that enters is usually the last.
+-- returns {first rank, ID, incarnation, ID, incarnation, ...}. Orders without an incarnation or with a key of the
+-- wrong type are not listed. Until the first rank is 0, the next call passes it as ARGV 3, so the calls go from the end
+-- of the set to its start. The calls rarely skip an order. If an order leaves the set meanwhile, ranks only become
+-- lower. If an order enters the set, it usually becomes the last one, and no other rank changes.
 local connected = {}
 for i = 4, #ARGV do
   connected[ARGV[i]] = true
