@@ -62,7 +62,7 @@ vuln: ## govulncheck; skipped if its database is unreachable
 # The unit tests and the tests of the chart spend most of their time waiting, so they run at the same time, and the checks
 # run beside them with a lower priority. On a new machine, apt-get first installs packages. Meanwhile, the first job
 # runs go vet, which needs no package. The models need only processor time, so they run beside the tests of the console.
-test: ## all checks and tests, without fault injection, in about 18 minutes
+test: ## all checks and tests, without fault injection, in 8 to 18 minutes
 	@$(MAKE) --no-print-directory -j 2 chart-and-check unit
 	@$(MAKE) --no-print-directory e2e
 	@$(MAKE) --no-print-directory -j 2 console background-model
@@ -85,12 +85,12 @@ vet: ## go vet
 # The target "check" includes go vet, so the tests run with -vet=off. Most tests wait for Redis, leases and timeouts, so many of
 # them run at the same time. The packages that take longest come first.
 unit: deps ## unit tests of the services, with the race detector
-	$(GO) test -race -vet=off -count=1 -timeout 10m -p 4 -parallel 8 \
+	$(GO) test -race -vet=off -count=1 -timeout 10m -p 3 -parallel 4 \
 		./order/store ./order/saga ./common/redis ./common/cluster ./keeper ./common/participant \
 		./order/... ./common/... ./stock/... ./payment/... ./keeper/...
 
 chart: ## validate the Helm chart against the Kubernetes API types, and the plain manifests against the chart
-	cd test/chart && $(GO) test -vet=off -count=1 -parallel 8 ./...
+	cd test/chart && $(GO) test -vet=off -count=1 -parallel 4 ./...
 
 model: ## explore the models of the protocol and of the failover
 	$(GO) test -vet=off -count=1 -timeout 14m ./test/model/...

@@ -30,7 +30,8 @@ type isolation struct {
 }
 
 // successor records an observation of the primary. It returns the node in whose favor the primary resigns now, or -1.
-// Replicas count as acknowledging if their highest offset has reached required, or has grown since the last call.
+// Replicas acknowledge writes if their highest offset is at least the argument required, or has grown since the last
+// call.
 func (i *isolation) successor(now time.Time, o rule.Observation, required int64, acks map[int]rule.Ack) int {
 	if i.epoch != o.Position.Epoch {
 		*i = isolation{epoch: o.Position.Epoch, since: now, after: max(i.after, resignAfter)}

@@ -59,7 +59,7 @@ func TestOnceScript(t *testing.T) {
 		fingerprint, create string
 		want, onRetry       string
 		after               state
-	}{ // In counts by hour, "now" is the current hour, "last" the oldest hour with valid records, "old" the hour before.
+	}{ // hours of records: "now" is the current one, "last" the oldest with valid records, "old" the one before it
 		{"DONE", nil, 1, f, "", "[1 1 ]", "[2 1 ]", state{counter: "n=1", record: "code=1 f=" + f}},
 		{"DONE beside other records", state{counter: "n=7", "{o0}k:L": "code=1 f=" + f},
 			1, f, "", "[1 1 ]", "[2 1 ]",

@@ -47,12 +47,12 @@ func (ids *Identities) Inspected() bool {
 	return ids.allInspected()
 }
 
-// VerifyPeer compares the string that an instance of another service reports about a shard (see Current) with the
-// known IDs of the shard:
-//   - It accepts an empty string, the known ID, and any ID if none is known.
-//   - It returns a Refusal for a former ID, which the known ID replaces.
-//   - It returns a Refusal for a new ID that replaces none, because no operator has adopted this Redis.
-//   - It accepts a new ID that replaces another.
+// VerifyPeer compares the string that an instance of another service reports about a shard (see Current) with the ID
+// of the shard that this instance knows. If this instance knows no ID, it accepts every string. Otherwise:
+//   - It accepts an empty string and the known ID.
+//   - It returns a Refusal for a former ID, which the known ID has replaced.
+//   - It returns a Refusal for a new ID that replaces no other ID, because no operator has adopted this Redis.
+//   - It accepts a new ID that replaces another ID.
 //
 // An accepted ID becomes the known ID.
 func (ids *Identities) VerifyPeer(service string, index int, reported string) error {

@@ -41,7 +41,7 @@ type pipeline struct {
 
 	mu      sync.Mutex
 	waiting []*batch // new commands go to the last batch
-	queued  int      // number of commands in waiting
+	queued  int      // total number of commands in the waiting batches
 	sending bool
 	closed  bool
 	spare   *batch

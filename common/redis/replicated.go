@@ -79,7 +79,7 @@ func enough(reply value) error {
 	return nil
 }
 
-// node is the reply of a node to discovery.
+// node is what one node replied when findPrimary inspected it.
 type node struct {
 	conn  *conn
 	epoch int64 // 0 unless the node has the role master

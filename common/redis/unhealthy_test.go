@@ -180,7 +180,7 @@ func TestLoadingShardDoesNotRefuse(t *testing.T) {
 	for i := range 1000 {
 		servers[0].Client.Set(t.Context(), fmt.Sprint(i), i, 0)
 	}
-	do(t, servers[0], "BGREWRITEAOF") // loading the resulting file can be slowed down
+	do(t, servers[0], "BGREWRITEAOF") // writes a file whose loading the test can slow down
 	testredis.Eventually(t, "the file is rewritten", func() bool {
 		info := servers[0].Client.InfoMap(t.Context(), "persistence").Item("Persistence", "aof_rewrite_in_progress")
 		return info == "0"

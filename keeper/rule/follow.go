@@ -62,7 +62,7 @@ func (m *Member) Follow(ctx context.Context, b Beat, agreed bool) (Ack, error) {
 //   - An empty node changes nothing.
 //   - A node with data stores its promise. If its Redis does not follow the primary yet, obey freezes it.
 func (m *Member) obey(ctx context.Context, b Beat, o Observation, addr string, agreed bool) (Observation, error) {
-	promise := Promise{Epoch: b.Epoch} // without a candidate: another node has won the election of the epoch
+	promise := Promise{Epoch: b.Epoch} // Candidate stays empty, because this node is not the candidate that won
 	switch {
 	case o.Foreign():
 		return o, ErrForeign

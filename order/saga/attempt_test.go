@@ -94,7 +94,8 @@ func TestRetriedRequestDoesNotBeginAgain(t *testing.T) {
 			for range 2 {
 				err := second.Checkout(ctx, id, request)
 				if credit := s.get("{p0}u:" + user); !errors.Is(err, c.want) || s.state(id) != state || credit != money {
-					t.Errorf("retry: got %v, %s, credit %d; want %v, %s, %d", err, s.state(id), credit, c.want, state, money)
+					t.Errorf("second request: got %v, order %s, credit %d; want %v, %s, %d",
+						err, s.state(id), credit, c.want, state, money)
 				}
 			}
 			if err := second.Checkout(context.Background(), id, Request{Name: strings.Repeat("2", 32)}); err != nil {
@@ -115,7 +116,8 @@ func TestCheckoutContinuesAfterALostReplyToBegin(t *testing.T) {
 	t.Parallel()
 	s := openShards(t)
 	id, arrived := s.order(0), time.Now()
-	// Only a checkout that arrived before the last reply of its shard waits for the shard. So get a later reply.
+	// A checkout waits for the restart of its shard only if the shard has replied since the checkout arrived. So
+	// get a reply now.
 	if err := s.co.Checkout(t.Context(), s.order(0), Request{}); err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +174,7 @@ func TestCheckoutOfADisconnectedCallerDoesNotBegin(t *testing.T) {
 		t.Errorf("disconnected caller: got %v, want success or unavailable", err)
 	}
 	if err := <-results[1]; err != nil || s.state(id) != store.StatePaid || s.get("{p0}u:"+user) != 8 {
-		t.Errorf("joined caller: got %v, order %s; want the order PAID for 2", err, s.state(id))
+		t.Errorf("joined caller: got %v, order %s; want success, the order PAID and credit 8", err, s.state(id))
 	}
 }
 
@@ -266,7 +268,8 @@ func TestAbortHasTime(t *testing.T) {
 	start := time.Now()
 	err := s.co.Checkout(t.Context(), id, Request{})
 	if took := time.Since(start); !errors.Is(err, api.Unavailable) || took > forwardBudget {
-		t.Errorf("checkout without payment: got %v after %v, want unavailable after %v", err, took, s.co.total.after)
+		t.Errorf("checkout without payment: got %v after %v, want unavailable after about %v",
+			err, took, s.co.total.after)
 	}
 	if state := s.state(id); state != "ABORTING" {
 		t.Errorf("the order is %s, want ABORTING", state)

@@ -13,7 +13,7 @@ import (
 
 const (
 	backlogTimeout = time.Second
-	maxAges        = 1000 // largest number of undecided orders per shard whose age is read
+	maxAges        = 1000 // largest number of undecided orders, per shard, whose ages are read
 )
 
 // Backlog is a Prometheus collector for the undecided orders and unconfirmed attempts of each shard. Every instance of

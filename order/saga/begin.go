@@ -30,7 +30,7 @@ func (co *Coordinator) begin(ctx context.Context, orderID string, r Request) (st
 	defer func() { co.steps.begin.done(start, lost) }()
 	lastReply := start
 	attempt, after, joined := mintAttempt(r.Name), "", false
-	var failed error // of the last try
+	var failed error // error of the last try, or nil
 	for tries := range backoff(ctx, start.Add(beginBudget)) {
 		if !joined && !r.connected() {
 			if lost == 0 {

@@ -59,7 +59,7 @@ func (co *Coordinator) Cancel(ctx context.Context, c api.Cancel) api.OrderPaymen
 }
 
 // undo cancels the purchase of attempt c.Attempt. If another attempt has paid the order, undo does nothing, because the
-// request to cancel may be late. The error says why the result is unknown.
+// request to cancel may be older than that purchase. The error says why the result is unknown.
 func (co *Coordinator) undo(ctx context.Context, c api.Cancel) (result api.OrderPayment, cause error) {
 	lastReply := time.Now()
 	for range backoff(ctx, lastReply.Add(beginBudget)) {

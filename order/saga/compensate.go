@@ -18,7 +18,7 @@ const (
 	reasonItem    = "item "
 	reasonDirect  = "direct "
 	reasonTimeout = "given-up"
-	reasonHung    = reasonTimeout + " hung" // a shard hangs, so a release with a waiting client must not wait for it
+	reasonHung    = reasonTimeout + " hung" // a shard hangs: releaseBudget limits the release if a client waits
 )
 
 func (a *attempt) creditReason(o api.Outcome) string {
@@ -87,7 +87,7 @@ func (a *attempt) refusal() error {
 		return fmt.Errorf("order %s, %s %s: %s needed, %s available: %w",
 			a.orderID, refused.noun, parts[2], parts[0], parts[1], refused.err)
 	}
-	if rest == "" { // an older version has written the reason
+	if rest == "" { // an older version stored the reason without an ID
 		return fmt.Errorf("order %s: %w", a.orderID, refused.err)
 	}
 	return fmt.Errorf("order %s, %s %s: %w", a.orderID, refused.noun, rest, refused.err)

@@ -8,9 +8,14 @@
 //	reserve  stock    every line of the cart, in one call
 //	commit   order    RUNNING -> PAID: the decision, one compare-and-set on one shard
 //
-// If payment refuses a new attempt, the script "refuse" reopens the order, and nothing is reserved. If payment refuses
-// a resumed attempt or the second reservation of the credit (see credit.go), if stock refuses, or if a participant is
-// unavailable for too long, the saga compensates:
+// If payment refuses a new attempt, the script "refuse" reopens the order, and nothing is reserved. The saga
+// compensates in the following cases:
+//   - Payment refuses a resumed attempt.
+//   - Payment refuses the second reservation of the credit (see credit.go).
+//   - Stock refuses.
+//   - A participant is unavailable for too long.
+//
+// The steps of the compensation:
 //
 //	abort    order    RUNNING -> ABORTING: the decision that this attempt will never be paid
 //	release  stock    skipped if the attempt has only one stock shard and that shard has recorded a refusal
@@ -174,7 +179,7 @@ func (co *Coordinator) decide(ctx context.Context, orderID string, r Request) (e
 	switch {
 	case stock.Code == api.Refused:
 		a.stockHoldsNothing = len(stock.Shards) == 1
-		a.shardHangs = stock.Hangs // another shard than the one that refused
+		a.shardHangs = stock.Hangs // one shard has refused, but another shard may hang
 		return co.abort(ctx, a, a.stockReason(stock))
 	case stock.Code != api.Reserved:
 		return co.abandon(ctx, a, stock)
@@ -206,9 +211,9 @@ func (co *Coordinator) reserving(ctx context.Context) (context.Context, context.
 	return co.forward.from(ctx), func() {}
 }
 
-// The method "waits" returns the field Wait of a reserve message. It is true while recovery may soon release the
-// reservations of a dead process, so that the coordinator retries if a counter is too low. It is false shortly before
-// forward ends, so that the client gets the refusal.
+// The method "waits" returns the field Wait of a reserve message. While recovery may soon release the reservations of a
+// dead process, Wait is true: if a counter is too low, the participant then records no refusal, and the coordinator
+// retries. Shortly before the context "forward" ends, Wait is false, so that the client gets the refusal.
 func (co *Coordinator) waits(forward context.Context, a *attempt) bool {
 	end, ok := forward.Deadline()
 	return co.orphans.Load() > 0 && time.Since(a.started) < co.orphanWait && (!ok || time.Until(end) > refusalBudget)

@@ -88,7 +88,8 @@ func TestRefusalByTheOnlyStockShardNeedsNoRelease(t *testing.T) {
 			}
 			left, other, money := s.get("{s0}i:"+available), s.get("{s1}i:"+lacking), s.get("{p0}u:"+user)
 			if left != 1 || other != 1 || money != 10 {
-				t.Errorf("left: got %d and %d pieces, credit %d; want 1, 1, 10", left, other, money)
+				t.Errorf("after the refusal: %d pieces on shard 0, %d on shard 1, credit %d; want 1, 1, 10",
+					left, other, money)
 			}
 		})
 	}

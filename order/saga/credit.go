@@ -11,21 +11,21 @@ import (
 
 // The payment shard may lose its data while the coordinator waits for stock. Then the credit is no longer reserved, and
 // after a commit, the user would never be charged. So the coordinator reserves the credit again before commit, unless a
-// recent reply shows that the shard still has its data. If the credit is still reserved, this changes nothing. Only
-// tests change these variables.
+// recent reply shows that the shard still has its data. If the credit is still reserved, the second reservation
+// changes nothing. Only tests change these variables.
 var (
 	// creditFresh is how long a reply RESERVED to any attempt proves that the payment shard still has its data: payment
 	// refuses a Redis that has lost data. The time starts when the message is sent.
 	creditFresh = 100 * time.Millisecond
-	// creditTrusted is how long after its own reservation an attempt accepts this proof from other attempts. Later, an
-	// operator may have replaced the shard, and a reply of the new shard proves nothing.
+	// creditTrusted limits this proof: an attempt accepts replies to other attempts only for this long after its own
+	// reservation. Later, an operator may have replaced the shard, and a reply of the new shard proves nothing.
 	creditTrusted = time.Second
 )
 
-// The type "replies" stores, for each payment shard, the time of the last message that got the reply RESERVED.
+// The type "replies" stores, for each payment shard, when the last message that got the reply RESERVED was sent.
 type replies struct {
 	mu   sync.Mutex
-	sent map[int]time.Time // when that message was sent, by shard
+	sent map[int]time.Time // by shard
 }
 
 func (r *replies) record(shards []int, sent time.Time) {

@@ -23,12 +23,12 @@ func TestLostCreditIsNotCommitted(t *testing.T) {
 	ctx := context.Background()
 	for _, c := range []struct {
 		name string
-		slow bool // whether stock replies so late that payment must prove again that it has its data
+		slow bool // whether stock replies so late that the coordinator reserves the credit again
 		lose bool // whether payment loses the user and the reservation meanwhile
 		want error
 
 		state string
-		asked int // smallest number of messages to payment, including replies
+		asked int // smallest number of messages to payment plus replies from payment
 		left  int64
 	}{
 		{"stock is fast", false, false, nil, store.StatePaid, 2, 4},
@@ -54,7 +54,8 @@ func TestLostCreditIsNotCommitted(t *testing.T) {
 				t.Errorf("checkout: got %v, order %s; want %v, %s", err, s.state(id), c.want, c.state)
 			}
 			if left := s.get("{s0}i:" + item); left != c.left || s.payment.messages < c.asked {
-				t.Errorf("%d pieces left, %d messages to payment; want %d, at least %d", left, s.payment.messages, c.left, c.asked)
+				t.Errorf("got %d pieces left, %d messages to and from payment; want %d, at least %d",
+					left, s.payment.messages, c.left, c.asked)
 			}
 		})
 	}

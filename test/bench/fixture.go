@@ -126,8 +126,8 @@ func (f *fixture) create(ctx context.Context, users, items int) (err error) {
 	return err
 }
 
-// orders creates n orders. If f.tolerant is set, it leaves out those that fail. Each order has a random user, and
-// f.lines consecutive items, starting at a random item.
+// orders creates n orders. A tolerant fixture leaves out the orders that cannot be prepared. Each order has a
+// random user, and f.lines consecutive items, starting at a random item.
 func (f *fixture) orders(ctx context.Context, n int) ([]order, error) {
 	orders := make([]order, n)
 	for i := range orders {
@@ -183,7 +183,7 @@ func (f *fixture) detectAddItem(ctx context.Context) (err error) {
 // violations are contradictions between the responses and the final state.
 type violations struct {
 	named []string
-	more  int // number of violations that the list does not contain
+	more  int // number of violations that are not in named
 }
 
 const maxNamed = 10
@@ -202,8 +202,9 @@ func (v *violations) join(o violations) {
 }
 
 // verify reads back the orders and all users and items. No request may be in flight. An order must be paid if its
-// checkout returned 200, and unpaid if the checkout returned 4xx. The credit and stock used must equal the sums over
-// all paid orders so far. verify returns the number of paid orders.
+// checkout returned 200, and unpaid if the checkout returned 4xx. The credit that each user has spent and
+// the pieces sold of each item must match the paid orders of this call and of earlier calls. verify returns the
+// number of paid orders.
 func (f *fixture) verify(ctx context.Context, orders []order) (paid int, v violations, err error) {
 	if paid, v, err = f.verifyOrders(ctx, orders); err != nil {
 		return paid, v, fmt.Errorf("read orders back: %w", err)

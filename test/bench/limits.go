@@ -16,7 +16,7 @@ import (
 	"checkout/test/stack"
 )
 
-// limits are speeds that the system cannot exceed: of the disk, of one redis-server and of the chain in measureChain.
+// limits are the speeds of the disk, of one redis-server and of the bare chain. The system cannot exceed them.
 type limits struct {
 	fsyncP50, fsyncP99 time.Duration // time to append and sync one record, as Redis does
 	scripts            []scriptRate
@@ -63,8 +63,8 @@ func measureLimits(ctx context.Context, sys *system, duration time.Duration) (l 
 	return l, nil
 }
 
-// measureChain returns the median time of the bare chain of a checkout: three requests that do nothing and four durable
-// scripts that only increment a field, one after another, as in a checkout.
+// measureChain returns the median time of the bare chain: the requests and durable scripts that a checkout runs in
+// sequence, but without their work. The three requests do nothing, and the four scripts only increment a field.
 func measureChain(ctx context.Context, s *stack.Stack) (p50 time.Duration, err error) {
 	shards := map[string]*redis.Client{}
 	for _, service := range []string{"order", "payment", "stock"} {

@@ -20,9 +20,10 @@
 // With -clients or -compare, -gateway selects a running system instead of a new one. To profile the system, use
 // `go tool pprof` with /debug/pprof/profile of a monitoring port.
 //
-// bench exits with status 1 if orders, users and items do not add up, or, without -compare, if a checkout, another
-// measured request or an empty request fails. With -check FILE, bench also exits with 1 if a ratio is more than 15 %
-// worse than in FILE, the figures.json of an earlier run.
+// bench exits with status 1 after an error, or if orders, users and items do not add up. It also exits with 1:
+//   - with -compare: if a round or an audit fails, or if no checkout of a system gets 2xx
+//   - without -compare: if a checkout, another measured request or an empty request fails
+//   - with -check FILE: if a ratio is more than 15 % worse than in FILE, the figures.json of an earlier run
 package main
 
 import (
@@ -59,7 +60,7 @@ var errViolations = errors.New("a request failed, or orders, users and items do 
 // options are the command-line flags.
 type options struct {
 	args    []string
-	clients []int  // empty: measure everything
+	clients []int  // empty: measure everything, or with -compare the default numbers
 	slices  int    // of each measurement
 	shards  int    // of each service, in the closed loop
 	gateway string // URL of a running system

@@ -43,8 +43,8 @@ func plural(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// chart writes a Mermaid chart, which GitHub draws, if there are at least two points. Each function in y returns the
-// height of one line of the chart at a point.
+// chart writes a Mermaid chart, which GitHub draws. With fewer than two points, chart writes nothing. Each function
+// in y returns the height of one line of the chart at a point.
 func chart(w *strings.Builder, title, xTitle, yTitle string, points []*point,
 	x func(*point) int, y ...func(*point) float64) {
 	if len(points) < 2 {

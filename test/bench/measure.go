@@ -11,7 +11,7 @@ import (
 type phase struct {
 	*tally
 	elapsed time.Duration // until the last response
-	cpu     usage         // of the servers until all checkouts are confirmed; of the generator until the last response
+	cpu     usage         // by the servers until all checkouts are confirmed, by the generator until the last response
 	exited  []string      // server processes that exited meanwhile; if any, cpu contains only the generator
 	share   cpuShare      // until the last response
 }
@@ -125,7 +125,7 @@ func newBench(ctx context.Context, o options, p plan, shards int, log *log.Logge
 func (b *bench) close() error { return errors.Join(b.fix.close(), b.sys.close()) }
 
 const (
-	warmUp         = 10 // measured checkouts per checkout of the warm-up
+	warmUp         = 10 // number of measured checkouts for each warm-up checkout
 	baselineAtMost = 5 * time.Second
 )
 
@@ -167,7 +167,7 @@ func (b *bench) closed(ctx context.Context, clients, n, slices int) (*point, err
 	return p, b.verify(ctx, p, all)
 }
 
-// verify reads back orders, and adds the paid ones and the violations to p.
+// verify reads back orders. It adds the numbers of sent and paid orders, and the violations, to p.
 func (b *bench) verify(ctx context.Context, p *point, orders []order) error {
 	paid, violations, err := b.fix.verify(ctx, orders)
 	p.sent += len(orders)

@@ -101,7 +101,7 @@ func TestInvalidOptions(t *testing.T) {
 		t.Run(args, func(t *testing.T) {
 			if err := run(t.Context(), strings.Fields(args), io.Discard, io.Discard); err == nil ||
 				!strings.Contains(err.Error(), want) {
-				t.Errorf("got %v, want %q", err, want)
+				t.Errorf("got error %v, want an error with %q", err, want)
 			}
 		})
 	}
@@ -127,7 +127,7 @@ func TestFullReport(t *testing.T) {
 		t.Fatalf("finish the report: %v\n%s", err, &out)
 	}
 	if text, err := os.ReadFile(filepath.Join(o.out, "report.md")); err != nil || string(text) != out.String() {
-		t.Errorf("report.md differs from the printed report: %v", err)
+		t.Errorf("read report.md: error %v, or the text differs from the printed report", err)
 	}
 	f := r.figures()
 	for _, name := range []string{
@@ -161,12 +161,12 @@ func TestCheckComparesWithKeptFigures(t *testing.T) {
 	}
 	var out strings.Builder
 	if err := now.check(file, &out); err != nil || !strings.Contains(out.String(), "no earlier figure") {
-		t.Errorf("got error %v, want none, and a ratio without an earlier figure\n%s", err, &out)
+		t.Errorf("got error %v, want none; want \"no earlier figure\" in the output:\n%s", err, &out)
 	}
 	now.Ratios["worse"] = 4.61
 	out.Reset()
 	if err := now.check(file, &out); err == nil || !strings.Contains(err.Error(), "15 %: worse") ||
 		!strings.Contains(out.String(), "WORSE by 15 %") {
-		t.Errorf("got error %v, want only the ratio \"worse\" to be worse by 15 %%\n%s", err, &out)
+		t.Errorf("got error %v, want an error for \"worse\" only; want \"WORSE by 15 %%\" in:\n%s", err, &out)
 	}
 }

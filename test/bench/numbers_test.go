@@ -27,7 +27,7 @@ func TestPercentile(t *testing.T) {
 		{hundred, 0, 1}, {hundred, 1, 1}, {hundred, 50, 50}, {hundred, 99, 99}, {hundred, 99.1, 100}, {hundred, 100, 100},
 	} {
 		if got := percentile(test.of, test.p); got != test.want {
-			t.Errorf("%v%% of %d: got %d, want %d", test.p, len(test.of), got, test.want)
+			t.Errorf("percentile %v of %d durations: got %d, want %d", test.p, len(test.of), got, test.want)
 		}
 	}
 }
@@ -41,17 +41,17 @@ func TestTally(t *testing.T) {
 	b.add(result{response: response{status: 503, body: []byte("busier")}, latency: time.Minute})
 	b.add(result{err: os.ErrDeadlineExceeded})
 	if !a.allOK() || b.allOK() {
-		t.Errorf("allOK is %t and %t, want true and false", a.allOK(), b.allOK())
+		t.Errorf("allOK: got %t for 200 only, %t with failures; want true, false", a.allOK(), b.allOK())
 	}
 	a.merge(b)
 	if got, want := a.String(), "200: 3, 503: 2, no response: 1"; got != want || a.count() != 6 || a.allOK() {
-		t.Errorf("got %q, %d requests, allOK %t, want %q, 6, false", got, a.count(), a.allOK(), want)
+		t.Errorf("merged: got %q, count %d, allOK %t; want %q, count 6, allOK false", got, a.count(), a.allOK(), want)
 	}
 	if len(a.latencies) != 3 {
 		t.Errorf("got %d latencies, want those of the 3 requests that got 200", len(a.latencies))
 	}
 	if a.samples[503] != "busy" || a.samples[noResponse] != os.ErrDeadlineExceeded.Error() {
-		t.Errorf("got the samples %v, want the first body and the first error", a.samples)
+		t.Errorf("got samples by status %v, want 0: i/o timeout, 503: busy", a.samples)
 	}
 }
 
@@ -77,17 +77,18 @@ func TestProcessTimesMatchGetrusage(t *testing.T) {
 		used += time.Duration(r.Utime.Nano() + r.Stime.Nano())
 	}
 	after := read()
-	// The user and system time, of this process and of its children, are four values, each truncated to whole ticks.
+	// readProcessTimes adds four values: the user and system time of this process and of its children. Each value is
+	// truncated to whole ticks, so the sum may be up to 4 ticks too low.
 	if low, high := before.servers(), after.servers()+4*tick; used < low || used > high {
-		t.Errorf("getrusage reports %v, want %v to %v, as readProcessTimes reports", used, low, high)
+		t.Errorf("getrusage reports %v, want %v to %v, the range from readProcessTimes", used, low, high)
 	}
 	if len(before) != 3 || before[0].cpu.total() < 5*tick || before[1].found || before[2].cpu == (cpu{}) {
-		t.Errorf("got %+v, want order-1 with at least %v, exited not found, and generator with more than 0", before, 5*tick)
+		t.Errorf("got %+v, want order-1: at least %v; \"exited\": not found; generator: more than 0", before, 5*tick)
 	}
 }
 
-// TestTimeIsUnknownIfAProcessExits checks that the exit of one of several processes of a kind makes the processor time
-// unknown, also if another process gets its PID.
+// TestTimeIsUnknownIfAProcessExits checks that the processor time of the servers is unknown after one of two nginx
+// processes exits, even if a new process has the same PID.
 func TestTimeIsUnknownIfAProcessExits(t *testing.T) {
 	process := func(name string, pid int, start uint64, used time.Duration) processTime {
 		return processTime{stack.Process{Name: name, PID: pid}, start > 0, start, cpu{user: used}}
@@ -110,7 +111,7 @@ func TestTimeIsUnknownIfAProcessExits(t *testing.T) {
 		p.join(&phase{tally: newTally(), cpu: usage{"nginx": {user: 70}, generator: {user: 1}}})
 		p.join(&phase{tally: newTally(), cpu: u, exited: exited})
 		if got := p.cpu.servers().total(); (got == 0) != (test.exited != "") || p.cpu[generator].user != 5 {
-			t.Errorf("%s: joined: got %v, want generator 5, and no nginx after an exit", name, p.cpu)
+			t.Errorf("%s: joined phases: got %v, want generator 5, and nginx only without an exit", name, p.cpu)
 		}
 	}
 }
@@ -157,6 +158,6 @@ func TestPhasesJoinShares(t *testing.T) {
 	p.join(&phase{tally: newTally(), share: cpuShare{all: 100, busy: 60, own: 50}})
 	p.join(&phase{tally: newTally(), share: cpuShare{all: 100, busy: 60, own: 40}})
 	if busy, others := p.share.shares(); busy != 0.6 || others != 0.15 {
-		t.Errorf("got %v, %v, want 0.6, 0.15", busy, others)
+		t.Errorf("got busy %v, others %v; want busy 0.6, others 0.15", busy, others)
 	}
 }

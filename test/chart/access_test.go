@@ -119,12 +119,12 @@ func TestUpgradeFromOlderCharts(t *testing.T) {
 	}
 }
 
-// TestLimits checks that the limits reach the services and Redis as whole numbers.
+// TestLimits checks that the limits reach the services and Redis as decimal digits, not in the form 1e+07.
 func TestLimits(t *testing.T) {
 	s := load(t, parse(t, "{batchLimit: 10000000, idempotencyKeyLimit: 1000000000, redis: {minFreeMi: 64}}"))
 	for name, set := range s.instances() {
 		if env := environment(set); env["BATCH_LIMIT"] != "10000000" || env["IDEMPOTENCY_KEY_LIMIT"] != "1000000000" {
-			t.Errorf("%s: got BATCH_LIMIT=%s IDEMPOTENCY_KEY_LIMIT=%s, want whole numbers",
+			t.Errorf("%s: got BATCH_LIMIT=%s IDEMPOTENCY_KEY_LIMIT=%s, want 10000000 and 1000000000",
 				name, env["BATCH_LIMIT"], env["IDEMPOTENCY_KEY_LIMIT"])
 		}
 	}

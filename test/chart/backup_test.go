@@ -18,7 +18,7 @@ import (
 	core "k8s.io/api/core/v1"
 )
 
-// backup runs the backup script until it exits. When the channel is closed, backup sends SIGTERM to the script.
+// backup runs the backup script until it exits. When interrupt is closed, backup sends SIGTERM to the script.
 func (f *fakeAPI) backup(t *testing.T, interrupt <-chan struct{}) (output string, err error) {
 	t.Helper()
 	server := httptest.NewTLSServer(f)
@@ -78,7 +78,8 @@ func TestBackup(t *testing.T) {
 	want := []string{"0 gateways", "settled", "snapshot data-order-redis-0 of class fast",
 		"snapshot data-order-redis-1 of class fast", "snapshot data-stock-redis-0 of class fast", "settled", "3 gateways"}
 	if err != nil || !slices.Equal(f.events, want) || f.annotation != "" {
-		t.Errorf("backup: %v, annotation %q\n%s\nevents %q\nwant %q", err, f.annotation, output, f.events, want)
+		t.Errorf("got error %v, annotation %q; want no error, no annotation\n%s\ngot events %q\nwant events %q", err,
+			f.annotation, output, f.events, want)
 	}
 	backups := map[string]int{}
 	for _, labels := range f.snapshots {
@@ -174,8 +175,8 @@ func nodesMetrics(primaries ...int) string {
 	return text.String()
 }
 
-// TestBackupOfReplicatedShards checks that a backup saves only the volume of the primary of each shard, and that it
-// fails if another node becomes the primary meanwhile, or if a shard has no primary.
+// TestBackupOfReplicatedShards checks that a backup saves only the volumes of the primaries. The backup must fail if
+// a shard fails over during the backup or has no primary.
 func TestBackupOfReplicatedShards(t *testing.T) {
 	t.Parallel()
 	replicatedAPI := func(primaries ...int) *fakeAPI {
@@ -189,7 +190,8 @@ func TestBackupOfReplicatedShards(t *testing.T) {
 	want := []string{"0 gateways", "snapshot data-order-redis-0-1 of class fast",
 		"snapshot data-order-redis-1-2 of class fast", "snapshot data-stock-redis-0-1 of class fast", "3 gateways"}
 	if err != nil || !slices.Equal(f.events, want) || len(f.snapshots) != 3 {
-		t.Errorf("backup: %v\n%s\nevents %q\nwant %q; snapshots %v", err, output, f.events, want, f.snapshots)
+		t.Errorf("got error %v, want none\n%s\ngot events %q\nwant events %q\ngot snapshots %v, want 3", err, output,
+			f.events, want, f.snapshots)
 	}
 	f = replicatedAPI(1, 2)
 	f.afterCreate = func() { f.metrics = func() string { return settledMetrics + nodesMetrics(0, 2) } }
@@ -218,13 +220,13 @@ func TestInterruptedBackup(t *testing.T) {
 	f = newFakeAPI()
 	f.replicas, f.annotation = 0, "3"
 	if output, err := f.backup(t, nil); err != nil || f.replicas != 3 || f.annotation != "" || len(f.snapshots) != 3 {
-		t.Errorf("after a killed run: error %v, %d gateways, annotation %q; want a backup, 3 gateways, no annotation:\n%s",
-			err, f.replicas, f.annotation, output)
+		t.Errorf("after a killed run: got error %v, %d gateways, annotation %q; want no error, 3 gateways, "+
+			"no annotation, 3 snapshots:\n%s", err, f.replicas, f.annotation, output)
 	}
 }
 
-// TestBackupObjects checks the CronJob and its script, and that the pod may connect only to the monitoring ports of
-// order or, with replicated shards, of all services.
+// TestBackupObjects checks the CronJob and its script. The pod may connect only to the monitoring ports of order.
+// With replicated shards, the pod may connect to the monitoring ports of all services.
 func TestBackupObjects(t *testing.T) {
 	s := load(t, parse(t, `{machines: 2, order: {shards: 2}, backup: {enabled: true, schedule: "0 4 * * *", keep: 3,
 		snapshotClass: fast}}`))
@@ -246,7 +248,7 @@ func TestBackupObjects(t *testing.T) {
 			job, env, want)
 	}
 	if p := job.JobTemplate.Spec.PodFailurePolicy; p != nil {
-		t.Errorf("got the pod failure policy %+v; with it, the Job does not replace the pod of a lost node", p)
+		t.Errorf("got the pod failure policy %+v, want none, so that Kubernetes replaces the pod of a lost node", p)
 	}
 	checkTolerations(t, "backup", template)
 	s3 := load(t, parse(t, "{machines: 2, redis: {replicas: 3}, backup: {enabled: true}}"))

@@ -21,7 +21,7 @@ func TestBackupThatCannotStartGateway(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		method      string // of the failing requests about the gateway
-		first, last int    // the failing requests with this method; GET 1 is before the stop, and PATCH 1 is the stop
+		first, last int    // numbers of the failing requests; GET 1 comes before PATCH 1, and PATCH 1 stops the gateway
 		status      int
 		gateways    int
 		annotation  string
@@ -64,14 +64,14 @@ func TestBackupAfterKilledRun(t *testing.T) {
 	f := newFakeAPI()
 	f.replicas, f.annotation, f.snapshots = 0, "3", nil
 	if output, err := f.backup(t, nil); err == nil || f.replicas != 3 || f.annotation != "" {
-		t.Errorf("without snapshots: got error %v, %d gateways, annotation %q; want an error, 3 gateways:\n%s", err,
-			f.replicas, f.annotation, output)
+		t.Errorf("without snapshots: got error %v, %d gateways, annotation %q; want an error, 3 gateways, "+
+			"no annotation:\n%s", err, f.replicas, f.annotation, output)
 	}
 	f = newFakeAPI()
 	f.replicas, f.annotation = 5, "3"
 	if output, err := f.backup(t, nil); err != nil || f.replicas != 5 || f.annotation != "" {
-		t.Errorf("started by hand: got error %v, %d gateways, annotation %q; want 5 gateways:\n%s", err, f.replicas,
-			f.annotation, output)
+		t.Errorf("started by hand: got error %v, %d gateways, annotation %q; want no error, 5 gateways, "+
+			"no annotation:\n%s", err, f.replicas, f.annotation, output)
 	}
 }
 
@@ -111,7 +111,7 @@ func TestBackupPods(t *testing.T) {
 					output)
 			}
 			if c.want != "" && len(f.snapshots) != 1 {
-				t.Errorf("got the snapshots %v, want that of the other backup", f.snapshots)
+				t.Errorf("got the snapshots %v, want only the snapshot of the earlier backup", f.snapshots)
 			}
 		})
 	}

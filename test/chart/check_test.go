@@ -51,7 +51,7 @@ func (s *system) checkAddresses(t *testing.T) {
 		t.Helper()
 		host, port, _ := strings.Cut(address, ":")
 		if want := fmt.Sprintf("%s-%d", component, index); host != want {
-			t.Errorf("%s: %s, want %s", where, address, want)
+			t.Errorf("%s: got the address %s, want the host %s", where, address, want)
 		}
 		service := of[*core.Service](s, "Service")[host]
 		if service == nil {
@@ -60,17 +60,17 @@ func (s *system) checkAddresses(t *testing.T) {
 		}
 		template, isRedis := templates[host], strings.Contains(component, "-redis")
 		if isRedis {
-			template = templates[component] // the StatefulSet; the host name is the name of its pod
+			template = templates[component] // of the StatefulSet; host is the name of one of its pods
 			template.Labels = maps.Clone(template.Labels)
 			template.Labels[podIndex] = strconv.Itoa(index) // Kubernetes adds this label
 		}
 		if !maps.Equal(service.Spec.Selector, template.Labels) || service.Spec.ClusterIP == "None" ||
 			isRedis && index >= numbers[component] {
-			t.Errorf("%s: Service %s selects %v, but the pod of %s has %v", where, host, service.Spec.Selector, component,
-				template.Labels)
+			t.Errorf("%s: Service %s selects %v, want a cluster IP and the labels of an existing pod of %s: %v", where,
+				host, service.Spec.Selector, component, template.Labels)
 		}
-		// In the Service of an instance, PublishNotReadyAddresses would send half of the connections to the old pod on a lost
-		// node instead of the new pod.
+		// An instance on a lost node gets a new pod. With PublishNotReadyAddresses, the Service of the instance would
+		// still send half of the connections to the old pod.
 		if service.Spec.PublishNotReadyAddresses != isRedis {
 			t.Errorf("Service %s: PublishNotReadyAddresses is %v, want true for a Redis only", host, !isRedis)
 		}
@@ -278,7 +278,8 @@ func checkRedisSet(t *testing.T, set *apps.StatefulSet, password string) {
 	}
 	most, err := strconv.ParseInt(strings.TrimSuffix(settings["--maxmemory"], "mb"), 10, 64)
 	if limit := c.Resources.Limits.Memory().Value(); err != nil || most<<20*2 > limit {
-		t.Errorf("%s: maxmemory %s, want at most half of %d bytes: %v", set.Name, settings["--maxmemory"], limit, err)
+		t.Errorf("%s: got maxmemory %s, want at most half of the memory limit of %d bytes; parse error %v", set.Name,
+			settings["--maxmemory"], limit, err)
 	}
 	if env := environment(set.Spec.Template); env["REDISCLI_AUTH"] == "" || env["REDISCLI_AUTH"] != password {
 		t.Errorf("%s: got password %q, want %q as in the instances", set.Name, env["REDISCLI_AUTH"], password)

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// claimOfRedis is a list with the claim of a Redis. Its arguments are the name of the claim and the release.
+// claimOfRedis formats a list with one volume claim of a Redis. The arguments are the name of the claim and the
+// release.
 const claimOfRedis = `{apiVersion: v1, kind: PersistentVolumeClaimList, items: [{
 	apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: %s, labels: {app.kubernetes.io/instance: %s}},
 	spec: {storageClassName: fast, resources: {requests: {storage: 20Gi}}}}]}`
@@ -31,12 +32,12 @@ func TestKeptVolumes(t *testing.T) {
 		objects map[string]string
 		want    string // part of the error; empty: no error
 	}{
-		{"{shards: 2}", kept, ""}, // a larger volume of another class is accepted
+		{"{shards: 2}", kept, ""}, // the volume may be larger; without storage.class, any class is accepted
 		{"{shards: 2, redis: {storage: {size: 20Gi, class: fast}}}", kept, ""},
 		{"{shards: 2, redis: {storage: {size: 21Gi}}}", kept, "data-stock-redis-1 of an earlier installation requests 20Gi"},
 		{"{shards: 2, redis: {storage: {class: slow}}}", kept, "set redis.storage.class to fast"},
 		{externalValues, kept, "the external servers do not have it"},
-		{externalValues, external, ""}, // the system runs with the external servers
+		{externalValues, external, ""}, // the live instances already use the external servers
 		{"{shards: 2, redis: {storage: {size: 21Gi}}}", live, `follow "Resize the volumes" in docs/operations.md`},
 		{"{shards: 3, redis: {replicas: 3, storage: {size: 30Gi}}}", node, "requests 20Gi, which is less"},
 		{"{shards: 2}", foreign,

@@ -27,7 +27,7 @@ func TestRedirectToHTTPS(t *testing.T) {
 	}
 	if len(listeners) != 2 || listeners["https"].Port != 443 || listeners["http"].Port != 80 ||
 		listeners["http"].TLS != nil || gw.Annotations["cert-manager.io/cluster-issuer"] != "letsencrypt" {
-		t.Errorf("Gateway: got %+v, want listeners on 443 and 80, and the annotation", gw)
+		t.Errorf("Gateway: got %+v, want https on 443, http without TLS on 80, and the annotation for cert-manager", gw)
 	}
 	routes := of[*gateway.HTTPRoute](s, "HTTPRoute")
 	for name, section := range map[string]string{"checkout": "https", "checkout-redirect": "http"} {
@@ -110,7 +110,8 @@ func TestServiceLabels(t *testing.T) {
 			all += strings.Count(text, "team: mine")
 		}
 		if slices.Sort(got); !slices.Equal(got, want) || all != len(want) {
-			t.Errorf("%s.service: %d objects have the labels, the Services %v; want only %v", component, all, got, want)
+			t.Errorf("%s.service: got the label on %d objects, label and annotation on the Services %v; want only %v",
+				component, all, got, want)
 		}
 	}
 }

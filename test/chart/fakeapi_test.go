@@ -39,7 +39,7 @@ func newFakeAPI() *fakeAPI {
 	return &fakeAPI{
 		replicas: 3, generation: 7, snapshots: map[string]map[string]string{},
 		metrics: func() string { return settledMetrics },
-		status: func(gateways int) string { // ready after the gateway has started again
+		status: func(gateways int) string { // a snapshot is ready when the gateway runs again
 			return fmt.Sprintf(`{"creationTime": "2026-11-30T03:00:00Z", "readyToUse": %v}`, gateways > 0)
 		},
 		afterCreate: func() {}, refuse: func(string) bool { return false },
@@ -123,7 +123,7 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func unpruned(annotations map[string]string) error {
 	if annotations["argocd.argoproj.io/sync-options"] != "Prune=false" ||
 		annotations["argocd.argoproj.io/compare-options"] != "IgnoreExtraneous" {
-		return fmt.Errorf("annotations for Argo CD: got %v", annotations)
+		return fmt.Errorf("annotations for Argo CD: got %v, want Prune=false and IgnoreExtraneous", annotations)
 	}
 	return nil
 }
@@ -154,7 +154,7 @@ func (f *fakeAPI) gateway() any {
 	if f.annotation != "" {
 		annotations["backup-replicas"] = f.annotation
 	}
-	type object struct { // as in a Deployment, spec.replicas must come first: the script reads the first field "replicas"
+	type object struct { // as in a Deployment, spec comes before status: the script reads the first field "replicas"
 		Metadata any `json:"metadata"`
 		Spec     any `json:"spec"`
 		Status   any `json:"status"`

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// TestFormats checks values that Kubernetes or nginx would refuse, but only after Helm has changed some objects.
+// TestFormats checks which formats the chart refuses. Without the chart's checks, Kubernetes or nginx would refuse a
+// wrong value only after Helm has changed some objects.
 func TestFormats(t *testing.T) {
 	const external = "redis: {external: {order: ['%s'], stock: ['b:1'], payment: ['c:1']}}"
 	const hostname = "entrance: {kind: ingress, host: '%s'}"

@@ -135,7 +135,7 @@ func TestChangesOfLiveDataAreRefused(t *testing.T) {
 			"the data of this system is in a.example:6379. Without redis.external, the system would start empty"},
 		{"redis: {password: new}", withPassword, "first change the Secret and restart the pods"},
 		{"redis: {password: old}", withPassword, ""},
-		{"redis: {existingSecret: mine}", withPassword, ""}, // another Secret restarts the pods
+		{"redis: {existingSecret: mine}", withPassword, ""}, // allowed: the new name of the Secret restarts the pods
 		{"redis: {password: new}", secretOnly, ""},
 		{"redis: {replicas: 3, existingSecret: mine, existingSecretKey: a}", threeNodes, ""},
 		{"redis: {replicas: 3, existingSecret: mine, existingSecretKey: b}", threeNodes, ""}, // the same password

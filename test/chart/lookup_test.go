@@ -29,7 +29,7 @@ func TestRenderingIsRepeatable(t *testing.T) {
 		}
 		for range 2 {
 			if again, err := render(root, values); err != nil || !maps.Equal(first, again) {
-				t.Errorf("render with %v again: the output differs: %v", values, err)
+				t.Errorf("render with %v again: got error %v, want no error and the same output", values, err)
 			}
 		}
 	}
@@ -41,14 +41,15 @@ func TestPassword(t *testing.T) {
 	s := load(t, nil)
 	jobs, roles := of[*batch.Job](s, "Job"), of[*rbac.Role](s, "Role")
 	if len(jobs) != 1 || len(s.objects["Secret"]) != 0 {
-		t.Fatalf("got %d Jobs and the Secrets %v, want one Job", len(jobs), s.objects["Secret"])
+		t.Fatalf("got %d Jobs and the Secrets %v, want one Job and no Secret", len(jobs), s.objects["Secret"])
 	}
 	for _, job := range jobs {
 		account := job.Spec.Template.Spec.ServiceAccountName
 		binding := of[*rbac.RoleBinding](s, "RoleBinding")[passwordJob]
 		if of[*core.ServiceAccount](s, "ServiceAccount")[account] == nil || binding.Subjects[0].Name != account ||
 			binding.RoleRef.Name != passwordJob {
-			t.Errorf("the Job has the account %q, and the role is bound to %v, want the Job's account", account, binding)
+			t.Errorf("the Job has the account %q, and the RoleBinding is %v; want this account bound to the Job's role",
+				account, binding)
 		}
 		if rules := roles[passwordJob].Rules; len(rules) != 1 || !slices.Equal(rules[0].Verbs, []string{"create"}) ||
 			!slices.Equal(rules[0].Resources, []string{"secrets"}) {
@@ -79,7 +80,7 @@ func TestPassword(t *testing.T) {
 		t.Errorf("given Secret: got the Secrets %v and the Jobs %v, want none", s.objects["Secret"], s.objects["Job"])
 	}
 	if got := environment(s.instances()["order"])["REDIS_PASSWORD"]; got != "redis of mine" {
-		t.Errorf("given Secret: the password is %s, want the password in the Secret", got)
+		t.Errorf("given Secret: REDIS_PASSWORD is %s, want the key redis of the Secret mine", got)
 	}
 	s.check(t)
 }
@@ -105,7 +106,8 @@ func TestUpgradeKeepsThePassword(t *testing.T) {
 			var got core.Secret
 			if err := yaml.UnmarshalStrict([]byte(output), &got); err != nil || job || got.Kind != "Secret" ||
 				string(got.Data["password"]) != want || got.Annotations["helm.sh/resource-policy"] != "keep" {
-				t.Errorf("an older chart's Secret exists: got %v, %s, want the Secret unchanged and no Job", err, output)
+				t.Errorf("an older chart's Secret exists: got error %v, output %s; want password old, policy keep, no Job",
+					err, output)
 			}
 		}
 	}
@@ -168,7 +170,7 @@ func TestOutputCanBeAppliedAgain(t *testing.T) {
 	}
 	for name, job := range before.objects["Job"] {
 		if changed := after.objects["Job"][name]; changed != nil && !reflect.DeepEqual(changed, job) {
-			t.Errorf("the Job %s has other contents with another node selector, want another name", name)
+			t.Errorf("with another node selector, the Job %s has other contents but the same name, want another", name)
 		}
 	}
 	text, err := os.ReadFile(filepath.Join(root, "docs/deploy.md"))

@@ -31,18 +31,19 @@ func TestObservability(t *testing.T) {
 		t.Errorf("PrometheusRule: got %v, want the rules in k8s/helm/checkout/files/rules.yml", got["spec"])
 	}
 	if strings.Contains(rule, "OWNER") || strings.Count(rule, "runbook_url: "+ours+"docs/operations.md#") < 10 {
-		t.Errorf("PrometheusRule: not all runbooks start with %s: %s", ours, rule)
+		t.Errorf("PrometheusRule: want at least 10 runbooks in %sdocs/operations.md, and no OWNER; got:\n%s", ours,
+			rule)
 	}
 	for _, text := range []string{monitor, rule} {
 		metadata, _ := parse(t, text)["metadata"].(map[string]any)
 		if labels, _ := metadata["labels"].(map[string]any); labels["release"] != "stack" {
-			t.Errorf("labels %v, want release: stack", labels)
+			t.Errorf("monitoring.yaml: got an object with labels %v, want release: stack", labels)
 		}
 	}
 	endpoint := map[string]any{"port": "metrics", "path": "/metrics", "interval": "15s", "honorLabels": true}
 	spec, _ := parse(t, monitor)["spec"].(map[string]any)
 	if spec["jobLabel"] != "app.kubernetes.io/name" || !reflect.DeepEqual(spec["podMetricsEndpoints"], []any{endpoint}) {
-		t.Errorf("pod monitor: got %s, want endpoint %v", monitor, endpoint)
+		t.Errorf("pod monitor: got %s, want jobLabel app.kubernetes.io/name and endpoint %v", monitor, endpoint)
 	}
 	for _, name := range []string{"order.yaml", "stock.yaml", "payment.yaml"} {
 		for _, want := range []string{"{name: OTEL_EXPORTER_OTLP_ENDPOINT, value: \"http://jaeger.tracing:4318/\"}",
@@ -54,7 +55,7 @@ func TestObservability(t *testing.T) {
 	}
 	if rendered, err = render(root, nil); err != nil || rendered["monitoring.yaml"] != "" ||
 		strings.Contains(rendered["order.yaml"], "OTEL") {
-		t.Errorf("render without monitoring: got error %v, want no OTEL variables and no objects: %s",
+		t.Errorf("render without monitoring: got error %v, want no OTEL variables and an empty monitoring.yaml: %s",
 			err, rendered["monitoring.yaml"])
 	}
 }
@@ -70,7 +71,7 @@ func TestDashboard(t *testing.T) {
 	got := of[*core.ConfigMap](s, "ConfigMap")["checkout-dashboard"]
 	if strings.TrimSpace(got.Data["checkout.json"]) != strings.TrimSpace(string(want)) ||
 		got.Labels["grafana_dashboard"] != "1" || got.Labels["team"] != "a" || got.Annotations["grafana_folder"] != "shop" {
-		t.Errorf("dashboard: got labels %v, annotations %v, %d bytes; want the given ones and files/dashboard.json",
+		t.Errorf("dashboard: got labels %v, annotations %v, %d bytes; want those in the values, and dashboard.json",
 			got.Labels, got.Annotations, len(got.Data["checkout.json"]))
 	}
 	if load(t, nil).objects["ConfigMap"]["checkout-dashboard"] != nil {

@@ -100,7 +100,7 @@ func TestNamesAgree(t *testing.T) {
 	}
 	prefix := ci["IMAGE_PREFIX"]
 	if prefix != "ghcr.io/some-org/checkout-" || ci["CHART"] != "ghcr.io/some-org/charts" {
-		t.Errorf(".ci/names: got %v, want names in lower case", ci)
+		t.Errorf(".ci/names: got %v, want IMAGE_PREFIX and CHART to begin with ghcr.io/some-org in lower case", ci)
 	}
 	if _, err := publishes(t, "v99.0.0"); err == nil {
 		t.Errorf(".ci/names accepts a tag that is not the version of the chart, want an error")
@@ -130,11 +130,13 @@ func TestNamesAgree(t *testing.T) {
 
 	calls, output, err := newCloud(t).run("deploy.sh", []string{"2"}, "IMAGE_PREFIX="+prefix)
 	if err != nil || !strings.Contains(strings.Join(calls, "\n"), "image.prefix="+prefix) {
-		t.Errorf("deploy.sh: ran %q, error %v, want a helm command with the prefix:\n%s", calls, err, output)
+		t.Errorf("deploy.sh: ran %q, error %v, want a helm command that sets image.prefix; output:\n%s", calls,
+			err, output)
 	}
 }
 
-// TestComposeNames checks the names of the images in docker-compose.yml, which CI builds and publishes.
+// TestComposeNames checks the name, target and version of each image that docker-compose.yml builds. CI publishes
+// these images.
 func TestComposeNames(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(root, "docker-compose.yml"))
 	if err != nil {
@@ -160,8 +162,8 @@ func TestComposeNames(t *testing.T) {
 		built = append(built, name)
 		want := "${IMAGE_PREFIX:-checkout-}" + name + ":${IMAGE_TAG:-latest}"
 		if service.Image != want || service.Build.Target != name {
-			t.Errorf("docker-compose.yml: %s has the image %s of target %s, want %s", name, service.Image,
-				service.Build.Target, want)
+			t.Errorf("docker-compose.yml: service %s has image %s and target %s, want image %s and a target of this name",
+				name, service.Image, service.Build.Target, want)
 		}
 		if name != "gateway" && service.Build.Args["VERSION"] != "${VERSION:-devel}" {
 			t.Errorf("docker-compose.yml: the version of %s is %q, want ${VERSION:-devel}", name, service.Build.Args["VERSION"])
@@ -178,7 +180,7 @@ func TestDemoPullsWhatComposeBuilds(t *testing.T) {
 	demo := read(t, "compose.demo.yml")
 	include := []any{map[string]any{"path": []any{"docker-compose.yml", "compose/demo.yml"}}}
 	if !reflect.DeepEqual(demo["include"], include) || len(demo) != 2 || demo["name"] != "checkout" {
-		t.Errorf("compose.demo.yml: got %v, want a name and the include %v", demo, include)
+		t.Errorf("compose.demo.yml: got %v, want only the name checkout and the include %v", demo, include)
 	}
 	base := read(t, "docker-compose.yml")["services"].(map[string]any)
 	changes := read(t, "compose/demo.yml")["services"].(map[string]any)
@@ -188,12 +190,14 @@ func TestDemoPullsWhatComposeBuilds(t *testing.T) {
 		service := service.(map[string]any)
 		change, _ := changes[name].(map[string]any)
 		if _, built := service["build"]; built != (change != nil) {
-			t.Errorf("%s: docker-compose.yml builds it: %t, but compose/demo.yml changes %v", name, built, change)
+			t.Errorf("%s: built by docker-compose.yml: %t, changes in compose/demo.yml: %v; want both or neither",
+				name, built, change)
 		}
 		if image, ok := change["image"].(string); ok {
 			prefixes += len(required.FindAllString(image, -1))
 			if got := required.ReplaceAllString(image, "{IMAGE_PREFIX:-checkout-}"); got != service["image"] {
-				t.Errorf("%s: compose/demo.yml has the image %s, docker-compose.yml %s", name, image, service["image"])
+				t.Errorf("%s: compose/demo.yml has the image %s, and docker-compose.yml %s; only IMAGE_PREFIX may differ",
+					name, image, service["image"])
 			}
 			delete(change, "image")
 		}
@@ -206,8 +210,8 @@ func TestDemoPullsWhatComposeBuilds(t *testing.T) {
 		t.Fatal(err)
 	}
 	if resets := strings.Count(string(text), "build: !reset null"); resets != len(changes) || prefixes != 1 {
-		t.Errorf("compose/demo.yml: got %d resets of builds and %d requirements of IMAGE_PREFIX, want %d and 1", resets,
-			prefixes, len(changes))
+		t.Errorf("compose/demo.yml: got %d times `build: !reset null` and %d checks of IMAGE_PREFIX, want %d and 1",
+			resets, prefixes, len(changes))
 	}
 }
 
@@ -217,7 +221,7 @@ func TestDevContainerHasTheGoOfCI(t *testing.T) {
 	_, release, _ := strings.Cut(image, "/go:")
 	ci, err := os.ReadFile(filepath.Join(root, ".github/workflows/ci.yml"))
 	if err != nil || release == "" || !strings.Contains(string(ci), "image: golang:"+release+"\n") {
-		t.Errorf("got the development container %s, want the release of CI (%v)", image, err)
+		t.Errorf(".devcontainer/devcontainer.json: got image %s, want the golang release of CI (error %v)", image, err)
 	}
 }
 
@@ -240,7 +244,7 @@ func TestPublishedChart(t *testing.T) {
 		t.Fatal(err)
 	}
 	if published.Metadata.Version != version || published.Metadata.AppVersion != version {
-		t.Errorf("published chart: got version %s, appVersion %s, want %s", published.Metadata.Version,
+		t.Errorf("published chart: got version %s and appVersion %s, want %s for both", published.Metadata.Version,
 			published.Metadata.AppVersion, version)
 	}
 	source, err := loader.Load(filepath.Join(root, chartDir))

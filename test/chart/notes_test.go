@@ -8,8 +8,8 @@ import (
 	"k8s.io/client-go/util/jsonpath"
 )
 
-// TestNotesPrintTheAddress checks the commands in the notes that print the address: the load balancers of some clouds
-// have a host name, and those of others have an IP address.
+// TestNotesPrintTheAddress checks that the command in the notes prints the address of the load balancer. Some
+// clouds give the load balancer a host name, and others an IP address.
 func TestNotesPrintTheAddress(t *testing.T) {
 	for _, kind := range []string{"loadBalancer", "ingress"} {
 		rendered, err := renderLive(t, "entrance: {kind: "+kind+"}", nil)
@@ -29,7 +29,8 @@ func TestNotesPrintTheAddress(t *testing.T) {
 				t.Fatal(err)
 			}
 			if err := path.Execute(&got, object); err != nil || got.String() != "http://"+address+"/\n" {
-				t.Errorf("entrance %s, %s %s: got %q, %v, want the URL", kind, field, address, got.String(), err)
+				t.Errorf("entrance %s with %s %s: got %q, error %v; want the URL of this address", kind, field, address,
+					got.String(), err)
 			}
 		}
 	}

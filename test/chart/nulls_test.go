@@ -7,11 +7,11 @@ import (
 	"testing"
 )
 
-// ownDefaults are values whose default is also the default of the program that gets them. With null, the chart leaves
-// the variable out.
+// ownDefaults are values that the chart passes to a program in an environment variable. If a value is null, the
+// chart omits the variable, and the program uses its own default, which is the same.
 var ownDefaults = []string{"batchLimit", "idempotencyKeyLimit", "redis.minFreeMi"}
 
-// at returns the map in which the last key of a path belongs. It creates missing maps.
+// at returns the map for the last key of a path. It creates missing maps.
 func at(values map[string]any, path []string) map[string]any {
 	for _, key := range path[:len(path)-1] {
 		next, ok := values[key].(map[string]any)

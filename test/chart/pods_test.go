@@ -30,7 +30,7 @@ func TestPodValues(t *testing.T) {
 		for name, template := range templates {
 			if !slices.Contains(workloads, name) {
 				if !reflect.DeepEqual(template, plain[name]) {
-					t.Errorf("%s.pod changes %s", component, name)
+					t.Errorf("%s.pod changes the pod of %s, want no change", component, name)
 				}
 				continue
 			}
@@ -116,7 +116,7 @@ func TestAutoscaling(t *testing.T) {
 		s := parseSystem(t, map[string]string{"gateway.yaml": rendered["checkout/templates/gateway.yaml"]})
 		deployment := of[*apps.Deployment](s, "Deployment")["gateway"]
 		if got := deployment.Spec.Replicas; got == nil || *got != want {
-			t.Errorf("upgrade of %s gateways: %v replicas, want %d", live, got, want)
+			t.Errorf("upgrade with %s gateways in the cluster: got replicas %v, want %d", live, got, want)
 		}
 	}
 	if s := load(t, nil); len(s.objects["HorizontalPodAutoscaler"]) > 0 {

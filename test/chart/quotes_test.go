@@ -26,12 +26,12 @@ func TestNumericNames(t *testing.T) {
 		for _, values := range numericNames {
 			rendered, err := renderAs(root, release, namespace, parse(t, values))
 			if err != nil {
-				t.Errorf("render release %s in %s with %s: %v", release, namespace, values, err)
+				t.Errorf("render release %s in namespace %s with %s: %v", release, namespace, values, err)
 				continue
 			}
 			s := parseSystem(t, rendered)
 			if t.Failed() {
-				t.Fatalf("the release is %s in the namespace %s, with %s", release, namespace, values)
+				t.Fatalf("parse release %s in namespace %s with %s: see the errors above", release, namespace, values)
 			}
 			for name, service := range of[*core.Service](s, "Service") {
 				if got := service.Labels["app.kubernetes.io/instance"]; got != release {

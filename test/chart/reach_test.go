@@ -78,7 +78,7 @@ func (s *system) violations() (violations []string) {
 	return violations
 }
 
-// policies returns the network policies for a direction that select pods with these labels.
+// policies returns the network policies that select pods with these labels and restrict this direction.
 func (s *system) policies(labels map[string]string, direction networking.PolicyType) []*networking.NetworkPolicy {
 	var policies []*networking.NetworkPolicy
 	for _, p := range of[*networking.NetworkPolicy](s, "NetworkPolicy") {

@@ -89,7 +89,8 @@ func TestReplicate(t *testing.T) {
 	dir := withClaims(t, single)
 	log, output, err := replicate(t, dir, "")
 	if got := claimsIn(t, dir); err != nil || got != renamed || !strings.Contains(output, "--force-conflicts") {
-		t.Fatalf("got the claims %s, error %v, want %s, and --force-conflicts in\n%s", got, err, renamed, output)
+		t.Fatalf("got the claims %s, error %v; want the claims %s, and --force-conflicts in the output:\n%s",
+			got, err, renamed, output)
 	}
 	rename := []string{
 		`patch pv…"checkout-reclaim-policy":"Delete"…"persistentVolumeReclaimPolicy":"Retain"`, "create -f -",
@@ -117,7 +118,7 @@ func TestReplicate(t *testing.T) {
 	}
 	if _, output, err := replicate(t, dir, "", "undo"); err != nil ||
 		claimsIn(t, dir) != "data-order-redis-0=v0 data-order-redis-1=v1 data-stock-redis-0=v2" {
-		t.Errorf("undo: got the claims %s, error %v\n%s", claimsIn(t, dir), err, output)
+		t.Errorf("undo: got the claims %s, error %v; want the original claims:\n%s", claimsIn(t, dir), err, output)
 	}
 }
 
@@ -126,7 +127,8 @@ func TestReplicateRefuses(t *testing.T) {
 	after := map[string]string{"data-order-redis-0-0": "v0", "data-order-redis-0-1": "v1", "data-order-redis-0-2": "v2"}
 	for _, args := range [][]string{nil, {"undo"}, {"all"}} {
 		if log, output, err := replicate(t, withClaims(t, after), "", args...); err == nil || log[0] != "" {
-			t.Errorf("k8s/replicate %v after the upgrade: ran %q, error %v; want a refusal\n%s", args, log, err, output)
+			t.Errorf("k8s/replicate %v after the upgrade: ran %q, error %v; want no command, and an error\n%s",
+				args, log, err, output)
 		}
 	}
 }
@@ -150,20 +152,20 @@ func TestReplicateAgain(t *testing.T) {
 }
 
 // TestReplicateFindsOtherVolume checks that k8s/replicate changes nothing if the old and the new claim of a shard have
-// different volumes, for example because a "helm rollback" has created the old claim again.
+// different volumes. For example, a "helm rollback" may have created the old claim again.
 func TestReplicateFindsOtherVolume(t *testing.T) {
 	both := map[string]string{"data-order-redis-0-0": "v0", "data-order-redis-1-0": "v1", "data-order-redis-1": "empty"}
 	for _, args := range [][]string{nil, {"undo"}} {
 		dir := withClaims(t, both)
 		log, output, err := replicate(t, dir, "", args...)
 		if err == nil || !strings.Contains(output, "have different volumes") || log[0] != "" {
-			t.Errorf("k8s/replicate %v: ran %q, error %v; want a refusal\n%s", args, log, err, output)
+			t.Errorf("k8s/replicate %v: ran %q, error %v; want no command, and \"have different volumes\" in\n%s",
+				args, log, err, output)
 		}
 	}
 }
 
-// TestReplicateWhenGetFails checks that k8s/replicate does not take the failure of a get command for the absence of an
-// object.
+// TestReplicateWhenGetFails checks that k8s/replicate does not treat an object as missing if a get command fails.
 func TestReplicateWhenGetFails(t *testing.T) {
 	for get, never := range map[string]string{ // never: a command that must not run; "": the run must succeed
 		"get deployment": "delete", "get pvc data-stock-redis-0-0": "scale", "get pvc -l": "scale", "get pods": "",
@@ -178,7 +180,7 @@ func TestReplicateWhenGetFails(t *testing.T) {
 			t.Errorf("failing %q: error %v, ran %q; want a failure before %q (\"\": no failure)\n%s",
 				get, err, log, never, output)
 		}
-		// 6 components, one poll each; the failed poll is repeated.
+		// k8s/replicate polls the pods of 6 components once each, and repeats the failed poll.
 		polls, _ := os.ReadFile(filepath.Join(dir, "polls"))
 		if never == "" && strings.Count(string(polls), withoutEvicted) != 7 {
 			t.Errorf("failing %q: want 7 polls that ignore evicted pods, got\n%s", get, polls)

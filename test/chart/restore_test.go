@@ -128,10 +128,10 @@ spec:
 	}
 }
 
-// TestRestoreReplicated checks a restore to replicated shards:
+// TestRestoreReplicated checks a restore to replicated shards. In the backup to restore, shard 0 is replicated, and
+// shard 1 is a single shard.
 //   - First, the script takes a backup of the current volume of each primary.
 //   - Then node 0 of each shard gets the data, without the epoch and the promise. The other nodes get new volumes.
-//   - In the backup to restore, shard 0 is replicated, and shard 1 is a single shard.
 func TestRestoreReplicated(t *testing.T) {
 	files := map[string]string{
 		"snapshots": "data-order-redis-0-2 b-data-order-redis-0-2 true 10Gi\n" +
@@ -168,7 +168,7 @@ func TestRestoreReplicated(t *testing.T) {
 		}
 	}
 	if n := strings.Count(created, "kind: PersistentVolumeClaim\n"); n != 2 {
-		t.Errorf("%d claims, want 2: those of node 0", n)
+		t.Errorf("created %d claims, want 2 (for node 0 of each shard)", n)
 	}
 }
 
@@ -194,7 +194,7 @@ func TestRestoreContinues(t *testing.T) {
 	log, created, output, err := restore(t, dir, map[string]string{"claims": "", "fail": "", "running": "0 0"}, nil, "b")
 	if err != nil || !strings.Contains(created, "storageClassName: premium\n  resources: {requests: {storage: 20Gi}}") ||
 		strings.Contains(created, "kind: VolumeSnapshot\n") {
-		t.Errorf("second run: got error %v, want volumes as before and no new snapshot:\n%s\n%s\n%q",
+		t.Errorf("second run: got error %v, want the old size and class, no snapshot; output:\n%s\ncreated\n%s\nran %q",
 			err, output, created, log)
 	}
 }
@@ -225,7 +225,8 @@ func TestRestoreRefuses(t *testing.T) {
 		files := with(c.files, "snapshots", snapshots)
 		log, _, output, err := restore(t, t.TempDir(), files, nil, "b")
 		if err == nil || !strings.Contains(output, want) || !slices.Equal(log, []string{""}) {
-			t.Errorf("snapshots %q: error %v, ran %q, output %q; want %q", snapshots, err, log, output, want)
+			t.Errorf("snapshots %q: got error %v, ran %q, output %q; want an error, no command, and %q in the output",
+				snapshots, err, log, output, want)
 		}
 	}
 	if _, _, output, err := restore(t, t.TempDir(), cluster, nil); err != nil ||

@@ -27,10 +27,10 @@ func TestRestoreFindsKubectl(t *testing.T) {
 	}
 }
 
-// TestRestoreAgainAfterStart checks that a run after a failed run takes another snapshot of the current data if the
-// instances may have changed the data in between:
-//   - The failed run has started the instances.
-//   - The failed run has not started the instances, but an operator has.
+// TestRestoreAgainAfterStart checks a second run after a failed first run. The second run must take another snapshot
+// of the current data if the instances may have changed the data in between:
+//   - The first run has started the instances.
+//   - The first run has not started the instances, but an operator has.
 func TestRestoreAgainAfterStart(t *testing.T) {
 	dir := t.TempDir()
 	for _, fail := range []string{"rollout status deployment", "create -f " + dir} {
@@ -90,7 +90,8 @@ func TestRestoreAndBackups(t *testing.T) {
 
 	log, _, output, err = restore(t, t.TempDir(), with(files, "backup-pods", "backup-1-x \n"), nil, "b")
 	if err == nil || !strings.Contains(output, "a backup is running") || !slices.Equal(log, []string{""}) {
-		t.Errorf("during a backup: error %v, ran %q; want a refusal:\n%s", err, log, output)
+		t.Errorf("during a backup: got error %v, ran %q; want \"a backup is running\" and no command:\n%s",
+			err, log, output)
 	}
 	lost := with(files, "backup-pods", "backup-1-x 2026-11-30T03:00:00Z\n")
 	maps.Copy(lost, map[string]string{"replicas": "0", "annotation": "", "backup-replicas": "4"})
@@ -105,14 +106,13 @@ func TestRestoreAndBackups(t *testing.T) {
 // for them.
 const withoutEvicted = "--field-selector=status.phase!=Succeeded,status.phase!=Failed"
 
-// TestRestoreWhenGetFails checks that k8s/restore does not take the failure of a get command for the absence of an
-// object.
+// TestRestoreWhenGetFails checks that k8s/restore does not treat an object as missing if a get command fails.
 func TestRestoreWhenGetFails(t *testing.T) {
 	replicated := maps.Clone(cluster)
 	replicated["snapshots"] = "data-order-redis-0 b-data-order-redis-0 true 10Gi\n"
 	replicated["workloads"] = "statefulset.apps/order-redis-0\ndeployment.apps/order-1\ndeployment.apps/gateway\n"
 	replicated["replicas"] = "0"               // an earlier run has stopped the workloads
-	for get, never := range map[string]string{ // never: a command that must not run, or ""
+	for get, never := range map[string]string{ // never: a command that must not run; "": no such command
 		"get cronjob": "patch", "restore-primary}": "statefulset", "nodeSelector": "create -f -\ncreate -f -",
 		"labels.checkout-backup": "", "get deployment -l": "patch deployment",
 	} {
@@ -122,7 +122,8 @@ func TestRestoreWhenGetFails(t *testing.T) {
 		}
 		log, _, output, err := restore(t, t.TempDir(), with(replicated, "fail-once", get), nil, args...)
 		if err == nil || never != "" && strings.Contains(strings.Join(log, "\n"), never) {
-			t.Errorf("failing %q: got error %v, ran %q; want a failure before %q:\n%s", get, err, log, never, output)
+			t.Errorf("failing %q: got error %v, ran %q; want an error, and no command with %q (\"\": any command):\n%s",
+				get, err, log, never, output)
 		}
 	}
 	dir := t.TempDir()

@@ -159,7 +159,7 @@ func TestDeploy(t *testing.T) {
 	inOrder(t, changes(calls), "--master-authorized-networks 198.51.100.7/32,198.51.100.8/32,192.0.2.1/32",
 		"get-credentials", "--reset-then-reuse-values --set machines=4,shards=4…cpu=1…image.tag=2.0.0", "helm test",
 		"wait gateway", "get gateway")
-	// deploy.sh stops if it cannot list releases: values.yaml is only for a new release.
+	// If "helm list" fails, deploy.sh must stop: values.yaml is only for a new release, and the release may exist.
 	if calls, _, err = c.run("deploy.sh", args, prefix, "FAIL=helm list"); err == nil ||
 		!strings.HasPrefix(calls[len(calls)-1], "helm list") {
 		t.Errorf("deploy with a failing helm list: got error %v, ran %q; want helm list as the last command", err, calls)
@@ -170,7 +170,7 @@ func TestDeploy(t *testing.T) {
 		c := newCloud(t)
 		first, output, err := c.run("deploy.sh", args, "CPU=2", prefix, "FAIL="+failing)
 		if err == nil || !strings.Contains(output, "quota") || !strings.Contains(first[len(first)-1], failing) {
-			t.Errorf("deploy with a failing %q: got error %v, last command %q, want its error in:\n%s",
+			t.Errorf("deploy with a failing %q: got error %v, last command %q; want the failing one, and its error in:\n%s",
 				failing, err, first[len(first)-1], output)
 		}
 		second, output, err := c.run("deploy.sh", args, "CPU=2", prefix)

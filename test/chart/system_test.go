@@ -119,7 +119,7 @@ func (s *system) add(t *testing.T, file, text string) {
 		APIVersion, Kind string
 		Metadata         struct{ Name string }
 	}
-	// Decode JSON: if the Go type has a string, yaml.Unmarshal would accept a number, which the API server refuses.
+	// Decode JSON: yaml.Unmarshal would accept a number for a string field, but the API server refuses such a number.
 	asJSON, err := yaml.YAMLToJSONStrict([]byte(text))
 	if err == nil {
 		err = json.Unmarshal(asJSON, &head)
@@ -155,12 +155,12 @@ func of[T any](s *system, kind string) map[string]T {
 	return objects
 }
 
-// passwordJob is the name of the Job that generates the password, without the hash at the end.
+// passwordJob is the name of the Job that generates the password. In the chart's output, a hash follows this name.
 const passwordJob = "redis-password"
 
 var services = []string{"order", "payment", "stock"}
 
-// instances returns the pod template of the first instance of each service, by service.
+// instances returns the pod template of each service's first instance, by service.
 func (s *system) instances() map[string]core.PodTemplateSpec {
 	templates, _ := s.pods()
 	first := map[string]core.PodTemplateSpec{}

@@ -59,8 +59,8 @@ func TestUndeploy(t *testing.T) {
 	}
 }
 
-// TestUndeployVolumes checks that undeploy.sh names the disks that remain, and keeps the cluster if it cannot list the
-// volumes or if volumes to delete still exist.
+// TestUndeployVolumes checks that undeploy.sh names the disks that remain. The script must keep the cluster if it
+// cannot list the volumes, or if a volume that it must delete still exists.
 func TestUndeployVolumes(t *testing.T) {
 	for fail, wanted := range map[string][]string{
 		"": {"gcloud compute disks delete disk-3 --project shop --zone europe-west4-b\n",
@@ -80,7 +80,8 @@ func TestUndeployVolumes(t *testing.T) {
 		}
 		deleted := slices.ContainsFunc(calls, func(call string) bool { return strings.Contains(call, "clusters delete") })
 		if (err != nil) != (fail != "") || deleted != (fail == "") {
-			t.Errorf("failing %q: got error %v, cluster deleted: %v, want %v; ran %q", fail, err, deleted, fail == "", calls)
+			t.Errorf("failing %q: got error %v, cluster deleted: %v; want cluster deleted: %v, and an error if not; ran %q",
+				fail, err, deleted, fail == "", calls)
 		}
 	}
 }

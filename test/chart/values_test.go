@@ -34,7 +34,7 @@ func TestOwnVariablesAreReserved(t *testing.T) {
 	}
 }
 
-// TestNumbersForCPU checks that a number of processors needs no quotes.
+// TestNumbersForCPU checks that the chart accepts a number of processors with and without quotes.
 func TestNumbersForCPU(t *testing.T) {
 	for text, want := range map[string]int64{"0.5": 500, "2": 2000, "1.5": 1500, "'0.5'": 500, "250m": 250, "0.001": 1,
 		"'0.123'": 123} {
@@ -51,7 +51,7 @@ func TestNumbersForCPU(t *testing.T) {
 // TestImages checks the names of the images.
 func TestImages(t *testing.T) {
 	digest := "sha256:" + strings.Repeat("a1", 32)
-	for values, want := range map[string][3]string{ // of order, gateway and order-redis
+	for values, want := range map[string][3]string{ // want: the images of order, gateway and order-redis
 		"{}":                    {"checkout-order:2.0.0", "checkout-gateway:2.0.0", "redis:8.10-alpine"},
 		"image: {tag: edge}":    {"checkout-order:edge", "checkout-gateway:edge", "redis:8.10-alpine"},
 		"image: {prefix: a/b-}": {"a/b-order:2.0.0", "a/b-gateway:2.0.0", "redis:8.10-alpine"},

@@ -40,9 +40,11 @@ func (sn *Snapshot) checkOrders(report func(string, ...any)) {
 	}
 }
 
-// checkConservation checks that each user's credit is the deposits minus the paid orders and direct payments, and that
-// each item's stock is the deposits minus the pieces of paid orders. Any of the uncertain deposits may count as well.
-// No user or item of the deposits may be missing.
+// checkConservation checks the counters:
+//   - A user's credit is the user's deposits minus the cost of paid orders and the direct payments.
+//   - An item's stock is the item's deposits minus the pieces in paid orders.
+//   - Any subset of the uncertain deposits may have changed a counter as well.
+//   - No user or item with a deposit may be missing.
 func (sn *Snapshot) checkConservation(deposits Deposits, report func(string, ...any)) {
 	spent, sold := sn.paidTotals()
 	for user, left := range sn.Credit {
@@ -160,7 +162,7 @@ func (sn *Snapshot) checkRecords(report func(string, ...any)) {
 	}
 }
 
-// awaitsConfirmation reports whether the sorted set `unconfirmed` contains a record, named "<attempt>" or
+// awaitsConfirmation reports whether the sorted set `unconfirmed` has an entry for the record "<attempt>" or
 // "<attempt>:refund".
 func (sn *Snapshot) awaitsConfirmation(record string) bool {
 	for _, entry := range sn.Unconfirmed {

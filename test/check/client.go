@@ -11,7 +11,7 @@ import (
 const ResponseTimeout = 35 * time.Second
 
 // idleTimeout is the time after which the client closes an idle connection. It is shorter than the gateway's timeout of
-// 75 s: a request on a connection that the gateway closes at the same moment would get no response.
+// 75 s, so that the client sends no request on a connection that the gateway is closing.
 const idleTimeout = time.Minute
 
 // Client sends requests to a gateway or an instance.
@@ -20,7 +20,7 @@ type Client struct {
 	HTTP           *http.Client
 	GatewayMayFail bool          // a missing response is not a violation
 	direct         bool          // Gateway is an instance's public port
-	keyed          *KeyedRequest // if not nil, Call sends requests with this idempotency key
+	keyed          *KeyedRequest // if not nil, Call sends requests with the key of this KeyedRequest
 
 	// OnResponse, if set, receives every response.
 	OnResponse func(method, path string, r Response)
@@ -42,8 +42,8 @@ func (c *Client) Instance(url string) *Client {
 }
 
 // Call sends one request to the gateway. If path is a complete URL, Call sends the request to this URL. The last
-// arguments are the names and values of headers, in turn. See WithKey for the requests of a client with an idempotency
-// key.
+// arguments are the names of headers, each followed by its value. See WithKey for the requests of a client with an
+// idempotency key.
 func (c *Client) Call(method, path string, headers ...string) Response {
 	if c.keyed != nil {
 		return c.keyed.send(c, method, path)

@@ -1,7 +1,7 @@
 package check
 
 // stepRecord implements counterCall.step for a call that uses the record of an attempt, a refund or a direct payment.
-// The reservation or the direct payment of this record subtracts amount.
+// The argument amount is the reserved or paid amount of this record.
 func (c counterCall) stepRecord(at counterState, amount int64) []counterState {
 	switch c.Name {
 	case "reserve":

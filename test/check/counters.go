@@ -19,9 +19,9 @@ import (
 // between its start and its reply. The model of a counter also stores the records that the calls use.
 
 const (
-	counterTimeout = 5 * time.Second // limits the search in one history
-	// recordMayExpire is how long a record certainly exists after the attempt's deadline or the refund's not-after
-	// time: a shard keeps it for 60 s, and clocks may differ by 30 s.
+	counterTimeout = 5 * time.Second // limits the time to check one history
+	// recordMayExpire is the shortest time for which a record exists after the attempt's deadline or the refund's
+	// not-after time. A shard keeps the record for 60 s, but clocks may differ by 30 s.
 	recordMayExpire = 30 * time.Second
 )
 
@@ -33,7 +33,6 @@ const (
 	recordReturned = '3' // RELEASED, REFUNDED, or a refunded direct payment
 )
 
-// counterState is a counter's state.
 type counterState struct {
 	amount  int64
 	records string // one code for each record number
@@ -62,7 +61,7 @@ func Counters(before, after *Snapshot, calls []faultproxy.Call) (violations []st
 			tag, id, _ := strings.Cut(key, ":")
 			have, known := before.counter(tag, id)
 			if !known {
-				continue // created after the snapshot
+				continue // the counter was created after the first snapshot
 			}
 			h := histories[key]
 			if h == nil {
@@ -105,8 +104,8 @@ func scriptName(c faultproxy.Call) (name string, once bool) {
 	return strings.CutSuffix(c.Name, " once")
 }
 
-// counter returns the amount of the counter of a user or item. Its first argument is the prefix of the Redis key, for
-// example "{s0}i".
+// counter returns a user's credit or an item's stock. The argument tag is the prefix of the Redis key, for example
+// "{s0}i".
 func (sn *Snapshot) counter(tag, id string) (n int64, known bool) {
 	if strings.HasSuffix(tag, "}u") {
 		n, known = sn.Credit[id]
@@ -116,7 +115,6 @@ func (sn *Snapshot) counter(tag, id string) (n int64, known bool) {
 	return n, known
 }
 
-// counterHistory is the history of one counter.
 type counterHistory struct {
 	start   counterState
 	keys    map[string]int // outcome codes of the idempotency keys in the first snapshot
@@ -156,8 +154,8 @@ func newCounter(tag, id string, n int64, at *Snapshot) *counterHistory {
 	return h
 }
 
-// addRecord returns the number of a record. It adds a new record to the history, with this code in the start state. An
-// amount other than 0 becomes the amount of the record.
+// addRecord returns the number of the record with this name. If the record is new, addRecord adds it to the history,
+// with this code in the start state. An amount other than 0 becomes the amount of the record.
 func (h *counterHistory) addRecord(name string, code byte, amount int64) int {
 	i, known := h.numbers[name]
 	if !known {
@@ -194,7 +192,8 @@ func (h *counterHistory) add(c faultproxy.Call, key int) {
 		n, _ := strconv.ParseInt(c.Args[i], 10, 64)
 		return n
 	}
-	if name, once := scriptName(c); once { // not pay_order: package shop sends no direct payments with a key
+	// A call with a key is never pay_order, because package shop sends no direct payments with a key.
+	if name, once := scriptName(c); once {
 		call.Name, call.keyed, call.amount = name, true, arg(0)
 		call.record = h.addKey(c.Keys[len(c.Keys)-2]) // the last key only counts the records
 		h.calls = append(h.calls, call)

@@ -122,14 +122,15 @@ func TestCounters(t *testing.T) {
 	}
 }
 
-// TestCountersStartWithStoredKeys checks that Counters accepts no second effect of a key in the first snapshot.
+// TestCountersStartWithStoredKeys checks that histories start with the idempotency keys in the first snapshot. A call
+// with such a key must not change the counter again.
 func TestCountersStartWithStoredKeys(t *testing.T) {
 	before := &Snapshot{Stock: map[string]int64{"i": 6}, taken: moment(-1), Keys: map[string]int{"{s0}k:K": 1}}
 	again := script(0, 1, "add once", "{s0}i:i {s0}k:K {s0}keys", "4 f - 86400 1000", "2 1")
 	for end, want := range map[int64]bool{6: true, 10: false} {
 		after := &Snapshot{Stock: map[string]int64{"i": end}, taken: moment(90)}
 		if violations, _, _ := Counters(before, after, calls{again}); (len(violations) == 0) != want {
-			t.Errorf("final amount %d: got violations %v, want none: %v", end, violations, want)
+			t.Errorf("final amount %d: got violations %v, want accepted: %v", end, violations, want)
 		}
 	}
 }
@@ -146,7 +147,7 @@ func TestCountersStartWithStoredRecords(t *testing.T) {
 	for end, want := range map[int64]bool{10: true, 6: false, 2: false} {
 		after := &Snapshot{Stock: map[string]int64{"i": end}, taken: moment(90)}
 		if violations, _, _ := Counters(before, after, calls{again, release}); (len(violations) == 0) != want {
-			t.Errorf("final amount %d: got violations %v, want none: %v", end, violations, want)
+			t.Errorf("final amount %d: got violations %v, want accepted: %v", end, violations, want)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package check
 
-// Deposits are the credit and the stock that clients put into the system. Without Partial, a missing entry means 0.
+// Deposits are the credit and the stock that clients put into the system. Unless Partial is set, a missing
+// entry means 0.
 type Deposits struct {
 	Credit map[string]int64 // by user
 	Stock  map[string]int64 // by item
@@ -31,8 +32,8 @@ func (Deposits) explains(uncertain []int64, difference int64) bool {
 	return sums[difference]
 }
 
-// Resolve calculates uncertain deposits from the snapshot. Check the snapshot for violations before, because Resolve
-// would hide them.
+// Resolve calculates uncertain deposits from the snapshot. Check the snapshot for violations first, because Resolve
+// hides them.
 func (d Deposits) Resolve(sn *Snapshot) {
 	spent, sold := sn.paidTotals()
 	for user := range d.UncertainCredit {

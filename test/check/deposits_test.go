@@ -13,14 +13,14 @@ func TestUncertainDepositsExplainDifferences(t *testing.T) {
 	for has, want := range map[int64]bool{10: true, 15: true, 7: true, 12: true, 13: false, 4: false, 20: false} {
 		sn := &Snapshot{Credit: map[string]int64{"u": has}}
 		if violations := sn.Violations(deposits); (len(violations) == 0) != want {
-			t.Errorf("credit %d: got violations %v, want none: %v", has, violations, want)
+			t.Errorf("credit %d: got violations %v, want accepted: %v", has, violations, want)
 		}
 	}
 	sn := &Snapshot{Credit: map[string]int64{"u": 12}, Orders: map[string]Order{}}
 	deposits.Resolve(sn)
 	sn.Credit["u"] = 7
 	if violations := sn.Violations(deposits); len(violations) != 1 || !strings.Contains(violations[0], "off by -5") {
-		t.Errorf("after Resolve: got violations %v, want a difference of -5", violations)
+		t.Errorf("after Resolve: got violations %v, want one violation: off by -5", violations)
 	}
 }
 
@@ -59,7 +59,7 @@ func TestPaymentViolations(t *testing.T) {
 			sn.Payments["u x"] = c.is
 		}
 		if violations := p.Violations(sn); (len(violations) == 0) != c.want {
-			t.Errorf("%s: got violations %v, want none: %v", c.name, violations, c.want)
+			t.Errorf("%s: got violations %v, want accepted: %v", c.name, violations, c.want)
 		}
 	}
 }

@@ -47,10 +47,9 @@ func (h *History) record(list *[]Response, r Response) Response {
 //
 //   - Every response has the common format.
 //   - The order exists, unless a request to remove it may have succeeded.
-//   - After a 200 to a checkout, the order is PAID, or CANCELLED if a cancel may have succeeded. If no cancel was sent,
-//     no checkout that was sent after the 200 is refused.
-//   - If no checkout got 200, the order may be paid only if a checkout got an unknown response (neither 200 nor 4xx),
-//     and no checkout that was sent after this response got 4xx other than 429.
+//   - After a 200 to a checkout, the order is PAID, or CANCELLED if a cancel may have succeeded. Without a cancel, a
+//     checkout that is sent after the 200 is not refused.
+//   - If no checkout can have paid the order, the order is OPEN. See mayBePaid.
 //   - After a 200 to a cancel, the order is CANCELLED. If no cancel can have succeeded, the order is not CANCELLED.
 //   - A cancel that is sent after the 200 to a checkout is not refused.
 //
@@ -103,10 +102,10 @@ func (h *History) Violations(sn *Snapshot) []string {
 	return violations
 }
 
-// mayBePaid reports whether the order may be paid:
+// mayBePaid reports whether a checkout may have paid the order. One of these must be true:
 //   - A checkout got 200.
-//   - A checkout got an unknown response, and no later checkout was refused. A refusal, other than 429, means that
-//     earlier attempts are closed.
+//   - A checkout got an unknown response (neither 200 nor 4xx), and no checkout that was sent after this response was
+//     refused. A refusal is a 4xx other than 429, and means that earlier attempts are closed.
 func (h *History) mayBePaid() bool {
 	return anyOf(h.Checkouts, func(r Response) bool {
 		return r.OK() || r.Unknown() && !anyOf(h.Checkouts, func(later Response) bool {

@@ -16,8 +16,8 @@ type KeyedRequest struct {
 	Key      string
 	Parallel int // number of copies to send concurrently in each round; 0 means 1
 
-	// Retry, if set, reports whether to send another round. Its arguments are the outcome and the number of the rounds
-	// so far.
+	// Retry, if set, reports whether to send another round. Its arguments are the outcome and the number of rounds so
+	// far.
 	Retry func(r Response, sent int) bool
 
 	request   string

@@ -35,7 +35,7 @@ func TestKeyedRequest(t *testing.T) {
 		name      string
 		responses []Response
 		outcome   int    // status of the outcome
-		began     int    // moment of the field Began of the outcome
+		began     int    // the field Began of the outcome is moment(began)
 		violation string // part of the violation; "" for none
 	}{
 		{"one response", resps{keyedResp(0, 1, 200, false, done)}, 200, 0, ""},
@@ -72,11 +72,12 @@ func TestKeyedRequest(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			k := &KeyedRequest{responses: c.responses}
 			if got := k.Outcome(); got.Status != c.outcome || !got.Began.Equal(moment(c.began)) {
-				t.Errorf("outcome: got %d from %v, want %d from %v", got.Status, got.Began, c.outcome, moment(c.began))
+				t.Errorf("outcome: got status %d, began %v; want status %d, began %v",
+					got.Status, got.Began, c.outcome, moment(c.began))
 			}
 			violations := strings.Join(k.Violations(), "\n")
 			if (violations == "") != (c.violation == "") || !strings.Contains(violations, c.violation) {
-				t.Errorf("violations: got %q, want %q in it (\"\": none)", violations, c.violation)
+				t.Errorf("violations: got %q, want a violation with %q (\"\": no violation)", violations, c.violation)
 			}
 		})
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// linearizeTimeout limits the search for one history.
+// linearizeTimeout limits the time to check one history.
 const linearizeTimeout = 2 * time.Second
 
 // orderState is a state of the model of an order. The model has no RUNNING, ABORTING or REFUNDING: see visibleState.
@@ -33,8 +33,7 @@ type operation struct {
 
 // Linearizable reports whether the history is linearizable: whether every request can have taken effect atomically, at
 // some moment between request and response. A request with an unknown outcome may take effect at any later moment, or
-// never. The state in the snapshot counts as the response to a final read. If the search timed out, the second result
-// is false.
+// never. The state in the snapshot counts as the response to a final read. If the search timed out, known is false.
 func (h *History) Linearizable(sn *Snapshot) (linear, known bool) {
 	h.mu.Lock()
 	requests := h.requests()
@@ -113,7 +112,8 @@ const (
 )
 
 // effects returns a function that determines whether an edit with an unknown outcome took effect. The argument lines
-// has the final quantity of each item. If the unknown edits of an item are all additions or all removals, it returns:
+// has the final quantity of each item. If the unknown edits of an item are all additions or all removals, the function
+// returns:
 //   - notApplied if the successful edits alone explain the final quantity
 //   - applied if the successful and the unknown edits together explain it
 //

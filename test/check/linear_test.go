@@ -52,7 +52,7 @@ func TestLinearizable(t *testing.T) {
 		others    []Request
 		checkouts []Response
 		cancels   []Response
-		state     string // final state of the order
+		state     string // final state of the order; "" if the order does not exist
 		pieces    int64
 		want      bool
 	}{

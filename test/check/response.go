@@ -96,7 +96,7 @@ func Tally(responses []Response) string {
 	return strings.TrimPrefix(fmt.Sprint(counts), "map")
 }
 
-// Number returns the number in the JSON body that has the given name. It returns false if the body has no such number.
+// Number returns the number with the given name from the JSON body. It returns false if the body has no such number.
 func (r Response) Number(name string) (n int64, ok bool) {
 	var fields map[string]any
 	if json.Unmarshal([]byte(r.Body), &fields) != nil {
@@ -106,7 +106,7 @@ func (r Response) Number(name string) (n int64, ok bool) {
 	return int64(number), ok
 }
 
-// Field returns the string in the JSON body that has the given name. It returns "" if the body has no such string.
+// Field returns the string with the given name from the JSON body. It returns "" if the body has no such string.
 func (r Response) Field(name string) string {
 	var fields map[string]any
 	if json.Unmarshal([]byte(r.Body), &fields) != nil {

@@ -179,9 +179,9 @@ func (all Shards) Settle(ctx context.Context) (decided time.Duration, err error)
 	return decided, nil
 }
 
-// Poll calls the given function until it returns nil. After the timeout or the end of ctx, Poll returns the last error.
-// The pauses between the calls grow with the time, so that a long wait takes little processor time: each is a twentieth
-// of the time since the start, but at least 10 ms and at most 200 ms.
+// Poll calls check until check returns nil. After the timeout or the end of ctx, Poll returns the last error. Each
+// pause between calls is a twentieth of the time since the start, but at least 10 ms and at most 200 ms. The pauses
+// grow so that a long wait takes little processor time.
 func Poll(ctx context.Context, timeout time.Duration, check func(context.Context) error) error {
 	began := time.Now()
 	pause := func() { time.Sleep(min(max(time.Since(began)/20, 10*time.Millisecond), 200*time.Millisecond)) }

@@ -35,7 +35,7 @@ type Order struct {
 	State, Attempt, User string
 	Total, Pieces, Kinds int64
 	Lines                map[string]int64 // pieces, by item
-	LinesTotal           int64            // sum of the lines at their prices
+	LinesTotal           int64            // sum of quantity times price of all lines
 	Deadline             time.Time        // deadline of the attempt
 }
 

@@ -12,7 +12,8 @@ import (
 	"checkout/test/stack"
 )
 
-// fakeSystem runs the scripts of compose/ with testdata/docker instead of docker. The value is its directory $STATE.
+// fakeSystem is the directory $STATE of testdata/docker. Its methods run the scripts of compose/ with testdata/docker
+// instead of docker.
 type fakeSystem string
 
 // newFakeSystem returns a running system. Each file of its shards contains the text "old".
@@ -51,7 +52,7 @@ func (f fakeSystem) must(t *testing.T, script string, args ...string) {
 func (f fakeSystem) refuses(t *testing.T, want, script string, args ...string) {
 	t.Helper()
 	if out, err := f.run(t, script, args...); err == nil || !strings.Contains(out, want) {
-		t.Errorf("compose/%s %q: got %v, want an error with %q in:\n%s", script, args, err, want, out)
+		t.Errorf("compose/%s %q: got error %v, want an error and the text %q in:\n%s", script, args, err, want, out)
 	}
 }
 
@@ -123,8 +124,8 @@ var backupFiles = []string{"order-redis.tar", "payment-redis.tar", "stock-redis.
 
 // TestBackupStartsTheGateway checks that compose/backup starts the gateway again, but only if the gateway ran before:
 //
-//   - In the first backup, `docker compose start` fails, as it does while a service is unhealthy. The script must use
-//     `docker start`.
+//   - The fake `docker compose start` always fails, as the real command does while a service is unhealthy. The script
+//     must use `docker start`.
 //   - In the second backup, a Ctrl-C interrupts the first `docker start`, so the script must retry.
 //   - Before the third backup, the gateway does not run.
 func TestBackupStartsTheGateway(t *testing.T) {
@@ -149,8 +150,9 @@ func TestBackupArguments(t *testing.T) {
 	f.checkGateway(t, true)
 }
 
-// TestFailedBackup checks that a backup that fails at a copy or at its last check leaves the older backup as it is, and
-// that compose/restore rejects the directory until a backup succeeds.
+// TestFailedBackup checks backups that fail, either during a copy or at the check after the last copy. The older backup
+// must stay as it is, and compose/restore must reject the directory. The next successful backup must replace the older
+// backup and remove all .part files.
 func TestFailedBackup(t *testing.T) {
 	f, dir := newFakeSystem(t), t.TempDir()
 	f.must(t, "backup", dir)
@@ -177,11 +179,11 @@ func TestFailedBackup(t *testing.T) {
 	}
 	f.must(t, "backup", dir)
 	if got := list(t, dir); !slices.Equal(got, backupFiles) {
-		t.Errorf("the directory contains %v, want %v", got, backupFiles)
+		t.Errorf("files in the backup directory: got %v, want %v", got, backupFiles)
 	}
 	for _, service := range services {
 		if got := content(t, dir, service+"-redis"); got != "new" {
-			t.Errorf("%s-redis.tar: got the data %q, want \"new\"", service, got)
+			t.Errorf("%s-redis.tar after a successful backup: got the data %q, want \"new\"", service, got)
 		}
 	}
 }

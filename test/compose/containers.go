@@ -19,10 +19,10 @@ var (
 	images   = slices.Concat(services, []string{"keeper", gateway})
 )
 
-// Sizes in bytes. Each image except the gateway's contains a static binary and certificates.
+// Size limits in bytes. Each image except the gateway's contains only a static binary and certificates.
 const (
 	maxImage     = 20e6
-	certificates = 500e3 // the rest of maxImage is for the binary
+	certificates = 500e3 // the limit of a binary is maxImage - certificates
 )
 
 // checkImages prints the size of each image. It returns an error if the image of a service or of the keeper is too
@@ -47,7 +47,7 @@ func (r *run) checkImages(ctx context.Context) error {
 		version, err := docker(ctx, "run", "--rm", "--network", "none", r.project.image(service), "--version")
 		want := service + " " + cmp.Or(os.Getenv("VERSION"), "devel") + " "
 		if err == nil && !strings.HasPrefix(version, want) {
-			err = fmt.Errorf("run %s --version in its image: got %q, want %q", service, version, want)
+			err = fmt.Errorf("run %s --version in its image: got %q, want the prefix %q", service, version, want)
 		}
 		if err != nil {
 			return err
@@ -113,7 +113,7 @@ func (c container) published() string {
 	return strings.Join(ports, ", ")
 }
 
-// published lists the ports that a service must publish: only the gateway's.
+// published returns the expected result of container.published for a service. Only the gateway publishes a port.
 func (r *run) published(service string) string {
 	if service != gateway {
 		return ""

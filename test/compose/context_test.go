@@ -49,7 +49,7 @@ func inContext(lines []ignore, name string) bool {
 	return in
 }
 
-// copyContext copies the build context in a folder to another folder. It returns the names of the files.
+// copyContext copies the build context from one folder to another. It returns the sorted names of the copied files.
 func copyContext(t *testing.T, from, into string) (names []string) {
 	t.Helper()
 	lines := ignores(t, filepath.Join(from, ".dockerignore"))

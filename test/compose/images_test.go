@@ -79,7 +79,7 @@ func checkBinary(t *testing.T, path string, machine elf.Machine) {
 	}
 	defer binary.Close()
 	if binary.Machine != machine {
-		t.Errorf("check %s: machine %v, want %v", path, binary.Machine, machine)
+		t.Errorf("check %s: the ELF machine type is %v, want %v", path, binary.Machine, machine)
 	}
 	for _, p := range binary.Progs {
 		if p.Type == elf.PT_INTERP || p.Type == elf.PT_DYNAMIC {

@@ -16,8 +16,8 @@ const (
 	loadOnly = 2 * time.Second // duration of load before and after each action
 )
 
-// openShop creates the users and items for the clients. The system must be empty, because an audit reports what is left
-// of orders that a batch_init has overwritten.
+// openShop creates the users and items for the clients. The system must be empty: if a batch_init has overwritten paid
+// orders, an audit reports violations for these orders.
 func (r *run) openShop(ctx context.Context) error {
 	if r.shop != nil {
 		r.shop.Client.Close()

@@ -24,7 +24,7 @@ type project struct {
 	network   string   // first three numbers of every address
 	instances int      // of each service
 	shards    int      // of each service
-	replicas  int      // nodes of each shard: 1 or copies
+	replicas  int      // nodes of each shard: 1, or copies if replicated
 	files     []string // compose files
 }
 
@@ -79,7 +79,7 @@ func nth(kind string, i int) string {
 	return fmt.Sprintf("%s-%d", kind, i)
 }
 
-// openShards connects to the only Redis or the primary of every shard, at the address of its container.
+// openShards connects to every shard, at the address of a container: the shard's only Redis, or its primary.
 func (p *project) openShards(ctx context.Context) (check.Shards, error) {
 	all, err := p.inspect(ctx)
 	if err != nil {
@@ -290,7 +290,7 @@ func (p *project) remove(ctx context.Context) error {
 		{"image", "ls", "-q"}} {
 		left, err := docker(ctx, append(list, "--filter", label)...)
 		if err == nil && left != "" {
-			err = fmt.Errorf("docker %s still lists %s", strings.Join(list, " "), strings.Fields(left))
+			err = fmt.Errorf("remove the project: docker %s still lists %s", strings.Join(list, " "), strings.Fields(left))
 		}
 		if err != nil {
 			return err

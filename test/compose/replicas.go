@@ -12,10 +12,10 @@ import (
 
 const copies = 3 // nodes of a replicated shard
 
-// letters are the suffixes of the containers of the nodes of a shard, in order.
+// letters are the suffixes of container names: for example, order-redis-b is node 1 of order-redis.
 var letters = [copies]string{"", "-b", "-c"}
 
-// nodes returns the names of the containers of a shard's nodes, or of their keepers.
+// nodes returns the container names of a shard's three nodes, or of their keepers. The argument is the first name.
 func nodes(first string) (names []string) {
 	for _, letter := range letters {
 		names = append(names, first+letter)
@@ -32,9 +32,8 @@ func (r *run) replicate(ctx context.Context) error {
 	return r.scale(ctx, "conversion")
 }
 
-// lostNodes kills the primary of the last shard of each service together with its keeper, under load. Then it removes
-// the containers and the volume of the node that is now the primary, and starts empty ones, as an operator does after
-// the loss of a disk.
+// lostNodes kills the primary of the last shard of each service together with its keeper, under load. Then it replaces
+// the new primary, its keeper and their volume, as an operator does after the loss of a disk.
 func (r *run) lostNodes(ctx context.Context) error {
 	for _, service := range services {
 		shard := nth(service+"-redis", r.project.shards)
@@ -58,7 +57,8 @@ func (r *run) lostNodes(ctx context.Context) error {
 	return err
 }
 
-// replaceNode removes a node of a replicated shard, its keeper and its volume. Then it starts both again, without data.
+// replaceNode removes a node of a replicated shard, its keeper and its volume. Then it starts the node and the keeper
+// without data.
 func (p *project) replaceNode(ctx context.Context, node string) error {
 	all, err := p.inspect(ctx)
 	if err != nil {
@@ -80,8 +80,8 @@ func (p *project) replaceNode(ctx context.Context, node string) error {
 	return err
 }
 
-// primary returns the name of the container of a shard's primary: the master with the highest epoch. An old primary
-// that does not know yet that it was replaced is a master with a lower epoch.
+// primary returns the container name of a shard's primary: the master with the highest epoch. An old primary remains a
+// master, with a lower epoch, until it notices that another node was elected.
 func (p *project) primary(ctx context.Context, shard string) (string, error) {
 	all, err := p.inspect(ctx)
 	if err != nil {
@@ -125,7 +125,7 @@ func (p *project) epoch(ctx context.Context, node container, shard string) (int6
 	return epoch, err
 }
 
-// redisAddr returns the address of a Redis. A node of a replicated shard may be only on the network "nodes".
+// redisAddr returns the address of a Redis. Nodes 1 and 2 of a replicated shard are only on the network "nodes".
 func (p *project) redisAddr(node container) string {
 	for _, network := range []string{"_back", "_nodes"} {
 		if address := node.NetworkSettings.Networks[p.name+network].IPAddress; address != "" {

@@ -16,7 +16,7 @@ func (f fakeSystem) data(t *testing.T, shard, path string) string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(string(f), shard, path, "appendonlydir", "appendonly.aof.1.incr.aof"))
 	if err != nil || len(files) != 1 {
-		t.Fatalf("data of %s: got the files %v, %v, want one", shard, files, err)
+		t.Fatalf("data of %s: got the files %v, error %v; want one file", shard, files, err)
 	}
 	text, err := os.ReadFile(files[0])
 	if err != nil {
@@ -45,15 +45,15 @@ func TestRestore(t *testing.T) {
 	for _, service := range services {
 		restored, replaced := f.data(t, service+"-redis", "."), f.data(t, service+"-redis", "replaced-*")
 		if restored != "old" || replaced != "new" {
-			t.Errorf("%s-redis: got %q and the replaced data %q, want \"old\" and \"new\"", service, restored, replaced)
+			t.Errorf("%s-redis: got the data %q and the replaced data %q, want \"old\" and \"new\"", service, restored, replaced)
 		}
 	}
 	if calls := f.calls(t); !strings.Contains(calls, "compose up --no-start --remove-orphans\ncompose stop\n") {
-		t.Errorf("want that the script removes orphans before it stops the system, got the calls\n%s", calls)
+		t.Errorf("compose/restore: want `up --remove-orphans` just before `stop`, got the calls of docker\n%s", calls)
 	}
 }
 
-// TestRestoreToEmptyVolume checks that compose/restore keeps no replaced data if a volume is empty.
+// TestRestoreToEmptyVolume checks that compose/restore leaves no directory for replaced data in an empty volume.
 func TestRestoreToEmptyVolume(t *testing.T) {
 	f, dir := newFakeSystem(t), t.TempDir()
 	f.must(t, "backup", dir)
@@ -63,12 +63,13 @@ func TestRestoreToEmptyVolume(t *testing.T) {
 	}
 	f.must(t, "restore", dir)
 	if got := list(t, empty); !slices.Equal(got, []string{"appendonlydir"}) {
-		t.Errorf("an empty volume after the restore: got %v, want only appendonlydir", got)
+		t.Errorf("order-redis, empty before the restore: got the files %v, want only appendonlydir", got)
 	}
 }
 
-// TestRestoreToMoreShards checks that shards that were added after the backup start empty. compose/restore must reject
-// a backup that has order-redis-3 but not order-redis-2, or that lacks order-redis or a shard that an argument names.
+// TestRestoreToMoreShards restores a backup to a system with more shards. The added shards must start empty.
+// compose/restore must reject a backup that has order-redis-3 but not order-redis-2. It must also reject a backup
+// without order-redis, and a backup without a shard that an argument names.
 func TestRestoreToMoreShards(t *testing.T) {
 	f, dir := newFakeSystem(t), t.TempDir()
 	f.must(t, "backup", dir)
@@ -110,7 +111,7 @@ func TestRestoreAgain(t *testing.T) {
 	f.touch(t, "full")
 	f.refuses(t, "partly restored", "restore", dir)
 	f.remove(t, "full")
-	time.Sleep(time.Second) // the directory of the replaced data is named after the second, so the next run needs another
+	time.Sleep(time.Second) // the next run needs a new name replaced-<time>, and <time> has only whole seconds
 	f.must(t, "restore", dir)
 	for _, service := range services {
 		if got := f.data(t, service+"-redis", "."); got != "old" {
@@ -148,7 +149,7 @@ func TestRestoreChecksFirst(t *testing.T) {
 		}
 	}
 	if calls := f.calls(t); strings.Contains(calls, "compose stop\n") {
-		t.Errorf("want that the system runs, got the calls\n%s", calls)
+		t.Errorf("rejected restores: want no `compose stop`, got the calls of docker\n%s", calls)
 	}
 	write(filepath.Join(dir, "replicated"), nil)
 	f.refuses(t, "a backup of shards with three nodes", "restore", dir, "order-redis")
@@ -160,6 +161,6 @@ func TestRestoreChecksFirst(t *testing.T) {
 		t.Errorf("order-redis: got the data %q, want \"old\"", got)
 	}
 	if calls := f.calls(t); !strings.Contains(calls, "order /order adopt-shard 0") {
-		t.Errorf("want that the script adopts the shard, got the calls\n%s", calls)
+		t.Errorf("restore order-redis alone: want a call of adopt-shard, got the calls of docker\n%s", calls)
 	}
 }

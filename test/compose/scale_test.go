@@ -63,15 +63,16 @@ func TestScaleRemembersReplicas(t *testing.T) {
 		first, _, _ := strings.Cut(string(after), "\n")
 		if c.want == "" && (err == nil || string(before) != string(after)) ||
 			c.want != "" && (err != nil || !strings.HasSuffix(first, c.want)) {
-			t.Errorf("REPLICAS=%s compose/scale %v: got error %v, %s, first line %q; want %q",
+			t.Errorf("REPLICAS=%s compose/scale %v: got error %v, output %s, first line %q; want its end %q (empty: an error)",
 				c.replicas, c.args, err, out, first, c.want)
 		}
 		if token, _ := os.ReadFile(env); strings.Count(string(token), "KEEPER_TOKEN=") != strings.Count(first, "REPLICAS") {
-			t.Errorf("REPLICAS=%s: .env contains %q, want one token if %q has REPLICAS, else none", c.replicas, token, first)
+			t.Errorf("REPLICAS=%s: .env contains %q; want one KEEPER_TOKEN if the first line %q has REPLICAS, else none",
+				c.replicas, token, first)
 		}
 	}
 	if info, err := os.Stat(env); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("stat .env: got %v, %v; want a file that only the owner can read", info, err)
+		t.Errorf("stat .env: got %v, error %v; want a file with mode 0600", info, err)
 	}
 }
 
@@ -87,7 +88,7 @@ func TestScaleEndsTheLastLine(t *testing.T) {
 			t.Fatal(err, out)
 		}
 		if got, err := os.ReadFile(env); err != nil || !strings.HasPrefix(string(got), want) {
-			t.Errorf(".env with %q: got %q, %v, want the prefix %q", before, got, err, want)
+			t.Errorf("compose/scale with %q in .env: got %q in .env, error %v; want the prefix %q", before, got, err, want)
 		}
 	}
 }
@@ -143,7 +144,7 @@ func TestReplicas(t *testing.T) {
 				}
 				if len(r.Volumes) != 1 || len(k.Volumes) != 1 || r.Volumes[0] != k.Volumes[0] ||
 					!hasKey(r.Networks, "nodes") || !hasKey(k.Networks, "nodes") || !slices.Contains(r.Entrypoint, "--replicaof") {
-					t.Errorf("%s: got %+v and %+v, want one volume, the network nodes, and a Redis that follows no node",
+					t.Errorf("%s: got Redis %+v and keeper %+v; want a shared volume, network \"nodes\" and --replicaof",
 						redis+letter, r, k)
 				}
 				for name, want := range map[string]string{
@@ -168,7 +169,7 @@ func TestReplicas(t *testing.T) {
 				instance := system.Services[nth(service, i+1)]
 				if got := instance.DependsOn[nth(service+"-init", shard+1)].Condition; got != "service_completed_successfully" ||
 					!hasKey(instance.Networks, "nodes") {
-					t.Errorf("%s: got %+v, want that it starts after %s has completed, and is in the network \"nodes\"",
+					t.Errorf("%s: got %+v, want a start after %s has completed, and the network \"nodes\"",
 						nth(service, i+1), instance, nth(service+"-init", shard+1))
 				}
 			}

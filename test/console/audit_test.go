@@ -175,7 +175,7 @@ func (b *browser) setDark(dark bool) {
 	brightness := value[int](b, `new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() =>
 		resolve(Number(getComputedStyle(document.body).backgroundColor.match(/\d+/)[0])))))`)
 	if brightness < 128 != dark {
-		b.t.Errorf("%s colours: the brightness of the background is %d of 255, want the colours of the scheme",
+		b.t.Errorf("%s colours: the brightness of the background is %d of 255; want less than 128 if dark, else at least 128",
 			scheme, brightness)
 	}
 }

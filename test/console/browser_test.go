@@ -26,13 +26,13 @@ const hangMargin = time.Minute
 
 // browser is a window of Chromium that shows one page. Each window has its own cookies, storage and cache.
 type browser struct {
-	// Context ends hangMargin before the -timeout of the test binary, so that a failure names the step that hangs. The
-	// limit is not shorter, because a busy host can make Chromium many times slower.
+	// The deadline of Context is hangMargin before the -timeout of the test binary, so that a failure names the step
+	// that hangs. The deadline is not earlier, because a busy host can make Chromium many times slower.
 	context.Context
 	window  context.Context // has no deadline
 	t       *testing.T
 	gateway string
-	demo    string // URL of the control port, which the page may use; empty: none
+	demo    string // URL of the control port of CONSOLE=demo, which the page may use; empty: none
 
 	mu       sync.Mutex
 	problems []string // script errors, security violations, and requests to other hosts

@@ -158,8 +158,9 @@ func TestPagesFindNoObjectForDots(t *testing.T) {
 	b.checkProblems()
 }
 
-// TestReadOnlyConsoleHidesControls checks that the console shows no control that changes data if CONSOLE=0. CONSOLE=0
-// also disables lists and histories, so the console must request no list, and must show an order without its history.
+// TestReadOnlyConsoleHidesControls checks the console with CONSOLE=0. The console must show no control that
+// changes data. CONSOLE=0 also disables lists and histories, so the console must request no list, and must show an
+// order without its history.
 func TestReadOnlyConsoleHidesControls(t *testing.T) {
 	s := start(t, stack.Config{Instances: 1, Shards: 1, Env: map[string][]string{"order": {"CONSOLE=0"}}})
 	b := open(t, s.Gateway())
@@ -243,9 +244,9 @@ func TestDocsEnableExecuteWhenReady(t *testing.T) {
 	b.checkProblems()
 }
 
-// TestDocsGiveEachRequestANewKey checks that a form of the documentation can send the same request several times. Each
-// request has an ID and an idempotency key of its own, so each one creates another user. A key in the form is sent
-// unchanged.
+// TestDocsGiveEachRequestANewKey sends a form of the API documentation several times. Each request must have a new
+// request ID and a new idempotency key, so that it creates another user. If the form contains a key, each request
+// must have this key.
 func TestDocsGiveEachRequestANewKey(t *testing.T) {
 	s := sharedSystem(t)
 	b := open(t, s.Gateway())
@@ -274,7 +275,7 @@ func TestDocsGiveEachRequestANewKey(t *testing.T) {
 	first, second := send(), send()
 	for i, name := range []string{"user ID", "request ID", "idempotency key"} {
 		if len(first[i]) != 36 || len(second[i]) != 36 || first[i] == second[i] {
-			t.Errorf("two requests have the %ss %q and %q, want two UUIDs", name, first[i], second[i])
+			t.Errorf("two requests have the %ss %q and %q, want two different UUIDs", name, first[i], second[i])
 		}
 	}
 	key := css(form + ` [data-param-name="Idempotency-Key"] input`)
@@ -285,7 +286,7 @@ func TestDocsGiveEachRequestANewKey(t *testing.T) {
 	value[bool](b, `(document.activeElement.blur(), true)`) // Swagger UI reads a field when it loses the focus
 	first, second = send(), send()
 	if first[2] != "my-key" || second[2] != "my-key" || first[0] != second[0] {
-		t.Errorf("requests with the key my-key: got %q and %q, want the same user", first, second)
+		t.Errorf("send my-key twice: got [user ID, request ID, key] %q and %q, want the same user ID and key", first, second)
 	}
 	b.checkProblems()
 }

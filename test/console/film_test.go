@@ -23,9 +23,9 @@ type film struct {
 	times []time.Time
 }
 
-// record collects the frames that Chromium draws, until ended is closed. Chromium sends a frame only if the page has
-// changed and fewer than inFlight frames are unacknowledged. Screenshots would be too slow: Chromium needs about half a
-// second for each.
+// record collects the frames that Chromium draws, until ended is closed. Chromium sends a frame when the page has
+// changed, but waits while inFlight frames are not acknowledged. Screenshots would be too slow: Chromium needs about
+// half a second for each.
 func (f *film) record(b *browser, ended <-chan struct{}) error {
 	ctx, cancel := context.WithCancel(b.Context)
 	defer cancel()
@@ -112,7 +112,7 @@ func (f *film) save(t *testing.T, path string) {
 		t.Fatal(err)
 	}
 	if info, err := file.Stat(); err != nil || info.Size() > 1<<20 {
-		t.Errorf("%s has %d bytes, %v; want at most 1 MiB", path, info.Size(), err)
+		t.Errorf("stat %s: got %d bytes, error %v; want at most 1 MiB", path, info.Size(), err)
 	}
 }
 
@@ -120,9 +120,9 @@ func rgba(frame image.Image, x, y int) color.RGBA {
 	return color.RGBAModel.Convert(frame.At(frame.Bounds().Min.X+x, frame.Bounds().Min.Y+y)).(color.RGBA)
 }
 
-// palette returns transparency, then the 63 most frequent colours of a sample of the frames, and then the most
-// frequent colours that are not similar to a more frequent one. The colours are not dithered, because dithering would
-// blur text and enlarge the file.
+// palette returns at most 256 colours. The first is transparent, and the others are sorted by their frequency in a
+// sample of the frames. After the 63 most frequent colours, palette skips a colour if a more frequent one is similar.
+// The colours are not dithered, because dithering would blur text and enlarge the file.
 func palette(frames []image.Image) color.Palette {
 	counts := map[color.RGBA]int{}
 	for i := 0; i < len(frames); i += max(1, len(frames)/8) {

@@ -1,4 +1,5 @@
-// Changes each overview that the page receives: adds nodes to the shards, and adds events. window.roles sets the roles of the nodes.
+// Adds nodes to the shards in each overview that the page receives, and events to the overviews of stock. window.roles
+// sets the roles of the nodes.
 (() => {
   const original = window.fetch, start = Date.now();
   window.roles = ["primary", "replica", "replica"];

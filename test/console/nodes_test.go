@@ -37,7 +37,7 @@ func TestConsoleShowsTheNodesOfReplicatedShards(t *testing.T) {
 	b.shows("#instances", "shard 0 healthy (node 0 unreachable, node 1 syncing, 1200 batches behind, node 2 primary)")
 	if label := value[string](b, `document.querySelector(".picture").getAttribute("aria-label")`); !strings.Contains(label,
 		"stock shard 0 healthy (node 0 unreachable, node 1 syncing") {
-		t.Errorf("the drawing has the label %q, want the nodes in it", label)
+		t.Errorf("the drawing has the label %q, want the nodes and their roles in the label", label)
 	}
 	value[bool](b, `!!(window.roles = ["frozen", "outdated", "primary"])`)
 	b.shows(".picture .node.shard", "0 frozen\n1 outdated\n2 primary")

@@ -18,7 +18,7 @@ const boughtOrder = `document.getElementById("receipt").dataset.order`
 // receipt is what the page shows about a purchase, and the same data from the API.
 type receipt struct {
 	Order   string
-	Shown   map[string][2]int // before and after, by the name of the row
+	Shown   map[string][2]int // before and after the purchase, by the name of the row
 	Credit  int
 	Stock   []int // of each item, in the API
 	Shelf   []int // of each item, on the page
@@ -61,16 +61,18 @@ func (r receipt) check(t *testing.T, status string, taken int) {
 	t.Helper()
 	credit := r.Shown["Credit"]
 	if r.Status != status || credit[0]-credit[1] != taken || credit[1] != r.Credit || r.Wallet != r.Credit {
-		t.Errorf("the page shows %+v; want the status %s, %d credits less, and the same credit as the API", r, status, taken)
+		t.Errorf("the page and the API show %+v; want the status %s, %d credits less, and the same credit in both",
+			r, status, taken)
 	}
 	for i, name := range []string{"teapots", "lamps", "plants"} {
 		row, shown := r.Shown["Stock of "+name]
 		if r.Shelf[i] != r.Stock[i] || shown && row[1] != r.Stock[i] {
-			t.Errorf("the page shows the stock %v and %v of %s, want %d", r.Shelf[i], row, name, r.Stock[i])
+			t.Errorf("the page shows the stock %v, and the receipt %v (before, after), of %s; want %d, as in the API",
+				r.Shelf[i], row, name, r.Stock[i])
 		}
 	}
 	if r.Drawn != r.Events || r.Waiting {
-		t.Errorf("the saga of %s shows %d steps, a waiting step: %v; want %d steps, and no waiting step",
+		t.Errorf("status %s: the page shows %d steps, waiting step: %v; want the %d steps of the history, none waiting",
 			status, r.Drawn, r.Waiting, r.Events)
 	}
 }

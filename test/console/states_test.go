@@ -26,11 +26,12 @@ var (
 // page.
 const maxDelay = 2000
 
-// attempts is the maximum number of times that the test makes a change, because a busy host may delay the page.
+// attempts is the maximum number of times that the test makes a change. The test repeats a change that the page shows
+// late, because a busy host may delay the page.
 const attempts = 3
 
 // checkStates kills, pauses and starts components, and makes a Redis refuse writes. The page must show each change
-// within maxDelay. A late change is repeated, see attempts.
+// within maxDelay in one of the attempts.
 func checkStates(b *browser, s *stack.Stack) {
 	b.t.Helper()
 	value[bool](b, waitScript)
@@ -76,7 +77,8 @@ func checkStates(b *browser, s *stack.Stack) {
 			delay = max(stopped, started)
 		}
 		if delay > maxDelay {
-			b.t.Errorf("%s: %d times, the page showed a change later than %d ms", tt.component, attempts, maxDelay)
+			b.t.Errorf("%s: in each of %d attempts, the page showed a change more than %d ms after the overviews",
+				tt.component, attempts, maxDelay)
 		}
 	}
 	b.shows("#events", "Shard 0 of payment is back after ")

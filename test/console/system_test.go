@@ -18,7 +18,7 @@ const readyTimeout = 2 * time.Minute
 
 var ends []func()
 
-// atEnd registers a function that TestMain calls after all tests, in reverse order.
+// atEnd registers a function. After all tests, TestMain calls the registered functions in reverse order.
 func atEnd(end func()) { ends = append(ends, end) }
 
 func TestMain(m *testing.M) {
@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// all is the stack.T of the shared system, which outlives the testing.T of any single test.
+// all is the stack.T of the shared system. A testing.T cannot be used, because the system outlives each single test.
 var all suite
 
 type suite struct{ failed atomic.Bool }

@@ -45,8 +45,8 @@ func startSystem(t *testing.T) string {
 	return s.Gateway()
 }
 
-// writeProgram copies the program in a language from docs/api.md to a folder. It checks that docs/api.md has wantOutput
-// and the packages that the test uses.
+// writeProgram finds the program of docs/api.md in the given language, and writes the program to a folder. It also
+// checks that docs/api.md has wantOutput and the packages that the test uses.
 func writeProgram(t *testing.T, language, folder, name string, packages ...string) {
 	t.Helper()
 	page, err := os.ReadFile("../../docs/api.md")
@@ -176,7 +176,7 @@ func TestVendoredFilesMatchThePublishedPackage(t *testing.T) {
 		}
 	}
 	if len(vendored) > 0 {
-		t.Errorf("the README does not name the packages of %q", vendored)
+		t.Errorf("order/site/vendor/README.md does not list the files %q", vendored)
 	}
 }
 

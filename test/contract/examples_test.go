@@ -61,7 +61,7 @@ func (c *caller) send(method, path string, body io.Reader, headers ...string) (i
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
-		c.t.Fatalf("%s %s: %v", method, path, err)
+		c.t.Fatalf("read the response to %s %s: %v", method, path, err)
 	}
 	return response.StatusCode, c.decode(string(text))
 }
@@ -163,7 +163,7 @@ func (c *caller) checkOperations(d *Document) (compared int) {
 			case strings.HasPrefix(id, "overview") || strings.HasPrefix(id, "ping") || strings.HasPrefix(id, "hello"):
 				continue // the response describes the system; other tests compare the response with its schema
 			}
-			if id == "listItems" || id == "listUsers" { // these lists contain the objects of all requests
+			if id == "listItems" || id == "listUsers" { // these lists also contain the objects of earlier requests
 				continue
 			}
 			values := c.buy()
@@ -185,7 +185,7 @@ func (c *caller) checkOperations(d *Document) (compared int) {
 				path = strings.ReplaceAll(path, "{"+name+"}", value)
 			}
 			if id == "listOrders" {
-				path += "?user_id=" + values["user_id"] // the list has one order
+				path += "?user_id=" + values["user_id"] // then the list has only this order, as in the example
 			}
 			status, body := c.send(method, path, nil, "Idempotency-Key", id)
 			for deadline := time.Now().Add(30 * time.Second); status == 503 && time.Now().Before(deadline); {

@@ -18,8 +18,8 @@ var (
 	problem      = regexp.MustCompile(`^/problems/[^/]+$`)
 )
 
-// CheckRoutes fails the test unless the document lists exactly the public routes of a service, except the HEAD routes.
-// There must be a HEAD route for each GET route.
+// CheckRoutes compares the public routes of a service with the document. The document must list each route except the
+// HEAD routes, and no other route of the service. There must be a HEAD route for each GET route.
 func CheckRoutes(t *testing.T, service string, routes gin.RoutesInfo) {
 	t.Helper()
 	d, err := Load()
@@ -48,7 +48,7 @@ func CheckRoutes(t *testing.T, service string, routes gin.RoutesInfo) {
 	var documented []string
 	for _, route := range d.Routes() {
 		_, path, _ := strings.Cut(route, " ")
-		owner := "order" // order also serves the site
+		owner := "order" // a path without a prefix belongs to the site, which order serves
 		for other, prefix := range prefixes {
 			if strings.HasPrefix(path+"/", prefix+"/") {
 				owner = other

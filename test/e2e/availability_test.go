@@ -25,8 +25,9 @@ func (s *system) oneOnEachShard(what string, create func() string) [2]string {
 	return created
 }
 
-// waitUntilUnhealthy waits until every instance of a service reports shard 0 unhealthy. Meanwhile, it repeats the given
-// request, which must need this shard, and checks that each response is 503 and arrives within the timeout.
+// waitUntilUnhealthy waits until every instance of a service reports shard 0 unhealthy. The given request must need
+// this shard. Meanwhile, waitUntilUnhealthy repeats the request, and checks that each response is 503 and arrives
+// within the timeout.
 func (s *system) waitUntilUnhealthy(service, request string) {
 	s.t.Helper()
 	const timeout = 2 * time.Second // twice the expected 1 s, for a busy host
@@ -46,8 +47,8 @@ func (s *system) waitUntilUnhealthy(service, request string) {
 	})
 }
 
-// TestUnavailableShardFailsOnlyItsOwnRequests checks that only requests that need an unavailable shard fail. Such a
-// request gets 503, and succeeds when the shard is available again. All other requests succeed, and new objects are
+// TestUnavailableShardFailsOnlyItsOwnRequests checks that a request fails only if it needs an unavailable shard. Such
+// a request gets 503, and succeeds when the shard is available again. All other requests succeed, and new objects are
 // created on the available shard. The test kills or pauses one shard of each service in turn.
 func TestUnavailableShardFailsOnlyItsOwnRequests(t *testing.T) {
 	t.Parallel()
@@ -116,10 +117,10 @@ func testUnavailableShard(t *testing.T, fail, restore func(s *system, name strin
 		for round := range 3 {
 			began := time.Now()
 			if r := affected[round].Checkout(s.Client); r.Status != 503 || r.FormatViolation() != "" {
-				t.Errorf("without shard 0 of %s: a checkout that needs the shard: %v %s", service, r, r.FormatViolation())
+				t.Errorf("checkout that needs unavailable shard 0 of %s: got %v %s, want 503", service, r, r.FormatViolation())
 			}
 			if r := paid.Cancel(s.Client); r.Status != 503 || r.FormatViolation() != "" {
-				t.Errorf("without shard 0 of %s: a cancel that needs the shard: %v %s", service, r, r.FormatViolation())
+				t.Errorf("cancel that needs unavailable shard 0 of %s: got %v %s, want 503", service, r, r.FormatViolation())
 			}
 			for _, request := range needs {
 				method, path, _ := strings.Cut(request, " ")

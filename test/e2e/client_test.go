@@ -20,7 +20,7 @@ func (s *system) want(status int, method, path string) map[string]any {
 	}
 	fields := map[string]any{}
 	if err := json.Unmarshal([]byte(r.Body), &fields); err != nil {
-		s.t.Fatalf("%s %s: %v in %v", method, path, err, r)
+		s.t.Fatalf("%s %s: decode the response: %v, response %v", method, path, err, r)
 	}
 	return fields
 }

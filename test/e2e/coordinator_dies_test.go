@@ -10,9 +10,9 @@ import (
 )
 
 // TestCoordinatorDiesBetweenSteps checks that every order reaches the right state after the coordinator dies. The test
-// kills the only order instance at every step of every saga. The checkouts bypass the gateway, because a retry of the
-// gateway would complete the saga before recovery can do so. The subtests differ in the message
-// of the step:
+// kills the only order instance at every step of every saga. The checkouts bypass the gateway, because a retry by the
+// gateway would complete the saga before recovery can do so. The subtests differ in what happens to the message of the
+// step:
 //
 //   - lost: Redis receives the message only after all orders are decided
 //   - late: Redis receives the message after the kill, before the coordinator starts again
@@ -74,8 +74,8 @@ func (s *proxied) killAt(deposits check.Deposits, sa saga, st step, message stri
 	return c
 }
 
-// checkStates waits for recovery and checks the final state of each order. The last argument is a function that reports
-// whether the step at which the coordinator was killed took effect.
+// checkStates waits for recovery and checks the final state of each order. The coordinator was killed at one step of
+// each case; done reports whether this step took effect.
 func (s *proxied) checkStates(deposits check.Deposits, cases []*sagaCase, done func(*sagaCase) bool) {
 	s.t.Helper()
 	s.settle()

@@ -164,8 +164,8 @@ func TestTombstoneRejectsLateReserve(t *testing.T) {
 	s.send(c)
 	reserve.wait()
 	if r := <-c.response; r.Unknown() {
-		// On a busy host, the coordinator may give up before payment's Redis is healthy again. Then recovery closes the
-		// attempt.
+		// The delayed message makes payment's Redis unhealthy. On a busy host, the coordinator may respond with 503 before
+		// this Redis is healthy again. Then recovery closes the attempt.
 		s.settle()
 	} else if outcome(r) != "409 attempt-closed" {
 		t.Errorf("checkout with a delayed reserve: got %v, want 409 attempt-closed", r)

@@ -65,7 +65,7 @@ func TestDirectPaymentAndCheckoutChargeOnce(t *testing.T) {
 			}
 		}
 		if got := sn.Credit[order.User]; got != credit-spent {
-			t.Errorf("order %s: the user has %d, want %d", id, got, credit-spent)
+			t.Errorf("order %s: the credit of the user is %d, want %d", id, got, credit-spent)
 		}
 	}
 	t.Logf("%d orders: %d paid by checkout, %d paid directly", len(sn.Orders), paid, direct)

@@ -1,6 +1,6 @@
 // Package e2e tests the whole system from outside: the real binaries, real Redis and real nginx. Package stack starts a
-// system for each test. Tests with many clients at a time build the services with the race detector. An instance with
-// the race detector needs two to three times the processor time, so the other tests build without it.
+// system for each test. Most tests with many clients at a time run services with the race detector. An instance with
+// the race detector needs two to three times the processor time, so most other tests run services without it.
 //
 // After a test, package check compares Redis with the responses that clients received. Tests inject faults with signals
 // to processes, and with fault proxies that hold, drop or delay commands between a service and its Redis. Package shop

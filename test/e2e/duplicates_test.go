@@ -97,7 +97,8 @@ func TestDuplicateStepsAreHarmless(t *testing.T) {
 			var outcomes []struct{ Code int }
 			err = json.NewDecoder(response.Body).Decode(&outcomes)
 			if err != nil || len(outcomes) != 1 || outcomes[0].Code != check.Reserved {
-				t.Errorf("duplicate reserve: %v, %v, want code %d", outcomes, err, check.Reserved)
+				t.Errorf("duplicate reserve: got outcomes %v, error %v, want one with code %d",
+					outcomes, err, check.Reserved)
 			}
 		})
 	}

@@ -16,7 +16,8 @@ import (
 
 // TestRetriedCheckoutBeginsOnce checks that only one instance begins a checkout that the gateway retries:
 //
-//  1. One of two order instances is paused. After 15 s, the gateway retries its checkouts on the second instance.
+//  1. One of two order instances is paused. After 15 s, the gateway retries the checkouts of the paused instance on
+//     the second instance.
 //  2. The users have no credit, so the clients get a refusal (402 or 409) from the second instance.
 //  3. The users get credit, and the paused instance resumes. It must not charge any user.
 func TestRetriedCheckoutBeginsOnce(t *testing.T) {
@@ -35,7 +36,7 @@ func TestRetriedCheckoutBeginsOnce(t *testing.T) {
 	s.concurrently(len(histories), len(histories), func(i int) {
 		r := histories[i].Checkout(s.Client)
 		if r.Status != 402 && outcome(r) != "409 attempt-closed" {
-			t.Errorf("checkout without credit: %v, want a refusal", r)
+			t.Errorf("checkout without credit: got %v, want 402 or 409 attempt-closed", r)
 		}
 		retried[i] = r.Ended.Sub(r.Began) >= gatewayTimeout
 	})
@@ -53,7 +54,7 @@ func TestRetriedCheckoutBeginsOnce(t *testing.T) {
 	}
 	s.must(s.Resume("order-1"))
 	s.waitReady()
-	time.Sleep(2 * time.Second) // wait: order-1 could begin a checkout by mistake, which no response would show
+	time.Sleep(2 * time.Second) // order-1 may begin a checkout by mistake now, but no response would show this
 	s.settle()
 	s.check(deposits, histories...)
 	t.Logf("the gateway retried %d of %d checkouts", n, len(histories))
@@ -157,9 +158,9 @@ func (s *proxied) restartAt(deposits check.Deposits, sa saga, st step) (
 	return c.History, result, restarted
 }
 
-// delayRecovery keeps recovery from aborting an undecided order before the gateway retries its checkout. The new lease
-// is longer than the gateway waits for a response, so the test also fails if a coordinator waits until the lease
-// expires. delayRecovery deletes the field "by", so recovery cannot detect that the coordinator is dead.
+// delayRecovery keeps recovery from aborting an undecided order before the gateway retries the checkout. It deletes the
+// field "by", so recovery cannot detect that the coordinator is dead. It also sets a new lease. This lease exceeds the
+// gateway's timeout for a response, so the test also fails if a coordinator waits until the lease expires.
 func (s *proxied) delayRecovery(order string) {
 	s.t.Helper()
 	const lease = 20 * time.Second

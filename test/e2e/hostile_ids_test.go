@@ -22,7 +22,8 @@ var hostileIDs = []string{
 	"01890000-0000-7000-8000-0000000000000", "0189000000007000800000000000000",
 }
 
-// TestHostileIDs checks that a hostile ID in any route never reaches Redis as a key or a command.
+// TestHostileIDs checks that a hostile ID in any route gets 4xx. In Redis, no hostile ID may become a key or run a
+// command.
 func TestHostileIDs(t *testing.T) {
 	t.Parallel()
 	s, deposits := start(t, stack.Config{Env: map[string][]string{"": {"BATCH_INIT=0"}}}), check.NewDeposits()
@@ -43,7 +44,7 @@ func TestHostileIDs(t *testing.T) {
 	}
 	for i, path := range []string{"/batch_init/0/x/1/-1", "/batch_init/0/x/-1", "/batch_init/0/x"} {
 		if r := s.Call("POST", bases[i]+path); r.Problem() != "batch-init-disabled" {
-			t.Errorf("POST %s: got %v, want batch-init-disabled for all parameters", bases[i]+path, r)
+			t.Errorf("POST %s with malformed parameters: got %v, want the problem batch-init-disabled", bases[i]+path, r)
 		}
 	}
 	takesNumber := func(route string) bool {
@@ -63,7 +64,7 @@ func TestHostileIDs(t *testing.T) {
 				if r.Refused() || r.OK() && id == "007" && takesNumber(route) { // 007 is a number
 					continue
 				}
-				t.Errorf("%s %s with %q: %v, want a refusal", method, base+route, id, r)
+				t.Errorf("%s %s with %q: got %v, want 4xx", method, base+route, id, r)
 			}
 		}
 	})
@@ -88,6 +89,6 @@ func TestHostileIDs(t *testing.T) {
 		}
 	}
 	if len(sn.Credit) != 1 {
-		t.Errorf("users %v, want one", sn.Credit)
+		t.Errorf("Redis has the credits %v by user, want one user", sn.Credit)
 	}
 }

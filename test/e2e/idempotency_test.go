@@ -65,24 +65,27 @@ func TestLostReplyIsReplayedForIdempotencyKey(t *testing.T) {
 			first := s.Call(w.method, path, "Idempotency-Key", key)
 			wantReplayed := map[faultproxy.Phase]string{faultproxy.Before: "", faultproxy.After: "true"}[lost]
 			if replayed := first.Header.Get("Idempotent-Replayed"); !first.OK() || replayed != wantReplayed {
-				t.Errorf("%s, first retry (%d): %v, replayed %q, want %q", path, lost, first, replayed, wantReplayed)
+				t.Errorf("%s, lost %d (0: write, 1: reply): the first retry got %v, Idempotent-Replayed %q, want 200 and %q",
+					path, lost, first, replayed, wantReplayed)
 			}
 			again := s.Call(w.method, path, "Idempotency-Key", `"`+key+`"`)
 			if again.Body != first.Body || again.Header.Get("Idempotent-Replayed") != "true" {
 				t.Errorf("%s: the first retry received %v, the second %v, want a replay of the first response", path, first, again)
 			}
 			if got := w.value() - had; got != w.change {
-				t.Errorf("%s, lost %d: changed by %+d, want %+d", path, lost, got, w.change)
+				t.Errorf("%s, lost %d (0: write, 1: reply): the value changed by %+d, want %+d",
+					path, lost, got, w.change)
 			}
 			other := map[string]string{
 				"stock": "/stock/item/create/1", "payment": "/payment/add_funds/" + user + "/1", "order": "/orders/create/other",
 			}[w.service]
 			r = s.Call("POST", other, "Idempotency-Key", key)
 			if outcome(r) != "422 idempotency-key-reused" || r.FormatViolation() != "" {
-				t.Errorf("%s with the key of %s: got %v %s, want 422", other, path, r, r.FormatViolation())
+				t.Errorf("%s with the key of %s: got %v %s, want 422 idempotency-key-reused",
+					other, path, r, r.FormatViolation())
 			}
 			if got := w.value() - had; got != w.change {
-				t.Errorf("%s with the key of %s: changed by %+d, want %+d", other, path, got, w.change)
+				t.Errorf("%s with the key of %s: the value changed by %+d, want %+d", other, path, got, w.change)
 			}
 		}
 	}
@@ -130,14 +133,14 @@ func TestDeletesLeaveLittleInRedis(t *testing.T) {
 	for _, record := range left {
 		ttl, err := shard.TTL(t.Context(), record).Result()
 		if err != nil || ttl > time.Minute || ttl < 0 {
-			t.Errorf("%s expires in %v, %v; want at most a minute", record, ttl, err)
+			t.Errorf("read the TTL of %s: got %v, error %v, want between 0 and a minute", record, ttl, err)
 		}
 	}
 	for _, key := range []string{"", `""`, "two words", strings.Repeat("x", 256)} {
 		for _, method := range []string{"DELETE " + path, "POST /stock/add/" + item + "/1", "POST /orders/create/x"} {
 			method, path, _ := strings.Cut(method, " ")
 			if r := s.Call(method, path, "Idempotency-Key", key); outcome(r) != "400 idempotency-key-malformed" {
-				t.Errorf("%s %s with the key %.20q: got %v, want 400", method, path, key, r)
+				t.Errorf("%s %s with the key %.20q: got %v, want 400 idempotency-key-malformed", method, path, key, r)
 			}
 		}
 	}

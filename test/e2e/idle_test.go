@@ -22,7 +22,7 @@ func TestIdleSystemWritesNothing(t *testing.T) {
 			s.eventually(10*time.Second, "all shards are active", func() error {
 				open := shard.HGet(t.Context(), fmt.Sprintf("{%c%d}growth", service[0], i), "open").Val()
 				if open != "2" {
-					return fmt.Errorf("%s shard %d has %q active shards", service, i, open)
+					return fmt.Errorf("%s shard %d stores %q as the number of active shards, want 2", service, i, open)
 				}
 				return nil
 			})
@@ -49,7 +49,7 @@ func (s *system) checkWritesNothing(lasts time.Duration) {
 	time.Sleep(lasts)
 	for shard, size := range s.aofSizes() {
 		if size != before[shard] {
-			s.t.Errorf("the append-only file of %s changed from %s to %s", shard, before[shard], size)
+			s.t.Errorf("the append-only file of %s changed from %s to %s bytes, want no change", shard, before[shard], size)
 		}
 	}
 }
@@ -63,7 +63,7 @@ func (s *system) aofSizes() map[string]string {
 			_, size, _ := strings.Cut(info, "aof_current_size:")
 			size, _, found := strings.Cut(size, "\r")
 			if !found {
-				s.t.Fatalf("the output of Redis INFO contains no size: %q", info)
+				s.t.Fatalf("the output of Redis INFO contains no aof_current_size: %q", info)
 			}
 			sizes[fmt.Sprintf("%s %d", service, i)] = size
 		}

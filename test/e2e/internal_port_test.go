@@ -49,7 +49,8 @@ func TestGatewayNeverReachesInternalPort(t *testing.T) {
 	request := func(method, target, host string) {
 		requests.Add(1)
 		if status, err := s.raw(method, target, host, body); err != nil || status == 200 {
-			t.Errorf("%s %q of host %s: %d, %v, want a refusal", method, target, host, status, err)
+			t.Errorf("%s %q with the host %s: got status %d, error %v, want any status except 200",
+				method, target, host, status, err)
 		}
 	}
 	s.concurrently(len(spellings), 8, func(i int) {
@@ -92,7 +93,7 @@ func TestGatewayNeverReachesInternalPort(t *testing.T) {
 		internal := strings.TrimPrefix(s.InternalURLs(service)[0], "http://")
 		status, err := rawTo(internal, "POST", "/internal/reserve", internal, body)
 		if err != nil || status != 200 {
-			t.Errorf("internal port of %s: %d, %v, want 200", service, status, err)
+			t.Errorf("internal port of %s: got status %d, error %v, want 200", service, status, err)
 		}
 		if record := s.shards[service][0].Get(context.Background(), key).Val(); !strings.HasPrefix(record, "1 ") {
 			t.Errorf("internal port of %s: %s is %q, want a reservation", service, key, record)

@@ -30,7 +30,7 @@ func TestNoLeakedFilesOrKeys(t *testing.T) {
 				order, want = s.newOrder(rich, scarce, scarce), "409 insufficient-stock"
 			}
 			if r := s.Checkout(order); outcome(r) != want {
-				t.Errorf("a checkout received %v, want %s", r, want)
+				t.Errorf("checkout: got %v, want %s", r, want)
 			}
 		})
 	}
@@ -47,14 +47,15 @@ func TestNoLeakedFilesOrKeys(t *testing.T) {
 	before := s.keys()
 	s.concurrently(paid, 8, func(int) {
 		if r := s.Checkout(s.newOrder(rich, item)); !r.OK() {
-			t.Errorf("a checkout received %v, want 200", r)
+			t.Errorf("checkout: got %v, want 200", r)
 		}
 	})
 	s.settle()
 	sn := s.check(deposits)
 	for service, has := range s.keys() {
-		if has > before[service]+paid { // one key per order and service
-			t.Errorf("%s had %d keys, and %d after %d paid orders, want one more per order", service, before[service], has, paid)
+		if has > before[service]+paid { // a paid order adds at most one key to a service
+			t.Errorf("%s had %d keys, and %d after %d paid orders, want at most one more per order",
+				service, before[service], has, paid)
 		}
 	}
 	for key, record := range sn.Records {
@@ -63,7 +64,7 @@ func TestNoLeakedFilesOrKeys(t *testing.T) {
 		// The deadline of an attempt is 30 s after begin. A record of the attempt expires 60 s after the deadline.
 		left := time.Until(time.UnixMilli(int64(expires / time.Millisecond)))
 		if record.Persistent || left > 90*time.Second {
-			t.Errorf("%s expires in %v, want at most 90s", key, left)
+			t.Errorf("%s expires in %v (negative if it never expires), want at most 90s", key, left)
 		}
 	}
 }
@@ -121,13 +122,13 @@ func TestFullRedisStillCompensates(t *testing.T) {
 		}
 	}
 
-	// If the Redis of stock is full, the coordinator aborts the checkout. The checkout then takes neither stock nor
+	// If every Redis of stock is full, the coordinator aborts the attempt. The attempt then takes neither stock nor
 	// credit.
 	c := s.prepare(deposits, sagaNamed(t, "paid"), step{"stock", 0, "reserve"})
 	s.fill("stock")
 	s.send(c)
 	if r := <-c.response; outcome(r) != "409 attempt-closed" {
-		t.Errorf("checkout with stock full: %v, want 409 attempt-closed", r)
+		t.Errorf("checkout with every Redis of stock full: got %v, want 409 attempt-closed", r)
 	}
 	s.settle()
 	s.check(deposits, c.History)
@@ -135,13 +136,14 @@ func TestFullRedisStillCompensates(t *testing.T) {
 	// If every Redis is full, no checkout begins.
 	s.fill("order", "payment")
 	if r := c.History.Checkout(s.Client); r.OK() || r.FormatViolation() != "" {
-		t.Errorf("checkout with every Redis full: got %v %s, want a problem", r, r.FormatViolation())
+		t.Errorf("checkout with every Redis full: got %v (format violation: %s), want a problem",
+			r, r.FormatViolation())
 	}
 	s.settle()
 	s.check(deposits, c.History)
 	s.empty()
 	if r := c.History.Checkout(s.Client); !r.OK() {
-		t.Errorf("checkout with enough memory: %v, want 200", r)
+		t.Errorf("checkout after every Redis has memory again: got %v, want 200", r)
 	}
 	s.settle()
 	s.check(deposits, c.History)

@@ -14,7 +14,7 @@ type load struct {
 	*shop.Shop
 }
 
-// startLoad starts clients with this behavior.
+// startLoad starts clients with the given behavior.
 func (s *system) startLoad(behavior shop.Behavior) *load {
 	s.t.Helper()
 	sh, err := shop.Fill(s.Client, behavior)
@@ -29,7 +29,7 @@ func (l *load) awaitDecisions(n int64) {
 	until := l.Decided() + n
 	l.eventually(check.DecisionTimeout, fmt.Sprintf("%d more requests are decided", n), func() error {
 		if left := until - l.Decided(); left > 0 {
-			return fmt.Errorf("%d of these requests are still undecided", left)
+			return fmt.Errorf("%d decisions are missing", left)
 		}
 		return nil
 	})

@@ -45,18 +45,18 @@ func TestServiceThatLostItsOnlyShardRefusesTheEmptyRedis(t *testing.T) {
 			_, missing, err := s.readiness(lost.service)
 			want := "the Redis is empty, but " + lost.caller + " knows shard 0"
 			if err == nil && !strings.Contains(strings.Join(missing, "\n"), want) {
-				err = fmt.Errorf("/readyz: got %q, want %q", missing, want)
+				err = fmt.Errorf("/readyz: got %q, want an entry with %q", missing, want)
 			}
 			return err
 		})
 		for _, request := range lost.requests {
 			method, path, _ := strings.Cut(request, " ")
 			if r := s.Call(method, path); !r.Unknown() && r.Problem() != "attempt-closed" {
-				t.Errorf("%s after the loss of the data of %s: got %v, want 503 or attempt-closed", request, lost.service, r)
+				t.Errorf("%s after %s lost its data: got %v, want 503 or attempt-closed", request, lost.service, r)
 			}
 		}
 		if n, err := s.shards[lost.service][0].DBSize(context.Background()).Result(); n != 0 || err != nil {
-			t.Errorf("the empty Redis of %s: got %d keys, %v; want none", lost.service, n, err)
+			t.Errorf("the empty Redis of %s: got %d keys, error %v; want no keys", lost.service, n, err)
 		}
 		restore()
 		s.waitReady()

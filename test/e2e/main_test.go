@@ -16,7 +16,7 @@ import (
 var seed = flag.Uint64("seed", 0, "seed of random choices; 0 means a random seed")
 
 // parallelTests is the number of tests that run at the same time. The tests mostly wait for leases and restarts, so two
-// processors can run four of them. With six, an instance took longer than its time limit to start.
+// processors can run four of them. With six tests, an instance took longer than its time limit to start.
 const parallelTests = "4"
 
 func TestMain(m *testing.M) {

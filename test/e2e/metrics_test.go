@@ -46,12 +46,12 @@ func TestPrometheusEvaluatesEveryRuleAndPanel(t *testing.T) {
 	s.eventually(time.Minute, "every rule is evaluated", func() error {
 		for _, r := range p.rules() {
 			if r.Health != "ok" {
-				return fmt.Errorf("rule %s: got health %s, want ok: %s", r.Name, r.Health, r.LastError)
+				return fmt.Errorf("rule %s: got health %s, want ok; last error: %s", r.Name, r.Health, r.LastError)
 			}
 		}
 		return nil
 	})
-	users := map[string]string{} // the rule or panel that uses an expression, by expression
+	users := map[string]string{} // by expression: the rule or panel that uses the expression
 	for _, r := range rules {
 		users[r.Query] = "rule " + r.Name
 	}
@@ -67,7 +67,7 @@ func TestPrometheusEvaluatesEveryRuleAndPanel(t *testing.T) {
 		known := p.names()
 		for expr, user := range users {
 			if err := p.query(expr); err != nil {
-				return fmt.Errorf("%s: %s: %w", user, expr, err)
+				return fmt.Errorf("%s: evaluate %s: %w", user, expr, err)
 			}
 			named := metricsIn(expr)
 			if len(named) == 0 {
@@ -173,7 +173,7 @@ func TestMetricsIn(t *testing.T) {
 		`absent(g) or vector(0) and (h unless i offset 5m)`:                                        "g h i",
 	} {
 		if got := strings.Join(metricsIn(expr), " "); got != want {
-			t.Errorf("%s: %q, want %q", expr, got, want)
+			t.Errorf("metrics in %s: got %q, want %q", expr, got, want)
 		}
 	}
 }

@@ -19,7 +19,7 @@ func TestInstancesWithEqualMachineIDs(t *testing.T) {
 	const each = 100
 	deposits := check.NewDeposits()
 	var mu sync.Mutex
-	owner := map[string]string{} // the request that created each ID: its service and its number
+	owner := map[string]string{} // by ID: the service and number of the request that created the ID
 	create := func(service string, i int, path, name string) string {
 		r := s.Call("POST", s.PublicURLs(service)[i%2]+path)
 		id := r.Field(name)
@@ -47,7 +47,7 @@ func TestInstancesWithEqualMachineIDs(t *testing.T) {
 	})
 	s.concurrently(each, 16, func(i int) {
 		if r := histories[i].Checkout(s.Client); !r.OK() {
-			t.Errorf("checkout: %v, want 200", r)
+			t.Errorf("checkout: got %v, want 200", r)
 		}
 	})
 	s.settle()
@@ -75,7 +75,7 @@ func TestCartIsFrozenDuringAndAfterCheckout(t *testing.T) {
 		}
 	}
 	begin := s.proxies["order"][0].trapCall("begin", c.arg, faultproxy.After)
-	s.must(s.Pause("payment-1")) // not its Redis, which would become unhealthy and could end the checkout early
+	s.must(s.Pause("payment-1")) // a paused Redis would become unhealthy and could end the checkout early
 	s.send(c)
 	begin.wait()
 	begin.Pass()
@@ -148,7 +148,8 @@ func TestNoAdministrativeRoutes(t *testing.T) {
 		} {
 			for _, method := range []string{"GET", "POST", "PUT", "DELETE", "PATCH"} {
 				if r := s.Call(method, prefix+path); r.Status != 404 && r.Status != 405 || r.FormatViolation() != "" {
-					t.Errorf("%s %s%s: got %v %s, want 404 or 405", method, prefix, path, r, r.FormatViolation())
+					t.Errorf("%s %s%s: got %v (format violation: %s), want 404 or 405",
+						method, prefix, path, r, r.FormatViolation())
 				}
 			}
 		}
@@ -185,13 +186,13 @@ func TestNegativeAmountsAndUnpaidCancelsCreateNothing(t *testing.T) {
 		s.problem(409, "nothing-paid", "POST", "/payment/cancel/"+user+"/"+order)
 	}
 	if credit := s.credit(user); credit != 100 {
-		t.Errorf("the user has %d, want 100", credit)
+		t.Errorf("the user's credit is %d, want 100", credit)
 	}
 	h := &check.History{Order: order, User: user}
 	h.Checkout(s.Client)
 	other := s.newUser(1)
 	deposits.Credit[other] = 1
-	s.problem(409, "nothing-paid", "POST", "/payment/cancel/"+other+"/"+order) // another user paid for this order
+	s.problem(409, "nothing-paid", "POST", "/payment/cancel/"+other+"/"+order) // user, not other, paid for this order
 	for range 3 {
 		if r := h.Cancel(s.Client); !r.OK() {
 			t.Errorf("cancel: got %v, want 200", r)

@@ -26,7 +26,7 @@ func startProxiedWith(t *testing.T, orders int) *proxied {
 	t.Helper()
 	scripts := &faultproxy.Scripts{}
 	proxies := map[string][]*redisProxy{}
-	t.Cleanup(func() { // runs after the cleanup of start, which kills the instances
+	t.Cleanup(func() { // start's cleanup runs first and kills the instances
 		for _, shards := range proxies {
 			for _, p := range shards {
 				p.Close()
@@ -44,7 +44,7 @@ func startProxiedWith(t *testing.T, orders int) *proxied {
 			return "", err
 		}
 		if shard == "0" {
-			proxies[service] = nil // stack.Start may retry with other ports
+			proxies[service] = nil // if stack.Start retries, it begins with new proxies
 		}
 		proxies[service] = append(proxies[service], &redisProxy{p, t})
 		return p.Addr(), nil
@@ -66,7 +66,7 @@ type trap struct {
 	t testing.TB
 }
 
-// trapCall sets a trap for the next call of a script. The trap ignores a call if none of its arguments contains arg.
+// trapCall sets a trap for the next call of a script with the text arg in an argument.
 func (p *redisProxy) trapCall(script, arg string, phase faultproxy.Phase) *trap {
 	p.t.Helper()
 	return p.trapCalls(1, script, arg, phase)

@@ -29,7 +29,7 @@ func TestPythonSuites(t *testing.T) {
 	for _, instances := range []int{1, 2} {
 		t.Run(fmt.Sprintf("%dx%d", instances, instances), func(t *testing.T) {
 			t.Parallel()
-			// One run with the race detector is enough. It costs 10 s of processor time.
+			// The race detector costs 10 s of processor time, so only one of the two runs uses it.
 			s := start(t, stack.Config{Race: instances > 1, Instances: instances})
 			for _, args := range [][]string{{"-m", "unittest", "test_microservices"}, {"consistency.py"}} {
 				cmd := exec.CommandContext(t.Context(), python, args...)

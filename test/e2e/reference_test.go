@@ -69,12 +69,12 @@ func TestDataModelNamesEveryKey(t *testing.T) {
 				continue // no hash tag; the document has a section about this key
 			}
 			if parts == nil {
-				t.Errorf("the key %q of %s has no documented form", key, service)
+				t.Errorf("the key %q of %s does not begin with a hash tag and a name", key, service)
 				continue
 			}
 			seen[parts[2]] = true
 			if !known[parts[1]+" "+parts[2]] && !known["x "+parts[2]] {
-				t.Errorf("docs/data-model.md does not have the key %q of %s", key, service)
+				t.Errorf("docs/data-model.md does not document the form of the key %q of %s", key, service)
 			}
 		}
 	}
@@ -82,7 +82,7 @@ func TestDataModelNamesEveryKey(t *testing.T) {
 		"o:", "orders", "orders:", "r:", "i:", "p:", "u:", "d:", "k:", "batch", "growth", "seq",
 	} {
 		if !seen[name] {
-			t.Errorf("the tour left no key %s in Redis: %v", name, seen)
+			t.Errorf("the tour left no key %s in Redis; found only %v", name, seen)
 		}
 	}
 }
@@ -137,7 +137,7 @@ func TestFrontPage(t *testing.T) {
 	}
 	picture, err := os.Stat(filepath.Join(root, "docs/images/console.png"))
 	if err != nil || picture.Size() > 300_000 {
-		t.Errorf("docs/images/console.png is missing or larger than 300 kB: %v", err)
+		t.Errorf("docs/images/console.png is missing or larger than 300 kB; error %v", err)
 	}
 	records, err := filepath.Glob(filepath.Join(root, "docs/adr/0*.md"))
 	if err != nil || len(records) < 15 {

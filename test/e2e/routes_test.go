@@ -205,7 +205,7 @@ func (w *routesTest) refusals() {
 	w.same(w.stock(item), 1)
 }
 
-// batchInit resets the objects with decimal IDs and checks two orders out.
+// batchInit creates objects with decimal IDs and checks two orders out.
 func (w *routesTest) batchInit() {
 	w.t.Helper()
 	w.do("POST", "/stock/batch_init/20/100/3")

@@ -20,7 +20,7 @@ type step struct {
 func (st step) String() string { return fmt.Sprintf("%s %d %s", st.service, st.shard, st.script) }
 
 // saga is one course of a checkout or a cancel, with the steps at which tests disturb it. "no credit" and "no stock"
-// omit most steps of "paid". The cart has an item on each shard of stock.
+// omit most of the steps that they have in common with "paid". The cart has an item on each shard of stock.
 type saga struct {
 	name   string
 	credit int64 // credit of the user; the cart costs 7
@@ -83,10 +83,10 @@ type sagaCase struct {
 	saga
 	step          step
 	first, second string            // the items, on shards 0 and 1
-	args          map[string]string // by service and shard: an argument that identifies calls for this order
+	args          map[string]string // for each service and shard: an argument that identifies calls for this order
 	arg           string            // the argument that identifies the call of the step
 	trap          *trap
-	direct        bool // send the checkout to order-1, because the gateway would retry the checkout
+	direct        bool // send the checkout to order-1, not through the gateway, which would retry it
 	response      chan check.Response
 }
 
@@ -133,8 +133,8 @@ func (s *proxied) finishes(deposits check.Deposits, c *sagaCase, where string) {
 	}
 }
 
-// finishesAfterRetry is like finishes, for a client that retries after an unknown outcome or a closed attempt. Both are
-// correct responses while a Redis is unhealthy.
+// finishesAfterRetry is like finishes, for a client that retries after an unknown outcome or a closed attempt. Both
+// responses are correct while a Redis is unhealthy.
 func (s *proxied) finishesAfterRetry(deposits check.Deposits, c *sagaCase, where string) {
 	s.t.Helper()
 	r := <-c.response
@@ -161,8 +161,8 @@ func (s *system) hasCounter(service string, shard int, id string, n int64) error
 	return err
 }
 
-// disturbEveryStep calls disturb at each step of each saga, while a proxy holds the script call of the step. The
-// response and the final state must not change.
+// disturbEveryStep calls the given function at each step of each saga, while a proxy holds the script call of the
+// step. The response and the final state must not change.
 func (s *proxied) disturbEveryStep(deposits check.Deposits, what string, disturb func(*trap)) {
 	s.t.Helper()
 	for _, sa := range sagas {

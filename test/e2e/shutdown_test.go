@@ -21,8 +21,9 @@ import (
 func TestShutdownFinishesCheckoutInFlight(t *testing.T) {
 	t.Parallel()
 	for waitsFor, hold := range map[string]func(*proxied, *sagaCase) (release func()){
-		"payment": func(s *proxied, c *sagaCase) func() { // pausing a Redis could make it unhealthy on a busy host
+		"payment": func(s *proxied, c *sagaCase) func() {
 			begin := s.proxies["order"][0].trapCall("begin", c.arg, faultproxy.After)
+			// Pause the instance and not its Redis, because a paused Redis could become unhealthy on a busy host.
 			s.must(s.Pause("payment-1"))
 			s.send(c)
 			begin.wait()
@@ -106,8 +107,9 @@ func TestRollingRestartLosesNoRequest(t *testing.T) {
 // visitorPause is the pause between two requests of a visitor. It leaves processor time for the restarts.
 const visitorPause = 20 * time.Millisecond
 
-// startVisitors starts clients that read, create and remove objects and edit carts, next to the clients of package
-// shop. Every request of a visitor must get the expected status. The returned function stops the clients.
+// startVisitors starts visitors: clients in addition to the clients of package shop. Visitors read, create and
+// remove objects and edit carts. Every request of a visitor must get the expected status. The returned function stops
+// the visitors.
 func (s *system) startVisitors(deposits check.Deposits) (stop func()) {
 	s.t.Helper()
 	user, item := s.newUser(10), s.newItem(1, 10)
@@ -119,7 +121,7 @@ func (s *system) startVisitors(deposits check.Deposits) (stop func()) {
 		time.Sleep(visitorPause)
 		r := s.Call(method, path)
 		if r.Status != want || r.FormatViolation() != "" {
-			s.t.Errorf("%s %s: %v %s, want %d", method, path, r, r.FormatViolation(), want)
+			s.t.Errorf("%s %s: got %v, format violation: [%s], want %d", method, path, r, r.FormatViolation(), want)
 		}
 		requests.Add(1)
 		return r

@@ -23,7 +23,7 @@ const (
 //
 //   - {}: the hidden request, which only one of the servers finds
 //   - {n} and {x}: the length of the hidden request in bytes, decimal and hexadecimal
-//   - {n+5}: this length with the five bytes of an empty chunk
+//   - {n+5}: {n} plus the five bytes of the empty chunk "0\r\n\r\n"
 //   - @: the address of the internal port
 var smugglingRequests = map[string]string{
 	"CL.TE":           postHead + "Content-Length: {n+5}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{}",
@@ -92,13 +92,13 @@ func TestNoRequestSmuggling(t *testing.T) {
 			}
 			for range 4 {
 				if got := s.get("/stock/find/%s", item); got["price"] != 3.0 || got["stock"] != 50.0 {
-					t.Errorf("after %s: got the item %v, want the item unchanged", name, got)
+					t.Errorf("after %s: got the item %v, want price 3 and stock 50", name, got)
 				}
 				if got := s.get("/payment/find_user/%s", user); got["user_id"] != user {
-					t.Errorf("after %s: got the user %v, want the user that was read", name, got)
+					t.Errorf("after %s: got the user %v, want the user with the requested ID", name, got)
 				}
 				if r := s.Call("GET", "/orders/find/"+item); r.Status != 404 || !strings.Contains(r.Body, item) {
-					t.Errorf("after %s: find of a missing order: %v, want 404", name, r)
+					t.Errorf("after %s: find a missing order: got %v, want 404 with the requested ID", name, r)
 				}
 			}
 		}

@@ -37,7 +37,7 @@ func TestServicesStartWithoutRedis(t *testing.T) {
 		s.eventually(check.DecisionTimeout, service+" reports its shard unavailable", func() error {
 			status, missing, err := s.readiness(service)
 			if err == nil && (status != http.StatusServiceUnavailable || !slices.Contains(missing, "shard 0")) {
-				err = fmt.Errorf("/readyz: got status %d, unavailable %q, want 503 with the unavailable part", status, missing)
+				err = fmt.Errorf("/readyz: got status %d, unavailable %q, want 503 with \"shard 0\"", status, missing)
 			}
 			return err
 		})
@@ -58,7 +58,8 @@ func TestServicesStartWithoutRedis(t *testing.T) {
 		r := s.Call(method, path)
 		violation, took := r.FormatViolation(), r.Ended.Sub(r.Began)
 		if violation != "" || r.Status != http.StatusServiceUnavailable || took > fastFailure {
-			t.Errorf("%s: %v after %v: %s, want 503 within %v", request, r, took, violation, fastFailure)
+			t.Errorf("%s: got %v after %v, format violation: [%s], want 503 within %v",
+				request, r, took, violation, fastFailure)
 		}
 	}
 	for _, path := range []string{"/orders/ping", "/stock/ping", "/payment/ping"} {
@@ -120,14 +121,15 @@ func TestUnavailableServiceGets503(t *testing.T) {
 		r := s.Call(test.method, test.path)
 		violation, took := r.FormatViolation(), r.Ended.Sub(r.Began)
 		if violation != "" || r.Problem() != "unavailable" || took > fastFailure {
-			t.Errorf("without %s: got %v after %v, want 503: %s", test.service, r, took, violation)
+			t.Errorf("without %s: got %v after %v, want problem unavailable within 2 s; format violation: [%s]",
+				test.service, r, took, violation)
 		}
 		dependent := dependents[test.service]
 		s.eventually(check.DecisionTimeout, dependent+" reports "+test.service+" unavailable", func() error {
 			status, missing, err := s.readiness(dependent)
 			reported := strings.Contains(strings.Join(missing, " "), test.service)
 			if err == nil && (status != http.StatusServiceUnavailable || !reported) {
-				err = fmt.Errorf("/readyz: got status %d, unavailable %q, want 503 with the unavailable part", status, missing)
+				err = fmt.Errorf("/readyz: got status %d, unavailable %q, want 503 with the killed service", status, missing)
 			}
 			return err
 		})

@@ -44,7 +44,7 @@ var openAPI = sync.OnceValue(func() *validator.Validator {
 func launch(t *testing.T, cfg stack.Config) *system {
 	t.Helper()
 	cfg.OnExit = func(name string, err error) { t.Errorf("%s exited unexpectedly: %v", name, err) }
-	started, err := stack.Start(context.Background(), cfg) // t.Context() ends before the method "end" reads logs
+	started, err := stack.Start(context.Background(), cfg) // t.Context() would close the system before s.end reads logs
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -164,7 +164,7 @@ func TestConcurrentCheckoutsHaveSeparateTraces(t *testing.T) {
 				got = append(got, s.service+" "+s.name)
 			}
 			if slices.Sort(got); !slices.Equal(got, want) && !slices.Equal(got, repeated) {
-				return fmt.Errorf("trace %d is\n%s\nwant, with the credit reserved once or twice,\n%s",
+				return fmt.Errorf("trace %d has the spans\n%s\nwant these spans (the credit may be reserved twice):\n%s",
 					i, strings.Join(got, "\n"), strings.Join(want, "\n"))
 			}
 			return nil
@@ -177,11 +177,11 @@ func TestConcurrentCheckoutsHaveSeparateTraces(t *testing.T) {
 		for _, s := range spans {
 			parent, ok := byID[s.parent]
 			if root := s.name == "POST /checkout/:order_id"; root != (s.parent == "00f067aa0ba902b7") || !root && !ok {
-				t.Errorf("order %s: span %s %s has the parent %q, want a span of the trace, or the client's span for the root",
+				t.Errorf("order %s: span %s %s has the parent %q, want a span of the trace (root: the client's span)",
 					id, s.service, s.name, s.parent)
 			}
 			if ok && (s.startNano < parent.startNano || s.stopNano < s.startNano) {
-				t.Errorf("order %s: %s %s from %d to %d, but its parent %s began at %d",
+				t.Errorf("order %s: span %s %s: start %d ns, end %d ns; want end >= start >= start of the parent %s: %d ns",
 					id, s.service, s.name, s.startNano, s.stopNano, parent.name, parent.startNano)
 			}
 			kind := otlp.Span_SPAN_KIND_CLIENT
@@ -189,7 +189,7 @@ func TestConcurrentCheckoutsHaveSeparateTraces(t *testing.T) {
 				kind = otlp.Span_SPAN_KIND_SERVER
 			}
 			if s.kind != kind {
-				t.Errorf("%s %s is a %v, want %v", s.service, s.name, s.kind, kind)
+				t.Errorf("span %s %s has the kind %v, want %v", s.service, s.name, s.kind, kind)
 			}
 			if a := s.attributes["checkout.attempt"]; a != "" {
 				attempts[a] = true
@@ -274,6 +274,6 @@ func TestRecoveryTraceLinksToCheckout(t *testing.T) {
 				return nil
 			}
 		}
-		return fmt.Errorf("got %d spans, want one with the link", len(c.spans))
+		return fmt.Errorf("none of %d spans is \"recover\" with the attempt's ID and the link", len(c.spans))
 	})
 }

@@ -37,8 +37,8 @@ func (p *Proxy) current() Faults {
 	return p.faults
 }
 
-// dropped reports whether the caller must drop its message or reply, because drops is true for the current faults. If
-// so, dropped returns only when drops is false again.
+// dropped waits while drops is true for the current faults. If it has waited, dropped returns true, and the caller
+// must drop its message or reply.
 func (p *Proxy) dropped(drops func(Faults) bool) bool {
 	lost := false
 	for {

@@ -25,7 +25,8 @@ type Proxy struct {
 	copies   sync.WaitGroup // copies in flight
 }
 
-// ForRedis starts a proxy to a Redis server. It adds the scripts that clients load to the given Scripts.
+// ForRedis starts a proxy to a Redis server. When a client loads a script, the proxy adds the script to the given
+// Scripts.
 func ForRedis(target string, scripts *Scripts) (*Proxy, error) {
 	return listen(target, respProtocol{scripts})
 }
@@ -107,7 +108,7 @@ func reset(conn net.Conn) {
 	conn.Close()
 }
 
-// Close closes all connections, drops trapped calls, and waits for copies of messages in flight.
+// Close closes all connections, drops trapped calls, and waits until all copies of messages are sent.
 func (p *Proxy) Close() {
 	p.listener.Close()
 	p.mu.Lock()

@@ -66,7 +66,7 @@ func copyRESP(to *bytes.Buffer, r *bufio.Reader, values *[]string) error {
 	case '$', '=', '!':
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 0 {
-			return err // the length of nil is -1
+			return err // a null value has the length -1 and no data
 		}
 		data := make([]byte, n+2)
 		if _, err := io.ReadFull(r, data); err != nil {

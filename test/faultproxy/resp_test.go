@@ -17,10 +17,10 @@ func TestReadRESP(t *testing.T) {
 		r := reader(message + "+next\r\n")
 		raw, _, err := readRESP(r)
 		if err != nil || !bytes.Equal(raw, []byte(message)) {
-			t.Errorf("read RESP value %q: got %q, %v, want the whole value", message, raw, err)
+			t.Errorf("read RESP value %q: got %q, error %v, want the whole value", message, raw, err)
 		}
 		if next, values, err := readRESP(r); err != nil || string(next) != "+next\r\n" || values[0] != "next" {
-			t.Errorf("read the value after %q: got %q, %v, want the next value", message, next, err)
+			t.Errorf("read the value after %q: got %q, error %v, want +next", message, next, err)
 		}
 	}
 	for _, message := range []string{"", "x\r\n", "$5\r\nabc", "*2\r\n:1\r\n", "$x\r\n"} {

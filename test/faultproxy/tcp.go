@@ -8,7 +8,7 @@ import "net"
 func ForTCP(target string) (*Proxy, error) { return listen(target, nil) }
 
 // copyBytes forwards bytes in one direction until a fault drops some of them. Then copyBytes closes the connection,
-// because the rest of a stream is useless.
+// because the later bytes of the stream are useless without the dropped bytes.
 func (l *link) copyBytes(to, from net.Conn, drops func(Faults) bool) {
 	defer l.close()
 	buffer := make([]byte, 64<<10)

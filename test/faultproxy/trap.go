@@ -34,8 +34,8 @@ type Trap struct {
 	closing sync.Once     // closes the channel "resume" once
 }
 
-// Trap sets a trap for the next n calls of a script with the text about in an argument, or for the next n requests to a
-// path with this text in the request line.
+// Trap sets a trap for the next n calls of a script that have an argument with the text "about". On a proxy to an HTTP
+// service, the parameter "script" is a path, and the first line of the request must contain the text.
 func (p *Proxy) Trap(n int, script, about string, phase Phase) (*Trap, error) {
 	if p.protocol == nil {
 		return nil, errors.New("set a trap: the proxy was started without a protocol")

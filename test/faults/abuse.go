@@ -110,7 +110,7 @@ func (a abuse) start(ctx context.Context, addr string) (connections int64, stop 
 	}
 	if connections, err = next(); err != nil {
 		stop()
-		return 0, nil, fmt.Errorf("start abuse %q: %w", a.name, err)
+		return 0, nil, fmt.Errorf("start abuse %q: read the number of connections: %w", a.name, err)
 	}
 	return connections, stop, nil
 }

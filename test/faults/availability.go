@@ -12,7 +12,7 @@ import (
 	"checkout/test/stack"
 )
 
-// availabilityScenario makes one process at a time unavailable, and once both order instances.
+// availabilityScenario makes one process at a time unavailable. At the end, it kills both order instances together.
 var availabilityScenario = scenario{
 	name: "availability", run: runAvailability, sizes: []stack.Size{{Instances: 2, Shards: 2}},
 	about: "One Redis is killed or paused: requests that need this Redis get 503 within a second, all others succeed. " +
@@ -139,8 +139,8 @@ func (r *availabilityRun) withoutRedis(ctx context.Context, service, fault strin
 		ms(recovered.Sub(restarted)), formatCounts(responses)), violations, nil
 }
 
-// awaitReports returns a channel that gets the time when /readyz of every instance lists shard 0 as a problem, or the
-// zero time after a timeout.
+// awaitReports polls /readyz of every instance of a service. The returned channel gets the time when all instances list
+// shard 0 as a problem, or the zero time after a timeout.
 func (r *availabilityRun) awaitReports(ctx context.Context, service string) <-chan time.Time {
 	reported := make(chan time.Time, 1)
 	go func() {
@@ -162,7 +162,7 @@ func (r *availabilityRun) awaitReports(ctx context.Context, service string) <-ch
 }
 
 // checkWithout returns the defect of a response, or "" if the response is correct. Shard 0 of the service became
-// unavailable at the time "down". By the time "known", every instance had reported it.
+// unavailable at the time "down". By the time "known", every instance had reported this fault in /readyz.
 func (op operation) checkWithout(service string, down, known time.Time) string {
 	switch {
 	case op.needs(service, 0):

@@ -31,7 +31,7 @@ func (op operation) needs(service string, shard int) bool {
 	return ok && on == shard
 }
 
-// availabilityRun is the state of the scenario.
+// availabilityRun is the state of a scenario that checks the responses to clients during a fault.
 type availabilityRun struct {
 	*system
 	orders, items, users [2]string   // by shard
@@ -70,7 +70,7 @@ func (r *availabilityRun) fill() error {
 				return nil
 			}
 		}
-		return fmt.Errorf("POST %s: all of 100 IDs are on one shard", path)
+		return fmt.Errorf("POST %s: all 100 IDs are on one shard, want IDs on both", path)
 	}
 	items := create(&r.items, "/stock/item/create/1", "item_id")
 	users := create(&r.users, "/payment/create_user", "user_id")
@@ -104,8 +104,8 @@ func (r *availabilityRun) runClients(ctx context.Context, lasts time.Duration) [
 	return r.operations
 }
 
-// runClient checks out one of r.carts and cancels one of r.paid, unless these are empty. Then it sends one request of
-// each kind, about the item and the user on the given shard.
+// runClient checks out an order from r.carts and cancels an order from r.paid, if the channels have orders. Then it
+// sends requests about the order, the item and the user on the given shard, and about a new order.
 func (r *availabilityRun) runClient(on int) {
 	select {
 	case order := <-r.carts:
@@ -184,8 +184,8 @@ func (r *availabilityRun) checkout(order string, shard int) bool {
 // shardOf returns the index of the shard of an ID, 0 or 1.
 func shardOf(id string) int { return int(id[len(id)-1] - '0') }
 
-// fillCarts fills carts before shard 0 becomes unavailable, so that clients can check these carts out during the
-// fault. Half of the orders are on shard 0.
+// fillCarts fills r.carts with orders, so that clients can check these orders out during a fault. Half of the orders
+// are on shard 0.
 func (r *availabilityRun) fillCarts() error {
 	for len(r.carts) < cap(r.carts) {
 		order := ""

@@ -47,7 +47,7 @@ func (r *availabilityRun) withoutCoordinator(ctx context.Context, killed ...stri
 	err := check.Poll(ctx, check.DecisionTimeout, func(ctx context.Context) error {
 		undecided, err := r.undecided(ctx)
 		if err == nil && slices.ContainsFunc(undecided, func(order string) bool { return slices.Contains(orders, order) }) {
-			err = fmt.Errorf("%d orders are undecided, including some of the %d left by the kill",
+			err = fmt.Errorf("%d orders are undecided, including some of the %d undecided after the kill",
 				len(undecided), len(orders))
 		}
 		return err
@@ -64,7 +64,7 @@ func (r *availabilityRun) withoutCoordinator(ctx context.Context, killed ...stri
 }
 
 // killCoordinators kills order instances while they decide checkouts. It returns the orders that are undecided after
-// the kill, and extends the leases of these orders, so that no lease expires before the end of the measurement.
+// the kill, and extends the leases of these orders.
 func (r *availabilityRun) killCoordinators(ctx context.Context, names []string) (undecided []string, err error) {
 	if err := r.fillCarts(); err != nil {
 		return nil, err

@@ -9,9 +9,9 @@ import (
 
 const undisturbedTries = 3
 
-// undisturbed calls run, which makes shard 0 of a service unavailable and returns violations. A slow host may have
-// caused them if another shard became unhealthy, or if each violation is a slow response. undisturbed then calls run
-// again, at most undisturbedTries times in all. It reports only the violations of the last run.
+// undisturbed calls run, which causes a fault of shard 0 of a service and returns violations. If another shard became
+// unhealthy, or if every violation is a slow response, a slow host may be the cause. In these cases, undisturbed calls
+// run again, up to undisturbedTries times in all. It reports only the violations of the last call.
 func (r *availabilityRun) undisturbed(service string, run func() (string, []string, error)) (line string, err error) {
 	for try := 1; ; try++ {
 		before := r.otherOutages(service)

@@ -24,7 +24,7 @@ var diskScenario = scenario{
 const (
 	smallDisk  = "48m"
 	ballast    = "ballast"       // name of the file that fills a disk
-	exitWithin = 5 * time.Second // maximum time from the full disk to the exit of the Redis, while clients write
+	exitWithin = 5 * time.Second // maximum time until a Redis with a full disk exits, while clients write
 	diskShops  = 6               // number of clients; the test compares their responses with the data at the end
 	diskRate   = 60              // requests per second of all these clients
 )
@@ -117,7 +117,7 @@ func (r *availabilityRun) withFullDisk(ctx context.Context, service, disk string
 	}()
 	var during []operation
 	var at time.Time
-	for waiting := true; waiting && ctx.Err() == nil; { // write, because a Redis exits only at a write
+	for waiting := true; waiting && ctx.Err() == nil; { // clients must write: the Redis exits only at a write
 		during = append(during, r.runClients(ctx, duringFault/8)...)
 		select {
 		case at = <-down:

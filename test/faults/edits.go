@@ -52,8 +52,8 @@ func (s sources) text(file string) (string, error) {
 	return string(text), err
 }
 
-// programsOf returns the programs to which an edit of a file applies. An edit in the folder common never applies to the
-// keeper, which also uses this folder.
+// programsOf returns the programs to which an edit of a file applies. An edit in the folder common does not apply to
+// the keeper, although the keeper also uses this folder.
 func programsOf(file string) []string {
 	first, _, _ := strings.Cut(file, "/")
 	switch {
@@ -68,7 +68,7 @@ func programsOf(file string) []string {
 }
 
 // configure makes a system use the sources. It adds Go files to the build overlay. Scripts need no build: configure
-// writes them to the folder $SCRIPTS of each service, which reads them at run time (see readScripts).
+// writes them to the folder $SCRIPTS of each service, and readScripts makes the service read them at run time.
 func (s sources) configure(cfg *stack.Config, folder string) error {
 	cfg.Overlay = stack.Overlay{}
 	for _, service := range append(stack.Services(), "keeper") {

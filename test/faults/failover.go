@@ -48,7 +48,7 @@ type failoverRun struct {
 	failedCheckouts atomic.Int64
 
 	mu    sync.Mutex
-	deck  []*failoverKind // the kinds to inject before any kind is injected again
+	deck  []*failoverKind // the kinds that deal has not returned since the last shuffle
 	deals *rand.Rand
 	took  map[string]*failoverTimes // by kind of fault
 }
@@ -180,9 +180,10 @@ func (f *failoverRun) deal() *failoverKind {
 }
 
 // fault injects one fault into a shard. Then it checks:
-//   - The shard acknowledges a request within servedWithin.
+//   - The shard acknowledges a request within servedWithin after the fault.
 //   - Both other nodes then follow the primary within wholeWithin.
-//   - If the fault is survivable, no time without an acknowledgement exceeds servedWithin, even during the fault.
+//   - If the fault is survivable, the longest time without an acknowledgement, even during the fault, is at most
+//     servedWithin.
 func (f *failoverRun) fault(ctx context.Context, r *replicaSet) error {
 	f.slots <- struct{}{}
 	defer func() { <-f.slots }()
@@ -204,7 +205,7 @@ func (f *failoverRun) fault(ctx context.Context, r *replicaSet) error {
 	began := time.Now()
 	err := k.inject(ctx, r)
 	if err != nil {
-		return fmt.Errorf("%s of %s: %w", k.kind, r, err)
+		return fmt.Errorf("inject %s of %s: %w", k.kind, r, err)
 	}
 	ended := time.Now()
 	err = check.Poll(ctx, servedWithin, func(context.Context) error {
@@ -273,7 +274,7 @@ func (f *failoverRun) check(ctx context.Context, n uint64) error {
 	return nil
 }
 
-// report adds a table of the times to the report.
+// report adds a table with the measurements of each kind of fault to the report of the trial.
 func (f *failoverRun) report() {
 	lines := row("fault", "number", "silent, p50", "silent, max", "served after the fault, max", "failed checkouts, max") +
 		row("---", "---:", "---:", "---:", "---:", "---:")

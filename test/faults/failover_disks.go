@@ -26,7 +26,7 @@ var diskKinds = []*failoverKind{
 	{kind: "disk of the only current replica lost, and the primary dies",
 		inject: func(ctx context.Context, r *replicaSet) error {
 			defer r.heal()
-			r.setLink(r.others[0], r.primary, true, false, r.broken()) // this replica becomes stale
+			r.setLink(r.others[0], r.primary, true, false, r.broken()) // r.others[0] becomes stale
 			sleep(ctx, r.between(300*time.Millisecond, 1200*time.Millisecond))
 			if err := r.kill(r.redis(r.others[1]), r.keeper(r.others[1]), r.redis(r.primary)); err != nil {
 				return err
@@ -36,7 +36,7 @@ var diskKinds = []*failoverKind{
 				return err
 			}
 			r.heal()
-			sleep(ctx, r.between(2*time.Second, 4*time.Second)) // the stale replica must not be elected
+			sleep(ctx, r.between(2*time.Second, 4*time.Second)) // the stale replica must not be elected meanwhile
 			return r.start(ctx, r.redis(r.primary))
 		}},
 	{kind: "AOF rewrite during a failover", survivable: true, inject: func(ctx context.Context, r *replicaSet) error {

@@ -13,7 +13,7 @@ import (
 	"checkout/test/stack"
 )
 
-// nodeDisk is the size of the disk of each node, a tmpfs. Only its files take memory.
+// nodeDisk is the size of each node's disk. The disk is a tmpfs, which takes memory only for its files.
 const nodeDisk = "512m"
 
 // refusalKinds are faults that make a node refuse to work, although its machine and its network are healthy.
@@ -69,7 +69,8 @@ func (d *nodeDisks) close() (err error) {
 	return errors.Join(err, os.RemoveAll(d.dir))
 }
 
-// expectExit makes the next exit of a component no violation. The returned channel is closed at this exit.
+// expectExit marks the next exit of a component as expected, so the exit is not a violation. The returned channel is
+// closed at this exit.
 func (d *nodeDisks) expectExit(name string) <-chan struct{} {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -89,8 +90,8 @@ func (d *nodeDisks) exited(name string) (expected bool) {
 	return expected
 }
 
-// fillDisk fills the disk of a node and waits until the Redis of the node exits. Some time later, it frees space and
-// starts the Redis again.
+// fillDisk fills the disk of a node and waits until the Redis of the node exits. Some time later, fillDisk frees space
+// and starts the Redis again.
 func (r *replicaSet) fillDisk(ctx context.Context, node int) error {
 	if len(r.disks.unmount) == 0 {
 		return nil

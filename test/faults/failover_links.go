@@ -117,7 +117,7 @@ var linkKinds = []*failoverKind{
 	{kind: "a stale replica, and then the primary dies", survivable: true,
 		inject: func(ctx context.Context, r *replicaSet) error {
 			defer r.heal()
-			r.setLink(r.others[0], r.primary, true, false, r.broken()) // only the other replica acknowledges
+			r.setLink(r.others[0], r.primary, true, false, r.broken()) // only r.others[1] acknowledges
 			sleep(ctx, r.between(300*time.Millisecond, 1500*time.Millisecond))
 			return r.killFor(ctx, r.down(), r.redis(r.primary))
 		}},

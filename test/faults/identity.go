@@ -17,8 +17,8 @@ import (
 	"checkout/test/stack"
 )
 
-// identityScenario replaces a Redis or its address with a wrong one for a while. The instances must refuse each wrong
-// Redis, so that no data is lost and no response is wrong.
+// identityScenario replaces the data of a Redis or a setting of an instance for a while. The instances must refuse
+// each wrong Redis, so that no data is lost and no response is wrong.
 var identityScenario = scenario{
 	name: "identity", run: runIdentity, sizes: []stack.Size{{Instances: 2, Shards: 2}}, waits: true,
 	about: "A Redis comes back empty or with an older copy; an instance starts with addresses that are reversed, too " +
@@ -72,7 +72,7 @@ func runIdentity(ctx context.Context, tr *trial) (err error) {
 			return fmt.Errorf("%s: %w", w.name, err)
 		}
 		if err := m.ready(ctx); err != nil {
-			return fmt.Errorf("%s: after the fault: %w", w.name, err)
+			return fmt.Errorf("%s: wait until the system is ready after the fault: %w", w.name, err)
 		}
 		m.settle(ctx)
 		if err := m.check(ctx, round); err != nil {
@@ -160,7 +160,7 @@ func (m *mixRun) wantRefused(ctx context.Context, w wrong, instance string) {
 				}
 			}
 		}
-		return fmt.Errorf("GET %s/readyz: got status %d, reasons %q, error %v, want 503 and %q",
+		return fmt.Errorf("GET %s/readyz: got status %d, reasons %q, error %v, want 503 and a reason with %q",
 			url, status, missing, err, w.reason)
 	})
 	if err != nil && ctx.Err() == nil {

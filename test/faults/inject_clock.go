@@ -20,8 +20,8 @@ import (
 // 30 s that the protocol allows.
 const maxRedisOffset = 12 * time.Second
 
-// offsetSource is the source of a library that offsets the clock of a process. It is in a separate folder because cgo
-// would compile a C file next to Go files.
+// offsetSource is the source of a library that offsets the clock of a process. The source is in a separate folder,
+// because Go allows C files only in the folders of packages that use cgo.
 //
 //go:embed clock/offset.c
 var offsetSource []byte

@@ -61,7 +61,6 @@ func scale(longest time.Duration, fraction float64) time.Duration {
 	return time.Duration(fraction * float64(longest))
 }
 
-// linkFaults are the injectors of network faults.
 var linkFaults = []*injector{
 	linkFault("link cut", links, 0, 3*time.Second, 4,
 		func(float64) faultproxy.Faults { return faultproxy.Faults{Cut: true} }),

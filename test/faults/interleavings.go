@@ -120,7 +120,7 @@ var (
 		killOrdersAt(kindCancelled, "coordinator cancel", 0)}
 )
 
-// runKind returns a runFunc that sends the request for one order, without faults.
+// runKind returns a runFunc that creates an order of a kind and sends the order's request, without faults.
 func runKind(k kind) runFunc {
 	return func(ctx context.Context, s *rig) error {
 		o, err := s.create(ctx, k)
@@ -147,8 +147,9 @@ func killOrdersAt(k kind, point string, down time.Duration) runFunc {
 	}
 }
 
-// holdWhile returns a runFunc that sends a request and waits until each fail point has paused a step. It then calls do,
-// which resumes all steps except the one at the last point. The runFunc resumes the last one.
+// holdWhile returns a runFunc that sends a request and waits until each fail point has paused a step. The runFunc
+// then calls do, which must resume every step except the step at the last point. Finally, the runFunc resumes that
+// step.
 func holdWhile(k kind, do func(context.Context, *rig, *heldOrder) error, points ...string) runFunc {
 	return func(ctx context.Context, s *rig) error {
 		h, err := s.holdAt(ctx, k, actionPause, points...)

@@ -9,8 +9,8 @@ import (
 	"checkout/test/check"
 )
 
-// The load of manyCheckouts. Each order instance handles half of the orders. This is enough to exceed usageLimit if
-// each order leaks a resource.
+// The load of manyCheckouts. Each order instance handles half of the orders. If each order leaks a resource, the
+// instance exceeds usageLimit.
 const (
 	clients       = 8   // concurrent requests
 	leakingOrders = 480 // number of orders
@@ -18,7 +18,7 @@ const (
 
 // Interleavings of several requests.
 var (
-	// Many requests without faults, so that a small leak in each becomes visible.
+	// Many requests without faults, so that a small leak in each request becomes visible.
 	manyCheckouts = &interleaving{"hundreds of checkouts and cancels", runManyCheckouts}
 
 	// A client tries to remove an order and to change its cart during the checkout.
@@ -48,7 +48,7 @@ var (
 			return s.resume(ctx, paused)
 		}}
 
-	// Each write is sent in three rounds of two concurrent copies, with one key.
+	// Each write is sent in three rounds of two concurrent copies. All copies of a write have the same key.
 	writesRetriedWithKeys = &interleaving{"writes are retried with their idempotency keys", runWritesRetriedWithKeys}
 )
 

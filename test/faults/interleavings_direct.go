@@ -9,9 +9,8 @@ import (
 	"checkout/test/check"
 )
 
-// Interleavings of a checkout with a direct payment for the same order, and with a batch_init of the order's item. In
-// all of them except paymentAfterCheckout, the payment or the batch_init is paused after it has found no conflicting
-// attempt.
+// Interleavings of a checkout with a direct payment for the same order, or with a batch_init of the order's item.
+// Except in paymentAfterCheckout, the payment or the batch_init is paused after it has found no conflicting attempt.
 var (
 	// The checkout begins while the direct payment is in progress.
 	checkoutDuringPayment = &interleaving{"a checkout begins while its order is being paid directly",
@@ -24,7 +23,7 @@ var (
 	// A direct payment of a paid order is rejected.
 	paymentAfterCheckout = &interleaving{"a paid order is paid directly", runPaymentAfterCheckout}
 
-	// The checkout begins while batch_init overwrites its item.
+	// The checkout begins while batch_init overwrites the order's item.
 	checkoutDuringOverwrite = &interleaving{"a checkout begins during batch_init of its item",
 		runCheckoutDuringOverwrite(false)}
 

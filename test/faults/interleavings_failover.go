@@ -82,8 +82,8 @@ func onShard(run func(context.Context, *shardRun) error) runFunc {
 		if err = errors.Join(err, r.waitWhole(ctx, wholeWithin)); err != nil {
 			return err
 		}
-		// If the shard has lost writes, instances that have seen a higher write sequence refuse it. Restarted instances
-		// accept it, so the reads below find the loss.
+		// If the shard has lost writes, an instance that has seen a higher write sequence refuses the shard.
+		// A restarted instance accepts the shard, so the reads below find the loss.
 		if err := s.restart(ctx, s.points.instances("stock")...); err != nil {
 			return err
 		}
@@ -138,7 +138,7 @@ func runSilentReplicas(ctx context.Context, r *shardRun) error {
 	}
 	r.heal()
 	if r.elected(ctx) < 0 {
-		return errors.New("no other node is elected")
+		return errors.New("wait for an election: no other node is elected")
 	}
 	return r.start(ctx, r.redis(r.primary), r.keeper(r.primary))
 }
@@ -165,7 +165,7 @@ func runOldPrimary(beats, restarts bool) func(context.Context, *shardRun) error 
 		winner := r.elected(ctx)
 		if winner < 0 {
 			r.ledger.stop()
-			return errors.New("no other node is elected")
+			return errors.New("wait for an election: no other node is elected")
 		}
 		voter := r.others[0] + r.others[1] - winner
 		if restarts {
@@ -179,8 +179,8 @@ func runOldPrimary(beats, restarts bool) func(context.Context, *shardRun) error 
 		}
 		sleep(ctx, 1500*time.Millisecond)
 		r.ledger.stop()
-		// Cut the link again. Otherwise, a reply of the voter could make the old primary step down. It could then win an
-		// election and keep the writes.
+		// Cut the link again. Otherwise, a reply of the voter could make the old primary step down. The old primary
+		// could then win an election and keep its writes, so the ledger would detect no loss.
 		if beats {
 			r.setLink(r.primary, voter, false, true, faultproxy.Faults{Cut: true})
 		}
@@ -228,7 +228,8 @@ func runInitAgain(ctx context.Context, r *shardRun) error {
 		r.start(ctx, r.redis(lost), r.keeper(lost))); err != nil {
 		return err
 	}
-	err := check.Poll(ctx, electionTimeout, func(ctx context.Context) error { // first, the keeper must reach its Redis
+	// keeper init fails until the keeper reaches its Redis.
+	err := check.Poll(ctx, electionTimeout, func(ctx context.Context) error {
 		cmd, err := r.Command(ctx, r.keeper(lost), "init")
 		if err != nil {
 			return err

@@ -61,7 +61,7 @@ func runBeginAfterNextClose(ctx context.Context, s *rig) error {
 	if err != nil {
 		return err
 	}
-	// Send the first attempt's begin call again. ARGV 2, the attempt before it, is "".
+	// Send the begin call of the first attempt again. Its ARGV 2 is "", because the order had no earlier attempt.
 	keys := []string{"{o0}o:" + o.Order, "{o0}undecided"}
 	begin := redis.NewScript("begin", text, store.Prelude...).Source()
 	if err := s.shards["order"][0].Eval(ctx, begin, keys, attempts[0], "", o.Order, 1000, "order-1").Err(); err != nil {
@@ -146,8 +146,8 @@ func (s *rig) createDecimal() (*testOrder, error) {
 	return o, nil
 }
 
-// cancelOn sends a cancel to an order instance, numbered from 0. It waits until the fail point fires and returns the
-// instance's name.
+// cancelOn sends a cancel to an order instance. The instances are numbered from 0. cancelOn waits until the fail
+// point fires, and returns the name of the instance on which the point fired.
 func (s *rig) cancelOn(ctx context.Context, o *testOrder, instance int, point string) (string, error) {
 	stored, _, err := s.inspect(ctx, o)
 	if err != nil {

@@ -83,7 +83,7 @@ func runSequenceBack(ctx context.Context, s *rig) error {
 	if r := s.Call("POST", "/payment/create_user"); r.OK() {
 		s.violate("a write to a Redis that went back in time was acknowledged: %v", r)
 	}
-	// Heal: the instance uses the Redis again after a restart with a high enough sequence.
+	// Raise the write sequence and restart the Redis, so that the instance uses the Redis again.
 	return errors.Join(redis.Set(ctx, key, sequence+1000, 0).Err(), s.Kill("redis-payment-0"),
 		s.Start(ctx, "redis-payment-0"))
 }

@@ -42,7 +42,7 @@ type rig struct {
 
 const (
 	eventTimeout  = 20 * time.Second // maximum time until one event of an interleaving
-	settleTimeout = 15 * time.Second // maximum time until all orders are decided, and from then until all are confirmed
+	settleTimeout = 15 * time.Second // for each wait: until all orders are decided, then until all are confirmed
 )
 
 // runInterleaving builds a system from the sources, runs an interleaving on it, and returns the violations. If keep is
@@ -175,7 +175,7 @@ func (s *rig) inspect(ctx context.Context, o *testOrder) (stored check.Order, ho
 	return stored, holds, nil
 }
 
-// create creates an order. If the test cancels the order later, the method also pays the order.
+// create creates an order. If k is kindCancelled, create also pays the order, so that the test can cancel it.
 func (s *rig) create(ctx context.Context, k kind) (*testOrder, error) {
 	o, err := s.orders.create(ctx, k)
 	if err == nil && k == kindCancelled && !o.pay(s.Client) {
@@ -188,7 +188,7 @@ func (s *rig) create(ctx context.Context, k kind) (*testOrder, error) {
 type heldOrder struct {
 	*testOrder
 	points   []string // names of the fail points
-	first    string   // instance on which the first of the points fired
+	first    string   // instance on which points[0] fired
 	response chan check.Response
 }
 
@@ -222,8 +222,8 @@ func (s *rig) holdAt(ctx context.Context, k kind, action string, points ...strin
 }
 
 // holdBeforeCommit sends the checkout of a new order and pauses the coordinator twice: after the reservation of stock,
-// and after the second reservation of the credit, just before the commit. Without the first pause, there might be no
-// second reservation, because the first one might be less than 100 ms old.
+// and after the second reservation of the credit, just before the commit. The first pause lasts longer than 100 ms,
+// because the coordinator might otherwise not reserve the credit again.
 func (s *rig) holdBeforeCommit(ctx context.Context) (*heldOrder, error) {
 	h, err := s.holdAt(ctx, kindPaid, actionPause, "order: coordinator reserve stock")
 	if err != nil {

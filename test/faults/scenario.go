@@ -18,7 +18,7 @@ type scenario struct {
 	sizes  []stack.Size // supported sizes; empty means all
 	timed  bool         // runs for options.duration
 	copies int          // nodes of each shard; 0 means 1
-	waits  bool         // waits most of the time and measures nothing, so it runs together with other such scenarios
+	waits  bool         // waits most of the time and measures nothing, so such scenarios can run together
 }
 
 // scenarios returns all scenarios in the order in which they run.

@@ -89,8 +89,7 @@ func (tr *trial) show(text string) (done func()) {
 	})
 }
 
-// setStatus adds the text of the given function to the progress display, until the caller calls the function that
-// setStatus returns.
+// setStatus adds the result of status to the progress display until the caller calls the returned function.
 func (tr *trial) setStatus(status func() string) (done func()) {
 	set := func(status func() string) {
 		tr.mu.Lock()

@@ -28,8 +28,8 @@ type undecidedShard struct {
 	since map[string]time.Time // time of the first poll that returned the order, by order
 }
 
-// watchUndecided polls the undecided orders until the caller calls the returned function. It adds the number and the
-// age of these orders to the progress display and the report.
+// watchUndecided polls the undecided orders until the caller calls the returned function. It shows the number of
+// these orders and the age of the oldest one in the progress display, and records the maximum of both in the report.
 func (s *system) watchUndecided(ctx context.Context) (stop func()) {
 	u := &undecided{trial: s.trial, shards: make([]undecidedShard, len(s.shards["order"]))}
 	ctx, cancel := context.WithCancel(ctx)

@@ -12,8 +12,8 @@ import (
 	"checkout/test/check"
 )
 
-// TestUndecidedOrdersAreCounted checks the number of undecided orders in the status and in the report. The test checks
-// these numbers while all shards are available, and while one shard is unavailable.
+// TestUndecidedOrdersAreCounted checks the number of undecided orders in the progress display, first while all shards
+// are available, then while one shard is unavailable. It also checks the maximum number in the report.
 func TestUndecidedOrdersAreCounted(t *testing.T) {
 	t.Parallel()
 	one, two := testredis.Start(t), testredis.Start(t)

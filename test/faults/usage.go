@@ -43,8 +43,7 @@ func (u usage) exceeds(limit usage) (excesses []string) {
 	return excesses
 }
 
-// leaks describes the instances that exceed the limit. It also passes the usage of each instance to the caller's
-// function.
+// leaks describes the instances that exceed the limit. It also calls record with the usage of each instance.
 func (s *system) leaks(ctx context.Context, limit usage, record func(usage)) (leaks []string, err error) {
 	for _, p := range s.Processes() {
 		service, _, _ := strings.Cut(p.Name, "-")
@@ -87,7 +86,6 @@ func (s *system) usage(ctx context.Context, p stack.Process) (u usage, err error
 	return u, err
 }
 
-// profile reads a profile of an instance.
 func (s *system) profile(ctx context.Context, instance, name string) (string, error) {
 	request, err := http.NewRequestWithContext(ctx, "GET", urlOf(s.MetricsURLs, instance)+"/debug/pprof/"+name, nil)
 	if err != nil {

@@ -12,7 +12,7 @@ func TestDescriptionsMatchTheirFormat(t *testing.T) {
 		Commit(t.Context()):       `^(commit .*[0-9a-f]{7}(-dirty)?|unknown commit)$`,
 	} {
 		if !regexp.MustCompile(want).MatchString(got) {
-			t.Errorf("%q, want %s", got, want)
+			t.Errorf("got %q, want a text that matches %s", got, want)
 		}
 	}
 }

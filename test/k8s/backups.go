@@ -44,7 +44,7 @@ func (r *run) snapshotClasses(ctx context.Context) (storage, snapshots string, e
 //   - installs the system with the given values
 //   - takes a backup under load, and one without load
 //   - changes the data, and restores the second backup
-//   - restores the changed data, which k8s/restore has backed up before it replaced the data
+//   - restores the changed data, from the backup that k8s/restore took before it replaced this data
 func (r *run) backUp(values string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		storage, snapshots, err := r.snapshotClasses(ctx)
@@ -85,8 +85,8 @@ func (r *run) backUp(values string) func(context.Context) error {
 	}
 }
 
-// backUpNow runs the CronJob of the backups once. For the backup "loaded", which runs under load, it also logs for how
-// long the shop paid no order.
+// backUpNow runs the CronJob of the backups once. For the backup "loaded", which runs under load, it also logs the
+// longest time without a paid order.
 func (r *run) backUpNow(ctx context.Context, s *shop.Shop, name string) error {
 	began := time.Now()
 	if _, err := r.kube(ctx, "create", "job", "backup-"+name, "--from=cronjob/backup"); err != nil {
@@ -120,7 +120,7 @@ func (r *run) restoreBoth(ctx context.Context, before, after *shop.Shop) error {
 	backups := strings.Split(list, "\n")
 	backup, _, _ := strings.Cut(backups[len(backups)-1], " ")
 	if len(backups) != 2 {
-		return fmt.Errorf("got the backups %q, want two", backups)
+		return fmt.Errorf("k8s/restore lists the backups %q, want two", backups)
 	}
 	out, err := r.restore(ctx, backup)
 	if err != nil {
@@ -131,7 +131,7 @@ func (r *run) restoreBoth(ctx context.Context, before, after *shop.Shop) error {
 	}
 	user := "/payment/find_user/" + after.Users[0]
 	if found := before.Client.Call("GET", user); found.Status != 404 {
-		return fmt.Errorf("a user created after the backup still exists: %v", found)
+		return fmt.Errorf("find a user created after the backup: got %v, want 404", found)
 	}
 	_, replaced, _ := strings.Cut(out, "the current data is the backup ")
 	replaced, _, _ = strings.Cut(replaced, "\n")
@@ -212,8 +212,8 @@ func (r *run) resize(ctx context.Context) error {
 	})
 }
 
-// replicate upgrades a system with one server per shard to replicated shards under load, as docs/operations.md
-// describes. The chart must refuse the upgrade until k8s/replicate has run. All data must stay.
+// replicate upgrades a system under load from single shards to replicated shards, as docs/operations.md describes.
+// The chart must refuse the upgrade until k8s/replicate has run. All data must stay.
 func (r *run) replicate(ctx context.Context) error {
 	if err := r.install(ctx, func() error { return r.upgradeReplicated(ctx, oneShard) }); err != nil {
 		return err

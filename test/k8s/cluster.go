@@ -22,7 +22,7 @@ const (
 
 var services = []string{"order", "stock", "payment"}
 
-// cluster is a Kubernetes cluster and the system's namespace in it.
+// cluster is a Kubernetes cluster and a namespace in it.
 type cluster struct {
 	kubectl, helm []string
 	namespace     string
@@ -70,7 +70,7 @@ func (c *cluster) deleteNamespaces(ctx context.Context) error {
 
 // rolledOut runs the command in docs/deploy.md that waits until every workload is up to date and available.
 func (c *cluster) rolledOut(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, readyTimeout) // for all workloads; kubectl applies --timeout to each
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout) // for all workloads; --timeout limits each one
 	defer cancel()
 	_, err := c.kube(ctx, "rollout", "status", "deployment,statefulset", "-l", ours, "--timeout="+readyTimeout.String())
 	return err
@@ -117,7 +117,7 @@ func (c *cluster) state(ctx context.Context) string {
 }
 
 // restarts returns the UID and the restart counts of each pod that is not terminating, by pod name. An example is
-// "UID/0,0" for a pod with two containers.
+// "UID/0,0" for a pod with one sidecar.
 func (c *cluster) restarts(ctx context.Context) (map[string]string, error) {
 	text, err := c.kube(ctx, "get", "pods", "-l", ours, "-o",
 		"go-template={{range .items}}{{if not .metadata.deletionTimestamp}}"+
@@ -135,7 +135,8 @@ func (c *cluster) restarts(ctx context.Context) (map[string]string, error) {
 // nodeNamespace returns the name of a second namespace, which allows privileged pods.
 func (c *cluster) nodeNamespace() string { return c.namespace + "-node" }
 
-// privileged returns the cluster with nodeNamespace as its namespace, which it creates if necessary.
+// privileged returns the cluster with nodeNamespace as its namespace. If this namespace does not exist, privileged
+// creates it.
 func (c *cluster) privileged(ctx context.Context) (*cluster, error) {
 	p := &cluster{c.kubectl, c.helm, c.nodeNamespace()}
 	if _, err := p.kube(ctx, "get", "namespace", p.namespace); err == nil {
@@ -194,7 +195,7 @@ func (c *cluster) kill(ctx context.Context, pod, process string) error {
 	_, err = privileged.kube(ctx, "wait", "pod/killer", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=60s")
 	out, _ := privileged.kube(ctx, "logs", "killer")
 	if err == nil && out != "killed" {
-		err = fmt.Errorf("kill %s in pod %s: process not found: %q", process, pod, out)
+		err = fmt.Errorf("kill %s in pod %s: pod killer printed %q, want \"killed\"", process, pod, out)
 	}
 	_, deleteErr := privileged.kube(ctx, "delete", "pod", "killer", "--now")
 	return errors.Join(err, deleteErr)

@@ -31,8 +31,8 @@ func (r *run) killAndWait(ctx context.Context, pod, process string) error {
 	})
 }
 
-// killInstances kills one instance of each service under load. Requests in flight on these instances may fail: for each
-// killed instance, at most one per client.
+// killInstances kills one instance of each service under load. For each killed instance, at most one request of each
+// client may fail: the request in flight.
 func (r *run) killInstances(ctx context.Context) error {
 	return r.underLoad(ctx, clients*len(services), func(s *shop.Shop) error {
 		for _, service := range services {
@@ -97,8 +97,8 @@ func (r *run) removeInstances(ctx context.Context) error {
 	return r.replaceInstances(ctx, "machines=2")
 }
 
-// replaceInstances changes the given values of the chart under load. It checks that this replaces the pods of all
-// instances and gateways, and no Redis pod. No request may fail.
+// replaceInstances changes the given values of the chart under load. It checks that the upgrade replaces the pods of
+// all instances and gateways, and does not replace or restart a Redis pod. No request may fail.
 func (r *run) replaceInstances(ctx context.Context, values string) error {
 	before, err := r.restarts(ctx)
 	if err != nil {
@@ -210,8 +210,8 @@ func (r *run) rollBack(ctx context.Context) error {
 	})
 }
 
-// refuseTooFewShards checks each service: a pod has logged that REDIS_ADDRS lists too few shards, and instance 1 has an
-// old and a new pod, of which one is ready.
+// refuseTooFewShards checks that an instance of each service has logged that REDIS_ADDRS lists too few shards. It
+// also checks that instance 1 of each service has an old and a new pod, and that only one of these pods is ready.
 func (r *run) refuseTooFewShards(ctx context.Context) error {
 	for _, service := range services {
 		logs, err := r.kube(ctx, "logs", "-l", ours+",app.kubernetes.io/name="+service, "--tail=100",
@@ -239,7 +239,7 @@ func (r *run) refuseTooFewShards(ctx context.Context) error {
 func (r *run) shrink(ctx context.Context) error {
 	err := r.upgrade(ctx, updated)
 	if err == nil || !strings.Contains(err.Error(), "cannot reduce") {
-		return errors.Join(errors.New("upgrade to fewer shards: not refused"), err)
+		return errors.Join(errors.New(`upgrade to fewer shards: want an error that contains "cannot reduce"`), err)
 	}
 	return nil
 }

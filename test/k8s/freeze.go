@@ -105,7 +105,7 @@ func (r *run) updateWithoutShard(ctx context.Context) error {
 		}
 		err = check.Poll(ctx, recoveryTimeout, func(context.Context) error {
 			if ping := s.Client.Call("GET", "/orders/ping"); !strings.Contains(ping.Body, `"up":false`) {
-				return fmt.Errorf("order-redis-1 is stopped, but the instances use it: %v", ping)
+				return fmt.Errorf("GET /orders/ping without order-redis-1: got %v, want a shard that is not up", ping)
 			}
 			return nil
 		})
@@ -117,7 +117,7 @@ func (r *run) updateWithoutShard(ctx context.Context) error {
 		}
 		took := time.Since(stopped)
 		if r.Logf("the update ended %.0f s after order-redis-1 stopped", took.Seconds()); err == nil && took > away {
-			err = fmt.Errorf("the update took %v, want at most the %v without the shard", took, away)
+			err = fmt.Errorf("the update ended %v after order-redis-1 stopped, want at most %v", took, away)
 		}
 		return errors.Join(err, r.thawed(ctx), r.ready(ctx))
 	})

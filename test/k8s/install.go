@@ -169,8 +169,8 @@ func (r *run) install(ctx context.Context, do func() error) error {
 	return r.buy(ctx)
 }
 
-// suite runs the Python suite and the consistency run. Then it deletes all data, because both scripts overwrite paid
-// orders with batch_init, which a later audit would report as violations.
+// suite runs the Python suite and the consistency run. Then it deletes all data: both scripts overwrite paid
+// orders with batch_init, and a later audit would report these orders as violations.
 func (r *run) suite(ctx context.Context) (err error) {
 	url := "http://gateway." + r.namespace + ".svc.cluster.local"
 	if len(r.inside) == 0 {
@@ -209,8 +209,8 @@ func (r *run) reinstall(ctx context.Context) error {
 	return r.audit(ctx, s)
 }
 
-// uninstall uninstalls the system, whose volumes remain. It checks that the chart then refuses an installation with
-// fewer shards than volumes.
+// uninstall uninstalls the system, and checks that the volumes of all three shards remain. Then it checks that the
+// chart refuses an installation with two shards.
 func (r *run) uninstall(ctx context.Context) error {
 	if err := r.remove(ctx, 9); err != nil {
 		return err

@@ -44,7 +44,7 @@ func (r *run) loseNode(ctx context.Context) error {
 		err = s.AwaitDecided(ctx, buys, recoveryTimeout)
 	}
 	s.Stop()
-	late := r.lateFailures(s, stopped) // before closeShop, which adds the responses of its audit
+	late := r.lateFailures(s, stopped) // before closeShop, because its audit adds responses
 	return errors.Join(err, thawErr, late, r.closeShop(ctx, s, anyNumber))
 }
 

@@ -1,11 +1,12 @@
 // Command test-k8s tests the deployment in docs/deploy.md on a Kubernetes cluster. Run it with `make test-k8s`.
 //
-// test-k8s checks every manifest, installs the system with one and with two shards, and runs the Python suite and the
-// consistency run. Under load, it kills an instance of each service and a Redis with SIGKILL, and deletes Redis pods.
-// Under load, it also upgrades from chart 1, updates all images, drains the nodes until the disruption budgets stop the
-// drain, stops a kubelet, adds instances and shards, rolls back, and removes instances. It installs replicated shards,
-// and deletes the pods of primaries under load. It backs up and restores single and replicated shards, and resizes
-// volumes, if the cluster has a storage class that can do this. At the end it removes everything, unless KEEP is 1.
+// test-k8s checks every manifest, installs the system with one and with two shards, and runs the Python suite and
+// the consistency run. Under load, it kills an instance of each service and a Redis with SIGKILL, and deletes
+// Redis pods. Under load, it also upgrades from chart 1, updates all images, and drains the nodes until the
+// disruption budgets stop the drain. Still under load, it stops a kubelet, adds instances and shards, rolls back,
+// and removes instances. It installs replicated shards, and deletes the pods of primaries under load. If the
+// cluster has suitable storage classes, it backs up and restores single and replicated shards, and resizes
+// volumes. At the end it removes everything, unless KEEP is 1.
 //
 // test-k8s uses separate namespaces. It cordons every node for about a minute. If a node runs pods of the system but no
 // Redis, test-k8s stops the kubelet and these pods for 150 s. So the cluster should have no other users.

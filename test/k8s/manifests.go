@@ -103,15 +103,16 @@ func (r *run) wrongValues(ctx context.Context) error {
 	} {
 		out, err := r.chart(ctx, "install", release, chartDir, "--set", value)
 		if err == nil || !strings.Contains(err.Error(), name) {
-			return errors.Join(fmt.Errorf("install with %s: want an error that names %q: %s", value, name, out), err)
+			return errors.Join(
+				fmt.Errorf("install with %s: want an error that names %q; output: %s", value, name, out), err)
 		}
 	}
 	return nil
 }
 
-// plain applies the plain manifests twice, replaces a Redis pod, and checks that the system works. So the second apply
-// has not changed the password, and the Redis has not lost its data. Finally, plain deletes the objects of the
-// manifests. Only the volumes and the password may remain.
+// plain applies the plain manifests twice, replaces a Redis pod, and checks that the system works. If the second
+// apply had changed the password, or if the Redis had lost its data, the instances could not use the new pod.
+// Finally, plain deletes the objects of the manifests. Only the volumes and the password may remain.
 func (r *run) plain(ctx context.Context) error {
 	if err := r.newNamespace(ctx); err != nil {
 		return err

@@ -25,7 +25,7 @@ func (r *run) installReplicated(ctx context.Context) error {
 	return r.underLoad(ctx, 0, func(*shop.Shop) error { return r.change(ctx, "upgraded without changes", deploy) })
 }
 
-// upgradeReplicated is like upgrade, with the values in REPLICATED.
+// upgradeReplicated is like upgrade, but also sets the values in REPLICATED.
 func (r *run) upgradeReplicated(ctx context.Context, values string) error {
 	if more := os.Getenv("REPLICATED"); more != "" {
 		values += "," + more
@@ -77,7 +77,8 @@ func longestGap(times []time.Time, since time.Time) (longest time.Duration) {
 	return longest
 }
 
-// restartReplicated restarts all nodes of every shard under load, one node at a time, as an update of Redis does.
+// restartReplicated restarts all nodes of every shard under load, as an update of Redis does: one node of a shard
+// at a time.
 func (r *run) restartReplicated(ctx context.Context) error {
 	return r.underLoad(ctx, anyNumber, func(s *shop.Shop) error {
 		began := time.Now()

@@ -5,8 +5,8 @@ type Reset uint8
 
 const (
 	NoReset    Reset = iota
-	ResetFresh       // the order gets a fresh attempt; a call of begin from before the reset may arrive after it
-	ResetQuiet       // the order gets no attempt; no call of begin from before the reset arrives after it
+	ResetFresh       // the order gets a fresh attempt; a call of begin sent earlier may arrive after the reset
+	ResetQuiet       // the order gets no attempt; a call of begin sent earlier never arrives after the reset
 )
 
 // Config selects what an exploration covers.

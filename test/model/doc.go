@@ -27,10 +27,10 @@
 // The passing of a time limit is an event. Each shard has its own event, which may happen as soon as the
 // protocol allows.
 //
-// For an attempt's reservation on a shard, one event represents both the deadline and the expiry of the record. While
-// the record exists, scripts return the record and ignore the deadline. After the event, reserve returns EXPIRED,
-// because the record expires after the deadline. The model assumes that no shard's clock is set back by more than 60 s,
-// the time between deadline and expiry.
+// For an attempt's reservation on a shard, one event represents both the deadline and the expiry of the record.
+// While the record exists, scripts return the record and ignore the deadline. The record expires after the
+// deadline, so reserve returns EXPIRED after the event. The model assumes that no shard's clock is set back by
+// more than 60 s, the time between deadline and expiry.
 //
 // For a refund on a shard, one event represents all not-after times and the expiry of the record. A refund message
 // after its not-after time returns EXPIRED and has no effect, like a lost message. The record expires after every
@@ -49,23 +49,26 @@
 //
 //   - If commit, abort or refuse finds the order OPEN, and the attempt of the call is still the order's current
 //     attempt, then the attempt was closed. The client gets 4xx with the reason of this attempt.
-//   - If begin returns NOT_FOUND, or returns REFUNDING or CANCELLED for another attempt, the client gets 4xx, because
-//     its attempt was not paid. Exception: if an earlier call of begin, whose reply was lost, started the attempt, the
-//     client gets 503. The attempt may have been PAID before a batch_init overwrote the order.
+//   - If begin returns NOT_FOUND, or returns REFUNDING or CANCELLED for another attempt, the client gets 4xx,
+//     because its attempt was not paid. Exception: an earlier call of begin started the attempt, but its reply was
+//     lost. Then the client gets 503, because the attempt may have been PAID before a batch_init overwrote the
+//     order.
 //   - If begin returns REFUNDING or CANCELLED for the attempt of the call, the client gets 200, because the order was
 //     paid.
-//   - If a request that joined an attempt gets 4xx, the response has the reason of this attempt. After the joined
-//     attempt was closed, a late duplicate of the request's call of begin starts a new attempt if it names the joined
-//     attempt as `after`. A client's retry may continue the new attempt; otherwise recovery closes it.
+//   - If a request that joined an attempt gets 4xx, the response has the reason of this attempt. A late duplicate
+//     of the request's call of begin may name the joined attempt as `after`. If the duplicate arrives after the
+//     joined attempt was closed, it starts a new attempt. A client's retry may continue the new attempt; otherwise
+//     recovery closes it.
 //   - A process calls refuse only if begin returned STARTED to this process. If begin returned RESUMED, the process
 //     aborts instead, because another process may have reserved stock.
 //   - An entry leaves `unconfirmed` when every shard has replied to the confirm call.
 //   - If the deadline of an attempt passed long ago and its record has expired, release returns RELEASED and stores
 //     nothing.
 //   - A cancellation refunds on all shards in any order. (The implementation refunds stock before credit.)
-//   - batch_init of orders is explored in two variants. With ResetFresh, the order gets a fresh attempt, and a call of
-//     begin from before the reset may arrive after the reset. ResetQuiet is the implementation: no call of begin from
-//     before the reset arrives after it. In both variants, all other messages may arrive after the reset.
+//   - batch_init of orders is explored in two variants. With ResetFresh, the order gets a fresh attempt, and a
+//     call of begin that was sent before the reset may arrive after the reset. With ResetQuiet, as in the
+//     implementation, the order gets no attempt, and no such call arrives. In both variants, all other messages
+//     from before the reset may arrive later.
 //   - batch_init of items and users is not explored. Such a batch_init overwrites the counters, so conservation
 //     does not hold across the call.
 package model

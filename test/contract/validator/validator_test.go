@@ -82,7 +82,8 @@ func TestViolation(t *testing.T) {
 		}
 		got := v.Violation(c.method, c.path, c.status, header, c.body)
 		if (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
-			t.Errorf("%s %s: %d %s %s: got %q, want %q", c.method, c.path, c.status, c.headers, c.body, got, c.want)
+			t.Errorf("%s %s: %d %s %s: got the violation %q, want %q",
+				c.method, c.path, c.status, c.headers, c.body, got, c.want)
 		}
 	}
 }
@@ -164,11 +165,11 @@ func TestDocumentListsEveryProblemType(t *testing.T) {
 		}
 		text, _ := json.Marshal(examples[name])
 		if err := json.Unmarshal(text, &p); err != nil {
-			t.Errorf("example %s: %v", name, err)
+			t.Errorf("decode the example %s: %v", name, err)
 		}
 		got := fmt.Sprint(p.Status, " ", p.Title)
 		if p.Type != "/problems/"+name || got != want {
-			t.Errorf("openapi.json has the example %s, want %s with %q", text, name, want)
+			t.Errorf("openapi.json has the example %s, want the problem %s with status and title %q", text, name, want)
 		}
 	}
 	for _, name := range d.ProblemTypes() {

@@ -23,8 +23,9 @@ type shop struct {
 	err    error
 }
 
-// call sends a request and returns the fields of the response. After 429, 503 or a lost response, it sends the request
-// again, five times at most in all. The idempotency key makes retries of a write safe. A checkout needs no key.
+// call sends a request and returns the fields of the response. After 429, 503 or a lost response, it retries the
+// request. It sends the request at most five times. The idempotency key makes retries of a write safe. A checkout
+// needs no key.
 func (s *shop) call(method, format string, args ...any) map[string]any {
 	path, key := fmt.Sprintf(format, args...), uuid.NewString()
 	for try := time.Duration(1); s.err == nil; try++ {

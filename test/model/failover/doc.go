@@ -4,9 +4,9 @@
 //
 // # What it shows about package model
 //
-// Package model assumes that a shard is one Redis whose acknowledged state never goes back. This package shows why a
-// replicated shard keeps this assumption. The acknowledged state is the longest log that a reply has shown to a client
-// (state.acked). The invariants are:
+// Package model assumes that a shard is one Redis whose acknowledged state never goes back. This package shows why
+// this is also true for a replicated shard. The acknowledged state is the longest log that a reply has shown to a
+// client (state.acked). The invariants are:
 //
 //   - Each reply extends the acknowledged state, or shows a part of it (state.reply). So all replies fit into one
 //     sequence of batches.
@@ -69,7 +69,7 @@
 // because the new process may have less data than at the start of the election.
 //
 // With Config.Interrupt, a full copy may be interrupted. Then the node has no data in memory, but its disk keeps its
-// log, and a restart loads it.
+// log, and a restart loads this log.
 //
 // A node that loses its disk loses its data and its promise. Without Config.AtOnce, the next disk is lost only after
 // the replacement has a full copy on disk. In the model, a machine that is lost for good is a lost disk that is never
@@ -82,15 +82,16 @@
 //
 //   - A candidate has received a full copy, which is not on disk yet. Its Redis restarts with older data, and its
 //     keeper makes it the primary (PromoteAfterRestart).
-//   - A node follows a primary of epoch 1. This primary loses its role and is elected again in epoch 3, so the node
-//     acknowledges batches of epoch 3 although it has promised only epoch 1. Then a late beat of epoch 2 reaches the
-//     node (FollowIgnoresData). The node must compare this epoch with the epoch in its data, but only after its Redis
-//     is frozen, because the data may change until then (FollowBeforeFreeze).
-//   - A node has voted and then has lost its disk. It must not join the shard by an agreement from before the loss,
-//     because this agreement may be older than the vote (EmptyJoinsByOldAgreement).
-//   - The nodes of a new shard have no data. If a node without a promise may agree, two lost disks look like a new
-//     shard, and an old primary of epoch 1 continues with these two nodes (EmptyAgrees). So keeper init gives all three
-//     nodes a promise.
+//   - A node follows a primary of epoch 1. This primary loses its role and is elected again in epoch 3, so the
+//     node acknowledges batches of epoch 3 although it has promised only epoch 1. Then a late beat of epoch 2
+//     reaches the node (FollowIgnoresData). The node must compare the epoch of the beat with the epoch in its
+//     data, but only after its Redis is frozen, because the data may change until then (FollowBeforeFreeze).
+//   - A node has voted and then has lost its disk. It may follow a primary only if both other nodes acknowledge
+//     this primary. An acknowledgment from before the loss must not count, because it may be older than the vote
+//     (EmptyJoinsByOldAgreement).
+//   - The nodes of a new shard have no data. If a node without a promise may acknowledge a primary, two lost disks
+//     look like a new shard, and an old primary of epoch 1 continues with these two nodes (EmptyAgrees). So keeper
+//     init gives all three nodes a promise.
 //   - The first primary restarts before another node has a copy. No other node may vote for it, because the other nodes
 //     are empty (InitOnce). Therefore keeper init can run again, with a higher epoch, which all three nodes promise.
 //   - A full copy is interrupted after the node has dropped the data in its memory, but its disk may have acknowledged
@@ -98,9 +99,10 @@
 //   - A client's connection survives a promotion. One half of a batch is executed before the node is frozen, the other
 //     half after the node is elected again. The batch is acknowledged, although its first half is gone
 //     (PromoteKeepsConnections). WAIT compares only offsets, so it does not detect the loss.
-//   - A Redis that restarts from its append-only file has forgotten its replication history. So it needs a full copy,
-//     and sends no data to another node before it has one. The rule depends on this behavior (RestartKeepsHistory).
-//     It would not, if a primary announced itself only after its epoch is on its own disk.
+//   - A Redis that restarts from its append-only file has forgotten its replication history. So it needs a full
+//     copy, and sends no data to another node before it has received this copy. The rule depends on this behavior
+//     (RestartKeepsHistory). If a primary announced itself only after its epoch was on its own disk, the rule
+//     would not depend on it.
 //
 // # Simplifications
 //

@@ -26,9 +26,10 @@ func (m *Model) violation(s *state) string {
 	return ""
 }
 
-// lemma describes the first violated lemma (see the package comment), or returns "". It is not called for mutations,
-// which must violate an invariant, or with Config.LateEpoch. Then a batch that is executed before the primary writes
-// its epoch may have the same position as another batch, even under the correct rule.
+// lemma describes the first violated lemma (see the package comment), or returns "". It is not called for
+// mutations, because they must violate an invariant. It is not called with Config.LateEpoch either: a batch that
+// is executed before the primary writes its epoch may have the same position as another batch, even under the
+// correct rule.
 func (m *Model) lemma(s *state, copies int) string {
 	if s.acked != empty && copies == 1 && s.losses == 0 && !s.someDead() {
 		return "only one disk has an acknowledged batch"
