@@ -34,7 +34,7 @@ type ledger struct {
 
 	mu      sync.Mutex
 	last    time.Time     // time of the last acknowledgement
-	longest time.Duration // longest time between two acknowledgements, the second one after the last call of measure
+	longest time.Duration // longest time between two successive acknowledgements; measure sets it to 0
 
 	stopping chan struct{}
 	stopped  chan struct{}
@@ -76,7 +76,8 @@ func (l *ledger) create() error {
 			return nil
 		}
 	}
-	return fmt.Errorf("create an object on shard %d of %s: %v", l.index, l.service, r)
+	return fmt.Errorf("create an object on shard %d of %s: no response has an ID of this shard; last response: %v",
+		l.index, l.service, r)
 }
 
 // client returns the client of one instance. Successive calls return all clients in turn.
@@ -191,7 +192,8 @@ func (l *ledger) measure() {
 	l.longest = 0
 }
 
-// measured returns the longest time without an acknowledgement that ended after measure, or still lasts.
+// measured returns the longest time without an acknowledgement since the last call of measure. This time may have
+// begun before that call, and it may not have ended yet.
 func (l *ledger) measured() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()

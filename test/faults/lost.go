@@ -23,7 +23,8 @@ func (s *system) replaceData(ctx context.Context, service string, shard int, pre
 		if err := prepare(other); err != nil {
 			return nil, err
 		}
-		sleep(ctx, 3*time.Second) // wait for more writes, and for a copy of the write sequence on the other shard
+		// Wait for more writes, and until the other shard has stored the write sequence of this shard.
+		sleep(ctx, 3*time.Second)
 	}
 	if err := errors.Join(s.Kill(name), os.Rename(current, kept)); err != nil {
 		return nil, err

@@ -47,7 +47,7 @@ func run(ctx context.Context, args []string, stdout io.Writer, progress *progres
 	r := newReport(ctx, o)
 	defer progress.watch(r)()
 	var failed error
-	together := len(o.scenarios) > 1 // false for make soak, whose trials share the duration
+	together := len(o.scenarios) > 1 // with one scenario (make soak), the trials run in turn and share the duration
 	for trials := o.trials(progress); len(trials) > 0 && failed == nil; {
 		n := 1
 		for together && trials[0].scenario.waits && n < len(trials) && trials[n].scenario.waits {

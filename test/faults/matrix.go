@@ -23,7 +23,7 @@ var matrixScenario = scenario{
 
 const (
 	pauseForGood = 13 * time.Second // longer than a coordinator's total budget, so that recovery takes over
-	cellTimeout  = time.Minute      // maximum time for all tries of a cell; a try fails if another instance runs the step
+	cellTimeout  = time.Minute      // time for all tries of a cell; a try fails if an unarmed instance runs the step
 	retryPause   = 100 * time.Millisecond
 	pointTimeout = 20 * time.Second // maximum time until an order reaches the point, possibly during recovery
 )
@@ -42,8 +42,9 @@ type matrixRun struct {
 	failed error          // errors of the test itself
 }
 
-// runMatrix visits every point with every action: pauses and lost replies concurrently, then kills. A service gets one
-// kill at a time, unless the point needs a paused coordinator (matrixPoint.after).
+// runMatrix visits every point with every action. It first injects all pauses and lost replies concurrently, and then
+// the kills. In each service, it kills at one point at a time. Only the points that need a paused coordinator (see
+// matrixPoint.after) are all visited concurrently.
 func runMatrix(ctx context.Context, tr *trial) (err error) {
 	m := &matrixRun{trial: tr, counts: map[string]int{}}
 	one := stack.Size{Instances: 1, Shards: tr.size.Shards}
@@ -125,8 +126,8 @@ func (m *matrixRun) visit(ctx context.Context, p matrixPoint, action string) {
 }
 
 // try arms a fail point, sends the request for one new order, and reports whether the point fired. In half of the
-// cases, the client then retries the request until it knows the outcome. In the other cases, recovery completes the
-// order.
+// cases, the client then retries the request until it knows the outcome. In the other cases, the client does not
+// retry, and recovery completes the order if it is still undecided.
 func (m *matrixRun) try(ctx context.Context, p matrixPoint, action, name string) (fired bool, err error) {
 	o, err := m.orders.create(ctx, p.kind)
 	if err != nil {
@@ -146,7 +147,7 @@ func (m *matrixRun) try(ctx context.Context, p matrixPoint, action, name string)
 		}
 		defer m.points.disarm(ctx, paused, m.points.instances("order")...)
 	} else if action == actionKill {
-		// Arm only one instance, so that the other instance survives the gateway's retry.
+		// Arm only one instance, so that the gateway's retry does not kill the other instance.
 		instances = instances[m.pick(len(instances)):][:1]
 	}
 	point := armedPoint{

@@ -20,11 +20,11 @@ type matrixPoint struct {
 func (p matrixPoint) pause() time.Duration {
 	switch {
 	case p.after != "":
-		return 4 * time.Second // a recovery claim lasts up to 2.5 s
+		return 4 * time.Second // recovery's first claim on an order lasts up to 2.5 s
 	case strings.HasPrefix(p.name, "recovery ") || strings.Contains(p.name, " confirm "):
-		return 11 * time.Second // a recovery worker's claim for confirmations lasts 10 s
+		return 11 * time.Second // a confirmation worker's claim lasts 10 s
 	}
-	return 7 * time.Second // a lease lasts 5 s, and a coordinator works for up to 12 s
+	return 7 * time.Second // longer than a lease (5 s), shorter than a coordinator's total budget (12 s)
 }
 
 func aboutOrder(o *testOrder) string { return o.Order }

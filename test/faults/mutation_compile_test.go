@@ -56,7 +56,7 @@ func TestMutationsCompile(t *testing.T) {
 // pathOf returns "common/x.go" for "order: common/x.go".
 func pathOf(file string) string { return file[strings.LastIndex(file, " ")+1:] }
 
-// listedPackage is a package as `go list` describes it. Export is the file with the types that it exports.
+// listedPackage is a package as `go list` describes it. Export is the file with the package's exported types.
 type listedPackage struct {
 	ImportPath, Dir, Export string
 	GoFiles                 []string
@@ -92,7 +92,7 @@ func listPackages(t *testing.T) *goPackages {
 		if err := d.Decode(&one); errors.Is(err, io.EOF) {
 			return p
 		} else if err != nil {
-			t.Fatalf("go list: %v", err)
+			t.Fatalf("decode the output of go list: %v", err)
 		}
 		p.all[one.ImportPath] = one
 	}

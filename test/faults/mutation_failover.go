@@ -8,8 +8,8 @@ const (
 	replicateGo = "stock: common/redis/replicated.go"
 )
 
-// failoverMutations cover the parts R1, R3, R4 and R5 of the rule of replicated shards in docs/replication.md. R2 only
-// defines the positions, which R3 compares.
+// failoverMutations cover the parts R1, R3, R4 and R5 of the rule in docs/replication.md. R2 only defines the
+// positions that R3 compares.
 var failoverMutations = []mutation{
 	{name: "a voter does not freeze its Redis (R3)", interleaving: oldPrimaryServes, want: lostLater, edits: []edit{
 		{electGo, "		o, err = m.raise(ctx, Promise{Epoch: c.Epoch})", "		err = m.save(Promise{Epoch: c.Epoch})"}}},

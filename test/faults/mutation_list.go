@@ -33,7 +33,7 @@ const eachCheckout = `	trace.FromContext(ctx).Set("checkout.attempt", a.id)
 // anyPeer makes an instance accept all shards of its peers.
 var anyPeer = edit{"common/peer/health.go", "p.shards.VerifyPeer(ctx, shardMap)", "true, error(nil)"}
 
-// noReports makes payment ignore that order knows the shard of an empty Redis.
+// noReports makes payment accept an empty Redis although order has reported the ID of the shard.
 var noReports = edit{"payment: common/redis/identities.go", `case shard.reported != "":`, `case false:`}
 
 // Parts of the violations that package check reports. TestCheckersReportViolations checks that the source of package

@@ -18,7 +18,7 @@ func TestMutationsApply(t *testing.T) {
 			t.Errorf("%s: %v", m.name, err)
 		}
 		if len(m.edits)+len(m.redisArgs) == 0 || m.want == "" {
-			t.Errorf("mutation %q: no edits, or no expected violation", m.name)
+			t.Errorf("mutation %q: want an edit or a Redis argument, and an expected violation", m.name)
 		}
 	}
 }

@@ -23,8 +23,8 @@ var mutationScenario = scenario{
 }
 
 const (
-	parallelRigs = 6 // rigs at a time; may exceed the number of processors, because rigs spend most of their time waiting
-	replicaRigs  = 2 // rigs with replicated shards at a time, because these have three times as many processes
+	parallelRigs = 6 // rigs with single shards at a time; may exceed the number of processors, because rigs mostly wait
+	replicaRigs  = 2 // rigs with replicated shards at a time; fewer, because each has three times as many processes
 	maxTries     = 3 // maximum number of runs of an interleaving, whose result may depend on timing
 )
 
@@ -79,8 +79,8 @@ func runMutations(ctx context.Context, tr *trial) error {
 }
 
 // chooseMutations returns the indexes of the mutations to run. If the flag -mutations limits their number, the seed
-// selects them, and failoverMutations are omitted, because they need a machine without other work. `make mutations`
-// runs all mutations.
+// selects them. In this case, chooseMutations omits failoverMutations, which need a machine without other work.
+// `make mutations` runs all mutations.
 func (o options) chooseMutations() []int {
 	var chosen []int
 	for _, i := range rand.New(rand.NewPCG(o.seed, 0)).Perm(len(mutations)) {
@@ -139,7 +139,7 @@ func (tr *trial) reportMutations(correct map[*interleaving]*outcome, broken []*o
 		o, by := broken[i], "**not caught**"
 		reported := strings.Join(o.violations, "\n")
 		switch at := strings.Index(reported, m.want); {
-		case at >= 0: // even if the broken system could not complete the run
+		case at >= 0: // caught, even if the broken system could not complete the run
 			by = lineAt(reported, at)
 			tr.count("mutations caught", 1)
 		case o.err != nil:
@@ -156,8 +156,8 @@ func (tr *trial) reportMutations(correct map[*interleaving]*outcome, broken []*o
 
 var idPattern = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 
-// lineAt returns the line of a text that contains the byte at this index. It shortens IDs, and replaces each "|", which
-// would end a table cell.
+// lineAt returns one line of the text: the line with the byte at the given index. It replaces each UUID by "…", and
+// each "|" by a space, because a "|" would end a table cell.
 func lineAt(text string, at int) string {
 	line := text[strings.LastIndexByte(text[:at], '\n')+1:]
 	line, _, _ = strings.Cut(line, "\n")

@@ -28,11 +28,11 @@ func TestCommandReproducesRun(t *testing.T) {
 		}
 		command, ok := strings.CutPrefix(o.command, "go run ./test/faults ")
 		if !ok || command != want {
-			t.Errorf("command of %q: got %q, want %q", args, o.command, want)
+			t.Errorf("command of %q: got %q, want 'go run ./test/faults' and then %q", args, o.command, want)
 		}
 		again, err := parseOptions(strings.Fields(strings.ReplaceAll(command, `'one'\''s'`, "one's")), io.Discard)
 		if err != nil || again.command != o.command {
-			t.Errorf("parse command %q: got command %q, %v, want the same command", o.command, again.command, err)
+			t.Errorf("parse command %q: got %q, error %v, want the same command", o.command, again.command, err)
 		}
 	}
 }
@@ -56,25 +56,27 @@ func TestSizesShareDuration(t *testing.T) {
 	}
 	trials := o.trials(nil)
 	if len(trials) != 2 || trials[1].name() != "mix 3x2" || trials[0].options.duration != time.Hour {
-		t.Errorf("got %d trials of %v, want 2 of 1h", len(trials), trials[0].options.duration)
+		t.Errorf("got %d trials of %v, want 2 of 1h, the second named mix 3x2",
+			len(trials), trials[0].options.duration)
 	}
 }
 
-// TestTheSeedSelectsMutations checks that each seed selects its own mutations, so that all mutations of the checkout
-// protocol run over time.
+// TestTheSeedSelectsMutations checks that a seed selects the same mutations each time. It also checks that many
+// seeds together select all mutations of the checkout protocol.
 func TestTheSeedSelectsMutations(t *testing.T) {
 	seen := map[int]bool{}
 	for seed := range uint64(200) {
 		o := options{seed: seed, mutations: 8}
 		chosen := o.chooseMutations()
 		if len(chosen) != 8 || !slices.Equal(chosen, o.chooseMutations()) || !slices.IsSorted(chosen) {
-			t.Fatalf("seed %d selects %v, want 8 mutations, the same each time", seed, chosen)
+			t.Fatalf("seed %d selects %v, want 8 mutations in ascending order, the same each time", seed, chosen)
 		}
 		for _, i := range chosen {
 			seen[i] = true
 		}
 	}
 	if len(seen) != len(protocolMutations) || len((options{}).chooseMutations()) != len(mutations) {
-		t.Errorf("200 seeds select %d of %d mutations, want all", len(seen), len(protocolMutations))
+		t.Errorf("200 seeds select %d of %d protocol mutations, want all; without -mutations, want all mutations",
+			len(seen), len(protocolMutations))
 	}
 }

@@ -22,7 +22,7 @@ var overloadScenario = scenario{
 }
 
 const (
-	overloadOrders  = 150_000         // more than are paid in this scenario; an unpaid order is checked out again
+	overloadOrders  = 150_000         // more orders than this scenario pays; it checks out unpaid orders again
 	overloadMoney   = 1_000_000_000   // credit of each user, and stock of each item
 	overloadClients = 256             // clients of the closed loop that measures the peak rate
 	overloadLasts   = 5 * time.Second // duration of a measurement; the peak rate is measured for half of this time
@@ -72,7 +72,7 @@ func runOverload(ctx context.Context, tr *trial) (err error) {
 			return o.pool.closed(ctx, overloadClients, lasts, o.checkout)
 		})
 		if peak.rate(http.StatusOK) == 0 {
-			return fmt.Errorf("measure the peak: no checkout was paid: %v", peak.outcomes())
+			return fmt.Errorf("measure the peak: no checkout was paid; responses: %v", peak.outcomes())
 		}
 		done := tr.inject("overload", fmt.Sprintf("%.0fx", factor))
 		m := o.offer(ctx, factor*peak.rate(200))
@@ -90,8 +90,9 @@ func runOverload(ctx context.Context, tr *trial) (err error) {
 	return o.compareWithRedis(ctx)
 }
 
-// fill calls batch_init to create users, items and orders with the IDs "0", "1", …. The argument each is the number of
-// users and of items; money is the credit of each user and the stock of each item.
+// fill calls batch_init to create users, items and orders with the IDs "0", "1", …. The argument named each is
+// the number of users, and also the number of items. The argument money is the credit of each user and the stock of
+// each item.
 func (s *system) fill(each, money, orders int) error {
 	for _, path := range []string{
 		fmt.Sprintf("/payment/batch_init/%d/%d", each, money), fmt.Sprintf("/stock/batch_init/%d/%d/1", each, money),
@@ -104,7 +105,7 @@ func (s *system) fill(each, money, orders int) error {
 	return nil
 }
 
-// checkoutRequest returns the bytes of a request to check out an order that fill created.
+// checkoutRequest returns the bytes of a request to check out the order with a decimal ID.
 func checkoutRequest(order int) []byte {
 	return fmt.Appendf(nil, "POST /orders/checkout/%d HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", order)
 }
@@ -113,7 +114,7 @@ func checkoutRequest(order int) []byte {
 // the load.
 type measurement struct {
 	*results
-	from, to time.Time     // limits of this interval
+	from, to time.Time     // start and end of this interval
 	cpu      time.Duration // CPU time of the system in the interval
 }
 
@@ -181,7 +182,6 @@ func (o *overloadRun) checkout() job {
 	return job{checkoutRequest(order), func(r result) { o.record(order, r) }}
 }
 
-// record records the result of a checkout.
 func (o *overloadRun) record(order int, r result) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

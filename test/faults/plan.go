@@ -44,9 +44,10 @@ func (i injection) conflicts(other injection) bool {
 	return i.target == other.target || everything && isProcess(i.target) && isProcess(other.target)
 }
 
-// plan chooses the faults of one round. It first tries each kind of fault that no earlier round had. The map contains
-// the kinds of all rounds so far, and plan adds the kinds that it chooses. The last argument is the maximum number of
-// faults at any time. Conflicting faults never overlap; see conflicts. All faults end before the round ends.
+// plan chooses the faults of one round. It first tries each kind of fault that no earlier round had. The map seen
+// contains the kinds of all rounds so far, and plan adds the kinds that it chooses. The argument concurrent is the
+// maximum number of faults at any time. Conflicting faults never overlap; see conflicts. All faults end before the
+// round ends.
 func plan(
 	random *rand.Rand, injectors []*injector, seen map[string]bool, size stack.Size, length time.Duration, concurrent int,
 ) []injection {

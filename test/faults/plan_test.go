@@ -55,11 +55,12 @@ func TestPlanKeepsLimits(t *testing.T) {
 				overlapping++
 				everything := a.target == everyInstance || b.target == everyInstance
 				if a.target == b.target || everything && isProcess(a.target) && isProcess(b.target) {
-					t.Errorf("seed %d: %v and %v overlap on one target", seed, a, b)
+					t.Errorf("seed %d: %v and %v overlap, want no overlap, because they conflict", seed, a, b)
 				}
 			}
 			if overlapping >= concurrentFaults {
-				t.Errorf("seed %d: %v overlaps %d other faults", seed, a, overlapping)
+				t.Errorf("seed %d: %v begins during %d other faults, want fewer than concurrentFaults",
+					seed, a, overlapping)
 			}
 		}
 	}
@@ -70,8 +71,8 @@ func TestPlanKeepsLimits(t *testing.T) {
 	}
 }
 
-// TestFewRoundsHaveEveryKind checks that minRounds rounds on each of the two default sizes together inject every kind
-// of fault. For 1 % of the seeds, one kind may be missing.
+// TestFewRoundsHaveEveryKind checks that a run on the two default sizes injects every kind of fault, even with
+// only minRounds rounds on each size. For 1 % of the seeds, one kind may be missing.
 func TestFewRoundsHaveEveryKind(t *testing.T) {
 	const seeds = 200
 	missing := 0

@@ -138,8 +138,8 @@ func (r *availabilityRun) whileRefusing(ctx context.Context, service string, cau
 }
 
 // checkRefusing describes the defect of a response that arrived while shard 0 of a service refused commands. It returns
-// "" for a correct response. down is the time when the refusal began, and known the time when every instance had
-// reported it.
+// "" for a correct response. The refusal began at the time down. At the time known, every instance had reported
+// the refusal.
 func (op operation) checkRefusing(service string, cause refusal, needs bool, down, known time.Time) string {
 	switch {
 	case op.FormatViolation() != "" || op.Status == http.StatusTooManyRequests:
@@ -151,7 +151,8 @@ func (op operation) checkRefusing(service string, cause refusal, needs bool, dow
 	case needs:
 		return "needs the refusing shard, want 503"
 	case op.name == "create" && service == "order" && op.Status == 503 && op.Began.Before(known):
-		// A 503 is correct here: an instance may choose this shard for a new order until it detects the refusal.
+		// A 503 is correct here for at most unavailableWithin. Until an instance detects the refusal, it may
+		// choose this shard for a new order.
 		if op.Began.Sub(down) >= unavailableWithin {
 			return tooSlow + "the instance has not detected the refusal yet"
 		}

@@ -81,7 +81,7 @@ func (r *replicaSet) current(ctx context.Context) (primary int, err error) {
 		}
 	}
 	if primary < 0 || replicas != 4 { // two replicas, each counted twice: by the primary and by its own keeper
-		return primary, fmt.Errorf("%s has no primary, or not two replicas:%s", r, text)
+		return primary, fmt.Errorf("%s has no primary, or not two replicas in sync; nodes:%s", r, text)
 	}
 	return primary, nil
 }
@@ -160,7 +160,8 @@ func (r *replicaSet) setLink(from, to int, replication, keepers bool, f faultpro
 	}
 }
 
-// isolate injects faults into all links between a node and other nodes, in both directions.
+// isolate injects faults into the links between a node and other nodes, in both directions. Like setLink, it
+// selects the links of the replication, of the keepers, or both.
 func (r *replicaSet) isolate(node int, others []int, replication, keepers bool, f faultproxy.Faults) {
 	for _, other := range others {
 		r.setLink(node, other, replication, keepers, f)

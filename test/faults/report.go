@@ -79,8 +79,8 @@ func (r *report) violations() int {
 	return total
 }
 
-// err returns errViolations with the first violations of each trial, or nil. The command prints this error last. So it
-// repeats the violations at the end of a log, which is often the only part that is kept.
+// err returns errViolations with the first violations of each trial, or nil. The command prints this error last,
+// because often only the end of a log is kept.
 func (r *report) err() error {
 	if r.violations() == 0 {
 		return nil

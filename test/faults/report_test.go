@@ -22,7 +22,7 @@ func TestReport(t *testing.T) {
 	done := tr.inject("SIGKILL", "order-1")
 	status := strings.Join(r.status(3), "\n")
 	if !strings.Contains(status, "now: SIGKILL order-1") || !strings.Contains(status, "3 checkouts/s") {
-		t.Errorf("status: got %q, want the current fault and 3 checkouts/s", status)
+		t.Errorf("status: got %q, want 'now: SIGKILL order-1' and '3 checkouts/s' in it", status)
 	}
 	done()
 	tr.countCheckout("200")
@@ -37,10 +37,10 @@ func TestReport(t *testing.T) {
 	err = r.err()
 	const end = "\nmix 1x1: order 1 is lost\nmix 1x1: and 50 more"
 	if !errors.Is(err, errViolations) || !strings.HasSuffix(err.Error(), end) {
-		t.Errorf("report error: got %v, want the violations at the end", err)
+		t.Errorf("report error: got %v, want errViolations with one violation and 'and 50 more' at the end", err)
 	}
 	if !strings.Contains(log.String(), "VIOLATION in mix 1x1: order 1 is lost") {
-		t.Error("log: the violation is missing")
+		t.Error("log: 'VIOLATION in mix 1x1: order 1 is lost' is missing")
 	}
 	text := r.markdown()
 	for _, want := range []string{
