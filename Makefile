@@ -59,7 +59,7 @@ vuln: ## govulncheck; skipped if its database is unreachable
 	case "$$out" in *vuln.go.dev*) [ $$code = 0 ] || skip;; esac; \
 	if [ $$code -ne 0 ]; then echo "$$out"; fi; exit $$code
 
-# The unit tests and the tests of the chart spend most of their time waiting, so they run at the same time, and the checks
+# The unit tests and the tests of the chart spend most of their time waiting, so they run at the same time. The checks
 # run beside them with a lower priority. On a new machine, apt-get first installs packages. Meanwhile, the first job
 # runs go vet, which needs no package. The models need only processor time, so they run beside the tests of the console.
 test: ## all checks and tests, without fault injection, in 8 to 18 minutes
@@ -82,8 +82,9 @@ vet: ## go vet
 	@$(GO) vet -tags faults,nomsgpack $$(grep -rl --include='*.go' '^//go:build faults' common | xargs -n 1 dirname | sort -u | sed 's,^,./,')
 	@cd test/chart && $(GO) vet ./...
 
-# The target "check" includes go vet, so the tests run with -vet=off. Most tests wait for Redis, leases and timeouts, so many of
-# them run at the same time. The packages that take longest come first.
+# The target "check" includes go vet, so the tests run with -vet=off. Most tests wait for Redis, leases and timeouts, so
+# up to 12 tests run at the same time: with up to 32, a test failed on a busy machine. The packages that take longest
+# come first.
 unit: deps ## unit tests of the services, with the race detector
 	$(GO) test -race -vet=off -count=1 -timeout 10m -p 3 -parallel 4 \
 		./order/store ./order/saga ./common/redis ./common/cluster ./keeper ./common/participant \
