@@ -10,8 +10,8 @@ func (m *Model) violation(s *state) string {
 	if (s.undecided() || s.order == paid) && s.at(s.current).lines != s.cart {
 		return "the attempt does not reserve the contents of the cart"
 	}
-	// checksCredit enables the invariant that no unpaid attempt holds stock without credit. It is true for only one
-	// mutation: all others must violate another invariant.
+	// checksCredit enables the invariant that no unpaid attempt holds stock without credit. PaymentReleasedFirst is the
+	// only mutation that may violate this invariant: each other mutation must violate another one.
 	checksCredit := m.Mutation == Correct || m.Mutation == PaymentReleasedFirst
 	for i := uint8(1); int(i) <= m.Attempts; i++ {
 		if text := s.attemptViolation(i, checksCredit); text != "" {
@@ -33,7 +33,7 @@ func (m *Model) violation(s *state) string {
 	return ""
 }
 
-// taken returns how many units of a shard the order's attempts have reserved, or sold and not refunded.
+// taken returns how many units of a shard are reserved by the order's attempts, or sold and not refunded.
 func (s *state) taken(p int) int {
 	sum := 0
 	for i := range s.attempts {

@@ -20,14 +20,14 @@ func (m *Model) learnBegin(s *state, c call, code Code) {
 	}
 }
 
-// learnCode calls learnOrder and returns code, the code of the same reply.
+// learnCode calls learnOrder and returns code unchanged.
 func (m *Model) learnCode(s *state, i uint8, code Code) Code {
 	m.learnOrder(s, i)
 	return code
 }
 
-// learnOrder learns about attempt i from a reply of the order shard. Each reply contains the order's state and its
-// current attempt.
+// learnOrder records what a reply of the order shard shows about attempt i. Each reply contains the state and the
+// current attempt of the order.
 func (m *Model) learnOrder(s *state, i uint8) {
 	if i == noAttempt || i > maxAttempts {
 		return
@@ -42,7 +42,7 @@ func (m *Model) learnOrder(s *state, i uint8) {
 		return
 	}
 	switch s.order {
-	case open: // the attempt was closed
+	case open: // the attempt was refused or closed
 		a.flags |= got4xx
 	case running:
 		if m.Mutation == PaidBeforeCommit && a.knownReserved == a.lines {

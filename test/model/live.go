@@ -3,8 +3,9 @@ package model
 import "checkout/test/model/visited"
 
 // Live explores all states. It checks that the recovery and confirmation workers alone can settle the order from each
-// state: it searches backwards from the settled states, along the steps of these workers. With Config.Forget, all
-// processes may die at any time. The workers then know only the replies that they receive afterwards.
+// state. For this check, Live searches backwards from the settled states, along the steps of these workers. With
+// Config.Forget, all processes may die at any time. The workers then know only the replies that they receive
+// afterwards.
 func (m *Model) Live() Result {
 	v := visited.New[key]()
 	var edges []visited.Edge

@@ -83,7 +83,7 @@ func TestProtocol(t *testing.T) {
 			}
 			t.Log(r)
 			if r.States != c.states {
-				t.Errorf("%d states, want %d", r.States, c.states)
+				t.Errorf("explore: got %d states, want %d", r.States, c.states)
 			}
 		})
 	}
@@ -113,7 +113,7 @@ func TestRecovery(t *testing.T) {
 			}
 			t.Log(r)
 			if r.States != c.states {
-				t.Errorf("%d states, want %d", r.States, c.states)
+				t.Errorf("explore: got %d states, want %d", r.States, c.states)
 			}
 		})
 	}
@@ -135,7 +135,7 @@ func TestPacking(t *testing.T) {
 			}
 			mirror := s.mirror()
 			if s.canonical() != mirror.canonical() || mirror.mirror() != s {
-				t.Fatalf("mirror %+v: the canonical key or the mirror of the mirror differs, want no difference", s)
+				t.Fatalf("mirror %+v: got another canonical key, or another state after mirroring twice, want the same", s)
 			}
 		}
 	}

@@ -27,7 +27,7 @@ const (
 	Expired   Code = "EXPIRED"
 	Short     Code = "SHORT" // too few units for now; nothing is recorded
 	Refunded  Code = "REFUNDED"
-	NotOpen   Code = "NOT_OPEN" // returned by cart edits
+	NotOpen   Code = "NOT_OPEN" // returned by cart edits and remove
 	Nothing   Code = ""         // no code: an event, or a claim that finds nothing to do
 )
 
@@ -79,7 +79,8 @@ func (m *Model) begin(s *state, i, after uint8, leaseExpired bool) Code {
 	}
 	a := s.at(i)
 	for p := range a.records {
-		// begin sets a new deadline, which has not passed. Only mutations and wild walks let an earlier one pass.
+		// begin sets a new deadline, which has not passed. Only in mutations and wild walks can an earlier deadline of
+		// the attempt have passed.
 		if a.records[p] == expired {
 			a.records[p] = none
 		}
@@ -90,7 +91,7 @@ func (m *Model) begin(s *state, i, after uint8, leaseExpired bool) Code {
 	return Started
 }
 
-// pay makes the order PAID, and records that its current attempt has paid it.
+// pay makes the order PAID, and records that the current attempt has paid the order.
 func (m *Model) pay(s *state) {
 	s.order = paid
 	s.purchases = min(s.purchases+1, 3)

@@ -83,8 +83,9 @@ func (m *Model) confirmRefund(s *state, i uint8, p int) Code {
 	return Done
 }
 
-// expire lets the deadline of attempt i on shard p pass, and its record, if any, expire. A RESERVED record expires only
-// after its confirmation; until then, expire has no effect. See "Time" in the package comment.
+// expire lets the deadline of attempt i pass on shard p. If the attempt has a record on p, the record expires. A
+// RESERVED record expires only after its confirmation; until then, expire has no effect. See "Time" in the package
+// comment.
 func (m *Model) expire(s *state, i uint8, p int) {
 	a := s.at(i)
 	switch a.records[p] {
@@ -103,8 +104,8 @@ func (m *Model) expire(s *state, i uint8, p int) {
 	}
 }
 
-// expireRefund lets all not-after times of a refund pass, and its record expire. Before the refund is confirmed,
-// expireRefund has no effect.
+// expireRefund lets all not-after times of a refund pass, and the refund record expire. Before the refund is
+// confirmed, expireRefund has no effect.
 func (m *Model) expireRefund(s *state, i uint8, p int) {
 	a := s.at(i)
 	switch a.refunds[p] {

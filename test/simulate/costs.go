@@ -5,7 +5,7 @@ import "time"
 // costs are the inputs of the simulation, in µs: processor times, and durations without processor time, such as that of
 // an fsync.
 type costs struct {
-	wake float64 // of each wake-up of an idle process
+	wake float64 // per wake-up of an idle process
 
 	generator float64 // of the load generator, per checkout
 	nginx     float64 // per request or response
@@ -18,10 +18,10 @@ type costs struct {
 
 	batch   float64 // of Redis, per batch of commands of one connection
 	flush   float64 // of Redis, per fsync, for all batches that have arrived
-	script  float64 // of the order Redis, per script, including its share of the confirmation; a checkout runs two scripts
+	script  float64 // of the order Redis, per script; the two scripts of a checkout also cover the confirmation
 	reserve float64 // of the stock and payment Redis, per reservation, including its confirmation
 
-	// slower does not change these.
+	// The method slower does not change the costs below.
 	fsync float64
 	delay float64 // from the wake-up of a process until it may run
 	slice float64 // time for which a process keeps a processor while others wait

@@ -8,7 +8,7 @@ import (
 // clock is the simulated time, with the scheduled events.
 type clock struct {
 	now    time.Duration
-	events []event // a binary heap by time, then by number
+	events []event // a binary heap, ordered by time and then by number
 	number int
 }
 
@@ -85,7 +85,7 @@ type task struct {
 // disk is the cost of an fsync: processor time (flush) and a wait (fsync).
 type disk struct{ flush, fsync time.Duration }
 
-// do adds a task to the process. The callback runs when the task has run and, if the process has a disk, is durable.
+// do adds a task to the process. The callback runs after the task or, if the process has a disk, after the fsync.
 func (p *process) do(cost time.Duration, done func()) {
 	if p.awake {
 		p.tasks = append(p.tasks, task{cost, done})
@@ -180,7 +180,7 @@ func (p *process) again() {
 type batcher struct {
 	sender   *process
 	limit    int
-	send     func(batch []int, done func()) // must call its second argument when the next batch may be sent
+	send     func(batch []int, done func()) // must call done when the next batch may be sent
 	waiting  []int
 	inFlight bool
 	batches  int

@@ -2,10 +2,9 @@
 // runs it.
 //
 // The simulation (model.go) follows each checkout through nginx, the instances and the Redis servers, with their queues
-// and batches. Its inputs are costs per step (costs.go). The command first simulates systems with 1, 2 and 4 shards
-// that were measured (validate.go). It exits with status 1 if a simulated rate is wrong by more than 15 %. The
-// measurements are from docs/results/bench/report.md and docs/adr/0007-http-batching.md. docs/performance.md explains
-// the results.
+// and batches. Its inputs are costs per step (costs.go). The command first simulates the measured systems with 1, 2
+// and 4 shards (validate.go). It exits with status 1 if a simulated rate is wrong by more than 15 %. The measurements
+// are from docs/results/bench/report.md and docs/adr/0007-http-batching.md. docs/performance.md explains the results.
 package main
 
 import (

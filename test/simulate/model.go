@@ -12,8 +12,8 @@ type setup struct {
 	workers           int // of nginx
 	costs             costs
 
-	processors int           // of the only host, which also runs the generator; 0: each process has its own processor
-	network    time.Duration // one way between two processes; 0 on one host
+	processors int           // of the host of all processes and the generator; 0: each process has its own processor
+	network    time.Duration // delay from one process to another; 0 on one host
 	hot        bool          // every checkout buys the same item
 	perPeer    bool          // messages for all shards of a peer share HTTP requests
 }
@@ -32,13 +32,12 @@ type model struct {
 	nginx     []*process
 	order     []*instance
 	client    []client
-	next      int // the number of checkouts so far
+	next      int // number of checkouts that have begun
 
 	finished int // checkouts since the last reset
 	latency  time.Duration
 }
 
-// instance is an instance of a service.
 type instance struct {
 	*process
 	shards []*batcher    // commands for each Redis
@@ -50,7 +49,7 @@ type client struct {
 	began   time.Duration
 	in      *instance
 	shard   int    // of the order
-	of      [2]int // shard of the user and of the item
+	of      [2]int // the user's shard and the item's shard
 	step    int
 	replied func() // called when a Redis of a participant has replied; nil while the client uses the order's Redis
 }
@@ -136,7 +135,7 @@ func (m *model) exchange(in *instance, redis *process, script float64, batch []i
 					in.do(micros(m.costs.order), func() { m.proceed(c) })
 				}
 			}
-			in.soon(done) // the callers add their next commands first
+			in.soon(done) // the tasks above may add commands to the next batch first
 		})
 	})
 }
@@ -217,9 +216,9 @@ func (m *model) proceed(i int) {
 type result struct {
 	rate     float64            // checkouts per second
 	latency  time.Duration      // mean
-	used     map[string]float64 // processor time of each kind of process per checkout, µs
-	busiest  string             // the kind with the busiest process
-	share    float64            // the part of its time in which this process uses a processor or, for Redis, the disk
+	used     map[string]float64 // processor time per checkout in µs, for each kind of process
+	busiest  string             // kind of the busiest process
+	share    float64            // part of the time in which the busiest process uses a processor or (Redis) the disk
 	messages float64            // per HTTP request
 }
 

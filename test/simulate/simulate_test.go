@@ -34,7 +34,7 @@ func TestWrongCostsAreDetected(t *testing.T) {
 			wrong := measured
 			change(&wrong)
 			if table, err := check(wrong); err == nil {
-				t.Errorf("got no error, want one\n%s", table)
+				t.Errorf("check returned no error for wrong costs, want an error; table:\n%s", table)
 			}
 		})
 	}
@@ -50,20 +50,20 @@ func TestProcessorsAndDisks(t *testing.T) {
 	record := func(name string) func() {
 		return func() { got = append(got, name+" "+c.now.String()) }
 	}
-	a.do(10, record("a1"))     // wakes up: 0 to 15
+	a.do(10, record("a1"))     // 0 to 15: wake-up 5, task 10
 	a.do(10, record("a2"))     // 15 to 25
-	redis.do(20, record("r1")) // one flush for both: 25 to 75, durable at 175
+	redis.do(20, record("r1")) // one flush for r1 and r2: 25 to 75, durable at 175
 	redis.do(20, record("r2"))
-	b.do(10, record("b1")) // wakes up during the fsync: 75 to 90
+	b.do(10, record("b1")) // 75 to 90, during the fsync: wake-up 5, task 10
 	for len(c.events) > 0 {
 		c.step()
 	}
 	want := []string{"a1 15ns", "a2 25ns", "b1 90ns", "r1 175ns", "r2 175ns"}
 	if !reflect.DeepEqual(got, want) {
-		t.Errorf("got %q, want %q", got, want)
+		t.Errorf("got the finished tasks %q, want %q", got, want)
 	}
 	if a.used != 25 || b.used != 15 || redis.used != 50 || redis.waited != 100 || h.free != 1 {
-		t.Errorf("got the times %d, %d, %d, %d and %d free processors, want 25, 15, 50, 100 and 1",
+		t.Errorf("got times a %d, b %d, redis %d, disk %d, free processors %d; want 25, 15, 50, 100, 1",
 			a.used, b.used, redis.used, redis.waited, h.free)
 	}
 }
@@ -88,7 +88,7 @@ func TestBatcherKeepsOneBatchInFlight(t *testing.T) {
 		c.step()
 	}
 	if !reflect.DeepEqual(sizes, []int{1, 3, 2}) || b.batches != 3 || b.items != 6 || b.inFlight {
-		t.Errorf("got %+v, sizes %v, want the sizes 1, 3, 2", b, sizes)
+		t.Errorf("got %+v, batch sizes %v; want batches 3, items 6, inFlight false, batch sizes [1 3 2]", b, sizes)
 	}
 }
 
@@ -110,8 +110,9 @@ func TestPredictions(t *testing.T) {
 	hot := prediction(16)
 	hot.hot = true
 	if r := run(hot, 5000); !(many.rate > 5*one.rate) || !(r.rate < 0.7*many.rate) || r.busiest != "redis-stock" {
-		t.Errorf("got %.0f/s with 1 shard, %.0f/s with 16, %.0f/s with 16 and a hot item, limited by %s; want more than "+
-			"5 times the first rate with 16 shards, and with a hot item less than 0.7 times that, limited by redis-stock",
+		t.Errorf("got %.0f/s with 1 shard; %.0f/s with 16 shards, want more than 5 times the rate with 1 shard; "+
+			"%.0f/s with 16 shards and a hot item, want less than 0.7 times the rate without a hot item; "+
+			"with the hot item, the bottleneck is %s, want redis-stock",
 			one.rate, many.rate, r.rate, r.busiest)
 	}
 }

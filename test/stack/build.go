@@ -110,8 +110,8 @@ func Build(ctx context.Context, progress io.Writer, source Source) (string, erro
 	return dir, nil
 }
 
-// buildAll builds all programs in the project's bin directory, because go build skips binaries that are up to date
-// there. Then buildAll links the binaries into dir.
+// buildAll builds all programs into the project's bin directory, where go build skips binaries that are up to date.
+// Then buildAll links the binaries into dir.
 func buildAll(ctx context.Context, progress io.Writer, dir, root string, source Source) error {
 	bin := filepath.Join(root, "bin")
 	if source.Tags != "" {
@@ -142,10 +142,10 @@ func buildAll(ctx context.Context, progress io.Writer, dir, root string, source 
 	return nil
 }
 
-// buildOverlay builds a source with overlays. To avoid repeated builds, it calls Build for simpler sources:
-//   - A program without an overlay comes from the source without overlays.
-//   - One of several programs with overlays comes from the source with only its overlay.
-//   - The only program with an overlay is built here.
+// buildOverlay builds a source with overlays. If only one program has an overlay, buildOverlay builds that program
+// itself. To avoid repeated builds, the other programs come from Build, which builds simpler sources:
+//   - for a program without an overlay: the source without overlays
+//   - for one of several programs with overlays: the source with the overlay of this program only
 func buildOverlay(ctx context.Context, progress io.Writer, dir, root string, source Source) error {
 	for _, program := range source.programs() {
 		files := source.Overlay[program]

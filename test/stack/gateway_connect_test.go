@@ -38,7 +38,7 @@ func TestGatewayWaitsForASYNRetry(t *testing.T) {
 // does not count.
 func loseSYN(t *testing.T, s *stack.Stack) (inTime bool, resp *http.Response) {
 	t.Helper()
-	const secondSYN = 800 * time.Millisecond // the kernel sends it after 1 s; the rest is a margin
+	const secondSYN = 800 * time.Millisecond // the kernel sends the second SYN after 1 s; 200 ms are a safety margin
 	addr := hostPort(s.PublicURLs("stock")[0])
 	listener := listenBacklogOne(t, addr)
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

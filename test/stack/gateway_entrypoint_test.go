@@ -46,13 +46,13 @@ func TestGatewayEntrypoint(t *testing.T) {
 		if c.want == "" {
 			name, _, _ := strings.Cut(c.env[0], "=")
 			if err == nil || !strings.HasPrefix(string(out), name+": ") {
-				t.Errorf("%q: got %v, %s, want an error about %s", c.env, err, out, name)
+				t.Errorf("%q: got error %v, output %s, want an error about %s", c.env, err, out, name)
 			}
 			continue
 		}
 		got, readErr := os.ReadFile(settings)
 		if err != nil || readErr != nil || withoutIPv6(string(got)) != c.want || string(out) != "started\n" {
-			t.Errorf("%q: %v %s\n%s\nwant\n%s", c.env, err, out, got, c.want)
+			t.Errorf("%q: got error %v, output %s, settings.conf:\n%s\nwant\n%s", c.env, err, out, got, c.want)
 		}
 		instances, err := os.ReadFile(filepath.Join(dir, "instances.conf"))
 		must(t, err)

@@ -52,7 +52,7 @@ func TestGatewayRetriesHeldCheckouts(t *testing.T) {
 			resp, body := send(t, s, "POST /orders/checkout/a%20b?c=%2f HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
 			took := time.Since(begun)
 			if resp.StatusCode != c.status {
-				t.Errorf("%s %s, want %d", resp.Status, body, c.status)
+				t.Errorf("got %s %s, want %d", resp.Status, body, c.status)
 			}
 			if c.status != http.StatusOK {
 				checkProblem(t, resp, body, api.Unavailable, c.status)
@@ -63,7 +63,7 @@ func TestGatewayRetriesHeldCheckouts(t *testing.T) {
 			}
 			for try := 2; try <= min(c.failures+1, tries); try++ {
 				if next := <-received; next != first {
-					t.Errorf("try %d: %+v, want %+v", try, next, first)
+					t.Errorf("try %d: got %+v, want %+v", try, next, first)
 				}
 			}
 			if len(received) > 0 {
@@ -71,7 +71,7 @@ func TestGatewayRetriesHeldCheckouts(t *testing.T) {
 			}
 			least := time.Duration(min(c.failures, tries-1)) * 500 * time.Millisecond
 			if took < least {
-				t.Errorf("took %v, want at least %v", took, least)
+				t.Errorf("the response took %v, want at least %v", took, least)
 			}
 		})
 	}
@@ -108,7 +108,7 @@ func TestGatewayHoldsOnlyCheckouts(t *testing.T) {
 		t.Helper()
 		resp, body := send(t, s, request+" HTTP/1.1\r\nHost: x\r\n\r\n")
 		if resp.StatusCode != status {
-			t.Errorf("%s: %s %s, want %d", request, resp.Status, body, status)
+			t.Errorf("%s: got %s %s, want %d", request, resp.Status, body, status)
 		}
 	}
 	connections, end := closeConnections(t, s)
@@ -167,7 +167,7 @@ func TestGatewayForgetsDisconnectedCheckouts(t *testing.T) {
 	time.Sleep(time.Second)
 	for len(received) > 0 {
 		if got := <-received; got.request != "POST /checkout/stays" {
-			t.Errorf("received %q, although its client has disconnected", got.request)
+			t.Errorf("order-1 received %q, want no checkout of the disconnected client", got.request)
 		}
 	}
 }
@@ -196,7 +196,7 @@ func TestGatewayHoldsManyCheckouts(t *testing.T) {
 	for i := range conns {
 		conns[i] = dial(t, s)
 		write(t, conns[i], "POST /orders/checkout/o HTTP/1.1\r\nHost: x\r\n\r\n")
-		if i%64 == 63 { // so that a slow host drops no connection of the gateway
+		if i%64 == 63 { // wait, so that a slow host drops no connection of the gateway
 			eventually(t, "the instance has received the checkouts", func() bool { return received.Load() > int64(i) })
 		}
 	}
@@ -205,7 +205,7 @@ func TestGatewayHoldsManyCheckouts(t *testing.T) {
 		clients.Go(func() {
 			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 			if err != nil || resp.StatusCode != http.StatusOK {
-				t.Errorf("held checkout: got %v, %v, want 200", resp, err)
+				t.Errorf("held checkout: got the response %v, error %v, want 200", resp, err)
 			}
 		})
 	}
@@ -216,6 +216,6 @@ func TestGatewayHoldsManyCheckouts(t *testing.T) {
 	}
 	clients.Wait()
 	if n := received.Load(); n != 2*limit {
-		t.Errorf("the instance received %d requests, want 2 tries of %d", n, limit)
+		t.Errorf("the instance received %d requests, want 2 for each of the %d checkouts", n, limit)
 	}
 }

@@ -29,7 +29,7 @@ var hostileSegments = []string{
 var dotSegments = []string{"..", ".", "%2e%2e", ".%2E", "%2e", "../x", "%2E%2e/find/5", "./x", "x/..", "..?x", "..#x"}
 
 // TestGatewayNeverChangesTheRoute checks that a request with a hostile ID never reaches another route. The response is
-// 404: an object is not found, or a route is not found and the response quotes the path.
+// 404: an object is not found, or the route is not found. In the second case, the response quotes the path.
 func TestGatewayNeverChangesTheRoute(t *testing.T) {
 	s := start(t, stack.Config{})
 	d, err := contract.Load()
@@ -78,7 +78,8 @@ func checkNotRouted(t *testing.T, s *stack.Stack, method, target string, about b
 	whole := p.Type == api.RouteNotFound.Type() && quoted
 	about = about && strings.HasSuffix(p.Type, "-not-found") && p.Type != api.RouteNotFound.Type()
 	if err != nil || resp.StatusCode != http.StatusNotFound || !whole && !about {
-		t.Errorf("%s %s: got %s %s, want 404 about the ID or the whole path", method, target, resp.Status, body)
+		t.Errorf("%s %s: got %s %s, want 404 that quotes the path or reports the ID as not found",
+			method, target, resp.Status, body)
 	}
 }
 
@@ -148,19 +149,19 @@ func TestGatewayPassesHeadAndOptions(t *testing.T) {
 			want = append(want, "HEAD")
 			get, body := send(t, s, "GET "+path+end)
 			head, nothing := send(t, s, "HEAD "+path+end)
-			overview := strings.Contains(path, "/overview") // the body differs each time
+			overview := strings.Contains(path, "/overview") // the length can differ between GET and HEAD
 			if head.StatusCode != get.StatusCode || len(nothing) != 0 || head.Header.Get("ETag") != get.Header.Get("ETag") ||
 				head.Header.Get("Cache-Control") != get.Header.Get("Cache-Control") ||
 				head.Header.Get("Content-Type") != get.Header.Get("Content-Type") ||
 				get.ContentLength != int64(len(body)) || head.ContentLength != get.ContentLength && !overview {
-				t.Errorf("%s: got GET %s %v, HEAD %s %v %s; want equal headers", path, get.Status, get.Header, head.Status,
-					head.Header, nothing)
+				t.Errorf("%s: got GET %s %v, HEAD %s %v %s; want equal headers, and no body with HEAD",
+					path, get.Status, get.Header, head.Status, head.Header, nothing)
 			}
 		}
 		slices.Sort(listed)
 		slices.Sort(want)
 		if options.StatusCode != http.StatusNoContent || !slices.Equal(listed, want) {
-			t.Errorf("OPTIONS %s: %s %q, want %q", path, options.Status, listed, want)
+			t.Errorf("OPTIONS %s: got %s with Allow %q, want 204 with Allow %q", path, options.Status, listed, want)
 		}
 	}
 	for _, path := range []string{"/none", "/orders/none", "/assets", "/internal/reserve"} {

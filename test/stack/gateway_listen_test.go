@@ -56,7 +56,7 @@ func TestGatewayAccessLogIsJSON(t *testing.T) {
 			continue
 		}
 		if resp.StatusCode != w.Status {
-			t.Fatalf("%s %q: %s", w.Method, w.Path, resp.Status)
+			t.Fatalf("%s %q: got %s, want the status in the table", w.Method, w.Path, resp.Status)
 		}
 	}
 	must(t, s.Stop(t.Context(), "nginx")) // nginx writes its log buffer to the file
@@ -77,7 +77,8 @@ func TestGatewayAccessLogIsJSON(t *testing.T) {
 		g := got[id]
 		if time.Since(g.Time).Abs() > time.Minute || g.Client != "127.0.0.1" || g.Bytes < 100 || g.Seconds < 0 ||
 			(g.MachineSeconds == "") != (w.Machine == "") {
-			t.Errorf("line of request %s: got %+v, want a time, a client, a size and a duration", id, g)
+			t.Errorf("line of request %s: got %+v, want the current time, client 127.0.0.1, 100 bytes or more, durations",
+				id, g)
 		}
 		w.Path = strings.ToValidUTF8(w.Path, "\ufffd")
 		// These values vary, so the condition above checks them.
@@ -108,7 +109,7 @@ func TestGatewayForwardsTheClientAddress(t *testing.T) {
 				"Traceparent: 00-1-2-01\r\n\r\n")
 			got := <-received
 			if from := got.Values("X-Forwarded-For"); len(from) != 1 || from[0] != c.want {
-				t.Errorf("X-Forwarded-For %q, want %q", from, c.want)
+				t.Errorf("the gateway forwarded X-Forwarded-For %q, want %q", from, c.want)
 			}
 			for _, name := range []string{"X-Real-IP", "Forwarded", "X-Forwarded-Proto"} {
 				if got.Get(name) != "" {

@@ -42,7 +42,7 @@ func TestGatewayShedsExcessLoad(t *testing.T) {
 		clients.Go(func() {
 			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 			if err != nil || resp.StatusCode != http.StatusOK {
-				t.Errorf("request within the limit: got %v, %v, want 200", resp, err)
+				t.Errorf("request within the limit: got the response %v, error %v, want 200", resp, err)
 			}
 		})
 	}

@@ -20,7 +20,7 @@ func TestGatewayAcceptsAllBeforeItResponds(t *testing.T) {
 	received := make(chan error, clients)
 	for range clients {
 		conn := dial(t, s)
-		write(t, conn, "GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n") // nginx responds without an instance
+		write(t, conn, "GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n") // nginx itself responds to this path
 		go func() {
 			_, err := bufio.NewReader(conn).ReadByte()
 			received <- err

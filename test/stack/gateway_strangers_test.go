@@ -70,12 +70,13 @@ func TestGatewayRejectsPagesOfStrangers(t *testing.T) {
 				want = 421
 			}
 			if h := resp.Header; resp.StatusCode != want || h.Get("X-Content-Type-Options") != "nosniff" {
-				t.Errorf("%s: GET %s: got %s %v, want %d and nosniff", c.name, path, resp.Status, h, want)
+				t.Errorf("%s: GET %s: got %s %v, want %d and X-Content-Type-Options nosniff",
+					c.name, path, resp.Status, h, want)
 			}
 			page := path == "/" || path == "/docs"
 			if page && want == 200 && (resp.Header.Get("X-Frame-Options") != "DENY" ||
 				!strings.Contains(resp.Header.Get("Content-Security-Policy"), "frame-ancestors 'none'")) {
-				t.Errorf("%s: another page can embed %s: %v", c.name, path, resp.Header)
+				t.Errorf("%s: another page can embed %s: got the headers %v", c.name, path, resp.Header)
 			}
 		}
 	}
@@ -85,8 +86,8 @@ func TestGatewayRejectsPagesOfStrangers(t *testing.T) {
 	}
 }
 
-// TestGatewayErrorsCarryCORSHeaders checks that a browser app can read every response, of the services and of nginx
-// itself.
+// TestGatewayErrorsCarryCORSHeaders checks that a browser app can read every response, whether a service or nginx
+// sends the response.
 func TestGatewayErrorsCarryCORSHeaders(t *testing.T) {
 	s := startPublic(t)
 	must(t, s.Kill("payment-1"))
@@ -165,7 +166,7 @@ func TestPortsKeepStrangersOut(t *testing.T) {
 		} {
 			method, url, _ := strings.Cut(url, " ")
 			if status, body := request(t, method, url, "[]"); status != want {
-				t.Errorf("%s: %s %s: %d %.200s, want %d", service, method, url, status, body, want)
+				t.Errorf("%s: %s %s: got %d %.200s, want %d", service, method, url, status, body, want)
 			}
 		}
 	}

@@ -87,7 +87,7 @@ func checkProblem(t *testing.T, resp *http.Response, body []byte, want *api.Erro
 	t.Helper()
 	var p api.Problem
 	if err := json.Unmarshal(body, &p); err != nil {
-		t.Fatalf("got %s %q, want a problem: %v", resp.Status, body, err)
+		t.Fatalf("got %s %q, want a problem document: %v", resp.Status, body, err)
 	}
 	if resp.StatusCode != status || p.Status != status || p.Type != want.Type() || p.Title != want.Title ||
 		p.Detail == "" {
@@ -195,7 +195,7 @@ func TestGatewayRetriesOnlyIdempotentRequests(t *testing.T) {
 					continue
 				case 1:
 					if resp.StatusCode != want {
-						t.Errorf("%s %s, want %d", resp.Status, body, want)
+						t.Errorf("got %s %s, want %d", resp.Status, body, want)
 					}
 					return
 				default:
@@ -234,7 +234,7 @@ func TestGatewaySetsCheckoutID(t *testing.T) {
 			ids[got[0]]++
 		}
 		if tries < 2 {
-			t.Fatalf("%d tries, want one on each instance", tries)
+			t.Fatalf("the checkout got %d tries, want at least 2, one on each instance", tries)
 		}
 		time.Sleep(2100 * time.Millisecond) // wait until nginx uses the failed instances again
 	}
@@ -266,7 +266,7 @@ func TestGatewayWorkersShareFailures(t *testing.T) {
 	}
 	begun := time.Now()
 	for time.Since(begun) < 5*time.Second {
-		for _, conn := range clients { // in sequence, because workers share a failure only after the request has ended
+		for _, conn := range clients { // in sequence: workers share a failure only after the failed request has ended
 			exchange(t, conn, "POST /orders/create/u HTTP/1.1\r\nHost: x\r\n\r\n")
 		}
 		time.Sleep(50 * time.Millisecond) // leaves the processors to other tests

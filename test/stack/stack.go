@@ -23,7 +23,7 @@ type Stack struct {
 	byName     map[string]*component
 
 	gateway  string              // host:port
-	gateway6 string              // the same port on ::1, because "localhost" may mean ::1; empty: none
+	gateway6 string              // the same port on ::1, because "localhost" may mean ::1; empty without IPv6
 	public   map[string][]string // service -> host:port of each instance's public port
 	internal map[string][]string // service -> host:port of each instance's internal port
 	metrics  map[string][]string // service -> host:port of each instance's monitoring port

@@ -97,7 +97,7 @@ func TestComponentsStopPauseAndRestart(t *testing.T) {
 		t.Errorf("after SIGKILL of Redis: EXISTS kept: got %s, want :1", got)
 	}
 	must(t, s.Pause("redis-stock-0"))
-	conn, err := net.DialTimeout("tcp", addr, time.Second) // the kernel accepts the connection
+	conn, err := net.DialTimeout("tcp", addr, time.Second) // accepted by the kernel, although Redis is paused
 	must(t, err)
 	defer conn.Close()
 	write(t, conn, "PING\r\n")
@@ -109,7 +109,7 @@ func TestComponentsStopPauseAndRestart(t *testing.T) {
 	must(t, s.Resume("redis-stock-0"))
 	must(t, conn.SetReadDeadline(time.Now().Add(10*time.Second)))
 	if _, err := conn.Read(reply); err != nil || string(reply) != "+PONG\r\n" {
-		t.Errorf("read after Resume: got %q, %v, want +PONG", reply, err)
+		t.Errorf("read after Resume: got %q, error %v, want +PONG", reply, err)
 	}
 }
 
@@ -122,7 +122,7 @@ func TestDataSurvivesRestartsAndShardsCannotShrink(t *testing.T) {
 	startFails := func(want string) {
 		t.Helper()
 		if _, err := stack.Start(t.Context(), stack.Config{Dir: dir}); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("got error %v, want %q", err, want)
+			t.Errorf("Start: got error %v, want one with %q", err, want)
 		}
 	}
 	startFails("in use by another system")
@@ -145,10 +145,10 @@ func TestStartReportsAPortInUseBeforeStartingAnything(t *testing.T) {
 	want := fmt.Sprintf("port %d (nginx, the gateway) is in use by %s (pid %d)", port, comm(t), os.Getpid())
 	var taken *stack.TakenError
 	if !errors.As(err, &taken) || taken.Error() != want {
-		t.Errorf("got  %v\nwant %s", err, want)
+		t.Errorf("Start with a port in use:\n got %v\nwant %s", err, want)
 	}
 	if logs, _ := os.ReadDir(filepath.Join(dir, "logs")); len(logs) > 0 {
-		t.Errorf("got the logs %v, want none, because no component must start", logs)
+		t.Errorf("logs after the failed Start: got %v, want none, because Start must not start any component", logs)
 	}
 }
 

@@ -33,7 +33,7 @@ func TestRunSelectsStepsAndStopsAtRequired(t *testing.T) {
 		r := Runner{Out: io.Discard, First: c.first, Skip: c.skip, State: func(context.Context) string { return "" }}
 		err := r.Run(context.Background(), []Step{step("a"), step("b"), step("c")})
 		if got := strings.Join(ran, " "); got != c.want || (err != nil) != (c.fail != "") {
-			t.Errorf("run with first %q, skip %q, failing step %q: ran %q, error %v, want %q",
+			t.Errorf("run with first %q, skip %q, failing step %q: ran steps %q with error %v, want steps %q",
 				c.first, c.skip, c.fail, got, err, c.want)
 		}
 	}

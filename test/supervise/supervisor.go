@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	minBackoff = 100 * time.Millisecond // before a restart; doubled after each failure; short, because checkouts wait
+	minBackoff = 100 * time.Millisecond // doubled after each failed restart; short, because checkouts wait
 	maxBackoff = 30 * time.Second
 )
 
@@ -27,7 +27,7 @@ type exit struct {
 // Supervisor restarts components that exit unexpectedly.
 type Supervisor struct {
 	// KillBackoff is the time before the restart of a component that the console has killed. New sets it to 3 s, which is
-	// long enough for a person to see the outage. It must not change after the call of Run.
+	// long enough for a person to see the outage. Do not change KillBackoff after the call of Run.
 	KillBackoff time.Duration
 
 	ctx     context.Context
@@ -161,7 +161,7 @@ var actions = map[string]func(sv *Supervisor, name string) error{
 }
 
 func (sv *Supervisor) kill(name string) error {
-	sv.mu.Lock() // until sv.killed is set, because sv.restart reads sv.killed after the exit
+	sv.mu.Lock() // held until sv.killed is set, because sv.restart reads sv.killed after the exit
 	defer sv.mu.Unlock()
 	err := sv.stack.Crash(name)
 	sv.killed[name] = err == nil

@@ -39,7 +39,7 @@ func startUp(t *testing.T, cfg stack.Config) (gateway string, out *output, stop 
 }
 
 // call sends a request and returns the body of its response. It retries after a 503, which a slow host may cause. An
-// idempotency key makes this safe.
+// idempotency key makes the retries safe.
 func call(t *testing.T, method, url string) string {
 	t.Helper()
 	key, until := rand.Text(), time.Now().Add(testTimeout)
@@ -55,7 +55,7 @@ func call(t *testing.T, method, url string) string {
 	}
 }
 
-// runScript runs a script of this folder in its own process group, as a terminal does.
+// runScript runs a script of this folder in its own process group, as an interactive shell does.
 func runScript(t *testing.T, data, script string, args ...string) (string, error) {
 	t.Helper()
 	cmd := exec.Command("./"+script, args...)
@@ -78,14 +78,14 @@ func TestBackupAndRestore(t *testing.T) {
 	user := strings.Split(call(t, "POST", gateway+"/payment/create_user"), `"`)[3]
 	add := func(amount int) { call(t, "POST", fmt.Sprintf("%s/payment/add_funds/%s/%d", gateway, user, amount)) }
 	add(5)
-	call(t, "POST", gateway+"/orders/create/%7Dun") // backup must not take the key {o0}orders:}un for {o0}undecided
+	call(t, "POST", gateway+"/orders/create/%7Dun") // backup must not mistake {o0}orders:}un for {o0}undecided
 	if text, err := runScript(t, data, "backup", running); err != nil {
 		t.Fatalf("backup of a running system: %v\n%s", err, text)
 	}
 	out.await(t, "started the gateway on SIGUSR2")
 	unfinished := t.TempDir()
 	backupWithGateway(t, data, unfinished)
-	out.await(t, "(?s)(started the gateway on SIGUSR2.*){3}") // the other program causes the second start
+	out.await(t, "(?s)(started the gateway on SIGUSR2.*){3}") // two by backups, one by the tar wrapper
 	backupWithCtrlC(t, data)
 	out.await(t, "(?s)(started the gateway on SIGUSR2.*){4}")
 	add(10)
@@ -147,7 +147,7 @@ func backupWithGateway(t *testing.T, data, dir string) {
 		t.Errorf("backup while the gateway runs: got %v, want \"has started the gateway\" in:\n%s", err, text)
 	}
 	if files, err := filepath.Glob(filepath.Join(dir, "*.tar")); err != nil || len(files) != 0 {
-		t.Errorf("files after a failed backup: got %v, %v, want none", files, err)
+		t.Errorf("*.tar files after a failed backup: got %v, error %v, want none", files, err)
 	}
 }
 
@@ -160,8 +160,8 @@ func backupWithCtrlC(t *testing.T, data string) {
 	}
 }
 
-// TestBackupArguments checks that the scripts reject a missing, an empty and a second argument, and that make gives
-// them a directory with spaces as one argument.
+// TestBackupArguments checks that the scripts reject a missing, an empty and a second argument, and that make passes
+// a directory with spaces to the scripts as one argument.
 func TestBackupArguments(t *testing.T) {
 	data, dir := t.TempDir(), filepath.Join(t.TempDir(), "a b")
 	for _, service := range []string{"order", "stock", "payment"} {
@@ -185,18 +185,18 @@ func TestBackupArguments(t *testing.T) {
 		}
 	}
 	if files, err := filepath.Glob(filepath.Join(dir, "*.tar")); err != nil || len(files) != 3 {
-		t.Errorf("files in %q: got %v, %v, want three", dir, files, err)
+		t.Errorf("*.tar files in %q: got %v, error %v, want three", dir, files, err)
 	}
 }
 
-// TestBackupSignalsDuringTheStart checks that SIGUSR1 from test/up/backup does not kill a starting system. As soon as
-// the system is ready, it must stop the gateway.
+// TestBackupSignalsDuringTheStart checks that SIGUSR1 from test/up/backup does not kill a starting system, and
+// that the system stops the gateway as soon as the system is ready.
 func TestBackupSignalsDuringTheStart(t *testing.T) {
 	ctx, interrupt := context.WithCancel(t.Context())
 	dir, out, done := t.TempDir(), &output{}, make(chan error, 1)
 	sent := false
 	first := writerFunc(func(p []byte) (int, error) {
-		if !sent { // the line "building …"
+		if !sent { // the first output is "building …": the system is still starting
 			sent = true
 			if err := syscall.Kill(os.Getpid(), syscall.SIGUSR1); err != nil {
 				t.Error(err)
@@ -208,7 +208,7 @@ func TestBackupSignalsDuringTheStart(t *testing.T) {
 	gateway := out.await(t, "The system is ready at (http://[^/]+)/")[1]
 	out.await(t, "stopped the gateway on SIGUSR1")
 	if pid, err := os.ReadFile(filepath.Join(dir, pauseFile)); string(pid) != strconv.Itoa(os.Getpid()) {
-		t.Errorf("the file %s contains %q, %v, want the ID of this process", pauseFile, pid, err)
+		t.Errorf("the file %s contains %q (error %v), want the ID of this process", pauseFile, pid, err)
 	}
 	if err := syscall.Kill(os.Getpid(), syscall.SIGUSR2); err != nil {
 		t.Error(err)
@@ -216,7 +216,7 @@ func TestBackupSignalsDuringTheStart(t *testing.T) {
 	out.await(t, "started the gateway on SIGUSR2")
 	call(t, "GET", gateway+"/orders/")
 	if _, err := os.Stat(filepath.Join(dir, pauseFile)); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("the file %s: got %v, want that it does not exist", pauseFile, err)
+		t.Errorf("the file %s after SIGUSR2: got error %v, want that the file does not exist", pauseFile, err)
 	}
 	interrupt()
 	if err := <-done; err != nil {

@@ -78,8 +78,8 @@ func (m *Model) agreements(s *state, i, j uint8, to []step) []step {
 	return to
 }
 
-// primaries appends the steps in which keeper i begins to follow a primary, even one that has lost its role, because
-// its beats may arrive late.
+// primaries appends the steps in which keeper i begins to follow a primary. This may also be a former primary, because
+// the beats of a former primary may arrive late.
 func (m *Model) primaries(s *state, i uint8, to []step) []step {
 	n := &s.nodes[i]
 	others := uint8(1<<nodes-1) &^ (1 << i)

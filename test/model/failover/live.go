@@ -2,8 +2,8 @@ package failover
 
 import "checkout/test/model/visited"
 
-// Live explores all states. It checks that the shard can acknowledge a batch again if there are no more faults, from
-// every state except two kinds:
+// Live explores all states. It checks for each state that the shard can acknowledge a batch again if there are no more
+// faults. It does not check two kinds of states:
 //
 //   - The highest epoch is used, so a further election may be impossible.
 //   - A disk or a machine was lost, and fewer than two nodes have data on disk.

@@ -17,8 +17,8 @@ func (t tip) batches() uint8 { return uint8(t) & (1<<batchBits - 1) }
 // first returns the log of a term that has no batches yet.
 func first(number uint8) tip { return tip(number << batchBits) }
 
-// The first term of epoch e has number e. Numbers above maxEpochs are for second terms, which some mutations and
-// Config.LateEpoch start.
+// The first term of epoch e has number e. Numbers above maxEpochs are for second terms of an epoch. Only some
+// mutations and Config.LateEpoch start second terms.
 const (
 	maxEpochs = 4
 	maxTerms  = 6

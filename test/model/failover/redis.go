@@ -40,8 +40,8 @@ func (m *Model) redisSteps(s *state, i uint8, to []step) []step {
 // continues reports whether Redis n needs no full copy, only the rest of its source's log.
 func (s *state) continues(n, source *node) bool { return n.history && s.contains(source.mem, n.mem) }
 
-// serves reports whether Redis j sends a full copy to a replica that needs one. A primary does, and a replica that
-// needs no full copy itself.
+// serves reports whether Redis j sends full copies to its replicas. A primary sends them. A replica sends them unless
+// it needs a full copy itself.
 func (s *state) serves(j uint8) bool {
 	n := &s.nodes[j]
 	return s.isPrimary(int(j)) || n.follows != 0 && s.continues(n, &s.nodes[n.follows-1])
@@ -63,8 +63,8 @@ func (m *Model) primarySteps(s *state, i uint8, to []step) []step {
 
 // mayAcknowledge reports whether primary j may return the replies of the last batch in the log of node i. All
 // of these must be true:
-//   - The batch is in the log of j and belongs to its current term. The connections of earlier terms are closed.
-//   - Neither node must still rewrite its file after a full copy, so both may have the batch on disk.
+//   - The batch is in the log of j and belongs to j's current term. The connections of earlier terms are closed.
+//   - Neither node still has to rewrite its file after a full copy, so both may have the batch on disk.
 //   - The batch is not acknowledged yet; another reply would change nothing.
 func (m *Model) mayAcknowledge(s *state, i, j uint8) bool {
 	n, primary := &s.nodes[i], &s.nodes[j]
@@ -123,7 +123,7 @@ func (s *state) sync(n *node, t tip) {
 }
 
 // reply shows log t to a client. If t lacks a batch that an earlier reply has shown, reply sets s.forked.
-// (mayAcknowledge excludes logs that are only shorter.)
+// (mayAcknowledge excludes logs that are prefixes of s.acked.)
 func (s *state) reply(t tip) {
 	if s.stale != empty && s.contains(t, s.stale) || !s.contains(t, s.acked) {
 		s.forked = true

@@ -35,7 +35,7 @@ func (e exploration) check(t *testing.T, explore func(*Model) Result) {
 	}
 	t.Log(r)
 	if r.States != e.states {
-		t.Errorf("%d states, want %d", r.States, e.states)
+		t.Errorf("explore: got %d states, want %d", r.States, e.states)
 	}
 }
 

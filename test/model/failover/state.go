@@ -15,16 +15,16 @@ const (
 type node struct {
 	mem       tip       // the log in the memory of Redis
 	disk      tip       // the log that is certainly on disk
-	history   bool      // Redis has its replication history, so it may receive less than a full copy
+	history   bool      // Redis has its replication history, so it may need no full copy
 	promise   uint8     // highest epoch that the keeper has promised; 0: no promise, because the disk is new or was lost
 	synced    uint8     // the promise on disk
-	follows   uint8     // number of the node that Redis follows + 1; 0: frozen; the node itself: primary
+	follows   uint8     // 1 + number of the node that Redis follows, or of its own node if it is the primary; 0: frozen
 	candidacy candidacy // candidacy of the keeper
 	lost      bool      // the disk was lost, and its replacement has no full copy yet
 	dead      bool      // the machine is lost for good
-	asked     uint8     // without a promise: the epoch whose primary other keepers have acknowledged
-	agreed    uint8     // the nodes that have acknowledged this primary, one bit each
-	noted     tip       // for mutations: a log whose position was read, or that a batch has read
+	asked     uint8     // if the keeper has no promise: the epoch whose primary other keepers have acknowledged
+	agreed    uint8     // the nodes that have acknowledged the primary of epoch asked, one bit each
+	noted     tip       // for mutations: a log that the keeper or a batch has read
 }
 
 // state is a state of the shard.
@@ -41,8 +41,8 @@ type state struct {
 // isPrimary reports whether the Redis of node i is a primary.
 func (s *state) isPrimary(i int) bool { return int(s.nodes[i].follows) == i+1 }
 
-// rewrites reports whether Redis has received a full copy, and its file still contains other data or none. Otherwise,
-// disk is a prefix of mem, or an interrupted copy has left mem empty.
+// rewrites reports whether Redis has received a full copy that is not in its file yet: the file is empty or contains
+// other data. If rewrites returns false, disk is a prefix of mem, or an interrupted copy has left mem empty.
 func (s *state) rewrites(n *node) bool {
 	return n.mem != empty && (n.disk == empty || !s.contains(n.mem, n.disk))
 }
